@@ -302,8 +302,8 @@ const THREADS = [
     filesMax: 408,
     packages: 'chokidar koffi pino yaml zod',
   },
-  { thread: 'region', starts: ['region-thread/thread.ts'], filesMax: 428, packages: 'fastify zod' },
-  { thread: 'uplink', starts: ['uplink-thread.ts'], filesMax: 75, packages: 'zod' },
+  { thread: 'region', starts: ['region-thread/thread.ts'], filesMax: 430, packages: 'fastify zod' },
+  { thread: 'uplink', starts: ['uplink-thread.ts'], filesMax: 77, packages: 'zod' },
   { thread: 'journal', starts: ['store/leases/lease-worker.ts'], filesMax: 24, packages: '' },
   { thread: 'net', starts: ['net/watch/net-worker.ts'], filesMax: 31, packages: 'koffi' },
 ] as const;
@@ -595,6 +595,15 @@ test('a remark about power is a code with parameters; its sentence is in src/reg
     .filter(({ path }) => /^(?:power\/|region-thread\/power-side\.ts)/.test(path) && path !== THROWS_ONLY)
     .flatMap(({ path, text }) => sentencesIn(text).map((sentence) => `${path}: ${sentence}`));
   report(found, 'give the sentence a code in src/power/detail.ts and src/region/words/en/power-details.ts');
+});
+
+test("an outage of the region's store is a code with parameters; its sentence is in src/region/words", () => {
+  const found = sources
+    .filter(({ path }) => /^store\/(?:postgres\/|region\/|rows\.ts|sqlite\/region-transactions\.ts)/.test(path))
+    .flatMap(({ path, text }) =>
+      [...text.matchAll(/\w*Error\(\s*'store-unavailable'/g)].map(([made]) => `${path}: ${made}`),
+    );
+  report(found, 'throw a StoreOutage, with a code of src/region/records/store-outage.ts');
 });
 
 test('a sentence is found in every form; a name, a command and a comment are not sentences', () => {

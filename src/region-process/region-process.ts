@@ -32,6 +32,7 @@ import type { UnopenedListener } from '../region/http/listening.ts';
 import type { DutyHolder } from '../region/records/duty-store.ts';
 import type { RackNote } from '../region/records/rack-note.ts';
 import type { RegionStore } from '../region/records/store.ts';
+import type { Outage } from '../region/records/store-outage.ts';
 import type { Region } from '../region/region.ts';
 import { spoken } from '../region/words/note.ts';
 import { settleAfterStart } from '../region-thread/after-start.ts';
@@ -283,21 +284,21 @@ class RegionProcess implements Daemon {
     this.#stream.publish(event);
   }
 
-  #reaches(problem: string | undefined): void {
+  #reaches(problem: Outage | undefined): void {
     const at = this.#now;
     const awayMs = Math.round(at - this.#awaySince);
     if (problem !== undefined) this.#awaySince = at;
     this.#publish(
       problem === undefined
         ? { kind: 'region.database-back', at, awayMs }
-        : { kind: 'region.database-away', at, reason: problem },
+        : { kind: 'region.database-away', at, ...spoken(problem) },
     );
   }
 
-  #confirms(problem: string | undefined): void {
+  #confirms(problem: Outage | undefined): void {
     const at = this.#now;
     this.#publish(
-      problem === undefined ? { kind: 'region.confirmed', at } : { kind: 'region.unconfirmed', at, reason: problem },
+      problem === undefined ? { kind: 'region.confirmed', at } : { kind: 'region.unconfirmed', at, ...spoken(problem) },
     );
   }
 

@@ -14,7 +14,9 @@ import type { UnopenedListener } from '../region/http/listening.ts';
 import type { DutyHolder } from '../region/records/duty-store.ts';
 import { isAway } from '../region/records/rack.ts';
 import type { RackNote } from '../region/records/rack-note.ts';
+import type { Outage } from '../region/records/store-outage.ts';
 import type { Region } from '../region/region.ts';
+import { noteText } from '../region/words/rack-reasons.ts';
 import type { RegionConfiguration } from './configuration.ts';
 
 /** The most racks that are named in the line; the rest are counted. */
@@ -47,6 +49,7 @@ async function status(sources: RegionStatusSources) {
   const { config, refusal } = configuration;
   const region = sources.region();
   const { machines, problem } = await countMachines(region);
+  const unconfirmed = region?.store.confirmation?.problem;
   // Instants start as wall time and do not move when the clock is set.
   const uptimeMs = clock.now() - startedWallMs;
   return {
@@ -61,7 +64,7 @@ async function status(sources: RegionStatusSources) {
     region: {
       mode: 'apart',
       state: region === undefined ? 'starting' : problem === undefined ? 'up' : 'away',
-      problem: problem ?? region?.store.confirmation?.problem,
+      problem: problem ?? (unconfirmed && noteText(unconfirmed)),
       addresses: sources.addresses(),
       unopened: sources.unopened(),
       eventsWaiting: 0,
@@ -139,11 +142,11 @@ export function regionLine({ clock, region, addresses, unopened, dutyHolder }: R
 /** Ready when every configured listener is open and the store answers. @param storeProblem why it does not */
 export function regionReadiness(
   { addresses, unopened }: RegionStatusSources,
-  storeProblem: string | undefined,
+  storeProblem: Outage | undefined,
 ): Readiness {
   const waiting = unopened().map(({ host, text }) => ({ what: host, reason: text }));
   const none = { what: 'region', reason: 'still starting' };
   const notReady = addresses().length === 0 && waiting.length === 0 ? [none] : waiting;
-  if (storeProblem !== undefined) notReady.push({ what: 'store', reason: storeProblem });
+  if (storeProblem !== undefined) notReady.push({ what: 'store', reason: noteText(storeProblem) });
   return { ready: notReady.length === 0, notReady };
 }

@@ -6,22 +6,24 @@
 
 import type { Clock, Instant } from '../clock.ts';
 import { RackError } from '../errors.ts';
+import type { Outage } from '../region/records/store-outage.ts';
+import { outageOf } from '../region/words/outage.ts';
 
 /** How long the store may take to answer, in milliseconds. */
 const ANSWER_MS_MAX = 2000;
 /** For how long an answer counts, in milliseconds. */
 const KNOWN_MS = 1000;
-const LATE = `the region's database has not answered for ${ANSWER_MS_MAX / 1000} s: see whether it runs, its load, and the network to it`;
+const LATE: Outage = { note: 'database-silent', seconds: ANSWER_MS_MAX / 1000 };
 
 /** Asks the store, and remembers the answer for KNOWN_MS. */
 export class StoreProbe {
   readonly #clock: Clock;
   readonly #ask: () => Promise<unknown>;
   /** The question under way. */
-  #question: Promise<string | undefined> | undefined;
+  #question: Promise<Outage | undefined> | undefined;
   /** The bounded wait for it. */
-  #wait: Promise<string | undefined> | undefined;
-  #known: { readonly problem: string | undefined; readonly at: Instant } | undefined;
+  #wait: Promise<Outage | undefined> | undefined;
+  #known: { readonly problem: Outage | undefined; readonly at: Instant } | undefined;
 
   /** @param ask reads from the store; may throw RackError */
   constructor(clock: Clock, ask: () => Promise<unknown>) {
@@ -30,7 +32,7 @@ export class StoreProbe {
   }
 
   /** Why the store cannot be used; undefined: it answers. */
-  async problem(): Promise<string | undefined> {
+  async problem(): Promise<Outage | undefined> {
     const known = this.#known;
     if (known !== undefined && this.#clock.now() - known.at < KNOWN_MS) return known.problem;
     this.#wait ??= this.#waitForAnswer().finally(() => {
@@ -39,24 +41,24 @@ export class StoreProbe {
     return await this.#wait;
   }
 
-  async #waitForAnswer(): Promise<string | undefined> {
+  async #waitForAnswer(): Promise<Outage | undefined> {
     this.#question ??= this.#askStore().finally(() => {
       this.#question = undefined;
     });
-    const late = Promise.withResolvers<string>();
+    const late = Promise.withResolvers<Outage>();
     const timer = this.#clock.schedule(ANSWER_MS_MAX, () => late.resolve(LATE));
     const problem = await Promise.race([this.#question, late.promise]).finally(() => timer.cancel());
     this.#known = { problem, at: this.#clock.now() };
     return problem;
   }
 
-  async #askStore(): Promise<string | undefined> {
+  async #askStore(): Promise<Outage | undefined> {
     try {
       await this.#ask();
       return undefined;
     } catch (error) {
       if (!(error instanceof RackError)) throw error;
-      return error.message;
+      return outageOf(error);
     }
   }
 }

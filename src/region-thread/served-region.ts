@@ -63,7 +63,7 @@ export async function serveRegion(parts: ServedRegionParts): Promise<ServedRegio
   const close = async (): Promise<void> => {
     for (const one of opened.splice(0).reverse()) await one();
   };
-  store.troubles.watch((reason) => onProblem(newUuid(), { note: 'store-trouble', reason }));
+  store.troubles.watch((outage) => onProblem(newUuid(), outage));
   try {
     const duties = dutiesOf(parts, {
       onTaken: () => void beginDuties(),

@@ -1,7 +1,9 @@
 // Rows of any database, read column by column, and prepared statements of SQLite.
 
 import type { DatabaseSync, SQLInputValue, SQLOutputValue, StatementSync } from 'node:sqlite';
-import { errorText, RackError } from '../errors.ts';
+import { errorText } from '../errors.ts';
+import type { RowFault } from '../region/records/store-outage.ts';
+import { StoreOutage } from '../region/words/outage.ts';
 
 export type Row = Readonly<Record<string, SQLOutputValue>>;
 
@@ -26,31 +28,39 @@ export const readsRow =
   };
 
 /** A value that cannot be converted. */
-class ColumnFault extends Error {}
+class ColumnFault extends Error {
+  readonly column: string;
+  constructor(column: string, cause: unknown) {
+    super(`column ${column}: ${errorText(cause)}`, { cause });
+    this.column = column;
+  }
+}
 
 /** Converts a column's value; an error names the column. */
 export function converted<V, T>(column: string, value: V, convert: (value: V) => T): T {
   try {
     return convert(value);
   } catch (error) {
-    throw new ColumnFault(`column ${column}: ${whyUnreadable(error)}`, { cause: error });
+    throw new ColumnFault(column, error);
   }
 }
 
 /** Without the words of the JavaScript engine, which name no column. */
-function whyUnreadable(error: unknown): string {
-  if (error instanceof SyntaxError) return 'a value is not JSON';
-  if (error instanceof TypeError || error instanceof RangeError) return 'a value has another form';
-  return errorText(error).slice(0, REASON_CHARACTERS_MAX);
+function whyUnreadable(error: unknown): { readonly fault: RowFault; readonly said: string } {
+  if (error instanceof SyntaxError) return { fault: 'not-json', said: '' };
+  if (error instanceof TypeError || error instanceof RangeError) return { fault: 'other-form', said: '' };
+  return { fault: 'other', said: errorText(error).slice(0, REASON_CHARACTERS_MAX) };
 }
 
 /** The error for a row that cannot be read; it shows no value, which may be a secret. */
-function damagedRow(table: string, row: Row, error: unknown): RackError {
-  const column = NAMING.find((name) => row[name] !== undefined && row[name] !== null);
-  const name = column === undefined ? '' : ` with ${column} ${row[column]}`;
-  const why = whyUnreadable(error);
-  const text = `the row of the table ${table}${name} in the region's database cannot be read (${why}): repair it, or restore a backup`;
-  return new RackError('store-unavailable', text, { cause: error });
+function damagedRow(table: string, row: Row, error: unknown): StoreOutage {
+  const key = NAMING.find((name) => row[name] !== undefined && row[name] !== null) ?? '';
+  const value = key === '' ? '' : String(row[key]);
+  const { column, cause } = error instanceof ColumnFault ? error : { column: '', cause: error };
+  return new StoreOutage(
+    { note: 'row-unreadable', table, key, value, column, ...whyUnreadable(cause) },
+    { cause: error },
+  );
 }
 
 /**

@@ -16,6 +16,7 @@ export type UplinkNotice = RackEvent &
     | { readonly kind: 'region.moved'; readonly url: string; readonly former: string }
     | ({
         readonly kind: 'region.pending' | 'region.rejected' | 'region.incompatible';
+        /** The code of what `text` says; its parameters are further fields. */
         readonly note: string;
         readonly text: string;
       } & RackNote)

@@ -106,7 +106,7 @@ describe('a damaged row', { skip: missing('linux', '/usr/lib/postgresql') }, () 
       });
       const { status, text } = await ask(path);
       assert.deepEqual([status, named.test(text)], [503, true], text);
-      await region.reported('region.problem', { from, match: ({ reason, said }) => named.test(`${reason} ${said}`) });
+      await region.reported('region.problem', { from, match: ({ text }) => named.test(String(text)) });
       follower.abort();
       await followed.catch(() => undefined);
       const columns = (await server.query(
@@ -133,7 +133,7 @@ describe('a damaged row', { skip: missing('linux', '/usr/lib/postgresql') }, () 
     const from = region.lines.length;
     await region.start({ command: REGION_SERVICE, onExit: (code) => exits.push(code) });
     const named = /table machine with id 1 .*column status: there is no status 99/;
-    await region.reported('region.problem', { from, match: ({ reason, said }) => named.test(`${reason} ${said}`) });
+    await region.reported('region.problem', { from, match: ({ text }) => named.test(String(text)) });
     const hostnames = async (): Promise<readonly string[]> =>
       JSON.parse((await ask('machines/')).text).map(({ hostname }: { readonly hostname: string }) => hostname);
     assert.deepEqual(await hostnames(), ['other']);

@@ -309,7 +309,7 @@ describe('two processes of one region', { skip: missing('linux', '/usr/lib/postg
       await one.reported('region.confirmed', { from });
       await eventually('it is ready', async () => (await readiness(0)).ready);
       await ask(0, `machines/${systemId}/`, { description: 'again' }, 'PUT');
-      const logged = one.events('region.unconfirmed', from).map(({ reason }) => reason);
+      const logged = one.events('region.unconfirmed', from).map(({ text }) => text);
       assert.equal(logged.length, 1);
       assert.match(String(logged[0]), /start the standby, or take it out of synchronous_standby_names$/);
     } finally {

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { RackError } from '../../src/errors.ts';
+import { StoreOutage } from '../../src/region/words/outage.ts';
 import { StoreProbe } from '../../src/region-process/store-probe.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
 
@@ -39,11 +39,11 @@ test('many requests ask the store once, and again only after a second', async ()
   assert.equal(await again, undefined);
 });
 
-test('the store’s own error is the reason', async () => {
+test('the store’s own outage is the reason', async () => {
   const { questions, probe } = probed();
   const asking = probe.problem();
-  questions[0]?.reject(new RackError('store-unavailable', 'the database is stopping'));
-  assert.equal(await asking, 'the database is stopping');
+  questions[0]?.reject(new StoreOutage({ note: 'database-unusable', fault: 'stopping', said: '57P01' }));
+  assert.deepEqual(await asking, { note: 'database-unusable', fault: 'stopping', said: '57P01' });
 });
 
 test('our own bugs are no state of the store', async () => {
@@ -58,7 +58,7 @@ test('a store that hangs counts as unavailable after two seconds, is probed once
   for (let times = 0; times < 3; times += 1) {
     const asking = probe.problem();
     clock.advance(ANSWER_MS_MAX);
-    assert.match((await asking) ?? '', /^the region's database has not answered for 2 s: /);
+    assert.deepEqual(await asking, { note: 'database-silent', seconds: 2 });
     clock.advance(KNOWN_MS);
   }
   assert.equal(questions.length, 1);

@@ -86,6 +86,7 @@ const FIELDS = {
     keptMore: 1,
   },
   ...{ lost: '10.20.0.10', lostMore: 0, until: '2026-12-01T00:00:00Z', racks: 'far', ownVersion: 1, otherVersion: 2 },
+  ...{ column: 'status', key: 'id', value: '1' },
   ...{ fault: 'not-text', found: '5', max: 0, region: '10.20.0.1:5240', database: '/var/lib/rackboot/leases.db' },
   ...{ former: 'http://10.20.0.2:5240/MAAS', holder: 'hall-2', hasLeft: false },
   ...{ dropped: 1, what: 'post', peer: '10.20.0.9', missed: 2, room: 'dhcp', logLevel: 'debug', seconds: 60 },

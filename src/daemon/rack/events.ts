@@ -2,6 +2,7 @@
 
 import type { EventKind, RackEvent } from '../../event.ts';
 import type { RackNote } from '../../region/records/rack-note.ts';
+import type { Outage } from '../../region/records/store-outage.ts';
 
 /** The region's desired state of a machine. */
 interface MachineFacts {
@@ -27,6 +28,7 @@ export type DaemonEvent = RackEvent &
     | ({ readonly kind: 'daemon.note' | 'daemon.leases-lost'; readonly note: string; readonly text: string } & RackNote)
     | ({
         readonly kind: 'daemon.leases-restored' | 'daemon.leases-damaged' | 'region.cache';
+        /** The code of what `text` says; its parameters are further fields. */
         readonly note: string;
         readonly text: string;
       } & RackNote)
@@ -62,6 +64,7 @@ export type DaemonEvent = RackEvent &
     | { readonly kind: 'region.up'; readonly addresses: string }
     | ({
         readonly kind: 'region.down';
+        /** The code of what `text` says; its parameters are further fields. */
         readonly note: string;
         readonly text: string;
         readonly retryMs: number;
@@ -69,12 +72,23 @@ export type DaemonEvent = RackEvent &
     | ({
         readonly kind: 'region.problem';
         readonly id: string;
+        /** The code of what `text` says; its parameters are further fields. */
         readonly note: string;
         readonly text: string;
       } & RackNote)
-    | { readonly kind: 'region.unconfirmed'; readonly reason: string }
+    | ({
+        readonly kind: 'region.unconfirmed';
+        /** The code of what `text` says; its parameters are further fields. */
+        readonly note: string;
+        readonly text: string;
+      } & Outage)
     | { readonly kind: 'region.confirmed' }
-    | { readonly kind: 'region.database-away'; readonly reason: string }
+    | ({
+        readonly kind: 'region.database-away';
+        /** The code of what `text` says; its parameters are further fields. */
+        readonly note: string;
+        readonly text: string;
+      } & Outage)
     | { readonly kind: 'region.database-back'; readonly awayMs: number }
     | { readonly kind: 'region.duties-here'; readonly former?: string; readonly hasLeft?: boolean }
     | { readonly kind: 'region.duties-elsewhere' | 'region.duties-lost'; readonly holder: string }
@@ -270,7 +284,7 @@ export const DAEMON_EVENTS: Readonly<Record<DaemonEvent['kind'], EventKind>> = {
     level: 'error',
     message: 'database does not answer',
     explanation:
-      "The region's PostgreSQL does not answer this process; reason says how, and what to look at. Until it does, every request gets 503 at once, " +
+      "The region's PostgreSQL does not answer this process; text says how, and what to look at. Until it does, every request gets 503 at once, " +
       'and racks serve as they do without a region. Nothing needs to be restarted.',
   },
   'region.database-back': {

@@ -18,6 +18,7 @@ import { check, heartbeat, type KeptPost, parseBatch } from '../racks/rack-news.
 import type { StateRequest } from '../racks/state-update.ts';
 import { LINK_VERSION, type Rack } from '../records/rack.ts';
 import type { Region } from '../region.ts';
+import { outageOf } from '../words/outage.ts';
 import { refusal, sentenceOf } from '../words/refusal.ts';
 import { takeBatch } from './rack-batch.ts';
 
@@ -99,7 +100,7 @@ async function answerEvents(region: Region, rack: Rack, body: unknown): Promise<
 /** The refusal for an unavailable store. @throws any other error */
 function refuseUnavailable(error: unknown): Answer {
   if (!isStoreUnavailable(error)) throw error;
-  return refuse('store-unavailable', { problem: error.message }, { 'Retry-After': String(RETRY_SECONDS) });
+  return refuse('store-unavailable', { outage: outageOf(error) }, { 'Retry-After': String(RETRY_SECONDS) });
 }
 
 async function answerHeartbeat(region: Region, rack: Rack, body: unknown): Promise<Answer> {

@@ -38,6 +38,7 @@ import {
   ANONYMOUS_PER_NETWORK,
   type RatesByRack,
 } from '../shares/request-rates.ts';
+import { outageOf } from '../words/outage.ts';
 import type { RefusalName } from '../words/refusal.ts';
 import { addAgentRoutes, type Identified } from './agent-routes.ts';
 import { apiDescription, DESCRIPTION_HASHES } from './description.ts';
@@ -272,12 +273,12 @@ function sendError(
 ): FastifyReply | Promise<FastifyReply> {
   if (!isStoreUnavailable(error) || !showsPages(request)) return send(context, reply, answerOfError(context, error));
   context.refusals['store-unavailable'] += 1;
-  return sendAwayPage(request, reply, error.message);
+  return sendAwayPage(request, reply, outageOf(error));
 }
 
 function answerOfError(context: ApiContext, error: unknown): Answer {
   if (isStoreUnavailable(error)) {
-    return refuse('store-unavailable', { problem: error.message }, { 'Retry-After': String(RETRY_SECONDS) });
+    return refuse('store-unavailable', { outage: outageOf(error) }, { 'Retry-After': String(RETRY_SECONDS) });
   }
   if (error instanceof RackError && error.code === 'text-unstorable') return refuse('bad-request.nul');
   const status = isFastifyError(error) ? (error.statusCode ?? 500) : 500;

@@ -3,7 +3,9 @@
 import { LOOPBACK, networkContains } from '../../net/address.ts';
 import type { RegionConfig } from '../config.ts';
 import { quoteShell } from '../preseed/quoting.ts';
+import type { Outage } from '../records/store-outage.ts';
 import { type Html, html, nothing, type Part, verbatim } from '../words/html.ts';
+import { noteText } from '../words/rack-reasons.ts';
 import { asSentence, words } from '../words/text.ts';
 import { assetPath, PAGE_SCRIPT, PAGE_STYLE } from './assets.ts';
 import { faultId } from './forms.ts';
@@ -138,9 +140,9 @@ export const AWAY_SECONDS = 5;
 
 /**
  * The page while the store cannot be used. It needs nothing from the store, not even its viewer.
- * @param reason a sentence with its remedy @param isForm true for the answer to a form, which is not sent again
+ * @param isForm true for the answer to a form, which is not sent again
  */
-export function renderAway(reason: string, isForm: boolean): Html {
+export function renderAway(outage: Outage, isForm: boolean): Html {
   const { away } = words;
   const form = isForm ? html`<p>${away.form}</p>` : nothing;
   const way = isForm
@@ -148,7 +150,7 @@ export function renderAway(reason: string, isForm: boolean): Html {
     : html`<a class="button primary" href="">${away.again}</a>`;
   return documentOf(
     away.title,
-    html`<main><div class="sheet card"><h1>${away.heading}</h1><div class="alert red" role="alert">${asSentence(reason)}.</div>
+    html`<main><div class="sheet card"><h1>${away.heading}</h1><div class="alert red" role="alert">${asSentence(noteText(outage))}.</div>
       <p>${away.lead}</p>${form}<p class="soft">${away.next(!isForm)}</p><div class="buttons">${way}</div></div></main>`,
     isForm ? nothing : html`<meta http-equiv="refresh" content="${AWAY_SECONDS}">`,
   );

@@ -8,7 +8,6 @@
 // 4. A viewer on this host may look without an account, but not under a foreign site's name that resolves to this host.
 
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { RackError } from '../../errors.ts';
 import { equalSecrets } from '../accounts/accounts.ts';
 import { parseAuthorization } from '../accounts/authorization-header.ts';
 import { type Answer, type Refusal, refuse, refuseFor } from '../api/answer.ts';
@@ -16,9 +15,11 @@ import type { Peer } from '../api/caller.ts';
 import { type Fields, findNul, parseBody, queryOf } from '../api/form-body.ts';
 import { isEncrypted } from '../api/proxies.ts';
 import { REFUSALS } from '../api/refusal-status.ts';
+import type { Outage } from '../records/store-outage.ts';
 import type { User } from '../records/user.ts';
 import type { Region } from '../region.ts';
 import type { Html } from '../words/html.ts';
+import { StoreOutage } from '../words/outage.ts';
 import { assetPath, PAGE_POLICY, PAGE_SCRIPT, PAGE_STYLE } from './assets.ts';
 import { isLocalName, type PageGuard, type PasswordVerdict } from './guard.ts';
 import { cookieName, cookieOf, isOwnOrigin, safeTarget } from './login.ts';
@@ -86,20 +87,20 @@ export const showsPages = (request: FastifyRequest): boolean =>
   /\btext\/html\b/.test(headerOf(request, 'accept') ?? '') &&
   !/^\/+MAAS\/+(?:api|uplink|metadata)\b/.test(request.raw.url ?? '');
 
-/** Answers 503: the store cannot be used. @param reason a sentence with its remedy */
-export const sendAwayPage = (request: FastifyRequest, reply: FastifyReply, reason: string): FastifyReply =>
+/** Answers 503: the store cannot be used. */
+export const sendAwayPage = (request: FastifyRequest, reply: FastifyReply, outage: Outage): FastifyReply =>
   sendPage(
     begin(reply)
       .code(REFUSALS['store-unavailable'])
       .header('Retry-After', String(AWAY_SECONDS))
       .header('X-Rackboot-Refusal', 'store-unavailable'),
-    renderAway(reason, request.method !== 'GET'),
+    renderAway(outage, request.method !== 'GET'),
   );
 
-/** Pages that need nothing from the store would promise that the next one works. @throws RackError `store-unavailable` while it is away */
+/** Pages that need nothing from the store would promise that the next one works. @throws StoreOutage while it is away */
 function mustReachStore({ store }: Region): void {
   const problem = store.availability?.problem;
-  if (problem !== undefined) throw new RackError('store-unavailable', problem);
+  if (problem !== undefined) throw new StoreOutage(problem);
 }
 
 const sendPage = (reply: FastifyReply, page: Html): FastifyReply => reply.send(page.toString());

@@ -2,10 +2,10 @@
 // like `en/` with its own such file, chosen in `language.ts`, `quantity.ts` and `rack-reasons.ts`. English takes the names of states and of
 // types of events from `records/`, where the API has them, and the reasons of DHCP from `dhcp/events/refusals.ts`, as a NAK says them.
 //
-// Texts of the page, of events and of refusals are words of this folder: a code with parameters. Sentences elsewhere are for the command
-// line and its errors (`RackError`), the problems of a configuration, and `msg` of the log's lines. Such a sentence is in a text of this
-// folder only as a parameter that quotes it: `problem` of the refusal `store-unavailable`, and `reason` or `said` of a note or an event for
-// something that failed. Programs, the operating system and other hosts are quoted in the same way.
+// Texts of the page, of events and of refusals are words of this folder: a code with parameters. So are outages of the region's store
+// (`records/store-outage.ts`). Sentences elsewhere are for the command line and its errors (`RackError`), the problems of a configuration,
+// and `msg` of the log's lines. Such a sentence is in a text of this folder only as a parameter that quotes it: `reason` or `said` of a note
+// or an event for something else that failed. Programs, the operating system and other hosts are quoted in the same way.
 //
 // 1. A writer gets plain values and no others: what it needs is in its parameters.
 

@@ -3,7 +3,7 @@
 // 1. A list of machines takes the same number of statements, however many machines it has.
 // 2. A damaged row keeps only its own machine out of a list. A caller that needs this machine gets an error that names the row.
 
-import { isStoreUnavailable } from '../../errors.ts';
+import { isStoreUnavailable, type RackError } from '../../errors.ts';
 import { isFirm } from '../../region/identity/interface-source.ts';
 import { findStatusByNumber, type MachineStatus, statusRow } from '../../region/records/lifecycle.ts';
 import type { Machine, MachineForRacks, MachineOutline } from '../../region/records/machine.ts';
@@ -96,7 +96,7 @@ const machineOf = (row: Row, { interfaces, addresses, tags }: PartRows): Machine
 
 /** The errors of rows that cannot be read; each names its row. */
 class Damages {
-  readonly errors: Error[] = [];
+  readonly errors: RackError[] = [];
 
   /** @returns undefined if a row cannot be read */
   read<T>(read: () => T): T | undefined {
@@ -118,7 +118,7 @@ class Damages {
 /** The machines that can be read, and the errors of the others. */
 export interface ReadableMachines<M> {
   readonly machines: readonly M[];
-  readonly damages: readonly Error[];
+  readonly damages: readonly RackError[];
 }
 
 /** The readable ones of a list in the order of ids. Fewer than `limit` are the last ones, also where some cannot be read. */

@@ -15,8 +15,9 @@
 
 import pg from 'pg';
 import { systemClock, type Timer } from '../../clock.ts';
-import { RackError } from '../../errors.ts';
+import type { Outage } from '../../region/records/store-outage.ts';
 import type { StoreConfirmation } from '../../region/records/store-state.ts';
+import { StoreOutage } from '../../region/words/outage.ts';
 import { Unconfirmed } from './postgres-faults.ts';
 import { connectionOf, type PostgresPlace } from './postgres-place.ts';
 
@@ -30,13 +31,10 @@ const WAITING_SQL =
   "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'rackboot' " +
   `AND wait_event = 'SyncRep' AND query_start < clock_timestamp() - interval '${CONFIRMED_MS_MAX / 2} milliseconds' LIMIT 1`;
 
-const PROBLEM = "the region's database does not confirm changes, because its synchronous standby is missing";
-const REMEDY = 'start the standby, or take it out of synchronous_standby_names';
-
 /** Tracks for one process whether its database confirms changes. */
 export class PostgresConfirmation implements StoreConfirmation {
   readonly #place: PostgresPlace;
-  #onChange: (problem: string | undefined) => void = () => undefined;
+  #onChange: (problem: Outage | undefined) => void = () => undefined;
   #isMissing = false;
   /** The check under way. */
   #question: Promise<boolean> | undefined;
@@ -47,24 +45,22 @@ export class PostgresConfirmation implements StoreConfirmation {
     this.#place = place;
   }
 
-  get problem(): string | undefined {
-    return this.#isMissing ? `${PROBLEM}: ${REMEDY}` : undefined;
+  get problem(): Outage | undefined {
+    return this.#isMissing ? { note: 'changes-unconfirmed' } : undefined;
   }
 
-  watch(onChange: (problem: string | undefined) => void): void {
+  watch(onChange: (problem: Outage | undefined) => void): void {
     this.#onChange = onChange;
   }
 
   /** Call before each change. @throws RackError `store-unavailable` while unconfirmed */
   check(): void {
-    if (this.#isMissing)
-      throw new RackError('store-unavailable', `${PROBLEM}: this change was not made; repeat it later (${REMEDY})`);
+    if (this.#isMissing) throw new StoreOutage({ note: 'change-not-made' });
   }
 
   /** The error for a transaction whose COMMIT is unconfirmed. */
   unknown(): Unconfirmed {
-    const text = `${PROBLEM}: whether this change was stored is unknown until the database confirms changes again; look at the result then, before you repeat it (${REMEDY})`;
-    return new Unconfirmed('store-unavailable', text);
+    return new Unconfirmed({ note: 'change-unconfirmed' });
   }
 
   /** Waits for a COMMIT. @throws Unconfirmed if it waits for a missing standby, and the COMMIT's own errors */

@@ -17,6 +17,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import pg from 'pg';
 import { listed } from '../../counted.ts';
 import { RackError } from '../../errors.ts';
+import { StoreOutage } from '../../region/words/outage.ts';
 import { isLost, isStale, Unconfirmed } from './postgres-faults.ts';
 import { connectionOf, type PostgresPlace } from './postgres-place.ts';
 import type { PostgresWatch } from './postgres-watch.ts';
@@ -38,23 +39,17 @@ const types = {
   getTypeParser: (id: number): unknown => (id === INT8 || id === NUMERIC ? Number : pg.types.getTypeParser(id, 'text')),
 };
 
-/** @throws RackError `store-unavailable` if the server or the database only reads, and while a copy holds the lock alone */
+/** @throws StoreOutage if the server or the database only reads, and while a copy holds the lock alone */
 async function beginUse(client: pg.ClientBase): Promise<void> {
   const { rows } = await client.query<{ readonly standby: boolean; readonly reading: string }>(
     "SELECT pg_is_in_recovery() AS standby, current_setting('default_transaction_read_only') AS reading",
   );
   if (rows[0]?.standby === false && rows[0].reading === 'on') {
-    const text = "the region's database cannot be used now: default_transaction_read_only is on; turn it off";
-    throw new RackError('store-unavailable', text);
+    throw new StoreOutage({ note: 'database-read-only' });
   }
-  if (rows[0]?.standby !== false) {
-    const text =
-      "the region's database cannot be used now (it is a standby, which only reads): promote it, or name the primary in region.store.url";
-    throw new RackError('store-unavailable', text);
-  }
+  if (rows[0]?.standby !== false) throw new StoreOutage({ note: 'database-standby' });
   if (await tryLock(client, 'pg_try_advisory_lock_shared')) return;
-  const text = "the region's database is being copied: wait until `rackboot region copy` or `restore` has ended";
-  throw new RackError('store-unavailable', text);
+  throw new StoreOutage({ note: 'database-copied' });
 }
 
 /** Keeps processes of a region, and other copies, from the database until the connection ends. @throws RackError `already-running` */

@@ -3,6 +3,9 @@
 // Source: postgresql.org/docs/15/errcodes-appendix.html.
 
 import { errorText, isTlsError, RackError } from '../../errors.ts';
+import type { DatabaseFault, DatabaseRefusal, Outage } from '../../region/records/store-outage.ts';
+import { StoreOutage } from '../../region/words/outage.ts';
+import { noteText } from '../../region/words/rack-reasons.ts';
 
 /** Serialisation failure, deadlock, and a key that exists although the transaction did not see it. */
 const REPEATED: ReadonlySet<string> = new Set(['40001', '40P01', '23505']);
@@ -10,35 +13,35 @@ const REPEATED: ReadonlySet<string> = new Set(['40001', '40P01', '23505']);
 const UNIQUE_VIOLATION = '23505';
 
 /** A COMMIT that the database does not confirm: its connection must not be used again. */
-export class Unconfirmed extends RackError {}
+export class Unconfirmed extends StoreOutage {}
 
-/** The start of a code, and what to do. They may pass without help, or once an operator mends the database. */
-const PASSING: readonly (readonly [code: string, remedy: string])[] = [
-  ['53100', "make room on the database's disk"],
-  ['53300', 'the database has no connection left: raise its max_connections, or lower region.store.pool'],
-  ['53', 'the database has too little memory or disk: see its log'],
-  ['25006', 'it is a standby, which only reads: name the primary in region.store.url'],
-  ['55000', 'it takes no connections, or lacks what must be there first: see ALLOW_CONNECTIONS, and its log'],
-  ['55006', 'another uses what is needed: see pg_stat_activity'],
-  ['F0', 'the configuration of the database has a fault: see its log'],
-  ['57P', 'the database is stopping or starting: see its log'],
-  ['57014', 'the database took too long: see what else it does'],
-  ['55P03', 'another process holds a lock for too long: see pg_stat_activity'],
-  ['25P0', 'this process held a transaction for too long: see the load of its host'],
-  ['40', 'too many changes at once: try again'],
-  ['08', 'the connection was lost: see whether the database runs, and its log'],
-  ['58', "the database cannot use its files: see its log and the kernel's"],
-  ['XX', 'the database is damaged: see its log, and restore a backup'],
+/** The start of a code, and its meaning. They may pass without help, or once an operator mends the database. */
+const PASSING: readonly (readonly [code: string, fault: DatabaseFault])[] = [
+  ['53100', 'disk-full'],
+  ['53300', 'connections-taken'],
+  ['53', 'short-of-resources'],
+  ['25006', 'standby'],
+  ['55000', 'not-ready'],
+  ['55006', 'in-use'],
+  ['F0', 'configuration'],
+  ['57P', 'stopping'],
+  ['57014', 'slow'],
+  ['55P03', 'locked'],
+  ['25P0', 'transaction-held'],
+  ['40', 'changes-collide'],
+  ['08', 'connection-lost'],
+  ['58', 'files-failing'],
+  ['XX', 'damaged'],
 ];
 
-/** The start of a code, and what to do. These need an operator: a process does not start; a running one waits. */
-const REFUSALS: readonly (readonly [code: string, remedy: string])[] = [
-  ['28P01', 'the password is wrong: see region.store.password_file'],
-  ['28', 'see its pg_hba.conf, and the user and the name of the database in region.store.url'],
-  ['3D000', 'create the database with createdb(1), or correct its name in region.store.url'],
-  ['42501', 'the user lacks the right: make it the owner of the database'],
-  ['42P01', 'a table is missing: see the search_path of the user, or restore a backup'],
-  ['42703', 'a column is missing: restore a backup'],
+/** The start of a code, and its meaning. These need an operator: a process does not start; a running one waits. */
+const REFUSALS: readonly (readonly [code: string, fault: DatabaseRefusal])[] = [
+  ['28P01', 'wrong-password'],
+  ['28', 'not-admitted'],
+  ['3D000', 'no-such-database'],
+  ['42501', 'not-owner'],
+  ['42P01', 'table-missing'],
+  ['42703', 'column-missing'],
 ];
 
 /** A NUL in a text, and as an escape in a list: no text of PostgreSQL may have one. */
@@ -95,38 +98,40 @@ export function isLost(error: unknown): boolean {
 /** Errors of a statement that was right when the tables were made: classes 42 and P0 of Appendix A. */
 const CHANGED = /^(?:42|P0)/;
 
-/** The RackError that an error of the database means; our own bugs stay as they are. */
-export function explainPostgres(error: unknown): unknown {
-  if (error instanceof RackError) return error;
+/** The meaning of an error of the database; undefined: it has none, or is our own bug. */
+function meaningOf(error: unknown): { readonly isRefusal: boolean; readonly outage: Outage } | undefined {
   const code = codeOf(error);
   const said = errorText(error) || code;
   const refused = REFUSALS.find(([start]) => code.startsWith(start));
-  if (refused !== undefined)
-    return storeError('store-refused', `the region's database refuses (${said}): ${refused[1]}`, error);
-  if (NUL_CODES.has(code)) {
-    const text = `a text has a character that the region's database cannot hold (${said})`;
-    return new RackError('text-unstorable', text, { cause: error });
-  }
-  if (NO_PASSWORD_TEXT.test(said)) {
-    const text =
-      "the region's database asks for a password: write it to a file, and name that in region.store.password_file";
-    return storeError('store-refused', text, error);
-  }
-  if (isTlsError(error) || NO_TLS_TEXT.test(said)) {
-    const remedy = 'see region.store.ca_file, and the certificate of the database';
-    return storeError('store-refused', `the region's database cannot be trusted (${said}): ${remedy}`, error);
-  }
+  if (refused !== undefined) return { isRefusal: true, outage: { note: 'database-refuses', fault: refused[1], said } };
+  if (NO_PASSWORD_TEXT.test(said)) return { isRefusal: true, outage: { note: 'database-asks-password' } };
+  if (isTlsError(error) || NO_TLS_TEXT.test(said))
+    return { isRefusal: true, outage: { note: 'database-untrusted', said } };
+  const fault = passingFault(code, said, error);
+  return fault && { isRefusal: false, outage: { note: 'database-unusable', fault, said } };
+}
+
+function passingFault(code: string, said: string, error: unknown): DatabaseFault | undefined {
   const passing =
     code === UNIQUE_VIOLATION ? undefined : PASSING.find(([start]) => /^\w{5}$/.test(code) && code.startsWith(start));
-  const remedy =
-    passing?.[1] ??
-    (POOL_TEXT.test(said)
-      ? 'all connections of region.store.pool are in use, or the database does not answer: see its load'
-      : isLost(error)
-        ? 'see whether the database runs, and region.store.url'
-        : undefined);
-  if (remedy === undefined) return error;
-  return storeError('store-unavailable', `the region's database cannot be used now (${said}): ${remedy}`, error);
+  if (passing !== undefined) return passing[1];
+  if (POOL_TEXT.test(said)) return 'pool-taken';
+  return isLost(error) ? 'unreached' : undefined;
+}
+
+function unstorable(error: unknown): RackError | undefined {
+  const code = codeOf(error);
+  if (!NUL_CODES.has(code)) return undefined;
+  const text = `a text has a character that the region's database cannot hold (${errorText(error) || code})`;
+  return new RackError('text-unstorable', text, { cause: error });
+}
+
+/** The RackError that an error of the database means; our own bugs stay as they are. */
+export function explainPostgres(error: unknown): unknown {
+  if (error instanceof RackError) return error;
+  const meaning = meaningOf(error);
+  if (meaning?.isRefusal === true) return new RackError('store-refused', noteText(meaning.outage), { cause: error });
+  return unstorable(error) ?? (meaning === undefined ? error : new StoreOutage(meaning.outage, { cause: error }));
 }
 
 /**
@@ -135,12 +140,8 @@ export function explainPostgres(error: unknown): unknown {
  */
 export function explainWhileRunning(error: unknown): unknown {
   const explained = explainPostgres(error);
-  if (explained instanceof RackError)
-    return explained.code === 'store-refused' ? storeError('store-unavailable', explained.message, error) : explained;
-  if (!CHANGED.test(codeOf(error))) return explained;
-  const text = `the region's database refuses a statement (${errorText(error)}): has somebody changed its tables, rights or search_path? Its log says more`;
-  return storeError('store-unavailable', text, error);
+  if (!(explained instanceof RackError) && CHANGED.test(codeOf(error)))
+    return new StoreOutage({ note: 'database-statement', said: errorText(error) }, { cause: error });
+  const meaning = explained === error ? undefined : meaningOf(error);
+  return meaning?.isRefusal === true ? new StoreOutage(meaning.outage, { cause: error }) : explained;
 }
-
-const storeError = (code: 'store-refused' | 'store-unavailable', text: string, cause: unknown): RackError =>
-  new RackError(code, text, { cause });

@@ -21,7 +21,8 @@
 import { randomInt } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import { systemClock } from '../../clock.ts';
-import { errorText, RackError } from '../../errors.ts';
+import { errorText } from '../../errors.ts';
+import { StoreOutage } from '../../region/words/outage.ts';
 import { type Effect, OpenTransaction, TransactionContext } from '../open-transaction.ts';
 import {
   type Answer,
@@ -216,8 +217,7 @@ export class PostgresTransactions implements RegionDriver {
         await pause(ASK_PAUSE_MS);
       }
     }
-    const text = `the region's database was lost while it stored a change (${errorText(cause)}), and does not say whether it did: look at the result before you repeat it`;
-    throw new RackError('store-unavailable', text, { cause });
+    throw new StoreOutage({ note: 'change-unknown', said: errorText(cause) }, { cause });
   }
 
   async #inside<T>(transaction: ConnectedTransaction | undefined, operation: () => Steps<T>): Promise<T> {

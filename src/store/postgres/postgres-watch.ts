@@ -16,9 +16,11 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import pg from 'pg';
 import { systemClock } from '../../clock.ts';
-import { errorText, RackError } from '../../errors.ts';
+import { isStoreUnavailable } from '../../errors.ts';
 import { answersWithin } from '../../net/answers-within.ts';
+import type { Outage } from '../../region/records/store-outage.ts';
 import type { StoreAvailability } from '../../region/records/store-state.ts';
+import { outageOf, StoreOutage } from '../../region/words/outage.ts';
 import { explainWhileRunning, isLost } from './postgres-faults.ts';
 import { connectionOf, type PostgresPlace } from './postgres-place.ts';
 
@@ -29,30 +31,28 @@ const ASK_MS = 1000;
 const AGAIN_MS = 500;
 /** The driver's own bounds, in milliseconds; a little longer, so that a pause of this process does not make them late. */
 const QUERY_MS_MAX = 2 * ANSWER_MS_MAX;
-const SILENT =
-  `the region's database cannot be used now (it has not answered for ${ANSWER_MS_MAX / 1000} s): ` +
-  'see whether it runs, its load, and the network to it';
+const SILENT: Outage = { note: 'database-silent', seconds: ANSWER_MS_MAX / 1000 };
 
 export class PostgresWatch implements StoreAvailability {
   readonly #place: PostgresPlace;
   /** Ends waits for a connection. */
-  readonly #waits = new Set<(error: RackError) => void>();
+  readonly #waits = new Set<(error: StoreOutage) => void>();
   readonly #onSilent: (() => void)[] = [];
   readonly #closing = new AbortController();
-  #onChange: (problem: string | undefined) => void = () => undefined;
+  #onChange: (problem: Outage | undefined) => void = () => undefined;
   #client: pg.Client | undefined;
-  #problem: string | undefined;
+  #problem: Outage | undefined;
   #isSilent = false;
 
   constructor(place: PostgresPlace) {
     this.#place = place;
   }
 
-  get problem(): string | undefined {
+  get problem(): Outage | undefined {
     return this.#problem;
   }
 
-  watch(onChange: (problem: string | undefined) => void): void {
+  watch(onChange: (problem: Outage | undefined) => void): void {
     this.#onChange = onChange;
   }
 
@@ -71,7 +71,7 @@ export class PostgresWatch implements StoreAvailability {
    * @throws RackError `store-unavailable` once it is silent, and the errors of `work`
    */
   async unlessSilent<T>(work: () => Promise<T>, onLate: (result: T) => void = () => undefined): Promise<T> {
-    if (this.#isSilent) throw new RackError('store-unavailable', this.#problem ?? SILENT);
+    if (this.#isSilent) throw new StoreOutage(this.#problem ?? SILENT);
     const away = Promise.withResolvers<never>();
     this.#waits.add(away.reject);
     const working = work();
@@ -100,26 +100,26 @@ export class PostgresWatch implements StoreAvailability {
     }
   }
 
-  #become(problem: string | undefined): void {
+  #become(problem: Outage | undefined): void {
     const isOther = (problem === undefined) !== (this.#problem === undefined);
     const wasSilent = this.#isSilent;
     this.#problem = problem;
     this.#isSilent = problem === SILENT;
     if (isOther) this.#onChange(problem);
     if (wasSilent || !this.#isSilent) return;
-    for (const end of [...this.#waits]) end(new RackError('store-unavailable', SILENT));
+    for (const end of [...this.#waits]) end(new StoreOutage(SILENT));
     for (const giveUp of this.#onSilent) giveUp();
   }
 
   /** @returns why the server is away; undefined: it is there */
-  async #ask(): Promise<string | undefined> {
+  async #ask(): Promise<Outage | undefined> {
     const isNew = this.#client === undefined;
     const problem = await this.#askOnce();
     // The server may have ended this connection only.
     return problem === undefined || problem === SILENT || isNew ? problem : await this.#askOnce();
   }
 
-  async #askOnce(): Promise<string | undefined> {
+  async #askOnce(): Promise<Outage | undefined> {
     let failure: unknown;
     const asked = this.#question().catch((error: unknown) => {
       failure = error;
@@ -128,7 +128,9 @@ export class PostgresWatch implements StoreAvailability {
     if (await answersWithin(systemClock, ANSWER_MS_MAX, asked)) return undefined;
     this.#drop();
     if (failure === undefined) return SILENT;
-    return isLost(failure) ? errorText(explainWhileRunning(failure)) : undefined;
+    if (!isLost(failure)) return undefined;
+    const explained = explainWhileRunning(failure);
+    return isStoreUnavailable(explained) ? outageOf(explained) : undefined;
   }
 
   async #question(): Promise<void> {

@@ -5,7 +5,9 @@
 
 import { BoundedMap } from '../../bounded-map.ts';
 import { type Clock, type Instant, systemClock } from '../../clock.ts';
-import { isStoreUnavailable } from '../../errors.ts';
+import { isStoreUnavailable, type RackError } from '../../errors.ts';
+import type { Outage } from '../../region/records/store-outage.ts';
+import { outageOf } from '../../region/words/outage.ts';
 import type { Steps } from '../operations/region-steps.ts';
 import type { RegionDriver } from './region-driver.ts';
 
@@ -18,15 +20,14 @@ export class ReportingDriver implements RegionDriver {
   readonly #driver: RegionDriver;
   readonly #clock: Clock;
   readonly #reportedAt = new BoundedMap<string, Instant>(CAUSES_MAX, 'set longest ago');
-  #onTrouble: (reason: string) => void = () => undefined;
+  #onTrouble: (outage: Outage) => void = () => undefined;
 
   constructor(driver: RegionDriver, clock: Clock = systemClock) {
     this.#driver = driver;
     this.#clock = clock;
   }
 
-  /** @param report called with the reason, a sentence with its remedy */
-  watch(report: (reason: string) => void): void {
+  watch(report: (outage: Outage) => void): void {
     this.#onTrouble = report;
   }
 
@@ -55,19 +56,20 @@ export class ReportingDriver implements RegionDriver {
     try {
       return await work;
     } catch (error) {
-      if (isStoreUnavailable(error)) this.report(error.message);
+      if (isStoreUnavailable(error)) this.report(error);
       throw error;
     }
   }
 
-  /** Reports a reason, unless it or too many others were reported just before. */
-  report(reason: string): void {
+  /** Reports an outage, unless it or too many others were reported just before. */
+  report(error: RackError): void {
+    const cause = error.message;
     const now = this.#clock.now();
     const isRecent = (at: Instant | undefined): boolean => at !== undefined && now - at < REPEATED_MS;
-    if (isRecent(this.#reportedAt.get(reason))) return;
+    if (isRecent(this.#reportedAt.get(cause))) return;
     // A further cause would displace the oldest, which could then be reported again at once.
     if (this.#reportedAt.size === CAUSES_MAX && isRecent(this.#reportedAt.oldest)) return;
-    this.#reportedAt.set(reason, now);
-    this.#onTrouble(reason);
+    this.#reportedAt.set(cause, now);
+    this.#onTrouble(outageOf(error));
   }
 }

@@ -201,7 +201,7 @@ export class StoredRegion implements RegionStore {
   /** The machines that can be read. The others are reported: no caller hears of them. */
   async #readable<M>(operation: () => Steps<reads.ReadableMachines<M>>): Promise<readonly M[]> {
     const { machines, damages } = await this.#driver.read(operation);
-    for (const { message } of damages) this.#driver.report(message);
+    for (const damage of damages) this.#driver.report(damage);
     return machines;
   }
 

@@ -14,6 +14,7 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { newUuid, systemClock } from '../../clock.ts';
 import { errorText, RackError } from '../../errors.ts';
+import { StoreOutage } from '../../region/words/outage.ts';
 import { BROKEN_CODES, SQLITE_FULL, sqliteCode } from '../database-file.ts';
 import { type Effect, OpenTransaction, TransactionContext } from '../open-transaction.ts';
 import { type Answer, OWN_HISTORY, type Statement, type Steps } from '../operations/region-steps.ts';
@@ -171,11 +172,8 @@ export class Transactions implements RegionDriver {
   #explain(error: unknown): unknown {
     const code = sqliteCode(error);
     if (code !== undefined && PASSING_CODES.has(code)) {
-      const remedy =
-        code === SQLITE_FULL ? 'make room on its disk' : 'check which process holds it, and whether its disk fails';
-      return new RackError('store-unavailable', `${this.#path} cannot be used now (${errorText(error)}): ${remedy}`, {
-        cause: error,
-      });
+      const note = code === SQLITE_FULL ? 'file-full' : 'file-unusable';
+      return new StoreOutage({ note, file: this.#path, said: errorText(error) }, { cause: error });
     }
     if (code !== undefined && BROKEN_CODES.has(code)) {
       const text = `${this.#path} is damaged (${errorText(error)}): restore a backup`;

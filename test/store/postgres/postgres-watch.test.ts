@@ -7,6 +7,7 @@ import { after, before, describe, test } from 'node:test';
 import { sleep } from '../../../src/clock.ts';
 import { RackError } from '../../../src/errors.ts';
 import type { RegionStore } from '../../../src/region/records/store.ts';
+import type { Outage } from '../../../src/region/records/store-outage.ts';
 import { openPostgresRegion } from '../../../src/store/postgres/region-postgres.ts';
 import { eventuallyWithin } from '../../support/eventually.ts';
 import { missing } from '../../support/needs.ts';
@@ -38,7 +39,7 @@ describe('a PostgreSQL that hangs', { skip: missing('linux', '/usr/lib/postgresq
   };
 
   test('uses of the store end in seconds, then at once, and what is stored is what was said', async () => {
-    const changes: string[] = [];
+    const changes: (Outage | 'back')[] = [];
     store.availability?.watch((problem) => changes.push(problem ?? 'back'));
     const stored = new Set<string>();
     const unknown = new Set<string>();

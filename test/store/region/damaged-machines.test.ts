@@ -7,6 +7,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 import type { RegionStore } from '../../../src/region/records/store.ts';
 import { openRegion } from '../../../src/region/region.ts';
+import { noteText } from '../../../src/region/words/rack-reasons.ts';
 import { REGION_FILE } from '../../../src/store/sqlite/region-schema.ts';
 import { fillRegion } from '../../contract/region-operations.ts';
 import { makeRegion, type RegionPlace } from '../../region/place.ts';
@@ -37,7 +38,7 @@ describe('a machine with a damaged row', () => {
     const fields = { status: 'deploying', powerTask: 'on', statusDeadlineMs: 1 } as const;
     await place.store.changeMachines<never>([...DAMAGED, ...OTHERS], 1, () => ({ kind: 'change', fields, events: [] }));
     reports = [];
-    place.store.troubles.watch((reason) => void reports.push(reason));
+    place.store.troubles.watch((outage) => void reports.push(noteText(outage)));
   });
   afterEach(async () => {
     // A test's place checks that every row can be read.

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { RackError } from '../../../src/errors.ts';
+import { noteText } from '../../../src/region/words/rack-reasons.ts';
 import type { Steps } from '../../../src/store/operations/region-steps.ts';
 import { CAUSES_MAX, ReportingDriver } from '../../../src/store/region/reporting-driver.ts';
 import { VirtualClock } from '../../support/virtual-clock.ts';
@@ -17,7 +18,7 @@ function rig() {
   const fail = (): Promise<never> => Promise.reject(error);
   const driver = { write: fail, read: fail, transact: fail, afterCommit: fail, close: () => Promise.resolve() };
   const reporting = new ReportingDriver(driver, clock);
-  reporting.watch((reason) => void reports.push(reason));
+  reporting.watch((outage) => void reports.push(noteText(outage)));
   const works = {
     write: () => reporting.write(nothing),
     read: () => reporting.read(nothing),

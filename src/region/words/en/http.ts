@@ -1,7 +1,9 @@
 // Why a listener refuses a request: rates, bodies, paths, a machine's or a rack's own requests.
 
+import type { Outage } from '../../records/store-outage.ts';
 import type { JsonFault } from '../../records/text-json.ts';
 import { jsonFaultText } from './json.ts';
+import { noteText } from './notes.ts';
 import { mistakeAtText } from './preseed.ts';
 import type { RefusalTable } from './table.ts';
 
@@ -20,7 +22,7 @@ export const HTTP = {
     'Authorization Error: the API key is not valid; sudo rackboot apikey prints a new one.',
   'unknown-version': 'Unknown API version. This region speaks 1.0 and 2.0.',
   'not-found.path': 'Nothing is here.',
-  'store-unavailable': ({ problem }: { readonly problem: string }) => problem,
+  'store-unavailable': ({ outage }: { readonly outage: Outage }) => noteText(outage),
   'internal-error.request': ({ id }: { readonly id: string }) =>
     `The region failed at this request; its log has details under ${id}.`,
   'followers-limit':

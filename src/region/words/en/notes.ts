@@ -6,6 +6,7 @@ import { counted } from '../../../counted.ts';
 import type { StateFault, StateFaultCode } from '../../../machines/desired-state.ts';
 import type { ConnectionRefusal } from '../../../net/shares/connection-shares.ts';
 import type { NoteCode, NoteParams, RackNote } from '../../records/rack-note.ts';
+import { OUTAGES } from './outages.ts';
 import type { Writers } from './table.ts';
 
 const kib = (bytes: number): string => `${Math.round(bytes / 1024)} KiB`;
@@ -162,7 +163,7 @@ const NOTE_SENTENCES: Writers<NoteParams> = {
   'connection-ended': ({ client, more, why }) =>
     `the API ended a connection of ${client}${more === 0 ? '' : `, and ${more} more before it`}: ${endedBecause(why)}`,
   'listener-waits': ({ reason }) => reason,
-  'store-trouble': ({ reason }) => reason,
+  ...OUTAGES,
   'certificate-expired': ({ file, until }) =>
     `the certificate ${file} expired at ${until}: clients refuse it; renew it`,
   'certificate-early': ({ file, from }) =>

@@ -111,8 +111,8 @@ export const SERVICE_SENTENCES: Writers<ServiceParams> = {
   'log.gap': (f) =>
     `${counted(f.missed, 'line of the log is', 'lines of the log are')} lost: its reader or its disk is too slow`,
   'region.problem': (f) => `The region has a problem: ${noteOf(f)}`,
-  'region.unconfirmed': (f) => `No change can be made: ${f.reason}`,
-  'region.database-away': (f) => f.reason,
+  'region.unconfirmed': (f) => `No change can be made: ${noteOf(f)}`,
+  'region.database-away': noteOf,
   'region.database-back': (f) => `The database answers again after ${formatSpan(f.awayMs)}`,
   'region.duties-here': (f) => `This process has the region's duties now${formerHolder(f)}`,
   'region.duties-elsewhere': (f) => `The region's duties are at the process ${f.holder}`,

@@ -1,0 +1,58 @@
+// Why the region's store cannot be used at the moment: notes, which the refusal, the log and the page make into sentences
+// (`words/outage.ts`). The texts of the database and of the system are in `said`.
+
+import type { RackNote } from './rack-note.ts';
+
+/** Why a database cannot be used that may be usable again without help, or once an operator mends it. */
+export type DatabaseFault =
+  | 'disk-full'
+  | 'connections-taken'
+  | 'short-of-resources'
+  | 'standby'
+  | 'not-ready'
+  | 'in-use'
+  | 'configuration'
+  | 'stopping'
+  | 'slow'
+  | 'locked'
+  | 'transaction-held'
+  | 'changes-collide'
+  | 'connection-lost'
+  | 'files-failing'
+  | 'damaged'
+  | 'pool-taken'
+  | 'unreached';
+
+/** Why a database refuses this user, until an operator changes it. */
+export type DatabaseRefusal =
+  | 'wrong-password'
+  | 'not-admitted'
+  | 'no-such-database'
+  | 'not-owner'
+  | 'table-missing'
+  | 'column-missing';
+
+/** Why a value of a row cannot be read; `other`: the reader says. */
+export type RowFault = 'not-json' | 'other-form' | 'other';
+
+type OutageCode =
+  | 'database-unusable'
+  | 'database-refuses'
+  | 'database-asks-password'
+  | 'database-untrusted'
+  | 'database-statement'
+  | 'database-silent'
+  | 'database-read-only'
+  | 'database-standby'
+  | 'database-copied'
+  | 'changes-unconfirmed'
+  | 'change-not-made'
+  | 'change-unconfirmed'
+  | 'change-unknown'
+  | 'file-full'
+  | 'file-unusable'
+  | 'row-unreadable'
+  | 'store-trouble';
+
+/** An outage of the region's store. */
+export type Outage = RackNote<OutageCode>;

@@ -1,0 +1,85 @@
+// The sentences of outages of the region's store: what is so, and what to do.
+
+import type { NoteParams } from '../../records/rack-note.ts';
+import type { DatabaseFault, DatabaseRefusal, Outage, RowFault } from '../../records/store-outage.ts';
+import type { Writers } from './table.ts';
+
+/** Remedies for a database that cannot be used now. */
+const FAULTS: Readonly<Record<DatabaseFault, string>> = {
+  'disk-full': "make room on the database's disk",
+  'connections-taken': 'the database has no connection left: raise its max_connections, or lower region.store.pool',
+  'short-of-resources': 'the database has too little memory or disk: see its log',
+  standby: 'it is a standby, which only reads: name the primary in region.store.url',
+  'not-ready': 'it takes no connections, or lacks what must be there first: see ALLOW_CONNECTIONS, and its log',
+  'in-use': 'another uses what is needed: see pg_stat_activity',
+  configuration: 'the configuration of the database has a fault: see its log',
+  stopping: 'the database is stopping or starting: see its log',
+  slow: 'the database took too long: see what else it does',
+  locked: 'another process holds a lock for too long: see pg_stat_activity',
+  'transaction-held': 'this process held a transaction for too long: see the load of its host',
+  'changes-collide': 'too many changes at once: try again',
+  'connection-lost': 'the connection was lost: see whether the database runs, and its log',
+  'files-failing': "the database cannot use its files: see its log and the kernel's",
+  damaged: 'the database is damaged: see its log, and restore a backup',
+  'pool-taken': 'all connections of region.store.pool are in use, or the database does not answer: see its load',
+  unreached: 'see whether the database runs, and region.store.url',
+};
+
+/** Remedies for a database that refuses. */
+const REFUSALS: Readonly<Record<DatabaseRefusal, string>> = {
+  'wrong-password': 'the password is wrong: see region.store.password_file',
+  'not-admitted': 'see its pg_hba.conf, and the user and the name of the database in region.store.url',
+  'no-such-database': 'create the database with createdb(1), or correct its name in region.store.url',
+  'not-owner': 'the user lacks the right: make it the owner of the database',
+  'table-missing': 'a table is missing: see the search_path of the user, or restore a backup',
+  'column-missing': 'a column is missing: restore a backup',
+};
+
+const ROW_FAULTS: Readonly<Record<Exclude<RowFault, 'other'>, string>> = {
+  'not-json': 'a value is not JSON',
+  'other-form': 'a value has another form',
+};
+
+/** The text of a code; a later version may know more of them. */
+const textOf = (texts: Readonly<Record<string, string>>, code: string): string =>
+  Object.entries(texts).find(([name]) => name === code)?.[1] ?? code;
+
+const UNCONFIRMED = "the region's database does not confirm changes, because its synchronous standby is missing";
+const STANDBY = 'start the standby, or take it out of synchronous_standby_names';
+
+function unreadable({ table, key, value, column, fault, said }: NoteParams['row-unreadable']): string {
+  const row = key === '' ? '' : ` with ${key} ${value}`;
+  const why = `${column === '' ? '' : `column ${column}: `}${fault === 'other' ? said : textOf(ROW_FAULTS, fault)}`;
+  return `the row of the table ${table}${row} in the region's database cannot be read (${why}): repair it, or restore a backup`;
+}
+
+export const OUTAGES: Pick<Writers<NoteParams>, Outage['note']> = {
+  'database-unusable': ({ fault, said }) =>
+    `the region's database cannot be used now (${said}): ${textOf(FAULTS, fault)}`,
+  'database-refuses': ({ fault, said }) => `the region's database refuses (${said}): ${textOf(REFUSALS, fault)}`,
+  'database-asks-password': () =>
+    "the region's database asks for a password: write it to a file, and name that in region.store.password_file",
+  'database-untrusted': ({ said }) =>
+    `the region's database cannot be trusted (${said}): see region.store.ca_file, and the certificate of the database`,
+  'database-statement': ({ said }) =>
+    `the region's database refuses a statement (${said}): has somebody changed its tables, rights or search_path? Its log says more`,
+  'database-silent': ({ seconds }) =>
+    `the region's database cannot be used now (it has not answered for ${seconds} s): see whether it runs, its load, and the network to it`,
+  'database-read-only': () =>
+    "the region's database cannot be used now: default_transaction_read_only is on; turn it off",
+  'database-standby': () =>
+    "the region's database cannot be used now (it is a standby, which only reads): promote it, or name the primary in region.store.url",
+  'database-copied': () =>
+    "the region's database is being copied: wait until `rackboot region copy` or `restore` has ended",
+  'changes-unconfirmed': () => `${UNCONFIRMED}: ${STANDBY}`,
+  'change-not-made': () => `${UNCONFIRMED}: this change was not made; repeat it later (${STANDBY})`,
+  'change-unconfirmed': () =>
+    `${UNCONFIRMED}: whether this change was stored is unknown until the database confirms changes again; look at the result then, before you repeat it (${STANDBY})`,
+  'change-unknown': ({ said }) =>
+    `the region's database was lost while it stored a change (${said}), and does not say whether it did: look at the result before you repeat it`,
+  'file-full': ({ file, said }) => `${file} cannot be used now (${said}): make room on its disk`,
+  'file-unusable': ({ file, said }) =>
+    `${file} cannot be used now (${said}): check which process holds it, and whether its disk fails`,
+  'row-unreadable': unreadable,
+  'store-trouble': ({ reason }) => reason,
+};

@@ -1,0 +1,121 @@
+// Outages of the region's store are codes with parameters until a person reads them.
+
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { isStoreUnavailable, RackError } from '../../../src/errors.ts';
+import type { Outage } from '../../../src/region/records/store-outage.ts';
+import { outageOf, StoreOutage } from '../../../src/region/words/outage.ts';
+import { noteText } from '../../../src/region/words/rack-reasons.ts';
+import { refusal, sentenceOf } from '../../../src/region/words/refusal.ts';
+import { explainPostgres, explainWhileRunning } from '../../../src/store/postgres/postgres-faults.ts';
+import { converted, readsRow } from '../../../src/store/rows.ts';
+
+/** An error of the driver or of Node. */
+const coded = (code: string, message: string): Error => Object.assign(new Error(message), { code });
+
+/** The outage that an error means to a running process. */
+function meaningOf(error: Error): Outage {
+  const explained = explainWhileRunning(error);
+  assert.ok(isStoreUnavailable(explained), String(explained));
+  assert.equal(explained.cause, error);
+  return outageOf(explained);
+}
+
+type Case = readonly [error: Error, outage: Outage, sentence: RegExp];
+const unusable = (fault: string, said: string): Outage => ({ note: 'database-unusable', fault, said });
+const refuses = (fault: string, said: string): Outage => ({ note: 'database-refuses', fault, said });
+const CASES: readonly Case[] = [
+  [coded('53100', 'no space'), unusable('disk-full', 'no space'), /cannot be used now \(no space\): make room on the /],
+  [
+    coded('53300', 'too many'),
+    unusable('connections-taken', 'too many'),
+    /max_connections, or lower region\.store\.pool$/,
+  ],
+  [coded('53200', 'memory'), unusable('short-of-resources', 'memory'), /too little memory or disk: see its log$/],
+  [coded('25006', 'read-only'), unusable('standby', 'read-only'), /name the primary in region\.store\.url$/],
+  [coded('57P01', 'ending'), unusable('stopping', 'ending'), /stopping or starting: see its log$/],
+  [coded('57014', 'timeout'), unusable('slow', 'timeout'), /took too long: see what else it does$/],
+  [coded('55P03', 'lock'), unusable('locked', 'lock'), /holds a lock for too long: see pg_stat_activity$/],
+  [coded('XX001', 'page'), unusable('damaged', 'page'), /is damaged: see its log, and restore a backup$/],
+  [
+    coded('ECONNREFUSED', 'refused'),
+    unusable('unreached', 'refused'),
+    /whether the database runs, and region\.store\.url$/,
+  ],
+  [
+    new Error('timeout exceeded when trying to connect'),
+    unusable('pool-taken', 'timeout exceeded when trying to connect'),
+    /all connections of region\.store\.pool are in use/,
+  ],
+  [coded('28P01', 'no'), refuses('wrong-password', 'no'), /refuses \(no\): the password is wrong: see region\.store\./],
+  [coded('42P01', 'no table'), refuses('table-missing', 'no table'), /a table is missing: see the search_path/],
+  [
+    coded('42883', 'no op'),
+    { note: 'database-statement', said: 'no op' },
+    /refuses a statement \(no op\): has somebody/,
+  ],
+  [
+    new Error('SASL: client password must be a string'),
+    { note: 'database-asks-password' },
+    /asks for a password: write it to a file, and name that in region\.store\.password_file$/,
+  ],
+  [
+    coded('SELF_SIGNED_CERT_IN_CHAIN', 'self-signed'),
+    { note: 'database-untrusted', said: 'self-signed' },
+    /cannot be trusted \(self-signed\): see region\.store\.ca_file/,
+  ],
+];
+
+describe('an error of the database', () => {
+  for (const [error, outage, sentence] of CASES)
+    test(`${error.message} is ${outage.note}; the answer to a request makes the sentence`, () => {
+      assert.deepEqual(meaningOf(error), outage);
+      const refused = refusal('store-unavailable', { outage });
+      assert.deepEqual(JSON.parse(JSON.stringify(refused)).params, { outage });
+      assert.match(sentenceOf(refused), sentence);
+    });
+
+  test('a process that starts is refused by the same sentence, and ends', () => {
+    const error = coded('28P01', 'no');
+    const explained = explainPostgres(error);
+    assert.ok(explained instanceof RackError && explained.code === 'store-refused');
+    assert.equal(explained.message, noteText(meaningOf(error)));
+  });
+});
+
+/** The outage of a row. */
+function damageOf(row: Readonly<Record<string, string | number>>, read: () => unknown): Outage {
+  try {
+    readsRow('machine', read)(row);
+  } catch (error) {
+    assert.ok(isStoreUnavailable(error), String(error));
+    return outageOf(error);
+  }
+  return assert.fail('the row was read');
+}
+
+test('a row that cannot be read is named by table, key and column, and its value is not shown', () => {
+  const json = (text: string) => () => converted('tags', text, JSON.parse);
+  const outage = damageOf({ id: 7, tags: '{secret' }, json('{secret'));
+  const row = { note: 'row-unreadable', table: 'machine', key: 'id', value: '7', column: 'tags' } as const;
+  assert.deepEqual(outage, { ...row, fault: 'not-json', said: '' });
+  assert.equal(
+    noteText(outage),
+    "the row of the table machine with id 7 in the region's database cannot be read (column tags: a value is not JSON): repair it, or restore a backup",
+  );
+  const fails = (error: Error) => () => {
+    throw error;
+  };
+  assert.deepEqual(damageOf({ weight: 1 }, fails(new RangeError('Invalid time value'))), {
+    ...{ note: 'row-unreadable', table: 'machine', key: '', value: '', column: '' },
+    ...{ fault: 'other-form', said: '' },
+  });
+  const status = damageOf({ id: 7 }, () => converted('status', 99, () => fails(new Error('there is no status 99'))()));
+  assert.deepEqual(status, { ...row, column: 'status', fault: 'other', said: 'there is no status 99' });
+});
+
+test('an error without an outage is quoted; a code of a later version stands for itself', () => {
+  const outage = outageOf(new RackError('store-unavailable', 'region.db cannot be opened'));
+  assert.deepEqual(outage, { note: 'store-trouble', reason: 'region.db cannot be opened' });
+  assert.match(new StoreOutage(unusable('on-holiday', 'closed')).message, /cannot be used now \(closed\): on-holiday$/);
+});
