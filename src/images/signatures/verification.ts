@@ -1,7 +1,7 @@
 // Verifies OpenPGP signatures of other sites: of clear-signed text (`index.sjson`, `InRelease`, Fedora's CHECKSUM), and detached ones
 // (`.gpg`, `.asc`, `.sign`), binary or in armor.
 //
-//   key known? ─▶ algorithms strong? ─▶ key valid now? ─▶ signature right? ─▶ in its time? ─▶ signed text, signer
+//   key known? ─▶ algorithms strong? ─▶ key valid now? ─▶ signature right? ─▶ in its time? ─▶ signed text
 //
 // Sources: RFC 9580 (OpenPGP), §7 for clear-signed text; the package `openpgp`, which checks keys and signatures.
 //
@@ -35,21 +35,10 @@ export interface VerificationRequest {
   readonly nowMs: number;
 }
 
-/** The key that signed. */
-export interface Signer {
-  /** Of the primary key, in hexadecimal, upper case. */
-  readonly fingerprint: string;
-  /** Of the key itself, which may be a subkey: 16 hexadecimal digits, upper case. */
-  readonly keyId: string;
-  /** In milliseconds since 1970. */
-  readonly signedMs: number;
-}
-
-/** The signed text, and its signer. */
+/** The signed text. */
 export interface SignedText {
   /** With line ends of one character, and without spaces at the ends of lines, which are not signed. */
   readonly text: string;
-  readonly signer: Signer;
 }
 
 /** A verified value, or why the signature is not accepted. */
@@ -113,8 +102,8 @@ export async function verifyClearSigned(
   try {
     const message = await openpgp.readCleartextMessage({ cleartextMessage: text.slice(start), config: CONFIG });
     const check: Check = (some, date) => openpgp.verify({ message, verificationKeys: [...some], date, config: CONFIG });
-    const signer = await findSigner(check, keys, request, { ...openpgp.config, ...CONFIG });
-    return signer.ok ? { ok: true, value: { text: message.getText(), signer: signer.value } } : signer;
+    const found = await findAccepted(check, keys, request, { ...openpgp.config, ...CONFIG });
+    return found.ok ? { ok: true, value: { text: message.getText() } } : found;
   } catch (error) {
     return refuse('unreadable-signature', undefined, errorText(error));
   }
@@ -131,7 +120,7 @@ export async function verifyDetached(
   signed: Uint8Array,
   signature: Uint8Array,
   request: VerificationRequest,
-): Promise<Verified<Signer>> {
+): Promise<Verified<undefined>> {
   const refuse = refuser(request);
   if (signed.length > SIGNED_BYTES_MAX) return refuse('too-large', undefined, `at most ${SIGNED_BYTES_MAX} bytes`);
   if (signature.length > SIGNATURE_BYTES_MAX)
@@ -142,11 +131,11 @@ export async function verifyDetached(
   if (keys.length === 0) return refuse('unreadable-keyring');
   try {
     const message = await openpgp.createMessage({ binary: signed });
-    let verified: Verified<Signer> = refuse('no-signature');
+    let verified: Verified<undefined> = refuse('no-signature');
     for (const part of await readSignatures(openpgp, signature)) {
       const detached = { message, signature: part, format: 'binary', config: CONFIG } as const;
       const check: Check = (some, date) => openpgp.verify({ ...detached, verificationKeys: [...some], date });
-      const next = await findSigner(check, keys, request, { ...openpgp.config, ...CONFIG });
+      const next = await findAccepted(check, keys, request, { ...openpgp.config, ...CONFIG });
       if (next.ok) return next;
       verified = furthest(verified, next);
     }
@@ -162,16 +151,16 @@ async function readSignatures(openpgp: OpenPgp, bytes: Uint8Array) {
   return Promise.all(blocks.map((block) => openpgp.readSignature({ armoredSignature: block, config: CONFIG })));
 }
 
-/** The first accepted signer of a message. */
-async function findSigner(
+/** Looks for an accepted signature of a message. */
+async function findAccepted(
   check: Check,
   keys: SigningKeys,
   request: VerificationRequest,
   config: Config,
-): Promise<Verified<Signer>> {
+): Promise<Verified<undefined>> {
   // Without keys nothing is hashed: this only lists the signatures.
   const listed = await check([], new Date(request.nowMs));
-  let verified: Verified<Signer> = refuser(request)('no-signature');
+  let verified: Verified<undefined> = refuser(request)('no-signature');
   for (const [index, one] of listed.signatures.slice(0, SIGNATURES_MAX).entries()) {
     const [packet] = (await one.signature).packets;
     if (packet === undefined) continue;
@@ -194,7 +183,7 @@ async function judgeSignature(
   request: VerificationRequest,
   config: Config,
   problemAt: (at: Date, candidate: Candidate) => Promise<string>,
-): Promise<Verified<Signer>> {
+): Promise<Verified<undefined>> {
   const keyId = packet.issuerKeyID.toHex().toUpperCase();
   const refuse = refuser(request);
   const candidate = findCandidate(keys, packet.issuerKeyID);
@@ -206,11 +195,8 @@ async function judgeSignature(
   if (unusable !== undefined) return refuse(unusable, keyId);
   const problem = await problemAt(now, candidate);
   const made = packet.created ?? now;
-  if (problem === '') {
-    const fingerprint = candidate.key.getFingerprint().toUpperCase();
-    return { ok: true, value: { fingerprint, keyId, signedMs: made.getTime() } };
-  }
-  // Check an expired signature, or one from the future, at the time it was made.
+    if (problem === '') return { ok: true, value: undefined };
+    // Check an expired signature, or one from the future, at the time it was made.
   const isOutOfTime = (made > now || packet.isExpired(now)) && (await problemAt(made, candidate)) === '';
   if (!isOutOfTime) return refuse('bad-signature', keyId, problem);
   return refuse(made > now ? 'future-signature' : 'expired-signature', keyId);
@@ -223,7 +209,7 @@ const refuser =
   (code, keyId, detail = '') => ({ ok: false, fault: { code, file, keyId, detail: cleanText(detail) } });
 
 /** The fault of the signature that came furthest. */
-function furthest(one: Verified<Signer>, other: Verified<Signer>): Verified<Signer> {
+function furthest(one: Verified<undefined>, other: Verified<undefined>): Verified<undefined> {
   if (one.ok || other.ok) return one.ok ? one : other;
   return FURTHEST.indexOf(one.fault.code) > FURTHEST.indexOf(other.fault.code) ? one : other;
 }

@@ -29,7 +29,6 @@ const ITEMS_MAX = 2000;
 const FILES_MAX = 500_000;
 /** The name of a product, a version or an item. */
 const NAME_CHARACTERS_MAX = 256;
-const TEXT_CHARACTERS_MAX = 1024;
 const SHA256_DIGITS = 64;
 const SHA512_DIGITS = 128;
 
@@ -65,7 +64,6 @@ class ProductsDecoder {
     const products = this.#levels(document, 'products', 'product_name', PRODUCTS_MAX);
     return reader.done({
       contentId: reader.text(root.fields, 'content_id', '', NAME_CHARACTERS_MAX),
-      updated: reader.optionalText(root.fields, 'updated', '', TEXT_CHARACTERS_MAX),
       products: Array.from(products, ([name, level]) => this.#product(name, level)),
     });
   }
@@ -112,8 +110,6 @@ class ProductsDecoder {
       arch: tagOf(tags, 'arch'),
       subarches: [...new Set([subarch, ...listOf(tagOf(tags, 'subarches'))])],
       label: tagOf(tags, 'label'),
-      kernelFlavour: tagOf(tags, 'kflavor'),
-      loaderType: tagOf(tags, 'bootloader-type'),
       supportEnds: tagOf(tags, 'support_eol'),
       files: files.toSorted((a, b) => (a.name < b.name ? -1 : 1)),
     };

@@ -2,7 +2,6 @@
 
 import { cleanText } from '../../clean-text.ts';
 import { compareImages } from './selection.ts';
-import { dayOfSerial } from './serial.ts';
 import type { StreamFile, StreamImage } from './stream-products.ts';
 
 /** One image of a site. Every text is clean. */
@@ -15,8 +14,6 @@ export interface ListedImage {
   readonly subarch: string;
   readonly label: string;
   readonly serial: string;
-  /** The day of its serial, `2024-04-23`; undefined: the serial names none. */
-  readonly day: string | undefined;
   /** Of its files together; undefined: the site does not say the size of one. */
   readonly bytes: number | undefined;
   readonly files: readonly ListedFile[];
@@ -45,7 +42,6 @@ export function listImages(images: readonly StreamImage[]): readonly ListedImage
     subarch: word(image.subarch),
     label: word(image.label),
     serial: word(image.serial),
-    day: dayOfSerial(image.serial),
     bytes: sumOf(image.files),
     files: image.files.map(({ name, ftype, bytes }) => ({ name: word(name), ftype: word(ftype), bytes })),
   }));

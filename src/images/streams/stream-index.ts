@@ -9,8 +9,6 @@ import { decodeStreamText } from './stream-text.ts';
 
 /** The index of a site. */
 export interface StreamIndex {
-  /** As the site writes it, such as `Wed, 25 Jun 2025 11:01:49 +0000`; undefined: it does not say. */
-  readonly updated: string | undefined;
   readonly entries: readonly IndexEntry[];
 }
 
@@ -41,10 +39,9 @@ export function decodeStreamIndex(document: Uint8Array | string): DocumentDecode
   const fields = decodeStreamText(document, 'index:1.0');
   if (!fields.ok) return fields;
   const reader = new FieldReader();
-  const updated = reader.optionalText(fields.value, 'updated', '', TEXT_CHARACTERS_MAX);
   const members = reader.members(fields.value, 'index', '', 'entries', ENTRIES_MAX);
   const entries = members.map(([contentId, value]) => decodeEntry(reader, contentId, value));
-  return reader.done({ updated, entries });
+  return reader.done({ entries });
 }
 
 function decodeEntry(reader: FieldReader, contentId: string, value: unknown): IndexEntry {

@@ -7,8 +7,6 @@ import type { Tags } from './tags.ts';
 export interface StreamProducts {
   /** `com.ubuntu.maas:stable:v3:download`. */
   readonly contentId: string;
-  /** As the site writes it; undefined: it does not say. */
-  readonly updated: string | undefined;
   readonly products: readonly StreamProduct[];
 }
 
@@ -44,10 +42,6 @@ export interface StreamImage {
   readonly subarches: readonly string[];
   /** `release`, `daily`, `stable`, `candidate`. */
   readonly label: string;
-  /** The flavour of its kernel: `generic`, `lowlatency`. */
-  readonly kernelFlavour: string;
-  /** `uefi`, `pxe`, `open-firmware`; empty unless it is a boot loader. */
-  readonly loaderType: string;
   /** The last day of its support, `2029-05-31`. */
   readonly supportEnds: string;
   /** Sorted by name. */
