@@ -50,9 +50,6 @@ export class AnswerCache {
   get size(): number {
     return this.#entries.size;
   }
-  get octets(): number {
-    return this.#octets;
-  }
 
   /** The reply stored under this key, unless it has expired. */
   get(key: string, now: Instant): CachedReply | undefined {

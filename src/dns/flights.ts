@@ -107,10 +107,6 @@ export class Flights<W> {
   readonly #askers = new FairShares<Asker<W>>({ max: WAITERS_MAX, addressMax: CLIENT_WAITERS_MAX });
   readonly #domains = new Map<string, Domain<W>>();
 
-  get size(): number {
-    return this.#byKey.size;
-  }
-
   all(): readonly Flight<W>[] {
     return [...this.#byKey.values()];
   }

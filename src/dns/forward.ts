@@ -91,9 +91,6 @@ export class Forwarder<W> {
     return this.#upstreams.groupOf(name).length > 0;
   }
 
-  get flights(): number {
-    return this.#flights.size;
-  }
   get exchanges(): number {
     return this.#exchanges.size;
   }

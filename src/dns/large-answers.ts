@@ -24,11 +24,6 @@ export const NETWORKS_MAX = 1024;
 export class LargeAnswers {
   readonly #rates = new AddressRates(LARGE_ANSWERS, NETWORK_LARGE_ANSWERS, ADDRESSES_MAX, NETWORKS_MAX);
 
-  /** Addresses that have a bucket of their own. */
-  get size(): number {
-    return this.#rates.size;
-  }
-
   /** True if an answer of `octets` may go to a question of `askedOctets`. */
   allows(client: Ipv4, octets: number, askedOctets: number, now: Instant): boolean {
     return octets <= askedOctets * LARGE_FACTOR || this.#rates.allows(client, now);

@@ -13,11 +13,6 @@ export class LoneLeases {
   readonly #byName = new Map<string, Claim>();
   readonly #byAddress = new Map<Ipv4, Claim>();
 
-  /** The number of leases. */
-  get size(): number {
-    return this.#byName.size;
-  }
-
   ofName(name: string): Claim | undefined {
     return this.#byName.get(name);
   }

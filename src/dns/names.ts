@@ -81,10 +81,6 @@ export class Names implements NameSource {
   get hasWildcards(): boolean {
     return this.#hasWildcards;
   }
-  /** The number of names with records. */
-  get size(): number {
-    return this.#nodes.size + 2 * this.#lone.size;
-  }
 
   find(name: string): NameNode | undefined {
     return this.#nodes.get(name) ?? this.#lone.find(name);

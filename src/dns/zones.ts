@@ -46,11 +46,6 @@ export class Zones {
     }
   }
 
-  /** Every zone, forward ones first. */
-  get all(): readonly Zone[] {
-    return [...this.#zones.values()];
-  }
-
   #add(apex: string, kind: Zone['kind'], covers: Zone['covers'], home: string, selfName: string): void {
     const below = (label: string): string => (home === '' ? label : `${label}.${home}`);
     const mname = below(selfName);

@@ -173,8 +173,6 @@ describe('addresses with buckets of their own', () => {
       if (large.allows(ipv4(0x0a000000 + index), 1000, 30, instant(1))) allowed += 1;
     }
     assert.equal(allowed, LARGE_ANSWERS.burst);
-    assert.equal(large.size, ADDRESSES_MAX);
     assert.ok(large.allows(ipv4(0x0b000000), 1000, 30, instant(60_000)));
-    assert.equal(large.size, ADDRESSES_MAX);
   });
 });

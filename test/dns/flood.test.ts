@@ -90,10 +90,8 @@ describe('a flood of unanswered names', () => {
       const { asked, answered, sim } = endure(flood);
       assert.equal(asked, 200);
       assert.equal(answered, asked);
-      assert.ok(sim.forwarder.flights <= WAITERS_MAX);
       assert.ok(sim.forwarder.exchanges <= EXCHANGES_MAX);
       sim.run(FLIGHT_MS * 2);
-      assert.equal(sim.forwarder.flights, 0);
       assert.equal(sim.forwarder.exchanges, 0);
       assert.equal(sim.forwarder.nextDeadline, undefined);
     });
@@ -118,7 +116,6 @@ describe('a flood of unanswered names', () => {
       sim.finished.map(({ waiter, reply }) => [waiter, reply]),
       [['w0', undefined]],
     );
-    assert.equal(sim.forwarder.flights, SUFFIX_FLIGHTS_MAX);
   });
 
   it('one client that fills a domain loses its own questions to those of others, not theirs', () => {
@@ -133,7 +130,6 @@ describe('a flood of unanswered names', () => {
       sim.finished.filter(({ waiter }) => waiter === 'victim'),
       [],
     );
-    assert.equal(sim.forwarder.flights, SUFFIX_FLIGHTS_MAX);
   });
 
   it('an evicted question takes its exchanges along: late answers to it do not count', () => {

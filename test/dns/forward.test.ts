@@ -28,7 +28,6 @@ describe('asking upstreams', () => {
       sim.sent.map(({ to }) => to),
       [ONE],
     );
-    assert.equal(sim.forwarder.flights, 0);
     assert.equal(sim.forwarder.nextDeadline, undefined);
   });
 
@@ -363,9 +362,7 @@ describe('bounds', () => {
       sim.finished.map(({ waiter }) => waiter),
       ['w6'],
     );
-    assert.equal(sim.forwarder.flights, WAITERS_MAX);
     sim.run(FLIGHT_MS * 2);
-    assert.equal(sim.forwarder.flights, 0);
     assert.equal(sim.finished.length, WAITERS_MAX + 1);
     assert.equal(sim.forwarder.nextDeadline, undefined);
   });
@@ -407,7 +404,6 @@ it(`with loss, delay, truncation and nonsense every waiter is answered once (see
   }
   sim.run(FLIGHT_MS + EXCHANGE_MS);
   assert.deepEqual(sim.finished.map(({ waiter }) => waiter).sort(), asked.sort(), `seed ${seed}`);
-  assert.equal(sim.forwarder.flights, 0);
   assert.equal(sim.forwarder.nextDeadline, undefined, `seed ${seed}: a deadline is left`);
   const answered = sim.finished.filter(({ reply }) => reply !== undefined).length;
   assert.ok(answered > 400, `seed ${seed}: only ${answered} of 500 were answered`);

@@ -11,6 +11,8 @@ import { ip } from '../support/lab-facts.ts';
 import { seededRandom } from '../support/seeded-random.ts';
 import { lines } from './fixture.ts';
 
+const count = (all: Names): number => [...all.nodes()].length;
+
 const NODE1 = { fqdn: 'node1.maas', address: ip('10.20.0.10') };
 const MAC = mac(0x525400000001);
 const OTHER = mac(0x525400000002);
@@ -79,7 +81,7 @@ describe('the owner of a name', () => {
     all.setReservations([]);
     check(105);
     all.leaseGone(ip('10.20.0.105'));
-    assert.equal(all.size, 0);
+    assert.equal(count(all), 0);
   });
 
   it('a lease never takes another owner’s name; the conflict is reported', () => {
@@ -138,7 +140,7 @@ describe('the owner of a name', () => {
     all.leaseBound(MAC, ip('10.20.0.100'), 'two', 'maas');
     assert.deepEqual([has(all, 'one.maas'), has(all, 'two.maas')], [[], ['A 10.20.0.100']]);
     assert.equal(all.leaseBound(MAC, ip('10.20.0.100'), undefined, 'maas'), true);
-    assert.equal(all.size, 0);
+    assert.equal(count(all), 0);
   });
 
   it('an address that goes to another client loses the previous client’s name', () => {
@@ -164,7 +166,7 @@ describe('the owner of a name', () => {
     const { names: all } = names();
     const domain = `${'a'.repeat(63)}.${'b'.repeat(63)}.${'c'.repeat(63)}.${'d'.repeat(50)}`;
     assert.equal(all.leaseBound(MAC, ip('10.20.0.100'), 'x'.repeat(63), domain), false);
-    assert.equal(all.size, 0);
+    assert.equal(count(all), 0);
   });
 
   it('the rack has its name in every domain and at every apex; reverse look-ups return the first', () => {
@@ -247,9 +249,9 @@ describe('a lease without other claims to its name and address', () => {
   it('answers in both directions, and counts as two names', () => {
     const { all } = bound();
     assert.deepEqual(both(all), ['A 10.20.0.100', 'PTR a.maas.']);
-    assert.deepEqual([all.size, all.hasBelow('maas')], [2, true]);
+    assert.deepEqual([count(all), all.hasBelow('maas')], [2, true]);
     assert.equal(all.leaseGone(ip('10.20.0.100')), true);
-    assert.deepEqual([both(all), all.size, all.hasBelow('maas')], [[], 0, false]);
+    assert.deepEqual([both(all), count(all), all.hasBelow('maas')], [[], 0, false]);
   });
 
   it('passes to another client with its records, which changes no name', () => {
@@ -297,7 +299,7 @@ describe('a lease without other claims to its name and address', () => {
       withdraw(all);
       assert.deepEqual(both(all), ['A 10.20.0.100', 'PTR a.maas.']);
       all.leaseGone(ip('10.20.0.100'));
-      assert.deepEqual([both(all), all.size], [[], 0]);
+      assert.deepEqual([both(all), count(all)], [[], 0]);
     });
   }
 
@@ -378,7 +380,7 @@ describe('forward and reverse agree after any sequence of claims', () => {
     all.setRack('x', [], []);
     all.setRecords([]);
     for (let last = 0; last < 12; last += 1) all.leaseGone(ip(`10.20.0.${last}`));
-    assert.equal(all.size, 0, `seed ${seed}: a name is left`);
+    assert.equal(count(all), 0, `seed ${seed}: a name is left`);
     assert.ok(!all.hasBelow('maas'));
   });
 });
@@ -402,6 +404,5 @@ function checkAgreement(all: Names, where: string): void {
       if (text.startsWith('A ') && node.name !== 'maas') named.add(text.slice(2));
     }
   }
-  assert.equal(all.size, seen.size, where);
   for (const address of named) assert.equal(pointer(all, address).length, 1, `${where}: ${address} has no name`);
 }

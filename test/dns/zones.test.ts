@@ -57,10 +57,11 @@ describe('reverse zones', () => {
   for (const [name, networks, expected] of cases) {
     it(name, () => {
       const zones = new Zones({ ...SITE, domains: [], reverseNetworks: networks.map(net) });
-      assert.deepEqual(
-        zones.all.map(({ apex }) => apex),
-        expected,
-      );
+      const found = new Set<string | undefined>();
+      for (const { address, prefix } of networks.map(net))
+        for (let offset = 0; offset < 2 ** (32 - prefix); offset += 64)
+          found.add(zones.find(reverseName(ipv4(address + offset)))?.apex);
+      assert.deepEqual([...found], expected);
     });
   }
 
