@@ -7,7 +7,7 @@
 // 4. Its disk and UEFI variables are files in `directory`, so that a restart is the same machine.
 
 import { type ChildProcess, execFileSync } from 'node:child_process';
-import { copyFileSync, existsSync, readFileSync } from 'node:fs';
+import { copyFileSync, existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { RackError } from '../errors.ts';
 import type { LabNamespace } from './namespace.ts';
@@ -120,11 +120,6 @@ export class VirtualMachine {
   /** The raw file of its disk. */
   get diskPath(): string {
     return join(this.spec.directory, `${this.spec.name}.disk`);
-  }
-
-  /** The output on its serial console since the last start. */
-  console(): string {
-    return existsSync(this.consolePath) ? readFileSync(this.consolePath, 'latin1') : '';
   }
 
   /** Cuts its power. */

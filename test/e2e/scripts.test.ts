@@ -16,6 +16,7 @@ import { VirtualMachine } from '../../src/lab/virtual-machine.ts';
 import { openRegionStore } from '../../src/store/sqlite/region-sqlite.ts';
 import { bootTreeNeeds } from '../support/boot-tree-needs.ts';
 import { configText, theMachine } from '../support/first-boot.ts';
+import { consoleOf } from '../support/machine-console.ts';
 import { missing } from '../support/needs.ts';
 import { eventually, runRackboot } from '../support/running-rack.ts';
 
@@ -118,7 +119,7 @@ describe('a machine that is commissioned and tested', {
     try {
       return await eventually('the machine has finished', end, RUN_MS_MAX);
     } catch (cause) {
-      throw new Error(machine?.console().slice(-3000), { cause });
+      throw new Error(machine === undefined ? '' : consoleOf(machine).slice(-3000), { cause });
     } finally {
       await machine?.kill();
       machine = undefined;

@@ -14,6 +14,7 @@ import { DaemonProcess, type LogLine } from '../../src/lab/daemon-process.ts';
 import { BRIDGE, LabNamespace } from '../../src/lab/namespace.ts';
 import { type Firmware, VirtualMachine, type VirtualMachineSpec } from '../../src/lab/virtual-machine.ts';
 import { bootTreeNeeds } from './boot-tree-needs.ts';
+import { consoleOf } from './machine-console.ts';
 import { missing, type Need } from './needs.ts';
 import { checkTrace } from './traced-boot.ts';
 
@@ -232,7 +233,7 @@ export async function within(machine: VirtualMachine): Promise<number | null> {
 }
 
 /** The end of a machine's console output. */
-export const tail = (machine: VirtualMachine): string => machine.console().slice(-3000);
+export const tail = (machine: VirtualMachine): string => consoleOf(machine).slice(-3000);
 
 /** The only machine of the region. */
 export async function theMachine(stateDir: string) {

@@ -15,6 +15,7 @@ import { LabNamespace } from '../../src/lab/namespace.ts';
 import { VirtualMachine } from '../../src/lab/virtual-machine.ts';
 import { bootTreeNeeds } from './boot-tree-needs.ts';
 import { type BootCase, configText, GIB, specOf, tail, theMachine, within } from './first-boot.ts';
+import { consoleOf } from './machine-console.ts';
 import { missing, type Need } from './needs.ts';
 import { bmcDevices, startSimulatedBmc } from './simulated-bmc.ts';
 
@@ -105,7 +106,11 @@ function findBmc({ content, bus, boots, dies = false }: BmcCase): void {
       assert.match(ipmitool(name, own, 'mc', 'info'), /IPMI Version +: 2\.0/, 'the users from before are still there');
 
       const { system_id: systemId } = await theMachine(stateDir);
-      const seen = [machine.console(), JSON.stringify(lines), JSON.stringify(await everythingElse(stateDir, systemId))];
+      const seen = [
+        consoleOf(machine),
+        JSON.stringify(lines),
+        JSON.stringify(await everythingElse(stateDir, systemId)),
+      ];
       for (const text of seen) {
         for (const password of passwords) assert.ok(!text.includes(password), 'the password is told nowhere else');
       }
@@ -127,7 +132,7 @@ function findBmc({ content, bus, boots, dies = false }: BmcCase): void {
       const machine = new VirtualMachine({ ...specOf(given, 1, directory), further }, namespace);
       try {
         assert.equal(await within(machine), 0, `it powered itself off\n${tail(machine)}`);
-        assert.match(machine.console(), /The BMC: |The BMC did not answer within 60 seconds/);
+        assert.match(consoleOf(machine), /The BMC: |The BMC did not answer within 60 seconds/);
         const enlisted = z.object({ power_type: z.string() }).parse(await theMachine(stateDir));
         assert.equal(enlisted.power_type, '');
       } finally {
@@ -140,7 +145,7 @@ function findBmc({ content, bus, boots, dies = false }: BmcCase): void {
   /** Boots the machine, and returns the password that the region has for its BMC, which was tried. */
   async function enlist(machine: VirtualMachine, stateDir: string): Promise<string> {
     assert.equal(await within(machine), 0, `it powered itself off\n${tail(machine)}`);
-    assert.match(machine.console(), /The BMC is at 10\.77\.0\.5; the region gets the new password of its user maas/);
+    assert.match(consoleOf(machine), /The BMC is at 10\.77\.0\.5; the region gets the new password of its user maas/);
     const { system_id: systemId, power_type: powerType } = z
       .object({ system_id: z.string(), power_type: z.string() })
       .parse(await theMachine(stateDir));

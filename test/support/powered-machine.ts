@@ -10,6 +10,7 @@ import { join } from 'node:path';
 import type { LabNamespace } from '../../src/lab/namespace.ts';
 import { VirtualMachine, type VirtualMachineSpec } from '../../src/lab/virtual-machine.ts';
 import { eventuallyWithin } from './eventually.ts';
+import { consoleOf } from './machine-console.ts';
 import { type BmcSpec, bmcDevices, startSimulatedBmc } from './simulated-bmc.ts';
 
 const END_MS_MAX = 10_000;
@@ -125,7 +126,7 @@ export class PoweredMachine {
 
   /** The machine's console output since it was last switched on. */
   console(): string {
-    return this.machine.console();
+    return consoleOf(this.machine);
   }
 
   /** All console output of the machine, the latest first. */
