@@ -45,18 +45,12 @@ export class Passwords {
   /** In the order of arrival. */
   readonly #waiting = new Map<Waiting, Place<Waiting>>();
   #working = 0;
-  #looks = 0;
 
   /** @param shared the rates of all processes of the region; undefined: this is the only one */
   constructor(clock: Clock, shared?: RateStore) {
     this.#clock = clock;
     this.#limits = new PasswordLimits(shared);
     this.#shared = shared;
-  }
-
-  /** Passwords checked since start. */
-  get looks(): number {
-    return this.#looks;
   }
 
   /** A permit for one check, or the limit that is exceeded. @throws RackError `store-unavailable` */
@@ -66,10 +60,7 @@ export class Passwords {
 
   /** True if the password matches the hash; `busy` if it lost its place in the queue. */
   check(address: string, permit: PasswordPermit, password: string, hash: string): Promise<boolean | 'busy'> {
-    return this.#run(address, () => {
-      this.#looks += 1;
-      return verifyPassword(permit, password, hash);
-    });
+    return this.#run(address, () => verifyPassword(permit, password, hash));
   }
 
   /**

@@ -49,11 +49,6 @@ export class Lists {
     this.#clock = clock;
   }
 
-  /** Lists under way. */
-  get size(): number {
-    return this.#work.places.size;
-  }
-
   /** @throws RackError `store-unavailable` before anything was sent */
   async send({ holder, entries }: ListToSend): Promise<SentList> {
     const work = this.#work;

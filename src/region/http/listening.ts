@@ -25,7 +25,6 @@ import {
 import { CONNECTIONS_MAX } from '../api/doors.ts';
 import type { RegionConfig } from '../config.ts';
 import { isAway } from '../records/rack.ts';
-import type { RefusalName } from '../words/refusal.ts';
 import { RegionCounters } from './counters.ts';
 import type { ApiContext } from './routes.ts';
 
@@ -61,8 +60,6 @@ export interface RegionApi {
   readonly addresses: readonly string[];
   /** The number of served connections; with an address, of those that count as its own. */
   connections(address?: string): number;
-  /** The number of refusals, by name. */
-  refusals(): Readonly<Record<RefusalName, number>>;
   /**
    * Opens the listeners that a new configuration adds, then closes those that it no longer has; the others stay open. Rereads the files
    * of the certificate.
@@ -154,10 +151,6 @@ export class ListeningApi implements RegionApi {
       if (typeof address !== 'object' || address === null) return '';
       return nameOf({ host: address.address, port: address.port, isSecure: name.startsWith('https:') });
     });
-  }
-
-  refusals(): Readonly<Record<RefusalName, number>> {
-    return { ...this.#context.refusals };
   }
 
   connections(address?: string): number {

@@ -26,11 +26,6 @@ export class Searches {
     this.#clock = clock;
   }
 
-  /** Searches under way. */
-  get size(): number {
-    return this.#work.places.size;
-  }
-
   /**
    * Runs a search, and resolves with its result. Other requests may change the data between its steps.
    * @param holder `username address` of the caller

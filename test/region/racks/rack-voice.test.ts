@@ -2,7 +2,7 @@
 // region directly.
 
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { mock, test } from 'node:test';
 import Fastify from 'fastify';
 import { createApiKey } from '../../../src/region/accounts/accounts.ts';
 import { addRoutes } from '../../../src/region/http/routes.ts';
@@ -59,10 +59,11 @@ test('an administrator signs in from a network in whose name a rack guesses pass
 
 test('a rack cannot guess a password, whatever addresses it names, and its clients learn where to sign in', () =>
   withOffice(async (place) => {
-    const { passwords } = place.region;
+    const { mock: check } = mock.method(place.region.passwords, 'check');
     // Right once, from this address itself: it is remembered there.
     assert.equal((await place.ask('GET', '', { from: DESK, headers: basic(PASSWORD) })).status, 200);
-    const looks = passwords.looks;
+    const checked = check.callCount();
+    assert.equal(checked, 1);
     for (const password of ['wrong', PASSWORD]) {
       for (const address of [DESK, '10.64.7.10']) {
         const form = await signIn(place, password, spokenFor(address));
@@ -76,7 +77,7 @@ test('a rack cannot guess a password, whatever addresses it names, and its clien
         }
       }
     }
-    assert.equal(passwords.looks, looks);
+    assert.equal(check.callCount(), checked);
   }));
 
 test('the region names its own address, if configured, to clients that sign in through a rack', () =>
@@ -105,6 +106,7 @@ test('on every route, a password that comes through a rack is not checked and re
       for (const one of [method].flat())
         ways.push({ method: one, url: url.replace(/:\w+/g, 'aaaaaa').replace('*', 'x') });
     });
+    const { mock: check } = mock.method(place.region.passwords, 'check');
     addRoutes(app, makeContext(place.region));
     await addAdmin(place.store, place.clock, { username: 'admin', email: '', password: PASSWORD });
     await acceptRack(place.region);
@@ -126,7 +128,7 @@ test('on every route, a password that comes through a rack is not checked and re
       assert.ok(!/^rackboot-\d+=[\w-]+;/.test(String(answer.headers['set-cookie'] ?? '')), `${method} ${url}`);
       assert.ok(!answer.body.includes('<nav'), `${method} ${url}`);
     }
-    assert.equal(place.region.passwords.looks, 0);
+    assert.equal(check.callCount(), 0);
     await app.close();
   }));
 
