@@ -45,10 +45,6 @@ export class FairSampler {
     this.#make = () => ({ limit: new RateLimit(ofKey), reportedAt: undefined, withheld: 0 });
   }
 
-  get size(): number {
-    return this.#keys.size;
-  }
-
   /**
    * The fields to add to an event that is reported; `undefined` if it is withheld.
    *

@@ -50,12 +50,9 @@ test('keys are forgotten beyond their bound, the longest unreported first', () =
   const sampler = new FairSampler();
   for (let index = 0; index < MACHINE_RATE.burst; index += 1) sampler.take(0, START);
   for (let key = 1; key < FAIR_KEYS_MAX; key += 1) sampler.take(key, START);
-  assert.equal(sampler.size, FAIR_KEYS_MAX);
   assert.equal(sampler.take(0, START), undefined, 'still known');
   sampler.take(FAIR_KEYS_MAX, START);
-  assert.equal(sampler.size, FAIR_KEYS_MAX);
   assert.notEqual(sampler.take(0, START), undefined, 'forgotten, and reported again');
-  assert.equal(sampler.size, FAIR_KEYS_MAX);
 });
 
 test('a clock that jumps hides no key and floods nothing', () => {

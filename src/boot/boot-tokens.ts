@@ -76,11 +76,6 @@ export class BootTokens implements BootTokenSource {
     this.#deps = deps;
   }
 
-  /** The number of remembered boots of New machines. */
-  get size(): number {
-    return this.#given.size;
-  }
-
   tokenFor({ machine, mac, peer }: Parameters<BootTokenSource['tokenFor']>[0]): string | undefined {
     const purpose = machine?.purpose ?? 'enlist';
     if (purpose === 'local' || purpose === 'poweroff') return undefined;

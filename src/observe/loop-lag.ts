@@ -1,6 +1,6 @@
 // Measures the lag of the event loop: how late a timer due every LAG_PERIOD_MS fires. A reply to a machine is delayed by this much.
 
-import type { Clock, Instant, Timer } from '../clock.ts';
+import type { Clock, Timer } from '../clock.ts';
 import { type DurationCounts, Durations } from '../counters.ts';
 
 /** How often the lag is measured, in milliseconds. */
@@ -13,23 +13,16 @@ export class LoopLag {
   readonly #clock: Clock;
   readonly #lags = new Durations(LAG_SECONDS);
   #timer: Timer | undefined;
-  #lastAt: Instant;
   #closed = false;
 
   constructor(clock: Clock) {
     this.#clock = clock;
-    this.#lastAt = clock.now();
     this.#expect();
   }
 
   /** The lags so far. */
   read(): DurationCounts {
     return this.#lags.read();
-  }
-
-  /** When the timer last fired. */
-  get lastAt(): Instant {
-    return this.#lastAt;
   }
 
   close(): void {
@@ -40,9 +33,8 @@ export class LoopLag {
   #expect(): void {
     const setAt = this.#clock.now();
     this.#timer = this.#clock.schedule(LAG_PERIOD_MS, () => {
-      this.#lastAt = this.#clock.now();
       // Timers count whole milliseconds, so one may fire a little early.
-      this.#lags.add(Math.max(0, this.#lastAt - setAt - LAG_PERIOD_MS));
+      this.#lags.add(Math.max(0, this.#clock.now() - setAt - LAG_PERIOD_MS));
       if (!this.#closed) this.#expect();
     });
   }

@@ -135,9 +135,6 @@ export class Timeline {
   get machines(): number {
     return this.#askers.size + this.#loaders.size;
   }
-  get steps(): number {
-    return this.#steps;
-  }
 
   /** The steps of a machine, the oldest first; undefined if it was not seen, or was dropped. */
   find(mac: MacAddress): readonly TimelineStep[] | undefined {

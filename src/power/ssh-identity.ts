@@ -38,8 +38,6 @@ export interface SshIdentity {
   readonly key: string;
   /** The path of the script, which takes ssh's arguments. */
   readonly connect: string;
-  /** The path of the keys of known hosts. */
-  readonly knownHosts: string;
 }
 
 /** Where the processes of a region agree on one key. Each method is one transaction, and rejects if the store fails. */
@@ -90,7 +88,7 @@ async function writeIdentity(stateDir: string, clock: Clock, stored: string | un
   } catch (cause) {
     throw faultOf(cause, directory, stateDir);
   }
-  return { key, connect, knownHosts };
+  return { key, connect };
 }
 
 function readKey({ key }: SshIdentity, stateDir: string): string {

@@ -154,7 +154,7 @@ test('a flood of such requests is sampled into few events', () => {
 });
 
 test('an unknown or New machine gets its own token only through the holder of its lease, the same for each request', () => {
-  const { words, tokens } = place([
+  const { words } = place([
     [PEER, STRANGER],
     [ip('10.20.0.101'), MACS.enlist],
   ]);
@@ -166,7 +166,6 @@ test('an unknown or New machine gets its own token only through the holder of it
   assert.equal(new Set(own).size, 1);
   assert.notEqual(own[0], given);
   assert.equal(words(namesOf(MACS.enlist)[0] ?? '', PEER), undefined);
-  assert.equal(tokens.size, 2);
 });
 
 test('a rack vouches for the boot interface of a machine that sends its token from its address, while the token is valid', () => {
@@ -221,7 +220,6 @@ test('at most TOKENS_MAX boots are remembered: the one whose token was given lon
   for (let index = 2; index < TOKENS_MAX; index += 1) draw(index);
   assert.equal(draw(0), first);
   draw(TOKENS_MAX);
-  assert.equal(tokens.size, TOKENS_MAX);
   assert.equal(tokens.vouchFor(first, lease(0).peer), lease(0).own);
   assert.equal(tokens.vouchFor(second, lease(1).peer), undefined);
 });

@@ -86,7 +86,12 @@ describe('virsh', { skip }, () => {
     const started = await perform(port, { kind: 'on', netboot: true });
     assert.deepEqual([started.kind, started.state], ['done', 'on'], textOf(started));
     assert.equal((await perform(port, { kind: 'off', manner: 'hard' })).state, 'off');
-    assert.equal(readFileSync(identity.knownHosts, 'utf8').trim().split('\n').length, 1);
+    assert.equal(
+      readFileSync(join(dirname(identity.key), 'known_hosts'), 'utf8')
+        .trim()
+        .split('\n').length,
+      1,
+    );
 
     const config = join(directory, 'rackboot.yaml');
     writeFileSync(config, `name: rack-1\nstate_dir: ${stateDir}\n`);

@@ -182,14 +182,14 @@ test('a machine keeps its newest steps, and the timeline stays within its bounds
   const steps = timeline.find(MAC) ?? [];
   assert.ok(steps.length <= STEPS_PER_MACHINE_MAX && steps.length > STEPS_PER_MACHINE_MAX / 2);
   assert.equal(steps.at(-1)?.event.at, at(1999, '').at);
-  assert.equal(timeline.steps, steps.length);
   for (let machine = 0; machine < 2 * MACHINES_MAX; machine += 1) {
     for (let step = 0; step < 20; step += 1) {
       timeline.take({ ...at(3000 + machine, 'tftp.sent', { file: `f${step}` }), mac: mac(machine + 1) });
     }
   }
   assert.ok(timeline.machines <= MACHINES_MAX);
-  assert.ok(timeline.steps <= STEPS_MAX);
+  const all = timeline.latest(Number.POSITIVE_INFINITY).map(({ mac: of }) => timeline.find(of)?.length ?? 0);
+  assert.ok(all.length > 0 && all.reduce((sum, count) => sum + count, 0) <= STEPS_MAX);
   assert.equal(timeline.find(MAC), undefined, 'the longest silent machine was dropped');
 });
 

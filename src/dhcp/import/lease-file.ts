@@ -54,10 +54,6 @@ export class ForeignLeases {
     return this.#replaced;
   }
 
-  get size(): number {
-    return this.#byAddress.size;
-  }
-
   /** @returns false if there are FOREIGN_LEASES_MAX already, and the lease is not taken */
   add(lease: ForeignLease): boolean {
     if (this.#byAddress.has(lease.address)) this.#replaced += 1;

@@ -86,11 +86,6 @@ export class LeaseTable implements LeaseView {
     return this.#slots.size;
   }
 
-  /** How many changes are not durable yet. */
-  get pending(): number {
-    return this.#pending.length;
-  }
-
   /** The journal sequence of the last change that is not durable; undefined: all are. */
   get lastPending(): number | undefined {
     return this.#pending.at(-1)?.sequence;

@@ -57,11 +57,6 @@ export class LoadingLeases {
     this.#ports = ports;
   }
 
-  /** How many addresses are remembered. */
-  get size(): number {
-    return this.#heardAt.size;
-  }
-
   /** Called when any client asks for a file: a transfer may follow. */
   asked(): void {
     if (this.#closed) return;

@@ -18,10 +18,6 @@ export class NumberTable<Value> {
   #size = 0;
   #used = 0;
 
-  get size(): number {
-    return this.#size;
-  }
-
   get(key: number): Value | undefined {
     const place = this.#find(key);
     return place === -1 ? undefined : this.#values[place];

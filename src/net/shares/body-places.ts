@@ -125,11 +125,6 @@ export class BodyPlaces {
     return this.#places.size;
   }
 
-  /** Requests that wait for a place. */
-  get waiting(): number {
-    return this.#waiting.size;
-  }
-
   /**
    * Gives the client a place, if necessary after a wait. Never rejects.
    * @param waits false: refuse instead of waiting

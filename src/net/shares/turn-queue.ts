@@ -40,11 +40,6 @@ export class TurnQueue<T> {
     this.#shares = new FairShares({ max: deps.max, addressMax: deps.addressMax });
   }
 
-  /** Waiting requests. */
-  get size(): number {
-    return this.#shares.size;
-  }
-
   /** Serves a request of this address, now or in a later turn. */
   offer(address: string | Ipv4, request: T): void {
     const { turns, drop } = this.#deps;

@@ -50,10 +50,6 @@ export class ArpProbes {
   readonly #running = new Map<number, Running>();
   readonly #deadlines = new DeadlineQueue<Running>();
 
-  get size(): number {
-    return this.#running.size;
-  }
-
   /** The questions of the running probes. */
   *questions(): Generator<ProbeQuestion> {
     for (const { question } of this.#running.values()) yield question;

@@ -55,10 +55,6 @@ export type NeighbourChange = 'new' | 'moved' | 'seen';
 export class NeighbourTable {
   readonly #entries = new KeptApart<string, Neighbour>(NEIGHBOURS_MAX);
 
-  get size(): number {
-    return this.#entries.size;
-  }
-
   /** Records a sighting. */
   see(sighting: Sighting, now: Instant): NeighbourChange {
     const { interfaceName, address, mac } = sighting;

@@ -38,7 +38,7 @@ export type RouterDiscovery =
   /** A host without an address looks for a router: only a multicast answer would reach it. */
   | { readonly kind: 'nameless-solicitation' }
   /** A router advertises itself, or that it is no longer a router (lifetime 0). */
-  | { readonly kind: 'advertisement'; readonly lifetimeSeconds: number };
+  | { readonly kind: 'advertisement' };
 
 /** Reads an IPv6 packet without Ethernet's header. The source address is a copy. */
 export function decodeRouterDiscovery(bytes: BorrowedBytes): Decoded<RouterDiscovery> {
@@ -61,7 +61,7 @@ export function decodeRouterDiscovery(bytes: BorrowedBytes): Decoded<RouterDisco
       if (length < ADVERTISEMENT_BYTES) return fault('bad-length', 4, 'payload length');
       if (!isLinkLocal(source)) return fault('bad-value', 8, 'source');
       const options = checkOptions(view, IPV6_HEADER_BYTES + ADVERTISEMENT_BYTES, end);
-      return options.ok ? decoded({ kind: 'advertisement', lifetimeSeconds: view.getUint16(46) }) : options;
+      return options.ok ? decoded({ kind: 'advertisement' }) : options;
     }
     default:
       return fault('bad-value', 40, 'type');

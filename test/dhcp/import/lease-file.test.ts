@@ -337,9 +337,11 @@ test('a later entry of an address replaces the earlier', () => {
   const leases = new ForeignLeases();
   const text = [KEA, ...[60, 120].map((end) => `10.0.0.5,${MAC},,60,${SECONDS + end},1,0,0,,0,`)];
   for (const entry of readLeaseFile('kea', text, NOON)) if (entry.kind === 'lease') leases.add(entry.lease);
-  assert.equal(leases.size, 1);
   assert.equal(leases.replaced, 1);
-  assert.equal([...leases.values()][0]?.expiresWallMs, NOON + 120_000);
+  assert.deepEqual(
+    Array.from(leases.values(), ({ expiresWallMs }) => expiresWallMs),
+    [NOON + 120_000],
+  );
 });
 
 test('whatever bytes a file holds, its reader ends and reports no more entries than it has lines', () => {

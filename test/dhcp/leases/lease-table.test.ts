@@ -36,7 +36,7 @@ test('changes that are not written are rolled back, newest first', () => {
   assert.equal(table.find(first.address), first);
   assert.equal(table.findByClient(MAC_A, NETWORK), first);
   assert.equal(table.findByClient(MAC_B, NETWORK), undefined);
-  assert.equal(table.pending, 0);
+  assert.equal(table.lastPending, undefined);
 });
 
 test('a durable change is not rolled back', () => {

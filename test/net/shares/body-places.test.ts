@@ -170,10 +170,10 @@ describe('BodyPlaces', () => {
     const door = new Door(1);
     const first = await door.enter('10.0.0.1', BODY_PACE);
     const second = await door.enter('10.0.0.2', BODY_PACE);
-    assert.deepEqual([second.got, door.places.waiting], ['waits', 1]);
+    assert.equal(second.got, 'waits');
     first.place?.release();
     await settle();
-    assert.deepEqual([second.got, door.places.waiting, door.places.size], ['placed', 0, 1]);
+    assert.deepEqual([second.got, door.places.size], ['placed', 1]);
   });
 
   test('a client that gave up a place gets it back only after clients without one, even if it has waited longer', async () => {
@@ -192,10 +192,9 @@ describe('BodyPlaces', () => {
     assert.equal((await door.enter(MACHINE, BODY_PACE, false)).got, 'refused');
     const waits = await door.crowd(BODIES_WAITING_MAX, BODY_PACE);
     assert.equal((await door.enter('10.0.0.0', BODY_PACE)).got, 'refused');
-    assert.deepEqual([door.places.size, door.places.waiting], [1, BODIES_WAITING_MAX]);
+    assert.deepEqual([door.places.size, having(waits, 'waits')], [1, BODIES_WAITING_MAX]);
     await door.pass(seconds(BODY_WAIT_MS_MAX) + 1);
     assert.equal(having(waits, 'refused'), BODIES_WAITING_MAX);
-    assert.equal(door.places.waiting, 0);
   });
 
   test('a client that leaves while waiting makes room', async () => {
@@ -204,7 +203,7 @@ describe('BodyPlaces', () => {
     const leaves = await door.enter('10.0.0.2', BODY_PACE);
     leaves.leave();
     await settle();
-    assert.deepEqual([leaves.got, door.places.waiting], ['gone', 0]);
+    assert.equal(leaves.got, 'gone');
   });
 
   test('twice as many attackers as places, each returning after a disconnect, delay no newcomer beyond its maximum wait', async () => {
