@@ -38,7 +38,7 @@ import { spoken } from '../region/words/note.ts';
 import { settleAfterStart } from '../region-thread/after-start.ts';
 import { findDamage, startFailure } from '../region-thread/damage.ts';
 import { type ServedRegion, serveRegion } from '../region-thread/served-region.ts';
-import { findOlderRegion } from '../store/sqlite/lost-region.ts';
+import { findOlderRegion } from '../store/region/lost-region.ts';
 import { lockState } from '../store/state-lock.ts';
 import { writeDesiredState } from '../uplink/desired-state-cache.ts';
 import { DesiredStateKeeper } from '../uplink/desired-state-keeper.ts';

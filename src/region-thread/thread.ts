@@ -9,7 +9,7 @@ import type { RegionConfig } from '../region/config.ts';
 import type { RegionApi } from '../region/http/listening.ts';
 import type { RackDescription } from '../region/records/rack-description.ts';
 import type { Region } from '../region/region.ts';
-import { findOlderRegion } from '../store/sqlite/lost-region.ts';
+import { findOlderRegion } from '../store/region/lost-region.ts';
 import { openRegionStore } from '../store/sqlite/region-sqlite.ts';
 import { writeDesiredState } from '../uplink/desired-state-cache.ts';
 import { DesiredStateKeeper } from '../uplink/desired-state-keeper.ts';

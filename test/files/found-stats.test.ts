@@ -10,7 +10,7 @@ import { RackError, type RackErrorCode } from '../../src/errors.ts';
 import { foundStats } from '../../src/files/found-stats.ts';
 import { openDatabaseFile } from '../../src/store/database-file.ts';
 import { copyLeases, LeaseDatabase } from '../../src/store/leases/lease-database.ts';
-import { REGION_DATABASE } from '../../src/store/sqlite/region-schema.ts';
+import { REGION_DATABASE } from '../../src/store/region/region-schema.ts';
 import { hasRegionStore } from '../../src/store/sqlite/region-sqlite.ts';
 import { desiredStateTime } from '../../src/uplink/desired-state-cache.ts';
 import { AS_NOBODY, NOBODY, nobodysCache, readableCheckout } from '../support/another-user.ts';

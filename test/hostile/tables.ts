@@ -36,7 +36,7 @@ export const TABLES: Readonly<Record<string, Readonly<Record<string, string>>>> 
     duty: 'one',
   },
   'store/postgres/region-postgres.ts': { rackboot: 'one' },
-  'store/sqlite/region-schema.ts': {
+  'store/region/region-schema.ts': {
     machine: 'region/identity/enlistment.ts MACHINES_MAX',
     interface: 'machine, each region/identity/interface-source.ts INTERFACES_MAX',
     identity: 'machine, each named',

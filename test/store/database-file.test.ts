@@ -11,7 +11,7 @@ import { RackError } from '../../src/errors.ts';
 import { type DatabaseKind, openDatabaseFile } from '../../src/store/database-file.ts';
 import { LEASE_DATABASE } from '../../src/store/leases/lease-schema.ts';
 import { OUTBOX_DATABASE } from '../../src/store/outbox/outbox-schema.ts';
-import { REGION_DATABASE } from '../../src/store/sqlite/region-schema.ts';
+import { REGION_DATABASE } from '../../src/store/region/region-schema.ts';
 
 const FIXTURES = join(import.meta.dirname, '..', '..', 'fixtures', 'state');
 

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { SqliteSource } from '../../src/store/copying/copy-sqlite.ts';
 import { findUnreadable } from '../../src/store/copying/row-check.ts';
-import { REGION_FILE } from '../../src/store/sqlite/region-schema.ts';
+import { REGION_FILE } from '../../src/store/region/region-schema.ts';
 
 /** The complaint of `region copy` about a closed region.db; undefined: it takes all rows. */
 export async function unreadableIn(stateDir: string): Promise<string | undefined> {

@@ -12,7 +12,7 @@ import { postgresPlace } from '../../region-process/open-store.ts';
 import { SqliteSource, SqliteTarget } from '../../store/copying/copy-sqlite.ts';
 import { type CopiedTables, type CopySource, type CopyTarget, copyRegion } from '../../store/copying/region-copy.ts';
 import { findUnreadable } from '../../store/copying/row-check.ts';
-import { REGION_FILE } from '../../store/sqlite/region-schema.ts';
+import { REGION_FILE } from '../../store/region/region-schema.ts';
 import { lockState } from '../../store/state-lock.ts';
 import { formatBytes, print, printAside, printJson } from '../terminal/output.ts';
 import { becomeOwnerOf } from '../terminal/state-owner.ts';

@@ -10,7 +10,7 @@ import { formatIpv4, parseIpv4 } from '../../net/address.ts';
 import { socketErrorFrom } from '../../net/socket-error.ts';
 import type { RegionConfig } from '../../region/config.ts';
 import { openDatabaseFile } from '../../store/database-file.ts';
-import { REGION_DATABASE, REGION_FILE } from '../../store/sqlite/region-schema.ts';
+import { REGION_DATABASE, REGION_FILE } from '../../store/region/region-schema.ts';
 
 /**
  * Checks the region's database, certificate and ports. A damaged database passes: the region's thread reports it at each of its restarts.

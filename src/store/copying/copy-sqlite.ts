@@ -23,7 +23,7 @@ import {
   sqliteCode,
   writeRefused,
 } from '../database-file.ts';
-import { REGION_DATABASE } from '../sqlite/region-schema.ts';
+import { REGION_DATABASE } from '../region/region-schema.ts';
 import { type CopiedRow, type CopiedTable, type CopySource, type CopyTarget, rowName } from './region-copy.ts';
 
 /** The primary code of a row that breaks a rule of its table (sqlite.org/rescode.html). */

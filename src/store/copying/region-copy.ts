@@ -11,7 +11,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { cleanText } from '../../clean-text.ts';
 import { RackError } from '../../errors.ts';
 import type { Value } from '../operations/region-steps.ts';
-import { REGION_DATABASE } from '../sqlite/region-schema.ts';
+import { REGION_DATABASE } from '../region/region-schema.ts';
 
 /** Rows read or written at a time. */
 const CHUNK = 500;

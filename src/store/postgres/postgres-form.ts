@@ -4,7 +4,7 @@
 
 import { createHash } from 'node:crypto';
 import { NEW_NUMBER, OWN_HISTORY } from '../operations/region-steps.ts';
-import { REGION_DATABASE } from '../sqlite/region-schema.ts';
+import { REGION_DATABASE } from '../region/region-schema.ts';
 import { OWN_HISTORY_SQL } from './postgres-horizon.ts';
 
 /** A statement as the server gets it, and its name as a prepared statement. */

@@ -12,7 +12,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { type Clock, later } from '../../clock.ts';
 import { errorText } from '../../errors.ts';
 import { BROKEN_CODES, sqliteCode } from '../database-file.ts';
-import { REGION_FILE } from './region-schema.ts';
+import { REGION_FILE } from '../region/region-schema.ts';
 
 /** No further table is begun after this, in milliseconds. */
 const READ_MS_MAX = 10_000;

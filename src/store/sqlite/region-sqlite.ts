@@ -7,8 +7,8 @@ import { join } from 'node:path';
 import type { RegionStore } from '../../region/records/store.ts';
 import { openDatabaseFile } from '../database-file.ts';
 import type { EventBounds } from '../operations/event-cuts.ts';
+import { REGION_DATABASE, REGION_FILE } from '../region/region-schema.ts';
 import { StoredRegion } from '../region/stored-region.ts';
-import { REGION_DATABASE, REGION_FILE } from './region-schema.ts';
 import { Transactions } from './region-transactions.ts';
 
 export const EVENT_BOUNDS: EventBounds = {

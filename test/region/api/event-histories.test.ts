@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import type { RegionStore } from '../../../src/region/records/store.ts';
 import { openPostgresRegion } from '../../../src/store/postgres/region-postgres.ts';
-import { REGION_FILE } from '../../../src/store/sqlite/region-schema.ts';
+import { REGION_FILE } from '../../../src/store/region/region-schema.ts';
 import { openRegionStore } from '../../../src/store/sqlite/region-sqlite.ts';
 import { missing } from '../../support/needs.ts';
 import { PostgresServer, RegionDatabases } from '../../support/postgres-server.ts';

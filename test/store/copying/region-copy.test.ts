@@ -24,7 +24,7 @@ import { toPostgres } from '../../../src/store/copying/copy-postgres.ts';
 import { SqliteSource } from '../../../src/store/copying/copy-sqlite.ts';
 import { copiedTables, copyRegion } from '../../../src/store/copying/region-copy.ts';
 import { openPostgresRegion } from '../../../src/store/postgres/region-postgres.ts';
-import { REGION_FILE } from '../../../src/store/sqlite/region-schema.ts';
+import { REGION_FILE } from '../../../src/store/region/region-schema.ts';
 import { openRegionStore } from '../../../src/store/sqlite/region-sqlite.ts';
 import { EVENT, fillRegion } from '../../contract/region-operations.ts';
 import { FIELDS } from '../../contract/region-store.ts';

@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
 import { RegionTables } from '../../../src/store/operations/region-tables.ts';
+import { REGION_FILE } from '../../../src/store/region/region-schema.ts';
 import { sqliteForm } from '../../../src/store/rows.ts';
-import { REGION_FILE } from '../../../src/store/sqlite/region-schema.ts';
 import { EVENT_BOUNDS } from '../../../src/store/sqlite/region-sqlite.ts';
 import { withRegion } from '../../region/place.ts';
 

@@ -10,8 +10,8 @@ import {
   newestHistory,
 } from '../../../src/store/operations/region-histories.ts';
 import { OWN_HISTORY, type Steps } from '../../../src/store/operations/region-steps.ts';
+import { REGION_DATABASE } from '../../../src/store/region/region-schema.ts';
 import { sqliteForm } from '../../../src/store/rows.ts';
-import { REGION_DATABASE } from '../../../src/store/sqlite/region-schema.ts';
 
 /** A log, by the ids of its events; a run of a process adds them. */
 class Log {

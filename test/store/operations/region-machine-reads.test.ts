@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
 import { listMachinesForRacks, machineQuery } from '../../../src/store/operations/region-machine-reads.ts';
-import { REGION_FILE } from '../../../src/store/sqlite/region-schema.ts';
+import { REGION_FILE } from '../../../src/store/region/region-schema.ts';
 import { openRegionStore } from '../../../src/store/sqlite/region-sqlite.ts';
 
 test('the machines of one state are read in the order of their ids, a few at a time, without sorting the rest', async () => {

@@ -9,8 +9,8 @@ import { test } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Answer, Statement, Steps } from '../../../src/store/operations/region-steps.ts';
 import { RegionTables } from '../../../src/store/operations/region-tables.ts';
+import { REGION_FILE } from '../../../src/store/region/region-schema.ts';
 import { sqliteForm } from '../../../src/store/rows.ts';
-import { REGION_FILE } from '../../../src/store/sqlite/region-schema.ts';
 import { EVENT_BOUNDS, openRegionStore } from '../../../src/store/sqlite/region-sqlite.ts';
 import { fillRegion, OPERATIONS } from '../../contract/region-operations.ts';
 

@@ -8,7 +8,7 @@ import { afterEach, beforeEach, describe, test } from 'node:test';
 import type { RegionStore } from '../../../src/region/records/store.ts';
 import { openRegion } from '../../../src/region/region.ts';
 import { noteText } from '../../../src/region/words/rack-reasons.ts';
-import { REGION_FILE } from '../../../src/store/sqlite/region-schema.ts';
+import { REGION_FILE } from '../../../src/store/region/region-schema.ts';
 import { fillRegion } from '../../contract/region-operations.ts';
 import { makeRegion, type RegionPlace } from '../../region/place.ts';
 

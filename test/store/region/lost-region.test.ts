@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
 import { RackError } from '../../../src/errors.ts';
-import { findOlderRegion } from '../../../src/store/sqlite/lost-region.ts';
+import { findOlderRegion } from '../../../src/store/region/lost-region.ts';
 import { openRegionStore } from '../../../src/store/sqlite/region-sqlite.ts';
 
 const empty = { schema: 2, version: 0, machines: [] };
