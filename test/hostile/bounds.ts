@@ -127,7 +127,7 @@ export const PLAIN: readonly PlainList[] = [
       'power/web-request.ts': 'BODY_BYTES_MAX',
       'region/accounts/accounts.ts': 'PASSWORD_MAX PASSWORD_MIN',
       'region/http/agent-routes.ts': 'OUTPUT_MAX PIECE_MAX',
-      'region/api/doors.ts': 'SMALL_BODY_BYTES_MAX',
+      'region/http/doors.ts': 'SMALL_BODY_BYTES_MAX',
       'region/api/form-body.ts': 'BOUNDARY_MAX FIELDS_MAX PART_HEADER_MAX',
       'region/api/life-operations.ts': 'MANY_MAX USER_DATA_MAX',
       'region/http/link-routes.ts': 'HEARTBEAT_BYTES_MAX',

@@ -286,7 +286,7 @@ export const COLLECTIONS: Readonly<Record<string, Readonly<Record<string, string
   },
   'region/accounts/passwords.ts': { '#waiting': 'CHECKS_WAITING_MAX' },
   'region/api/caller.ts': { operatorRequests: 'weak' },
-  'region/api/doors.ts': { '#reports': 'named' },
+  'region/http/doors.ts': { '#reports': 'named' },
   'region/api/event-followers.ts': { '#followers': 'FOLLOWERS_MAX' },
   'region/api/form-body.ts': { 'FieldCollector.fields': 'FIELDS_MAX, each FIELDS_MAX' },
   'region/http/link-routes.ts': { '#streams': 'region/racks/rack-admission.ts RACKS_MAX, each CHANGES_PER_RACK_MAX' },

@@ -13,7 +13,7 @@ import { CONNECTIONS_MAX, listen } from '../../src/http/server.ts';
 import { type Ipv4, parseIpv4 } from '../../src/net/address.ts';
 import { openNetwork } from '../../src/net/datagrams/open-network.ts';
 import { CONNECTIONS_MAX as INSTRUMENT_CONNECTIONS_MAX } from '../../src/observe/instrument-server.ts';
-import { CONNECTIONS_MAX as REGION_CONNECTIONS_MAX } from '../../src/region/api/doors.ts';
+import { CONNECTIONS_MAX as REGION_CONNECTIONS_MAX } from '../../src/region/http/doors.ts';
 import { TRANSFERS_MAX, UNANSWERED_MAX } from '../../src/tftp/places.ts';
 import { missing } from '../support/needs.ts';
 import { FILES_OF_UNIT, KERNEL_BOUNDS, LISTEN_BACKLOG } from './bounds/kernel.ts';

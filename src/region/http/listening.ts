@@ -22,10 +22,10 @@ import {
   readCertificatePair,
   secureContextOf,
 } from '../../files/certificate.ts';
-import { CONNECTIONS_MAX } from '../api/doors.ts';
 import type { RegionConfig } from '../config.ts';
 import { isAway } from '../records/rack.ts';
 import { RegionCounters } from './counters.ts';
+import { CONNECTIONS_MAX } from './doors.ts';
 import type { ApiContext } from './routes.ts';
 
 const LISTEN_RETRY_MS = 1000;

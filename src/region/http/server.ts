@@ -19,7 +19,6 @@ import { REQUEST_MS_MAX } from '../../net/shares/body-places.ts';
 import { EventSampler } from '../../rate-limit.ts';
 import { refuse } from '../api/answer.ts';
 import { noteOperatorRequest } from '../api/caller.ts';
-import { ApiDoors } from '../api/doors.ts';
 import { EventFollowers } from '../api/event-followers.ts';
 import { Lists } from '../api/lists.ts';
 import type { ApiProblem } from '../api/problem.ts';
@@ -32,6 +31,7 @@ import type { Region } from '../region.ts';
 import { anonymousRates } from '../shares/request-rates.ts';
 import { noteText } from '../words/rack-reasons.ts';
 import { RegionCounters } from './counters.ts';
+import { ApiDoors } from './doors.ts';
 import { type DoorKind, ListeningApi, type RegionApi } from './listening.ts';
 import { type ApiContext, addRoutes, send } from './routes.ts';
 

@@ -7,7 +7,7 @@ const USER = 'a user with an account';
 
 export const REGION_BOUNDS: readonly HeldBound[] = [
   {
-    at: 'region/api/doors.ts CONNECTIONS_MAX',
+    at: 'region/http/doors.ts CONNECTIONS_MAX',
     what: 'served connections of all listeners',
     whoCanFill: 'some hosts together',
     whatOthersNotice: 'others wait at most: a client with more than a fair share loses one to each newcomer',
@@ -19,7 +19,7 @@ export const REGION_BOUNDS: readonly HeldBound[] = [
     test: 'region/http/crowded.test.ts',
   },
   {
-    at: 'region/api/doors.ts WAITING_MAX',
+    at: 'region/http/doors.ts WAITING_MAX',
     what: 'unread connections that wait for one of those places',
     whoCanFill: 'hundreds of hosts at once, or one that keeps connecting',
     whatOthersNotice: 'others get 503 with Retry-After if no client has more than a fair share',
@@ -29,7 +29,7 @@ export const REGION_BOUNDS: readonly HeldBound[] = [
     test: 'region/http/crowded.test.ts',
   },
   {
-    at: 'region/api/doors.ts LARGE_BODIES_MAX',
+    at: 'region/http/doors.ts LARGE_BODIES_MAX',
     what: 'bodies over 64 KiB that arrive at a time',
     whoCanFill: 'hosts with as many addresses that send large bodies',
     whatOthersNotice:
@@ -40,7 +40,7 @@ export const REGION_BOUNDS: readonly HeldBound[] = [
     test: 'region/http/crowded.test.ts',
   },
   {
-    at: 'region/api/doors.ts REPORT_RATE',
+    at: 'region/http/doors.ts REPORT_RATE',
     what: 'how often ended connections are reported',
     whoCanFill: 'clients whose connections are ended',
     whatOthersNotice: 'the log reports them with a count',

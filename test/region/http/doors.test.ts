@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { test } from 'node:test';
 import { parseNetwork } from '../../../src/net/address.ts';
-import { ApiDoors, CONNECTIONS_MAX, REPORT_RATE } from '../../../src/region/api/doors.ts';
+import { ApiDoors, CONNECTIONS_MAX, REPORT_RATE } from '../../../src/region/http/doors.ts';
 import { noteText } from '../../../src/region/words/rack-reasons.ts';
 import { ask, Crowd, settled } from '../../support/crowd.ts';
 import { withRegion } from '../place.ts';

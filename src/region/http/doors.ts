@@ -12,10 +12,10 @@ import { newUuid } from '../../clock.ts';
 import { BodyPlaces, clientOf } from '../../net/shares/body-places.ts';
 import { type ConnectionRefusal, ConnectionShares } from '../../net/shares/connection-shares.ts';
 import { EventSampler } from '../../rate-limit.ts';
+import { type Answer, refuse } from '../api/answer.ts';
+import { factsOf, findPeer } from '../api/caller.ts';
+import type { ApiProblem } from '../api/problem.ts';
 import type { Region } from '../region.ts';
-import { type Answer, refuse } from './answer.ts';
-import { factsOf, findPeer } from './caller.ts';
-import type { ApiProblem } from './problem.ts';
 
 /**
  * Served connections of all listeners together. Any host can fill it; at the bound clients that hold more than a fair share lose one to
