@@ -66,7 +66,7 @@ export const TABLES: Readonly<Record<string, Readonly<Record<string, string>>>> 
     region_ssh_key: 'one',
     counter: 'named',
   },
-  'store/sqlite/boot-schema.ts': {
+  'store/region/boot-schema.ts': {
     boot_source: 'region/records/boot-store.ts SOURCES_MAX',
     boot_selection: 'boot_source, each region/records/boot-store.ts SELECTIONS_MAX',
     boot_resource: 'region/records/boot-store.ts RESOURCES_MAX',

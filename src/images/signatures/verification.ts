@@ -195,8 +195,8 @@ async function judgeSignature(
   if (unusable !== undefined) return refuse(unusable, keyId);
   const problem = await problemAt(now, candidate);
   const made = packet.created ?? now;
-    if (problem === '') return { ok: true, value: undefined };
-    // Check an expired signature, or one from the future, at the time it was made.
+  if (problem === '') return { ok: true, value: undefined };
+  // Check an expired signature, or one from the future, at the time it was made.
   const isOutOfTime = (made > now || packet.isExpired(now)) && (await problemAt(made, candidate)) === '';
   if (!isOutOfTime) return refuse('bad-signature', keyId, problem);
   return refuse(made > now ? 'future-signature' : 'expired-signature', keyId);
