@@ -244,6 +244,25 @@ test('no file imports itself by a detour, not even for a type', () => {
   reportCircles(imports, 'put what both need into a file of its own');
 });
 
+test('docs/architecture.md has each folder of a room that has a table, after all folders that it imports', () => {
+  const problems: string[] = [];
+  const document = readFileSync(join(ROOT, 'docs/architecture.md'), 'utf8');
+  for (const [table, room = ''] of document.matchAll(/^\| folder of `(\w+)\/` \|.*\n(?:\|.*\n)+/gm)) {
+    const rows = [...table.matchAll(/^\| (`[^|]*) \|/gm)].flatMap(([, cell = '']) => [...cell.matchAll(/`(\w+)\/`/g)]);
+    const order = rows.map(([, folder = '']) => folder);
+    const folders = globSync(`src/${room}/*/`, { cwd: ROOT }).map((path) => basename(path));
+    for (const folder of folders) if (!order.includes(folder)) problems.push(`${room}/${folder} is in no row`);
+    for (const folder of order) if (!folders.includes(folder)) problems.push(`${room}/${folder} does not exist`);
+    const folderOf = (path: string): number =>
+      order.indexOf(path.startsWith(`${room}/`) ? (path.split('/')[1] ?? '') : '');
+    for (const source of sources.filter(({ path }) => folderOf(path) !== -1))
+      for (const target of filesImportedBy(source))
+        if (folderOf(target) > folderOf(source.path)) problems.push(`${source.path} imports ${target}`);
+  }
+  assert.equal(document.match(/^\| folder of /gm)?.length, 7);
+  report(problems, 'move the row or the file');
+});
+
 test('no room, and no room inside a room, imports itself by a detour, not even for a type', () => {
   // `net` and `region/life` are rooms; so are the files of `region` that lie in no inner room, together. A file of `src` is its own room.
   const innerRoom = (path: string): string => {
