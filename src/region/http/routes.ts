@@ -30,6 +30,7 @@ import type { PageGuard } from '../page/guard.ts';
 import { addPageRoutes, looksForPage, sendAwayPage, sendUnknownPage, showsPages } from '../page/routes.ts';
 import type { Sessions } from '../page/sessions.ts';
 import { refuseVersion } from '../racks/rack-admission.ts';
+import { mayBeStored } from '../records/store-outage.ts';
 import type { Region } from '../region.ts';
 import {
   ANONYMOUS_IN_TOTAL,
@@ -278,7 +279,8 @@ function sendError(
 
 function answerOfError(context: ApiContext, error: unknown): Answer {
   if (isStoreUnavailable(error)) {
-    return refuse('store-unavailable', { outage: outageOf(error) }, { 'Retry-After': String(RETRY_SECONDS) });
+    const outage = outageOf(error);
+    return refuse('store-unavailable', { outage }, mayBeStored(outage) ? {} : RETRY_FIELD);
   }
   if (error instanceof RackError && error.code === 'text-unstorable') return refuse('bad-request.nul');
   const status = isFastifyError(error) ? (error.statusCode ?? 500) : 500;

@@ -15,7 +15,7 @@ import type { Peer } from '../api/caller.ts';
 import { type Fields, findNul, parseBody, queryOf } from '../api/form-body.ts';
 import { isEncrypted } from '../api/proxies.ts';
 import { REFUSALS } from '../api/refusal-status.ts';
-import type { Outage } from '../records/store-outage.ts';
+import { mayBeStored, type Outage } from '../records/store-outage.ts';
 import type { User } from '../records/user.ts';
 import type { Region } from '../region.ts';
 import type { Html } from '../words/html.ts';
@@ -92,7 +92,7 @@ export const sendAwayPage = (request: FastifyRequest, reply: FastifyReply, outag
   sendPage(
     begin(reply)
       .code(REFUSALS['store-unavailable'])
-      .header('Retry-After', String(AWAY_SECONDS))
+      .headers(mayBeStored(outage) ? {} : { 'Retry-After': String(AWAY_SECONDS) })
       .header('X-Rackboot-Refusal', 'store-unavailable'),
     renderAway(outage, request.method !== 'GET'),
   );

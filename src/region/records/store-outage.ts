@@ -56,3 +56,6 @@ type OutageCode =
 
 /** An outage of the region's store. */
 export type Outage = RackNote<OutageCode>;
+
+/** Whether the change may have been stored. A client that repeats by itself, as gomaasapi does at a 503 with `Retry-After`, would make it twice. */
+export const mayBeStored = ({ note }: Outage): boolean => note === 'change-unconfirmed' || note === 'change-unknown';
