@@ -2,18 +2,13 @@
 
 import { cleanText } from '../clean-text.ts';
 import { type Fields, isFields } from '../fields.ts';
+import type { RefusedEntry } from '../region/records/rack.ts';
 import type { RackNote } from '../region/records/rack-note.ts';
 import type { LinkAnswer } from './link-transport.ts';
 
 /** The characters shown of a region's version and of its sentences. */
 const VERSION_CHARACTERS_MAX = 64;
 const SAID_CHARACTERS_MAX = 300;
-
-/** An entry that the region refuses permanently. */
-export interface RefusedEntry {
-  readonly sequence: number;
-  readonly reason: string;
-}
 
 const isSequence = (value: unknown): value is number => Number.isSafeInteger(value) && Number(value) >= 0;
 

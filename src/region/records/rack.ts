@@ -34,7 +34,7 @@ export type RackState = 'pending' | 'accepted' | 'rejected';
 /** The number of each state in MAAS's API. */
 export const RACK_STATE_NUMBERS: Readonly<Record<RackState, number>> = { pending: 0, accepted: 1, rejected: 2 };
 
-/** A refused event, and why. */
+/** An event that the region refuses permanently, and why. */
 export interface RefusedEntry {
   readonly sequence: number;
   readonly reason: string;
