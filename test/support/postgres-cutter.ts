@@ -3,6 +3,8 @@
 //   before   the server never gets it
 //   after    the server stores it, its answer is lost
 //   late     the client is cut off at once; the server gets it once `hold` is over
+//
+// It can also drop everything, as a network does whose other end is lost: those connections stay open and bring nothing, also later.
 
 import { mkdtempSync, rmSync } from 'node:fs';
 import { createConnection, createServer, type Server, type Socket } from 'node:net';
@@ -22,13 +24,15 @@ export class PostgresCutter {
   readonly #target: string;
   readonly #sockets = new Set<Socket>();
   #cut: Cut | undefined;
+  #isSilent = false;
+  readonly #silent = new WeakSet<Socket>();
   /** Ends the holding of a late COMMIT. */
   #held: PromiseWithResolvers<void> = Promise.withResolvers();
   cuts = 0;
 
   private constructor(target: string) {
     this.#target = target;
-    this.#server = createServer((client) => this.#join(client));
+    this.#server = createServer({ allowHalfOpen: true }, (client) => this.#join(client));
   }
 
   /** @param directory of the server's socket */
@@ -54,6 +58,17 @@ export class PostgresCutter {
     this.#held.resolve();
   }
 
+  /** Drops everything from now on, on present and on new connections. */
+  silence(): void {
+    this.#isSilent = true;
+    for (const socket of this.#sockets) this.#silent.add(socket);
+  }
+
+  /** Lets new connections reach the server again. */
+  speak(): void {
+    this.#isSilent = false;
+  }
+
   async close(): Promise<void> {
     for (const socket of this.#sockets) socket.destroy();
     await new Promise<void>((resolve) => this.#server.close(() => resolve()));
@@ -61,6 +76,12 @@ export class PostgresCutter {
   }
 
   #join(client: Socket): void {
+    if (this.#isSilent) {
+      this.#sockets.add(client);
+      client.on('error', () => undefined);
+      client.resume();
+      return;
+    }
     const server = createConnection(this.#target);
     let cut: Cut | undefined;
     for (const [one, other] of [
@@ -74,7 +95,11 @@ export class PostgresCutter {
         if (cut !== 'late') other.destroy();
       });
     }
+    client.on('end', () => {
+      if (!this.#silent.has(client)) client.end();
+    });
     client.on('data', (data) => {
+      if (this.#silent.has(client)) return;
       if (this.#cut !== undefined && STORING.test(data.toString('latin1'))) {
         cut = this.#cut;
         this.#cut = undefined;
@@ -85,6 +110,7 @@ export class PostgresCutter {
       if (cut === 'late') void this.#held.promise.then(() => server.write(data));
     });
     server.on('data', (data) => {
+      if (this.#silent.has(client)) return;
       if (cut === 'after') client.destroy();
       else client.write(data);
     });

@@ -18,6 +18,7 @@ import { systemClock, type Timer } from '../../clock.ts';
 import type { Outage } from '../../region/records/store-outage.ts';
 import type { StoreConfirmation } from '../../region/records/store-state.ts';
 import { StoreOutage } from '../../region/words/outage.ts';
+import { endConnection } from './end-connection.ts';
 import { Unconfirmed } from './postgres-faults.ts';
 import { connectionOf, type PostgresPlace } from './postgres-place.ts';
 
@@ -114,7 +115,7 @@ export class PostgresConfirmation implements StoreConfirmation {
     } catch {
       return undefined;
     } finally {
-      await client.end().catch(() => undefined);
+      await endConnection(client);
     }
   }
 }

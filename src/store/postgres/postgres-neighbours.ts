@@ -15,6 +15,7 @@ import pg from 'pg';
 import { newUuid, systemClock, type Timer } from '../../clock.ts';
 import type { StoreNeighbours } from '../../region/records/store-state.ts';
 import { LatestRun } from '../../region/shares/latest-run.ts';
+import { endConnection } from './end-connection.ts';
 import { connectionOf, type PostgresPlace } from './postgres-place.ts';
 import type { PostgresWatch } from './postgres-watch.ts';
 
@@ -50,12 +51,12 @@ export class PostgresNeighbours implements StoreNeighbours {
   async close(): Promise<void> {
     this.#isClosed = true;
     this.#again?.cancel();
-    if (this.#client !== undefined) await end(this.#client);
+    if (this.#client !== undefined) await endConnection(this.#client);
   }
 
   async #sendHint(): Promise<void> {
     const client = this.#client;
-    await client?.query('SELECT pg_notify($1, $2)', [CHANNEL, this.#id]).catch(() => end(client));
+    await client?.query('SELECT pg_notify($1, $2)', [CHANNEL, this.#id]).catch(() => endConnection(client));
   }
 
   async #connect(): Promise<void> {
@@ -68,12 +69,12 @@ export class PostgresNeighbours implements StoreNeighbours {
       await client.connect();
       await client.query(`LISTEN ${CHANNEL}; SET synchronous_commit = local`);
     } catch {
-      await end(client);
+      await endConnection(client);
       this.#connectLater();
       return;
     }
     if (this.#isClosed) {
-      await end(client);
+      await endConnection(client);
       return;
     }
     this.#client = client;
@@ -88,7 +89,7 @@ export class PostgresNeighbours implements StoreNeighbours {
     const client = this.#client;
     if (client === undefined) return;
     this.#client = undefined;
-    void end(client);
+    void endConnection(client);
     this.#connectLater();
   }
 
@@ -96,6 +97,3 @@ export class PostgresNeighbours implements StoreNeighbours {
     if (!this.#isClosed) this.#again = systemClock.schedule(AGAIN_MS, () => void this.#connect());
   }
 }
-
-/** Closes a connection, also one that is lost. */
-const end = (client: pg.Client): Promise<void> => client.end().catch(() => undefined);

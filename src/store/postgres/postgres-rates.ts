@@ -10,12 +10,15 @@
 //    under way at a time. It locks its rows in the order of their names, so that transactions of two processes wait for each other but never
 //    fail.
 // 3. The table is not logged: after a crash of the database all buckets are full. If the database's clock goes back, a bucket is empty at most.
-// 4. Takes wait in a bounded queue. Beyond TAKES_MAX they are refused like an exceeded rate.
+// 4. Takes wait in a bounded queue. Beyond TAKES_MAX they are refused like an exceeded rate. None waits longer than ANSWER_MS_MAX.
+// 5. A silent server's connection is given up at once, and none is waited for while it ends: the next take has another one.
 
 import pg from 'pg';
 import { systemClock } from '../../clock.ts';
+import { RackError } from '../../errors.ts';
 import type { Rate } from '../../rate-limit.ts';
 import type { RateStore } from '../../region/records/rate-store.ts';
+import { endConnection } from './end-connection.ts';
 import { explainWhileRunning } from './postgres-faults.ts';
 import { connectionOf, type PostgresPlace } from './postgres-place.ts';
 import type { PostgresWatch } from './postgres-watch.ts';
@@ -24,8 +27,11 @@ import type { PostgresWatch } from './postgres-watch.ts';
 const TAKES_MAX = 2000;
 /** Names of one transaction. */
 const BATCH_MAX = 200;
-/** How long a transaction may take, in milliseconds; then its callers are told that the store is unavailable. */
-const BATCH_MS_MAX = 3000;
+/** How long a statement may take, in milliseconds; then its callers are told that the store is unavailable. */
+const STATEMENT_MS_MAX = 3000;
+/** How long a caller waits, in milliseconds, whatever others ask for. */
+const ANSWER_MS_MAX = 5000;
+const LATE = `the region's database cannot be used now (it took longer than ${ANSWER_MS_MAX / 1000} s): see what else it does`;
 /** How often full buckets are removed, in milliseconds, and how many at a time. */
 const CLEAN_MS = 5000;
 const CLEANED_MAX = 5000;
@@ -61,7 +67,7 @@ export class PostgresRates implements RateStore {
   readonly #place: PostgresPlace;
   readonly #watch: PostgresWatch;
   #client: Promise<pg.Client> | undefined;
-  #waiting: Take[] = [];
+  readonly #waiting = new Set<Take>();
   /** The transactions and statements of this connection, one after the other. */
   #last: Promise<unknown> = Promise.resolve();
   #isRunning = false;
@@ -71,29 +77,32 @@ export class PostgresRates implements RateStore {
   constructor(place: PostgresPlace, watch: PostgresWatch) {
     this.#place = place;
     this.#watch = watch;
+    // A network that dropped everything leaves a connection that looks open and brings nothing.
+    watch.onSilent(() => void this.#giveUp());
   }
 
   take(name: string, rate: Rate): Promise<boolean> {
-    if (this.#waiting.length >= TAKES_MAX) return Promise.resolve(false);
-    return new Promise((resolve, reject) => {
-      this.#waiting.push({ name, rate, resolve, reject });
-      void this.#run();
-    });
+    if (this.#waiting.size >= TAKES_MAX) return Promise.resolve(false);
+    const { promise, resolve, reject } = Promise.withResolvers<boolean>();
+    const take = { name, rate, resolve, reject };
+    this.#waiting.add(take);
+    void this.#run();
+    return inTime(promise, () => this.#waiting.delete(take));
   }
 
   giveBack(name: string, rate: Rate): Promise<void> {
-    return this.#alone(async (client) => void (await client.query(GIVE_BACK_SQL, [name, refillMs(rate)])));
+    return inTime(this.#alone(async (client) => void (await client.query(GIVE_BACK_SQL, [name, refillMs(rate)]))));
   }
 
   async close(): Promise<void> {
     this.#isClosed = true;
-    await this.#forget(this.#client);
+    await this.#giveUp();
   }
 
   async #run(): Promise<void> {
     if (this.#isRunning) return;
     this.#isRunning = true;
-    while (this.#waiting.length > 0) {
+    while (this.#waiting.size > 0) {
       const batch = this.#nextBatch();
       try {
         const taken = await this.#alone((client) => takeAll(client, [...batch.values()]));
@@ -109,12 +118,11 @@ export class PostgresRates implements RateStore {
   /** Of each name the first take: the next one of the same name must see its effect. */
   #nextBatch(): ReadonlyMap<string, Take> {
     const batch = new Map<string, Take>();
-    const rest: Take[] = [];
     for (const take of this.#waiting) {
-      if (batch.size < BATCH_MAX && !batch.has(take.name)) batch.set(take.name, take);
-      else rest.push(take);
+      if (batch.size >= BATCH_MAX) break;
+      if (!batch.has(take.name)) batch.set(take.name, take);
     }
-    this.#waiting = rest;
+    for (const take of batch.values()) this.#waiting.delete(take);
     return batch;
   }
 
@@ -139,8 +147,7 @@ export class PostgresRates implements RateStore {
     try {
       return await this.#watch.unlessSilent(async () => work(await client));
     } catch (error) {
-      if (this.#client === client) this.#client = undefined;
-      await this.#forget(client);
+      if (this.#client === client) void this.#giveUp();
       throw explainWhileRunning(error);
     }
   }
@@ -148,19 +155,39 @@ export class PostgresRates implements RateStore {
   async #connect(): Promise<pg.Client> {
     if (this.#isClosed) throw new Error('the rates are closed');
     const bounds = {
-      connectionTimeoutMillis: BATCH_MS_MAX,
-      statement_timeout: BATCH_MS_MAX,
-      query_timeout: BATCH_MS_MAX,
+      connectionTimeoutMillis: STATEMENT_MS_MAX,
+      statement_timeout: STATEMENT_MS_MAX,
+      query_timeout: STATEMENT_MS_MAX,
     };
     const client = new pg.Client({ ...connectionOf(this.#place), ...bounds });
     client.on('error', () => undefined);
-    await client.connect();
+    try {
+      await client.connect();
+    } catch (error) {
+      void endConnection(client);
+      throw error;
+    }
     return client;
   }
 
-  async #forget(client: Promise<pg.Client> | undefined): Promise<void> {
-    const known = await client?.catch(() => undefined);
-    await known?.end().catch(() => undefined);
+  async #giveUp(): Promise<void> {
+    const client = this.#client;
+    this.#client = undefined;
+    await client?.then(endConnection, () => undefined);
+  }
+}
+
+/** @throws RackError `store-unavailable` after ANSWER_MS_MAX, and the errors of `work` */
+async function inTime<T>(work: Promise<T>, onLate: () => void = () => undefined): Promise<T> {
+  const late = Promise.withResolvers<never>();
+  const timer = systemClock.schedule(ANSWER_MS_MAX, () => {
+    onLate();
+    late.reject(new RackError('store-unavailable', LATE));
+  });
+  try {
+    return await Promise.race([work, late.promise]);
+  } finally {
+    timer.cancel();
   }
 }
 

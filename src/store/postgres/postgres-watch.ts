@@ -21,6 +21,7 @@ import { answersWithin } from '../../net/answers-within.ts';
 import type { Outage } from '../../region/records/store-outage.ts';
 import type { StoreAvailability } from '../../region/records/store-state.ts';
 import { outageOf, StoreOutage } from '../../region/words/outage.ts';
+import { endConnection } from './end-connection.ts';
 import { explainWhileRunning, isLost } from './postgres-faults.ts';
 import { connectionOf, type PostgresPlace } from './postgres-place.ts';
 
@@ -145,7 +146,7 @@ export class PostgresWatch implements StoreAvailability {
   }
 
   #drop(): void {
-    this.#client?.end().catch(() => undefined);
+    if (this.#client !== undefined) void endConnection(this.#client);
     this.#client = undefined;
   }
 }

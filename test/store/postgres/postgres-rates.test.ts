@@ -1,5 +1,5 @@
 // Rates that hold for all processes of a region on one PostgreSQL, on a real server.
-// @host waits, 15 s
+// @host waits, 30 s
 
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
@@ -7,7 +7,9 @@ import { sleep } from '../../../src/clock.ts';
 import { PostgresRates } from '../../../src/store/postgres/postgres-rates.ts';
 import { PostgresWatch } from '../../../src/store/postgres/postgres-watch.ts';
 import { openPostgresRegion } from '../../../src/store/postgres/region-postgres.ts';
+import { eventuallyWithin } from '../../support/eventually.ts';
 import { missing } from '../../support/needs.ts';
+import { PostgresCutter } from '../../support/postgres-cutter.ts';
 import { RegionDatabases } from '../../support/postgres-server.ts';
 
 const SLOW = { perSecond: 0.001, burst: 20 };
@@ -63,7 +65,9 @@ describe('the rates of several processes', { skip: missing('linux', '/usr/lib/po
 
   test('more takes than may wait are refused (TAKES_MAX)', async () => {
     const fast = { perSecond: 1e6, burst: 1e6 };
-    const taken = await Promise.all(Array.from({ length: 5000 }, () => processes[0]?.take('many', fast)));
+    const taken = await Promise.all(
+      Array.from({ length: 5000 }, (_, index) => processes[0]?.take(`many ${index}`, fast)),
+    );
     const refused = taken.filter((isTaken) => isTaken === false).length;
     assert.ok(refused >= 2900 && refused <= 3000, `${refused}`);
   });
@@ -98,4 +102,62 @@ describe('the rates of several processes', { skip: missing('linux', '/usr/lib/po
       .catch((error: { readonly code?: string }) => assert.equal(error.code, 'store-unavailable'));
     assert.equal(await processes[0]?.take('lost', SLOW), true);
   });
+
+  test('a server that becomes silent costs each take some seconds at most; after it, takes are answered again', async () => {
+    const cutter = await PostgresCutter.open(databases.server.directory);
+    const store = await openPostgresRegion(cutter.placeOf(databases.server.placeOf(name)));
+    const { rates, availability } = store;
+    assert.ok(rates !== undefined && availability !== undefined);
+    try {
+      // Its connection is idle when the server becomes silent, and when the server is known to be silent.
+      assert.equal(await rates.take('silent', SLOW), true);
+      cutter.silence();
+      await eventuallyWithin(8000, 'it is silent', () => availability.problem !== undefined);
+      await endsIn(1000, assert.rejects(rates.take('silent', SLOW), { code: 'store-unavailable' }));
+      cutter.speak();
+      await eventuallyWithin(8000, 'it is back', () => availability.problem === undefined);
+      assert.equal(await endsIn(2000, rates.take('silent', SLOW)), true);
+    } finally {
+      await endsIn(5000, store.close());
+      await cutter.close();
+    }
+  });
+
+  test('a take on a lost connection ends although nobody knows that the server is silent', async () => {
+    const cutter = await PostgresCutter.open(databases.server.directory);
+    const place = cutter.placeOf(databases.server.placeOf(name));
+    const rates = new PostgresRates(place, new PostgresWatch(place));
+    try {
+      assert.equal(await rates.take('lost', SLOW), true);
+      cutter.silence();
+      const asked = Array.from({ length: 6 }, () => rates.take('lost', SLOW));
+      const ended = await endsIn(6500, Promise.allSettled([...asked, rates.giveBack('lost', SLOW)]));
+      const codes = ended.map((one) => (one.status === 'rejected' ? one.reason.code : 'taken'));
+      assert.deepEqual(new Set(codes), new Set(['store-unavailable']));
+      cutter.speak();
+      assert.equal(await endsIn(8000, takenAtLast(rates)), true);
+    } finally {
+      await endsIn(5000, rates.close());
+      await cutter.close();
+    }
+  });
 });
+
+/** The result of `work`, which must end within `ms`. */
+async function endsIn<T>(ms: number, work: Promise<T>): Promise<T> {
+  const late = Promise.withResolvers<never>();
+  const timer = setTimeout(() => late.reject(new Error(`it has not ended after ${ms} ms`)), ms);
+  try {
+    return await Promise.race([work, late.promise]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** Takes until one is answered: a take of the silent time may still be under way. */
+async function takenAtLast(rates: PostgresRates): Promise<boolean> {
+  for (;;) {
+    const taken = await rates.take('lost', SLOW).catch(() => undefined);
+    if (taken !== undefined) return taken;
+  }
+}
