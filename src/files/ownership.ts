@@ -23,16 +23,18 @@ let wasRoot = false;
 
 /**
  * Continues as another user, in that user's own groups, as its service does. Call it as root.
- * @param gid the group of a user who is not in passwd(5)
+ * @param gid the group of a user who is not in passwd(5), unless it is root's
  */
 export function becomeUser(uid: number, gid: number): void {
   wasRoot = true;
-  const own = findGroup(uid);
-  if (own === undefined) process.setgroups?.([]);
-  else process.initgroups?.(uid, own);
-  process.setgid?.(own ?? gid);
+  if (findGroup(uid) === undefined) process.setgroups?.([]);
+  else process.initgroups?.(uid, groupOf(uid, gid));
+  process.setgid?.(groupOf(uid, gid));
   process.setuid?.(uid);
 }
+
+/** The group in which a process runs as `uid`. @param gid of a user who is not in passwd(5); root's gives rights, so the uid replaces it */
+export const groupOf = (uid: number, gid: number): number => findGroup(uid) ?? (gid === 0 ? uid : gid);
 
 /** True if a person runs this process, who can use sudo: it is no service, and no command that has given up root. */
 export const isOfPerson = (): boolean => !wasRoot && (process.geteuid?.() ?? 0) >= PERSON_UID_MIN;

@@ -1,6 +1,10 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { join } from 'node:path';
 import { test } from 'node:test';
+import { pathToFileURL } from 'node:url';
 import { describeRemedy, type OwnershipFacts, readUserName } from '../../src/files/ownership.ts';
+import { missing } from '../support/needs.ts';
 
 const STATE = '/var/lib/rackboot';
 const FILE = `${STATE}/leases.db`;
@@ -55,4 +59,24 @@ for (const [name, facts, remedy] of CASES) {
 test("a user is shown by the host's name for it, or by its number", () => {
   assert.equal(readUserName(0), 'root');
   assert.equal(readUserName(3_999_999), '3999999');
+});
+
+test("a user who is not in passwd(5) gets the directory's group, but never root's", { skip: missing('root') }, () => {
+  const module = pathToFileURL(join(import.meta.dirname, '../../src/files/ownership.ts')).href;
+  const idsAs = (uid: number, gid: number): unknown =>
+    JSON.parse(
+      execFileSync(
+        process.execPath,
+        [
+          '--input-type=module',
+          '-e',
+          `const { becomeUser } = await import('${module}');
+          becomeUser(${uid}, ${gid});
+          console.log(JSON.stringify([process.getuid(), process.getgid(), process.getegid(), process.getgroups()]));`,
+        ],
+        { encoding: 'utf8' },
+      ),
+    );
+  assert.deepEqual(idsAs(3_999_999, 0), [3_999_999, 3_999_999, 3_999_999, [3_999_999]]);
+  assert.deepEqual(idsAs(3_999_999, 4711), [3_999_999, 4711, 4711, [4711]]);
 });

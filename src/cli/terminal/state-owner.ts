@@ -3,7 +3,7 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, statSync } from 'node:fs';
 import { osErrorCode, RackError } from '../../errors.ts';
-import { becomeUser, findGroup, findUid, readUserName } from '../../files/ownership.ts';
+import { becomeUser, findGroup, findUid, groupOf, readUserName } from '../../files/ownership.ts';
 import { printError } from './output.ts';
 
 /** The privileges of root that a process needs, as granted by its unit: ports below 1024 and, for a rack, frames to machines without an address. */
@@ -41,9 +41,8 @@ export function continueAsOwnerOf(stateDir: string, kind: keyof typeof CAPABILIT
   const name = readUserName(owner.uid);
   const [program = '', ...words] = [process.execPath, ...process.execArgv, ...process.argv.slice(1)];
   // The user's own groups, as the service has them; a user without an entry in passwd(5) has none.
-  const group = findGroup(owner.uid);
-  const groups = group === undefined ? '--clear-groups' : '--init-groups';
-  const who = ['--reuid', String(owner.uid), '--regid', String(group ?? owner.gid), groups];
+  const groups = findGroup(owner.uid) === undefined ? '--clear-groups' : '--init-groups';
+  const who = ['--reuid', String(owner.uid), '--regid', String(groupOf(owner.uid, owner.gid)), groups];
   const capabilities = CAPABILITIES[kind];
   const rights = ['--no-new-privs', `--inh-caps=-all,${capabilities}`, `--ambient-caps=-all,${capabilities}`];
   const main = process.argv[1] ?? '';
