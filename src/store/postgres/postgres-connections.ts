@@ -1,7 +1,7 @@
 // The connections of one process to the region's PostgreSQL: a pool in which each connection has its own row of commit marks.
 //
 // Sources: node-postgres.com/apis/pool, /apis/client; postgresql.org/docs/15/runtime-config-client.html (timeouts), /functions-admin.html
-// (pg_is_in_recovery).
+// (pg_is_in_recovery), /runtime-config-wal.html (synchronous_commit).
 //
 // 1. A connection is closed if it is lost, if its prepared statements no longer fit the schema, if its COMMIT is not confirmed, or if its
 //    rollback fails. After any other failure it is rolled back and reused.
@@ -39,6 +39,14 @@ const types = {
   getTypeParser: (id: number): unknown => (id === INT8 || id === NUMERIC ? Number : pg.types.getTypeParser(id, 'text')),
 };
 
+/**
+ * Makes the COMMIT of this transaction, or each of this session, wait for the server's disk at least. With `off`, which a role, a
+ * database or a server may have as its default, a crash loses changes that the server has acknowledged. Each other value stays, as the
+ * operator chose it.
+ */
+const durableSql = (which: 'transaction' | 'session'): string =>
+  `SELECT set_config('synchronous_commit', 'on', ${which === 'transaction'}) WHERE current_setting('synchronous_commit') = 'off'`;
+
 /** @throws StoreOutage if the server or the database only reads, and while a copy holds the lock alone */
 async function beginUse(client: pg.ClientBase): Promise<void> {
   const { rows } = await client.query<{ readonly standby: boolean; readonly reading: string }>(
@@ -50,6 +58,10 @@ async function beginUse(client: pg.ClientBase): Promise<void> {
   if (rows[0]?.standby !== false) throw new StoreOutage({ note: 'database-standby' });
   if (await tryLock(client, 'pg_try_advisory_lock_shared')) return;
   throw new StoreOutage({ note: 'database-copied' });
+}
+
+async function beginCopy(client: pg.ClientBase): Promise<void> {
+  await client.query(durableSql('session'));
 }
 
 /** Keeps processes of a region, and other copies, from the database until the connection ends. @throws RackError `already-running` */
@@ -95,11 +107,11 @@ export class StoreConnection {
     this.client = client;
   }
 
-  /** The mark of the transaction that is about to be stored. */
+  /** The mark of the transaction that is about to be stored; it also makes its COMMIT wait for the disk. */
   nextMark(): CommitMark {
     this.#transactions += 1;
     const sql =
-      `INSERT INTO commit_mark (connection, transactions) VALUES ('${this.#id}', ${this.#transactions}) ` +
+      `${durableSql('transaction')}; INSERT INTO commit_mark (connection, transactions) VALUES ('${this.#id}', ${this.#transactions}) ` +
       'ON CONFLICT (connection) DO UPDATE SET transactions = excluded.transactions, seen_at = now()';
     return { connection: this.#id, transactions: this.#transactions, sql };
   }
@@ -182,7 +194,7 @@ function openPool(place: PostgresPlace, use: 'region' | 'copy'): pg.Pool {
     ...connectionOf(place),
     types,
     max: place.pool,
-    ...(use === 'region' ? { onConnect: beginUse } : {}),
+    onConnect: use === 'region' ? beginUse : beginCopy,
   });
   // The user of a lost connection gets the error. An idle connection has no user, so nobody needs to know.
   pool.on('error', () => undefined);
