@@ -15,9 +15,9 @@
 
 import pg from 'pg';
 import { systemClock } from '../../clock.ts';
-import { RackError } from '../../errors.ts';
 import type { Rate } from '../../rate-limit.ts';
 import type { RateStore } from '../../region/records/rate-store.ts';
+import { StoreOutage } from '../../region/words/outage.ts';
 import { endConnection } from './end-connection.ts';
 import { explainWhileRunning } from './postgres-faults.ts';
 import { connectionOf, type PostgresPlace } from './postgres-place.ts';
@@ -31,7 +31,6 @@ const BATCH_MAX = 200;
 const STATEMENT_MS_MAX = 3000;
 /** How long a caller waits, in milliseconds, whatever others ask for. */
 const ANSWER_MS_MAX = 5000;
-const LATE = `the region's database cannot be used now (it took longer than ${ANSWER_MS_MAX / 1000} s): see what else it does`;
 /** How often full buckets are removed, in milliseconds, and how many at a time. */
 const CLEAN_MS = 5000;
 const CLEANED_MAX = 5000;
@@ -177,12 +176,12 @@ export class PostgresRates implements RateStore {
   }
 }
 
-/** @throws RackError `store-unavailable` after ANSWER_MS_MAX, and the errors of `work` */
+/** @throws StoreOutage after ANSWER_MS_MAX, and the errors of `work` */
 async function inTime<T>(work: Promise<T>, onLate: () => void = () => undefined): Promise<T> {
   const late = Promise.withResolvers<never>();
   const timer = systemClock.schedule(ANSWER_MS_MAX, () => {
     onLate();
-    late.reject(new RackError('store-unavailable', LATE));
+    late.reject(new StoreOutage({ note: 'database-silent', seconds: ANSWER_MS_MAX / 1000 }));
   });
   try {
     return await Promise.race([work, late.promise]);
