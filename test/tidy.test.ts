@@ -27,6 +27,7 @@ const LEVELS: Readonly<Record<string, number>> = {
   'event.ts': 0,
   'fair-sampler.ts': -1,
   'fields.ts': -1,
+  'json-excess.ts': -1,
   'named-commands.ts': -1,
   'nearest-name.ts': -1,
   'shell-word.ts': -1,
@@ -322,7 +323,7 @@ const THREADS = [
     packages: 'chokidar koffi pino yaml zod',
   },
   { thread: 'region', starts: ['region-thread/thread.ts'], filesMax: 430, packages: 'fastify zod' },
-  { thread: 'uplink', starts: ['uplink-thread.ts'], filesMax: 77, packages: 'zod' },
+  { thread: 'uplink', starts: ['uplink-thread.ts'], filesMax: 78, packages: 'zod' },
   { thread: 'journal', starts: ['store/leases/lease-worker.ts'], filesMax: 24, packages: '' },
   { thread: 'net', starts: ['net/watch/net-worker.ts'], filesMax: 31, packages: 'koffi' },
 ] as const;

@@ -6,9 +6,10 @@
 
 import { cleanText } from '../clean-text.ts';
 import { type Fields, isFields } from '../fields.ts';
+import { findJsonExcess } from '../json-excess.ts';
 import { type Ipv4, ipv4, type MacAddress, mac } from '../net/address.ts';
 import type { BootPurpose, DesiredState, MachineAddress, RackMachine } from './machine.ts';
-import { parseSettings, type Settings } from './settings.ts';
+import { parseSettings, SETTINGS_DEPTH_MAX, type Settings } from './settings.ts';
 
 /** The name by which a rack accepts changes of a state (A-IM), and the region says that it sends them (IM); RFC 3229 §10. */
 export const STATE_CHANGES_IM = 'rackboot-changes';
@@ -25,6 +26,8 @@ export const MACHINE_TEXT_MAX = 4096;
 
 export type StateFaultCode =
   | 'not-json'
+  | 'too-deep'
+  | 'too-large'
   | 'other-schema'
   | 'settings'
   | 'not-object'
@@ -54,8 +57,12 @@ export type ParsedState =
   | { readonly ok: true; readonly state: DesiredState }
   | { readonly ok: false; readonly fault: StateFault };
 
-/** The fault of a text that is no JSON. */
-export const NOT_JSON: ParsedState = { ok: false, fault: { fault: 'not-json', place: '', found: '', max: 0 } };
+/** Bounds of a message as JSON; ample for MACHINES_MAX machines, and for all settings in their place. */
+const BOUNDS = {
+  depthMax: SETTINGS_DEPTH_MAX + 2,
+  valuesMax: 40 * MACHINES_MAX,
+  membersMax: 2.5 * MACHINES_MAX,
+} as const;
 
 const PURPOSES: ReadonlySet<string> = new Set<BootPurpose>(['enlist', 'commissioning', 'install', 'local', 'poweroff']);
 const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
@@ -76,6 +83,25 @@ class Mismatch extends Error {
 
 const mismatch = (fault: StateFaultCode, place: string, found = '', max = 0): Mismatch =>
   new Mismatch({ fault, place, found, max });
+
+/**
+ * Reads a message from the network; never throws.
+ * @param before the state that the message changes; undefined: the message is a whole state
+ */
+export function parseStateText(text: string, before: DesiredState | undefined): ParsedState {
+  const excess = findJsonExcess(text, BOUNDS);
+  if (excess !== undefined) {
+    const fault = excess.kind === 'deep' ? 'too-deep' : 'too-large';
+    return { ok: false, fault: { fault, place: '', found: '', max: excess.max } };
+  }
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return { ok: false, fault: { fault: 'not-json', place: '', found: '', max: 0 } };
+  }
+  return before === undefined ? parseDesiredState(value) : parseStateChanges(value, before);
+}
 
 /** Reads a desired state; never throws. */
 export function parseDesiredState(value: unknown): ParsedState {

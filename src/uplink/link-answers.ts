@@ -2,6 +2,7 @@
 
 import { cleanText } from '../clean-text.ts';
 import { type Fields, isFields } from '../fields.ts';
+import { findJsonExcess } from '../json-excess.ts';
 import type { RefusedEntry } from '../region/records/rack.ts';
 import type { RackNote } from '../region/records/rack-note.ts';
 import type { LinkAnswer } from './link-transport.ts';
@@ -10,9 +11,13 @@ import type { LinkAnswer } from './link-transport.ts';
 const VERSION_CHARACTERS_MAX = 64;
 const SAID_CHARACTERS_MAX = 300;
 
+/** An answer to a batch of 256 entries refuses each with 3 values. */
+const ANSWER_BOUNDS = { depthMax: 12, valuesMax: 8192 } as const;
+
 const isSequence = (value: unknown): value is number => Number.isSafeInteger(value) && Number(value) >= 0;
 
 function parse(text: string): Fields | undefined {
+  if (findJsonExcess(text, ANSWER_BOUNDS) !== undefined) return undefined;
   try {
     const value: unknown = JSON.parse(text);
     return isFields(value) ? value : undefined;

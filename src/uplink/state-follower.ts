@@ -10,13 +10,7 @@
 // 4. A stream that is silent for STREAM_SILENCE_MS_MAX is dead, even if its connection is open.
 
 import type { Clock, Timer } from '../clock.ts';
-import {
-  NOT_JSON,
-  type ParsedState,
-  parseDesiredState,
-  parseStateChanges,
-  type StateFault,
-} from '../machines/desired-state.ts';
+import { parseStateText, type StateFault } from '../machines/desired-state.ts';
 import type { DesiredState } from '../machines/machine.ts';
 import { parseChange } from './link-answers.ts';
 import type { LinkAnswer, LinkRequest, LinkTransport } from './link-transport.ts';
@@ -95,7 +89,7 @@ export class StateFollower {
     if (answer.status === 304) return { kind: 'rest', ms: POLL_MS };
     const isChanges = answer.status === 226 && last !== undefined;
     if (answer.status !== 200 && !isChanges) return { kind: 'failed', retryAfterMs: answer.retryAfterMs };
-    const parsed = parseState(answer.body, isChanges ? last.state : undefined);
+    const parsed = parseStateText(answer.body, isChanges ? last.state : undefined);
     if (!parsed.ok) {
       if (isChanges) this.#last = undefined;
       onProblem(parsed.fault);
@@ -140,15 +134,5 @@ export class StateFollower {
     this.#silence?.cancel();
     this.#stream?.close();
     this.#stream = undefined;
-  }
-}
-
-/** @param before the state that the body changes; undefined: the body is a whole state */
-function parseState(body: string, before: DesiredState | undefined): ParsedState {
-  try {
-    const value: unknown = JSON.parse(body);
-    return before === undefined ? parseDesiredState(value) : parseStateChanges(value, before);
-  } catch {
-    return NOT_JSON;
   }
 }

@@ -168,6 +168,7 @@ export const PLAIN: readonly PlainList[] = [
       'tftp/terms.ts': 'BLOCK_BYTES_MAX WINDOW_BLOCKS_MAX WINDOW_BYTES_MAX',
       'uplink/desired-state-cache.ts': 'FILE_BYTES_MAX',
       'uplink/event-carrier.ts': 'ANSWER_BYTES_MAX BATCH_BYTES_MAX BATCH_ENTRIES_MAX',
+      'uplink/link-answers.ts': 'ANSWER_BOUNDS',
       'uplink/link-transport.ts': 'ANSWER_BYTES_MAX',
       'uplink/outbox.ts': 'OUTBOX_BATCH_MAX',
       'uplink/rack-identity.ts': 'FILE_BYTES_MAX',

@@ -11,8 +11,10 @@ import {
   type ParsedState,
   parseDesiredState,
   parseStateChanges,
+  parseStateText,
 } from '../../src/machines/desired-state.ts';
 import { EMPTY_DESIRED_STATE } from '../../src/machines/machine.ts';
+import { SETTINGS_DEPTH_MAX } from '../../src/machines/settings.ts';
 import { noteText } from '../../src/region/words/rack-reasons.ts';
 
 const MACHINE = {
@@ -148,6 +150,39 @@ for (const [name, value, expected] of REFUSED) {
     assert.match(sentenceOf(parsed), expected);
   });
 }
+
+const many = (count: number, text: string): string => Array(count).fill(text).join(',');
+/** Each would take hundreds of megabytes to parse. */
+const EXCESSIVE: readonly (readonly [name: string, text: string, expected: RegExp])[] = [
+  ['brackets in each other', '['.repeat(1_000_000), /^the desired state nests deeper than 16 levels$/],
+  [
+    'a list of millions',
+    `[${many(1_000_000, '1')}]`,
+    /^the desired state, or one list in it, has more than 250000 values$/,
+  ],
+  ['millions of lists', `[${many(30, `[${many(200_000, '1')}]`)}]`, /has more than 4000000 values$/],
+];
+
+for (const [name, text, expected] of EXCESSIVE) {
+  test(`a text with ${name} is refused before it is parsed`, (context) => {
+    const parse = context.mock.method(JSON, 'parse');
+    const parsed = parseStateText(text, undefined);
+    assert.equal(parse.mock.callCount(), 0);
+    assert.ok(!parsed.ok);
+    assert.match(sentenceOf(parsed), expected);
+  });
+}
+
+test('the state of as many machines as a region may have is within the bounds, with the deepest settings', () => {
+  const addresses = [MACHINE.addresses[0], MACHINE.addresses[0]];
+  const machine = JSON.stringify({ ...MACHINE, macs: [1, 2, 3, 4], addresses, isSelfNamed: true, home: 1 });
+  const whole = JSON.stringify({ ...STATE, machines: [], settings: deep(SETTINGS_DEPTH_MAX) });
+  const parsed = parseStateText(
+    whole.replace('"machines":[]', `"machines":[${many(MACHINES_MAX, machine)}]`),
+    undefined,
+  );
+  assert.equal(parsed.ok ? parsed.state.machines.length : sentenceOf(parsed), MACHINES_MAX);
+});
 
 test('random values never throw, and an accepted state is accepted again', () => {
   fc.assert(

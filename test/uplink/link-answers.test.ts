@@ -33,6 +33,17 @@ test('a region’s texts are shown with escapes: a sentence, a refusal, a versio
   }
 });
 
+test('an answer that would exhaust the parser is not parsed', (context) => {
+  const parse = context.mock.method(JSON, 'parse');
+  for (const body of ['['.repeat(1024 * 1024), `{"stored":1,"refused":[${'{},'.repeat(100_000)}{}]}`]) {
+    assert.equal(parseEventsAnswer(body), undefined);
+    assert.equal(textOf(body).length, 300);
+  }
+  assert.equal(parse.mock.callCount(), 0);
+  const refused = Array.from({ length: 256 }, (_, sequence) => ({ sequence, reason: 'too old' }));
+  assert.deepEqual(parseEventsAnswer(JSON.stringify({ stored: 1, refused })), { stored: 1, refused });
+});
+
 test('a region’s texts are shown up to a bound', () => {
   assert.equal(textOf('x'.repeat(5000)).length, 300);
   const long = JSON.stringify({ stored: 1, refused: [{ sequence: 1, reason: 'x'.repeat(5000) }] });

@@ -58,6 +58,8 @@ type Fault = Omit<StateFault, 'fault'>;
 /** The sentences about faults of a desired state. */
 const STATE_FAULTS: Readonly<Record<StateFaultCode, (fault: Fault) => string>> = {
   'not-json': () => 'the desired state is not JSON',
+  'too-deep': ({ max }) => `the desired state nests deeper than ${counted(max, 'level')}`,
+  'too-large': ({ max }) => `the desired state, or one list in it, has more than ${counted(max, 'value')}`,
   'other-schema': ({ place, found, max }) => `${place}: ${found} is not ${max}; rack and region must be of one version`,
   settings: ({ place, found }) => `${place}: ${found}`,
   'not-object': ({ place, found }) => `${place}: ${valueText(found)} is not an object`,
