@@ -71,6 +71,17 @@ const BOOT_TOKEN = /^[A-Za-z0-9_-]{22,64}$/;
 const MAC_MAX = 0xffffffffffff;
 const IPV4_MAX = 0xffffffff;
 
+const isWithin = (value: number, max: number): boolean => Number.isSafeInteger(value) && value >= 0 && value <= max;
+
+/** True for the values of fields that every rack accepts. */
+export const accepts = {
+  mac: (value: number): boolean => isWithin(value, MAC_MAX),
+  address: (value: number): boolean => isWithin(value, IPV4_MAX),
+  uuid: (text: string): boolean => UUID.test(text),
+  token: (text: string): boolean => BOOT_TOKEN.test(text),
+  text: (text: string): boolean => text.length <= MACHINE_TEXT_MAX,
+} as const;
+
 /** Thrown by the readers below and caught by `parseDesiredState`. */
 class Mismatch extends Error {
   readonly fault: StateFault;
@@ -162,7 +173,7 @@ function readMachine(value: unknown, path: string): RackMachine {
   const text = (name: string): string => readText(fields[name], `${path}.${name}`);
   const optionalText = (name: string): string | undefined => (fields[name] === undefined ? undefined : text(name));
   const uuid = optionalText('uuid');
-  if (uuid !== undefined && !UUID.test(uuid)) throw mismatch('not-uuid', `${path}.uuid`, shown(uuid));
+  if (uuid !== undefined && !accepts.uuid(uuid)) throw mismatch('not-uuid', `${path}.uuid`, shown(uuid));
   return {
     systemId: text('systemId'),
     hostname: text('hostname'),
@@ -193,7 +204,7 @@ function readFlag(value: unknown, path: string): boolean {
 
 /** Reads a secret, which the fault does not show. */
 function readToken(value: unknown, path: string): string {
-  if (typeof value === 'string' && BOOT_TOKEN.test(value)) return value;
+  if (typeof value === 'string' && accepts.token(value)) return value;
   throw mismatch('not-token', path);
 }
 
@@ -225,12 +236,12 @@ function readList(value: unknown, path: string, countMax: number): readonly unkn
 
 function readText(value: unknown, path: string): string {
   if (typeof value !== 'string') throw mismatch('not-text', path, shown(value));
-  if (value.length > MACHINE_TEXT_MAX) throw mismatch('too-long', path, '', MACHINE_TEXT_MAX);
+  if (!accepts.text(value)) throw mismatch('too-long', path, '', MACHINE_TEXT_MAX);
   return value;
 }
 
 function readInteger(value: unknown, path: string, max: number): number {
-  if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 0 || value > max) {
+  if (typeof value !== 'number' || !isWithin(value, max)) {
     throw mismatch('not-integer', path, shown(value), max);
   }
   return value;

@@ -33,7 +33,14 @@ export async function fillRegion(store: RegionStore, machines: number): Promise<
       const nic = mac(0x525400000000 + index);
       await store.enlist({ macs: [nic], values: [], atMs: 1 }, () => ({
         ...{ kind: 'create', systemId, events: [EVENT] },
-        fields: { ...FIELDS, hostname: `host-${index}`, uuid: 'u-1', owner: 'bob', bootToken: 't', home: ipv4(9) },
+        fields: {
+          ...FIELDS,
+          hostname: `host-${index}`,
+          uuid: '00000000-0000-4000-8000-000000000001',
+          owner: 'bob',
+          bootToken: 't'.repeat(32),
+          home: ipv4(9),
+        },
         interfaces: [{ mac: nic, name: 'eth0', source: 'vouched' }],
       }));
       const addresses = [{ mac: nic, address: ipv4(0x0a140000 + index) }];
@@ -90,17 +97,21 @@ export const OPERATIONS: Readonly<Record<string, (place: FilledRegion) => Steps<
   settledVersion: () => settledVersion(),
   listGone: () => listGone(1),
   listConflicts: () => listConflicts(100, undefined),
-  sharedAmong: () => sharedAmong(['uuid u-1', 'uuid u-2']),
+  sharedAmong: () =>
+    sharedAmong(['uuid 00000000-0000-4000-8000-000000000001', 'uuid 00000000-0000-4000-8000-000000000002']),
   'machines.enlist': ({ tables }) =>
-    tables.machines.enlist({ macs: [STRANGER], values: ['uuid u-1', 'serial s'], atMs: 2 }, ({ byValue, ...known }) => {
-      if (known.untouched === undefined)
-        return { kind: 'ask', untouched: true, hostnames: ['a', 'b'], systemIds: ['c'] };
-      assert.deepEqual([byValue.length, known.shared.has('uuid u-1')], [8, true]);
-      return {
-        ...{ kind: 'create', systemId: NEW_ID, fields: { ...FIELDS, hostname: 'new' }, events: [EVENT] },
-        interfaces: [{ mac: STRANGER, name: '' }],
-      };
-    }),
+    tables.machines.enlist(
+      { macs: [STRANGER], values: ['uuid 00000000-0000-4000-8000-000000000001', 'serial s'], atMs: 2 },
+      ({ byValue, ...known }) => {
+        if (known.untouched === undefined)
+          return { kind: 'ask', untouched: true, hostnames: ['a', 'b'], systemIds: ['c'] };
+        assert.deepEqual([byValue.length, known.shared.has('uuid 00000000-0000-4000-8000-000000000001')], [8, true]);
+        return {
+          ...{ kind: 'create', systemId: NEW_ID, fields: { ...FIELDS, hostname: 'new' }, events: [EVENT] },
+          interfaces: [{ mac: STRANGER, name: '' }],
+        };
+      },
+    ),
   'machines.change': ({ tables }) =>
     tables.machines.change(FIRST, 2, (_machine, { addresses, ownerDataBytes }) => {
       const ranges = [[ipv4(0x0a140000), ipv4(0x0a14ffff)]] as const;
@@ -108,7 +119,7 @@ export const OPERATIONS: Readonly<Record<string, (place: FilledRegion) => Steps<
       assert.ok((addresses[0]?.taken.size ?? 0) > 8);
       return {
         kind: 'change',
-        fields: { uuid: 'u-2', powerTask: 'on' },
+        fields: { uuid: '00000000-0000-4000-8000-000000000002', powerTask: 'on' },
         events: [EVENT],
         userData: new Uint8Array(1),
         endsKey: true,
@@ -122,7 +133,7 @@ export const OPERATIONS: Readonly<Record<string, (place: FilledRegion) => Steps<
   'machines.split': ({ tables }) =>
     tables.machines.split('m00001', 3, () => ({
       ...{ kind: 'split', systemId: 'n00001', fields: { ...FIELDS, hostname: 'half' }, macs: [mac(0x525400000001)] },
-      ...{ left: {}, shared: ['uuid u-1'], events: [], newEvents: [] },
+      ...{ left: {}, shared: ['uuid 00000000-0000-4000-8000-000000000001'], events: [], newEvents: [] },
     })),
   'machines.merge': ({ tables }) =>
     tables.machines.merge('m00001', 'n00001', 4, () => ({ kind: 'merge', fields: {}, events: [EVENT] })),

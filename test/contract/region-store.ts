@@ -81,7 +81,7 @@ export function testRegionStore(title: string, makePlace: () => StorePlace): voi
 
   check('a created machine is found unchanged, with its interfaces in order', async (store) => {
     const fields = {
-      uuid: 'abc',
+      uuid: '00000000-0000-4000-8000-00000000000a',
       serial: 'S1',
       powerType: 'ipmi',
       powerParameters: { power_address: '10.0.0.1', n: 1 },
@@ -143,36 +143,39 @@ export function testRegionStore(title: string, makePlace: () => StorePlace): voi
   );
 
   check('an enlistment learns which machines have the addresses and values', async (store) => {
-    await create(store, 'aaaaaa', 'one', [MAC_A], { uuid: 'u-1' });
-    await create(store, 'bbbbbb', 'two', [MAC_B], { uuid: 'u-1', status: 'ready' });
-    await store.enlist({ macs: [MAC_B], values: ['uuid u-1'], atMs: 2000 }, (knowledge) => {
-      assert.deepEqual(
-        knowledge.byMac.map((machine) => machine.systemId),
-        ['bbbbbb'],
-      );
-      assert.deepEqual(
-        knowledge.byValue.map((machine) => machine.systemId),
-        ['aaaaaa'],
-        'only those that have none of the addresses',
-      );
-      assert.deepEqual([...knowledge.shared], ['uuid u-1']);
-      assert.equal(knowledge.machines, 2);
-      assert.equal(knowledge.newMachines, 1);
-      const { hostnames, systemIds, untouched } = knowledge;
-      if (hostnames.size === 0) return { kind: 'ask', hostnames: ['two', 'three'], systemIds: ['aaaaaa'] };
-      if (untouched === undefined) return { kind: 'ask', hostnames: ['one'], untouched: true };
-      const names = [
-        ['two', true],
-        ['three', false],
-        ['one', true],
-      ];
-      assert.deepEqual([[...hostnames], [...systemIds]], [names, [['aaaaaa', true]]], 'it keeps all that was asked');
-      assert.deepEqual(
-        untouched.map(({ systemId }) => systemId),
-        ['aaaaaa'],
-      );
-      return { kind: 'refuse', refusal: 'x' };
-    });
+    await create(store, 'aaaaaa', 'one', [MAC_A], { uuid: '00000000-0000-4000-8000-000000000001' });
+    await create(store, 'bbbbbb', 'two', [MAC_B], { uuid: '00000000-0000-4000-8000-000000000001', status: 'ready' });
+    await store.enlist(
+      { macs: [MAC_B], values: ['uuid 00000000-0000-4000-8000-000000000001'], atMs: 2000 },
+      (knowledge) => {
+        assert.deepEqual(
+          knowledge.byMac.map((machine) => machine.systemId),
+          ['bbbbbb'],
+        );
+        assert.deepEqual(
+          knowledge.byValue.map((machine) => machine.systemId),
+          ['aaaaaa'],
+          'only those that have none of the addresses',
+        );
+        assert.deepEqual([...knowledge.shared], ['uuid 00000000-0000-4000-8000-000000000001']);
+        assert.equal(knowledge.machines, 2);
+        assert.equal(knowledge.newMachines, 1);
+        const { hostnames, systemIds, untouched } = knowledge;
+        if (hostnames.size === 0) return { kind: 'ask', hostnames: ['two', 'three'], systemIds: ['aaaaaa'] };
+        if (untouched === undefined) return { kind: 'ask', hostnames: ['one'], untouched: true };
+        const names = [
+          ['two', true],
+          ['three', false],
+          ['one', true],
+        ];
+        assert.deepEqual([[...hostnames], [...systemIds]], [names, [['aaaaaa', true]]], 'it keeps all that was asked');
+        assert.deepEqual(
+          untouched.map(({ systemId }) => systemId),
+          ['aaaaaa'],
+        );
+        return { kind: 'refuse', refusal: 'x' };
+      },
+    );
   });
 
   check(
@@ -346,9 +349,17 @@ export function testRegionStore(title: string, makePlace: () => StorePlace): voi
   });
 
   check('a merge moves interfaces and events to the remaining machine, and counts a version', async (store, place) => {
-    await create(store, 'aaaaaa', 'one', [MAC_A], { uuid: 'u-1' });
-    await create(store, 'bbbbbb', 'two', [MAC_B], { uuid: 'u-1' });
-    assert.deepEqual([...(await store.sharedValues(['uuid u-1', 'uuid u-2']))], ['uuid u-1']);
+    await create(store, 'aaaaaa', 'one', [MAC_A], { uuid: '00000000-0000-4000-8000-000000000001' });
+    await create(store, 'bbbbbb', 'two', [MAC_B], { uuid: '00000000-0000-4000-8000-000000000001' });
+    assert.deepEqual(
+      [
+        ...(await store.sharedValues([
+          'uuid 00000000-0000-4000-8000-000000000001',
+          'uuid 00000000-0000-4000-8000-000000000002',
+        ])),
+      ],
+      ['uuid 00000000-0000-4000-8000-000000000001'],
+    );
     const version = await store.desiredVersion();
     const failed = store.mergeMachines('aaaaaa', 'bbbbbb', 2000, () => {
       throw new Error('no');
@@ -375,7 +386,7 @@ export function testRegionStore(title: string, makePlace: () => StorePlace): voi
     assert.equal(await other.findMachine('bbbbbb'), undefined);
     assert.ok((await other.desiredVersion()) > version);
     assert.equal((await other.listEvents({ machines: { systemIds: ['aaaaaa'] }, limit: 10 })).length, 3);
-    assert.equal((await other.sharedValues(['uuid u-1'])).size, 0);
+    assert.equal((await other.sharedValues(['uuid 00000000-0000-4000-8000-000000000001'])).size, 0);
     await other.close();
     assert.equal(
       (await store.mergeMachines('aaaaaa', 'zzzzzz', 1, () => ({ kind: 'refuse', refusal: 1 }))).kind,

@@ -10,10 +10,10 @@ import type { Machine, MachineForRacks, MachineOutline } from '../../region/reco
 import type { MachineFilter } from '../../region/records/store.ts';
 import { number, type Row } from '../rows.ts';
 import {
-  HARMLESS_FOR_RACKS,
   OUTLINE_COLUMNS,
   RACK_COLUMNS,
   readAllocation,
+  readHarmless,
   readInterface,
   readMachine,
   readMachineTag,
@@ -195,7 +195,7 @@ export function* listMachinesForRacks(
     damages.read(() => {
       throw damage;
     });
-    const harmless = readRackMachine({ ...row, ...HARMLESS_FOR_RACKS });
+    const harmless = readHarmless(row);
     return { ...harmless, interfaces: interfaces.filter(isFirm), addresses, tags: [], isDamaged: true };
   });
   return { machines, damages: damages.errors };

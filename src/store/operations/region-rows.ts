@@ -1,10 +1,12 @@
 // Converts rows of region.db to the region's values and back.
 //
 // 1. A column of an unexpected type throws: it is our own bug, or the file was changed by hand.
+// 2. So does one that racks refuse (`desired-state.ts`): they refuse a state whole, so it would keep all machines from them.
 
 import type { SQLInputValue } from 'node:sqlite';
+import { accepts, MACHINE_TEXT_MAX } from '../../machines/desired-state.ts';
 import type { MachineAddress } from '../../machines/machine.ts';
-import { ipv4, mac } from '../../net/address.ts';
+import { type Ipv4, ipv4, type MacAddress, mac } from '../../net/address.ts';
 import { readStoredFacts } from '../../region/records/hardware-facts.ts';
 import { findStatusByNumber, type MachineStatus, statusRow } from '../../region/records/lifecycle.ts';
 import type { MachineForRacks, MachineOutline, UntouchedMachine } from '../../region/records/machine.ts';
@@ -51,14 +53,30 @@ function optional<V, T>(column: string, value: V | undefined, convert: (value: V
   return value === undefined ? undefined : converted(column, value, convert);
 }
 
+const macOf = (row: Row, column: string): MacAddress =>
+  converted(column, number(row, column), (value) => mac(fit(value, accepts.mac, 'holds no hardware address')));
+
+const ipv4Of = (value: number): Ipv4 => ipv4(fit(value, accepts.address, 'holds no IPv4 address'));
+
+function fit<T>(value: T, isFit: (value: T) => boolean, why: string): T {
+  if (!isFit(value)) throw new Error(why);
+  return value;
+}
+
+const rackText = (row: Row, column: string): string =>
+  converted(column, text(row, column), (value) => fit(value, accepts.text, 'holds a text that is too long'));
+
+const optionalRackText = (row: Row, column: string): string | undefined =>
+  row[column] === null ? undefined : rackText(row, column);
+
 export const readAllocation = readsRow(
   'allocation',
-  (row): MachineAddress => ({ mac: mac(number(row, 'mac')), address: ipv4(number(row, 'address')) }),
+  (row): MachineAddress => ({ mac: macOf(row, 'mac'), address: converted('address', number(row, 'address'), ipv4Of) }),
 );
 
 export const readMachineTag = readsRow(
   'tag',
-  (row): MachineTag => ({ name: text(row, 'name'), kernelParams: text(row, 'kernel_params') }),
+  (row): MachineTag => ({ name: text(row, 'name'), kernelParams: rackText(row, 'kernel_params') }),
 );
 
 /** An unknown source counts as hearsay. */
@@ -70,8 +88,8 @@ export const readInterface = readsRow('interface', (row): MachineInterface => {
   return {
     id: number(row, 'id'),
     name: text(row, 'name'),
-    mac: mac(number(row, 'mac')),
-    address: optional('address', optionalNumber(row, 'address'), ipv4),
+    mac: macOf(row, 'mac'),
+    address: optional('address', optionalNumber(row, 'address'), ipv4Of),
     ...(optionalNumber(row, 'ended_ms') === undefined ? {} : { isEnded: true }),
     source: sourceOf(text(row, 'source')),
   };
@@ -80,19 +98,21 @@ export const readInterface = readsRow('interface', (row): MachineInterface => {
 /** The columns of a machine that racks need. */
 const readForRacks = (row: Row): Omit<MachineForRacks, keyof MachineParts> => ({
   id: number(row, 'id'),
-  systemId: text(row, 'system_id'),
-  hostname: text(row, 'hostname'),
-  domain: text(row, 'domain'),
+  systemId: rackText(row, 'system_id'),
+  hostname: rackText(row, 'hostname'),
+  domain: rackText(row, 'domain'),
   status: converted('status', number(row, 'status'), statusOf),
   restingStatus: optional('resting_status', optionalNumber(row, 'resting_status'), statusOf),
-  architecture: text(row, 'architecture'),
-  subarchitecture: text(row, 'subarchitecture'),
-  release: text(row, 'release'),
+  architecture: rackText(row, 'architecture'),
+  subarchitecture: rackText(row, 'subarchitecture'),
+  release: rackText(row, 'release'),
   netboot: number(row, 'netboot') !== 0,
-  kernelParams: optionalText(row, 'kernel_params'),
-  uuid: optionalText(row, 'uuid'),
-  home: optional('home', optionalNumber(row, 'home'), ipv4),
-  bootToken: optionalText(row, 'boot_token'),
+  kernelParams: optionalRackText(row, 'kernel_params'),
+  uuid: optional('uuid', optionalText(row, 'uuid'), (value) => fit(value, accepts.uuid, 'holds no UUID')),
+  home: optional('home', optionalNumber(row, 'home'), ipv4Of),
+  bootToken: optional('boot_token', optionalText(row, 'boot_token'), (value) =>
+    fit(value, accepts.token, 'holds no boot token'),
+  ),
   work: optional('work', optionalText(row, 'work'), readStoredWork),
 });
 
@@ -102,10 +122,19 @@ export const readRackMachine = readsRow('machine', readForRacks);
  * The values of a damaged machine for racks: its names and addresses stay, and it boots its own disk, so nothing writes to it. It has no
  * token and no home, because those may be the damaged values.
  */
-export const HARMLESS_FOR_RACKS: Row = {
+const HARMLESS_FOR_RACKS: Row = {
   ...{ status: statusRow('deployed').number, resting_status: null, netboot: 0, work: null, home: null },
   ...{ boot_token: null, uuid: null, kernel_params: null },
 };
+
+/** Reads a damaged row with harmless values; a text that is too long for racks is cut. */
+export function readHarmless(row: Row): Omit<MachineForRacks, keyof MachineParts> {
+  const cut = Object.entries(row).map(([column, value]) => [
+    column,
+    typeof value === 'string' ? value.slice(0, MACHINE_TEXT_MAX) : value,
+  ]);
+  return readRackMachine({ ...Object.fromEntries(cut), ...HARMLESS_FOR_RACKS });
+}
 
 const readColumns = readsRow('machine', (row): Omit<Machine, keyof MachineParts> => {
   return {

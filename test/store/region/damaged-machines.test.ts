@@ -5,6 +5,7 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, describe, test } from 'node:test';
+import { parseStateText } from '../../../src/machines/desired-state.ts';
 import type { RegionStore } from '../../../src/region/records/store.ts';
 import { openRegion } from '../../../src/region/region.ts';
 import { noteText } from '../../../src/region/words/rack-reasons.ts';
@@ -25,6 +26,14 @@ const DAMAGES: readonly (readonly [title: string, sql: string, named: RegExp])[]
   ['work', `work = 'null'${LATER}`, /table machine with id \d .*column work: its work is no object/],
   ['power parameters', `power_parameters = '{'${LATER}`, /table machine with id \d .*column power_parameters: /],
   ['owner data', `owner_data = '{'${LATER}`, /table machine with id \d .*column owner_data: /],
+  ['a UUID', `uuid = 'not-a-uuid'${LATER}`, /table machine with id \d .*column uuid: holds no UUID/],
+  ['a home', `home = -5${LATER}`, /table machine with id \d .*column home: holds no IPv4 address/],
+  ['a token', `boot_token = 'short'${LATER}`, /table machine with id \d .*column boot_token: holds no boot token/],
+  [
+    'a text',
+    `architecture = '${'x'.repeat(5000)}'${LATER}`,
+    /id \d .*column architecture: holds a text that is too long/,
+  ],
   ['a time', `updated_ms = 9007199254740991${LATER}`, /table machine with id \d .*column updated_ms holds no time/],
 ];
 
@@ -113,6 +122,41 @@ describe('a machine with a damaged row', () => {
       region.close();
     }
   });
+
+  const UNFIT = [
+    [`UPDATE machine SET uuid = 'not-a-uuid'${LATER}`, 'UPDATE machine SET uuid = NULL'],
+    [`UPDATE machine SET architecture = '${'x'.repeat(5000)}'${LATER}`, `UPDATE machine SET architecture = 'amd64'`],
+    [`UPDATE machine SET hostname = '${'x'.repeat(5000)}'${LATER}`, `UPDATE machine SET hostname = 'one'`],
+    [`UPDATE machine SET home = -5${LATER}`, 'UPDATE machine SET home = NULL'],
+    [`UPDATE machine SET boot_token = 'short'${LATER}`, 'UPDATE machine SET boot_token = NULL'],
+    ['UPDATE interface SET mac = -5', 'UPDATE interface SET mac = 6'],
+    ['UPDATE interface SET address = 4294967296', 'UPDATE interface SET address = NULL'],
+  ] as const;
+  for (const [harm, repair] of UNFIT) {
+    test(`${harm.slice(0, 50)}: racks accept the state, and get the machine whole after a repair`, async () => {
+      const ofOne = harm.startsWith('UPDATE machine')
+        ? `system_id = 'm00002'`
+        : `id = (SELECT max(id) FROM interface WHERE machine_id = (SELECT id FROM machine WHERE system_id = 'm00002'))`;
+      edit(`${harm} WHERE ${ofOne}`);
+      const { config, clock, store } = place;
+      const region = await openRegion({ config, clock, store, onDesiredState: () => undefined });
+      const damaged = async (): Promise<readonly string[]> =>
+        (await store.listMachinesForRacks(0, 0, 100)).flatMap(({ isDamaged, systemId }) =>
+          isDamaged ? [systemId] : [],
+        );
+      try {
+        const before = parseStateText(JSON.stringify(await region.desiredState()), undefined);
+        assert.deepEqual(before.ok ? await damaged() : before, ['m00002']);
+        edit(`${repair} WHERE ${ofOne}`);
+        const asked = { ifNoneMatch: undefined, takesChanges: false };
+        await region.stateUpdate('11111111-2222-4333-8444-000000000000', asked);
+        const repaired = (await region.desiredState()).machines.find(({ systemId }) => systemId === 'm00002');
+        assert.deepEqual([repaired?.purpose, await damaged()], ['install', []]);
+      } finally {
+        region.close();
+      }
+    });
+  }
 
   test('a damaged interface harms only its own machine', async () => {
     const ofOne = `machine_id = (SELECT id FROM machine WHERE system_id = 'm00002')`;
