@@ -131,6 +131,12 @@ export function testRackStore(title: string, makePlace: () => StorePlace): void 
     const ids = (await store.listEvents({ limit: 5 })).map(({ id }) => id);
     const { history, ...range } = await store.eventRange();
     assert.deepEqual(range, { oldest: ids.at(-1), newest: ids[0] });
+    assert.deepEqual(await Promise.all([store.nearestEvent('after', -9), store.nearestEvent('before', 1e15)]), [
+      ids.at(-1),
+      ids[0],
+    ]);
+    assert.equal(await store.nearestEvent('after', range.newest), undefined);
+    assert.equal(await store.nearestEvent('before', range.oldest), undefined);
     assert.deepEqual([history > 0, await store.historyEnd(history)], [true, undefined]);
   });
 }

@@ -170,7 +170,7 @@ export class EventFollowers {
     if (follower.history === range.history || !follower.answer.isReady) return;
     const id = await idAt(this.#region.store, { id: follower.place, history: follower.history }, range);
     follower.history = range.history;
-    if (id < follower.place) this.#sendGap(follower, id + 1);
+    if (id < follower.place) this.#sendGap(follower, Math.max(id + 1, range.oldest));
   }
 
   /** Puts a follower that stays ahead of the log at the end that the log had when that was noticed. */
@@ -232,11 +232,14 @@ export class EventFollowers {
     if (follower.place < range.oldest - 1) this.#sendGap(follower, range.oldest);
     const upTo = Math.min(follower.place + PIECE_IDS, range.newest);
     const filter = { ...following.filter, after: follower.place, upTo, limit: LOOK_EVENTS_MAX };
-    const events = (await this.#region.store.listEvents(filter)).toReversed();
+    const { store } = this.#region;
+    const events = (await store.listEvents(filter)).toReversed();
     for (const event of events) {
       const id = formatEventPlace(range.history, event.id);
       answer.send({ id, event: 'event', data: following.render(event) });
     }
-    follower.place = events.length < LOOK_EVENTS_MAX ? upTo : (events.at(-1)?.id ?? upTo);
+    const last = events.at(-1);
+    if (last !== undefined) follower.place = events.length < LOOK_EVENTS_MAX ? upTo : last.id;
+    else follower.place = Math.min(range.newest, ((await store.nearestEvent('after', upTo)) ?? range.newest + 1) - 1);
   }
 }

@@ -366,6 +366,8 @@ export interface RegionStore {
   recordEvents(events: readonly EventOf[]): Promise<void>;
   listEvents(filter: EventFilter): Promise<readonly MachineEvent[]>;
   eventRange(): Promise<EventRange>;
+  /** The id of the nearest event on one side of an id; undefined: there is none. */
+  nearestEvent(side: 'after' | 'before', id: number): Promise<number | undefined>;
   /** The last event that the log has in common with another history of it; undefined: all that it has of that one. */
   historyEnd(history: number): Promise<number | undefined>;
   /** Unknown machines that booted from the network since `sinceMs`, the latest first, each with its newest event. */

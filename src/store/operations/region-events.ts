@@ -244,6 +244,14 @@ export class EventTable {
     };
   }
 
+  /** The id of the nearest event on one side of an id; undefined: there is none. */
+  *nearest(side: 'after' | 'before', id: number): Steps<number | undefined> {
+    const { row } = yield side === 'after'
+      ? one('SELECT id FROM event WHERE id > ? ORDER BY id LIMIT 1', id)
+      : one('SELECT id FROM event WHERE id < ? ORDER BY id DESC LIMIT 1', id);
+    return row === undefined ? undefined : number(row, 'id');
+  }
+
   *#systemIds(ids: readonly number[]): Steps<ReadonlyMap<number, string>> {
     const query = 'SELECT id, system_id FROM machine WHERE id IN numbers(?)';
     const { rows } = yield all(query, JSON.stringify(ids));

@@ -284,6 +284,10 @@ export class StoredRegion implements RegionStore {
     return this.#driver.read(() => this.#tables.events.range());
   }
 
+  nearestEvent(side: 'after' | 'before', id: number): Promise<number | undefined> {
+    return this.#driver.read(() => this.#tables.events.nearest(side, id));
+  }
+
   historyEnd(history: number): Promise<number | undefined> {
     return this.#driver.read(() => historyEnd(history));
   }

@@ -2,6 +2,8 @@
 
 import assert from 'node:assert/strict';
 import { EventEmitter } from 'node:events';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
 import { later } from '../../../src/clock.ts';
 import { EventFollowers, type EventFollowing, FOLLOWERS_MAX } from '../../../src/region/api/event-followers.ts';
@@ -10,6 +12,7 @@ import type { EventPlace } from '../../../src/region/api/event-place.ts';
 import { COMMENT_MS, formatStreamEvent } from '../../../src/region/api/event-stream.ts';
 import type { MachineEvent } from '../../../src/region/records/machine-event.ts';
 import type { EventFilter } from '../../../src/region/records/store.ts';
+import { REGION_FILE } from '../../../src/store/region/region-schema.ts';
 import { openRegionStore } from '../../../src/store/sqlite/region-sqlite.ts';
 import { sentenceOf } from '../../support/sentences.ts';
 import { makeRegion, type RegionPlace } from '../place.ts';
@@ -156,6 +159,7 @@ test('a look ends after some milliseconds, and users take turns, however many fo
   const store = new Proxy(place.region.store, {
     get: (whole, key) => {
       if (key === 'listEvents') return listEvents;
+      if (key === 'nearestEvent') return async (_side: 'after', id: number) => id + 1;
       return key === 'eventRange' ? async () => range : Reflect.get(whole, key);
     },
   });
@@ -228,6 +232,42 @@ test('events that are no longer stored are reported as a gap', async () => {
     await place.remove();
   }
 });
+
+test('a place in another history, before the oldest event, gets one gap', async () => {
+  const place = await makeRegion();
+  const range = { oldest: 500, newest: 600, history: 7 };
+  const store = new Proxy(place.region.store, {
+    get: (whole, key) => {
+      if (key === 'eventRange') return async () => range;
+      if (key === 'historyEnd') return async () => 0;
+      if (key === 'nearestEvent') return async () => undefined;
+      return key === 'listEvents' ? async () => [] : Reflect.get(whole, key);
+    },
+  });
+  const followers = new EventFollowers({ ...place.region, store });
+  try {
+    const reader = new Reader();
+    await followers.open(reader, following({ after: { id: 1, history: 1 } }));
+    await place.clock.pass(1000);
+    assert.deepEqual(reader.text.match(/event: gap\ndata: .*/g), ['event: gap\ndata: {"after":1,"oldest":500}']);
+  } finally {
+    followers.close();
+    await place.remove();
+  }
+});
+
+test('a follower reads past millions of ids without events in a few looks', () =>
+  withFollowers(async (place) => {
+    const { followers, clock } = place;
+    await record(place, 2);
+    const database = new DatabaseSync(join(place.stateDir, REGION_FILE));
+    database.exec('UPDATE event SET id = 1000000000000 WHERE id = 2');
+    database.close();
+    const reader = new Reader();
+    await followers.open(reader, following({ after: at(1) }));
+    await clock.pass(2000);
+    assert.deepEqual(reader.ids, [1_000_000_000_000]);
+  }));
 
 test('a follower whose place is beyond the end of the log, which was restored, gets a gap, and then what is new', () =>
   withFollowers(async (place) => {
