@@ -22,10 +22,14 @@ export interface LedgerEntry {
 /** A command that was not begun, because another process of the region has the duties. */
 export class NotOnDuty extends RackError {}
 
+/** A command that was not begun: the machine has an entry that cannot be read, so the command may have been carried out already. */
+export class UnreadableEntry extends RackError {}
+
 /** The store of the ledger. Each method rejects if the store fails. */
 export interface PowerLedger {
   /** Begins a command that is not in the ledger; the entry is then on disk. @returns the entry that was there; undefined: it begins now */
   begin(entry: Omit<LedgerEntry, 'end'>): Promise<LedgerEntry | undefined>;
   end(id: string, outcome: PowerOutcome, atMs: number): Promise<void>;
+  /** Leaves out entries that cannot be read. */
   listUnended(): Promise<readonly LedgerEntry[]>;
 }

@@ -1,7 +1,7 @@
 // Rows of any database, read column by column, and prepared statements of SQLite.
 
 import type { DatabaseSync, SQLInputValue, SQLOutputValue, StatementSync } from 'node:sqlite';
-import { errorText } from '../errors.ts';
+import { errorText, osErrorCode } from '../errors.ts';
 import type { RowFault } from '../region/records/store-outage.ts';
 import { StoreOutage } from '../region/words/outage.ts';
 
@@ -16,14 +16,15 @@ const REASON_CHARACTERS_MAX = 200;
  *
  * Such a row was damaged, or written by hand. For its readers the store is then unavailable, and they try again later: a person may repair
  * the row while the process runs. So the row ends no process.
+ * @param key the column that names the row; default: the best of NAMING that it has
  */
 export const readsRow =
-  <T>(table: string, read: (row: Row) => T) =>
+  <T>(table: string, read: (row: Row) => T, key?: string) =>
   (row: Row): T => {
     try {
       return read(row);
     } catch (error) {
-      throw damagedRow(table, row, error);
+      throw damagedRow(table, row, error, key);
     }
   };
 
@@ -53,8 +54,8 @@ function whyUnreadable(error: unknown): { readonly fault: RowFault; readonly sai
 }
 
 /** The error for a row that cannot be read; it shows no value, which may be a secret. */
-function damagedRow(table: string, row: Row, error: unknown): StoreOutage {
-  const key = NAMING.find((name) => row[name] !== undefined && row[name] !== null) ?? '';
+function damagedRow(table: string, row: Row, error: unknown, named?: string): StoreOutage {
+  const key = named ?? NAMING.find((name) => row[name] !== undefined && row[name] !== null) ?? '';
   const value = key === '' ? '' : String(row[key]);
   const { column, cause } = error instanceof ColumnFault ? error : { column: '', cause: error };
   return new StoreOutage(
@@ -110,6 +111,34 @@ export class Statements {
     return typeof value === 'number' ? value : 0;
   }
 }
+
+/**
+ * Reads rows. A number that JavaScript cannot hold, which no region writes, would fail the whole query: it stays a bigint, and the reader of
+ * its column names the row.
+ */
+export function readLarge(statement: StatementSync, read: () => readonly Row[]): readonly Row[] {
+  try {
+    return read();
+  } catch (error) {
+    // A statement that writes must not run twice.
+    const mayRepeat = osErrorCode(error) === 'ERR_OUT_OF_RANGE' && statement.sourceSQL.startsWith('SELECT');
+    if (!mayRepeat) throw error;
+    statement.setReadBigInts(true);
+    try {
+      return read().map(withNumbers);
+    } finally {
+      statement.setReadBigInts(false);
+    }
+  }
+}
+
+const withNumbers = (row: Row): Row =>
+  Object.fromEntries(
+    Object.entries(row).map(([name, value]) => {
+      const isExact = typeof value === 'bigint' && Number.isSafeInteger(Number(value));
+      return [name, isExact ? Number(value) : value];
+    }),
+  );
 
 /** The latest time that a Date can be (ECMA-262 §21.4.1.1). */
 const TIME_MS_MAX = 8_640_000_000_000_000;

@@ -143,4 +143,32 @@ describe('a damaged row', { skip: missing('linux', '/usr/lib/postgresql') }, () 
     await eventually('both are listed', async () => (await hostnames()).length === 2);
     assert.deepEqual(exits, []);
   });
+
+  test('a process goes on and starts with a damaged rack and a damaged power command, and names both rows', async () => {
+    const { server } = databases;
+    const rack = '11111111-2222-4333-8444-555555555501';
+    await server.query(
+      `INSERT INTO rack (uuid, name, state, is_embedded, interfaces, agreed, disputed, version, uplink, address, registered_ms, state_since_ms, refused, revision)
+       VALUES ('${rack}', 'far', 'accepted', 0, '[]', '[]', '[]', '1', 1, '', 9223372036854775807, 1, '[]', 'x');
+       INSERT INTO counter (name, value) VALUES ('racks-version', 77) ON CONFLICT (name) DO UPDATE SET value = counter.value + 1;
+       INSERT INTO power_command (id, system_id, command, begun_ms) VALUES ('gone/1', 'gone', 'null', 1)`,
+      name,
+    );
+    const reported = async (named: RegExp, from: number): Promise<void> => {
+      await region.reported('region.problem', { from, match: ({ text }) => named.test(String(text)) });
+    };
+    const aRack = /table rack with id \d+ .*column registered_ms/;
+    await reported(aRack, 0);
+    assert.equal(exits.length, 0);
+    await region.stop();
+    exits.length = 0;
+    const from = region.lines.length;
+    await region.start({ command: REGION_SERVICE, onExit: (code) => exits.push(code) });
+    await reported(aRack, from);
+    await reported(/table power_command with id gone\/1 .*column command/, from);
+    assert.equal((await ask('machines/')).status, 200);
+    await server.query(`UPDATE rack SET registered_ms = 1; DELETE FROM power_command WHERE id = 'gone/1'`, name);
+    await eventually('the rack is listed', async () => (await ask('rackcontrollers/')).text.includes('far'));
+    assert.deepEqual(exits, []);
+  });
 });

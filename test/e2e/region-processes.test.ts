@@ -295,7 +295,7 @@ describe('two processes of one region', { skip: missing('linux', '/usr/lib/postg
         return [answer.headers.get('retry-after'), await answer.text()] as const;
       };
       const cause = /^the region's database does not confirm changes, because its synchronous standby is missing: /;
-      // It may be stored: a client that repeats by itself would make it twice.
+      // It may be stored: a client that repeats requests would make it twice.
       const [again, unknown] = await change('lone-owl');
       assert.equal(again, null);
       assert.match(unknown, cause);

@@ -351,11 +351,14 @@ export const COLLECTIONS: Readonly<Record<string, Readonly<Record<string, string
   'store/outbox/post-shares.ts': { '#bytesOf': 'store/outbox/outbox-database.ts OUTBOX_BOUNDS' },
   'store/operations/region-events.ts': { 'list.conditions': 'call', 'list.values': 'call' },
   'store/operations/reported-interfaces.ts': { '#own': 'call' },
+  'store/operations/readable-rows.ts': { 'Damages.errors': 'DAMAGES_MAX' },
   'store/operations/region-machine-reads.ts': {
     ...{ 'machineQuery.all': 'call', 'machineQuery.given': 'call' },
-    'Damages.errors': 'DAMAGES_MAX',
   },
-  'store/operations/region-racks.ts': { '#known': 'region/racks/rack-admission.ts RACKS_MAX' },
+  'store/operations/region-racks.ts': {
+    '#known': 'region/racks/rack-admission.ts RACKS_MAX',
+    '#damaged': 'region/racks/rack-admission.ts RACKS_MAX',
+  },
   'store/rows.ts': { '#prepared': 'named' },
   'store/open-transaction.ts': { 'OpenTransaction.effects': 'call' },
   'store/state-lock.ts': { held: 'named' },

@@ -57,5 +57,5 @@ type OutageCode =
 /** An outage of the region's store. */
 export type Outage = RackNote<OutageCode>;
 
-/** Whether the change may have been stored. A client that repeats by itself, as gomaasapi does at a 503 with `Retry-After`, would make it twice. */
+/** Whether the change may have been stored. gomaasapi repeats a request after a 503 with `Retry-After`: it would make the change twice. */
 export const mayBeStored = ({ note }: Outage): boolean => note === 'change-unconfirmed' || note === 'change-unknown';

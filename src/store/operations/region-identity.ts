@@ -11,7 +11,7 @@ import type { PairVerdict, StoredVerdict } from '../../region/records/knowledge.
 import { statusRow } from '../../region/records/lifecycle.ts';
 import type { Machine } from '../../region/records/machine.ts';
 import type { Conflict } from '../../region/records/store.ts';
-import { number, text } from '../rows.ts';
+import { number, readsRow, text } from '../rows.ts';
 import { all, run, type Steps } from './region-steps.ts';
 import { packParams, unpackHappening } from './stored-event.ts';
 
@@ -86,11 +86,7 @@ export function* verdictsAmong(ids: readonly number[]): Steps<readonly StoredVer
   if (ids.length === 0) return [];
   const among = 'IN numbers(?1)';
   const query = `SELECT low_id, high_id, verdict FROM machine_pair WHERE low_id ${among} AND high_id ${among}`;
-  return (yield all(query, JSON.stringify(ids))).rows.map((row) => ({
-    lowId: number(row, 'low_id'),
-    highId: number(row, 'high_id'),
-    verdict: text(row, 'verdict') === 'apart' ? 'apart' : 'conflict',
-  }));
+  return (yield all(query, JSON.stringify(ids))).rows.map(readVerdict);
 }
 
 /** Stores a verdict on a pair. A conflict never overwrites a person's `apart`. */
@@ -129,16 +125,32 @@ export function* forgetDoubt(id: number): Steps<void> {
 /** The newest conflicts, of all machines or of one. */
 export function* listConflicts(limit: number, systemId: string | undefined): Steps<readonly Conflict[]> {
   const query =
-    'SELECT one.system_id AS one_id, two.system_id AS two_id, pair.code, pair.params, pair.at_ms FROM machine_pair AS pair ' +
+    'SELECT one.system_id AS one_id, two.system_id AS two_id, pair.low_id, pair.code, pair.params, pair.at_ms FROM machine_pair AS pair ' +
     'JOIN machine AS one ON one.id = pair.reporter_id ' +
     'JOIN machine AS two ON two.id = pair.low_id + pair.high_id - pair.reporter_id ' +
     `WHERE pair.verdict = 'conflict' AND (pair.low_id <> pair.high_id OR one.status = ${statusRow('new').number}) ` +
     'AND (CAST(?1 AS TEXT) IS NULL OR one.system_id = ?1 OR two.system_id = ?1) ' +
     'ORDER BY pair.at_ms DESC, pair.low_id, pair.high_id LIMIT ?2';
-  return (yield all(query, systemId ?? null, limit)).rows.map((row) => ({
+  return (yield all(query, systemId ?? null, limit)).rows.map(readConflict);
+}
+
+const readVerdict = readsRow(
+  'machine_pair',
+  (row): StoredVerdict => ({
+    lowId: number(row, 'low_id'),
+    highId: number(row, 'high_id'),
+    verdict: text(row, 'verdict') === 'apart' ? 'apart' : 'conflict',
+  }),
+  'low_id',
+);
+
+const readConflict = readsRow(
+  'machine_pair',
+  (row): Conflict => ({
     systemId: text(row, 'one_id'),
     otherId: text(row, 'two_id'),
     why: unpackHappening(text(row, 'code'), text(row, 'params')),
     atMs: number(row, 'at_ms'),
-  }));
-}
+  }),
+  'low_id',
+);

@@ -4,7 +4,7 @@
 
 import type { MachineKey, SshKey, Tag } from '../../region/records/life-store.ts';
 import type { NewMachineEvent } from '../../region/records/machine-event.ts';
-import { number, type Row, text } from '../rows.ts';
+import { number, readsRow, text } from '../rows.ts';
 import type { EventTable } from './region-events.ts';
 import { type Answer, all, numberIn, one, run, type Steps } from './region-steps.ts';
 import { countVersion } from './region-versions.ts';
@@ -156,23 +156,32 @@ export class LifeTables {
 const countsOf = ({ rows }: Answer): ReadonlyMap<string, number> =>
   new Map(rows.map((row) => [text(row, 'name'), number(row, 'count')]));
 
-const readSshKey = (row: Row): SshKey => ({
-  id: number(row, 'id'),
-  username: text(row, 'username'),
-  key: text(row, 'key'),
-  createdMs: number(row, 'created_ms'),
-});
+const readSshKey = readsRow(
+  'ssh_key',
+  (row): SshKey => ({
+    id: number(row, 'id'),
+    username: text(row, 'username'),
+    key: text(row, 'key'),
+    createdMs: number(row, 'created_ms'),
+  }),
+);
 
-const readMachineKey = (row: Row): MachineKey => ({
-  systemId: text(row, 'system_id'),
-  consumerKey: text(row, 'consumer_key'),
-  tokenKey: text(row, 'token_key'),
-  tokenSecret: text(row, 'token_secret'),
-  createdMs: number(row, 'created_ms'),
-});
+const readMachineKey = readsRow(
+  'machine_key',
+  (row): MachineKey => ({
+    systemId: text(row, 'system_id'),
+    consumerKey: text(row, 'consumer_key'),
+    tokenKey: text(row, 'token_key'),
+    tokenSecret: text(row, 'token_secret'),
+    createdMs: number(row, 'created_ms'),
+  }),
+);
 
-const readTag = (row: Row): Tag => ({
-  name: text(row, 'name'),
-  comment: text(row, 'comment'),
-  kernelParams: text(row, 'kernel_params'),
-});
+const readTag = readsRow(
+  'tag',
+  (row): Tag => ({
+    name: text(row, 'name'),
+    comment: text(row, 'comment'),
+    kernelParams: text(row, 'kernel_params'),
+  }),
+);

@@ -2,7 +2,7 @@
 
 import type { DebugLogin } from '../../region/records/login-store.ts';
 import type { NewMachineEvent } from '../../region/records/machine-event.ts';
-import { number, optionalText, text } from '../rows.ts';
+import { number, optionalText, readsRow, text } from '../rows.ts';
 import type { EventTable } from './region-events.ts';
 import { machineIdOf } from './region-machine-reads.ts';
 import { one, run, type Steps } from './region-steps.ts';
@@ -40,14 +40,7 @@ export class LoginTable {
   *findDebug(systemId: string): Steps<DebugLogin | undefined> {
     const sql = 'SELECT * FROM debug_login WHERE machine_id = (SELECT id FROM machine WHERE system_id = ?)';
     const { row } = yield one(sql, systemId);
-    if (row === undefined) return undefined;
-    return {
-      username: text(row, 'username'),
-      openedMs: number(row, 'opened_ms'),
-      expiresMs: number(row, 'expires_ms'),
-      tokenDigest: optionalText(row, 'token_digest'),
-      hostKey: text(row, 'host_key'),
-    };
+    return row === undefined ? undefined : readDebug(row);
   }
 
   *noteDebug(systemId: string, { tokenDigest, hostKey }: Partial<DebugLogin>): Steps<void> {
@@ -59,3 +52,15 @@ export class LoginTable {
     );
   }
 }
+
+const readDebug = readsRow(
+  'debug_login',
+  (row): DebugLogin => ({
+    username: text(row, 'username'),
+    openedMs: number(row, 'opened_ms'),
+    expiresMs: number(row, 'expires_ms'),
+    tokenDigest: optionalText(row, 'token_digest'),
+    hostKey: text(row, 'host_key'),
+  }),
+  'machine_id',
+);

@@ -3,12 +3,12 @@
 // 1. A list of machines takes the same number of statements, however many machines it has.
 // 2. A damaged row keeps only its own machine out of a list. A caller that needs this machine gets an error that names the row.
 
-import { isStoreUnavailable, type RackError } from '../../errors.ts';
 import { isFirm } from '../../region/identity/interface-source.ts';
 import { findStatusByNumber, type MachineStatus, statusRow } from '../../region/records/lifecycle.ts';
 import type { Machine, MachineForRacks, MachineOutline } from '../../region/records/machine.ts';
 import type { MachineFilter } from '../../region/records/store.ts';
 import { number, type Row } from '../rows.ts';
+import { Damages, type Readable } from './readable-rows.ts';
 import {
   OUTLINE_COLUMNS,
   RACK_COLUMNS,
@@ -27,9 +27,6 @@ const OF_MACHINES = 'machine_id IN numbers(?) ORDER BY machine_id';
 const INTERFACES_SQL = `SELECT * FROM interface WHERE ${OF_MACHINES}, position`;
 const ALLOCATIONS_SQL = `SELECT * FROM allocation WHERE ${OF_MACHINES}, address`;
 const TAGS_SQL = `SELECT machine_id, name, kernel_params FROM machine_tag JOIN tag ON tag.id = tag_id WHERE ${OF_MACHINES}, name`;
-
-/** Errors of rows that one list keeps; the first ones are reported. */
-const DAMAGES_MAX = 8;
 
 /** Changed machines up to which they are found by their versions, and sorted; more are read in the order of their ids. */
 const FEW_CHANGED_MAX = 500;
@@ -94,39 +91,12 @@ const machineOf = (row: Row, { interfaces, addresses, tags }: PartRows): Machine
     tags: tags.map(readMachineTag),
   });
 
-/** The errors of rows that cannot be read; each names its row. */
-class Damages {
-  readonly errors: RackError[] = [];
-
-  /** @returns undefined if a row cannot be read */
-  read<T>(read: () => T): T | undefined {
-    try {
-      return read();
-    } catch (error) {
-      if (!isStoreUnavailable(error)) throw error;
-      if (this.errors.length < DAMAGES_MAX) this.errors.push(error);
-      return undefined;
-    }
-  }
-
-  /** Reads the rows that can be read. */
-  readEach<T>(rows: readonly Row[], read: (row: Row) => T): readonly T[] {
-    return rows.flatMap((row) => this.read(() => read(row)) ?? []);
-  }
-}
-
-/** The machines that can be read, and the errors of the others. */
-export interface ReadableMachines<M> {
-  readonly machines: readonly M[];
-  readonly damages: readonly RackError[];
-}
-
 /** The readable ones of a list in the order of ids. Fewer than `limit` are the last ones, also where some cannot be read. */
 function* readReadable(
   queryOf: (afterId: number) => MachineQuery,
   afterId: number,
   limit: number,
-): Steps<ReadableMachines<Machine>> {
+): Steps<Readable<readonly Machine[]>> {
   const damages = new Damages();
   const machines: Machine[] = [];
   for (let fromId = afterId; ; ) {
@@ -137,7 +107,7 @@ function* readReadable(
     machines.push(...damages.readEach(rows, (row) => machineOf(row, partsOf(row))));
     const last = rows.at(-1);
     if (last === undefined || rows.length < wanted || machines.length === limit) {
-      return { machines, damages: damages.errors };
+      return { found: machines, damages: damages.errors };
     }
     fromId = number(last, 'id');
   }
@@ -165,18 +135,18 @@ export function* listMachines(
   afterId: number,
   limit: number,
   needsAll: boolean,
-): Steps<ReadableMachines<Machine>> {
+): Steps<Readable<readonly Machine[]>> {
   const queryOf = (fromId: number): MachineQuery => machineQuery(filter, 'machine.*', ['machine.id > ?'], [fromId]);
   if (!needsAll) return yield* readReadable(queryOf, afterId, limit);
   const { sql, values } = queryOf(afterId);
-  return { machines: yield* readMachines(`${sql} ORDER BY machine.id LIMIT ?`, ...values, limit), damages: [] };
+  return { found: yield* readMachines(`${sql} ORDER BY machine.id LIMIT ?`, ...values, limit), damages: [] };
 }
 
 export function* listMachinesForRacks(
   since: number,
   afterId: number,
   limit: number,
-): Steps<ReadableMachines<MachineForRacks>> {
+): Steps<Readable<readonly MachineForRacks[]>> {
   const changed = since === 0 ? Infinity : numberIn(yield one(CHANGED_SQL, since, FEW_CHANGED_MAX + 1));
   const sql = changed > FEW_CHANGED_MAX ? MACHINES_SINCE_SQL : FEW_MACHINES_SINCE_SQL;
   // The rows of an older database may have the version 0.
@@ -198,7 +168,7 @@ export function* listMachinesForRacks(
     const harmless = readHarmless(row);
     return { ...harmless, interfaces: interfaces.filter(isFirm), addresses, tags: [], isDamaged: true };
   });
-  return { machines, damages: damages.errors };
+  return { found: machines, damages: damages.errors };
 }
 
 export function* countMachines(filter: MachineFilter): Steps<number> {
@@ -216,15 +186,15 @@ export function* countStatuses(): Steps<ReadonlyMap<MachineStatus, number>> {
   );
 }
 
-export function* listOverdue(nowMs: number, limit: number): Steps<ReadableMachines<Machine>> {
+export function* listOverdue(nowMs: number, limit: number): Steps<Readable<readonly Machine[]>> {
   const query = 'SELECT * FROM machine WHERE status_deadline_ms < ? ORDER BY status_deadline_ms LIMIT ?';
   const { rows } = yield all(query, nowMs, limit);
   const partsOf = yield* rowsOfParts(rows);
   const damages = new Damages();
-  return { machines: damages.readEach(rows, (row) => machineOf(row, partsOf(row))), damages: damages.errors };
+  return { found: damages.readEach(rows, (row) => machineOf(row, partsOf(row))), damages: damages.errors };
 }
 
-export const listPowerTasks = (afterId: number, limit: number): Steps<ReadableMachines<Machine>> =>
+export const listPowerTasks = (afterId: number, limit: number): Steps<Readable<readonly Machine[]>> =>
   readReadable(
     (fromId) => ({ sql: 'SELECT * FROM machine WHERE power_task IS NOT NULL AND id > ?', values: [fromId] }),
     afterId,

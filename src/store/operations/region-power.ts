@@ -3,10 +3,15 @@
 // 1. When the transaction of `begin` ends, the command is on disk.
 // 2. About ENDED_MAX ended commands are kept, the newest ones, for at most ENDED_DAYS_MAX days. A command that a machine's record still names is
 //    never deleted, because it would be carried out again.
+// 3. While the entry of a command of a machine cannot be read, this machine gets no command; all others do.
 
-import type { LedgerEntry } from '../../power/ledger.ts';
+import { z } from 'zod';
+import { errorText } from '../../errors.ts';
+import { type LedgerEntry, UnreadableEntry } from '../../power/ledger.ts';
 import type { PowerOutcome } from '../../power/outcome.ts';
-import { number, optionalNumber, optionalText, readsRow, text } from '../rows.ts';
+import { powerText } from '../../region/words/text.ts';
+import { converted, number, optionalNumber, optionalText, type Row, readsRow, text } from '../rows.ts';
+import { Damages, type Readable } from './readable-rows.ts';
 import { all, one, run, type Steps } from './region-steps.ts';
 
 /** Ended commands that are remembered. */
@@ -15,6 +20,33 @@ const ENDED_DAYS_MAX = 30;
 const DAY_MS = 86_400_000;
 /** Old commands are deleted with the first command of a process, and with every further FORGET_EVERY. */
 const FORGET_EVERY = 100;
+
+const COMMAND: z.ZodType<LedgerEntry['command']> = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal(['on', 'cycle']), netboot: z.boolean() }),
+  z.object({ kind: z.literal('off'), manner: z.literal(['soft', 'hard']) }),
+]);
+const OUTCOME = z.object({
+  kind: z.literal(['done', 'refused', 'unreachable', 'wrong-credentials', 'unknown']),
+  detail: z.looseObject({ code: z.string() }),
+  said: z.string().optional(),
+  state: z.literal(['on', 'off', 'unknown']),
+});
+const OTHER_FORM = 'a value has another form';
+
+/** @throws Error if it is no command */
+export function parsePowerCommand(written: string): LedgerEntry['command'] {
+  const checked = COMMAND.safeParse(JSON.parse(written));
+  if (!checked.success) throw new Error(OTHER_FORM);
+  return checked.data;
+}
+
+/** @throws Error if it is no outcome, or its detail has no sentence */
+export function parsePowerOutcome(written: string): PowerOutcome {
+  const value = JSON.parse(written);
+  if (!OUTCOME.safeParse(value).success) throw new Error(OTHER_FORM);
+  powerText(value.detail);
+  return value;
+}
 
 /** The table `power_command`. */
 export class PowerTable {
@@ -27,7 +59,9 @@ export class PowerTable {
 
   *begin({ id, machine, command, begunAtMs }: Omit<LedgerEntry, 'end'>): Steps<LedgerEntry | undefined> {
     const { row } = yield one('SELECT * FROM power_command WHERE id = ?', id);
-    if (row !== undefined) return readEntry(row);
+    if (row !== undefined) return readKnown(row);
+    const unended = 'SELECT * FROM power_command WHERE ended_ms IS NULL AND system_id = ?';
+    for (const other of (yield all(unended, machine)).rows) readKnown(other);
     const sql = 'INSERT INTO power_command (id, system_id, command, begun_ms) VALUES (?, ?, ?, ?)';
     yield run(sql, id, machine, JSON.stringify(command), begunAtMs);
     if (this.#begun % FORGET_EVERY === 0) yield* this.#forget(begunAtMs);
@@ -40,9 +74,11 @@ export class PowerTable {
     yield run(sql, atMs, JSON.stringify(outcome), id);
   }
 
-  *listUnended(): Steps<readonly LedgerEntry[]> {
+  *listUnended(): Steps<Readable<readonly LedgerEntry[]>> {
     const sql = 'SELECT * FROM power_command WHERE ended_ms IS NULL ORDER BY begun_ms, id';
-    return (yield all(sql)).rows.map(readEntry);
+    const { rows } = yield all(sql);
+    const damages = new Damages();
+    return { found: damages.readEach(rows, readEntry), damages: damages.errors };
   }
 
   *#forget(nowMs: number): Steps<void> {
@@ -63,8 +99,20 @@ const readEntry = readsRow('power_command', (row): LedgerEntry => {
   return {
     id: text(row, 'id'),
     machine: text(row, 'system_id'),
-    command: JSON.parse(text(row, 'command')),
+    command: converted('command', text(row, 'command'), parsePowerCommand),
     begunAtMs: number(row, 'begun_ms'),
-    end: atMs === undefined || ended === undefined ? undefined : { atMs, outcome: JSON.parse(ended) },
+    end:
+      atMs === undefined || ended === undefined
+        ? undefined
+        : { atMs, outcome: converted('outcome', ended, parsePowerOutcome) },
   };
 });
+
+/** @throws UnreadableEntry */
+function readKnown(row: Row): LedgerEntry {
+  try {
+    return readEntry(row);
+  } catch (error) {
+    throw new UnreadableEntry('store-unavailable', errorText(error), { cause: error });
+  }
+}

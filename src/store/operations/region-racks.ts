@@ -2,9 +2,11 @@
 //
 // 1. Each change of the table draws another `racks-version`, so that one number shows another process's change.
 // 2. Each change of a row draws a random revision, so that an unchanged row need not be read again, even after a rollback.
+// 3. A damaged row keeps only its own rack out of the lists, and nothing but this process's own rack replaces it.
 
 import { randomBytes } from 'node:crypto';
 import { z } from 'zod';
+import type { RackError } from '../../errors.ts';
 import { broadcastOf, formatNetwork, type Ipv4Network, ipv4 } from '../../net/address.ts';
 import { parseRackImages } from '../../region/racks/rack-images.ts';
 import { ownNetworks } from '../../region/racks/rack-networks.ts';
@@ -19,7 +21,8 @@ import type {
   RacksSeen,
 } from '../../region/records/rack-store.ts';
 import { parseJson } from '../../region/records/text-json.ts';
-import { number, optionalNumber, optionalText, type Row, text } from '../rows.ts';
+import { number, optionalNumber, optionalText, readsRow, text } from '../rows.ts';
+import { Damages, type Readable } from './readable-rows.ts';
 import type { EventTable } from './region-events.ts';
 import { all, one, run, type Steps } from './region-steps.ts';
 import { countVersion, drawRacksVersion, racksVersion } from './region-versions.ts';
@@ -87,51 +90,59 @@ interface KnownRow {
   readonly rack: Rack;
 }
 
+/** Racks, and the errors of those whose rows cannot be read, by UUID. */
+interface ReadRacks {
+  readonly found: ReadonlyMap<string, Rack>;
+  readonly damaged: ReadonlyMap<string, RackError>;
+}
+
 /** The table `rack`. */
 export class RackTable {
   readonly #events: EventTable;
   /** Racks as last read, by UUID. */
   #known: ReadonlyMap<string, KnownRow> = new Map();
+  /** The error of each rack whose row could not be read then, by UUID. */
+  #damaged: ReadonlyMap<string, RackError> = new Map();
 
   constructor(events: EventTable) {
     this.#events = events;
   }
 
-  /** Reads only the rows that changed since they were read last. */
+  /** Reads only the rows that changed since they were read last, and those that could not be read. */
   *list(): Steps<readonly Rack[]> {
     const known = this.#known;
     const { rows } = yield all('SELECT uuid, revision FROM rack INDEXED BY rack_revision ORDER BY id');
-    const revisions = rows.map((row) => ({ uuid: text(row, 'uuid'), revision: text(row, 'revision') }));
+    const revisions = rows.map(readRevision);
     const changed = revisions.filter(({ uuid, revision }) => known.get(uuid)?.revision !== revision);
-    const read = yield* this.#read(changed.map(({ uuid }) => uuid));
+    const { found, damaged } = yield* this.#read(changed.map(({ uuid }) => uuid));
     const now = new Map<string, KnownRow>();
     for (const { uuid, revision } of revisions) {
-      const rack = read.get(uuid) ?? known.get(uuid)?.rack;
+      const rack = damaged.has(uuid) ? undefined : (found.get(uuid) ?? known.get(uuid)?.rack);
       if (rack !== undefined) now.set(uuid, { revision, rack });
     }
     this.#known = now;
+    this.#damaged = damaged;
     return [...now.values()].map(({ rack }) => rack);
   }
 
-  *look(known: number): Steps<RacksSeen | undefined> {
+  *look(known: number): Steps<Readable<RacksSeen | undefined>> {
     const version = yield* racksVersion();
-    if (version === known) return undefined;
+    // A person who repairs a row does not change the version.
+    if (version === known && this.#damaged.size === 0) return { found: undefined, damages: [] };
     const { rows } = yield all(
-      'SELECT rack.uuid, secret_digest, username, is_admin FROM (SELECT uuid, token FROM rack WHERE secret_digest IS NULL) AS rack ' +
+      'SELECT rack.uuid, token_key, secret_digest, username, is_admin FROM (SELECT uuid, token FROM rack WHERE secret_digest IS NULL) AS rack ' +
         'JOIN api_key ON api_key.token_key = rack.token LEFT JOIN account ON account.id = api_key.account_id',
     );
-    return { version, racks: yield* this.list(), keys: rows.map(readRackKey) };
+    const damages = new Damages();
+    const keys = damages.readEach(rows, readRackKey);
+    const racks = yield* this.list();
+    return { found: { version, racks, keys }, damages: [...damages.errors, ...this.#damaged.values()] };
   }
 
   *images(uuids: readonly string[]): Steps<ReadonlyMap<string, readonly RackImage[]>> {
     const sql = 'SELECT rack_uuid, images FROM rack_images WHERE rack_uuid IN texts(?)';
     const { rows } = yield all(sql, JSON.stringify(uuids));
-    return new Map(
-      rows.map((row) => {
-        const parsed = parseJson(text(row, 'images'), HEARTBEAT_VALUES_MAX);
-        return [text(row, 'rack_uuid'), parsed.kind === 'value' ? parseRackImages(parsed.value) : []];
-      }),
-    );
+    return new Map(rows.map(readImages));
   }
 
   *putImages(uuid: string, images: readonly RackImage[]): Steps<void> {
@@ -156,8 +167,8 @@ export class RackTable {
         'WHERE address = CAST(asked.value AS BIGINT) ORDER BY seen_ms DESC LIMIT 1) JOIN machine ON machine.id = nic.machine_id',
       JSON.stringify([...addresses]),
     );
-    const homesAtMac = new Map(byMac.map((row) => [number(row, 'mac'), readHome(row)]));
-    const homesAt = new Map(byAddress.map((row) => [number(row, 'address'), readHome(row)]));
+    const homesAtMac = new Map(byMac.map((row) => [row.mac, readHome(row)]));
+    const homesAt = new Map(byAddress.map((row) => [row.address, readHome(row)]));
     return signs.map(({ mac, address }) =>
       mac !== undefined ? homesAtMac.get(mac) : address !== undefined ? homesAt.get(address) : undefined,
     );
@@ -166,7 +177,12 @@ export class RackTable {
   *change<R>(decide: (racks: readonly Rack[]) => RackChange<R>): Steps<R> {
     const before = yield* this.list();
     const { put, remove = [], events, result } = decide(before);
-    for (const rack of put) yield* this.#put(rack);
+    for (const rack of put) {
+      const damage = this.#damaged.get(rack.uuid);
+      // The verdict and the networks in the row would be lost; this process's own rack has none.
+      if (damage !== undefined && !rack.isEmbedded) throw damage;
+      yield* this.#put(rack);
+    }
     if (yield* this.#getWork(put, before)) yield* countVersion([]);
     for (const uuid of remove) yield run('DELETE FROM rack WHERE uuid = ?', uuid);
     for (const event of events) yield* this.#events.add(event, undefined);
@@ -185,11 +201,20 @@ export class RackTable {
     return (yield one(query, JSON.stringify(ranges))).row !== undefined;
   }
 
-  *#read(uuids: readonly string[]): Steps<ReadonlyMap<string, Rack>> {
-    if (uuids.length === 0) return new Map();
-    const sql = 'SELECT * FROM rack WHERE uuid IN texts(?)';
-    const { rows } = yield all(sql, JSON.stringify(uuids));
-    return new Map(rows.map((row) => [text(row, 'uuid'), readRack(row)]));
+  *#read(uuids: readonly string[]): Steps<ReadRacks> {
+    const found = new Map<string, Rack>();
+    const damaged = new Map<string, RackError>();
+    if (uuids.length === 0) return { found, damaged };
+    const { rows } = yield all('SELECT * FROM rack WHERE uuid IN texts(?)', JSON.stringify(uuids));
+    for (const row of rows) {
+      const damages = new Damages();
+      const { uuid } = readRevision(row);
+      const rack = damages.read(() => readRack(row));
+      const [damage] = damages.errors;
+      if (rack !== undefined) found.set(uuid, rack);
+      else if (damage !== undefined) damaged.set(uuid, damage);
+    }
+    return { found, damaged };
   }
 
   *#put(rack: Rack): Steps<void> {
@@ -229,7 +254,7 @@ function gainedNetworks(rack: Rack, racks: readonly Rack[]): readonly Ipv4Networ
   return ownNetworks(rack).filter((network) => !had.has(formatNetwork(network)));
 }
 
-function readHome(row: Row): MachineHome {
+const readHome = readsRow('machine', (row): MachineHome => {
   const [home, seen] = [optionalNumber(row, 'home'), optionalNumber(row, 'address')];
   return {
     systemId: text(row, 'system_id'),
@@ -237,14 +262,29 @@ function readHome(row: Row): MachineHome {
     home: home === undefined ? undefined : ipv4(home),
     seen: seen === undefined ? undefined : ipv4(seen),
   };
-}
-
-const readRackKey = (row: Row): RackKeyHolder => ({
-  uuid: text(row, 'uuid'),
-  secretDigest: text(row, 'secret_digest'),
-  username: optionalText(row, 'username'),
-  isAdmin: optionalNumber(row, 'is_admin') === 1,
 });
+
+const readRackKey = readsRow(
+  'api_key',
+  (row): RackKeyHolder => ({
+    uuid: text(row, 'uuid'),
+    secretDigest: text(row, 'secret_digest'),
+    username: optionalText(row, 'username'),
+    isAdmin: optionalNumber(row, 'is_admin') === 1,
+  }),
+  'token_key',
+);
+
+const readRevision = readsRow('rack', (row) => ({ uuid: text(row, 'uuid'), revision: text(row, 'revision') }), 'uuid');
+
+const readImages = readsRow(
+  'rack_images',
+  (row): readonly [uuid: string, images: readonly RackImage[]] => {
+    const parsed = parseJson(text(row, 'images'), HEARTBEAT_VALUES_MAX);
+    return [text(row, 'rack_uuid'), parsed.kind === 'value' ? parseRackImages(parsed.value) : []];
+  },
+  'rack_uuid',
+);
 
 function stateOf(name: string): RackState {
   return name === 'accepted' || name === 'rejected' ? name : 'pending';
@@ -257,7 +297,7 @@ function readJson<T>(schema: z.ZodType<T>, written: string, instead: T): T {
   return checked?.success === true ? checked.data : instead;
 }
 
-function readRack(row: Row): Rack {
+const readRack = readsRow('rack', (row): Rack => {
   const written = optionalText(row, 'pulse');
   return {
     uuid: text(row, 'uuid'),
@@ -280,4 +320,4 @@ function readRack(row: Row): Rack {
     refused: readJson(refused, text(row, 'refused'), []),
     pulse: written === undefined ? undefined : readJson(pulse.optional(), written, undefined),
   };
-}
+});

@@ -2,7 +2,7 @@
 
 import type { StoredSession } from '../../region/records/session-store.ts';
 import type { User } from '../../region/records/user.ts';
-import { number, text } from '../rows.ts';
+import { number, readsRow, text } from '../rows.ts';
 import { readUser } from './region-rows.ts';
 import { numberIn, one, run, type Steps } from './region-steps.ts';
 
@@ -31,14 +31,7 @@ export function* findSession(digest: string): Steps<{ session: StoredSession; us
     digest,
   );
   if (row === undefined) return undefined;
-  const session = {
-    digest: text(row, 'digest'),
-    passwordDigest: text(row, 'password_digest'),
-    begunMs: number(row, 'begun_ms'),
-    usedMs: number(row, 'used_ms'),
-    notice: text(row, 'notice'),
-  };
-  return { session, user: readUser(row) };
+  return { session: readSession(row), user: readUser(row) };
 }
 
 export function* noteSession(digest: string, { usedMs, notice }: Partial<StoredSession>): Steps<void> {
@@ -51,3 +44,15 @@ export function* noteSession(digest: string, { usedMs, notice }: Partial<StoredS
 export function* closeSession(digest: string): Steps<void> {
   yield run('DELETE FROM session WHERE digest = ?', digest);
 }
+
+const readSession = readsRow(
+  'session',
+  (row): StoredSession => ({
+    digest: text(row, 'digest'),
+    passwordDigest: text(row, 'password_digest'),
+    begunMs: number(row, 'begun_ms'),
+    usedMs: number(row, 'used_ms'),
+    notice: text(row, 'notice'),
+  }),
+  'account_id',
+);

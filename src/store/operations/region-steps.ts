@@ -10,6 +10,7 @@
 // 3. The driver of SQLite runs an operation to its end in one turn. The driver of PostgreSQL waits for each answer.
 
 import type { SQLInputValue } from 'node:sqlite';
+import { RackError } from '../../errors.ts';
 import type { Row } from '../rows.ts';
 
 export type Value = SQLInputValue;
@@ -64,8 +65,12 @@ export const isSettledNumber = (statement: Statement): boolean =>
 /** The name of this run of the database, and the time at it; no row: its history of the event log is stored (`region-histories.ts`). */
 export const OWN_HISTORY: Statement = one("SELECT 'this run' AS name, 1 AS now_ms");
 
-/** The first column of the row; 0 if there is no row or it is not a number. */
+/** The first column of the row; 0 if there is no row or it is not a number. @throws RackError `store-unavailable` if it is too large */
 export function numberIn({ row }: Answer): number {
-  const value = row === undefined ? 0 : Object.values(row)[0];
+  const [column, value] = Object.entries(row ?? {})[0] ?? [];
+  if (typeof value === 'bigint') {
+    const text = `the region's database has a number in ${column} that is too large: repair it, or restore a backup`;
+    throw new RackError('store-unavailable', text);
+  }
   return typeof value === 'number' ? value : 0;
 }

@@ -19,6 +19,7 @@ import type { ScriptTables } from '../operations/region-scripts.ts';
 import { closeSession, findSession, noteSession, openSession } from '../operations/region-sessions.ts';
 import { findSshKey, keepSshKey } from '../operations/region-ssh-key.ts';
 import type { RegionDriver } from './region-driver.ts';
+import type { ReportingDriver } from './reporting-driver.ts';
 
 export const lifeStore = (table: LifeTables, run: RegionDriver): LifeStore => ({
   addSshKey: (key, keysMax, event) => run.write(() => table.addSshKey(key, keysMax, event)),
@@ -84,8 +85,8 @@ export const bootStore = (table: BootTables, run: RegionDriver): BootStore => ({
   changeRun: (change, event) => run.write(() => table.changeRun(change, event)),
 });
 
-export const rackStore = (table: RackTable, run: RegionDriver): RackStore => ({
-  look: (known) => run.read(() => table.look(known)),
+export const rackStore = (table: RackTable, run: ReportingDriver): RackStore => ({
+  look: (known) => run.readable(() => table.look(known)),
   images: (uuids) => run.read(() => table.images(uuids)),
   putImages: (uuid, images) => run.write(() => table.putImages(uuid, images)),
   homesOf: (signs) => run.read(() => table.homesOf(signs)),
@@ -93,7 +94,7 @@ export const rackStore = (table: RackTable, run: RegionDriver): RackStore => ({
 });
 
 /** @param holder begins commands only while it has the duties */
-export const powerLedger = (table: PowerTable, run: RegionDriver, holder?: string): PowerLedger => ({
+export const powerLedger = (table: PowerTable, run: ReportingDriver, holder?: string): PowerLedger => ({
   begin: (entry) =>
     run.write(function* () {
       if (holder !== undefined && !(yield* checkDuties(holder))) {
@@ -102,7 +103,7 @@ export const powerLedger = (table: PowerTable, run: RegionDriver, holder?: strin
       return yield* table.begin(entry);
     }),
   end: (id, outcome, atMs) => run.write(() => table.end(id, outcome, atMs)),
-  listUnended: () => run.read(() => table.listUnended()),
+  listUnended: () => run.readable(() => table.listUnended()),
 });
 
 export const sshKeyStore = (run: RegionDriver): SshKeyStore => ({

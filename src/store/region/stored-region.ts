@@ -50,7 +50,6 @@ import type { EventBounds } from '../operations/event-cuts.ts';
 import { historyEnd } from '../operations/region-histories.ts';
 import { listConflicts, sharedAmong } from '../operations/region-identity.ts';
 import * as reads from '../operations/region-machine-reads.ts';
-import type { Steps } from '../operations/region-steps.ts';
 import { RegionTables } from '../operations/region-tables.ts';
 import { desiredVersion, listGone, settledVersion } from '../operations/region-versions.ts';
 import type { RegionDriver } from './region-driver.ts';
@@ -191,18 +190,11 @@ export class StoredRegion implements RegionStore {
   }
 
   listMachines(filter: MachineFilter, afterId: number, limit: number, needsAll = false): Promise<readonly Machine[]> {
-    return this.#readable(() => reads.listMachines(filter, afterId, limit, needsAll));
+    return this.#driver.readable(() => reads.listMachines(filter, afterId, limit, needsAll));
   }
 
   listMachinesForRacks(since: number, afterId: number, limit: number): Promise<readonly MachineForRacks[]> {
-    return this.#readable(() => reads.listMachinesForRacks(since, afterId, limit));
-  }
-
-  /** The machines that can be read. The others are reported: no caller hears of them. */
-  async #readable<M>(operation: () => Steps<reads.ReadableMachines<M>>): Promise<readonly M[]> {
-    const { machines, damages } = await this.#driver.read(operation);
-    for (const damage of damages) this.#driver.report(damage);
-    return machines;
+    return this.#driver.readable(() => reads.listMachinesForRacks(since, afterId, limit));
   }
 
   countMachines(filter: MachineFilter): Promise<number> {
@@ -214,7 +206,7 @@ export class StoredRegion implements RegionStore {
   }
 
   listOverdue(nowMs: number, limit: number): Promise<readonly Machine[]> {
-    return this.#readable(() => reads.listOverdue(nowMs, limit));
+    return this.#driver.readable(() => reads.listOverdue(nowMs, limit));
   }
 
   shiftDeadlines(byMs: number, nowMs: number): Promise<void> {
@@ -222,7 +214,7 @@ export class StoredRegion implements RegionStore {
   }
 
   listPowerTasks(afterId: number, limit: number): Promise<readonly Machine[]> {
-    return this.#readable(() => reads.listPowerTasks(afterId, limit));
+    return this.#driver.readable(() => reads.listPowerTasks(afterId, limit));
   }
 
   desiredVersion(): Promise<number> {

@@ -19,7 +19,7 @@ import { BROKEN_CODES, SQLITE_FULL, sqliteCode } from '../database-file.ts';
 import { type Effect, OpenTransaction, TransactionContext } from '../open-transaction.ts';
 import { type Answer, OWN_HISTORY, type Statement, type Steps } from '../operations/region-steps.ts';
 import type { RegionDriver } from '../region/region-driver.ts';
-import { type Row, Statements } from '../rows.ts';
+import { type Row, readLarge, Statements } from '../rows.ts';
 
 /** SQLite result codes of conditions that may pass: busy, locked, out of memory, read-only, I/O error, full, cannot open. */
 const PASSING_CODES: ReadonlySet<number> = new Set([5, 6, 7, 8, 10, 13, 14]);
@@ -158,8 +158,12 @@ export class Transactions implements RegionDriver {
   #answer({ kind, sql, values }: Statement): Answer {
     if (sql === OWN_HISTORY.sql) return { row: this.#ownHistory(), rows: NO_ROWS, changes: 0 };
     const statement = this.#statements.prepare(sql);
-    if (kind === 'all') return { row: undefined, rows: statement.all(...values), changes: 0 };
-    if (kind === 'one') return { row: statement.get(...values), rows: NO_ROWS, changes: 0 };
+    if (kind === 'all')
+      return { row: undefined, rows: readLarge(statement, () => statement.all(...values)), changes: 0 };
+    if (kind === 'one') {
+      const [row] = readLarge(statement, () => [statement.get(...values) ?? []].flat());
+      return { row, rows: NO_ROWS, changes: 0 };
+    }
     return { row: undefined, rows: NO_ROWS, changes: Number(statement.run(...values).changes) };
   }
 

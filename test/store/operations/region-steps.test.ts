@@ -75,7 +75,7 @@ test('an operation takes as many statements for 60 machines as for 12, and also 
         const { result, statements } = await place.run(operation(place));
         counted[name] = statements;
         if (!name.startsWith('listMachines')) continue;
-        const listed = result instanceof Object && 'machines' in result ? result.machines : undefined;
+        const listed = result instanceof Object && 'found' in result ? result.found : undefined;
         assert.ok(Array.isArray(listed) && listed.length === machines, name);
       }
       counts.push(counted);

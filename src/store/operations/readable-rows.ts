@@ -1,0 +1,34 @@
+// Lists that leave out rows that cannot be read, and keep the errors, each of which names its row.
+
+import { isStoreUnavailable, type RackError } from '../../errors.ts';
+import type { Row } from '../rows.ts';
+
+/** Errors of rows that one list keeps; the first ones are reported. */
+const DAMAGES_MAX = 8;
+
+/** The rows that can be read, and the errors of the others. */
+export interface Readable<T> {
+  readonly found: T;
+  readonly damages: readonly RackError[];
+}
+
+/** The errors of rows that cannot be read; each names its row. */
+export class Damages {
+  readonly errors: RackError[] = [];
+
+  /** @returns undefined if a row cannot be read */
+  read<T>(read: () => T): T | undefined {
+    try {
+      return read();
+    } catch (error) {
+      if (!isStoreUnavailable(error)) throw error;
+      if (this.errors.length < DAMAGES_MAX) this.errors.push(error);
+      return undefined;
+    }
+  }
+
+  /** Reads the rows that can be read. */
+  readEach<T>(rows: readonly Row[], read: (row: Row) => T): readonly T[] {
+    return rows.flatMap((row) => this.read(() => read(row)) ?? []);
+  }
+}
