@@ -3,9 +3,9 @@
 // 1. A value is checked by the code that reads it in a region, and by the bounds of its kind: `columnCheck` by the column's name,
 //    `VALUE_CHECKS` for a column alone.
 // 2. All that a region has written passes.
+// 3. A message shows no value but the row's key: a column may have a secret, a BMC's password for example.
 
 import { z } from 'zod';
-import { cleanText } from '../../clean-text.ts';
 import { parseSettingValue } from '../../machines/settings.ts';
 import { isStoredFacts } from '../../region/records/hardware-facts.ts';
 import { findStatusByNumber } from '../../region/records/lifecycle.ts';
@@ -13,8 +13,8 @@ import { RESOURCE_WISHES } from '../../region/records/resource-wish.ts';
 import { RESULT_STATUSES, SCRIPT_KINDS } from '../../region/records/script-store.ts';
 import { isStoredWork } from '../../region/records/work.ts';
 import { eventSentence, remarkSentence } from '../../region/words/event.ts';
-import { powerText } from '../../region/words/text.ts';
 import { bootColumns } from '../operations/region-boot.ts';
+import { parsePowerCommand, parsePowerOutcome } from '../operations/region-power.ts';
 import { rackColumns } from '../operations/region-racks.ts';
 import type { Value } from '../operations/region-steps.ts';
 import { unpackHappening, unpackRemark } from '../operations/stored-event.ts';
@@ -22,10 +22,9 @@ import { type CopiedColumn, type CopiedTable, type CopySource, copiedTables, row
 
 /** Rows read at a time. */
 const CHUNK = 500;
-/** How much of a value a message shows, in characters. */
-const VALUE_SHOWN_MAX = 80;
 /** Ids and versions that a region has given are below this; above, too few numbers would be left for those to come. */
 const GIVEN_MAX = 2 ** 52;
+const OTHER_FORM = 'has a form or value that no region writes';
 /** The latest time that has a date (ECMA-262 §21.4.1.1), in milliseconds. */
 const TIME_MAX = 8.64e15;
 
@@ -58,14 +57,6 @@ const isStatus: Check = (value) => findStatusByNumber(Number(value)) !== undefin
 const isHappening: Check = (params, row) =>
   reads(() => eventSentence(unpackHappening(String(row.get('code')), String(params))));
 
-const POWER_OUTCOME = z.looseObject({
-  kind: z.string(),
-  state: z.string(),
-  detail: z.looseObject({ code: z.string() }),
-});
-const isPowerOutcome: Check = (value, row) =>
-  json(POWER_OUTCOME)(value, row) && reads(() => powerText(JSON.parse(String(value)).detail));
-
 const rackJson = Object.fromEntries(
   Object.entries(rackColumns).map(([column, schema]) => [`rack.${column}`, json(schema)]),
 );
@@ -87,8 +78,8 @@ const VALUE_CHECKS: Readonly<Record<string, Check>> = {
   'boot_resource.wish': oneOf(RESOURCE_WISHES),
   'rack_images.images': json(z.array(z.unknown())),
   'setting.value': (value) => parseSettingValue(JSON.parse(String(value))) !== undefined,
-  'power_command.command': json(z.looseObject({ kind: z.string() })),
-  'power_command.outcome': isPowerOutcome,
+  'power_command.command': (value) => reads(() => parsePowerCommand(String(value))),
+  'power_command.outcome': (value) => reads(() => parsePowerOutcome(String(value))),
   'script.kind': oneOf(SCRIPT_KINDS),
   'script_run.purpose': oneOf(SCRIPT_KINDS),
   'script_result.kind': oneOf(['builtin', ...SCRIPT_KINDS]),
@@ -114,22 +105,35 @@ function hasType(value: Value, { type, isRequired }: CopiedColumn): boolean {
   return type === 'TEXT' ? typeof value === 'string' : typeof value === 'number';
 }
 
-/** The first column of a row that no region can read. */
-function findFault({ name, columns }: CopiedTable, row: readonly Value[]): number | undefined {
+/** The first column of a row that no region can read, and why. */
+function findFault({ name, columns }: CopiedTable, row: readonly Value[]): string | undefined {
   const named = new Map(columns.map((column, index) => [column.name, row[index] ?? null]));
-  const at = columns.findIndex((column, index) => {
+  for (const [index, column] of columns.entries()) {
     const value = row[index] ?? null;
-    if (!hasType(value, column)) return true;
-    if (typeof value !== 'string' && typeof value !== 'number') return false;
-    const checks = [VALUE_CHECKS[`${name}.${column.name}`], isNumbers(column) ? columnCheck(column.name) : undefined];
-    try {
-      return checks.some((check) => check?.(value, named) === false);
-    } catch {
-      // A reader throws at what it cannot read.
-      return true;
-    }
-  });
-  return at === -1 ? undefined : at;
+    const why = hasType(value, column) ? whyUnreadable(name, column, value, named) : typeFault(value, column);
+    if (why !== undefined) return `${column.name} ${why}`;
+  }
+  return undefined;
+}
+
+function typeFault(value: Value, { type }: CopiedColumn): string {
+  return value === null ? 'is missing' : `is no exact value of the type ${type}`;
+}
+
+function whyUnreadable(
+  table: string,
+  column: CopiedColumn,
+  value: Value,
+  row: ReadonlyMap<string, Value>,
+): string | undefined {
+  if (typeof value !== 'string' && typeof value !== 'number') return undefined;
+  if (isNumbers(column) && !columnCheck(column.name)(value, row)) return 'is out of its bounds';
+  try {
+    return VALUE_CHECKS[`${table}.${column.name}`]?.(value, row) === false ? OTHER_FORM : undefined;
+  } catch (error) {
+    // A reader throws at a value that it cannot read.
+    return error instanceof SyntaxError ? 'is not JSON' : OTHER_FORM;
+  }
 }
 
 /** Says which row no region can read, why, and what to do; undefined: all can be read. @throws RackError of the database */
@@ -138,12 +142,9 @@ export async function findUnreadable(source: CopySource): Promise<string | undef
     for (let done = 0; ; ) {
       const rows = await source.read(table, done, CHUNK);
       for (const row of rows) {
-        const at = findFault(table, row);
-        if (at === undefined) continue;
-        const value = row[at];
-        const shown = value instanceof Uint8Array ? 'bytes' : cleanText(String(value), VALUE_SHOWN_MAX);
-        const what = `${rowName(table, row)}: ${table.columns[at]?.name ?? ''} is ${shown === '' ? 'empty' : shown}`;
-        return `${source.name}: the table ${table.name} has a row that no region can read, ${what}. Correct or remove it there, or take an older backup`;
+        const fault = findFault(table, row);
+        if (fault === undefined) continue;
+        return `${source.name}: the table ${table.name} has a row that no region can read, ${rowName(table, row)}: ${fault}. Correct or remove it there, or take an older backup`;
       }
       done += rows.length;
       if (rows.length < CHUNK) break;

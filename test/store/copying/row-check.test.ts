@@ -17,35 +17,61 @@ const LAST = 2 ** 53 - 1;
 
 /** The changes, and the name that the refusal gives each. */
 const DAMAGED: readonly (readonly [sql: string, named: string])[] = [
-  [`UPDATE interface SET mac = ${2 ** 48} WHERE id = 1`, `table interface .* with id = 1: mac is ${2 ** 48}`],
-  ['UPDATE interface SET mac = -1 WHERE id = 1', 'table interface .* with id = 1: mac is -1'],
-  [`UPDATE interface SET address = ${2 ** 32} WHERE id = 1`, `table interface .*: address is ${2 ** 32}`],
-  ['UPDATE machine SET status = 999 WHERE id = 1', 'table machine .* with id = 1: status is 999'],
-  ['UPDATE machine SET resting_status = 999 WHERE id = 1', 'table machine .*: resting_status is 999'],
-  [`UPDATE machine SET desired_version = ${LAST} WHERE id = 1`, `table machine .*: desired_version is ${LAST}`],
+  [`UPDATE interface SET mac = ${2 ** 48} WHERE id = 1`, `table interface .* with id = 1: mac is out of its bounds`],
+  ['UPDATE interface SET mac = -1 WHERE id = 1', 'table interface .* with id = 1: mac is out of its bounds'],
+  [`UPDATE interface SET address = ${2 ** 32} WHERE id = 1`, `table interface .*: address is out of its bounds`],
+  [
+    'UPDATE machine SET status = 999 WHERE id = 1',
+    'table machine .* with id = 1: status has a form or value that no region writes',
+  ],
+  [
+    'UPDATE machine SET resting_status = 999 WHERE id = 1',
+    'table machine .*: resting_status has a form or value that no region writes',
+  ],
+  [
+    `UPDATE machine SET desired_version = ${LAST} WHERE id = 1`,
+    `table machine .*: desired_version is out of its bounds`,
+  ],
   [
     'UPDATE machine SET desired_version = 9223372036854775807',
-    'table machine .*: desired_version is 9223372036854775807',
+    'table machine .*: desired_version is no exact value of the type INTEGER',
   ],
-  [`UPDATE machine SET updated_ms = ${LAST} WHERE id = 1`, `table machine .*: updated_ms is ${LAST}`],
-  [`UPDATE machine SET status_message = '{"co' WHERE id = 1`, 'table machine .*: status_message is {"co'],
+  [`UPDATE machine SET updated_ms = ${LAST} WHERE id = 1`, `table machine .*: updated_ms is out of its bounds`],
+  [`UPDATE machine SET status_message = '{"co' WHERE id = 1`, 'table machine .*: status_message is not JSON'],
   [
     `UPDATE machine SET status_message = '{"code":"scripts-failed"}' WHERE id = 1`,
-    'table machine .*: status_message is',
+    'table machine .*: status_message has a form or value that no region writes',
   ],
-  ["UPDATE machine SET power_parameters = '[' WHERE id = 1", 'table machine .*: power_parameters is \\['],
-  ["UPDATE machine SET owner_data = '' WHERE id = 1", 'table machine .*: owner_data is empty'],
-  [`UPDATE machine SET facts = '{"disks":5}' WHERE id = 1`, 'table machine .*: facts is {"disks":5}'],
-  ["UPDATE machine SET work = 'null' WHERE id = 1", 'table machine .*: work is null'],
+  ["UPDATE machine SET power_parameters = '[' WHERE id = 1", 'table machine .*: power_parameters is not JSON'],
+  ["UPDATE machine SET owner_data = '' WHERE id = 1", 'table machine .*: owner_data is not JSON'],
+  [
+    `UPDATE machine SET facts = '{"disks":5}' WHERE id = 1`,
+    'table machine .*: facts has a form or value that no region writes',
+  ],
+  ["UPDATE machine SET work = 'null' WHERE id = 1", 'table machine .*: work has a form or value that no region writes'],
   [
     `UPDATE counter SET value = ${LAST} WHERE name = 'desired-version'`,
-    `table counter .* name = desired-version: value is ${LAST}`,
+    `table counter .* name = desired-version: value is out of its bounds`,
   ],
-  ["UPDATE event SET params = '{' WHERE id = 1", 'table event .* with id = 1: params is {'],
-  ["UPDATE event SET code = 'scripts-failed', params = '{}' WHERE id = 1", 'table event .* with id = 1: params is {}'],
+  ["UPDATE event SET params = '{' WHERE id = 1", 'table event .* with id = 1: params is not JSON'],
+  [
+    "UPDATE event SET code = 'scripts-failed', params = '{}' WHERE id = 1",
+    'table event .* with id = 1: params has a form or value that no region writes',
+  ],
   [`UPDATE sqlite_sequence SET seq = ${LAST} WHERE name = 'event'`, `table event has given the id ${LAST}`],
-  ["UPDATE rack SET interfaces = '{}'", 'table rack .* with id = 1: interfaces is {}'],
-  [`INSERT INTO setting VALUES ('', 'dns.domain', '{"', 1, 1)`, 'table setting .* key = dns.domain: value is {"'],
+  [
+    "UPDATE rack SET interfaces = '{}'",
+    'table rack .* with id = 1: interfaces has a form or value that no region writes',
+  ],
+  [
+    "INSERT INTO power_command VALUES ('a/1', 'a', 'null', 1, NULL, NULL)",
+    'table power_command .*: command has a form or value that no region writes',
+  ],
+  [
+    `INSERT INTO power_command VALUES ('a/1', 'a', '{"kind":"off","manner":"soft"}', 1, 2, 'null')`,
+    'table power_command .*: outcome has a form or value that no region writes',
+  ],
+  [`INSERT INTO setting VALUES ('', 'dns.domain', '{"', 1, 1)`, 'table setting .* key = dns.domain: value is not JSON'],
 ];
 
 describe('the rows of a region', () => {
@@ -84,6 +110,22 @@ describe('the rows of a region', () => {
     });
   }
 
+  test('the message shows no value: neither broken JSON nor another type may reveal a password', async () => {
+    for (const [sql, named] of [
+      [`UPDATE machine SET power_parameters = '{"power_pass":"hunter2"' WHERE id = 1`, /power_parameters is not JSON/],
+      [
+        `UPDATE machine SET power_parameters = '{"power_pass":["hunter2"]}' WHERE id = 1`,
+        /power_parameters has a form/,
+      ],
+    ] as const) {
+      copyFileSync(FIXTURE, path);
+      change(sql);
+      const said = (await unreadableIn(stateDir)) ?? '';
+      assert.match(said, named);
+      assert.doesNotMatch(said, /hunter2/);
+    }
+  });
+
   test('unreadable rows stop a restore before it writes; a backup names them', async () => {
     copyFileSync(FIXTURE, path);
     change('UPDATE machine SET status = 999 WHERE id = 1');
@@ -94,7 +136,10 @@ describe('the rows of a region', () => {
     };
     const restored = await runRackboot(['region', 'restore', path, '--config', config('target')]);
     assert.notEqual(restored.code, 0);
-    assert.match(restored.complaints.join('\n'), /that with id = 1: status is 999\. Correct or remove it there/);
+    assert.match(
+      restored.complaints.join('\n'),
+      /that with id = 1: status has a form or value that no region writes\. Correct or remove it there/,
+    );
     const copied = await runRackboot([
       'region',
       'copy',
@@ -103,12 +148,15 @@ describe('the rows of a region', () => {
       '--to',
       `sqlite:${stateDir}/target`,
     ]);
-    assert.match(copied.complaints.join('\n'), /that with id = 1: status is 999/);
+    assert.match(copied.complaints.join('\n'), /that with id = 1: status has a form or value that no region writes/);
     assert.ok(!readdirSync(join(stateDir, 'target')).some((name) => name.startsWith('region.db')));
     const here = join(stateDir, 'here.yaml');
     writeFileSync(here, `state_dir: ${stateDir}\n`);
     const saved = await runRackboot(['region', 'backup', join(stateDir, 'x.backup'), '--config', here]);
     assert.equal(saved.code, 0);
-    assert.match(saved.complaints.join('\n'), /status is 999.*This backup has the row, too/);
+    assert.match(
+      saved.complaints.join('\n'),
+      /status has a form or value that no region writes.*This backup has the row, too/,
+    );
   });
 });
