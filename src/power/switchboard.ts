@@ -98,7 +98,7 @@ export class PowerSwitchboard {
   async recover(among?: ReadonlySet<string>): Promise<void> {
     for (const { id, machine, command } of await this.#parts.ledger.listUnended()) {
       if (among !== undefined && !among.has(id)) continue;
-      await this.#end({ id, machine, command, outcome: outcome('unknown', INTERRUPTED) });
+      await this.#end({ id, machine, command, outcome: INTERRUPTED });
     }
   }
 
@@ -164,6 +164,13 @@ export class PowerSwitchboard {
     if (target === undefined || findDriver(target.driver)?.byHand !== false) return;
     this.#targets.set(machine, target);
     this.#readings.watch(machine, clock.now(), this.#chance());
+    this.#turn();
+  }
+
+  /** Queries a watched machine soon. */
+  look(machine: string): void {
+    if (this.#isClosed) return;
+    this.#ask(machine);
     this.#turn();
   }
 
@@ -261,7 +268,9 @@ export class PowerSwitchboard {
       isOver = true;
       deadline.cancel();
       this.#queue.finish(task);
-      await this.#deliver(task, result);
+      // A driver that closing has stopped cannot say how far its command got.
+      const isStopped = this.#isClosed && task.stop.signal.aborted && result.kind !== 'done';
+      await this.#deliver(task, isStopped && !task.isQuestion ? INTERRUPTED : result);
       this.#leave(task);
     };
     const limitMs = COMMAND_MS_MAX[command.kind];
@@ -291,7 +300,7 @@ export class PowerSwitchboard {
         await this.#parts.onEnd({ id, machine, command: known.command, outcome: known.end.outcome, isKnown: true });
       } else if (unclear !== undefined) {
         // `recover` could not read it.
-        await this.#end({ id, machine, command: known.command, outcome: outcome('unknown', INTERRUPTED) });
+        await this.#end({ id, machine, command: known.command, outcome: INTERRUPTED });
       }
     } catch (error) {
       this.#queue.finish(task);
@@ -352,7 +361,7 @@ export class PowerSwitchboard {
   }
 }
 
-const INTERRUPTED: PowerDetail = { code: 'interrupted', params: {} };
+const INTERRUPTED = outcome('unknown', { code: 'interrupted', params: {} });
 const STOPPING: PowerDetail = { code: 'stopping', params: {} };
 const underCommand = ({ kind: command }: PowerCommand): PowerDetail => ({ code: 'other-command', params: { command } });
 

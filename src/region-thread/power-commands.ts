@@ -1,11 +1,16 @@
-// The power command for each task in a machine's record, and the task of a command.
+// The power command for each task in a machine's record, the task of a command, and the problems of power parameters.
 
+import { nearestName } from '../nearest-name.ts';
 import type { PowerCommand } from '../power/command.ts';
 import type { PowerDetail } from '../power/detail.ts';
+import type { PowerDriver, PowerSurroundings } from '../power/driver.ts';
 import type { LedgerEntry } from '../power/ledger.ts';
+import type { PowerProblem } from '../region/life/power-life.ts';
 import { bootPurpose } from '../region/records/boot-purpose.ts';
 import type { Machine } from '../region/records/machine.ts';
+import type { PowerParameters } from '../region/records/power-parameters.ts';
 import type { PowerTask } from '../region/records/power-task.ts';
+import { refusal } from '../region/words/refusal.ts';
 
 export const BY_HAND: PowerDetail = { code: 'by-hand', params: {} };
 
@@ -27,4 +32,21 @@ export function commandOf(machine: Machine, task: PowerTask): LedgerEntry['comma
 export function taskOf(command: Exclude<PowerCommand, { readonly kind: 'query' }>): PowerTask {
   if (command.kind !== 'off') return command.kind;
   return command.manner === 'soft' ? 'soft-off' : 'off';
+}
+
+/** Why these parameters cannot work; empty if they can. */
+export function problemsOf(
+  drivers: ReadonlyMap<string, PowerDriver>,
+  powerType: string,
+  values: PowerParameters,
+  surroundings: PowerSurroundings,
+): readonly PowerProblem[] {
+  if (powerType === '') return Object.keys(values).length === 0 ? [] : [refusal('field.power-driver-missing')];
+  const driver = drivers.get(powerType);
+  if (driver === undefined) {
+    const names = [...drivers.keys()];
+    return [refusal('field.power-driver', { driver: powerType, names, meant: nearestName(powerType, names) })];
+  }
+  const opened = driver.open('', values, surroundings);
+  return opened.kind === 'open' ? [] : opened.problems.map((one) => refusal('field.power-parameter', one));
 }

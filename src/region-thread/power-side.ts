@@ -9,13 +9,11 @@
 // 2. A task is given again, with the same id, until the record has its end. The ledger of commands keeps it from running twice.
 // 3. A report that the store cannot take at the moment is repeated after RETRY_MS.
 // 4. A machine's controller is not contacted before a person has accepted its power parameters.
-// 5. After `begin` with a `settleMs`, a machine with an unfinished command of the previous holder of the duties gets no new command for that
-//    time: a step of that process may still reach its controller.
+// 5. For `settleMs` after `begin`, a machine with an unfinished command of the last process gets no other: a late step may reach it.
 // 6. A machine is started once its racks know its state, or have not acknowledged it for HOLD_MS_MAX (`power-hold.ts`).
 
 import type { Clock, Timer } from '../clock.ts';
 import { isStoreUnavailable } from '../errors.ts';
-import { nearestName } from '../nearest-name.ts';
 import type { PowerDetail } from '../power/detail.ts';
 import type { PowerDriver } from '../power/driver.ts';
 import { POWER_DRIVERS } from '../power/drivers.ts';
@@ -27,10 +25,10 @@ import type { Machine } from '../region/records/machine.ts';
 import type { PowerParameters } from '../region/records/power-parameters.ts';
 import type { PowerTask } from '../region/records/power-task.ts';
 import type { MachineFilter, RegionStore } from '../region/records/store.ts';
-import { refusal } from '../region/words/refusal.ts';
 import { InterruptedCommands } from './interrupted-commands.ts';
+import { InterruptedStarts } from './interrupted-starts.ts';
 import { OwnKey } from './own-key.ts';
-import { BY_HAND, commandOf, taskOf } from './power-commands.ts';
+import { BY_HAND, commandOf, problemsOf, taskOf } from './power-commands.ts';
 import { PowerHold, type PowerHoldParts } from './power-hold.ts';
 import { PowerViews } from './power-views.ts';
 
@@ -72,12 +70,12 @@ export class PowerSide implements PowerControl {
   readonly #views: PowerViews;
   /** The last machine id that the sweep over the tasks on record has reached. */
   #sweptId = 0;
-  /** The checks in progress, run one at a time. */
   #looks: Promise<void> = Promise.resolve();
   /** Grows with each `begin` and `standBack`; work of an earlier number ends. */
   #term = 0;
   /** Commands that the former holder of the duties had not ended. */
   readonly #interrupted: InterruptedCommands;
+  readonly #starts: InterruptedStarts;
   /** The end of the work that `standBack` has ended. */
   #leaving: Promise<unknown> = Promise.resolve();
   #isBegun = false;
@@ -101,6 +99,12 @@ export class PowerSide implements PowerControl {
       ledger: parts.store.power,
       recover: (ids) => this.#guarded(() => this.#switchboard.recover(ids)),
       onSettled: (machines) => this.follow(machines),
+    });
+    this.#starts = new InterruptedStarts({
+      clock: parts.clock,
+      look: (systemId) => this.#switchboard.look(systemId),
+      report: (systemId) => this.#deliverReading(systemId),
+      again: (machines) => this.follow(machines),
     });
   }
 
@@ -167,6 +171,7 @@ export class PowerSide implements PowerControl {
     this.#hold?.close();
     this.#hold = undefined;
     this.#interrupted.forget();
+    this.#starts.forget();
     this.#undelivered.clear();
     const former = this.#switchboard;
     this.#switchboard = this.#openSwitchboard();
@@ -190,14 +195,8 @@ export class PowerSide implements PowerControl {
   }
 
   problemsOf(powerType: string, values: PowerParameters): readonly PowerProblem[] {
-    if (powerType === '') return Object.keys(values).length === 0 ? [] : [refusal('field.power-driver-missing')];
-    const driver = this.#drivers.get(powerType);
-    if (driver === undefined) {
-      const names = [...this.#drivers.keys()];
-      return [refusal('field.power-driver', { driver: powerType, names, meant: nearestName(powerType, names) })];
-    }
-    const opened = driver.open('', values, { clock: this.#parts.clock, sshIdentity: () => this.#key.identity() });
-    return opened.kind === 'open' ? [] : opened.problems.map((one) => refusal('field.power-parameter', one));
+    const { clock } = this.#parts;
+    return problemsOf(this.#drivers, powerType, values, { clock, sshIdentity: () => this.#key.identity() });
   }
 
   follow(systemIds: readonly string[]): void {
@@ -315,6 +314,7 @@ export class PowerSide implements PowerControl {
       await this.#guarded(async () => this.#life?.powerSeen(systemId, 'unknown'));
     }
     this.#dropUnwanted(systemId, id);
+    this.#starts.check(machine);
     if (task !== undefined && id !== undefined && !this.#ends.has(id)) await this.#carryOut(machine, task, id, target);
   }
 

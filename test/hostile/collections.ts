@@ -277,6 +277,7 @@ export const COLLECTIONS: Readonly<Record<string, Readonly<Record<string, string
   'region-thread/imports/worker.ts': { changed: 'region-thread/imports/plan.ts IMAGES_OF_RUN_MAX' },
   'region-thread/power-askers.ts': { '#underWay': 'configured' },
   'region-thread/interrupted-commands.ts': { '#machines': 'power/queue.ts RUNNING_MAX' },
+  'region-thread/interrupted-starts.ts': { '#waiting': 'region/identity/enlistment.ts MACHINES_MAX' },
   'region-thread/power-hold.ts': { '#held': 'region/identity/enlistment.ts MACHINES_MAX' },
   'region-thread/power-side.ts': {
     '#touched': 'region/identity/enlistment.ts MACHINES_MAX',

@@ -410,6 +410,111 @@ test('a command killed at any moment is not repeated: done, or unknown until its
   }
 });
 
+test('a machine whose power cycle is killed at any moment is on soon, switched on once, and no attempt is counted', async () => {
+  for (let killedAt = 0; killedAt <= 1_000; killedAt += 80) {
+    await withPower(['a'], async (powered, { clock }) => {
+      const controller = powered.controller('a');
+      controller.state = 'on';
+      const id = await powered.enlist('a');
+      await powered.order(id, 'accept');
+      await pass(clock, killedAt);
+      await powered.restart();
+      // A restart that is killed at once repeats nothing either.
+      await powered.restart();
+      await pass(clock, 20_000, 100);
+      const about = `killed after ${killedAt} ms: ${controller.asked.join(', ')}`;
+      const { status, powerTask, work } = await powered.machine(id);
+      assert.deepEqual(
+        [status, powerTask, work?.attempts, controller.state],
+        ['commissioning', undefined, 0, 'on'],
+        about,
+      );
+      const changes = powered.changes('a').filter((what) => what !== 'netboot');
+      assert.deepEqual(changes, ['off hard', 'on'], about);
+    });
+  }
+});
+
+test('a power-on given again is killed as well, and given again; then the machine has the whole time of its state', () =>
+  withPower(['a'], async (powered, { clock }) => {
+    const controller = powered.controller('a');
+    const id = await powered.enlist('a');
+    await powered.order(id, 'accept');
+    for (let kill = 0; kill < 3; kill += 1) {
+      await pass(clock, 150);
+      controller.behaviour = 'hangs';
+      for (let ms = 0; controller.active === 0 || controller.asked.at(-1) === 'query'; ms += 50) {
+        assert.ok(ms < 60_000, `kill ${kill}: ${controller.asked.join(', ')}`);
+        await pass(clock, 50);
+        if ((await powered.machine(id)).powerTask === undefined) controller.behaviour = 'obeys';
+        else controller.behaviour = 'hangs';
+      }
+      await powered.restart();
+      controller.behaviour = 'obeys';
+    }
+    await pass(clock, 60_000, 100);
+    const { status, work, statusDeadlineMs = 0 } = await powered.machine(id);
+    assert.deepEqual(
+      [status, work?.attempts, work?.interruptedEndsMs, controller.state],
+      ['commissioning', 0, undefined, 'on'],
+    );
+    assert.ok(statusDeadlineMs - clock.wallTimeMs() > 10 * 60_000, String(statusDeadlineMs - clock.wallTimeMs()));
+  }));
+
+test('a machine that is seen on after an interrupted power cycle is left alone, and cycled when its doubt ends, without counting', () =>
+  withPower(['a'], async (powered, { clock }) => {
+    const controller = powered.controller('a');
+    controller.state = 'on';
+    controller.behaviour = 'hangs';
+    const id = await powered.enlist('a');
+    await powered.order(id, 'accept');
+    await pass(clock, 500);
+    await powered.restart();
+    controller.behaviour = 'obeys';
+    await pass(clock, 280_000, 500);
+    assert.deepEqual(powered.changes('a'), ['off hard']);
+    await pass(clock, 60_000, 500);
+    assert.deepEqual(powered.changes('a'), ['off hard', 'off hard', 'netboot', 'on']);
+    const { status, work } = await powered.machine(id);
+    assert.deepEqual([status, work?.attempts], ['commissioning', 0]);
+  }));
+
+for (const task of ['off', 'cycle'] as const)
+  test(`a machine that a person’s ${task} has reached since the interruption is not switched on again`, () =>
+    withPower(['a'], async (powered, { clock }) => {
+      const controller = powered.controller('a');
+      controller.state = 'on';
+      controller.behaviour = 'hangs';
+      const id = await powered.enlist('a');
+      await powered.order(id, 'accept');
+      await pass(clock, 500);
+      controller.behaviour = 'obeys';
+      await powered.restart();
+      await pass(clock, 1_000);
+      await powered.region.life.switchPower(id, task, BOB);
+      await pass(clock, 5_000, 100);
+      controller.state = 'off';
+      const changes = powered.changes('a');
+      await pass(clock, 120_000, 500);
+      assert.deepEqual([powered.changes('a'), controller.state], [changes, 'off']);
+    }));
+
+test('a cycle that a stopping process has ended in the middle continues after its restart', () =>
+  withPower(['a'], async (powered, { clock }) => {
+    const controller = powered.controller('a');
+    const id = await powered.enlist('a');
+    await powered.order(id, 'accept');
+    await pass(clock, 150);
+    controller.behaviour = 'hangs';
+    const closed = powered.side.close();
+    await pass(clock, 4_000);
+    await closed;
+    controller.behaviour = 'obeys';
+    await powered.restart();
+    await pass(clock, 20_000, 100);
+    assert.deepEqual([(await powered.machine(id)).status, controller.state], ['commissioning', 'on']);
+  }));
+
 /** A machine that is being deployed, on the controller `a`. @returns its system id */
 async function deploying(powered: Powered): Promise<string> {
   const id = await powered.enlist('a');

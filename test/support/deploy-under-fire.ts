@@ -108,7 +108,7 @@ async function run(
   assert.ok(atWork > 0, 'no machine was deploying when something was killed');
   console.log(
     `killed: ${fire.kills.processes} processes, ${fire.kills.database} databases; machines that were deploying then: ${atWork}; ` +
-      `deployed: ${sum(({ commands: { deploy } }) => deploy)}; switched on by a person: ${sum(({ byHand }) => byHand)}; ` +
+      `deployed: ${sum(({ commands: { deploy } }) => deploy)}; ` +
       `${fire.writes} writes acknowledged, ${fire.failures} requests failed, ${written.length} events, ` +
       `${socket.asked.length} changes of power for ${commands} commands`,
   );

@@ -2,8 +2,7 @@
 // gives the commands.
 //
 // 1. The person repeats a command only if no answer came and the machine's state shows that the command was not carried out.
-// 2. Rackboot does not repeat a power command whose end is unknown. Such a command may leave a machine off that has work to do; only then does
-//    the person switch the machine on.
+// 2. The person never switches the machine: the region itself switches on what an interrupted power command has left off.
 
 import assert from 'node:assert/strict';
 import { z } from 'zod';
@@ -16,11 +15,8 @@ import type { PowerSocket } from './webhook-power.ts';
 
 /** The longest a step may take, in milliseconds. It includes a time without duties, a machine's retries, and power queries a minute apart. */
 export const STEP_MS_MAX = 240_000;
-/** How often the person looks, and after how many looks they act. */
+/** How often the person looks. */
 const LOOK_MS = 300;
-const LOOKS = 10;
-/** States in which a machine has work to do, and therefore is on. */
-const AT_WORK = new Set(['Commissioning', 'Deploying']);
 /** Kinds of events that a rack reports of every machine it boots. */
 const REPORTED = ['dhcp.offer', 'dhcp.ack', 'tftp.sent', 'http.rendered'];
 
@@ -34,8 +30,6 @@ export class MachineUnderFire {
   readonly name: string;
   /** How often each command was given and carried out. */
   readonly commands = { accept: 0, deploy: 0, release: 0 };
-  /** Power commands that the person gave. */
-  byHand = 0;
   /** Kills during its deployments. */
   kills = 0;
   systemId = '';
@@ -44,7 +38,6 @@ export class MachineUnderFire {
   readonly #socket: PowerSocket;
   readonly #mac: string;
   readonly #livesMax: number;
-  #steps = 0;
   isDeploying = false;
   /** True if it stays Deployed. */
   isDone = false;
@@ -62,7 +55,6 @@ export class MachineUnderFire {
       fire.tell(`${this.name}: is off after ${this.#life.did.at(-1)}`);
     };
     this.#life.onStep = ({ name, text }) => {
-      this.#steps += 1;
       fire.moved(name);
       if (['power-on', 'running', 'system', 'waiting', 'working', 'posted'].includes(name))
         fire.tell(`${this.name}: ${text}`);
@@ -123,8 +115,6 @@ export class MachineUnderFire {
   /** Waits until it is in a state and no power command waits. */
   async #reach(status: string): Promise<void> {
     const until = performance.now() + STEP_MS_MAX;
-    let idle = 0;
-    let seen = -1;
     for (;;) {
       const found = await this.#find();
       const isOff = !this.#socket.isOn;
@@ -133,24 +123,9 @@ export class MachineUnderFire {
       const shown = `${found?.status_name}: ${found?.status_message}; its task is ${found?.power_task || 'none'}`;
       const isFailed = found?.status_name.startsWith('Failed') === true;
       if (isFailed || performance.now() > until) assert.fail(`${this.name} should be ${status}, and is ${shown}`);
-      idle = this.#steps === seen && isOff && isAtWork(found) ? idle + 1 : 0;
-      seen = this.#steps;
-      if (idle > LOOKS) {
-        await this.#switchOn(shown);
-        idle = 0;
-      }
       await sleep(LOOK_MS);
     }
     this.#fire.tell(`${this.name}: is ${status}`);
-  }
-
-  /** Switches the machine on. Fails unless the end of its last power command is unknown. */
-  async #switchOn(shown: string): Promise<void> {
-    const last = (await this.#changes()).at(-1);
-    assert.equal(last?.kind, 'unknown', `${this.name} is off, although it is ${shown}; ${JSON.stringify(last)}`);
-    this.byHand += 1;
-    this.#fire.tell(`${this.name}: switched on by a person`);
-    await this.#fire.ask(`machines/${this.systemId}/?op=power_on`, {}).catch(() => undefined);
   }
 
   async #find(): Promise<Shown | undefined> {
@@ -227,6 +202,3 @@ export class MachineUnderFire {
     await this.#fire.checkReports(this.systemId, this.#mac, REPORTED);
   }
 }
-
-const isAtWork = (found: Shown | undefined): boolean =>
-  found !== undefined && found.power_task === '' && AT_WORK.has(found.status_name);

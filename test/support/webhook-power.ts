@@ -1,6 +1,7 @@
 // The lab's power controller for tests: it records requests, and can delay or refuse its answers.
 
 import type { ServerResponse } from 'node:http';
+import { sleep } from '../../src/clock.ts';
 import { WebhookPower as LabPower, PowerSocket as LabSocket, type Switched } from '../../src/lab/webhook-power.ts';
 import { eventuallyWithin } from './eventually.ts';
 
@@ -10,6 +11,8 @@ export class PowerSocket extends LabSocket {
   readonly asked: string[] = [];
   /** While true, or for the named change, a change request gets no answer, although the change was made. */
   isSilent: boolean | 'on' | 'off' = false;
+  /** How long a power-off takes, in milliseconds. */
+  offMs = 0;
   /** An HTTP status to answer with instead of making a change. */
   refuses: number | undefined;
   readonly #silent: ServerResponse[] = [];
@@ -30,6 +33,7 @@ export class PowerSocket extends LabSocket {
       answer.writeHead(this.refuses).end('no');
       return;
     }
+    if (what === 'off') await sleep(this.offMs);
     await this.switchTo(what);
     if (this.isSilent === true || this.isSilent === what) this.#silent.push(answer);
     else super.tell(answer);

@@ -29,11 +29,12 @@ export function failStatus(
   return { ...change, events: [event, ...change.events] };
 }
 
-/** The work of a restarted machine, without its former progress. */
+/** The work of a restarted machine, without its former progress. @param isCounted false if the restart is not the machine's fault */
 export function restarted(
   { stage: _stage, message: _message, report: _report, doneBytes: _done, totalBytes: _total, ...work }: MachineWork,
   atMs: number,
+  isCounted: boolean,
 ): MachineWork {
   // `bootMs` makes late reports of earlier starts count as old.
-  return { ...work, waitsForBoot: false, attempts: work.attempts + 1, boots: 0, bootMs: atMs };
+  return { ...work, waitsForBoot: false, attempts: work.attempts + (isCounted ? 1 : 0), boots: 0, bootMs: atMs };
 }

@@ -7,7 +7,7 @@
 // 1. All state is in the store, so deadlines survive a crash.
 // 2. Of two simultaneous commands, the second finds the state after the first, and the refusal names it.
 // 3. A hung machine is restarted automatically, at most as often as the configuration says (RETRIES by default), and only before its disk is
-//    written. A machine that boots from the network again and again is hung too, whatever signs of life it shows.
+//    written. A restart after Rackboot's own interruption is not counted. A machine that boots from the network again and again is hung too, whatever signs of life it shows.
 // 4. A machine is Deployed when its installed system has reported, or has taken its address after the disk was written.
 
 import type { Clock } from '../../clock.ts';
@@ -43,6 +43,7 @@ import {
 import { switchSilentRescue } from './rescue-end.ts';
 import { decideSignal, type Signal } from './signal.ts';
 import { type SignsOfLife, takeSigns } from './signs-of-life.ts';
+import { isInterrupted } from './state-power.ts';
 import { chooseAddresses } from './static-addresses.ts';
 import { acceptedPower, type Change, deadlineOf } from './status-change.ts';
 import type { StatusDeadlines } from './status-deadlines.ts';
@@ -279,7 +280,10 @@ export class MachineLife {
     const { failed } = statusRow(status);
     if (failed === undefined) return { kind: 'change', fields: {}, events: [] };
     const isUnwritten = status === 'commissioning' || (status === 'deploying' && machine.netboot);
-    if (!isUnwritten || work === undefined || work.attempts >= (retries() ?? RETRIES) || !this.#switches(machine)) {
+    // Rackboot's own interruption is no attempt of the machine.
+    const isCounted = !isInterrupted(machine);
+    const isSpent = isCounted && (work?.attempts ?? 0) >= (retries() ?? RETRIES);
+    if (!isUnwritten || work === undefined || isSpent || !this.#switches(machine)) {
       return failStatus(machine, failed, { atMs, clock, username: '', why });
     }
     const restart = { code: 'work-restarted', params: { why } } as const;
@@ -292,7 +296,7 @@ export class MachineLife {
         // The hung system may still run, so its token and key are revoked.
         bootToken: drawBootToken(clock),
         powerTask: 'cycle',
-        work: restarted(work, atMs),
+        work: restarted(work, atMs, isCounted),
       },
       endsKey: true,
       events: [event],

@@ -6,6 +6,9 @@
 //                has not begun fails after DOUBTED_MS_MAX without a sign of life
 //   otherwise    failed, with the outcome's detail                                               continues
 //
+//   interrupted by us ── seen off ──▶ `on` is given, and the time of the state starts again
+//                     ── not seen off, no sign of life ──▶ as `unknown`, but a restart is not counted
+//
 // 1. Nothing is switched here: the records hold the task (`powerTask`), and `PowerControl` carries it out.
 // 2. One task at a time: a person's task is refused while another is in progress; a new state's task replaces the previous one.
 // 3. The outcome of a replaced task is logged and decides nothing.
@@ -26,8 +29,8 @@ import type { MachineChange } from '../records/store.ts';
 import { type RefusalWord, refusal } from '../words/refusal.ts';
 import { restingStatus } from './command-effects.ts';
 import type { Actor, CommandRefusal } from './commands.ts';
-import { taskOfState } from './state-power.ts';
-import { type Change, enterStatus, enterStatuses } from './status-change.ts';
+import { isInterrupted, isOwnInterruption, taskOfState } from './state-power.ts';
+import { type Change, deadlineOf, enterStatus, enterStatuses } from './status-change.ts';
 
 /** A machine's observed power. */
 export interface PowerView {
@@ -191,11 +194,18 @@ function endOf({ status }: Machine, { task, kind, detail, wasOff }: PowerResult,
 function afterEnd(machine: Machine, { kind, task }: PowerResult, end: PowerEnd, terms: Terms): Change {
   const change = { ...terms, username: '' };
   const row = statusRow(machine.status);
-  if (kind === 'done') return task === taskOfState(machine) ? goOn(machine, change) : NOTHING;
-  if (row.failed === undefined || task !== taskOfState(machine)) return NOTHING;
+  if (kind === 'done') return task === taskOfState(machine) ? goOn(machine, change) : endInterruption(machine);
+  const isOfState = task === taskOfState(machine) || (task === 'on' && isInterrupted(machine));
+  if (row.failed === undefined || !isOfState) return endInterruption(machine);
   if (end.code === 'power-uncertain') return waitInDoubt(machine, end, terms.atMs);
   return enterStatus(machine, row.failed, { ...change, reason: end });
 }
+
+/** A later task has ended: nothing is left to repeat. */
+const endInterruption = ({ work }: Machine): Change =>
+  work?.interruptedEndsMs === undefined
+    ? NOTHING
+    : { kind: 'change', fields: { work: { ...work, interruptedEndsMs: undefined } }, events: [] };
 
 /** Shortens the wait for the first sign of life after an uncertain power-on; never extends it. */
 function waitInDoubt(
@@ -205,11 +215,13 @@ function waitInDoubt(
 ): Change {
   const awaitsFirstSignal =
     (status === 'commissioning' || (status === 'deploying' && netboot)) && work?.stage === undefined;
+  if (work === undefined || statusDeadlineMs === undefined) return NOTHING;
   const doubtEndsMs = atMs + DOUBTED_MS_MAX;
-  if (!awaitsFirstSignal || work === undefined || statusDeadlineMs === undefined || statusDeadlineMs <= doubtEndsMs) {
-    return NOTHING;
-  }
-  const fields = { statusDeadlineMs: doubtEndsMs, work: { ...work, doubt, doubtEndsMs } };
+  const isShortened = awaitsFirstSignal && statusDeadlineMs > doubtEndsMs;
+  const endsMs = isShortened ? doubtEndsMs : statusDeadlineMs;
+  const interruptedEndsMs = isOwnInterruption(doubt.params.detail) ? endsMs : undefined;
+  const inDoubt = isShortened ? { doubt, doubtEndsMs } : {};
+  const fields = { statusDeadlineMs: endsMs, work: { ...work, ...inDoubt, interruptedEndsMs } };
   return { kind: 'change', fields, events: [] };
 }
 
@@ -223,14 +235,23 @@ export const whyInDoubt = ({ work, statusDeadlineMs }: Machine): Happening<'powe
 function goOn(machine: Machine, terms: Terms & { readonly username: string }): Change {
   if (machine.status === 'releasing') return enterStatuses(machine, ['ready'], terms);
   if (machine.status === 'exiting-rescue-mode') return enterStatuses(machine, [restingStatus(machine)], terms);
-  return NOTHING;
+  return endInterruption(machine);
 }
 
-const orderOff = (atMs: number): Change => ({
+const order = (task: 'on' | 'off', powerState: PowerState, atMs: number): Change => ({
   kind: 'change',
-  fields: { powerTask: 'off', powerState: 'on' },
-  events: [{ type: 'NODE', code: 'power-ordered', params: { task: 'off', comment: '' }, atMs, username: '' }],
+  fields: { powerTask: task, powerState },
+  events: [{ type: 'NODE', code: 'power-ordered', params: { task, comment: '' }, atMs, username: '' }],
 });
+
+/** Switches on a machine that an interrupted power cycle left off. Its state has its whole time for that. */
+function orderOn(machine: Machine, atMs: number): Change {
+  const { status, work } = machine;
+  const ordered = order('on', 'off', atMs);
+  const statusDeadlineMs = deadlineOf(status, atMs);
+  const fields = work === undefined ? {} : { work: { ...work, interruptedEndsMs: statusDeadlineMs } };
+  return { ...ordered, fields: { ...ordered.fields, ...fields, statusDeadlineMs } };
+}
 
 /** Decides the change after an observation of the power state. @param detail why the query failed */
 export function decidePowerSeen(
@@ -246,7 +267,8 @@ export function decidePowerSeen(
   const isOffAtLast = state === 'off' && !isUnderWay && taskOfState(machine) === 'off';
   // A power-off with an unknown outcome did not take effect. Repeating it does no harm.
   const isStillOn = state === 'on' && !isUnderWay && taskOfState(machine) === 'off';
-  if (isStillOn) return orderOff(atMs);
+  if (isStillOn) return order('off', state, atMs);
+  if (state === 'off' && !isUnderWay && isInterrupted(machine)) return orderOn(machine, atMs);
   const then = isOffAtLast ? goOn(machine, { ...terms, username: '' }) : NOTHING;
   if (state === before && !isOffAtLast) return NOTHING;
   const events: NewMachineEvent[] = [];

@@ -2,6 +2,7 @@
 //
 // 1. A person's pending task is dropped only when a state's own task replaces it; otherwise it is carried out.
 
+import type { PowerDetail } from '../../power/detail.ts';
 import { statusRow } from '../records/lifecycle.ts';
 import type { Machine } from '../records/machine.ts';
 import type { PowerTask } from '../records/power-task.ts';
@@ -16,3 +17,15 @@ export function taskOfState({ status, restingStatus }: Machine): PowerTask | und
 /** The pending task that does not belong to the current state; `undefined` if there is none. */
 export const lastingTask = (machine: Machine): PowerTask | undefined =>
   machine.powerTask === taskOfState(machine) ? undefined : machine.powerTask;
+
+/** True if Rackboot itself interrupted a power task: its process ended, or lost the duties. */
+export const isOwnInterruption = (detail: PowerDetail | undefined): boolean =>
+  detail?.code === 'interrupted' ||
+  detail?.code === 'not-ours' ||
+  (detail?.code === 'no-network-boot' && isOwnInterruption(detail.params.started));
+
+/** True if the end of a process interrupted the power-on that its state needs, and the machine has shown no sign of life since. */
+export const isInterrupted = (machine: Machine): boolean =>
+  taskOfState(machine) === 'cycle' &&
+  machine.work?.interruptedEndsMs !== undefined &&
+  machine.work.interruptedEndsMs === machine.statusDeadlineMs;

@@ -51,6 +51,11 @@ export interface MachineWork {
    */
   readonly doubt?: Happening<'power-uncertain'> | undefined;
   readonly doubtEndsMs?: number | undefined;
+  /**
+   * The deadline when the end of a process of Rackboot interrupted its power-on, wall time in milliseconds; a different current deadline is a
+   * sign of life since.
+   */
+  readonly interruptedEndsMs?: number | undefined;
 }
 
 /** The step of a machine's work, from its last report or its network boot since then. */
@@ -94,7 +99,7 @@ const storedWork = z.looseObject({
   },
   ...{ deployBy: text, disk: text, erase: text, askedBy: text, hostKey: text, stage: text, message: text },
   ...{ run: number, doneBytes: number, totalBytes: number, reportedMs: number, boots: number, bootMs: number },
-  ...{ doubtEndsMs: number, scripts: z.array(z.string()).optional() },
+  ...{ doubtEndsMs: number, interruptedEndsMs: number, scripts: z.array(z.string()).optional() },
   report: z.looseObject({ name: z.string(), isEnd: z.boolean(), result: z.string(), said: z.string() }).optional(),
   doubt: z.looseObject({ code: z.literal('power-uncertain'), params: z.looseObject({}) }).optional(),
 });
