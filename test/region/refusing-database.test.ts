@@ -3,7 +3,10 @@
 
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
+import pg from 'pg';
 import { systemClock } from '../../src/clock.ts';
+import { RackError } from '../../src/errors.ts';
+import type { RegionStore } from '../../src/region/records/store.ts';
 import { Duties } from '../../src/region-thread/duties.ts';
 import { openPostgresRegion } from '../../src/store/postgres/region-postgres.ts';
 import { eventuallyWithin } from '../support/eventually.ts';
@@ -60,6 +63,18 @@ const REFUSALS: readonly (readonly [
     'inside',
     ['REVOKE ALL ON ALL TABLES IN SCHEMA public FROM guarded'],
     ['GRANT ALL ON ALL TABLES IN SCHEMA public TO guarded'],
+  ],
+  [
+    'a newer Rackboot changed',
+    'inside',
+    ['UPDATE rackboot SET version = version + 97'],
+    ['UPDATE rackboot SET version = version - 97'],
+  ],
+  [
+    'is an older backup now',
+    'inside',
+    ['UPDATE rackboot SET version = version - 1'],
+    ['UPDATE rackboot SET version = version + 1'],
   ],
 ];
 
@@ -121,6 +136,68 @@ describe('a running region whose database refuses', { skip: missing('linux', '/u
       assert.deepEqual(region.problems, []);
     });
   }
+
+  test('a newer Rackboot changes the tables while two processes run: neither reads or writes, and each says so once', async () => {
+    const stores: RegionStore[] = [];
+    try {
+      const name = await server.makeDatabase();
+      for (const _ of [1, 2]) stores.push(await openPostgresRegion(server.placeOf(name)));
+      const said = stores.map((store) => {
+        const changes: string[] = [];
+        store.availability?.watch((problem) => changes.push(problem ?? 'back'));
+        return changes;
+      });
+      const add = (store: RegionStore, username: string) =>
+        store.addUser({ username, email: '', passwordHash: 'x', isAdmin: false, createdMs: 1 });
+      for (const [index, store] of stores.entries()) await add(store, `before${index}`);
+      await server.query('UPDATE rackboot SET version = 99', name);
+      const newer = (error: unknown): boolean =>
+        error instanceof RackError &&
+        error.code === 'store-unavailable' &&
+        /version 99; this process knows \d+\): upgrade this process$/.test(error.message);
+      for (const store of stores) {
+        await assert.rejects(add(store, 'after'), newer);
+        await assert.rejects(store.listUsers(), newer);
+      }
+      await eventuallyWithin(WAIT_MS_MAX, 'each says so', () => said.every(({ length }) => length > 0));
+      for (const store of stores) await assert.rejects(store.listUsers(), newer);
+      assert.deepEqual(await server.query('SELECT username FROM account ORDER BY 1', name), [
+        { username: 'before0' },
+        { username: 'before1' },
+      ]);
+      assert.deepEqual(
+        said.map((changes) => changes.map((text) => /upgrade this process/.test(text))),
+        [[true], [true]],
+      );
+    } finally {
+      for (const store of stores) await store.close();
+    }
+  });
+
+  test('a process that changes the tables first waits for what others write', async () => {
+    const name = await server.makeDatabase();
+    await server.query(
+      'CREATE TABLE rackboot (version BIGINT NOT NULL, the_only BOOLEAN PRIMARY KEY DEFAULT true)',
+      name,
+    );
+    await server.query('INSERT INTO rackboot (version) VALUES (0)', name);
+    const other = new pg.Client({ connectionString: server.urlOf(name) });
+    other.on('error', () => undefined);
+    await other.connect();
+    await other.query('BEGIN; LOCK TABLE rackboot IN ROW SHARE MODE');
+    let isOpen = false;
+    const opened = openPostgresRegion(server.placeOf(name)).then((store) => {
+      isOpen = true;
+      return store;
+    });
+    const waits =
+      "SELECT 1 FROM pg_locks WHERE NOT granted AND relation = 'rackboot'::regclass AND mode = 'ExclusiveLock'";
+    await eventuallyWithin(WAIT_MS_MAX, 'it waits', async () => (await server.query(waits, name)).length === 1);
+    assert.equal(isOpen, false);
+    await other.query('COMMIT');
+    await other.end();
+    await (await opened).close();
+  });
 
   test('a table whose columns get another type costs no answer', async () => {
     for (const type of ['varchar(300)', 'text']) {

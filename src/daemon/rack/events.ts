@@ -285,7 +285,8 @@ export const DAEMON_EVENTS: Readonly<Record<DaemonEvent['kind'], EventKind>> = {
     message: 'database does not answer',
     explanation:
       "The region's PostgreSQL does not answer this process; text says how, and what to look at. Until it does, every request gets 503 at once, " +
-      'and racks serve as they do without a region. Nothing needs to be restarted.',
+      'and racks serve as they do without a region. Nothing needs to be restarted, unless text says that a newer Rackboot changed the tables: ' +
+      'then upgrade this process.',
   },
   'region.database-back': {
     level: 'info',

@@ -20,6 +20,7 @@ import { RackError } from '../../errors.ts';
 import { StoreOutage } from '../../region/words/outage.ts';
 import { isLost, isStale, Unconfirmed } from './postgres-faults.ts';
 import { connectionOf, type PostgresPlace } from './postgres-place.ts';
+import { versionProblem } from './postgres-version.ts';
 import type { PostgresWatch } from './postgres-watch.ts';
 
 /** A connection's mark is removed when the connection has been unused for this long. */
@@ -142,6 +143,13 @@ export class PostgresConnections {
     } finally {
       this.#lent.delete(client);
     }
+  }
+
+  /** Checks the version of the tables that a transaction sees. @throws RackError `store-unavailable` */
+  see(version: number): void {
+    const problem = versionProblem(version);
+    this.#watch?.noteTables(problem);
+    if (problem !== undefined) throw new RackError('store-unavailable', problem);
   }
 
   async #connect(): Promise<pg.PoolClient> {

@@ -17,6 +17,7 @@
 //    holds no connection while it asks, so that a pool whose connections are all lost at COMMIT recovers.
 // 5. While its COMMIT is unconfirmed (`postgres-confirmation.ts`), its result stays unknown and it is not repeated.
 // 6. A transaction that changes nothing leaves no mark, so it costs the server no write to its disk.
+// 7. A transaction that finds tables of another version ends before its first statement (`postgres-version.ts`).
 
 import { randomInt } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -39,6 +40,7 @@ import type { CommitMark, PostgresConnections, StoreConnection } from './postgre
 import { explainWhileRunning, isLockTimeout, isLost, isRepeatable, Unconfirmed } from './postgres-faults.ts';
 import { PreparedForms } from './postgres-form.ts';
 import { type Horizon, LOCK_SQL, readHorizon } from './postgres-horizon.ts';
+import { ALONE_SQL, beginWithVersion, TOGETHER_SQL } from './postgres-version.ts';
 
 /** How long a transaction is repeated, in milliseconds. Dozens of writers of one row take turns within it. */
 const REPEATED_MS_MAX = 10_000;
@@ -54,8 +56,6 @@ const ASKS_MAX = 10;
 const ASK_PAUSE_MS = 500;
 
 const BEGIN = 'BEGIN ISOLATION LEVEL REPEATABLE READ';
-const TOGETHER_SQL = 'LOCK TABLE rackboot IN ROW SHARE MODE';
-const ALONE_SQL = 'LOCK TABLE rackboot IN EXCLUSIVE MODE';
 
 /** A transaction on a connection. */
 class ConnectedTransaction extends OpenTransaction {
@@ -151,7 +151,7 @@ export class PostgresTransactions implements RegionDriver {
       const isSettled = first.done !== true && isSettledNumber(first.value);
       if (isSettled) this.#horizon = later(this.#horizon, await readHorizon(connection.client));
       const transaction = new ConnectedTransaction(connection, this.#horizon);
-      await connection.client.query(`${BEGIN} READ ONLY`);
+      this.#connections.see(await beginWithVersion(connection.client, `${BEGIN} READ ONLY`));
       const result = await this.#continue(transaction, steps, first);
       await connection.client.query('COMMIT');
       return result;
@@ -188,7 +188,8 @@ export class PostgresTransactions implements RegionDriver {
   async #run<T>(connection: StoreConnection, work: () => Promise<T>, isAlone: boolean): Promise<Run<T>> {
     const transaction = new ConnectedTransaction(connection, this.#horizon);
     try {
-      await connection.client.query(`${BEGIN}; ${isAlone ? ALONE_SQL : TOGETHER_SQL}; ${LOCK_SQL}`);
+      const begin = `${BEGIN}; ${isAlone ? ALONE_SQL : TOGETHER_SQL}; ${LOCK_SQL}`;
+      this.#connections.see(await beginWithVersion(connection.client, begin));
       const result = await this.#context.run(transaction, work);
       if (transaction.failure !== undefined) throw transaction.failure.error;
       return { result, transaction };

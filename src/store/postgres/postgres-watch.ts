@@ -11,7 +11,8 @@
 // 2. The question needs no table, so a lock, a slow statement or a full disk does not make the server look away.
 // 3. A server that refuses still counts as reachable; the pool's connections report the refusal.
 // 4. When it becomes silent, its connections are given up (`onSilent`), so their users fail then, and none of them is used later.
-// 5. A server that ended or refuses connections fails its users at once. They may try: it may be back before it is asked again.
+// 5. A server whose tables have another version counts as away, too: the transactions say so (`noteTables`), and find out when that is over.
+// 6. A server that ended or refuses connections fails its users at once. They may try: it may be back before it is asked again.
 
 import { setTimeout as pause } from 'node:timers/promises';
 import pg from 'pg';
@@ -44,6 +45,8 @@ export class PostgresWatch implements StoreAvailability {
   #client: pg.Client | undefined;
   #problem: Outage | undefined;
   #isSilent = false;
+  /** Why this process cannot use the tables. */
+  #tables: string | undefined;
 
   constructor(place: PostgresPlace) {
     this.#place = place;
@@ -60,6 +63,11 @@ export class PostgresWatch implements StoreAvailability {
   /** Calls `giveUp` whenever the server becomes silent. */
   onSilent(giveUp: () => void): void {
     this.#onSilent.push(giveUp);
+  }
+
+  /** Each transaction says whether this process can use the tables that it sees. @param problem undefined: it can */
+  noteTables(problem: string | undefined): void {
+    this.#tables = problem;
   }
 
   /** Begins to ask. */
@@ -94,7 +102,7 @@ export class PostgresWatch implements StoreAvailability {
   async #run(): Promise<void> {
     const { signal } = this.#closing;
     while (!signal.aborted) {
-      const problem = await this.#ask();
+      const problem = (await this.#ask()) ?? this.#tables;
       if (signal.aborted) return;
       this.#become(problem);
       await pause(problem === undefined ? ASK_MS : AGAIN_MS, undefined, { ref: false, signal }).catch(() => undefined);

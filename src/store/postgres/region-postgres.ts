@@ -18,6 +18,7 @@ import { PostgresNeighbours } from './postgres-neighbours.ts';
 import type { PostgresPlace } from './postgres-place.ts';
 import { PostgresRates } from './postgres-rates.ts';
 import { PostgresTransactions } from './postgres-transactions.ts';
+import { ALONE_SQL } from './postgres-version.ts';
 import { PostgresWatch } from './postgres-watch.ts';
 
 /** As `server_version_num`. */
@@ -95,6 +96,8 @@ export async function makeTables(client: pg.ClientBase, use: 'region' | 'source'
   }
   const version = await number('SELECT version FROM rackboot');
   checkVersion(version, use === 'target');
+  // Waits for what older processes write; they write nothing afterwards.
+  if (version !== POSTGRES_MIGRATIONS.length) await patient(ALONE_SQL);
   for (const step of POSTGRES_MIGRATIONS.slice(Math.abs(version))) await patient(step);
   if (Math.abs(version) < POSTGRES_MIGRATIONS.length) {
     await client.query('UPDATE rackboot SET version = $1', [POSTGRES_MIGRATIONS.length]);

@@ -1,0 +1,33 @@
+// The version of the tables, which each transaction of a running process reads as it begins.
+//
+// 1. A newer process brings the tables up to date while older ones run. These then neither read nor write them: they know another form.
+// 2. The newer one takes the lock of `ALONE_SQL` first. So it waits for writing transactions that have begun, and later ones see its version.
+
+import type pg from 'pg';
+import { POSTGRES_MIGRATIONS } from './postgres-form.ts';
+
+/** Every writing transaction shares the lock on this table. */
+export const TOGETHER_SQL = 'LOCK TABLE rackboot IN ROW SHARE MODE';
+export const ALONE_SQL = 'LOCK TABLE rackboot IN EXCLUSIVE MODE';
+
+const KNOWN = POSTGRES_MIGRATIONS.length;
+
+/** Begins a transaction in one round trip. @param sql its other statements @returns the version of the tables that it sees */
+export async function beginWithVersion(client: pg.ClientBase, sql: string): Promise<number> {
+  // Several statements have one answer each, which the types do not say.
+  const answers: unknown = await client.query(`${sql}; SELECT version FROM rackboot`);
+  const last: pg.QueryResult<{ readonly version: number }> | undefined = Array.isArray(answers)
+    ? answers.at(-1)
+    : undefined;
+  return last?.rows[0]?.version ?? 0;
+}
+
+/** Why a running process must not use tables of this version; undefined: it may. */
+export function versionProblem(version: number): string | undefined {
+  if (version === KNOWN) return undefined;
+  const [found, remedy] =
+    version > KNOWN
+      ? [`a newer Rackboot gave it version ${version}`, 'upgrade this process']
+      : [`it has version ${version} now`, 'restart this process'];
+  return `the region's database cannot be used now (${found}; this process knows ${KNOWN}): ${remedy}`;
+}
