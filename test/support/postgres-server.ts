@@ -11,7 +11,7 @@ import pg from 'pg';
 import type { PostgresPlace } from '../../src/store/postgres/postgres-place.ts';
 import { openPostgresRegion } from '../../src/store/postgres/region-postgres.ts';
 import { AS_NOBODY, NOBODY } from './another-user.ts';
-import { endProgram } from './child.ts';
+import { ended, endProgram } from './child.ts';
 import { eventuallyWithin } from './eventually.ts';
 import { endServer, findServer } from './postgres-end.ts';
 import { kill, processesBelow } from './process-tree.ts';
@@ -168,6 +168,11 @@ export class PostgresServer {
   /** Ends the server: SIGINT ends its clients' connections first, SIGKILL is a crash. */
   async end(signal: 'SIGINT' | 'SIGKILL'): Promise<void> {
     if (this.#server !== undefined) await endProgram(this.#server, signal);
+  }
+
+  /** Waits for the end of a server that a fault ends. */
+  async ownEnd(): Promise<void> {
+    if (this.#server !== undefined) await ended(this.#server);
   }
 
   /** Stops the server and all its processes, as a host that hangs does: connections stay open, and nothing answers. */

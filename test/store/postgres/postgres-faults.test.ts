@@ -4,7 +4,16 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { chmodSync, chownSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  chmodSync,
+  chownSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+} from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -53,6 +62,17 @@ function makeCertificates(): string {
   if (process.getuid?.() === 0)
     for (const file of ['ca.key', 'ca.crt']) chownSync(join(directory, file), NOBODY, NOBODY);
   return directory;
+}
+
+/** Writes a file until its disk is full. */
+function fillDisk(path: string): void {
+  for (let size = 8 << 20; size >= 4096; size /= 2) {
+    try {
+      for (;;) appendFileSync(path, Buffer.alloc(size));
+    } catch {
+      // A smaller piece may fit.
+    }
+  }
 }
 
 /** A TCP port of loopback that nobody uses. */
@@ -114,7 +134,7 @@ describe('a PostgreSQL that cannot be used', { skip: missing('linux', '/usr/lib/
     [
       'no server',
       () => ({ url: 'postgresql:///x?host=/nonexistent', pool: 1 }),
-      /^store-unavailable: .*ENOENT.*: see whether the database runs, and region\.store\.url$/,
+      /^store-unavailable: .*ENOENT.*: see whether the database runs and its disk has room, and region\.store\.url$/,
     ],
     [
       'a wrong password',
@@ -271,18 +291,9 @@ describe('a PostgreSQL that cannot be used', { skip: missing('linux', '/usr/lib/
       const name = await server.makeDatabase();
       await server.query(`ALTER DATABASE ${name} SET TABLESPACE small`);
       const store = await openPostgresRegion(server.placeOf(name));
-      let filled = 0;
+      const filler = join(small, 'filler');
       try {
-        for (let size = 8 << 20; size >= 4096; size /= 2) {
-          try {
-            for (;;) {
-              filled += 1;
-              writeFileSync(join(small, `fill${filled}`), Buffer.alloc(size));
-            }
-          } catch {
-            rmSync(join(small, `fill${filled}`), { force: true });
-          }
-        }
+        fillDisk(filler);
         let stored = 0;
         const failed = (async () => {
           for (; stored < 2000; stored += 1) await addUser(store, `user${stored}`);
@@ -293,7 +304,7 @@ describe('a PostgreSQL that cannot be used', { skip: missing('linux', '/usr/lib/
           return true;
         });
         assert.equal((await store.listUsers()).length, stored);
-        for (; filled > 0; filled -= 1) rmSync(join(small, `fill${filled}`), { force: true });
+        rmSync(filler);
         assert.equal(await addUser(store, 'last'), true);
         assert.equal((await store.listUsers()).length, stored + 1);
       } finally {
@@ -303,6 +314,63 @@ describe('a PostgreSQL that cannot be used', { skip: missing('linux', '/usr/lib/
       }
     } finally {
       execFileSync('umount', ['-l', small]);
+      rmSync(directory, { recursive: true, force: true });
+    }
+  });
+
+  test('a full disk for pg_wal ends the database, and costs nothing that was stored once it has room and runs', {
+    skip: missing('root', 'mount'),
+  }, async () => {
+    const ended = await PostgresServer.start({ settings: ['min_wal_size = 32MB', 'max_wal_size = 32MB'] });
+    const directory = mkdtempSync(join(tmpdir(), 'rackboot-wal-'));
+    let store: RegionStore | undefined;
+    try {
+      chmodSync(directory, 0o755);
+      execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=96m', 'none', directory]);
+      await ended.end('SIGINT');
+      const log = join(ended.directory, 'data', 'pg_wal');
+      execFileSync('cp', ['-a', `${log}/.`, directory]);
+      rmSync(log, { recursive: true });
+      symlinkSync(directory, log);
+      await ended.run();
+      const name = await ended.makeDatabase();
+      store = await openPostgresRegion(ended.placeOf(name));
+      const filler = join(directory, 'filler');
+      fillDisk(filler);
+      const stored: string[] = [];
+      const add = async (username: string): Promise<void> => {
+        const passwordHash = randomBytes(200_000).toString('hex');
+        await store?.addUser({ username, email: '', passwordHash, isAdmin: false, createdMs: 1 });
+        stored.push(username);
+      };
+      const unavailable = (error: unknown): boolean =>
+        error instanceof RackError &&
+        error.code === 'store-unavailable' &&
+        /make room on the database's disk|disk has room|was lost while it stored/.test(error.message);
+      const failed = (async () => {
+        for (let count = 0; count < 1000; count += 1) await add(`user${count}`);
+      })();
+      await assert.rejects(failed, unavailable);
+      assert.ok(stored.length > 0);
+      const { listUsers } = store;
+      await assert.rejects(
+        listUsers.call(store),
+        (error) => error instanceof RackError && /disk has room/.test(error.message),
+      );
+      await ended.ownEnd();
+      rmSync(filler);
+      await ended.run();
+      await add('last');
+      const users = new Set((await store.listUsers()).map(({ username }) => username));
+      assert.deepEqual(
+        stored.filter((username) => !users.has(username)),
+        [],
+      );
+      assert.ok(users.size <= stored.length + 1, 'only the change that failed has an unknown result');
+    } finally {
+      await store?.close();
+      await ended.close();
+      execFileSync('umount', ['-l', directory]);
       rmSync(directory, { recursive: true, force: true });
     }
   });

@@ -13,16 +13,16 @@ const FAULTS: Readonly<Record<DatabaseFault, string>> = {
   'not-ready': 'it takes no connections, or lacks what must be there first: see ALLOW_CONNECTIONS, and its log',
   'in-use': 'another uses what is needed: see pg_stat_activity',
   configuration: 'the configuration of the database has a fault: see its log',
-  stopping: 'the database is stopping or starting: see its log',
+  stopping: 'the database is stopping or starting: see its log, and whether its disk has room',
   slow: 'the database took too long: see what else it does',
   locked: 'another process holds a lock for too long: see pg_stat_activity',
   'transaction-held': 'this process held a transaction for too long: see the load of its host',
   'changes-collide': 'too many changes at once: try again',
-  'connection-lost': 'the connection was lost: see whether the database runs, and its log',
+  'connection-lost': 'the connection was lost: see whether the database runs and its disk has room, and its log',
   'files-failing': "the database cannot use its files: see its log and the kernel's",
   damaged: 'the database is damaged: see its log, and restore a backup',
   'pool-taken': 'all connections of region.store.pool are in use, or the database does not answer: see its load',
-  unreached: 'see whether the database runs, and region.store.url',
+  unreached: 'see whether the database runs and its disk has room, and region.store.url',
 };
 
 /** Remedies for a database that refuses. */
