@@ -89,10 +89,8 @@ export function loadPlace(path: string): { readonly stateDir: string } {
 }
 
 /** The remedy for a missing file: `init` makes the configuration of a rack, not of a region apart from its racks. */
-const missingRemedy = (path: string): string => {
-  const first = path.endsWith('/region.yaml')
-    ? 'docs/outgrowing.md shows one of a region'
-    : '`sudo rackboot init` makes one';
+const missingRemedy = (owner: 'rack' | 'region'): string => {
+  const first = owner === 'region' ? 'docs/outgrowing.md shows one of a region' : '`sudo rackboot init` makes one';
   return `${first}; --config or RACKBOOT_CONFIG names another`;
 };
 
@@ -100,8 +98,14 @@ const missingRemedy = (path: string): string => {
 const isEndedLab = (path: string): boolean =>
   process.env.RACKBOOT_CONFIG === path && /\/rackboot-lab-[^/]+\/[^/]+$/.test(path);
 
-/** @throws RackError `config-unreadable` */
-export function readConfigText(path: string): string {
+/**
+ * @param owner whose command reads it. Commands of both judge by the file's usual name
+ * @throws RackError `config-unreadable`
+ */
+export function readConfigText(
+  path: string,
+  owner: 'rack' | 'region' = path.endsWith('/region.yaml') ? 'region' : 'rack',
+): string {
   try {
     return readRegularFile(path, CONFIG_BYTES_MAX);
   } catch (error) {
@@ -116,7 +120,7 @@ export function readConfigText(path: string): string {
     }
     const text =
       osErrorCode(error) === 'ENOENT'
-        ? `there is no configuration ${path}: ${isEndedLab(path) ? 'that lab has ended; run: unset RACKBOOT_CONFIG' : missingRemedy(path)}`
+        ? `there is no configuration ${path}: ${isEndedLab(path) ? 'that lab has ended; run: unset RACKBOOT_CONFIG' : missingRemedy(owner)}`
         : `cannot read the configuration: ${fileFault(path, error).message}`;
     throw new RackError('config-unreadable', text, { cause: error });
   }

@@ -167,7 +167,7 @@ function resolveWritten(written: WrittenRegionFile, report: ReportProblem): Regi
  * @throws RackError `config-unreadable`, `config-invalid`
  */
 export function loadRegionFile(path: string): UsableRegionFile {
-  const read = readConfigFile(readConfigText(path));
+  const read = readConfigFile(readConfigText(path, 'region'));
   const parsed = read.ok ? resolveRegionFile(read.file, NO_SETTINGS) : read;
   if (!parsed.ok) throw new RackError('config-invalid', formatProblems(path, parsed.problems));
   return parsed;

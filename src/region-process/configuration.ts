@@ -90,7 +90,7 @@ export class RegionConfiguration {
   /** Reads the file again. */
   readFile(ports: RegionConfigurationPorts): void {
     this.#enqueue(ports, 'file', () => {
-      const read = readConfigFile(readConfigText(this.path));
+      const read = readConfigFile(readConfigText(this.path, 'region'));
       if (!read.ok) throw new RackError('config-invalid', formatProblems(this.path, read.problems));
       return read.file;
     });

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { readConfigFile } from '../../src/config/config-file.ts';
 import { parseConfig } from '../../src/config/load.ts';
-import { resolveRegionFile, storedForRegion } from '../../src/config/region-file.ts';
+import { loadRegionFile, resolveRegionFile, storedForRegion } from '../../src/config/region-file.ts';
 import { loadStorePlace } from '../../src/config/region-store.ts';
 import { isFields } from '../../src/fields.ts';
 import { type Settings, valueAt } from '../../src/machines/settings.ts';
@@ -250,4 +250,10 @@ test('a rack whose region is elsewhere has no store of its own: the refusal name
   } finally {
     rmSync(directory, { recursive: true });
   }
+});
+
+test('the error for a missing file of a region, whatever its name, does not name `init`, which makes the file of a rack', () => {
+  const says =
+    /there is no configuration \/nowhere\/none\.yaml: docs\/outgrowing\.md shows one of a region; --config or/;
+  assert.throws(() => loadRegionFile('/nowhere/none.yaml'), says);
 });

@@ -28,7 +28,7 @@ export async function checkRegionFile(file: string, json: boolean, isDifference:
       'bad-argument',
       `--diff compares only the file of a rack; \`rackboot config show --config ${shellWord(file)}\` shows the values in force`,
     );
-  const read = readConfigFile(readConfigText(file));
+  const read = readConfigFile(readConfigText(file, 'region'));
   const parsed = read.ok ? resolveRegionFile(read.file, NO_SETTINGS) : read;
   // Before this process switches users: only root sees whose the ports are.
   const closed = parsed.ok ? await closedLines(parsed.config.stateDir, parsed.config) : [];
