@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import pg from 'pg';
-import { systemClock } from '../../src/clock.ts';
+import { sleep, systemClock } from '../../src/clock.ts';
 import { RackError } from '../../src/errors.ts';
 import type { RegionStore } from '../../src/region/records/store.ts';
 import { Duties } from '../../src/region-thread/duties.ts';
@@ -197,6 +197,32 @@ describe('a running region whose database refuses', { skip: missing('linux', '/u
     await other.query('COMMIT');
     await other.end();
     await (await opened).close();
+  });
+
+  test('a request for which no connection of the pool is left gets 503 and when to ask again', async () => {
+    const { store } = region.region;
+    const over = Promise.withResolvers<void>();
+    const hold = () =>
+      store.transact(async () => {
+        // The database ends a transaction in which nothing happens.
+        for (let isOver = false; !isOver; ) {
+          await store.listUsers();
+          isOver = await Promise.race([over.promise.then(() => true), sleep(500).then(() => false)]);
+        }
+      });
+    const holders = Array.from({ length: server.placeOf(database).pool }, hold);
+    try {
+      await sleep(500);
+      const { origin, authorization } = region;
+      const answer = await fetch(`${origin}/MAAS/api/2.0/machines/`, { headers: { authorization } });
+      assert.equal(answer.status, 503);
+      assert.match(answer.headers.get('retry-after') ?? '', /^[1-9]\d*$/);
+      assert.match(await answer.text(), /all connections of region\.store\.pool are in use/);
+    } finally {
+      over.resolve();
+      await Promise.all(holders);
+    }
+    assert.equal(await status(), 200);
   });
 
   test('a table whose columns get another type costs no answer', async () => {

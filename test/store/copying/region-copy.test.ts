@@ -125,7 +125,7 @@ describe('the data of a region, moved', { skip: missing('linux', '/usr/lib/postg
     await checkGoesOn(openRegionStore({ stateDir: back }));
   });
 
-  test('a backup of either is one file, made while others write, and fills an empty store of either', async () => {
+  test('a backup of either is one file, made while the region runs, and fills an empty store of either', async () => {
     const name = await server.makeDatabase();
     await run('copy', '--from', `sqlite:${stateDir}`, '--to', server.urlOf(name));
     const [postgres, sqlite] = ['postgres', 'sqlite'].map((kind) => join(directory, `${kind}.backup`));
@@ -143,6 +143,57 @@ describe('the data of a region, moved', { skip: missing('linux', '/usr/lib/postg
     assert.deepEqual(await read(openPostgresRegion(server.placeOf(empty))), wanted[1]);
     await run('restore', postgres, '--config', configOf('other', '{ kind: sqlite }'));
     assert.deepEqual(await read(openRegionStore({ stateDir: join(directory, 'other') })), wanted[0]);
+  });
+
+  test('a backup made while others write holds one moment: whole changes, and all that were stored before it began', async () => {
+    const name = await server.makeDatabase();
+    const kinds = [
+      [
+        'moment-postgres',
+        `{ kind: postgresql, url: "${server.urlOf(name)}" }`,
+        () => openPostgresRegion(server.placeOf(name)),
+      ],
+      ['moment-sqlite', '{ kind: sqlite }', () => openRegionStore({ stateDir: join(directory, 'moment-sqlite') })],
+    ] as const;
+    for (const [kind, place, open] of kinds) {
+      const config = configOf(kind, place);
+      const store = await open();
+      let isOver = false;
+      let stored = 0;
+      const writing = (async () => {
+        for (; !isOver; stored += 1) {
+          const username = `w${stored}`;
+          await store.transact(async () => {
+            await store.addUser({ username, email: '', passwordHash: 'x', isAdmin: false, createdMs: 1 });
+            await store.addUser({
+              username: `${username}-too`,
+              email: '',
+              passwordHash: 'x',
+              isAdmin: false,
+              createdMs: 1,
+            });
+          });
+          await new Promise((resolve) => setImmediate(resolve));
+        }
+      })();
+      while (stored < 20) await new Promise((resolve) => setTimeout(resolve, 5));
+      const before = stored;
+      const file = join(directory, `${kind}.backup`);
+      await run('backup', file, '--config', config);
+      const after = stored;
+      isOver = true;
+      await writing;
+      await store.close();
+      assert.ok(after > before, `${kind}: changes were stored meanwhile`);
+      await run('restore', file, '--config', configOf(`${kind}-restored`, '{ kind: sqlite }'));
+      const restored = openRegionStore({ stateDir: join(directory, `${kind}-restored`) });
+      const users = new Set((await restored.listUsers()).map(({ username }) => username));
+      await restored.close();
+      const pairs = users.size / 2;
+      assert.ok(pairs >= before && pairs <= after + 1, `${kind}: ${before} ≤ ${pairs} ≤ ${after}`);
+      for (let index = 0; index < pairs; index += 1)
+        assert.ok(users.has(`w${index}`) && users.has(`w${index}-too`), `${kind}: w${index}`);
+    }
   });
 
   test('an interrupted copy continues where it stopped, and nothing runs on it meanwhile', async () => {
@@ -217,8 +268,14 @@ describe('the data of a region, moved', { skip: missing('linux', '/usr/lib/postg
       return complaints.join('\n');
     };
     const away = 'postgresql://rackboot@127.0.0.1:9/rackboot';
-    assert.match(await said(away, `sqlite:${join(directory, 'n')}`), /see whether the database runs, and --from/);
-    assert.match(await said(`sqlite:${stateDir}`, away), /see whether the database runs, and --to/);
+    assert.match(
+      await said(away, `sqlite:${join(directory, 'n')}`),
+      /see whether the database runs and its disk has room, and --from/,
+    );
+    assert.match(
+      await said(`sqlite:${stateDir}`, away),
+      /see whether the database runs and its disk has room, and --to/,
+    );
     assert.match(await said(url, away, '--password-file', 'x'), /--password-file: expected an absolute path/);
     const gone = join(directory, 'password_file');
     const problem = await said(`sqlite:${stateDir}`, url, '--password-file', gone);
