@@ -105,6 +105,8 @@ const NOTES = {
   'database-read-only': [],
   'database-standby': [],
   'database-copied': [],
+  'database-newer': ['ownVersion', 'otherVersion'],
+  'database-older': ['ownVersion', 'otherVersion'],
   'changes-unconfirmed': [],
   'change-not-made': [],
   'change-unconfirmed': [],

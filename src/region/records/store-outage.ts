@@ -45,6 +45,8 @@ type OutageCode =
   | 'database-read-only'
   | 'database-standby'
   | 'database-copied'
+  | 'database-newer'
+  | 'database-older'
   | 'changes-unconfirmed'
   | 'change-not-made'
   | 'change-unconfirmed'

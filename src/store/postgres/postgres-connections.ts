@@ -145,11 +145,11 @@ export class PostgresConnections {
     }
   }
 
-  /** Checks the version of the tables that a transaction sees. @throws RackError `store-unavailable` */
+  /** Checks the version of the tables that a transaction sees. @throws StoreOutage */
   see(version: number): void {
     const problem = versionProblem(version);
     this.#watch?.noteTables(problem);
-    if (problem !== undefined) throw new RackError('store-unavailable', problem);
+    if (problem !== undefined) throw new StoreOutage(problem);
   }
 
   async #connect(): Promise<pg.PoolClient> {

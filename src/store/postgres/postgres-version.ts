@@ -4,6 +4,7 @@
 // 2. The newer one takes the lock of `ALONE_SQL` first. So it waits for writing transactions that have begun, and later ones see its version.
 
 import type pg from 'pg';
+import type { Outage } from '../../region/records/store-outage.ts';
 import { POSTGRES_MIGRATIONS } from './postgres-form.ts';
 
 /** Every writing transaction shares the lock on this table. */
@@ -23,11 +24,7 @@ export async function beginWithVersion(client: pg.ClientBase, sql: string): Prom
 }
 
 /** Why a running process must not use tables of this version; undefined: it may. */
-export function versionProblem(version: number): string | undefined {
+export function versionProblem(version: number): Outage | undefined {
   if (version === KNOWN) return undefined;
-  const [found, remedy] =
-    version > KNOWN
-      ? [`a newer Rackboot gave it version ${version}`, 'upgrade this process']
-      : [`it has version ${version} now`, 'restart this process'];
-  return `the region's database cannot be used now (${found}; this process knows ${KNOWN}): ${remedy}`;
+  return { note: version > KNOWN ? 'database-newer' : 'database-older', ownVersion: KNOWN, otherVersion: version };
 }

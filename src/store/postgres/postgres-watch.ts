@@ -46,7 +46,7 @@ export class PostgresWatch implements StoreAvailability {
   #problem: Outage | undefined;
   #isSilent = false;
   /** Why this process cannot use the tables. */
-  #tables: string | undefined;
+  #tables: Outage | undefined;
 
   constructor(place: PostgresPlace) {
     this.#place = place;
@@ -66,7 +66,7 @@ export class PostgresWatch implements StoreAvailability {
   }
 
   /** Each transaction says whether this process can use the tables that it sees. @param problem undefined: it can */
-  noteTables(problem: string | undefined): void {
+  noteTables(problem: Outage | undefined): void {
     this.#tables = problem;
   }
 

@@ -71,6 +71,10 @@ export const OUTAGES: Pick<Writers<NoteParams>, Outage['note']> = {
     "the region's database cannot be used now (it is a standby, which only reads): promote it, or name the primary in region.store.url",
   'database-copied': () =>
     "the region's database is being copied: wait until `rackboot region copy` or `restore` has ended",
+  'database-newer': ({ ownVersion, otherVersion }) =>
+    `the region's database cannot be used now (a newer Rackboot gave it version ${otherVersion}; this process knows ${ownVersion}): upgrade this process`,
+  'database-older': ({ ownVersion, otherVersion }) =>
+    `the region's database cannot be used now (it has version ${otherVersion} now; this process knows ${ownVersion}): restart this process`,
   'changes-unconfirmed': () => `${UNCONFIRMED}: ${STANDBY}`,
   'change-not-made': () => `${UNCONFIRMED}: this change was not made; repeat it later (${STANDBY})`,
   'change-unconfirmed': () =>
