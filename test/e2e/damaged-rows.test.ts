@@ -144,7 +144,7 @@ describe('a damaged row', { skip: missing('linux', '/usr/lib/postgresql') }, () 
     assert.deepEqual(exits, []);
   });
 
-  test('a process goes on and starts with a damaged rack and a damaged power command, and names both rows', async () => {
+  test('a process continues and starts with a damaged rack and a damaged power command, and names both rows', async () => {
     const { server } = databases;
     const rack = '11111111-2222-4333-8444-555555555501';
     await server.query(

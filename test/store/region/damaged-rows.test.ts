@@ -63,7 +63,7 @@ describe('damaged rows', () => {
     for (const time of ['9007199254740991', '9223372036854775807']) {
       const named = /table rack with id \d+ in the region's database cannot be read \(column registered_ms/;
 
-      test(`registered_ms = ${time}: polls and a new process go on without this rack, and have it again after a repair`, async () => {
+      test(`registered_ms = ${time}: polls and a new process continue without this rack, and have it again after a repair`, async () => {
         const { config, clock, store, region } = place;
         assert.deepEqual(await uuids(), [RACK_UUID, OTHER_UUID]);
         set(`registered_ms = ${time}`);
