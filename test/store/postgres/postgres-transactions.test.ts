@@ -112,7 +112,11 @@ describe('transactions in PostgreSQL', { skip: missing('linux', '/usr/lib/postgr
                 };
               }
               const systemId = `m${round}-${index}`;
-              const fields = { ...FIELDS, hostname: systemId, uuid: `u-${round}` };
+              const fields = {
+                ...FIELDS,
+                hostname: systemId,
+                uuid: `00000000-0000-4000-8000-${String(round).padStart(12, '0')}`,
+              };
               return { kind: 'create', systemId, fields, interfaces, events: [] };
             }),
           ),
