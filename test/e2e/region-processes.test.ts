@@ -245,7 +245,10 @@ describe('two processes of one region', { skip: missing('linux', '/usr/lib/postg
       notReady.map(({ what }) => what),
       ['store'],
     );
-    assert.match(notReady[0]?.reason ?? '', /^the region's database has not answered for 2 s: see whether it runs/);
+    assert.match(
+      notReady[0]?.reason ?? '',
+      /^the region's database cannot be used now \(it has not answered for 2 s\): see whether it runs/,
+    );
     await hanging;
     await areReady();
   });

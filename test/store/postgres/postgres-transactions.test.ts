@@ -96,7 +96,8 @@ describe('transactions in PostgreSQL', { skip: missing('linux', '/usr/lib/postgr
   test('two processes that enlist one machine by two of its interfaces at the same time make one machine', () =>
     withProcesses(2, async (stores) => {
       for (const round of countTo(10)) {
-        const values = [`uuid u-${round}`];
+        const uuid = `00000000-0000-4000-8000-${String(round).padStart(12, '0')}`;
+        const values = [`uuid ${uuid}`];
         const outcomes = await Promise.all(
           stores.map((store, index) =>
             store.enlist({ macs: [mac(round * 2 + index)], values, atMs: 1 }, ({ byValue }) => {
@@ -112,11 +113,7 @@ describe('transactions in PostgreSQL', { skip: missing('linux', '/usr/lib/postgr
                 };
               }
               const systemId = `m${round}-${index}`;
-              const fields = {
-                ...FIELDS,
-                hostname: systemId,
-                uuid: `00000000-0000-4000-8000-${String(round).padStart(12, '0')}`,
-              };
+              const fields = { ...FIELDS, hostname: systemId, uuid };
               return { kind: 'create', systemId, fields, interfaces, events: [] };
             }),
           ),
