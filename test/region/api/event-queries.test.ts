@@ -26,6 +26,11 @@ for (const [name, url] of [
       if (filter.machines === undefined) reads.push(filter);
       return [];
     });
+    // Each id has an event, of another owner.
+    t.mock.method(region.store, 'nearestEvent', async (side: 'after' | 'before', id: number) => {
+      const next = side === 'after' ? id + 1 : id - 1;
+      return next >= 1 && next <= NEWEST ? next : undefined;
+    });
     const app = buildApp(makeContext(region), { of: 'operators' });
     const headers = name === 'the page' ? {} : { 'x-rackboot-control': CONTROL_SECRET };
     const answer = await app.inject({ url, remoteAddress: '127.0.0.1', headers });
