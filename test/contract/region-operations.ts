@@ -150,6 +150,7 @@ export const OPERATIONS: Readonly<Record<string, (place: FilledRegion) => Steps<
   'events.move': ({ tables }) => tables.events.move(1, 2),
   'events.addReports': ({ tables, machines }) => tables.events.addReports('rack', reportsOf(machines)),
   'events.acceptSequence': ({ tables }) => tables.events.acceptSequence('rack', 1e6, 1),
+  'events.nearest': ({ tables }) => tables.events.nearest('after', 1),
   'events.highestSequence': ({ tables }) => tables.events.highestSequence('rack'),
   'events.range': ({ tables }) => tables.events.range(),
   historyEnd: () => historyEnd(1),

@@ -18,6 +18,14 @@ const OLD = '20150301T120000';
 const DAY_MS = 86_400_000;
 const utf8 = (text: string): Uint8Array => new TextEncoder().encode(text);
 
+/** Whether a byte of a detached signature belongs to the subpackets that its hash leaves out (RFC 9580 §5.2.3); gpg writes short headers. */
+function isOutsideHash(signature: Uint8Array, at: number): boolean {
+  const packet = Buffer.from(signature);
+  const body = packet[0] === 0x88 ? 2 : 3;
+  const begin = body + 6 + packet.readUInt16BE(body + 4);
+  return at >= begin && at < begin + 2 + packet.readUInt16BE(begin);
+}
+
 const codeOf = (verified: Verified<unknown>): string => (verified.ok ? 'accepted' : verified.fault.code);
 
 describe('a signature', { skip: missing('gpg', 'gpgv') }, () => {
@@ -197,8 +205,9 @@ describe('a signature', { skip: missing('gpg', 'gpgv') }, () => {
       const at = random(changed.length);
       changed[at] = (changed[at] ?? 0) ^ (1 + random(255));
       const verified = await verify(changed, key);
-      // The parts of a signature outside its hash are not signed, so they may change.
-      if (verified.ok) assert.ok(home.isGoodByGpgv(key, Buffer.from(changed), TEXT), `byte ${at} is ${changed[at]}`);
+      // The subpackets outside the hash are not signed, so they may change, although gpgv looks for the issuer there.
+      if (verified.ok && !isOutsideHash(signature, at))
+        assert.ok(home.isGoodByGpgv(key, Buffer.from(changed), TEXT), `byte ${at} is ${changed[at]}`);
     }
   });
 

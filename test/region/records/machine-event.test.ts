@@ -8,7 +8,7 @@ import { EVENT_TYPES, eventTypeOf } from '../../../src/region/records/machine-ev
 /** The types at INFO: states, installation steps, erasures, switched power, and what becomes of racks. */
 const FOLLOWED =
   'NEW NODE_CHANGED_STATUS NODE_DISK_WRITTEN NODE_ERASING_EVENT NODE_INSTALL_EVENT NODE_POWERED_OFF NODE_POWERED_ON NODE_POWER_REPORTED ' +
-  'RACK_BACK RACK_REGISTERED';
+  'RACK_BACK RACK_REGISTERED REGION_IMPORT_INFO';
 /** The types at DEBUG: traffic, and signals of machines at work. */
 const TRAFFIC =
   'NODE_COMMISSIONING_EVENT NODE_DHCP_EVENT NODE_DNS_EVENT NODE_HTTP_REQUEST NODE_PXE_REQUEST NODE_RACK_EVENT NODE_RESCUE_EVENT ' +

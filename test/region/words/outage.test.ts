@@ -33,14 +33,18 @@ const CASES: readonly Case[] = [
   ],
   [coded('53200', 'memory'), unusable('short-of-resources', 'memory'), /too little memory or disk: see its log$/],
   [coded('25006', 'read-only'), unusable('standby', 'read-only'), /name the primary in region\.store\.url$/],
-  [coded('57P01', 'ending'), unusable('stopping', 'ending'), /stopping or starting: see its log$/],
+  [
+    coded('57P01', 'ending'),
+    unusable('stopping', 'ending'),
+    /stopping or starting: see its log, and whether its disk has room$/,
+  ],
   [coded('57014', 'timeout'), unusable('slow', 'timeout'), /took too long: see what else it does$/],
   [coded('55P03', 'lock'), unusable('locked', 'lock'), /holds a lock for too long: see pg_stat_activity$/],
   [coded('XX001', 'page'), unusable('damaged', 'page'), /is damaged: see its log, and restore a backup$/],
   [
     coded('ECONNREFUSED', 'refused'),
     unusable('unreached', 'refused'),
-    /whether the database runs, and region\.store\.url$/,
+    /whether the database runs and its disk has room, and region\.store\.url$/,
   ],
   [
     new Error('timeout exceeded when trying to connect'),
