@@ -12,10 +12,7 @@ export interface JsonBounds {
 }
 
 /** The bound that a text exceeds: it nests too deeply, or has too many values. */
-export interface JsonExcess {
-  readonly kind: 'deep' | 'long';
-  readonly max: number;
-}
+export type JsonExcess = { readonly kind: 'deep' | 'long'; readonly max: number };
 
 /**
  * Counts brackets and commas outside strings. For valid JSON that gives the exact depth, and at least the number of values: an empty list
