@@ -6,17 +6,7 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import {
-  createReadStream,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -25,6 +15,7 @@ import { after, before, beforeEach, describe, test } from 'node:test';
 import { gzipSync, zstdDecompressSync } from 'node:zlib';
 import { makeDisk, makeSystemDisk } from '../images/disks.ts';
 import { GpgHome } from '../support/gpg-home.ts';
+import { sendSiteFile } from '../support/image-site.ts';
 import { missing } from '../support/needs.ts';
 import { runRackboot } from '../support/running-rack.ts';
 import { writeStreamSite } from '../support/stream-site.ts';
@@ -95,7 +86,13 @@ describe('import of images', { skip: missing('linux', 'qemu-img', 'gpg', 'xz') }
         .digest('hex');
       writeFileSync(join(site, 'plain', `${name}.asc`), gpg.sign(`${hash}  ${file}\n`, { key, form: 'clear' }));
     }
-    server = createServer((request, response) => serve(String(request.url), request.headers.range, response));
+    const sending = {
+      onImage(bytes: number): void {
+        sent += bytes;
+      },
+      pauseMs: () => 0,
+    };
+    server = createServer((request, response) => sendSiteFile(site, request, response, sending));
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
     url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
@@ -111,29 +108,6 @@ describe('import of images', { skip: missing('linux', 'qemu-img', 'gpg', 'xz') }
     tree = mkdtempSync(join(scratch, 'tree-'));
     sent = 0;
   });
-
-  function serve(path: string, range: string | undefined, response: import('node:http').ServerResponse): void {
-    const file = join(site, path);
-    if (!existsSync(file)) {
-      response.writeHead(404).end();
-      return;
-    }
-    const { size } = statSync(file);
-    const from = Number(/^bytes=(\d+)-/.exec(range ?? '')?.[1] ?? 0);
-    const tag = { ETag: `"${size}"`, 'Content-Length': size - from };
-    if (from > 0) response.writeHead(206, { ...tag, 'Content-Range': `bytes ${from}-${size - 1}/${size}` });
-    else response.writeHead(200, tag);
-    const isImage = /\.(?:img|qcow2)$/.test(path);
-    const stream = createReadStream(file, { start: from, highWaterMark: 64 * 1024 });
-    stream.on('data', (bytes) => {
-      if (isImage) sent += bytes.length;
-      if (response.write(bytes)) return;
-      stream.pause();
-      response.once('drain', () => stream.resume());
-    });
-    stream.on('end', () => response.end());
-    response.on('close', () => stream.destroy());
-  }
 
   function writeSources(name: string, keyring: string): string {
     const path = join(scratch, name);

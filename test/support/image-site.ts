@@ -1,7 +1,7 @@
 // A site with simplestreams of disk images on loopback, signed by a real key, whose files come as slowly as wanted, and in parts.
 
 import { createReadStream, existsSync, mkdirSync, statSync } from 'node:fs';
-import { createServer, type Server, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { join } from 'node:path';
 import { GpgHome } from './gpg-home.ts';
 import { type SiteProduct, writeStreamSite } from './stream-site.ts';
@@ -27,9 +27,13 @@ export class ImageSite {
   constructor(directory: string) {
     this.#directory = directory;
     this.#key = this.#gpg.makeKey('site');
-    this.#server = createServer((request, response) =>
-      this.#serve(String(request.url), request.headers.range, response),
-    );
+    const sending = {
+      onImage: (bytes: number): void => {
+        this.sent += bytes;
+      },
+      pauseMs: (): number => this.pauseMs,
+    };
+    this.#server = createServer((request, response) => sendSiteFile(directory, request, response, sending));
   }
 
   /** The public keys of the site. */
@@ -63,27 +67,44 @@ export class ImageSite {
     this.#server.close();
     this.#gpg.remove();
   }
+}
 
-  #serve(path: string, range: string | undefined, response: ServerResponse): void {
-    const file = join(this.#directory, path);
-    if (!existsSync(file)) {
-      response.writeHead(404).end();
-      return;
-    }
-    const { size } = statSync(file);
-    const from = Number(/^bytes=(\d+)-/.exec(range ?? '')?.[1] ?? 0);
-    const tag = { ETag: `"${size}"`, 'Content-Length': size - from };
-    if (from > 0) response.writeHead(206, { ...tag, 'Content-Range': `bytes ${from}-${size - 1}/${size}` });
-    else response.writeHead(200, tag);
-    const isImage = path.endsWith('.img');
-    const stream = createReadStream(file, { start: from, highWaterMark: 64 * 1024 });
-    stream.on('data', (bytes) => {
-      if (isImage) this.sent += bytes.length;
-      if (response.write(bytes) && !(isImage && this.pauseMs > 0)) return;
-      stream.pause();
-      setTimeout(() => stream.resume(), isImage ? this.pauseMs : 0);
-    });
-    stream.on('end', () => response.end());
-    response.on('close', () => stream.destroy());
+/** How the files of a site are sent. */
+export interface Sending {
+  /** Called with each piece of an image. */
+  readonly onImage: (bytes: number) => void;
+  /** A pause after each piece of an image, in milliseconds. */
+  readonly pauseMs: () => number;
+}
+
+/** Answers a request for a file of a site, or for its bytes from a place on. */
+export function sendSiteFile(
+  directory: string,
+  { url = '', headers }: IncomingMessage,
+  response: ServerResponse,
+  { onImage, pauseMs }: Sending,
+): void {
+  const file = join(directory, url);
+  if (!existsSync(file)) {
+    response.writeHead(404).end();
+    return;
   }
+  const { size } = statSync(file);
+  const from = Number(/^bytes=(\d+)-/.exec(headers.range ?? '')?.[1] ?? 0);
+  const tag = { ETag: `"${size}"`, 'Content-Length': size - from };
+  if (from > 0) response.writeHead(206, { ...tag, 'Content-Range': `bytes ${from}-${size - 1}/${size}` });
+  else response.writeHead(200, tag);
+  const isImage = /\.(?:img|qcow2)$/.test(url);
+  const stream = createReadStream(file, { start: from, highWaterMark: 64 * 1024 });
+  stream.on('data', (bytes) => {
+    if (isImage) onImage(bytes.length);
+    const pause = isImage ? pauseMs() : 0;
+    const isTaken = response.write(bytes);
+    if (isTaken && pause === 0) return;
+    stream.pause();
+    if (pause > 0) setTimeout(() => stream.resume(), pause);
+    else response.once('drain', () => stream.resume());
+  });
+  stream.on('end', () => response.end());
+  response.on('close', () => stream.destroy());
 }
