@@ -1,5 +1,5 @@
 // `rackboot doctor` on the host of a whole rack: it reports no false fault, and names each fault that the test makes.
-// @host waits
+// @host rests
 
 import assert from 'node:assert/strict';
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';

@@ -1,5 +1,5 @@
 // Virtual machines are switched by virsh: libvirt's test driver, QEMU under a libvirtd of the test, and that over SSH.
-// @host computes, 60 s
+// @host waits, 60 s
 
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
