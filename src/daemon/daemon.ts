@@ -49,6 +49,7 @@ import { Rack } from './rack/rack.ts';
 import { reconfigurationPorts } from './rack/reconfigure.ts';
 import { acquaintanceOf, RegionSide } from './rack/region-side.ts';
 import { DamagedLeases } from './start/damaged-leases.ts';
+import { returnMemoryLater } from './start/freed-memory.ts';
 import { checkHost } from './start/host-check.ts';
 import { reportLostLeases } from './start/lost-leases.ts';
 import { openParts } from './start/open-parts.ts';
@@ -262,6 +263,7 @@ class RackProcess implements Daemon {
     this.#configuration.announce(this.#configurationPorts);
     this.#notices.ready();
     flushCompileCache();
+    returnMemoryLater(clock);
   }
 
   reload(): void {

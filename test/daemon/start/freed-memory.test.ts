@@ -1,0 +1,44 @@
+// The memory that a start leaves in the C library goes back to the system.
+
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { it } from 'node:test';
+import { systemClock } from '../../../src/clock.ts';
+import { returnMemoryLater } from '../../../src/daemon/start/freed-memory.ts';
+import { returnMemory } from '../../../src/region-thread/start-memory.ts';
+import { until } from '../../support/own-network.ts';
+
+const MIB = 2 ** 20;
+/** Below the size that glibc gives a mapping of its own, which it returns at once. */
+const PIECE_BYTES = 2 ** 16;
+const PIECES = 1600;
+
+const anonymousMib = (): number => {
+  const [, kib = ''] = /^RssAnon:\s+(\d+) kB/m.exec(readFileSync('/proc/self/status', 'utf8')) ?? [];
+  return Number(kib) / 1024;
+};
+
+/** Allocates 100 MiB in pieces, and keeps the last alone, so that the C library cannot shrink its heap from the end. */
+function lastOfMany(): Uint8Array {
+  const pieces = Array.from({ length: PIECES }, () => Buffer.allocUnsafeSlow(PIECE_BYTES).fill(1));
+  return pieces.at(-1) ?? Buffer.alloc(0);
+}
+
+it('memory that was freed is returned 8 s later', async () => {
+  const last = lastOfMany();
+  returnMemory();
+  const keptMib = anonymousMib();
+  let act = (): void => assert.fail('nothing was scheduled');
+  returnMemoryLater({
+    ...systemClock,
+    schedule(delayMs, action) {
+      assert.equal(delayMs, 8000);
+      act = action;
+      return { cancel: () => undefined };
+    },
+  });
+  assert.ok(anonymousMib() > keptMib - 5, 'the C library had returned it before');
+  act();
+  await until(() => anonymousMib() < keptMib - (PIECES * PIECE_BYTES) / MIB / 2);
+  assert.equal(last.length, PIECE_BYTES);
+});
