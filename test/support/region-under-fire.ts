@@ -41,6 +41,8 @@ const TOLD_MAX = 400;
 const SWITCHED_MS_MAX = 1500;
 /** How often the rack is asked for a configuration, and so has something to report, in milliseconds. */
 const RENDERED_EVERY_MS = 100;
+/** A writer pauses for this after each change, in milliseconds: the log keeps 50 000 events of one person, and none of these may be cut. */
+const WRITTEN_EVERY_MS = 150;
 const SWITCHED_MAC = '52:54:00:ff:00:01';
 const PASSWORD = 'correct horse battery';
 const SSH_KEY = Buffer.concat([Buffer.from([0, 0, 0, 11]), Buffer.from('ssh-ed25519'), Buffer.alloc(36, 7)]);
@@ -275,7 +277,7 @@ export class RegionUnderFire {
     return this.power.add(name, { on: slowly(() => machine.on()), off: slowly(() => machine.off()) });
   }
 
-  /** Creates machines, and changes each some times, until it is over. */
+  /** Creates machines, and changes each three times, until it is over. */
   async write(writer: number): Promise<void> {
     for (let count = 0; !this.isOver; count += 1) {
       const hostname = `m-${writer}-${count}`;
@@ -284,6 +286,7 @@ export class RegionUnderFire {
       this.#acknowledged.set(hostname, 0);
       this.writes += 1;
       for (let turn = 1; turn < 4 && !this.isOver; turn += 1) {
+        await sleep(WRITTEN_EVERY_MS);
         await this.insist(() => this.ask(`machines/${machine.system_id}/`, { description: String(turn) }, 'PUT'));
         this.#acknowledged.set(hostname, turn);
         this.writes += 1;
