@@ -183,7 +183,7 @@ describe('a running region whose database refuses', { skip: missing('linux', '/u
     await other.connect();
     await other.query('BEGIN; LOCK TABLE rackboot IN ROW SHARE MODE');
     let isOpen = false;
-    const opened = openPostgresRegion(server.placeOf(name)).then((store) => {
+    const opened = openPostgresRegion(server.placeOf(name), 'hall').then((store) => {
       isOpen = true;
       return store;
     });

@@ -31,16 +31,19 @@ const MARK_SQL =
   'CREATE TABLE rackboot (version BIGINT NOT NULL, the_only BOOLEAN PRIMARY KEY DEFAULT true CHECK (the_only)); ' +
   'INSERT INTO rackboot (version) VALUES (0)';
 
+/** A process of the region, a command that works on its data, or an end of a copy: its source must hold a region, its target may be unfinished. */
+type TablesUse = 'region' | 'command' | 'source' | 'target';
+
 /**
  * Opens the region's database, and makes its tables if it is empty.
- * @param name of this process, by which others know it when it has the duties
+ * @param name of this process, by which others know it when it has the duties; undefined: a command, which leaves older tables as they are
  * @throws RackError `store-unavailable`, `store-refused`, `store-newer`, `store-broken`
  */
-export async function openPostgresRegion(place: PostgresPlace, name = 'region'): Promise<RegionStore> {
+export async function openPostgresRegion(place: PostgresPlace, name?: string): Promise<RegionStore> {
   const watch = new PostgresWatch(place);
   const connections = new PostgresConnections(place, 'region', watch);
   try {
-    await connections.use(({ client }) => makeTables(client));
+    await connections.use(({ client }) => makeTables(client, name === undefined ? 'command' : 'region'));
     await connections.forgetOldMarks();
   } catch (error) {
     await connections.close();
@@ -51,7 +54,7 @@ export async function openPostgresRegion(place: PostgresPlace, name = 'region'):
   const dutyConnections = new PostgresConnections({ ...place, pool: 1 }, 'region', watch);
   watch.begin();
   return new StoredRegion(driver, EVENT_BOUNDS, {
-    holder: `${name} ${newUuid()}`,
+    holder: `${name ?? 'command'} ${newUuid()}`,
     availability: watch,
     neighbours: new PostgresNeighbours(place, watch),
     confirmation,
@@ -61,11 +64,10 @@ export async function openPostgresRegion(place: PostgresPlace, name = 'region'):
 }
 
 /**
- * Makes the tables of an empty database, or brings them up to date.
- * @param use for a region, or as one end of a copy: its source must hold a region, its target may be unfinished
+ * Makes the tables of an empty database. Only a process of the region brings older ones up to date: those that run on them end their work then.
  * @throws RackError, and errors of the database
  */
-export async function makeTables(client: pg.ClientBase, use: 'region' | 'source' | 'target' = 'region'): Promise<void> {
+export async function makeTables(client: pg.ClientBase, use: TablesUse): Promise<void> {
   const number = async (sql: string): Promise<number> => {
     const { rows } = await client.query<Record<string, unknown>>(sql);
     return Number(Object.values(rows[0] ?? {})[0] ?? 0);
@@ -95,7 +97,7 @@ export async function makeTables(client: pg.ClientBase, use: 'region' | 'source'
     await client.query(MARK_SQL);
   }
   const version = await number('SELECT version FROM rackboot');
-  checkVersion(version, use === 'target');
+  checkVersion(version, use, isOurs);
   // Waits for what older processes write; they write nothing afterwards.
   if (version !== POSTGRES_MIGRATIONS.length) await patient(ALONE_SQL);
   for (const step of POSTGRES_MIGRATIONS.slice(Math.abs(version))) await patient(step);
@@ -124,7 +126,7 @@ const FOREIGN_SQL = `SELECT count(*) FROM (${[
 ].join(' UNION ALL ')}) AS found`;
 
 /** A database of another encoding can be the source of a copy: that is its way out. @throws RackError `store-refused` */
-async function checkServer(client: pg.ClientBase, use: 'region' | 'source' | 'target'): Promise<void> {
+async function checkServer(client: pg.ClientBase, use: TablesUse): Promise<void> {
   const { rows } = await client.query<{ readonly version: number; readonly encoding: string; readonly name: string }>(
     "SELECT current_setting('server_version_num')::int AS version, current_setting('server_encoding') AS encoding, current_database() AS name",
   );
@@ -144,14 +146,19 @@ async function checkServer(client: pg.ClientBase, use: 'region' | 'source' | 'ta
 }
 
 /** @param version negative: of an unfinished copy */
-function checkVersion(version: number, isCopied: boolean): void {
+function checkVersion(version: number, use: TablesUse, isMade: boolean): void {
   if (Math.abs(version) > POSTGRES_MIGRATIONS.length) {
     const text = `the region's database has version ${version}, which a newer Rackboot made; this one knows ${POSTGRES_MIGRATIONS.length}: install the newer one`;
     throw new RackError('store-newer', text);
   }
-  if (version < 0 && !isCopied) {
+  if (version < 0 && use !== 'target') {
     const text =
       "a copy into the region's database was not finished: run `rackboot region copy` again, or empty the database";
+    throw new RackError('store-broken', text);
+  }
+  if (isMade && use !== 'region' && Math.abs(version) < POSTGRES_MIGRATIONS.length) {
+    const other = use === 'target' ? 'empty the database' : 'start the region once with this one';
+    const text = `the region's database has version ${Math.abs(version)}, this Rackboot ${POSTGRES_MIGRATIONS.length}: run the command with the Rackboot that made it, or ${other}`;
     throw new RackError('store-broken', text);
   }
 }

@@ -23,6 +23,7 @@ import type { RegionStore } from '../../../src/region/records/store.ts';
 import { toPostgres } from '../../../src/store/copying/copy-postgres.ts';
 import { SqliteSource } from '../../../src/store/copying/copy-sqlite.ts';
 import { copiedTables, copyRegion } from '../../../src/store/copying/region-copy.ts';
+import { POSTGRES_MIGRATIONS } from '../../../src/store/postgres/postgres-form.ts';
 import { openPostgresRegion } from '../../../src/store/postgres/region-postgres.ts';
 import { REGION_FILE } from '../../../src/store/region/region-schema.ts';
 import { openRegionStore } from '../../../src/store/sqlite/region-sqlite.ts';
@@ -296,6 +297,34 @@ describe('the data of a region, moved', { skip: missing('linux', '/usr/lib/postg
     const away = join(directory, 'away');
     await run('copy', '--from', url, '--to', `sqlite:${away}`);
     assert.deepEqual(await read(openRegionStore({ stateDir: away })), wanted);
+  });
+
+  test('a command of a newer release leaves the tables as the processes that run know them', async () => {
+    const name = await server.makeDatabase();
+    const older = POSTGRES_MIGRATIONS.length - 1;
+    const mark = 'CREATE TABLE rackboot (version BIGINT NOT NULL, the_only BOOLEAN PRIMARY KEY DEFAULT true)';
+    await server.query([...POSTGRES_MIGRATIONS.slice(0, older), mark].join(';'), name);
+    const config = ['--config', configOf(name, `{ kind: postgresql, url: "${server.urlOf(name)}" }`)];
+    const commands = [
+      ['region', 'backup', join(directory, `${name}.backup`), ...config],
+      ['region', 'copy', '--from', server.urlOf(name), '--to', `sqlite:${join(directory, `${name}-to`)}`],
+      ['apikey', '--username', 'ann', ...config],
+    ];
+    const unfinished = ['region', 'copy', '--from', `sqlite:${stateDir}`, '--to', server.urlOf(name)];
+    for (const [version, words, remedy] of [
+      ...commands.map((words) => [older, words, 'start the region once with this one'] as const),
+      [-older, unfinished, 'empty the database'] as const,
+    ]) {
+      await server.query(`DELETE FROM rackboot; INSERT INTO rackboot (version) VALUES (${version})`, name);
+      const { code, complaints } = await runRackboot(words);
+      assert.equal(code, 1, words.join(' '));
+      const text = `has version ${older}, this Rackboot ${older + 1}: run the command with the Rackboot that made it, or ${remedy}`;
+      assert.ok(complaints.join('\n').includes(text), complaints.join('\n'));
+      assert.deepEqual(await server.query('SELECT version FROM rackboot', name), [{ version: String(version) }]);
+    }
+    await server.query(`UPDATE rackboot SET version = ${older}`, name);
+    await (await openPostgresRegion(server.placeOf(name), 'hall')).close();
+    assert.match(await run('backup', join(directory, `${name}.backup`), ...config), /^Wrote /);
   });
 
   test('a source without a region is refused, and stays as it is', async () => {
