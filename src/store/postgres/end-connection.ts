@@ -1,6 +1,6 @@
 // Ends a connection to PostgreSQL, also one whose server is gone. The driver waits for the server to close its side, which a lost host never does.
 
-import type pg from 'pg';
+import pg from 'pg';
 import { systemClock } from '../../clock.ts';
 
 /** How long the server may take to close its side, in milliseconds. Then the connection is dropped. */
@@ -11,4 +11,12 @@ export async function endConnection(client: pg.Client): Promise<void> {
   const late = systemClock.schedule(END_MS_MAX, () => client.connection.stream.destroy());
   await client.end().catch(() => undefined);
   late.cancel();
+}
+
+/** A pool's connection, which ends if its log-in fails. The driver leaves one open whose server asks for a password that nobody has. */
+export class PooledClient extends pg.Client {
+  constructor(config?: pg.ClientConfig) {
+    super(config);
+    this.connection.on('error', () => this.connection.stream.destroy());
+  }
 }

@@ -237,6 +237,14 @@ describe('a PostgreSQL that cannot be used', { skip: missing('linux', '/usr/lib/
     });
   }
 
+  test('log-ins without the password that the database asks for take none of its connections', async () => {
+    const [setting] = await server.query('SHOW max_connections');
+    const place = as('guarded', server.placeOf('postgres'));
+    for (let tries = 0; tries <= Number(setting?.max_connections); tries += 1)
+      assert.match(await refusalOf(place), /^store-refused: .* asks for a password/);
+    assert.match(await refusalOf({ ...place, password: 'wrong' }), /: the password is wrong/);
+  });
+
   test('the right password and the right certificate open it', async () => {
     const name = await server.makeDatabase();
     await server.query(`ALTER DATABASE ${name} OWNER TO guarded`);
