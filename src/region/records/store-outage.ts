@@ -8,7 +8,7 @@ export type DatabaseFault =
   | 'disk-full'
   | 'connections-taken'
   | 'short-of-resources'
-  | 'standby'
+  | 'read-only'
   | 'not-ready'
   | 'in-use'
   | 'configuration'

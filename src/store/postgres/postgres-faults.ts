@@ -20,7 +20,7 @@ const PASSING: readonly (readonly [code: string, fault: DatabaseFault])[] = [
   ['53100', 'disk-full'],
   ['53300', 'connections-taken'],
   ['53', 'short-of-resources'],
-  ['25006', 'standby'],
+  ['25006', 'read-only'],
   ['55000', 'not-ready'],
   ['55006', 'in-use'],
   ['F0', 'configuration'],

@@ -9,7 +9,8 @@ const FAULTS: Readonly<Record<DatabaseFault, string>> = {
   'disk-full': "make room on the database's disk",
   'connections-taken': 'the database has no connection left: raise its max_connections, or lower region.store.pool',
   'short-of-resources': 'the database has too little memory or disk: see its log',
-  standby: 'it is a standby, which only reads: name the primary in region.store.url',
+  'read-only':
+    'it only reads: turn default_transaction_read_only off; if it is a standby, name the primary in region.store.url',
   'not-ready': 'it takes no connections, or lacks what must be there first: see ALLOW_CONNECTIONS, and its log',
   'in-use': 'another uses what is needed: see pg_stat_activity',
   configuration: 'the configuration of the database has a fault: see its log',
