@@ -23,7 +23,7 @@ const NO_COUNT: ReadonlySet<string> = new Set([
   ...['place', 'prefix', 'run', 'safeText(said.value)', 'this.directory', 'fqdn', 'other', 'real'],
   ...['file', 'text', 'now', 'uri', 'release'],
   ...['blocks', 'blocks.length', 'own.length', 'node.names.length', 'total', 'gap.oldest - 1'],
-  'megabytes(needed + RESERVE_BYTES)',
+  'mebibytes(needed + RESERVE_BYTES)',
 ]);
 const isCounted = (what: string): boolean => what.startsWith('counted(');
 

@@ -14,7 +14,7 @@ import type { Clock } from '../clock.ts';
 import { pinnedKeys } from '../config/merge.ts';
 import type { RackConfig } from '../config/rack-config.ts';
 import { type ConfigWatch, watchConfig } from '../config/watch.ts';
-import { errorText, type RackError } from '../errors.ts';
+import type { RackError } from '../errors.ts';
 import { ControlServer } from '../http/control/server.ts';
 import type { DesiredState } from '../machines/machine.ts';
 import type { HostInterface } from '../net/host-interface.ts';
@@ -53,6 +53,7 @@ import { returnMemoryLater } from './start/freed-memory.ts';
 import { checkHost } from './start/host-check.ts';
 import { reportLostLeases } from './start/lost-leases.ts';
 import { openParts } from './start/open-parts.ts';
+import { closeAll, startWhole } from './start/process-ends.ts';
 import { openServiceNotices, type ServiceNotices } from './start/service-notices.ts';
 import { finishWork } from './start/shutdown.ts';
 
@@ -76,15 +77,7 @@ export interface Daemon {
 /** Starts the rack and resolves when it answers requests. @throws RackError */
 export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   const startedAt = options.clock.now();
-  const process = new RackProcess(options);
-  try {
-    await process.start();
-  } catch (error) {
-    await process.close();
-    throw error;
-  }
-  process.announce(startedAt);
-  return process;
+  return await startWhole(new RackProcess(options), startedAt);
 }
 
 class RackProcess implements Daemon {
@@ -297,19 +290,9 @@ class RackProcess implements Daemon {
     return this.#stopping;
   }
 
-  async #closeAll(onClosed: () => void = () => undefined): Promise<void> {
-    for (const close of this.#opened.reverse()) {
-      try {
-        await close();
-      } catch (error) {
-        this.#log.warn({ event: 'daemon.close-failed' }, errorText(error));
-      }
-    }
-    onClosed();
-    this.#notices.close();
-    // The log writes the last events in later turns of the event loop.
-    await this.#stream.rest();
-    await new Promise<void>((resolve) => this.#log.flush(() => resolve()));
+  async #closeAll(onClosed?: () => void): Promise<void> {
+    const parts = { logger: this.#log, notices: this.#notices, stream: this.#stream };
+    await closeAll(this.#opened, parts, onClosed);
   }
 
   get #config(): RackConfig {

@@ -4,10 +4,11 @@
 // 2. A fix is only printed for a person, never applied.
 
 import type { RackConfig } from '../config/rack-config.ts';
-import { counted } from '../counted.ts';
+import { counted, mebibytes } from '../counted.ts';
 import { formatIpv4, isLoopback } from '../net/address.ts';
 import { MTU_REPORTS_SETTING } from '../net/datagrams/path-mtu.ts';
 import { installCommand } from '../power/programs.ts';
+import { formatBytes } from '../region/words/quantity.ts';
 import type { Finding } from './finding.ts';
 import type { Actor, HostFacts, ListenerFacts, PortStranger, PowerlessDriver, WantedPort } from './host-facts.ts';
 
@@ -166,7 +167,7 @@ function judgeBuffer(check: string, bytes: number | undefined, { key, file, harm
       check,
       ok: true,
       isNote: true,
-      text: `the kernel grants ${Math.round(bytes / 1024)} KiB of ${BUFFER_BYTES / 1024}: ${harm}`,
+      text: `the kernel grants ${formatBytes(bytes)} of ${formatBytes(BUFFER_BYTES)}: ${harm}`,
       fix: `echo ${line} | sudo tee /etc/sysctl.d/${file} && sudo sysctl -w ${line}, then restart Rackboot`,
     },
   ];
@@ -218,9 +219,15 @@ function judgeStateDir({ stateDir: path }: RackConfig, { stateDir, actor }: Host
     return [{ check, ok: false, text: `${nameOf(actor)} may not write ${path}`, fix }];
   }
   if (stateDir.freeBytes === undefined || stateDir.freeBytes >= FREE_BYTES_MIN) return [];
-  const mib = Math.floor(stateDir.freeBytes / 1024 / 1024);
   const fix = `make room: sudo du -xsh ${path}/* | sort -h; for example sudo journalctl --vacuum-size=200M`;
-  return [{ check, ok: false, text: `${path} has ${mib} MiB left; without free space no lease is given`, fix }];
+  return [
+    {
+      check,
+      ok: false,
+      text: `${path} has ${mebibytes(stateDir.freeBytes)} left; without free space no lease is given`,
+      fix,
+    },
+  ];
 }
 
 function judgeConfinement({ confinement }: Actor): Finding[] {

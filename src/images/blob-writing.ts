@@ -13,6 +13,7 @@ import { createHash } from 'node:crypto';
 import { type FileHandle, open, statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { createZstdCompress, constants as zlib } from 'node:zlib';
+import { mebibytes } from '../counted.ts';
 import { RackError } from '../errors.ts';
 import { viewBytes } from '../net/borrowed-bytes.ts';
 import { Conversion, PIECE_BYTES } from './conversion.ts';
@@ -45,8 +46,7 @@ export async function checkRoom(path: string, needed: number): Promise<void> {
   const { bavail, bsize } = await statfs(dirname(path));
   const free = bavail * bsize;
   if (free >= needed + RESERVE_BYTES) return;
-  const megabytes = (bytes: number): string => `${Math.ceil(bytes / 1e6)} MB`;
-  const why = `${dirname(path)} has ${megabytes(free)} left, but ${megabytes(needed + RESERVE_BYTES)} are needed`;
+  const why = `${dirname(path)} has ${mebibytes(free)} left, but ${mebibytes(needed + RESERVE_BYTES)} are needed`;
   throw new RackError('store-unwritable', `${why}: free space, or remove unneeded images`);
 }
 

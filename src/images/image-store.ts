@@ -61,22 +61,13 @@ export interface ImageOrigin {
 }
 
 /** The image that the region requests; the store chooses label and serial. */
-export interface ImageWish {
-  readonly os: string;
-  readonly release: string;
-  readonly architecture: string;
-  /** Undefined: generic. */
-  readonly subarchitecture?: string | undefined;
-}
+export type ImageWish = Omit<ImageName, 'label' | 'serial'>;
 
 /** An image as described to a machine. */
 export interface FoundImage extends StoredImage {
   /** Its path on the boot listener: `/images/ab/….img.zst`. */
   readonly path: string;
 }
-
-/** Finds the image for a request; undefined: none. Reads a few small files synchronously. */
-export type FindImage = (wish: ImageWish) => FoundImage | undefined;
 
 /** The contents of the store. */
 export interface StoreContent {
@@ -236,7 +227,7 @@ export function chooseImage<T extends ImageName>(wish: ImageWish, images: readon
   const fitting = images.filter(
     ({ os, release, architecture }) => os === wish.os && release === wish.release && architecture === wish.architecture,
   );
-  for (const subarchitecture of new Set([wish.subarchitecture ?? GENERIC, GENERIC])) {
+  for (const subarchitecture of new Set([wish.subarchitecture, GENERIC])) {
     const [best] = fitting
       .filter((image) => image.subarchitecture === subarchitecture)
       .sort((a, b) => Number(b.label === STABLE) - Number(a.label === STABLE) || compareSerials(b.serial, a.serial));
@@ -245,14 +236,12 @@ export function chooseImage<T extends ImageName>(wish: ImageWish, images: readon
   return undefined;
 }
 
-/** Finds images of a tree for the region: the best one whose bytes really exist. */
-export function imageFinder(tree: string): FindImage {
-  return (wish) => {
-    const { images } = readImages(tree);
-    const whole = images.filter((image) => hasBlob(tree, image));
-    const image = chooseImage(wish, whole);
-    return image === undefined ? undefined : { ...image, path: `/${blobPath(image.sha256, image.format)}` };
-  };
+/** Finds an image of a tree for the region: the best one whose bytes really exist. Reads a few small files synchronously. */
+export function findStoredImage(tree: string, wish: ImageWish): FoundImage | undefined {
+  const { images } = readImages(tree);
+  const whole = images.filter((image) => hasBlob(tree, image));
+  const image = chooseImage(wish, whole);
+  return image === undefined ? undefined : { ...image, path: `/${blobPath(image.sha256, image.format)}` };
 }
 
 /** True if the bytes of an image exist, in the number that its manifest states. */

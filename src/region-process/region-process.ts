@@ -16,8 +16,8 @@ import { type ConfigWatch, watchConfig } from '../config/watch.ts';
 import { logLevelAnswers } from '../daemon/answers/log-level.ts';
 import type { Daemon } from '../daemon/daemon.ts';
 import { DAEMON_EVENTS, type DaemonEvent } from '../daemon/rack/events.ts';
+import { closeAll, startWhole } from '../daemon/start/process-ends.ts';
 import { ServiceNotices } from '../daemon/start/service-notices.ts';
-import { errorText } from '../errors.ts';
 import { ControlServer } from '../http/control/server.ts';
 import type { DesiredState } from '../machines/machine.ts';
 import { withValue } from '../machines/settings.ts';
@@ -67,15 +67,7 @@ export interface RegionProcessOptions {
 /** Starts the region and resolves when it answers requests. @throws RackError */
 export async function startRegionProcess(options: RegionProcessOptions): Promise<Daemon> {
   const startedAt = options.clock.now();
-  const process = new RegionProcess(options);
-  try {
-    await process.start();
-  } catch (error) {
-    await process.close();
-    throw error;
-  }
-  process.announce(startedAt);
-  return process;
+  return await startWhole(new RegionProcess(options), startedAt);
 }
 
 class RegionProcess implements Daemon {
@@ -243,19 +235,9 @@ class RegionProcess implements Daemon {
     return this.#stopping;
   }
 
-  async #closeAll(onClosed: () => void = () => undefined): Promise<void> {
-    for (const close of this.#opened.reverse()) {
-      try {
-        await close();
-      } catch (error) {
-        this.#logger.warn({ event: 'daemon.close-failed' }, errorText(error));
-      }
-    }
-    onClosed();
-    this.#notices.close();
-    // The log writes the last events in later turns of the event loop.
-    await this.#stream.rest();
-    await new Promise<void>((resolve) => this.#logger.flush(() => resolve()));
+  async #closeAll(onClosed?: () => void): Promise<void> {
+    const parts = { logger: this.#logger, notices: this.#notices, stream: this.#stream };
+    await closeAll(this.#opened, parts, onClosed);
   }
 
   async #closeServed(served: ServedRegion): Promise<void> {

@@ -6,6 +6,7 @@ import type { RegionFileConfig } from '../config/region-file.ts';
 import { listed } from '../counted.ts';
 import { fullDiskText } from '../daemon/answers/full-disk.ts';
 import { notesNow } from '../daemon/answers/status.ts';
+import { NAMED_MAX } from '../daemon/rack/status-line.ts';
 import { RackError } from '../errors.ts';
 import type { ControlAnswers } from '../http/control/requests.ts';
 import { valueAt, withValue } from '../machines/settings.ts';
@@ -18,9 +19,6 @@ import type { Outage } from '../region/records/store-outage.ts';
 import type { Region } from '../region/region.ts';
 import { noteText } from '../region/words/rack-reasons.ts';
 import type { RegionConfiguration } from './configuration.ts';
-
-/** The most racks that are named in the line; the rest are counted. */
-const NAMED_MAX = 4;
 
 export interface RegionStatusSources {
   readonly version: string;

@@ -3,6 +3,7 @@
 // 1. One question is under way at a time, however many ask, so the probe holds one connection of the pool at most.
 // 2. An answer to /readyz waits for the store for ANSWER_MS_MAX at most. A question that takes longer continues: the store counts as away
 //    until it ends.
+// 3. The question reads a table, which `PostgresWatch` never does: a lock or a full pool that the watch does not see counts here.
 
 import type { Clock, Instant } from '../clock.ts';
 import { RackError } from '../errors.ts';

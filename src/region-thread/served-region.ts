@@ -7,9 +7,10 @@ import { settingsRules } from '../config/settings-rules.ts';
 import {
   chooseImage,
   compareImages,
+  findStoredImage,
   formatImageName,
   hasBlob,
-  imageFinder,
+  type ImageWish,
   readImages,
 } from '../images/image-store.ts';
 import { listTreeInstallers, treeHasInstaller } from '../images/installer-tree.ts';
@@ -19,7 +20,7 @@ import type { RegionConfig } from '../region/config.ts';
 import type { RegionApi } from '../region/http/listening.ts';
 import { startApi } from '../region/http/server.ts';
 import type { FileSources } from '../region/images/region-source.ts';
-import type { DeployableImage, ImageWish, ListedImage } from '../region/life/deployment.ts';
+import type { DeployableImage, ListedImage } from '../region/life/deployment.ts';
 import type { DutyHolder } from '../region/records/duty-store.ts';
 import type { RackImage } from '../region/records/rack.ts';
 import type { RackNote } from '../region/records/rack-note.ts';
@@ -153,7 +154,7 @@ function findImage(
   tree: string | undefined,
 ): DeployableImage | undefined {
   if (reported !== undefined) return chooseImage(wish, reported);
-  return tree === undefined ? undefined : imageFinder(tree)(wish);
+  return tree === undefined ? undefined : findStoredImage(tree, wish);
 }
 
 /** Looks into the tree of this host; undefined if other racks have trees of their own, which cannot be seen from here. */

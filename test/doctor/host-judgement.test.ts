@@ -133,14 +133,14 @@ const cases: readonly [name: string, facts: Partial<HostFacts>, ok: boolean, tex
     'small send buffers',
     { sendBufferBytesMax: 212_992 },
     true,
-    /^the kernel grants 208 KiB of 4096: .*replies to others may be lost$/,
+    /^the kernel grants 208.0 KiB of 4.0 MiB: .*replies to others may be lost$/,
     /^echo net\.core\.wmem_max=4194304 \| sudo tee \/etc\/sysctl\.d\/60-rackboot-send\.conf && /,
   ],
   [
     'small buffers',
     { receiveBufferBytesMax: 212_992 },
     true,
-    /208 KiB of 4096/,
+    /208.0 KiB of 4.0 MiB/,
     /net\.core\.rmem_max=4194304 \| sudo tee/,
   ],
   [
@@ -185,7 +185,7 @@ const cases: readonly [name: string, facts: Partial<HostFacts>, ok: boolean, tex
     /^the running rack \(.*\) may not write \//,
     /^sudo chown -R rackboot:rackboot /,
   ],
-  ['a full disk', { stateDir: { exists: true, writable: true, freeBytes: 5e6 } }, false, /has 4 MiB left/, /make room/],
+  ['a full disk', { stateDir: { exists: true, writable: true, freeBytes: 5e6 } }, false, /has 5 MiB left/, /make room/],
   [
     'AppArmor',
     { actor: { ...actor, confinement: 'rackboot (enforce)' } },

@@ -5,17 +5,14 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { once } from 'node:events';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, beforeEach, describe, test } from 'node:test';
 import { gzipSync, zstdDecompressSync } from 'node:zlib';
 import { makeDisk, makeSystemDisk } from '../images/disks.ts';
 import { GpgHome } from '../support/gpg-home.ts';
-import { sendSiteFile } from '../support/image-site.ts';
+import { FileSite } from '../support/image-site.ts';
 import { missing } from '../support/needs.ts';
 import { runRackboot } from '../support/running-rack.ts';
 import { writeStreamSite } from '../support/stream-site.ts';
@@ -30,12 +27,10 @@ describe('import of images', { skip: missing('linux', 'qemu-img', 'gpg', 'xz') }
   const gpg = new GpgHome();
   const disk = makeSystemDisk(SIZE, 3);
   let qcow2 = new Uint8Array();
-  let server: Server;
+  const server = new FileSite(site);
   let url = '';
   let sources = '';
   let tree = '';
-  /** Bytes of images that were sent. */
-  let sent = 0;
 
   before(async () => {
     const key = gpg.makeKey('site');
@@ -86,27 +81,17 @@ describe('import of images', { skip: missing('linux', 'qemu-img', 'gpg', 'xz') }
         .digest('hex');
       writeFileSync(join(site, 'plain', `${name}.asc`), gpg.sign(`${hash}  ${file}\n`, { key, form: 'clear' }));
     }
-    const sending = {
-      onImage(bytes: number): void {
-        sent += bytes;
-      },
-      pauseMs: () => 0,
-    };
-    server = createServer((request, response) => sendSiteFile(site, request, response, sending));
-    server.listen(0, '127.0.0.1');
-    await once(server, 'listening');
-    url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    url = await server.open();
     sources = writeSources('sources.yaml', 'keys.gpg');
   });
   after(() => {
-    server.closeAllConnections();
     server.close();
     gpg.remove();
     rmSync(scratch, { recursive: true, force: true });
   });
   beforeEach(() => {
     tree = mkdtempSync(join(scratch, 'tree-'));
-    sent = 0;
+    server.sent = 0;
   });
 
   function writeSources(name: string, keyring: string): string {
@@ -115,12 +100,12 @@ describe('import of images', { skip: missing('linux', 'qemu-img', 'gpg', 'xz') }
     writeFileSync(
       path,
       `sources:
-  - { name: ubuntu, title: Ubuntu, os: ubuntu, kind: simplestreams, url: "${url}/", content_ids: ["com.example:released:download"],
+  - { name: ubuntu, title: Ubuntu, os: ubuntu, kind: simplestreams, url: "${url}", content_ids: ["com.example:released:download"],
       ftypes: [disk1.img], arches: { amd64: amd64 }, signed: { ${signed} } }
-  - { name: rock, title: Rock, os: rock, kind: files, directory: "${url}/plain/", file: "Rock-{version}-latest.qcow2",
+  - { name: rock, title: Rock, os: rock, kind: files, directory: "${url}plain/", file: "Rock-{version}-latest.qcow2",
       checksums: CHECKSUM, arches: { amd64: x86_64 }, signed: { ${signed}, signature: CHECKSUM.asc },
       releases: [{ name: "9", title: Rock 9 }] }
-  - { name: packed, title: Packed, os: packed, kind: files, directory: "${url}/plain/", file: "{release}-*.raw.xz",
+  - { name: packed, title: Packed, os: packed, kind: files, directory: "${url}plain/", file: "{release}-*.raw.xz",
       checksums: "{release}.asc", arches: { amd64: x86_64 }, signed: { ${signed} },
       releases: [{ name: packed, title: Packed }, { name: bare, title: Bare }] }
 `,
@@ -153,7 +138,7 @@ describe('import of images', { skip: missing('linux', 'qemu-img', 'gpg', 'xz') }
     assert.deepEqual(readdirSync(join(tree, 'images', '.downloads')), []);
     const again = await imported('ubuntu/24.04');
     assert.deepEqual([again.code, again.output.at(-1)], [0, `${NAME} is already there.`]);
-    assert.equal(sent, qcow2.length);
+    assert.equal(server.sent, qcow2.length);
   });
 
   test('an image of a plain site has the date that its list of checksums names', async () => {

@@ -3,7 +3,6 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { GpgHome } from '../support/gpg-home.ts';
 import { killImports } from '../support/killed-import.ts';
 import { missing } from '../support/needs.ts';
 import { printedRandom } from '../support/printed-random.ts';
@@ -15,13 +14,8 @@ test(`${KILLS} kills of an import at random bytes lose nothing, and at most 4 Mi
   skip: missing('linux', 'gpg'),
   timeout: 400_000,
 }, async (t) => {
-  const gpg = new GpgHome();
-  try {
-    const report = await killImports(BYTES, KILLS, printedRandom('import kill'), gpg);
-    t.diagnostic(JSON.stringify(report));
-    assert.equal(report.kills, KILLS);
-    assert.ok(report.files > 0);
-  } finally {
-    gpg.remove();
-  }
+  const report = await killImports(BYTES, KILLS, printedRandom('import kill'));
+  t.diagnostic(JSON.stringify(report));
+  assert.equal(report.kills, KILLS);
+  assert.ok(report.files > 0);
 });

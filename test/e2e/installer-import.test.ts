@@ -3,10 +3,7 @@
 // @host waits, 60 s
 
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, beforeEach, describe, test } from 'node:test';
@@ -14,6 +11,7 @@ import { gunzipSync, gzipSync } from 'node:zlib';
 import { encodeCpio } from '../../src/images/cpio.ts';
 import { makeModule, makePackage, readCpio } from '../images/synthetic.ts';
 import { GpgHome } from '../support/gpg-home.ts';
+import { FileSite } from '../support/image-site.ts';
 import { installerFiles, writeInstallerSuite } from '../support/installer-site.ts';
 import { missing } from '../support/needs.ts';
 import { runRackboot } from '../support/running-rack.ts';
@@ -33,8 +31,8 @@ describe('an installer of a mirror', { skip: missing('linux', 'gpg', 'dpkg-deb',
   const scratch = mkdtempSync(join(tmpdir(), 'rackboot-installers-'));
   const site = join(scratch, 'site');
   const gpg = new GpgHome();
-  const asked: string[] = [];
-  let server: Server;
+  const mirror = new FileSite(site);
+  const { asked } = mirror;
   let url = '';
   let sources = '';
   let tree = '';
@@ -107,20 +105,11 @@ describe('an installer of a mirror', { skip: missing('linux', 'gpg', 'dpkg-deb',
           [`${DRIVERS}/nvme/host/nvme.ko`]: makeModule(['name=nvme', 'depends=']),
         },
       });
-    server = createServer((request, response) => {
-      asked.push(String(request.url));
-      const file = join(site, String(request.url));
-      if (!existsSync(file) || !statSync(file).isFile()) response.writeHead(404).end();
-      else response.end(readFileSync(file));
-    });
-    server.listen(0, '127.0.0.1');
-    await once(server, 'listening');
-    url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    url = await mirror.open();
     sources = writeSources('archive');
   });
   after(() => {
-    server.closeAllConnections();
-    server.close();
+    mirror.close();
     gpg.remove();
     rmSync(scratch, { recursive: true, force: true });
   });
@@ -131,7 +120,7 @@ describe('an installer of a mirror', { skip: missing('linux', 'gpg', 'dpkg-deb',
 
   function writeSources(keyring: string): string {
     const path = join(scratch, `${keyring}.yaml`);
-    const rest = `kind: installer, mirror: "${url}/", signed: { keyrings: [${join(scratch, `${keyring}.gpg`)}] }`;
+    const rest = `kind: installer, mirror: "${url}", signed: { keyrings: [${join(scratch, `${keyring}.gpg`)}] }`;
     const bad = ['another', 'expired', 'unsigned', 'changed', 'damaged'].map((name) => `${name}: { title: Bad }`);
     writeFileSync(
       path,
@@ -239,7 +228,7 @@ describe('an installer of a mirror', { skip: missing('linux', 'gpg', 'dpkg-deb',
   });
 
   test('of another mirror comes by --mirror', async () => {
-    const { code, complaints } = await imported('installer/ubuntu/precise', '--mirror', `${url}/elsewhere`);
+    const { code, complaints } = await imported('installer/ubuntu/precise', '--mirror', `${url}elsewhere`);
     assert.equal(code, 1);
     assert.ok(
       asked.every((one) => one.startsWith('/elsewhere/dists/')),

@@ -14,7 +14,7 @@ import {
   type Server,
   type ServerResponse,
 } from 'node:http';
-import { connect, createServer as createTcpServer } from 'node:net';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -26,6 +26,7 @@ import { report } from '../region/place.ts';
 import { bootTreeNeeds } from '../support/boot-tree-needs.ts';
 import { ended } from '../support/child.ts';
 import { eventuallyWithin } from '../support/eventually.ts';
+import { freePort } from '../support/free-port.ts';
 import { missing } from '../support/needs.ts';
 import { reasonOf } from '../support/sentences.ts';
 
@@ -87,15 +88,6 @@ class Rack {
 
 const portOf = (address: ReturnType<Server['address']>): number =>
   typeof address === 'object' && address !== null ? address.port : 0;
-
-async function freePort(): Promise<number> {
-  const server = createTcpServer();
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const port = portOf(server.address());
-  server.close();
-  return port;
-}
 
 /** The result of a command over ssh. */
 interface Said {

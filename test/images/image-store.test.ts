@@ -29,8 +29,8 @@ import {
   chooseImage,
   decodeImage,
   encodeImage,
+  findStoredImage,
   formatImageName,
-  imageFinder,
   manifestPath,
   readImages,
   removeImages,
@@ -232,9 +232,9 @@ describe('the image store', () => {
     const disk = makeDisk(MIB, 'gpt');
     const { image } = await add(tree, disk);
     truncateSync(join(tree, blobPath(image.sha256, 'raw')), 100);
-    assert.equal(imageFinder(tree)(NAME), undefined);
+    assert.equal(findStoredImage(tree, NAME), undefined);
     await add(tree, disk);
-    assert.equal(imageFinder(tree)(NAME)?.sha256, hashOf(disk));
+    assert.equal(findStoredImage(tree, NAME)?.sha256, hashOf(disk));
   });
 
   test('numbers the images of one day, and does not replace the bytes of a serial', async () => {
@@ -256,7 +256,7 @@ describe('the image store', () => {
     const other = (await add(tree, disk, { name: { ...NAME, label: 'daily' } })).image;
     assert.equal(one.sha256, other.sha256);
     assert.equal(await removeImages(tree, [one], DAY, { isKnown: true }), 0);
-    assert.equal(imageFinder(tree)(NAME)?.label, 'daily');
+    assert.equal(findStoredImage(tree, NAME)?.label, 'daily');
     assert.equal(await removeImages(tree, [other], DAY, { isKnown: true }), disk.length);
     assert.equal(existsSync(join(tree, blobPath(one.sha256, 'raw'))), false);
     assert.deepEqual(readImages(tree).images, []);
@@ -281,7 +281,7 @@ describe('the image store', () => {
     assert.ok(existsSync(orphan) && existsSync(part), 'somebody may be adding them');
     await removeImages(tree, [], DAY + 2 * HOUR, { isKnown: true });
     assert.deepEqual([existsSync(orphan), existsSync(part), existsSync(foreign)], [false, false, true]);
-    assert.equal(imageFinder(tree)(NAME)?.sha256, image.sha256);
+    assert.equal(findStoredImage(tree, NAME)?.sha256, image.sha256);
   });
 
   test('says which manifests it cannot use, and uses the others', async () => {
@@ -336,7 +336,7 @@ describe('the image store', () => {
     const tree = newTree();
     const disk = makeDisk(MIB, 'gpt');
     const { image } = await add(tree, disk);
-    const found = imageFinder(tree)(NAME);
+    const found = findStoredImage(tree, NAME);
     assert.equal(found?.path, `/images/${image.sha256.slice(0, 2)}/${image.sha256}.img`);
     const boot = await BootTree.open(tree);
     const file = await boot.open(found.path.slice(1));

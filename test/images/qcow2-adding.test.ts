@@ -137,7 +137,7 @@ describe('a qcow2 image in the store', () => {
     try {
       await assert.rejects(add(given, { compress: false }), (error) => {
         assert.ok(error instanceof RackError && error.code === 'store-unwritable', String(error));
-        assert.match(error.message, /has 2\d\d MB left, but 269 MB are needed: free space/);
+        assert.match(error.message, /has 2\d\d MiB left, but 256 MiB are needed: free space/);
         return true;
       });
       assert.deepEqual(readdirSync(join(tree, 'images')), []);

@@ -4,9 +4,7 @@
 
 import assert from 'node:assert/strict';
 import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
-import { once } from 'node:events';
 import { copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -14,6 +12,7 @@ import { sleep } from '../../src/clock.ts';
 import { cachedBootTree } from '../../src/lab/boot-tree.ts';
 import { ended, endProgram } from '../support/child.ts';
 import { cachedDebianImage, DEBIAN_IMAGE_NEEDS } from '../support/debian-image.ts';
+import { freePort } from '../support/free-port.ts';
 import { JobRack } from '../support/job-rack.ts';
 import { missing, type Need } from '../support/needs.ts';
 
@@ -190,14 +189,4 @@ for (const platform of PLATFORMS) {
 function cannotBuild(arch: Platform['arch']): string | false {
   if (arch === 'amd64' || existsSync('/proc/sys/fs/binfmt_misc/qemu-aarch64')) return false;
   return 'needs programs of arm64 to run here (apt-get install qemu-user-static binfmt-support arch-test)';
-}
-
-/** A port of loopback that is free at the moment. */
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  return typeof address === 'object' && address !== null ? address.port : 0;
 }

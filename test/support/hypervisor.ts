@@ -1,24 +1,16 @@
 // A libvirt host on loopback: libvirtd of an ordinary user in a directory of its own, with QEMU, and an SSH server before it.
 
 import { type ChildProcess, execFileSync, type SpawnOptions, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { chmodSync, chownSync, existsSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
-import { connect, createServer } from 'node:net';
+import { connect } from 'node:net';
 import { join } from 'node:path';
 import { sleep } from '../../src/clock.ts';
 import { endProgram } from './child.ts';
+import { freePort } from './free-port.ts';
 
 /** `nobody`: libvirtd of root would be the host's own. */
 const UID = 65_534;
 const START_MS_MAX = 15_000;
-
-async function freeTcpPort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  return typeof address === 'object' && address !== null ? address.port : 0;
-}
 
 async function until(isSo: () => boolean | Promise<boolean>, what: string): Promise<void> {
   for (let waited = 0; waited < START_MS_MAX; waited += 50) {
@@ -103,7 +95,7 @@ export class TestHypervisor {
 
   /** Starts an SSH server that lets the holder of a key in as this user. @returns its port, and how to give it another host key */
   async startSsh(publicKey: string): Promise<{ readonly port: number; readonly changeHostKey: () => Promise<void> }> {
-    const port = await freeTcpPort();
+    const port = await freePort();
     const at = (name: string): string => join(this.#directory, name);
     mkdirSync('/run/sshd', { recursive: true, mode: 0o755 });
     writeFileSync(at('authorized_keys'), `${publicKey}\n`, { mode: 0o600 });

@@ -9,7 +9,7 @@ import { zstdDecompressSync } from 'node:zlib';
 import { readImages } from '../../src/images/image-store.ts';
 import { makeSystemDisk } from '../images/disks.ts';
 import { makeContent } from '../images/download/download-place.ts';
-import type { GpgHome } from './gpg-home.ts';
+import { GpgHome } from './gpg-home.ts';
 import { type KilledProgram, type KillReport, killDownloads } from './killed-download.ts';
 import { MAIN } from './running-rack.ts';
 
@@ -23,17 +23,14 @@ function makeImage(bytes: number): Uint8Array {
 }
 
 /** Kills imports of an image of `bytes` a number of times. @param random gives whole numbers below its argument */
-export async function killImports(
-  bytes: number,
-  kills: number,
-  random: (n: number) => number,
-  gpg: GpgHome,
-): Promise<KillReport> {
+export async function killImports(bytes: number, kills: number, random: (n: number) => number): Promise<KillReport> {
+  const gpg = new GpgHome();
   const scratch = mkdtempSync(join(tmpdir(), 'rackboot-killed-import-'));
   try {
     const image = makeImage(bytes);
     return await killDownloads(importProgram(scratch, image, gpg), image, kills, random);
   } finally {
+    gpg.remove();
     rmSync(scratch, { recursive: true, force: true });
   }
 }

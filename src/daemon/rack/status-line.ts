@@ -6,8 +6,8 @@ import { formatWallTime } from '../../region/words/quantity.ts';
 import type { UplinkStatus } from '../../uplink/rack-uplink.ts';
 import type { InterfaceState } from './interface-states.ts';
 
-/** The most networks named in the line; the rest are counted. */
-const NAMED_MAX = 4;
+/** The most networks or racks named in a status; the rest are counted. */
+export const NAMED_MAX = 4;
 
 export interface LineSources {
   readonly interfaces: readonly InterfaceState[];

@@ -5,9 +5,7 @@ import type { RackConfig } from '../../config/rack-config.ts';
 import { listed } from '../../counted.ts';
 import { INTERFACES_KEY, type Settings } from '../../machines/settings.ts';
 import { formatNetwork } from '../../net/address.ts';
-
-/** The most networks that are named; the rest are counted. */
-const NAMED_MAX = 4;
+import { NAMED_MAX } from './status-line.ts';
 
 /** The networks that a change of the store removed. */
 export interface LostNetworks {

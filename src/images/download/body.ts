@@ -3,19 +3,16 @@
 // 1. `read` ends: the body ends, breaks its pace (pace.ts) or its bound of bytes, or the signal comes.
 // 2. Time in which the sink is full or the bandwidth is used up does not count against the server.
 
-import { cleanText } from '../../clean-text.ts';
 import type { Clock, Timer } from '../../clock.ts';
-import { errorText } from '../../errors.ts';
 import { viewBytes } from '../../net/borrowed-bytes.ts';
 import type { Bandwidth } from './bandwidth.ts';
-import { AttemptFailure, type AttemptFault } from './fault.ts';
+import { AttemptFailure, type AttemptFault, cleanSaid } from './fault.ts';
 import { Pace, type PaceFault } from './pace.ts';
 import type { DownloadSettings } from './settings.ts';
 import type { WebAnswer, WebClient } from './web-client.ts';
 
 /** How often the pace is checked and waiting bytes are written, in milliseconds. */
 const JUDGE_MS = 1000;
-const SAID_CHARACTERS_MAX = 200;
 
 /** The means of an attempt, shared with others. */
 export interface AttemptMeans {
@@ -112,7 +109,7 @@ export class Body {
       onFailure: reject,
     });
     const cut = (error?: Error): void => {
-      const said = cleanText(errorText(error ?? 'closed'), SAID_CHARACTERS_MAX);
+      const said = cleanSaid(error ?? 'closed');
       reject(new AttemptFailure(cutFault(this.#answer.url, this.#sink.bytes, this.#bounds.total, said), error));
     };
     message.on('data', (chunk: Buffer) => this.#take(chunk));

@@ -17,7 +17,6 @@
 
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { cleanText } from '../../clean-text.ts';
 import type { Instant, Timer } from '../../clock.ts';
 import { errorText, osErrorCode, RackError } from '../../errors.ts';
 import { RESERVE_BYTES } from '../blob-writing.ts';
@@ -25,7 +24,7 @@ import { runAttempt } from './attempt.ts';
 import type { AttemptMeans } from './body.ts';
 import type { Digest } from './digest.ts';
 import { type DiskRoom, FileRoom } from './disk-room.ts';
-import { AttemptFailure, type AttemptFault } from './fault.ts';
+import { AttemptFailure, type AttemptFault, cleanSaid } from './fault.ts';
 import { digestOfFinished, PartFile } from './part-file.ts';
 import { partFiles, partPath } from './part-record.ts';
 import type { Place, Places } from './places.ts';
@@ -46,7 +45,6 @@ import { parseWebUrl, shownUrl } from './web-client.ts';
 const PROGRESS_MS = 100;
 /** Attempts that are remembered. */
 const ATTEMPTS_KEPT_MAX = 16;
-const SAID_CHARACTERS_MAX = 200;
 
 /** The means of all downloads of a queue. */
 export interface DownloadMeans extends AttemptMeans {
@@ -394,7 +392,7 @@ export class FileDownload implements Download {
     }
     return {
       code: 'disk-failed',
-      params: { path: partPath(this.request), said: cleanText(errorText(error), SAID_CHARACTERS_MAX) },
+      params: { path: partPath(this.request), said: cleanSaid(error) },
     };
   }
 }

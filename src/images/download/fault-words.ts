@@ -1,6 +1,6 @@
 // The sentence of a fault: what happened, with its values, and what to do.
 
-import { counted } from '../../counted.ts';
+import { counted, mebibytes } from '../../counted.ts';
 import type { AttemptFault, AttemptFaultParams, TlsTrouble } from './fault.ts';
 
 const CHECK_URL = 'check the URL, or use another mirror';
@@ -16,7 +16,6 @@ const TLS: Readonly<Record<TlsTrouble, string>> = {
   other: CHECK_URL,
 };
 
-const megabytes = (bytes: number): string => `${Math.ceil(bytes / 1e6)} MB`;
 const through = (proxy: string): string => (proxy === '' ? '' : `, with the proxy ${proxy}`);
 
 const WORDS: { readonly [Code in keyof AttemptFaultParams]: (params: AttemptFaultParams[Code]) => string } = {
@@ -60,7 +59,7 @@ const WORDS: { readonly [Code in keyof AttemptFaultParams]: (params: AttemptFaul
     `the file of ${host} has the ${algorithm} ${found} instead of ${expected}, and was dropped: it is fetched again from the beginning`,
 
   'no-room': ({ directory, freeBytes, neededBytes }) =>
-    `${directory} has ${megabytes(freeBytes)} left, but needs ${megabytes(neededBytes)}: free space, or remove unneeded images; then resume`,
+    `${directory} has ${mebibytes(freeBytes)} left, but needs ${mebibytes(neededBytes)}: free space, or remove unneeded images; then resume`,
   'disk-failed': ({ path, said }) =>
     `${path} cannot be written (${said}): check the disk and its permissions; then resume`,
   'thread-ended': ({ said }) => `the thread of the downloads ended (${said}): resume the download`,

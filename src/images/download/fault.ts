@@ -4,7 +4,11 @@
 // 2. A parameter `said` has the words of a server, a proxy or the system, cleaned.
 // 3. No parameter has the password of a URL.
 
+import { cleanText } from '../../clean-text.ts';
+import { errorText } from '../../errors.ts';
 import type { DigestAlgorithm } from './digest.ts';
+
+const SAID_CHARACTERS_MAX = 200;
 
 type OfHost = { readonly host: string };
 type Said = { readonly said: string };
@@ -113,6 +117,9 @@ const PROSPECTS: Readonly<Record<Code, Prospect>> = {
 
 /** Decides the next step after a fault. */
 export const prospectOf = ({ code }: AttemptFault): Prospect => PROSPECTS[code];
+
+/** The words of a server, a proxy or the system, as a parameter. */
+export const cleanSaid = (words: unknown): string => cleanText(errorText(words), SAID_CHARACTERS_MAX);
 
 /** Thrown within an attempt; `attempt.ts` catches it. */
 export class AttemptFailure extends Error {

@@ -6,11 +6,10 @@
 // 3. If the thread ends unexpectedly, all its downloads fail with `thread-ended` and all documents, too; the next request starts another one.
 
 import { Worker } from 'node:worker_threads';
-import { cleanText } from '../../clean-text.ts';
 import type { Clock, Instant } from '../../clock.ts';
-import { errorText, RackError, unreachable } from '../../errors.ts';
+import { RackError, unreachable } from '../../errors.ts';
 import type { DocumentRequest, DocumentResult } from './document.ts';
-import type { AttemptFault } from './fault.ts';
+import { type AttemptFault, cleanSaid } from './fault.ts';
 import { describeAttemptFault } from './fault-words.ts';
 import type { DownloadCommand, DownloadThreadData, FromDownloadThread, ToDownloadThread } from './message.ts';
 import { OpenDownloads } from './open-downloads.ts';
@@ -22,7 +21,6 @@ import { parseWebUrl } from './web-client.ts';
 
 /** Memory of the worker's JavaScript, in MB. */
 const RESOURCE_LIMITS = { maxOldGenerationSizeMb: 64, maxYoungGenerationSizeMb: 8 };
-const SAID_CHARACTERS_MAX = 200;
 
 /** The downloads of a thread of their own. */
 export class DownloadThread implements Downloads {
@@ -128,7 +126,7 @@ export class DownloadThread implements Downloads {
     worker.on('message', (message: FromDownloadThread) => this.#hear(message));
     let said = 'stopped';
     worker.on('error', (error) => {
-      said = cleanText(errorText(error), SAID_CHARACTERS_MAX);
+      said = cleanSaid(error);
     });
     const ended = new Promise<void>((resolve) => {
       worker.once('exit', () => {

@@ -17,11 +17,10 @@ import type { ClientRequest, IncomingMessage, RequestOptions } from 'node:http';
 import { cleanText } from '../../clean-text.ts';
 import type { Clock, Timer } from '../../clock.ts';
 import { errorText, isTlsError, osErrorCode, RackError } from '../../errors.ts';
-import { AttemptFailure, type AttemptFault, type TlsTrouble } from './fault.ts';
+import { AttemptFailure, type AttemptFault, cleanSaid, type TlsTrouble } from './fault.ts';
 import type { DownloadSettings, ProxySettings } from './settings.ts';
 
 const REDIRECTS_MAX = 8;
-const SAID_CHARACTERS_MAX = 200;
 /** Node 24.5 brought `proxyEnv`; an earlier one would ignore it silently. */
 const PROXY_NODE = [24, 5];
 
@@ -188,7 +187,7 @@ function checkProxy(text: string): void {
 function redirectedUrl(from: URL, location: string): URL {
   const { host } = from;
   const url = URL.parse(location, from.href);
-  const to = cleanText(url === null ? location : shownUrl(url), SAID_CHARACTERS_MAX);
+  const to = cleanSaid(url === null ? location : shownUrl(url));
   if (url === null || (url.protocol !== 'http:' && url.protocol !== 'https:')) {
     throw new AttemptFailure({ code: 'redirect-unusable', params: { host, to } });
   }
@@ -215,7 +214,7 @@ function faultOf(
 ): AttemptFault {
   const { host, proxy, isSent } = asked;
   const code = osErrorCode(error) ?? '';
-  const said = cleanText(errorText(error) || code, SAID_CHARACTERS_MAX);
+  const said = cleanSaid(errorText(error) || code);
   if (code === 'ERR_PROXY_TUNNEL') return { code: 'proxy', params: { proxy, said } };
   if (isTlsError(error) || code === 'EPROTO') {
     return { code: 'tls', params: { host, said: code || said, trouble: tlsTrouble(code) } };

@@ -3,6 +3,9 @@
 import type { Digest } from '../download/digest.ts';
 import type { ImageName } from '../image-store.ts';
 
+/** Names in a message; the rest are counted. */
+export const NAMED_MAX = 8;
+
 /** One image of a source, with all that its download needs. */
 export interface ImageOffer extends Omit<ImageName, 'serial'> {
   /** The name of its source. */

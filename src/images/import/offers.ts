@@ -8,12 +8,16 @@ import type { ImageOrigin } from '../image-store.ts';
 import type { ImageSource } from '../sources/source.ts';
 import { readFileOffers } from './file-offers.ts';
 import { readInstallerOffers } from './installer-offers.ts';
-import { type ImageOffer, type InstallerOffer, type OfferWish, offerName, type SourceAnswer } from './offer.ts';
+import {
+  type ImageOffer,
+  type InstallerOffer,
+  NAMED_MAX,
+  type OfferWish,
+  offerName,
+  type SourceAnswer,
+} from './offer.ts';
 import { SourceDocuments } from './source-documents.ts';
 import { readStreamOffers } from './stream-offers.ts';
-
-/** Names in a message. */
-const NAMED_MAX = 8;
 
 /** The means of asking sources. */
 export interface SourceMeans {

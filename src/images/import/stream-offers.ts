@@ -11,13 +11,11 @@ import { listImages } from '../streams/image-listing.ts';
 import { chooseImages } from '../streams/selection.ts';
 import { decodeStreamIndex } from '../streams/stream-index.ts';
 import type { StreamFile, StreamImage } from '../streams/stream-products.ts';
-import { type ImageOffer, type OfferWish, type SourceAnswer, storedSerial } from './offer.ts';
+import { type ImageOffer, NAMED_MAX, type OfferWish, type SourceAnswer, storedSerial } from './offer.ts';
 import type { SourceDocuments } from './source-documents.ts';
 
 /** The label of a site that names none. */
 const LABEL = 'release';
-/** Names in a message. */
-const NAMED_MAX = 8;
 
 /** Reads the offers of a site. @throws RackError `source-failed` */
 export async function readStreamOffers(

@@ -5,7 +5,7 @@ import { compareImages } from './selection.ts';
 import type { StreamFile, StreamImage } from './stream-products.ts';
 
 /** One image of a site. Every text is clean. */
-export interface ListedImage {
+export interface SiteImage {
   readonly os: string;
   readonly release: string;
   /** `24.04 LTS`; the version or the release if the site has no title for it. */
@@ -16,11 +16,11 @@ export interface ListedImage {
   readonly serial: string;
   /** Of its files together; undefined: the site does not say the size of one. */
   readonly bytes: number | undefined;
-  readonly files: readonly ListedFile[];
+  readonly files: readonly SiteFile[];
 }
 
 /** One of its files. */
-export interface ListedFile {
+export interface SiteFile {
   readonly name: string;
   readonly ftype: string;
   /** Undefined: the site does not say. */
@@ -33,7 +33,7 @@ const WORD_SHOWN_MAX = 64;
 const word = (text: string): string => cleanText(text, WORD_SHOWN_MAX);
 
 /** The images, sorted: by system, release and architecture, then the newest first. */
-export function listImages(images: readonly StreamImage[]): readonly ListedImage[] {
+export function listImages(images: readonly StreamImage[]): readonly SiteImage[] {
   return images.toSorted(compareImages).map((image) => ({
     os: word(image.os),
     release: word(image.release),

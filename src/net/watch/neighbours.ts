@@ -18,7 +18,7 @@ import { KeptApart, type Owner } from '../shares/kept-apart.ts';
 
 /** Remembered neighbours: up to this many new ones, and as many that were heard for RETELL_MS. Invented ones evict only new ones. */
 export const NEIGHBOURS_MAX = 16_384;
-/** How often the same sighting is reported, in milliseconds. */
+/** How often the same neighbour, router or booting machine is reported again, in milliseconds. */
 export const RETELL_MS = 60_000;
 /** New sightings of one hardware address. A host with many addresses is fully reported within seconds. */
 export const SENDER_RATE: Rate = { perSecond: 5, burst: 64 };

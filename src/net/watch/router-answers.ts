@@ -13,6 +13,7 @@
 import { type Instant, later } from '../../clock.ts';
 import type { MacAddress } from '../address.ts';
 import { KeptApart, type Owner } from '../shares/kept-apart.ts';
+import { RETELL_MS } from './neighbours.ts';
 import type { Solicitation } from './net-message.ts';
 
 /** How long a router counts as there: MaxRtrAdvInterval is at most 1800 s (RFC 4861 §6.2.1). */
@@ -31,8 +32,6 @@ export const BOOTING_MAX = 4096;
  * KEPT_MS.
  */
 export const KEPT_MAX = 1024;
-/** How often the listening thread is told again that a machine boots, in milliseconds. */
-const RETELL_MS = 60_000;
 
 interface Booting {
   readonly at: Instant;

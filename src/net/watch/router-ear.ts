@@ -12,6 +12,7 @@ import { EarSocket } from '../linux/ear-socket.ts';
 import type { Libc } from '../linux/libc.ts';
 import { ETHERTYPE_IPV6, type HeardFrame, PacketSocket } from '../linux/packet-socket.ts';
 import { bootingFilter, ROUTER_DISCOVERY, SIEVED_MAX } from '../linux/router-filter.ts';
+import { RETELL_MS } from './neighbours.ts';
 import type { FromNetWorker, Solicitation, ToNetWorker } from './net-message.ts';
 import {
   ALL_NODES_MAC,
@@ -30,8 +31,6 @@ const SIEVE_MS = 5_000;
 const SIEVE_FRAMES = 100;
 /** How often machines that start to boot are added to the sieve, in milliseconds. */
 const SIEVE_RENEW_MS = 100;
-/** How often the same router is reported, in milliseconds. */
-const ROUTER_RETELL_MS = 60_000;
 
 /** Receives and sends router discovery for the net worker. */
 export class RouterEar {
@@ -135,7 +134,7 @@ export class RouterEar {
       return;
     }
     const reportedAt = this.#routersReportedAt.get(found.name);
-    if (reportedAt !== undefined && later(reportedAt, ROUTER_RETELL_MS) > now) return;
+    if (reportedAt !== undefined && later(reportedAt, RETELL_MS) > now) return;
     this.#routersReportedAt.set(found.name, now);
     this.#tell({ kind: 'router', interfaceName: found.name, mac: from });
   }

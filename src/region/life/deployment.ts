@@ -2,6 +2,7 @@
 //
 // 1. The region knows an image's path and digest; it never opens one.
 
+import type { ImageWish } from '../../images/image-store.ts';
 import { nearestName } from '../../nearest-name.ts';
 import type { Machine } from '../records/machine.ts';
 import type { RackImage } from '../records/rack.ts';
@@ -46,15 +47,6 @@ export interface ListedImage {
 
 /** Lists the deployable images by name, and the newest first within a name. */
 export type ListImages = () => Promise<readonly ListedImage[]>;
-
-/** The description of a wanted image. */
-export interface ImageWish {
-  readonly os: string;
-  readonly release: string;
-  /** `amd64`. */
-  readonly architecture: string;
-  readonly subarchitecture: string;
-}
 
 /**
  * Finds the image for a wish; undefined: none.

@@ -4,11 +4,11 @@
 //    and refuses no deployment because of them.
 // 2. An installation does not begin if its preseed cannot be rendered, because of a template's mistake or an unquotable value.
 
+import type { ImageWish } from '../../images/image-store.ts';
 import type { Machine } from '../records/machine.ts';
 import type { MistakeAt } from '../records/preseed-mistake.ts';
 import { refusal } from '../words/refusal.ts';
 import type { CommandRefusal, Deployment } from './commands.ts';
-import type { ImageWish } from './deployment.ts';
 
 /** True if the racks can boot this system's installer; undefined: unknown. */
 export type HasInstaller = (wish: ImageWish) => boolean | undefined;

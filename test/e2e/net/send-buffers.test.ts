@@ -9,6 +9,7 @@ import { describe, it } from 'node:test';
 import { parseIpv4 } from '../../../src/net/address.ts';
 import { openNetwork } from '../../../src/net/datagrams/open-network.ts';
 import { SEND_BUFFER_BYTES } from '../../../src/net/datagrams/udp-linux.ts';
+import { formatBytes } from '../../../src/region/words/quantity.ts';
 import { noteText } from '../../../src/region/words/rack-reasons.ts';
 import { missing } from '../../support/needs.ts';
 
@@ -58,7 +59,7 @@ describe('send buffers', { skip: missing('linux') }, () => {
       assert.equal(bytes, 2 * allowedBytes);
       assert.equal(
         note,
-        `Send buffers hold ${Math.round(allowedBytes / 1024)} KiB instead of 1048576 KiB, so absent hosts can delay replies to other hosts: sysctl -w net.core.wmem_max=${TOO_MUCH_BYTES}.`,
+        `Send buffers hold ${formatBytes(allowedBytes)} instead of 1.0 GiB, so absent hosts can delay replies to other hosts: sysctl -w net.core.wmem_max=${TOO_MUCH_BYTES}.`,
       );
     });
   }

@@ -2,30 +2,25 @@
 // @host waits, 10 s
 
 import assert from 'node:assert/strict';
-import { afterEach, beforeEach, describe, test } from 'node:test';
+import { describe, test } from 'node:test';
 import { sleep } from '../../../src/clock.ts';
 import { RackError } from '../../../src/errors.ts';
 import type { DocumentRequest, DocumentResult } from '../../../src/images/download/document.ts';
 import { eventuallyWithin } from '../../support/eventually.ts';
-import { type Behaviour, ETAG, HostileFileServer } from '../../support/hostile-file-server.ts';
-import { DownloadPlace, makeContent } from './download-place.ts';
+import { type Behaviour, ETAG } from '../../support/hostile-file-server.ts';
+import { type DownloadPlace, makeContent, placeForEach } from './download-place.ts';
 
 const CONTENT = makeContent(50_000);
 
 let place: DownloadPlace;
-const servers: HostileFileServer[] = [];
-beforeEach(() => {
-  place = new DownloadPlace();
-});
-afterEach(async () => {
-  for (const server of servers.splice(0)) await server.close();
-  await place.close();
+placeForEach((made) => {
+  place = made;
 });
 
 /** Fetches from one server for each behaviour, in this order. */
 async function fetch(behaviours: readonly Behaviour[], change: Partial<DocumentRequest> = {}): Promise<DocumentResult> {
-  for (const behave of behaviours) servers.push(await HostileFileServer.start(CONTENT, behave));
-  const urls = servers.map(({ url }) => url);
+  for (const behave of behaviours) await place.serve(CONTENT, behave);
+  const urls = place.servers.map(({ url }) => url);
   return place.queue().fetchDocument({ urls, bytesMax: 100_000, known: undefined, ...change });
 }
 
@@ -38,7 +33,7 @@ describe('a document', () => {
     assert.deepEqual(result, {
       kind: 'document',
       bytes: new Uint8Array(CONTENT),
-      source: servers[0]?.url,
+      source: place.servers[0]?.url,
       validator: VALIDATOR,
     });
   });
@@ -102,8 +97,7 @@ describe('a document', () => {
   }
 
   test('is given up at once when nobody wants it any more', async () => {
-    const server = await HostileFileServer.start(CONTENT, () => undefined);
-    servers.push(server);
+    const server = await place.serve(CONTENT, () => undefined);
     const stop = new AbortController();
     const request = { urls: [server.url], bytesMax: 1000, known: undefined };
     const fetching = place.queue({ answerMs: 60_000 }).fetchDocument(request, stop.signal);
@@ -112,10 +106,7 @@ describe('a document', () => {
   });
 
   test('does not wait for files, and ends with its queue', async () => {
-    const server = await HostileFileServer.start(CONTENT, ({ seen, serve }) =>
-      seen.path === '/document' ? serve() : undefined,
-    );
-    servers.push(server);
+    const server = await place.serve(CONTENT, ({ seen, serve }) => (seen.path === '/document' ? serve() : undefined));
     const queue = place.queue({ filesMax: 1, answerMs: 60_000 });
     queue.add(place.request([server.url], CONTENT));
     const urls = [server.url.replace('/file', '/document')];
@@ -126,8 +117,7 @@ describe('a document', () => {
   });
 
   test('does not wait for those of another host that never answers (DOCUMENTS_MAX, DOCUMENTS_OF_HOST_MAX)', async () => {
-    const silent = await Promise.all([1, 2, 3].map(() => HostileFileServer.start(CONTENT, () => undefined)));
-    servers.push(...silent);
+    const silent = await Promise.all([1, 2, 3].map(() => place.serve(CONTENT, () => undefined)));
     const queue = place.queue({ answerMs: 60_000 });
     const ask = (url: string) => queue.fetchDocument({ urls: [url], bytesMax: 100_000, known: undefined });
     const asked = (): readonly number[] => silent.map(({ requests }) => requests.length);

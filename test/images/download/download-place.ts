@@ -4,11 +4,13 @@ import { createHash } from 'node:crypto';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { afterEach, beforeEach } from 'node:test';
 import { systemClock } from '../../../src/clock.ts';
 import { DownloadQueue } from '../../../src/images/download/queue.ts';
 import type { DownloadRequest, DownloadState } from '../../../src/images/download/request.ts';
 import { DEFAULT_SETTINGS, type DownloadSettings } from '../../../src/images/download/settings.ts';
 import { whenAtRest } from '../../support/download-at-rest.ts';
+import { type Behaviour, HostileFileServer } from '../../support/hostile-file-server.ts';
 import { seededRandom } from '../../support/seeded-random.ts';
 
 /** Short enough for tests, long enough for a busy host. */
@@ -34,15 +36,23 @@ export function makeContent(bytes: number, seed = 1): Uint8Array {
 
 export const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
 
-/** A directory for downloads. */
+/** A directory for downloads, and the servers that they come from. */
 export class DownloadPlace {
   readonly directory = mkdtempSync(join(tmpdir(), 'rackboot-download-test-'));
+  readonly servers: HostileFileServer[] = [];
   readonly #queues: DownloadQueue[] = [];
 
   queue(settings: Partial<DownloadSettings> = {}): DownloadQueue {
     const queue = new DownloadQueue({ ...QUICK, ...settings }, systemClock);
     this.#queues.push(queue);
     return queue;
+  }
+
+  /** Starts a server of one file, which is closed with the place. */
+  async serve(content: Uint8Array, behave: Behaviour = ({ serve }) => serve()): Promise<HostileFileServer> {
+    const server = await HostileFileServer.start(content, behave);
+    this.servers.push(server);
+    return server;
   }
 
   /** A request for `content`, with its size and digest. */
@@ -78,7 +88,18 @@ export class DownloadPlace {
   }
 
   async close(): Promise<void> {
+    for (const server of this.servers) await server.close();
     await Promise.all(this.#queues.map((queue) => queue.close()));
     rmSync(this.directory, { recursive: true, force: true });
   }
+}
+
+/** Makes a place for each test of a file, and closes it. */
+export function placeForEach(use: (place: DownloadPlace) => void): void {
+  let place: DownloadPlace;
+  beforeEach(() => {
+    place = new DownloadPlace();
+    use(place);
+  });
+  afterEach(() => place.close());
 }

@@ -4,31 +4,22 @@
 import assert from 'node:assert/strict';
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, beforeEach, test } from 'node:test';
+import { test } from 'node:test';
 import { sleep } from '../../../src/clock.ts';
 import type { Download } from '../../../src/images/download/request.ts';
-import { type Behaviour, HostileFileServer } from '../../support/hostile-file-server.ts';
-import { DownloadPlace, makeContent } from './download-place.ts';
+import type { Behaviour } from '../../support/hostile-file-server.ts';
+import { type DownloadPlace, makeContent, placeForEach } from './download-place.ts';
 
 const CONTENT = makeContent(1000);
 /** Turns of promises between the wish for a place and the state `connecting`, and some more. */
 const TURNS = 12;
 
 let place: DownloadPlace;
-const servers: HostileFileServer[] = [];
-beforeEach(() => {
-  place = new DownloadPlace();
-});
-afterEach(async () => {
-  for (const server of servers.splice(0)) await server.close();
-  await place.close();
+placeForEach((made) => {
+  place = made;
 });
 
-async function start(behave: Behaviour): Promise<string> {
-  const server = await HostileFileServer.start(CONTENT, behave);
-  servers.push(server);
-  return server.url;
-}
+const start = async (behave: Behaviour): Promise<string> => (await place.serve(CONTENT, behave)).url;
 
 /** Pauses a download so many turns after it begins to wait for a place. */
 const pauseAfter = (turns: number, download: Download): Promise<void> =>
@@ -61,7 +52,7 @@ test('a pause shows at once and stays, also right after a place was given', asyn
 test('the last 16 attempts are remembered (ATTEMPTS_KEPT_MAX)', async () => {
   const url = await start(({ response }) => void response.writeHead(500).end());
   const { attempts } = await place.run(place.request([url], CONTENT), { roundsMax: 30, pauseMs: 1, pauseMsMax: 2 });
-  assert.equal(servers[0]?.requests.length, 30);
+  assert.equal(place.servers[0]?.requests.length, 30);
   assert.equal(attempts.length, 16);
 });
 

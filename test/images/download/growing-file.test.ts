@@ -3,30 +3,24 @@
 import assert from 'node:assert/strict';
 import { rename } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, test } from 'node:test';
+import { describe, test } from 'node:test';
 import { sleep } from '../../../src/clock.ts';
 import { GrowingFile, GrowthInterrupted } from '../../../src/images/download/growing-file.ts';
 import { whenAtRest } from '../../support/download-at-rest.ts';
-import { type Asked, type Behaviour, HostileFileServer } from '../../support/hostile-file-server.ts';
-import { DownloadPlace, makeContent } from './download-place.ts';
+import type { Asked, Behaviour } from '../../support/hostile-file-server.ts';
+import { type DownloadPlace, makeContent, placeForEach } from './download-place.ts';
 
 const MIB = 1024 * 1024;
 const CONTENT = makeContent(6 * MIB);
 
 let place: DownloadPlace;
-const servers: HostileFileServer[] = [];
-beforeEach(() => {
-  place = new DownloadPlace();
-});
-afterEach(async () => {
-  for (const server of servers.splice(0)) await server.close();
-  await place.close();
+placeForEach((made) => {
+  place = made;
 });
 
 /** A download from a server that the test directs: it holds its answers until the test sends. */
 async function start(behave: Behaviour) {
-  const server = await HostileFileServer.start(CONTENT, behave);
-  servers.push(server);
+  const server = await place.serve(CONTENT, behave);
   const queue = place.queue({ stallMs: 60_000, answerMs: 60_000 });
   return queue.add(place.request([server.url], CONTENT));
 }

@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, test } from 'node:test';
+import { beforeEach, describe, test } from 'node:test';
 import { type Instant, sleep, systemClock } from '../../../src/clock.ts';
 import { RackError } from '../../../src/errors.ts';
 import { RESERVE_BYTES } from '../../../src/images/blob-writing.ts';
@@ -13,28 +13,20 @@ import { DownloadQueue } from '../../../src/images/download/queue.ts';
 import type { DownloadState } from '../../../src/images/download/request.ts';
 import { whenAtRest } from '../../support/download-at-rest.ts';
 import { eventuallyWithin } from '../../support/eventually.ts';
-import { type Behaviour, ETAG, HostileFileServer } from '../../support/hostile-file-server.ts';
-import { DownloadPlace, makeContent, QUICK } from './download-place.ts';
+import { type Behaviour, ETAG, type HostileFileServer } from '../../support/hostile-file-server.ts';
+import { type DownloadPlace, makeContent, placeForEach, QUICK } from './download-place.ts';
 
 const MIB = 1024 * 1024;
 const CONTENT = makeContent(8 * MIB);
 const HONEST: Behaviour = ({ serve }) => serve();
 
 let place: DownloadPlace;
-const servers: HostileFileServer[] = [];
-beforeEach(() => {
-  place = new DownloadPlace();
-});
-afterEach(async () => {
-  for (const server of servers.splice(0)) await server.close();
-  await place.close();
+placeForEach((made) => {
+  place = made;
 });
 
-async function serve(behave: Behaviour = HONEST, content = CONTENT): Promise<HostileFileServer> {
-  const server = await HostileFileServer.start(content, behave);
-  servers.push(server);
-  return server;
-}
+const serve = (behave: Behaviour = HONEST, content = CONTENT): Promise<HostileFileServer> =>
+  place.serve(content, behave);
 
 /** Sends the first `bytes` of each answer, and holds the rest back. */
 const upTo =

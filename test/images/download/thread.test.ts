@@ -9,30 +9,23 @@ import { GrowingFile } from '../../../src/images/download/growing-file.ts';
 import { DownloadThread } from '../../../src/images/download/thread.ts';
 import { whenAtRest } from '../../support/download-at-rest.ts';
 import { eventuallyWithin } from '../../support/eventually.ts';
-import { type Behaviour, HostileFileServer } from '../../support/hostile-file-server.ts';
-import { DownloadPlace, makeContent, QUICK } from './download-place.ts';
+import type { Behaviour, HostileFileServer } from '../../support/hostile-file-server.ts';
+import { type DownloadPlace, makeContent, placeForEach, QUICK } from './download-place.ts';
 
 const MIB = 1024 * 1024;
 const CONTENT = makeContent(6 * MIB);
 
 let place: DownloadPlace;
 let thread: DownloadThread;
-const servers: HostileFileServer[] = [];
 beforeEach(() => {
-  place = new DownloadPlace();
   thread = new DownloadThread({ ...QUICK, stallMs: 60_000, answerMs: 60_000 }, systemClock);
 });
-afterEach(async () => {
-  await thread.close();
-  for (const server of servers.splice(0)) await server.close();
-  await place.close();
+afterEach(() => thread.close());
+placeForEach((made) => {
+  place = made;
 });
 
-async function serve(behave: Behaviour): Promise<HostileFileServer> {
-  const server = await HostileFileServer.start(CONTENT, behave);
-  servers.push(server);
-  return server;
-}
+const serve = (behave: Behaviour): Promise<HostileFileServer> => place.serve(CONTENT, behave);
 
 const until = (what: string, isTrue: () => boolean): Promise<boolean> => eventuallyWithin(8000, what, isTrue);
 

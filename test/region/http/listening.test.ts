@@ -1,24 +1,14 @@
 // Which listeners of the API are open when configurations follow each other.
 
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
-import { createServer } from 'node:net';
 import { test } from 'node:test';
 import { ListeningApi } from '../../../src/region/http/listening.ts';
 import type { ApiContext } from '../../../src/region/http/routes.ts';
 import { buildApp, makeContext } from '../../../src/region/http/server.ts';
 import { eventuallyWithin } from '../../support/eventually.ts';
+import { freePort } from '../../support/free-port.ts';
 import { VirtualClock } from '../../support/virtual-clock.ts';
 import { type LiveRegion, startRegion } from '../live.ts';
-
-/** A port that was free a moment ago. */
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const bound = server.address();
-  server.close();
-  return typeof bound === 'object' && bound !== null ? bound.port : 0;
-}
 
 test('two configurations that overlap open each listener once, and the later one is in force', async () => {
   const live = await startRegion();

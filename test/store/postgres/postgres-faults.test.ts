@@ -14,7 +14,6 @@ import {
   rmSync,
   symlinkSync,
 } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -26,6 +25,7 @@ import type { PostgresPlace } from '../../../src/store/postgres/postgres-place.t
 import { openPostgresRegion } from '../../../src/store/postgres/region-postgres.ts';
 import { NOBODY } from '../../support/another-user.ts';
 import { eventuallyWithin } from '../../support/eventually.ts';
+import { freePort } from '../../support/free-port.ts';
 import { missing } from '../../support/needs.ts';
 import { PostgresServer } from '../../support/postgres-server.ts';
 
@@ -73,16 +73,6 @@ function fillDisk(path: string): void {
       // A smaller piece may fit.
     }
   }
-}
-
-/** A TCP port of loopback that nobody uses. */
-async function freePort(): Promise<number> {
-  const probe = createServer();
-  await new Promise<void>((resolve) => probe.listen(0, '127.0.0.1', resolve));
-  const address = probe.address();
-  await new Promise((resolve) => probe.close(resolve));
-  assert.ok(address !== null && typeof address === 'object');
-  return address.port;
 }
 
 describe('a PostgreSQL that cannot be used', { skip: missing('linux', '/usr/lib/postgresql') }, () => {

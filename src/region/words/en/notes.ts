@@ -7,12 +7,12 @@ import type { StateFault, StateFaultCode } from '../../../machines/desired-state
 import type { ConnectionRefusal } from '../../../net/shares/connection-shares.ts';
 import type { NoteCode, NoteParams, RackNote } from '../../records/rack-note.ts';
 import { OUTAGES } from './outages.ts';
+import { formatBytes } from './quantity.ts';
 import type { Writers } from './table.ts';
 
-const kib = (bytes: number): string => `${Math.round(bytes / 1024)} KiB`;
 const smallBuffer = (buffers: string, follows: string, setting: string) => {
   return ({ granted, asked }: { readonly granted: number; readonly asked: number }): string =>
-    `${buffers} hold ${kib(granted)} instead of ${kib(asked)}, so ${follows}: sysctl -w ${setting}=${asked}.`;
+    `${buffers} hold ${formatBytes(granted)} instead of ${formatBytes(asked)}, so ${follows}: sysctl -w ${setting}=${asked}.`;
 };
 
 const openToAll = (key: string, deed: string) => {
