@@ -23,6 +23,7 @@ const source = (name: string): ImageSource => ({
 const offer = (from: string, release: string, more: Partial<ImageOffer> = {}): ImageOffer => ({
   ...{ source: from, os: 'ubuntu', release, architecture: 'amd64', subarchitecture: 'generic', label: 'release' },
   ...{ serial: '20260101', title: release, aliases: [], supportEnds: undefined, url: `http://${from}/${release}` },
+  mirrors: [],
   ...{ bytes: 1, digest: { algorithm: 'sha256', hex: 'a' } },
   ...more,
 });
@@ -46,7 +47,7 @@ const plan = (
     ]),
   );
 const names = ({ offers }: ReturnType<typeof plan>): readonly string[] =>
-  [...offers].map(([name, { source: from }]) => `${name} of ${from}`);
+  [...offers].map(([name, ofImage]) => `${name} of ${ofImage.map(({ source: from }) => from).join(', ')}`);
 
 const OFFERS = [
   offer('a', 'noble', { aliases: ['24.04', 'lts'] }),
@@ -73,20 +74,20 @@ for (const [what, wanted, expected] of CASES) {
   test(`${what} is selected, and nothing else`, () => {
     const { offers, skipped } = plan(['a', [selection(wanted)], OFFERS]);
     assert.deepEqual(
-      [...offers.values()].map(({ release, architecture }) => `${release}/${architecture}`),
+      [...offers.values()].map(([{ release, architecture }]) => `${release}/${architecture}`),
       expected,
     );
     assert.deepEqual(skipped, []);
   });
 }
 
-test('the first source that has an image gives it, and the other says so', () => {
+test('the first source that has an image gives it, the other one if that fails, and says so', () => {
   const found = plan(
     ['a', [selection()], [offer('a', 'noble')]],
     ['b', [selection()], [offer('b', 'noble'), offer('b', 'jammy')]],
   );
   assert.deepEqual(names(found), [
-    'ubuntu/noble/amd64/generic/release of a',
+    'ubuntu/noble/amd64/generic/release of a, b',
     'ubuntu/jammy/amd64/generic/release of b',
   ]);
   assert.deepEqual(found.skipped, [

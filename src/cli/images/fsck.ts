@@ -7,7 +7,7 @@ import { errorText, RackError } from '../../errors.ts';
 import { type CheckedContent, checkContent } from '../../images/image-check.ts';
 import { formatImageName, readImages, removeImages, type StoredImage, sweepBlobs } from '../../images/image-store.ts';
 import { sweepDownloads } from '../../images/import/left-downloads.ts';
-import { offerOf, sourcesOf } from '../../images/import/offers.ts';
+import { offersOf, sourcesOf } from '../../images/import/offers.ts';
 import { formatBytes, print, printError, printJson } from '../terminal/output.ts';
 import { enterImageTree, type ImageTree } from './image-tree.ts';
 import { readImageUse } from './image-use.ts';
@@ -104,7 +104,9 @@ async function importOne(
   }
   try {
     const wish = { os, release, architectures: [architecture] };
-    const { image: imported } = await run.import(sourcesOf(all, os), wish, (answers) => offerOf(answers, wish, origin));
+    const { image: imported } = await run.import(sourcesOf(all, os), wish, (answers) =>
+      offersOf(answers, wish, origin),
+    );
     // The source has a newer one, which takes its place.
     if (imported.serial !== image.serial) await removeImages(run.tree, [image], run.nowMs, { isKnown: true });
     return { image, imported };

@@ -34,6 +34,13 @@ export class ImportProgress {
     if (state.kind === 'downloading') this.#step(state.bytes, state.total, state.bytesPerSecond);
   }
 
+  /** Call it before another file. */
+  restart(): void {
+    this.#bar?.stop();
+    this.#parts = 0;
+    this.#named = undefined;
+  }
+
   close(): void {
     this.#bar?.stop();
   }

@@ -6,7 +6,7 @@ import { DEFAULT_SETTINGS, proxyOfEnvironment } from '../../images/download/sett
 import { DownloadThread } from '../../images/download/thread.ts';
 import type { Publication } from '../../images/environment.ts';
 import type { ImageUse } from '../../images/image-store.ts';
-import { type ImportResult, importImage } from '../../images/import/image-import.ts';
+import { type FirstImport, importFirst, type OffersOfImage } from '../../images/import/first-import.ts';
 import { type InstallerTerms, importOfferedInstaller } from '../../images/import/installer-import.ts';
 import type { ImageOffer, InstallerOffer, OfferWish, SourceAnswer } from '../../images/import/offer.ts';
 import { askSources } from '../../images/import/offers.ts';
@@ -38,19 +38,21 @@ export class ImportRun {
     for (const signal of SIGNALS) process.once(signal, this.#onSignal);
   }
 
-  /** Asks the sources, and imports the offer that `choose` takes. @throws RackError as `importImage` and `choose`, and `cancelled` */
+  /** Asks the sources, and imports the first of the offers that `choose` takes. @throws RackError as `importFirst` and `choose`, and `cancelled` */
   async import(
     sources: readonly ImageSource[],
     wish: OfferWish,
-    choose: (answers: readonly SourceAnswer[]) => ImageOffer,
-  ): Promise<ImportResult & { readonly offer: ImageOffer }> {
+    choose: (answers: readonly SourceAnswer[]) => OffersOfImage,
+  ): Promise<FirstImport> {
     return this.#attempt(async (progress) => {
       const images = sources.filter(({ kind }) => kind !== 'installer');
-      const offer = choose(await this.#ask(images, wish));
-      if (!this.#isSilent) print(describeOffer(offer));
+      const offers = choose(await this.#ask(images, wish));
       const { tree, nowMs } = this;
       const terms = { tree, downloads: this.#downloads, nowMs, signal: this.#stop.signal, use: this.#use };
-      return { ...(await importImage(offer, { ...terms, onProgress: (download) => progress.show(download) })), offer };
+      return importFirst(offers, { ...terms, onProgress: (download) => progress.show(download) }, (offer) => {
+        progress.restart();
+        if (!this.#isSilent) print(describeOffer(offer));
+      });
     });
   }
 

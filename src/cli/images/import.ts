@@ -8,7 +8,7 @@ import { RackError } from '../../errors.ts';
 import { formatImageName } from '../../images/image-store.ts';
 import { describeSystem } from '../../images/image-system.ts';
 import { INSTALLER, type OfferWish } from '../../images/import/offer.ts';
-import { chooseInstaller, chooseOffer, sourcesOf } from '../../images/import/offers.ts';
+import { chooseInstaller, chooseOffers, sourcesOf } from '../../images/import/offers.ts';
 import { readAptMirrors } from '../../images/sources/apt-sources.ts';
 import type { ImageSource } from '../../images/sources/source.ts';
 import { checkGivenFile } from '../terminal/given-file.ts';
@@ -71,7 +71,7 @@ async function importImage(
   wish: OfferWish,
   isSilent: boolean,
 ): Promise<unknown> {
-  const { offer, ...result } = await run.import(sources, wish, (answers) => chooseOffer(answers, wish));
+  const { offer, ...result } = await run.import(sources, wish, (answers) => chooseOffers(answers, wish));
   if (!isSilent) {
     const name = formatImageName(result.image);
     print(result.added ? `Imported ${name}: ${formatBytes(result.image.bytes)}` : `${name} is already there.`);

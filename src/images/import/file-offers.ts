@@ -60,6 +60,7 @@ async function readOffer(
     aliases: release.version === release.name ? [] : [release.version],
     supportEnds: undefined,
     url: `${plan.directoryUrl}${file}`,
+    mirrors: [],
     bytes: checksum.bytes,
     digest: digestOf(checksum) ?? refuseWeak(plan, checksum, documents),
   };

@@ -78,7 +78,7 @@ export async function importImage(offer: ImageOffer, terms: ImportTerms): Promis
   const directory = join(tree, 'images', '.downloads');
   await makeDirectories(directory);
   const request: DownloadRequest = {
-    urls: [offer.url],
+    urls: [offer.url, ...offer.mirrors],
     bytes: offer.bytes,
     digest: offer.digest,
     bytesMax: FILE_BYTES_MAX,

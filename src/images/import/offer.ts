@@ -19,6 +19,8 @@ export interface ImageOffer extends Omit<ImageName, 'serial'> {
   /** The last day of its support, `2029-05-31`; undefined: the source does not say. */
   readonly supportEnds: string | undefined;
   readonly url: string;
+  /** The same file at other sources. */
+  readonly mirrors: readonly string[];
   /** As published; undefined: the source does not say. */
   readonly bytes: number | undefined;
   readonly digest: Digest;

@@ -4,9 +4,10 @@ import { counted, listed } from '../../counted.ts';
 import { errorText, RackError } from '../../errors.ts';
 import { nearestHint } from '../../nearest-name.ts';
 import type { Downloads } from '../download/queue.ts';
-import type { ImageOrigin } from '../image-store.ts';
+import { type ImageOrigin, isSameName } from '../image-store.ts';
 import type { ImageSource } from '../sources/source.ts';
 import { readFileOffers } from './file-offers.ts';
+import type { OffersOfImage } from './first-import.ts';
 import { readInstallerOffers } from './installer-offers.ts';
 import {
   type ImageOffer,
@@ -66,21 +67,21 @@ export function sourcesOf(sources: readonly ImageSource[], os: string): readonly
 }
 
 /**
- * The offer for a wish with a release and one architecture; of several sources the first that has it.
+ * The offers for a wish with a release and one architecture: of the first source that has it, then of the others.
  * @throws RackError `source-failed` if no source answered as it should, `not-found` if none has it
  */
-export function chooseOffer(answers: readonly SourceAnswer[], wish: OfferWish): ImageOffer {
+export function chooseOffers(answers: readonly SourceAnswer[], wish: OfferWish): OffersOfImage {
   const offers = answers.flatMap((answer) => answer.offers);
   const named = offers.filter(({ release }) => release === wish.release);
   // `lts` is a name of several releases: the newest is meant.
-  const [offer] = (named.length > 0 ? named : offers).toSorted(newestFirst);
-  if (offer !== undefined) return offer;
-  return refuseAll(answers, wish);
+  const [offer, ...others] = (named.length > 0 ? named : offers).toSorted(newestFirst);
+  if (offer === undefined) return refuseAll(answers, wish);
+  return [offer, ...others.filter((other) => isSameName(other, offer))];
 }
 
 /**
  * The installer for a wish with a release and one architecture; of several sources the first that has it.
- * @throws RackError as `chooseOffer`
+ * @throws RackError as `chooseOffers`
  */
 export function chooseInstaller(answers: readonly SourceAnswer[], wish: OfferWish): InstallerOffer {
   return answers.flatMap((answer) => answer.installers)[0] ?? refuseAll(answers, wish);
@@ -100,13 +101,18 @@ function refuseAll(answers: readonly SourceAnswer[], { os, release = '', archite
 }
 
 /**
- * The offer of the same file that an image was made from; if the source no longer has it, the one that `chooseOffer` chooses.
- * @throws RackError as `chooseOffer`
+ * The offers of the same file that an image was made from; if no source has it any more, those that `chooseOffers` chooses.
+ * @throws RackError as `chooseOffers`
  */
-export function offerOf(answers: readonly SourceAnswer[], wish: OfferWish, { source, hex }: ImageOrigin): ImageOffer {
-  const same = answers.flatMap(({ offers }) => offers).find((offer) => offer.digest.hex === hex);
+export function offersOf(
+  answers: readonly SourceAnswer[],
+  wish: OfferWish,
+  { source, hex }: ImageOrigin,
+): OffersOfImage {
+  const [same, ...others] = answers.flatMap(({ offers }) => offers).filter((offer) => offer.digest.hex === hex);
+  if (same !== undefined) return [same, ...others];
   const own = answers.filter((answer) => answer.source === source);
-  return same ?? chooseOffer(own.length > 0 ? own : answers, wish);
+  return chooseOffers(own.length > 0 ? own : answers, wish);
 }
 
 const newestFirst = (a: ImageOffer, b: ImageOffer): number =>

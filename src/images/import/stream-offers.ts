@@ -100,6 +100,7 @@ function offerOf(source: StreamSource, image: StreamImage): ImageOffer | string 
     aliases: image.aliases,
     supportEnds: image.supportEnds === '' ? undefined : image.supportEnds,
     url: `${source.url}${file.path}`,
+    mirrors: [],
     bytes: file.bytes,
     digest,
   };

@@ -15,7 +15,7 @@ import { describeAttemptFault } from '../../images/download/fault-words.ts';
 import type { Downloads } from '../../images/download/queue.ts';
 import type { Download, DownloadState } from '../../images/download/request.ts';
 import type { ImageUse } from '../../images/image-store.ts';
-import { importImage } from '../../images/import/image-import.ts';
+import { importFirst, type OffersOfImage } from '../../images/import/first-import.ts';
 import type { ImageOffer, OfferWish } from '../../images/import/offer.ts';
 import { askSources } from '../../images/import/offers.ts';
 import { type ImportProgress, SKIPPED_MAX } from '../../region/records/boot-store.ts';
@@ -37,7 +37,7 @@ export interface ImportRunParts {
 
 interface Item {
   readonly name: string;
-  readonly offer: ImageOffer;
+  readonly offers: OffersOfImage;
   progress: ImportProgress;
   /** Ends the import under way; undefined: none is. */
   stop: AbortController | undefined;
@@ -65,7 +65,7 @@ export class ImportRun {
     try {
       const { offers, skipped } = planImports(await this.#ask());
       for (const one of skipped) this.#skip(one);
-      for (const [name, offer] of offers) this.#add(name, offer);
+      for (const [name, one] of offers) this.#add(name, one);
       for (this.#startNext(); this.#running.size > 0; this.#startNext()) await Promise.race(this.#running.values());
     } catch (error) {
       if (!this.#stop.signal.aborted) this.#skip({ name: '', reason: explain(error) });
@@ -125,18 +125,13 @@ export class ImportRun {
     );
   }
 
-  #add(name: string, offer: ImageOffer): void {
+  #add(name: string, offers: OffersOfImage): void {
     const hold = this.#held.get(name);
     if (hold === 'deleted') return;
-    const { source, serial, title, bytes } = offer;
-    const progress: ImportProgress = { state: hold ?? 'queued', source, title, bytes: 0 };
-    const item: Item = { name, offer, progress, stop: undefined, hold };
+    const progress = progressOf(offers[0], hold ?? 'queued');
+    const item: Item = { name, offers, progress, stop: undefined, hold };
     this.#items.set(name, item);
-    this.#show(item, {
-      ...progress,
-      ...(serial === undefined ? {} : { serial }),
-      ...(bytes === undefined ? {} : { total: bytes }),
-    });
+    this.#show(item, progress);
     if (hold !== undefined) this.#skip({ name, reason: `its import is ${hold}` });
   }
 
@@ -160,10 +155,12 @@ export class ImportRun {
   async #import(item: Item, signal: AbortSignal): Promise<void> {
     const { downloads, clock } = this.#parts;
     try {
-      const result = await importImage(item.offer, {
-        ...{ tree: this.#order.tree, downloads, nowMs: clock.wallTimeMs(), signal, use: UNKNOWN_USE },
-        onProgress: (download) => this.#follow(item, download),
+      const terms = { tree: this.#order.tree, downloads, nowMs: clock.wallTimeMs(), signal, use: UNKNOWN_USE };
+      const onProgress = (download: Download): void => this.#follow(item, download);
+      const result = await importFirst(item.offers, { ...terms, onProgress }, (offer) => {
+        item.progress = progressOf(offer, item.progress.state);
       });
+      for (const reason of result.failures) this.#skip({ name: item.name, reason });
       const { bytes, serial } = result.image;
       const size = item.progress.total ?? bytes;
       const present = result.added ? undefined : `${serial} is already there`;
@@ -226,6 +223,12 @@ export class ImportRun {
     item.progress = { ...kept, ...change };
     this.#parts.onProgress(item.name, item.progress);
   }
+}
+
+/** How an import begins. */
+function progressOf({ source, serial, title, bytes }: ImageOffer, state: ImportProgress['state']): ImportProgress {
+  const facts = { ...(serial === undefined ? {} : { serial }), ...(bytes === undefined ? {} : { total: bytes }) };
+  return { state, source, title, bytes: 0, ...facts };
 }
 
 /** Asks a plain site only for what is selected: each release and architecture costs a document. */

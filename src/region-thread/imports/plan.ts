@@ -1,8 +1,9 @@
-// Which of the offered images are imported: those that a selection of their source matches, each from the first source that has it.
+// Which of the offered images are imported: those that a selection of their source matches, each from the first source that has it and gives it.
 //
 // Source: MAAS's boot sources: the first one that has an image gives it.
 
 import { listed } from '../../counted.ts';
+import type { OffersOfImage } from '../../images/import/first-import.ts';
 import { type ImageOffer, NAMED_MAX, type SourceAnswer } from '../../images/import/offer.ts';
 import type { ImageSource } from '../../images/sources/source.ts';
 import { resourceName } from '../../region/images/region-source.ts';
@@ -25,7 +26,7 @@ export interface Skipped {
 
 export interface ImportPlan {
   /** By name, such as `ubuntu/noble/amd64/generic/release`. */
-  readonly offers: ReadonlyMap<string, ImageOffer>;
+  readonly offers: ReadonlyMap<string, OffersOfImage>;
   readonly skipped: readonly Skipped[];
 }
 
@@ -41,7 +42,7 @@ const matches = ({ os, release, arches, subarches, labels }: WrittenBootSelectio
 
 /** @param answers in the order of the sources */
 export function planImports(answers: readonly (readonly [SelectedSource, SourceAnswer])[]): ImportPlan {
-  const offers = new Map<string, ImageOffer>();
+  const offers = new Map<string, OffersOfImage>();
   const skipped: Skipped[] = [];
   for (const [{ source, selections }, answer] of answers) {
     skipped.push(...answer.problems.map((reason) => ({ name: source.name, reason })));
@@ -55,11 +56,12 @@ export function planImports(answers: readonly (readonly [SelectedSource, SourceA
       for (const offer of wanted) {
         const name = resourceName(offer);
         const before = offers.get(name);
-        if (before === undefined && offers.size < IMAGES_OF_RUN_MAX) offers.set(name, offer);
+        if (before === undefined && offers.size < IMAGES_OF_RUN_MAX) offers.set(name, [offer]);
         else if (before === undefined) {
           skipped.push({ name, reason: `a run imports at most ${IMAGES_OF_RUN_MAX} images: select fewer` });
-        } else if (before.source !== offer.source) {
-          skipped.push({ name, reason: `${before.source} has it, too, and stands before ${source.name}` });
+        } else if (before.every((one) => one.source !== offer.source)) {
+          offers.set(name, [...before, offer]);
+          skipped.push({ name, reason: `${before[0].source} has it, too, and stands before ${source.name}` });
         }
       }
     }

@@ -10,8 +10,8 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { systemClock } from '../../../src/clock.ts';
 import { readImages } from '../../../src/images/image-store.ts';
-import { importImage } from '../../../src/images/import/image-import.ts';
-import { askSources, chooseOffer } from '../../../src/images/import/offers.ts';
+import { importFirst } from '../../../src/images/import/first-import.ts';
+import { askSources, chooseOffers } from '../../../src/images/import/offers.ts';
 import { decodeSources } from '../../../src/images/sources/decode-sources.ts';
 import { GpgHome } from '../../support/gpg-home.ts';
 import { missing } from '../../support/needs.ts';
@@ -78,9 +78,9 @@ describe('a hostile source', { skip: missing('linux', 'gpg') }, () => {
     rmSync(scratch, { recursive: true, force: true });
   });
 
-  async function serve(row?: Row): Promise<{ readonly url: string; readonly server: Server }> {
+  async function serve(row?: Row, site = 'site'): Promise<{ readonly url: string; readonly server: Server }> {
     const server = createServer(({ url = '' }, response) => {
-      const file = join(scratch, 'site', url);
+      const file = join(scratch, site, url);
       const honest = statSync(file, { throwIfNoEntry: false })?.isFile() === true ? readFileSync(file) : undefined;
       if (row?.path === url) row.answer(response, honest ?? Buffer.alloc(0));
       else if (honest === undefined) response.writeHead(404).end();
@@ -185,8 +185,8 @@ describe('a hostile source', { skip: missing('linux', 'gpg') }, () => {
       const problems = answers.flatMap((answer) => answer.problems);
       try {
         const use = { usersOf: () => [], isKnown: true };
-        const offer = chooseOffer(answers, WISH);
-        const { image } = await importImage(offer, { tree, downloads, nowMs, use, onProgress: () => undefined });
+        const terms = { tree, downloads, nowMs, use, onProgress: () => undefined };
+        const { image } = await importFirst(chooseOffers(answers, WISH), terms, () => undefined);
         return { problems, serial: image.serial };
       } catch (error) {
         return { problems: [...problems, String(error)], serial: undefined };
@@ -205,8 +205,7 @@ describe('a hostile source', { skip: missing('linux', 'gpg') }, () => {
         assert.equal(alone.serial, undefined);
         assert.match(alone.problems.join('\n'), row.reason);
         assert.deepEqual(readImages(tree), { images: [], problems: [] });
-        // A bad image is known only after its own source was chosen; a bad index leaves the choice to the next source.
-        const { serial } = await importFrom(row.path === IMAGE ? [good.url] : [bad.url, good.url], tree);
+        const { serial } = await importFrom([bad.url, good.url], tree);
         assert.equal(serial, '20261101');
         assert.equal(readImages(tree).images.length, 1);
       } finally {
@@ -217,4 +216,29 @@ describe('a hostile source', { skip: missing('linux', 'gpg') }, () => {
       }
     });
   }
+
+  test('a source with another file of the image gives it when the first one does not', {
+    timeout: CASE_MS_MAX,
+  }, async () => {
+    const other = { ...content };
+    other[CONTENT_ID] = {
+      'com.example:one:amd64': {
+        tags: { arch: 'amd64', os: 'tiny', release: 'one', version: '1', label: 'release' },
+        versions: {
+          '20261031': {
+            files: { 'disk1.img': { ftype: 'disk1.img', path: 'older.img', content: makeSystemDisk(MIB) } },
+          },
+        },
+      },
+    };
+    writeStreamSite(join(scratch, 'other'), other, { home: gpg, key });
+    const gone: Row = { name: '', path: IMAGE, answer: (response) => void response.writeHead(410).end(), reason: / / };
+    const [bad, older] = [await serve(gone), await serve(undefined, 'other')];
+    try {
+      const { serial } = await importFrom([bad.url, older.url], join(scratch, 'tree-other'));
+      assert.equal(serial, '20261031');
+    } finally {
+      for (const { server } of [bad, older]) server.close();
+    }
+  });
 });

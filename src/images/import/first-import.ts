@@ -1,0 +1,60 @@
+// Imports the first of several offers of one image that can be downloaded.
+//
+//   offers of one name ─▶ joined by their checksum ─▶ import ─┬─▶ imported
+//                                     ▲                       └─ no server gave the file ─▶ the next offer
+//                                     └────────────────────────────────────┘
+//
+// 1. Offers with the same checksum are one file with several servers. The download asks the next one when a server fails or has other bytes.
+// 2. An offer with another checksum is another file, and is asked only when no server of the file before it gave it.
+
+import { RackError } from '../../errors.ts';
+import { type ImportResult, type ImportTerms, importImage } from './image-import.ts';
+import type { ImageOffer } from './offer.ts';
+
+/** The offers of one image, the preferred one first. */
+export type OffersOfImage = readonly [ImageOffer, ...(readonly ImageOffer[])];
+
+/** The same offers, those of one file joined. */
+export function joinOffers([first, ...others]: OffersOfImage): OffersOfImage {
+  const isSame = ({ digest: { algorithm, hex } }: ImageOffer): boolean =>
+    algorithm === first.digest.algorithm && hex === first.digest.hex;
+  const mirrors = new Set([
+    ...first.mirrors,
+    ...others.filter(isSame).flatMap(({ url, mirrors }) => [url, ...mirrors]),
+  ]);
+  mirrors.delete(first.url);
+  const [next, ...rest] = others.filter((offer) => !isSame(offer));
+  const joined = { ...first, mirrors: [...mirrors] };
+  return next === undefined ? [joined] : [joined, ...joinOffers([next, ...rest])];
+}
+
+/** The import that was made, and the reasons why earlier offers were not. */
+export interface FirstImport extends ImportResult {
+  readonly offer: ImageOffer;
+  readonly failures: readonly string[];
+}
+
+/**
+ * Imports the first offer that can be downloaded.
+ * @param onOffer called before each import
+ * @throws RackError as `importImage`; if no offer can be downloaded, the reason of the last one
+ */
+export async function importFirst(
+  offers: OffersOfImage,
+  terms: ImportTerms,
+  onOffer: (offer: ImageOffer) => void,
+): Promise<FirstImport> {
+  const [offer, ...others] = joinOffers(offers);
+  const failures: string[] = [];
+  for (let [tried, left] = [offer, others]; ; ) {
+    onOffer(tried);
+    try {
+      return { ...(await importImage(tried, terms)), offer: tried, failures };
+    } catch (error) {
+      const [next, ...rest] = left;
+      if (!(error instanceof RackError && error.code === 'source-failed') || next === undefined) throw error;
+      failures.push(error.message);
+      [tried, left] = [next, rest];
+    }
+  }
+}
