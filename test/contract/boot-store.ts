@@ -177,14 +177,22 @@ export function testBootStore(title: string, makePlace: () => StorePlace): void 
           interfaces: [{ mac: mac(0x525400000000 + index), name: '' }],
           events: [],
         },
-        fields: { ...FIELDS, hostname: `host-${index}`, osystem, release: osystem === '' ? '' : 'noble' },
+        fields: {
+          ...FIELDS,
+          hostname: `host-${index}`,
+          osystem,
+          release: osystem === '' ? '' : 'noble',
+          status: index === 1 ? 'deploying' : 'deployed',
+        },
       }));
     }
     const uses = await store.boot.listUses();
-    assert.deepEqual(uses.map(({ os, release, machines, first }) => `${os}/${release} ${machines} ${first}`).sort(), [
-      'debian/noble 1 host-2',
-      'ubuntu/noble 2 host-0',
-    ]);
+    assert.deepEqual(
+      uses
+        .map(({ os, release, machines, deploying, first }) => `${os}/${release} ${machines} ${deploying} ${first}`)
+        .sort(),
+      ['debian/noble 1 0 host-2', 'ubuntu/noble 2 1 host-0'],
+    );
   });
 
   check('the run keeps what is asked of it', async (store) => {

@@ -148,8 +148,10 @@ describe('the region imports images', { skip: missing('linux', 'gpg') }, () => {
     await ask('DELETE', `boot-resources/${found.id}/`);
     assert.equal(await resource('ubuntu/noble'), undefined);
     await eventually('its bytes are gone', () => {
-      const names = readdirSync(join(rack.tree, 'images', '.manifests'));
-      return !names.some((name) => name.includes('noble'));
+      const names = readdirSync(join(rack.tree, 'images'), { recursive: true, encoding: 'utf8' });
+      return (
+        !names.some((name) => name.includes('noble')) && names.filter((name) => name.endsWith('.zst')).length === 1
+      );
     });
     const path = `boot-sources/${source}/selections/`;
     const selections = (await ask('GET', path)) as readonly { readonly id: number; readonly release: string }[];
@@ -199,6 +201,10 @@ describe('the region imports images', { skip: missing('linux', 'gpg') }, () => {
     const imported = events.filter(({ type }) => type === 'Region image import').map(({ description }) => description);
     assert.ok(
       imported.some((text) => /imported ubuntu\/noble\/amd64\/generic\/release\/20261015 from http/i.test(text)),
+      imported.join('\n'),
+    );
+    assert.ok(
+      imported.some((text) => /^\d0 % of ubuntu\/noble\/\S+ \(24\.0 MiB\)$/.test(text)),
       imported.join('\n'),
     );
   });
@@ -275,5 +281,17 @@ describe('the region imports images', { skip: missing('linux', 'gpg') }, () => {
       [deploying.status_name, deploying.osystem, deploying.distro_series],
       ['Deploying', 'ubuntu', 'noble'],
     );
+    const contents = (): readonly string[] =>
+      readdirSync(join(rack.tree, 'images'), { recursive: true, encoding: 'utf8' }).filter((name) =>
+        name.endsWith('.zst'),
+      );
+    const before = contents();
+    await ask('DELETE', `boot-resources/${(await resource('ubuntu/noble'))?.id}/`);
+    await eventually('it is deleted', () => {
+      const names = readdirSync(join(rack.tree, 'images', '.manifests'));
+      return !names.some((name) => name.includes('noble'));
+    });
+    await isIdle();
+    assert.deepEqual(contents(), before, 'the machine that is being deployed still reads its bytes');
   });
 });

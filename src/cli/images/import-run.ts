@@ -5,11 +5,12 @@ import { RackError } from '../../errors.ts';
 import { DEFAULT_SETTINGS, proxyOfEnvironment } from '../../images/download/settings.ts';
 import { DownloadThread } from '../../images/download/thread.ts';
 import type { Publication } from '../../images/environment.ts';
-import type { ImageUse } from '../../images/image-store.ts';
+import type { ImageUse, StoredImage } from '../../images/image-store.ts';
 import { type FirstImport, importFirst, type OffersOfImage } from '../../images/import/first-import.ts';
 import { type InstallerTerms, importOfferedInstaller } from '../../images/import/installer-import.ts';
 import type { ImageOffer, InstallerOffer, OfferWish, SourceAnswer } from '../../images/import/offer.ts';
 import { askSources } from '../../images/import/offers.ts';
+import { removeOlder } from '../../images/import/older-images.ts';
 import type { ImageSource } from '../../images/sources/source.ts';
 import { formatBytes, print } from '../terminal/output.ts';
 import { readHostMirrors } from './host-mirrors.ts';
@@ -22,14 +23,14 @@ export class ImportRun {
   readonly tree: string;
   /** Wall time. */
   readonly nowMs = systemClock.wallTimeMs();
-  readonly #use: ImageUse;
+  readonly #use: () => Promise<ImageUse>;
   readonly #isSilent: boolean;
   readonly #downloads: DownloadThread;
   readonly #stop = new AbortController();
   readonly #onSignal = (): void => this.#stop.abort();
 
   /** @param bytesPerSecondMax undefined: no limit */
-  constructor(tree: string, use: ImageUse, isSilent: boolean, bytesPerSecondMax?: number) {
+  constructor(tree: string, use: () => Promise<ImageUse>, isSilent: boolean, bytesPerSecondMax?: number) {
     this.tree = tree;
     this.#use = use;
     this.#isSilent = isSilent;
@@ -43,16 +44,24 @@ export class ImportRun {
     sources: readonly ImageSource[],
     wish: OfferWish,
     choose: (answers: readonly SourceAnswer[]) => OffersOfImage,
-  ): Promise<FirstImport> {
+  ): Promise<FirstImport & { readonly removed: readonly StoredImage[] }> {
     return this.#attempt(async (progress) => {
       const images = sources.filter(({ kind }) => kind !== 'installer');
       const offers = choose(await this.#ask(images, wish));
       const { tree, nowMs } = this;
-      const terms = { tree, downloads: this.#downloads, nowMs, signal: this.#stop.signal, use: this.#use };
-      return importFirst(offers, { ...terms, onProgress: (download) => progress.show(download) }, (offer) => {
-        progress.restart();
-        if (!this.#isSilent) print(describeOffer(offer));
-      });
+      const terms = { tree, downloads: this.#downloads, nowMs, signal: this.#stop.signal };
+      const result = await importFirst(
+        offers,
+        { ...terms, onProgress: (download) => progress.show(download) },
+        (offer) => {
+          progress.restart();
+          if (!this.#isSilent) print(describeOffer(offer));
+        },
+      );
+      return {
+        ...result,
+        removed: result.added ? await removeOlder(result.image, { tree, nowMs, use: this.#use }) : [],
+      };
     });
   }
 

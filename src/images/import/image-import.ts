@@ -1,14 +1,12 @@
 // Imports an offered image: downloads it, converts it while it arrives, and adds it to the store.
 //
-//   present? ─▶ lock the place ─▶ download ─┬─ grows ─▶ add (image-adding.ts) ─▶ verified? ─▶ manifest ─▶ remove the download, older images
+//   present? ─▶ lock the place ─▶ download ─┬─ grows ─▶ add (image-adding.ts) ─▶ verified? ─▶ manifest ─▶ remove the download
 //                                           ├─ begins again ─▶ add again
 //                                           └─ failed ─▶ the part stays: the next import continues from it
 //
 // 1. Nothing appears in the store before the published checksum of the whole file has proved to be right.
 // 2. However an import ends, the next one of the same file continues its download. Only a finished import removes it.
 // 3. A system that no machine could start or set up (image-system.ts) is refused.
-// 4. The newest KEPT_SERIALS images of a name that were imported stay, and those in use; other older ones are removed. Images that were added
-//    by hand stay.
 
 import { rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
@@ -19,15 +17,7 @@ import { GrowingFile, GrowthInterrupted } from '../download/growing-file.ts';
 import type { Downloads } from '../download/queue.ts';
 import type { Download, DownloadRequest, DownloadState } from '../download/request.ts';
 import { type AddResult, addImage } from '../image-adding.ts';
-import {
-  compareImages,
-  hasBlob,
-  type ImageUse,
-  isSameName,
-  readImages,
-  removeImages,
-  type StoredImage,
-} from '../image-store.ts';
+import { hasBlob, isSameName, readImages, type StoredImage } from '../image-store.ts';
 import { judgeSystem, type SystemFacts, SystemLook } from '../image-system.ts';
 import { makeDirectories } from '../publication.ts';
 import { lockImport } from './import-lock.ts';
@@ -35,16 +25,12 @@ import { type ImageOffer, offerName } from './offer.ts';
 
 /** The largest file that is downloaded, in bytes. */
 const FILE_BYTES_MAX = 64 * 1024 ** 3;
-/** Imported images of a name that stay. */
-const KEPT_SERIALS = 2;
 
 /** The options of an import. */
 export interface ImportTerms {
   /** The boot tree. */
   readonly tree: string;
   readonly downloads: Downloads;
-  /** The images that stay because machines are being deployed from them. */
-  readonly use: ImageUse;
   /** Wall time. */
   readonly nowMs: number;
   /** Called after each change of the download. */
@@ -58,8 +44,6 @@ export interface ImportResult {
   readonly image: StoredImage;
   /** False: the image was there already. */
   readonly added: boolean;
-  /** The older images that were removed. */
-  readonly removed: readonly StoredImage[];
   /** Undefined: the image was there already. */
   readonly system: SystemFacts | undefined;
 }
@@ -73,8 +57,7 @@ export interface ImportResult {
 export async function importImage(offer: ImageOffer, terms: ImportTerms): Promise<ImportResult> {
   const { tree } = terms;
   const present = findImported(offer, readImages(tree).images);
-  if (present !== undefined && hasBlob(tree, present))
-    return { image: present, added: false, removed: [], system: undefined };
+  if (present !== undefined && hasBlob(tree, present)) return { image: present, added: false, system: undefined };
   const directory = join(tree, 'images', '.downloads');
   await makeDirectories(directory);
   const request: DownloadRequest = {
@@ -89,7 +72,7 @@ export async function importImage(offer: ImageOffer, terms: ImportTerms): Promis
   try {
     const { image, added, system } = await addWhileDownloading(offer, request, terms);
     await removeDownload(request);
-    return { image, added, system, removed: await removeOlder(image, terms) };
+    return { image, added, system };
   } finally {
     // A process that waits for the lock at this moment may then lock a deleted file. At worst two imports write the same part; then the
     // digest is wrong and the file is downloaded again.
@@ -167,14 +150,4 @@ function endedError(offer: ImageOffer, state: DownloadState): RackError {
   if (state.kind !== 'failed') return new RackError('cancelled', 'the import was stopped');
   const why = describeAttemptFault(state.reason);
   return new RackError('source-failed', `${offerName(offer)} could not be downloaded: ${why}`);
-}
-
-async function removeOlder(image: StoredImage, { tree, nowMs, use }: ImportTerms): Promise<readonly StoredImage[]> {
-  const older = readImages(tree)
-    .images.filter((other) => other.origin !== undefined && isSameName(other, image))
-    .toSorted(compareImages)
-    .filter((other, at) => at >= KEPT_SERIALS && other.serial !== image.serial)
-    .filter((other) => use.usersOf(other).length === 0);
-  if (older.length > 0) await removeImages(tree, older, nowMs, use);
-  return older;
 }

@@ -14,7 +14,6 @@ import { errorText, RackError } from '../../errors.ts';
 import { describeAttemptFault } from '../../images/download/fault-words.ts';
 import type { Downloads } from '../../images/download/queue.ts';
 import type { Download, DownloadState } from '../../images/download/request.ts';
-import type { ImageUse } from '../../images/image-store.ts';
 import { importFirst, type OffersOfImage } from '../../images/import/first-import.ts';
 import type { ImageOffer, OfferWish } from '../../images/import/offer.ts';
 import { askSources } from '../../images/import/offers.ts';
@@ -25,8 +24,6 @@ import { planImports, type SelectedSource, type Skipped } from './plan.ts';
 /** Images that are imported at a time. */
 const IMPORTS_MAX = 2;
 const REASON_MAX = 1000;
-/** The bytes of a removed image stay for machines that are reading them. */
-const UNKNOWN_USE: ImageUse = { usersOf: () => [], isKnown: false };
 
 export interface ImportRunParts {
   readonly downloads: Downloads;
@@ -155,7 +152,7 @@ export class ImportRun {
   async #import(item: Item, signal: AbortSignal): Promise<void> {
     const { downloads, clock } = this.#parts;
     try {
-      const terms = { tree: this.#order.tree, downloads, nowMs: clock.wallTimeMs(), signal, use: UNKNOWN_USE };
+      const terms = { tree: this.#order.tree, downloads, nowMs: clock.wallTimeMs(), signal };
       const onProgress = (download: Download): void => this.#follow(item, download);
       const result = await importFirst(item.offers, { ...terms, onProgress }, (offer) => {
         item.progress = progressOf(offer, item.progress.state);

@@ -10,7 +10,8 @@
 import { cleanText } from '../../clean-text.ts';
 import type { Clock, Timer } from '../../clock.ts';
 import { errorText, isStoreUnavailable, osErrorCode, RackError, unreachable } from '../../errors.ts';
-import { readImages, removeImages } from '../../images/image-store.ts';
+import { type ImageUse, readImages, type StoredImage, sweepBlobs } from '../../images/image-store.ts';
+import { type RemovalTerms, removeOlder, removeUnused } from '../../images/import/older-images.ts';
 import { resourceName } from '../../region/images/region-source.ts';
 import type { BootResource, ImportProgress, ImportRun } from '../../region/records/boot-store.ts';
 import type { NewMachineEvent } from '../../region/records/machine-event.ts';
@@ -200,8 +201,7 @@ export class Imports {
     const { boot } = this.#parts.region.store;
     try {
       const doomed = readImages(tree).images.filter((image) => resourceName(image) === name);
-      // A machine may be reading one of them.
-      await removeImages(tree, doomed, this.#parts.clock.wallTimeMs(), { isKnown: false });
+      await removeUnused(doomed, this.#removal(tree));
     } catch (error) {
       // The next look tries again.
       const kept = `it is not deleted yet: ${whyOf(error)}`.slice(0, REASON_MAX);
@@ -239,6 +239,35 @@ export class Imports {
       await store.boot.noteProgress(entries, atMs);
       for (const event of events) await store.recordEvent(event, undefined);
     });
+    for (const { code, params } of events) if (code === 'image-imported') await this.#removeOlder(params);
+  }
+
+  /** What cannot be removed now is removed after the next import of the name. */
+  async #removeOlder({ image: name, serial }: { readonly image: string; readonly serial: string }): Promise<void> {
+    const { tree } = this.#terms();
+    if (tree === undefined) return;
+    try {
+      const image = readImages(tree).images.find((one) => resourceName(one) === name && one.serial === serial);
+      if (image !== undefined) await removeOlder(image, this.#removal(tree));
+      // Also the bytes that earlier removals left to machines.
+      await sweepBlobs(tree, this.#parts.clock.wallTimeMs(), new Set());
+    } catch (error) {
+      whyOf(error);
+    }
+  }
+
+  #removal(tree: string): RemovalTerms {
+    return { tree, nowMs: this.#parts.clock.wallTimeMs(), use: () => this.#use() };
+  }
+
+  /** The store knows all machines that this host's tree deploys. */
+  async #use(): Promise<ImageUse> {
+    const uses = (await this.#parts.region.store.boot.listUses()).filter(({ deploying }) => deploying > 0);
+    const usersOf = ({ os, release, architecture }: StoredImage): readonly string[] =>
+      uses
+        .filter((one) => one.os === os && one.release === release && one.architecture === architecture)
+        .map(({ first }) => first);
+    return { isKnown: true, usersOf };
   }
 
   async #end({ skipped, more }: SkippedList): Promise<void> {
@@ -306,7 +335,6 @@ function eventsOf(
     {
       ...base,
       type: 'REGION_IMPORT_INFO',
-      level: 'debug',
       code: 'image-downloading',
       params: { image, percent, total },
     },

@@ -64,6 +64,8 @@ export interface ImageUse {
   readonly release: string;
   readonly architecture: string;
   readonly machines: number;
+  /** Of them those that are being deployed. */
+  readonly deploying: number;
   /** The hostname of the first one. */
   readonly first: string;
 }

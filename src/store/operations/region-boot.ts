@@ -17,6 +17,7 @@ import {
   type WrittenBootSelection,
   type WrittenBootSource,
 } from '../../region/records/boot-store.ts';
+import { statusRow } from '../../region/records/lifecycle.ts';
 import type { NewMachineEvent } from '../../region/records/machine-event.ts';
 import { RESOURCE_WISHES, type ResourceWish } from '../../region/records/resource-wish.ts';
 import { number, optionalText, readsRow, text } from '../rows.ts';
@@ -203,14 +204,17 @@ export class BootTables {
 
   *listUses(): Steps<readonly ImageUse[]> {
     const { rows } = yield all(
-      `SELECT osystem, release, architecture, count(*) AS machines, min(hostname) AS first FROM machine
+      `SELECT osystem, release, architecture, count(*) AS machines,
+          count(*) FILTER (WHERE status = ?) AS deploying, min(hostname) AS first FROM machine
         WHERE osystem <> '' AND release <> '' GROUP BY osystem, release, architecture`,
+      statusRow('deploying').number,
     );
     return rows.map((row) => ({
       os: text(row, 'osystem'),
       release: text(row, 'release'),
       architecture: text(row, 'architecture'),
       machines: number(row, 'machines'),
+      deploying: number(row, 'deploying'),
       first: text(row, 'first'),
     }));
   }

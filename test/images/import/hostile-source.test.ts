@@ -184,8 +184,7 @@ describe('a hostile source', { skip: missing('linux', 'gpg') }, () => {
       const answers = await askSources(sourcesAt(urls), WISH, { downloads, nowMs, mirrors: [] });
       const problems = answers.flatMap((answer) => answer.problems);
       try {
-        const use = { usersOf: () => [], isKnown: true };
-        const terms = { tree, downloads, nowMs, use, onProgress: () => undefined };
+        const terms = { tree, downloads, nowMs, onProgress: () => undefined };
         const { image } = await importFirst(chooseOffers(answers, WISH), terms, () => undefined);
         return { problems, serial: image.serial };
       } catch (error) {
