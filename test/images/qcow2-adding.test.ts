@@ -15,7 +15,7 @@ import { bytesOfFile } from '../../src/images/image-file.ts';
 import { blobPath, type StoredImage } from '../../src/images/image-store.ts';
 import { ZstdExpansion } from '../../src/images/zstd-expansion.ts';
 import { missing } from '../support/needs.ts';
-import { makeDisk } from './disks.ts';
+import { makeDisk, makeSystemDisk } from './disks.ts';
 import { bytesOf, CLUSTER, COPIED, expandQcow2, L1_AT, makeQcow2 } from './qcow2-maker.ts';
 
 const MIB = 1024 * 1024;
@@ -157,16 +157,23 @@ describe('a qcow2 image in the store', () => {
     const flags = ['--os', 'debian', '--release', 'bookworm', '--tree', tree];
     const run = (...more: readonly string[]) =>
       promisify(execFile)(process.execPath, [MAIN, 'images', 'add', given, ...flags, ...more]);
-    const { stdout } = await run();
+    const { stdout, stderr } = await run();
     assert.match(
       stdout,
       /^Added debian\/bookworm\/amd64\/generic\/release\/\d{8} from a QEMU image \(qcow2\): .* 200\.0 MiB on a disk/m,
     );
+    const unfit =
+      /^Note: it is added as you gave it, but as far as its bytes show, a machine could not start it: its first/m;
+    assert.match(stderr, unfit);
     const packed = JSON.parse((await run('--json')).stdout);
     assert.deepEqual([packed.given, packed.added, packed.image.partitionTable], ['qcow2', false, 'gpt']);
     execFileSync('sh', ['-c', 'zstd -dc "$0" | cmp - "$1"', blobOf(packed.image), raw]);
     const plain = JSON.parse((await run('--json', '--no-compress')).stdout);
     assert.equal(plain.image.format, 'raw');
     execFileSync('cmp', [blobOf(plain.image), raw]);
+    writeFileSync(given, makeSystemDisk(3 * MIB));
+    const whole = await run('--serial', '20260101');
+    assert.match(whole.stdout, /^As far as its bytes show, it starts by BIOS; its last partition \(ext4\) grows; cloud-init is in it\.$/m);
+    assert.equal(whole.stderr, '');
   });
 });

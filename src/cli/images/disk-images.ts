@@ -17,6 +17,7 @@ import {
   type StoreContent,
   type StoredImage,
 } from '../../images/image-store.ts';
+import { describeSystem, judgeSystem, type SystemFacts, SystemLook } from '../../images/image-system.ts';
 import { nearestHint } from '../../nearest-name.ts';
 import { shellWord } from '../../shell-word.ts';
 import { leftOutNote } from '../terminal/config-in-force.ts';
@@ -75,15 +76,27 @@ export async function addDiskImage(flags: AddFlags): Promise<number> {
   try {
     const result = await addOpened(enterTree(flags), file, flags);
     if (flags.json) printJson(result);
-    else print(describeAdding(result));
+    else {
+      print(describeAdding(result));
+      if (result.unfit === undefined) print(`As far as its bytes show, ${describeSystem(result.system)}.`);
+      else printError(`Note: it is added as you gave it, but as far as its bytes show, ${result.unfit}.`);
+    }
     return 0;
   } finally {
     await file.close();
   }
 }
 
+/** An addition, and what its bytes show of the system. */
+interface SeenAddition extends AddResult {
+  readonly system: SystemFacts;
+  /** Why it could probably not be deployed; undefined: no reason is known. */
+  readonly unfit: string | undefined;
+}
+
 /** Adds an open file and prints progress. @throws RackError as `addImage`, and `permission-denied` as `readTree` */
-export async function addOpened(tree: string, file: FileHandle, flags: AddFlags): Promise<AddResult> {
+export async function addOpened(tree: string, file: FileHandle, flags: AddFlags): Promise<SeenAddition> {
+  const look = new SystemLook(flags.arch);
   const adding = addImage({
     tree,
     file: await bytesOfFile(file, flags.file),
@@ -100,10 +113,13 @@ export async function addOpened(tree: string, file: FileHandle, flags: AddFlags)
     compress: flags.compress,
     nowMs: systemClock.wallTimeMs(),
     onProgress: printTenths(flags.json),
+    onDisk: (piece) => look.take(piece),
   });
-  return await adding.catch((error: unknown) => {
+  const added = await adding.catch((error: unknown) => {
     throw forReader(tree, error);
   });
+  const system = look.facts();
+  return { ...added, system, unfit: judgeSystem(system, flags.arch) };
 }
 
 const GIVEN_NAMES: Readonly<Record<AddResult['given'], string>> = {
