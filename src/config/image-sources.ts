@@ -29,18 +29,7 @@ export interface SourceFlags {
 export const readImageSources = (flags: SourceFlags): readonly ImageSource[] =>
   readFileSources(flags).map(({ source }) => source);
 
-/** A source of a file, of any kind. */
-interface WrittenAt {
-  readonly source: ImageSource;
-  readonly file: string;
-  readonly key: string;
-}
-
-/** Those with disk images. */
-const diskSources = (sources: readonly WrittenAt[]): readonly FileSource[] =>
-  sources.flatMap(({ source, file, key }) => (source.kind === 'installer' ? [] : [{ source, file, key }]));
-
-function readFileSources({ config, sources }: SourceFlags): readonly WrittenAt[] {
+function readFileSources({ config, sources }: SourceFlags): readonly FileSource[] {
   const shipped = decode(SHIPPED, readRegularFile(SHIPPED, FILE_BYTES_MAX));
   const path = sources ?? join(dirname(config), NAME);
   const text = path === SHIPPED ? undefined : readText(path, sources === undefined);
@@ -66,9 +55,9 @@ export function fileSourcesReader(config: string | undefined): () => Promise<Fil
 
 function readOrExplain(config: string | undefined): FileSources {
   try {
-    return { sources: diskSources(readFileSources({ config: config ?? SHIPPED })), problem: undefined };
+    return { sources: readFileSources({ config: config ?? SHIPPED }), problem: undefined };
   } catch (error) {
-    return { sources: diskSources(readFileSources({ config: SHIPPED })), problem: errorText(error) };
+    return { sources: readFileSources({ config: SHIPPED }), problem: errorText(error) };
   }
 }
 
@@ -95,7 +84,7 @@ function readText(path: string, mayBeMissing: boolean): string | undefined {
   }
 }
 
-function decode(path: string, text: string): readonly WrittenAt[] {
+function decode(path: string, text: string): readonly FileSource[] {
   const decoded = decodeSources(text);
   if (decoded.ok) return decoded.sources.map((source, index) => ({ source, file: path, key: `sources[${index}]` }));
   const lines = decoded.problems.map(

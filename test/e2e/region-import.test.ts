@@ -236,6 +236,12 @@ describe('the region imports images', { skip: missing('linux', 'gpg') }, () => {
       /^1 +ubuntu +https:\/\/cloud-images\.ubuntu\.com\/releases\/ +\S+image-sources\.yaml sources\[0\]$/m,
     );
     assert.ok(shown.includes(url));
+    assert.match(shown, /^\d+ +debian-installer +http:\/\/ftp\.debian\.org\/debian\/ /m);
+    const installer = await rackboot('selections', 'add', 'debian-installer', 'debian/trixie');
+    assert.match(
+      installer.complaints.join(' '),
+      /has installers, which the region does not import: use `sudo .* installer\/debian\/RELEASE` on the rack's/,
+    );
     const added = await fine('sources', 'add', 'http://other.example/', '--keys', join(scratch, 'keys.gpg'));
     const id = /^Source (\d+) is http:\/\/other\.example\//.exec(added)?.[1] ?? assert.fail(added);
     const wanted = ['--arches', 'amd64', '--arches', 'arm64', '--labels', 'daily'];

@@ -173,7 +173,10 @@ describe('a qcow2 image in the store', () => {
     execFileSync('cmp', [blobOf(plain.image), raw]);
     writeFileSync(given, makeSystemDisk(3 * MIB));
     const whole = await run('--serial', '20260101');
-    assert.match(whole.stdout, /^As far as its bytes show, it starts by BIOS; its last partition \(ext4\) grows; cloud-init is in it\.$/m);
+    assert.match(
+      whole.stdout,
+      /^As far as its bytes show, it starts by BIOS; its last partition \(ext4\) grows; cloud-init is in it\.$/m,
+    );
     assert.equal(whole.stderr, '');
   });
 });

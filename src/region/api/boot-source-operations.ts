@@ -225,6 +225,8 @@ function listSelections(call: ApiCall): Promise<Answer> {
 
 function addSelection(call: ApiCall, given: GivenSelection): Promise<Answer> {
   return withSource(call, call.path.boot_source_id, async (source) => {
+    if (source.images.kind === 'installer')
+      return refuseField('boot_source_id', 'field.boot-source-installer', { os: source.images.os });
     const selection = selectionOf(given, undefined);
     const event = selectionEvent(call, 'added', selection, source);
     const added = await call.region.store.boot.addSelection(source.id, selection, event);

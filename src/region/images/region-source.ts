@@ -1,19 +1,17 @@
 // The sources of images as a region has them: those of files, which only the file changes, and those of the API.
 
+import { unreachable } from '../../errors.ts';
 import type { ImageName } from '../../images/image-store.ts';
-import type { FilesSource, StreamSource } from '../../images/sources/source.ts';
+import type { ImageSource, StreamSource } from '../../images/sources/source.ts';
 import type { BootSource } from '../records/boot-store.ts';
 
 /** The name of an image without its serial: `ubuntu/noble/amd64/generic/release`. */
 export const resourceName = (image: Omit<ImageName, 'serial'>): string =>
   [image.os, image.release, image.architecture, image.subarchitecture, image.label].join('/');
 
-/** A site with disk images. Those with installers are for the command line alone. */
-export type DiskSource = FilesSource | StreamSource;
-
 /** A source of a file. */
 export interface FileSource {
-  readonly source: DiskSource;
+  readonly source: ImageSource;
   /** The path of the file, and the key of the source in it. */
   readonly file: string;
   readonly key: string;
@@ -28,8 +26,8 @@ export interface FileSources {
 
 /** A source of images. */
 export interface RegionSource extends BootSource {
-  /** For the import. */
-  readonly images: DiskSource;
+  /** For the import. Installers are imported by the command line alone. */
+  readonly images: ImageSource;
   /** Where it is written; `undefined`: the API may change it. */
   readonly pin?: { readonly file: string; readonly key: string } | undefined;
 }
@@ -53,7 +51,7 @@ export function joinSources(
     return [
       {
         ...row,
-        url: source.kind === 'files' ? source.directory : source.url,
+        url: urlOf(source),
         keyringFilename: trust.kind === 'signed' ? (trust.keyrings[0] ?? '') : '',
         images: source,
         pin: { file, key },
@@ -62,6 +60,20 @@ export function joinSources(
   });
   const own = rows.filter(({ name }) => name === undefined).map((row) => ({ ...row, images: streamOf(row) }));
   return [...ofFiles, ...own];
+}
+
+/** Empty: the mirror of packages is that of apt of the importing host. */
+function urlOf(source: ImageSource): string {
+  switch (source.kind) {
+    case 'files':
+      return source.directory;
+    case 'installer':
+      return source.mirror ?? source.defaultMirror ?? '';
+    case 'simplestreams':
+      return source.url;
+    default:
+      return unreachable(source);
+  }
 }
 
 /** The name of a source for people and in the manifests of its images. */

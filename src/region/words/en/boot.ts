@@ -33,6 +33,8 @@ export const BOOT = {
   'field.boot-name': 'Give * or letters, digits and . _ + - inside, at most 63.',
   'field.boot-selection-taken': ({ image, id }: { readonly image: string; readonly id: number }) =>
     `Selection ${id} of this source has ${image}: change it. To fetch its images again, delete them and import.`,
+  'field.boot-source-installer': ({ os }: { readonly os: string }) =>
+    `This source has installers, which the region does not import: use \`rackboot images import installer/${os}/RELEASE\` on the rack's host.`,
   'field.boot-kind': 'Give synced or uploaded.',
   'field.boot-selections-limit': ({ max }: Max) => `A source has at most ${max} selections: remove one.`,
 } as const satisfies RefusalTable;

@@ -90,6 +90,8 @@ export const SOURCES = {
   title: 'Sources of images',
   lead: 'A source is a site that offers images. Its selections say which of them are imported.',
   problem: 'The file of sources is not used',
+  installers: (os: string) =>
+    `This source has installers. \`rackboot images import installer/${os}/RELEASE\` on the rack's host imports one.`,
   pinned: (file: string, key: string): string => `Written in ${file} as ${key}`,
   selections: (count: number): string => (count === 0 ? 'nothing selected' : counted(count, 'selection')),
   open: 'Select',
