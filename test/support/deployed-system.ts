@@ -1,0 +1,184 @@
+// A machine in QEMU that the real environment deploys, and that then starts from its disk by real firmware, on any platform. Its owner logs in
+// at the static address.
+
+import assert from 'node:assert/strict';
+import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
+import { copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { sleep } from '../../src/clock.ts';
+import type { StoredImage } from '../../src/images/image-store.ts';
+import { cachedBootTree } from '../../src/lab/boot-tree.ts';
+import { ended, endProgram } from './child.ts';
+import { DEBIAN_IMAGE_NEEDS } from './debian-image.ts';
+import { freePort } from './free-port.ts';
+import { JobRack } from './job-rack.ts';
+import { missing, type Need } from './needs.ts';
+
+export interface Platform {
+  readonly name: string;
+  readonly arch: 'amd64' | 'arm64';
+  readonly program: string;
+  /** How it starts from its disk. */
+  readonly firmware: readonly string[];
+  /** Its firmware's code and variables; undefined: QEMU's BIOS. */
+  readonly flash?: readonly [code: string, variables: string];
+  readonly console: string;
+  readonly needs: readonly Need[];
+}
+
+export const PLATFORMS: readonly Platform[] = [
+  {
+    ...{ name: 'BIOS', arch: 'amd64', program: 'qemu-system-x86_64', console: 'ttyS0' },
+    firmware: ['-machine', 'pc,graphics=off'],
+    needs: ['qemu-system-x86_64'],
+  },
+  {
+    ...{ name: 'UEFI', arch: 'amd64', program: 'qemu-system-x86_64', console: 'ttyS0' },
+    firmware: ['-machine', 'q35'],
+    flash: ['/usr/share/OVMF/OVMF_CODE_4M.fd', '/usr/share/OVMF/OVMF_VARS_4M.fd'],
+    needs: ['qemu-system-x86_64', '/usr/share/OVMF/OVMF_CODE_4M.fd'],
+  },
+  {
+    ...{ name: 'UEFI on arm64', arch: 'arm64', program: 'qemu-system-aarch64', console: 'ttyAMA0' },
+    firmware: ['-machine', 'virt', '-cpu', 'cortex-a57'],
+    flash: ['/usr/share/AAVMF/AAVMF_CODE.fd', '/usr/share/AAVMF/AAVMF_VARS.fd'],
+    needs: ['qemu-system-aarch64', '/usr/share/AAVMF/AAVMF_CODE.fd'],
+  },
+];
+
+const MAC = '52:54:00:aa:00:41';
+/** Of the deployed system. */
+export const ADDRESS = '10.0.2.77';
+const DISK_BYTES = 4 * 1024 ** 3;
+const RUN_MS_MAX = 600_000;
+const LOOK_EVERY_MS = 2000;
+const SHOWN = 3000;
+
+/** Why a platform cannot be tried on this host; false: it can. */
+export function missingFor({ arch, needs }: Platform): string | false {
+  return missing(...DEBIAN_IMAGE_NEEDS, ...needs, 'ssh') || cannotBuild(arch);
+}
+
+/** An image, and where its compressed bytes are. */
+export type ImageFile = StoredImage & { readonly path: string };
+
+interface Reporter {
+  diagnostic(text: string): void;
+}
+
+export class DeployedSystem {
+  readonly #platform: Platform;
+  readonly #scratch = mkdtempSync(join(tmpdir(), 'rackboot-deploy-'));
+  readonly #disk = join(this.#scratch, 'disk');
+  readonly #key = join(this.#scratch, 'key');
+  #machine: ChildProcess | undefined;
+  #port = 0;
+
+  constructor(platform: Platform) {
+    this.#platform = platform;
+    execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', this.#key]);
+    writeFileSync(this.#disk, '');
+    truncateSync(this.#disk, DISK_BYTES);
+  }
+
+  async close(): Promise<void> {
+    if (this.#machine !== undefined) await endProgram(this.#machine, 'SIGKILL');
+    rmSync(this.#scratch, { recursive: true, force: true });
+  }
+
+  /** Deploys an image, as the region's job does. */
+  async deploy(image: ImageFile, t: Reporter): Promise<void> {
+    const tree = await cachedBootTree(() => undefined, this.#platform.arch);
+    const rack = new JobRack(tree);
+    await rack.listen();
+    try {
+      await this.#deploy(rack, image, tree, t);
+    } finally {
+      rack.close();
+    }
+  }
+
+  /** Starts the machine from its disk, and waits for a login. */
+  async startFromDisk(t: Reporter): Promise<void> {
+    this.#port = await freePort();
+    const serial = join(this.#scratch, 'start');
+    const began = process.uptime();
+    this.#machine = this.#start(serial, `user,id=n0,hostfwd=tcp:127.0.0.1:${this.#port}-${ADDRESS}:22`, [
+      ...this.#platform.firmware,
+      ...this.#flash(),
+    ]);
+    while (this.logIn('true').status !== 0) {
+      if (process.uptime() - began > RUN_MS_MAX / 1000) assert.fail(readFileSync(serial, 'latin1').slice(-SHOWN));
+      await sleep(LOOK_EVERY_MS);
+    }
+    t.diagnostic(`from the start of the disk to a login: ${Math.round(process.uptime() - began)} s`);
+  }
+
+  /** Runs a command by SSH, as the owner. */
+  logIn(command: string): { readonly status: number | null; readonly stdout: string } {
+    const options = ['BatchMode=yes', 'StrictHostKeyChecking=no', 'UserKnownHostsFile=/dev/null', 'ConnectTimeout=10'];
+    const words = [...options, 'LogLevel=ERROR', 'IdentitiesOnly=yes'].flatMap((option) => ['-o', option]);
+    const args = ['-i', this.#key, '-p', String(this.#port), ...words, 'debian@127.0.0.1', command];
+    return spawnSync('ssh', args, { encoding: 'utf8', timeout: 120_000 });
+  }
+
+  async #deploy(rack: JobRack, image: ImageFile, tree: string, t: Reporter): Promise<void> {
+    rack.open.set('/images/it', { file: image.path });
+    const own = (name: string): string => `/MAAS/rackboot/1/${name}`;
+    rack.secret.set(own('ssh-keys'), readFileSync(`${this.#key}.pub`, 'utf8'));
+    rack.secret.set(own('cloud-config'), 'datasource_list: [ None ]\n');
+    rack.give({
+      ...{ job: 'deploy', hostname: 'calm-ibis', domain: 'maas', proxy: 'http://10.0.2.9:8000/' },
+      ...{ image_url: '/images/it', image_sha256: image.sha256, image_bytes: image.bytes },
+      ...{ image_disk_bytes: image.diskBytes, image_format: image.format },
+      ...{ ssh_keys_url: own('ssh-keys'), cloud_config_url: own('cloud-config') },
+      ...{ address: `${ADDRESS}/24`, router: '10.0.2.2', dns: '10.0.2.3' },
+    });
+    const { arch, console, firmware } = this.#platform;
+    const place = join(tree, arch, 'generic/bookworm/commissioning');
+    const line = `rackboot=commissioning rackboot_url=http://10.0.2.2:${rack.port}/MAAS rackboot_token=${rack.token}`;
+    const words = `${line} BOOTIF=01-${MAC.replaceAll(':', '-')} console=${console},115200`;
+    const serial = join(this.#scratch, 'deploy');
+    const began = process.uptime();
+    const direct = ['-kernel', join(place, 'linux'), '-initrd', join(place, 'initrd.gz'), '-append', words];
+    const machine = this.#start(serial, 'user,id=n0', [...firmware, ...direct]);
+    this.#machine = machine;
+    const late = AbortSignal.timeout(RUN_MS_MAX);
+    late.addEventListener('abort', () => machine.kill('SIGKILL'));
+    const code = await ended(machine);
+    const last = rack.signals.at(-1);
+    const shown = readFileSync(serial, 'latin1').slice(-SHOWN);
+    assert.deepEqual([code, last?.status, last?.stage], [0, 'OK', 'written'], `${last?.message}\n${shown}`);
+    t.diagnostic(`deployed in ${Math.round(process.uptime() - began)} s`);
+  }
+
+  #start(console: string, network: string, firmware: readonly string[]): ChildProcess {
+    const args = [
+      ...firmware,
+      ...['-accel', 'tcg,thread=single', '-smp', '2', '-m', '1024', '-nodefaults', '-display', 'none'],
+      ...['-monitor', 'none', '-no-reboot', '-serial', `file:${console}`, '-device', 'virtio-rng-pci'],
+      ...['-netdev', network, '-device', `virtio-net-pci,netdev=n0,mac=${MAC},romfile=`],
+      ...['-drive', `file=${this.#disk},format=raw,if=none,id=d0`, '-device', 'virtio-blk-pci,drive=d0,bootindex=1'],
+    ];
+    return spawn(this.#platform.program, args, { stdio: ['ignore', 'ignore', 'inherit'] });
+  }
+
+  #flash(): readonly string[] {
+    if (this.#platform.flash === undefined) return [];
+    const [code, variables] = this.#platform.flash;
+    const own = join(this.#scratch, 'variables');
+    copyFileSync(variables, own);
+    const drive = (unit: number, file: string, more: string): readonly string[] => [
+      '-drive',
+      `if=pflash,unit=${unit},format=raw,file=${file}${more}`,
+    ];
+    return [...drive(0, code, ',readonly=on'), ...drive(1, own, '')];
+  }
+}
+
+/** Why packages of an architecture cannot be set up on this host; false: they can. */
+function cannotBuild(arch: Platform['arch']): string | false {
+  if (arch === 'amd64' || existsSync('/proc/sys/fs/binfmt_misc/qemu-aarch64')) return false;
+  return 'needs programs of arm64 to run here (apt-get install qemu-user-static binfmt-support arch-test)';
+}
