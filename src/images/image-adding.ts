@@ -5,7 +5,7 @@
 // 1. An image becomes visible only after all of it is on disk. The next addition removes unfinished copies.
 // 2. Adding the same bytes under the same name again changes nothing.
 
-import { rename, rm, utimes } from 'node:fs/promises';
+import { rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { osErrorCode, RackError } from '../errors.ts';
 import { ownershipRemedy } from '../files/ownership.ts';
@@ -21,6 +21,7 @@ import {
   type ImageOrigin,
   isSameName,
   judgeImageName,
+  keepBlobRecent,
   manifestPath,
   readImages,
   type StoredImage,
@@ -89,7 +90,7 @@ export async function addImage(request: AddRequest): Promise<AddResult> {
 }
 
 async function publish(request: AddRequest, part: string, copy: Copy): Promise<AddResult> {
-  const { tree, name, nowMs } = request;
+  const { tree, name } = request;
   const { sha256, bytes, diskBytes, format, partitionTable } = copy;
   const same = readImages(tree).images.filter((image) => isSameName(image, name));
   const present = same.find((image) => image.sha256 === sha256 && (name.serial ?? image.serial) === image.serial);
@@ -100,7 +101,7 @@ async function publish(request: AddRequest, part: string, copy: Copy): Promise<A
   const blob = join(tree, blobPath(sha256, format));
   if (hasBlob(tree, image)) {
     // A removal that runs at this moment spares a recent blob, unless it removes an image with these bytes: then the check below fails.
-    await utimes(blob, nowMs / 1000, nowMs / 1000);
+    await keepBlobRecent(blob);
   } else {
     await makeDirectories(dirname(blob));
     await rename(part, blob);

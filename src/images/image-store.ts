@@ -11,7 +11,7 @@
 // 4. Manifests have hidden names, which are not served. The bytes of an image are served: every host that can boot here can fetch them.
 
 import { existsSync, readdirSync } from 'node:fs';
-import { readdir, rm, stat, utimes } from 'node:fs/promises';
+import { chmod, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { cleanText } from '../clean-text.ts';
 import { newUuid } from '../clock.ts';
@@ -273,7 +273,7 @@ export async function removeImages(
   const doomed = new Set(images.map((image) => blobPath(image.sha256, image.format)));
   if (isKnown) return sweepBlobs(tree, nowMs, doomed);
   // A recent blob is spared; the next sweep after an hour removes it.
-  for (const path of doomed) await utimes(join(tree, path), nowMs / 1000, nowMs / 1000).catch(() => undefined);
+  for (const path of doomed) await keepBlobRecent(join(tree, path)).catch(() => undefined);
   return sweepBlobs(tree, nowMs, new Set());
 }
 
@@ -295,11 +295,19 @@ export async function sweepBlobs(tree: string, nowMs: number, doomed: ReadonlySe
       );
     if (!entry.isFile() || !isOurs || kept.has(relative) || isBeingWritten(entry.name)) continue;
     const facts = await stat(path).catch(() => undefined);
-    if (facts === undefined || (!doomed.has(relative) && nowMs - facts.mtimeMs < LEFTOVER_MS)) continue;
+    if (facts === undefined || (!doomed.has(relative) && nowMs - facts.ctimeMs < LEFTOVER_MS)) continue;
     await rm(path, { force: true });
     freed += facts.size;
   }
   return freed;
+}
+
+/**
+ * Makes a blob recent for `sweepBlobs`, which reads the time of a file's last change of any kind. The time of its content stays, because the
+ * rack cuts off whoever reads a file whose content is changed (files/shared-file.ts). Source: chmod(2).
+ */
+export async function keepBlobRecent(path: string): Promise<void> {
+  await chmod(path, (await stat(path)).mode & 0o7777);
 }
 
 /** The path of a new copy, named after the process that writes it. */

@@ -3,11 +3,16 @@
 // @host waits, 60 s
 
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { once } from 'node:events';
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { get, type IncomingMessage } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { sleep } from '../../src/clock.ts';
 import { askDaemon } from '../../src/control/ask-daemon.ts';
+import { blobPath, readImages } from '../../src/images/image-store.ts';
 import { labPlace } from '../../src/lab/safe-lab.ts';
 import { openRegionStore } from '../../src/store/sqlite/region-sqlite.ts';
 import { makeSystemDisk } from '../images/disks.ts';
@@ -300,4 +305,44 @@ describe('the region imports images', { skip: missing('linux', 'gpg') }, () => {
     await isIdle();
     assert.deepEqual(contents(), before, 'the machine that is being deployed still reads its bytes');
   });
+
+  test('while a machine reads an image, it is deleted, checked and imported again: the machine gets its bytes', {
+    timeout: MS_MAX,
+  }, async () => {
+    await begin();
+    await isIn('ubuntu/noble', 'done');
+    const image = readImages(rack.tree).images.find(({ release }) => release === 'noble') ?? assert.fail();
+    const path = blobPath(image.sha256, image.format);
+    let isOver = false;
+    const machine = readSlowly(`http://${PLACE.octets}.1:${PLACE.httpPort}/${path}`, () => isOver);
+    const changing = async (): Promise<void> => {
+      for (let count = 0; count < 3; count += 1) {
+        await ask('DELETE', `boot-resources/${(await resource('ubuntu/noble'))?.id}/`);
+        const check = runRackboot(['images', 'fsck', '--config', rack.configFile]);
+        await begin();
+        await isIn('ubuntu/noble', 'done');
+        assert.equal((await check).code, 0, (await check).complaints.join('\n'));
+      }
+      await isIdle();
+      await ask('DELETE', `boot-resources/${(await resource('ubuntu/noble'))?.id}/`);
+    };
+    machine.catch(() => undefined);
+    await changing().finally(() => {
+      isOver = true;
+    });
+    assert.equal(await machine, image.sha256);
+  });
 });
+
+/** Reads a file at a machine's pace until `isHurrying`, then the rest of it. @returns its SHA-256 */
+async function readSlowly(url: string, isHurrying: () => boolean): Promise<string> {
+  const hash = createHash('sha256');
+  const [answer] = (await once(get(url), 'response')) as [IncomingMessage];
+  assert.equal(answer.statusCode, 200);
+  for await (const piece of answer) {
+    hash.update(piece);
+    if (!isHurrying()) await sleep(1000);
+  }
+  assert.ok(isHurrying(), 'the machine had read everything before');
+  return hash.digest('hex');
+}

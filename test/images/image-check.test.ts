@@ -8,6 +8,7 @@ import {
   mkdtempSync,
   readFileSync,
   rmSync,
+  statSync,
   truncateSync,
   utimesSync,
   writeFileSync,
@@ -15,6 +16,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, test } from 'node:test';
+import { sleep } from '../../src/clock.ts';
 import { addImage } from '../../src/images/image-adding.ts';
 import { type CheckedContent, checkContent } from '../../src/images/image-check.ts';
 import {
@@ -125,21 +127,22 @@ describe('files in use', () => {
   test('the copy of a running addition stays, however long its download stalls', async () => {
     await add('bookworm', 1);
     const [running, ended] = [copyPath(tree), copyPath(tree).replace(`-${process.pid}-`, '-4194305-')];
-    for (const path of [running, ended]) {
-      writeFileSync(path, 'x');
-      utimesSync(path, DAY / 1000, DAY / 1000);
-    }
-    assert.equal(await sweepBlobs(tree, DAY + 5 * HOUR, new Set()), 1);
+    for (const path of [running, ended]) writeFileSync(path, 'x');
+    assert.equal(await sweepBlobs(tree, Date.now() + 5 * HOUR, new Set()), 1);
     assert.deepEqual([existsSync(running), existsSync(ended)], [true, false]);
   });
 
   test('the bytes of a removed image stay for an hour where nobody knows whether a machine reads them', async () => {
     const image = await add('bookworm', 1);
-    const later = DAY + 48 * HOUR;
-    assert.equal(await removeImages(tree, [image], later, { isKnown: false }), 0);
+    const before = statSync(pathOf(image));
+    // The resolution of a file's times.
+    await sleep(20);
+    assert.equal(await removeImages(tree, [image], Date.now(), { isKnown: false }), 0);
     assert.deepEqual(readImages(tree).images, []);
-    assert.ok(existsSync(pathOf(image)));
-    assert.equal(await sweepBlobs(tree, later + 2 * HOUR, new Set()), image.bytes);
+    const after = statSync(pathOf(image));
+    assert.ok(after.ctimeMs > before.ctimeMs, 'the hour begins with the removal');
+    assert.equal(after.mtimeMs, before.mtimeMs, 'the rack cuts off the readers of a changed file');
+    assert.equal(await sweepBlobs(tree, Date.now() + 2 * HOUR, new Set()), image.bytes);
   });
 
   test('an old part of a download is removed, unless a process is fetching it', async () => {

@@ -1,5 +1,5 @@
 // The Debian that `images make-debian` makes becomes a cloud image in each form that qemu-img writes, is published as a simplestream and as a
-// plain site, and comes back by `images import`: the same disk, bit for bit. What came back is deployed by the real environment, and its owner
+// plain site, and comes back by `images import`: the same disk, bit for bit. The imported disk is deployed by the real environment, and its owner
 // logs in, by BIOS and by UEFI.
 // @host alone
 
