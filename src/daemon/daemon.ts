@@ -53,9 +53,8 @@ import { returnMemoryLater } from './start/freed-memory.ts';
 import { checkHost } from './start/host-check.ts';
 import { reportLostLeases } from './start/lost-leases.ts';
 import { openParts } from './start/open-parts.ts';
-import { closeAll, startWhole } from './start/process-ends.ts';
 import { openServiceNotices, type ServiceNotices } from './start/service-notices.ts';
-import { finishWork } from './start/shutdown.ts';
+import { closeAll, finishWork, startWhole } from './start/shutdown.ts';
 
 export interface DaemonOptions {
   readonly configFile: string;

@@ -1,13 +1,16 @@
-// Graceful shutdown: work in progress is finished before anything is closed.
+// The end of a process: at once if its start fails, otherwise gracefully. Work in progress is finished before anything is closed.
 //
 //   stopping ─ accept no new requests ─ send ACKs that wait for the disk ∥ finish transfers ─ cut after STOP_GRACE_MS ─ close everything
 //
 // 1. The region and the journal stay open meanwhile: a machine that finishes can still report, and its events are kept.
 // 2. Safety does not depend on this: every acknowledged lease is already on disk.
 
-import type { Clock, Timer } from '../../clock.ts';
+import type { Logger } from 'pino';
+import type { Clock, Instant, Timer } from '../../clock.ts';
 import { counted } from '../../counted.ts';
+import { errorText } from '../../errors.ts';
 import type { Publish } from '../../event.ts';
+import type { EventStream } from '../../observe/event-stream.ts';
 import type { DaemonEvent } from '../rack/events.ts';
 import type { Rack } from '../rack/rack.ts';
 import type { ServiceNotices } from './service-notices.ts';
@@ -52,4 +55,50 @@ export async function finishWork(
   notices.stopping('stopping: delivering events and closing databases');
   // Transfers that were left when the time was up were cut.
   return clock.now() - startedAt >= STOP_GRACE_MS ? unfinished : 0;
+}
+
+interface Startable {
+  start(): Promise<void>;
+  close(): Promise<void>;
+  /** Announces that it answers. */
+  announce(startedAt: Instant): void;
+}
+
+/** @throws RackError after everything was closed again */
+export async function startWhole<Process extends Startable>(process: Process, startedAt: Instant): Promise<Process> {
+  try {
+    await process.start();
+  } catch (error) {
+    await process.close();
+    throw error;
+  }
+  process.announce(startedAt);
+  return process;
+}
+
+/** The parts that report the end. */
+interface LastParts {
+  readonly logger: Logger;
+  readonly notices: ServiceNotices;
+  readonly stream: EventStream;
+}
+
+/** Closes everything that was opened, last first. @param opened functions that close it, in order of opening */
+export async function closeAll(
+  opened: (() => Promise<void> | void)[],
+  { logger, notices, stream }: LastParts,
+  onClosed: () => void = () => undefined,
+): Promise<void> {
+  for (const close of opened.reverse()) {
+    try {
+      await close();
+    } catch (error) {
+      logger.warn({ event: 'daemon.close-failed' }, errorText(error));
+    }
+  }
+  onClosed();
+  notices.close();
+  // The log writes the last events in later turns of the event loop.
+  await stream.rest();
+  await new Promise<void>((resolve) => logger.flush(() => resolve()));
 }

@@ -4,7 +4,7 @@
 
 import { listed } from '../../counted.ts';
 import type { OffersOfImage } from '../../images/import/first-import.ts';
-import { type ImageOffer, NAMED_MAX, type SourceAnswer } from '../../images/import/offer.ts';
+import type { ImageOffer, SourceAnswer } from '../../images/import/offer.ts';
 import type { ImageSource } from '../../images/sources/source.ts';
 import { resourceName } from '../../region/images/region-source.ts';
 import type { WrittenBootSelection } from '../../region/records/boot-store.ts';
@@ -50,7 +50,7 @@ export function planImports(answers: readonly (readonly [SelectedSource, SourceA
       const wanted = answer.offers.filter((offer) => matches(selection, offer));
       if (wanted.length === 0 && answer.problems.length === 0) {
         const { os, release, arches } = selection;
-        const of = has(arches) ? '' : ` for ${listed(arches, NAMED_MAX)}`;
+        const of = has(arches) ? '' : ` for ${listed(arches, 8)}`;
         skipped.push({ name: `${os}/${release}`, reason: `${source.name} has no disk image of it${of}` });
       }
       for (const offer of wanted) {
