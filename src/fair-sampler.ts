@@ -28,7 +28,7 @@ interface Fair {
 const ITSELF: Sample = {};
 
 /** The rates of a fair sampler. */
-export interface FairRates {
+interface FairRates {
   readonly ofKey: Rate;
   readonly together: Rate;
 }

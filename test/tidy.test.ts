@@ -928,7 +928,7 @@ function filesThatName(): ReadonlyMap<string, ReadonlyMap<string, string>> {
   return named;
 }
 
-test('every exported value is imported, and not by tests alone unless its own file uses it', () => {
+test('every exported value and type is imported, and a value not by tests alone unless its own file uses it', () => {
   const named = filesThatName();
   const forTests: string[] = [];
   const unused: string[] = [];
@@ -942,6 +942,9 @@ test('every exported value is imported, and not by tests alone unless its own fi
       if (users.length === 0) unused.push(`${path} ${name}`);
       else if ((code.match(word) ?? []).length === 1) forTests.push(`${path} ${name}`);
     }
+    for (const [, name = ''] of code.matchAll(/^export (?:interface|type) (\w+)/gm))
+      if (![...(named.get(`src/${path}`)?.values() ?? [])].some((user) => user.search(`\\b${name}\\b`) !== -1))
+        unused.push(`${path} ${name}`);
   }
   report(unused, 'take `export` away, or the whole if its file does not use it either');
   assert.deepEqual(forTests, Object.keys(FOR_TESTS), 'only tests use it: take it out, or move it to test/support');

@@ -16,7 +16,7 @@ export type Cpu = (typeof CPUS)[number];
 export const CPUS = ['amd64', 'arm64', 'i386'] as const;
 
 /** One number of option 93. */
-export interface FirmwareArchitecture {
+interface FirmwareArchitecture {
   /** The number, 0 to 65535. */
   readonly code: number;
   readonly firmware: 'bios' | 'uefi';

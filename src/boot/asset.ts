@@ -37,7 +37,7 @@ import { renderPxelinux } from './pxelinux.ts';
 import type { BootStep, RenderedText, RenderPlace } from './step.ts';
 
 /** A loader's request by TFTP or HTTP. */
-export interface AssetRequest {
+interface AssetRequest {
   /** The requested path: decoded, not normalised. */
   readonly path: string;
   /** The client's address. */

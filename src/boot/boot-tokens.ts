@@ -40,7 +40,7 @@ export interface BootTokenSource {
   }): string | undefined;
 }
 
-export interface BootTokensDeps {
+interface BootTokensDeps {
   readonly clock: Clock;
   readonly machines: () => MachineDirectory;
   /** The hardware address that holds the lease of an address. */

@@ -25,7 +25,7 @@ import { preseedSecret } from './preseed-secret.ts';
 import type { BootStep } from './step.ts';
 
 /** The machine to decide for. */
-export interface StepQuery {
+interface StepQuery {
   /** `undefined` if the machine is unknown. */
   readonly machine: RackMachine | undefined;
   /** An unknown machine's architecture from its loader; `undefined` if the loader does not say. */

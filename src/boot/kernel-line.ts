@@ -28,7 +28,7 @@ export type KernelParamsRefusal =
   /** `${`, runs of spaces in a value, or a word that is a separator or comment: iPXE would act on it. */
   | 'not-for-ipxe';
 
-export type KernelWords =
+type KernelWords =
   | { readonly ok: true; readonly words: readonly string[] }
   | { readonly ok: false; readonly refusal: KernelParamsRefusal };
 
@@ -79,7 +79,7 @@ export function ephemeralWords(facts: KernelLineFacts): readonly string[] {
 }
 
 /** The additional facts for an installer. */
-export interface InstallerFacts extends KernelLineFacts {
+interface InstallerFacts extends KernelLineFacts {
   /** The path of its preseed below the region's base URL, from `/` on. */
   readonly preseedPath: string;
   readonly hostname: string;
@@ -134,7 +134,7 @@ export function installerWords(facts: InstallerFacts): readonly string[] {
 }
 
 /** The additional facts for Ubuntu's installer: the addresses of its file system and of its answers. */
-export interface LiveInstallerFacts extends KernelLineFacts {
+interface LiveInstallerFacts extends KernelLineFacts {
   /** `machineSeedPath`. */
   readonly seedPath: string;
   /** The URL of the image it runs from. */

@@ -47,7 +47,7 @@ export interface BootQuery {
 }
 
 /** Loaders of a class of clients. */
-export interface NamedLoaders {
+interface NamedLoaders {
   readonly name: string;
   readonly loaders?: ReadonlyMap<string, string> | undefined;
 }

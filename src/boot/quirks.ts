@@ -46,7 +46,7 @@ export interface Quirk {
 
 /** The names allowed in `boot.quirks`. */
 export const QUIRK_NAMES = ['raspberry-pi', 'boot-server', 'plain-tftp', 'none'] as const;
-export type QuirkName = (typeof QUIRK_NAMES)[number];
+type QuirkName = (typeof QUIRK_NAMES)[number];
 
 /** The text that Raspberry Pi's ROM requires in an offer, anywhere in option 43. */
 const PI_TEXT = 'Raspberry Pi Boot';

@@ -13,7 +13,7 @@ import type { Ipv4, MacAddress } from '../net/address.ts';
 export const SEEN_ADDRESSES_MAX = 16_384;
 
 /** An address and the machine that took it. */
-export interface SeenAddress {
+interface SeenAddress {
   readonly address: Ipv4;
   readonly mac: MacAddress;
   /** When it was seen last. */

@@ -18,7 +18,7 @@ import {
 } from './dhcp-suboptions.ts';
 
 /** A value, with its fault if it has one. */
-export interface ValueText {
+interface ValueText {
   readonly value: string;
   readonly wrong?: string | undefined;
   readonly parts?: readonly Field[] | undefined;

@@ -10,7 +10,7 @@ export interface HexPayload {
 }
 
 /** The payloads, or the number, from 1, of the line that is not hexadecimal. */
-export type HexFile =
+type HexFile =
   | { readonly ok: true; readonly payloads: readonly HexPayload[] }
   | { readonly ok: false; readonly line: number };
 

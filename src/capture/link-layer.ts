@@ -24,7 +24,7 @@ export interface CapturedDatagram {
 }
 
 /** Any other packet, in a word or two. */
-export interface OtherPacket {
+interface OtherPacket {
   readonly kind: 'other';
   readonly what: string;
 }

@@ -30,7 +30,7 @@ import type { CapturedDatagram } from './link-layer.ts';
 import { judge, type Replayed } from './replay-result.ts';
 import { waitingQueries } from './waiting-queries.ts';
 
-export interface DhcpReplayParts {
+interface DhcpReplayParts {
   readonly config: RackConfig;
   readonly machines: MachineDirectory;
   readonly leases: readonly Lease[];
@@ -39,7 +39,7 @@ export interface DhcpReplayParts {
 }
 
 /** A datagram's packet number, time and interface. */
-export interface Place {
+interface Place {
   readonly number: number;
   readonly atMs: number;
   readonly interfaceName: string | undefined;

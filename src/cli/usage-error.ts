@@ -33,7 +33,7 @@ const OTHER_WORDS: ReadonlyMap<string, string> = new Map([
 const GROUPS_SHOWN_MAX = 8;
 
 /** The typed arguments, and the helps in which to look for other commands. */
-export interface Typed {
+interface Typed {
   readonly args: readonly string[];
   /** The help of each group of commands; called only if a word is no command. */
   readonly groupHelps: () => Promise<readonly string[]>;

@@ -12,7 +12,7 @@ import { seenStats } from '../files/seen-stats.ts';
 export type JudgedBoot = Pick<BootConfig, 'tree' | 'commissioningRelease' | 'enlistWith'>;
 
 /** A setting that would keep machines from booting, and what to do first. */
-export interface BootStop {
+interface BootStop {
   /** `boot.release` */
   readonly key: string;
   readonly message: string;

@@ -22,7 +22,7 @@ import type { NetworkTerms } from './dhcp-terms.ts';
 import type { WrittenClusterInterface } from './written.ts';
 
 /** Reports a problem at a key below the cluster interface. */
-export type Report = (key: string, message: string) => void;
+type Report = (key: string, message: string) => void;
 
 export interface ResolvedInterface {
   readonly network: Ipv4Network;

@@ -20,7 +20,7 @@ export interface ConfigFile {
   readonly lineOf: (path: ProblemPath) => number | undefined;
 }
 
-export type ReadConfigFile =
+type ReadConfigFile =
   | { readonly ok: true; readonly file: ConfigFile }
   | { readonly ok: false; readonly problems: readonly ConfigProblem[] };
 

@@ -14,7 +14,7 @@ import type { WrittenClusterInterface, WrittenConfig } from './written.ts';
 type Report = (key: string, message: string) => void;
 
 /** The terms that `dhcp` sets for every network. */
-export interface GeneralTerms {
+interface GeneralTerms {
   readonly times: WrittenLeaseTimes;
   readonly options: readonly ConfiguredOption[];
   readonly classes: readonly ResolvedClass[];

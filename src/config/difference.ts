@@ -28,13 +28,13 @@ const SHOWN_MAX = 160;
 const SHOWN_ENTRIES_MAX = 8;
 
 /** A configuration, as written and as used. */
-export interface ComparedConfig extends Pick<UsableConfig, 'merged'> {
+interface ComparedConfig extends Pick<UsableConfig, 'merged'> {
   /** A rack's or a region's; only a rack has cluster interfaces. */
   readonly written: Readonly<Record<string, unknown>> & Partial<Pick<WrittenConfig, 'cluster_interfaces'>>;
 }
 
 /** One changed key. */
-export interface KeyChange {
+interface KeyChange {
   /** `dns.upstream`; a field of a cluster interface by its name: `cluster_interfaces.lab.router_ip`. */
   readonly key: string;
   readonly before: string;
@@ -174,7 +174,7 @@ export interface RunningLease {
 }
 
 /** The effects of a change on clients. */
-export interface ChangeEffects {
+interface ChangeEffects {
   /** `opens TFTP 10.20.0.1:1069`, `closes …`. */
   readonly listeners: readonly string[];
   /** Leases whose address the new configuration would not give: their machines get another address when they renew. */

@@ -5,9 +5,9 @@
 //    belong to the file: a change in the store must never make a rack unreachable.
 
 /** The owner of a key: only the rack's file, or either the file or the region's store. */
-export type KeyOwner = 'file' | 'either';
+type KeyOwner = 'file' | 'either';
 
-export interface KeyRule {
+interface KeyRule {
   readonly owner: KeyOwner;
   /** Why a change waits for the next start; undefined: it applies on reload. */
   readonly restart?: string;

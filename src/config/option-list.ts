@@ -59,7 +59,7 @@ const optionEntry = z.strictObject(
 );
 type WrittenOption = z.output<typeof optionEntry>;
 
-export type ReportOption = (key: string, message: string) => void;
+type ReportOption = (key: string, message: string) => void;
 
 /** The place of options: for every network, for one network, or for one host. */
 export type OptionLevel = 'global' | 'network' | 'host';
@@ -180,7 +180,7 @@ function withoutProxyWait(bytes: Uint8Array): Uint8Array {
 }
 
 /** The keys of a cluster interface that set an option. */
-export interface NetworkKeys {
+interface NetworkKeys {
   readonly router_ip?: Ipv4 | undefined;
   readonly dns_servers?: readonly Ipv4[] | undefined;
   readonly ntp_servers: readonly Ipv4[];

@@ -35,7 +35,7 @@ interface RegionDoor {
   readonly socketPath?: string | undefined;
 }
 
-export interface RegionPlace {
+interface RegionPlace {
   readonly uplink: UplinkConfig;
   /** Where an embedded region listens; empty for a remote one. */
   readonly listen: readonly { readonly host: string; readonly port: number }[];

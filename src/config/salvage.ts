@@ -10,7 +10,7 @@ const ROUNDS_MAX = 6;
 
 type Path = readonly (string | number)[];
 
-export interface Salvaged<Written> {
+interface Salvaged<Written> {
   readonly written: Written;
   /** True for a path at, above or below a removed value. */
   readonly isTouched: (path: Path) => boolean;

@@ -9,7 +9,7 @@
 import type { WrittenClusterInterface } from './written.ts';
 
 /** A cluster interface and its index in the list. */
-export interface PlacedInterface {
+interface PlacedInterface {
   readonly written: WrittenClusterInterface;
   readonly index: number;
 }

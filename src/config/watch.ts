@@ -23,7 +23,7 @@ export interface ConfigWatch {
 }
 
 /** The receiver of changes. */
-export interface ConfigListener {
+interface ConfigListener {
   /** The file may have changed. */
   readonly onChange: () => void;
   /** The file cannot be watched. */

@@ -23,7 +23,7 @@ const LINE_CHARACTERS_MAX = 16 * 1024 * 1024;
 const REFUSAL_CHARACTERS_MAX = 1000;
 
 /** The methods of a request: POST and PUT change something, DELETE removes it. */
-export type ControlMethod = 'GET' | 'POST' | 'PUT' | 'DELETE';
+type ControlMethod = 'GET' | 'POST' | 'PUT' | 'DELETE';
 
 const FORM_TYPE = 'application/x-www-form-urlencoded';
 

@@ -16,7 +16,7 @@ const RETRY_MS = 1000;
 const SILENCE_MS_MAX = 60_000;
 const REFUSAL_BYTES_MAX = 4096;
 
-export interface Following {
+interface Following {
   readonly stateDir: string;
   /** The path of the stream that starts after the given place; undefined: from now on. */
   readonly path: (after: string | undefined) => string;

@@ -7,7 +7,7 @@ import type { DhcpMessage } from './wire/message.ts';
 import { MESSAGE_TYPE, OPTION, optionU8 } from './wire/options.ts';
 
 /** The type of a datagram on the server's port. */
-export type DhcpMessageName = keyof typeof MESSAGE_TYPE | 'other' | 'malformed';
+type DhcpMessageName = keyof typeof MESSAGE_TYPE | 'other' | 'malformed';
 const NAMES_BY_TYPE: ReadonlyMap<number, DhcpMessageName> = new Map([
   [MESSAGE_TYPE.discover, 'discover'],
   [MESSAGE_TYPE.offer, 'offer'],

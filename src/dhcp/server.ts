@@ -35,7 +35,7 @@ export const SOCKET_RETRY_MS = 5000;
 const DRAIN_LOOK_MS = 10;
 
 /** The ports of the server. It sets the journal's listener; the table already holds the stored leases. */
-export interface DhcpServerPorts extends Omit<ResponderPorts, 'transmit' | 'foreign'> {
+interface DhcpServerPorts extends Omit<ResponderPorts, 'transmit' | 'foreign'> {
   readonly network: DatagramNetwork;
   /** Called when the known foreign servers change. */
   readonly onForeignChange?: (() => void) | undefined;
@@ -44,14 +44,14 @@ export interface DhcpServerPorts extends Omit<ResponderPorts, 'transmit' | 'fore
 }
 
 /** A required socket that is not open, and why. */
-export interface SocketProblem {
+interface SocketProblem {
   /** The interface or the address. */
   readonly name: string;
   readonly error: RackError;
 }
 
 /** An open socket. */
-export interface OpenSocket {
+interface OpenSocket {
   /** The interface or the address. */
   readonly name: string;
   readonly port: number;

@@ -27,7 +27,7 @@ export type CacheQuestion = Omit<UpstreamQuestion, 'edns'>;
 export const questionKey = (question: CacheQuestion): string =>
   `${question.name}/${question.type * 4 + (question.dnssecOk ? 2 : 0) + (question.checkingDisabled ? 1 : 0)}`;
 
-export interface CachedReply {
+interface CachedReply {
   readonly reply: Reply;
   /** Whole seconds since the reply was stored, to be subtracted from each TTL. */
   readonly ageSeconds: number;

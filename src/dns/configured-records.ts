@@ -24,7 +24,7 @@ export interface WantedName extends NamedAddress {
 }
 
 /** Parsed configured records: A records compete as claims, the others are the operator's alone. */
-export interface ReadRecords {
+interface ReadRecords {
   readonly addresses: readonly WantedName[];
   readonly others: ReadonlyMap<string, readonly DnsRecord[]>;
 }

@@ -56,7 +56,7 @@ export const NEAR_MISSES_MAX = 16;
 /** How long a flight lasts: a little less than resolvers wait (5 s). */
 export const FLIGHT_MS = 4500;
 
-export interface ForwarderOptions {
+interface ForwarderOptions {
   /** The number of sockets to send from, each on a port chosen by the system. */
   readonly sockets: number;
   /** A random number, 0 to 65535, of cryptographic quality. */

@@ -34,7 +34,7 @@ const EDNS_DO = 0x8000;
 export const OPT_OCTETS = 11;
 const TTL_MAX = 0x7fffffff;
 
-export interface Question {
+interface Question {
   /** Lower-case text. */
   readonly name: string;
   readonly type: number;
@@ -42,7 +42,7 @@ export interface Question {
 }
 
 /** The OPT pseudo-record (RFC 6891 §6.1). */
-export interface Edns {
+interface Edns {
   /** The largest UDP message the sender accepts, as written; it may be less than 512. */
   readonly payloadOctets: number;
   readonly extendedRcode: number;
@@ -62,7 +62,7 @@ export interface Query {
 }
 
 /** A received message: a query, one to reject with an rcode, or one to ignore. */
-export type Received =
+type Received =
   | { readonly kind: 'query'; readonly query: Query }
   | { readonly kind: 'reject'; readonly rcode: number; readonly bytes: Uint8Array }
   | { readonly kind: 'ignore'; readonly reason: 'short' | 'response' };

@@ -5,7 +5,7 @@
 import type { DnsRecord } from './record.ts';
 
 /** The records of one name and type. */
-export interface RecordSet {
+interface RecordSet {
   readonly type: number;
   readonly records: readonly DnsRecord[];
 }

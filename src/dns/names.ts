@@ -36,7 +36,7 @@ export interface NameSource {
   hasBelow(name: string): boolean;
 }
 
-export interface NamesOptions {
+interface NamesOptions {
   /** The first serial, 32 bits; must be greater than at the last start, such as the wall time in seconds. */
   readonly serial: number;
   /** Receives conflicts (`dns.name-conflict`) and unusable records (`dns.record-invalid`). */

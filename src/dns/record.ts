@@ -147,7 +147,7 @@ export function targetOf(record: DnsRecord): string | undefined {
 }
 
 /** The fields of a zone's SOA record (RFC 1035 §3.3.13); times in seconds. */
-export interface Soa {
+interface Soa {
   readonly mname: string;
   readonly rname: string;
   readonly serial: number;

@@ -34,7 +34,7 @@ export const bareReply = (rcode: number): Reply => ({
 });
 
 /** How to encode a reply. */
-export interface ReplyForm {
+interface ReplyForm {
   /** The most octets, at least 512. */
   readonly limitOctets: number;
   readonly recursionAvailable: boolean;

@@ -19,7 +19,7 @@ export function reverseZoneName(address: Ipv4, octets: number): string {
 }
 
 /** The address, or prefix of an address, that a reverse name spells. */
-export interface ReversedAddress {
+interface ReversedAddress {
   /** Octets missing from the name are zero. */
   readonly address: Ipv4;
   /** The number of octets in the name, 1 to 4. */

@@ -5,7 +5,7 @@ import { ANY, type Ipv4, isLoopback } from '../net/address.ts';
 import type { DnsConfig, DnsUpstream } from './config.ts';
 
 /** Where the rack's own name server answers. */
-export type OwnPlace = Pick<DnsConfig, 'listen' | 'listenPort' | 'selfAddresses'>;
+type OwnPlace = Pick<DnsConfig, 'listen' | 'listenPort' | 'selfAddresses'>;
 
 /** True if the rack itself listens there. */
 export function isSelf({ address, port }: DnsUpstream, { listen, listenPort, selfAddresses }: OwnPlace): boolean {

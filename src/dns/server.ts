@@ -43,7 +43,7 @@ export const CLIENT_CONNECTIONS_MAX = 32;
 /** How often the server tries TCP on an address the host does not have yet, in milliseconds. */
 const RELISTEN_MS = 1_000;
 
-export interface DnsServerDeps {
+interface DnsServerDeps {
   readonly network: DatagramNetwork;
   readonly clock: Clock;
   readonly publish: Publish;

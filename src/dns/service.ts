@@ -37,7 +37,7 @@ const SAMPLED: ReadonlySet<string> = new Set(['dns.refused', 'dns.overloaded', '
 const RANDOM_POOL_OCTETS = 512;
 
 /** A question for the upstreams. */
-export interface Pending {
+interface Pending {
   readonly query: Query;
   readonly question: CacheQuestion;
   /** The aliases that led out of our zones. */
@@ -54,7 +54,7 @@ interface Forgeable {
 }
 
 /** The port through which questions reach the upstreams. */
-export interface UpstreamPort {
+interface UpstreamPort {
   /** Sends a datagram from one of the UPSTREAM_SOCKETS sockets. */
   send(socket: number, to: DnsUpstream, bytes: Uint8Array): void;
   /** Asks over TCP; the reply goes to `receiveStream`. */
@@ -63,7 +63,7 @@ export interface UpstreamPort {
   closeStream(exchange: number): void;
 }
 
-export interface DnsServiceDeps {
+interface DnsServiceDeps {
   readonly clock: Clock;
   readonly publish: Publish;
   readonly names: Names;

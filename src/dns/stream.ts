@@ -121,7 +121,7 @@ export class FrameReader {
 }
 
 /** A connection's calls to its server. */
-export interface ConnectionHandlers {
+interface ConnectionHandlers {
   /** Called with each whole message; the server answers each once by `connection.answer`. */
   readonly onMessage: (message: Uint8Array, connection: Connection) => void;
   readonly onActive: (connection: Connection) => void;

@@ -17,7 +17,7 @@ export const UPSTREAM_SOCKETS = 8;
 const ROTATE_MS = 15_000;
 
 /** Called with each datagram received on one of the sockets. */
-export type OnUpstreamDatagram = (socket: number, from: Ipv4, fromPort: number, bytes: BorrowedBytes) => void;
+type OnUpstreamDatagram = (socket: number, from: Ipv4, fromPort: number, bytes: BorrowedBytes) => void;
 
 /** The sockets, and the timer that replaces them. */
 export class UpstreamSockets {

@@ -26,7 +26,7 @@ dhcp.addOption(93, { name: 'Client system architecture', type: 'UInt16' });
 dhcp.addOption(175, { name: 'iPXE encapsulated options', type: 'UInt8s' });
 dhcp.addOption(28, { name: 'Broadcast address', type: 'IP' });
 
-export interface DhcpProbe {
+interface DhcpProbe {
   readonly network: DatagramNetwork;
   readonly device: string;
   /** The rack's address on that device. */
@@ -37,7 +37,7 @@ export interface DhcpProbe {
 }
 
 /** One simulated machine. */
-export interface ProbedMachine {
+interface ProbedMachine {
   readonly mac: MacAddress;
   /** Option 93: 0 BIOS, 7 UEFI amd64, 11 UEFI arm64, 16 UEFI amd64 by HTTP. */
   readonly architecture: number;

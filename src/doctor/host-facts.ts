@@ -41,7 +41,7 @@ export interface Actor {
   readonly confinement: string | undefined;
 }
 
-export interface InterfaceFacts {
+interface InterfaceFacts {
   readonly name: string;
   readonly exists: boolean;
   readonly up: boolean;

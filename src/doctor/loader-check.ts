@@ -15,7 +15,7 @@ import type { Tell } from './finding.ts';
 import { probeHttp } from './http-probe.ts';
 import { PROBE_FILE_BYTES_MAX, probeTftp } from './tftp-probe.ts';
 
-export interface LoaderToCheck {
+interface LoaderToCheck {
   readonly config: RackConfig;
   /** As offered: a name of the tree, or a URL. */
   readonly file: string;

@@ -10,7 +10,7 @@ export interface RangeUse {
   readonly used: number;
 }
 
-export interface Silence {
+interface Silence {
   readonly text: string;
   readonly fix: string;
 }

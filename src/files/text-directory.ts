@@ -23,7 +23,7 @@ type FileFault =
   | { readonly code: 'file-not-utf8'; readonly params: None };
 
 /** A file's text, or why it cannot be used. */
-export type FoundFile =
+type FoundFile =
   | { readonly ok: true; readonly path: string; readonly text: string }
   | { readonly ok: false; readonly path: string; readonly fault: FileFault };
 

@@ -30,7 +30,7 @@ export interface FileAnswer {
 }
 
 /** A file's metadata. */
-export interface FileFacts extends Validators {
+interface FileFacts extends Validators {
   readonly sizeBytes: number;
 }
 

@@ -25,7 +25,7 @@ const SMALL_BODY_BYTES_MAX = 64 * 1024;
 export const ARRIVING_MAX = 256;
 
 /** The part of a body that has arrived. */
-export type ArrivedBody =
+type ArrivedBody =
   | { readonly kind: 'whole'; readonly bytes: Uint8Array }
   /** More follows: read the request for the rest. */
   | { readonly kind: 'begun'; readonly chunks: readonly Uint8Array[] }

@@ -12,7 +12,7 @@ export interface Validators {
   readonly modifiedMs: number;
 }
 
-export type ConditionOutcome = 'proceed' | 'not-modified' | 'precondition-failed';
+type ConditionOutcome = 'proceed' | 'not-modified' | 'precondition-failed';
 
 /** Judges the preconditions of a GET or HEAD. */
 export function judgeConditions(headers: IncomingHttpHeaders, file: Validators): ConditionOutcome {

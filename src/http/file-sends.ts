@@ -18,7 +18,7 @@ export const STALLED_MS = 30_000;
 export const STALL_LOOK_MS = 5000;
 
 /** One request being answered. */
-export interface FileSend {
+interface FileSend {
   readonly response: ServerResponse;
   readonly peer: Ipv4;
 }

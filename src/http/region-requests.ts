@@ -44,7 +44,7 @@ export interface RegionRequestsDeps {
 }
 
 /** A request for the region. */
-export interface RegionRequest {
+interface RegionRequest {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
   readonly peer: Ipv4;

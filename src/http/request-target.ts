@@ -19,7 +19,7 @@ export type TargetFault =
   /** `%` without two hexadecimal digits, or bytes that are not UTF-8. */
   | 'target-escape';
 
-export type ParsedTarget =
+type ParsedTarget =
   | {
       readonly ok: true;
       /** Percent-decoded, with its leading `/`. */

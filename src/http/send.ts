@@ -13,7 +13,7 @@ const SEND_BYTES = 128 * 1024;
 const LIST_ENTRIES = 100;
 
 /** How sending ended, and how many bytes of content were sent. */
-export interface SendOutcome {
+interface SendOutcome {
   readonly kind: 'sent' | 'aborted';
   readonly bytes: number;
 }

@@ -44,7 +44,7 @@ const HEADER_BYTES_MAX = 16 * 1024;
 const REGION_GRACE_MS = 2000;
 const CLOSE_CHECK_MS = 100;
 
-export type BootHttpDeps = Pick<
+type BootHttpDeps = Pick<
   BootRequestsDeps,
   'resolve' | 'files' | 'clock' | 'publish' | 'rackSecret' | 'standIn' | 'vouchFor'
 > & {

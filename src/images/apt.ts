@@ -14,7 +14,7 @@ import { type DebianPackage, openPackage } from './debian-package.ts';
 import { runProgram } from './program.ts';
 
 /** Which packages to fetch, and where to keep them. */
-export interface AptQuery {
+interface AptQuery {
   /** Debian's name of the architecture. */
   readonly architecture: string;
   /** Debian's code name of the release: `bookworm`. */

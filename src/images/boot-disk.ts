@@ -20,7 +20,7 @@ import { isRoot } from './debian-root.ts';
 import { runProgram } from './program.ts';
 
 /** A disk to make. */
-export interface BootDiskRequest {
+interface BootDiskRequest {
   /** The root directory as an archive. */
   readonly archive: string;
   /** The image to make. */

@@ -15,7 +15,7 @@ import { asRoomError, buildDebianRoot, checkDebianRequest, type DebianRequest, i
 import { type NeededProgram, requirePrograms } from './needed-programs.ts';
 
 /** The image to make. */
-export interface DebianImageRequest extends DebianRequest {
+interface DebianImageRequest extends DebianRequest {
   /** Holds the image and everything made on the way: gigabytes. */
   readonly workDir: string;
   /** The size of the disk; undefined: what it needs. */
@@ -25,7 +25,7 @@ export interface DebianImageRequest extends DebianRequest {
 }
 
 /** The finished image. */
-export interface DebianImage {
+interface DebianImage {
   readonly file: string;
   readonly diskBytes: number;
 }

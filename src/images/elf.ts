@@ -19,7 +19,7 @@ const LIBRARIES_MAX = 256;
 const NAME_BYTES_MAX = 4096;
 
 /** The linker and libraries that a program or library needs to run. */
-export interface ElfNeeds {
+interface ElfNeeds {
   /** The path of the dynamic linker; undefined: it is a library. */
   readonly interpreter: string | undefined;
   /** Names of the libraries it needs directly. */

@@ -18,7 +18,7 @@ import { blobPath, manifestPath, readImages, type StoredImage } from './image-st
 import { makeDirectories } from './publication.ts';
 
 /** The state of a content: as its name says, or why not. */
-export type ContentState =
+type ContentState =
   | { readonly kind: 'whole' }
   | { readonly kind: 'missing' }
   /** Another size or hash. @param found its own hash; undefined: the size was wrong already */
@@ -37,7 +37,7 @@ export interface CheckedContent {
 }
 
 /** How a store is checked. */
-export interface CheckTerms {
+interface CheckTerms {
   readonly tree: string;
   /** Take damaged content out of the store; false: only report it. */
   readonly repairs: boolean;

@@ -31,7 +31,7 @@ const ZEROES = new Uint8Array(64 * 1024);
 const COMPRESSIONS: Readonly<Partial<Record<FileFormat, Compression>>> = { gzip: 'gzip', xz: 'xz', 'raw.zst': 'zstd' };
 
 /** Takes what is unpacked. */
-export interface LayerTaker {
+interface LayerTaker {
   /** A file for a qcow2 image: the path for it, in a directory with room. */
   readonly spoolPath: string;
   /** A part of a raw disk. */

@@ -64,7 +64,7 @@ export interface ImageOrigin {
 export type ImageWish = Omit<ImageName, 'label' | 'serial'>;
 
 /** An image as described to a machine. */
-export interface FoundImage extends StoredImage {
+interface FoundImage extends StoredImage {
   /** Its path on the boot listener: `/images/ab/….img.zst`. */
   readonly path: string;
 }

@@ -13,14 +13,14 @@ import { DISK_BYTES_MAX } from './qcow2/header.ts';
 import type { DiskPiece } from './qcow2/reading.ts';
 
 /** The member with the image. */
-export interface TarImage {
+interface TarImage {
   readonly name: string;
   /** With its holes. */
   readonly bytes: number;
 }
 
 /** Takes the parts of the image, in order. */
-export interface TarTaker {
+interface TarTaker {
   begin(image: TarImage): void;
   take(piece: DiskPiece): Promise<void>;
   end(): Promise<void>;

@@ -78,7 +78,7 @@ export async function importInstaller(request: EnvironmentRequest): Promise<Publ
 }
 
 /** An installer that comes from a mirror of packages. */
-export interface MirroredInstaller extends InstallerFiles {
+interface MirroredInstaller extends InstallerFiles {
   /** The release by its name on the mirror, whose packages have the drivers; that of the request is its name in the tree. */
   readonly base: string;
   /** True if packages of the distribution can be fetched by apt of this host; otherwise only given ones are used. */

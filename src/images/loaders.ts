@@ -12,7 +12,7 @@ import type { Publication } from './environment.ts';
 import { describeFile, encodeManifest, type PublishedFile, publishFile, readIfThere } from './publication.ts';
 
 /** Which loaders to install, and where. */
-export interface LoaderRequest {
+interface LoaderRequest {
   /** The boot tree. */
   readonly tree: string;
   /** `amd64` or `arm64`. */

@@ -9,7 +9,7 @@
 import { type ModuleInfo, moduleName } from './kernel-module.ts';
 
 /** Reads a module by its path below `/lib/modules/VERSION`. */
-export type ReadModule = (path: string) => Promise<ModuleInfo>;
+type ReadModule = (path: string) => Promise<ModuleInfo>;
 
 /** A chosen module. */
 export interface ChosenModule {

@@ -25,7 +25,7 @@ export interface FileContent {
 }
 
 /** The files and the packages they were built from; written next to the files as JSON. */
-export interface Manifest {
+interface Manifest {
   readonly schema: 1;
   readonly packages: readonly { name: string; version: string; architecture: string; sha256: string }[];
   readonly files: readonly PublishedFile[];

@@ -20,7 +20,7 @@ export interface ToolArchive {
 }
 
 /** The contents and the place of an archive. */
-export interface ToolArchiveRequest {
+interface ToolArchiveRequest {
   /** The directory into which the packages of `toolPackages` were unpacked. */
   readonly unpacked: string;
   /** Where the archive will be, relative to the boot tree. */

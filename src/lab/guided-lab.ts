@@ -27,7 +27,7 @@ import type { Narrator } from './narrator.ts';
 import { simulatedHardware } from './simulated-hardware.ts';
 import { WebhookPower } from './webhook-power.ts';
 
-export interface LabSize {
+interface LabSize {
   readonly machines: number;
   readonly racks: number;
 }

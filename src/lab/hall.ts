@@ -28,7 +28,7 @@ interface Plugged {
   readonly socket: PowerSocket;
 }
 
-export interface HallParts {
+interface HallParts {
   readonly files: LabFiles;
   readonly region: LabRegion;
   readonly power: WebhookPower;

@@ -27,7 +27,7 @@ const reportedEvent = z.discriminatedUnion('code', [
   }),
 ]);
 
-export interface NextSteps {
+interface NextSteps {
   readonly pageUrl: string;
   readonly user: string;
   readonly password: string;

@@ -16,7 +16,7 @@ const { request } = process.getBuiltinModule('node:http');
 /** The largest HTTP answer that a machine accepts, in bytes. */
 const ANSWER_BYTES_MAX = 256 * 1024 * 1024;
 
-export interface MachineRunnerOptions {
+interface MachineRunnerOptions {
   readonly network: DatagramNetwork;
   readonly clock: Clock;
   /** The machine's network device, and an unused address there to broadcast from. */

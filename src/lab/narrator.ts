@@ -6,7 +6,7 @@ import type { Clock } from '../clock.ts';
 
 const STYLES = { rack: 'cyan', region: 'cyan', machine: 'yellow', lab: 'bold', problem: 'red' } as const;
 
-export type Speaker = keyof typeof STYLES;
+type Speaker = keyof typeof STYLES;
 
 /** Prints lines in order. */
 export class Narrator {

@@ -27,7 +27,7 @@ export interface AgentAnswer {
 }
 
 /** How the work ended: off, a restart with the present disk, or a running system. */
-export type AgentEnd =
+type AgentEnd =
   | { readonly kind: 'off'; readonly outcome: MachineOutcome }
   /** `cloudConfig`: what the cloud-init of the system just written finds on its disk; empty if nothing. Undefined: nothing was written. */
   | { readonly kind: 'restart'; readonly cloudConfig: string | undefined }
@@ -35,7 +35,7 @@ export type AgentEnd =
 
 export type AgentWork = Generator<AgentRequest, AgentEnd, AgentAnswer>;
 
-export interface AgentParts {
+interface AgentParts {
   /** The region's base URL as seen from the machine, ending in `/MAAS`. */
   readonly url: string;
   /** The form body that reports its hardware. */

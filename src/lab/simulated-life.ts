@@ -10,7 +10,7 @@ import { enlistmentForm, type SimulatedHardware, simulatedHardware, uuidBytes } 
 import { SimulatedMachine } from './simulated-machine.ts';
 import type { Switched } from './webhook-power.ts';
 
-export interface LifeOptions {
+interface LifeOptions {
   /** Its network device. Default: `lo`. */
   readonly device?: string;
   /** Its hardware. Default: that of its index. */

@@ -19,7 +19,7 @@ import { type AgentAnswer, type AgentRequest, type AgentWork, doJob } from './si
 import { startSystem } from './simulated-system.ts';
 import { TftpDownload } from './tftp-download.ts';
 
-export interface MachineSpec extends DhcpClientIdentity {
+interface MachineSpec extends DhcpClientIdentity {
   /** Builds the form body of the enlistment post, for the boot MAC in the kernel line. */
   readonly enlistmentForm: (bootMac: string) => string;
   /** A number that makes its transaction ids unique. */

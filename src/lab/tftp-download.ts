@@ -6,7 +6,7 @@ import { counted } from '../counted.ts';
 import type { Ipv4 } from '../net/address.ts';
 import { copyBytes } from '../net/borrowed-bytes.ts';
 
-export type DownloadResult =
+type DownloadResult =
   | { readonly kind: 'done'; readonly bytes: Uint8Array }
   | { readonly kind: 'failed'; readonly reason: string; readonly isSilent?: true };
 

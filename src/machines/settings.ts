@@ -27,7 +27,7 @@ export const SETTINGS_VALUES_MAX = 1_000_000;
 export const SETTINGS_TEXT_MAX = 4096;
 
 /** Settings, or the first problem with the value. */
-export type ParsedSettings =
+type ParsedSettings =
   | { readonly ok: true; readonly settings: Settings }
   | { readonly ok: false; readonly reason: string };
 

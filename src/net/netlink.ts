@@ -106,7 +106,7 @@ export function encodeDumpRequest(type: DumpType, sequence: number): Uint8Array 
 }
 
 /** One message of a datagram, with its complete header of 16 bytes. */
-export interface NetlinkPart {
+interface NetlinkPart {
   readonly bytes: BorrowedBytes;
   readonly view: BorrowedView;
   /** Where it begins in the datagram. */

@@ -34,7 +34,7 @@ export interface PortOwner {
 }
 
 /** One line of /proc/net/udp or /proc/net/tcp. */
-export interface UdpEntry {
+interface UdpEntry {
   readonly address: Ipv4;
   readonly port: number;
   readonly uid: number;

@@ -18,7 +18,7 @@ const DONT_FRAGMENT = 0x4000;
 const TIME_TO_LIVE = 64;
 
 /** The header fields. Ports and `identification` are 0 to 65535. */
-export interface FrameHeader {
+interface FrameHeader {
   readonly source: Ipv4;
   readonly sourcePort: number;
   readonly destination: Ipv4;

@@ -9,7 +9,7 @@ import { findPortOwner } from './port-owner.ts';
 const UNPRIVILEGED_PORT_MIN = 1024;
 
 /** The address, port or device that was requested. */
-export interface SocketPlace {
+interface SocketPlace {
   readonly address: Ipv4;
   readonly port: number;
   readonly device?: string;

@@ -31,20 +31,20 @@ const PAUSE_MS = 1;
 /** Turns of the event loop; ample for all consumers to take a full ring. */
 const REST_TURNS_MAX = 1024;
 
-export interface EventBatch {
+interface EventBatch {
   readonly events: readonly RackEvent[];
   /** Events that were dropped, or overwritten before this consumer took them. */
   readonly missed: number;
 }
 
 /** A consumer's place in the stream. */
-export interface EventCursor {
+interface EventCursor {
   /** The events published since the last call, the oldest first; at most `limit` if given. */
   drain(limit?: number): EventBatch;
 }
 
 /** The consumers: a closed list, because the metrics count the missed events of each. */
-export type EventConsumer = 'log' | 'uplink' | 'timeline' | 'followers' | 'other';
+type EventConsumer = 'log' | 'uplink' | 'timeline' | 'followers' | 'other';
 
 /** The stream's counters. */
 export interface EventStreamCounters {

@@ -50,7 +50,7 @@ const KEEP_ALIVE_MS = 65_000;
 const HEADER_BYTES_MAX = 8 * 1024;
 
 /** An address and port to listen on. */
-export interface InstrumentEndpoint {
+interface InstrumentEndpoint {
   readonly address: Ipv4;
   readonly port: number;
 }
@@ -62,7 +62,7 @@ export interface Readiness {
   readonly notReady: readonly { readonly what: string; readonly reason: string }[];
 }
 
-export interface InstrumentServerDeps {
+interface InstrumentServerDeps {
   readonly clock: Clock;
   /** Renders the text of /metrics. */
   readonly metrics: () => Promise<string>;

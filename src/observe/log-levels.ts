@@ -52,7 +52,7 @@ interface TemporaryLevel {
 }
 
 /** The level of a room in `rackboot log-level`; an empty room stands for all. */
-export interface LogLevelState {
+interface LogLevelState {
   readonly room: LogRoom | '';
   readonly level: EventLevel;
   /** How long the temporary level lasts, in seconds; undefined for the configured level. */

@@ -21,7 +21,7 @@ const PINO_LEVELS: Readonly<Record<EventLevel, 'debug' | 'info' | 'warn' | 'erro
   error: 'error',
 };
 
-export interface LogSettings {
+interface LogSettings {
   readonly level: EventLevel;
   /** Undefined for standard output. */
   readonly file: string | undefined;

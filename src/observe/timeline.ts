@@ -56,7 +56,7 @@ export interface TimelineStep {
 }
 
 /** Called for each step as it happens, and again when it repeats. */
-export type Follower = (mac: MacAddress, step: TimelineStep) => void;
+type Follower = (mac: MacAddress, step: TimelineStep) => void;
 
 interface Story {
   readonly mac: MacAddress;

@@ -22,7 +22,7 @@ export interface AnswerExpressions {
 }
 
 /** The state found, or the name of the expression that takes too long. */
-export type AnswerSearch =
+type AnswerSearch =
   | { readonly kind: 'searched'; readonly state: 'on' | 'off' | undefined }
   | { readonly kind: 'too-slow'; readonly name: keyof AnswerExpressions };
 

@@ -44,7 +44,7 @@ export interface PowerSurroundings {
 }
 
 /** A port, or what is wrong with the parameters. */
-export type OpenedPort =
+type OpenedPort =
   | { readonly kind: 'open'; readonly port: PowerPort }
   | { readonly kind: 'bad-parameters'; readonly problems: readonly ParameterProblem[] };
 

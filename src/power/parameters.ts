@@ -63,7 +63,7 @@ function isSecret(schema: z.ZodObject, name: string): boolean {
 }
 
 /** A parameter's fault. */
-export type ParameterFault =
+type ParameterFault =
   | {
       readonly kind: 'missing' | 'invalid';
       /** The valid values; undefined if there are too many to list. */
@@ -80,7 +80,7 @@ export type ParameterProblem = {
 };
 
 /** Valid parameters, or their problems. */
-export type ParameterCheck<T> =
+type ParameterCheck<T> =
   | { readonly kind: 'good'; readonly values: T; readonly secrets: readonly string[] }
   | { readonly kind: 'bad'; readonly problems: readonly ParameterProblem[] };
 

@@ -30,7 +30,7 @@ export interface PowerTask {
 }
 
 /** The answer to `submit`. */
-export type Admission<T> =
+type Admission<T> =
   /** `dropped`: the query that it replaced. */
   | { readonly kind: 'waiting'; readonly dropped?: T }
   /** `by`: the machine's earlier task. */

@@ -52,7 +52,7 @@ export interface EndedCommand {
 }
 
 /** The parts of a switchboard. */
-export interface SwitchboardParts extends PowerSurroundings {
+interface SwitchboardParts extends PowerSurroundings {
   readonly findDriver: (name: string) => PowerDriver | undefined;
   readonly ledger: PowerLedger;
   /** True while this process may switch machines; undefined: always. */

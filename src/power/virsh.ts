@@ -39,7 +39,7 @@ export const virsh = defineDriver({
 });
 
 /** A libvirt host. */
-export interface Hypervisor {
+interface Hypervisor {
   /** Its URI without parameters, normalised. */
   readonly address: string;
   readonly overSsh: boolean;
@@ -125,7 +125,7 @@ function openPort(host: Hypervisor, guest: string, surroundings: PowerSurroundin
 }
 
 /** The virtual machines of a host, or why they cannot be listed. */
-export type GuestList =
+type GuestList =
   | { readonly kind: 'guests'; readonly guests: readonly HypervisorGuest[] }
   | { readonly kind: 'failed'; readonly outcome: PowerOutcome };
 

@@ -17,7 +17,7 @@ const BODY_BYTES_MAX = 16 * 1024;
 const LOCATION_CHARACTERS_MAX = 1024;
 
 /** A request. */
-export interface WebRequest {
+interface WebRequest {
   readonly clock: Clock;
   readonly method: 'GET' | 'POST';
   readonly url: URL;

@@ -12,7 +12,7 @@ import { LoopLag } from '../observe/loop-lag.ts';
 import { RegionCounters, regionCounterMemory } from '../region/http/counters.ts';
 import type { DutyHolder } from '../region/records/duty-store.ts';
 
-export interface RegionInstrumentParts {
+interface RegionInstrumentParts {
   readonly clock: Clock;
   readonly version: string;
   readonly startedWallMs: number;

@@ -56,7 +56,7 @@ const EVENT_KINDS = new Map(Object.entries({ ...DAEMON_EVENTS, ...OBSERVE_EVENTS
 /** The control socket's answer for a path that only a rack has. */
 const NO_RACK = 'this is a region without a rack: run the command on the host of a rack';
 
-export interface RegionProcessOptions {
+interface RegionProcessOptions {
   readonly configFile: string;
   readonly version: string;
   readonly clock: Clock;

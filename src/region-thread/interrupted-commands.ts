@@ -12,7 +12,7 @@ import type { PowerLedger } from '../power/ledger.ts';
 /** The wait before the ends are reported again if the store could not take them, in milliseconds. */
 const RETRY_MS = 2000;
 
-export interface InterruptedParts {
+interface InterruptedParts {
   readonly clock: Clock;
   readonly ledger: Pick<PowerLedger, 'listUnended'>;
   /** Ends these of the commands that still have no end. @returns false if the store is unavailable */

@@ -10,7 +10,7 @@ import type { Machine } from '../region/records/machine.ts';
 /** The wait before each query, in milliseconds: the last step of the former process may still take effect. */
 const LOOK_EVERY_MS = 5000;
 
-export interface InterruptedStartsParts {
+interface InterruptedStartsParts {
   readonly clock: Clock;
   /** Queries a machine soon, if it is watched. */
   readonly look: (systemId: string) => void;

@@ -4,7 +4,7 @@ import type { Clock } from '../clock.ts';
 import { hasSshKey, openSshIdentity, type SshIdentity } from '../power/ssh-identity.ts';
 import type { RegionStore } from '../region/records/store.ts';
 
-export interface OwnKeyParts {
+interface OwnKeyParts {
   readonly stateDir: string;
   readonly clock: Clock;
   readonly store: Pick<RegionStore, 'sshKey'>;

@@ -40,7 +40,7 @@ const RETRY_MS = 2000;
 const CLOSE_GRACE_MS = 2000;
 const CLOSE_MS_MAX = 3500;
 
-export interface PowerSideParts {
+interface PowerSideParts {
   readonly store: RegionStore;
   readonly clock: Clock;
   /** Where the SSH key for hypervisors is as a file. */

@@ -9,7 +9,7 @@ import type { Machine } from '../region/records/machine.ts';
 import { PowerAskers } from './power-askers.ts';
 import { BY_HAND } from './power-commands.ts';
 
-export interface PowerViewsParts {
+interface PowerViewsParts {
   readonly clock: Clock;
   /** The one in use. */
   readonly switchboard: () => PowerSwitchboard;

@@ -30,7 +30,7 @@ import { Duties, type DutiesParts } from './duties.ts';
 import { Imports } from './imports/imports.ts';
 import { PowerSide } from './power-side.ts';
 
-export interface ServedRegionParts {
+interface ServedRegionParts {
   readonly config: RegionConfig;
   readonly store: RegionStore;
   /** True if a rack in this process will report which state it has applied. */

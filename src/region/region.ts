@@ -75,7 +75,7 @@ export type MachineEdit = Partial<
   >
 >;
 
-export type EditRefusal = RefusalWord<'field.hostname-taken'>;
+type EditRefusal = RefusalWord<'field.hostname-taken'>;
 
 export interface Region {
   readonly store: RegionStore;

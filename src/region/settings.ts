@@ -29,7 +29,7 @@ import { type Pin, type RefusalNamed, refusal } from './words/refusal.ts';
 export const SETTINGS_MAX = 4096;
 
 /** One problem of a configuration. */
-export type SettingProblem = {
+type SettingProblem = {
   /** The path in the configuration: `cluster_interfaces.lab.ip_range_low`. */
   readonly key: string;
   readonly message: string;
@@ -77,7 +77,7 @@ export interface SettingEdit {
   readonly value: SettingValue | undefined;
 }
 
-export interface SettingsParts {
+interface SettingsParts {
   readonly store: RegionStore;
   readonly clock: Clock;
   readonly racks: Racks;

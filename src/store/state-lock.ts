@@ -32,7 +32,7 @@ const LOCKS = '/proc/locks';
 const LOCKS_BYTES_MAX = 1024 * 1024;
 
 /** A lock held until `release`. */
-export interface StateLock {
+interface StateLock {
   release(): void;
 }
 

@@ -23,7 +23,7 @@ export interface Content {
   close(): void;
 }
 
-export type OpenedContent =
+type OpenedContent =
   | { readonly kind: 'content'; readonly content: Content; readonly rendered: boolean }
   | { readonly kind: 'missing'; readonly reason: string }
   | { readonly kind: 'refused'; readonly reason: string };

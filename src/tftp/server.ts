@@ -57,7 +57,7 @@ const BEGINNINGS: TurnBounds = {
   stretchMs: BEGIN_STRETCH_MS,
 };
 
-export interface TftpDeps {
+interface TftpDeps {
   readonly network: DatagramNetwork;
   readonly clock: Clock;
   readonly resolve: ResolveAsset;

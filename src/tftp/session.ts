@@ -19,7 +19,7 @@ import type { Transfer, TransferAction } from './transfer.ts';
 const OPEN_MS_MAX = 30_000;
 
 /** A request with its client and the listener that received it. */
-export interface SessionOrigin {
+interface SessionOrigin {
   readonly listener: Listener<Session>;
   readonly peer: Ipv4;
   readonly port: number;

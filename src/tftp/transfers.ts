@@ -38,7 +38,7 @@ export const BUSY_TEXT = 'Too many transfers, try again';
 /** The rate of events that forged requests can cause, per kind. */
 const FORGEABLE_EVENTS = { perSecond: 200, burst: 2000 };
 
-export interface TransfersDeps {
+interface TransfersDeps {
   readonly clock: Clock;
   readonly resolve: ResolveAsset;
   readonly files: FileTree;

@@ -22,7 +22,7 @@ import { WINDOW_BYTES_MAX } from './terms.ts';
 export const SEND_BYTES_PER_TURN_MAX = 1024 * 1024;
 
 /** The sender's calls to its owner. */
-export interface SenderEvents {
+interface SenderEvents {
   /** The session's window has left. */
   readonly onLeft: (session: Session, blocks: BlocksToSend) => void;
   /** The session's content could not be read. */

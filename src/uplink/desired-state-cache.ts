@@ -36,7 +36,7 @@ export function readDesiredState(stateDir: string, onProblem: (note: RackNote) =
 }
 
 /** The kind of region that a cached state is from; an older cache, which does not name it, counts as `embedded`. */
-export type StateOrigin = 'embedded' | 'remote';
+type StateOrigin = 'embedded' | 'remote';
 
 /** The cached state and its origin; undefined if there is none that can be read. */
 export function readCachedState(

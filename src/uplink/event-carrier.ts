@@ -23,7 +23,7 @@ const IDLE_MS = 30_000;
 /** Statuses that repeating the batch cannot change. */
 const UNREADABLE: ReadonlySet<number> = new Set([400, 413, 415, 422]);
 
-export interface EventCarrierOptions {
+interface EventCarrierOptions {
   readonly clock: Clock;
   readonly outbox: OutboxStore;
   /** The path of the link's events. */

@@ -37,7 +37,7 @@ const PING_PATH = '/api/version/';
 /** The least that a piece of an answer counts, in bytes: the memory that even a short piece takes. */
 const PIECE_BYTES_MIN = 128;
 
-export interface HttpTransportOptions {
+interface HttpTransportOptions {
   /** `http://region:5240/MAAS`. */
   readonly url: string;
   readonly key: RegionKey;

@@ -6,7 +6,7 @@ import type { NoticeBody } from './events.ts';
 import type { LinkState } from './link-status.ts';
 
 /** A change of the link's state; times are wall time in milliseconds. */
-export interface LinkChange {
+interface LinkChange {
   readonly before: LinkState;
   readonly state: LinkState;
   /** Why; undefined for a link that is up. */

@@ -15,7 +15,7 @@ import type { DeadLetter, ListedLetter, OutboxCommand, OutboxStore, QueuedPost }
 
 const STORE_RETRY_MS = 1000;
 
-export interface OutboxKeeperOptions {
+interface OutboxKeeperOptions {
   readonly clock: Clock;
   readonly outbox: OutboxStore;
   readonly send: (message: RegionMessage) => void;

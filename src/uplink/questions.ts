@@ -7,7 +7,7 @@ import type { Clock, Timer } from '../clock.ts';
 /** Open questions to the thread; a further one is refused. */
 export const QUESTIONS_MAX = 64;
 
-export type Asked<Value> =
+type Asked<Value> =
   | { readonly kind: 'answered'; readonly value: Value }
   /** No answer arrived in time, but the thread may still have acted, or may do so later. */
   | { readonly kind: 'no-answer' }

@@ -42,7 +42,7 @@ const REFUSED_MS = 60_000;
 const UNLINKING: ReadonlySet<number> = new Set([401, 403, 404, 409]);
 const REGISTER_PATH = '/api/2.0/nodegroups/?op=register';
 
-export interface RegionLinkOptions {
+interface RegionLinkOptions {
   readonly clock: Clock;
   readonly transport: LinkTransport;
   readonly outbox: OutboxStore;

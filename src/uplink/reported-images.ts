@@ -13,7 +13,7 @@ import type { RegionMessage } from './messages.ts';
 const REPEAT_BEATS = 20;
 
 /** The parts of the link that are used here. */
-export interface ReportedImagesParts {
+interface ReportedImagesParts {
   /** @throws if the images cannot be read */
   readonly listImages: (tree: string) => readonly RackImage[];
   /** Sends a message to the rack. */

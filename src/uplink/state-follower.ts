@@ -25,7 +25,7 @@ const STREAM_SILENCE_MS_MAX = 45_000;
 /** The wait before an ended stream is opened again, in milliseconds. */
 const STREAM_AGAIN_MS = 1000;
 
-export interface StateFollowerOptions {
+interface StateFollowerOptions {
   readonly clock: Clock;
   readonly transport: LinkTransport;
   /** The link's paths. */

@@ -217,9 +217,10 @@ export function testRegionStore(title: string, makePlace: () => StorePlace): voi
 
   check('a decision that never stops asking changes nothing', async (store) => {
     await create(store, 'aaaaaa', 'one', [MAC_A]);
+    const before = await store.findMachine('aaaaaa');
     const asking = store.changeMachine<never>('aaaaaa', 5, () => ({ kind: 'ask', hostnames: ['x'] }));
     await assert.rejects(asking, /a decision asked 16 times/);
-    assert.equal((await store.findMachine('aaaaaa'))?.updatedMs, 1000);
+    assert.deepEqual(await store.findMachine('aaaaaa'), before);
   });
 
   check('an amendment keeps the ids of the interfaces that stay, and deletes the others', async (store) => {
@@ -235,7 +236,6 @@ export function testRegionStore(title: string, makePlace: () => StorePlace): voi
     assert.equal(outcome.kind, 'amend');
     const after = await store.findMachine('aaaaaa');
     assert.equal(after?.architecture, 'arm64');
-    assert.equal(after?.updatedMs, 2000);
     assert.equal(after?.createdMs, 1000);
     assert.equal(after?.interfaces.length, 1);
     assert.equal(after?.interfaces[0]?.id, before?.interfaces[1]?.id);

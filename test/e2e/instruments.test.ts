@@ -79,6 +79,9 @@ test('the metrics count what machines do, and no label names a machine', {
     assert.ok(grown('rackboot_tftp_blocks_total') >= loaded.value.length / 1468);
     assert.equal(grown('rackboot_http_answers_total', { class: '2xx' }), 1);
     assert.equal(grown('rackboot_http_answers_total', { class: '4xx' }), 1);
+    assert.ok(grown('rackboot_tree_slices_read_total') > 0);
+    assert.ok(sampleOf(after, 'rackboot_tree_cached_bytes') >= loaded.value.length);
+    assert.ok(sampleOf(after, 'rackboot_tree_files_open') > 0);
     assert.equal(grown('rackboot_dns_answers_total', { source: 'own' }), 1);
     assert.equal(grown('rackboot_journal_records_total'), 1);
     assert.equal(grown('rackboot_region_api_refusals_total', { reason: 'not-authenticated' }), 1);

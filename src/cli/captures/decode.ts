@@ -16,7 +16,7 @@ import { formatIpv4 } from '../../net/address.ts';
 import { jsonListLines, printLines } from '../terminal/output.ts';
 import { type KnownInput, loadCapture, nameOf } from './input.ts';
 
-export interface DecodeOptions {
+interface DecodeOptions {
   readonly files: readonly string[];
   /** Decode every datagram as this protocol, whatever its ports. */
   readonly as: Protocol | undefined;

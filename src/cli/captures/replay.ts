@@ -26,7 +26,7 @@ import { jsonListLines, printLines } from '../terminal/output.ts';
 import { formatTime } from './decode.ts';
 import { loadCapture } from './input.ts';
 
-export interface ReplayOptions {
+interface ReplayOptions {
   readonly file: string;
   readonly config: string;
   readonly interfaceName: string | undefined;

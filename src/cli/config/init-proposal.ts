@@ -12,7 +12,7 @@ export interface InterfaceProposal {
   readonly network: Ipv4Network;
 }
 
-export interface ProposedRanges {
+interface ProposedRanges {
   readonly low: string;
   readonly high: string;
   readonly staticLow: string;

@@ -23,7 +23,7 @@ export interface Mistake {
 }
 
 /** Asks a person. @param proposal what Enter accepts  @param wrong the text already in the line, to be corrected */
-export type Ask = (question: string, proposal: string, wrong?: string) => Promise<string>;
+type Ask = (question: string, proposal: string, wrong?: string) => Promise<string>;
 
 /** The parts of the interview. */
 export interface Interview {

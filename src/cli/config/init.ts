@@ -36,7 +36,7 @@ import { type InitPlace, nextSteps } from './init-steps.ts';
 import { fieldsAt, flagOf, mistakeText, type NameAnswer, questionName } from './init-words.ts';
 import { withStoredSettings } from './settings-store.ts';
 
-export interface InitFlags {
+interface InitFlags {
   readonly config: string;
   readonly name?: string | undefined;
   readonly stateDir: string;

@@ -16,7 +16,7 @@ import { printError } from '../terminal/output.ts';
 import { becomeOwnerOf } from '../terminal/state-owner.ts';
 
 /** Where the settings are, and the values of the rack's file. */
-export interface SettingsPlace {
+interface SettingsPlace {
   readonly stateDir: string;
   readonly name: string;
   /** The configuration file's path, and its values. */

@@ -19,7 +19,7 @@ import { parseTagFilters } from '../../images/streams/tag-filter.ts';
 import { formatBytes, print, printError, printJson, printTable } from '../terminal/output.ts';
 import { readHostMirrors } from './host-mirrors.ts';
 
-export interface AvailableFlags extends SourceFlags {
+interface AvailableFlags extends SourceFlags {
   readonly os?: string | undefined;
   readonly arch?: string | undefined;
   /** Also releases whose support has ended. */

@@ -14,7 +14,7 @@ import { checkGivenFile } from '../terminal/given-file.ts';
 import { formatBytes, print, printJson } from '../terminal/output.ts';
 import { enterImageTree } from './image-tree.ts';
 
-export interface BuildFlags {
+interface BuildFlags {
   readonly config: string;
   readonly arch: string;
   readonly release?: string | undefined;
@@ -75,7 +75,7 @@ function asTreeError(error: unknown, tree: string): unknown {
 }
 
 /** Where packages lie while images are built from them. */
-export interface WorkDirectory {
+interface WorkDirectory {
   readonly path: string;
   /** Removes it, unless it is kept for the next build. */
   close(): void;

@@ -11,7 +11,7 @@ import { isRoot } from '../../images/debian-root.ts';
 import { formatDuration, print, printJson } from '../terminal/output.ts';
 import { addOpened, describeAdding, enterTree } from './disk-images.ts';
 
-export interface MakeDebianFlags {
+interface MakeDebianFlags {
   readonly config: string;
   readonly tree?: string | undefined;
   readonly release: string;

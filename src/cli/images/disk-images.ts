@@ -32,7 +32,7 @@ interface StoreFlags {
   readonly json: boolean;
 }
 
-export interface AddFlags extends StoreFlags {
+interface AddFlags extends StoreFlags {
   readonly file: string;
   readonly os: string;
   readonly release: string;

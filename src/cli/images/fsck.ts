@@ -14,7 +14,7 @@ import { readImageUse } from './image-use.ts';
 import { ImportRun } from './import-run.ts';
 import { printTenths } from './tenths.ts';
 
-export interface FsckFlags extends SourceFlags {
+interface FsckFlags extends SourceFlags {
   readonly tree?: string | undefined;
   readonly report: boolean;
   readonly json: boolean;

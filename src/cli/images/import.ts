@@ -19,7 +19,7 @@ import { enterImageTree } from './image-tree.ts';
 import { readImageUse } from './image-use.ts';
 import { ImportRun } from './import-run.ts';
 
-export interface ImportFlags extends SourceFlags {
+interface ImportFlags extends SourceFlags {
   /** `ubuntu/noble`, `installer/debian/trixie`, or a bundle: `/media/images.tar`. */
   readonly image: string;
   /** One architecture, or several separated by commas. */

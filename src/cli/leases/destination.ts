@@ -30,7 +30,7 @@ import { loadMerged } from '../terminal/config-in-force.ts';
 import { becomeOwnerOf } from '../terminal/state-owner.ts';
 
 /** Accepts leases of another server. */
-export interface LeaseDestination {
+interface LeaseDestination {
   /** Its name in the summary. */
   readonly name: string;
   /** Imports a batch, with one answer for each part, given when that part is on disk. @param dryRun true: change nothing */

@@ -32,7 +32,7 @@ import { print, printJson } from '../terminal/output.ts';
 import { openImport } from './destination.ts';
 import { linesOfFile } from './lines.ts';
 
-export interface ImportArguments {
+interface ImportArguments {
   readonly config: string;
   readonly files: readonly string[];
   /** Undefined: detected from the files. */

@@ -21,7 +21,7 @@ import {
 import { findLeases, type GivenCriteria } from './source.ts';
 
 /** The format of a list: for people, JSON, or CSV (RFC 4180). */
-export type LeaseFormat = 'table' | 'json' | 'csv';
+type LeaseFormat = 'table' | 'json' | 'csv';
 
 const CSV_COLUMNS = [
   ['address', 'address'],

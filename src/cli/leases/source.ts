@@ -36,7 +36,7 @@ import { becomeOwnerOf } from '../terminal/state-owner.ts';
 export type GivenCriteria = Readonly<Partial<Record<LeaseCriterion, string | undefined>>>;
 
 /** Leases by address. */
-export interface FoundLeases {
+interface FoundLeases {
   readonly leases: readonly LeaseReport[];
   /** The file they come from if no daemon answers; undefined: they come from a daemon. */
   readonly file: string | undefined;

@@ -10,7 +10,7 @@ import { machineShape } from '../terminal/shapes.ts';
 import { formOf } from './life.ts';
 import { parametersOf } from './machine-power.ts';
 
-export interface AddArguments {
+interface AddArguments {
   readonly config: string;
   readonly json: boolean;
   readonly macs: readonly string[];

@@ -14,7 +14,7 @@ const MIB = 1024 * 1024;
 const STEP_CHARACTERS_MAX = 30;
 
 /** The filters of the list. */
-export interface ListArguments {
+interface ListArguments {
   readonly config: string;
   readonly json: boolean;
   readonly search?: string | undefined;

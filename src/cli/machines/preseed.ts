@@ -36,7 +36,7 @@ const renderedShape = z.intersection(resultShape, z.object({ names: z.array(z.st
   return { names, result };
 });
 
-export interface RenderFlags {
+interface RenderFlags {
   readonly config: string;
   readonly machine: string;
   readonly purpose: Purpose;

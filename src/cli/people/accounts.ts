@@ -34,7 +34,7 @@ export interface PasswordFlags {
   readonly passwordFile?: string | undefined;
 }
 
-export interface AdministratorFlags extends PasswordFlags {
+interface AdministratorFlags extends PasswordFlags {
   readonly config: string;
   readonly email: string;
   readonly password?: string | undefined;
@@ -88,7 +88,7 @@ export async function resetPassword(flags: PasswordFlags & { readonly config: st
   return 0;
 }
 
-export interface ApiKeyFlags {
+interface ApiKeyFlags {
   readonly config: string;
   readonly username: string;
   readonly name: string;

@@ -17,7 +17,7 @@ import { print, printJson } from '../terminal/output.ts';
 import { statusShape } from '../terminal/shapes.ts';
 import { unopenedListeners } from './status.ts';
 
-export interface DoctorArguments {
+interface DoctorArguments {
   readonly outsideName?: string | undefined;
   readonly fixHint: boolean;
   readonly json: boolean;

@@ -9,7 +9,7 @@ import { whenParentEnds } from '../../lab/parent-end.ts';
 import { runVirtualLab } from '../../lab/virtual-lab.ts';
 
 /** The flags of the command line. */
-export interface LabFlags {
+interface LabFlags {
   readonly vm: boolean;
   readonly machines: number;
   readonly racks: number;

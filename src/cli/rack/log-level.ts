@@ -11,7 +11,7 @@ import { formatDuration, printJson, printTable } from '../terminal/output.ts';
 
 const statesShape = z.array(z.object({ room: z.string(), level: z.string(), secondsLeft: z.number().optional() }));
 
-export interface LogLevelRequest {
+interface LogLevelRequest {
   readonly config: string;
   /** A room, or a level for all rooms. */
   readonly room: string | undefined;

@@ -36,7 +36,7 @@ export const neighbourRow = (neighbour: z.output<typeof neighboursShape>[number]
   neighbour.movedAt ?? '',
 ];
 
-export interface NeighboursArguments {
+interface NeighboursArguments {
   readonly config: string;
   readonly json: boolean;
   /** Only on this interface; undefined: on all. */

@@ -6,7 +6,7 @@ import { askDaemon } from '../../control/ask-daemon.ts';
 import { RackError } from '../../errors.ts';
 import { print, printJson, printTable } from '../terminal/output.ts';
 
-export interface OutboxArguments {
+interface OutboxArguments {
   readonly config: string;
   readonly json: boolean;
   /** Show the dead letters. */

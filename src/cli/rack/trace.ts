@@ -47,7 +47,7 @@ const eventsShape = z.object({ events: z.array(loggedEventShape) });
 /** Steps fetched from the region. */
 const OLDER_MAX = 200;
 
-export interface TraceRequest {
+interface TraceRequest {
   readonly config: string;
   readonly machine: string;
   readonly follow: boolean;

@@ -42,7 +42,7 @@ const whyShape = z.object({
   obstacles: z.array(z.string()),
 });
 
-export interface WhyRequest {
+interface WhyRequest {
   readonly config: string;
   readonly machine: string;
   readonly arch: string | undefined;

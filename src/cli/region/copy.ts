@@ -18,7 +18,7 @@ import { formatBytes, print, printAside, printJson } from '../terminal/output.ts
 import { becomeOwnerOf } from '../terminal/state-owner.ts';
 
 /** Options of a PostgreSQL that is named by its URL. */
-export interface DatabaseOptions {
+interface DatabaseOptions {
   readonly passwordFile: string | undefined;
   readonly caFile: string | undefined;
 }
@@ -44,7 +44,7 @@ export async function copyStores(from: string, to: string, options: DatabaseOpti
 }
 
 /** How a backup is reported. */
-export interface BackupReport {
+interface BackupReport {
   readonly json: boolean;
   /** True to name each table with its rows. */
   readonly verbose: boolean;

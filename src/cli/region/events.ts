@@ -30,7 +30,7 @@ const racksShape = z.array(z.looseObject({ status_name: z.string().optional() })
 const pageShape = z.object({ events: z.array(eventShape), next_uri: z.string() });
 const gapShape = z.object({ after: z.number(), oldest: z.number() });
 
-export interface EventsRequest {
+interface EventsRequest {
   readonly file: string;
   readonly json: boolean;
   readonly follow: boolean;

@@ -10,7 +10,7 @@ import { osErrorCode, RackError } from '../../errors.ts';
 import { printAside } from './output.ts';
 
 /** A terminal that asks questions; `close` releases it. */
-export interface Prompt {
+interface Prompt {
   /** The line that the person types. @param begun the text already in the line  @throws RackError `cancelled` */
   ask(question: string, begun?: string): Promise<string>;
   close(): void;

@@ -14,7 +14,7 @@ import { fullDiskText } from './full-disk.ts';
 import { leaseAnswers } from './lease-answers.ts';
 import { neighbourAnswers } from './neighbour-answers.ts';
 
-export interface StatusSources {
+interface StatusSources {
   readonly config: () => Pick<RackConfig, 'name' | 'stateDir'>;
   readonly version: string;
   readonly startedWallMs: number;

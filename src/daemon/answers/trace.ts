@@ -21,7 +21,7 @@ const SEEN_MAX = 200;
 /** How far the offset of the wall time may differ between a report and a trace, because the wall time is in whole milliseconds. */
 const CLOCK_ERROR_MS = 2;
 
-export interface TraceSources {
+interface TraceSources {
   readonly clock: Clock;
   readonly timeline: Timeline;
   readonly kinds: EventKinds;

@@ -42,7 +42,7 @@ export interface Foresight {
 }
 
 /** One thing that a machine would or would not get. */
-export interface ForesightLine {
+interface ForesightLine {
   readonly topic: string;
   readonly text: string;
   /** The remedy; undefined if nothing is wrong. */

@@ -24,7 +24,7 @@ export const BASES = ['asked', 'shown', 'ipxe-only', 'unseen'] as const;
 export type Basis = (typeof BASES)[number];
 
 /** The kinds of client that a machine may be. */
-export interface LikelyClients {
+interface LikelyClients {
   readonly basis: Basis;
   readonly clients: readonly ClientName[];
 }

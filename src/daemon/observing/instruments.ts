@@ -16,7 +16,7 @@ import { judgeReadiness } from '../rack/readiness.ts';
 import { renderMetrics } from './metrics.ts';
 
 /** The observed parts; undefined until they are open. */
-export interface InstrumentParts {
+interface InstrumentParts {
   readonly clock: Clock;
   readonly version: string;
   readonly startedWallMs: number;

@@ -22,7 +22,7 @@ import { addEvents, addRegion } from './shared-metrics.ts';
 const LEASES_PER_TURN_MAX = 4096;
 
 /** The sources of the numbers; undefined until they are open. */
-export interface MetricsSources extends ProcessFacts {
+interface MetricsSources extends ProcessFacts {
   readonly rack: () => Rack | undefined;
   readonly subnets: () => readonly DhcpSubnet[];
   readonly journal: () => LeaseJournalStatus | undefined;
@@ -43,6 +43,7 @@ export async function renderMetrics(sources: MetricsSources): Promise<string> {
     await addLeases(out, rack.dhcp.leases(), sources.subnets(), sources.clock.now());
     addTftp(out, rack);
     addHttp(out, rack);
+    addTree(out, rack);
     addDns(out, rack);
     addSockets(out, {
       dhcp: rack.dhcp.sockets().map(({ counters }) => counters),
@@ -213,6 +214,15 @@ function addHttp(out: Exposition, { http }: Rack): void {
   out.counter('rackboot_http_proxied_bytes_total', 'Content passed on from the region.', counted['proxied-bytes']);
   out.gauge('rackboot_http_connections_open', 'Open connections.', counted.open);
   out.gauge('rackboot_http_requests_forwarding', 'Requests waiting for the region.', counted.forwarding);
+}
+
+function addTree(out: Exposition, { tree }: Rack): void {
+  const counted = tree.counters?.();
+  if (counted === undefined) return;
+  out.gauge('rackboot_tree_files_open', 'Open files of the boot tree.', counted.filesOpen);
+  out.gauge('rackboot_tree_cached_bytes', 'Bytes of the boot tree in memory.', counted.cachedBytes);
+  out.counter('rackboot_tree_slices_read_total', 'Parts of files read from the disk.', counted.slicesRead);
+  out.counter('rackboot_tree_slices_held_total', 'Parts of files found in memory.', counted.sliceHits);
 }
 
 function addDns(out: Exposition, { dns }: Rack): void {

@@ -11,7 +11,7 @@ import { type WhySources, whyAnswers } from '../answers/why.ts';
 import { EVENT_KINDS } from '../rack/event-kinds.ts';
 import type { Rack } from '../rack/rack.ts';
 
-export interface ObservingParts {
+interface ObservingParts {
   readonly clock: Clock;
   readonly stream: EventStream;
   readonly levels: LogLevels;

@@ -11,7 +11,7 @@ import type { DaemonEvent } from './events.ts';
 const STEP_MS_MIN = 1000;
 const LOOK_MS = 1000;
 
-export interface ClockWatchParts {
+interface ClockWatchParts {
   readonly clock: Clock;
   readonly publish: Publish;
   /** A reading of the host's clocks, taken at any time since the host booted. */

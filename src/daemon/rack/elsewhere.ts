@@ -19,7 +19,7 @@ import { sightingAsLease } from './naming.ts';
 /** How long a silent machine keeps its address here. */
 export const SILENT_MS = 24 * 3600 * 1000;
 
-export interface ElsewhereParts {
+interface ElsewhereParts {
   readonly clock: Clock;
   /** The host last seen with an address; undefined if none was. */
   readonly findNeighbour: (address: Ipv4) => { readonly mac: MacAddress; readonly lastSeen: Instant } | undefined;

@@ -31,7 +31,7 @@ const SAME_MS = 50;
 const REPORT_PAUSE_MS = 20;
 
 /** Where the stored leases are, and the callback for problems. */
-export interface LeaseLoading {
+interface LeaseLoading {
   readonly stateDir: string;
   readonly clock: Clock;
   readonly onProblem: (note: RackNote) => void;
@@ -43,7 +43,7 @@ export interface LeaseLoading {
 }
 
 /** The leases at startup. */
-export interface LoadedLeases {
+interface LoadedLeases {
   readonly table: LeaseTable;
   readonly moment: HostMoment;
   readonly ends: LeaseEnds;

@@ -25,7 +25,7 @@ import { type IsLeasedAtHome, isAmongHome, isNameTaken, nameLease, nameMachines,
 export const TURN_LEASES = 128;
 
 /** The running leases, including addresses of other servers in the form of leases. */
-export interface NamedLeases {
+interface NamedLeases {
   /** All of them; they may change during the iteration. */
   readonly all: () => Iterable<Lease>;
   readonly at: (address: Ipv4) => Lease | undefined;

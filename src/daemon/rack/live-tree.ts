@@ -40,13 +40,13 @@ const GLANCE_MS = 2000;
 /** How long a start or a reload waits for the tree, in milliseconds: its disk may hang. */
 export const FIRST_LOOK_MS_MAX = 10_000;
 
-export interface LiveTreeOptions {
+interface LiveTreeOptions {
   readonly clock: Clock;
   readonly publish: (event: DaemonEvent) => void;
 }
 
 /** Why the contents of the tree are unknown or outdated. */
-export interface TreeProblem {
+interface TreeProblem {
   /** Names the tree and the remedy. */
   readonly reason: string;
   readonly since: Instant;
@@ -96,6 +96,10 @@ export class LiveTree implements FileTree {
 
   hasFile(path: string): boolean {
     return this.#tree.hasFile(path);
+  }
+
+  counters(): ReturnType<BootTree['counters']> {
+    return this.#tree.counters();
   }
 
   /** Starts following changes of the tree. */

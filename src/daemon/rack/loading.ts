@@ -21,7 +21,7 @@ const OF_REGION: ReadonlyMap<string, RegExp> = new Map<HttpEventKind, RegExp>([
   ['http.posted', /^\/MAAS\/(?:metadata|rackboot|api)\//],
 ]);
 
-export interface LoadingParts {
+interface LoadingParts {
   readonly clock: Clock;
   readonly table: LeaseTable;
   readonly dhcp: Pick<DhcpServer, 'state' | 'adopt'>;

@@ -22,7 +22,7 @@ import type { RackMachine } from '../../machines/machine.ts';
 import { type Ipv4, type MacAddress, networkContains, rangeContains } from '../../net/address.ts';
 
 /** The host part and domain of a lease's name; `hostname` is undefined for a lease without a name. */
-export interface LeaseName {
+interface LeaseName {
   readonly hostname: string | undefined;
   readonly domain: string;
 }

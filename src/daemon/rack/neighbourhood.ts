@@ -22,7 +22,7 @@ import type { NetEvent } from './wire-events.ts';
 /** The rate of events: as many as a person can read when two hosts keep taking turns at one address. */
 export const REPORT_RATE: Rate = { perSecond: 1, burst: 50 };
 
-export interface NeighbourhoodParts {
+interface NeighbourhoodParts {
   readonly clock: Clock;
   readonly publish: Publish;
   readonly wire: Wire;

@@ -41,7 +41,7 @@ interface User extends OwnAddress {
   readonly reportedAt: Instant;
 }
 
-export interface OwnAddressParts {
+interface OwnAddressParts {
   readonly clock: Clock;
   readonly wire: Pick<Wire, 'canProbe' | 'findUser'>;
   readonly publish: (event: NetEvent) => void;

@@ -50,14 +50,14 @@ import { sightingAsLease } from './naming.ts';
 import { Neighbourhood } from './neighbourhood.ts';
 import { WAITED_FOR } from './readiness.ts';
 
-export interface RackParts {
+interface RackParts {
   readonly clock: Clock;
   readonly network: HostNetwork;
   /** The wires of the interfaces; undefined if they cannot be heard: then addresses are offered without probing. */
   readonly wire?: Wire | undefined;
   readonly journal: LeaseJournal;
   readonly table: LeaseTable;
-  readonly tree: FileTree & Pick<LiveTree, 'hasFile'> & Partial<Pick<LiveTree, 'problem'>>;
+  readonly tree: FileTree & Pick<LiveTree, 'hasFile'> & Partial<Pick<LiveTree, 'problem' | 'counters'>>;
   readonly publish: Publish;
   readonly passing: RegionPassing;
   /** Called when the known other DHCP servers change. */

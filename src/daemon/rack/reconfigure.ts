@@ -29,7 +29,7 @@ const DOOR_MS_MAX = 5000;
 const DOOR_LOOK_MS = 20;
 
 /** The running parts; undefined until they are open. */
-export interface RunningParts {
+interface RunningParts {
   readonly clock: Clock;
   readonly publish: (event: DaemonEvent) => void;
   readonly host: () => readonly HostInterface[];

@@ -43,7 +43,7 @@ function checkDatabase(stateDir: string): void {
 }
 
 /** A TCP listener and the setting that names it. */
-export interface Door {
+interface Door {
   readonly host: string;
   readonly port: number;
   readonly setting: string;

@@ -60,7 +60,7 @@ export const KEPT_RATE = { perSecond: 5, burst: 2000 } as const;
 export const KEPT_PER_ADDRESS = { perSecond: 1, burst: 250 } as const;
 const AGENT = join(import.meta.dirname, '..', '..', 'images', 'agent');
 
-export interface RegionSideParts {
+interface RegionSideParts {
   readonly clock: Clock;
   readonly version: string;
   readonly stream: EventStream;

@@ -9,7 +9,7 @@ import type { InterfaceState } from './interface-states.ts';
 /** The most networks or racks named in a status; the rest are counted. */
 export const NAMED_MAX = 4;
 
-export interface LineSources {
+interface LineSources {
   readonly interfaces: readonly InterfaceState[];
   /** Undefined until the link to the region exists. */
   readonly region: UplinkStatus | undefined;

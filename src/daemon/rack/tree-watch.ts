@@ -17,7 +17,7 @@ const SETTLE_MS_MAX = 2000;
  */
 const CHANGES_MAX = 5000;
 /** The callbacks of a watch. */
-export interface WatchEvents {
+interface WatchEvents {
   /** Something changed, or may have changed before the watch began. */
   readonly onChange: () => void;
   /** There were more than CHANGES_MAX changes; the watch has ended. */

@@ -52,7 +52,7 @@ export const NET_EVENTS = {
   },
 } as const satisfies Record<string, EventKind>;
 
-export type NetEventKind = keyof typeof NET_EVENTS;
+type NetEventKind = keyof typeof NET_EVENTS;
 
 /** An event of a wire. */
 export interface NetEvent extends RackEvent {

@@ -25,7 +25,7 @@ const EXTENSION_MS = 10_000;
 const START_MS_MAX = 600_000;
 const STOP_MS_MAX = 60_000;
 
-export interface ServiceNoticesParts {
+interface ServiceNoticesParts {
   readonly clock: Clock;
   /** Undefined without a service manager: nothing is sent. */
   readonly terms: NotifyTerms | undefined;
@@ -166,7 +166,7 @@ export class ServiceNotices {
   }
 }
 
-export interface ServiceSources extends Omit<StatusLineSources, 'journal'> {
+interface ServiceSources extends Omit<StatusLineSources, 'journal'> {
   readonly terms: NotifyTerms | undefined;
   readonly publish: Publish;
   /** Undefined until it is open. */

@@ -20,7 +20,7 @@ const STOP_GRACE_MS = 10_000;
 /** How often the service manager's status line is updated with the remaining work. */
 const PROGRESS_MS = 500;
 
-export interface ShutdownParts {
+interface ShutdownParts {
   readonly clock: Clock;
   readonly publish: Publish;
   readonly notices: ServiceNotices;

@@ -33,7 +33,7 @@ export interface AddressClaim {
 }
 
 /** The client that declined an address, and where. */
-export interface DeclinedOffer {
+interface DeclinedOffer {
   readonly by: MacAddress;
   readonly client: ClientIdentity;
   readonly sharedNetwork: readonly ServedSubnet[];

@@ -74,7 +74,7 @@ export interface Inquiry {
 }
 
 /** An inquiry, or why the message is refused. */
-export type InquiryResult =
+type InquiryResult =
   | { readonly kind: 'inquiry'; readonly inquiry: Inquiry }
   | { readonly kind: 'refused'; readonly reason: DhcpRefusal; readonly mac: MacAddress | undefined };
 

@@ -56,7 +56,7 @@ const LOOKS_MAX = 2 * STOCK_SIZE;
 export type FindConflict = (address: Ipv4, interfaceName: string) => Promise<MacAddress | undefined>;
 
 /** The parts of the check. */
-export interface ConflictPorts {
+interface ConflictPorts {
   readonly clock: Clock;
   readonly leases: LeaseView;
   /** Undefined: addresses are offered without a probe. */
@@ -66,7 +66,7 @@ export interface ConflictPorts {
 }
 
 /** Called with the results of probes ahead of need: records to store, and an event. */
-export type ConflictListener = (records: readonly Lease[], event: DhcpEvent) => void;
+type ConflictListener = (records: readonly Lease[], event: DhcpEvent) => void;
 
 /** The host that answered for an address about to be offered. */
 export interface AddressUser {
@@ -76,7 +76,7 @@ export interface AddressUser {
 }
 
 /** Whether an offer may leave. */
-export type Clearance = 'clear' | 'asked' | 'crowded' | Promise<AddressUser | undefined>;
+type Clearance = 'clear' | 'asked' | 'crowded' | Promise<AddressUser | undefined>;
 
 /** Probes addresses before they are given. */
 export class ConflictCheck {

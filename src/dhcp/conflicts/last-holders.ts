@@ -20,7 +20,7 @@ export const HOLDER_MS_MAX = 300_000;
 const REMEMBERED_MS = 3_600_000;
 
 /** The meaning of an answer. */
-export type AnswerVerdict = 'holder' | 'stranger' | 'disbelieved';
+type AnswerVerdict = 'holder' | 'stranger' | 'disbelieved';
 
 interface Kept {
   readonly mac: MacAddress;

@@ -75,7 +75,7 @@ export function composeProbe({ mac, xid }: ProbeIdentity): Uint8Array {
 }
 
 /** The facts that a reply reveals about its server. */
-export interface SeenServer {
+interface SeenServer {
   readonly server: Ipv4;
   readonly mac: MacAddress | undefined;
   readonly offered: Ipv4 | undefined;

@@ -65,7 +65,7 @@ export function sharedNetworksOf(
   return [...networks.values()];
 }
 
-export interface ForeignWatchPorts {
+interface ForeignWatchPorts {
   readonly clock: Clock;
   readonly publish: (event: DhcpEvent) => void;
   /** Opens a tap; returns undefined if that is not possible. */

@@ -17,7 +17,7 @@ import type { ForeignLease } from './foreign-lease.ts';
 import { type ImportFacts, type ImportMoment, type ImportRefusal, judgeImport } from './lease-import.ts';
 
 /** The verdict on a batch. */
-export interface BatchVerdict {
+interface BatchVerdict {
   /** The records to store. */
   readonly taken: readonly Lease[];
   /** The refused leases, by line, in the order of the batch. */

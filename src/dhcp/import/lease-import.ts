@@ -69,7 +69,7 @@ export const IMPORT_REFUSALS: Readonly<Record<ImportRefusal, string>> = {
 export const isImportRefusal = (name: string): name is ImportRefusal => Object.hasOwn(IMPORT_REFUSALS, name);
 
 /** The verdict on a lease of another server. */
-export type ImportVerdict =
+type ImportVerdict =
   | { readonly kind: 'take'; readonly lease: Lease }
   | { readonly kind: 'leave'; readonly reason: ImportRefusal };
 

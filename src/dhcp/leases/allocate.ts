@@ -68,7 +68,7 @@ export type Allocation =
     };
 
 /** A client's fixed address in a network. */
-export interface FixedAddress {
+interface FixedAddress {
   readonly address: Ipv4;
   readonly source: 'machine' | 'reservation';
 }
@@ -208,7 +208,7 @@ export function findUnanswered(
 }
 
 /** A client's records in a network. */
-export interface OwnRecords {
+interface OwnRecords {
   /** Its running lease: if several, the one with the identifier that the client sends, else the newest. All of them are in use. */
   readonly running: Lease | undefined;
   /** Its newest record, running or ended. */

@@ -24,7 +24,7 @@ import { NOBODY } from './set-aside.ts';
 /** The states a report shows: `bound` becomes `expired` when its time is over. */
 export const LEASE_STATES = ['bound', 'expired', 'released', 'declined'] as const;
 
-export type ShownState = (typeof LEASE_STATES)[number];
+type ShownState = (typeof LEASE_STATES)[number];
 
 /** A lease for people and scripts; unknown fields are left out. */
 export interface LeaseReport {

@@ -34,7 +34,7 @@ export const KEPT_PER_LOOK_MAX = 512;
 /** Called with an address that loads and the instant it was last heard. */
 export type VisitLoading = (address: Ipv4, heardAt: Instant) => void;
 
-export interface LoadingPorts {
+interface LoadingPorts {
   readonly clock: Clock;
   readonly leases: Pick<LeaseView, 'find' | 'isFree'>;
   /** Visits every transfer under way whose client has shown its presence. @returns the number of all transfers */

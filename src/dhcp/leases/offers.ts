@@ -30,7 +30,7 @@ const OFFERS_LOOKED_MAX = 64;
 export const OFFERS_MAX = 16_384;
 
 /** An address held for a client. */
-export interface Offer {
+interface Offer {
   readonly address: Ipv4;
   readonly client: ClientIdentity;
   readonly until: Instant;

@@ -27,7 +27,7 @@ export const PASSING_RATE: Rate = { perSecond: 5, burst: 250 };
 export const HOLDER_SHARES = 251;
 
 /** Where the samplers look up a hardware address. */
-export interface Acquaintance {
+interface Acquaintance {
   readonly machines: () => MachineDirectory;
   readonly table: LeaseView;
 }

@@ -19,7 +19,7 @@ export interface TextMatch {
 }
 
 /** The first bits of hardware addresses, and how many bits. */
-export interface MacPrefix {
+interface MacPrefix {
   readonly value: number;
   readonly bits: number;
 }
@@ -41,7 +41,7 @@ export interface ClientCondition {
 }
 
 /** The traits of a client that conditions test. */
-export interface ClientTraits {
+interface ClientTraits {
   readonly message: Pick<DhcpMessage, 'options'>;
   readonly mac: MacAddress;
   /** The name from the region or a reservation; undefined: none. */

@@ -29,7 +29,7 @@ export interface Reservation {
 }
 
 /** The operator's word on other DHCP servers: there are none (`yes`), there are some (`no`), or find out (`auto`). */
-export type Authoritative = 'auto' | 'yes' | 'no';
+type Authoritative = 'auto' | 'yes' | 'no';
 
 /** One network that DHCP serves: a cluster interface with management 1 or 2. */
 export interface DhcpSubnet {

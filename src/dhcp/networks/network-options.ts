@@ -10,7 +10,7 @@ import type { DhcpSubnet } from './config.ts';
 import { renewalTimesOf } from './lease-time.ts';
 
 /** Options 51, 58 and 59 of one lease time. */
-export interface LeaseTimeBytes {
+interface LeaseTimeBytes {
   readonly lease: Uint8Array;
   readonly renewal: Uint8Array;
   readonly rebinding: Uint8Array;

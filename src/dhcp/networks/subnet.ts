@@ -62,7 +62,7 @@ export interface Arrival {
 }
 
 /** The subnets of the client's shared network, at least one, or why there is none. */
-export type SharedNetworkChoice =
+type SharedNetworkChoice =
   | { readonly kind: 'shared-network'; readonly sharedNetwork: readonly ServedSubnet[] }
   | { readonly kind: 'refused'; readonly reason: LinkRefusal };
 

@@ -25,7 +25,7 @@ const VALUE_BYTES_MAX = 255;
 const LABEL_BYTES_MAX = 63;
 
 /** A client's wishes about its name. */
-export interface ClientFqdn {
+interface ClientFqdn {
   /** The first label, in lower case; undefined: the client sent none, or not a host name. */
   readonly label: string | undefined;
   /** The client wants the server to enter the address under the name. */

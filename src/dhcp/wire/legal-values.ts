@@ -11,7 +11,7 @@ import type { OptionType, ValueProblem } from './option-value.ts';
 import { hostLabel, OPTION, optionUuid } from './options.ts';
 
 /** An illegal value: its place in the option (empty for all of it), and how a person writes it. */
-export interface IllegalValue {
+interface IllegalValue {
   readonly at: string;
   readonly found: string;
 }

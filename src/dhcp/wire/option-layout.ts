@@ -34,7 +34,7 @@ const OVERLOAD_BYTES = 3;
 const BESIDE_AGENT_BYTES_MIN = 32;
 
 /** The part of a message to lay out: options by code, and the texts of the fields. */
-export interface LaidOut {
+interface LaidOut {
   readonly options: DhcpOptions;
   readonly file: string;
   readonly sname: string;
@@ -47,7 +47,7 @@ export interface Share {
 }
 
 /** The options in each place; `omitted` did not fit. */
-export interface Layout {
+interface Layout {
   readonly main: Share;
   readonly file: Share;
   readonly sname: Share;

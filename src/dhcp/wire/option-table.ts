@@ -53,23 +53,23 @@ interface ShownOption {
 }
 
 /** An option the configuration can name. */
-export interface NamedOption extends ShownOption, JudgedOption {
+interface NamedOption extends ShownOption, JudgedOption {
   readonly kind: 'named';
 }
 
 /** An option the configuration gives by code and type. */
-export interface UnnamedOption extends ShownOption {
+interface UnnamedOption extends ShownOption {
   readonly kind: 'unnamed';
 }
 
 /** An option the configuration cannot give. */
-export interface RefusedOption extends ShownOption {
+interface RefusedOption extends ShownOption {
   readonly kind: 'refused';
   /** The reason, with an alternative if there is one. */
   readonly why: string;
 }
 
-export type KnownOption = NamedOption | UnnamedOption | RefusedOption;
+type KnownOption = NamedOption | UnnamedOption | RefusedOption;
 
 /** A row without its code. */
 type Row = Omit<NamedOption, 'code'> | Omit<UnnamedOption, 'code'> | Omit<RefusedOption, 'code'>;

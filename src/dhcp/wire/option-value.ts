@@ -48,7 +48,7 @@ function isOptionType(name: string): name is OptionType {
 }
 
 /** A destination and its router; router 0.0.0.0: the destination is on the wire (RFC 3442). */
-export interface Route {
+interface Route {
   readonly network: Ipv4Network;
   readonly router: Ipv4;
 }
@@ -63,7 +63,7 @@ export interface ValueProblem {
 }
 
 /** The bytes of a value, or its fault. */
-export type EncodedValue =
+type EncodedValue =
   | { readonly ok: true; readonly bytes: Uint8Array }
   | { readonly ok: false; readonly problem: ValueProblem };
 

@@ -33,7 +33,7 @@ export interface ControlAsk {
  */
 export type ControlAnswers = Readonly<Record<string, (asked: ControlAsk) => unknown>>;
 
-export interface ControlRequestsDeps {
+interface ControlRequestsDeps {
   readonly answers: ControlAnswers;
   readonly proxy: RegionProxy;
   readonly region: () => RegionEndpoint | undefined;

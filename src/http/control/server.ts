@@ -16,7 +16,7 @@ import { sendText } from '../send.ts';
 import { listen, makeServer } from '../server.ts';
 import { type ControlAnswers, handleControl } from './requests.ts';
 
-export interface ControlServerDeps {
+interface ControlServerDeps {
   /** The directory of the socket's file; must exist. */
   readonly stateDir: string;
   readonly answers: ControlAnswers;

@@ -142,7 +142,7 @@ interface Listing {
 }
 
 /** The options for adding a bundle. */
-export interface BundleTerms {
+interface BundleTerms {
   /** The boot tree. */
   readonly tree: string;
   readonly file: ImageBytes;

@@ -19,7 +19,7 @@ export interface TarFile {
 }
 
 /** The head of the next file, the end of the archive, or the problem. */
-export type TarHead =
+type TarHead =
   | { readonly kind: 'file'; readonly file: TarFile }
   | { readonly kind: 'end' }
   | { readonly kind: 'fault'; readonly problem: string };

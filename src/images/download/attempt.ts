@@ -15,13 +15,13 @@ import { type BodyPlan, planBody, rangeFields, type Wanted } from './range-answe
 import type { WebAnswer } from './web-client.ts';
 
 /** Calls during an attempt. */
-export interface AttemptListener extends BodyListener {
+interface AttemptListener extends BodyListener {
   /** The size of the file is known; undefined: it is not. Rejects with an AttemptFailure if there is no room for it. */
   onHead(total: number | undefined, kept: number): Promise<void>;
 }
 
 /** The wishes of an attempt. */
-export interface AttemptTask {
+interface AttemptTask {
   readonly url: URL;
   readonly part: PartFile;
   readonly bytesMax: number;

@@ -47,7 +47,7 @@ export interface BodySink {
 }
 
 /** The bounds of a body. */
-export interface BodyBounds {
+interface BodyBounds {
   /** Bytes of the body that the sink has already, at its beginning. */
   readonly surplus: number;
   /** The size that the sink will have; undefined: not known. */

@@ -14,7 +14,7 @@ import { AttemptFailure, type AttemptFault } from './fault.ts';
 const RECKONING_BYTES = 64 * 1024 * 1024;
 
 /** The disk of a directory. */
-export interface DiskFacts {
+interface DiskFacts {
   /** Tells disks apart. */
   readonly disk: number;
   readonly freeBytes: number;
@@ -30,7 +30,7 @@ export const readHostDisk: ReadDisk = async (directory) => {
 };
 
 /** The space that is missing. */
-export interface RoomShortage {
+interface RoomShortage {
   /** Without the space that other downloads have reserved. */
   readonly freeBytes: number;
   /** RESERVE_BYTES included. */

@@ -42,7 +42,7 @@ export type DocumentResult =
   | { readonly kind: 'cancelled' };
 
 /** The means of fetching documents. */
-export interface DocumentMeans extends AttemptMeans {
+interface DocumentMeans extends AttemptMeans {
   readonly places: Places;
   readonly health: SourceHealth;
 }

@@ -84,7 +84,7 @@ export type AttemptFault<Of extends Code = Code> = {
  * - `elsewhere`: this source does not give the file as it is wanted; only others are asked.
  * - `never`: this host itself cannot store the file.
  */
-export type Prospect = 'later' | 'elsewhere' | 'never';
+type Prospect = 'later' | 'elsewhere' | 'never';
 
 const PROSPECTS: Readonly<Record<Code, Prospect>> = {
   'no-host': 'later',

@@ -6,7 +6,7 @@
 import type { Instant } from '../../clock.ts';
 
 /** The bounds of a pace. */
-export interface PaceLimits {
+interface PaceLimits {
   readonly stallMs: number;
   readonly bytesPerSecondMin: number;
   readonly slowMs: number;

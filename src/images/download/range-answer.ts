@@ -52,7 +52,7 @@ export interface Wanted {
 }
 
 /** The head of an answer. */
-export interface AnswerHead {
+interface AnswerHead {
   readonly url: URL;
   readonly status: number;
   readonly headers: IncomingHttpHeaders;

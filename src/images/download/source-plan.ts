@@ -29,7 +29,7 @@ interface PlannedSource extends Source {
 }
 
 /** The next step. */
-export type NextStep =
+type NextStep =
   /** Ask one of these, the first that has a place. */
   | { readonly kind: 'ask'; readonly sources: readonly Source[] }
   | { readonly kind: 'wait'; readonly until: Instant }

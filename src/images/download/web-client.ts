@@ -34,7 +34,7 @@ export interface WebAnswer {
 }
 
 /** The fields of a request to a URL: they may depend on it, because a redirect leads elsewhere. */
-export type FieldsFor = (url: URL) => Readonly<Record<string, string>>;
+type FieldsFor = (url: URL) => Readonly<Record<string, string>>;
 
 /** A URL for people and states: without a password. */
 export function shownUrl(url: URL): string {

@@ -21,7 +21,7 @@ import { SourceDocuments } from './source-documents.ts';
 import { readStreamOffers } from './stream-offers.ts';
 
 /** The means of asking sources. */
-export interface SourceMeans {
+interface SourceMeans {
   readonly downloads: Downloads;
   /** Wall time. */
   readonly nowMs: number;

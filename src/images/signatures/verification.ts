@@ -27,7 +27,7 @@ export interface Keyring {
 }
 
 /** How to verify a file. */
-export interface VerificationRequest {
+interface VerificationRequest {
   /** Its name in faults. */
   readonly file: string;
   readonly keyring: Keyring;
@@ -36,7 +36,7 @@ export interface VerificationRequest {
 }
 
 /** The signed text. */
-export interface SignedText {
+interface SignedText {
   /** With line ends of one character, and without spaces at the ends of lines, which are not signed. */
   readonly text: string;
 }

@@ -14,7 +14,7 @@ import type { FilesSource, ImageSource, InstallerSource, SourceProblem, SourceTr
 import { SOURCE_KEYS, type WrittenSource, writtenSource } from './written-source.ts';
 
 /** The sources of a file, or all its problems. */
-export type DecodedSources =
+type DecodedSources =
   | { readonly ok: true; readonly sources: readonly ImageSource[] }
   | { readonly ok: false; readonly problems: readonly SourceProblem[] };
 

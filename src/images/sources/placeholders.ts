@@ -2,7 +2,7 @@
 
 /** The placeholders. */
 export const PLACEHOLDERS = ['release', 'version', 'serial', 'arch'] as const;
-export type Placeholder = (typeof PLACEHOLDERS)[number];
+type Placeholder = (typeof PLACEHOLDERS)[number];
 
 const PLACEHOLDER = /\{([^{}]{0,32})\}/g;
 

@@ -5,7 +5,7 @@ import { compareImages } from './selection.ts';
 import type { StreamFile, StreamImage } from './stream-products.ts';
 
 /** One image of a site. Every text is clean. */
-export interface SiteImage {
+interface SiteImage {
   readonly os: string;
   readonly release: string;
   /** `24.04 LTS`; the version or the release if the site has no title for it. */
@@ -20,7 +20,7 @@ export interface SiteImage {
 }
 
 /** One of its files. */
-export interface SiteFile {
+interface SiteFile {
   readonly name: string;
   readonly ftype: string;
   /** Undefined: the site does not say. */

@@ -8,12 +8,12 @@ import { FieldReader } from '../documents/field-reader.ts';
 import { decodeStreamText } from './stream-text.ts';
 
 /** The index of a site. */
-export interface StreamIndex {
+interface StreamIndex {
   readonly entries: readonly IndexEntry[];
 }
 
 /** One document of an index. */
-export interface IndexEntry {
+interface IndexEntry {
   /** `com.ubuntu.maas:stable:v3:download`, unique within the index. */
   readonly contentId: string;
   /** The path below the site's URL; it cannot leave the site. */

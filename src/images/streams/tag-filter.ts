@@ -17,7 +17,7 @@ export interface TagFilter {
 }
 
 /** The filters, or why one of the texts is not a filter. */
-export type ParsedFilters =
+type ParsedFilters =
   | { readonly ok: true; readonly filters: readonly TagFilter[] }
   | { readonly ok: false; readonly problem: string };
 

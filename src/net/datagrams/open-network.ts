@@ -7,7 +7,7 @@ import { errorText } from '../../errors.ts';
 import type { HostNote } from '../host-note.ts';
 import type { HostNetwork } from './datagram.ts';
 
-export interface NetworkOptions {
+interface NetworkOptions {
   /** False: use Node's own sockets even if native calls work. Only tests set it, to see on Linux what hosts of other systems get. */
   readonly native?: boolean;
   /**

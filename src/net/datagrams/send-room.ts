@@ -30,7 +30,7 @@ export function sendBufferNote(grantedBytes: number, askedBytes: number): HostNo
 }
 
 /** The use of a socket's send buffer, in bytes as the kernel counts them. */
-export interface SendMemory {
+interface SendMemory {
   readonly usedBytes: number;
   readonly bufferBytes: number;
 }

@@ -13,7 +13,7 @@ const FRAMES_MAX = 256;
 const REST_MS = 10;
 
 /** The result of reading: all frames were read, too many came, or the socket failed. */
-export type Drained = 'all' | 'flooded' | 'failed';
+type Drained = 'all' | 'flooded' | 'failed';
 
 export class EarSocket {
   readonly #rests: boolean;

@@ -22,7 +22,7 @@ const DRAIN_MAX = 256;
 const DUMP_RETRIES_MAX = 8;
 
 /** Receives the kernel's messages. */
-export interface NetlinkListener {
+interface NetlinkListener {
   /** A full list is about to arrive. */
   onDump(): void;
   /** A change, or an entry of a full list. */

@@ -13,7 +13,7 @@ const CLONE_NEWNET = 0x40000000;
 const NAMES = '/run/netns';
 
 /** `same`: the process is in this one's namespace, or that cannot be found out. `closed`: the kernel refused the entry, with `reason`. */
-export type NamespaceEntry =
+type NamespaceEntry =
   | { readonly kind: 'same' }
   | { readonly kind: 'entered'; readonly name: string | undefined }
   | { readonly kind: 'closed'; readonly name: string | undefined; readonly reason: string };

@@ -11,7 +11,7 @@ import type { Libc } from './libc.ts';
 import { AF_INET, AF_NETLINK, MSG_DONTWAIT, SOCK_FLAGS, SOCK_RAW } from './wire-structs.ts';
 
 /** One UDP socket of IPv4. */
-export interface ListedSocket {
+interface ListedSocket {
   readonly address: Ipv4;
   readonly port: number;
   /** The index of the device it is bound to; 0 for none. */
@@ -44,7 +44,7 @@ export function encodeSocketRequest(port: number): Uint8Array {
 }
 
 /** One datagram of the answer: its sockets, and whether the answer ends with it, well or refused. */
-export interface SocketAnswer {
+interface SocketAnswer {
   readonly sockets: readonly ListedSocket[];
   readonly end: 'done' | 'refused' | undefined;
 }

@@ -27,11 +27,6 @@ export class AddressRates {
     this.#networks = new Buckets(ofNetwork, networksMax);
   }
 
-  /** Addresses that have a bucket of their own. */
-  get size(): number {
-    return this.#addresses.size;
-  }
-
   /** Takes a permit of this address and of its network. @returns false, and takes none, if one of them has none left */
   allows(client: Ipv4, now: Instant): boolean {
     const address = this.#addresses.of(client, now);
@@ -59,10 +54,6 @@ class Buckets {
     this.#known = new BoundedMap(countMax, 'used longest ago');
     this.#fullMs = (rate.burst / rate.perSecond) * 1000;
     this.#shared = new RateLimit(rate);
-  }
-
-  get size(): number {
-    return this.#known.size;
   }
 
   of(key: number, now: Instant): RateLimit {

@@ -40,7 +40,7 @@ const WAITING_LOOKS_MAX = 64;
 /** Why a connection is closed before its request was answered. */
 export type ConnectionRefusal = 'too-many-connections' | 'too-slow' | 'body-gave-way' | 'tiny-chunks';
 
-export interface ConnectionSharesOptions {
+interface ConnectionSharesOptions {
   readonly clock: Clock;
   /** The most connections served at once. */
   readonly max: number;

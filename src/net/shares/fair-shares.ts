@@ -30,7 +30,7 @@ export type Admission<T> =
   /** `address`: this address is at its own bound; `all`: no holder is above its fair share and none is idle. */
   | { readonly kind: 'refused'; readonly bound: 'address' | 'all' };
 
-export interface FairSharesBounds {
+interface FairSharesBounds {
   /** The most places in all. */
   readonly max: number;
   /** The most places of one address; default: `max`. */

@@ -45,11 +45,6 @@ export class KeptApart<Key, Value> {
     this.#max = max;
   }
 
-  /** Entries of all ranks. */
-  get size(): number {
-    return this.#entries.size;
-  }
-
   get(key: Key): Value | undefined {
     return this.#entries.get(key)?.value;
   }

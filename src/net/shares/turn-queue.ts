@@ -12,7 +12,7 @@ import type { Turns, Worker } from '../../turns.ts';
 import type { Ipv4 } from '../address.ts';
 import { FairShares, type Place } from './fair-shares.ts';
 
-export interface TurnQueueDeps<T> {
+interface TurnQueueDeps<T> {
   readonly turns: Turns;
   /** The most requests that wait, of all addresses. */
   readonly max: number;

@@ -37,7 +37,7 @@ export interface InterfaceWatch {
 }
 
 /** Options of a watch. Only tests set `native: false`, by which it polls on Linux as on other systems. */
-export interface InterfaceWatchOptions {
+interface InterfaceWatchOptions {
   readonly clock: Clock;
   readonly native?: boolean;
 }

@@ -49,7 +49,7 @@ export interface Neighbour {
 }
 
 /** How a sighting changed the table. */
-export type NeighbourChange = 'new' | 'moved' | 'seen';
+type NeighbourChange = 'new' | 'moved' | 'seen';
 
 /** Neighbours by interface and address. */
 export class NeighbourTable {

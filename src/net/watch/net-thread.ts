@@ -13,7 +13,7 @@ import type { FromNetWorker, NetWorkerData, ToNetWorker } from './net-message.ts
 const RESOURCE_LIMITS = { maxOldGenerationSizeMb: 32, maxYoungGenerationSizeMb: 4 };
 
 /** Receives the worker's messages. */
-export interface NetThreadListener {
+interface NetThreadListener {
   onMessage(message: FromNetWorker): void;
   /** Called when the thread ends unexpectedly; no more messages follow. */
   onFailure(reason: unknown): void;

@@ -45,7 +45,7 @@ interface Kept {
 }
 
 /** The consequences of a machine's boot. */
-export interface BootNote {
+interface BootNote {
   /** True if the listening thread must be told that the machine boots. */
   readonly isToTell: boolean;
   /** Its waiting solicitation, which must now be answered; undefined if there is none. */

@@ -32,7 +32,7 @@ const ADVERTISEMENT_BYTES = 16;
 const ADVERTISED_HOP_LIMIT = 64;
 
 /** A decoded message. */
-export type RouterDiscovery =
+type RouterDiscovery =
   /** A host looks for a router; answer to `source`, its link-local address. */
   | { readonly kind: 'solicitation'; readonly source: Uint8Array }
   /** A host without an address looks for a router: only a multicast answer would reach it. */

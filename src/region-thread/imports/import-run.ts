@@ -25,7 +25,7 @@ import { planImports, type SelectedSource, type Skipped } from './plan.ts';
 const IMPORTS_MAX = 2;
 const REASON_MAX = 1000;
 
-export interface ImportRunParts {
+interface ImportRunParts {
   readonly downloads: Downloads;
   readonly clock: Clock;
   /** Called after each change of an image's progress. */

@@ -13,7 +13,7 @@ import type { FromImporter, Hold, RunOrder, SkippedList, ToImporter } from './me
 const RESOURCE_LIMITS = { maxOldGenerationSizeMb: 384, maxYoungGenerationSizeMb: 16 };
 const REASON_MAX = 500;
 
-export interface ImporterParts {
+interface ImporterParts {
   readonly onProgress: (entries: ReadonlyMap<string, ImportProgress>) => void;
   readonly onEnded: (left: SkippedList) => void;
 }

@@ -31,7 +31,7 @@ const REASON_MAX = 1000;
 /** The log gets a line at each of these parts of a download, in percent. */
 const STEP_PERCENT = 10;
 
-export interface ImportsParts {
+interface ImportsParts {
   readonly region: Region;
   readonly clock: Clock;
   /** True if other processes ask, too. */

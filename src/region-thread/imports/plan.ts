@@ -24,7 +24,7 @@ export interface Skipped {
   readonly reason: string;
 }
 
-export interface ImportPlan {
+interface ImportPlan {
   /** By name, such as `ubuntu/noble/amd64/generic/release`. */
   readonly offers: ReadonlyMap<string, OffersOfImage>;
   readonly skipped: readonly Skipped[];

@@ -10,7 +10,7 @@
 const AUTHORIZATION_MAX = 4096;
 const PARAMETERS_MAX = 32;
 
-export type Credentials =
+type Credentials =
   | { readonly kind: 'key'; readonly consumerKey: string; readonly tokenKey: string; readonly secret: string }
   | { readonly kind: 'password'; readonly username: string; readonly password: string };
 

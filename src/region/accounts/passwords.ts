@@ -25,7 +25,7 @@ export const CHECKS_WAITING_MAX = 32;
 export const NEW_PASSWORDS_PER_ACCOUNT: Rate = { perSecond: 0.1, burst: 5 };
 
 /** The person who sets a new password. */
-export interface PasswordSetter {
+interface PasswordSetter {
   readonly username: string;
   readonly isAdmin: boolean;
 }

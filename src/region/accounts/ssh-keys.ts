@@ -22,7 +22,7 @@ const ALGORITHMS: ReadonlySet<string> = new Set([
   'sk-ecdsa-sha2-nistp256@openssh.com',
 ]);
 
-export type ParsedSshKey =
+type ParsedSshKey =
   | { readonly kind: 'key'; readonly key: string }
   | { readonly kind: 'fault'; readonly fault: SshKeyFault };
 

@@ -87,7 +87,7 @@ const NO_RACKS: KnownRacks = {
 };
 
 /** The parts of a request that identify its caller. */
-export interface CallerFacts extends Received {
+interface CallerFacts extends Received {
   /** True if the request came through the operator's listener. */
   readonly isAtOperatorDoor?: boolean | undefined;
 }

@@ -23,7 +23,7 @@ export interface StreamResponse {
 }
 
 /** One event of a stream. */
-export interface StreamEvent {
+interface StreamEvent {
   readonly id?: number | string | undefined;
   readonly event?: string | undefined;
   /** Rendered as JSON, on one line. */

@@ -74,7 +74,7 @@ export async function giveMany(
 }
 
 /** The command for several machines, and the person who gives it. */
-export interface ManyTerms {
+interface ManyTerms {
   readonly command: Parameters<MachineLife['commandAll']>[1];
   readonly by: Actor;
   /** True for a machine on which the command has already taken effect. Default: none. */

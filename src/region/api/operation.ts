@@ -23,7 +23,7 @@ export type Method = 'GET' | 'POST' | 'PUT' | 'DELETE';
  * - `managed`: users, and from a managed network also callers without credentials.
  * - `machine`: users, and machines with their key. - `user`: users. - `admin`: administrators.
  */
-export type Access = 'anyone' | 'managed' | 'machine' | 'user' | 'admin';
+type Access = 'anyone' | 'managed' | 'machine' | 'user' | 'admin';
 
 /** A request as an operation sees it. */
 export interface ApiCall {

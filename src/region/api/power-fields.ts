@@ -56,10 +56,10 @@ export const powerFields = {
 };
 
 /** Those fields, as given. */
-export type GivenPower = { readonly [Name in keyof typeof powerFields]?: string | undefined };
+type GivenPower = { readonly [Name in keyof typeof powerFields]?: string | undefined };
 
 /** The values to store; an absent member stays unchanged. */
-export interface PowerEdit {
+interface PowerEdit {
   readonly powerType?: string;
   readonly powerParameters?: PowerParameters;
 }

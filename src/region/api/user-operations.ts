@@ -18,7 +18,7 @@ import { type LostRights, watchRights } from './lost-rights.ts';
 import { isTrue } from './machine-calls.ts';
 import { type ApiCall, defineOperation, type Operation, value } from './operation.ts';
 
-export type ShownUser = Pick<User, 'username' | 'email' | 'isAdmin'>;
+type ShownUser = Pick<User, 'username' | 'email' | 'isAdmin'>;
 
 /** An account as clients see it. */
 export function userJson(call: ApiCall, user: ShownUser): Record<string, unknown> {

@@ -29,7 +29,7 @@ const PIECE_MAX = 512 * 1024;
 export type Identified = { readonly kind: 'identified'; readonly peer: Peer; readonly caller: Caller };
 
 /** The parts of their listener that the routes need. */
-export interface AgentListener {
+interface AgentListener {
   readonly region: Region;
   readonly metadata: MetadataService;
   /** The agent, and the preseed that makes an installer run it; `undefined` if not installed. */

@@ -13,7 +13,7 @@ const RACKS = ['pending', 'accepted', 'rejected', 'away'] as const;
 const RACK_PREFIX = 'racks-';
 
 /** How many racks are in each state. */
-export type RackCounts = Readonly<Record<(typeof RACKS)[number], number>>;
+type RackCounts = Readonly<Record<(typeof RACKS)[number], number>>;
 
 const NAMES: readonly string[] = [
   ...ANSWERS.map((name) => `${ANSWER_PREFIX}${name}`),

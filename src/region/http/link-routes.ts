@@ -19,7 +19,7 @@ export const CHANGES_PER_RACK_MAX = 4;
 const HEARTBEAT_BYTES_MAX = 1024 * 1024;
 
 /** The parts of their listener that the routes need. */
-export interface LinkListener {
+interface LinkListener {
   readonly region: Region;
   /** False if this caller sends too many requests without valid credentials. */
   allows(request: FastifyRequest): boolean;

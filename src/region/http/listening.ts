@@ -37,7 +37,7 @@ const CLOSE_MS = 2000;
 const CLOSE_LOOK_MS = 100;
 
 /** Makes an instance with every route, not listening yet. @param door with a certificate if it speaks TLS */
-export type BuildApp = (context: ApiContext, door?: DoorKind) => FastifyInstance;
+type BuildApp = (context: ApiContext, door?: DoorKind) => FastifyInstance;
 /**
  * The kind of a listener. That of the operators is exempt from fair shares; of that of the racks only the connections are, which are
  * as many as the boot listener passes requests on (`http/proxy.ts` PROXIED_MAX).

@@ -50,7 +50,7 @@ export const MACHINES_PER_NETWORK: Rate = { perSecond: 250, burst: 10_000 };
 export const MACHINES_RATE: Rate = { perSecond: 500, burst: 20_000 };
 
 /** The parts of their listener that the routes need. */
-export interface MetadataListener {
+interface MetadataListener {
   readonly region: Region;
   readonly metadata: MetadataService;
   identify(request: FastifyRequest): Promise<Identified | Answer>;

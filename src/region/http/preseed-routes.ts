@@ -46,7 +46,7 @@ const fields = z.object({
 });
 
 /** The parts of its listener that the route needs. */
-export interface PreseedListener {
+interface PreseedListener {
   readonly region: Region;
   readonly metadata: MetadataService;
   identify(request: FastifyRequest): Promise<Identified | Answer>;

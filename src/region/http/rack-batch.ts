@@ -34,7 +34,7 @@ export interface BatchOutcome {
 }
 
 /** Runs a machine's post as the API would. Returns why it was refused; `undefined` if it was accepted. */
-export type RunPost = (post: KeptPost) => Promise<string | undefined>;
+type RunPost = (post: KeptPost) => Promise<string | undefined>;
 
 /**
  * Stores a batch of an accepted rack; a short one at once. Returns `undefined` if another batch of this rack is being stored.

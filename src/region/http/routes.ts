@@ -39,7 +39,6 @@ import {
   type RatesByRack,
 } from '../shares/request-rates.ts';
 import { outageOf } from '../words/outage.ts';
-import type { RefusalName } from '../words/refusal.ts';
 import { addAgentRoutes, type Identified } from './agent-routes.ts';
 import { apiDescription, DESCRIPTION_HASHES } from './description.ts';
 import type { ApiDoors } from './doors.ts';
@@ -66,7 +65,6 @@ export interface ApiContext {
   readonly guard: PageGuard;
   readonly metadata: MetadataService;
   readonly sessions: Sessions;
-  readonly refusals: Record<RefusalName, number>;
   /** The enlistment agent; `undefined` if it is not installed. */
   readonly agent: string | undefined;
   /** The agent's further scripts, by file name. */
@@ -108,7 +106,6 @@ export function addRoutes(app: FastifyInstance, context: ApiContext): void {
   app.setNotFoundHandler((request, reply) => {
     const answer = answerOfUnknownPath(request);
     if (!looksForPage(request)) return send(context, reply, answer);
-    context.refusals['not-found'] += 1;
     return sendUnknownPage(reply);
   });
   for (const version of API_VERSIONS) {
@@ -161,9 +158,6 @@ export function addRoutes(app: FastifyInstance, context: ApiContext): void {
     pathOf,
     excess: (peer) => refuseRate(context, peer),
     send: (reply, answer) => send(context, reply, answer),
-    count: (refusal) => {
-      context.refusals[refusal] += 1;
-    },
   });
 }
 
@@ -273,7 +267,6 @@ function sendError(
   reply: FastifyReply,
 ): FastifyReply | Promise<FastifyReply> {
   if (!isStoreUnavailable(error) || !showsPages(request)) return send(context, reply, answerOfError(context, error));
-  context.refusals['store-unavailable'] += 1;
   return sendAwayPage(request, reply, outageOf(error));
 }
 
@@ -296,7 +289,7 @@ const isFastifyError = (error: unknown): error is FastifyError => error instance
 
 /** Sends an answer of any kind. */
 export async function send(
-  context: Pick<ApiContext, 'refusals' | 'followers' | 'lists'>,
+  context: Pick<ApiContext, 'followers' | 'lists'>,
   reply: FastifyReply,
   answer: Answer,
 ): Promise<FastifyReply> {
@@ -323,7 +316,6 @@ export async function send(
     case 'list':
       return sendList(context, reply, answer);
     case 'refusal': {
-      context.refusals[answer.name] += 1;
       reply.code(REFUSALS[answer.name]).header('X-Rackboot-Refusal', answer.name);
       for (const [name, value] of Object.entries(answer.headers ?? {})) reply.header(name, value);
       const body = bodyOf(answer);
@@ -365,7 +357,7 @@ function textOf(machine: RackMachine): string {
 }
 
 async function sendFollowing(
-  context: Pick<ApiContext, 'refusals' | 'followers' | 'lists'>,
+  context: Pick<ApiContext, 'followers' | 'lists'>,
   reply: FastifyReply,
   following: EventFollowing,
 ): Promise<FastifyReply> {
@@ -379,7 +371,7 @@ async function sendFollowing(
 
 /** Sends a short list in one piece, a long one in pieces as the client takes them. */
 async function sendList(
-  context: Pick<ApiContext, 'refusals' | 'followers' | 'lists'>,
+  context: Pick<ApiContext, 'followers' | 'lists'>,
   reply: FastifyReply,
   list: ListToSend,
 ): Promise<FastifyReply> {

@@ -22,7 +22,6 @@ import { noteOperatorRequest } from '../api/caller.ts';
 import { EventFollowers } from '../api/event-followers.ts';
 import { Lists } from '../api/lists.ts';
 import type { ApiProblem } from '../api/problem.ts';
-import { REFUSALS } from '../api/refusal-status.ts';
 import { OPERATOR_SOCKET, RACK_SOCKET, type RegionConfig } from '../config.ts';
 import { MetadataService } from '../metadata/metadata-service.ts';
 import { PageGuard } from '../page/guard.ts';
@@ -44,7 +43,7 @@ const KEEP_ALIVE_MS = 20_000;
 /** The directory of the enlistment agent and of the preseed that makes an installer run it. */
 const AGENT = join(import.meta.dirname, '../../images/agent');
 
-export interface ApiOptions {
+interface ApiOptions {
   /** Called with problems for the operator. Default: a warning of the process, on its standard error. */
   readonly onProblem?: ((problem: ApiProblem) => void) | undefined;
 }
@@ -52,8 +51,6 @@ export interface ApiOptions {
 /** Makes what all listeners of a region share. */
 export function makeContext(region: Region, options: ApiOptions = {}): ApiContext {
   const onProblem = thinned(options.onProblem ?? warnOf, region.clock);
-  const refusals = { ...REFUSALS };
-  for (const name of Object.keys(refusals)) Reflect.set(refusals, name, 0);
   return {
     region,
     doors: new ApiDoors(region, onProblem),
@@ -63,7 +60,6 @@ export function makeContext(region: Region, options: ApiOptions = {}): ApiContex
     guard: new PageGuard(region),
     metadata: new MetadataService(region),
     sessions: new Sessions(region.store.sessions, region.clock),
-    refusals,
     agent: readAgent(join(AGENT, 'agent.sh')),
     parts: readParts(AGENT),
     preseed: readAgent(join(AGENT, 'enlist.preseed')),

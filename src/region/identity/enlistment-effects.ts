@@ -18,7 +18,7 @@ const CONFLICTS_MAX = 8;
 /** A card that changes within this time of the last report was probably not swapped on purpose. */
 const SWAP_MS = 30 * 60 * 1000;
 
-export interface Effects {
+interface Effects {
   readonly changes: EnlistmentEffects;
   /** Hardware addresses that stay with other machines. */
   readonly foreign: ReadonlySet<MacAddress>;

@@ -47,7 +47,7 @@ export const UNBOOTED_PER_USER_MAX = 1000;
 export type EnlistmentRefusal = RefusalWord<ReportRefused['code']>;
 
 /** The decision's other inputs. */
-export interface EnlistmentTerms {
+interface EnlistmentTerms {
   readonly clock: Clock;
   readonly atMs: number;
   readonly newMachinesMax: number;

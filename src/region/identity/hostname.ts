@@ -81,7 +81,7 @@ function draw(clock: Clock, below: number): number {
 }
 
 /** A free name, or names of which the store must say whether they are free. */
-export type NameChoice =
+type NameChoice =
   | { readonly kind: 'free'; readonly name: string }
   | { readonly kind: 'ask'; readonly names: readonly string[] };
 
@@ -117,9 +117,7 @@ export const chooseSystemId = (clock: Clock, tried: ReadonlyMap<string, boolean>
   });
 
 /** A free system id and a free hostname, or the names of which the store must say whether they are free. */
-export type NamesChoice =
-  | { readonly kind: 'free'; readonly systemId: string; readonly hostname: string }
-  | NameQuestion;
+type NamesChoice = { readonly kind: 'free'; readonly systemId: string; readonly hostname: string } | NameQuestion;
 
 /** Chooses both names of a new machine. @param wanted hostnames to try before any that is drawn */
 export function chooseNames(

@@ -15,7 +15,7 @@ import { machineEvidence } from './recognition.ts';
 const CONFLICTS_SHOWN_MAX = 20;
 
 /** One value by which a machine is recognised. */
-export interface EvidenceLine {
+interface EvidenceLine {
   readonly kind: 'mac' | IdentityKind;
   readonly value: string | MacAddress;
   /** True if several machines show it, so that it is no evidence. */

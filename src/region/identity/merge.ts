@@ -25,7 +25,7 @@ import { machineEvidence } from './recognition.ts';
 export type IdentityRefusal = RefusalNamed<'machine-in-use' | 'invalid-parameters' | 'machines-limit'>;
 
 /** The circumstances of a command. */
-export interface IdentityTerms {
+interface IdentityTerms {
   readonly clock: Clock;
   readonly atMs: number;
   readonly username: string;

@@ -31,7 +31,7 @@ const UNKNOWN = 'unknown';
 const PROVEN = 'proven';
 
 /** The machine that needs a place. */
-export interface Newcomer {
+interface Newcomer {
   readonly address: Ipv4 | undefined;
   readonly isProven: boolean;
 }

@@ -13,7 +13,7 @@ import type { ResourceWish } from '../records/resource-wish.ts';
 import type { RegionStore } from '../records/store.ts';
 import { type FileSources, joinSources, type RegionSource, resourceName } from './region-source.ts';
 
-export interface BootImagesParts {
+interface BootImagesParts {
   readonly store: RegionStore;
   readonly clock: Clock;
   readonly fileSources: () => Promise<FileSources>;

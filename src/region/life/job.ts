@@ -15,7 +15,7 @@ export interface JobNetwork {
 }
 
 /** The values of a job besides those of the machine. */
-export interface JobTerms {
+interface JobTerms {
   /** The base URL at which the machine reaches the region, `http://10.20.0.1:5248`. */
   readonly origin: string;
   /** The proxy of its system; empty: none. */

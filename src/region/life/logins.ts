@@ -32,13 +32,13 @@ const DEBUGGED: ReadonlySet<MachineStatus> = new Set(['commissioning', 'testing'
 const RESCUED: ReadonlySet<MachineStatus> = new Set(['entering-rescue-mode', 'rescue-mode']);
 
 /** The dependencies of this file. */
-export interface LoginParts {
+interface LoginParts {
   readonly store: RegionStore;
   readonly clock: Clock;
 }
 
 /** Why a login is refused. */
-export type LoginRefusal = RefusalNamed<'not-owner' | 'no-ssh-key'>;
+type LoginRefusal = RefusalNamed<'not-owner' | 'no-ssh-key'>;
 
 /** A login that is possible now, as people see it. */
 export interface LoginDescription {

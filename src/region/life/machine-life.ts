@@ -57,7 +57,7 @@ const EVENTS_LOOKED_MAX = 200;
 /** Distributions tried, in this order, for a release named without one. */
 const SYSTEMS = ['debian', 'ubuntu', 'custom'] as const;
 
-export interface LifeParts extends InstallerParts {
+interface LifeParts extends InstallerParts {
   readonly store: RegionStore;
   readonly clock: Clock;
   readonly deadlines: StatusDeadlines;

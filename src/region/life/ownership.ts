@@ -25,7 +25,7 @@ export const OWNER_DATA_TOTAL_BYTES_MAX = 8 * 1024 * 1024;
 type Decision = MachineChange<CommandRefusal>;
 
 /** The circumstances of a change of owner data. */
-export interface OwnerDataTerms {
+interface OwnerDataTerms {
   readonly by: Actor;
   readonly atMs: number;
   readonly knowledge: Pick<ChangeKnowledge, 'ownerDataBytes'>;

@@ -47,7 +47,7 @@ interface Served {
   readonly reserved: ReadonlyMap<Ipv4, MacAddress>;
 }
 
-export type AddressChoice =
+type AddressChoice =
   | { readonly kind: 'given'; readonly addresses: readonly MachineAddress[] }
   | { readonly kind: 'refuse'; readonly refusal: CommandRefusal }
   | ChangeQuestion;

@@ -27,7 +27,7 @@ import { meaningOf, type WebhookReport } from './reports.ts';
 const WRITTEN = 'written';
 
 /** The parts of a region that the service uses. */
-export interface MetadataParts {
+interface MetadataParts {
   readonly store: RegionStore;
   readonly clock: Clock;
   readonly life: MachineLife;
@@ -36,7 +36,7 @@ export interface MetadataParts {
 }
 
 /** A kind of file that installers request. */
-export type InstallerFile = 'preseed' | 'user-data' | 'meta-data';
+type InstallerFile = 'preseed' | 'user-data' | 'meta-data';
 
 export class MetadataService {
   readonly #parts: MetadataParts;

@@ -35,7 +35,7 @@ export type MetadataPath =
 export type MetadataTree = 'machine' | 'curtin' | 'enlist';
 
 /** A path in its tree. */
-export interface ParsedMetadataPath {
+interface ParsedMetadataPath {
   readonly tree: MetadataTree;
   readonly path: MetadataPath;
 }

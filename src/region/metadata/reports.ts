@@ -91,7 +91,7 @@ export function readWebhook(value: unknown): WebhookReport | undefined {
 }
 
 /** The meaning of a report. */
-export interface ReportMeaning {
+interface ReportMeaning {
   /** `undefined` for a mere sign of life. */
   readonly signal: Signal | undefined;
   /** True if it reports a failure. */

@@ -162,7 +162,7 @@ export function checkField(view: View, control: Control): Html {
 export const hiddenField = (name: string, value: string): Html =>
   html`<input type="hidden" name="${name}" value="${verbatim(value)}">`;
 
-export interface FormParts {
+interface FormParts {
   /** The path to which it is sent; default: its own page. */
   readonly to?: string;
   /** The controls. */

@@ -8,7 +8,7 @@ export const safeTarget = (to: string): string =>
   /^\/MAAS\/[A-Za-z0-9/._~:%?=&+-]{0,500}$/.test(to) && !to.includes('//') ? to : '/MAAS/';
 
 /** The headers that show where a form was sent from. */
-export interface FormOrigin {
+interface FormOrigin {
   readonly origin: string | undefined;
   readonly site: string | undefined;
   readonly host: string | undefined;

@@ -10,10 +10,10 @@ import type { Region } from '../region.ts';
 import { words } from '../words/text.ts';
 import { mayCall, type Person, type Viewer, type WantedOperation } from './view.ts';
 
-export type ActionName = CommandName | 'delete';
+type ActionName = CommandName | 'delete';
 
 /** The look of a button: the usual next step, an ordinary choice, or a dangerous one. */
-export type Tone = 'primary' | 'plain' | 'danger';
+type Tone = 'primary' | 'plain' | 'danger';
 
 export interface MachineAction {
   readonly name: ActionName;
@@ -26,7 +26,7 @@ export interface MachineAction {
 }
 
 /** A machine's power before an action. */
-export interface PowerNow {
+interface PowerNow {
   /** True if Rackboot can switch it. */
   readonly isSwitched: boolean;
   /** True if it was off at the last observation. */

@@ -12,10 +12,10 @@ import { faultId } from './forms.ts';
 import type { View, Viewer } from './view.ts';
 
 /** A page's entry in the navigation bar. */
-export type Place = 'machines' | 'images' | 'tags' | 'scripts' | 'settings' | 'account' | 'people' | '';
+type Place = 'machines' | 'images' | 'tags' | 'scripts' | 'settings' | 'account' | 'people' | '';
 
 /** The parts of a page. */
-export interface PageParts {
+interface PageParts {
   readonly title: string;
   readonly place: Place;
   /** Child elements with ids are refreshed separately. */

@@ -29,7 +29,7 @@ import { findCookie, type Session, type Sessions } from './sessions.ts';
 import { BUSY, faultsOf, type PageDefinition, type Person, refusalText, type View, type Viewer } from './view.ts';
 
 /** The parts of the listener that the pages use. */
-export interface PageListener {
+interface PageListener {
   readonly region: Region;
   readonly guard: PageGuard;
   readonly sessions: Sessions;
@@ -39,8 +39,6 @@ export interface PageListener {
   /** The refusal of a client over its rate limit; `undefined` if it is within it. */
   excess(peer: Peer): Answer | undefined;
   send(reply: FastifyReply, answer: Answer): Promise<FastifyReply>;
-  /** Counts a refusal that a page shows in its own words. */
-  count(refusal: Refusal['name']): void;
 }
 
 const NO_FIELDS: Fields = new Map();
@@ -200,7 +198,7 @@ async function show(
   const notice = isLive(request) ? '' : (session?.notice ?? '');
   if (session !== undefined && notice !== '') await listener.sessions.setNotice(session, '');
   const view = { ...viewOf(listener, viewer, peer, request, NO_FIELDS), notice };
-  if (!mayOpen(viewer, page.access)) return refused(listener, reply, view, NOT_ALLOWED);
+  if (!mayOpen(viewer, page.access)) return refused(reply, view, NOT_ALLOWED);
   const shown = await page.render(view);
   return shown === undefined ? sendGone(reply, view) : sendPage(reply, shown);
 }
@@ -231,7 +229,6 @@ async function requireSignIn(
   if (isBrowser || isLive(request)) {
     return reply.redirect(to === '/MAAS/' ? LOGIN : `${LOGIN}?to=${encodeURIComponent(to)}`, 303);
   }
-  listener.count('not-authenticated');
   reply
     .code(REFUSALS['not-authenticated'])
     .header('WWW-Authenticate', 'Basic realm="Rackboot", charset="UTF-8"')
@@ -240,13 +237,11 @@ async function requireSignIn(
 }
 
 function refused(
-  listener: PageListener,
   reply: FastifyReply,
   view: View,
   refusal: Refusal,
   page = renderRefused(view, refusalText(refusal)),
 ): FastifyReply {
-  listener.count(refusal.name);
   return sendPage(reply.code(REFUSALS[refusal.name]).header('X-Rackboot-Refusal', refusal.name), page);
 }
 
@@ -282,9 +277,9 @@ async function take(
   const fields = formOf(request);
   const viewer = personOf(session.user, session.csrf);
   const view = viewOf(listener, viewer, peer, request, isRefusal(fields) ? NO_FIELDS : fields);
-  if (isRefusal(fields)) return refused(listener, reply, view, fields);
-  if (!equalSecrets(fields.get('csrf')?.at(-1) ?? '', session.csrf)) return refused(listener, reply, view, STALE);
-  if (!mayOpen(viewer, page.access)) return refused(listener, reply, view, NOT_ALLOWED);
+  if (isRefusal(fields)) return refused(reply, view, fields);
+  if (!equalSecrets(fields.get('csrf')?.at(-1) ?? '', session.csrf)) return refused(reply, view, STALE);
+  if (!mayOpen(viewer, page.access)) return refused(reply, view, NOT_ALLOWED);
   const outcome = await page.act?.(view);
   if (outcome === undefined) return sendGone(reply, view);
   if (outcome.kind === 'done') {
@@ -292,7 +287,7 @@ async function take(
     return reply.redirect(outcome.to, 303);
   }
   const again = await page.render({ ...view, refusal: refusalText(outcome), faults: faultsOf(outcome) });
-  return refused(listener, reply, view, outcome, again);
+  return refused(reply, view, outcome, again);
 }
 
 const STALE = refuse('not-allowed.stale-form');
@@ -307,7 +302,6 @@ async function signIn(listener: PageListener, request: FastifyRequest, reply: Fa
     return listener.send(reply, uncheckedRefusal(user, listener.region));
   begin(reply);
   if (user === 'wrong') {
-    listener.count('not-authenticated');
     reply.code(REFUSALS['not-allowed']).header('X-Rackboot-Refusal', 'not-authenticated');
     return sendPage(reply, renderSignIn(listener.region.config(), to, value('username')));
   }

@@ -28,7 +28,7 @@ export interface Person {
 export type Viewer = Person | { readonly kind: 'visitor' };
 
 /** The errors in a form, a sentence for each faulty field, by the field's name. */
-export type Faults = ReadonlyMap<string, string>;
+type Faults = ReadonlyMap<string, string>;
 
 export interface View {
   readonly region: Region;

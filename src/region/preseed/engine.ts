@@ -34,7 +34,7 @@ const INCLUSION_DEPTH_MAX = 16;
 const GENERATIONS_MAX = 8;
 
 /** A template and its inputs. */
-export interface RenderRequest {
+interface RenderRequest {
   /** The template's name, for messages. */
   readonly file: string;
   readonly source: string;

@@ -21,7 +21,7 @@ export type Expression =
   | { readonly kind: 'not'; readonly of: Expression }
   | { readonly kind: 'binary'; readonly operator: Operator; readonly left: Expression; readonly right: Expression };
 
-export type Operator = 'or' | 'and' | '==' | '!=' | 'in' | 'not in' | '+';
+type Operator = 'or' | 'and' | '==' | '!=' | 'in' | 'not in' | '+';
 
 /** Tokens of one expression. */
 const EXPRESSION_TOKENS_MAX = 512;

@@ -84,7 +84,7 @@ export const STAND_IN: MachineCredentials = {
 };
 
 /** The package mirrors of installers: URLs without a trailing slash. */
-export interface Mirrors {
+interface Mirrors {
   readonly debian: string;
   /** amd64 and i386. */
   readonly ubuntu: string;

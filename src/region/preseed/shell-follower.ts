@@ -10,7 +10,7 @@
 type Frame = '"' | '(' | '`' | '{' | '$((';
 
 /** The place of the next character in a script. */
-export type ShellPlace =
+type ShellPlace =
   | { readonly kind: 'shell-comment' | 'here-document' }
   /** `quote` is the open quotation mark, or empty. */
   | { readonly kind: 'shell'; readonly quote: string };

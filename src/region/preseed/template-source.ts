@@ -22,7 +22,7 @@ export interface TextSource {
 }
 
 /** One template in a listing. */
-export interface TemplateEntry {
+interface TemplateEntry {
   readonly name: string;
   readonly origin: 'yours' | 'shipped';
   /** True for a shipped template that an operator's file replaces. */

@@ -21,7 +21,7 @@ const NESTING_MAX = 32;
 interface Node extends TemplatePlace {
   readonly kind: string;
 }
-export interface TextNode extends Node {
+interface TextNode extends Node {
   readonly kind: 'text';
   readonly text: string;
 }
@@ -40,7 +40,7 @@ export interface ForNode extends Node {
   readonly list: Expression;
   readonly body: Body;
 }
-export interface BlockNode extends Node {
+interface BlockNode extends Node {
   readonly kind: 'block';
   readonly name: string;
 }
@@ -48,7 +48,7 @@ export interface IncludeNode extends Node {
   readonly kind: 'include';
   readonly name: string;
 }
-export interface DefaultNode extends Node {
+interface DefaultNode extends Node {
   readonly kind: 'default';
   readonly name: string;
   readonly value: Expression;

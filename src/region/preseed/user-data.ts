@@ -25,7 +25,7 @@ const MULTIPART = 'multipart';
 const GZIP = 'application/gzip';
 
 /** The type of user data that cloud-init understands, or why it would not. */
-export type JudgedUserData =
+type JudgedUserData =
   | { readonly ok: true; readonly type: string }
   | { readonly ok: false; readonly refusal: RefusalNamed<'invalid-parameters'> };
 

@@ -10,7 +10,7 @@ import { type PreseedRequest, PURPOSES } from './request.ts';
 import { isMapping, Markup, type Value, type Variables } from './value.ts';
 
 /** One name. */
-export interface VariableDescription {
+interface VariableDescription {
   readonly meaning: string;
   readonly example: string;
   /** Its value; `undefined` if it is not defined for this request. */

@@ -6,7 +6,7 @@
 // 2. A line that continues the plain text of the line before is not recognised; quoted text there makes the document invalid.
 
 /** The place of the next character in a YAML text. */
-export type YamlPlace =
+type YamlPlace =
   | { readonly kind: 'comment' }
   /** `quote` is the open quotation mark, or empty; `isStart`: a value begins here. */
   | { readonly kind: 'yaml'; readonly quote: string; readonly isStart: boolean };

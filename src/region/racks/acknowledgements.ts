@@ -18,7 +18,7 @@ export interface KnownRacks {
 }
 
 /** The part of a machine that shows which racks boot it. */
-export interface BootedMachine {
+interface BootedMachine {
   readonly interfaces: readonly { readonly address?: Ipv4 | undefined }[];
 }
 

@@ -61,7 +61,7 @@ interface Warning {
 }
 
 /** The part of the racks that this file uses. */
-export interface HomeRacks {
+interface HomeRacks {
   list(): readonly Rack[];
   find(uuid: string): Rack | undefined;
   /** True if one of the rack's own networks contains the address, including those that it does not report at present. */
@@ -69,12 +69,12 @@ export interface HomeRacks {
 }
 
 /** The part of the store that this file uses. */
-export interface HomeStore
+interface HomeStore
   extends Pick<RegionStore, 'afterCommit' | 'changeMachine' | 'changeMachines' | 'highestSequence' | 'recordEvents'> {
   readonly racks: Pick<RackStore, 'homesOf'>;
 }
 
-export type MoveRefusal = RefusalNamed<'rack-network'>;
+type MoveRefusal = RefusalNamed<'rack-network'>;
 
 /** The homes of the machines of one region. */
 export class MachineHomes {

@@ -48,7 +48,7 @@ export interface RackRegistration {
   readonly address: string;
 }
 
-export type RackRefusal = RefusalNamed<'rack-rejected' | 'rack-key' | 'rack-version' | 'racks-limit'>;
+type RackRefusal = RefusalNamed<'rack-rejected' | 'rack-key' | 'rack-version' | 'racks-limit'>;
 
 export type RegistrationOutcome =
   | { readonly kind: 'accepted'; readonly rack: Rack }

@@ -41,7 +41,7 @@ export function parseRackImages(list: unknown): readonly RackImage[] {
 }
 
 /** The racks and their images. */
-export interface RackImageKnowledge {
+interface RackImageKnowledge {
   readonly racks: readonly Rack[];
   /** By rack. */
   readonly images: ReadonlyMap<string, readonly RackImage[]>;

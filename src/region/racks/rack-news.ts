@@ -165,10 +165,10 @@ const batch = z.object({
 });
 
 /** One received entry of a batch, of which only the sequence is validated. */
-export type RawEntry = z.output<typeof batch>['entries'][number];
+type RawEntry = z.output<typeof batch>['entries'][number];
 
 /** One parsed entry of a batch, or why it is invalid. */
-export type LinkEntry =
+type LinkEntry =
   | z.output<typeof entry>
   | { readonly kind: 'fault'; readonly sequence: number; readonly reason: string };
 
@@ -184,7 +184,7 @@ export interface LinkBatch {
 }
 
 /** A valid value, or its first problem. */
-export type Checked<T> =
+type Checked<T> =
   | { readonly ok: true; readonly value: T }
   | { readonly ok: false; readonly problem: RefusalNamed<'invalid-parameters'> };
 

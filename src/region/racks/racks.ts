@@ -39,7 +39,7 @@ export const DISPUTES_PER_RACK = { perSecond: 1 / 3600, burst: 4 } as const;
 export const DISPUTES_IN_TOTAL = { perSecond: 0.1, burst: 256 } as const;
 
 /** The contents of a heartbeat. */
-export interface RackNews {
+interface RackNews {
   readonly version: string;
   readonly uplink: number;
   readonly interfaces: readonly RackInterface[];

@@ -11,7 +11,7 @@
 import type { DesiredState, StateChanges } from '../../machines/machine.ts';
 
 /** The state that a tag stands for. */
-export interface StateMark {
+interface StateMark {
   readonly version: number;
   /** Counts the changes of machines' records that have no version: changed networks of racks, and another database. */
   readonly basis: number;

@@ -18,7 +18,7 @@ import type { MachineStatus } from './lifecycle.ts';
 import type { DeployWay } from './work.ts';
 
 /** The facts that decide a machine's next boot. */
-export interface BootState {
+interface BootState {
   readonly status: MachineStatus;
   /** The state to which a rescue returns. */
   readonly restingStatus?: MachineStatus | undefined;

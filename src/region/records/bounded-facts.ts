@@ -18,7 +18,7 @@ type ListName = 'disks' | 'nics' | 'memory_banks' | 'processors';
 export type LeftOut = { readonly list: ListName; readonly left: number; readonly given: number };
 
 /** The lists in hardware facts. */
-export interface FactLists {
+interface FactLists {
   readonly disks: readonly unknown[];
   readonly nics: readonly unknown[];
   readonly memory_banks?: readonly unknown[] | undefined;
@@ -26,7 +26,7 @@ export interface FactLists {
 }
 
 /** How many elements of each list are kept. */
-export interface KeptCounts extends Readonly<Record<ListName, number>> {
+interface KeptCounts extends Readonly<Record<ListName, number>> {
   readonly leftOut: readonly LeftOut[];
 }
 

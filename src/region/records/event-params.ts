@@ -22,7 +22,7 @@ export interface MachineName {
 }
 
 /** The name and UUID of a rack. */
-export interface RackName {
+interface RackName {
   readonly rack: string;
   readonly uuid: string;
 }

@@ -133,7 +133,7 @@ const hardwareFacts = z.object({
 export type HardwareFacts = Readonly<Omit<z.infer<typeof hardwareFacts>, 'smbios'>> & Partial<SmbiosInventory>;
 
 /** A problem of facts, as a code of a refusal with its parameters (`words/en/scripts.ts`). */
-export type FactsProblem =
+type FactsProblem =
   | { readonly code: 'field.facts-json'; readonly params: { readonly fault: JsonFault } }
   | {
       readonly code: 'field.facts-version';
@@ -145,7 +145,7 @@ export type FactsProblem =
     ));
 
 /** Facts, or their problems, at most ten. */
-export type ParsedFacts =
+type ParsedFacts =
   /** `leftOut`: the parts beyond the total bound. */
   | { readonly kind: 'value'; readonly value: HardwareFacts; readonly leftOut: readonly LeftOut[] }
   | { readonly kind: 'fault'; readonly problems: readonly FactsProblem[] };

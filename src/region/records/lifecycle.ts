@@ -39,7 +39,7 @@ export type MachineStatus =
   | 'failed-testing';
 
 /** The properties of one state. */
-export interface StatusRow {
+interface StatusRow {
   readonly status: MachineStatus;
   /** The number in the APIs. */
   readonly number: number;

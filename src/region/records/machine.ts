@@ -110,7 +110,6 @@ export interface Machine extends MachineFields {
   readonly id: number;
   readonly systemId: string;
   readonly createdMs: number;
-  readonly updatedMs: number;
   /** The boot interface first. */
   readonly interfaces: readonly MachineInterface[];
   /** Its allocated addresses, exclusively its own; sightings never change them. */

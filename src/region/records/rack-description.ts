@@ -27,7 +27,7 @@ export interface RackInterface {
 }
 
 /** An address that a rack's configuration reserves for one client; both as text. */
-export interface RackReservation {
+interface RackReservation {
   /** `NO_MAC` if the client is not identified by its hardware address. */
   readonly mac: string;
   readonly ip: string;

@@ -16,7 +16,7 @@ const TEXT_MAX = 64;
 const MIB_MAX = 2 ** 30;
 
 /** One installed memory module. */
-export interface MemoryBank {
+interface MemoryBank {
   /** Its slot, `DIMM 0`, and its bank. */
   readonly locator: string;
   readonly bank: string;
@@ -33,7 +33,7 @@ export interface MemoryBank {
 }
 
 /** One installed processor. */
-export interface Processor {
+interface Processor {
   readonly socket: string;
   readonly manufacturer: string;
   readonly version: string;
@@ -46,7 +46,7 @@ export interface Processor {
 }
 
 /** The BMC that the firmware lists. */
-export interface FirmwareBmc {
+interface FirmwareBmc {
   /** The host's interface to it: `KCS`. */
   readonly interface: string;
   /** The IPMI version: `2.0`. */

@@ -17,7 +17,7 @@ export const JSON_VALUES_MAX = 8192;
 export type JsonFault = { readonly kind: 'malformed' } | JsonExcess;
 
 /** A parsed value, or why the text is refused. */
-export type ParsedJson =
+type ParsedJson =
   | { readonly kind: 'value'; readonly value: unknown }
   | { readonly kind: 'fault'; readonly fault: JsonFault };
 

@@ -59,7 +59,7 @@ export interface MachineWork {
 }
 
 /** The step of a machine's work, from its last report or its network boot since then. */
-export interface WorkStep {
+interface WorkStep {
   /** `undefined`: nothing is known yet. */
   readonly what: Remark | undefined;
   /** The percentage of its bytes that is done, 0 to 99; `undefined` if bytes are not counted, or all are done. */

@@ -12,7 +12,7 @@ import { words } from '../words/text.ts';
 export const OFFSET_MAX = 2 ** 40;
 
 /** The output received so far: its end, and its total size. */
-export interface OutputSoFar {
+interface OutputSoFar {
   readonly tail: Uint8Array;
   readonly outputBytes: number;
 }

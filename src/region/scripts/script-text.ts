@@ -37,7 +37,7 @@ const END = /^#\s*-+\s*end maas 1\.0 script metadata\s*-+\s*$/i;
 const UNSUPPORTED = ['packages', 'parameters', 'may_reboot', 'for_hardware', 'apply_configured_networking'] as const;
 
 /** A script's text with a person's values for its properties; missing ones are taken from the text. */
-export interface ScriptRequest {
+interface ScriptRequest {
   readonly content: string;
   readonly name?: string | undefined;
   readonly kind?: ScriptKind | undefined;
@@ -48,7 +48,7 @@ export interface ScriptRequest {
 }
 
 /** A valid script, or its problems by field. */
-export type ParsedScript =
+type ParsedScript =
   | {
       readonly kind: 'script';
       readonly script: {

@@ -18,7 +18,7 @@ export type { PlainCode, RefusalCode, RefusalParams } from './language.ts';
 export type { RefusalName };
 
 /** The name of the refusal with this code. */
-export type NameOf<C extends RefusalCode> = C extends `field.${string}`
+type NameOf<C extends RefusalCode> = C extends `field.${string}`
   ? 'invalid-parameters'
   : C extends `${infer N extends RefusalName}.${string}`
     ? N

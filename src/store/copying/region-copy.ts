@@ -40,7 +40,7 @@ export interface CopiedTable {
 export type CopiedRow = readonly Value[];
 
 /** One end of a copy. */
-export interface CopyEnd {
+interface CopyEnd {
   /** In messages; no secret. */
   readonly name: string;
   count(table: CopiedTable): Promise<number>;

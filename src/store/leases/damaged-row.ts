@@ -43,7 +43,7 @@ export interface LeaseDamage {
 }
 
 /** A damaged row's usable records. */
-export interface SalvagedRow {
+interface SalvagedRow {
   readonly records: Uint8Array;
   readonly damage: LeaseDamage;
 }

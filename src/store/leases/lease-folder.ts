@@ -22,7 +22,7 @@ const RECORDS_PER_STEP = 32;
 /** The wait after a failed step, in milliseconds. */
 export const FOLD_RETRY_MS = 5000;
 
-export interface LeaseFolderOptions {
+interface LeaseFolderOptions {
   readonly database: Pick<LeaseDatabase, 'fold' | 'unfolded' | 'lastSequence'>;
   readonly clock: Pick<Clock, 'now' | 'schedule'>;
   /** Unfolded records that may stay in the log under load. */

@@ -87,7 +87,7 @@ export interface LeaseJournalStatus {
 }
 
 /** The journal, and the leases in force when the file was last written. */
-export interface OpenedLeaseJournal extends LeaseFileContents {
+interface OpenedLeaseJournal extends LeaseFileContents {
   readonly journal: WorkerLeaseJournal;
 }
 

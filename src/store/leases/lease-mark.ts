@@ -40,7 +40,7 @@ const shape = z.object({
 });
 
 /** The contents of the mark. */
-export interface LeaseMarkReading {
+interface LeaseMarkReading {
   /** True if both files are the ones that the last run wrote. */
   readonly isOurs: boolean;
   /** The last sequence of leases.db when the mark was written. */
@@ -82,7 +82,7 @@ function identify(path: string): FileIdentity {
   return { inode: String(ino), born: String(birthtimeNs) };
 }
 
-export interface LeaseMarkOptions {
+interface LeaseMarkOptions {
   readonly stateDir: string;
   readonly clock: Clock;
   /** Records up to this sequence are doubted. */

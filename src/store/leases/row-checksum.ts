@@ -18,7 +18,7 @@ const BYTE_BITS = 8;
 export const checksumOf = (key: number, records: Uint8Array): number => crc32(records, key % 0x1_0000_0000);
 
 /** A row with its flipped bit undone. */
-export interface MendedRow {
+interface MendedRow {
   readonly records: Uint8Array;
   /** The offset of the byte with the flipped bit; undefined if the bit was in the checksum. */
   readonly at: number | undefined;

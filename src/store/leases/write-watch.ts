@@ -19,7 +19,7 @@ export const STARVED_FACTOR = 2;
 /** The cause of a slow write: the disk, or the host, which gives the journal's thread too little processor time. */
 export type SlowCause = 'disk' | 'host';
 
-export interface WriteWatchOptions {
+interface WriteWatchOptions {
   readonly clock: Pick<Clock, 'now' | 'schedule'>;
   /** The number of the current disk call; undefined if there is none. */
   readonly findCall: () => number | undefined;

@@ -38,7 +38,7 @@ const MACHINES_SINCE_SQL = `${SINCE_SQL} id > ? ORDER BY id LIMIT ?`;
 const FEW_MACHINES_SINCE_SQL = `${SINCE_SQL} +id > ? ORDER BY +id LIMIT ?`;
 
 /** A query for machines, and its values. */
-export interface MachineQuery {
+interface MachineQuery {
   readonly sql: string;
   readonly values: readonly (string | number)[];
 }

@@ -42,7 +42,7 @@ function powerTaskOf(value: string | undefined): PowerTask | undefined {
 }
 
 /** The parts of a machine that have their own tables. */
-export interface MachineParts {
+interface MachineParts {
   readonly interfaces: readonly MachineInterface[];
   readonly addresses: readonly MachineAddress[];
   readonly tags: readonly MachineTag[];
@@ -161,7 +161,6 @@ const readColumns = readsRow('machine', (row): Omit<Machine, keyof MachineParts>
     powerTaskId: optionalText(row, 'power_task_id'),
     ownerData: converted('owner_data', text(row, 'owner_data'), JSON.parse),
     isLocked: number(row, 'is_locked') !== 0,
-    updatedMs: number(row, 'updated_ms'),
   };
 });
 

@@ -8,7 +8,7 @@ import { REGION_DATABASE } from '../region/region-schema.ts';
 import { OWN_HISTORY_SQL } from './postgres-horizon.ts';
 
 /** A statement as the server gets it, and its name as a prepared statement. */
-export interface PreparedForm {
+interface PreparedForm {
   readonly name: string;
   readonly text: string;
   readonly writes: boolean;

@@ -20,7 +20,7 @@ const READ_MS_MAX = 10_000;
 const WAIT_MS_MAX = 100;
 
 /** A damaged file, and the first thing that is wrong in it. */
-export interface StoreDamage {
+interface StoreDamage {
   readonly file: string;
   readonly reason: string;
 }

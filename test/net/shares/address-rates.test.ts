@@ -42,9 +42,7 @@ test('addresses beyond the bound share one bucket until another one is full agai
   const given = rates(2);
   allowed(given, [1, 2], 0);
   assert.equal(allowed(given, [1 << 8, 2 << 8, 3 << 8, 4 << 8], 0), OF_ADDRESS.burst);
-  assert.equal(given.size, 2);
   assert.equal(allowed(given, [5 << 8], 10), 1);
-  assert.equal(given.size, 2);
   const few = rates(100, 1);
   allowed(few, [1], 0);
   assert.equal(

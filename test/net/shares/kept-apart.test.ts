@@ -13,7 +13,7 @@ describe('a table that keeps ranks apart', () => {
     for (let index = 0; index < MAX; index += 1) kept.set(`known ${index}`, index, KNOWN);
     for (let index = 0; index < 1000; index += 1) kept.set(`stranger ${index}`, index, stranger('eth1'));
     for (let index = 0; index < MAX; index += 1) assert.equal(kept.get(`known ${index}`), index);
-    assert.equal(kept.size, 2 * MAX);
+    assert.equal([...kept.values()].length, 2 * MAX);
   });
 
   it('evicts the oldest entry of the largest share, and returns it', () => {
@@ -32,14 +32,13 @@ describe('a table that keeps ranks apart', () => {
     assert.deepEqual([...kept.keysOf('stranger')], ['a']);
     kept.set('a', 2, KNOWN);
     assert.deepEqual([...kept.keysOf('machine')], ['a']);
-    assert.deepEqual([kept.get('a'), kept.size], [2, 1]);
+    assert.deepEqual([...kept.values()], [2]);
     for (let index = 0; index < 2 * MAX; index += 1) kept.set(`${index}`, index, stranger('eth1'));
     assert.equal(kept.get('a'), 2);
     kept.delete('a');
     kept.delete('a');
-    assert.equal(kept.size, MAX);
     assert.equal([...kept.values()].length, MAX);
     kept.clear();
-    assert.deepEqual([kept.size, [...kept.keysOf('stranger')], [...kept.keysOf('machine')]], [0, [], []]);
+    assert.deepEqual([[...kept.values()], [...kept.keysOf('stranger')], [...kept.keysOf('machine')]], [[], [], []]);
   });
 });

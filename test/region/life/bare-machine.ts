@@ -9,7 +9,6 @@ export function bareMachine(status: MachineStatus, fields: Partial<Machine> = {}
     id: 1,
     systemId: 'aaaaaa',
     createdMs: 0,
-    updatedMs: 0,
     interfaces: [],
     addresses: [],
     tags: [],

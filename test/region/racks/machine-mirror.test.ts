@@ -27,7 +27,6 @@ class MirroredStore {
         description: '',
         statusSinceMs: 1,
         createdMs: 1,
-        updatedMs: 1,
         powerType: '',
         powerParameters: {},
         powerState: 'unknown',

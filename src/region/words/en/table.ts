@@ -5,7 +5,7 @@ import type { RemarkParams } from '../../records/remark.ts';
 import type { RefusalName } from './reasons.ts';
 
 /** A sentence without parameters, or what writes one from its parameters. */
-export type Writer = string | ((params: never) => string);
+type Writer = string | ((params: never) => string);
 
 /** The first part of a code: the name of the refusal, or `field` for the fault of one parameter (`invalid-parameters`). */
 type Root = RefusalName | 'field';
