@@ -15,7 +15,7 @@ import type { ImageOffer } from './offer.ts';
 export type OffersOfImage = readonly [ImageOffer, ...(readonly ImageOffer[])];
 
 /** The same offers, those of one file joined. */
-export function joinOffers([first, ...others]: OffersOfImage): OffersOfImage {
+function joinOffers([first, ...others]: OffersOfImage): OffersOfImage {
   const isSame = ({ digest: { algorithm, hex } }: ImageOffer): boolean =>
     algorithm === first.digest.algorithm && hex === first.digest.hex;
   const mirrors = new Set([

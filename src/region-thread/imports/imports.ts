@@ -242,7 +242,7 @@ export class Imports {
     for (const { code, params } of events) if (code === 'image-imported') await this.#removeOlder(params);
   }
 
-  /** What cannot be removed now is removed after the next import of the name. */
+  /** An image that cannot be removed now is removed after the next import of its name. */
   async #removeOlder({ image: name, serial }: { readonly image: string; readonly serial: string }): Promise<void> {
     const { tree } = this.#terms();
     if (tree === undefined) return;

@@ -32,7 +32,11 @@ const CASES: readonly Case[] = [
     /max_connections, or lower region\.store\.pool$/,
   ],
   [coded('53200', 'memory'), unusable('short-of-resources', 'memory'), /too little memory or disk: see its log$/],
-  [coded('25006', 'read-only'), unusable('read-only', 'read-only'), /turn default_transaction_read_only off; .*name the primary in region\.store\.url$/],
+  [
+    coded('25006', 'read-only'),
+    unusable('read-only', 'read-only'),
+    /turn default_transaction_read_only off; .*name the primary in region\.store\.url$/,
+  ],
   [
     coded('57P01', 'ending'),
     unusable('stopping', 'ending'),
