@@ -21,7 +21,8 @@ import {
 import { nearestName } from '../nearest-name.ts';
 import type { OwnFile, OwnRack } from './config.ts';
 import type { Racks } from './racks/racks.ts';
-import type { RegionStore, SettingChange, StoredSetting } from './records/store.ts';
+import type { RegionStore } from './records/store.ts';
+import type { SettingChange, StoredSetting } from './records/stored-setting.ts';
 import { LatestRun } from './shares/latest-run.ts';
 import { type Pin, type RefusalNamed, refusal } from './words/refusal.ts';
 

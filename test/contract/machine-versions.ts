@@ -2,8 +2,9 @@
 
 import assert from 'node:assert/strict';
 import { mac } from '../../src/net/address.ts';
+import type { EnlistmentEffects } from '../../src/region/records/decisions.ts';
 import type { NewMachineEvent } from '../../src/region/records/machine-event.ts';
-import type { EnlistmentEffects, RegionStore } from '../../src/region/records/store.ts';
+import type { RegionStore } from '../../src/region/records/store.ts';
 import { GONE_VERSIONS } from '../../src/store/operations/region-versions.ts';
 import { FIELDS } from './region-store.ts';
 import { type StorePlace, storeChecks } from './store-place.ts';

@@ -4,7 +4,8 @@ import assert from 'node:assert/strict';
 import { ipv4, type MacAddress, mac } from '../../src/net/address.ts';
 import type { Doubt } from '../../src/region/records/event-params.ts';
 import type { InterfaceSource, MachineFields } from '../../src/region/records/machine.ts';
-import type { RegionStore, SettingChange } from '../../src/region/records/store.ts';
+import type { RegionStore } from '../../src/region/records/store.ts';
+import type { SettingChange } from '../../src/region/records/stored-setting.ts';
 import { sentenceOf } from '../support/sentences.ts';
 import { type StorePlace, storeChecks } from './store-place.ts';
 

@@ -2,8 +2,8 @@
 
 import { enterStatus } from '../../src/region/life/status-change.ts';
 import { checkTransition, type TransitionRefusal } from '../../src/region/life/transition.ts';
+import type { MachineChangeOutcome } from '../../src/region/records/decisions.ts';
 import type { MachineStatus } from '../../src/region/records/lifecycle.ts';
-import type { MachineChangeOutcome } from '../../src/region/records/store.ts';
 import type { Region } from '../../src/region/region.ts';
 
 /** Moves the machine with all consequences; throws if the life of machines has no such step. */

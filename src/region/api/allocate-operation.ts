@@ -6,8 +6,8 @@
 
 import { z } from 'zod';
 import { type Constraints, matchStorage, meets, parseStorage } from '../life/allocation.ts';
+import type { MachineFilter } from '../records/filters.ts';
 import type { Machine } from '../records/machine.ts';
-import type { MachineFilter } from '../records/store.ts';
 import { type Answer, json, type Refusal, refuse, refuseField } from './answer.ts';
 import { addressOf, answerCommand } from './life-operations.ts';
 import { searchFor } from './long-answers.ts';

@@ -3,8 +3,8 @@
 // Sources: MAAS's `events/?op=query`: parameters, keys, links to the neighbouring pages, the form of a date.
 
 import { z } from 'zod';
+import type { EventFilter } from '../records/filters.ts';
 import { EVENT_LEVELS, EVENT_TYPES, isEventLevel, type MachineEvent } from '../records/machine-event.ts';
-import type { EventFilter } from '../records/store.ts';
 import { loggedSentence } from '../words/event.ts';
 import { type Answer, json, type Refusal, refuseField } from './answer.ts';
 import { readEvents } from './event-pieces.ts';

@@ -4,8 +4,9 @@
 // 1. Ids without events take one query, however many they are: a row that was made by hand may have any id.
 
 import type { EventRange } from '../records/event-range.ts';
+import type { EventFilter } from '../records/filters.ts';
 import type { MachineEvent } from '../records/machine-event.ts';
-import type { EventFilter, RegionStore } from '../records/store.ts';
+import type { RegionStore } from '../records/store.ts';
 
 /** Ids that one piece covers: a piece takes a millisecond or two, even if no event passes the filter. */
 export const PIECE_IDS = 4000;

@@ -1,8 +1,8 @@
 // Lists of machines as answers: read from the store a few at a time, and rendered one at a time.
 
 import { type Whereabouts, whereabouts } from '../life/whereabouts.ts';
+import type { MachineFilter } from '../records/filters.ts';
 import type { Machine } from '../records/machine.ts';
-import type { MachineFilter } from '../records/store.ts';
 import type { Answer } from './answer.ts';
 import { listFor } from './long-answers.ts';
 import type { ApiCall } from './operation.ts';

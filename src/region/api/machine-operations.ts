@@ -5,6 +5,8 @@ import { refuseKernelParams } from '../../boot/quotable.ts';
 import { nearestName } from '../../nearest-name.ts';
 import { parseMac } from '../../net/address.ts';
 import { HOSTNAME_MAX, parseHostname } from '../identity/hostname.ts';
+import type { MachineChangeOutcome } from '../records/decisions.ts';
+import type { MachineFilter } from '../records/filters.ts';
 import { type MachineStatus, statusRow } from '../records/lifecycle.ts';
 import type { Machine } from '../records/machine.ts';
 import {
@@ -15,7 +17,6 @@ import {
   SEARCH_CHARACTERS_MAX,
   STATUS_NAMES,
 } from '../records/machine-search.ts';
-import type { MachineChangeOutcome, MachineFilter } from '../records/store.ts';
 import { cleanWords } from '../records/text-json.ts';
 import type { MachineEdit } from '../region.ts';
 import { type Answer, json, NO_MACHINE, type Refusal, refuse, refuseField, refuseFields } from './answer.ts';

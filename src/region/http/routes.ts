@@ -3,28 +3,19 @@
 // Sources: RFC 9110 §15; the plain-text error bodies of MAAS.
 //
 // 1. A request without credentials passes the rate limit before anything is read from the store.
-// 2. Every refusal is counted under its name, and carries it in `X-Rackboot-Refusal`.
-// 3. A target with a NUL is refused before it is routed: no text in the region's database may have one.
-// 4. A list goes out in pieces, as `lists.ts` cuts them.
+// 2. A target with a NUL is refused before it is routed: no text in the region's database may have one.
 
-import { Readable } from 'node:stream';
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { cleanText } from '../../clean-text.ts';
 import { newUuid } from '../../clock.ts';
 import { errorText, isStoreUnavailable, RackError } from '../../errors.ts';
-import { STATE_CHANGES_IM } from '../../machines/desired-state.ts';
-import type { DesiredState, RackMachine, StateChanges } from '../../machines/machine.ts';
-import { type Answer, bodyOf, type Refusal, refuse, refuseField, refuseFor } from '../api/answer.ts';
+import { type Answer, type Refusal, refuse, refuseField, refuseFor } from '../api/answer.ts';
 import { factsOf, findCaller, findPeer, type Peer, withVouchedBoot } from '../api/caller.ts';
-import type { EventFollowers, EventFollowing } from '../api/event-followers.ts';
 import { EVENT_PLACE } from '../api/event-place.ts';
 import { type Fields, parseBody, queryOf } from '../api/form-body.ts';
-import type { Lists, ListToSend } from '../api/lists.ts';
 import type { ApiVersion, Operation } from '../api/operation.ts';
 import { API_VERSIONS, operationsByPath, runOperation } from '../api/operations.ts';
 import type { ApiProblem } from '../api/problem.ts';
-import { REFUSALS } from '../api/refusal-status.ts';
 import type { MetadataService } from '../metadata/metadata-service.ts';
 import type { PageGuard } from '../page/guard.ts';
 import { addPageRoutes, looksForPage, sendAwayPage, sendUnknownPage, showsPages } from '../page/routes.ts';
@@ -46,22 +37,17 @@ import { mergeFields } from './link.ts';
 import { addLinkRoutes } from './link-routes.ts';
 import { addMetadataRoutes } from './metadata-routes.ts';
 import { addPreseedRoutes } from './preseed-routes.ts';
+import { RETRY_FIELD, type SendingParts, send } from './sending.ts';
 
 /** The methods that reach a path. No operation uses PATCH; it is routed so that its refusal names the methods that work. */
 const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'PATCH'] as const;
 /** Characters of a wrong `Last-Event-ID` in its refusal. */
 const PLACE_SHOWN_MAX = 80;
-/** Machines of a desired state that are rendered in one turn of the event loop. */
-const STATE_CHUNK = 100;
-const RETRY_SECONDS = 5;
-
 /** The parts that all listeners share. */
-export interface ApiContext {
+export interface ApiContext extends SendingParts {
   readonly region: Region;
   readonly doors: ApiDoors;
   readonly strangers: RatesByRack;
-  readonly followers: EventFollowers;
-  readonly lists: Lists;
   readonly guard: PageGuard;
   readonly metadata: MetadataService;
   readonly sessions: Sessions;
@@ -74,7 +60,6 @@ export interface ApiContext {
   readonly onProblem: (problem: ApiProblem) => void;
 }
 
-const RETRY_FIELD = { 'Retry-After': String(RETRY_SECONDS) };
 const RATE_REFUSAL = refuse('rate-limit.strangers', ANONYMOUS_PER_ADDRESS, RETRY_FIELD);
 const RATE_REFUSAL_NETWORK = refuse('rate-limit-network.strangers', ANONYMOUS_PER_NETWORK, RETRY_FIELD);
 const RATE_REFUSAL_ALL = refuse('rate-limit-all', ANONYMOUS_IN_TOTAL, RETRY_FIELD);
@@ -286,104 +271,3 @@ function answerOfError(context: ApiContext, error: unknown): Answer {
 }
 
 const isFastifyError = (error: unknown): error is FastifyError => error instanceof Error && 'statusCode' in error;
-
-/** Sends an answer of any kind. */
-export async function send(
-  context: Pick<ApiContext, 'followers' | 'lists'>,
-  reply: FastifyReply,
-  answer: Answer,
-): Promise<FastifyReply> {
-  reply.header('Cache-Control', 'no-store').header('X-Content-Type-Options', 'nosniff').header('Vary', 'Authorization');
-  switch (answer.kind) {
-    case 'json':
-      return reply
-        .code(answer.status)
-        .type('application/json')
-        .send(Buffer.from(JSON.stringify(answer.value)));
-    case 'text':
-      return reply.type(answer.contentType).send(answer.text);
-    case 'empty':
-      return reply.code(204).send();
-    case 'unchanged':
-      return reply.code(304).header('ETag', answer.tag).send();
-    case 'state':
-      return sendState(reply, answer.tag, answer.state);
-    case 'state-changes':
-      reply.code(226).header('IM', STATE_CHANGES_IM);
-      return sendState(reply, answer.tag, answer.changes);
-    case 'follow':
-      return sendFollowing(context, reply, answer.following);
-    case 'list':
-      return sendList(context, reply, answer);
-    case 'refusal': {
-      reply.code(REFUSALS[answer.name]).header('X-Rackboot-Refusal', answer.name);
-      for (const [name, value] of Object.entries(answer.headers ?? {})) reply.header(name, value);
-      const body = bodyOf(answer);
-      return typeof body === 'string'
-        ? reply.type('text/plain; charset=utf-8').send(body)
-        : reply.type('application/json').send(Buffer.from(JSON.stringify(body)));
-    }
-  }
-}
-
-/** Sends a desired state, or its changes, in parts: it may have thousands of machines. */
-function sendState(reply: FastifyReply, tag: string, state: DesiredState | StateChanges): FastifyReply {
-  const { machines, ...rest } = state;
-  const head = JSON.stringify(rest).slice(0, -1);
-  reply.header('ETag', tag).type('application/json');
-  return reply.send(Readable.from(stateText(`${head},"machines":[`, machines), { objectMode: false }));
-}
-
-async function* stateText(head: string, machines: readonly RackMachine[]): AsyncGenerator<Buffer> {
-  yield Buffer.from(head);
-  for (let start = 0; start < machines.length; start += STATE_CHUNK) {
-    if (start > 0) await nextTurn();
-    const texts = machines.slice(start, start + STATE_CHUNK).map(textOf);
-    yield Buffer.from(`${start === 0 ? '' : ','}${texts.join(',')}`);
-  }
-  yield Buffer.from(']}');
-}
-
-/** Every rack gets the same record of most machines, and after a change again, so its text is made once. */
-const machineTexts = new WeakMap<RackMachine, string>();
-
-function textOf(machine: RackMachine): string {
-  let text = machineTexts.get(machine);
-  if (text === undefined) {
-    text = JSON.stringify(machine);
-    machineTexts.set(machine, text);
-  }
-  return text;
-}
-
-async function sendFollowing(
-  context: Pick<ApiContext, 'followers' | 'lists'>,
-  reply: FastifyReply,
-  following: EventFollowing,
-): Promise<FastifyReply> {
-  if (reply.request.method === 'HEAD') return reply.type('text/event-stream; charset=utf-8').send();
-  if (!(await context.followers.open(reply.raw, following))) {
-    return send(context, reply, refuse('followers-limit'));
-  }
-  // From here on the stream owns the response.
-  return reply.hijack();
-}
-
-/** Sends a short list in one piece, a long one in pieces as the client takes them. */
-async function sendList(
-  context: Pick<ApiContext, 'followers' | 'lists'>,
-  reply: FastifyReply,
-  list: ListToSend,
-): Promise<FastifyReply> {
-  const sent = await context.lists.send(list);
-  switch (sent.kind) {
-    case 'whole':
-      return reply.type('application/json').send(sent.text);
-    case 'stream':
-      // Not at the end of the stream, which a HEAD request never reads.
-      reply.raw.once('close', sent.release);
-      return reply.type('application/json').send(sent.stream);
-    case 'refused':
-      return send(context, reply, refuse('lists-limit', undefined, RETRY_FIELD));
-  }
-}

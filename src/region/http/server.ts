@@ -32,7 +32,8 @@ import { noteText } from '../words/rack-reasons.ts';
 import { RegionCounters } from './counters.ts';
 import { ApiDoors } from './doors.ts';
 import { type DoorKind, ListeningApi, type RegionApi } from './listening.ts';
-import { type ApiContext, addRoutes, send } from './routes.ts';
+import { type ApiContext, addRoutes } from './routes.ts';
+import { send } from './sending.ts';
 
 /** Room for the facts of a machine with hundreds of disks, even if every character is percent-encoded; in bytes. */
 const BODY_BYTES_MAX = 2 * 1024 * 1024;

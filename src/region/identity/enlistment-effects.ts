@@ -4,11 +4,11 @@
 // 2. The event names both machines and the commands to type.
 
 import { formatMac, type MacAddress } from '../../net/address.ts';
+import type { EnlistmentEffects } from '../records/decisions.ts';
 import type { Doubt, EventParams, Happening, MachineName } from '../records/event-params.ts';
 import type { EnlistmentKnowledge, PairVerdict } from '../records/knowledge.ts';
 import type { Machine } from '../records/machine.ts';
 import type { NewMachineEvent } from '../records/machine-event.ts';
-import type { EnlistmentEffects } from '../records/store.ts';
 import type { WeighedReport } from './enlistment-report.ts';
 import { isEstablished } from './interface-source.ts';
 import { type Candidate, keysInCommon, type Recognition } from './recognition.ts';

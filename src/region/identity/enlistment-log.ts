@@ -6,9 +6,9 @@
 import type { Instant } from '../../clock.ts';
 import { formatMac } from '../../net/address.ts';
 import { EventSampler, type Sample } from '../../rate-limit.ts';
+import type { EnlistmentDecision } from '../records/decisions.ts';
 import type { EnlistmentQuestion } from '../records/knowledge.ts';
 import type { NewMachineEvent } from '../records/machine-event.ts';
-import type { EnlistmentDecision } from '../records/store.ts';
 import type { EnlistmentRefusal } from './enlistment.ts';
 import type { EnlistmentReport } from './enlistment-report.ts';
 

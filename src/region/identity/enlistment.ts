@@ -16,11 +16,11 @@
 
 import type { Clock } from '../../clock.ts';
 import { formatIpv4, formatMac, type Ipv4, type MacAddress } from '../../net/address.ts';
+import type { EnlistmentDecision } from '../records/decisions.ts';
 import type { EventParams, Happening, ReportIgnored, ReportRefused } from '../records/event-params.ts';
 import type { EnlistmentKnowledge, EnlistmentQuestion } from '../records/knowledge.ts';
 import type { Machine, MachineFields, UntouchedMachine } from '../records/machine.ts';
 import type { NewMachineEvent } from '../records/machine-event.ts';
-import type { EnlistmentDecision } from '../records/store.ts';
 import { type RefusalWord, refusal } from '../words/refusal.ts';
 import { type BootProof, provesBoot } from './boot-token.ts';
 import { creationEvents, doubtOf, effectsOf, verdictOn } from './enlistment-effects.ts';

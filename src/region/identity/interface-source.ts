@@ -13,8 +13,8 @@
 // 3. Hearsay that the machine itself does not show is removed.
 
 import { formatMac, type MacAddress } from '../../net/address.ts';
+import type { ReportedInterface } from '../records/decisions.ts';
 import { INTERFACE_SOURCES, type InterfaceSource, type Machine, type MachineInterface } from '../records/machine.ts';
-import type { ReportedInterface } from '../records/store.ts';
 import type { WeighedReport } from './enlistment-report.ts';
 import type { Weighing } from './evidence.ts';
 

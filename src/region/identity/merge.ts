@@ -8,12 +8,12 @@
 
 import type { Clock } from '../../clock.ts';
 import { formatMac, type MacAddress, parseMac } from '../../net/address.ts';
+import type { MergeDecision, SplitDecision } from '../records/decisions.ts';
 import type { Happening, MachineName } from '../records/event-params.ts';
 import type { NameQuestion, SplitKnowledge } from '../records/knowledge.ts';
 import { type MachineStatus, statusRow } from '../records/lifecycle.ts';
 import type { Machine, MachineFields } from '../records/machine.ts';
 import type { NewMachineEvent } from '../records/machine-event.ts';
-import type { MergeDecision, SplitDecision } from '../records/store.ts';
 import { type RefusalNamed, refusal } from '../words/refusal.ts';
 import { MACHINES_MAX } from './enlistment.ts';
 import { identityKeys } from './evidence.ts';

@@ -6,10 +6,10 @@
 // 2. A locked machine refuses every command that would change its state, and is deleted only by force. Its power may be switched and a
 //    debug login opened, because neither takes it from its owner.
 
+import type { MachineChange } from '../records/decisions.ts';
 import type { ChangeKnowledge, ChangeQuestion } from '../records/knowledge.ts';
 import type { Machine } from '../records/machine.ts';
 import type { NewMachineEvent } from '../records/machine-event.ts';
-import type { MachineChange } from '../records/store.ts';
 import { type RefusalNamed, refusal } from '../words/refusal.ts';
 import type { Actor, CommandRefusal } from './commands.ts';
 

@@ -18,6 +18,7 @@ import type { PowerDetail } from '../../power/detail.ts';
 import type { PowerDriver } from '../../power/driver.ts';
 import type { PowerOutcomeKind } from '../../power/outcome.ts';
 import { bootPurpose } from '../records/boot-purpose.ts';
+import type { MachineChange } from '../records/decisions.ts';
 import type { Happening } from '../records/event-params.ts';
 import { statusRow } from '../records/lifecycle.ts';
 import type { Machine, PowerState } from '../records/machine.ts';
@@ -25,7 +26,6 @@ import { isNetworkStart, type MachineEvent, type NewMachineEvent } from '../reco
 import type { PowerParameters } from '../records/power-parameters.ts';
 import type { PowerTask } from '../records/power-task.ts';
 import { fieldsOf, isByAddress } from '../records/report-fields.ts';
-import type { MachineChange } from '../records/store.ts';
 import { type RefusalWord, refusal } from '../words/refusal.ts';
 import { restingStatus } from './command-effects.ts';
 import type { Actor, CommandRefusal } from './commands.ts';

@@ -7,12 +7,12 @@
 
 import type { Clock } from '../../clock.ts';
 import { tokenFor } from '../identity/boot-token.ts';
+import type { MachineChange } from '../records/decisions.ts';
 import { type MachineStatus, statusRow } from '../records/lifecycle.ts';
 import type { Machine, MachineFields } from '../records/machine.ts';
 import type { NewMachineEvent } from '../records/machine-event.ts';
 import { reportedPower } from '../records/power-parameters.ts';
 import type { Remark } from '../records/remark.ts';
-import type { MachineChange } from '../records/store.ts';
 import type { MachineWork } from '../records/work.ts';
 
 const MINUTE_MS = 60_000;

@@ -4,6 +4,7 @@
 
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { whereabouts } from '../life/whereabouts.ts';
+import type { MachineFilter } from '../records/filters.ts';
 import { type MachineStatus, STATUSES } from '../records/lifecycle.ts';
 import type { Machine } from '../records/machine.ts';
 import {
@@ -14,7 +15,6 @@ import {
   SEARCH_CHARACTERS_MAX,
   STATUS_GROUPS,
 } from '../records/machine-search.ts';
-import type { MachineFilter } from '../records/store.ts';
 import type { Region } from '../region.ts';
 import { type Html, html, nothing } from '../words/html.ts';
 import { words } from '../words/text.ts';

@@ -29,6 +29,7 @@ import {
   parseNetwork,
 } from '../../net/address.ts';
 import { drawBootToken } from '../identity/boot-token.ts';
+import type { MachineChangeOutcome } from '../records/decisions.ts';
 import type { SeenElsewhere } from '../records/event-params.ts';
 import type { Machine } from '../records/machine.ts';
 import {
@@ -40,7 +41,7 @@ import {
 } from '../records/machine-event.ts';
 import type { Rack } from '../records/rack.ts';
 import type { MachineHome, MachineSign, RackStore } from '../records/rack-store.ts';
-import type { EventOf, MachineChangeOutcome, RegionStore } from '../records/store.ts';
+import type { EventOf, RegionStore } from '../records/store.ts';
 import { type RefusalNamed, refusal } from '../words/refusal.ts';
 import { machinesForRack } from './desired-machine.ts';
 import { believedInterfaces } from './rack-networks.ts';

@@ -9,15 +9,23 @@
 // 4. Every method rejects with RackError `store-unavailable` when the disk is full or the database cannot be used at the moment, and the
 //    same store works again afterwards.
 
-import type { MachineAddress } from '../../machines/machine.ts';
-import type { SettingValue } from '../../machines/settings.ts';
-import type { Ipv4, MacAddress } from '../../net/address.ts';
+import type { MacAddress } from '../../net/address.ts';
 import type { PowerLedger } from '../../power/ledger.ts';
 import type { SshKeyStore } from '../../power/ssh-identity.ts';
 import type { BootStore } from './boot-store.ts';
+import type {
+  EnlistmentDecision,
+  EnlistmentOutcome,
+  MachineChange,
+  MachineChangeOutcome,
+  MergeDecision,
+  SplitDecision,
+  SplitOutcome,
+} from './decisions.ts';
 import type { DutyStore } from './duty-store.ts';
 import type { Doubt, Happening } from './event-params.ts';
 import type { EventRange } from './event-range.ts';
+import type { EventFilter, MachineFilter } from './filters.ts';
 import type {
   ChangeKnowledge,
   ChangeQuestion,
@@ -29,23 +37,15 @@ import type {
 import type { LifeStore } from './life-store.ts';
 import type { MachineStatus } from './lifecycle.ts';
 import type { LoginStore } from './login-store.ts';
-import type { InterfaceSource, Machine, MachineFields, MachineForRacks, MachineOutline } from './machine.ts';
-import type { MachineEvent, MachineEventLevel, NewMachineEvent, RackReport } from './machine-event.ts';
+import type { Machine, MachineForRacks, MachineOutline } from './machine.ts';
+import type { MachineEvent, NewMachineEvent, RackReport } from './machine-event.ts';
 import type { RackStore } from './rack-store.ts';
 import type { RateStore } from './rate-store.ts';
 import type { ScriptStore } from './script-store.ts';
 import type { SessionStore } from './session-store.ts';
 import type { StoreAvailability, StoreConfirmation, StoreNeighbours, StoreTroubles } from './store-state.ts';
+import type { SettingsDecision, SettingsOutcome, StoredSetting } from './stored-setting.ts';
 import type { User, UserChange } from './user.ts';
-
-/** A network interface as a machine reports it. */
-export interface ReportedInterface {
-  readonly mac: MacAddress;
-  /** Empty if not reported. */
-  readonly name: string;
-  /** Default: hearsay. */
-  readonly source?: InterfaceSource | undefined;
-}
 
 /** Two machines that may be one; or one machine that may be two, with its own id twice, until it is accepted or split. */
 export interface Conflict {
@@ -53,128 +53,6 @@ export interface Conflict {
   readonly otherId: string;
   readonly why: Doubt | Happening;
   readonly atMs: number;
-}
-
-/** The effects of an enlistment besides its own machine. */
-export interface EnlistmentEffects {
-  /** Hardware addresses that move from other machines to this one. */
-  readonly taken?: readonly MacAddress[];
-  /** Values found on several machines. */
-  readonly shared?: readonly string[];
-  /** Machines that may be this one, each with the reason. */
-  readonly conflicts?: readonly { readonly with: string; readonly why: Doubt }[];
-}
-
-/** The decision on an enlistment. `R` is the type of its refusals. */
-export type EnlistmentDecision<R> =
-  | ({
-      readonly kind: 'create';
-      readonly systemId: string;
-      readonly fields: MachineFields;
-      readonly interfaces: readonly ReportedInterface[];
-      readonly events: readonly NewMachineEvent[];
-      /** A New machine that this one replaces, and the event that reports it. */
-      readonly gone?: { readonly systemId: string; readonly event: NewMachineEvent } | undefined;
-    } & EnlistmentEffects)
-  | ({
-      readonly kind: 'amend';
-      readonly systemId: string;
-      readonly fields: Partial<MachineFields>;
-      /** The complete new list, the boot interface first; hardware addresses that stay keep their ids. */
-      readonly interfaces: readonly ReportedInterface[];
-      readonly events: readonly NewMachineEvent[];
-    } & EnlistmentEffects)
-  | { readonly kind: 'unchanged'; readonly systemId: string; readonly events: readonly NewMachineEvent[] }
-  | { readonly kind: 'refuse'; readonly refusal: R };
-
-export type EnlistmentOutcome<R> =
-  | {
-      readonly kind: 'create' | 'amend' | 'unchanged';
-      readonly machine: Machine;
-      /** Machines that lost hardware addresses to this one, as they are now. */
-      readonly others: readonly Machine[];
-      /** A machine that this one replaced; it no longer exists. */
-      readonly goneId?: string | undefined;
-    }
-  | { readonly kind: 'refuse'; readonly refusal: R };
-
-/** The decision on merging two machines. */
-export type MergeDecision<R> =
-  | { readonly kind: 'merge'; readonly fields: Partial<MachineFields>; readonly events: readonly NewMachineEvent[] }
-  | { readonly kind: 'refuse'; readonly refusal: R };
-
-/** The decision on splitting a machine: a new one gets some of its interfaces. */
-export type SplitDecision<R> =
-  | {
-      readonly kind: 'split';
-      readonly systemId: string;
-      /** Fields of the new machine. */
-      readonly fields: MachineFields;
-      readonly macs: readonly MacAddress[];
-      /** Changes of the existing machine. */
-      readonly left: Partial<MachineFields>;
-      /** Values found on both. */
-      readonly shared: readonly string[];
-      readonly events: readonly NewMachineEvent[];
-      readonly newEvents: readonly NewMachineEvent[];
-    }
-  | { readonly kind: 'refuse'; readonly refusal: R };
-
-export type SplitOutcome<R> =
-  | { readonly kind: 'changed'; readonly machine: Machine; readonly made: Machine }
-  | { readonly kind: 'refuse'; readonly refusal: R }
-  | { readonly kind: 'not-found' };
-
-/** The decision on changing one machine. */
-export type MachineChange<R> =
-  | {
-      readonly kind: 'change';
-      readonly fields: Partial<MachineFields>;
-      readonly events: readonly NewMachineEvent[];
-      /** The complete list of its allocated addresses. Default: unchanged. */
-      readonly addresses?: readonly MachineAddress[] | undefined;
-      /** The user data that its system runs at its first start; null: none. Default: unchanged. */
-      readonly userData?: Uint8Array | null | undefined;
-      /** True to revoke the machine's API key. Default: it stays valid. */
-      readonly endsKey?: boolean | undefined;
-    }
-  | { readonly kind: 'refuse'; readonly refusal: R };
-
-export type MachineChangeOutcome<R> =
-  | { readonly kind: 'changed'; readonly machine: Machine }
-  | { readonly kind: 'refuse'; readonly refusal: R }
-  | { readonly kind: 'not-found' };
-
-/** A selection of machines; every list given narrows it, and an empty list selects none. */
-export interface MachineFilter {
-  readonly systemIds?: readonly string[] | undefined;
-  readonly hostnames?: readonly string[] | undefined;
-  readonly macs?: readonly MacAddress[] | undefined;
-  readonly statuses?: readonly MachineStatus[] | undefined;
-  /** Last seen with one of these addresses. */
-  readonly seenAt?: readonly Ipv4[] | undefined;
-  /** Owned by one of these users. */
-  readonly owners?: readonly string[] | undefined;
-  /** With one of these tags. */
-  readonly tags?: readonly string[] | undefined;
-}
-
-/** A selection of events; newest first. */
-export interface EventFilter {
-  readonly machines?: MachineFilter | undefined;
-  /** This level and above; `audit`: only audit events. */
-  readonly level?: MachineEventLevel | undefined;
-  /** True to leave out DEBUG and include audit events. */
-  readonly isQuiet?: boolean | undefined;
-  /** Only these users' events. */
-  readonly usernames?: readonly string[] | undefined;
-  /** Only ids above this. */
-  readonly after?: number | undefined;
-  /** Only ids below this. */
-  readonly before?: number | undefined;
-  /** Only ids up to this; for a page forward, which `after` begins. */
-  readonly upTo?: number | undefined;
-  readonly limit: number;
 }
 
 /** An event of a machine. */
@@ -214,32 +92,6 @@ export interface ApiKey {
   readonly createdMs: number;
   readonly usedMs: number;
 }
-
-/** A configuration key that the store owns. */
-export interface StoredSetting {
-  /** The rack's UUID; empty: all racks. */
-  readonly rack: string;
-  /** As in the configuration file: `dns.upstream`; a cluster interface by its name: `cluster_interfaces.lab`. */
-  readonly key: string;
-  /** In the form of the configuration file. */
-  readonly value: SettingValue;
-}
-
-/** A new value for a key; `value` is `undefined` to remove it. */
-export interface SettingChange {
-  readonly rack: string;
-  readonly key: string;
-  readonly value: SettingValue | undefined;
-}
-
-/** The decision on a change of settings. */
-export type SettingsDecision<R> =
-  | { readonly kind: 'change'; readonly changes: readonly SettingChange[]; readonly events: readonly NewMachineEvent[] }
-  | { readonly kind: 'refuse'; readonly refusal: R };
-
-export type SettingsOutcome<R> =
-  | { readonly kind: 'changed'; readonly settings: readonly StoredSetting[] }
-  | { readonly kind: 'refuse'; readonly refusal: R };
 
 /** The version up to which every change is stored: who has read all up to it misses nothing. At most `desiredVersion`. */
 export interface SettledVersion {

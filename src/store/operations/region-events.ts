@@ -7,6 +7,7 @@
 import { type Ipv4, type MacAddress, mac as macAddress } from '../../net/address.ts';
 import type { Happening } from '../../region/records/event-params.ts';
 import type { EventRange } from '../../region/records/event-range.ts';
+import type { EventFilter } from '../../region/records/filters.ts';
 import {
   ADDRESS_ENDS,
   EVENT_LEVELS,
@@ -25,7 +26,7 @@ import {
   type RackReport,
 } from '../../region/records/machine-event.ts';
 import { fieldsOf } from '../../region/records/report-fields.ts';
-import type { EventFilter, EventOf, RecordedReports, StrangerSeen } from '../../region/records/store.ts';
+import type { EventOf, RecordedReports, StrangerSeen } from '../../region/records/store.ts';
 import { cleanWords } from '../../region/records/text-json.ts';
 import { number, optionalNumber, optionalText, readsRow, text } from '../rows.ts';
 import { type EventBounds, EventCuts } from './event-cuts.ts';

@@ -4,9 +4,9 @@
 // 2. A damaged row keeps only its own machine out of a list. A caller that needs this machine gets an error that names the row.
 
 import { isFirm } from '../../region/identity/interface-source.ts';
+import type { MachineFilter } from '../../region/records/filters.ts';
 import { findStatusByNumber, type MachineStatus, statusRow } from '../../region/records/lifecycle.ts';
 import type { Machine, MachineForRacks, MachineOutline } from '../../region/records/machine.ts';
-import type { MachineFilter } from '../../region/records/store.ts';
 import { number, type Row } from '../rows.ts';
 import { Damages, type Readable } from './readable-rows.ts';
 import {

@@ -11,6 +11,16 @@ import { heldMacs } from '../../region/identity/interface-source.ts';
 import { machineEvidence } from '../../region/identity/recognition.ts';
 import { toRackMachine } from '../../region/racks/desired-machine.ts';
 import type {
+  EnlistmentDecision,
+  EnlistmentOutcome,
+  MachineChange,
+  MachineChangeOutcome,
+  MergeDecision,
+  ReportedInterface,
+  SplitDecision,
+  SplitOutcome,
+} from '../../region/records/decisions.ts';
+import type {
   ChangeKnowledge,
   ChangeQuestion,
   EnlistmentKnowledge,
@@ -21,16 +31,6 @@ import type {
 import { STATUSES } from '../../region/records/lifecycle.ts';
 import type { Machine, MachineFields } from '../../region/records/machine.ts';
 import type { NewMachineEvent } from '../../region/records/machine-event.ts';
-import type {
-  EnlistmentDecision,
-  EnlistmentOutcome,
-  MachineChange,
-  MachineChangeOutcome,
-  MergeDecision,
-  ReportedInterface,
-  SplitDecision,
-  SplitOutcome,
-} from '../../region/records/store.ts';
 import { number } from '../rows.ts';
 import { type MachineUpdate, type PowerTaskIds, updateMachines } from './machine-updates.ts';
 import {

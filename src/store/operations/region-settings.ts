@@ -3,7 +3,12 @@
 // 1. A row is one key, for one rack or for all (`rack` empty). Its value is the JSON of the key's value in a configuration file.
 
 import { parseSettingValue } from '../../machines/settings.ts';
-import type { SettingChange, SettingsDecision, SettingsOutcome, StoredSetting } from '../../region/records/store.ts';
+import type {
+  SettingChange,
+  SettingsDecision,
+  SettingsOutcome,
+  StoredSetting,
+} from '../../region/records/stored-setting.ts';
 import { readsRow, text } from '../rows.ts';
 import type { EventTable } from './region-events.ts';
 import { all, run, type Steps } from './region-steps.ts';

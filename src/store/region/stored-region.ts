@@ -4,8 +4,18 @@ import type { MacAddress } from '../../net/address.ts';
 import type { PowerLedger } from '../../power/ledger.ts';
 import type { SshKeyStore } from '../../power/ssh-identity.ts';
 import type { BootStore } from '../../region/records/boot-store.ts';
+import type {
+  EnlistmentDecision,
+  EnlistmentOutcome,
+  MachineChange,
+  MachineChangeOutcome,
+  MergeDecision,
+  SplitDecision,
+  SplitOutcome,
+} from '../../region/records/decisions.ts';
 import type { DutyStore } from '../../region/records/duty-store.ts';
 import type { EventRange } from '../../region/records/event-range.ts';
+import type { EventFilter, MachineFilter } from '../../region/records/filters.ts';
 import type {
   ChangeKnowledge,
   ChangeQuestion,
@@ -26,25 +36,14 @@ import type { SessionStore } from '../../region/records/session-store.ts';
 import type {
   ApiKey,
   Conflict,
-  EnlistmentDecision,
-  EnlistmentOutcome,
-  EventFilter,
   EventOf,
-  MachineChange,
-  MachineChangeOutcome,
-  MachineFilter,
-  MergeDecision,
   RecordedReports,
   RegionStore,
-  SettingsDecision,
-  SettingsOutcome,
   SettledVersion,
-  SplitDecision,
-  SplitOutcome,
-  StoredSetting,
   StrangerSeen,
 } from '../../region/records/store.ts';
 import type { StoreAvailability, StoreConfirmation, StoreNeighbours } from '../../region/records/store-state.ts';
+import type { SettingsDecision, SettingsOutcome, StoredSetting } from '../../region/records/stored-setting.ts';
 import type { User, UserChange } from '../../region/records/user.ts';
 import type { EventBounds } from '../operations/event-cuts.ts';
 import { historyEnd } from '../operations/region-histories.ts';

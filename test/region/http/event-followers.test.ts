@@ -10,8 +10,8 @@ import { EventFollowers, type EventFollowing, FOLLOWERS_MAX } from '../../../src
 import { PIECE_IDS } from '../../../src/region/api/event-pieces.ts';
 import type { EventPlace } from '../../../src/region/api/event-place.ts';
 import { COMMENT_MS, formatStreamEvent } from '../../../src/region/api/event-stream.ts';
+import type { EventFilter } from '../../../src/region/records/filters.ts';
 import type { MachineEvent } from '../../../src/region/records/machine-event.ts';
-import type { EventFilter } from '../../../src/region/records/store.ts';
 import { REGION_FILE } from '../../../src/store/region/region-schema.ts';
 import { openRegionStore } from '../../../src/store/sqlite/region-sqlite.ts';
 import { sentenceOf } from '../../support/sentences.ts';

@@ -1,0 +1,118 @@
+// Sends the answers of operations: short ones whole, desired states and lists in pieces, event streams as they come.
+//
+// 1. Every refusal carries its name in `X-Rackboot-Refusal`, under which it is counted.
+// 2. A list goes out in pieces, as `lists.ts` cuts them.
+
+import { Readable } from 'node:stream';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { FastifyReply } from 'fastify';
+import { STATE_CHANGES_IM } from '../../machines/desired-state.ts';
+import type { DesiredState, RackMachine, StateChanges } from '../../machines/machine.ts';
+import { type Answer, bodyOf, refuse } from '../api/answer.ts';
+import type { EventFollowers, EventFollowing } from '../api/event-followers.ts';
+import type { Lists, ListToSend } from '../api/lists.ts';
+import { REFUSALS } from '../api/refusal-status.ts';
+
+/** Machines of a desired state that are rendered in one turn of the event loop. */
+const STATE_CHUNK = 100;
+const RETRY_SECONDS = 5;
+export const RETRY_FIELD = { 'Retry-After': String(RETRY_SECONDS) };
+
+/** The answers under way. */
+export interface SendingParts {
+  readonly followers: EventFollowers;
+  readonly lists: Lists;
+}
+
+/** Sends an answer of any kind. */
+export async function send(context: SendingParts, reply: FastifyReply, answer: Answer): Promise<FastifyReply> {
+  reply.header('Cache-Control', 'no-store').header('X-Content-Type-Options', 'nosniff').header('Vary', 'Authorization');
+  switch (answer.kind) {
+    case 'json':
+      return reply
+        .code(answer.status)
+        .type('application/json')
+        .send(Buffer.from(JSON.stringify(answer.value)));
+    case 'text':
+      return reply.type(answer.contentType).send(answer.text);
+    case 'empty':
+      return reply.code(204).send();
+    case 'unchanged':
+      return reply.code(304).header('ETag', answer.tag).send();
+    case 'state':
+      return sendState(reply, answer.tag, answer.state);
+    case 'state-changes':
+      reply.code(226).header('IM', STATE_CHANGES_IM);
+      return sendState(reply, answer.tag, answer.changes);
+    case 'follow':
+      return sendFollowing(context, reply, answer.following);
+    case 'list':
+      return sendList(context, reply, answer);
+    case 'refusal': {
+      reply.code(REFUSALS[answer.name]).header('X-Rackboot-Refusal', answer.name);
+      for (const [name, value] of Object.entries(answer.headers ?? {})) reply.header(name, value);
+      const body = bodyOf(answer);
+      return typeof body === 'string'
+        ? reply.type('text/plain; charset=utf-8').send(body)
+        : reply.type('application/json').send(Buffer.from(JSON.stringify(body)));
+    }
+  }
+}
+
+/** Sends a desired state, or its changes, in parts: it may have thousands of machines. */
+function sendState(reply: FastifyReply, tag: string, state: DesiredState | StateChanges): FastifyReply {
+  const { machines, ...rest } = state;
+  const head = JSON.stringify(rest).slice(0, -1);
+  reply.header('ETag', tag).type('application/json');
+  return reply.send(Readable.from(stateText(`${head},"machines":[`, machines), { objectMode: false }));
+}
+
+async function* stateText(head: string, machines: readonly RackMachine[]): AsyncGenerator<Buffer> {
+  yield Buffer.from(head);
+  for (let start = 0; start < machines.length; start += STATE_CHUNK) {
+    if (start > 0) await nextTurn();
+    const texts = machines.slice(start, start + STATE_CHUNK).map(textOf);
+    yield Buffer.from(`${start === 0 ? '' : ','}${texts.join(',')}`);
+  }
+  yield Buffer.from(']}');
+}
+
+/** Every rack gets the same record of most machines, and after a change again, so its text is made once. */
+const machineTexts = new WeakMap<RackMachine, string>();
+
+function textOf(machine: RackMachine): string {
+  let text = machineTexts.get(machine);
+  if (text === undefined) {
+    text = JSON.stringify(machine);
+    machineTexts.set(machine, text);
+  }
+  return text;
+}
+
+async function sendFollowing(
+  context: SendingParts,
+  reply: FastifyReply,
+  following: EventFollowing,
+): Promise<FastifyReply> {
+  if (reply.request.method === 'HEAD') return reply.type('text/event-stream; charset=utf-8').send();
+  if (!(await context.followers.open(reply.raw, following))) {
+    return send(context, reply, refuse('followers-limit'));
+  }
+  // From here on the stream owns the response.
+  return reply.hijack();
+}
+
+/** Sends a short list in one piece, a long one in pieces as the client takes them. */
+async function sendList(context: SendingParts, reply: FastifyReply, list: ListToSend): Promise<FastifyReply> {
+  const sent = await context.lists.send(list);
+  switch (sent.kind) {
+    case 'whole':
+      return reply.type('application/json').send(sent.text);
+    case 'stream':
+      // Not at the end of the stream, which a HEAD request never reads.
+      reply.raw.once('close', sent.release);
+      return reply.type('application/json').send(sent.stream);
+    case 'refused':
+      return send(context, reply, refuse('lists-limit', undefined, RETRY_FIELD));
+  }
+}

@@ -1,0 +1,37 @@
+// Selections of machines and events, for the lists of the store.
+
+import type { Ipv4, MacAddress } from '../../net/address.ts';
+import type { MachineStatus } from './lifecycle.ts';
+import type { MachineEventLevel } from './machine-event.ts';
+
+/** A selection of machines; every list given narrows it, and an empty list selects none. */
+export interface MachineFilter {
+  readonly systemIds?: readonly string[] | undefined;
+  readonly hostnames?: readonly string[] | undefined;
+  readonly macs?: readonly MacAddress[] | undefined;
+  readonly statuses?: readonly MachineStatus[] | undefined;
+  /** Last seen with one of these addresses. */
+  readonly seenAt?: readonly Ipv4[] | undefined;
+  /** Owned by one of these users. */
+  readonly owners?: readonly string[] | undefined;
+  /** With one of these tags. */
+  readonly tags?: readonly string[] | undefined;
+}
+
+/** A selection of events; newest first. */
+export interface EventFilter {
+  readonly machines?: MachineFilter | undefined;
+  /** This level and above; `audit`: only audit events. */
+  readonly level?: MachineEventLevel | undefined;
+  /** True to leave out DEBUG and include audit events. */
+  readonly isQuiet?: boolean | undefined;
+  /** Only these users' events. */
+  readonly usernames?: readonly string[] | undefined;
+  /** Only ids above this. */
+  readonly after?: number | undefined;
+  /** Only ids below this. */
+  readonly before?: number | undefined;
+  /** Only ids up to this; for a page forward, which `after` begins. */
+  readonly upTo?: number | undefined;
+  readonly limit: number;
+}
