@@ -1,4 +1,4 @@
-// Carries out decisions: holds offers, records leases, keeps replies back until their lease is durable, publishes events. Works through its
+// Carries out decisions: holds offers, records leases, and keeps replies back until their lease is durable. `turn.ts` sends and publishes. Works through its
 // ports; the sockets belong to the server.
 //
 //   receive ─ decode ─ decide ─┬─ reply without record ──────────────→ transmit, publish
@@ -18,37 +18,26 @@ import { Counters } from '../counters.ts';
 import { unreachable } from '../errors.ts';
 import type { MachineDirectory } from '../machines/directory.ts';
 import { formatMac, type Ipv4 } from '../net/address.ts';
-import type { WireFault } from '../net/byte-reader.ts';
 import type { ReceivedDatagram } from '../net/datagrams/datagram.ts';
-import { isOfProbe } from '../own-probes.ts';
-import { EventSampler } from '../rate-limit.ts';
 import { decide } from './answers/decide.ts';
 import type { DhcpDecision, OfferedAddress } from './answers/decision.ts';
 import { givenBack } from './answers/give-back.ts';
 import type { DhcpState } from './answers/inquiry.ts';
-import { type Heard, malformedEvent, refusedEvent } from './answers/refusal-event.ts';
+import type { Heard } from './answers/refusal-event.ts';
 import { Bounds } from './bounds.ts';
 import { type AddressUser, ConflictCheck } from './conflicts/conflict-check.ts';
-import { type DhcpCounters, FAULT_NAMES, faultName, MESSAGE_NAMES, messageName } from './counters.ts';
-import { DHCP_EVENT_KINDS, type DhcpEvent } from './events/events.ts';
-import { DHCP_REFUSAL_NAMES, type DhcpRefusal, isRefusal } from './events/refusals.ts';
+import { type DhcpCounters, MESSAGE_NAMES, messageName } from './counters.ts';
+import type { DhcpEvent } from './events/events.ts';
 import { DurableQueue } from './leases/durable-queue.ts';
 import type { Lease } from './leases/lease.ts';
 import type { JournalFault } from './leases/lease-journal.ts';
 import { isActive, isHeld } from './leases/lease-table.ts';
 import { Offers } from './leases/offers.ts';
 import { recordOfUse } from './leases/set-aside.ts';
-import { ReportSamplers } from './limits/report-samplers.ts';
 import type { Arrival, SubnetIndex } from './networks/subnet.ts';
-import {
-  composeOutcome,
-  isInForce,
-  type Outcome,
-  type ReplyDecision,
-  repliesOf,
-  type WaitingOutcome,
-} from './outcome.ts';
-import type { Reply, ResponderPorts } from './responder-ports.ts';
+import { composeOutcome, isInForce, type Outcome, type ReplyDecision, type WaitingOutcome } from './outcome.ts';
+import type { ResponderPorts } from './responder-ports.ts';
+import { Turn } from './turn.ts';
 import type { DhcpPorts } from './wire/destination.ts';
 import { decodeDhcpMessage } from './wire/message.ts';
 
@@ -80,16 +69,10 @@ export class Responder {
   readonly #offers: Offers;
   readonly #conflicts: ConflictCheck;
   readonly #waiting = new DurableQueue<WaitingOutcome>();
-  readonly #sampler = new EventSampler();
-  readonly #reportSamplers: ReportSamplers;
+  readonly #turn: Turn;
   readonly #messages = new Counters(MESSAGE_NAMES);
-  readonly #faults = new Counters(FAULT_NAMES);
-  readonly #events = new Counters(DHCP_EVENT_KINDS);
-  readonly #refusals = new Counters(DHCP_REFUSAL_NAMES);
   #subnets: SubnetIndex = { served: [], sharedNetworks: new Map(), withoutAddress: new Set(), ownAddresses: new Set() };
   #dhcpPorts: DhcpPorts = { serverPort: 67, clientPort: 68 };
-  /** The replies and events of this turn. */
-  #outcomes: Outcome[] = [];
   #storeFailed = false;
   /** The machines whose addresses the pools were given. */
   #servedMachines: MachineDirectory | undefined;
@@ -98,10 +81,10 @@ export class Responder {
     this.#ports = ports;
     this.#offers = new Offers(ports.table.pools);
     this.bounds = new Bounds(ports.table.pools, ports.clock);
-    this.#reportSamplers = new ReportSamplers(ports);
+    this.#turn = new Turn(ports);
     this.#conflicts = new ConflictCheck({ ...ports, leases: ports.table }, (records, event) => {
       if (records.length > 0) this.#record(records, { reply: undefined, event, isFound: true });
-      else this.#conclude({ reply: undefined, event });
+      else this.#turn.conclude({ reply: undefined, event });
       this.#finishTurn();
     });
     ports.journal.listen({
@@ -129,9 +112,7 @@ export class Responder {
   counters(): Omit<DhcpCounters, 'ignored'> {
     return {
       messages: this.#messages.read(),
-      faults: this.#faults.read(),
-      events: this.#events.read(),
-      refusals: this.#refusals.read(),
+      ...this.#turn.counters(),
       leases: this.#ports.table.size,
       offers: this.#offers.size,
       waiting: this.#waiting.size,
@@ -169,7 +150,7 @@ export class Responder {
       if (decoded.ok) {
         const request = { message: decoded.value, arrival, from, attempt: 1 };
         this.#perform(decide(request.message, arrival, state, now, from), request, now);
-      } else this.#reportMalformed(decoded.fault, arrival, from, now);
+      } else this.#turn.refuseMalformed(decoded.fault, arrival, from, now);
     }
     this.#finishTurn();
   }
@@ -187,7 +168,7 @@ export class Responder {
     for (const lease of ended) {
       const { mac, address, hostname } = lease;
       const kind = lease.state === 'declined' ? 'dhcp.declined-back' : 'dhcp.expired';
-      this.#conclude({ reply: undefined, event: { kind, at: now, mac, address, hostname } });
+      this.#turn.conclude({ reply: undefined, event: { kind, at: now, mac, address, hostname } });
       if (lease.state !== 'declined') this.#ports.onLeaseChange?.({ kind: 'expired', lease });
     }
     this.#finishTurn();
@@ -209,11 +190,11 @@ export class Responder {
 
   #perform(decision: DhcpDecision, request: Request, now = this.#ports.clock.now()): void {
     const further = this.bounds.note(decision, now);
-    if (further !== undefined) this.#conclude({ reply: undefined, event: further });
+    if (further !== undefined) this.#turn.conclude({ reply: undefined, event: further });
     switch (decision.kind) {
       case 'ignore':
         this.#ports.foreign?.hear(request.message, decision.reason, decision.event);
-        this.#refuse(decision.event, decision.reason, request);
+        this.#turn.refuse(decision.event, decision.reason, request);
         break;
       case 'record': {
         const { records, event, isRepeat, declined } = decision;
@@ -222,15 +203,15 @@ export class Responder {
         break;
       }
       case 'pass':
-        this.#refusals.add(decision.reason);
+        this.#turn.pass(decision.reason);
         if (decision.claim !== undefined) this.#ports.onAddressSeen?.(decision.claim);
-        if (decision.event !== undefined) this.#conclude({ reply: undefined, event: decision.event });
+        if (decision.event !== undefined) this.#turn.conclude({ reply: undefined, event: decision.event });
         break;
       case 'reply':
         if (decision.claim !== undefined) this.#ports.onAddressSeen?.(decision.claim);
         if (decision.offer !== undefined) this.#offer(decision, decision.offer, request);
         else if (decision.records.length === 0 && decision.restsOn === undefined)
-          this.#conclude(composeOutcome(decision, request));
+          this.#turn.conclude(composeOutcome(decision, request));
         else this.#record(decision.records, composeOutcome(decision, request), request, decision);
         break;
       default:
@@ -243,12 +224,12 @@ export class Responder {
     const { event } = decision;
     const { address, client } = offer;
     if (!this.#ports.journal.available) {
-      this.#refuse(event, 'store-unavailable', request);
+      this.#turn.refuse(event, 'store-unavailable', request);
       return;
     }
     const clearance = this.#conflicts.clear(offer, decision.served, event.at);
     if (clearance === 'asked' || clearance === 'crowded') {
-      this.#refuse(event, clearance === 'asked' ? 'probe-running' : 'probes-waiting', request);
+      this.#turn.refuse(event, clearance === 'asked' ? 'probe-running' : 'probes-waiting', request);
       return;
     }
     const isRepeat =
@@ -269,7 +250,7 @@ export class Responder {
       this.#record([givenBack(record, now)], { reply: undefined, event, isFound: true });
     }
     this.#offers.sent(offer.address, offer.client, sharedNetwork);
-    this.#conclude(outcome);
+    this.#turn.conclude(outcome);
   }
 
   #onProbed(offer: OfferedAddress, user: AddressUser | undefined, { decision, outcome, request }: Unanswered): void {
@@ -278,7 +259,7 @@ export class Responder {
     else {
       if (user !== undefined) this.#noteUse(offer, user, decision, now);
       const again = { ...request, attempt: request.attempt + 1 };
-      if (request.attempt >= PROBES_PER_MESSAGE_MAX) this.#refuse(outcome.event, 'address-in-use', again);
+      if (request.attempt >= PROBES_PER_MESSAGE_MAX) this.#turn.refuse(outcome.event, 'address-in-use', again);
       else this.#perform(decide(again.message, again.arrival, this.state(), now, again.from), again);
     }
     this.#finishTurn();
@@ -295,7 +276,7 @@ export class Responder {
     this.#offers.drop(client, decision.sharedNetwork);
     // A client that got the address while the probe ran already has its ACK; it finds the conflict itself, and declines.
     const isGiven = isActive(record, now) && record.isDoubted !== true;
-    if (isGiven) this.#conclude({ reply: undefined, event: { ...event, kind: 'dhcp.conflict' } });
+    if (isGiven) this.#turn.conclude({ reply: undefined, event: { ...event, kind: 'dhcp.conflict' } });
     else this.#record([use.lease], { reply: undefined, event, isFound: true });
   }
 
@@ -305,7 +286,7 @@ export class Responder {
     // All or none: an address is given up only together with its replacement.
     if (journal.room < Math.max(1, records.length) || this.#waiting.isFull) {
       if (outcome.isFound === true) return;
-      this.#refuse(outcome.event, journal.available ? 'queue-full' : 'store-unavailable', request);
+      this.#turn.refuse(outcome.event, journal.available ? 'queue-full' : 'store-unavailable', request);
       return;
     }
     for (const lease of records) {
@@ -315,7 +296,7 @@ export class Responder {
     const lease = records.at(-1) ?? ack?.restsOn;
     if (ack !== undefined && lease !== undefined) this.#offers.drop(table.identityOf(lease), ack.sharedNetwork);
     const sequence = table.lastPending;
-    if (sequence === undefined) this.#conclude(outcome);
+    if (sequence === undefined) this.#turn.conclude(outcome);
     else this.#waiting.add(sequence, { ...outcome, lease });
   }
 
@@ -325,9 +306,9 @@ export class Responder {
       this.#ports.onLeaseChange?.({ kind: 'changed', ...change });
     for (const outcome of this.#waiting.settle(sequence)) {
       if (outcome.reply !== undefined && outcome.event.at < later(now, -REPLY_AGE_MAX_MS)) {
-        this.#refuse(outcome.event, 'reply-late');
-      } else if (isInForce(outcome, this.#ports.table)) this.#conclude(outcome);
-      else this.#refuse(outcome.event, 'superseded');
+        this.#turn.refuse(outcome.event, 'reply-late');
+      } else if (isInForce(outcome, this.#ports.table)) this.#turn.conclude(outcome);
+      else this.#turn.refuse(outcome.event, 'superseded');
     }
     this.#finishTurn();
   }
@@ -337,63 +318,25 @@ export class Responder {
     this.#ports.table.rollBack(from, to, now);
     this.#reportStoreFailed(fault, now);
     for (const { event, isFound } of this.#waiting.fail(from, to))
-      if (isFound !== true) this.#refuse({ ...event, at: now }, 'store-unavailable');
+      if (isFound !== true) this.#turn.refuse({ ...event, at: now }, 'store-unavailable');
     this.#finishTurn();
   }
 
   #reportStoreFailed(fault: JournalFault, now: Instant): void {
     if (this.#storeFailed) return;
     this.#storeFailed = true;
-    this.#conclude({ reply: undefined, event: { kind: 'dhcp.store-unavailable', at: now, ...fault } });
+    this.#turn.conclude({ reply: undefined, event: { kind: 'dhcp.store-unavailable', at: now, ...fault } });
   }
 
   #onAvailable(): void {
     if (!this.#storeFailed) return;
     this.#storeFailed = false;
-    this.#conclude({ reply: undefined, event: { kind: 'dhcp.store-restored', at: this.#ports.clock.now() } });
+    this.#turn.conclude({ reply: undefined, event: { kind: 'dhcp.store-restored', at: this.#ports.clock.now() } });
     this.#finishTurn();
   }
 
-  #conclude(outcome: Outcome): void {
-    this.#outcomes.push(outcome);
-  }
-
-  /** Sends this turn's replies, then publishes its events. */
   #finishTurn(): void {
-    for (const event of this.bounds.look(this.#ports.clock.now())) this.#conclude({ reply: undefined, event });
-    let outcomes = this.#outcomes;
-    if (outcomes.length === 0) return;
-    this.#outcomes = [];
-    const stranded = this.#ports.transmit(repliesOf(outcomes));
-    if (stranded.size > 0) outcomes = this.#withoutStranded(outcomes, stranded);
-    for (const { event, isRepeat } of outcomes) {
-      if (!isOfProbe(event)) this.#events.add(event.kind);
-      // A NAK is both an answer and a refusal.
-      if (event.kind === 'dhcp.nak' && event.reason !== undefined && isRefusal(event.reason)) {
-        this.#refusals.add(event.reason);
-      }
-      const published = this.#reportSamplers.of(event, isRepeat === true);
-      if (published !== undefined) this.#ports.publish(published);
-    }
-  }
-
-  /** The outcomes without those whose reply could not leave: they gave nothing. */
-  #withoutStranded(outcomes: readonly Outcome[], stranded: ReadonlySet<Reply | undefined>): Outcome[] {
-    for (const { event, reply } of outcomes) if (stranded.has(reply)) this.#refuse(event, 'interface-gone');
-    return [...outcomes.filter(({ reply }) => !stranded.has(reply)), ...this.#outcomes.splice(0)];
-  }
-
-  #refuse(event: DhcpEvent, reason: DhcpRefusal, heard?: Heard): void {
-    this.#refusals.add(reason);
-    const sample = this.#reportSamplers.ofRefusal(event.mac, reason, event.at);
-    if (sample === undefined) return;
-    this.#conclude({ reply: undefined, event: refusedEvent(event, reason, sample, heard) });
-  }
-
-  #reportMalformed(fault: WireFault, arrival: Arrival, from: Ipv4, now: Instant): void {
-    this.#faults.add(faultName(fault));
-    const sample = this.#sampler.take('malformed', now);
-    if (sample === undefined) return;
-    this.#conclude({ reply: undefined, event: malformedEvent(fault, arrival, from, now, sample) });
+    for (const event of this.bounds.look(this.#ports.clock.now())) this.#turn.conclude({ reply: undefined, event });
+    this.#turn.finish();
   }
 }

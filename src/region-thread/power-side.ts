@@ -1,4 +1,4 @@
-// Carries out the power tasks in the region's records, and reports their outcomes and the observed power states to the region.
+// Carries out the power tasks in the region's records. `power-reports.ts` reports their outcomes and the observed power states to the region.
 //
 //   region ── follow(ids) ─► checked in a later turn ─┬─ watch, or stop watching
 //                                                     └─ powerTask ─► switchboard ─► its end ─► life.powerSwitched
@@ -7,18 +7,16 @@
 //
 // 1. A task is carried out from the record on disk, never from a change that may still be rolled back.
 // 2. A task is given again, with the same id, until the record has its end. The ledger of commands keeps it from running twice.
-// 3. A report that the store cannot take at the moment is repeated after RETRY_MS.
-// 4. A machine's controller is not contacted before a person has accepted its power parameters.
-// 5. For `settleMs` after `begin`, a machine with an unfinished command of the last process gets no other: a late step may reach it.
-// 6. A machine is started once its racks know its state, or have not acknowledged it for HOLD_MS_MAX (`power-hold.ts`).
+// 3. A machine's controller is not contacted before a person has accepted its power parameters.
+// 4. For `settleMs` after `begin`, a machine with an unfinished command of the last process gets no other: a late step may reach it.
+// 5. A machine is started once its racks know its state, or have not acknowledged it for HOLD_MS_MAX (`power-hold.ts`).
 
 import type { Clock, Timer } from '../clock.ts';
-import { isStoreUnavailable } from '../errors.ts';
 import type { PowerDetail } from '../power/detail.ts';
 import type { PowerDriver } from '../power/driver.ts';
 import { POWER_DRIVERS } from '../power/drivers.ts';
 import { outcome } from '../power/outcome.ts';
-import { type EndedCommand, PowerSwitchboard, type PowerTarget } from '../power/switchboard.ts';
+import { PowerSwitchboard, type PowerTarget } from '../power/switchboard.ts';
 import type { MachineLife } from '../region/life/machine-life.ts';
 import type { PowerControl, PowerProblem, PowerView } from '../region/life/power-life.ts';
 import type { MachineFilter } from '../region/records/filters.ts';
@@ -29,8 +27,9 @@ import type { RegionStore } from '../region/records/store.ts';
 import { InterruptedCommands } from './interrupted-commands.ts';
 import { InterruptedStarts } from './interrupted-starts.ts';
 import { OwnKey } from './own-key.ts';
-import { BY_HAND, commandOf, problemsOf, taskOf } from './power-commands.ts';
+import { BY_HAND, commandOf, problemsOf } from './power-commands.ts';
 import { PowerHold, type PowerHoldParts } from './power-hold.ts';
+import { PowerReports, reachesStore } from './power-reports.ts';
 import { PowerViews } from './power-views.ts';
 
 /** Machines checked in one turn of the event loop; the others follow in the next. */
@@ -64,10 +63,7 @@ export class PowerSide implements PowerControl {
   readonly #touched = new Set<string>();
   #look: Timer | undefined;
   #sweep: Timer | undefined;
-  /** Ends of commands that the store has not taken yet, by the command's id; at most one of each machine. */
-  readonly #ends = new Map<string, { readonly ended: EndedCommand; readonly isUnderWay: boolean }>();
-  /** Machines whose last reading the store has not taken yet. */
-  readonly #undelivered = new Set<string>();
+  readonly #reports: PowerReports;
   readonly #views: PowerViews;
   /** The last machine id that the sweep over the tasks on record has reached. */
   #sweptId = 0;
@@ -95,16 +91,23 @@ export class PowerSide implements PowerControl {
       switchboard: () => this.#switchboard,
       targetOf: (machine) => this.#targetOf(machine),
     });
+    this.#reports = new PowerReports({
+      clock: parts.clock,
+      ledger: parts.store.power,
+      life: () => this.#life,
+      reading: (systemId) => this.reading(systemId),
+      onTaken: (systemId) => this.follow([systemId]),
+    });
     this.#interrupted = new InterruptedCommands({
       clock: parts.clock,
       ledger: parts.store.power,
-      recover: (ids) => this.#guarded(() => this.#switchboard.recover(ids)),
+      recover: (ids) => reachesStore(() => this.#switchboard.recover(ids)),
       onSettled: (machines) => this.follow(machines),
     });
     this.#starts = new InterruptedStarts({
       clock: parts.clock,
       look: (systemId) => this.#switchboard.look(systemId),
-      report: (systemId) => this.#deliverReading(systemId),
+      report: (systemId) => this.#reports.read(systemId),
       again: (machines) => this.follow(machines),
     });
   }
@@ -120,10 +123,10 @@ export class PowerSide implements PowerControl {
       ledger: store.power,
       sshIdentity: () => this.#key.identity(),
       onEnd: async (ended) => {
-        if (isInUse()) await this.#deliver(ended);
+        if (isInUse()) await this.#reports.ended(ended);
       },
       onReading: (machine) => {
-        if (isInUse()) void this.#deliverReading(machine);
+        if (isInUse()) void this.#reports.read(machine);
       },
     });
     return opened;
@@ -148,7 +151,7 @@ export class PowerSide implements PowerControl {
       this.#hold = new PowerHold({ ...racks, clock, version: () => store.desiredVersion(), again });
     }
     // Before the first command: an entry without an end belongs to the previous process, which died.
-    const isRecovered = await this.#guarded(() =>
+    const isRecovered = await reachesStore(() =>
       settleMs === 0 ? this.#switchboard.recover() : this.#interrupted.find(settleMs),
     );
     if (!this.#isOf(term)) return;
@@ -173,18 +176,9 @@ export class PowerSide implements PowerControl {
     this.#hold = undefined;
     this.#interrupted.forget();
     this.#starts.forget();
-    this.#undelivered.clear();
     const former = this.#switchboard;
     this.#switchboard = this.#openSwitchboard();
-    this.#leaving = Promise.all([former.close(CLOSE_GRACE_MS), this.#keepEnds([...this.#ends.values()])]);
-    this.#ends.clear();
-  }
-
-  /** Saves results that are not stored yet. Otherwise the other process would treat these commands as interrupted. */
-  async #keepEnds(ends: readonly { readonly ended: EndedCommand }[]): Promise<void> {
-    const { store, clock } = this.#parts;
-    for (const { ended } of ends)
-      await this.#guarded(() => store.power.end(ended.id, ended.outcome, clock.wallTimeMs()));
+    this.#leaving = Promise.all([former.close(CLOSE_GRACE_MS), this.#reports.handOver()]);
   }
 
   #isOf(term: number): boolean {
@@ -222,6 +216,7 @@ export class PowerSide implements PowerControl {
     await Promise.race([Promise.all([this.#switchboard.close(CLOSE_GRACE_MS), this.#leaving]), late.promise]);
     timer.cancel();
     this.#isClosed = true;
+    this.#reports.close();
     this.#interrupted.forget();
     this.#look?.cancel();
     this.#hold?.close();
@@ -259,10 +254,8 @@ export class PowerSide implements PowerControl {
   }
 
   async #sweepNow(): Promise<void> {
-    // A report under way may still be taken, and a second one would report the end twice.
-    for (const { ended, isUnderWay } of [...this.#ends.values()]) if (!isUnderWay) await this.#deliver(ended);
-    for (const systemId of [...this.#undelivered]) await this.#deliverReading(systemId);
-    await this.#guarded(async () => {
+    await this.#reports.repeat();
+    await reachesStore(async () => {
       const machines = await this.#parts.store.listPowerTasks(this.#sweptId, LOOK_MAX);
       // Start again after the last one, so that no machine starves behind those before it.
       this.#sweptId = machines.length < LOOK_MAX ? 0 : (machines.at(-1)?.id ?? 0);
@@ -301,7 +294,7 @@ export class PowerSide implements PowerControl {
   /** Undefined if the store cannot be read at the moment. */
   async #list(filter: MachineFilter, afterId: number): Promise<readonly Machine[] | undefined> {
     let machines: readonly Machine[] | undefined;
-    await this.#guarded(async () => {
+    await reachesStore(async () => {
       machines = await this.#parts.store.listMachines(filter, afterId, LOOK_MAX);
     });
     return machines;
@@ -312,11 +305,12 @@ export class PowerSide implements PowerControl {
     const target = this.#targetOf(machine);
     this.#switchboard.watch(systemId, status === 'retired' ? undefined : target);
     if (target === undefined && powerState !== 'unknown') {
-      await this.#guarded(async () => this.#life?.powerSeen(systemId, 'unknown'));
+      await reachesStore(async () => this.#life?.powerSeen(systemId, 'unknown'));
     }
     this.#dropUnwanted(systemId, id);
     this.#starts.check(machine);
-    if (task !== undefined && id !== undefined && !this.#ends.has(id)) await this.#carryOut(machine, task, id, target);
+    if (task !== undefined && id !== undefined && !this.#reports.owes(id))
+      await this.#carryOut(machine, task, id, target);
   }
 
   /** Withdraws a waiting command that the record no longer wants. */
@@ -331,7 +325,7 @@ export class PowerSide implements PowerControl {
     if (!this.#isBegun || this.#interrupted.has(systemId)) return;
     const command = commandOf(machine, task);
     const refuse = (why: PowerDetail): Promise<void> =>
-      this.#deliver({ id, machine: systemId, command, outcome: outcome('refused', why) });
+      this.#reports.ended({ id, machine: systemId, command, outcome: outcome('refused', why) });
     if (target === undefined) {
       await refuse(BY_HAND);
       return;
@@ -347,55 +341,14 @@ export class PowerSide implements PowerControl {
     const hold = this.#hold;
     if (hold === undefined) return true;
     let mayStart = false;
-    await this.#guarded(async () => {
+    await reachesStore(async () => {
       mayStart = await hold.mayStart(machine, id);
     });
     return mayStart;
   }
 
-  /** Reports the end of a command to the region; the sweep repeats it until the store has taken it. */
-  async #deliver(ended: EndedCommand): Promise<void> {
-    const { id, machine, command, outcome: end, wasOff, isKnown } = ended;
-    if (this.#isClosed) return;
-    this.#ends.set(id, { ended, isUnderWay: true });
-    const { kind, detail } = end;
-    const result = { id, task: taskOf(command), kind, detail, wasOff: wasOff === true, isKnown: isKnown === true };
-    let isTaken = false;
-    try {
-      isTaken = await this.#guarded(async () => {
-        // The store may not have taken it when the command ended. The next process would take it for one that was under way.
-        await this.#parts.store.power.end(id, end, this.#parts.clock.wallTimeMs());
-        await this.#life?.powerSwitched(machine, result);
-      });
-    } finally {
-      // Even after a fault: the machine gets no other command until its end is taken.
-      if (isTaken) this.#ends.delete(id);
-      else this.#ends.set(id, { ended, isUnderWay: false });
-    }
-    if (isTaken) this.follow([machine]);
-  }
-
-  async #deliverReading(systemId: string): Promise<void> {
-    if (this.#isClosed) return;
-    this.#undelivered.add(systemId);
-    const view = this.reading(systemId);
-    const isTaken = await this.#guarded(async () => view && this.#life?.powerSeen(systemId, view.state, view.detail));
-    if (isTaken) this.#undelivered.delete(systemId);
-  }
-
   #targetOf(machine: Machine): PowerTarget | undefined {
     if (machine.powerIsProposed === true || !this.switches(machine)) return undefined;
     return { machine: machine.systemId, driver: machine.powerType, values: machine.powerParameters };
-  }
-
-  /** Runs work that uses the store. @returns false if the store is unavailable */
-  async #guarded(work: () => Promise<unknown>): Promise<boolean> {
-    try {
-      await work();
-      return true;
-    } catch (error) {
-      if (isStoreUnavailable(error)) return false;
-      throw error;
-    }
   }
 }

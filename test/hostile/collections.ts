@@ -96,7 +96,7 @@ export const COLLECTIONS: Readonly<Record<string, Readonly<Record<string, string
   'dhcp/limits/range-watch.ts': { '#levels': 'configured' },
   'dhcp/limits/report-samplers.ts': { '#strangers': 'named' },
   'dhcp/networks/conditions.ts': { '#userClasses': 'call', '#architectures': 'call' },
-  'dhcp/responder.ts': { '#sampler': 'named', '#outcomes': 'call' },
+  'dhcp/turn.ts': { '#sampler': 'named', '#outcomes': 'call' },
   'dhcp/server.ts': {
     '#sampler': 'configured',
     '#sockets': 'configured',
@@ -281,9 +281,11 @@ export const COLLECTIONS: Readonly<Record<string, Readonly<Record<string, string
   'region-thread/power-hold.ts': { '#held': 'region/identity/enlistment.ts MACHINES_MAX' },
   'region-thread/power-side.ts': {
     '#touched': 'region/identity/enlistment.ts MACHINES_MAX',
+    '#list.machines': 'call',
+  },
+  'region-thread/power-reports.ts': {
     '#ends': 'region/identity/enlistment.ts MACHINES_MAX',
     '#undelivered': 'region/identity/enlistment.ts MACHINES_MAX',
-    '#list.machines': 'call',
   },
   'region/accounts/passwords.ts': { '#waiting': 'CHECKS_WAITING_MAX' },
   'region/api/caller.ts': { operatorRequests: 'weak' },

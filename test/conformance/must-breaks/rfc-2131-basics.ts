@@ -114,8 +114,8 @@ export const BASICS: readonly BrokenMust[] = [
     'The binding is in persistent storage before the ACK.',
     swap(
       'responder.ts',
-      '    if (sequence === undefined) this.#conclude(outcome);\n    else this.#waiting.add(sequence, { ...outcome, lease });',
-      '    this.#conclude(outcome);',
+      '    if (sequence === undefined) this.#turn.conclude(outcome);\n    else this.#waiting.add(sequence, { ...outcome, lease });',
+      '    this.#turn.conclude(outcome);',
     ),
   ),
   broken(

@@ -196,9 +196,9 @@ const ANSWERS: readonly BrokenMust[] = [
     '4.3.1',
     'The lack of addresses is reported.',
     swap(
-      RESPONDER,
-      '    if (sample === undefined) return;\n    this.#conclude({ reply: undefined, event: refusedEvent(',
-      "    if (sample === undefined || reason === 'range-exhausted') return;\n    this.#conclude({ reply: undefined, event: refusedEvent(",
+      'turn.ts',
+      '    if (sample === undefined) return;\n    this.conclude({ reply: undefined, event: refusedEvent(',
+      "    if (sample === undefined || reason === 'range-exhausted') return;\n    this.conclude({ reply: undefined, event: refusedEvent(",
     ),
   ),
   broken('4.3.1', 'An offered address is given to no other client before the first has answered.', ...OFFERED_TWICE),

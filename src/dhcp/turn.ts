@@ -1,0 +1,85 @@
+// The outcomes of one turn: its replies leave together, and then its events are published. Refusals are counted, and reported as samples.
+//
+// 1. A reply that could not leave gave nothing: it becomes a refusal.
+
+import type { Instant } from '../clock.ts';
+import { Counters } from '../counters.ts';
+import type { Ipv4 } from '../net/address.ts';
+import type { WireFault } from '../net/byte-reader.ts';
+import { isOfProbe } from '../own-probes.ts';
+import { EventSampler } from '../rate-limit.ts';
+import { type Heard, malformedEvent, refusedEvent } from './answers/refusal-event.ts';
+import { type DhcpCounters, FAULT_NAMES, faultName } from './counters.ts';
+import { DHCP_EVENT_KINDS, type DhcpEvent } from './events/events.ts';
+import { DHCP_REFUSAL_NAMES, type DhcpRefusal, isRefusal } from './events/refusals.ts';
+import { ReportSamplers } from './limits/report-samplers.ts';
+import type { Arrival } from './networks/subnet.ts';
+import { type Outcome, repliesOf } from './outcome.ts';
+import type { Reply, ResponderPorts } from './responder-ports.ts';
+
+export class Turn {
+  readonly #ports: ResponderPorts;
+  readonly #reportSamplers: ReportSamplers;
+  readonly #sampler = new EventSampler();
+  readonly #faults = new Counters(FAULT_NAMES);
+  readonly #events = new Counters(DHCP_EVENT_KINDS);
+  readonly #refusals = new Counters(DHCP_REFUSAL_NAMES);
+  /** The replies and events of this turn. */
+  #outcomes: Outcome[] = [];
+
+  constructor(ports: ResponderPorts) {
+    this.#ports = ports;
+    this.#reportSamplers = new ReportSamplers(ports);
+  }
+
+  counters(): Pick<DhcpCounters, 'faults' | 'events' | 'refusals'> {
+    return { faults: this.#faults.read(), events: this.#events.read(), refusals: this.#refusals.read() };
+  }
+
+  conclude(outcome: Outcome): void {
+    this.#outcomes.push(outcome);
+  }
+
+  /** Counts a message that is left to another server. */
+  pass(reason: DhcpRefusal): void {
+    this.#refusals.add(reason);
+  }
+
+  refuse(event: DhcpEvent, reason: DhcpRefusal, heard?: Heard): void {
+    this.#refusals.add(reason);
+    const sample = this.#reportSamplers.ofRefusal(event.mac, reason, event.at);
+    if (sample === undefined) return;
+    this.conclude({ reply: undefined, event: refusedEvent(event, reason, sample, heard) });
+  }
+
+  refuseMalformed(fault: WireFault, arrival: Arrival, from: Ipv4, now: Instant): void {
+    this.#faults.add(faultName(fault));
+    const sample = this.#sampler.take('malformed', now);
+    if (sample === undefined) return;
+    this.conclude({ reply: undefined, event: malformedEvent(fault, arrival, from, now, sample) });
+  }
+
+  /** Sends the replies, then publishes the events. */
+  finish(): void {
+    let outcomes = this.#outcomes;
+    if (outcomes.length === 0) return;
+    this.#outcomes = [];
+    const stranded = this.#ports.transmit(repliesOf(outcomes));
+    if (stranded.size > 0) outcomes = this.#withoutStranded(outcomes, stranded);
+    for (const { event, isRepeat } of outcomes) {
+      if (!isOfProbe(event)) this.#events.add(event.kind);
+      // A NAK is both an answer and a refusal.
+      if (event.kind === 'dhcp.nak' && event.reason !== undefined && isRefusal(event.reason)) {
+        this.#refusals.add(event.reason);
+      }
+      const published = this.#reportSamplers.of(event, isRepeat === true);
+      if (published !== undefined) this.#ports.publish(published);
+    }
+  }
+
+  /** The outcomes without those whose reply could not leave. */
+  #withoutStranded(outcomes: readonly Outcome[], stranded: ReadonlySet<Reply | undefined>): Outcome[] {
+    for (const { event, reply } of outcomes) if (stranded.has(reply)) this.refuse(event, 'interface-gone');
+    return [...outcomes.filter(({ reply }) => !stranded.has(reply)), ...this.#outcomes.splice(0)];
+  }
+}

@@ -1,0 +1,106 @@
+// Reports to the region how commands ended and which power states were read, until its store has taken each report.
+//
+// 1. A report that the store cannot take at the moment is repeated by `repeat`.
+// 2. An end is in the ledger before the region hears of it. Otherwise the next process would take the command for one that was under way.
+
+import type { Clock } from '../clock.ts';
+import { isStoreUnavailable } from '../errors.ts';
+import type { PowerLedger } from '../power/ledger.ts';
+import type { EndedCommand } from '../power/switchboard.ts';
+import type { MachineLife } from '../region/life/machine-life.ts';
+import type { PowerView } from '../region/life/power-life.ts';
+import { taskOf } from './power-commands.ts';
+
+interface PowerReportsParts {
+  readonly clock: Clock;
+  readonly ledger: Pick<PowerLedger, 'end'>;
+  /** Undefined before the first `begin`. */
+  readonly life: () => Pick<MachineLife, 'powerSwitched' | 'powerSeen'> | undefined;
+  readonly reading: (systemId: string) => PowerView | undefined;
+  /** Called when the end of a machine's command was taken. */
+  readonly onTaken: (systemId: string) => void;
+}
+
+export class PowerReports {
+  readonly #parts: PowerReportsParts;
+  /** Ends of commands that the store has not taken yet, by the command's id; at most one of each machine. */
+  readonly #ends = new Map<string, { readonly ended: EndedCommand; readonly isUnderWay: boolean }>();
+  /** Machines whose last reading the store has not taken yet. */
+  readonly #undelivered = new Set<string>();
+  #isClosed = false;
+
+  constructor(parts: PowerReportsParts) {
+    this.#parts = parts;
+  }
+
+  /** True while the end of this command is not taken: its machine gets no other command. */
+  owes(id: string): boolean {
+    return this.#ends.has(id);
+  }
+
+  /** Reports the end of a command. */
+  async ended(ended: EndedCommand): Promise<void> {
+    const { id, machine, command, outcome: end, wasOff, isKnown } = ended;
+    if (this.#isClosed) return;
+    this.#ends.set(id, { ended, isUnderWay: true });
+    const { kind, detail } = end;
+    const result = { id, task: taskOf(command), kind, detail, wasOff: wasOff === true, isKnown: isKnown === true };
+    let isTaken = false;
+    try {
+      isTaken = await reachesStore(async () => {
+        await this.#keep(ended);
+        await this.#parts.life()?.powerSwitched(machine, result);
+      });
+    } finally {
+      // Even after a fault: the machine gets no other command until its end is taken.
+      if (isTaken) this.#ends.delete(id);
+      else this.#ends.set(id, { ended, isUnderWay: false });
+    }
+    if (isTaken) this.#parts.onTaken(machine);
+  }
+
+  /** Reports the last reading of a machine. */
+  async read(systemId: string): Promise<void> {
+    if (this.#isClosed) return;
+    this.#undelivered.add(systemId);
+    const view = this.#parts.reading(systemId);
+    const { life } = this.#parts;
+    const isTaken = await reachesStore(async () => view && life()?.powerSeen(systemId, view.state, view.detail));
+    if (isTaken) this.#undelivered.delete(systemId);
+  }
+
+  /** Repeats reports that were not taken. */
+  async repeat(): Promise<void> {
+    // A report under way may still be taken, and a second one would report the end twice.
+    for (const { ended, isUnderWay } of [...this.#ends.values()]) if (!isUnderWay) await this.ended(ended);
+    for (const systemId of [...this.#undelivered]) await this.read(systemId);
+  }
+
+  /** Forgets readings, and only keeps ends in the ledger: another process has the duties now. */
+  async handOver(): Promise<void> {
+    const ends = [...this.#ends.values()];
+    this.#ends.clear();
+    this.#undelivered.clear();
+    for (const { ended } of ends) await reachesStore(() => this.#keep(ended));
+  }
+
+  /** Nothing is reported any more. */
+  close(): void {
+    this.#isClosed = true;
+  }
+
+  #keep({ id, outcome }: EndedCommand): Promise<void> {
+    return this.#parts.ledger.end(id, outcome, this.#parts.clock.wallTimeMs());
+  }
+}
+
+/** Runs work that uses the store. @returns false if the store is unavailable */
+export async function reachesStore(work: () => Promise<unknown>): Promise<boolean> {
+  try {
+    await work();
+    return true;
+  } catch (error) {
+    if (isStoreUnavailable(error)) return false;
+    throw error;
+  }
+}
