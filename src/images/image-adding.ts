@@ -65,7 +65,7 @@ const SERIALS_A_DAY_MAX = 9999;
  */
 export async function addImage(request: AddRequest): Promise<AddResult> {
   const { tree, name } = request;
-  const wrong = judgeImageName({ ...name, serial: name.serial ?? formatDay(request.nowMs) });
+  const wrong = judgeImageName(name);
   if (wrong !== undefined) throw new RackError('bad-argument', wrong);
   if (readImages(tree).images.length >= IMAGES_MAX) {
     throw new RackError('bad-argument', `the store already has ${IMAGES_MAX} images: remove unneeded ones`);

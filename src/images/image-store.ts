@@ -106,9 +106,14 @@ export function blobPath(sha256: string, format: ImageFormat): string {
 /** The name for people: `debian/bookworm/amd64/generic/release/20240131`. */
 export const formatImageName = (name: ImageName): string => FIELDS.map((field) => name[field]).join('/');
 
-/** The problem of a name; undefined: none. */
-export function judgeImageName(name: ImageName): string | undefined {
-  const wrong = FIELDS.find((field) => !(field === 'serial' ? SERIAL : NAME).test(name[field]));
+/** The problem of a name, whose serial may still be missing; undefined: none. */
+export function judgeImageName(
+  name: Omit<ImageName, 'serial'> & { readonly serial?: string | undefined },
+): string | undefined {
+  const wrong = FIELDS.find((field) => {
+    const found = name[field];
+    return found !== undefined && !(field === 'serial' ? SERIAL : NAME).test(found);
+  });
   if (wrong === undefined) return undefined;
   const rule =
     wrong === 'serial'

@@ -5,6 +5,7 @@
 import { listed } from '../../counted.ts';
 import { describeDocumentFault } from '../documents/fault.ts';
 import type { Digest } from '../download/digest.ts';
+import { judgeImageName } from '../image-store.ts';
 import type { StreamSource } from '../sources/source.ts';
 import { decodeStreamProducts } from '../streams/decode-products.ts';
 import { listImages } from '../streams/image-listing.ts';
@@ -81,14 +82,14 @@ const wishesOf = ({ arches, ftypes }: StreamSource, { release, architectures }: 
 function offerOf(source: StreamSource, image: StreamImage): ImageOffer | string {
   const [shown] = listImages([image]);
   const [file] = image.files;
-  const os = source.os === '*' ? image.os : source.os;
+  const os = source.os === '*' ? (shown?.os ?? '') : source.os;
   const name = `${os}/${shown?.release ?? ''} of the source ${source.name}`;
   if (shown === undefined || file === undefined) return `${name} has no file`;
   const digest = digestOf(file);
   if (digest === undefined)
     return `${name} has no checksum for ${JSON.stringify(shown.files[0]?.name)}: it cannot be verified`;
-  const architecture = [...source.arches].find(([, theirs]) => theirs === image.arch)?.[0] ?? image.arch;
-  return {
+  const architecture = [...source.arches].find(([, theirs]) => theirs === image.arch)?.[0] ?? shown.arch;
+  const offer = {
     source: source.name,
     os,
     release: shown.release,
@@ -104,6 +105,9 @@ function offerOf(source: StreamSource, image: StreamImage): ImageOffer | string 
     bytes: file.bytes,
     digest,
   };
+  // The region's database and the store of images take no other names.
+  const wrong = judgeImageName(offer);
+  return wrong === undefined ? offer : `${name} cannot be imported: ${wrong}`;
 }
 
 function digestOf({ sha256, sha512 }: StreamFile): Digest | undefined {

@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { systemClock } from '../../../src/clock.ts';
-import { readImages } from '../../../src/images/image-store.ts';
+import { judgeImageName, readImages } from '../../../src/images/image-store.ts';
 import { importFirst } from '../../../src/images/import/first-import.ts';
 import { askSources, chooseOffers } from '../../../src/images/import/offers.ts';
 import { decodeSources } from '../../../src/images/sources/decode-sources.ts';
@@ -238,6 +238,40 @@ describe('a hostile source', { skip: missing('linux', 'gpg') }, () => {
       assert.equal(serial, '20261031');
     } finally {
       for (const { server } of [bad, older]) server.close();
+    }
+  });
+
+  test('that gives images names which no store can hold offers the others only, each with its reason', {
+    timeout: CASE_MS_MAX,
+  }, async () => {
+    const product = (os: string, release: string) => ({
+      tags: { arch: 'amd64', os, release, version: '1', label: 'release' },
+      versions: { '20261101': { files: { 'disk1.img': { ftype: 'disk1.img', path: 'disk.img', content: disk } } } },
+    });
+    const odd = ['ev\0il', '\ud800', '../../x', 'a/b', 'x'.repeat(4000), ''];
+    const products = Object.fromEntries(odd.map((os, at) => [`odd${at}`, product(os, 'one')]));
+    const content = { [CONTENT_ID]: { ...products, release: product('tiny', 'o~ne'), good: product('tiny', 'one') } };
+    writeStreamSite(join(scratch, 'odd'), content, { home: gpg, key });
+    const { url, server } = await serve(undefined, 'odd');
+    const place = new DownloadPlace();
+    try {
+      const [source] = sourcesAt([url]);
+      assert.ok(source);
+      const means = { downloads: place.queue(), nowMs: systemClock.wallTimeMs(), mirrors: [] };
+      // As the region asks a source of its API.
+      const [answer] = await askSources([{ ...source, os: '*' }], { ...WISH, os: '*', release: undefined }, means);
+      assert.deepEqual(
+        answer?.offers.map(({ os, release }) => `${os}/${release}`),
+        ['tiny/one'],
+      );
+      assert.deepEqual(answer?.offers.map(judgeImageName), [undefined]);
+      assert.equal(answer?.problems.length, odd.length + 1);
+      for (const problem of answer?.problems ?? [])
+        assert.match(problem, /^[ -~…]+ cannot be the (?:os|release) of an image/);
+    } finally {
+      await place.close();
+      server.closeAllConnections();
+      server.close();
     }
   });
 });
