@@ -68,7 +68,10 @@ export async function serveRegion(parts: ServedRegionParts): Promise<ServedRegio
   try {
     const duties = dutiesOf(parts, {
       onTaken: () => void beginDuties(),
-      onLost: () => power.standBack(),
+      onLost: () => {
+        power.standBack();
+        imports?.standBack();
+      },
     });
     await duties?.readTime();
     const clock = duties?.clock ?? systemClock;
@@ -79,7 +82,6 @@ export async function serveRegion(parts: ServedRegionParts): Promise<ServedRegio
     opened.push(() => region.close());
     const importing = new Imports({ region, clock, isShared: duties !== undefined });
     imports = importing;
-    opened.push(() => importing.close());
     await parts.prepare?.(region);
     const api = await startApi(region, region.config(), {
       onProblem: ({ id, note }) => onProblem(id, note),
@@ -87,6 +89,7 @@ export async function serveRegion(parts: ServedRegionParts): Promise<ServedRegio
     opened.push(
       () => api.close(),
       () => duties?.close(),
+      () => importing.close(),
       () => power.close(),
     );
     const { acknowledgements } = region.racks;
@@ -95,7 +98,8 @@ export async function serveRegion(parts: ServedRegionParts): Promise<ServedRegio
     const onUnacknowledged = (note: RackNote): void => onProblem(newUuid(), note);
     const beginDuties = async (): Promise<void> => {
       await power.begin(region.life, { acknowledgements, onUnacknowledged }, duties === undefined ? 0 : STEP_MS_MAX);
-      importing.begin();
+      // They may be lost again by now.
+      if (duties?.areHeld !== false) importing.begin();
     };
     if (duties === undefined) await beginDuties();
     else duties.begin();

@@ -1,7 +1,7 @@
 // The front of the importing thread: one run at a time.
 //
 // 1. The thread starts with a run and ends with it. Its memory of JavaScript is bounded.
-// 2. A thread that ends unexpectedly ends its run, with the reason.
+// 2. A thread that ends unexpectedly ends its run, with the reason. A run that `close` interrupts has not ended.
 
 import { Worker } from 'node:worker_threads';
 import { cleanText } from '../../clean-text.ts';
@@ -23,6 +23,8 @@ const because = (reason: string): SkippedList => ({ skipped: [{ name: '', reason
 export class Importer {
   readonly #parts: ImporterParts;
   #worker: Worker | undefined;
+  /** The thread that `close` ends; it reports no end of its run. */
+  #closing: Worker | undefined;
   readonly #held = new Map<string, () => void>();
 
   constructor(parts: ImporterParts) {
@@ -52,7 +54,7 @@ export class Importer {
       this.#worker = undefined;
       for (const done of this.#held.values()) done();
       this.#held.clear();
-      this.#parts.onEnded(left);
+      if (this.#closing !== worker) this.#parts.onEnded(left);
     });
     this.#tell({ kind: 'run', order });
   }
@@ -78,8 +80,9 @@ export class Importer {
     this.#tell({ kind: 'stop' });
   }
 
-  /** Ends the thread, wherever it is: what has arrived stays for the next run. */
+  /** Ends the thread, wherever it is, without the end of its run: the next one continues from what has arrived. */
   async close(): Promise<void> {
+    this.#closing = this.#worker;
     await this.#worker?.terminate();
   }
 

@@ -2,8 +2,9 @@
 //
 //   asked, a change, the schedule, a run that a killed process left ─▶ look ─┬─▶ run ─▶ progress, events ─▶ store
 //                                                                            └─▶ hold, resume, delete, stop
+//   standBack ── ends all of this; begin starts afresh
 //
-// 1. One process does this: the one with the region's duties.
+// 1. One process does this: the one with the region's duties. When it loses them, the next holder continues with its run.
 // 2. Each request stands in the store, and is looked at again after each change, so nothing is lost with a process.
 // 3. A run that fails, or ends with its process, is no lost work: the next one continues from the parts of its downloads.
 
@@ -44,8 +45,7 @@ export class Imports {
   #timer: Timer | undefined;
   #looking: Promise<void> | undefined;
   #lookAgain = false;
-  #hasBegun = false;
-  #isClosed = false;
+  #isActive = false;
   /** The wishes that this process has fulfilled, by name. */
   readonly #wishes = new Map<string, ResourceWish>();
   readonly #shown = new Map<string, ImportProgress>();
@@ -62,13 +62,21 @@ export class Imports {
 
   /** Call it when this process has the duties. */
   begin(): void {
-    this.#hasBegun = true;
+    this.#isActive = true;
     this.look();
+  }
+
+  /** Call it when another process has taken the duties. */
+  standBack(): void {
+    this.#isActive = false;
+    this.#timer?.cancel();
+    this.#wishes.clear();
+    void this.#importer.close();
   }
 
   /** Looks at what is asked. */
   look(): void {
-    if (!this.#hasBegun || this.#isClosed) return;
+    if (!this.#isActive) return;
     this.#lookAgain = true;
     this.#looking ??= this.#lookUntilDone().finally(() => {
       this.#looking = undefined;
@@ -76,15 +84,14 @@ export class Imports {
   }
 
   async close(): Promise<void> {
-    this.#isClosed = true;
-    this.#timer?.cancel();
+    this.standBack();
     await this.#importer.close();
     await this.#looking;
     await this.#writing;
   }
 
   async #lookUntilDone(): Promise<void> {
-    while (this.#lookAgain && !this.#isClosed) {
+    while (this.#lookAgain && this.#isActive) {
       this.#lookAgain = false;
       try {
         this.#schedule(await this.#lookOnce());
@@ -97,6 +104,7 @@ export class Imports {
 
   #schedule(delayMs: number | undefined): void {
     this.#timer?.cancel();
+    if (!this.#isActive) return;
     const max = this.#parts.isShared ? LOOK_MS : LOOK_MS_MAX;
     this.#timer = this.#parts.clock.schedule(Math.min(delayMs ?? max, max), () => this.look());
   }
@@ -109,7 +117,10 @@ export class Imports {
     // Read first: what was deleted before an import was asked for is then among the resources, and gone before the run begins.
     const run = await boot.findRun();
     const resources = await boot.listResources();
-    for (const resource of resources) await this.#obey(resource, tree);
+    for (const resource of resources) {
+      if (!this.#isActive) return undefined;
+      await this.#obey(resource, tree);
+    }
     const names = new Set(resources.map(({ name }) => name));
     for (const name of this.#wishes.keys()) if (!names.has(name)) this.#wishes.delete(name);
     const nowMs = this.#parts.clock.wallTimeMs();
@@ -148,6 +159,7 @@ export class Imports {
         return hold === undefined ? [] : [[name, hold] as const];
       }),
     );
+    if (!this.#isActive) return;
     // A request of this very millisecond is part of this run.
     const begunMs = Math.max(nowMs, run.askedMs, run.endedMs + 1);
     this.#shown.clear();
@@ -158,7 +170,7 @@ export class Imports {
       return;
     }
     await region.store.boot.changeRun({ begunMs, nextMs: 0 });
-    this.#importer.run({ tree, sources, held });
+    if (this.#isActive) this.#importer.run({ tree, sources, held });
   }
 
   /** Does what a person wants of an image, once. */
@@ -228,6 +240,8 @@ export class Imports {
   }
 
   async #note(entries: ReadonlyMap<string, ImportProgress>): Promise<void> {
+    // What a process has that lost the duties is no longer how the import goes.
+    if (!this.#isActive) return;
     const { store } = this.#parts.region;
     const atMs = this.#parts.clock.wallTimeMs();
     const events = [...entries].flatMap(([name, progress]) => {
@@ -271,8 +285,7 @@ export class Imports {
   }
 
   async #end({ skipped, more }: SkippedList): Promise<void> {
-    // After a process that closes, the next one continues with the run.
-    if (this.#isClosed) return;
+    if (!this.#isActive) return;
     const { boot } = this.#parts.region.store;
     const { begunMs } = await boot.findRun();
     const shown = skipped.map(({ name, reason }) => ({

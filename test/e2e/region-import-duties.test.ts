@@ -1,0 +1,122 @@
+// Two processes of one region on one PostgreSQL: the one that has the duties imports, and one that has lost them does not.
+// @host waits, 60 s
+
+import assert from 'node:assert/strict';
+import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { sleep } from '../../src/clock.ts';
+import { labPlace } from '../../src/lab/safe-lab.ts';
+import { makeSystemDisk } from '../images/disks.ts';
+import { ImageSite } from '../support/image-site.ts';
+import { missing } from '../support/needs.ts';
+import { authorization } from '../support/oauth.ts';
+import { PostgresServer } from '../support/postgres-server.ts';
+import { REGION_SERVICE, regionProcess } from '../support/region-process.ts';
+import { eventually, type RunningRack, runRackboot } from '../support/running-rack.ts';
+
+const MIB = 1024 * 1024;
+const PLACES = [labPlace(76), labPlace(77)] as const;
+/** A process looks at what others ask within this, in milliseconds. */
+const LOOK_MS_MAX = 2500;
+
+describe('two processes of a region that imports', {
+  skip: missing('linux', 'gpg', '/usr/lib/postgresql'),
+  timeout: 240_000,
+}, () => {
+  const scratch = mkdtempSync(join(tmpdir(), 'rackboot-import-duties-'));
+  const site = new ImageSite(join(scratch, 'site'));
+  let server: PostgresServer;
+  let one: RunningRack;
+  let two: RunningRack;
+  let key = '';
+
+  const ask = async (method: string, path: string, fields: Readonly<Record<string, string>> = {}): Promise<unknown> => {
+    const answer = await fetch(`http://127.0.0.1:${PLACES[0].regionPort}/MAAS/api/2.0/${path}`, {
+      headers: { Authorization: authorization(key) },
+      method,
+      ...(method === 'GET' ? {} : { body: new URLSearchParams(fields) }),
+    });
+    const text = await answer.text();
+    assert.ok(answer.ok, `${answer.status} ${text}`);
+    return answer.headers.get('content-type')?.startsWith('application/json') === true ? JSON.parse(text) : text;
+  };
+  const imagesOf = ({ stateDir }: RunningRack): readonly string[] => {
+    const manifests = join(stateDir, 'boot', 'images', '.manifests');
+    return existsSync(manifests) ? readdirSync(manifests) : [];
+  };
+  const isIdle = (): Promise<unknown> =>
+    eventually('no import is under way', async () => (await ask('GET', 'boot-resources/?op=is_importing')) === false);
+  const hasDuties = (process: RunningRack, from: number): boolean =>
+    process.lines.slice(from).some(({ event }) => event === 'region.duties-here');
+
+  before(async () => {
+    site.write([{ release: 'noble', serial: '20261015', content: makeSystemDisk(24 * MIB, 3) }]);
+    const url = await site.open();
+    server = await PostgresServer.start();
+    await server.query('CREATE DATABASE region');
+    [one, two] = PLACES.map((place) => regionProcess(place, server.urlOf('region'), ', import_every: no')) as [
+      RunningRack,
+      RunningRack,
+    ];
+    await one.start({ command: REGION_SERVICE });
+    await two.start({ command: REGION_SERVICE });
+    const password = join(one.directory, 'password');
+    writeFileSync(password, 'correct horse battery\n', { mode: 0o600 });
+    const run = (...args: string[]) => runRackboot([...args, '--config', one.configFile]);
+    assert.equal((await run('createadmin', '--username', 'ann', '--password-file', password)).code, 0);
+    key = (await run('apikey', '--username', 'ann')).output.join('').trim();
+    const keys = Buffer.from(site.keyring).toString('base64');
+    const { id } = (await ask('POST', 'boot-sources/', { url, keyring_data: keys })) as { readonly id: number };
+    await ask('POST', `boot-sources/${id}/selections/`, { os: 'ubuntu', release: 'noble' });
+  });
+  after(async () => {
+    await Promise.all([one?.remove(), two?.remove()]);
+    await server?.close();
+    site.close();
+    rmSync(scratch, { recursive: true, force: true });
+  });
+
+  test('one that has lost the duties amid an import ends it, and the other one continues', async () => {
+    site.pauseMs = 20;
+    await ask('POST', 'boot-resources/?op=import');
+    await eventually('some of it is there', () => site.sent > MIB);
+    const from = [one.lines.length, two.lines.length];
+    // The process that imports hangs, as after the pause of a host, until the other one has its duties.
+    const pid = one.pid ?? assert.fail();
+    process.kill(pid, 'SIGSTOP');
+    await eventually('the other one has the duties', () => hasDuties(two, from[1] ?? 0));
+    process.kill(pid, 'SIGCONT');
+    await one.reported('region.duties-lost', { from: from[0] ?? 0 });
+    site.pauseMs = 0;
+    await isIdle();
+    await eventually('the other one has the image', () => imagesOf(two).length === 1);
+    await sleep(LOOK_MS_MAX);
+    assert.deepEqual(imagesOf(one), []);
+  });
+
+  test('it neither imports nor deletes anything any more', async () => {
+    await ask('POST', 'boot-resources/?op=import');
+    await isIdle();
+    await sleep(LOOK_MS_MAX);
+    await isIdle();
+    assert.deepEqual([imagesOf(one).length, imagesOf(two).length], [0, 1]);
+    const [{ id }] = (await ask('GET', 'boot-resources/')) as readonly [{ readonly id: number }];
+    await ask('DELETE', `boot-resources/${id}/`);
+    await eventually('the image is deleted', () => imagesOf(two).length === 0);
+  });
+
+  test('it imports again once it has the duties again', async () => {
+    const pid = two.pid ?? assert.fail();
+    const from = one.lines.length;
+    process.kill(pid, 'SIGSTOP');
+    await eventually('it has the duties again', () => hasDuties(one, from));
+    process.kill(pid, 'SIGCONT');
+    await ask('POST', 'boot-resources/?op=import');
+    await eventually('it has the image', () => imagesOf(one).length === 1);
+    await isIdle();
+    await sleep(LOOK_MS_MAX);
+    assert.deepEqual(imagesOf(two), []);
+  });
+});
