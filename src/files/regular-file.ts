@@ -79,18 +79,22 @@ export function checkRegularFile(path: string): void {
 }
 
 /**
- * Reads a regular file of no more than `bytesMax` bytes as UTF-8.
+ * Reads a regular file of no more than `bytesMax` bytes.
  * @throws UnfitFile for anything else; the system's error
  */
-export function readRegularFile(path: string, bytesMax: number): string {
+export function readRegularBytes(path: string, bytesMax: number): Buffer {
   const descriptor = openRegularFile(path, 'read');
   try {
     if (fstatSync(descriptor).size > bytesMax) throw new UnfitFile(`it is longer than ${bytesMax} bytes`);
-    return readFileSync(descriptor, 'utf8');
+    return readFileSync(descriptor);
   } finally {
     closeSync(descriptor);
   }
 }
+
+/** The same as UTF-8. */
+export const readRegularFile = (path: string, bytesMax: number): string =>
+  readRegularBytes(path, bytesMax).toString('utf8');
 
 /**
  * Writes a file that only its owner can read, replacing an existing one. The caller renames it to its final name.

@@ -140,7 +140,8 @@ function chooseSerial(request: AddRequest, same: readonly StoredImage[]): string
 
 const formatDay = (ms: number): string => new Date(ms).toISOString().slice(0, 10).replaceAll('-', '');
 
-function asStoreError(error: unknown, directory: string): unknown {
+/** The RackError `store-unwritable` that the system's error means; other errors stay as they are. */
+export function asStoreError(error: unknown, directory: string): unknown {
   if (error instanceof RackError) return error;
   const code = osErrorCode(error);
   if (code === undefined || !/^E[A-Z]+$/.test(code)) return error;

@@ -168,4 +168,27 @@ describe('files in use', () => {
       [false, true, true],
     );
   });
+
+  test('a lock that is no lock is named, and is not taken for the lock of another process', () => {
+    const directory = join(tree, 'locks');
+    mkdirSync(join(directory, 'directory'), { recursive: true });
+    writeFileSync(join(directory, 'text'), 'no database '.repeat(400));
+    for (const path of [join(directory, 'directory'), join(directory, 'text'), join(directory, 'missing', 'one')])
+      assert.throws(() => lockImport(path, 'ubuntu/noble'), { code: 'store-unwritable', message: /cannot be locked/ });
+    const lock = lockImport(join(directory, 'one'), 'ubuntu/noble');
+    assert.throws(() => lockImport(join(directory, 'one'), 'ubuntu/noble'), { code: 'already-running' });
+    lock.release();
+    lockImport(join(directory, 'one'), 'ubuntu/noble').release();
+  });
+
+  test('a directory in the place of an old download stops no check of the others', async () => {
+    const directory = join(tree, 'images', '.downloads');
+    const now = DAY + 15 * 24 * HOUR;
+    const [odd, old] = ['dd', 'ee'].map((pair) => join(directory, `${pair.repeat(32)}.part`)) as [string, string];
+    mkdirSync(odd, { recursive: true });
+    writeFileSync(old, 'part');
+    for (const path of [odd, old]) utimesSync(path, DAY / 1000, DAY / 1000);
+    assert.equal(await sweepDownloads(tree, now), 4);
+    assert.deepEqual([existsSync(odd), existsSync(old)], [true, false]);
+  });
 });

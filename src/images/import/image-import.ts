@@ -16,7 +16,7 @@ import { describeAttemptFault } from '../download/fault-words.ts';
 import { GrowingFile, GrowthInterrupted } from '../download/growing-file.ts';
 import type { Downloads } from '../download/queue.ts';
 import type { Download, DownloadRequest, DownloadState } from '../download/request.ts';
-import { type AddResult, addImage } from '../image-adding.ts';
+import { type AddResult, addImage, asStoreError } from '../image-adding.ts';
 import { hasBlob, isSameName, readImages, type StoredImage } from '../image-store.ts';
 import { judgeSystem, type SystemFacts, SystemLook } from '../image-system.ts';
 import { makeDirectories } from '../publication.ts';
@@ -55,6 +55,14 @@ export interface ImportResult {
  * those of `addImage`
  */
 export async function importImage(offer: ImageOffer, terms: ImportTerms): Promise<ImportResult> {
+  try {
+    return await importMissing(offer, terms);
+  } catch (error) {
+    throw asStoreError(error, join(terms.tree, 'images'));
+  }
+}
+
+async function importMissing(offer: ImageOffer, terms: ImportTerms): Promise<ImportResult> {
   const { tree } = terms;
   const present = findImported(offer, readImages(tree).images);
   if (present !== undefined && hasBlob(tree, present)) return { image: present, added: false, system: undefined };

@@ -1,24 +1,30 @@
 // A lock on the place of a download, held by one process at a time: SQLite's own on an empty file, which the kernel releases however the
-// process ends. Source: sqlite.org/lockingv3.html.
+// process ends. Sources: sqlite.org/lockingv3.html, sqlite.org/rescode.html (SQLITE_BUSY).
 
 import { DatabaseSync } from 'node:sqlite';
-import { RackError } from '../../errors.ts';
+import { errorText, RackError } from '../../errors.ts';
 
 /** How long two processes that begin at the same time try, in milliseconds. */
 const WAIT_MS = 250;
+const SQLITE_BUSY = 5;
 
 /**
  * Locks a file, which is made if it is missing.
  * @param title of the import, for people
- * @throws RackError `already-running` if another process holds the lock
+ * @throws RackError `already-running` if another process holds the lock, `store-unwritable` if the file cannot be one
  */
 export function lockImport(path: string, title: string): { release(): void } {
-  const database = new DatabaseSync(path, { timeout: WAIT_MS });
+  let database: DatabaseSync | undefined;
   try {
-    database.exec('PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE');
+    const opened = new DatabaseSync(path, { timeout: WAIT_MS });
+    database = opened;
+    opened.exec('PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE');
+    return { release: () => opened.close() };
   } catch (cause) {
-    database.close();
-    throw new RackError('already-running', `another process imports ${title}: wait for it, or stop it`, { cause });
+    database?.close();
+    if (cause instanceof Error && 'errcode' in cause && cause.errcode === SQLITE_BUSY)
+      throw new RackError('already-running', `another process imports ${title}: wait for it, or stop it`, { cause });
+    const remedy = 'remove it, and let the user who runs Rackboot write to its directory';
+    throw new RackError('store-unwritable', `${path} cannot be locked (${errorText(cause)}): ${remedy}`, { cause });
   }
-  return { release: () => database.close() };
 }

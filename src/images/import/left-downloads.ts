@@ -15,7 +15,7 @@ export async function sweepDownloads(tree: string, nowMs: number): Promise<numbe
   for (const file of await readdir(directory).catch(() => [])) {
     const [, name] = /^([0-9a-f]{32,128})\.part$/.exec(file) ?? [];
     const facts = name === undefined ? undefined : await stat(join(directory, file)).catch(() => undefined);
-    if (facts === undefined || nowMs - facts.mtimeMs < LEFT_MS) continue;
+    if (facts?.isFile() !== true || nowMs - facts.mtimeMs < LEFT_MS) continue;
     freed += await removeUnlocked(join(directory, `${name}`), facts.size);
   }
   return freed;

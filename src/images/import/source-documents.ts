@@ -4,9 +4,9 @@
 // 2. Documents of one run are fetched once, however many images need them.
 
 import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { counted } from '../../counted.ts';
 import { osErrorCode, RackError } from '../../errors.ts';
+import { readRegularBytes, UnfitFile } from '../../files/regular-file.ts';
 import type { Checksum } from '../checksums/checksum-list.ts';
 import type { DocumentResult } from '../download/document.ts';
 import { AttemptFailure } from '../download/fault.ts';
@@ -100,10 +100,22 @@ export class SourceDocuments {
     const { trust } = this.#source;
     const files = trust.kind === 'signed' ? trust.keyrings : [];
     if (trust.kind === 'signed') this.#ownKeys ??= trust.keys;
-    for (const file of files) this.#ownKeys ??= readKeyring(file);
+    for (const file of files) this.#ownKeys ??= this.#readKeyring(file);
     if (this.#ownKeys !== undefined) return { bytes: this.#ownKeys, fingerprints };
     if (keyUrl === undefined) throw this.refuse(`none of its keyrings is on this host: install ${files.join(' or ')}`);
     return { bytes: await this.#fetch(keyUrl, KEYRING_BYTES_MAX), fingerprints };
+  }
+
+  /** @returns undefined if there is no such file */
+  #readKeyring(file: string): Uint8Array | undefined {
+    try {
+      return readRegularBytes(file, KEYRING_BYTES_MAX);
+    } catch (cause) {
+      if (cause instanceof UnfitFile) throw this.refuse(`its keyring ${file} is not used: ${cause.message}`, cause);
+      const code = osErrorCode(cause);
+      if (code === 'ENOENT') return undefined;
+      throw this.refuse(`its keyring ${file} cannot be read (${code}): let this user read it`, cause);
+    }
   }
 
   #fetch(url: string, bytesMax: number): Promise<Uint8Array> {
@@ -128,16 +140,3 @@ const isAbsence = (cause: unknown): boolean =>
   cause instanceof AttemptFailure &&
   cause.fault.code === 'http-refused' &&
   (cause.fault.params.status === 404 || cause.fault.params.status === 410);
-
-/** @returns undefined if there is no such file. @throws RackError `bad-argument` if this user may not read it */
-function readKeyring(file: string): Uint8Array | undefined {
-  try {
-    return readFileSync(file);
-  } catch (cause) {
-    const code = osErrorCode(cause);
-    if (code === 'ENOENT') return undefined;
-    throw new RackError('bad-argument', `the keyring ${file} cannot be read (${code}): let this user read it`, {
-      cause,
-    });
-  }
-}

@@ -2,7 +2,18 @@
 // @host waits
 
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import {
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -270,6 +281,59 @@ describe('a hostile source', { skip: missing('linux', 'gpg') }, () => {
         assert.match(problem, /^[ -~…]+ cannot be the (?:os|release) of an image/);
     } finally {
       await place.close();
+      server.closeAllConnections();
+      server.close();
+    }
+  });
+
+  test('whose keyring is no keyring has a reason, and the other sources have their images', {
+    timeout: CASE_MS_MAX,
+  }, async () => {
+    const { url, server } = await serve();
+    const place = new DownloadPlace();
+    const at = (name: string): string => join(scratch, name);
+    execFileSync('mkfifo', [at('fifo')]);
+    mkdirSync(at('directory'));
+    symlinkSync('/dev/zero', at('device'));
+    writeFileSync(at('large'), '');
+    truncateSync(at('large'), 3 * 1024 * MIB);
+    try {
+      const [good] = sourcesAt([url]);
+      assert.ok(good);
+      const files = ['fifo', 'directory', 'device', 'large'].map(at);
+      const bad = files.map((file) => ({ ...good, name: file, trust: { ...good.trust, keyrings: [file] } }));
+      const means = { downloads: place.queue(), nowMs: systemClock.wallTimeMs(), mirrors: [] };
+      const answers = await askSources([...bad, good], WISH, means);
+      assert.deepEqual(
+        answers.map(({ offers }) => offers.length),
+        [...files.map(() => 0), 1],
+      );
+      for (const [number, file] of files.entries())
+        assert.match(
+          answers[number]?.problems.join() ?? '',
+          new RegExp(`its keyring ${RegExp.escape(file)} is not used`),
+        );
+    } finally {
+      await place.close();
+      server.closeAllConnections();
+      server.close();
+    }
+  });
+
+  test('whose image has a directory in the place of its lock names that', { timeout: CASE_MS_MAX }, async () => {
+    const { url, server } = await serve();
+    const tree = join(scratch, 'tree-locked');
+    const hex = createHash('sha256').update(disk).digest('hex');
+    mkdirSync(join(tree, 'images', '.downloads', `${hex}.lock`), { recursive: true });
+    try {
+      const { problems } = await importFrom([url], tree);
+      assert.match(problems.join(), /^RackError: .*\.lock cannot be locked/);
+      rmSync(tree, { recursive: true });
+      mkdirSync(tree);
+      writeFileSync(join(tree, 'images'), 'no directory');
+      const { problems: others } = await importFrom([url], tree);
+      assert.match(others.join(), /^RackError: .*(?:ENOTDIR|EEXIST)/);
+    } finally {
       server.closeAllConnections();
       server.close();
     }
