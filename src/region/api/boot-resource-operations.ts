@@ -103,7 +103,9 @@ async function withResource(
 ): Promise<Answer> {
   const { id = '' } = call.path;
   const resource = (await call.region.bootImages.listResources()).find((one) => String(one.id) === id);
-  return resource === undefined ? refuse('not-found.boot-resource', { id: id.slice(0, 64) }) : await run(resource);
+  if (resource !== undefined) return await run(resource);
+  if (/^\d{1,15}$/.test(id)) await call.region.store.boot.check('boot_resource', Number(id));
+  return refuse('not-found.boot-resource', { id: id.slice(0, 64) });
 }
 
 const wish = (call: ApiCall, wanted: ResourceWish): Promise<Answer> =>

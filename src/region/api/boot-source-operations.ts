@@ -72,7 +72,9 @@ async function withSource(
   const refused = checkRack(call);
   if (refused !== undefined) return refused;
   const source = await call.region.bootImages.findSource(idIn(id));
-  return source === undefined ? refuse('not-found.boot-source', { id: (id ?? '').slice(0, 64) }) : await run(source);
+  if (source !== undefined) return await run(source);
+  await call.region.store.boot.check('boot_source', idIn(id));
+  return refuse('not-found.boot-source', { id: (id ?? '').slice(0, 64) });
 }
 
 /** Runs on a source that the API may change. */
@@ -244,7 +246,9 @@ function withSelection(
   return withSource(call, call.path.boot_source_id, async (source) => {
     const all = await call.region.store.boot.listSelections(source.id);
     const selection = all.find(({ id }) => id === idIn(call.path.id));
-    return selection === undefined ? noSelection(call) : await run(selection, source);
+    if (selection !== undefined) return await run(selection, source);
+    await call.region.store.boot.check('boot_selection', idIn(call.path.id));
+    return noSelection(call);
   });
 }
 

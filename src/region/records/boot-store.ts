@@ -141,6 +141,9 @@ export const NO_RUN: ImportRun = {
 export const isImporting = ({ askedMs, stoppedMs, begunMs, endedMs }: ImportRun): boolean =>
   begunMs > endedMs || (askedMs > begunMs && askedMs > stoppedMs);
 
+/** The tables whose unreadable rows are left out of lists, and reported. */
+export type BootTable = 'boot_source' | 'boot_selection' | 'boot_resource';
+
 export interface BootStore {
   /** By id. */
   listSources(): Promise<readonly BootSource[]>;
@@ -184,6 +187,9 @@ export interface BootStore {
   wishCancelled(): Promise<void>;
   /** Removes resources, except those that a person holds. */
   forget(names: readonly string[]): Promise<void>;
+
+  /** Reads a row that a list does not have. @throws RackError `store-unavailable` if it is there, but cannot be read */
+  check(table: BootTable, id: number): Promise<void>;
 
   /** Which systems machines have. */
   listUses(): Promise<readonly ImageUse[]>;

@@ -1,10 +1,13 @@
 // Operations on boot images in region.db: sources, selections, resources, the run (`region-steps.ts`).
+//
+// 1. While a source, a selection or a resource cannot be read, it is left out; all others are imported.
 
 import { z } from 'zod';
 import {
   type BootResource,
   type BootSelection,
   type BootSource,
+  type BootTable,
   type ImageUse,
   type ImportProgress,
   type ImportRun,
@@ -20,7 +23,8 @@ import {
 import { statusRow } from '../../region/records/lifecycle.ts';
 import type { NewMachineEvent } from '../../region/records/machine-event.ts';
 import { RESOURCE_WISHES, type ResourceWish } from '../../region/records/resource-wish.ts';
-import { number, optionalText, readsRow, text } from '../rows.ts';
+import { converted, number, optionalText, type Row, readsRow, text } from '../rows.ts';
+import { Damages, type Readable } from './readable-rows.ts';
 import type { EventTable } from './region-events.ts';
 import { all, numberIn, one, run, type Steps } from './region-steps.ts';
 
@@ -41,8 +45,8 @@ export class BootTables {
     this.#events = events;
   }
 
-  *listSources(): Steps<readonly BootSource[]> {
-    return (yield all('SELECT * FROM boot_source ORDER BY id')).rows.map(readSource);
+  *listSources(): Steps<Readable<readonly BootSource[]>> {
+    return readableOf((yield all('SELECT * FROM boot_source ORDER BY id')).rows, readSource);
   }
 
   *addFileSources(names: readonly string[], atMs: number): Steps<void> {
@@ -101,12 +105,12 @@ export class BootTables {
     return true;
   }
 
-  *listSelections(sourceId?: number): Steps<readonly BootSelection[]> {
+  *listSelections(sourceId?: number): Steps<Readable<readonly BootSelection[]>> {
     const { rows } =
       sourceId === undefined
         ? yield all('SELECT * FROM boot_selection ORDER BY id')
         : yield all('SELECT * FROM boot_selection WHERE source_id = ? ORDER BY id', sourceId);
-    return rows.map(readSelection);
+    return readableOf(rows, readSelection);
   }
 
   *addSelection(
@@ -152,8 +156,9 @@ export class BootTables {
     return true;
   }
 
-  *listResources(): Steps<readonly BootResource[]> {
-    return (yield all('SELECT id, name, wish, progress FROM boot_resource ORDER BY name')).rows.map(readResource);
+  *listResources(): Steps<Readable<readonly BootResource[]>> {
+    const { rows } = yield all('SELECT id, name, wish, progress FROM boot_resource ORDER BY name');
+    return readableOf(rows, readResource);
   }
 
   *addResources(names: readonly string[], atMs: number): Steps<void> {
@@ -219,6 +224,11 @@ export class BootTables {
     }));
   }
 
+  *check(table: BootTable, id: number): Steps<void> {
+    const { row } = yield one(`SELECT * FROM ${table} WHERE id = ?`, id);
+    if (row !== undefined) READERS[table](row);
+  }
+
   *findRun(): Steps<ImportRun> {
     const { row } = yield one('SELECT run FROM boot_run WHERE id = 1');
     return row === undefined ? NO_RUN : readRun(row);
@@ -244,8 +254,20 @@ export class BootTables {
   }
 }
 
+function readableOf<T>(rows: readonly Row[], read: (row: Row) => T): Readable<readonly T[]> {
+  const damages = new Damages();
+  return { found: damages.readEach(rows, read), damages: damages.errors };
+}
+
 const valuesOf = ({ os, release, arches, subarches, labels }: WrittenBootSelection) =>
   [os, release, JSON.stringify(arches), JSON.stringify(subarches), JSON.stringify(labels)] as const;
+
+const json = <T>(row: Row, column: string, schema: z.ZodType<T>): T =>
+  converted(column, text(row, column), (written) => {
+    const read = schema.safeParse(JSON.parse(written));
+    if (!read.success) throw new TypeError('a value has another form', { cause: read.error });
+    return read.data;
+  });
 
 const readSource = readsRow('boot_source', (row): BootSource => {
   const { keyring } = row;
@@ -267,20 +289,32 @@ const readSelection = readsRow(
     sourceId: number(row, 'source_id'),
     os: text(row, 'os'),
     release: text(row, 'release'),
-    arches: bootColumns['boot_selection.arches'].parse(JSON.parse(text(row, 'arches'))),
-    subarches: bootColumns['boot_selection.subarches'].parse(JSON.parse(text(row, 'subarches'))),
-    labels: bootColumns['boot_selection.labels'].parse(JSON.parse(text(row, 'labels'))),
+    arches: json(row, 'arches', bootColumns['boot_selection.arches']),
+    subarches: json(row, 'subarches', bootColumns['boot_selection.subarches']),
+    labels: json(row, 'labels', bootColumns['boot_selection.labels']),
   }),
 );
 
-const readResource = readsRow('boot_resource', (row): BootResource => {
-  const progress = optionalText(row, 'progress');
-  return {
+function wishOf(row: Row): ResourceWish {
+  const wish = RESOURCE_WISHES.find((one) => one === row.wish);
+  if (wish === undefined) throw new Error('column wish holds no wish');
+  return wish;
+}
+
+const readResource = readsRow(
+  'boot_resource',
+  (row): BootResource => ({
     id: number(row, 'id'),
     name: text(row, 'name'),
-    wish: z.enum(RESOURCE_WISHES).parse(text(row, 'wish')),
-    progress: progress === undefined ? undefined : importProgress.parse(JSON.parse(progress)),
-  };
-});
+    wish: wishOf(row),
+    progress: row.progress === null ? undefined : json(row, 'progress', bootColumns['boot_resource.progress']),
+  }),
+);
 
-const readRun = readsRow('boot_run', (row): ImportRun => importRun.parse(JSON.parse(text(row, 'run'))));
+const readRun = readsRow('boot_run', (row): ImportRun => json(row, 'run', bootColumns['boot_run.run']));
+
+const READERS: Readonly<Record<BootTable, (row: Row) => unknown>> = {
+  boot_source: readSource,
+  boot_selection: readSelection,
+  boot_resource: readResource,
+};

@@ -63,23 +63,24 @@ export const scriptStore = (table: ScriptTables, run: RegionDriver): ScriptStore
   changeResult: (systemId, id, decide) => run.write(() => table.changeResult(systemId, id, decide)),
 });
 
-export const bootStore = (table: BootTables, run: RegionDriver): BootStore => ({
-  listSources: () => run.read(() => table.listSources()),
+export const bootStore = (table: BootTables, run: ReportingDriver): BootStore => ({
+  listSources: () => run.readable(() => table.listSources()),
   addFileSources: (names, atMs) => run.write(() => table.addFileSources(names, atMs)),
   addSource: (source, event) => run.write(() => table.addSource(source, event)),
   changeSource: (id, source, event) => run.write(() => table.changeSource(id, source, event)),
   removeSource: (id, event) => run.write(() => table.removeSource(id, event)),
-  listSelections: (sourceId) => run.read(() => table.listSelections(sourceId)),
+  listSelections: (sourceId) => run.readable(() => table.listSelections(sourceId)),
   addSelection: (sourceId, selection, event) => run.write(() => table.addSelection(sourceId, selection, event)),
   changeSelection: (sourceId, id, selection, event) =>
     run.write(() => table.changeSelection(sourceId, id, selection, event)),
   removeSelection: (sourceId, id, event) => run.write(() => table.removeSelection(sourceId, id, event)),
-  listResources: () => run.read(() => table.listResources()),
+  listResources: () => run.readable(() => table.listResources()),
   addResources: (names, atMs) => run.write(() => table.addResources(names, atMs)),
   noteProgress: (progress, atMs) => run.write(() => table.noteProgress(progress, atMs)),
   wish: (id, wish, event) => run.write(() => table.wish(id, wish, event)),
   wishCancelled: () => run.write(() => table.wishCancelled()),
   forget: (names) => run.write(() => table.forget(names)),
+  check: (name, id) => run.read(() => table.check(name, id)),
   listUses: () => run.read(() => table.listUses()),
   findRun: () => run.read(() => table.findRun()),
   changeRun: (change, event) => run.write(() => table.changeRun(change, event)),

@@ -1,11 +1,12 @@
-// Damaged rows of racks and of the ledger of power commands: each keeps only its own rack or machine out, is reported with its table and key, and
-// is used again after a repair. The readers of other tables name the row.
+// Damaged rows of racks, of the ledger of power commands and of boot images: each keeps only its own rack, machine or image out, is reported with
+// its table and key, and is used again after a repair. The readers of other tables name the row.
 
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 import { UnreadableEntry } from '../../../src/power/ledger.ts';
+import type { BootTable } from '../../../src/region/records/boot-store.ts';
 import { openRegion } from '../../../src/region/region.ts';
 import { noteText } from '../../../src/region/words/rack-reasons.ts';
 import { REGION_FILE } from '../../../src/store/region/region-schema.ts';
@@ -159,6 +160,60 @@ describe('damaged rows', () => {
         assert.equal(await begin('b/2', 'b'), undefined);
       });
     }
+  });
+
+  describe('of boot images', () => {
+    const selection = { os: 'ubuntu', arches: ['*'], subarches: ['*'], labels: ['*'] } as const;
+    const progress = { state: 'done', source: 's', title: '', bytes: 1 } as const;
+
+    beforeEach(async () => {
+      const { boot } = place.store;
+      for (const url of ['http://a/', 'http://b/'])
+        await boot.addSource({ url, keyringFilename: '/k', keyring: new Uint8Array(), updatedMs: 1 }, EVENT);
+      for (const release of ['jammy', 'noble']) await boot.addSelection(1, { ...selection, release }, EVENT);
+      await boot.noteProgress(new Map(['a', 'b'].map((name) => [name, progress])), 1);
+    });
+
+    const listed = async (table: BootTable): Promise<readonly number[]> => {
+      const { boot } = place.store;
+      const rows = {
+        boot_source: boot.listSources,
+        boot_selection: boot.listSelections,
+        boot_resource: boot.listResources,
+      };
+      return (await rows[table]()).map(({ id }) => id);
+    };
+    const DAMAGES: readonly (readonly [table: BootTable, column: string, damaged: string, whole: string])[] = [
+      ['boot_source', 'created_ms', '9007199254740991', '1'],
+      ['boot_selection', 'arches', `'{'`, `'["*"]'`],
+      ['boot_selection', 'labels', `'{"a":1}'`, `'["*"]'`],
+      ['boot_resource', 'progress', `'{"state":"lost"}'`, 'NULL'],
+      ['boot_resource', 'progress', `'{'`, 'NULL'],
+      ['boot_resource', 'wish', `'gone'`, `'import'`],
+    ];
+
+    for (const [table, column, damaged, whole] of DAMAGES) {
+      test(`${table}.${column} = ${damaged}: the lists have all others, and a request about the row names it`, async () => {
+        const named = new RegExp(
+          `table ${table} with id 1 in the region's database cannot be read \\(column ${column}`,
+        );
+        edit(`UPDATE ${table} SET ${column} = ${damaged} WHERE id = 1`);
+        repair = `UPDATE ${table} SET ${column} = ${whole} WHERE id = 1`;
+        assert.deepEqual(await listed(table), [2]);
+        assert.match(reported(), named);
+        await assert.rejects(place.store.boot.check(table, 1), { code: 'store-unavailable', message: named });
+        await place.store.boot.check(table, 2);
+        await place.store.boot.check(table, 3);
+        edit(repair);
+        assert.deepEqual(await listed(table), [1, 2]);
+      });
+    }
+
+    test('the progress of an import replaces a damaged one', async () => {
+      edit(`UPDATE boot_resource SET progress = '{' WHERE name = 'a'`);
+      await place.store.boot.noteProgress(new Map([['a', progress]]), 2);
+      assert.deepEqual(await listed('boot_resource'), [1, 2]);
+    });
   });
 
   describe('of other tables', () => {
