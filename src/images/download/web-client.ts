@@ -171,11 +171,10 @@ export class WebClient {
 function checkProxy(text: string): void {
   const url = URL.parse(text);
   if (url === null || (url.protocol !== 'http:' && url.protocol !== 'https:')) {
-    const remedy = 'write it as http://HOST:PORT';
-    throw new RackError(
-      'bad-argument',
-      `the proxy ${JSON.stringify(cleanText(text))} is no http or https URL: ${remedy}`,
-    );
+    // A text without a host may have a password anywhere.
+    const shown = url === null || url.host === '' ? '' : ` ${cleanText(`${url.protocol}//${url.host}`)}`;
+    const remedy = 'write http://HOST:PORT in http_proxy and https_proxy';
+    throw new RackError('bad-argument', `the proxy${shown} is no http or https URL: ${remedy}`);
   }
   const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
   const [majorMin = 0, minorMin = 0] = PROXY_NODE;

@@ -248,10 +248,20 @@ describe('an HTTP proxy', () => {
     assert.match(sentence, /mirror\.example cannot be reached, with the proxy http:\/\/127\.0\.0\.1:1\/ /);
   });
 
-  for (const http of ['socks5://127.0.0.1:1080', 'proxy:3128', '']) {
-    test(`${JSON.stringify(http)} is refused`, () => {
+  for (const http of [
+    'socks5://127.0.0.1:1080',
+    'proxy:3128',
+    '',
+    'socks5://ann:secret@127.0.0.1:1080',
+    'ann:secret@127.0.0.1:3128',
+    '//ann:secret@127.0.0.1',
+  ]) {
+    test(`${JSON.stringify(http)} is refused, without its password`, () => {
       const make = (): WebClient => new WebClient(systemClock, { ...QUICK, proxy: { ...NO_PROXY, http } });
-      assert.throws(make, (error) => error instanceof RackError && error.code === 'bad-argument');
+      assert.throws(make, (error) => {
+        assert.ok(error instanceof RackError && error.code === 'bad-argument');
+        return !error.message.includes('secret');
+      });
     });
   }
 
