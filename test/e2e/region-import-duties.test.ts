@@ -17,7 +17,7 @@ import { REGION_SERVICE, regionProcess } from '../support/region-process.ts';
 import { eventually, type RunningRack, runRackboot } from '../support/running-rack.ts';
 
 const MIB = 1024 * 1024;
-const PLACES = [labPlace(76), labPlace(77)] as const;
+const PLACES = [labPlace(8), labPlace(9)] as const;
 /** A process looks at what others ask within this, in milliseconds. */
 const LOOK_MS_MAX = 2500;
 

@@ -240,7 +240,7 @@ export class Imports {
   }
 
   async #note(entries: ReadonlyMap<string, ImportProgress>): Promise<void> {
-    // What a process has that lost the duties is no longer how the import goes.
+    // After the duties are lost, another process says how the import goes.
     if (!this.#isActive) return;
     const { store } = this.#parts.region;
     const atMs = this.#parts.clock.wallTimeMs();
