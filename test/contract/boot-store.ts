@@ -6,6 +6,7 @@ import {
   type ImportProgress,
   isImporting,
   NO_RUN,
+  REPORTED_DOWNLOADS_MAX,
   RESOURCES_MAX,
   SELECTIONS_MAX,
   SOURCES_MAX,
@@ -193,6 +194,19 @@ export function testBootStore(title: string, makePlace: () => StorePlace): void 
         .sort(),
       ['debian/noble 1 0 host-2', 'ubuntu/noble 2 1 host-0'],
     );
+  });
+
+  check('a report on a download takes the place of the one before, and the oldest one goes', async (store) => {
+    const { boot } = store;
+    const report = (file: string, bytes: number) => ({ rack: 'r', file, bytes, error: '', atMs: bytes });
+    await boot.changeRun({ askedMs: 10 });
+    for (const bytes of [1, 2]) await boot.noteDownload(report('one', bytes), EVENT);
+    await boot.noteDownload({ ...report('one', 9), rack: 'other' }, EVENT);
+    const seen = (await boot.findRun()).downloads.map(({ rack, file, bytes }) => `${rack} ${file} ${bytes}`);
+    assert.deepEqual(seen, ['r one 2', 'other one 9']);
+    for (let at = 0; at < REPORTED_DOWNLOADS_MAX; at += 1) await boot.noteDownload(report(`f${at}`, 1), EVENT);
+    const { askedMs, downloads } = await boot.findRun();
+    assert.deepEqual([askedMs, downloads.length, downloads[0]?.file], [10, REPORTED_DOWNLOADS_MAX, 'f0']);
   });
 
   check('the run keeps what is asked of it', async (store) => {

@@ -223,6 +223,8 @@ export const OPERATIONS: Readonly<Record<string, (place: FilledRegion) => Steps<
   'boot.wishCancelled': ({ tables }) => tables.boot.wishCancelled(),
   'boot.forget': ({ tables }) => tables.boot.forget(['a']),
   'boot.changeRun': ({ tables }) => tables.boot.changeRun({ askedMs: 1 }, EVENT),
+  'boot.noteDownload': ({ tables }) =>
+    tables.boot.noteDownload({ rack: 'r', file: 'f', bytes: 1, error: '', atMs: 1 }, EVENT),
   'boot.listUses': ({ tables }) => tables.boot.listUses(),
   'boot.findRun': ({ tables }) => tables.boot.findRun(),
   openSession: () => openSession('ann', SESSION, 1, 0),

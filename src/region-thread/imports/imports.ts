@@ -12,7 +12,7 @@ import { cleanText } from '../../clean-text.ts';
 import type { Clock, Timer } from '../../clock.ts';
 import { errorText, isStoreUnavailable, osErrorCode, RackError, unreachable } from '../../errors.ts';
 import { type ImageUse, readImages, type StoredImage, sweepBlobs } from '../../images/image-store.ts';
-import { type RemovalTerms, removeOlder, removeUnused } from '../../images/import/older-images.ts';
+import type { RemovalTerms } from '../../images/import/older-images.ts';
 import { resourceName } from '../../region/images/region-source.ts';
 import type { BootResource, ImportProgress, ImportRun } from '../../region/records/boot-store.ts';
 import type { NewMachineEvent } from '../../region/records/machine-event.ts';
@@ -213,6 +213,7 @@ export class Imports {
     const { boot } = this.#parts.region.store;
     try {
       const doomed = readImages(tree).images.filter((image) => resourceName(image) === name);
+      const { removeUnused } = await import('../../images/import/older-images.ts');
       await removeUnused(doomed, this.#removal(tree));
     } catch (error) {
       // The next look tries again.
@@ -261,6 +262,7 @@ export class Imports {
     const { tree } = this.#terms();
     if (tree === undefined) return;
     try {
+      const { removeOlder } = await import('../../images/import/older-images.ts');
       const image = readImages(tree).images.find((one) => resourceName(one) === name && one.serial === serial);
       if (image !== undefined) await removeOlder(image, this.#removal(tree));
       // Also the bytes that earlier removals left to machines.

@@ -7,6 +7,7 @@
 // 2. A request is stored before it is answered; then the importing process acts.
 
 import { z } from 'zod';
+import { cleanText } from '../../clean-text.ts';
 import type { ListedResource } from '../images/boot-images.ts';
 import type { ListedImage } from '../life/deployment.ts';
 import type { ResourceWish } from '../records/resource-wish.ts';
@@ -126,10 +127,7 @@ async function stopImport(call: ApiCall): Promise<Answer> {
   return text('Import of boot resources is being stopped');
 }
 
-function rackOf(call: ApiCall): string | undefined {
-  const uuid = call.region.settings.findRack(call.path.uuid ?? '');
-  return uuid === undefined ? undefined : (call.region.racks.find(uuid)?.name ?? uuid);
-}
+const uuidIn = ({ path, region }: ApiCall): string | undefined => region.settings.findRack(path.uuid ?? '');
 
 const noRack = (call: ApiCall): Answer => refuse('not-found.rack', { rack: (call.path.uuid ?? '').slice(0, 64) });
 
@@ -142,13 +140,20 @@ const report = z.object({
 });
 
 async function reportProgress(call: ApiCall, given: z.output<typeof report>): Promise<Answer> {
-  const rack = rackOf(call);
-  if (rack === undefined) return noRack(call);
-  const { filename: file, size = '0', bytes_downloaded: bytes = '0', error = '' } = given;
-  const params = { rack, file, bytes: Number(bytes), size: Number(size), error };
+  const { region } = call;
+  const uuid = uuidIn(call);
+  if (uuid === undefined) return noRack(call);
+  const { size = '0', bytes_downloaded: bytes = '0' } = given;
+  const [file, error] = [cleanText(given.filename), cleanText(given.error ?? '')];
+  const report = { rack: uuid, file, bytes: Number(bytes), error, atMs: region.clock.wallTimeMs() };
+  const params = { rack: region.racks.find(uuid)?.name ?? uuid, file, bytes: report.bytes, size: Number(size), error };
   const event = call.region.bootImages.event(usernameOf(call), { code: 'download-reported', params });
   const type = error === '' ? 'REGION_IMPORT_INFO' : 'REGION_IMPORT_ERROR';
-  await call.region.store.recordEvent({ ...event, type, ...(error === '' ? { level: 'debug' } : {}) }, undefined);
+  const total = params.size === 0 ? {} : { total: params.size };
+  await region.store.boot.noteDownload(
+    { ...report, ...total },
+    { ...event, type, ...(error === '' ? { level: 'debug' } : {}) },
+  );
   return text('');
 }
 
@@ -245,14 +250,14 @@ export const BOOT_RESOURCE_OPERATIONS: readonly Operation[] = [
     ...order,
     op: 'import_boot_images',
     doc: 'Import the selected images of all sources now. The region imports, for all racks.',
-    run: (call) => (rackOf(call) === undefined ? noRack(call) : startImport(call)),
+    run: (call) => (uuidIn(call) === undefined ? noRack(call) : startImport(call)),
   }),
   defineOperation({
     ...group,
     method: 'POST',
     op: 'report_download_progress',
     access: 'admin',
-    doc: 'Report how far a download of a rack is; the log shows it.',
+    doc: 'Report how far a download of a rack is; the rack, the page of images and the log show it.',
     parameters: report,
     run: reportProgress,
   }),

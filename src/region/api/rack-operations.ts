@@ -67,7 +67,13 @@ async function readRack(call: ApiCall): Promise<Answer> {
   const uuid = call.path.uuid ?? '';
   const rack = call.region.racks.find(uuid);
   if (rack === undefined) return notFound(uuid);
-  return json(rackJson(call, rack, (await call.region.racks.images([rack])).get(uuid)));
+  const { downloads } = await call.region.bootImages.run();
+  const reported = downloads.flatMap(({ rack: of, file, bytes, total, error, atMs }) =>
+    of === uuid
+      ? [{ filename: file, bytes_downloaded: bytes, size: total ?? null, error, reported: isoTime(atMs) }]
+      : [],
+  );
+  return json({ ...rackJson(call, rack, (await call.region.racks.images([rack])).get(uuid)), downloads: reported });
 }
 
 const registration = z.object({

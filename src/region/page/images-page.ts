@@ -55,6 +55,9 @@ export const statePill = ({ progress, images }: ListedResource): Html => {
   return html`<span class="pill ${COLOURS[state]}">${words.images.states[state]}</span>`;
 };
 
+const progressBar = (label: string, bytes: number, total: number): Html =>
+  html`<progress aria-label="${label}" max="${total}" value="${Math.min(bytes, total)}"></progress>`;
+
 /** Bytes, rate and time left, then the reason and the next attempt. */
 function progressText(progress: ImportProgress, nowMs: number): Html {
   const { state, bytes, total, bytesPerSecond = 0, reason, nextMs } = progress;
@@ -71,7 +74,7 @@ function progressText(progress: ImportProgress, nowMs: number): Html {
       ? nothing
       : total === undefined || total === 0
         ? html`<progress aria-label="${words.images.states[state]}"></progress>`
-        : html`<progress aria-label="${words.images.states[state]}" max="${total}" value="${Math.min(bytes, total)}"></progress>`;
+        : progressBar(words.images.states[state], bytes, total);
   const why = reason === undefined ? nothing : html`<div class="why">${reason}</div>`;
   return html`${bar}<div class="small">${facts.join(' · ')}</div>${why}`;
 }
@@ -163,6 +166,19 @@ function skippedPart({ skipped, skippedMore }: ImportRun): Html {
     <span class="small">${skipped.length + skippedMore}</span></summary><dl class="pairs">${items}</dl>${more}</details></div>`;
 }
 
+/** The reports of racks on downloads of their own. */
+function reportedPart({ region, nowMs }: View, { downloads }: ImportRun): Html {
+  if (downloads.length === 0) return nothing;
+  const items = downloads.toReversed().map(({ rack, file, bytes, total, error, atMs }) => {
+    const bar = total === undefined ? nothing : progressBar(words.images.states.downloading, bytes, total);
+    const facts = `${words.images.amount(bytes, total)} · ${formatAge(nowMs - atMs)}`;
+    const why = error === '' ? nothing : html`<div class="why">${error}</div>`;
+    const name = region.racks.find(rack)?.name ?? rack;
+    return html`<div class="list-item"><div><b>${name}</b> <span class="break">${file}</span>${bar}<div class="small">${facts}</div>${why}</div></div>`;
+  });
+  return html`<div class="stacked" id="reported"><h2>${words.images.reported}</h2><div class="sheet">${items}</div></div>`;
+}
+
 /** The selections of each source that has some. */
 function selectedPart(sources: readonly RegionSource[], selections: readonly BootSelection[]): Html {
   const items = sources.flatMap((source) => {
@@ -214,6 +230,7 @@ async function render(view: View): Promise<Html> {
       <div class="bar" id="bar"${work}><h1>${words.images.title}</h1><div class="row">${link}${button}</div></div>
       <p class="soft run" id="run">${runText(run, view.nowMs)}</p>
       ${tableOf(view, resources, uses, isRunning)}
+      ${reportedPart(view, run)}
       ${skippedPart(run)}
       ${selectedPart(sources, selections)}`,
     footer: words.images.footer,

@@ -26,6 +26,9 @@ export const RESOURCES_MAX = 2000;
 /** Skipped images that a run lists; the rest are counted. */
 export const SKIPPED_MAX = 100;
 
+/** Downloads of racks that are shown; a further one takes the place of the one whose report is the oldest. */
+export const REPORTED_DOWNLOADS_MAX = 32;
+
 /** A source of images, as the store has it. */
 export interface BootSource {
   readonly id: number;
@@ -111,6 +114,21 @@ export interface BootResource {
   readonly progress?: ImportProgress | undefined;
 }
 
+/** A rack's report on one of its own downloads (API 1.0). Its texts are cleaned. */
+const reportedDownload = z.object({
+  /** The rack's UUID. */
+  rack: z.string().max(64),
+  file: z.string().max(1024),
+  bytes: count,
+  /** `undefined`: unknown. */
+  total: count.optional(),
+  /** Why it failed; empty: it did not. */
+  error: z.string().max(1024),
+  /** Wall time in milliseconds. */
+  atMs: z.number(),
+});
+export type ReportedDownload = z.output<typeof reportedDownload>;
+
 export const importRun = z.object({
   /** Wall times in milliseconds; 0: never. */
   askedMs: z.number(),
@@ -123,6 +141,8 @@ export const importRun = z.object({
   /** Images and sources that the last run left out, each with the reason. */
   skipped: z.array(z.object({ name: z.string().max(512), reason: z.string().max(1024) })).max(SKIPPED_MAX),
   skippedMore: count,
+  /** The newest last. An earlier release stored none. */
+  downloads: z.array(reportedDownload).max(REPORTED_DOWNLOADS_MAX).default([]),
 });
 /** The last run, and what is asked of the next one. */
 export type ImportRun = z.output<typeof importRun>;
@@ -135,6 +155,7 @@ export const NO_RUN: ImportRun = {
   nextMs: 0,
   skipped: [],
   skippedMore: 0,
+  downloads: [],
 };
 
 /** True from the request until the run has ended. */
@@ -197,4 +218,6 @@ export interface BootStore {
   findRun(): Promise<ImportRun>;
   /** Changes what is given. */
   changeRun(change: Partial<ImportRun>, event?: NewMachineEvent): Promise<void>;
+  /** Stores a rack's report in place of the one before on the same file. */
+  noteDownload(download: ReportedDownload, event: NewMachineEvent): Promise<void>;
 }

@@ -14,7 +14,9 @@ import {
   importProgress,
   importRun,
   NO_RUN,
+  REPORTED_DOWNLOADS_MAX,
   RESOURCES_MAX,
+  type ReportedDownload,
   SELECTIONS_MAX,
   SOURCES_MAX,
   type WrittenBootSelection,
@@ -241,6 +243,12 @@ export class BootTables {
       JSON.stringify(next),
     );
     if (event !== undefined) yield* this.#events.add(event, undefined);
+  }
+
+  *noteDownload(download: ReportedDownload, event: NewMachineEvent): Steps<void> {
+    const { downloads } = yield* this.findRun();
+    const others = downloads.filter(({ rack, file }) => rack !== download.rack || file !== download.file);
+    yield* this.changeRun({ downloads: [...others, download].slice(-REPORTED_DOWNLOADS_MAX) }, event);
   }
 
   *#isTaken(url: string, otherThan: number): Steps<boolean> {

@@ -84,6 +84,7 @@ export const bootStore = (table: BootTables, run: ReportingDriver): BootStore =>
   listUses: () => run.read(() => table.listUses()),
   findRun: () => run.read(() => table.findRun()),
   changeRun: (change, event) => run.write(() => table.changeRun(change, event)),
+  noteDownload: (download, event) => run.write(() => table.noteDownload(download, event)),
 });
 
 export const rackStore = (table: RackTable, run: ReportingDriver): RackStore => ({

@@ -174,7 +174,9 @@ test('only administrators import, hold and delete', () =>
   }));
 
 test('1.4: the report of a cluster on its download is in the log', () =>
-  withApi([], async (ask, { store }) => {
+  withApi([], async (ask, { store, region }) => {
+    const uuid = '0f7d57ef-b0b1-4d4e-a8a5-3a5f6e0a2f11';
+    await region.racks.greet({ uuid, name: 'rack-1', version: '0.1.0', interfaces: [], pinned: [] });
     const path = '1.0/nodegroups/master/?op=report_download_progress';
     const said = async () => sentenceOf((await store.listEvents({ limit: 1 }))[0]);
     const given = { filename: 'noble.img', size: '2097152', bytes_downloaded: '1048576' };
@@ -182,6 +184,13 @@ test('1.4: the report of a cluster on its download is in the log', () =>
     assert.match(await said(), /^rack \S+ has 1\.0 MiB of 2\.0 MiB of noble\.img$/);
     await ask('POST', path, { filename: 'noble.img', error: 'the disk is full' });
     assert.match(await said(), /noble\.img: the disk is full$/);
+    const { downloads } = (await ask('GET', `1.0/nodegroups/${uuid}/`)).json;
+    const [{ reported, ...download }, ...others] = downloads;
+    assert.deepEqual(
+      [download, others],
+      [{ filename: 'noble.img', bytes_downloaded: 0, size: null, error: 'the disk is full' }, []],
+    );
+    assert.match(reported, /^\d{4}-/);
     assert.equal((await ask('POST', path, { size: '1' })).status, 400);
     assert.equal((await ask('POST', path, { filename: 'x', size: '-1' })).status, 400);
   }));

@@ -27,6 +27,8 @@ async function withRegion(work: (place: RegionPlace) => Promise<void>): Promise<
       ]),
       1,
     );
+    const downloads = [{ rack: 'r1', file: 'jammy<i>', bytes: 3, total: 12, error: 'no room', atMs: 1 }];
+    await store.boot.changeRun({ downloads });
     await store.boot.changeRun({ askedMs: 1, skipped: [{ name: 'ubuntu/focal', reason: 'x has no such image' }] });
     await work(place);
   } finally {
@@ -56,6 +58,8 @@ test('an import is shown with bytes, reason and next try, and what was left out 
     assert.match(text, /<progress aria-label="Waiting" max="4194304" value="1048576">/);
     assert.match(text, /1\u00a0MiB of 4\u00a0MiB · tries again in 20 s/);
     assert.match(text, /class="why">x sent no byte for 30 s</);
+    assert.match(text, /<b>r1<\/b> <span class="break">jammy&lt;i&gt;<\/span><progress[^>]* max="12" value="3">/);
+    assert.match(text, /class="why">no room</);
     assert.match(text, /Noble &lt;b&gt;/);
     assert.match(text, /ubuntu\/focal<\/dt><dd>x has no such image/);
     assert.match(text, /An import is under way\./);

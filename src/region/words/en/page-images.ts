@@ -61,6 +61,7 @@ export const IMAGES = {
     title: 'Not imported',
     more: (count: number): string => `and ${counted(count, 'other')}`,
   },
+  reported: 'Downloads of racks',
   selected: 'Selected',
   sourcesLink: 'Sources and selections',
   empty: {
