@@ -341,7 +341,9 @@ export class RegionUnderFire {
   async load(): Promise<void> {
     const { octets, httpPort } = this.rackPlace;
     const url = `http://${octets}.1:${httpPort}/pxelinux.cfg/01-${SWITCHED_MAC.replaceAll(':', '-')}`;
-    for (; !this.isOver; await sleep(RENDERED_EVERY_MS)) await fetch(url).then((answer) => answer.text());
+    // Each with a connection of its own: a busy host may send a request just when the rack closes an idle connection.
+    const headers = { Connection: 'close' };
+    for (; !this.isOver; await sleep(RENDERED_EVERY_MS)) await fetch(url, { headers }).then((answer) => answer.text());
   }
 
   /** The region has each of the rack's reports on a machine once. */
