@@ -1,9 +1,9 @@
 // The lines that a guided lab prints, as pure functions of events: few sentences, for newcomers.
 
 import { z } from 'zod';
+import { type Html, html } from '../html.ts';
 import type { StageReport } from '../region/records/event-params.ts';
 import { parseStatus, statusRow } from '../region/records/lifecycle.ts';
-import { type Html, html } from '../region/words/html.ts';
 import type { LogLine } from './daemon-process.ts';
 import type { MachineStep } from './machine-actions.ts';
 

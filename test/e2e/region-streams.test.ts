@@ -6,7 +6,7 @@ import { type ClientRequest, request } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { test } from 'node:test';
 import { systemClock } from '../../src/clock.ts';
-import { FOLLOWERS_MAX } from '../../src/region/api/event-followers.ts';
+import { FOLLOWERS_MAX } from '../../src/region/http/event-followers.ts';
 import { type LiveRegion, startRegion } from '../region/live.ts';
 import { bootReport, report } from '../region/place.ts';
 import { acceptRack, RACK_UUID, rackAuthorization } from '../region/racks/rack-place.ts';

@@ -205,7 +205,7 @@ export const WHOLE_LISTS = [
     'const kept = chooseKept(facts);',
     'const kept: ReturnType<typeof chooseKept> = undefined;',
   ]),
-  ...of('region/api/lists.ts', ['LIST_PIECE_BYTES = 64 * 1024;', 'LIST_PIECE_BYTES = 2 ** 30;']),
+  ...of('region/http/lists.ts', ['LIST_PIECE_BYTES = 64 * 1024;', 'LIST_PIECE_BYTES = 2 ** 30;']),
   ...of('region/shares/long-work.ts', ['PIECE_MS = 4;', 'PIECE_MS = 60_000;']),
 ];
 /** Strangers who register racks say as much as others, as often as they like, and each change has all racks read. */

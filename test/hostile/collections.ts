@@ -290,7 +290,7 @@ export const COLLECTIONS: Readonly<Record<string, Readonly<Record<string, string
   'region/accounts/passwords.ts': { '#waiting': 'CHECKS_WAITING_MAX' },
   'region/api/caller.ts': { operatorRequests: 'weak' },
   'region/http/doors.ts': { '#reports': 'named' },
-  'region/api/event-followers.ts': { '#followers': 'FOLLOWERS_MAX' },
+  'region/http/event-followers.ts': { '#followers': 'FOLLOWERS_MAX' },
   'region/api/form-body.ts': { 'FieldCollector.fields': 'FIELDS_MAX, each FIELDS_MAX' },
   'region/http/link-routes.ts': { '#streams': 'region/racks/rack-admission.ts RACKS_MAX, each CHANGES_PER_RACK_MAX' },
   'region/http/listening.ts': { '#apps': 'configured', '#own': 'named', '#waiting': 'configured' },
@@ -300,9 +300,9 @@ export const COLLECTIONS: Readonly<Record<string, Readonly<Record<string, string
   'region/life/allocation.ts': { 'matchStorage.matched': 'call' },
   'region/shares/loop-turns.ts': {
     '#waiting':
-      'region/api/lists.ts LISTS_MAX, region/shares/searches.ts SEARCHES_MAX and region/racks/rack-admission.ts RACKS_MAX, each region/api/lists.ts LISTS_MAX',
+      'region/http/lists.ts LISTS_MAX, region/shares/searches.ts SEARCHES_MAX and region/racks/rack-admission.ts RACKS_MAX, each region/http/lists.ts LISTS_MAX',
   },
-  'region/words/html.ts': { templates: 'weak', 'html.text': 'call' },
+  'html.ts': { templates: 'weak', 'html.text': 'call' },
   'region/preseed/engine.ts': {
     'Rendering.included': 'call',
     '#blocks': 'call',

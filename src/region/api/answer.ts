@@ -6,6 +6,8 @@
 
 import type { z } from 'zod';
 import type { StateUpdate } from '../racks/state-update.ts';
+import type { EventFilter } from '../records/filters.ts';
+import type { MachineEvent } from '../records/machine-event.ts';
 import {
   type PlainCode,
   type RefusalCode,
@@ -16,8 +18,7 @@ import {
   sentenceOf,
   wordOfIssue,
 } from '../words/refusal.ts';
-import type { EventFollowing } from './event-followers.ts';
-import type { ListToSend } from './lists.ts';
+import type { EventPlace } from './event-place.ts';
 
 interface NamedRefusal {
   readonly kind: 'refusal';
@@ -33,6 +34,35 @@ export type FieldWords = Readonly<Record<string, readonly RefusalWord[]>>;
 export type Refusal =
   | (NamedRefusal & { readonly words: readonly RefusalWord[]; readonly fields?: undefined })
   | (NamedRefusal & { readonly words?: undefined; readonly fields: FieldWords });
+
+/** An entry that is JSON text already. */
+export class JsonText {
+  readonly text: string;
+
+  constructor(text: string) {
+    this.text = text;
+  }
+}
+
+/** A list to send: values, or their JSON text. An `undefined` entry was examined and left out. */
+export interface ListToSend {
+  /** `username address` of the caller. */
+  readonly holder: string;
+  readonly entries: AsyncIterator<unknown, void>;
+}
+
+/** A request to follow the log. */
+export interface EventFollowing {
+  /** The user who follows, and the client's address. */
+  readonly username: string;
+  readonly address: string;
+  readonly filter: Omit<EventFilter, 'after' | 'before' | 'limit'>;
+  /** Start after this event; `undefined`: start now. */
+  readonly after: EventPlace | undefined;
+  readonly render: (event: MachineEvent) => unknown;
+  /** False once its key or its account has been removed. */
+  readonly isAllowed: () => Promise<boolean>;
+}
 
 export type Answer =
   | { readonly kind: 'json'; readonly value: unknown; readonly status: 200 | 202 }

@@ -2,7 +2,7 @@
 
 import { type Whereabouts, whereabouts } from '../life/whereabouts.ts';
 import type { Machine } from '../records/machine.ts';
-import { JsonText } from './lists.ts';
+import { JsonText } from './answer.ts';
 import { machineJson, machineText } from './machine-json.ts';
 import { nodeJson } from './node-json.ts';
 import type { ApiCall } from './operation.ts';

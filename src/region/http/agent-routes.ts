@@ -9,7 +9,6 @@ import { z } from 'zod';
 import { type Answer, fieldsOf, refuse, refuseFields, refuseFor, refuseUnmanaged } from '../api/answer.ts';
 import type { Caller, Peer } from '../api/caller.ts';
 import { parseBody } from '../api/form-body.ts';
-import { chooseOrigin, originFactsOf } from '../api/origin.ts';
 import type { BootProof } from '../identity/boot-token.ts';
 import { MachineAgent } from '../life/machine-agent.ts';
 import { SIGNAL_STATUSES } from '../life/signal.ts';
@@ -20,6 +19,7 @@ import type { Region } from '../region.ts';
 import { OFFSET_MAX } from '../scripts/script-output.ts';
 import type { ScriptNews } from '../scripts/script-run.ts';
 import { workerRates } from '../shares/request-rates.ts';
+import { chooseOrigin, originFactsOf } from './origin.ts';
 
 /** Longest script output in one signal, in characters: as text, and in Base64. */
 const OUTPUT_MAX = 64 * 1024;

@@ -6,11 +6,11 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { STATE_CHANGES_IM } from '../../machines/desired-state.ts';
 import { type Answer, refuse } from '../api/answer.ts';
-import { EventAnswer } from '../api/event-stream.ts';
 import { BATCH_VALUES_MAX, HEARTBEAT_VALUES_MAX } from '../racks/rack-news.ts';
 import { LINK_VERSION, type Rack } from '../records/rack.ts';
 import { parseJson } from '../records/text-json.ts';
 import type { Region } from '../region.ts';
+import { EventAnswer } from './event-stream.ts';
 import { answerLink, BATCH_UNDER_WAY, findLinkedRack, LINK_BODY_BYTES_MAX, type LinkRequest } from './link.ts';
 
 /** Streams of one rack. Only an accepted rack fills it, for itself alone; it abandons an old stream when it opens a new one. */

@@ -8,10 +8,11 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { FastifyReply } from 'fastify';
 import { STATE_CHANGES_IM } from '../../machines/desired-state.ts';
 import type { DesiredState, RackMachine, StateChanges } from '../../machines/machine.ts';
+import type { EventFollowing, ListToSend } from '../api/answer.ts';
 import { type Answer, bodyOf, refuse } from '../api/answer.ts';
-import type { EventFollowers, EventFollowing } from '../api/event-followers.ts';
-import type { Lists, ListToSend } from '../api/lists.ts';
 import { REFUSALS } from '../api/refusal-status.ts';
+import type { EventFollowers } from './event-followers.ts';
+import type { Lists } from './lists.ts';
 
 /** Machines of a desired state that are rendered in one turn of the event loop. */
 const STATE_CHUNK = 100;

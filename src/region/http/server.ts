@@ -19,8 +19,6 @@ import { REQUEST_MS_MAX } from '../../net/shares/body-places.ts';
 import { EventSampler } from '../../rate-limit.ts';
 import { refuse } from '../api/answer.ts';
 import { noteOperatorRequest } from '../api/caller.ts';
-import { EventFollowers } from '../api/event-followers.ts';
-import { Lists } from '../api/lists.ts';
 import type { ApiProblem } from '../api/problem.ts';
 import { OPERATOR_SOCKET, RACK_SOCKET, type RegionConfig } from '../config.ts';
 import { MetadataService } from '../metadata/metadata-service.ts';
@@ -31,7 +29,9 @@ import { anonymousRates } from '../shares/request-rates.ts';
 import { noteText } from '../words/rack-reasons.ts';
 import { RegionCounters } from './counters.ts';
 import { ApiDoors } from './doors.ts';
+import { EventFollowers } from './event-followers.ts';
 import { type DoorKind, ListeningApi, type RegionApi } from './listening.ts';
+import { Lists } from './lists.ts';
 import { type ApiContext, addRoutes } from './routes.ts';
 import { send } from './sending.ts';
 

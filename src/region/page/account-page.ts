@@ -3,9 +3,9 @@
 // 1. A key is shown by its kind, fingerprint and comment, which is enough to recognise it.
 
 import { createHash } from 'node:crypto';
+import { type Html, html } from '../../html.ts';
 import { refuseField } from '../api/answer.ts';
 import type { SshKey } from '../records/life-store.ts';
-import { type Html, html } from '../words/html.ts';
 import { formatAge } from '../words/quantity.ts';
 import { words } from '../words/text.ts';
 import { areaField, formOf, hiddenField, newPasswordFields } from './forms.ts';

@@ -3,10 +3,10 @@
 // 1. A form sends the parameters of its API operation; nothing is decided here.
 // 2. User data is entered as plain text and sent in base64, as the operation expects.
 
+import { type Html, html, nothing } from '../../html.ts';
 import { statusRow } from '../records/lifecycle.ts';
 import type { Machine } from '../records/machine.ts';
 import type { ScriptKind } from '../records/script-store.ts';
-import { type Html, html, nothing } from '../words/html.ts';
 import { formatSize } from '../words/quantity.ts';
 import { words } from '../words/text.ts';
 import { addressField, deployFields, deployValues } from './deploy-form.ts';

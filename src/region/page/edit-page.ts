@@ -2,8 +2,8 @@
 //
 // 1. Several API operations save the form, one after the other. The first refusal is shown; the changes before it are kept.
 
+import { type Html, html, nothing } from '../../html.ts';
 import type { Machine } from '../records/machine.ts';
-import { type Html, html, nothing } from '../words/html.ts';
 import { words } from '../words/text.ts';
 import { areaField, formOf, textField } from './forms.ts';
 import { machinePath } from './machine-actions.ts';

@@ -4,8 +4,8 @@
 // 2. Every form that changes something carries the session's `csrf`; a viewer without one gets no form.
 // 3. After a refusal the values are shown again, except passwords, and each error next to its field.
 
+import { type Html, html, nothing, verbatim } from '../../html.ts';
 import { PASSWORD_MAX, PASSWORD_MIN } from '../accounts/accounts.ts';
-import { type Html, html, nothing, verbatim } from '../words/html.ts';
 import { words } from '../words/text.ts';
 import { given, type View } from './view.ts';
 

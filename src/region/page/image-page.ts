@@ -1,7 +1,7 @@
 // One image: its versions and files, its import, the machines that use it; and its deletion.
 
+import { type Html, html, nothing } from '../../html.ts';
 import type { ListedResource } from '../images/boot-images.ts';
-import { type Html, html, nothing } from '../words/html.ts';
 import { words } from '../words/text.ts';
 import { formOf, hiddenField } from './forms.ts';
 import { IMAGES_PATH, importPart, resourceTitle, statePill, useText } from './images-page.ts';

@@ -2,11 +2,11 @@
 //
 // 1. Everybody who may look sees them; only administrators import, hold and delete.
 
+import { type Html, html, nothing } from '../../html.ts';
 import type { ListedResource } from '../images/boot-images.ts';
 import { type RegionSource, sourceTitle } from '../images/region-source.ts';
 import type { BootSelection, ImageUse, ImportProgress, ImportRun } from '../records/boot-store.ts';
 import { isImporting } from '../records/boot-store.ts';
-import { type Html, html, nothing } from '../words/html.ts';
 import { formatAge, formatSize } from '../words/quantity.ts';
 import { words } from '../words/text.ts';
 import { formOf, hiddenField } from './forms.ts';

@@ -2,10 +2,10 @@
 //
 // 1. Only people with an account see it. Keys and fingerprints are public; there are no passwords.
 
+import { type Html, html, nothing } from '../../html.ts';
 import { formatIpv4, type Ipv4, isLoopback } from '../../net/address.ts';
 import { describeLogins, type LoginDescription, mayDebug } from '../life/logins.ts';
 import type { Machine } from '../records/machine.ts';
-import { type Html, html, nothing } from '../words/html.ts';
 import { formatSpan } from '../words/quantity.ts';
 import { words } from '../words/text.ts';
 import { choiceField, formOf, hiddenField, textField } from './forms.ts';

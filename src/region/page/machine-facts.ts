@@ -1,11 +1,11 @@
 // The facts on a machine's page: owner, network and system; hardware; identity.
 
+import { type Html, html, nothing } from '../../html.ts';
 import { formatIpv4, formatMac } from '../../net/address.ts';
 import { whereabouts } from '../life/whereabouts.ts';
 import { bootPurpose } from '../records/boot-purpose.ts';
 import { type Machine, machineFqdn } from '../records/machine.ts';
 import { kernelParamsOf } from '../records/tags.ts';
-import { type Html, html, nothing } from '../words/html.ts';
 import { formatAge, formatSize } from '../words/quantity.ts';
 import { words } from '../words/text.ts';
 import { systemLogin } from './logins-part.ts';

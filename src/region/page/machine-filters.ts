@@ -3,6 +3,7 @@
 // 1. A search covers all machines, some in each turn, and finds at most PAGE_MACHINES_MAX, those with a problem first.
 
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { type Html, html, nothing } from '../../html.ts';
 import { whereabouts } from '../life/whereabouts.ts';
 import type { MachineFilter } from '../records/filters.ts';
 import { type MachineStatus, STATUSES } from '../records/lifecycle.ts';
@@ -16,7 +17,6 @@ import {
   STATUS_GROUPS,
 } from '../records/machine-search.ts';
 import type { Region } from '../region.ts';
-import { type Html, html, nothing } from '../words/html.ts';
 import { words } from '../words/text.ts';
 import { statusPill } from './values.ts';
 import { queryValue, type View } from './view.ts';

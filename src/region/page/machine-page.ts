@@ -4,12 +4,12 @@
 // 1. Power parameters are not shown: they contain passwords. Script output is shown only to people with an account.
 // 2. Each part has an id, so the browser refreshes it separately.
 
+import { type Html, html, nothing } from '../../html.ts';
 import { formatMac, type MacAddress, mac as macAddress, parseMac } from '../../net/address.ts';
 import { statusRow } from '../records/lifecycle.ts';
 import { type Machine, machineFqdn } from '../records/machine.ts';
 import type { Region } from '../region.ts';
 import { remarkSentence } from '../words/event.ts';
-import { type Html, html, nothing } from '../words/html.ts';
 import { asSentence, words } from '../words/text.ts';
 import { debugButton, renderLogins } from './logins-part.ts';
 import { actionPath, actionsFor, type MachineAction, machinePath, toneOf } from './machine-actions.ts';

@@ -1,12 +1,12 @@
 // The row of one machine in the list of machines: its state, owner, network, power, hardware and last event.
 
+import { type Html, html, nothing } from '../../html.ts';
 import { formatIpv4, formatMac } from '../../net/address.ts';
 import type { Whereabouts } from '../life/whereabouts.ts';
 import { type Machine, machineFqdn } from '../records/machine.ts';
 import type { MachineEvent } from '../records/machine-event.ts';
 import { isProblem, isWork } from '../records/machine-search.ts';
 import { remarkSentence } from '../words/event.ts';
-import { type Html, html, nothing } from '../words/html.ts';
 import { formatAge } from '../words/quantity.ts';
 import { asSentence, words } from '../words/text.ts';
 import { machinePath } from './machine-actions.ts';

@@ -1,13 +1,13 @@
 // The page at /MAAS/: the machines with their states, pending decisions, racks, and the latest events.
 
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { type Html, html, nothing } from '../../html.ts';
 import { formatMac } from '../../net/address.ts';
 import { readEvents } from '../api/event-pieces.ts';
 import { whereabouts } from '../life/whereabouts.ts';
 import type { Machine } from '../records/machine.ts';
 import type { MachineEvent } from '../records/machine-event.ts';
 import { eventSentence } from '../words/event.ts';
-import { type Html, html, nothing } from '../words/html.ts';
 import { formatAge } from '../words/quantity.ts';
 import { texts, words } from '../words/text.ts';
 import { formOf } from './forms.ts';

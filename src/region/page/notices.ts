@@ -2,10 +2,10 @@
 //
 // 1. Without a pending decision nothing is shown.
 
+import { type Html, html, nothing } from '../../html.ts';
 import type { Conflict } from '../records/store.ts';
 import type { Region } from '../region.ts';
 import { doubtWords } from '../words/event.ts';
-import { type Html, html, nothing } from '../words/html.ts';
 import { words } from '../words/text.ts';
 
 /** Conflicts on the page; `rackboot machines show` lists those of one machine. */

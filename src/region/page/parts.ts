@@ -1,10 +1,10 @@
 // Common to all pages: the document's frame with the navigation bar, table cells, and the pages for errors and signing in.
 
+import { type Html, html, nothing, type Part, verbatim } from '../../html.ts';
 import { LOOPBACK, networkContains } from '../../net/address.ts';
 import type { RegionConfig } from '../config.ts';
 import { quoteShell } from '../preseed/quoting.ts';
 import type { Outage } from '../records/store-outage.ts';
-import { type Html, html, nothing, type Part, verbatim } from '../words/html.ts';
 import { noteText } from '../words/rack-reasons.ts';
 import { asSentence, words } from '../words/text.ts';
 import { assetPath, PAGE_SCRIPT, PAGE_STYLE } from './assets.ts';

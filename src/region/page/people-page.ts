@@ -1,7 +1,7 @@
 // The accounts. Administrators also add them, remove them and change their roles; `user-operations.ts` has the rules.
 
+import { type Html, html, nothing } from '../../html.ts';
 import type { User } from '../records/user.ts';
-import { type Html, html, nothing } from '../words/html.ts';
 import { formatAge } from '../words/quantity.ts';
 import { words } from '../words/text.ts';
 import { differing, ofNewPassword } from './account-page.ts';

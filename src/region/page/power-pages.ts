@@ -4,11 +4,11 @@
 // 2. A task that may cut the power is confirmed in a form.
 
 import { z } from 'zod';
+import { type Html, html, nothing } from '../../html.ts';
 import type { PowerParameter } from '../../power/parameters.ts';
 import { type PowerDriverTable, switchesItselfOff } from '../life/power-life.ts';
 import type { Machine } from '../records/machine.ts';
 import type { PowerParameters, PowerValue } from '../records/power-parameters.ts';
-import { type Html, html, nothing } from '../words/html.ts';
 import { type RefusalWord, refusal } from '../words/refusal.ts';
 import { asSentence, words } from '../words/text.ts';
 import { choiceField, choiceOf, formOf, hiddenField, radioField, textField } from './forms.ts';

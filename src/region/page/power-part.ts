@@ -2,9 +2,9 @@
 //
 // 1. Driver parameters appear only in the administrators' form, and secrets not even there.
 
+import { type Html, html, nothing } from '../../html.ts';
 import { maySwitch } from '../life/power-life.ts';
 import type { Machine } from '../records/machine.ts';
-import { type Html, html, nothing } from '../words/html.ts';
 import { formatAge } from '../words/quantity.ts';
 import { powerText, words } from '../words/text.ts';
 import { formOf } from './forms.ts';

@@ -2,12 +2,12 @@
 //
 // 1. The region's own rack alone is shown only if it has a problem.
 
+import { type Html, html, nothing, type Part } from '../../html.ts';
 import { findDoubt } from '../racks/rack-networks.ts';
 import { findSharedRange } from '../racks/rack-ranges.ts';
 import { isAway, type Rack } from '../records/rack.ts';
 import type { Region } from '../region.ts';
 import { doubtWords } from '../words/event.ts';
-import { type Html, html, nothing, type Part } from '../words/html.ts';
 import { formatAge } from '../words/quantity.ts';
 import { texts, words } from '../words/text.ts';
 import { none, SPACE } from './values.ts';

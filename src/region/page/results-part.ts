@@ -3,9 +3,9 @@
 // 1. Script output is shown only to people with an account.
 // 2. The output of earlier runs is not read from the store.
 
+import { type Html, html, nothing } from '../../html.ts';
 import type { Machine } from '../records/machine.ts';
 import type { ResultStatus, ScriptResult } from '../records/script-store.ts';
-import { type Html, html, nothing } from '../words/html.ts';
 import { formatAge, formatSpan } from '../words/quantity.ts';
 import { words } from '../words/text.ts';
 import { machinePath } from './machine-actions.ts';

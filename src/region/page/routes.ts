@@ -8,6 +8,7 @@
 // 4. A viewer on this host may look without an account, but not under a foreign site's name that resolves to this host.
 
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { Html } from '../../html.ts';
 import { equalSecrets } from '../accounts/accounts.ts';
 import { parseAuthorization } from '../accounts/authorization-header.ts';
 import { type Answer, type Refusal, refuse, refuseFor } from '../api/answer.ts';
@@ -18,7 +19,6 @@ import { REFUSALS } from '../api/refusal-status.ts';
 import { mayBeStored, type Outage } from '../records/store-outage.ts';
 import type { User } from '../records/user.ts';
 import type { Region } from '../region.ts';
-import type { Html } from '../words/html.ts';
 import { StoreOutage } from '../words/outage.ts';
 import { assetPath, PAGE_POLICY, PAGE_SCRIPT, PAGE_STYLE } from './assets.ts';
 import { isLocalName, type PageGuard, type PasswordVerdict } from './guard.ts';

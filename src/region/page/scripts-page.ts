@@ -3,9 +3,9 @@
 // 1. A person who may read a script by the API may read it here.
 // 2. `script-text.ts` decides whether a text is a valid script.
 
+import { type Html, html, nothing } from '../../html.ts';
 import type { Script } from '../records/script-store.ts';
 import { TIMEOUT_SECONDS_DEFAULT } from '../scripts/script-text.ts';
-import { type Html, html, nothing } from '../words/html.ts';
 import { formatAge, formatSpan } from '../words/quantity.ts';
 import { words } from '../words/text.ts';
 import { areaField, choiceField, fileField, formOf, hiddenField, textField } from './forms.ts';

@@ -3,7 +3,7 @@
 //
 // 1. A value pinned by a configuration file is read-only here, and shown with the file's name.
 
-import { type Html, html } from '../words/html.ts';
+import { type Html, html } from '../../html.ts';
 import { texts, words } from '../words/text.ts';
 import { formOf, hiddenField, textField } from './forms.ts';
 import { pageOf } from './parts.ts';

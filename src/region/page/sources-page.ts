@@ -1,8 +1,8 @@
 // The sources of images: list and add; and one source: its selections, its fields, its deletion.
 
+import { type Html, html, nothing } from '../../html.ts';
 import { type RegionSource, sourceTitle } from '../images/region-source.ts';
 import type { BootSelection } from '../records/boot-store.ts';
-import { type Html, html, nothing } from '../words/html.ts';
 import { words } from '../words/text.ts';
 import { areaField, formOf, hiddenField, textField } from './forms.ts';
 import { IMAGES_PATH, SOURCES_PATH, selectionText } from './images-page.ts';

@@ -1,7 +1,7 @@
 // The tags, each with its kernel parameters and the number of its machines: list, add, edit, delete.
 
+import { type Html, html, nothing } from '../../html.ts';
 import type { Tag } from '../records/life-store.ts';
-import { type Html, html, nothing } from '../words/html.ts';
 import { words } from '../words/text.ts';
 import { formOf, hiddenField, textField } from './forms.ts';
 import { pageOf } from './parts.ts';

@@ -1,8 +1,8 @@
 // A machine's events from the region's log, grouped by boot.
 
+import { type Html, html, nothing } from '../../html.ts';
 import type { MachineEvent } from '../records/machine-event.ts';
 import { fieldsOf, isBootOffer, isIpxeOffer, isKernel, isRefused } from '../records/report-fields.ts';
-import { type Html, html, nothing } from '../words/html.ts';
 import { formatAge, formatOffset } from '../words/quantity.ts';
 import { words } from '../words/text.ts';
 import { eventText, logLine } from './values.ts';

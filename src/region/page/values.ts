@@ -1,12 +1,12 @@
 // Formats values for people: states, texts and sizes.
 
+import { type Html, html, nothing } from '../../html.ts';
 import type { Happening } from '../records/event-params.ts';
 import { type MachineStatus, statusRow } from '../records/lifecycle.ts';
 import type { Machine } from '../records/machine.ts';
 import type { MachineEvent } from '../records/machine-event.ts';
 import { isReported } from '../records/reported-event.ts';
 import { loggedSentence } from '../words/event.ts';
-import { type Html, html, nothing } from '../words/html.ts';
 import { formatSize } from '../words/quantity.ts';
 import { asSentence, plainWords, words } from '../words/text.ts';
 

@@ -2,6 +2,7 @@
 //
 // 1. A visitor may only look: every change needs a signed-in person.
 
+import type { Html } from '../../html.ts';
 import type { Answer, Refusal } from '../api/answer.ts';
 import { bodyOf, refuse } from '../api/answer.ts';
 import type { Peer } from '../api/caller.ts';
@@ -10,7 +11,6 @@ import type { Method } from '../api/operation.ts';
 import { OPERATIONS, runOperation } from '../api/operations.ts';
 import type { Machine } from '../records/machine.ts';
 import type { Region } from '../region.ts';
-import type { Html } from '../words/html.ts';
 import { sentenceOf } from '../words/refusal.ts';
 import { asSentence } from '../words/text.ts';
 

@@ -1,10 +1,10 @@
 // The progress of a machine's work: its current step, the bytes done where it counts them, and its deadline.
 
+import { type Html, html, nothing } from '../../html.ts';
 import { statusRow } from '../records/lifecycle.ts';
 import type { Machine } from '../records/machine.ts';
 import { stepOf } from '../records/work.ts';
 import { remarkSentence } from '../words/event.ts';
-import { type Html, html, nothing } from '../words/html.ts';
 import { formatAge, formatSize } from '../words/quantity.ts';
 import { asSentence, words } from '../words/text.ts';
 

@@ -359,8 +359,8 @@ export const DOOR_POINTS: readonly MendedPoint[] = [
       },
       {
         holds: 'A page shows no control character of text.',
-        tests: named('region/words/html.test.ts')('control characters can neither end the markup around it nor act'),
-        breaks: swapIn('region/words/html.ts', ['return escaped(cleanLines(part));', 'return escaped(part);']),
+        tests: named('html.test.ts')('control characters can neither end the markup around it nor act'),
+        breaks: swapIn('html.ts', ['return escaped(cleanLines(part));', 'return escaped(part);']),
       },
       {
         holds: 'Text of an event that the region stores is cleaned.',

@@ -209,14 +209,14 @@ export const REGION_BOUNDS: readonly HeldBound[] = [
     test: 'region/page/routes.test.ts',
   },
   {
-    at: 'region/api/lists.ts LISTS_MAX',
+    at: 'region/http/lists.ts LISTS_MAX',
     what: 'lists longer than 64 KiB, or that take longer than 4 ms, that are sent at a time',
     whoCanFill: `${USER}, with that many connections`,
     whatOthersNotice:
       'nothing: the user with the most loses one to each newcomer, and lists of different users take turns',
     howItEmpties: 'as lists are read to their end; an unread one gives way first',
     share: 'by user and address',
-    test: 'region/api/lists.test.ts',
+    test: 'region/http/lists.test.ts',
   },
   {
     at: 'region/shares/searches.ts SEARCHES_MAX',
@@ -229,7 +229,7 @@ export const REGION_BOUNDS: readonly HeldBound[] = [
     test: 'region/shares/searches.test.ts',
   },
   {
-    at: 'region/api/event-followers.ts FOLLOWERS_MAX',
+    at: 'region/http/event-followers.ts FOLLOWERS_MAX',
     what: 'followed streams of events',
     whoCanFill: `${USER} who opens 64 of them`,
     whatOthersNotice: 'nothing: the user with the most loses one to each newcomer of another user',

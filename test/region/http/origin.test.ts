@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { chooseOrigin, type OriginFacts } from '../../../src/region/api/origin.ts';
+import { chooseOrigin, type OriginFacts } from '../../../src/region/http/origin.ts';
 import { buildApp, makeContext } from '../../../src/region/http/server.ts';
 import { openRegion } from '../../../src/region/region.ts';
 import { report, SECRET, withRegion } from '../place.ts';

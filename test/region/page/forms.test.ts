@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { verbatim } from '../../../src/html.ts';
 import { ipv4 } from '../../../src/net/address.ts';
 import { PASSWORD_MIN } from '../../../src/region/accounts/accounts.ts';
 import { type FieldWords, refuseFields } from '../../../src/region/api/answer.ts';
@@ -10,7 +11,6 @@ import { PAGES } from '../../../src/region/page/pages.ts';
 import { renderSignIn } from '../../../src/region/page/parts.ts';
 import { faultsOf, refusalText } from '../../../src/region/page/view.ts';
 import type { Region } from '../../../src/region/region.ts';
-import { verbatim } from '../../../src/region/words/html.ts';
 import { refusal } from '../../../src/region/words/refusal.ts';
 import { withRegion } from '../place.ts';
 import { ADMIN, viewOf } from './view.ts';

@@ -2,8 +2,8 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { html } from '../../../src/html.ts';
 import { cellText, logLine } from '../../../src/region/page/values.ts';
-import { html } from '../../../src/region/words/html.ts';
 import { plainWords, words } from '../../../src/region/words/text.ts';
 
 const WORDS: readonly (readonly [text: string, words: string])[] = [

@@ -1,6 +1,6 @@
 // The actions on a machine, with what each does; deploying it, editing it, and switching its power.
 
-import { type Html, html } from '../html.ts';
+import { type Html, html } from '../../../html.ts';
 import { driverLabel, parameterWords } from './power.ts';
 
 /** An action's texts. */

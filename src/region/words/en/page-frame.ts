@@ -1,6 +1,6 @@
 // The words that all pages share: the frame with the navigation bar, signing in, errors, forms, and values such as ages.
 
-import { type Html, html } from '../html.ts';
+import { type Html, html } from '../../../html.ts';
 import { eventTypeName, stateName } from './names.ts';
 
 /** The frame of a page, signing in, and the pages of errors. */

@@ -1,7 +1,7 @@
 // The pages of images, and of their sources.
 
 import { counted } from '../../../counted.ts';
-import { html } from '../html.ts';
+import { html } from '../../../html.ts';
 import { formatDuration, formatSize } from './quantity.ts';
 
 /** The images. */

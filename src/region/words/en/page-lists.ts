@@ -1,7 +1,7 @@
 // The pages of tags, scripts and settings.
 
 import { counted } from '../../../counted.ts';
-import { html } from '../html.ts';
+import { html } from '../../../html.ts';
 
 /** The tags. */
 export const TAGS = {

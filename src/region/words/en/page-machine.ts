@@ -1,7 +1,7 @@
 // The page of one machine: its state, work, power, facts, logins, test results and events.
 
 import { counted } from '../../../counted.ts';
-import { type Html, html } from '../html.ts';
+import { type Html, html } from '../../../html.ts';
 
 /** The head and the foot of the page. */
 export const MACHINE = {

@@ -1,7 +1,7 @@
 // The page of all machines: the list with its filters, pending decisions, hosts that have not enlisted, racks and events.
 
 import { counted } from '../../../counted.ts';
-import { type Html, html } from '../html.ts';
+import { type Html, html } from '../../../html.ts';
 
 /** The list of machines. */
 export const MACHINES = {

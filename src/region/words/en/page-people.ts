@@ -1,7 +1,7 @@
 // The pages of the accounts, and of the viewer's own one.
 
 import { counted } from '../../../counted.ts';
-import { html } from '../html.ts';
+import { html } from '../../../html.ts';
 
 /** The viewer's own account. */
 export const ACCOUNT = {

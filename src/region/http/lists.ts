@@ -6,6 +6,7 @@
 
 import { Readable } from 'node:stream';
 import type { Clock } from '../../clock.ts';
+import { JsonText, type ListToSend } from '../api/answer.ts';
 import { beginPiece, LongWork, type PlaceHolder } from '../shares/long-work.ts';
 
 /**
@@ -15,22 +16,6 @@ import { beginPiece, LongWork, type PlaceHolder } from '../shares/long-work.ts';
 export const LISTS_MAX = 32;
 /** Size at which a piece ends, in bytes; its last entry may exceed it. */
 export const LIST_PIECE_BYTES = 64 * 1024;
-
-/** An entry that is JSON text already. */
-export class JsonText {
-  readonly text: string;
-
-  constructor(text: string) {
-    this.text = text;
-  }
-}
-
-/** A list to send: values, or their JSON text. An `undefined` entry was examined and left out. */
-export interface ListToSend {
-  /** `username address` of the caller. */
-  readonly holder: string;
-  readonly entries: AsyncIterator<unknown, void>;
-}
 
 /** How a list is sent. */
 export type SentList =

@@ -7,7 +7,7 @@
 // 3. `undefined`, `true` and `false` do not compile as a part of a template. Write `nothing` to omit a part.
 // 4. Between the attributes of a tag, escaping cannot help: only `Html` is allowed there, and text throws, because it is our own bug.
 
-import { cleanLines } from '../../clean-text.ts';
+import { cleanLines } from './clean-text.ts';
 
 const ENTITIES: Readonly<Record<string, string>> = {
   '&': '&amp;',

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { systemClock } from '../../../src/clock.ts';
-import { LIST_PIECE_BYTES, LISTS_MAX, Lists, type SentList } from '../../../src/region/api/lists.ts';
+import { LIST_PIECE_BYTES, LISTS_MAX, Lists, type SentList } from '../../../src/region/http/lists.ts';
 import { VirtualClock } from '../../support/virtual-clock.ts';
 
 /** Entries of this size, and the number of entries taken so far. */

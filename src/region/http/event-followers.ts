@@ -11,13 +11,12 @@
 import type { Instant, Timer } from '../../clock.ts';
 import { isStoreUnavailable } from '../../errors.ts';
 import { FairShares } from '../../net/shares/fair-shares.ts';
+import type { EventFollowing } from '../api/answer.ts';
+import { PIECE_IDS } from '../api/event-pieces.ts';
+import { type EventPlace, formatEventPlace, idAt } from '../api/event-place.ts';
 import type { EventRange } from '../records/event-range.ts';
-import type { EventFilter } from '../records/filters.ts';
-import type { MachineEvent } from '../records/machine-event.ts';
 import type { Region } from '../region.ts';
 import { beginPiece, type PlaceHolder, userOf } from '../shares/long-work.ts';
-import { PIECE_IDS } from './event-pieces.ts';
-import { type EventPlace, formatEventPlace, idAt } from './event-place.ts';
 import { EventAnswer, type StreamResponse } from './event-stream.ts';
 
 /**
@@ -35,19 +34,6 @@ const RIGHTS_MS = 1000;
 
 /** Another process of the region may have shown a follower events that this one sees only later; by then it sees them. In milliseconds. */
 const AHEAD_MS_MAX = 10_000;
-
-/** A request to follow the log. */
-export interface EventFollowing {
-  /** The user who follows, and the client's address. */
-  readonly username: string;
-  readonly address: string;
-  readonly filter: Omit<EventFilter, 'after' | 'before' | 'limit'>;
-  /** Start after this event; `undefined`: start now. */
-  readonly after: EventPlace | undefined;
-  readonly render: (event: MachineEvent) => unknown;
-  /** False once its key or its account has been removed. */
-  readonly isAllowed: () => Promise<boolean>;
-}
 
 interface Follower {
   readonly answer: EventAnswer;
