@@ -182,7 +182,12 @@ describe('the lab with a virtual machine', { skip: missing(...NEEDS) }, () => {
   test('that is interrupted while the machine boots leaves nothing behind', { timeout: 3 * START_MS_MAX }, async () => {
     const lab = start();
     await lab.says([/offers 10\.77\.0\.\d+ and/], 2 * START_MS_MAX);
+    assert.match(lab.left().join('\n'), /^\S*qemu-system-x86_64 /m, 'the machine runs');
+    assert.doesNotMatch(lab.text, /is enlisted|powered off/, 'and has not reported yet');
+    assert.ok((await fetch(PAGE)).ok, 'the page is there');
     await lab.interrupt();
+    assert.doesNotMatch(lab.text, /is enlisted/);
+    await assert.rejects(fetch(PAGE), 'and gone');
   });
 
   for (const [how, reaches] of [

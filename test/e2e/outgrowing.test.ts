@@ -293,10 +293,22 @@ describe('the page about outgrowing one host', {
     }
   });
 
-  test('a rack’s file that lists the addresses of its region is valid', async () => {
+  test('a rack whose file lists the addresses of its region reaches the process that is left', async () => {
     const file = '/etc/rackboot/rackboot.yaml';
     writeFileSync(file, fileWith('mode: remote'));
-    await run(`sudo rackboot check --config ${file}`);
+    assert.match(await run(`sudo rackboot check --config ${file}`), /rackboot\.yaml is fine: it serves no network\.$/m);
+    await stopRegion();
+    const own = 'name: two-addresses\nstate_dir: /var/lib/rackboot-addresses\ncluster_interfaces: []\n';
+    writeFileSync(file, `${own}tftp: { listen: [] }\ndns: { listen: [] }\n${fileWith('mode: remote')}`);
+    const racks = (): Promise<string> => run(`sudo rackboot racks --config ${SECOND_CONFIG}`);
+    assert.doesNotMatch(await racks(), /two-addresses/);
+    const rack = spawn('rackboot', ['run'], { cwd: '/', env: { ...process.env, PATH: path }, stdio: 'ignore' });
+    try {
+      await eventually('the second process lists it', async () => /two-addresses/.test(await racks()));
+    } finally {
+      await endProgram(rack, 'SIGTERM');
+    }
+    await startRegion();
   });
 
   test('a backup of the running region fills an empty database, with which the region continues', async () => {

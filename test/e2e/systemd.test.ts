@@ -138,10 +138,13 @@ describe('the service under systemd', { skip, timeout: 240_000 }, () => {
   });
 
   test('a separate region runs alongside the rack, with fewer rights, and stops', async () => {
-    systemd.write(
-      '/etc/rackboot/region.yaml',
-      'state_dir: /var/lib/rackboot-region\nregion: { listen: ["127.0.0.1:5250"], store: { kind: sqlite } }\nmetrics: { listen: [] }\n',
-    );
+    const log = '/var/lib/rackboot-region/region.log';
+    const writeConfig = (port: number): void =>
+      systemd.write(
+        '/etc/rackboot/region.yaml',
+        `state_dir: /var/lib/rackboot-region\nregion: { listen: ["127.0.0.1:${port}"], store: { kind: sqlite } }\nmetrics: { listen: [] }\nlog: { file: ${log} }\n`,
+      );
+    writeConfig(5250);
     run('systemctl', 'start', REGION_UNIT);
     await eventually('the status line', () => systemd.show(REGION_UNIT, 'StatusText') === 'serving 127.0.0.1:5250');
     const status = run('cat', `/proc/${systemd.show(REGION_UNIT, 'MainPID')}/status`);
@@ -156,8 +159,17 @@ describe('the service under systemd', { skip, timeout: 240_000 }, () => {
       run('rackboot', 'status', '--config', '/etc/rackboot/region.yaml'),
       /^Region {2}up at 127\.0\.0\.1:5250/m,
     );
+    const before = systemd.show(REGION_UNIT, 'MainPID');
+    writeConfig(5251);
+    run('mv', log, `${log}.1`);
     run('systemctl', 'reload', REGION_UNIT);
-    await eventually('running', () => systemd.show(REGION_UNIT, 'SubState') === 'running');
+    await eventually('a log file in its place', () => systemd.run('test', '-f', log).code === 0);
+    await eventually('the new address', () => systemd.show(REGION_UNIT, 'StatusText') === 'serving 127.0.0.1:5251');
+    assert.equal(systemd.show(REGION_UNIT, 'MainPID'), before, 'it is the same process');
+    assert.equal(systemd.show(REGION_UNIT, 'SubState'), 'running');
+    const shown = run('rackboot', 'status', '--config', '/etc/rackboot/region.yaml');
+    assert.match(shown, /^Region {2}up at 127\.0\.0\.1:5251/m);
+    assert.doesNotMatch(shown, /:5250/);
     run('systemctl', 'stop', REGION_UNIT);
     assert.equal(systemd.show(REGION_UNIT, 'Result'), 'success');
     assert.equal(systemd.show(REGION_UNIT, 'ExecMainStatus'), '0');
