@@ -1,7 +1,8 @@
 // Fetches and verifies the documents of a source: lists, indexes, their signatures and the keys.
 //
 // 1. Nothing is returned that the source's trust does not cover: a signature by one of its keys, or HTTPS where it says `unsigned`.
-// 2. Documents of one run are fetched once, however many images need them.
+// 2. A document of up to KEPT_BYTES_MAX is fetched once in a run, however many images need it.
+// 3. The documents of a source have at most TOTAL_BYTES_MAX; only small ones stay in memory.
 
 import { createHash } from 'node:crypto';
 import { counted } from '../../counted.ts';
@@ -18,6 +19,10 @@ import type { ImageSource } from '../sources/source.ts';
 
 /** The largest document, as the decoders of `streams/` and `checksums/` read it. */
 const DOCUMENT_BYTES_MAX = 32 * 1024 * 1024;
+/** All documents of a source, in bytes. The largest known one has 12 MB. */
+const TOTAL_BYTES_MAX = 256 * 1024 * 1024;
+/** Larger documents are not kept for a second reader, in bytes: an index may name a thousand. */
+const KEPT_BYTES_MAX = 1024 * 1024;
 const SIGNATURE_BYTES_MAX = 64 * 1024;
 const KEYRING_BYTES_MAX = 4 * 1024 * 1024;
 
@@ -38,6 +43,8 @@ export class SourceDocuments {
   readonly #nowMs: number;
   readonly #signal: AbortSignal | undefined;
   readonly #fetched = new Map<string, Promise<Uint8Array>>();
+  /** Of all documents that were fetched. */
+  #bytes = 0;
   /** The keyring file of this host; undefined: not looked for yet, or none is there. */
   #ownKeys: Uint8Array | undefined;
 
@@ -54,25 +61,19 @@ export class SourceDocuments {
    * @throws RackError `source-failed`
    */
   async read(url: string, signatureUrl: string | undefined, place: KeyPlace): Promise<TrustedDocument> {
-    const bytes = await this.#fetch(url, DOCUMENT_BYTES_MAX);
-    if (this.#source.trust.kind === 'unsigned') return bytes;
-    const keyring = await this.#keyring(place);
-    const request = { file: url, keyring, nowMs: this.#nowMs };
-    if (signatureUrl === undefined) return this.#accept(await verifyClearSigned(bytes, request)).text;
-    const signature = await this.#fetch(signatureUrl, SIGNATURE_BYTES_MAX);
-    this.#accept(await verifyDetached(bytes, signature, { ...request, file: signatureUrl }));
-    return bytes;
+    return this.#verify(await this.#fetch(url, DOCUMENT_BYTES_MAX), url, signatureUrl, place);
   }
 
   /** As `read`; undefined if the server answers that it has no such document. */
   async find(url: string, signatureUrl: string | undefined, place: KeyPlace): Promise<TrustedDocument | undefined> {
+    let bytes: Uint8Array;
     try {
-      await this.#fetch(url, DOCUMENT_BYTES_MAX);
+      bytes = await this.#fetch(url, DOCUMENT_BYTES_MAX);
     } catch (error) {
       if (error instanceof RackError && isAbsence(error.cause)) return undefined;
       throw error;
     }
-    return this.read(url, signatureUrl, place);
+    return this.#verify(bytes, url, signatureUrl, place);
   }
 
   /** A document that a trusted one lists. @throws RackError `source-failed`, as well as for a document other than the listed one */
@@ -89,6 +90,21 @@ export class SourceDocuments {
   /** An error of this source. */
   refuse(why: string, cause?: unknown): RackError {
     return new RackError('source-failed', `the source ${this.#source.name} cannot be used: ${why}`, { cause });
+  }
+
+  async #verify(
+    bytes: Uint8Array,
+    url: string,
+    signatureUrl: string | undefined,
+    place: KeyPlace,
+  ): Promise<TrustedDocument> {
+    if (this.#source.trust.kind === 'unsigned') return bytes;
+    const keyring = await this.#keyring(place);
+    const request = { file: url, keyring, nowMs: this.#nowMs };
+    if (signatureUrl === undefined) return this.#accept(await verifyClearSigned(bytes, request)).text;
+    const signature = await this.#fetch(signatureUrl, SIGNATURE_BYTES_MAX);
+    this.#accept(await verifyDetached(bytes, signature, { ...request, file: signatureUrl }));
+    return bytes;
   }
 
   #accept<T>(verified: Verified<T>): T {
@@ -122,8 +138,16 @@ export class SourceDocuments {
     const known = this.#fetched.get(url);
     if (known !== undefined) return known;
     const fetching = this.#downloads.fetchDocument({ urls: [url], bytesMax, known: undefined }, this.#signal);
-    const bytes = fetching.then((result) => this.#bytesOf(url, result));
+    const bytes = fetching.then((result) => this.#keep(url, this.#bytesOf(url, result)));
     this.#fetched.set(url, bytes);
+    return bytes;
+  }
+
+  /** Counts a document, and forgets a large one. */
+  #keep(url: string, bytes: Uint8Array): Uint8Array {
+    this.#bytes += bytes.length;
+    if (this.#bytes > TOTAL_BYTES_MAX) throw this.refuse(`its documents have more than ${TOTAL_BYTES_MAX} bytes`);
+    if (bytes.length > KEPT_BYTES_MAX) this.#fetched.delete(url);
     return bytes;
   }
 

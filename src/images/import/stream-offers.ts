@@ -17,6 +17,8 @@ import type { SourceDocuments } from './source-documents.ts';
 
 /** The label of a site that names none. */
 const LABEL = 'release';
+/** Images of a site, whether they can be imported or not. */
+const IMAGES_MAX = 20_000;
 
 /** Reads the offers of a site. @throws RackError `source-failed` */
 export async function readStreamOffers(
@@ -48,6 +50,8 @@ export async function readStreamOffers(
       const offer = offerOf(source, image);
       if (typeof offer === 'string') problems.push(offer);
       else offers.push(offer);
+      if (offers.length + problems.length > IMAGES_MAX)
+        throw documents.refuse(`it has more than ${IMAGES_MAX} images: name its content_ids in a file of sources`);
     }
   }
   return { source: source.name, offers, installers: [], problems };

@@ -23,6 +23,7 @@ import { systemClock } from '../../../src/clock.ts';
 import { judgeImageName, readImages } from '../../../src/images/image-store.ts';
 import { importFirst } from '../../../src/images/import/first-import.ts';
 import { askSources, chooseOffers } from '../../../src/images/import/offers.ts';
+import { SourceDocuments } from '../../../src/images/import/source-documents.ts';
 import { decodeSources } from '../../../src/images/sources/decode-sources.ts';
 import { GpgHome } from '../../support/gpg-home.ts';
 import { missing } from '../../support/needs.ts';
@@ -334,6 +335,55 @@ describe('a hostile source', { skip: missing('linux', 'gpg') }, () => {
       const { problems: others } = await importFrom([url], tree);
       assert.match(others.join(), /^RackError: .*(?:ENOTDIR|EEXIST)/);
     } finally {
+      server.closeAllConnections();
+      server.close();
+    }
+  });
+
+  test('whose documents are endless is left: only small ones stay in memory', { timeout: CASE_MS_MAX }, async () => {
+    const asked: string[] = [];
+    const large = Buffer.alloc(30 * MIB, ' ');
+    const server = createServer(({ url = '' }, response) => {
+      asked.push(url);
+      response.end(url === '/small' ? 'small' : large);
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const base = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
+    const [source] = sourcesAt([base]);
+    assert.ok(source);
+    const place = new DownloadPlace();
+    try {
+      const unsigned = { ...source, trust: { kind: 'unsigned', why: 'a test' } } as const;
+      const documents = new SourceDocuments(unsigned, place.queue(), systemClock.wallTimeMs(), undefined);
+      const read = (name: string) =>
+        documents.read(`${base}${name}`, undefined, { keyUrl: undefined, fingerprints: undefined });
+      for (const name of ['small', 'small', 'large', 'large']) await read(name);
+      assert.deepEqual(asked, ['/small', '/large', '/large']);
+      for (let number = 3; number <= 8; number += 1) await read(`${number}`);
+      await assert.rejects(read('9'), { code: 'source-failed', message: /its documents have more than \d+ bytes$/ });
+    } finally {
+      await place.close();
+      server.closeAllConnections();
+      server.close();
+    }
+  });
+
+  test('with more images than any site has is refused, with the remedy', { timeout: CASE_MS_MAX }, async () => {
+    const versions = { '20261101': { files: { 'disk1.img': { ftype: 'disk1.img', path: 'disk.img', content: '' } } } };
+    const tags = { arch: 'amd64', os: 'tiny', release: 'one', label: 'release' };
+    const many = Object.fromEntries(Array.from({ length: 10_001 }, (_, at) => [`p${at}`, { tags, versions }]));
+    writeStreamSite(join(scratch, 'many'), { one: many, two: many }, { home: gpg, key });
+    const { url, server } = await serve(undefined, 'many');
+    const place = new DownloadPlace();
+    try {
+      const [source] = sourcesAt([url]);
+      assert.ok(source?.kind === 'simplestreams');
+      const means = { downloads: place.queue(), nowMs: systemClock.wallTimeMs(), mirrors: [] };
+      const [answer] = await askSources([{ ...source, contentIds: [] }], WISH, means);
+      assert.equal(answer?.offers.length, 0);
+      assert.match(answer?.problems.join() ?? '', /it has more than 20000 images: name its content_ids/);
+    } finally {
+      await place.close();
       server.closeAllConnections();
       server.close();
     }
