@@ -173,7 +173,7 @@ async function listImages(region: Region): Promise<readonly ListedImage[]> {
   const tree = region.config().imageTree;
   const own = tree === undefined ? [] : readImages(tree).images.filter((image) => hasBlob(tree, image));
   const remote = [...(await region.racks.images()).values()].flat();
-  const reported = remote.map((image) => ({ ...image, title: '' }));
+  const reported = remote.map((image) => ({ ...image, title: '', isReported: true }));
   const byName = new Map([...reported, ...own].map((image) => [formatImageName(image), image]));
   return [...byName.values()].sort(compareImages);
 }

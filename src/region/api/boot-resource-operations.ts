@@ -111,6 +111,10 @@ async function withResource(
 
 const wish = (call: ApiCall, wanted: ResourceWish): Promise<Answer> =>
   withResource(call, async (resource) => {
+    const { name, images, progress } = resource;
+    // The next report would bring it back.
+    const isOfRacks = progress === undefined && images.every(({ isReported }) => isReported === true);
+    if (wanted === 'delete' && isOfRacks) return refuse('image-missing.of-racks', { image: name });
     const isKnown = await call.region.bootImages.wish(resource, wanted, usernameOf(call));
     if (!isKnown) return refuse('not-found.boot-resource', { id: String(resource.id) });
     if (wanted === 'delete') return { kind: 'empty' };

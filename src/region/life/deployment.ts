@@ -43,6 +43,8 @@ export interface ListedImage {
   readonly sha256: string;
   /** The source that it was imported from; undefined: it was added by hand, or a rack has it. */
   readonly origin?: { readonly source: string } | undefined;
+  /** True if only remote racks have it. */
+  readonly isReported?: boolean | undefined;
 }
 
 /** Lists the deployable images by name, and the newest first within a name. */

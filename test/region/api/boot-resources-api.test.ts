@@ -157,6 +157,29 @@ test('one image is paused, resumed, cancelled and deleted; each is stored, and a
     ]);
   }));
 
+test('an image that only racks have is not deleted here, because their next report would bring it back', () =>
+  withApi(
+    [
+      image({ isReported: true }),
+      image({ release: 'jammy' }),
+      image({ release: 'jammy', serial: '1', isReported: true }),
+    ],
+    async (ask, { store }) => {
+      const list = async () => (await ask('GET', '2.0/boot-resources/')).json;
+      const [jammy, noble] = await list();
+      const answer = await ask('DELETE', `2.0/boot-resources/${noble.id}/`);
+      assert.equal(answer.status, 409);
+      assert.match(
+        answer.text,
+        /racks report it\. `sudo rackboot images remove ubuntu\/noble\/amd64\/generic\/release` on/,
+      );
+      assert.equal((await list()).length, 2);
+      assert.equal((await ask('DELETE', `2.0/boot-resources/${jammy.id}/`)).status, 204, 'the region has one of them');
+      await store.boot.noteProgress(new Map([[NOBLE, COMING]]), 1);
+      assert.equal((await ask('DELETE', `2.0/boot-resources/${noble.id}/`)).status, 204, 'the region imports it');
+    },
+  ));
+
 test('only administrators import, hold and delete', () =>
   withApi([image()], async (ask, { store }) => {
     const [{ id }] = (await ask('GET', '2.0/boot-resources/')).json;

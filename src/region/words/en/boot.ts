@@ -10,6 +10,8 @@ export const BOOT = {
     `There is no source of images ${id}: boot-sources lists them.`,
   'not-found.boot-selection': ({ id }: { readonly id: string }) => `This source has no selection ${id}.`,
   'not-found.boot-resource': ({ id }: { readonly id: string }) => `There is no image ${id}: boot-resources lists them.`,
+  'image-missing.of-racks': ({ image }: { readonly image: string }) =>
+    `The region has no ${image} of its own: racks report it. \`sudo rackboot images remove ${image}\` on their hosts removes it.`,
   'setting-read-only.boot-source': ({
     source,
     file,
