@@ -279,14 +279,8 @@ describe('the page about outgrowing one host', {
     writeFileSync(file, `${text}${fileWith('mode: remote')}`);
     const rack = spawn('rackboot', ['run'], { cwd: '/', env: { ...process.env, PATH: path }, stdio: 'ignore' });
     try {
-      await eventually('the rack answers', () =>
-        run('test -S /var/lib/rackboot-rack/rackboot.sock').then(
-          () => true,
-          () => false,
-        ),
-      );
-      const said = await run('sudo rackboot racks || true');
-      assert.match(said, /If the region is on this host, add --config \/etc\/rackboot\/region\.yaml to the command/);
+      const named = /If the region is on this host, add --config \/etc\/rackboot\/region\.yaml to the command/;
+      await eventually('the rack has started', async () => named.test(await run('sudo rackboot racks || true')));
       assert.match(await run('sudo rackboot doctor || true'), /^BAD {2}region: this rack is not accepted yet: /m);
     } finally {
       await endProgram(rack, 'SIGTERM');
