@@ -16,7 +16,7 @@ export const NAMED_COMMANDS: Readonly<Record<string, string>> = {
   doctor: '',
   events: '',
   images:
-    'add available build check-sources export fsck import import-installer list make-debian remove selections sources',
+    'add available build check-sources export fsck import import-installer list make-debian mirror remove selections sources',
   init: '',
   lab: '',
   leases: 'clear end import list show',
@@ -45,7 +45,7 @@ export const NAMED_COMMANDS: Readonly<Record<string, string>> = {
 };
 
 /** Commands that read no configuration. */
-export const WITHOUT_CONFIG: ReadonlySet<string> = new Set(['decode', 'lab', 'region copy', 'warm']);
+export const WITHOUT_CONFIG: ReadonlySet<string> = new Set(['decode', 'images mirror', 'lab', 'region copy', 'warm']);
 
 /** Commands that need no rights of root on any host. */
 const WITHOUT_ROOT: ReadonlySet<string> = new Set(['decode', 'lab', 'warm']);

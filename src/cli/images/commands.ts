@@ -174,6 +174,21 @@ function sourceCommands<T>(command: Argv<T>, { config, json }: SharedOptions, fi
         finish(await checkStore(argv));
       },
     )
+    .command(
+      'mirror <url> <directory> [filters..]',
+      "Mirror a site with simplestreams into a directory for a web server: the files that all filters match ('arch=amd64' 'release~(noble|jammy)')",
+      {
+        keyring: { ...text, demandOption: true, describe: 'The OpenPGP keys of the site' },
+        max: { type: 'number', requiresArg: true, describe: 'Versions of each image, the newest first; default: all' },
+        limit: { ...text, describe: 'The fastest that it downloads, in MiB per second; default: no limit' },
+        json,
+      },
+      async (argv) => {
+        const { mirrorImages } = await import('./mirror.ts');
+        const [url, directory] = [String(argv.url), String(argv.directory)];
+        finish(await mirrorImages({ ...argv, url, directory, filters: [argv.filters ?? []].flat().map(String) }));
+      },
+    )
     .command('check-sources', 'Check that each source answers as expected', { config, sources, json }, async (argv) => {
       const { checkSources } = await import('./available.ts');
       finish(await checkSources(argv));

@@ -14,8 +14,8 @@ export class ImportProgress {
   readonly #bar: SingleBar | undefined;
   readonly #isSilent: boolean;
   #parts = 0;
-  /** The beginning of the last attempt that was named; undefined: none was. */
-  #named: Instant | undefined;
+  /** The beginning of the last attempt that was named, by download. */
+  readonly #named = new WeakMap<Download, Instant>();
 
   /** @param isTerminal false: lines @param isSilent true: nothing is shown */
   constructor(isTerminal: boolean, isSilent: boolean) {
@@ -24,34 +24,36 @@ export class ImportProgress {
   }
 
   show(download: Download): void {
+    this.faults(download);
+    const { state } = download;
+    if (state.kind === 'downloading') this.step(state.bytes, state.total, state.bytesPerSecond);
+  }
+
+  /** Names the attempts that failed since the last call. */
+  faults(download: Download): void {
     if (this.#isSilent) return;
-    const { state, attempts } = download;
     // Only the last attempts are in the list.
-    for (const { at, fault } of attempts.filter(({ at }) => this.#named === undefined || at > this.#named)) {
-      this.#named = at;
+    for (const { at, fault } of download.attempts) {
+      const named = this.#named.get(download);
+      if (named !== undefined && at <= named) continue;
+      this.#named.set(download, at);
       if (fault !== undefined) this.#say(describeAttemptFault(fault));
     }
-    if (state.kind === 'downloading') this.#step(state.bytes, state.total, state.bytesPerSecond);
   }
 
   /** Call it before another file. */
   restart(): void {
     this.#bar?.stop();
     this.#parts = 0;
-    this.#named = undefined;
   }
 
   close(): void {
     this.#bar?.stop();
   }
 
-  #say(text: string): void {
-    this.#bar?.stop();
-    print(text);
-  }
-
-  #step(bytes: number, total: number | undefined, bytesPerSecond: number): void {
-    if (total === undefined || total === 0) return;
+  /** Shows how far it is, in bytes. */
+  step(bytes: number, total: number | undefined, bytesPerSecond: number): void {
+    if (this.#isSilent || total === undefined || total === 0) return;
     if (this.#bar !== undefined) {
       const shown = {
         done: formatBytes(bytes),
@@ -68,5 +70,10 @@ export class ImportProgress {
     this.#parts = parts;
     const rate = bytesPerSecond === 0 ? '' : `, ${formatBytes(bytesPerSecond)}/s`;
     print(`${parts * (100 / PARTS)} % of ${formatBytes(total)}${rate}`);
+  }
+
+  #say(text: string): void {
+    this.#bar?.stop();
+    print(text);
   }
 }

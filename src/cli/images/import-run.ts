@@ -15,8 +15,7 @@ import type { ImageSource } from '../../images/sources/source.ts';
 import { formatBytes, print } from '../terminal/output.ts';
 import { readHostMirrors } from './host-mirrors.ts';
 import { ImportProgress } from './import-progress.ts';
-
-const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+import { StopSignals } from './stop-signals.ts';
 
 /** Imports one image after the other. */
 export class ImportRun {
@@ -26,8 +25,7 @@ export class ImportRun {
   readonly #use: () => Promise<ImageUse>;
   readonly #isSilent: boolean;
   readonly #downloads: DownloadThread;
-  readonly #stop = new AbortController();
-  readonly #onSignal = (): void => this.#stop.abort();
+  readonly #stop = new StopSignals();
 
   /** @param bytesPerSecondMax undefined: no limit */
   constructor(tree: string, use: () => Promise<ImageUse>, isSilent: boolean, bytesPerSecondMax?: number) {
@@ -36,7 +34,6 @@ export class ImportRun {
     this.#isSilent = isSilent;
     const settings = { ...DEFAULT_SETTINGS, bytesPerSecondMax, proxy: proxyOfEnvironment(process.env) };
     this.#downloads = new DownloadThread(settings, systemClock);
-    for (const signal of SIGNALS) process.once(signal, this.#onSignal);
   }
 
   /** Asks the sources, and imports the first of the offers that `choose` takes. @throws RackError as `importFirst` and `choose`, and `cancelled` */
@@ -107,7 +104,7 @@ export class ImportRun {
   }
 
   async close(): Promise<void> {
-    for (const signal of SIGNALS) process.removeListener(signal, this.#onSignal);
+    this.#stop.close();
     await this.#downloads.close();
   }
 }

@@ -15,6 +15,7 @@ import { checkGivenFile } from '../terminal/given-file.ts';
 import { formatBytes, print, printJson } from '../terminal/output.ts';
 import { openWorkDirectory } from './build.ts';
 import { importBundle, isBundleName } from './bundle-files.ts';
+import { parseLimit } from './download-limit.ts';
 import { enterImageTree } from './image-tree.ts';
 import { readImageUse } from './image-use.ts';
 import { ImportRun } from './import-run.ts';
@@ -32,8 +33,6 @@ interface ImportFlags extends SourceFlags {
   readonly packages?: readonly string[] | undefined;
   readonly json: boolean;
 }
-
-const MEBIBYTE = 1024 * 1024;
 
 /** Imports what was named, for each architecture, or the images of a bundle, and prints the names. @returns 0 */
 export async function importByName(flags: ImportFlags): Promise<number> {
@@ -120,11 +119,4 @@ function parseMirror(mirror: string): string {
     'bad-argument',
     `--mirror ${JSON.stringify(mirror)} is no URL: http://ftp.debian.org/debian is one`,
   );
-}
-
-function parseLimit(limit: string | undefined): number | undefined {
-  if (limit === undefined) return undefined;
-  const mebibytes = Number(limit);
-  if (mebibytes > 0 && Number.isFinite(mebibytes)) return Math.ceil(mebibytes * MEBIBYTE);
-  throw new RackError('bad-argument', `--limit ${limit} is no rate: give MiB per second, such as 2.5`);
 }

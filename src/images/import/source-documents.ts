@@ -87,6 +87,11 @@ export class SourceDocuments {
     );
   }
 
+  /** The bytes of a document as the server sent them; call it after `read` has verified them. @throws RackError `source-failed` */
+  sent(url: string): Promise<Uint8Array> {
+    return this.#fetch(url, DOCUMENT_BYTES_MAX);
+  }
+
   /** An error of this source. */
   refuse(why: string, cause?: unknown): RackError {
     return new RackError('source-failed', `the source ${this.#source.name} cannot be used: ${why}`, { cause });

@@ -1,0 +1,72 @@
+// `rackboot images mirror --keyring FILE URL DIR 'arch=amd64' 'release~(trusty|precise)' --max=1`: mirrors a site with simplestreams.
+//
+// Source: the command line of `sstream-mirror` (simplestreams 0.1).
+
+import { systemClock } from '../../clock.ts';
+import { counted } from '../../counted.ts';
+import { RackError } from '../../errors.ts';
+import { DEFAULT_SETTINGS, proxyOfEnvironment } from '../../images/download/settings.ts';
+import { DownloadThread } from '../../images/download/thread.ts';
+import { mirrorSite } from '../../images/mirror/mirror.ts';
+import { parseTagFilters } from '../../images/streams/tag-filter.ts';
+import { checkGivenFile } from '../terminal/given-file.ts';
+import { print, printError, printJson } from '../terminal/output.ts';
+import { parseLimit } from './download-limit.ts';
+import { ImportProgress } from './import-progress.ts';
+import { StopSignals } from './stop-signals.ts';
+
+export interface MirrorFlags {
+  readonly url: string;
+  readonly directory: string;
+  readonly filters: readonly string[];
+  readonly keyring: string;
+  /** Undefined: all versions. */
+  readonly max?: number | undefined;
+  readonly limit?: string | undefined;
+  readonly json: boolean;
+}
+
+/** Mirrors, and prints what was fetched and removed. @returns 0, or 1 if a chosen file cannot be mirrored */
+export async function mirrorImages(flags: MirrorFlags): Promise<number> {
+  const { url, directory, keyring, max = Number.POSITIVE_INFINITY, json } = flags;
+  if (!(Number.isInteger(max) || max === Number.POSITIVE_INFINITY) || max < 1)
+    throw new RackError('bad-argument', `--max ${max} is no number of versions: give 1 or more`);
+  const parsed = await parseTagFilters(flags.filters);
+  if (!parsed.ok) throw new RackError('bad-argument', parsed.problem);
+  checkGivenFile(keyring);
+  const settings = {
+    ...DEFAULT_SETTINGS,
+    bytesPerSecondMax: parseLimit(flags.limit),
+    proxy: proxyOfEnvironment(process.env),
+  };
+  const progress = new ImportProgress(process.stderr.isTTY, json);
+  const downloads = new DownloadThread(settings, systemClock);
+  const stop = new StopSignals();
+  try {
+    const result = await mirrorSite(
+      { url, keyring, filters: parsed.filters, versions: max },
+      {
+        directory,
+        downloads,
+        nowMs: systemClock.wallTimeMs(),
+        onPlan: ({ images, files }) => {
+          if (!json) print(`${url} has ${counted(images, 'such image')} with ${counted(files.length, 'file')}`);
+        },
+        onDownload: (download) => progress.faults(download),
+        onProgress: ({ bytes, total, bytesPerSecond }) => progress.step(bytes, total, bytesPerSecond),
+        signal: stop.signal,
+      },
+    );
+    progress.close();
+    if (json) printJson(result);
+    else {
+      print(`Mirrored: ${counted(result.fetched, 'new file')} of ${result.files}, ${result.removed.length} removed.`);
+      for (const problem of result.problems) printError(problem);
+    }
+    return result.problems.length > 0 ? 1 : 0;
+  } finally {
+    progress.close();
+    stop.close();
+    await downloads.close();
+  }
+}

@@ -1,0 +1,22 @@
+// The signals by which a person stops a command that may be repeated to continue.
+
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+
+/** Listens until it is closed. */
+export class StopSignals {
+  readonly #stop = new AbortController();
+  readonly #onSignal = (): void => this.#stop.abort();
+
+  constructor() {
+    for (const signal of SIGNALS) process.once(signal, this.#onSignal);
+  }
+
+  /** Aborted by the first signal. */
+  get signal(): AbortSignal {
+    return this.#stop.signal;
+  }
+
+  close(): void {
+    for (const signal of SIGNALS) process.removeListener(signal, this.#onSignal);
+  }
+}

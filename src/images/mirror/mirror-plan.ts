@@ -1,0 +1,149 @@
+// The contents of a mirror: all signed documents as the site sends them, and the files that the filters choose.
+//
+// Source: `sstream-mirror` of simplestreams 0.1, which copies the documents with the site's signature, and so with all their entries.
+//
+// 1. Nothing is planned that the site's signature does not cover. A file without SHA-256 or SHA-512 is a problem, and is not mirrored.
+// 2. No file may take the place of a document, and none has a hidden name: the mirror's own directory has one.
+
+import { describeDocumentFault } from '../documents/fault.ts';
+import type { Digest } from '../download/digest.ts';
+import type { Downloads } from '../download/queue.ts';
+import { type KeyPlace, SourceDocuments } from '../import/source-documents.ts';
+import type { StreamSource } from '../sources/source.ts';
+import { decodeStreamProducts } from '../streams/decode-products.ts';
+import { chooseImages } from '../streams/selection.ts';
+import { decodeStreamIndex } from '../streams/stream-index.ts';
+import type { StreamFile, StreamImage } from '../streams/stream-products.ts';
+import type { TagFilter } from '../streams/tag-filter.ts';
+
+/** The chosen part of a site. */
+export interface MirrorRequest {
+  /** The URL of the site, or of its index. */
+  readonly url: string;
+  /** A file with the keys of the site. */
+  readonly keyring: string;
+  readonly filters: readonly TagFilter[];
+  /** Versions of each product; Infinity: all. */
+  readonly versions: number;
+}
+
+/** A file of the mirror. */
+export interface MirrorFile {
+  /** Below the mirror. */
+  readonly path: string;
+  readonly url: string;
+  readonly bytes: number | undefined;
+  readonly digest: Digest;
+}
+
+/** A document of the mirror. */
+export interface MirrorDocument {
+  readonly path: string;
+  readonly bytes: Uint8Array;
+}
+
+/** All of a mirror. */
+export interface MirrorPlan {
+  readonly files: readonly MirrorFile[];
+  /** In the order in which they are published: the index last. */
+  readonly documents: readonly MirrorDocument[];
+  readonly images: number;
+  readonly problems: readonly string[];
+}
+
+const INDEX = 'streams/v1/index.sjson';
+const KEYS: KeyPlace = { keyUrl: undefined, fingerprints: undefined };
+
+/** Reads the documents of a site, and chooses. @throws RackError `source-failed`, `bad-argument` for an unreadable keyring */
+export async function planMirror(
+  request: MirrorRequest,
+  downloads: Downloads,
+  nowMs: number,
+  signal: AbortSignal,
+): Promise<MirrorPlan> {
+  const source = sourceOf(request);
+  const reader = new DocumentReader(source, new SourceDocuments(source, downloads, nowMs, signal));
+  const index = decodeStreamIndex(await reader.read(source.index));
+  if (!index.ok) throw reader.refuse(source.index, describeDocumentFault(index.fault));
+  const indexDocuments = reader.taken();
+  const images: StreamImage[] = [];
+  // Entries may share a document.
+  for (const path of new Set(index.value.entries.map((entry) => entry.path))) {
+    const products = decodeStreamProducts(await reader.read(path));
+    if (!products.ok) throw reader.refuse(path, describeDocumentFault(products.fault));
+    const wishes = { selections: [], filters: request.filters, ftypes: [], versions: request.versions };
+    images.push(...chooseImages(products.value.products, wishes));
+  }
+  const documents = [...reader.taken(), ...indexDocuments];
+  return { ...planFiles(source, images, new Set(documents.map(({ path }) => path))), documents, images: images.length };
+}
+
+/** The documents of a site, with their signatures next to them. */
+class DocumentReader {
+  readonly #source: StreamSource;
+  readonly #documents: SourceDocuments;
+  #taken: MirrorDocument[] = [];
+
+  constructor(source: StreamSource, documents: SourceDocuments) {
+    this.#source = source;
+    this.#documents = documents;
+  }
+
+  /** `.sjson` is clear-signed; `.json` has a detached signature next to it. */
+  async read(path: string): Promise<Uint8Array | string> {
+    if (path.startsWith('.')) throw this.refuse(path, 'a document may not have a hidden name');
+    const url = `${this.#source.url}${path}`;
+    const isClear = path.endsWith('.sjson');
+    const content = await this.#documents.read(url, isClear ? undefined : `${url}.gpg`, KEYS);
+    // The signature first: a reader who finds the document finds it, too.
+    for (const end of isClear ? [''] : ['.gpg', '']) {
+      this.#taken.push({ path: `${path}${end}`, bytes: await this.#documents.sent(`${url}${end}`) });
+    }
+    return content;
+  }
+
+  /** Those that were read since the last call. */
+  taken(): readonly MirrorDocument[] {
+    const taken = this.#taken;
+    this.#taken = [];
+    return taken;
+  }
+
+  refuse(path: string, why: string): Error {
+    return this.#documents.refuse(`${this.#source.url}${path}: ${why}`);
+  }
+}
+
+function sourceOf({ url, keyring }: MirrorRequest): StreamSource {
+  const [, site = '', index] = /^(.*\/)(streams\/v1\/[^/]+\.s?json)$/.exec(url) ?? [];
+  return {
+    kind: 'simplestreams',
+    ...{ name: url, title: '', os: '*', arches: new Map(), contentIds: [], ftypes: [] },
+    trust: { kind: 'signed', keyrings: [keyring], keyUrl: undefined, fingerprints: undefined },
+    url: index === undefined ? (url.endsWith('/') ? url : `${url}/`) : site,
+    index: index ?? INDEX,
+  };
+}
+
+function planFiles(
+  { url }: StreamSource,
+  images: readonly StreamImage[],
+  documents: ReadonlySet<string>,
+): Pick<MirrorPlan, 'files' | 'problems'> {
+  const files = new Map<string, MirrorFile>();
+  const problems = new Set<string>();
+  for (const { path, bytes, ...file } of images.flatMap((image) => image.files)) {
+    const digest = digestOf(file);
+    const known = files.get(path);
+    if (digest === undefined) problems.add(`${path} has neither SHA-256 nor SHA-512, so it cannot be verified`);
+    else if (documents.has(path) || path.startsWith('.')) problems.add(`${path} cannot be the name of a file`);
+    else if (known !== undefined && known.digest.hex !== digest.hex) problems.add(`${path} has two checksums`);
+    else files.set(path, { path, url: `${url}${path}`, bytes, digest });
+  }
+  return { files: [...files.values()], problems: [...problems] };
+}
+
+function digestOf({ sha256, sha512 }: Pick<StreamFile, 'sha256' | 'sha512'>): Digest | undefined {
+  if (sha256 !== undefined) return { algorithm: 'sha256', hex: sha256 };
+  return sha512 === undefined ? undefined : { algorithm: 'sha512', hex: sha512 };
+}

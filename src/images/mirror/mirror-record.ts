@@ -1,0 +1,144 @@
+// The record of what a mirror wrote into its directory, so that a later run removes that and nothing else.
+//
+//   DIR/.rackboot-mirror/record.json      path, checksum, size and time of each file
+//   DIR/.rackboot-mirror/HEX.part …       downloads under way
+//   DIR/.rackboot-mirror/lock             one run at a time
+//
+// 1. A path is recorded before a file gets its name there, so a killed run leaves no file that a later one would not know.
+// 2. A file that stood there before, or that somebody changed since, is neither replaced nor removed. If it has the right content, it is used.
+
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { rm, rmdir } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { z } from 'zod';
+import { osErrorCode, RackError } from '../../errors.ts';
+import { foundStats } from '../../files/found-stats.ts';
+import { readRegularFile } from '../../files/regular-file.ts';
+import { isContainedPath } from '../documents/contained-path.ts';
+import type { Digest } from '../download/digest.ts';
+import { publishFile } from '../publication.ts';
+
+/** Files of a mirror. */
+const FILES_MAX = 200_000;
+/** The longest record that is read. */
+const RECORD_BYTES_MAX = 128 * 1024 * 1024;
+const PIECE_BYTES = 1024 * 1024;
+
+const entry = z.object({
+  path: z.string().refine(isContainedPath),
+  hex: z.string(),
+  /** Size and time as they were written; absent: the file was about to be written. */
+  bytes: z.number().optional(),
+  mtimeMs: z.number().optional(),
+});
+const record = z.object({ schema: z.literal(1), files: z.array(entry).max(FILES_MAX) });
+type Entry = z.output<typeof entry>;
+
+/** A path and the content that belongs there. */
+export interface Wanted {
+  readonly path: string;
+  readonly digest: Digest;
+}
+
+/** The directory in a mirror that is this program's own. */
+export const workDirectory = (directory: string): string => join(directory, '.rackboot-mirror');
+
+export class MirrorRecord {
+  readonly #directory: string;
+  readonly #entries: Map<string, Entry>;
+
+  private constructor(directory: string, entries: readonly Entry[]) {
+    this.#directory = directory;
+    this.#entries = new Map(entries.map((one) => [one.path, one]));
+  }
+
+  /** @throws RackError `store-broken` for a record that cannot be read */
+  static read(directory: string): MirrorRecord {
+    const path = join(workDirectory(directory), 'record.json');
+    try {
+      const { files } = record.parse(JSON.parse(readRegularFile(path, RECORD_BYTES_MAX)));
+      return new MirrorRecord(directory, files);
+    } catch (cause) {
+      if (osErrorCode(cause) === 'ENOENT') return new MirrorRecord(directory, []);
+      const remedy = 'remove it, and mirror into an empty directory';
+      throw new RackError('store-broken', `${path} is no record of a mirror: ${remedy}`, { cause });
+    }
+  }
+
+  /**
+   * Records the files that are about to be written.
+   * @returns those that are not there yet
+   * @throws RackError `already-exists` if something else has the name of one, `limit-reached` for too many files
+   */
+  async expect(files: readonly Wanted[]): Promise<readonly Wanted[]> {
+    const missing: Wanted[] = [];
+    for (const wanted of files) if (!(await this.#isThere(wanted))) missing.push(wanted);
+    for (const { path, digest } of missing) this.#entries.set(path, { path, hex: digest.hex });
+    if (this.#entries.size > FILES_MAX)
+      throw new RackError('limit-reached', `a mirror may have at most ${FILES_MAX} files: choose fewer by filters`);
+    await this.save();
+    return missing;
+  }
+
+  async #isThere({ path, digest }: Wanted): Promise<boolean> {
+    const at = join(this.#directory, path);
+    const facts = foundStats(at);
+    if (facts === undefined) return false;
+    const known = this.#entries.get(path);
+    const isUnchanged = known?.bytes === facts.size && known.mtimeMs === facts.mtimeMs;
+    if (isUnchanged && known.hex === digest.hex) return true;
+    const isOurs = known !== undefined && (isUnchanged || known.bytes === undefined);
+    if (isOurs && known.hex !== digest.hex) return false;
+    const isRight = facts.isFile() && (await hashFile(at, digest)) === digest.hex;
+    if (isRight && isOurs) this.wrote({ path, digest });
+    if (isRight || isOurs) return isRight;
+    const why = 'it has another content, and no mirror wrote it';
+    throw new RackError('already-exists', `${at} is in the way: ${why}; move it away, or choose another directory`);
+  }
+
+  /** Notes that a file has its name now. */
+  wrote({ path, digest: { hex } }: Wanted): void {
+    const facts = foundStats(join(this.#directory, path));
+    if (facts !== undefined) this.#entries.set(path, { path, hex, bytes: facts.size, mtimeMs: facts.mtimeMs });
+  }
+
+  /** Removes what earlier runs wrote, and this one does not want. @returns the removed paths */
+  async removeOthers(wanted: ReadonlySet<string>): Promise<readonly string[]> {
+    const removed: string[] = [];
+    for (const { path, bytes, mtimeMs } of [...this.#entries.values()].filter((one) => !wanted.has(one.path))) {
+      const facts = foundStats(join(this.#directory, path));
+      const isOurs = bytes === undefined || (facts?.size === bytes && facts.mtimeMs === mtimeMs);
+      if (facts !== undefined && isOurs) {
+        await rm(join(this.#directory, path), { force: true });
+        await this.#removeEmpty(dirname(path));
+        removed.push(path);
+      }
+      this.#entries.delete(path);
+    }
+    await this.save();
+    return removed;
+  }
+
+  async #removeEmpty(path: string): Promise<void> {
+    for (let at = path; at !== '.'; at = dirname(at)) {
+      try {
+        await rmdir(join(this.#directory, at));
+      } catch {
+        // It has other files.
+        return;
+      }
+    }
+  }
+
+  async save(): Promise<void> {
+    const text = JSON.stringify({ schema: 1, files: [...this.#entries.values()] });
+    await publishFile(join(workDirectory(this.#directory), 'record.json'), Buffer.from(`${text}\n`));
+  }
+}
+
+async function hashFile(path: string, { algorithm }: Digest): Promise<string> {
+  const hash = createHash(algorithm);
+  for await (const piece of createReadStream(path, { highWaterMark: PIECE_BYTES })) hash.update(piece);
+  return hash.digest('hex');
+}

@@ -1,0 +1,204 @@
+// Mirrors a site with simplestreams into a directory, as `sstream-mirror` does: a web server that serves the directory is such a site, with
+// the signatures of the first one.
+//
+//   documents ─▶ plan ─▶ record ─▶ files, several at a time ─▶ documents, the index last ─▶ remove what is no longer wanted
+//
+// 1. A document is published after all its files, and a file leaves after the documents that named it: readers find what they are shown.
+// 2. A file gets its name when its checksum has proved right. An interrupted run continues with the parts that it left.
+// 3. If a file cannot be had, the documents before stay, and nothing is removed.
+
+import { createHash } from 'node:crypto';
+import { readdir, rename, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { osErrorCode, RackError } from '../../errors.ts';
+import { ownershipRemedy } from '../../files/ownership.ts';
+import { describeAttemptFault } from '../download/fault-words.ts';
+import type { Downloads } from '../download/queue.ts';
+import { type Download, isAtRest } from '../download/request.ts';
+import { lockImport } from '../import/import-lock.ts';
+import { makeDirectories, publishFile, syncDirectory } from '../publication.ts';
+import { type MirrorFile, type MirrorPlan, type MirrorRequest, planMirror } from './mirror-plan.ts';
+import { MirrorRecord, workDirectory } from './mirror-record.ts';
+
+/** Files that are asked for at a time; the downloads have a bound of their own. */
+const FILES_AT_A_TIME = 4;
+/** The largest file, in bytes. */
+const FILE_BYTES_MAX = 64 * 1024 ** 3;
+
+/** How far a mirror is, in bytes of the files that were missing. */
+export interface MirrorProgress {
+  readonly bytes: number;
+  /** Undefined: the site does not say the size of each. */
+  readonly total: number | undefined;
+  readonly bytesPerSecond: number;
+}
+
+export interface MirrorTerms {
+  /** An existing directory. */
+  readonly directory: string;
+  readonly downloads: Downloads;
+  /** Wall time. */
+  readonly nowMs: number;
+  readonly onPlan: (plan: MirrorPlan) => void;
+  readonly onProgress: (progress: MirrorProgress) => void;
+  /** Called after each change of a download. */
+  readonly onDownload: (download: Download) => void;
+  readonly signal: AbortSignal;
+}
+
+/** The end of a run. */
+export interface MirrorResult {
+  readonly images: number;
+  readonly files: number;
+  /** Files that were fetched. */
+  readonly fetched: number;
+  readonly removed: readonly string[];
+  readonly problems: readonly string[];
+}
+
+/**
+ * Mirrors a site.
+ * @throws RackError `source-failed` if a document or a file cannot be had, `already-exists` for a file of somebody else, `already-running`,
+ * `store-unwritable`, `cancelled`
+ */
+export async function mirrorSite(request: MirrorRequest, terms: MirrorTerms): Promise<MirrorResult> {
+  const { directory, downloads, nowMs, signal } = terms;
+  const own = workDirectory(directory);
+  try {
+    await makeDirectories(own);
+    const lock = lockImport(join(own, 'lock'), `into ${directory}`);
+    try {
+      const plan = await planMirror(request, downloads, nowMs, signal);
+      terms.onPlan(plan);
+      return await fulfil(plan, MirrorRecord.read(directory), terms);
+    } finally {
+      lock.release();
+    }
+  } catch (error) {
+    const code = osErrorCode(error);
+    if (error instanceof RackError || code === undefined) throw error;
+    const remedy = code === 'ENOSPC' ? 'free space on its disk' : ownershipRemedy(directory, directory);
+    throw new RackError('store-unwritable', `${directory} cannot be written (${code}): ${remedy}`, { cause: error });
+  }
+}
+
+async function fulfil(plan: MirrorPlan, record: MirrorRecord, terms: MirrorTerms): Promise<MirrorResult> {
+  const { directory } = terms;
+  const documents = plan.documents.map(({ path, bytes }) => {
+    const hex = createHash('sha256').update(bytes).digest('hex');
+    return { path, bytes, digest: { algorithm: 'sha256', hex } as const };
+  });
+  const missing = new Set((await record.expect([...plan.files, ...documents])).map(({ path }) => path));
+  const files = plan.files.filter(({ path }) => missing.has(path));
+  try {
+    await fetchFiles(files, record, terms);
+    for (const document of documents.filter(({ path }) => missing.has(path))) {
+      await publishFile(join(directory, document.path), document.bytes);
+      record.wrote(document);
+    }
+  } finally {
+    await record.save();
+  }
+  const removed = await record.removeOthers(new Set([...plan.files, ...documents].map(({ path }) => path)));
+  await removeParts(directory);
+  const { images, problems } = plan;
+  return { images, files: plan.files.length, fetched: files.length, removed, problems };
+}
+
+async function fetchFiles(files: readonly MirrorFile[], record: MirrorRecord, terms: MirrorTerms): Promise<void> {
+  const stop = new AbortController();
+  const signal = AbortSignal.any([terms.signal, stop.signal]);
+  const counter = new ProgressCounter(files, terms.onProgress);
+  const left = files.values();
+  const work = async (): Promise<void> => {
+    for (const file of left) await fetchFile(file, { ...terms, signal }, counter, record);
+  };
+  const workers = Array.from({ length: FILES_AT_A_TIME }, work).map((done) =>
+    done.catch((error: unknown) => {
+      stop.abort();
+      throw error;
+    }),
+  );
+  // The first failure stops the others, and is the one to report.
+  const first = Promise.all(workers);
+  await Promise.allSettled(workers);
+  await first;
+}
+
+async function fetchFile(
+  file: MirrorFile,
+  { directory, downloads, signal, onDownload }: MirrorTerms,
+  counter: ProgressCounter,
+  record: MirrorRecord,
+): Promise<void> {
+  const { path, url, bytes, digest } = file;
+  if (signal.aborted) throw new RackError('cancelled', 'the mirror was stopped');
+  const own = workDirectory(directory);
+  // Two files may have the same content: the name has the path, too.
+  const name = `${digest.hex}-${createHash('sha256').update(path).digest('hex').slice(0, 16)}`;
+  const request = { urls: [url], bytes, digest, bytesMax: FILE_BYTES_MAX, directory: own, name };
+  const download = downloads.add(request);
+  const stop = (): void => download.cancel();
+  signal.addEventListener('abort', stop, { once: true });
+  try {
+    await new Promise<void>((resolve) => {
+      const look = (): void => {
+        onDownload(download);
+        counter.note(download);
+        if (isAtRest(download.state)) resolve();
+      };
+      download.watch(look);
+      look();
+    });
+  } finally {
+    signal.removeEventListener('abort', stop);
+  }
+  const { state } = download;
+  if (state.kind === 'failed') {
+    const why = describeAttemptFault(state.reason);
+    throw new RackError('source-failed', `${path} could not be mirrored: ${why}; repeat the command to continue`);
+  }
+  if (state.kind !== 'done') throw new RackError('cancelled', 'the mirror was stopped');
+  const at = join(directory, path);
+  await makeDirectories(dirname(at));
+  await rename(join(own, name), at);
+  await syncDirectory(dirname(at));
+  record.wrote(file);
+}
+
+/** Adds up the downloads. */
+class ProgressCounter {
+  readonly #onProgress: (progress: MirrorProgress) => void;
+  readonly #total: number | undefined;
+  readonly #bytes = new Map<string, number>();
+  readonly #rates = new Map<string, number>();
+
+  constructor(files: readonly Pick<MirrorFile, 'bytes'>[], onProgress: (progress: MirrorProgress) => void) {
+    this.#onProgress = onProgress;
+    this.#total = files.reduce<number | undefined>(
+      (sum, { bytes }) => (sum === undefined || bytes === undefined ? undefined : sum + bytes),
+      0,
+    );
+  }
+
+  note({ request: { name }, state }: Download): void {
+    if (state.kind === 'downloading') this.#rates.set(name, state.bytesPerSecond);
+    else this.#rates.delete(name);
+    if (state.kind !== 'downloading' && state.kind !== 'done') return;
+    this.#bytes.set(name, state.bytes);
+    const sum = (values: Iterable<number>): number => [...values].reduce((all, one) => all + one, 0);
+    this.#onProgress({
+      bytes: sum(this.#bytes.values()),
+      total: this.#total,
+      bytesPerSecond: sum(this.#rates.values()),
+    });
+  }
+}
+
+/** The rest of downloads that no run continues: their files are no longer wanted. */
+async function removeParts(directory: string): Promise<void> {
+  const own = workDirectory(directory);
+  for (const name of await readdir(own)) {
+    if (/^[0-9a-f]{64,128}-[0-9a-f]{16}(?:\.part.*)?$/.test(name)) await rm(join(own, name), { force: true });
+  }
+}
