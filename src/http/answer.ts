@@ -6,8 +6,8 @@
 // 2. The answer to HEAD has the same fields as the answer to GET (UEFI asks HEAD first and relies on its length).
 
 import type { IncomingHttpHeaders } from 'node:http';
+import { type ByteRange, chooseRange } from '../net/byte-range.ts';
 import { formatHttpDate, judgeConditions, rangeApplies, type Validators } from './conditional.ts';
-import { type ByteRange, chooseRange } from './range.ts';
 
 /** Header fields as sent. */
 export type Fields = Readonly<Record<string, string | number>>;

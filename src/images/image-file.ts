@@ -1,7 +1,8 @@
 // An image in a file of this host, as its bytes.
 
-import type { FileHandle } from 'node:fs/promises';
-import { RackError } from '../errors.ts';
+import { type FileHandle, open } from 'node:fs/promises';
+import type { Readable } from 'node:stream';
+import { osErrorCode, RackError } from '../errors.ts';
 import { viewBytes } from '../net/borrowed-bytes.ts';
 import type { ImageBytes } from './qcow2/reading.ts';
 
@@ -17,4 +18,18 @@ export async function bytesOfFile(file: FileHandle, fileName: string): Promise<I
       return viewBytes(buffer, 0, bytesRead);
     },
   };
+}
+
+/** Read at once from a stored image. */
+const PIECE_BYTES = 256 * 1024;
+
+/** The bytes of a stored image from `start` up to, but not including, `end`; undefined: it was removed meanwhile. */
+export async function readImagePart(path: string, start: number, end: number): Promise<Readable | undefined> {
+  try {
+    const file = await open(path, 'r');
+    return file.createReadStream({ start, end: end - 1, highWaterMark: PIECE_BYTES });
+  } catch (error) {
+    if (osErrorCode(error) === 'ENOENT') return undefined;
+    throw error;
+  }
 }

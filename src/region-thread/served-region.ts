@@ -19,6 +19,7 @@ import { STEP_MS_MAX } from '../power/driver.ts';
 import type { RegionConfig } from '../region/config.ts';
 import type { RegionApi } from '../region/http/listening.ts';
 import { startApi } from '../region/http/server.ts';
+import type { ImageStream } from '../region/images/boot-images.ts';
 import type { FileSources } from '../region/images/region-source.ts';
 import type { DeployableImage, ListedImage } from '../region/life/deployment.ts';
 import type { DutyHolder } from '../region/records/duty-store.ts';
@@ -137,10 +138,25 @@ async function openOn(
     listInstallers: (machine) => inOwnTree(region, (tree) => listTreeInstallers(tree, machine)),
     listImages: () => listImages(region),
     fileSources: lazySources(config.ownRack?.file ?? config.ownFile?.file),
+    openImageStream: lazyStream(config.stateDir, clock, () => region.config()),
     onImportAsked,
     onDesiredState,
   });
   return region;
+}
+
+/** Loads it with the first request. */
+function lazyStream(stateDir: string, clock: Clock, config: () => RegionConfig): () => Promise<ImageStream> {
+  let opened: Promise<ImageStream> | undefined;
+  const tree = (): string | undefined => config().imageStore ?? config().imageTree;
+  const open = async (): Promise<ImageStream> => {
+    const { OwnImageStream } = await import('./image-stream.ts');
+    return new OwnImageStream({ stateDir, clock, tree });
+  };
+  return () => {
+    opened ??= open();
+    return opened;
+  };
 }
 
 /** Loads the reader of YAML with the first question. */

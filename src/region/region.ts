@@ -15,7 +15,7 @@ import { EnlistmentLog, refusedEvent } from './identity/enlistment-log.ts';
 import { type EnlistmentReport, weighReport } from './identity/enlistment-report.ts';
 import { MachineIdentity } from './identity/machine-identity.ts';
 import { isInUse } from './identity/merge.ts';
-import { BootImages } from './images/boot-images.ts';
+import { BootImages, type ImageStream } from './images/boot-images.ts';
 import type { FileSources } from './images/region-source.ts';
 import type { FindImage, ListImages } from './life/deployment.ts';
 import type { HasInstaller, ListInstallers } from './life/installer.ts';
@@ -53,6 +53,8 @@ export interface RegionOptions {
   readonly listInstallers?: ListInstallers | undefined;
   /** The sources of images that files name; `undefined`: none. */
   readonly fileSources?: (() => Promise<FileSources>) | undefined;
+  /** Opens the own store as a site with simplestreams; `undefined`: this host serves no images. */
+  readonly openImageStream?: (() => Promise<ImageStream>) | undefined;
   /** Called after an import was asked for, or a change of it; `undefined`: another process imports. */
   readonly onImportAsked?: (() => void) | undefined;
   /** Called with each new desired state, never from within a call into the region. */
@@ -192,6 +194,7 @@ class RegionOnStore implements Region {
       store: options.store,
       clock: options.clock,
       listImages: options.listImages,
+      openStream: options.openImageStream,
       fileSources: options.fileSources ?? (async () => ({ sources: [], problem: undefined })),
       onAsked: options.onImportAsked ?? (() => undefined),
     });

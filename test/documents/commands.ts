@@ -214,7 +214,7 @@ export const NOT_RUN: readonly NotRun[] = [
     coveredBy: cover('support/debian-image.ts', 'await makeDebianImage('),
   },
   {
-    pattern: /^sudo rackboot images (?:import (?:ubuntu|debian)|available|check-sources|mirror)\b/,
+    pattern: /^sudo rackboot images (?:import (?:ubuntu|debian)|available|check-sources|mirror|key)\b/,
     why: 'it asks sites of the Internet',
     coveredBy: cover(
       'e2e/image-import.test.ts',

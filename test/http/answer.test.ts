@@ -3,7 +3,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import { test } from 'node:test';
 import { answerFile, answerText, mediaTypeOf } from '../../src/http/answer.ts';
 import { formatHttpDate, parseHttpDate } from '../../src/http/conditional.ts';
-import { chooseRange, type RangeChoice } from '../../src/http/range.ts';
+import { chooseRange, type RangeChoice } from '../../src/net/byte-range.ts';
 import { printedRandom } from '../support/printed-random.ts';
 
 const part = (start: number, end: number): RangeChoice => ({ kind: 'part', range: { start, end } });

@@ -40,7 +40,9 @@ export function authorizationOf(key: string): string {
 /** @param parts of the region: its store, by default in a file of its own; power, images */
 export async function startRegion(
   overrides: Partial<RegionConfig> = {},
-  parts: Partial<Pick<RegionOptions, 'store' | 'power' | 'findImage' | 'fileSources' | 'listImages' | 'isOnDuty'>> = {},
+  parts: Partial<
+    Pick<RegionOptions, 'store' | 'power' | 'findImage' | 'fileSources' | 'listImages' | 'openImageStream' | 'isOnDuty'>
+  > = {},
 ): Promise<LiveRegion> {
   const stateDir = overrides.stateDir ?? mkdtempSync(join(tmpdir(), 'rackboot-region-'));
   const loopback = parseNetwork('127.0.0.0/8');

@@ -229,6 +229,15 @@ function storeCommands<T>(command: Argv<T>, { config, json }: SharedOptions, fin
       }
     })
     .command(
+      'key',
+      'Print the OpenPGP key by which the region signs its images for other hosts',
+      { config, json },
+      async (argv) => {
+        const { printStreamKey } = await import('./stream-key.ts');
+        finish(await printStreamKey(argv));
+      },
+    )
+    .command(
       'export <words..>',
       'Write images (full names or prefixes) to a new file for another host: ubuntu debian/bookworm images.tar',
       { config, tree, json },

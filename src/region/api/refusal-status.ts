@@ -57,4 +57,5 @@ export const REFUSALS: Readonly<Record<RefusalName, number>> = {
   // repeated: `Retry-After` says when (RFC 9110 §15.6.4), and gomaasapi repeats the request then.
   'power-busy': 503,
   'bodies-limit': 503,
+  'downloads-limit': 503,
 };

@@ -33,6 +33,7 @@ import { outageOf } from '../words/outage.ts';
 import { addAgentRoutes, type Identified } from './agent-routes.ts';
 import { apiDescription, DESCRIPTION_HASHES } from './description.ts';
 import type { ApiDoors } from './doors.ts';
+import { addImageStreamRoutes } from './image-stream-routes.ts';
 import { mergeFields } from './link.ts';
 import { addLinkRoutes } from './link-routes.ts';
 import { addMetadataRoutes } from './metadata-routes.ts';
@@ -110,27 +111,20 @@ export function addRoutes(app: FastifyInstance, context: ApiContext): void {
     send: (reply, answer) => send(context, reply, answer),
   });
   app.get('/MAAS/api/version/', (_request, reply) => reply.type('text/plain; charset=utf-8').send('2.0'));
-  addMetadataRoutes(app, {
-    region: context.region,
-    metadata: context.metadata,
-    identify: (request) => identify(context, request),
-    send: (reply, answer) => send(context, reply, answer),
-  });
-  addPreseedRoutes(app, {
-    region: context.region,
-    metadata: context.metadata,
-    identify: (request) => identify(context, request),
-    send: (reply, answer) => send(context, reply, answer),
-  });
+  const { region, metadata, agent, parts, preseed } = context;
+  const listener = {
+    region,
+    metadata,
+    identify: (request: FastifyRequest) => identify(context, request),
+    send: (reply: FastifyReply, answer: Answer) => send(context, reply, answer),
+  };
+  addMetadataRoutes(app, listener);
+  addPreseedRoutes(app, listener);
+  addImageStreamRoutes(app, listener);
   addAgentRoutes(app, {
-    region: context.region,
-    metadata: context.metadata,
-    agent: context.agent,
-    parts: context.parts,
-    preseed: context.preseed,
-    identify: (request) => identify(context, request),
+    ...listener,
+    ...{ agent, parts, preseed },
     giveBack: ({ address, rackUuid }) => context.strangers.of(rackUuid).giveBack(address),
-    send: (reply, answer) => send(context, reply, answer),
   });
   addPageRoutes(app, {
     region: context.region,

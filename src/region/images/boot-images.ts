@@ -4,6 +4,7 @@
 //
 // 1. Whatever is asked is stored first, so that a killed process, or another one, continues with it.
 
+import type { Readable } from 'node:stream';
 import type { Clock } from '../../clock.ts';
 import type { ListedImage, ListImages } from '../life/deployment.ts';
 import { type BootResource, type ImportRun, isImporting } from '../records/boot-store.ts';
@@ -13,11 +14,30 @@ import type { ResourceWish } from '../records/resource-wish.ts';
 import type { RegionStore } from '../records/store.ts';
 import { type FileSources, joinSources, type RegionSource, resourceName } from './region-source.ts';
 
+/** A file of the region's own store as a site with simplestreams. */
+export type StreamedFile =
+  | { readonly kind: 'document'; readonly text: string }
+  | {
+      readonly kind: 'image';
+      readonly bytes: number;
+      readonly sha256: string;
+      /** The bytes from `start` up to, but not including, `end`; undefined: the image was removed meanwhile. */
+      read(start: number, end: number): Promise<Readable | undefined>;
+    };
+
+/** The region's own store as a signed site with simplestreams. */
+export interface ImageStream {
+  /** @param path below the site @returns undefined: there is no such file */
+  find(path: string): Promise<StreamedFile | undefined>;
+}
+
 interface BootImagesParts {
   readonly store: RegionStore;
   readonly clock: Clock;
   readonly fileSources: () => Promise<FileSources>;
   readonly listImages?: ListImages | undefined;
+  /** Undefined: this host serves no images. */
+  readonly openStream?: (() => Promise<ImageStream>) | undefined;
   /** Called after something was asked and stored. */
   readonly onAsked: () => void;
 }
@@ -51,6 +71,11 @@ export class BootImages {
       rows = await store.boot.listSources();
     }
     return joinSources(rows, files);
+  }
+
+  /** A file of the own store. @returns undefined: there is none of this path */
+  async findStreamed(path: string): Promise<StreamedFile | undefined> {
+    return (await this.#parts.openStream?.())?.find(path);
   }
 
   async findSource(id: number): Promise<RegionSource | undefined> {

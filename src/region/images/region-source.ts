@@ -32,8 +32,8 @@ export interface RegionSource extends BootSource {
   readonly pin?: { readonly file: string; readonly key: string } | undefined;
 }
 
-/** The types of files in a stream that make a disk image. */
-const DISK_FTYPES = ['disk1.img', 'root-dd.raw'];
+/** The types of files in a stream that make a disk image; the last one is a region's own (`images/streams/own-stream.ts`). */
+const DISK_FTYPES = ['disk1.img', 'root-dd.raw', 'root-dd.zst'];
 /** The architectures of MAAS's streams, which have our names. */
 const ARCHES = ['amd64', 'arm64', 'armhf', 'i386', 'ppc64el', 'riscv64', 's390x'];
 const INDEX = 'streams/v1/index.sjson';

@@ -40,6 +40,27 @@ export const REGION_BOUNDS: readonly HeldBound[] = [
     test: 'region/http/crowded.test.ts',
   },
   {
+    at: 'region/http/image-stream-routes.ts FILES_MAX',
+    what: 'images that the region sends at a time to other hosts',
+    whoCanFill: 'hosts with as many addresses that download images',
+    whatOthersNotice:
+      'a client with more than a fair share loses one to each newcomer, and continues later; others get 503',
+    harm: { kind: 'refused', stoppedBy: 'a firewall in front of the port; `region.listen` on a management network' },
+    howItEmpties: 'as images are sent, and after 60 s without a byte',
+    share: 'by network and address; one address has 8 at most',
+    test: 'region/http/image-stream.test.ts',
+  },
+  {
+    at: 'region/http/image-stream-routes.ts FILES_OF_ADDRESS_MAX',
+    what: 'images that the region sends at a time to one address',
+    whoCanFill: 'that address',
+    whatOthersNotice: 'nothing, except clients that share the address',
+    harm: { kind: 'waits' },
+    howItEmpties: 'as images are sent, and after 60 s without a byte',
+    share: 'it is the share of an address',
+    test: 'region/http/image-stream.test.ts',
+  },
+  {
     at: 'region/http/doors.ts REPORT_RATE',
     what: 'how often ended connections are reported',
     whoCanFill: 'clients whose connections are ended',

@@ -27,6 +27,7 @@ export const HTTP = {
     `The region failed at this request; its log has details under ${id}.`,
   'followers-limit':
     'Too many clients follow the event log, and you have your share: close one, or read it with op=query.',
+  'downloads-limit': 'Too many images are being downloaded from this region: try again later.',
   'lists-limit': 'Too many long lists are being sent, and you have your share: read one to its end first.',
   'lists-limit.searches': 'Too many searches for machines are under way, and you have your share: wait for one first.',
 

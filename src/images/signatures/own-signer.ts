@@ -1,0 +1,76 @@
+// The OpenPGP key by which a region signs its store, made at its first use.
+//
+//   STATE_DIR/images-key.asc     the private key, mode 0600; the public one is made from it
+//
+// 1. RSA, because MAAS's hosts may have a GnuPG that knows nothing newer.
+// 2. Without the file, the next use makes another key, and everybody who trusts the former one must get it.
+
+import { chmodSync, renameSync } from 'node:fs';
+import { join } from 'node:path';
+import { errorText, osErrorCode, RackError } from '../../errors.ts';
+import { ownershipRemedy } from '../../files/ownership.ts';
+import { readRegularFile, writeRegularFile } from '../../files/regular-file.ts';
+
+const RSA_BITS = 3072;
+const KEY_BYTES_MAX = 64 * 1024;
+const NAME = 'images-key.asc';
+
+/** Signs documents. */
+export interface OwnSigner {
+  /** In armor. */
+  readonly publicKey: string;
+  /** The text with its signature around it. */
+  clearSign(text: string): Promise<string>;
+  /** The signature alone, in armor. */
+  detach(text: string): Promise<string>;
+}
+
+/**
+ * Opens the key of a state directory, and makes it if there is none.
+ * @throws RackError `store-broken` for a file that is no such key, `store-unwritable`
+ */
+export async function openOwnSigner(stateDir: string): Promise<OwnSigner> {
+  const path = join(stateDir, NAME);
+  const { readPrivateKey, createCleartextMessage, createMessage, sign } = await import('openpgp');
+  const armoredKey = readKey(path) ?? (await makeKey(path));
+  const key = await readPrivateKey({ armoredKey }).catch((cause: unknown) => {
+    const remedy = 'restore it from a backup, or remove it: then another key is made, and others must get it';
+    throw new RackError('store-broken', `${path} is no private OpenPGP key (${errorText(cause)}): ${remedy}`, {
+      cause,
+    });
+  });
+  return {
+    publicKey: key.toPublic().armor(),
+    clearSign: async (text) => sign({ message: await createCleartextMessage({ text }), signingKeys: key }),
+    detach: async (text) => {
+      const message = await createMessage({ binary: Buffer.from(text, 'utf8') });
+      return String(await sign({ message, signingKeys: key, detached: true }));
+    },
+  };
+}
+
+function readKey(path: string): string | undefined {
+  try {
+    return readRegularFile(path, KEY_BYTES_MAX);
+  } catch (cause) {
+    if (osErrorCode(cause) === 'ENOENT') return undefined;
+    const why = `${path} cannot be read (${osErrorCode(cause) ?? errorText(cause)})`;
+    throw new RackError('store-unwritable', `${why}: ${ownershipRemedy(path, path)}`, { cause });
+  }
+}
+
+async function makeKey(path: string): Promise<string> {
+  const { generateKey } = await import('openpgp');
+  const userIDs = [{ name: 'Rackboot images' }];
+  const { privateKey } = await generateKey({ type: 'rsa', rsaBits: RSA_BITS, userIDs, format: 'armored' });
+  const part = `${path}.new`;
+  try {
+    writeRegularFile(part, privateKey);
+    chmodSync(part, 0o600);
+    renameSync(part, path);
+  } catch (cause) {
+    const why = `${path} cannot be written (${osErrorCode(cause) ?? errorText(cause)})`;
+    throw new RackError('store-unwritable', `${why}: ${ownershipRemedy(path, path)}`, { cause });
+  }
+  return privateKey;
+}

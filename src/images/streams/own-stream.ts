@@ -1,0 +1,51 @@
+// The store of this host as the documents of a site with simplestreams, the counterpart of the decoders in this folder.
+//
+// Sources: the format of simplestreams 0.1; MAAS's products (os, release, arch, subarch, label; a region serves them below images-stream).
+//
+// 1. An image that is stored raw is `root-dd.raw`, which MAAS knows. One that is compressed with Zstandard is `root-dd.zst`, a type of our own,
+//    so that nobody takes its bytes for those of a disk.
+
+import { blobPath, type StoredImage } from '../image-store.ts';
+
+const CONTENT_ID = 'io.rackboot:images:download';
+/** The path of the document of products, without its ending. */
+const PRODUCTS = `streams/v1/${CONTENT_ID}`;
+const DATATYPE = 'image-downloads';
+
+/** Files of images by their path below the site. */
+export interface OwnStream {
+  /** The texts of the documents, by path without `.json` and `.sjson`. They differ in the ending of the paths that they name. */
+  readonly documents: (end: 'json' | 'sjson') => ReadonlyMap<string, string>;
+  readonly files: ReadonlyMap<string, StoredImage>;
+}
+
+/** Describes images. @param nowMs wall time */
+export function describeStore(images: readonly StoredImage[], nowMs: number): OwnStream {
+  const updated = new Date(nowMs).toUTCString().replace('GMT', '+0000');
+  const products: Record<string, { versions: Record<string, unknown>; [tag: string]: unknown }> = {};
+  for (const image of images) {
+    const { os, release, architecture: arch, subarchitecture: subarch, label, serial, title, sha256, bytes } = image;
+    const name = ['io.rackboot', os, release, arch, subarch, label].join(':');
+    products[name] ??= { os, release, version: release, arch, subarch, subarches: subarch, label, versions: {} };
+    const ftype = image.format === 'raw' ? 'root-dd.raw' : 'root-dd.zst';
+    const item = { ftype, path: blobPath(sha256, image.format), sha256, size: bytes };
+    products[name].versions[serial] = { release_title: title, items: { [ftype]: item } };
+  }
+  const head = { content_id: CONTENT_ID, datatype: DATATYPE, format: 'products:1.0', updated };
+  const document = textOf({ ...head, products });
+  const indexOf = (end: string): string => {
+    const entry = { datatype: DATATYPE, format: 'products:1.0', updated, path: `${PRODUCTS}.${end}` };
+    const index = { [CONTENT_ID]: { ...entry, products: Object.keys(products) } };
+    return textOf({ format: 'index:1.0', updated, index });
+  };
+  return {
+    documents: (end) =>
+      new Map([
+        ['streams/v1/index', indexOf(end)],
+        [PRODUCTS, document],
+      ]),
+    files: new Map(images.map((image) => [blobPath(image.sha256, image.format), image])),
+  };
+}
+
+const textOf = (document: unknown): string => `${JSON.stringify(document, undefined, 1)}\n`;

@@ -1,0 +1,104 @@
+// The region's own store as a signed site with simplestreams: `/MAAS/images-stream/streams/v1/index.sjson` and everything that it names.
+//
+//   request ─▶ has the store changed? ─┬─ no ─▶ the signed documents of before
+//                                      └─ yes ─▶ describe ─▶ sign ─▶ keep
+//
+// Source: MAAS, whose region serves its images at this URL.
+//
+// 1. Only images of the store are named and served, by their hash; nothing of a request becomes a path.
+// 2. Documents are signed once for each state of the store, however many ask.
+
+import { join } from 'node:path';
+import { type Clock, type Instant, later } from '../clock.ts';
+import { readImagePart } from '../images/image-file.ts';
+import { hasBlob, readImages } from '../images/image-store.ts';
+import { type OwnSigner, openOwnSigner } from '../images/signatures/own-signer.ts';
+import { describeStore } from '../images/streams/own-stream.ts';
+import type { ImageStream, StreamedFile } from '../region/images/boot-images.ts';
+
+/** How long the documents are served without a look at the store, in milliseconds: the look reads each manifest. */
+const LOOK_MS = 2000;
+/** The path of the public key. */
+const KEY_PATH = 'key.asc';
+
+interface Signed {
+  readonly documents: ReadonlyMap<string, string>;
+  readonly files: ReadonlyMap<string, StreamedFile>;
+}
+
+export interface OwnImageStreamParts {
+  readonly stateDir: string;
+  readonly clock: Clock;
+  /** The boot tree; undefined: this host has none. */
+  readonly tree: () => string | undefined;
+}
+
+export class OwnImageStream implements ImageStream {
+  readonly #parts: OwnImageStreamParts;
+  #signer: Promise<OwnSigner> | undefined;
+  #signed: Promise<Signed> | undefined;
+  /** The store that they are of. */
+  #mark = '';
+  #lookAt: Instant | undefined;
+
+  constructor(parts: OwnImageStreamParts) {
+    this.#parts = parts;
+  }
+
+  async find(path: string): Promise<StreamedFile | undefined> {
+    if (path === KEY_PATH) return { kind: 'document', text: (await this.#open()).publicKey };
+    const { documents, files } = await this.#current();
+    const text = documents.get(path);
+    return text === undefined ? files.get(path) : { kind: 'document', text };
+  }
+
+  #open(): Promise<OwnSigner> {
+    this.#signer ??= openOwnSigner(this.#parts.stateDir).catch((error: unknown) => {
+      // The next request tries again.
+      this.#signer = undefined;
+      throw error;
+    });
+    return this.#signer;
+  }
+
+  #current(): Promise<Signed> {
+    const { tree: treeOf, clock } = this.#parts;
+    const now = clock.now();
+    if (this.#signed !== undefined && this.#lookAt !== undefined && now < this.#lookAt) return this.#signed;
+    this.#lookAt = later(now, LOOK_MS);
+    const tree = treeOf();
+    const images = tree === undefined ? [] : readImages(tree).images.filter((image) => hasBlob(tree, image));
+    const mark = JSON.stringify([tree, images]);
+    if (this.#signed === undefined || this.#mark !== mark) {
+      this.#mark = mark;
+      this.#signed = this.#sign(tree ?? '', images).catch((error: unknown) => {
+        if (this.#mark === mark) this.#signed = undefined;
+        throw error;
+      });
+    }
+    return this.#signed;
+  }
+
+  async #sign(tree: string, images: Parameters<typeof describeStore>[0]): Promise<Signed> {
+    const signer = await this.#open();
+    const stream = describeStore(images, this.#parts.clock.wallTimeMs());
+    const documents = new Map<string, string>();
+    for (const [path, text] of stream.documents('sjson')) documents.set(`${path}.sjson`, await signer.clearSign(text));
+    for (const [path, text] of stream.documents('json')) {
+      documents.set(`${path}.json`, text);
+      documents.set(`${path}.json.gpg`, await signer.detach(text));
+    }
+    const files = new Map(
+      [...stream.files].map(([path, { bytes, sha256 }]) => [
+        path,
+        {
+          kind: 'image',
+          bytes,
+          sha256,
+          read: (start: number, end: number) => readImagePart(join(tree, path), start, end),
+        } as const,
+      ]),
+    );
+    return { documents, files };
+  }
+}

@@ -1,0 +1,78 @@
+// The region's own store as a site with simplestreams: `/MAAS/images-stream/`, for `rackboot images sources add`, MAAS and `sstream-mirror`.
+//
+// Sources: MAAS's URL; RFC 9110 §13.1.5 and §14 (If-Range, ranges).
+//
+// 1. Everybody who reaches the region reads it, as every host that boots from a rack reads its images. Strangers have their rate.
+// 2. At most FILES_MAX files are on their way, FILES_OF_ADDRESS_MAX to one address; another client is told when to come again.
+
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { chooseRange } from '../../net/byte-range.ts';
+import { FairShares } from '../../net/shares/fair-shares.ts';
+import { type Answer, refuse } from '../api/answer.ts';
+import type { StreamedFile } from '../images/boot-images.ts';
+import type { Region } from '../region.ts';
+import type { Identified } from './agent-routes.ts';
+
+/** Images on their way. */
+export const FILES_MAX = 32;
+export const FILES_OF_ADDRESS_MAX = 8;
+const RETRY_SECONDS = 15;
+const ANY_PATH = '*';
+
+/** The parts of its listener that the routes need. */
+export interface ImageStreamListener {
+  readonly region: Region;
+  identify(request: FastifyRequest): Promise<Identified | Answer>;
+  send(reply: FastifyReply, answer: Answer): Promise<FastifyReply>;
+}
+
+const typeOf = (path: string): string => (path.endsWith('.json') ? 'application/json' : 'text/plain; charset=utf-8');
+
+/** Adds the routes to an instance. */
+export function addImageStreamRoutes(app: FastifyInstance, listener: ImageStreamListener): void {
+  const { region, send } = listener;
+  const places = new FairShares<FastifyReply>({ max: FILES_MAX, addressMax: FILES_OF_ADDRESS_MAX });
+  app.get(`/MAAS/images-stream/${ANY_PATH}`, async (request, reply) => {
+    const who = await listener.identify(request);
+    if (who.kind !== 'identified') return send(reply, who);
+    const { params } = request;
+    const path: unknown = typeof params === 'object' && params !== null ? Reflect.get(params, '*') : undefined;
+    const found = typeof path === 'string' ? await region.bootImages.findStreamed(path) : undefined;
+    if (typeof path !== 'string' || found === undefined) return send(reply, refuse('not-found.path'));
+    if (found.kind === 'document') return reply.header('Cache-Control', 'no-cache').type(typeOf(path)).send(found.text);
+    const admission = places.admit(who.peer.address, reply);
+    if (admission.kind === 'refused')
+      return send(reply, refuse('downloads-limit', undefined, { 'Retry-After': String(RETRY_SECONDS) }));
+    // Its client has a smaller share now, and continues later.
+    admission.evicted?.raw.destroy();
+    reply.raw.once('close', () => places.release(admission.place));
+    return sendImage(request, reply, found, () => send(reply, refuse('not-found.path')));
+  });
+}
+
+async function sendImage(
+  { headers, method }: FastifyRequest,
+  reply: FastifyReply,
+  { bytes, sha256, read }: Extract<StreamedFile, { readonly kind: 'image' }>,
+  refuseMissing: () => Promise<FastifyReply>,
+): Promise<FastifyReply> {
+  const tag = `"${sha256}"`;
+  const condition = headers['if-range'];
+  const range = condition === undefined || condition === tag ? headers.range : undefined;
+  const chosen = chooseRange(range, bytes);
+  reply.header('ETag', tag).header('Accept-Ranges', 'bytes').type('application/octet-stream');
+  if (chosen.kind === 'unsatisfiable') return reply.code(416).header('Content-Range', `bytes */${bytes}`).send();
+  const { start, end } = chosen.kind === 'part' ? chosen.range : { start: 0, end: bytes };
+  if (chosen.kind === 'part') reply.code(206).header('Content-Range', `bytes ${start}-${end - 1}/${bytes}`);
+  reply.header('Content-Length', end - start);
+  if (method === 'HEAD') {
+    // Fastify would send the length of the missing body.
+    reply.hijack();
+    for (const [name, value] of Object.entries(reply.getHeaders()))
+      if (value !== undefined) reply.raw.setHeader(name, value);
+    reply.raw.writeHead(reply.statusCode).end();
+    return reply;
+  }
+  const content = await read(start, end);
+  return content === undefined ? refuseMissing() : reply.send(content);
+}
