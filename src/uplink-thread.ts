@@ -5,6 +5,7 @@ import { flushCompileCache } from 'node:module';
 import { parentPort, workerData } from 'node:worker_threads';
 import { systemClock } from './clock.ts';
 import { errorText, isStoreUnavailable, RackError } from './errors.ts';
+import type { RegionCopies } from './images/copies/region-copies.ts';
 import { openOutboxStore } from './store/outbox/outbox-database.ts';
 import { type CacheProblem, writeDesiredState } from './uplink/desired-state-cache.ts';
 import { DesiredStateKeeper } from './uplink/desired-state-keeper.ts';
@@ -19,7 +20,23 @@ const port = parentPort;
 if (port === null) throw new Error('the uplink thread is started by the daemon');
 const data: UplinkThreadData = workerData;
 
-const send = (message: RegionMessage): void => port.postMessage(message);
+let imageTree: string | undefined;
+let copies: RegionCopies | undefined;
+
+function send(message: RegionMessage): void {
+  port?.postMessage(message);
+  if (message.kind === 'link' && message.status.state === 'up' && imageTree !== undefined) void copyImages(imageTree);
+}
+
+/** Loaded when the rack is linked. */
+async function copyImages(tree: string): Promise<void> {
+  const { RegionCopies } = await import('./images/copies/region-copies.ts');
+  copies ??= new RegionCopies({
+    clock: systemClock,
+    onProblem: (reason) => send({ kind: 'problem', id: 'images-copy', note: { note: 'images-uncopied', reason } }),
+  });
+  copies.begin({ tree, urls: data.urls, ca: data.ca });
+}
 
 /** How long messages in flight may take at shutdown, in milliseconds. */
 const CLOSE_MS = 500;
@@ -52,11 +69,13 @@ function start(): void {
   });
   port?.on('message', (message: RackMessage) => {
     if (message.kind !== 'close') {
+      if (message.kind === 'hello') imageTree = message.imageTree;
       link.receive(message);
       return;
     }
     systemClock.schedule(CLOSE_MS, () => process.exit(0));
     link.close();
+    void copies?.close();
     keeper.close();
     transport.close();
     outbox.close();

@@ -18,6 +18,8 @@ export interface DownloadSettings {
   /** All downloads together, in bytes per second; undefined: no limit. */
   readonly bytesPerSecondMax: number | undefined;
   readonly proxy: ProxySettings;
+  /** PEM certificates to trust; undefined: those of Node and, if these do not do, of the system. */
+  readonly authorities?: readonly string[] | undefined;
   /** A connection must exist within this time, in milliseconds. */
   readonly connectMs: number;
   /** The head of an answer must then follow within this time, in milliseconds. */

@@ -61,10 +61,11 @@ export class WebClient {
   #authorities: readonly string[] | undefined;
 
   /** @throws RackError `bad-argument` for an unusable proxy */
-  constructor(clock: Clock, settings: Times & Pick<DownloadSettings, 'proxy'>) {
+  constructor(clock: Clock, settings: Times & Pick<DownloadSettings, 'proxy' | 'authorities'>) {
     this.#clock = clock;
     this.#times = settings;
     this.#proxy = settings.proxy;
+    this.#authorities = settings.authorities;
     for (const proxy of [this.#proxy.http, this.#proxy.https]) if (proxy !== undefined) checkProxy(proxy);
   }
 

@@ -35,6 +35,8 @@ export interface ImportTerms {
   readonly nowMs: number;
   /** Called after each change of the download. */
   readonly onProgress: (download: Download) => void;
+  /** True: it is an image of another store, where it was judged. It stays in its form. */
+  readonly isCopy?: boolean | undefined;
   /** Stops the import; the part stays. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -125,7 +127,7 @@ async function addWhileDownloading(offer: ImageOffer, request: DownloadRequest, 
 
 type Added = AddResult & { readonly system: SystemFacts };
 
-async function addOnce(offer: ImageOffer, file: GrowingFile, { tree, nowMs }: ImportTerms): Promise<Added> {
+async function addOnce(offer: ImageOffer, file: GrowingFile, { tree, nowMs, isCopy }: ImportTerms): Promise<Added> {
   const { os, release, architecture, subarchitecture, label, serial, title, source, digest } = offer;
   const look = new SystemLook(architecture);
   try {
@@ -135,14 +137,14 @@ async function addOnce(offer: ImageOffer, file: GrowingFile, { tree, nowMs }: Im
       fileName: basename(new URL(offer.url).pathname),
       name: { os, release, architecture, subarchitecture, label, serial },
       title,
-      compress: true,
+      compress: isCopy === true ? undefined : true,
       nowMs,
       onProgress: () => undefined,
       origin: { source, ...digest },
       onDisk: (piece) => look.take(piece),
       whenVerified: async () => {
         await file.verified();
-        const unfit = judgeSystem(look.facts(), architecture);
+        const unfit = isCopy === true ? undefined : judgeSystem(look.facts(), architecture);
         if (unfit === undefined) return;
         const remedy = `to add it nevertheless, fetch ${offer.url} and add it: rackboot images add`;
         throw new RackError('bad-argument', `${offerName(offer)} was not imported: ${unfit}; ${remedy}`);

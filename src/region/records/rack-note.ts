@@ -89,6 +89,7 @@ const NOTES = {
   'state-unkept': ['file', 'reason'],
   'state-invalid': STATE_FAULT,
   'images-unread': ['reason'],
+  'images-uncopied': ['reason'],
   'cache-unread': ['file', 'reason'],
   'cache-invalid': ['file', ...STATE_FAULT],
   'region-older': ['ownVersion', 'otherVersion', 'file'],

@@ -177,6 +177,7 @@ const NOTE_SENTENCES: Writers<NoteParams> = {
   'state-unkept': ({ file, reason }) => `${file}: ${reason}`,
   'state-invalid': stateFault,
   'images-unread': ({ reason }) => `the images of this rack cannot be listed: ${reason}`,
+  'images-uncopied': ({ reason }) => `the images of the region are not all here yet; the rack tries again: ${reason}`,
   'cache-unread': ({ file, reason }) => `${file}: ${reason}`,
   'cache-invalid': ({ file, ...fault }) => `${file}: ${stateFault(fault)}`,
   'region-older': ({ ownVersion, otherVersion, file }) =>

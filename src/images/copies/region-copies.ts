@@ -1,0 +1,74 @@
+// Copies the images of a region again and again while the rack is linked, each time in a thread of its own, so that neither the link nor the
+// rack's loop waits.
+
+import { Worker } from 'node:worker_threads';
+import type { Clock, Timer } from '../../clock.ts';
+import { errorText } from '../../errors.ts';
+import type { CopyResult } from './region-copy.ts';
+
+/** As MAAS's racks. */
+const EVERY_MS = 5 * 60_000;
+/** After a failure. */
+const AGAIN_MS = 60_000;
+/** Memory of the thread's JavaScript, in MB, as of the region's imports. */
+const RESOURCE_LIMITS = { maxOldGenerationSizeMb: 384, maxYoungGenerationSizeMb: 16 };
+
+/** The data of the thread. */
+export interface CopyOrder {
+  readonly tree: string;
+  readonly urls: readonly string[];
+  /** PEM certificates to trust instead of the system's; undefined: the system's. */
+  readonly ca: string | undefined;
+}
+
+export interface RegionCopiesParts {
+  readonly clock: Clock;
+  readonly onProblem: (reason: string) => void;
+}
+
+export class RegionCopies {
+  readonly #parts: RegionCopiesParts;
+  #timer: Timer | undefined;
+  #worker: Worker | undefined;
+  #problem = '';
+  #isClosed = false;
+
+  constructor(parts: RegionCopiesParts) {
+    this.#parts = parts;
+  }
+
+  /** Copies now, and repeats it. Without effect while it is repeating. */
+  begin(order: CopyOrder): void {
+    if (this.#timer === undefined && this.#worker === undefined) this.#run(order);
+  }
+
+  /** Ends a copy under way: the next one continues with what has arrived. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    this.#timer?.cancel();
+    await this.#worker?.terminate();
+  }
+
+  #run(order: CopyOrder): void {
+    // The worker has the same extension as this file, source or compiled.
+    const file = import.meta.url.endsWith('.ts') ? './worker.ts' : './worker.js';
+    const options = { name: 'images', resourceLimits: RESOURCE_LIMITS, workerData: order };
+    const worker = new Worker(new URL(file, import.meta.url), options);
+    this.#worker = worker;
+    let problem = 'the thread that copies images ended';
+    worker.on('message', ({ problems }: CopyResult) => {
+      problem = problems[0] ?? '';
+    });
+    worker.on('error', (error) => {
+      problem = errorText(error);
+    });
+    worker.once('exit', () => {
+      this.#worker = undefined;
+      if (this.#isClosed) return;
+      // Each problem is reported once, not every few minutes.
+      if (problem !== '' && problem !== this.#problem) this.#parts.onProblem(problem);
+      this.#problem = problem;
+      this.#timer = this.#parts.clock.schedule(problem === '' ? EVERY_MS : AGAIN_MS, () => this.#run(order));
+    });
+  }
+}

@@ -1,0 +1,100 @@
+// Copies the images of a region into the store of a rack, and removes the copies of those that the region no longer has.
+//
+//   documents of the region ─▶ images that are missing here ─▶ download, verify, add, one after the other ─▶ remove what the region removed
+//
+// Source: MAAS's racks, which take all images of their region.
+//
+// 1. The region is trusted as its link is, over which the rack takes every command; each image must have the published checksum.
+// 2. Images that were added on the rack stay, and one of the same name and serial is not replaced.
+// 3. The bytes of a removed copy stay for an hour: this host does not know which machines read them.
+// 4. If no region answers, or its answer is wrong, nothing is removed.
+
+import { errorText, RackError } from '../../errors.ts';
+import type { Downloads } from '../download/queue.ts';
+import { hasBlob, isSameName, readImages, removeImages, type StoredImage } from '../image-store.ts';
+import { importImage } from '../import/image-import.ts';
+import type { ImageOffer } from '../import/offer.ts';
+import { askSources } from '../import/offers.ts';
+import type { StreamSource } from '../sources/source.ts';
+
+/** The source that the manifests of copies name. */
+const SOURCE = 'region';
+/** The architectures of MAAS, which have our names. */
+const ARCHES = ['amd64', 'arm64', 'armhf', 'i386', 'ppc64el', 'riscv64', 's390x'];
+
+/** The place and the means of a copy. */
+export interface CopyTerms {
+  /** The boot tree of the rack. */
+  readonly tree: string;
+  /** The addresses of the region, as `http://region:5240/MAAS`; at least one. */
+  readonly urls: readonly string[];
+  readonly downloads: Downloads;
+  /** Wall time. */
+  readonly nowMs: number;
+}
+
+/** The end of a copy. */
+export interface CopyResult {
+  /** How many images were added and removed. */
+  readonly added: number;
+  readonly removed: number;
+  /** Each with the name of the image; empty: the rack has all of them. */
+  readonly problems: readonly string[];
+}
+
+/** Copies what is missing. @throws RackError `source-failed` if no address of the region answers */
+export async function copyFromRegion(terms: CopyTerms): Promise<CopyResult> {
+  const offers = await askRegion(terms);
+  const problems: string[] = [];
+  let added = 0;
+  for (const offer of offers) {
+    try {
+      if (await copyOne(offer, terms)) added += 1;
+    } catch (error) {
+      if (!(error instanceof RackError)) throw error;
+      problems.push(errorText(error));
+    }
+  }
+  const offered = new Set(offers.map(({ digest }) => digest.hex));
+  const gone = readImages(terms.tree).images.filter(
+    ({ origin }) => origin?.source === SOURCE && !offered.has(origin.hex),
+  );
+  if (gone.length > 0) await removeImages(terms.tree, gone, terms.nowMs, { isKnown: false });
+  return { added, removed: gone.length, problems };
+}
+
+/** @returns the images of the first address that answers; the other addresses are their mirrors */
+async function askRegion({ urls, downloads, nowMs }: CopyTerms): Promise<readonly ImageOffer[]> {
+  const sites = urls.map((url) => `${url.endsWith('/') ? url : `${url}/`}images-stream/`);
+  let problem = '';
+  for (const site of sites) {
+    const wish = { os: '*', release: undefined, architectures: [] };
+    const [answer] = await askSources([sourceAt(site)], wish, { downloads, nowMs, mirrors: [] });
+    if (answer !== undefined && answer.problems.length === 0) {
+      const others = sites.filter((other) => other !== site);
+      const mirrorsOf = (url: string): readonly string[] => others.map((other) => `${other}${url.slice(site.length)}`);
+      return answer.offers.map((offer) => ({ ...offer, mirrors: mirrorsOf(offer.url) }));
+    }
+    problem = answer?.problems[0] ?? problem;
+  }
+  throw new RackError('source-failed', problem);
+}
+
+const sourceAt = (url: string): StreamSource => ({
+  kind: 'simplestreams',
+  ...{ name: SOURCE, title: '', os: '*', contentIds: [], ftypes: [], url, index: 'streams/v1/index.json' },
+  arches: new Map(ARCHES.map((arch) => [arch, arch])),
+  trust: { kind: 'unsigned', why: 'the link to the region is trusted' },
+});
+
+/** @returns false if it is there */
+async function copyOne(offer: ImageOffer, { tree, downloads, nowMs }: CopyTerms): Promise<boolean> {
+  const isSame = (image: StoredImage): boolean => isSameName(image, offer) && image.serial === offer.serial;
+  const own = readImages(tree).images.find((image) => image.origin?.source !== SOURCE && isSame(image));
+  if (own !== undefined && hasBlob(tree, own)) return false;
+  const { added } = await importImage(offer, {
+    ...{ tree, downloads, nowMs, onProgress: () => undefined },
+    isCopy: true,
+  });
+  return added;
+}

@@ -1,0 +1,28 @@
+// The thread in which a rack copies the images of its region: one run, and it ends.
+
+import { parentPort, workerData } from 'node:worker_threads';
+import { systemClock } from '../../clock.ts';
+import { errorText, RackError } from '../../errors.ts';
+import { DEFAULT_SETTINGS } from '../download/settings.ts';
+import { DownloadThread } from '../download/thread.ts';
+import type { CopyOrder } from './region-copies.ts';
+import { type CopyResult, copyFromRegion } from './region-copy.ts';
+
+const { ca, ...order }: CopyOrder = workerData;
+const downloads = new DownloadThread(
+  { ...DEFAULT_SETTINGS, authorities: ca === undefined ? undefined : [ca] },
+  systemClock,
+);
+
+async function run(): Promise<CopyResult> {
+  try {
+    return await copyFromRegion({ ...order, downloads, nowMs: systemClock.wallTimeMs() });
+  } catch (error) {
+    if (!(error instanceof RackError)) throw error;
+    return { added: 0, removed: 0, problems: [errorText(error)] };
+  } finally {
+    await downloads.close();
+  }
+}
+
+parentPort?.postMessage(await run());
