@@ -20,7 +20,7 @@ export interface LabPlace {
   readonly regionPort: number;
 }
 
-/** The `index`th place, 0 to 99. Places share no network and no port, so labs can run side by side. */
+/** The `index`th place, 0 to 100. Places share no network and no port, so labs can run side by side. */
 export function labPlace(index: number): LabPlace {
   return {
     octets: `127.${77 + index}.0`,

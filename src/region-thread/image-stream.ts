@@ -26,7 +26,7 @@ interface Signed {
   readonly files: ReadonlyMap<string, StreamedFile>;
 }
 
-export interface OwnImageStreamParts {
+interface OwnImageStreamParts {
   readonly stateDir: string;
   readonly clock: Clock;
   /** The boot tree; undefined: this host has none. */

@@ -14,13 +14,12 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs';
-import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { makeSystemDisk } from '../images/disks.ts';
 import { GpgHome } from '../support/gpg-home.ts';
-import { sendSiteFile } from '../support/image-site.ts';
+import { FileSite } from '../support/image-site.ts';
 import { missing } from '../support/needs.ts';
 import { MAIN, runRackboot } from '../support/running-rack.ts';
 import { type SiteContent, type SiteProduct, writeStreamSite } from '../support/stream-site.ts';
@@ -34,26 +33,9 @@ describe('a mirror of a site with images', { skip: missing('linux', 'gpg') }, ()
   const scratch = mkdtempSync(join(tmpdir(), 'rackboot-mirror-'));
   const [siteDirectory, keyring] = [join(scratch, 'site'), join(scratch, 'keys.gpg')];
   const gpg = new GpgHome();
-  const sent: string[] = [];
-  let pauseMs = 0;
+  const [site, mirror] = [new FileSite(siteDirectory), new FileSite(join(scratch, 'mirror'))];
+  const urls = { site: '', mirror: '' };
   let key = '';
-  let bytesSent = 0;
-  let broken = '';
-
-  const serve = (directory: string) =>
-    createServer((request, response) => {
-      sent.push(request.url ?? '');
-      if (request.url === broken) return void response.writeHead(404).end();
-      const onImage = (bytes: number): void => {
-        bytesSent += bytes;
-      };
-      sendSiteFile(directory, request, response, { onImage, pauseMs: () => pauseMs });
-    });
-  const [site, mirror] = [serve(siteDirectory), serve(join(scratch, 'mirror'))];
-  const urlOf = (server: typeof site): string => {
-    const address = server.address();
-    return `http://127.0.0.1:${typeof address === 'object' ? address?.port : 0}/`;
-  };
 
   const product = (release: string, arch: string, subarch: string, serials: readonly string[]): SiteProduct => ({
     tags: { arch, os: 'ubuntu', release, version: release, label: 'release', subarch, subarches: subarch },
@@ -89,7 +71,7 @@ describe('a mirror of a site with images', { skip: missing('linux', 'gpg') }, ()
     'mirror',
     '--keyring',
     keyring,
-    urlOf(site),
+    urls.site,
     join(scratch, 'mirror'),
     ...FILTERS,
     '--max=1',
@@ -112,13 +94,12 @@ describe('a mirror of a site with images', { skip: missing('linux', 'gpg') }, ()
     key = gpg.makeKey('site');
     writeFileSync(keyring, gpg.export(['site']));
     publish(SERIALS.slice(0, 2));
-    for (const server of [site, mirror]) await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    urls.site = await site.open();
+    urls.mirror = await mirror.open();
   });
   after(() => {
-    for (const server of [site, mirror]) {
-      server.closeAllConnections();
-      server.close();
-    }
+    site.close();
+    mirror.close();
     gpg.remove();
     rmSync(scratch, { recursive: true, force: true });
   });
@@ -134,8 +115,8 @@ describe('a mirror of a site with images', { skip: missing('linux', 'gpg') }, ()
     for (const name of filesOf())
       assert.deepEqual(readFileSync(join(scratch, 'mirror', name)), readFileSync(join(siteDirectory, name)));
     assert.ok(
-      sent.every((path) => !/noble|arm64|20160101|hwe-q/.test(path)),
-      sent.join(' '),
+      site.asked.every((path) => !/noble|arm64|20160101|hwe-q/.test(path)),
+      site.asked.join(' '),
     );
   });
 
@@ -143,7 +124,7 @@ describe('a mirror of a site with images', { skip: missing('linux', 'gpg') }, ()
     const sources = join(scratch, 'sources.yaml');
     writeFileSync(
       sources,
-      `sources:\n  - { name: mirror, title: Mirror, os: ubuntu, kind: simplestreams, url: "${urlOf(mirror)}", ftypes: [disk1.img], content_ids: ["com.ubuntu.maas:v2:download"],
+      `sources:\n  - { name: mirror, title: Mirror, os: ubuntu, kind: simplestreams, url: "${urls.mirror}", ftypes: [disk1.img], content_ids: ["com.ubuntu.maas:v2:download"],
       arches: { amd64: amd64 }, signed: { keyrings: [${keyring}] } }\n`,
     );
     const tree = join(scratch, 'tree');
@@ -158,10 +139,10 @@ describe('a mirror of a site with images', { skip: missing('linux', 'gpg') }, ()
 
   test('fetches nothing again, and repairs a file that is missing', { timeout: MS_MAX }, async () => {
     rmSync(join(scratch, 'mirror', 'precise/amd64/20160120/generic/boot-kernel'));
-    sent.length = 0;
+    site.asked.length = 0;
     assert.equal((await runRackboot(words())).code, 0);
     assert.deepEqual(
-      sent.filter((path) => !path.startsWith('/streams/')),
+      site.asked.filter((path) => !path.startsWith('/streams/')),
       ['/precise/amd64/20160120/generic/boot-kernel'],
     );
     assert.deepEqual(filesOf(), expected('20160120'));
@@ -171,14 +152,13 @@ describe('a mirror of a site with images', { skip: missing('linux', 'gpg') }, ()
     timeout: MS_MAX,
   }, async () => {
     publish(SERIALS);
-    broken = '/trusty/amd64/20160120.1/hwe-t/disk.img';
+    rmSync(join(siteDirectory, 'trusty/amd64/20160120.1/hwe-t/disk.img'));
     const { code, complaints } = await runRackboot(words());
     assert.equal(code, 1);
     assert.match(complaints.join('\n'), /trusty\/amd64\/20160120\.1\/hwe-t\/disk\.img could not be mirrored: .*404/);
     for (const name of expected('20160120')) assert.ok(existsSync(join(scratch, 'mirror', name)), name);
     const index = readFileSync(join(scratch, 'mirror', 'streams/v1/com.ubuntu.maas:v2:download.sjson'), 'utf8');
     assert.ok(!index.includes('20160120.1'));
-    broken = '';
   });
 
   test('continues after a kill with the bytes that it has, and removes what it wrote, not what others did', {
@@ -197,17 +177,17 @@ describe('a mirror of a site with images', { skip: missing('linux', 'gpg') }, ()
     writeFileSync(join(scratch, 'mirror', own), 'of the administrator');
     writeFileSync(join(scratch, 'mirror', changed), 'changed by the administrator');
     publish(SERIALS);
-    [pauseMs, bytesSent] = [20, 0];
+    [site.pauseMs, site.sent] = [20, 0];
     const child = spawn(process.execPath, [MAIN, ...words()], { stdio: 'ignore' });
-    while (bytesSent < 3 * MIB) await new Promise((resolve) => setTimeout(resolve, 20));
+    while (site.sent < 3 * MIB) await new Promise((resolve) => setTimeout(resolve, 20));
     child.kill('SIGKILL');
     await new Promise((resolve) => child.once('exit', resolve));
-    pauseMs = 0;
+    site.pauseMs = 0;
     const { code, output, complaints } = await runRackboot(words());
     assert.equal(code, 0, complaints.join('\n'));
     assert.match(output.join('\n'), /^Mirrored: \d new files of 4, 3 removed\.$/m);
     assert.deepEqual(filesOf(), [...expected('20160120.1'), own, changed].sort());
-    assert.ok(bytesSent < 8 * MIB + 4 * MIB, `${bytesSent} bytes were sent for 8 MiB`);
+    assert.ok(site.sent < 8 * MIB + 4 * MIB, `${site.sent} bytes were sent for 8 MiB`);
     assert.deepEqual(readdirSync(join(scratch, 'mirror', '.rackboot-mirror')).sort(), ['lock', 'record.json']);
   });
 
@@ -224,18 +204,18 @@ describe('a mirror of a site with images', { skip: missing('linux', 'gpg') }, ()
     };
     const empty = join(scratch, 'empty');
     assert.match(
-      await refusal(['images', 'mirror', '--keyring', other, urlOf(site), empty]),
+      await refusal(['images', 'mirror', '--keyring', other, urls.site, empty]),
       new RegExp(`index\\.sjson.*${key.slice(-16)}`),
     );
     assert.match(await refusal(words('arch')), /arch is no filter: write TAG=VALUE/);
     assert.match(
-      await refusal(['images', 'mirror', '--keyring', keyring, urlOf(site), empty, '--max=0']),
+      await refusal(['images', 'mirror', '--keyring', keyring, urls.site, empty, '--max=0']),
       /--max 0 is no number of versions/,
     );
     mkdirSync(join(empty, 'streams/v1'), { recursive: true });
     writeFileSync(join(empty, 'streams/v1/index.sjson'), 'mine');
     assert.match(
-      await refusal(['images', 'mirror', '--keyring', keyring, urlOf(site), empty, 'release=none']),
+      await refusal(['images', 'mirror', '--keyring', keyring, urls.site, empty, 'release=none']),
       /index\.sjson is in the way: it has another content, and no mirror wrote it/,
     );
     assert.equal(readFileSync(join(empty, 'streams/v1/index.sjson'), 'utf8'), 'mine');

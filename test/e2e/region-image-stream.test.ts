@@ -1,25 +1,38 @@
 // The region serves its own store as a signed site with simplestreams: GnuPG accepts it, `images mirror` copies it, another store imports
-// from it and a region from the copy, and what was cut continues.
-// @host waits, 60 s
+// from it and a region from the copy.
+// A rack whose region is elsewhere copies the region's images: with the same bytes and names, over HTTPS with the site's own authority, and
+// continues after a kill. A copy goes when the region removes its image; images of the rack's own stay.
+// @host waits, 90 s
 
 import assert from 'node:assert/strict';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:http';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { systemClock } from '../../src/clock.ts';
 import { askDaemon } from '../../src/control/ask-daemon.ts';
-import { readImages, type StoredImage } from '../../src/images/image-store.ts';
+import { formatImageName, readImages, type StoredImage } from '../../src/images/image-store.ts';
 import { labPlace } from '../../src/lab/safe-lab.ts';
 import { makeSystemDisk } from '../images/disks.ts';
+import { makeAuthority } from '../support/authority.ts';
 import { GpgHome } from '../support/gpg-home.ts';
-import { sendSiteFile } from '../support/image-site.ts';
+import { FileSite } from '../support/image-site.ts';
 import { missing } from '../support/needs.ts';
 import { eventually, RunningRack, runRackboot } from '../support/running-rack.ts';
 
 const MIB = 1024 * 1024;
 const MS_MAX = 120_000;
 const PLACE = labPlace(19);
+const FAR = labPlace(100);
 
 describe("a region's own images", { skip: missing('linux', 'gpg') }, () => {
   const scratch = mkdtempSync(join(tmpdir(), 'rackboot-image-stream-'));
@@ -27,9 +40,7 @@ describe("a region's own images", { skip: missing('linux', 'gpg') }, () => {
   const gpg = new GpgHome();
   const site = `http://127.0.0.1:${PLACE.regionPort}/MAAS/images-stream/`;
   const keyring = join(scratch, 'key.asc');
-  const mirrorSite = createServer((asked, response) =>
-    sendSiteFile(join(scratch, 'mirror'), asked, response, { onImage: () => undefined, pauseMs: () => 0 }),
-  );
+  const mirrorSite = new FileSite(join(scratch, 'mirror'));
   let image: StoredImage | undefined;
 
   const add = async (release: string, seed: number, mebibytes: number, ...more: readonly string[]): Promise<void> => {
@@ -60,7 +71,6 @@ describe("a region's own images", { skip: missing('linux', 'gpg') }, () => {
   });
   after(async () => {
     await rack.remove();
-    mirrorSite.closeAllConnections();
     mirrorSite.close();
     gpg.remove();
     rmSync(scratch, { recursive: true, force: true });
@@ -141,9 +151,7 @@ describe("a region's own images", { skip: missing('linux', 'gpg') }, () => {
       assert.equal(removed.code, 0, removed.complaints.join('\n'));
     }
     await eventually('they are gone', async () => !/trixie|bookworm/.test(await products()));
-    await new Promise<void>((resolve) => mirrorSite.listen(0, '127.0.0.1', resolve));
-    const address = mirrorSite.address();
-    const url = `http://127.0.0.1:${typeof address === 'object' ? address?.port : 0}/`;
+    const url = await mirrorSite.open();
     const ask = (path: string, fields: Record<string, string> = {}) =>
       askDaemon(rack.stateDir, `/MAAS/api/2.0/${path}`, 'POST', `${new URLSearchParams(fields)}`);
     const { id } = (await ask('boot-sources/', { url, keyring_data: readFileSync(keyring, 'utf8') })) as {
@@ -173,5 +181,96 @@ describe("a region's own images", { skip: missing('linux', 'gpg') }, () => {
     assert.notEqual(code, 0);
     assert.match(complaints.join('\n'), /index\.sjson/);
     assert.ok(readdirSync(join(scratch, 'mirror')).includes('images'));
+  });
+});
+
+describe('a rack apart from its region', { skip: missing('linux', 'openssl') }, () => {
+  const scratch = mkdtempSync(join(tmpdir(), 'rackboot-rack-images-'));
+  const authority = makeAuthority(scratch, systemClock.wallTimeMs());
+  const { cert, key } = authority.issue('region');
+  const port = PLACE.regionPort + 1000;
+  const tls = `tls: { cert: "${cert}", key: "${key}", listen: ["127.0.0.1:${port}"] }`;
+  const region = new RunningRack(PLACE, (text) => text.replace(/^region: \{/m, `region: { ${tls},`));
+  const url = `url: ["https://127.0.0.1:9/MAAS", "https://127.0.0.1:${port}/MAAS"]`;
+  const far = new RunningRack(FAR, (text) =>
+    text
+      .replace(/^name: .*$/m, 'name: far')
+      .replace(/^region: .*$/m, `region: { mode: remote, ${url}, ca_file: "${authority.caFile}" }`),
+  );
+  const namesIn = (rack: RunningRack): readonly string[] =>
+    readImages(rack.tree)
+      .images.map((image) => `${formatImageName(image)} ${image.sha256}`)
+      .sort();
+  const add = async (rack: RunningRack, release: string, disk: Uint8Array): Promise<void> => {
+    const file = join(scratch, 'disk.img');
+    writeFileSync(file, disk);
+    const flags = ['--os', 'debian', '--release', release, '--tree', rack.tree];
+    const { code, complaints } = await runRackboot(['images', 'add', file, ...flags]);
+    assert.equal(code, 0, complaints.join('\n'));
+  };
+
+  before(async () => {
+    await region.startWhole();
+    await add(region, 'bookworm', makeSystemDisk(16 * MIB, 1));
+    // Nobody could start it; whoever added it knows.
+    await add(
+      region,
+      'trixie',
+      Buffer.concat([makeSystemDisk(MIB, 2).subarray(0, 512).fill(0, 0, 440), makeSystemDisk(MIB, 2).subarray(512)]),
+    );
+    await far.start();
+    await add(far, 'own', makeSystemDisk(MIB, 3));
+    await far.reported('region.pending');
+  });
+  after(async () => {
+    await far.remove();
+    await region.remove();
+    rmSync(scratch, { recursive: true, force: true });
+  });
+
+  test('has none of its images before it is accepted', { timeout: MS_MAX }, () => {
+    assert.deepEqual(
+      readImages(far.tree).images.map(({ release }) => release),
+      ['own'],
+    );
+  });
+
+  test('has all of them then, continued after a kill, and its own', { timeout: MS_MAX }, async () => {
+    const accepted = await runRackboot(['racks', 'accept', 'far', '--config', region.configFile]);
+    assert.equal(accepted.code, 0, accepted.complaints.join('\n'));
+    const own = namesIn(far);
+    await eventually('a copy is under way or done', () => existsSync(join(far.tree, 'images', '.downloads')), 30_000);
+    await far.kill();
+    await far.start();
+    await eventually('all are there', () => namesIn(far).length === 3, 60_000);
+    assert.deepEqual(namesIn(far), [...namesIn(region), ...own].sort());
+    assert.deepEqual(readdirSync(join(far.tree, 'images', '.downloads')), []);
+    await eventually(
+      'the region knows that the rack has them',
+      async () => {
+        return JSON.stringify(await region.ask('/MAAS/api/2.0/nodegroups/')).includes('bookworm');
+      },
+      60_000,
+    );
+  });
+
+  test('loses what the region removes, and its bytes stay for a while; what is its own stays', {
+    timeout: MS_MAX,
+  }, async () => {
+    const gone = readImages(far.tree).images.find(({ release }) => release === 'bookworm');
+    const blob = join(far.tree, 'images', gone?.sha256.slice(0, 2) ?? '', `${gone?.sha256}.img`);
+    const { code } = await runRackboot(['images', 'remove', 'debian/bookworm', '--config', region.configFile]);
+    assert.equal(code, 0);
+    // The rack looks every five minutes, and when it starts.
+    await far.kill();
+    await far.start();
+    await eventually('it is gone', () => !namesIn(far).some((name) => name.includes('bookworm')), 60_000);
+    assert.ok(statSync(existsSync(blob) ? blob : `${blob}.zst`).size > 0);
+    assert.deepEqual(
+      readImages(far.tree)
+        .images.map(({ release }) => release)
+        .sort(),
+      ['own', 'trixie'],
+    );
   });
 });

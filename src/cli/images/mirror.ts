@@ -15,7 +15,7 @@ import { parseLimit } from './download-limit.ts';
 import { ImportProgress } from './import-progress.ts';
 import { StopSignals } from './stop-signals.ts';
 
-export interface MirrorFlags {
+interface MirrorFlags {
   readonly url: string;
   readonly directory: string;
   readonly filters: readonly string[];

@@ -21,7 +21,7 @@ export interface CopyOrder {
   readonly ca: string | undefined;
 }
 
-export interface RegionCopiesParts {
+interface RegionCopiesParts {
   readonly clock: Clock;
   readonly onProblem: (reason: string) => void;
 }

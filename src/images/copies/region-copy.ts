@@ -23,7 +23,7 @@ const SOURCE = 'region';
 const ARCHES = ['amd64', 'arm64', 'armhf', 'i386', 'ppc64el', 'riscv64', 's390x'];
 
 /** The place and the means of a copy. */
-export interface CopyTerms {
+interface CopyTerms {
   /** The boot tree of the rack. */
   readonly tree: string;
   /** The addresses of the region, as `http://region:5240/MAAS`; at least one. */

@@ -37,7 +37,7 @@ export interface MirrorFile {
 }
 
 /** A document of the mirror. */
-export interface MirrorDocument {
+interface MirrorDocument {
   readonly path: string;
   readonly bytes: Uint8Array;
 }

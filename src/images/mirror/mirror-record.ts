@@ -36,7 +36,7 @@ const record = z.object({ schema: z.literal(1), files: z.array(entry).max(FILES_
 type Entry = z.output<typeof entry>;
 
 /** A path and the content that belongs there. */
-export interface Wanted {
+interface Wanted {
   readonly path: string;
   readonly digest: Digest;
 }

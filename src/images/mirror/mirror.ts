@@ -26,14 +26,14 @@ const FILES_AT_A_TIME = 4;
 const FILE_BYTES_MAX = 64 * 1024 ** 3;
 
 /** How far a mirror is, in bytes of the files that were missing. */
-export interface MirrorProgress {
+interface MirrorProgress {
   readonly bytes: number;
   /** Undefined: the site does not say the size of each. */
   readonly total: number | undefined;
   readonly bytesPerSecond: number;
 }
 
-export interface MirrorTerms {
+interface MirrorTerms {
   /** An existing directory. */
   readonly directory: string;
   readonly downloads: Downloads;
@@ -47,7 +47,7 @@ export interface MirrorTerms {
 }
 
 /** The end of a run. */
-export interface MirrorResult {
+interface MirrorResult {
   readonly images: number;
   readonly files: number;
   /** Files that were fetched. */

@@ -13,7 +13,7 @@ const PRODUCTS = `streams/v1/${CONTENT_ID}`;
 const DATATYPE = 'image-downloads';
 
 /** Files of images by their path below the site. */
-export interface OwnStream {
+interface OwnStream {
   /** The texts of the documents, by path without `.json` and `.sjson`. They differ in the ending of the paths that they name. */
   readonly documents: (end: 'json' | 'sjson') => ReadonlyMap<string, string>;
   readonly files: ReadonlyMap<string, StoredImage>;

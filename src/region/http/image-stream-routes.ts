@@ -20,7 +20,7 @@ const RETRY_SECONDS = 15;
 const ANY_PATH = '*';
 
 /** The parts of its listener that the routes need. */
-export interface ImageStreamListener {
+interface ImageStreamListener {
   readonly region: Region;
   identify(request: FastifyRequest): Promise<Identified | Answer>;
   send(reply: FastifyReply, answer: Answer): Promise<FastifyReply>;
