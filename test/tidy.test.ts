@@ -320,8 +320,8 @@ const THREADS = [
     filesMax: 409,
     packages: 'chokidar koffi pino yaml zod',
   },
-  { thread: 'region', starts: ['region-thread/thread.ts'], filesMax: 438, packages: 'fastify zod' },
-  { thread: 'uplink', starts: ['uplink-thread.ts'], filesMax: 78, packages: 'zod' },
+  { thread: 'region', starts: ['region-thread/thread.ts'], filesMax: 439, packages: 'fastify zod' },
+  { thread: 'uplink', starts: ['uplink-thread.ts'], filesMax: 79, packages: 'zod' },
   { thread: 'journal', starts: ['store/leases/lease-worker.ts'], filesMax: 24, packages: '' },
   { thread: 'net', starts: ['net/watch/net-worker.ts'], filesMax: 31, packages: 'koffi' },
 ] as const;

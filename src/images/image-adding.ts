@@ -10,9 +10,9 @@ import { basename, dirname, join } from 'node:path';
 import { osErrorCode, RackError } from '../errors.ts';
 import { ownershipRemedy } from '../files/ownership.ts';
 import { type Copy, type CopyRequest, copyImage } from './image-copy.ts';
+import { copyPath, keepBlobRecent, sweepBlobs } from './image-removal.ts';
 import {
   blobPath,
-  copyPath,
   encodeImage,
   formatImageName,
   hasBlob,
@@ -21,11 +21,9 @@ import {
   type ImageOrigin,
   isSameName,
   judgeImageName,
-  keepBlobRecent,
   manifestPath,
   readImages,
   type StoredImage,
-  sweepBlobs,
 } from './image-store.ts';
 import { makeDirectories, publishFile, syncDirectory } from './publication.ts';
 

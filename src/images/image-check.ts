@@ -14,8 +14,9 @@ import { constants, type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { osErrorCode } from '../errors.ts';
 import { viewBytes } from '../net/borrowed-bytes.ts';
-import { blobPath, manifestPath, readImages, type StoredImage } from './image-store.ts';
+import { blobsOf, type ImageBlob, manifestPath, readImages, type StoredImage } from './image-store.ts';
 import { makeDirectories } from './publication.ts';
+import { refreshTree } from './system-tree.ts';
 
 /** The state of a content: as its name says, or why not. */
 type ContentState =
@@ -50,25 +51,30 @@ const READ_BYTES = 4 * 1024 * 1024;
 
 /** Checks every content that a manifest names, one after the other. */
 export async function checkContent({ tree, repairs, onProgress }: CheckTerms): Promise<readonly CheckedContent[]> {
-  const byPath = Map.groupBy(readImages(tree).images, ({ sha256, format }) => blobPath(sha256, format));
-  const total = [...byPath.values()].reduce((sum, [image]) => sum + (image?.bytes ?? 0), 0);
+  const needed = readImages(tree).images.flatMap((image) => blobsOf(image).map((blob) => ({ image, blob })));
+  const byPath = Map.groupBy(needed, ({ blob }) => blob.path);
+  const total = [...byPath.values()].reduce((sum, [first]) => sum + (first?.blob.bytes ?? 0), 0);
   const checked: CheckedContent[] = [];
   let before = 0;
-  for (const [path, images] of byPath) {
-    const [image] = images;
-    if (image === undefined) continue;
-    const state = await judge(join(tree, path), image, (bytes) => onProgress(before + bytes, total));
-    before += image.bytes;
+  for (const [path, users] of byPath) {
+    const [first] = users;
+    if (first === undefined) continue;
+    const { blob } = first;
+    const images = users.map(({ image }) => image);
+    const state = await judge(join(tree, path), blob, (bytes) => onProgress(before + bytes, total));
+    before += blob.bytes;
     const left = await stillThere(tree, images);
     // Removed while it was read.
     if (left.length === 0) continue;
     const movedTo = repairs && state.kind === 'damaged' ? await takeOut(tree, path, left) : undefined;
+    // The boot tree has the same bytes under other names.
+    if (repairs) await refreshTree(tree, left);
     checked.push({ path, images: left, state, ...(movedTo === undefined ? {} : { movedTo }) });
   }
   return checked;
 }
 
-async function judge(path: string, image: StoredImage, onProgress: (bytes: number) => void): Promise<ContentState> {
+async function judge(path: string, image: ImageBlob, onProgress: (bytes: number) => void): Promise<ContentState> {
   let file: FileHandle;
   try {
     file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);

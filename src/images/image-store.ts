@@ -1,25 +1,24 @@
 // The store of disk images from which machines are deployed: blobs named after their content, and one manifest for each image.
 //
 //   TREE/images/ab/abcdef….img[.zst]              the bytes as served; the boot listener sends them, also in ranges
+//   TREE/images/ab/abcdef….{squashfs,root.tar,root.gz,file}   the root of a system, and the files that start it (stored-system.ts)
 //   TREE/images/.manifests/os~release~architecture~subarchitecture~label~serial.json
 //
 // Source: the products of simplestreams, from which the names come (os, release, label, serial).
 //
 // 1. A blob has the hash in its name, appears whole, and never changes; images with the same bytes share it.
 // 2. A manifest appears whole and after its blob. Each is its own file, so that concurrent additions cannot lose one.
-// 3. Removing an image removes its manifest; a blob is deleted when no manifest names it.
-// 4. Manifests have hidden names, which are not served. The bytes of an image are served: every host that can boot here can fetch them.
+// 3. Manifests have hidden names, which are not served. The bytes of an image are served: every host that can boot here can fetch them.
 
-import { existsSync, readdirSync } from 'node:fs';
-import { chmod, readdir, rm, stat } from 'node:fs/promises';
+import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { cleanText } from '../clean-text.ts';
-import { newUuid } from '../clock.ts';
 import { osErrorCode, RackError } from '../errors.ts';
 import { isFields } from '../fields.ts';
 import { foundStats } from '../files/found-stats.ts';
 import { readRegularFile, UnfitFile } from '../files/regular-file.ts';
 import type { ImageFormat, PartitionTable } from './disk-image.ts';
+import { decodeSystem, isRootFormat, type RootFormat, type StoredSystem } from './stored-system.ts';
 
 /** The name of an image. */
 export interface ImageName {
@@ -43,10 +42,13 @@ export interface StoredImage extends ImageName {
   readonly sha256: string;
   /** As stored and served. */
   readonly bytes: number;
-  readonly format: ImageFormat;
-  /** Its size on a disk. */
+  readonly format: ImageFormat | RootFormat;
+  /** Its size on a disk; of the root of a system the size that it is expected to need. */
   readonly diskBytes: number;
-  readonly partitionTable: PartitionTable;
+  /** `none`: it is the root of a system. */
+  readonly partitionTable: PartitionTable | 'none';
+  /** How a root is started; undefined: it is a whole disk. */
+  readonly system?: StoredSystem | undefined;
   /** The published file that it was imported from; undefined: it was added by hand. */
   readonly origin?: ImageOrigin | undefined;
 }
@@ -81,8 +83,6 @@ export interface StoreContent {
 export const IMAGES_MAX = 1000;
 /** Longer manifests are not read. */
 const MANIFEST_BYTES_MAX = 16 * 1024;
-/** Leftovers older than this belong to no running addition. */
-const LEFTOVER_MS = 60 * 60 * 1000;
 const GENERIC = 'generic';
 /** The preferred label. */
 const STABLE = 'release';
@@ -98,10 +98,31 @@ const manifestsOf = (tree: string): string => join(tree, 'images', '.manifests')
 export const manifestPath = (tree: string, name: ImageName): string =>
   join(manifestsOf(tree), `${FIELDS.map((field) => name[field]).join('~')}.json`);
 
-/** The name of a blob, relative to the tree. */
-export function blobPath(sha256: string, format: ImageFormat): string {
-  return `images/${sha256.slice(0, 2)}/${sha256}.${format === 'raw' ? 'img' : 'img.zst'}`;
+const EXTENSIONS = { raw: 'img', 'raw.zst': 'img.zst' } as const;
+
+/** The name of a blob, relative to the tree. @param format `file`: of a file that starts a system */
+export function blobPath(sha256: string, format: StoredImage['format'] | 'file'): string {
+  const extension = format === 'raw' || format === 'raw.zst' ? EXTENSIONS[format] : format;
+  return `images/${sha256.slice(0, 2)}/${sha256}.${extension}`;
 }
+
+/** A content of the store that an image needs. */
+export interface ImageBlob {
+  /** Relative to the tree. */
+  readonly path: string;
+  readonly sha256: string;
+  readonly bytes: number;
+}
+
+/** All contents of an image; the first is the image itself. */
+export const blobsOf = ({ sha256, format, bytes, system }: StoredImage): readonly ImageBlob[] => [
+  { path: blobPath(sha256, format), sha256, bytes },
+  ...(system?.files ?? []).map((file) => ({
+    path: blobPath(file.sha256, 'file'),
+    sha256: file.sha256,
+    bytes: file.bytes,
+  })),
+];
 
 /** The name for people: `debian/bookworm/amd64/generic/release/20240131`. */
 export const formatImageName = (name: ImageName): string => FIELDS.map((field) => name[field]).join('/');
@@ -146,8 +167,11 @@ export function decodeImage(text: string): StoredImage | string {
   };
   const format = word('format');
   const partitionTable = word('partitionTable');
-  if (format !== 'raw' && format !== 'raw.zst') return 'its format is unknown';
-  if (partitionTable !== 'gpt' && partitionTable !== 'mbr') return 'its partition table is unknown';
+  if (format !== 'raw' && format !== 'raw.zst' && !isRootFormat(format)) return 'its format is unknown';
+  if (partitionTable !== 'gpt' && partitionTable !== 'mbr' && partitionTable !== 'none')
+    return 'its partition table is unknown';
+  const system = decodeSystem(fields.get('system'));
+  if (isRootFormat(format) !== (system !== undefined)) return 'it does not say how its system starts';
   const image: StoredImage = {
     os: word('os'),
     release: word('release'),
@@ -161,6 +185,7 @@ export function decodeImage(text: string): StoredImage | string {
     format,
     diskBytes: count('diskBytes'),
     partitionTable,
+    ...(system === undefined ? {} : { system }),
     ...originOf(fields.get('origin')),
   };
   if (!HASH.test(image.sha256) || image.bytes === 0 || image.diskBytes === 0) return 'it lacks its hash or its size';
@@ -244,82 +269,15 @@ export function chooseImage<T extends ImageName>(wish: ImageWish, images: readon
 /** Finds an image of a tree for the region: the best one whose bytes really exist. Reads a few small files synchronously. */
 export function findStoredImage(tree: string, wish: ImageWish): FoundImage | undefined {
   const { images } = readImages(tree);
-  const whole = images.filter((image) => hasBlob(tree, image));
+  const whole = images.filter((image) => image.system === undefined && hasBlob(tree, image));
   const image = chooseImage(wish, whole);
   return image === undefined ? undefined : { ...image, path: `/${blobPath(image.sha256, image.format)}` };
 }
 
 /** True if the bytes of an image exist, in the number that its manifest states. */
 export function hasBlob(tree: string, image: StoredImage): boolean {
-  const found = foundStats(join(tree, blobPath(image.sha256, image.format)));
-  return found?.isFile() === true && found.size === image.bytes;
-}
-
-/** The images that machines are being deployed from at the moment. */
-export interface ImageUse {
-  /** The machines that use an image, for people; empty: none. */
-  usersOf(image: StoredImage): readonly string[];
-  /** False: this host cannot know. The bytes of a removed image then stay for another hour, for machines that are reading them. */
-  readonly isKnown: boolean;
-}
-
-/**
- * Removes images from the store, and the blobs that no remaining image needs. The caller has left out those in use.
- * @param nowMs wall time; leftovers of a killed addition are removed after an hour
- * @returns the freed bytes
- */
-export async function removeImages(
-  tree: string,
-  images: readonly StoredImage[],
-  nowMs: number,
-  { isKnown }: Pick<ImageUse, 'isKnown'>,
-): Promise<number> {
-  for (const image of images) await rm(manifestPath(tree, image), { force: true });
-  const doomed = new Set(images.map((image) => blobPath(image.sha256, image.format)));
-  if (isKnown) return sweepBlobs(tree, nowMs, doomed);
-  // A recent blob is spared; the next sweep after an hour removes it.
-  for (const path of doomed) await keepBlobRecent(join(tree, path)).catch(() => undefined);
-  return sweepBlobs(tree, nowMs, new Set());
-}
-
-/**
- * Deletes blobs that no manifest names: those in `doomed` at once, others when they are too old to belong to a running addition. While a
- * manifest is unreadable nothing is deleted: it may name a blob that seems unused.
- */
-export async function sweepBlobs(tree: string, nowMs: number, doomed: ReadonlySet<string>): Promise<number> {
-  const { images, problems } = readImages(tree);
-  if (problems.length > 0) return 0;
-  const kept = new Set(images.map((image) => blobPath(image.sha256, image.format)));
-  let freed = 0;
-  for (const entry of await readdir(join(tree, 'images'), { recursive: true, withFileTypes: true }).catch(() => [])) {
-    const path = join(entry.parentPath, entry.name);
-    const relative = path.slice(tree.length + 1);
-    const isOurs =
-      /^images\/(?:[0-9a-f]{2}\/[0-9a-f]{64}\.img(?:\.zst)?|\.part-(?:\d+-)?[0-9a-f-]+|\.manifests\/\.[^/]+\.json\.[0-9a-f-]{36})$/.test(
-        relative,
-      );
-    if (!entry.isFile() || !isOurs || kept.has(relative) || isBeingWritten(entry.name)) continue;
-    const facts = await stat(path).catch(() => undefined);
-    if (facts === undefined || (!doomed.has(relative) && nowMs - facts.ctimeMs < LEFTOVER_MS)) continue;
-    await rm(path, { force: true });
-    freed += facts.size;
-  }
-  return freed;
-}
-
-/**
- * Makes a blob recent for `sweepBlobs`, which reads the time of a file's last change of any kind. The time of its content stays, because the
- * rack cuts off whoever reads a file whose content is changed (files/shared-file.ts). Source: chmod(2).
- */
-export async function keepBlobRecent(path: string): Promise<void> {
-  await chmod(path, (await stat(path)).mode & 0o7777);
-}
-
-/** The path of a new copy, named after the process that writes it. */
-export const copyPath = (tree: string): string => join(tree, 'images', `.part-${process.pid}-${newUuid()}`);
-
-/** True if the process that writes a copy is alive: its download may stall for longer than an hour. */
-function isBeingWritten(name: string): boolean {
-  const [, pid] = /^\.part-(\d+)-[0-9a-f]{8}-/.exec(name) ?? [];
-  return pid !== undefined && existsSync(`/proc/${pid}`);
+  return blobsOf(image).every(({ path, bytes }) => {
+    const found = foundStats(join(tree, path));
+    return found?.isFile() === true && found.size === bytes;
+  });
 }

@@ -5,7 +5,7 @@
 // 3. Modes are the same for every user who builds: directories 0755, files 0644.
 
 import { createHash } from 'node:crypto';
-import { chmod, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { chmod, link, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { newUuid } from '../clock.ts';
 import { osErrorCode } from '../errors.ts';
@@ -43,8 +43,15 @@ export function encodeManifest(manifest: Manifest): FileContent {
   return { name: 'manifest.json', data: Buffer.from(`${JSON.stringify(manifest, undefined, 2)}\n`, 'utf8') };
 }
 
+/** A file of the same file system that appears under another name, too. */
+interface FileLink {
+  readonly name: string;
+  /** The path of the file. */
+  readonly link: string;
+}
+
 /** Replaces a directory of the tree by one with only these files. Removes leftovers of a killed build. */
-export async function publishDirectory(directory: string, files: readonly FileContent[]): Promise<void> {
+export async function publishDirectory(directory: string, files: readonly (FileContent | FileLink)[]): Promise<void> {
   const parent = dirname(directory);
   await makeDirectories(parent);
   const prefix = `.${basename(directory)}.`;
@@ -55,7 +62,11 @@ export async function publishDirectory(directory: string, files: readonly FileCo
   const old = join(parent, `${prefix}old-${newUuid()}`);
   await mkdir(fresh);
   await chmod(fresh, 0o755);
-  for (const file of files) await writeWhole(join(fresh, file.name), file.data);
+  for (const file of files) {
+    const path = join(fresh, file.name);
+    if ('link' in file) await link(file.link, path);
+    else await writeWhole(path, file.data);
+  }
   const replaced = await renameIfThere(directory, old);
   try {
     await rename(fresh, directory);

@@ -25,11 +25,12 @@ export function listReportedImages(tree: string): readonly RackImage[] {
   const { images } = readImages(tree);
   return images
     .filter((image) => hasBlob(tree, image))
-    .slice(0, RACK_IMAGES_MAX)
-    .map(({ title: _title, partitionTable: _table, ...image }) => ({
-      ...image,
-      path: `/${blobPath(image.sha256, image.format)}`,
-    }));
+    .flatMap(({ title: _title, partitionTable: _table, system: _system, format, ...image }) =>
+      format === 'raw' || format === 'raw.zst'
+        ? [{ ...image, format, path: `/${blobPath(image.sha256, format)}` }]
+        : [],
+    )
+    .slice(0, RACK_IMAGES_MAX);
 }
 
 /** Tracks what the region knows of the images. */

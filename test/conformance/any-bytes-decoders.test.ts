@@ -33,6 +33,7 @@ const NOT_TRIED: Readonly<Record<string, string>> = {
   'DnsService.receive': 'the same',
   'DnsService.receiveStream': 'the same',
   'DhcpClient.receive': 'of the laboratory, whose only server is ours',
+  unpackLoader: 'expands its bytes and hands them to decodeLoaderTar',
   readInitrdPaths: 'expands its bytes and hands them to what decodeCpioPaths tries',
   'TftpDownload.receive': 'of the laboratory, whose only server is ours',
 };

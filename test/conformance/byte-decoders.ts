@@ -17,6 +17,7 @@ import { encodeCpio } from '../../src/images/cpio.ts';
 import { findPartitionTable, recogniseFormat } from '../../src/images/disk-image.ts';
 import { decodeText } from '../../src/images/documents/text.ts';
 import { decodeElfNeeds, findElfSection } from '../../src/images/elf.ts';
+import { decodeLoaderTar } from '../../src/images/import/loader-archive.ts';
 import { decodeModuleInfo } from '../../src/images/kernel-module.ts';
 import { decodeQcow2Header } from '../../src/images/qcow2/header.ts';
 import { decodeL1Table, decodeL2Table } from '../../src/images/qcow2/mapping.ts';
@@ -132,6 +133,12 @@ export const DECODERS: Readonly<Record<string, Tried>> = {
   decodeTarHead: {
     decode: decodeTarHead,
     samples: [encodeTarHead({ name: 'rackboot-images-1', bytes: 9 * 1024 ** 3 })],
+  },
+  decodeLoaderTar: {
+    decode: decodeLoaderTar,
+    samples: [
+      Buffer.concat([encodeTarHead({ name: 'grubx64.efi', bytes: 3 }), Buffer.alloc(512, 'x'), Buffer.alloc(1024)]),
+    ],
   },
   splitNetlink: { decode: splitNetlink, samples: capturesOf('netlink-') },
   readRelayInformation: {

@@ -37,6 +37,7 @@ const NOT_COMPARED: Readonly<Record<string, string>> = {
   'Responder.receive': 'hands each datagram to decodeDhcpMessage, and keeps what that returns',
   readInput: VIEWS,
   findElfSection: VIEWS,
+  unpackLoader: 'expands its bytes into memory of its own',
   readInt: 'returns a number',
   readRest: 'is handed the pieces of a body that it passes on',
   readInitrdPaths: 'expands its bytes and hands them to what decodeCpioPaths tries',

@@ -19,16 +19,8 @@ import { afterEach, beforeEach, describe, test } from 'node:test';
 import { sleep } from '../../src/clock.ts';
 import { addImage } from '../../src/images/image-adding.ts';
 import { type CheckedContent, checkContent } from '../../src/images/image-check.ts';
-import {
-  blobPath,
-  copyPath,
-  hasBlob,
-  type ImageOrigin,
-  readImages,
-  removeImages,
-  type StoredImage,
-  sweepBlobs,
-} from '../../src/images/image-store.ts';
+import { copyPath, removeImages, sweepBlobs } from '../../src/images/image-removal.ts';
+import { blobPath, hasBlob, type ImageOrigin, readImages, type StoredImage } from '../../src/images/image-store.ts';
 import { lockImport } from '../../src/images/import/import-lock.ts';
 import { sweepDownloads } from '../../src/images/import/left-downloads.ts';
 import { viewBytes } from '../../src/net/borrowed-bytes.ts';

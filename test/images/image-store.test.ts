@@ -23,6 +23,7 @@ import { BootTree } from '../../src/files/file-tree.ts';
 import { findPartitionTable, recogniseFormat } from '../../src/images/disk-image.ts';
 import { type AddRequest, addImage } from '../../src/images/image-adding.ts';
 import { bytesOfFile } from '../../src/images/image-file.ts';
+import { removeImages } from '../../src/images/image-removal.ts';
 import {
   blobPath,
   chooseImage,
@@ -32,7 +33,6 @@ import {
   formatImageName,
   manifestPath,
   readImages,
-  removeImages,
   type StoredImage,
 } from '../../src/images/image-store.ts';
 import { makeDisk } from './disks.ts';

@@ -17,6 +17,7 @@ const source = (name: string): ImageSource => ({
     index: 'x',
     contentIds: [],
     ftypes: [],
+    isByName: false,
   },
   ...{ arches: new Map([['amd64', 'amd64']]), trust: { kind: 'unsigned', why: '' } },
 });
@@ -43,7 +44,7 @@ const plan = (
   planImports(
     sources.map(([name, selections, offers, problems = []]) => [
       { source: source(name), selections },
-      { source: name, offers, installers: [], problems },
+      { source: name, offers, installers: [], loaders: [], problems },
     ]),
   );
 const names = ({ offers }: ReturnType<typeof plan>): readonly string[] =>

@@ -10,6 +10,9 @@ import {
   type ImageOffer,
   type InstallerOffer,
   installerName,
+  LOADER,
+  type LoaderOffer,
+  loaderName,
   offerName,
   type SourceAnswer,
 } from '../../images/import/offer.ts';
@@ -44,13 +47,16 @@ export async function listAvailable(flags: AvailableFlags): Promise<number> {
   const installers = answers
     .flatMap((answer) => answer.installers)
     .filter((offer) => filters.every(({ matches }) => matches([tagsOfInstaller(offer)])));
+  const loaders = answers
+    .flatMap((answer) => answer.loaders)
+    .filter((offer) => filters.every(({ matches }) => matches([tagsOfLoader(offer)])));
   const shown = offers.filter(({ supportEnds }) => flags.all || supportEnds === undefined || supportEnds >= today);
   const problems = answers.flatMap((answer) => answer.problems);
-  if (flags.json) printJson({ offers: shown, installers, problems });
+  if (flags.json) printJson({ offers: shown, installers, loaders, problems });
   else {
     printTable(
       ['IMAGE', 'DATE', 'SIZE', 'TITLE', 'SOURCE'],
-      [...shown.toSorted(byName).map(rowOf), ...installers.map(rowOfInstaller)],
+      [...shown.toSorted(byName).map(rowOf), ...installers.map(rowOfInstaller), ...loaders.map(rowOfLoader)],
       'No source offers an image.',
     );
     const hidden = offers.length - shown.length;
@@ -99,6 +105,17 @@ const rowOfInstaller = (offer: InstallerOffer): readonly string[] => [
   offer.source,
 ];
 
+const tagsOfLoader = ({ type, architecture: arch, source }: LoaderOffer) =>
+  new Map(Object.entries({ os: LOADER, release: type, arch, subarch: 'generic', label: 'release', source }));
+
+const rowOfLoader = (offer: LoaderOffer): readonly string[] => [
+  loaderName(offer),
+  offer.serial ?? '–',
+  '–',
+  offer.title,
+  offer.source,
+];
+
 /** Prints a line for each source: `ok` with what it offers, or what was wrong. @returns 0, or 1 if one does not answer as expected */
 export async function checkSources(flags: SourceFlags & { readonly json: boolean }): Promise<number> {
   const sources = readImageSources(flags);
@@ -110,7 +127,8 @@ export async function checkSources(flags: SourceFlags & { readonly json: boolean
   return answers.some(({ problems }) => problems.length > 0) ? 1 : 0;
 }
 
-const countOf = ({ offers, installers }: SourceAnswer): number => offers.length + installers.length;
+const countOf = ({ offers, installers, loaders }: SourceAnswer): number =>
+  offers.length + installers.length + loaders.length;
 
 function lineOf(answer: SourceAnswer): string {
   const {

@@ -106,12 +106,14 @@ function makeCommands<T>(command: Argv<T>, { config, json }: SharedOptions, fini
 function importCommand<T>(command: Argv<T>, { config, json }: SharedOptions, finish: Finish): Argv<T> {
   return command.command(
     'import <image>',
-    'Import a disk image (ubuntu/noble) or an installer (installer/debian/trixie) from a source; or the images of a bundle (./images.tar)',
+    'Import an image (ubuntu/noble), an installer (installer/debian/trixie) or a boot loader (bootloader/uefi) from a source; or a bundle (./images.tar)',
     {
       config,
       tree,
       arch: { ...arch, describe: `${arch.describe}; several with commas: amd64,i386` },
       sources,
+      source: { ...text, describe: 'The source that it comes from, by its name; default: the first that has it' },
+      subarch: { ...text, describe: "(MAAS's streams) Another kernel than the release's own: hwe-24.04" },
       mirror: {
         ...text,
         describe: "(installer) Mirror of packages; default: that of the source, else the host's apt",

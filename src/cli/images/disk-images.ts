@@ -9,14 +9,8 @@ import { isOwnershipError, ownUserName, readerRemedy } from '../../files/ownersh
 import { fileFault } from '../../files/read-fault.ts';
 import { type AddResult, addImage } from '../../images/image-adding.ts';
 import { bytesOfFile } from '../../images/image-file.ts';
-import {
-  formatImageName,
-  hasBlob,
-  readImages,
-  removeImages,
-  type StoreContent,
-  type StoredImage,
-} from '../../images/image-store.ts';
+import { removeImages } from '../../images/image-removal.ts';
+import { formatImageName, hasBlob, readImages, type StoreContent, type StoredImage } from '../../images/image-store.ts';
 import { describeSystem, judgeSystem, type SystemFacts, SystemLook } from '../../images/image-system.ts';
 import { nearestHint } from '../../nearest-name.ts';
 import { shellWord } from '../../shell-word.ts';

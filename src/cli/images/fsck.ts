@@ -5,7 +5,8 @@ import { readImageSources, type SourceFlags } from '../../config/image-sources.t
 import { counted } from '../../counted.ts';
 import { errorText, RackError } from '../../errors.ts';
 import { type CheckedContent, checkContent } from '../../images/image-check.ts';
-import { formatImageName, readImages, removeImages, type StoredImage, sweepBlobs } from '../../images/image-store.ts';
+import { removeImages, sweepBlobs } from '../../images/image-removal.ts';
+import { formatImageName, readImages, type StoredImage } from '../../images/image-store.ts';
 import { sweepDownloads } from '../../images/import/left-downloads.ts';
 import { offersOf, sourcesOf } from '../../images/import/offers.ts';
 import { formatBytes, print, printError, printJson } from '../terminal/output.ts';

@@ -2,13 +2,16 @@
 
 import { systemClock } from '../../clock.ts';
 import { RackError } from '../../errors.ts';
+import type { Download } from '../../images/download/request.ts';
 import { DEFAULT_SETTINGS, proxyOfEnvironment } from '../../images/download/settings.ts';
 import { DownloadThread } from '../../images/download/thread.ts';
 import type { Publication } from '../../images/environment.ts';
-import type { ImageUse, StoredImage } from '../../images/image-store.ts';
+import type { ImageUse } from '../../images/image-removal.ts';
+import type { StoredImage } from '../../images/image-store.ts';
 import { type FirstImport, importFirst, type OffersOfImage } from '../../images/import/first-import.ts';
 import { type InstallerTerms, importOfferedInstaller } from '../../images/import/installer-import.ts';
-import type { ImageOffer, InstallerOffer, OfferWish, SourceAnswer } from '../../images/import/offer.ts';
+import { importLoader } from '../../images/import/loader-import.ts';
+import type { ImageOffer, InstallerOffer, LoaderOffer, OfferWish, SourceAnswer } from '../../images/import/offer.ts';
 import { askSources } from '../../images/import/offers.ts';
 import { removeOlder } from '../../images/import/older-images.ts';
 import type { ImageSource } from '../../images/sources/source.ts';
@@ -80,6 +83,21 @@ export class ImportRun {
         onDownload: (download) => progress.show(download),
       });
       return { ...published, offer };
+    });
+  }
+
+  /** Asks the sources, and imports the boot loader that `choose` takes. @throws RackError as `importLoader`, `choose`, and `cancelled` */
+  async importLoader(
+    sources: readonly ImageSource[],
+    wish: OfferWish,
+    choose: (answers: readonly SourceAnswer[]) => LoaderOffer,
+  ): Promise<Publication & { readonly offer: LoaderOffer }> {
+    return this.#attempt(async (progress) => {
+      const offer = choose(await this.#ask(sources, wish));
+      if (!this.#isSilent) print(`${offer.title}: ${offer.files.map(({ url }) => url).join(' ')}`);
+      const onDownload = (download: Download): void => progress.show(download);
+      const terms = { tree: this.tree, downloads: this.#downloads, signal: this.#stop.signal, onDownload };
+      return { ...(await importLoader(offer, terms)), offer };
     });
   }
 

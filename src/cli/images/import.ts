@@ -5,10 +5,11 @@
 import { join } from 'node:path';
 import { readImageSources, type SourceFlags } from '../../config/image-sources.ts';
 import { RackError } from '../../errors.ts';
+import type { Publication } from '../../images/environment.ts';
 import { formatImageName } from '../../images/image-store.ts';
 import { describeSystem } from '../../images/image-system.ts';
-import { INSTALLER, type OfferWish } from '../../images/import/offer.ts';
-import { chooseInstaller, chooseOffers, sourcesOf } from '../../images/import/offers.ts';
+import { INSTALLER, LOADER, type OfferWish } from '../../images/import/offer.ts';
+import { chooseInstaller, chooseLoader, chooseOffers, sourceNamed, sourcesOf } from '../../images/import/offers.ts';
 import { readAptMirrors } from '../../images/sources/apt-sources.ts';
 import type { ImageSource } from '../../images/sources/source.ts';
 import { checkGivenFile } from '../terminal/given-file.ts';
@@ -25,6 +26,9 @@ interface ImportFlags extends SourceFlags {
   readonly image: string;
   /** One architecture, or several separated by commas. */
   readonly arch: string;
+  /** The name of the source; undefined: the first that has the image. */
+  readonly source?: string | undefined;
+  readonly subarch?: string | undefined;
   readonly tree?: string | undefined;
   readonly limit?: string | undefined;
   /** Of packages, for an installer; undefined: that of its source. */
@@ -42,7 +46,8 @@ export async function importByName(flags: ImportFlags): Promise<number> {
   const mirror = flags.mirror === undefined ? {} : { mirror: parseMirror(flags.mirror) };
   // Read before switching users: the owner of the state directory may have no right to read it.
   const all = readImageSources(flags).filter(({ kind }) => (kind === 'installer') === isInstaller);
-  const sources = sourcesOf(all, os).map((source) => ({ ...source, ...mirror }));
+  const named = flags.source === undefined ? all.filter(isUnnamed) : sourceNamed(all, flags.source);
+  const sources = sourcesOf(named, os).map((source) => ({ ...source, ...mirror }));
   const bytesPerSecondMax = parseLimit(flags.limit);
   for (const file of flags.packages ?? []) checkGivenFile(file);
   const place = enterImageTree(flags);
@@ -50,12 +55,10 @@ export async function importByName(flags: ImportFlags): Promise<number> {
   const results: unknown[] = [];
   try {
     for (const architecture of architectures) {
-      const wish = { os, release, architectures: [architecture] };
-      results.push(
-        isInstaller
-          ? await importInstaller(run, sources, wish, flags, place.stateDir)
-          : await importImage(run, sources, wish, flags.json),
-      );
+      const wish = { os, release, architectures: [architecture], subarchitecture: flags.subarch };
+      if (isInstaller) results.push(await importInstaller(run, sources, wish, flags, place.stateDir));
+      else if (os === LOADER) results.push(await importLoader(run, sources, wish, flags.json));
+      else results.push(await importImage(run, sources, wish, flags.json));
     }
     if (flags.json) printJson(results.length === 1 ? results[0] : results);
     return 0;
@@ -63,6 +66,8 @@ export async function importByName(flags: ImportFlags): Promise<number> {
     await run.close();
   }
 }
+
+const isUnnamed = (source: ImageSource): boolean => source.kind !== 'simplestreams' || !source.isByName;
 
 async function importImage(
   run: ImportRun,
@@ -95,11 +100,26 @@ async function importInstaller(
     (answers) => chooseInstaller(answers, wish),
     { workDir: work.path, packages },
   );
-  if (!json) {
-    for (const { name, bytes, sha256 } of files)
-      print(`${join(directory, name)}  ${formatBytes(bytes)}  sha256 ${sha256.slice(0, 16)}…`);
-  }
+  if (!json) printFiles(directory, files);
   return { directory, files, source: offer.source };
+}
+
+async function importLoader(
+  run: ImportRun,
+  sources: readonly ImageSource[],
+  wish: OfferWish,
+  isSilent: boolean,
+): Promise<unknown> {
+  // A loader has no release: its type takes that place in its name.
+  const all = { ...wish, release: undefined };
+  const { offer, directory, files } = await run.importLoader(sources, all, (answers) => chooseLoader(answers, wish));
+  if (!isSilent) printFiles(directory, files);
+  return { directory, files, source: offer.source };
+}
+
+function printFiles(directory: string, files: Publication['files']): void {
+  for (const { name, bytes, sha256 } of files)
+    print(`${join(directory, name)}  ${formatBytes(bytes)}  sha256 ${sha256.slice(0, 16)}…`);
 }
 
 function parseName(image: string): { readonly os: string; readonly release: string; readonly isInstaller: boolean } {

@@ -33,7 +33,7 @@ const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes)
 
 /**
  * Writes images into an open, empty file.
- * @throws RackError `store-broken` if the content of one is damaged, `store-unwritable` if the file cannot be written
+ * @throws RackError `bad-argument` for an image that is no disk, `store-broken` if the content of one is damaged, `store-unwritable` if the file cannot be written
  */
 export async function writeBundle(
   tree: string,
@@ -41,6 +41,11 @@ export async function writeBundle(
   to: FileHandle,
   onProgress: OnProgress,
 ): Promise<void> {
+  const root = images.find(({ system }) => system !== undefined);
+  if (root !== undefined) {
+    const why = `${formatImageName(root)} is no disk image: a bundle has disk images only`;
+    throw new RackError('bad-argument', `${why}; leave it out, and import it on the other host`);
+  }
   const contents = new Map(images.map((image) => [contentName(image), image]));
   const total = [...contents.values()].reduce((sum, { bytes }) => sum + bytes, 0);
   const out = new TarWriter(to);

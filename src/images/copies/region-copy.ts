@@ -11,7 +11,8 @@
 
 import { errorText, RackError } from '../../errors.ts';
 import type { Downloads } from '../download/queue.ts';
-import { hasBlob, isSameName, readImages, removeImages, type StoredImage } from '../image-store.ts';
+import { removeImages } from '../image-removal.ts';
+import { hasBlob, isSameName, readImages, type StoredImage } from '../image-store.ts';
 import { importImage } from '../import/image-import.ts';
 import type { ImageOffer } from '../import/offer.ts';
 import { askSources } from '../import/offers.ts';
@@ -82,6 +83,7 @@ async function askRegion({ urls, downloads, nowMs }: CopyTerms): Promise<readonl
 
 const sourceAt = (url: string): StreamSource => ({
   kind: 'simplestreams',
+  isByName: false,
   ...{ name: SOURCE, title: '', os: '*', contentIds: [], ftypes: [], url, index: 'streams/v1/index.json' },
   arches: new Map(ARCHES.map((arch) => [arch, arch])),
   trust: { kind: 'unsigned', why: 'the link to the region is trusted' },

@@ -35,6 +35,7 @@ export async function readFileOffers(
     source: source.name,
     offers: answers.filter((answer) => typeof answer !== 'string'),
     installers: [],
+    loaders: [],
     problems: [...new Set(answers.filter((answer) => typeof answer === 'string'))],
   };
 }

@@ -8,7 +8,8 @@
 // 2. An offer with another checksum is another file, and is asked only when no server of the file before it gave it.
 
 import { RackError } from '../../errors.ts';
-import { type ImportResult, type ImportTerms, importImage } from './image-import.ts';
+import { type ImportResult, importImage } from './image-import.ts';
+import type { ImportTerms } from './import-terms.ts';
 import type { ImageOffer } from './offer.ts';
 
 /** The offers of one image, the preferred one first. */

@@ -14,39 +14,25 @@ import { RackError } from '../../errors.ts';
 import { removeDownload } from '../download/download.ts';
 import { describeAttemptFault } from '../download/fault-words.ts';
 import { GrowingFile, GrowthInterrupted } from '../download/growing-file.ts';
-import type { Downloads } from '../download/queue.ts';
-import type { Download, DownloadRequest, DownloadState } from '../download/request.ts';
+import type { DownloadRequest, DownloadState } from '../download/request.ts';
 import { type AddResult, addImage, asStoreError } from '../image-adding.ts';
 import { hasBlob, isSameName, readImages, type StoredImage } from '../image-store.ts';
 import { judgeSystem, type SystemFacts, SystemLook } from '../image-system.ts';
 import { makeDirectories } from '../publication.ts';
 import { lockImport } from './import-lock.ts';
+import type { ImportTerms } from './import-terms.ts';
 import { type ImageOffer, offerName } from './offer.ts';
+import { importSystem } from './system-import.ts';
 
 /** The largest file that is downloaded, in bytes. */
 const FILE_BYTES_MAX = 64 * 1024 ** 3;
-
-/** The options of an import. */
-export interface ImportTerms {
-  /** The boot tree. */
-  readonly tree: string;
-  readonly downloads: Downloads;
-  /** Wall time. */
-  readonly nowMs: number;
-  /** Called after each change of the download. */
-  readonly onProgress: (download: Download) => void;
-  /** True: it is an image of another store, where it was judged. It stays in its form. */
-  readonly isCopy?: boolean | undefined;
-  /** Stops the import; the part stays. */
-  readonly signal?: AbortSignal | undefined;
-}
 
 /** The end of an import. */
 export interface ImportResult {
   readonly image: StoredImage;
   /** False: the image was there already. */
   readonly added: boolean;
-  /** Undefined: the image was there already. */
+  /** Undefined: the image was there already, or is no disk. */
   readonly system: SystemFacts | undefined;
 }
 
@@ -66,6 +52,9 @@ export async function importImage(offer: ImageOffer, terms: ImportTerms): Promis
 
 async function importMissing(offer: ImageOffer, terms: ImportTerms): Promise<ImportResult> {
   const { tree } = terms;
+  if (offer.system !== undefined) {
+    return { ...(await importSystem(offer, offer.system, terms)), system: undefined };
+  }
   const present = findImported(offer, readImages(tree).images);
   if (present !== undefined && hasBlob(tree, present)) return { image: present, added: false, system: undefined };
   const directory = join(tree, 'images', '.downloads');

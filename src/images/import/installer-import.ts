@@ -5,14 +5,12 @@
 
 import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { RackError } from '../../errors.ts';
 import { removeDownload } from '../download/download.ts';
-import { describeAttemptFault } from '../download/fault-words.ts';
-import type { Downloads } from '../download/queue.ts';
-import { type Download, type DownloadRequest, isAtRest } from '../download/request.ts';
+import type { DownloadRequest } from '../download/request.ts';
 import { checkNames, type EnvironmentRequest, type Publication } from '../environment.ts';
 import { publishInstaller } from '../installer.ts';
 import { makeDirectories } from '../publication.ts';
+import { type FetchTerms, fetchFile } from './file-fetch.ts';
 import { lockImport } from './import-lock.ts';
 import { type InstallerOffer, installerName, type ListedFile } from './offer.ts';
 
@@ -22,13 +20,9 @@ const FILE_BYTES_MAX = 512 * 1024 * 1024;
 const WITH_PACKAGES = 'debian';
 
 /** How an import goes. */
-export interface InstallerTerms extends Pick<EnvironmentRequest, 'tree' | 'workDir' | 'packages' | 'onProgress'> {
-  readonly downloads: Downloads;
-  /** Called after each change of a download. */
-  readonly onDownload: (download: Download) => void;
-  /** Stops the import; the parts stay. */
-  readonly signal?: AbortSignal | undefined;
-}
+export interface InstallerTerms
+  extends FetchTerms,
+    Pick<EnvironmentRequest, 'tree' | 'workDir' | 'packages' | 'onProgress'> {}
 
 /**
  * Imports an installer as `ARCH/generic/RELEASE/install/{linux,initrd.gz,manifest.json}` of the tree.
@@ -46,7 +40,7 @@ export async function importOfferedInstaller(offer: InstallerOffer, terms: Insta
   const lock = lockImport(lockPath, installerName(offer));
   try {
     const requests = [kernel, initrd].map((file) => requestOf(file, directory));
-    for (const request of requests) await fetchFile(request, offer, terms);
+    for (const request of requests) await fetchFile(request, installerName(offer), terms);
     const [linux, first] = await Promise.all(requests.map(({ name }) => readFile(join(directory, name))));
     if (linux === undefined || first === undefined) throw new Error('two files were asked for');
     const facts = { os, release, base, title, source, kernel_url: kernel.url, initrd_url: initrd.url };
@@ -68,35 +62,3 @@ const requestOf = ({ url, digest }: ListedFile, directory: string): DownloadRequ
   directory,
   name: digest.hex,
 });
-
-/** Downloads a file to its end. */
-async function fetchFile(
-  request: DownloadRequest,
-  offer: InstallerOffer,
-  { downloads, onDownload, signal }: InstallerTerms,
-): Promise<void> {
-  const download = downloads.add(request);
-  const stop = (): void => download.cancel();
-  const { promise, resolve } = Promise.withResolvers<void>();
-  const look = (): void => {
-    onDownload(download);
-    if (isAtRest(download.state)) resolve();
-  };
-  const unwatch = download.watch(look);
-  signal?.addEventListener('abort', stop, { once: true });
-  try {
-    if (signal?.aborted === true) stop();
-    look();
-    await promise;
-  } finally {
-    unwatch();
-    signal?.removeEventListener('abort', stop);
-  }
-  const { state } = download;
-  if (state.kind === 'done') return;
-  // A failed one would stay in the queue.
-  download.cancel();
-  if (state.kind !== 'failed') throw new RackError('cancelled', 'the import was stopped');
-  const why = describeAttemptFault(state.reason);
-  throw new RackError('source-failed', `${installerName(offer)} could not be downloaded: ${why}`);
-}

@@ -63,6 +63,7 @@ export async function readInstallerOffers(
     offers: [],
     // Not every release is for every architecture: undefined is no problem.
     installers: answers.filter((answer) => typeof answer === 'object'),
+    loaders: [],
     problems: [...new Set(answers.filter((answer) => typeof answer === 'string'))],
   };
 }

@@ -24,6 +24,42 @@ export interface ImageOffer extends Omit<ImageName, 'serial'> {
   /** As published; undefined: the source does not say. */
   readonly bytes: number | undefined;
   readonly digest: Digest;
+  /** Its other files, if it is the root of a system; undefined: it is the image of a disk. */
+  readonly system?: OfferedSystem | undefined;
+}
+
+/** The root of a system, whose file is that of `url` and `digest`; `bytes` of the offer are those of all its files. */
+export interface OfferedSystem {
+  /** The site's name of the subarchitecture: `ga-24.04`. */
+  readonly subarch: string;
+  /** Every subarchitecture that it serves, by the site's names. */
+  readonly subarches: readonly string[];
+  readonly kind: 'squashfs' | 'root-archive' | 'root-image';
+  /** The name of the root in the boot tree. */
+  readonly rootName: string;
+  /** As published; undefined: the source does not say. */
+  readonly rootBytes: number | undefined;
+  readonly files: readonly NamedFile[];
+}
+
+/** A file with its name in the boot tree. */
+export interface NamedFile extends ListedFile {
+  readonly name: string;
+  readonly bytes: number | undefined;
+}
+
+/** A boot loader that a source offers, for one architecture. */
+export interface LoaderOffer {
+  /** The name of its source. */
+  readonly source: string;
+  /** `uefi`, `pxe`, `open-firmware`: a directory of the boot tree. */
+  readonly type: string;
+  readonly architecture: string;
+  /** As the site names it: `grub-efi-signed`. */
+  readonly title: string;
+  readonly serial: string | undefined;
+  /** The archives are unpacked, the others are used as they are. */
+  readonly files: readonly (NamedFile & { readonly isArchive: boolean })[];
 }
 
 /** The image that a person asks for: `ubuntu/noble`, `debian/12`. */
@@ -33,6 +69,8 @@ export interface OfferWish {
   readonly release: string | undefined;
   /** Our names; empty: all. */
   readonly architectures: readonly string[];
+  /** By the store's name or the source's: `hwe-24.04`; undefined: the generic one if there is a choice. */
+  readonly subarchitecture?: string | undefined;
 }
 
 /** The installer of a release, for one architecture. */
@@ -62,12 +100,16 @@ export interface SourceAnswer {
   readonly source: string;
   readonly offers: readonly ImageOffer[];
   readonly installers: readonly InstallerOffer[];
+  readonly loaders: readonly LoaderOffer[];
   /** Each with its remedy; empty: there was none. */
   readonly problems: readonly string[];
 }
 
 /** The name for people, as the store's without its serial: `ubuntu/noble/amd64`. */
-export const offerName = ({ os, release, architecture }: ImageOffer): string => `${os}/${release}/${architecture}`;
+export const offerName = ({ os, release, architecture, subarchitecture }: ImageOffer): string =>
+  [os, release, architecture, ...(subarchitecture === GENERIC ? [] : [subarchitecture])].join('/');
+
+const GENERIC = 'generic';
 
 /** The first part of the name of an installer, by which a person asks for it. */
 export const INSTALLER = 'installer';
@@ -75,6 +117,12 @@ export const INSTALLER = 'installer';
 /** The name of an installer for people: `installer/debian/bookworm/amd64`. */
 export const installerName = ({ os, release, architecture }: InstallerOffer): string =>
   `${INSTALLER}/${os}/${release}/${architecture}`;
+
+/** The first part of the name of a boot loader, and its directory in the boot tree. */
+export const LOADER = 'bootloader';
+
+/** The name of a boot loader for people, and its directory in the boot tree: `bootloader/uefi/amd64`. */
+export const loaderName = ({ type, architecture }: LoaderOffer): string => `${LOADER}/${type}/${architecture}`;
 
 /** A serial of a site in the store's form; undefined: it has none. */
 export function storedSerial(serial: string): string | undefined {

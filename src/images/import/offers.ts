@@ -12,6 +12,7 @@ import { readInstallerOffers } from './installer-offers.ts';
 import {
   type ImageOffer,
   type InstallerOffer,
+  type LoaderOffer,
   NAMED_MAX,
   type OfferWish,
   offerName,
@@ -45,9 +46,21 @@ export function askSources(
         return await readStreamOffers(source, wish, documents);
       } catch (error) {
         if (!(error instanceof RackError && error.code === 'source-failed')) throw error;
-        return { source: source.name, offers: [], installers: [], problems: [errorText(error)] };
+        return { source: source.name, offers: [], installers: [], loaders: [], problems: [errorText(error)] };
       }
     }),
+  );
+}
+
+/** The source of a name. @throws RackError `not-found` */
+export function sourceNamed(sources: readonly ImageSource[], name: string): readonly ImageSource[] {
+  const found = sources.filter((source) => source.name === name);
+  if (found.length > 0) return found;
+  const names = sources.map((source) => source.name);
+  const known = listed(names, NAMED_MAX);
+  throw new RackError(
+    'not-found',
+    `there is no source ${JSON.stringify(name)}; ${nearestHint(name, names)}there are ${known}`,
   );
 }
 
@@ -71,10 +84,18 @@ export function sourcesOf(sources: readonly ImageSource[], os: string): readonly
  * @throws RackError `source-failed` if no source answered as it should, `not-found` if none has it
  */
 export function chooseOffers(answers: readonly SourceAnswer[], wish: OfferWish): OffersOfImage {
-  const offers = answers.flatMap((answer) => answer.offers);
+  const { subarchitecture: wanted } = wish;
+  const offers = answers
+    .flatMap((answer) => answer.offers)
+    .filter(({ subarchitecture, system }) => [undefined, subarchitecture, system?.subarch].includes(wanted));
   const named = offers.filter(({ release }) => release === wish.release);
+  const fitting = named.length > 0 ? named : offers;
   // `lts` is a name of several releases: the newest is meant.
-  const [offer, ...others] = (named.length > 0 ? named : offers).toSorted(newestFirst);
+  const isFirst = ({ source }: ImageOffer): boolean => source === fitting[0]?.source;
+  const [offer, ...others] = [
+    ...fitting.filter(isFirst).toSorted(newestFirst),
+    ...fitting.filter((other) => !isFirst(other)).toSorted(newestFirst),
+  ];
   if (offer === undefined) return refuseAll(answers, wish);
   return [offer, ...others.filter((other) => isSameName(other, offer))];
 }
@@ -85,6 +106,15 @@ export function chooseOffers(answers: readonly SourceAnswer[], wish: OfferWish):
  */
 export function chooseInstaller(answers: readonly SourceAnswer[], wish: OfferWish): InstallerOffer {
   return answers.flatMap((answer) => answer.installers)[0] ?? refuseAll(answers, wish);
+}
+
+/**
+ * The boot loader of a type, for one architecture; of several sources the first that has it.
+ * @throws RackError as `chooseOffer`
+ */
+export function chooseLoader(answers: readonly SourceAnswer[], wish: OfferWish): LoaderOffer {
+  const loaders = answers.flatMap((answer) => answer.loaders);
+  return loaders.find(({ type }) => type === wish.release) ?? refuseAll(answers, wish);
 }
 
 /** Says why no source has it. */
@@ -116,4 +146,7 @@ export function offersOf(
 }
 
 const newestFirst = (a: ImageOffer, b: ImageOffer): number =>
-  (b.supportEnds ?? '').localeCompare(a.supportEnds ?? '') || offerName(a).localeCompare(offerName(b));
+  (b.supportEnds ?? '').localeCompare(a.supportEnds ?? '') || orderOf(a).localeCompare(orderOf(b));
+
+/** The generic one first. */
+const orderOf = (offer: ImageOffer): string => `${Number(offer.subarchitecture !== 'generic')} ${offerName(offer)}`;

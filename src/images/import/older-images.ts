@@ -4,16 +4,8 @@
 //    by hand stay.
 // 2. The use is asked again after an image has lost its name, before its bytes go: a machine may have been given it meanwhile.
 
-import {
-  blobPath,
-  compareImages,
-  type ImageUse,
-  isSameName,
-  readImages,
-  removeImages,
-  type StoredImage,
-  sweepBlobs,
-} from '../image-store.ts';
+import { type ImageUse, removeImages, sweepBlobs } from '../image-removal.ts';
+import { blobsOf, compareImages, isSameName, readImages, type StoredImage } from '../image-store.ts';
 
 /** Imported images of a name that stay. */
 const KEPT_SERIALS = 2;
@@ -48,5 +40,5 @@ export async function removeUnused(images: readonly StoredImage[], { tree, nowMs
   const { isKnown, usersOf } = await use();
   if (!isKnown) return;
   const unused = images.filter((image) => usersOf(image).length === 0);
-  await sweepBlobs(tree, nowMs, new Set(unused.map(({ sha256, format }) => blobPath(sha256, format))));
+  await sweepBlobs(tree, nowMs, new Set(unused.flatMap((image) => blobsOf(image).map(({ path }) => path))));
 }

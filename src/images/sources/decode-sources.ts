@@ -87,12 +87,12 @@ function decodeSource(value: unknown, path: string, report: Report): readonly Im
   const base = { name, title, os, arches: new Map(Object.entries(written.arches)), trust };
   if (written.kind === 'files') return [{ ...base, ...decodeFiles(written, path, report) }];
   if (written.kind === 'installer') return [{ ...base, ...decodeInstaller(written, path, report) }];
-  const { url, index, content_ids: contentIds, ftypes } = written;
+  const { url, index, content_ids: contentIds, ftypes, by_name: isByName } = written;
   for (const [key, text] of Object.entries({ url, index }))
     if (placeholdersIn(text).length > 0) report(`${path}.${key}`, 'a site with simplestreams has no placeholders');
   if (written.signed?.signature !== undefined)
     report(`${path}.signed.signature`, 'the name of the index says it: .sjson, or .json with .json.gpg; remove it');
-  return [{ ...base, kind: 'simplestreams', url, index, contentIds, ftypes }];
+  return [{ ...base, kind: 'simplestreams', url, index, contentIds, ftypes, isByName }];
 }
 
 /** @returns undefined if the source says neither or both */

@@ -44,7 +44,9 @@ export interface StreamSource extends SourceBase {
   readonly index: string;
   /** The documents of products that are read; empty: all. */
   readonly contentIds: readonly string[];
-  /** The types of files that make an image. */
+  /** True if a person must name it: another source has the same systems. */
+  readonly isByName: boolean;
+  /** The types of files that make an image; empty: all. */
   readonly ftypes: readonly string[];
 }
 

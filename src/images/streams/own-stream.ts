@@ -5,7 +5,7 @@
 // 1. An image that is stored raw is `root-dd.raw`, which MAAS knows. One that is compressed with Zstandard is `root-dd.zst`, a type of our own,
 //    so that nobody takes its bytes for those of a disk.
 
-import { blobPath, type StoredImage } from '../image-store.ts';
+import { blobPath, blobsOf, type ImageBlob, type StoredImage } from '../image-store.ts';
 
 const CONTENT_ID = 'io.rackboot:images:download';
 /** The path of the document of products, without its ending. */
@@ -16,7 +16,7 @@ const DATATYPE = 'image-downloads';
 interface OwnStream {
   /** The texts of the documents, by path without `.json` and `.sjson`. They differ in the ending of the paths that they name. */
   readonly documents: (end: 'json' | 'sjson') => ReadonlyMap<string, string>;
-  readonly files: ReadonlyMap<string, StoredImage>;
+  readonly files: ReadonlyMap<string, ImageBlob>;
 }
 
 /** Describes images. @param nowMs wall time */
@@ -24,12 +24,11 @@ export function describeStore(images: readonly StoredImage[], nowMs: number): Ow
   const updated = new Date(nowMs).toUTCString().replace('GMT', '+0000');
   const products: Record<string, { versions: Record<string, unknown>; [tag: string]: unknown }> = {};
   for (const image of images) {
-    const { os, release, architecture: arch, subarchitecture: subarch, label, serial, title, sha256, bytes } = image;
+    const { os, release, architecture: arch, label, serial, title } = image;
+    const subarch = image.system?.subarch ?? image.subarchitecture;
     const name = ['io.rackboot', os, release, arch, subarch, label].join(':');
     products[name] ??= { os, release, version: release, arch, subarch, subarches: subarch, label, versions: {} };
-    const ftype = image.format === 'raw' ? 'root-dd.raw' : 'root-dd.zst';
-    const item = { ftype, path: blobPath(sha256, image.format), sha256, size: bytes };
-    products[name].versions[serial] = { release_title: title, items: { [ftype]: item } };
+    products[name].versions[serial] = { release_title: title, items: itemsOf(image) };
   }
   const head = { content_id: CONTENT_ID, datatype: DATATYPE, format: 'products:1.0', updated };
   const document = textOf({ ...head, products });
@@ -44,8 +43,18 @@ export function describeStore(images: readonly StoredImage[], nowMs: number): Ow
         ['streams/v1/index', indexOf(end)],
         [PRODUCTS, document],
       ]),
-    files: new Map(images.map((image) => [blobPath(image.sha256, image.format), image])),
+    files: new Map(images.flatMap(blobsOf).map((blob) => [blob.path, blob])),
   };
+}
+
+/** The files of an image by their types. */
+function itemsOf({ format, sha256, bytes, system }: StoredImage): object {
+  const disk = format === 'raw' ? 'root-dd.raw' : 'root-dd.zst';
+  const root = { ftype: system?.rootName ?? disk, path: blobPath(sha256, format), sha256, size: bytes };
+  const others = (system?.files ?? []).map((file) => ({
+    ...{ ftype: file.name, path: blobPath(file.sha256, 'file'), sha256: file.sha256, size: file.bytes },
+  }));
+  return Object.fromEntries([root, ...others].map((item) => [item.ftype, item]));
 }
 
 const textOf = (document: unknown): string => `${JSON.stringify(document, undefined, 1)}\n`;

@@ -116,7 +116,7 @@ export class ImportRun {
         const [answer] = await askSources([selected.source], wishOf(selected), means);
         return [
           selected,
-          answer ?? { source: selected.source.name, offers: [], installers: [], problems: [] },
+          answer ?? { source: selected.source.name, offers: [], installers: [], loaders: [], problems: [] },
         ] as const;
       }),
     );

@@ -11,7 +11,8 @@
 import { cleanText } from '../../clean-text.ts';
 import type { Clock, Timer } from '../../clock.ts';
 import { errorText, isStoreUnavailable, osErrorCode, RackError, unreachable } from '../../errors.ts';
-import { type ImageUse, readImages, type StoredImage, sweepBlobs } from '../../images/image-store.ts';
+import { type ImageUse, sweepBlobs } from '../../images/image-removal.ts';
+import { readImages, type StoredImage } from '../../images/image-store.ts';
 import type { RemovalTerms } from '../../images/import/older-images.ts';
 import { resourceName } from '../../region/images/region-source.ts';
 import type { BootResource, ImportProgress, ImportRun } from '../../region/records/boot-store.ts';

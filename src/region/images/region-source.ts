@@ -32,8 +32,6 @@ export interface RegionSource extends BootSource {
   readonly pin?: { readonly file: string; readonly key: string } | undefined;
 }
 
-/** The types of files in a stream that make a disk image; the last one is a region's own (`images/streams/own-stream.ts`). */
-const DISK_FTYPES = ['disk1.img', 'root-dd.raw', 'root-dd.zst'];
 /** The architectures of MAAS's streams, which have our names. */
 const ARCHES = ['amd64', 'arm64', 'armhf', 'i386', 'ppc64el', 'riscv64', 's390x'];
 const INDEX = 'streams/v1/index.sjson';
@@ -97,6 +95,7 @@ function streamOf(row: BootSource): StreamSource {
     url: row.url.endsWith('/') ? row.url : `${row.url}/`,
     index: INDEX,
     contentIds: [],
-    ftypes: DISK_FTYPES,
+    ftypes: [],
+    isByName: false,
   };
 }

@@ -47,12 +47,12 @@ const problemsOf = (text: string): readonly string[] => {
 describe('the shipped sources', () => {
   const sources = sourcesOf(SHIPPED);
 
-  it('are those of six distributions, and two installers', () =>
+  it('are those of six distributions, of MAAS, and two installers', () =>
     assert.deepEqual(
       sources.map(({ name }) => name),
       [
         ...['ubuntu', 'debian', 'rocky', 'almalinux', 'fedora', 'opensuse'],
-        ...['debian-installer', 'ubuntu-installer'],
+        ...['maas', 'maas-centos', 'maas-loaders', 'debian-installer', 'ubuntu-installer'],
       ],
     ));
 
@@ -182,6 +182,7 @@ describe("a site's own sources", () => {
         index: 'streams/v1/index.sjson',
         contentIds: ['a:b'],
         ftypes: ['disk1.img'],
+        isByName: false,
       },
       trust: { kind: 'signed', keyrings: ['/usr/share/keyrings/x.gpg'], keyUrl: undefined, fingerprints: undefined },
     });

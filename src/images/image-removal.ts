@@ -1,0 +1,83 @@
+// Removes images from the store, and contents that no image needs.
+//
+// 1. Removing an image removes its manifest; a blob is deleted when no manifest names it.
+
+import { existsSync } from 'node:fs';
+import { chmod, readdir, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { newUuid } from '../clock.ts';
+import { blobsOf, manifestPath, readImages, type StoredImage } from './image-store.ts';
+import { refreshTree } from './system-tree.ts';
+
+/** Leftovers older than this belong to no running addition. */
+const LEFTOVER_MS = 60 * 60 * 1000;
+
+/** The images that machines are being deployed from at the moment. */
+export interface ImageUse {
+  /** The machines that use an image, for people; empty: none. */
+  usersOf(image: StoredImage): readonly string[];
+  /** False: this host cannot know. The bytes of a removed image then stay for another hour, for machines that are reading them. */
+  readonly isKnown: boolean;
+}
+
+/**
+ * Removes images from the store, and the blobs that no remaining image needs. The caller has left out those in use.
+ * @param nowMs wall time; leftovers of a killed addition are removed after an hour
+ * @returns the freed bytes
+ */
+export async function removeImages(
+  tree: string,
+  images: readonly StoredImage[],
+  nowMs: number,
+  { isKnown }: Pick<ImageUse, 'isKnown'>,
+): Promise<number> {
+  for (const image of images) await rm(manifestPath(tree, image), { force: true });
+  await refreshTree(tree, images);
+  const doomed = new Set(images.flatMap((image) => blobsOf(image).map(({ path }) => path)));
+  if (isKnown) return sweepBlobs(tree, nowMs, doomed);
+  // A recent blob is spared; the next sweep after an hour removes it.
+  for (const path of doomed) await keepBlobRecent(join(tree, path)).catch(() => undefined);
+  return sweepBlobs(tree, nowMs, new Set());
+}
+
+/**
+ * Deletes blobs that no manifest names: those in `doomed` at once, others when they are too old to belong to a running addition. While a
+ * manifest is unreadable nothing is deleted: it may name a blob that seems unused.
+ */
+export async function sweepBlobs(tree: string, nowMs: number, doomed: ReadonlySet<string>): Promise<number> {
+  const { images, problems } = readImages(tree);
+  if (problems.length > 0) return 0;
+  const kept = new Set(images.flatMap((image) => blobsOf(image).map(({ path }) => path)));
+  let freed = 0;
+  for (const entry of await readdir(join(tree, 'images'), { recursive: true, withFileTypes: true }).catch(() => [])) {
+    const path = join(entry.parentPath, entry.name);
+    const relative = path.slice(tree.length + 1);
+    const isOurs =
+      /^images\/(?:[0-9a-f]{2}\/[0-9a-f]{64}\.(?:img(?:\.zst)?|squashfs|root\.tar|root\.gz|file)|\.part-(?:\d+-)?[0-9a-f-]+|\.manifests\/\.[^/]+\.json\.[0-9a-f-]{36})$/.test(
+        relative,
+      );
+    if (!entry.isFile() || !isOurs || kept.has(relative) || isBeingWritten(entry.name)) continue;
+    const facts = await stat(path).catch(() => undefined);
+    if (facts === undefined || (!doomed.has(relative) && nowMs - facts.ctimeMs < LEFTOVER_MS)) continue;
+    await rm(path, { force: true });
+    freed += facts.size;
+  }
+  return freed;
+}
+
+/**
+ * Makes a blob recent for `sweepBlobs`, which reads the time of a file's last change of any kind. The time of its content stays, because the
+ * rack cuts off whoever reads a file whose content is changed (files/shared-file.ts). Source: chmod(2).
+ */
+export async function keepBlobRecent(path: string): Promise<void> {
+  await chmod(path, (await stat(path)).mode & 0o7777);
+}
+
+/** The path of a new copy, named after the process that writes it. */
+export const copyPath = (tree: string): string => join(tree, 'images', `.part-${process.pid}-${newUuid()}`);
+
+/** True if the process that writes a copy is alive: its download may stall for longer than an hour. */
+function isBeingWritten(name: string): boolean {
+  const [, pid] = /^\.part-(\d+)-[0-9a-f]{8}-/.exec(name) ?? [];
+  return pid !== undefined && existsSync(`/proc/${pid}`);
+}

@@ -1,0 +1,124 @@
+// The offer of one version of a product of simplestreams, by the kinds of its files: the image of a disk, the root of a system with the files
+// that start it, or a boot loader.
+//
+// Source: the products of MAAS's streams (`…:v3:download`, `…:centos-bases-download`, `…:1:bootloader-download`).
+//
+// 1. A file without a checksum is not offered: it cannot be verified.
+// 2. A kernel of the release itself, in its usual flavour (`ga-24.04`), is the generic one, as in MAAS; every other has its own name.
+
+import type { Digest } from '../download/digest.ts';
+import { judgeImageName } from '../image-store.ts';
+import type { StreamSource } from '../sources/source.ts';
+import { isTreeName, SYSTEM_FILES_MAX } from '../stored-system.ts';
+import { listImages } from '../streams/image-listing.ts';
+import type { StreamFile, StreamImage } from '../streams/stream-products.ts';
+import { tagOf } from '../streams/tags.ts';
+import { type ImageOffer, type LoaderOffer, type NamedFile, type OfferedSystem, storedSerial } from './offer.ts';
+
+/** The label of a site that names none. */
+const LABEL = 'release';
+/** Of several disks of a version, those that are read best come first; the last one is a region's own (`streams/own-stream.ts`). */
+const DISKS = ['disk1.img', 'root-dd.raw', 'root-dd', 'root-dd.zst'];
+const STARTING = new Set(['kernel', 'initrd', 'device-tree', 'manifest']);
+const GENERIC = /^(?:generic|ga-[0-9.]+)$/;
+
+/** @returns the offer, or the reason why the version cannot be imported */
+export function streamOffer(source: StreamSource, image: StreamImage): ImageOffer | LoaderOffer | string {
+  const [shown] = listImages([image]);
+  const os = source.os === '*' ? (shown?.os ?? '') : source.os;
+  const name = `${os}/${shown?.release ?? ''} of the source ${source.name}`;
+  const isLoader = ({ kind }: StreamFile): boolean => kind === 'loader';
+  if (image.files.length > 0 && image.files.every(isLoader)) return loaderOffer(source, image);
+  const root = rootOf(image);
+  if (shown === undefined || root === undefined) return `${name} has no file that can be deployed`;
+  const digest = digestOf(root);
+  if (digest === undefined) return `${name} has no checksum for ${JSON.stringify(root.name)}: it cannot be verified`;
+  const system = root.kind === 'disk' ? undefined : systemOf(source, image, root);
+  if (typeof system === 'string') return `${name} ${system}`;
+  const offer = {
+    source: source.name,
+    os,
+    release: shown.release,
+    architecture: ourName(source, image),
+    subarchitecture: system === undefined || GENERIC.test(image.subarch) ? 'generic' : shown.subarch,
+    label: image.label === '' ? LABEL : shown.label,
+    serial: storedSerial(image.serial),
+    title: `${source.title} ${shown.title}`.trim(),
+    aliases: image.aliases,
+    supportEnds: image.supportEnds === '' ? undefined : image.supportEnds,
+    url: `${source.url}${root.path}`,
+    mirrors: [],
+    bytes: system === undefined ? root.bytes : sumOf(system),
+    digest,
+    ...(system === undefined ? {} : { system }),
+  };
+  // The region's database and the store of images take no other names.
+  const wrong = judgeImageName(offer);
+  return wrong === undefined ? offer : `${name} cannot be imported: ${wrong}`;
+}
+
+const ourName = ({ arches }: StreamSource, { arch }: StreamImage): string =>
+  [...arches].find(([, theirs]) => theirs === arch)?.[0] ?? arch;
+
+/** The disk, else the root. */
+function rootOf({ files }: StreamImage): StreamFile | undefined {
+  const disks = files.filter(({ kind }) => kind === 'disk');
+  const best = DISKS.map((ftype) => disks.find((file) => file.ftype === ftype)).find((file) => file !== undefined);
+  const isRoot = ({ kind }: StreamFile): boolean =>
+    kind === 'squashfs' || kind === 'root-archive' || kind === 'root-image';
+  return best ?? disks[0] ?? files.find(isRoot);
+}
+
+/** @returns the reason why it cannot be imported, in its place */
+function systemOf(source: StreamSource, image: StreamImage, root: StreamFile): OfferedSystem | string {
+  const { kind } = root;
+  if (kind !== 'squashfs' && kind !== 'root-archive' && kind !== 'root-image') return 'has no root';
+  const files = image.files.filter((file) => STARTING.has(file.kind)).map((file) => namedFile(source, file));
+  if (files.length > SYSTEM_FILES_MAX) return `has more than ${SYSTEM_FILES_MAX} files`;
+  const names = [...files.map((file) => (file === undefined ? '' : file.name)), root.ftype];
+  const whole = files.filter((file) => file !== undefined);
+  if (whole.length < files.length) return 'has a file without a checksum by sha256: it cannot be verified';
+  if (root.sha256 === undefined) return 'has no checksum by sha256: it cannot be verified';
+  const subarch = GENERIC.test(image.subarch) || isTreeName(image.subarch) ? image.subarch : '';
+  if (subarch === '' || !names.every(isTreeName) || new Set(names).size < names.length)
+    return 'has names that cannot stand in the boot tree';
+  const { subarches } = image;
+  return { subarch, subarches, kind, rootName: root.ftype, rootBytes: root.bytes, files: whole };
+}
+
+/** Under the name of its type, as MAAS keeps it. */
+function namedFile({ url }: StreamSource, { ftype, path, bytes, sha256 }: StreamFile): NamedFile | undefined {
+  if (sha256 === undefined) return undefined;
+  return { name: ftype, url: `${url}${path}`, bytes, digest: { algorithm: 'sha256', hex: sha256 } };
+}
+
+function sumOf({ rootBytes, files }: OfferedSystem): number | undefined {
+  const sizes = [rootBytes, ...files.map(({ bytes }) => bytes)];
+  return sizes.reduce<number | undefined>(
+    (sum, bytes) => (sum === undefined || bytes === undefined ? undefined : sum + bytes),
+    0,
+  );
+}
+
+function loaderOffer(source: StreamSource, image: StreamImage): LoaderOffer | string {
+  const [shown] = listImages([image]);
+  const name = `the boot loader ${shown?.os ?? ''} of the source ${source.name}`;
+  const type = image.files.map(({ tags }) => tagOf(tags, 'bootloader-type')).find((text) => text !== '') ?? '';
+  const architecture = ourName(source, image);
+  const files = image.files.map((file) => {
+    const named = namedFile(source, file);
+    // A file that is no archive keeps its own name.
+    return named === undefined ? undefined : { ...named, name: file.name, isArchive: file.ftype !== 'bootloader' };
+  });
+  const whole = files.filter((file) => file !== undefined);
+  if (whole.length < files.length) return `${name} has a file without a checksum by sha256: it cannot be verified`;
+  if (![type, architecture, ...whole.map((file) => file.name)].every(isTreeName))
+    return `${name} has names that cannot stand in the boot tree`;
+  const serial = storedSerial(image.serial);
+  return { source: source.name, type, architecture, title: shown?.os ?? '', serial, files: whole };
+}
+
+function digestOf({ sha256, sha512 }: StreamFile): Digest | undefined {
+  if (sha256 !== undefined) return { algorithm: 'sha256', hex: sha256 };
+  return sha512 === undefined ? undefined : { algorithm: 'sha512', hex: sha512 };
+}

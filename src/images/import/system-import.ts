@@ -1,0 +1,207 @@
+// Imports the root of a system with the files that start it: downloads and verifies each, puts them into the store, and shows them in the
+// boot tree (system-tree.ts).
+//
+//   each file ─▶ in the store? ─▶ download, verified ─▶ its place in the store ─▶ manifest ─▶ boot tree ─▶ remove older images
+//
+// 1. The system appears when all its files are there. Systems of one stream share files, which are downloaded once.
+// 2. A root whose first bytes are not those of its kind is refused.
+
+import { chmod, open, rename, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { RackError } from '../../errors.ts';
+import { foundStats } from '../../files/found-stats.ts';
+import { viewBytes } from '../../net/borrowed-bytes.ts';
+import type { Digest } from '../download/digest.ts';
+import { removeDownload } from '../download/download.ts';
+import type { DownloadRequest } from '../download/request.ts';
+import { keepBlobRecent } from '../image-removal.ts';
+import {
+  blobPath,
+  encodeImage,
+  formatImageName,
+  hasBlob,
+  isSameName,
+  judgeImageName,
+  manifestPath,
+  readImages,
+  type StoredImage,
+} from '../image-store.ts';
+import { makeDirectories, publishFile, syncDirectory } from '../publication.ts';
+import type { RootFormat, SystemFile } from '../stored-system.ts';
+import { refreshTree } from '../system-tree.ts';
+import { fetchFile } from './file-fetch.ts';
+import { lockImport } from './import-lock.ts';
+import type { ImportTerms } from './import-terms.ts';
+import { type ImageOffer, type NamedFile, type OfferedSystem, offerName } from './offer.ts';
+
+/** The largest root, in bytes. */
+const ROOT_BYTES_MAX = 64 * 1024 ** 3;
+/** The largest kernel, initrd or list. The initrd of Ubuntu 22.04 has 116 MB. */
+const FILE_BYTES_MAX = 1024 * 1024 * 1024;
+/** A root needs about so many times its size on a disk, and so much more to work in. */
+const EXPANSION = 4;
+const ROOM_BYTES = 512 * 1024 * 1024;
+const HEAD_BYTES = 512;
+/** Names of directories at the top of the boot tree that are no system. */
+const RESERVED = new Set(['images', 'bootloader', 'grub', 'pxelinux.cfg', 'amd64', 'arm64', 'armhf', 'i386']);
+
+/** One at a time in a process: systems share files. */
+let last: Promise<unknown> = Promise.resolve();
+
+/**
+ * Imports a system.
+ * @throws RackError `source-failed`, `cancelled`, `already-running`, `bad-argument` for a root or names that cannot be used
+ */
+export async function importSystem(
+  offer: ImageOffer,
+  system: OfferedSystem,
+  terms: ImportTerms,
+): Promise<{ readonly image: StoredImage; readonly added: boolean }> {
+  const before = last;
+  const { promise, resolve } = Promise.withResolvers<void>();
+  last = promise;
+  try {
+    await before;
+    return await importNow(offer, system, terms);
+  } finally {
+    resolve();
+  }
+}
+
+async function importNow(
+  offer: ImageOffer,
+  system: OfferedSystem,
+  terms: ImportTerms,
+): Promise<{ readonly image: StoredImage; readonly added: boolean }> {
+  const { tree, nowMs } = terms;
+  const { os, release, architecture, subarchitecture, label, title, source, digest } = offer;
+  const serial = offer.serial ?? new Date(nowMs).toISOString().slice(0, 10).replaceAll('-', '');
+  const name = { os, release, architecture, subarchitecture, label, serial };
+  const wrong = judgeImageName(name) ?? (RESERVED.has(os) ? `the boot tree uses the name ${os} itself` : undefined);
+  if (wrong !== undefined) throw new RackError('bad-argument', `${offerName(offer)} was not imported: ${wrong}`);
+  const files = system.files.map((file) => ({ name: file.name, sha256: file.digest.hex }));
+  const present = readImages(tree).images.find((image) => isSame(image, name, digest.hex, files));
+  if (present !== undefined && hasBlob(tree, present)) {
+    // The tree may have lost it.
+    await refreshTree(tree, [present]);
+    return { image: present, added: false };
+  }
+  const directory = join(tree, 'images', '.downloads');
+  await makeDirectories(directory);
+  const lockPath = join(directory, `${digest.hex}.lock`);
+  const lock = lockImport(lockPath, offerName(offer));
+  try {
+    const stored: SystemFile[] = [];
+    for (const file of system.files) stored.push(await bringFile(file, offer, terms));
+    const root = await bringRoot(offer, system, terms);
+    const image: StoredImage = {
+      ...{ ...name, title, sha256: digest.hex, ...root },
+      diskBytes: EXPANSION * root.bytes + ROOM_BYTES,
+      partitionTable: 'none',
+      system: { subarch: system.subarch, rootName: system.rootName, files: stored },
+      origin: { source, ...digest },
+    };
+    await publishFile(manifestPath(tree, image), Buffer.from(encodeImage(image), 'utf8'));
+    if (!hasBlob(tree, image))
+      throw new RackError('not-found', `${formatImageName(image)} was removed while it was imported: import it again`);
+    await refreshTree(tree, [image]);
+    return { image, added: true };
+  } finally {
+    await rm(lockPath, { force: true });
+    lock.release();
+  }
+}
+
+function isSame(
+  image: StoredImage,
+  name: Parameters<typeof isSameName>[1] & { readonly serial: string },
+  hex: string,
+  files: readonly { readonly name: string; readonly sha256: string }[],
+): boolean {
+  const found = image.system?.files ?? [];
+  return (
+    isSameName(image, name) &&
+    image.serial === name.serial &&
+    image.sha256 === hex &&
+    found.length === files.length &&
+    files.every((file) => found.some(({ name: other, sha256 }) => other === file.name && sha256 === file.sha256))
+  );
+}
+
+async function bringFile(file: NamedFile, offer: ImageOffer, terms: ImportTerms): Promise<SystemFile> {
+  const sha256 = file.digest.hex;
+  const bytes = await bring({ ...file, urls: [file.url] }, blobPath(sha256, 'file'), FILE_BYTES_MAX, offer, terms);
+  return { name: file.name, sha256, bytes };
+}
+
+async function bringRoot(
+  offer: ImageOffer,
+  { kind, rootName, rootBytes }: OfferedSystem,
+  terms: ImportTerms,
+): Promise<{ readonly bytes: number; readonly format: RootFormat }> {
+  const format: RootFormat = kind === 'squashfs' ? 'squashfs' : kind === 'root-image' ? 'root.gz' : 'root.tar';
+  const { url, mirrors, digest } = offer;
+  const path = blobPath(digest.hex, format);
+  const file = { urls: [url, ...mirrors], digest, bytes: rootBytes };
+  const check = async (downloaded: string): Promise<void> => {
+    if (isRoot(format, await headOf(downloaded))) return;
+    await rm(downloaded, { force: true });
+    const why = `its ${rootName} does not begin as one`;
+    throw new RackError('bad-argument', `${offerName(offer)} was not imported: ${why}; tell the people of its source`);
+  };
+  return { bytes: await bring(file, path, ROOT_BYTES_MAX, offer, terms, check), format };
+}
+
+/** Downloads a file into its place in the store, unless it is there. @returns its size */
+async function bring(
+  { urls, digest, bytes }: Pick<DownloadRequest, 'urls' | 'bytes'> & { readonly digest: Digest },
+  path: string,
+  bytesMax: number,
+  offer: ImageOffer,
+  { tree, downloads, signal, onProgress }: ImportTerms,
+  check: (downloaded: string) => Promise<void> = async () => undefined,
+): Promise<number> {
+  const blob = join(tree, path);
+  const found = foundStats(blob);
+  if (found?.isFile() === true && (bytes === undefined || found.size === bytes) && found.size > 0) {
+    // A sweep that runs at this moment spares a recent file.
+    await keepBlobRecent(blob);
+    return found.size;
+  }
+  const directory = join(tree, 'images', '.downloads');
+  const request: DownloadRequest = { urls, bytes, digest, bytesMax, directory, name: digest.hex };
+  await fetchFile(request, offerName(offer), { downloads, signal, onDownload: onProgress });
+  const downloaded = join(directory, request.name);
+  await check(downloaded);
+  await chmod(downloaded, 0o644);
+  await makeDirectories(dirname(blob));
+  await rename(downloaded, blob);
+  await syncDirectory(dirname(blob));
+  await removeDownload(request);
+  const size = foundStats(blob)?.size ?? 0;
+  if (size > 0) return size;
+  throw new RackError('bad-argument', `${offerName(offer)} was not imported: ${urls.join(', ')} is empty`);
+}
+
+async function headOf(path: string): Promise<Uint8Array> {
+  const file = await open(path, 'r');
+  try {
+    const head = Buffer.alloc(HEAD_BYTES);
+    const { bytesRead } = await file.read(head, 0, HEAD_BYTES, 0);
+    return viewBytes(head, 0, bytesRead);
+  } finally {
+    await file.close();
+  }
+}
+
+/** squashfs 4.0 superblock; RFC 1952 (gzip), bzip2, xz, RFC 8878 (Zstandard); POSIX ustar. */
+function isRoot(format: RootFormat, bytes: Uint8Array): boolean {
+  const head = Buffer.from(bytes);
+  const begins = (hex: string): boolean => head.toString('hex').startsWith(hex);
+  if (format === 'squashfs') return begins('68737173');
+  if (begins('1f8b08')) return true;
+  if (format === 'root.gz') return false;
+  return (
+    begins('425a68') || begins('fd377a585a00') || begins('28b52ffd') || head.toString('latin1', 257, 262) === 'ustar'
+  );
+}

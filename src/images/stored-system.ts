@@ -1,0 +1,56 @@
+// The root of a system in the store, as MAAS's streams have it: a file system or an archive without a disk around it, and the files that
+// start it. A machine that is deployed from it makes the disk.
+
+import { isFields } from '../fields.ts';
+
+/** The form of a root: a file system of squashfs, an archive of tar in any compression, or another file system compressed by gzip. */
+export type RootFormat = 'squashfs' | 'root.tar' | 'root.gz';
+
+/** The files of a system. */
+export interface StoredSystem {
+  /** The stream's name of the subarchitecture: `ga-24.04`. It also names a directory of the boot tree. */
+  readonly subarch: string;
+  /** The name of the root in the boot tree: `squashfs`, `root-tgz`. */
+  readonly rootName: string;
+  /** The other files: `boot-kernel`, `boot-initrd`, `boot-dtb`, `squashfs.manifest`. */
+  readonly files: readonly SystemFile[];
+}
+
+/** A file of a system. */
+export interface SystemFile {
+  /** In the boot tree. */
+  readonly name: string;
+  /** Hexadecimal. */
+  readonly sha256: string;
+  readonly bytes: number;
+}
+
+/** Files of one system. */
+export const SYSTEM_FILES_MAX = 16;
+const NAME = /^[a-z0-9][a-z0-9_.+-]{0,62}$/;
+const HASH = /^[0-9a-f]{64}$/;
+
+/** True for the form of a root. */
+export const isRootFormat = (format: string): format is RootFormat =>
+  format === 'squashfs' || format === 'root.tar' || format === 'root.gz';
+
+/** True for a name that can stand in the boot tree. */
+export const isTreeName = (name: string): boolean => NAME.test(name);
+
+/** Reads the part of a manifest; undefined: it has none, or one that is wrong. */
+export function decodeSystem(value: unknown): StoredSystem | undefined {
+  if (!isFields(value) || !Array.isArray(value.files) || value.files.length > SYSTEM_FILES_MAX) return undefined;
+  const { subarch, rootName } = value;
+  if (typeof subarch !== 'string' || !isTreeName(subarch)) return undefined;
+  if (typeof rootName !== 'string' || !isTreeName(rootName)) return undefined;
+  const files = value.files.map(decodeFile).filter((file) => file !== undefined);
+  return files.length === value.files.length ? { subarch, rootName, files } : undefined;
+}
+
+function decodeFile(value: unknown): SystemFile | undefined {
+  if (!isFields(value)) return undefined;
+  const { name, sha256, bytes } = value;
+  if (typeof name !== 'string' || !isTreeName(name) || typeof sha256 !== 'string' || !HASH.test(sha256))
+    return undefined;
+  return typeof bytes === 'number' && Number.isSafeInteger(bytes) && bytes > 0 ? { name, sha256, bytes } : undefined;
+}
