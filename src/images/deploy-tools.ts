@@ -1,4 +1,4 @@
-// The programs that deploying needs and busybox lacks: zstd, sfdisk, e2fsck, resize2fs, xfs_growfs. They are a separate archive next to the
+// The programs that deploying needs and busybox lacks: zstd, sfdisk, mke2fs, e2fsck, resize2fs, xfs_growfs, tar, unsquashfs. They are a separate archive next to the
 // initrd, which only deployed or rescued machines fetch; the initrd contains its path and hash.
 
 import type { Apt } from './apt.ts';
@@ -8,11 +8,16 @@ import { makeToolArchive, type ToolArchive, toolPackages } from './tool-archive.
 const PROGRAMS: readonly (readonly [program: string, name: string])[] = [
   ['zstd', 'zstd'],
   ['sfdisk', 'fdisk'],
+  ['mke2fs', 'e2fsprogs'],
   ['e2fsck', 'e2fsprogs'],
   ['resize2fs', 'e2fsprogs'],
 ];
-/** Included if its package is given: without it a system on xfs cannot grow. */
-const FURTHER_PROGRAMS: typeof PROGRAMS = [['xfs_growfs', 'xfsprogs']];
+/** Each included if its package is given: without them a system on xfs cannot grow, and archives and squashfs cannot be deployed. */
+const FURTHER_PROGRAMS: typeof PROGRAMS = [
+  ['xfs_growfs', 'xfsprogs'],
+  ['tar', 'tar'],
+  ['unsquashfs', 'squashfs-tools'],
+];
 const packagesOf = (programs: typeof PROGRAMS): string[] => [...new Set(programs.map(([, name]) => name))];
 const PACKAGES = packagesOf(PROGRAMS);
 

@@ -7,7 +7,6 @@ import { chmod, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { newUuid } from '../clock.ts';
 import { blobsOf, manifestPath, readImages, type StoredImage } from './image-store.ts';
-import { refreshTree } from './system-tree.ts';
 
 /** Leftovers older than this belong to no running addition. */
 const LEFTOVER_MS = 60 * 60 * 1000;
@@ -32,7 +31,10 @@ export async function removeImages(
   { isKnown }: Pick<ImageUse, 'isKnown'>,
 ): Promise<number> {
   for (const image of images) await rm(manifestPath(tree, image), { force: true });
-  await refreshTree(tree, images);
+  if (images.some(({ system }) => system !== undefined)) {
+    const { refreshTree } = await import('./system-tree.ts');
+    await refreshTree(tree, images);
+  }
   const doomed = new Set(images.flatMap((image) => blobsOf(image).map(({ path }) => path)));
   if (isKnown) return sweepBlobs(tree, nowMs, doomed);
   // A recent blob is spared; the next sweep after an hour removes it.

@@ -18,7 +18,7 @@ import { isFields } from '../fields.ts';
 import { foundStats } from '../files/found-stats.ts';
 import { readRegularFile, UnfitFile } from '../files/regular-file.ts';
 import type { ImageFormat, PartitionTable } from './disk-image.ts';
-import { decodeSystem, isRootFormat, type RootFormat, type StoredSystem } from './stored-system.ts';
+import { decodeSystem, isRootFormat, type RootFormat, type StoredSystem, type SystemFile } from './stored-system.ts';
 
 /** The name of an image. */
 export interface ImageName {
@@ -69,6 +69,20 @@ export type ImageWish = Omit<ImageName, 'label' | 'serial'>;
 interface FoundImage extends StoredImage {
   /** Its path on the boot listener: `/images/ab/….img.zst`. */
   readonly path: string;
+  readonly starts?: ImageStarts | undefined;
+}
+
+/** The kernel and the initrd of a system, each with its path on the boot listener. */
+type ImageStarts = Readonly<Record<'kernel' | 'initrd', { readonly path: string; readonly sha256: string }>>;
+
+/** Empty if the image has none of them. */
+export function startsOf({ system }: StoredImage): { readonly starts?: ImageStarts } {
+  const [kernel, initrd] = ['boot-kernel', 'boot-initrd'].map((name) =>
+    system?.files.find((file) => file.name === name),
+  );
+  if (kernel === undefined || initrd === undefined) return {};
+  const place = ({ sha256 }: SystemFile) => ({ path: `/${blobPath(sha256, 'file')}`, sha256 });
+  return { starts: { kernel: place(kernel), initrd: place(initrd) } };
 }
 
 /** The contents of the store. */
@@ -269,9 +283,11 @@ export function chooseImage<T extends ImageName>(wish: ImageWish, images: readon
 /** Finds an image of a tree for the region: the best one whose bytes really exist. Reads a few small files synchronously. */
 export function findStoredImage(tree: string, wish: ImageWish): FoundImage | undefined {
   const { images } = readImages(tree);
-  const whole = images.filter((image) => image.system === undefined && hasBlob(tree, image));
+  const whole = images.filter((image) => hasBlob(tree, image));
   const image = chooseImage(wish, whole);
-  return image === undefined ? undefined : { ...image, path: `/${blobPath(image.sha256, image.format)}` };
+  return image === undefined
+    ? undefined
+    : { ...image, ...startsOf(image), path: `/${blobPath(image.sha256, image.format)}` };
 }
 
 /** True if the bytes of an image exist, in the number that its manifest states. */

@@ -66,7 +66,7 @@ export async function cachedBootTree(
 
 /** Files of the images room that go into no tree: those the region serves, and those of disk images and of their sources. */
 const APART =
-  /^(?:(?:agent|checksums|documents|download|import|qcow2|signatures|sources|streams)\/|debian|boot-disk|disk-image|image-)/;
+  /^(?:(?:agent|checksums|documents|download|import|qcow2|signatures|sources|streams)\/|debian|boot-disk|disk-image|image-|stored-system|system-tree)/;
 
 /** Identifies the state of the sources that build a tree. */
 function sourcesHash(): string {

@@ -4,7 +4,7 @@
 // 2. After REPEAT_BEATS heartbeats, and after each new link, the images are reported even if unchanged: the region may have lost them.
 
 import { errorText } from '../errors.ts';
-import { blobPath, hasBlob, readImages } from '../images/image-store.ts';
+import { blobPath, hasBlob, readImages, startsOf } from '../images/image-store.ts';
 import { RACK_IMAGES_MAX } from '../region/racks/rack-images.ts';
 import type { RackImage } from '../region/records/rack.ts';
 import type { RegionMessage } from './messages.ts';
@@ -25,12 +25,11 @@ export function listReportedImages(tree: string): readonly RackImage[] {
   const { images } = readImages(tree);
   return images
     .filter((image) => hasBlob(tree, image))
-    .flatMap(({ title: _title, partitionTable: _table, system: _system, format, ...image }) =>
-      format === 'raw' || format === 'raw.zst'
-        ? [{ ...image, format, path: `/${blobPath(image.sha256, format)}` }]
-        : [],
-    )
-    .slice(0, RACK_IMAGES_MAX);
+    .slice(0, RACK_IMAGES_MAX)
+    .map((stored) => {
+      const { title: _title, partitionTable: _table, system: _system, ...image } = stored;
+      return { ...image, ...startsOf(stored), path: `/${blobPath(image.sha256, image.format)}` };
+    });
 }
 
 /** Tracks what the region knows of the images. */

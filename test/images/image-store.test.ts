@@ -56,6 +56,32 @@ const IMAGE: StoredImage = {
   partitionTable: 'gpt',
 };
 
+test('the root of a system is found with the files that start it, only while all of them are there', () => {
+  const tree = mkdtempSync(join(tmpdir(), 'rackboot-system-'));
+  const file = (name: string, digit: string) => ({ name, sha256: digit.repeat(64), bytes: 4 });
+  const files = [file('boot-initrd', 'c'), file('boot-kernel', 'd'), file('manifest', 'e')];
+  const image: StoredImage = {
+    ...{ ...IMAGE, format: 'squashfs', bytes: 4, partitionTable: 'none' },
+    system: { subarch: 'ga-12', rootName: 'squashfs', files },
+  };
+  const put = (path: string, text: string): void => {
+    mkdirSync(dirname(join(tree, path)), { recursive: true });
+    writeFileSync(join(tree, path), text);
+  };
+  put(manifestPath('', image), encodeImage(image));
+  assert.deepEqual(decodeImage(encodeImage(image)), image);
+  put(blobPath(image.sha256, 'squashfs'), 'hsqs');
+  for (const { sha256 } of files) put(blobPath(sha256, 'file'), 'file');
+  const pathOf = (digit: string): string => `/images/${digit}${digit}/${digit.repeat(64)}.file`;
+  assert.deepEqual(findStoredImage(tree, NAME)?.starts, {
+    kernel: { path: pathOf('d'), sha256: 'd'.repeat(64) },
+    initrd: { path: pathOf('c'), sha256: 'c'.repeat(64) },
+  });
+  rmSync(join(tree, pathOf('e')));
+  assert.equal(findStoredImage(tree, NAME), undefined);
+  rmSync(tree, { recursive: true, force: true });
+});
+
 describe('the image store', () => {
   let scratch = '';
   let count = 0;

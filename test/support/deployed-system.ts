@@ -63,6 +63,12 @@ export function missingFor({ arch, needs }: Platform): string | false {
 /** An image, and where its compressed bytes are. */
 export type ImageFile = StoredImage & { readonly path: string };
 
+/** An image to deploy. */
+export interface DeployedFile extends Pick<ImageFile, 'path' | 'sha256' | 'bytes' | 'diskBytes' | 'format'> {
+  /** Files that start the root of a system; undefined: it has its own. */
+  readonly starts?: Readonly<Record<'kernel' | 'initrd', { readonly path: string; readonly sha256: string }>>;
+}
+
 interface Reporter {
   diagnostic(text: string): void;
 }
@@ -88,7 +94,7 @@ export class DeployedSystem {
   }
 
   /** Deploys an image, as the region's job does. */
-  async deploy(image: ImageFile, t: Reporter): Promise<void> {
+  async deploy(image: DeployedFile, t: Reporter): Promise<void> {
     const tree = await cachedBootTree(() => undefined, this.#platform.arch);
     const rack = new JobRack(tree);
     await rack.listen();
@@ -123,8 +129,9 @@ export class DeployedSystem {
     return spawnSync('ssh', args, { encoding: 'utf8', timeout: 120_000 });
   }
 
-  async #deploy(rack: JobRack, image: ImageFile, tree: string, t: Reporter): Promise<void> {
+  async #deploy(rack: JobRack, image: DeployedFile, tree: string, t: Reporter): Promise<void> {
     rack.open.set('/images/it', { file: image.path });
+    for (const [name, { path }] of Object.entries(image.starts ?? {})) rack.open.set(`/images/${name}`, { file: path });
     const own = (name: string): string => `/MAAS/rackboot/1/${name}`;
     rack.secret.set(own('ssh-keys'), readFileSync(`${this.#key}.pub`, 'utf8'));
     rack.secret.set(own('cloud-config'), 'datasource_list: [ None ]\n');
@@ -132,6 +139,12 @@ export class DeployedSystem {
       ...{ job: 'deploy', hostname: 'calm-ibis', domain: 'maas', proxy: 'http://10.0.2.9:8000/' },
       ...{ image_url: '/images/it', image_sha256: image.sha256, image_bytes: image.bytes },
       ...{ image_disk_bytes: image.diskBytes, image_format: image.format },
+      ...Object.fromEntries(
+        Object.entries(image.starts ?? {}).flatMap(([name, { sha256 }]) => [
+          [`${name}_url`, `/images/${name}`],
+          [`${name}_sha256`, sha256],
+        ]),
+      ),
       ...{ ssh_keys_url: own('ssh-keys'), cloud_config_url: own('cloud-config') },
       ...{ address: `${ADDRESS}/24`, router: '10.0.2.2', dns: '10.0.2.3' },
     });

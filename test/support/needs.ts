@@ -47,6 +47,7 @@ const PACKAGES: Readonly<Record<string, string>> = {
   openssl: 'openssl',
   perfdhcp: 'kea-admin',
   prlimit: 'util-linux',
+  mksquashfs: 'squashfs-tools',
   'qemu-img': 'qemu-utils',
   'qemu-system-aarch64': 'qemu-system-arm',
   'qemu-system-x86_64': 'qemu-system-x86',

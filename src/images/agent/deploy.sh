@@ -2,6 +2,7 @@
 # system in the image.
 #
 #   deploy ─▶ tools ─▶ choose_disk ─▶ write_image ─▶ grow_last ─▶ personalise ─▶ OK written ─▶ reboot
+#                             write_system (system.sh), if the image is the root of a system
 #                                        ▲    │ stalled, cut short, wrong hash: again from the start, WRITE_TRIES_MAX times in all
 #                                        └────┘
 #
@@ -54,7 +55,11 @@ choose_disk() {
 }
 
 expand() {
-  if [ "$format" = raw.zst ]; then tool zstd -dc -q 2>"$work/zstd.err"; else cat; fi
+  case $format in
+    raw.zst) tool zstd -dc -q 2>"$work/zstd.err" ;;
+    root.gz) gunzip -c 2>"$work/zstd.err" ;;
+    *) cat ;;
+  esac
   echo $? >"$work/expand.status"
 }
 
@@ -64,14 +69,15 @@ fetch_image() {
   echo $? >"$work/wget.status"
 }
 
-# Streams the image to the disk while hashing it. If it did not arrive whole, sets $problem and status 1.
+# Streams the image to $copy_to while hashing it. If it did not arrive whole, sets $problem and status 1.
 stream_image() {
   rm -f "$work"/*.status "$work"/*.pid "$work/copy"
+  case $format in squashfs | root.tar) rm -f "$copy_to" ;; esac
   position=0
   mkfifo "$work/copy"
   sha256sum <"$work/copy" >"$work/sum" &
   summing=$!
-  fetch_image | tee "$work/copy" | expand | write_device "$dev/$disk" bs=1M &
+  fetch_image | tee "$work/copy" | expand | write_device "$copy_to" bs=1M &
   follow $! writing 0 "$total"
   stalled=$?
   wait $summing
@@ -98,9 +104,10 @@ write_image() {
   case $image in http://*) ;; *) fail_job writing "the region named no image" ;; esac
   hash=$(job_value image_sha256)
   [ ${#hash} -eq 64 ] || fail_job writing "the region gave no hash of the image"
-  format=$(job_value image_format)
-  case $format in raw | raw.zst) ;; *) fail_job writing "this environment does not know the image format ${format:-(none)}" ;; esac
-  total=$(job_value image_disk_bytes)
+  case $format in
+    squashfs | root.tar) total=$(job_value image_bytes) ;;
+    *) total=$(job_value image_disk_bytes) ;;
+  esac
   [ -n "$total" ] || [ "$format" != raw ] || total=$(job_value image_bytes)
   take_number "$total" 0
   total=$number
@@ -168,11 +175,16 @@ deploy() {
   signal_surely WORKING started "fetching the tools" || fail "the region rejects this machine's signals: $problem"
   fetch_tools
   signal WORKING partitioning "choosing the disk"
+  format=$(job_value image_format)
   choose_disk
   say "Deploying to $disk"
-  write_image
+  case $format in
+    raw | raw.zst) copy_to=$dev/$disk; write_image ;;
+    squashfs | root.tar | root.gz) read_part system; write_system ;;
+    *) fail_job writing "this environment does not know the image format ${format:-(none)}" ;;
+  esac
   signal WORKING personalising "growing and personalising $disk"
-  grow_last
+  case $format in raw | raw.zst) grow_last ;; esac
   personalise
   sync
   signal_surely OK written "the image is on $disk, verified" || fail "the region rejected the signal that the disk is written: $problem"

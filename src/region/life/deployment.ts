@@ -18,10 +18,20 @@ export interface DeployableImage {
   readonly sha256: string;
   /** Served size. */
   readonly bytes: number;
-  /** `raw`, `raw.zst`. */
+  /** `raw`, `raw.zst`; of the root of a system `squashfs`, `root.tar`, `root.gz`. */
   readonly format: string;
+  /** The files that start a root; undefined: it has its own. */
+  readonly starts?: { readonly kernel: StartFile; readonly initrd: StartFile } | undefined;
   /** Size on the disk; undefined: unknown. */
   readonly diskBytes?: number | undefined;
+}
+
+/** A file on the boot listener. */
+interface StartFile {
+  /** With a leading `/`. */
+  readonly path: string;
+  /** Hexadecimal. */
+  readonly sha256: string;
 }
 
 /** An image in the list from which people choose. */

@@ -97,6 +97,18 @@ function diskOf({ work, facts }: Machine): string | undefined {
   return isKnown ? `serial:${serial}` : name;
 }
 
+/** The kernel and the initrd, for a root that has none. */
+function startLines({ starts }: DeployableImage, origin: string): readonly Line[] {
+  if (starts === undefined) return [];
+  const { kernel, initrd } = starts;
+  return [
+    ['kernel_url', `${origin}${kernel.path}`],
+    ['kernel_sha256', kernel.sha256],
+    ['initrd_url', `${origin}${initrd.path}`],
+    ['initrd_sha256', initrd.sha256],
+  ];
+}
+
 function deployLines(machine: Machine, terms: JobTerms, keys: string): readonly Line[] {
   const { image, network, origin } = terms;
   if (image === undefined) return [['job', 'none']];
@@ -113,6 +125,7 @@ function deployLines(machine: Machine, terms: JobTerms, keys: string): readonly 
     ['image_bytes', image.bytes],
     ['image_disk_bytes', image.diskBytes],
     ['image_format', image.format],
+    ...startLines(image, origin),
     ['ssh_keys_url', keys],
     ['cloud_config_url', `${origin}/MAAS/rackboot/1/cloud-config`],
     ['proxy', terms.httpProxy === '' ? undefined : terms.httpProxy],

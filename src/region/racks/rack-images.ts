@@ -15,6 +15,8 @@ export const RACK_IMAGES_MAX = 256;
 
 const name = z.string().regex(/^[a-z0-9][a-z0-9_.+-]{0,62}$/);
 const size = z.number().int().min(1).max(Number.MAX_SAFE_INTEGER);
+const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
+const startFile = z.object({ path: z.string().regex(/^\/images\/[0-9a-f]{2}\/[0-9a-f]{64}\.file$/), sha256 });
 const rackImage = z
   .object({
     os: name,
@@ -23,11 +25,12 @@ const rackImage = z
     subarchitecture: name,
     label: name,
     serial: z.string().regex(/^\d{8}(?:\.\d{1,4})?$/),
-    path: z.string().regex(/^\/images\/[0-9a-f]{2}\/[0-9a-f]{64}\.img(?:\.zst)?$/),
-    sha256: z.string().regex(/^[0-9a-f]{64}$/),
+    path: z.string().regex(/^\/images\/[0-9a-f]{2}\/[0-9a-f]{64}\.(?:img(?:\.zst)?|squashfs|root\.(?:tar|gz))$/),
+    sha256,
     bytes: size,
     diskBytes: size,
-    format: z.enum(['raw', 'raw.zst']),
+    format: z.enum(['raw', 'raw.zst', 'squashfs', 'root.tar', 'root.gz']),
+    starts: z.object({ kernel: startFile, initrd: startFile }).optional(),
   })
   .refine(({ path, sha256 }) => path.includes(sha256));
 

@@ -104,6 +104,13 @@ export function isAway(rack: Rack, nowMs: number): boolean {
 /** This region's version of the link protocol between rack and region. */
 export const LINK_VERSION = 1;
 
+/** A file on a rack's boot listener. */
+interface RackFile {
+  readonly path: string;
+  /** Hexadecimal. */
+  readonly sha256: string;
+}
+
 /** An image in a rack's store, as its heartbeat reports it. */
 export interface RackImage {
   readonly os: string;
@@ -120,5 +127,7 @@ export interface RackImage {
   readonly bytes: number;
   /** Size on the disk. */
   readonly diskBytes: number;
-  readonly format: 'raw' | 'raw.zst';
+  readonly format: 'raw' | 'raw.zst' | 'squashfs' | 'root.tar' | 'root.gz';
+  /** The files that start the root of a system; `undefined`: it is a disk, or has its own. */
+  readonly starts?: Readonly<Record<'kernel' | 'initrd', RackFile>> | undefined;
 }

@@ -16,10 +16,14 @@ const A = 0x525400000001;
 const IMAGE = {
   os: 'debian',
   release: 'trixie',
-  path: '/images/aa/a.img.zst',
+  path: '/images/aa/a.squashfs',
   sha256: 'a'.repeat(64),
   bytes: 10,
-  format: 'raw.zst',
+  format: 'squashfs',
+  starts: {
+    kernel: { path: '/images/bb/b.file', sha256: 'b'.repeat(64) },
+    initrd: { path: '/images/cc/c.file', sha256: 'c'.repeat(64) },
+  },
 };
 const keyOf = (fill: number, comment = ''): string => {
   const bytes = Buffer.concat([
@@ -482,10 +486,14 @@ test('the agent gets its job only with the token of its boot and from its addres
       'job=deploy',
       `hostname=${(await client.region.store.findMachine(id))?.hostname}`,
       'domain=maas',
-      'image_url=http://10.20.0.1:5248/images/aa/a.img.zst',
+      'image_url=http://10.20.0.1:5248/images/aa/a.squashfs',
       `image_sha256=${IMAGE.sha256}`,
       'image_bytes=10',
-      'image_format=raw.zst',
+      'image_format=squashfs',
+      'kernel_url=http://10.20.0.1:5248/images/bb/b.file',
+      `kernel_sha256=${IMAGE.starts.kernel.sha256}`,
+      'initrd_url=http://10.20.0.1:5248/images/cc/c.file',
+      `initrd_sha256=${IMAGE.starts.initrd.sha256}`,
       'ssh_keys_url=http://10.20.0.1:5248/MAAS/rackboot/1/ssh-keys',
       'cloud_config_url=http://10.20.0.1:5248/MAAS/rackboot/1/cloud-config',
       'user_data_url=http://10.20.0.1:5248/MAAS/rackboot/1/user-data',

@@ -24,6 +24,8 @@ function image(more: Partial<RackImage> = {}, digit = 'a'): RackImage {
   };
 }
 
+const startFile = (path: string, digit = 'c') => ({ path, sha256: digit.repeat(64) });
+
 const odd: readonly (readonly [string, unknown])[] = [
   ['no object', 'debian'],
   ['a path outside of the store', image({ path: '/etc/passwd' })],
@@ -31,6 +33,13 @@ const odd: readonly (readonly [string, unknown])[] = [
   ['a name with a line break', image({ release: 'bookworm\njob=erase' })],
   ['an invalid size', { ...image(), bytes: -1 }],
   ['a format that nobody knows', { ...image(), format: 'qcow2' }],
+  [
+    'a kernel outside of the store',
+    {
+      ...image(),
+      starts: { kernel: startFile('/etc/passwd'), initrd: startFile(`/images/cc/${'c'.repeat(64)}.file`) },
+    },
+  ],
   ['no serial', { ...image(), serial: undefined }],
 ];
 for (const [name, entry] of odd) {
@@ -38,6 +47,13 @@ for (const [name, entry] of odd) {
     assert.deepEqual(parseRackImages([entry, image()]), [image()]);
   });
 }
+
+test('the root of a system counts, with the files that start it', () => {
+  const place = (digit: string) => startFile(`/images/${digit}${digit}/${digit.repeat(64)}.file`, digit);
+  const starts = { kernel: place('c'), initrd: place('d') };
+  const root = image({ path: `/images/aa/${'a'.repeat(64)}.squashfs`, format: 'squashfs', starts });
+  assert.deepEqual(parseRackImages([root]), [root]);
+});
 
 test('a value that is not a list gives no images, and of too many the first count', () => {
   assert.deepEqual([parseRackImages('x'), parseRackImages(undefined)], [[], []]);
