@@ -31,7 +31,7 @@ const DAMAGES: readonly (readonly [title: string, sql: string, path: string, nam
   ['work', `UPDATE machine SET work = 'null'${VERSION}`, MACHINE, /table machine with id 1 .*its work is no object/],
   [
     'a time',
-    'UPDATE machine SET updated_ms = 9007199254740991 WHERE id = 1',
+    'UPDATE machine SET created_ms = 9007199254740991 WHERE id = 1',
     MACHINE,
     /table machine with id 1 .*holds no time/,
   ],

