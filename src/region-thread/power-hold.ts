@@ -17,8 +17,6 @@ export const HOLD_MS_MAX = 10_000;
 export interface PowerHoldParts {
   readonly clock: Clock;
   readonly acknowledgements: Pick<Acknowledgements, 'missing' | 'subscribe'>;
-  /** The version of the stored desired state. @throws RackError `store-unavailable` */
-  readonly version: () => Promise<number>;
   /** Called with the machines to check again. */
   readonly again: (systemIds: readonly string[]) => void;
   /** Called when a machine is started although some racks have not acknowledged its state. */
@@ -46,10 +44,13 @@ export class PowerHold {
     });
   }
 
-  /** True if the task with this id may start the machine now; otherwise `again` is called later. @throws as `version` does */
-  async mayStart(machine: Machine, id: string): Promise<boolean> {
+  /**
+   * True if the task with this id may start the machine now; otherwise `again` is called later. @throws as `version` does
+   * @param version reads the version of the stored desired state, not before the machine was read
+   */
+  async mayStart(machine: Machine, id: string, version: () => Promise<number>): Promise<boolean> {
     const { acknowledgements, onUnacknowledged } = this.#parts;
-    const held = await this.#entryOf(machine.systemId, id);
+    const held = await this.#entryOf(machine.systemId, id, version);
     if (held.timer === undefined) return true;
     const missing = acknowledgements.missing(machine, held.version);
     if (missing.length > 0 && !held.isLate) return false;
@@ -77,10 +78,10 @@ export class PowerHold {
     this.#held.clear();
   }
 
-  async #entryOf(systemId: string, id: string): Promise<Held> {
+  async #entryOf(systemId: string, id: string, version: () => Promise<number>): Promise<Held> {
     const known = this.#held.get(systemId);
     if (known?.id === id) return known;
-    const { clock, version, again } = this.#parts;
+    const { clock, again } = this.#parts;
     const held: Held = { id, version: await version(), timer: undefined, isLate: false };
     held.timer = clock.schedule(HOLD_MS_MAX, () => {
       held.isLate = true;

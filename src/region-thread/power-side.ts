@@ -51,6 +51,15 @@ interface PowerSideParts {
   readonly drivers?: readonly PowerDriver[] | undefined;
 }
 
+/** A task on record. */
+interface Wanted {
+  readonly task: PowerTask;
+  readonly id: string;
+  readonly target: PowerTarget | undefined;
+  /** Reads the version of the stored desired state. */
+  readonly version: () => Promise<number>;
+}
+
 /** The region's access to its machines' power. */
 export class PowerSide implements PowerControl {
   readonly drivers: readonly PowerDriver[];
@@ -145,10 +154,10 @@ export class PowerSide implements PowerControl {
     this.#life = life;
     this.#term += 1;
     const term = this.#term;
-    const { clock, store } = this.#parts;
+    const { clock } = this.#parts;
     if (racks !== undefined && this.#hold === undefined) {
       const again = (systemIds: readonly string[]): void => this.follow(systemIds);
-      this.#hold = new PowerHold({ ...racks, clock, version: () => store.desiredVersion(), again });
+      this.#hold = new PowerHold({ ...racks, clock, again });
     }
     // Before the first command: an entry without an end belongs to the previous process, which died.
     const isRecovered = await reachesStore(() =>
@@ -233,7 +242,7 @@ export class PowerSide implements PowerControl {
       goOn(RETRY_MS, afterId);
       return;
     }
-    for (const machine of machines) await this.#lookAt(machine);
+    await this.#lookAtEach(machines);
     const last = machines.at(-1);
     if (last !== undefined) goOn(0, last.id);
   }
@@ -287,7 +296,7 @@ export class PowerSide implements PowerControl {
       this.#switchboard.watch(systemId, undefined);
       this.#dropUnwanted(systemId, undefined);
     }
-    for (const machine of machines) await this.#lookAt(machine);
+    await this.#lookAtEach(machines);
     if (this.#touched.size > 0) this.#lookLater(0);
   }
 
@@ -300,7 +309,18 @@ export class PowerSide implements PowerControl {
     return machines;
   }
 
-  async #lookAt(machine: Machine): Promise<void> {
+  /** Looks at machines that were read together. */
+  async #lookAtEach(machines: readonly Machine[]): Promise<void> {
+    let read: Promise<number> | undefined;
+    // One version for all of them: it is at least that of each.
+    const version = (): Promise<number> => {
+      read ??= this.#parts.store.desiredVersion();
+      return read;
+    };
+    for (const machine of machines) await this.#lookAt(machine, version);
+  }
+
+  async #lookAt(machine: Machine, version: () => Promise<number>): Promise<void> {
     const { systemId, powerTask: task, powerTaskId: id, powerState, status } = machine;
     const target = this.#targetOf(machine);
     this.#switchboard.watch(systemId, status === 'retired' ? undefined : target);
@@ -310,7 +330,7 @@ export class PowerSide implements PowerControl {
     this.#dropUnwanted(systemId, id);
     this.#starts.check(machine);
     if (task !== undefined && id !== undefined && !this.#reports.owes(id))
-      await this.#carryOut(machine, task, id, target);
+      await this.#carryOut(machine, { task, id, target, version });
   }
 
   /** Withdraws a waiting command that the record no longer wants. */
@@ -320,7 +340,7 @@ export class PowerSide implements PowerControl {
     this.#hold?.keepOnly(systemId, wanted);
   }
 
-  async #carryOut(machine: Machine, task: PowerTask, id: string, target: PowerTarget | undefined): Promise<void> {
+  async #carryOut(machine: Machine, { task, id, target, version }: Wanted): Promise<void> {
     const { systemId } = machine;
     if (!this.#isBegun || this.#interrupted.has(systemId)) return;
     const command = commandOf(machine, task);
@@ -330,19 +350,19 @@ export class PowerSide implements PowerControl {
       await refuse(BY_HAND);
       return;
     }
-    if (command.kind !== 'off' && !(await this.#mayStart(machine, id))) return;
+    if (command.kind !== 'off' && !(await this.#mayStart(machine, id, version))) return;
     const given = this.#switchboard.command(id, target, command);
     if (given.kind === 'refused') await refuse(given.why);
     // `busy`: retried when the running command ends. `not-now`: retried by the sweep.
   }
 
   /** False if its racks do not know its state yet, or the store cannot be read; the machine is checked again later. */
-  async #mayStart(machine: Machine, id: string): Promise<boolean> {
+  async #mayStart(machine: Machine, id: string, version: () => Promise<number>): Promise<boolean> {
     const hold = this.#hold;
     if (hold === undefined) return true;
     let mayStart = false;
     await reachesStore(async () => {
-      mayStart = await hold.mayStart(machine, id);
+      mayStart = await hold.mayStart(machine, id, version);
     });
     return mayStart;
   }
