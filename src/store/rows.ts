@@ -55,7 +55,8 @@ function whyUnreadable(error: unknown): { readonly fault: RowFault; readonly sai
 
 /** The error for a row that cannot be read; it shows no value, which may be a secret. */
 function damagedRow(table: string, row: Row, error: unknown, named?: string): StoreOutage {
-  const key = named ?? NAMING.find((name) => row[name] !== undefined && row[name] !== null) ?? '';
+  const has = (name: string): boolean => row[name] !== undefined && row[name] !== null;
+  const key = named !== undefined && has(named) ? named : (NAMING.find(has) ?? '');
   const value = key === '' ? '' : String(row[key]);
   const { column, cause } = error instanceof ColumnFault ? error : { column: '', cause: error };
   return new StoreOutage(

@@ -9,6 +9,7 @@ import { isStoreUnavailable } from '../../errors.ts';
 import { parseIpv4, parseMac } from '../../net/address.ts';
 import { splitTarget } from '../../net/target-parts.ts';
 import { parseAuthorization } from '../accounts/authorization-header.ts';
+import { withoutQuotes } from '../api/administrators.ts';
 import { type Answer, bodyOf, json, refuse, refuseFor } from '../api/answer.ts';
 import { type Peer, shareOf } from '../api/caller.ts';
 import { type Fields, parseBody, parseUrlEncoded } from '../api/form-body.ts';
@@ -100,7 +101,11 @@ async function answerEvents(region: Region, rack: Rack, body: unknown): Promise<
 /** The refusal for an unavailable store. @throws any other error */
 function refuseUnavailable(error: unknown): Answer {
   if (!isStoreUnavailable(error)) throw error;
-  return refuse('store-unavailable', { outage: outageOf(error) }, { 'Retry-After': String(RETRY_SECONDS) });
+  return refuse(
+    'store-unavailable',
+    { outage: withoutQuotes(outageOf(error)) },
+    { 'Retry-After': String(RETRY_SECONDS) },
+  );
 }
 
 async function answerHeartbeat(region: Region, rack: Rack, body: unknown): Promise<Answer> {

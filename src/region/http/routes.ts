@@ -9,6 +9,7 @@ import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from
 import { cleanText } from '../../clean-text.ts';
 import { newUuid } from '../../clock.ts';
 import { errorText, isStoreUnavailable, RackError } from '../../errors.ts';
+import { noteAdministrator, shownOutage } from '../api/administrators.ts';
 import { type Answer, type Refusal, refuse, refuseField, refuseFor } from '../api/answer.ts';
 import { factsOf, findCaller, findPeer, type Peer, withVouchedBoot } from '../api/caller.ts';
 import { EVENT_PLACE } from '../api/event-place.ts';
@@ -151,6 +152,7 @@ async function identify(context: ApiContext, request: FastifyRequest): Promise<I
     return refuseRate(context, peer) ?? { kind: 'identified', peer, caller: { kind: 'anonymous' } };
   }
   const caller = await findCaller(facts, config, region.store, region.clock, region.racks);
+  if (caller.kind === 'user') noteAdministrator(request.raw, caller);
   if (caller.kind !== 'anonymous' && caller.kind !== 'rejected') return { kind: 'identified', peer, caller };
   const tooMuch = refuseRate(context, peer);
   if (tooMuch !== undefined) return tooMuch;
@@ -245,15 +247,13 @@ function sendError(
   request: FastifyRequest,
   reply: FastifyReply,
 ): FastifyReply | Promise<FastifyReply> {
-  if (!isStoreUnavailable(error) || !showsPages(request)) return send(context, reply, answerOfError(context, error));
-  return sendAwayPage(request, reply, outageOf(error));
+  if (!isStoreUnavailable(error)) return send(context, reply, answerOfError(context, error));
+  const outage = shownOutage(outageOf(error), request.raw);
+  if (showsPages(request)) return sendAwayPage(request, reply, outage);
+  return send(context, reply, refuse('store-unavailable', { outage }, mayBeStored(outage) ? {} : RETRY_FIELD));
 }
 
 function answerOfError(context: ApiContext, error: unknown): Answer {
-  if (isStoreUnavailable(error)) {
-    const outage = outageOf(error);
-    return refuse('store-unavailable', { outage }, mayBeStored(outage) ? {} : RETRY_FIELD);
-  }
   if (error instanceof RackError && error.code === 'text-unstorable') return refuse('bad-request.nul');
   const status = isFastifyError(error) ? (error.statusCode ?? 500) : 500;
   if (status === 413) return refuse('body-too-large');

@@ -11,6 +11,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Html } from '../../html.ts';
 import { equalSecrets } from '../accounts/accounts.ts';
 import { parseAuthorization } from '../accounts/authorization-header.ts';
+import { noteAdministrator } from '../api/administrators.ts';
 import { type Answer, type Refusal, refuse, refuseFor } from '../api/answer.ts';
 import type { Peer } from '../api/caller.ts';
 import { type Fields, findNul, parseBody, queryOf } from '../api/form-body.ts';
@@ -24,7 +25,16 @@ import { assetPath, PAGE_POLICY, PAGE_SCRIPT, PAGE_STYLE } from './assets.ts';
 import { isLocalName, type PageGuard, type PasswordVerdict } from './guard.ts';
 import { cookieName, cookieOf, isOwnOrigin, safeTarget } from './login.ts';
 import { PAGES } from './pages.ts';
-import { AWAY_SECONDS, mayOpen, renderAway, renderGone, renderRefused, renderSignIn, renderUnknown } from './parts.ts';
+import {
+  AWAY_SECONDS,
+  mayOpen,
+  renderAway,
+  renderDamaged,
+  renderGone,
+  renderRefused,
+  renderSignIn,
+  renderUnknown,
+} from './parts.ts';
 import { findCookie, type Session, type Sessions } from './sessions.ts';
 import { BUSY, faultsOf, type PageDefinition, type Person, refusalText, type View, type Viewer } from './view.ts';
 
@@ -85,14 +95,14 @@ export const showsPages = (request: FastifyRequest): boolean =>
   /\btext\/html\b/.test(headerOf(request, 'accept') ?? '') &&
   !/^\/+MAAS\/+(?:api|uplink|metadata)\b/.test(request.raw.url ?? '');
 
-/** Answers 503: the store cannot be used. */
+/** Answers 503: the store, or one of its rows, cannot be used. */
 export const sendAwayPage = (request: FastifyRequest, reply: FastifyReply, outage: Outage): FastifyReply =>
   sendPage(
     begin(reply)
       .code(REFUSALS['store-unavailable'])
       .headers(mayBeStored(outage) ? {} : { 'Retry-After': String(AWAY_SECONDS) })
       .header('X-Rackboot-Refusal', 'store-unavailable'),
-    renderAway(outage, request.method !== 'GET'),
+    outage.note === 'row-unreadable' ? renderDamaged(outage) : renderAway(outage, request.method !== 'GET'),
   );
 
 /** Pages that need nothing from the store would promise that the next one works. @throws StoreOutage while it is away */
@@ -154,11 +164,17 @@ async function viewerOf(
   peer: Peer,
   session: Session | undefined,
 ): Promise<Viewer | Answer | undefined> {
-  if (session !== undefined) return personOf(session.user, session.csrf);
+  if (session !== undefined) {
+    noteAdministrator(request.raw, session.user);
+    return personOf(session.user, session.csrf);
+  }
   const credentials = parseAuthorization(headerOf(request, 'authorization') ?? '');
   if (credentials?.kind === 'password') {
     const user = await guard.check(peer, credentials.username, credentials.password);
-    if (typeof user === 'object') return personOf(user, '');
+    if (typeof user === 'object') {
+      noteAdministrator(request.raw, user);
+      return personOf(user, '');
+    }
     if (user !== 'wrong') return uncheckedRefusal(user, region);
   }
   if (peer.isLocal && isLocalName(request.headers.host)) return { kind: 'visitor' };
@@ -274,6 +290,7 @@ async function take(
     const tooMuch = listener.excess(peer);
     return tooMuch === undefined ? reply.redirect(LOGIN, 303) : listener.send(reply, tooMuch);
   }
+  noteAdministrator(request.raw, session.user);
   const fields = formOf(request);
   const viewer = personOf(session.user, session.csrf);
   const view = viewOf(listener, viewer, peer, request, isRefusal(fields) ? NO_FIELDS : fields);

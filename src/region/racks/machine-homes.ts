@@ -40,7 +40,7 @@ import {
   type RackReport,
 } from '../records/machine-event.ts';
 import type { Rack } from '../records/rack.ts';
-import type { MachineHome, MachineSign, RackStore } from '../records/rack-store.ts';
+import type { FoundHome, MachineHome, MachineSign, RackStore } from '../records/rack-store.ts';
 import type { EventOf, RegionStore } from '../records/store.ts';
 import { type RefusalNamed, refusal } from '../words/refusal.ts';
 import { machinesForRack } from './desired-machine.ts';
@@ -109,10 +109,10 @@ export class MachineHomes {
     return rack === undefined ? undefined : ownerAmong(this.racksAt(home), rack);
   }
 
-  /** True if this rack may vouch for a boot from this interface: the interface is unknown, or its machine is not at home elsewhere. */
+  /** True if this rack may vouch for a boot from this interface: the interface is unknown, or its machine is known not to be at home elsewhere. */
   async mayVouch(uuid: string, mac: MacAddress): Promise<boolean> {
     const [known] = await this.#store.racks.homesOf([{ mac }]);
-    return this.otherOwner(uuid, known?.home) === undefined;
+    return known !== 'unreadable' && this.otherOwner(uuid, known?.home) === undefined;
   }
 
   /** Why a rack's reports about a machine are not believed; `undefined` if they are. */
@@ -281,8 +281,10 @@ class Weighing {
   }
 
   /** Marks or strips a report's disbelieved parts. @param sign empty: the report changes nothing, or is stored already */
-  weigh(report: RackReport, { mac, address }: MachineSign, found: MachineHome | undefined): RackReport {
+  weigh(report: RackReport, { mac, address }: MachineSign, found: FoundHome): RackReport {
     if (mac === undefined && address === undefined) return report;
+    // The event is stored, and changes nothing: another rack may be this machine's home.
+    if (found === 'unreadable') return { ...report, isAway: true, address: undefined };
     const [rack, networks] = [this.#rack, this.#networks];
     const known = found === undefined ? undefined : { ...found, home: this.settled.get(found.systemId) ?? found.home };
     const owners = this.#homes.racksAt(known?.home, this.#racks);

@@ -30,6 +30,9 @@ export interface MachineSign {
   readonly address?: Ipv4 | undefined;
 }
 
+/** `unreadable`: the row of the machine or its interface is damaged, and `troubles` reports it. */
+export type FoundHome = MachineHome | 'unreadable' | undefined;
+
 /** The API key that a rack uses instead of a key of its own. */
 export interface RackKeyHolder {
   readonly uuid: string;
@@ -57,7 +60,7 @@ export interface RackStore {
   /** Stores a rack's reported images until the rack is removed. */
   putImages(uuid: string, images: readonly RackImage[]): Promise<void>;
   /** Of each sign the machine with this interface; without `mac`, the one last seen with this address; undefined: none. */
-  homesOf(signs: readonly MachineSign[]): Promise<readonly (MachineHome | undefined)[]>;
+  homesOf(signs: readonly MachineSign[]): Promise<readonly FoundHome[]>;
   /**
    * Passes all racks to `decide` and applies its change. If a rack gains a network in which machines are at work, the desired state is
    * sent again, because it contains their tokens.

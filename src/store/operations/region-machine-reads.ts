@@ -187,11 +187,17 @@ export function* countStatuses(): Steps<ReadonlyMap<MachineStatus, number>> {
 }
 
 export function* listOverdue(nowMs: number, limit: number): Steps<Readable<readonly Machine[]>> {
-  const query = 'SELECT * FROM machine WHERE status_deadline_ms < ? ORDER BY status_deadline_ms LIMIT ?';
-  const { rows } = yield all(query, nowMs, limit);
-  const partsOf = yield* rowsOfParts(rows);
+  const query = 'SELECT * FROM machine WHERE status_deadline_ms < ? ORDER BY status_deadline_ms, id LIMIT ? OFFSET ?';
   const damages = new Damages();
-  return { found: damages.readEach(rows, (row) => machineOf(row, partsOf(row))), damages: damages.errors };
+  const machines: Machine[] = [];
+  for (let read = 0; ; ) {
+    const wanted = limit - machines.length;
+    const { rows } = yield all(query, nowMs, wanted, read);
+    const partsOf = yield* rowsOfParts(rows);
+    machines.push(...damages.readEach(rows, (row) => machineOf(row, partsOf(row))));
+    read += rows.length;
+    if (rows.length < wanted || machines.length === limit) return { found: machines, damages: damages.errors };
+  }
 }
 
 export const listPowerTasks = (afterId: number, limit: number): Steps<Readable<readonly Machine[]>> =>

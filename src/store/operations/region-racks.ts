@@ -7,13 +7,14 @@
 import { randomBytes } from 'node:crypto';
 import { z } from 'zod';
 import type { RackError } from '../../errors.ts';
-import { broadcastOf, formatNetwork, type Ipv4Network, ipv4 } from '../../net/address.ts';
+import { broadcastOf, formatNetwork, type Ipv4Network } from '../../net/address.ts';
 import { parseRackImages } from '../../region/racks/rack-images.ts';
 import { ownNetworks } from '../../region/racks/rack-networks.ts';
 import { HEARTBEAT_VALUES_MAX } from '../../region/racks/rack-news.ts';
 import type { Rack, RackImage, RackState } from '../../region/records/rack.ts';
 import type { RackInterface } from '../../region/records/rack-description.ts';
 import type {
+  FoundHome,
   MachineHome,
   MachineSign,
   RackChange,
@@ -21,13 +22,16 @@ import type {
   RacksSeen,
 } from '../../region/records/rack-store.ts';
 import { parseJson } from '../../region/records/text-json.ts';
-import { number, optionalNumber, optionalText, readsRow, text } from '../rows.ts';
+import { converted, number, optionalNumber, optionalText, type Row, readsRow, text } from '../rows.ts';
 import { Damages, type Readable } from './readable-rows.ts';
 import type { EventTable } from './region-events.ts';
+import { ipv4Of } from './region-rows.ts';
 import { all, one, run, type Steps } from './region-steps.ts';
 import { countVersion, drawRacksVersion, racksVersion } from './region-versions.ts';
 
 const REVISION_BYTES = 8;
+const OTHER_FORM = 'a value has another form';
+const NOT_JSON = 'a value is not JSON, or too large';
 
 const COLUMNS = [
   'uuid',
@@ -103,6 +107,8 @@ export class RackTable {
   #known: ReadonlyMap<string, KnownRow> = new Map();
   /** The error of each rack whose row could not be read then, by UUID. */
   #damaged: ReadonlyMap<string, RackError> = new Map();
+  /** The errors of rows without a UUID that can be read. */
+  #unnamed: readonly RackError[] = [];
 
   constructor(events: EventTable) {
     this.#events = events;
@@ -111,8 +117,9 @@ export class RackTable {
   /** Reads only the rows that changed since they were read last, and those that could not be read. */
   *list(): Steps<readonly Rack[]> {
     const known = this.#known;
-    const { rows } = yield all('SELECT uuid, revision FROM rack INDEXED BY rack_revision ORDER BY id');
-    const revisions = rows.map(readRevision);
+    const { rows } = yield all('SELECT id, uuid, revision FROM rack INDEXED BY rack_revision ORDER BY id');
+    const unnamed = new Damages();
+    const revisions = unnamed.readEach(rows, readRevision);
     const changed = revisions.filter(({ uuid, revision }) => known.get(uuid)?.revision !== revision);
     const { found, damaged } = yield* this.#read(changed.map(({ uuid }) => uuid));
     const now = new Map<string, KnownRow>();
@@ -122,13 +129,14 @@ export class RackTable {
     }
     this.#known = now;
     this.#damaged = damaged;
+    this.#unnamed = unnamed.errors;
     return [...now.values()].map(({ rack }) => rack);
   }
 
   *look(known: number): Steps<Readable<RacksSeen | undefined>> {
     const version = yield* racksVersion();
     // A person who repairs a row does not change the version.
-    if (version === known && this.#damaged.size === 0) return { found: undefined, damages: [] };
+    if (version === known && this.#damaged.size + this.#unnamed.length === 0) return { found: undefined, damages: [] };
     const { rows } = yield all(
       'SELECT rack.uuid, token_key, secret_digest, username, is_admin FROM (SELECT uuid, token FROM rack WHERE secret_digest IS NULL) AS rack ' +
         'JOIN api_key ON api_key.token_key = rack.token LEFT JOIN account ON account.id = api_key.account_id',
@@ -136,7 +144,10 @@ export class RackTable {
     const damages = new Damages();
     const keys = damages.readEach(rows, readRackKey);
     const racks = yield* this.list();
-    return { found: { version, racks, keys }, damages: [...damages.errors, ...this.#damaged.values()] };
+    return {
+      found: { version, racks, keys },
+      damages: [...damages.errors, ...this.#unnamed, ...this.#damaged.values()],
+    };
   }
 
   *images(uuids: readonly string[]): Steps<ReadonlyMap<string, readonly RackImage[]>> {
@@ -154,7 +165,7 @@ export class RackTable {
     );
   }
 
-  *homesOf(signs: readonly MachineSign[]): Steps<readonly (MachineHome | undefined)[]> {
+  *homesOf(signs: readonly MachineSign[]): Steps<Readable<readonly FoundHome[]>> {
     const columns = 'system_id, hostname, home, nic.mac, nic.address';
     const macs = new Set(signs.flatMap(({ mac }) => mac ?? []));
     const addresses = new Set(signs.flatMap(({ mac, address }) => (mac === undefined ? (address ?? []) : [])));
@@ -167,11 +178,14 @@ export class RackTable {
         'WHERE address = CAST(asked.value AS BIGINT) ORDER BY seen_ms DESC LIMIT 1) JOIN machine ON machine.id = nic.machine_id',
       JSON.stringify([...addresses]),
     );
-    const homesAtMac = new Map(byMac.map((row) => [row.mac, readHome(row)]));
-    const homesAt = new Map(byAddress.map((row) => [row.address, readHome(row)]));
-    return signs.map(({ mac, address }) =>
+    const damages = new Damages();
+    const read = (row: Row): FoundHome => damages.read(() => readHome(row)) ?? 'unreadable';
+    const homesAtMac = new Map(byMac.map((row) => [row.mac, read(row)]));
+    const homesAt = new Map(byAddress.map((row) => [row.address, read(row)]));
+    const found = signs.map(({ mac, address }) =>
       mac !== undefined ? homesAtMac.get(mac) : address !== undefined ? homesAt.get(address) : undefined,
     );
+    return { found, damages: damages.errors };
   }
 
   *change<R>(decide: (racks: readonly Rack[]) => RackChange<R>): Steps<R> {
@@ -259,8 +273,8 @@ const readHome = readsRow('machine', (row): MachineHome => {
   return {
     systemId: text(row, 'system_id'),
     hostname: text(row, 'hostname'),
-    home: home === undefined ? undefined : ipv4(home),
-    seen: seen === undefined ? undefined : ipv4(seen),
+    home: home === undefined ? undefined : converted('home', home, ipv4Of),
+    seen: seen === undefined ? undefined : converted('address', seen, ipv4Of),
   };
 });
 
@@ -275,7 +289,7 @@ const readRackKey = readsRow(
   'token_key',
 );
 
-const readRevision = readsRow('rack', (row) => ({ uuid: text(row, 'uuid'), revision: text(row, 'revision') }), 'uuid');
+const readRevision = readsRow('rack', (row) => ({ uuid: text(row, 'uuid'), revision: text(row, 'revision') }));
 
 const readImages = readsRow(
   'rack_images',
@@ -287,28 +301,31 @@ const readImages = readsRow(
 );
 
 function stateOf(name: string): RackState {
-  return name === 'accepted' || name === 'rejected' ? name : 'pending';
+  if (name !== 'pending' && name !== 'accepted' && name !== 'rejected') throw new Error('holds no state of a rack');
+  return name;
 }
 
-/** Parses and checks a column; returns `instead` for another form, which must have been written by hand. */
-function readJson<T>(schema: z.ZodType<T>, written: string, instead: T): T {
-  const parsed = parseJson(written, HEARTBEAT_VALUES_MAX);
-  const checked = parsed.kind === 'value' ? schema.safeParse(parsed.value) : undefined;
-  return checked?.success === true ? checked.data : instead;
-}
+/** Parses and checks a column. */
+const readJson = <T>(row: Row, column: string, schema: z.ZodType<T>): T =>
+  converted(column, text(row, column), (written) => {
+    const parsed = parseJson(written, HEARTBEAT_VALUES_MAX);
+    const checked = parsed.kind === 'value' ? schema.safeParse(parsed.value) : undefined;
+    if (checked?.success !== true) throw new Error(parsed.kind === 'value' ? OTHER_FORM : NOT_JSON);
+    return checked.data;
+  });
 
-const readRack = readsRow('rack', (row): Rack => {
-  const written = optionalText(row, 'pulse');
-  return {
+const readRack = readsRow(
+  'rack',
+  (row): Rack => ({
     uuid: text(row, 'uuid'),
     name: text(row, 'name'),
-    state: stateOf(text(row, 'state')),
+    state: converted('state', text(row, 'state'), stateOf),
     isEmbedded: number(row, 'is_embedded') !== 0,
     token: optionalText(row, 'token'),
     secretDigest: optionalText(row, 'secret_digest'),
-    interfaces: readJson(interfaces, text(row, 'interfaces'), []),
-    agreed: readJson(networks, text(row, 'agreed'), []),
-    disputed: readJson(networks, text(row, 'disputed'), []),
+    interfaces: readJson(row, 'interfaces', interfaces),
+    agreed: readJson(row, 'agreed', networks),
+    disputed: readJson(row, 'disputed', networks),
     version: text(row, 'version'),
     uplink: number(row, 'uplink'),
     address: text(row, 'address'),
@@ -317,7 +334,7 @@ const readRack = readsRow('rack', (row): Rack => {
     seenMs: optionalNumber(row, 'seen_ms'),
     awayMs: optionalNumber(row, 'away_ms'),
     source: optionalText(row, 'source'),
-    refused: readJson(refused, text(row, 'refused'), []),
-    pulse: written === undefined ? undefined : readJson(pulse.optional(), written, undefined),
-  };
-});
+    refused: readJson(row, 'refused', refused),
+    pulse: row.pulse === null ? undefined : readJson(row, 'pulse', pulse),
+  }),
+);

@@ -11,7 +11,8 @@
 //    fail.
 // 3. The table is not logged: after a crash of the database all buckets are full. If the database's clock goes back, a bucket is empty at most.
 // 4. Takes wait in a bounded queue. Beyond TAKES_MAX they are refused like an exceeded rate. None waits longer than ANSWER_MS_MAX.
-// 5. A silent server's connection is given up at once, and none is waited for while it ends: the next take has another one.
+// 5. A transaction that finds tables of another version ends before its first statement (`postgres-version.ts`).
+// 6. A silent server's connection is given up at once, and none is waited for while it ends: the next take has another one.
 
 import pg from 'pg';
 import { systemClock } from '../../clock.ts';
@@ -21,6 +22,7 @@ import { StoreOutage } from '../../region/words/outage.ts';
 import { endConnection } from './end-connection.ts';
 import { explainWhileRunning } from './postgres-faults.ts';
 import { connectionOf, type PostgresPlace } from './postgres-place.ts';
+import { beginWithVersion, versionProblem } from './postgres-version.ts';
 import type { PostgresWatch } from './postgres-watch.ts';
 
 /** Takes that wait, of all callers together. */
@@ -90,7 +92,13 @@ export class PostgresRates implements RateStore {
   }
 
   giveBack(name: string, rate: Rate): Promise<void> {
-    return inTime(this.#alone(async (client) => void (await client.query(GIVE_BACK_SQL, [name, refillMs(rate)]))));
+    return inTime(
+      this.#alone(async (client) => {
+        await begin(client);
+        await client.query(GIVE_BACK_SQL, [name, refillMs(rate)]);
+        await client.query('COMMIT');
+      }),
+    );
   }
 
   async close(): Promise<void> {
@@ -130,7 +138,11 @@ export class PostgresRates implements RateStore {
     const now = systemClock.now();
     if (now - this.#cleanedAt < CLEAN_MS) return;
     this.#cleanedAt = now;
-    await this.#alone((client) => client.query(CLEAN_SQL)).catch(() => undefined);
+    await this.#alone(async (client) => {
+      await begin(client);
+      await client.query(CLEAN_SQL);
+      await client.query('COMMIT');
+    }).catch(() => undefined);
   }
 
   /** Runs work when the connection is free. @throws RackError `store-unavailable` */
@@ -190,12 +202,18 @@ async function inTime<T>(work: Promise<T>, onLate: () => void = () => undefined)
   }
 }
 
+/** Begins a transaction. @throws StoreOutage if the tables have another version: a newer process may count in another form */
+async function begin(client: pg.Client): Promise<void> {
+  const problem = versionProblem(await beginWithVersion(client, 'BEGIN'));
+  if (problem !== undefined) throw new StoreOutage(problem);
+}
+
 /** @returns the names of which one permission was taken */
 async function takeAll(client: pg.Client, takes: readonly Take[]): Promise<ReadonlySet<string>> {
   const names = takes.map(({ name }) => name);
   const refills = takes.map(({ rate }) => refillMs(rate));
   const rooms = takes.map(({ rate }) => rate.burst * refillMs(rate));
-  await client.query('BEGIN');
+  await begin(client);
   await client.query(LOCK_SQL, [names]);
   const { rows } = await client.query<{ readonly name: string; readonly is_taken: boolean }>(TAKE_SQL, [
     names,

@@ -17,10 +17,11 @@ const KNOWN = POSTGRES_MIGRATIONS.length;
 export async function beginWithVersion(client: pg.ClientBase, sql: string): Promise<number> {
   // Several statements have one answer each, which the types do not say.
   const answers: unknown = await client.query(`${sql}; SELECT version FROM rackboot`);
-  const last: pg.QueryResult<{ readonly version: number }> | undefined = Array.isArray(answers)
+  const last: pg.QueryResult<{ readonly version: number | string }> | undefined = Array.isArray(answers)
     ? answers.at(-1)
     : undefined;
-  return last?.rows[0]?.version ?? 0;
+  // A bigint, which only connections of the store read as a number.
+  return Number(last?.rows[0]?.version ?? 0);
 }
 
 /** Why a running process must not use tables of this version; undefined: it may. */

@@ -91,7 +91,7 @@ export const rackStore = (table: RackTable, run: ReportingDriver): RackStore => 
   look: (known) => run.readable(() => table.look(known)),
   images: (uuids) => run.read(() => table.images(uuids)),
   putImages: (uuid, images) => run.write(() => table.putImages(uuid, images)),
-  homesOf: (signs) => run.read(() => table.homesOf(signs)),
+  homesOf: (signs) => run.readable(() => table.homesOf(signs)),
   change: (decide) => run.write(() => table.change(decide)),
 });
 

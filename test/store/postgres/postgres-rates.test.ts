@@ -83,6 +83,20 @@ describe('the rates of several processes', { skip: missing('linux', '/usr/lib/po
     assert.equal(await processes[0]?.take('later', rate), true);
   });
 
+  test('tables of another version are not touched', async () => {
+    const version = (step: number) => databases.server.query(`UPDATE rackboot SET version = version + ${step}`, name);
+    await processes[0]?.take('versioned', SLOW);
+    const full = 'SELECT full_ms FROM rate WHERE name = $$versioned$$';
+    const before = await number(full);
+    await version(97);
+    const refused = { code: 'store-unavailable', message: /a newer Rackboot gave it version/ };
+    await assert.rejects(async () => processes[0]?.take('versioned', SLOW), refused);
+    await assert.rejects(async () => processes[1]?.giveBack('versioned', SLOW), refused);
+    assert.equal(await number(full), before);
+    await version(-97);
+    assert.equal(await processes[0]?.take('versioned', SLOW), true);
+  });
+
   test('full buckets are removed', async () => {
     const gone = { perSecond: 1000, burst: 2 };
     await processes[0]?.take('gone', gone);

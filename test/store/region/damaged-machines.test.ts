@@ -6,12 +6,14 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 import { parseStateText } from '../../../src/machines/desired-state.ts';
+import { formatMac, mac, parseIpv4 } from '../../../src/net/address.ts';
 import type { RegionStore } from '../../../src/region/records/store.ts';
 import { openRegion } from '../../../src/region/region.ts';
 import { noteText } from '../../../src/region/words/rack-reasons.ts';
 import { REGION_FILE } from '../../../src/store/region/region-schema.ts';
 import { fillRegion } from '../../contract/region-operations.ts';
 import { makeRegion, type RegionPlace } from '../../region/place.ts';
+import { acceptRack, RACK_UUID, rackInterface } from '../../region/racks/rack-place.ts';
 
 const MACHINES = 7;
 /** In the order of ids, two that follow each other. */
@@ -34,7 +36,7 @@ const DAMAGES: readonly (readonly [title: string, sql: string, named: RegExp])[]
     `architecture = '${'x'.repeat(5000)}'${LATER}`,
     /id \d .*column architecture: holds a text that is too long/,
   ],
-  ['a time', `updated_ms = 9007199254740991${LATER}`, /table machine with id \d .*column updated_ms holds no time/],
+  ['a time', `created_ms = 9007199254740991${LATER}`, /table machine with id \d .*column created_ms holds no time/],
 ];
 
 describe('a machine with a damaged row', () => {
@@ -97,6 +99,33 @@ describe('a machine with a damaged row', () => {
       }
       assert.deepEqual(found, OTHERS, `${limit} at a time`);
     }
+  });
+
+  test('of overdue machines, damaged ones take no place of others', async () => {
+    damage('status = 99, status_deadline_ms = 0');
+    assert.deepEqual(ids(await place.store.listOverdue(2, 2)), OTHERS.slice(0, 2));
+    assert.deepEqual(ids(await place.store.listOverdue(2, 5)), OTHERS);
+  });
+
+  test('a batch of reports about a machine whose home cannot be read is stored, and no rack may vouch for its boot', async () => {
+    await acceptRack(place.region, { interfaces: [rackInterface('10.60.0.0/24')] });
+    damage(`home = -5${LATER}`);
+    const [bad, good] = ['m00002', 'm00004'].map((systemId) => mac(0x525400000000 + Number(systemId.slice(1))));
+    assert.ok(bad !== undefined && good !== undefined);
+    const batch = [bad, good].map((one, index) => ({
+      ...{ kind: 'dhcp.ack', at: 1, text: '', sequence: index, source: 's' },
+      ...{ mac: formatMac(one), address: `10.60.0.${7 + index}` },
+    }));
+    assert.equal(await place.region.observe(batch, 's', RACK_UUID), 2);
+    assert.match(reports.join('\n'), /table machine with \w+ \w+ .*column home/);
+    const { homes } = place.region.racks;
+    assert.deepEqual(
+      [await homes.mayVouch(RACK_UUID, bad), await homes.mayVouch(RACK_UUID, mac(0x52540000ffff))],
+      [false, true],
+    );
+    damage('home = NULL');
+    const found = await place.store.findMachine('m00002');
+    assert.ok(!found?.interfaces.some(({ address }) => address === parseIpv4('10.60.0.7')));
   });
 
   test('a region starts; racks get the machine with its names, to boot its own disk, and as it is after a repair', async () => {

@@ -36,7 +36,7 @@ describe('damaged rows', () => {
   });
 
   function edit(sql: string): void {
-    const database = new DatabaseSync(join(place.stateDir, REGION_FILE));
+    const database = new DatabaseSync(join(place.stateDir, REGION_FILE), { defensive: false });
     database.exec('PRAGMA ignore_check_constraints = ON');
     database.exec(sql);
     database.close();
@@ -106,6 +106,55 @@ describe('damaged rows', () => {
         );
       });
     }
+  });
+
+  describe('of racks, in other columns', () => {
+    const DAMAGES = [
+      ['interfaces', `'{'`, /column interfaces: a value is not JSON/],
+      ['interfaces', `'{}'`, /column interfaces: a value has another form/],
+      ['agreed', `'[1]'`, /column agreed: a value has another form/],
+      ['disputed', `''`, /column disputed: a value is not JSON/],
+      ['refused', `'null'`, /column refused: a value has another form/],
+      ['pulse', `'{"life":"x"}'`, /column pulse: a value has another form/],
+      ['state', `'gone'`, /column state: holds no state of a rack/],
+    ] as const;
+    const shown = async (): Promise<readonly string[]> =>
+      ((await place.store.racks.look(-1))?.racks ?? []).map(({ uuid }) => uuid);
+
+    beforeEach(async () => {
+      for (const uuid of [RACK_UUID, OTHER_UUID]) {
+        const key = { kind: 'own', token: `token of ${uuid}`, secretDigest: 'ab'.repeat(32) } as const;
+        const { interfaces, ...said } = registration({ uuid, name: uuid, key });
+        await place.region.racks.introduce(said, JSON.stringify(interfaces));
+      }
+      repair = `UPDATE rack SET interfaces = '[]', agreed = '[]', disputed = '[]', refused = '[]', pulse = NULL, state = 'pending'`;
+    });
+
+    for (const [column, value, named] of DAMAGES) {
+      test(`${column} = ${value}: the row is named, and its rack is kept out until the repair`, async () => {
+        edit(`UPDATE rack SET ${column} = ${value}, revision = 'x' WHERE uuid = '${RACK_UUID}'`);
+        assert.deepEqual(await shown(), [OTHER_UUID]);
+        assert.match(reported(), named);
+        assert.match(reported(), /table rack with id \d+ in the region's database cannot be read/);
+        edit(repair);
+        assert.deepEqual(await shown(), [RACK_UUID, OTHER_UUID]);
+      });
+    }
+
+    test('a rack without a UUID keeps only itself out', async () => {
+      const columns =
+        "PRAGMA writable_schema = ON; UPDATE sqlite_schema SET sql = replace(sql, '$1', '$2') WHERE name = 'rack'";
+      const allow = columns.replace('$1', 'uuid TEXT NOT NULL UNIQUE').replace('$2', 'uuid TEXT UNIQUE');
+      edit(allow);
+      edit(`UPDATE rack SET uuid = NULL WHERE uuid = '${RACK_UUID}'; ${NEW_VERSION}`);
+      repair = `UPDATE rack SET uuid = '${RACK_UUID}' WHERE uuid IS NULL`;
+      await place.clock.pass(5000);
+      assert.deepEqual(await shown(), [OTHER_UUID]);
+      assert.match(reported(), /table rack with id \d+ in the region's database cannot be read \(column uuid/);
+      edit(repair);
+      edit(columns.replace('$1', 'uuid TEXT UNIQUE').replace('$2', 'uuid TEXT NOT NULL UNIQUE'));
+      assert.deepEqual(await shown(), [RACK_UUID, OTHER_UUID]);
+    });
   });
 
   describe('of power commands', () => {

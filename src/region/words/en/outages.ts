@@ -54,16 +54,19 @@ function unreadable({ table, key, value, column, fault, said }: NoteParams['row-
   return `the row of the table ${table}${row} in the region's database cannot be read (${why}): repair it, or restore a backup`;
 }
 
+/** A text of the database or the system; those who may not see it get an empty one. */
+const quoted = (said: string): string => (said === '' ? '' : ` (${said})`);
+
 export const OUTAGES: Pick<Writers<NoteParams>, Outage['note']> = {
   'database-unusable': ({ fault, said }) =>
-    `the region's database cannot be used now (${said}): ${textOf(FAULTS, fault)}`,
-  'database-refuses': ({ fault, said }) => `the region's database refuses (${said}): ${textOf(REFUSALS, fault)}`,
+    `the region's database cannot be used now${quoted(said)}: ${textOf(FAULTS, fault)}`,
+  'database-refuses': ({ fault, said }) => `the region's database refuses${quoted(said)}: ${textOf(REFUSALS, fault)}`,
   'database-asks-password': () =>
     "the region's database asks for a password: write it to a file, and name that in region.store.password_file",
   'database-untrusted': ({ said }) =>
-    `the region's database cannot be trusted (${said}): see region.store.ca_file, and the certificate of the database`,
+    `the region's database cannot be trusted${quoted(said)}: see region.store.ca_file, and the certificate of the database`,
   'database-statement': ({ said }) =>
-    `the region's database refuses a statement (${said}): has somebody changed its tables, rights or search_path? Its log says more`,
+    `the region's database refuses a statement${quoted(said)}: has somebody changed its tables, rights or search_path? Its log says more`,
   'database-silent': ({ seconds }) =>
     `the region's database cannot be used now (it has not answered for ${seconds} s): see whether it runs, its load, and the network to it`,
   'database-read-only': () =>
@@ -81,10 +84,10 @@ export const OUTAGES: Pick<Writers<NoteParams>, Outage['note']> = {
   'change-unconfirmed': () =>
     `${UNCONFIRMED}: whether this change was stored is unknown until the database confirms changes again; look at the result then, before you repeat it (${STANDBY})`,
   'change-unknown': ({ said }) =>
-    `the region's database was lost while it stored a change (${said}), and does not say whether it did: look at the result before you repeat it`,
-  'file-full': ({ file, said }) => `${file} cannot be used now (${said}): make room on its disk`,
+    `the region's database was lost while it stored a change${quoted(said)}, and does not say whether it did: look at the result before you repeat it`,
+  'file-full': ({ file, said }) => `${file} cannot be used now${quoted(said)}: make room on its disk`,
   'file-unusable': ({ file, said }) =>
-    `${file} cannot be used now (${said}): check which process holds it, and whether its disk fails`,
+    `${file} cannot be used now${quoted(said)}: check which process holds it, and whether its disk fails`,
   'row-unreadable': unreadable,
-  'store-trouble': ({ reason }) => reason,
+  'store-trouble': ({ reason }) => (reason === '' ? "the region's store cannot be used now: its log says why" : reason),
 };

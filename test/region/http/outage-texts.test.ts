@@ -1,0 +1,104 @@
+// What an outage of the store shows: the database's own text only to administrators, and a page that names a damaged row.
+
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { test } from 'node:test';
+import { createApiKey } from '../../../src/region/accounts/accounts.ts';
+import { buildApp, makeContext } from '../../../src/region/http/server.ts';
+import { cookieName } from '../../../src/region/page/login.ts';
+import type { RegionStore } from '../../../src/region/records/store.ts';
+import { StoreOutage } from '../../../src/region/words/outage.ts';
+import { REGION_FILE } from '../../../src/store/region/region-schema.ts';
+import { addAdmin } from '../accounts/administrator.ts';
+import { authorizationOf } from '../live.ts';
+import { enlist, makeRegion, report } from '../place.ts';
+
+const SAID = 'FATAL: password authentication failed for user "rackboot"';
+const HIDDEN = /password authentication/;
+const OUTAGE = { note: 'database-unusable', fault: 'unreached', said: SAID } as const;
+
+test('only an administrator reads the text of the database; others read what to do', async () => {
+  const place = await makeRegion();
+  const { store, clock } = place;
+  const app = buildApp(makeContext(place.region));
+  try {
+    for (const [username, isAdmin] of [
+      ['ann', true],
+      ['bob', false],
+    ] as const) {
+      if (isAdmin) await addAdmin(store, clock, { username, email: '', password: 'long enough' });
+      else await store.addUser({ username, email: '', passwordHash: 'x', isAdmin, createdMs: 1 });
+    }
+    const keys = new Map<string, string>();
+    for (const username of ['ann', 'bob'])
+      keys.set(username, authorizationOf(await createApiKey(store, clock, username)));
+    const fail = (): never => {
+      throw new StoreOutage(OUTAGE);
+    };
+    const broken: Partial<RegionStore> = { listMachines: fail, countMachines: fail, enlist: fail };
+    Object.assign(store, broken);
+    const read = async (username: string) => {
+      const authorization = keys.get(username);
+      const headers = { host: 'rack.example', ...(authorization === undefined ? {} : { authorization }) };
+      const asked =
+        authorization === undefined
+          ? {
+              method: 'POST',
+              url: '/MAAS/api/2.0/machines/',
+              payload: 'mac_addresses=52:54:00:00:00:01&architecture=amd64',
+            }
+          : { method: 'GET', url: '/MAAS/api/2.0/machines/?op=is_registered&mac_address=52:54:00:00:00:01' };
+      return await app.inject({
+        ...asked,
+        method: asked.method === 'POST' ? 'POST' : 'GET',
+        remoteAddress: '10.20.0.9',
+        headers: { ...headers, 'content-type': 'application/x-www-form-urlencoded' },
+      });
+    };
+    for (const [username, sees] of [
+      ['ann', true],
+      ['bob', false],
+      ['', false],
+    ] as const) {
+      const { statusCode, body } = await read(username);
+      assert.equal(statusCode, 503, body);
+      assert.match(body, /^the region's database cannot be used now.*: see whether the database runs/);
+      assert.equal(HIDDEN.test(body), sees, `${username}: ${body}`);
+    }
+    const page = await app.inject({ url: '/MAAS/', headers: { host: 'rack.example', accept: 'text/html' } });
+    assert.doesNotMatch(page.body, HIDDEN);
+  } finally {
+    await app.close();
+    await place.remove();
+  }
+});
+
+test('the page that needs a damaged row names it, and does not say that the database is away', async () => {
+  const place = await makeRegion();
+  const { store, clock, region } = place;
+  const context = makeContext(region);
+  const app = buildApp(context);
+  const edit = (sql: string): void => {
+    const database = new DatabaseSync(join(place.stateDir, REGION_FILE));
+    database.exec(sql);
+    database.close();
+  };
+  try {
+    await addAdmin(store, clock, { username: 'ann', email: '', password: 'long enough' });
+    const user = (await store.findUser('ann')) ?? assert.fail('ann');
+    const cookie = `${cookieName(undefined)}=${await context.sessions.open(user)}`;
+    const { systemId } = await enlist(region, report([0x525400000001]));
+    edit(`UPDATE machine SET facts = '{'`);
+    const headers = { host: 'rack.example', accept: 'text/html', cookie };
+    const page = await app.inject({ url: `/MAAS/machines/${systemId}/`, headers });
+    assert.equal(page.statusCode, 503);
+    assert.match(page.body, /<h1>A row of the database is damaged<\/h1>/);
+    assert.match(page.body, /the table machine with id 1 .*column facts: a value is not JSON.*repair it/i);
+    assert.doesNotMatch(page.body, /cannot use its database|http-equiv="refresh"/);
+  } finally {
+    edit('UPDATE machine SET facts = NULL');
+    await app.close();
+    await place.remove();
+  }
+});
