@@ -7,16 +7,20 @@ import { RackError, unreachable } from '../errors.ts';
 import { readAuthorities, readNamedFile } from '../files/certificate.ts';
 import type { RegionStore } from '../region/records/store.ts';
 import type { PostgresPlace } from '../store/postgres/postgres-place.ts';
+import { openCommandRegion } from '../store/sqlite/command-region.ts';
 import { hasRegionStore, openRegionStore } from '../store/sqlite/region-sqlite.ts';
 
 /** Ample for a file with a password, in octets. */
 const PASSWORD_BYTES_MAX = 1 << 18;
 
-/** @param name of this process, for the others @throws RackError `store-…`, `config-invalid` for a file that cannot be read */
+/**
+ * @param name of this process of the region, which has its state directory locked; undefined: a command
+ * @throws RackError `store-…`, `config-invalid` for a file that cannot be read
+ */
 export async function openStore({ stateDir, store }: StorePlace, name?: string): Promise<RegionStore> {
   switch (store.kind) {
     case 'sqlite':
-      return openRegionStore({ stateDir });
+      return name === undefined ? openCommandRegion(stateDir) : openRegionStore({ stateDir });
     case 'postgresql': {
       // The driver is loaded only where it is used.
       const { openPostgresRegion } = await import('../store/postgres/region-postgres.ts');

@@ -82,10 +82,15 @@ export function makeStateDirectory(path: string): void {
 
 /**
  * Opens or creates a database and migrates it to the newest version.
+ * @param around runs the migration of older tables; it may throw instead
  * @throws RackError `store-newer`, `store-broken`, `store-unwritable`; `store-unavailable` if the disk is full or
  * another process holds the file
  */
-export function openDatabaseFile(path: string, kind: DatabaseKind): DatabaseSync {
+export function openDatabaseFile(
+  path: string,
+  kind: DatabaseKind,
+  around: (migration: () => void) => void = (migration) => migration(),
+): DatabaseSync {
   makeStateDirectory(dirname(path));
   for (const companion of COMPANIONS) checkRegular(path, companion);
   checkNotCut(path);
@@ -95,6 +100,7 @@ export function openDatabaseFile(path: string, kind: DatabaseKind): DatabaseSync
   try {
     makePrivate(path);
     database = new DatabaseSync(path, { timeout: BUSY_TIMEOUT_MS });
+    const opened = database;
     const version = versionOf(database, path, kind);
     if (version === 0) checkNotLost(path, kind);
     // Reading every page before serving is only worthwhile after a process was killed.
@@ -103,7 +109,8 @@ export function openDatabaseFile(path: string, kind: DatabaseKind): DatabaseSync
       `PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA journal_size_limit = ${WAL_BYTES_KEPT_MAX}`,
     );
     database.exec('PRAGMA trusted_schema = OFF; PRAGMA temp_store = MEMORY');
-    migrate(database, path, kind, version);
+    if (version === 0) migrate(database, path, kind, version);
+    else if (version < kind.migrations.length) around(() => migrate(opened, path, kind, version));
     return database;
   } catch (cause) {
     if (database?.isOpen) database.close();
@@ -226,7 +233,6 @@ function checkPages(database: DatabaseSync, path: string, kind: DatabaseKind): v
 
 function migrate(database: DatabaseSync, path: string, kind: DatabaseKind, version: number): void {
   const newest = kind.migrations.length;
-  if (version === newest) return;
   if (version > 0) copyFile(database, `${path}.version-${version}`);
   database.exec('BEGIN IMMEDIATE');
   try {

@@ -9,7 +9,7 @@ import type { Settings } from '../../machines/settings.ts';
 import { Racks } from '../../region/racks/racks.ts';
 import { RegionSettings } from '../../region/settings.ts';
 import { makeStateDirectory } from '../../store/database-file.ts';
-import { openRegionStore } from '../../store/sqlite/region-sqlite.ts';
+import { openCommandRegion } from '../../store/sqlite/command-region.ts';
 import { readDesiredState, writeDesiredState } from '../../uplink/desired-state-cache.ts';
 import { readRackUuid } from '../../uplink/rack-identity.ts';
 import { printError } from '../terminal/output.ts';
@@ -33,7 +33,7 @@ export async function withStoredSettings<T>(
   makeStateDirectory(stateDir);
   becomeOwnerOf(stateDir);
   const ownRack = { uuid: readRackUuid(stateDir), name, file, values };
-  const store = openRegionStore({ stateDir });
+  const store = openCommandRegion(stateDir);
   try {
     const racks = new Racks(store, systemClock);
     await racks.refresh();

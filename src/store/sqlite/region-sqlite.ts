@@ -24,10 +24,12 @@ export const EVENT_BOUNDS: EventBounds = {
  */
 export function openRegionStore(options: {
   readonly stateDir: string;
+  /** As in `openDatabaseFile`; undefined: this process has the directory locked. */
+  readonly around?: ((migration: () => void) => void) | undefined;
   readonly bounds?: EventBounds | undefined;
 }): RegionStore {
   const path = join(options.stateDir, REGION_FILE);
-  const database = openDatabaseFile(path, REGION_DATABASE);
+  const database = openDatabaseFile(path, REGION_DATABASE, options.around);
   database.exec('PRAGMA foreign_keys = ON');
   return new StoredRegion(new Transactions(database, path), options.bounds ?? EVENT_BOUNDS);
 }

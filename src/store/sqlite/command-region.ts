@@ -1,0 +1,34 @@
+// The region's store in SQLite, as a command opens it, perhaps while the region runs.
+//
+// 1. Only the process that has the state directory locked brings older tables up to date: a process that runs on them would work on wrongly.
+
+import { join } from 'node:path';
+import { RackError } from '../../errors.ts';
+import type { RegionStore } from '../../region/records/store.ts';
+import { REGION_FILE } from '../region/region-schema.ts';
+import { lockState } from '../state-lock.ts';
+import { openRegionStore } from './region-sqlite.ts';
+
+/** @throws RackError as `openRegionStore`; `already-running` if the tables are older, and another process has the directory locked */
+export const openCommandRegion = (stateDir: string): RegionStore =>
+  openRegionStore({ stateDir, around: (migration) => whileLocked(stateDir, migration) });
+
+/** @throws RackError `already-running` */
+function whileLocked(stateDir: string, migration: () => void): void {
+  const lock = lockOlder(stateDir);
+  try {
+    migration();
+  } finally {
+    lock.release();
+  }
+}
+
+function lockOlder(stateDir: string): ReturnType<typeof lockState> {
+  try {
+    return lockState(stateDir);
+  } catch (error) {
+    if (!(error instanceof RackError && error.code === 'already-running')) throw error;
+    const text = `${join(stateDir, REGION_FILE)} is of an older Rackboot, and a Rackboot runs on it: restart or stop that one, and repeat the command`;
+    throw new RackError('already-running', text, { cause: error });
+  }
+}
