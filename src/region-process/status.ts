@@ -79,11 +79,16 @@ async function status(sources: RegionStatusSources) {
       problems: refusal.problems.split('\n'),
     },
     restartKeys: configuration.restartKeys,
-    diskProblem: fullDiskText(config.stateDir),
+    diskProblem: fullDiskText(config.stateDir, FULL_DISK_EFFECTS[config.store.kind]),
     metricsProblems: sources.metricsProblems(),
     ...notesNow(sources.notes()),
   };
 }
+
+const FULL_DISK_EFFECTS = {
+  sqlite: "the region's data cannot be written",
+  postgresql: "the region's data is in its database, but the keys for hypervisors cannot be written",
+} as const;
 
 /** Counts in the store, which shows whether it answers. */
 async function countMachines(

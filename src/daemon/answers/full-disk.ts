@@ -6,8 +6,11 @@ import { formatBytes } from '../../region/words/quantity.ts';
 /** Free bytes below which the disk counts as full: one more database write may not fit. */
 const FULL_BYTES = 64 * 1024;
 
-/** A sentence with the fault and its remedy; undefined if there is room, or the system does not report it. */
-export function fullDiskText(directory: string): string | undefined {
+/**
+ * A sentence with the fault and its remedy; undefined if there is room, or the system does not report it.
+ * @param effect on the process whose state directory it is
+ */
+export function fullDiskText(directory: string, effect: string): string | undefined {
   let free: number;
   try {
     const { bavail, bfree, bsize } = statfsSync(directory);
@@ -16,5 +19,5 @@ export function fullDiskText(directory: string): string | undefined {
     return undefined;
   }
   if (free >= FULL_BYTES) return undefined;
-  return `the disk of ${directory} is full (${formatBytes(free)} left): neither leases nor the region's data can be written; free some space there`;
+  return `the disk of ${directory} is full (${formatBytes(free)} left): ${effect}; free some space there`;
 }

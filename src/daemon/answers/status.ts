@@ -15,7 +15,7 @@ import { leaseAnswers } from './lease-answers.ts';
 import { neighbourAnswers } from './neighbour-answers.ts';
 
 interface StatusSources {
-  readonly config: () => Pick<RackConfig, 'name' | 'stateDir'>;
+  readonly config: () => Pick<RackConfig, 'name' | 'stateDir' | 'uplink'>;
   readonly version: string;
   readonly startedWallMs: number;
   readonly clock: Clock;
@@ -78,7 +78,7 @@ function status(sources: StatusSources) {
     journal: sources.journal(),
     refused: refusedNow(sources),
     restartKeys: sources.configuration().restartKeys,
-    diskProblem: fullDiskText(sources.config().stateDir),
+    diskProblem: diskProblem(sources.config()),
     unserved: sources.unserved(),
     metricsProblems: sources.metricsProblems(),
     ...notesNow([
@@ -88,6 +88,12 @@ function status(sources: StatusSources) {
     ]),
     memoryBytes: process.memoryUsage.rss(),
   };
+}
+
+/** Its own region's data is in the same directory; events for a remote region wait there. */
+function diskProblem({ stateDir, uplink }: Pick<RackConfig, 'stateDir' | 'uplink'>): string | undefined {
+  const other = uplink.mode === 'embedded' ? "the region's data" : 'events for the region';
+  return fullDiskText(stateDir, `neither leases nor ${other} can be written`);
 }
 
 /** Notes as sentences for people, and with their codes and parameters for programs. */

@@ -1,0 +1,39 @@
+// The report on a region apart from racks.
+
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { systemClock } from '../../src/clock.ts';
+import { RegionConfiguration } from '../../src/region-process/configuration.ts';
+import { regionAnswers } from '../../src/region-process/status.ts';
+import { missing } from '../support/needs.ts';
+
+/** A file system that never has a free byte. */
+const FULL = '/proc';
+
+for (const [store, effect] of [
+  ['kind: sqlite', "the region's data cannot be written"],
+  [
+    'kind: postgresql, url: "postgresql://rackboot@db/rackboot"',
+    "the region's data is in its database, but the keys for hypervisors cannot be written",
+  ],
+] as const)
+  test(`a full disk under a region with { ${store} } is reported with its effect`, {
+    skip: missing('linux'),
+  }, async (t) => {
+    const place = mkdtempSync(join(tmpdir(), 'rackboot-status-'));
+    t.after(() => rmSync(place, { recursive: true }));
+    const file = join(place, 'region.yaml');
+    writeFileSync(file, `name: hall\nstate_dir: ${FULL}\nregion: { store: { ${store} } }\n`);
+    const answers = regionAnswers({
+      ...{ version: '0', startedWallMs: 0, clock: systemClock, configuration: new RegionConfiguration(file) },
+      ...{ region: () => undefined, dutyHolder: () => undefined, addresses: () => [], unopened: () => [] },
+      ...{ notes: () => [], metricsProblems: () => [] },
+    });
+    const status = JSON.parse(
+      JSON.stringify(await answers['/status']?.({ query: new URLSearchParams(), body: async () => '' })),
+    );
+    assert.equal(status.diskProblem, `the disk of ${FULL} is full (0 B left): ${effect}; free some space there`);
+  });
