@@ -134,14 +134,22 @@ export class SqliteTarget extends SqliteEnd implements CopyTarget {
     if (existsSync(directory)) checkWritable(directory);
     else makeStateDirectory(directory);
     const unfinished = `${path}${UNFINISHED}`;
-    if (makePrivateFile(unfinished) === 'found' && isAfresh) {
+    let how = makePrivateFile(unfinished);
+    if (how === 'found' && isAfresh) {
       // Only the process that has it locked may remove it.
       const left = openLocked(unfinished);
       removeFiles(unfinished);
       left.close();
-      makePrivateFile(unfinished);
+      how = makePrivateFile(unfinished);
     }
-    return new SqliteTarget(path, unfinished, openLocked(unfinished));
+    try {
+      return new SqliteTarget(path, unfinished, openLocked(unfinished));
+    } catch (error) {
+      // Another process may have found the new file, and have it locked.
+      const isOurs = how === 'made' && !(error instanceof RackError && error.code === 'already-running');
+      if (isOurs) removeFiles(unfinished);
+      throw error;
+    }
   }
 
   /** Does nothing: the unfinished file has another name until `finish`. */

@@ -11,6 +11,7 @@ import {
   rmSync,
   statSync,
   symlinkSync,
+  truncateSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -109,24 +110,37 @@ for (const [title, plant] of PLANTED) {
 }
 
 describe('a full disk', { skip: missing('linux', 'root') }, () => {
-  test('is named with its remedy, and what is left is removed', async () => {
-    const small = join(directory, 'small');
+  const run = (...words: readonly string[]) => spawnSync(words[0] ?? '', words.slice(1));
+  let small = '';
+  beforeEach(() => {
+    small = join(directory, 'small');
     mkdirSync(small);
-    const mount = (...words: readonly string[]) => spawnSync(words[0] ?? '', words.slice(1));
-    assert.equal(mount('mount', '-t', 'tmpfs', '-o', 'size=900k', 'tmpfs', small).status, 0);
-    try {
-      const target = SqliteTarget.open(join(small, 'backup'), true);
-      const [table] = copiedTables().filter(({ name }) => name === 'counter');
-      assert.ok(table);
-      const rows = Array.from({ length: 500 }, (_, index) => [`${index}${'x'.repeat(4000)}`, 1] as const);
-      await assert.rejects(target.write(table, rows), {
-        code: 'store-unavailable',
-        message: /small\/backup cannot be written: the disk is full; make room, and repeat the command/,
-      });
-      target.discard();
-      assert.deepEqual(readdirSync(small), []);
-    } finally {
-      mount('umount', small);
-    }
+    assert.equal(run('mount', '-t', 'tmpfs', '-o', 'size=900k', 'tmpfs', small).status, 0);
+  });
+  afterEach(() => void run('umount', small));
+
+  for (const isAfresh of [true, false])
+    test(`as a ${isAfresh ? 'backup' : 'copy'} begins leaves nothing of it`, () => {
+      for (const room of [0, 8, 64]) {
+        const ballast = join(small, 'ballast');
+        run('dd', 'if=/dev/zero', `of=${ballast}`, 'bs=1k');
+        truncateSync(ballast, statSync(ballast).size - room * 1024);
+        const target = (): SqliteTarget => SqliteTarget.open(join(small, 'backup'), isAfresh);
+        assert.throws(target, { code: 'store-unavailable', message: /the disk is full; make room/ });
+        assert.deepEqual(readdirSync(small), ['ballast']);
+      }
+    });
+
+  test('is named with its remedy, and what is left is removed', async () => {
+    const target = SqliteTarget.open(join(small, 'backup'), true);
+    const [table] = copiedTables().filter(({ name }) => name === 'counter');
+    assert.ok(table);
+    const rows = Array.from({ length: 500 }, (_, index) => [`${index}${'x'.repeat(4000)}`, 1] as const);
+    await assert.rejects(target.write(table, rows), {
+      code: 'store-unavailable',
+      message: /small\/backup cannot be written: the disk is full; make room, and repeat the command/,
+    });
+    target.discard();
+    assert.deepEqual(readdirSync(small), []);
   });
 });
