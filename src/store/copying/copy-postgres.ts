@@ -141,10 +141,20 @@ export function toPostgres<T>(place: PostgresPlace, work: (target: CopyTarget) =
 async function using<T>(place: PostgresPlace, work: (client: pg.ClientBase) => Promise<T>): Promise<T> {
   const connections = new PostgresConnections({ ...place, pool: 1 }, 'copy');
   try {
-    return await connections.use(({ client }) => work(client));
+    return await connections.use(({ client }) => unlocking(client, work));
   } catch (error) {
     throw explainPostgres(error);
   } finally {
     await connections.close();
+  }
+}
+
+/** Frees the database before the connection ends: the server may notice that end after the next command has begun. */
+async function unlocking<T>(client: pg.ClientBase, work: (client: pg.ClientBase) => Promise<T>): Promise<T> {
+  try {
+    return await work(client);
+  } finally {
+    // A lost connection has no locks.
+    await client.query('ROLLBACK; SELECT pg_advisory_unlock_all()').catch(() => undefined);
   }
 }

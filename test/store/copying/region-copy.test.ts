@@ -18,12 +18,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { after, before, describe, test } from 'node:test';
+import pg from 'pg';
 import { mac } from '../../../src/net/address.ts';
 import type { RegionStore } from '../../../src/region/records/store.ts';
-import { toPostgres } from '../../../src/store/copying/copy-postgres.ts';
+import { fromPostgres, toPostgres } from '../../../src/store/copying/copy-postgres.ts';
 import { SqliteSource } from '../../../src/store/copying/copy-sqlite.ts';
 import { copiedTables, copyRegion } from '../../../src/store/copying/region-copy.ts';
 import { POSTGRES_MIGRATIONS } from '../../../src/store/postgres/postgres-form.ts';
+import { connectionOf } from '../../../src/store/postgres/postgres-place.ts';
 import { openPostgresRegion } from '../../../src/store/postgres/region-postgres.ts';
 import { REGION_FILE } from '../../../src/store/region/region-schema.ts';
 import { openRegionStore } from '../../../src/store/sqlite/region-sqlite.ts';
@@ -36,6 +38,8 @@ import { runRackboot } from '../../support/running-rack.ts';
 
 /** More than are copied at a time. */
 const MACHINES = 600;
+/** Ends of copies that are looked at: the server may notice one in time by chance. */
+const ROUNDS = 10;
 
 let server: PostgresServer;
 let directory: string;
@@ -218,6 +222,28 @@ describe('the data of a region, moved', { skip: missing('linux', '/usr/lib/postg
     source.close();
     assert.deepEqual(written.filter((one) => one === 'machine').length, 2, 'its first part was not written again');
     assert.deepEqual(await read(openPostgresRegion(place)), await read(openRegionStore({ stateDir })));
+  });
+
+  test('the database is free as soon as a copy has ended, also one that failed', async () => {
+    const place = server.placeOf(await server.makeDatabase());
+    const onlooker = new pg.Client(connectionOf(place));
+    onlooker.on('error', () => undefined);
+    await onlooker.connect();
+    const locks = async (): Promise<unknown> =>
+      (await onlooker.query("SELECT mode FROM pg_locks WHERE locktype = 'advisory' AND objid = $1", [0x5242_5255]))
+        .rows;
+    for (let round = 0; round < ROUNDS; round += 1) {
+      const cut = toPostgres(place, async () => {
+        assert.deepEqual(await locks(), [{ mode: 'ExclusiveLock' }]);
+        throw new Error('cut');
+      });
+      await assert.rejects(cut, /^Error: cut$/);
+      assert.deepEqual(await locks(), []);
+      const source = fromPostgres(place, true, async (end) => end.name);
+      assert.equal(await source, "the region's database");
+      assert.deepEqual(await locks(), []);
+    }
+    await onlooker.end();
   });
 
   test('nothing is copied into a store that holds something else, or from one on which a region runs', async () => {
