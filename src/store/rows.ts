@@ -7,6 +7,11 @@ import { StoreOutage } from '../region/words/outage.ts';
 
 export type Row = Readonly<Record<string, SQLOutputValue>>;
 
+/** A row of the region's store as its driver gives it. Only a reader of `readsRow`, whose errors name the row, has its columns. */
+export type StoredRow = object;
+
+const isOpened = (row: StoredRow): row is Row => typeof row === 'object';
+
 /** The columns that name a row to a person, the best first. */
 const NAMING = ['id', 'key', 'name', 'system_id', 'username', 'machine_id'];
 const REASON_CHARACTERS_MAX = 200;
@@ -20,7 +25,8 @@ const REASON_CHARACTERS_MAX = 200;
  */
 export const readsRow =
   <T>(table: string, read: (row: Row) => T, key?: string) =>
-  (row: Row): T => {
+  (row: StoredRow): T => {
+    if (!isOpened(row)) throw new TypeError('the driver gave no row');
     try {
       return read(row);
     } catch (error) {

@@ -208,6 +208,7 @@ export const OPERATIONS: Readonly<Record<string, (place: FilledRegion) => Steps<
   'boot.addFileSources': ({ tables }) => tables.boot.addFileSources(['ubuntu'], 1),
   'boot.addSource': ({ tables }) => tables.boot.addSource(BOOT_SOURCE, EVENT),
   'boot.changeSource': ({ tables }) => tables.boot.changeSource(2, BOOT_SOURCE, EVENT),
+  'boot.check': ({ tables }) => tables.boot.check('boot_source', 1),
   'boot.listSources': ({ tables }) => tables.boot.listSources(),
   'boot.addSelection': ({ tables }) => tables.boot.addSelection(2, BOOT_SELECTION, EVENT),
   'boot.changeSelection': ({ tables }) => tables.boot.changeSelection(2, 1, BOOT_SELECTION, EVENT),

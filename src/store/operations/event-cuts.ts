@@ -14,7 +14,7 @@
 //    may be too high, so a few events too many are kept until the next count.
 
 import type { MachineEventType, NewMachineEvent } from '../../region/records/machine-event.ts';
-import { number } from '../rows.ts';
+import { number, readsRow } from '../rows.ts';
 import { all, numberIn, one, run, type Steps } from './region-steps.ts';
 
 /**
@@ -110,7 +110,7 @@ export class EventCuts {
 
   *#cutMachines(): Steps<void> {
     const { rows } = yield all(COUNTED);
-    const counts = new Map(rows.map((row) => [number(row, 'machine_id'), number(row, 'events')]));
+    const counts = new Map(rows.map(readCount));
     const deeds = this.#deeds ?? (yield* this.#countDeeds());
     for (const [machineId, events] of deeds) counts.set(machineId, (counts.get(machineId) ?? 0) - events);
     for (const [machineId, events] of fairCut(counts, this.#bounds.machines)) {
@@ -121,7 +121,7 @@ export class EventCuts {
 
   *#countDeeds(): Steps<ReadonlyMap<number, number>> {
     const { rows } = yield all(`${COUNTED_PART} AND ${DEED} GROUP BY machine_id`);
-    this.#deeds = new Map(rows.map((row) => [number(row, 'machine_id'), number(row, 'events')]));
+    this.#deeds = new Map(rows.map(readCount));
     return this.#deeds;
   }
 }
@@ -155,3 +155,8 @@ export function fairCut<Key>(counts: ReadonlyMap<Key, number>, max: number): Rea
   }
   return cut;
 }
+
+const readCount = readsRow('event', (row): readonly [machineId: number, events: number] => [
+  number(row, 'machine_id'),
+  number(row, 'events'),
+]);

@@ -1,7 +1,7 @@
 // Lists that leave out rows that cannot be read, and keep the errors, each of which names its row.
 
 import { isStoreUnavailable, type RackError } from '../../errors.ts';
-import type { Row } from '../rows.ts';
+import type { StoredRow } from '../rows.ts';
 
 /** Errors of rows that one list keeps; the first ones are reported. */
 const DAMAGES_MAX = 8;
@@ -28,7 +28,7 @@ export class Damages {
   }
 
   /** Reads the rows that can be read. */
-  readEach<T>(rows: readonly Row[], read: (row: Row) => T): readonly T[] {
+  readEach<T>(rows: readonly StoredRow[], read: (row: StoredRow) => T): readonly T[] {
     return rows.flatMap((row) => this.read(() => read(row)) ?? []);
   }
 }

@@ -25,7 +25,7 @@ import {
 import { statusRow } from '../../region/records/lifecycle.ts';
 import type { NewMachineEvent } from '../../region/records/machine-event.ts';
 import { RESOURCE_WISHES, type ResourceWish } from '../../region/records/resource-wish.ts';
-import { converted, number, optionalText, type Row, readsRow, text } from '../rows.ts';
+import { converted, number, optionalText, type Row, readsRow, type StoredRow, text } from '../rows.ts';
 import { Damages, type Readable } from './readable-rows.ts';
 import type { EventTable } from './region-events.ts';
 import { all, numberIn, one, run, type Steps } from './region-steps.ts';
@@ -54,7 +54,7 @@ export class BootTables {
   *addFileSources(names: readonly string[], atMs: number): Steps<void> {
     // PostgreSQL gives an id to each row that it tries to insert, also to one that exists.
     const { rows } = yield all('SELECT name FROM boot_source WHERE name IS NOT NULL');
-    const known = new Set(rows.map(({ name }) => name));
+    const known = new Set(rows.map(readName));
     for (const name of names.filter((one) => !known.has(one))) {
       yield run(
         `INSERT INTO boot_source (name, url, keyring_filename, keyring, created_ms, updated_ms) VALUES (?, '', '', ?, ?, ?)
@@ -165,7 +165,7 @@ export class BootTables {
 
   *addResources(names: readonly string[], atMs: number): Steps<void> {
     const { rows } = yield all('SELECT name FROM boot_resource WHERE name IN texts(?)', JSON.stringify(names));
-    const known = new Set(rows.map(({ name }) => name));
+    const known = new Set(rows.map(readName));
     const missing = [...new Set(names)].filter((one) => !known.has(one));
     if (missing.length === 0) return;
     const count = 'SELECT count(*) FROM boot_resource';
@@ -216,14 +216,7 @@ export class BootTables {
         WHERE osystem <> '' AND release <> '' GROUP BY osystem, release, architecture`,
       statusRow('deploying').number,
     );
-    return rows.map((row) => ({
-      os: text(row, 'osystem'),
-      release: text(row, 'release'),
-      architecture: text(row, 'architecture'),
-      machines: number(row, 'machines'),
-      deploying: number(row, 'deploying'),
-      first: text(row, 'first'),
-    }));
+    return rows.map(readUse);
   }
 
   *check(table: BootTable, id: number): Steps<void> {
@@ -262,7 +255,7 @@ export class BootTables {
   }
 }
 
-function readableOf<T>(rows: readonly Row[], read: (row: Row) => T): Readable<readonly T[]> {
+function readableOf<T>(rows: readonly StoredRow[], read: (row: StoredRow) => T): Readable<readonly T[]> {
   const damages = new Damages();
   return { found: damages.readEach(rows, read), damages: damages.errors };
 }
@@ -321,8 +314,22 @@ const readResource = readsRow(
 
 const readRun = readsRow('boot_run', (row): ImportRun => json(row, 'run', bootColumns['boot_run.run']));
 
-const READERS: Readonly<Record<BootTable, (row: Row) => unknown>> = {
+const READERS: Readonly<Record<BootTable, (row: StoredRow) => unknown>> = {
   boot_source: readSource,
   boot_selection: readSelection,
   boot_resource: readResource,
 };
+
+const readName = readsRow('boot_resource', ({ name }) => name);
+
+const readUse = readsRow(
+  'machine',
+  (row): ImageUse => ({
+    os: text(row, 'osystem'),
+    release: text(row, 'release'),
+    architecture: text(row, 'architecture'),
+    machines: number(row, 'machines'),
+    deploying: number(row, 'deploying'),
+    first: text(row, 'first'),
+  }),
+);

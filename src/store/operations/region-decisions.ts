@@ -20,7 +20,7 @@ import type {
   SplitKnowledge,
 } from '../../region/records/knowledge.ts';
 import type { Machine } from '../../region/records/machine.ts';
-import { number, text } from '../rows.ts';
+import { number, readsRow, text } from '../rows.ts';
 import { NEW_MACHINES_SQL, UNBOOTED_SQL, UNTOUCHED_SQL } from './new-machines-sql.ts';
 import { holdersQuery, sharedAmong, verdictsAmong } from './region-identity.ts';
 import { readMachines } from './region-machine-reads.ts';
@@ -166,7 +166,7 @@ function* answerTaken(
 ): Steps<ReadonlyMap<string, boolean>> {
   if (names.length === 0) return known;
   const query = `SELECT ${column} AS name FROM machine WHERE ${column} IN texts(?)`;
-  const taken = new Set((yield all(query, JSON.stringify(names))).rows.map((row) => text(row, 'name')));
+  const taken = new Set((yield all(query, JSON.stringify(names))).rows.map(readName));
   return new Map([...known, ...names.map((name) => [name, taken.has(name)] as const)]);
 }
 
@@ -176,6 +176,9 @@ function* addressesIn([low, high]: AddressRange, machineId: number): Steps<Addre
     `SELECT address FROM ${table} WHERE address BETWEEN ?2 AND ?3 AND machine_id <> ?1`;
   const { rows: taken } = yield all(query('allocation'), machineId, low, high);
   const { rows: seen } = yield all(query('interface'), machineId, low, high);
-  const addresses = (rows: typeof taken): ReadonlySet<Ipv4> => new Set(rows.map((row) => ipv4(number(row, 'address'))));
+  const addresses = (rows: typeof taken): ReadonlySet<Ipv4> => new Set(rows.map(readAddress));
   return { range: [low, high], taken: addresses(taken), seen: addresses(seen) };
 }
+
+const readName = readsRow('machine', (row) => text(row, 'name'));
+const readAddress = readsRow('interface', (row): Ipv4 => ipv4(number(row, 'address')));

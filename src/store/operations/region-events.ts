@@ -137,7 +137,7 @@ export class EventTable {
       'SELECT id, system_id FROM machine WHERE system_id IN texts(?)',
       JSON.stringify(events.map(({ systemId }) => systemId)),
     );
-    const ids = new Map(rows.map((row) => [text(row, 'system_id'), number(row, 'id')]));
+    const ids = new Map(rows.map(readIds).map(([id, systemId]) => [systemId, id]));
     yield* this.addAll(events.map(({ event, systemId }) => ({ event, machineId: ids.get(systemId) })));
   }
 
@@ -216,7 +216,7 @@ export class EventTable {
   /** -1 for a new source. */
   *highestSequence(source: string): Steps<number> {
     const { row: known } = yield one('SELECT sequence FROM event_source WHERE source = ?', source);
-    return known === undefined ? -1 : number(known, 'sequence');
+    return known === undefined ? -1 : readSequence(known);
   }
 
   /** Keeps the most recently seen sources, and always the current source of each rack. */
@@ -250,13 +250,13 @@ export class EventTable {
     const { row } = yield side === 'after'
       ? one('SELECT id FROM event WHERE id > ? ORDER BY id LIMIT 1', id)
       : one('SELECT id FROM event WHERE id < ? ORDER BY id DESC LIMIT 1', id);
-    return row === undefined ? undefined : number(row, 'id');
+    return row === undefined ? undefined : readId(row);
   }
 
   *#systemIds(ids: readonly number[]): Steps<ReadonlyMap<number, string>> {
     const query = 'SELECT id, system_id FROM machine WHERE id IN numbers(?)';
     const { rows } = yield all(query, JSON.stringify(ids));
-    return new Map(rows.map((row) => [number(row, 'id'), text(row, 'system_id')]));
+    return new Map(rows.map(readIds));
   }
 
   *list(filter: EventFilter): Steps<readonly MachineEvent[]> {
@@ -322,7 +322,7 @@ export class EventTable {
         'ORDER BY newest.id DESC LIMIT 1) LEFT JOIN rack ON rack.id = event.rack_id WHERE machine.system_id IN texts(?)',
       JSON.stringify(systemIds),
     );
-    return new Map(rows.map((row) => [text(row, 'system_id'), readEvent(row)]));
+    return new Map(rows.map((row) => [readSystemId(row), readEvent(row)]));
   }
 
   *strangers(sinceMs: number, limit: number): Steps<readonly StrangerSeen[]> {
@@ -333,7 +333,7 @@ export class EventTable {
       limit,
     );
     return rows.map((row) => ({
-      mac: macAddress(number(row, 'mac')),
+      mac: readMac(row),
       event: readEvent({ ...row, mac: null, system_id: null, hostname: null }),
     }));
   }
@@ -386,3 +386,12 @@ function levelOf(value: number): MachineEventLevel {
   const name = Object.entries(EVENT_LEVELS).find(([, level]) => level === value)?.[0];
   return name !== undefined && isEventLevel(name) ? name : 'info';
 }
+
+const readSystemId = readsRow('machine', (row) => text(row, 'system_id'));
+const readIds = readsRow('machine', (row): readonly [id: number, systemId: string] => [
+  number(row, 'id'),
+  text(row, 'system_id'),
+]);
+const readId = readsRow('event', (row) => number(row, 'id'));
+const readMac = readsRow('event', (row) => macAddress(number(row, 'mac')));
+const readSequence = readsRow('event_source', (row) => number(row, 'sequence'), 'source');

@@ -10,7 +10,7 @@
 //    no event was lost before, it begins after the last one, and no reader's place is beyond its beginning.
 // 3. A history that the log does not have was lost with its events. The log continues with the first history that began later.
 
-import { number, optionalNumber, text } from '../rows.ts';
+import { number, optionalNumber, readsRow, text } from '../rows.ts';
 import { all, numberIn, OWN_HISTORY, one, run, type Steps } from './region-steps.ts';
 
 /** Histories that are remembered. Restarts of the region or its database fill it; the oldest is forgotten. */
@@ -20,10 +20,10 @@ export const HISTORIES_MAX = 100;
 export function* beginHistory(): Steps<void> {
   const { row: own } = yield OWN_HISTORY;
   if (own === undefined) return;
-  const name = text(own, 'name');
+  const { name, nowMs } = readOwn(own);
   const { rows } = yield all('SELECT name FROM event_history WHERE name = ?', name);
   if (rows.length > 0) return;
-  const begunMs = Math.max(number(own, 'now_ms'), (yield* newestHistory()) + 1);
+  const begunMs = Math.max(nowMs, (yield* newestHistory()) + 1);
   const afterId = numberIn(yield one('SELECT max(id) FROM event'));
   yield run('INSERT INTO event_history (name, begun_ms, after_id) VALUES (?, ?, ?)', name, begunMs, afterId);
   yield run(
@@ -45,5 +45,8 @@ export function* historyEnd(history: number): Steps<number | undefined> {
       'AND NOT EXISTS (SELECT 1 FROM event_history WHERE begun_ms = ?1))',
     history,
   );
-  return row === undefined ? undefined : optionalNumber(row, 'after_id');
+  return row === undefined ? undefined : readEnd(row);
 }
+
+const readOwn = readsRow('event_history', (row) => ({ name: text(row, 'name'), nowMs: number(row, 'now_ms') }));
+const readEnd = readsRow('event_history', (row) => optionalNumber(row, 'after_id'));

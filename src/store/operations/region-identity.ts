@@ -54,7 +54,7 @@ export function* setIdentity(machine: Machine): Steps<void> {
 export function* sharedAmong(keys: readonly string[]): Steps<ReadonlySet<string>> {
   if (keys.length === 0) return new Set();
   const { rows } = yield all(SHARED, JSON.stringify(keys));
-  return new Set(rows.map((row) => text(row, 'value')));
+  return new Set(rows.map(readValue));
 }
 
 /** Remembers values as shared, even if the machines stop showing them. */
@@ -154,3 +154,5 @@ const readConflict = readsRow(
   }),
   'low_id',
 );
+
+const readValue = readsRow('identity', (row) => text(row, 'value'));

@@ -101,14 +101,14 @@ export class LifeTables {
     );
     yield* this.#events.add(event, undefined);
     const { rows } = yield all(machines, JSON.stringify([...add, ...remove]));
-    yield* countVersion(rows.map((row) => number(row, 'id')));
+    yield* countVersion(rows.map(readMachineId));
     return { added, removed };
   }
 
   *userData(systemId: string): Steps<Uint8Array | undefined> {
     const sql = 'SELECT data FROM user_data WHERE machine_id = (SELECT id FROM machine WHERE system_id = ?)';
-    const data = (yield one(sql, systemId)).row?.data;
-    return data instanceof Uint8Array ? data : undefined;
+    const { row } = yield one(sql, systemId);
+    return row && readUserData(row);
   }
 
   *machineKey(systemId: string): Steps<MachineKey | undefined> {
@@ -145,7 +145,7 @@ export class LifeTables {
   /** The ids of the machines with a tag. */
   *#tagged(tagId: number): Steps<readonly number[]> {
     const { rows } = yield all('SELECT machine_id FROM machine_tag WHERE tag_id = ?', tagId);
-    return rows.map((row) => number(row, 'machine_id'));
+    return rows.map(readTagged);
   }
 
   *#tagId(name: string): Steps<number | undefined> {
@@ -153,8 +153,7 @@ export class LifeTables {
   }
 }
 
-const countsOf = ({ rows }: Answer): ReadonlyMap<string, number> =>
-  new Map(rows.map((row) => [text(row, 'name'), number(row, 'count')]));
+const countsOf = ({ rows }: Answer): ReadonlyMap<string, number> => new Map(rows.map(readCount));
 
 const readSshKey = readsRow(
   'ssh_key',
@@ -185,3 +184,11 @@ const readTag = readsRow(
     kernelParams: text(row, 'kernel_params'),
   }),
 );
+
+const readMachineId = readsRow('machine', (row) => number(row, 'id'));
+const readTagged = readsRow('machine_tag', (row) => number(row, 'machine_id'));
+const readCount = readsRow('tag', (row): readonly [name: string, count: number] => [
+  text(row, 'name'),
+  number(row, 'count'),
+]);
+const readUserData = readsRow('user_data', ({ data }) => (data instanceof Uint8Array ? data : undefined));

@@ -7,7 +7,7 @@ import { isFirm } from '../../region/identity/interface-source.ts';
 import type { MachineFilter } from '../../region/records/filters.ts';
 import { findStatusByNumber, type MachineStatus, statusRow } from '../../region/records/lifecycle.ts';
 import type { Machine, MachineForRacks, MachineOutline } from '../../region/records/machine.ts';
-import { number, type Row } from '../rows.ts';
+import { number, readsRow, type StoredRow } from '../rows.ts';
 import { Damages, type Readable } from './readable-rows.ts';
 import {
   OUTLINE_COLUMNS,
@@ -66,25 +66,25 @@ export function* readMachines(sql: string, ...values: (string | number)[]): Step
 
 /** The rows of the parts of one machine. */
 interface PartRows {
-  readonly interfaces: readonly Row[];
-  readonly addresses: readonly Row[];
-  readonly tags: readonly Row[];
+  readonly interfaces: readonly StoredRow[];
+  readonly addresses: readonly StoredRow[];
+  readonly tags: readonly StoredRow[];
 }
 
 /** Reads the interfaces of all these machines in one query, likewise addresses and tags. */
-function* rowsOfParts(rows: readonly Row[]): Steps<(row: Row) => PartRows> {
+function* rowsOfParts(rows: readonly StoredRow[]): Steps<(row: StoredRow) => PartRows> {
   if (rows.length === 0) return () => ({ interfaces: [], addresses: [], tags: [] });
-  const ids = JSON.stringify(rows.map((row) => number(row, 'id')));
+  const ids = JSON.stringify(rows.map(readId));
   const interfaces = byMachine(yield all(INTERFACES_SQL, ids));
   const addresses = byMachine(yield all(ALLOCATIONS_SQL, ids));
   const tags = byMachine(yield all(TAGS_SQL, ids));
   return (row) => {
-    const id = number(row, 'id');
+    const id = readId(row);
     return { interfaces: interfaces.get(id) ?? [], addresses: addresses.get(id) ?? [], tags: tags.get(id) ?? [] };
   };
 }
 
-const machineOf = (row: Row, { interfaces, addresses, tags }: PartRows): Machine =>
+const machineOf = (row: StoredRow, { interfaces, addresses, tags }: PartRows): Machine =>
   readMachine(row, {
     interfaces: interfaces.map(readInterface),
     addresses: addresses.map(readAllocation),
@@ -109,14 +109,14 @@ function* readReadable(
     if (last === undefined || rows.length < wanted || machines.length === limit) {
       return { found: machines, damages: damages.errors };
     }
-    fromId = number(last, 'id');
+    fromId = readId(last);
   }
 }
 
-function byMachine({ rows }: Answer): ReadonlyMap<number, readonly Row[]> {
-  const found = new Map<number, Row[]>();
+function byMachine({ rows }: Answer): ReadonlyMap<number, readonly StoredRow[]> {
+  const found = new Map<number, StoredRow[]>();
   for (const row of rows) {
-    const owner = number(row, 'machine_id');
+    const owner = readOwner(row);
     const list = found.get(owner);
     if (list === undefined) found.set(owner, [row]);
     else list.push(row);
@@ -180,8 +180,9 @@ export function* countStatuses(): Steps<ReadonlyMap<MachineStatus, number>> {
   const { rows } = yield all('SELECT status, count(*) AS machines FROM machine GROUP BY status');
   return new Map(
     rows.flatMap((row) => {
-      const status = findStatusByNumber(number(row, 'status'));
-      return status === undefined ? [] : [[status, number(row, 'machines')] as const];
+      const [written, machines] = readStatusCount(row);
+      const status = findStatusByNumber(written);
+      return status === undefined ? [] : [[status, machines] as const];
     }),
   );
 }
@@ -241,3 +242,10 @@ export function machineQuery(
     values: given,
   };
 }
+
+const readId = readsRow('machine', (row) => number(row, 'id'));
+const readOwner = readsRow('interface', (row) => number(row, 'machine_id'));
+const readStatusCount = readsRow('machine', (row): readonly [status: number, machines: number] => [
+  number(row, 'status'),
+  number(row, 'machines'),
+]);

@@ -31,7 +31,7 @@ import type {
 import { STATUSES } from '../../region/records/lifecycle.ts';
 import type { Machine, MachineFields } from '../../region/records/machine.ts';
 import type { NewMachineEvent } from '../../region/records/machine-event.ts';
-import { number } from '../rows.ts';
+import { number, readsRow } from '../rows.ts';
 import { type MachineUpdate, type PowerTaskIds, updateMachines } from './machine-updates.ts';
 import {
   answerChange,
@@ -319,7 +319,7 @@ export class MachineTable {
     const where = 'mac IN numbers(?) AND machine_id <> ?';
     const { rows: owners } = yield all(`SELECT DISTINCT machine_id FROM interface WHERE ${where}`, list, machineId);
     yield run(`UPDATE interface SET machine_id = ?2 WHERE mac IN numbers(?1) AND machine_id <> ?2`, list, machineId);
-    const ids = JSON.stringify(owners.map((row) => number(row, 'machine_id')));
+    const ids = JSON.stringify(owners.map(readsRow('interface', (row) => number(row, 'machine_id'))));
     return yield* readMachines('SELECT * FROM machine WHERE id IN numbers(?) ORDER BY id', ids);
   }
 

@@ -10,7 +10,7 @@ import { errorText } from '../../errors.ts';
 import { type LedgerEntry, UnreadableEntry } from '../../power/ledger.ts';
 import type { PowerOutcome } from '../../power/outcome.ts';
 import { powerText } from '../../region/words/text.ts';
-import { converted, number, optionalNumber, optionalText, type Row, readsRow, text } from '../rows.ts';
+import { converted, number, optionalNumber, optionalText, readsRow, type StoredRow, text } from '../rows.ts';
 import { Damages, type Readable } from './readable-rows.ts';
 import { all, one, run, type Steps } from './region-steps.ts';
 
@@ -109,7 +109,7 @@ const readEntry = readsRow('power_command', (row): LedgerEntry => {
 });
 
 /** @throws UnreadableEntry */
-function readKnown(row: Row): LedgerEntry {
+function readKnown(row: StoredRow): LedgerEntry {
   try {
     return readEntry(row);
   } catch (error) {

@@ -22,7 +22,7 @@ import type {
   RacksSeen,
 } from '../../region/records/rack-store.ts';
 import { parseJson } from '../../region/records/text-json.ts';
-import { converted, number, optionalNumber, optionalText, type Row, readsRow, text } from '../rows.ts';
+import { converted, number, optionalNumber, optionalText, type Row, readsRow, type StoredRow, text } from '../rows.ts';
 import { Damages, type Readable } from './readable-rows.ts';
 import type { EventTable } from './region-events.ts';
 import { ipv4Of } from './region-rows.ts';
@@ -179,9 +179,9 @@ export class RackTable {
       JSON.stringify([...addresses]),
     );
     const damages = new Damages();
-    const read = (row: Row): FoundHome => damages.read(() => readHome(row)) ?? 'unreadable';
-    const homesAtMac = new Map(byMac.map((row) => [row.mac, read(row)]));
-    const homesAt = new Map(byAddress.map((row) => [row.address, read(row)]));
+    const read = (row: StoredRow): FoundHome => damages.read(() => readHome(row)) ?? 'unreadable';
+    const homesAtMac = new Map(byMac.map((row) => [readMac(row), read(row)]));
+    const homesAt = new Map(byAddress.map((row) => [readSeenAt(row), read(row)]));
     const found = signs.map(({ mac, address }) =>
       mac !== undefined ? homesAtMac.get(mac) : address !== undefined ? homesAt.get(address) : undefined,
     );
@@ -338,3 +338,6 @@ const readRack = readsRow(
     pulse: row.pulse === null ? undefined : readJson(row, 'pulse', pulse),
   }),
 );
+
+const readMac = readsRow('interface', ({ mac }) => mac);
+const readSeenAt = readsRow('interface', ({ address }) => address);

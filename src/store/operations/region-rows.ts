@@ -24,7 +24,7 @@ import { POWER_TASKS, type PowerTask } from '../../region/records/power-task.ts'
 import type { ApiKey } from '../../region/records/store.ts';
 import type { User } from '../../region/records/user.ts';
 import { readStoredWork } from '../../region/records/work.ts';
-import { converted, number, optionalNumber, optionalText, type Row, readsRow, text } from '../rows.ts';
+import { converted, number, optionalNumber, optionalText, type Row, readsRow, type StoredRow, text } from '../rows.ts';
 import { packRemark, unpackRemark } from './stored-event.ts';
 
 function statusOf(value: number): MachineStatus {
@@ -129,7 +129,7 @@ const HARMLESS_FOR_RACKS: Row = {
 };
 
 /** Reads a damaged row with harmless values; a text that is too long for racks is cut. */
-export function readHarmless(row: Row): Omit<MachineForRacks, keyof MachineParts> {
+export function readHarmless(row: StoredRow): Omit<MachineForRacks, keyof MachineParts> {
   const cut = Object.entries(row).map(([column, value]) => [
     column,
     typeof value === 'string' ? value.slice(0, MACHINE_TEXT_MAX) : value,
@@ -165,7 +165,7 @@ const readColumns = readsRow('machine', (row): Omit<Machine, keyof MachineParts>
   };
 });
 
-export const readMachine = (row: Row, parts: MachineParts): Machine => ({ ...readColumns(row), ...parts });
+export const readMachine = (row: StoredRow, parts: MachineParts): Machine => ({ ...readColumns(row), ...parts });
 
 /** The columns that `readOutline` reads. */
 export const OUTLINE_COLUMNS = 'system_id, hostname, status, owner, is_locked';

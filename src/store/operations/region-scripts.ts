@@ -48,7 +48,7 @@ export class ScriptTables {
   *findScript(name: string): Steps<(Script & { readonly content: string }) | undefined> {
     const script = yield* this.#find(name);
     const { row } = yield one('SELECT content FROM script WHERE name = ?', name);
-    return script === undefined || row === undefined ? undefined : { ...script, content: text(row, 'content') };
+    return script === undefined || row === undefined ? undefined : { ...script, content: readContent(row) };
   }
 
   *addScript(script: WrittenScript, scriptsMax: number, event: NewMachineEvent): Steps<Script | 'exists' | 'limit'> {
@@ -209,3 +209,5 @@ const readRaw = readsRow('script_result', (row): RawResult => {
     tail: output instanceof Uint8Array ? output : new Uint8Array(),
   };
 });
+
+const readContent = readsRow('script', (row) => text(row, 'content'));

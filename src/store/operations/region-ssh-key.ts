@@ -3,12 +3,12 @@
 // 1. There is one key at most, and it is never replaced. Of two processes that store one at the same time, the first wins: the other's
 //    transaction runs again, and finds the key.
 
-import { text } from '../rows.ts';
+import { readsRow, text } from '../rows.ts';
 import { one, run, type Steps } from './region-steps.ts';
 
 export function* findSshKey(): Steps<string | undefined> {
   const { row } = yield one('SELECT private_key FROM region_ssh_key WHERE id = 1');
-  return row && text(row, 'private_key');
+  return row && readPrivateKey(row);
 }
 
 export function* keepSshKey(privateKey: string, atMs: number): Steps<string> {
@@ -17,3 +17,5 @@ export function* keepSshKey(privateKey: string, atMs: number): Steps<string> {
   yield run('INSERT INTO region_ssh_key (id, private_key, created_ms) VALUES (1, ?, ?)', privateKey, atMs);
   return privateKey;
 }
+
+const readPrivateKey = readsRow('region_ssh_key', (row) => text(row, 'private_key'));

@@ -11,7 +11,7 @@
 
 import type { SQLInputValue } from 'node:sqlite';
 import { RackError } from '../../errors.ts';
-import type { Row } from '../rows.ts';
+import type { StoredRow } from '../rows.ts';
 
 export type Value = SQLInputValue;
 
@@ -25,8 +25,8 @@ export interface Statement {
 
 /** The answer to a statement: the member that its kind asks for; the others are empty. */
 export interface Answer {
-  readonly row: Row | undefined;
-  readonly rows: readonly Row[];
+  readonly row: StoredRow | undefined;
+  readonly rows: readonly StoredRow[];
   readonly changes: number;
 }
 

@@ -6,7 +6,7 @@
 
 import { randomInt } from 'node:crypto';
 import type { SettledVersion } from '../../region/records/store.ts';
-import { text } from '../rows.ts';
+import { readsRow, text } from '../rows.ts';
 import { all, newNumber, numberIn, one, run, SETTLED_VERSION, type Statement, type Steps } from './region-steps.ts';
 
 /** The bound of `randomInt`. */
@@ -47,7 +47,7 @@ export function* desiredVersion(): Steps<number> {
 /** The version up to which every change is in the store. */
 export function* settledVersion(): Steps<SettledVersion> {
   const settled = yield SETTLED_VERSION;
-  const history = settled.row === undefined ? '' : text(settled.row, 'history');
+  const history = settled.row === undefined ? '' : readHistory(settled.row);
   return { version: Math.min(numberIn(settled), yield* desiredVersion()), history };
 }
 
@@ -55,7 +55,7 @@ export function* settledVersion(): Steps<SettledVersion> {
 export function* listGone(since: number): Steps<readonly string[] | undefined> {
   if (since < (yield* desiredVersion()) - GONE_VERSIONS) return undefined;
   const { rows } = yield all('SELECT system_id FROM gone_machine WHERE version > ?', since);
-  return rows.map((row) => text(row, 'system_id'));
+  return rows.map(readGone);
 }
 
 /**
@@ -71,3 +71,6 @@ export const drawRacksVersion = (): Statement =>
 export function* racksVersion(): Steps<number> {
   return numberIn(yield one("SELECT value FROM counter WHERE name = 'racks-version'"));
 }
+
+const readHistory = readsRow('counter', (row) => text(row, 'history'));
+const readGone = readsRow('gone_machine', (row) => text(row, 'system_id'));

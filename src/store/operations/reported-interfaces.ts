@@ -6,7 +6,7 @@
 
 import { type Ipv4, type MacAddress, mac as macAddress, parseIpv4, parseMac } from '../../net/address.ts';
 import { ADDRESS_ENDS, isAddressHeld, type RackReport } from '../../region/records/machine-event.ts';
-import { number, optionalNumber } from '../rows.ts';
+import { number, optionalNumber, readsRow } from '../rows.ts';
 import { all, run, type Steps } from './region-steps.ts';
 
 const BY_MAC_SQL = 'SELECT mac, machine_id, address, seen_ms, ended_ms FROM interface WHERE mac IN numbers(?)';
@@ -53,21 +53,23 @@ export function* readReportedInterfaces(reports: readonly RackReport[]): Steps<R
   const addresses = new Set(signs.flatMap(({ mac, address }) => (mac === undefined ? (address ?? []) : [])));
   const { rows: own } = yield all(BY_MAC_SQL, macs);
   const { rows: others } = yield all(BY_ADDRESS_SQL, macs, JSON.stringify([...addresses]));
-  const reported = own.map((row): [MacAddress, Reported] => [
-    macAddress(number(row, 'mac')),
-    {
-      machineId: number(row, 'machine_id'),
-      address: optionalNumber(row, 'address'),
-      seenMs: optionalNumber(row, 'seen_ms'),
-      endedMs: optionalNumber(row, 'ended_ms'),
-    },
-  ]);
-  const seen = others.map((row): [number, Seen] => {
-    const address = number(row, 'address');
-    return [address, { machineId: number(row, 'machine_id'), address, seenMs: optionalNumber(row, 'seen_ms') }];
-  });
-  return new ReportedInterfaces(new Map(reported), new Map(seen));
+  return new ReportedInterfaces(new Map(own.map(readReported)), new Map(others.map(readSeen)));
 }
+
+const readReported = readsRow('interface', (row): [MacAddress, Reported] => [
+  macAddress(number(row, 'mac')),
+  {
+    machineId: number(row, 'machine_id'),
+    address: optionalNumber(row, 'address'),
+    seenMs: optionalNumber(row, 'seen_ms'),
+    endedMs: optionalNumber(row, 'ended_ms'),
+  },
+]);
+
+const readSeen = readsRow('interface', (row): [number, Seen] => {
+  const address = number(row, 'address');
+  return [address, { machineId: number(row, 'machine_id'), address, seenMs: optionalNumber(row, 'seen_ms') }];
+});
 
 class ReportedInterfaces {
   readonly #own: Map<MacAddress, Reported>;

@@ -10,7 +10,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Answer, Statement, Steps } from '../../../src/store/operations/region-steps.ts';
 import { RegionTables } from '../../../src/store/operations/region-tables.ts';
 import { REGION_FILE } from '../../../src/store/region/region-schema.ts';
-import { sqliteForm } from '../../../src/store/rows.ts';
+import { readsRow, sqliteForm, text } from '../../../src/store/rows.ts';
 import { EVENT_BOUNDS, openRegionStore } from '../../../src/store/sqlite/region-sqlite.ts';
 import { fillRegion, OPERATIONS } from '../../contract/region-operations.ts';
 
@@ -99,4 +99,18 @@ test('every operation of every table is counted', () => {
     names.filter((name) => !Object.hasOwn(OPERATIONS, name)),
     [],
   );
+});
+
+test('only a reader that names its row reads a column', () => {
+  const steps = (function* (): Steps<unknown> {
+    const { row } = yield { kind: 'one', sql: 'SELECT', values: [] };
+    assert.ok(row !== undefined);
+    // @ts-expect-error: the types refuse what this would read.
+    const unnamed = () => text(row, 'id');
+    assert.throws(unnamed, /^Error: column id holds object, not text$/);
+    return readsRow('machine', (opened) => text(opened, 'id'), 'system_id')(row);
+  })();
+  steps.next();
+  const answer = { row: { id: null, system_id: 'abc' }, rows: [], changes: 0 };
+  assert.throws(() => steps.next(answer), { code: 'store-unavailable', message: /table machine with system_id abc / });
 });

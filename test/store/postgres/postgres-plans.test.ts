@@ -10,6 +10,7 @@ import { PostgresConfirmation } from '../../../src/store/postgres/postgres-confi
 import { PostgresConnections } from '../../../src/store/postgres/postgres-connections.ts';
 import { PostgresTransactions } from '../../../src/store/postgres/postgres-transactions.ts';
 import { openPostgresRegion } from '../../../src/store/postgres/region-postgres.ts';
+import { readsRow } from '../../../src/store/rows.ts';
 import { EVENT_BOUNDS } from '../../../src/store/sqlite/region-sqlite.ts';
 import { fillRegion, OPERATIONS } from '../../contract/region-operations.ts';
 import { missing } from '../../support/needs.ts';
@@ -24,13 +25,15 @@ const COST_MAX = 1000;
 /** A process counts the events once, then keeps the counts. */
 const COUNTS = /^SELECT (?:machine_id, )?count\(\*\)[^(]* FROM event WHERE /;
 
+const planIn = readsRow('', (row) => String(row['QUERY PLAN']));
+
 /** Runs an operation, and tells the planner's cost of each statement before it runs. */
 function* explained(steps: Steps<unknown>, tell: (sql: string, cost: number) => void): Steps<unknown> {
   let step = steps.next();
   while (step.done !== true) {
     const { sql, values } = step.value;
     const { rows } = yield all(`EXPLAIN ${sql}`, ...values);
-    tell(sql, Number(/\.\.([\d.]+) rows=/.exec(String(rows[0]?.['QUERY PLAN']))?.[1]));
+    tell(sql, Number(/\.\.([\d.]+) rows=/.exec(planIn(rows[0] ?? {}))?.[1]));
     step = steps.next(yield step.value);
   }
   return step.value;

@@ -187,6 +187,15 @@ describe('a machine with a damaged row', () => {
     });
   }
 
+  test('an error of a report about a damaged interface names the row', async () => {
+    edit(`UPDATE interface SET seen_ms = 9007199254740991 WHERE mac = ${0x525400000002}`);
+    const one = { kind: 'dhcp.ack', at: 1, text: '', sequence: 0, mac: '52:54:00:00:00:02', address: '10.60.0.7' };
+    await assert.rejects(place.region.observe([one], 's', RACK_UUID), {
+      code: 'store-unavailable',
+      message: /table interface with machine_id \d+ .*column seen_ms holds no time/,
+    });
+  });
+
   test('a damaged interface harms only its own machine', async () => {
     const ofOne = `machine_id = (SELECT id FROM machine WHERE system_id = 'm00002')`;
     edit(`UPDATE interface SET ended_ms = 9007199254740991 WHERE ${ofOne}`);
