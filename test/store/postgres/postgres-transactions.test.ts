@@ -290,15 +290,15 @@ describe('transactions in PostgreSQL', { skip: missing('linux', '/usr/lib/postgr
       );
       const holder = [one, two, three][first.findIndex(({ isHere }) => isHere)];
       const others = [one, two, three].filter((duties) => duties !== holder);
-      const here = { isHere: true, name: 'region' };
+      const here = { isHere: true, name: 'command' };
       assert.deepEqual(await holder?.hold(60_000), { ...here, former: undefined }, 'it keeps them');
       await holder?.leave();
-      assert.deepEqual(await others[0]?.hold(TERM_MS), { ...here, former: { name: 'region', hasLeft: true } });
+      assert.deepEqual(await others[0]?.hold(TERM_MS), { ...here, former: { name: 'command', hasLeft: true } });
       await others[1]?.leave();
-      const elsewhere = { isHere: false, name: 'region' };
+      const elsewhere = { isHere: false, name: 'command' };
       assert.deepEqual(await others[1]?.hold(TERM_MS), elsewhere, 'only their holder gives them back');
       await sleep(TERM_MS + 100);
-      assert.deepEqual(await others[1]?.hold(60_000), { ...here, former: { name: 'region', hasLeft: false } });
+      assert.deepEqual(await others[1]?.hold(60_000), { ...here, former: { name: 'command', hasLeft: false } });
       assert.deepEqual(await others[0]?.hold(60_000), elsewhere);
     }));
 
