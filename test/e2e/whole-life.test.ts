@@ -1,5 +1,5 @@
 // From bare metal to Deployed and back, by the commands of docs/first-machine.md.
-// @host waits, 600 s
+// @host computes, 600 s
 
 import { BIOS_LIFE } from '../support/whole-life.ts';
 import { testWholeLife } from '../support/whole-life-steps.ts';
