@@ -18,6 +18,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { makeSystemDisk } from '../images/disks.ts';
+import { endProgram } from '../support/child.ts';
 import { GpgHome } from '../support/gpg-home.ts';
 import { FileSite } from '../support/image-site.ts';
 import { missing } from '../support/needs.ts';
@@ -180,8 +181,7 @@ describe('a mirror of a site with images', { skip: missing('linux', 'gpg') }, ()
     [site.pauseMs, site.sent] = [20, 0];
     const child = spawn(process.execPath, [MAIN, ...words()], { stdio: 'ignore' });
     while (site.sent < 3 * MIB) await new Promise((resolve) => setTimeout(resolve, 20));
-    child.kill('SIGKILL');
-    await new Promise((resolve) => child.once('exit', resolve));
+    await endProgram(child, 'SIGKILL');
     site.pauseMs = 0;
     const { code, output, complaints } = await runRackboot(words());
     assert.equal(code, 0, complaints.join('\n'));

@@ -1,4 +1,4 @@
-// What an outage of the store shows: the database's own text only to administrators, and a page that names a damaged row.
+// An outage of the store shows the database's own text to administrators only, and a page that names a damaged row.
 
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
