@@ -241,7 +241,7 @@ const filesImportedBy = (source: Source): string[] =>
     .filter(({ target }) => target.startsWith('.'))
     .map(({ target }) => normalize(join(dirname(source.path), target)));
 
-test('no file imports itself by a detour, not even for a type', () => {
+test('no file imports itself indirectly, not even for a type', () => {
   const imports = new Map(sources.map((source) => [source.path, filesImportedBy(source)]));
   reportCircles(imports, 'put what both need into a file of its own');
 });
@@ -265,7 +265,7 @@ test('docs/architecture.md has each folder of a room that has a table, after all
   report(problems, 'move the row or the file');
 });
 
-test('no folder imports itself by a detour, not even for a type', () => {
+test('no folder imports itself indirectly, not even for a type', () => {
   // A file of `src` itself is its own folder.
   const folderOf = (path: string): string => (dirname(path) === '.' ? path : dirname(path));
   const imports = new Map<string, string[]>();
@@ -401,7 +401,7 @@ test('no file imports node:http for more than types, which would load the HTTP c
   );
 });
 
-test('files of the state and the configuration are opened as regular files only, so that none is waited for', () => {
+test('files of the state and the configuration are opened as regular files only, so that opening never blocks', () => {
   const opening = /\b(?:readFileSync|openSync|writeFileSync|appendFileSync|createReadStream|createWriteStream)\(/;
   // Files that are already open, a directory that is made durable, and parts of the installation.
   const known = /\(descriptor\b|openSync\(dirname\(|join\(AGENT, /;
@@ -950,7 +950,8 @@ test('every exported value and type is imported, and a value not by tests alone 
 
 /** Members of classes that only tests use, each with its reason. */
 const MEMBERS_FOR_TESTS: Readonly<Record<string, string>> = {
-  'lab/namespace.ts addHost': 'the hosts are removed with the namespace, also by the labs that have none',
+  'lab/namespace.ts addHost':
+    'only tests add client hosts; it stays here because `remove`, which the labs use too, must delete them',
 };
 
 test('every member of a class is named in src a second time: tests alone are no reader', () => {
@@ -970,7 +971,7 @@ test('every member of a class is named in src a second time: tests alone are no 
   );
 });
 
-test('no function stands in two files to the letter, unless it uses values of its own file', () => {
+test('no function is copied verbatim into a second file, unless it uses values of its own file', () => {
   const places = new Map<string, string[]>();
   const block = String.raw`(?:(?:async )?function\*? \w+|const \w+ = (?:async )?\([^;]*=> \{$)[\s\S]*?^\}`;
   const declared = new RegExp(String.raw`^(?:export )?(?:${block}|const \w+ = (?:async )?\([^;]*=>[^;]*;$)`, 'gm');

@@ -1,5 +1,5 @@
-// Carries out decisions: holds offers, records leases, and keeps replies back until their lease is durable. `turn.ts` sends and publishes. Works through its
-// ports; the sockets belong to the server.
+// Carries out decisions: holds offers, records leases, and holds back replies until their lease is durable. `turn.ts` sends and publishes. The
+// responder works only through its ports; the sockets belong to the server.
 //
 //   receive ─ decode ─ decide ─┬─ reply without record ──────────────→ transmit, publish
 //                              ├─ record ─ append ─ apply ─ waiting ─┬─ onDurable → transmit, publish, onLeaseChange
@@ -8,10 +8,10 @@
 //                              │                                  └─ in use → record declined, or its last holder's; decide again
 //                              └─ ignore → counted, sampled event
 //
-// 1. Deciding, appending and applying happen in one turn: no other message comes in between.
+// 1. Deciding, appending and applying happen in one turn, so no other message comes in between.
 // 2. No ACK leaves before its record is durable, and no OFFER while leases cannot be written.
 // 3. An ACK does not leave if its lease was taken back while it waited, or if it waited longer than REPLY_AGE_MAX_MS.
-// 4. Only a datagram's message, which the decoder has copied, outlives the turn.
+// 4. Of a datagram, only the decoded message outlives the turn; the decoder has copied it.
 
 import { type Instant, later } from '../clock.ts';
 import { Counters } from '../counters.ts';
@@ -43,12 +43,12 @@ import { decodeDhcpMessage } from './wire/message.ts';
 
 /** How many addresses are probed for one message before it is refused. */
 const PROBES_PER_MESSAGE_MAX = 3;
-/** How many ended leases one turn reports. */
+/** The most ended leases that one turn reports. */
 export const EXPIRED_PER_TURN_MAX = 256;
 
 /**
- * The longest an ACK waits for the disk, in milliseconds. Its lease runs from the request on (RFC 2131 §4.4.1), but some clients count from
- * the reply; a client that waited this long has asked again.
+ * The longest time that an ACK may wait for the disk, in milliseconds. The lease runs from the request on (RFC 2131 §4.4.1), but some clients count
+ * from the reply. A client that has waited this long has asked again.
  */
 const REPLY_AGE_MAX_MS = 10_000;
 
@@ -74,7 +74,7 @@ export class Responder {
   #subnets: SubnetIndex = { served: [], sharedNetworks: new Map(), withoutAddress: new Set(), ownAddresses: new Set() };
   #dhcpPorts: DhcpPorts = { serverPort: 67, clientPort: 68 };
   #storeFailed = false;
-  /** The machines whose addresses the pools were given. */
+  /** The machines whose addresses the pools know. */
   #servedMachines: MachineDirectory | undefined;
 
   constructor(ports: ResponderPorts) {
@@ -242,7 +242,7 @@ export class Responder {
     else this.#record(decision.records, composeOutcome(decision, request), request, decision);
   }
 
-  /** Concludes an offer. A fixed address that was set aside is given back with it, because its client could not have it otherwise. */
+  /** Concludes an offer. If the fixed address was set aside, this also frees it: otherwise its client could not get it. */
   #concludeOffer(offer: OfferedAddress, outcome: Outcome, { sharedNetwork }: ReplyDecision, now: Instant): void {
     const record = this.#ports.table.find(offer.address);
     if (isHeld(record, now) && record.state === 'declined') {

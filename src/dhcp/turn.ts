@@ -1,6 +1,7 @@
-// The outcomes of one turn: its replies leave together, and then its events are published. Refusals are counted, and reported as samples.
+// Collects the outcomes of one turn. Its replies are sent together; then its events are published. Refusals are counted, and reported at a limited
+// rate.
 //
-// 1. A reply that could not leave gave nothing: it becomes a refusal.
+// 1. If a reply cannot be sent, the client got nothing: the outcome becomes a refusal.
 
 import type { Instant } from '../clock.ts';
 import { Counters } from '../counters.ts';
@@ -77,7 +78,7 @@ export class Turn {
     }
   }
 
-  /** The outcomes without those whose reply could not leave. */
+  /** The outcomes without those whose reply could not be sent; these become refusals. */
   #withoutStranded(outcomes: readonly Outcome[], stranded: ReadonlySet<Reply | undefined>): Outcome[] {
     for (const { event, reply } of outcomes) if (stranded.has(reply)) this.refuse(event, 'interface-gone');
     return [...outcomes.filter(({ reply }) => !stranded.has(reply)), ...this.#outcomes.splice(0)];

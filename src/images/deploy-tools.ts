@@ -12,7 +12,7 @@ const PROGRAMS: readonly (readonly [program: string, name: string])[] = [
   ['e2fsck', 'e2fsprogs'],
   ['resize2fs', 'e2fsprogs'],
 ];
-/** Each included if its package is given: without them a system on xfs cannot grow, and archives and squashfs cannot be deployed. */
+/** Optional programs, each included if its package is given. Without them, xfs cannot grow, and archives and squashfs cannot be deployed. */
 const FURTHER_PROGRAMS: typeof PROGRAMS = [
   ['xfs_growfs', 'xfsprogs'],
   ['tar', 'tar'],

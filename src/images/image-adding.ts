@@ -1,8 +1,8 @@
-// Adds a disk image to the store: checks it, hashes it while copying, and stores it under its name.
+// Adds a disk image to the store: checks it, hashes it while copying, and writes its manifest.
 //
 //   copy to .part-… (image-copy.ts) ─▶ rename to its hash ─▶ manifest
 //
-// 1. An image becomes visible only after all of it is on disk. The next addition removes unfinished copies.
+// 1. An image becomes visible only when all its bytes are on disk. The next addition removes unfinished copies.
 // 2. Adding the same bytes under the same name again changes nothing.
 
 import { rename, rm } from 'node:fs/promises';
@@ -37,11 +37,11 @@ export interface AddRequest extends CopyRequest {
   readonly title?: string | undefined;
   /** Wall time. */
   readonly nowMs: number;
-  /** The published file whose bytes these are; undefined: none. */
+  /** The published file that has these bytes; undefined if there is none. */
   readonly origin?: ImageOrigin | undefined;
-  /** Resolves when the bytes of the file have proved to be right, and rejects if they are not; undefined: they are the caller's. */
+  /** Resolves when the file was verified, and rejects if its bytes are wrong; undefined if the caller vouches for them. */
   readonly whenVerified?: (() => Promise<void>) | undefined;
-  /** The hash that the stored bytes must have, hexadecimal; undefined: any. */
+  /** The hash that the stored bytes must have, hexadecimal; undefined accepts any. */
   readonly sha256?: string | undefined;
 }
 
@@ -98,7 +98,7 @@ async function publish(request: AddRequest, part: string, copy: Copy): Promise<A
   const image: StoredImage = { ...name, serial, title, sha256, bytes, format, diskBytes, partitionTable, ...origin };
   const blob = join(tree, blobPath(sha256, format));
   if (hasBlob(tree, image)) {
-    // A removal that runs at this moment spares a recent blob, unless it removes an image with these bytes: then the check below fails.
+    // A concurrent removal spares a recent blob, unless it removes an image with these very bytes: then the check below fails.
     await keepBlobRecent(blob);
   } else {
     await makeDirectories(dirname(blob));
@@ -117,7 +117,7 @@ async function publish(request: AddRequest, part: string, copy: Copy): Promise<A
 
 function chooseSerial(request: AddRequest, same: readonly StoredImage[]): string {
   const { serial } = request.name;
-  // An image whose bytes are missing gives its name to the next one.
+  // A new image may take the name of one whose bytes are missing.
   const taken = (wanted: string): boolean =>
     same.some((image) => image.serial === wanted && hasBlob(request.tree, image));
   if (serial !== undefined) {

@@ -1,13 +1,13 @@
-// Checks the content of the whole store against its hashes, and takes damaged content out of it.
+// Checks all blobs of the store against their hashes, and removes damaged ones from it.
 //
-//   each content that a manifest names ─▶ size, sha256 ─┬─ right
-//                                                      ├─ damaged ─▶ .damaged/HASH.img[.zst], out of the way of machines
-//                                                      └─ missing
+//   each blob that a manifest names ─▶ size, sha256 ─┬─ right
+//                                                   ├─ damaged ─▶ .damaged/HASH.img[.zst], where machines cannot load it
+//                                                   └─ missing
 //
-// 1. A damaged content is served no longer once it is found. Its manifest stays, so that the list shows the image as missing and an import of
-//    the same file brings it back.
-// 2. Content that can be downloaded again is deleted; of an image that was added by hand the damaged copy is kept.
-// 3. Content that cannot be read (a failing disk) is reported and left alone: another attempt may read it.
+// 1. Once damage is found, the blob is no longer served. Its manifest stays, so that the list shows the image as missing, and an import of the same
+//    file restores it.
+// 2. A damaged blob that can be downloaded again is deleted. Otherwise, if the image was added by hand, the damaged copy is kept.
+// 3. A blob that cannot be read (a failing disk) is reported and left alone: another attempt may succeed.
 
 import { createHash } from 'node:crypto';
 import { constants, type FileHandle, open, rename, rm } from 'node:fs/promises';
@@ -18,38 +18,38 @@ import { blobsOf, type ImageBlob, manifestPath, readImages, type StoredImage } f
 import { makeDirectories } from './publication.ts';
 import { refreshTree } from './system-tree.ts';
 
-/** The state of a content: as its name says, or why not. */
+/** The state of a blob: right, or the reason why not. */
 type ContentState =
   | { readonly kind: 'whole' }
   | { readonly kind: 'missing' }
-  /** Another size or hash. @param found its own hash; undefined: the size was wrong already */
+  /** Wrong size or hash. @param found its actual hash; undefined if its size was already wrong */
   | { readonly kind: 'damaged'; readonly bytes: number; readonly found: string | undefined }
   /** @param code the system's error */
   | { readonly kind: 'unreadable'; readonly code: string };
 
-/** A content of the store, and the images that have it. */
+/** A blob of the store, and the images that use it. */
 export interface CheckedContent {
   /** Relative to the tree. */
   readonly path: string;
   readonly images: readonly StoredImage[];
   readonly state: ContentState;
-  /** Where the damaged copy is now; undefined: nothing was moved. */
+  /** The path of the damaged copy; undefined if nothing was moved. */
   readonly movedTo?: string | undefined;
 }
 
-/** How a store is checked. */
+/** The options of a check. */
 interface CheckTerms {
   readonly tree: string;
-  /** Take damaged content out of the store; false: only report it. */
+  /** True to remove damaged blobs from the store; false only to report them. */
   readonly repairs: boolean;
-  /** Called after each piece, with bytes of the whole store. */
+  /** Called after each piece with the progress, in bytes of the whole store. */
   readonly onProgress: (done: number, total: number) => void;
 }
 
-/** Read at once. */
+/** The size of a piece that is read at once, in bytes. */
 const READ_BYTES = 4 * 1024 * 1024;
 
-/** Checks every content that a manifest names, one after the other. */
+/** Checks every blob that a manifest names, one after the other. */
 export async function checkContent({ tree, repairs, onProgress }: CheckTerms): Promise<readonly CheckedContent[]> {
   const needed = readImages(tree).images.flatMap((image) => blobsOf(image).map((blob) => ({ image, blob })));
   const byPath = Map.groupBy(needed, ({ blob }) => blob.path);
@@ -64,10 +64,10 @@ export async function checkContent({ tree, repairs, onProgress }: CheckTerms): P
     const state = await judge(join(tree, path), blob, (bytes) => onProgress(before + bytes, total));
     before += blob.bytes;
     const left = await stillThere(tree, images);
-    // Removed while it was read.
+    // It was removed while it was being read.
     if (left.length === 0) continue;
     const movedTo = repairs && state.kind === 'damaged' ? await takeOut(tree, path, left) : undefined;
-    // The boot tree has the same bytes under other names.
+    // The boot tree links to the same bytes: update it.
     if (repairs) await refreshTree(tree, left);
     checked.push({ path, images: left, state, ...(movedTo === undefined ? {} : { movedTo }) });
   }
@@ -108,13 +108,13 @@ async function hashOf(file: FileHandle, onProgress: (bytes: number) => void): Pr
   }
 }
 
-/** Those of the images whose manifests are there now. */
+/** The images whose manifests still exist. */
 async function stillThere(tree: string, images: readonly StoredImage[]): Promise<readonly StoredImage[]> {
   const now = new Set(readImages(tree).images.map((image) => manifestPath(tree, image)));
   return images.filter((image) => now.has(manifestPath(tree, image)));
 }
 
-/** @returns where the copy is now; undefined: it was deleted */
+/** @returns the path of the copy; undefined if it was deleted */
 async function takeOut(tree: string, path: string, images: readonly StoredImage[]): Promise<string | undefined> {
   if (images.some(({ origin }) => origin !== undefined)) {
     await rm(join(tree, path), { recursive: true, force: true });

@@ -2,8 +2,8 @@
 //
 // Sources: RFC 1952 (gzip), RFC 8878 (Zstandard), xz(1) of XZ Utils 5.4.
 //
-// 1. `write` resolves when everything that its bytes expand to was taken, or waits in a pipe of bounded size.
-// 2. xz gets XZ_MEMORY_BYTES_MAX of memory, so that no file makes it take more.
+// 1. `write` resolves when all bytes that it expands to were taken, or wait in a pipe of bounded size.
+// 2. xz may use at most XZ_MEMORY_BYTES_MAX of memory, whatever a file demands.
 
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -74,7 +74,7 @@ class XzExpansion implements Expansion {
       this.#said = (this.#said + bytes.toString('utf8')).slice(0, SAID_CHARACTERS_MAX);
     });
     this.#done = this.#run(take);
-    // `write` and `end` await it; in between, a rejection must not count as unhandled.
+    // `write` and `end` await this promise. Between their calls, a rejection must not count as unhandled.
     this.#done.catch(() => undefined);
   }
 
@@ -83,7 +83,7 @@ class XzExpansion implements Expansion {
     const failed = await new Promise<boolean>((resolve) => {
       stdin.write(bytes, (error) => resolve(error !== null && error !== undefined));
     });
-    // It has ended, and says why.
+    // The program has ended; its exit gives the reason.
     if (failed) await this.#done;
   }
 
@@ -99,7 +99,7 @@ class XzExpansion implements Expansion {
   async #run(take: Take): Promise<void> {
     const ended = once(this.#child, 'close');
     const started = once(this.#child, 'spawn');
-    // Whichever rejects first is the reason; the other must not count as unhandled.
+    // The first rejection is the reason; the other one must not count as unhandled.
     ended.catch(() => undefined);
     try {
       await started;

@@ -1,4 +1,4 @@
-// Removes images from the store, and contents that no image needs.
+// Removes images from the store, and blobs that no image needs.
 //
 // 1. Removing an image removes its manifest; a blob is deleted when no manifest names it.
 
@@ -8,19 +8,19 @@ import { join } from 'node:path';
 import { newUuid } from '../clock.ts';
 import { blobsOf, manifestPath, readImages, type StoredImage } from './image-store.ts';
 
-/** Leftovers older than this belong to no running addition. */
+/** Leftovers older than this cannot belong to a running addition. */
 const LEFTOVER_MS = 60 * 60 * 1000;
 
 /** The images that machines are being deployed from at the moment. */
 export interface ImageUse {
-  /** The machines that use an image, for people; empty: none. */
+  /** The names of the machines that use an image; empty if no machine does. */
   usersOf(image: StoredImage): readonly string[];
-  /** False: this host cannot know. The bytes of a removed image then stay for another hour, for machines that are reading them. */
+  /** False if this host cannot know the uses. Then the bytes of a removed image stay for another hour, for machines that are reading them. */
   readonly isKnown: boolean;
 }
 
 /**
- * Removes images from the store, and the blobs that no remaining image needs. The caller has left out those in use.
+ * Removes images from the store, and the blobs that no remaining image needs. The caller must leave out images in use.
  * @param nowMs wall time; leftovers of a killed addition are removed after an hour
  * @returns the freed bytes
  */
@@ -68,8 +68,8 @@ export async function sweepBlobs(tree: string, nowMs: number, doomed: ReadonlySe
 }
 
 /**
- * Makes a blob recent for `sweepBlobs`, which reads the time of a file's last change of any kind. The time of its content stays, because the
- * rack cuts off whoever reads a file whose content is changed (files/shared-file.ts). Source: chmod(2).
+ * Makes a blob recent for `sweepBlobs`, which reads its change time (ctime). The modification time (mtime) stays, because the rack ends every transfer
+ * of a file whose content has changed (files/shared-file.ts). Source: chmod(2).
  */
 export async function keepBlobRecent(path: string): Promise<void> {
   await chmod(path, (await stat(path)).mode & 0o7777);

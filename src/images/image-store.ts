@@ -1,14 +1,14 @@
-// The store of disk images from which machines are deployed: blobs named after their content, and one manifest for each image.
+// The store of images from which machines are deployed: blobs named after their content, and one manifest for each image.
 //
-//   TREE/images/ab/abcdef….img[.zst]              the bytes as served; the boot listener sends them, also in ranges
-//   TREE/images/ab/abcdef….{squashfs,root.tar,root.gz,file}   the root of a system, and the files that start it (stored-system.ts)
+//   TREE/images/ab/abcdef….img[.zst]              the bytes as served; the boot listener also sends ranges of them
+//   TREE/images/ab/abcdef….{squashfs,root.tar,root.gz,file}   the root of a system, its kernel, initrd … (stored-system.ts)
 //   TREE/images/.manifests/os~release~architecture~subarchitecture~label~serial.json
 //
 // Source: the products of simplestreams, from which the names come (os, release, label, serial).
 //
-// 1. A blob has the hash in its name, appears whole, and never changes; images with the same bytes share it.
-// 2. A manifest appears whole and after its blob. Each is its own file, so that concurrent additions cannot lose one.
-// 3. Manifests have hidden names, which are not served. The bytes of an image are served: every host that can boot here can fetch them.
+// 1. A blob's name is its hash. It appears whole and never changes. Images with the same bytes share it.
+// 2. A manifest appears whole and after its blob. Each manifest is a file of its own, so that concurrent additions cannot lose one.
+// 3. Manifests have hidden names, which are not served. Blobs are served: every host that can boot here can fetch them.
 
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -30,7 +30,7 @@ export interface ImageName {
   readonly subarchitecture: string;
   /** `release`, `daily`, `candidate` … */
   readonly label: string;
-  /** The day it was made or added, with a number if there are several: `20240131`, `20240131.2`. */
+  /** The day on which it was made or added, with a number if there are several of that day: `20240131`, `20240131.2`. */
   readonly serial: string;
 }
 
@@ -38,18 +38,18 @@ export interface ImageName {
 export interface StoredImage extends ImageName {
   /** For people. */
   readonly title: string;
-  /** Of the stored and served bytes; hexadecimal. */
+  /** The hash of the stored and served bytes; hexadecimal. */
   readonly sha256: string;
-  /** As stored and served. */
+  /** The size as stored and served, in bytes. */
   readonly bytes: number;
   readonly format: ImageFormat | RootFormat;
-  /** Its size on a disk; of the root of a system the size that it is expected to need. */
+  /** The bytes that it needs on a disk; estimated for the root of a system. */
   readonly diskBytes: number;
-  /** `none`: it is the root of a system. */
+  /** `none` for the root of a system. */
   readonly partitionTable: PartitionTable | 'none';
-  /** How a root is started; undefined: it is a whole disk. */
+  /** The files that start the root of a system; undefined for a disk image. */
   readonly system?: StoredSystem | undefined;
-  /** The published file that it was imported from; undefined: it was added by hand. */
+  /** The published file from which it was imported; undefined if it was added by hand. */
   readonly origin?: ImageOrigin | undefined;
 }
 
@@ -75,7 +75,7 @@ interface FoundImage extends StoredImage {
 /** The kernel and the initrd of a system, each with its path on the boot listener. */
 type ImageStarts = Readonly<Record<'kernel' | 'initrd', { readonly path: string; readonly sha256: string }>>;
 
-/** Empty if the image has none of them. */
+/** Empty if the image lacks the kernel or the initrd. */
 export function startsOf({ system }: StoredImage): { readonly starts?: ImageStarts } {
   const [kernel, initrd] = ['boot-kernel', 'boot-initrd'].map((name) =>
     system?.files.find((file) => file.name === name),
@@ -108,19 +108,19 @@ const FIELDS = ['os', 'release', 'architecture', 'subarchitecture', 'label', 'se
 
 const manifestsOf = (tree: string): string => join(tree, 'images', '.manifests');
 
-/** Where the manifest of an image is. */
+/** The path of the manifest of an image. */
 export const manifestPath = (tree: string, name: ImageName): string =>
   join(manifestsOf(tree), `${FIELDS.map((field) => name[field]).join('~')}.json`);
 
 const EXTENSIONS = { raw: 'img', 'raw.zst': 'img.zst' } as const;
 
-/** The name of a blob, relative to the tree. @param format `file`: of a file that starts a system */
+/** The path of a blob, relative to the tree. @param format `file` for a kernel, an initrd or another such file of a system */
 export function blobPath(sha256: string, format: StoredImage['format'] | 'file'): string {
   const extension = format === 'raw' || format === 'raw.zst' ? EXTENSIONS[format] : format;
   return `images/${sha256.slice(0, 2)}/${sha256}.${extension}`;
 }
 
-/** A content of the store that an image needs. */
+/** A blob that an image needs. */
 export interface ImageBlob {
   /** Relative to the tree. */
   readonly path: string;
@@ -128,7 +128,7 @@ export interface ImageBlob {
   readonly bytes: number;
 }
 
-/** All contents of an image; the first is the image itself. */
+/** All blobs of an image; the first is the image itself. */
 export const blobsOf = ({ sha256, format, bytes, system }: StoredImage): readonly ImageBlob[] => [
   { path: blobPath(sha256, format), sha256, bytes },
   ...(system?.files ?? []).map((file) => ({
@@ -141,7 +141,7 @@ export const blobsOf = ({ sha256, format, bytes, system }: StoredImage): readonl
 /** The name for people: `debian/bookworm/amd64/generic/release/20240131`. */
 export const formatImageName = (name: ImageName): string => FIELDS.map((field) => name[field]).join('/');
 
-/** The problem of a name, whose serial may still be missing; undefined: none. */
+/** The problem of a name, whose serial may still be missing; undefined if the name is valid. */
 export function judgeImageName(
   name: Omit<ImageName, 'serial'> & { readonly serial?: string | undefined },
 ): string | undefined {
@@ -206,7 +206,7 @@ export function decodeImage(text: string): StoredImage | string {
   return judgeImageName(image) ?? image;
 }
 
-/** An origin that cannot be read only costs another download. */
+/** The origin of an image; undefined if it cannot be read, which only costs another download. */
 function originOf(value: unknown): { readonly origin?: ImageOrigin } {
   if (!isFields(value)) return {};
   const { source, algorithm, hex } = value;
@@ -246,7 +246,7 @@ function readManifest(path: string): StoredImage | string {
   }
 }
 
-/** True for images of one name, whatever their serials. */
+/** True for images with the same name, whatever their serials. */
 export const isSameName = (one: Omit<ImageName, 'serial'>, other: Omit<ImageName, 'serial'>): boolean =>
   FIELDS.every((field) => field === 'serial' || one[field] === other[field]);
 
@@ -290,7 +290,7 @@ export function findStoredImage(tree: string, wish: ImageWish): FoundImage | und
     : { ...image, ...startsOf(image), path: `/${blobPath(image.sha256, image.format)}` };
 }
 
-/** True if the bytes of an image exist, in the number that its manifest states. */
+/** True if all blobs of an image exist, each with the size that its manifest states. */
 export function hasBlob(tree: string, image: StoredImage): boolean {
   return blobsOf(image).every(({ path, bytes }) => {
     const found = foundStats(join(tree, path));

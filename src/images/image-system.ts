@@ -1,4 +1,4 @@
-// Looks at a disk image while it is copied: whether the system in it would start, grow and be set up on a machine.
+// Inspects a disk image while it is copied: could a machine start, grow and set up the system in it?
 //
 //   first 64 KiB ─▶ partitions ─▶ the first bytes of each: its file system
 //                              ─▶ names in EFI system partitions: the loader of UEFI
@@ -7,10 +7,10 @@
 // Sources: UEFI 2.10 §5.2 (MBR), §5.3 (GPT), §3.5.1.1 (removable media); the FAT specification, "Directory Structure"; the magic numbers of
 // ext4, xfs, btrfs, LVM and LUKS as in `agent/deploy.sh`, which opens these systems.
 //
-// 1. Nothing is mounted, and no file system is interpreted: a directory of ext4, xfs and btrfs has the names of its files as they are, one of
-//    FAT in entries of 32 bytes. So no image can do anything here, and the memory is bounded.
-// 2. Names of deleted files may still be found: the look can take a system for complete that is not. It takes none for incomplete that is.
-// 3. Logical partitions of an MBR are not looked at.
+// 1. Nothing is mounted, and no file system is interpreted: directories of ext4, xfs and btrfs contain file names as plain text, those of FAT contain
+//    them in entries of 32 bytes. So no image can do any harm here, and the memory is bounded.
+// 2. Names of deleted files may still be found. So an incomplete system may be judged complete, but never a complete one incomplete.
+// 3. Logical partitions of an MBR are not inspected.
 
 import { listed } from '../counted.ts';
 import { copyBytes, viewBytes } from '../net/borrowed-bytes.ts';
@@ -20,13 +20,13 @@ import type { DiskPiece } from './qcow2/reading.ts';
 /** A file system of a partition, or the layer below it. */
 type FileSystem = 'ext4' | 'xfs' | 'btrfs' | 'LVM' | 'LUKS';
 
-/** The findings on a system. */
+/** The findings about a system. */
 export interface SystemFacts {
   /** The first sector has code, and GPT the partition for the rest of it. */
   readonly startsByBios: boolean;
   /** An EFI system partition has the loader for this architecture that UEFI starts without a boot entry. */
   readonly startsByUefi: boolean;
-  /** The file systems of the partitions in the order of the disk; undefined: another one, or none. */
+  /** The file systems of the partitions in their order on the disk; undefined for an unknown one, or none. */
   readonly fileSystems: readonly (FileSystem | undefined)[];
   readonly hasCloudInit: boolean;
 }
@@ -34,19 +34,19 @@ export interface SystemFacts {
 /** The first bytes of the disk: its partition table, with 128 entries on sectors of 512 or 4096 bytes. */
 const TABLE_BYTES = 64 * 1024;
 const PARTITIONS_MAX = 128;
-/** Of a partition: the magic number of btrfs is the last one. */
+/** The bytes inspected at the start of a partition: btrfs has the last magic number. */
 const START_BYTES = 65_608;
 const BOOT_CODE_BYTES = 440;
 const ESP = '28732ac11ff8d211ba4b00a0c93ec93b';
 const BIOS_BOOT = '4861682149646f6e744e656564454649';
 const MBR_ESP = 0xef;
 const MBR_EXTENDED: ReadonlySet<number> = new Set([0x05, 0x0f, 0x85]);
-/** The file that a package of cloud-init has in every distribution. */
+/** A file that the cloud-init package of every distribution contains. */
 const UNIT = Buffer.from('cloud-init-local.service', 'latin1');
 const ENTRY_BYTES = 32;
-/** EFI system partitions that are looked at; a disk has one. */
+/** The most EFI system partitions that are inspected; a disk normally has one. */
 const ESPS_MAX = 4;
-/** The most bytes that each piece has of a name that two pieces share. */
+/** The most bytes that one piece can contain of a name that is split between two pieces. */
 const SEAM_BYTES = 31;
 /** Names of EFI/BOOT/BOOT….EFI in entries of FAT, by architecture. */
 const LOADERS: Readonly<Record<string, string>> = { amd64: 'BOOTX64 EFI', arm64: 'BOOTAA64EFI', i386: 'BOOTIA32EFI' };
@@ -64,11 +64,11 @@ interface Partition {
   readonly from: number;
   readonly to: number;
   readonly kind: 'esp' | 'bios-boot' | 'other';
-  /** Its first bytes, as far as they have come. */
+  /** The first bytes of the partition that have arrived so far. */
   readonly start: Uint8Array;
 }
 
-/** Looks at one image. */
+/** Inspects one image. */
 export class SystemLook {
   readonly #architecture: string;
   readonly #loader: Buffer | undefined;
@@ -206,10 +206,10 @@ function mbrPartitions(table: Uint8Array): readonly Partition[] {
 const fileSystemOf = (start: Uint8Array): FileSystem | undefined =>
   MAGICS.find(([, at, magic]) => Buffer.from(start).toString('hex', at, at + magic.length / 2) === magic)?.[0];
 
-/** Those that are opened on a machine. */
+/** The file systems that a machine can open. */
 const isOpened = (system: FileSystem | undefined): boolean => system === 'ext4' || system === 'xfs';
 
-/** Why a system could not be deployed; undefined: no reason is known. */
+/** Why a system cannot be deployed; undefined if no reason is known. */
 export function judgeSystem(facts: SystemFacts, architecture: string): string | undefined {
   const loader = LOADERS[architecture];
   if (loader !== undefined && !facts.startsByBios && !facts.startsByUefi) {

@@ -1,7 +1,7 @@
 // Publishes finished files in the boot tree, from which machines may load at any moment.
 //
-// 1. A directory with a kernel and its initrd appears whole or not at all: they work only together.
-// 2. A single file is replaced whole.
+// 1. A directory with a kernel and its initrd appears whole or not at all, because the two work only together.
+// 2. A single file is replaced as a whole.
 // 3. Modes are the same for every user who builds: directories 0755, files 0644.
 
 import { createHash } from 'node:crypto';
@@ -43,7 +43,7 @@ export function encodeManifest(manifest: Manifest): FileContent {
   return { name: 'manifest.json', data: Buffer.from(`${JSON.stringify(manifest, undefined, 2)}\n`, 'utf8') };
 }
 
-/** A file of the same file system that appears under another name, too. */
+/** A file of the same file system that gets a second name by a hard link. */
 interface FileLink {
   readonly name: string;
   /** The path of the file. */

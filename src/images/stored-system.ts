@@ -1,9 +1,9 @@
-// The root of a system in the store, as MAAS's streams have it: a file system or an archive without a disk around it, and the files that
-// start it. A machine that is deployed from it makes the disk.
+// The root of a system in the store, in the form of MAAS's streams: a file system or an archive instead of a disk image, with its kernel and initrd.
+// A machine that is deployed from it makes the disk itself.
 
 import { isFields } from '../fields.ts';
 
-/** The form of a root: a file system of squashfs, an archive of tar in any compression, or another file system compressed by gzip. */
+/** The format of a root: a squashfs file system, a tar archive in any compression, or another file system compressed with gzip. */
 export type RootFormat = 'squashfs' | 'root.tar' | 'root.gz';
 
 /** The files of a system. */
@@ -18,14 +18,14 @@ export interface StoredSystem {
 
 /** A file of a system. */
 export interface SystemFile {
-  /** In the boot tree. */
+  /** Its name in the boot tree. */
   readonly name: string;
   /** Hexadecimal. */
   readonly sha256: string;
   readonly bytes: number;
 }
 
-/** Files of one system. */
+/** The most files of one system. */
 export const SYSTEM_FILES_MAX = 16;
 const NAME = /^[a-z0-9][a-z0-9_.+-]{0,62}$/;
 const HASH = /^[0-9a-f]{64}$/;
@@ -34,10 +34,10 @@ const HASH = /^[0-9a-f]{64}$/;
 export const isRootFormat = (format: string): format is RootFormat =>
   format === 'squashfs' || format === 'root.tar' || format === 'root.gz';
 
-/** True for a name that can stand in the boot tree. */
+/** True for a name that is allowed in the boot tree. */
 export const isTreeName = (name: string): boolean => NAME.test(name);
 
-/** Reads the part of a manifest; undefined: it has none, or one that is wrong. */
+/** Reads the system in a manifest; undefined if it is missing or invalid. */
 export function decodeSystem(value: unknown): StoredSystem | undefined {
   if (!isFields(value) || !Array.isArray(value.files) || value.files.length > SYSTEM_FILES_MAX) return undefined;
   const { subarch, rootName } = value;

@@ -1,18 +1,18 @@
-// Shows the systems of the store in the boot tree, under MAAS's names:
+// Links the systems of the store into the boot tree, under MAAS's names:
 //
-//   TREE/OS/ARCH/SUBARCH/RELEASE/LABEL/{boot-kernel,boot-initrd,squashfs,…}     hard links to the contents of the newest serial
+//   TREE/OS/ARCH/SUBARCH/RELEASE/LABEL/{boot-kernel,boot-initrd,squashfs,…}     hard links to the blobs of the newest serial
 //
-// Source: the `current` directory of MAAS 1.5 to 3.4, where `generic` is a second name of the kernel of the release.
+// Source: the `current` directory of MAAS 1.5 to 3.4, where `generic` is a second name for the release's own kernel.
 //
 // 1. A directory appears whole or not at all.
-// 2. The store decides: after each change, what the tree shows of a name is made from the manifests.
+// 2. The store decides: after each change, the directory of a name is made again from the manifests.
 
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { blobPath, hasBlob, isSameName, readImages, type StoredImage } from './image-store.ts';
 import { publishDirectory } from './publication.ts';
 
-/** Makes the directories of the images' names again; disk images have none. */
+/** Makes the directories for the names of these images again; disk images have none. */
 export async function refreshTree(tree: string, images: readonly StoredImage[]): Promise<void> {
   const systems = images.filter(({ system }) => system !== undefined);
   if (systems.length === 0) return;

@@ -19,7 +19,7 @@ import type { SshIdentity } from './ssh-identity.ts';
 /** The longest step of a driver, in milliseconds: a session with a slow controller takes several requests. */
 export const STEP_MS_MAX = 30_000;
 
-/** How to switch a machine off: by asking its operating system, or by cutting its power. */
+/** How to switch a machine off: `soft` asks its operating system, `hard` cuts its power. */
 export type OffManner = 'soft' | 'hard';
 
 /** The power controller of one machine. */
@@ -63,7 +63,7 @@ export interface Connecting<Schema extends z.ZodObject> {
   /** Its system id. */
   readonly machine: string;
   readonly settings: z.infer<Schema>;
-  /** Texts that nothing may quote. */
+  /** Texts that no message may quote. */
   readonly secrets: readonly string[];
   readonly surroundings: PowerSurroundings;
 }
@@ -74,7 +74,7 @@ interface DriverParts<Schema extends z.ZodObject> extends Pick<PowerDriver, 'nam
   connect(call: Connecting<Schema>): PowerPort;
 }
 
-/** A driver that is only asked with valid parameters. */
+/** Makes a driver from its parts; `connect` is only called with valid parameters. */
 export function defineDriver<Schema extends z.ZodObject>({
   name,
   byHand,

@@ -1,11 +1,12 @@
 // The list of power drivers.
 //
-// A new driver is a file of its own, a name in `driver-names.ts` and a place in DRIVERS. The compiler or a test then demands:
+// A new driver is a file with a call of `defineDriver` (`driver.ts`; `webhook.ts` is a model), a name in `driver-names.ts` and a place in DRIVERS.
+// The compiler or a test then demands:
 //
 // - its words, and those of its parameters, in `region/words/en/power.ts`, and its name in `region/api/power-fields.ts`;
 // - for its new result codes in `detail.ts`, their sentences in `region/words/en/power-details.ts`;
 // - names of new parameters in `region/records/power-parameters.ts` and `region/api/power-fields.ts`;
-// - what it switches in `cli/machines/power-programs.ts`, if it runs programs.
+// - the machines that it switches, in `cli/machines/power-programs.ts`, if it runs programs.
 //
 // Nothing demands these:
 //
@@ -14,9 +15,9 @@
 // - if a machine may propose it for its own BMC: a row of REPORTED_FIELDS in `region/records/power-parameters.ts`;
 // - its rows in docs/power.md and docs/hostile-hosts.md.
 //
-// Wake-on-LAN has no driver: it can only switch on, without confirmation, and wakes any machine that hears it. A machine that must be
-// released, erased and restarted needs a driver that can query and switch off. A machine without a BMC is switched by hand (`manual`), or
-// by a power socket with an API (`webhook`).
+// There is no driver for Wake-on-LAN: it can only switch on, without confirmation, and wakes any machine that hears it. To release, erase and
+// restart a machine, a driver must be able to query its power and to switch it off. A machine without a BMC is switched by hand (`manual`), or by a
+// power socket with an API (`webhook`).
 
 import type { PowerDriver } from './driver.ts';
 import { POWER_DRIVER_NAMES, type PowerDriverName } from './driver-names.ts';

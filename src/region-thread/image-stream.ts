@@ -1,12 +1,12 @@
-// The region's own store as a signed site with simplestreams: `/MAAS/images-stream/streams/v1/index.sjson` and everything that it names.
+// Describes the region's own image store as a signed simplestreams site: `/MAAS/images-stream/streams/v1/index.sjson` and all files that it names.
 //
-//   request ─▶ has the store changed? ─┬─ no ─▶ the signed documents of before
+//   request ─▶ has the store changed? ─┬─ no ─▶ the former signed documents
 //                                      └─ yes ─▶ describe ─▶ sign ─▶ keep
 //
 // Source: MAAS, whose region serves its images at this URL.
 //
-// 1. Only images of the store are named and served, by their hash; nothing of a request becomes a path.
-// 2. Documents are signed once for each state of the store, however many ask.
+// 1. Only images of the store are named and served, by their hash; no part of a request becomes a path.
+// 2. Documents are signed once for each state of the store, however many clients request them.
 
 import { join } from 'node:path';
 import { type Clock, type Instant, later } from '../clock.ts';
@@ -16,7 +16,7 @@ import { type OwnSigner, openOwnSigner } from '../images/signatures/own-signer.t
 import { describeStore } from '../images/streams/own-stream.ts';
 import type { ImageStream, StreamedFile } from '../region/images/boot-images.ts';
 
-/** How long the documents are served without a look at the store, in milliseconds: the look reads each manifest. */
+/** How long the documents are served before the store is checked again, in milliseconds: the check reads each manifest. */
 const LOOK_MS = 2000;
 /** The path of the public key. */
 const KEY_PATH = 'key.asc';
@@ -29,7 +29,7 @@ interface Signed {
 interface OwnImageStreamParts {
   readonly stateDir: string;
   readonly clock: Clock;
-  /** The boot tree; undefined: this host has none. */
+  /** The boot tree; undefined if this host has none. */
   readonly tree: () => string | undefined;
 }
 
@@ -37,7 +37,7 @@ export class OwnImageStream implements ImageStream {
   readonly #parts: OwnImageStreamParts;
   #signer: Promise<OwnSigner> | undefined;
   #signed: Promise<Signed> | undefined;
-  /** The store that they are of. */
+  /** The state of the store that they describe. */
   #mark = '';
   #lookAt: Instant | undefined;
 

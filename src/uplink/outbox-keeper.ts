@@ -1,8 +1,8 @@
 // Stores the rack's events and posts in the durable outbox, and acknowledges them.
 //
-// 1. While the disk fails, the same batch is tried again; the rack sends no other meanwhile. A post is refused at once, because its machine
-//    will try again.
-// 2. Drops at the bounds are reported with their number, sampled.
+// 1. While the disk fails, storing the same batch is tried again; meanwhile the rack sends no other. A post is refused at once, because its
+//    machine will try again.
+// 2. Entries dropped at the bounds are reported as a number, at a limited rate.
 
 import type { Clock, Timer } from '../clock.ts';
 import { errorText, isStoreUnavailable, RackError } from '../errors.ts';

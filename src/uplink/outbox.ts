@@ -1,7 +1,7 @@
 // Keeps events in memory until the region acknowledges that it has stored them.
 //
-// 1. Sequences have no gaps. At the bound a waiting event is dropped: the oldest that is neither a warning nor an error, otherwise the
-//    oldest. Drops are counted, and reported to the region.
+// 1. Sequences have no gaps. At the bound a waiting event is dropped: the oldest one that is neither a warning nor an error, or else the
+//    oldest of all. Dropped events are counted, and their number is reported to the region.
 // 2. One batch is in flight at a time; an unacknowledged batch is sent again as a whole.
 
 import type { UplinkEvent } from './messages.ts';

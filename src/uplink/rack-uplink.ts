@@ -1,5 +1,5 @@
-// The rack's side of its region: a thread of this process, which is the region or the link to a remote one. The rack never waits for the
-// thread: it posts messages and handles answers as they come. If the thread ends, it is started again, and the rack continues with the last
+// The rack's side of its region. A thread of this process is either the region or the link to a remote one. The rack never waits for the
+// thread: it posts messages and handles answers as they come. If the thread ends, it is restarted; meanwhile the rack continues with the last
 // desired state.
 //
 //   starting ──listening──▶ up ──exit──▶ waiting ──back-off──▶ starting

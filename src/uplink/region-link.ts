@@ -1,6 +1,6 @@
 // A rack's link to its remote region: registers the rack, stores its events and its machines' posts until the region has them, sends them,
-// fetches the desired state, and reports the rack's progress in heartbeats. Exchanges the same messages with the rack's loop as an embedded
-// region. Sans-IO: transport, outbox, clock and the file of the cached state are ports.
+// fetches the desired state, and reports the rack's progress in heartbeats. It exchanges the same messages with the rack's loop as an embedded
+// region does. Sans-IO: transport, outbox, clock and the file of the cached state are ports.
 //
 //   registering ──200──▶ linked ──401, 403, 404, 409──▶ registering
 //     │  202: pending, 401, 403: rejected, 409: incompatible, no answer: away; each tries again
@@ -38,7 +38,7 @@ const UNAVAILABLE = 503;
 /** How often a pending rack registers again, and how often a refused one does, in milliseconds. */
 const PENDING_MS = 5000;
 const REFUSED_MS = 60_000;
-/** Statuses that mean that the region does not know this rack, or no longer. */
+/** Statuses by which the region says that it does not know this rack, or no longer accepts it. */
 const UNLINKING: ReadonlySet<number> = new Set([401, 403, 404, 409]);
 const REGISTER_PATH = '/api/2.0/nodegroups/?op=register';
 
@@ -218,7 +218,7 @@ export class RegionLink {
     if (UNLINKING.has(answer.status)) {
       this.#unlink();
       this.#become('registering', { note: 'link-ended', status: answer.status, said: textOf(answer.body) });
-      // Not at once, so that a rack that is registered and unlinked in turn does not loop at full speed.
+      // Register after a pause: a rack that is registered and unlinked in turn must not loop at full speed.
       this.#relinking = clock.schedule(PENDING_MS, () => this.#registering.start());
       return undefined;
     }

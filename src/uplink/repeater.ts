@@ -1,4 +1,4 @@
-// Repeats a task: at once when poked, after a rest when it succeeded, after growing pauses when it failed.
+// Repeats a task: at once when poked, after a rest when it succeeded, and after a growing pause when it failed.
 //
 //   resting ──poke, rest over──▶ running ──well──▶ resting
 //                                   └──failed──▶ pausing ──back-off──▶ running
@@ -17,7 +17,7 @@ export type RunOutcome =
   /** There is more to do. */
   | { readonly kind: 'again' }
   | { readonly kind: 'rest'; readonly ms: number }
-  /** @param retryAfterMs the wait that the other side requests; at most BACK_OFF_MS_MAX is honoured */
+  /** @param retryAfterMs the wait that the other side requests; capped at BACK_OFF_MS_MAX */
   | { readonly kind: 'failed'; readonly retryAfterMs?: number | undefined };
 
 export class Repeater {

@@ -1,4 +1,4 @@
-// Decides when a rack reports its disk images to its region: those whose bytes exist in its store, and only when they have changed.
+// Decides when a rack reports its images to its region: only images whose bytes are in its store, and only when the list has changed.
 //
 // 1. If the store cannot be read, nothing is reported, and the last report stays valid.
 // 2. After REPEAT_BEATS heartbeats, and after each new link, the images are reported even if unchanged: the region may have lost them.

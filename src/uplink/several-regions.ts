@@ -1,12 +1,12 @@
 // The transport to a region that answers at several addresses (region.url is a list): processes that share one database, or a proxy and
-// its stand-in. One of them at a time is asked.
+// its stand-in. One address is in use at a time.
 //
-// 1. A request that one does not answer goes to the next, at once; each is asked once. Every request of the link may be repeated: events and
-//    posts carry sequences, and everything else says the same again.
-// 2. The address that answered last is asked first. So the rack stays with it, even if the first of the list returns.
-// 3. An answer that says "not now" (502, 503, 504) counts as none if another one answers.
-// 4. A process that hangs still accepts connections, and answers nothing. Pings detect it. Every other process answers a ping from memory,
-//    even if it is slow or waits for its database. The rack leaves a process only if another address answers.
+// 1. A request that one address does not answer goes to the next at once; each address is asked once. Every request of the link may be repeated:
+//    events and posts carry sequences, and all others have the same effect again.
+// 2. The address that answered last is asked first. So the rack stays with it, even if the first address of the list answers again.
+// 3. An answer that says "not now" (502, 503, 504) is ignored if another address answers.
+// 4. A process that hangs still accepts connections but answers nothing; pings detect it. Any other process answers a ping from memory, even if
+//    it is slow or waits for its database. The rack leaves a process only if another address answers.
 
 import type { Clock, Timer } from '../clock.ts';
 import { errorText } from '../errors.ts';

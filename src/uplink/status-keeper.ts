@@ -1,5 +1,5 @@
-// Keeps the status of a rack's link to its region, and sends it to the rack: at once when it changes, otherwise soon after what it counts has
-// changed. Publishes the notices of changes.
+// Keeps the status of a rack's link to its region, and sends it to the rack: at once when the state changes, and within STATUS_PAUSE_MS when only
+// its counts change. Publishes a notice of each change of state.
 
 import type { Clock, Timer } from '../clock.ts';
 import { EventSampler } from '../rate-limit.ts';
@@ -17,7 +17,7 @@ const STATUS_PAUSE_MS = 200;
 interface StatusOptions {
   readonly clock: Clock;
   readonly outbox: OutboxStore;
-  /** The region's URL, of several the one that answers. */
+  /** The region's URL; if it has several, the one that answers. */
   readonly url: () => string;
   /** Sends a message to the rack. */
   readonly send: (message: RegionMessage) => void;
@@ -63,7 +63,7 @@ export class StatusKeeper {
     this.#heartbeatMs = tookMs;
   }
 
-  /** Changes the state. @returns false if that changes nothing that counts */
+  /** Changes the state. @returns false if neither the state nor its reason is new */
   become(state: LinkState, note: RackNote | undefined): boolean {
     const { clock, outbox, url } = this.#options;
     const before = this.#state;

@@ -1,5 +1,5 @@
-// Thins out the lease events of hosts that are not the region's machines before they are sent to the region. A building full of telephones
-// and printers renews thousands of leases an hour, and each would be a row of the region's log that pushes out another.
+// Limits the lease events that are sent to the region about hosts that are not its machines. A building full of telephones and printers renews
+// thousands of leases an hour; each would be a row in the region's log, and displace another.
 //
 //   event ─┬─ of a question by `rackboot doctor` (`own-probes.ts`) ──────────────────→ not sent
 //          ├─ not an everyday event of a lease ──────────────────────────────────────→ sent
@@ -9,8 +9,8 @@
 //
 // 1. Withheld events are missing only in the region: the rack's leases, log, timeline and names include them.
 // 2. Refusals, conflicts, files, configurations and reports are always sent.
-// 3. Of a stranger's everyday events the region needs only its address, and only once the stranger becomes a known machine. The rack then
-//    sends the machine's running leases (`leasesOf`), so no address is lost.
+// 3. All that the region needs from a stranger's everyday events is its address, once the stranger becomes a known machine. The rack then sends
+//    the machine's running leases (`leasesOf`), so no address is lost.
 
 import { BoundedMap } from '../bounded-map.ts';
 import type { DhcpEvent } from '../dhcp/events/events.ts';
@@ -74,7 +74,7 @@ export class StrangerEvents {
     return undefined;
   }
 
-  /** The interfaces in a state not yet applied whose machines were strangers so far. */
+  /** The interfaces in a desired state, before it is applied, that are not known yet. */
   newcomers({ machines }: DesiredState): ReadonlySet<MacAddress> {
     const { isMachine } = this.#acquaintance;
     return new Set(machines.flatMap(({ macs }) => macs.filter((mac) => !isMachine(mac))));

@@ -1,6 +1,6 @@
 // Reports damaged rows of `leases.db`: found at the start, or later while the log is folded.
 //
-// 1. Each row is reported once, at most DAMAGE_REPORTED_MAX, and noted until the next start.
+// 1. Each row is reported once, at most DAMAGE_REPORTED_MAX rows in all. Their notes stay until the next start.
 
 import { join } from 'node:path';
 import type { Clock } from '../../clock.ts';

@@ -66,7 +66,7 @@ export class ServiceNotices {
     this.#check();
   }
 
-  /** Call it when the rack answers requests. */
+  /** Call when the rack answers requests. */
   ready(): void {
     if (this.#state !== 'starting') return;
     this.#state = 'serving';
@@ -107,7 +107,7 @@ export class ServiceNotices {
     this.#socket?.close();
   }
 
-  /** The service manager waits for READY, so it is sent again until the socket takes it. */
+  /** Sends READY again until the socket takes it, because the service manager waits for it. */
   #sendReady(): void {
     const line = this.#parts.statusLine();
     this.#readyOwed = !this.#send({ READY: '1', STATUS: line });

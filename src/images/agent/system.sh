@@ -1,13 +1,13 @@
-# Deploying the root of a system, which is no disk image: the agent makes the disk. Sourced by `read_part` of job.sh; deploy.sh calls
+# Deploys the root of a system. It is not a disk image, so the agent makes the disk. `read_part` of job.sh sources this file; deploy.sh calls
 # write_system with $disk and $format set, and then personalises the system.
 #
 #   partition ─▶ file systems ─▶ fetch, verify ─▶ unpack ─▶ kernel ─▶ fstab ─▶ boot loader
 #
 # Sources: UEFI 2.10 §3.5.1.1 (removable media), §5.3 (GPT); the Discoverable Partitions Specification; grub-install(8), fstab(5).
 #
-# 1. Nothing of the root is unpacked before the hash of all of it has matched.
-# 2. The kernel is the newest in the system, else the one that came with it; the boot loader is the system's own. If either is missing, the
-#    machine fails with the reason, and nothing starts from the disk.
+# 1. No part of the root is unpacked before the hash of the whole file has matched.
+# 2. The kernel is the newest in the system, or else the one that came with it; the boot loader is the system's own. If either is missing, the
+#    deployment fails with the reason, and nothing can start from the disk.
 # 3. The firmware's boot order stays unchanged, as in deploy.sh.
 
 UNPACK_SECONDS_MAX=3600
@@ -37,7 +37,7 @@ mount_disk() {
     fail_job writing "the file system of $root_part cannot be mounted, so it is not ext4: $(words_of "$work/problem")"
 }
 
-# Runs the function or command $1 with further arguments, and signals that it continues. Its status; 124 after UNPACK_SECONDS_MAX.
+# Runs the function or command $1 with the further arguments, and signals progress meanwhile. Returns its status, or 124 after UNPACK_SECONDS_MAX.
 unpack_with_signals() {
   "$@" &
   unpacking=$!
@@ -123,7 +123,7 @@ write_fstab() {
   printf 'UUID=%s / ext4 errors=remount-ro 0 1\nUUID=%s /boot/efi vfat umask=0077,nofail 0 0\n' "$root_uuid" "$esp_id" | put_file /etc/fstab
 }
 
-# The kernel's console of this environment also is the system's: a server without a screen stays readable.
+# The system gets the kernel console of this environment, so that a server without a screen stays readable.
 write_menu() {
   consoles=$(tr ' ' '\n' <"$proc/cmdline" | grep '^console=' | tr '\n' ' ')
   mkdir -p "$root/boot/grub"

@@ -1,23 +1,23 @@
-// Copies the images of a region again and again while the rack is linked, each time in a thread of its own, so that neither the link nor the
-// rack's loop waits.
+// Copies a region's images at intervals while the rack is linked. Each copy runs in a thread of its own, so that neither the link nor the rack's
+// event loop waits.
 
 import { Worker } from 'node:worker_threads';
 import type { Clock, Timer } from '../../clock.ts';
 import { errorText } from '../../errors.ts';
 import type { CopyResult } from './region-copy.ts';
 
-/** As MAAS's racks. */
+/** The pause after a successful copy, in milliseconds; the interval of MAAS's racks. */
 const EVERY_MS = 5 * 60_000;
-/** After a failure. */
+/** The pause after a failed copy, in milliseconds. */
 const AGAIN_MS = 60_000;
-/** Memory of the thread's JavaScript, in MB, as of the region's imports. */
+/** The memory of the thread's JavaScript, in MB; the same as for the region's imports. */
 const RESOURCE_LIMITS = { maxOldGenerationSizeMb: 384, maxYoungGenerationSizeMb: 16 };
 
 /** The data of the thread. */
 export interface CopyOrder {
   readonly tree: string;
   readonly urls: readonly string[];
-  /** PEM certificates to trust instead of the system's; undefined: the system's. */
+  /** PEM certificates to trust instead of the system's; undefined to trust the system's. */
   readonly ca: string | undefined;
 }
 
@@ -37,12 +37,12 @@ export class RegionCopies {
     this.#parts = parts;
   }
 
-  /** Copies now, and repeats it. Without effect while it is repeating. */
+  /** Copies now and then at intervals. No effect if already begun. */
   begin(order: CopyOrder): void {
     if (this.#timer === undefined && this.#worker === undefined) this.#run(order);
   }
 
-  /** Ends a copy under way: the next one continues with what has arrived. */
+  /** Ends a copy under way. A later one continues from the bytes that have arrived. */
   async close(): Promise<void> {
     this.#isClosed = true;
     this.#timer?.cancel();

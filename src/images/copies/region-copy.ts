@@ -1,11 +1,12 @@
-// Copies the images of a region into the store of a rack, and removes the copies of those that the region no longer has.
+// Copies a region's images into a rack's store, and removes the copies of images that the region no longer has.
 //
-//   documents of the region ─▶ images that are missing here ─▶ download, verify, add, one after the other ─▶ remove what the region removed
+//   documents of the region ─▶ images missing here ─▶ download, verify, add one by one ─▶ remove copies of removed images
 //
 // Source: MAAS's racks, which take all images of their region.
 //
-// 1. The region is trusted as its link is, over which the rack takes every command; each image must have the published checksum.
-// 2. Images that were added on the rack stay, and one of the same name and serial is not replaced.
+// 1. The documents are trusted without a signature: over its link the region gives the rack every command anyway. Each image must have the
+//    published checksum.
+// 2. Images added on the rack stay. A copy never replaces one with the same name and serial.
 // 3. The bytes of a removed copy stay for an hour: this host does not know which machines read them.
 // 4. If no region answers, or its answer is wrong, nothing is removed.
 
@@ -20,10 +21,10 @@ import type { StreamSource } from '../sources/source.ts';
 
 /** The source that the manifests of copies name. */
 const SOURCE = 'region';
-/** The architectures of MAAS, which have our names. */
+/** MAAS's architectures; our names for them are the same. */
 const ARCHES = ['amd64', 'arm64', 'armhf', 'i386', 'ppc64el', 'riscv64', 's390x'];
 
-/** The place and the means of a copy. */
+/** The options of a copy. */
 interface CopyTerms {
   /** The boot tree of the rack. */
   readonly tree: string;
@@ -34,12 +35,12 @@ interface CopyTerms {
   readonly nowMs: number;
 }
 
-/** The end of a copy. */
+/** The outcome of a copy. */
 export interface CopyResult {
   /** How many images were added and removed. */
   readonly added: number;
   readonly removed: number;
-  /** Each with the name of the image; empty: the rack has all of them. */
+  /** Why images could not be copied, each with the name of the image; empty if the rack has all of them. */
   readonly problems: readonly string[];
 }
 
@@ -64,7 +65,7 @@ export async function copyFromRegion(terms: CopyTerms): Promise<CopyResult> {
   return { added, removed: gone.length, problems };
 }
 
-/** @returns the images of the first address that answers; the other addresses are their mirrors */
+/** @returns the images of the first address that answers, with the other addresses as their mirrors */
 async function askRegion({ urls, downloads, nowMs }: CopyTerms): Promise<readonly ImageOffer[]> {
   const sites = urls.map((url) => `${url.endsWith('/') ? url : `${url}/`}images-stream/`);
   let problem = '';
@@ -89,7 +90,7 @@ const sourceAt = (url: string): StreamSource => ({
   trust: { kind: 'unsigned', why: 'the link to the region is trusted' },
 });
 
-/** @returns false if it is there */
+/** @returns false if the rack already has the image */
 async function copyOne(offer: ImageOffer, { tree, downloads, nowMs }: CopyTerms): Promise<boolean> {
   const isSame = (image: StoredImage): boolean => isSameName(image, offer) && image.serial === offer.serial;
   const own = readImages(tree).images.find((image) => image.origin?.source !== SOURCE && isSame(image));

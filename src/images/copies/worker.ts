@@ -1,4 +1,4 @@
-// The thread in which a rack copies the images of its region: one run, and it ends.
+// The thread in which a rack copies its region's images. It ends after one copy.
 
 import { parentPort, workerData } from 'node:worker_threads';
 import { systemClock } from '../../clock.ts';

@@ -4,7 +4,7 @@
 //                     ├─▶ again: drop the kept bytes, open once more
 //                     └─▶ whole: nothing is missing
 //
-// 1. Every attempt ends: opening has its times (web-client.ts), a body its pace and its bound (body.ts).
+// 1. Every attempt ends: opening has timeouts (web-client.ts), and a body has a minimum pace and a maximum size (body.ts).
 // 2. However it ends, all bytes that were appended are written before `run` returns, unless the disk failed.
 
 import type { Clock } from '../../clock.ts';
@@ -14,13 +14,13 @@ import type { PartFile } from './part-file.ts';
 import { type BodyPlan, planBody, rangeFields, type Wanted } from './range-answer.ts';
 import type { WebAnswer } from './web-client.ts';
 
-/** Calls during an attempt. */
+/** Callbacks during an attempt. */
 interface AttemptListener extends BodyListener {
   /** The size of the file is known; undefined: it is not. Rejects with an AttemptFailure if there is no room for it. */
   onHead(total: number | undefined, kept: number): Promise<void>;
 }
 
-/** The wishes of an attempt. */
+/** The options of an attempt. */
 interface AttemptTask {
   readonly url: URL;
   readonly part: PartFile;

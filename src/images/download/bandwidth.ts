@@ -1,7 +1,7 @@
 // The bandwidth that all downloads share: a token bucket over bytes.
 //
-// 1. Bytes are counted after they arrived, so the bucket may be in debt; its readers wait until the debt is paid. Over time the rate holds,
-//    however many readers there are, and each of them gets its share.
+// 1. Bytes are counted after they have arrived, so the bucket can go into debt; readers wait until the debt is paid. Over time the rate is kept,
+//    however many readers there are, and each reader gets its share.
 // 2. The bucket is small, so the rate is smooth: no burst is longer than BURST_MS.
 
 import type { Instant } from '../../clock.ts';
@@ -19,7 +19,7 @@ export class Bandwidth {
     this.#bytesPerSecond = bytesPerSecond;
   }
 
-  /** Changes the limit; it holds from the next bytes on. */
+  /** Changes the limit from the next bytes on. */
   limit(bytesPerSecond: number | undefined): void {
     this.#bytesPerSecond = bytesPerSecond;
     this.#tokens = 0;

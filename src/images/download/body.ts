@@ -1,6 +1,6 @@
 // Reads the body of an answer into a sink, no faster than the sink and the bandwidth allow, and no slower than the pace allows.
 //
-// 1. `read` ends: the body ends, breaks its pace (pace.ts) or its bound of bytes, or the signal comes.
+// 1. `read` always ends: when the body ends, falls behind its pace (pace.ts), exceeds its size, or the signal comes.
 // 2. Time in which the sink is full or the bandwidth is used up does not count against the server.
 
 import type { Clock, Timer } from '../../clock.ts';
@@ -14,7 +14,7 @@ import type { WebAnswer, WebClient } from './web-client.ts';
 /** How often the pace is checked and waiting bytes are written, in milliseconds. */
 const JUDGE_MS = 1000;
 
-/** The means of an attempt, shared with others. */
+/** The resources that all attempts share. */
 export interface AttemptMeans {
   readonly clock: Clock;
   readonly web: WebClient;
@@ -22,7 +22,7 @@ export interface AttemptMeans {
   readonly settings: DownloadSettings;
 }
 
-/** Calls of a sink. */
+/** Callbacks of a sink. */
 export interface SinkListener {
   /** There is room for more bytes again. */
   onDrain(): void;
@@ -55,7 +55,7 @@ interface BodyBounds {
   readonly bytesMax: number;
 }
 
-/** Calls during a body. */
+/** Callbacks during a body. */
 export interface BodyListener {
   /** Bytes were appended. */
   onBytes(bytesPerSecond: number): void;

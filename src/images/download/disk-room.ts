@@ -1,9 +1,9 @@
-// Free space on disks, shared out before it is used.
+// Reserves free space on disks for downloads before they use it.
 //
 //   free now ─ RESERVE_BYTES ─ missing bytes of every reservation on the same disk ≥ needed ─▶ reserved
 //
-// 1. Two files never count the same free space: a reservation is made in one turn after the disk was asked, and shrinks as its bytes are
-//    written, by which the free space shrinks as well.
+// 1. Two files never count on the same free space. A reservation is made in the same turn in which the free space was read, and shrinks as its bytes
+//    are written, just as the free space does.
 // 2. The disk keeps RESERVE_BYTES free.
 
 import { stat, statfs } from 'node:fs/promises';
@@ -15,7 +15,7 @@ const RECKONING_BYTES = 64 * 1024 * 1024;
 
 /** The disk of a directory. */
 interface DiskFacts {
-  /** Tells disks apart. */
+  /** Identifies the disk. */
   readonly disk: number;
   readonly freeBytes: number;
 }
@@ -88,7 +88,7 @@ export class DiskRoom {
   }
 }
 
-/** The space of one file while it is fetched. */
+/** The space of one file during its download. */
 export class FileRoom {
   readonly #room: DiskRoom;
   readonly #directory: string;
@@ -125,7 +125,7 @@ export class FileRoom {
   }
 
   async #look(): Promise<void> {
-    // If the disk cannot be asked, the next write to it reports why.
+    // If the free space cannot be read, the next write to the disk reports why.
     const found = await this.#room.reserve(this.#directory, 0).catch(() => undefined);
     if (found instanceof Reservation) found.release();
     else if (found !== undefined) this.#onFull(this.#fault(found));

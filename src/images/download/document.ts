@@ -1,7 +1,7 @@
 // Fetches a small document whole: an index, a list of checksums, a signature.
 //
-// 1. The times, the pace, the redirects and the faults are those of files. A document is kept in memory, so `bytesMax` bounds it.
-// 2. Nothing is cached: the caller keeps the validator of a document, and hands it in the next time.
+// 1. Timeouts, pace, redirects and faults are the same as for files. A document is kept in memory, so `bytesMax` bounds it.
+// 2. Nothing is cached: the caller keeps the validator of a document, and passes it in the next time.
 
 import { joinBytes } from '../../net/borrowed-bytes.ts';
 import { type AttemptMeans, Body, type BodySink } from './body.ts';
@@ -13,7 +13,7 @@ import type { SourceHealth } from './source-health.ts';
 import { type Source, SourcePlan } from './source-plan.ts';
 import { parseWebUrl, shownUrl } from './web-client.ts';
 
-/** A person may wait for it, so it is given up sooner than a file. */
+/** A person may be waiting for a document, so it is given up sooner than a file. */
 const ROUNDS_MAX = 3;
 
 /** A document to fetch. */

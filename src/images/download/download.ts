@@ -9,9 +9,9 @@
 //
 // The states are drawn in request.ts.
 //
-// 1. Nothing appears under the name before its size and its digest are right, and its bytes are on disk.
-// 2. A file with a wrong digest is dropped. If one source alone gave it, that source is left out. If several did, each next one must give the
-//    whole file alone. So after the first wrong file, each further one excludes a source, and the download ends.
+// 1. Nothing appears under the name until its size and digest are right and its bytes are on disk.
+// 2. A file with a wrong digest is discarded. If it came from one source alone, that source is excluded. If it came from several, each source from then
+//    on must deliver the whole file alone. So after the first wrong file, each further one excludes a source, and the download ends.
 // 3. A command changes the state at once. Results of the stopped work are then ignored, unless it had already finished the file.
 // 4. Space for the missing bytes is reserved while an attempt runs.
 

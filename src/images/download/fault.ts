@@ -1,8 +1,8 @@
 // The ways in which one attempt to fetch a file can fail: a code with its parameters. `fault-words.ts` makes a sentence of them.
 //
 // 1. Never change the meaning of a code or parameter: other threads and stored states keep both, not the sentence.
-// 2. A parameter `said` has the words of a server, a proxy or the system, cleaned.
-// 3. No parameter has the password of a URL.
+// 2. A parameter `said` holds the cleaned text of a server, a proxy or the system.
+// 3. No parameter contains the password of a URL.
 
 import { cleanText } from '../../clean-text.ts';
 import { errorText } from '../../errors.ts';
@@ -23,7 +23,7 @@ export interface AttemptFaultParams {
   /** The name of the host has no address. */
   'no-host': OfHost & Said;
   unreachable: ByWay & Said;
-  /** No connection within the time, TLS and the proxy's tunnel included. */
+  /** No connection within the timeout, which includes TLS and the proxy's tunnel. */
   'connect-late': ByWay & { readonly seconds: number };
   tls: OfHost & Said & { readonly trouble: TlsTrouble };
   /** The proxy refuses. */
@@ -31,22 +31,22 @@ export interface AttemptFaultParams {
   /** It asks for a password (407). */
   'proxy-password': { readonly proxy: string };
 
-  /** Connected, but no head of an answer within the time. */
+  /** Connected, but no response header arrived within the timeout. */
   silent: OfHost & { readonly seconds: number };
-  /** 4xx: the server has no such file, or does not give it. */
+  /** 4xx: the server does not have the file, or refuses to send it. */
   'http-refused': OfHost & { readonly status: number };
-  /** 5xx, or another status that answers no GET. */
+  /** 5xx, or another status that is not an answer to GET. */
   'http-failed': OfHost & { readonly status: number };
-  /** 429 or 503. @param seconds the server's Retry-After; undefined: it names no time */
+  /** 429 or 503. @param seconds the server's Retry-After; undefined if it gives none */
   busy: OfHost & { readonly status: number; readonly seconds: number | undefined };
   /** From https to http. */
   'redirect-insecure': OfHost & { readonly to: string };
-  /** @param to no http or https URL */
+  /** @param to a URL of another scheme than http and https */
   'redirect-unusable': OfHost & { readonly to: string };
   'redirect-endless': OfHost & { readonly max: number };
-  /** No HTTP, a head that is too large, or a connection closed before the answer. */
+  /** Not HTTP, a header that is too large, or a connection closed before the answer. */
   'bad-answer': OfHost & Said;
-  /** The body is compressed, although it was asked for as it is. */
+  /** The body is compressed, although the request asked for it unencoded. */
   encoded: OfHost & { readonly encoding: string };
   /** @param range the Content-Range; empty: missing */
   'range-wrong': OfHost & { readonly from: number; readonly range: string };
@@ -57,7 +57,7 @@ export interface AttemptFaultParams {
 
   /** No byte of the body arrived for `seconds`. */
   stalled: OfHost & { readonly seconds: number };
-  /** Some bytes, but too few. */
+  /** Bytes arrived, but too slowly. */
   slow: OfHost & { readonly bytesPerSecond: number; readonly bytesPerSecondMin: number; readonly seconds: number };
   /** The connection ended early. @param total undefined: unknown */
   cut: OfHost & Said & { readonly bytes: number; readonly total: number | undefined };
@@ -80,8 +80,8 @@ export type AttemptFault<Of extends Code = Code> = {
 /**
  * The next step after a fault.
  *
- * - `later`: the same source may do better later.
- * - `elsewhere`: this source does not give the file as it is wanted; only others are asked.
+ * - `later`: try the same source again later.
+ * - `elsewhere`: this source does not deliver the wanted file; try only others.
  * - `never`: this host itself cannot store the file.
  */
 type Prospect = 'later' | 'elsewhere' | 'never';
@@ -118,7 +118,7 @@ const PROSPECTS: Readonly<Record<Code, Prospect>> = {
 /** Decides the next step after a fault. */
 export const prospectOf = ({ code }: AttemptFault): Prospect => PROSPECTS[code];
 
-/** The words of a server, a proxy or the system, as a parameter. */
+/** Cleans the text of a server, a proxy or the system for a parameter. */
 export const cleanSaid = (words: unknown): string => cleanText(errorText(words), SAID_CHARACTERS_MAX);
 
 /** Thrown within an attempt; `attempt.ts` catches it. */

@@ -1,9 +1,9 @@
-// Downloads that run side by side, in this thread. thread.ts is the same in a thread of its own.
+// Runs several downloads at a time, in this thread. thread.ts does the same in a thread of its own.
 //
 // 1. At most `filesMax` files are fetched at a time, `filesOfHostMax` of them from one host; all together obey one bandwidth limit.
-// 2. Free space is shared out before it is used (disk-room.ts).
+// 2. Free space is reserved before it is used (disk-room.ts).
 // 3. The scores of servers last as long as the queue.
-// 4. While a download is neither at rest nor done, the process continues, also during a pause before the next attempt.
+// 4. While a download is neither at rest nor done, it keeps the process alive, even during a pause before the next attempt.
 
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import type { Clock } from '../../clock.ts';
@@ -25,7 +25,7 @@ const DOCUMENTS_OF_HOST_MAX = 4;
 
 /** Downloads, here or in another thread. */
 export interface Downloads {
-  /** All that are neither done nor cancelled. */
+  /** All downloads that are neither done nor cancelled. */
   readonly downloads: readonly Download[];
   /**
    * Begins a download.

@@ -18,11 +18,11 @@ export interface DownloadSettings {
   /** All downloads together, in bytes per second; undefined: no limit. */
   readonly bytesPerSecondMax: number | undefined;
   readonly proxy: ProxySettings;
-  /** PEM certificates to trust; undefined: those of Node and, if these do not do, of the system. */
+  /** PEM certificates to trust; undefined to trust Node's and, if these do not suffice, the system's. */
   readonly authorities?: readonly string[] | undefined;
   /** A connection must exist within this time, in milliseconds. */
   readonly connectMs: number;
-  /** The head of an answer must then follow within this time, in milliseconds. */
+  /** The header of the answer must then follow within this time, in milliseconds. */
   readonly answerMs: number;
   /** The longest silence in a body, in milliseconds; a longer one ends the attempt. */
   readonly stallMs: number;
@@ -54,7 +54,7 @@ export const DEFAULT_SETTINGS: DownloadSettings = {
   roundsMax: 8,
 };
 
-/** The proxy of the environment. The lower-case names win, as for curl. */
+/** The proxy from the environment. Lower-case names take precedence, as in curl. */
 export function proxyOfEnvironment(environment: Readonly<Record<string, string | undefined>>): ProxySettings {
   const value = (name: string): string | undefined => environment[name] || environment[name.toUpperCase()] || undefined;
   return { http: value('http_proxy'), https: value('https_proxy'), except: value('no_proxy') };

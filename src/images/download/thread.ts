@@ -1,8 +1,8 @@
-// The front of the download thread: downloads and documents, as if they were fetched here.
+// Starts the download thread and talks to it. Callers use downloads and documents as if they were fetched in their own thread.
 //
-// 1. The thread starts with the first request. Its memory of JavaScript is bounded; that of buffers is by the bounds of part-file.ts and of
-//    documents.
-// 2. A wrong request is found here, so that it throws at once.
+// 1. The thread starts with the first request. The memory of its JavaScript is bounded; that of its buffers is bounded by part-file.ts and by the
+//    bounds of documents.
+// 2. An invalid request is detected here, so that it throws at once.
 // 3. If the thread ends unexpectedly, all its downloads fail with `thread-ended` and all documents, too; the next request starts another one.
 
 import { Worker } from 'node:worker_threads';
@@ -178,7 +178,7 @@ export class DownloadThread implements Downloads {
   }
 }
 
-/** The ways to the thread, for one download. */
+/** The commands to the thread, for one download. */
 interface RemoteWays {
   command(command: DownloadCommand): void;
   remove(): Promise<void>;
@@ -198,7 +198,7 @@ class RemoteDownload implements Download {
   state: DownloadState;
   growth: Growth = { generation: 0, bytes: 0, total: undefined };
   attempts: readonly Attempt[] = [];
-  /** False if it is of a thread that has ended. */
+  /** False if it belongs to a thread that has ended. */
   isKnown = true;
 
   constructor(request: DownloadRequest, now: Instant, ways: RemoteWays) {

@@ -2,13 +2,13 @@
 //
 // Sources: RFC 9110 §15.4 (redirects); Node's documentation of http.Agent (`proxyEnv`).
 //
-// 1. Each step has a time: the connection with TLS and the proxy's tunnel, then the head of the answer. `open` resolves within
+// 1. Each step has a timeout: the connection with TLS and the proxy's tunnel, then the header of the answer. `open` resolves within
 //    (REDIRECTS_MAX + 1) × (connectMs + answerMs), whatever a server does.
 // 2. A redirect never leads from https to http, nor to another scheme, and at most REDIRECTS_MAX are followed.
 // 3. The body arrives as the server sends it; nothing is decoded.
-// 4. Certificates of this host's own store are trusted, too: an authority of a proxy that inspects TLS is installed there. They are read
-//    only for a certificate that is unknown otherwise, because reading them takes 0.1 s and 12 MB.
-// 5. Each request has a connection of its own: a kept one may have been closed meanwhile, and files are large.
+// 4. Certificates of this host's own store are trusted, too: it may contain the authority of a proxy that inspects TLS. The store is read only for a
+//    certificate that is otherwise unknown, because reading it takes 0.1 s and 12 MB.
+// 5. Each request has a connection of its own: a reused one may have been closed meanwhile, and files are large.
 //
 // This file uses node:http and not `fetch`, which is undici. node:http is loaded anyway, so a first request costs 6 MB and 14 ms instead of
 // 25 MB and 97 ms (measured). It decodes and repeats nothing, and its agent supports both kinds of proxies.
@@ -33,10 +33,10 @@ export interface WebAnswer {
   close(): void;
 }
 
-/** The fields of a request to a URL: they may depend on it, because a redirect leads elsewhere. */
+/** The header fields of a request to a URL. They may depend on the URL, because a redirect leads elsewhere. */
 type FieldsFor = (url: URL) => Readonly<Record<string, string>>;
 
-/** A URL for people and states: without a password. */
+/** A URL for display and for stored states, without its password. */
 export function shownUrl(url: URL): string {
   const shown = new URL(url);
   shown.username = '';
@@ -53,7 +53,7 @@ export function parseWebUrl(text: string): URL {
 
 type Times = Pick<DownloadSettings, 'connectMs' | 'answerMs'>;
 
-/** The way to servers. */
+/** Opens URLs. */
 export class WebClient {
   readonly #clock: Clock;
   readonly #times: Times;
@@ -70,7 +70,7 @@ export class WebClient {
   }
 
   /**
-   * Asks for a URL, and follows redirects. @returns undefined if the signal came first
+   * Requests a URL, and follows redirects. @returns undefined if the signal came first
    * @throws AttemptFailure
    */
   async open(first: URL, fieldsFor: FieldsFor, signal: AbortSignal): Promise<WebAnswer | undefined> {
@@ -128,7 +128,7 @@ export class WebClient {
       fail({ code: 'connect-late', params: { host, proxy, seconds: Math.round(connectMs / 1000) } }),
     );
     signal.addEventListener('abort', stop, { once: true });
-    // The request was handed to the system, so the connection is open, and TLS agreed.
+    // The request was handed to the system, so the connection is open and TLS is established.
     sent.once('finish', () => {
       isSent = true;
       timer.cancel();

@@ -1,6 +1,6 @@
 // The download thread: a queue that obeys messages.
 //
-// 1. A message about a download's bytes is sent at most every 100 ms for each (PROGRESS_MS), so the front's loop is not burdened by them.
+// 1. Messages about a download's bytes are sent at most every 100 ms (PROGRESS_MS), so that they do not burden the event loop of the caller.
 // 2. The thread ends after `close`.
 
 import { flushCompileCache } from 'node:module';

@@ -1,22 +1,22 @@
-// Downloads one file of an import to its end.
+// Downloads one file of an import, and waits until it is complete.
 
 import { RackError } from '../../errors.ts';
 import { describeAttemptFault } from '../download/fault-words.ts';
 import type { Downloads } from '../download/queue.ts';
 import { type Download, type DownloadRequest, isAtRest } from '../download/request.ts';
 
-/** The means of a download. */
+/** The options of a download. */
 export interface FetchTerms {
   readonly downloads: Downloads;
   /** Called after each change of the download. */
   readonly onDownload: (download: Download) => void;
-  /** Stops the download; the part stays. */
+  /** Stops the download; the bytes downloaded so far stay. */
   readonly signal?: AbortSignal | undefined;
 }
 
 /**
- * Resolves when the file is there and verified.
- * @param name of what is imported, for people
+ * Resolves when the file is complete and verified.
+ * @param name the name of the import in error messages
  * @throws RackError `source-failed` if no attempt gave the file, or `cancelled`
  */
 export async function fetchFile(
@@ -43,7 +43,7 @@ export async function fetchFile(
   }
   const { state } = download;
   if (state.kind === 'done') return;
-  // A failed one would stay in the queue.
+  // Otherwise a failed download would stay in the queue.
   download.cancel();
   if (state.kind !== 'failed') throw new RackError('cancelled', 'the import was stopped');
   const why = describeAttemptFault(state.reason);

@@ -9,7 +9,7 @@ import type { FilesSource, SourceRelease } from '../sources/source.ts';
 import { type ImageOffer, type OfferWish, type SourceAnswer, storedSerial } from './offer.ts';
 import type { SourceDocuments } from './source-documents.ts';
 
-/** Reads the offers of a site. A release whose list cannot be used is a problem, and leaves the others. */
+/** Reads the offers of a site. A release with an unusable list becomes a problem; the other releases are still offered. */
 export async function readFileOffers(
   source: FilesSource,
   { release, architectures }: OfferWish,

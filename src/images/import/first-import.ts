@@ -5,7 +5,7 @@
 //                                     └────────────────────────────────────┘
 //
 // 1. Offers with the same checksum are one file with several servers. The download asks the next one when a server fails or has other bytes.
-// 2. An offer with another checksum is another file, and is asked only when no server of the file before it gave it.
+// 2. An offer with another checksum is another file. It is tried only when no server delivered the file before it.
 
 import { RackError } from '../../errors.ts';
 import { type ImportResult, importImage } from './image-import.ts';
@@ -15,7 +15,7 @@ import type { ImageOffer } from './offer.ts';
 /** The offers of one image, the preferred one first. */
 export type OffersOfImage = readonly [ImageOffer, ...(readonly ImageOffer[])];
 
-/** The same offers, those of one file joined. */
+/** Joins the offers that have the same file: one offer, whose mirrors are the URLs of the others. */
 function joinOffers([first, ...others]: OffersOfImage): OffersOfImage {
   const isSame = ({ digest: { algorithm, hex } }: ImageOffer): boolean =>
     algorithm === first.digest.algorithm && hex === first.digest.hex;
@@ -29,7 +29,7 @@ function joinOffers([first, ...others]: OffersOfImage): OffersOfImage {
   return next === undefined ? [joined] : [joined, ...joinOffers([next, ...rest])];
 }
 
-/** The import that was made, and the reasons why earlier offers were not. */
+/** The successful import, and the reasons why earlier offers failed. */
 export interface FirstImport extends ImportResult {
   readonly offer: ImageOffer;
   readonly failures: readonly string[];

@@ -4,8 +4,8 @@
 //                                           ├─ begins again ─▶ add again
 //                                           └─ failed ─▶ the part stays: the next import continues from it
 //
-// 1. Nothing appears in the store before the published checksum of the whole file has proved to be right.
-// 2. However an import ends, the next one of the same file continues its download. Only a finished import removes it.
+// 1. Nothing appears in the store until the whole file has its published checksum.
+// 2. However an import ends, the next import of the same file continues its download. Only a finished import removes the download.
 // 3. A system that no machine could start or set up (image-system.ts) is refused.
 
 import { rm } from 'node:fs/promises';
@@ -30,9 +30,9 @@ const FILE_BYTES_MAX = 64 * 1024 ** 3;
 /** The end of an import. */
 export interface ImportResult {
   readonly image: StoredImage;
-  /** False: the image was there already. */
+  /** False if the image was already in the store. */
   readonly added: boolean;
-  /** Undefined: the image was there already, or is no disk. */
+  /** Undefined if the image was already in the store, or is not a disk image. */
   readonly system: SystemFacts | undefined;
 }
 
@@ -73,14 +73,14 @@ async function importMissing(offer: ImageOffer, terms: ImportTerms): Promise<Imp
     await removeDownload(request);
     return { image, added, system };
   } finally {
-    // A process that waits for the lock at this moment may then lock a deleted file. At worst two imports write the same part; then the
-    // digest is wrong and the file is downloaded again.
+    // A process that is waiting for the lock now may then lock a deleted file. At worst two imports write the same partial file; then the
+    // checksum is wrong, and the file is downloaded again.
     await rm(join(directory, `${request.name}.lock`), { force: true });
     lock.release();
   }
 }
 
-/** The image that was imported from this very file. */
+/** The stored image that was imported from this very file; undefined if there is none. */
 function findImported({ digest, ...offer }: ImageOffer, images: readonly StoredImage[]): StoredImage | undefined {
   return images.find(
     (image) =>

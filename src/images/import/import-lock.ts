@@ -1,16 +1,16 @@
-// A lock on the place of a download, held by one process at a time: SQLite's own on an empty file, which the kernel releases however the
+// A lock on a download, held by one process at a time: SQLite's lock on an empty file. The kernel releases it however the
 // process ends. Sources: sqlite.org/lockingv3.html, sqlite.org/rescode.html (SQLITE_BUSY).
 
 import { DatabaseSync } from 'node:sqlite';
 import { errorText, RackError } from '../../errors.ts';
 
-/** How long two processes that begin at the same time try, in milliseconds. */
+/** How long to wait for the lock, in milliseconds: two processes that start together may block each other briefly. */
 const WAIT_MS = 250;
 const SQLITE_BUSY = 5;
 
 /**
- * Locks a file, which is made if it is missing.
- * @param title of the import, for people
+ * Locks a file; creates it if it is missing.
+ * @param title the name of the import in error messages
  * @throws RackError `already-running` if another process holds the lock, `store-unwritable` if the file cannot be one
  */
 export function lockImport(path: string, title: string): { release(): void } {

@@ -12,8 +12,8 @@ export interface ImportTerms {
   readonly nowMs: number;
   /** Called after each change of the download. */
   readonly onProgress: (download: Download) => void;
-  /** True: it is an image of another store, where it was judged. It stays in its form. */
+  /** True for a copy from another Rackboot's store: its system was checked there, and its bytes stay as they are. */
   readonly isCopy?: boolean | undefined;
-  /** Stops the import; the part stays. */
+  /** Stops the import; the bytes downloaded so far stay. */
   readonly signal?: AbortSignal | undefined;
 }

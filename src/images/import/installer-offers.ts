@@ -5,7 +5,7 @@
 //
 // Source: the Debian repository format (wiki.debian.org/DebianRepository/Format); the mirrors of Debian 12 and Ubuntu 14.04.
 //
-// 1. A release's updates come first: Ubuntu has the newer kernels there, Debian no installer.
+// 1. The suite of updates is tried first: Ubuntu has its newer kernels there, and Debian has no installer there.
 // 2. The signed file must be of the wanted release, and still valid: a mirror cannot pass off another one, or an old one, as it.
 
 import { errorText, RackError } from '../../errors.ts';
@@ -27,7 +27,7 @@ interface InstallerMeans {
   readonly mirrors: readonly string[];
 }
 
-/** Reads the offers of a mirror. An installer that cannot be used is a problem, and leaves the others. */
+/** Reads the offers of a mirror. An unusable installer becomes a problem; the others are still offered. */
 export async function readInstallerOffers(
   source: InstallerSource,
   { release, architectures }: OfferWish,

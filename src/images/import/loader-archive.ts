@@ -2,8 +2,8 @@
 //
 // Sources: POSIX.1-2017 pax, "ustar Interchange Format"; GNU tar 1.35 for its mark in the same place.
 //
-// 1. Only plain files come out, each under the last part of its name: no name of an archive becomes a path.
-// 2. A link, a device, an absolute name, or one with `..` refuses the whole archive. Directories are left out.
+// 1. Only plain files are extracted, each under the last component of its name. So no name in an archive becomes a path.
+// 2. A link, a device, an absolute path or a path with `..` makes the whole archive refused. Directories are skipped.
 // 3. An archive expands to at most EXPANDED_BYTES_MAX, with at most FILES_MAX files.
 
 import { isPlainName } from '../../boot/images.ts';
@@ -25,7 +25,7 @@ const BLOCK_BYTES = 512;
 const DIRECTORY = '5';
 /** Regular files: POSIX, old. */
 const PLAIN: ReadonlySet<string> = new Set(['0', '']);
-/** Headers of pax that say nothing of the content: times and owners. One with a name or a size is refused. */
+/** Extended headers of pax. They may hold only metadata such as times and owners; one with a name or a size is refused. */
 const PAX: ReadonlySet<string> = new Set(['x', 'g']);
 
 /** The files of an archive, or the problem. */
@@ -35,8 +35,8 @@ type LoaderDecoded =
 
 /**
  * Unpacks an archive.
- * @param title for people
- * @throws RackError `bad-argument` for one that is refused; `tool-missing`
+ * @param title its name in error messages
+ * @throws RackError `bad-argument` if the archive is refused, `tool-missing` without xz
  */
 export async function unpackLoader(archive: Uint8Array, title: string): Promise<readonly LoaderFile[]> {
   const refuse = (why: string, cause?: unknown): RackError =>
@@ -68,7 +68,7 @@ export function decodeLoaderTar(tar: Uint8Array): LoaderDecoded {
 
 const CUT = 'it is cut short';
 
-/** @returns undefined if it changes nothing that is used */
+/** @returns undefined if the header overrides neither a name nor a size */
 const judgePax = (data: Buffer): { readonly problem: string } | undefined =>
   /(?:^|\n)\d+ (?:path|size|linkpath)=/.test(data.toString('latin1'))
     ? { problem: 'it has a very long name' }
@@ -83,7 +83,7 @@ function judgeName({ name, type }: Member): string | undefined | { readonly prob
   if (type === DIRECTORY) return undefined;
   if (!PLAIN.has(type)) return { problem: `${shown} is no plain file` };
   const last = path.slice(path.lastIndexOf('/') + 1);
-  return isPlainName(last) ? last : { problem: `the name ${shown} cannot stand in the boot tree` };
+  return isPlainName(last) ? last : { problem: `the name ${shown} is not allowed in the boot tree` };
 }
 
 type Refuse = (why: string, cause?: unknown) => RackError;
@@ -115,17 +115,17 @@ interface Member {
   readonly bytes: number;
 }
 
-/** @returns the problem, in its place */
+/** @returns the header, or the problem as a text */
 function decodeHead(head: Buffer): Member | { readonly kind: 'end' } | string {
   if (head.length < BLOCK_BYTES) return CUT;
   if (head.every((byte) => byte === 0)) return { kind: 'end' };
   const text = (at: number, length: number): string => head.toString('latin1', at, at + length).split('\0', 1)[0] ?? '';
   const sum = head.reduce((total, byte, at) => total + (at >= 148 && at < 156 ? 0x20 : byte), 0);
   if (text(257, 5) !== 'ustar') return 'it is no tar archive';
-  if (Number.parseInt(text(148, 8), 8) !== sum) return 'a head has a wrong checksum';
+  if (Number.parseInt(text(148, 8), 8) !== sum) return 'a header has a wrong checksum';
   const size = text(124, 12).trim();
   if (!/^[0-7]{1,11}$/.test(size)) return 'a file has no readable size';
-  // GNU tar has times in the place of a prefix.
+  // GNU tar stores times where ustar has the prefix.
   const prefix = text(263, 2) === '00' ? text(345, 155) : '';
   const name = prefix === '' ? text(0, 100) : `${prefix}/${text(0, 100)}`;
   return { kind: 'member', name, type: text(156, 1), bytes: Number.parseInt(size, 8) };

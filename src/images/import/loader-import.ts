@@ -1,8 +1,8 @@
-// Imports a boot loader of a stream into the boot tree: `bootloader/TYPE/ARCH/`, where MAAS has it.
+// Imports a boot loader from a stream into `bootloader/TYPE/ARCH/` of the boot tree, the directory that MAAS uses.
 //
-//   each file ─▶ download, verified ─▶ an archive is unpacked in memory (loader-archive.ts) ─▶ the directory is replaced
+//   each file ─▶ download and verify ─▶ unpack archives in memory (loader-archive.ts) ─▶ replace the directory
 //
-// 1. Nothing appears in the tree before all files have proved to be the published ones, and all archives can be unpacked.
+// 1. Nothing appears in the tree until every file has its published checksum and every archive has been unpacked.
 
 import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -16,10 +16,10 @@ import { lockImport } from './import-lock.ts';
 import { type LoaderFile, unpackLoader } from './loader-archive.ts';
 import { type LoaderOffer, loaderName } from './offer.ts';
 
-/** The largest file, in bytes; it is unpacked in memory. Ubuntu's archives have at most 6 MB. */
+/** The largest file, in bytes: archives are unpacked in memory. Ubuntu's archives have at most 6 MB. */
 const FILE_BYTES_MAX = 64 * 1024 * 1024;
 
-/** How an import goes. */
+/** The options of an import. */
 interface LoaderTerms extends FetchTerms {
   /** The boot tree. */
   readonly tree: string;
@@ -50,7 +50,7 @@ export async function importLoader(offer: LoaderOffer, terms: LoaderTerms): Prom
       const found = file.isArchive ? await unpackLoader(data, `${file.name} of ${name}`) : [{ name: file.name, data }];
       for (const one of found) {
         if (unpacked.get(one.name)?.data.equals(one.data) === false)
-          throw new RackError('bad-argument', `${name} was not imported: it has two different files ${one.name}`);
+          throw new RackError('bad-argument', `${name} was not imported: two files named ${one.name} differ`);
         unpacked.set(one.name, one);
       }
     }

@@ -1,9 +1,9 @@
-// An image that a source offers.
+// Images, installers and boot loaders that a source offers.
 
 import type { Digest } from '../download/digest.ts';
 import type { ImageName } from '../image-store.ts';
 
-/** Names in a message; the rest are counted. */
+/** How many names a message lists; further ones are counted. */
 export const NAMED_MAX = 8;
 
 /** One image of a source, with all that its download needs. */
@@ -12,7 +12,7 @@ export interface ImageOffer extends Omit<ImageName, 'serial'> {
   readonly source: string;
   /** For people: `Debian 12 (bookworm)`. */
   readonly title: string;
-  /** In the store's form, `20240131` or `20240131.2`; undefined: the source names none. */
+  /** In the store's form, `20240131` or `20240131.2`; undefined if the source names none. */
   readonly serial: string | undefined;
   /** Other names of the release: `24.04`, `lts`. */
   readonly aliases: readonly string[];
@@ -24,15 +24,15 @@ export interface ImageOffer extends Omit<ImageName, 'serial'> {
   /** As published; undefined: the source does not say. */
   readonly bytes: number | undefined;
   readonly digest: Digest;
-  /** Its other files, if it is the root of a system; undefined: it is the image of a disk. */
+  /** The further files if the offer is the root of a system; undefined for a disk image. */
   readonly system?: OfferedSystem | undefined;
 }
 
-/** The root of a system, whose file is that of `url` and `digest`; `bytes` of the offer are those of all its files. */
+/** The root of a system. The offer's `url` and `digest` are those of the root file; its `bytes` are the sum of all files. */
 export interface OfferedSystem {
   /** The site's name of the subarchitecture: `ga-24.04`. */
   readonly subarch: string;
-  /** Every subarchitecture that it serves, by the site's names. */
+  /** Every subarchitecture that it supports, by the site's names. */
   readonly subarches: readonly string[];
   readonly kind: 'squashfs' | 'root-archive' | 'root-image';
   /** The name of the root in the boot tree. */
@@ -42,7 +42,7 @@ export interface OfferedSystem {
   readonly files: readonly NamedFile[];
 }
 
-/** A file with its name in the boot tree. */
+/** A file, with the name that it gets in the boot tree. */
 export interface NamedFile extends ListedFile {
   readonly name: string;
   readonly bytes: number | undefined;
@@ -58,7 +58,7 @@ export interface LoaderOffer {
   /** As the site names it: `grub-efi-signed`. */
   readonly title: string;
   readonly serial: string | undefined;
-  /** The archives are unpacked, the others are used as they are. */
+  /** Archives are unpacked; other files are used as they are. */
   readonly files: readonly (NamedFile & { readonly isArchive: boolean })[];
 }
 
@@ -67,7 +67,7 @@ export interface OfferWish {
   readonly os: string;
   /** A release by its name, its version or another of its names; undefined: all. */
   readonly release: string | undefined;
-  /** Our names; empty: all. */
+  /** By our names; empty means all. */
   readonly architectures: readonly string[];
   /** By the store's name or the source's: `hwe-24.04`; undefined: the generic one if there is a choice. */
   readonly subarchitecture?: string | undefined;
@@ -89,23 +89,23 @@ export interface InstallerOffer {
   readonly initrd: ListedFile;
 }
 
-/** A file, and what a signed list says of it. */
+/** A file and its checksum from a signed list. */
 export interface ListedFile {
   readonly url: string;
   readonly digest: Digest;
 }
 
-/** The offers of a source, or a reason why it has none. */
+/** The offers of a source, and the reasons why others are missing. */
 export interface SourceAnswer {
   readonly source: string;
   readonly offers: readonly ImageOffer[];
   readonly installers: readonly InstallerOffer[];
   readonly loaders: readonly LoaderOffer[];
-  /** Each with its remedy; empty: there was none. */
+  /** Each with its remedy. */
   readonly problems: readonly string[];
 }
 
-/** The name for people, as the store's without its serial: `ubuntu/noble/amd64`. */
+/** The name shown to people, which is the store's without the serial: `ubuntu/noble/amd64`. */
 export const offerName = ({ os, release, architecture, subarchitecture }: ImageOffer): string =>
   [os, release, architecture, ...(subarchitecture === GENERIC ? [] : [subarchitecture])].join('/');
 
@@ -124,7 +124,7 @@ export const LOADER = 'bootloader';
 /** The name of a boot loader for people, and its directory in the boot tree: `bootloader/uefi/amd64`. */
 export const loaderName = ({ type, architecture }: LoaderOffer): string => `${LOADER}/${type}/${architecture}`;
 
-/** A serial of a site in the store's form; undefined: it has none. */
+/** Converts a site's serial into the store's form; undefined if it contains no date. */
 export function storedSerial(serial: string): string | undefined {
   const [, day = '', number] = /(?<!\d)(20\d{6})(?:[._](\d{1,4}))?(?!\d)/.exec(serial) ?? [];
   if (day === '') return undefined;

@@ -21,7 +21,7 @@ import {
 import { SourceDocuments } from './source-documents.ts';
 import { readStreamOffers } from './stream-offers.ts';
 
-/** The means of asking sources. */
+/** The options of `askSources`. */
 interface SourceMeans {
   readonly downloads: Downloads;
   /** Wall time. */
@@ -31,7 +31,7 @@ interface SourceMeans {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Asks each source that has the system, all at the same time. A source that fails is a problem of its own. */
+/** Asks all sources concurrently. The failure of one source becomes a problem in its answer. */
 export function askSources(
   sources: readonly ImageSource[],
   wish: OfferWish,
@@ -52,7 +52,7 @@ export function askSources(
   );
 }
 
-/** The source of a name. @throws RackError `not-found` */
+/** Finds a source by its name. @throws RackError `not-found` */
 export function sourceNamed(sources: readonly ImageSource[], name: string): readonly ImageSource[] {
   const found = sources.filter((source) => source.name === name);
   if (found.length > 0) return found;
@@ -65,8 +65,8 @@ export function sourceNamed(sources: readonly ImageSource[], name: string): read
 }
 
 /**
- * The sources that have a system.
- * @throws RackError `not-found` with the systems that there are
+ * The sources that offer a system.
+ * @throws RackError `not-found`, with the systems that the sources have
  */
 export function sourcesOf(sources: readonly ImageSource[], os: string): readonly ImageSource[] {
   const found = sources.filter((source) => source.os === os);
@@ -80,8 +80,8 @@ export function sourcesOf(sources: readonly ImageSource[], os: string): readonly
 }
 
 /**
- * The offers for a wish with a release and one architecture: of the first source that has it, then of the others.
- * @throws RackError `source-failed` if no source answered as it should, `not-found` if none has it
+ * The offers that match a wish with a release and one architecture. Those of the first source that has the image come first.
+ * @throws RackError `source-failed` if a source had a problem, `not-found` if all answered and none has the image
  */
 export function chooseOffers(answers: readonly SourceAnswer[], wish: OfferWish): OffersOfImage {
   const { subarchitecture: wanted } = wish;
@@ -90,7 +90,7 @@ export function chooseOffers(answers: readonly SourceAnswer[], wish: OfferWish):
     .filter(({ subarchitecture, system }) => [undefined, subarchitecture, system?.subarch].includes(wanted));
   const named = offers.filter(({ release }) => release === wish.release);
   const fitting = named.length > 0 ? named : offers;
-  // `lts` is a name of several releases: the newest is meant.
+  // Several releases have the alias `lts`; the newest one is meant.
   const isFirst = ({ source }: ImageOffer): boolean => source === fitting[0]?.source;
   const [offer, ...others] = [
     ...fitting.filter(isFirst).toSorted(newestFirst),
@@ -101,7 +101,7 @@ export function chooseOffers(answers: readonly SourceAnswer[], wish: OfferWish):
 }
 
 /**
- * The installer for a wish with a release and one architecture; of several sources the first that has it.
+ * The installer that matches a wish with a release and one architecture, from the first source that has it.
  * @throws RackError as `chooseOffers`
  */
 export function chooseInstaller(answers: readonly SourceAnswer[], wish: OfferWish): InstallerOffer {
@@ -109,15 +109,15 @@ export function chooseInstaller(answers: readonly SourceAnswer[], wish: OfferWis
 }
 
 /**
- * The boot loader of a type, for one architecture; of several sources the first that has it.
- * @throws RackError as `chooseOffer`
+ * The boot loader of a type for one architecture, from the first source that has it.
+ * @throws RackError as `chooseOffers`
  */
 export function chooseLoader(answers: readonly SourceAnswer[], wish: OfferWish): LoaderOffer {
   const loaders = answers.flatMap((answer) => answer.loaders);
   return loaders.find(({ type }) => type === wish.release) ?? refuseAll(answers, wish);
 }
 
-/** Says why no source has it. */
+/** @throws RackError that says why no source has the image */
 function refuseAll(answers: readonly SourceAnswer[], { os, release = '', architectures }: OfferWish): never {
   const problems = answers.flatMap((answer) => answer.problems);
   if (problems.length > 0) {
@@ -131,7 +131,7 @@ function refuseAll(answers: readonly SourceAnswer[], { os, release = '', archite
 }
 
 /**
- * The offers of the same file that an image was made from; if no source has it any more, those that `chooseOffers` chooses.
+ * The offers of the very file that an image was made from. If no source has that file any more, those that `chooseOffers` chooses.
  * @throws RackError as `chooseOffers`
  */
 export function offersOf(
@@ -148,5 +148,5 @@ export function offersOf(
 const newestFirst = (a: ImageOffer, b: ImageOffer): number =>
   (b.supportEnds ?? '').localeCompare(a.supportEnds ?? '') || orderOf(a).localeCompare(orderOf(b));
 
-/** The generic one first. */
+/** Sorts the generic subarchitecture first. */
 const orderOf = (offer: ImageOffer): string => `${Number(offer.subarchitecture !== 'generic')} ${offerName(offer)}`;

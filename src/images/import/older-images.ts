@@ -1,16 +1,17 @@
 // Removes the older images of a name after an import.
 //
-// 1. The newest KEPT_SERIALS images of a name that were imported stay, and those in use; other older ones are removed. Images that were added
-//    by hand stay.
-// 2. The use is asked again after an image has lost its name, before its bytes go: a machine may have been given it meanwhile.
+// 1. Of the imported images of a name, the newest KEPT_SERIALS stay, and so do those in use; all others are removed. Images added by hand
+//    always stay.
+// 2. Removal has two steps: first the name goes, then the bytes. Between them the use is checked again, because a machine may have been given
+//    the image meanwhile.
 
 import { type ImageUse, removeImages, sweepBlobs } from '../image-removal.ts';
 import { blobsOf, compareImages, isSameName, readImages, type StoredImage } from '../image-store.ts';
 
-/** Imported images of a name that stay. */
+/** How many imported images of a name stay. */
 const KEPT_SERIALS = 2;
 
-/** Where images are removed. */
+/** The options of a removal. */
 export interface RemovalTerms {
   /** The boot tree. */
   readonly tree: string;
@@ -20,7 +21,7 @@ export interface RemovalTerms {
   readonly use: () => Promise<ImageUse>;
 }
 
-/** Removes the older images of the same name. @returns them */
+/** Removes the older images with the same name. @returns the removed images */
 export async function removeOlder(image: StoredImage, terms: RemovalTerms): Promise<readonly StoredImage[]> {
   const older = readImages(terms.tree)
     .images.filter((other) => other.origin !== undefined && isSameName(other, image))
@@ -33,7 +34,7 @@ export async function removeOlder(image: StoredImage, terms: RemovalTerms): Prom
   return doomed;
 }
 
-/** Removes images; their bytes stay for an hour if a machine uses them, or if that cannot be known. */
+/** Removes images. Their bytes stay for an hour if a machine uses them, or if their use is unknown. */
 export async function removeUnused(images: readonly StoredImage[], { tree, nowMs, use }: RemovalTerms): Promise<void> {
   if (images.length === 0) return;
   await removeImages(tree, images, nowMs, { isKnown: false });

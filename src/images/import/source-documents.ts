@@ -1,8 +1,8 @@
 // Fetches and verifies the documents of a source: lists, indexes, their signatures and the keys.
 //
-// 1. Nothing is returned that the source's trust does not cover: a signature by one of its keys, or HTTPS where it says `unsigned`.
-// 2. A document of up to KEPT_BYTES_MAX is fetched once in a run, however many images need it.
-// 3. The documents of a source have at most TOTAL_BYTES_MAX; only small ones stay in memory.
+// 1. Every returned document is authenticated: by a signature of one of the source's keys, or by HTTPS if the source is `unsigned`.
+// 2. A document of at most KEPT_BYTES_MAX is fetched once per run, however many images need it.
+// 3. All documents of a source together have at most TOTAL_BYTES_MAX. Only those of at most KEPT_BYTES_MAX stay in memory.
 
 import { createHash } from 'node:crypto';
 import { counted } from '../../counted.ts';
@@ -17,11 +17,11 @@ import { describeSignatureFault } from '../signatures/signature-fault.ts';
 import { type Keyring, type Verified, verifyClearSigned, verifyDetached } from '../signatures/verification.ts';
 import type { ImageSource } from '../sources/source.ts';
 
-/** The largest document, as the decoders of `streams/` and `checksums/` read it. */
+/** The largest document, in bytes; the decoders of `streams/` and `checksums/` have the same bound. */
 const DOCUMENT_BYTES_MAX = 32 * 1024 * 1024;
-/** All documents of a source, in bytes. The largest known one has 12 MB. */
+/** The sum of all documents of a source, in bytes. The largest known document has 12 MB. */
 const TOTAL_BYTES_MAX = 256 * 1024 * 1024;
-/** Larger documents are not kept for a second reader, in bytes: an index may name a thousand. */
+/** Larger documents, in bytes, are fetched again for a second reader: an index may name a thousand, too many to keep. */
 const KEPT_BYTES_MAX = 1024 * 1024;
 const SIGNATURE_BYTES_MAX = 64 * 1024;
 const KEYRING_BYTES_MAX = 4 * 1024 * 1024;
@@ -29,7 +29,7 @@ const KEYRING_BYTES_MAX = 4 * 1024 * 1024;
 /** Where a source's keys come from, for one of its releases. */
 export interface KeyPlace {
   readonly keyUrl: string | undefined;
-  /** Undefined: every key of the keyring file. */
+  /** Undefined: accept every key of the keyring file. */
   readonly fingerprints: readonly string[] | undefined;
 }
 
@@ -43,9 +43,9 @@ export class SourceDocuments {
   readonly #nowMs: number;
   readonly #signal: AbortSignal | undefined;
   readonly #fetched = new Map<string, Promise<Uint8Array>>();
-  /** Of all documents that were fetched. */
+  /** The sum of the sizes of all documents fetched so far. */
   #bytes = 0;
-  /** The keyring file of this host; undefined: not looked for yet, or none is there. */
+  /** The keys from a keyring file of this host; undefined if none was found or looked for yet. */
   #ownKeys: Uint8Array | undefined;
 
   constructor(source: ImageSource, downloads: Downloads, nowMs: number, signal: AbortSignal | undefined) {
@@ -56,8 +56,8 @@ export class SourceDocuments {
   }
 
   /**
-   * A document with its signature verified.
-   * @param signatureUrl of a detached signature; undefined: the document is clear-signed, or the source unsigned
+   * Fetches a document and verifies its signature.
+   * @param signatureUrl the detached signature; undefined if the document is clear-signed or the source unsigned
    * @throws RackError `source-failed`
    */
   async read(url: string, signatureUrl: string | undefined, place: KeyPlace): Promise<TrustedDocument> {
@@ -76,23 +76,23 @@ export class SourceDocuments {
     return this.#verify(bytes, url, signatureUrl, place);
   }
 
-  /** A document that a trusted one lists. @throws RackError `source-failed`, as well as for a document other than the listed one */
+  /** Fetches a document that a trusted list names. @throws RackError `source-failed`, even if its checksum differs from the list's */
   async readListed(url: string, { algorithm, hex, bytes }: Checksum): Promise<Uint8Array> {
     const found = await this.#fetch(url, DOCUMENT_BYTES_MAX);
     const digest = createHash(algorithm).update(found).digest('hex');
     if (digest === hex && (bytes === undefined || bytes === found.length)) return found;
     const why = `${counted(found.length, 'byte')} with ${algorithm} ${digest}, not ${hex}`;
     throw this.refuse(
-      `${url} is not the file that its signed list names: ${why}; the mirror may be amid an update, try later`,
+      `${url} is not the file that its signed list names: ${why}; the mirror may be in the middle of an update; try again later`,
     );
   }
 
-  /** The bytes of a document as the server sent them; call it after `read` has verified them. @throws RackError `source-failed` */
+  /** The bytes of a document as the server sent them. Call it only after `read` has verified them. @throws RackError `source-failed` */
   sent(url: string): Promise<Uint8Array> {
     return this.#fetch(url, DOCUMENT_BYTES_MAX);
   }
 
-  /** An error of this source. */
+  /** An error that names this source. */
   refuse(why: string, cause?: unknown): RackError {
     return new RackError('source-failed', `the source ${this.#source.name} cannot be used: ${why}`, { cause });
   }
@@ -148,7 +148,7 @@ export class SourceDocuments {
     return bytes;
   }
 
-  /** Counts a document, and forgets a large one. */
+  /** Adds a document to the total, and drops a large one from memory. */
   #keep(url: string, bytes: Uint8Array): Uint8Array {
     this.#bytes += bytes.length;
     if (this.#bytes > TOTAL_BYTES_MAX) throw this.refuse(`its documents have more than ${TOTAL_BYTES_MAX} bytes`);
@@ -164,7 +164,7 @@ export class SourceDocuments {
   }
 }
 
-/** True if a server answered that there is no such file. */
+/** True if the server answered that the file does not exist. */
 const isAbsence = (cause: unknown): boolean =>
   cause instanceof AttemptFailure &&
   cause.fault.code === 'http-refused' &&

@@ -1,10 +1,10 @@
-// The offer of one version of a product of simplestreams, by the kinds of its files: the image of a disk, the root of a system with the files
-// that start it, or a boot loader.
+// Turns one version of a simplestreams product into an offer. The kinds of its files decide which: a disk image, the root of a system with its
+// kernel and initrd, or a boot loader.
 //
 // Source: the products of MAAS's streams (`…:v3:download`, `…:centos-bases-download`, `…:1:bootloader-download`).
 //
 // 1. A file without a checksum is not offered: it cannot be verified.
-// 2. A kernel of the release itself, in its usual flavour (`ga-24.04`), is the generic one, as in MAAS; every other has its own name.
+// 2. The release's own kernel (`ga-24.04`) gets the subarchitecture `generic`, as in MAAS. Every other kernel keeps its own name.
 
 import type { Digest } from '../download/digest.ts';
 import { judgeImageName } from '../image-store.ts';
@@ -15,9 +15,9 @@ import type { StreamFile, StreamImage } from '../streams/stream-products.ts';
 import { tagOf } from '../streams/tags.ts';
 import { type ImageOffer, type LoaderOffer, type NamedFile, type OfferedSystem, storedSerial } from './offer.ts';
 
-/** The label of a site that names none. */
+/** The label for sites that give none. */
 const LABEL = 'release';
-/** Of several disks of a version, those that are read best come first; the last one is a region's own (`streams/own-stream.ts`). */
+/** Types of disk images in order of preference, the easiest to read first. The last one is a region's own (`streams/own-stream.ts`). */
 const DISKS = ['disk1.img', 'root-dd.raw', 'root-dd', 'root-dd.zst'];
 const STARTING = new Set(['kernel', 'initrd', 'device-tree', 'manifest']);
 const GENERIC = /^(?:generic|ga-[0-9.]+)$/;
@@ -52,7 +52,7 @@ export function streamOffer(source: StreamSource, image: StreamImage): ImageOffe
     digest,
     ...(system === undefined ? {} : { system }),
   };
-  // The region's database and the store of images take no other names.
+  // The region's database and the image store accept no other names.
   const wrong = judgeImageName(offer);
   return wrong === undefined ? offer : `${name} cannot be imported: ${wrong}`;
 }
@@ -60,7 +60,7 @@ export function streamOffer(source: StreamSource, image: StreamImage): ImageOffe
 const ourName = ({ arches }: StreamSource, { arch }: StreamImage): string =>
   [...arches].find(([, theirs]) => theirs === arch)?.[0] ?? arch;
 
-/** The disk, else the root. */
+/** The best disk image; without one, the root. */
 function rootOf({ files }: StreamImage): StreamFile | undefined {
   const disks = files.filter(({ kind }) => kind === 'disk');
   const best = DISKS.map((ftype) => disks.find((file) => file.ftype === ftype)).find((file) => file !== undefined);
@@ -69,7 +69,7 @@ function rootOf({ files }: StreamImage): StreamFile | undefined {
   return best ?? disks[0] ?? files.find(isRoot);
 }
 
-/** @returns the reason why it cannot be imported, in its place */
+/** @returns the system, or the reason why it cannot be imported */
 function systemOf(source: StreamSource, image: StreamImage, root: StreamFile): OfferedSystem | string {
   const { kind } = root;
   if (kind !== 'squashfs' && kind !== 'root-archive' && kind !== 'root-image') return 'has no root';
@@ -81,12 +81,12 @@ function systemOf(source: StreamSource, image: StreamImage, root: StreamFile): O
   if (root.sha256 === undefined) return 'has no checksum by sha256: it cannot be verified';
   const subarch = GENERIC.test(image.subarch) || isTreeName(image.subarch) ? image.subarch : '';
   if (subarch === '' || !names.every(isTreeName) || new Set(names).size < names.length)
-    return 'has names that cannot stand in the boot tree';
+    return 'has names that are not allowed in the boot tree';
   const { subarches } = image;
   return { subarch, subarches, kind, rootName: root.ftype, rootBytes: root.bytes, files: whole };
 }
 
-/** Under the name of its type, as MAAS keeps it. */
+/** Names the file after its type, as MAAS does. @returns undefined if it has no SHA-256 */
 function namedFile({ url }: StreamSource, { ftype, path, bytes, sha256 }: StreamFile): NamedFile | undefined {
   if (sha256 === undefined) return undefined;
   return { name: ftype, url: `${url}${path}`, bytes, digest: { algorithm: 'sha256', hex: sha256 } };
@@ -107,13 +107,13 @@ function loaderOffer(source: StreamSource, image: StreamImage): LoaderOffer | st
   const architecture = ourName(source, image);
   const files = image.files.map((file) => {
     const named = namedFile(source, file);
-    // A file that is no archive keeps its own name.
+    // A file of the type `bootloader` is not an archive, and keeps its own name.
     return named === undefined ? undefined : { ...named, name: file.name, isArchive: file.ftype !== 'bootloader' };
   });
   const whole = files.filter((file) => file !== undefined);
   if (whole.length < files.length) return `${name} has a file without a checksum by sha256: it cannot be verified`;
   if (![type, architecture, ...whole.map((file) => file.name)].every(isTreeName))
-    return `${name} has names that cannot stand in the boot tree`;
+    return `${name} has names that are not allowed in the boot tree`;
   const serial = storedSerial(image.serial);
   return { source: source.name, type, architecture, title: shown?.os ?? '', serial, files: whole };
 }

@@ -12,7 +12,7 @@ import { type ImageOffer, type LoaderOffer, NAMED_MAX, type OfferWish, type Sour
 import type { SourceDocuments } from './source-documents.ts';
 import { streamOffer } from './stream-offer.ts';
 
-/** Images of a site, whether they can be imported or not. */
+/** The most images of a site, including those that cannot be imported. */
 const IMAGES_MAX = 20_000;
 
 /** Reads the offers of a site. @throws RackError `source-failed` */
@@ -33,7 +33,7 @@ export async function readStreamOffers(
       NAMED_MAX,
     );
     throw documents.refuse(
-      `its index has none of ${listed(source.contentIds, NAMED_MAX)}, but ${found}: correct its content_ids`,
+      `its index lists ${found}, but none of ${listed(source.contentIds, NAMED_MAX)}: correct its content_ids`,
     );
   }
   const offers: ImageOffer[] = [];

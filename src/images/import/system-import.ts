@@ -1,10 +1,10 @@
-// Imports the root of a system with the files that start it: downloads and verifies each, puts them into the store, and shows them in the
-// boot tree (system-tree.ts).
+// Imports the root file system of a system, together with its kernel and initrd. Downloads and verifies each file, moves it into the store, and
+// links it into the boot tree (system-tree.ts).
 //
-//   each file ─▶ in the store? ─▶ download, verified ─▶ its place in the store ─▶ manifest ─▶ boot tree ─▶ remove older images
+//   each file ─▶ in the store? ─▶ download and verify ─▶ move into the store ─▶ manifest ─▶ boot tree ─▶ remove older images
 //
-// 1. The system appears when all its files are there. Systems of one stream share files, which are downloaded once.
-// 2. A root whose first bytes are not those of its kind is refused.
+// 1. A system becomes visible only when all its files are in the store. Systems of one stream share files; each file is downloaded once.
+// 2. A root whose first bytes do not match its format is refused.
 
 import { chmod, open, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
@@ -36,16 +36,16 @@ import { type ImageOffer, type NamedFile, type OfferedSystem, offerName } from '
 
 /** The largest root, in bytes. */
 const ROOT_BYTES_MAX = 64 * 1024 ** 3;
-/** The largest kernel, initrd or list. The initrd of Ubuntu 22.04 has 116 MB. */
+/** The largest kernel, initrd or manifest, in bytes. The initrd of Ubuntu 22.04 has 116 MB. */
 const FILE_BYTES_MAX = 1024 * 1024 * 1024;
-/** A root needs about so many times its size on a disk, and so much more to work in. */
+/** Space that a root needs on a disk: about EXPANSION times its packed size, plus ROOM_BYTES to work in. */
 const EXPANSION = 4;
 const ROOM_BYTES = 512 * 1024 * 1024;
 const HEAD_BYTES = 512;
-/** Names of directories at the top of the boot tree that are no system. */
+/** Top-level directories of the boot tree that do not belong to a system. */
 const RESERVED = new Set(['images', 'bootloader', 'grub', 'pxelinux.cfg', 'amd64', 'arm64', 'armhf', 'i386']);
 
-/** One at a time in a process: systems share files. */
+/** The end of the last import. Systems share files, so a process imports one at a time. */
 let last: Promise<unknown> = Promise.resolve();
 
 /**
@@ -77,12 +77,12 @@ async function importNow(
   const { os, release, architecture, subarchitecture, label, title, source, digest } = offer;
   const serial = offer.serial ?? new Date(nowMs).toISOString().slice(0, 10).replaceAll('-', '');
   const name = { os, release, architecture, subarchitecture, label, serial };
-  const wrong = judgeImageName(name) ?? (RESERVED.has(os) ? `the boot tree uses the name ${os} itself` : undefined);
+  const wrong = judgeImageName(name) ?? (RESERVED.has(os) ? `the boot tree already uses the name ${os}` : undefined);
   if (wrong !== undefined) throw new RackError('bad-argument', `${offerName(offer)} was not imported: ${wrong}`);
   const files = system.files.map((file) => ({ name: file.name, sha256: file.digest.hex }));
   const present = readImages(tree).images.find((image) => isSame(image, name, digest.hex, files));
   if (present !== undefined && hasBlob(tree, present)) {
-    // The tree may have lost it.
+    // Its links may be missing from the boot tree.
     await refreshTree(tree, [present]);
     return { image: present, added: false };
   }
@@ -147,12 +147,15 @@ async function bringRoot(
     if (isRoot(format, await headOf(downloaded))) return;
     await rm(downloaded, { force: true });
     const why = `its ${rootName} does not begin as one`;
-    throw new RackError('bad-argument', `${offerName(offer)} was not imported: ${why}; tell the people of its source`);
+    throw new RackError(
+      'bad-argument',
+      `${offerName(offer)} was not imported: ${why}; report it to the operators of its source`,
+    );
   };
   return { bytes: await bring(file, path, ROOT_BYTES_MAX, offer, terms, check), format };
 }
 
-/** Downloads a file into its place in the store, unless it is there. @returns its size */
+/** Downloads a file into the store unless it is already there. @returns its size in bytes */
 async function bring(
   { urls, digest, bytes }: Pick<DownloadRequest, 'urls' | 'bytes'> & { readonly digest: Digest },
   path: string,
@@ -164,7 +167,7 @@ async function bring(
   const blob = join(tree, path);
   const found = foundStats(blob);
   if (found?.isFile() === true && (bytes === undefined || found.size === bytes) && found.size > 0) {
-    // A sweep that runs at this moment spares a recent file.
+    // A concurrent sweep spares recently changed files.
     await keepBlobRecent(blob);
     return found.size;
   }

@@ -1,9 +1,9 @@
-// The contents of a mirror: all signed documents as the site sends them, and the files that the filters choose.
+// Plans the contents of a mirror: all signed documents, exactly as the site sends them, and the files that the filters choose.
 //
-// Source: `sstream-mirror` of simplestreams 0.1, which copies the documents with the site's signature, and so with all their entries.
+// Source: `sstream-mirror` of simplestreams 0.1. It copies the documents with the site's signature, so they keep all their entries.
 //
-// 1. Nothing is planned that the site's signature does not cover. A file without SHA-256 or SHA-512 is a problem, and is not mirrored.
-// 2. No file may take the place of a document, and none has a hidden name: the mirror's own directory has one.
+// 1. The plan contains only what the site's signature covers. A file without SHA-256 or SHA-512 is a problem, and is not mirrored.
+// 2. No file may have the path of a document, or a hidden name: the mirror's own directory has one.
 
 import { describeDocumentFault } from '../documents/fault.ts';
 import type { Digest } from '../download/digest.ts';
@@ -29,7 +29,7 @@ export interface MirrorRequest {
 
 /** A file of the mirror. */
 export interface MirrorFile {
-  /** Below the mirror. */
+  /** The path below the mirror's directory. */
   readonly path: string;
   readonly url: string;
   readonly bytes: number | undefined;
@@ -42,7 +42,7 @@ interface MirrorDocument {
   readonly bytes: Uint8Array;
 }
 
-/** All of a mirror. */
+/** The whole contents of a mirror. */
 export interface MirrorPlan {
   readonly files: readonly MirrorFile[];
   /** In the order in which they are published: the index last. */
@@ -54,7 +54,7 @@ export interface MirrorPlan {
 const INDEX = 'streams/v1/index.sjson';
 const KEYS: KeyPlace = { keyUrl: undefined, fingerprints: undefined };
 
-/** Reads the documents of a site, and chooses. @throws RackError `source-failed`, `bad-argument` for an unreadable keyring */
+/** Reads the documents of a site, and chooses the files. @throws RackError `source-failed`, `bad-argument` for an unreadable keyring */
 export async function planMirror(
   request: MirrorRequest,
   downloads: Downloads,
@@ -95,14 +95,14 @@ class DocumentReader {
     const url = `${this.#source.url}${path}`;
     const isClear = path.endsWith('.sjson');
     const content = await this.#documents.read(url, isClear ? undefined : `${url}.gpg`, KEYS);
-    // The signature first: a reader who finds the document finds it, too.
+    // Publish the signature first, so that a reader who finds the document also finds its signature.
     for (const end of isClear ? [''] : ['.gpg', '']) {
       this.#taken.push({ path: `${path}${end}`, bytes: await this.#documents.sent(`${url}${end}`) });
     }
     return content;
   }
 
-  /** Those that were read since the last call. */
+  /** The documents that were read since the last call. */
   taken(): readonly MirrorDocument[] {
     const taken = this.#taken;
     this.#taken = [];

@@ -1,11 +1,11 @@
-// The record of what a mirror wrote into its directory, so that a later run removes that and nothing else.
+// The record of the files that a mirror wrote into its directory, so that a later run removes these files and no others.
 //
 //   DIR/.rackboot-mirror/record.json      path, checksum, size and time of each file
 //   DIR/.rackboot-mirror/HEX.part …       downloads under way
 //   DIR/.rackboot-mirror/lock             one run at a time
 //
-// 1. A path is recorded before a file gets its name there, so a killed run leaves no file that a later one would not know.
-// 2. A file that stood there before, or that somebody changed since, is neither replaced nor removed. If it has the right content, it is used.
+// 1. A path is recorded before a file appears there, so a killed run leaves no file that a later run does not know.
+// 2. A file that was there before, or that somebody has changed since, is neither replaced nor removed. If it has the right content, it is used.
 
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
@@ -21,14 +21,14 @@ import { publishFile } from '../publication.ts';
 
 /** Files of a mirror. */
 const FILES_MAX = 200_000;
-/** The longest record that is read. */
+/** The longest record that is read, in bytes. */
 const RECORD_BYTES_MAX = 128 * 1024 * 1024;
 const PIECE_BYTES = 1024 * 1024;
 
 const entry = z.object({
   path: z.string().refine(isContainedPath),
   hex: z.string(),
-  /** Size and time as they were written; absent: the file was about to be written. */
+  /** Size and time when the file was written; absent if it was only about to be written. */
   bytes: z.number().optional(),
   mtimeMs: z.number().optional(),
 });
@@ -41,7 +41,7 @@ interface Wanted {
   readonly digest: Digest;
 }
 
-/** The directory in a mirror that is this program's own. */
+/** The directory in a mirror that belongs to this program. */
 export const workDirectory = (directory: string): string => join(directory, '.rackboot-mirror');
 
 export class MirrorRecord {
@@ -68,8 +68,8 @@ export class MirrorRecord {
 
   /**
    * Records the files that are about to be written.
-   * @returns those that are not there yet
-   * @throws RackError `already-exists` if something else has the name of one, `limit-reached` for too many files
+   * @returns the files that are still missing
+   * @throws RackError `already-exists` if something else has the path of a file, `limit-reached` for too many files
    */
   async expect(files: readonly Wanted[]): Promise<readonly Wanted[]> {
     const missing: Wanted[] = [];
@@ -97,13 +97,13 @@ export class MirrorRecord {
     throw new RackError('already-exists', `${at} is in the way: ${why}; move it away, or choose another directory`);
   }
 
-  /** Notes that a file has its name now. */
+  /** Notes that a file is now at its path. */
   wrote({ path, digest: { hex } }: Wanted): void {
     const facts = foundStats(join(this.#directory, path));
     if (facts !== undefined) this.#entries.set(path, { path, hex, bytes: facts.size, mtimeMs: facts.mtimeMs });
   }
 
-  /** Removes what earlier runs wrote, and this one does not want. @returns the removed paths */
+  /** Removes files that earlier runs wrote and that this run does not want. @returns the removed paths */
   async removeOthers(wanted: ReadonlySet<string>): Promise<readonly string[]> {
     const removed: string[] = [];
     for (const { path, bytes, mtimeMs } of [...this.#entries.values()].filter((one) => !wanted.has(one.path))) {
@@ -125,7 +125,7 @@ export class MirrorRecord {
       try {
         await rmdir(join(this.#directory, at));
       } catch {
-        // It has other files.
+        // The directory has other files.
         return;
       }
     }

@@ -1,11 +1,12 @@
-// Mirrors a site with simplestreams into a directory, as `sstream-mirror` does: a web server that serves the directory is such a site, with
-// the signatures of the first one.
+// Mirrors a simplestreams site into a directory, as `sstream-mirror` does. A web server that serves the directory is then such a site, with the
+// signatures of the original.
 //
 //   documents ─▶ plan ─▶ record ─▶ files, several at a time ─▶ documents, the index last ─▶ remove what is no longer wanted
 //
-// 1. A document is published after all its files, and a file leaves after the documents that named it: readers find what they are shown.
-// 2. A file gets its name when its checksum has proved right. An interrupted run continues with the parts that it left.
-// 3. If a file cannot be had, the documents before stay, and nothing is removed.
+// 1. A document is published after all its files, and a file is removed after all documents that named it. So readers find every file that a
+//    document names.
+// 2. A file appears at its path only after its checksum was verified. An interrupted run is continued with its partial downloads.
+// 3. If a file cannot be fetched, the previous documents stay, and nothing is removed.
 
 import { createHash } from 'node:crypto';
 import { readdir, rename, rm } from 'node:fs/promises';
@@ -20,15 +21,15 @@ import { makeDirectories, publishFile, syncDirectory } from '../publication.ts';
 import { type MirrorFile, type MirrorPlan, type MirrorRequest, planMirror } from './mirror-plan.ts';
 import { MirrorRecord, workDirectory } from './mirror-record.ts';
 
-/** Files that are asked for at a time; the downloads have a bound of their own. */
+/** How many files are requested at a time; the downloads have a bound of their own. */
 const FILES_AT_A_TIME = 4;
 /** The largest file, in bytes. */
 const FILE_BYTES_MAX = 64 * 1024 ** 3;
 
-/** How far a mirror is, in bytes of the files that were missing. */
+/** The progress of a mirror, in bytes of the files that were missing. */
 interface MirrorProgress {
   readonly bytes: number;
-  /** Undefined: the site does not say the size of each. */
+  /** Undefined if the site does not give the size of every file. */
   readonly total: number | undefined;
   readonly bytesPerSecond: number;
 }
@@ -46,7 +47,7 @@ interface MirrorTerms {
   readonly signal: AbortSignal;
 }
 
-/** The end of a run. */
+/** The outcome of a run. */
 interface MirrorResult {
   readonly images: number;
   readonly files: number;
@@ -58,7 +59,7 @@ interface MirrorResult {
 
 /**
  * Mirrors a site.
- * @throws RackError `source-failed` if a document or a file cannot be had, `already-exists` for a file of somebody else, `already-running`,
+ * @throws RackError `source-failed` if a document or a file cannot be fetched, `already-exists` for a file of somebody else, `already-running`,
  * `store-unwritable`, `cancelled`
  */
 export async function mirrorSite(request: MirrorRequest, terms: MirrorTerms): Promise<MirrorResult> {
@@ -134,7 +135,7 @@ async function fetchFile(
   const { path, url, bytes, digest } = file;
   if (signal.aborted) throw new RackError('cancelled', 'the mirror was stopped');
   const own = workDirectory(directory);
-  // Two files may have the same content: the name has the path, too.
+  // Two files may have the same content, so the name includes a hash of the path.
   const name = `${digest.hex}-${createHash('sha256').update(path).digest('hex').slice(0, 16)}`;
   const request = { urls: [url], bytes, digest, bytesMax: FILE_BYTES_MAX, directory: own, name };
   const download = downloads.add(request);
@@ -166,7 +167,7 @@ async function fetchFile(
   record.wrote(file);
 }
 
-/** Adds up the downloads. */
+/** Adds up the progress of all downloads. */
 class ProgressCounter {
   readonly #onProgress: (progress: MirrorProgress) => void;
   readonly #total: number | undefined;
@@ -195,7 +196,7 @@ class ProgressCounter {
   }
 }
 
-/** The rest of downloads that no run continues: their files are no longer wanted. */
+/** Removes partial downloads of files that are no longer wanted. */
 async function removeParts(directory: string): Promise<void> {
   const own = workDirectory(directory);
   for (const name of await readdir(own)) {

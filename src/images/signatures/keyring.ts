@@ -1,4 +1,4 @@
-// The keys of a keyring file, and whether one of them may sign.
+// Reads the keys of a keyring file, and decides whether one of them may sign.
 //
 // Sources: RFC 9580 §10.1 (keys), §13.5 and §12 (algorithms that must not be used); docs of `openpgp` 6.
 
@@ -24,7 +24,7 @@ const KEYS_MAX = 256;
 /** 2048 bits; some programs make keys with one bit less. */
 const RSA_BITS_MIN = 2047;
 
-/** Hashes of RFC 9580 §9.5 whose collisions can be made. */
+/** Hashes of RFC 9580 §9.5 for which collisions can be made. */
 const WEAK_HASHES: ReadonlyMap<number, string> = new Map([
   [1, 'MD5'],
   [2, 'SHA-1'],
@@ -34,7 +34,7 @@ const WEAK_KEYS: ReadonlySet<string> = new Set(['dsa', 'elgamal']);
 
 type OpenPgp = typeof import('openpgp');
 
-/** Reads a keyring. @returns no key if it cannot be read, or has none of the fingerprints */
+/** Reads a keyring. @returns no keys if it is unreadable or has none of the fingerprints */
 export async function readKeyring(
   openpgp: OpenPgp,
   { bytes, fingerprints }: { readonly bytes: Uint8Array; readonly fingerprints: readonly string[] | undefined },
@@ -53,12 +53,12 @@ async function readAll(openpgp: OpenPgp, bytes: Uint8Array): Promise<PublicKey[]
         .slice(0, KEYS_MAX)
         .map((block) => openpgp.readKeys({ armoredKeys: block, config }))
     : [openpgp.readKeys({ binaryKeys: bytes, config })];
-  // A block that cannot be read leaves the others.
+  // An unreadable block does not affect the others.
   const settled = await Promise.allSettled(read);
   return settled.flatMap((one) => (one.status === 'fulfilled' ? one.value : []));
 }
 
-/** The key with an identifier; undefined: the keyring has none. */
+/** The key with an identifier; undefined if the keyring has none. */
 export function findCandidate(keys: SigningKeys, id: KeyID): Candidate | undefined {
   for (const key of keys) {
     const [part] = key.getKeys(id);
@@ -67,7 +67,7 @@ export function findCandidate(keys: SigningKeys, id: KeyID): Candidate | undefin
   return undefined;
 }
 
-/** The algorithm of a signature that is no longer accepted; undefined: none. */
+/** The algorithm of a signature that is no longer accepted; undefined if all are accepted. */
 export function weaknessOf({ key, part }: Candidate, hash: number | null): string | undefined {
   const weakHash = WEAK_HASHES.get(hash ?? 0);
   if (weakHash !== undefined) return weakHash;
@@ -78,7 +78,7 @@ export function weaknessOf({ key, part }: Candidate, hash: number | null): strin
   return undefined;
 }
 
-/** Why a key may not sign at a time; undefined: it may. */
+/** Why a key may not sign at a time; undefined if it may. */
 export async function judgeKey(
   { key, part }: Candidate,
   id: KeyID,

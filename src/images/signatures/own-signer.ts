@@ -1,9 +1,9 @@
-// The OpenPGP key by which a region signs its store, made at its first use.
+// The OpenPGP key with which a region signs its store, generated at its first use.
 //
 //   STATE_DIR/images-key.asc     the private key, mode 0600; the public one is made from it
 //
-// 1. RSA, because MAAS's hosts may have a GnuPG that knows nothing newer.
-// 2. Without the file, the next use makes another key, and everybody who trusts the former one must get it.
+// 1. The key is RSA, because the GnuPG of MAAS's hosts may not know newer algorithms.
+// 2. If the file is missing, the next use generates another key; everybody who trusted the former one must get it.
 
 import { chmodSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
@@ -26,8 +26,8 @@ export interface OwnSigner {
 }
 
 /**
- * Opens the key of a state directory, and makes it if there is none.
- * @throws RackError `store-broken` for a file that is no such key, `store-unwritable`
+ * Opens the key of a state directory; generates it if there is none.
+ * @throws RackError `store-broken` if the file is not such a key, `store-unwritable`
  */
 export async function openOwnSigner(stateDir: string): Promise<OwnSigner> {
   const path = join(stateDir, NAME);

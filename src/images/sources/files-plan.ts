@@ -1,5 +1,5 @@
-// Plans the downloads for one release and architecture of a plain site: the placeholders of its source replaced, the name of its file chosen from
-// the list of checksums, and the day of its build found there.
+// Plans the downloads for one release and architecture of a site with plain files: replaces the placeholders of its source, chooses the file from the
+// list of checksums, and finds the day of its build there.
 //
 //   planFiles ─▶ fetch the list and its signature, verify ─▶ chooseListedFile ─▶ findChecksum (checksums/) ─▶ fetch the file
 
@@ -50,7 +50,7 @@ export function planFiles(source: FilesSource, release: SourceRelease, arch: str
   };
 }
 
-/** The name of the image in a list: the file itself, or of those that fit its pattern the newest; undefined: none fits. */
+/** The name of the image in a list: the file itself, or the newest that matches its pattern; undefined if no name matches. */
 export function chooseListedFile(list: ChecksumList, file: string): string | undefined {
   if (!file.includes('*')) return file;
   return [...list.keys()]
@@ -76,7 +76,7 @@ function fitsPattern(name: string, pattern: string): boolean {
 
 /**
  * The serial of a file behind a name such as `latest`, by another name in the list with the same checksum:
- * `AlmaLinux-9-GenericCloud-9.6-20250522.x86_64.qcow2` has 20250522. Undefined: no name tells.
+ * `AlmaLinux-9-GenericCloud-9.6-20250522.x86_64.qcow2` has 20250522. Undefined if no name has a serial.
  */
 export function findListedSerial(list: ChecksumList, { algorithm, hex }: Checksum): string | undefined {
   for (const [name, other] of list) {

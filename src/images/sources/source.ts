@@ -1,16 +1,16 @@
-// The sources of images: sites that distributions, or a site of one's own, offer images at.
+// The sources of images: sites of distributions, or of the operator, that offer images.
 //
-// 1. A source is signed, or says that it is not and why. There is no third case.
-// 2. A key that is fetched from the network counts only by its fingerprint.
-// 3. An unsigned source is fetched by HTTPS, which then alone protects it.
+// 1. A source is either signed, or says that it is not and why. There is no third case.
+// 2. A key that is fetched from the network is accepted only by its fingerprint.
+// 3. An unsigned source is fetched by HTTPS, its only protection.
 
-/** The protection of a source's files against a change on their way. */
+/** How a source's files are protected against changes in transit. */
 export type SourceTrust =
   | {
       readonly kind: 'signed';
       /** Keyring files of this host, of which the first that exists is used. */
       readonly keyrings: readonly string[];
-      /** The keys themselves, used in their place; undefined: none. */
+      /** The keys themselves, used instead of keyring files; undefined if there are none. */
       readonly keys?: Uint8Array | undefined;
       /** The URL of the keys, used if no file exists, with placeholders; undefined: none. */
       readonly keyUrl: string | undefined;
@@ -30,7 +30,7 @@ interface SourceBase {
   readonly title: string;
   /** The system of its images: `debian`. `*`: each image of a stream says its own. */
   readonly os: string;
-  /** The site's names of architectures, by ours: `x86_64` by `amd64`. An architecture that is not among them is not offered. */
+  /** The site's names of architectures by our names: `x86_64` by `amd64`. Other architectures are not offered. */
   readonly arches: ReadonlyMap<string, string>;
   readonly trust: SourceTrust;
 }
@@ -44,9 +44,9 @@ export interface StreamSource extends SourceBase {
   readonly index: string;
   /** The documents of products that are read; empty: all. */
   readonly contentIds: readonly string[];
-  /** True if a person must name it: another source has the same systems. */
+  /** True if it is used only when a person names it, because another source has the same systems. */
   readonly isByName: boolean;
-  /** The types of files that make an image; empty: all. */
+  /** The types of files that count as images; empty means all. */
   readonly ftypes: readonly string[];
 }
 
@@ -59,7 +59,7 @@ export interface FilesSource extends SourceBase {
   readonly file: string;
   /** The path of the list of checksums. */
   readonly checksums: string;
-  /** True if the list is for this file alone, under whatever name. */
+  /** True if the list is for this file alone, whatever name it gives the file. */
   readonly isListOfOne: boolean;
   /** The path of the list's detached signature; undefined: the list is clear-signed, or the source is unsigned. */
   readonly signature: string | undefined;
@@ -70,7 +70,7 @@ export interface FilesSource extends SourceBase {
 export interface SourceRelease {
   /** `bookworm`, `9`. */
   readonly name: string;
-  /** `12`, `9`; that of the name if the source has no other. */
+  /** `12`, `9`; the same as the name if the source gives no version. */
   readonly version: string;
   /** For people. */
   readonly title: string;
@@ -85,7 +85,7 @@ export interface InstallerSource extends SourceBase {
   readonly kind: 'installer';
   /** Ends in `/`; undefined: the mirror that apt of this host uses. */
   readonly mirror: string | undefined;
-  /** In place of a mirror, if apt of this host has none of the system; undefined: none. */
+  /** The mirror to use if apt of this host has none for the system; undefined if there is none. */
   readonly defaultMirror: string | undefined;
   readonly releases: readonly InstallerRelease[];
 }

@@ -6,8 +6,8 @@
 // how the levels inherit.
 //
 // 1. Every path is contained (`documents/contained-path.ts`), and every checksum has the length of its algorithm.
-// 2. An item without a path is no file (the images of a cloud, known there by an identifier): it is left out.
-// 3. Unknown fields and types of files are kept as tags. Only a field that is read can be wrong.
+// 2. An item without a path is left out, because it is not a file: images in a cloud, for example, are known there by an identifier.
+// 3. Unknown fields and file types are kept as tags. Only fields that this decoder reads are checked.
 
 import type { Fields } from '../../fields.ts';
 import { CONTAINED_PATH, isContainedPath } from '../documents/contained-path.ts';
@@ -32,7 +32,7 @@ const NAME_CHARACTERS_MAX = 256;
 const SHA256_DIGITS = 64;
 const SHA512_DIGITS = 128;
 
-/** A level of the document, and where it is. */
+/** A level of the document, and its path in it. */
 interface Level {
   readonly fields: Fields;
   readonly path: string;
@@ -40,7 +40,7 @@ interface Level {
   readonly tags: Tags;
 }
 
-/** Decodes a document of products. @param document its bytes, or its text if a signature was taken off it */
+/** Decodes a document of products. @param document its bytes, or its text once its clear signature was removed */
 export function decodeStreamProducts(document: Uint8Array | string): DocumentDecoded<StreamProducts> {
   const fields = decodeStreamText(document, 'products:1.0');
   return fields.ok ? new ProductsDecoder(fields.value).decode() : fields;
@@ -68,7 +68,7 @@ class ProductsDecoder {
     });
   }
 
-  /** The members of a level, which are the level below it. A fault ends them. */
+  /** The levels below a level. Ends at the first fault. */
   *#levels(above: Level, key: string, nameTag: string, max: number): Generator<readonly [name: string, level: Level]> {
     const reader = this.#reader;
     for (const [name, value] of reader.members(above.fields, key, above.path, key, max)) {
@@ -149,7 +149,7 @@ class ProductsDecoder {
   }
 }
 
-/** The entries of a list with commas. */
+/** Splits a comma-separated list. */
 const listOf = (text: string): readonly string[] =>
   text
     .split(',')

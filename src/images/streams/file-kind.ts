@@ -1,4 +1,4 @@
-// The kinds of files that simplestreams have, by their `ftype`.
+// The kinds of files in simplestreams, by their `ftype`.
 //
 // Sources: the file types of MAAS (BOOT_RESOURCE_FILE_TYPE of its 3.x); the items of cloud-images.ubuntu.com and images.linuxcontainers.org.
 
@@ -19,7 +19,7 @@ export type FileKind =
   | 'manifest'
   /** A boot loader, or an archive of its files. */
   | 'loader'
-  /** Anything else: kept by its name. */
+  /** Anything else; only its name says what it is. */
   | 'other';
 
 const KINDS: ReadonlyMap<string, FileKind> = new Map([
@@ -46,7 +46,7 @@ const KINDS: ReadonlyMap<string, FileKind> = new Map([
   ['bootloader', 'loader'],
 ]);
 
-/** Of MAAS: `root-dd`, `root-dd.tar`, `root-ddtgz`, `root-dd.xz` … */
+/** MAAS's types of disk images: `root-dd`, `root-dd.tar`, `root-ddtgz`, `root-dd.xz` … */
 const DISK = /^root-dd(?:[.a-z0-9]{0,16})$/;
 
 /** The kind of a file. */

@@ -1,4 +1,4 @@
-// The images of a site as people see them.
+// Prepares the images of a site for display.
 
 import { cleanText } from '../../clean-text.ts';
 import { compareImages } from './selection.ts';
@@ -14,7 +14,7 @@ interface SiteImage {
   readonly subarch: string;
   readonly label: string;
   readonly serial: string;
-  /** Of its files together; undefined: the site does not say the size of one. */
+  /** The size of all files together; undefined if the site does not give the size of every file. */
   readonly bytes: number | undefined;
   readonly files: readonly SiteFile[];
 }
@@ -47,7 +47,7 @@ export function listImages(images: readonly StreamImage[]): readonly SiteImage[]
   }));
 }
 
-/** Items of a version may share a file. */
+/** The sum of the sizes, in which a file shared by several items counts once. */
 function sumOf(files: readonly StreamFile[]): number | undefined {
   const sizes = [...new Map(files.map(({ path, bytes }) => [path, bytes])).values()];
   return sizes.reduce<number | undefined>(

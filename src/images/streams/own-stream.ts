@@ -1,20 +1,20 @@
-// The store of this host as the documents of a site with simplestreams, the counterpart of the decoders in this folder.
+// Describes this host's image store by documents of simplestreams: the counterpart of the decoders in this folder.
 //
 // Sources: the format of simplestreams 0.1; MAAS's products (os, release, arch, subarch, label; a region serves them below images-stream).
 //
-// 1. An image that is stored raw is `root-dd.raw`, which MAAS knows. One that is compressed with Zstandard is `root-dd.zst`, a type of our own,
-//    so that nobody takes its bytes for those of a disk.
+// 1. A raw image has the type `root-dd.raw`, which MAAS knows. An image compressed with Zstandard has a type of our own, `root-dd.zst`, so that
+//    nobody mistakes the compressed bytes for a disk.
 
 import { blobPath, blobsOf, type ImageBlob, type StoredImage } from '../image-store.ts';
 
 const CONTENT_ID = 'io.rackboot:images:download';
-/** The path of the document of products, without its ending. */
+/** The path of the document of products, without its extension. */
 const PRODUCTS = `streams/v1/${CONTENT_ID}`;
 const DATATYPE = 'image-downloads';
 
-/** Files of images by their path below the site. */
+/** The documents, and the files of the images by their path below the site's URL. */
 interface OwnStream {
-  /** The texts of the documents, by path without `.json` and `.sjson`. They differ in the ending of the paths that they name. */
+  /** The texts of the documents, by path without extension. The paths that they name end in `end`. */
   readonly documents: (end: 'json' | 'sjson') => ReadonlyMap<string, string>;
   readonly files: ReadonlyMap<string, ImageBlob>;
 }

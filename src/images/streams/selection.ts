@@ -1,9 +1,9 @@
-// Chooses images of simplestreams: by selections, as MAAS has them, and by filters, as `sstream-mirror` has them.
+// Chooses images of simplestreams by MAAS's selections and by `sstream-mirror`'s filters.
 //
 // Sources: the boot source selections of MAAS (os, release, arches, subarches, labels, each with `*`); `--max` of sstream-mirror.
 //
-// 1. An image is chosen if one selection and all filters match. Of a version, those files are chosen that all filters match.
-// 2. Of each product, the newest versions are chosen among those that match, not among all.
+// 1. An image is chosen if at least one selection and all filters match. Of its files, those that match all filters are chosen.
+// 2. The newest versions of a product are chosen from those that match, not from all.
 // 3. A version without a chosen file is not chosen.
 
 import { compareSerials } from './serial.ts';

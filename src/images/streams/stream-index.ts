@@ -34,7 +34,7 @@ const PRODUCTS_MAX = 20_000;
 const NAME_CHARACTERS_MAX = 256;
 const TEXT_CHARACTERS_MAX = 1024;
 
-/** Decodes an index. @param document its bytes, or its text if a signature was taken off it */
+/** Decodes an index. @param document its bytes, or its text once its clear signature was removed */
 export function decodeStreamIndex(document: Uint8Array | string): DocumentDecoded<StreamIndex> {
   const fields = decodeStreamText(document, 'index:1.0');
   if (!fields.ok) return fields;

@@ -1,4 +1,4 @@
-// The bytes of a document of a simplestreams site as JSON, within bounds.
+// Decodes the bytes of a simplestreams document as JSON, within bounds.
 //
 // The largest real ones have some 12 MB (the images of clouds) and 150 000 values.
 
@@ -14,7 +14,7 @@ const VALUES_MAX = 2_000_000;
 /** The format has eight levels. */
 const DEPTH_MAX = 16;
 
-/** Decodes the object of a document that says `format`. @param document its bytes, or its text if a signature was taken off it */
+/** Decodes a document whose `format` must be the given one. @param document its bytes, or its text once its clear signature was removed */
 export function decodeStreamText(document: Uint8Array | string, format: string): DocumentDecoded<Fields> {
   const text = typeof document === 'string' ? boundedText(document) : decodeText(document, DOCUMENT_BYTES_MAX);
   if (!text.ok) return text;

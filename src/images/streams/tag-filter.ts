@@ -23,13 +23,13 @@ type ParsedFilters =
 
 /** Filters of one command. */
 const FILTERS_MAX = 64;
-/** A longer expression or value is refused. */
+/** The longest expression or value, in characters; longer ones are refused. */
 const FILTER_CHARACTERS_MAX = 512;
-/** Values of one filter whose result is remembered: items share most of theirs. */
+/** How many values a filter remembers the result for: most items share their values. */
 const REMEMBERED_MAX = 1024;
 const FILTER = /^([\w-]+) *(!?[=~]) *(.*)$/s;
 
-/** Parses filters, all of which an item must match. */
+/** Parses filters. An item must match all of them. */
 export async function parseTagFilters(texts: readonly string[]): Promise<ParsedFilters> {
   if (texts.length > FILTERS_MAX) return { ok: false, problem: `there may be at most ${FILTERS_MAX} filters` };
   const filters: TagFilter[] = [];

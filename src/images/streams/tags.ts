@@ -1,11 +1,11 @@
-// The tags of a document of products. Each level has some, and they hold for everything below it unless a lower level has the same tag:
+// The tags of a document of products. Each level passes its tags down to all levels below it, unless a lower level has the same tag:
 //
 //   document ─▶ product ─▶ version ─▶ item
 //
-// Source: simplestreams 0.1, which lays the levels over each other in this order, and adds product_name, version_name and item_name.
+// Source: simplestreams 0.1, which merges the levels in this order, and adds product_name, version_name and item_name.
 //
-// 1. Numbers and truth values count as the text that simplestreams, which is Python, makes of them, so that filters find them.
-// 2. Objects and lists are no tags: they are the level below. Where a tag that is read should be, they are a fault.
+// 1. Numbers and booleans become the text that simplestreams, a Python program, makes of them, so that filters match them.
+// 2. Objects and lists are not tags but the level below. In place of a tag of READ they are a fault.
 // 3. `_aliases` of the document stands for tags that repeat: `{ crsn: { ne1: { region: … } } }` gives every level with `crsn: ne1` the tags
 //    of `ne1` that the level does not have itself.
 
@@ -25,16 +25,16 @@ export type TagAliases = ReadonlyMap<string, ReadonlyMap<string, TagMap>>;
 const TAG_CHARACTERS_MAX = 4096;
 /** Tags of one level. */
 const TAGS_MAX = 200;
-/** The tags that are read, so that anything but a value is wrong there. */
+/** The tags that are read. Anything but a value in their place is a fault. */
 const READ: ReadonlySet<string> = new Set(
   'path size sha256 sha512 ftype os release version aliases release_title arch subarch subarches label support_eol'.split(
     ' ',
   ),
 );
-/** Values that stand for others, of one tag. */
+/** The most values of one tag in `_aliases`. */
 const ALIASES_MAX = 10_000;
 
-/** The value that holds at the innermost level; undefined: no level has the tag. */
+/** The value of a tag at the innermost level that has it; undefined if no level has the tag. */
 export function findTag(tags: Tags, name: string): string | undefined {
   for (const level of tags) {
     const found = level.get(name);

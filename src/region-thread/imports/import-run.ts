@@ -1,12 +1,13 @@
-// One run of imports: asks the sources, and imports what the selections match, some at a time.
+// One run of imports: asks the sources, and imports the images that the selections match, IMPORTS_MAX at a time.
 //
 //   queued ─▶ waiting, connecting, downloading, verifying ─┬─▶ done
 //     ▲  │                    │                            └─▶ failed
 //     │  └──── hold ──────────┴─▶ paused, cancelled
 //     └──────── resume ──────────────┘
 //
-// 1. A held import ends, and its part stays: resumed, it continues from there (`images/import/image-import.ts`). So it takes no place.
-// 2. The run ends when no import is queued or under way. Every image that it left out has a reason.
+// 1. Holding an import ends it, but its downloaded bytes stay, and a resumed import continues from them (`images/import/image-import.ts`). So a
+//    held import takes no place.
+// 2. The run ends when no import is queued or under way. It returns a reason for every image that it left out.
 
 import { cleanText } from '../../clean-text.ts';
 import type { Clock } from '../../clock.ts';
@@ -21,7 +22,7 @@ import { type ImportProgress, SKIPPED_MAX } from '../../region/records/boot-stor
 import type { Hold, RunOrder, SkippedList } from './message.ts';
 import { planImports, type SelectedSource, type Skipped } from './plan.ts';
 
-/** Images that are imported at a time. */
+/** How many images are imported at a time. */
 const IMPORTS_MAX = 2;
 const REASON_MAX = 1000;
 
@@ -36,7 +37,7 @@ interface Item {
   readonly name: string;
   readonly offers: OffersOfImage;
   progress: ImportProgress;
-  /** Ends the import under way; undefined: none is. */
+  /** Ends the import under way; undefined if it is not running. */
   stop: AbortController | undefined;
   hold: Hold | undefined;
 }
@@ -57,7 +58,7 @@ export class ImportRun {
     this.#held = new Map(order.held);
   }
 
-  /** Runs to the end. @returns what was left out, and how much more */
+  /** Runs to the end. @returns the images that were left out */
   async run(): Promise<SkippedList> {
     try {
       const { offers, skipped } = planImports(await this.#ask());
@@ -70,7 +71,7 @@ export class ImportRun {
     return { skipped: this.#skipped, more: this.#skippedMore };
   }
 
-  /** Ends everything that is under way; the run then ends. */
+  /** Ends all imports under way, and with them the run. */
   stop(): void {
     this.#stop.abort();
     for (const item of this.#items.values()) {
@@ -79,7 +80,7 @@ export class ImportRun {
     }
   }
 
-  /** Holds an import, and waits until nothing of it is under way. */
+  /** Holds an import, and waits until it has ended. */
   async hold(name: string, hold: Hold): Promise<void> {
     this.#held.set(name, hold);
     const item = this.#items.get(name);
@@ -175,7 +176,7 @@ export class ImportRun {
     }
   }
 
-  /** Because the whole run is stopped. */
+  /** Reports an import as cancelled because the whole run was stopped. */
   #end(item: Item): void {
     const reason = 'the import was stopped';
     this.#show(item, { state: 'cancelled', reason });
@@ -206,7 +207,7 @@ export class ImportRun {
         const total = state.total === undefined ? {} : { total: state.total };
         return { state: state.kind, bytes: state.bytes, ...total, ...rate };
       }
-      // The conversion is still to come.
+      // The download is complete, but the conversion is not.
       case 'done':
         return { state: 'verifying', bytes: state.bytes };
       default:
@@ -214,7 +215,7 @@ export class ImportRun {
     }
   }
 
-  /** Replaces the state; rate, reason and next attempt are those of the new one. */
+  /** Replaces the state, and with it the rate, the reason and the time of the next attempt. */
   #show(item: Item, change: Pick<ImportProgress, 'state'> & Partial<ImportProgress>): void {
     const { bytesPerSecond: _rate, reason: _reason, nextMs: _next, ...kept } = item.progress;
     item.progress = { ...kept, ...change };
@@ -222,13 +223,13 @@ export class ImportRun {
   }
 }
 
-/** How an import begins. */
+/** The progress with which an import starts. */
 function progressOf({ source, serial, title, bytes }: ImageOffer, state: ImportProgress['state']): ImportProgress {
   const facts = { ...(serial === undefined ? {} : { serial }), ...(bytes === undefined ? {} : { total: bytes }) };
   return { state, source, title, bytes: 0, ...facts };
 }
 
-/** Asks a plain site only for what is selected: each release and architecture costs a document. */
+/** Limits the question to the selected releases and architectures: on a site with plain files, each of them costs a document. */
 function wishOf({ selections }: SelectedSource): OfferWish {
   const releases = new Set(selections.map(({ release }) => release));
   const arches = new Set(selections.flatMap((selection) => selection.arches));

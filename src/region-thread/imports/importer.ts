@@ -1,7 +1,7 @@
-// The front of the importing thread: one run at a time.
+// Starts the importing thread and talks to it: one run at a time.
 //
-// 1. The thread starts with a run and ends with it. Its memory of JavaScript is bounded.
-// 2. A thread that ends unexpectedly ends its run, with the reason. A run that `close` interrupts has not ended.
+// 1. The thread starts with a run and ends with it. The memory of its JavaScript is bounded.
+// 2. If the thread ends unexpectedly, its run counts as ended, with the reason. A run that `close` interrupts does not count as ended.
 
 import { Worker } from 'node:worker_threads';
 import { cleanText } from '../../clean-text.ts';
@@ -9,7 +9,7 @@ import { errorText, unreachable } from '../../errors.ts';
 import type { ImportProgress } from '../../region/records/boot-store.ts';
 import type { FromImporter, Hold, RunOrder, SkippedList, ToImporter } from './message.ts';
 
-/** Memory of the thread's JavaScript, in MB: the largest document of products has 32 MB, and is decoded to about five times that. */
+/** The memory of the thread's JavaScript, in MB. The largest document of products has 32 MB, and takes about five times that once decoded. */
 const RESOURCE_LIMITS = { maxOldGenerationSizeMb: 384, maxYoungGenerationSizeMb: 16 };
 const REASON_MAX = 500;
 
@@ -23,7 +23,7 @@ const because = (reason: string): SkippedList => ({ skipped: [{ name: '', reason
 export class Importer {
   readonly #parts: ImporterParts;
   #worker: Worker | undefined;
-  /** The thread that `close` ends; it reports no end of its run. */
+  /** The thread that `close` ends; the end of its run is not reported. */
   #closing: Worker | undefined;
   readonly #held = new Map<string, () => void>();
 
@@ -35,7 +35,7 @@ export class Importer {
     return this.#worker !== undefined;
   }
 
-  /** Begins a run; none may be under way. */
+  /** Begins a run. Do not call it while another one is under way. */
   run(order: RunOrder): void {
     // The worker has the same extension as this file, source or compiled.
     const file = import.meta.url.endsWith('.ts') ? './worker.ts' : './worker.js';
@@ -59,7 +59,7 @@ export class Importer {
     this.#tell({ kind: 'run', order });
   }
 
-  /** Holds an import; resolves when nothing of it is under way. */
+  /** Holds an import; resolves when it has ended. */
   hold(name: string, hold: Hold): Promise<void> {
     if (this.#worker === undefined) return Promise.resolve();
     const { promise, resolve } = Promise.withResolvers<void>();
@@ -80,7 +80,7 @@ export class Importer {
     this.#tell({ kind: 'stop' });
   }
 
-  /** Ends the thread, wherever it is, without the end of its run: the next one continues from what has arrived. */
+  /** Ends the thread at once. Its run does not count as ended: the next one continues from the bytes that have arrived. */
   async close(): Promise<void> {
     this.#closing = this.#worker;
     await this.#worker?.terminate();

@@ -1,12 +1,12 @@
-// The imports of a region: people's requests and the schedule become runs of the importing thread, and what these do is stored.
+// The imports of a region. Requests of people and the schedule start runs of the importing thread; the progress of the runs is stored.
 //
-//   asked, a change, the schedule, a run that a killed process left ─▶ look ─┬─▶ run ─▶ progress, events ─▶ store
-//                                                                            └─▶ hold, resume, delete, stop
-//   standBack ── ends all of this; begin starts afresh
+//   request, change, schedule, run of a killed process ─▶ look ─┬─▶ run ─▶ progress, events ─▶ store
+//                                                               └─▶ hold, resume, delete, stop
+//   standBack ends all of this; begin starts it again
 //
-// 1. One process does this: the one with the region's duties. When it loses them, the next holder continues with its run.
-// 2. Each request stands in the store, and is looked at again after each change, so nothing is lost with a process.
-// 3. A run that fails, or ends with its process, is no lost work: the next one continues from the parts of its downloads.
+// 1. Only the process with the region's duties imports. When it loses them, the next holder continues its run.
+// 2. Requests are in the store and are checked again after each change, so the end of a process loses none.
+// 3. A run that fails, or ends with its process, loses no work: the next run continues its partial downloads.
 
 import { cleanText } from '../../clean-text.ts';
 import type { Clock, Timer } from '../../clock.ts';
@@ -22,21 +22,21 @@ import type { Region } from '../../region/region.ts';
 import { Importer } from './importer.ts';
 import type { SkippedList } from './message.ts';
 
-/** How often what other processes ask is looked at, in milliseconds. */
+/** How often the requests of other processes are checked, in milliseconds. */
 const LOOK_MS = 2000;
-/** The longest time without a look, in milliseconds: the configuration may have changed. */
+/** The longest pause between two checks, in milliseconds: the configuration may have changed. */
 const LOOK_MS_MAX = 60_000;
-/** A look that failed is repeated after this time, in milliseconds. */
+/** The pause after a failed check, in milliseconds. */
 const RETRY_MS = 5000;
 const NAME_MAX = 512;
 const REASON_MAX = 1000;
-/** The log gets a line at each of these parts of a download, in percent. */
+/** A download adds a line to the log each time it has advanced by this much, in percent. */
 const STEP_PERCENT = 10;
 
 interface ImportsParts {
   readonly region: Region;
   readonly clock: Clock;
-  /** True if other processes ask, too. */
+  /** True if other processes may store requests, too. */
   readonly isShared: boolean;
 }
 
@@ -47,10 +47,10 @@ export class Imports {
   #looking: Promise<void> | undefined;
   #lookAgain = false;
   #isActive = false;
-  /** The wishes that this process has fulfilled, by name. */
+  /** The last wish for each image that this process has carried out, by name. */
   readonly #wishes = new Map<string, ResourceWish>();
   readonly #shown = new Map<string, ImportProgress>();
-  /** Writes in order. */
+  /** The end of the last write: writes run one after the other. */
   #writing: Promise<void> = Promise.resolve();
 
   constructor(parts: ImportsParts) {
@@ -61,13 +61,13 @@ export class Imports {
     });
   }
 
-  /** Call it when this process has the duties. */
+  /** Call when this process gets the duties. */
   begin(): void {
     this.#isActive = true;
     this.look();
   }
 
-  /** Call it when another process has taken the duties. */
+  /** Call when another process has taken the duties. */
   standBack(): void {
     this.#isActive = false;
     this.#timer?.cancel();
@@ -75,7 +75,7 @@ export class Imports {
     void this.#importer.close();
   }
 
-  /** Looks at what is asked. */
+  /** Checks the stored requests now. */
   look(): void {
     if (!this.#isActive) return;
     this.#lookAgain = true;
@@ -110,12 +110,12 @@ export class Imports {
     this.#timer = this.#parts.clock.schedule(Math.min(delayMs ?? max, max), () => this.look());
   }
 
-  /** @returns how long until the next run by the schedule; undefined: none is due */
+  /** @returns the time until the next scheduled run, in milliseconds; undefined if none is scheduled */
   async #lookOnce(): Promise<number | undefined> {
     const { boot } = this.#parts.region.store;
     const { tree, everyMs } = this.#terms();
     if (tree === undefined) return undefined;
-    // Read first: what was deleted before an import was asked for is then among the resources, and gone before the run begins.
+    // Read the run before the resources: then they include every deletion made before the request, and it is carried out before the run begins.
     const run = await boot.findRun();
     const resources = await boot.listResources();
     for (const resource of resources) {
@@ -161,7 +161,7 @@ export class Imports {
       }),
     );
     if (!this.#isActive) return;
-    // A request of this very millisecond is part of this run.
+    // A request from this very millisecond belongs to this run.
     const begunMs = Math.max(nowMs, run.askedMs, run.endedMs + 1);
     this.#shown.clear();
     if (sources.length === 0) {
@@ -174,7 +174,7 @@ export class Imports {
     if (this.#isActive) this.#importer.run({ tree, sources, held });
   }
 
-  /** Does what a person wants of an image, once. */
+  /** Carries out a person's wish for an image, once. */
   async #obey({ name, wish }: BootResource, tree: string): Promise<void> {
     const before = this.#wishes.get(name) ?? 'import';
     if (before === wish) return;
@@ -200,7 +200,7 @@ export class Imports {
     await this.#writing;
     const { boot } = this.#parts.region.store;
     const progress = (await boot.listResources()).find((one) => one.name === name)?.progress;
-    // An image that is there stays; only the import of a newer one is held.
+    // An image that is already imported stays; only the import of a newer one is held.
     if (progress === undefined || progress.state === 'done' || progress.state === hold) return;
     const { source, title, bytes, total, serial } = progress;
     const held = { state: hold, source, title, bytes, ...(total === undefined ? {} : { total }) };
@@ -217,7 +217,7 @@ export class Imports {
       const { removeUnused } = await import('../../images/import/older-images.ts');
       await removeUnused(doomed, this.#removal(tree));
     } catch (error) {
-      // The next look tries again.
+      // The next check tries again.
       const kept = `it is not deleted yet: ${whyOf(error)}`.slice(0, REASON_MAX);
       await boot.changeRun({ skipped: [{ name, reason: kept }], skippedMore: 0 });
       return;
@@ -226,7 +226,7 @@ export class Imports {
     this.#wishes.delete(name);
   }
 
-  /** Forgets what no source offers any more, and of which there is no image. */
+  /** Forgets the images that no source offers any more and that are not in the store. */
   async #forgetGone(): Promise<void> {
     const { tree } = this.#terms();
     const present = tree === undefined ? undefined : presentNames(tree);
@@ -242,7 +242,7 @@ export class Imports {
   }
 
   async #note(entries: ReadonlyMap<string, ImportProgress>): Promise<void> {
-    // After the duties are lost, another process says how the import goes.
+    // After the duties are lost, another process reports the progress.
     if (!this.#isActive) return;
     const { store } = this.#parts.region;
     const atMs = this.#parts.clock.wallTimeMs();
@@ -266,7 +266,7 @@ export class Imports {
       const { removeOlder } = await import('../../images/import/older-images.ts');
       const image = readImages(tree).images.find((one) => resourceName(one) === name && one.serial === serial);
       if (image !== undefined) await removeOlder(image, this.#removal(tree));
-      // Also the bytes that earlier removals left to machines.
+      // Remove the bytes, too, that earlier removals left for machines.
       await sweepBlobs(tree, this.#parts.clock.wallTimeMs(), new Set());
     } catch (error) {
       whyOf(error);
@@ -277,7 +277,7 @@ export class Imports {
     return { tree, nowMs: this.#parts.clock.wallTimeMs(), use: () => this.#use() };
   }
 
-  /** The store knows all machines that this host's tree deploys. */
+  /** The region's store knows every machine that is deployed from this host's boot tree, so the use is always known. */
   async #use(): Promise<ImageUse> {
     const uses = (await this.#parts.region.store.boot.listUses()).filter(({ deploying }) => deploying > 0);
     const usersOf = ({ os, release, architecture }: StoredImage): readonly string[] =>
@@ -301,7 +301,7 @@ export class Imports {
     this.look();
   }
 
-  /** Writes in order; the next change brings what the store does not take now. */
+  /** Writes one after the other. If the store is unavailable, the next change writes the progress again. */
   #write(work: () => Promise<void>): void {
     this.#writing = this.#writing.then(work).catch((error: unknown) => {
       if (!isStoreUnavailable(error)) throw error;
@@ -310,7 +310,7 @@ export class Imports {
   }
 }
 
-/** The names of the images of a tree; undefined: it cannot be read. */
+/** The names of the images in a boot tree; undefined if it cannot be read. */
 function presentNames(tree: string): ReadonlySet<string> | undefined {
   try {
     return new Set(readImages(tree).images.map(resourceName));
@@ -320,13 +320,13 @@ function presentNames(tree: string): ReadonlySet<string> | undefined {
   }
 }
 
-/** The words of the system. @throws any other error, which is our own bug */
+/** The text of an error of the outside world. @throws any other error, which is our own bug */
 function whyOf(error: unknown): string {
   if (error instanceof RackError || osErrorCode(error) !== undefined) return cleanText(errorText(error));
   throw error;
 }
 
-/** The events of a change. */
+/** The events that a change of progress causes. */
 function eventsOf(
   image: string,
   progress: ImportProgress,
@@ -335,7 +335,7 @@ function eventsOf(
 ): readonly NewMachineEvent[] {
   const { state, source, serial = '', reason = '', bytes, total } = progress;
   const base = { atMs, username: '' };
-  // A reason: it was there before.
+  // With a reason, the image was already there.
   if (state === 'done' && before?.state !== 'done' && progress.reason === undefined) {
     const params = { image, serial, source };
     return [{ ...base, type: 'REGION_IMPORT_INFO', code: 'image-imported', params }];

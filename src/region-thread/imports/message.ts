@@ -3,12 +3,12 @@
 import type { ImportProgress } from '../../region/records/boot-store.ts';
 import type { SelectedSource, Skipped } from './plan.ts';
 
-/** How a person holds an import; `deleted`: the run has no such image any more. */
+/** How a person holds an import; `deleted` removes the image from the run. */
 export type Hold = 'paused' | 'cancelled' | 'deleted';
 
-/** All that one run needs. */
+/** The input of one run. */
 export interface RunOrder {
-  /** The boot tree that gets the images. */
+  /** The boot tree into which the images are imported. */
   readonly tree: string;
   readonly sources: readonly SelectedSource[];
   /** The imports that people hold, by name. */
@@ -21,7 +21,7 @@ export type ToImporter =
   | { readonly kind: 'resume'; readonly name: string }
   | { readonly kind: 'stop' };
 
-/** Left out of a run: at most SKIPPED_MAX, and how many more. */
+/** The images left out of a run: at most SKIPPED_MAX of them, and the number of further ones. */
 export interface SkippedList {
   readonly skipped: readonly Skipped[];
   readonly more: number;
@@ -30,6 +30,6 @@ export interface SkippedList {
 export type FromImporter =
   /** The changes since the last such message. */
   | { readonly kind: 'progress'; readonly entries: ReadonlyMap<string, ImportProgress> }
-  /** The image is held: nothing writes it any more. */
+  /** The import is held: it has ended, and nothing writes the image any more. */
   | { readonly kind: 'held'; readonly name: string }
   | { readonly kind: 'ended'; readonly left: SkippedList };

@@ -1,6 +1,6 @@
-// Which of the offered images are imported: those that a selection of their source matches, each from the first source that has it and gives it.
+// Chooses the images to import: those that a selection of their source matches. Each is imported from the first source that has it and delivers it.
 //
-// Source: MAAS's boot sources: the first one that has an image gives it.
+// Source: MAAS's boot sources, of which the first that has an image delivers it.
 
 import { listed } from '../../counted.ts';
 import type { OffersOfImage } from '../../images/import/first-import.ts';
@@ -9,16 +9,16 @@ import type { ImageSource } from '../../images/sources/source.ts';
 import { resourceName } from '../../region/images/region-source.ts';
 import type { WrittenBootSelection } from '../../region/records/boot-store.ts';
 
-/** Images of one run; further ones are skipped. */
+/** The most images of one run; further ones are skipped. */
 const IMAGES_OF_RUN_MAX = 500;
 
-/** A source with the selections among its images. */
+/** A source and its selections. */
 export interface SelectedSource {
   readonly source: ImageSource;
   readonly selections: readonly WrittenBootSelection[];
 }
 
-/** Something that is not imported, and why. */
+/** An image or source that is left out, and why. */
 export interface Skipped {
   readonly name: string;
   readonly reason: string;

@@ -1,4 +1,4 @@
-// The thread that imports images: documents and signatures, conversion and hashing. The downloads run in a thread of its own.
+// The thread that imports images: reads documents, verifies signatures, converts and hashes. Downloads run in a further thread.
 //
 // 1. A thread does one run, and ends with it.
 
@@ -12,7 +12,7 @@ import type { ImportProgress } from '../../region/records/boot-store.ts';
 import { ImportRun } from './import-run.ts';
 import type { FromImporter, RunOrder, ToImporter } from './message.ts';
 
-/** How often progress is told, in milliseconds. */
+/** How often progress is reported, in milliseconds. */
 const PROGRESS_MS = 500;
 
 const tell = (message: FromImporter): void => parentPort?.postMessage(message);

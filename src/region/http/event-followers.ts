@@ -1,12 +1,12 @@
-// Clients that follow the event log as it grows.
+// Sends the event log to clients that follow it, as it grows.
 //
 // 1. A follower holds a position in the stored log, not a queue. It is sent the events after that position as fast as it reads them.
-// 2. A follower is sent a gap if the log dropped events before it read them, if its place belongs to another history of the log
-//    (`EventRange`), and if the log ends before its place: the store is then another one, or was restored from a backup.
+// 2. A follower is sent a `gap` in three cases: the log dropped events before the follower read them; its place belongs to another history of
+//    the log (`EventRange`); or the log ends before its place, because the store is another one or was restored from a backup.
 // 3. There are at most FOLLOWERS_MAX, shared out by user, and among a user's addresses. Without followers the log is not read.
 // 4. The log is read in pieces (`event-pieces.ts`), for a few milliseconds in each turn of the event loop. Users take turns, however many
 //    followers each has, and so do the followers of a user.
-// 5. A follower whose key or account is removed gets nothing that is logged RIGHTS_MS after that.
+// 5. A follower whose key or account is removed gets no event that is logged more than RIGHTS_MS later.
 
 import type { Instant, Timer } from '../../clock.ts';
 import { isStoreUnavailable } from '../../errors.ts';
@@ -29,10 +29,13 @@ const LOOK_MS = 200;
 /** Events read for one follower at a time. */
 const LOOK_EVENTS_MAX = 100;
 
-/** How long a follower's right to follow is believed, in milliseconds: before it is sent more, it is looked up again. */
+/** How long a check of a follower's rights stays valid, in milliseconds. Afterwards they are checked again before anything more is sent. */
 const RIGHTS_MS = 1000;
 
-/** Another process of the region may have shown a follower events that this one sees only later; by then it sees them. In milliseconds. */
+/**
+ * How long a follower may be ahead of the log, in milliseconds: another process of the region may have sent it events that this process does not
+ * see yet.
+ */
 const AHEAD_MS_MAX = 10_000;
 
 interface Follower {
@@ -40,13 +43,13 @@ interface Follower {
   readonly following: EventFollowing;
   /** The last event that was sent or filtered out. */
   place: number;
-  /** The history of the log in which its place is; undefined: that of the next look. */
+  /** The history of the log to which its place belongs; undefined until the next look. */
   history: number | undefined;
-  /** The number of its last piece; 0: none yet. */
+  /** The number of its last piece; 0 before the first. */
   piece: number;
-  /** Since when its place is beyond the end of the log, and that end; undefined: it is not. */
+  /** Since when its place is beyond the end of the log, and that end; undefined if it is within the log. */
   ahead: { readonly at: Instant; readonly newest: number } | undefined;
-  /** When its right was last looked up. */
+  /** When its rights were last checked. */
   allowedAt: Instant;
 }
 
@@ -56,9 +59,9 @@ export class EventFollowers {
   readonly #followers = new Set<Follower>();
   readonly #places = new FairShares<PlaceHolder>({ max: FOLLOWERS_MAX, networkOf: userOf });
   #look: Timer | undefined;
-  /** True while the log is read: two readers would send a follower the same events. */
+  /** True while the log is being read: two concurrent reads would send a follower the same events. */
   #isLooking = false;
-  /** True if another look is wanted at once. */
+  /** True if the log must be read again at once. */
   #isAsked = false;
   #pieces = 0;
 
@@ -151,7 +154,7 @@ export class EventFollowers {
     }
   }
 
-  /** Puts a follower whose place is in another history of the log at the last event that this one has in common with it. */
+  /** Moves a follower from another history of the log to this one, at the last event that both have in common. */
   async #enterHistory(follower: Follower, range: EventRange): Promise<void> {
     if (follower.history === range.history || !follower.answer.isReady) return;
     const id = await idAt(this.#region.store, { id: follower.place, history: follower.history }, range);
@@ -159,7 +162,7 @@ export class EventFollowers {
     if (id < follower.place) this.#sendGap(follower, Math.max(id + 1, range.oldest));
   }
 
-  /** Puts a follower that stays ahead of the log at the end that the log had when that was noticed. */
+  /** Moves a follower that stays ahead of the log back to the end that the log had when this was first noticed. */
   #bringBack(follower: Follower, { newest }: EventRange): void {
     if (follower.place <= newest) {
       follower.ahead = undefined;
@@ -171,7 +174,7 @@ export class EventFollowers {
       this.#sendGap(follower, follower.ahead.newest + 1);
   }
 
-  /** Says that the stream continues with another event than the next one, and continues there. */
+  /** Sends a `gap`: the stream skips to the event `oldest`. */
   #sendGap(follower: Follower, oldest: number): void {
     const { answer, place, history = 0 } = follower;
     answer.send({ id: formatEventPlace(history, oldest - 1), event: 'gap', data: { after: place, oldest } });
@@ -197,7 +200,7 @@ export class EventFollowers {
     return next;
   }
 
-  /** Ends the stream of a follower that has lost its right. */
+  /** Checks the rights of a follower, and ends its stream if it has lost them. @returns true if it may continue */
   async #mayFollow(follower: Follower): Promise<boolean> {
     const now = this.#region.clock.now();
     if (now - follower.allowedAt < RIGHTS_MS) return true;

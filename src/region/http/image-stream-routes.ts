@@ -1,9 +1,10 @@
-// The region's own store as a site with simplestreams: `/MAAS/images-stream/`, for `rackboot images sources add`, MAAS and `sstream-mirror`.
+// Serves the region's image store as a simplestreams site at `/MAAS/images-stream/`, for `rackboot images sources add`, MAAS and `sstream-mirror`.
 //
 // Sources: MAAS's URL; RFC 9110 §13.1.5 and §14 (If-Range, ranges).
 //
-// 1. Everybody who reaches the region reads it, as every host that boots from a rack reads its images. Strangers have their rate.
-// 2. At most FILES_MAX files are on their way, FILES_OF_ADDRESS_MAX to one address; another client is told when to come again.
+// 1. Anybody who reaches the region may read the site, as any host that boots from a rack may read its images. Requests without an account count
+//    towards the anonymous rate limit.
+// 2. At most FILES_MAX files are being sent at a time, and FILES_OF_ADDRESS_MAX to one address. Beyond that a client gets `Retry-After`.
 
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { chooseRange } from '../../net/byte-range.ts';
@@ -43,7 +44,7 @@ export function addImageStreamRoutes(app: FastifyInstance, listener: ImageStream
     const admission = places.admit(who.peer.address, reply);
     if (admission.kind === 'refused')
       return send(reply, refuse('downloads-limit', undefined, { 'Retry-After': String(RETRY_SECONDS) }));
-    // Its client has a smaller share now, and continues later.
+    // The evicted client holds more than its share; it continues its download later.
     admission.evicted?.raw.destroy();
     reply.raw.once('close', () => places.release(admission.place));
     return sendImage(request, reply, found, () => send(reply, refuse('not-found.path')));
@@ -66,7 +67,7 @@ async function sendImage(
   if (chosen.kind === 'part') reply.code(206).header('Content-Range', `bytes ${start}-${end - 1}/${bytes}`);
   reply.header('Content-Length', end - start);
   if (method === 'HEAD') {
-    // Fastify would send the length of the missing body.
+    // Fastify would overwrite Content-Length with the length of the missing body.
     reply.hijack();
     for (const [name, value] of Object.entries(reply.getHeaders()))
       if (value !== undefined) reply.raw.setHeader(name, value);

@@ -4,8 +4,8 @@
 //
 // 1. Configurations, retries and the shutdown run one after the other: each finds the listeners that the previous one left. So no
 //    listener is opened twice, and none is opened that the newest configuration lacks.
-// 2. An address that this host does not have yet is retried every LISTEN_RETRY_MS. A port in use is an error; at the port of a late address it
-//    is retried, too.
+// 2. An address that this host does not have yet is retried every LISTEN_RETRY_MS. A port in use is an error, but at an address that came late it is
+//    retried, too.
 // 3. This process has two listeners of its own: for the operator of this host (`OPERATOR_SOCKET`), whose connections and bodies are exempt
 //    from fair shares, and for the machines' requests of its boot listener (`RACK_SOCKET`).
 // 4. Open listeners use a renewed certificate for new connections; open connections continue.
@@ -39,8 +39,8 @@ const CLOSE_LOOK_MS = 100;
 /** Makes an instance with every route, not listening yet. @param door with a certificate if it speaks TLS */
 type BuildApp = (context: ApiContext, door?: DoorKind) => FastifyInstance;
 /**
- * The kind of a listener. That of the operators is exempt from fair shares; of that of the racks only the connections are, which are
- * as many as the boot listener passes requests on (`http/proxy.ts` PROXIED_MAX).
+ * The kind of a listener. The operators' listener is exempt from fair shares. In the racks' listener only connections are exempt: there are at most
+ * as many as the boot listener passes on (`http/proxy.ts` PROXIED_MAX).
  */
 export interface DoorKind {
   readonly pair?: CertificatePair | undefined;

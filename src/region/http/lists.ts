@@ -1,7 +1,7 @@
-// Sends lists in pieces, rendered one entry at a time, so that neither one list nor many lists exhaust the memory or delay other requests,
-// however large their entries are.
+// Sends lists in pieces, rendered one entry at a time. So neither one list nor many can exhaust the memory or delay other requests, however
+// large their entries are.
 //
-// 1. A piece ends with the entry that fills it or uses up its time. Before the next one the client must take it, and the event loop runs.
+// 1. A piece ends with the entry that fills it or uses up its time. The next one begins after the client has taken it and the event loop has run.
 // 2. A list that ends in its first piece takes no place; all others take one of LISTS_MAX.
 
 import { Readable } from 'node:stream';

@@ -12,7 +12,7 @@
 // 1. A machine cannot reach another machine's data or learn whether that machine exists: the refusal is the same in both cases.
 // 2. Repeated slashes, which careless clients send, count as one.
 // 3. A machine sends at most MACHINE_RATE requests; more are refused for a while, and take nothing from others.
-// 4. The caller is identified after everything that takes time: a key that ends meanwhile is invalid, and no new one is generated.
+// 4. The caller is identified after all steps that take time, so a key that ends meanwhile is already invalid, and no new key is generated for it.
 
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Rate } from '../../rate-limit.ts';

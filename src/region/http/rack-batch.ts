@@ -1,12 +1,12 @@
 // Stores a batch of a remote rack's events once and in order, in turns, so that other requests never wait for the whole batch.
 //
-//   batch ──► turn ──► turn ──► … ──► the answer says how far it was stored; the rack sends the rest again
+//   batch ──► turn ──► turn ──► … ──► the answer says how much was stored; the rack sends the rest again
 //                 └ other requests, and turns of other racks (batch-turns.ts), run in between
 //
 // 1. A turn is one transaction: its reports, its enlistments, and the sequence it reached. Entries that the answer reports as stored are on disk.
-// 2. Entries at or below the highest sequence of their source were stored before, and do not run again; their refusals are repeated.
-// 3. A report from the future, by our clock, gets the present time.
-// 4. Only one batch of each rack is stored at a time.
+// 2. Entries at or below the highest stored sequence of their source are not stored again; their earlier refusals are repeated.
+// 3. A report with a time in the future, by our clock, gets the current time.
+// 4. One batch per rack is stored at a time.
 
 import { later } from '../../clock.ts';
 import { isStoreUnavailable } from '../../errors.ts';
@@ -137,7 +137,7 @@ class BatchTaking {
       added += await region.observe(reports, source, rack.uuid);
       reports = [];
     };
-    // Before the first entry is counted, so that this source is among those that are never forgotten.
+    // Do this before the first entry is counted, so that this source is one of those that are never forgotten.
     if (this.#next === 0 && rack.source !== source) await region.racks.keepRefused(rack.uuid, source, []);
     const mine = entries.slice(this.#next);
     let taken = 0;

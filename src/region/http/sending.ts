@@ -78,7 +78,7 @@ async function* stateText(head: string, machines: readonly RackMachine[]): Async
   yield Buffer.from(']}');
 }
 
-/** Every rack gets the same record of most machines, and after a change again, so its text is made once. */
+/** The text of each machine, made once: most machines go to every rack unchanged, and again after each change of another machine. */
 const machineTexts = new WeakMap<RackMachine, string>();
 
 function textOf(machine: RackMachine): string {

@@ -68,7 +68,7 @@ export function makeContext(region: Region, options: ApiOptions = {}): ApiContex
   };
 }
 
-/** Passes problems on, and of failed requests at most EVENT_RATE: a client that found a bug of ours must not fill the log. */
+/** Passes problems on, those of failed requests at most at EVENT_RATE: a client that found a bug of ours must not fill the log. */
 function thinned(tell: (problem: ApiProblem) => void, clock: Clock): (problem: ApiProblem) => void {
   const failures = new EventSampler();
   return (problem) => {
@@ -99,7 +99,7 @@ function readAgent(path: string): string | undefined {
   }
 }
 
-/** The agent's further scripts: all others in its directory. */
+/** The agent's further scripts: all other files in its directory. */
 function readParts(directory: string): ReadonlyMap<string, string> {
   const parts = new Map<string, string>();
   for (const name of listAgent(directory)) {
@@ -141,7 +141,7 @@ function makeSecureServer(pair: CertificatePair, handler: RequestListener): Http
 const noCompiler = (): never => {
   throw new Error('routes have no schema: operations check their parameters themselves');
 };
-/** In place of Fastify's compilers of schemas, some 115 files, which it would load although no route has a schema. */
+/** Replaces Fastify's schema compilers: it would load their 115 or so files although no route has a schema. */
 const NO_COMPILERS = { buildValidator: () => noCompiler, buildSerializer: () => noCompiler };
 
 /** Makes an instance with every route, not listening yet. */

@@ -1,8 +1,8 @@
-// The boot images of a region: the sources and selections that people chose, and what they ask of the importing process.
+// The boot images of a region: the sources and selections that people chose, and their requests to the importing process.
 //
 //   API, page ─► askImport, stopImport, wish ─► store ─► onAsked ─► the importing process (region-thread/imports/) ─► progress in the store
 //
-// 1. Whatever is asked is stored first, so that a killed process, or another one, continues with it.
+// 1. Requests are stored first, so that they survive a killed process, and another process can carry them out.
 
 import type { Readable } from 'node:stream';
 import type { Clock } from '../../clock.ts';
@@ -14,7 +14,7 @@ import type { ResourceWish } from '../records/resource-wish.ts';
 import type { RegionStore } from '../records/store.ts';
 import { type FileSources, joinSources, type RegionSource, resourceName } from './region-source.ts';
 
-/** A file of the region's own store as a site with simplestreams. */
+/** A file of the region's own simplestreams site. */
 export type StreamedFile =
   | { readonly kind: 'document'; readonly text: string }
   | {
@@ -25,7 +25,7 @@ export type StreamedFile =
       read(start: number, end: number): Promise<Readable | undefined>;
     };
 
-/** The region's own store as a signed site with simplestreams. */
+/** The region's own image store as a signed simplestreams site. */
 export interface ImageStream {
   /** @param path below the site @returns undefined: there is no such file */
   find(path: string): Promise<StreamedFile | undefined>;
@@ -38,11 +38,11 @@ interface BootImagesParts {
   readonly listImages?: ListImages | undefined;
   /** Undefined: this host serves no images. */
   readonly openStream?: (() => Promise<ImageStream>) | undefined;
-  /** Called after something was asked and stored. */
+  /** Called after a request was stored. */
   readonly onAsked: () => void;
 }
 
-/** A resource with its images, the newest first; none: its import has not ended. */
+/** A resource with its images, newest first; without images until its first import has ended. */
 export interface ListedResource extends BootResource {
   readonly images: readonly ListedImage[];
 }
@@ -59,7 +59,7 @@ export class BootImages {
     return (await this.#parts.fileSources()).problem;
   }
 
-  /** Those of files first. */
+  /** The sources; those of files come first. */
   async listSources(): Promise<readonly RegionSource[]> {
     const { store, clock, fileSources } = this.#parts;
     const files = await fileSources();
@@ -73,7 +73,7 @@ export class BootImages {
     return joinSources(rows, files);
   }
 
-  /** A file of the own store. @returns undefined: there is none of this path */
+  /** A file of the region's own site. @returns undefined if no file has this path */
   async findStreamed(path: string): Promise<StreamedFile | undefined> {
     return (await this.#parts.openStream?.())?.find(path);
   }
@@ -82,7 +82,7 @@ export class BootImages {
     return (await this.listSources()).find((source) => source.id === id);
   }
 
-  /** The images that are there or on their way, by name. */
+  /** The images that are stored or being imported, by name. */
   async listResources(): Promise<readonly ListedResource[]> {
     const { store, clock, listImages } = this.#parts;
     const images = new Map<string, ListedImage[]>();
@@ -105,7 +105,7 @@ export class BootImages {
       .filter((row) => row.images.length > 0 || row.progress !== undefined);
   }
 
-  /** Imports as soon as possible; what was cancelled before is imported, too. */
+  /** Imports as soon as possible, including images whose import was cancelled before. */
   async askImport(username: string): Promise<void> {
     const { store, clock } = this.#parts;
     await store.transact(async () => {
@@ -116,7 +116,7 @@ export class BootImages {
     await this.#tell();
   }
 
-  /** Ends a running import. The parts that have arrived stay for the next one. */
+  /** Ends a running import. The downloaded bytes stay for the next one. */
   async stopImport(username: string): Promise<void> {
     const { store, clock } = this.#parts;
     const stopped = { stoppedMs: clock.wallTimeMs() };
@@ -145,7 +145,7 @@ export class BootImages {
     return this.#parts.store.boot.findRun();
   }
 
-  /** An event of a person's act on images. */
+  /** The event of a person's action on images. */
   event(username: string, happening: Happening): NewMachineEvent {
     return { type: 'IMAGES', ...happening, atMs: this.#parts.clock.wallTimeMs(), username };
   }

@@ -1,4 +1,4 @@
-// The sources of images as a region has them: those of files, which only the file changes, and those of the API.
+// The image sources of a region: those of files, which can be changed only there, and those of the API.
 
 import { unreachable } from '../../errors.ts';
 import type { ImageName } from '../../images/image-store.ts';
@@ -9,7 +9,7 @@ import type { BootSource } from '../records/boot-store.ts';
 export const resourceName = (image: Omit<ImageName, 'serial'>): string =>
   [image.os, image.release, image.architecture, image.subarchitecture, image.label].join('/');
 
-/** A source of a file. */
+/** A source from a file. */
 export interface FileSource {
   readonly source: ImageSource;
   /** The path of the file, and the key of the source in it. */
@@ -28,15 +28,15 @@ export interface FileSources {
 export interface RegionSource extends BootSource {
   /** For the import. Installers are imported by the command line alone. */
   readonly images: ImageSource;
-  /** Where it is written; `undefined`: the API may change it. */
+  /** Where it is written; `undefined` if the API may change it. */
   readonly pin?: { readonly file: string; readonly key: string } | undefined;
 }
 
-/** The architectures of MAAS's streams, which have our names. */
+/** The architectures of MAAS's streams; our names for them are the same. */
 const ARCHES = ['amd64', 'arm64', 'armhf', 'i386', 'ppc64el', 'riscv64', 's390x'];
 const INDEX = 'streams/v1/index.sjson';
 
-/** Joins the rows of the store and the sources of files; a row whose source has left its file is left out. Those of files come first. */
+/** Joins the rows of the store and the sources of files; those of files come first. A row whose source is no longer in its file is left out. */
 export function joinSources(
   rows: readonly BootSource[],
   { sources }: Pick<FileSources, 'sources'>,
@@ -77,7 +77,7 @@ function urlOf(source: ImageSource): string {
 /** The name of a source for people and in the manifests of its images. */
 export const sourceTitle = ({ name, url }: Pick<RegionSource, 'name' | 'url'>): string => name ?? url;
 
-/** A source of the API is a site with simplestreams, of whatever systems. */
+/** The source for a row of the API: a simplestreams site, which may have any systems. */
 function streamOf(row: BootSource): StreamSource {
   return {
     kind: 'simplestreams',

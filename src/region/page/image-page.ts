@@ -1,4 +1,4 @@
-// One image: its versions and files, its import, the machines that use it; and its deletion.
+// The page of one image: its versions and files, its import, the machines that use it, and its deletion.
 
 import { type Html, html, nothing } from '../../html.ts';
 import type { ListedResource } from '../images/boot-images.ts';

@@ -1,6 +1,6 @@
-// The images: what can be deployed, what is on its way and how far it is, what was left out and why; and the buttons of the import.
+// The page of images: those that can be deployed, imports with their progress, and images left out with the reasons; and the buttons of the import.
 //
-// 1. Everybody who may look sees them; only administrators import, hold and delete.
+// 1. Everybody who may view the page sees the images; only administrators import, hold and delete.
 
 import { type Html, html, nothing } from '../../html.ts';
 import type { ListedResource } from '../images/boot-images.ts';
@@ -14,7 +14,7 @@ import { cell, pageOf } from './parts.ts';
 import { pathBelow, SPACE } from './values.ts';
 import { given, mayCall, type Outcome, operate, outcomeOf, type PageDefinition, type View } from './view.ts';
 
-/** The page of all images; an id and a slash after it name one. */
+/** The path of the page of all images; followed by an id and a slash, of the page of one image. */
 export const IMAGES_PATH = '/MAAS/images/';
 export const SOURCES_PATH = '/MAAS/images/sources/';
 /** Images on the page. */
@@ -44,7 +44,7 @@ const COLOURS: Readonly<Record<ImportProgress['state'], string>> = {
   done: 'green',
 };
 
-/** The name for people: without what most images have in common. */
+/** The name shown to people, without the parts that most images have in common. */
 export function resourceTitle(name: string): string {
   const [os = '', release = '', , , label = ''] = name.split('/');
   return label === 'release' || label === '' ? `${os}/${release}` : `${os}/${release} ${label}`;
@@ -79,7 +79,7 @@ function progressText(progress: ImportProgress, nowMs: number): Html {
   return html`${bar}<div class="small">${facts.join(' · ')}</div>${why}`;
 }
 
-/** The import of an image, as long as there is something to say. */
+/** The import of an image; empty if there is nothing to report. */
 export const importPart = ({ progress }: ListedResource, nowMs: number): Html =>
   progress === undefined || progress.state === 'done' ? nothing : progressText(progress, nowMs);
 
@@ -90,7 +90,7 @@ export function useText(name: string, uses: readonly ImageUse[]): Html {
   return html`${words.images.uses(use.first, use.machines)}`;
 }
 
-/** The commands that make sense in a state. */
+/** The commands that are possible in a state. */
 function actsOf({ progress, wish }: ListedResource, isRunning: boolean): readonly Act[] {
   if (progress === undefined || progress.state === 'done') return [];
   if (wish === 'pause' || wish === 'cancel' || progress.state === 'failed') return ['resume'];
@@ -166,7 +166,7 @@ function skippedPart({ skipped, skippedMore }: ImportRun): Html {
     <span class="small">${skipped.length + skippedMore}</span></summary><dl class="pairs">${items}</dl>${more}</details></div>`;
 }
 
-/** The reports of racks on downloads of their own. */
+/** The downloads that racks report. */
 function reportedPart({ region, nowMs }: View, { downloads }: ImportRun): Html {
   if (downloads.length === 0) return nothing;
   const items = downloads.toReversed().map(({ rack, file, bytes, total, error, atMs }) => {
@@ -179,7 +179,7 @@ function reportedPart({ region, nowMs }: View, { downloads }: ImportRun): Html {
   return html`<div class="stacked" id="reported"><h2>${words.images.reported}</h2><div class="sheet">${items}</div></div>`;
 }
 
-/** The selections of each source that has some. */
+/** The selections, by source; sources without selections are left out. */
 function selectedPart(sources: readonly RegionSource[], selections: readonly BootSelection[]): Html {
   const items = sources.flatMap((source) => {
     const own = selections.filter(({ sourceId }) => sourceId === source.id);

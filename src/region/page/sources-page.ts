@@ -1,4 +1,4 @@
-// The sources of images: list and add; and one source: its selections, its fields, its deletion.
+// The page of image sources: list and add. The page of one source: its selections, its fields, its deletion.
 
 import { type Html, html, nothing } from '../../html.ts';
 import { type RegionSource, sourceTitle } from '../images/region-source.ts';
@@ -168,7 +168,7 @@ async function change(view: View): Promise<Outcome> {
       return outcomeOf(await operate(view, REMOVE, { id }, {}), SOURCES_PATH, words.sources.deleted(source.url));
     default: {
       const values = sourceValues(view);
-      // The field shows the path that there is: new keys take its place.
+      // The field shows the stored path; new keys replace it.
       const isSame = values.keyring_data !== '' && values.keyring_filename === source.keyringFilename;
       const answer = await operate(view, CHANGE, { id }, isSame ? { ...values, keyring_filename: '' } : values);
       return outcomeOf(answer, here, words.sources.saved(values.url ?? ''));

@@ -1,17 +1,17 @@
 // Keeps the event log of region.db within its bounds. Each event belongs to one class, and within it to one share:
 //
-//   deeds      what a person caused, and state changes of machines   by person, or by machine
+//   deeds      actions of people, and state changes of machines      by person, or by machine
 //   machines   everything else about a known machine                 by machine
-//   racks      what the region says of its racks                     by rack
+//   racks      the region's events about its racks                   by rack
 //   strangers  everything else                                       by hardware address and kind
 //
-// 1. No class takes room from another: events of machines, however many, never displace events of people.
-// 2. Beyond its bound a class loses the oldest events of its largest shares, so one large share does not displace the newest events of
-//    small shares.
+// 1. No class displaces events of another: events of machines, however many, never displace events of people.
+// 2. At its bound a class loses the oldest events of its largest shares, so a large share does not displace the newest events of small
+//    shares.
 // 3. A bound may be exceeded by a tenth (`cutEvery`).
-// 4. Machines have most of the events, so their shares are counted in the index: reading the events would take ten times as long. The index
-//    does not know which of a machine's events are deeds; their numbers are kept in memory. After a transaction that was rolled back they
-//    may be too high, so a few events too many are kept until the next count.
+// 4. Most events are of machines, so their shares are counted by the index alone: reading the events would take ten times as long. The index
+//    does not show which of a machine's events are deeds, so the number of its deeds is kept in memory. After a transaction was rolled back, that
+//    number may be too high, and a few events too many are kept until the next count.
 
 import type { MachineEventType, NewMachineEvent } from '../../region/records/machine-event.ts';
 import { number, readsRow } from '../rows.ts';
@@ -55,17 +55,17 @@ const RANKED: Readonly<Record<Exclude<Class, 'machines'>, { readonly where: stri
   },
 };
 
-/** Counts the events that are added, and cuts. */
+/** Counts added events, and cuts a class when that is due. */
 export class EventCuts {
   readonly #bounds: Readonly<Record<Class, number>>;
-  /** Events of each class since its last cut. The first event after a start causes a cut, because the process before may have missed one. */
+  /** Events of each class since its last cut. The first event after a start causes a cut, because the previous process may have missed one. */
   readonly #uncut: Record<Class, number> = {
     deeds: CUT_EVERY,
     machines: CUT_EVERY,
     racks: CUT_EVERY,
     strangers: CUT_EVERY,
   };
-  /** How many deeds concern each machine; undefined: to be counted. */
+  /** The number of deeds by machine; undefined until the next count. */
   #deeds: Map<number, number> | undefined;
 
   constructor(bounds: EventBounds) {
@@ -77,7 +77,7 @@ export class EventCuts {
     };
   }
 
-  /** An event was added. @returns the operation that cuts its class, if that is due */
+  /** Counts an added event. @returns the operation that cuts its class, if that is due */
   added({ type, username }: NewMachineEvent, machineId: number | undefined): Steps<void> | undefined {
     const isDeed = username !== '' || STATE_TYPES.includes(type);
     if (isDeed && machineId !== undefined) this.#deeds?.set(machineId, (this.#deeds.get(machineId) ?? 0) + 1);
@@ -86,7 +86,7 @@ export class EventCuts {
     return this.#count(RACK_TYPES.includes(type) ? 'racks' : 'strangers');
   }
 
-  /** Events of one machine became another's. */
+  /** Call when events of one machine became another's. */
   moved(): void {
     this.#deeds = undefined;
   }

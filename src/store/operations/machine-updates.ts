@@ -4,13 +4,13 @@ import type { Machine, MachineFields } from '../../region/records/machine.ts';
 import { MACHINE_COLUMNS, machineValues } from './region-rows.ts';
 import { run, type Steps } from './region-steps.ts';
 
-/** A machine, and the fields that it gets. */
+/** A machine and its changed fields. */
 export interface MachineUpdate {
   readonly machine: Machine;
   readonly fields: Partial<MachineFields>;
 }
 
-/** The ids of new power tasks, by the machine's id; null: it has none; undefined: its task stays. */
+/** The ids of new power tasks by the machine's id. Null removes the task; undefined keeps it. */
 export type PowerTaskIds = ReadonlyMap<number, string | null>;
 
 const SET = `UPDATE machine SET updated_ms = ?, ${MACHINE_COLUMNS.map((column) => `${column} = ?`).join(', ')}`;
@@ -32,7 +32,7 @@ const UPDATE_ALL_SQL =
   'UPDATE machine SET updated_ms = CAST(one.value ->> 1 AS BIGINT), ' +
   "power_task_id = CASE one.value ->> 2 WHEN 'new' THEN one.value ->> 3 ELSE power_task_id END, " +
   `${SET_ALL.join(', ')} FROM rows(?) AS one WHERE machine.id = CAST(one.value ->> 0 AS BIGINT)`;
-/** Machines of one statement: each may have 32 KiB of facts. */
+/** The most machines in one statement: each may have 32 KiB of facts. */
 const UPDATED_AT_ONCE = 64;
 
 export function* updateMachines(updates: readonly MachineUpdate[], atMs: number, tasks: PowerTaskIds): Steps<void> {

@@ -1,9 +1,9 @@
-// Lists that leave out rows that cannot be read, and keep the errors, each of which names its row.
+// Lists that leave out unreadable rows, and keep their errors. Each error names its row.
 
 import { isStoreUnavailable, type RackError } from '../../errors.ts';
 import type { StoredRow } from '../rows.ts';
 
-/** Errors of rows that one list keeps; the first ones are reported. */
+/** The most errors that one list keeps: those of its first unreadable rows. */
 const DAMAGES_MAX = 8;
 
 /** The rows that can be read, and the errors of the others. */

@@ -1,7 +1,7 @@
 // Operations on the users and API keys of region.db (`region-steps.ts`).
 //
 // 1. An API key belongs to a user or a machine, and is deleted with its owner.
-// 2. A key or a right that is lost counts a version of the racks: a rack may speak by it.
+// 2. The loss of a key or a right counts a version of the racks, because a rack may authenticate with it.
 
 import type { NewMachineEvent } from '../../region/records/machine-event.ts';
 import type { ApiKey } from '../../region/records/store.ts';

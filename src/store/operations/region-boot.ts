@@ -1,6 +1,6 @@
 // Operations on boot images in region.db: sources, selections, resources, the run (`region-steps.ts`).
 //
-// 1. While a source, a selection or a resource cannot be read, it is left out; all others are imported.
+// 1. A source, selection or resource that cannot be read is left out; all others are still imported.
 
 import { z } from 'zod';
 import {
@@ -30,7 +30,7 @@ import { Damages, type Readable } from './readable-rows.ts';
 import type { EventTable } from './region-events.ts';
 import { all, numberIn, one, run, type Steps } from './region-steps.ts';
 
-/** The readers of the columns with JSON. */
+/** The schemas of the columns with JSON. */
 export const bootColumns = {
   'boot_selection.arches': z.array(z.string()),
   'boot_selection.subarches': z.array(z.string()),
@@ -52,7 +52,7 @@ export class BootTables {
   }
 
   *addFileSources(names: readonly string[], atMs: number): Steps<void> {
-    // PostgreSQL gives an id to each row that it tries to insert, also to one that exists.
+    // Insert only missing rows: PostgreSQL uses up an id for each attempt, even if the row exists.
     const { rows } = yield all('SELECT name FROM boot_source WHERE name IS NOT NULL');
     const known = new Set(rows.map(readName));
     for (const name of names.filter((one) => !known.has(one))) {

@@ -31,7 +31,7 @@ import { all, numberIn, one, type Steps } from './region-steps.ts';
 const QUESTIONS_MAX = 16;
 
 const MACHINES_SQL = 'SELECT count(*) FROM machine';
-/** The machines are counted again after this fraction of them was added. */
+/** The machines are counted again after as many reads as this fraction of them. */
 const COUNTED_SHARE = 0.01;
 const OWNER_DATA_BYTES_SQL =
   'SELECT sum(octet_length(owner_data)) FROM machine WHERE owner IS NOT DISTINCT FROM ? AND id <> ?';
@@ -42,8 +42,8 @@ export const NOTHING_ASKED: ChangeKnowledge = {
 };
 
 /**
- * The number of machines, without a count of all for each new one. Between two counts the number misses machines that other processes add:
- * as many as one hundredth. No machine is refused for it, because `read` counts again before it returns a number at the bound.
+ * The number of machines, kept so that not every new machine causes a count. Between two counts it misses the machines that other processes add:
+ * at most one hundredth of all. No machine is refused because of it: `read` counts again before it returns a number at the bound.
  */
 export class MachineCount {
   #known = 0;
@@ -64,7 +64,7 @@ export class MachineCount {
   }
 }
 
-/** Asks for a decision, and answers its questions, until it lacks no facts. */
+/** Asks for a decision, and answers its questions until it has all the facts that it needs. */
 export function* decideWith<
   Known,
   Decision extends { readonly kind: string },

@@ -1,8 +1,9 @@
-// Operations on the duties of a region's processes in PostgreSQL (`region-steps.ts`). The database's clock counts, for those of several hosts differ.
+// Operations on the duties of a region's processes in PostgreSQL (`region-steps.ts`). All times are the database's, because the clocks of the hosts
+// differ.
 //
 // 1. A process whose term is over keeps the duties until another takes them: a pause of the database changes nothing.
-// 2. `checkDuties` is a part of the transaction that begins what must happen once. If another process takes the duties meanwhile, one of the
-//    two transactions fails.
+// 2. A transaction that begins work that must happen once calls `checkDuties`. If another process takes the duties meanwhile, one of the two
+//    transactions fails.
 
 import type { DutyHolder } from '../../region/records/duty-store.ts';
 import { readsRow, text } from '../rows.ts';
@@ -14,7 +15,7 @@ const readDuty = readsRow('duty', (row) => ({
   hasLeft: text(row, 'term') === 'left',
 }));
 
-/** The name in a holder's id, which is the name and a UUID. */
+/** The process's name in a holder's id, which consists of that name and a UUID. */
 const nameOf = (holder: string): string => holder.replace(/ \S+$/, '');
 
 export function* holdDuties(holder: string, forMs: number): Steps<DutyHolder> {
@@ -25,7 +26,7 @@ export function* holdDuties(holder: string, forMs: number): Steps<DutyHolder> {
   const known = row === undefined ? undefined : readDuty(row);
   const isNew = known?.holder !== holder;
   if (known !== undefined && isNew && !known.isOver) return { isHere: false, name: nameOf(known.holder) };
-  // Another process that takes them at the same time makes this transaction run again.
+  // If another process takes them at the same time, this transaction runs again.
   yield one(
     "INSERT INTO duty (name, holder, ends_at) VALUES ('region', ?1, clock_timestamp() + ?2 * interval '1 millisecond') " +
       'ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, ends_at = excluded.ends_at RETURNING holder',

@@ -1,10 +1,10 @@
-// Operations on the histories of the event log of region.db (`region-steps.ts`): they tell whether a reader's place in the log belongs to the
-// log as it is.
+// Operations on the histories of the event log of region.db (`region-steps.ts`). A history shows whether a reader's place belongs to the current
+// log.
 //
 //   before the first event of a run ─► beginHistory: a row with the newest event of before
 //   reader with an event's id and its history ─► historyEnd: the last event that the log has in common with that history
 //
-// 1. A restored backup, and a server that takes over, may lack the newest events, and give their ids to others. So an id means an event only
+// 1. A restored backup, and a server that takes over, may lack the newest events and give their ids to others. So an id identifies an event only
 //    together with the history in which it was read.
 // 2. A history is named by the time at which it began. It begins with each run of a process on region.db, and of a server of PostgreSQL. If
 //    no event was lost before, it begins after the last one, and no reader's place is beyond its beginning.
@@ -37,7 +37,7 @@ export function* newestHistory(): Steps<number> {
   return numberIn(yield one('SELECT max(begun_ms) FROM event_history'));
 }
 
-/** The last event that the log has in common with a history; undefined: all that it has of that one. */
+/** The last event that the log has in common with a history; undefined if the log has all of that history. */
 export function* historyEnd(history: number): Steps<number | undefined> {
   // If the clock was set back, the newest history may seem older than one that was lost.
   const { row } = yield one(

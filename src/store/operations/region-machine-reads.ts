@@ -28,13 +28,13 @@ const INTERFACES_SQL = `SELECT * FROM interface WHERE ${OF_MACHINES}, position`;
 const ALLOCATIONS_SQL = `SELECT * FROM allocation WHERE ${OF_MACHINES}, address`;
 const TAGS_SQL = `SELECT machine_id, name, kernel_params FROM machine_tag JOIN tag ON tag.id = tag_id WHERE ${OF_MACHINES}, name`;
 
-/** Changed machines up to which they are found by their versions, and sorted; more are read in the order of their ids. */
+/** Up to this many changed machines are found by their versions, and sorted; more are read in the order of their ids. */
 const FEW_CHANGED_MAX = 500;
 const CHANGED_SQL =
   'SELECT count(*) FROM (SELECT desired_version FROM machine WHERE desired_version > ? LIMIT ?) AS changed';
 const SINCE_SQL = `SELECT ${RACK_COLUMNS} FROM machine WHERE desired_version > ? AND`;
 const MACHINES_SINCE_SQL = `${SINCE_SQL} id > ? ORDER BY id LIMIT ?`;
-// With `+`, a planner does not walk through all machines in the order of their ids.
+// The `+` keeps the planner from walking through all machines in the order of their ids.
 const FEW_MACHINES_SINCE_SQL = `${SINCE_SQL} +id > ? ORDER BY +id LIMIT ?`;
 
 /** A query for machines, and its values. */
@@ -91,7 +91,7 @@ const machineOf = (row: StoredRow, { interfaces, addresses, tags }: PartRows): M
     tags: tags.map(readMachineTag),
   });
 
-/** The readable ones of a list in the order of ids. Fewer than `limit` are the last ones, also where some cannot be read. */
+/** The readable machines of a list in the order of ids. Fewer than `limit` mean the end of the list, even if some cannot be read. */
 function* readReadable(
   queryOf: (afterId: number) => MachineQuery,
   afterId: number,

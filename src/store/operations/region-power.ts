@@ -3,7 +3,7 @@
 // 1. When the transaction of `begin` ends, the command is on disk.
 // 2. About ENDED_MAX ended commands are kept, the newest ones, for at most ENDED_DAYS_MAX days. A command that a machine's record still names is
 //    never deleted, because it would be carried out again.
-// 3. While the entry of a command of a machine cannot be read, this machine gets no command; all others do.
+// 3. While an entry of a machine cannot be read, that machine gets no command; all other machines do.
 
 import { z } from 'zod';
 import { errorText } from '../../errors.ts';
@@ -18,7 +18,7 @@ import { all, one, run, type Steps } from './region-steps.ts';
 export const ENDED_MAX = 10_000;
 const ENDED_DAYS_MAX = 30;
 const DAY_MS = 86_400_000;
-/** Old commands are deleted with the first command of a process, and with every further FORGET_EVERY. */
+/** Old commands are deleted with the first command of a process, and then with every FORGET_EVERY-th. */
 const FORGET_EVERY = 100;
 
 const COMMAND: z.ZodType<LedgerEntry['command']> = z.discriminatedUnion('kind', [

@@ -1,7 +1,7 @@
 // Converts rows of region.db to the region's values and back.
 //
 // 1. A column of an unexpected type throws: it is our own bug, or the file was changed by hand.
-// 2. So does one that racks refuse (`desired-state.ts`): they refuse a state whole, so it would keep all machines from them.
+// 2. So does a value that racks would refuse (`desired-state.ts`): they would refuse the whole state, and with it every other machine.
 
 import type { SQLInputValue } from 'node:sqlite';
 import { accepts, MACHINE_TEXT_MAX } from '../../machines/desired-state.ts';

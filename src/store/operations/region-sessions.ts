@@ -6,7 +6,7 @@ import { number, readsRow, text } from '../rows.ts';
 import { readUser } from './region-rows.ts';
 import { numberIn, one, run, type Steps } from './region-steps.ts';
 
-/** The session that gives way to one of this account: of the account with the most, the one unused for longest. */
+/** The session that is removed for a new one: of the account with the most sessions, the one unused for longest. */
 const GIVE_WAY_SQL =
   'DELETE FROM session WHERE digest = (SELECT digest FROM session WHERE account_id = (SELECT account_id FROM session GROUP BY account_id ' +
   'ORDER BY count(*) DESC, account_id = ? DESC, min(used_ms) LIMIT 1) ORDER BY used_ms, begun_ms LIMIT 1)';
@@ -15,7 +15,7 @@ export function* openSession(username: string, session: StoredSession, max: numb
   const account = numberIn(yield one('SELECT id FROM account WHERE username = ?', username));
   if (account === 0) return;
   yield run('DELETE FROM session WHERE used_ms < ?', overMs);
-  // Two processes that each add one at the same time may have exceeded the bound.
+  // Two processes that add a session at the same time may have exceeded the bound.
   const count = numberIn(yield one('SELECT count(*) FROM session'));
   for (let held = count; held >= max; held -= 1) yield run(GIVE_WAY_SQL, account);
   const { digest, passwordDigest, begunMs, usedMs, notice } = session;

@@ -1,5 +1,5 @@
-// Whether PostgreSQL confirms what it stores. With synchronous replication it answers a COMMIT only after its standby has it too. While the
-// standby is missing, the COMMIT waits without limit.
+// Tracks whether PostgreSQL confirms commits. With synchronous replication, it answers a COMMIT only once its standby has the transaction, too.
+// While the standby is missing, the COMMIT waits without limit.
 //
 //   confirming ── a COMMIT has waited for a standby for CONFIRMED_MS_MAX ──▶ unconfirmed: every change is refused
 //       ▲                                                                        │
@@ -22,12 +22,12 @@ import { endConnection } from './end-connection.ts';
 import { Unconfirmed } from './postgres-faults.ts';
 import { connectionOf, type PostgresPlace } from './postgres-place.ts';
 
-/** How long a COMMIT may wait for a standby, in milliseconds: shorter than the timeouts of those who wait for its connection or its locks. */
+/** How long a COMMIT may wait for a standby, in milliseconds: shorter than the timeouts of callers that wait for its connection or its locks. */
 const CONFIRMED_MS_MAX = 4000;
 /** The interval of the checks while unconfirmed, and of those of a COMMIT that waits long, in milliseconds. */
 const ASK_MS = 1000;
 
-/** Transactions of any process that have waited at least half of CONFIRMED_MS_MAX: one that has just begun to wait may soon be confirmed. */
+/** Finds transactions of any process that have waited for at least half of CONFIRMED_MS_MAX; a shorter wait may be normal. */
 const WAITING_SQL =
   "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'rackboot' " +
   `AND wait_event = 'SyncRep' AND query_start < clock_timestamp() - interval '${CONFIRMED_MS_MAX / 2} milliseconds' LIMIT 1`;
@@ -104,7 +104,7 @@ export class PostgresConfirmation implements StoreConfirmation {
     return this.#isMissing;
   }
 
-  /** Uses its own connection, because all of the pool may wait. Undefined if the database cannot be reached. */
+  /** Uses a connection of its own, because all connections of the pool may be waiting. @returns undefined if the database cannot be reached */
   async #isOneWaiting(): Promise<boolean | undefined> {
     const client = new pg.Client(connectionOf(this.#place));
     client.on('error', () => undefined);

@@ -29,7 +29,7 @@ const MARK_DAYS = 7;
 
 /** The advisory lock that the connections of running processes share. */
 const RUNNING_LOCK = 0x5242_5255;
-/** How often `holdStopped` tries: the server notices the end of a process a moment later. */
+/** How many times `holdStopped` tries: the server notices the end of a process with a short delay. */
 const STOPPED_TRIES = 20;
 const STOPPED_PAUSE_MS = 100;
 /** Hosts of running processes that the refusal names; further ones are counted. */
@@ -155,14 +155,14 @@ export class PostgresConnections {
 
   async #connect(): Promise<pg.PoolClient> {
     if (this.#watch === undefined) return await this.#pool.connect();
-    // A connection that comes later has no user.
+    // A connection that arrives later has no user: close it.
     return await this.#watch.unlessSilent(
       () => this.#pool.connect(),
       (late) => late.release(true),
     );
   }
 
-  /** The server is silent. Users of a connection fail now; the idle ones may be dead, too. */
+  /** Gives up all connections, because the server is silent. Their users fail now; idle connections may be dead, too. */
   #giveUp(): void {
     const former = this.#pool;
     this.#pool = this.#openPool();

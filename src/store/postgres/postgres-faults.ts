@@ -15,7 +15,7 @@ const UNIQUE_VIOLATION = '23505';
 /** A COMMIT that the database does not confirm: its connection must not be used again. */
 export class Unconfirmed extends StoreOutage {}
 
-/** The start of a code, and its meaning. They may pass without help, or once an operator mends the database. */
+/** Prefixes of error codes, with their meanings. These faults may pass without help, or once an operator repairs the database. */
 const PASSING: readonly (readonly [code: string, fault: DatabaseFault])[] = [
   ['53100', 'disk-full'],
   ['53300', 'connections-taken'],
@@ -34,7 +34,7 @@ const PASSING: readonly (readonly [code: string, fault: DatabaseFault])[] = [
   ['XX', 'damaged'],
 ];
 
-/** The start of a code, and its meaning. These need an operator: a process does not start; a running one waits. */
+/** Prefixes of error codes, with their meanings. These need an operator: a process does not start, and a running one waits. */
 const REFUSALS: readonly (readonly [code: string, fault: DatabaseRefusal])[] = [
   ['28P01', 'wrong-password'],
   ['28', 'not-admitted'],
@@ -82,7 +82,7 @@ export const isLockTimeout = (error: unknown): boolean => codeOf(error) === '55P
 /** True if the database refuses the values of a statement: their form or range, or a rule of the table (classes 22 and 23). */
 export const isOfData = (error: unknown): boolean => /^2[23]/.test(codeOf(error));
 
-/** True if the prepared statements of a connection no longer fit: a table was altered, or a pooler forgot them. A new one has none. */
+/** True if the prepared statements of a connection no longer fit: a table was altered, or a pooler forgot them. A new connection has none yet. */
 export function isStale(error: unknown): boolean {
   const code = codeOf(error);
   return code === '26000' || (code === '0A000' && CACHED_PLAN_TEXT.test(errorText(error)));
@@ -95,7 +95,7 @@ export function isLost(error: unknown): boolean {
   return error instanceof Error && LOST_TEXTS.test(error.message);
 }
 
-/** Errors of a statement that was right when the tables were made: classes 42 and P0 of Appendix A. */
+/** Errors of a statement that fitted the tables when they were created: classes 42 and P0 of Appendix A. */
 const CHANGED = /^(?:42|P0)/;
 
 /** The meaning of an error of the database; undefined: it has none, or is our own bug. */

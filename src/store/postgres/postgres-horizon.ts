@@ -1,15 +1,15 @@
-// How far the changes in PostgreSQL may be read in the order of their numbers, and in which history.
+// Finds the number up to which changes in PostgreSQL can be read in order, and the history to which the numbers belong.
 //
-//   transaction   lock (shared) on the last number given ── takes numbers ── COMMIT, which gives the lock back
+//   transaction   takes a shared lock on the last number given ── takes numbers ── COMMIT releases the lock
 //   reader        reads the last number given, then the lowest lock: no change up to the lower of the two can still appear
 //
 // Sources: postgresql.org/docs/15/functions-admin.html (advisory locks), /view-pg-locks.html, /functions-sequence.html; /functions-info.html
 // (pg_postmaster_start_time).
 //
-// 1. Numbers are given before a transaction is stored, so a higher one can become visible first. A reader that continues from the
-//    highest number seen would lose the lower ones.
+// 1. A transaction gets its numbers before it is stored, so a higher number can become visible before a lower one. A reader that continued from
+//    the highest number seen would miss the lower ones.
 // 2. A transaction takes its lock before its first number. So each number it gets is higher than its lock.
-// 3. A reader takes its own view of the data after it has read the locks, never before.
+// 3. A reader takes its snapshot of the data after it has read the locks, never before.
 // 4. A server that takes over may lack the newest changes, and gives their numbers to others. So numbers compare only within one history:
 //    one run of one server, on one set of tables. A restore, a failover and a restart each begin a new history. A server's run as
 //    a standby gives no numbers and is not read (`postgres-connections.ts`), so a promotion always shows another history.
@@ -19,10 +19,10 @@ import type pg from 'pg';
 /** The advisory locks of transactions are this plus a number; the numbers stay below 2^48. */
 const LOCKS_FROM = 0x5242n << 48n;
 
-/** Takes the lock, and the transaction's view of the data with it. */
+/** Takes the lock. As the transaction's first query it also fixes the snapshot of the data that the transaction sees. */
 export const LOCK_SQL = `SELECT pg_advisory_xact_lock_shared(${LOCKS_FROM} + last_value) FROM change_number`;
 
-/** A copy of a database has the tables' numbers, but not the database's. */
+/** The name of the history. A copy of a database keeps the oids of its tables, but has another database oid. */
 const HISTORY =
   "concat(extract(epoch FROM pg_postmaster_start_time()), ' ', " +
   "(SELECT oid FROM pg_database WHERE datname = current_database()), ' ', 'machine'::regclass::oid)";
@@ -43,7 +43,7 @@ export interface Horizon {
 
 /** Every later query sees all changes up to this number. The connection is in no transaction. */
 export async function readHorizon(client: pg.ClientBase): Promise<Horizon> {
-  // Several statements have one answer each, which the types do not say.
+  // Several statements return an array with one answer each, which the types do not show.
   const answers: unknown = await client.query(LOWEST_SQL);
   if (!Array.isArray(answers)) throw new Error('the horizon has one answer instead of two');
   const rows = answers.flatMap(

@@ -1,15 +1,15 @@
-// How the processes of one PostgreSQL tell each other that something has changed: by NOTIFY, each on a connection of its own.
+// Notifies the other processes on the same PostgreSQL that something has changed, by NOTIFY. Each process has a connection for it.
 //
 //   connecting ──LISTEN──▶ listening ──lost──▶ pause ──▶ connecting
 //   tell ──▶ pg_notify ──▶ `onChange` of the other processes
 //
 // Sources: postgresql.org/docs/15/sql-notify.html; node-postgres.com/apis/client.
 //
-// 1. These are hints. While the connection is lost they are lost, too; but every process also looks regularly, so it finds each change.
-// 2. A hint is sent after the transaction of the change, not within it. Within it, the commits of all processes would wait for each other,
-//    because the server lets only one transaction with a NOTIFY commit at a time.
-// 3. A hint does not wait for a synchronous standby: it changes nothing, and all others would wait with it.
-// 4. One hint is sent at a time; requests meanwhile are merged into one.
+// 1. These are only hints. They are lost while the connection is, but every process also polls, so it finds each change.
+// 2. A hint is sent after the transaction of the change, not within it: the server lets only one transaction with a NOTIFY commit at a time, so
+//    the commits of all processes would wait for each other.
+// 3. A hint does not wait for a synchronous standby: it changes no data, and all other hints would wait behind it.
+// 4. One hint is sent at a time; hints requested meanwhile are merged into one.
 
 import pg from 'pg';
 import { newUuid, systemClock, type Timer } from '../../clock.ts';
@@ -35,7 +35,7 @@ export class PostgresNeighbours implements StoreNeighbours {
 
   constructor(place: PostgresPlace, watch: PostgresWatch) {
     this.#place = place;
-    // A network that dropped everything leaves a connection that looks open and brings nothing.
+    // After a network outage, a connection can look open although nothing arrives on it.
     watch.onSilent(() => this.#giveUp());
   }
 
@@ -81,7 +81,7 @@ export class PostgresNeighbours implements StoreNeighbours {
     client.once('end', () => {
       if (this.#client === client) this.#giveUp();
     });
-    // A hint may have been missed before.
+    // A hint may have been missed before the connection listened.
     this.#onChange();
   }
 

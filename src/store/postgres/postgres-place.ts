@@ -9,7 +9,7 @@ import type pg from 'pg';
 const CONNECT_MS_MAX = 5000;
 const STATEMENT_MS_MAX = 20_000;
 const LOCK_MS_MAX = 5000;
-/** A process that hangs within a transaction holds up the duties and events of all others for at most this long. */
+/** A process that hangs within a transaction blocks the duties and events of all others for at most this long. */
 const IDLE_IN_TRANSACTION_MS_MAX = 5000;
 const QUERY_MS_MAX = 25_000;
 /** With these settings the server notices after a minute, not two hours, that the host of a connection is gone. */

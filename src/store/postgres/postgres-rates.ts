@@ -1,18 +1,18 @@
-// The rates of a region's processes together in PostgreSQL, by the database's clock.
+// Rate limits that all processes of a region share, in PostgreSQL and by the database's clock.
 //
 //   take, take … ──▶ waiting ──▶ batch: the first take of each name ──one transaction──▶ answered
 //
 // Sources: ITU-T I.371 Annex A (GCRA, in its form of a virtual schedule); postgresql.org/docs/15/transaction-iso.html (READ COMMITTED).
 //
-// 1. A rate has one number: when its bucket is full again. Each permission moves that by the time in which one is refilled; a full bucket
-//    needs no row.
-// 2. Strangers ask for these rates, so asking costs the rest of the store nothing. They have a connection of their own, and one transaction is
-//    under way at a time. It locks its rows in the order of their names, so that transactions of two processes wait for each other but never
+// 1. A rate is stored as one number: when its bucket will be full again. Each permission moves that time by the refill time of one permission. A
+//    full bucket needs no row.
+// 2. Strangers cause these requests, so they must not slow down the rest of the store: they have a connection of their own, with one transaction
+//    at a time. It locks its rows in the order of their names, so that transactions of two processes can wait for each other but never
 //    fail.
-// 3. The table is not logged: after a crash of the database all buckets are full. If the database's clock goes back, a bucket is empty at most.
-// 4. Takes wait in a bounded queue. Beyond TAKES_MAX they are refused like an exceeded rate. None waits longer than ANSWER_MS_MAX.
+// 3. The table is UNLOGGED: after a crash of the database all buckets are full. If the database's clock is set back, a bucket is at worst empty.
+// 4. Takes wait in a bounded queue. Beyond TAKES_MAX they are refused as if the rate were exceeded. No take waits longer than ANSWER_MS_MAX.
 // 5. A transaction that finds tables of another version ends before its first statement (`postgres-version.ts`).
-// 6. A silent server's connection is given up at once, and none is waited for while it ends: the next take has another one.
+// 6. The connection to a silent server is given up at once, without waiting for its end. The next take opens another one.
 
 import pg from 'pg';
 import { systemClock } from '../../clock.ts';
@@ -38,9 +38,9 @@ const CLEAN_MS = 5000;
 const CLEANED_MAX = 5000;
 
 const NOW = 'extract(epoch FROM statement_timestamp()) * 1000';
-/** When the bucket is full again if nothing is taken. A time later than that of an empty bucket is of another clock. */
+/** When the bucket is full again if nothing is taken. A time beyond that of an empty bucket means that the clock was set back. */
 const FULL = `greatest(least(rate.full_ms, ${NOW} + asked.room), ${NOW})`;
-/** Makes missing rows, and locks all. */
+/** Inserts missing rows, and locks all of them. */
 const LOCK_SQL =
   'INSERT INTO rate AS known (name, full_ms) SELECT name, 0 FROM unnest($1::text[]) AS asked (name) ORDER BY name ' +
   'ON CONFLICT (name) DO UPDATE SET full_ms = known.full_ms';
@@ -78,7 +78,7 @@ export class PostgresRates implements RateStore {
   constructor(place: PostgresPlace, watch: PostgresWatch) {
     this.#place = place;
     this.#watch = watch;
-    // A network that dropped everything leaves a connection that looks open and brings nothing.
+    // After a network outage, a connection can look open although nothing arrives on it.
     watch.onSilent(() => void this.#giveUp());
   }
 
@@ -122,7 +122,7 @@ export class PostgresRates implements RateStore {
     this.#isRunning = false;
   }
 
-  /** Of each name the first take: the next one of the same name must see its effect. */
+  /** The first take of each name; a further take of the same name must see its effect. */
   #nextBatch(): ReadonlyMap<string, Take> {
     const batch = new Map<string, Take>();
     for (const take of this.#waiting) {

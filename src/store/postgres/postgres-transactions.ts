@@ -51,7 +51,7 @@ const PAUSE_MS_MAX = 20;
 const PAUSES = 10;
 /** Lost connections per transaction before the database counts as unavailable. */
 const LOSSES_MAX = 4;
-/** How many times the outcome of a transaction is queried, and the interval, in milliseconds. */
+/** How many times the outcome of a transaction is queried, and the pause between two queries, in milliseconds. */
 const ASKS_MAX = 10;
 const ASK_PAUSE_MS = 500;
 
@@ -60,7 +60,7 @@ const BEGIN = 'BEGIN ISOLATION LEVEL REPEATABLE READ';
 /** A transaction on a connection. */
 class ConnectedTransaction extends OpenTransaction {
   readonly connection: StoreConnection;
-  /** Up to where all changes were visible before it began. */
+  /** The number up to which all changes were visible before it began. */
   readonly horizon: Horizon;
   hasWritten = false;
   beginsHistory = false;
@@ -178,7 +178,7 @@ export class PostgresTransactions implements RegionDriver {
     } catch (error) {
       const { run, mark } = atCommit;
       if (run === undefined || mark === undefined || !isLost(error)) throw error;
-      // The lost connection is released already. If all of the pool's were held, none would be left for the check.
+      // The lost connection is already released. If the pool's connections were all held here, none would be left for the check.
       if (await this.#wasStored(mark, error)) return run;
       throw new NotStored('the transaction was not stored', { cause: error });
     }

@@ -1,7 +1,8 @@
-// The version of the tables, which each transaction of a running process reads as it begins.
+// The version of the tables. Each transaction of a running process reads it when it begins.
 //
-// 1. A newer process brings the tables up to date while older ones run. These then neither read nor write them: they know another form.
-// 2. The newer one takes the lock of `ALONE_SQL` first. So it waits for writing transactions that have begun, and later ones see its version.
+// 1. A newer process migrates the tables while older processes run. The older ones then neither read nor write the tables, whose form they do not
+//    know.
+// 2. The newer process first takes the lock of `ALONE_SQL`. So it waits for writing transactions that have begun, and later ones see its version.
 
 import type pg from 'pg';
 import type { Outage } from '../../region/records/store-outage.ts';
@@ -15,7 +16,7 @@ const KNOWN = POSTGRES_MIGRATIONS.length;
 
 /** Begins a transaction in one round trip. @param sql its other statements @returns the version of the tables that it sees */
 export async function beginWithVersion(client: pg.ClientBase, sql: string): Promise<number> {
-  // Several statements have one answer each, which the types do not say.
+  // Several statements return an array with one answer each, which the types do not show.
   const answers: unknown = await client.query(`${sql}; SELECT version FROM rackboot`);
   const last: pg.QueryResult<{ readonly version: number | string }> | undefined = Array.isArray(answers)
     ? answers.at(-1)
@@ -24,7 +25,7 @@ export async function beginWithVersion(client: pg.ClientBase, sql: string): Prom
   return Number(last?.rows[0]?.version ?? 0);
 }
 
-/** Why a running process must not use tables of this version; undefined: it may. */
+/** Why a running process must not use tables of this version; undefined if it may. */
 export function versionProblem(version: number): Outage | undefined {
   if (version === KNOWN) return undefined;
   return { note: version > KNOWN ? 'database-newer' : 'database-older', ownVersion: KNOWN, otherVersion: version };

@@ -1,4 +1,4 @@
-// Whether PostgreSQL answers, asked every second on a connection of its own.
+// Tracks whether PostgreSQL answers, by a query each second on a connection of its own.
 //
 //   there ── no answer to SELECT 1 within ANSWER_MS_MAX ──▶ away and silent: every use fails at once
 //     │  ▲ ▲                                                    │
@@ -7,12 +7,12 @@
 //
 // Sources: postgresql.org/docs/15/errcodes-appendix.html; node-postgres.com/apis/client (end).
 //
-// 1. A server that hangs, or a network that drops everything, ends no connection: without this, each request would wait for its own timeout.
-// 2. The question needs no table, so a lock, a slow statement or a full disk does not make the server look away.
+// 1. A server that hangs, or a network that drops all packets, closes no connection. Without this, each request would wait for its own timeout.
+// 2. The query uses no table, so a lock, a slow statement or a full disk does not make the server count as away.
 // 3. A server that refuses still counts as reachable; the pool's connections report the refusal.
-// 4. When it becomes silent, its connections are given up (`onSilent`), so their users fail then, and none of them is used later.
-// 5. A server whose tables have another version counts as away, too: the transactions say so (`noteTables`), and find out when that is over.
-// 6. A server that ended or refuses connections fails its users at once. They may try: it may be back before it is asked again.
+// 4. When the server becomes silent, all connections are given up (`onSilent`): their users fail at once, and no connection is used again.
+// 5. A server whose tables have another version counts as away, too. Transactions report that, and its end (`noteTables`).
+// 6. A server that has ended or refuses connections fails each use at once. Uses may still try: it may be back before the next query.
 
 import { setTimeout as pause } from 'node:timers/promises';
 import pg from 'pg';
@@ -26,12 +26,12 @@ import { endConnection } from './end-connection.ts';
 import { explainWhileRunning, isLost } from './postgres-faults.ts';
 import { connectionOf, type PostgresPlace } from './postgres-place.ts';
 
-/** How long the server may take to answer, in milliseconds: much longer than on a busy host, and than a lost packet takes. */
+/** How long the server may take to answer, in milliseconds: much longer than a busy host needs, or the retransmission of a lost packet. */
 const ANSWER_MS_MAX = 3000;
 /** The pause between two questions while the server is there, and while it is away, in milliseconds. */
 const ASK_MS = 1000;
 const AGAIN_MS = 500;
-/** The driver's own bounds, in milliseconds; a little longer, so that a pause of this process does not make them late. */
+/** The driver's own timeouts, in milliseconds. They are longer, because they count a pause of this process, which ANSWER_MS_MAX does not. */
 const QUERY_MS_MAX = 2 * ANSWER_MS_MAX;
 const SILENT: Outage = { note: 'database-silent', seconds: ANSWER_MS_MAX / 1000 };
 
@@ -65,18 +65,18 @@ export class PostgresWatch implements StoreAvailability {
     this.#onSilent.push(giveUp);
   }
 
-  /** Each transaction says whether this process can use the tables that it sees. @param problem undefined: it can */
+  /** Called by each transaction with the problem of the tables that it sees; undefined if this process can use them. */
   noteTables(problem: Outage | undefined): void {
     this.#tables = problem;
   }
 
-  /** Begins to ask. */
+  /** Starts the queries. */
   begin(): void {
     void this.#run();
   }
 
   /**
-   * Waits unless the server is silent. @param onLate called with a result that comes after that
+   * Runs work unless the server is silent. @param onLate called with a result that arrives after the server became silent
    * @throws RackError `store-unavailable` once it is silent, and the errors of `work`
    */
   async unlessSilent<T>(work: () => Promise<T>, onLate: (result: T) => void = () => undefined): Promise<T> {
@@ -120,7 +120,7 @@ export class PostgresWatch implements StoreAvailability {
     for (const giveUp of this.#onSilent) giveUp();
   }
 
-  /** @returns why the server is away; undefined: it is there */
+  /** @returns why the server is away; undefined if it is there */
   async #ask(): Promise<Outage | undefined> {
     const isNew = this.#client === undefined;
     const problem = await this.#askOnce();

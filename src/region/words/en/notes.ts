@@ -1,6 +1,6 @@
-// The sentences of notes: what a person should know of a rack, its host or its region. `rackboot status` shows them, and events bring them.
+// The sentences of notes: facts that a person should know about a rack, its host or its region. `rackboot status` shows them, and events carry them.
 //
-// 1. A sentence says what is so, what follows from it, and what to do.
+// 1. A sentence states the fact, its consequence and the remedy.
 
 import { counted } from '../../../counted.ts';
 import type { StateFault, StateFaultCode } from '../../../machines/desired-state.ts';

@@ -11,8 +11,8 @@ const FAULTS: Readonly<Record<DatabaseFault, string>> = {
   'short-of-resources': 'the database has too little memory or disk: see its log',
   'read-only':
     'it only reads: turn default_transaction_read_only off; if it is a standby, name the primary in region.store.url',
-  'not-ready': 'it takes no connections, or lacks what must be there first: see ALLOW_CONNECTIONS, and its log',
-  'in-use': 'another uses what is needed: see pg_stat_activity',
+  'not-ready': 'it takes no connections, or lacks a prerequisite: see ALLOW_CONNECTIONS, and its log',
+  'in-use': 'another session uses the needed object: see pg_stat_activity',
   configuration: 'the configuration of the database has a fault: see its log',
   stopping: 'the database is stopping or starting: see its log, and whether its disk has room',
   slow: 'the database took too long: see what else it does',
@@ -41,7 +41,7 @@ const ROW_FAULTS: Readonly<Record<Exclude<RowFault, 'other'>, string>> = {
   'other-form': 'a value has another form',
 };
 
-/** The text of a code; a later version may know more of them. */
+/** The text of a code; the code itself if only a later version has a text for it. */
 const textOf = (texts: Readonly<Record<string, string>>, code: string): string =>
   Object.entries(texts).find(([name]) => name === code)?.[1] ?? code;
 

@@ -66,7 +66,7 @@ export const IMAGES = {
   sourcesLink: 'Sources and selections',
   empty: {
     title: 'No images yet',
-    hint: html`Select some of a source, or on the rack: <code>rackboot images make-debian</code> builds one, and
+    hint: html`Select images from a source. Or run on the rack: <code>rackboot images make-debian</code> builds an image, and
       <code>rackboot images add FILE --os debian --release trixie</code> adds one of yours.`,
   },
   footer: html`On the rack: <code>rackboot images import</code>, <code>rackboot images add</code>, <code>rackboot images remove</code>.`,
@@ -82,7 +82,7 @@ export const IMAGES = {
       ? 'All its versions are deleted. While a selection has it, the next import fetches it again: remove the selection to keep it away.'
       : 'All its versions are deleted.',
   deleteUsed: (machines: number): string =>
-    `${counted(machines, 'machine has', 'machines have')} this system: nothing changes on ${machines === 1 ? 'its disk' : 'their disks'}.`,
+    `${counted(machines, 'machine has', 'machines have')} this system; ${machines === 1 ? 'its disk is' : 'their disks are'} not changed.`,
   delete: 'Delete image',
 };
 
@@ -90,7 +90,7 @@ export const IMAGES = {
 export const SOURCES = {
   title: 'Sources of images',
   lead: 'A source is a site that offers images. Its selections say which of them are imported.',
-  problem: 'The file of sources is not used',
+  problem: 'The file of sources is ignored',
   installers: (os: string) =>
     `This source has installers. \`rackboot images import installer/${os}/RELEASE\` on the rack's host imports one.`,
   pinned: (file: string, key: string): string => `Written in ${file} as ${key}`,
@@ -98,24 +98,24 @@ export const SOURCES = {
   open: 'Select',
   addOne: 'Add a source',
   add: 'Add source',
-  url: { label: 'URL', hint: 'Of a site with simplestreams, such as https://images.maas.io/ephemeral-v3/stable/' },
+  url: { label: 'URL', hint: 'The URL of a simplestreams site, such as https://images.maas.io/ephemeral-v3/stable/' },
   keyringFile: { label: 'Keyring file', hint: 'The path of its OpenPGP keys on the host of the region.' },
-  keyring: { label: 'Keys', hint: 'In its place: the keys themselves, in armor or in Base64.' },
-  added: (source: string): string => `Source ${source} added: select images of it.`,
+  keyring: { label: 'Keys', hint: 'Instead of a file: the keys themselves, ASCII-armored or in Base64.' },
+  added: (source: string): string => `Source ${source} added. Now select images from it.`,
   saved: (source: string): string => `Source ${source} saved.`,
   deleted: (source: string): string => `Source ${source} deleted.`,
   selected: 'Selected images',
   nothing: 'Nothing is selected, so nothing is imported.',
   select: 'Select images',
   selectIt: 'Select',
-  os: { label: 'System', hint: 'Such as ubuntu; * or nothing: all.' },
-  release: { label: 'Release', hint: 'Its name or version, such as noble; * or nothing: all.' },
-  arches: { label: 'Architectures', hint: 'Such as amd64, arm64; * or nothing: all.' },
-  labels: { label: 'Labels', hint: 'Such as release, daily; * or nothing: all.' },
+  os: { label: 'System', hint: 'Such as ubuntu. For all, enter * or leave it empty.' },
+  release: { label: 'Release', hint: 'Its name or version, such as noble. For all, enter * or leave it empty.' },
+  arches: { label: 'Architectures', hint: 'Such as amd64, arm64. For all, enter * or leave it empty.' },
+  labels: { label: 'Labels', hint: 'Such as release, daily. For all, enter * or leave it empty.' },
   selectionAdded: (image: string): string => `${image} is selected: the next import fetches it.`,
-  selectionRemoved: (image: string): string => `${image} is not selected any more. What was imported stays.`,
+  selectionRemoved: (image: string): string => `${image} is not selected any more. Imported versions stay.`,
   remove: 'Remove',
-  hasKeys: (bytes: number): string => `It has keys of its own (${formatSize(bytes)}). New ones take their place.`,
+  hasKeys: (bytes: number): string => `It has its own keys (${formatSize(bytes)}). New keys replace them.`,
   change: 'This source',
   deleteIt: 'Delete this source',
   deleteWhat: 'Its selections are deleted, too. Imported images stay.',

@@ -1,5 +1,5 @@
-// One sentence for every name under which the region refuses, with the remedy, for the document of all reasons. The answer itself names
-// the refused value.
+// One sentence with the remedy for every name under which the region refuses, for the document of all reasons. The answer itself names the
+// refused value.
 
 /** By name. */
 export const REASONS = {
@@ -59,7 +59,7 @@ export const REASONS = {
   'followers-limit': 'Too many clients follow the event log; end one of them.',
   'lists-limit':
     'Too many long lists and searches are running, and this user holds a full share; wait until one has ended.',
-  'downloads-limit': 'Too many images are being downloaded from the region; the client comes again later.',
+  'downloads-limit': 'Too many images are being downloaded from the region; the client should try again later.',
   'internal-error': 'The request failed inside the region; its log has details under the id in the answer.',
   'store-unavailable': 'The database cannot be written at the moment: a full disk, or another process; try again.',
   'power-busy': 'The power of the machine is being switched; wait until that has ended.',
