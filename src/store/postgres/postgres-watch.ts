@@ -1,6 +1,6 @@
 // Tracks whether PostgreSQL answers, by a query each second on a connection of its own.
 //
-//   there ── no answer to SELECT 1 within ANSWER_MS_MAX ──▶ away and silent: every use fails at once
+//   there ── no answer to a SELECT within ANSWER_MS_MAX ──▶ away and silent: every use fails at once
 //     │  ▲ ▲                                                    │
 //     │  │ └──────── an answer; asked again every AGAIN_MS ─────┘
 //     └──┴── no connection ──▶ away: each use fails with its own error
@@ -13,6 +13,8 @@
 // 4. When the server becomes silent, all connections are given up (`onSilent`): their users fail at once, and no connection is used again.
 // 5. A server whose tables have another version counts as away, too. Transactions report that, and its end (`noteTables`).
 // 6. A server that has ended or refuses connections fails each use at once. Uses may still try: it may be back before the next query.
+// 7. A server that only reads counts as away: no change can be made. While it does, each query has a new connection, because an old one keeps
+//    the setting that its role or database had.
 
 import { setTimeout as pause } from 'node:timers/promises';
 import pg from 'pg';
@@ -33,6 +35,7 @@ const ASK_MS = 1000;
 const AGAIN_MS = 500;
 /** The driver's own timeouts, in milliseconds. They are longer, because they count a pause of this process, which ANSWER_MS_MAX does not. */
 const QUERY_MS_MAX = 2 * ANSWER_MS_MAX;
+const READ_ONLY: Outage = { note: 'database-read-only' };
 const SILENT: Outage = { note: 'database-silent', seconds: ANSWER_MS_MAX / 1000 };
 
 export class PostgresWatch implements StoreAvailability {
@@ -125,24 +128,33 @@ export class PostgresWatch implements StoreAvailability {
     const isNew = this.#client === undefined;
     const problem = await this.#askOnce();
     // The server may have ended this connection only.
-    return problem === undefined || problem === SILENT || isNew ? problem : await this.#askOnce();
+    return problem === undefined || problem === SILENT || problem === READ_ONLY || isNew
+      ? problem
+      : await this.#askOnce();
   }
 
   async #askOnce(): Promise<Outage | undefined> {
     let failure: unknown;
-    const asked = this.#question().catch((error: unknown) => {
+    let isReadOnly = false;
+    const question = this.#question().then((answer) => {
+      isReadOnly = answer;
+    });
+    const asked = question.catch((error: unknown) => {
       failure = error;
       throw error;
     });
-    if (await answersWithin(systemClock, ANSWER_MS_MAX, asked)) return undefined;
+    const isThere = await answersWithin(systemClock, ANSWER_MS_MAX, asked);
+    if (isThere && !isReadOnly) return undefined;
     this.#drop();
+    if (isThere) return READ_ONLY;
     if (failure === undefined) return SILENT;
     if (!isLost(failure)) return undefined;
     const explained = explainWhileRunning(failure);
     return isStoreUnavailable(explained) ? outageOf(explained) : undefined;
   }
 
-  async #question(): Promise<void> {
+  /** @returns true if it only reads */
+  async #question(): Promise<boolean> {
     if (this.#client === undefined) {
       const bounds = { connectionTimeoutMillis: QUERY_MS_MAX, query_timeout: QUERY_MS_MAX };
       const client = new pg.Client({ ...connectionOf(this.#place), ...bounds });
@@ -150,7 +162,10 @@ export class PostgresWatch implements StoreAvailability {
       this.#client = client;
       await client.connect();
     }
-    await this.#client.query('SELECT 1');
+    const { rows } = await this.#client.query<{ readonly reads: boolean }>(
+      "SELECT current_setting('default_transaction_read_only')::boolean AS reads",
+    );
+    return rows[0]?.reads === true;
   }
 
   #drop(): void {

@@ -85,4 +85,19 @@ describe('a PostgreSQL that hangs', { skip: missing('linux', '/usr/lib/postgresq
     );
     assert.equal(changes.length, 2, 'it goes and comes back once');
   });
+
+  test('a server that only reads counts as away, with the reason, until it writes again', async () => {
+    const { server } = databases;
+    const set = async (sql: string): Promise<void> => {
+      await server.query(sql);
+      await server.query('SELECT pg_reload_conf()');
+    };
+    await set('ALTER SYSTEM SET default_transaction_read_only = on');
+    const isReadOnly = (): boolean => store.availability?.problem?.note === 'database-read-only';
+    await eventuallyWithin(BACK_MS_MAX, 'it says so', isReadOnly);
+    await assert.rejects(addUser('reader'), /default_transaction_read_only/);
+    await set('ALTER SYSTEM RESET default_transaction_read_only');
+    await eventuallyWithin(BACK_MS_MAX, 'it is back', () => store.availability?.problem === undefined);
+    assert.ok(await addUser('writer'));
+  });
 });
