@@ -288,6 +288,7 @@ export const COLLECTIONS: Readonly<Record<string, Readonly<Record<string, string
     '#undelivered': 'region/identity/enlistment.ts MACHINES_MAX',
   },
   'region/accounts/passwords.ts': { '#waiting': 'CHECKS_WAITING_MAX' },
+  'region/api/administrators.ts': { OF_ADMINISTRATORS: 'weak' },
   'region/api/caller.ts': { operatorRequests: 'weak' },
   'region/http/doors.ts': { '#reports': 'named' },
   'region/http/event-followers.ts': { '#followers': 'FOLLOWERS_MAX' },
@@ -361,6 +362,7 @@ export const COLLECTIONS: Readonly<Record<string, Readonly<Record<string, string
   'store/operations/region-racks.ts': {
     '#known': 'region/racks/rack-admission.ts RACKS_MAX',
     '#damaged': 'region/racks/rack-admission.ts RACKS_MAX',
+    '#unnamed': 'region/racks/rack-admission.ts RACKS_MAX',
   },
   'store/rows.ts': { '#prepared': 'named' },
   'store/open-transaction.ts': { 'OpenTransaction.effects': 'call' },

@@ -11,6 +11,7 @@ import type { SharedCable } from '../../src/lab/shared-cable.ts';
 import { SimulatedLife } from '../../src/lab/simulated-life.ts';
 import { formatMac } from '../../src/net/address.ts';
 import { AWAY_MS_MAX, type RegionUnderFire } from './region-under-fire.ts';
+import { eventually } from './running-rack.ts';
 import type { PowerSocket } from './webhook-power.ts';
 
 /** The longest a step may take, in milliseconds. It includes a time without duties, a machine's retries, and power queries a minute apart. */
@@ -154,10 +155,17 @@ export class MachineUnderFire {
   /** Checks that its power controller got each step of each command in the ledger once and nothing else, and that each end has one event. */
   async checkPower(): Promise<void> {
     const { asked } = this.#socket;
-    const changes = await this.#changes();
+    // The next holder of the duties ends a command of a killed one only after a pause.
+    const changes = await eventually(
+      `${this.name}: each command ends`,
+      async () => {
+        const ledger = await this.#changes();
+        return ledger.every(({ kind }) => kind !== 'under way') && ledger;
+      },
+      AWAY_MS_MAX,
+    );
     let places = new Set([0]);
     for (const { command, kind } of changes) {
-      assert.notEqual(kind, 'under way', `${this.name}: ${command}`);
       const steps = command === 'cycle' ? ['off', 'on'] : [command];
       const least = kind === 'done' ? steps.length : 0;
       const next = new Set<number>();
