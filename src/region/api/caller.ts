@@ -23,6 +23,7 @@ import { parseAuthorization } from '../accounts/authorization-header.ts';
 import type { RegionConfig } from '../config.ts';
 import { machineOfKey } from '../metadata/machine-keys.ts';
 import type { RegionStore } from '../records/store.ts';
+import type { Outage } from '../records/store-outage.ts';
 import { beforeProxies, type Received } from './proxies.ts';
 
 /** The sender of a request. */
@@ -213,4 +214,23 @@ export async function findCaller(
   if (user === undefined) return { kind: 'rejected' };
   const { username, email, isAdmin } = user;
   return { kind: 'user', username, email, isAdmin, tokenKey: key.tokenKey };
+}
+
+/** The requests of administrators. Only these are shown the texts of the database and the system in an outage. */
+const OF_ADMINISTRATORS = new WeakSet<IncomingMessage>();
+
+/** Keeps that a request is an administrator's. */
+export function noteAdministrator(request: IncomingMessage, sender: { readonly isAdmin: boolean }): void {
+  if (sender.isAdmin) OF_ADMINISTRATORS.add(request);
+}
+
+/** The outage as the sender of a request may see it. */
+export const shownOutage = (outage: Outage, request: IncomingMessage): Outage =>
+  OF_ADMINISTRATORS.has(request) ? outage : withoutQuotes(outage);
+
+/** Without the texts of the database and the system. A damaged row is named to all: the reason is this program's own text. */
+export function withoutQuotes(outage: Outage): Outage {
+  if (outage.note === 'row-unreadable') return outage;
+  if ('said' in outage) return { ...outage, said: '' };
+  return 'reason' in outage ? { ...outage, reason: '' } : outage;
 }

@@ -9,9 +9,16 @@ import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from
 import { cleanText } from '../../clean-text.ts';
 import { newUuid } from '../../clock.ts';
 import { errorText, isStoreUnavailable, RackError } from '../../errors.ts';
-import { noteAdministrator, shownOutage } from '../api/administrators.ts';
 import { type Answer, type Refusal, refuse, refuseField, refuseFor } from '../api/answer.ts';
-import { factsOf, findCaller, findPeer, type Peer, withVouchedBoot } from '../api/caller.ts';
+import {
+  factsOf,
+  findCaller,
+  findPeer,
+  noteAdministrator,
+  type Peer,
+  shownOutage,
+  withVouchedBoot,
+} from '../api/caller.ts';
 import { EVENT_PLACE } from '../api/event-place.ts';
 import { type Fields, parseBody, queryOf } from '../api/form-body.ts';
 import type { ApiVersion, Operation } from '../api/operation.ts';

@@ -11,9 +11,8 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Html } from '../../html.ts';
 import { equalSecrets } from '../accounts/accounts.ts';
 import { parseAuthorization } from '../accounts/authorization-header.ts';
-import { noteAdministrator } from '../api/administrators.ts';
 import { type Answer, type Refusal, refuse, refuseFor } from '../api/answer.ts';
-import type { Peer } from '../api/caller.ts';
+import { noteAdministrator, type Peer } from '../api/caller.ts';
 import { type Fields, findNul, parseBody, queryOf } from '../api/form-body.ts';
 import { isEncrypted } from '../api/proxies.ts';
 import { REFUSALS } from '../api/refusal-status.ts';
@@ -229,7 +228,16 @@ function viewOf(
   given: Fields,
 ): View {
   const nowMs = region.clock.wallTimeMs();
-  return { region, viewer, peer, nowMs, path: pathOf(request), query: queryOf(request.raw.url), notice: '', given };
+  return {
+    region,
+    viewer,
+    peer,
+    nowMs,
+    path: pathOf(request),
+    query: queryOf(request.raw.url),
+    notice: '',
+    given,
+  };
 }
 
 /** Redirects a browser to the sign-in page, and answers 401 to a program. */

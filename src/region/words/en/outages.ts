@@ -63,8 +63,10 @@ export const OUTAGES: Pick<Writers<NoteParams>, Outage['note']> = {
   'database-refuses': ({ fault, said }) => `the region's database refuses${quoted(said)}: ${textOf(REFUSALS, fault)}`,
   'database-asks-password': () =>
     "the region's database asks for a password: write it to a file, and name that in region.store.password_file",
-  'database-untrusted': ({ said }) =>
-    `the region's database cannot be trusted${quoted(said)}: see region.store.ca_file, and the certificate of the database`,
+  'database-untrusted': ({ said }) => {
+    const why = quoted(said);
+    return `the region's database cannot be trusted${why}: see region.store.ca_file, and the certificate of the database`;
+  },
   'database-statement': ({ said }) =>
     `the region's database refuses a statement${quoted(said)}: has somebody changed its tables, rights or search_path? Its log says more`,
   'database-silent': ({ seconds }) =>
