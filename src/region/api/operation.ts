@@ -35,6 +35,8 @@ export interface ApiCall {
   readonly peer: Peer;
   /** The query as it was sent, for links to further pages. */
   readonly query: Fields;
+  /** True once the client has left. */
+  readonly hasLeft?: (() => boolean) | undefined;
 }
 
 /** The user who calls; empty for every other caller. */

@@ -54,7 +54,8 @@ export class Lists {
           // From here the list waits only for the client to take the piece.
           work.places.touch(held, true);
           if (piece.length > 0) yield piece;
-          if (writer.isDone) return;
+          // Entries that are left out make no piece, at which a stream whose client has left would end.
+          if (writer.isDone || stream.destroyed) return;
           work.places.touch(held, false);
           await work.nextTurn(holder);
         }

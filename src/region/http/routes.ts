@@ -182,7 +182,10 @@ async function answerOperation(
     Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0),
   );
   if (body.kind === 'fault') return send(context, reply, refuseFor([body.refusal]));
-  const call = { region: context.region, version, path: pathOf(request), caller: who.caller, peer: who.peer, query };
+  const call = {
+    ...{ region: context.region, version, path: pathOf(request), caller: who.caller, peer: who.peer, query },
+    hasLeft: () => request.raw.socket.destroyed,
+  };
   const fields = streamFields(request, operations, mergeFields(query, body.fields));
   if ('kind' in fields) return send(context, reply, fields);
   return send(context, reply, await runOperation(operations, methodOf(request.method), call, fields));

@@ -104,6 +104,7 @@ async function tableOf(view: View, machines: readonly Machine[]): Promise<Html> 
   const rows: Html[] = [];
   for (let from = 0; from < machines.length; from += TURN_MACHINES) {
     await nextTurn();
+    if (view.hasLeft?.() === true) break;
     const some = machines.slice(from, from + TURN_MACHINES);
     const systemIds = some.map(({ systemId }) => systemId);
     const newest = await view.region.store.newestEvents(systemIds, true);
@@ -121,7 +122,7 @@ export async function renderPage(view: View): Promise<Html> {
   const total = [...counts.values()].reduce((sum, count) => sum + count, 0);
   const holder = `${view.viewer.kind === 'person' ? view.viewer.username : ''} ${view.peer.share}`;
   const steps = readEvents(region.store, { limit: PAGE_EVENTS_READ, isQuiet: true }, await region.store.eventRange());
-  const newest = await region.searches.run<readonly MachineEvent[]>(holder, steps, () => []);
+  const newest = await region.searches.run<readonly MachineEvent[]>(holder, steps, () => [], view.hasLeft);
   const events = newest.filter((event) => !isTakenReport(event)).slice(0, PAGE_EVENTS);
   const table =
     total === 0

@@ -237,6 +237,7 @@ function viewOf(
     query: queryOf(request.raw.url),
     notice: '',
     given,
+    hasLeft: () => request.raw.socket.destroyed,
   };
 }
 

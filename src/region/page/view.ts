@@ -46,6 +46,8 @@ export interface View {
   readonly faults?: Faults | undefined;
   /** The fields of the form. */
   readonly given: Fields;
+  /** True once the viewer's browser has left. */
+  readonly hasLeft?: (() => boolean) | undefined;
 }
 
 /** The machine named in the path; undefined: none. */

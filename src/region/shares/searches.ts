@@ -1,6 +1,7 @@
 // Searches that may read all machines, in pieces over turns of the event loop, so that neither one search nor many delay other requests.
 //
 // 1. A search that ends in its first piece takes no place; all others take one of SEARCHES_MAX.
+// 2. A search whose client has left ends before its next piece.
 
 import type { Clock } from '../../clock.ts';
 import type { Place } from '../../net/shares/fair-shares.ts';
@@ -17,6 +18,13 @@ interface Search {
   isEvicted: boolean;
 }
 
+/** The terms of a search under way. */
+interface Under<T> {
+  readonly place: Place<Search>;
+  readonly refused: () => T;
+  readonly hasEnded: () => boolean;
+}
+
 /** The searches of one region. */
 export class Searches {
   readonly #clock: Clock;
@@ -29,24 +37,34 @@ export class Searches {
   /**
    * Runs a search, and resolves with its result. Other requests may change the data between its steps.
    * @param holder `username address` of the caller
-   * @param refused the result if all places are taken and this user has a fair share of them
+   * @param refused the result if all places are taken and this user has a fair share of them, or if nobody waits for it any more
+   * @param hasLeft true once the client has left
    * @returns rejects with what a step throws
    */
-  async run<T extends object>(holder: string, steps: AsyncIterator<unknown, T>, refused: () => T): Promise<T> {
+  async run<T extends object>(
+    holder: string,
+    steps: AsyncIterator<unknown, T>,
+    refused: () => T,
+    hasLeft: () => boolean = () => false,
+  ): Promise<T> {
     const first = await this.#piece(steps);
     if (first.done === true) return first.value;
     const search: Search = { isEvicted: false };
     const admission = this.#work.places.admit(holder, search);
     if (admission.kind === 'refused') return refused();
     if (admission.evicted !== undefined) admission.evicted.isEvicted = true;
-    return await this.#rest(holder, steps, admission.place, refused);
+    const { place } = admission;
+    return await this.#rest(holder, steps, { place, refused, hasEnded: () => search.isEvicted || hasLeft() });
   }
 
-  async #rest<T>(holder: string, steps: AsyncIterator<unknown, T>, place: Place<Search>, refused: () => T): Promise<T> {
+  async #rest<T>(holder: string, steps: AsyncIterator<unknown, T>, { place, refused, hasEnded }: Under<T>): Promise<T> {
     try {
       for (;;) {
         await this.#work.nextTurn(holder);
-        if (place.holder.isEvicted) return refused();
+        if (hasEnded()) {
+          await steps.return?.();
+          return refused();
+        }
         const step = await this.#piece(steps);
         if (step.done === true) return step.value;
       }

@@ -125,3 +125,28 @@ test('at the bound the user with most lists loses one to another, and gets no mo
     'every place was given back',
   );
 });
+
+test('a list whose client has left ends, even while it leaves out every entry', async () => {
+  const clock = new VirtualClock(1_700_000_000_000, 1);
+  let read = 0;
+  let hasEnded = false;
+  async function* leftOut(): AsyncGenerator<undefined, void> {
+    try {
+      for (; read < 10_000; read += 1) {
+        await clock.pass(10);
+        yield undefined;
+      }
+    } finally {
+      hasEnded = true;
+    }
+  }
+  const sent = await new Lists(clock).send({ holder: 'joe 1', entries: leftOut() });
+  assert.ok(sent.kind === 'stream');
+  sent.stream.on('error', () => undefined);
+  sent.stream.resume();
+  await nextTurn();
+  sent.stream.destroy();
+  sent.release();
+  while (!hasEnded) await nextTurn();
+  assert.ok(read < 1000, `${read} entries were read`);
+});

@@ -54,6 +54,23 @@ test(`of ${SEARCHES_MAX} places, the user with the most gives one to each newcom
   await findInAllPlaces(searches);
 });
 
+test('a search whose client has left ends before its next piece, and frees its place', async () => {
+  const searches = new Searches(new SlowClock());
+  let read = 0;
+  let isOver = false;
+  async function* long(): AsyncGenerator<undefined, { name: string }> {
+    try {
+      for (; read < 1000; read += 1) yield;
+      return { name: 'found' };
+    } finally {
+      isOver = true;
+    }
+  }
+  assert.deepEqual(await searches.run('joe 1', long(), refused, () => read >= 3), { name: 'refused' });
+  assert.deepEqual([read, isOver], [3, true]);
+  await findInAllPlaces(searches);
+});
+
 test('a search that fails rejects and frees its place', async () => {
   const searches = new Searches(new SlowClock());
   async function* failing(): AsyncGenerator<undefined, { name: string }> {
