@@ -8,7 +8,7 @@
 
 import { systemClock } from '../../clock.ts';
 import { loadPlace } from '../../config/config-file.ts';
-import type { Daemon, DaemonOptions } from '../../daemon/daemon.ts';
+import type { Daemon, DaemonOptions } from '../../daemon/service.ts';
 import { ENDS_WITH_INPUT, whenInputCloses } from '../../net/ends-with-input.ts';
 import { takeNotifyTerms } from '../../net/linux/notify-socket.ts';
 import { printFailure } from './output.ts';

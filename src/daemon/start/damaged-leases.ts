@@ -1,6 +1,7 @@
 // Reports damaged rows of `leases.db`: found at the start, or later while the log is folded.
 //
 // 1. Each row is reported once, at most DAMAGE_REPORTED_MAX rows in all. Their notes stay until the next start.
+// 2. Rows found before the log is open are announced when it is.
 
 import { join } from 'node:path';
 import type { Clock } from '../../clock.ts';
@@ -14,14 +15,19 @@ import type { DaemonEvent } from '../rack/events.ts';
 export class DamagedLeases {
   readonly #path: string;
   readonly #clock: Clock;
-  readonly #publish: (event: DaemonEvent) => void;
+  #publish: ((event: DaemonEvent) => void) | undefined;
   /** By their sentences. */
-  readonly #notes = new Map<string, RackNote>();
+  readonly #notes = new Map<string, ReturnType<typeof spoken>>();
 
-  constructor(stateDir: string, clock: Clock, publish: (event: DaemonEvent) => void) {
+  constructor(stateDir: string, clock: Clock) {
     this.#path = join(stateDir, LEASE_FILE);
     this.#clock = clock;
+  }
+
+  /** Publishes the rows reported so far, and each later one at once. */
+  announce(publish: (event: DaemonEvent) => void): void {
     this.#publish = publish;
+    for (const note of this.#notes.values()) this.#announceOne(note);
   }
 
   /** For `rackboot status` and `rackboot doctor`. */
@@ -34,6 +40,10 @@ export class DamagedLeases {
     const note = spoken(damageNote(this.#path, damage));
     if (this.#notes.has(note.text) || this.#notes.size >= DAMAGE_REPORTED_MAX) return;
     this.#notes.set(note.text, note);
-    this.#publish({ kind: 'daemon.leases-damaged', at: this.#clock.now(), ...note });
+    this.#announceOne(note);
   };
+
+  #announceOne(note: ReturnType<typeof spoken>): void {
+    this.#publish?.({ kind: 'daemon.leases-damaged', at: this.#clock.now(), ...note });
+  }
 }

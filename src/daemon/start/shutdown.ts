@@ -89,7 +89,7 @@ export async function closeAll(
   { logger, notices, stream }: LastParts,
   onClosed: () => void = () => undefined,
 ): Promise<void> {
-  for (const close of opened.reverse()) {
+  for (const close of opened.splice(0).reverse()) {
     try {
       await close();
     } catch (error) {

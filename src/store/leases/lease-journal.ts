@@ -60,7 +60,7 @@ const CLOSE_TIMEOUT_MS = 10_000;
 /** Upper bounds of the histogram of batch round trips, in seconds. */
 const WRITE_SECONDS = [0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
-export interface LeaseJournalOptions {
+interface LeaseJournalOptions {
   /** The directory of `leases.db`; created if missing. */
   readonly stateDir: string;
   readonly clock: Clock;

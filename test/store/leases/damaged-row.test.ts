@@ -119,7 +119,8 @@ describe('leases.db', () => {
 
   async function load() {
     const reported: RackEvent[] = [];
-    const damaged = new DamagedLeases(stateDir, systemClock, (event) => reported.push(event));
+    const damaged = new DamagedLeases(stateDir, systemClock);
+    damaged.announce((event) => reported.push(event));
     const stored = await openLeaseJournal({ stateDir, clock: systemClock, onDamage: damaged.report });
     const loading = {
       stateDir,
@@ -178,8 +179,12 @@ describe('leases.db', () => {
 
 test('each damaged row is reported once, up to the bound', () => {
   const reported: RackEvent[] = [];
-  const damaged = new DamagedLeases('/state', systemClock, (event) => reported.push(event));
+  const damaged = new DamagedLeases('/state', systemClock);
   const rest = { isUndone: false, kept: [], lost: [], isCut: false };
+  damaged.report({ table: 'lease_block', key: 0, ...rest });
+  assert.equal(reported.length, 0, 'before the log is open');
+  damaged.announce((event) => reported.push(event));
+  assert.equal(reported.length, 1, 'as soon as it is open');
   for (let row = 0; row < 2 * DAMAGE_REPORTED_MAX; row += 1) {
     for (const _twice of [1, 2]) damaged.report({ table: 'lease_block', key: row, ...rest });
   }

@@ -1,0 +1,360 @@
+// The daemon's process, the only module that knows every room. It loads the state, starts the servers, reloads and stops.
+//
+//   start       ─ log, control socket, journal ∥ network, interfaces, tree ─ bind ─ ready ─ region's thread
+//   reload      ─ configuration file ─ applyConfig (an invalid one is refused and nothing changes)
+//   interfaces  ─ rack.setInterfaces, logged
+//   stop        ─ finish work in progress (`daemon/start/shutdown.ts`), end the region, close the journal
+//
+// 1. A failed start closes everything it opened and throws one RackError: nothing is half-started.
+// 2. The region starts after the rack answers and never delays it; whether it can start is checked beforehand.
+
+import { flushCompileCache } from 'node:module';
+import type { Logger } from 'pino';
+import type { Instant } from '../clock.ts';
+import { pinnedKeys } from '../config/merge.ts';
+import type { RackConfig } from '../config/rack-config.ts';
+import { type ConfigWatch, watchConfig } from '../config/watch.ts';
+import { ControlServer } from '../http/control/server.ts';
+import type { DesiredState } from '../machines/machine.ts';
+import type { HostInterface } from '../net/host-interface.ts';
+import type { InterfaceWatch } from '../net/watch/interfaces.ts';
+import { EventStream } from '../observe/event-stream.ts';
+import { logEvents, openLog } from '../observe/log.ts';
+import { LogLevels } from '../observe/log-levels.ts';
+import type { RegionConfig } from '../region/config.ts';
+import type { RackDescription } from '../region/records/rack-description.ts';
+import type { RackNote } from '../region/records/rack-note.ts';
+import { spoken } from '../region/words/note.ts';
+import type { WorkerLeaseJournal } from '../store/leases/lease-journal.ts';
+import { readDesiredState } from '../uplink/desired-state-cache.ts';
+import { configurationAnswers } from './answers/configuration-answer.ts';
+import { outboxAnswers } from './answers/outbox-answers.ts';
+import { controlAnswers } from './answers/status.ts';
+import { attributeEvents } from './observing/attribution.ts';
+import { HostEvents } from './observing/host-events.ts';
+import { Instruments } from './observing/instruments.ts';
+import { type Observing, observe } from './observing/observing.ts';
+import { watchClock } from './rack/clock-watch.ts';
+import type { Configuration, ConfigurationPorts } from './rack/configuration.ts';
+import { describeRack } from './rack/description.ts';
+import { EVENT_KINDS } from './rack/event-kinds.ts';
+import type { DaemonEvent } from './rack/events.ts';
+import { InterfaceStates } from './rack/interface-states.ts';
+import { loadLeases } from './rack/lease-loading.ts';
+import type { LiveTree } from './rack/live-tree.ts';
+import { Rack } from './rack/rack.ts';
+import { reconfigurationPorts } from './rack/reconfigure.ts';
+import { acquaintanceOf, RegionSide } from './rack/region-side.ts';
+import type { Daemon, DaemonOptions } from './service.ts';
+import type { BegunStart } from './start/begin-start.ts';
+import type { DamagedLeases } from './start/damaged-leases.ts';
+import { returnMemoryLater } from './start/freed-memory.ts';
+import { checkHost } from './start/host-check.ts';
+import { reportLostLeases } from './start/lost-leases.ts';
+import { openParts } from './start/open-parts.ts';
+import { openServiceNotices, type ServiceNotices } from './start/service-notices.ts';
+import { closeAll, finishWork, startWhole } from './start/shutdown.ts';
+
+/** Starts the rack and resolves when it answers requests; whoever calls it closes what was open when it fails. @throws RackError */
+export async function startRackProcess(options: DaemonOptions, begun: BegunStart, startedAt: Instant): Promise<Daemon> {
+  return await startWhole(new RackProcess(options, begun), startedAt);
+}
+
+class RackProcess implements Daemon {
+  readonly #options: DaemonOptions;
+  readonly #stream = new EventStream();
+  readonly #hostEvents = new HostEvents((mac) => this.#rack?.machines.findByMac(mac) !== undefined);
+  /** Functions that close what was opened, in order of opening; called in reverse. */
+  readonly #opened: BegunStart['opened'];
+  readonly #begun: BegunStart;
+  readonly #configuration: Configuration;
+  readonly #configurationPorts: ConfigurationPorts;
+  #tree: LiveTree | undefined;
+  readonly #log: Logger;
+  readonly #observing: Observing;
+  readonly #instruments: Instruments;
+  readonly #reopenLog: () => void;
+  readonly #notices: ServiceNotices;
+  #journal: WorkerLeaseJournal | undefined;
+  #rack: Rack | undefined;
+  readonly #region: RegionSide;
+  #watch: ConfigWatch | undefined;
+  #host: readonly HostInterface[] = [];
+  readonly #interfaces = new InterfaceStates(this.#stream.publish);
+  readonly #damaged: DamagedLeases;
+  #notes: readonly RackNote[] = [];
+  #watchNotes: Pick<InterfaceWatch, 'notes' | 'whenNoted'> | undefined;
+  #stopping: Promise<void> | undefined;
+  readonly #startedWallMs: number;
+  readonly #note = (note: RackNote): void =>
+    this.#publish({ kind: 'daemon.note', at: this.#options.clock.now(), ...spoken(note) });
+
+  constructor(options: DaemonOptions, begun: BegunStart) {
+    this.#options = options;
+    this.#begun = begun;
+    this.#opened = begun.opened;
+    this.#configuration = begun.configuration;
+    this.#damaged = begun.damaged;
+    this.#region = new RegionSide({
+      clock: options.clock,
+      version: options.version,
+      stream: this.#stream,
+      config: () => this.#config,
+      regionConfig: (config) => this.#regionConfig(config),
+      describe: (uuid) => this.#describe(uuid),
+      acquaintance: acquaintanceOf(() => this.#rack),
+      apply: (state) => this.#apply(state),
+      onFatal: (error) => {
+        if (this.#stopping === undefined) void this.close().then(() => options.onFatal(error));
+      },
+    });
+    this.#startedWallMs = options.clock.wallTimeMs();
+    const log = openLog(this.#config.log);
+    this.#log = log.logger;
+    this.#reopenLog = log.reopen;
+    const levels = new LogLevels(this.#config.log, { clock: options.clock, publish: this.#stream.publish });
+    this.#configurationPorts = reconfigurationPorts({
+      clock: options.clock,
+      publish: this.#stream.publish,
+      host: () => this.#host,
+      rack: () => this.#rack,
+      tree: () => this.#tree,
+      log,
+      uplink: () => this.#region.uplink,
+      regionConfig: (config) => this.#regionConfig(config),
+      applied: (config) => {
+        levels.configure(config.log);
+        void this.#instruments.configure(config);
+        this.#reportInterfaces();
+      },
+    });
+    logEvents(this.#log, this.#stream, EVENT_KINDS, levels);
+    this.#observing = observe({
+      clock: options.clock,
+      stream: this.#stream,
+      levels,
+      rack: () => this.#rack,
+      journal: () => this.#journal?.status(),
+      interfaces: () => this.#interfaces.states,
+    });
+    this.#instruments = new Instruments({
+      clock: options.clock,
+      version: options.version,
+      startedWallMs: this.#startedWallMs,
+      stream: this.#stream,
+      config: () => this.#config,
+      host: () => this.#host,
+      rack: () => this.#rack,
+      journal: () => this.#journal?.status(),
+      uplink: () => this.#region.status(),
+      withheld: () => this.#hostEvents.withheld,
+    });
+    this.#notices = openServiceNotices({
+      clock: options.clock,
+      terms: options.notify,
+      interfaces: () => this.#interfaces.states,
+      region: () => this.#region.status(),
+      journal: () => this.#journal,
+      publish: this.#stream.publish,
+    });
+  }
+
+  async start(): Promise<void> {
+    const { clock, configFile } = this.#options;
+    const { publish } = this.#stream;
+    const config = this.#config;
+    await this.#openControl(config);
+    this.#region.identify();
+    const lost = reportLostLeases(this.#begun.lost, { clock, publish });
+    this.#damaged.announce(publish);
+    const ready = this.#region.check();
+    const [stored, network, interfaces, tree] = await openParts(this.#begun, config, { clock, publish }, ready);
+    this.#journal = stored.journal;
+    this.#tree = tree;
+    this.#host = interfaces.current();
+    checkHost(configFile, config, this.#host);
+    const sequence = (): number => stored.journal.status().durableSequence;
+    const loading = { stateDir: config.stateDir, clock, publish, onProblem: this.#note, sequence };
+    const isLossReported = lost.length > 0;
+    const { table, moment, ends, notes, close } = loadLeases(stored, { ...loading, isLossReported });
+    const rack = new Rack(
+      {
+        clock,
+        network,
+        wire: interfaces.wire,
+        journal: stored.journal,
+        table,
+        tree,
+        publish: attributeEvents(table, this.#hostEvents.before(publish)),
+        passing: this.#region.passing(),
+        onForeignChange: () => this.#region.uplink?.introduce(),
+        onEndsReported: ends.note,
+      },
+      config,
+    );
+    this.#rack = rack;
+    const watching = watchClock({ clock, publish, moment, dhcp: rack.dhcp });
+    this.#opened.push(close, () => rack.close(), watching.close);
+    const cached = readDesiredState(config.stateDir, (note) =>
+      this.#publish({ kind: 'region.cache', at: clock.now(), ...spoken(note) }),
+    );
+    void this.#apply(cached);
+    this.#region.gather(cached);
+    await rack.open(this.#host);
+    this.#reportInterfaces();
+
+    tree.watch();
+    this.#opened.push(interfaces.onChange((host) => void this.#interfacesChanged(host)));
+    await this.#instruments.configure(config);
+    this.#opened.push(() => this.#instruments.close());
+    this.#notes = [...lost, ...notes, ...network.notes];
+    this.#watchNotes = interfaces;
+    this.#watch = watchConfig(configFile, clock, {
+      onChange: () =>
+        void this.#notices.around(() => {
+          this.#configuration.readFile(this.#configurationPorts);
+          return this.#configuration.settled;
+        }),
+      onProblem: this.#note,
+    });
+    this.#opened.push(
+      () => this.#watch?.close(),
+      () => this.#region.close(),
+    );
+    this.#region.start();
+    ends.reportMissed(rack.dhcp);
+  }
+
+  /** Announces that the rack answers requests. */
+  announce(startedAt: number): void {
+    const { clock, version } = this.#options;
+    for (const note of [...this.#notes, ...(this.#rack?.notes ?? [])]) this.#note(note);
+    this.#watchNotes?.whenNoted(() => this.#watchNotes?.notes.forEach(this.#note));
+    const startMs = Math.round(clock.now() - startedAt);
+    this.#publish({ kind: 'daemon.ready', at: clock.now(), name: this.#config.name, version, startMs });
+    this.#configuration.announce(this.#configurationPorts);
+    this.#notices.ready();
+    flushCompileCache();
+    returnMemoryLater(clock);
+  }
+
+  reload(): void {
+    void this.#notices.around(() => {
+      this.#reopenLog();
+      this.#watch?.reload();
+      return this.#configuration.settled;
+    });
+  }
+
+  stop(signal: string): Promise<void> {
+    this.#publish({ kind: 'daemon.stopping', at: this.#options.clock.now(), signal });
+    this.#stopping ??= this.#finishAndClose();
+    return this.#stopping;
+  }
+
+  async #finishAndClose(): Promise<void> {
+    const { clock } = this.#options;
+    const startedAt = clock.now();
+    const parts = { clock, publish: this.#stream.publish, notices: this.#notices };
+    const cut = this.#rack === undefined ? 0 : await finishWork(this.#rack, parts);
+    await this.#closeAll(() => {
+      const milliseconds = Math.round(clock.now() - startedAt);
+      this.#publish({ kind: 'daemon.stopped', at: clock.now(), milliseconds, cut });
+    });
+  }
+
+  /** Closes everything that was opened, last first. */
+  close(): Promise<void> {
+    this.#stopping ??= this.#closeAll();
+    return this.#stopping;
+  }
+
+  async #closeAll(onClosed?: () => void): Promise<void> {
+    const parts = { logger: this.#log, notices: this.#notices, stream: this.#stream };
+    // A failed start closes what was still being opened, too.
+    await Promise.allSettled(this.#begun.opening);
+    await closeAll(this.#opened, parts, onClosed);
+  }
+
+  get #config(): RackConfig {
+    return this.#configuration.config;
+  }
+
+  #publish(event: DaemonEvent): void {
+    this.#stream.publish(event);
+  }
+
+  async #openControl(config: RackConfig): Promise<void> {
+    const control = new ControlServer({
+      stateDir: config.stateDir,
+      secret: this.#region.controlSecret,
+      region: () => this.#region.door,
+      elsewhere: this.#region.elsewhere,
+      isServing: () => this.#watch !== undefined,
+      answers: {
+        ...controlAnswers({
+          config: () => this.#config,
+          version: this.#options.version,
+          startedWallMs: this.#startedWallMs,
+          clock: this.#options.clock,
+          rack: () => this.#rack,
+          uplink: () => this.#region.status(),
+          journal: () => this.#journal?.status(),
+          interfaces: () => this.#interfaces.states,
+          notes: () => [
+            ...this.#notes,
+            ...this.#damaged.notes,
+            ...(this.#watchNotes?.notes ?? []),
+            ...this.#region.notes,
+          ],
+          configuration: () => this.#configuration,
+          metricsProblems: () => this.#instruments.problems,
+          unserved: () => (this.#region.status()?.state === 'up' ? this.#configuration.unserved : undefined),
+        }),
+        ...this.#observing.answers,
+        ...configurationAnswers(this.#configuration, () => this.#region.uuid),
+        ...outboxAnswers(() => this.#region.uplink),
+      },
+    });
+    await control.open();
+    this.#opened.push(() => control.close());
+  }
+
+  #describe(uuid: string): RackDescription {
+    const { usable, settingsRefused } = this.#configuration;
+    const foreign = this.#rack?.dhcp.foreignServers();
+    const pinned = pinnedKeys(usable.file.values);
+    return describeRack(this.#config, uuid, this.#options.version, pinned, settingsRefused, foreign);
+  }
+
+  #regionConfig(config: RackConfig): RegionConfig {
+    const { path: file, usable } = this.#configuration;
+    const ownRack = { uuid: this.#region.uuid, name: config.name, file, values: usable.file.values };
+    return {
+      ...config.region,
+      rackSecret: this.#region.secret,
+      controlSecret: this.#region.controlSecret,
+      ownRack,
+      counterMemory: this.#instruments.regionMemory,
+    };
+  }
+
+  /** Applies its machines at once. Resolves when its settings are in force or refused. */
+  #apply(state: DesiredState): Promise<void> {
+    const { version, machines, settings } = state;
+    this.#rack?.setDesiredState(state);
+    this.#configuration.useStored(this.#configurationPorts, settings);
+    this.#publish({ kind: 'region.desired-state', at: this.#options.clock.now(), version, machines: machines.length });
+    return this.#configuration.settled;
+  }
+
+  async #interfacesChanged(host: readonly HostInterface[]): Promise<void> {
+    this.#host = host;
+    await this.#rack?.setInterfaces(host);
+    this.#reportInterfaces();
+  }
+
+  #reportInterfaces(): void {
+    this.#interfaces.update(this.#config.clusterInterfaces, this.#host, this.#options.clock.now());
+  }
+}

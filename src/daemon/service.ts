@@ -1,0 +1,22 @@
+// A service as the command line runs it: a rack's daemon, or a region apart from its racks.
+
+import type { Clock } from '../clock.ts';
+import type { RackError } from '../errors.ts';
+import type { NotifyTerms } from '../net/linux/notify-socket.ts';
+
+export interface DaemonOptions {
+  readonly configFile: string;
+  readonly version: string;
+  readonly clock: Clock;
+  /** How to notify the service manager; undefined to send no notifications. */
+  readonly notify?: NotifyTerms | undefined;
+  /** Called after the daemon has stopped itself because the region cannot start and never did. */
+  readonly onFatal: (error: RackError) => void;
+}
+
+export interface Daemon {
+  /** Reads the configuration file again and reopens the log file (SIGHUP). */
+  reload(): void;
+  /** Stops the daemon; `signal` is logged. */
+  stop(signal: string): Promise<void>;
+}

@@ -1,0 +1,66 @@
+// The first steps of a start: the configuration, the lock of the state directory, and the parts whose threads take time to start. It loads
+// few modules, so that the threads start while the daemon's other modules load.
+
+import type { Clock } from '../../clock.ts';
+import { openNetwork } from '../../net/datagrams/open-network.ts';
+import { openInterfaceWatch } from '../../net/watch/interfaces.ts';
+import type { RackNote } from '../../region/records/rack-note.ts';
+import { openLeaseJournal } from '../../store/leases/lease-journal.ts';
+import { findLostLeases } from '../../store/leases/lost-leases.ts';
+import { lockState } from '../../store/state-lock.ts';
+import { readDesiredState } from '../../uplink/desired-state-cache.ts';
+import { Configuration } from '../rack/configuration.ts';
+import { DamagedLeases } from './damaged-leases.ts';
+
+type Close = () => Promise<void> | void;
+
+/** A start that has begun. */
+export interface BegunStart extends ReturnType<typeof beginOpening> {
+  readonly configuration: Configuration;
+  readonly damaged: DamagedLeases;
+  /** Says that the rack's leases are gone; undefined if they are there. */
+  readonly lost: RackNote | undefined;
+}
+
+/** Resolves when the threads are starting. @throws RackError if the configuration is invalid or the state directory is not free; then nothing is open */
+export async function beginStart(options: { readonly configFile: string; readonly clock: Clock }): Promise<BegunStart> {
+  const { configFile, clock } = options;
+  const configuration = new Configuration(
+    configFile,
+    (stateDir) => readDesiredState(stateDir, () => undefined).settings,
+  );
+  const { stateDir } = configuration.config;
+  const lock = lockState(stateDir);
+  const damaged = new DamagedLeases(stateDir, clock);
+  // Before the journal creates the file again.
+  const lost = findLostLeases(stateDir);
+  const parts = beginOpening(stateDir, clock, damaged);
+  parts.opened.unshift(() => lock.release());
+  // Both are imported where they are needed. Behind the import of the daemon's other modules that would be last, and the thread late.
+  await Promise.allSettled([import('../../net/watch/net-thread.ts'), import('../../net/datagrams/udp-linux.ts')]);
+  return { configuration, damaged, lost, ...parts };
+}
+
+function beginOpening(stateDir: string, clock: Clock, damaged: DamagedLeases) {
+  /** Functions that close what was opened, in order of opening; called in reverse. */
+  const opened: Close[] = [];
+  const open = async <T>(opening: Promise<T>, close: (part: T) => ReturnType<Close>): Promise<T> => {
+    const part = await opening;
+    opened.push(() => close(part));
+    return part;
+  };
+  const opening = [
+    open(openLeaseJournal({ stateDir, clock, onDamage: damaged.report }), ({ journal }) => journal.close()),
+    open(openNetwork(), (network) => network.close()),
+    open(openInterfaceWatch({ clock }), (watch) => watch.close()),
+  ] as const;
+  // A failure is thrown where the parts are awaited; until then it is nobody's.
+  for (const part of opening) part.catch(() => undefined);
+  return { opened, opening, open };
+}
+
+/** Closes what a failed start had opened, last first; closes nothing twice. */
+export async function giveUpStart({ opened, opening }: Pick<BegunStart, 'opened' | 'opening'>): Promise<void> {
+  await Promise.allSettled(opening);
+  for (const close of opened.splice(0).reverse()) await close();
+}
