@@ -17,19 +17,15 @@ import { mergeSettings } from './merge.ts';
 import { type ConfigProblem, PROBLEMS_MAX, type RackConfig } from './rack-config.ts';
 import { REGION_PORT, resolveTls } from './region-place.ts';
 import { type RegionStorePlace, resolveStore, storeSchema } from './region-store.ts';
-import {
-  defaultName,
-  METRICS_PORT,
-  type ProblemPath,
-  type ReportProblem,
-  resolvePreseeds,
-  roomLevels,
-} from './resolve.ts';
+import { defaultName, type ProblemPath, type ReportProblem, resolvePreseeds, roomLevels } from './resolve.ts';
 import { salvage } from './salvage.ts';
 import { keysAt } from './sibling-keys.ts';
 import { writtenConfigSchema } from './written.ts';
 
 const { shape } = writtenConfigSchema;
+
+/** A rack's default is another port, so both fit on one host. */
+const REGION_METRICS_PORT = 5250;
 
 const ABSOLUTE = { error: 'expected an absolute path such as /var/lib/rackboot-region' };
 const absolutePath = z.string(ABSOLUTE).startsWith('/', ABSOLUTE);
@@ -157,7 +153,7 @@ function resolveWritten(written: WrittenRegionFile, report: ReportProblem): Regi
         kernelParams: written.boot.kernel_params,
       },
     },
-    metrics: { listen: written.metrics.listen ?? [{ address: LOOPBACK, port: METRICS_PORT }] },
+    metrics: { listen: written.metrics.listen ?? [{ address: LOOPBACK, port: REGION_METRICS_PORT }] },
     log: { level: written.log.level, levels: roomLevels(written), file: written.log.file },
   };
 }

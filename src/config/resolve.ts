@@ -26,7 +26,7 @@ import { isHostLabel } from './written-values.ts';
 
 const LOOPBACK_NETWORK: Ipv4Network = { address: ipv4(0x7f000000), prefix: 8 };
 const BOOT_HTTP_PORT = 5248;
-export const METRICS_PORT = 5249;
+const METRICS_PORT = 5249;
 
 /** The place of a problem: keys and indexes from the top of the file. */
 export type ProblemPath = readonly (string | number)[];

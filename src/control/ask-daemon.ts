@@ -2,10 +2,10 @@
 
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { REGION_CONFIG } from '../config/region-config-place.ts';
 import { osErrorCode, RackError } from '../errors.ts';
 import { ownUserName, readerRemedy } from '../files/ownership.ts';
 import { CONTROL_SOCKET, ELSEWHERE_START } from '../http/config.ts';
-import { REGION_CONFIG } from './default-config.ts';
 import { refusalLines } from './field-refusal.ts';
 import { startCommand, typedConfig } from './start-command.ts';
 

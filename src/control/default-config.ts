@@ -1,12 +1,10 @@
 // The default place of the configuration.
 
 import { existsSync } from 'node:fs';
+import { REGION_CONFIG } from '../config/region-config-place.ts';
 
 /** The file that the service reads. */
 export const DEFAULT_CONFIG = '/etc/rackboot/rackboot.yaml';
-
-/** The file that the service of a region apart from its racks reads. */
-export const REGION_CONFIG = '/etc/rackboot/region.yaml';
 
 /** The file that the environment names; undefined: none. An empty name counts as no name. */
 const environmentConfig = (): string | undefined => process.env.RACKBOOT_CONFIG || undefined;

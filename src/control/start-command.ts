@@ -3,9 +3,10 @@
 
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { REGION_CONFIG } from '../config/region-config-place.ts';
 import { isRegionFile } from '../config/region-store.ts';
 import { shellWord } from '../shell-word.ts';
-import { DEFAULT_CONFIG, defaultConfig, defaultRackConfig, REGION_CONFIG } from './default-config.ts';
+import { DEFAULT_CONFIG, defaultConfig, defaultRackConfig } from './default-config.ts';
 
 const UNIT_PLACES = ['/etc/systemd/system', '/usr/lib/systemd/system', '/lib/systemd/system'];
 

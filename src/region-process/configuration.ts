@@ -45,6 +45,9 @@ interface Refusal {
 export class RegionConfiguration {
   readonly path: string;
   #usable: UsableRegionFile;
+  /** The store's settings, also those that only racks use. */
+  #stored: Settings = NO_SETTINGS;
+  /** Those that concern the region. */
   #wanted: Settings = NO_SETTINGS;
   #refusal: Refusal | undefined;
   #restartKeys: readonly string[] = [];
@@ -64,6 +67,11 @@ export class RegionConfiguration {
     return this.#usable;
   }
 
+  /** The store's settings, also those that only racks use. */
+  get stored(): Settings {
+    return this.#stored;
+  }
+
   /** The last refused configuration; undefined if every requested change is in force. */
   get refusal(): Refusal | undefined {
     return this.#refusal;
@@ -81,7 +89,8 @@ export class RegionConfiguration {
 
   /** Merges the file with the store's settings before the region serves; if they do not fit together, the file alone stays in force. */
   begin(ports: RegionConfigurationPorts, settings: Settings | undefined): void {
-    this.#wanted = storedForRegion(settings ?? NO_SETTINGS);
+    this.#stored = settings ?? NO_SETTINGS;
+    this.#wanted = storedForRegion(this.#stored);
     const parsed = resolveRegionFile(this.#usable.file, this.#wanted);
     if (parsed.ok) this.#usable = parsed;
     else this.#refuse(ports, 'store', formatProblems(this.path, parsed.problems));
@@ -98,7 +107,8 @@ export class RegionConfiguration {
 
   /** Applies the store's settings; does nothing if those that concern the region are unchanged. */
   useStored(ports: RegionConfigurationPorts, settings: Settings | undefined): void {
-    const wanted = storedForRegion(settings ?? NO_SETTINGS);
+    this.#stored = settings ?? NO_SETTINGS;
+    const wanted = storedForRegion(this.#stored);
     if (isDeepStrictEqual(wanted, this.#wanted)) return;
     this.#wanted = wanted;
     this.#enqueue(ports, 'store', () => this.#usable.file);

@@ -110,12 +110,15 @@ function dutiesOf({ dutyHolder }: RegionStatusSources) {
 const storeText = ({ store, stateDir }: RegionFileConfig): string =>
   store.kind === 'sqlite' ? `region.db in ${stateDir}` : store.url;
 
-/** For `rackboot config`, in the form of a rack's configuration, which has no store: that is apart. */
+/**
+ * For `rackboot config`, in the form of a rack's configuration, which has no store: that is apart. `stored` has also the settings that only
+ * racks use.
+ */
 function configNow({ configuration }: RegionStatusSources) {
-  const { path, usable, refusal } = configuration;
+  const { path, usable, stored, refusal } = configuration;
   const values = withValue(usable.file.values, 'region.store', undefined);
   const store = valueAt(usable.file.values, 'region.store');
-  return { uuid: '', file: path, values, stored: usable.stored, store, refused: refusal?.problems ?? null };
+  return { uuid: '', file: path, values, stored, store, refused: refusal?.problems ?? null };
 }
 
 /** `serving 10.20.0.1:5240; waiting: …; racks to accept: rack-2; racks away: rack-3`. */

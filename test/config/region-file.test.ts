@@ -12,6 +12,7 @@ import { loadRegionFile, resolveRegionFile, storedForRegion } from '../../src/co
 import { loadStorePlace } from '../../src/config/region-store.ts';
 import { isFields } from '../../src/fields.ts';
 import { type Settings, valueAt } from '../../src/machines/settings.ts';
+import { LOOPBACK } from '../../src/net/address.ts';
 
 const SECRET = 'hunter2-hunter2';
 
@@ -36,6 +37,7 @@ function problemsOf(text: string): readonly string[] {
 test('a state directory is enough: the region then listens on loopback, and its data is in region.db', () => {
   const config = configOf('state_dir: /tmp/s\n');
   assert.deepEqual(config.region.listen, [{ host: '127.0.0.1', port: 5240 }]);
+  assert.deepEqual(config.metrics.listen, [{ address: LOOPBACK, port: 5250 }], 'a rack on this host has 5249');
   assert.deepEqual(config.store, { kind: 'sqlite' });
   assert.deepEqual(config.region.managedNetworks, []);
   assert.equal(config.region.imageTree, undefined);

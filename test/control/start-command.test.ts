@@ -5,12 +5,12 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { REGION_CONFIG } from '../../src/config/region-config-place.ts';
 import {
   DEFAULT_CONFIG,
   defaultConfig,
   defaultRackConfig,
   defaultRegionConfig,
-  REGION_CONFIG,
 } from '../../src/control/default-config.ts';
 import { startCommand, typedConfig } from '../../src/control/start-command.ts';
 

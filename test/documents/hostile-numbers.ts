@@ -167,7 +167,7 @@ export const OTHERS: Readonly<Record<string, readonly RegExp[]>> = {
     /BCP 38/g,
     /RFC \d+(?: §[\d.]+)?/g,
     /option 118 or 82\.5|boot port \(5248\)|(?:[Pp]ort|\boption) \(?\d+/g,
-    /127\.0\.0\.1:5249/g,
+    /127\.0\.0\.1:52(?:49|50)/g,
     /\bip\(7\)/g,
     /\bMTU 552\b/g,
     /(?:answered|told|answers|gets?) (?:400|413|429|503)|tells them 503/g,

@@ -15,6 +15,7 @@ import {
   mkdtempSync,
   readFileSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -46,6 +47,9 @@ const RACK_STATE = '/var/lib/rackboot';
 const UNIT = '/etc/systemd/system/rackboot-region.service';
 const PASSWORD = 'correct horse battery';
 const DATABASE_PASSWORD = 'hush-hush';
+const PASSWORD_FILE = '/etc/rackboot/database-password';
+/** A number that no group of the host is likely to have. */
+const GROUP = 64_900;
 const COMMAND_MS_MAX = 60_000;
 /** They need an init. */
 const LEFT_OUT = /^sudo systemctl /;
@@ -170,6 +174,8 @@ describe('the page about outgrowing one host', {
     enterOwnNetwork();
     for (const address of [REGION, SECOND, BALANCER, DATABASE]) ip(`address add ${address}/32 dev lo`);
     path = enterOwnMounts(place);
+    // The group that the installation makes.
+    if (!/^rackboot:/m.test(readFileSync('/etc/group', 'utf8'))) appendFileSync('/etc/group', `rackboot:x:${GROUP}:\n`);
     appendFileSync('/etc/hosts', `${DATABASE} db.example\n`);
     rmSync('/etc/rackboot', { recursive: true, force: true });
     mkdirSync('/etc/rackboot');
@@ -183,7 +189,6 @@ describe('the page about outgrowing one host', {
       ],
       access: ['hostssl rackboot rackboot 0.0.0.0/0 scram-sha-256', 'hostnossl all all 0.0.0.0/0 reject'],
     });
-    writeFileSync('/etc/rackboot/database-password', `${DATABASE_PASSWORD}\n`, { mode: 0o640 });
     cpSync(join(certificates, 'crt'), '/etc/rackboot/database-ca.pem');
   });
   after(async () => {
@@ -200,6 +205,16 @@ describe('the page about outgrowing one host', {
     await runShown('sudo -u postgres psql');
   }
 
+  async function makePasswordFile(): Promise<void> {
+    await runShown('sudo install -g rackboot');
+    const shown = await runShown("sudo bash -c 'read", [DATABASE_PASSWORD]);
+    assert.doesNotMatch(shown, new RegExp(DATABASE_PASSWORD), 'the password is not shown');
+    assert.equal(readFileSync(PASSWORD_FILE, 'utf8'), `${DATABASE_PASSWORD}\n`);
+    const { uid, gid, mode } = statSync(PASSWORD_FILE);
+    const group = /^rackboot:[^:]*:(\d+):/m.exec(readFileSync('/etc/group', 'utf8'))?.[1];
+    assert.deepEqual([uid, String(gid), mode & 0o777], [0, group, 0o640]);
+  }
+
   /** As the page says: the file of the other host differs in addresses. Here the state has a place of its own, too. */
   async function startSecond(): Promise<void> {
     const text = readFileSync(CONFIG, 'utf8').replaceAll(REGION, SECOND);
@@ -208,6 +223,12 @@ describe('the page about outgrowing one host', {
   }
 
   test('a region apart from its rack is checked, installed and gets its first account', async () => {
+    writeFileSync(CONFIG, `state_dir: ${STATE}\n`);
+    assert.match(
+      await run(`sudo rackboot check --config ${CONFIG}`),
+      /is fine: the region serves 127\.0\.0\.1:5240/,
+      'the default place is enough for a file that names no store',
+    );
     writeFileSync(CONFIG, fileWith('kind: sqlite }'));
     assert.match(await runShown('sudo rackboot region check'), /is fine: the region serves 10\.20\.0\.5:5240/);
     await runShown('sudo install -m 644 systemd/rackboot-region.service');
@@ -224,6 +245,7 @@ describe('the page about outgrowing one host', {
     rmSync(STATE, { recursive: true });
     await runShown('sudo -u postgres createuser', [DATABASE_PASSWORD, DATABASE_PASSWORD]);
     await makeDatabase();
+    await makePasswordFile();
     await server.query('CREATE ROLE stranger LOGIN');
     const [right] = await server.query("SELECT has_database_privilege('stranger', 'rackboot', 'CONNECT') AS is_there");
     assert.equal(right?.is_there, false, 'no other role may connect');
@@ -253,7 +275,7 @@ describe('the page about outgrowing one host', {
     await startRegion();
     await startSecond();
     for (const address of [REGION, SECOND])
-      assert.ok(await succeeds(`http://${address}:5249/readyz`), 'the load balancer can ask whether it is ready');
+      assert.ok(await succeeds(`http://${address}:5250/readyz`), 'the load balancer can ask whether it is ready');
     const haproxy = '/etc/haproxy/haproxy.cfg';
     mkdirSync('/etc/haproxy', { recursive: true });
     writeFileSync(haproxy, fileWith('frontend region'));
@@ -342,6 +364,6 @@ describe('the page about outgrowing one host', {
       assert.match(command, LEFT_OUT);
       assert.ok(notRun(command)?.coveredBy !== undefined, command);
     }
-    assert.ok(ran.size >= 11, `${[...ran]}`);
+    assert.ok(ran.size >= 13, `${[...ran]}`);
   });
 });

@@ -173,6 +173,9 @@ describe('a region apart from its racks', { skip: missing('linux'), timeout: 240
     const shown = await run('config', 'show', 'region');
     assert.match(shown.output.join('\n'), /^region\.store\.kind +sqlite +\S+rackboot\.yaml:3$/m);
     assert.equal((await run('config', 'get', 'region.store.kind')).output.join(), 'sqlite');
+    assert.match(shown.output.join('\n'), /^region\.retries +1 +default$/m);
+    const whole = (await run('config', 'show')).output.join('\n');
+    assert.doesNotMatch(whole, /^(?:dhcp|tftp|cluster_interfaces)\./m, 'it has no key of a rack');
     const backup = join(region.stateDir, 'one.backup');
     const brief = await run('region', 'backup', backup);
     assert.match(brief.output.join('\n'), /^Wrote \S+one\.backup: \d+(?:\.\d)? [KM]iB, \d+ rows in \d+ tables\.$/);
@@ -194,6 +197,12 @@ describe('a region apart from its racks', { skip: missing('linux'), timeout: 240
     assert.equal(set.code, 0, set.complaints.join('\n'));
     await rack.reported('config.applied', { from, match: ({ source }) => source === 'store' });
     await region.reported('config.changed', { match: ({ key }) => key === 'boot.kernel_params' });
+    const ofRacks = await run('config', 'set', 'dns.upstream', '192.0.2.53');
+    assert.deepEqual([ofRacks.code, ofRacks.output.join('\n')], [0, 'dns.upstream: in force.'], 'only racks use it');
+    assert.match((await run('config', 'show', 'dns')).output.join('\n'), /^dns\.upstream +192\.0\.2\.53 +store$/m);
+    assert.equal((await run('config', 'get', 'dns.upstream')).output.join(), '192.0.2.53');
+    assert.doesNotMatch((await run('config', 'export')).output.join('\n'), /upstream/, 'no file of a region has it');
+    assert.equal((await run('config', 'unset', 'dns.upstream')).code, 0);
     const network = await run('config', 'set', 'cluster_interfaces.two', '{ relayed: true }');
     assert.match(network.complaints.join(), /this region has no rack of its own; name the rack/);
   });

@@ -4,11 +4,11 @@ import { parse, stringify } from 'yaml';
 import { z } from 'zod';
 import { sleep } from '../../clock.ts';
 import { absentLoaders } from '../../config/absent-loaders.ts';
-import { listValues } from '../../config/difference.ts';
 import { isSecretKey } from '../../config/keys.ts';
 import { nearestKey } from '../../config/nearest-key.ts';
 import { wideDoors } from '../../config/notes.ts';
-import { ownerOfValue, type ValueOwner } from '../../config/ownership.ts';
+import type { ValueOwner } from '../../config/ownership.ts';
+import { storedForRegion } from '../../config/region-file.ts';
 import { valueOrDefault } from '../../config/settings-rules.ts';
 import { askDaemon } from '../../control/ask-daemon.ts';
 import { errorText, RackError } from '../../errors.ts';
@@ -27,6 +27,7 @@ import { askConfig, type FoundConfig, findConfig } from '../terminal/config-in-f
 import { print, printError, printJson, printTable } from '../terminal/output.ts';
 import { proxyCommand } from './proxy-command.ts';
 import { withStoredSettings } from './settings-store.ts';
+import { findShownConfig, type ShownConfig } from './shown-config.ts';
 
 /** How long a command waits for the rack to apply a stored value. */
 const APPLY_MS_MAX = 3000;
@@ -39,11 +40,9 @@ const rowsShape = z.array(
 
 /** Lists every key with its value and owner; with `prefix`, only that key and those below it. @returns 0 */
 export async function showConfig(file: string, prefix: string | undefined, json: boolean): Promise<number> {
-  const found = await findConfig(file);
-  noteWithoutDaemon(found);
-  const rows = [...listValues(found), ...storeValues(found)]
-    .filter(([key]) => prefix === undefined || key === prefix || key.startsWith(`${prefix}.`))
-    .map(([key, value]) => ({ key, value, owner: ownerOf(found, key) }));
+  const found = await findShownConfig(file);
+  if (found.note !== undefined) printError(`rackboot: ${found.note}`);
+  const rows = found.values.filter(({ key }) => prefix === undefined || key === prefix || key.startsWith(`${prefix}.`));
   if (rows.length === 0) throw unknownKey(prefix ?? '', found);
   if (json) {
     printJson(rows.map(({ key, value, owner }) => ({ key, value, owner: ownerText(owner, found.path) })));
@@ -58,22 +57,10 @@ export async function showConfig(file: string, prefix: string | undefined, json:
   return 0;
 }
 
-const STORE_KEY = 'region.store';
-
-/** The keys of a region's store, which the file of a rack cannot have. */
-const storeValues = ({ store }: FoundConfig): readonly (readonly [key: string, value: string])[] =>
-  Object.entries(store).map(([key, value]) => [`${STORE_KEY}.${key}`, String(value)]);
-
-/** Only the file can name the store. */
-const ownerOf = (found: FoundConfig, key: string): ValueOwner =>
-  key.startsWith(`${STORE_KEY}.`)
-    ? { kind: 'file', line: found.file.lineOf(key.split('.')) }
-    : ownerOfValue(found, key);
-
 /** Prints one value as YAML; a scalar without quotes. @returns 0 */
 export async function getConfig(file: string, key: string, json: boolean): Promise<number> {
-  const found = await findConfig(file);
-  const value = valueInForce(found, key);
+  const found = await findShownConfig(file);
+  const value = found.find(key);
   if (value === undefined) throw unknownKey(key, found);
   const shown = isSecretKey(key) ? '(secret)' : value;
   if (json) printJson(shown);
@@ -109,7 +96,9 @@ export async function unsetConfig(flags: SettingFlags, key: string): Promise<num
 /** Prints the stored part of one rack's configuration as YAML, fit for the configuration file. @returns 0 */
 export async function exportConfig(flags: SettingFlags): Promise<number> {
   const found = await findConfig(flags.config);
-  const stored = flags.rack === undefined ? found.stored : await storedOf(found, flags.rack);
+  // A region's file cannot have what only racks use.
+  const own = found.uuid === '' ? storedForRegion(found.stored) : found.stored;
+  const stored = flags.rack === undefined ? own : await storedOf(found, flags.rack);
   if (Object.keys(stored).length === 0) print('# The store owns nothing of this configuration.');
   else print(stringify(stored).trimEnd());
   return 0;
@@ -211,18 +200,11 @@ function parseValue(key: string, text: string): SettingValue {
   throw new RackError('bad-argument', `${key}: the value is larger than a configuration may hold`);
 }
 
-function valueInForce(found: FoundConfig, key: string): SettingValue | undefined {
-  if (key === STORE_KEY && Object.keys(found.store).length > 0) return found.store;
-  if (key.startsWith(`${STORE_KEY}.`)) return found.store[key.slice(STORE_KEY.length + 1)];
-  if (key.startsWith(`${INTERFACES_KEY}.`)) return findSetting(found.merged, key);
-  return valueOrDefault(key, found.merged);
-}
-
 function ownerText(owner: ValueOwner, file: string): string {
   return owner.kind === 'file' ? `${file}${owner.line === undefined ? '' : `:${owner.line}`}` : owner.kind;
 }
 
-function unknownKey(key: string, found: FoundConfig): RackError {
+function unknownKey(key: string, found: ShownConfig): RackError {
   // The names of networks are known only from the configuration itself.
   const meant = nearestKey(key) ?? nearestName(key, networkKeys(found));
   const what = meant === undefined ? 'there is no such key, or it has no value' : 'there is no such key';
@@ -231,12 +213,8 @@ function unknownKey(key: string, found: FoundConfig): RackError {
 }
 
 /** The keys of the networks, and of their fields. */
-const networkKeys = (found: FoundConfig): readonly string[] =>
-  [...listValues(found).keys()].flatMap((key) => {
+const networkKeys = ({ values }: ShownConfig): readonly string[] =>
+  values.flatMap(({ key }) => {
     const [section, name] = key.split('.');
     return section === INTERFACES_KEY && name !== undefined ? [key, `${section}.${name}`] : [];
   });
-
-function noteWithoutDaemon({ uuid }: FoundConfig): void {
-  if (uuid === undefined) printError('rackboot: no daemon runs here; this is the configuration it would start with.');
-}

@@ -2,8 +2,15 @@
 
 import { closeSync } from 'node:fs';
 import { z } from 'zod';
-import { formatProblems, loadPlace, readConfigFile, readConfigText } from '../../config/config-file.ts';
+import {
+  type ConfigFile,
+  formatProblems,
+  loadPlace,
+  readConfigFile,
+  readConfigText,
+} from '../../config/config-file.ts';
 import { loadFitting } from '../../config/load.ts';
+import { storedForRegion } from '../../config/region-file.ts';
 import { isRegionFile } from '../../config/region-store.ts';
 import { resolveFile, type UsableConfig } from '../../config/resolve-file.ts';
 import { askDaemon } from '../../control/ask-daemon.ts';
@@ -30,8 +37,22 @@ export interface FoundConfig extends UsableConfig {
   readonly path: string;
   /** The rack's UUID; undefined: no daemon runs. */
   readonly uuid: string | undefined;
+  /** Why the daemon refuses the latest configuration; undefined: it does not. */
+  readonly refused: string | undefined;
+}
+
+/** The running daemon's answer about its configuration. */
+interface AnsweredConfig {
+  /** The daemon's configuration file. */
+  readonly path: string;
+  /** The rack's UUID; empty: it is a region apart from its racks. */
+  readonly uuid: string;
+  /** The file's values in force, without `region.store`; the lines are those of the file now. */
+  readonly file: ConfigFile;
+  /** The store's values; a region apart also has those that only racks use. */
+  readonly stored: Settings;
   /** `region.store` as written; empty for a rack. */
-  readonly store: Readonly<Record<string, string | number>>;
+  readonly store: Settings;
   /** Why the daemon refuses the latest configuration; undefined: it does not. */
   readonly refused: string | undefined;
 }
@@ -73,16 +94,25 @@ export function loadMerged(file: string): UsableConfig {
   return usable;
 }
 
-/** The configuration in force in the daemon of this file. @throws RackError as `askDaemon` */
-export async function askConfig(file: string): Promise<FoundConfig> {
+/** Asks the daemon of this file for its configuration. @throws RackError as `askDaemon` */
+export async function askValues(file: string): Promise<AnsweredConfig> {
   const answer = answerShape.parse(await askDaemon(loadPlace(file).stateDir, '/config'));
-  const values = settingsOf(answer.values);
   const onDisk = readConfigFile(readConfigText(file));
   const lineOf = onDisk.ok ? onDisk.file.lineOf : () => undefined;
-  const parsed = resolveFile({ values, lineOf }, settingsOf(answer.stored));
-  if (!parsed.ok) throw new RackError('config-invalid', formatProblems(answer.file, parsed.problems));
-  const { file: from, uuid, store, refused } = answer;
-  return { ...parsed, path: from, uuid, store, refused: refused ?? undefined };
+  const { file: path, uuid, store, refused } = answer;
+  const [values, stored] = [settingsOf(answer.values), settingsOf(answer.stored)];
+  return { path, uuid, file: { values, lineOf }, stored, store, refused: refused ?? undefined };
+}
+
+/**
+ * The configuration in force in the daemon of this file, in the form of a rack's, also of a region apart from its racks.
+ * @throws RackError as `askDaemon`
+ */
+export async function askConfig(file: string): Promise<FoundConfig> {
+  const { path, uuid, file: inForce, stored, refused } = await askValues(file);
+  const parsed = resolveFile(inForce, uuid === '' ? storedForRegion(stored) : stored);
+  if (!parsed.ok) throw new RackError('config-invalid', formatProblems(path, parsed.problems));
+  return { ...parsed, stored, path, uuid, refused };
 }
 
 /**
@@ -102,7 +132,7 @@ export async function findConfig(
       'start it first for a command about the region, and run one about a rack on the host of that rack',
     );
     const { usable, refused } = loadFitting(file, cachedSettings);
-    return { ...usable, path: file, uuid: undefined, store: {}, refused };
+    return { ...usable, path: file, uuid: undefined, refused };
   }
 }
 

@@ -1,0 +1,151 @@
+// The values of `rackboot config show` and `get`, each with its owner: of a rack, or of a region apart from its racks.
+//
+// 1. A region apart shows the keys of its own file. The store's values that only racks use follow them.
+// 2. Without a daemon, the values are those with which it would start. The settings of a region in PostgreSQL are then unknown.
+
+import { formatProblems, readConfigFile, readConfigText } from '../../config/config-file.ts';
+import { listValues, showValue } from '../../config/difference.ts';
+import { STORE_KEYS } from '../../config/keys.ts';
+import { ownerOfValue, type ValueOwner } from '../../config/ownership.ts';
+import {
+  loadRegionFile,
+  type RegionFileConfig,
+  resolveRegionFile,
+  storedForRegion,
+  type UsableRegionFile,
+} from '../../config/region-file.ts';
+import { isRegionFile } from '../../config/region-store.ts';
+import { valueOrDefault } from '../../config/settings-rules.ts';
+import { RackError } from '../../errors.ts';
+import {
+  findSetting,
+  INTERFACES_KEY,
+  NO_SETTINGS,
+  parseSettingValue,
+  type Settings,
+  type SettingValue,
+  valueAt,
+  withValue,
+} from '../../machines/settings.ts';
+import { formatIpv4 } from '../../net/address.ts';
+import { askValues, cachedSettings, findConfig } from '../terminal/config-in-force.ts';
+
+const STORE_KEY = 'region.store';
+const NOT_RUNNING = 'no daemon runs here; this is the configuration it would start with';
+
+interface ShownValue {
+  readonly key: string;
+  /** On one line; a secret is hidden. */
+  readonly value: string;
+  readonly owner: ValueOwner;
+}
+
+/** A configuration for people to read. */
+export interface ShownConfig {
+  /** The configuration file. */
+  readonly path: string;
+  readonly values: readonly ShownValue[];
+  /** The value in force at a key, in the form of the file; undefined: there is none. */
+  readonly find: (key: string) => SettingValue | undefined;
+  /** A remark on these values; undefined: a daemon has them in force. */
+  readonly note: string | undefined;
+  /** Why the latest configuration is refused; undefined: it is not. */
+  readonly refused: string | undefined;
+}
+
+/** The configuration of the daemon of this file, or without a daemon the one it would start with. @throws RackError as `findConfig` */
+export async function findShownConfig(file: string): Promise<ShownConfig> {
+  const answer = await askValues(file).catch((error: unknown) => {
+    if (error instanceof RackError && error.code === 'not-running') return undefined;
+    throw error;
+  });
+  if (answer?.uuid === '') {
+    const { path, stored, store, refused } = answer;
+    const values =
+      Object.keys(store).length === 0 ? answer.file.values : withValue(answer.file.values, STORE_KEY, store);
+    const parsed = resolveRegionFile({ ...answer.file, values }, storedForRegion(stored));
+    if (!parsed.ok) throw new RackError('config-invalid', formatProblems(path, parsed.problems));
+    return { path, refused, note: undefined, ...regionValues(parsed, stored) };
+  }
+  if (answer === undefined && isRegionFile(file)) return stoppedRegion(file);
+  const found = await findConfig(file);
+  const { path, refused, merged } = found;
+  return {
+    ...{ path, refused, note: found.uuid === undefined ? `${NOT_RUNNING}.` : undefined },
+    values: [...listValues(found)].map(([key, value]) => ({ key, value, owner: ownerOfValue(found, key) })),
+    find: (key) => (key.startsWith(`${INTERFACES_KEY}.`) ? findSetting(merged, key) : valueOrDefault(key, merged)),
+  };
+}
+
+function stoppedRegion(file: string): ShownConfig {
+  const alone = loadRegionFile(file);
+  const isKnown = alone.config.store.kind === 'sqlite';
+  const stored = isKnown ? cachedSettings(alone.config.stateDir) : NO_SETTINGS;
+  const read = readConfigFile(readConfigText(file, 'region'));
+  const parsed = read.ok ? resolveRegionFile(read.file, storedForRegion(stored)) : read;
+  return {
+    path: file,
+    refused: parsed.ok ? undefined : formatProblems(file, parsed.problems),
+    note: isKnown ? `${NOT_RUNNING}.` : `${NOT_RUNNING}, without the settings in its database.`,
+    ...regionValues(parsed.ok ? parsed : alone, stored),
+  };
+}
+
+/** @param stored the store's values, also those that only racks use */
+function regionValues(region: UsableRegionFile, stored: Settings): Pick<ShownConfig, 'values' | 'find'> {
+  const { written, merged } = region;
+  const computed = new Map(computedDefaults(region.config).filter(([key]) => valueAt(merged, key) === undefined));
+  const shown = new Map([
+    ...listValues(region),
+    ...[...computed].map(([key, value]) => [key, showValue(key, value)] as const),
+  ]);
+  const sections = [...new Set([...shown.keys()].map(sectionOf))];
+  const own = [...shown].map(([key, value]) => ({ key, value, owner: ownerOfValue(region, key) }));
+  const ofRegion = storedForRegion(stored);
+  const ofRacks = STORE_KEYS.flatMap((key) => {
+    const value = valueAt(ofRegion, key) === undefined ? valueAt(stored, key) : undefined;
+    return value === undefined ? [] : [{ key, value: showValue(key, value), owner: { kind: 'store' } as const }];
+  });
+  const defaults: unknown = written;
+  return {
+    values: [
+      ...own.toSorted((a, b) => sections.indexOf(sectionOf(a.key)) - sections.indexOf(sectionOf(b.key))),
+      ...ofRacks,
+    ],
+    find: (key) =>
+      valueAt(merged, key) ??
+      computed.get(key) ??
+      valueAt(stored, key) ??
+      parseSettingValue(scalarAt(defaults, key)) ??
+      valueOrDefault(key, NO_SETTINGS),
+  };
+}
+
+const sectionOf = (key: string): string => key.split('.')[0] ?? '';
+
+/** Defaults that depend on other values or on the host. */
+function computedDefaults({
+  name,
+  region,
+  metrics,
+  store,
+}: RegionFileConfig): readonly (readonly [string, SettingValue])[] {
+  const places = (list: readonly { readonly host: string; readonly port: number }[]): SettingValue =>
+    list.map(({ host, port }) => `${host}:${port}`);
+  return [
+    ['name', name],
+    ['region.listen', places(region.listen)],
+    ...(region.tls === undefined ? [] : [['region.tls.listen', places(region.tls.listen)] as const]),
+    ...(store.kind === 'postgresql' ? [[`${STORE_KEY}.pool`, store.pool] as const] : []),
+    ['metrics.listen', places(metrics.listen.map(({ address, port }) => ({ host: formatIpv4(address), port })))],
+  ];
+}
+
+/** The value at a key, unless it is a map or a list with entries: these look different as written and as used. */
+function scalarAt(value: unknown, key: string): unknown {
+  let found = value;
+  for (const part of key.split('.'))
+    found = typeof found === 'object' && found !== null ? Reflect.get(found, part) : undefined;
+  const isPlain = typeof found !== 'object' || (Array.isArray(found) && found.length === 0);
+  return isPlain ? found : undefined;
+}
