@@ -9,7 +9,7 @@ import { loadStorePlace, parseStore, type StorePlace } from '../../config/region
 import { counted } from '../../counted.ts';
 import { RackError } from '../../errors.ts';
 import { postgresPlace } from '../../region-process/open-store.ts';
-import { SqliteSource, SqliteTarget } from '../../store/copying/copy-sqlite.ts';
+import { removeLeftBackups, SqliteSource, SqliteTarget } from '../../store/copying/copy-sqlite.ts';
 import { type CopiedTables, type CopySource, type CopyTarget, copyRegion } from '../../store/copying/region-copy.ts';
 import { findUnreadable } from '../../store/copying/row-check.ts';
 import { REGION_FILE } from '../../store/region/region-schema.ts';
@@ -58,6 +58,7 @@ export async function backUp(config: string, given: string, { json, verbose }: B
   await loadPostgres(place);
   const source = sourceAt(place, false);
   becomeOwnerOf(place.stateDir);
+  for (const left of removeLeftBackups(file)) printAside(`Removed ${left}, which an interrupted backup left.\n`);
   // A backup of the other rows is better than none.
   const warn = (fault: string): void =>
     void printAside(`${fault}. This backup has the row, too, so \`region restore\` will refuse it.\n`);

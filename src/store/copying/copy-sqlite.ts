@@ -2,11 +2,22 @@
 //
 // 1. The source is read in one transaction: the copy has its contents of one moment, even while others write to it.
 // 2. The target is written under another name in its directory, and renamed when it is whole. One process at a time writes it.
-// 3. The target is a new file of this user, which no other user can read or has put there. A log that an earlier database of its name left
+// 3. A killed backup leaves its unfinished file. The next backup in that directory removes it; a copy continues with its own.
+// 4. The target is a new file of this user, which no other user can read or has put there. A log that an earlier database of its name left
 //    behind would change it: such a target is refused.
 
-import { accessSync, closeSync, constants, existsSync, lstatSync, renameSync, rmSync } from 'node:fs';
-import { basename, dirname } from 'node:path';
+import {
+  accessSync,
+  closeSync,
+  constants,
+  type Dir,
+  existsSync,
+  lstatSync,
+  opendirSync,
+  renameSync,
+  rmSync,
+} from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import { DatabaseSync, type SQLOutputValue } from 'node:sqlite';
 import { counted } from '../../counted.ts';
 import { errorText, osErrorCode, RackError } from '../../errors.ts';
@@ -23,7 +34,7 @@ import {
   sqliteCode,
   writeRefused,
 } from '../database-file.ts';
-import { REGION_DATABASE } from '../region/region-schema.ts';
+import { REGION_DATABASE, REGION_FILE } from '../region/region-schema.ts';
 import { type CopiedRow, type CopiedTable, type CopySource, type CopyTarget, rowName } from './region-copy.ts';
 
 /** The primary code of a row that breaks a rule of its table (sqlite.org/rescode.html). */
@@ -221,6 +232,53 @@ export class SqliteTarget extends SqliteEnd implements CopyTarget {
   }
 }
 
+/**
+ * Removes what killed backups left in the directory of a new one, under whatever names: nothing else would, and each has the size of the data.
+ * Left alone: what a copy continues, files of other users, and those that another process writes. @returns the removed files
+ */
+export function removeLeftBackups(path: string): readonly string[] {
+  const removed: string[] = [];
+  for (const left of leftBackups(dirname(path))) {
+    try {
+      if (!isPrivate(left)) continue;
+      const database = openLocked(left);
+      removeFiles(left);
+      database.close();
+      removed.push(left);
+    } catch (error) {
+      // It is no database of ours, another process writes it, or removed it meanwhile.
+      if (!(error instanceof RackError) && osErrorCode(error) === undefined) throw error;
+    }
+  }
+  return removed;
+}
+
+function openDirectory(directory: string): Dir | undefined {
+  try {
+    return opendirSync(directory);
+  } catch (error) {
+    if (osErrorCode(error) === undefined) throw error;
+    return undefined;
+  }
+}
+
+function* leftBackups(directory: string): Generator<string> {
+  // A missing directory has none, and an unreadable one is refused when the new backup is made.
+  const entries = openDirectory(directory);
+  if (entries === undefined) return;
+  try {
+    for (let entry = entries.readSync(); entry !== null; entry = entries.readSync()) {
+      const left = join(directory, entry.name);
+      if (!left.endsWith(UNFINISHED) || entry.name === `${REGION_FILE}${UNFINISHED}` || !entry.isFile()) continue;
+      const size = [left, `${left}-wal`].reduce((sum, one) => sum + (foundStats(one)?.size ?? 0), 0);
+      // An empty file does not say whose it is.
+      if (size > 0) yield left;
+    }
+  } finally {
+    entries.closeSync();
+  }
+}
+
 /** @throws RackError `already-exists` if there is a file of this name, or the log of a former one, which would be replayed into the new one */
 function checkFree(path: string): void {
   if (existsSync(path)) throw new RackError('already-exists', `${path} exists: name a new file, or move this one away`);
@@ -248,12 +306,16 @@ function makePrivateFile(path: string): 'made' | 'found' {
   } catch (cause) {
     if (osErrorCode(cause) !== 'EEXIST') throw writeRefused(path, cause);
   }
-  const found = lstatSync(path);
-  if (found.isFile() && found.uid === process.geteuid?.() && (found.mode & 0o077) === 0) return 'found';
+  if (isPrivate(path)) return 'found';
   throw new RackError(
     'store-unwritable',
     `${path} is not a private file of ${ownUserName()}: remove it, and repeat the command`,
   );
+}
+
+function isPrivate(path: string): boolean {
+  const found = lstatSync(path);
+  return found.isFile() && found.uid === process.geteuid?.() && (found.mode & 0o077) === 0;
 }
 
 /** Opens the file, which no other process can then open. @throws RackError `already-running` if another one has it */

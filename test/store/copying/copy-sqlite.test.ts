@@ -17,7 +17,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, test } from 'node:test';
-import { SqliteTarget } from '../../../src/store/copying/copy-sqlite.ts';
+import { removeLeftBackups, SqliteTarget } from '../../../src/store/copying/copy-sqlite.ts';
 import { copiedTables } from '../../../src/store/copying/region-copy.ts';
 import { openRegionStore } from '../../../src/store/sqlite/region-sqlite.ts';
 import { missing } from '../../support/needs.ts';
@@ -90,6 +90,27 @@ test('a copy continues with what an interrupted one left, and a backup begins af
   assert.equal(await third.count(table), there - 1);
   third.discard();
   assert.deepEqual(readdirSync(directory), []);
+});
+
+test('a new backup removes the unfinished files of killed ones in its directory, and nothing else', () => {
+  const [left, copy, busy] = ['monday.backup', 'region.db', 'tuesday.backup'].map((name) => join(directory, name));
+  assert.ok(left !== undefined && copy !== undefined && busy !== undefined);
+  for (const one of [left, copy]) SqliteTarget.open(one, true).close();
+  const other = SqliteTarget.open(busy, true);
+  const strange = join(directory, 'strange.unfinished');
+  writeFileSync(strange, 'a letter', { mode: 0o600 });
+  const shared = join(directory, 'shared.unfinished');
+  writeFileSync(shared, '', { mode: 0o600 });
+  symlinkSync(strange, join(directory, 'link.unfinished'));
+  assert.deepEqual(removeLeftBackups(join(directory, 'wednesday.backup')), [`${left}.unfinished`]);
+  const kept = readdirSync(directory).filter((name) => name.endsWith('.unfinished'));
+  const others = ['link', 'region.db', 'shared', 'strange', 'tuesday.backup'];
+  assert.deepEqual(
+    kept.sort(),
+    others.map((name) => `${name}.unfinished`),
+  );
+  other.close();
+  assert.deepEqual(removeLeftBackups(join(directory, 'missing', 'x.backup')), []);
 });
 
 const PLANTED: readonly (readonly [title: string, plant: (unfinished: string) => void])[] = [

@@ -2,7 +2,7 @@
 // @host waits, 30 s
 
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import {
   chmodSync,
   chownSync,
@@ -10,6 +10,7 @@ import {
   existsSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   rmSync,
   statSync,
   writeFileSync,
@@ -19,6 +20,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { after, before, describe, test } from 'node:test';
 import pg from 'pg';
+import { DAEMON_FLAGS } from '../../../bin/daemon-flags.js';
 import { mac } from '../../../src/net/address.ts';
 import type { RegionStore } from '../../../src/region/records/store.ts';
 import { fromPostgres, toPostgres } from '../../../src/store/copying/copy-postgres.ts';
@@ -32,9 +34,10 @@ import { openRegionStore } from '../../../src/store/sqlite/region-sqlite.ts';
 import { EVENT, fillRegion } from '../../contract/region-operations.ts';
 import { FIELDS } from '../../contract/region-store.ts';
 import { NOBODY } from '../../support/another-user.ts';
+import { endProgram } from '../../support/child.ts';
 import { missing } from '../../support/needs.ts';
 import { PostgresServer } from '../../support/postgres-server.ts';
-import { runRackboot } from '../../support/running-rack.ts';
+import { eventually, MAIN, runRackboot } from '../../support/running-rack.ts';
 
 /** More than are copied at a time. */
 const MACHINES = 600;
@@ -148,6 +151,28 @@ describe('the data of a region, moved', { skip: missing('linux', '/usr/lib/postg
     assert.deepEqual(await read(openPostgresRegion(server.placeOf(empty))), wanted[1]);
     await run('restore', postgres, '--config', configOf('other', '{ kind: sqlite }'));
     assert.deepEqual(await read(openRegionStore({ stateDir: join(directory, 'other') })), wanted[0]);
+  });
+
+  test('the unfinished file of a killed backup is removed by the next one, under any name, and the next one is whole', async () => {
+    const config = configOf('killed', '{ kind: sqlite }');
+    const store = openRegionStore({ stateDir: join(directory, 'killed') });
+    await fillRegion(store, 2000);
+    await store.close();
+    const [monday, tuesday] = ['monday.backup', 'tuesday.backup'].map((name) => join(directory, 'killed', name));
+    assert.ok(monday !== undefined && tuesday !== undefined);
+    const left = `${monday}.unfinished`;
+    const words = [...DAEMON_FLAGS, MAIN, 'region', 'backup', monday, '--config', config];
+    const child = spawn(process.execPath, words, { stdio: 'ignore' });
+    await eventually('it writes', () => existsSync(left) && statSync(left).size > 0);
+    await endProgram(child, 'SIGKILL');
+    assert.deepEqual([existsSync(monday), existsSync(left)], [false, true], 'it was killed too late or too early');
+    const { code, complaints } = await runRackboot(['region', 'backup', tuesday, '--config', config]);
+    assert.equal(code, 0, complaints.join('\n'));
+    assert.match(complaints.join('\n'), /^Removed \S+monday\.backup\.unfinished, which an interrupted backup left\.$/m);
+    assert.deepEqual(
+      readdirSync(join(directory, 'killed')).filter((name) => name.includes('backup')),
+      ['tuesday.backup'],
+    );
   });
 
   test('a backup made while others write holds one moment: whole changes, and all that were stored before it began', async () => {
