@@ -136,7 +136,8 @@ async function openOn(
     findImage: (wish, reported) => findImage(wish, reported, region.config().imageTree),
     hasInstaller: (wish) => inOwnTree(region, (tree) => treeHasInstaller(tree, wish)),
     listInstallers: (machine) => inOwnTree(region, (tree) => listTreeInstallers(tree, machine)),
-    listImages: () => listImages(region),
+    listImages: () => listImages(region, region.config().imageTree),
+    listStoredImages: () => listImages(region, storeTree(region.config())),
     fileSources: lazySources(config.ownRack?.file ?? config.ownFile?.file),
     openImageStream: lazyStream(config.stateDir, clock, () => region.config()),
     onImportAsked,
@@ -145,10 +146,13 @@ async function openOn(
   return region;
 }
 
+/** The tree into which this host imports images; undefined if it has none. */
+const storeTree = ({ imageStore, imageTree }: RegionConfig): string | undefined => imageStore ?? imageTree;
+
 /** Loads it with the first request. */
 function lazyStream(stateDir: string, clock: Clock, config: () => RegionConfig): () => Promise<ImageStream> {
   let opened: Promise<ImageStream> | undefined;
-  const tree = (): string | undefined => config().imageStore ?? config().imageTree;
+  const tree = (): string | undefined => storeTree(config());
   const open = async (): Promise<ImageStream> => {
     const { OwnImageStream } = await import('./image-stream.ts');
     return new OwnImageStream({ stateDir, clock, tree });
@@ -184,9 +188,8 @@ function inOwnTree<T>(region: Region, look: (tree: string) => T): T | undefined 
   return tree !== undefined && isAlone ? look(tree) : undefined;
 }
 
-/** Local images whose bytes exist, and the images that remote racks report; each name once. */
-async function listImages(region: Region): Promise<readonly ListedImage[]> {
-  const tree = region.config().imageTree;
+/** The images of a tree of this host whose bytes exist, and the images that remote racks report; each name once. */
+async function listImages(region: Region, tree: string | undefined): Promise<readonly ListedImage[]> {
   const own = tree === undefined ? [] : readImages(tree).images.filter((image) => hasBlob(tree, image));
   const remote = [...(await region.racks.images()).values()].flat();
   const reported = remote.map((image) => ({ ...image, title: '', isReported: true }));

@@ -47,7 +47,10 @@ export interface RegionOptions {
   readonly power?: PowerControl | undefined;
   /** Looks up an image in the store; `undefined` if there is no image store. */
   readonly findImage?: FindImage | undefined;
+  /** The images that can be deployed. */
   readonly listImages?: ListImages | undefined;
+  /** Also those of a store from which no machine boots; `undefined`: there is none besides `listImages`. */
+  readonly listStoredImages?: ListImages | undefined;
   /** Reports which installers exist; `undefined` if that is unknown. */
   readonly hasInstaller?: HasInstaller | undefined;
   readonly listInstallers?: ListInstallers | undefined;
@@ -193,7 +196,7 @@ class RegionOnStore implements Region {
     this.bootImages = new BootImages({
       store: options.store,
       clock: options.clock,
-      listImages: options.listImages,
+      listImages: options.listStoredImages ?? options.listImages,
       openStream: options.openImageStream,
       fileSources: options.fileSources ?? (async () => ({ sources: [], problem: undefined })),
       onAsked: options.onImportAsked ?? (() => undefined),

@@ -6,8 +6,9 @@ import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { z } from 'zod';
 import { sleep } from '../../src/clock.ts';
-import { labPlace } from '../../src/lab/safe-lab.ts';
+import { type LabPlace, labPlace } from '../../src/lab/safe-lab.ts';
 import { makeSystemDisk } from '../images/disks.ts';
 import { ImageSite } from '../support/image-site.ts';
 import { missing } from '../support/needs.ts';
@@ -20,6 +21,12 @@ const MIB = 1024 * 1024;
 const PLACES = [labPlace(8), labPlace(9)] as const;
 /** A process looks at what others ask within this, in milliseconds. */
 const LOOK_MS_MAX = 2500;
+const resource = z.object({
+  id: z.number(),
+  complete: z.boolean(),
+  progress: z.number(),
+  sets: z.record(z.string(), z.object({ complete: z.boolean() })).optional(),
+});
 
 describe('two processes of a region that imports', {
   skip: missing('linux', 'gpg', '/usr/lib/postgresql'),
@@ -32,8 +39,13 @@ describe('two processes of a region that imports', {
   let two: RunningRack;
   let key = '';
 
-  const ask = async (method: string, path: string, fields: Readonly<Record<string, string>> = {}): Promise<unknown> => {
-    const answer = await fetch(`http://127.0.0.1:${PLACES[0].regionPort}/MAAS/api/2.0/${path}`, {
+  const ask = async (
+    method: string,
+    path: string,
+    fields: Readonly<Record<string, string>> = {},
+    { regionPort }: LabPlace = PLACES[0],
+  ): Promise<unknown> => {
+    const answer = await fetch(`http://127.0.0.1:${regionPort}/MAAS/api/2.0/${path}`, {
       headers: { Authorization: authorization(key) },
       method,
       ...(method === 'GET' ? {} : { body: new URLSearchParams(fields) }),
@@ -94,6 +106,18 @@ describe('two processes of a region that imports', {
     await eventually('the other one has the image', () => imagesOf(two).length === 1);
     await sleep(LOOK_MS_MAX);
     assert.deepEqual(imagesOf(one), []);
+  });
+
+  test('every process lists the image as complete, whichever has it', async () => {
+    for (const place of PLACES) {
+      const [listed] = z.array(resource).parse(await ask('GET', 'boot-resources/', {}, place));
+      assert.deepEqual([listed?.complete, listed?.progress], [true, 100]);
+      const whole = resource.parse(await ask('GET', `boot-resources/${listed?.id}/`, {}, place));
+      assert.deepEqual(
+        Object.entries(whole.sets ?? {}).map(([serial, { complete }]) => [serial, complete]),
+        [['20261015', true]],
+      );
+    }
   });
 
   test('it neither imports nor deletes anything any more', async () => {

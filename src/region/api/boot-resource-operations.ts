@@ -25,8 +25,8 @@ const percent = (bytes: number, total: number | undefined): number =>
   total === undefined || total === 0 ? 0 : Math.min(100, Math.floor((bytes / total) * 100));
 
 /** Percent of the newest version that are there. */
-function progressOf({ images, progress }: ListedResource): number {
-  if (progress === undefined || progress.state === 'done') return images.length > 0 ? 100 : 0;
+function progressOf({ isStored, progress }: ListedResource): number {
+  if (progress === undefined || progress.state === 'done') return isStored ? 100 : 0;
   return percent(progress.bytes, progress.total);
 }
 
@@ -45,7 +45,7 @@ function importJson({ wish, progress }: ListedResource): Record<string, unknown>
 }
 
 function resourceJson(call: ApiCall, resource: ListedResource): Record<string, unknown> {
-  const { id, name, images, progress } = resource;
+  const { id, name, images, isStored, progress } = resource;
   const [os = '', release = '', architecture = '', subarchitecture = '', label = ''] = name.split('/');
   return {
     id,
@@ -55,7 +55,7 @@ function resourceJson(call: ApiCall, resource: ListedResource): Record<string, u
     subarches: subarchitecture,
     label,
     title: images[0]?.title || (progress?.title ?? ''),
-    complete: images.length > 0,
+    complete: isStored,
     progress: progressOf(resource),
     import: importJson(resource),
     resource_uri: `/MAAS/api/${call.version}/boot-resources/${id}/`,
@@ -72,14 +72,15 @@ const setJson = ({ serial, label, bytes, sha256 }: ListedImage): Record<string, 
   },
 });
 
-/** The version that is on its way; none if it is there. */
-function comingSet({ name, images, progress }: ListedResource): Record<string, unknown> {
+/** The version that is on its way, or that only another process has; none if it is here. */
+function comingSet({ name, images, isStored, progress }: ListedResource): Record<string, unknown> {
   const serial = progress?.serial;
   if (progress === undefined || serial === undefined || images.some((image) => image.serial === serial)) return {};
   const size = progress.total ?? 0;
-  const file = { filename: 'root-dd', filetype: 'root-dd', size, sha256: '', complete: false };
-  const files = { 'root-dd': { ...file, progress: percent(progress.bytes, progress.total) } };
-  return { [serial]: { version: serial, label: name.split('/')[4] ?? '', size, complete: false, files } };
+  const complete = isStored && progress.state === 'done';
+  const file = { filename: 'root-dd', filetype: 'root-dd', size, sha256: '', complete };
+  const files = { 'root-dd': { ...file, progress: complete ? 100 : percent(progress.bytes, progress.total) } };
+  return { [serial]: { version: serial, label: name.split('/')[4] ?? '', size, complete, files } };
 }
 
 const wholeJson = (call: ApiCall, resource: ListedResource): Record<string, unknown> => ({

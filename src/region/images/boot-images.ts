@@ -35,6 +35,7 @@ interface BootImagesParts {
   readonly store: RegionStore;
   readonly clock: Clock;
   readonly fileSources: () => Promise<FileSources>;
+  /** The images of this host's own store, deployable or not, and those that racks report. */
   readonly listImages?: ListImages | undefined;
   /** Undefined: this host serves no images. */
   readonly openStream?: (() => Promise<ImageStream>) | undefined;
@@ -45,6 +46,8 @@ interface BootImagesParts {
 /** A resource with its images, newest first; without images until its first import has ended. */
 export interface ListedResource extends BootResource {
   readonly images: readonly ListedImage[];
+  /** True if a version of it is stored: here, at a rack, or at another process of the region, whose store cannot be seen from here. */
+  readonly isStored: boolean;
 }
 
 export class BootImages {
@@ -101,7 +104,11 @@ export class BootImages {
     }
     return rows
       .filter(({ wish }) => wish !== 'delete')
-      .map((row) => ({ ...row, images: images.get(row.name) ?? [] }))
+      .map((row) => {
+        const own = images.get(row.name) ?? [];
+        const isElsewhere = store.duties !== undefined && row.progress?.state === 'done';
+        return { ...row, images: own, isStored: own.length > 0 || isElsewhere };
+      })
       .filter((row) => row.images.length > 0 || row.progress !== undefined);
   }
 

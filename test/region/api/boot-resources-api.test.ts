@@ -6,6 +6,7 @@ import { createApiKey } from '../../../src/region/accounts/accounts.ts';
 import { buildApp, makeContext } from '../../../src/region/http/server.ts';
 import type { ListedImage } from '../../../src/region/life/deployment.ts';
 import type { ImportProgress } from '../../../src/region/records/boot-store.ts';
+import type { RegionOptions } from '../../../src/region/region.ts';
 import { sentenceOf } from '../../support/sentences.ts';
 import { addAdmin } from '../accounts/administrator.ts';
 import { makeRegion, type RegionPlace } from '../place.ts';
@@ -32,11 +33,13 @@ const COMING: ImportProgress = {
 async function withApi(
   images: readonly ListedImage[],
   work: (ask: Ask, place: RegionPlace, asked: { count: number }) => Promise<void>,
+  more: Pick<RegionOptions, 'listStoredImages'> = {},
 ): Promise<void> {
   const asked = { count: 0 };
   const ownRack = { uuid: '0f7d57ef-b0b1-4d4e-a8a5-3a5f6e0a2f11', name: 'rack-1', file: '/etc/x.yaml', values: {} };
   const place = await makeRegion({ ownRack }, 1, undefined, {
     listImages: async () => images,
+    ...more,
     onImportAsked: () => {
       asked.count += 1;
     },
@@ -101,6 +104,29 @@ test('images are listed and read with MAAS’s fields, also one whose newer vers
     assert.deepEqual([await names('synced'), await names('uploaded')], [['ubuntu/noble'], ['custom/x']]);
     assert.equal((await ask('GET', '2.0/boot-resources/?type=other')).status, 400);
     assert.equal((await ask('GET', '2.0/boot-resources/999/')).status, 404);
+  }));
+
+test('an image in the store of a region without a rack is complete, although no machine boots from there', () =>
+  withApi(
+    [],
+    async (ask, { store }) => {
+      await store.boot.noteProgress(
+        new Map([[NOBLE, { ...COMING, state: 'done', serial: '20260901', bytes: 120 }]]),
+        1,
+      );
+      const { json: list } = await ask('GET', '2.0/boot-resources/', undefined, 'user');
+      assert.deepEqual([list[0].complete, list[0].progress], [true, 100]);
+      const { sets } = (await ask('GET', `2.0/boot-resources/${list[0].id}/`)).json;
+      assert.deepEqual([Object.keys(sets), sets['20260901'].complete], [['20260901'], true]);
+    },
+    { listStoredImages: async () => [image()] },
+  ));
+
+test('an image whose bytes are gone is not complete, although its import ended well', () =>
+  withApi([], async (ask, { store }) => {
+    await store.boot.noteProgress(new Map([[NOBLE, { ...COMING, state: 'done', bytes: 120 }]]), 1);
+    const { json: list } = await ask('GET', '2.0/boot-resources/', undefined, 'user');
+    assert.deepEqual([list[0].complete, list[0].progress], [false, 0]);
   }));
 
 test('an import is asked for, stored before the answer, and stopped, in the words of 2.0 and 1.0', () =>
