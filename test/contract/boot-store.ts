@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { mac } from '../../src/net/address.ts';
 import {
   type ImportProgress,
+  type ImportRun,
   isImporting,
   NO_RUN,
   REPORTED_DOWNLOADS_MAX,
@@ -215,9 +216,13 @@ export function testBootStore(title: string, makePlace: () => StorePlace): void 
     await boot.changeRun({ askedMs: 10 }, EVENT);
     assert.equal(isImporting(await boot.findRun()), true);
     await boot.changeRun({ begunMs: 11 });
-    await boot.changeRun({ endedMs: 12, skipped: [{ name: 'x', reason: 'y' }] });
+    const skipped = [
+      { name: 'x', reason: { code: 'not-offered', params: { source: 'y', arches: ['amd64'] } } },
+      { name: 'z', reason: { code: 'stopped', params: {} } },
+    ] as const satisfies ImportRun['skipped'];
+    await boot.changeRun({ endedMs: 12, skipped: [...skipped] });
     const run = await boot.findRun();
-    assert.deepEqual(run, { ...NO_RUN, askedMs: 10, begunMs: 11, endedMs: 12, skipped: [{ name: 'x', reason: 'y' }] });
+    assert.deepEqual(run, { ...NO_RUN, askedMs: 10, begunMs: 11, endedMs: 12, skipped: [...skipped] });
     assert.equal(isImporting(run), false);
     assert.equal(await eventsOf(store), 1);
   });

@@ -194,10 +194,11 @@ describe('text from outside', { skip, timeout: MS_MAX }, () => {
     await command(strangers, 'createadmin', '--username', 'ann', '--password-file', password);
     await command(strangers, 'tags', 'add', 'marked');
     const boot = openRegionStore({ stateDir: rack.stateDir });
-    const said = { source: HOSTILE, title: HOSTILE, reason: HOSTILE, serial: '20261015' };
+    const reason = { code: 'said', params: { said: HOSTILE } } as const;
+    const said = { source: HOSTILE, title: HOSTILE, reason, serial: '20261015' };
     const name = 'ubuntu/noble/amd64/generic/release';
     await boot.boot.noteProgress(new Map([[name, { ...said, state: 'failed', bytes: 1, total: 2 }]]), 1);
-    await boot.boot.changeRun({ skipped: [{ name: HOSTILE, reason: HOSTILE }] });
+    await boot.boot.changeRun({ skipped: [{ name: HOSTILE, reason }] });
     await boot.close();
     const dump = rack.launch(
       undefined,

@@ -14,6 +14,7 @@ import { sleep } from '../../src/clock.ts';
 import { askDaemon } from '../../src/control/ask-daemon.ts';
 import { blobPath, readImages } from '../../src/images/image-store.ts';
 import { labPlace } from '../../src/lab/safe-lab.ts';
+import { importReasonText } from '../../src/region/words/text.ts';
 import { openRegionStore } from '../../src/store/sqlite/region-sqlite.ts';
 import { makeSystemDisk } from '../images/disks.ts';
 import { ImageSite } from '../support/image-site.ts';
@@ -194,7 +195,7 @@ describe('the region imports images', { skip: missing('linux', 'gpg') }, () => {
     const store = openRegionStore({ stateDir: rack.stateDir });
     try {
       const { skipped } = await store.boot.findRun();
-      const reasons = new Map(skipped.map(({ name, reason }) => [name, reason]));
+      const reasons = new Map(skipped.map(({ name, reason }) => [name, importReasonText(reason)]));
       assert.match(reasons.get('ubuntu/focal') ?? '', / has no disk image of it for amd64$/);
       assert.equal(reasons.get('ubuntu/noble/amd64/generic/release'), '20261015 is already there');
     } finally {

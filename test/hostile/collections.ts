@@ -274,12 +274,16 @@ export const COLLECTIONS: Readonly<Record<string, Readonly<Record<string, string
     '#running': 'IMPORTS_MAX',
     '#skipped': 'region/records/boot-store.ts SKIPPED_MAX',
   },
-  'region-thread/imports/importer.ts': { '#held': 'store/operations/region-boot.ts RESOURCES_MAX' },
+  'region-thread/imports/importer.ts': { '#awaited': 'store/operations/region-boot.ts RESOURCES_MAX' },
   'region-thread/imports/imports.ts': {
-    '#shown': 'region-thread/imports/plan.ts IMAGES_OF_RUN_MAX',
-    '#wishes': 'store/operations/region-boot.ts RESOURCES_MAX',
+    '#shown':
+      'region-thread/imports/plan.ts IMAGES_OF_RUN_MAX, each region/api/boot-source-operations.ts SELECTION_ENTRIES_MAX',
+    '#carriedOut': 'store/operations/region-boot.ts RESOURCES_MAX',
   },
-  'region-thread/imports/worker.ts': { changed: 'region-thread/imports/plan.ts IMAGES_OF_RUN_MAX' },
+  'region-thread/imports/worker.ts': {
+    changed:
+      'region-thread/imports/plan.ts IMAGES_OF_RUN_MAX, each region/api/boot-source-operations.ts SELECTION_ENTRIES_MAX',
+  },
   'region-thread/power-askers.ts': { '#underWay': 'configured' },
   'region-thread/interrupted-commands.ts': { '#machines': 'power/queue.ts RUNNING_MAX' },
   'region-thread/interrupted-starts.ts': { '#waiting': 'region/identity/enlistment.ts MACHINES_MAX' },

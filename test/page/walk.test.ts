@@ -9,8 +9,9 @@ import { POWER_DRIVERS } from '../../src/power/drivers.ts';
 import { commandsFrom } from '../../src/region/life/commands.ts';
 import type { ListedImage } from '../../src/region/life/deployment.ts';
 import { MACHINE_ACTIONS } from '../../src/region/page/machine-actions.ts';
-import { IMPORT_STATES, type ImportProgress } from '../../src/region/records/boot-store.ts';
+import { IMPORT_STATES, type ImportProgress, type ImportRun } from '../../src/region/records/boot-store.ts';
 import { parseHardwareFacts } from '../../src/region/records/hardware-facts.ts';
+import type { ImportReason } from '../../src/region/records/import-reason.ts';
 import { STATUSES } from '../../src/region/records/lifecycle.ts';
 import { heldPower } from '../region/life/held-power.ts';
 import { type LiveRegion, PASSWORD, startRegion } from '../region/live.ts';
@@ -19,6 +20,10 @@ import { missing } from '../support/needs.ts';
 import { type BrowserPage, openBrowser } from './chromium.ts';
 
 const WIDTHS = [1280, 360] as const;
+const STALLED: ImportReason = {
+  code: 'download',
+  params: { fault: { code: 'stalled', params: { host: 'images.a-site-of-a-long-name.example.net', seconds: 30 } } },
+};
 
 const IMAGE: ListedImage = {
   os: 'debian',
@@ -192,9 +197,7 @@ async function fillImages({ region }: LiveRegion): Promise<void> {
       ...{ ...base, state, bytes: state === 'queued' ? 0 : state === 'done' ? base.total : 312_345_678 },
       ...(isMoving ? { bytesPerSecond: 23_456_789 } : {}),
       ...(state === 'waiting' ? { nextMs: nowMs + 25_000 } : {}),
-      ...(state === 'waiting' || state === 'failed'
-        ? { reason: 'images.a-site-of-a-long-name.example.net sent no byte for 30 s' }
-        : {}),
+      ...(state === 'waiting' || state === 'failed' ? { reason: STALLED } : {}),
     });
   }
   await store.boot.noteProgress(progress, nowMs);
@@ -203,9 +206,9 @@ async function fillImages({ region }: LiveRegion): Promise<void> {
     if (shown?.state === 'cancelled') await store.boot.wish(id, 'cancel', event);
   }
   const skipped = [
-    { name: 'ubuntu/focal', reason: `${url} has no disk image of it for amd64, arm64` },
-    { name: 'ubuntu/done/amd64/generic/daily', reason: '20261015 is already there' },
-  ];
+    { name: 'ubuntu/focal', reason: { code: 'not-offered', params: { source: url, arches: ['amd64', 'arm64'] } } },
+    { name: 'ubuntu/done/amd64/generic/daily', reason: { code: 'present', params: { serial: '20261015' } } },
+  ] satisfies ImportRun['skipped'];
   await store.boot.changeRun({ begunMs: nowMs, endedMs: nowMs - 1, skipped, skippedMore: 3 });
 }
 

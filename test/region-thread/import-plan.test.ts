@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { RackError } from '../../src/errors.ts';
 import type { ImageOffer } from '../../src/images/import/offer.ts';
 import type { ImageSource } from '../../src/images/sources/source.ts';
 import type { WrittenBootSelection } from '../../src/region/records/boot-store.ts';
@@ -38,7 +39,7 @@ const plan = (
     string,
     readonly WrittenBootSelection[],
     readonly ImageOffer[],
-    (readonly string[])?,
+    (readonly RackError[])?,
   ])[]
 ) =>
   planImports(
@@ -92,7 +93,10 @@ test('the first source that has an image gives it, the other one if that fails, 
     'ubuntu/jammy/amd64/generic/release of b',
   ]);
   assert.deepEqual(found.skipped, [
-    { name: 'ubuntu/noble/amd64/generic/release', reason: 'a has it, too, and stands before b' },
+    {
+      name: 'ubuntu/noble/amd64/generic/release',
+      reason: { code: 'earlier-source', params: { first: 'a', source: 'b' } },
+    },
   ]);
 });
 
@@ -103,13 +107,20 @@ test('an image that two selections of a source match is imported once, without a
 });
 
 test('a selection without an image has a reason; that of a source that failed is the problem of the source', () => {
+  const failed = new RackError('source-failed', 'the source b cannot be used: its keyring /etc/keys/b.gpg is not used');
   const { skipped } = plan(
     ['a', [selection({ os: 'ubuntu', release: 'bionic', arches: ['amd64', 'arm64'] })], OFFERS],
-    ['b', [selection({ release: 'noble' })], [], ['the source b cannot be used: no answer']],
+    ['b', [selection({ release: 'noble' })], [], [failed]],
   );
   assert.deepEqual(skipped, [
-    { name: 'ubuntu/bionic', reason: 'a has no disk image of it for amd64, arm64' },
-    { name: 'b', reason: 'the source b cannot be used: no answer' },
+    {
+      name: 'ubuntu/bionic',
+      reason: { code: 'not-offered', params: { source: 'a', arches: ['amd64', 'arm64'] } },
+    },
+    {
+      name: 'b',
+      reason: { code: 'said', params: { said: 'the source b cannot be used: its keyring b.gpg is not used' } },
+    },
   ]);
 });
 
@@ -119,6 +130,6 @@ test('a run has a bound, and each image beyond it a reason', () => {
   assert.equal(offers.size, 500);
   assert.deepEqual(
     skipped.map(({ name, reason }) => [name.split('/')[1], reason]),
-    ['r500', 'r501'].map((release) => [release, 'a run imports at most 500 images: select fewer']),
+    ['r500', 'r501'].map((release) => [release, { code: 'run-full', params: { max: 500 } }]),
   );
 });

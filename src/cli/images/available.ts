@@ -51,7 +51,7 @@ export async function listAvailable(flags: AvailableFlags): Promise<number> {
     .flatMap((answer) => answer.loaders)
     .filter((offer) => filters.every(({ matches }) => matches([tagsOfLoader(offer)])));
   const shown = offers.filter(({ supportEnds }) => flags.all || supportEnds === undefined || supportEnds >= today);
-  const problems = answers.flatMap((answer) => answer.problems);
+  const problems = answers.flatMap(problemsOf);
   if (flags.json) printJson({ offers: shown, installers, loaders, problems });
   else {
     printTable(
@@ -122,20 +122,19 @@ export async function checkSources(flags: SourceFlags & { readonly json: boolean
   if (sources.length === 0) throw new RackError('not-found', 'there is no source of images');
   const answers = await ask(sources, undefined, undefined);
   if (flags.json)
-    printJson(answers.map((one) => ({ source: one.source, offers: countOf(one), problems: one.problems })));
+    printJson(answers.map((one) => ({ source: one.source, offers: countOf(one), problems: problemsOf(one) })));
   else for (const answer of answers) print(lineOf(answer));
   return answers.some(({ problems }) => problems.length > 0) ? 1 : 0;
 }
+
+const problemsOf = ({ problems }: SourceAnswer): readonly string[] => problems.map(({ message }) => message);
 
 const countOf = ({ offers, installers, loaders }: SourceAnswer): number =>
   offers.length + installers.length + loaders.length;
 
 function lineOf(answer: SourceAnswer): string {
-  const {
-    source,
-    installers,
-    problems: [first, ...others],
-  } = answer;
+  const { source, installers } = answer;
+  const [first, ...others] = problemsOf(answer);
   const offered = counted(countOf(answer), installers.length > 0 ? 'installer' : 'image');
   if (first === undefined) return `ok   ${source}: ${offered}`;
   const more = others.length === 0 ? '' : `; ${counted(others.length, 'other problem')}`;

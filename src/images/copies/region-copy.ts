@@ -77,7 +77,7 @@ async function askRegion({ urls, downloads, nowMs }: CopyTerms): Promise<readonl
       const mirrorsOf = (url: string): readonly string[] => others.map((other) => `${other}${url.slice(site.length)}`);
       return answer.offers.map((offer) => ({ ...offer, mirrors: mirrorsOf(offer.url) }));
     }
-    problem = answer?.problems[0] ?? problem;
+    problem = answer?.problems[0]?.message ?? problem;
   }
   throw new RackError('source-failed', problem);
 }

@@ -65,6 +65,10 @@ const WORDS: { readonly [Code in keyof AttemptFaultParams]: (params: AttemptFaul
   'thread-ended': ({ said }) => `the thread of the downloads ended (${said}): resume the download`,
 };
 
+/** True for a fault whose code this version knows; another version may have stored it, with its parameters. */
+export const isAttemptFault = (stored: { readonly code: string; readonly params: unknown }): stored is AttemptFault =>
+  Object.hasOwn(WORDS, stored.code);
+
 /** A fault as a sentence without its first capital and full stop. */
 export function describeAttemptFault<Code extends keyof AttemptFaultParams>({
   code,

@@ -1,6 +1,7 @@
 // Downloads one file of an import, and waits until it is complete.
 
 import { RackError } from '../../errors.ts';
+import { AttemptFailure } from '../download/fault.ts';
 import { describeAttemptFault } from '../download/fault-words.ts';
 import type { Downloads } from '../download/queue.ts';
 import { type Download, type DownloadRequest, isAtRest } from '../download/request.ts';
@@ -47,5 +48,7 @@ export async function fetchFile(
   download.cancel();
   if (state.kind !== 'failed') throw new RackError('cancelled', 'the import was stopped');
   const why = describeAttemptFault(state.reason);
-  throw new RackError('source-failed', `${name} could not be downloaded: ${why}`);
+  throw new RackError('source-failed', `${name} could not be downloaded: ${why}`, {
+    cause: new AttemptFailure(state.reason),
+  });
 }

@@ -1,12 +1,12 @@
 // The images that a site with plain files offers: for each release and architecture, the file that its list of checksums names.
 
-import { errorText, RackError } from '../../errors.ts';
+import { RackError } from '../../errors.ts';
 import { type Checksum, decodeChecksumList, findChecksum } from '../checksums/checksum-list.ts';
 import { describeDocumentFault } from '../documents/fault.ts';
 import type { Digest } from '../download/digest.ts';
 import { chooseListedFile, type FilesPlan, findListedSerial, findRelease, planFiles } from '../sources/files-plan.ts';
 import type { FilesSource, SourceRelease } from '../sources/source.ts';
-import { type ImageOffer, type OfferWish, type SourceAnswer, storedSerial } from './offer.ts';
+import { distinctProblems, type ImageOffer, type OfferWish, type SourceAnswer, storedSerial } from './offer.ts';
 import type { SourceDocuments } from './source-documents.ts';
 
 /** Reads the offers of a site. A release with an unusable list becomes a problem; the other releases are still offered. */
@@ -26,17 +26,17 @@ export async function readFileOffers(
       try {
         return await readOffer(source, one.release, one.architecture, documents);
       } catch (error) {
-        if (error instanceof RackError && error.code === 'source-failed') return errorText(error);
+        if (error instanceof RackError && error.code === 'source-failed') return error;
         throw error;
       }
     }),
   );
   return {
     source: source.name,
-    offers: answers.filter((answer) => typeof answer !== 'string'),
+    offers: answers.flatMap((answer) => (answer instanceof RackError ? [] : [answer])),
     installers: [],
     loaders: [],
-    problems: [...new Set(answers.filter((answer) => typeof answer === 'string'))],
+    problems: distinctProblems(answers),
   };
 }
 
@@ -47,7 +47,7 @@ async function readOffer(
   documents: SourceDocuments,
 ): Promise<ImageOffer> {
   const plan = planFiles(source, release, architecture);
-  if (plan === undefined) throw documents.refuse(`it has no architecture ${architecture}`);
+  if (plan === undefined) throw documents.failure(`it has no architecture ${architecture}`);
   const { file, checksum, serial } = await findFile(source, plan, documents);
   return {
     source: source.name,
@@ -70,11 +70,11 @@ async function readOffer(
 async function findFile(source: FilesSource, plan: FilesPlan, documents: SourceDocuments) {
   const { keyUrl, fingerprints } = plan;
   const list = decodeChecksumList(await documents.read(plan.checksumsUrl, plan.signatureUrl, { keyUrl, fingerprints }));
-  if (!list.ok) throw documents.refuse(`${plan.checksumsUrl}: ${describeDocumentFault(list.fault)}`);
+  if (!list.ok) throw documents.failure(`${plan.checksumsUrl}: ${describeDocumentFault(list.fault)}`);
   const file = chooseListedFile(list.value, plan.file);
   const checksum = file === undefined ? undefined : findChecksum(list.value, file, source.isListOfOne);
   if (file === undefined || checksum === undefined) {
-    throw documents.refuse(
+    throw documents.failure(
       `${plan.checksumsUrl} does not name ${plan.file}: the site may have changed; correct \`file\``,
     );
   }
@@ -86,5 +86,5 @@ function digestOf({ algorithm, hex }: Checksum): Digest | undefined {
 }
 
 function refuseWeak({ checksumsUrl }: FilesPlan, { algorithm }: Checksum, documents: SourceDocuments): never {
-  throw documents.refuse(`${checksumsUrl} has only ${algorithm}: use a list with SHA-256 or SHA-512`);
+  throw documents.failure(`${checksumsUrl} has only ${algorithm}: use a list with SHA-256 or SHA-512`);
 }

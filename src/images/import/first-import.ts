@@ -32,7 +32,7 @@ function joinOffers([first, ...others]: OffersOfImage): OffersOfImage {
 /** The successful import, and the reasons why earlier offers failed. */
 export interface FirstImport extends ImportResult {
   readonly offer: ImageOffer;
-  readonly failures: readonly string[];
+  readonly failures: readonly RackError[];
 }
 
 /**
@@ -46,7 +46,7 @@ export async function importFirst(
   onOffer: (offer: ImageOffer) => void,
 ): Promise<FirstImport> {
   const [offer, ...others] = joinOffers(offers);
-  const failures: string[] = [];
+  const failures: RackError[] = [];
   for (let [tried, left] = [offer, others]; ; ) {
     onOffer(tried);
     try {
@@ -54,7 +54,7 @@ export async function importFirst(
     } catch (error) {
       const [next, ...rest] = left;
       if (!(error instanceof RackError && error.code === 'source-failed') || next === undefined) throw error;
-      failures.push(error.message);
+      failures.push(error);
       [tried, left] = [next, rest];
     }
   }

@@ -12,6 +12,7 @@ import { rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { RackError } from '../../errors.ts';
 import { removeDownload } from '../download/download.ts';
+import { AttemptFailure } from '../download/fault.ts';
 import { describeAttemptFault } from '../download/fault-words.ts';
 import { GrowingFile, GrowthInterrupted } from '../download/growing-file.ts';
 import type { DownloadRequest, DownloadState } from '../download/request.ts';
@@ -148,5 +149,7 @@ async function addOnce(offer: ImageOffer, file: GrowingFile, { tree, nowMs, isCo
 function endedError(offer: ImageOffer, state: DownloadState): RackError {
   if (state.kind !== 'failed') return new RackError('cancelled', 'the import was stopped');
   const why = describeAttemptFault(state.reason);
-  return new RackError('source-failed', `${offerName(offer)} could not be downloaded: ${why}`);
+  return new RackError('source-failed', `${offerName(offer)} could not be downloaded: ${why}`, {
+    cause: new AttemptFailure(state.reason),
+  });
 }

@@ -8,14 +8,14 @@
 // 1. The suite of updates is tried first: Ubuntu has its newer kernels there, and Debian has no installer there.
 // 2. The signed file must be of the wanted release, and still valid: a mirror cannot pass off another one, or an old one, as it.
 
-import { errorText, RackError } from '../../errors.ts';
+import { RackError } from '../../errors.ts';
 import { type ChecksumList, decodeChecksumList } from '../checksums/checksum-list.ts';
 import { decodeReleaseFile, type ReleaseFile } from '../checksums/release-file.ts';
 import { describeDocumentFault } from '../documents/fault.ts';
 import type { Digest } from '../download/digest.ts';
 import { findAptMirror } from '../sources/apt-sources.ts';
 import type { InstallerRelease, InstallerSource } from '../sources/source.ts';
-import type { InstallerOffer, ListedFile, OfferWish, SourceAnswer } from './offer.ts';
+import { distinctProblems, type InstallerOffer, type ListedFile, type OfferWish, type SourceAnswer } from './offer.ts';
 import type { KeyPlace, SourceDocuments, TrustedDocument } from './source-documents.ts';
 
 const LISTS = ['SHA256SUMS', 'MD5SUMS'] as const;
@@ -37,10 +37,10 @@ export async function readInstallerOffers(
   const mirror = source.mirror ?? findAptMirror(means.mirrors, source.os) ?? source.defaultMirror;
   if (mirror === undefined) {
     const remedy = 'name one with --mirror, or as `mirror` of the source';
-    throw documents.refuse(`apt of this host has no mirror of ${source.os}: ${remedy}`);
+    throw documents.failure(`apt of this host has no mirror of ${source.os}: ${remedy}`);
   }
   if (source.trust.kind === 'unsigned' && !mirror.startsWith('https://'))
-    throw documents.refuse(`it is not signed, so ${mirror} must be fetched by https`);
+    throw documents.failure(`it is not signed, so ${mirror} must be fetched by https`);
   const site = new Mirror(source, mirror, documents, means.nowMs);
   const answers = await Promise.all(
     source.releases
@@ -52,7 +52,7 @@ export async function readInstallerOffers(
             try {
               return await site.read(one, architecture);
             } catch (error) {
-              if (error instanceof RackError && error.code === 'source-failed') return errorText(error);
+              if (error instanceof RackError && error.code === 'source-failed') return error;
               throw error;
             }
           }),
@@ -62,9 +62,9 @@ export async function readInstallerOffers(
     source: source.name,
     offers: [],
     // Not every release is for every architecture: undefined is no problem.
-    installers: answers.filter((answer) => typeof answer === 'object'),
+    installers: answers.flatMap((answer) => (answer === undefined || answer instanceof RackError ? [] : [answer])),
     loaders: [],
-    problems: [...new Set(answers.filter((answer) => typeof answer === 'string'))],
+    problems: distinctProblems(answers),
   };
 }
 
@@ -122,7 +122,7 @@ class Mirror {
           : await this.#documents.readListed(`${url}${name}`, listed);
       if (document === undefined) continue;
       const list = decodeChecksumList(document);
-      if (!list.ok) throw this.#documents.refuse(`${url}${name}: ${describeDocumentFault(list.fault)}`);
+      if (!list.ok) throw this.#documents.failure(`${url}${name}: ${describeDocumentFault(list.fault)}`);
       return { url, list: list.value };
     }
     return undefined;
@@ -141,13 +141,13 @@ class Mirror {
     if (document === undefined) return undefined;
     const text = typeof document === 'string' ? document : Buffer.from(document).toString('utf8');
     const decoded = decodeReleaseFile(text);
-    if (!decoded.ok) throw this.#documents.refuse(`${directory}Release: ${describeDocumentFault(decoded.fault)}`);
+    if (!decoded.ok) throw this.#documents.failure(`${directory}Release: ${describeDocumentFault(decoded.fault)}`);
     const { codename, suite: named, validUntilMs } = decoded.value;
     if (![codename, named].some((one) => one === suite || one === base))
-      throw this.#documents.refuse(`${directory} is signed as ${codename}, not as ${suite}: use another mirror`);
+      throw this.#documents.failure(`${directory} is signed as ${codename}, not as ${suite}: use another mirror`);
     if (validUntilMs !== undefined && validUntilMs < this.#nowMs) {
       const ended = new Date(validUntilMs).toISOString().slice(0, 10);
-      throw this.#documents.refuse(`${directory} was valid until ${ended}: use a mirror that is up to date`);
+      throw this.#documents.failure(`${directory} was valid until ${ended}: use a mirror that is up to date`);
     }
     return decoded.value;
   }

@@ -1,5 +1,6 @@
 // Images, installers and boot loaders that a source offers.
 
+import { RackError } from '../../errors.ts';
 import type { Digest } from '../download/digest.ts';
 import type { ImageName } from '../image-store.ts';
 
@@ -101,9 +102,14 @@ export interface SourceAnswer {
   readonly offers: readonly ImageOffer[];
   readonly installers: readonly InstallerOffer[];
   readonly loaders: readonly LoaderOffer[];
-  /** Each with its remedy. */
-  readonly problems: readonly string[];
+  /** Each with its remedy; `source-failed`. The cause of a failed download is an `AttemptFailure`. */
+  readonly problems: readonly RackError[];
 }
+
+/** The distinct problems by their messages: of a source that does not answer, each release has the same one. */
+export const distinctProblems = (answers: readonly unknown[]): readonly RackError[] => [
+  ...new Map(answers.flatMap((one) => (one instanceof RackError ? [[one.message, one] as const] : []))).values(),
+];
 
 /** The name shown to people, which is the store's without the serial: `ubuntu/noble/amd64`. */
 export const offerName = ({ os, release, architecture, subarchitecture }: ImageOffer): string =>

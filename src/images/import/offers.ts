@@ -1,7 +1,7 @@
 // The images that all sources offer, and the one that a person asks for.
 
 import { counted, listed } from '../../counted.ts';
-import { errorText, RackError } from '../../errors.ts';
+import { RackError } from '../../errors.ts';
 import { nearestHint } from '../../nearest-name.ts';
 import type { Downloads } from '../download/queue.ts';
 import { type ImageOrigin, isSameName } from '../image-store.ts';
@@ -46,7 +46,7 @@ export function askSources(
         return await readStreamOffers(source, wish, documents);
       } catch (error) {
         if (!(error instanceof RackError && error.code === 'source-failed')) throw error;
-        return { source: source.name, offers: [], installers: [], loaders: [], problems: [errorText(error)] };
+        return { source: source.name, offers: [], installers: [], loaders: [], problems: [error] };
       }
     }),
   );
@@ -119,10 +119,10 @@ export function chooseLoader(answers: readonly SourceAnswer[], wish: OfferWish):
 
 /** @throws RackError that says why no source has the image */
 function refuseAll(answers: readonly SourceAnswer[], { os, release = '', architectures }: OfferWish): never {
-  const problems = answers.flatMap((answer) => answer.problems);
-  if (problems.length > 0) {
-    const more = problems.length === 1 ? '' : ` (and ${counted(problems.length - 1, 'other problem')})`;
-    throw new RackError('source-failed', `${problems[0]}${more}`);
+  const [problem, ...others] = answers.flatMap((answer) => answer.problems);
+  if (problem !== undefined) {
+    const more = others.length === 0 ? '' : ` (and ${counted(others.length, 'other problem')})`;
+    throw new RackError('source-failed', `${problem.message}${more}`);
   }
   const names = answers.map(({ source }) => source);
   const asked = `${os}/${release} for ${listed(architectures, NAMED_MAX)}`;

@@ -82,7 +82,7 @@ export class SourceDocuments {
     const digest = createHash(algorithm).update(found).digest('hex');
     if (digest === hex && (bytes === undefined || bytes === found.length)) return found;
     const why = `${counted(found.length, 'byte')} with ${algorithm} ${digest}, not ${hex}`;
-    throw this.refuse(
+    throw this.failure(
       `${url} is not the file that its signed list names: ${why}; the mirror may be in the middle of an update; try again later`,
     );
   }
@@ -93,7 +93,7 @@ export class SourceDocuments {
   }
 
   /** An error that names this source. */
-  refuse(why: string, cause?: unknown): RackError {
+  failure(why: string, cause?: unknown): RackError {
     return new RackError('source-failed', `the source ${this.#source.name} cannot be used: ${why}`, { cause });
   }
 
@@ -113,7 +113,7 @@ export class SourceDocuments {
   }
 
   #accept<T>(verified: Verified<T>): T {
-    if (!verified.ok) throw this.refuse(describeSignatureFault(verified.fault));
+    if (!verified.ok) throw this.failure(describeSignatureFault(verified.fault));
     return verified.value;
   }
 
@@ -123,7 +123,7 @@ export class SourceDocuments {
     if (trust.kind === 'signed') this.#ownKeys ??= trust.keys;
     for (const file of files) this.#ownKeys ??= this.#readKeyring(file);
     if (this.#ownKeys !== undefined) return { bytes: this.#ownKeys, fingerprints };
-    if (keyUrl === undefined) throw this.refuse(`none of its keyrings is on this host: install ${files.join(' or ')}`);
+    if (keyUrl === undefined) throw this.failure(`none of its keyrings is on this host: install ${files.join(' or ')}`);
     return { bytes: await this.#fetch(keyUrl, KEYRING_BYTES_MAX), fingerprints };
   }
 
@@ -132,10 +132,10 @@ export class SourceDocuments {
     try {
       return readRegularBytes(file, KEYRING_BYTES_MAX);
     } catch (cause) {
-      if (cause instanceof UnfitFile) throw this.refuse(`its keyring ${file} is not used: ${cause.message}`, cause);
+      if (cause instanceof UnfitFile) throw this.failure(`its keyring ${file} is not used: ${cause.message}`, cause);
       const code = osErrorCode(cause);
       if (code === 'ENOENT') return undefined;
-      throw this.refuse(`its keyring ${file} cannot be read (${code}): let this user read it`, cause);
+      throw this.failure(`its keyring ${file} cannot be read (${code}): let this user read it`, cause);
     }
   }
 
@@ -151,7 +151,7 @@ export class SourceDocuments {
   /** Adds a document to the total, and drops a large one from memory. */
   #keep(url: string, bytes: Uint8Array): Uint8Array {
     this.#bytes += bytes.length;
-    if (this.#bytes > TOTAL_BYTES_MAX) throw this.refuse(`its documents have more than ${TOTAL_BYTES_MAX} bytes`);
+    if (this.#bytes > TOTAL_BYTES_MAX) throw this.failure(`its documents have more than ${TOTAL_BYTES_MAX} bytes`);
     if (bytes.length > KEPT_BYTES_MAX) this.#fetched.delete(url);
     return bytes;
   }
@@ -159,7 +159,7 @@ export class SourceDocuments {
   #bytesOf(url: string, result: DocumentResult): Uint8Array {
     if (result.kind === 'document') return result.bytes;
     if (result.kind === 'failed')
-      throw this.refuse(`${url}: ${describeAttemptFault(result.reason)}`, new AttemptFailure(result.reason));
+      throw this.failure(`${url}: ${describeAttemptFault(result.reason)}`, new AttemptFailure(result.reason));
     throw new RackError('cancelled', 'the download was cancelled');
   }
 }

@@ -3,6 +3,7 @@
 //   index ─▶ documents of products, by content id ─▶ choose ─▶ the newest version of each product ─▶ offers
 
 import { listed } from '../../counted.ts';
+import { RackError } from '../../errors.ts';
 import { describeDocumentFault } from '../documents/fault.ts';
 import type { StreamSource } from '../sources/source.ts';
 import { decodeStreamProducts } from '../streams/decode-products.ts';
@@ -22,7 +23,7 @@ export async function readStreamOffers(
   documents: SourceDocuments,
 ): Promise<SourceAnswer> {
   const index = decodeStreamIndex(await readSigned(source, source.index, documents));
-  if (!index.ok) throw documents.refuse(`${source.url}${source.index}: ${describeDocumentFault(index.fault)}`);
+  if (!index.ok) throw documents.failure(`${source.url}${source.index}: ${describeDocumentFault(index.fault)}`);
   const { contentIds } = source;
   const entries = index.value.entries.filter(
     ({ contentId }) => contentIds.length === 0 || contentIds.includes(contentId),
@@ -32,23 +33,23 @@ export async function readStreamOffers(
       index.value.entries.map(({ contentId }) => contentId),
       NAMED_MAX,
     );
-    throw documents.refuse(
+    throw documents.failure(
       `its index lists ${found}, but none of ${listed(source.contentIds, NAMED_MAX)}: correct its content_ids`,
     );
   }
   const offers: ImageOffer[] = [];
   const loaders: LoaderOffer[] = [];
-  const problems: string[] = [];
+  const problems: RackError[] = [];
   for (const { path } of entries) {
     const products = decodeStreamProducts(await readSigned(source, path, documents));
-    if (!products.ok) throw documents.refuse(`${source.url}${path}: ${describeDocumentFault(products.fault)}`);
+    if (!products.ok) throw documents.failure(`${source.url}${path}: ${describeDocumentFault(products.fault)}`);
     for (const image of chooseImages(products.value.products, wishesOf(source, wish))) {
       const offer = streamOffer(source, image);
-      if (typeof offer === 'string') problems.push(offer);
+      if (typeof offer === 'string') problems.push(new RackError('source-failed', offer));
       else if ('type' in offer) loaders.push(offer);
       else offers.push(offer);
       if (offers.length + loaders.length + problems.length > IMAGES_MAX)
-        throw documents.refuse(`it has more than ${IMAGES_MAX} images: name its content_ids in a file of sources`);
+        throw documents.failure(`it has more than ${IMAGES_MAX} images: name its content_ids in a file of sources`);
     }
   }
   return { source: source.name, offers, installers: [], loaders, problems };

@@ -64,13 +64,13 @@ export async function planMirror(
   const source = sourceOf(request);
   const reader = new DocumentReader(source, new SourceDocuments(source, downloads, nowMs, signal));
   const index = decodeStreamIndex(await reader.read(source.index));
-  if (!index.ok) throw reader.refuse(source.index, describeDocumentFault(index.fault));
+  if (!index.ok) throw reader.failure(source.index, describeDocumentFault(index.fault));
   const indexDocuments = reader.taken();
   const images: StreamImage[] = [];
   // Entries may share a document.
   for (const path of new Set(index.value.entries.map((entry) => entry.path))) {
     const products = decodeStreamProducts(await reader.read(path));
-    if (!products.ok) throw reader.refuse(path, describeDocumentFault(products.fault));
+    if (!products.ok) throw reader.failure(path, describeDocumentFault(products.fault));
     const wishes = { selections: [], filters: request.filters, ftypes: [], versions: request.versions };
     images.push(...chooseImages(products.value.products, wishes));
   }
@@ -91,7 +91,7 @@ class DocumentReader {
 
   /** `.sjson` is clear-signed; `.json` has a detached signature next to it. */
   async read(path: string): Promise<Uint8Array | string> {
-    if (path.startsWith('.')) throw this.refuse(path, 'a document may not have a hidden name');
+    if (path.startsWith('.')) throw this.failure(path, 'a document may not have a hidden name');
     const url = `${this.#source.url}${path}`;
     const isClear = path.endsWith('.sjson');
     const content = await this.#documents.read(url, isClear ? undefined : `${url}.gpg`, KEYS);
@@ -109,8 +109,8 @@ class DocumentReader {
     return taken;
   }
 
-  refuse(path: string, why: string): Error {
-    return this.#documents.refuse(`${this.#source.url}${path}: ${why}`);
+  failure(path: string, why: string): Error {
+    return this.#documents.failure(`${this.#source.url}${path}: ${why}`);
   }
 }
 

@@ -9,22 +9,19 @@
 //    held import takes no place.
 // 2. The run ends when no import is queued or under way. It returns a reason for every image that it left out.
 
-import { cleanText } from '../../clean-text.ts';
 import type { Clock } from '../../clock.ts';
-import { errorText, RackError } from '../../errors.ts';
-import { describeAttemptFault } from '../../images/download/fault-words.ts';
 import type { Downloads } from '../../images/download/queue.ts';
 import type { Download, DownloadState } from '../../images/download/request.ts';
 import { importFirst, type OffersOfImage } from '../../images/import/first-import.ts';
 import type { ImageOffer, OfferWish } from '../../images/import/offer.ts';
 import { askSources } from '../../images/import/offers.ts';
 import { type ImportProgress, SKIPPED_MAX } from '../../region/records/boot-store.ts';
+import { downloadReason, failureReason } from './import-failure.ts';
 import type { Hold, RunOrder, SkippedList } from './message.ts';
 import { planImports, type SelectedSource, type Skipped } from './plan.ts';
 
 /** How many images are imported at a time. */
 const IMPORTS_MAX = 2;
-const REASON_MAX = 1000;
 
 interface ImportRunParts {
   readonly downloads: Downloads;
@@ -39,7 +36,7 @@ interface Item {
   progress: ImportProgress;
   /** Ends the import under way; undefined if it is not running. */
   stop: AbortController | undefined;
-  hold: Hold | undefined;
+  hold: Hold | 'removed' | undefined;
 }
 
 export class ImportRun {
@@ -50,7 +47,7 @@ export class ImportRun {
   readonly #running = new Map<Item, Promise<void>>();
   readonly #skipped: Skipped[] = [];
   #skippedMore = 0;
-  readonly #held: Map<string, Hold>;
+  readonly #held: Map<string, Hold | 'removed'>;
 
   constructor(order: RunOrder, parts: ImportRunParts) {
     this.#order = order;
@@ -66,7 +63,7 @@ export class ImportRun {
       for (const [name, one] of offers) this.#add(name, one);
       for (this.#startNext(); this.#running.size > 0; this.#startNext()) await Promise.race(this.#running.values());
     } catch (error) {
-      if (!this.#stop.signal.aborted) this.#skip({ name: '', reason: explain(error) });
+      if (!this.#stop.signal.aborted) this.#skip({ name: '', reason: failureReason(error) });
     }
     return { skipped: this.#skipped, more: this.#skippedMore };
   }
@@ -82,15 +79,26 @@ export class ImportRun {
 
   /** Holds an import, and waits until it has ended. */
   async hold(name: string, hold: Hold): Promise<void> {
+    const item = await this.#endItem(name, hold);
+    if (item !== undefined && item.progress.state !== 'done') this.#show(item, { state: hold });
+  }
+
+  /** Removes an image from the run, and waits until its import has ended. */
+  async remove(name: string): Promise<void> {
+    await this.#endItem(name, 'removed');
+    this.#items.delete(name);
+  }
+
+  /** Ends an import under way, and waits for that. @returns undefined if the run does not have it */
+  async #endItem(name: string, hold: Hold | 'removed'): Promise<Item | undefined> {
     this.#held.set(name, hold);
     const item = this.#items.get(name);
-    if (item === undefined) return;
+    if (item === undefined) return undefined;
     item.hold = hold;
     const running = this.#running.get(item);
     item.stop?.abort();
     await running;
-    if (hold === 'deleted') this.#items.delete(name);
-    else if (item.progress.state !== 'done') this.#show(item, { state: hold });
+    return item;
   }
 
   /** Queues a held or failed import again. */
@@ -125,12 +133,12 @@ export class ImportRun {
 
   #add(name: string, offers: OffersOfImage): void {
     const hold = this.#held.get(name);
-    if (hold === 'deleted') return;
+    if (hold === 'removed') return;
     const progress = progressOf(offers[0], hold ?? 'queued');
     const item: Item = { name, offers, progress, stop: undefined, hold };
     this.#items.set(name, item);
     this.#show(item, progress);
-    if (hold !== undefined) this.#skip({ name, reason: `its import is ${hold}` });
+    if (hold !== undefined) this.#skip({ name, reason: { code: 'held', params: { hold } } });
   }
 
   #next(): Item | undefined {
@@ -158,16 +166,20 @@ export class ImportRun {
       const result = await importFirst(item.offers, { ...terms, onProgress }, (offer) => {
         item.progress = progressOf(offer, item.progress.state);
       });
-      for (const reason of result.failures) this.#skip({ name: item.name, reason });
+      for (const error of result.failures) this.#skip({ name: item.name, reason: failureReason(error) });
       const { bytes, serial } = result.image;
       const size = item.progress.total ?? bytes;
-      const present = result.added ? undefined : `${serial} is already there`;
-      const reason = present === undefined ? {} : { reason: present };
-      this.#show(item, { state: 'done', serial, bytes: size, total: size, ...reason });
-      if (present !== undefined) this.#skip({ name: item.name, reason: present });
+      const done = { state: 'done', serial, bytes: size, total: size } as const;
+      if (result.added) {
+        this.#show(item, done);
+        return;
+      }
+      const reason = { code: 'present', params: { serial } } as const;
+      this.#show(item, { ...done, reason });
+      this.#skip({ name: item.name, reason });
     } catch (error) {
       if (!signal.aborted) {
-        const reason = explain(error);
+        const reason = failureReason(error);
         this.#show(item, { state: 'failed', reason });
         this.#skip({ name: item.name, reason });
       } else if (item.hold === undefined) {
@@ -178,7 +190,7 @@ export class ImportRun {
 
   /** Reports an import as cancelled because the whole run was stopped. */
   #end(item: Item): void {
-    const reason = 'the import was stopped';
+    const reason = { code: 'stopped', params: {} } as const;
     this.#show(item, { state: 'cancelled', reason });
     this.#skip({ name: item.name, reason });
   }
@@ -195,7 +207,7 @@ export class ImportRun {
         const { nextAt, reason } = state;
         return {
           state: 'waiting',
-          ...(reason === undefined ? {} : { reason: describeAttemptFault(reason).slice(0, REASON_MAX) }),
+          ...(reason === undefined ? {} : { reason: downloadReason(reason) }),
           ...(nextAt === undefined ? {} : { nextMs: clock.wallTimeMs() + (nextAt - clock.now()) }),
         };
       }
@@ -239,9 +251,4 @@ function wishOf({ selections }: SelectedSource): OfferWish {
     release: releases.size === 1 && release !== '*' ? release : undefined,
     architectures: arches.has('*') ? [] : [...arches],
   };
-}
-
-function explain(error: unknown): string {
-  if (!(error instanceof RackError)) throw error;
-  return cleanText(errorText(error), REASON_MAX);
 }

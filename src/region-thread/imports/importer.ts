@@ -4,28 +4,29 @@
 // 2. If the thread ends unexpectedly, its run counts as ended, with the reason. A run that `close` interrupts does not count as ended.
 
 import { Worker } from 'node:worker_threads';
-import { cleanText } from '../../clean-text.ts';
-import { errorText, unreachable } from '../../errors.ts';
+import { unreachable } from '../../errors.ts';
 import type { ImportProgress } from '../../region/records/boot-store.ts';
+import { threadReason } from './import-failure.ts';
 import type { FromImporter, Hold, RunOrder, SkippedList, ToImporter } from './message.ts';
 
 /** The memory of the thread's JavaScript, in MB. The largest document of products has 32 MB, and takes about five times that once decoded. */
 const RESOURCE_LIMITS = { maxOldGenerationSizeMb: 384, maxYoungGenerationSizeMb: 16 };
-const REASON_MAX = 500;
 
 interface ImporterParts {
   readonly onProgress: (entries: ReadonlyMap<string, ImportProgress>) => void;
   readonly onEnded: (left: SkippedList) => void;
 }
 
-const because = (reason: string): SkippedList => ({ skipped: [{ name: '', reason }], more: 0 });
+/** @param error `undefined`: unknown */
+const endedBy = (error: unknown): SkippedList => ({ skipped: [{ name: '', reason: threadReason(error) }], more: 0 });
 
 export class Importer {
   readonly #parts: ImporterParts;
   #worker: Worker | undefined;
   /** The thread that `close` ends; the end of its run is not reported. */
   #closing: Worker | undefined;
-  readonly #held = new Map<string, () => void>();
+  /** Called when an import that is held or removed has ended, by name. */
+  readonly #awaited = new Map<string, () => void>();
 
   constructor(parts: ImporterParts) {
     this.#parts = parts;
@@ -42,18 +43,18 @@ export class Importer {
     const options = { name: 'imports', resourceLimits: RESOURCE_LIMITS };
     const worker = new Worker(new URL(file, import.meta.url), options);
     this.#worker = worker;
-    let left = because('the importing thread ended');
+    let left = endedBy(undefined);
     worker.on('message', (message: FromImporter) => {
       if (message.kind === 'ended') left = message.left;
       else this.#hear(message);
     });
     worker.on('error', (error) => {
-      left = because(`the importing thread ended: ${cleanText(errorText(error), REASON_MAX)}`);
+      left = endedBy(error);
     });
     worker.once('exit', () => {
       this.#worker = undefined;
-      for (const done of this.#held.values()) done();
-      this.#held.clear();
+      for (const done of this.#awaited.values()) done();
+      this.#awaited.clear();
       if (this.#closing !== worker) this.#parts.onEnded(left);
     });
     this.#tell({ kind: 'run', order });
@@ -61,15 +62,12 @@ export class Importer {
 
   /** Holds an import; resolves when it has ended. */
   hold(name: string, hold: Hold): Promise<void> {
-    if (this.#worker === undefined) return Promise.resolve();
-    const { promise, resolve } = Promise.withResolvers<void>();
-    const before = this.#held.get(name);
-    this.#held.set(name, () => {
-      before?.();
-      resolve();
-    });
-    this.#tell({ kind: 'hold', name, hold });
-    return promise;
+    return this.#askForRest({ kind: 'hold', name, hold });
+  }
+
+  /** Removes an image from the run; resolves when its import has ended. */
+  remove(name: string): Promise<void> {
+    return this.#askForRest({ kind: 'remove', name });
   }
 
   resume(name: string): void {
@@ -86,14 +84,26 @@ export class Importer {
     await this.#worker?.terminate();
   }
 
+  #askForRest(message: Extract<ToImporter, { readonly kind: 'hold' | 'remove' }>): Promise<void> {
+    if (this.#worker === undefined) return Promise.resolve();
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const before = this.#awaited.get(message.name);
+    this.#awaited.set(message.name, () => {
+      before?.();
+      resolve();
+    });
+    this.#tell(message);
+    return promise;
+  }
+
   #hear(message: Exclude<FromImporter, { readonly kind: 'ended' }>): void {
     switch (message.kind) {
       case 'progress':
         this.#parts.onProgress(message.entries);
         return;
-      case 'held':
-        this.#held.get(message.name)?.();
-        this.#held.delete(message.name);
+      case 'at-rest':
+        this.#awaited.get(message.name)?.();
+        this.#awaited.delete(message.name);
         return;
       default:
         unreachable(message);

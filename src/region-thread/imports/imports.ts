@@ -8,9 +8,8 @@
 // 2. Requests are in the store and are checked again after each change, so the end of a process loses none.
 // 3. A run that fails, or ends with its process, loses no work: the next run continues its partial downloads.
 
-import { cleanText } from '../../clean-text.ts';
 import type { Clock, Timer } from '../../clock.ts';
-import { errorText, isStoreUnavailable, osErrorCode, RackError, unreachable } from '../../errors.ts';
+import { isStoreUnavailable, unreachable } from '../../errors.ts';
 import { type ImageUse, sweepBlobs } from '../../images/image-removal.ts';
 import { readImages, type StoredImage } from '../../images/image-store.ts';
 import type { RemovalTerms } from '../../images/import/older-images.ts';
@@ -19,6 +18,7 @@ import type { BootResource, ImportProgress, ImportRun } from '../../region/recor
 import type { NewMachineEvent } from '../../region/records/machine-event.ts';
 import type { ResourceWish } from '../../region/records/resource-wish.ts';
 import type { Region } from '../../region/region.ts';
+import { assertOutside, deletionReason } from './import-failure.ts';
 import { Importer } from './importer.ts';
 import type { SkippedList } from './message.ts';
 
@@ -29,7 +29,6 @@ const LOOK_MS_MAX = 60_000;
 /** The pause after a failed check, in milliseconds. */
 const RETRY_MS = 5000;
 const NAME_MAX = 512;
-const REASON_MAX = 1000;
 /** A download adds a line to the log each time it has advanced by this much, in percent. */
 const STEP_PERCENT = 10;
 
@@ -48,7 +47,7 @@ export class Imports {
   #lookAgain = false;
   #isActive = false;
   /** The last wish for each image that this process has carried out, by name. */
-  readonly #wishes = new Map<string, ResourceWish>();
+  readonly #carriedOut = new Map<string, ResourceWish>();
   readonly #shown = new Map<string, ImportProgress>();
   /** The end of the last write: writes run one after the other. */
   #writing: Promise<void> = Promise.resolve();
@@ -71,7 +70,7 @@ export class Imports {
   standBack(): void {
     this.#isActive = false;
     this.#timer?.cancel();
-    this.#wishes.clear();
+    this.#carriedOut.clear();
     void this.#importer.close();
   }
 
@@ -123,7 +122,7 @@ export class Imports {
       await this.#obey(resource, tree);
     }
     const names = new Set(resources.map(({ name }) => name));
-    for (const name of this.#wishes.keys()) if (!names.has(name)) this.#wishes.delete(name);
+    for (const name of this.#carriedOut.keys()) if (!names.has(name)) this.#carriedOut.delete(name);
     const nowMs = this.#parts.clock.wallTimeMs();
     if (this.#importer.isRunning) {
       if (run.stoppedMs > run.begunMs) this.#importer.stop();
@@ -165,7 +164,7 @@ export class Imports {
     const begunMs = Math.max(nowMs, run.askedMs, run.endedMs + 1);
     this.#shown.clear();
     if (sources.length === 0) {
-      const skipped = [{ name: '', reason: 'nothing is selected: add a selection to a source' }];
+      const skipped = [{ name: '', reason: { code: 'nothing-selected', params: {} } as const }];
       await region.store.boot.changeRun({ begunMs, endedMs: begunMs, skipped, skippedMore: 0 });
       this.look();
       return;
@@ -176,7 +175,7 @@ export class Imports {
 
   /** Carries out a person's wish for an image, once. */
   async #obey({ name, wish }: BootResource, tree: string): Promise<void> {
-    const before = this.#wishes.get(name) ?? 'import';
+    const before = this.#carriedOut.get(name) ?? 'import';
     if (before === wish) return;
     switch (wish) {
       case 'import':
@@ -192,7 +191,7 @@ export class Imports {
       default:
         unreachable(wish);
     }
-    this.#wishes.set(name, wish);
+    this.#carriedOut.set(name, wish);
   }
 
   async #hold(name: string, hold: 'paused' | 'cancelled'): Promise<void> {
@@ -209,7 +208,7 @@ export class Imports {
   }
 
   async #remove(name: string, tree: string): Promise<void> {
-    await this.#importer.hold(name, 'deleted');
+    await this.#importer.remove(name);
     await this.#writing;
     const { boot } = this.#parts.region.store;
     try {
@@ -218,12 +217,11 @@ export class Imports {
       await removeUnused(doomed, this.#removal(tree));
     } catch (error) {
       // The next check tries again.
-      const kept = `it is not deleted yet: ${whyOf(error)}`.slice(0, REASON_MAX);
-      await boot.changeRun({ skipped: [{ name, reason: kept }], skippedMore: 0 });
+      await boot.changeRun({ skipped: [{ name, reason: deletionReason(error) }], skippedMore: 0 });
       return;
     }
     await boot.forget([name]);
-    this.#wishes.delete(name);
+    this.#carriedOut.delete(name);
   }
 
   /** Forgets the images that no source offers any more and that are not in the store. */
@@ -269,7 +267,7 @@ export class Imports {
       // Remove the bytes, too, that earlier removals left for machines.
       await sweepBlobs(tree, this.#parts.clock.wallTimeMs(), new Set());
     } catch (error) {
-      whyOf(error);
+      assertOutside(error);
     }
   }
 
@@ -291,10 +289,7 @@ export class Imports {
     if (!this.#isActive) return;
     const { boot } = this.#parts.region.store;
     const { begunMs } = await boot.findRun();
-    const shown = skipped.map(({ name, reason }) => ({
-      name: name.slice(0, NAME_MAX),
-      reason: reason.slice(0, REASON_MAX),
-    }));
+    const shown = skipped.map((one) => ({ ...one, name: one.name.slice(0, NAME_MAX) }));
     const endedMs = Math.max(this.#parts.clock.wallTimeMs(), begunMs);
     await boot.changeRun({ endedMs, skipped: shown, skippedMore: more });
     await this.#forgetGone();
@@ -315,15 +310,9 @@ function presentNames(tree: string): ReadonlySet<string> | undefined {
   try {
     return new Set(readImages(tree).images.map(resourceName));
   } catch (error) {
-    whyOf(error);
+    assertOutside(error);
     return undefined;
   }
-}
-
-/** The text of an error of the outside world. @throws any other error, which is our own bug */
-function whyOf(error: unknown): string {
-  if (error instanceof RackError || osErrorCode(error) !== undefined) return cleanText(errorText(error));
-  throw error;
 }
 
 /** The events that a change of progress causes. */
@@ -333,17 +322,14 @@ function eventsOf(
   before: ImportProgress | undefined,
   atMs: number,
 ): readonly NewMachineEvent[] {
-  const { state, source, serial = '', reason = '', bytes, total } = progress;
+  const { state, source, serial = '', reason, bytes, total } = progress;
   const base = { atMs, username: '' };
-  // With a reason, the image was already there.
-  if (state === 'done' && before?.state !== 'done' && progress.reason === undefined) {
+  if (state === 'done' && before?.state !== 'done' && reason?.code !== 'present') {
     const params = { image, serial, source };
     return [{ ...base, type: 'REGION_IMPORT_INFO', code: 'image-imported', params }];
   }
   if (state === 'failed' && before?.state !== 'failed') {
-    return [
-      { ...base, type: 'REGION_IMPORT_ERROR', code: 'image-import-failed', params: { image, source, said: reason } },
-    ];
+    return [{ ...base, type: 'REGION_IMPORT_ERROR', code: 'image-import-failed', params: { image, source, reason } }];
   }
   const percent = stepOf(bytes, total);
   if (state !== 'downloading' || total === undefined || percent <= stepOf(before?.bytes ?? 0, total)) return [];

@@ -3,8 +3,8 @@
 import type { ImportProgress } from '../../region/records/boot-store.ts';
 import type { SelectedSource, Skipped } from './plan.ts';
 
-/** How a person holds an import; `deleted` removes the image from the run. */
-export type Hold = 'paused' | 'cancelled' | 'deleted';
+/** How a person holds an import. */
+export type Hold = 'paused' | 'cancelled';
 
 /** The input of one run. */
 export interface RunOrder {
@@ -18,6 +18,8 @@ export interface RunOrder {
 export type ToImporter =
   | { readonly kind: 'run'; readonly order: RunOrder }
   | { readonly kind: 'hold'; readonly name: string; readonly hold: Hold }
+  /** Removes an image from the run. */
+  | { readonly kind: 'remove'; readonly name: string }
   | { readonly kind: 'resume'; readonly name: string }
   | { readonly kind: 'stop' };
 
@@ -30,6 +32,6 @@ export interface SkippedList {
 export type FromImporter =
   /** The changes since the last such message. */
   | { readonly kind: 'progress'; readonly entries: ReadonlyMap<string, ImportProgress> }
-  /** The import is held: it has ended, and nothing writes the image any more. */
-  | { readonly kind: 'held'; readonly name: string }
+  /** The answer to `hold` and `remove`: the import has ended, and nothing writes the image any more. */
+  | { readonly kind: 'at-rest'; readonly name: string }
   | { readonly kind: 'ended'; readonly left: SkippedList };

@@ -2,12 +2,13 @@
 //
 // Source: MAAS's boot sources, of which the first that has an image delivers it.
 
-import { listed } from '../../counted.ts';
 import type { OffersOfImage } from '../../images/import/first-import.ts';
 import type { ImageOffer, SourceAnswer } from '../../images/import/offer.ts';
 import type { ImageSource } from '../../images/sources/source.ts';
 import { resourceName } from '../../region/images/region-source.ts';
 import type { WrittenBootSelection } from '../../region/records/boot-store.ts';
+import type { ImportReason } from '../../region/records/import-reason.ts';
+import { failureReason } from './import-failure.ts';
 
 /** The most images of one run; further ones are skipped. */
 const IMAGES_OF_RUN_MAX = 500;
@@ -20,8 +21,9 @@ export interface SelectedSource {
 
 /** An image or source that is left out, and why. */
 export interface Skipped {
+  /** Empty: the whole run. */
   readonly name: string;
-  readonly reason: string;
+  readonly reason: ImportReason;
 }
 
 interface ImportPlan {
@@ -45,23 +47,24 @@ export function planImports(answers: readonly (readonly [SelectedSource, SourceA
   const offers = new Map<string, OffersOfImage>();
   const skipped: Skipped[] = [];
   for (const [{ source, selections }, answer] of answers) {
-    skipped.push(...answer.problems.map((reason) => ({ name: source.name, reason })));
+    skipped.push(...answer.problems.map((problem) => ({ name: source.name, reason: failureReason(problem) })));
     for (const selection of selections) {
       const wanted = answer.offers.filter((offer) => matches(selection, offer));
       if (wanted.length === 0 && answer.problems.length === 0) {
         const { os, release, arches } = selection;
-        const of = has(arches) ? '' : ` for ${listed(arches, 8)}`;
-        skipped.push({ name: `${os}/${release}`, reason: `${source.name} has no disk image of it${of}` });
+        const params = { source: source.name, arches: has(arches) ? [] : arches };
+        skipped.push({ name: `${os}/${release}`, reason: { code: 'not-offered', params } });
       }
       for (const offer of wanted) {
         const name = resourceName(offer);
         const before = offers.get(name);
         if (before === undefined && offers.size < IMAGES_OF_RUN_MAX) offers.set(name, [offer]);
         else if (before === undefined) {
-          skipped.push({ name, reason: `a run imports at most ${IMAGES_OF_RUN_MAX} images: select fewer` });
+          skipped.push({ name, reason: { code: 'run-full', params: { max: IMAGES_OF_RUN_MAX } } });
         } else if (before.every((one) => one.source !== offer.source)) {
           offers.set(name, [...before, offer]);
-          skipped.push({ name, reason: `${before[0].source} has it, too, and stands before ${source.name}` });
+          const params = { first: before[0].source, source: source.name };
+          skipped.push({ name, reason: { code: 'earlier-source', params } });
         }
       }
     }

@@ -55,9 +55,16 @@ parentPort?.on('message', (message: ToImporter) => {
     case 'hold': {
       const { name, hold } = message;
       void Promise.resolve(run?.hold(name, hold)).then(() => {
-        if (hold === 'deleted') changed.delete(name);
-        else tellProgress();
-        tell({ kind: 'held', name });
+        tellProgress();
+        tell({ kind: 'at-rest', name });
+      });
+      return;
+    }
+    case 'remove': {
+      const { name } = message;
+      void Promise.resolve(run?.remove(name)).then(() => {
+        changed.delete(name);
+        tell({ kind: 'at-rest', name });
       });
       return;
     }

@@ -11,6 +11,7 @@ import { cleanText } from '../../clean-text.ts';
 import type { ListedResource } from '../images/boot-images.ts';
 import type { ListedImage } from '../life/deployment.ts';
 import type { ResourceWish } from '../records/resource-wish.ts';
+import { importReasonText } from '../words/text.ts';
 import { type Answer, json, refuse, refuseField } from './answer.ts';
 import { type ApiCall, defineOperation, type Operation, usernameOf, value } from './operation.ts';
 
@@ -39,7 +40,7 @@ function importJson({ wish, progress }: ListedResource): Record<string, unknown>
     ...{ state, wanted: wish, source, serial: serial ?? null, bytes, total: total ?? null },
     bytes_per_second: bytesPerSecond ?? null,
     seconds_left: left,
-    reason: reason ?? null,
+    reason: reason === undefined ? null : importReasonText(reason),
     next_try: nextMs === undefined ? null : new Date(nextMs).toISOString(),
   };
 }

@@ -8,7 +8,7 @@ import { type RegionSource, sourceTitle } from '../images/region-source.ts';
 import type { BootSelection, ImageUse, ImportProgress, ImportRun } from '../records/boot-store.ts';
 import { isImporting } from '../records/boot-store.ts';
 import { formatAge, formatSize } from '../words/quantity.ts';
-import { words } from '../words/text.ts';
+import { importReasonText, words } from '../words/text.ts';
 import { formOf, hiddenField } from './forms.ts';
 import { cell, pageOf } from './parts.ts';
 import { pathBelow, SPACE } from './values.ts';
@@ -75,7 +75,7 @@ function progressText(progress: ImportProgress, nowMs: number): Html {
       : total === undefined || total === 0
         ? html`<progress aria-label="${words.images.states[state]}"></progress>`
         : progressBar(words.images.states[state], bytes, total);
-  const why = reason === undefined ? nothing : html`<div class="why">${reason}</div>`;
+  const why = reason === undefined ? nothing : html`<div class="why">${importReasonText(reason)}</div>`;
   return html`${bar}<div class="small">${facts.join(' · ')}</div>${why}`;
 }
 
@@ -159,7 +159,9 @@ function runText(run: ImportRun, nowMs: number): string {
 
 function skippedPart({ skipped, skippedMore }: ImportRun): Html {
   if (skipped.length === 0) return nothing;
-  const items = skipped.map(({ name, reason }) => html`<dt class="break">${name}</dt><dd>${reason}</dd>`);
+  const items = skipped.map(
+    ({ name, reason }) => html`<dt class="break">${name}</dt><dd>${importReasonText(reason)}</dd>`,
+  );
   const more = skippedMore === 0 ? nothing : html`<p class="note soft">${words.images.skipped.more(skippedMore)}</p>`;
   return html`
     <div class="sheet stacked" id="skipped"><details id="skipped-list"><summary>${words.images.skipped.title}

@@ -10,6 +10,7 @@
 // 3. The process that imports reads what others want (`wish`, `askedMs`) and writes how it goes. Wishes survive a restart.
 
 import { z } from 'zod';
+import { importReason } from './import-reason.ts';
 import type { NewMachineEvent } from './machine-event.ts';
 import type { ResourceWish } from './resource-wish.ts';
 
@@ -99,7 +100,7 @@ export const importProgress = z.object({
   total: count.optional(),
   bytesPerSecond: count.optional(),
   /** Why it does not continue. */
-  reason: z.string().max(1024).optional(),
+  reason: importReason.optional(),
   /** The next attempt: wall time in milliseconds. */
   nextMs: z.number().optional(),
 });
@@ -139,7 +140,7 @@ export const importRun = z.object({
   /** The next run by the schedule; 0: none. */
   nextMs: z.number(),
   /** Images and sources that the last run left out, each with the reason. */
-  skipped: z.array(z.object({ name: z.string().max(512), reason: z.string().max(1024) })).max(SKIPPED_MAX),
+  skipped: z.array(z.object({ name: z.string().max(512), reason: importReason })).max(SKIPPED_MAX),
   skippedMore: count,
   /** The newest last. An earlier release stored none. */
   downloads: z.array(reportedDownload).max(REPORTED_DOWNLOADS_MAX).default([]),

@@ -7,6 +7,7 @@
 import type { PowerDetail } from '../../power/detail.ts';
 import type { LeftOut } from './bounded-facts.ts';
 import type { IdentityKind } from './identity-kind.ts';
+import type { ImportReason } from './import-reason.ts';
 import type { MachineStatus } from './lifecycle.ts';
 import type { PowerTask } from './power-task.ts';
 import type { MistakeAt } from './preseed-mistake.ts';
@@ -260,7 +261,13 @@ export interface EventParams extends RackEventParams {
     readonly error: string;
   };
   'image-imported': { readonly image: string; readonly serial: string; readonly source: string };
-  'image-import-failed': { readonly image: string; readonly source: string; readonly said: string };
+  /** @param reason an earlier version stored its sentence, `said` */
+  'image-import-failed': {
+    readonly image: string;
+    readonly source: string;
+    readonly reason?: ImportReason | undefined;
+    readonly said?: string | undefined;
+  };
 }
 
 /** Why a known machine's report changed nothing. */

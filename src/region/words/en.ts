@@ -1,6 +1,7 @@
 // English: refusals, events, notes, remarks and the texts of the page, by code, gathered from `en/`. Another language is another folder
 // like `en/` with its own such file, chosen in `language.ts`, `quantity.ts` and `rack-reasons.ts`. English takes the names of states and of
-// types of events from `records/`, where the API has them, and the reasons of DHCP from `dhcp/events/refusals.ts`, as a NAK says them.
+// types of events from `records/`, where the API has them, the reasons of DHCP from `dhcp/events/refusals.ts`, as a NAK says them, and the
+// faults of downloads from `images/download/fault-words.ts`, as a command says them without a region.
 //
 // Texts of the page, of events and of refusals are words of this folder: a code with parameters. So are outages of the region's store
 // (`records/store-outage.ts`). Sentences elsewhere are for the command line and its errors (`RackError`), the problems of a configuration,
@@ -15,6 +16,7 @@ import { BOOT } from './en/boot.ts';
 import { DOUBTS, EVENTS } from './en/events.ts';
 import { HTTP } from './en/http.ts';
 import { IDENTITY } from './en/identity.ts';
+import { importText } from './en/imports.ts';
 import { LIFE } from './en/life.ts';
 import { PAGE } from './en/page.ts';
 import { PAGES } from './en/pages.ts';
@@ -45,5 +47,5 @@ export const EN = {
   /** Texts of the page that the API or the command line also uses. */
   texts: TEXTS,
   /** How a sentence is shown. */
-  shown: { asSentence, plainWords, ofReport, mistakeText, powerText },
+  shown: { asSentence, plainWords, ofReport, mistakeText, powerText, importText },
 } as const;

@@ -19,3 +19,6 @@ export const powerText = LANGUAGE.shown.powerText;
 
 /** The sentence of a mistake in a preseed template. */
 export const mistakeText = LANGUAGE.shown.mistakeText;
+
+/** Why an import leaves out an image or a source, or does not continue. */
+export const importReasonText = LANGUAGE.shown.importText;

@@ -194,7 +194,7 @@ describe('a hostile source', { skip: missing('linux', 'gpg') }, () => {
     const nowMs = systemClock.wallTimeMs();
     try {
       const answers = await askSources(sourcesAt(urls), WISH, { downloads, nowMs, mirrors: [] });
-      const problems = answers.flatMap((answer) => answer.problems);
+      const problems = answers.flatMap((answer) => answer.problems.map(({ message }) => message));
       try {
         const terms = { tree, downloads, nowMs, onProgress: () => undefined };
         const { image } = await importFirst(chooseOffers(answers, WISH), terms, () => undefined);
@@ -279,7 +279,7 @@ describe('a hostile source', { skip: missing('linux', 'gpg') }, () => {
       assert.deepEqual(answer?.offers.map(judgeImageName), [undefined]);
       assert.equal(answer?.problems.length, odd.length + 1);
       for (const problem of answer?.problems ?? [])
-        assert.match(problem, /^[ -~…]+ cannot be the (?:os|release) of an image/);
+        assert.match(problem.message, /^[ -~…]+ cannot be the (?:os|release) of an image/);
     } finally {
       await place.close();
       server.closeAllConnections();

@@ -6,10 +6,15 @@ import { IMAGE_PAGE } from '../../../src/region/page/image-page.ts';
 import { IMAGES_PAGE } from '../../../src/region/page/images-page.ts';
 import { SOURCE_PAGES } from '../../../src/region/page/sources-page.ts';
 import type { PageDefinition, View } from '../../../src/region/page/view.ts';
+import type { ImportReason } from '../../../src/region/records/import-reason.ts';
 import { makeRegion, type RegionPlace } from '../place.ts';
 import { ADMIN, USER, VISITOR, viewOf } from './view.ts';
 
 const NOBLE = 'ubuntu/noble/amd64/generic/release';
+const STALLED: ImportReason = {
+  code: 'download',
+  params: { fault: { code: 'stalled', params: { host: 'x', seconds: 30 } } },
+};
 
 async function withRegion(work: (place: RegionPlace) => Promise<void>): Promise<void> {
   const place = await makeRegion();
@@ -21,7 +26,7 @@ async function withRegion(work: (place: RegionPlace) => Promise<void>): Promise<
           NOBLE,
           {
             ...{ state: 'waiting', source: 'http://x/', serial: '20261015', title: 'Noble <b>', bytes: 2 ** 20 },
-            ...{ total: 2 ** 22, reason: 'x sent no byte for 30 s', nextMs: clock.wallTimeMs() + 20_000 },
+            ...{ total: 2 ** 22, reason: STALLED, nextMs: clock.wallTimeMs() + 20_000 },
           },
         ],
       ]),
@@ -29,7 +34,8 @@ async function withRegion(work: (place: RegionPlace) => Promise<void>): Promise<
     );
     const downloads = [{ rack: 'r1', file: 'jammy<i>', bytes: 3, total: 12, error: 'no room', atMs: 1 }];
     await store.boot.changeRun({ downloads });
-    await store.boot.changeRun({ askedMs: 1, skipped: [{ name: 'ubuntu/focal', reason: 'x has no such image' }] });
+    const reason = { code: 'not-offered', params: { source: 'x', arches: [] } } as const;
+    await store.boot.changeRun({ askedMs: 1, skipped: [{ name: 'ubuntu/focal', reason }] });
     await work(place);
   } finally {
     await place.remove();
@@ -57,11 +63,11 @@ test('an import is shown with bytes, reason and next try, and what was left out 
     const text = await shown(place, IMAGES_PAGE);
     assert.match(text, /<progress aria-label="Waiting" max="4194304" value="1048576">/);
     assert.match(text, /1\u00a0MiB of 4\u00a0MiB · tries again in 20 s/);
-    assert.match(text, /class="why">x sent no byte for 30 s</);
+    assert.match(text, /class="why">x sent nothing for 30 s: it continues from there</);
     assert.match(text, /<b>r1<\/b> <span class="break">jammy&lt;i&gt;<\/span><progress[^>]* max="12" value="3">/);
     assert.match(text, /class="why">no room</);
     assert.match(text, /Noble &lt;b&gt;/);
-    assert.match(text, /ubuntu\/focal<\/dt><dd>x has no such image/);
+    assert.match(text, /ubuntu\/focal<\/dt><dd>x has no disk image of it</);
     assert.match(text, /An import is under way\./);
     for (const viewer of [VISITOR, USER])
       assert.doesNotMatch(await shown(place, IMAGES_PAGE, { viewer }), /<form method="post" class="inline">.*Pause/s);

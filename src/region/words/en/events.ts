@@ -23,6 +23,7 @@ import type { PowerTask } from '../../records/power-task.ts';
 import { isReported } from '../../records/reported-event.ts';
 import type { ResourceWish } from '../../records/resource-wish.ts';
 import { IDENTITY } from './identity.ts';
+import { importText } from './imports.ts';
 import { stateName } from './names.ts';
 import { powerText } from './power-details.ts';
 import { mistakeAtText } from './preseed.ts';
@@ -326,7 +327,8 @@ export const EVENTS: EventWords = {
   'download-reported': ({ rack, file, bytes, size, error }) =>
     `rack ${rack} has ${formatBytes(bytes)}${size === 0 ? '' : ` of ${formatBytes(size)}`} of ${file}${error === '' ? '' : `: ${error}`}`,
   'image-imported': ({ image, serial, source }) => `imported ${image}/${serial} from ${source}`,
-  'image-import-failed': ({ image, said }) => `${image} was not imported: ${said}`,
+  'image-import-failed': ({ image, reason, said = '' }) =>
+    `${image} was not imported: ${reason === undefined ? said : importText(reason)}`,
 };
 
 /** By code: what continues a sentence about the machine or rack in doubt. */

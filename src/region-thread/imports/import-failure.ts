@@ -1,0 +1,58 @@
+// Makes the reason of an import (`region/records/import-reason.ts`) from an error or a fault of a download.
+//
+// 1. The directories of the importing host are left out: everybody who may see the images reads the reason.
+
+import { basename } from 'node:path';
+import { cleanText } from '../../clean-text.ts';
+import { errorText, osErrorCode, RackError } from '../../errors.ts';
+import { AttemptFailure, type AttemptFault } from '../../images/download/fault.ts';
+import type { ImportReason } from '../../region/records/import-reason.ts';
+
+const SAID_CHARACTERS_MAX = 1000;
+/** An absolute path, but not that of a URL. */
+const PATH = /(?<=^|[\s"'(=])\/[^\s"'(),;:]+/g;
+
+/** The text of an error, cleaned, with the last names of its paths alone. */
+const saidBy = (error: unknown): string =>
+  cleanText(
+    errorText(error).replace(PATH, (path) => basename(path)),
+    SAID_CHARACTERS_MAX,
+  );
+
+/** The reason of a failed attempt to fetch a file. */
+export function downloadReason(fault: AttemptFault): ImportReason {
+  switch (fault.code) {
+    case 'no-room': {
+      const { freeBytes, neededBytes } = fault.params;
+      return { code: 'disk-full', params: { freeBytes, neededBytes } };
+    }
+    case 'disk-failed':
+      return { code: 'disk-failed', params: { said: saidBy(fault.params.said) } };
+    default:
+      return { code: 'download', params: { fault } };
+  }
+}
+
+/** The reason of a failed import. @throws any other error: it is our own bug */
+export function failureReason(error: unknown): ImportReason {
+  if (!(error instanceof RackError)) throw error;
+  if (error.cause instanceof AttemptFailure) return downloadReason(error.cause.fault);
+  return { code: 'said', params: { said: saidBy(error) } };
+}
+
+/** The reason why an image could not be deleted. @throws any error that is not of the outside world */
+export function deletionReason(error: unknown): ImportReason {
+  assertOutside(error);
+  return { code: 'not-deleted', params: { said: saidBy(error) } };
+}
+
+/** Asserts that the outside world failed. @throws any other error: it is our own bug */
+export function assertOutside(error: unknown): void {
+  if (!(error instanceof RackError) && osErrorCode(error) === undefined) throw error;
+}
+
+/** The reason of a thread that ended unexpectedly. @param error `undefined`: unknown */
+export const threadReason = (error: unknown): ImportReason => ({
+  code: 'thread-ended',
+  params: { said: error === undefined ? '' : saidBy(error) },
+});

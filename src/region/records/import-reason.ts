@@ -1,0 +1,65 @@
+// Why an import leaves out an image or a source, or why it does not continue: a code with its parameters, as in events. The sentence is made
+// where a page, an answer or the log shows it (`region/words/text.ts`).
+//
+// 1. A stored code keeps its meaning.
+// 2. No parameter has a path of the importing host: everybody who may see the images reads the reasons.
+
+import { z } from 'zod';
+
+const text = z.string().max(2048);
+const count = z.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
+const said = z.object({ said: text });
+const none = z.object({});
+
+/** A fault of a download (`images/download/fault.ts`). Another version may have stored a code that this one does not know. */
+const downloadFault = z.object({
+  code: z.string().max(64),
+  params: z.record(z.string().max(64), z.union([text, z.number(), z.undefined()])),
+});
+
+const PARAMS = {
+  'nothing-selected': none,
+  /** The source has no image that matches a selection. @param arches the selected architectures; empty: all */
+  'not-offered': z.object({ source: text, arches: z.array(z.string().max(64)).max(64).readonly() }),
+  /** The run has as many images as it may have. */
+  'run-full': z.object({ max: count }),
+  /** An earlier source has the image; this one is asked if that one fails. */
+  'earlier-source': z.object({ first: text, source: text }),
+  /** A person holds the import. */
+  held: z.object({ hold: z.enum(['paused', 'cancelled']) }),
+  /** The newest version is already there. */
+  present: z.object({ serial: text }),
+  stopped: none,
+  download: z.object({ fault: downloadFault }),
+  'disk-full': z.object({ freeBytes: count, neededBytes: count }),
+  'disk-failed': said,
+  /** @param said empty: unknown */
+  'thread-ended': said,
+  /** A person deleted the image, but it is still there. */
+  'not-deleted': said,
+  /** The words of something else that failed. An earlier version stored all reasons in this way. */
+  said,
+} as const;
+
+type Params = typeof PARAMS;
+export type ImportReasonCode = keyof Params;
+/** The parameters by code. */
+export type ImportReasonParams = { readonly [C in ImportReasonCode]: Readonly<z.output<Params[C]>> };
+
+/** A reason. */
+export type ImportReason<C extends ImportReasonCode = ImportReasonCode> = {
+  readonly [K in C]: { readonly code: K; readonly params: ImportReasonParams[K] };
+}[C];
+
+const isCode = (name: string): name is ImportReasonCode => Object.hasOwn(PARAMS, name);
+
+const isReason = (found: { readonly code: string; readonly params: unknown }): found is ImportReason =>
+  isCode(found.code) && PARAMS[found.code].safeParse(found.params).success;
+
+/** Reads a stored reason. One that this version does not know is shown as its code. */
+export const importReason = z
+  .union([z.string().max(1024), z.object({ code: z.string().max(64), params: z.unknown() })])
+  .transform((found): ImportReason => {
+    if (typeof found === 'string') return { code: 'said', params: { said: found } };
+    return isReason(found) ? found : { code: 'said', params: { said: found.code } };
+  });

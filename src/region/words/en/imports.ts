@@ -1,0 +1,36 @@
+// Why an import leaves out an image or a source, or does not continue.
+
+import { listed } from '../../../counted.ts';
+import { describeAttemptFault, isAttemptFault } from '../../../images/download/fault-words.ts';
+import type { ImportReason, ImportReasonCode, ImportReasonParams } from '../../records/import-reason.ts';
+import { formatBytes } from './quantity.ts';
+import type { Writers } from './table.ts';
+
+/** Architectures that a sentence lists. */
+const NAMED_MAX = 8;
+
+/** A colon and the text; empty for an empty text. */
+const after = (said: string): string => (said === '' ? '' : `: ${said}`);
+
+const IMPORT_REASONS: Writers<ImportReasonParams> = {
+  'nothing-selected': () => 'nothing is selected: add a selection to a source',
+  'not-offered': ({ source, arches }) =>
+    `${source} has no disk image of it${arches.length === 0 ? '' : ` for ${listed(arches, NAMED_MAX)}`}`,
+  'run-full': ({ max }) => `a run imports at most ${max} images: select fewer`,
+  'earlier-source': ({ first, source }) => `${first} has it, too, and stands before ${source}`,
+  held: ({ hold }) => `its import is ${hold}`,
+  present: ({ serial }) => `${serial} is already there`,
+  stopped: () => 'the import was stopped',
+  download: ({ fault }) => (isAttemptFault(fault) ? describeAttemptFault(fault) : fault.code),
+  'disk-full': ({ freeBytes, neededBytes }) =>
+    `the disk of the images has ${formatBytes(freeBytes)} left, but needs ${formatBytes(neededBytes)}: free space, or remove unneeded images; then resume`,
+  'disk-failed': ({ said }) =>
+    `the disk of the images cannot be written${said === '' ? '' : ` (${said})`}: check the disk and its permissions; then resume`,
+  'thread-ended': ({ said }) => `the importing thread ended${after(said)}`,
+  'not-deleted': ({ said }) => `it is not deleted yet${after(said)}`,
+  said: ({ said }) => said,
+};
+
+/** The sentence of a reason. */
+export const importText = <C extends ImportReasonCode>({ code, params }: ImportReason<C>): string =>
+  IMPORT_REASONS[code](params);

@@ -1,0 +1,52 @@
+// The reasons that errors and faults of downloads become.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { RackError } from '../../src/errors.ts';
+import { AttemptFailure, type AttemptFault } from '../../src/images/download/fault.ts';
+import {
+  assertOutside,
+  deletionReason,
+  downloadReason,
+  failureReason,
+  threadReason,
+} from '../../src/region-thread/imports/import-failure.ts';
+
+const said = (message: string) => failureReason(new RackError('source-failed', message)).params;
+
+test('a reason names a file of the host without its directory, and a URL as it is', () => {
+  for (const [message, shown] of [
+    ['its keyring /etc/keys/a.gpg cannot be read (EACCES)', 'its keyring a.gpg cannot be read (EACCES)'],
+    ['/var/lib/rackboot/boot/images cannot be written', 'images cannot be written'],
+    ['("/srv/tree/x", \'/srv/tree/y\')', '("x", \'y\')'],
+    ['http://h/a/b.json and https://[::1]:8/c/d: no answer', 'http://h/a/b.json and https://[::1]:8/c/d: no answer'],
+    ['ubuntu/noble/amd64 has no file', 'ubuntu/noble/amd64 has no file'],
+  ] as const)
+    assert.deepEqual(said(message), { said: shown });
+  assert.deepEqual(deletionReason(new RackError('store-unwritable', '/srv/a/b: EBUSY')), {
+    code: 'not-deleted',
+    params: { said: 'b: EBUSY' },
+  });
+  assert.deepEqual(threadReason(new Error('cannot load /opt/x/worker.ts')).params, { said: 'cannot load worker.ts' });
+  assert.deepEqual(threadReason(undefined).params, { said: '' });
+});
+
+test('a failed download keeps its code, without paths of the host', () => {
+  const stalled: AttemptFault = { code: 'stalled', params: { host: 'h', seconds: 30 } };
+  const error = new RackError('source-failed', 'could not be downloaded', { cause: new AttemptFailure(stalled) });
+  assert.deepEqual(failureReason(error), { code: 'download', params: { fault: stalled } });
+  const room = { directory: '/srv/tree/images', freeBytes: 1, neededBytes: 2 };
+  assert.deepEqual(downloadReason({ code: 'no-room', params: room }), {
+    code: 'disk-full',
+    params: { freeBytes: 1, neededBytes: 2 },
+  });
+  assert.deepEqual(downloadReason({ code: 'disk-failed', params: { path: '/srv/x', said: "EIO, open '/srv/x'" } }), {
+    code: 'disk-failed',
+    params: { said: "EIO, open 'x'" },
+  });
+});
+
+test('a bug of our own is no reason', () => {
+  for (const reason of [failureReason, deletionReason, assertOutside])
+    assert.throws(() => reason(new TypeError('undefined is not a function')), TypeError);
+});

@@ -1,0 +1,56 @@
+// The sentences of the reasons of an import, also of stored ones that another version wrote.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { type ImportReason, importReason } from '../../../src/region/records/import-reason.ts';
+import { importReasonText } from '../../../src/region/words/text.ts';
+
+const ROWS: readonly (readonly [sentence: string, reason: ImportReason])[] = [
+  ['nothing is selected: add a selection to a source', { code: 'nothing-selected', params: {} }],
+  ['a has no disk image of it', { code: 'not-offered', params: { source: 'a', arches: [] } }],
+  [
+    'a has no disk image of it for amd64, arm64',
+    { code: 'not-offered', params: { source: 'a', arches: ['amd64', 'arm64'] } },
+  ],
+  ['a run imports at most 500 images: select fewer', { code: 'run-full', params: { max: 500 } }],
+  ['a has it, too, and stands before b', { code: 'earlier-source', params: { first: 'a', source: 'b' } }],
+  ['its import is paused', { code: 'held', params: { hold: 'paused' } }],
+  ['20261015 is already there', { code: 'present', params: { serial: '20261015' } }],
+  ['the import was stopped', { code: 'stopped', params: {} }],
+  [
+    'h sent nothing for 30 s: it continues from there',
+    { code: 'download', params: { fault: { code: 'stalled', params: { host: 'h', seconds: 30 } } } },
+  ],
+  ['fault-of-2030', { code: 'download', params: { fault: { code: 'fault-of-2030', params: {} } } }],
+  [
+    'the disk of the images has 1.0 MiB left, but needs 2.0 MiB: free space, or remove unneeded images; then resume',
+    { code: 'disk-full', params: { freeBytes: 2 ** 20, neededBytes: 2 ** 21 } },
+  ],
+  [
+    'the disk of the images cannot be written (EIO): check the disk and its permissions; then resume',
+    { code: 'disk-failed', params: { said: 'EIO' } },
+  ],
+  ['the importing thread ended', { code: 'thread-ended', params: { said: '' } }],
+  ['the importing thread ended: out of memory', { code: 'thread-ended', params: { said: 'out of memory' } }],
+  ['it is not deleted yet: EBUSY', { code: 'not-deleted', params: { said: 'EBUSY' } }],
+  ['the source b cannot be used: no key', { code: 'said', params: { said: 'the source b cannot be used: no key' } }],
+];
+
+test('each reason has its sentence, and is the same after it was stored', () => {
+  for (const [sentence, reason] of ROWS) {
+    assert.equal(importReasonText(reason).replaceAll('\u00a0', ' '), sentence);
+    assert.deepEqual(importReason.parse(JSON.parse(JSON.stringify(reason))), reason);
+  }
+});
+
+test('a reason that another version stored is shown: a sentence as it is, an unknown code or form by its code', () => {
+  for (const [stored, shown] of [
+    ['x sent no byte', 'x sent no byte'],
+    [{ code: 'moon-full', params: { phase: 3 } }, 'moon-full'],
+    [{ code: 'not-offered', params: { source: 'a' } }, 'not-offered'],
+    [{ code: 'toString', params: {} }, 'toString'],
+  ] as const)
+    assert.equal(importReasonText(importReason.parse(stored)), shown);
+  for (const broken of [3, null, {}, { code: 3, params: {} }, 'x'.repeat(1025)])
+    assert.equal(importReason.safeParse(broken).success, false, JSON.stringify(broken)?.slice(0, 40));
+});
