@@ -13,7 +13,6 @@
 // 5. Only loads on the shared network where the machine asked count: another network's hosts can load files under its hardware address.
 
 import type { Instant } from '../clock.ts';
-import { counted } from '../counted.ts';
 import type { Publish, RackEvent } from '../event.ts';
 import type { MacAddress } from '../net/address.ts';
 import { KeptApart } from '../net/shares/kept-apart.ts';
@@ -131,6 +130,6 @@ function breakLoop(
     ...plan,
     file: byTftp ? IPXE_SCRIPT : `${formatBaseUrl(endpoint)}/${IPXE_SCRIPT}`,
     pathPrefix: undefined,
-    reason: `${plan.reason}, and ${watched.file} was loaded ${counted(watched.loads, 'time')} without end`,
+    reason: { ...plan.reason, loopFile: watched.file, loopLoads: watched.loads },
   };
 }

@@ -15,9 +15,8 @@
 // 2. iPXE never gets another loader, unless the operator names one for it, in a class or in `boot.loaders`.
 // 3. Only lpxelinux gets a URL as prefix: pxelinux.0 would read it as a directory. Firmware of another architecture gets its loader's
 //    directory as prefix, if it has one.
-// 4. The reason names the applied quirk.
+// 4. The reason names the applied quirk. It is a code with parameters; its sentence is made of the DHCP event (`region/words/`).
 
-import { unreachable } from '../errors.ts';
 import type { Ipv4, MacAddress } from '../net/address.ts';
 import type { Owner } from '../net/shares/kept-apart.ts';
 import { bootsFromHttp, findArchitecture } from './architectures.ts';
@@ -25,7 +24,7 @@ import type { BootClient } from './client.ts';
 import type { BootConfig } from './config.ts';
 import { findEndpointAt, findEndpointFor, formatBaseUrl } from './endpoint.ts';
 import { baseName } from './paths.ts';
-import { findQuirk, type ProxyReply, type QuirkEffects, type QuirkRule } from './quirks.ts';
+import { findQuirk, type ProxyReply, type QuirkEffects, type QuirkName, type QuirkRule } from './quirks.ts';
 
 export interface BootQuery {
   readonly client: BootClient;
@@ -52,6 +51,18 @@ interface NamedLoaders {
   readonly loaders?: ReadonlyMap<string, string> | undefined;
 }
 
+/** Why a client gets another file than the built-in loader of its kind: fields of its DHCP events. */
+interface PlanReason {
+  /** The key of the loader that overrides the built-in one: an option 93 number, or `ipxe`. */
+  readonly loaderKey?: string | undefined;
+  /** The class with that key; `undefined`: `boot.loaders` has it. */
+  readonly loaderClass?: string | undefined;
+  readonly quirk?: QuirkName | undefined;
+  /** The loader that was loaded `loopLoads` times without end. */
+  readonly loopFile?: string | undefined;
+  readonly loopLoads?: number | undefined;
+}
+
 /** The boot fields of a DHCP reply. */
 export interface BootPlan {
   /** `siaddr` and option 66: the server for a bare file name. */
@@ -66,8 +77,8 @@ export interface BootPlan {
   readonly vendorOptions?: Uint8Array | undefined;
   /** `binl`: in proxy mode the client gets the file name only on port 4011. */
   readonly proxyReply?: ProxyReply | undefined;
-  /** Why this file: for the timeline. */
-  readonly reason: string;
+  /** For the timeline; `undefined`: it is the built-in loader. */
+  readonly reason: PlanReason | undefined;
 }
 
 /** The loader that understands an HTTP prefix in option 210. */
@@ -89,13 +100,13 @@ export function planBoot(query: BootQuery, config: BootConfig): BootPlan | undef
   const quirk = findQuirk(query, config.quirks ?? NO_RULES);
   const plan = planFor(query, quirk?.effects ?? NO_EFFECTS, config);
   if (quirk === undefined || plan === undefined) return plan;
-  const { effects, firmware, name } = quirk;
+  const { effects, name } = quirk;
   return {
     ...plan,
     vendorClass: plan.vendorClass ?? (effects.vendorOptions === undefined ? undefined : 'PXEClient'),
     vendorOptions: effects.vendorOptions,
     proxyReply: effects.proxyReply,
-    reason: `${plan.reason}; quirk ${name}: ${firmware}`,
+    reason: { ...plan.reason, quirk: name },
   };
 }
 
@@ -110,8 +121,7 @@ function planFor(query: BootQuery, effects: QuirkEffects, config: BootConfig): B
   const name = override ?? effects.loader ?? builtIn;
   if (name === undefined) return undefined;
 
-  const whose = ofClass === undefined ? `boot.loaders ${key}` : `loaders ${key} of class ${ofClass.name}`;
-  const reason = `${describeClient(client)}${override === undefined ? '' : `; ${whose}`}`;
+  const reason = override === undefined ? undefined : { loaderKey: key, loaderClass: ofClass?.name };
   const byHttp = client.kind === 'uefi-http' || (client.kind === 'other' && bootsFromHttp(client.architecture));
   const vendorClass = byHttp ? 'HTTPClient' : undefined;
   if (isUrl(name)) return { serverAddress, file: name, vendorClass, reason };
@@ -145,21 +155,4 @@ function prefixOf(client: BootClient, path: string, local: Ipv4, config: BootCon
   const near = findEndpointAt(config.http, local);
   const wantsPrefix = client.kind === 'bios' && baseName(path) === LPXELINUX && near !== undefined;
   return wantsPrefix ? `${formatBaseUrl(near)}/` : undefined;
-}
-
-function describeClient(client: BootClient): string {
-  switch (client.kind) {
-    case 'bios':
-      return 'BIOS, PXE';
-    case 'ipxe':
-      return 'iPXE';
-    case 'uefi':
-      return `UEFI ${client.cpu}, PXE`;
-    case 'uefi-http':
-      return `UEFI ${client.cpu}, HTTP boot`;
-    case 'other':
-      return `architecture ${client.architecture}`;
-    default:
-      return unreachable(client);
-  }
 }

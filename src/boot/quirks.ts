@@ -37,8 +37,6 @@ export interface QuirkEffects {
 /** A peculiarity of a firmware. */
 export interface Quirk {
   readonly name: QuirkName;
-  /** The firmware with this quirk. */
-  readonly firmware: string;
   /** The firmware's deviation, and the workaround. */
   readonly explanation: string;
   readonly effects: QuirkEffects;
@@ -46,7 +44,7 @@ export interface Quirk {
 
 /** The names allowed in `boot.quirks`. */
 export const QUIRK_NAMES = ['raspberry-pi', 'boot-server', 'plain-tftp', 'none'] as const;
-type QuirkName = (typeof QUIRK_NAMES)[number];
+export type QuirkName = (typeof QUIRK_NAMES)[number];
 
 /** The text that Raspberry Pi's ROM requires in an offer, anywhere in option 43. */
 const PI_TEXT = 'Raspberry Pi Boot';
@@ -66,7 +64,6 @@ const RASPBERRY_PI = 41;
 export const QUIRKS: Readonly<Record<QuirkName, Quirk>> = {
   'raspberry-pi': {
     name: 'raspberry-pi',
-    firmware: 'Raspberry Pi boot ROM and bootloader',
     explanation:
       'It reports a BIOS machine (architecture 0), accepts only an offer whose option 43 contains Raspberry Pi Boot, and then asks the ' +
       'boot server by TFTP for its own files, whatever the boot file is called. Rackboot treats it as architecture 41 and never gives it an ' +
@@ -75,7 +72,6 @@ export const QUIRKS: Readonly<Record<QuirkName, Quirk>> = {
   },
   'boot-server': {
     name: 'boot-server',
-    firmware: 'UEFI that ignores the boot file of an offer without an address',
     explanation:
       'In proxy mode its offer names no boot file but a boot server, which it asks on port 4011. EDK2 supports both; firmware that takes ' +
       'the address and then loads nothing may need this.',
@@ -83,14 +79,12 @@ export const QUIRKS: Readonly<Record<QuirkName, Quirk>> = {
   },
   'plain-tftp': {
     name: 'plain-tftp',
-    firmware: 'BIOS with a ROM under which lpxelinux cannot load by HTTP',
     explanation:
       'lpxelinux gets no prefix (option 210), so it loads by TFTP instead of HTTP. For machines that hang after lpxelinux.',
     effects: { plainTftp: true },
   },
   none: {
     name: 'none',
-    firmware: 'firmware mistaken for another',
     explanation: 'Rackboot applies no quirk, whatever the prefix of the hardware address.',
     effects: {},
   },

@@ -126,9 +126,7 @@ function waitingAfterDhcp(kind: string, step: TimelineStep, steps: readonly Time
       if (file !== undefined)
         return { text: `it to load ${file}`, silence: 'check its screen: it did not request the file' };
       if (isDhcpEvent(event) && event.client !== undefined) {
-        return {
-          text: `nothing: it got no boot file${event.planReason === undefined ? '' : ` (${event.planReason})`}`,
-        };
+        return { text: 'nothing: it got no boot file' };
       }
       return {
         text: boots ? 'whatever its system does next' : 'nothing: it is not booting from the network',

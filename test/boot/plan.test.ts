@@ -126,10 +126,9 @@ for (const [name, client, config, expected] of CASES) {
   });
 }
 
-test('the reason names the firmware and the override', () => {
-  const plan = planBoot(
-    { client: UEFI, mac: hw('52:54:00:12:34:56'), serverAddress: RACK },
-    bootConfig(loaders(['7', 'x.efi'])),
-  );
-  assert.equal(plan?.reason, 'UEFI amd64, PXE; boot.loaders 7');
+test('the reason names the override, and there is none for a built-in loader', () => {
+  const query = { client: UEFI, mac: hw('52:54:00:12:34:56'), serverAddress: RACK };
+  const reason = (...own: [string, string][]) => planBoot(query, bootConfig(loaders(...own)))?.reason;
+  assert.deepEqual(reason(['7', 'x.efi']), { loaderKey: '7', loaderClass: undefined });
+  assert.equal(reason(), undefined);
 });

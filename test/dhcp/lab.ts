@@ -118,7 +118,7 @@ export const planByKind = ({ client, serverAddress }: BootQuery): BootPlan => ({
   file: client.kind === 'uefi-http' ? `http://${formatIpv4(serverAddress)}:5248/boot.efi` : `${client.kind}.bin`,
   vendorClass: client.kind === 'uefi-http' ? 'HTTPClient' : undefined,
   pathPrefix: client.kind === 'bios' ? 'http://rack/' : undefined,
-  reason: 'test',
+  reason: { loaderKey: 'test' },
 });
 
 /** A client's place on a shared network whose one network is the first of these. */

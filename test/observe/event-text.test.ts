@@ -20,9 +20,29 @@ const SENTENCES: readonly (readonly [Readonly<Record<string, unknown>> & { reado
       client: 'bios',
       architecture: 0,
       file: 'lpxelinux.0',
-      planReason: 'BIOS, PXE',
     },
     'Offered 10.20.0.100 (new) and lpxelinux.0 (BIOS, PXE)',
+  ],
+  [
+    {
+      ...{ kind: 'dhcp.offer', source: 'unused', client: 'uefi', architecture: 7 },
+      ...{ file: 'a.efi', loaderKey: '7', loaderClass: 'lab' },
+    },
+    'Offered 10.20.0.100 (new) and a.efi (UEFI amd64, PXE; loaders 7 of class lab)',
+  ],
+  [
+    {
+      ...{ kind: 'dhcp.offer', source: 'unused', client: 'uefi-http', architecture: 16 },
+      ...{ file: 'http://r/ipxe.cfg', loaderKey: '16', loopFile: 'ipxe.efi', loopLoads: 3 },
+    },
+    'Offered 10.20.0.100 (new) and http://r/ipxe.cfg (UEFI amd64, HTTP boot; boot.loaders 16, and ipxe.efi was loaded 3 times without end)',
+  ],
+  [
+    {
+      ...{ kind: 'dhcp.offer', source: 'unused', client: 'bios', architecture: 0 },
+      ...{ file: 'bootcode.bin', quirk: 'raspberry-pi' },
+    },
+    'Offered 10.20.0.100 (new) and bootcode.bin (BIOS, PXE; quirk raspberry-pi: Raspberry Pi boot ROM and bootloader)',
   ],
   [
     { kind: 'metrics.failed', port: 5249, reason: 'EADDRINUSE', retryMs: 1 },

@@ -29,7 +29,7 @@ import { findNamedOption } from '../../dhcp/wire/option-table.ts';
 import type { RackMachine } from '../../machines/machine.ts';
 import { ANY, formatIpv4, formatNetwork, type Ipv4, type MacAddress, networkContains } from '../../net/address.ts';
 import { formatSpan } from '../../region/words/quantity.ts';
-import { ALLOCATION_REASONS, dhcpReason, PURPOSE_SENTENCES } from '../../region/words/rack-reasons.ts';
+import { ALLOCATION_REASONS, dhcpReason, PURPOSE_SENTENCES, planText } from '../../region/words/rack-reasons.ts';
 
 import { CLIENT_KINDS, type ClientKind, type ClientName, discover } from './clients.ts';
 
@@ -224,7 +224,8 @@ class Explanation {
   }
 
   /** @returns false when the boot cannot continue */
-  #loader({ file, fileServer, planReason }: DhcpEvent, local: Ipv4): boolean {
+  #loader(event: DhcpEvent, local: Ipv4): boolean {
+    const { file, fileServer } = event;
     const { config, assets } = this.#foresight;
     if (file === undefined) {
       this.#noLoader(local);
@@ -236,8 +237,9 @@ class Explanation {
       return true;
     }
     const name = this.#nameInTree(file, local);
-    const said = fileServer === undefined ? '' : ', set by configured options';
-    const reason = planReason === undefined ? said : ` (${planReason})`;
+    const why = planText(event);
+    const planned = why === '' ? '' : ` (${why})`;
+    const reason = fileServer === undefined ? planned : ', set by configured options';
     if (name === undefined) {
       this.#add('loader', `${file}${reason}; on another server, not checked`);
       return true;

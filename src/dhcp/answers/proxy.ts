@@ -136,7 +136,7 @@ function planFor(inquiry: Inquiry, state: DhcpState, served: ServedSubnet): Plan
 }
 
 function eventFor(inquiry: Inquiry, kind: DhcpEvent['kind'], plan: BootPlan, classes: string | undefined): DhcpEvent {
-  return { ...eventOf(inquiry, kind), file: plan.file, planReason: plan.reason, proxied: true, classes };
+  return { ...eventOf(inquiry, kind), ...plan.reason, file: plan.file, proxied: true, classes };
 }
 
 /** @param plan undefined: no boot file yet, the client must ask the boot server port */

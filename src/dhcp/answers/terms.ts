@@ -157,7 +157,7 @@ export function eventOf(
   extra: ExtraFields = NO_EXTRA,
 ): DhcpEvent {
   const { message, type, mac, now, arrival, client, sharedNetwork } = inquiry;
-  return {
+  const event: DhcpEvent = {
     kind,
     at: now,
     mac,
@@ -168,7 +168,6 @@ export function eventOf(
     client: client?.kind,
     architecture: client?.architecture,
     file: settings?.plan?.file,
-    planReason: settings?.plan?.reason,
     hostname: settings?.hostname ?? clientName(message.options),
     vendorClass: shownClass(vendorClass(message.options)),
     classes: settings?.classes,
@@ -178,6 +177,9 @@ export function eventOf(
     circuitId: extra.circuitId,
     remoteId: extra.remoteId,
   };
+  const reason = settings?.plan?.reason;
+  // Most clients get the built-in loader.
+  return reason === undefined ? event : { ...event, ...reason };
 }
 
 /**
@@ -191,13 +193,13 @@ export function eventOfReply(
   reply: DhcpMessage,
   extra: ExtraFields = NO_EXTRA,
 ): DhcpEvent {
-  const event = eventOf(inquiry, kind, settings, extra);
   const { configured, plan } = settings;
-  if (configured === undefined || inquiry.client === undefined) return event;
+  const planned = (): DhcpEvent => eventOf(inquiry, kind, settings, extra);
+  if (configured === undefined || inquiry.client === undefined) return planned();
   const file = optionText(reply.options, OPTION.bootFileName);
   const fileServer = optionText(reply.options, OPTION.tftpServerName) ?? formatIpv4(reply.siaddr);
-  if (file === undefined || (file === plan?.file && fileServer === formatIpv4(plan.serverAddress))) return event;
-  return { ...event, file, fileServer, planReason: undefined };
+  if (file === undefined || (file === plan?.file && fileServer === formatIpv4(plan.serverAddress))) return planned();
+  return { ...eventOf(inquiry, kind, { ...settings, plan: undefined }, extra), file, fileServer };
 }
 
 /** The longest wait that is believed. */

@@ -22,9 +22,17 @@ export interface DhcpEvent extends RackEvent {
   /** The kind of the boot client, if it boots from the network. */
   readonly client?: string | undefined;
   readonly architecture?: number | undefined;
-  /** The file it is given to load, and why. */
+  /** The file it is given to load. */
   readonly file?: string | undefined;
-  readonly planReason?: string | undefined;
+  /**
+   * Why it gets another file than the built-in loader: the key that overrides that one, in this class or in `boot.loaders`; its quirk; the loader
+   * that it loaded this many times without end.
+   */
+  readonly loaderKey?: string | undefined;
+  readonly loaderClass?: string | undefined;
+  readonly quirk?: string | undefined;
+  readonly loopFile?: string | undefined;
+  readonly loopLoads?: number | undefined;
   /** The server of the file, if configured options (66, 67) replace the plan. */
   readonly fileServer?: string | undefined;
   readonly hostname?: string | undefined;

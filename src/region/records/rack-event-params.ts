@@ -45,7 +45,11 @@ const DHCP = {
   client: 'text?',
   architecture: 'number?',
   file: 'text?',
-  planReason: 'text?',
+  loaderKey: 'text?',
+  loaderClass: 'text?',
+  quirk: 'text?',
+  loopFile: 'text?',
+  loopLoads: 'number?',
   fileServer: 'text?',
   hostname: 'text?',
   classes: 'text?',
@@ -74,7 +78,8 @@ const DHCP = {
   isBootOnly: 'flag?',
 } as const satisfies FormsOf<DhcpEvent, 'vendorClass' | 'omitted'>;
 
-const BOOT_FILE = ['client', 'architecture', 'file', 'fileServer', 'planReason'] as const;
+const PLAN = ['client', 'architecture', 'loaderKey', 'loaderClass', 'quirk', 'loopFile', 'loopLoads'] as const;
+const BOOT_FILE = ['file', 'fileServer', ...PLAN] as const;
 const PORT = ['circuitId', 'remoteId'] as const;
 const RANGE = ['subnet', 'range', 'used', 'usable'] as const;
 

@@ -7,7 +7,7 @@ import { ofReport, RACK_EVENTS } from './en/rack-events.ts';
 export { type HintName, hintText } from './en/hints.ts';
 export { kernelParamsText } from './en/kernel-params.ts';
 export { noteText } from './en/notes.ts';
-export { ALLOCATION_REASONS, DHCP_REASONS, dhcpReason, journalText } from './en/rack-dhcp.ts';
+export { ALLOCATION_REASONS, DHCP_REASONS, dhcpReason, journalText, planText } from './en/rack-dhcp.ts';
 export { PURPOSE_CURES, PURPOSE_SENTENCES, refusalOf } from './en/rack-files.ts';
 export { asSentence } from './en/sentences.ts';
 

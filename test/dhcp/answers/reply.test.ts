@@ -183,7 +183,7 @@ test('a reply fits what the client accepts: 548 bytes, or its option 57, or an E
 
 test('a file name over 127 characters goes into option 67 alone', () => {
   const file = `http://10.20.0.1/${'x'.repeat(150)}`;
-  const state = { ...labState(), planBoot: () => ({ serverAddress: RACK, file, reason: 'test' }) };
+  const state = { ...labState(), planBoot: () => ({ serverAddress: RACK, file, reason: { loaderKey: 'test' } }) };
   const bytes = clientBytes({ type: 'discover', vendorClass: 'HTTPClient:Arch:00016' });
   const decision = decide(readReply(bytes), { interfaceName: 'eth1', localAddress: ANY }, state, instant(0));
   assert.ok(decision.kind === 'reply');

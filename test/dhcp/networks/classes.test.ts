@@ -149,8 +149,8 @@ test('a loader is chosen by architecture, from the first class that has one, and
   const fileOf = (words: ClientWords) => offered(words, { own }).event;
   const [uefi, bios] = [fileOf(boots('00007', 7)), fileOf(boots('00000', 0))];
   assert.deepEqual([uefi.file, bios.file], ['a.efi', 'b.0']);
-  assert.equal(uefi.planReason, 'UEFI amd64, PXE; loaders 7 of class a');
-  assert.equal(bios.planReason, 'BIOS, PXE; loaders 0 of class b');
+  assert.deepEqual([uefi.loaderKey, uefi.loaderClass], ['7', 'a']);
+  assert.deepEqual([bios.loaderKey, bios.loaderClass], ['0', 'b']);
   const ipxe = {
     ...boots('00007', 7),
     options: [...(boots('00007', 7).options ?? []), [77, textBytes('iPXE')]],

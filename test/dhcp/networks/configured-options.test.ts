@@ -184,7 +184,7 @@ test('the event of an offer or a lease names the file in the reply, and its serv
       const arrival = { interfaceName: 'eth1', localAddress: ANY };
       const state = labState(dhcpConfig);
       const { event } = decide(readReply(clientBytes({ type, ...words })), arrival, state, instant(0));
-      assert.deepEqual([event?.file, event?.fileServer, event?.planReason], reported, type);
+      assert.deepEqual([event?.file, event?.fileServer, event?.loaderKey], reported, type);
     }
 });
 
@@ -201,7 +201,7 @@ test('firmware gets a configured option 43 if its plan has none, and never inste
   const vendorOptions = Uint8Array.of(6, 1, 3);
   const state = {
     ...labState(config(subnet({ options: tableOf(network) }))),
-    planBoot: () => ({ serverAddress: RACK, file: 'x', reason: 'test', vendorOptions }),
+    planBoot: () => ({ serverAddress: RACK, file: 'x', reason: { loaderKey: 'test' }, vendorOptions }),
   };
   const request = readReply(clientBytes({ type: 'discover', ...PXE }));
   const decision = decide(request, { interfaceName: 'eth1', localAddress: ANY }, state, instant(0));

@@ -47,7 +47,7 @@ const CASES: readonly (readonly [what: string, fields: readonly ReportFields[], 
   [
     'an offer to firmware',
     [
-      sent({ ...offer, client: 'bios', file: 'lpxelinux.0', planReason: 'BIOS, PXE' }),
+      sent({ ...offer, client: 'bios', file: 'lpxelinux.0', loaderKey: '0' }),
       sent({ ...offer, client: 'bios', file: 'x', fileServer: '10.20.0.7' }),
       sent({ ...offer, client: 'uefi', file: 'x.efi', proxied: true }),
     ],

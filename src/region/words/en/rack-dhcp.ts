@@ -2,6 +2,8 @@
 //
 // 1. A sentence says what happened and why; that of a refusal ends with its remedy.
 
+import { findArchitecture } from '../../../boot/architectures.ts';
+import type { QuirkName } from '../../../boot/quirks.ts';
 import { counted } from '../../../counted.ts';
 import type { DhcpEventKind } from '../../../dhcp/events/events.ts';
 import { DHCP_REFUSALS, type DhcpRefusal } from '../../../dhcp/events/refusals.ts';
@@ -44,11 +46,58 @@ const spanOf = (seconds: number | undefined): string =>
 const serverOf = ({ server }: DhcpParams): string =>
   server === undefined ? 'another DHCP server' : `the DHCP server ${server}`;
 
+type PlanFacts = Pick<
+  DhcpParams,
+  'client' | 'architecture' | 'loaderKey' | 'loaderClass' | 'quirk' | 'loopFile' | 'loopLoads'
+>;
+
+/** The firmware with each quirk. */
+export const QUIRK_FIRMWARE: Readonly<Record<QuirkName, string>> = {
+  'raspberry-pi': 'Raspberry Pi boot ROM and bootloader',
+  'boot-server': 'UEFI that ignores the boot file of an offer without an address',
+  'plain-tftp': 'BIOS with a ROM under which lpxelinux cannot load by HTTP',
+  none: 'firmware mistaken for another',
+};
+
+/** The kind of client for which a loader was chosen. */
+function clientOf(client: string, architecture: number): string {
+  const cpu = findArchitecture(architecture)?.cpu;
+  switch (client) {
+    case 'bios':
+      return 'BIOS, PXE';
+    case 'ipxe':
+      return 'iPXE';
+    case 'uefi':
+      return `UEFI ${cpu ?? architecture}, PXE`;
+    case 'uefi-http':
+      return `UEFI ${cpu ?? architecture}, HTTP boot`;
+    default:
+      return `architecture ${architecture}`;
+  }
+}
+
+/** Why a client is offered its boot file; empty if it does not boot from the network. */
+export function planText(facts: PlanFacts): string {
+  const { client, architecture, loaderKey, loaderClass, quirk, loopFile, loopLoads = 0 } = facts;
+  if (client === undefined || architecture === undefined) return '';
+  const key = loaderClass === undefined ? `boot.loaders ${loaderKey}` : `loaders ${loaderKey} of class ${loaderClass}`;
+  const firmware = Object.entries(QUIRK_FIRMWARE).find(([name]) => name === quirk)?.[1];
+  const parts = [
+    clientOf(client, architecture),
+    ...(loaderKey === undefined ? [] : [key]),
+    ...(quirk === undefined ? [] : [`quirk ${quirk}${firmware === undefined ? '' : `: ${firmware}`}`]),
+  ];
+  const loop = loopFile === undefined ? '' : `, and ${loopFile} was loaded ${counted(loopLoads, 'time')} without end`;
+  return `${parts.join('; ')}${loop}`;
+}
+
 /** The boot file and its origin; undefined if there is none. */
-function bootFileOf({ file, fileServer, planReason }: DhcpParams): string | undefined {
+function bootFileOf(event: DhcpParams): string | undefined {
+  const { file, fileServer } = event;
   if (file === undefined) return undefined;
   if (fileServer !== undefined) return `${file}${file.includes('://') ? '' : ` from ${fileServer}`} (configured)`;
-  return `${file}${planReason === undefined ? '' : ` (${planReason})`}`;
+  const why = planText(event);
+  return `${file}${why === '' ? '' : ` (${why})`}`;
 }
 
 const noLoaderFor = ({ client, architecture }: DhcpParams): string =>
