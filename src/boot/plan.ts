@@ -58,6 +58,8 @@ interface PlanReason {
   /** The class with that key; `undefined`: `boot.loaders` has it. */
   readonly loaderClass?: string | undefined;
   readonly quirk?: QuirkName | undefined;
+  /** The machine's real architecture, by its quirk; `undefined`: the one that it reports. */
+  readonly quirkArchitecture?: number | undefined;
   /** The loader that was loaded `loopLoads` times without end. */
   readonly loopFile?: string | undefined;
   readonly loopLoads?: number | undefined;
@@ -106,7 +108,7 @@ export function planBoot(query: BootQuery, config: BootConfig): BootPlan | undef
     vendorClass: plan.vendorClass ?? (effects.vendorOptions === undefined ? undefined : 'PXEClient'),
     vendorOptions: effects.vendorOptions,
     proxyReply: effects.proxyReply,
-    reason: { ...plan.reason, quirk: name },
+    reason: { ...plan.reason, quirk: name, quirkArchitecture: effects.architecture },
   };
 }
 

@@ -111,7 +111,7 @@ test('a Raspberry Pi gets the text that its ROM requires, and never an x86 loade
     Buffer.from(vendorOptions ?? []).toString('hex'),
     '0601030a040050584509140000115261737062657272792050692042' + '6f6f74ff',
   );
-  assert.deepEqual(reason, { quirk: 'raspberry-pi' });
+  assert.deepEqual(reason, { quirk: 'raspberry-pi', quirkArchitecture: 41 });
 });
 
 test('boot.loaders names another file for it, by its architecture', () => {
@@ -126,7 +126,7 @@ test('a machine that cannot load by HTTP gets no prefix', () => {
 test('the boot-server quirk only changes how the client learns its file', () => {
   const { file, proxyReply, reason } = plan(UEFI, PC, [], 'mac: "00:1b:21", quirk: boot-server');
   assert.deepEqual([file, proxyReply], ['bootx64.efi', 'binl']);
-  assert.deepEqual(reason, { quirk: 'boot-server' });
+  assert.deepEqual(reason, { quirk: 'boot-server', quirkArchitecture: undefined });
 });
 
 test('each quirk names its firmware and its workaround', () => {

@@ -40,9 +40,9 @@ const SENTENCES: readonly (readonly [Readonly<Record<string, unknown>> & { reado
   [
     {
       ...{ kind: 'dhcp.offer', source: 'unused', client: 'bios', architecture: 0 },
-      ...{ file: 'bootcode.bin', quirk: 'raspberry-pi' },
+      ...{ file: 'bootcode.bin', quirk: 'raspberry-pi', quirkArchitecture: 41 },
     },
-    'Offered 10.20.0.100 (new) and bootcode.bin (BIOS, PXE; quirk raspberry-pi: Raspberry Pi boot ROM and bootloader)',
+    'Offered 10.20.0.100 (new) and bootcode.bin (architecture 41; quirk raspberry-pi: Raspberry Pi boot ROM and bootloader)',
   ],
   [
     { kind: 'metrics.failed', port: 5249, reason: 'EADDRINUSE', retryMs: 1 },

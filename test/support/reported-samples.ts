@@ -20,7 +20,14 @@ const FIELDS = {
     client: 'bios',
     architecture: 7,
     file: 'lpxelinux.0',
-    ...{ loaderKey: '7', loaderClass: 'lab', quirk: 'plain-tftp', loopFile: 'ipxe.efi', loopLoads: 3 },
+    ...{
+      loaderKey: '7',
+      loaderClass: 'lab',
+      quirk: 'plain-tftp',
+      quirkArchitecture: 41,
+      loopFile: 'ipxe.efi',
+      loopLoads: 3,
+    },
   },
   ...{ fileServer: '10.20.0.7', hostname: 'web1', classes: 'lab,fast', circuitId: 'ge-0/0/7', remoteId: '0x0001' },
   ...{

@@ -25,12 +25,13 @@ export interface DhcpEvent extends RackEvent {
   /** The file it is given to load. */
   readonly file?: string | undefined;
   /**
-   * Why it gets another file than the built-in loader: the key that overrides that one, in this class or in `boot.loaders`; its quirk; the loader
-   * that it loaded this many times without end.
+   * Why it gets another file than the built-in loader: the key that overrides that one, in this class or in `boot.loaders`; its quirk, and
+   * the real architecture by that; the loader that it loaded this many times without end.
    */
   readonly loaderKey?: string | undefined;
   readonly loaderClass?: string | undefined;
   readonly quirk?: string | undefined;
+  readonly quirkArchitecture?: number | undefined;
   readonly loopFile?: string | undefined;
   readonly loopLoads?: number | undefined;
   /** The server of the file, if configured options (66, 67) replace the plan. */

@@ -48,6 +48,7 @@ const DHCP = {
   loaderKey: 'text?',
   loaderClass: 'text?',
   quirk: 'text?',
+  quirkArchitecture: 'number?',
   loopFile: 'text?',
   loopLoads: 'number?',
   fileServer: 'text?',
@@ -78,8 +79,8 @@ const DHCP = {
   isBootOnly: 'flag?',
 } as const satisfies FormsOf<DhcpEvent, 'vendorClass' | 'omitted'>;
 
-const PLAN = ['client', 'architecture', 'loaderKey', 'loaderClass', 'quirk', 'loopFile', 'loopLoads'] as const;
-const BOOT_FILE = ['file', 'fileServer', ...PLAN] as const;
+const PLAN = ['loaderKey', 'loaderClass', 'quirk', 'quirkArchitecture', 'loopFile', 'loopLoads'] as const;
+const BOOT_FILE = ['client', 'architecture', 'file', 'fileServer', ...PLAN] as const;
 const PORT = ['circuitId', 'remoteId'] as const;
 const RANGE = ['subnet', 'range', 'used', 'usable'] as const;
 

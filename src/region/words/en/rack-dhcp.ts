@@ -48,7 +48,7 @@ const serverOf = ({ server }: DhcpParams): string =>
 
 type PlanFacts = Pick<
   DhcpParams,
-  'client' | 'architecture' | 'loaderKey' | 'loaderClass' | 'quirk' | 'loopFile' | 'loopLoads'
+  'client' | 'architecture' | 'loaderKey' | 'loaderClass' | 'quirk' | 'quirkArchitecture' | 'loopFile' | 'loopLoads'
 >;
 
 /** The firmware with each quirk. */
@@ -59,8 +59,8 @@ export const QUIRK_FIRMWARE: Readonly<Record<QuirkName, string>> = {
   none: 'firmware mistaken for another',
 };
 
-/** The kind of client for which a loader was chosen. */
-function clientOf(client: string, architecture: number): string {
+/** The kind of client for which a loader was chosen. @param client `undefined`: the architecture alone decided */
+function clientOf(client: string | undefined, architecture: number): string {
   const cpu = findArchitecture(architecture)?.cpu;
   switch (client) {
     case 'bios':
@@ -78,12 +78,12 @@ function clientOf(client: string, architecture: number): string {
 
 /** Why a client is offered its boot file; empty if it does not boot from the network. */
 export function planText(facts: PlanFacts): string {
-  const { client, architecture, loaderKey, loaderClass, quirk, loopFile, loopLoads = 0 } = facts;
+  const { client, architecture, loaderKey, loaderClass, quirk, quirkArchitecture, loopFile, loopLoads = 0 } = facts;
   if (client === undefined || architecture === undefined) return '';
   const key = loaderClass === undefined ? `boot.loaders ${loaderKey}` : `loaders ${loaderKey} of class ${loaderClass}`;
   const firmware = Object.entries(QUIRK_FIRMWARE).find(([name]) => name === quirk)?.[1];
   const parts = [
-    clientOf(client, architecture),
+    quirkArchitecture === undefined ? clientOf(client, architecture) : clientOf(undefined, quirkArchitecture),
     ...(loaderKey === undefined ? [] : [key]),
     ...(quirk === undefined ? [] : [`quirk ${quirk}${firmware === undefined ? '' : `: ${firmware}`}`]),
   ];
