@@ -115,7 +115,26 @@ async function publish(request: AddRequest, part: string, copy: Copy): Promise<A
   return { image: kept, added: present === undefined, given: copy.given };
 }
 
-function chooseSerial(request: AddRequest, same: readonly StoredImage[]): string {
+/**
+ * Publishes an image whose bytes are in the store.
+ * @param nowMs wall time
+ * @throws RackError `not-found` if they were removed meanwhile
+ */
+export async function publishStored(
+  tree: string,
+  nowMs: number,
+  stored: Omit<StoredImage, 'serial'>,
+): Promise<StoredImage> {
+  const same = readImages(tree).images.filter((image) => isSameName(image, stored));
+  const present = same.find((image) => image.sha256 === stored.sha256);
+  const serial = present?.serial ?? chooseSerial({ tree, nowMs, name: { ...stored, serial: undefined } }, same);
+  const image: StoredImage = { ...stored, serial };
+  await publishFile(manifestPath(tree, image), Buffer.from(encodeImage(image), 'utf8'));
+  if (hasBlob(tree, image)) return image;
+  throw new RackError('not-found', `${formatImageName(image)} was removed while it was being added: add it again`);
+}
+
+function chooseSerial(request: Pick<AddRequest, 'tree' | 'nowMs' | 'name'>, same: readonly StoredImage[]): string {
   const { serial } = request.name;
   // A new image may take the name of one whose bytes are missing.
   const taken = (wanted: string): boolean =>

@@ -26,10 +26,11 @@ import type { DutyHolder } from '../region/records/duty-store.ts';
 import type { RackImage } from '../region/records/rack.ts';
 import type { RackNote } from '../region/records/rack-note.ts';
 import type { RegionStore } from '../region/records/store.ts';
-import { openRegion, type Region } from '../region/region.ts';
+import { openRegion, type Region, type RegionOptions } from '../region/region.ts';
 import { Duties, type DutiesParts } from './duties.ts';
 import { Imports } from './imports/imports.ts';
 import { PowerSide } from './power-side.ts';
+import { UploadWork } from './uploads/upload-work.ts';
 
 interface ServedRegionParts {
   readonly config: RegionConfig;
@@ -79,8 +80,12 @@ export async function serveRegion(parts: ServedRegionParts): Promise<ServedRegio
     const mayStep = duties === undefined ? undefined : (signal: AbortSignal) => duties.areSure(signal);
     const power = new PowerSide({ store, clock, stateDir: parts.config.stateDir, mayStep });
     let imports: Imports | undefined;
-    const region = await openOn(parts, power, clock, duties, () => imports?.look());
+    const region = await openOn(parts, power, clock, duties, {
+      onImportAsked: () => imports?.look(),
+      uploadFiles: () => uploads,
+    });
     opened.push(() => region.close());
+    const uploads = new UploadWork({ region, clock, tree: () => storeTree(region.config()) });
     const importing = new Imports({ region, clock, isShared: duties !== undefined });
     imports = importing;
     await parts.prepare?.(region);
@@ -91,6 +96,7 @@ export async function serveRegion(parts: ServedRegionParts): Promise<ServedRegio
       () => api.close(),
       () => duties?.close(),
       () => importing.close(),
+      () => uploads.close(),
       () => power.close(),
     );
     const { acknowledgements } = region.racks;
@@ -104,6 +110,7 @@ export async function serveRegion(parts: ServedRegionParts): Promise<ServedRegio
     };
     if (duties === undefined) await beginDuties();
     else duties.begin();
+    uploads.look();
     return { region, api, dutyHolder: () => duties?.holder, close };
   } catch (error) {
     await close();
@@ -124,7 +131,7 @@ async function openOn(
   power: PowerSide,
   clock: Clock,
   duties: Duties | undefined,
-  onImportAsked: () => void,
+  images: Required<Pick<RegionOptions, 'onImportAsked' | 'uploadFiles'>>,
 ): Promise<Region> {
   const region: Region = await openRegion({
     config,
@@ -140,7 +147,7 @@ async function openOn(
     listStoredImages: () => listImages(region, storeTree(region.config())),
     fileSources: lazySources(config.ownRack?.file ?? config.ownFile?.file),
     openImageStream: lazyStream(config.stateDir, clock, () => region.config()),
-    onImportAsked,
+    ...images,
     onDesiredState,
   });
   return region;
@@ -152,10 +159,9 @@ const storeTree = ({ imageStore, imageTree }: RegionConfig): string | undefined 
 /** Loads it with the first request. */
 function lazyStream(stateDir: string, clock: Clock, config: () => RegionConfig): () => Promise<ImageStream> {
   let opened: Promise<ImageStream> | undefined;
-  const tree = (): string | undefined => storeTree(config());
   const open = async (): Promise<ImageStream> => {
     const { OwnImageStream } = await import('./image-stream.ts');
-    return new OwnImageStream({ stateDir, clock, tree });
+    return new OwnImageStream({ stateDir, clock, tree: () => storeTree(config()) });
   };
   return () => {
     opened ??= open();

@@ -17,6 +17,7 @@ import { MachineIdentity } from './identity/machine-identity.ts';
 import { isInUse } from './identity/merge.ts';
 import { BootImages, type ImageStream } from './images/boot-images.ts';
 import type { FileSources } from './images/region-source.ts';
+import type { UploadFiles } from './images/uploads.ts';
 import type { FindImage, ListImages } from './life/deployment.ts';
 import type { HasInstaller, ListInstallers } from './life/installer.ts';
 import { MachineLife } from './life/machine-life.ts';
@@ -58,6 +59,8 @@ export interface RegionOptions {
   readonly fileSources?: (() => Promise<FileSources>) | undefined;
   /** Opens the own store as a site with simplestreams; `undefined`: this host serves no images. */
   readonly openImageStream?: (() => Promise<ImageStream>) | undefined;
+  /** The files of uploads on this host; `undefined`: it keeps no images. */
+  readonly uploadFiles?: (() => UploadFiles) | undefined;
   /** Called after an import was asked for, or a change of it; `undefined`: another process imports. */
   readonly onImportAsked?: (() => void) | undefined;
   /** Called with each new desired state, never from within a call into the region. */
@@ -198,6 +201,7 @@ class RegionOnStore implements Region {
       clock: options.clock,
       listImages: options.listStoredImages ?? options.listImages,
       openStream: options.openImageStream,
+      uploadFiles: options.uploadFiles,
       fileSources: options.fileSources ?? (async () => ({ sources: [], problem: undefined })),
       onAsked: options.onImportAsked ?? (() => undefined),
     });

@@ -62,6 +62,10 @@ const SCRIPT = {
   content: '',
 } as const;
 const BOOT_SOURCE = { url: 'http://x/', keyringFilename: '', keyring: Uint8Array.of(1), updatedMs: 1 };
+const UPLOAD = {
+  ...{ name: 'custom/site/amd64/generic/uploaded', title: '', fileType: 'tgz', bytes: 9 },
+  ...{ sha256: 'a'.repeat(64), username: 'ann', createdMs: 1 },
+};
 const BOOT_SELECTION = { os: 'ubuntu', release: 'noble', arches: ['*'], subarches: ['*'], labels: ['*'] };
 const KEY = { tokenKey: 'k', consumerKey: 'c', secretDigest: 's', name: '', username: 'ann', createdMs: 1, usedMs: 1 };
 /** Of each machine: that it took an address, that its lease ended, and a request from an address. */
@@ -228,6 +232,11 @@ export const OPERATIONS: Readonly<Record<string, (place: FilledRegion) => Steps<
     tables.boot.noteDownload({ rack: 'r', file: 'f', bytes: 1, error: '', atMs: 1 }, EVENT),
   'boot.listUses': ({ tables }) => tables.boot.listUses(),
   'boot.findRun': ({ tables }) => tables.boot.findRun(),
+  'uploads.begin': ({ tables }) => tables.uploads.begin(UPLOAD, EVENT),
+  'uploads.advance': ({ tables }) => tables.uploads.advance(1, { from: 0, to: 1, place: 'h', atMs: 1 }),
+  'uploads.list': ({ tables }) => tables.uploads.list(),
+  'uploads.fail': ({ tables }) => tables.uploads.fail(1, 'why', EVENT),
+  'uploads.remove': ({ tables }) => tables.uploads.remove(1, EVENT),
   openSession: () => openSession('ann', SESSION, 1, 0),
   'openSession at the bound': () => openSession('ann', { ...SESSION, digest: 'e' }, 1, 0),
   findSession: () => findSession('e'),

@@ -99,7 +99,7 @@ export const STATED: readonly Stated[] = [
     ms('net/shares/body-places.ts BODY_LAG_MS_MAX'),
     minutes('net/shares/body-places.ts BODY_HELD_MS_MAX'),
   ],
-  ['That suffices for a report of {} MiB, the largest possible', mib('region/http/server.ts BODY_BYTES_MAX')],
+  ['That suffices for a report of {} MiB, the largest possible', mib('region/http/routes.ts BODY_BYTES_MAX')],
   [
     'a body may take {} minutes, if at least {} KiB comes in every {} s',
     minutes('net/shares/body-places.ts REQUEST_MS_MAX'),

@@ -140,7 +140,11 @@ export const PLAIN: readonly PlainList[] = [
       'region/api/boot-source-operations.ts': 'FILE_MAX URL_MAX',
       'region/records/boot-store.ts': 'KEYRING_BYTES_MAX SELECTION_ENTRIES_MAX',
       'region/api/script-operations.ts': 'NAMES_MAX',
-      'region/http/server.ts': 'BODY_BYTES_MAX HEADER_BYTES_MAX',
+      'region/http/routes.ts': 'BODY_BYTES_MAX',
+      'region/http/server.ts': 'HEADER_BYTES_MAX',
+      'region/api/form-stream.ts': 'OTHERS_BYTES_MAX',
+      'region/images/uploads.ts': 'PIECE_BYTES_MAX',
+      'region/records/upload-store.ts': 'UPLOAD_BYTES_MAX',
       'region/accounts/authorization-header.ts': 'AUTHORIZATION_MAX PARAMETERS_MAX',
       'region/records/bounded-facts.ts': 'DISKS_KEPT_MAX FACTS_BYTES_MAX',
       'region/records/hardware-facts.ts':

@@ -284,6 +284,10 @@ export const COLLECTIONS: Readonly<Record<string, Readonly<Record<string, string
     changed:
       'region-thread/imports/plan.ts IMAGES_OF_RUN_MAX, each region/api/boot-source-operations.ts SELECTION_ENTRIES_MAX',
   },
+  'region-thread/uploads/upload-work.ts': {
+    '#finishing': 'store/operations/region-uploads.ts UPLOADS_MAX',
+    '#reasons': 'store/operations/region-uploads.ts UPLOADS_MAX',
+  },
   'region-thread/power-askers.ts': { '#underWay': 'configured' },
   'region-thread/interrupted-commands.ts': { '#machines': 'power/queue.ts RUNNING_MAX' },
   'region-thread/interrupted-starts.ts': { '#waiting': 'region/identity/enlistment.ts MACHINES_MAX' },
@@ -300,6 +304,8 @@ export const COLLECTIONS: Readonly<Record<string, Readonly<Record<string, string
   'region/api/caller.ts': { operatorRequests: 'weak', OF_ADMINISTRATORS: 'weak' },
   'region/http/doors.ts': { '#reports': 'named' },
   'region/http/event-followers.ts': { '#followers': 'FOLLOWERS_MAX' },
+  'region/api/form-stream.ts': { '#rest': 'region/api/form-body.ts PART_HEADER_MAX' },
+  'region/images/uploads.ts': { '#arriving': 'store/operations/region-uploads.ts UPLOADS_MAX' },
   'region/api/form-body.ts': { 'FieldCollector.fields': 'FIELDS_MAX, each FIELDS_MAX' },
   'region/http/link-routes.ts': { '#streams': 'region/racks/rack-admission.ts RACKS_MAX, each CHANGES_PER_RACK_MAX' },
   'region/http/listening.ts': { '#apps': 'configured', '#own': 'named', '#waiting': 'configured' },

@@ -71,5 +71,6 @@ export const TABLES: Readonly<Record<string, Readonly<Record<string, string>>>> 
     boot_selection: 'boot_source, each region/records/boot-store.ts SELECTIONS_MAX',
     boot_resource: 'region/records/boot-store.ts RESOURCES_MAX',
     boot_run: 'one',
+    boot_upload: 'region/records/upload-store.ts UPLOADS_MAX',
   },
 };

@@ -33,18 +33,12 @@ import { fetchFile } from './file-fetch.ts';
 import { lockImport } from './import-lock.ts';
 import type { ImportTerms } from './import-terms.ts';
 import { type ImageOffer, type NamedFile, type OfferedSystem, offerName } from './offer.ts';
+import { isRoot, judgeSystemName, ROOT_HEAD_BYTES, rootDiskBytes } from './root-format.ts';
 
 /** The largest root, in bytes. */
 const ROOT_BYTES_MAX = 64 * 1024 ** 3;
 /** The largest kernel, initrd or manifest, in bytes. The initrd of Ubuntu 22.04 has 116 MB. */
 const FILE_BYTES_MAX = 1024 * 1024 * 1024;
-/** Space that a root needs on a disk: about EXPANSION times its packed size, plus ROOM_BYTES to work in. */
-const EXPANSION = 4;
-const ROOM_BYTES = 512 * 1024 * 1024;
-const HEAD_BYTES = 512;
-/** Top-level directories of the boot tree that do not belong to a system. */
-const RESERVED = new Set(['images', 'bootloader', 'grub', 'pxelinux.cfg', 'amd64', 'arm64', 'armhf', 'i386']);
-
 /** The end of the last import. Systems share files, so a process imports one at a time. */
 let last: Promise<unknown> = Promise.resolve();
 
@@ -77,7 +71,7 @@ async function importNow(
   const { os, release, architecture, subarchitecture, label, title, source, digest } = offer;
   const serial = offer.serial ?? new Date(nowMs).toISOString().slice(0, 10).replaceAll('-', '');
   const name = { os, release, architecture, subarchitecture, label, serial };
-  const wrong = judgeImageName(name) ?? (RESERVED.has(os) ? `the boot tree already uses the name ${os}` : undefined);
+  const wrong = judgeImageName(name) ?? judgeSystemName(os);
   if (wrong !== undefined) throw new RackError('bad-argument', `${offerName(offer)} was not imported: ${wrong}`);
   const files = system.files.map((file) => ({ name: file.name, sha256: file.digest.hex }));
   const present = readImages(tree).images.find((image) => isSame(image, name, digest.hex, files));
@@ -96,7 +90,7 @@ async function importNow(
     const root = await bringRoot(offer, system, terms);
     const image: StoredImage = {
       ...{ ...name, title, sha256: digest.hex, ...root },
-      diskBytes: EXPANSION * root.bytes + ROOM_BYTES,
+      diskBytes: rootDiskBytes(root.bytes),
       partitionTable: 'none',
       system: { subarch: system.subarch, rootName: system.rootName, files: stored },
       origin: { source, ...digest },
@@ -189,22 +183,10 @@ async function bring(
 async function headOf(path: string): Promise<Uint8Array> {
   const file = await open(path, 'r');
   try {
-    const head = Buffer.alloc(HEAD_BYTES);
-    const { bytesRead } = await file.read(head, 0, HEAD_BYTES, 0);
+    const head = Buffer.alloc(ROOT_HEAD_BYTES);
+    const { bytesRead } = await file.read(head, 0, ROOT_HEAD_BYTES, 0);
     return viewBytes(head, 0, bytesRead);
   } finally {
     await file.close();
   }
-}
-
-/** squashfs 4.0 superblock; RFC 1952 (gzip), bzip2, xz, RFC 8878 (Zstandard); POSIX ustar. */
-function isRoot(format: RootFormat, bytes: Uint8Array): boolean {
-  const head = Buffer.from(bytes);
-  const begins = (hex: string): boolean => head.toString('hex').startsWith(hex);
-  if (format === 'squashfs') return begins('68737173');
-  if (begins('1f8b08')) return true;
-  if (format === 'root.gz') return false;
-  return (
-    begins('425a68') || begins('fd377a585a00') || begins('28b52ffd') || head.toString('latin1', 257, 262) === 'ustar'
-  );
 }

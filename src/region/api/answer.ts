@@ -65,7 +65,7 @@ export interface EventFollowing {
 }
 
 export type Answer =
-  | { readonly kind: 'json'; readonly value: unknown; readonly status: 200 | 202 }
+  | { readonly kind: 'json'; readonly value: unknown; readonly status: 200 | 201 | 202 }
   | { readonly kind: 'text'; readonly text: string | Buffer; readonly contentType: string }
   | ({ readonly kind: 'list' } & ListToSend)
   /** The desired state of a rack, with its entity tag. */
@@ -75,7 +75,7 @@ export type Answer =
   | { readonly kind: 'empty' }
   | Refusal;
 
-export const json = (value: unknown, status: 200 | 202 = 200): Answer => ({ kind: 'json', value, status });
+export const json = (value: unknown, status: 200 | 201 | 202 = 200): Answer => ({ kind: 'json', value, status });
 
 /** Refuses for reasons that were found elsewhere; the first gives the name. */
 export const refuseFor = (

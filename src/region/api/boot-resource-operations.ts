@@ -11,6 +11,7 @@ import { cleanText } from '../../clean-text.ts';
 import type { ListedResource } from '../images/boot-images.ts';
 import type { ListedImage } from '../life/deployment.ts';
 import type { ResourceWish } from '../records/resource-wish.ts';
+import type { ImageUpload } from '../records/upload-store.ts';
 import { importReasonText } from '../words/text.ts';
 import { type Answer, json, refuse, refuseField } from './answer.ts';
 import { type ApiCall, defineOperation, type Operation, usernameOf, value } from './operation.ts';
@@ -19,8 +20,10 @@ const KINDS: Readonly<Record<string, 'Synced' | 'Uploaded'>> = { synced: 'Synced
 
 const text = (said: string): Answer => ({ kind: 'text', text: said, contentType: 'text/plain; charset=utf-8' });
 
-const kindOf = ({ images, progress }: ListedResource): 'Synced' | 'Uploaded' =>
-  progress !== undefined || images.some(({ origin }) => origin !== undefined) ? 'Synced' : 'Uploaded';
+const kindOf = ({ images, progress, upload }: ListedResource): 'Synced' | 'Uploaded' =>
+  (progress !== undefined && upload === undefined) || images.some(({ origin }) => origin !== undefined)
+    ? 'Synced'
+    : 'Uploaded';
 
 const percent = (bytes: number, total: number | undefined): number =>
   total === undefined || total === 0 ? 0 : Math.min(100, Math.floor((bytes / total) * 100));
@@ -73,8 +76,27 @@ const setJson = ({ serial, label, bytes, sha256 }: ListedImage): Record<string, 
   },
 });
 
+/** The version that somebody uploads, and where its next piece goes. It gets its number with its last one. */
+function uploadedSet(
+  call: ApiCall,
+  { id: resourceId, images }: ListedResource,
+  upload: ImageUpload,
+): Record<string, unknown> {
+  const { id, name, bytes: size, received, sha256, fileType, reason, createdMs } = upload;
+  const day = new Date(createdMs).toISOString().slice(0, 10).replaceAll('-', '');
+  const version = images.some(({ serial }) => serial === day) ? `${day}.${images.length}` : day;
+  const filename = fileType === 'squashfs' ? fileType : fileType.startsWith('t') ? `root-${fileType}` : 'root-dd';
+  const state = { complete: false, progress: percent(received, size) };
+  const isOpen = reason === undefined && received < size;
+  const uri = { upload_uri: `/MAAS/api/${call.version}/boot-resources/${resourceId}/upload/${id}/` };
+  const file = { filename, filetype: fileType, size, sha256, ...state, received, ...(isOpen ? uri : {}) };
+  return { [version]: { version, label: name.split('/')[4] ?? '', size, ...state, files: { [filename]: file } } };
+}
+
 /** The version that is on its way, or that only another process has; none if it is here. */
-function comingSet({ name, images, isStored, progress }: ListedResource): Record<string, unknown> {
+function comingSet(call: ApiCall, resource: ListedResource): Record<string, unknown> {
+  const { name, images, isStored, progress, upload } = resource;
+  if (upload !== undefined) return uploadedSet(call, resource, upload);
   const serial = progress?.serial;
   if (progress === undefined || serial === undefined || images.some((image) => image.serial === serial)) return {};
   const size = progress.total ?? 0;
@@ -84,11 +106,11 @@ function comingSet({ name, images, isStored, progress }: ListedResource): Record
   return { [serial]: { version: serial, label: name.split('/')[4] ?? '', size, complete, files } };
 }
 
-const wholeJson = (call: ApiCall, resource: ListedResource): Record<string, unknown> => ({
+export const wholeJson = (call: ApiCall, resource: ListedResource): Record<string, unknown> => ({
   ...resourceJson(call, resource),
   sets: {
-    ...comingSet(resource),
     ...Object.fromEntries(resource.images.map((image) => [image.serial, setJson(image)])),
+    ...comingSet(call, resource),
   },
 });
 
@@ -113,7 +135,8 @@ async function withResource(
 
 const wish = (call: ApiCall, wanted: ResourceWish): Promise<Answer> =>
   withResource(call, async (resource) => {
-    const { name, images, progress } = resource;
+    const { name, images, progress, upload } = resource;
+    if (upload !== undefined && wanted !== 'delete') return refuse('upload-conflict.wish');
     // The next report would bring it back.
     const isOfRacks = progress === undefined && images.every(({ isReported }) => isReported === true);
     if (wanted === 'delete' && isOfRacks) return refuse('image-missing.of-racks', { image: name });

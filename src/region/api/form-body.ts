@@ -14,7 +14,7 @@ import { type RefusalNamed, refusal } from '../words/refusal.ts';
 
 export const FIELDS_MAX = 1000;
 const NAME_MAX = 128;
-const PART_HEADER_MAX = 4096;
+export const PART_HEADER_MAX = 4096;
 const BOUNDARY_MAX = 70;
 
 /** Values by name, in the order they came. */
@@ -141,13 +141,17 @@ function parseJsonBody(text: string): ParsedBody {
   return { kind: 'fields', fields: collector.fields };
 }
 
-/** Decodes the body as one character a byte, so that positions in the text are byte positions. */
-function parseMultipart(contentType: string, body: Buffer): ParsedBody {
+/** The boundary between the parts of a body; `undefined` if the content type names none that is usable. */
+export function boundaryOf(contentType: string): string | undefined {
   const match = /;\s*boundary=(?:"([^"]+)"|([^\s;]+))/i.exec(contentType);
   const boundary = match?.[1] ?? match?.[2];
-  if (boundary === undefined || boundary.length > BOUNDARY_MAX) {
-    return { kind: 'fault', refusal: refusal('bad-request.boundary') };
-  }
+  return boundary === undefined || boundary.length > BOUNDARY_MAX ? undefined : boundary;
+}
+
+/** Decodes the body as one character a byte, so that positions in the text are byte positions. */
+function parseMultipart(contentType: string, body: Buffer): ParsedBody {
+  const boundary = boundaryOf(contentType);
+  if (boundary === undefined) return { kind: 'fault', refusal: refusal('bad-request.boundary') };
   const text = `\n${body.toString('latin1')}`;
   const mark = `\n--${boundary}`;
   const collector = new FieldCollector();
@@ -164,21 +168,40 @@ function parseMultipart(contentType: string, body: Buffer): ParsedBody {
   return { kind: 'fault', refusal: refusal('bad-request.unended') };
 }
 
-/** Parses a part, from after its boundary to before the next one; `undefined` if it has no name. */
-function parsePart(text: string): { readonly name: string; readonly value: string } | undefined {
+/** The header of a part. */
+interface PartHeader {
+  readonly name: string;
+  readonly isBase64: boolean;
+  readonly isFile: boolean;
+  /** Its length with the empty line after it. */
+  readonly length: number;
+}
+
+/** Parses the header of a part, from after its boundary; `undefined` if it has no end within PART_HEADER_MAX, or no name. */
+export function parsePartHeader(text: string): PartHeader | undefined {
   const blank = /\r?\n\r?\n/.exec(text.slice(0, PART_HEADER_MAX));
   if (blank === null) return undefined;
   const header = text.slice(0, blank.index);
   const disposition = /^content-disposition:[^\n]*?;\s*name=(?:"([^"\r\n]*)"|([^\s;]+))/im.exec(header);
   const name = disposition?.[1] ?? disposition?.[2];
   if (name === undefined) return undefined;
-  const content = text.slice(blank.index + blank[0].length);
-  const isBase64 = /^content-transfer-encoding:\s*base64\s*$/im.test(header);
-  const bytes = isBase64 ? Buffer.from(content, 'base64') : Buffer.from(content, 'latin1');
-  const isFile = /^content-disposition:[^\n]*?;\s*filename=/im.test(header);
   return {
     name: Buffer.from(name, 'latin1').toString('utf8'),
-    value: isFile && !isText(bytes) ? bytes.toString('base64') : bytes.toString('utf8'),
+    isBase64: /^content-transfer-encoding:\s*base64\s*$/im.test(header),
+    isFile: /^content-disposition:[^\n]*?;\s*filename=/im.test(header),
+    length: blank.index + blank[0].length,
+  };
+}
+
+/** Parses a part, from after its boundary to before the next one; `undefined` if it has no name. */
+function parsePart(text: string): { readonly name: string; readonly value: string } | undefined {
+  const header = parsePartHeader(text);
+  if (header === undefined) return undefined;
+  const content = text.slice(header.length);
+  const bytes = Buffer.from(content, header.isBase64 ? 'base64' : 'latin1');
+  return {
+    name: header.name,
+    value: header.isFile && !isText(bytes) ? bytes.toString('base64') : bytes.toString('utf8'),
   };
 }
 

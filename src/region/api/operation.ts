@@ -7,6 +7,8 @@
 // 2. Parameters that an operation does not name are ignored, because clients of other versions send them.
 
 import { z } from 'zod';
+import type { WholeFile } from '../../images/uploads/upload-part.ts';
+import type { UploadPiece } from '../images/uploads.ts';
 import { WITH_INPUT } from '../records/schema-fault.ts';
 import type { Region } from '../region.ts';
 import { type RefusalWord, refusal, wordOfIssue } from '../words/refusal.ts';
@@ -35,6 +37,10 @@ export interface ApiCall {
   readonly peer: Peer;
   /** The query as it was sent, for links to further pages. */
   readonly query: Fields;
+  /** The file of a form, received already; `undefined`: it has none. */
+  readonly file?: WholeFile | undefined;
+  /** The body as a piece of an upload; `undefined`: it has none, or no announced length. `from`: its place, if the client says it. */
+  readonly piece?: (UploadPiece & { readonly from: number | 'unreadable' | undefined }) | undefined;
   /** True once the client has left. */
   readonly hasLeft?: (() => boolean) | undefined;
 }

@@ -13,6 +13,7 @@ import { ALLOCATE_OPERATIONS } from './allocate-operation.ts';
 import { type Answer, json, NO_MACHINE, refuse, refuseField, refuseUnmanaged } from './answer.ts';
 import { BOOT_RESOURCE_OPERATIONS } from './boot-resource-operations.ts';
 import { BOOT_SOURCE_OPERATIONS } from './boot-source-operations.ts';
+import { BOOT_UPLOAD_OPERATIONS } from './boot-upload-operations.ts';
 import { ENLISTMENT_OPERATIONS } from './enlistment-operations.ts';
 import { EVENT_OPERATIONS } from './event-operations.ts';
 import { type Fields, findNul } from './form-body.ts';
@@ -66,6 +67,7 @@ export const OPERATIONS: readonly Operation[] = [
   ...SETTINGS_OPERATIONS,
   ...BOOT_SOURCE_OPERATIONS,
   ...BOOT_RESOURCE_OPERATIONS,
+  ...BOOT_UPLOAD_OPERATIONS,
   ...TAG_OPERATIONS,
   ...SCRIPT_OPERATIONS,
   ...RESULT_OPERATIONS,

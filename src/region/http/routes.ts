@@ -47,11 +47,14 @@ import { addLinkRoutes } from './link-routes.ts';
 import { addMetadataRoutes } from './metadata-routes.ts';
 import { addPreseedRoutes } from './preseed-routes.ts';
 import { RETRY_FIELD, type SendingParts, send } from './sending.ts';
+import { ArrivedForm, readUploads, takesUploads, uploadOf } from './upload-bodies.ts';
 
 /** The methods that reach a path. No operation uses PATCH; it is routed so that its refusal names the methods that work. */
 const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'PATCH'] as const;
 /** Characters of a wrong `Last-Event-ID` in its refusal. */
 const PLACE_SHOWN_MAX = 80;
+/** Room for the facts of a machine with hundreds of disks, even if every character is percent-encoded; in bytes. */
+export const BODY_BYTES_MAX = 2 * 1024 * 1024;
 /** The parts that all listeners share. */
 export interface ApiContext extends SendingParts {
   readonly region: Region;
@@ -105,11 +108,18 @@ export function addRoutes(app: FastifyInstance, context: ApiContext): void {
   for (const version of API_VERSIONS) {
     for (const [path, operations] of operationsByPath(version)) {
       const url = `/MAAS/api/${version}/${path.replace(/\{(\w+)\}/g, ':$1')}/`;
-      app.route({
-        method: [...METHODS],
-        url,
-        handler: (request, reply) => answerOperation(context, version, operations, request, reply),
-      });
+      const addRoute = (to: FastifyInstance): unknown =>
+        to.route({
+          method: [...METHODS],
+          url,
+          handler: (request, reply) => answerOperation(context, version, operations, request, reply),
+        });
+      if (takesUploads(path)) {
+        void app.register((inner, _options, done) => {
+          addUploadRoute(context, inner, path, addRoute);
+          done();
+        });
+      } else addRoute(app);
     }
     app.get(`/MAAS/api/${version}/describe/`, (request, reply) => describe(context, version, request, reply));
   }
@@ -177,18 +187,38 @@ async function answerOperation(
   const who = await identify(context, request);
   if (who.kind !== 'identified') return send(context, reply, who);
   const query = queryOf(request.raw.url);
-  const body = parseBody(
-    request.headers['content-type'] ?? '',
-    Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0),
-  );
-  if (body.kind === 'fault') return send(context, reply, refuseFor([body.refusal]));
+  const body = bodyOf(request);
+  if ('kind' in body) return send(context, reply, body);
   const call = {
     ...{ region: context.region, version, path: pathOf(request), caller: who.caller, peer: who.peer, query },
+    ...uploadOf(request),
     hasLeft: () => request.raw.socket.destroyed,
   };
-  const fields = streamFields(request, operations, mergeFields(query, body.fields));
+  const fields = streamFields(request, operations, mergeFields(query, body));
   if ('kind' in fields) return send(context, reply, fields);
   return send(context, reply, await runOperation(operations, methodOf(request.method), call, fields));
+}
+
+/** The parameters in the body. */
+function bodyOf({ headers, body }: FastifyRequest): Fields | Answer {
+  if (body instanceof ArrivedForm) return body.refusal ?? body.fields;
+  const parsed = parseBody(headers['content-type'] ?? '', Buffer.isBuffer(body) ? body : Buffer.alloc(0));
+  return parsed.kind === 'fault' ? refuseFor([parsed.refusal]) : parsed.fields;
+}
+
+/** Adds a route whose bodies are read while they arrive. A file that no upload took is removed after the answer. */
+function addUploadRoute(
+  context: ApiContext,
+  app: FastifyInstance,
+  path: string,
+  addRoute: (to: FastifyInstance) => unknown,
+): void {
+  const { uploads } = context.region.bootImages;
+  readUploads(app, path, { uploads, bodyMax: BODY_BYTES_MAX, identify: (request) => identify(context, request) });
+  app.addHook('onResponse', async ({ body }) => {
+    if (body instanceof ArrivedForm && body.file !== undefined) await uploads.discard(body.file);
+  });
+  addRoute(app);
 }
 
 /** The method of a request; Fastify passes no method other than METHODS to these routes. */

@@ -32,11 +32,9 @@ import { ApiDoors } from './doors.ts';
 import { EventFollowers } from './event-followers.ts';
 import { type DoorKind, ListeningApi, type RegionApi } from './listening.ts';
 import { Lists } from './lists.ts';
-import { type ApiContext, addRoutes } from './routes.ts';
+import { type ApiContext, addRoutes, BODY_BYTES_MAX } from './routes.ts';
 import { send } from './sending.ts';
 
-/** Room for the facts of a machine with hundreds of disks, even if every character is percent-encoded; in bytes. */
-const BODY_BYTES_MAX = 2 * 1024 * 1024;
 const HEADER_BYTES_MAX = 16 * 1024;
 const HEADERS_MS_MAX = 10_000;
 const IDLE_MS_MAX = 60_000;

@@ -7,12 +7,17 @@
 import type { Readable } from 'node:stream';
 import type { Clock } from '../../clock.ts';
 import type { ListedImage, ListImages } from '../life/deployment.ts';
-import { type BootResource, type ImportRun, isImporting } from '../records/boot-store.ts';
+import { type BootResource, type ImportProgress, type ImportRun, isImporting } from '../records/boot-store.ts';
 import type { Happening } from '../records/event-params.ts';
 import type { NewMachineEvent } from '../records/machine-event.ts';
 import type { ResourceWish } from '../records/resource-wish.ts';
 import type { RegionStore } from '../records/store.ts';
+import type { ImageUpload } from '../records/upload-store.ts';
 import { type FileSources, joinSources, type RegionSource, resourceName } from './region-source.ts';
+import { type UploadFiles, Uploads } from './uploads.ts';
+
+/** Characters of a reason, as in the store. */
+const REASON_MAX = 1024;
 
 /** A file of the region's own simplestreams site. */
 export type StreamedFile =
@@ -39,6 +44,8 @@ interface BootImagesParts {
   readonly listImages?: ListImages | undefined;
   /** Undefined: this host serves no images. */
   readonly openStream?: (() => Promise<ImageStream>) | undefined;
+  /** Undefined: this host keeps no images. */
+  readonly uploadFiles?: (() => UploadFiles) | undefined;
   /** Called after a request was stored. */
   readonly onAsked: () => void;
 }
@@ -48,13 +55,18 @@ export interface ListedResource extends BootResource {
   readonly images: readonly ListedImage[];
   /** True if a version of it is stored: here, at a rack, or at another process of the region, whose store cannot be seen from here. */
   readonly isStored: boolean;
+  /** The version that somebody uploads; `progress` says how it goes. */
+  readonly upload?: ImageUpload | undefined;
 }
 
 export class BootImages {
   readonly #parts: BootImagesParts;
+  readonly uploads: Uploads;
 
   constructor(parts: BootImagesParts) {
     this.#parts = parts;
+    const { store, clock, uploadFiles } = parts;
+    this.uploads = new Uploads({ store, clock, files: () => uploadFiles?.() });
   }
 
   /** Why the site's file of sources is not used; `undefined`: it is, or there is none. */
@@ -95,9 +107,10 @@ export class BootImages {
       if (known === undefined) images.set(name, [image]);
       else known.push(image);
     }
+    const uploads = new Map((await this.uploads.list()).map((upload) => [upload.name, upload]));
     let rows = await store.boot.listResources();
     const known = new Set(rows.map(({ name }) => name));
-    const missing = [...images.keys()].filter((name) => !known.has(name));
+    const missing = [...new Set([...images.keys(), ...uploads.keys()])].filter((name) => !known.has(name));
     if (missing.length > 0) {
       await store.boot.addResources(missing, clock.wallTimeMs());
       rows = await store.boot.listResources();
@@ -107,9 +120,14 @@ export class BootImages {
       .map((row) => {
         const own = images.get(row.name) ?? [];
         const isElsewhere = store.duties !== undefined && row.progress?.state === 'done';
-        return { ...row, images: own, isStored: own.length > 0 || isElsewhere };
+        const isStored = own.length > 0 || isElsewhere;
+        return { ...row, images: own, isStored, ...this.#uploaded(uploads.get(row.name)) };
       })
       .filter((row) => row.images.length > 0 || row.progress !== undefined);
+  }
+
+  #uploaded(upload: ImageUpload | undefined): Pick<ListedResource, 'upload' | 'progress'> {
+    return upload === undefined ? {} : { upload, progress: progressOf(upload, this.uploads.reasonOf(upload)) };
   }
 
   /** Imports as soon as possible, including images whose import was cancelled before. */
@@ -137,6 +155,7 @@ export class BootImages {
     const event = this.event(username, { code: 'image-wished', params: { image: name, wish } });
     const isKnown = await store.transact(async () => {
       if (!(await store.boot.wish(id, wish, event))) return false;
+      if (wish === 'delete') await this.uploads.removeNamed(name);
       if (wish === 'import') await store.boot.changeRun({ askedMs: clock.wallTimeMs() });
       return true;
     });
@@ -160,4 +179,12 @@ export class BootImages {
   #tell(): Promise<void> {
     return this.#parts.store.afterCommit(() => this.#parts.onAsked());
   }
+}
+
+/** How an upload goes, in the form of an import. */
+function progressOf({ title, bytes, received, ...upload }: ImageUpload, reason: string | undefined): ImportProgress {
+  const state = upload.reason !== undefined ? 'failed' : received < bytes ? 'downloading' : 'verifying';
+  const said = reason?.slice(0, REASON_MAX);
+  const why = said === undefined ? {} : { reason: { code: 'said', params: { said } } as const };
+  return { state, source: '', title, bytes: received, total: bytes, ...why };
 }

@@ -50,9 +50,10 @@ export function resourceTitle(name: string): string {
   return label === 'release' || label === '' ? `${os}/${release}` : `${os}/${release} ${label}`;
 }
 
-export const statePill = ({ progress, images }: ListedResource): Html => {
+export const statePill = ({ progress, images, upload }: ListedResource): Html => {
   const state = progress?.state ?? (images.length > 0 ? 'done' : 'queued');
-  return html`<span class="pill ${COLOURS[state]}">${words.images.states[state]}</span>`;
+  const word = upload !== undefined && state === 'downloading' ? words.images.uploading : words.images.states[state];
+  return html`<span class="pill ${COLOURS[state]}">${word}</span>`;
 };
 
 const progressBar = (label: string, bytes: number, total: number): Html =>
@@ -91,8 +92,8 @@ export function useText(name: string, uses: readonly ImageUse[]): Html {
 }
 
 /** The commands that are possible in a state. */
-function actsOf({ progress, wish }: ListedResource, isRunning: boolean): readonly Act[] {
-  if (progress === undefined || progress.state === 'done') return [];
+function actsOf({ progress, wish, upload }: ListedResource, isRunning: boolean): readonly Act[] {
+  if (progress === undefined || progress.state === 'done' || upload !== undefined) return [];
   if (wish === 'pause' || wish === 'cancel' || progress.state === 'failed') return ['resume'];
   return isRunning ? ['pause', 'cancel'] : [];
 }

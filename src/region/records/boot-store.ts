@@ -207,7 +207,7 @@ export interface BootStore {
   wish(id: number, wish: ResourceWish, event: NewMachineEvent): Promise<boolean>;
   /** Makes every cancelled import one that is wanted. */
   wishCancelled(): Promise<void>;
-  /** Removes resources, except those that a person holds. */
+  /** Removes resources, except those that a person holds, and those with an upload that nobody deletes. */
   forget(names: readonly string[]): Promise<void>;
 
   /** Reads a row that a list does not have. @throws RackError `store-unavailable` if it is there, but cannot be read */

@@ -268,7 +268,13 @@ export interface EventParams extends RackEventParams {
     readonly reason?: ImportReason | undefined;
     readonly said?: string | undefined;
   };
+  /** @param image without its serial until it is `added` */
+  'image-upload': { readonly image: string; readonly step: UploadStage };
+  'image-upload-failed': { readonly image: string; readonly said: string };
 }
+
+/** A step in the life of an upload. */
+export type UploadStage = 'begun' | 'added' | 'abandoned';
 
 /** Why a known machine's report changed nothing. */
 export type ReportIgnored =

@@ -45,6 +45,7 @@ import type { ScriptStore } from './script-store.ts';
 import type { SessionStore } from './session-store.ts';
 import type { StoreAvailability, StoreConfirmation, StoreNeighbours, StoreTroubles } from './store-state.ts';
 import type { SettingsDecision, SettingsOutcome, StoredSetting } from './stored-setting.ts';
+import type { UploadStore } from './upload-store.ts';
 import type { User, UserChange } from './user.ts';
 
 /** Two machines that may be one; or one machine that may be two, with its own id twice, until it is accepted or split. */
@@ -106,6 +107,8 @@ export interface RegionStore {
   readonly logins: LoginStore;
   readonly scripts: ScriptStore;
   readonly boot: BootStore;
+  /** Images that people are sending. */
+  readonly uploads: UploadStore;
   readonly sessions: SessionStore;
   /** The power commands begun, and their outcomes. */
   readonly power: PowerLedger;

@@ -204,7 +204,7 @@ export class BootTables {
 
   *forget(names: readonly string[]): Steps<void> {
     yield run(
-      "DELETE FROM boot_resource WHERE wish IN ('import', 'delete') AND name IN texts(?)",
+      "DELETE FROM boot_resource WHERE name IN texts(?) AND (wish = 'delete' OR wish = 'import' AND name NOT IN (SELECT name FROM boot_upload))",
       JSON.stringify(names),
     );
   }

@@ -11,6 +11,7 @@ import { PowerTable } from './region-power.ts';
 import { RackTable } from './region-racks.ts';
 import { ScriptTables } from './region-scripts.ts';
 import { SettingTable } from './region-settings.ts';
+import { UploadTable } from './region-uploads.ts';
 
 /** The tables of one process: what some of them keep in memory, they keep once. */
 export class RegionTables {
@@ -23,6 +24,7 @@ export class RegionTables {
   readonly logins: LoginTable;
   readonly scripts: ScriptTables;
   readonly boot: BootTables;
+  readonly uploads: UploadTable;
   readonly power = new PowerTable();
 
   constructor(bounds: EventBounds) {
@@ -35,5 +37,6 @@ export class RegionTables {
     this.logins = new LoginTable(this.events);
     this.scripts = new ScriptTables(this.events);
     this.boot = new BootTables(this.events);
+    this.uploads = new UploadTable(this.events);
   }
 }

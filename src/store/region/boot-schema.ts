@@ -1,4 +1,4 @@
-// The tables of boot images: sources, selections, resources and the run of imports (`region/records/boot-store.ts`).
+// The tables of boot images: sources, selections, resources and the run of imports (`region/records/boot-store.ts`), and uploads (`upload-store.ts`).
 
 export const BOOT_IMAGES = `
 -- name: a source of a file of sources, which has its fields; null: the fields are these.
@@ -37,5 +37,23 @@ CREATE TABLE boot_resource (
 CREATE TABLE boot_run (
   id INTEGER PRIMARY KEY,
   run TEXT NOT NULL
+) STRICT;
+`;
+
+export const IMAGE_UPLOADS = `
+-- name: an image without its serial. place: the host and the directory that have the received bytes. reason: why it failed; null: it did not.
+CREATE TABLE boot_upload (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  name TEXT NOT NULL UNIQUE,
+  title TEXT NOT NULL,
+  file_type TEXT NOT NULL,
+  bytes INTEGER NOT NULL,
+  sha256 TEXT NOT NULL,
+  received INTEGER NOT NULL,
+  place TEXT NOT NULL,
+  reason TEXT,
+  username TEXT NOT NULL,
+  created_ms INTEGER NOT NULL,
+  changed_ms INTEGER NOT NULL
 ) STRICT;
 `;

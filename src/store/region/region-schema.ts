@@ -5,7 +5,7 @@
 // 3. Ids are never reused: an event keeps the id of a deleted machine.
 
 import type { DatabaseKind } from '../database-file.ts';
-import { BOOT_IMAGES } from './boot-schema.ts';
+import { BOOT_IMAGES, IMAGE_UPLOADS } from './boot-schema.ts';
 import { findLostRegion } from './lost-region.ts';
 
 /** Machines, their interfaces, tags and identifying values, and the pairs that may be one machine or are known to be two. */
@@ -372,5 +372,5 @@ export const REGION_DATABASE: DatabaseKind = {
   title: 'region database',
   applicationId: 0x52_42_52_45,
   findLoss: findLostRegion,
-  migrations: [[MACHINES, WORK, SCRIPTS, EVENTS, PEOPLE, RACKS].join(''), BOOT_IMAGES],
+  migrations: [[MACHINES, WORK, SCRIPTS, EVENTS, PEOPLE, RACKS].join(''), BOOT_IMAGES, IMAGE_UPLOADS],
 };

@@ -9,6 +9,7 @@ import type { LoginStore } from '../../region/records/login-store.ts';
 import type { RackStore } from '../../region/records/rack-store.ts';
 import type { ScriptStore } from '../../region/records/script-store.ts';
 import type { SessionStore } from '../../region/records/session-store.ts';
+import type { UploadStore } from '../../region/records/upload-store.ts';
 import type { BootTables } from '../operations/region-boot.ts';
 import { checkDuties, holdDuties, leaveDuties, timeMs } from '../operations/region-duties.ts';
 import type { LifeTables } from '../operations/region-life.ts';
@@ -18,6 +19,7 @@ import type { RackTable } from '../operations/region-racks.ts';
 import type { ScriptTables } from '../operations/region-scripts.ts';
 import { closeSession, findSession, noteSession, openSession } from '../operations/region-sessions.ts';
 import { findSshKey, keepSshKey } from '../operations/region-ssh-key.ts';
+import type { UploadTable } from '../operations/region-uploads.ts';
 import type { RegionDriver } from './region-driver.ts';
 import type { ReportingDriver } from './reporting-driver.ts';
 
@@ -85,6 +87,14 @@ export const bootStore = (table: BootTables, run: ReportingDriver): BootStore =>
   findRun: () => run.read(() => table.findRun()),
   changeRun: (change, event) => run.write(() => table.changeRun(change, event)),
   noteDownload: (download, event) => run.write(() => table.noteDownload(download, event)),
+});
+
+export const uploadStore = (table: UploadTable, run: ReportingDriver): UploadStore => ({
+  list: () => run.readable(() => table.list()),
+  begin: (upload, event) => run.write(() => table.begin(upload, event)),
+  advance: (id, step) => run.write(() => table.advance(id, step)),
+  fail: (id, reason, event) => run.write(() => table.fail(id, reason, event)),
+  remove: (id, event) => run.write(() => table.remove(id, event)),
 });
 
 export const rackStore = (table: RackTable, run: ReportingDriver): RackStore => ({

@@ -44,6 +44,7 @@ import type {
 } from '../../region/records/store.ts';
 import type { StoreAvailability, StoreConfirmation, StoreNeighbours } from '../../region/records/store-state.ts';
 import type { SettingsDecision, SettingsOutcome, StoredSetting } from '../../region/records/stored-setting.ts';
+import type { UploadStore } from '../../region/records/upload-store.ts';
 import type { User, UserChange } from '../../region/records/user.ts';
 import type { EventBounds } from '../operations/event-cuts.ts';
 import { historyEnd } from '../operations/region-histories.ts';
@@ -62,6 +63,7 @@ import {
   scriptStore,
   sessionStore,
   sshKeyStore,
+  uploadStore,
 } from './region-sub-ports.ts';
 import { ReportingDriver } from './reporting-driver.ts';
 
@@ -89,6 +91,7 @@ export class StoredRegion implements RegionStore {
   readonly logins: LoginStore;
   readonly scripts: ScriptStore;
   readonly boot: BootStore;
+  readonly uploads: UploadStore;
   readonly sessions: SessionStore;
   readonly power: PowerLedger;
   readonly sshKey: SshKeyStore;
@@ -109,12 +112,13 @@ export class StoredRegion implements RegionStore {
     this.#driver = new ReportingDriver(driver);
     this.troubles = this.#driver;
     this.#tables = new RegionTables(bounds);
-    const { racks, life, logins, scripts, boot, power } = this.#tables;
+    const { racks, life, logins, scripts, boot, uploads, power } = this.#tables;
     this.racks = rackStore(racks, this.#driver);
     this.life = lifeStore(life, this.#driver);
     this.logins = loginStore(logins, this.#driver);
     this.scripts = scriptStore(scripts, this.#driver);
     this.boot = bootStore(boot, this.#driver);
+    this.uploads = uploadStore(uploads, this.#driver);
     this.sessions = sessionStore(this.#driver);
     this.power = powerLedger(power, this.#driver, holder);
     this.sshKey = sshKeyStore(this.#driver);

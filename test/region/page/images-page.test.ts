@@ -58,6 +58,28 @@ const sent = (
     }),
   );
 
+test('an upload is shown with what has come and cannot be paused; one that failed shows why', () =>
+  withRegion(async (place) => {
+    const { store } = place;
+    const upload = await store.uploads.begin(
+      {
+        ...{ name: 'custom/site/amd64/generic/uploaded', title: 'Site', fileType: 'ddraw', bytes: 2 ** 22 },
+        ...{ sha256: 'a'.repeat(64), username: 'admin', createdMs: 1 },
+      },
+      { type: 'IMAGES', code: 'image-upload', params: { image: 'custom/site', step: 'begun' }, atMs: 1, username: '' },
+    );
+    assert.ok(upload !== 'limit');
+    await store.uploads.advance(upload.id, { from: 0, to: 2 ** 20, place: 'h:/t', atMs: 2 });
+    const row = async () =>
+      /<tr>(?:(?!<tr>).)*custom\/site.*?<\/tr>/s.exec(await shown(place, IMAGES_PAGE, { viewer: ADMIN }))?.[0];
+    assert.match((await row()) ?? '', /Uploading<.*max="4194304" value="1048576"/s);
+    assert.doesNotMatch((await row()) ?? '', /<form/);
+    const failed = { type: 'REGION_IMPORT_ERROR', atMs: 3, username: '' } as const;
+    const params = { image: 'custom/site', said: 'wrong' };
+    await store.uploads.fail(upload.id, 'its hash is <wrong>', { ...failed, code: 'image-upload-failed', params });
+    assert.match((await row()) ?? '', /pill red.*its hash is &lt;wrong&gt;/s);
+  }));
+
 test('an import is shown with bytes, reason and next try, and what was left out with its reason', () =>
   withRegion(async (place) => {
     const text = await shown(place, IMAGES_PAGE);

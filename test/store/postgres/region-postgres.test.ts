@@ -19,6 +19,7 @@ import { testSessionStore } from '../../contract/session-store.ts';
 import { testSshKeyStore } from '../../contract/ssh-key-store.ts';
 import type { StorePlace } from '../../contract/store-place.ts';
 import { testTransactions } from '../../contract/transactions.ts';
+import { testUploadStore } from '../../contract/upload-store.ts';
 import { missing } from '../../support/needs.ts';
 import { RegionDatabases } from '../../support/postgres-server.ts';
 
@@ -54,6 +55,7 @@ describe('a region in PostgreSQL', { skip: missing('linux', '/usr/lib/postgresql
   testRackStore(title, makePlace);
   testScriptStore(title, makePlace);
   testBootStore(title, makePlace);
+  testUploadStore(title, makePlace);
 
   test('PostgreSQL runs every operation of every table', async () => {
     const name = await databases.make();

@@ -20,6 +20,7 @@ import { testSessionStore } from '../../contract/session-store.ts';
 import { testSshKeyStore } from '../../contract/ssh-key-store.ts';
 import type { StorePlace } from '../../contract/store-place.ts';
 import { testTransactions, testWaitingCallers } from '../../contract/transactions.ts';
+import { testUploadStore } from '../../contract/upload-store.ts';
 import { sentenceOf } from '../../support/sentences.ts';
 import { storedRacks } from '../../support/stored-racks.ts';
 
@@ -39,6 +40,7 @@ testRegionStore('sqlite', makePlace);
 testRackStore('sqlite', makePlace);
 testScriptStore('sqlite', makePlace);
 testBootStore('sqlite', makePlace);
+testUploadStore('sqlite', makePlace);
 testLoginStore('sqlite', makePlace);
 testSessionStore('sqlite', makePlace);
 testSshKeyStore('sqlite', makePlace);
@@ -197,6 +199,19 @@ test('strangers cannot push out the events of the region’s racks, nor one rack
     assert.ok(afterRack.filter((text) => text.startsWith('lost')).length < 50 + 500, 'they have a bound of their own');
     assert.ok(afterRack.includes('made-up rack 1199'), 'and take nothing from strangers');
     assert.ok(afterRack.includes('a rack that an administrator brought'), 'nor from people');
+    await store.close();
+  }));
+
+test('version 3 of the file is read unchanged: an upload of which half has come', () =>
+  withDirectory(async (stateDir, file) => {
+    copyFileSync(new URL('../../../fixtures/state/region-3.db', import.meta.url), file);
+    const store = openRegionStore({ stateDir });
+    const [upload] = await store.uploads.list();
+    assert.deepEqual(
+      [upload?.received, upload?.bytes, upload?.place],
+      [4_194_304, 8_388_608, 'rack-1:/var/lib/rackboot/boot'],
+    );
+    assert.equal((await store.listEvents({ limit: 20 })).length, 12);
     await store.close();
   }));
 

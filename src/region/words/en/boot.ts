@@ -1,5 +1,6 @@
 // Why a change to image sources, to their selections or to an import is refused.
 
+import { counted } from '../../../counted.ts';
 import type { RefusalTable } from './table.ts';
 
 type Max = { readonly max: number };
@@ -38,5 +39,47 @@ export const BOOT = {
   'field.boot-source-installer': ({ os }: { readonly os: string }) =>
     `This source has installers, which the region does not import: use \`rackboot images import installer/${os}/RELEASE\` on the rack's host.`,
   'field.boot-kind': 'Give synced or uploaded.',
+  'field.image-name':
+    'Give a name such as custom/site or site: lower-case letters and digits, with . _ + - inside, at most 63 characters on each side of /.',
+  'field.image-architecture': 'Give an architecture such as amd64 or amd64/generic.',
+  'field.file-type': ({ known }: { readonly known: readonly string[] }) => `Give one of ${known.join(', ')}.`,
+  'field.file-hash': 'Give the SHA-256 of the file: 64 hexadecimal digits.',
+  'field.file-hash-other': ({ found }: { readonly found: string }) =>
+    `The content has the SHA-256 ${found}: send the file again.`,
+  'field.upload-size': ({ max }: Max) => `Give the size of the file in bytes, from 1 to ${max}.`,
+  'field.upload-size-other': ({ found }: { readonly found: number }) =>
+    `The content has ${counted(found, 'byte')}: send the file again.`,
+  'not-found.upload': ({ id }: { readonly id: number | string }) =>
+    `There is no upload ${id}: it has ended, was deleted, or was replaced by a newer one.`,
+  'uploads-limit': ({ max }: Max) =>
+    `There are already ${max} uploads, the maximum: delete one, or wait until one has ended.`,
+  'uploads-limit.whole': ({ max }: Max) =>
+    `Already ${max} whole files arrive, the maximum: try again later, or send the file in pieces.`,
+  'uploads-limit.no-store': 'This host of the region has no boot tree, so it keeps no images.',
+  'uploads-limit.disk': ({ said }: { readonly said: string }) => said,
+  'upload-conflict.busy': 'Another piece of this upload arrives: send one after the other.',
+  'upload-conflict.place': ({ received }: { readonly received: number }) =>
+    `Of this upload ${counted(received, 'byte has', 'bytes have')} come: continue there.`,
+  'upload-conflict.whole': 'All bytes of this upload have come.',
+  'upload-conflict.failed': ({ reason }: { readonly reason: string }) =>
+    `This upload has failed: ${reason}. Begin a new one.`,
+  'upload-conflict.lost': 'The bytes of this upload that had come are gone: begin a new one.',
+  'upload-conflict.elsewhere': ({ place }: { readonly place: string }) =>
+    `The bytes of this upload that have come are on ${place}: send the others to that host, too.`,
+  'upload-conflict.deleting': ({ image }: { readonly image: string }) =>
+    `${image} is being deleted: try again in a moment.`,
+  'upload-conflict.wish':
+    'An upload is neither paused nor resumed: it continues with the next piece. Delete it to end it.',
+  'bad-request.upload-empty':
+    'A piece of an upload has at least one byte, and its request says how many with Content-Length.',
+  'bad-request.upload-range': 'Give Content-Range as bytes FIRST-LAST/SIZE, with the place of this piece in the file.',
+  'bad-request.upload-short': ({ bytes }: { readonly bytes: number }) =>
+    `The request ended before its ${counted(bytes, 'byte')} had come: send this piece again.`,
+  'bad-request.upload-excess': ({ bytes, received }: { readonly bytes: number; readonly received: number }) =>
+    `The file has ${counted(bytes, 'byte')}, and ${counted(received, 'byte has', 'bytes have')} come: this piece is too long.`,
+  'bad-request.upload-refused': ({ reason }: { readonly reason: string }) => reason,
+  'body-too-large.upload': ({ max }: Max) => `An uploaded file has at most ${max} bytes.`,
+  'body-too-large.piece': ({ max }: Max) =>
+    `A piece of an upload has at most ${max} bytes: send the file in smaller pieces.`,
   'field.boot-selections-limit': ({ max }: Max) => `A source has at most ${max} selections: remove one.`,
 } as const satisfies RefusalTable;

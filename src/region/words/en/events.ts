@@ -17,6 +17,7 @@ import type {
   SeenElsewhere,
   SignalParams,
   StageReport,
+  UploadStage,
 } from '../../records/event-params.ts';
 import type { IdentityKind } from '../../records/identity-kind.ts';
 import type { PowerTask } from '../../records/power-task.ts';
@@ -37,6 +38,12 @@ const WISH_WORDS: Readonly<Record<ResourceWish, string>> = {
   pause: 'paused the import of',
   cancel: 'cancelled the import of',
   delete: 'deleted',
+};
+
+const UPLOAD_WORDS: Readonly<Record<UploadStage, (image: string) => string>> = {
+  begun: (image) => `began to upload ${image}`,
+  added: (image) => `added the uploaded ${image}`,
+  abandoned: (image) => `removed the upload of ${image}, which nobody continued`,
 };
 
 /** The change of a machine's power: "it was switched on". */
@@ -329,6 +336,8 @@ export const EVENTS: EventWords = {
   'image-imported': ({ image, serial, source }) => `imported ${image}/${serial} from ${source}`,
   'image-import-failed': ({ image, reason, said = '' }) =>
     `${image} was not imported: ${reason === undefined ? said : importText(reason)}`,
+  'image-upload': ({ image, step }) => UPLOAD_WORDS[step](image),
+  'image-upload-failed': ({ image, said }) => `the upload of ${image} failed: ${said}`,
 };
 
 /** By code: what continues a sentence about the machine or rack in doubt. */

@@ -41,6 +41,7 @@ export const HTTP = {
   'bad-request.json': ({ fault }: { readonly fault: JsonFault }) => `the body ${jsonFaultText(fault)}`,
   'bad-request.report-json': ({ fault }: { readonly fault: JsonFault }) => `The body ${jsonFaultText(fault)}.`,
   'bad-request.json-object': 'a JSON body must be an object of parameters',
+  'bad-request.form': ({ max }: { readonly max: number }) => `the parameters of the form have more than ${max} bytes`,
   'bad-request.boundary': 'multipart/form-data without a usable boundary',
   'bad-request.unended': 'multipart/form-data that does not end with its boundary',
   'bad-request.nul': 'A text of this request has the character NUL, which no text here may have.',

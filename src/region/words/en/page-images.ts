@@ -26,6 +26,7 @@ export const IMAGES = {
     failed: 'Failed',
     done: 'Ready',
   },
+  uploading: 'Uploading',
   onDisk: (size: number): string => `${formatSize(size)} on a disk`,
   uses: (first: string, machines: number): string =>
     machines === 1 ? first : `${first} and ${counted(machines - 1, 'other machine')}`,
@@ -69,7 +70,8 @@ export const IMAGES = {
     hint: html`Select images from a source. Or run on the rack: <code>rackboot images make-debian</code> builds an image, and
       <code>rackboot images add FILE --os debian --release trixie</code> adds one of yours.`,
   },
-  footer: html`On the rack: <code>rackboot images import</code>, <code>rackboot images add</code>, <code>rackboot images remove</code>.`,
+  footer: html`On the rack: <code>rackboot images import</code>, <code>rackboot images add</code>, <code>rackboot images remove</code>. From
+    anywhere: <code>rackboot images upload</code>.`,
   /** One image. */
   all: 'All images',
   source: 'Source',

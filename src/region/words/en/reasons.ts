@@ -59,6 +59,8 @@ export const REASONS = {
   'followers-limit': 'Too many clients follow the event log; end one of them.',
   'lists-limit':
     'Too many long lists and searches are running, and this user holds a full share; wait until one has ended.',
+  'uploads-limit': 'The region takes no further upload at the moment; the answer says why.',
+  'upload-conflict': 'The upload does not take this piece now; the answer says what it needs.',
   'downloads-limit': 'Too many images are being downloaded from the region; the client should try again later.',
   'internal-error': 'The request failed inside the region; its log has details under the id in the answer.',
   'store-unavailable': 'The database cannot be written at the moment: a full disk, or another process; try again.',

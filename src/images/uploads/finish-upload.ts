@@ -1,0 +1,149 @@
+// Makes an image of a whole upload: verifies its hash, converts and checks it, and adds it to the store.
+//
+//   part ─▶ sha256 right? ─┬─ a disk ─▶ convert (image-adding.ts) ─▶ could it start? ─┬─▶ image; the part is removed
+//                          ├─ a root ─▶ is it one? ─▶ move into the store ────────────┘
+//                          └─ wrong ─▶ refused; the part is removed
+//
+// 1. Nothing appears in the store unless the file has its hash and passes the checks of an import.
+// 2. If the disk is full, or the process ends, the part stays, and finishing begins again.
+// 3. One process finishes an upload at a time (`import-lock.ts`).
+
+import { createHash } from 'node:crypto';
+import { chmod, type FileHandle, link, open, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { errorText, RackError } from '../../errors.ts';
+import { foundStats } from '../../files/found-stats.ts';
+import { viewBytes } from '../../net/borrowed-bytes.ts';
+import { addImage, asStoreError, publishStored } from '../image-adding.ts';
+import { bytesOfFile } from '../image-file.ts';
+import { keepBlobRecent } from '../image-removal.ts';
+import { blobPath, formatImageName, type ImageName, judgeImageName, type StoredImage } from '../image-store.ts';
+import { judgeSystem, SystemLook } from '../image-system.ts';
+import { lockImport } from '../import/import-lock.ts';
+import { isRoot, judgeSystemName, ROOT_HEAD_BYTES, rootDiskBytes } from '../import/root-format.ts';
+import { makeDirectories, syncDirectory } from '../publication.ts';
+import type { RootFormat } from '../stored-system.ts';
+import { refreshTree } from '../system-tree.ts';
+import { fileKindOf } from './upload-kind.ts';
+import { type PartOf, partBytes, partPath, removePart } from './upload-part.ts';
+
+/** The upload to finish. */
+export interface FinishOrder extends PartOf {
+  readonly tree: string;
+  readonly name: Omit<ImageName, 'serial'>;
+  /** Empty: made from the name. */
+  readonly title: string;
+  readonly fileType: string;
+  /** Wall time. */
+  readonly nowMs: number;
+}
+
+/** How it ended: `later` may succeed when it is repeated. */
+export type FinishResult =
+  | { readonly kind: 'added'; readonly serial: string; readonly bytes: number }
+  | { readonly kind: 'refused'; readonly reason: string }
+  | { readonly kind: 'later'; readonly reason: string };
+
+const LATER: ReadonlySet<string> = new Set(['store-unwritable', 'already-running', 'tool-missing', 'not-found']);
+/** Read at a time. */
+const READ_BYTES = 1024 * 1024;
+
+/** Finishes an upload. An error of our own is thrown. */
+export async function finishUpload(order: FinishOrder): Promise<FinishResult> {
+  const lockPath = `${partPath(order.tree, order)}.lock`;
+  try {
+    const lock = lockImport(lockPath, `the upload ${order.id}`);
+    try {
+      const { serial, bytes } = await finish(order);
+      await removePart(order.tree, order);
+      return { kind: 'added', serial, bytes };
+    } finally {
+      await rm(lockPath, { force: true });
+      lock.release();
+    }
+  } catch (raw) {
+    const error = asStoreError(raw, join(order.tree, 'images'));
+    if (!(error instanceof RackError)) throw error;
+    if (LATER.has(error.code)) return { kind: 'later', reason: errorText(error) };
+    await removePart(order.tree, order);
+    return { kind: 'refused', reason: errorText(error) };
+  }
+}
+
+async function finish(order: FinishOrder): Promise<StoredImage> {
+  const { tree, name, sha256, fileType } = order;
+  const wrong = judgeImageName(name);
+  if (wrong !== undefined) throw new RackError('bad-argument', wrong);
+  const kind = fileKindOf(fileType);
+  if (kind === undefined) throw new RackError('bad-argument', `the file type ${JSON.stringify(fileType)} is unknown`);
+  const unnamed = kind.kind === 'root' ? judgeSystemName(name.os) : undefined;
+  if (unnamed !== undefined) throw new RackError('bad-argument', unnamed);
+  if ((await partBytes(tree, order)) === 0)
+    throw new RackError('bad-argument', 'the bytes of the upload are gone: upload the file again');
+  const file = await open(partPath(tree, order), 'r');
+  try {
+    const found = await hashOf(file);
+    if (found !== sha256) {
+      const why = `its content has the sha256 ${found} instead of ${sha256}`;
+      throw new RackError('bad-argument', `the upload cannot be used: ${why}; upload the file again`);
+    }
+    if (kind.kind === 'disk') return await addDisk(order, file);
+    const head = Buffer.alloc(ROOT_HEAD_BYTES);
+    const { bytesRead } = await file.read(head, 0, ROOT_HEAD_BYTES, 0);
+    const { size } = await file.stat();
+    if (isRoot(kind.format, viewBytes(head, 0, bytesRead))) return await addRoot(order, kind.format, size);
+    const remedy = 'give the filetype of what it is: ddraw for the image of a disk, tgz for an archive of a root';
+    throw new RackError('bad-argument', `the upload is no ${fileType}: ${remedy}`);
+  } finally {
+    await file.close();
+  }
+}
+
+async function addDisk(order: FinishOrder, file: FileHandle): Promise<StoredImage> {
+  const { tree, name, title, nowMs } = order;
+  const look = new SystemLook(name.architecture);
+  const { image } = await addImage({
+    ...{ tree, name, nowMs, file: await bytesOfFile(file, 'the upload'), fileName: 'the upload', compress: true },
+    ...(title === '' ? {} : { title }),
+    onProgress: () => undefined,
+    onDisk: (piece) => look.take(piece),
+    whenVerified: async () => {
+      const unfit = judgeSystem(look.facts(), name.architecture);
+      if (unfit === undefined) return;
+      const remedy = 'to add it nevertheless, use `rackboot images add` on the host of the region';
+      throw new RackError('bad-argument', `the upload cannot be deployed: ${unfit}; ${remedy}`);
+    },
+  });
+  return image;
+}
+
+/** Moves the root into the store. */
+async function addRoot(order: FinishOrder, format: RootFormat, bytes: number): Promise<StoredImage> {
+  const { tree, name, title, sha256, fileType, nowMs } = order;
+  const blob = join(tree, blobPath(sha256, format));
+  await makeDirectories(dirname(blob));
+  await chmod(partPath(tree, order), 0o644);
+  // A link, so that a killed process leaves the part.
+  if (foundStats(blob) === undefined) await link(partPath(tree, order), blob);
+  else await keepBlobRecent(blob);
+  await syncDirectory(dirname(blob));
+  const rootName = fileType === 'squashfs' ? 'squashfs' : `root-${fileType}`;
+  const image = await publishStored(tree, nowMs, {
+    ...{ ...name, sha256, bytes, format, diskBytes: rootDiskBytes(bytes), partitionTable: 'none' },
+    title: title === '' ? formatImageName({ ...name, serial: '' }).replace(/\/$/, '') : title,
+    system: { subarch: name.subarchitecture, rootName, files: [] },
+  });
+  await refreshTree(tree, [image]);
+  return image;
+}
+
+async function hashOf(file: FileHandle): Promise<string> {
+  const hash = createHash('sha256');
+  const buffer = Buffer.allocUnsafeSlow(READ_BYTES);
+  for (let at = 0; ; ) {
+    const { bytesRead } = await file.read(buffer, 0, READ_BYTES, at);
+    if (bytesRead === 0) return hash.digest('hex');
+    hash.update(viewBytes(buffer, 0, bytesRead));
+    at += bytesRead;
+  }
+}

@@ -1,0 +1,24 @@
+// The types of files that can be uploaded, by MAAS's names: the image of a disk, or the root of a system.
+//
+// Source: MAAS's `filetype` of an upload. Its types with bzip2 are left out for disks: nothing here expands them.
+
+import type { RootFormat } from '../stored-system.ts';
+
+/** The image that a file becomes. The format of a disk is found in its bytes, so the names of disks say no more than that. */
+type FileKind = { readonly kind: 'disk' } | { readonly kind: 'root'; readonly format: RootFormat };
+
+const DISK: FileKind = { kind: 'disk' };
+const ARCHIVE: FileKind = { kind: 'root', format: 'root.tar' };
+const KINDS: ReadonlyMap<string, FileKind> = new Map<string, FileKind>([
+  ['tgz', ARCHIVE],
+  ['txz', ARCHIVE],
+  ['tbz', ARCHIVE],
+  ['squashfs', { kind: 'root', format: 'squashfs' }],
+  ...['ddraw', 'ddgz', 'ddxz', 'ddzst', 'ddtar', 'ddtgz', 'ddtxz', 'qcow2'].map((name) => [name, DISK] as const),
+]);
+
+/** Their names. */
+export const FILE_TYPES: readonly string[] = [...KINDS.keys()];
+
+/** Undefined: there is no such type. */
+export const fileKindOf = (fileType: string): FileKind | undefined => KINDS.get(fileType);

@@ -1,0 +1,185 @@
+// The bytes of an upload, as far as they have come: one file in the tree, to which the pieces are written in order.
+//
+//   TREE/images/.uploads/ID-HASH.part      the beginning of the file that has this hash
+//   TREE/images/.uploads/.whole-…          a file that comes in one piece, before it has an upload
+//
+// 1. A piece counts only when it is on disk. Bytes after the counted ones were left by a killed process, and are overwritten.
+// 2. The names are hidden, so the bytes are not served.
+// 3. A piece is written as it arrives: no more of it than one chunk of the network is in memory.
+
+import { createHash } from 'node:crypto';
+import { constants, type FileHandle, open, readdir, rename, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { newUuid } from '../../clock.ts';
+import { osErrorCode, RackError } from '../../errors.ts';
+import { checkRoom } from '../blob-writing.ts';
+import { asStoreError } from '../image-adding.ts';
+import { makeDirectories, syncDirectory } from '../publication.ts';
+
+/** Written bytes between two checks of the free space. */
+const RECKONING_BYTES = 64 * 1024 * 1024;
+/** A file without an upload that is older than this belongs to no running request. */
+const LEFTOVER_MS = 10 * 60 * 1000;
+const MODE = 0o600;
+
+/** The upload to which a part belongs. */
+export interface PartOf {
+  readonly id: number;
+  /** Hexadecimal. */
+  readonly sha256: string;
+}
+
+/** A file that has come in one piece. */
+export interface WholeFile {
+  readonly path: string;
+  readonly bytes: number;
+  readonly sha256: string;
+}
+
+const directoryOf = (tree: string): string => join(tree, 'images', '.uploads');
+
+const nameOf = ({ id, sha256 }: PartOf): string => `${id}-${sha256.slice(0, 16)}.part`;
+
+/** The path of the part of an upload. */
+export const partPath = (tree: string, upload: PartOf): string => join(directoryOf(tree), nameOf(upload));
+
+/** @throws RackError `store-unwritable` if the disk of the tree has no room for `bytes` */
+export async function checkUploadRoom(tree: string, bytes: number): Promise<void> {
+  const directory = directoryOf(tree);
+  try {
+    await makeDirectories(directory);
+    await checkRoom(join(directory, 'part'), bytes);
+  } catch (error) {
+    throw asStoreError(error, directory);
+  }
+}
+
+/**
+ * Writes a piece after the `at` bytes that are there. A piece that is cut short changes nothing.
+ * @returns `written`, when it is on disk; `short`, if the content ended before `bytes`; `missing`, if this host has fewer than `at` bytes
+ * @throws RackError `store-unwritable`; whatever reading the content throws
+ */
+export async function writePart(
+  tree: string,
+  upload: PartOf,
+  { at, bytes, content }: { readonly at: number; readonly bytes: number; readonly content: AsyncIterable<Uint8Array> },
+): Promise<'written' | 'short' | 'missing'> {
+  await checkUploadRoom(tree, bytes);
+  const file = await openPart(tree, upload, at);
+  if (file === undefined) return 'missing';
+  try {
+    const written = await writeAll(tree, file, at, content);
+    if (written < bytes) return 'short';
+    await storing(tree, () => file.truncate(at + bytes).then(() => file.sync()));
+  } finally {
+    await file.close();
+  }
+  if (at === 0) await syncDirectory(directoryOf(tree));
+  return 'written';
+}
+
+/**
+ * Receives a whole file whose hash is not known yet.
+ * @throws RackError `bad-argument` if it has more than `bytesMax`; as `writePart`
+ */
+export async function receiveWhole(
+  tree: string,
+  content: AsyncIterable<Uint8Array>,
+  bytesMax: number,
+): Promise<WholeFile> {
+  await checkUploadRoom(tree, 0);
+  const path = join(directoryOf(tree), `.whole-${newUuid()}`);
+  const hash = createHash('sha256');
+  async function* hashed(): AsyncGenerator<Uint8Array> {
+    let length = 0;
+    for await (const bytes of content) {
+      length += bytes.length;
+      if (length > bytesMax) throw new RackError('bad-argument', `an upload has at most ${bytesMax} bytes`);
+      hash.update(bytes);
+      yield bytes;
+    }
+  }
+  const file = await storing(tree, () => open(path, 'wx', MODE));
+  try {
+    const bytes = await writeAll(tree, file, 0, hashed());
+    await storing(tree, () => file.sync());
+    return { path, bytes, sha256: hash.digest('hex') };
+  } catch (error) {
+    await rm(path, { force: true });
+    throw error;
+  } finally {
+    await file.close();
+  }
+}
+
+/** Removes a whole file that no upload needs. */
+export const discardWhole = ({ path }: WholeFile): Promise<void> => rm(path, { force: true });
+
+/** Makes a whole file the part of an upload. */
+export async function adoptWhole(tree: string, { path }: WholeFile, upload: PartOf): Promise<void> {
+  await storing(tree, () => rename(path, partPath(tree, upload)));
+  await syncDirectory(directoryOf(tree));
+}
+
+/** The size of the part, in bytes; 0: this host has none. */
+export async function partBytes(tree: string, upload: PartOf): Promise<number> {
+  return (await stat(partPath(tree, upload)).catch(() => undefined))?.size ?? 0;
+}
+
+export const removePart = (tree: string, upload: PartOf): Promise<void> => rm(partPath(tree, upload), { force: true });
+
+/** Removes the files of uploads that are no longer there. @param nowMs wall time */
+export async function sweepParts(tree: string, uploads: readonly PartOf[], nowMs: number): Promise<void> {
+  const directory = directoryOf(tree);
+  const kept = new Set(uploads.map(nameOf));
+  for (const name of await readdir(directory).catch(() => [])) {
+    const isOurs = /^(?:\d+-[0-9a-f]{16}\.part(?:\.lock)?|\.whole-[0-9a-f-]{36})$/.test(name);
+    if (!isOurs || kept.has(name.replace(/\.lock$/, ''))) continue;
+    const path = join(directory, name);
+    const facts = await stat(path).catch(() => undefined);
+    if (facts !== undefined && nowMs - facts.mtimeMs >= LEFTOVER_MS) await rm(path, { force: true });
+  }
+}
+
+async function openPart(tree: string, upload: PartOf, at: number): Promise<FileHandle | undefined> {
+  const flags = constants.O_RDWR | constants.O_NOFOLLOW | (at === 0 ? constants.O_CREAT : 0);
+  const file = await storing(tree, () => open(partPath(tree, upload), flags, MODE)).catch((error: unknown) => {
+    if (at > 0 && osErrorCode(error instanceof Error ? error.cause : undefined) === 'ENOENT') return undefined;
+    throw error;
+  });
+  if (file === undefined) return undefined;
+  if ((await file.stat()).size >= at) return file;
+  await file.close();
+  return undefined;
+}
+
+/** @returns how many bytes were written */
+async function writeAll(
+  tree: string,
+  file: FileHandle,
+  start: number,
+  content: AsyncIterable<Uint8Array>,
+): Promise<number> {
+  let at = start;
+  let reckonedAt = start;
+  for await (const bytes of content) {
+    for (let done = 0; done < bytes.length; ) {
+      const from = done;
+      const { bytesWritten } = await storing(tree, () => file.write(bytes, from, bytes.length - from, at));
+      done += bytesWritten;
+      at += bytesWritten;
+    }
+    if (at - reckonedAt < RECKONING_BYTES) continue;
+    reckonedAt = at;
+    await checkUploadRoom(tree, 0);
+  }
+  return at - start;
+}
+
+async function storing<T>(tree: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    throw asStoreError(error, directoryOf(tree));
+  }
+}

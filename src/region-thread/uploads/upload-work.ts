@@ -1,0 +1,236 @@
+// The files of uploads on this host, and the work on them: finishing the whole ones in a thread, and removing what nobody continues.
+//
+//   last piece, start, every LOOK_MS ─▶ look ─┬─ whole, and its bytes are here ─▶ finish, one at a time ─▶ image, or failed
+//                                            ├─ unchanged for ABANDONED_MS ─▶ removed
+//                                            └─ a file without upload ─▶ removed
+//
+// 1. Every process of the region does this for the files of its own host. An upload that was left whole by a killed process is finished.
+// 2. An upload is removed only once its image is in the store.
+
+import { existsSync } from 'node:fs';
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import { Worker } from 'node:worker_threads';
+import { cleanText } from '../../clean-text.ts';
+import type { Clock, Timer } from '../../clock.ts';
+import { errorText, isStoreUnavailable } from '../../errors.ts';
+import type { FinishOrder, FinishResult } from '../../images/uploads/finish-upload.ts';
+import { FILE_TYPES } from '../../images/uploads/upload-kind.ts';
+import type { WholeFile } from '../../images/uploads/upload-part.ts';
+import type { UploadFiles, UploadPiece } from '../../region/images/uploads.ts';
+import type { Happening } from '../../region/records/event-params.ts';
+import type { NewMachineEvent } from '../../region/records/machine-event.ts';
+import type { ImageUpload } from '../../region/records/upload-store.ts';
+import type { Region } from '../../region/region.ts';
+
+const LOOK_MS = 60_000;
+/** How long an upload may be left alone, in milliseconds; then it is removed. */
+const ABANDONED_MS = 24 * 3_600_000;
+/** The memory of the thread's JavaScript, in MB; the same as for imports. */
+const RESOURCE_LIMITS = { maxOldGenerationSizeMb: 384, maxYoungGenerationSizeMb: 16 };
+const REASON_MAX = 1000;
+
+/** Loaded with the first upload. */
+const loadParts = () => import('../../images/uploads/upload-part.ts');
+
+interface UploadWorkParts {
+  readonly region: Region;
+  readonly clock: Clock;
+  readonly tree: () => string | undefined;
+}
+
+export class UploadWork implements UploadFiles {
+  readonly fileTypes: readonly string[] = FILE_TYPES;
+  readonly #parts: UploadWorkParts;
+  /** The finishing of uploads, by id: under way, or waiting for its turn. At most UPLOADS_MAX. */
+  readonly #finishing = new Map<number, Promise<void>>();
+  /** Why a whole upload is no image yet, by id. */
+  readonly #reasons = new Map<number, string>();
+  #last: Promise<void> = Promise.resolve();
+  #worker: Worker | undefined;
+  #workerOf: number | undefined;
+  #timer: Timer | undefined;
+  #looking: Promise<void> | undefined;
+  #lookAgain = false;
+  #isClosed = false;
+
+  constructor(parts: UploadWorkParts) {
+    this.#parts = parts;
+  }
+
+  get place(): string {
+    return `${hostname()}:${this.#parts.tree() ?? ''}`;
+  }
+
+  reasonOf(id: number): string | undefined {
+    return this.#reasons.get(id);
+  }
+
+  async checkRoom(bytes: number): Promise<void> {
+    const { checkUploadRoom } = await loadParts();
+    await checkUploadRoom(this.#tree, bytes);
+  }
+
+  async write(
+    upload: ImageUpload,
+    piece: UploadPiece & { readonly at: number },
+  ): Promise<'written' | 'short' | 'missing'> {
+    const { writePart } = await loadParts();
+    return await writePart(this.#tree, upload, piece);
+  }
+
+  async receive(content: AsyncIterable<Uint8Array>, bytesMax: number): Promise<WholeFile> {
+    const { receiveWhole } = await loadParts();
+    return await receiveWhole(this.#tree, content, bytesMax);
+  }
+
+  async discard(file: WholeFile): Promise<void> {
+    const { discardWhole } = await loadParts();
+    await discardWhole(file);
+  }
+
+  async adopt(file: WholeFile, upload: ImageUpload): Promise<void> {
+    const { adoptWhole } = await loadParts();
+    await adoptWhole(this.#tree, file, upload);
+  }
+
+  finish(upload: ImageUpload): Promise<void> {
+    const before = this.#finishing.get(upload.id);
+    if (before !== undefined) return before;
+    const turn = this.#last.then(() => this.#finish(upload)).finally(() => this.#finishing.delete(upload.id));
+    this.#finishing.set(upload.id, turn);
+    this.#last = turn;
+    return turn;
+  }
+
+  /** Looks at all uploads now, and then at intervals. */
+  look(): void {
+    if (this.#isClosed) return;
+    this.#timer?.cancel();
+    this.#lookAgain = true;
+    this.#looking ??= this.#lookUntilDone().finally(() => {
+      this.#looking = undefined;
+      if (!this.#isClosed) this.#timer = this.#parts.clock.schedule(LOOK_MS, () => this.look());
+    });
+  }
+
+  /** Ends the work. Unfinished uploads are finished after the next start. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    this.#timer?.cancel();
+    await this.#worker?.terminate();
+    await this.#looking;
+    await this.#last;
+  }
+
+  /** The tree is known: without one, the region takes no uploads. */
+  get #tree(): string {
+    const tree = this.#parts.tree();
+    if (tree === undefined) throw new Error('this host has no tree for uploads');
+    return tree;
+  }
+
+  async #lookUntilDone(): Promise<void> {
+    while (this.#lookAgain && !this.#isClosed) {
+      this.#lookAgain = false;
+      await this.#look();
+    }
+  }
+
+  async #look(): Promise<void> {
+    const tree = this.#parts.tree();
+    if (tree === undefined) return;
+    const { uploads } = this.#parts.region.store;
+    try {
+      const nowMs = this.#parts.clock.wallTimeMs();
+      const all = await uploads.list();
+      if (this.#workerOf !== undefined && all.every(({ id }) => id !== this.#workerOf)) await this.#worker?.terminate();
+      for (const id of this.#reasons.keys()) if (all.every((upload) => upload.id !== id)) this.#reasons.delete(id);
+      for (const upload of all) await this.#lookAt(upload, tree, nowMs);
+      // Most hosts never get an upload.
+      if (!existsSync(join(tree, 'images', '.uploads'))) return;
+      const { sweepParts } = await loadParts();
+      await sweepParts(tree, all, nowMs);
+    } catch (error) {
+      if (!isStoreUnavailable(error)) throw error;
+    }
+  }
+
+  async #lookAt(upload: ImageUpload, tree: string, nowMs: number): Promise<void> {
+    const { id, name, bytes, received, reason, changedMs } = upload;
+    const isWhole = reason === undefined && received === bytes;
+    const { partBytes } = await loadParts();
+    if (isWhole && (await partBytes(tree, upload)) >= bytes) {
+      void this.finish(upload);
+      return;
+    }
+    if (nowMs - changedMs < ABANDONED_MS) return;
+    const event =
+      reason === undefined
+        ? this.#event({ code: 'image-upload', params: { image: name, step: 'abandoned' } })
+        : undefined;
+    await this.#parts.region.store.uploads.remove(id, event);
+  }
+
+  async #finish(upload: ImageUpload): Promise<void> {
+    const { uploads } = this.#parts.region.store;
+    const { id, name } = upload;
+    try {
+      const isWanted = (await uploads.list()).some((one) => one.id === id && one.reason === undefined);
+      if (this.#isClosed || !isWanted) return;
+      const result = await this.#run(upload);
+      this.#reasons.delete(id);
+      switch (result?.kind) {
+        case 'added': {
+          const image = `${name}/${result.serial}`;
+          await uploads.remove(id, this.#event({ code: 'image-upload', params: { image, step: 'added' } }));
+          return;
+        }
+        case 'refused': {
+          const said = cleanText(result.reason, REASON_MAX);
+          await uploads.fail(id, said, this.#event({ code: 'image-upload-failed', params: { image: name, said } }));
+          return;
+        }
+        case 'later':
+          this.#reasons.set(id, cleanText(result.reason, REASON_MAX));
+      }
+    } catch (error) {
+      if (!isStoreUnavailable(error)) throw error;
+    }
+  }
+
+  /** @returns undefined if the thread was ended */
+  #run(upload: ImageUpload): Promise<FinishResult | undefined> {
+    const [os = '', release = '', architecture = '', subarchitecture = '', label = ''] = upload.name.split('/');
+    const { id, sha256, title, fileType } = upload;
+    const order: FinishOrder = {
+      ...{ id, sha256, title, fileType, tree: this.#tree, nowMs: this.#parts.clock.wallTimeMs() },
+      name: { os, release, architecture, subarchitecture, label },
+    };
+    // The worker has the same extension as this file, source or compiled.
+    const file = import.meta.url.endsWith('.ts') ? './worker.ts' : './worker.js';
+    const options = { name: 'uploads', resourceLimits: RESOURCE_LIMITS, workerData: order };
+    const worker = new Worker(new URL(file, import.meta.url), options);
+    this.#worker = worker;
+    this.#workerOf = id;
+    let result: FinishResult | undefined;
+    return new Promise((resolve) => {
+      worker.on('message', (message: FinishResult) => {
+        result = message;
+      });
+      worker.on('error', (error) => {
+        result = { kind: 'refused', reason: `the thread that converts it ended: ${errorText(error)}` };
+      });
+      worker.once('exit', () => {
+        this.#worker = undefined;
+        this.#workerOf = undefined;
+        resolve(result);
+      });
+    });
+  }
+
+  #event(happening: Happening): NewMachineEvent {
+    const type = happening.code === 'image-upload-failed' ? 'REGION_IMPORT_ERROR' : 'REGION_IMPORT_INFO';
+    return { type, ...happening, atMs: this.#parts.clock.wallTimeMs(), username: '' };
+  }
+}

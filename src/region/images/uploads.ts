@@ -1,0 +1,222 @@
+// Uploads of images: what people send in pieces, or in one piece, becomes an image of this host's store.
+//
+//   create ─► take, take … ─► all bytes are there ─► finish (images/uploads/, in a thread of its own) ─┬─► image; the upload is gone
+//                                                                                                      └─► failed, with the reason
+//
+// Source: MAAS's uploads of boot resources: a POST, then PUTs of at most 4 MiB.
+//
+// 1. A piece is answered when it is on disk and the store has its length. So an upload continues after any restart, in any process whose host
+//    has the bytes; any other process names the host that has them.
+// 2. An upload begins only if the disk has room for all bytes that are missing of all uploads.
+// 3. Two pieces of one upload never mix: the second one is refused while the first one arrives.
+
+import type { Clock } from '../../clock.ts';
+import { RackError } from '../../errors.ts';
+import type { WholeFile } from '../../images/uploads/upload-part.ts';
+import type { Happening } from '../records/event-params.ts';
+import type { NewMachineEvent } from '../records/machine-event.ts';
+import type { RegionStore } from '../records/store.ts';
+import { type ImageUpload, type NewUpload, UPLOAD_BYTES_MAX, UPLOADS_MAX } from '../records/upload-store.ts';
+import { type RefusalWord, refusal } from '../words/refusal.ts';
+
+/** The largest piece, in bytes: what the maas command line sends at a time. */
+export const PIECE_BYTES_MAX = 4 * 1024 * 1024;
+/** How long the last piece waits for the image, in milliseconds; a client waits a minute. The image comes nevertheless. */
+const FINISH_WAIT_MS = 20_000;
+/** Whole files that arrive at a time. Administrators fill it; it empties as requests end. */
+export const WHOLE_FILES_MAX = 2;
+
+/** The files of uploads on this host. Its methods reject with RackError `store-unwritable`, which names the disk. */
+export interface UploadFiles {
+  /** This host and the directory with the files, for people. */
+  readonly place: string;
+  /** The types that `NewUpload` may have. */
+  readonly fileTypes: readonly string[];
+  /** Why an upload that is whole is no image yet; undefined: nothing stops it. */
+  reasonOf(id: number): string | undefined;
+  checkRoom(bytes: number): Promise<void>;
+  /** Writes a piece; resolves when it is on disk. `short`: the content ended early. `missing`: the bytes before it are not here. */
+  write(upload: ImageUpload, piece: UploadPiece & { readonly at: number }): Promise<'written' | 'short' | 'missing'>;
+  /** @throws RackError `bad-argument` if there are more than `bytesMax` */
+  receive(content: AsyncIterable<Uint8Array>, bytesMax: number): Promise<WholeFile>;
+  discard(file: WholeFile): Promise<void>;
+  adopt(file: WholeFile, upload: ImageUpload): Promise<void>;
+  /** Makes the image; resolves when that has ended, or cannot continue for now. */
+  finish(upload: ImageUpload): Promise<void>;
+  /** Call after an upload was removed: its files are no longer needed. */
+  look(): void;
+}
+
+/** A piece as it arrives. */
+export interface UploadPiece {
+  readonly bytes: number;
+  readonly content: AsyncIterable<Uint8Array>;
+}
+
+interface UploadsParts {
+  readonly store: RegionStore;
+  readonly clock: Clock;
+  /** Undefined: this host keeps no images. */
+  readonly files: () => UploadFiles | undefined;
+}
+
+type Refused = { readonly kind: 'refused'; readonly refusal: RefusalWord };
+
+const refused = (word: RefusalWord): Refused => ({ kind: 'refused', refusal: word });
+
+export class Uploads {
+  readonly #parts: UploadsParts;
+  /** Uploads of which a piece arrives, by id. */
+  readonly #arriving = new Set<number>();
+  #wholeFiles = 0;
+
+  constructor(parts: UploadsParts) {
+    this.#parts = parts;
+  }
+
+  list(): Promise<readonly ImageUpload[]> {
+    return this.#parts.store.uploads.list();
+  }
+
+  /** Undefined: this host keeps no images. */
+  get fileTypes(): readonly string[] | undefined {
+    return this.#parts.files()?.fileTypes;
+  }
+
+  /** Why an upload that is whole is no image yet. */
+  reasonOf({ id, reason }: ImageUpload): string | undefined {
+    return reason ?? this.#parts.files()?.reasonOf(id);
+  }
+
+  /** Begins an upload in place of the one of this name. @param file its content, if it has come already */
+  async create(wanted: Omit<NewUpload, 'createdMs'>, file?: WholeFile): Promise<ImageUpload | Refused> {
+    const files = this.#parts.files();
+    if (files === undefined) return refused(refusal('uploads-limit.no-store'));
+    try {
+      return await this.#create(wanted, files, file);
+    } catch (error) {
+      return diskRefusal(error);
+    }
+  }
+
+  async #create(
+    wanted: Omit<NewUpload, 'createdMs'>,
+    files: UploadFiles,
+    file: WholeFile | undefined,
+  ): Promise<ImageUpload | Refused> {
+    const { store, clock } = this.#parts;
+    const resources = await store.boot.listResources();
+    const { name, username } = wanted;
+    if (resources.some((one) => one.name === name && one.wish === 'delete'))
+      return refused(refusal('upload-conflict.deleting', { image: name }));
+    const missing = (await this.list()).filter((one) => one.name !== name && one.reason === undefined);
+    const needed = missing.reduce((sum, { bytes, received }) => sum + bytes - received, 0) + wanted.bytes;
+    await files.checkRoom(file === undefined ? needed : 0);
+    const atMs = clock.wallTimeMs();
+    const event = this.#event(username, { code: 'image-upload', params: { image: name, step: 'begun' } });
+    const upload = await store.transact(async () => {
+      await store.boot.addResources([name], atMs);
+      return await store.uploads.begin({ ...wanted, createdMs: atMs }, event);
+    });
+    if (upload === 'limit') return refused(refusal('uploads-limit', { max: UPLOADS_MAX }));
+    files.look();
+    if (file === undefined) return upload;
+    await files.adopt(file, upload);
+    await store.uploads.advance(upload.id, { from: 0, to: file.bytes, place: files.place, atMs });
+    const whole = { ...upload, received: file.bytes };
+    return (await this.#finish(whole, files)) ?? whole;
+  }
+
+  /** Receives a whole file, for `create`. */
+  async receive(content: AsyncIterable<Uint8Array>): Promise<WholeFile | Refused> {
+    const files = this.#parts.files();
+    if (files === undefined) return refused(refusal('uploads-limit.no-store'));
+    if (this.#wholeFiles >= WHOLE_FILES_MAX) return refused(refusal('uploads-limit.whole', { max: WHOLE_FILES_MAX }));
+    this.#wholeFiles += 1;
+    try {
+      return await files.receive(content, UPLOAD_BYTES_MAX);
+    } catch (error) {
+      if (error instanceof RackError && error.code === 'bad-argument')
+        return refused(refusal('body-too-large.upload', { max: UPLOAD_BYTES_MAX }));
+      return diskRefusal(error);
+    } finally {
+      this.#wholeFiles -= 1;
+    }
+  }
+
+  /** Removes a received file, unless it belongs to an upload now. */
+  async discard(file: WholeFile): Promise<void> {
+    await this.#parts.files()?.discard(file);
+  }
+
+  /** Removes the upload of a name, if there is one. */
+  async removeNamed(name: string): Promise<void> {
+    const { store } = this.#parts;
+    const upload = (await this.list()).find((one) => one.name === name);
+    if (upload === undefined) return;
+    await store.uploads.remove(upload.id);
+    await store.afterCommit(() => this.#parts.files()?.look());
+  }
+
+  /** Takes the next piece. @param from where it belongs, if the client says so. @returns undefined, or why it was refused */
+  async take(id: number, piece: UploadPiece, from?: number): Promise<RefusalWord | undefined> {
+    const files = this.#parts.files();
+    if (files === undefined) return refusal('uploads-limit.no-store');
+    const upload = (await this.list()).find((one) => one.id === id);
+    if (upload === undefined) return refusal('not-found.upload', { id });
+    const { received } = upload;
+    const wrong = judgePiece(upload, piece.bytes, from);
+    if (wrong !== undefined) return wrong;
+    if (this.#arriving.has(id)) return refusal('upload-conflict.busy');
+    this.#arriving.add(id);
+    try {
+      const written = await files.write(upload, { ...piece, at: received });
+      if (written === 'short') return refusal('bad-request.upload-short', { bytes: piece.bytes });
+      if (written === 'missing') return this.#missing(upload, files);
+      const to = received + piece.bytes;
+      const step = { from: received, to, place: files.place, atMs: this.#parts.clock.wallTimeMs() };
+      if (!(await this.#parts.store.uploads.advance(id, step))) return refusal('upload-conflict.busy');
+      if (to < upload.bytes) return undefined;
+      return (await this.#finish({ ...upload, received: to }, files))?.refusal;
+    } catch (error) {
+      return diskRefusal(error).refusal;
+    } finally {
+      this.#arriving.delete(id);
+    }
+  }
+
+  #missing({ place }: ImageUpload, files: UploadFiles): RefusalWord {
+    return place === files.place ? refusal('upload-conflict.lost') : refusal('upload-conflict.elsewhere', { place });
+  }
+
+  /** Waits for the image, but not for long. @returns undefined, or why there will be none */
+  async #finish(upload: ImageUpload, files: UploadFiles): Promise<Refused | undefined> {
+    const { promise: late, resolve } = Promise.withResolvers<void>();
+    const timer = this.#parts.clock.schedule(FINISH_WAIT_MS, resolve);
+    await Promise.race([files.finish(upload), late]);
+    timer.cancel();
+    const reason = (await this.list()).find(({ id }) => id === upload.id)?.reason;
+    return reason === undefined ? undefined : refused(refusal('bad-request.upload-refused', { reason }));
+  }
+
+  #event(username: string, happening: Happening): NewMachineEvent {
+    return { type: 'IMAGES', ...happening, atMs: this.#parts.clock.wallTimeMs(), username };
+  }
+}
+
+/** Why an upload takes no such piece now; undefined: it does. */
+function judgePiece({ bytes, received, reason }: ImageUpload, length: number, from?: number): RefusalWord | undefined {
+  if (reason !== undefined) return refusal('upload-conflict.failed', { reason });
+  if (received >= bytes) return refusal('upload-conflict.whole');
+  if (length === 0) return refusal('bad-request.upload-empty');
+  if (length > PIECE_BYTES_MAX) return refusal('body-too-large.piece', { max: PIECE_BYTES_MAX });
+  if (from !== undefined && from !== received) return refusal('upload-conflict.place', { received });
+  return received + length > bytes ? refusal('bad-request.upload-excess', { bytes, received }) : undefined;
+}
+
+/** The refusal that says which disk cannot be written, and why. @throws any other error */
+function diskRefusal(error: unknown): Refused {
+  if (error instanceof RackError && error.code === 'store-unwritable')
+    return refused(refusal('uploads-limit.disk', { said: error.message }));
+  throw error;
+}

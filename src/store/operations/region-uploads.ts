@@ -1,0 +1,75 @@
+// Operations on uploads in region.db (`region-steps.ts`).
+//
+// 1. An upload that cannot be read is left out; all others continue.
+
+import type { NewMachineEvent } from '../../region/records/machine-event.ts';
+import { type ImageUpload, type NewUpload, UPLOADS_MAX, type UploadStep } from '../../region/records/upload-store.ts';
+import { number, optionalText, readsRow, text } from '../rows.ts';
+import { Damages, type Readable } from './readable-rows.ts';
+import type { EventTable } from './region-events.ts';
+import { all, numberIn, one, run, type Steps } from './region-steps.ts';
+
+/** The table `boot_upload`. */
+export class UploadTable {
+  readonly #events: EventTable;
+
+  constructor(events: EventTable) {
+    this.#events = events;
+  }
+
+  *list(): Steps<Readable<readonly ImageUpload[]>> {
+    const { rows } = yield all('SELECT * FROM boot_upload ORDER BY id');
+    const damages = new Damages();
+    return { found: damages.readEach(rows, readUpload), damages: damages.errors };
+  }
+
+  *begin(upload: NewUpload, event: NewMachineEvent): Steps<ImageUpload | 'limit'> {
+    const { name, title, fileType, bytes, sha256, username, createdMs } = upload;
+    if (numberIn(yield one('SELECT count(*) FROM boot_upload WHERE name <> ?', name)) >= UPLOADS_MAX) return 'limit';
+    yield run('DELETE FROM boot_upload WHERE name = ?', name);
+    const { row } = yield one(
+      `INSERT INTO boot_upload (name, title, file_type, bytes, sha256, received, place, username, created_ms, changed_ms)
+        VALUES (?, ?, ?, ?, ?, 0, '', ?, ?, ?) RETURNING *`,
+      ...[name, title, fileType, bytes, sha256, username, createdMs, createdMs],
+    );
+    yield* this.#events.add(event, undefined);
+    return row === undefined ? 'limit' : readUpload(row);
+  }
+
+  *advance(id: number, { from, to, place, atMs }: UploadStep): Steps<boolean> {
+    const sql =
+      'UPDATE boot_upload SET received = ?, place = ?, changed_ms = ? WHERE id = ? AND received = ? AND reason IS NULL';
+    return (yield run(sql, to, place, atMs, id, from)).changes > 0;
+  }
+
+  *fail(id: number, reason: string, event: NewMachineEvent): Steps<boolean> {
+    const sql = 'UPDATE boot_upload SET reason = ?, changed_ms = ? WHERE id = ?';
+    if ((yield run(sql, reason, event.atMs, id)).changes === 0) return false;
+    yield* this.#events.add(event, undefined);
+    return true;
+  }
+
+  *remove(id: number, event?: NewMachineEvent): Steps<boolean> {
+    if ((yield run('DELETE FROM boot_upload WHERE id = ?', id)).changes === 0) return false;
+    if (event !== undefined) yield* this.#events.add(event, undefined);
+    return true;
+  }
+}
+
+const readUpload = readsRow(
+  'boot_upload',
+  (row): ImageUpload => ({
+    id: number(row, 'id'),
+    name: text(row, 'name'),
+    title: text(row, 'title'),
+    fileType: text(row, 'file_type'),
+    bytes: number(row, 'bytes'),
+    sha256: text(row, 'sha256'),
+    received: number(row, 'received'),
+    place: text(row, 'place'),
+    reason: optionalText(row, 'reason'),
+    username: text(row, 'username'),
+    createdMs: number(row, 'created_ms'),
+    changedMs: number(row, 'changed_ms'),
+  }),
+);

@@ -1,0 +1,411 @@
+// Uploads of images over the API, as the maas command line sends them: pieces to the upload_uri, or the whole content in one form.
+
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { mkdtempSync, readdirSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { gzipSync } from 'node:zlib';
+import { readImages, type StoredImage } from '../../../src/images/image-store.ts';
+import { createApiKey } from '../../../src/region/accounts/accounts.ts';
+import { buildApp, makeContext } from '../../../src/region/http/server.ts';
+import { PIECE_BYTES_MAX, WHOLE_FILES_MAX } from '../../../src/region/images/uploads.ts';
+import type { RegionStore } from '../../../src/region/records/store.ts';
+import { UPLOAD_BYTES_MAX } from '../../../src/region/records/upload-store.ts';
+import { UploadWork } from '../../../src/region-thread/uploads/upload-work.ts';
+import { makeSystemDisk } from '../../images/disks.ts';
+import { sentenceOf } from '../../support/sentences.ts';
+import { addAdmin } from '../accounts/administrator.ts';
+import { authorizationOf } from '../live.ts';
+import { makeRegion, type RegionPlace } from '../place.ts';
+
+const MIB = 1024 * 1024;
+const DISK = makeSystemDisk(2 * MIB, 7);
+const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
+
+interface Answered {
+  readonly status: number;
+  readonly text: string;
+  readonly json: ReturnType<typeof JSON.parse>;
+}
+
+interface Client {
+  readonly place: RegionPlace;
+  readonly tree: string;
+  readonly work: UploadWork;
+  readonly create: (fields: Readonly<Record<string, string>>, as?: 'admin' | 'user') => Promise<Answered>;
+  readonly put: (uri: string, piece: Uint8Array, headers?: Readonly<Record<string, string>>) => Promise<Answered>;
+  readonly form: (body: Uint8Array, as?: 'admin' | 'user') => Promise<Answered>;
+  readonly ask: (method: 'GET' | 'DELETE' | 'POST', path: string) => Promise<Answered>;
+  readonly images: () => readonly StoredImage[];
+}
+
+/** @param store that of another region on the same tree */
+async function withClient(
+  work: (client: Client) => Promise<void>,
+  shared: { readonly tree?: string; readonly store?: RegionStore } = {},
+): Promise<void> {
+  const tree = shared.tree ?? mkdtempSync(join(tmpdir(), 'rackboot-uploads-'));
+  let files: UploadWork | undefined;
+  const uploadFiles = (): UploadWork => {
+    assert.ok(files !== undefined);
+    return files;
+  };
+  const listImages = async () => readImages(tree).images;
+  const place = await makeRegion({ imageTree: tree }, shared.store === undefined ? 1 : 2, shared.store, {
+    uploadFiles,
+    listImages,
+  });
+  const { region, store, clock } = place;
+  files = new UploadWork({ region, clock, tree: () => tree });
+  try {
+    if (shared.store === undefined) {
+      await addAdmin(store, clock, { username: 'admin', email: '', password: 'long enough' });
+      await store.addUser({ username: 'user', email: '', passwordHash: 'x', isAdmin: false, createdMs: 1 });
+    }
+    const keys = { admin: await createApiKey(store, clock, 'admin'), user: await createApiKey(store, clock, 'user') };
+    const app = buildApp(makeContext(region));
+    const send = async (
+      method: 'GET' | 'POST' | 'PUT' | 'DELETE',
+      url: string,
+      as: 'admin' | 'user' = 'admin',
+      headers: Readonly<Record<string, string>> = {},
+      payload?: Buffer,
+    ): Promise<Answered> => {
+      const answer = await app.inject({
+        ...{ method, url, remoteAddress: '10.20.0.50' },
+        headers: { authorization: authorizationOf(keys[as]), ...headers },
+        ...(payload === undefined ? {} : { payload }),
+      });
+      const isJson = /json/.test(String(answer.headers['content-type']));
+      return { status: answer.statusCode, text: answer.body, json: isJson ? JSON.parse(answer.body) : undefined };
+    };
+    const FORM = { 'content-type': 'application/x-www-form-urlencoded' };
+    await work({
+      ...{ place, tree, work: files, images: () => readImages(tree).images },
+      create: (fields, as) =>
+        send('POST', '/MAAS/api/2.0/boot-resources/', as, FORM, Buffer.from(new URLSearchParams(fields).toString())),
+      put: (uri, piece, headers) =>
+        send('PUT', uri, 'admin', { 'content-type': 'application/octet-stream', ...headers }, Buffer.from(piece)),
+      form: (body, as) =>
+        send(
+          'POST',
+          '/MAAS/api/1.0/boot-resources/',
+          as,
+          { 'content-type': 'multipart/form-data; boundary=b-1' },
+          Buffer.from(body),
+        ),
+      ask: (method, path) => send(method, `/MAAS/api/2.0/${path}`),
+    });
+  } finally {
+    await files.close();
+    await place.remove();
+    if (shared.tree === undefined) rmSync(tree, { recursive: true });
+  }
+}
+
+const wish = (bytes: Uint8Array, more: Readonly<Record<string, string>> = {}): Readonly<Record<string, string>> => ({
+  ...{ name: 'site', title: 'The site', architecture: 'amd64/generic', filetype: 'ddraw' },
+  ...{ sha256: sha256(bytes), size: String(bytes.length), ...more },
+});
+
+interface Set {
+  readonly complete: boolean;
+  readonly progress: number;
+  readonly files: Readonly<Record<string, Readonly<Record<string, string | number | boolean>>>>;
+}
+
+/** The file of the one version that is on its way, as the maas command line finds it. */
+function comingFile({ json }: Answered): { readonly [key: string]: string | number | boolean } {
+  const sets: readonly Set[] = Object.values(json.sets);
+  const file = sets.flatMap(({ files }) => Object.values(files)).find(({ complete }) => complete === false);
+  assert.ok(file !== undefined);
+  return file;
+}
+
+const uriOf = (answer: Answered): string => String(comingFile(answer).upload_uri);
+
+const form = (parts: readonly (readonly [head: string, body: Uint8Array | string])[]): Buffer =>
+  Buffer.concat([
+    ...parts.flatMap(([head, body]) => [
+      Buffer.from(`--b-1\r\n${head}\r\n\r\n`),
+      Buffer.from(body),
+      Buffer.from('\r\n'),
+    ]),
+    Buffer.from('--b-1--\r\n'),
+  ]);
+
+const field = (name: string, value: string, more = ''): readonly [string, string] => [
+  `Content-Disposition: form-data; name="${name}"${more}`,
+  value,
+];
+
+test('an image comes in pieces, with its progress, and is one that can be deployed', () =>
+  withClient(async ({ create, put, ask, images, place, tree }) => {
+    const created = await create(wish(DISK));
+    assert.equal(created.status, 201, created.text);
+    const { id, name, type, architecture, title, complete } = created.json;
+    assert.deepEqual(
+      [name, type, architecture, title, complete],
+      ['custom/site', 'Uploaded', 'amd64/generic', 'The site', false],
+    );
+    const uri = uriOf(created);
+    assert.match(uri, new RegExp(`^/MAAS/api/2.0/boot-resources/${id}/upload/\\d+/$`));
+    assert.deepEqual([(await put(uri, DISK.subarray(0, MIB / 2))).status, images().length], [200, 0]);
+    const half = comingFile(await ask('GET', `boot-resources/${id}/`));
+    assert.deepEqual([half.progress, half.received, half.upload_uri], [25, MIB / 2, uri]);
+    assert.equal((await ask('GET', 'boot-resources/')).json[0].progress, 25);
+    const last = await put(uri, DISK.subarray(MIB / 2), {
+      'content-range': `bytes ${MIB / 2}-${2 * MIB - 1}/${2 * MIB}`,
+    });
+    assert.equal(last.status, 200, last.text);
+    const [image] = images();
+    assert.deepEqual(
+      [image?.os, image?.release, image?.label, image?.title, image?.diskBytes],
+      ['custom', 'site', 'uploaded', 'The site', 2 * MIB],
+    );
+    const whole = (await ask('GET', `boot-resources/${id}/`)).json;
+    assert.deepEqual(
+      [whole.complete, whole.progress, whole.type, Object.keys(whole.sets)],
+      [true, 100, 'Uploaded', [image?.serial]],
+    );
+    assert.deepEqual([await place.store.uploads.list(), readdirSync(join(tree, 'images/.uploads'))], [[], []]);
+    const events = (await place.store.listEvents({ limit: 3 })).map((event) => sentenceOf(event));
+    assert.deepEqual(events.slice(0, 2).toSorted(), [
+      `added the uploaded custom/site/amd64/generic/uploaded/${image?.serial}`,
+      'began to upload custom/site/amd64/generic/uploaded',
+    ]);
+    assert.equal((await put(uri, DISK)).status, 404);
+  }));
+
+test('the whole content comes in one form, in Base64 of the maas command line or plain, of any order', () =>
+  withClient(async ({ form: post, images }) => {
+    const file = 'Content-Disposition: form-data; name="content"; filename="content"';
+    const answer = await post(
+      form([
+        [`${file}\r\nContent-Transfer-Encoding: base64`, DISK.toString('base64').replaceAll(/.{76}/g, '$&\n')],
+        [
+          'Content-Disposition: form-data; name="name"\r\nContent-Transfer-Encoding: base64',
+          Buffer.from('custom/one').toString('base64'),
+        ],
+        field('architecture', 'amd64'),
+        field('filetype', 'ddraw'),
+      ]),
+    );
+    assert.deepEqual([answer.status, images().map(({ release }) => release)], [201, ['one']], answer.text);
+    const packed = gzipSync(makeSystemDisk(MIB, 8));
+    const again = await post(
+      form([
+        field('name', 'two'),
+        field('architecture', 'amd64'),
+        field('filetype', 'ddgz'),
+        field('sha256', sha256(packed)),
+        [file, packed],
+      ]),
+    );
+    assert.deepEqual([again.status, images().map(({ release }) => release)], [201, ['one', 'two']], again.text);
+  }));
+
+test('a root archive is stored as it is, in the boot tree, too', () =>
+  withClient(async ({ create, put, images, tree }) => {
+    const root = gzipSync(Buffer.from('the root of a system'));
+    const created = await create(wish(root, { name: 'mysite/nine', filetype: 'tgz' }));
+    assert.equal((await put(uriOf(created), root)).status, 200);
+    const [image] = images();
+    assert.deepEqual([image?.format, image?.sha256, image?.system?.rootName], ['root.tar', sha256(root), 'root-tgz']);
+    assert.deepEqual(readdirSync(join(tree, 'mysite/amd64/generic/nine/uploaded')), ['root-tgz']);
+    const refused = await create(wish(DISK, { name: 'mysite/ten', filetype: 'tgz' }));
+    const answer = await put(uriOf(refused), DISK);
+    assert.deepEqual([answer.status, images().length], [400, 1]);
+    assert.match(answer.text, /the upload is no tgz/);
+    const reserved = await create(wish(root, { name: 'grub/ten', filetype: 'tgz' }));
+    assert.match((await put(uriOf(reserved), root)).text, /already uses the name grub/);
+  }));
+
+test('a piece that does not fit is refused with what the upload needs', () =>
+  withClient(async ({ create, put, place, tree }) => {
+    const uri = uriOf(await create(wish(DISK)));
+    const cases: readonly (readonly [
+      piece: Uint8Array,
+      headers: Record<string, string>,
+      status: number,
+      text: RegExp,
+    ])[] = [
+      [new Uint8Array(0), {}, 400, /at least one byte/],
+      [Buffer.alloc(PIECE_BYTES_MAX + 1), {}, 413, /at most 4194304 bytes/],
+      [Buffer.alloc(2 * MIB + 1), {}, 400, /this piece is too long/],
+      [DISK, { 'content-range': 'bytes 5-9/10' }, 400, /Content-Range/],
+      [
+        DISK.subarray(5, 10),
+        { 'content-range': 'bytes 5-9/2097152' },
+        409,
+        /Of this upload 0 bytes have come: continue there/,
+      ],
+    ];
+    for (const [piece, headers, status, text] of cases) {
+      const answer = await put(uri, piece, headers);
+      assert.deepEqual([answer.status, text.test(answer.text)], [status, true], answer.text);
+    }
+    assert.equal((await put('/MAAS/api/2.0/boot-resources/1/upload/99/', DISK)).status, 404);
+    assert.equal((await put('/MAAS/api/2.0/boot-resources/1/upload/x/', DISK)).status, 404);
+    assert.equal((await put(uri, DISK.subarray(0, 10))).status, 200);
+    const [upload] = await place.store.uploads.list();
+    assert.equal(upload?.received, 10);
+    for (const name of readdirSync(join(tree, 'images/.uploads'))) truncateSync(join(tree, 'images/.uploads', name), 9);
+    assert.match((await put(uri, DISK.subarray(10, 20))).text, /are gone: begin a new one/);
+    const elsewhere = { from: 10, to: 11, place: 'other:/tree', atMs: 1 };
+    await place.store.uploads.advance(upload?.id ?? 0, elsewhere);
+    const answer = await put(uri, DISK.subarray(11, 20));
+    assert.deepEqual([answer.status, /are on other:\/tree/.test(answer.text)], [409, true]);
+  }));
+
+test('wrong content, and a system that could not start, are refused with the reason, which stays until a new upload', () =>
+  withClient(async ({ create, put, ask, images, place }) => {
+    const wrong = await create(wish(DISK, { sha256: 'a'.repeat(64) }));
+    const answer = await put(uriOf(wrong), DISK);
+    assert.equal(answer.status, 400);
+    assert.match(answer.text, /its content has the sha256 [0-9a-f]{64} instead of a{64}/);
+    const { id } = wrong.json;
+    const { import: state } = (await ask('GET', `boot-resources/${id}/`)).json;
+    assert.deepEqual([state.state, /instead of/.test(state.reason)], ['failed', true]);
+    assert.equal((await put(uriOf(wrong), DISK)).status, 409);
+    const empty = Buffer.alloc(MIB);
+    empty.writeUInt16BE(0x55aa, 510);
+    empty[450] = 0x83;
+    const unfit = await create(wish(empty));
+    assert.match((await put(uriOf(unfit), empty)).text, /cannot be deployed/);
+    assert.deepEqual([images(), (await place.store.uploads.list()).length], [[], 1]);
+    assert.equal((await put(uriOf(await create(wish(DISK))), DISK)).status, 200);
+    assert.equal(images().length, 1);
+  }));
+
+test('an upload continues after a restart, in another process, whatever a killed one left after the counted bytes', async () => {
+  const tree = mkdtempSync(join(tmpdir(), 'rackboot-uploads-'));
+  try {
+    await withClient(
+      async ({ create, put, place: { store } }) => {
+        const uri = uriOf(await create(wish(DISK)));
+        assert.equal((await put(uri, DISK.subarray(0, 700_000))).status, 200);
+        const [name = ''] = readdirSync(join(tree, 'images/.uploads'));
+        writeFileSync(
+          join(tree, 'images/.uploads', name),
+          Buffer.concat([DISK.subarray(0, 700_000), Buffer.alloc(99, 7)]),
+        );
+        await withClient(
+          async ({ put: putThere, images }) => {
+            assert.equal((await putThere(uri, DISK.subarray(700_000))).status, 200);
+            assert.equal(images().length, 1);
+          },
+          { tree, store: keptOpen(store) },
+        );
+      },
+      { tree },
+    );
+  } finally {
+    rmSync(tree, { recursive: true });
+  }
+});
+
+/** The store for a second region, which must not close it. */
+const keptOpen = (store: RegionStore): RegionStore =>
+  new Proxy(store, {
+    get: (target, key) => {
+      if (key === 'close') return async () => undefined;
+      const value: unknown = Reflect.get(target, key, target);
+      return typeof value === 'function' ? value.bind(target) : value;
+    },
+  });
+
+test('a whole upload that a killed process left is finished by the next look; one that nobody continues is removed', () =>
+  withClient(async ({ create, put, work, images, place: { store, clock }, tree }) => {
+    const created = await create(wish(DISK));
+    await put(uriOf(created), DISK.subarray(0, 9));
+    const [upload] = await store.uploads.list();
+    assert.ok(upload !== undefined);
+    const [name = ''] = readdirSync(join(tree, 'images/.uploads'));
+    writeFileSync(join(tree, 'images/.uploads', name), DISK);
+    await store.uploads.advance(upload.id, { from: 9, to: 2 * MIB, place: upload.place, atMs: clock.wallTimeMs() });
+    work.look();
+    await until(() => images().length === 1);
+    await create(wish(DISK, { name: 'left' }));
+    clock.advance(25 * 3_600_000);
+    work.look();
+    await until(async () => (await store.uploads.list()).length === 0);
+    assert.match(
+      sentenceOf((await store.listEvents({ limit: 1 }))[0]),
+      /^removed the upload of custom\/left\S+, which nobody continued$/,
+    );
+  }));
+
+async function until(isSo: () => boolean | Promise<boolean>): Promise<void> {
+  for (let count = 0; count < 2000; count += 1) {
+    if (await isSo()) return;
+    await new Promise((resolve) => setImmediate(resolve));
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+  assert.fail('it did not become so');
+}
+
+test('a deleted upload is gone with its bytes', () =>
+  withClient(async ({ create, put, ask, place: { store } }) => {
+    const created = await create(wish(DISK));
+    await put(uriOf(created), DISK.subarray(0, 9));
+    const { id } = created.json;
+    assert.equal((await ask('POST', `boot-resources/${id}/?op=pause`)).status, 409);
+    assert.equal((await ask('DELETE', `boot-resources/${id}/`)).status, 204);
+    assert.deepEqual([await store.uploads.list(), (await ask('GET', 'boot-resources/')).json], [[], []]);
+    assert.equal((await put(uriOf(created), DISK.subarray(9))).status, 404);
+    assert.match((await create(wish(DISK))).text, /is being deleted: try again/);
+    await store.boot.forget(['custom/site/amd64/generic/uploaded']);
+    assert.equal((await create(wish(DISK))).status, 201);
+  }));
+
+test('every parameter is checked: name, architecture, type, hash, size, room on the disk; only administrators upload', () =>
+  withClient(async ({ create, form: post, tree, place }) => {
+    const cases: readonly (readonly [more: Record<string, string>, text: RegExp])[] = [
+      [{ name: '../x' }, /name/],
+      [{ name: 'a/b/c' }, /name/],
+      [{ architecture: '' }, /architecture/],
+      [{ filetype: 'exe' }, /Give one of tgz/],
+      [{ sha256: 'beef' }, /64 hexadecimal digits/],
+      [{ size: '0' }, /from 1 to/],
+      [{ size: String(UPLOAD_BYTES_MAX + 1) }, /from 1 to/],
+    ];
+    for (const [more, text] of cases) {
+      const answer = await create(wish(DISK, more));
+      assert.deepEqual([answer.status, text.test(answer.text)], [400, true], answer.text);
+    }
+    assert.equal((await create(wish(DISK), 'user')).status, 403);
+    const body = form([field('name', 'x'), field('content', 'abc', '; filename="c"')]);
+    assert.equal((await post(body, 'user')).status, 403);
+    const missing = await post(body);
+    assert.deepEqual([missing.status, /architecture/.test(missing.text)], [400, true]);
+    assert.equal(
+      (await post(Buffer.from('--b-1\r\nContent-Disposition: form-data; name="content"\r\n\r\nabc'))).status,
+      400,
+    );
+    assert.deepEqual(readdirSync(join(tree, 'images/.uploads')), [], 'nothing of it stays');
+    assert.deepEqual(await place.store.uploads.list(), []);
+  }));
+
+test('a third whole file is refused while two arrive, and comes when one has ended', () =>
+  withClient(async ({ place: { region } }) => {
+    const { uploads } = region.bootImages;
+    const held = Promise.withResolvers<void>();
+    async function* slow(): AsyncGenerator<Uint8Array> {
+      yield DISK;
+      await held.promise;
+    }
+    const arriving = Array.from({ length: WHOLE_FILES_MAX }, () => uploads.receive(slow()));
+    const refused = await uploads.receive(slow());
+    assert.ok('refusal' in refused && refused.refusal.code === 'uploads-limit.whole');
+    held.resolve();
+    for (const file of await Promise.all(arriving)) {
+      assert.ok('path' in file);
+      await uploads.discard(file);
+    }
+    const next = await uploads.receive(slow());
+    assert.ok('path' in next);
+    await uploads.discard(next);
+  }));
