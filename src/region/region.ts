@@ -81,6 +81,8 @@ export type MachineEdit = Partial<
     | 'powerType'
     | 'powerParameters'
     | 'kernelParams'
+    | 'zoneId'
+    | 'poolId'
   >
 >;
 

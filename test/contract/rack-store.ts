@@ -8,7 +8,8 @@ import { OTHER_UUID, RACK_UUID, registration } from '../region/racks/rack-place.
 import { storedRacks } from '../support/stored-racks.ts';
 import { type StorePlace, storeChecks } from './store-place.ts';
 
-function rack(more: Partial<Rack> = {}): Rack {
+/** A pending rack. */
+export function rack(more: Partial<Rack> = {}): Rack {
   const { key: _key, ...said } = registration();
   return {
     ...said,
@@ -25,6 +26,7 @@ function rack(more: Partial<Rack> = {}): Rack {
     disputed: [],
     refused: [],
     pulse: undefined,
+    zoneId: undefined,
     ...more,
   };
 }

@@ -237,6 +237,13 @@ export const OPERATIONS: Readonly<Record<string, (place: FilledRegion) => Steps<
   'uploads.list': ({ tables }) => tables.uploads.list(),
   'uploads.fail': ({ tables }) => tables.uploads.fail(1, 'why', EVENT),
   'uploads.remove': ({ tables }) => tables.uploads.remove(1, EVENT),
+  'areas.add': ({ tables }) => tables.areas.add('zone', { name: 'a', description: '' }, EVENT),
+  'areas.list': ({ tables }) => tables.areas.list('zone'),
+  'areas.change': ({ tables }) => tables.areas.change('zone', { id: 1, name: 'b', description: '' }, EVENT),
+  'areas.moveToZone': ({ tables, machines }) =>
+    tables.areas.moveToZone(1, { systemIds: ids(machines), rackUuids: ['x'] }, EVENT),
+  'listMachines by zone': () => reads.listMachines({ zoneIds: [1], poolIds: [0] }, 0, 1e6, false),
+  'areas.remove': ({ tables }) => tables.areas.remove('zone', 1, EVENT),
   openSession: () => openSession('ann', SESSION, 1, 0),
   'openSession at the bound': () => openSession('ann', { ...SESSION, digest: 'e' }, 1, 0),
   findSession: () => findSession('e'),

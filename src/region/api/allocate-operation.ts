@@ -9,6 +9,7 @@ import { type Constraints, matchStorage, meets, parseStorage } from '../life/all
 import type { MachineFilter } from '../records/filters.ts';
 import type { Machine } from '../records/machine.ts';
 import { type Answer, json, type Refusal, refuse, refuseField } from './answer.ts';
+import { chooseAreas, isRefusal } from './chosen-areas.ts';
 import { addressOf, answerCommand } from './life-operations.ts';
 import { searchFor } from './long-answers.ts';
 import { watchRights } from './lost-rights.ts';
@@ -35,8 +36,8 @@ const allocateParameters = z.object({
   tags: values(50).optional().describe('Machines with all of these tags.'),
   not_tags: values(50).optional().describe('Machines with none of these tags.'),
   storage: value(z.string().max(500)).optional().describe('Disks of at least these sizes in GB: `root:50,100`.'),
-  zone: value(z.string().max(255)).optional().describe('The zone; the only one is `default`.'),
-  pool: value(z.string().max(255)).optional().describe('The pool; the only one is `default`.'),
+  zone: value(z.string().max(255)).optional().describe('Machines in this zone.'),
+  pool: value(z.string().max(255)).optional().describe('Machines in this pool.'),
   not_in_zone: values(50).optional().describe('Machines in none of these zones.'),
   not_in_pool: values(50).optional().describe('Machines in none of these pools.'),
   interfaces: value(z.string().max(500)).optional().describe('Not supported.'),
@@ -44,10 +45,31 @@ const allocateParameters = z.object({
   ip_address: value(z.string().max(15)).optional().describe('The address to assign. Default: a free one.'),
 });
 
-function constraintsOf(given: z.output<typeof allocateParameters>): Constraints | Refusal {
+/** The zones and pools of the conditions, or a refusal. */
+async function areasOf(
+  call: ApiCall,
+  given: z.output<typeof allocateParameters>,
+): Promise<Pick<Constraints, 'zoneIds' | 'poolIds' | 'notZoneIds' | 'notPoolIds'> | Refusal> {
+  const named = (name: string | undefined) => (name === undefined || name === '' ? undefined : [name]);
+  const zoneIds = await chooseAreas(call, 'zone', 'zone', named(given.zone));
+  if (isRefusal(zoneIds)) return zoneIds;
+  const notZoneIds = await chooseAreas(call, 'zone', 'not_in_zone', given.not_in_zone);
+  if (isRefusal(notZoneIds)) return notZoneIds;
+  const poolIds = await chooseAreas(call, 'pool', 'pool', named(given.pool));
+  if (isRefusal(poolIds)) return poolIds;
+  const notPoolIds = await chooseAreas(call, 'pool', 'not_in_pool', given.not_in_pool);
+  return isRefusal(notPoolIds) ? notPoolIds : { zoneIds, notZoneIds, poolIds, notPoolIds };
+}
+
+async function constraintsOf(
+  call: ApiCall,
+  given: z.output<typeof allocateParameters>,
+): Promise<Constraints | Refusal> {
   const disks = parseStorage(given.storage ?? '');
   if (disks === undefined) return refuseField('storage', 'field.storage');
   if (given.interfaces) return refuseField('interfaces', 'field.interface-conditions');
+  const areas = await areasOf(call, given);
+  if ('kind' in areas) return areas;
   return {
     name: given.name || undefined,
     systemId: given.system_id || undefined,
@@ -57,19 +79,18 @@ function constraintsOf(given: z.output<typeof allocateParameters>): Constraints 
     tags: given.tags,
     notTags: given.not_tags,
     diskBytes: disks,
-    zone: given.zone,
-    pool: given.pool,
-    notZones: given.not_in_zone,
-    notPools: given.not_in_pool,
+    ...areas,
   };
 }
 
 /** The Ready machines that the store can choose by the conditions; `meets` decides. */
-const readyMachines = ({ name, systemId, tags = [] }: Constraints): MachineFilter => ({
+const readyMachines = ({ name, systemId, tags = [], zoneIds, poolIds }: Constraints): MachineFilter => ({
   statuses: ['ready'],
   systemIds: systemId === undefined ? undefined : [systemId],
   hostnames: name?.toLowerCase().split('.', 1),
   tags: tags.length === 0 ? undefined : tags.slice(0, 1),
+  zoneIds,
+  poolIds,
 });
 
 /** Offers the machines that meet the conditions to `take`, a few in each step, which is a transaction, until it answers. */
@@ -96,7 +117,7 @@ async function* search(
 }
 
 async function allocate(call: ApiCall, given: z.output<typeof allocateParameters>): Promise<Answer> {
-  const wanted = constraintsOf(given);
+  const wanted = await constraintsOf(call, given);
   if ('kind' in wanted) return wanted;
   const address = addressOf(given.ip_address);
   if (address !== undefined && 'kind' in address) return address;

@@ -74,10 +74,11 @@ const ownRackOf = ({ region }: ApiCall): string | undefined =>
 type EventChoice = Pick<EventFilter, 'machines' | 'level' | 'usernames'>;
 
 /** The events that the parameters select. */
-function chosen(
+async function chosen(
+  call: ApiCall,
   given: z.output<typeof filterOnly>,
-): { readonly kind: 'choice'; readonly choice: EventChoice } | Refusal {
-  const machines = machineFilter(given);
+): Promise<{ readonly kind: 'choice'; readonly choice: EventChoice } | Refusal> {
+  const machines = await machineFilter(call, given);
   if ('kind' in machines) return machines;
   const level = (given.level ?? 'INFO').toLowerCase();
   if (!isEventLevel(level)) {
@@ -94,7 +95,7 @@ function chosen(
 /** Streams the log as it grows: the chosen events, starting after `after` or now. */
 async function follow(call: ApiCall, given: z.output<typeof following>): Promise<Answer> {
   const { caller, peer } = call;
-  const which = chosen(given);
+  const which = await chosen(call, given);
   if (which.kind === 'refusal') return which;
   const after = given.after === undefined ? undefined : parseEventPlace(given.after);
   const username = caller.kind === 'user' ? caller.username : caller.kind;
@@ -109,7 +110,7 @@ async function follow(call: ApiCall, given: z.output<typeof following>): Promise
 }
 
 async function query(call: ApiCall, given: z.output<typeof parameters>): Promise<Answer> {
-  const which = chosen(given);
+  const which = await chosen(call, given);
   if (which.kind === 'refusal') return which;
   const limit = Number(given.limit ?? EVENTS_PER_PAGE);
   if (limit > EVENTS_PER_PAGE_MAX) return refuseField('limit', 'field.events-limit', { max: EVENTS_PER_PAGE_MAX });

@@ -15,13 +15,11 @@ import { type Machine, type MachineInterface, machineFqdn } from '../records/mac
 import { stepOf } from '../records/work.ts';
 import { remarkSentence } from '../words/event.ts';
 import { powerText } from '../words/text.ts';
+import { poolJson, zoneJson } from './area-json.ts';
 
 const BASE = '/MAAS/api/2.0';
 /** A disk's id combines the machine's id and the disk's index, so that it is the same in every answer. */
 const DISKS_PER_MACHINE = 1000;
-
-const ZONE = { id: 1, name: 'default', description: '', resource_uri: `${BASE}/zones/default/` };
-const POOL = { id: 0, name: 'default', description: 'Default pool', resource_uri: `${BASE}/resourcepool/0/` };
 
 /** Fields with the same value in every answer. `text` is their JSON without the opening brace. */
 interface Fixed {
@@ -183,7 +181,7 @@ export function sharedJson(
 }
 
 /** The fixed fields that both API versions share. */
-export const SHARED_FIXED = { swap_size: null, disable_ipv4: false, virtualblockdevice_set: [], zone: ZONE };
+export const SHARED_FIXED = { swap_size: null, disable_ipv4: false, virtualblockdevice_set: [] };
 
 /** The answer to a machine without a key: its own identity, and nothing about others. */
 export function introductionJson(machine: Machine): Record<string, unknown> {
@@ -211,7 +209,6 @@ const MACHINE = fixed({
   ...SHARED_FIXED,
   node_type: 0,
   node_type_name: 'Machine',
-  pool: POOL,
   parent: null,
   pod: null,
   virtualmachine_id: null,
@@ -255,6 +252,8 @@ function ownJson(
     ...sharedJson(machine, where, power),
     hostname: machine.hostname,
     fqdn: machineFqdn(machine),
+    zone: zoneJson('2.0', machine.zone),
+    pool: poolJson(machine.pool),
     domain: { id: 0, name: machine.domain, authoritative: true, ttl: null, is_default: true, resource_record_count: 0 },
     description: machine.description,
     status: row.number,

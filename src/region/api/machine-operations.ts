@@ -20,6 +20,7 @@ import {
 import { cleanWords } from '../records/text-json.ts';
 import type { MachineEdit } from '../region.ts';
 import { type Answer, json, NO_MACHINE, type Refusal, refuse, refuseField, refuseFields } from './answer.ts';
+import { chooseArea, chooseAreas, isRefusal } from './chosen-areas.ts';
 import { parseArchitecture } from './enlistment-operations.ts';
 import { isTrue, machineOf, machinePaths, systemIdOf } from './machine-calls.ts';
 import { listMachines } from './machine-list.ts';
@@ -43,16 +44,27 @@ export const filterParameters = z.object({
   hostname: values(FILTER_VALUES_MAX).optional().describe('Only machines with these hostnames.'),
   mac_address: values(FILTER_VALUES_MAX).optional().describe('Only machines with these hardware addresses.'),
   id: values(FILTER_VALUES_MAX).optional().describe('Only machines with these system ids.'),
+  zone: values(FILTER_VALUES_MAX).optional().describe('Only machines in these zones.'),
+  pool: values(FILTER_VALUES_MAX).optional().describe('Only machines in these pools.'),
 });
 
 /** The filter in the parameters, or a refusal. */
-export function machineFilter(given: z.output<typeof filterParameters>): MachineFilter | Refusal {
+export async function machineFilter(
+  call: ApiCall,
+  given: z.output<typeof filterParameters>,
+): Promise<MachineFilter | Refusal> {
   const macs = given.mac_address?.map(parseMac);
   if (macs?.includes(undefined)) return refuseField('mac_address', 'field.macs');
+  const zoneIds = await chooseAreas(call, 'zone', 'zone', given.zone);
+  if (isRefusal(zoneIds)) return zoneIds;
+  const poolIds = await chooseAreas(call, 'pool', 'pool', given.pool);
+  if (isRefusal(poolIds)) return poolIds;
   return {
     hostnames: given.hostname?.map((name) => name.toLowerCase()),
     macs: macs?.filter((mac) => mac !== undefined),
     systemIds: given.id,
+    zoneIds,
+    poolIds,
   };
 }
 
@@ -67,8 +79,8 @@ const listParameters = filterParameters.extend({
     .describe('Only machines with this text in their name, owner, tags, addresses, note, product or serial number.'),
 });
 
-function list(call: ApiCall, given: z.output<typeof listParameters>): Answer {
-  const filter = machineFilter(given);
+async function list(call: ApiCall, given: z.output<typeof listParameters>): Promise<Answer> {
+  const filter = await machineFilter(call, given);
   if ('kind' in filter) return filter;
   const statuses: MachineStatus[] = [];
   for (const text of given.status ?? []) {
@@ -135,10 +147,16 @@ const editParameters = z.object({
   kernel_params: value(z.string().max(4096))
     .optional()
     .describe('Kernel arguments that replace those of its tags and the global ones; empty: use those.'),
+  zone: value(z.string().max(256)).optional().describe('The name of its zone.'),
+  pool: value(z.string().max(256)).optional().describe('The name of its pool.'),
   ...powerFields,
 });
 
-function editOf(call: ApiCall, given: z.output<typeof editParameters>, before: Machine): MachineEdit | Refusal {
+async function editOf(
+  call: ApiCall,
+  given: z.output<typeof editParameters>,
+  before: Machine,
+): Promise<MachineEdit | Refusal> {
   const hostname = given.hostname === undefined ? undefined : parseHostname(given.hostname.split('.', 1)[0] ?? '');
   if (given.hostname !== undefined && hostname === undefined) {
     return refuseField('hostname', 'field.hostname', { max: HOSTNAME_MAX });
@@ -153,8 +171,14 @@ function editOf(call: ApiCall, given: z.output<typeof editParameters>, before: M
   if (misfit !== undefined) return misfit;
   const fault = refuseKernelParams(given.kernel_params ?? '');
   if (fault !== undefined) return refuseField('kernel_params', 'field.kernel-params', { fault });
+  const zone = await chooseArea(call, 'zone', given.zone);
+  if ('kind' in zone) return zone;
+  const pool = await chooseArea(call, 'pool', given.pool);
+  if ('kind' in pool) return pool;
   return {
     ...(hostname === undefined ? {} : { hostname }),
+    ...(zone.id === undefined ? {} : { zoneId: zone.id }),
+    ...(pool.id === undefined ? {} : { poolId: pool.id }),
     ...(given.kernel_params === undefined ? {} : { kernelParams: given.kernel_params.trim() || undefined }),
     ...(given.description === undefined ? {} : { description: cleanWords(given.description, DESCRIPTION_MAX) }),
     ...(architecture ?? {}),
@@ -165,7 +189,7 @@ function editOf(call: ApiCall, given: z.output<typeof editParameters>, before: M
 async function edit(call: ApiCall, given: z.output<typeof editParameters>): Promise<Answer> {
   const before = await machineOf(call);
   if (before === undefined) return NO_MACHINE;
-  const changes = editOf(call, given, before);
+  const changes = await editOf(call, given, before);
   if ('kind' in changes) return changes;
   const outcome = await call.region.editMachine(systemIdOf(call), changes, usernameOf(call));
   return answerChange(call, outcome, (taken) => refuseFields({ hostname: [taken] }));

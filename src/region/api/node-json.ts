@@ -9,6 +9,7 @@ import type { Whereabouts } from '../life/whereabouts.ts';
 import { statusRow } from '../records/lifecycle.ts';
 import { type Machine, machineFqdn } from '../records/machine.ts';
 import { remarkSentence } from '../words/event.ts';
+import { zoneJson } from './area-json.ts';
 import { diskJson, SHARED_FIXED, sharedJson } from './machine-json.ts';
 
 const BASE = '/MAAS/api/1.0';
@@ -25,6 +26,7 @@ export function nodeJson(machine: Machine, where: Whereabouts, power?: PowerView
     ...SHARED_FIXED,
     physicalblockdevice_set: diskJson(machine),
     hostname: machineFqdn(machine),
+    zone: zoneJson('1.0', machine.zone),
     status: row.foldedNumber,
     substatus: row.number,
     substatus_name: row.name,

@@ -11,6 +11,7 @@ import { cleanText } from '../../clean-text.ts';
 import { ACCOUNT_OPERATIONS } from './account-operations.ts';
 import { ALLOCATE_OPERATIONS } from './allocate-operation.ts';
 import { type Answer, json, NO_MACHINE, refuse, refuseField, refuseUnmanaged } from './answer.ts';
+import { AREA_OPERATIONS } from './area-operations.ts';
 import { BOOT_RESOURCE_OPERATIONS } from './boot-resource-operations.ts';
 import { BOOT_SOURCE_OPERATIONS } from './boot-source-operations.ts';
 import { BOOT_UPLOAD_OPERATIONS } from './boot-upload-operations.ts';
@@ -69,6 +70,7 @@ export const OPERATIONS: readonly Operation[] = [
   ...BOOT_RESOURCE_OPERATIONS,
   ...BOOT_UPLOAD_OPERATIONS,
   ...TAG_OPERATIONS,
+  ...AREA_OPERATIONS,
   ...SCRIPT_OPERATIONS,
   ...RESULT_OPERATIONS,
   ...ACCOUNT_OPERATIONS,

@@ -10,6 +10,7 @@ import type { RackKey, RackVerdict } from '../racks/rack-admission.ts';
 import { findDoubt } from '../racks/rack-networks.ts';
 import { rackName, rackUuid, rackVersion } from '../racks/rack-news.ts';
 import { findSharedRange } from '../racks/rack-ranges.ts';
+import type { Area } from '../records/area.ts';
 import {
   isAway,
   RACK_INTERFACES_MAX,
@@ -22,6 +23,9 @@ import { doubtWords } from '../words/event.ts';
 import { type RefusalNamed, refusal, sentenceOf } from '../words/refusal.ts';
 import { texts } from '../words/text.ts';
 import { type Answer, json, refuse, refuseField, refuseFields, refuseFor } from './answer.ts';
+import { zoneJson } from './area-json.ts';
+import { moveToZone } from './area-operations.ts';
+import { chooseArea, listAreas } from './chosen-areas.ts';
 import { type ApiCall, defineOperation, type Operation, usernameOf, value, values } from './operation.ts';
 
 const isoTime = (ms: number | undefined): string | null => (ms === undefined ? null : new Date(ms).toISOString());
@@ -189,7 +193,7 @@ async function removeRack(call: ApiCall): Promise<Answer> {
 }
 
 /** A rack as MAAS 2.x represents it. */
-function controllerJson(call: ApiCall, rack: Rack): Record<string, unknown> {
+function controllerJson(call: ApiCall, rack: Rack, zones: readonly Area[]): Record<string, unknown> {
   const { domain } = call.region.config();
   const away = isAway(rack, call.region.clock.wallTimeMs());
   return {
@@ -197,6 +201,10 @@ function controllerJson(call: ApiCall, rack: Rack): Record<string, unknown> {
     hostname: rack.name,
     fqdn: `${rack.name}.${domain}`,
     domain: { name: domain },
+    zone: zoneJson(
+      '2.0',
+      zones.find(({ id }) => id === rack.zoneId),
+    ),
     node_type: 2,
     node_type_name: 'Rack controller',
     version: rack.version,
@@ -209,10 +217,23 @@ function controllerJson(call: ApiCall, rack: Rack): Record<string, unknown> {
 const accepted = (call: ApiCall): readonly Rack[] =>
   call.region.racks.list().filter(({ state }) => state === 'accepted');
 
-function readController(call: ApiCall): Answer {
+async function readController(call: ApiCall): Promise<Answer> {
   const id = call.path.system_id ?? '';
   const rack = accepted(call).find(({ uuid }) => uuid === id);
-  return rack === undefined ? notFound(id) : json(controllerJson(call, rack));
+  return rack === undefined ? notFound(id) : json(controllerJson(call, rack, await listAreas(call, 'zone')));
+}
+
+const controllerChange = z.object({ zone: value(z.string().max(256)).describe('The name of its zone.') });
+
+async function changeController(call: ApiCall, given: z.output<typeof controllerChange>): Promise<Answer> {
+  const uuid = call.path.system_id ?? '';
+  const rack = accepted(call).find((one) => one.uuid === uuid);
+  if (rack === undefined) return notFound(uuid);
+  const zone = await chooseArea(call, 'zone', given.zone);
+  if ('kind' in zone) return zone;
+  if (zone.id === undefined) return refuseField('zone', 'field.required');
+  await moveToZone(call, { id: zone.id, name: given.zone }, { systemIds: [], rackUuids: [uuid] });
+  return json(controllerJson(call, { ...rack, zoneId: zone.id }, await listAreas(call, 'zone')));
 }
 
 const nothing = z.object({});
@@ -283,7 +304,10 @@ export const RACK_OPERATIONS: readonly Operation[] = [
     access: 'user',
     doc: 'List the accepted racks.',
     parameters: nothing,
-    run: (call) => json(accepted(call).map((rack) => controllerJson(call, rack))),
+    async run(call) {
+      const zones = await listAreas(call, 'zone');
+      return json(accepted(call).map((rack) => controllerJson(call, rack, zones)));
+    },
   }),
   defineOperation({
     versions: ['2.0'],
@@ -294,5 +318,15 @@ export const RACK_OPERATIONS: readonly Operation[] = [
     doc: 'Read an accepted rack.',
     parameters: nothing,
     run: readController,
+  }),
+  defineOperation({
+    versions: ['2.0'],
+    path: 'rackcontrollers/{system_id}',
+    method: 'PUT',
+    handler: 'RackControllerHandler',
+    access: 'admin',
+    doc: 'Move an accepted rack to a zone.',
+    parameters: controllerChange,
+    run: changeController,
   }),
 ];

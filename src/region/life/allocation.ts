@@ -20,14 +20,13 @@ export interface Constraints {
   readonly notTags?: readonly string[] | undefined;
   /** Minimum size of one disk each. */
   readonly diskBytes?: readonly number[] | undefined;
-  /** The only zone, and the only pool, is `default`. */
-  readonly zone?: string | undefined;
-  readonly pool?: string | undefined;
-  readonly notZones?: readonly string[] | undefined;
-  readonly notPools?: readonly string[] | undefined;
+  /** In one of these zones, by id; 0: the default one. Likewise pools. */
+  readonly zoneIds?: readonly number[] | undefined;
+  readonly poolIds?: readonly number[] | undefined;
+  /** In none of these. */
+  readonly notZoneIds?: readonly number[] | undefined;
+  readonly notPoolIds?: readonly number[] | undefined;
 }
-
-const THE_PLACE = 'default';
 
 /** True if the machine meets all constraints. */
 export function meets(machine: Machine, wanted: Constraints): boolean {
@@ -42,8 +41,8 @@ export function meets(machine: Machine, wanted: Constraints): boolean {
     (wanted.tags ?? []).every((tag) => tags.has(tag)) &&
     !(wanted.notTags ?? []).some((tag) => tags.has(tag)) &&
     hasDisks(machine, wanted.diskBytes ?? []) &&
-    isDefault(wanted.zone, wanted.notZones) &&
-    isDefault(wanted.pool, wanted.notPools)
+    isAmong(machine.zoneId, wanted.zoneIds, wanted.notZoneIds) &&
+    isAmong(machine.poolId, wanted.poolIds, wanted.notPoolIds)
   );
 }
 
@@ -63,8 +62,8 @@ function hasDisks(machine: Machine, wanted: readonly number[]): boolean {
   return wanted.toSorted(descending).every((bytes, index) => (disks[index] ?? -1) >= bytes);
 }
 
-const isDefault = (wanted: string | undefined, others: readonly string[] | undefined): boolean =>
-  (wanted === undefined || wanted === '' || wanted === THE_PLACE) && !(others ?? []).includes(THE_PLACE);
+const isAmong = (id = 0, wanted: readonly number[] | undefined, others: readonly number[] = []): boolean =>
+  (wanted === undefined || wanted.includes(id)) && !others.includes(id);
 
 /** For each label of a valid `storage` text, the index of its disk in the machine's facts. */
 export function matchStorage(machine: Machine, text: string): ReadonlyMap<string, number> {

@@ -5,6 +5,7 @@
 // 3. The store cleans the texts and bounds them (`store/operations/stored-event.ts`).
 
 import type { PowerDetail } from '../../power/detail.ts';
+import type { AreaKind } from './area.ts';
 import type { LeftOut } from './bounded-facts.ts';
 import type { IdentityKind } from './identity-kind.ts';
 import type { ImportReason } from './import-reason.ts';
@@ -28,7 +29,7 @@ interface RackName {
   readonly uuid: string;
 }
 
-/** How a source or a selection changed. */
+/** How a source, a selection, a zone or a pool changed. */
 export type BootChange = 'added' | 'changed' | 'removed';
 
 /** A person's reason; empty: none. */
@@ -241,6 +242,8 @@ export interface EventParams extends RackEventParams {
   'tag-changed': { readonly tag: string };
   'tag-deleted': { readonly tag: string };
   'tag-assigned': { readonly tag: string };
+  'area-changed': { readonly area: AreaKind; readonly name: string; readonly change: BootChange };
+  'zone-set': { readonly zone: string };
   'script-added': { readonly script: string };
   'script-changed': { readonly script: string };
   'script-removed': { readonly script: string };

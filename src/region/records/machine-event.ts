@@ -52,6 +52,7 @@ export const EVENT_TYPES = {
   NODE_POWER_QUERY_FAILED: { level: 'warning', title: 'Failed to query node power' },
   NODE_HUNG: { level: 'warning', title: 'Started again' },
   TAG: { level: 'audit', title: 'Tag' },
+  ZONES: { level: 'audit', title: 'Zones and pools' },
   SCRIPT: { level: 'audit', title: 'Script' },
   NODE_REMOVED: { level: 'audit', title: 'Node' },
   RACK_REGISTERED: { level: 'info', title: 'Rack registered' },

@@ -6,6 +6,7 @@
 
 import type { MachineAddress } from '../../machines/machine.ts';
 import type { Ipv4, MacAddress } from '../../net/address.ts';
+import type { Area } from './area.ts';
 import type { HardwareFacts } from './hardware-facts.ts';
 import type { MachineStatus } from './lifecycle.ts';
 import type { PowerParameters } from './power-parameters.ts';
@@ -68,6 +69,9 @@ export interface MachineFields {
   /** True if the machine proposed its power settings and no person has accepted them; nothing may use them. */
   readonly powerIsProposed?: boolean | undefined;
   readonly powerState: PowerState;
+  /** The ids of its zone and its pool; `undefined`: the default ones. */
+  readonly zoneId?: number | undefined;
+  readonly poolId?: number | undefined;
   /** The user who owns it; undefined: none. */
   readonly owner?: string | undefined;
   /** Key-value notes that clients store with it while it is owned. */
@@ -116,6 +120,9 @@ export interface Machine extends MachineFields {
   readonly addresses: readonly MachineAddress[];
   /** In the order of their names. */
   readonly tags: readonly MachineTag[];
+  /** `undefined`: the default one. */
+  readonly zone?: Area | undefined;
+  readonly pool?: Area | undefined;
   /** The unique ID of its power task, never reused; undefined: none. */
   readonly powerTaskId?: string | undefined;
 }

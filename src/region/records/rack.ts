@@ -94,6 +94,8 @@ export interface Rack {
   /** The newest REFUSED_KEPT_MAX refused entries of its last batches. */
   readonly refused: readonly RefusedEntry[];
   readonly pulse?: RackPulse | undefined;
+  /** The id of its zone; `undefined`: the default one. */
+  readonly zoneId?: number | undefined;
 }
 
 /** True for an accepted remote rack that has been silent for more than AWAY_AFTER_MS. */

@@ -12,6 +12,7 @@
 import type { MacAddress } from '../../net/address.ts';
 import type { PowerLedger } from '../../power/ledger.ts';
 import type { SshKeyStore } from '../../power/ssh-identity.ts';
+import type { AreaStore } from './area-store.ts';
 import type { BootStore } from './boot-store.ts';
 import type {
   EnlistmentDecision,
@@ -109,6 +110,7 @@ export interface RegionStore {
   readonly boot: BootStore;
   /** Images that people are sending. */
   readonly uploads: UploadStore;
+  readonly areas: AreaStore;
   readonly sessions: SessionStore;
   /** The power commands begun, and their outcomes. */
   readonly power: PowerLedger;

@@ -20,7 +20,7 @@ const UPDATE_WITH_TASK_SQL = `${SET}, power_task_id = ? WHERE id = ?`;
 /** The columns of numbers; the others are texts. */
 const NUMBERS: ReadonlySet<string> = new Set([
   ...['status', 'resting_status', 'status_since_ms', 'status_deadline_ms', 'netboot', 'facts_ms', 'vouched_mac'],
-  ...['power_proposed', 'is_locked', 'enlisted_from', 'home'],
+  ...['power_proposed', 'is_locked', 'enlisted_from', 'home', 'zone_id', 'pool_id'],
 ]);
 /** The first values of a row: the id, the time, whether the id of the power task changes, and that id. */
 const LEADING = 4;

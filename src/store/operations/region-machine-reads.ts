@@ -4,10 +4,12 @@
 // 2. A damaged row keeps only its own machine out of a list. A caller that needs this machine gets an error that names the row.
 
 import { isFirm } from '../../region/identity/interface-source.ts';
+import type { Area } from '../../region/records/area.ts';
 import type { MachineFilter } from '../../region/records/filters.ts';
 import { findStatusByNumber, type MachineStatus, statusRow } from '../../region/records/lifecycle.ts';
 import type { Machine, MachineForRacks, MachineOutline } from '../../region/records/machine.ts';
 import { number, readsRow, type StoredRow } from '../rows.ts';
+import { areasWith } from './area-reads.ts';
 import { Damages, type Readable } from './readable-rows.ts';
 import {
   OUTLINE_COLUMNS,
@@ -69,27 +71,34 @@ interface PartRows {
   readonly interfaces: readonly StoredRow[];
   readonly addresses: readonly StoredRow[];
   readonly tags: readonly StoredRow[];
+  /** The zones and pools of all these machines, by id. */
+  readonly areas: ReadonlyMap<number, Area>;
 }
 
 /** Reads the interfaces of all these machines in one query, likewise addresses and tags. */
 function* rowsOfParts(rows: readonly StoredRow[]): Steps<(row: StoredRow) => PartRows> {
-  if (rows.length === 0) return () => ({ interfaces: [], addresses: [], tags: [] });
+  if (rows.length === 0) return () => ({ interfaces: [], addresses: [], tags: [], areas: new Map() });
   const ids = JSON.stringify(rows.map(readId));
   const interfaces = byMachine(yield all(INTERFACES_SQL, ids));
   const addresses = byMachine(yield all(ALLOCATIONS_SQL, ids));
   const tags = byMachine(yield all(TAGS_SQL, ids));
+  const areas = yield* areasWith([...new Set(rows.flatMap(readAreaIds))]);
   return (row) => {
     const id = readId(row);
-    return { interfaces: interfaces.get(id) ?? [], addresses: addresses.get(id) ?? [], tags: tags.get(id) ?? [] };
+    const [nics, given, named] = [interfaces.get(id) ?? [], addresses.get(id) ?? [], tags.get(id) ?? []];
+    return { interfaces: nics, addresses: given, tags: named, areas };
   };
 }
 
-const machineOf = (row: StoredRow, { interfaces, addresses, tags }: PartRows): Machine =>
-  readMachine(row, {
+function machineOf(row: StoredRow, { interfaces, addresses, tags, areas }: PartRows): Machine {
+  const machine = readMachine(row, {
     interfaces: interfaces.map(readInterface),
     addresses: addresses.map(readAllocation),
     tags: tags.map(readMachineTag),
   });
+  if (areas.size === 0) return machine;
+  return { ...machine, zone: areas.get(machine.zoneId ?? 0), pool: areas.get(machine.poolId ?? 0) };
+}
 
 /** The readable machines of a list in the order of ids. Fewer than `limit` mean the end of the list, even if some cannot be read. */
 function* readReadable(
@@ -226,6 +235,8 @@ export function machineQuery(
   oneOf(`machine.system_id ${texts}`, filter.systemIds);
   oneOf(`machine.hostname ${texts}`, filter.hostnames);
   oneOf(`machine.owner ${texts}`, filter.owners);
+  oneOf(`coalesce(machine.zone_id, 0) ${numbers}`, filter.zoneIds);
+  oneOf(`coalesce(machine.pool_id, 0) ${numbers}`, filter.poolIds);
   oneOf(`machine.id IN (SELECT machine_id FROM interface WHERE mac ${numbers})`, filter.macs);
   oneOf(`machine.id IN (SELECT machine_id FROM interface WHERE address ${numbers})`, filter.seenAt);
   const tagged = `SELECT machine_id FROM machine_tag JOIN tag ON tag.id = tag_id WHERE tag.name ${texts}`;
@@ -244,6 +255,10 @@ export function machineQuery(
 }
 
 const readId = readsRow('machine', (row) => number(row, 'id'));
+/** Of a machine in the default ones: none. */
+const readAreaIds = readsRow('machine', ({ zone_id: zone, pool_id: pool }) =>
+  [zone, pool].filter((id) => typeof id === 'number'),
+);
 const readOwner = readsRow('interface', (row) => number(row, 'machine_id'));
 const readStatusCount = readsRow('machine', (row): readonly [status: number, machines: number] => [
   number(row, 'status'),

@@ -336,6 +336,7 @@ const readRack = readsRow(
     source: optionalText(row, 'source'),
     refused: readJson(row, 'refused', refused),
     pulse: row.pulse === null ? undefined : readJson(row, 'pulse', pulse),
+    zoneId: optionalNumber(row, 'zone_id'),
   }),
 );
 

@@ -160,6 +160,8 @@ const readColumns = readsRow('machine', (row): Omit<Machine, keyof MachineParts>
     createdMs: number(row, 'created_ms'),
     powerTask: powerTaskOf(optionalText(row, 'power_task')),
     powerTaskId: optionalText(row, 'power_task_id'),
+    zoneId: optionalNumber(row, 'zone_id'),
+    poolId: optionalNumber(row, 'pool_id'),
     ownerData: converted('owner_data', text(row, 'owner_data'), JSON.parse),
     isLocked: number(row, 'is_locked') !== 0,
   };
@@ -226,6 +228,8 @@ export const MACHINE_COLUMNS = [
   'enlisted_from',
   'home',
   'added_by',
+  'zone_id',
+  'pool_id',
 ] as const;
 
 /** The columns that `readRackMachine` reads. */
@@ -268,6 +272,8 @@ export function machineValues(fields: MachineFields): SQLInputValue[] {
     fields.enlistedFrom ?? null,
     fields.home ?? null,
     fields.addedBy ?? null,
+    fields.zoneId || null,
+    fields.poolId || null,
   ];
 }
 

@@ -2,6 +2,7 @@
 
 import type { EventBounds } from './event-cuts.ts';
 import { AccountTables } from './region-accounts.ts';
+import { AreaTable } from './region-areas.ts';
 import { BootTables } from './region-boot.ts';
 import { EventTable } from './region-events.ts';
 import { LifeTables } from './region-life.ts';
@@ -25,6 +26,7 @@ export class RegionTables {
   readonly scripts: ScriptTables;
   readonly boot: BootTables;
   readonly uploads: UploadTable;
+  readonly areas: AreaTable;
   readonly power = new PowerTable();
 
   constructor(bounds: EventBounds) {
@@ -38,5 +40,6 @@ export class RegionTables {
     this.scripts = new ScriptTables(this.events);
     this.boot = new BootTables(this.events);
     this.uploads = new UploadTable(this.events);
+    this.areas = new AreaTable(this.events);
   }
 }

@@ -5,6 +5,7 @@
 // 3. Ids are never reused: an event keeps the id of a deleted machine.
 
 import type { DatabaseKind } from '../database-file.ts';
+import { AREAS } from './area-schema.ts';
 import { BOOT_IMAGES, IMAGE_UPLOADS } from './boot-schema.ts';
 import { findLostRegion } from './lost-region.ts';
 
@@ -367,10 +368,13 @@ CREATE TABLE counter (
 /** The file's name below the state directory. */
 export const REGION_FILE = 'region.db';
 
+/** What version 3 adds. */
+const VERSION_3 = [IMAGE_UPLOADS, AREAS].join('');
+
 /** `region.db`, marked `RBRE`. */
 export const REGION_DATABASE: DatabaseKind = {
   title: 'region database',
   applicationId: 0x52_42_52_45,
   findLoss: findLostRegion,
-  migrations: [[MACHINES, WORK, SCRIPTS, EVENTS, PEOPLE, RACKS].join(''), BOOT_IMAGES, IMAGE_UPLOADS],
+  migrations: [[MACHINES, WORK, SCRIPTS, EVENTS, PEOPLE, RACKS].join(''), BOOT_IMAGES, VERSION_3],
 };

@@ -2,6 +2,7 @@
 
 import { NotOnDuty, type PowerLedger } from '../../power/ledger.ts';
 import type { SshKeyStore } from '../../power/ssh-identity.ts';
+import type { AreaStore } from '../../region/records/area-store.ts';
 import type { BootStore } from '../../region/records/boot-store.ts';
 import type { DutyStore } from '../../region/records/duty-store.ts';
 import type { LifeStore } from '../../region/records/life-store.ts';
@@ -10,6 +11,7 @@ import type { RackStore } from '../../region/records/rack-store.ts';
 import type { ScriptStore } from '../../region/records/script-store.ts';
 import type { SessionStore } from '../../region/records/session-store.ts';
 import type { UploadStore } from '../../region/records/upload-store.ts';
+import type { AreaTable } from '../operations/region-areas.ts';
 import type { BootTables } from '../operations/region-boot.ts';
 import { checkDuties, holdDuties, leaveDuties, timeMs } from '../operations/region-duties.ts';
 import type { LifeTables } from '../operations/region-life.ts';
@@ -38,6 +40,14 @@ export const lifeStore = (table: LifeTables, run: RegionDriver): LifeStore => ({
   machineKey: (systemId) => run.read(() => table.machineKey(systemId)),
   findMachineKey: (tokenKey) => run.read(() => table.findMachineKey(tokenKey)),
   keepMachineKey: (key) => run.write(() => table.keepMachineKey(key)),
+});
+
+export const areaStore = (table: AreaTable, run: RegionDriver): AreaStore => ({
+  list: (kind) => run.read(() => table.list(kind)),
+  add: (kind, area, event) => run.write(() => table.add(kind, area, event)),
+  change: (kind, area, event) => run.write(() => table.change(kind, area, event)),
+  remove: (kind, id, event) => run.write(() => table.remove(kind, id, event)),
+  moveToZone: (id, members, event) => run.write(() => table.moveToZone(id, members, event)),
 });
 
 export const loginStore = (table: LoginTable, run: RegionDriver): LoginStore => ({

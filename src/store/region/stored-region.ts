@@ -3,6 +3,7 @@
 import type { MacAddress } from '../../net/address.ts';
 import type { PowerLedger } from '../../power/ledger.ts';
 import type { SshKeyStore } from '../../power/ssh-identity.ts';
+import type { AreaStore } from '../../region/records/area-store.ts';
 import type { BootStore } from '../../region/records/boot-store.ts';
 import type {
   EnlistmentDecision,
@@ -54,6 +55,7 @@ import { RegionTables } from '../operations/region-tables.ts';
 import { desiredVersion, listGone, settledVersion } from '../operations/region-versions.ts';
 import type { RegionDriver } from './region-driver.ts';
 import {
+  areaStore,
   bootStore,
   dutyStore,
   lifeStore,
@@ -92,6 +94,7 @@ export class StoredRegion implements RegionStore {
   readonly scripts: ScriptStore;
   readonly boot: BootStore;
   readonly uploads: UploadStore;
+  readonly areas: AreaStore;
   readonly sessions: SessionStore;
   readonly power: PowerLedger;
   readonly sshKey: SshKeyStore;
@@ -112,13 +115,14 @@ export class StoredRegion implements RegionStore {
     this.#driver = new ReportingDriver(driver);
     this.troubles = this.#driver;
     this.#tables = new RegionTables(bounds);
-    const { racks, life, logins, scripts, boot, uploads, power } = this.#tables;
+    const { racks, life, logins, scripts, boot, uploads, areas, power } = this.#tables;
     this.racks = rackStore(racks, this.#driver);
     this.life = lifeStore(life, this.#driver);
     this.logins = loginStore(logins, this.#driver);
     this.scripts = scriptStore(scripts, this.#driver);
     this.boot = bootStore(boot, this.#driver);
     this.uploads = uploadStore(uploads, this.#driver);
+    this.areas = areaStore(areas, this.#driver);
     this.sessions = sessionStore(this.#driver);
     this.power = powerLedger(power, this.#driver, holder);
     this.sshKey = sshKeyStore(this.#driver);

@@ -124,7 +124,7 @@ test('2.0: accepted, allocated by its conditions, deployed, released; each refus
       ['arch', 'arm64', 409],
       ['tags', 'gpu', 409],
       ['storage', '200', 409],
-      ['zone', 'elsewhere', 409],
+      ['zone', 'elsewhere', 400],
       ['not_in_pool', 'default', 409],
       ['storage', 'root:50(ssd)', 400],
       ['interfaces', 'a:space=1', 400],

@@ -8,6 +8,7 @@ import { PostgresConnections } from '../../../src/store/postgres/postgres-connec
 import { PostgresTransactions } from '../../../src/store/postgres/postgres-transactions.ts';
 import { openPostgresRegion } from '../../../src/store/postgres/region-postgres.ts';
 import { EVENT_BOUNDS } from '../../../src/store/sqlite/region-sqlite.ts';
+import { testAreaStore } from '../../contract/area-store.ts';
 import { testBootStore } from '../../contract/boot-store.ts';
 import { testLoginStore } from '../../contract/login-store.ts';
 import { testMachineVersions } from '../../contract/machine-versions.ts';
@@ -56,6 +57,7 @@ describe('a region in PostgreSQL', { skip: missing('linux', '/usr/lib/postgresql
   testScriptStore(title, makePlace);
   testBootStore(title, makePlace);
   testUploadStore(title, makePlace);
+  testAreaStore(title, makePlace);
 
   test('PostgreSQL runs every operation of every table', async () => {
     const name = await databases.make();

@@ -2,6 +2,7 @@
 
 import type { KernelParamsRefusal } from '../../../boot/kernel-line.ts';
 import { counted } from '../../../counted.ts';
+import type { AreaKind } from '../../records/area.ts';
 import type { SchemaFault } from '../../records/schema-fault.ts';
 import { kernelParamsText } from './kernel-params.ts';
 import { faultText, problemText } from './power.ts';
@@ -9,6 +10,7 @@ import { schemaFaultText } from './schema.ts';
 import { didYouMean, type RefusalTable } from './table.ts';
 
 type Max = { readonly max: number };
+type OfArea = { readonly area: AreaKind };
 
 /** Shown at the command line, on the page, whose form has a box for it, and in the API, which has a parameter. */
 const byForce = (machine: string): string => `delete it by force (\`rackboot machines remove ${machine} --force\`)`;
@@ -176,6 +178,21 @@ export const API = {
   'field.tag-exists': 'Tag with this Name already exists.',
   'field.tags-limit': ({ max }: Max) => `There are at most ${max} tags: delete some.`,
   'field.kernel-params': ({ fault }: { readonly fault: KernelParamsRefusal }) => kernelParamsText(fault),
+
+  'not-found.area': ({ area }: OfArea) => (area === 'zone' ? 'No zone has this name.' : 'No pool has this id.'),
+  'bad-request.default-area': ({ area }: OfArea) => `The default ${area} cannot be changed or deleted.`,
+  'field.area': ({
+    kind,
+    name,
+    meant,
+  }: {
+    readonly kind: AreaKind;
+    readonly name: string;
+    readonly meant: string | undefined;
+  }) => `No ${kind} is called '${name}'.${didYouMean(meant)}`,
+  'field.area-name': 'Give letters, digits, - and _, and spaces within, at most 64.',
+  'field.area-exists': ({ area }: OfArea) => `A ${area} has this name: choose another.`,
+  'field.areas-limit': ({ area, max }: Max & OfArea) => `There are at most ${max} ${area}s: delete some.`,
 
   'not-found.script': 'No script has this name.',
   'field.script-kind': 'Give commissioning or testing.',

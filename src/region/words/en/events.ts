@@ -208,7 +208,8 @@ function networksDoubtedWords({ rack, first, more }: EventParams['networks-doubt
 }
 
 /** A field's name in words: `powerType` is `power type`. */
-const fieldWords = (field: string): string => field.replaceAll(/[A-Z]/g, (capital) => ` ${capital.toLowerCase()}`);
+const fieldWords = (field: string): string =>
+  field.replace(/Id$/, '').replaceAll(/[A-Z]/g, (capital) => ` ${capital.toLowerCase()}`);
 
 /** The refusals of a machine's report. */
 const REFUSED: Writers<ReportRefusals> = IDENTITY;
@@ -323,6 +324,8 @@ export const EVENTS: EventWords = {
   'tag-changed': ({ tag }) => `changed the tag ${tag}`,
   'tag-deleted': ({ tag }) => `deleted the tag ${tag}`,
   'tag-assigned': ({ tag }) => `changed which machines have the tag ${tag}`,
+  'area-changed': ({ area, name, change }) => `${change} the ${area} ${name}`,
+  'zone-set': ({ zone }) => `moved to the zone ${zone}`,
   'script-added': ({ script }) => `added the script ${script}`,
   'script-changed': ({ script }) => `changed the script ${script}`,
   'script-removed': ({ script }) => `removed the script ${script}`,

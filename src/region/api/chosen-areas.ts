@@ -1,0 +1,54 @@
+// The zones and pools that parameters name.
+
+import { nearestName } from '../../nearest-name.ts';
+import { type Area, type AreaKind, DEFAULT_AREAS } from '../records/area.ts';
+import { cleanWords } from '../records/text-json.ts';
+import { type Refusal, refuseField } from './answer.ts';
+import type { ApiCall } from './operation.ts';
+
+/** Every zone, or every pool, the default one first. */
+export const listAreas = async (call: Pick<ApiCall, 'region'>, kind: AreaKind): Promise<readonly Area[]> => [
+  DEFAULT_AREAS[kind],
+  ...(await call.region.store.areas.list(kind)),
+];
+
+/** The zones or pools with these names, or a refusal. @param field the parameter @param names `undefined`: none are asked for */
+export async function chooseAreas(
+  call: Pick<ApiCall, 'region'>,
+  kind: AreaKind,
+  field: string,
+  names: readonly string[] | undefined,
+): Promise<readonly number[] | undefined | Refusal> {
+  if (names === undefined) return undefined;
+  const areas = await listAreas(call, kind);
+  const ids: number[] = [];
+  for (const name of names) {
+    const found = areas.find((area) => area.name === name);
+    if (found === undefined) return refuseField(field, 'field.area', unknownArea(kind, name, areas));
+    ids.push(found.id);
+  }
+  return ids;
+}
+
+/** True for a refusal, false for the ids that were asked for. */
+export const isRefusal = (chosen: readonly number[] | undefined | Refusal): chosen is Refusal =>
+  chosen !== undefined && 'kind' in chosen;
+
+/** The parameters of the sentence for a name that no zone or pool has. */
+function unknownArea(kind: AreaKind, name: string, areas: readonly Area[]) {
+  const meant = nearestName(
+    name,
+    areas.map((area) => area.name),
+  );
+  return { kind, name: cleanWords(name, 64), meant };
+}
+
+/** The id of the one zone or pool with this name, or a refusal. @param name `undefined`, or empty: none is asked for */
+export async function chooseArea(
+  call: Pick<ApiCall, 'region'>,
+  kind: AreaKind,
+  name: string | undefined,
+): Promise<{ readonly id: number | undefined } | Refusal> {
+  const chosen = await chooseAreas(call, kind, kind, name === undefined || name === '' ? undefined : [name]);
+  return isRefusal(chosen) ? chosen : { id: chosen?.[0] };
+}

@@ -1,0 +1,27 @@
+// The port to the store of zones and pools. `store/operations/region-areas.ts` has its operations.
+//
+// Sources: MAAS's `zones/` and `resourcepools/`: every machine is in one zone and one pool, every rack in one zone; `default` always exists.
+//
+// 1. One method is one transaction, as in `store.ts`.
+
+import type { Area, AreaKind, WrittenArea } from './area.ts';
+import type { NewMachineEvent } from './machine-event.ts';
+
+export interface AreaStore {
+  /** All but the default one, in the order of their ids. */
+  list(kind: AreaKind): Promise<readonly Area[]>;
+  /** `exists`: the name is taken. `limit`: there are AREAS_MAX already. */
+  add(kind: AreaKind, area: WrittenArea, event: NewMachineEvent): Promise<Area | 'exists' | 'limit'>;
+  /** `exists`: the new name is taken. */
+  change(kind: AreaKind, area: Area, event: NewMachineEvent): Promise<'changed' | 'exists' | 'not-found'>;
+  /** Removes it; its machines and racks are then in the default one. @returns false if there is none with this id */
+  remove(kind: AreaKind, id: number, event: NewMachineEvent): Promise<boolean>;
+  /** Moves machines and racks to a zone; each of them gets the event of its own. Unknown ids are skipped. */
+  moveToZone(id: number, ids: ZoneMembers, event: NewMachineEvent): Promise<void>;
+}
+
+/** Machines and racks that move to a zone. */
+export interface ZoneMembers {
+  readonly systemIds: readonly string[];
+  readonly rackUuids: readonly string[];
+}

@@ -1,0 +1,82 @@
+// Operations on zones and pools in region.db (`region-steps.ts`).
+
+import { randomBytes } from 'node:crypto';
+import { AREAS_MAX, type Area, type AreaKind, DEFAULT_AREA, type WrittenArea } from '../../region/records/area.ts';
+import type { ZoneMembers } from '../../region/records/area-store.ts';
+import type { NewMachineEvent } from '../../region/records/machine-event.ts';
+import { readArea } from './area-reads.ts';
+import type { EventTable } from './region-events.ts';
+import { all, numberIn, one, run, type Steps } from './region-steps.ts';
+import { drawRacksVersion } from './region-versions.ts';
+
+const REVISION_BYTES = 8;
+const COLUMNS: Readonly<Record<AreaKind, 'zone_id' | 'pool_id'>> = { zone: 'zone_id', pool: 'pool_id' };
+
+/** The table `area`, and the columns that name its rows. */
+export class AreaTable {
+  readonly #events: EventTable;
+
+  constructor(events: EventTable) {
+    this.#events = events;
+  }
+
+  *list(kind: AreaKind): Steps<readonly Area[]> {
+    return (yield all('SELECT id, name, description FROM area WHERE kind = ? ORDER BY id', kind)).rows.map(readArea);
+  }
+
+  *add(kind: AreaKind, area: WrittenArea, event: NewMachineEvent): Steps<Area | 'exists' | 'limit'> {
+    if (yield* this.#isTaken(kind, area.name, 0)) return 'exists';
+    if (numberIn(yield one('SELECT count(*) FROM area WHERE kind = ?', kind)) >= AREAS_MAX) return 'limit';
+    const sql = 'INSERT INTO area (kind, name, description) VALUES (?, ?, ?) RETURNING id';
+    const id = numberIn(yield one(sql, kind, area.name, area.description));
+    yield* this.#events.add(event, undefined);
+    return { ...area, id };
+  }
+
+  *change(
+    kind: AreaKind,
+    { id, name, description }: Area,
+    event: NewMachineEvent,
+  ): Steps<'changed' | 'exists' | 'not-found'> {
+    if (yield* this.#isTaken(kind, name, id)) return 'exists';
+    const sql = 'UPDATE area SET name = ?, description = ? WHERE kind = ? AND id = ?';
+    if ((yield run(sql, name, description, kind, id)).changes === 0) return 'not-found';
+    yield* this.#events.add(event, undefined);
+    return 'changed';
+  }
+
+  /** Its machines and racks are then in the default one. */
+  *remove(kind: AreaKind, id: number, event: NewMachineEvent): Steps<boolean> {
+    if ((yield run('DELETE FROM area WHERE kind = ? AND id = ?', kind, id)).changes === 0) return false;
+    const column = COLUMNS[kind];
+    yield run(`UPDATE machine SET ${column} = NULL WHERE ${column} = ?`, id);
+    if (kind === 'zone') {
+      yield run('UPDATE rack SET zone_id = NULL, revision = ? WHERE zone_id = ?', newRevision(), id);
+      yield drawRacksVersion();
+    }
+    yield* this.#events.add(event, undefined);
+    return true;
+  }
+
+  *moveToZone(id: number, { systemIds, rackUuids }: ZoneMembers, event: NewMachineEvent): Steps<void> {
+    const zone = id === 0 ? null : id;
+    if (systemIds.length > 0) {
+      const sql = 'UPDATE machine SET zone_id = ?, updated_ms = ? WHERE system_id IN texts(?)';
+      yield run(sql, zone, event.atMs, JSON.stringify(systemIds));
+      yield* this.#events.recordAll(systemIds.map((systemId) => ({ systemId, event })));
+    }
+    if (rackUuids.length === 0) return;
+    const sql = 'UPDATE rack SET zone_id = ?, revision = ? WHERE uuid IN texts(?)';
+    yield run(sql, zone, newRevision(), JSON.stringify(rackUuids));
+    yield drawRacksVersion();
+    yield* this.#events.add(event, undefined);
+  }
+
+  *#isTaken(kind: AreaKind, name: string, otherThan: number): Steps<boolean> {
+    if (name === DEFAULT_AREA) return true;
+    const sql = 'SELECT id FROM area WHERE kind = ? AND name = ? AND id <> ?';
+    return numberIn(yield one(sql, kind, name, otherThan)) > 0;
+  }
+}
+
+const newRevision = (): string => randomBytes(REVISION_BYTES).toString('hex');

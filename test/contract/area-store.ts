@@ -1,0 +1,94 @@
+// The contract of every region store for zones and pools. Called by the test of each implementation.
+
+import assert from 'node:assert/strict';
+import { mac } from '../../src/net/address.ts';
+import { AREAS_MAX, type AreaKind } from '../../src/region/records/area.ts';
+import type { NewMachineEvent } from '../../src/region/records/machine-event.ts';
+import type { RegionStore } from '../../src/region/records/store.ts';
+import { RACK_UUID } from '../region/racks/rack-place.ts';
+import { storedRacks } from '../support/stored-racks.ts';
+import { rack } from './rack-store.ts';
+import { FIELDS } from './region-store.ts';
+import { type StorePlace, storeChecks } from './store-place.ts';
+
+const EVENT: NewMachineEvent = { type: 'ZONES', code: 'rack', params: { text: 'area' }, atMs: 5, username: 'bob' };
+
+async function added(store: RegionStore, kind: AreaKind, name: string): Promise<number> {
+  const area = await store.areas.add(kind, { name, description: `of ${name}` }, EVENT);
+  assert.ok(typeof area === 'object');
+  return area.id;
+}
+
+async function enlist(store: RegionStore, systemId: string, last: number): Promise<void> {
+  const nic = mac(0x525400000000 + last);
+  await store.enlist({ macs: [nic], values: [], atMs: 1 }, () => ({
+    ...{ kind: 'create', systemId, events: [] },
+    fields: { ...FIELDS, hostname: systemId },
+    interfaces: [{ mac: nic, name: 'eth0' }],
+  }));
+}
+
+export function testAreaStore(title: string, makePlace: () => StorePlace): void {
+  const check = storeChecks(title, makePlace);
+
+  check('zones and pools have unique names among their kind, and a bound; each change is an event', async (store) => {
+    const { areas } = store;
+    const hall = await added(store, 'zone', 'hall');
+    const pool = await added(store, 'pool', 'hall');
+    assert.equal(await areas.add('zone', { name: 'hall', description: '' }, EVENT), 'exists');
+    assert.equal(await areas.add('pool', { name: 'default', description: '' }, EVENT), 'exists');
+    const cellar = await added(store, 'zone', 'cellar');
+    assert.equal(await areas.change('zone', { id: cellar, name: 'hall', description: '' }, EVENT), 'exists');
+    assert.equal(await areas.change('zone', { id: pool, name: 'x', description: '' }, EVENT), 'not-found');
+    assert.equal(await areas.change('zone', { id: hall, name: 'attic', description: 'up' }, EVENT), 'changed');
+    assert.deepEqual(await areas.list('zone'), [
+      { id: hall, name: 'attic', description: 'up' },
+      { id: cellar, name: 'cellar', description: 'of cellar' },
+    ]);
+    assert.deepEqual(await areas.list('pool'), [{ id: pool, name: 'hall', description: 'of hall' }]);
+    assert.deepEqual([await areas.remove('pool', hall, EVENT), await areas.remove('zone', hall, EVENT)], [false, true]);
+    assert.equal((await store.listEvents({ limit: 10 })).length, 5);
+    for (let count = 1; count < AREAS_MAX; count += 1) await added(store, 'pool', `p${count}`);
+    assert.equal(await areas.add('pool', { name: 'more', description: '' }, EVENT), 'limit');
+  });
+
+  check('machines are in a zone and a pool, which select them, until those are removed', async (store, place) => {
+    const [zone, pool] = [await added(store, 'zone', 'hall'), await added(store, 'pool', 'lab')];
+    await enlist(store, 'aaaaaa', 1);
+    await enlist(store, 'bbbbbb', 2);
+    const fields = { poolId: pool };
+    await store.changeMachine<never>('aaaaaa', 2, () => ({ kind: 'change', fields, events: [] }));
+    await store.areas.moveToZone(zone, { systemIds: ['aaaaaa', 'cccccc'], rackUuids: [] }, EVENT);
+    const other = await place.open();
+    const found = await other.findMachine('aaaaaa');
+    assert.deepEqual(found?.zone, { id: zone, name: 'hall', description: 'of hall' });
+    assert.deepEqual(found?.pool, { id: pool, name: 'lab', description: 'of lab' });
+    const among = async (filter: object) => (await other.listMachines(filter, 0, 9)).map(({ systemId }) => systemId);
+    assert.deepEqual(await among({ zoneIds: [zone] }), ['aaaaaa']);
+    assert.deepEqual(await among({ zoneIds: [0] }), ['bbbbbb']);
+    assert.deepEqual(await among({ poolIds: [0, pool] }), ['aaaaaa', 'bbbbbb']);
+    assert.deepEqual(await among({ poolIds: [pool], zoneIds: [0] }), []);
+    await other.close();
+    await store.changeMachines<never>(['aaaaaa', 'bbbbbb'], 3, () => ({
+      ...{ kind: 'change', fields: { zoneId: zone, poolId: 0 }, events: [] },
+    }));
+    assert.equal(await store.countMachines({ zoneIds: [zone], poolIds: [0] }), 2);
+    assert.equal(await store.areas.remove('zone', zone, EVENT), true);
+    assert.equal(await store.countMachines({ zoneIds: [0] }), 2);
+    assert.equal((await store.findMachine('bbbbbb'))?.zone, undefined);
+  });
+
+  check('racks are in a zone, which a later change of the rack keeps, until it is removed', async (store) => {
+    const put = (name: string) =>
+      store.racks.change((known) => ({ put: [{ ...(known[0] ?? rack()), name }], events: [], result: 0 }));
+    const zoneOf = async () => (await storedRacks(store))[0]?.zoneId;
+    await put('one');
+    const zone = await added(store, 'zone', 'hall');
+    await store.areas.moveToZone(zone, { systemIds: [], rackUuids: [RACK_UUID] }, EVENT);
+    assert.equal(await zoneOf(), zone);
+    await put('two');
+    assert.equal(await zoneOf(), zone);
+    await store.areas.remove('zone', zone, EVENT);
+    assert.equal(await zoneOf(), undefined);
+  });
+}

@@ -1,0 +1,163 @@
+// Zones and pools over the API, as MAAS's clients see them, with the machines and racks in them.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { MachineStatus } from '../../../src/region/records/lifecycle.ts';
+import { enlist, type RegionPlace, report } from '../place.ts';
+import { acceptRack, RACK_UUID } from '../racks/rack-place.ts';
+import { type Ask, withAskedApi } from './asked-api.ts';
+
+async function machine({ region, store }: RegionPlace, last: number, status: MachineStatus = 'ready'): Promise<string> {
+  const { systemId } = await enlist(region, report([0x525400000000 + last]));
+  await store.changeMachine(systemId, 1, () => ({ kind: 'change', fields: { status }, events: [] }));
+  return systemId;
+}
+
+const withHall = (work: (ask: Ask, place: RegionPlace) => Promise<void>): Promise<void> =>
+  withAskedApi(async ({ ask, place }) => {
+    assert.equal((await ask('POST', '2.0/zones/', { name: 'hall', description: 'Hall 1' })).status, 200);
+    assert.equal((await ask('POST', '2.0/resourcepools/', { name: 'lab' })).status, 200);
+    await work(ask, place);
+  });
+
+test('a zone is created, listed, read by its name, changed and deleted, in both versions', () =>
+  withAskedApi(async ({ ask }) => {
+    const first = { id: 1, name: 'default', description: '', resource_uri: '/MAAS/api/2.0/zones/default/' };
+    assert.deepEqual((await ask('GET', '2.0/zones/')).json, [first]);
+    const hall = (await ask('POST', '2.0/zones/', { name: 'hall', description: 'Hall 1' })).json;
+    assert.deepEqual(hall, { id: 2, name: 'hall', description: 'Hall 1', resource_uri: '/MAAS/api/2.0/zones/hall/' });
+    assert.deepEqual((await ask('GET', '2.0/zones/')).json, [first, hall]);
+    const renamed = (await ask('PUT', '1.0/zones/hall/', { name: 'hall two' })).json;
+    assert.deepEqual(renamed, {
+      ...{ id: 2, name: 'hall two', description: 'Hall 1', resource_uri: '/MAAS/api/1.0/zones/hall%20two/' },
+    });
+    assert.deepEqual((await ask('GET', '1.0/zones/hall%20two/')).json, renamed);
+    assert.equal((await ask('GET', '2.0/zones/hall/')).status, 404);
+    assert.equal((await ask('DELETE', '2.0/zones/hall%20two/')).status, 204);
+    assert.equal((await ask('DELETE', '2.0/zones/hall%20two/')).status, 404);
+  }));
+
+test('a pool has the paths of MAAS and of gomaasapi', () =>
+  withAskedApi(async ({ ask }) => {
+    const first = {
+      id: 0,
+      name: 'default',
+      description: 'Default pool',
+      resource_uri: '/MAAS/api/2.0/resourcepool/0/',
+    };
+    const lab = (await ask('POST', '2.0/pools/', { name: 'lab', description: 'x' })).json;
+    assert.deepEqual((await ask('GET', '2.0/pools/')).json, [first, lab]);
+    assert.deepEqual((await ask('GET', '2.0/resourcepools/')).json, [first, lab]);
+    assert.deepEqual((await ask('GET', `2.0/resourcepool/${lab.id}/`)).json, lab);
+    assert.deepEqual((await ask('PUT', `2.0/pools/${lab.id}/`, { description: 'y' })).json, {
+      ...lab,
+      description: 'y',
+    });
+    assert.equal((await ask('DELETE', `2.0/resourcepool/${lab.id}/`)).status, 204);
+    assert.deepEqual((await ask('GET', '2.0/pools/')).json, [first]);
+  }));
+
+test('the default ones stay as they are, and bad names are refused with the field', () =>
+  withHall(async (ask) => {
+    for (const [method, path] of [
+      ['PUT', '2.0/zones/default/'],
+      ['DELETE', '2.0/zones/default/'],
+      ['PUT', '2.0/resourcepool/0/'],
+      ['DELETE', '2.0/pools/0/'],
+    ] as const) {
+      const { status, text } = await ask(method, path, { name: 'x' });
+      assert.deepEqual(
+        [status, /The default (?:zone|pool) cannot be changed or deleted/.test(text)],
+        [400, true],
+        path,
+      );
+    }
+    for (const name of ['', ' x', 'a/b', 'x'.repeat(65), 'hall', 'default']) {
+      const { status, json } = await ask('POST', '2.0/zones/', { name });
+      assert.deepEqual([status, Object.keys(json)], [400, ['name']], name);
+    }
+    assert.deepEqual((await ask('POST', '2.0/zones/')).json, { name: ['This field is required.'] });
+  }));
+
+test('a machine is put in a zone and a pool; an unknown name is a 400 with the field, and nothing changes', () =>
+  withHall(async (ask, place) => {
+    const id = await machine(place, 1);
+    const before = (await ask('GET', `2.0/machines/${id}/`)).json;
+    assert.deepEqual([before.zone.name, before.pool.name], ['default', 'default']);
+    const after = (await ask('PUT', `2.0/machines/${id}/`, { zone: 'hall', pool: 'lab' })).json;
+    assert.deepEqual(Object.keys(after), Object.keys(before));
+    const zone = { id: 2, name: 'hall', description: 'Hall 1', resource_uri: '/MAAS/api/2.0/zones/hall/' };
+    assert.deepEqual([after.zone, after.pool.name], [zone, 'lab']);
+    const listed = (await ask('GET', '2.0/machines/')).json[0];
+    assert.deepEqual([listed.zone, listed.pool], [after.zone, after.pool]);
+    const node = (await ask('GET', `1.0/nodes/${id}/`)).json;
+    assert.deepEqual(node.zone, { ...zone, resource_uri: '/MAAS/api/1.0/zones/hall/' });
+    for (const [field, text] of [
+      ['zone', "No zone is called 'hal'. Did you mean hall?"],
+      ['pool', "No pool is called 'hal'."],
+    ] as const) {
+      const { status, json } = await ask('PUT', `2.0/machines/${id}/`, { [field]: 'hal', hostname: 'other' });
+      assert.deepEqual([status, json], [400, { [field]: [text] }]);
+    }
+    assert.equal((await ask('GET', `2.0/machines/${id}/`)).json.hostname, before.hostname);
+    assert.equal((await ask('PUT', `2.0/machines/${id}/`, { zone: 'default' })).json.zone.name, 'default');
+  }));
+
+test('the machines of a deleted zone or pool are in the default one', () =>
+  withHall(async (ask, place) => {
+    const id = await machine(place, 1);
+    const { pool } = (await ask('PUT', `2.0/machines/${id}/`, { zone: 'hall', pool: 'lab' })).json;
+    await ask('DELETE', '2.0/zones/hall/');
+    await ask('DELETE', `2.0/resourcepool/${pool.id}/`);
+    const after = (await ask('GET', `2.0/machines/${id}/`)).json;
+    assert.deepEqual([after.zone.id, after.pool.id], [1, 0]);
+  }));
+
+test('set_zone moves machines and racks, all or none', () =>
+  withHall(async (ask, place) => {
+    const ids = [await machine(place, 1), await machine(place, 2)];
+    await acceptRack(place.region);
+    const wrong = await ask('POST', '2.0/nodes/?op=set_zone', { zone: 'hall', nodes: [...ids, 'nobody'] });
+    assert.deepEqual([wrong.status, /nobody/.test(wrong.text)], [400, true]);
+    assert.deepEqual((await ask('GET', '2.0/machines/', { zone: 'hall' })).json, []);
+    const done = await ask('POST', '1.0/nodes/?op=set_zone', { zone: 'hall', nodes: [...ids, RACK_UUID] });
+    assert.equal(done.status, 204, done.text);
+    const inHall = (await ask('GET', '2.0/machines/', { zone: 'hall' })).json;
+    assert.deepEqual(
+      inHall.map((one: { system_id: string }) => one.system_id),
+      ids,
+    );
+    assert.equal((await ask('GET', `2.0/rackcontrollers/${RACK_UUID}/`)).json.zone.name, 'hall');
+    const moved = await ask('PUT', `2.0/rackcontrollers/${RACK_UUID}/`, { zone: 'default' });
+    assert.equal(moved.json.zone.name, 'default');
+    assert.equal((await ask('GET', '2.0/rackcontrollers/')).json[0].zone.name, 'default');
+    await ask('POST', '2.0/machines/?op=set_zone', { zone: 'default', nodes: ids });
+    assert.deepEqual((await ask('GET', '2.0/machines/', { zone: 'hall' })).json, []);
+    const events = (await ask('GET', '2.0/events/?op=query', { level: 'AUDIT', zone: 'default' })).json.events;
+    assert.ok(events.some((event: { description: string }) => event.description === 'moved to the zone hall'));
+  }));
+
+test('a machine is allocated by its zone and its pool, and by those in which it must not be', () =>
+  withHall(async (ask, place) => {
+    const [one, two] = [await machine(place, 1), await machine(place, 2)];
+    await ask('PUT', `2.0/machines/${one}/`, { zone: 'hall', pool: 'lab' });
+    const dry = async (conditions: Readonly<Record<string, string>>) => {
+      const { status, json } = await ask('POST', '2.0/machines/?op=allocate', { ...conditions, dry_run: 'true' });
+      return status === 200 ? json.system_id : status === 400 ? json : status;
+    };
+    for (const [conditions, expected] of [
+      [{ zone: 'hall' }, one],
+      [{ zone: 'default' }, two],
+      [{ not_in_zone: 'hall' }, two],
+      [{ not_in_zone: 'hall,default' }, 409],
+      [{ pool: 'lab' }, one],
+      [{ pool: 'default' }, two],
+      [{ not_in_pool: 'default' }, one],
+      [{ zone: 'hall', not_in_pool: 'lab' }, 409],
+      [{ zone: 'nowhere' }, { zone: ["No zone is called 'nowhere'."] }],
+      [{ not_in_zone: 'nowhere' }, { not_in_zone: ["No zone is called 'nowhere'."] }],
+      [{ pool: 'nowhere' }, { pool: ["No pool is called 'nowhere'."] }],
+      [{ not_in_pool: 'nowhere' }, { not_in_pool: ["No pool is called 'nowhere'."] }],
+    ] as const)
+      assert.deepEqual(await dry(conditions), expected, JSON.stringify(conditions));
+  }));
