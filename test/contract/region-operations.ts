@@ -172,6 +172,7 @@ export const OPERATIONS: Readonly<Record<string, (place: FilledRegion) => Steps<
   'accounts.findKey': ({ tables }) => tables.accounts.findKey('k'),
   'accounts.listKeys': ({ tables }) => tables.accounts.listKeys('ann'),
   'accounts.markKeyUsed': ({ tables }) => tables.accounts.markKeyUsed('k', 2),
+  'accounts.renameKey': ({ tables }) => tables.accounts.renameKey('ann', 'k', 'x'),
   'accounts.removeKey': ({ tables }) => tables.accounts.removeKey('ann', 'k'),
   'settings.list': ({ tables }) => tables.settings.list(),
   'settings.change': ({ tables }) =>

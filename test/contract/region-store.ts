@@ -586,6 +586,9 @@ export function testRegionStore(title: string, makePlace: () => StorePlace): voi
     assert.equal((await store.findKey('t1'))?.username, 'bob');
     assert.equal((await store.findKey('t1'))?.usedMs, 100);
     assert.equal(await store.findKey('t4'), undefined);
+    assert.equal(await store.renameKey('alice', 't1', 'x'), false);
+    assert.equal(await store.renameKey('bob', 't1', 'x'), true);
+    assert.equal((await store.findKey('t1'))?.name, 'x');
     assert.equal(await store.removeKey('alice', 't1'), false);
     assert.equal(await store.removeKey('bob', 't1'), true);
   });

@@ -2,8 +2,9 @@
 
 import { z } from 'zod';
 import { createApiKey, findKeyRefusal } from '../accounts/accounts.ts';
-import { type Answer, json, refuse } from './answer.ts';
-import { type ApiCall, defineOperation, type Operation, value } from './operation.ts';
+import type { EventParams } from '../records/event-params.ts';
+import { type Answer, json, refuse, refuseField } from './answer.ts';
+import { type ApiCall, defineOperation, type Operation, usernameOf, value } from './operation.ts';
 import { userJson } from './user-operations.ts';
 
 function whoami(call: ApiCall): Answer {
@@ -35,8 +36,35 @@ async function createToken(call: ApiCall, given: { readonly name?: string | unde
 async function deleteToken(call: ApiCall, given: { readonly token_key: string }): Promise<Answer> {
   const username = await accountOf(call);
   const isGone = username !== undefined && (await call.region.store.removeKey(username, given.token_key));
-  return isGone ? { kind: 'empty' } : refuse('not-found.api-key');
+  if (!isGone) return refuse('not-found.api-key');
+  await recordChange(call, { change: 'removed', name: '' });
+  return { kind: 'empty' };
 }
+
+async function recordChange(call: ApiCall, params: EventParams['api-key-changed']): Promise<void> {
+  const atMs = call.region.clock.wallTimeMs();
+  const event = { type: 'AUTHORISATION', code: 'api-key-changed', params, atMs, username: usernameOf(call) } as const;
+  await call.region.store.recordEvent(event, undefined);
+}
+
+/** Renames a key. MAAS's clients name it by all of its text, or by its middle part. */
+async function renameToken(call: ApiCall, given: z.output<typeof renaming>): Promise<Answer> {
+  const parts = given.token.split(':');
+  const tokenKey = parts.length === 1 ? parts[0] : parts[1];
+  if (tokenKey === undefined || tokenKey === '') return refuseField('token', 'field.key-rename');
+  const username = await accountOf(call);
+  const isDone = username !== undefined && (await call.region.store.renameKey(username, tokenKey, given.name));
+  if (!isDone) return refuse('not-found.api-key');
+  await recordChange(call, { change: 'renamed', name: given.name });
+  return { kind: 'text', text: 'Accepted', contentType: 'text/plain; charset=utf-8' };
+}
+
+/** Of the name of a key, in characters. */
+const KEY_NAME_MAX = 128;
+const renaming = z.object({
+  token: value(z.string().max(200)).describe('The key, or its middle part.'),
+  name: value(z.string().max(KEY_NAME_MAX)).describe('What the key is for.'),
+});
 
 /** Lists the keys without their secrets, which are not stored. */
 async function listTokens(call: ApiCall): Promise<Answer> {
@@ -46,7 +74,6 @@ async function listTokens(call: ApiCall): Promise<Answer> {
 }
 
 const nothing = z.object({});
-const KEY_NAME_MAX = 128;
 
 export const ACCOUNT_OPERATIONS: readonly Operation[] = [
   defineOperation({
@@ -83,6 +110,17 @@ export const ACCOUNT_OPERATIONS: readonly Operation[] = [
     doc: 'Delete an API key.',
     parameters: z.object({ token_key: value(z.string().max(64)).describe('The middle part of the key.') }),
     run: deleteToken,
+  }),
+  defineOperation({
+    versions: ['1.0', '2.0'],
+    path: 'account',
+    method: 'POST',
+    op: 'update_token_name',
+    handler: 'AccountHandler',
+    access: 'user',
+    doc: 'Rename an API key.',
+    parameters: renaming,
+    run: renameToken,
   }),
   defineOperation({
     versions: ['1.0', '2.0'],

@@ -4,7 +4,8 @@
 //
 // 1. Users can neither remove their own account nor revoke their own rights, and the last administrator stays one.
 // 2. A password is stored only as its hash; no answer and no event contains it.
-// 3. Hashing takes time, in which the caller can lose the account, its rights or the key: rights are checked again when the hash is stored.
+// 3. A machine never loses its owner because an account is removed: another user gets it, or the account stays.
+// 4. Hashing takes time, in which the caller can lose the account, its rights or the key: rights are checked again when the hash is stored.
 
 import { z } from 'zod';
 import { RackError } from '../../errors.ts';
@@ -30,6 +31,11 @@ export function userJson(call: ApiCall, user: ShownUser): Record<string, unknown
     resource_uri: `/MAAS/api/${call.version}/users/${encodeURIComponent(user.username)}/`,
   };
 }
+
+/** Machines that an account hands over when it is removed; of more, some must be released first. */
+const HANDED_OVER_MAX = 1000;
+/** Machines read and changed at a time. */
+const HANDED_OVER_AT_ONCE = 50;
 
 const flag = () => value(z.string().max(16));
 const noUser = (): Refusal => refuse('not-found.account');
@@ -119,6 +125,29 @@ const findLostRacks = (call: ApiCall, { username }: User): NewMachineEvent | und
     atMs: call.region.clock.wallTimeMs(),
   });
 
+/** The refusal if a user owns machines. */
+async function refuseHeld({ region }: ApiCall, username: string): Promise<Refusal | undefined> {
+  const held = await region.store.countMachines({ owners: [username] });
+  return held > 0 ? refuse('machine-in-use.owned', { username, count: held }) : undefined;
+}
+
+/** Gives the machines of one user to another. @returns the refusal; undefined: it is done */
+async function handOver(call: ApiCall, username: string, heir: string): Promise<Refusal | undefined> {
+  const { store, clock } = call.region;
+  const to = heir === username ? undefined : await store.findUser(heir);
+  if (to === undefined) return refuseField('transfer_resources_to', 'field.heir', { username: heir });
+  const atMs = clock.wallTimeMs();
+  const event = { type: 'NODE', code: 'owner-changed', params: { from: username, to: heir }, atMs } as const;
+  for (let given = 0; given < HANDED_OVER_MAX; given += HANDED_OVER_AT_ONCE) {
+    const machines = await store.listMachines({ owners: [username] }, 0, HANDED_OVER_AT_ONCE, true);
+    if (machines.length === 0) return undefined;
+    const systemIds = machines.map(({ systemId }) => systemId);
+    const events = [{ ...event, username: callerOf(call) }];
+    await store.changeMachines<never>(systemIds, atMs, () => ({ kind: 'change', fields: { owner: heir }, events }));
+  }
+  return await refuseHeld(call, username);
+}
+
 const changes = z.object({ is_superuser: flag().describe('True: an administrator; false: a user.') });
 
 async function change(call: ApiCall, given: z.output<typeof changes>): Promise<Answer> {
@@ -134,15 +163,22 @@ async function change(call: ApiCall, given: z.output<typeof changes>): Promise<A
   return json(userJson(call, { ...user, isAdmin }));
 }
 
-async function remove(call: ApiCall): Promise<Answer> {
+const removal = z.object({
+  transfer_resources_to: value(z.string().max(150))
+    .optional()
+    .describe('The user who gets its machines. Default: it may own none.'),
+});
+
+async function remove(call: ApiCall, given: z.output<typeof removal>): Promise<Answer> {
   const user = await findUser(call);
   if (user === undefined) return noUser();
   const refusal = await refuseLoss(call, user, 'not-allowed.own-account');
   if (refusal !== undefined) return refusal;
   const { store } = call.region;
   const { username } = user;
-  const held = await store.countMachines({ owners: [username] });
-  if (held > 0) return refuse('machine-in-use.owned', { username, count: held });
+  const heir = given.transfer_resources_to ?? '';
+  const problem = heir === '' ? await refuseHeld(call, username) : await handOver(call, username, heir);
+  if (problem !== undefined) return problem;
   const lost = findLostRacks(call, user);
   await store.removeUser(username, eventOf(call, { code: 'user-removed', params: { user: username } }));
   if (lost !== undefined) await store.recordEvent(lost, undefined);
@@ -214,8 +250,8 @@ export const USER_OPERATIONS: readonly Operation[] = [
     ...one,
     method: 'DELETE',
     access: 'admin',
-    doc: 'Remove an account with its keys. Refused while it owns machines.',
-    parameters: nothing,
+    doc: 'Remove an account with its keys and files. Refused while it owns machines, unless another user gets them.',
+    parameters: removal,
     run: remove,
   }),
   defineOperation({

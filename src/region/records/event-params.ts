@@ -236,6 +236,9 @@ export interface EventParams extends RackEventParams {
   'password-changed': { readonly user: string };
   /** @param name empty: none */
   'api-key-made': { readonly name: string };
+  /** @param name its new one; empty: none */
+  'api-key-changed': { readonly change: 'renamed' | 'removed'; readonly name: string };
+  'owner-changed': { readonly from: string; readonly to: string };
   'ssh-key-added': { readonly user: string };
   'ssh-key-removed': { readonly user: string };
   'tag-created': { readonly tag: string };

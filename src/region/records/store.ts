@@ -248,6 +248,8 @@ export interface RegionStore {
   listKeys(username: string): Promise<readonly ApiKey[]>;
   markKeyUsed(tokenKey: string, atMs: number): Promise<void>;
   /** @returns false if the user has no such key */
+  renameKey(username: string, tokenKey: string, name: string): Promise<boolean>;
+  /** @returns false if the user has no such key */
   removeKey(username: string, tokenKey: string): Promise<boolean>;
   close(): Promise<void>;
 }

@@ -104,6 +104,12 @@ export class AccountTables {
     yield run('UPDATE api_key SET used_ms = ? WHERE token_key = ?', atMs, tokenKey);
   }
 
+  *renameKey(username: string, tokenKey: string, name: string): Steps<boolean> {
+    const sql =
+      'UPDATE api_key SET name = ? WHERE token_key = ? AND account_id = (SELECT id FROM account WHERE username = ?)';
+    return (yield run(sql, name, tokenKey, username)).changes > 0;
+  }
+
   *removeKey(username: string, tokenKey: string): Steps<boolean> {
     const sql = 'DELETE FROM api_key WHERE token_key = ? AND account_id = (SELECT id FROM account WHERE username = ?)';
     if ((yield run(sql, tokenKey, username)).changes === 0) return false;

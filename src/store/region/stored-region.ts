@@ -339,6 +339,10 @@ export class StoredRegion implements RegionStore {
     await this.#driver.write(() => this.#tables.accounts.markKeyUsed(tokenKey, atMs));
   }
 
+  renameKey(username: string, tokenKey: string, name: string): Promise<boolean> {
+    return this.#driver.write(() => this.#tables.accounts.renameKey(username, tokenKey, name));
+  }
+
   removeKey(username: string, tokenKey: string): Promise<boolean> {
     return this.#driver.write(() => this.#tables.accounts.removeKey(username, tokenKey));
   }

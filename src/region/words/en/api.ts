@@ -223,11 +223,13 @@ export const API = {
   'internal-error.password': 'The password could not be stored.',
   'field.username-taken': ({ username }: { readonly username: string }) =>
     `A user ${username} exists: choose another name.`,
+  'field.heir': ({ username }: { readonly username: string }) => `There is no other user ${username}.`,
+  'field.key-rename': 'Give the key, or its middle part.',
   'not-allowed.own-rights': 'You cannot revoke your own rights: ask another administrator.',
   'not-allowed.own-account': 'You cannot remove your own account: ask another administrator.',
   'not-allowed.last-administrator': ({ username }: { readonly username: string }) =>
     `${username} is the last administrator: create another one first.`,
   'not-allowed.others-password': "Only an administrator may change another user's password.",
   'machine-in-use.owned': ({ username, count }: { readonly username: string; readonly count: number }) =>
-    `${username} owns ${counted(count, 'machine')}: release them first.`,
+    `${username} owns ${counted(count, 'machine')}: release them first, or name the user who gets them (transfer_resources_to).`,
 } as const satisfies RefusalTable;

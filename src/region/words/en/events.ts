@@ -318,6 +318,8 @@ export const EVENTS: EventWords = {
   'user-removed': ({ user }) => `removed the account ${user}`,
   'password-changed': ({ user }) => `changed the password of ${user}`,
   'api-key-made': ({ name }) => (name === '' ? 'made an API key' : `made an API key for ${name}`),
+  'api-key-changed': ({ change, name }) => `${change} ${name === '' ? 'an API key' : `the API key ${name}`}`,
+  'owner-changed': ({ from, to }) => `its owner is now ${to}, instead of ${from}, whose account is removed`,
   'ssh-key-added': ({ user }) => `added an SSH key of ${user}`,
   'ssh-key-removed': ({ user }) => `removed an SSH key of ${user}`,
   'tag-created': ({ tag }) => `created the tag ${tag}`,

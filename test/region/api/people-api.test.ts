@@ -1,0 +1,90 @@
+// Users and their API keys over the API, as MAAS's clients see them.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { enlist, report } from '../place.ts';
+import { withAskedApi } from './asked-api.ts';
+
+const machineOf = async (api: Parameters<Parameters<typeof withAskedApi>[0]>[0], last: number, owner: string) => {
+  const { region, store } = api.place;
+  const { systemId } = await enlist(region, report([0x525400000000 + last]));
+  const fields = { status: 'deployed', owner } as const;
+  await store.changeMachine(systemId, 1, () => ({ kind: 'change', fields, events: [] }));
+  return systemId;
+};
+
+test('a user is created, read, listed and deleted by an administrator only', () =>
+  withAskedApi(async ({ ask }) => {
+    const fields = { username: 'carol', email: 'carol@example.org', password: 'long enough', is_superuser: '0' };
+    assert.equal((await ask('POST', '2.0/users/', fields, 'alice')).status, 403);
+    const made = await ask('POST', '2.0/users/', fields);
+    assert.deepEqual(made.json, {
+      ...{ username: 'carol', email: 'carol@example.org', is_superuser: false, is_local: true },
+      resource_uri: '/MAAS/api/2.0/users/carol/',
+    });
+    assert.deepEqual((await ask('GET', '2.0/users/carol/', undefined, 'alice')).json, made.json);
+    const names = (await ask('GET', '1.0/users/')).json.map((one: { username: string }) => one.username);
+    assert.deepEqual(names, ['admin', 'alice', 'bob', 'carol']);
+    assert.equal((await ask('GET', '2.0/users/?op=whoami', undefined, 'bob')).json.username, 'bob');
+    assert.equal((await ask('DELETE', '2.0/users/carol/', undefined, 'alice')).status, 403);
+    assert.equal((await ask('DELETE', '2.0/users/carol/')).status, 204);
+    assert.equal((await ask('GET', '2.0/users/carol/')).status, 404);
+  }));
+
+test('a user with machines is deleted only if another user gets them', () =>
+  withAskedApi(async (api) => {
+    const ids = [await machineOf(api, 1, 'alice'), await machineOf(api, 2, 'alice'), await machineOf(api, 3, 'bob')];
+    const { ask } = api;
+    const refused = await ask('DELETE', '2.0/users/alice/');
+    assert.deepEqual([refused.status, /alice owns 2 machines: release them first/.test(refused.text)], [409, true]);
+    for (const heir of ['nobody', 'alice']) {
+      const { status, json } = await ask('DELETE', '2.0/users/alice/', { transfer_resources_to: heir });
+      assert.deepEqual([status, Object.keys(json)], [400, ['transfer_resources_to']], heir);
+    }
+    assert.equal((await ask('DELETE', '2.0/users/alice/', { transfer_resources_to: 'bob' })).status, 204);
+    for (const id of ids) assert.equal((await ask('GET', `2.0/machines/${id}/`)).json.owner, 'bob');
+    const { events } = (await ask('GET', '2.0/events/?op=query', { level: 'AUDIT', id: ids[0] ?? '' })).json;
+    assert.equal(events[0].description, 'its owner is now bob, instead of alice, whose account is removed');
+  }));
+
+test('a user has several keys, which are listed without secrets, renamed and revoked', () =>
+  withAskedApi(async ({ ask }) => {
+    const create = (name: string) => ask('POST', '2.0/account/?op=create_authorisation_token', { name }, 'alice');
+    const made = [(await create('juju')).json, (await create('terraform')).json];
+    assert.deepEqual(Object.keys(made[0]), ['consumer_key', 'token_key', 'token_secret', 'name']);
+    // The key of these requests has no name. Keys of one millisecond are in no order.
+    const list = async (): Promise<readonly { readonly name: string; readonly token: string }[]> =>
+      (await ask('GET', '2.0/account/?op=list_authorisation_tokens', undefined, 'alice')).json
+        .filter(({ name }: { name: string }) => name !== '')
+        .sort((a: { name: string }, b: { name: string }) => (a.name < b.name ? -1 : 1));
+    assert.deepEqual(
+      await list(),
+      made.map((key) => ({ name: key.name, token: `${key.consumer_key}:${key.token_key}:` })),
+    );
+    const [juju, terraform] = made.map((key) => key.token_key);
+    const whole = `${made[0].consumer_key}:${juju}:${made[0].token_secret}`;
+    for (const [token, name] of [
+      [whole, 'one'],
+      [terraform, 'two'],
+    ] as const) {
+      const renamed = await ask('POST', '1.0/account/?op=update_token_name', { token, name }, 'alice');
+      assert.deepEqual([renamed.status, renamed.text], [200, 'Accepted']);
+    }
+    assert.deepEqual(
+      (await list()).map((key) => key.name),
+      ['one', 'two'],
+    );
+    const foreign = await ask('POST', '2.0/account/?op=update_token_name', { token: juju, name: 'x' }, 'bob');
+    assert.equal(foreign.status, 404);
+    assert.deepEqual((await ask('POST', '2.0/account/?op=update_token_name', { token: ':', name: 'x' })).status, 400);
+    const drop = (by: 'alice' | 'bob') =>
+      ask('POST', '2.0/account/?op=delete_authorisation_token', { token_key: juju }, by);
+    assert.deepEqual(
+      [(await drop('bob')).status, (await drop('alice')).status, (await drop('alice')).status],
+      [404, 204, 404],
+    );
+    assert.deepEqual(
+      (await list()).map((key) => key.name),
+      ['two'],
+    );
+  }));
