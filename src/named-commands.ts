@@ -21,6 +21,9 @@ export const NAMED_COMMANDS: Readonly<Record<string, string>> = {
   lab: '',
   leases: 'clear end import list show',
   'log-level': '',
+  login: '',
+  logout: '',
+  maas: '',
   machines:
     'abort accept add allocate broken commission debug-login deploy exit-rescue exit-rescue-mode fixed keep-apart list lock logins ' +
     'mark-broken mark-fixed mark-missing merge missing move override-failed override-failed-testing reinstate release remove ' +
@@ -45,10 +48,19 @@ export const NAMED_COMMANDS: Readonly<Record<string, string>> = {
 };
 
 /** Commands that read no configuration. */
-export const WITHOUT_CONFIG: ReadonlySet<string> = new Set(['decode', 'images mirror', 'lab', 'region copy', 'warm']);
+export const WITHOUT_CONFIG: ReadonlySet<string> = new Set([
+  'decode',
+  'images mirror',
+  'lab',
+  'login',
+  'logout',
+  'maas',
+  'region copy',
+  'warm',
+]);
 
 /** Commands that need no rights of root on any host. */
-const WITHOUT_ROOT: ReadonlySet<string> = new Set(['decode', 'lab', 'warm']);
+const WITHOUT_ROOT: ReadonlySet<string> = new Set(['decode', 'lab', 'login', 'logout', 'maas', 'warm']);
 
 const words = Object.entries(NAMED_COMMANDS).map(([command, group]) =>
   group === '' ? command : `${command}(?: (?:${group.replaceAll(' ', '|')})(?![\\w-]))?`,

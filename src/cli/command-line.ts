@@ -36,6 +36,11 @@ async function runAsService(args: readonly string[]): Promise<number | undefined
 }
 
 async function runAny(args: readonly string[]): Promise<number> {
+  // Its words are those of another program: the parser would read options and numbers in them.
+  if (args[0] === 'maas') {
+    const { runMaas } = await import('./clients/maas.ts');
+    return await runMaas(args.slice(1), runAny);
+  }
   const { runCommand } = await import('./commands.ts');
   return await runCommand(args);
 }

@@ -3,6 +3,7 @@
 import type { Argv } from 'yargs';
 import { defaultConfig } from '../control/default-config.ts';
 import { captureCommands, nameStandardInput } from './captures/commands.ts';
+import { clientCommands } from './clients/commands.ts';
 import { configCommands } from './config/commands.ts';
 import { forgottenDashes } from './forgotten-dashes.ts';
 import { asksForHelp, COMMAND_GROUPS, groupedHelp } from './help.ts';
@@ -76,7 +77,7 @@ export function addCommands(parser: Argv, finish: Finish): Parser {
   const machines = leasesCommand(machinesCommand(images, shared, finish), shared, finish);
   const powers = powerCommands(scriptsCommand(machines, shared, finish), shared, finish);
   const people = sshkeysCommand(peopleCommands(powers, shared, finish), shared, finish);
-  const regions = regionCommands(people, shared, finish);
+  const regions = clientCommands(regionCommands(people, shared, finish), finish, runCommand);
   return captureCommands(preseedCommands(regions, shared, finish), shared, finish);
 }
 

@@ -18,6 +18,7 @@ export const COMMAND_GROUPS: readonly CommandGroup[] = [
   { title: 'Networks', commands: ['leases', 'neighbours'] },
   { title: 'People', commands: ['users', 'password', 'apikey'] },
   { title: 'Several racks', commands: ['racks', 'outbox', 'region'] },
+  { title: "MAAS's API", commands: ['login', 'logout', 'maas'] },
   { title: 'Captured datagrams', commands: ['decode', 'replay'] },
 ];
 

@@ -46,13 +46,20 @@ export function readRegionKey(path: string, clock: Clock): RegionKey {
       cause,
     });
   }
-  const [, consumer, token, secret] = KEY.exec(text) ?? [];
-  if (consumer === undefined || token === undefined || secret === undefined) {
+  const key = parseRegionKey(text);
+  if (key === undefined) {
     throw new RackError(
       'config-invalid',
       `${path} holds no key of the form consumer:token:secret, as \`rackboot apikey\` prints it; remove it, and the rack draws its own`,
     );
   }
+  return key;
+}
+
+/** A key of three parts; undefined for any other text. */
+export function parseRegionKey(text: string): RegionKey | undefined {
+  const [, consumer, token, secret] = KEY.exec(text) ?? [];
+  if (consumer === undefined || token === undefined || secret === undefined) return undefined;
   return { consumer, token, secret, isDrawn: consumer === DRAWN };
 }
 

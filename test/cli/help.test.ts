@@ -9,7 +9,7 @@ import { commandNames } from '../support/command-table.ts';
 
 /** Commands for the installation only. */
 const UNSHOWN = ['warm'];
-const LINES_MAX = 60;
+const LINES_MAX = 70;
 
 const readHelp = (width?: number): Promise<string> =>
   groupedHelp(

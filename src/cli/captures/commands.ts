@@ -6,9 +6,12 @@ import type { SharedOptions } from '../terminal/shared-options.ts';
 /** The name of standard input for the parser, which drops a lone `-`. */
 const STANDARD_INPUT = '/dev/stdin';
 
+/** Commands of which an argument may be standard input. */
+const WITH_INPUT: ReadonlySet<string> = new Set(['decode', 'login', 'replay']);
+
 /** The arguments, with `-` replaced by a file name for these commands. */
 export const nameStandardInput = (args: readonly string[]): readonly string[] =>
-  args[0] === 'decode' || args[0] === 'replay' ? args.map((word) => (word === '-' ? STANDARD_INPUT : word)) : args;
+  WITH_INPUT.has(args[0] ?? '') ? args.map((word) => (word === '-' ? STANDARD_INPUT : word)) : args;
 
 const FILES = 'pcap, pcapng, or payloads as hexadecimal digits; - is standard input';
 const port = { type: 'number', requiresArg: true } as const;

@@ -11,6 +11,7 @@ import { styleText } from 'node:util';
 import { cleanJson, cleanLines } from '../../clean-text.ts';
 import { errorText, RackError } from '../../errors.ts';
 import { type CommandNaming, nameCommands } from '../../named-commands.ts';
+import { formatBytes } from '../../region/words/quantity.ts';
 
 export { formatBytes, formatDuration, formatWallTime } from '../../region/words/quantity.ts';
 
@@ -107,7 +108,15 @@ export function* jsonListLines(before: string, elements: Iterable<unknown>, afte
   yield `]${after}`;
 }
 
-export const printJson = (value: unknown): void => console.log(cleanJson(JSON.stringify(value, null, 2)));
+/** @param indent spaces of each level */
+export const printJson = (value: unknown, indent = 2): void =>
+  console.log(cleanJson(JSON.stringify(value, null, indent)));
+
+/** Prints the bytes of a file unchanged into a file or a pipe, and only their number on a terminal. */
+export function printBytes(bytes: Uint8Array): void {
+  if (process.stdout.isTTY) print(`${formatBytes(bytes.length)} that are no text: write them into a file, with > FILE`);
+  else process.stdout.write(bytes);
+}
 
 /** Prints one line of a stream of JSON. */
 export const printJsonLine = (value: unknown): void => console.log(cleanJson(JSON.stringify(value)));

@@ -1,0 +1,101 @@
+// The operations of a region by the words of a command line, from the description that the region gives of its API.
+//
+// Source: the description and the naming of the maas command line: a handler `NodeGroupInterfaceHandler` is called `node-group-interface`, an
+// operation `import_boot_images` is called `import-boot-images`, and the words of a path come before the parameters, in its order. Capitals
+// that follow each other belong to the word after them: `SSHKeysHandler` is `sshkeys`. An operation takes parameters if its text has `:param`.
+//
+// 1. A word is found with and without its hyphens: `ssh-keys` and `sshkeys` are the same.
+
+import { z } from 'zod';
+
+const actionShape = z.looseObject({
+  name: z.string(),
+  method: z.enum(['GET', 'POST', 'PUT', 'DELETE']),
+  op: z.string().nullable(),
+  doc: z.string().nullable().default(''),
+});
+const handlerShape = z.looseObject({
+  name: z.string(),
+  doc: z.string().nullable().default(''),
+  params: z.array(z.string()),
+  path: z.string(),
+  actions: z.array(actionShape),
+});
+export const descriptionShape = z.looseObject({
+  resources: z.array(z.looseObject({ name: z.string(), anon: handlerShape.nullable(), auth: handlerShape.nullable() })),
+});
+type Description = z.output<typeof descriptionShape>;
+
+/** An operation of a noun. */
+export interface Action {
+  /** `import-boot-images`. */
+  readonly name: string;
+  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
+  /** Null if the method alone selects it. */
+  readonly op: string | null;
+  /** `/MAAS/api/1.0/nodegroups/{uuid}/`. */
+  readonly path: string;
+  /** The names in the path, in its order. */
+  readonly places: readonly string[];
+  /** The effect, then a line for each parameter. */
+  readonly doc: string;
+}
+
+/** A handler of the API, as a word. */
+export interface Noun {
+  /** `node-groups`. */
+  readonly name: string;
+  readonly actions: readonly Action[];
+}
+
+/** `NodeGroupsHandler` → `node-groups`. */
+export const nounOf = (handler: string): string =>
+  (handler.replace(/Handler$/, '').match(/[A-Z]*[a-z0-9]+|[A-Z]+/g) ?? []).join('-').toLowerCase();
+
+/** The nouns of a description, sorted by name. */
+export function nounsOf({ resources }: Description): readonly Noun[] {
+  const nouns = resources.flatMap(({ name, anon, auth }): readonly Noun[] => {
+    const handler = auth ?? anon;
+    if (handler === null) return [];
+    const actions = handler.actions.map((action) => ({
+      name: action.name.replaceAll('_', '-'),
+      method: action.method,
+      op: action.op,
+      path: handler.path,
+      places: handler.params,
+      doc: action.doc ?? '',
+    }));
+    return [{ name: nounOf(name), actions: actions.toSorted((a, b) => (a.name < b.name ? -1 : 1)) }];
+  });
+  return nouns.toSorted((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+const bare = (word: string): string => word.replace(/[-_]/g, '').toLowerCase();
+
+/** The entry that a word names. */
+export const findNamed = <T extends { readonly name: string }>(entries: readonly T[], word: string): T | undefined =>
+  entries.find(({ name }) => name === word) ?? entries.find(({ name }) => bare(name) === bare(word));
+
+/** The nouns of two versions: an operation of the first hides the one of the same name in the second. */
+export function withOther(first: readonly Noun[], second: readonly Noun[]): readonly Noun[] {
+  const names = [...new Set([...first, ...second].map(({ name }) => name))].toSorted();
+  return names.map((name) => {
+    const own = first.find((noun) => noun.name === name)?.actions ?? [];
+    const further = second.find((noun) => noun.name === name)?.actions ?? [];
+    const actions = [...own, ...further.filter((action) => !own.some((one) => one.name === action.name))];
+    return { name, actions: actions.toSorted((a, b) => (a.name < b.name ? -1 : 1)) };
+  });
+}
+
+/** The names of the parameters that an operation describes, in their order; empty if it takes none. */
+const parametersOf = ({ doc }: Action): readonly string[] =>
+  [...doc.matchAll(/^ {0,16}[:@]param (?:\([^()\n]{1,40}\) )?"?([\w.-]+)/gm)].map(([, name = '']) => name);
+
+/** The effect of an operation, in one line. */
+export const summaryOf = ({ doc }: Action): string => doc.trim().split('\n', 1)[0] ?? '';
+
+/** How an operation is called after its noun: `update UUID NAME [KEY=VALUE …]`. */
+export function usageOf(action: Action): string {
+  const places = action.places.map((place) => place.toUpperCase());
+  return [action.name, ...places, ...(parametersOf(action).length === 0 ? [] : ['[KEY=VALUE …]'])].join(' ');
+}

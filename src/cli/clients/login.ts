@@ -1,0 +1,123 @@
+// `rackboot login` and `rackboot logout`, and the same as commands of `rackboot maas`.
+//
+// 1. A profile is written only after the region has accepted the key.
+
+import { existsSync, readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { z } from 'zod';
+import { refusalLines } from '../../control/field-refusal.ts';
+import { RackError } from '../../errors.ts';
+import { parseRegionKey } from '../../uplink/region-key.ts';
+import { checkGivenFile, readGivenFile } from '../terminal/given-file.ts';
+import { print, printTable } from '../terminal/output.ts';
+import { openPrompt } from '../terminal/prompt.ts';
+import { checkProfileName, listProfiles, type Profile, readProfile, removeProfile, writeProfile } from './profiles.ts';
+import { parseRegionAddress } from './region-address.ts';
+import { askAs } from './region-request.ts';
+
+/** How much of a refusal is shown. */
+const REFUSAL_CHARACTERS_MAX = 1000;
+
+interface LoginWords {
+  readonly profile: string;
+  readonly url: string;
+  /** The key itself, the file that holds it, or `-` or `/dev/stdin` for standard input; undefined: ask, or read standard input. */
+  readonly apikey?: string | undefined;
+  readonly cacerts?: string | undefined;
+}
+
+/** Logs in at a region, and keeps its address and the key as a profile. @returns 0 @throws RackError `bad-argument`, `not-running` */
+export async function logIn({ profile: name, url: written, apikey, cacerts }: LoginWords): Promise<number> {
+  checkProfileName(name);
+  const { url, api } = parseRegionAddress(written);
+  if (cacerts !== undefined) checkGivenFile(cacerts);
+  const key = await keyOf(apikey);
+  const profile: Profile = { url, api, key, ...(cacerts === undefined ? {} : { ca_file: resolve(cacerts) }) };
+  const username = await checkKey(profile);
+  writeProfile(name, profile);
+  const who = username === undefined ? '' : ` as ${username}`;
+  print(`You are logged in at ${url}/api/${api}/${who}; the profile is called ${name}.`);
+  print(`Its commands: rackboot maas ${name} --help`);
+  return 0;
+}
+
+/** Forgets profiles. Their keys stay valid. @returns 0 @throws RackError `not-found` */
+export function logOut(name: string): number {
+  removeProfile(name);
+  print(`The profile ${name} is removed. Its API key stays valid until \`rackboot apikey --remove\` removes it.`);
+  return 0;
+}
+
+/** Prints the profiles, without their keys. @returns 0 */
+export function showProfiles(): number {
+  const rows = listProfiles().map((name) => {
+    const { url, api, key } = readProfile(name);
+    return [name, `${url}/api/${api}/`, key === '' ? 'no key' : ''];
+  });
+  printTable(['PROFILE', 'REGION', ''], rows, 'There are no profiles yet: rackboot login PROFILE URL KEY');
+  return 0;
+}
+
+async function keyOf(given: string | undefined): Promise<string> {
+  const text = given === undefined ? await askForKey() : isInput(given) ? readInput() : literalOrFile(given);
+  const key = text.trim().split(/\s/, 1)[0] ?? '';
+  if (key !== '' && parseRegionKey(key) === undefined)
+    throw new RackError(
+      'bad-argument',
+      'this is no API key: it has three parts, consumer:token:secret, as rackboot apikey prints it',
+    );
+  return key;
+}
+
+const isInput = (given: string): boolean => given === '-' || given === '/dev/stdin';
+
+const readInput = (): string => readFileSync(0, 'utf8');
+
+/** The key itself, or the text of the file that holds it. */
+function literalOrFile(given: string): string {
+  if (given === '' || (parseRegionKey(given) !== undefined && !existsSync(given))) return given;
+  return readGivenFile(given).toString('utf8');
+}
+
+async function askForKey(): Promise<string> {
+  if (process.stdin.isTTY !== true) return readInput();
+  const prompt = openPrompt({ silent: true });
+  try {
+    return await prompt.ask('API key (empty: only what needs none): ');
+  } finally {
+    prompt.close();
+  }
+}
+
+const whoShape = z.looseObject({ username: z.string() });
+
+/**
+ * Asks the region whether it accepts the key. Version 1.0 of MAAS does not know `whoami`.
+ * @returns the name of the key's owner; undefined if the region does not say
+ */
+async function checkKey(profile: Profile): Promise<string | undefined> {
+  const { url, api, key } = profile;
+  const [path, query] =
+    key === '' ? ['version', {}] : api === '1.0' ? ['nodegroups', { op: 'list' }] : ['users', { op: 'whoami' }];
+  const { status, body } = await askAs(profile)({
+    method: 'GET',
+    path: `/MAAS/api/${api}/${path}/`,
+    query: new URLSearchParams(query),
+  });
+  const said = body.toString('utf8');
+  if (status === 200) return whoShape.safeParse(parse(said)).data?.username;
+  if (status === 401 || status === 403)
+    throw new RackError('bad-argument', `${url} does not accept this API key: ${shown(said)}`);
+  throw new RackError('not-running', `${url} answered ${status}, so it is no region: ${shown(said)}`);
+}
+
+const shown = (text: string): string => refusalLines(text.trim()).slice(0, REFUSAL_CHARACTERS_MAX);
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    // Another server answers with other texts; the status counts.
+    return undefined;
+  }
+}

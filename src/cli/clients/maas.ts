@@ -1,0 +1,143 @@
+// `rackboot maas`: the command lines of MAAS's own client, word for word: `maas root node-groups import-boot-images`.
+//
+//   maas login PROFILE URL [KEY] | logout PROFILE | list | refresh
+//   maas PROFILE NOUN ACTION [WORD …] [KEY=VALUE …]        with --help at any place
+//   maas status | config | createadmin | apikey …          Rackboot's own commands of this host
+//
+// 1. The nouns and their operations come from the region, which may be of another version than this command.
+// 2. The version of the profile's address comes first; operations that only the other one has are reached, too.
+// 3. Exit codes: 0 done; 1 the region refused or did not answer; 2 the words are wrong.
+
+import { RackError } from '../../errors.ts';
+import { nearestHint } from '../../nearest-name.ts';
+import { print } from '../terminal/output.ts';
+import { printAnswer } from './answer-output.ts';
+import { requestOf } from './call.ts';
+import { descriptionShape, findNamed, type Noun, nounsOf, summaryOf, usageOf, withOther } from './description.ts';
+import { logIn, logOut, showProfiles } from './login.ts';
+import { type Profile, readProfile } from './profiles.ts';
+import { type AskRegion, askAs } from './region-request.ts';
+
+const USAGE = `rackboot maas PROFILE NOUN ACTION [WORD ...] [KEY=VALUE ...]
+
+The command line of MAAS's own client.
+
+Commands:
+  rackboot maas login PROFILE URL [KEY]  Log in at a region; - reads the key from standard input
+  rackboot maas logout PROFILE           Forget a profile
+  rackboot maas list                     List the profiles
+  rackboot maas PROFILE --help           List the nouns of a region
+  rackboot maas PROFILE NOUN --help      List the operations of a noun, with their parameters
+
+KEY@=FILE sends the content of a file. Exit codes: 0 done, 1 refused or no answer, 2 wrong words.`;
+
+/** Commands of a host that MAAS's client has, too. */
+const OF_THIS_HOST: ReadonlySet<string> = new Set(['status', 'config', 'createadmin', 'apikey']);
+const HELP: ReadonlySet<string> = new Set(['--help', '-h', 'help']);
+
+/** Runs the words after `rackboot maas`. @param runOther runs a command of Rackboot @returns the exit code @throws RackError */
+export async function runMaas(
+  words: readonly string[],
+  runOther: (args: readonly string[]) => Promise<number>,
+): Promise<number> {
+  const [first = '--help', ...rest] = words;
+  if (HELP.has(first)) {
+    print(USAGE);
+    return words.length === 0 ? 2 : 0;
+  }
+  switch (first) {
+    case 'login':
+      return await logInAs(rest);
+    case 'logout':
+      return logOut(only('PROFILE', rest));
+    case 'list':
+      return showProfiles();
+    case 'refresh':
+      // Each command reads the region's own description.
+      return 0;
+    case 'init':
+      throw new RackError('bad-argument', 'a rack is set up by `rackboot init`');
+  }
+  if (OF_THIS_HOST.has(first))
+    return await runOther(first === 'config' && rest.length === 0 ? ['config', 'show'] : words);
+  return await runNoun(first, rest);
+}
+
+function logInAs(words: readonly string[]): Promise<number> {
+  const at = words.indexOf('--cacerts');
+  const cacerts = at === -1 ? undefined : words[at + 1];
+  const [profile, url, apikey, ...more] = at === -1 ? words : words.toSpliced(at, 2);
+  const option = [profile, url, apikey].find((word) => word?.startsWith('--') === true);
+  if (profile === undefined || url === undefined || more.length > 0 || option !== undefined)
+    throw new RackError('bad-argument', 'write `rackboot maas login PROFILE URL [KEY]`, and --cacerts FILE after it');
+  return logIn({ profile, url, apikey, cacerts });
+}
+
+function only(name: string, [word, ...more]: readonly string[]): string {
+  if (word === undefined || more.length > 0) throw new RackError('bad-argument', `name one ${name}`);
+  return word;
+}
+
+async function runNoun(name: string, words: readonly string[]): Promise<number> {
+  const profile = readProfile(name);
+  const ask = askAs(profile);
+  const nouns = await readNouns(ask, profile);
+  const [noun, action, ...rest] = words.filter((word) => !HELP.has(word));
+  const wantsHelp = words.some((word) => HELP.has(word));
+  if (noun === undefined) return help(nounLines(name, nouns), wantsHelp);
+  const found = findNamed(nouns, noun);
+  if (found === undefined) {
+    const meant = nearestHint(
+      noun,
+      nouns.map((one) => one.name),
+    );
+    throw new RackError('bad-argument', `there is no ${noun} here: ${meant}rackboot maas ${name} --help lists all`);
+  }
+  if (action === undefined) return help(actionLines(name, found), wantsHelp);
+  const operation = findNamed(found.actions, action);
+  if (operation === undefined) {
+    const names = found.actions.map((one) => one.name);
+    const meant = nearestHint(action, names);
+    throw new RackError('bad-argument', `${found.name} has no ${action}: ${meant}it has ${names.join(', ')}`);
+  }
+  if (wantsHelp) return help([`rackboot maas ${name} ${found.name} ${usageOf(operation)}`, '', operation.doc], true);
+  return printAnswer(await ask(requestOf(operation, rest)));
+}
+
+/** @returns 0 if the person asked for it, else 2: words are missing */
+function help(lines: readonly string[], wanted: boolean): number {
+  print(lines.join('\n'));
+  return wanted ? 0 : 2;
+}
+
+const nounLines = (profile: string, nouns: readonly Noun[]): readonly string[] => [
+  `rackboot maas ${profile} NOUN ACTION`,
+  '',
+  ...nouns.map(({ name, actions }) => `  ${name}: ${actions.map((action) => action.name).join(', ')}`),
+];
+
+const actionLines = (profile: string, { name, actions }: Noun): readonly string[] => [
+  `rackboot maas ${profile} ${name} ACTION`,
+  ...actions.flatMap((action) => ['', `  ${usageOf(action)}`, `      ${summaryOf(action)}`]),
+];
+
+/** The nouns of a region: those of the profile's version, and what only the other one has. */
+async function readNouns(ask: AskRegion, profile: Profile): Promise<readonly Noun[]> {
+  const first = await readVersion(ask, profile.api);
+  if (first === undefined)
+    throw new RackError('not-running', `${profile.url} has no API ${profile.api}: it is no region`);
+  const second = await readVersion(ask, profile.api === '1.0' ? '2.0' : '1.0');
+  return withOther(first, second ?? []);
+}
+
+async function readVersion(ask: AskRegion, version: '1.0' | '2.0'): Promise<readonly Noun[] | undefined> {
+  const { status, body } = await ask({ method: 'GET', path: `/MAAS/api/${version}/describe/` });
+  if (status !== 200) return undefined;
+  try {
+    const parsed = descriptionShape.safeParse(JSON.parse(body.toString('utf8')));
+    return parsed.success ? nounsOf(parsed.data) : undefined;
+  } catch {
+    // Another server answers with other texts.
+    return undefined;
+  }
+}

@@ -1,0 +1,142 @@
+// The regions at which a person has logged in, each with a name: one file a profile in the user's configuration directory.
+//
+// Source: XDG Base Directory Specification 0.8 ($XDG_CONFIG_HOME; a relative path there does not count).
+//
+// 1. Only the user may read a profile: it holds an API key. A file that others may read is refused.
+// 2. No output shows a key.
+// 3. A profile is written whole under another name and then renamed: a reader never sees half of one.
+
+import { readdirSync, renameSync, rmSync, statSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { isAbsolute, join } from 'node:path';
+import { z } from 'zod';
+import { errorText, osErrorCode, RackError } from '../../errors.ts';
+import { makeDirectories } from '../../files/durable-directory.ts';
+import { readRegularFile, UnfitFile, writeRegularFile } from '../../files/regular-file.ts';
+import { nearestHint } from '../../nearest-name.ts';
+
+/** Longer than any profile. */
+const PROFILE_BYTES_MAX = 16 * 1024;
+const NAME = /^[A-Za-z0-9][\w.@+-]{0,63}$/;
+const ENDING = '.json';
+
+/** Words that `rackboot maas` takes itself, where the name of a profile would stand. */
+const RESERVED_NAMES = ['login', 'logout', 'list', 'refresh', 'init', 'status', 'config', 'createadmin', 'apikey'];
+
+const profileShape = z.object({
+  /** The address of the region, `http://rack:5240/MAAS`. */
+  url: z.string().max(1024),
+  /** The version of the API whose names come first. */
+  api: z.enum(['1.0', '2.0']),
+  /** The API key; empty for a caller without one. */
+  key: z.string().max(1024),
+  /** A file with the certificates to trust instead of the system's. */
+  ca_file: z.string().max(4096).optional(),
+});
+export type Profile = z.output<typeof profileShape>;
+
+/** The directory of the profiles of this user. */
+export function profileDirectory(environment: Readonly<Record<string, string | undefined>> = process.env): string {
+  const { XDG_CONFIG_HOME: given = '' } = environment;
+  const base = isAbsolute(given) ? given : join(environment.HOME || homedir(), '.config');
+  return join(base, 'rackboot', 'profiles');
+}
+
+const fileOf = (name: string): string => join(profileDirectory(), `${name}${ENDING}`);
+
+/** @throws RackError `bad-argument` for a text that cannot name a profile */
+export function checkProfileName(name: string): void {
+  if (RESERVED_NAMES.includes(name))
+    throw new RackError('bad-argument', `${name} is a command, so no profile has this name: choose another`);
+  if (!NAME.test(name))
+    throw new RackError(
+      'bad-argument',
+      `"${name.slice(0, 64)}" is no name for a profile: use 1 to 64 letters, digits and _ . @ + -, a letter or digit first`,
+    );
+}
+
+/** The names of all profiles, sorted. @throws RackError `store-unwritable` */
+export function listProfiles(): readonly string[] {
+  try {
+    const names = readdirSync(profileDirectory()).filter((file) => file.endsWith(ENDING));
+    return names
+      .map((file) => file.slice(0, -ENDING.length))
+      .filter((name) => NAME.test(name))
+      .toSorted();
+  } catch (cause) {
+    if (osErrorCode(cause) === 'ENOENT') return [];
+    throw failure(profileDirectory(), cause);
+  }
+}
+
+/** @throws RackError `not-found` with the nearest name, `permission-denied` if others may read it, `bad-argument` if it is no profile */
+export function readProfile(name: string): Profile {
+  checkProfileName(name);
+  const file = fileOf(name);
+  let text: string;
+  try {
+    const { mode } = statSync(file);
+    if ((mode & 0o077) !== 0)
+      throw new RackError('permission-denied', `other users of this host may read ${file}: chmod 600 ${file}`);
+    text = readRegularFile(file, PROFILE_BYTES_MAX);
+  } catch (cause) {
+    if (osErrorCode(cause) === 'ENOENT') throw absent(name, cause);
+    throw failure(file, cause);
+  }
+  const parsed = profileShape.safeParse(parseText(text));
+  if (parsed.success) return parsed.data;
+  throw new RackError('bad-argument', `${file} holds no profile: rackboot login ${name} URL KEY writes it again`);
+}
+
+function parseText(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    // The caller says that it is no profile.
+    return undefined;
+  }
+}
+
+/** Writes a profile, and replaces one of this name. @throws RackError `bad-argument`, `store-unwritable` */
+export function writeProfile(name: string, profile: Profile): void {
+  checkProfileName(name);
+  const file = fileOf(name);
+  const part = `${file}.${process.pid}.part`;
+  try {
+    makeDirectories(profileDirectory(), 0o700);
+    rmSync(part, { force: true });
+    writeRegularFile(part, `${JSON.stringify(profile, null, 2)}\n`);
+    renameSync(part, file);
+  } catch (cause) {
+    throw failure(file, cause);
+  }
+}
+
+/** Forgets a profile. @throws RackError `not-found`, `store-unwritable` */
+export function removeProfile(name: string): void {
+  checkProfileName(name);
+  const file = fileOf(name);
+  try {
+    rmSync(file);
+  } catch (cause) {
+    if (osErrorCode(cause) === 'ENOENT') throw absent(name, cause);
+    throw failure(file, cause);
+  }
+}
+
+function absent(name: string, cause: unknown): RackError {
+  const names = listProfiles();
+  const known = names.length === 0 ? '' : `${nearestHint(name, names)}\`rackboot maas list\` shows all; `;
+  return new RackError('not-found', `there is no profile ${name}: ${known}rackboot login ${name} URL KEY makes it`, {
+    cause,
+  });
+}
+
+/** The failure to read or write a place of the profiles. */
+function failure(place: string, cause: unknown): RackError {
+  if (cause instanceof RackError) return cause;
+  const why = cause instanceof UnfitFile ? cause.message : errorText(cause);
+  return new RackError('store-unwritable', `${place} cannot be used: ${why}; XDG_CONFIG_HOME names another directory`, {
+    cause,
+  });
+}

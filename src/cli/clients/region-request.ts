@@ -1,0 +1,124 @@
+// One request of a command to a region, with the key of a profile.
+//
+// Sources: RFC 9110; RFC 5849 §3.5.1 (authorization).
+//
+// 1. A request ends: with its whole answer, after SILENCE_MS_MAX of silence, or at an answer larger than ANSWER_BYTES_MAX.
+// 2. Redirections are not followed: the key goes to the profile's address and nowhere else.
+// 3. No message names the key.
+
+import type { ClientRequest, IncomingMessage } from 'node:http';
+import { systemClock } from '../../clock.ts';
+import { errorText, isTlsError, RackError } from '../../errors.ts';
+import { authorizationOf, parseRegionKey } from '../../uplink/region-key.ts';
+import { readGivenFile } from '../terminal/given-file.ts';
+import { readVersion } from '../terminal/version.ts';
+import type { Profile } from './profiles.ts';
+
+/** An operation of the region may wait for a power controller. */
+const SILENCE_MS_MAX = 120_000;
+const ANSWER_BYTES_MAX = 256 * 1024 * 1024;
+
+/** A request below the region's host, `/MAAS/api/2.0/machines/`. */
+export interface RegionRequest {
+  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
+  readonly path: string;
+  readonly query?: URLSearchParams | undefined;
+  readonly body?: { readonly type: string; readonly bytes: Uint8Array } | undefined;
+}
+
+export interface RegionAnswer {
+  readonly status: number;
+  /** The media type without its parameters, in lower case; empty if the answer names none. */
+  readonly type: string;
+  readonly body: Buffer;
+}
+
+/** A caller of a region: it makes requests in the name of a profile, or of this host's operator. */
+export type AskRegion = (request: RegionRequest) => Promise<RegionAnswer>;
+
+/** @returns requests with the key of a profile @throws RackError `bad-argument` if its key has another form */
+export function askAs(profile: Profile): AskRegion {
+  const key = profile.key === '' ? undefined : parseRegionKey(profile.key);
+  if (key === undefined && profile.key !== '')
+    throw new RackError(
+      'bad-argument',
+      'an API key has three parts, consumer:token:secret, as rackboot apikey prints it',
+    );
+  const ca = profile.ca_file === undefined ? undefined : readGivenFile(profile.ca_file);
+  return (request) => {
+    const nonce = Buffer.from(systemClock.randomBytes(4)).readUInt32BE();
+    const header = key === undefined ? {} : { Authorization: authorizationOf(key, systemClock.wallTimeMs(), nonce) };
+    return send(profile, request, header, ca);
+  };
+}
+
+function send(
+  { url }: Profile,
+  { method, path, query, body }: RegionRequest,
+  authorization: Readonly<Record<string, string>>,
+  ca: Buffer | undefined,
+): Promise<RegionAnswer> {
+  const target = new URL(url);
+  const search = query === undefined || query.size === 0 ? '' : `?${query}`;
+  return new Promise((resolve, reject) => {
+    const fail = (error: Error): void => reject(error instanceof RackError ? error : unanswered(url, error));
+    const options = {
+      method,
+      path: `${path}${search}`,
+      host: target.hostname.replace(/^\[|\]$/g, ''),
+      ...(target.port === '' ? {} : { port: Number(target.port) }),
+      agent: false as const,
+      timeout: SILENCE_MS_MAX,
+      headers: {
+        Host: target.host,
+        'User-Agent': `Rackboot/${readVersion()}`,
+        Accept: 'application/json, */*',
+        ...authorization,
+        ...(body === undefined ? {} : { 'Content-Type': body.type, 'Content-Length': String(body.bytes.length) }),
+      },
+    };
+    const isTls = target.protocol === 'https:';
+    const asking: ClientRequest = isTls
+      ? process.getBuiltinModule('node:https').request({ ...options, ...(ca === undefined ? {} : { ca }) })
+      : process.getBuiltinModule('node:http').request(options);
+    asking.on('response', (answer) => collect(answer, resolve, (error) => asking.destroy(error)));
+    asking.on('timeout', () => asking.destroy(new Error(`silent for ${SILENCE_MS_MAX / 1000} s`)));
+    asking.on('error', fail);
+    // No effect unless the answer was cut off.
+    asking.on('close', () => fail(new Error('the connection ended within the answer')));
+    asking.end(body?.bytes);
+  });
+}
+
+function collect(answer: IncomingMessage, resolve: (answer: RegionAnswer) => void, fail: (error: Error) => void): void {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  answer.on('data', (chunk: Buffer) => {
+    bytes += chunk.length;
+    if (bytes > ANSWER_BYTES_MAX) fail(new Error(`its answer is larger than ${ANSWER_BYTES_MAX} bytes`));
+    else chunks.push(chunk);
+  });
+  answer.on('error', fail);
+  answer.on('end', () =>
+    resolve({
+      status: answer.statusCode ?? 0,
+      type: (answer.headers['content-type'] ?? '').split(';', 1)[0]?.trim().toLowerCase() ?? '',
+      body: Buffer.concat(chunks),
+    }),
+  );
+}
+
+/** The port on which a region listens unless its configuration names another. */
+const PORT = '5240';
+
+function unanswered(url: string, error: Error): RackError {
+  const words =
+    error instanceof AggregateError ? error.errors.map((one) => errorText(one)).join('; ') : errorText(error);
+  const { port, protocol } = new URL(url);
+  const remedy = isTlsError(error)
+    ? '; --cacerts names the file with the certificate of its authority'
+    : port === '' && protocol === 'http:'
+      ? `; a region's own port is ${PORT}: write it after the host, as in http://rack:${PORT}/MAAS`
+      : '';
+  return new RackError('not-running', `no region answers at ${url}: ${words || error.name}${remedy}`, { cause: error });
+}

@@ -1,0 +1,148 @@
+// `rackboot login` and `rackboot maas` against a running region: the command lines that people know from MAAS.
+// @host waits
+
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { profileDirectory } from '../../../src/cli/clients/profiles.ts';
+import { runCommandLine } from '../../../src/cli/command-line.ts';
+import { systemClock } from '../../../src/clock.ts';
+import { createApiKey } from '../../../src/region/accounts/accounts.ts';
+import { type LiveRegion, startRegion } from '../../region/live.ts';
+import { printedBy } from '../../support/printed.ts';
+
+const MAIN = join(import.meta.dirname, '../../../bin/rackboot.js');
+const RACK_UUID = 'b4ec5c4f-7801-4556-b701-bcfcede24019';
+const home = mkdtempSync(join(tmpdir(), 'rackboot-maas-'));
+process.env.XDG_CONFIG_HOME = home;
+
+let live: LiveRegion;
+let key: string;
+before(async () => {
+  live = await startRegion();
+  key = await createApiKey(live.region.store, systemClock, 'admin');
+  assert.equal((await run('login', 'root', `${live.origin}/MAAS/api/2.0/`, key)).result, 0);
+});
+after(async () => {
+  await live.close();
+  rmSync(home, { recursive: true });
+});
+
+const run = (...words: readonly string[]) => printedBy(() => runCommandLine(words));
+
+/** The output of a command that ends well. */
+async function said(...words: readonly string[]): Promise<string> {
+  const { result, text, complaint } = await run(...words);
+  assert.equal(result, 0, complaint);
+  return text;
+}
+
+/** Runs a line of sh(1) in which `maas` is the command. */
+function shell(line: string): Promise<string> {
+  const script = `maas() { "${process.execPath}" "${MAIN}" maas "$@"; }\n${line}`;
+  return new Promise((resolve, reject) => {
+    execFile('sh', ['-c', script], { timeout: 60_000 }, (error, stdout, stderr) =>
+      error === null ? resolve(stdout) : reject(new Error(stderr, { cause: error })),
+    );
+  });
+}
+
+test('a login takes the key as argument, from a file and from standard input, and shows it nowhere', async () => {
+  const file = join(home, 'api-key-file');
+  writeFileSync(file, `${key}\n`);
+  for (const words of [
+    ['login', 'one', `${live.origin}/MAAS`, key],
+    ['login', 'two', live.origin, file],
+    ['maas', 'login', 'three', `${live.origin}/MAAS/api/1.0`, key],
+    ['maas', 'login', 'four', `${live.origin}/MAAS/api/1.0/`, file],
+  ]) {
+    const text = await said(...words);
+    assert.match(text, /You are logged in at http:/, words.join(' '));
+    assert.ok(!text.includes(key.split(':')[2] ?? ''), text);
+  }
+  await shell(`maas login five ${live.origin}/MAAS - < ${file}; maas login six ${live.origin}/MAAS < ${file}`);
+  assert.match(await shell(`"${process.execPath}" "${MAIN}" login seven ${live.origin}/MAAS - < ${file}`), /as admin/);
+  const listed = await said('maas', 'list');
+  for (const name of ['one', 'two', 'three', 'four', 'five', 'six', 'seven']) assert.match(listed, new RegExp(name));
+  assert.match(listed, /three +http:\S+\/MAAS\/api\/1\.0\//);
+  assert.ok(!listed.includes(key.split(':')[2] ?? ''), listed);
+  await said('logout', 'one');
+  await said('maas', 'logout', 'two');
+  assert.doesNotMatch(await said('maas', 'list'), /^(one|two) /m);
+});
+
+test('a wrong key, a text that is no key, and a server that is no region leave no profile', async () => {
+  for (const [url, given, code, why] of [
+    [`${live.origin}/MAAS`, 'a:b:c', 2, /does not accept this API key/],
+    [`${live.origin}/MAAS/api/1.0`, 'a:b:c', 2, /does not accept this API key/],
+    [`${live.origin}/MAAS`, 'a:b:', 1, /there is no file a:b:/],
+    ['http://127.0.0.1:9/MAAS', key, 1, /no region answers at http:\/\/127\.0\.0\.1:9\/MAAS/],
+  ] as const) {
+    const { result, complaint } = await run('login', 'wrong', url, given);
+    assert.equal(result, code, complaint);
+    assert.match(complaint, why);
+  }
+  assert.doesNotMatch(await said('maas', 'list'), /wrong/);
+});
+
+test('the answers are JSON with one key a line, from which scripts cut what they need', async () => {
+  const text = await said('maas', 'root', 'boot-sources', 'read');
+  assert.equal(text, `${JSON.stringify(JSON.parse(text), null, 4)}\n`);
+  const registered = { uuid: RACK_UUID, name: 'far', interfaces: '[]', version: '0.1.0', uplink: '1' };
+  const words = Object.entries(registered).map(([name, value]) => `${name}=${value}`);
+  await said('maas', 'root', 'node-groups', 'register', ...words);
+  const cut = await shell('maas root node-groups list | grep uuid | cut -d\\" -f4');
+  assert.equal(cut, `${RACK_UUID}\n`);
+});
+
+test('an operation of either version is reached by a profile of the other one', async () => {
+  assert.match(await said('maas', 'root', 'node-groups', 'import-boot-images'), /Import of boot resources started/);
+  await said('maas', 'login', 'old', `${live.origin}/MAAS/api/1.0`, key);
+  assert.match(await said('maas', 'old', 'node-groups', 'import-boot-images'), /Import of boot resources started/);
+  assert.deepEqual(
+    JSON.parse(await said('maas', 'old', 'rack-controllers', 'read')),
+    JSON.parse(await said('maas', 'root', 'rackcontrollers', 'read')),
+  );
+  assert.match(await said('maas', 'old', 'version', 'read'), /"subversion": "rackboot"/);
+});
+
+test('a text answer is printed unchanged, and a refusal goes to standard error with exit code 1', async () => {
+  assert.equal(await said('maas', 'root', 'maas', 'set-config', 'name=upstream_dns', 'value=10.0.0.1'), 'OK');
+  const refused = await run('maas', 'root', 'maas', 'set-config', 'name=nothing', 'value=x');
+  assert.deepEqual([refused.result, refused.text], [1, '']);
+  assert.match(refused.complaint, /nothing/);
+  const missing = await run('maas', 'root', 'boot-resource', 'delete', '29');
+  assert.equal(missing.result, 1);
+});
+
+test('wrong words end with exit code 2 and name the right ones', async () => {
+  for (const [words, why] of [
+    [['root', 'node-grups', 'list'], /did you mean node-groups\?/],
+    [['root', 'node-groups', 'lits'], /did you mean list\?/],
+    [['root', 'node-group', 'read'], /UUID is missing/],
+    [['root', 'maas', 'get-config', 'name'], /"name" is no parameter/],
+    [['login', 'x'], /login PROFILE URL/],
+    [['init', 'region+rack'], /rackboot\.js init|rackboot init/],
+  ] as const) {
+    const { result, complaint } = await run('maas', ...words);
+    assert.equal(result, 2, words.join(' '));
+    assert.match(complaint, why);
+  }
+  assert.equal((await run('maas', 'nobody', 'nodes', 'list')).result, 1);
+});
+
+test('help lists the nouns of the region, the operations of a noun, and the parameters of an operation', async () => {
+  assert.match(await said('maas', '--help'), /maas login PROFILE URL/);
+  assert.match(await said('maas', 'root', '--help'), /^ {2}node-group-interface: delete, read, update$/m);
+  assert.match(await said('maas', 'root', 'node-group-interface', '--help'), /update UUID NAME \[KEY=VALUE …\]/);
+  assert.match(await said('maas', 'root', 'node-group-interface', 'update', '-h'), /:param router_ip:/);
+  assert.equal((await run('maas', 'root')).result, 2);
+});
+
+test('a profile file holds the key for its user alone', () => {
+  const file = join(profileDirectory(), 'root.json');
+  assert.equal(JSON.parse(readFileSync(file, 'utf8')).key, key);
+});
