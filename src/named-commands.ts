@@ -10,6 +10,7 @@
 export const NAMED_COMMANDS: Readonly<Record<string, string>> = {
   apikey: '',
   check: '',
+  completion: '',
   config: 'export get set show unset',
   createadmin: '',
   decode: '',
@@ -49,6 +50,7 @@ export const NAMED_COMMANDS: Readonly<Record<string, string>> = {
 
 /** Commands that read no configuration. */
 export const WITHOUT_CONFIG: ReadonlySet<string> = new Set([
+  'completion',
   'decode',
   'images mirror',
   'lab',
@@ -60,7 +62,7 @@ export const WITHOUT_CONFIG: ReadonlySet<string> = new Set([
 ]);
 
 /** Commands that need no rights of root on any host. */
-const WITHOUT_ROOT: ReadonlySet<string> = new Set(['decode', 'lab', 'login', 'logout', 'maas', 'warm']);
+const WITHOUT_ROOT: ReadonlySet<string> = new Set(['completion', 'decode', 'lab', 'login', 'logout', 'maas', 'warm']);
 
 const words = Object.entries(NAMED_COMMANDS).map(([command, group]) =>
   group === '' ? command : `${command}(?: (?:${group.replaceAll(' ', '|')})(?![\\w-]))?`,

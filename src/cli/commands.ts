@@ -4,6 +4,7 @@ import type { Argv } from 'yargs';
 import { defaultConfig } from '../control/default-config.ts';
 import { captureCommands, nameStandardInput } from './captures/commands.ts';
 import { clientCommands } from './clients/commands.ts';
+import { COMPLETION_OPTION, proposalsFor } from './completion.ts';
 import { configCommands } from './config/commands.ts';
 import { forgottenDashes } from './forgotten-dashes.ts';
 import { asksForHelp, COMMAND_GROUPS, groupedHelp } from './help.ts';
@@ -14,6 +15,7 @@ import { sshkeysCommand } from './machines/life-commands.ts';
 import { powerCommands } from './machines/power-commands.ts';
 import { preseedCommands } from './machines/preseed-commands.ts';
 import { scriptsCommand } from './machines/script-commands.ts';
+import { findOperationNoun, mayBeOperation, operationCommands, withOwnNoun } from './operations/commands.ts';
 import { peopleCommands } from './people/commands.ts';
 import { rackCommands } from './rack/commands.ts';
 import { regionCommands } from './region/commands.ts';
@@ -28,14 +30,21 @@ const config = {
   describe: 'Configuration file (also RACKBOOT_CONFIG)',
   requiresArg: true,
 } as const;
+const COMPLETION_COMMAND = 'completion';
 const shared: SharedOptions = { config, json: { type: 'boolean', default: false, describe: 'Print JSON' } };
 
 /** Runs the command of these arguments. @returns the exit code */
-export async function runCommand(args: readonly string[]): Promise<number> {
+export async function runCommand(written: readonly string[]): Promise<number> {
+  const args = withOwnNoun(written);
   const forgotten = forgottenDashes(args, process.env);
   if (forgotten !== undefined) {
     printError(forgotten);
     return 2;
+  }
+  if (args[0] === COMPLETION_OPTION) {
+    const { words, isOwn } = await proposalsFor(args.slice(2));
+    for (const word of words) print(word);
+    if (!isOwn) return 0;
   }
   let code = 0;
   try {
@@ -58,15 +67,25 @@ type Finish = (code: number) => void;
 async function groupHelps(): Promise<readonly string[]> {
   const helps: string[] = [];
   for (const command of COMMAND_GROUPS.flatMap(({ commands }) => commands)) {
+    // The parser would print its script, and end the process.
+    if (command === COMPLETION_COMMAND) continue;
     const parser = await commandParser([command], () => undefined);
     helps.push(await parser.getHelp());
   }
   return helps;
 }
 
-/** The parser for `args`, with every command. It calls `finish` with the exit code of the command that ran. */
+/**
+ * The parser for `args`, with every command; for an operation of the API, with those of its noun. It calls `finish` with the exit code of
+ * the command that ran.
+ */
 export async function commandParser(args: readonly string[], finish: Finish): Promise<Parser> {
   const { default: yargs } = await import('yargs');
+  if (mayBeOperation(args)) {
+    const { ownNouns } = await import('./operations/own-nouns.ts');
+    const noun = findOperationNoun(ownNouns(), args);
+    if (noun !== undefined) return operationCommands(base(yargs([noun.name, ...args.slice(1)])), noun, shared, finish);
+  }
   return addCommands(yargs([...nameStandardInput(args)]), finish);
 }
 
@@ -89,6 +108,7 @@ function base(parser: Argv) {
     .strict()
     .demandCommand(1, 'name a command')
     .help()
+    .completion(COMPLETION_COMMAND, 'Print the script by which a shell completes commands, to evaluate in it')
     .alias('h', 'help')
     .wrap(Math.min(110, process.stdout.columns ?? 100))
     .fail((message, error) => {

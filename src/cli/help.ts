@@ -19,6 +19,7 @@ export const COMMAND_GROUPS: readonly CommandGroup[] = [
   { title: 'People', commands: ['users', 'password', 'apikey'] },
   { title: 'Several racks', commands: ['racks', 'outbox', 'region'] },
   { title: "MAAS's API", commands: ['login', 'logout', 'maas'] },
+  { title: 'Shell', commands: ['completion'] },
   { title: 'Captured datagrams', commands: ['decode', 'replay'] },
 ];
 

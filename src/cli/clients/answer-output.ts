@@ -20,7 +20,7 @@ function printRefusal({ status, body }: RegionAnswer): number {
 }
 
 /** The value of an answer in JSON; undefined if it is something else. @throws RackError `not-running` if it is damaged */
-function jsonOf({ type, body }: RegionAnswer): { readonly value: unknown } | undefined {
+export function jsonOf({ type, body }: RegionAnswer): { readonly value: unknown } | undefined {
   if (type !== 'application/json') return undefined;
   try {
     return { value: JSON.parse(body.toString('utf8')) };

@@ -88,7 +88,7 @@ export function withOther(first: readonly Noun[], second: readonly Noun[]): read
 }
 
 /** The names of the parameters that an operation describes, in their order; empty if it takes none. */
-const parametersOf = ({ doc }: Action): readonly string[] =>
+export const parametersOf = ({ doc }: Action): readonly string[] =>
   [...doc.matchAll(/^ {0,16}[:@]param (?:\([^()\n]{1,40}\) )?"?([\w.-]+)/gm)].map(([, name = '']) => name);
 
 /** The effect of an operation, in one line. */

@@ -1,0 +1,99 @@
+// The commands that are made of the table of operations: `rackboot node-groups list`, `rackboot node-group-interface update UUID eth0 …`.
+//
+// 1. A command of Rackboot's own keeps its meaning: only nouns and operations that it does not take are added.
+
+import type { Argv } from 'yargs';
+import { NAMED_COMMANDS } from '../../named-commands.ts';
+import { findNamed, type Noun, parametersOf, summaryOf } from '../clients/description.ts';
+import type { SharedOptions } from '../terminal/shared-options.ts';
+
+/** Rackboot's own commands that take no arguments, although they have no commands below them either. */
+const WITHOUT_ARGUMENTS: ReadonlySet<string> = new Set(['events']);
+
+/** The words of Rackboot's own command for a noun; undefined: it has none. An empty text: its command takes arguments instead. */
+const ownWords = (noun: string): string | undefined =>
+  Object.hasOwn(NAMED_COMMANDS, noun) ? NAMED_COMMANDS[noun] : undefined;
+
+/** The arguments with Rackboot's own spelling of the noun: `ssh-keys` is `sshkeys`. */
+export function withOwnNoun(args: readonly string[]): readonly string[] {
+  const [word = '', ...rest] = args;
+  if (word.startsWith('-') || ownWords(word) !== undefined) return args;
+  const own = findNamed(
+    Object.keys(NAMED_COMMANDS).map((name) => ({ name })),
+    word,
+  );
+  return own === undefined ? args : [own.name, ...rest];
+}
+
+/** True if the table of operations may have the command of these words, and Rackboot itself has not. */
+export function mayBeOperation([noun = '-', action = '-']: readonly string[]): boolean {
+  if (noun.startsWith('-')) return false;
+  const own = ownWords(noun);
+  const isGroup = own !== '' || WITHOUT_ARGUMENTS.has(noun);
+  return own === undefined || (isGroup && !action.startsWith('-') && !own.split(' ').includes(action));
+}
+
+/** The noun of the table that these words name, unless Rackboot's own command reports their mistake. */
+export function findOperationNoun(
+  nouns: readonly Noun[],
+  [word = '', action = '']: readonly string[],
+): Noun | undefined {
+  const noun = findNamed(nouns, word);
+  const isNamed = noun !== undefined && (ownWords(word) === undefined || findNamed(noun.actions, action) !== undefined);
+  return isNamed ? noun : undefined;
+}
+
+/** The operations of a noun that Rackboot's own command does not take. */
+export const untaken = ({ name, actions }: Noun): Noun['actions'] =>
+  actions.filter((action) => !(ownWords(name) ?? '').split(' ').includes(action.name));
+
+/** Adds the commands of a noun to a command line. */
+export function operationCommands<T>(
+  parser: Argv<T>,
+  noun: Noun,
+  { config, json }: SharedOptions,
+  finish: (code: number) => void,
+): Argv<T> {
+  const options = {
+    config,
+    json,
+    profile: { type: 'string', requiresArg: true, describe: 'Ask the region of this profile, not that of this host' },
+    api: {
+      type: 'string',
+      choices: ['1.0', '2.0'] as const,
+      describe: 'The version whose operation comes first; default: 2.0',
+    },
+  } as const;
+  return parser.command(noun.name, `Operations on ${noun.name}`, (group) => {
+    for (const action of untaken(noun)) {
+      const places = action.places.map((place) => `<${place}>`);
+      const takes = parametersOf(action);
+      const text = action.doc.split('\n').slice(1).join('\n').trim();
+      group.command(
+        [action.name, ...places, '[fields..]'].join(' '),
+        summaryOf(action),
+        (one) => {
+          for (const place of action.places) one.positional(place, { type: 'string', demandOption: true });
+          const fields = takes.length === 0 ? 'KEY=VALUE, if it takes any' : 'KEY=VALUE, or KEY@=FILE for a file';
+          return one
+            .positional('fields', { type: 'string', array: true, describe: fields })
+            .options(options)
+            .epilogue(text.replace(/^:param ([\w.-]+): ?/gm, '$1  '));
+        },
+        async (argv) => {
+          const { runOperation } = await import('./run.ts');
+          const chosen = argv.api === '1.0' ? await ofFirstVersion(noun, action) : action;
+          const words = [...action.places.map((place) => String(argv[place])), ...(argv.fields ?? [])];
+          finish(await runOperation(chosen, words, argv));
+        },
+      );
+    }
+    return group.demandCommand(1, 'name what to do').strict();
+  });
+}
+
+async function ofFirstVersion(noun: Noun, action: Noun['actions'][number]): Promise<Noun['actions'][number]> {
+  const { ownNouns } = await import('./own-nouns.ts');
+  const other = findNamed(ownNouns('1.0'), noun.name);
+  return findNamed(other?.actions ?? [], action.name) ?? action;
+}

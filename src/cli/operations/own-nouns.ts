@@ -1,0 +1,12 @@
+// The nouns that this Rackboot makes of its own table of operations. Loading it takes half a second, so only commands that need it do.
+
+import { apiDescription } from '../../region/http/description.ts';
+import { descriptionShape, type Noun, nounsOf, withOther } from '../clients/description.ts';
+
+type Version = '1.0' | '2.0';
+
+const ofVersion = (version: Version): readonly Noun[] => nounsOf(descriptionShape.parse(apiDescription(version, '')));
+
+/** The nouns of both versions. @param first the version whose operations come first */
+export const ownNouns = (first: Version = '2.0'): readonly Noun[] =>
+  withOther(ofVersion(first), ofVersion(first === '2.0' ? '1.0' : '2.0'));

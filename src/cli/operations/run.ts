@@ -1,0 +1,85 @@
+// Runs an operation of the API as a command of Rackboot: at the daemon of this host, or at the region of a profile.
+
+import { loadPlace } from '../../config/config-file.ts';
+import { askDaemon } from '../../control/ask-daemon.ts';
+import { refusalLines } from '../../control/field-refusal.ts';
+import { RackError, type RackErrorCode } from '../../errors.ts';
+import { nearestHint } from '../../nearest-name.ts';
+import { jsonOf } from '../clients/answer-output.ts';
+import { requestOf } from '../clients/call.ts';
+import { type Action, parametersOf } from '../clients/description.ts';
+import { readProfile } from '../clients/profiles.ts';
+import { askAs, type RegionRequest } from '../clients/region-request.ts';
+import { print, printFields, printJson, printTable } from '../terminal/output.ts';
+import { fieldsOf, tableOf } from './value-table.ts';
+
+/** Columns if the output is no terminal. */
+const WIDTH = 120;
+const REFUSAL_CHARACTERS_MAX = 1000;
+
+interface Place {
+  readonly config: string;
+  readonly json: boolean;
+  /** Undefined: the daemon of this host. */
+  readonly profile?: string | undefined;
+}
+
+/** @param words of the path, then parameters @returns 0 @throws RackError as `askDaemon` */
+export async function runOperation(action: Action, words: readonly string[], place: Place): Promise<number> {
+  checkNames(action, words.slice(action.places.length));
+  const request = requestOf(action, words);
+  const value =
+    place.profile === undefined ? await askHere(place.config, request) : await askThere(place.profile, request);
+  if (place.json) printJson(value ?? null);
+  else show(value);
+  return 0;
+}
+
+/** The region ignores parameters that an operation does not have: a mistyped one would do nothing. @throws RackError `bad-argument` */
+function checkNames(action: Action, words: readonly string[]): void {
+  const known = parametersOf(action);
+  if (known.length === 0) return;
+  for (const word of words) {
+    const name = /^([^=@]+)@?=/.exec(word)?.[1];
+    if (name === undefined || known.includes(name)) continue;
+    const meant = nearestHint(name, known);
+    throw new RackError('bad-argument', `${action.name} has no parameter ${name}: ${meant}it has ${known.join(', ')}`);
+  }
+}
+
+function askHere(config: string, { method, path, query, body }: RegionRequest): Promise<unknown> {
+  const search = query === undefined || query.size === 0 ? '' : `?${query}`;
+  const text = body === undefined ? undefined : Buffer.from(body.bytes).toString('latin1');
+  return askDaemon(loadPlace(config).stateDir, `${path}${search}`, method, text, body?.type);
+}
+
+const CODES: ReadonlyMap<number, RackErrorCode> = new Map([
+  [400, 'bad-argument'],
+  [401, 'permission-denied'],
+  [403, 'bad-argument'],
+  [404, 'not-found'],
+  [409, 'bad-argument'],
+  [429, 'try-later'],
+]);
+
+async function askThere(profile: string, request: RegionRequest): Promise<unknown> {
+  const answer = await askAs(readProfile(profile))(request);
+  const { status, body } = answer;
+  const text = body.toString('utf8');
+  if (status === 204) return undefined;
+  if (status >= 200 && status < 300) {
+    const json = jsonOf(answer);
+    return json === undefined ? text : json.value;
+  }
+  const said = refusalLines(text.trim()).slice(0, REFUSAL_CHARACTERS_MAX);
+  throw new RackError(CODES.get(status) ?? 'not-running', said === '' ? `the region answered ${status}` : said);
+}
+
+function show(value: unknown): void {
+  if (value === undefined || value === null || value === '') print('Done.');
+  else if (Array.isArray(value)) {
+    const { headings, rows } = tableOf(value, process.stdout.columns ?? WIDTH);
+    printTable(headings, rows, 'There is nothing to list.');
+  } else if (typeof value === 'object') printFields(fieldsOf(value));
+  else print(String(value));
+}

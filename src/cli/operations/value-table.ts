@@ -1,0 +1,88 @@
+// Any answer of the API as text for people: lists as tables, objects as fields. Pure.
+//
+// 1. A table has the columns that fit into the width, those that name things first; `--json` shows everything.
+
+/** Columns of a table, from the first that a person looks for. */
+const FIRST = [
+  'id',
+  'system_id',
+  'uuid',
+  'name',
+  'hostname',
+  'username',
+  'title',
+  'status_name',
+  'status',
+  'cidr',
+  'ip',
+];
+/** Links for programs. */
+const LEFT_OUT: ReadonlySet<string> = new Set(['resource_uri']);
+const CELL_CHARACTERS_MAX = 40;
+const GAP = 2;
+/** An object is shown by the first of these that it has. */
+const NAMES = ['name', 'hostname', 'fqdn', 'title', 'id'];
+
+interface Table {
+  readonly headings: readonly string[];
+  readonly rows: readonly (readonly string[])[];
+}
+
+type Entry = Readonly<Record<string, unknown>>;
+
+const isEntry = (value: unknown): value is Entry =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+/** A value in a few words; empty for one that says nothing. */
+export function wordsOf(value: unknown): string {
+  if (value === null || value === undefined) return '';
+  if (Array.isArray(value))
+    return value
+      .map(wordsOf)
+      .filter((text) => text !== '')
+      .join(', ');
+  if (!isEntry(value)) return String(value);
+  const name = NAMES.find((key) => Object.hasOwn(value, key));
+  if (name !== undefined) return wordsOf(value[name]);
+  const parts = Object.entries(value).map(([key, one]): [string, string] => [key, wordsOf(one)]);
+  return parts
+    .filter(([, text]) => text !== '')
+    .map(([key, text]) => `${key}=${text}`)
+    .join(' ');
+}
+
+const cellOf = (value: unknown): string => {
+  const text = wordsOf(value).replaceAll('\n', ' ');
+  return text.length <= CELL_CHARACTERS_MAX ? text : `${text.slice(0, CELL_CHARACTERS_MAX - 1)}…`;
+};
+
+const rankOf = (key: string): number => (FIRST.includes(key) ? FIRST.indexOf(key) : FIRST.length);
+
+/** A list as a table. @param width columns of the terminal */
+export function tableOf(list: readonly unknown[], width: number): Table {
+  if (!list.every(isEntry)) return { headings: ['VALUE'], rows: list.map((value) => [cellOf(value)]) };
+  const keys = [...new Set(list.flatMap((entry) => Object.keys(entry)))].filter((key) => !LEFT_OUT.has(key));
+  const columns = keys
+    .map((key) => ({ key, cells: list.map((entry) => cellOf(entry[key])) }))
+    .filter(({ cells }) => cells.some((text) => text !== ''))
+    .toSorted((a, b) => rankOf(a.key) - rankOf(b.key));
+  const fitting: typeof columns = [];
+  let used = 0;
+  for (const column of columns) {
+    const wide = Math.max(column.key.length, ...column.cells.map(({ length }) => length)) + GAP;
+    if (fitting.length > 0 && used + wide > width) continue;
+    fitting.push(column);
+    used += wide;
+  }
+  return {
+    headings: fitting.map(({ key }) => key.toUpperCase().replaceAll('_', ' ')),
+    rows: list.map((_, index) => fitting.map(({ cells }) => cells[index] ?? '')),
+  };
+}
+
+/** An object as fields: nested ones and lists in a few words. */
+export const fieldsOf = (value: object): readonly (readonly [string, string])[] =>
+  Object.entries(value).flatMap(([key, one]): readonly (readonly [string, string])[] => {
+    const text = wordsOf(one);
+    return LEFT_OUT.has(key) || text === '' ? [] : [[key.replaceAll('_', ' '), text]];
+  });

@@ -1,0 +1,175 @@
+// The commands that are made of the table of operations, and the completion of all commands in a shell.
+// @host waits
+
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { once } from 'node:events';
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import { tmpdir } from 'node:os';
+import { delimiter, join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { promisify } from 'node:util';
+import { runCommandLine } from '../../../src/cli/command-line.ts';
+import { proposalsFor } from '../../../src/cli/completion.ts';
+import { findOperationNoun, mayBeOperation, untaken, withOwnNoun } from '../../../src/cli/operations/commands.ts';
+import { ownNouns } from '../../../src/cli/operations/own-nouns.ts';
+import { systemClock } from '../../../src/clock.ts';
+import { CONTROL_SOCKET } from '../../../src/http/config.ts';
+import { NAMED_COMMANDS } from '../../../src/named-commands.ts';
+import { createApiKey } from '../../../src/region/accounts/accounts.ts';
+import { parseBody } from '../../../src/region/api/form-body.ts';
+import { OPERATIONS } from '../../../src/region/api/operations.ts';
+import { type LiveRegion, startRegion } from '../../region/live.ts';
+import { missing } from '../../support/needs.ts';
+import { printedBy } from '../../support/printed.ts';
+
+const MAIN = join(import.meta.dirname, '../../../bin/rackboot.js');
+const home = mkdtempSync(join(tmpdir(), 'rackboot-operations-'));
+const config = join(home, 'rackboot.yaml');
+process.env.XDG_CONFIG_HOME = home;
+const run = (...words: readonly string[]) => printedBy(() => runCommandLine(words));
+
+/** The requests that reached the daemon's socket, and its next answer. */
+const asked: { method: string; url: string; fields: object }[] = [];
+let answer = { status: 200, type: 'application/json', body: '[]' };
+const daemon = createServer(async (request, response) => {
+  const chunks: Buffer[] = [];
+  for await (const chunk of request) chunks.push(chunk);
+  const body = parseBody(request.headers['content-type'] ?? '', Buffer.concat(chunks));
+  const fields = body.kind === 'fields' ? Object.fromEntries(body.fields) : {};
+  asked.push({ method: request.method ?? '', url: request.url ?? '', fields });
+  response.writeHead(answer.status, { 'Content-Type': answer.type }).end(answer.body);
+});
+
+let live: LiveRegion;
+before(async () => {
+  writeFileSync(config, `state_dir: ${home}\n`);
+  daemon.listen(join(home, CONTROL_SOCKET));
+  await once(daemon, 'listening');
+  live = await startRegion();
+  const key = await createApiKey(live.region.store, systemClock, 'admin');
+  assert.equal((await run('login', 'far', live.origin, key)).result, 0);
+});
+after(async () => {
+  daemon.close();
+  await live.close();
+  rmSync(home, { recursive: true });
+});
+
+test('every operation of the table is a command, but for those whose noun or name is taken', () => {
+  const nouns = ownNouns();
+  const reached = new Set(nouns.flatMap(({ name, actions }) => actions.map((action) => `${name} ${action.name}`)));
+  assert.ok(reached.size > 100, `${reached.size}`);
+  assert.ok(nouns.length > 25 && OPERATIONS.length > reached.size);
+  const shadowed = nouns.flatMap((noun) => {
+    const words = untaken(noun).map((action) => [noun.name, action.name]);
+    return words.filter((one) => !mayBeOperation(one) || findOperationNoun(nouns, one) === undefined);
+  });
+  // `rackboot maas` is a client of its own, with all operations.
+  assert.deepEqual(
+    shadowed.map((words) => words.join(' ')),
+    ['maas get-config', 'maas set-config'],
+  );
+});
+
+test("Rackboot's own commands keep their meaning", () => {
+  for (const [command, words] of Object.entries(NAMED_COMMANDS))
+    for (const word of words.split(' ').filter((one) => one !== ''))
+      assert.ok(!mayBeOperation([command, word]), `${command} ${word}`);
+  assert.ok(!mayBeOperation(['machines', '--json']));
+  assert.deepEqual(withOwnNoun(['ssh-keys', 'list']), ['sshkeys', 'list']);
+  assert.deepEqual(withOwnNoun(['node-groups', 'list']), ['node-groups', 'list']);
+});
+
+test('an operation asks the daemon of this host, and prints a table for people and JSON for programs', async () => {
+  answer = { status: 200, type: 'application/json', body: '[{"uuid":"u1","name":"far","images":[]}]' };
+  asked.length = 0;
+  const shown = await run('node-groups', 'list', '--config', config);
+  assert.deepEqual([shown.result, shown.text], [0, 'UUID  NAME\nu1    far\n'], shown.complaint);
+  const json = await run('node-groups', 'list', '--json', '--config', config);
+  assert.deepEqual(JSON.parse(json.text), JSON.parse(answer.body));
+  answer = { status: 200, type: 'application/json', body: '{"name":"eth0","management":2,"ip":null}' };
+  const words = ['node-group-interface', 'update', 'u1', 'eth0', 'management=2', 'router_ip=10.0.0.1'];
+  const updated = await run(...words, '--config', config);
+  assert.deepEqual([updated.result, updated.text], [0, 'name        eth0\nmanagement  2\n'], updated.complaint);
+  answer = { status: 204, type: '', body: '' };
+  assert.equal((await run('boot-source', 'delete', '3', '--config', config)).text, 'Done.\n');
+  const [list, , update, remove] = asked;
+  assert.deepEqual([list?.method, list?.url], ['GET', '/MAAS/api/2.0/nodegroups/?op=list']);
+  assert.deepEqual(update, {
+    method: 'PUT',
+    url: '/MAAS/api/1.0/nodegroups/u1/interfaces/eth0/',
+    fields: { management: ['2'], router_ip: ['10.0.0.1'] },
+  });
+  assert.deepEqual([remove?.method, remove?.url], ['DELETE', '/MAAS/api/2.0/boot-sources/3/']);
+  await run('boot-source', 'read', '3', '--api', '1.0', '--config', config);
+  assert.equal(asked.at(-1)?.url, '/MAAS/api/1.0/boot-sources/3/');
+});
+
+test('an operation asks the region of a profile', async () => {
+  const listed = await run('users', 'whoami', '--profile', 'far');
+  assert.match(listed.text, /^username +admin$/m, listed.complaint);
+  const read = await run('account', 'list-authorisation-tokens', '--profile', 'far', '--json');
+  assert.ok(Array.isArray(JSON.parse(read.text)));
+  assert.match((await run('tags', 'create', 'name=virtual', '--profile', 'far')).text, /^name +virtual$/m);
+  const again = await run('tags', 'create', 'name=virtual', '--profile', 'far');
+  assert.notEqual(again.result, 0);
+  assert.match(again.complaint, /already exists/);
+});
+
+test('mistyped words are refused with the nearest right one, before anything is asked', async () => {
+  asked.length = 0;
+  for (const [words, why] of [
+    [['node-groups', 'lits'], /there is no "lits" here\. Did you mean list\?/],
+    [['node-grups', 'list'], /there is no "node-grups" here/],
+    [['node-group', 'read'], /<uuid> is missing/],
+    [['node-groups', 'accept', 'uid=x'], /accept has no parameter uid: did you mean uuid\?/],
+    [['node-groups', 'list', '--jsno'], /Did you mean --json\?/],
+    [['node-groups', 'list', 'x'], /"x" is no parameter/],
+  ] as const) {
+    const { result, complaint } = await run(...words, '--config', config);
+    assert.equal(result, 2, complaint);
+    assert.match(complaint, why);
+  }
+  assert.deepEqual(asked, []);
+});
+
+test('a shell gets proposals for profiles, nouns, operations and parameters', async () => {
+  for (const [line, word] of [
+    ['node', 'node-groups'],
+    ['maas ', 'far'],
+    ['maas far node-g', 'node-group-interface'],
+    ['maas far node-groups ', 'import-boot-images'],
+    ['maas far node-group-interface update u1 eth0 ', 'router_ip='],
+    ['machines po', 'power-parameters'],
+    ['node-groups ', 'accept'],
+    ['boot-sources create ', 'keyring_filename='],
+  ] as const) {
+    const { words } = await proposalsFor(line.split(' '));
+    assert.ok(words.includes(word), `${line}: ${words.join(' ')}`);
+  }
+  assert.deepEqual(await proposalsFor(['leases', 'l']), { words: [], isOwn: true });
+});
+
+test('bash completes with the script that rackboot completion prints', { skip: missing('bash') }, async () => {
+  const bin = join(home, 'bin-of-shell');
+  const launcher = `#!/bin/sh\nexec "${process.execPath}" "${MAIN}" "$@"\n`;
+  await promisify(execFile)('mkdir', [bin]);
+  writeFileSync(join(bin, 'rackboot'), launcher);
+  chmodSync(join(bin, 'rackboot'), 0o755);
+  const complete = (words: string): string => `COMP_WORDS=(${words}); COMP_CWORD=$((\${#COMP_WORDS[@]} - 1))
+    _rackboot_yargs_completions; echo "\${COMPREPLY[@]}"`;
+  const script = ['eval "$(rackboot completion)"', complete('rackboot lea'), complete('rackboot leases cl')];
+  const more = [complete('rackboot node-group-i'), complete('rackboot maas far boot-res')];
+  const { stdout } = await promisify(execFile)('bash', ['-c', [...script, ...more].join('\n')], {
+    env: { ...process.env, PATH: `${bin}${delimiter}${process.env.PATH}`, SHELL: '/bin/bash' },
+    timeout: 120_000,
+  });
+  assert.deepEqual(stdout.trim().split('\n'), [
+    'leases',
+    'clear',
+    'node-group-interface node-group-interfaces',
+    'boot-resource boot-resources',
+  ]);
+});

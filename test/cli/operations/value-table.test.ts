@@ -1,0 +1,43 @@
+// Any answer of the API as text for people.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { fieldsOf, tableOf, wordsOf } from '../../../src/cli/operations/value-table.ts';
+
+test('a list becomes a table: what names an entry comes first, and empty columns and links are left out', () => {
+  const list = [
+    { url: 'http://a/', empty: null, id: 1, resource_uri: '/x', zone: { id: 7, name: 'default' }, tags: ['a', 'b'] },
+    { url: 'http://b/', empty: '', id: 2, resource_uri: '/y', zone: { id: 7, name: 'default' }, tags: [], late: true },
+  ];
+  assert.deepEqual(tableOf(list, 100), {
+    headings: ['ID', 'URL', 'ZONE', 'TAGS', 'LATE'],
+    rows: [
+      ['1', 'http://a/', 'default', 'a, b', ''],
+      ['2', 'http://b/', 'default', '', 'true'],
+    ],
+  });
+});
+
+test('columns that do not fit are left out, never the first, and long cells are cut', () => {
+  const { headings, rows } = tableOf([{ name: 'x'.repeat(100), note: 'y'.repeat(30), n: 1 }], 50);
+  assert.deepEqual(headings, ['NAME', 'N']);
+  assert.equal(rows[0]?.[0]?.length, 40);
+  assert.deepEqual(tableOf([{ a: 1 }], 1).headings, ['A']);
+});
+
+test('a list of plain values has one column, and an empty one has no rows', () => {
+  assert.deepEqual(tableOf(['a', 2], 80), { headings: ['VALUE'], rows: [['a'], ['2']] });
+  assert.deepEqual(tableOf([], 80).rows, []);
+});
+
+test('nested values are shown by their names, or by their parts', () => {
+  assert.equal(
+    wordsOf([{ hostname: 'calm-ibis', id: 3 }, { ip: '10.0.0.1', to: null }, null]),
+    'calm-ibis, ip=10.0.0.1',
+  );
+  assert.deepEqual(fieldsOf({ system_id: 'abc', note: null, n: 0, ok: false, resource_uri: '/x' }), [
+    ['system id', 'abc'],
+    ['n', '0'],
+    ['ok', 'false'],
+  ]);
+});
