@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { ipv4, type MacAddress, mac } from '../../src/net/address.ts';
 import type { Doubt } from '../../src/region/records/event-params.ts';
 import type { InterfaceSource, MachineFields } from '../../src/region/records/machine.ts';
+import type { MachineLayout } from '../../src/region/records/machine-layout.ts';
 import type { RegionStore } from '../../src/region/records/store.ts';
 import type { SettingChange } from '../../src/region/records/stored-setting.ts';
 import { sentenceOf } from '../support/sentences.ts';
@@ -393,6 +394,36 @@ export function testRegionStore(title: string, makePlace: () => StorePlace): voi
       (await store.mergeMachines('aaaaaa', 'zzzzzz', 1, () => ({ kind: 'refuse', refusal: 1 }))).kind,
       'not-found',
     );
+  });
+
+  check('a layout of network and disks is kept with its machine, and taken away again', async (store, place) => {
+    await create(store, 'aaaaaa', 'one', [MAC_A, MAC_B]);
+    const layout: MachineLayout = {
+      next: 3,
+      network: {
+        interfaces: [
+          {
+            ...{ id: 9, kind: 'bond', name: 'bond0', mac: MAC_A, parents: [1, 2], tags: ['x'], mtu: 9000 },
+            params: { a: 1 },
+          },
+        ],
+        links: [{ id: 8, interfaceId: 9, mode: 'static', subnetId: 7, address: ipv4(0xfffffffe) }],
+        gatewayLink: 8,
+      },
+      storage: {
+        bootDiskId: 5,
+        partitions: [{ ...{ id: 6, uuid: 'u', diskId: 5, bytes: 2 ** 40, isBootable: true, tags: [] } }],
+        volumeGroups: [{ ...{ id: 7, uuid: 'u', name: 'vg', disks: [], partitions: [6], volumes: [] } }],
+        raids: [],
+      },
+    };
+    const change = (fields: Partial<MachineFields>) => () => ({ kind: 'change', fields, events: [] }) as const;
+    await store.changeMachine('aaaaaa', 2, change({ layout }));
+    const other = await place.open();
+    assert.deepEqual((await other.findMachine('aaaaaa'))?.layout, layout);
+    await other.close();
+    await store.changeMachines(['aaaaaa', 'bbbbbb'], 3, change({ layout: undefined }));
+    assert.equal((await store.findMachine('aaaaaa'))?.layout, undefined);
   });
 
   check('a split makes a new machine of some interfaces, whose addresses stay known', async (store) => {

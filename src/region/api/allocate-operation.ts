@@ -10,11 +10,11 @@ import type { MachineFilter } from '../records/filters.ts';
 import type { Machine } from '../records/machine.ts';
 import { type Answer, json, type Refusal, refuse, refuseField } from './answer.ts';
 import { chooseAreas, isRefusal } from './chosen-areas.ts';
+import { disksJson } from './disk-json.ts';
 import { addressOf, answerCommand } from './life-operations.ts';
 import { searchFor } from './long-answers.ts';
 import { watchRights } from './lost-rights.ts';
 import { actorOf, comment, flag, isTrue, machinePaths } from './machine-calls.ts';
-import { diskJson } from './machine-json.ts';
 import { type ApiCall, defineOperation, type Operation, value, values } from './operation.ts';
 import { showMachine } from './shown-machine.ts';
 
@@ -134,7 +134,7 @@ async function allocate(call: ApiCall, given: z.output<typeof allocateParameters
 
 /** The machine, with the disks that meet the storage conditions. */
 function allocated(call: ApiCall, machine: Machine, { storage = '' }: z.output<typeof allocateParameters>) {
-  const disks = diskJson(machine);
+  const disks = disksJson(machine);
   const matched = [...matchStorage(machine, storage)].map(([label, place]) => [label, [disks[place]?.id]] as const);
   const constraints = matched.length === 0 ? {} : { storage: Object.fromEntries(matched) };
   return { ...showMachine(call, machine), ...(call.version === '1.0' ? {} : { constraints_by_type: constraints }) };

@@ -11,26 +11,16 @@ import type { PowerView } from '../life/power-life.ts';
 import type { Whereabouts } from '../life/whereabouts.ts';
 import type { HardwareFacts } from '../records/hardware-facts.ts';
 import { statusRow } from '../records/lifecycle.ts';
-import { type Machine, type MachineInterface, machineFqdn } from '../records/machine.ts';
+import { type Machine, machineFqdn } from '../records/machine.ts';
 import { stepOf } from '../records/work.ts';
 import { remarkSentence } from '../words/event.ts';
 import { powerText } from '../words/text.ts';
 import { poolJson, zoneJson } from './area-json.ts';
+import { disksJson, diskTexts } from './disk-json.ts';
+import { fixed } from './fixed-json.ts';
+import { gatewaysJson, interfacesJson } from './network-json.ts';
 
 const BASE = '/MAAS/api/2.0';
-/** A disk's id combines the machine's id and the disk's index, so that it is the same in every answer. */
-const DISKS_PER_MACHINE = 1000;
-
-/** Fields with the same value in every answer. `text` is their JSON without the opening brace. */
-interface Fixed {
-  readonly fields: Readonly<Record<string, unknown>>;
-  readonly text: string;
-}
-
-const fixed = (fields: Readonly<Record<string, unknown>>): Fixed => ({ fields, text: JSON.stringify(fields).slice(1) });
-
-const textWith = (own: Record<string, unknown>, { text }: Fixed): string =>
-  `${JSON.stringify(own).slice(0, -1)},${text}`;
 
 const orUnknown = (text: string | undefined): string => (text === undefined || text === '' ? 'Unknown' : text);
 
@@ -69,79 +59,6 @@ function partsOf(facts: HardwareFacts | undefined): Record<string, unknown> {
     secure_boot: facts?.secure_boot ?? null,
   };
 }
-
-const INTERFACE = fixed({
-  type: 'physical',
-  enabled: true,
-  effective_mtu: 1500,
-  vlan: null,
-  links: [],
-  parents: [],
-  children: [],
-  tags: [],
-  params: '',
-  vendor: null,
-  firmware_version: null,
-  numa_node: 0,
-  sriov_max_vf: 0,
-});
-
-/** One interface, the `position`th of its machine; its other fields are INTERFACE. */
-function interfaceJson(machine: Machine, nic: MachineInterface, position: number): Record<string, unknown> {
-  const address = formatMac(nic.mac);
-  const reported = machine.facts?.nics.find((other) => other.mac.toLowerCase().replace(/-/g, ':') === address);
-  return {
-    id: nic.id,
-    name: nic.name === '' ? `eth${position}` : nic.name,
-    mac_address: address,
-    link_connected: reported?.carrier ?? true,
-    link_speed: reported?.speed ?? 0,
-    interface_speed: reported?.speed ?? 0,
-    discovered: nic.address === undefined ? [] : [{ ip_address: formatIpv4(nic.address), subnet: null }],
-    product: reported?.ids === undefined || reported.ids === '' ? null : reported.ids,
-    driver: reported?.driver ?? null,
-    system_id: machine.systemId,
-    resource_uri: `${BASE}/nodes/${machine.systemId}/interfaces/${nic.id}/`,
-  };
-}
-
-const DISK = fixed({
-  type: 'physical',
-  used_size: 0,
-  used_for: 'Unused',
-  uuid: null,
-  filesystem: null,
-  partition_table_type: null,
-  partitions: [],
-  storage_pool: null,
-  numa_node: 0,
-});
-
-/** The disks of a machine, as it reported them; their other fields are DISK. */
-function ownDiskJson(machine: Machine): readonly Record<string, unknown>[] {
-  return (machine.facts?.disks ?? []).map((disk, index) => {
-    const id = machine.id * DISKS_PER_MACHINE + index;
-    return {
-      id,
-      system_id: machine.systemId,
-      name: disk.name,
-      path: `/dev/disk/by-dname/${disk.name}`,
-      id_path: `/dev/${disk.name}`,
-      model: disk.model,
-      serial: disk.serial,
-      size: disk.bytes,
-      block_size: disk.block_size ?? 512,
-      bus: disk.bus ?? null,
-      available_size: disk.bytes,
-      tags: [disk.rotational === true ? 'rotary' : 'ssd'],
-      firmware_version: disk.firmware === undefined || disk.firmware === '' ? null : disk.firmware,
-      resource_uri: `${BASE}/nodes/${machine.systemId}/blockdevices/${id}/`,
-    };
-  });
-}
-
-export const diskJson = (machine: Machine): readonly Record<string, unknown>[] =>
-  ownDiskJson(machine).map((disk) => ({ ...disk, ...DISK.fields }));
 
 /** The size of all disks in megabytes, the unit of `storage`. */
 const storageMb = (machine: Machine): number =>
@@ -229,7 +146,6 @@ const MACHINE = fixed({
   ephemeral_deploy: false,
   enable_hw_sync: false,
   address_ttl: null,
-  default_gateways: { ipv4: { gateway_ip: null, link_id: null }, ipv6: { gateway_ip: null, link_id: null } },
   iscsiblockdevice_set: [],
   volume_groups: [],
   raids: [],
@@ -271,6 +187,7 @@ function ownJson(
     hardware_uuid: machine.uuid ?? null,
     hardware_info: hardwareInfo(machine.facts),
     hardware_parts: partsOf(machine.facts),
+    default_gateways: gatewaysJson(machine, where.networks()),
     macaddress_set: machine.interfaces.map((nic) => ({ mac_address: formatMac(nic.mac) })),
     resource_uri: `${BASE}/machines/${machine.systemId}/`,
   };
@@ -283,11 +200,8 @@ export function machineJson(
   nowMs: number,
   power?: PowerView,
 ): Record<string, unknown> {
-  const interfaces = machine.interfaces.map((nic, position) => ({
-    ...interfaceJson(machine, nic, position),
-    ...INTERFACE.fields,
-  }));
-  const disks = diskJson(machine);
+  const interfaces = interfacesJson(machine, where.networks());
+  const disks = disksJson(machine);
   return {
     ...ownJson(machine, where, nowMs, power),
     interface_set: interfaces,
@@ -302,10 +216,8 @@ export function machineJson(
 /** The JSON text of `machineJson`. A part that stands in it several times, or in every machine, is made once: long lists are made of this text. */
 export function machineText(machine: Machine, where: Whereabouts, nowMs: number, power?: PowerView): string {
   const own = JSON.stringify(ownJson(machine, where, nowMs, power)).slice(0, -1);
-  const interfaces = machine.interfaces.map((nic, position) =>
-    textWith(interfaceJson(machine, nic, position), INTERFACE),
-  );
-  const disks = ownDiskJson(machine).map((disk) => textWith(disk, DISK));
+  const interfaces = interfacesJson(machine, where.networks()).map((one) => JSON.stringify(one));
+  const disks = diskTexts(machine);
   const diskSet = disks.join(',');
   return (
     `${own},"interface_set":[${interfaces.join(',')}],"boot_interface":${interfaces[0] ?? 'null'},` +

@@ -10,7 +10,8 @@ import { statusRow } from '../records/lifecycle.ts';
 import { type Machine, machineFqdn } from '../records/machine.ts';
 import { remarkSentence } from '../words/event.ts';
 import { zoneJson } from './area-json.ts';
-import { diskJson, SHARED_FIXED, sharedJson } from './machine-json.ts';
+import { disksJson } from './disk-json.ts';
+import { SHARED_FIXED, sharedJson } from './machine-json.ts';
 
 const BASE = '/MAAS/api/1.0';
 
@@ -24,7 +25,7 @@ export function nodeJson(machine: Machine, where: Whereabouts, power?: PowerView
   return {
     ...sharedJson(machine, where, power),
     ...SHARED_FIXED,
-    physicalblockdevice_set: diskJson(machine),
+    physicalblockdevice_set: disksJson(machine),
     hostname: machineFqdn(machine),
     zone: zoneJson('1.0', machine.zone),
     status: row.foldedNumber,

@@ -12,6 +12,7 @@ import { ACCOUNT_OPERATIONS } from './account-operations.ts';
 import { ALLOCATE_OPERATIONS } from './allocate-operation.ts';
 import { type Answer, json, NO_MACHINE, refuse, refuseField, refuseUnmanaged } from './answer.ts';
 import { AREA_OPERATIONS } from './area-operations.ts';
+import { BLOCK_DEVICE_OPERATIONS } from './block-device-operations.ts';
 import { BOOT_RESOURCE_OPERATIONS } from './boot-resource-operations.ts';
 import { BOOT_SOURCE_OPERATIONS } from './boot-source-operations.ts';
 import { BOOT_UPLOAD_OPERATIONS } from './boot-upload-operations.ts';
@@ -23,6 +24,8 @@ import { INTERFACE_OPERATIONS } from './interface-operations.ts';
 import { LIFE_OPERATIONS } from './life-operations.ts';
 import { LOGIN_OPERATIONS } from './login-operations.ts';
 import { MACHINE_OPERATIONS } from './machine-operations.ts';
+import { NODE_INTERFACE_CHANGES } from './node-interface-changes.ts';
+import { NODE_INTERFACE_OPERATIONS } from './node-interface-operations.ts';
 import type { ApiCall } from './operation.ts';
 import { type ApiVersion, defineOperation, type Method, type Operation } from './operation.ts';
 import { OWNERSHIP_OPERATIONS } from './ownership-operations.ts';
@@ -65,6 +68,9 @@ export const OPERATIONS: readonly Operation[] = [
   ...EVENT_OPERATIONS,
   ...RACK_OPERATIONS,
   ...INTERFACE_OPERATIONS,
+  ...NODE_INTERFACE_OPERATIONS,
+  ...NODE_INTERFACE_CHANGES,
+  ...BLOCK_DEVICE_OPERATIONS,
   ...SETTINGS_OPERATIONS,
   ...BOOT_SOURCE_OPERATIONS,
   ...BOOT_RESOURCE_OPERATIONS,

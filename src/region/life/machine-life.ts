@@ -14,6 +14,7 @@ import type { Clock } from '../../clock.ts';
 import type { Ipv4 } from '../../net/address.ts';
 import type { PowerDetail } from '../../power/detail.ts';
 import { drawBootToken } from '../identity/boot-token.ts';
+import { networksOf } from '../layout/networks.ts';
 import { imagesForMachine } from '../racks/rack-images.ts';
 import type { Racks } from '../racks/racks.ts';
 import type { MachineChangeOutcome } from '../records/decisions.ts';
@@ -30,6 +31,7 @@ import type { Actor, CommandRefusal, Deployment, MachineCommand } from './comman
 import { type DeployableImage, type FindImage, type ListImages, refuseImage } from './deployment.ts';
 import { failStatus, restarted, seenOf, type WhyHung } from './hung-work.ts';
 import { type InstallerParts, refuseInstallation } from './installer.ts';
+import { chooseLinkAddresses } from './link-addresses.ts';
 import { refuseWithoutKey } from './logins.ts';
 import {
   awaitPower,
@@ -104,9 +106,14 @@ export class MachineLife {
       if (change.kind === 'refuse') return change;
       const isAsked = options.address !== undefined || machine.addresses.length === 0;
       const needsAddress = command.name === 'allocate' || (command.name === 'deploy' && isAsked);
-      const chosen = needsAddress
-        ? chooseAddresses(machine, racks.list(), addresses, options.address, by.isAdmin)
-        : undefined;
+      const isLaid = machine.layout?.network !== undefined && options.address === undefined;
+      const linked = isLaid && (command.name === 'allocate' || command.name === 'deploy');
+      const all = racks.list();
+      const chosen = linked
+        ? chooseLinkAddresses(machine, { racks: all, networks: networksOf(all), known: addresses })
+        : needsAddress
+          ? chooseAddresses(machine, all, addresses, options.address, by.isAdmin)
+          : undefined;
       if (chosen?.kind === 'ask') return chosen;
       if (refused !== undefined) return { kind: 'refuse', refusal: refused } as const;
       if (chosen === undefined) return change;

@@ -19,6 +19,7 @@ import {
   ipv4,
   type MacAddress,
   networkContains,
+  networksOverlap,
   parseIpv4,
   parseMac,
   parseNetwork,
@@ -34,6 +35,7 @@ import type { JobNetwork } from './job.ts';
 
 /** Addresses examined in one range; of a longer range only the first are used. */
 const RANGE_MAX = 65_536;
+const NONE: ReadonlySet<Ipv4> = new Set();
 
 /** A network as one accepted rack serves it. */
 interface Served {
@@ -47,7 +49,7 @@ interface Served {
   readonly reserved: ReadonlyMap<Ipv4, MacAddress>;
 }
 
-type AddressChoice =
+export type AddressChoice =
   | { readonly kind: 'given'; readonly addresses: readonly MachineAddress[] }
   | { readonly kind: 'refuse'; readonly refusal: CommandRefusal }
   | ChangeQuestion;
@@ -89,9 +91,35 @@ export function chooseAddresses(
   const address = findFree(served, ranges, mac, known);
   if (typeof address === 'object') return address;
   if (address !== undefined) return { kind: 'given', addresses: [{ mac, address }] };
-  const full = ranges.map(([low, high]) => ({ low: formatIpv4(low), high: formatIpv4(high) }));
-  return { kind: 'refuse', refusal: refusal('addresses-exhausted', { ranges: full }) };
+  return { kind: 'refuse', refusal: refusal('addresses-exhausted', { ranges: ranges.map(rangeText) }) };
 }
+
+/**
+ * An address of a network for one interface of a machine: the one that a person asked for, or a free one of a static range; of all addresses
+ * of the network if no rack has such a range there.
+ */
+export function addressForLink(
+  network: Ipv4Network,
+  mac: MacAddress,
+  racks: readonly Rack[],
+  known: readonly AddressKnowledge[],
+  { own, asked }: { readonly own: ReadonlySet<Ipv4>; readonly asked?: Ipv4 | undefined },
+): AddressChoice {
+  const served = racks
+    .filter(({ state }) => state === 'accepted')
+    .flatMap((rack) => believedInterfaces(rack).flatMap(servedOf))
+    .filter((one) => networksOverlap(one.network, network));
+  if (asked !== undefined) return takeFor(served, known, asked, mac);
+  const fixed = served.flatMap((one) => (one.fixed === undefined ? [] : [one.fixed]));
+  const last = ipv4(network.address + 2 ** (32 - network.prefix) - 1);
+  const ranges: readonly AddressRange[] = fixed.length > 0 ? fixed : [[network.address, last]];
+  const address = findFree(served, ranges, mac, known, own);
+  if (typeof address === 'object') return address;
+  if (address !== undefined) return { kind: 'given', addresses: [{ mac, address }] };
+  return { kind: 'refuse', refusal: refusal('addresses-exhausted', { ranges: ranges.map(rangeText) }) };
+}
+
+const rangeText = ([low, high]: AddressRange) => ({ low: formatIpv4(low), high: formatIpv4(high) });
 
 /** The first free address; one last seen on another machine only if there is no other. Asks for the ranges after the first together. */
 function findFree(
@@ -99,6 +127,7 @@ function findFree(
   ranges: readonly AddressRange[],
   mac: MacAddress,
   known: readonly AddressKnowledge[],
+  own: ReadonlySet<Ipv4> = NONE,
 ): Ipv4 | ChangeQuestion | undefined {
   const examined = ranges.map(([low, high]): AddressRange => [low, ipv4(Math.min(high, low + RANGE_MAX - 1))]);
   let fallback: Ipv4 | undefined;
@@ -109,7 +138,7 @@ function findFree(
     const [low, last] = range;
     for (let value: number = low; value <= last; value += 1) {
       const address = ipv4(value);
-      if (taken.has(address) || whyKept(served, address, mac) !== undefined) continue;
+      if (taken.has(address) || own.has(address) || whyKept(served, address, mac) !== undefined) continue;
       if (!seen.has(address)) return address;
       fallback ??= address;
     }
@@ -132,6 +161,18 @@ function takeAsked(
   if (served.length === 0) return refuse(refusal('address-refused.unserved', { address }));
   const mac = macIn(machine, served) ?? machine.interfaces[0]?.mac;
   if (mac === undefined) return refuse(refusal('address-refused.no-interface', { machine: machine.hostname }));
+  return takeFor(served, known, asked, mac);
+}
+
+/** Gives an address to one interface, if it may have it. */
+function takeFor(
+  served: readonly Served[],
+  known: readonly AddressKnowledge[],
+  asked: Ipv4,
+  mac: MacAddress,
+): AddressChoice {
+  const refuse = (why: RefusalNamed<'address-refused'>): AddressChoice => ({ kind: 'refuse', refusal: why });
+  const address = formatIpv4(asked);
   const kept = whyKept(served, asked, mac);
   if (kept !== undefined) return refuse(refusal('address-refused.kept', { address, kept }));
   const used = usedIn([asked, asked], known);

@@ -1,6 +1,6 @@
 // The fields that change when a machine enters a state. Every state change is made here.
 //
-// 1. A machine in a free state has no owner, no addresses and no system; its allocations are taken back.
+// 1. A machine in a free state has no owner and no system; its addresses are taken back, apart from those that a person chose for its links.
 // 2. A machine's API key belongs to one deployment or commissioning. It ends when the next begins and with the release; a key made for a
 //    test ends with the test.
 // 3. A state in progress has a deadline, or waits for the machine's first boot if only a person can switch it on.
@@ -14,6 +14,7 @@ import type { NewMachineEvent } from '../records/machine-event.ts';
 import { reportedPower } from '../records/power-parameters.ts';
 import type { Remark } from '../records/remark.ts';
 import type { MachineWork } from '../records/work.ts';
+import { staticAddresses } from './link-addresses.ts';
 
 const MINUTE_MS = 60_000;
 
@@ -61,7 +62,7 @@ export function enterStatus(machine: Machine, to: MachineStatus, terms: StatusCh
     kind: 'change',
     fields: { ...statusFields(machine, to, terms), ...(isFree ? free : {}) },
     events,
-    ...(isFree ? { addresses: [], userData: null } : {}),
+    ...(isFree ? { addresses: staticAddresses(machine), userData: null } : {}),
     ...(endsKey(machine, to) ? { endsKey: true } : {}),
   };
 }

@@ -5,6 +5,7 @@
 // 2. Only this file decides that, so the API, the page and the commands agree for the machines of every rack.
 
 import type { Ipv4 } from '../../net/address.ts';
+import { type Networks, networksOf } from '../layout/networks.ts';
 import type { Racks } from '../racks/racks.ts';
 import type { Machine } from '../records/machine.ts';
 import type { Rack } from '../records/rack.ts';
@@ -16,12 +17,15 @@ export interface Whereabouts {
   racksOf(machine: Pick<Machine, 'home'>): readonly Rack[];
   /** A machine's allocated addresses, then those last seen that it may still hold. */
   addressesOf(machine: Pick<Machine, 'addresses' | 'interfaces'>): readonly Ipv4[];
+  /** The networks to which interfaces are linked. */
+  networks(): Networks;
 }
 
 /** The whereabouts for the racks as they are now. */
 export function whereabouts(racks: Pick<Racks, 'list' | 'homes'>): Whereabouts {
   const all = racks.list();
   let isLent: ReturnType<typeof lentAddresses> | undefined;
+  let networks: Networks | undefined;
   return {
     racksOf: ({ home }) => racks.homes.racksAt(home, all),
     addressesOf: ({ addresses, interfaces }) => {
@@ -32,6 +36,10 @@ export function whereabouts(racks: Pick<Racks, 'list' | 'homes'>): Whereabouts {
         return isLent(address, mac) ? [] : [address];
       });
       return [...new Set([...given, ...seen])];
+    },
+    networks: () => {
+      networks ??= networksOf(all);
+      return networks;
     },
   };
 }

@@ -9,6 +9,7 @@ import type { Ipv4, MacAddress } from '../../net/address.ts';
 import type { Area } from './area.ts';
 import type { HardwareFacts } from './hardware-facts.ts';
 import type { MachineStatus } from './lifecycle.ts';
+import type { MachineLayout } from './machine-layout.ts';
 import type { PowerParameters } from './power-parameters.ts';
 import type { PowerTask } from './power-task.ts';
 import type { Remark } from './remark.ts';
@@ -107,6 +108,8 @@ export interface MachineFields {
   readonly work?: MachineWork | undefined;
   /** The pending power task; undefined: none. */
   readonly powerTask?: PowerTask | undefined;
+  /** How its network and disks should be deployed; `undefined`: as commissioned. */
+  readonly layout?: MachineLayout | undefined;
 }
 
 export interface Machine extends MachineFields {

@@ -17,6 +17,7 @@ import { DOUBTS, EVENTS } from './en/events.ts';
 import { HTTP } from './en/http.ts';
 import { IDENTITY } from './en/identity.ts';
 import { importText } from './en/imports.ts';
+import { LAYOUTS } from './en/layouts.ts';
 import { LIFE } from './en/life.ts';
 import { PAGE } from './en/page.ts';
 import { PAGES } from './en/pages.ts';
@@ -35,7 +36,19 @@ export const EN = {
   /** The meaning of each name, and the remedy. */
   reasons: REASONS,
   /** Why something is refused. */
-  refusals: { ...SETTINGS, ...LIFE, ...IDENTITY, ...RACKS, ...API, ...BOOT, ...HTTP, ...PAGE, ...ACCOUNTS, ...SCRIPTS },
+  refusals: {
+    ...SETTINGS,
+    ...LIFE,
+    ...LAYOUTS,
+    ...IDENTITY,
+    ...RACKS,
+    ...API,
+    ...BOOT,
+    ...HTTP,
+    ...PAGE,
+    ...ACCOUNTS,
+    ...SCRIPTS,
+  },
   /** The sentences of events. */
   events: EVENTS,
   /** Remarks on a machine's state and work. */

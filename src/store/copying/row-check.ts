@@ -9,6 +9,7 @@ import { z } from 'zod';
 import { parseSettingValue } from '../../machines/settings.ts';
 import { isStoredFacts } from '../../region/records/hardware-facts.ts';
 import { findStatusByNumber } from '../../region/records/lifecycle.ts';
+import { readStoredLayout } from '../../region/records/machine-layout.ts';
 import { RESOURCE_WISHES } from '../../region/records/resource-wish.ts';
 import { RESULT_STATUSES, SCRIPT_KINDS } from '../../region/records/script-store.ts';
 import { isStoredWork } from '../../region/records/work.ts';
@@ -70,6 +71,7 @@ const VALUE_CHECKS: Readonly<Record<string, Check>> = {
   'machine.power_parameters': json(z.record(z.string(), z.union([z.string(), z.number(), z.boolean()]))),
   'machine.owner_data': json(z.record(z.string(), z.string())),
   'machine.facts': (value) => isStoredFacts(String(value)),
+  'machine.layout': (value) => reads(() => readStoredLayout(String(value))),
   'machine.work': (value) => isStoredWork(String(value)),
   'machine_pair.params': (params, row) => params === '' || isHappening(params, row),
   'event.params': isHappening,

@@ -19,6 +19,7 @@ import {
   type MachineTag,
   type PowerState,
 } from '../../region/records/machine.ts';
+import { readStoredLayout } from '../../region/records/machine-layout.ts';
 import { readStoredPowerParameters } from '../../region/records/power-parameters.ts';
 import { POWER_TASKS, type PowerTask } from '../../region/records/power-task.ts';
 import type { ApiKey } from '../../region/records/store.ts';
@@ -164,6 +165,7 @@ const readColumns = readsRow('machine', (row): Omit<Machine, keyof MachineParts>
     poolId: optionalNumber(row, 'pool_id'),
     ownerData: converted('owner_data', text(row, 'owner_data'), JSON.parse),
     isLocked: number(row, 'is_locked') !== 0,
+    layout: optional('layout', optionalText(row, 'layout'), readStoredLayout),
   };
 });
 
@@ -230,6 +232,7 @@ export const MACHINE_COLUMNS = [
   'added_by',
   'zone_id',
   'pool_id',
+  'layout',
 ] as const;
 
 /** The columns that `readRackMachine` reads. */
@@ -274,6 +277,7 @@ export function machineValues(fields: MachineFields): SQLInputValue[] {
     fields.addedBy ?? null,
     fields.zoneId || null,
     fields.poolId || null,
+    fields.layout === undefined ? null : JSON.stringify(fields.layout),
   ];
 }
 

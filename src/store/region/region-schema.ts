@@ -14,8 +14,8 @@ const MACHINES = `
 -- home: the address at which the machine is at home. enlisted_from: the address that reported a New machine; it alone may amend the
 -- machine until a boot proves which machine it is. is_touched: a person made, changed or tagged it, so that it gives way to no other.
 -- ended_digest: of the token whose work the machine's last signal ended.
--- added_by: the user without administrator's rights who added it. desired_version: the version of the racks' desired state in which it
--- changed last.
+-- added_by: the user without administrator's rights who added it. layout: how its network and disks should be deployed; null: as
+-- commissioned. desired_version: the version of the racks' desired state in which it changed last.
 CREATE TABLE machine (
   id INTEGER PRIMARY KEY AUTOINCREMENT,
   system_id TEXT NOT NULL UNIQUE,
@@ -53,6 +53,7 @@ CREATE TABLE machine (
   enlisted_from INTEGER,
   home INTEGER,
   added_by TEXT,
+  layout TEXT,
   work TEXT,
   desired_version INTEGER NOT NULL DEFAULT 0,
   created_ms INTEGER NOT NULL,

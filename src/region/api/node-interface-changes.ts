@@ -1,0 +1,275 @@
+// Changing the interfaces of a machine: bonds, bridges and VLAN interfaces, their links to subnets, and the default gateway.
+//
+// Source: MAAS's `nodes/{system_id}/interfaces/` with create_bond, create_bridge, create_vlan, and `{id}/` with PUT, DELETE, link_subnet,
+// unlink_subnet, disconnect, set_default_gateway.
+//
+// 1. What is stored is what the next deployment sets up (`layout/`).
+
+import { z } from 'zod';
+import { type Ipv4, type MacAddress, parseIpv4, parseMac } from '../../net/address.ts';
+import {
+  changeInterface,
+  type InterfaceWish,
+  type MadeKind,
+  makeInterface,
+  removeInterface,
+} from '../layout/interface-changes.ts';
+import { findInterface, interfacesOf, type NetInterface } from '../layout/interfaces.ts';
+import { disconnect, type LinkWish, linkSubnet, setGateway, unlinkSubnet } from '../layout/link-changes.ts';
+import {
+  beginDraft,
+  type LayoutRefusal,
+  laidOf,
+  layoutWith,
+  type NetworkDraft,
+  noSuchInterface,
+} from '../layout/network-draft.ts';
+import { findSubnet, type Networks } from '../layout/networks.ts';
+import { addressesAfter, chooseFor, judgeLinkAddress } from '../life/link-addresses.ts';
+import { whereabouts } from '../life/whereabouts.ts';
+import type { ChangeKnowledge, ChangeQuestion } from '../records/knowledge.ts';
+import type { Machine } from '../records/machine.ts';
+import { LINK_MODES } from '../records/machine-layout.ts';
+import { cleanWords } from '../records/text-json.ts';
+import { refusal } from '../words/refusal.ts';
+import { type Answer, json, type Refusal, refuseField } from './answer.ts';
+import { bondParameters, bridgeParameters, commonParameters, paramsOf, whole } from './interface-parameters.ts';
+import { changeLayout, type LayoutChange } from './layout-calls.ts';
+import { isTrue } from './machine-calls.ts';
+import { interfaceJson } from './network-json.ts';
+import { type ApiCall, defineOperation, type Operation, value, values } from './operation.ts';
+
+const NAME_SHOWN_MAX = 64;
+/** Interfaces of one bond in a request. */
+const PARENTS_MAX = 128;
+
+/** A change of a draft: the draft, and the id of the interface to show; undefined: none is left to show. */
+type Edited = { readonly draft: NetworkDraft; readonly shown: number | undefined };
+type Edit = (draft: NetworkDraft, known: ChangeKnowledge) => Edited | LayoutRefusal | ChangeQuestion;
+
+/** Changes the network of the machine in the path, and answers with the interface. */
+async function changeNetwork(call: ApiCall, edit: Edit): Promise<Answer> {
+  const networks = whereabouts(call.region.racks).networks();
+  let shown: number | undefined;
+  const decide = (machine: Machine, known: ChangeKnowledge): LayoutChange | LayoutRefusal | ChangeQuestion => {
+    const edited = edit(beginDraft(machine, networks), known);
+    if ('kind' in edited) return edited;
+    shown = edited.shown;
+    const layout = layoutWith(edited.draft);
+    return { kind: 'layout', layout, addresses: addressesAfter(machine, { ...machine, layout }, networks) };
+  };
+  return await changeLayout(call, 'network', decide, (machine) => showInterface(machine, networks, shown));
+}
+
+function showInterface(machine: Machine, networks: Networks, id: number | undefined): Answer {
+  const all = interfacesOf(machine, networks);
+  const one = all.find((each) => each.id === id);
+  return one === undefined ? { kind: 'empty' } : json(interfaceJson(machine, one, all));
+}
+
+/** Changes the interface in the path. */
+const changeOne = (
+  call: ApiCall,
+  edit: (draft: NetworkDraft, one: NetInterface, known: ChangeKnowledge) => ReturnType<Edit>,
+) =>
+  changeNetwork(call, (draft, known) => {
+    const named = call.path.id ?? '';
+    const one = findInterface(interfacesOf(draft.machine, draft.networks), named);
+    return one === undefined ? noSuchInterface(draft, cleanWords(named, NAME_SHOWN_MAX)) : edit(draft, one, known);
+  });
+
+/** A changed draft with the interface to show, or the refusal. */
+const shows = (draft: NetworkDraft | LayoutRefusal, shown: number | undefined): Edited | LayoutRefusal =>
+  draft.kind === 'refuse' ? draft : { draft, shown };
+
+/** The hardware address in a parameter; `undefined` if none is given. */
+function macOf(text: string | undefined): MacAddress | Refusal | undefined {
+  if (text === undefined || text === '') return undefined;
+  return parseMac(text) ?? refuseField('mac_address', 'field.macs');
+}
+
+/** The wish in the parameters that all kinds of interfaces share. An empty VLAN: disconnected. */
+function wishOf(given: z.output<typeof commonParameters>): InterfaceWish | Refusal {
+  const mac = macOf(given.mac_address);
+  if (typeof mac === 'object') return mac;
+  const vlanId = given.vlan === '' ? null : given.vlan;
+  return { name: given.name, mac, vlanId, mtu: given.mtu, tags: given.tags };
+}
+
+const parents = values(PARENTS_MAX).describe('The ids of the interfaces.');
+const parent = value(whole).describe('The id of the interface.');
+const idsOf = (texts: readonly string[]): readonly number[] =>
+  texts.map((text) => (/^\d{1,15}$/.test(text) ? Number(text) : 0));
+
+function make(call: ApiCall, kind: MadeKind, wish: InterfaceWish | Refusal): Answer | Promise<Answer> {
+  if ('kind' in wish) return wish;
+  return changeNetwork(call, (draft) => {
+    const made = makeInterface(draft, kind, wish);
+    return made.kind === 'refuse' ? made : { draft: made.draft, shown: made.id };
+  });
+}
+
+const updateParameters = commonParameters.extend({
+  parents: parents.optional(),
+  parent: parent.optional(),
+  ...bondParameters,
+  ...bridgeParameters,
+});
+
+function update(call: ApiCall, given: z.output<typeof updateParameters>): Answer | Promise<Answer> {
+  const wish = wishOf(given);
+  if ('kind' in wish) return wish;
+  const wanted =
+    given.parents === undefined ? (given.parent === undefined ? undefined : [given.parent]) : idsOf(given.parents);
+  const params = paramsOf(given);
+  return changeOne(call, (draft, { id }) => {
+    const kind = laidOf(draft, id)?.kind ?? 'physical';
+    const strange = Object.keys(params).find((name) => !name.startsWith(`${kind}_`));
+    if (strange !== undefined)
+      return { kind: 'refuse', field: strange, refusal: refusal('field.not-of-kind', { kind }) };
+    const changed = changeInterface(draft, id, { ...wish, parents: wanted, params });
+    return changed.kind === 'refuse' ? changed : { draft: changed.draft, shown: id };
+  });
+}
+
+const linkParameters = z.object({
+  mode: value(z.string().max(16)).describe(
+    'How it gets an address there: auto (the region chooses one), static, dhcp, or link_up (none).',
+  ),
+  subnet: value(whole).optional().describe('The id of the subnet; required for auto and static.'),
+  ip_address: value(z.string().max(15)).optional().describe('The address of a static link. Default: a free one.'),
+  force: value(z.string().max(16)).optional().describe('True: in place of all other links of the interface.'),
+  default_gateway: value(z.string().max(16)).optional().describe("True: the subnet's router is the default gateway."),
+});
+
+function link(call: ApiCall, given: z.output<typeof linkParameters>): Answer | Promise<Answer> {
+  const mode = LINK_MODES.find((one) => one === given.mode.toLowerCase());
+  if (mode === undefined) return refuseField('mode', 'field.link-mode');
+  const text = given.ip_address ?? '';
+  const asked = text === '' ? undefined : parseIpv4(text);
+  if (text !== '' && asked === undefined) return refuseField('ip_address', 'field.ip-address');
+  const wish = {
+    mode,
+    subnetId: given.subnet,
+    isForced: isTrue(given.force),
+    isGateway: isTrue(given.default_gateway),
+  };
+  return changeOne(call, (draft, one, known) => linkWith(call, draft, one, { ...wish, address: asked }, known));
+}
+
+/** Links the interface; a static link gets a free address if none is given. */
+function linkWith(
+  call: ApiCall,
+  draft: NetworkDraft,
+  { id, mac }: NetInterface,
+  wish: LinkWish,
+  { addresses: known }: ChangeKnowledge,
+): ReturnType<Edit> {
+  const linked = linkSubnet(draft, id, wish);
+  if (linked.kind === 'refuse' || wish.mode !== 'static') return shows(linked, id);
+  const place = { subnet: findSubnet(draft.networks, wish.subnetId), subnetId: wish.subnetId };
+  const terms = { racks: call.region.racks.list(), networks: draft.networks, known };
+  const own = new Set<Ipv4>(draft.machine.addresses.map(({ address }) => address));
+  const choice =
+    wish.address === undefined
+      ? chooseFor(place, mac, own, terms)
+      : judgeLinkAddress(draft.machine, place, mac, wish.address, terms);
+  if (choice.kind === 'ask') return choice;
+  if (choice.kind === 'refuse') return { kind: 'refuse', refusal: choice.refusal };
+  return shows(linkSubnet(draft, id, { ...wish, address: choice.addresses[0]?.address }), id);
+}
+
+const unlinkParameters = z.object({ id: value(whole).describe('The id of the link.') });
+const gatewayParameters = z.object({
+  link_id: value(whole)
+    .optional()
+    .describe('The id of the link; needed if several links of the interface have a gateway.'),
+});
+
+const nothing = z.object({});
+const common = { versions: ['2.0'], access: 'admin' } as const;
+const many = { ...common, path: 'nodes/{system_id}/interfaces', handler: 'InterfacesHandler', method: 'POST' } as const;
+const one = { ...common, path: 'nodes/{system_id}/interfaces/{id}', handler: 'InterfaceHandler' } as const;
+
+const MAKING: readonly Operation[] = [
+  defineOperation({
+    ...{ ...many, op: 'create_bond' },
+    doc: 'Make a bond of physical interfaces, which lose their links to it.',
+    parameters: commonParameters.extend({ parents, ...bondParameters }),
+    run: (call, given) => {
+      const wish = wishOf(given);
+      return make(
+        call,
+        'bond',
+        'kind' in wish ? wish : { ...wish, parents: idsOf(given.parents), params: paramsOf(given, 'bond') },
+      );
+    },
+  }),
+  defineOperation({
+    ...{ ...many, op: 'create_bridge' },
+    doc: 'Make a bridge of one interface, which loses its links to it.',
+    parameters: commonParameters.extend({ parent, ...bridgeParameters }),
+    run: (call, given) => {
+      const wish = wishOf(given);
+      return make(
+        call,
+        'bridge',
+        'kind' in wish ? wish : { ...wish, parents: [given.parent], params: paramsOf(given, 'bridge') },
+      );
+    },
+  }),
+  defineOperation({
+    ...{ ...many, op: 'create_vlan' },
+    doc: 'Make an interface for the tagged frames of a VLAN.',
+    parameters: commonParameters.omit({ name: true, mac_address: true }).extend({ parent }),
+    run: (call, given) => {
+      const wish = wishOf(given);
+      return make(call, 'vlan', 'kind' in wish ? wish : { ...wish, parents: [given.parent] });
+    },
+  }),
+];
+
+const CHANGING: readonly Operation[] = [
+  defineOperation({
+    ...{ ...one, method: 'PUT' },
+    doc: 'Change an interface: what is given of it.',
+    parameters: updateParameters,
+    run: update,
+  }),
+  defineOperation({
+    ...{ ...one, method: 'DELETE' },
+    doc: 'Delete a bond, a bridge or a VLAN interface.',
+    parameters: nothing,
+    run: (call) => changeOne(call, (draft, { id }) => shows(removeInterface(draft, id), undefined)),
+  }),
+  defineOperation({
+    ...{ ...one, method: 'POST', op: 'disconnect' },
+    doc: 'Remove all links of an interface and its VLAN: the deployed system does not start it.',
+    parameters: nothing,
+    run: (call) => changeOne(call, (draft, { id }) => shows(disconnect(draft, id), id)),
+  }),
+];
+
+const LINKING: readonly Operation[] = [
+  defineOperation({
+    ...{ ...one, method: 'POST', op: 'link_subnet' },
+    doc: 'Link an interface to a subnet.',
+    parameters: linkParameters,
+    run: link,
+  }),
+  defineOperation({
+    ...{ ...one, method: 'POST', op: 'unlink_subnet' },
+    doc: 'Remove one link of an interface, and give back its address.',
+    parameters: unlinkParameters,
+    run: (call, given) => changeOne(call, (draft, { id }) => shows(unlinkSubnet(draft, id, given.id), id)),
+  }),
+  defineOperation({
+    ...{ ...one, method: 'POST', op: 'set_default_gateway' },
+    doc: 'Use the router of a linked subnet as the default gateway.',
+    parameters: gatewayParameters,
+    run: (call, given) => changeOne(call, (draft, { id }) => shows(setGateway(draft, id, given.link_id), id)),
+  }),
+];
+
+/** Changes of the interfaces of machines, in version 2.0. */
+export const NODE_INTERFACE_CHANGES: readonly Operation[] = [...MAKING, ...CHANGING, ...LINKING];

@@ -1,0 +1,40 @@
+// The disks of a machine and their ids. Pure.
+//
+// 1. The id of a disk follows from its machine and its serial number, or from its name if no serial number tells it from the others. So a disk
+//    keeps its id when the kernel orders the disks otherwise at another commissioning.
+// 2. Two disks of one machine never have the same id: of two with the same digest, the one that is reported later takes the next number.
+
+import type { HardwareFacts } from '../records/hardware-facts.ts';
+import type { Machine } from '../records/machine.ts';
+
+/** Ids that the disks of one machine may have. */
+const DISK_IDS_PER_MACHINE = 100_000;
+
+/** A disk of a machine. */
+export interface Disk {
+  readonly id: number;
+  /** As the machine reported it. */
+  readonly facts: HardwareFacts['disks'][number];
+}
+
+/** FNV-1a of 32 bits: long lists of machines are made of these, and no stranger gains by a collision. */
+function numberOf(key: string): number {
+  let digest = 0x811c9dc5;
+  for (let index = 0; index < key.length; index += 1) {
+    digest = Math.imul(digest ^ key.charCodeAt(index), 0x01000193);
+  }
+  return (digest >>> 0) % DISK_IDS_PER_MACHINE;
+}
+
+/** The disks of a machine, in the order of its report. */
+export function disksOf({ id, facts }: Pick<Machine, 'id' | 'facts'>): readonly Disk[] {
+  const disks = facts?.disks ?? [];
+  const taken = new Set<number>();
+  return disks.map((disk) => {
+    const isOnly = disk.serial !== '' && disks.filter(({ serial }) => serial === disk.serial).length === 1;
+    let number = numberOf(isOnly ? `serial ${disk.serial}` : `name ${disk.name}`);
+    while (taken.has(number)) number = (number + 1) % DISK_IDS_PER_MACHINE;
+    taken.add(number);
+    return { id: id * DISK_IDS_PER_MACHINE + number, facts: disk };
+  });
+}

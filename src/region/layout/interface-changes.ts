@@ -1,0 +1,210 @@
+// Making, changing and removing the bonds, bridges and VLAN interfaces of a machine. Pure.
+//
+// Source: the forms of MAAS's interfaces (create_bond, create_bridge, create_vlan, update, delete).
+//
+// 1. A bond is made of physical interfaces, a bridge of one interface that is no bridge, a VLAN interface of one that is no VLAN interface. An
+//    interface is a part of at most one bond or bridge.
+// 2. An interface that becomes a part of a bond or a bridge loses its links: the address belongs to the whole.
+// 3. Names are unique on the machine, whatever the interface is.
+// 4. The hardware of a machine is what it reports: nobody removes a physical interface, or changes its address.
+
+import { isHostMac, type MacAddress } from '../../net/address.ts';
+import { type InterfaceKind, LAID_INTERFACES_MAX, type LaidInterface } from '../records/machine-layout.ts';
+import { refusal } from '../words/refusal.ts';
+import {
+  dropLinks,
+  type LayoutRefusal,
+  laidOf,
+  macOfParents,
+  masterOf,
+  type NetworkDraft,
+  nextId,
+  noSuchInterface,
+  refuseField,
+  startAll,
+  vlanOf,
+  withLayout,
+} from './network-draft.ts';
+
+/** A name that Linux takes for an interface (IFNAMSIZ), and that every network tool reads as a name. */
+const INTERFACE_NAME = /^[A-Za-z][A-Za-z0-9._-]{0,14}$/;
+
+/** What a person gives for an interface. */
+export interface InterfaceWish {
+  /** Default: of a bond and a bridge required, of a VLAN interface `parent.vid`. */
+  readonly name?: string | undefined;
+  readonly mac?: MacAddress | undefined;
+  readonly parents?: readonly number[] | undefined;
+  /** The id of a VLAN; null: disconnected. */
+  readonly vlanId?: number | null | undefined;
+  readonly mtu?: number | undefined;
+  readonly tags?: readonly string[] | undefined;
+  readonly params?: LaidInterface['params'] | undefined;
+}
+
+export type MadeKind = Exclude<InterfaceKind, 'physical'>;
+
+/** The draft, and the id of the interface that was made or changed. */
+type Changed = { readonly kind: 'changed'; readonly draft: NetworkDraft; readonly id: number };
+
+/** Makes a bond, a bridge or a VLAN interface. */
+export function makeInterface(draft: NetworkDraft, kind: MadeKind, wish: InterfaceWish): Changed | LayoutRefusal {
+  const limit = LAID_INTERFACES_MAX;
+  if (draft.layout.interfaces.length >= limit) {
+    const machine = draft.machine.hostname;
+    return { kind: 'refuse', refusal: refusal('layout-refused.interfaces-limit', { machine, max: limit }) };
+  }
+  const parents = parentsOf(draft, kind, wish.parents ?? [], undefined);
+  if ('kind' in parents) return parents;
+  const [parent] = parents;
+  const vlanId = wish.vlanId ?? (kind === 'vlan' || parent === undefined ? undefined : parent.vlanId);
+  const misfit = refuseVlan(draft, kind, vlanId, parent);
+  if (misfit !== undefined) return misfit;
+  const vid = draft.networks.vlans.find(({ id }) => id === vlanId)?.vid;
+  const name = wish.name ?? (kind === 'vlan' ? `${parent?.name}.${vid}` : '');
+  const named = refuseName(draft, name, undefined);
+  if (named !== undefined) return named;
+  const mac = wish.mac ?? macOfParents(draft, parents);
+  if (mac === undefined || !isHostMac(mac)) return refuseField('mac_address', refusal('field.macs'));
+  const id = nextId(draft);
+  const made: LaidInterface = {
+    ...{ id, kind, name, mac, parents: parents.map((one) => one.id), vlanId, mtu: wish.mtu },
+    ...{ tags: [...(wish.tags ?? [])], params: wish.params ?? {} },
+  };
+  const joined = join(withLayout(draft, { interfaces: [...draft.layout.interfaces, made] }, 1), made);
+  return { kind: 'changed', draft: startAll(joined), id };
+}
+
+/** Changes what is given of an interface. */
+export function changeInterface(draft: NetworkDraft, id: number, wish: InterfaceWish): Changed | LayoutRefusal {
+  const before = laidOf(draft, id);
+  if (before === undefined) return noSuchInterface(draft, String(id));
+  const parents = wish.parents === undefined ? before.parents : parentsFor(draft, before, wish.parents);
+  if ('kind' in parents) return parents;
+  const vlanId = wish.vlanId === undefined ? before.vlanId : wish.vlanId;
+  const parent = parents[0] === undefined ? undefined : laidOf(draft, parents[0]);
+  const misfit = wish.vlanId === undefined ? undefined : refuseVlan(draft, before.kind, vlanId, parent, id);
+  if (misfit !== undefined) return misfit;
+  const name = wish.name ?? before.name;
+  const named = name === before.name ? undefined : refuseName(draft, name, id);
+  if (named !== undefined) return named;
+  const mac = wish.mac ?? before.mac;
+  if (mac !== before.mac && before.kind === 'physical') {
+    return refuseField('mac_address', refusal('field.mac-of-hardware'));
+  }
+  if (!isHostMac(mac)) return refuseField('mac_address', refusal('field.macs'));
+  const changed: LaidInterface = {
+    ...{ ...before, name, mac, parents: [...parents], vlanId, mtu: wish.mtu ?? before.mtu },
+    ...{ tags: [...(wish.tags ?? before.tags)], params: { ...before.params, ...wish.params } },
+  };
+  const interfaces = draft.layout.interfaces.map((one) => (one.id === id ? changed : one));
+  const joined = join(withLayout(draft, { interfaces }), changed);
+  const vlan = vlanOf(joined, changed);
+  // A subnet of another VLAN is out of reach.
+  const isStrange = (subnetId: number | undefined): boolean =>
+    subnetId !== undefined && draft.networks.subnets.find((one) => one.id === subnetId)?.vlan.id !== vlan?.id;
+  const fitting =
+    wish.vlanId === undefined
+      ? joined
+      : dropLinks(joined, (link) => link.interfaceId === id && isStrange(link.subnetId));
+  return { kind: 'changed', draft: startAll(fitting), id };
+}
+
+/** Removes an interface that is made of others. */
+export function removeInterface(draft: NetworkDraft, id: number): NetworkDraft | LayoutRefusal {
+  const before = laidOf(draft, id);
+  if (before === undefined) return noSuchInterface(draft, String(id));
+  if (before.kind === 'physical') {
+    return { kind: 'refuse', refusal: refusal('layout-refused.hardware', { name: before.name }) };
+  }
+  const child = draft.layout.interfaces.find(({ parents }) => parents.includes(id));
+  if (child !== undefined) {
+    const params = { name: before.name, child: child.name };
+    return { kind: 'refuse', refusal: refusal('layout-refused.children', params) };
+  }
+  const interfaces = draft.layout.interfaces.filter((one) => one.id !== id);
+  return startAll(dropLinks(withLayout(draft, { interfaces }), ({ interfaceId }) => interfaceId === id));
+}
+
+/** The parts of a bond or a bridge lose their links. */
+function join(draft: NetworkDraft, whole: LaidInterface): NetworkDraft {
+  if (whole.kind !== 'bond' && whole.kind !== 'bridge') return draft;
+  return dropLinks(draft, ({ interfaceId }) => whole.parents.includes(interfaceId));
+}
+
+const FIELD_OF_PARENTS = { bond: 'parents', bridge: 'parent', vlan: 'parent' } as const;
+const PARENT_KINDS: Readonly<Record<MadeKind, readonly InterfaceKind[]>> = {
+  bond: ['physical'],
+  bridge: ['physical', 'bond', 'vlan'],
+  vlan: ['physical', 'bond', 'bridge'],
+};
+
+function parentsFor(
+  draft: NetworkDraft,
+  before: LaidInterface,
+  wanted: readonly number[],
+): readonly number[] | LayoutRefusal {
+  if (before.kind === 'physical') return refuseField('parents', refusal('field.parents-of-hardware'));
+  const parents = parentsOf(draft, before.kind, wanted, before.id);
+  return 'kind' in parents ? parents : parents.map(({ id }) => id);
+}
+
+/** The interfaces of which one is to be made. @param own the id of that one if it exists */
+function parentsOf(
+  draft: NetworkDraft,
+  kind: MadeKind,
+  wanted: readonly number[],
+  own: number | undefined,
+): readonly LaidInterface[] | LayoutRefusal {
+  const field = FIELD_OF_PARENTS[kind];
+  const ids = [...new Set(wanted)];
+  if (ids.length === 0) return refuseField(field, refusal('field.required'));
+  if (kind !== 'bond' && ids.length > 1) return refuseField(field, refusal('field.one-parent'));
+  const found: LaidInterface[] = [];
+  for (const id of ids) {
+    const parent = laidOf(draft, id);
+    if (parent === undefined) return refuseField(field, refusal('field.no-such-parent', { id }));
+    const master = masterOf(draft, id);
+    const isTaken = master !== undefined && master.id !== own;
+    if (isTaken) return refuseField(field, refusal('field.parent-taken', { name: parent.name, by: master.name }));
+    if (!PARENT_KINDS[kind].includes(parent.kind)) {
+      return refuseField(field, refusal('field.parent-kind', { name: parent.name, kind, kinds: PARENT_KINDS[kind] }));
+    }
+    // A VLAN interface on a part of a bond would get no frames.
+    const child = draft.layout.interfaces.find((one) => one.id !== own && one.parents.includes(id));
+    if (kind !== 'vlan' && child !== undefined) {
+      return refuseField(field, refusal('field.parent-taken', { name: parent.name, by: child.name }));
+    }
+    found.push(parent);
+  }
+  return found;
+}
+
+function refuseName(draft: NetworkDraft, name: string, own: number | undefined): LayoutRefusal | undefined {
+  if (name === '') return refuseField('name', refusal('field.required'));
+  if (!INTERFACE_NAME.test(name)) return refuseField('name', refusal('field.interface-name-form'));
+  const isTaken = draft.layout.interfaces.some((one) => one.id !== own && one.name === name);
+  return isTaken ? refuseField('name', refusal('field.interface-name-taken', { name })) : undefined;
+}
+
+/** Only a VLAN interface has tagged frames, and on one parent each VLAN once. */
+function refuseVlan(
+  draft: NetworkDraft,
+  kind: InterfaceKind,
+  vlanId: number | null | undefined,
+  parent: LaidInterface | undefined,
+  own?: number,
+): LayoutRefusal | undefined {
+  const isTagging = kind === 'vlan';
+  if (vlanId === undefined || vlanId === null) {
+    return isTagging ? refuseField('vlan', refusal('field.required')) : undefined;
+  }
+  const vlan = draft.networks.vlans.find(({ id }) => id === vlanId);
+  if (vlan === undefined) return refuseField('vlan', refusal('field.no-such-vlan', { id: vlanId }));
+  if (!isTagging) return undefined;
+  if (vlan.vid === 0) return refuseField('vlan', refusal('field.vlan-untagged'));
+  const twin = draft.layout.interfaces.find(
+    (one) => one.id !== own && one.kind === 'vlan' && one.vlanId === vlanId && one.parents[0] === parent?.id,
+  );
+  return twin === undefined ? undefined : refuseField('vlan', refusal('field.vlan-twin', { name: twin.name }));
+}

@@ -1,0 +1,131 @@
+// The interfaces of a machine as they should be deployed: as commissioned, unless a person has laid them out otherwise. Pure.
+//
+// 1. A machine without a layout gets an address on the interface with which it boots: of the static range of its subnet, or by DHCP if the
+//    subnet has none. Its other interfaces are started without an address.
+// 2. Physical interfaces are those of the machine's newest report, with the names, VLANs, tags and sizes that a person gave them. Those that
+//    it no longer has are not listed.
+
+import { formatMac, type Ipv4, type MacAddress } from '../../net/address.ts';
+import type { Machine, MachineInterface } from '../records/machine.ts';
+import type { InterfaceKind, InterfaceLink, LaidInterface, NetworkLayout } from '../records/machine-layout.ts';
+import { findSubnet, type Networks, type Subnet, subnetAt, type Vlan } from './networks.ts';
+
+/** A link of an interface to a subnet. */
+export interface NetLink {
+  readonly id: number;
+  readonly mode: InterfaceLink['mode'];
+  /** `undefined`: the link names none, or it is gone. */
+  readonly subnet: Subnet | undefined;
+  /** The id that the link names; `undefined`: none. */
+  readonly subnetId: number | undefined;
+  /** The address that the machine has there; `undefined`: none yet. */
+  readonly address: Ipv4 | undefined;
+}
+
+/** An interface as it should be deployed. */
+export interface NetInterface {
+  readonly id: number;
+  readonly kind: InterfaceKind;
+  readonly name: string;
+  readonly mac: MacAddress;
+  /** Those that exist. */
+  readonly parents: readonly number[];
+  readonly children: readonly number[];
+  /** `undefined`: disconnected. */
+  readonly vlan: Vlan | undefined;
+  readonly mtu: number;
+  readonly tags: readonly string[];
+  readonly params: LaidInterface['params'];
+  readonly links: readonly NetLink[];
+  /** Its hardware; `undefined` if it is not physical. */
+  readonly nic: MachineInterface | undefined;
+  /** The subnet of the address with which it was last seen; `undefined`: never seen, or in none. */
+  readonly seenIn: Subnet | undefined;
+}
+
+/** The name of a physical interface; machines that reported none are counted. */
+const nameOf = (nic: MachineInterface, position: number): string => (nic.name === '' ? `eth${position}` : nic.name);
+
+const plain = (nic: MachineInterface, position: number): LaidInterface => ({
+  ...{ id: nic.id, kind: 'physical', name: nameOf(nic, position), mac: nic.mac, parents: [], tags: [], params: {} },
+});
+
+/** The network of a machine as commissioned. The id of each link is that of its interface. */
+export function commissionedNetwork(machine: Machine, networks: Networks): NetworkLayout {
+  return {
+    interfaces: machine.interfaces.map(plain),
+    links: machine.interfaces.map((nic, position): InterfaceLink => {
+      const link = { id: nic.id, interfaceId: nic.id };
+      const subnet = position === 0 ? homeSubnet(machine, nic, networks) : undefined;
+      if (subnet === undefined) return { ...link, mode: 'link_up' };
+      return { ...link, mode: subnet.hasStaticRange ? 'auto' : 'dhcp', subnetId: subnet.id };
+    }),
+  };
+}
+
+/** The subnet of the interface with which a machine boots: that in which it was seen, or the only one. */
+function homeSubnet({ home }: Machine, { address }: MachineInterface, networks: Networks): Subnet | undefined {
+  const seen = address ?? home;
+  if (seen !== undefined) return subnetAt(networks, seen);
+  return networks.subnets.length === 1 ? networks.subnets[0] : undefined;
+}
+
+/** The network that should be deployed, with the machine's present physical interfaces. */
+export function networkLayoutOf(machine: Machine, networks: Networks): NetworkLayout {
+  const laid = machine.layout?.network;
+  if (laid === undefined) return commissionedNetwork(machine, networks);
+  const physical = machine.interfaces.map((nic, position): LaidInterface => {
+    const known = laid.interfaces.find(({ id }) => id === nic.id);
+    return known === undefined ? plain(nic, position) : { ...known, mac: nic.mac };
+  });
+  return { ...laid, interfaces: [...physical, ...laid.interfaces.filter(({ kind }) => kind !== 'physical')] };
+}
+
+/** The interfaces of a machine, the physical ones first, and of those the one with which it boots. */
+export function interfacesOf(machine: Machine, networks: Networks): readonly NetInterface[] {
+  const { interfaces, links } = networkLayoutOf(machine, networks);
+  const known = new Set(interfaces.map(({ id }) => id));
+  const hardware = new Map(machine.interfaces.map((nic) => [nic.id, nic]));
+  return interfaces.map((one) => {
+    const own = links.filter(({ interfaceId }) => interfaceId === one.id);
+    const shown = own.map((link) => showLink(link, one, machine, networks));
+    const vlan = vlanOf(one, shown, networks);
+    const nic = hardware.get(one.id);
+    return {
+      ...{ id: one.id, kind: one.kind, name: one.name, mac: one.mac, vlan, links: shown },
+      parents: one.parents.filter((id) => known.has(id)),
+      children: interfaces.filter(({ parents }) => parents.includes(one.id)).map(({ id }) => id),
+      mtu: one.mtu ?? vlan?.mtu ?? networks.defaultVlan.mtu,
+      ...{ tags: one.tags, params: one.params, nic },
+      seenIn: nic?.address === undefined ? undefined : subnetAt(networks, nic.address),
+    };
+  });
+}
+
+function showLink(
+  { id, mode, subnetId, address }: InterfaceLink,
+  { mac }: LaidInterface,
+  { addresses }: Machine,
+  networks: Networks,
+): NetLink {
+  const subnet = findSubnet(networks, subnetId);
+  const given =
+    mode === 'auto' ? addresses.find((one) => one.mac === mac && isIn(subnet, one.address, networks)) : undefined;
+  return { id, mode, subnet, subnetId, address: address ?? given?.address };
+}
+
+const isIn = (subnet: Subnet | undefined, address: Ipv4, networks: Networks): boolean =>
+  subnet !== undefined && subnetAt(networks, address)?.id === subnet.id;
+
+/** The VLAN that was chosen for the interface, that of its links, or the default. */
+function vlanOf({ vlanId }: LaidInterface, links: readonly NetLink[], networks: Networks): Vlan | undefined {
+  if (vlanId === null) return undefined;
+  const chosen = networks.vlans.find(({ id }) => id === vlanId);
+  return chosen ?? links.find(({ subnet }) => subnet !== undefined)?.subnet?.vlan ?? networks.defaultVlan;
+}
+
+/** The interface that a path names, by its id, its name or its hardware address; `undefined`: none. */
+export const findInterface = (interfaces: readonly NetInterface[], named: string): NetInterface | undefined =>
+  interfaces.find(({ id }) => String(id) === named) ??
+  interfaces.find(({ name }) => name === named) ??
+  interfaces.find(({ mac }) => formatMac(mac) === named.toLowerCase());

@@ -1,0 +1,136 @@
+// Linking the interfaces of a machine to subnets, and the default gateway. Pure.
+//
+// Source: MAAS's link_subnet, unlink_subnet, disconnect and set_default_gateway of an interface.
+//
+// 1. A part of a bond or a bridge has no links: the whole has them.
+// 2. A link that only starts its interface gives way to a link with an address. An interface has at most one link by DHCP.
+// 3. A link must be to a subnet of the interface's VLAN. An interface without a chosen VLAN gets that of its first subnet.
+// 4. Whether a chosen address is free is decided with the store's knowledge (`life/link-addresses.ts`).
+
+import { type Ipv4, networkContains } from '../../net/address.ts';
+import { type InterfaceLink, LINKS_MAX, type LinkMode } from '../records/machine-layout.ts';
+import { type RefusalWord, refusal } from '../words/refusal.ts';
+import {
+  dropLinks,
+  type LayoutRefusal,
+  laidOf,
+  linksOf,
+  masterOf,
+  type NetworkDraft,
+  nextId,
+  noSuchInterface,
+  refuseField,
+  startAll,
+  withLayout,
+} from './network-draft.ts';
+import { findSubnet, type Subnet } from './networks.ts';
+
+/** What a person gives for a link. */
+export interface LinkWish {
+  readonly mode: LinkMode;
+  readonly subnetId?: number | undefined;
+  /** Only of a static link. */
+  readonly address?: Ipv4 | undefined;
+  /** True: in place of all other links of the interface. */
+  readonly isForced: boolean;
+  readonly isGateway: boolean;
+}
+
+const refuse = (word: RefusalWord): LayoutRefusal => ({ kind: 'refuse', refusal: word });
+
+/** Links an interface to a subnet. A static link without an address still needs one. */
+export function linkSubnet(draft: NetworkDraft, id: number, wish: LinkWish): NetworkDraft | LayoutRefusal {
+  const one = laidOf(draft, id);
+  if (one === undefined) return noSuchInterface(draft, String(id));
+  const master = masterOf(draft, id);
+  if (master !== undefined) return refuse(refusal('layout-refused.joined', { name: one.name, by: master.name }));
+  const subnet = findSubnet(draft.networks, wish.subnetId);
+  const misfit = refuseSubnet(wish, subnet) ?? refuseGateway(wish, subnet);
+  if (misfit !== undefined) return misfit;
+  const own = linksOf(draft, id);
+  const crowded = wish.isForced ? undefined : refuseBeside(own, wish, one.name);
+  if (crowded !== undefined) return crowded;
+  const hasOthers = own.some(({ mode, subnetId }) => mode !== 'link_up' && subnetId !== undefined);
+  const vlanId = wish.isForced || !hasOthers ? subnet?.vlan.id : undefined;
+  // A VLAN interface keeps its VLAN: its frames would get another tag.
+  const needed = one.kind === 'vlan' || hasOthers || typeof one.vlanId === 'number' ? one.vlanId : vlanId;
+  if (subnet !== undefined && typeof needed === 'number' && needed !== subnet.vlan.id) {
+    const params = { name: one.name, subnet: subnet.name, vlan: subnet.vlan.name };
+    return refuseField('subnet', refusal('field.subnet-vlan', params));
+  }
+  const link: InterfaceLink = {
+    ...{ id: nextId(draft), interfaceId: id, mode: wish.mode, subnetId: wish.subnetId, address: wish.address },
+  };
+  const cleared = dropLinks(draft, ({ interfaceId, mode }) =>
+    interfaceId !== id ? false : wish.isForced || mode === 'link_up',
+  );
+  if (cleared.layout.links.length >= LINKS_MAX) {
+    return refuse(refusal('layout-refused.links-limit', { machine: draft.machine.hostname, max: LINKS_MAX }));
+  }
+  const interfaces = cleared.layout.interfaces.map((each) =>
+    each.id === id && needed !== undefined && needed !== null ? { ...each, vlanId: needed } : each,
+  );
+  const links = [...cleared.layout.links, link];
+  const gateway = wish.isGateway ? { gatewayLink: link.id } : {};
+  return withLayout(cleared, { interfaces, links, ...gateway }, 1);
+}
+
+function refuseSubnet({ mode, subnetId, address }: LinkWish, subnet: Subnet | undefined): LayoutRefusal | undefined {
+  if (subnetId !== undefined && subnet === undefined) {
+    return refuseField('subnet', refusal('field.no-such-subnet', { id: subnetId }));
+  }
+  if (subnet === undefined && (mode === 'auto' || mode === 'static')) {
+    return refuseField('subnet', refusal('field.required'));
+  }
+  if (address === undefined) return undefined;
+  if (mode !== 'static') return refuseField('ip_address', refusal('field.address-of-mode', { mode }));
+  const isWithin = subnet !== undefined && networkContains(subnet.network, address);
+  return isWithin
+    ? undefined
+    : refuseField('ip_address', refusal('field.address-outside', { subnet: subnet?.name ?? '' }));
+}
+
+function refuseGateway({ isGateway, mode }: LinkWish, subnet: Subnet | undefined): LayoutRefusal | undefined {
+  if (!isGateway) return undefined;
+  const isFit = subnet?.router !== undefined && (mode === 'auto' || mode === 'static');
+  return isFit ? undefined : refuseField('default_gateway', refusal('field.no-gateway'));
+}
+
+function refuseBeside(own: readonly InterfaceLink[], { mode }: LinkWish, name: string): LayoutRefusal | undefined {
+  if (mode === 'link_up' && own.some((link) => link.mode !== 'link_up')) {
+    return refuseField('mode', refusal('field.link-up-beside', { name }));
+  }
+  const isTwice = mode === 'dhcp' && own.some((link) => link.mode === 'dhcp');
+  return isTwice ? refuseField('mode', refusal('field.dhcp-twice', { name })) : undefined;
+}
+
+/** Removes one link of an interface. */
+export function unlinkSubnet(draft: NetworkDraft, id: number, linkId: number): NetworkDraft | LayoutRefusal {
+  const isOwn = linksOf(draft, id).some((link) => link.id === linkId);
+  if (!isOwn) return refuseField('id', refusal('field.no-such-link', { id: linkId }));
+  return startAll(dropLinks(draft, (link) => link.id === linkId));
+}
+
+/** Removes all links of an interface, and its VLAN: it is not started. */
+export function disconnect(draft: NetworkDraft, id: number): NetworkDraft | LayoutRefusal {
+  const one = laidOf(draft, id);
+  if (one === undefined) return noSuchInterface(draft, String(id));
+  // A VLAN interface without a VLAN is none.
+  if (one.kind === 'vlan') return refuse(refusal('layout-refused.vlan-needed', { name: one.name }));
+  const interfaces = draft.layout.interfaces.map((each) => (each.id === id ? { ...each, vlanId: null } : each));
+  return dropLinks(withLayout(draft, { interfaces }), ({ interfaceId }) => interfaceId === id);
+}
+
+/** Makes a link that of the default gateway. @param linkId undefined: the only link of the interface with a gateway */
+export function setGateway(draft: NetworkDraft, id: number, linkId: number | undefined): NetworkDraft | LayoutRefusal {
+  const fit = linksOf(draft, id).filter(
+    ({ mode, subnetId }) =>
+      (mode === 'auto' || mode === 'static') && findSubnet(draft.networks, subnetId)?.router !== undefined,
+  );
+  const chosen = linkId === undefined ? fit : fit.filter((link) => link.id === linkId);
+  const [only, ...others] = chosen;
+  if (only === undefined) return refuseField('link_id', refusal('field.no-gateway'));
+  if (others.length > 0)
+    return refuseField('link_id', refusal('field.several-gateways', { ids: chosen.map((link) => link.id) }));
+  return withLayout(draft, { gatewayLink: only.id });
+}

@@ -1,0 +1,114 @@
+// A machine's network while a person changes it. Pure.
+//
+// 1. A change begins with the network as it would be deployed, and makes another one or a refusal; nothing of a refused change is kept.
+
+import type { MacAddress } from '../../net/address.ts';
+import type { Machine } from '../records/machine.ts';
+import {
+  type InterfaceLink,
+  type LaidInterface,
+  LINKS_MAX,
+  type NetworkLayout,
+  partId,
+} from '../records/machine-layout.ts';
+import { type RefusalWord, refusal } from '../words/refusal.ts';
+import { networkLayoutOf } from './interfaces.ts';
+import type { Networks, Vlan } from './networks.ts';
+
+/** Why a change of a layout is refused. @property field the parameter that is at fault; `undefined`: none alone */
+export interface LayoutRefusal {
+  readonly kind: 'refuse';
+  readonly field?: string | undefined;
+  readonly refusal: RefusalWord;
+}
+
+export interface NetworkDraft {
+  readonly kind: 'draft';
+  readonly machine: Machine;
+  readonly networks: Networks;
+  readonly layout: NetworkLayout;
+  /** The number of the next part. */
+  readonly next: number;
+}
+
+export const beginDraft = (machine: Machine, networks: Networks): NetworkDraft => ({
+  kind: 'draft',
+  ...{ machine, networks, layout: networkLayoutOf(machine, networks), next: machine.layout?.next ?? 1 },
+});
+
+/** The machine's layout with this network. */
+export const layoutWith = ({ machine, layout, next }: NetworkDraft): NonNullable<Machine['layout']> => ({
+  ...machine.layout,
+  next,
+  network: layout,
+});
+
+/** The id of the next part. */
+export const nextId = ({ machine, next }: NetworkDraft): number => partId(machine.id, next);
+
+/** The draft with another layout. @param drawn how many ids were drawn for it */
+export const withLayout = (draft: NetworkDraft, change: Partial<NetworkLayout>, drawn = 0): NetworkDraft => ({
+  ...draft,
+  layout: { ...draft.layout, ...change },
+  next: draft.next + drawn,
+});
+
+export const refuseField = (field: string, word: RefusalWord): LayoutRefusal => ({
+  kind: 'refuse',
+  field,
+  refusal: word,
+});
+
+export const laidOf = ({ layout }: NetworkDraft, id: number): LaidInterface | undefined =>
+  layout.interfaces.find((one) => one.id === id);
+
+export const linksOf = ({ layout }: NetworkDraft, id: number): readonly InterfaceLink[] =>
+  layout.links.filter(({ interfaceId }) => interfaceId === id);
+
+/** The bond or bridge of which the interface is a part; `undefined`: none. */
+export const masterOf = ({ layout }: NetworkDraft, id: number): LaidInterface | undefined =>
+  layout.interfaces.find(({ kind, parents }) => (kind === 'bond' || kind === 'bridge') && parents.includes(id));
+
+/** Gives each interface without a link, and without a master, one that only starts it. */
+export function startAll(draft: NetworkDraft): NetworkDraft {
+  const idle = draft.layout.interfaces.filter(
+    ({ id, vlanId }) => vlanId !== null && linksOf(draft, id).length === 0 && masterOf(draft, id) === undefined,
+  );
+  const room = Math.max(0, LINKS_MAX - draft.layout.links.length);
+  const links = idle.slice(0, room).map(
+    ({ id }, index): InterfaceLink => ({
+      ...{ id: partId(draft.machine.id, draft.next + index), interfaceId: id, mode: 'link_up' },
+    }),
+  );
+  return withLayout(draft, { links: [...draft.layout.links, ...links] }, links.length);
+}
+
+/** Removes links; the default gateway goes with its link. */
+export function dropLinks(draft: NetworkDraft, isGone: (link: InterfaceLink) => boolean): NetworkDraft {
+  const { links, gatewayLink } = draft.layout;
+  const kept = links.filter((link) => !isGone(link));
+  const isGatewayKept = kept.some(({ id }) => id === gatewayLink);
+  return withLayout(draft, { links: kept, gatewayLink: isGatewayKept ? gatewayLink : undefined });
+}
+
+/** The VLAN that an interface without a chosen one has: that of a subnet to which it is linked, that of its parent, or the default. */
+export function vlanOf(draft: NetworkDraft, one: LaidInterface): Vlan | undefined {
+  const { networks } = draft;
+  if (one.vlanId === null) return undefined;
+  const chosen = networks.vlans.find(({ id }) => id === one.vlanId);
+  if (chosen !== undefined) return chosen;
+  const subnetIds = linksOf(draft, one.id).map(({ subnetId }) => subnetId);
+  return networks.subnets.find(({ id }) => subnetIds.includes(id))?.vlan ?? networks.defaultVlan;
+}
+
+/** The hardware address of an interface that is made of others: that of the one with which the machine boots, or of the first. */
+export function macOfParents({ machine }: NetworkDraft, parents: readonly LaidInterface[]): MacAddress | undefined {
+  const boot = machine.interfaces[0]?.id;
+  return (parents.find(({ id }) => id === boot) ?? parents[0])?.mac;
+}
+
+/** The refusal of a path that names no interface. */
+export const noSuchInterface = ({ machine }: NetworkDraft, name: string): LayoutRefusal => ({
+  kind: 'refuse',
+  refusal: refusal('not-found.node-interface', { machine: machine.hostname, name }),
+});

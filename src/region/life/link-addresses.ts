@@ -1,0 +1,111 @@
+// Chooses the addresses of a machine's links. Pure.
+//
+// 1. A link of the mode `auto` gets an address of a static range of its subnet; if the subnet has none, any address there that is not dynamic,
+//    reserved or a rack's.
+// 2. A static link keeps its address while the machine is released and deployed again; every other address is given back.
+// 3. An address that another machine has, or that another link of this machine has, is given to no link.
+
+import type { MachineAddress } from '../../machines/machine.ts';
+import { formatIpv4, type Ipv4, type MacAddress } from '../../net/address.ts';
+import { interfacesOf, type NetInterface, type NetLink } from '../layout/interfaces.ts';
+import { type Networks, subnetAt } from '../layout/networks.ts';
+import type { AddressKnowledge } from '../records/knowledge.ts';
+import type { Machine } from '../records/machine.ts';
+import type { Rack } from '../records/rack.ts';
+import { refusal } from '../words/refusal.ts';
+import { type AddressChoice, addressForLink } from './static-addresses.ts';
+
+interface AddressedLink {
+  readonly one: NetInterface;
+  readonly link: NetLink;
+}
+
+const linksOf = (machine: Machine, networks: Networks, mode: NetLink['mode']): readonly AddressedLink[] =>
+  interfacesOf(machine, networks).flatMap((one) =>
+    one.links.filter((link) => link.mode === mode).map((link) => ({ one, link })),
+  );
+
+/** The addresses that a person chose for the machine's links: it keeps them when it is released. */
+export function staticAddresses({
+  layout,
+  interfaces,
+}: Pick<Machine, 'layout' | 'interfaces'>): readonly MachineAddress[] {
+  const network = layout?.network;
+  if (network === undefined) return [];
+  return network.links.flatMap(({ mode, address, interfaceId }) => {
+    const mac =
+      interfaces.find(({ id }) => id === interfaceId)?.mac ??
+      network.interfaces.find(({ id }) => id === interfaceId)?.mac;
+    return mode !== 'static' || address === undefined || mac === undefined ? [] : [{ mac, address }];
+  });
+}
+
+/** The machine's addresses after a change of its network: static ones, and those given to links that still are. */
+export function addressesAfter(machine: Machine, changed: Machine, networks: Networks): readonly MachineAddress[] {
+  const chosen = staticAddresses(changed);
+  const before = new Set(staticAddresses(machine).map(({ address }) => address));
+  const autos = linksOf(changed, networks, 'auto');
+  const given = machine.addresses.filter(
+    ({ mac, address }) =>
+      !before.has(address) &&
+      !chosen.some((one) => one.address === address) &&
+      autos.some(({ one, link }) => one.mac === mac && subnetAt(networks, address)?.id === link.subnet?.id),
+  );
+  return [...chosen, ...given];
+}
+
+/** The circumstances of a choice. */
+interface ChoiceTerms {
+  readonly racks: readonly Rack[];
+  readonly networks: Networks;
+  /** The used addresses of the ranges that were asked for. */
+  readonly known: readonly AddressKnowledge[];
+}
+
+/** Gives each `auto` link of a machine with a layout an address, or asks which addresses are used. */
+export function chooseLinkAddresses(machine: Machine, terms: ChoiceTerms): AddressChoice {
+  const { networks } = terms;
+  const given: MachineAddress[] = [...staticAddresses(machine)];
+  for (const { one, link } of linksOf(machine, networks, 'auto')) {
+    if (link.address !== undefined && !given.some(({ address }) => address === link.address)) {
+      given.push({ mac: one.mac, address: link.address });
+      continue;
+    }
+    const choice = chooseFor(link, one.mac, new Set(given.map(({ address }) => address)), terms);
+    if (choice.kind !== 'given') return choice;
+    given.push(...choice.addresses);
+  }
+  return { kind: 'given', addresses: given };
+}
+
+/** An address of the link's subnet for this interface. @param own the addresses that other links of the machine have */
+export function chooseFor(
+  link: Pick<NetLink, 'subnet' | 'subnetId'>,
+  mac: MacAddress,
+  own: ReadonlySet<Ipv4>,
+  { racks, known }: ChoiceTerms,
+): AddressChoice {
+  const { subnet, subnetId } = link;
+  if (subnet === undefined) {
+    return { kind: 'refuse', refusal: refusal('address-refused.no-subnet', { id: subnetId ?? 0 }) };
+  }
+  return addressForLink(subnet.network, mac, racks, known, { own });
+}
+
+/** A person's choice of an address for a link: given, refused, or a question whether it is used. */
+export function judgeLinkAddress(
+  machine: Machine,
+  link: Pick<NetLink, 'subnet' | 'subnetId'>,
+  mac: MacAddress,
+  asked: Ipv4,
+  { racks, known }: ChoiceTerms,
+): AddressChoice {
+  const { subnet, subnetId } = link;
+  if (subnet === undefined) {
+    return { kind: 'refuse', refusal: refusal('address-refused.no-subnet', { id: subnetId ?? 0 }) };
+  }
+  if (machine.addresses.some(({ address }) => address === asked)) {
+    return { kind: 'refuse', refusal: refusal('address-refused.own', { address: formatIpv4(asked) }) };
+  }
+  return addressForLink(subnet.network, mac, racks, known, { own: new Set(), asked });
+}

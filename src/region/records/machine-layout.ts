@@ -1,0 +1,152 @@
+// How a person wants a machine's network and disks to be deployed. Stored with the machine.
+//
+// Source: the interfaces, links, partitions, volume groups and RAIDs of MAAS's API 2.0.
+//
+// 1. Without a layout the machine is deployed as it was commissioned (`layout/interfaces.ts`, `layout/disks.ts`).
+// 2. The numbers of its parts are drawn from `next` and are never used again, so an id always means the same part.
+// 3. A part may refer to hardware that is gone. It stays until a person changes it; the machine cannot be deployed with it
+//    (`layout/deployable.ts`).
+
+import { z } from 'zod';
+import { type Ipv4, ipv4, mac } from '../../net/address.ts';
+
+/** Interfaces of one layout, with the physical ones. An administrator fills it, and empties it by deleting interfaces. */
+export const LAID_INTERFACES_MAX = 128;
+/** Links of one layout; filled and emptied in the same way. */
+export const LINKS_MAX = 256;
+/** Partitions, volume groups, logical volumes and RAIDs of one layout, each; filled and emptied in the same way. */
+export const STORAGE_PARTS_MAX = 128;
+/** Tags of one interface or one disk. */
+export const PART_TAGS_MAX = 64;
+
+export const INTERFACE_KINDS = ['physical', 'bond', 'bridge', 'vlan'] as const;
+export type InterfaceKind = (typeof INTERFACE_KINDS)[number];
+
+/** How an interface gets an address in a subnet: the region chooses one, a person chose one, by DHCP, or none. */
+export const LINK_MODES = ['auto', 'static', 'dhcp', 'link_up'] as const;
+export type LinkMode = (typeof LINK_MODES)[number];
+
+const id = z.int().min(1);
+const name = z.string().min(1).max(32);
+const tags = z.array(z.string().max(256)).max(PART_TAGS_MAX);
+const bytes = z.int().min(0);
+
+const laidInterface = z.object({
+  /** That of its row in `interface` if it is physical; otherwise drawn from `next`. */
+  id,
+  kind: z.enum(INTERFACE_KINDS),
+  name,
+  mac: z.int().min(0).transform(mac),
+  /** The interfaces of which it is made: those of a bond, that of a bridge or of a VLAN. */
+  parents: z.array(id).max(LAID_INTERFACES_MAX),
+  /** The id of its VLAN; null: disconnected; undefined: that of its links, or the default. */
+  vlanId: z.int().nullable().optional(),
+  /** Bytes; undefined: that of its VLAN. */
+  mtu: z.int().optional(),
+  tags,
+  /** Settings of a bond or a bridge: `bond_mode`, `bridge_stp`. */
+  params: z.record(z.string().max(64), z.union([z.string().max(256), z.number(), z.boolean()])),
+});
+
+const link = z.object({
+  id,
+  interfaceId: id,
+  mode: z.enum(LINK_MODES),
+  subnetId: z.int().optional(),
+  /** Only of a static link: the chosen address. */
+  address: z
+    .int()
+    .min(0)
+    .max(0xffff_ffff)
+    .transform((value): Ipv4 => ipv4(value))
+    .optional(),
+});
+
+const networkLayout = z.object({
+  interfaces: z.array(laidInterface).max(LAID_INTERFACES_MAX),
+  links: z.array(link).max(LINKS_MAX),
+  /** The id of the link whose subnet has the default gateway; undefined: the first with a gateway. */
+  gatewayLink: id.optional(),
+});
+
+const fileSystem = z.object({
+  fstype: z.string().max(32),
+  uuid: z.string().max(64),
+  label: z.string().max(64),
+  /** An absolute path, `none` for swap; undefined: not mounted. */
+  mountPoint: z.string().max(255).optional(),
+  mountOptions: z.string().max(255).optional(),
+});
+
+const partition = z.object({
+  id,
+  uuid: z.string().max(64),
+  /** The id of its disk. */
+  diskId: id,
+  bytes,
+  isBootable: z.boolean(),
+  tags,
+  fileSystem: fileSystem.optional(),
+});
+
+const logicalVolume = z.object({ id, uuid: z.string().max(64), name, bytes, fileSystem: fileSystem.optional() });
+
+/** The disks and partitions that a volume group or a RAID is made of, by their ids. */
+const members = {
+  disks: z.array(id).max(STORAGE_PARTS_MAX),
+  partitions: z.array(id).max(STORAGE_PARTS_MAX),
+};
+
+const volumeGroup = z.object({
+  id,
+  uuid: z.string().max(64),
+  name,
+  ...members,
+  volumes: z.array(logicalVolume).max(STORAGE_PARTS_MAX),
+});
+
+const raid = z.object({
+  id,
+  uuid: z.string().max(64),
+  name,
+  level: z.literal('raid-1'),
+  ...members,
+  fileSystem: fileSystem.optional(),
+});
+
+const storageLayout = z.object({
+  /** The disk that the firmware starts; undefined: the first. */
+  bootDiskId: id.optional(),
+  partitions: z.array(partition).max(STORAGE_PARTS_MAX),
+  volumeGroups: z.array(volumeGroup).max(STORAGE_PARTS_MAX),
+  raids: z.array(raid).max(STORAGE_PARTS_MAX),
+});
+
+const machineLayout = z.object({
+  /** The number of the next part. */
+  next: z.int().min(1),
+  network: networkLayout.optional(),
+  storage: storageLayout.optional(),
+});
+
+export type MachineLayout = Readonly<z.output<typeof machineLayout>>;
+export type NetworkLayout = Readonly<z.output<typeof networkLayout>>;
+export type LaidInterface = Readonly<z.output<typeof laidInterface>>;
+export type InterfaceLink = Readonly<z.output<typeof link>>;
+export type StorageLayout = Readonly<z.output<typeof storageLayout>>;
+export type FileSystem = Readonly<z.output<typeof fileSystem>>;
+export type Partition = Readonly<z.output<typeof partition>>;
+export type VolumeGroup = Readonly<z.output<typeof volumeGroup>>;
+export type LogicalVolume = Readonly<z.output<typeof logicalVolume>>;
+export type Raid = Readonly<z.output<typeof raid>>;
+
+/** Reads a stored layout. @throws SyntaxError, ZodError if it has another form */
+export const readStoredLayout = (json: string): MachineLayout => machineLayout.parse(JSON.parse(json));
+
+/** Ids of parts begin above all ids of interfaces, which the database counts from 1. */
+const PART_IDS = 1_000_000_000;
+/** Parts that one machine may get in its life; beyond them its ids would be those of the next machine, whose paths differ. */
+const PARTS_PER_MACHINE = 10_000;
+
+/** The id of a machine's part by its number. */
+export const partId = (machineId: number, number: number): number => PART_IDS + machineId * PARTS_PER_MACHINE + number;
