@@ -6,7 +6,7 @@ import { z } from 'zod';
 import type { Machine } from '../records/machine.ts';
 import { cleanWords } from '../records/text-json.ts';
 import { type Answer, json, NO_MACHINE, type Refusal, refuse } from './answer.ts';
-import { disksJson } from './disk-json.ts';
+import { blockDevicesJson } from './disk-json.ts';
 import { machineOf } from './machine-calls.ts';
 import { type ApiCall, defineOperation, type Operation } from './operation.ts';
 
@@ -20,7 +20,7 @@ const noDevice = ({ hostname }: Machine, named: string): Refusal =>
 async function deviceOf(call: ApiCall, named: string): Promise<Readonly<Record<string, unknown>> | Refusal> {
   const machine = await machineOf(call);
   if (machine === undefined) return NO_MACHINE;
-  const all = disksJson(machine);
+  const all = blockDevicesJson(machine);
   const found = all.find(({ id }) => String(id) === named) ?? all.find(({ name }) => name === named);
   return found ?? noDevice(machine, named);
 }
@@ -30,7 +30,7 @@ const isRefusal = (found: Readonly<Record<string, unknown>> | Refusal): found is
 
 async function list(call: ApiCall): Promise<Answer> {
   const machine = await machineOf(call);
-  return machine === undefined ? NO_MACHINE : json(disksJson(machine));
+  return machine === undefined ? NO_MACHINE : json(blockDevicesJson(machine));
 }
 
 async function read(call: ApiCall): Promise<Answer> {

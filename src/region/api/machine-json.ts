@@ -16,7 +16,7 @@ import { stepOf } from '../records/work.ts';
 import { remarkSentence } from '../words/event.ts';
 import { powerText } from '../words/text.ts';
 import { poolJson, zoneJson } from './area-json.ts';
-import { disksJson, diskTexts } from './disk-json.ts';
+import { blockDevicesJson, blockDeviceTexts, bootDiskIndex, disksJson, storageFields } from './disk-json.ts';
 import { fixed } from './fixed-json.ts';
 import { gatewaysJson, interfacesJson } from './network-json.ts';
 
@@ -147,8 +147,6 @@ const MACHINE = fixed({
   enable_hw_sync: false,
   address_ttl: null,
   iscsiblockdevice_set: [],
-  volume_groups: [],
-  raids: [],
   cache_sets: [],
   bcaches: [],
   special_filesystems: [],
@@ -187,6 +185,7 @@ function ownJson(
     hardware_uuid: machine.uuid ?? null,
     hardware_info: hardwareInfo(machine.facts),
     hardware_parts: partsOf(machine.facts),
+    ...storageFields(machine),
     default_gateways: gatewaysJson(machine, where.networks()),
     macaddress_set: machine.interfaces.map((nic) => ({ mac_address: formatMac(nic.mac) })),
     resource_uri: `${BASE}/machines/${machine.systemId}/`,
@@ -207,8 +206,8 @@ export function machineJson(
     interface_set: interfaces,
     boot_interface: interfaces[0] ?? null,
     physicalblockdevice_set: disks,
-    blockdevice_set: disks,
-    boot_disk: disks[0] ?? null,
+    blockdevice_set: blockDevicesJson(machine),
+    boot_disk: disks[bootDiskIndex(machine)] ?? null,
     ...MACHINE.fields,
   };
 }
@@ -217,11 +216,11 @@ export function machineJson(
 export function machineText(machine: Machine, where: Whereabouts, nowMs: number, power?: PowerView): string {
   const own = JSON.stringify(ownJson(machine, where, nowMs, power)).slice(0, -1);
   const interfaces = interfacesJson(machine, where.networks()).map((one) => JSON.stringify(one));
-  const disks = diskTexts(machine);
-  const diskSet = disks.join(',');
+  const [disks, virtual] = blockDeviceTexts(machine);
   return (
     `${own},"interface_set":[${interfaces.join(',')}],"boot_interface":${interfaces[0] ?? 'null'},` +
-    `"physicalblockdevice_set":[${diskSet}],"blockdevice_set":[${diskSet}],"boot_disk":${disks[0] ?? 'null'},` +
+    `"physicalblockdevice_set":[${disks.join(',')}],"blockdevice_set":[${[...disks, ...virtual].join(',')}],` +
+    `"boot_disk":${disks[bootDiskIndex(machine)] ?? 'null'},` +
     MACHINE.text
   );
 }

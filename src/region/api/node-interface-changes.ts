@@ -3,7 +3,7 @@
 // Source: MAAS's `nodes/{system_id}/interfaces/` with create_bond, create_bridge, create_vlan, and `{id}/` with PUT, DELETE, link_subnet,
 // unlink_subnet, disconnect, set_default_gateway.
 //
-// 1. What is stored is what the next deployment sets up (`layout/`).
+// 1. The next deployment sets up the stored network (`layout/`).
 
 import { z } from 'zod';
 import { type Ipv4, type MacAddress, parseIpv4, parseMac } from '../../net/address.ts';

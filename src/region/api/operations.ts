@@ -21,6 +21,7 @@ import { EVENT_OPERATIONS } from './event-operations.ts';
 import { type Fields, findNul } from './form-body.ts';
 import { IDENTITY_OPERATIONS } from './identity-operations.ts';
 import { INTERFACE_OPERATIONS } from './interface-operations.ts';
+import { LAYOUT_OPERATIONS } from './layout-operations.ts';
 import { LIFE_OPERATIONS } from './life-operations.ts';
 import { LOGIN_OPERATIONS } from './login-operations.ts';
 import { MACHINE_OPERATIONS } from './machine-operations.ts';
@@ -35,6 +36,7 @@ import { RESULT_OPERATIONS } from './result-operations.ts';
 import { SCRIPT_OPERATIONS } from './script-operations.ts';
 import { SETTINGS_OPERATIONS } from './settings-operations.ts';
 import { SSHKEY_OPERATIONS } from './sshkey-operations.ts';
+import { STORAGE_OPERATIONS } from './storage-operations.ts';
 import { TAG_OPERATIONS } from './tag-operations.ts';
 import { USER_OPERATIONS } from './user-operations.ts';
 
@@ -70,6 +72,8 @@ export const OPERATIONS: readonly Operation[] = [
   ...INTERFACE_OPERATIONS,
   ...NODE_INTERFACE_OPERATIONS,
   ...NODE_INTERFACE_CHANGES,
+  ...LAYOUT_OPERATIONS,
+  ...STORAGE_OPERATIONS,
   ...BLOCK_DEVICE_OPERATIONS,
   ...SETTINGS_OPERATIONS,
   ...BOOT_SOURCE_OPERATIONS,

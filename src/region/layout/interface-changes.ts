@@ -29,7 +29,7 @@ import {
 /** A name that Linux takes for an interface (IFNAMSIZ), and that every network tool reads as a name. */
 const INTERFACE_NAME = /^[A-Za-z][A-Za-z0-9._-]{0,14}$/;
 
-/** What a person gives for an interface. */
+/** A person's request for an interface. */
 export interface InterfaceWish {
   /** Default: of a bond and a bridge required, of a VLAN interface `parent.vid`. */
   readonly name?: string | undefined;
@@ -149,7 +149,7 @@ function parentsFor(
   return 'kind' in parents ? parents : parents.map(({ id }) => id);
 }
 
-/** The interfaces of which one is to be made. @param own the id of that one if it exists */
+/** The interfaces of which one will be made. @param own the id of that one if it exists */
 function parentsOf(
   draft: NetworkDraft,
   kind: MadeKind,

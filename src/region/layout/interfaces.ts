@@ -51,7 +51,7 @@ const plain = (nic: MachineInterface, position: number): LaidInterface => ({
 });
 
 /** The network of a machine as commissioned. The id of each link is that of its interface. */
-export function commissionedNetwork(machine: Machine, networks: Networks): NetworkLayout {
+function commissionedNetwork(machine: Machine, networks: Networks): NetworkLayout {
   return {
     interfaces: machine.interfaces.map(plain),
     links: machine.interfaces.map((nic, position): InterfaceLink => {

@@ -4,7 +4,7 @@
 //
 // 1. A part of a bond or a bridge has no links: the whole has them.
 // 2. A link that only starts its interface gives way to a link with an address. An interface has at most one link by DHCP.
-// 3. A link must be to a subnet of the interface's VLAN. An interface without a chosen VLAN gets that of its first subnet.
+// 3. A link leads to a subnet of the interface's VLAN. An interface without a chosen VLAN gets that of its first subnet.
 // 4. Whether a chosen address is free is decided with the store's knowledge (`life/link-addresses.ts`).
 
 import { type Ipv4, networkContains } from '../../net/address.ts';
@@ -25,7 +25,7 @@ import {
 } from './network-draft.ts';
 import { findSubnet, type Subnet } from './networks.ts';
 
-/** What a person gives for a link. */
+/** A person's request for a link. */
 export interface LinkWish {
   readonly mode: LinkMode;
   readonly subnetId?: number | undefined;
@@ -48,7 +48,7 @@ export function linkSubnet(draft: NetworkDraft, id: number, wish: LinkWish): Net
   const misfit = refuseSubnet(wish, subnet) ?? refuseGateway(wish, subnet);
   if (misfit !== undefined) return misfit;
   const own = linksOf(draft, id);
-  const crowded = wish.isForced ? undefined : refuseBeside(own, wish, one.name);
+  const crowded = wish.isForced ? undefined : refuseAlongside(own, wish, one.name);
   if (crowded !== undefined) return crowded;
   const hasOthers = own.some(({ mode, subnetId }) => mode !== 'link_up' && subnetId !== undefined);
   const vlanId = wish.isForced || !hasOthers ? subnet?.vlan.id : undefined;
@@ -96,9 +96,9 @@ function refuseGateway({ isGateway, mode }: LinkWish, subnet: Subnet | undefined
   return isFit ? undefined : refuseField('default_gateway', refusal('field.no-gateway'));
 }
 
-function refuseBeside(own: readonly InterfaceLink[], { mode }: LinkWish, name: string): LayoutRefusal | undefined {
+function refuseAlongside(own: readonly InterfaceLink[], { mode }: LinkWish, name: string): LayoutRefusal | undefined {
   if (mode === 'link_up' && own.some((link) => link.mode !== 'link_up')) {
-    return refuseField('mode', refusal('field.link-up-beside', { name }));
+    return refuseField('mode', refusal('field.link-up-alongside', { name }));
   }
   const isTwice = mode === 'dhcp' && own.some((link) => link.mode === 'dhcp');
   return isTwice ? refuseField('mode', refusal('field.dhcp-twice', { name })) : undefined;
@@ -115,7 +115,7 @@ export function unlinkSubnet(draft: NetworkDraft, id: number, linkId: number): N
 export function disconnect(draft: NetworkDraft, id: number): NetworkDraft | LayoutRefusal {
   const one = laidOf(draft, id);
   if (one === undefined) return noSuchInterface(draft, String(id));
-  // A VLAN interface without a VLAN is none.
+  // A VLAN interface needs its VLAN.
   if (one.kind === 'vlan') return refuse(refusal('layout-refused.vlan-needed', { name: one.name }));
   const interfaces = draft.layout.interfaces.map((each) => (each.id === id ? { ...each, vlanId: null } : each));
   return dropLinks(withLayout(draft, { interfaces }), ({ interfaceId }) => interfaceId === id);

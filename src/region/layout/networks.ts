@@ -18,7 +18,7 @@ import { believedInterfaces } from '../racks/rack-networks.ts';
 import type { Rack } from '../records/rack.ts';
 
 /** Frames of untagged Ethernet, bytes. */
-export const DEFAULT_MTU = 1500;
+const DEFAULT_MTU = 1500;
 
 export interface Vlan {
   readonly id: number;

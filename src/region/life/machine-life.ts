@@ -19,7 +19,7 @@ import { imagesForMachine } from '../racks/rack-images.ts';
 import type { Racks } from '../racks/racks.ts';
 import type { MachineChangeOutcome } from '../records/decisions.ts';
 import type { Happening } from '../records/event-params.ts';
-import type { ChangeKnowledge } from '../records/knowledge.ts';
+import type { AddressKnowledge, ChangeKnowledge } from '../records/knowledge.ts';
 import { statusRow } from '../records/lifecycle.ts';
 import type { Machine, PowerState } from '../records/machine.ts';
 import type { NewMachineEvent } from '../records/machine-event.ts';
@@ -27,7 +27,7 @@ import type { PowerTask } from '../records/power-task.ts';
 import type { RegionStore } from '../records/store.ts';
 import { refusal } from '../words/refusal.ts';
 import { decideCommand } from './command-effects.ts';
-import type { Actor, CommandRefusal, Deployment, MachineCommand } from './commands.ts';
+import type { Actor, CommandName, CommandRefusal, Deployment, MachineCommand } from './commands.ts';
 import { type DeployableImage, type FindImage, type ListImages, refuseImage } from './deployment.ts';
 import { failStatus, restarted, seenOf, type WhyHung } from './hung-work.ts';
 import { type InstallerParts, refuseInstallation } from './installer.ts';
@@ -47,7 +47,7 @@ import { switchSilentRescue } from './rescue-end.ts';
 import { decideSignal, type Signal } from './signal.ts';
 import { type SignsOfLife, takeSigns } from './signs-of-life.ts';
 import { isInterrupted } from './state-power.ts';
-import { chooseAddresses } from './static-addresses.ts';
+import { type AddressChoice, chooseAddresses } from './static-addresses.ts';
 import { acceptedPower, type Change, deadlineOf } from './status-change.ts';
 import type { StatusDeadlines } from './status-deadlines.ts';
 
@@ -99,21 +99,13 @@ export class MachineLife {
     by: Actor,
     options: CommandOptions = {},
   ): Promise<MachineChangeOutcome<CommandRefusal>> {
-    const { store, racks } = this.#parts;
+    const { store } = this.#parts;
     const atMs = await this.#now();
     const decide = (machine: Machine, { addresses }: ChangeKnowledge, refused: CommandRefusal | undefined) => {
       const change = this.#decide(machine, command, by, atMs);
       if (change.kind === 'refuse') return change;
-      const isAsked = options.address !== undefined || machine.addresses.length === 0;
-      const needsAddress = command.name === 'allocate' || (command.name === 'deploy' && isAsked);
-      const isLaid = machine.layout?.network !== undefined && options.address === undefined;
-      const linked = isLaid && (command.name === 'allocate' || command.name === 'deploy');
-      const all = racks.list();
-      const chosen = linked
-        ? chooseLinkAddresses(machine, { racks: all, networks: networksOf(all), known: addresses })
-        : needsAddress
-          ? chooseAddresses(machine, all, addresses, options.address, by.isAdmin)
-          : undefined;
+      const takesAddress = command.name === 'allocate' || command.name === 'deploy';
+      const chosen = takesAddress ? this.#chooseAddresses(machine, command.name, addresses, options, by) : undefined;
       if (chosen?.kind === 'ask') return chosen;
       if (refused !== undefined) return { kind: 'refuse', refusal: refused } as const;
       if (chosen === undefined) return change;
@@ -126,6 +118,25 @@ export class MachineLife {
       );
       return await this.#announce(outcome);
     });
+  }
+
+  /** The addresses of a machine that is allocated or deployed; `undefined`: those it has. */
+  #chooseAddresses(
+    machine: Machine,
+    command: CommandName,
+    known: readonly AddressKnowledge[],
+    { address }: CommandOptions,
+    by: Actor,
+  ): AddressChoice | undefined {
+    const racks = this.#parts.racks.list();
+    if (machine.layout?.network !== undefined) {
+      if (address === undefined) return chooseLinkAddresses(machine, { racks, networks: networksOf(racks), known });
+      const { hostname, systemId } = machine;
+      return { kind: 'refuse', refusal: refusal('address-refused.laid', { machine: hostname, systemId }) };
+    }
+    const isAsked = address !== undefined || machine.addresses.length === 0;
+    if (command !== 'allocate' && !isAsked) return undefined;
+    return chooseAddresses(machine, racks, known, address, by.isAdmin);
   }
 
   /** Carries out a command that starts no system and takes no address, on several machines. @returns the outcomes in this order */

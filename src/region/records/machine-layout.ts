@@ -19,7 +19,7 @@ export const STORAGE_PARTS_MAX = 128;
 /** Tags of one interface or one disk. */
 export const PART_TAGS_MAX = 64;
 
-export const INTERFACE_KINDS = ['physical', 'bond', 'bridge', 'vlan'] as const;
+const INTERFACE_KINDS = ['physical', 'bond', 'bridge', 'vlan'] as const;
 export type InterfaceKind = (typeof INTERFACE_KINDS)[number];
 
 /** How an interface gets an address in a subnet: the region chooses one, a person chose one, by DHCP, or none. */

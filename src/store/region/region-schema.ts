@@ -7,6 +7,7 @@
 import type { DatabaseKind } from '../database-file.ts';
 import { AREAS } from './area-schema.ts';
 import { BOOT_IMAGES, IMAGE_UPLOADS } from './boot-schema.ts';
+import { LAYOUTS } from './layout-schema.ts';
 import { findLostRegion } from './lost-region.ts';
 
 /** Machines, their interfaces, tags and identifying values, and the pairs that may be one machine or are known to be two. */
@@ -14,8 +15,8 @@ const MACHINES = `
 -- home: the address at which the machine is at home. enlisted_from: the address that reported a New machine; it alone may amend the
 -- machine until a boot proves which machine it is. is_touched: a person made, changed or tagged it, so that it gives way to no other.
 -- ended_digest: of the token whose work the machine's last signal ended.
--- added_by: the user without administrator's rights who added it. layout: how its network and disks should be deployed; null: as
--- commissioned. desired_version: the version of the racks' desired state in which it changed last.
+-- added_by: the user without administrator's rights who added it. desired_version: the version of the racks' desired state in which it
+-- changed last.
 CREATE TABLE machine (
   id INTEGER PRIMARY KEY AUTOINCREMENT,
   system_id TEXT NOT NULL UNIQUE,
@@ -53,7 +54,6 @@ CREATE TABLE machine (
   enlisted_from INTEGER,
   home INTEGER,
   added_by TEXT,
-  layout TEXT,
   work TEXT,
   desired_version INTEGER NOT NULL DEFAULT 0,
   created_ms INTEGER NOT NULL,
@@ -370,7 +370,7 @@ CREATE TABLE counter (
 export const REGION_FILE = 'region.db';
 
 /** What version 3 adds. */
-const VERSION_3 = [IMAGE_UPLOADS, AREAS].join('');
+const VERSION_3 = [IMAGE_UPLOADS, AREAS, LAYOUTS].join('');
 
 /** `region.db`, marked `RBRE`. */
 export const REGION_DATABASE: DatabaseKind = {

@@ -11,8 +11,8 @@ import { acceptRack, rackInterface } from '../racks/rack-place.ts';
 export const CALLERS = ['nobody', 'alice', 'bob', 'root', 'machine'] as const;
 export type CallerName = (typeof CALLERS)[number];
 
-/** Outside of every managed network, so that `nobody` has no rights by its address. */
-const ELSEWHERE = '192.0.2.7';
+/** Outside of every managed network, so that `nobody` has no rights by its address; another host each time, because of the rate of each. */
+const elsewhere = (request: number): string => `198.51.${request >> 8}.${request & 255}`;
 export const FIRST_MAC = '52:54:00:00:00:01';
 export const SECOND_MAC = '52:54:00:00:00:02';
 export const SUBNET_ID = 0x0a_14_00_00;
@@ -63,6 +63,7 @@ export async function withCallers(
         { ...rackInterface('10.20.0.0/24'), static_ip_range_low: '10.20.0.20', static_ip_range_high: '10.20.0.29' },
       ],
     });
+    let requests = 0;
     const keys = new Map<CallerName, string>();
     for (const username of ['alice', 'bob', 'root'] as const) {
       await store.addUser({ username, email: '', passwordHash: 'x', isAdmin: username === 'root', createdMs: 0 });
@@ -81,7 +82,7 @@ export async function withCallers(
         const answer = await app.inject({
           method,
           url: `/MAAS/api/2.0/${path}`,
-          remoteAddress: ELSEWHERE,
+          remoteAddress: elsewhere(requests++),
           headers: {
             ...(authorization === undefined ? {} : { authorization: authorizationOf(authorization) }),
             ...(method === 'GET' ? {} : { 'content-type': 'application/x-www-form-urlencoded' }),

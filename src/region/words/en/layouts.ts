@@ -1,10 +1,12 @@
 // Why a change of a machine's network or disks is refused, or a deployment with them.
 
+import { counted } from '../../../counted.ts';
 import type { RefusalTable } from './table.ts';
 
 type Named = { readonly name: string };
 type Id = { readonly id: number };
 type Limited = { readonly machine: string; readonly max: number };
+type At = Named & { readonly at: string };
 type By = Named & { readonly by: string };
 
 const KINDS = {
@@ -62,14 +64,37 @@ export const LAYOUTS = {
   'field.address-of-mode': ({ mode }: { readonly mode: string }) =>
     `A link of the mode ${mode} takes no address: give mode=static.`,
   'field.address-outside': ({ subnet }: { readonly subnet: string }) => `This address is not in ${subnet}.`,
-  'field.no-gateway': 'No auto or static link of this interface is to a subnet that has a router.',
+  'field.no-gateway': 'No auto or static link of this interface leads to a subnet with a router.',
   'field.several-gateways': ({ ids }: { readonly ids: readonly number[] }) =>
     `Several links have a router: give the id of one, ${ids.join(' or ')}.`,
-  'field.link-up-beside': ({ name }: Named) =>
+  'field.link-up-alongside': ({ name }: Named) =>
     `${name} is linked to a subnet, and so it is started: unlink that first, or give force=true.`,
   'field.dhcp-twice': ({ name }: Named) => `${name} has a link by DHCP already.`,
   'field.no-such-link': ({ id }: Id) => `The interface has no link with the id ${id}.`,
+  'layout-refused.used': ({ name, by }: By) => `${name} is used by ${by} already.`,
+  'layout-refused.mounted': ({ name, at }: At) => `${name} is mounted at ${at}: unmount it first.`,
+  'layout-refused.unmounted': ({ name }: Named) => `${name} is not mounted.`,
+  'layout-refused.unformatted': ({ name }: Named) => `${name} has no file system: format it first.`,
+  'layout-refused.no-disk': ({ machine }: { readonly machine: string }) =>
+    `${machine} has reported no disks: commission it first.`,
+  'layout-refused.parts-limit': ({ machine, max }: Limited) =>
+    `${machine} may have at most ${max} parts of each kind: delete some.`,
+  'field.size': ({ name, free }: Named & { readonly free: number }) =>
+    `Give a size from 1 MiB to what is free of ${name}: ${counted(free, 'byte')}.`,
+  'field.size-form': 'Give bytes, or a number with K, M, G or T.',
+  'field.no-such-device': ({ id }: Id) => `The machine has no block device or partition with the id ${id}.`,
+  'field.device-name': 'Give at most 32 letters, digits, hyphens and underscores, a letter first.',
+  'field.device-taken': ({ name }: Named) => `The machine has ${name} already: choose another name.`,
+  'field.raid-members': 'Give two block devices or partitions, or more.',
+  'field.raid-level': 'Give raid-1: no other level can be deployed.',
+  'field.file-system': ({ known }: { readonly known: readonly string[] }) => `Give one of ${known.join(', ')}.`,
+  'field.mount-point': 'Give an absolute path without `..`, spaces or control characters.',
+  'field.mount-options': 'Give letters, digits and `,=._:/-`.',
+  'field.mount-taken': ({ name, at }: At) => `${name} is mounted at ${at} already.`,
+  'field.storage-layout': ({ known }: { readonly known: readonly string[] }) => `Give one of ${known.join(', ')}.`,
   'address-refused.no-subnet': ({ id }: Id) =>
     `No accepted rack serves the subnet ${id} of this link: link the interface to another one.`,
+  'address-refused.laid': ({ machine, systemId }: { readonly machine: string; readonly systemId: string }) =>
+    `A person has laid out the interfaces of ${machine}: give the address to a link there (nodes/${systemId}/interfaces/<id>/?op=link_subnet).`,
   'address-refused.own': ({ address }: { readonly address: string }) => `The machine has ${address} already.`,
 } as const satisfies RefusalTable;

@@ -1,0 +1,132 @@
+// A machine's disks while a person changes their layout: its free and used parts, and their uses. Pure.
+//
+// 1. A part has one use: a file system, or a volume group or a RAID made of it.
+// 2. Sizes are whole megabytes of 1 048 576 bytes, as partitions are aligned; the first and the last of a disk are the partition table's.
+
+import type { Machine } from '../records/machine.ts';
+import {
+  type FileSystem,
+  type LogicalVolume,
+  type Partition,
+  partId,
+  type Raid,
+  type StorageLayout,
+  type VolumeGroup,
+} from '../records/machine-layout.ts';
+import { type RefusalWord, refusal } from '../words/refusal.ts';
+import { type Disk, disksOf } from './disks.ts';
+import type { LayoutRefusal } from './network-draft.ts';
+
+export const MEBIBYTE = 1_048_576;
+/** The partition table and the alignment at both ends of a disk, and the metadata of a RAID or a volume group. */
+export const OVERHEAD_BYTES = 4 * MEBIBYTE;
+
+export interface StorageDraft {
+  readonly kind: 'draft';
+  readonly machine: Machine;
+  readonly disks: readonly Disk[];
+  readonly layout: StorageLayout;
+  readonly next: number;
+}
+
+const EMPTY: StorageLayout = { partitions: [], volumeGroups: [], raids: [] };
+
+/** The disks of a machine as they should be deployed; without a layout they have no partitions. */
+export const storageOf = ({ layout }: Pick<Machine, 'layout'>): StorageLayout => layout?.storage ?? EMPTY;
+
+export const beginStorage = (machine: Machine): StorageDraft => ({
+  ...{ kind: 'draft', machine, disks: disksOf(machine), layout: storageOf(machine), next: machine.layout?.next ?? 1 },
+});
+
+export const storageWith = ({ machine, layout, next }: StorageDraft): NonNullable<Machine['layout']> => ({
+  ...machine.layout,
+  next,
+  storage: layout,
+});
+
+/** The draft with another layout. @param drawn how many ids were drawn for it */
+export const withStorage = (draft: StorageDraft, change: Partial<StorageLayout>, drawn = 0): StorageDraft => ({
+  ...{ ...draft, next: draft.next + drawn, layout: { ...draft.layout, ...change } },
+});
+
+/** The id of the part after next ones. */
+export const drawId = ({ machine, next }: StorageDraft, after = 0): number => partId(machine.id, next + after);
+
+/** A UUID that follows from the id of its part, so that a decision that is made twice makes the same. */
+export function uuidOf(id: number): string {
+  const digits = id.toString(16).padStart(12, '0').slice(-12);
+  return `52616b62-0000-4000-8000-${digits}`;
+}
+
+/** The first disk that a person chose for starting, or the first. */
+export const bootDiskOf = ({ disks, layout }: Pick<StorageDraft, 'disks' | 'layout'>): Disk | undefined =>
+  disks.find(({ id }) => id === layout.bootDiskId) ?? disks[0];
+
+/** The name of the user of a whole disk or partition; undefined: nothing uses it. */
+export function userOf(
+  { layout }: Pick<StorageDraft, 'layout'>,
+  kind: 'disks' | 'partitions',
+  id: number,
+): string | undefined {
+  const whole = [...layout.volumeGroups, ...layout.raids].find((one) => one[kind].includes(id));
+  return whole?.name;
+}
+
+/** The bytes of a disk that no partition has. */
+export function freeBytes({ layout }: Pick<StorageDraft, 'layout'>, { id, facts }: Disk): number {
+  const used = layout.partitions.filter(({ diskId }) => diskId === id).reduce((sum, { bytes }) => sum + bytes, 0);
+  return Math.max(0, Math.floor((facts.bytes - OVERHEAD_BYTES - used) / MEBIBYTE) * MEBIBYTE);
+}
+
+/** The bytes of a part that can hold something. */
+const bytesOfParts = (
+  { layout, disks }: Pick<StorageDraft, 'layout' | 'disks'>,
+  whole: Raid | VolumeGroup,
+): readonly number[] =>
+  [
+    ...whole.disks.map((id) => disks.find((disk) => disk.id === id)?.facts.bytes ?? 0),
+    ...whole.partitions.map((id) => layout.partitions.find((one) => one.id === id)?.bytes ?? 0),
+  ].map((bytes) => Math.max(0, bytes - OVERHEAD_BYTES));
+
+/** A RAID 1 holds what its smallest part holds. */
+export const raidBytes = (draft: Pick<StorageDraft, 'layout' | 'disks'>, raid: Raid): number =>
+  Math.min(...bytesOfParts(draft, raid));
+
+export const groupBytes = (draft: Pick<StorageDraft, 'layout' | 'disks'>, group: VolumeGroup): number =>
+  bytesOfParts(draft, group).reduce((sum, bytes) => sum + bytes, 0);
+
+/** The bytes of a volume group that no volume has. */
+export const groupFree = (draft: Pick<StorageDraft, 'layout' | 'disks'>, group: VolumeGroup): number =>
+  Math.max(0, groupBytes(draft, group) - group.volumes.reduce((sum, { bytes }) => sum + bytes, 0));
+
+/** A part that can have a file system. */
+export type Formattable =
+  | { readonly kind: 'partition'; readonly part: Partition }
+  | { readonly kind: 'volume'; readonly part: LogicalVolume }
+  | { readonly kind: 'raid'; readonly part: Raid };
+
+export const formattable = (layout: StorageLayout): readonly Formattable[] => [
+  ...layout.partitions.map((part) => ({ kind: 'partition', part }) as const),
+  ...layout.volumeGroups.flatMap(({ volumes }) => volumes.map((part) => ({ kind: 'volume', part }) as const)),
+  ...layout.raids.map((part) => ({ kind: 'raid', part }) as const),
+];
+
+/** Sets the file system of a part; undefined: none. */
+export function withFileSystem(draft: StorageDraft, id: number, fileSystem: FileSystem | undefined): StorageDraft {
+  const set = <P extends { readonly id: number }>(part: P): P => (part.id === id ? { ...part, fileSystem } : part);
+  const { partitions, volumeGroups, raids } = draft.layout;
+  return withStorage(draft, {
+    partitions: partitions.map(set),
+    volumeGroups: volumeGroups.map((group) => ({ ...group, volumes: group.volumes.map(set) })),
+    raids: raids.map(set),
+  });
+}
+
+export const refuseStorage = (word: RefusalWord, field?: string): LayoutRefusal => ({
+  kind: 'refuse',
+  ...(field === undefined ? {} : { field }),
+  refusal: word,
+});
+
+export const noSuchDevice = ({ machine }: StorageDraft, name: string): LayoutRefusal =>
+  refuseStorage(refusal('not-found.block-device', { machine: machine.hostname, name }));

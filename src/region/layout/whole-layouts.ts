@@ -1,0 +1,99 @@
+// The layouts that cover all of a machine's boot disk: flat, LVM, and blank. Pure.
+//
+// Source: MAAS's set_storage_layout with its parameters and names: `vgroot`, `lvroot`, an EFI partition of 512 MB.
+//
+//   flat   [EFI] [boot] root
+//   lvm    [EFI] [boot] partition of the volume group ── lvroot, root
+//   blank  nothing
+//
+// 1. A layout replaces the one before it; the other disks are empty afterwards.
+
+import type { FileSystem, Partition, StorageLayout } from '../records/machine-layout.ts';
+import { refusal } from '../words/refusal.ts';
+import type { LayoutRefusal } from './network-draft.ts';
+import {
+  bootDiskOf,
+  drawId,
+  freeBytes,
+  groupFree,
+  MEBIBYTE,
+  refuseStorage,
+  type StorageDraft,
+  uuidOf,
+  withStorage,
+} from './storage-draft.ts';
+
+export const WHOLE_LAYOUTS = ['flat', 'lvm', 'blank'] as const;
+export type WholeLayout = (typeof WHOLE_LAYOUTS)[number];
+
+/** A person's request for a layout. Sizes in bytes; undefined: the rest, and of `boot`: no such partition. */
+export interface LayoutWish {
+  readonly layout: WholeLayout;
+  readonly rootDiskId?: number | undefined;
+  readonly bootBytes?: number | undefined;
+  readonly rootBytes?: number | undefined;
+  readonly groupName: string;
+  readonly volumeName: string;
+  readonly volumeBytes?: number | undefined;
+}
+
+const EFI_BYTES = 512 * MEBIBYTE;
+const whole = (bytes: number): number => Math.floor(bytes / MEBIBYTE) * MEBIBYTE;
+
+/** Lays out the boot disk. */
+export function layOut(draft: StorageDraft, wish: LayoutWish): StorageDraft | LayoutRefusal {
+  const { rootDiskId, layout } = wish;
+  const empty = withStorage(draft, { partitions: [], volumeGroups: [], raids: [] });
+  const disk = rootDiskId === undefined ? bootDiskOf(draft) : draft.disks.find(({ id }) => id === rootDiskId);
+  if (disk === undefined) {
+    if (rootDiskId !== undefined)
+      return refuseStorage(refusal('field.no-such-device', { id: rootDiskId }), 'root_device');
+    return refuseStorage(refusal('layout-refused.no-disk', { machine: draft.machine.hostname }));
+  }
+  const started = withStorage(empty, { bootDiskId: disk.id });
+  if (layout === 'blank') return started;
+  const isUefi = draft.machine.facts?.uefi === true;
+  const sizes: readonly (readonly [bytes: number, mount: string, fstype: string])[] = [
+    ...(isUefi ? ([[EFI_BYTES, '/boot/efi', 'fat32']] as const) : []),
+    ...(wish.bootBytes === undefined ? [] : ([[whole(wish.bootBytes), '/boot', 'ext4']] as const)),
+  ];
+  const free = freeBytes(started, disk) - sizes.reduce((sum, [bytes]) => sum + bytes, 0);
+  const rootBytes = wish.rootBytes === undefined ? whole(free) : whole(wish.rootBytes);
+  if (rootBytes < MEBIBYTE || rootBytes > free) {
+    return refuseStorage(refusal('field.size', { name: disk.facts.name, free: Math.max(0, free) }), 'root_size');
+  }
+  const all = layout === 'flat' ? [...sizes, [rootBytes, '/', 'ext4'] as const] : [...sizes, [rootBytes] as const];
+  const partitions = all.map(([bytes, mount, fstype], index): Partition => {
+    const id = drawId(draft, index);
+    const isBootable = mount === '/boot/efi' || (index === 0 && !isUefi);
+    const part = { ...{ id, uuid: uuidOf(id), diskId: disk.id, bytes, isBootable, tags: [] } };
+    if (mount === undefined || fstype === undefined) return part;
+    return { ...part, fileSystem: fileSystemOf(drawId(draft, all.length + index), mount, fstype) };
+  });
+  const laid = withStorage(started, { partitions }, 2 * all.length);
+  return layout === 'flat' ? laid : withRootVolume(laid, wish);
+}
+
+const fileSystemOf = (id: number, mountPoint: string, fstype: string): FileSystem => ({
+  ...{ fstype, uuid: uuidOf(id), label: '', mountPoint, mountOptions: '' },
+});
+
+/** The volume group on the last partition, with the volume of the root. */
+function withRootVolume(draft: StorageDraft, wish: LayoutWish): StorageDraft | LayoutRefusal {
+  const last = draft.layout.partitions.at(-1);
+  const [groupId, volumeId, systemId] = [drawId(draft), drawId(draft, 1), drawId(draft, 2)];
+  const empty: StorageLayout['volumeGroups'][number] = {
+    ...{ id: groupId, uuid: uuidOf(groupId), name: wish.groupName, disks: [], volumes: [] },
+    partitions: last === undefined ? [] : [last.id],
+  };
+  const free = whole(groupFree(draft, empty));
+  const bytes = wish.volumeBytes === undefined ? free : whole(wish.volumeBytes);
+  if (bytes < MEBIBYTE || bytes > free) {
+    return refuseStorage(refusal('field.size', { name: wish.groupName, free }), 'lv_size');
+  }
+  const volume = {
+    ...{ id: volumeId, uuid: uuidOf(volumeId), name: wish.volumeName, bytes },
+    fileSystem: fileSystemOf(systemId, '/', 'ext4'),
+  };
+  return withStorage(draft, { volumeGroups: [{ ...empty, volumes: [volume] }] }, 3);
+}

@@ -1,0 +1,189 @@
+// Changes of a machine's interfaces by the API: clients read afterwards what they posted, and the next deployment takes it.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { parseIpv4 } from '../../../src/net/address.ts';
+import { type Answered, type CallersPlace, FIRST_MAC, SUBNET_ID, withCallers } from './callers-place.ts';
+
+interface Nics {
+  readonly first: number;
+  readonly second: number;
+  readonly post: (path: string, fields?: Readonly<Record<string, string>>) => Promise<Answered>;
+  readonly put: (path: string, fields: Readonly<Record<string, string>>) => Promise<Answered>;
+  readonly drop: (path: string) => Promise<Answered>;
+  // biome-ignore lint/suspicious/noExplicitAny: the answers are of many forms.
+  readonly list: () => Promise<any[]>;
+}
+
+const withNics = (
+  work: (nics: Nics, place: CallersPlace) => Promise<void>,
+  status: Parameters<typeof withCallers>[1] = 'allocated',
+): Promise<void> =>
+  withCallers(async (place) => {
+    const base = `nodes/${place.systemId}/interfaces/`;
+    const list = async () => (await place.ask('root', 'GET', base)).json;
+    const [first, second] = await list();
+    const nics: Nics = {
+      ...{ first: first.id, second: second.id, list },
+      post: (path, fields = {}) => place.ask('root', 'POST', `${base}${path}`, fields),
+      put: (path, fields) => place.ask('root', 'PUT', `${base}${path}`, fields),
+      drop: (path) => place.ask('root', 'DELETE', `${base}${path}`),
+    };
+    await work(nics, place);
+  }, status);
+
+const SUBNET = String(SUBNET_ID);
+
+test('a bond takes the links of its interfaces, has the settings of its request, and is deleted again', () =>
+  withNics(async ({ first, second, post, drop, list }) => {
+    const fields = { name: 'bond0', parents: `${first},${second}`, bond_mode: '802.3ad', mtu: '9000', tags: 'a,b' };
+    const made = await post('?op=create_bond', fields);
+    assert.equal(made.status, 200, made.text);
+    const bond = made.json;
+    assert.deepEqual(
+      [bond.type, bond.name, bond.mac_address, bond.parents, bond.effective_mtu, bond.tags, bond.enabled],
+      ['bond', 'bond0', FIRST_MAC, ['eno1', 'eno2'], 9000, ['a', 'b'], true],
+    );
+    assert.deepEqual(bond.params, {
+      ...{ bond_mode: '802.3ad', bond_miimon: 100, bond_downdelay: 0, bond_updelay: 0 },
+      ...{ bond_lacp_rate: 'fast', bond_xmit_hash_policy: 'layer2', bond_num_grat_arp: 1 },
+    });
+    assert.deepEqual(
+      bond.links.map(({ mode }: { readonly mode: string }) => mode),
+      ['link_up'],
+    );
+    const [one, other, last] = await list();
+    assert.deepEqual([one.children, one.links, other.children, last], [['bond0'], [], ['bond0'], bond]);
+    for (const [refused, path, more] of [
+      ['invalid-parameters', '?op=create_bond', { name: 'bond1', parents: String(first) }],
+      ['layout-refused', `${first}/?op=link_subnet`, { mode: 'auto', subnet: SUBNET }],
+    ] as const)
+      assert.equal((await post(path, more)).refusal, refused, path);
+    assert.equal((await drop('bond0/')).status, 204);
+    const left = await list();
+    assert.deepEqual(
+      left.map(({ links }) => links.map(({ mode }: { readonly mode: string }) => mode)),
+      [['link_up'], ['link_up']],
+    );
+    const again = await post('?op=create_bond', { name: 'bond0', parents: String(second) });
+    assert.notEqual(again.json.id, bond.id, 'an id always means the same interface');
+  }));
+
+test('a bridge is made of one interface, and an update changes what is given of it', () =>
+  withNics(async ({ first, second, post, put, list }) => {
+    const made = await post('?op=create_bridge', { name: 'br0', parent: String(first), bridge_stp: 'true' });
+    assert.equal(made.status, 200, made.text);
+    assert.deepEqual(made.json.params, { bridge_type: 'standard', bridge_stp: true, bridge_fd: 15 });
+    const changed = await put('br0/', { name: 'br-lan', bridge_fd: '4', mac_address: '02:00:00:00:00:09', tags: 'x' });
+    assert.deepEqual(
+      [changed.json.name, changed.json.params.bridge_fd, changed.json.mac_address, changed.json.tags, changed.json.id],
+      ['br-lan', 4, '02:00:00:00:00:09', ['x'], made.json.id],
+    );
+    const moved = await put('br-lan/', { parent: String(second) });
+    assert.deepEqual(moved.json.parents, ['eno2']);
+    const misfits: readonly (readonly [string, Readonly<Record<string, string>>, string])[] = [
+      ['br-lan/', { bond_mode: 'active-backup' }, 'bond_mode'],
+      ['br-lan/', { name: 'eno1' }, 'name'],
+      ['br-lan/', { name: 'a name' }, 'name'],
+      ['br-lan/', { mtu: '100' }, 'mtu'],
+      ['br-lan/', { vlan: '77' }, 'vlan'],
+      ['eno1/', { mac_address: '02:00:00:00:00:07' }, 'mac_address'],
+      ['eno1/', { parents: String(second) }, 'parents'],
+    ];
+    for (const [path, fields, field] of misfits) {
+      const refused = await put(path, fields);
+      assert.deepEqual([refused.status, Object.keys(refused.json)], [400, [field]], JSON.stringify(fields));
+    }
+    assert.equal((await put('eno1/', { name: 'lan0', mtu: '1400' })).json.effective_mtu, 1400);
+    assert.deepEqual(
+      (await list()).map(({ name }) => name),
+      ['lan0', 'eno2', 'br-lan'],
+    );
+  }));
+
+test('a VLAN interface needs a tagged VLAN', () =>
+  withNics(async ({ first, post }) => {
+    const refused = await post('?op=create_vlan', { parent: String(first), vlan: '5001' });
+    assert.deepEqual([refused.status, Object.keys(refused.json)], [400, ['vlan']]);
+  }));
+
+test('links: an address of a person or a free one, by DHCP, none; an unfit request is refused by field', () =>
+  withNics(async ({ first, second, post, list }, { store, systemId }) => {
+    const link = (nic: number, fields: Readonly<Record<string, string>>) => post(`${nic}/?op=link_subnet`, fields);
+    const fixed = await link(second, { mode: 'STATIC', subnet: SUBNET, ip_address: '10.20.0.25' });
+    assert.equal(fixed.status, 200, fixed.text);
+    assert.deepEqual(
+      fixed.json.links.map(({ mode, ip_address: address }: { mode: string; ip_address: string }) => [mode, address]),
+      [['static', '10.20.0.25']],
+    );
+    const free = await link(second, { mode: 'static', subnet: SUBNET, default_gateway: 'true' });
+    assert.equal(free.json.links[1].ip_address, '10.20.0.20');
+    const held = async () => (await store.findMachine(systemId))?.addresses.map(({ address }) => address);
+    assert.deepEqual(await held(), [parseIpv4('10.20.0.20'), parseIpv4('10.20.0.25')]);
+    const misfits: readonly (readonly [Readonly<Record<string, string>>, number, string])[] = [
+      [{ mode: 'static', subnet: SUBNET, ip_address: '10.20.0.25' }, 409, 'address-refused'],
+      [{ mode: 'static', subnet: SUBNET, ip_address: '10.20.0.150' }, 409, 'address-refused'],
+      [{ mode: 'static', subnet: SUBNET, ip_address: '10.21.0.5' }, 400, 'invalid-parameters'],
+      [{ mode: 'static', subnet: SUBNET, ip_address: 'x' }, 400, 'invalid-parameters'],
+      [{ mode: 'auto', subnet: '9' }, 400, 'invalid-parameters'],
+      [{ mode: 'auto' }, 400, 'invalid-parameters'],
+      [{ mode: 'link_up' }, 400, 'invalid-parameters'],
+      [{ mode: 'dhcp', default_gateway: 'true' }, 400, 'invalid-parameters'],
+      [{ mode: 'dhcp', ip_address: '10.20.0.26' }, 400, 'invalid-parameters'],
+      [{ mode: 'sometimes' }, 400, 'invalid-parameters'],
+    ];
+    for (const [fields, status, name] of misfits) {
+      const { status: got, refusal } = await link(second, fields);
+      assert.deepEqual([got, refusal], [status, name], JSON.stringify(fields));
+    }
+    const byDhcp = await link(first, { mode: 'dhcp', subnet: SUBNET, force: 'true' });
+    assert.deepEqual(
+      byDhcp.json.links.map(({ mode }: { readonly mode: string }) => mode),
+      ['dhcp'],
+    );
+    const gone = await post(`${second}/?op=unlink_subnet`, { id: String(free.json.links[1].id) });
+    assert.equal(gone.json.links.length, 1);
+    assert.deepEqual(await held(), [parseIpv4('10.20.0.25')]);
+    assert.equal((await post(`${second}/?op=unlink_subnet`, { id: '1' })).status, 400);
+    const apart = await post(`${first}/?op=disconnect`);
+    assert.deepEqual([apart.json.links, apart.json.vlan], [[], null]);
+    assert.equal((await list())[0].vlan, null);
+  }));
+
+test('the default gateway is that of a link to a subnet with a router', () =>
+  withNics(async ({ first, second, post }, { ask, systemId }) => {
+    const set = await post(`${first}/?op=set_default_gateway`);
+    assert.equal(set.status, 200, set.text);
+    const { json: machine } = await ask('alice', 'GET', `machines/${systemId}/`);
+    assert.deepEqual(machine.default_gateways.ipv4, { gateway_ip: '10.20.0.1', link_id: set.json.links[0].id });
+    assert.equal((await post(`${second}/?op=set_default_gateway`)).status, 400);
+    assert.equal((await post(`${first}/?op=set_default_gateway`, { link_id: '4' })).status, 400);
+  }));
+
+test('a layout stays with its machine while that is released, with its chosen addresses, until it is restored', () =>
+  withNics(async ({ second, post, list }, { ask, store, systemId, region }) => {
+    const before = await list();
+    await post(`${second}/?op=link_subnet`, { mode: 'static', subnet: SUBNET, ip_address: '10.20.0.25' });
+    const by = { username: 'root', isAdmin: true, comment: '' };
+    const held = async () => (await store.findMachine(systemId))?.addresses.map(({ address }) => address);
+    assert.equal((await region.life.command(systemId, { name: 'release' }, by)).kind, 'changed');
+    assert.deepEqual(await held(), [parseIpv4('10.20.0.25')]);
+    assert.equal((await region.life.command(systemId, { name: 'allocate' }, by)).kind, 'changed');
+    assert.deepEqual(await held(), [parseIpv4('10.20.0.20'), parseIpv4('10.20.0.25')], 'the auto link has one, too');
+    assert.equal((await list())[0].links[0].ip_address, '10.20.0.20');
+    const restored = await ask('root', 'POST', `machines/${systemId}/?op=restore_networking_configuration`);
+    assert.equal(restored.status, 200, restored.text);
+    assert.deepEqual(await held(), [parseIpv4('10.20.0.20')]);
+    assert.deepEqual((await list())[1], before[1]);
+    for (const op of ['restore_storage_configuration', 'restore_default_configuration'])
+      assert.equal((await ask('root', 'POST', `machines/${systemId}/?op=${op}`)).status, 200, op);
+  }));
+
+test('the interfaces of a deployed or locked machine are not changed', () =>
+  withNics(async ({ first, post }, { store, systemId }) => {
+    const refused = await post(`${first}/?op=disconnect`);
+    assert.deepEqual([refused.status, refused.refusal], [409, 'layout-refused']);
+    const fields = { status: 'ready', isLocked: true } as const;
+    await store.changeMachine(systemId, 2, () => ({ kind: 'change', fields, events: [] }));
+    assert.equal((await post(`${first}/?op=disconnect`)).refusal, 'machine-locked');
+  }, 'deployed'));

@@ -1,0 +1,131 @@
+// Bonds, bridges and VLAN interfaces, and their links, on a machine with two interfaces and networks with a tagged VLAN.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { type Ipv4Network, ipv4, mac, parseNetwork } from '../../../src/net/address.ts';
+import {
+  changeInterface,
+  type InterfaceWish,
+  type MadeKind,
+  makeInterface,
+  removeInterface,
+} from '../../../src/region/layout/interface-changes.ts';
+import { interfacesOf } from '../../../src/region/layout/interfaces.ts';
+import { linkSubnet } from '../../../src/region/layout/link-changes.ts';
+import {
+  beginDraft,
+  type LayoutRefusal,
+  layoutWith,
+  type NetworkDraft,
+} from '../../../src/region/layout/network-draft.ts';
+import { type Networks, networksOf, type Vlan } from '../../../src/region/layout/networks.ts';
+import type { Machine } from '../../../src/region/records/machine.ts';
+import { sentenceOf } from '../../../src/region/words/refusal.ts';
+import { FIELDS } from '../../contract/region-store.ts';
+
+const [FIRST, SECOND] = [11, 12];
+const NIC = { source: 'vouched' } as const;
+const MACHINE: Machine = {
+  ...{ ...FIELDS, id: 3, systemId: 'aaaaaa', createdMs: 0, addresses: [], tags: [] },
+  interfaces: [
+    { ...NIC, id: FIRST, name: 'eno1', mac: mac(0x525400000001), address: ipv4(0x0a140064) },
+    { ...NIC, id: SECOND, name: '', mac: mac(0x525400000002) },
+  ],
+};
+const networkAt = (text: string): Ipv4Network => {
+  const network = parseNetwork(text);
+  assert.ok(network !== undefined);
+  return network;
+};
+const { defaultVlan } = networksOf([]);
+const TAGGED: Vlan = { ...defaultVlan, id: 5002, name: 'storage', vid: 100, mtu: 9000 };
+const subnet = (id: number, vlan: Vlan, text: string) => ({
+  ...{ id, name: text, network: networkAt(text), vlan, nameServers: [], hasStaticRange: false },
+  router: undefined,
+});
+const NETWORKS: Networks = {
+  ...{ vlans: [defaultVlan, TAGGED], defaultVlan },
+  subnets: [subnet(1, defaultVlan, '10.20.0.0/24'), subnet(2, TAGGED, '10.30.0.0/24')],
+};
+const draftOf = (machine: Machine): NetworkDraft => beginDraft(machine, NETWORKS);
+const START = draftOf(MACHINE);
+
+/** The machine after a change. */
+const after = (draft: NetworkDraft): Machine => ({ ...MACHINE, layout: layoutWith(draft) });
+const saidOf = (outcome: { readonly kind: string } | LayoutRefusal): string =>
+  'refusal' in outcome ? `${outcome.field ?? ''}: ${sentenceOf(outcome.refusal)}` : outcome.kind;
+
+function made(draft: NetworkDraft, kind: MadeKind, wish: InterfaceWish): { draft: NetworkDraft; id: number } {
+  const outcome = makeInterface(draft, kind, wish);
+  assert.ok(outcome.kind === 'changed', saidOf(outcome));
+  return outcome;
+}
+
+test('a VLAN interface is named after its parent and its VLAN, and has the frames of that VLAN', () => {
+  const { draft, id } = made(START, 'vlan', { parents: [FIRST], vlanId: TAGGED.id });
+  const one = interfacesOf(after(draft), NETWORKS).find((each) => each.id === id);
+  assert.deepEqual([one?.name, one?.vlan, one?.mtu, one?.parents], ['eno1.100', TAGGED, 9000, [FIRST]]);
+  const twin = makeInterface(draft, 'vlan', { parents: [FIRST], vlanId: TAGGED.id });
+  assert.equal(saidOf(twin), 'vlan: eno1.100 has the frames of this VLAN already.');
+  const second = made(draft, 'vlan', { parents: [SECOND], vlanId: TAGGED.id });
+  assert.equal(interfacesOf(after(second.draft), NETWORKS).at(-1)?.name, 'eth1.100');
+});
+
+test('a link leads to a subnet of the VLAN of its interface', () => {
+  const { draft, id } = made(START, 'vlan', { parents: [FIRST], vlanId: TAGGED.id });
+  const wish = { mode: 'auto', isForced: false, isGateway: false } as const;
+  assert.equal(linkSubnet(draft, id, { ...wish, subnetId: 2 }).kind, 'draft');
+  assert.match(saidOf(linkSubnet(draft, id, { ...wish, subnetId: 1 })), /^subnet: 10\.20\.0\.0\/24 is in the VLAN unt/);
+  assert.match(saidOf(linkSubnet(draft, id, { ...wish, subnetId: 1, isForced: true })), /^subnet: /);
+  const linked = linkSubnet(draft, SECOND, { ...wish, subnetId: 2 });
+  assert.ok(linked.kind === 'draft');
+  const [, second] = interfacesOf(after(linked), NETWORKS);
+  assert.deepEqual([second?.vlan, second?.links.map(({ mode }) => mode)], [TAGGED, ['auto']]);
+  // Another VLAN: its subnet is out of reach.
+  const moved = changeInterface(linked, SECOND, { vlanId: defaultVlan.id });
+  assert.ok(moved.kind === 'changed');
+  const [, left] = interfacesOf(after(moved.draft), NETWORKS);
+  assert.deepEqual([left?.vlan, left?.links.map(({ mode }) => mode)], [defaultVlan, ['link_up']]);
+});
+
+test('an interface that cannot be made is refused by its parameter', () => {
+  const bond = made(START, 'bond', { name: 'bond0', parents: [FIRST, SECOND] });
+  const vlan = made(START, 'vlan', { parents: [FIRST], vlanId: TAGGED.id });
+  const cases: readonly (readonly [NetworkDraft, MadeKind, InterfaceWish, RegExp])[] = [
+    [START, 'bond', { name: 'bond0' }, /^parents: /],
+    [START, 'bond', { name: 'bond0', parents: [99] }, /^parents: The machine has no interface with the id 99/],
+    [START, 'bridge', { name: 'br0', parents: [FIRST, SECOND] }, /^parent: Give one interface/],
+    [START, 'bond', { parents: [FIRST] }, /^name: /],
+    [START, 'bond', { name: '0bond', parents: [FIRST] }, /^name: Give at most 15/],
+    [START, 'bond', { name: 'a-name-of-16-let', parents: [FIRST] }, /^name: Give at most 15/],
+    [START, 'bond', { name: 'eth1', parents: [FIRST] }, /^name: The machine has an interface eth1/],
+    [START, 'bond', { name: 'bond0', parents: [FIRST], mac: mac(0x010000000000) }, /^mac_address: /],
+    [START, 'vlan', { parents: [FIRST] }, /^vlan: /],
+    [START, 'vlan', { parents: [FIRST], vlanId: 5001 }, /^vlan: This VLAN is untagged/],
+    [START, 'vlan', { parents: [FIRST], vlanId: 9 }, /^vlan: There is no VLAN with the id 9/],
+    [bond.draft, 'bridge', { name: 'br0', parents: [FIRST] }, /^parent: eno1 is already a part of bond0/],
+    [bond.draft, 'vlan', { parents: [FIRST], vlanId: TAGGED.id }, /^parent: eno1 is already a part of bond0/],
+    [bond.draft, 'bond', { name: 'bond1', parents: [bond.id] }, /^parents: bond0 cannot be a part of a bond/],
+    [vlan.draft, 'bond', { name: 'bond0', parents: [FIRST] }, /^parents: eno1 is already a part of eno1\.100/],
+    [vlan.draft, 'vlan', { parents: [vlan.id], vlanId: TAGGED.id }, /^parent: eno1\.100 cannot be a part of a VLAN/],
+  ];
+  for (const [draft, kind, wish, expected] of cases) assert.match(saidOf(makeInterface(draft, kind, wish)), expected);
+  assert.match(saidOf(removeInterface(START, FIRST)), /eno1 is hardware/);
+  const bridge = made(bond.draft, 'bridge', { name: 'br0', parents: [bond.id] });
+  assert.match(saidOf(removeInterface(bridge.draft, bond.id)), /br0 is made of bond0: delete br0 first/);
+});
+
+test('hardware that is gone leaves the interfaces that were made of it without that part', () => {
+  const { draft, id } = made(START, 'bond', { name: 'bond0', parents: [FIRST, SECOND] });
+  const [kept] = MACHINE.interfaces;
+  assert.ok(kept !== undefined);
+  const smaller = { ...after(draft), interfaces: [kept] };
+  const bond = interfacesOf(smaller, NETWORKS).find((each) => each.id === id);
+  assert.deepEqual(bond?.parents, [FIRST]);
+});
+
+test('ids of made interfaces are above those of hardware, and differ between machines', () => {
+  const { id } = made(START, 'bond', { name: 'bond0', parents: [FIRST] });
+  const other = made(draftOf({ ...MACHINE, id: 4 }), 'bond', { name: 'bond0', parents: [FIRST] });
+  assert.ok(id > 1_000_000_000 && other.id > id && Number.isSafeInteger(other.id));
+});
