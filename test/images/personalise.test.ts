@@ -152,6 +152,81 @@ iface rackboot inet static
     });
   }
 
+  const BUNDLE: Readonly<Record<string, string>> = {
+    netplan: '# file: /etc/netplan/90-rackboot.yaml\nnetwork:\n  version: 2\n',
+    networkd:
+      '# file: /etc/systemd/network/10-rackboot-bond0.netdev\n[NetDev]\n\n[Bond]\n' +
+      '# file: /etc/systemd/network/10-rackboot-bond0.network\n[Match]\n',
+    ifupdown: '# file: /etc/network/interfaces\nauto lo\n  dns-nameservers 10.20.0.1\n  dns-search maas\n',
+  };
+  const laid = { network_url: '/MAAS/rackboot/1/network', address: '10.20.0.10/24' };
+  const TOOLS: readonly (readonly [string, Record<string, string>, Record<string, string>])[] = [
+    ['netplan', { 'etc/netplan/50-dhcp.yaml': '' }, { 'etc/netplan/90-rackboot.yaml': 'network:\n  version: 2\n' }],
+    [
+      'networkd',
+      { [NETWORKD]: '' },
+      {
+        'etc/systemd/network/10-rackboot-bond0.netdev': '[NetDev]\n\n[Bond]\n',
+        'etc/systemd/network/10-rackboot-bond0.network': '[Match]\n',
+      },
+    ],
+    [
+      'ifupdown',
+      { 'etc/network/interfaces': 'iface eth0 inet dhcp\n' },
+      {
+        'etc/network/interfaces': 'auto lo\n  dns-nameservers 10.20.0.1\n  dns-search maas\n',
+        'etc/network/interfaces.image': 'iface eth0 inet dhcp\n',
+        'etc/resolv.conf': 'search maas\nnameserver 10.20.0.1\n',
+      },
+    ],
+  ];
+  for (const [tool, system, expected] of TOOLS) {
+    for (const [addresses, cloud] of [
+      ['fixed', { 'etc/cloud/cloud.cfg.d/05_logging.cfg': '' }],
+      ['leased', {}],
+    ] as const) {
+      test(`gets the files of a laid-out network through ${tool}, with ${addresses} addresses`, async () => {
+        runs.region.files.set(`${laid.network_url}/${tool}/${addresses}`, Buffer.from(BUNDLE[tool] ?? ''));
+        const done = await deploy(laid, { ...system, ...cloud });
+        assert.equal(done.code, 0, done.said);
+        for (const [file, content] of Object.entries(expected)) assert.equal(done.read(file), content, file);
+        const kept = done.read('etc/cloud/cloud.cfg.d/99-rackboot-network.cfg');
+        assert.equal(kept === undefined, addresses === 'leased');
+      });
+    }
+  }
+
+  const unfit: readonly (readonly [string, string, Record<string, string>, RegExp])[] = [
+    [
+      'the tool cannot set it up',
+      '# refused\n',
+      { 'etc/netplan/a.yaml': '' },
+      /with netplan, which cannot set up bonds/,
+    ],
+    ['the tool is unknown', '', {}, /how this system configures its network is unknown, so its interfaces cannot/],
+    ['there are no files', '\n', { 'etc/netplan/a.yaml': '' }, /gave no files for the network/],
+    [
+      'a file is elsewhere',
+      '# file: /etc/passwd\nx\n',
+      { 'etc/netplan/a.yaml': '' },
+      /a file that is not of the network/,
+    ],
+    [
+      'a path leads out',
+      '# file: /etc/systemd/network/10-rackboot-/../../../passwd\nx\n',
+      { 'etc/netplan/a.yaml': '' },
+      /a file that is not of the network/,
+    ],
+  ];
+  for (const [why, bundle, system, message] of unfit) {
+    test(`is not reported written with a laid-out network if ${why}`, async () => {
+      runs.region.files.set(`${laid.network_url}/netplan/leased`, Buffer.from(bundle));
+      const done = await deploy(laid, system);
+      assert.equal(done.code, 1, done.said);
+      assert.match(runs.region.signals.at(-1)?.message ?? '', message);
+    });
+  }
+
   test('gets the key of its metadata readable by root only, and no other seed then', async () => {
     const urls = { cloud_config_url: '/MAAS/rackboot/1/cloud-config', user_data_url: '/MAAS/rackboot/1/user-data' };
     const done = await deploy(urls, { 'etc/cloud/': '', 'var/lib/cloud/seed/nocloud/user-data': 'of the image\n' });

@@ -125,15 +125,73 @@ static_ifupdown() {
     [ -z "$domain" ] || printf '  dns-search %s\n' "$domain"
   } | put_file /etc/network/interfaces
   # Without resolvconf nothing reads the name servers there.
-  [ -z "$servers" ] || [ -x "$root/sbin/resolvconf" ] || [ -L "$root/etc/resolv.conf" ] || {
-    [ -z "$domain" ] || printf 'search %s\n' "$domain"
-    for server in $servers; do printf 'nameserver %s\n' "$server"; done
+  write_resolver "$servers" "$domain"
+}
+
+# Puts the files of the bundle $1 into the system: each follows a line that names it. Only files of the network's tools are taken.
+put_files() {
+  sed -n 's/^# file: //p' "$1" >"$work/paths"
+  [ -s "$work/paths" ] || fail_job personalising "the region gave no files for the network"
+  while read -r path; do
+    made_of "$path" 'A-Za-z0-9/._-' || path=
+    case $path in
+      *..*) path= ;;
+      /etc/netplan/90-rackboot.yaml | /etc/systemd/network/10-rackboot-* | /etc/network/interfaces) ;;
+      *) path= ;;
+    esac
+    [ -n "$path" ] || fail_job personalising "the region named a file that is not of the network"
+    [ "$path" != /etc/network/interfaces ] || mv "$root$path" "$root$path.image"
+    awk -v "wanted=# file: $path" '/^# file: / { inside = $0 == wanted; next } inside' "$1" | put_file "$path"
+    case $path in /etc/netplan/*) chmod 600 "$root$path" ;; esac
+  done <"$work/paths"
+}
+
+# Configures the network that a person laid out, with the system's own tool. A system without cloud-init cannot report that it is up, so it
+# gets its fixed addresses by DHCP, as in write_network.
+write_laid_network() {
+  find_network_tool
+  [ -n "$network_tool" ] ||
+    fail_job personalising "how this system configures its network is unknown, so its interfaces cannot be set up as laid out: restore the network of the machine, or deploy an image with netplan, systemd-networkd or ifupdown"
+  addresses=fixed
+  [ -d "$root/etc/cloud" ] || addresses=leased
+  fetch_private "$1/$network_tool/$addresses" "$work/network"
+  [ "$(head -n 1 "$work/network")" != '# refused' ] ||
+    fail_job personalising "the system configures its network with $network_tool, which cannot set up bonds, bridges and VLANs here: restore the network of the machine, or deploy an image with netplan or systemd-networkd"
+  put_files "$work/network"
+  [ "$network_tool" != ifupdown ] || write_resolver "$(sed -n 's/^  dns-nameservers //p' "$work/network" | tr '\n' ' ')" "$(sed -n 's/^  dns-search //p' "$work/network" | head -n 1)"
+  keep_from_cloud_init
+}
+
+# Sets $network_tool to the tool of the system's network; empty: unknown. Links of the system lead nowhere from here; their existence is enough.
+find_network_tool() {
+  network_tool=
+  networkd=$root/etc/systemd/system/multi-user.target.wants/systemd-networkd.service
+  if [ -d "$root/etc/netplan" ]; then
+    network_tool=netplan
+  elif [ -e "$networkd" ] || [ -L "$networkd" ]; then
+    network_tool=networkd
+  elif [ -e "$root/etc/network/interfaces" ]; then
+    network_tool=ifupdown
+  fi
+}
+
+# Writes the name servers $1 and the domain $2 where the system looks without resolvconf.
+write_resolver() {
+  [ -z "$1" ] || [ -x "$root/sbin/resolvconf" ] || [ -L "$root/etc/resolv.conf" ] || {
+    [ -z "$2" ] || printf 'search %s\n' "$2"
+    for server in $1; do printf 'nameserver %s\n' "$server"; done
   } | put_file /etc/resolv.conf
+}
+
+keep_from_cloud_init() {
+  [ ! -d "$root/etc/cloud/cloud.cfg.d" ] || echo 'network: { config: disabled }' | put_file /etc/cloud/cloud.cfg.d/99-rackboot-network.cfg
 }
 
 # Configures a static address with the system's own network tool. A system without cloud-init cannot report that it is up, so it requests
 # the same address by DHCP, which the rack reserves for it: the request shows that it is up.
 write_network() {
+  laid=$(job_value network_url)
+  [ -z "$laid" ] || { write_laid_network "$laid"; return; }
   address=$(job_value address)
   case $address in '' | dhcp) return 0 ;; esac
   router=$(job_value router)
@@ -142,19 +200,17 @@ write_network() {
     fail_job personalising "the address, router or name servers of the job are not valid"
   made_of "$boot_mac" '0-9a-f:' || fail_job personalising "the interface that booted this machine is not known"
   [ -d "$root/etc/cloud" ] || { address=dhcp; router=; servers=; domain=; }
-  # Links of the system lead nowhere from here; their existence is enough.
-  networkd=$root/etc/systemd/system/multi-user.target.wants/systemd-networkd.service
-  if [ -d "$root/etc/netplan" ]; then
-    static_netplan
-  elif [ -e "$networkd" ] || [ -L "$networkd" ]; then
-    static_networkd
-  elif [ -e "$root/etc/network/interfaces" ]; then
-    static_ifupdown
-  else
-    say "How this system configures its network is unknown: its settings stay as they are."
-    return 0
-  fi
-  [ ! -d "$root/etc/cloud/cloud.cfg.d" ] || echo 'network: { config: disabled }' | put_file /etc/cloud/cloud.cfg.d/99-rackboot-network.cfg
+  find_network_tool
+  case $network_tool in
+    netplan) static_netplan ;;
+    networkd) static_networkd ;;
+    ifupdown) static_ifupdown ;;
+    *)
+      say "How this system configures its network is unknown: its settings stay as they are."
+      return 0
+      ;;
+  esac
+  keep_from_cloud_init
 }
 
 # Sets the proxy for apt.

@@ -54,7 +54,7 @@ function ownDiskJson(systemId: string, { id, facts }: Disk): Record<string, unkn
   };
 }
 
-export const fileSystemJson = (fileSystem: FileSystem | undefined): Json | null =>
+const fileSystemJson = (fileSystem: FileSystem | undefined): Json | null =>
   fileSystem === undefined
     ? null
     : {
@@ -77,7 +77,7 @@ function usedFor(fileSystem: FileSystem | undefined, user: string | undefined): 
 }
 
 /** A partition, the `position`th of its disk from 1. */
-export function partitionJson(draft: StorageDraft, part: Partition, disk: Disk, position: number): Json {
+function partitionJson(draft: StorageDraft, part: Partition, disk: Disk, position: number): Json {
   const { systemId } = draft.machine;
   const separator = /\d$/.test(disk.facts.name) ? 'p' : '';
   return {

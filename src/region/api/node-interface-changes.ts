@@ -244,7 +244,7 @@ const CHANGING: readonly Operation[] = [
   }),
   defineOperation({
     ...{ ...one, method: 'POST', op: 'disconnect' },
-    doc: 'Remove all links of an interface and its VLAN: the deployed system does not start it.',
+    doc: 'Remove all links of an interface and its VLAN: the deployed system gives it no address.',
     parameters: nothing,
     run: (call) => changeOne(call, (draft, { id }) => shows(disconnect(draft, id), id)),
   }),

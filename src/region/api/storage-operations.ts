@@ -137,8 +137,9 @@ function fileSystemOperations(
       ...{ ...common, op: 'mount' },
       doc: 'Mount its file system on the deployed system.',
       parameters: mountParameters,
-      run: (call, given) =>
-        run(call, (draft, id) => mountPart(draft, id, { at: given.mount_point, options: given.mount_options ?? '' })),
+      run: (call, { mount_point: at, mount_options: options = '' }) => {
+        return run(call, (draft, id) => mountPart(draft, id, { at, options }));
+      },
     }),
     defineOperation({
       ...{ ...common, op: 'unmount' },

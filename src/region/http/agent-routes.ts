@@ -1,4 +1,4 @@
-// The routes of machines at work: the agent itself, and `/MAAS/rackboot/1/{job,signal,scripts,ssh-keys,user-data}`.
+// The routes of machines at work: the agent itself, and `/MAAS/rackboot/1/{job,signal,scripts,ssh-keys,network,user-data}`.
 //
 // 1. Any machine in a managed network gets the agent; everything below `1/` is only for a machine that proves its boot.
 // 2. A machine that has proved its boot has its own rate; before that it counts as a stranger at its address.
@@ -60,6 +60,8 @@ const signalFields = z.object({
   output_base64: z.string().max(PIECE_MAX).optional(),
 });
 
+/** The tool, and how fixed addresses come: fixed, or leased. */
+const networkPath = z.object({ tool: z.string().max(16), addresses: z.enum(['fixed', 'leased']) });
 const scriptPath = z.object({ id: z.coerce.number().int().min(1).max(Number.MAX_SAFE_INTEGER) });
 
 /** The refusal for callers that are not a machine at work. */
@@ -131,6 +133,14 @@ export function addAgentRoutes(app: FastifyInstance, listener: AgentListener): v
   app.get(
     '/MAAS/rackboot/1/ssh-keys',
     forWorker(async (machine) => text(await work.sshKeys(machine))),
+  );
+  app.get(
+    '/MAAS/rackboot/1/network/:tool/:addresses',
+    forWorker(async (machine, { params }) => {
+      const { success, data } = networkPath.safeParse(params);
+      const files = success ? work.network(machine, data.tool, data.addresses === 'leased') : undefined;
+      return files === undefined ? refuse('not-found.network-tool') : text(files);
+    }),
   );
   app.get(
     '/MAAS/rackboot/1/user-data',

@@ -5,7 +5,7 @@
 // 1. A mount point is used once on a machine. A part that is mounted keeps its file system.
 // 2. A part with a use is not removed, and not used again.
 
-import { type FileSystem, type Partition, STORAGE_PARTS_MAX } from '../records/machine-layout.ts';
+import { type FileSystem, type Partition, type Raid, STORAGE_PARTS_MAX } from '../records/machine-layout.ts';
 import { refusal } from '../words/refusal.ts';
 import type { LayoutRefusal } from './network-draft.ts';
 import {
@@ -24,7 +24,6 @@ import {
 } from './storage-draft.ts';
 
 export const FILE_SYSTEMS = ['ext4', 'ext2', 'xfs', 'btrfs', 'fat32', 'vfat', 'swap'] as const;
-export type FileSystemType = (typeof FILE_SYSTEMS)[number];
 
 /** A draft, and the id of the part that was made. */
 export type MadePart = { readonly kind: 'made'; readonly draft: StorageDraft; readonly id: number };
@@ -123,7 +122,7 @@ export function mountPart(
 }
 
 /** A person's request for a RAID 1. */
-export interface RaidWish {
+interface RaidWish {
   readonly name: string | undefined;
   readonly disks: readonly number[];
   readonly partitions: readonly number[];
@@ -139,9 +138,11 @@ export function makeRaid(draft: StorageDraft, wish: RaidWish): MadePart | Layout
   for (const id of disks) {
     const disk = draft.disks.find((one) => one.id === id);
     if (disk === undefined) return refuseStorage(refusal('field.no-such-device', { id }), 'block_devices');
+    const { name } = disk.facts;
+    const by = userOf(draft, 'disks', id);
+    if (by !== undefined) return refuseStorage(refusal('layout-refused.used', { name, by }));
     const isPartitioned = partitions.some(({ diskId }) => diskId === id);
-    const by = userOf(draft, 'disks', id) ?? (isPartitioned ? 'its partitions' : undefined);
-    if (by !== undefined) return refuseStorage(refusal('layout-refused.used', { name: disk.facts.name, by }));
+    if (isPartitioned) return refuseStorage(refusal('layout-refused.partitioned', { name }));
   }
   for (const id of parts) {
     if (!partitions.some((one) => one.id === id)) {
@@ -149,16 +150,15 @@ export function makeRaid(draft: StorageDraft, wish: RaidWish): MadePart | Layout
     }
     const found = freePart(draft, id);
     if (found.kind === 'refuse') return found;
-    if (found.kind !== 'partition' || found.part.fileSystem !== undefined) {
-      const by = found.part.fileSystem?.fstype ?? found.kind;
-      return refuseStorage(refusal('layout-refused.used', { name: nameOf(found), by }));
+    if (found.part.fileSystem !== undefined) {
+      return refuseStorage(refusal('layout-refused.formatted', { name: nameOf(found) }));
     }
   }
   const name = wish.name ?? `md${raids.length}`;
   if (!/^[A-Za-z][A-Za-z0-9_-]{0,31}$/.test(name)) return refuseStorage(refusal('field.device-name'), 'name');
   if (raids.some((one) => one.name === name)) return refuseStorage(refusal('field.device-taken', { name }), 'name');
   const id = drawId(draft);
-  const made = { ...{ id, uuid: uuidOf(id), name, level: 'raid-1', disks, partitions: parts } } as const;
+  const made: Raid = { id, uuid: uuidOf(id), name, level: 'raid-1', disks, partitions: parts };
   return { kind: 'made', draft: withStorage(draft, { raids: [...raids, made] }, 1), id };
 }
 

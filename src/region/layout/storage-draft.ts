@@ -19,7 +19,7 @@ import type { LayoutRefusal } from './network-draft.ts';
 
 export const MEBIBYTE = 1_048_576;
 /** The partition table and the alignment at both ends of a disk, and the metadata of a RAID or a volume group. */
-export const OVERHEAD_BYTES = 4 * MEBIBYTE;
+const OVERHEAD_BYTES = 4 * MEBIBYTE;
 
 export interface StorageDraft {
   readonly kind: 'draft';
@@ -32,7 +32,7 @@ export interface StorageDraft {
 const EMPTY: StorageLayout = { partitions: [], volumeGroups: [], raids: [] };
 
 /** The disks of a machine as they should be deployed; without a layout they have no partitions. */
-export const storageOf = ({ layout }: Pick<Machine, 'layout'>): StorageLayout => layout?.storage ?? EMPTY;
+const storageOf = ({ layout }: Pick<Machine, 'layout'>): StorageLayout => layout?.storage ?? EMPTY;
 
 export const beginStorage = (machine: Machine): StorageDraft => ({
   ...{ kind: 'draft', machine, disks: disksOf(machine), layout: storageOf(machine), next: machine.layout?.next ?? 1 },

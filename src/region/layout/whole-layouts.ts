@@ -24,10 +24,10 @@ import {
 } from './storage-draft.ts';
 
 export const WHOLE_LAYOUTS = ['flat', 'lvm', 'blank'] as const;
-export type WholeLayout = (typeof WHOLE_LAYOUTS)[number];
+type WholeLayout = (typeof WHOLE_LAYOUTS)[number];
 
 /** A person's request for a layout. Sizes in bytes; undefined: the rest, and of `boot`: no such partition. */
-export interface LayoutWish {
+interface LayoutWish {
   readonly layout: WholeLayout;
   readonly rootDiskId?: number | undefined;
   readonly bootBytes?: number | undefined;

@@ -4,6 +4,7 @@
 // 1. Every step of a command's path is in the table of states (`lifecycle.ts`).
 // 2. A command changes only records; the machine's power follows them.
 
+import { chosenDisk } from '../layout/deployable.ts';
 import { type MachineStatus, statusRow } from '../records/lifecycle.ts';
 import type { Machine } from '../records/machine.ts';
 import type { NewMachineEvent } from '../records/machine-event.ts';
@@ -42,7 +43,7 @@ export function decideCommand(
     username: by.username,
     reason:
       by.comment === '' ? remarkOn(machine, command, terms.switches) : { code: 'said', params: { text: by.comment } },
-    work: workOf(command, last, terms),
+    work: workOf(command, last, terms, machine),
   });
   const params = { command: command.name, comment: by.comment };
   const audit: NewMachineEvent = { type: 'NODE', code: 'command', params, atMs, username: by.username };
@@ -134,6 +135,7 @@ function workOf(
   command: MachineCommand,
   to: MachineStatus,
   { switches, by }: CommandTerms,
+  machine: Machine,
 ): Omit<MachineWork, 'before' | 'attempts'> | undefined {
   const row = statusRow(to);
   if (row.failed === undefined) return undefined;
@@ -142,7 +144,9 @@ function workOf(
     // A machine leaving its rescue is already running.
     waitsForBoot: !switches && to !== 'exiting-rescue-mode',
     ...(command.name === 'rescue' ? { askedBy: by.username } : {}),
-    ...(deployment === undefined ? {} : { deployBy: deployment.deployBy, disk: deployment.disk }),
+    ...(deployment === undefined
+      ? {}
+      : { deployBy: deployment.deployBy, disk: deployment.disk ?? chosenDisk(machine) }),
     ...(erase === undefined ? {} : { erase }),
     ...(scripts === undefined ? {} : { scripts }),
   };

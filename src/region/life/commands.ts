@@ -102,6 +102,7 @@ export type CommandRefusal = RefusalNamed<
   | 'power-by-hand'
   | 'machine-locked'
   | 'owner-data-limit'
+  | 'layout-refused'
 >;
 
 /** Leads back to the machine's earlier state, which `beforeOf` finds. */

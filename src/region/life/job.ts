@@ -24,6 +24,8 @@ interface JobTerms {
   readonly image: DeployableImage | undefined;
   /** The network of its fixed address; `undefined` without a fixed address. */
   readonly network: JobNetwork | undefined;
+  /** True if a person laid out its interfaces: the agent then fetches the files of its network. */
+  readonly isLaid: boolean;
   readonly hasUserData: boolean;
   /** The number of scripts in its run; `undefined` without a run. */
   readonly scripts?: number | undefined;
@@ -130,6 +132,7 @@ function deployLines(machine: Machine, terms: JobTerms, keys: string): readonly 
     ['cloud_config_url', `${origin}/MAAS/rackboot/1/cloud-config`],
     ['proxy', terms.httpProxy === '' ? undefined : terms.httpProxy],
     ['user_data_url', terms.hasUserData ? `${origin}/MAAS/rackboot/1/user-data` : undefined],
+    ['network_url', terms.isLaid ? `${origin}/MAAS/rackboot/1/network` : undefined],
     ['address', fixed ?? 'dhcp'],
     ['router', fixed === undefined || network?.router === '' ? undefined : network?.router],
     ['dns', fixed === undefined || network?.dns === '' ? undefined : network?.dns],

@@ -12,6 +12,9 @@
 import type { Clock } from '../../clock.ts';
 import { equalSecrets } from '../accounts/accounts.ts';
 import { type BootProof, isAtItsAddress, provesBoot } from '../identity/boot-token.ts';
+import { bundleOf, networkFiles } from '../layout/deployable.ts';
+import { NETWORK_TOOLS } from '../layout/network-config.ts';
+import { networksOf } from '../layout/networks.ts';
 import type { Acknowledgements } from '../racks/acknowledgements.ts';
 import type { MachineHomes } from '../racks/machine-homes.ts';
 import { bootPurpose } from '../records/boot-purpose.ts';
@@ -92,6 +95,7 @@ export class MachineAgent {
       ...where,
       image: await this.#life.findImage(machine, machine.osystem, machine.release),
       network: given === undefined ? undefined : networkOfAddress(this.#racks.list(), given.address),
+      isLaid: machine.layout?.network !== undefined,
       scripts: await this.scripts.count(machine),
       hasUserData: (await this.#store.life.userData(machine.systemId)) !== undefined,
       isDebugged: debugs !== undefined,
@@ -153,6 +157,13 @@ export class MachineAgent {
   /** The keys that the machine accepts for logins, one a line. */
   async sshKeys(machine: Machine): Promise<string> {
     return await keyLines({ store: this.#store }, rescuerOf(machine));
+  }
+
+  /** The files of its network for a tool of the deployed system, as one text; `undefined`: no such tool is known. */
+  network(machine: Machine, named: string, isByLease: boolean): string | undefined {
+    const tool = NETWORK_TOOLS.find((one) => one === named);
+    if (tool === undefined) return undefined;
+    return bundleOf(networkFiles(machine, networksOf(this.#racks.list()), tool, isByLease));
   }
 
   /** The user data that its system runs at its first start; undefined: none. */

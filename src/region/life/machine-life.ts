@@ -14,6 +14,7 @@ import type { Clock } from '../../clock.ts';
 import type { Ipv4 } from '../../net/address.ts';
 import type { PowerDetail } from '../../power/detail.ts';
 import { drawBootToken } from '../identity/boot-token.ts';
+import { refuseLayout } from '../layout/deployable.ts';
 import { networksOf } from '../layout/networks.ts';
 import { imagesForMachine } from '../racks/rack-images.ts';
 import type { Racks } from '../racks/racks.ts';
@@ -342,6 +343,9 @@ export class MachineLife {
   ): Promise<CommandRefusal | undefined> {
     const keyless = await refuseWithoutKey(this.#parts.store, machine.owner ?? by.username, machine);
     if (keyless !== undefined) return keyless;
+    const networks = networksOf(this.#parts.racks.list());
+    const laid = refuseLayout(machine, networks, deployment?.deployBy ?? 'image', deployment?.disk);
+    if (laid !== undefined) return laid;
     if (deployment?.deployBy === 'installer')
       return await refuseInstallation(machine, deployment, by.username, this.#parts);
     const { osystem = '', release = '' } = deployment ?? {};

@@ -5,7 +5,7 @@ import { buildApp, makeContext } from '../../../src/region/http/server.ts';
 import { keyOfMachine } from '../../../src/region/metadata/machine-keys.ts';
 import type { MachineStatus } from '../../../src/region/records/lifecycle.ts';
 import { authorizationOf } from '../live.ts';
-import { enlist, facts, makeRegion, type RegionPlace, report } from '../place.ts';
+import { bootReport, enlist, facts, makeRegion, type RegionPlace, SECRET } from '../place.ts';
 import { acceptRack, rackInterface } from '../racks/rack-place.ts';
 
 export const CALLERS = ['nobody', 'alice', 'bob', 'root', 'machine'] as const;
@@ -29,6 +29,8 @@ export interface Answered {
 export interface CallersPlace extends RegionPlace {
   /** The machine with the key: two interfaces, two disks, owned by alice. */
   readonly systemId: string;
+  /** The text at a path of the agent, as the machine gets it through its rack. */
+  agent(path: string): Promise<string>;
   ask(
     as: CallerName,
     method: 'GET' | 'POST' | 'PUT' | 'DELETE',
@@ -53,8 +55,9 @@ const FACTS = {
 export async function withCallers(
   work: (place: CallersPlace) => Promise<void>,
   status: MachineStatus = 'allocated',
+  options: Parameters<typeof makeRegion>[3] = {},
 ): Promise<void> {
-  const place = await makeRegion();
+  const place = await makeRegion({}, 1, undefined, options);
   const { region, store, clock } = place;
   const app = buildApp(makeContext(region));
   try {
@@ -70,13 +73,24 @@ export async function withCallers(
       keys.set(username, await createApiKey(store, clock, username));
     }
     const hardware = facts({ serial: 'SN1' }, FACTS);
-    const { systemId } = await enlist(region, report([0x525400000001, 0x525400000002], { facts: hardware }));
+    const { systemId } = await enlist(region, bootReport([0x525400000001, 0x525400000002], { facts: hardware }));
     await store.changeMachine(systemId, 1, () => ({ kind: 'change', fields: { status, owner: 'alice' }, events: [] }));
     const key = await keyOfMachine(store, clock, systemId);
     if (key !== undefined) keys.set('machine', `${key.consumerKey}:${key.tokenKey}:${key.tokenSecret}`);
     await work({
       ...place,
       systemId,
+      agent: async (path) => {
+        const machine = await store.findMachine(systemId);
+        const answer = await app.inject({
+          ...{ method: 'GET', url: `/MAAS/rackboot/1/${path}`, remoteAddress: '127.0.0.1' },
+          headers: {
+            ...{ 'x-forwarded-for': '10.20.0.60', 'x-rackboot-rack': SECRET, 'x-rackboot-boot': FIRST_MAC },
+            ...{ 'x-rackboot-token': machine?.bootToken ?? '', host: '10.20.0.1:5248' },
+          },
+        });
+        return answer.body;
+      },
       ask: async (as, method, path, fields = {}) => {
         const authorization = keys.get(as);
         const answer = await app.inject({

@@ -6,6 +6,7 @@ import type { RefusalTable } from './table.ts';
 type Named = { readonly name: string };
 type Id = { readonly id: number };
 type Limited = { readonly machine: string; readonly max: number };
+type Machine = { readonly machine: string };
 type At = Named & { readonly at: string };
 type By = Named & { readonly by: string };
 
@@ -71,8 +72,30 @@ export const LAYOUTS = {
     `${name} is linked to a subnet, and so it is started: unlink that first, or give force=true.`,
   'field.dhcp-twice': ({ name }: Named) => `${name} has a link by DHCP already.`,
   'field.no-such-link': ({ id }: Id) => `The interface has no link with the id ${id}.`,
+  'layout-refused.installer': ({ machine }: Machine) =>
+    `The interfaces of ${machine} are laid out, which only an image takes over: deploy an image, or restore the network first.`,
+  'layout-refused.parent-gone': ({ machine, name }: Machine & Named) =>
+    `${name} of ${machine} is made of an interface that the machine no longer has: change or delete ${name}.`,
+  'layout-refused.vlan-gone': ({ machine, name }: Machine & Named) =>
+    `The VLAN of ${name} of ${machine} no longer exists: delete ${name}.`,
+  'layout-refused.subnet-gone': ({ machine, name }: Machine & Named) =>
+    `${name} of ${machine} is linked to a subnet that no rack serves any more: unlink it.`,
+  'layout-refused.no-address': ({ machine }: Machine) =>
+    `No interface of ${machine} gets an address, so the system could not report: link one to a subnet.`,
+  'layout-refused.disk-gone': ({ machine }: Machine) =>
+    `${machine} no longer has the disk that was chosen for its system: lay out its disks again.`,
+  'layout-refused.raid': ({ machine }: Machine) =>
+    `The disks of ${machine} have a RAID, which a deployment cannot make yet: delete it, or restore the disks.`,
+  'layout-refused.lvm': ({ machine }: Machine) =>
+    `The disks of ${machine} have a volume group, which a deployment cannot make yet: choose the flat layout, or restore the disks.`,
+  'layout-refused.partitions': ({ machine }: Machine) =>
+    `The partitions of ${machine} are not those of the flat layout of one disk, and an image brings its own: choose the flat layout, or restore the disks.`,
+  'layout-refused.other-disk': ({ machine, disk }: Machine & { readonly disk: string }) =>
+    `The disks of ${machine} are laid out for a system on ${disk}: name that disk, or none.`,
   'layout-refused.used': ({ name, by }: By) => `${name} is used by ${by} already.`,
   'layout-refused.mounted': ({ name, at }: At) => `${name} is mounted at ${at}: unmount it first.`,
+  'layout-refused.partitioned': ({ name }: Named) => `${name} has partitions: delete them first, or use them.`,
+  'layout-refused.formatted': ({ name }: Named) => `${name} has a file system: unformat it first.`,
   'layout-refused.unmounted': ({ name }: Named) => `${name} is not mounted.`,
   'layout-refused.unformatted': ({ name }: Named) => `${name} has no file system: format it first.`,
   'layout-refused.no-disk': ({ machine }: { readonly machine: string }) =>

@@ -1,0 +1,113 @@
+// Whether a machine's layout can be deployed, and the files of its network for the deployed system. Pure.
+//
+// 1. A layout that a deployment cannot set up is refused before the machine is started, with the reason. None is left out silently.
+// 2. Whether the image has a tool for the network is known only on the machine: the agent then fails with the reason.
+// 3. An image brings its own partitions: of the disks, only the choice of the boot disk, and the flat layout that fills it, can be deployed.
+
+import type { Machine } from '../records/machine.ts';
+import { type RefusalNamed, refusal } from '../words/refusal.ts';
+import { ifupdownFiles } from './ifupdown.ts';
+import { interfacesOf, networkLayoutOf } from './interfaces.ts';
+import { netplanFiles } from './netplan.ts';
+import { type ConfigFile, configParts, type NetworkTool } from './network-config.ts';
+import { networkdFiles } from './networkd.ts';
+import type { Networks } from './networks.ts';
+import { beginStorage, bootDiskOf, freeBytes, MEBIBYTE } from './storage-draft.ts';
+
+type LayoutProblem = RefusalNamed<'layout-refused'>;
+
+/** The disk that a person chose for the system, by the machine's name for it; `undefined`: none was chosen. */
+export function chosenDisk(machine: Machine): string | undefined {
+  const { disks, layout } = beginStorage(machine);
+  return disks.find(({ id }) => id === layout.bootDiskId)?.facts.name;
+}
+
+/**
+ * Why a machine cannot be deployed with its layout; `undefined`: it can.
+ * @param by how the system is put on the disk
+ * @param disk the disk that the command names; `undefined`: none
+ */
+export function refuseLayout(
+  machine: Machine,
+  networks: Networks,
+  by: 'image' | 'installer',
+  disk: string | undefined,
+): LayoutProblem | undefined {
+  return refuseNetwork(machine, networks, by) ?? refuseDisks(machine, disk);
+}
+
+function refuseNetwork(machine: Machine, networks: Networks, by: 'image' | 'installer'): LayoutProblem | undefined {
+  if (machine.layout?.network === undefined) return undefined;
+  const { hostname } = machine;
+  if (by === 'installer') return refusal('layout-refused.installer', { machine: hostname });
+  const laid = networkLayoutOf(machine, networks).interfaces;
+  const all = interfacesOf(machine, networks);
+  for (const one of laid) {
+    const isWhole = one.parents.every((id) => laid.some((other) => other.id === id));
+    if (!isWhole) return refusal('layout-refused.parent-gone', { machine: hostname, name: one.name });
+    const isTagged = one.kind === 'vlan';
+    const vlan = networks.vlans.find(({ id }) => id === one.vlanId);
+    if (isTagged && vlan === undefined)
+      return refusal('layout-refused.vlan-gone', { machine: hostname, name: one.name });
+  }
+  for (const { name, links } of all) {
+    const lost = links.find(({ subnetId, subnet }) => subnetId !== undefined && subnet === undefined);
+    if (lost !== undefined) return refusal('layout-refused.subnet-gone', { machine: hostname, name });
+  }
+  const hasAddress = all.some(({ links }) => links.some(({ mode }) => mode !== 'link_up'));
+  return hasAddress ? undefined : refusal('layout-refused.no-address', { machine: hostname });
+}
+
+function refuseDisks(machine: Machine, named: string | undefined): LayoutProblem | undefined {
+  const draft = beginStorage(machine);
+  const { partitions, volumeGroups, raids } = draft.layout;
+  const { hostname } = machine;
+  const chosen = chosenDisk(machine);
+  const isGone = draft.layout.bootDiskId !== undefined && chosen === undefined;
+  if (isGone) return refusal('layout-refused.disk-gone', { machine: hostname });
+  if (raids.length > 0) return refusal('layout-refused.raid', { machine: hostname });
+  if (volumeGroups.length > 0) return refusal('layout-refused.lvm', { machine: hostname });
+  if (partitions.length === 0) return undefined;
+  const disk = bootDiskOf(draft);
+  if (disk === undefined || (named !== undefined && named !== disk.facts.name)) {
+    return refusal('layout-refused.other-disk', { machine: hostname, disk: disk?.facts.name ?? '' });
+  }
+  const mounts = partitions.map(({ fileSystem }) => fileSystem?.mountPoint);
+  const isFlat =
+    partitions.every(({ diskId }) => diskId === disk.id) &&
+    mounts.at(-1) === '/' &&
+    mounts.slice(0, -1).every((mount) => mount === '/boot/efi') &&
+    freeBytes(draft, disk) < MEBIBYTE;
+  return isFlat ? undefined : refusal('layout-refused.partitions', { machine: hostname });
+}
+
+/**
+ * The files of the machine's network for one tool; `undefined`: the tool cannot set it up.
+ * @param isByLease true: fixed addresses come by DHCP, as racks reserve them
+ */
+export function networkFiles(
+  machine: Machine,
+  networks: Networks,
+  tool: NetworkTool,
+  isByLease: boolean,
+): readonly ConfigFile[] | undefined {
+  const gatewayLink = machine.layout?.network?.gatewayLink;
+  const parts = configParts(interfacesOf(machine, networks), { gatewayLink, domain: machine.domain, isByLease });
+  switch (tool) {
+    case 'netplan':
+      return netplanFiles(parts);
+    case 'networkd':
+      return networkdFiles(parts);
+    case 'ifupdown':
+      return ifupdownFiles(parts);
+  }
+}
+
+/** The line before each file of a bundle. */
+const FILE_LINE = '# file: ';
+
+/** The files as one text, which the agent takes apart again; `undefined` files: only the reason. */
+export function bundleOf(files: readonly ConfigFile[] | undefined): string {
+  if (files === undefined) return '# refused\n';
+  return files.map(({ path, text }) => `${FILE_LINE}${path}\n${text}`).join('');
+}

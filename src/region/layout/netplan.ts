@@ -1,0 +1,94 @@
+// A machine's network for netplan. Pure.
+//
+// Source: the netplan reference. Keys of physical interfaces sort before the image's own entries for all interfaces: networkd uses the first
+// that matches.
+
+import { formatIpv4, formatMac } from '../../net/address.ts';
+import type { ConfigFile, ConfigPart } from './network-config.ts';
+
+const SECTIONS = { physical: 'ethernets', bond: 'bonds', bridge: 'bridges', vlan: 'vlans' } as const;
+
+/** The parameters of netplan by those of MAAS. */
+const BOND: Readonly<Record<string, string>> = {
+  bond_mode: 'mode',
+  bond_miimon: 'mii-monitor-interval',
+  bond_downdelay: 'down-delay',
+  bond_updelay: 'up-delay',
+  bond_lacp_rate: 'lacp-rate',
+  bond_xmit_hash_policy: 'transmit-hash-policy',
+  bond_num_grat_arp: 'gratuitous-arp',
+};
+const BRIDGE: Readonly<Record<string, string>> = { bridge_stp: 'stp', bridge_fd: 'forward-delay' };
+
+const quoted = (text: string): string => `"${text}"`;
+
+/** The file of netplan. */
+export function netplanFiles(parts: readonly ConfigPart[]): readonly ConfigFile[] {
+  const sections = Object.entries(SECTIONS).flatMap(([kind, section]) => {
+    const entries = parts.filter((part) => part.kind === kind).map(entryOf);
+    return entries.length === 0 ? [] : [`  ${section}:\n${entries.join('')}`];
+  });
+  return [{ path: '/etc/netplan/90-rackboot.yaml', text: `network:\n  version: 2\n${sections.join('')}` }];
+}
+
+function entryOf(part: ConfigPart): string {
+  const lines = [...identityOf(part), ...addressesOf(part)];
+  return `    ${quoted(part.key)}:\n${lines.map((line) => `      ${line}\n`).join('')}`;
+}
+
+function identityOf({ kind, mac, newName, parents, vid, params, mtu }: ConfigPart): readonly string[] {
+  const address = quoted(formatMac(mac));
+  const size = mtu === undefined ? [] : [`mtu: ${mtu}`];
+  const interfaces = `interfaces: [${parents.map(quoted).join(', ')}]`;
+  switch (kind) {
+    case 'physical':
+      return [`match: { macaddress: ${address} }`, ...(newName === undefined ? [] : [`set-name: ${newName}`]), ...size];
+    case 'bond':
+      return [interfaces, `macaddress: ${address}`, `parameters: { ${settings(params, BOND)} }`, ...size];
+    case 'bridge':
+      return [interfaces, `macaddress: ${address}`, `parameters: { ${settings(params, BRIDGE)} }`, ...size];
+    case 'vlan':
+      return [`id: ${vid}`, `link: ${quoted(parents[0] ?? '')}`, ...size];
+  }
+}
+
+/** Only 802.3ad has a rate, and not every mode a policy. */
+function settings(params: ConfigPart['params'], names: Readonly<Record<string, string>>): string {
+  const mode = params.bond_mode;
+  const isMeant = (name: string): boolean =>
+    name === 'bond_lacp_rate'
+      ? mode === '802.3ad'
+      : name !== 'bond_xmit_hash_policy' || mode === '802.3ad' || mode === 'balance-xor' || mode === 'balance-tlb';
+  return Object.entries(names)
+    .filter(([name]) => params[name] !== undefined && isMeant(name))
+    .map(([name, key]) => {
+      const setting = params[name];
+      return `${key}: ${typeof setting === 'string' ? quoted(setting) : setting}`;
+    })
+    .join(', ');
+}
+
+function addressesOf({
+  addresses,
+  hasDhcp,
+  takesRoute,
+  router,
+  nameServers,
+  search,
+  master,
+}: ConfigPart): readonly string[] {
+  const isBare = addresses.length === 0 && !hasDhcp && master === undefined;
+  const servers = nameServers.length === 0 && search === '' ? [] : [`nameservers: ${listsOf(nameServers, search)}`];
+  return [
+    ...(hasDhcp ? ['dhcp4: true'] : []),
+    ...(hasDhcp && !takesRoute ? ['dhcp4-overrides: { use-routes: false }'] : []),
+    ...(addresses.length === 0 ? [] : [`addresses: [${addresses.join(', ')}]`]),
+    ...(router === undefined ? [] : [`routes: [{ to: default, via: ${formatIpv4(router)} }]`]),
+    ...(addresses.length === 0 ? [] : servers),
+    // The start of the system does not wait for an interface that gets no address.
+    ...(isBare ? ['optional: true'] : []),
+  ];
+}
+
+const listsOf = (nameServers: readonly string[], search: string): string =>
+  `{ addresses: [${nameServers.join(', ')}], search: [${search}] }`;

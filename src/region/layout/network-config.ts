@@ -1,0 +1,130 @@
+// The network of a machine in the words of the tool by which its deployed system configures it. Pure.
+//
+//   interfaces (interfaces.ts) ─► parts: what each must say ─► netplan | networkd | ifupdown ─► files
+//
+// Sources: the netplan reference, systemd.network(5), systemd.netdev(5), systemd.link(5), interfaces(5) for its patterns of hardware addresses.
+//
+// 1. Physical interfaces are found by their hardware addresses: the deployed system may name them otherwise than the environment did. One is
+//    renamed only if a person gave it another name.
+// 2. Nothing that a machine reported or a person wrote freely is in a file: names, addresses, numbers and words of closed lists alone.
+// 3. One link has the default route: the one that a person chose, else the first with a router. Addresses by DHCP bring theirs unless a
+//    person chose.
+// 4. An interface without an address has an entry, so that a pattern of the image for all interfaces does not start DHCP there.
+
+import { formatIpv4, formatMac, type Ipv4, type MacAddress } from '../../net/address.ts';
+import type { NetInterface } from './interfaces.ts';
+
+export const NETWORK_TOOLS = ['netplan', 'networkd', 'ifupdown'] as const;
+export type NetworkTool = (typeof NETWORK_TOOLS)[number];
+
+/** A file of the deployed system. */
+export interface ConfigFile {
+  /** Below `/etc`. */
+  readonly path: string;
+  readonly text: string;
+}
+
+/** One interface as every tool must set it up. */
+export interface ConfigPart {
+  readonly kind: NetInterface['kind'];
+  /** Its name in the files: of a made interface its name, of a physical one a word that sorts before the image's own. */
+  readonly key: string;
+  /** The name that a person gave a physical interface; `undefined`: the system names it. */
+  readonly newName: string | undefined;
+  readonly mac: MacAddress;
+  /** `undefined`: the system's own. */
+  readonly mtu: number | undefined;
+  /** `10.20.0.10/24`. */
+  readonly addresses: readonly string[];
+  readonly hasDhcp: boolean;
+  /** True if DHCP may set the default route. */
+  readonly takesRoute: boolean;
+  readonly router: Ipv4 | undefined;
+  readonly nameServers: readonly string[];
+  readonly search: string;
+  /** The keys of the interfaces of which it is made. */
+  readonly parents: readonly string[];
+  /** The key of the bond or bridge of which it is a part. */
+  readonly master: { readonly key: string; readonly kind: 'bond' | 'bridge' } | undefined;
+  /** The keys of the VLAN interfaces on it. */
+  readonly vlans: readonly string[];
+  /** 0: untagged. */
+  readonly vid: number;
+  readonly params: NetInterface['params'];
+  readonly isDisconnected: boolean;
+}
+
+/** The circumstances of a deployment. */
+interface ConfigTerms {
+  /** The id of the link whose router a person chose. */
+  readonly gatewayLink: number | undefined;
+  /** Empty: none. */
+  readonly domain: string;
+  /** True: addresses come by DHCP, as the rack reserves them, so that their leases show that the system is up. */
+  readonly isByLease: boolean;
+}
+
+const NAME = /^[A-Za-z][A-Za-z0-9._-]{0,14}$/;
+
+/** The parts of a network, in the order of its interfaces. */
+export function configParts(interfaces: readonly NetInterface[], terms: ConfigTerms): readonly ConfigPart[] {
+  const keys = new Map(
+    interfaces.map((one, index) => [one.id, one.kind === 'physical' ? `00-rackboot${index}` : one.name]),
+  );
+  const keyOf = (id: number): string => keys.get(id) ?? '';
+  const routed = interfaces
+    .flatMap(({ links }) => links)
+    .filter(({ mode, subnet, address }) => address !== undefined && mode !== 'dhcp' && subnet?.router !== undefined);
+  const chosen = routed.find(({ id }) => id === terms.gatewayLink);
+  const byDhcp = interfaces.some(({ links }) => links.some(({ mode }) => mode === 'dhcp'));
+  const gateway = chosen ?? (byDhcp ? undefined : routed[0]);
+  return interfaces.map((one): ConfigPart => {
+    const { links, nic } = one;
+    const fixed = links.flatMap(({ mode, subnet, address }) =>
+      mode === 'dhcp' || address === undefined ? [] : [{ subnet, address }],
+    );
+    const isLeased = terms.isByLease && fixed.length > 0;
+    const master = interfaces.find(
+      ({ kind, parents }) => (kind === 'bond' || kind === 'bridge') && parents.includes(one.id),
+    );
+    const isRenamed = one.kind === 'physical' && nic !== undefined && one.name !== nic.name && NAME.test(one.name);
+    return {
+      ...{ kind: one.kind, key: keyOf(one.id), mac: one.mac, params: one.params },
+      newName: isRenamed && nic.name !== '' ? one.name : undefined,
+      mtu: one.mtu === DEFAULT_MTU ? undefined : one.mtu,
+      addresses: isLeased
+        ? []
+        : fixed.map(({ address, subnet }) => `${formatIpv4(address)}/${subnet?.network.prefix ?? 32}`),
+      hasDhcp: isLeased || links.some(({ mode }) => mode === 'dhcp'),
+      takesRoute: gateway === undefined || isLeased,
+      router: !isLeased && gateway !== undefined && links.includes(gateway) ? gateway.subnet?.router : undefined,
+      nameServers: [...new Set(fixed.flatMap(({ subnet }) => subnet?.nameServers ?? []))].map(formatIpv4),
+      search: fixed.length === 0 ? '' : terms.domain,
+      parents: one.parents.map(keyOf),
+      master: master === undefined ? undefined : { key: master.name, kind: master.kind === 'bond' ? 'bond' : 'bridge' },
+      vlans: interfaces
+        .filter(({ kind, parents }) => kind === 'vlan' && parents.includes(one.id))
+        .map(({ name }) => name),
+      vid: one.kind === 'vlan' ? (one.vlan?.vid ?? 0) : 0,
+      isDisconnected: one.vlan === undefined,
+    };
+  });
+}
+
+/** The usual size of a frame: no file says it. */
+const DEFAULT_MTU = 1500;
+
+const LINK_FILE = '/etc/systemd/network/10-rackboot';
+
+/** Files of systemd that give physical interfaces the names that a person chose; udev reads them whatever the network's tool is. */
+export const renamingFiles = (parts: readonly ConfigPart[]): readonly ConfigFile[] =>
+  parts.flatMap(({ key, newName, mac }) =>
+    newName === undefined
+      ? []
+      : [
+          {
+            path: `${LINK_FILE}-${key}.link`,
+            text: `[Match]\nMACAddress=${formatMac(mac)}\n\n[Link]\nName=${newName}\n`,
+          },
+        ],
+  );

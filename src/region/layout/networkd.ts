@@ -1,0 +1,83 @@
+// A machine's network for systemd-networkd. Pure.
+//
+// Sources: systemd.network(5), systemd.netdev(5).
+//
+// 1. Parts of a bond take its hardware address, so they are found by their permanent one.
+
+import { formatIpv4, formatMac } from '../../net/address.ts';
+import { type ConfigFile, type ConfigPart, renamingFiles } from './network-config.ts';
+
+const DIRECTORY = '/etc/systemd/network';
+
+/** The files of networkd, the first to match: those of the image come later. */
+export const networkdFiles = (parts: readonly ConfigPart[]): readonly ConfigFile[] => [
+  ...renamingFiles(parts),
+  ...parts.flatMap((part) => [...deviceFile(part), networkFile(part)]),
+];
+
+const section = (name: string, lines: readonly string[]): string =>
+  lines.length === 0 ? '' : `[${name}]\n${lines.join('\n')}\n`;
+
+function deviceFile({ kind, key, mac, mtu, params, vid }: ConfigPart): readonly ConfigFile[] {
+  if (kind === 'physical') return [];
+  const device = [
+    `Name=${key}`,
+    `Kind=${kind}`,
+    ...(kind === 'vlan' ? [] : [`MACAddress=${formatMac(mac)}`]),
+    ...(mtu === undefined ? [] : [`MTUBytes=${mtu}`]),
+  ];
+  const own = kind === 'vlan' ? section('VLAN', [`Id=${vid}`]) : kind === 'bond' ? bondOf(params) : bridgeOf(params);
+  return [{ path: `${DIRECTORY}/10-rackboot-${key}.netdev`, text: [section('NetDev', device), own].join('\n') }];
+}
+
+function bondOf(params: ConfigPart['params']): string {
+  const mode = params.bond_mode ?? 'active-backup';
+  const hasPolicy = mode === '802.3ad' || mode === 'balance-xor' || mode === 'balance-tlb';
+  return section('Bond', [
+    `Mode=${mode}`,
+    ...(params.bond_miimon === undefined ? [] : [`MIIMonitorSec=${params.bond_miimon}ms`]),
+    ...(params.bond_updelay === undefined ? [] : [`UpDelaySec=${params.bond_updelay}ms`]),
+    ...(params.bond_downdelay === undefined ? [] : [`DownDelaySec=${params.bond_downdelay}ms`]),
+    ...(mode === '802.3ad' && params.bond_lacp_rate !== undefined ? [`LACPTransmitRate=${params.bond_lacp_rate}`] : []),
+    ...(hasPolicy && params.bond_xmit_hash_policy !== undefined
+      ? [`TransmitHashPolicy=${params.bond_xmit_hash_policy}`]
+      : []),
+    ...(params.bond_num_grat_arp === undefined ? [] : [`GratuitousARP=${params.bond_num_grat_arp}`]),
+  ]);
+}
+
+const bridgeOf = (params: ConfigPart['params']): string =>
+  section('Bridge', [
+    `STP=${params.bridge_stp === true ? 'yes' : 'no'}`,
+    ...(params.bridge_fd === undefined ? [] : [`ForwardDelaySec=${params.bridge_fd}`]),
+  ]);
+
+function networkFile(part: ConfigPart): ConfigFile {
+  const { kind, key, mac, mtu, master, vlans, addresses, hasDhcp, takesRoute, router, nameServers, search } = part;
+  const isBare = addresses.length === 0 && !hasDhcp && master === undefined;
+  const isPhysical = kind === 'physical';
+  const match = isPhysical
+    ? [master === undefined ? `MACAddress=${formatMac(mac)}` : `PermanentMACAddress=${formatMac(mac)}`, 'Type=ether']
+    : [`Name=${key}`];
+  const link = [
+    ...(isPhysical && mtu !== undefined ? [`MTUBytes=${mtu}`] : []),
+    ...(part.isDisconnected ? ['Unmanaged=yes'] : isBare ? ['RequiredForOnline=no'] : []),
+  ];
+  const network = [
+    ...(hasDhcp ? ['DHCP=ipv4'] : []),
+    ...addresses.map((address) => `Address=${address}`),
+    ...(router === undefined ? [] : [`Gateway=${formatIpv4(router)}`]),
+    ...(addresses.length === 0 ? [] : nameServers.map((server) => `DNS=${server}`)),
+    ...(addresses.length === 0 || search === '' ? [] : [`Domains=${search}`]),
+    ...(master === undefined ? [] : [`${master.kind === 'bond' ? 'Bond' : 'Bridge'}=${master.key}`]),
+    ...vlans.map((vlan) => `VLAN=${vlan}`),
+  ];
+  const dhcp = hasDhcp && !takesRoute ? ['UseRoutes=no'] : [];
+  const sections = [
+    section('Match', match),
+    section('Link', link),
+    section('Network', network),
+    section('DHCPv4', dhcp),
+  ];
+  return { path: `${DIRECTORY}/10-rackboot-${key}.network`, text: sections.filter((one) => one !== '').join('\n') };
+}

@@ -1,0 +1,89 @@
+// A deployment takes over the network and the boot disk that a person laid out, or is refused with the reason.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { type CallersPlace, SUBNET_ID, withCallers } from './callers-place.ts';
+
+const IMAGE = {
+  ...{ os: 'debian', release: 'trixie', path: '/images/aa/a.raw', sha256: 'a'.repeat(64), bytes: 10, format: 'raw' },
+} as const;
+const findImage = () => IMAGE;
+const KEY = { id: 1, username: 'alice', key: 'ssh-ed25519 AAAA', createdMs: 1 };
+const SUBNET = String(SUBNET_ID);
+
+const withImage = (work: (place: CallersPlace) => Promise<void>): Promise<void> =>
+  withCallers(
+    async (place) => {
+      const event = { type: 'NODE', code: 'rack', params: { text: 'x' }, atMs: 1, username: '' } as const;
+      await place.store.life.addSshKey(KEY, 9, event);
+      await work(place);
+    },
+    'allocated',
+    { findImage },
+  );
+const deploy = ({ ask, systemId }: CallersPlace, fields: Readonly<Record<string, string>> = {}) =>
+  ask('alice', 'POST', `machines/${systemId}/?op=deploy`, { distro_series: 'trixie', ...fields });
+
+test('the agent fetches a laid-out network for the tool of the system, and writes the chosen disk', () =>
+  withImage(async (place) => {
+    const { ask, agent, systemId } = place;
+    const nics = `nodes/${systemId}/interfaces/`;
+    const ids = (await ask('root', 'GET', nics)).json.map(({ id }: { readonly id: number }) => id).join(',');
+    await ask('root', 'POST', `${nics}?op=create_bond`, { name: 'bond0', parents: ids });
+    const link = { mode: 'static', subnet: SUBNET, ip_address: '10.20.0.25' };
+    await ask('root', 'POST', `${nics}bond0/?op=link_subnet`, link);
+    await ask('root', 'POST', `nodes/${systemId}/blockdevices/sdb/?op=set_boot_disk`);
+    const started = await deploy(place);
+    assert.equal(started.status, 200, started.text);
+    const job = await agent('job');
+    assert.match(job, /^network_url=http:\/\/10\.20\.0\.1:5248\/MAAS\/rackboot\/1\/network$/m);
+    assert.match(job, /^address=10\.20\.0\.25\/24$/m);
+    assert.match(job, /^disk=serial:S2$/m);
+    const netplan = await agent('network/netplan/fixed');
+    assert.match(netplan, /^# file: \/etc\/netplan\/90-rackboot\.yaml\nnetwork:\n/);
+    assert.match(netplan, /"bond0":\n {6}interfaces: \["00-rackboot0", "00-rackboot1"\]/);
+    assert.match(netplan, /addresses: \[10\.20\.0\.25\/24\]\n {6}routes: \[\{ to: default, via: 10\.20\.0\.1 \}\]/);
+    assert.match(await agent('network/networkd/leased'), /10-rackboot-bond0\.network\n[^#]*DHCP=ipv4/);
+    assert.equal(await agent('network/ifupdown/fixed'), '# refused\n');
+    for (const path of ['network/wicked/fixed', 'network/netplan/x']) assert.match(await agent(path), /Give netplan/);
+  }));
+
+test('a machine without a layout is deployed as before', () =>
+  withImage(async (place) => {
+    assert.equal((await deploy(place)).status, 200);
+    const job = await place.agent('job');
+    assert.doesNotMatch(job, /network_url|disk=/);
+  }));
+
+test('the flat layout is deployed to its disk, and no other disk may be named then', () =>
+  withImage(async (place) => {
+    const layout = { storage_layout: 'flat', root_device: 'sdb' };
+    await place.ask('root', 'POST', `machines/${place.systemId}/?op=set_storage_layout`, layout);
+    const other = await deploy(place, { disk: 'sda' });
+    assert.deepEqual([other.status, other.refusal], [409, 'layout-refused']);
+    assert.equal((await deploy(place)).status, 200);
+    assert.match(await place.agent('job'), /^disk=serial:S2$/m);
+  }));
+
+test('a layout that cannot be deployed is refused before the machine is started', () =>
+  withImage(async (place) => {
+    const { ask, systemId } = place;
+    const set = (fields: Readonly<Record<string, string>>) =>
+      ask('root', 'POST', `machines/${systemId}/?op=set_storage_layout`, fields);
+    for (const [fields, said] of [
+      [{ storage_layout: 'lvm' }, /volume group/],
+      [{ storage_layout: 'flat', boot_size: '1G' }, /not those of the flat layout/],
+      [{ storage_layout: 'flat', root_size: '10G' }, /not those of the flat layout/],
+    ] as const) {
+      assert.equal((await set(fields)).status, 200);
+      const refused = await deploy(place);
+      assert.deepEqual([refused.status, refused.refusal], [409, 'layout-refused']);
+      assert.match(refused.text, said);
+    }
+    await set({ storage_layout: 'blank' });
+    await ask('root', 'POST', `nodes/${systemId}/interfaces/eno1/?op=disconnect`);
+    assert.match((await deploy(place)).text, /No interface of .* gets an address/);
+    assert.equal((await place.store.findMachine(systemId))?.status, 'allocated');
+    await ask('root', 'POST', `machines/${systemId}/?op=restore_default_configuration`);
+    assert.equal((await deploy(place)).status, 200);
+  }));

@@ -1,0 +1,175 @@
+// The files of a laid-out network, for each tool: a bond with a VLAN and a bridge on it, an interface by DHCP, one without an address.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { ipv4, mac } from '../../../src/net/address.ts';
+import { ifupdownFiles } from '../../../src/region/layout/ifupdown.ts';
+import type { NetInterface, NetLink } from '../../../src/region/layout/interfaces.ts';
+import { netplanFiles } from '../../../src/region/layout/netplan.ts';
+import { configParts } from '../../../src/region/layout/network-config.ts';
+import { networkdFiles } from '../../../src/region/layout/networkd.ts';
+import { networksOf, type Subnet, type Vlan } from '../../../src/region/layout/networks.ts';
+
+const { defaultVlan } = networksOf([]);
+const TAGGED: Vlan = { ...defaultVlan, id: 5002, name: 'storage', vid: 100, mtu: 9000 };
+const subnet = (id: number, base: number, vlan: Vlan, hasRouter: boolean): Subnet => ({
+  ...{ id, name: 's', network: { address: ipv4(base), prefix: 24 }, vlan, hasStaticRange: true },
+  router: hasRouter ? ipv4(base + 1) : undefined,
+  nameServers: hasRouter ? [ipv4(base + 1)] : [],
+});
+const LAN = subnet(1, 0x0a140000, defaultVlan, true);
+const STORAGE = subnet(2, 0x0a1e0000, TAGGED, false);
+const link = (id: number, mode: NetLink['mode'], of?: Subnet, last = 0): NetLink => ({
+  ...{ id, mode, subnet: of, subnetId: of?.id },
+  address: last === 0 || of === undefined ? undefined : ipv4(of.network.address + last),
+});
+const one = (id: number, kind: NetInterface['kind'], name: string, more: Partial<NetInterface> = {}): NetInterface => ({
+  ...{ id, kind, name, mac: mac(0x525400000000 + id), parents: [], children: [], vlan: defaultVlan, mtu: 1500 },
+  ...{ tags: [], params: {}, links: [], seenIn: undefined },
+  nic: kind === 'physical' ? { id, name: `eno${id}`, mac: mac(0x525400000000 + id), source: 'vouched' } : undefined,
+  ...more,
+});
+const BOND = { bond_mode: '802.3ad', bond_miimon: 100, bond_lacp_rate: 'fast', bond_xmit_hash_policy: 'layer3+4' };
+const NETWORK: readonly NetInterface[] = [
+  one(1, 'physical', 'eno1', { mtu: 9000 }),
+  one(2, 'physical', 'eno2', { mtu: 9000 }),
+  one(3, 'physical', 'mgmt', { links: [link(30, 'dhcp', LAN)] }),
+  one(4, 'physical', 'eno4', { links: [link(31, 'link_up')] }),
+  one(5, 'bond', 'bond0', { parents: [1, 2], mac: mac(0x525400000001), mtu: 9000, params: BOND }),
+  one(6, 'vlan', 'bond0.100', { parents: [5], vlan: TAGGED, mtu: 9000, links: [link(32, 'static', STORAGE, 9)] }),
+  one(7, 'bridge', 'br0', {
+    ...{
+      parents: [5],
+      mac: mac(0x525400000001),
+      params: { bridge_type: 'standard', bridge_stp: false, bridge_fd: 15 },
+    },
+    links: [link(33, 'auto', LAN, 20), link(34, 'static', LAN, 21)],
+  }),
+];
+const TERMS = { gatewayLink: 33, domain: 'maas', isByLease: false };
+
+const NETPLAN = `network:
+  version: 2
+  ethernets:
+    "00-rackboot0":
+      match: { macaddress: "52:54:00:00:00:01" }
+      mtu: 9000
+    "00-rackboot1":
+      match: { macaddress: "52:54:00:00:00:02" }
+      mtu: 9000
+    "00-rackboot2":
+      match: { macaddress: "52:54:00:00:00:03" }
+      set-name: mgmt
+      dhcp4: true
+      dhcp4-overrides: { use-routes: false }
+    "00-rackboot3":
+      match: { macaddress: "52:54:00:00:00:04" }
+      optional: true
+  bonds:
+    "bond0":
+      interfaces: ["00-rackboot0", "00-rackboot1"]
+      macaddress: "52:54:00:00:00:01"
+      parameters: { mode: "802.3ad", mii-monitor-interval: 100, lacp-rate: "fast", transmit-hash-policy: "layer3+4" }
+      mtu: 9000
+  bridges:
+    "br0":
+      interfaces: ["bond0"]
+      macaddress: "52:54:00:00:00:01"
+      parameters: { stp: false, forward-delay: 15 }
+      addresses: [10.20.0.20/24, 10.20.0.21/24]
+      routes: [{ to: default, via: 10.20.0.1 }]
+      nameservers: { addresses: [10.20.0.1], search: [maas] }
+  vlans:
+    "bond0.100":
+      id: 100
+      link: "bond0"
+      mtu: 9000
+      addresses: [10.30.0.9/24]
+      nameservers: { addresses: [], search: [maas] }
+`;
+
+test('netplan: parts have no addresses, the chosen gateway is the only default route, a new name is set', () => {
+  const [file, ...others] = netplanFiles(configParts(NETWORK, TERMS));
+  assert.deepEqual(others, []);
+  assert.equal(file?.path, '/etc/netplan/90-rackboot.yaml');
+  assert.equal(file?.text, NETPLAN);
+});
+
+const NETWORKD: Readonly<Record<string, string>> = {
+  '00-rackboot2.link': '[Match]\nMACAddress=52:54:00:00:00:03\n\n[Link]\nName=mgmt\n',
+  '00-rackboot0.network':
+    '[Match]\nPermanentMACAddress=52:54:00:00:00:01\nType=ether\n\n[Link]\nMTUBytes=9000\n\n[Network]\nBond=bond0\n',
+  '00-rackboot1.network':
+    '[Match]\nPermanentMACAddress=52:54:00:00:00:02\nType=ether\n\n[Link]\nMTUBytes=9000\n\n[Network]\nBond=bond0\n',
+  '00-rackboot2.network':
+    '[Match]\nMACAddress=52:54:00:00:00:03\nType=ether\n\n[Network]\nDHCP=ipv4\n\n[DHCPv4]\nUseRoutes=no\n',
+  '00-rackboot3.network': '[Match]\nMACAddress=52:54:00:00:00:04\nType=ether\n\n[Link]\nRequiredForOnline=no\n',
+  'bond0.netdev':
+    '[NetDev]\nName=bond0\nKind=bond\nMACAddress=52:54:00:00:00:01\nMTUBytes=9000\n\n' +
+    '[Bond]\nMode=802.3ad\nMIIMonitorSec=100ms\nLACPTransmitRate=fast\nTransmitHashPolicy=layer3+4\n',
+  'bond0.network': '[Match]\nName=bond0\n\n[Network]\nBridge=br0\nVLAN=bond0.100\n',
+  'bond0.100.netdev': '[NetDev]\nName=bond0.100\nKind=vlan\nMTUBytes=9000\n\n[VLAN]\nId=100\n',
+  'bond0.100.network': '[Match]\nName=bond0.100\n\n[Network]\nAddress=10.30.0.9/24\nDomains=maas\n',
+  'br0.netdev':
+    '[NetDev]\nName=br0\nKind=bridge\nMACAddress=52:54:00:00:00:01\n\n[Bridge]\nSTP=no\nForwardDelaySec=15\n',
+  'br0.network':
+    '[Match]\nName=br0\n\n[Network]\nAddress=10.20.0.20/24\nAddress=10.20.0.21/24\nGateway=10.20.0.1\nDNS=10.20.0.1\nDomains=maas\n',
+};
+
+test('networkd: a device and a network for each made interface; parts of a bond are found by their permanent address', () => {
+  const files = networkdFiles(configParts(NETWORK, TERMS));
+  const texts = Object.fromEntries(
+    files.map(({ path, text }) => [path.replace('/etc/systemd/network/10-rackboot-', ''), text]),
+  );
+  assert.deepEqual(texts, NETWORKD);
+});
+
+test('ifupdown: physical interfaces by their addresses; it refuses bonds, bridges and VLANs', () => {
+  assert.equal(ifupdownFiles(configParts(NETWORK, TERMS)), undefined);
+  const plain = [
+    one(1, 'physical', 'lan0', { links: [link(33, 'auto', LAN, 20), link(34, 'static', STORAGE, 9)], mtu: 1400 }),
+    one(2, 'physical', 'eno2', { links: [link(35, 'dhcp', LAN)] }),
+    one(3, 'physical', 'eno3', { links: [link(36, 'link_up')] }),
+  ];
+  const files = ifupdownFiles(configParts(plain, TERMS));
+  assert.deepEqual(files, [
+    {
+      path: '/etc/systemd/network/10-rackboot-00-rackboot0.link',
+      text: '[Match]\nMACAddress=52:54:00:00:00:01\n\n[Link]\nName=lan0\n',
+    },
+    {
+      path: '/etc/network/interfaces',
+      text: `auto lo
+iface lo inet loopback
+
+auto mac/52:54:00:00:00:01=rackboot0
+iface rackboot0 inet static
+  address 10.20.0.20/24
+  mtu 1400
+  gateway 10.20.0.1
+  dns-nameservers 10.20.0.1
+  dns-search maas
+iface rackboot0 inet static
+  address 10.30.0.9/24
+
+auto mac/52:54:00:00:00:02=rackboot1
+iface rackboot1 inet dhcp
+`,
+    },
+  ]);
+});
+
+test('fixed addresses come by DHCP where their leases must show that the system is up', () => {
+  const [part] = configParts([one(1, 'physical', 'eno1', { links: [link(33, 'auto', LAN, 20)] })], {
+    ...TERMS,
+    isByLease: true,
+  });
+  assert.deepEqual([part?.hasDhcp, part?.addresses, part?.router, part?.takesRoute], [true, [], undefined, true]);
+});
+
+test('a name that a machine made up is in no file', () => {
+  const nic = { id: 1, name: 'x"; reboot', mac: mac(1), source: 'hearsay' } as const;
+  const parts = configParts([one(1, 'physical', 'x"; reboot', { nic, links: [link(33, 'dhcp')] })], TERMS);
+  for (const files of [netplanFiles(parts), networkdFiles(parts), ifupdownFiles(parts) ?? []])
+    assert.doesNotMatch(JSON.stringify(files), /reboot"|; reboot/);
+});
