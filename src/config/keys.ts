@@ -38,6 +38,7 @@ export const KEY_RULES: ReadonlyMap<string, KeyRule> = new Map<string, KeyRule>(
   ['dns.listen', FILE],
   ['dns.listen_port', FILE],
   ['dns.domain', EITHER],
+  ['dns.domains', EITHER],
   ['dns.upstream', EITHER],
   ['dns.forward_zones', EITHER],
   ['dns.dnssec_validation', EITHER],

@@ -213,6 +213,7 @@ function resolveDns(written: WrittenConfig, managed: readonly Managed[], own: re
   const domains = unique([
     written.dns.domain,
     ...named.flatMap(({ written: entry }) => (entry.domain === undefined ? [] : [entry.domain])),
+    ...written.dns.domains,
   ]);
   const listen =
     written.dns.listen ??

@@ -134,12 +134,15 @@ const record = z.strictObject({
   type: z.enum(['A', 'CNAME', 'TXT', 'MX', 'NS', 'SRV', 'PTR']),
   data: z.string().min(1).max(1024),
   ttl: z.number().int().min(0).max(604_800).optional(),
+  // The number by which the API names the record; the API gives it.
+  id: z.int().min(1).optional(),
 });
 
 const dns = z.strictObject({
   listen: z.array(ipv4).max(64).optional(),
   listen_port: port.default(53),
   domain: domain.default('maas'),
+  domains: z.array(domain).max(256).default([]),
   upstream: z
     .union([z.array(upstreamEntry).max(16), upstreamList], {
       error: 'expected upstream servers, each an address or address:port: a list, or one text with spaces between them',

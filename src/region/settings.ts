@@ -76,6 +76,8 @@ export type SettingsRefusal = RefusalNamed<
 export interface SettingEdit {
   readonly key: string;
   readonly value: SettingValue | undefined;
+  /** Makes the new value of the stored one (`undefined`: none) in the transaction, in place of `value`. */
+  readonly revise?: ((stored: SettingValue | undefined) => SettingValue) | undefined;
 }
 
 interface SettingsParts {
@@ -169,7 +171,9 @@ export class RegionSettings {
     const outcome = await store.changeSettings<SettingsRefusal>(atMs, (current) => {
       const changes: SettingChange[] = [];
       let list = current;
-      for (const edit of edits) {
+      for (const given of edits) {
+        const stored = list.find(({ rack: of, key }) => of === '' && key === given.key)?.value;
+        const edit = given.revise === undefined ? given : { key: given.key, value: given.revise(stored) };
         const change = this.#decide(owner, edit, list);
         if ('code' in change) return { kind: 'refuse', refusal: change };
         list = withChange(list, change);

@@ -105,6 +105,7 @@ const STORED_VALUES: Readonly<Record<string, SettingValue>> = {
   'dns.upstream': ['192.0.2.1'],
   'dns.forward_zones': { 'lab.example': ['192.0.2.1'] },
   'dns.dnssec_validation': 'no',
+  'dns.domains': ['lab.example'],
   'dns.records': [{ name: 'www.maas', type: 'A', data: '10.20.0.5' }],
   'dns.allow_recursion': ['10.0.0.0/8'],
   'tftp.allow': ['198.51.100.0/24'],

@@ -16,6 +16,8 @@ import { BLOCK_DEVICE_OPERATIONS } from './block-device-operations.ts';
 import { BOOT_RESOURCE_OPERATIONS } from './boot-resource-operations.ts';
 import { BOOT_SOURCE_OPERATIONS } from './boot-source-operations.ts';
 import { BOOT_UPLOAD_OPERATIONS } from './boot-upload-operations.ts';
+import { DNSRESOURCE_OPERATIONS } from './dnsresource-operations.ts';
+import { DOMAIN_OPERATIONS } from './domain-operations.ts';
 import { ENLISTMENT_OPERATIONS } from './enlistment-operations.ts';
 import { EVENT_OPERATIONS } from './event-operations.ts';
 import { type Fields, findNul } from './form-body.ts';
@@ -76,6 +78,8 @@ export const OPERATIONS: readonly Operation[] = [
   ...STORAGE_OPERATIONS,
   ...BLOCK_DEVICE_OPERATIONS,
   ...SETTINGS_OPERATIONS,
+  ...DOMAIN_OPERATIONS,
+  ...DNSRESOURCE_OPERATIONS,
   ...BOOT_SOURCE_OPERATIONS,
   ...BOOT_RESOURCE_OPERATIONS,
   ...BOOT_UPLOAD_OPERATIONS,

@@ -31,6 +31,7 @@ export const REFUSALS: Readonly<Record<RefusalName, number>> = {
   'machine-in-use': 409,
   'machine-locked': 409,
   'layout-refused': 409,
+  'domain-in-use': 409,
   'owner-data-limit': 409,
   'nothing-matches': 409,
   'no-ssh-key': 409,

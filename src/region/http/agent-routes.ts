@@ -135,14 +135,6 @@ export function addAgentRoutes(app: FastifyInstance, listener: AgentListener): v
     forWorker(async (machine) => text(await work.sshKeys(machine))),
   );
   app.get(
-    '/MAAS/rackboot/1/network/:tool/:addresses',
-    forWorker(async (machine, { params }) => {
-      const { success, data } = networkPath.safeParse(params);
-      const files = success ? work.network(machine, data.tool, data.addresses === 'leased') : undefined;
-      return files === undefined ? refuse('not-found.network-tool') : text(files);
-    }),
-  );
-  app.get(
     '/MAAS/rackboot/1/user-data',
     forWorker(async (machine) => {
       const data = await work.userData(machine);
@@ -150,6 +142,7 @@ export function addAgentRoutes(app: FastifyInstance, listener: AgentListener): v
       return { kind: 'text', text: Buffer.from(data), contentType: 'application/octet-stream' };
     }),
   );
+  addNetworkRoute(app, work, forWorker);
   addScriptRoutes(app, work, forWorker);
   addSignalRoute(app, listener, work, isTooMuch);
 }
@@ -181,6 +174,18 @@ function addAgentFiles(app: FastifyInstance, listener: AgentListener): void {
     app.get(`/MAAS/rackboot/${name}`, (request, reply) => sendAgent(listener, request, reply, part, 'x-shellscript'));
   }
   app.get('/MAAS/rackboot/enlist.preseed', (request, reply) => sendAgent(listener, request, reply, preseed, 'plain'));
+}
+
+/** The files of a laid-out network. */
+function addNetworkRoute(app: FastifyInstance, work: MachineAgent, forWorker: ForWorker): void {
+  app.get(
+    '/MAAS/rackboot/1/network/:tool/:addresses',
+    forWorker(async (machine, { params }) => {
+      const { success, data } = networkPath.safeParse(params);
+      const files = success ? work.network(machine, data.tool, data.addresses === 'leased') : undefined;
+      return files === undefined ? refuse('not-found.network-tool') : text(files);
+    }),
+  );
 }
 
 /** The scripts that a machine runs while it is commissioned or tested. */

@@ -19,6 +19,7 @@ import { IDENTITY } from './en/identity.ts';
 import { importText } from './en/imports.ts';
 import { LAYOUTS } from './en/layouts.ts';
 import { LIFE } from './en/life.ts';
+import { NAMES_SERVED } from './en/names-served.ts';
 import { PAGE } from './en/page.ts';
 import { PAGES } from './en/pages.ts';
 import { powerText } from './en/power-details.ts';
@@ -40,6 +41,7 @@ export const EN = {
     ...SETTINGS,
     ...LIFE,
     ...LAYOUTS,
+    ...NAMES_SERVED,
     ...IDENTITY,
     ...RACKS,
     ...API,

@@ -7,7 +7,8 @@ import { test } from 'node:test';
 import { OPERATIONS } from '../../../src/region/api/operations.ts';
 import { CALLERS, type CallerName, withCallers } from './callers-place.ts';
 
-const PATHS = /^(?:nodes|machines)\/\{system_id\}\/(?:interfaces|blockdevices|raids?|volume-groups)/;
+const PATHS =
+  /^domains|^dnsresource|^(?:nodes|machines)\/\{system_id\}\/(?:interfaces|blockdevices|raids?|volume-groups)/;
 
 const ALLOWED: Readonly<Record<string, readonly CallerName[]>> = {
   anyone: CALLERS,

@@ -1,0 +1,23 @@
+// Why a change of domains, names and records is refused.
+
+import { counted } from '../../../counted.ts';
+import type { RefusalTable } from './table.ts';
+
+type Named = { readonly name: string };
+
+/** By code. */
+export const NAMES_SERVED = {
+  'not-found.domain': 'No domain has this id or name.',
+  'not-found.dns-resource': 'No name has this id.',
+  'not-found.dns-record': 'No record has this id.',
+  'domain-in-use.default': ({ name }: Named) =>
+    `${name} is the default domain: make another one the default first (domains/<id>/?op=set_default).`,
+  'domain-in-use.records': ({ name, count }: Named & { readonly count: number }) =>
+    `${name} has ${counted(count, 'record')}: delete them first.`,
+  'field.domain-taken': ({ name }: Named) => `There is a domain ${name} already.`,
+  'field.domain-unknown': ({ domains }: { readonly domains: readonly string[] }) =>
+    `Give a name in one of these domains, or add its domain first: ${domains.join(', ')}.`,
+  'field.dns-name': 'Give letters, digits, hyphens, underscores and dots.',
+  'field.dns-name-taken': ({ name }: Named) => `${name} has records already: change those.`,
+  'field.record-type': ({ known }: { readonly known: readonly string[] }) => `Give one of ${known.join(', ')}.`,
+} as const satisfies RefusalTable;

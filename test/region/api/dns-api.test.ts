@@ -1,0 +1,118 @@
+// Domains, names and records by the API: they are the settings that every rack serves.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { type CallersPlace, withCallers } from './callers-place.ts';
+
+const keysOf = (value: object): readonly string[] => Object.keys(value).toSorted();
+const recordsOf = ({ region }: CallersPlace) => region.settings.of('a-remote-rack')?.dns;
+
+test('a domain is added, read, renamed, made the default and deleted', () =>
+  withCallers(async (place) => {
+    const { ask, region } = place;
+    const [own] = (await ask('alice', 'GET', 'domains/')).json;
+    assert.deepEqual(keysOf(own), 'authoritative id is_default name resource_record_count resource_uri ttl'.split(' '));
+    assert.deepEqual([own.id, own.name, own.is_default], [0, 'maas', true]);
+    const made = await ask('root', 'POST', 'domains/', { name: 'Lab.Example' });
+    assert.equal(made.status, 200, made.text);
+    assert.deepEqual([made.json.name, made.json.is_default], ['lab.example', false]);
+    assert.deepEqual((await ask('alice', 'GET', `domains/${made.json.id}/`)).json, made.json);
+    assert.deepEqual(keysOf((await ask('root', 'POST', 'domains/', { name: 'lab.example' })).json), ['name']);
+    assert.deepEqual(keysOf((await ask('root', 'POST', 'domains/', { name: 'a b' })).json), ['name']);
+    const moved = await ask('root', 'PUT', `domains/${made.json.id}/`, { name: 'site.example' });
+    assert.equal(moved.json.name, 'site.example');
+    assert.equal((await ask('root', 'PUT', 'domains/0/', { name: 'x.example' })).refusal, 'domain-in-use');
+    const chosen = await ask('root', 'POST', `domains/${moved.json.id}/?op=set_default`);
+    assert.deepEqual([chosen.json.id, chosen.json.is_default], [0, true]);
+    assert.equal(region.settings.valueOf('dns.domain'), 'site.example');
+    assert.equal((await ask('root', 'DELETE', 'domains/site.example/')).refusal, 'domain-in-use');
+    assert.equal((await ask('root', 'DELETE', 'domains/maas/')).status, 204);
+    assert.deepEqual((await ask('alice', 'GET', 'domains/')).json.length, 1);
+    assert.equal((await ask('alice', 'GET', 'domains/maas/')).status, 404);
+  }));
+
+test('a name with its addresses is added, changed and deleted, and is a setting of every rack', () =>
+  withCallers(async (place) => {
+    const { ask } = place;
+    const made = await ask('root', 'POST', 'dnsresources/', { name: 'web', ip_addresses: '10.20.0.5 10.20.0.6' });
+    assert.equal(made.status, 200, made.text);
+    const { id } = made.json;
+    assert.deepEqual(keysOf(made.json), [
+      'address_ttl',
+      'fqdn',
+      'id',
+      'ip_addresses',
+      'resource_records',
+      'resource_uri',
+    ]);
+    assert.deepEqual(
+      made.json.ip_addresses.map(({ ip }: { readonly ip: string }) => ip),
+      ['10.20.0.5', '10.20.0.6'],
+    );
+    assert.deepEqual(recordsOf(place), {
+      records: ['10.20.0.5', '10.20.0.6'].map((data, index) => ({ id: id + index, name: 'web.maas', type: 'A', data })),
+    });
+    assert.deepEqual(
+      keysOf((await ask('root', 'POST', 'dnsresources/', { fqdn: 'web.maas', ip_addresses: '10.20.0.7' })).json),
+      ['name'],
+    );
+    const changed = await ask('root', 'PUT', `dnsresources/${id}/`, {
+      name: 'www',
+      ip_addresses: '10.20.0.9',
+      address_ttl: '60',
+    });
+    assert.deepEqual([changed.json.id, changed.json.fqdn, changed.json.address_ttl], [id, 'www.maas', 60]);
+    assert.deepEqual((await ask('alice', 'GET', `dnsresources/${id}/`)).json, changed.json);
+    const misfits: readonly (readonly [Readonly<Record<string, string>>, string])[] = [
+      [{ name: 'x', ip_addresses: '10.20.0' }, 'ip_addresses'],
+      [{ name: 'x', domain: 'elsewhere', ip_addresses: '10.20.0.5' }, 'domain'],
+      [{ fqdn: 'x.elsewhere', ip_addresses: '10.20.0.5' }, 'fqdn'],
+      [{ ip_addresses: '10.20.0.5' }, 'name'],
+      [{ name: 'x y', ip_addresses: '10.20.0.5' }, 'name'],
+      [{ name: 'x', ip_addresses: '10.20.0.5', address_ttl: '-1' }, 'address_ttl'],
+    ];
+    for (const [fields, field] of misfits)
+      assert.deepEqual(keysOf((await ask('root', 'POST', 'dnsresources/', fields)).json), [field]);
+    assert.equal((await ask('root', 'DELETE', `dnsresources/${id}/`)).status, 204);
+    assert.equal((await ask('root', 'DELETE', `dnsresources/${id}/`)).status, 404);
+    assert.deepEqual((await ask('alice', 'GET', 'dnsresources/')).json, []);
+  }));
+
+test('a record is added, changed and deleted; data that does not fit its type is refused', () =>
+  withCallers(async ({ ask }) => {
+    const made = await ask('root', 'POST', 'dnsresourcerecords/', {
+      ...{ fqdn: 'maas', rrtype: 'mx', rrdata: '10 mail.maas', ttl: '300' },
+    });
+    assert.equal(made.status, 200, made.text);
+    assert.deepEqual(made.json, {
+      ...{ id: made.json.id, fqdn: 'maas', rrtype: 'MX', rrdata: '10 mail.maas', ttl: 300 },
+      resource_uri: `/MAAS/api/2.0/dnsresourcerecords/${made.json.id}/`,
+    });
+    const second = await ask('root', 'POST', 'dnsresourcerecords/', {
+      ...{ name: '@', rrtype: 'MX', rrdata: '20 other.maas' },
+    });
+    const place = `dnsresourcerecords/${second.json.id}/`;
+    assert.equal((await ask('root', 'PUT', place, { rrdata: '30 other.maas', ttl: '9' })).json.rrdata, '30 other.maas');
+    assert.deepEqual((await ask('alice', 'GET', 'dnsresourcerecords/?rrtype=MX&domain=0')).json.length, 2);
+    assert.deepEqual((await ask('alice', 'GET', 'dnsresourcerecords/?rrtype=TXT')).json, []);
+    assert.equal((await ask('alice', 'GET', 'domains/0/')).json.resource_record_count, 2);
+    const [name] = (await ask('alice', 'GET', 'dnsresources/?fqdn=maas')).json;
+    assert.deepEqual([name.ip_addresses, name.resource_records.length], [[], 2]);
+    assert.equal(
+      (await ask('root', 'POST', 'dnsresourcerecords/', { name: 'x', rrtype: 'LOC', rrdata: '1' })).status,
+      400,
+    );
+    assert.equal((await ask('root', 'DELETE', `dnsresourcerecords/${made.json.id}/`)).status, 204);
+    assert.equal((await ask('alice', 'GET', place)).json.ttl, 9);
+    assert.equal((await ask('alice', 'GET', `dnsresourcerecords/${made.json.id}/`)).status, 404);
+  }));
+
+test('records that somebody wrote as a setting are objects, too', () =>
+  withCallers(async ({ ask, region }) => {
+    const written = [{ name: 'a.maas', type: 'TXT', data: 'x' }];
+    await region.settings.change('', [{ key: 'dns.records', value: written }], 'root');
+    const [record] = (await ask('alice', 'GET', 'dnsresourcerecords/')).json;
+    assert.equal(record.fqdn, 'a.maas');
+    const changed = await ask('root', 'PUT', `dnsresourcerecords/${record.id}/`, { rrdata: 'y' });
+    assert.deepEqual([changed.json.id, changed.json.rrdata], [record.id, 'y']);
+  }));
