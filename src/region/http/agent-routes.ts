@@ -130,6 +130,14 @@ export function addAgentRoutes(app: FastifyInstance, listener: AgentListener): v
     '/MAAS/rackboot/1/debug-keys',
     forBoot((machine) => work.debugKeys(machine)),
   );
+  addOwnerRoutes(app, work, forWorker);
+  addNetworkRoute(app, work, forWorker);
+  addScriptRoutes(app, work, forWorker);
+  addSignalRoute(app, listener, work, isTooMuch);
+}
+
+/** The routes of what the machine's user gives it. */
+function addOwnerRoutes(app: FastifyInstance, work: MachineAgent, forWorker: ForWorker): void {
   app.get(
     '/MAAS/rackboot/1/ssh-keys',
     forWorker(async (machine) => text(await work.sshKeys(machine))),
@@ -142,9 +150,6 @@ export function addAgentRoutes(app: FastifyInstance, listener: AgentListener): v
       return { kind: 'text', text: Buffer.from(data), contentType: 'application/octet-stream' };
     }),
   );
-  addNetworkRoute(app, work, forWorker);
-  addScriptRoutes(app, work, forWorker);
-  addSignalRoute(app, listener, work, isTooMuch);
 }
 
 /** The route by which a machine reports on its work. */
