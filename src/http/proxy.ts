@@ -15,6 +15,7 @@ import { errorText } from '../errors.ts';
 import type { Ipv4 } from '../net/address.ts';
 import { BodyPlaces, clientOf } from '../net/shares/body-places.ts';
 import { answerText } from './answer.ts';
+import { unreachedText } from './answer-words.ts';
 import type { RegionUnreached } from './events.ts';
 import { isGone, onGone, sendText } from './send.ts';
 
@@ -189,9 +190,7 @@ export class RegionProxy {
     if (length > BODY_BYTES_MAX) return refuse(forwarding, 413, 'body-too-large');
     if (region === undefined) {
       if (forwarding.leavesUntaken === true) return { kind: 'untaken' };
-      const why = 'this rack has no region: set region.mode, or region.url, in its configuration';
-      answerUnreachable(response, request.method, 503, why);
-      return { kind: 'unreachable', reason: 'no-region' };
+      return answerUnreachable(response, request.method, 503, { kind: 'unreachable', reason: 'no-region' });
     }
     const place = await this.#places.take(forwarding.peer ?? THIS_HOST, clientOf(request, response));
     if (place === 'refused') return refuse(forwarding, 503, 'proxy-busy');
@@ -218,9 +217,17 @@ export function refuse(to: Forwarding, status: number, reason: 'body-too-large' 
   return { kind: 'refused', reason };
 }
 
-function answerUnreachable(response: ServerResponse, method: string | undefined, status: number, why: string): void {
+type Unreachable = Extract<ForwardOutcome, { readonly kind: 'unreachable' }>;
+
+function answerUnreachable(
+  response: ServerResponse,
+  method: string | undefined,
+  status: number,
+  unreachable: Unreachable,
+): ForwardOutcome {
   const fields = { 'Retry-After': RETRY_AFTER_S, Connection: 'close' };
-  sendText(response, method, answerText(status, `${why}\n`, fields));
+  sendText(response, method, answerText(status, `${unreachedText(unreachable)}\n`, fields));
+  return unreachable;
 }
 
 /** One request on its way to the region and back. */
@@ -337,8 +344,8 @@ class Passage {
     const region = this.#where;
     const said = errorText(error);
     const status = this.#silent ? 504 : 503;
-    answerUnreachable(response, request.method, status, `the region at ${region} does not answer: ${said}`);
-    this.#end({ kind: 'unreachable', reason: 'region-silent', region, said });
+    const unreachable = { kind: 'unreachable', reason: 'region-silent', region, said } as const;
+    this.#end(answerUnreachable(response, request.method, status, unreachable));
   }
 
   /** Discards the rest of the body; the connection ends with the answer. */

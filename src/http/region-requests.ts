@@ -10,6 +10,7 @@ import type { Clock } from '../clock.ts';
 import { formatIpv4, formatMac, type Ipv4, type MacAddress } from '../net/address.ts';
 import { BodyPlaces, clientOf, hasBody } from '../net/shares/body-places.ts';
 import { answerText } from './answer.ts';
+import { unreachedText } from './answer-words.ts';
 import { BodyArrivals } from './body-arrival.ts';
 import {
   BODY_BYTES_MAX,
@@ -184,8 +185,9 @@ export class RegionRequests {
       answerQueued(response);
       return { kind: 'untaken' };
     }
-    const why = `the region is away, and the report cannot be kept: ${reason}\n`;
-    sendText(response, 'POST', answerText(503, why, { 'Retry-After': RETRY_AFTER_S }));
-    return { kind: 'unreachable', reason };
+    const unreached = { kind: 'unreachable', reason } as const;
+    const fields = { 'Retry-After': RETRY_AFTER_S };
+    sendText(response, 'POST', answerText(503, `${unreachedText(unreached)}\n`, fields));
+    return unreached;
   }
 }

@@ -10,6 +10,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Ipv4, MacAddress } from '../net/address.ts';
 import { splitTarget } from '../net/target-parts.ts';
 import { answerText } from './answer.ts';
+import { QUEUED_TEXT } from './answer-words.ts';
 import type { NotKept } from './events.ts';
 import { onGone, sendText } from './send.ts';
 
@@ -92,7 +93,7 @@ export function readRest(
 
 /** Answers that the report is queued on disk. */
 export function answerQueued(response: ServerResponse): void {
-  const answer = { status: 'queued', text: 'the region is away; this rack keeps the report for it' };
+  const answer = { status: 'queued', text: QUEUED_TEXT };
   sendText(response, 'POST', answerText(202, `${JSON.stringify(answer)}\n`, { 'Content-Type': 'application/json' }));
 }
 
