@@ -6,6 +6,7 @@ import { errorText, osErrorCode, RackError } from '../errors.ts';
 import { fileFault } from '../files/read-fault.ts';
 import { readRegularFile, UnfitFile } from '../files/regular-file.ts';
 import { parseSettings, type Settings } from '../machines/settings.ts';
+import { settingsFaultText } from './fault-words.ts';
 import { type ConfigProblem, PROBLEMS_MAX } from './rack-config.ts';
 import type { ProblemPath } from './resolve.ts';
 import { stateDirOf } from './state-dir.ts';
@@ -51,7 +52,9 @@ export function readConfigFile(text: string): ReadConfigFile {
   });
   try {
     const parsed = parseSettings(document.toJS({ maxAliasCount: 100 }) ?? {});
-    return parsed.ok ? { ok: true, file: { values: parsed.settings, lineOf } } : refuse(parsed.reason);
+    return parsed.ok
+      ? { ok: true, file: { values: parsed.settings, lineOf } }
+      : refuse(settingsFaultText(parsed.fault));
   } catch (error) {
     return refuse(`not usable YAML: ${errorText(error)}`);
   }

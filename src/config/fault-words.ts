@@ -2,6 +2,9 @@
 // types of its language; a schema that has words of its own (`error`) keeps them.
 
 import type { z } from 'zod';
+import { counted } from '../counted.ts';
+import { unreachable } from '../errors.ts';
+import type { SettingsFault } from '../machines/settings.ts';
 
 /** How much of a wrong text is shown. */
 const SHOWN_CHARACTERS_MAX = 60;
@@ -83,3 +86,22 @@ function foundText(input: unknown, message: string): string {
 
 const shown = (text: string): string =>
   text.length > SHOWN_CHARACTERS_MAX ? `${text.slice(0, SHOWN_CHARACTERS_MAX)}…` : text;
+
+/** Why a value is no configuration, whatever its keys. */
+export function settingsFaultText({ fault, place, found, max }: SettingsFault): string {
+  const at = place === '' ? '' : `${place}: `;
+  switch (fault) {
+    case 'not-object':
+      return `${at}expected keys with values`;
+    case 'too-large':
+      return `${at}more than ${counted(max, 'value')}`;
+    case 'too-deep':
+      return `${at}deeper than ${counted(max, 'level')}`;
+    case 'too-long':
+      return `${at}longer than ${counted(max, 'character')}`;
+    case 'not-setting':
+      return `${at}${found} is not a value of a configuration`;
+    default:
+      return unreachable(fault);
+  }
+}

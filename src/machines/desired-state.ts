@@ -29,7 +29,7 @@ export type StateFaultCode =
   | 'too-deep'
   | 'too-large'
   | 'other-schema'
-  | 'settings'
+  | 'not-setting'
   | 'not-object'
   | 'not-list'
   | 'too-many'
@@ -46,7 +46,7 @@ export type StateFault = {
   readonly fault: StateFaultCode;
   /** Where it is: `machines[3].purpose`. */
   readonly place: string;
-  /** The value there: a short one as JSON, otherwise its type; for `settings`, the words of their reader. */
+  /** The value there: a short one as JSON, otherwise its type. */
   readonly found: string;
   /** The allowed number; 0: there is none. */
   readonly max: number;
@@ -164,7 +164,11 @@ function readState(value: unknown): DesiredState {
 function readSettings(value: unknown): Settings | undefined {
   if (value === undefined) return undefined;
   const parsed = parseSettings(value);
-  if (!parsed.ok) throw mismatch('settings', 'settings', parsed.reason);
+  if (!parsed.ok) {
+    const { fault, place, found, max } = parsed.fault;
+    const at = place === '' ? 'settings' : `settings.${place}`;
+    throw mismatch(fault, at, fault === 'not-object' ? shown(value) : found, max);
+  }
   return parsed.settings;
 }
 

@@ -12,10 +12,13 @@ import { StringDecoder } from 'node:string_decoder';
 import type { Clock } from '../clock.ts';
 import { errorText, isTlsError } from '../errors.ts';
 import { STATE_CHANGES_IM } from '../machines/desired-state.ts';
+import type { LinkFault } from '../region/records/rack-note.ts';
 import { EventStreamReader } from './event-stream-reader.ts';
+import { textOf } from './link-answers.ts';
 import {
   ANSWER_BYTES_MAX,
   type LinkAnswer,
+  LinkFailure,
   type LinkListener,
   type LinkRequest,
   NOT_NOW,
@@ -36,6 +39,19 @@ export const SOCKETS_MAX = 6;
 const PING_PATH = '/api/version/';
 /** The least that a piece of an answer counts, in bytes: the memory that even a short piece takes. */
 const PIECE_BYTES_MIN = 128;
+
+/** Ends a request for a reason of our own. */
+class OwnEnd extends Error {
+  readonly fault: LinkFault;
+  readonly max: number;
+
+  /** @param max seconds or bytes; 0: the fault has no bound */
+  constructor(fault: LinkFault, max = 0) {
+    super(fault);
+    this.fault = fault;
+    this.max = max;
+  }
+}
 
 interface HttpTransportOptions {
   /** `http://region:5240/MAAS`. */
@@ -88,14 +104,14 @@ class HttpTransport implements RegionAddress {
         collect(answer, request.answerBytesMax ?? ANSWER_BYTES_MAX, resolve, (error) => asking.destroy(error));
       });
       const late = this.#options.clock.schedule(ANSWER_MS_MAX, () =>
-        asking.destroy(new Error(`no whole answer within ${ANSWER_MS_MAX / 1000} s`)),
+        asking.destroy(new OwnEnd('late', ANSWER_MS_MAX / 1000)),
       );
-      asking.on('timeout', () => asking.destroy(new Error(`silent for ${SILENCE_MS_MAX / 1000} s`)));
-      asking.on('error', (error) => reject(new Error(this.#explain(error), { cause: error })));
+      asking.on('timeout', () => asking.destroy(new OwnEnd('silent', SILENCE_MS_MAX / 1000)));
+      asking.on('error', (error) => reject(this.#failureOf(error)));
       asking.on('close', () => {
         late.cancel();
         // No effect unless the answer was truncated.
-        reject(new Error(this.#explain(new Error('the connection ended within the answer'))));
+        reject(this.#failureOf(new OwnEnd('cut')));
       });
       asking.end(request.body?.text);
     });
@@ -103,16 +119,16 @@ class HttpTransport implements RegionAddress {
 
   follow(path: string, listener: LinkListener): { close(): void } {
     let isOver = false;
-    const end = (reason: string, status: number | undefined): void => {
+    const end = (status?: number): void => {
       if (isOver) return;
       isOver = true;
       asking.destroy();
-      listener.onEnd(reason, status);
+      listener.onEnd(status);
     };
     const asking = this.#begin({ method: 'GET', path, authorized: true }, (answer) => {
       if (answer.statusCode !== 200) {
         answer.resume();
-        end(`answered ${answer.statusCode}`, answer.statusCode);
+        end(answer.statusCode);
         return;
       }
       // The caller limits how long a stream may be silent.
@@ -120,8 +136,8 @@ class HttpTransport implements RegionAddress {
       listener.onOpen();
       this.#read(answer, listener, end, () => isOver);
     });
-    asking.on('timeout', () => end(`silent for ${SILENCE_MS_MAX / 1000} s`, undefined));
-    asking.on('error', (error) => end(this.#explain(error), undefined));
+    asking.on('timeout', () => end());
+    asking.on('error', () => end());
     asking.end();
     return {
       close: () => {
@@ -147,8 +163,8 @@ class HttpTransport implements RegionAddress {
     });
   }
 
-  abandon(reason: string): void {
-    for (const asking of this.#underWay) asking.destroy(new Error(reason));
+  abandon(): void {
+    for (const asking of this.#underWay) asking.destroy(new OwnEnd('hanging'));
   }
 
   close(): void {
@@ -156,23 +172,19 @@ class HttpTransport implements RegionAddress {
     this.#pingAgent.destroy();
   }
 
-  #read(
-    answer: IncomingMessage,
-    listener: LinkListener,
-    end: (reason: string, status: number | undefined) => void,
-    isOver: () => boolean,
-  ): void {
+  #read(answer: IncomingMessage, listener: LinkListener, end: () => void, isOver: () => boolean): void {
     const reader = new EventStreamReader();
     const decoder = new StringDecoder('utf8');
     answer.on('data', (chunk: Buffer) => {
       if (isOver()) return;
       listener.onAlive();
       const events = reader.read(decoder.write(chunk));
-      if (events === undefined) end('a line of the stream is too long', undefined);
+      // A line of the stream is too long.
+      if (events === undefined) end();
       for (const { event, data } of events ?? []) if (!isOver()) listener.onEvent(event, data);
     });
-    answer.on('error', (error) => end(this.#explain(error), undefined));
-    answer.on('close', () => end('the stream ended', undefined));
+    answer.on('error', () => end());
+    answer.on('close', () => end());
   }
 
   #begin(
@@ -211,12 +223,14 @@ class HttpTransport implements RegionAddress {
     return asking;
   }
 
-  /** Describes a failure; names the region, never its key. */
-  #explain(error: Error): string {
+  /** Names the region, never its key. Cleans the system's words: they may quote a foreign server's certificate. */
+  #failureOf(error: Error): LinkFailure {
+    const { url } = this.#options;
+    if (error instanceof OwnEnd) return new LinkFailure(url, error.fault, { max: error.max, cause: error });
     const words =
       error instanceof AggregateError ? error.errors.map((one) => errorText(one)).join('; ') : errorText(error);
-    const remedy = isTlsError(error) ? '; region.ca_file names the file with the certificate of its authority' : '';
-    return `${this.#options.url} does not answer: ${words || error.name}${remedy}`;
+    const said = textOf(words || error.name);
+    return new LinkFailure(url, isTlsError(error) ? 'untrusted' : 'failed', { said, cause: error });
   }
 }
 
@@ -231,7 +245,7 @@ function collect(
   let bytes = 0;
   answer.on('data', (chunk: Buffer) => {
     bytes += Math.max(chunk.length, PIECE_BYTES_MIN);
-    if (bytes > bytesMax) fail(new Error(`its answer is larger than ${bytesMax} bytes, or comes in too many pieces`));
+    if (bytes > bytesMax) fail(new OwnEnd('too-large', bytesMax));
     else chunks.push(chunk);
   });
   answer.on('end', () => {

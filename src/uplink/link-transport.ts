@@ -1,5 +1,7 @@
 // The port to a remote region. `http-transport.ts` implements it.
 
+import type { LinkFault, RackNote } from '../region/records/rack-note.ts';
+
 /** The default bound of an answer, in bytes; ample for all but the desired state and the answer to a batch. */
 export const ANSWER_BYTES_MAX = 64 * 1024;
 
@@ -27,6 +29,28 @@ export interface LinkAnswer {
   readonly location?: string | undefined;
 }
 
+/** Rejects a request that got no whole answer. */
+export class LinkFailure extends Error {
+  readonly fault: LinkFault;
+  readonly note: RackNote<'link-unanswered'>;
+
+  /** @param said cleaned @param max seconds or bytes of the fault @param more how many further addresses do not answer either */
+  constructor(
+    url: string,
+    fault: LinkFault,
+    {
+      said = '',
+      max = 0,
+      more = 0,
+      cause,
+    }: Partial<Pick<RackNote<'link-unanswered'>, 'said' | 'max' | 'more'>> & ErrorOptions = {},
+  ) {
+    super(`${url}: ${fault}`, { cause });
+    this.fault = fault;
+    this.note = { note: 'link-unanswered', url, fault, said, max, more };
+  }
+}
+
 /** Listens to a stream of events. `onEnd` is the last call. */
 export interface LinkListener {
   onOpen(): void;
@@ -34,13 +58,13 @@ export interface LinkListener {
   onAlive(): void;
   onEvent(event: string, data: string): void;
   /** @param status of an answer that is no stream; `undefined` if no answer came, or a stream had begun and ended */
-  onEnd(reason: string, status: number | undefined): void;
+  onEnd(status: number | undefined): void;
 }
 
 export interface LinkTransport {
   /** The URL of the region that is asked now, for messages. */
   readonly url: string;
-  /** Rejects if there is no whole answer. */
+  /** Rejects with a `LinkFailure` if there is no whole answer. */
   ask(request: LinkRequest): Promise<LinkAnswer>;
   /** Opens a stream of events; `close` ends it without calling the listener again. */
   follow(path: string, listener: LinkListener): { close(): void };
@@ -51,8 +75,8 @@ export interface LinkTransport {
 export interface RegionAddress extends LinkTransport {
   /** Asks for the cheapest answer that the region has, on a connection of its own. Rejects if none comes, or one that says "not now". */
   ping(signal: AbortSignal): Promise<void>;
-  /** Ends all requests and streams under way: their callers are told that the region does not answer. */
-  abandon(reason: string): void;
+  /** Ends all requests and streams under way with the fault `hanging`. */
+  abandon(): void;
 }
 
 /** Statuses of an answer that says "not now": of a region without its database, and of a proxy without a region. */

@@ -68,9 +68,14 @@ export type RegionMessage =
   /** Remote only: the answer to a command. */
   | { readonly kind: 'outbox-answer'; readonly id: number; readonly answer: OutboxAnswer };
 
+/** Why a command on the outbox failed: no such dead letter, or a failure of the store with its words. */
+export type OutboxRefusal =
+  | { readonly kind: 'no-dead-letter'; readonly deadLetter: number }
+  | { readonly kind: 'failed'; readonly said: string };
+
 /** The outbox's contents, and why a command failed. */
 export interface OutboxAnswer {
-  readonly refusal?: string | undefined;
+  readonly refusal?: OutboxRefusal | undefined;
   readonly waiting: number;
   readonly dropped: Readonly<Record<string, number>>;
   readonly deadLetters: readonly ListedLetter[];

@@ -10,7 +10,7 @@ import type { NotKept } from '../http/events.ts';
 import { parseIpv4 } from '../net/address.ts';
 import { splitTarget } from '../net/target-parts.ts';
 import type { NoticeBody } from './events.ts';
-import type { OutboxAnswer, RackMessage, RegionMessage } from './messages.ts';
+import type { OutboxAnswer, OutboxRefusal, RackMessage, RegionMessage } from './messages.ts';
 import type { DeadLetter, ListedLetter, OutboxCommand, OutboxStore, QueuedPost } from './outbox-store.ts';
 
 const STORE_RETRY_MS = 1000;
@@ -97,17 +97,17 @@ export class OutboxKeeper {
   /** Carries out an operator's command. */
   handle(command: OutboxCommand): OutboxAnswer {
     const { outbox, onAdded } = this.#options;
-    let refusal: string | undefined;
+    let refusal: OutboxRefusal | undefined;
     try {
       if (command.action !== 'list') {
         const { action, deadLetter } = command;
         const isKnown = action === 'retry' ? outbox.retry(deadLetter) : outbox.drop(deadLetter);
-        if (!isKnown) refusal = `there is no dead letter ${deadLetter}; rackboot outbox --dead shows all`;
+        if (!isKnown) refusal = { kind: 'no-dead-letter', deadLetter };
         else if (action === 'retry') onAdded();
       }
     } catch (error) {
       if (!(error instanceof RackError)) throw error;
-      refusal = error.message;
+      refusal = { kind: 'failed', said: error.message };
     }
     return {
       refusal,

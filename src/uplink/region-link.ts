@@ -20,7 +20,7 @@ import { EventCarrier } from './event-carrier.ts';
 import type { NoticeBody } from './events.ts';
 import { isRedirection, parseHeartbeatAnswer, redirection, registrationRefusal, textOf } from './link-answers.ts';
 import type { LinkState, LinkStatus } from './link-status.ts';
-import type { LinkAnswer, LinkRequest, LinkTransport } from './link-transport.ts';
+import { type LinkAnswer, LinkFailure, type LinkRequest, type LinkTransport } from './link-transport.ts';
 import { type RackMessage, type RegionMessage, UPLINK_VERSION } from './messages.ts';
 import { OutboxKeeper } from './outbox-keeper.ts';
 import type { OutboxStore } from './outbox-store.ts';
@@ -200,8 +200,7 @@ export class RegionLink {
     try {
       answer = await transport.ask(request);
     } catch (error) {
-      // Clean the text: it may quote a foreign server's certificate.
-      this.#lost({ note: 'link-failed', reason: textOf(errorText(error)) });
+      this.#lost(error instanceof LinkFailure ? error.note : { note: 'link-failed', reason: textOf(errorText(error)) });
       return undefined;
     }
     if (this.#closed) return undefined;

@@ -9,10 +9,10 @@
 //    it is slow or waits for its database. The rack leaves a process only if another address answers.
 
 import type { Clock, Timer } from '../clock.ts';
-import { errorText } from '../errors.ts';
 import { answersWithin } from '../net/answers-within.ts';
 import {
   type LinkAnswer,
+  LinkFailure,
   type LinkListener,
   type LinkRequest,
   type LinkTransport,
@@ -27,7 +27,6 @@ const PING_EVERY_MS = 3000;
  * 6298 §5) take less. With the pause and the ping of the next address a rack leaves a process that hangs within about ten seconds.
  */
 const PING_MS_MAX = 6000;
-const HANGS = 'it answers nothing, and another address of region.url does';
 
 export class SeveralRegions implements LinkTransport {
   readonly #regions: readonly RegionAddress[];
@@ -71,7 +70,10 @@ export class SeveralRegions implements LinkTransport {
       this.#leave(asked);
     }
     if (refused !== undefined) return refused;
-    throw failures.length === 1 ? failures[0] : new Error(failures.map(errorText).join('; '));
+    const [first] = failures;
+    if (!(first instanceof LinkFailure)) throw first;
+    const { url, said, max } = first.note;
+    throw new LinkFailure(url, first.fault, { said, max, more: failures.length - 1, cause: first });
   }
 
   follow(path: string, listener: LinkListener): { close(): void } {
@@ -80,9 +82,9 @@ export class SeveralRegions implements LinkTransport {
       onOpen: () => listener.onOpen(),
       onAlive: () => listener.onAlive(),
       onEvent: (event, data) => listener.onEvent(event, data),
-      onEnd: (reason, status) => {
+      onEnd: (status) => {
         if (status === undefined || NOT_NOW.has(status)) this.#leave(followed);
-        listener.onEnd(reason, status);
+        listener.onEnd(status);
       },
     });
   }
@@ -115,7 +117,7 @@ export class SeveralRegions implements LinkTransport {
       if (this.#isClosed || asked !== this.#current) return;
       if (!isAlive) continue;
       this.#first = next;
-      asked.abandon(HANGS);
+      asked.abandon();
       return;
     }
   }

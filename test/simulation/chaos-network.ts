@@ -26,7 +26,7 @@ export class TroubledNetwork {
   readonly #clock: Clock;
   readonly #random: () => number;
   readonly #region: RegionEnd;
-  readonly #streams = new Set<(reason: string) => void>();
+  readonly #streams = new Set<() => void>();
   trouble: LinkTrouble;
   #isCut = false;
 
@@ -39,7 +39,7 @@ export class TroubledNetwork {
 
   cut(): void {
     this.#isCut = true;
-    this.endStreams('the line is cut');
+    this.endStreams();
   }
 
   mend(): void {
@@ -47,8 +47,8 @@ export class TroubledNetwork {
   }
 
   /** Ends every stream; some fall silent instead, as when a router drops a connection's state. */
-  endStreams(reason: string): void {
-    for (const end of [...this.#streams]) if (this.#random() < 0.7) end(reason);
+  endStreams(): void {
+    for (const end of [...this.#streams]) if (this.#random() < 0.7) end();
     this.#streams.clear();
   }
 
@@ -109,10 +109,10 @@ export class TroubledNetwork {
       stop?.();
       this.#streams.delete(end);
     };
-    const end = (reason: string): void => {
+    const end = (): void => {
       if (!isOpen) return;
       close();
-      this.#clock.schedule(this.#delay(), () => listener.onEnd(reason, undefined));
+      this.#clock.schedule(this.#delay(), () => listener.onEnd(undefined));
     };
     const alive = (): void => {
       this.#clock.schedule(ALIVE_MS, () => {
@@ -132,7 +132,7 @@ export class TroubledNetwork {
             });
           });
       if (stop === undefined) {
-        end('nobody listens');
+        end();
         return;
       }
       this.#streams.add(end);

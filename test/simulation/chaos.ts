@@ -210,7 +210,7 @@ async function trouble(world: World): Promise<void> {
     case 1:
       if (!world.region.isUp) break;
       world.deed('the region is stopped');
-      world.network.endStreams('the region is gone');
+      world.network.endStreams();
       await world.region.stop();
       later(30_000, () => world.region.start());
       break;
@@ -234,7 +234,7 @@ async function trouble(world: World): Promise<void> {
       break;
     default:
       world.deed('every stream ends');
-      world.network.endStreams('a proxy was restarted');
+      world.network.endStreams();
   }
 }
 

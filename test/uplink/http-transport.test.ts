@@ -5,12 +5,20 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { after, before, beforeEach, test } from 'node:test';
 import { sleep, systemClock } from '../../src/clock.ts';
 import { parseAuthorization } from '../../src/region/accounts/authorization-header.ts';
+import { noteText } from '../../src/region/words/rack-reasons.ts';
 import { openHttpTransport, SOCKETS_MAX } from '../../src/uplink/http-transport.ts';
-import type { LinkRequest, RegionAddress } from '../../src/uplink/link-transport.ts';
+import { LinkFailure, type LinkRequest, type RegionAddress } from '../../src/uplink/link-transport.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
 
 const KEY = { consumer: 'rack', token: 'token', secret: 'secret', isDrawn: true };
 const GET: LinkRequest = { method: 'GET', path: '/uplink/1/racks/x/state', authorized: true };
+
+/** Checks the sentence of a failure. */
+const saying = (text: RegExp) => (error: unknown) => {
+  assert.ok(error instanceof LinkFailure);
+  assert.match(noteText(error.note), text);
+  return true;
+};
 
 const seen: { readonly request: IncomingMessage; readonly body: string }[] = [];
 let answer: (response: ServerResponse) => void;
@@ -77,7 +85,7 @@ test('a redirection is an answer, and the key goes nowhere else', async () => {
 
 test('an answer is read up to its bound', async () => {
   answer = (response) => response.end('x'.repeat(70_000));
-  await assert.rejects(transport.ask(GET), /its answer is larger than 65536 bytes/);
+  await assert.rejects(transport.ask(GET), saying(/its answer is larger than 65536 bytes/));
   assert.equal((await transport.ask({ ...GET, answerBytesMax: 100_000 })).body.length, 70_000);
 });
 
@@ -87,21 +95,24 @@ test('an answer in pieces of one octet is read up to the memory of the pieces', 
     for (let piece = 0; piece < 1000; piece += 1) response.write('x');
     response.end();
   };
-  await assert.rejects(transport.ask(GET), /its answer is larger than 65536 bytes, or comes in too many pieces/);
+  await assert.rejects(
+    transport.ask(GET),
+    saying(/its answer is larger than 65536 bytes, or comes in too many pieces/),
+  );
   assert.equal((await transport.ask({ ...GET, answerBytesMax: 200_000 })).body.length, 1000);
 });
 
 test('a refused connection, and one cut before or within the answer, are failures that name the region', async () => {
   const nowhere = openHttpTransport({ url: 'http://127.0.0.1:1/MAAS', key: KEY, clock: systemClock, userAgent: 'x' });
-  await assert.rejects(nowhere.ask(GET), /http:\/\/127\.0\.0\.1:1\/MAAS does not answer: .*ECONNREFUSED/);
+  await assert.rejects(nowhere.ask(GET), saying(/http:\/\/127\.0\.0\.1:1\/MAAS does not answer: .*ECONNREFUSED/));
   nowhere.close();
   answer = (response) => {
     response.writeHead(200, { 'Content-Length': 100 }).write('half');
     setImmediate(() => response.destroy());
   };
-  await assert.rejects(transport.ask(GET), /does not answer/);
+  await assert.rejects(transport.ask(GET), saying(/does not answer/));
   answer = (response) => response.destroy();
-  await assert.rejects(transport.ask(GET), /does not answer/);
+  await assert.rejects(transport.ask(GET), saying(/does not answer/));
 });
 
 test('a request without an answer times out', async () => {
@@ -112,7 +123,7 @@ test('a request without an answer times out', async () => {
   asked.catch(() => undefined);
   for (let tries = 0; tries < 500 && seen.length === 0; tries += 1) await sleep(5);
   clock.advance(60_000);
-  await assert.rejects(asked, /no whole answer within 60 s/);
+  await assert.rejects(asked, saying(/no whole answer within 60 s/));
   slow.close();
 });
 
@@ -124,7 +135,7 @@ function followed(): Promise<{ readonly calls: readonly string[]; readonly statu
       onOpen: () => void calls.push('open'),
       onAlive: () => undefined,
       onEvent: (event, data) => void calls.push(`${event} ${data}`),
-      onEnd: (_reason, status) => resolve({ calls, status }),
+      onEnd: (status) => resolve({ calls, status }),
     });
   });
 }
@@ -180,7 +191,7 @@ test('SOCKETS_MAX connections are open at a time; a further request waits for on
 test('a ping is answered by any answer but "not now", without the key, even while every connection for requests is taken', async () => {
   const held: ServerResponse[] = [];
   answer = (response) => void held.push(response);
-  const asked = Array.from({ length: SOCKETS_MAX }, () => transport.ask(GET).catch(String));
+  const asked = Array.from({ length: SOCKETS_MAX }, () => transport.ask(GET).catch((error: unknown) => error));
   while (held.length < SOCKETS_MAX) await sleep(5);
   answer = (response) => response.end('2.0');
   const { signal } = new AbortController();
@@ -192,18 +203,19 @@ test('a ping is answered by any answer but "not now", without the key, even whil
   const stop = new AbortController();
   answer = () => stop.abort();
   await assert.rejects(transport.ping(stop.signal));
-  transport.abandon('it answers nothing');
-  for (const end of await Promise.all(asked)) assert.match(String(end), /does not answer: it answers nothing$/);
+  transport.abandon();
+  for (const end of await Promise.all(asked))
+    saying(/does not answer: it answers nothing, and another address of region\.url does$/)(end);
 });
 
 test('a stream that is abandoned ends as one whose region does not answer', async () => {
   answer = (response) => void response.writeHead(200, { 'Content-Type': 'text/event-stream' }).write(': begin\n\n');
-  const ended = new Promise<readonly [reason: string, status: number | undefined]>((resolve) => {
+  const ended = new Promise<number | undefined>((resolve) => {
     transport.follow('/uplink/1/racks/x/changes', {
       ...{ onOpen: () => undefined, onEvent: () => undefined },
-      onAlive: () => transport.abandon('it answers nothing'),
-      onEnd: (...end) => resolve(end),
+      onAlive: () => transport.abandon(),
+      onEnd: resolve,
     });
   });
-  assert.equal((await ended)[1], undefined);
+  assert.equal(await ended, undefined);
 });

@@ -331,7 +331,7 @@ test('an entry that the region refuses is kept with its reason, and can be sent 
       answers.map(({ id, answer }) => [id, answer.refusal]),
       [
         [5, undefined],
-        [6, 'there is no dead letter 99; rackboot outbox --dead shows all'],
+        [6, { kind: 'no-dead-letter', deadLetter: 99 }],
       ],
     );
   }));
@@ -613,7 +613,7 @@ test('a region of another version is reported once, and only heartbeats continue
     const taken = (): number => place.sent.filter(({ kind }) => kind === 'desired-state').length;
     const [greeted, known, carried] = [greetings(), taken(), place.carried().length];
     place.report(['seen meanwhile']);
-    place.stream?.onEnd('the region was restarted', undefined);
+    place.stream?.onEnd(undefined);
     await place.pass(5 * 60_000);
     assert.deepEqual([greetings(), taken(), place.carried().length], [greeted, known, carried]);
     assert.deepEqual(place.notices(), ['region.incompatible']);
@@ -651,7 +651,7 @@ test('a stream that ends or falls silent is opened again, after an immediate hea
     await place.pass(1000);
     const first = place.stream;
     const beats = place.named('heartbeat').length;
-    first?.onEnd('gone', undefined);
+    first?.onEnd(undefined);
     await place.pass(1500);
     assert.notEqual(place.stream, first);
     assert.equal(place.named('heartbeat').length, beats + 1);

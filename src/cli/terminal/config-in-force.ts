@@ -9,6 +9,7 @@ import {
   readConfigFile,
   readConfigText,
 } from '../../config/config-file.ts';
+import { settingsFaultText } from '../../config/fault-words.ts';
 import { loadFitting } from '../../config/load.ts';
 import { storedForRegion } from '../../config/region-file.ts';
 import { isRegionFile } from '../../config/region-store.ts';
@@ -144,6 +145,9 @@ function refuseRegionFile(file: string, remedy: string): void {
 
 function settingsOf(value: unknown): Settings {
   const parsed = parseSettings(value);
-  if (!parsed.ok) throw new RackError('not-running', `the daemon's configuration cannot be read: ${parsed.reason}`);
+  if (!parsed.ok) {
+    const why = settingsFaultText(parsed.fault);
+    throw new RackError('not-running', `the daemon's configuration cannot be read: ${why}`);
+  }
   return parsed.settings;
 }

@@ -4,6 +4,7 @@
 
 import { RackError } from '../../errors.ts';
 import type { ControlAnswers } from '../../http/control/requests.ts';
+import type { OutboxRefusal } from '../../uplink/messages.ts';
 import type { OutboxCommand } from '../../uplink/outbox-store.ts';
 import type { RackUplink } from '../../uplink/rack-uplink.ts';
 
@@ -31,6 +32,11 @@ async function handle(uplink: RackUplink | undefined, command: OutboxCommand): P
   const answer = await uplink.handleOutbox(command);
   if (answer === undefined)
     throw new RackError('store-unavailable', 'the outbox did not answer: see rackboot status, and try again');
-  if (answer.refusal !== undefined) throw new RackError('not-found', answer.refusal);
+  if (answer.refusal !== undefined) throw refused(answer.refusal);
   return answer;
 }
+
+const refused = (refusal: OutboxRefusal): RackError =>
+  refusal.kind === 'failed'
+    ? new RackError('not-found', refusal.said)
+    : new RackError('not-found', `there is no dead letter ${refusal.deadLetter}; rackboot outbox --dead shows all`);

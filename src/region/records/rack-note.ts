@@ -32,6 +32,12 @@ type Fields = { readonly [N in keyof typeof NOTE_FIELDS]: ValueOf<(typeof NOTE_F
 /** A `StateFault` of `machines/desired-state.ts`. */
 const STATE_FAULT = ['fault', 'place', 'found', 'max'] as const;
 
+/**
+ * Why an address of a region gives no whole answer. `failed` and `untrusted` (TLS) come with the words of the system in `said`; `hanging` means
+ * that another address answers.
+ */
+export type LinkFault = 'failed' | 'untrusted' | 'late' | 'silent' | 'cut' | 'too-large' | 'hanging';
+
 /** The parameters of each note, by its code. */
 const NOTES = {
   // Sockets, interfaces and the service manager (`net/host-note.ts`). Buffers are in bytes.
@@ -119,8 +125,9 @@ const NOTES = {
   // Why the region stopped.
   'region-failed': ['reason'],
   'region-ended': [],
-  // The link to a remote region.
+  // The link to a remote region. `fault` is a `LinkFault`; `max` its seconds or bytes; `more`: how many further addresses do not answer either.
   'link-failed': ['reason'],
+  'link-unanswered': ['url', 'fault', 'said', 'max', 'more'],
   'link-answers': ['url', 'status', 'said'],
   'link-redirected': ['url', 'status', 'where'],
   'link-refused': ['url', 'status', 'said'],

@@ -5,7 +5,7 @@
 import { counted } from '../../../counted.ts';
 import type { StateFault, StateFaultCode } from '../../../machines/desired-state.ts';
 import type { ConnectionRefusal } from '../../../net/shares/connection-shares.ts';
-import type { NoteCode, NoteParams, RackNote } from '../../records/rack-note.ts';
+import type { LinkFault, NoteCode, NoteParams, RackNote } from '../../records/rack-note.ts';
 import { OUTAGES } from './outages.ts';
 import { formatBytes } from './quantity.ts';
 import type { Writers } from './table.ts';
@@ -61,7 +61,7 @@ const STATE_FAULTS: Readonly<Record<StateFaultCode, (fault: Fault) => string>> =
   'too-deep': ({ max }) => `the desired state nests deeper than ${counted(max, 'level')}`,
   'too-large': ({ max }) => `the desired state, or one list in it, has more than ${counted(max, 'value')}`,
   'other-schema': ({ place, found, max }) => `${place}: ${found} is not ${max}; rack and region must be of one version`,
-  settings: ({ place, found }) => `${place}: ${found}`,
+  'not-setting': ({ place, found }) => `${place}: ${found} is not a value of a configuration`,
   'not-object': ({ place, found }) => `${place}: ${valueText(found)} is not an object`,
   'not-list': ({ place, found }) => `${place}: ${valueText(found)} is not a list`,
   'too-many': ({ place, max }) => `${place}: more than ${max}`,
@@ -81,6 +81,25 @@ const TYPES: ReadonlyMap<string, string> = new Map([
 const valueText = (found: string): string => TYPES.get(found) ?? found;
 const stateFault = ({ fault, ...rest }: NoteParams['state-invalid']): string =>
   Object.entries(STATE_FAULTS).find(([code]) => code === fault)?.[1](rest) ?? `${rest.place}: ${fault}`;
+
+/** Why an address of the region does not answer. */
+const LINK_FAULTS: Readonly<Record<LinkFault, (params: { readonly said: string; readonly max: number }) => string>> = {
+  failed: ({ said }) => said,
+  untrusted: ({ said }) => `${said}; region.ca_file names the file with the certificate of its authority`,
+  late: ({ max }) => `no whole answer within ${max} s`,
+  silent: ({ max }) => `silent for ${max} s`,
+  cut: () => 'the connection ended within the answer',
+  'too-large': ({ max }) => `its answer is larger than ${counted(max, 'byte')}, or comes in too many pieces`,
+  hanging: () => 'it answers nothing, and another address of region.url does',
+};
+const linkFault = ({ url, fault, said, max, more }: NoteParams['link-unanswered']): string => {
+  const why = Object.entries(LINK_FAULTS).find(([code]) => code === fault)?.[1]({ said, max }) ?? fault;
+  const others =
+    more === 0
+      ? ''
+      : `; nor ${more === 1 ? 'does' : 'do'} ${counted(more, 'other address', 'other addresses')} of region.url`;
+  return `${url} does not answer: ${why}${others}`;
+};
 
 const NOTE_SENTENCES: Writers<NoteParams> = {
   'sockets-chosen': () => 'Sockets are the portable ones, as configured.',
@@ -196,6 +215,7 @@ const NOTE_SENTENCES: Writers<NoteParams> = {
   'region-ended': () => 'its thread ended',
 
   'link-failed': ({ reason }) => reason,
+  'link-unanswered': linkFault,
   'link-answers': ({ url, status, said }) => `${url} answers ${status}: ${said}`,
   'link-redirected': ({ url, status, where }) =>
     `${url} answers ${status} and redirects${where === '' ? '' : ` to ${where}`}, which is not followed: set region.url to the region itself`,
