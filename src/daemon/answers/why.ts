@@ -5,7 +5,7 @@ import type { ControlAnswers } from '../../http/control/requests.ts';
 import type { RackMachine } from '../../machines/machine.ts';
 import { formatMac, type MacAddress } from '../../net/address.ts';
 import type { TimelineStep } from '../../observe/timeline.ts';
-import { PURPOSE_CURES } from '../../region/words/rack-reasons.ts';
+import { type Obstacle, obstacleText, titlesText } from '../../region/words/rack-reasons.ts';
 import { CLIENT_NAMES, type ClientName, isClientName } from '../foresight/clients.ts';
 import { type ForeseenBoot, type Foresight, foreseeBoot } from '../foresight/foresight.ts';
 import { findLastRefusal, type LastRefusal } from '../foresight/last-refusal.ts';
@@ -76,7 +76,7 @@ export interface Asked {
 export function explain(
   { mac, machine, client, steps }: Asked,
   foresight: Foresight,
-  obstacles: readonly string[],
+  obstacles: readonly Obstacle[],
 ): WhyAnswer {
   const { basis, clients } =
     client === undefined ? likelyClients(mac, foresight, steps) : { basis: 'asked' as const, clients: [client] };
@@ -90,35 +90,32 @@ export function explain(
     },
     basis,
     boots: joinEqual(clients.flatMap((name) => foreseeBoot(mac, name, foresight))),
-    obstacles: [...obstacles, ...lastObstacle(steps)],
+    obstacles: [...obstacles, ...lastObstacle(steps)].map(obstacleText),
   };
 }
 
 /** The one obstacle that no kind of client shows, only the machine's last boot: its processor has 32 bits. */
-function lastObstacle(steps: readonly TimelineStep[]): readonly string[] {
+function lastObstacle(steps: readonly TimelineStep[]): readonly Obstacle[] {
   const configured = steps.findLast(
     ({ event }) => 'purpose' in event && event.purpose !== undefined && event.purpose !== 'chain',
   );
   const purpose = configured !== undefined && 'purpose' in configured.event ? configured.event.purpose : undefined;
-  return purpose === 'no-environment' ? [`at its last boot: ${PURPOSE_CURES[purpose]}`] : [];
+  return purpose === 'no-environment' ? [{ kind: 'last-boot', purpose }] : [];
 }
 
 /** Joins boots in one network that are the same for different clients. */
 function joinEqual(boots: readonly ForeseenBoot[]): readonly ForeseenBoot[] {
-  const joined = new Map<string, ForeseenBoot>();
-  for (const boot of boots) {
-    const key = JSON.stringify([boot.network, boot.lines]);
-    const same = joined.get(key);
-    joined.set(key, same === undefined ? boot : { ...same, title: `${same.title} or as ${boot.title}` });
-  }
-  return [...joined.values()];
+  const joined = Map.groupBy(boots, ({ network, lines }) => JSON.stringify([network, lines]));
+  return [...joined.values()].flatMap((same) => {
+    const [first] = same;
+    return first === undefined ? [] : [{ ...first, title: titlesText(same.map(({ title }) => title)) }];
+  });
 }
 
-function obstaclesOf({ journal, interfaces }: WhySources): readonly string[] {
+function obstaclesOf({ journal, interfaces }: WhySources): readonly Obstacle[] {
   const status = journal();
   const waiting = interfaces()
     .filter(({ serving }) => !serving)
-    .map(({ name, reason }) => `${name} is not served: ${reason}`);
-  if (status?.available !== false) return waiting;
-  return [`leases cannot be written (${status.reason ?? 'unknown'}): none is granted until they can be`, ...waiting];
+    .map(({ name, waits }): Obstacle => ({ kind: 'interface-unserved', interface: name, note: waits }));
+  return status?.available === false ? [{ kind: 'leases-unwritable', reason: status.reason }, ...waiting] : waiting;
 }

@@ -3,12 +3,10 @@
 // 1. A refusal counts only if no offer and no lease is newer.
 
 import type { Instant } from '../../clock.ts';
-import type { DhcpEvent } from '../../dhcp/events/events.ts';
 import type { Lease } from '../../dhcp/leases/lease.ts';
 import { isDhcpEvent } from '../../observe/protocol-events.ts';
 import type { TimelineStep } from '../../observe/timeline.ts';
-import { formatSpan } from '../../region/words/quantity.ts';
-import { dhcpReason } from '../../region/words/rack-reasons.ts';
+import { dhcpReason, lastRefusalText } from '../../region/words/rack-reasons.ts';
 
 /** The last refusal of a machine's request for an address. */
 export interface LastRefusal {
@@ -27,16 +25,9 @@ export function findLastRefusal(
   const last = steps.findLast(({ event: { kind } }) => isAnswer(kind) || isRefusal(kind));
   if (last === undefined || !isRefusal(last.event.kind) || !isDhcpEvent(last.event)) return undefined;
   if (leases.some(({ grantedAt }) => grantedAt > last.lastAt)) return undefined;
-  const ago = formatSpan(now - last.lastAt);
-  return { text: `was refused ${ago} ago: ${reasonOf(last.event)}`, remedy: dhcpReason(last.event.reason) };
+  const text = lastRefusalText({ ...last.event, agoMs: now - last.lastAt });
+  return { text, remedy: dhcpReason(last.event.reason) };
 }
 
 const isAnswer = (kind: string): boolean => kind === 'dhcp.offer' || kind === 'dhcp.ack';
 const isRefusal = (kind: string): boolean => kind === 'dhcp.refused' || kind === 'dhcp.nak';
-
-function reasonOf({ reason, classes, hostname, circuitId, remoteId }: DhcpEvent): string {
-  const who = hostname === undefined ? '' : `, as ${hostname}`;
-  const at = circuitId === undefined ? '' : `, at port ${circuitId}`;
-  const behind = remoteId === undefined ? '' : `, behind ${remoteId}`;
-  return `${reason ?? 'no reason was given'}${classes === undefined ? '' : ` (${classes})`}${who}${at}${behind}`;
-}

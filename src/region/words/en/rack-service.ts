@@ -2,12 +2,13 @@
 
 import { counted } from '../../../counted.ts';
 import type { DnsEventKind } from '../../../dns/events.ts';
-import type { DnsParams, ServiceParams } from '../../records/rack-event-params.ts';
-import { isNote } from '../../records/rack-note.ts';
+import { unreachable } from '../../../errors.ts';
+import type { DhcpParams, DnsParams, ServiceParams } from '../../records/rack-event-params.ts';
+import { isNote, type RackNote } from '../../records/rack-note.ts';
 import { hintText } from './hints.ts';
 import { noteText } from './notes.ts';
 import { formatBytes, formatSpan } from './quantity.ts';
-import { reasonText } from './rack-files.ts';
+import { PURPOSE_CURES, reasonText } from './rack-files.ts';
 import { asSentence } from './sentences.ts';
 import type { Writers } from './table.ts';
 
@@ -24,6 +25,46 @@ const RECORD_FAULTS: Readonly<Record<string, string>> = {
   'name-has-alias': 'the name has a CNAME',
   'not-a-domain-name': 'not a domain name',
 };
+
+/** What prevents machines from booting from a rack. */
+export type Obstacle =
+  | { readonly kind: 'interface-unserved'; readonly interface: string; readonly note: RackNote | undefined }
+  /** @param reason `undefined`: unknown */
+  | { readonly kind: 'leases-unwritable'; readonly reason: string | undefined }
+  /** @param purpose that of the machine's last boot, whose configuration explained a problem */
+  | { readonly kind: 'last-boot'; readonly purpose: string };
+
+export function obstacleText(obstacle: Obstacle): string {
+  switch (obstacle.kind) {
+    case 'interface-unserved': {
+      const { interface: name, note } = obstacle;
+      return `${name} is not served: ${note === undefined ? 'unknown' : noteText(note)}`;
+    }
+    case 'leases-unwritable':
+      return `leases cannot be written (${obstacle.reason ?? 'unknown'}): none is granted until they can be`;
+    case 'last-boot':
+      return `at its last boot: ${PURPOSE_CURES[obstacle.purpose] ?? obstacle.purpose}`;
+    default:
+      return unreachable(obstacle);
+  }
+}
+
+/** The kinds of client that would get the same boot. */
+export const titlesText = (titles: readonly string[]): string => titles.join(' or as ');
+
+/** The facts of a refusal that `rackboot why` shows. */
+interface RefusalFacts extends Pick<DhcpParams, 'reason' | 'classes' | 'hostname' | 'circuitId' | 'remoteId'> {
+  readonly agoMs: number;
+}
+
+/** When and why DHCP last refused a machine, with the hostname and port that its message named. */
+export function lastRefusalText({ agoMs, reason, classes, hostname, circuitId, remoteId }: RefusalFacts): string {
+  const who = hostname === undefined ? '' : `, as ${hostname}`;
+  const at = circuitId === undefined ? '' : `, at port ${circuitId}`;
+  const behind = remoteId === undefined ? '' : `, behind ${remoteId}`;
+  const why = `${reason ?? 'no reason was given'}${classes === undefined ? '' : ` (${classes})`}`;
+  return `was refused ${formatSpan(agoMs)} ago: ${why}${who}${at}${behind}`;
+}
 
 /** The sentences of DNS by kind. */
 export const DNS_SENTENCES: Readonly<Record<DnsEventKind, (event: DnsParams) => string>> = {
