@@ -37,9 +37,10 @@ export interface BootEvent extends RackEvent {
   readonly kind: keyof typeof BOOT_EVENTS;
   /** The hostname of the machine whose configuration was requested. */
   readonly machine?: string | undefined;
-  /** The network of the request, the machine's home network, and this rack. */
+  /** The network of the request, the machine's home network, or an address of it if another rack serves that, and this rack. */
   readonly network?: string | undefined;
   readonly home?: string | undefined;
+  readonly homeAddress?: string | undefined;
   readonly rack?: string | undefined;
   /** The loader that DHCP named, and its replacement. */
   readonly file?: string | undefined;

@@ -53,10 +53,13 @@ export interface RackMachine {
   readonly home?: Ipv4 | undefined;
 }
 
-/** The names of a network and of a machine's home network. */
+/** A network where a machine is not at home: its name, or an address of it. */
 export interface Away {
   readonly network: string;
-  readonly home: string;
+  /** The name of the home network; `undefined` if another rack serves it. */
+  readonly home?: string | undefined;
+  /** An address of the home network of another rack. */
+  readonly homeAddress?: string | undefined;
 }
 
 /** The region's desired state of the rack: replaced whole, with a version that only grows. */

@@ -4,7 +4,7 @@
 import type { Clock } from '../clock.ts';
 import type { RegionFileConfig } from '../config/region-file.ts';
 import { listed } from '../counted.ts';
-import { fullDiskText } from '../daemon/answers/full-disk.ts';
+import { diskProblem } from '../daemon/answers/full-disk.ts';
 import { notesNow } from '../daemon/answers/status.ts';
 import { NAMED_MAX } from '../daemon/rack/status-line.ts';
 import { RackError } from '../errors.ts';
@@ -79,16 +79,11 @@ async function status(sources: RegionStatusSources) {
       problems: refusal.problems.split('\n'),
     },
     restartKeys: configuration.restartKeys,
-    diskProblem: fullDiskText(config.stateDir, FULL_DISK_EFFECTS[config.store.kind]),
+    diskProblem: diskProblem(config.stateDir, config.store.kind === 'sqlite' ? 'region' : 'hypervisor-keys'),
     metricsProblems: sources.metricsProblems(),
     ...notesNow(sources.notes()),
   };
 }
-
-const FULL_DISK_EFFECTS = {
-  sqlite: "the region's data cannot be written",
-  postgresql: "the region's data is in its database, but the keys for hypervisors cannot be written",
-} as const;
 
 /** Counts in the store, which shows whether it answers. */
 async function countMachines(

@@ -265,7 +265,7 @@ export class TftpServer {
       const text = packet.ok || fromPort === 0 ? undefined : describeRequestFault(packet.fault);
       if (text !== undefined) this.#sendError(listener, from, fromPort, now, TFTP_ERROR.illegalOperation, text);
       const sample = this.#refusals.take('tftp.malformed', now);
-      const reason = packet.ok ? `${packet.value.kind} packet` : `${packet.fault.field}: ${packet.fault.code}`;
+      const reason = packet.ok ? packet.value.kind : `${packet.fault.field}: ${packet.fault.code}`;
       if (sample !== undefined)
         this.#publish({ ...requestEvent('tftp.malformed', now, from, fromPort, undefined), reason, ...sample });
     }

@@ -12,7 +12,7 @@ const FIELDS = {
     interface: 'eth1',
     network: '10.20.0.0/24',
     networks: 'lab',
-    home: 'hall-2',
+    ...{ home: 'hall-2', homeAddress: '10.50.0.9' },
   },
   ...{
     leaseSeconds: 600,

@@ -1,16 +1,16 @@
 // Checks on request whether the state directory's disk is full: otherwise a rack notices a full disk only when it grants a lease.
 
 import { statfsSync } from 'node:fs';
-import { formatBytes } from '../../region/words/quantity.ts';
+import { type DiskData, fullDiskText } from '../../region/words/rack-reasons.ts';
 
 /** Free bytes below which the disk counts as full: one more database write may not fit. */
 const FULL_BYTES = 64 * 1024;
 
 /**
  * A sentence with the fault and its remedy; undefined if there is room, or the system does not report it.
- * @param effect on the process whose state directory it is
+ * @param data of the process whose state directory it is
  */
-export function fullDiskText(directory: string, effect: string): string | undefined {
+export function diskProblem(directory: string, data: DiskData): string | undefined {
   let free: number;
   try {
     const { bavail, bfree, bsize } = statfsSync(directory);
@@ -19,5 +19,5 @@ export function fullDiskText(directory: string, effect: string): string | undefi
     return undefined;
   }
   if (free >= FULL_BYTES) return undefined;
-  return `the disk of ${directory} is full (${formatBytes(free)} left): ${effect}; free some space there`;
+  return fullDiskText(directory, free, data);
 }

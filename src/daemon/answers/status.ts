@@ -10,7 +10,7 @@ import type { Refusal } from '../rack/configuration.ts';
 import type { InterfaceState } from '../rack/interface-states.ts';
 import type { Rack } from '../rack/rack.ts';
 import { WAITED_FOR } from '../rack/readiness.ts';
-import { fullDiskText } from './full-disk.ts';
+import { diskProblem } from './full-disk.ts';
 import { leaseAnswers } from './lease-answers.ts';
 import { neighbourAnswers } from './neighbour-answers.ts';
 
@@ -78,7 +78,7 @@ function status(sources: StatusSources) {
     journal: sources.journal(),
     refused: refusedNow(sources),
     restartKeys: sources.configuration().restartKeys,
-    diskProblem: diskProblem(sources.config()),
+    diskProblem: ownDiskProblem(sources.config()),
     unserved: sources.unserved(),
     metricsProblems: sources.metricsProblems(),
     ...notesNow([
@@ -91,10 +91,8 @@ function status(sources: StatusSources) {
 }
 
 /** Its own region's data is in the same directory; events for a remote region wait there. */
-function diskProblem({ stateDir, uplink }: Pick<RackConfig, 'stateDir' | 'uplink'>): string | undefined {
-  const other = uplink.mode === 'embedded' ? "the region's data" : 'events for the region';
-  return fullDiskText(stateDir, `neither leases nor ${other} can be written`);
-}
+const ownDiskProblem = ({ stateDir, uplink }: Pick<RackConfig, 'stateDir' | 'uplink'>): string | undefined =>
+  diskProblem(stateDir, uplink.mode === 'embedded' ? 'leases-and-region' : 'leases-and-events');
 
 /** Notes as sentences for people, and with their codes and parameters for programs. */
 export function notesNow(notes: readonly RackNote[]) {

@@ -29,7 +29,13 @@ import { findNamedOption } from '../../dhcp/wire/option-table.ts';
 import type { RackMachine } from '../../machines/machine.ts';
 import { ANY, formatIpv4, formatNetwork, type Ipv4, type MacAddress, networkContains } from '../../net/address.ts';
 import { formatSpan } from '../../region/words/quantity.ts';
-import { ALLOCATION_REASONS, dhcpReason, PURPOSE_SENTENCES, planText } from '../../region/words/rack-reasons.ts';
+import {
+  ALLOCATION_REASONS,
+  dhcpReason,
+  homeText,
+  PURPOSE_SENTENCES,
+  planText,
+} from '../../region/words/rack-reasons.ts';
 
 import { CLIENT_KINDS, type ClientKind, type ClientName, discover } from './clients.ts';
 
@@ -195,7 +201,7 @@ class Explanation {
     const away = machine && awayFrom(machine, network.address, config.dhcp);
     if (machine === undefined || away === undefined || machine.statusName === 'New') return;
     const remedy = `if it was moved, run: rackboot machines move ${machine.hostname} ${config.name} --network ${name}`;
-    const where = `this network is ${name}, its home is ${away.home}`;
+    const where = `this network is ${name}, its home is ${homeText(away)}`;
     if (machine.bootToken === undefined) this.#add('home', `${where}: new work must start there; ${remedy}`);
     else this.#addObstacle('home', `${where}: it gets no boot token here`, remedy);
   }

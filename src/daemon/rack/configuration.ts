@@ -23,7 +23,7 @@ import { NO_SETTINGS, type Settings, valueAt, withValue } from '../../machines/s
 import { formatIpv4 } from '../../net/address.ts';
 import type { HostInterface } from '../../net/host-interface.ts';
 import type { DaemonEvent } from './events.ts';
-import { findLost, type LostNetworks, unservedText } from './unserved.ts';
+import { findLost, type LostNetworks, unservedProblem } from './unserved.ts';
 
 /** The most changed keys and stranded leases that are listed; the rest are counted. */
 const REPORTED_MAX = 50;
@@ -113,7 +113,7 @@ export class Configuration {
 
   /** Says that a rack with a remote region serves no network, and the remedy; undefined if it serves one or its region is embedded. */
   get unserved(): string | undefined {
-    return unservedText(this.config, this.path, this.#lost);
+    return unservedProblem(this.config, this.path, this.#lost);
   }
 
   /** Resolves when every change requested so far is in force or refused. */

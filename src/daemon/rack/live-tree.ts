@@ -145,7 +145,7 @@ export class LiveTree implements FileTree {
   /** Continues waiting for a tree that was not read in time. */
   #wait(): void {
     const late = `was not read within ${FIRST_LOOK_MS_MAX / 1000} s and is still being read: check its disk`;
-    this.#settle(`boot.tree ${this.directory} ${late}`);
+    this.#settle(errorText(new RackError('tree-unreadable', `boot.tree ${this.directory} ${late}`)));
     void this.#scan();
   }
 

@@ -5,6 +5,7 @@ import type { RackConfig } from '../../config/rack-config.ts';
 import { listed } from '../../counted.ts';
 import { INTERFACES_KEY, type Settings } from '../../machines/settings.ts';
 import { formatNetwork } from '../../net/address.ts';
+import { unservedText } from '../../region/words/rack-reasons.ts';
 import { NAMED_MAX } from './status-line.ts';
 
 /** The networks that a change of the store removed. */
@@ -39,19 +40,15 @@ const setCommand = (name: string, value: string, rack: string): string =>
   `rackboot config set ${INTERFACES_KEY}.${name} '${value.replaceAll("'", "'\\''")}' --rack ${rack}`;
 
 /** A sentence with the fault and its remedy; undefined if there is none. @param file the rack's configuration file */
-export function unservedText(
+export function unservedProblem(
   { clusterInterfaces, uplink, name }: Pick<RackConfig, 'clusterInterfaces' | 'uplink' | 'name'>,
   file: string,
   lost: LostNetworks | undefined,
 ): string | undefined {
   if (clusterInterfaces.length > 0 || uplink.mode !== 'remote') return undefined;
-  if (lost === undefined) {
-    const command = setCommand('NAME', '{ … }', name);
-    return `serves no network: neither ${file} nor its region names one; add ${INTERFACES_KEY} to ${file}, or run at the region: ${command}`;
-  }
-  const since = new Date(lost.sinceWallMs).toISOString().replace(/\.\d+Z$/, 'Z');
-  return (
-    `has served no network since it was accepted (${since}): the region has no settings for ${lost.networks}; ` +
-    `add ${INTERFACES_KEY} to ${file}, or run at the region: ${lost.command}`
-  );
+  const about = { file, key: INTERFACES_KEY };
+  if (lost === undefined) return unservedText({ ...about, command: setCommand('NAME', '{ … }', name) });
+  const { networks, command, sinceWallMs } = lost;
+  const since = new Date(sinceWallMs).toISOString().replace(/\.\d+Z$/, 'Z');
+  return unservedText({ ...about, command, lost: { networks, since } });
 }

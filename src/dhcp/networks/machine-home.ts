@@ -26,5 +26,6 @@ export function awayFrom({ home }: Pick<RackMachine, 'home'>, address: Ipv4, con
   const [here, there] = [subnetOf(address, config), subnetOf(home, config)];
   if (here === undefined && there === undefined) return undefined;
   if (here !== undefined && there !== undefined && isOneSharedNetwork(here, there)) return undefined;
-  return { network: here?.name ?? formatIpv4(address), home: there?.name ?? `with another rack (${formatIpv4(home)})` };
+  const network = here?.name ?? formatIpv4(address);
+  return there === undefined ? { network, homeAddress: formatIpv4(home) } : { network, home: there.name };
 }

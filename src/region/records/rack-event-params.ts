@@ -210,7 +210,10 @@ const DNS_FIELDS: FieldsOf<DnsEventKind, typeof DNS> = {
 
 const BOOT = {
   'boot.token-withheld': { machine: 'text' },
-  'boot.not-at-home': { machine: 'text', network: 'text', home: 'text', rack: 'text' },
+  'boot.not-at-home': {
+    ...{ machine: 'text', network: 'text', rack: 'text' },
+    ...{ home: 'text?', homeAddress: 'text?' },
+  },
   'boot.loader-loop': { file: 'text', instead: 'text', loads: 'number' },
 } as const satisfies {
   readonly [K in keyof typeof BOOT_EVENTS]: { readonly [N in Exclude<keyof BootEvent, keyof RackEvent>]?: Form };

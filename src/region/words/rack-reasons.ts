@@ -9,7 +9,16 @@ export { kernelParamsText } from './en/kernel-params.ts';
 export { noteText } from './en/notes.ts';
 export { ALLOCATION_REASONS, DHCP_REASONS, dhcpReason, journalText, planText } from './en/rack-dhcp.ts';
 export { PURPOSE_CURES, PURPOSE_SENTENCES, refusalOf } from './en/rack-files.ts';
-export { lastRefusalText, type Obstacle, obstacleText, titlesText } from './en/rack-service.ts';
+export {
+  type DiskData,
+  fullDiskText,
+  homeText,
+  lastRefusalText,
+  type Obstacle,
+  obstacleText,
+  titlesText,
+  unservedText,
+} from './en/rack-service.ts';
 export { asSentence } from './en/sentences.ts';
 
 const ready = <Code extends keyof RackEventParams>({ code, params }: ReportedEvent<Code>): string =>

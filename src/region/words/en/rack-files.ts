@@ -3,6 +3,7 @@
 import { counted } from '../../../counted.ts';
 import type { HttpEventKind } from '../../../http/events.ts';
 import type { TftpEventKind } from '../../../tftp/events.ts';
+import type { TftpPacket } from '../../../tftp/packet.ts';
 import type { HttpParams, TftpParams } from '../../records/rack-event-params.ts';
 import { FILE_REASONS, HTTP_REASONS, REGION_REASONS, TFTP_REASONS } from './file-reasons.ts';
 import { formatBytes, formatSpan } from './quantity.ts';
@@ -71,6 +72,9 @@ const sizeOf = ({ bytes }: TftpParams | HttpParams): string => formatBytes(bytes
 
 const configuration = (purpose: string): string => `Was told ${purposeText(purpose)}`;
 
+/** Packets that are no request, by their kind (`tftp/packet.ts`). */
+const PACKETS: ReadonlySet<string> = new Set<TftpPacket['kind']>(['read', 'write', 'data', 'ack', 'error', 'options']);
+
 /** The sentences of TFTP by kind. */
 export const TFTP_SENTENCES: Readonly<Record<TftpEventKind, (event: TftpParams) => string>> = {
   'tftp.listening': (event) => `TFTP listens on ${endpoint(event)}`,
@@ -92,7 +96,8 @@ export const TFTP_SENTENCES: Readonly<Record<TftpEventKind, (event: TftpParams) 
     `Was displaced by another client while loading ${fileOf(event)} by TFTP, after ${sizeOf(event)}`,
   'tftp.restarted': (event) => `Restarted the transfer of ${fileOf(event)} after ${sizeOf(event)}`,
   'tftp.failed': (event) => `${fileOf(event)} could not be read for TFTP: ${event.reason ?? 'unknown'}; check the disk`,
-  'tftp.malformed': (event) => `Sent an invalid request to the TFTP port: ${event.reason ?? 'unknown'}`,
+  'tftp.malformed': ({ reason = 'unknown' }) =>
+    `Sent an invalid request to the TFTP port: ${PACKETS.has(reason) ? `${reason} packet` : reason}`,
 };
 
 /** The client's TFTP error; empty if it sent none. */

@@ -3,6 +3,7 @@
 import { counted } from '../../../counted.ts';
 import type { DnsEventKind } from '../../../dns/events.ts';
 import { unreachable } from '../../../errors.ts';
+import type { Away } from '../../../machines/machine.ts';
 import type { DhcpParams, DnsParams, ServiceParams } from '../../records/rack-event-params.ts';
 import { isNote, type RackNote } from '../../records/rack-note.ts';
 import { hintText } from './hints.ts';
@@ -48,6 +49,38 @@ export function obstacleText(obstacle: Obstacle): string {
       return unreachable(obstacle);
   }
 }
+
+/** The home of a machine that is elsewhere. */
+export const homeText = ({ home, homeAddress = '' }: Pick<Away, 'home' | 'homeAddress'>): string =>
+  home ?? `with another rack (${homeAddress})`;
+
+/** The data that a full disk keeps from being written. */
+export type DiskData = 'leases-and-region' | 'leases-and-events' | 'region' | 'hypervisor-keys';
+const DISK_DATA: Readonly<Record<DiskData, string>> = {
+  'leases-and-region': "neither leases nor the region's data can be written",
+  'leases-and-events': 'neither leases nor events for the region can be written',
+  region: "the region's data cannot be written",
+  'hypervisor-keys': "the region's data is in its database, but the keys for hypervisors cannot be written",
+};
+
+export const fullDiskText = (directory: string, freeBytes: number, data: DiskData): string =>
+  `the disk of ${directory} is full (${formatBytes(freeBytes)} left): ${DISK_DATA[data]}; free some space there`;
+
+/** Why a rack serves no network. @param key where its networks are configured */
+interface Unserved {
+  readonly file: string;
+  readonly key: string;
+  /** The command that gives it a network, or the first of those that it lost. */
+  readonly command: string;
+  /** The networks that it lost when it was accepted, and the time of that. */
+  readonly lost?: { readonly networks: string; readonly since: string } | undefined;
+}
+
+export const unservedText = ({ file, key, command, lost }: Unserved): string =>
+  lost === undefined
+    ? `serves no network: neither ${file} nor its region names one; add ${key} to ${file}, or run at the region: ${command}`
+    : `has served no network since it was accepted (${lost.since}): the region has no settings for ${lost.networks}; ` +
+      `add ${key} to ${file}, or run at the region: ${command}`;
 
 /** The kinds of client that would get the same boot. */
 export const titlesText = (titles: readonly string[]): string => titles.join(' or as ');
@@ -168,7 +201,7 @@ export const SERVICE_SENTENCES: Writers<ServiceParams> = {
   'boot.token-withheld': (f) =>
     `${f.address ?? ''}, which is not an address of ${f.machine}, got its configuration without the boot token`,
   'boot.not-at-home': (f) =>
-    `Leased ${f.address ?? ''} in network ${f.network}, but the home of ${f.machine} is ${f.home}: it gets no boot token there; ` +
+    `Leased ${f.address ?? ''} in network ${f.network}, but the home of ${f.machine} is ${homeText(f)}: it gets no boot token there; ` +
     `if it was moved, run: rackboot machines move ${f.machine} ${f.rack} --network ${f.network}`,
   'boot.loader-loop': ({ file, loads, instead }) =>
     `Loaded ${file} ${counted(loads, 'time')} without asking for a configuration; it gets ${instead} instead`,
