@@ -1,6 +1,6 @@
 // The list of power drivers.
 //
-// A new driver is a file with a call of `defineDriver` (`driver.ts`; `webhook.ts` is a model), a name in `driver-names.ts` and a place in DRIVERS.
+// A new driver is a file with a call of `defineDriver` (`driver.ts`; `webhook.ts` is a model), a name in `machines/power-drivers.ts` and a place in DRIVERS.
 // The compiler or a test then demands:
 //
 // - its words, and those of its parameters, in `region/words/en/power.ts`, and its name in `region/api/power-fields.ts`;
@@ -19,8 +19,8 @@
 // restart a machine, a driver must be able to query its power and to switch it off. A machine without a BMC is switched by hand (`manual`), or by a
 // power socket with an API (`webhook`).
 
+import { POWER_DRIVER_NAMES, type PowerDriverName } from '../machines/power-drivers.ts';
 import type { PowerDriver } from './driver.ts';
-import { POWER_DRIVER_NAMES, type PowerDriverName } from './driver-names.ts';
 import { ipmi } from './ipmi.ts';
 import { manual } from './manual.ts';
 import { virsh } from './virsh.ts';

@@ -3,8 +3,8 @@
 
 import { delimiter, join } from 'node:path';
 import { isExecutable } from '../files/executable.ts';
+import type { PowerDriverName } from '../machines/power-drivers.ts';
 import type { PowerDetail } from './detail.ts';
-import type { PowerDriverName } from './driver-names.ts';
 
 /** A program of the operating system. */
 export interface DriverProgram {

@@ -1,7 +1,7 @@
 // The table of `rackboot machines`.
 
 import type { Argv } from 'yargs';
-import { POWER_DRIVER_NAMES } from '../../power/driver-names.ts';
+import { POWER_DRIVER_NAMES } from '../../machines/power-drivers.ts';
 import { ANY_NAME, type SharedOptions } from '../terminal/shared-options.ts';
 import { lifeCommands } from './life-commands.ts';
 

@@ -1,7 +1,7 @@
 // The table of `rackboot power`.
 
 import type { Argv } from 'yargs';
-import { POWER_DRIVER_NAMES } from '../../power/driver-names.ts';
+import { POWER_DRIVER_NAMES } from '../../machines/power-drivers.ts';
 import { machine, type SharedOptions } from '../terminal/shared-options.ts';
 
 const DRIVERS = `${POWER_DRIVER_NAMES.slice(0, -1).join(', ')} or ${POWER_DRIVER_NAMES.at(-1)}`;

@@ -55,7 +55,7 @@ export function decodeLoaderTar(tar: Uint8Array): LoaderDecoded {
     if (head.kind === 'end') return { ok: true, files: [...files.values()] };
     const start = at + BLOCK_BYTES;
     const data = Buffer.from(viewBytes(tar, start, start + head.bytes));
-    if (data.length < head.bytes) return { ok: false, problem: CUT };
+    if (data.length < head.bytes) return { ok: false, problem: CUT_SHORT };
     at = start + Math.ceil(head.bytes / BLOCK_BYTES) * BLOCK_BYTES;
     const name = PAX.has(head.type) ? judgePax(data) : judgeName(head);
     if (typeof name === 'object') return { ok: false, problem: name.problem };
@@ -66,7 +66,7 @@ export function decodeLoaderTar(tar: Uint8Array): LoaderDecoded {
   }
 }
 
-const CUT = 'it is cut short';
+const CUT_SHORT = 'it is cut short';
 
 /** @returns undefined if the header overrides neither a name nor a size */
 const judgePax = (data: Buffer): { readonly problem: string } | undefined =>
@@ -117,7 +117,7 @@ interface Member {
 
 /** @returns the header, or the problem as a text */
 function decodeHead(head: Buffer): Member | { readonly kind: 'end' } | string {
-  if (head.length < BLOCK_BYTES) return CUT;
+  if (head.length < BLOCK_BYTES) return CUT_SHORT;
   if (head.every((byte) => byte === 0)) return { kind: 'end' };
   const text = (at: number, length: number): string => head.toString('latin1', at, at + length).split('\0', 1)[0] ?? '';
   const sum = head.reduce((total, byte, at) => total + (at >= 148 && at < 156 ? 0x20 : byte), 0);

@@ -19,7 +19,8 @@ import { type ImageOffer, type LoaderOffer, type NamedFile, type OfferedSystem, 
 const LABEL = 'release';
 /** Types of disk images in order of preference, the easiest to read first. The last one is a region's own (`streams/own-stream.ts`). */
 const DISKS = ['disk1.img', 'root-dd.raw', 'root-dd', 'root-dd.zst'];
-const STARTING = new Set(['kernel', 'initrd', 'device-tree', 'manifest']);
+/** The kinds of files, besides the root, with which a system starts. */
+const START_FILES = new Set(['kernel', 'initrd', 'device-tree', 'manifest']);
 const GENERIC = /^(?:generic|ga-[0-9.]+)$/;
 
 /** @returns the offer, or the reason why the version cannot be imported */
@@ -73,7 +74,7 @@ function rootOf({ files }: StreamImage): StreamFile | undefined {
 function systemOf(source: StreamSource, image: StreamImage, root: StreamFile): OfferedSystem | string {
   const { kind } = root;
   if (kind !== 'squashfs' && kind !== 'root-archive' && kind !== 'root-image') return 'has no root';
-  const files = image.files.filter((file) => STARTING.has(file.kind)).map((file) => namedFile(source, file));
+  const files = image.files.filter((file) => START_FILES.has(file.kind)).map((file) => namedFile(source, file));
   if (files.length > SYSTEM_FILES_MAX) return `has more than ${SYSTEM_FILES_MAX} files`;
   const names = [...files.map((file) => (file === undefined ? '' : file.name)), root.ftype];
   const whole = files.filter((file) => file !== undefined);

@@ -86,8 +86,8 @@ async function importNow(
   const lock = lockImport(lockPath, offerName(offer));
   try {
     const stored: SystemFile[] = [];
-    for (const file of system.files) stored.push(await bringFile(file, offer, terms));
-    const root = await bringRoot(offer, system, terms);
+    for (const file of system.files) stored.push(await importFile(file, offer, terms));
+    const root = await importRoot(offer, system, terms);
     const image: StoredImage = {
       ...{ ...name, title, sha256: digest.hex, ...root },
       diskBytes: rootDiskBytes(root.bytes),
@@ -122,13 +122,13 @@ function isSame(
   );
 }
 
-async function bringFile(file: NamedFile, offer: ImageOffer, terms: ImportTerms): Promise<SystemFile> {
+async function importFile(file: NamedFile, offer: ImageOffer, terms: ImportTerms): Promise<SystemFile> {
   const sha256 = file.digest.hex;
-  const bytes = await bring({ ...file, urls: [file.url] }, blobPath(sha256, 'file'), FILE_BYTES_MAX, offer, terms);
+  const bytes = await storeFile({ ...file, urls: [file.url] }, blobPath(sha256, 'file'), FILE_BYTES_MAX, offer, terms);
   return { name: file.name, sha256, bytes };
 }
 
-async function bringRoot(
+async function importRoot(
   offer: ImageOffer,
   { kind, rootName, rootBytes }: OfferedSystem,
   terms: ImportTerms,
@@ -146,11 +146,11 @@ async function bringRoot(
       `${offerName(offer)} was not imported: ${why}; report it to the operators of its source`,
     );
   };
-  return { bytes: await bring(file, path, ROOT_BYTES_MAX, offer, terms, check), format };
+  return { bytes: await storeFile(file, path, ROOT_BYTES_MAX, offer, terms, check), format };
 }
 
 /** Downloads a file into the store unless it is already there. @returns its size in bytes */
-async function bring(
+async function storeFile(
   { urls, digest, bytes }: Pick<DownloadRequest, 'urls' | 'bytes'> & { readonly digest: Digest },
   path: string,
   bytesMax: number,

@@ -7,7 +7,7 @@
 // 2. A parameter given alone changes only itself; another driver drops the parameters of the previous one.
 
 import { z } from 'zod';
-import type { PowerDriverName } from '../../power/driver-names.ts';
+import { POWER_DRIVER_NAMES } from '../../machines/power-drivers.ts';
 import type { Machine } from '../records/machine.ts';
 import {
   POWER_PARAMETER_NAMES,
@@ -19,9 +19,6 @@ import { type Refusal, refuseField, refuseFields } from './answer.ts';
 import { isTrue } from './machine-calls.ts';
 import { type ApiCall, value } from './operation.ts';
 
-const EVERY_DRIVER: Readonly<Record<PowerDriverName, true>> = { ipmi: true, virsh: true, webhook: true, manual: true };
-const DRIVERS = Object.keys(EVERY_DRIVER);
-
 const single = (name: PowerParameterName) =>
   value(z.string().max(1024)).optional().describe(`The parameter ${name} of the power driver; empty: remove it.`);
 
@@ -29,7 +26,7 @@ const single = (name: PowerParameterName) =>
 export const powerFields = {
   power_type: value(z.string().regex(/^[a-z0-9_-]{0,32}$/, 'field.not-a-driver'))
     .optional()
-    .describe(`The power driver: ${DRIVERS.map((name) => `\`${name}\``).join(', ')}.`),
+    .describe(`The power driver: ${POWER_DRIVER_NAMES.map((name) => `\`${name}\``).join(', ')}.`),
   power_parameters: value(z.string().max(16_384)).optional().describe('The parameters of the power driver, JSON.'),
   power_parameters_power_address: single('power_address'),
   power_parameters_power_user: single('power_user'),

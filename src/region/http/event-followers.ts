@@ -143,7 +143,7 @@ export class EventFollowers {
     const range = await this.#region.store.eventRange();
     for (const follower of this.#followers) {
       await this.#enterHistory(follower, range);
-      this.#bringBack(follower, range);
+      this.#moveBack(follower, range);
     }
     const isOver = beginPiece(this.#region.clock);
     for (;;) {
@@ -163,7 +163,7 @@ export class EventFollowers {
   }
 
   /** Moves a follower that stays ahead of the log back to the end that the log had when this was first noticed. */
-  #bringBack(follower: Follower, { newest }: EventRange): void {
+  #moveBack(follower: Follower, { newest }: EventRange): void {
     if (follower.place <= newest) {
       follower.ahead = undefined;
       return;

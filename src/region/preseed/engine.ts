@@ -7,7 +7,7 @@
 
 import type { MistakeAt } from '../records/preseed-mistake.ts';
 import { evaluate, type Scope } from './evaluation.ts';
-import { failAt, kindOf, listed, TemplateFault, type TemplatePlace } from './fault.ts';
+import { failAt, kindOf, sortedNames, TemplateFault, type TemplatePlace } from './fault.ts';
 import { type Language, PlaceFollower } from './place.ts';
 import { writeValue } from './quoting.ts';
 import {
@@ -154,7 +154,7 @@ class Rendering {
         break;
       case 'block': {
         const block = this.#blocks.get(node.name);
-        if (block === undefined) failAt(node, 'no-block', { name: node.name, known: listed(this.#blocks.keys()) });
+        if (block === undefined) failAt(node, 'no-block', { name: node.name, known: sortedNames(this.#blocks.keys()) });
         this.#write(block, this.#deeper(depth, node));
         break;
       }

@@ -4,7 +4,7 @@
 // 2. Only own properties are visible: `constructor` is not a part of anything.
 
 import type { Expression } from './expression.ts';
-import { failAt, kindOf, listed, type TemplatePlace } from './fault.ts';
+import { failAt, kindOf, sortedNames, type TemplatePlace } from './fault.ts';
 import type { Language } from './place.ts';
 import {
   QUOTED_CHARACTERS_MAX,
@@ -69,14 +69,14 @@ function nameValue(name: string, scope: Scope): Value {
   const found = scope.find(name);
   if (found !== undefined) return found;
   if (name === 'self') return failAt(scope.place, 'self-alone', {});
-  return failAt(scope.place, 'not-defined', { name, known: listed(scope.names()) });
+  return failAt(scope.place, 'not-defined', { name, known: sortedNames(scope.names()) });
 }
 
 function partValue(value: Value, name: string, place: TemplatePlace): Value {
   if (!isMapping(value)) return failAt(place, 'no-parts', { name, value: kindOf(value) });
   const found = Object.hasOwn(value, name) ? value[name] : undefined;
   if (found !== undefined) return found;
-  return failAt(place, 'no-part', { name, known: listed(Object.keys(value)) });
+  return failAt(place, 'no-part', { name, known: sortedNames(Object.keys(value)) });
 }
 
 function itemValue(value: Value, key: Value, place: TemplatePlace): Value {
@@ -143,7 +143,7 @@ function sharedLanguage(left: Value, right: Value): MarkupLanguage | undefined {
 function callValue(name: string, args: readonly Expression[], scope: Scope): Value {
   const { place } = scope;
   if (!Object.hasOwn(FILTERS, name))
-    return failAt(place, 'filter-unknown', { name, known: listed(Object.keys(FILTERS)) });
+    return failAt(place, 'filter-unknown', { name, known: sortedNames(Object.keys(FILTERS)) });
   const [value = null, separator] = args.map((arg) => evaluate(arg, scope));
   if (args.length === 0 || args.length > (name === 'join' ? 2 : 1)) return failAt(place, 'filter-arguments', { name });
   if (name === 'join') return joinList(value, separator ?? new Markup(' ', 'any'), scope);

@@ -47,12 +47,12 @@ export function shown(text: string): string {
 }
 
 /** The existing names, for a message. */
-export const listed = (names: Iterable<string>): readonly string[] => [...names].sort();
+export const sortedNames = (names: Iterable<string>): readonly string[] => [...names].sort();
 
 /** A value's kind, for a message. */
 export function kindOf(value: Value): ValueKind {
   if (isList(value)) return { kind: 'list' };
-  if (isMapping(value)) return { kind: 'parts', parts: listed(Object.keys(value)) };
+  if (isMapping(value)) return { kind: 'parts', parts: sortedNames(Object.keys(value)) };
   if (value === null) return { kind: 'nothing' };
   if (value instanceof Markup || typeof value === 'string') return { kind: 'text' };
   return { kind: typeof value === 'number' ? 'number' : 'boolean' };

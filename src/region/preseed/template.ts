@@ -11,7 +11,7 @@
 // 1. The nesting of directives is bounded, and with it the depth of the tree; so no walk over the tree can overflow the stack.
 
 import { type Expression, parseExpression } from './expression.ts';
-import { failAt, listed, shown, type TemplatePlace } from './fault.ts';
+import { failAt, shown, sortedNames, type TemplatePlace } from './fault.ts';
 import { isLanguage, LANGUAGES, type Language } from './place.ts';
 import { scanTemplate, type Token } from './scanner.ts';
 
@@ -145,7 +145,7 @@ class Builder {
       }
       case 'language':
         if (!isLanguage(token.rest))
-          failAt(place, 'language-unknown', { name: shown(token.rest), known: listed(LANGUAGES) });
+          failAt(place, 'language-unknown', { name: shown(token.rest), known: sortedNames(LANGUAGES) });
         this.#language = token.rest;
         return undefined;
       default:

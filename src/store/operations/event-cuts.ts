@@ -39,8 +39,8 @@ const RACK_TYPES: readonly MachineEventType[] = ['RACK_CHANGED', 'RACK_AWAY', 'R
 /** Event types that record a change of a machine's state. A machine cannot cause them at will. */
 const STATE_TYPES: readonly MachineEventType[] = ['NODE_CHANGED_STATUS', 'NODE_POWERED_ON', 'NODE_POWERED_OFF'];
 
-const listed = (types: readonly MachineEventType[]): string => types.map((type) => `'${type}'`).join(', ');
-const DEED = `(username <> '' OR type IN (${listed(STATE_TYPES)}))`;
+const literals = (types: readonly MachineEventType[]): string => types.map((type) => `'${type}'`).join(', ');
+const DEED = `(username <> '' OR type IN (${literals(STATE_TYPES)}))`;
 const UNATTRIBUTED = `machine_id IS NULL AND NOT ${DEED}`;
 
 type Class = 'deeds' | 'machines' | 'racks' | 'strangers';
@@ -48,9 +48,9 @@ type Class = 'deeds' | 'machines' | 'racks' | 'strangers';
 /** Classes that are cut by reading their events. */
 const RANKED: Readonly<Record<Exclude<Class, 'machines'>, { readonly where: string; readonly share: string }>> = {
   deeds: { where: DEED, share: "username, CASE WHEN username = '' THEN machine_id END" },
-  racks: { where: `${UNATTRIBUTED} AND type IN (${listed(RACK_TYPES)})`, share: 'rack_id' },
+  racks: { where: `${UNATTRIBUTED} AND type IN (${literals(RACK_TYPES)})`, share: 'rack_id' },
   strangers: {
-    where: `${UNATTRIBUTED} AND type NOT IN (${listed(RACK_TYPES)})`,
+    where: `${UNATTRIBUTED} AND type NOT IN (${literals(RACK_TYPES)})`,
     share: 'mac, coalesce(kind, type)',
   },
 };

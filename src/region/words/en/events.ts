@@ -69,8 +69,8 @@ const KINDS: Readonly<Record<IdentityKind, string>> = {
 };
 
 const nameOf = ({ hostname, systemId }: MachineName): string => `${hostname} (${systemId})`;
-const listed = (texts: readonly string[]): string => texts.join(', ');
-const kindsOf = (kinds: readonly IdentityKind[]): string => listed(kinds.map((kind) => KINDS[kind]));
+const joined = (texts: readonly string[]): string => texts.join(', ');
+const kindsOf = (kinds: readonly IdentityKind[]): string => joined(kinds.map((kind) => KINDS[kind]));
 /** A colon and the text; empty for an empty text. */
 const after = (text: string): string => (text === '' ? '' : `: ${text}`);
 const since = (times: number | undefined): string =>
@@ -84,7 +84,7 @@ const PARTS: Readonly<Record<LeftOut['list'], readonly [one: string, many: strin
 };
 const without = (leftOut: readonly LeftOut[]): string => {
   const parts = leftOut.map(({ list, left, given }) => `the last ${left} of ${counted(given, ...PARTS[list])}`);
-  return parts.length === 0 ? '' : `; too large to store, without ${listed(parts)}`;
+  return parts.length === 0 ? '' : `; too large to store, without ${joined(parts)}`;
 };
 const whyOther = (differs: readonly IdentityKind[]): string =>
   differs.length === 0 ? 'which is another machine' : `which has another ${kindsOf(differs)}`;
@@ -96,13 +96,13 @@ const oneOrTwo = (own: string, other: MachineName): string =>
 
 const maybeOneWords = ({ machine, macs, same }: EventParams['maybe-one']): string => {
   const kinds = same.length === 0 ? '' : `the same ${kindsOf(same)}`;
-  const both = [listed(macs), kinds].filter((text) => text !== '').join(' and ');
+  const both = [joined(macs), kinds].filter((text) => text !== '').join(' and ');
   return `may be the same machine as ${nameOf(machine)}: both show ${both}`;
 };
 
 const maybeTwoWords = ({ booted, isBack, macs, systemId }: EventParams['maybe-two']): string =>
   `may be two machines with one UUID and one serial number: ${booted} booted ${isBack ? 'again ' : ''}` +
-  `without ${listed(macs)}, which ${isBack ? 'had taken its place' : 'reported shortly before'}. ` +
+  `without ${joined(macs)}, which ${isBack ? 'had taken its place' : 'reported shortly before'}. ` +
   `If they are two: rackboot machines split ${systemId} --mac ${macs.join(' ')}; if a card was swapped, accept the machine`;
 
 /** A report of cloud-init or curtin. */
@@ -229,8 +229,8 @@ export const EVENTS: EventWords = {
   'power-failed': ({ task, detail }) => `${SWITCH_FAILED[task]}${after(powerText(detail))}`,
   'power-query-failed': ({ detail }) => `the power controller gave no valid answer${after(powerText(detail))}`,
   'power-seen': ({ state }) => `it is ${state}, but Rackboot did not switch it`,
-  'owner-data-changed': ({ keys }) => `owner data changed: ${listed(keys)}`,
-  'machine-edited': ({ fields }) => `changed: ${listed(fields.map(fieldWords))}`,
+  'owner-data-changed': ({ keys }) => `owner data changed: ${joined(keys)}`,
+  'machine-edited': ({ fields }) => `changed: ${joined(fields.map(fieldWords))}`,
   'machine-deleted': ({ status, ...machine }) =>
     `deleted ${nameOf(machine)}${status === undefined ? '' : `, although it was ${stateName(status)}`}`,
   'debug-login-opened': ({ user, untilMs, comment }) => {
@@ -271,14 +271,14 @@ export const EVENTS: EventWords = {
   'shown-of-another': ({ machine, same, differs }) =>
     `it shows the ${kindsOf(same)} of ${nameOf(machine)}, ${whyOther(differs)}: treated as another machine`,
   'interface-claimed': ({ macs, machine, own }) =>
-    `it booted from ${listed(macs)}, which ${nameOf(machine)} had reported as its own and has lost to it. ${oneOrTwo(own, machine)}`,
+    `it booted from ${joined(macs)}, which ${nameOf(machine)} had reported as its own and has lost to it. ${oneOrTwo(own, machine)}`,
   'interfaces-moved': ({ macs, machine, differs }) =>
-    `${listed(macs)} moved here from ${nameOf(machine)}, ${whyOther(differs)}`,
+    `${joined(macs)} moved here from ${nameOf(machine)}, ${whyOther(differs)}`,
   'interfaces-kept': ({ macs, machine, differs }) =>
-    `it shows ${listed(macs)}, which stays with ${nameOf(machine)}, ${whyOther(differs)}`,
+    `it shows ${joined(macs)}, which stays with ${nameOf(machine)}, ${whyOther(differs)}`,
   'interfaces-removed': ({ macs }) =>
-    `removed ${listed(macs)}: an unproven report had added it, and the machine itself does not show it`,
-  'interfaces-replaced': ({ macs }) => `another card replaced ${listed(macs)}`,
+    `removed ${joined(macs)}: an unproven report had added it, and the machine itself does not show it`,
+  'interfaces-replaced': ({ macs }) => `another card replaced ${joined(macs)}`,
   'maybe-one': (params) => `it ${maybeOneWords(params)}. ${oneOrTwo(params.own, params.machine)}`,
   'maybe-two': (params) => `it ${maybeTwoWords(params)}`,
   'machine-displaced': displacedWords,
@@ -300,11 +300,11 @@ export const EVENTS: EventWords = {
   'rack-misnamed': ({ rack, uuid, calledItself }) =>
     `rack ${rack} (${uuid}) calls itself ${calledItself}, the name of another rack`,
   'rack-owner-lost': ({ user, racks, more }) => {
-    const names = `${listed(racks)}${more === 0 ? '' : ` and ${more} more`}`;
+    const names = `${joined(racks)}${more === 0 ? '' : ` and ${more} more`}`;
     return `refuses racks with an API key of ${user}, who is no administrator any more: ${names}; put an administrator's key in their region.api_key_file, and restart them`;
   },
   'rack-judged': ({ verdict, rack, uuid, shared = [] }) =>
-    `${verdict} rack ${rack} (${uuid})${shared.length === 0 ? '' : `; it shares ${listed(shared)}`}`,
+    `${verdict} rack ${rack} (${uuid})${shared.length === 0 ? '' : `; it shares ${joined(shared)}`}`,
   'networks-doubted': (params) =>
     `rack ${params.rack} reports a network that a person must agree to: ${networksDoubtedWords(params)}`,
   'rack-away': ({ rack, heardMs }) => `rack ${rack} was last heard ${new Date(heardMs).toISOString()}`,
@@ -312,7 +312,7 @@ export const EVENTS: EventWords = {
   'events-lost': ({ rack, events }) => `rack ${rack} lost ${counted(events, 'event')}, because its outbox was full`,
 
   'settings-changed': ({ changes }) =>
-    listed(changes.map(({ key, isRemoved }) => `${isRemoved ? 'removed' : 'set'} ${key}`)),
+    joined(changes.map(({ key, isRemoved }) => `${isRemoved ? 'removed' : 'set'} ${key}`)),
   'user-created': ({ user, isAdmin }) => `created the ${isAdmin ? 'administrator' : 'user'} ${user}`,
   'user-rights-changed': ({ user, isAdmin }) => `made ${user} ${isAdmin ? 'an administrator' : 'a user'}`,
   'user-removed': ({ user }) => `removed the account ${user}`,
@@ -350,7 +350,7 @@ export const DOUBTS: DoubtWords = {
   'maybe-one': maybeOneWords,
   'maybe-two': maybeTwoWords,
   'interface-claimed': ({ machine, macs }) =>
-    `may be the same machine as ${nameOf(machine)}, which claimed ${listed(macs)}, from which this machine booted`,
+    `may be the same machine as ${nameOf(machine)}, which claimed ${joined(macs)}, from which this machine booted`,
   'networks-doubted': networksDoubtedWords,
 };
 

@@ -1,6 +1,6 @@
 // The power drivers and their parameters, and what is wrong with a parameter.
 
-import type { PowerDriverName } from '../../../power/driver-names.ts';
+import type { PowerDriverName } from '../../../machines/power-drivers.ts';
 import type { IpmiParameter } from '../../../power/ipmi.ts';
 import type { ParameterProblem } from '../../../power/parameters.ts';
 import type { VirshParameter } from '../../../power/virsh.ts';
