@@ -32,7 +32,7 @@ const IMAGE = {
   format: 'raw',
 };
 
-/** The objects of API 2.0 that the program works with, and what it then tells of them; undefined: it differs. */
+/** The objects of API 2.0 that the program works with, and its report of each; undefined: it differs. */
 const OBJECTS: Readonly<Record<string, unknown>> = {
   zones: ['default'],
   pools: ['default'],

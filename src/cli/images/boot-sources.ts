@@ -10,9 +10,8 @@ import { print, printJson, printTable } from '../terminal/output.ts';
 
 const PATH = '/MAAS/api/2.0/boot-sources/';
 
-const sourceShape = z.looseObject({
-  id: z.number(),
-  url: z.string(),
+const addedShape = z.looseObject({ id: z.number(), url: z.string() });
+const sourceShape = addedShape.extend({
   name: z.string(),
   pinned_by: z.object({ file: z.string(), key: z.string() }).nullable(),
 });
@@ -42,7 +41,7 @@ interface Wanted {
 const stateDirOf = ({ config }: Shared): string => loadPlace(config).stateDir;
 
 const listOf = async (stateDir: string): Promise<readonly Source[]> =>
-  z.array(sourceShape).parse(await askDaemon(stateDir, PATH));
+  z.array(sourceShape).parse(await askDaemon(stateDir, `${PATH}?details=true`));
 
 /** The source with a number, name or URL. @throws RackError `not-found` */
 async function findSource(stateDir: string, wanted: string): Promise<Source> {
@@ -86,7 +85,7 @@ export async function addSource(
   const raw = await askDaemon(stateDirOf(flags), PATH, 'POST', form.toString());
   if (flags.json) printJson(raw);
   else {
-    const { id, url } = sourceShape.parse(raw);
+    const { id, url } = addedShape.parse(raw);
     print(`Source ${id} is ${url}; select images of it: rackboot images selections add ${id} ubuntu/noble`);
   }
   return 0;

@@ -19,6 +19,7 @@ import {
 } from '../records/boot-store.ts';
 import type { BootChange } from '../records/event-params.ts';
 import { type Answer, json, type Refusal, refuse, refuseField } from './answer.ts';
+import { flag, isTrue } from './machine-calls.ts';
 import { type ApiCall, defineOperation, type Operation, usernameOf, value, values } from './operation.ts';
 
 const URL_MAX = 1024;
@@ -27,29 +28,38 @@ const FILE_MAX = 1024;
 /** As MAAS writes times: without a zone. */
 const maasTime = (ms: number): string => new Date(ms).toISOString().slice(0, -1);
 
-/** The source as MAAS has it; `name`, `title` and `pinned_by` are our own. */
-function sourceJson(call: ApiCall, source: RegionSource): Record<string, unknown> {
-  const { id, url, keyringFilename, keyring, createdMs, updatedMs, images, pin } = source;
+/** The source with exactly MAAS's fields, of which 1.0 has no times. */
+function sourceJson({ version }: ApiCall, source: RegionSource): Record<string, unknown> {
+  const { id, url, keyringFilename, keyring, createdMs, updatedMs } = source;
+  const times = { created: maasTime(createdMs), updated: maasTime(updatedMs) };
   return {
-    id,
+    ...(version === '1.0' ? {} : times),
     url,
     keyring_filename: keyringFilename,
     keyring_data: Buffer.from(keyring).toString('base64'),
-    created: maasTime(createdMs),
-    updated: maasTime(updatedMs),
-    name: sourceTitle(source),
-    title: images.title,
-    kind: images.kind,
-    pinned_by: pin === undefined ? null : { file: pin.file, key: pin.key },
-    resource_uri: `/MAAS/api/${call.version}/boot-sources/${id}/`,
+    id,
+    resource_uri: `/MAAS/api/${version}/boot-sources/${id}/`,
   };
 }
+
+/** Our own fields, for those who ask for them. */
+function detailsJson(source: RegionSource): Record<string, unknown> {
+  const { images, pin } = source;
+  const pinnedBy = pin === undefined ? null : { file: pin.file, key: pin.key };
+  return { name: sourceTitle(source), title: images.title, kind: images.kind, pinned_by: pinnedBy };
+}
+
+const shownSource = (call: ApiCall, source: RegionSource, { details }: Detail): Record<string, unknown> => ({
+  ...sourceJson(call, source),
+  ...(isTrue(details) ? detailsJson(source) : {}),
+});
 
 function selectionJson(call: ApiCall, selection: BootSelection): Record<string, unknown> {
   const { id, sourceId, os, release, arches, subarches, labels } = selection;
   return {
     ...{ os, release, arches, subarches, labels, id },
-    boot_source_id: sourceId,
+    // MAAS 1.x does not have it.
+    ...(call.version === '1.0' ? {} : { boot_source_id: sourceId }),
     resource_uri: `/MAAS/api/${call.version}/boot-sources/${sourceId}/selections/${id}/`,
   };
 }
@@ -84,6 +94,11 @@ const withOwnSource = (call: ApiCall, run: (source: RegionSource) => Promise<Ans
       ? run(source)
       : refuse('setting-read-only.boot-source', { source: sourceTitle(source), ...source.pin }),
   );
+
+const detail = z.object({
+  details: flag('True: also the name, title and kind of a source, and the file that pins it.'),
+});
+type Detail = z.output<typeof detail>;
 
 const sourceFields = z.object({
   url: value(z.string().max(URL_MAX)).describe('The URL of a site with simplestreams.'),
@@ -133,10 +148,10 @@ function sourceOf(
   return { url, keyringFilename: before.keyringFilename, keyring: before.keyring, updatedMs };
 }
 
-async function listSources(call: ApiCall): Promise<Answer> {
-  return (
-    checkRack(call) ?? json((await call.region.bootImages.listSources()).map((source) => sourceJson(call, source)))
-  );
+async function listSources(call: ApiCall, given: Detail): Promise<Answer> {
+  const refused = checkRack(call);
+  if (refused !== undefined) return refused;
+  return json((await call.region.bootImages.listSources()).map((source) => shownSource(call, source, given)));
 }
 
 const sourceEvent = (call: ApiCall, change: BootChange, source: string) =>
@@ -281,9 +296,10 @@ function operationsAt(versions: Operation['versions'], prefix: string, group: st
   const selections = { ...base, path: below, handler: `${group}BootSourceSelectionsHandler` };
   const selection = { ...base, path: `${below}/{id}`, handler: `${group}BootSourceSelectionHandler` };
   const read = { method: 'GET', parameters: nothing } as const;
+  const readSource = { method: 'GET', parameters: detail } as const;
   const remove = { method: 'DELETE', parameters: nothing } as const;
   return [
-    defineOperation({ ...sources, ...read, doc: 'List the sources of images.', run: listSources }),
+    defineOperation({ ...sources, ...readSource, doc: 'List the sources of images.', run: listSources }),
     defineOperation({
       ...sources,
       method: 'POST',
@@ -293,9 +309,9 @@ function operationsAt(versions: Operation['versions'], prefix: string, group: st
     }),
     defineOperation({
       ...source,
-      ...read,
+      ...readSource,
       doc: 'Read a source of images.',
-      run: (call) => withSource(call, call.path.id, (found) => json(sourceJson(call, found))),
+      run: (call, given) => withSource(call, call.path.id, (found) => json(shownSource(call, found, given))),
     }),
     defineOperation({
       ...source,

@@ -22,7 +22,7 @@ func check(err error) {
 	}
 }
 
-// The objects of API 2.0, by their paths: each row works with them as Juju does, and returns what is then told of them.
+// The objects of API 2.0, by their paths: each row works with them as Juju does, and returns its report of them.
 var objects = map[string]func(gomaasapi.Controller) (interface{}, error){
 	"zones": func(c gomaasapi.Controller) (interface{}, error) {
 		list, err := c.Zones()

@@ -68,9 +68,10 @@ test('a source is created, listed, read, changed and removed, with MAAS’s fiel
     assert.equal(updated, at);
     assert.deepEqual(shown, {
       ...{ id: 1, url: URL_1, keyring_filename: KEYRING, keyring_data: '' },
-      ...{ name: URL_1, title: '', kind: 'simplestreams', pinned_by: null },
       resource_uri: '/MAAS/api/2.0/boot-sources/1/',
     });
+    const details = { name: URL_1, title: '', kind: 'simplestreams', pinned_by: null };
+    assert.deepEqual((await ask('GET', '2.0/boot-sources/1/?details=true')).json, { ...created.json, ...details });
     assert.deepEqual((await ask('GET', '2.0/boot-sources/')).json, [created.json]);
     assert.deepEqual((await ask('GET', '2.0/boot-sources/1/')).json, created.json);
     assert.equal((await ask('GET', '1.0/boot-sources/1/')).json.resource_uri, '/MAAS/api/1.0/boot-sources/1/');
@@ -208,7 +209,7 @@ test('a source of a file is shown with its file and key, refused to be changed, 
     await withApi(
       async (ask) => {
         const own = await ask('POST', '2.0/boot-sources/', { url: URL_1, keyring_filename: KEYRING });
-        const list = (await ask('GET', '2.0/boot-sources/')).json;
+        const list = (await ask('GET', '2.0/boot-sources/?details=true')).json;
         assert.equal(own.json.id, list.length, 'the sources of files have the first ids');
         const facts = list.map((one: Record<string, unknown>) => [one.name, one.url, one.pinned_by]);
         assert.deepEqual(facts.slice(0, 2), [
@@ -233,7 +234,7 @@ test('a source of a file is shown with its file and key, refused to be changed, 
         assert.equal(selected.status, 200, selected.text);
         write('sources: [{}]\n', 2);
         const names = async (): Promise<string> =>
-          (await ask('GET', '2.0/boot-sources/')).json.map((one: { name: string }) => one.name).join(' ');
+          (await ask('GET', '2.0/boot-sources/?details=true')).json.map((one: { name: string }) => one.name).join(' ');
         assert.equal((await names()).includes('mine'), false, 'a file that cannot be used has no sources');
         write(`sources:\n${source('mine')}`, 3);
         assert.match(await names(), /^mine ubuntu debian/);

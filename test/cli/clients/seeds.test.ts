@@ -1,0 +1,191 @@
+// The command lines of five articles about MAAS 1.4, 1.7 and 2.9, word for word in a shell, and each answer against the one that the article
+// shows: the exact keys, and the type of each value. A line whose operation the table does not have yet joins as soon as it has.
+// @host waits
+
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { delimiter, join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { OPERATIONS } from '../../../src/region/api/operations.ts';
+import { type LiveRegion, startRegion } from '../../region/live.ts';
+
+const MAIN = join(import.meta.dirname, '../../../bin/rackboot.js');
+const UUID = 'b4ec5c4f-7801-4556-b701-bcfcede24019';
+const home = mkdtempSync(join(tmpdir(), 'rackboot-seeds-'));
+const bin = join(home, 'bin');
+const SHELL_MS_MAX = 60_000;
+
+let live: LiveRegion;
+let environment: NodeJS.ProcessEnv;
+
+/** Runs a line of the shell. @returns its output */
+function shell(line: string): Promise<string> {
+  const script = line
+    .replaceAll('http://127.0.0.1/', `${live.origin}/`)
+    .replaceAll('http://localhost:5240/', `${live.origin}/`);
+  return new Promise((resolve, reject) => {
+    execFile('sh', ['-ec', script], { env: environment, cwd: home, timeout: SHELL_MS_MAX }, (error, stdout, stderr) =>
+      error === null && stderr === ''
+        ? resolve(stdout)
+        : reject(new Error(`${line}\n${stderr}${stdout}`, { cause: error })),
+    );
+  });
+}
+
+/** The keys of a value with the types of theirs. A list has the type of its entries, if it has any. */
+function shapeOf(value: unknown): unknown {
+  if (value === null) return 'null';
+  if (Array.isArray(value)) return value.length === 0 ? [] : [shapeOf(value[0])];
+  if (typeof value !== 'object') return typeof value;
+  const entries = Object.entries(value).map(([key, one]) => [key, shapeOf(one)]);
+  return Object.fromEntries(entries.toSorted());
+}
+
+/** The answer of a line in JSON, which has the keys and types of `shown`. */
+async function answers(line: string, shown: string): Promise<ReturnType<typeof JSON.parse>> {
+  const value = JSON.parse(await shell(line));
+  const wanted = JSON.parse(shown);
+  const entries = Array.isArray(wanted) ? value : [value];
+  assert.ok(entries.length > 0, `${line} lists nothing`);
+  for (const entry of entries)
+    assert.deepEqual(shapeOf(entry), shapeOf(Array.isArray(wanted) ? wanted[0] : wanted), line);
+  return value;
+}
+
+const has = (version: '1.0' | '2.0', path: string): boolean =>
+  OPERATIONS.some((operation) => operation.path === path && operation.versions.includes(version));
+
+before(async () => {
+  live = await startRegion();
+  mkdirSync(bin);
+  const program = (name: string, text: string): void => {
+    writeFileSync(join(bin, name), `#!/bin/sh\n${text}\n`);
+    chmodSync(join(bin, name), 0o755);
+  };
+  program('maas', `exec "${process.execPath}" "${MAIN}" maas "$@"`);
+  program('maas-region-admin', `exec "${process.execPath}" "${MAIN}" "$@"`);
+  program('sudo', 'exec "$@"');
+  writeFileSync(join(home, 'rackboot.yaml'), `state_dir: ${live.config.stateDir}\n`);
+  environment = {
+    ...process.env,
+    ...{ PATH: `${bin}${delimiter}${process.env.PATH}`, XDG_CONFIG_HOME: home, HOME: home },
+    RACKBOOT_CONFIG: join(home, 'rackboot.yaml'),
+  };
+});
+after(async () => {
+  await live.close();
+  rmSync(home, { recursive: true });
+});
+
+describe('MAAS and Juju on one host', () => {
+  test('an administrator is made, logs in with the key, and imports images', async () => {
+    // The article has a shorter password.
+    await shell(
+      'sudo maas-region-admin createadmin --username=root --email=admin@example.jp --password=ubuntu-ubuntu >made',
+    );
+    const said = await shell(`APIKEY=\`sudo maas-region-admin apikey --username root\`
+maas login root http://127.0.0.1/MAAS/api/1.0 \${APIKEY}
+maas root node-groups import-boot-images`);
+    assert.match(said, /You are logged in at http:\S+\/MAAS\/api\/1\.0\/.*the profile is called root/);
+    assert.match(said, /Import of boot resources started/);
+  });
+});
+
+describe('MAAS 2.9 as a snap', () => {
+  const SOURCE = `[{
+    "created": "2021-05-02T11:12:58.620", "updated": "2021-05-02T11:12:58.620",
+    "url": "http://images.maas.io/ephemeral-v3/stable/",
+    "keyring_filename": "/snap/maas/current/usr/share/keyrings/ubuntu-cloudimage-keyring.gpg",
+    "keyring_data": "", "id": 1, "resource_uri": "/MAAS/api/2.0/boot-sources/1/" }]`;
+  const SELECTION = `{
+    "os": "ubuntu", "release": "focal", "arches": ["amd64"], "subarches": ["*"], "labels": ["*"],
+    "id": 1, "boot_source_id": 1, "resource_uri": "/MAAS/api/2.0/boot-sources/1/selections/1/" }`;
+
+  test('a login takes the key from a file', async () => {
+    const said = await shell(
+      'sudo maas apikey --username=admin > api-key-file\nmaas login admin http://localhost:5240/MAAS < api-key-file',
+    );
+    assert.match(said, /You are logged in at http:\S+\/MAAS\/api\/2\.0\/ as admin/);
+  });
+
+  test('sources and selections are created and read', async () => {
+    const url = 'url=https://images.maas.io/ephemeral-v3/stable/';
+    const keyring = 'keyring_filename=/usr/share/keyrings/ubuntu-cloudimage-keyring.gpg';
+    const { id } = await answers(`maas admin boot-sources create ${url} ${keyring}`, SOURCE.slice(1, -1));
+    await answers('maas admin boot-sources read', SOURCE);
+    const create = `maas admin boot-source-selections create ${id} os="ubuntu"`;
+    const made = await answers(`${create} release="bionic" arches="amd64" labels="*"`, SELECTION);
+    assert.deepEqual([made.release, made.arches, made.subarches, made.labels], ['bionic', ['amd64'], ['*'], ['*']]);
+    const listed = await answers(`maas admin boot-source-selections read ${id}`, `[${SELECTION}]`);
+    assert.equal(listed[0].resource_uri, `/MAAS/api/2.0/boot-sources/${id}/selections/${made.id}/`);
+  });
+
+  test('images are imported, listed and deleted', async () => {
+    assert.match(await shell('maas admin boot-resources import'), /started/);
+    assert.deepEqual(JSON.parse(await shell('maas admin boot-resources read')), []);
+    await assert.rejects(shell('maas admin boot-resource delete 29'), /29/);
+  });
+});
+
+describe('MAAS 1.7 by its command line', () => {
+  const SOURCE = `[{
+    "url": "http://maas.ubuntu.com/images/ephemeral-v2/releases/", "keyring_data": "",
+    "resource_uri": "/MAAS/api/1.0/boot-sources/1/",
+    "keyring_filename": "/usr/share/keyrings/ubuntu-cloudimage-keyring.gpg", "id": 1 }]`;
+  const SELECTION = `{
+    "labels": ["*"], "arches": ["amd64"], "subarches": ["*"], "release": "precise", "os": "ubuntu", "id": 2,
+    "resource_uri": "/MAAS/api/1.0/boot-sources/1/selections/2/" }`;
+  const NETWORK = `[{
+    "dns_servers": null, "name": "maas-eth0", "default_gateway": null, "ip": "192.168.127.0", "netmask": "255.255.255.0",
+    "vlan_tag": null, "resource_uri": "/MAAS/api/1.0/networks/maas-eth0/",
+    "description": "Auto created when creating interface eth0 on cluster maas" }]`;
+  const UPDATED = {
+    ip_range_high: '192.168.127.140',
+    ip_range_low: '192.168.127.121',
+    broadcast_ip: '192.168.127.255',
+    static_ip_range_low: '192.168.127.221',
+    name: 'eth0',
+    ip: '192.168.127.100',
+    subnet_mask: '255.255.255.0',
+    management: 2,
+    static_ip_range_high: '192.168.127.240',
+    interface: 'eth0',
+  };
+
+  before(async () => {
+    const given = 'interface=eth0 ip=192.168.127.100 subnet_mask=255.255.255.0';
+    await shell(`maas login ann http://127.0.0.1/MAAS/api/1.0 $(sudo maas-region-admin apikey --username=admin)
+maas ann node-groups register uuid=${UUID} name=master interfaces=[] version=0.1.0 uplink=1 >registered
+maas ann node-group-interfaces new ${UUID} ${given}`);
+  });
+
+  test('sources and selections have the fields of 1.7, and a release is added', async () => {
+    await shell('maas ann boot-resources import');
+    const [{ id }] = await answers('maas ann boot-sources read', SOURCE);
+    const line = `maas ann boot-source-selections create ${id} os="ubuntu" release="precise" arches="amd64" subarches="*" labels= "*"`;
+    const made = await answers(line, SELECTION);
+    assert.deepEqual([made.release, made.labels], ['precise', ['*']]);
+    await answers(`maas ann boot-source-selections read ${id}`, `[${SELECTION}]`);
+  });
+
+  const networks = async (): Promise<void> => {
+    const value = await shell('maas ann networks read');
+    const wanted = Object.keys(JSON.parse(NETWORK)[0]).toSorted();
+    const list: readonly Record<string, unknown>[] = JSON.parse(value);
+    const network = list.find(({ name }) => name === 'maas-eth0') ?? list[0];
+    assert.deepEqual(Object.keys(network ?? {}).toSorted(), wanted, value);
+    assert.deepEqual([network?.ip, network?.netmask], ['192.168.127.0', '255.255.255.0']);
+    for (const key of ['name', 'resource_uri', 'description']) assert.equal(typeof network?.[key], 'string', key);
+  };
+  if (has('1.0', 'networks')) test('the network of a cluster interface is listed', networks);
+
+  test('a cluster interface is set up as the article shows it, value by value', async () => {
+    const value = await shell(`uuid=$(maas ann node-groups list | grep uuid | cut -d\\" -f4)
+maas ann node-group-interface update $uuid eth0 ip_range_low=192.168.127.121 ip_range_high=192.168.127.140 static_ip_range_low=192.168.127.221 static_ip_range_high=192.168.127.240 management=2 subnet_mask=255.255.255.0 router_ip=192.168.127.254 broadcast_ip=192.168.127.255`);
+    assert.deepEqual(JSON.parse(value), UPDATED);
+    assert.deepEqual(value.match(/^ {4}"\w+": .*$/gm)?.length, Object.keys(UPDATED).length, 'one key a line');
+    await answers(`maas ann node-group-interfaces list ${UUID}`, `[${JSON.stringify(UPDATED)}]`);
+  });
+});
