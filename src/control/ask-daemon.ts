@@ -62,7 +62,7 @@ export function askDaemon(
       answer.on('end', () => {
         const text = Buffer.concat(chunks).toString('utf8');
         const isText = /^text\/plain\b/.test(answer.headers['content-type'] ?? '');
-        if (answer.statusCode === 200) resolve(isText ? text : parseAnswer(text, path));
+        if (answer.statusCode === 200 || answer.statusCode === 201) resolve(isText ? text : parseAnswer(text, path));
         else if (answer.statusCode === 204) resolve(undefined);
         else reject(refusalOf(answer.statusCode ?? 0, text, path));
       });

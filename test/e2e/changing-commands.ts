@@ -50,6 +50,7 @@ export const CHANGING_LINES: readonly string[] = [
   'sshkeys remove 1',
   'users remove bea',
   'images add IMAGE --os custom --release strange',
+  'images upload site IMAGE',
   'images fsck',
   'images remove custom --force',
   'images selections add ubuntu ubuntu/noble --arches amd64',

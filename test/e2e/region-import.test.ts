@@ -20,6 +20,7 @@ import { makeSystemDisk } from '../images/disks.ts';
 import { ImageSite } from '../support/image-site.ts';
 import { missing } from '../support/needs.ts';
 import { eventually, RunningRack, runRackboot } from '../support/running-rack.ts';
+import { describeUploads } from './image-uploads.ts';
 
 const MIB = 1024 * 1024;
 const PLACE = labPlace(79);
@@ -347,3 +348,6 @@ async function readSlowly(url: string, isHurrying: () => boolean): Promise<strin
   assert.ok(isHurrying(), 'the machine had read everything before');
   return hash.digest('hex');
 }
+
+// After the rack of the tests above has ended.
+describeUploads(PLACE);

@@ -29,7 +29,11 @@ export function imageCommands<T>(parser: Argv<T>, shared: SharedOptions, finish:
     bootSourceCommands(
       storeCommands(
         sourceCommands(
-          importCommand(makeCommands(buildCommands(command, shared, finish), shared, finish), shared, finish),
+          uploadCommand(
+            importCommand(makeCommands(buildCommands(command, shared, finish), shared, finish), shared, finish),
+            shared,
+            finish,
+          ),
           shared,
           finish,
         ),
@@ -263,4 +267,29 @@ function storeCommands<T>(command: Argv<T>, { config, json }: SharedOptions, fin
         finish(await removeDiskImages({ ...argv, image: String(argv.image) }));
       },
     );
+}
+
+function uploadCommand<T>(command: Argv<T>, { config, json }: SharedOptions, finish: Finish): Argv<T> {
+  return command.command(
+    'upload <name> <file>',
+    'Upload an image to the region, from any host: custom/site site.img. Repeat the command to continue',
+    {
+      config,
+      arch: { ...arch, describe: `${arch.describe}, such as amd64 or amd64/generic` },
+      type: {
+        ...text,
+        describe: 'ddraw, ddgz, ddxz, ddtar, qcow2 …, or tgz, squashfs …; default: by the name of the file',
+      },
+      title: { ...text, describe: 'Name shown to people' },
+      url: { ...text, describe: "URL of the region, http://10.20.0.1:5240/MAAS; default: this host's region" },
+      'key-file': { ...text, describe: '(--url) File with an API key of an administrator there' },
+      'ca-file': { ...text, describe: "(--url) Certificates to trust instead of the system's" },
+      json,
+    },
+    async (argv) => {
+      const { uploadImage } = await import('./upload.ts');
+      const [name, file] = [String(argv.name), String(argv.file)];
+      finish(await uploadImage({ ...argv, name, file }));
+    },
+  );
 }

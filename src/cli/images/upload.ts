@@ -1,0 +1,281 @@
+// `rackboot images upload NAME FILE`: brings an image to the region of this host, or to one elsewhere (--url), in pieces.
+//
+//   hash the file ─▶ is this upload begun already? ─┬─ yes ─▶ from its last byte ─┐
+//                                                  └─ no ─▶ create ──────────────┴▶ pieces ─▶ wait for the image
+//                                                            a lost connection: ask where to continue
+//
+// 1. Repeating the command continues an interrupted upload of the same file.
+// 2. A piece names its place, so none is added twice. MAAS, which does not say where to continue, gets the file from its beginning.
+
+import { createHash } from 'node:crypto';
+import { type FileHandle, open } from 'node:fs/promises';
+import { z } from 'zod';
+import { sleep, systemClock } from '../../clock.ts';
+import { loadPlace } from '../../config/config-file.ts';
+import { refusalLines } from '../../control/field-refusal.ts';
+import { RackError } from '../../errors.ts';
+import { fileFault } from '../../files/read-fault.ts';
+import { viewBytes } from '../../net/borrowed-bytes.ts';
+import { formatBytes, print, printJson } from '../terminal/output.ts';
+import { ImportProgress } from './import-progress.ts';
+import { StopSignals } from './stop-signals.ts';
+import { localTarget, type UploadAnswer, type UploadTarget, webTarget } from './upload-target.ts';
+
+const RESOURCES = '/MAAS/api/2.0/boot-resources/';
+/** Attempts without a new byte before it gives up, and the pause before each, in milliseconds. */
+const ATTEMPTS_MAX = 6;
+const PAUSE_MS = 2000;
+/** How often it asks whether the image is ready, in milliseconds. */
+const LOOK_MS = 2000;
+const READ_BYTES = 1024 * 1024;
+const REASON_MAX = 1000;
+/** Ends of the names of root archives; every other file is taken for the image of a disk. */
+const TYPES: readonly (readonly [end: RegExp, type: string])[] = [
+  [/\.(?:tgz|tar\.gz)$/i, 'tgz'],
+  [/\.(?:txz|tar\.xz)$/i, 'txz'],
+  [/\.(?:tbz|tar\.bz2)$/i, 'tbz'],
+  [/\.(?:squashfs|sqfs)$/i, 'squashfs'],
+];
+
+interface UploadFlags {
+  readonly config: string;
+  readonly name: string;
+  readonly file: string;
+  readonly arch: string;
+  readonly type?: string | undefined;
+  readonly title?: string | undefined;
+  /** Undefined: the region of this host. */
+  readonly url?: string | undefined;
+  readonly keyFile?: string | undefined;
+  readonly caFile?: string | undefined;
+  readonly json: boolean;
+}
+
+const fileShape = z.looseObject({
+  filetype: z.string(),
+  size: z.number(),
+  sha256: z.string(),
+  complete: z.boolean(),
+  received: z.number().optional(),
+  upload_uri: z.string().optional(),
+});
+const resourceShape = z.looseObject({
+  id: z.number(),
+  name: z.string(),
+  architecture: z.string(),
+  complete: z.boolean().optional(),
+  import: z.looseObject({ state: z.string(), reason: z.string().nullable() }).nullish(),
+  sets: z.record(z.string(), z.looseObject({ files: z.record(z.string(), fileShape) })).optional(),
+});
+type Resource = z.output<typeof resourceShape>;
+
+/** A file, open for reading, with its hash. */
+interface HashedFile {
+  readonly handle: FileHandle;
+  readonly bytes: number;
+  readonly sha256: string;
+}
+
+/** Where an upload stands. */
+interface Place {
+  readonly id: number;
+  readonly uri: string;
+  readonly received: number;
+}
+
+/** Uploads a file, waits for the image and prints it. @returns 0 */
+export async function uploadImage(flags: UploadFlags): Promise<number> {
+  const handle = await open(flags.file, 'r').catch((cause: unknown) => {
+    throw fileFault(flags.file, cause);
+  });
+  const stop = new StopSignals();
+  const progress = new ImportProgress(process.stderr.isTTY, flags.json);
+  try {
+    const target = targetOf(flags);
+    const file = await hashFile(handle, flags.file, stop.signal);
+    const upload = new Upload(target, flags, file, progress, stop.signal);
+    const { resource, from } = await upload.run();
+    if (flags.json) printJson({ id: resource.id, name: flags.name, bytes: file.bytes, sha256: file.sha256, from });
+    else print(`Uploaded ${resource.name} (${resource.architecture}) to ${target.name}: ${formatBytes(file.bytes)}`);
+    return 0;
+  } finally {
+    progress.close();
+    stop.close();
+    await handle.close();
+  }
+}
+
+function targetOf({ url, keyFile, caFile, config }: UploadFlags): UploadTarget {
+  if (url === undefined) return localTarget(loadPlace(config).stateDir);
+  if (keyFile === undefined)
+    throw new RackError(
+      'bad-argument',
+      '--url needs --key-file: `rackboot apikey` on the host of the region prints a key',
+    );
+  return webTarget(url, keyFile, caFile);
+}
+
+async function hashFile(handle: FileHandle, path: string, signal: AbortSignal): Promise<HashedFile> {
+  const facts = await handle.stat();
+  if (!facts.isFile()) throw new RackError('bad-argument', `${path} is not a file`);
+  const hash = createHash('sha256');
+  const buffer = Buffer.allocUnsafeSlow(READ_BYTES);
+  for (let at = 0; ; ) {
+    if (signal.aborted) throw interrupted();
+    const { bytesRead } = await handle.read(buffer, 0, READ_BYTES, at);
+    if (bytesRead === 0) return { handle, bytes: at, sha256: hash.digest('hex') };
+    hash.update(viewBytes(buffer, 0, bytesRead));
+    at += bytesRead;
+  }
+}
+
+const interrupted = (): RackError => new RackError('cancelled', 'interrupted; repeat the command to continue');
+
+class Upload {
+  readonly #target: UploadTarget;
+  readonly #flags: UploadFlags;
+  readonly #file: HashedFile;
+  readonly #progress: ImportProgress;
+  readonly #signal: AbortSignal;
+
+  constructor(
+    target: UploadTarget,
+    flags: UploadFlags,
+    file: HashedFile,
+    progress: ImportProgress,
+    signal: AbortSignal,
+  ) {
+    this.#target = target;
+    this.#flags = flags;
+    this.#file = file;
+    this.#progress = progress;
+    this.#signal = signal;
+  }
+
+  /** @returns the image, and how many bytes the region already had */
+  async run(): Promise<{ readonly resource: Resource; readonly from: number }> {
+    const begun = (await this.#find()) ?? (await this.#create());
+    const { received: from } = begun;
+    if (from > 0 && !this.#flags.json) print(`Continuing after ${formatBytes(from)}`);
+    await this.#send(begun);
+    this.#progress.restart();
+    return { resource: await this.#waitFor(begun.id), from };
+  }
+
+  /** The upload of this very file under this name; undefined: none is begun. */
+  async #find(): Promise<Place | undefined> {
+    const listed = z.array(resourceShape).parse(await this.#read(`${RESOURCES}?type=uploaded`));
+    const wanted = listed.find((one) => one.name === this.#name && one.architecture === this.#architecture);
+    return wanted === undefined ? undefined : placeIn(await this.#resource(wanted.id), this.#file);
+  }
+
+  async #create(): Promise<Place> {
+    const { name, title, type, file } = this.#flags;
+    const { bytes, sha256 } = this.#file;
+    const filetype = type ?? TYPES.find(([end]) => end.test(file))?.[1] ?? 'ddraw';
+    const fields = { name, architecture: this.#architecture, filetype, sha256, size: String(bytes) };
+    const form = new URLSearchParams({ ...fields, ...(title === undefined ? {} : { title }) });
+    const answer = await this.#target.ask({
+      ...{ method: 'POST', path: RESOURCES, body: Buffer.from(form.toString()) },
+      headers: { 'Content-Type': 'application/x-www-form-urlencoded' },
+    });
+    const place = placeIn(resourceShape.parse(this.#accept(answer)), this.#file);
+    if (place !== undefined) return place;
+    throw new RackError('not-running', `${this.#target.name} takes no pieces of ${name}: its answer has no upload_uri`);
+  }
+
+  async #send({ id, uri, received }: Place): Promise<void> {
+    const { bytes } = this.#file;
+    const startedAt = systemClock.now();
+    let at = received;
+    for (let failures = 0; at < bytes; ) {
+      if (this.#signal.aborted) throw interrupted();
+      const before = at;
+      try {
+        at += await this.#sendPiece(uri, at);
+      } catch (error) {
+        if (!(error instanceof RackError && error.code === 'not-running') || failures >= ATTEMPTS_MAX) throw error;
+        failures += 1;
+        await sleep(PAUSE_MS * failures);
+        // Perhaps only the answer was lost.
+        at = (await this.#ask(id)) ?? at;
+      }
+      if (at > before) failures = 0;
+      const seconds = (systemClock.now() - startedAt) / 1000;
+      this.#progress.step(at, bytes, seconds > 0 ? Math.round((at - received) / seconds) : 0);
+    }
+  }
+
+  /** How much the region has; undefined: it does not say. @throws RackError `bad-argument` if the upload has failed */
+  async #ask(id: number): Promise<number | undefined> {
+    const found = await this.#resource(id).catch(() => undefined);
+    if (found?.import?.state === 'failed') throw failed(found);
+    return found === undefined ? undefined : placeIn(found, this.#file)?.received;
+  }
+
+  async #sendPiece(uri: string, at: number): Promise<number> {
+    const { handle, bytes } = this.#file;
+    const length = Math.min(this.#target.pieceBytes, bytes - at);
+    const buffer = Buffer.allocUnsafeSlow(length);
+    const { bytesRead } = await handle.read(buffer, 0, length, at);
+    if (bytesRead < length) throw new RackError('bad-argument', `${this.#flags.file} has changed: upload it again`);
+    const range = `bytes ${at}-${at + length - 1}/${bytes}`;
+    const headers = { 'Content-Type': 'application/octet-stream', 'Content-Range': range };
+    this.#accept(await this.#target.ask({ method: 'PUT', path: uri, body: buffer, headers }));
+    return length;
+  }
+
+  /** Waits until the region has made the image. */
+  async #waitFor(id: number): Promise<Resource> {
+    for (let isSaid = this.#flags.json; ; ) {
+      const found = await this.#resource(id);
+      const { import: state, complete } = found;
+      if (state?.state === 'failed') throw failed(found);
+      if (complete !== false && (state === null || state === undefined)) return found;
+      if (!isSaid) print('The region converts and checks it.');
+      isSaid = true;
+      if (this.#signal.aborted)
+        throw new RackError('cancelled', 'interrupted; the region completes the image nevertheless');
+      await sleep(LOOK_MS);
+    }
+  }
+
+  async #resource(id: number): Promise<Resource> {
+    return resourceShape.parse(await this.#read(`${RESOURCES}${id}/`));
+  }
+
+  async #read(path: string): Promise<unknown> {
+    return this.#accept(await this.#target.ask({ method: 'GET', path }));
+  }
+
+  /** The value of an answer. @throws RackError that says why there is none; `not-running` if it may be repeated */
+  #accept({ status, text }: UploadAnswer): unknown {
+    if (status >= 200 && status < 300) return /^\s*[[{]/.test(text) ? JSON.parse(text) : text;
+    const reason = refusalLines(text.trim()).slice(0, REASON_MAX);
+    if (status === 401 || status === 403) throw new RackError('permission-denied', `${this.#target.name}: ${reason}`);
+    if (status === 404) throw new RackError('not-found', `${this.#target.name}: ${reason}`);
+    const mayRepeat = status === 409 || status === 429 || status >= 500;
+    throw new RackError(mayRepeat ? 'not-running' : 'bad-argument', `${this.#target.name}: ${reason}`);
+  }
+
+  get #name(): string {
+    return this.#flags.name.includes('/') ? this.#flags.name : `custom/${this.#flags.name}`;
+  }
+
+  get #architecture(): string {
+    return this.#flags.arch.includes('/') ? this.#flags.arch : `${this.#flags.arch}/generic`;
+  }
+}
+
+const failed = ({ import: state }: Resource): RackError =>
+  new RackError('bad-argument', state?.reason ?? 'the region refused the image');
+
+/** Where the upload of a file stands in a resource; undefined: it has none, or that has failed. */
+function placeIn({ id, sets = {}, import: state }: Resource, { bytes, sha256 }: HashedFile): Place | undefined {
+  const files = Object.values(sets).flatMap((set) => Object.values(set.files));
+  const file = files.find((one) => !one.complete && one.size === bytes && one.sha256 === sha256);
+  if (file === undefined || state?.state === 'failed') return undefined;
+  // A whole one is being converted.
+  if (file.upload_uri === undefined) return { id, uri: '', received: bytes };
+  return { id, uri: file.upload_uri, received: file.received ?? 0 };
+}

@@ -1,0 +1,104 @@
+// `rackboot images upload` against a real daemon: over the control socket and over HTTP with a key, with its progress; continued after the daemon
+// was killed; refused with the reason. By any user. `region-import.test.ts` runs them at its place.
+
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { askDaemon } from '../../src/control/ask-daemon.ts';
+import { readImages } from '../../src/images/image-store.ts';
+import type { LabPlace } from '../../src/lab/safe-lab.ts';
+import { makeSystemDisk } from '../images/disks.ts';
+import { missing } from '../support/needs.ts';
+import { type Ended, RunningRack, runRackboot } from '../support/running-rack.ts';
+
+const MIB = 1024 * 1024;
+const PIECE = 4 * MIB;
+const MS_MAX = 120_000;
+const RESOURCES = '/MAAS/api/2.0/boot-resources/';
+
+/** Adds the tests. @param place of no other rack at the same time */
+export function describeUploads(place: LabPlace): void {
+  describe('images are uploaded to a running region', { skip: missing('linux') }, () => {
+    const scratch = mkdtempSync(join(tmpdir(), 'rackboot-image-upload-'));
+    const rack = new RunningRack(place);
+    const url = `http://127.0.0.1:${place.regionPort}/MAAS`;
+    const keyFile = join(scratch, 'key');
+    const given = (name: string, content: Uint8Array): string => {
+      writeFileSync(join(scratch, name), content);
+      return join(scratch, name);
+    };
+    const rackboot = (...args: readonly string[]): Promise<Ended> =>
+      runRackboot([...args, '--config', rack.configFile]);
+    const upload = (...args: readonly string[]): Promise<Ended> => rackboot('images', 'upload', ...args);
+    const images = (): readonly string[] => readImages(rack.tree).images.map(({ os, release }) => `${os}/${release}`);
+
+    before(async () => {
+      await rack.startWhole();
+      const password = given('password', Buffer.from('correct horse\n'));
+      const made = await rackboot('createadmin', '--username', 'ann', '--password-file', password);
+      assert.equal(made.code, 0, made.complaints.join('\n'));
+      const { output } = await rackboot('apikey', '--username', 'ann');
+      writeFileSync(keyFile, `${/\S+:\S+:\S+/.exec(output.join('\n'))?.[0]}\n`, { mode: 0o600 });
+    });
+    after(async () => {
+      await rack.remove();
+      rmSync(scratch, { recursive: true, force: true });
+    });
+
+    test('over the control socket, with its progress; a second time the same', { timeout: MS_MAX }, async () => {
+      const file = given('site.img', makeSystemDisk(24 * MIB, 5));
+      const { code, output, complaints } = await upload('site', file, '--title', 'The site');
+      assert.equal(code, 0, complaints.join('\n'));
+      assert.match(
+        output.join('\n'),
+        /^50 % of 24\.0 MiB, (?:.*\n)*Uploaded custom\/site \(amd64\/generic\) to .*: 24\.0 MiB$/m,
+      );
+      assert.deepEqual(images(), ['custom/site']);
+      const again = await upload('site', file, '--json');
+      assert.deepEqual([again.code, JSON.parse(again.output.join('')).from, images()], [0, 0, ['custom/site']]);
+    });
+
+    test('by URL and key, from where it was when the daemon was killed', { timeout: MS_MAX }, async () => {
+      const disk = makeSystemDisk(3 * PIECE, 6);
+      const file = given('far.img', disk);
+      const fields = {
+        ...{ name: 'far', architecture: 'amd64', filetype: 'ddraw', size: String(disk.length) },
+        sha256: createHash('sha256').update(disk).digest('hex'),
+      };
+      const created = await askDaemon(rack.stateDir, RESOURCES, 'POST', new URLSearchParams(fields).toString());
+      const uri = /"upload_uri":"([^"]+)/.exec(JSON.stringify(created))?.[1] ?? '';
+      const [consumer, token, secret] = readFileSync(keyFile, 'utf8').trim().split(':');
+      const answer = await fetch(`http://127.0.0.1:${place.regionPort}${uri}`, {
+        ...{ method: 'PUT', body: disk.subarray(0, PIECE) },
+        headers: {
+          'content-type': 'application/octet-stream',
+          authorization: `OAuth oauth_signature_method="PLAINTEXT",oauth_consumer_key="${consumer}",oauth_token="${token}",oauth_signature="%26${secret}"`,
+        },
+      });
+      assert.equal(answer.status, 200, await answer.text());
+      await rack.kill();
+      await rack.startWhole();
+      const { code, output, complaints } = await upload('far', file, '--url', url, '--key-file', keyFile);
+      assert.equal(code, 0, complaints.join('\n'));
+      assert.match(output.join('\n'), /^Continuing after 4.0 MiB\n/);
+      assert.ok(images().includes('custom/far'));
+    });
+
+    test('an unfit file, a wrong key and a missing file are refused with the reason', {
+      timeout: MS_MAX,
+    }, async () => {
+      const text = given('text', Buffer.from('no image at all\n'.repeat(100)));
+      const refused = await upload('text', text);
+      assert.deepEqual([refused.code, /it has no partition table/.test(refused.complaints.join())], [2, true]);
+      const wrongKey = given('wrong', Buffer.from('a:b:c'));
+      const unknown = await upload('text', text, '--url', url, '--key-file', wrongKey);
+      assert.match(unknown.complaints.join(), /the API key is not valid/);
+      assert.match((await upload('text', text, '--url', url)).complaints.join(), /--url needs --key-file/);
+      assert.match((await upload('text', join(scratch, 'none'))).complaints.join(), /none/);
+      assert.match((await upload('../x', text)).complaints.join(), /Give a name such as custom\/site/);
+    });
+  });
+}
