@@ -5,6 +5,7 @@ import { formatIpv4, formatMac, ipv4, mac } from '../../src/net/address.ts';
 import { outcome } from '../../src/power/outcome.ts';
 import type { NewMachineEvent, RackReport } from '../../src/region/records/machine-event.ts';
 import type { RegionStore } from '../../src/region/records/store.ts';
+import { findFile, findFileByKey, listFiles, putFile, removeFile } from '../../src/store/operations/region-files.ts';
 import { historyEnd } from '../../src/store/operations/region-histories.ts';
 import { listConflicts, sharedAmong } from '../../src/store/operations/region-identity.ts';
 import * as reads from '../../src/store/operations/region-machine-reads.ts';
@@ -245,6 +246,11 @@ export const OPERATIONS: Readonly<Record<string, (place: FilledRegion) => Steps<
     tables.areas.moveToZone(1, { systemIds: ids(machines), rackUuids: ['x'] }, EVENT),
   'listMachines by zone': () => reads.listMachines({ zoneIds: [1], poolIds: [0] }, 0, 1e6, false),
   'areas.remove': ({ tables }) => tables.areas.remove('zone', 1, EVENT),
+  putFile: () => putFile('ann', { name: 'f', key: 'k', content: Uint8Array.of(0) }, 1),
+  findFile: () => findFile('ann', 'f'),
+  findFileByKey: () => findFileByKey('k'),
+  listFiles: () => listFiles('ann'),
+  removeFile: () => removeFile('ann', 'f'),
   openSession: () => openSession('ann', SESSION, 1, 0),
   'openSession at the bound': () => openSession('ann', { ...SESSION, digest: 'e' }, 1, 0),
   findSession: () => findSession('e'),

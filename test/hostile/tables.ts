@@ -66,6 +66,8 @@ export const TABLES: Readonly<Record<string, Readonly<Record<string, string>>>> 
     region_ssh_key: 'one',
     counter: 'named',
   },
+  'store/region/area-schema.ts': { area: 'region/records/area.ts AREAS_MAX' },
+  'store/region/file-schema.ts': { stored_file: 'region/records/file-store.ts FILES_PER_USER_MAX and administrators' },
   'store/region/boot-schema.ts': {
     boot_source: 'region/records/boot-store.ts SOURCES_MAX',
     boot_selection: 'boot_source, each region/records/boot-store.ts SELECTIONS_MAX',

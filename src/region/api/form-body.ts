@@ -3,7 +3,8 @@
 // Sources: WHATWG URL §5.1 (URL-encoded), RFC 7578 and RFC 2046 §5.1 (multipart), RFC 2045 §6.8 (base64).
 // Seen: the maas command line marks every part `Content-Transfer-Encoding: base64`; other clients end lines with LF alone.
 //
-// 1. Never throws; bytes that are not UTF-8 become U+FFFD, which no checked parameter accepts. Those of a part with a filename become Base64.
+// 1. Never throws; bytes that are not UTF-8 become U+FFFD, which no checked parameter accepts. Those of a part with a filename become Base64,
+//    and are also kept as they are.
 // 2. At most FIELDS_MAX values, whatever the body is; dropped values count, too.
 // 3. Parsing takes time linear in the body's length: some ten nanoseconds an octet, however it is encoded.
 
@@ -19,8 +20,15 @@ const BOUNDARY_MAX = 70;
 
 /** Values by name, in the order they came. */
 export type Fields = ReadonlyMap<string, readonly string[]>;
+/** The parameters of a body. */
+export interface ParsedFields {
+  readonly kind: 'fields';
+  readonly fields: Fields;
+  /** The bytes of the parts with a filename, the last one of each field. */
+  readonly files?: ReadonlyMap<string, Buffer> | undefined;
+}
 export type ParsedBody =
-  | { readonly kind: 'fields'; readonly fields: Fields }
+  | ParsedFields
   | { readonly kind: 'fault'; readonly refusal: RefusalNamed<'unknown-body' | 'bad-request'> };
 
 /** Collects values up to the bound. */
@@ -155,14 +163,16 @@ function parseMultipart(contentType: string, body: Buffer): ParsedBody {
   const text = `\n${body.toString('latin1')}`;
   const mark = `\n--${boundary}`;
   const collector = new FieldCollector();
+  const files = new Map<string, Buffer>();
   let start = text.indexOf(mark);
   while (start !== -1) {
     const from = start + mark.length;
-    if (text.startsWith('--', from)) return { kind: 'fields', fields: collector.fields };
+    if (text.startsWith('--', from)) return { kind: 'fields', fields: collector.fields, files };
     const end = text.indexOf(mark, from);
     if (end === -1) break;
     const part = parsePart(text.slice(from, text[end - 1] === '\r' ? end - 1 : end));
     if (!(part === undefined ? collector.count() : collector.add(part.name, part.value))) return TOO_MANY;
+    if (part?.file !== undefined) files.set(part.name, part.file);
     start = end;
   }
   return { kind: 'fault', refusal: refusal('bad-request.unended') };
@@ -193,8 +203,15 @@ export function parsePartHeader(text: string): PartHeader | undefined {
   };
 }
 
+/** A part; `file`: its bytes, if it has a filename. */
+interface Part {
+  readonly name: string;
+  readonly value: string;
+  readonly file: Buffer | undefined;
+}
+
 /** Parses a part, from after its boundary to before the next one; `undefined` if it has no name. */
-function parsePart(text: string): { readonly name: string; readonly value: string } | undefined {
+function parsePart(text: string): Part | undefined {
   const header = parsePartHeader(text);
   if (header === undefined) return undefined;
   const content = text.slice(header.length);
@@ -202,6 +219,7 @@ function parsePart(text: string): { readonly name: string; readonly value: strin
   return {
     name: header.name,
     value: header.isFile && !isText(bytes) ? bytes.toString('base64') : bytes.toString('utf8'),
+    file: header.isFile ? bytes : undefined,
   };
 }
 

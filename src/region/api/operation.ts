@@ -41,6 +41,8 @@ export interface ApiCall {
   readonly file?: WholeFile | undefined;
   /** The body as a piece of an upload; `undefined`: it has none, or no announced length. `from`: its place, if the client says it. */
   readonly piece?: (UploadPiece & { readonly from: number | 'unreadable' | undefined }) | undefined;
+  /** The bytes of the files in a multipart body, by field. */
+  readonly files?: ReadonlyMap<string, Buffer> | undefined;
   /** True once the client has left. */
   readonly hasLeft?: (() => boolean) | undefined;
 }

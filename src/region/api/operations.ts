@@ -20,6 +20,7 @@ import { DNSRESOURCE_OPERATIONS } from './dnsresource-operations.ts';
 import { DOMAIN_OPERATIONS } from './domain-operations.ts';
 import { ENLISTMENT_OPERATIONS } from './enlistment-operations.ts';
 import { EVENT_OPERATIONS } from './event-operations.ts';
+import { FILE_OPERATIONS } from './file-operations.ts';
 import { type Fields, findNul } from './form-body.ts';
 import { IDENTITY_OPERATIONS } from './identity-operations.ts';
 import { INTERFACE_OPERATIONS } from './interface-operations.ts';
@@ -85,6 +86,7 @@ export const OPERATIONS: readonly Operation[] = [
   ...BOOT_UPLOAD_OPERATIONS,
   ...TAG_OPERATIONS,
   ...AREA_OPERATIONS,
+  ...FILE_OPERATIONS,
   ...SCRIPT_OPERATIONS,
   ...RESULT_OPERATIONS,
   ...ACCOUNT_OPERATIONS,

@@ -20,7 +20,7 @@ import {
   withVouchedBoot,
 } from '../api/caller.ts';
 import { EVENT_PLACE } from '../api/event-place.ts';
-import { type Fields, parseBody, queryOf } from '../api/form-body.ts';
+import { type Fields, type ParsedFields, parseBody, queryOf } from '../api/form-body.ts';
 import type { ApiVersion, Operation } from '../api/operation.ts';
 import { API_VERSIONS, operationsByPath, runOperation } from '../api/operations.ts';
 import type { ApiProblem } from '../api/problem.ts';
@@ -192,18 +192,19 @@ async function answerOperation(
   const call = {
     ...{ region: context.region, version, path: pathOf(request), caller: who.caller, peer: who.peer, query },
     ...uploadOf(request),
+    files: body.files,
     hasLeft: () => request.raw.socket.destroyed,
   };
-  const fields = streamFields(request, operations, mergeFields(query, body));
+  const fields = streamFields(request, operations, mergeFields(query, body.fields));
   if ('kind' in fields) return send(context, reply, fields);
   return send(context, reply, await runOperation(operations, methodOf(request.method), call, fields));
 }
 
-/** The parameters in the body. */
-function bodyOf({ headers, body }: FastifyRequest): Fields | Answer {
-  if (body instanceof ArrivedForm) return body.refusal ?? body.fields;
+/** The parameters in the body, and the bytes of its small files. */
+function bodyOf({ headers, body }: FastifyRequest): Omit<ParsedFields, 'kind'> | Answer {
+  if (body instanceof ArrivedForm) return body.refusal ?? { fields: body.fields };
   const parsed = parseBody(headers['content-type'] ?? '', Buffer.isBuffer(body) ? body : Buffer.alloc(0));
-  return parsed.kind === 'fault' ? refuseFor([parsed.refusal]) : parsed.fields;
+  return parsed.kind === 'fault' ? refuseFor([parsed.refusal]) : { fields: parsed.fields, files: parsed.files };
 }
 
 /** Adds a route whose bodies are read while they arrive. A file that no upload took is removed after the answer. */

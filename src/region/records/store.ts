@@ -26,6 +26,7 @@ import type {
 import type { DutyStore } from './duty-store.ts';
 import type { Doubt, Happening } from './event-params.ts';
 import type { EventRange } from './event-range.ts';
+import type { FileStore } from './file-store.ts';
 import type { EventFilter, MachineFilter } from './filters.ts';
 import type {
   ChangeKnowledge,
@@ -111,6 +112,8 @@ export interface RegionStore {
   /** Images that people are sending. */
   readonly uploads: UploadStore;
   readonly areas: AreaStore;
+  /** The files of users. */
+  readonly files: FileStore;
   readonly sessions: SessionStore;
   /** The power commands begun, and their outcomes. */
   readonly power: PowerLedger;

@@ -5,6 +5,7 @@ import type { SshKeyStore } from '../../power/ssh-identity.ts';
 import type { AreaStore } from '../../region/records/area-store.ts';
 import type { BootStore } from '../../region/records/boot-store.ts';
 import type { DutyStore } from '../../region/records/duty-store.ts';
+import type { FileStore } from '../../region/records/file-store.ts';
 import type { LifeStore } from '../../region/records/life-store.ts';
 import type { LoginStore } from '../../region/records/login-store.ts';
 import type { RackStore } from '../../region/records/rack-store.ts';
@@ -14,6 +15,7 @@ import type { UploadStore } from '../../region/records/upload-store.ts';
 import type { AreaTable } from '../operations/region-areas.ts';
 import type { BootTables } from '../operations/region-boot.ts';
 import { checkDuties, holdDuties, leaveDuties, timeMs } from '../operations/region-duties.ts';
+import { findFile, findFileByKey, listFiles, putFile, removeFile } from '../operations/region-files.ts';
 import type { LifeTables } from '../operations/region-life.ts';
 import type { LoginTable } from '../operations/region-logins.ts';
 import type { PowerTable } from '../operations/region-power.ts';
@@ -48,6 +50,14 @@ export const areaStore = (table: AreaTable, run: RegionDriver): AreaStore => ({
   change: (kind, area, event) => run.write(() => table.change(kind, area, event)),
   remove: (kind, id, event) => run.write(() => table.remove(kind, id, event)),
   moveToZone: (id, members, event) => run.write(() => table.moveToZone(id, members, event)),
+});
+
+export const fileStore = (run: RegionDriver): FileStore => ({
+  put: (username, file, atMs) => run.write(() => putFile(username, file, atMs)),
+  find: (username, name) => run.read(() => findFile(username, name)),
+  findByKey: (key) => run.read(() => findFileByKey(key)),
+  list: (username) => run.read(() => listFiles(username)),
+  remove: (username, name) => run.write(() => removeFile(username, name)),
 });
 
 export const loginStore = (table: LoginTable, run: RegionDriver): LoginStore => ({

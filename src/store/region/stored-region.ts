@@ -16,6 +16,7 @@ import type {
 } from '../../region/records/decisions.ts';
 import type { DutyStore } from '../../region/records/duty-store.ts';
 import type { EventRange } from '../../region/records/event-range.ts';
+import type { FileStore } from '../../region/records/file-store.ts';
 import type { EventFilter, MachineFilter } from '../../region/records/filters.ts';
 import type {
   ChangeKnowledge,
@@ -58,6 +59,7 @@ import {
   areaStore,
   bootStore,
   dutyStore,
+  fileStore,
   lifeStore,
   loginStore,
   powerLedger,
@@ -95,6 +97,7 @@ export class StoredRegion implements RegionStore {
   readonly boot: BootStore;
   readonly uploads: UploadStore;
   readonly areas: AreaStore;
+  readonly files: FileStore;
   readonly sessions: SessionStore;
   readonly power: PowerLedger;
   readonly sshKey: SshKeyStore;
@@ -123,6 +126,7 @@ export class StoredRegion implements RegionStore {
     this.boot = bootStore(boot, this.#driver);
     this.uploads = uploadStore(uploads, this.#driver);
     this.areas = areaStore(areas, this.#driver);
+    this.files = fileStore(this.#driver);
     this.sessions = sessionStore(this.#driver);
     this.power = powerLedger(power, this.#driver, holder);
     this.sshKey = sshKeyStore(this.#driver);

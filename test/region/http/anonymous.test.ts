@@ -40,7 +40,11 @@ const REACHABLE: ReadonlySet<string> = new Set([
   '2.0 POST machines -',
 ]);
 /** Those that may be reached from anywhere. */
-const FROM_ANYWHERE: ReadonlySet<string> = new Set(['GET version -', 'POST nodegroups register']);
+const FROM_ANYWHERE: ReadonlySet<string> = new Set([
+  'GET version -',
+  'POST nodegroups register',
+  'GET files get_by_key',
+]);
 
 async function withApp(work: (place: RegionPlace, app: ReturnType<typeof buildApp>) => Promise<void>): Promise<void> {
   const place = await makeRegion({ newMachinesMax: 50 });
@@ -53,7 +57,7 @@ async function withApp(work: (place: RegionPlace, app: ReturnType<typeof buildAp
   }
 }
 
-test('of all operations an anonymous caller reaches those of enlistment from inside, and the version and the registration of racks from outside', () =>
+test('of all operations an anonymous caller reaches those of enlistment from inside, and the version, the registration of racks and files by their keys from outside', () =>
   withApp(async ({ clock, store }, app) => {
     for (const { versions, method, path, op } of OPERATIONS) {
       for (const version of versions) {

@@ -10,6 +10,7 @@ import { openPostgresRegion } from '../../../src/store/postgres/region-postgres.
 import { EVENT_BOUNDS } from '../../../src/store/sqlite/region-sqlite.ts';
 import { testAreaStore } from '../../contract/area-store.ts';
 import { testBootStore } from '../../contract/boot-store.ts';
+import { testFileStore } from '../../contract/file-store.ts';
 import { testLoginStore } from '../../contract/login-store.ts';
 import { testMachineVersions } from '../../contract/machine-versions.ts';
 import { testRackStore } from '../../contract/rack-store.ts';
@@ -58,6 +59,7 @@ describe('a region in PostgreSQL', { skip: missing('linux', '/usr/lib/postgresql
   testBootStore(title, makePlace);
   testUploadStore(title, makePlace);
   testAreaStore(title, makePlace);
+  testFileStore(title, makePlace);
 
   test('PostgreSQL runs every operation of every table', async () => {
     const name = await databases.make();

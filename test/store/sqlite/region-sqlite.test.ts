@@ -12,6 +12,7 @@ import type { NewMachineEvent } from '../../../src/region/records/machine-event.
 import { EVENT_BOUNDS, openRegionStore } from '../../../src/store/sqlite/region-sqlite.ts';
 import { testAreaStore } from '../../contract/area-store.ts';
 import { testBootStore } from '../../contract/boot-store.ts';
+import { testFileStore } from '../../contract/file-store.ts';
 import { testLoginStore } from '../../contract/login-store.ts';
 import { testMachineVersions } from '../../contract/machine-versions.ts';
 import { testRackStore } from '../../contract/rack-store.ts';
@@ -43,6 +44,7 @@ testScriptStore('sqlite', makePlace);
 testBootStore('sqlite', makePlace);
 testUploadStore('sqlite', makePlace);
 testAreaStore('sqlite', makePlace);
+testFileStore('sqlite', makePlace);
 testLoginStore('sqlite', makePlace);
 testSessionStore('sqlite', makePlace);
 testSshKeyStore('sqlite', makePlace);

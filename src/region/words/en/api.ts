@@ -194,6 +194,12 @@ export const API = {
   'field.area-exists': ({ area }: OfArea) => `A ${area} has this name: choose another.`,
   'field.areas-limit': ({ area, max }: Max & OfArea) => `There are at most ${max} ${area}s: delete some.`,
 
+  'not-found.file': 'There is no such file.',
+  'not-allowed.no-account-files': 'Files belong to accounts: use the API key of one.',
+  'field.file-name': 'Give a name of 1 to 255 printable characters.',
+  'field.files-limit': ({ max, mebibytes }: Max & { readonly mebibytes: number }) =>
+    `A user has at most ${max} files, of at most ${mebibytes} MiB together: delete some.`,
+
   'not-found.script': 'No script has this name.',
   'field.script-kind': 'Give commissioning or testing.',
   'field.script-type': 'Give commissioning (0) or testing (2).',

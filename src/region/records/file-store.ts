@@ -1,0 +1,31 @@
+// The port to the store of users' files, in which Juju keeps its state. `store/operations/region-files.ts` has its operations.
+//
+// 1. One method is one transaction, as in `store.ts`.
+// 2. A file belongs to one user, and is deleted with the account.
+
+/** Files of one user. */
+export const FILES_PER_USER_MAX = 500;
+/** Bytes of all files of one user together. One file is bounded by the body of the request that brings it. */
+export const FILE_BYTES_PER_USER_MAX = 64 * 1024 * 1024;
+
+/** A file without its content. */
+export interface FileInfo {
+  readonly name: string;
+  /** Anyone who has it may read the file. */
+  readonly key: string;
+}
+
+export interface StoredFile extends FileInfo {
+  readonly content: Uint8Array;
+}
+
+export interface FileStore {
+  /** Stores a file, or replaces the content of the one with its name, which keeps its key. `limit`: a bound of the user is reached. */
+  put(username: string, file: StoredFile, atMs: number): Promise<FileInfo | 'no-user' | 'limit'>;
+  find(username: string, name: string): Promise<StoredFile | undefined>;
+  findByKey(key: string): Promise<StoredFile | undefined>;
+  /** In the order of their names. */
+  list(username: string): Promise<readonly FileInfo[]>;
+  /** @returns false if the user has no such file */
+  remove(username: string, name: string): Promise<boolean>;
+}
