@@ -1,6 +1,7 @@
 // The resolved boot settings.
 
 import type { Ipv4 } from '../net/address.ts';
+import type { ImportedName } from './imported-images.ts';
 import type { QuirkRule } from './quirks.ts';
 
 /** One `address:port` of the boot HTTP listener. */
@@ -20,8 +21,8 @@ export interface BootConfig {
   readonly kernelParams: string;
   /** The release of the ephemeral environment, such as `bookworm`. */
   readonly commissioningRelease: string;
-  /** The system that a machine runs to enlist: our own environment, or Debian's installer with a preseed. */
-  readonly enlistWith: 'environment' | 'installer';
+  /** The system that a machine runs to enlist: our own environment, Debian's installer with a preseed, or an imported system. */
+  readonly enlistWith: 'environment' | 'installer' | ImportedName;
   /** False: the agent leaves the BMC of an enlisting machine unchanged and reports only its address. */
   readonly bmcUser: boolean;
   /** The endpoints of the boot HTTP listener. */

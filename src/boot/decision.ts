@@ -3,16 +3,19 @@
 // 1. An unknown machine enlists; it is never told to start its disk or to power off.
 // 2. `install` runs the installer of the machine's release if the tree has one, else the ephemeral environment, which writes an image.
 // 3. A machine that cannot start its step starts nothing else instead.
-// 4. The configuration says how a machine enlists: by the ephemeral environment, or by an installer whose preseed runs the agent.
+// 4. The configuration says how a machine enlists: by the ephemeral environment, by an installer whose preseed runs the agent, or by an
+//    imported system whose cloud-init runs it. All other work is done in the ephemeral environment.
 
 import { unreachable } from '../errors.ts';
 import type { RackMachine } from '../machines/machine.ts';
 import { parseCpu } from './architectures.ts';
 import type { BootConfig } from './config.ts';
 import { type BootImage, describeImage, findImage, type HasFile, type ImageQuery, isPlainName } from './images.ts';
+import { findImported, formatImportedName, type ImportedImage, type ImportedName } from './imported-images.ts';
 import {
   ENLIST_INSTALLER,
   ephemeralWords,
+  importedWords,
   installerWords,
   type KernelLineFacts,
   liveInstallerWords,
@@ -83,7 +86,7 @@ function decideKernel(
   query: StepQuery,
   context: { readonly config: BootConfig; readonly hasFile: HasFile },
 ): Decision {
-  const { config, hasFile } = context;
+  const { config } = context;
   const { machine, baseUrl } = query;
   if (baseUrl === undefined) {
     return explain('no-boot-http', name, [
@@ -91,6 +94,50 @@ function decideKernel(
       'Name one under boot.http.listen.',
     ]);
   }
+  const found = findSystem(purpose, query, context);
+  if (found.kind === 'absent') {
+    return explain(found.purpose, name, found.lines);
+  }
+  const params = parseKernelParams(machine?.kernelParams ?? config.kernelParams);
+  if (!params.ok) {
+    return explain('arguments-not-quotable', name, [
+      `the kernel arguments cannot be used: ${params.refusal}.`,
+      'Correct kernel_params of the rack, or the arguments of this machine.',
+    ]);
+  }
+  const ours = purpose === 'enlist' && !config.bmcUser ? [NO_BMC_USER] : [];
+  const facts = { purpose, rackbootUrl: `${baseUrl}/MAAS`, token: query.token, params: [...ours, ...params.words] };
+  // A boot for `commissioning` may also write an image, erase disks or rescue, so the state says what the machine will do.
+  const task = machine === undefined || purpose === 'enlist' ? 'enlisting' : machine.statusName;
+  const { image } = found;
+  const title = `${name}: ${task}, ${image.kernel.slice(0, image.kernel.lastIndexOf('/'))}`;
+  const words = wordsFor(found, machine, baseUrl, facts);
+  if (words === undefined) {
+    return explain('arguments-not-quotable', name, [
+      'the name or domain of this machine cannot stand on a kernel line.',
+      'Rename it.',
+    ]);
+  }
+  return { step: { kind: 'kernel', image, words }, purpose, title };
+}
+
+/** The system that a machine boots for its step. */
+type FoundSystem =
+  | { readonly kind: 'environment' | 'installer' | 'enlisting-installer'; readonly image: BootImage }
+  | { readonly kind: 'imported'; readonly image: ImportedImage };
+
+/** Why there is none, as a decision's purpose and for the machine's screen. */
+interface AbsentSystem {
+  readonly kind: 'absent';
+  readonly purpose: 'image-missing' | 'no-environment';
+  readonly lines: readonly string[];
+}
+
+function findSystem(
+  purpose: 'enlist' | 'commissioning' | 'install',
+  { machine, ...query }: StepQuery,
+  { config, hasFile }: { readonly config: BootConfig; readonly hasFile: HasFile },
+): FoundSystem | AbsentSystem {
   const own = machine?.release === undefined ? [] : [machine.release];
   const ephemeral: ImageQuery = {
     architecture: machine?.architecture ?? query.architecture ?? DEFAULT_ARCHITECTURE,
@@ -103,46 +150,60 @@ function decideKernel(
     directory: 'install',
     releases: own.length > 0 ? own : ephemeral.releases,
   };
-  const enlistsByInstaller = purpose === 'enlist' && config.enlistWith === 'installer';
-  const installerImage = purpose === 'install' || enlistsByInstaller ? findImage(installer, hasFile) : undefined;
-  const image = installerImage ?? (enlistsByInstaller ? undefined : findImage(ephemeral, hasFile));
-  if (image === undefined) {
-    const absent = purpose === 'install' || enlistsByInstaller ? installer : ephemeral;
-    if (absent.directory === 'commissioning' && parseCpu(absent.architecture) === 'i386')
-      return explain('no-environment', name, NO_ENVIRONMENT);
-    return explain('image-missing', name, [`no kernel and initrd for ${describeImage(absent)}.`, remedyFor(absent)]);
+  const enlistWith = purpose === 'enlist' ? config.enlistWith : 'environment';
+  if (typeof enlistWith === 'object') {
+    const image = findImported(enlistWith, ephemeral, hasFile);
+    return image === undefined ? importedAbsent(enlistWith, ephemeral.architecture) : { kind: 'imported', image };
   }
+  if (purpose === 'install' || enlistWith === 'installer') {
+    const image = findImage(installer, hasFile);
+    if (image !== undefined) return { kind: purpose === 'install' ? 'installer' : 'enlisting-installer', image };
+    if (enlistWith === 'installer') return imageAbsent(installer);
+  }
+  const image = findImage(ephemeral, hasFile);
+  if (image !== undefined) return { kind: 'environment', image };
+  return imageAbsent(purpose === 'install' ? installer : ephemeral);
+}
 
-  const params = parseKernelParams(machine?.kernelParams ?? config.kernelParams);
-  if (!params.ok) {
-    return explain('arguments-not-quotable', name, [
-      `the kernel arguments cannot be used: ${params.refusal}.`,
-      'Correct kernel_params of the rack, or the arguments of this machine.',
-    ]);
+function imageAbsent(query: ImageQuery): AbsentSystem {
+  if (query.directory === 'commissioning' && parseCpu(query.architecture) === 'i386')
+    return { kind: 'absent', purpose: 'no-environment', lines: NO_ENVIRONMENT };
+  const lines = [`no kernel and initrd for ${describeImage(query)}.`, remedyFor(query)];
+  return { kind: 'absent', purpose: 'image-missing', lines };
+}
+
+function importedAbsent(name: ImportedName, architecture: string): AbsentSystem {
+  const arch = architecture === DEFAULT_ARCHITECTURE ? '' : ` --arch ${architecture}`;
+  const command = `rackboot images import ${name.os}/${name.release} --source maas${arch}`;
+  const lines = [`no imported ${formatImportedName(name)} for ${architecture}.`, `Run on the rack: ${command}`];
+  return { kind: 'absent', purpose: 'image-missing', lines };
+}
+
+/** The kernel arguments; `undefined` if the machine's name cannot stand among them. */
+function wordsFor(
+  found: FoundSystem,
+  machine: RackMachine | undefined,
+  baseUrl: string,
+  facts: KernelLineFacts,
+): readonly string[] | undefined {
+  switch (found.kind) {
+    case 'imported': {
+      const { kind, path } = found.image.root;
+      return importedWords({ ...facts, root: { kind, url: `${baseUrl}/${path}` } });
+    }
+    case 'enlisting-installer':
+      return installerWords({ ...facts, ...ENLIST_INSTALLER });
+    case 'environment':
+      return ephemeralWords(facts);
+    case 'installer': {
+      if (machine === undefined) return ephemeralWords(facts);
+      const { systemId, hostname, domain } = machine;
+      if (![systemId, hostname, domain].every(isPlainName)) return undefined;
+      return wordsOfInstaller(machine, found.image, baseUrl, facts);
+    }
+    default:
+      return unreachable(found);
   }
-  const ours = purpose === 'enlist' && !config.bmcUser ? [NO_BMC_USER] : [];
-  const facts = { purpose, rackbootUrl: `${baseUrl}/MAAS`, token: query.token, params: [...ours, ...params.words] };
-  // A boot for `commissioning` may also write an image, erase disks or rescue, so the state says what the machine will do.
-  const task = machine === undefined || purpose === 'enlist' ? 'enlisting' : machine.statusName;
-  const title = `${name}: ${task}, ${image.kernel.slice(0, image.kernel.lastIndexOf('/'))}`;
-  if (enlistsByInstaller) {
-    return {
-      step: { kind: 'kernel', image, words: installerWords({ ...facts, ...ENLIST_INSTALLER }) },
-      purpose,
-      title,
-    };
-  }
-  if (installerImage === undefined || machine === undefined) {
-    return { step: { kind: 'kernel', image, words: ephemeralWords(facts) }, purpose, title };
-  }
-  const { systemId, hostname, domain } = machine;
-  if (![systemId, hostname, domain].every(isPlainName)) {
-    return explain('arguments-not-quotable', name, [
-      'the name or domain of this machine cannot stand on a kernel line.',
-      'Rename it.',
-    ]);
-  }
-  return { step: { kind: 'kernel', image, words: wordsOfInstaller(machine, image, baseUrl, facts) }, purpose, title };
 }
 
 /** The command that brings an image; an installer of another distribution than Debian is put into the tree by hand. */

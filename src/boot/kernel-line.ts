@@ -133,6 +133,38 @@ export function installerWords(facts: InstallerFacts): readonly string[] {
   ];
 }
 
+/** The additional facts for an imported system. */
+interface ImportedFacts extends KernelLineFacts {
+  /** The root, and how the initrd opens it. */
+  readonly root: { readonly kind: 'squash' | 'tar'; readonly url: string };
+}
+
+/**
+ * Words for an imported system that enlists: its initrd configures the boot interface, fetches the root, and starts it below a layer in memory.
+ * There cloud-init reads the data source MAAS at the address of `cloud-config-url`, which gives it the agent to run.
+ *
+ * Sources: the kernel line of MAAS 2 and 3; the initrd's cloud-initramfs-rooturl (`root=squash:`), initramfs-tools (`ip=`) and overlayroot;
+ * cloud-init, "Kernel command line" (`cc:`, YAML up to `end_cc`, here without the quotes that GRUB would change).
+ */
+export function importedWords({ root, ...facts }: ImportedFacts): readonly string[] {
+  return [
+    `root=${root.kind}:${root.url}`,
+    `ip=::::${ENLIST_INSTALLER.hostname}:BOOTIF:dhcp`,
+    'ip6=off',
+    'ro',
+    'overlayroot=tmpfs',
+    'overlayroot_cfgdisk=disabled',
+    ...CLOUD_INIT_LIST,
+    `cloud-config-url=${facts.rackbootUrl}${ENLIST_METADATA_PATH}`,
+    ...ephemeralWords(facts),
+  ];
+}
+
+/** Tells cloud-init before it has a network that MAAS is its only data source: one text with a space in it. */
+const CLOUD_INIT_LIST = ['cc:{datasource_list:', '[MAAS]}end_cc'] as const;
+/** The path for an unknown machine's cloud-init, below the region's base URL. */
+const ENLIST_METADATA_PATH = '/metadata/latest/enlist-preseed/?op=get_enlist_preseed';
+
 /** The additional facts for Ubuntu's installer: the addresses of its file system and of its answers. */
 interface LiveInstallerFacts extends KernelLineFacts {
   /** `machineSeedPath`. */

@@ -6,6 +6,8 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { BootConfig } from '../boot/config.ts';
 import { findImage, type ImageQuery, isPlainName } from '../boot/images.ts';
+import { findImported, formatImportedName, type ImportedName } from '../boot/imported-images.ts';
+import { unreachable } from '../errors.ts';
 import { seenStats } from '../files/seen-stats.ts';
 
 /** The boot settings that are judged. */
@@ -21,87 +23,121 @@ interface BootStop {
 /** Names read from one directory of the tree. */
 const NAMES_READ_MAX = 256;
 
+/** The kinds of images that machines boot: our environment, an installer, an imported system. */
+type ImageKind = ImageQuery['directory'] | 'imported';
+
 /** A kernel and an initrd in the tree. */
 interface FoundImage {
   readonly architecture: string;
+  /** Of an imported system its name, `ubuntu/noble`. */
   readonly release: string;
-  readonly directory: ImageQuery['directory'];
+  readonly kind: ImageKind;
 }
+
+/** The images that a setting asks for. */
+type WantedImage = Pick<FoundImage, 'release' | 'kind'>;
 
 /** Why machines would not boot, also those of one architecture. Settings unchanged from `before` are not judged. */
 export function findBootStops(after: JudgedBoot, before?: JudgedBoot): readonly BootStop[] {
   const { tree, commissioningRelease: release, enlistWith } = after;
-  const isNew = before === undefined || before.commissioningRelease !== release || before.enlistWith !== enlistWith;
-  if (!isNew) return [];
+  if (
+    before !== undefined &&
+    isSameWanted(enlisting(before), enlisting(after)) &&
+    before.commissioningRelease === release
+  )
+    return [];
   const hasFile = (path: string): boolean => isFile(join(tree, path));
-  const images = findImages(tree, hasFile);
-  if (images.length === 0) return [];
+  const own = findImages(tree, hasFile);
+  if (own.length === 0) return [];
+  const images = [...own, ...(typeof enlistWith === 'object' ? findImportedImages(tree, enlistWith, hasFile) : [])];
   const stops: BootStop[] = [];
-  const judge = (key: string, directory: FoundImage['directory'], command: string): void => {
-    const isThere = images.some((one) => one.release === release && one.directory === directory);
-    const losing = losingArchitectures(images, directory, release, before);
+  const judge = (key: string, wanted: WantedImage, former: WantedImage | undefined): void => {
+    const isThere = images.some((image) => isSameWanted(image, wanted));
+    const losing = losingArchitectures(images, wanted, former);
     if (isThere && losing.length === 0) return;
     const message = isThere
-      ? losingText({ losing, release, directory, tree, command }, images)
-      : `${missingText(release, directory, images)}. First: ${command} --release ${release}`;
+      ? losing.map((architecture) => losingText(architecture, wanted, tree, images)).join('. ')
+      : `${missingText(wanted, images)}. First: ${commandFor(wanted)}`;
     stops.push({ key, message });
   };
-  judge('boot.release', 'commissioning', 'rackboot images build');
-  if (enlistWith === 'installer') judge('boot.enlist_with', 'install', 'rackboot images import-installer');
+  judge('boot.release', { kind: 'commissioning', release }, before && environmentOf(before));
+  if (enlistWith !== 'environment') judge('boot.enlist_with', enlisting(after), before && enlisting(before));
   return stops;
 }
 
-/** The architectures that have such images, but not of the release. After a change, only those that could boot before it. */
+const environmentOf = ({ commissioningRelease: release }: JudgedBoot): WantedImage => ({
+  kind: 'commissioning',
+  release,
+});
+
+/** The images by which new machines enlist. */
+function enlisting(boot: JudgedBoot): WantedImage {
+  const { commissioningRelease: release, enlistWith } = boot;
+  if (enlistWith === 'environment') return environmentOf(boot);
+  if (enlistWith === 'installer') return { kind: 'install', release };
+  return { kind: 'imported', release: formatImportedName(enlistWith) };
+}
+
+const isSameWanted = (a: WantedImage, b: WantedImage): boolean => a.kind === b.kind && a.release === b.release;
+
+/**
+ * The architectures that could boot with the former setting and could not any more. Without one, those with other images of this kind; but other
+ * imported systems are there to be deployed.
+ */
 function losingArchitectures(
   images: readonly FoundImage[],
-  directory: FoundImage['directory'],
-  release: string,
-  before: JudgedBoot | undefined,
+  wanted: WantedImage,
+  former: WantedImage | undefined,
 ): readonly string[] {
   const architecturesOf = (isOne: (image: FoundImage) => boolean): ReadonlySet<string> =>
     new Set(images.filter(isOne).map(({ architecture }) => architecture));
-  const having = architecturesOf((one) => one.directory === directory && one.release === release);
-  // Before a change to the installer, new machines enlisted with the environment.
-  const former = directory === 'install' && before?.enlistWith !== 'environment' ? 'install' : 'commissioning';
-  const judged =
-    before === undefined
-      ? architecturesOf((one) => one.directory === directory)
-      : architecturesOf((one) => one.directory === former && one.release === before.commissioningRelease);
+  const having = architecturesOf((image) => isSameWanted(image, wanted));
+  const judged = architecturesOf((image) =>
+    former === undefined ? image.kind === wanted.kind && image.kind !== 'imported' : isSameWanted(image, former),
+  );
   return [...judged].filter((one) => !having.has(one)).toSorted();
 }
 
-interface Losing {
-  readonly losing: readonly string[];
-  readonly release: string;
-  readonly directory: FoundImage['directory'];
-  readonly tree: string;
-  readonly command: string;
+function losingText(architecture: string, wanted: WantedImage, tree: string, images: readonly FoundImage[]): string {
+  const own = images.filter((one) => one.architecture === architecture);
+  const text = missingText(wanted, own, architecture);
+  const command = `First: ${commandFor(wanted, architecture)}`;
+  return `${text}. ${command}; or, if you have no such machines, remove ${join(tree, architecture)}`;
 }
 
-function losingText({ losing, release, directory, tree, command }: Losing, images: readonly FoundImage[]): string {
-  const sentences = losing.map((architecture) => {
-    const own = images.filter((one) => one.architecture === architecture);
-    const text = missingText(release, directory, own, architecture);
-    const build = `First: ${command} --release ${release} --arch ${architecture}`;
-    return `${text}. ${build}; or, if you have no such machines, remove ${join(tree, architecture)}`;
-  });
-  return sentences.join('. ');
+/** The command that brings images. @param architecture undefined: this host's */
+function commandFor({ kind, release }: WantedImage, architecture?: string): string {
+  const arch = architecture === undefined ? '' : ` --arch ${architecture}`;
+  switch (kind) {
+    case 'commissioning':
+      return `rackboot images build --release ${release}${arch}`;
+    case 'install':
+      return `rackboot images import-installer --release ${release}${arch}`;
+    case 'imported':
+      return `rackboot images import ${release.split('/').slice(0, 2).join('/')} --source maas${arch}`;
+    default:
+      return unreachable(kind);
+  }
 }
 
-function missingText(
-  release: string,
-  directory: FoundImage['directory'],
-  images: readonly FoundImage[],
-  architecture?: string,
-): string {
-  const [kind, of] = architecture === undefined ? ['', ''] : [`${architecture} `, ` for ${architecture}`];
-  const [what, end] =
-    directory === 'install'
-      ? ['installer', `no new ${kind}machine would enlist`]
-      : ['environment', `no ${kind}machine could be commissioned or deployed`];
-  const there = [...new Set(images.filter((one) => one.directory === directory).map((one) => one.release))].toSorted();
-  const other = there.length === 0 ? `no other ${what}${of}` : `the ${what} of ${there.join(', ')}${of}`;
-  return `the boot tree has no ${what} of ${release}${of}, so ${end}; the tree has ${other}`;
+/** How messages name a kind of images. */
+const WHAT: Readonly<Record<ImageKind, string>> = {
+  commissioning: 'environment of',
+  install: 'installer of',
+  imported: 'imported system',
+};
+
+function missingText({ kind, release }: WantedImage, images: readonly FoundImage[], architecture?: string): string {
+  const [whose, of] = architecture === undefined ? ['', ''] : [`${architecture} `, ` for ${architecture}`];
+  const end =
+    kind === 'commissioning'
+      ? `no ${whose}machine could be commissioned or deployed`
+      : `no new ${whose}machine would enlist`;
+  const there = [...new Set(images.filter((one) => one.kind === kind).map((one) => one.release))].toSorted();
+  const what = WHAT[kind];
+  const other =
+    there.length === 0 ? `no other ${what.replace(/ of$/, '')}${of}` : `the ${what} ${there.join(', ')}${of}`;
+  return `the boot tree has no ${what} ${release}${of}, so ${end}; the tree has ${other}`;
 }
 
 /** The images of a tree, as `findImage` recognises them. */
@@ -111,9 +147,27 @@ function findImages(tree: string, hasFile: (path: string) => boolean): readonly 
       namesIn(join(tree, architecture, subarchitecture)).flatMap((release) =>
         (['commissioning', 'install'] as const).flatMap((directory): readonly FoundImage[] => {
           const query: ImageQuery = { architecture, subarchitecture, releases: [release], directory };
-          return findImage(query, hasFile) === undefined ? [] : [{ architecture, release, directory }];
+          return findImage(query, hasFile) === undefined ? [] : [{ architecture, release, kind: directory }];
         }),
       ),
+    ),
+  );
+}
+
+/** The imported systems of the same kind as a wanted one, which is itself among them if the tree has it. */
+function findImportedImages(
+  tree: string,
+  wanted: ImportedName,
+  hasFile: (path: string) => boolean,
+): readonly FoundImage[] {
+  const { os } = wanted;
+  return namesIn(join(tree, os)).flatMap((architecture) =>
+    namesIn(join(tree, os, architecture)).flatMap((subarchitecture) =>
+      namesIn(join(tree, os, architecture, subarchitecture)).flatMap((release): readonly FoundImage[] => {
+        const name: ImportedName = release === wanted.release ? wanted : { os, release, label: undefined };
+        const isThere = findImported(name, { architecture, subarchitecture }, hasFile) !== undefined;
+        return isThere ? [{ architecture, release: formatImportedName(name), kind: 'imported' }] : [];
+      }),
     ),
   );
 }

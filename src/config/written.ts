@@ -5,6 +5,7 @@
 // 2. Unit, range and default of every key are here and in config/rackboot.yaml, which also says whether it applies on reload.
 
 import { z } from 'zod';
+import { parseImportedName } from '../boot/imported-images.ts';
 import { QUIRK_NAMES } from '../boot/quirks.ts';
 import type { Seconds } from '../clock.ts';
 import { NEW_CLIENTS_PER_SECOND } from '../dhcp/limits/new-clients.ts';
@@ -188,6 +189,9 @@ const quirk = z
     error: 'names no machine: add mac, uuid or vendor_class',
   });
 
+const ENLIST_WITH =
+  "environment (Rackboot's own), installer (Debian's, see rackboot images import-installer) or an imported system such as ubuntu/noble";
+
 const boot = z.strictObject({
   tree: z.string().min(1).optional(),
   loaders: loaders.default({}),
@@ -196,11 +200,9 @@ const boot = z.strictObject({
   release: textual('a release name such as bookworm', (text) =>
     /^[a-z0-9][a-z0-9.+-]{0,62}$/i.test(text) ? text : undefined,
   ).default('bookworm'),
-  enlist_with: z
-    .enum(['environment', 'installer'], {
-      error: "expected environment (Rackboot's own) or installer (Debian's, see rackboot images import-installer)",
-    })
-    .default('environment'),
+  enlist_with: textual(ENLIST_WITH, (text) =>
+    text === 'environment' || text === 'installer' ? text : parseImportedName(text),
+  ).default('environment'),
   http: z.strictObject({ listen: z.array(endpoint).max(64).optional() }).default({}),
 });
 

@@ -5,7 +5,8 @@
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Cpu, findArchitecture } from '../boot/architectures.ts';
-import { describeImage, findImage, type ImageQuery } from '../boot/images.ts';
+import { describeImage, findImage, type HasFile, type ImageQuery } from '../boot/images.ts';
+import { findImported, formatImportedName } from '../boot/imported-images.ts';
 import type { RackConfig } from '../config/rack-config.ts';
 import { isOwnershipError } from '../files/ownership.ts';
 import type { DoctorOptions } from './doctor-options.ts';
@@ -38,6 +39,29 @@ const imageQueryOf = ({ boot }: RackConfig, architecture: Cpu): ImageQuery => ({
   directory: boot.enlistWith === 'installer' ? 'install' : 'commissioning',
 });
 
+function hasImage(config: RackConfig, cpu: Cpu, hasFile: HasFile): boolean {
+  const { enlistWith } = config.boot;
+  const query = imageQueryOf(config, cpu);
+  const found = typeof enlistWith === 'object' ? findImported(enlistWith, query, hasFile) : findImage(query, hasFile);
+  return found !== undefined;
+}
+
+function describeFor(config: RackConfig, cpu: Cpu): string {
+  const { enlistWith } = config.boot;
+  if (typeof enlistWith === 'object') return `the imported ${formatImportedName(enlistWith)} for ${cpu}`;
+  return describeImage(imageQueryOf(config, cpu));
+}
+
+function importCommand({ boot: { enlistWith } }: RackConfig, flags: string): string {
+  const words =
+    typeof enlistWith === 'object'
+      ? `import ${enlistWith.os}/${enlistWith.release} --source maas`
+      : enlistWith === 'installer'
+        ? 'import-installer'
+        : 'build';
+  return `sudo rackboot images ${words}${flags}`;
+}
+
 /** The images that new machines boot, by architecture. */
 export function readImages(config: RackConfig): ImagesOfTree {
   let mayRead = true;
@@ -51,22 +75,22 @@ export function readImages(config: RackConfig): ImagesOfTree {
     }
   };
   const all = [...new Set(FIRMWARE.flatMap(({ architecture }) => findArchitecture(architecture)?.cpu ?? []))];
-  const cpus = all.filter((cpu) => findImage(imageQueryOf(config, cpu), hasFile) !== undefined);
+  const cpus = all.filter((cpu) => hasImage(config, cpu, hasFile));
   return { cpus, absent: all.filter((cpu) => !cpus.includes(cpu)), mayRead };
 }
 
 /** Checks that the tree has images for at least one architecture. */
 export function examineImages({ config, commands }: DoctorOptions, tell: Tell): void {
-  const { tree, enlistWith } = config.boot;
+  const { tree } = config.boot;
   const { cpus, absent, mayRead } = readImages(config);
-  const describe = (cpu: Cpu): string => describeImage(imageQueryOf(config, cpu));
+  const describe = (cpu: Cpu): string => describeFor(config, cpu);
   for (const cpu of cpus) tell(`images ${cpu}`, true, `${describe(cpu)} is in the tree`);
   if (cpus.length > 0) return;
   if (!mayRead) {
     tell('images', 'note', `this user may not read ${tree}: run this with sudo to see which images it has`);
     return;
   }
-  const command = `sudo rackboot images ${enlistWith === 'installer' ? 'import-installer' : 'build'}${commands.config}`;
+  const command = importCommand(config, commands.config);
   const none = `has neither ${absent.map(describe).join(' nor ')}, which new machines boot`;
   tell('images', false, `${tree} ${none}; run \`${command}\``, command);
 }

@@ -92,3 +92,40 @@ test('each architecture that has an environment and would lose it is reported, a
     rmSync(tree, { recursive: true });
   }
 });
+
+test('an imported system that is missing is reported with the others, and the architectures that would not enlist any more', () => {
+  const tree = mkdtempSync(join(tmpdir(), 'rackboot-stops-'));
+  const boot = (enlistWith: JudgedBoot['enlistWith']): JudgedBoot => ({
+    ...{ tree, commissioningRelease: 'bookworm', enlistWith },
+  });
+  const put = (directory: string, ...names: readonly string[]): void => {
+    mkdirSync(join(tree, directory), { recursive: true });
+    for (const name of names) writeFileSync(join(tree, directory, name), '');
+  };
+  const system = ['boot-kernel', 'boot-initrd', 'squashfs'];
+  const noble = { os: 'ubuntu', release: 'noble', label: undefined };
+  try {
+    put('ubuntu/amd64/generic/jammy/stable', ...system);
+    assert.deepEqual(findBootStops(boot(noble)), [], 'a tree without images of ours is not judged');
+    for (const architecture of ['amd64', 'arm64'])
+      put(`${architecture}/generic/bookworm/commissioning`, 'linux', 'initrd.gz');
+    const [missing, ...others] = findBootStops(boot(noble), boot('environment'));
+    assert.deepEqual([missing?.key, others], ['boot.enlist_with', []]);
+    assert.match(
+      missing?.message ?? '',
+      /no imported system ubuntu\/noble, so no new machine would enlist; the tree has the imported system ubuntu\/jammy\. First: rackboot images import ubuntu\/noble --source maas$/,
+    );
+    put('ubuntu/amd64/generic/noble/stable', ...system);
+    const [losing] = findBootStops(boot(noble), boot('environment'));
+    assert.match(
+      losing?.message ?? '',
+      /no imported system ubuntu\/noble for arm64, so no new arm64 machine would enlist/,
+    );
+    assert.deepEqual(findBootStops(boot(noble), boot(noble)), []);
+    assert.deepEqual(findBootStops(boot(noble)), [], 'jammy is there to be deployed');
+    put('ubuntu/arm64/generic/noble/stable', ...system);
+    assert.deepEqual(findBootStops(boot(noble), boot('environment')), []);
+  } finally {
+    rmSync(tree, { recursive: true });
+  }
+});

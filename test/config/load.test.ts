@@ -62,7 +62,12 @@ test('by default machines enlist with the environment and make a user on their B
   assert.deepEqual([enlistWith, bmcUser], ['environment', true]);
   const other = configOf('boot: { enlist_with: installer }\nenlistment: { bmc_user: false }\n').boot;
   assert.deepEqual([other.enlistWith, other.bmcUser], ['installer', false]);
-  assert.match(problemsOf('boot: { enlist_with: d-i }\n'), /boot\.enlist_with.*expected environment .* or installer/);
+  const imported = configOf('boot: { enlist_with: ubuntu/noble }\n').boot.enlistWith;
+  assert.deepEqual(imported, { os: 'ubuntu', release: 'noble', label: undefined });
+  assert.match(
+    problemsOf('boot: { enlist_with: d-i }\n'),
+    /boot\.enlist_with.*expected environment .*, installer .* or an imported system/,
+  );
 });
 
 test('defaults follow from the cluster interface', () => {

@@ -265,7 +265,7 @@ function checkFacts(machine: Awaited<ReturnType<typeof theMachine>>, each: BootC
 }
 
 /** The secret of its boot went from the rack through loader and kernel to the agent, and came back. */
-async function checkVouched(stateDir: string, systemId: string): Promise<void> {
+export async function checkVouched(stateDir: string, systemId: string): Promise<void> {
   const identity = await askDaemon(stateDir, `/MAAS/api/2.0/machines/${systemId}/?op=identity`);
   assert.match(JSON.stringify(identity), /"is_vouched":true,/, 'its rack vouches for its boot');
 }

@@ -62,4 +62,4 @@ export const isBootDecision = ({ purpose }: ReportFields): boolean => purpose !=
 export const isRefused = ({ status = 0 }: ReportFields): boolean => status >= 400;
 
 /** True for the kernel that the rack offers its loaders. */
-export const isKernel = ({ file = '' }: ReportFields): boolean => file === 'linux' || file.endsWith('/linux');
+export const isKernel = ({ file = '' }: ReportFields): boolean => /(?:^|\/)(?:linux|boot-kernel)$/.test(file);
