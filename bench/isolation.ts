@@ -1,7 +1,7 @@
 // How trouble in the same process affects a machine: the time to an OFFER while nothing else happens, while the region computes and
-// its database is locked, while the lease store is blocked, and while 100 000 events a second are published.
+// its database is locked, while the lease store is blocked, while 100 000 events a second are published, and while an image is imported.
 //
-//   one daemon ─ idle ─ region ─ journal ─ events ─ (again, ROUNDS times)
+//   one daemon ─ idle ─ region ─ journal ─ events ─ import ─ (again, ROUNDS times)
 //
 // 1. All cases run in one process, one after the other, in each round, so that they can be compared.
 // 2. The daemon may use both processors, as in service: pinned to one, it would share it with its own region.
@@ -13,11 +13,14 @@ import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { sleep } from '../src/clock.ts';
+import { sleep, systemClock } from '../src/clock.ts';
+import { askDaemon } from '../src/control/ask-daemon.ts';
 import { DaemonProcess } from '../src/lab/daemon-process.ts';
 import { BRIDGE, LabNamespace } from '../src/lab/namespace.ts';
+import { eventuallyWithin } from '../test/support/eventually.ts';
 import type { Benchmark } from './benchmark.ts';
 import { type Figure, Figures, RACKBOOT } from './figure.ts';
+import { ImportLoad } from './import-load.ts';
 import { findProgram } from './peer.ts';
 
 const ROUNDS = 3;
@@ -30,6 +33,7 @@ const FREE_MS = 500;
 /** Round robin, at the lowest real-time priority; threads that are made later do not inherit it. */
 const REALTIME = ['-R', '-r'] as const;
 const REALTIME_PRIORITY = '1';
+const REGION_MS_MAX = 60_000;
 const METRICS = `http://${SERVER}:5249/metrics`;
 
 /** Another process that has a database to itself: always, or on and off. */
@@ -49,6 +53,7 @@ function holdDatabase(path: string, heldMs: number, freeMs: number): ChildProces
 
 class Ground {
   readonly directory = mkdtempSync(join(tmpdir(), 'rackboot-isolation-'));
+  readonly imports = new ImportLoad(this.directory, this.stateDir);
   readonly #namespace = LabNamespace.create(`rackboot-isolation-${process.pid}`, SERVER, 16);
   readonly #host: string;
   #daemon: DaemonProcess | undefined;
@@ -93,6 +98,14 @@ class Ground {
     }
   }
 
+  /** Prepares the imports, whose region is ready later than the rack. */
+  async prepare(): Promise<void> {
+    await eventuallyWithin(REGION_MS_MAX, 'the region answers', () =>
+      askDaemon(this.stateDir, '/MAAS/api/2.0/boot-sources/').catch(() => undefined),
+    );
+    await this.imports.open(this.#namespace);
+  }
+
   /** Switches a disturbance from within on or off. */
   disturb(name: 'events' | 'region', on: boolean): void {
     const file = join(this.directory, name);
@@ -132,6 +145,7 @@ class Ground {
   }
 
   async remove(): Promise<void> {
+    await this.imports.close();
     await this.#daemon?.kill();
     this.#namespace.remove();
     rmSync(this.directory, { recursive: true, force: true });
@@ -175,6 +189,14 @@ async function round(ground: Ground, figures: Figures): Promise<void> {
   // The region stores the events that it got, and the rack's heap settles.
   while ((await ground.counter('rackboot_outbox_events_waiting')) > 0) await sleep(500);
   await sleep(2000);
+
+  await ground.imports.begin();
+  const [beganAt, had] = [systemClock.now(), await ground.imports.bytes()];
+  add(await ground.load('import'));
+  const rate = ((await ground.imports.bytes()) - had) / 1e3 / (systemClock.now() - beganAt);
+  add([{ metric: 'import, brought meanwhile', unit: 'MB/s', value: rate }]);
+  await ground.imports.end();
+  await sleep(1000);
 }
 
 /** Latency during trouble. */
@@ -185,6 +207,7 @@ export const isolationBenchmark: Benchmark = {
     "The rack's own thread and the load's run at real-time priority (chrt), its other threads do not: what other programs take is left out.",
     'Region blocked: its thread computes without a pause and another process holds region.db.',
     `Journal blocked: another process holds leases.db for ${HELD_MS} ms of every ${HELD_MS + FREE_MS}; ACKs wait for it, OFFERs must not.`,
+    'Import: the region downloads a disk image of 6 GiB from a server on this host, hashes, converts and stores it, as fast as it can.',
     'Events: published into the ring of the daemon with all its readers (log at info, timeline, region); events that readers do not keep up with count as missed.',
   ],
   async run() {
@@ -194,6 +217,7 @@ export const isolationBenchmark: Benchmark = {
       const figures = new Figures();
       // Compiles the hot paths; not counted.
       await ground.load('warm-up');
+      await ground.prepare();
       for (let count = 0; count < ROUNDS; count += 1) await round(ground, figures);
       return figures.results();
     } finally {
