@@ -10,6 +10,8 @@ export type RootFormat = 'squashfs' | 'root.tar' | 'root.gz';
 export interface StoredSystem {
   /** The stream's name of the subarchitecture: `ga-24.04`. It also names a directory of the boot tree. */
   readonly subarch: string;
+  /** Every subarchitecture that it supports, by the stream's names; undefined: only its own. */
+  readonly subarches?: readonly string[] | undefined;
   /** The name of the root in the boot tree: `squashfs`, `root-tgz`. */
   readonly rootName: string;
   /** The other files: `boot-kernel`, `boot-initrd`, `boot-dtb`, `squashfs.manifest`. */
@@ -27,6 +29,8 @@ export interface SystemFile {
 
 /** The most files of one system. */
 export const SYSTEM_FILES_MAX = 16;
+/** The most subarchitectures that are remembered; MAAS's streams have some 30. */
+const SUBARCHES_MAX = 64;
 const NAME = /^[a-z0-9][a-z0-9_.+-]{0,62}$/;
 const HASH = /^[0-9a-f]{64}$/;
 
@@ -44,7 +48,15 @@ export function decodeSystem(value: unknown): StoredSystem | undefined {
   if (typeof subarch !== 'string' || !isTreeName(subarch)) return undefined;
   if (typeof rootName !== 'string' || !isTreeName(rootName)) return undefined;
   const files = value.files.map(decodeFile).filter((file) => file !== undefined);
-  return files.length === value.files.length ? { subarch, rootName, files } : undefined;
+  if (files.length < value.files.length) return undefined;
+  const subarches = subarchesIn(value.subarches);
+  return { subarch, ...(subarches.length === 0 ? {} : { subarches }), rootName, files };
+}
+
+/** The names in a list that may stand in a manifest, at most SUBARCHES_MAX. */
+export function subarchesIn(list: unknown): readonly string[] {
+  if (!Array.isArray(list)) return [];
+  return list.filter((name) => typeof name === 'string' && isTreeName(name)).slice(0, SUBARCHES_MAX);
 }
 
 function decodeFile(value: unknown): SystemFile | undefined {

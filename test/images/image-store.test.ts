@@ -62,7 +62,7 @@ test('the root of a system is found with the files that start it, only while all
   const files = [file('boot-initrd', 'c'), file('boot-kernel', 'd'), file('manifest', 'e')];
   const image: StoredImage = {
     ...{ ...IMAGE, format: 'squashfs', bytes: 4, partitionTable: 'none' },
-    system: { subarch: 'ga-12', rootName: 'squashfs', files },
+    system: { subarch: 'ga-12', subarches: ['ga-12', 'generic'], rootName: 'squashfs', files },
   };
   const put = (path: string, text: string): void => {
     mkdirSync(dirname(join(tree, path)), { recursive: true });

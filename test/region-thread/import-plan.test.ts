@@ -55,7 +55,7 @@ const OFFERS = [
   offer('a', 'noble', { aliases: ['24.04', 'lts'] }),
   offer('a', 'noble', { architecture: 'arm64' }),
   offer('a', 'jammy', { label: 'daily' }),
-  offer('a', 'bookworm', { os: 'debian', subarchitecture: 'cloud' }),
+  offer('a', 'bookworm', { os: 'debian', subarchitecture: 'cloud', subarches: ['cloud', 'cloud-old'] }),
 ];
 
 const CASES: readonly (readonly [
@@ -69,6 +69,7 @@ const CASES: readonly (readonly [
   ['another name of a release', { release: '24.04' }, ['noble/amd64']],
   ['an architecture', { arches: ['arm64', 's390x'] }, ['noble/arm64']],
   ['a sub-architecture', { subarches: ['cloud'] }, ['bookworm/amd64']],
+  ['a sub-architecture that an image supports', { subarches: ['cloud-old'] }, ['bookworm/amd64']],
   ['a label', { labels: ['daily'] }, ['jammy/amd64']],
 ];
 

@@ -25,6 +25,8 @@ export interface ImageOffer extends Omit<ImageName, 'serial'> {
   /** As published; undefined: the source does not say. */
   readonly bytes: number | undefined;
   readonly digest: Digest;
+  /** Every subarchitecture that it supports, by the site's names; undefined: only its own. */
+  readonly subarches?: readonly string[] | undefined;
   /** The further files if the offer is the root of a system; undefined for a disk image. */
   readonly system?: OfferedSystem | undefined;
 }
@@ -33,8 +35,6 @@ export interface ImageOffer extends Omit<ImageName, 'serial'> {
 export interface OfferedSystem {
   /** The site's name of the subarchitecture: `ga-24.04`. */
   readonly subarch: string;
-  /** Every subarchitecture that it supports, by the site's names. */
-  readonly subarches: readonly string[];
   readonly kind: 'squashfs' | 'root-archive' | 'root-image';
   /** The name of the root in the boot tree. */
   readonly rootName: string;

@@ -4,7 +4,8 @@
 // Source: the products of MAAS's streams (`…:v3:download`, `…:centos-bases-download`, `…:1:bootloader-download`).
 //
 // 1. A file without a checksum is not offered: it cannot be verified.
-// 2. The release's own kernel (`ga-24.04`) gets the subarchitecture `generic`, as in MAAS. Every other kernel keeps its own name.
+// 2. The release's own kernel (`ga-24.04`, before 16.04 `hwe-` with its first letter) gets the subarchitecture `generic`, as in MAAS. Every
+//    other kernel keeps its own name, and so does a disk image for a machine of its own kind (`xgene-uboot`).
 
 import type { Digest } from '../download/digest.ts';
 import { judgeImageName } from '../image-store.ts';
@@ -22,6 +23,8 @@ const DISKS = ['disk1.img', 'root-dd.raw', 'root-dd', 'root-dd.zst'];
 /** The kinds of files, besides the root, with which a system starts. */
 const START_FILES = new Set(['kernel', 'initrd', 'device-tree', 'manifest']);
 const GENERIC = /^(?:generic|ga-[0-9.]+)$/;
+/** The letters of the releases whose own kernel is named by them: precise to wily. */
+const LETTERED = /^[p-w]/;
 
 /** @returns the offer, or the reason why the version cannot be imported */
 export function streamOffer(source: StreamSource, image: StreamImage): ImageOffer | LoaderOffer | string {
@@ -41,7 +44,8 @@ export function streamOffer(source: StreamSource, image: StreamImage): ImageOffe
     os,
     release: shown.release,
     architecture: ourName(source, image),
-    subarchitecture: system === undefined || GENERIC.test(image.subarch) ? 'generic' : shown.subarch,
+    subarchitecture: isGeneric(image) ? 'generic' : subarchOf({ ...image, subarch: shown.subarch }),
+    subarches: [...new Set([subarchOf(image), ...image.subarches])],
     label: image.label === '' ? LABEL : shown.label,
     serial: storedSerial(image.serial),
     title: `${source.title} ${shown.title}`.trim(),
@@ -56,6 +60,23 @@ export function streamOffer(source: StreamSource, image: StreamImage): ImageOffe
   // The region's database and the image store accept no other names.
   const wrong = judgeImageName(offer);
   return wrong === undefined ? offer : `${name} cannot be imported: ${wrong}`;
+}
+
+/** True for the release's own kernel. */
+function isGeneric(image: StreamImage): boolean {
+  const { os, release } = image;
+  const subarch = subarchOf(image);
+  return (
+    GENERIC.test(subarch) || (os === 'ubuntu' && LETTERED.test(release) && subarch === `hwe-${release.slice(0, 1)}`)
+  );
+}
+
+/** The subarchitecture with its kernel's flavour (`lowlatency`), unless the site writes it in both already. */
+function subarchOf({ subarch, files }: Pick<StreamImage, 'subarch' | 'files'>): string {
+  const kernel = files.find(({ kind }) => kind === 'kernel');
+  const flavour = kernel === undefined ? '' : tagOf(kernel.tags, 'kflavor');
+  const isPlain = flavour === '' || flavour === 'generic' || !/^(?:ga|hwe)-/.test(subarch);
+  return isPlain || subarch.split('-').includes(flavour) ? subarch : `${subarch}-${flavour}`;
 }
 
 const ourName = ({ arches }: StreamSource, { arch }: StreamImage): string =>
@@ -80,11 +101,10 @@ function systemOf(source: StreamSource, image: StreamImage, root: StreamFile): O
   const whole = files.filter((file) => file !== undefined);
   if (whole.length < files.length) return 'has a file without a checksum by sha256: it cannot be verified';
   if (root.sha256 === undefined) return 'has no checksum by sha256: it cannot be verified';
-  const subarch = GENERIC.test(image.subarch) || isTreeName(image.subarch) ? image.subarch : '';
-  if (subarch === '' || !names.every(isTreeName) || new Set(names).size < names.length)
+  const subarch = subarchOf(image);
+  if (![subarch, ...names].every(isTreeName) || new Set(names).size < names.length)
     return 'has names that are not allowed in the boot tree';
-  const { subarches } = image;
-  return { subarch, subarches, kind, rootName: root.ftype, rootBytes: root.bytes, files: whole };
+  return { subarch, kind, rootName: root.ftype, rootBytes: root.bytes, files: whole };
 }
 
 /** Names the file after its type, as MAAS does. @returns undefined if it has no SHA-256 */

@@ -27,7 +27,7 @@ import {
   type StoredImage,
 } from '../image-store.ts';
 import { makeDirectories, publishFile, syncDirectory } from '../publication.ts';
-import type { RootFormat, SystemFile } from '../stored-system.ts';
+import { type RootFormat, type SystemFile, subarchesIn } from '../stored-system.ts';
 import { refreshTree } from '../system-tree.ts';
 import { fetchFile } from './file-fetch.ts';
 import { lockImport } from './import-lock.ts';
@@ -92,7 +92,10 @@ async function importNow(
       ...{ ...name, title, sha256: digest.hex, ...root },
       diskBytes: rootDiskBytes(root.bytes),
       partitionTable: 'none',
-      system: { subarch: system.subarch, rootName: system.rootName, files: stored },
+      system: {
+        ...{ subarch: system.subarch, subarches: subarchesIn(offer.subarches ?? [system.subarch]) },
+        ...{ rootName: system.rootName, files: stored },
+      },
       origin: { source, ...digest },
     };
     await publishFile(manifestPath(tree, image), Buffer.from(encodeImage(image), 'utf8'));

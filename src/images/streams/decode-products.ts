@@ -7,7 +7,8 @@
 //
 // 1. Every path is contained (`documents/contained-path.ts`), and every checksum has the length of its algorithm.
 // 2. An item without a path is left out, because it is not a file: images in a cloud, for example, are known there by an identifier.
-// 3. Unknown fields and file types are kept as tags. Only fields that this decoder reads are checked.
+// 3. Kernels that differ only in the `subarch` of their items, within one version, are separate images that share the other files.
+// 4. Unknown fields and file types are kept as tags. Only fields that this decoder reads are checked.
 
 import type { Fields } from '../../fields.ts';
 import { CONTAINED_PATH, isContainedPath } from '../documents/contained-path.ts';
@@ -86,12 +87,13 @@ class ProductsDecoder {
 
   #product(name: string, level: Level): StreamProduct {
     const versions = Array.from(this.#levels(level, 'versions', 'version_name', VERSIONS_MAX), ([serial, version]) =>
-      this.#image(name, serial, version),
+      this.#images(name, serial, version),
     );
-    return { name, images: versions.toSorted((a, b) => compareSerials(b.serial, a.serial)) };
+    return { name, images: versions.flat().toSorted((a, b) => compareSerials(b.serial, a.serial)) };
   }
 
-  #image(product: string, serial: string, level: Level): StreamImage {
+  /** The images of a version: one for each subarchitecture that its items name, with the files that name no other. */
+  #images(product: string, serial: string, level: Level): readonly StreamImage[] {
     const { tags } = level;
     const files: StreamFile[] = [];
     for (const [name, item] of this.#levels(level, 'items', 'item_name', ITEMS_MAX)) {
@@ -100,19 +102,24 @@ class ProductsDecoder {
     }
     const release = tagOf(tags, 'release');
     const version = tagOf(tags, 'version');
-    const subarch = findTag(tags, 'subarch') ?? 'generic';
     const names = new Set([version, ...listOf(tagOf(tags, 'aliases'))]);
-    return {
-      ...{ product, serial, release, version, subarch },
+    const image = {
+      ...{ product, serial, release, version },
       os: tagOf(tags, 'os'),
       aliases: [...names].filter((alias) => alias !== release && alias !== ''),
       title: tagOf(tags, 'release_title'),
       arch: tagOf(tags, 'arch'),
-      subarches: [...new Set([subarch, ...listOf(tagOf(tags, 'subarches'))])],
       label: tagOf(tags, 'label'),
       supportEnds: tagOf(tags, 'support_eol'),
-      files: files.toSorted((a, b) => (a.name < b.name ? -1 : 1)),
     };
+    const sorted = files.toSorted((a, b) => (a.name < b.name ? -1 : 1));
+    const named = new Set(sorted.map(ownSubarch).filter((subarch) => subarch !== undefined));
+    const subarches = named.size > 0 ? [...named].toSorted() : [findTag(tags, 'subarch') ?? 'generic'];
+    return subarches.map((subarch) => {
+      const own = sorted.filter((file) => [undefined, subarch].includes(ownSubarch(file)));
+      const lists = [tags, ...own.map((file) => file.tags)].flatMap((level) => listOf(tagOf(level, 'subarches')));
+      return { ...image, subarch, subarches: [...new Set([subarch, ...lists])], files: own };
+    });
   }
 
   #file(name: string, { path: at, tags }: Level): StreamFile | undefined {
@@ -148,6 +155,9 @@ class ProductsDecoder {
     return undefined;
   }
 }
+
+/** The subarchitecture that an item names itself; undefined: that of its version. */
+const ownSubarch = ({ tags: [own] }: StreamFile): string | undefined => own?.get('subarch');
 
 /** Splits a comma-separated list. */
 const listOf = (text: string): readonly string[] =>

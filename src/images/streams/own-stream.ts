@@ -27,7 +27,8 @@ export function describeStore(images: readonly StoredImage[], nowMs: number): Ow
     const { os, release, architecture: arch, label, serial, title } = image;
     const subarch = image.system?.subarch ?? image.subarchitecture;
     const name = ['io.rackboot', os, release, arch, subarch, label].join(':');
-    products[name] ??= { os, release, version: release, arch, subarch, subarches: subarch, label, versions: {} };
+    const subarches = [...new Set([subarch, image.subarchitecture, ...(image.system?.subarches ?? [])])].join(',');
+    products[name] ??= { os, release, version: release, arch, subarch, subarches, label, versions: {} };
     products[name].versions[serial] = { release_title: title, items: itemsOf(image) };
   }
   const head = { content_id: CONTENT_ID, datatype: DATATYPE, format: 'products:1.0', updated };

@@ -37,11 +37,15 @@ export interface ImageWishes {
 export function chooseImages(products: readonly StreamProduct[], wishes: ImageWishes): readonly StreamImage[] {
   return products.flatMap(({ images }) => {
     const chosen: StreamImage[] = [];
+    const serials = new Set<string>();
     for (const image of images) {
-      if (chosen.length === wishes.versions) break;
+      // A version may have several images.
+      if (serials.size >= wishes.versions && !serials.has(image.serial)) break;
       if (!isSelected(image, wishes.selections)) continue;
       const files = image.files.filter((file) => isFileWanted(file, wishes));
-      if (files.length > 0) chosen.push({ ...image, files });
+      if (files.length === 0) continue;
+      chosen.push({ ...image, files });
+      serials.add(image.serial);
     }
     return chosen;
   });

@@ -14,7 +14,7 @@ export interface StreamProducts {
 export interface StreamProduct {
   /** `com.ubuntu.cloud:server:24.04:amd64`, unique within the document. */
   readonly name: string;
-  /** Its versions, newest first. */
+  /** Its versions, newest first; a version with items of several subarchitectures is an image for each. */
   readonly images: readonly StreamImage[];
 }
 

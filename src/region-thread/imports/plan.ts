@@ -39,7 +39,7 @@ const matches = ({ os, release, arches, subarches, labels }: WrittenBootSelectio
   has([os], offer.os) &&
   has([release], offer.release, ...offer.aliases) &&
   has(arches, offer.architecture) &&
-  has(subarches, offer.subarchitecture, ...(offer.system?.subarches ?? [])) &&
+  has(subarches, offer.subarchitecture, ...(offer.subarches ?? [])) &&
   has(labels, offer.label);
 
 /** @param answers in the order of the sources */

@@ -1,0 +1,155 @@
+// Offers of a site with simplestreams: the subarchitecture of each kernel and of each disk image, and what selections by them choose.
+
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import type { StoredImage } from '../../../src/images/image-store.ts';
+import type { ImageOffer } from '../../../src/images/import/offer.ts';
+import { streamOffer } from '../../../src/images/import/stream-offer.ts';
+import type { StreamSource } from '../../../src/images/sources/source.ts';
+import { decodeStreamProducts } from '../../../src/images/streams/decode-products.ts';
+import { describeStore } from '../../../src/images/streams/own-stream.ts';
+import { chooseImages } from '../../../src/images/streams/selection.ts';
+import type { StreamImage } from '../../../src/images/streams/stream-products.ts';
+import { productsDocument, type SiteTags } from '../../support/stream-site.ts';
+
+const SOURCE: StreamSource = {
+  ...{ kind: 'simplestreams', name: 'site', title: 'Site', os: '*', url: 'http://site.example/', index: 'x' },
+  ...{ contentIds: [], ftypes: [], isByName: false },
+  arches: new Map([['amd64', 'amd64']]),
+  trust: { kind: 'unsigned', why: 'a test' },
+};
+const BOOT = ['boot-kernel', 'boot-initrd', 'squashfs'];
+
+/** One version with these items; the tags of an item by its name. */
+function imagesOf(tags: SiteTags, items: Readonly<Record<string, SiteTags>>): readonly StreamImage[] {
+  const files = Object.entries(items).map(([name, { ftype = name, ...own }]) => [
+    name,
+    { ftype: String(ftype), path: `noble/${name}`, content: name, tags: own },
+  ]);
+  const level = { os: 'ubuntu', release: 'noble', version: '24.04', arch: 'amd64', label: 'stable', ...tags };
+  const product = { tags: level, versions: { '20261015': { files: Object.fromEntries(files) } } };
+  const decoded = decodeStreamProducts(JSON.stringify(productsDocument('a', { product })));
+  if (!decoded.ok) assert.fail(JSON.stringify(decoded.fault));
+  return chooseImages(decoded.value.products, { selections: [], filters: [], ftypes: [], versions: 1 });
+}
+
+function offersOf(tags: SiteTags, items: Readonly<Record<string, SiteTags>>): readonly ImageOffer[] {
+  return imagesOf(tags, items).map((image) => {
+    const offer = streamOffer(SOURCE, image);
+    if (typeof offer === 'string' || 'type' in offer) assert.fail(JSON.stringify(offer));
+    return offer;
+  });
+}
+
+const plain = (...names: readonly string[]): Readonly<Record<string, SiteTags>> =>
+  Object.fromEntries(names.map((name) => [name, {}]));
+
+describe('the subarchitecture of an offer', () => {
+  const rows: readonly (readonly [string, SiteTags, readonly string[], string])[] = [
+    ["the release's own kernel is generic", { subarch: 'ga-24.04' }, BOOT, 'generic'],
+    ['a site without names has the generic one', {}, BOOT, 'generic'],
+    ['a newer kernel keeps its name', { subarch: 'hwe-24.04' }, BOOT, 'hwe-24.04'],
+    [
+      'a flavour keeps its name',
+      { subarch: 'ga-24.04-lowlatency', kflavor: 'lowlatency' },
+      BOOT,
+      'ga-24.04-lowlatency',
+    ],
+    [
+      'a flavour that the name lacks is added',
+      { subarch: 'ga-24.04', kflavor: 'lowlatency' },
+      BOOT,
+      'ga-24.04-lowlatency',
+    ],
+    ['the flavour generic is not', { subarch: 'hwe-24.04', kflavor: 'generic' }, BOOT, 'hwe-24.04'],
+    ['trusty has its own kernel as hwe-t', { subarch: 'hwe-t', release: 'trusty' }, BOOT, 'generic'],
+    ['and a newer one as hwe-x', { subarch: 'hwe-x', release: 'trusty' }, BOOT, 'hwe-x'],
+    ['a disk image for a kind of machine keeps its name', { subarch: 'xgene-uboot' }, ['root-dd.raw'], 'xgene-uboot'],
+    ['a disk image of no kind is generic', { subarch: 'ga-24.04' }, ['disk1.img'], 'generic'],
+  ];
+  for (const [name, tags, items, expected] of rows)
+    it(`${name}: ${expected}`, () => {
+      const [offer, ...others] = offersOf(tags, plain(...items));
+      assert.deepEqual([offer?.subarchitecture, others], [expected, []]);
+    });
+
+  it('and all that it supports are kept, of a disk image, too', () => {
+    for (const items of [BOOT, ['root-dd.raw']]) {
+      const [offer] = offersOf({ subarch: 'ga-24.04', subarches: 'generic,hwe-t,ga-24.04' }, plain(...items));
+      assert.deepEqual(offer?.subarches, ['ga-24.04', 'generic', 'hwe-t']);
+    }
+  });
+});
+
+it('the stream of a region says what a system of its store supports', () => {
+  const hex = 'a'.repeat(64);
+  const image: StoredImage = {
+    ...{ os: 'ubuntu', release: 'noble', architecture: 'amd64', subarchitecture: 'generic', label: 'stable' },
+    ...{
+      serial: '20261015',
+      title: '',
+      sha256: hex,
+      bytes: 1,
+      diskBytes: 1,
+      format: 'squashfs',
+      partitionTable: 'none',
+    },
+    system: { subarch: 'ga-24.04', subarches: ['ga-24.04', 'hwe-t'], rootName: 'squashfs', files: [] },
+  };
+  const { documents } = describeStore([image], 0);
+  const decoded = decodeStreamProducts(documents('json').get('streams/v1/io.rackboot:images:download') ?? '');
+  assert.deepEqual(decoded.ok && decoded.value.products[0]?.images[0]?.subarches, ['ga-24.04', 'generic', 'hwe-t']);
+});
+
+describe('a version whose items name several subarchitectures', () => {
+  const items = {
+    squashfs: {},
+    'hwe-kernel': { ftype: 'boot-kernel', subarch: 'hwe-24.04', subarches: 'generic,hwe-24.04' },
+    'hwe-initrd': { ftype: 'boot-initrd', subarch: 'hwe-24.04' },
+    'boot-kernel': { subarch: 'ga-24.04' },
+    'boot-initrd': { subarch: 'ga-24.04' },
+  };
+
+  it('offers a system for each, with the root that they share', () => {
+    const offers = offersOf({}, items);
+    assert.deepEqual(
+      offers.map(({ subarchitecture, system, url }) => [
+        ...[subarchitecture, system?.subarch, url],
+        ...(system?.files ?? []).map((file) => `${file.name} of ${file.url}`),
+      ]),
+      [
+        [
+          ...['generic', 'ga-24.04', 'http://site.example/noble/squashfs'],
+          ...[
+            'boot-initrd of http://site.example/noble/boot-initrd',
+            'boot-kernel of http://site.example/noble/boot-kernel',
+          ],
+        ],
+        [
+          ...['hwe-24.04', 'hwe-24.04', 'http://site.example/noble/squashfs'],
+          ...[
+            'boot-initrd of http://site.example/noble/hwe-initrd',
+            'boot-kernel of http://site.example/noble/hwe-kernel',
+          ],
+        ],
+      ],
+    );
+    assert.deepEqual(offers[1]?.subarches, ['hwe-24.04', 'generic']);
+  });
+
+  it('is chosen by each of them', () => {
+    const images = imagesOf({}, items);
+    const chosenBy = (subarch: string): readonly string[] =>
+      chooseImages([{ name: 'p', images }], {
+        ...{ selections: [{ subarches: [subarch] }], filters: [], ftypes: [], versions: 1 },
+      }).map((image) => image.subarch);
+    assert.deepEqual(chosenBy('ga-24.04'), ['ga-24.04']);
+    assert.deepEqual(chosenBy('hwe-24.04'), ['hwe-24.04']);
+    assert.deepEqual(chosenBy('*'), ['ga-24.04', 'hwe-24.04']);
+  });
+
+  it('has the same image if all of its items name one', () => {
+    const [image, ...others] = imagesOf({ subarch: 'generic' }, { 'boot-kernel': { subarch: 'hwe-t' }, squashfs: {} });
+    assert.deepEqual([image?.subarch, image?.files.length, others], ['hwe-t', 2, []]);
+  });
+});
