@@ -15,7 +15,7 @@ import { type ApiCall, usernameOf } from './operation.ts';
 const RECORDS = 'dns.records';
 /** The types that the racks serve (`dns/record-text.ts`). */
 export const RECORD_TYPES = ['A', 'CNAME', 'TXT', 'MX', 'NS', 'SRV', 'PTR'] as const;
-export type RecordType = (typeof RECORD_TYPES)[number];
+type RecordType = (typeof RECORD_TYPES)[number];
 
 export interface NamedRecord {
   readonly id: number;
@@ -40,7 +40,7 @@ function numberOf(text: string): number {
 export const domainIdOf = (name: string, byDefault: string): number => (name === byDefault ? 0 : numberOf(name));
 
 /** The records in a setting; entries of another form, which no configuration has, are left out. */
-export function recordsOf(setting: SettingValue | undefined): readonly NamedRecord[] {
+function recordsOf(setting: SettingValue | undefined): readonly NamedRecord[] {
   const list = Array.isArray(setting) ? setting : [];
   return list.flatMap((entry): readonly NamedRecord[] => {
     if (!isSettings(entry)) return [];
