@@ -284,7 +284,7 @@ export class Responder {
   #record(records: readonly Lease[], outcome: Outcome, request?: Request, ack?: ReplyDecision): void {
     const { journal, table } = this.#ports;
     // All or none: an address is given up only together with its replacement.
-    if (journal.room < Math.max(1, records.length) || this.#waiting.isFull) {
+    if (journal.freeRecords < Math.max(1, records.length) || this.#waiting.isFull) {
       if (outcome.isFound === true) return;
       this.#turn.refuse(outcome.event, journal.available ? 'queue-full' : 'store-unavailable', request);
       return;

@@ -210,7 +210,7 @@ export class DhcpServer {
    */
   adopt(leases: readonly Lease[]): number | undefined {
     const { journal, table } = this.#ports;
-    if (journal.room < leases.length) return undefined;
+    if (journal.freeRecords < leases.length) return undefined;
     let sequence: number | undefined;
     for (const lease of leases) {
       sequence = journal.append(lease);

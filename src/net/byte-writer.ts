@@ -33,18 +33,18 @@ export class ByteWriter {
   }
 
   u8(value: number): void {
-    if (!this.#room(1)) return;
+    if (!this.#fits(1)) return;
     this.#bytes[this.#offset++] = value;
   }
 
   u16(value: number): void {
-    if (!this.#room(2)) return;
+    if (!this.#fits(2)) return;
     this.#bytes[this.#offset++] = value >>> 8;
     this.#bytes[this.#offset++] = value;
   }
 
   u32(value: number): void {
-    if (!this.#room(4)) return;
+    if (!this.#fits(4)) return;
     this.#bytes[this.#offset++] = value >>> 24;
     this.#bytes[this.#offset++] = value >>> 16;
     this.#bytes[this.#offset++] = value >>> 8;
@@ -52,7 +52,7 @@ export class ByteWriter {
   }
 
   write(bytes: BorrowedBytes): void {
-    if (!this.#room(bytes.length)) return;
+    if (!this.#fits(bytes.length)) return;
     // A `set` call costs more than writing the few bytes of most fields.
     if (bytes.length > LOOPED_BYTES_MAX) this.#bytes.set(bytes, this.#offset);
     else for (let index = 0; index < bytes.length; index += 1) this.#bytes[this.#offset + index] = bytes[index] ?? 0;
@@ -60,7 +60,7 @@ export class ByteWriter {
   }
 
   zeros(count: number): void {
-    if (!this.#room(count)) return;
+    if (!this.#fits(count)) return;
     this.#offset += count;
   }
 
@@ -80,7 +80,7 @@ export class ByteWriter {
     return this.#bytes.subarray(0, this.#offset);
   }
 
-  #room(count: number): boolean {
+  #fits(count: number): boolean {
     if (!this.#overflow && this.#offset + count <= this.#bytes.length) return true;
     this.#overflow = true;
     return false;

@@ -28,7 +28,7 @@ import type { RackNote } from '../region/records/rack-note.ts';
 import type { RegionStore } from '../region/records/store.ts';
 import { openRegion, type Region, type RegionOptions } from '../region/region.ts';
 import { Duties, type DutiesParts } from './duties.ts';
-import { Imports } from './imports/imports.ts';
+import { ImportControl } from './imports/import-control.ts';
 import { PowerSide } from './power-side.ts';
 import { UploadWork } from './uploads/upload-work.ts';
 
@@ -79,14 +79,14 @@ export async function serveRegion(parts: ServedRegionParts): Promise<ServedRegio
     const clock = duties?.clock ?? systemClock;
     const mayStep = duties === undefined ? undefined : (signal: AbortSignal) => duties.areSure(signal);
     const power = new PowerSide({ store, clock, stateDir: parts.config.stateDir, mayStep });
-    let imports: Imports | undefined;
+    let imports: ImportControl | undefined;
     const region = await openOn(parts, power, clock, duties, {
       onImportAsked: () => imports?.look(),
       uploadFiles: () => uploads,
     });
     opened.push(() => region.close());
     const uploads = new UploadWork({ region, clock, tree: () => storeTree(region.config()) });
-    const importing = new Imports({ region, clock, isShared: duties !== undefined });
+    const importing = new ImportControl({ region, clock, isShared: duties !== undefined });
     imports = importing;
     await parts.prepare?.(region);
     const api = await startApi(region, region.config(), {

@@ -43,13 +43,13 @@ const PIECE_BYTES_MIN = 128;
 /** Ends a request for a reason of our own. */
 class OwnEnd extends Error {
   readonly fault: LinkFault;
-  readonly max: number;
+  readonly amount: number;
 
-  /** @param max seconds or bytes; 0: the fault has no bound */
-  constructor(fault: LinkFault, max = 0) {
+  /** @param amount the seconds or bytes that were too many; 0: none */
+  constructor(fault: LinkFault, amount = 0) {
     super(fault);
     this.fault = fault;
-    this.max = max;
+    this.amount = amount;
   }
 }
 
@@ -226,7 +226,7 @@ class HttpTransport implements RegionAddress {
   /** Names the region, never its key. Cleans the system's words: they may quote a foreign server's certificate. */
   #failureOf(error: Error): LinkFailure {
     const { url } = this.#options;
-    if (error instanceof OwnEnd) return new LinkFailure(url, error.fault, { max: error.max, cause: error });
+    if (error instanceof OwnEnd) return new LinkFailure(url, error.fault, { max: error.amount, cause: error });
     const words =
       error instanceof AggregateError ? error.errors.map((one) => errorText(one)).join('; ') : errorText(error);
     const said = textOf(words || error.name);

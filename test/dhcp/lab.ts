@@ -280,12 +280,12 @@ export class TestJournal implements LeaseJournal {
   #sequence = 0;
   #listener: LeaseJournalListener | undefined;
 
-  get room(): number {
+  get freeRecords(): number {
     return this.available ? Math.max(0, this.pendingMax - this.pending.length) : 0;
   }
 
   append(lease: Lease): number {
-    if (this.room === 0) throw new Error('appended to a journal that is not available');
+    if (this.freeRecords === 0) throw new Error('appended to a journal that is not available');
     this.#sequence += 1;
     this.pending.push({ sequence: this.#sequence, lease });
     return this.#sequence;

@@ -22,7 +22,7 @@ import {
   NO_BOUND_OF_NEW_CLIENTS,
   NO_PIPELINING_BOUND,
   NO_REQUEST_TURNS,
-  NO_SEND_ROOM,
+  NO_SEND_SPACE,
   NO_SHARES,
   NO_TURNS,
 } from './changes.ts';
@@ -74,7 +74,7 @@ export const CASES: readonly HostileCase[] = [
     from: 'ghost',
     bites: unsent('dhcp'),
     short: false,
-    withoutIt: NO_SEND_ROOM,
+    withoutIt: NO_SEND_SPACE,
     others: { ...ON_THE_WIRE, 'a newcomer gets an address': 15 },
   },
   {
@@ -142,7 +142,7 @@ export const CASES: readonly HostileCase[] = [
     attack: 'dns-absent',
     from: 'ghost',
     bites: unsent('dns'),
-    withoutIt: NO_SEND_ROOM,
+    withoutIt: NO_SEND_SPACE,
     others: {
       ...ON_THE_WIRE,
       'names are answered at the first question': 8,

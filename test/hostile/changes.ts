@@ -50,13 +50,13 @@ export const EVERY_EVENT = of('daemon/observing/host-events.ts', [
   'if (kind !== 0.5) return event;',
 ]);
 /** Datagrams to hosts that are not there fill the send buffer. */
-export const NO_SEND_ROOM = of('net/datagrams/send-room.ts', [
+export const NO_SEND_SPACE = of('net/datagrams/send-space.ts', [
   'admits(address: Ipv4): boolean {\n',
   'admits(address: Ipv4): boolean {\n    return true;\n',
 ]);
 /** And no host is looked up in the ARP table. */
 export const ABSENT_ARE_SENT_TO = [
-  ...NO_SEND_ROOM,
+  ...NO_SEND_SPACE,
   ...of('net/datagrams/absent-hosts.ts', [
     'admits(address: Ipv4): boolean {\n',
     'admits(address: Ipv4): boolean {\n    return true;\n',

@@ -215,7 +215,7 @@ export const COLLECTIONS: Readonly<Record<string, Readonly<Record<string, string
   'net/shares/pipelining.ts': { watches: 'weak' },
   'net/watch/router-answers.ts': { '#routerAt': 'configured', '#wanted': 'configured' },
   'net/watch/router-ear.ts': { '#routersReportedAt': 'configured', '#interfaces': 'configured' },
-  'net/datagrams/send-room.ts': { '#asked': 'ASKED_MAX' },
+  'net/datagrams/send-space.ts': { '#asked': 'ASKED_MAX' },
   'net/host-note.ts': { '#notes': 'named' },
   'net/datagrams/udp-dgram.ts': { '#sockets': 'owner' },
   'net/datagrams/udp-linux-socket.ts': { '#pending': 'call', '#refused': 'call' },
@@ -274,8 +274,8 @@ export const COLLECTIONS: Readonly<Record<string, Readonly<Record<string, string
     '#running': 'IMPORTS_MAX',
     '#skipped': 'region/records/boot-store.ts SKIPPED_MAX',
   },
-  'region-thread/imports/importer.ts': { '#awaited': 'store/operations/region-boot.ts RESOURCES_MAX' },
-  'region-thread/imports/imports.ts': {
+  'region-thread/imports/import-thread.ts': { '#awaited': 'store/operations/region-boot.ts RESOURCES_MAX' },
+  'region-thread/imports/import-control.ts': {
     '#shown':
       'region-thread/imports/plan.ts IMAGES_OF_RUN_MAX, each region/api/boot-source-operations.ts SELECTION_ENTRIES_MAX',
     '#carriedOut': 'store/operations/region-boot.ts RESOURCES_MAX',

@@ -28,7 +28,7 @@ export function memoryTree(files: ReadonlyMap<string, Buffer>) {
 /** A disk that takes a few milliseconds per record. */
 export class SlowJournal implements LeaseJournal {
   readonly available = true;
-  readonly room = Number.POSITIVE_INFINITY;
+  readonly freeRecords = Number.POSITIVE_INFINITY;
   #sequence = 0;
   #listener: LeaseJournalListener | undefined;
   readonly #clock: Clock;

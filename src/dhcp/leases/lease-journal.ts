@@ -36,7 +36,7 @@ export interface LeaseJournal {
   /** False while the disk refuses or the queue is full: the caller replies `store-unavailable` and appends nothing. */
   readonly available: boolean;
   /** How many records it accepts now; 0 while unavailable. */
-  readonly room: number;
+  readonly freeRecords: number;
   /** Queues the new record of an address, to be written with everything else of this turn. @returns its sequence. */
   append(lease: Lease): number;
   /** Sets the one listener. */

@@ -28,8 +28,8 @@ export class SettledJournal implements LeaseJournal {
     return this.#journal.available;
   }
 
-  get room(): number {
-    return this.#journal.room;
+  get freeRecords(): number {
+    return this.#journal.freeRecords;
   }
 
   append(lease: Lease): number {

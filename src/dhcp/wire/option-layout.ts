@@ -56,10 +56,10 @@ interface Layout {
 
 /**
  * Shares the options out among the option field, `file` and `sname`.
- * @param roomBytes of the option field, without the agent information
+ * @param spaceBytes of the option field, without the agent information
  * @param wholeBytes of the option field, in all
  */
-export function layOut(message: LaidOut, roomBytes: number, wholeBytes: number): Layout {
+export function layOut(message: LaidOut, spaceBytes: number, wholeBytes: number): Layout {
   const { options } = message;
   const relayed = options.get(AGENT_INFORMATION);
   const agentBytes = relayed === undefined ? 0 : sizeOf(relayed);
@@ -68,10 +68,10 @@ export function layOut(message: LaidOut, roomBytes: number, wholeBytes: number):
     if (isPlaced(code)) total += sizeOf(value);
   });
   const agent = agentBytes + BESIDE_AGENT_BYTES_MIN <= wholeBytes ? relayed : undefined;
-  const room = agent === undefined ? roomBytes : Math.min(roomBytes, wholeBytes - agentBytes);
-  if (total <= room && agent === relayed) return inOne(options, total + agentBytes);
+  const space = agent === undefined ? spaceBytes : Math.min(spaceBytes, wholeBytes - agentBytes);
+  if (total <= space && agent === relayed) return inOne(options, total + agentBytes);
 
-  const layout = overloaded(message, room);
+  const layout = overloaded(message, space);
   const omitted = agent === relayed ? layout.omitted : [AGENT_INFORMATION, ...layout.omitted];
   return closed({ ...layout, omitted }, agent);
 }
@@ -94,12 +94,12 @@ function inOne(options: LaidOut['options'], size: number): Layout {
   return { main: { entries, size }, file: NOTHING, sname: NOTHING, omitted: [] };
 }
 
-function overloaded({ options: unsorted, file, sname }: LaidOut, roomBytes: number): FilledLayout {
+function overloaded({ options: unsorted, file, sname }: LaidOut, spaceBytes: number): FilledLayout {
   const options = byWeight(unsorted);
   const isNak = options.get(MESSAGE_TYPE)?.[0] === NAK;
-  const plain = shareOut(options, { main: roomBytes, file: 0, sname: 0 });
+  const plain = shareOut(options, { main: spaceBytes, file: 0, sname: 0 });
   if (plain.omitted.length === 0 || isNak) return plain;
-  const main = roomBytes - OVERLOAD_BYTES;
+  const main = spaceBytes - OVERLOAD_BYTES;
   const overloaded = shareOut(options, {
     main,
     file: file === '' ? FILE_BYTES : 0,
@@ -118,26 +118,26 @@ function overloaded({ options: unsorted, file, sname }: LaidOut, roomBytes: numb
   return best.omitted.length >= plain.omitted.length ? plain : best;
 }
 
-/** Room for options including their END, in bytes; 0: the place is taken. */
-interface Room {
+/** Space for options including their END, in bytes; 0: the place is taken. */
+interface Space {
   readonly main: number;
   readonly file: number;
   readonly sname: number;
 }
 
 /** Puts each option where it fits, in the order of the message; one over 255 bytes may continue in the next place. */
-function shareOut(options: LaidOut['options'], room: Room): FilledLayout {
+function shareOut(options: LaidOut['options'], space: Space): FilledLayout {
   const [main, file, sname] = [emptyShare(), emptyShare(), emptyShare()];
   const places: readonly Place[] = [
-    { share: main, room: room.main },
-    { share: file, room: room.file },
-    { share: sname, room: room.sname },
+    { share: main, space: space.main },
+    { share: file, space: space.file },
+    { share: sname, space: space.sname },
   ];
   const omitted: number[] = [];
   for (const [code, value] of options) {
     if (!isPlaced(code)) continue;
     const size = sizeOf(value);
-    const place = places.find(({ share, room: bytes }) => share.size + size <= bytes);
+    const place = places.find(({ share, space: bytes }) => share.size + size <= bytes);
     if (place !== undefined) put(place.share, code, value);
     else if (value.length <= PIECE_BYTES_MAX || !spread(places, code, value)) omitted.push(code);
   }
@@ -156,12 +156,12 @@ interface FilledLayout extends Layout {
 
 interface Place {
   readonly share: Filled;
-  readonly room: number;
+  readonly space: number;
 }
 
 /** Writes a long option across the places, in the order they are read; false: not enough room. */
 function spread(places: readonly Place[], code: number, value: Uint8Array): boolean {
-  const shares = places.map(({ share, room }) => valueBytesIn(room - share.size));
+  const shares = places.map(({ share, space }) => valueBytesIn(space - share.size));
   if (shares.reduce((sum, bytes) => sum + bytes, 0) < value.length) return false;
   let offset = 0;
   for (const [index, { share }] of places.entries()) {

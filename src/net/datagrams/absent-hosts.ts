@@ -10,8 +10,8 @@
 
 import { type Clock, type Instant, later } from '../../clock.ts';
 import type { Ipv4 } from '../address.ts';
-import { WAIT_MS } from './absent-room.ts';
-import type { ArpTable, Vicinity } from './send-room.ts';
+import { WAIT_MS } from './absent-space.ts';
+import type { ArpTable, Vicinity } from './send-space.ts';
 
 /**
  * Hosts without an ARP entry that were sent to within WAIT_MS. Requests with the forged addresses of absent hosts fill it. A new host is

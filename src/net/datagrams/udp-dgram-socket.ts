@@ -2,7 +2,7 @@
 //
 // 1. Broadcasts of a loopback address go to 127.255.255.255, which never leaves the host, whatever its routes say.
 // 2. SEND_QUEUE_MAX bounds the send queue of each socket. On Linux, datagrams for hosts that answer no ARP get only a part of the kernel's
-//    buffer (`absent-room.ts`). Otherwise they would fill that buffer and then the queue, and no host would get an answer.
+//    buffer (`absent-space.ts`). Otherwise they would fill that buffer and then the queue, and no host would get an answer.
 
 import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
 import { systemClock } from '../../clock.ts';
@@ -13,7 +13,7 @@ import type { HostInterface } from '../host-interface.ts';
 import type { HostNotes } from '../host-note.ts';
 import { firstAddress } from '../named-device.ts';
 import type { AbsentHosts } from './absent-hosts.ts';
-import { AbsentRoom } from './absent-room.ts';
+import { AbsentSpace } from './absent-space.ts';
 import {
   type DatagramSocket,
   type Destination,
@@ -22,7 +22,7 @@ import {
   type SocketCounters,
   type SocketRequest,
 } from './datagram.ts';
-import { type ArpTable, sendBufferNote } from './send-room.ts';
+import { type ArpTable, sendBufferNote } from './send-space.ts';
 
 /**
  * Datagrams that wait in one socket because the kernel's buffer is full; further ones are dropped and counted. It fills only if the
@@ -75,7 +75,7 @@ export class PortableSocket implements DatagramSocket {
   readonly #receiver: Socket;
   readonly #onClose: (socket: PortableSocket) => void;
   readonly #parts: PortableParts;
-  #room: AbsentRoom | undefined;
+  #space: AbsentSpace | undefined;
   /** Sends for a device socket, from an address of the device; a socket without device sends by its receiver. */
   #sender: { readonly socket: Socket; readonly source: Ipv4 } | undefined;
   #closed = false;
@@ -164,7 +164,7 @@ export class PortableSocket implements DatagramSocket {
     // Linux, which alone has this table, keeps and reports twice the number that was asked for (socket(7)).
     const note = sendBufferNote(granted / 2, sendBufferBytes);
     if (note !== undefined) notes.add(note);
-    this.#room = new AbsentRoom(granted, () => arpTable.vicinity());
+    this.#space = new AbsentSpace(granted, () => arpTable.vicinity());
   }
 
   #listen(socket: Socket): void {
@@ -209,7 +209,7 @@ export class PortableSocket implements DatagramSocket {
       this.#refuse('EHOSTUNREACH', to);
       return;
     }
-    if (to.kind === 'unicast' && this.#room?.admits(to.address, bytes.length, systemClock.now()) === false) {
+    if (to.kind === 'unicast' && this.#space?.admits(to.address, bytes.length, systemClock.now()) === false) {
       this.#refuse('EHOSTUNREACH', to);
       return;
     }

@@ -17,7 +17,7 @@ import { socketError, socketErrorFrom } from '../socket-error.ts';
 import { AbsentHosts } from './absent-hosts.ts';
 import type { DatagramSocket, HostNetwork, Peer, SocketRequest } from './datagram.ts';
 import { believesMtuReports, MTU_REPORTS_NOTE } from './path-mtu.ts';
-import { ARP_FILE, ArpTable } from './send-room.ts';
+import { ARP_FILE, ArpTable } from './send-space.ts';
 import { bind, type PortableParts, PortableSocket } from './udp-dgram-socket.ts';
 
 /** The send buffer to request, in bytes; net.core.wmem_max may reduce it. */

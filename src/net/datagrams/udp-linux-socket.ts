@@ -36,7 +36,7 @@ import {
   type SocketCounters,
   type SocketRequest,
 } from './datagram.ts';
-import { type ArpTable, SendRoom } from './send-room.ts';
+import { type ArpTable, SendSpace } from './send-space.ts';
 
 /** The most datagrams drained for one socket in one turn of the event loop. */
 export const DRAIN_PER_TURN_MAX = 4 * RECEIVE_BATCH_MAX;
@@ -79,7 +79,7 @@ export class LinuxSocket implements DatagramSocket {
   readonly #parts: LinuxParts;
   readonly #onClose: (socket: LinuxSocket) => void;
   readonly #unsegmentedPeers = new BoundedMap<number, true>(UNSEGMENTED_PEERS_MAX, 'set longest ago');
-  readonly #room: SendRoom;
+  readonly #space: SendSpace;
   #descriptor: LinuxDescriptor;
   #segments = true;
   #closed = false;
@@ -106,7 +106,7 @@ export class LinuxSocket implements DatagramSocket {
     this.localAddress = request.address;
     this.localPort = descriptor.waker.address().port;
     this.#descriptor = descriptor;
-    this.#room = new SendRoom(
+    this.#space = new SendSpace(
       () => this.#memory(),
       () => parts.arpTable.vicinity(),
       (address) => parts.absentHosts.admits(address),
@@ -156,7 +156,7 @@ export class LinuxSocket implements DatagramSocket {
     if (this.#closed || payload.length === 0 || segmentBytes < 1) return;
     const destination: Destination = { kind: 'unicast', address: to, port };
     const peer = to * 65_536 + port;
-    if (!this.#room.admits(to)) {
+    if (!this.#space.admits(to)) {
       this.#refuse('EHOSTUNREACH', destination);
       this.#reportRefused();
       return;
@@ -274,7 +274,7 @@ export class LinuxSocket implements DatagramSocket {
       this.#refuse('EMSGSIZE', to);
       return;
     }
-    if (to.kind === 'unicast' && !this.#room.admits(to.address)) {
+    if (to.kind === 'unicast' && !this.#space.admits(to.address)) {
       this.#refuse('EHOSTUNREACH', to);
       return;
     }

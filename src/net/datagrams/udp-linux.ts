@@ -42,7 +42,7 @@ import { AbsentHosts } from './absent-hosts.ts';
 import { type DatagramSocket, type HostNetwork, type Peer, RECEIVE_BATCH_MAX, type SocketRequest } from './datagram.ts';
 import { type FrameTap, openFrameTap, type TapRequest } from './frame-tap.ts';
 import { MTU_REPORTS_NOTE } from './path-mtu.ts';
-import { ArpTable, sendBufferNote } from './send-room.ts';
+import { ArpTable, sendBufferNote } from './send-space.ts';
 import { type LinuxDescriptor, type LinuxParts, LinuxSocket } from './udp-linux-socket.ts';
 
 /** The receive buffer asked for: room for the burst of a rack whose machines are all switched on together. */
@@ -184,7 +184,7 @@ class LinuxNetwork implements HostNetwork {
     if (!this.#trySet(fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_OMIT)) this.#notes.add(MTU_REPORTS_NOTE);
     // One peer sends little, and thousands of such sockets must not be able to fill the host's memory.
     if (request.peer !== undefined) return;
-    // As much as the system allows: send-room.ts makes do with less.
+    // As much as the system allows: send-space.ts makes do with less.
     this.#setInt(fd, SOL_SOCKET, SO_SNDBUF, this.#sendBufferBytes);
     this.#setInt(fd, SOL_SOCKET, SO_RCVBUF, RECEIVE_BUFFER_BYTES);
     const granted = this.#bufferBytes(fd, SO_RCVBUF);

@@ -15,7 +15,7 @@ export interface RunOrder {
   readonly held: ReadonlyMap<string, Hold>;
 }
 
-export type ToImporter =
+export type ToImportThread =
   | { readonly kind: 'run'; readonly order: RunOrder }
   | { readonly kind: 'hold'; readonly name: string; readonly hold: Hold }
   /** Removes an image from the run. */
@@ -29,7 +29,7 @@ export interface SkippedList {
   readonly more: number;
 }
 
-export type FromImporter =
+export type FromImportThread =
   /** The changes since the last such message. */
   | { readonly kind: 'progress'; readonly entries: ReadonlyMap<string, ImportProgress> }
   /** The answer to `hold` and `remove`: the import has ended, and nothing writes the image any more. */

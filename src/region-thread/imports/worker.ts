@@ -10,12 +10,12 @@ import { DEFAULT_SETTINGS, proxyOfEnvironment } from '../../images/download/sett
 import { DownloadThread } from '../../images/download/thread.ts';
 import type { ImportProgress } from '../../region/records/boot-store.ts';
 import { ImportRun } from './import-run.ts';
-import type { FromImporter, RunOrder, ToImporter } from './message.ts';
+import type { FromImportThread, RunOrder, ToImportThread } from './message.ts';
 
 /** How often progress is reported, in milliseconds. */
 const PROGRESS_MS = 500;
 
-const tell = (message: FromImporter): void => parentPort?.postMessage(message);
+const tell = (message: FromImportThread): void => parentPort?.postMessage(message);
 const changed = new Map<string, ImportProgress>();
 let isTelling = false;
 let run: ImportRun | undefined;
@@ -47,7 +47,7 @@ async function runOnce(order: RunOrder): Promise<void> {
   parentPort?.close();
 }
 
-parentPort?.on('message', (message: ToImporter) => {
+parentPort?.on('message', (message: ToImportThread) => {
   switch (message.kind) {
     case 'run':
       void runOnce(message.order);

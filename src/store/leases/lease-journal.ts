@@ -166,10 +166,10 @@ export class WorkerLeaseJournal implements LeaseJournal {
   }
 
   get available(): boolean {
-    return this.room > 0;
+    return this.freeRecords > 0;
   }
 
-  get room(): number {
+  get freeRecords(): number {
     return this.#state === 'open' ? JOURNAL_PENDING_MAX - (this.#last - this.#settled) : 0;
   }
 

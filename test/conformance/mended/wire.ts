@@ -6,7 +6,7 @@ import {
   DNS_FOR_STRANGERS,
   FLOODED_TRANSFERS_STAY,
   NO_BOUND_OF_NEW_CLIENTS,
-  NO_SEND_ROOM,
+  NO_SEND_SPACE,
   NO_SHARES,
   RELAYS_OF_OTHER_WIRES,
   TFTP_FOR_STRANGERS,
@@ -338,15 +338,15 @@ export const WIRE_POINTS: readonly MendedPoint[] = [
       },
       {
         holds: 'A send buffer that is short takes one datagram to an absent host.',
-        tests: named('net/datagrams/send-room.test.ts')(
+        tests: named('net/datagrams/send-space.test.ts')(
           'that is short of space takes one datagram to an absent host, and all to hosts that are present or behind a router',
         ),
-        breaks: without(NO_SEND_ROOM),
+        breaks: without(NO_SEND_SPACE),
       },
       {
         holds: 'Absent hosts never get more than a quarter.',
-        tests: named('net/datagrams/absent-room.test.ts')('never gives more than a quarter to absent hosts'),
-        breaks: swapIn('net/datagrams/absent-room.ts', [
+        tests: named('net/datagrams/absent-space.test.ts')('never gives more than a quarter to absent hosts'),
+        breaks: swapIn('net/datagrams/absent-space.ts', [
           'this.#mostBytes = bufferBytes / 8;',
           'this.#mostBytes = bufferBytes / 2;',
         ]),

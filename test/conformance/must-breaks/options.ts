@@ -236,7 +236,7 @@ const LONG: readonly BrokenMust[] = [
   long(
     '6',
     'No piece crosses the end of its field.',
-    swap(LAYOUT, 'valueBytesIn(room - share.size)', 'room - share.size'),
+    swap(LAYOUT, 'valueBytesIn(space - share.size)', 'space - share.size'),
   ),
   long(
     '7',
@@ -261,8 +261,8 @@ const LONG: readonly BrokenMust[] = [
     'The pieces of a value lie in the fields in reading order.',
     swap(
       LAYOUT,
-      '    { share: file, room: room.file },\n    { share: sname, room: room.sname },\n',
-      '    { share: sname, room: room.sname },\n    { share: file, room: room.file },\n',
+      '    { share: file, space: space.file },\n    { share: sname, space: space.sname },\n',
+      '    { share: sname, space: space.sname },\n    { share: file, space: space.file },\n',
     ),
   ),
   long(

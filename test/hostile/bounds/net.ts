@@ -33,13 +33,13 @@ export const NET_BOUNDS: readonly HeldBound[] = [
     test: 'e2e/net/send-buffers.test.ts',
   },
   {
-    at: 'net/datagrams/send-room.ts ASKED_MAX',
+    at: 'net/datagrams/send-space.ts ASKED_MAX',
     what: 'absent hosts that got their one datagram',
     whoCanFill: 'requests with forged addresses of absent hosts',
     whatOthersNotice: 'nothing: an absent host gets none for half a second; a present host still gets its datagrams',
     howItEmpties: 'when the ARP table is read again',
     share: 'one per host',
-    test: 'net/datagrams/send-room.test.ts',
+    test: 'net/datagrams/send-space.test.ts',
   },
   {
     at: 'net/datagrams/udp-dgram-socket.ts SEND_QUEUE_MAX',
@@ -47,7 +47,7 @@ export const NET_BOUNDS: readonly HeldBound[] = [
     whoCanFill: 'only an interface slower than the answers',
     whatOthersNotice: 'their answers are dropped, and they retry',
     howItEmpties: 'as the kernel takes them',
-    share: 'none; hosts that answer no ARP get at most a quarter of the kernel’s buffer (`absent-room.ts`)',
+    share: 'none; hosts that answer no ARP get at most a quarter of the kernel’s buffer (`absent-space.ts`)',
     test: 'hostile/absent-hosts.test.ts',
   },
   {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { instant } from '../../../src/clock.ts';
 import type { Ipv4 } from '../../../src/net/address.ts';
-import { AbsentRoom, WAIT_MS } from '../../../src/net/datagrams/absent-room.ts';
+import { AbsentSpace, WAIT_MS } from '../../../src/net/datagrams/absent-space.ts';
 import { ip } from '../../support/lab-facts.ts';
 
 const PRESENT = ip('10.20.0.10');
@@ -13,10 +13,10 @@ const SMALL = 100;
 const KERNEL_BYTES = 768 + 2 * SMALL;
 
 function rig() {
-  const room = new AbsentRoom(BUFFER_BYTES, () => ({ isAbsent: (address) => address !== PRESENT }));
+  const space = new AbsentSpace(BUFFER_BYTES, () => ({ isAbsent: (address) => address !== PRESENT }));
   return (address: Ipv4, count: number, atMs: number, bytes = SMALL): number => {
     let admitted = 0;
-    for (let index = 0; index < count; index += 1) if (room.admits(address, bytes, instant(atMs))) admitted += 1;
+    for (let index = 0; index < count; index += 1) if (space.admits(address, bytes, instant(atMs))) admitted += 1;
     return admitted;
   };
 }

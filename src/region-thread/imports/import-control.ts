@@ -19,7 +19,7 @@ import type { NewMachineEvent } from '../../region/records/machine-event.ts';
 import type { ResourceWish } from '../../region/records/resource-wish.ts';
 import type { Region } from '../../region/region.ts';
 import { assertOutside, deletionReason } from './import-failure.ts';
-import { Importer } from './importer.ts';
+import { ImportThread } from './import-thread.ts';
 import type { SkippedList } from './message.ts';
 
 /** How often the requests of other processes are checked, in milliseconds. */
@@ -32,16 +32,16 @@ const NAME_MAX = 512;
 /** A download adds a line to the log each time it has advanced by this much, in percent. */
 const STEP_PERCENT = 10;
 
-interface ImportsParts {
+interface ImportControlParts {
   readonly region: Region;
   readonly clock: Clock;
   /** True if other processes may store requests, too. */
   readonly isShared: boolean;
 }
 
-export class Imports {
-  readonly #parts: ImportsParts;
-  readonly #importer: Importer;
+export class ImportControl {
+  readonly #parts: ImportControlParts;
+  readonly #thread: ImportThread;
   #timer: Timer | undefined;
   #looking: Promise<void> | undefined;
   #lookAgain = false;
@@ -52,9 +52,9 @@ export class Imports {
   /** The end of the last write: writes run one after the other. */
   #writing: Promise<void> = Promise.resolve();
 
-  constructor(parts: ImportsParts) {
+  constructor(parts: ImportControlParts) {
     this.#parts = parts;
-    this.#importer = new Importer({
+    this.#thread = new ImportThread({
       onProgress: (entries) => this.#write(() => this.#note(entries)),
       onEnded: (left) => this.#write(() => this.#end(left)),
     });
@@ -71,7 +71,7 @@ export class Imports {
     this.#isActive = false;
     this.#timer?.cancel();
     this.#carriedOut.clear();
-    void this.#importer.close();
+    void this.#thread.close();
   }
 
   /** Checks the stored requests now. */
@@ -85,7 +85,7 @@ export class Imports {
 
   async close(): Promise<void> {
     this.standBack();
-    await this.#importer.close();
+    await this.#thread.close();
     await this.#looking;
     await this.#writing;
   }
@@ -124,8 +124,8 @@ export class Imports {
     const names = new Set(resources.map(({ name }) => name));
     for (const name of this.#carriedOut.keys()) if (!names.has(name)) this.#carriedOut.delete(name);
     const nowMs = this.#parts.clock.wallTimeMs();
-    if (this.#importer.isRunning) {
-      if (run.stoppedMs > run.begunMs) this.#importer.stop();
+    if (this.#thread.isRunning) {
+      if (run.stoppedMs > run.begunMs) this.#thread.stop();
       return undefined;
     }
     const isAsked = run.askedMs > run.begunMs && run.askedMs > run.stoppedMs;
@@ -170,7 +170,7 @@ export class Imports {
       return;
     }
     await region.store.boot.changeRun({ begunMs, nextMs: 0 });
-    if (this.#isActive) this.#importer.run({ tree, sources, held });
+    if (this.#isActive) this.#thread.run({ tree, sources, held });
   }
 
   /** Carries out a person's wish for an image, once. */
@@ -179,7 +179,7 @@ export class Imports {
     if (before === wish) return;
     switch (wish) {
       case 'import':
-        this.#importer.resume(name);
+        this.#thread.resume(name);
         break;
       case 'pause':
       case 'cancel':
@@ -195,7 +195,7 @@ export class Imports {
   }
 
   async #hold(name: string, hold: 'paused' | 'cancelled'): Promise<void> {
-    await this.#importer.hold(name, hold);
+    await this.#thread.hold(name, hold);
     await this.#writing;
     const { boot } = this.#parts.region.store;
     const progress = (await boot.listResources()).find((one) => one.name === name)?.progress;
@@ -208,7 +208,7 @@ export class Imports {
   }
 
   async #remove(name: string, tree: string): Promise<void> {
-    await this.#importer.remove(name);
+    await this.#thread.remove(name);
     await this.#writing;
     const { boot } = this.#parts.region.store;
     try {

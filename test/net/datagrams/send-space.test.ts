@@ -3,7 +3,13 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { type Ipv4, ipv4 } from '../../../src/net/address.ts';
-import { ASKED_MAX, LOOK_EVERY, readArpTable, SendRoom, type Vicinity } from '../../../src/net/datagrams/send-room.ts';
+import {
+  ASKED_MAX,
+  LOOK_EVERY,
+  readArpTable,
+  SendSpace,
+  type Vicinity,
+} from '../../../src/net/datagrams/send-space.ts';
 import { ip } from '../../support/lab-facts.ts';
 
 const PRESENT = ip('10.20.0.10');
@@ -13,7 +19,7 @@ class Rig {
   usedBytes = 0;
   looks = 0;
   vicinity: Vicinity = vicinityOf();
-  readonly room = new SendRoom(
+  readonly space = new SendSpace(
     () => {
       this.looks += 1;
       return { usedBytes: this.usedBytes, bufferBytes: 1000 };
@@ -23,7 +29,7 @@ class Rig {
 
   /** How many of `count` datagrams to an address are admitted. */
   admitted(address: Ipv4, count: number): number {
-    return Array.from({ length: count }, () => this.room.admits(address)).filter((yes) => yes).length;
+    return Array.from({ length: count }, () => this.space.admits(address)).filter((yes) => yes).length;
   }
 }
 

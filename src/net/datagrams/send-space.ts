@@ -42,7 +42,7 @@ export interface Vicinity {
 }
 
 /** Decides for one socket which hosts it may send to while its buffer is short. */
-export class SendRoom {
+export class SendSpace {
   readonly #memory: () => SendMemory | undefined;
   readonly #vicinity: () => Vicinity;
   readonly #mayReach: (address: Ipv4) => boolean;

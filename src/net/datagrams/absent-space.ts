@@ -1,4 +1,4 @@
-// Keeps a socket's send buffer free for present hosts when the kernel cannot be asked how full it is (`send-room.ts` asks, by native calls).
+// Keeps a socket's send buffer free for present hosts when the kernel cannot be asked how full it is (`send-space.ts` asks, by native calls).
 // It estimates instead: a datagram to a host without an ARP entry may wait for WAIT_MS. Sources: arp(7), the kernel's neighbour table
 // (mcast_solicit times retrans_time: three seconds).
 //
@@ -8,7 +8,7 @@
 
 import { type Instant, later } from '../../clock.ts';
 import type { Ipv4 } from '../address.ts';
-import type { Vicinity } from './send-room.ts';
+import type { Vicinity } from './send-space.ts';
 
 /** How long the kernel keeps a datagram for a host that answers no ARP, in milliseconds. */
 export const WAIT_MS = 3000;
@@ -16,35 +16,35 @@ export const WAIT_MS = 3000;
 const OVERHEAD_BYTES = 768;
 
 /** Decides for one socket which datagrams may enter the buffer. */
-export class AbsentRoom {
+export class AbsentSpace {
   readonly #mostBytes: number;
   readonly #vicinity: () => Vicinity;
-  #roomBytes: number;
+  #spaceBytes: number;
   #countedAt: Instant | undefined;
 
   /** @param bufferBytes the size of the send buffer, as the kernel counts it */
   constructor(bufferBytes: number, vicinity: () => Vicinity) {
     this.#mostBytes = bufferBytes / 8;
     this.#vicinity = vicinity;
-    this.#roomBytes = this.#mostBytes;
+    this.#spaceBytes = this.#mostBytes;
   }
 
-  /** True if a datagram of `bytes` octets to `address` may be sent; its room is then taken. */
+  /** True if a datagram of `bytes` octets to `address` may be sent; its space is then taken. */
   admits(address: Ipv4, bytes: number, now: Instant): boolean {
     if (!this.#vicinity().isAbsent(address)) return true;
     this.#refill(now);
     const neededBytes = OVERHEAD_BYTES + 2 * bytes;
-    // A datagram larger than the whole room passes when nothing else waits.
-    if (this.#roomBytes < Math.min(neededBytes, this.#mostBytes)) return false;
-    this.#roomBytes -= neededBytes;
+    // A datagram larger than the whole space passes when nothing else waits.
+    if (this.#spaceBytes < Math.min(neededBytes, this.#mostBytes)) return false;
+    this.#spaceBytes -= neededBytes;
     return true;
   }
 
-  /** The full room is free again after WAIT_MS; a clock that went back frees nothing. */
+  /** The full space is free again after WAIT_MS; a clock that went back frees nothing. */
   #refill(now: Instant): void {
     const since = this.#countedAt ?? now;
     const passedMs = now < since ? 0 : Math.min(now, later(since, WAIT_MS)) - since;
     this.#countedAt = now;
-    this.#roomBytes = Math.min(this.#mostBytes, this.#roomBytes + (this.#mostBytes * passedMs) / WAIT_MS);
+    this.#spaceBytes = Math.min(this.#mostBytes, this.#spaceBytes + (this.#mostBytes * passedMs) / WAIT_MS);
   }
 }

@@ -7,12 +7,12 @@ import { Worker } from 'node:worker_threads';
 import { unreachable } from '../../errors.ts';
 import type { ImportProgress } from '../../region/records/boot-store.ts';
 import { threadReason } from './import-failure.ts';
-import type { FromImporter, Hold, RunOrder, SkippedList, ToImporter } from './message.ts';
+import type { FromImportThread, Hold, RunOrder, SkippedList, ToImportThread } from './message.ts';
 
 /** The memory of the thread's JavaScript, in MB. The largest document of products has 32 MB, and takes about five times that once decoded. */
 const RESOURCE_LIMITS = { maxOldGenerationSizeMb: 384, maxYoungGenerationSizeMb: 16 };
 
-interface ImporterParts {
+interface ImportThreadParts {
   readonly onProgress: (entries: ReadonlyMap<string, ImportProgress>) => void;
   readonly onEnded: (left: SkippedList) => void;
 }
@@ -20,15 +20,15 @@ interface ImporterParts {
 /** @param error `undefined`: unknown */
 const endedBy = (error: unknown): SkippedList => ({ skipped: [{ name: '', reason: threadReason(error) }], more: 0 });
 
-export class Importer {
-  readonly #parts: ImporterParts;
+export class ImportThread {
+  readonly #parts: ImportThreadParts;
   #worker: Worker | undefined;
   /** The thread that `close` ends; the end of its run is not reported. */
   #closing: Worker | undefined;
   /** Called when an import that is held or removed has ended, by name. */
   readonly #awaited = new Map<string, () => void>();
 
-  constructor(parts: ImporterParts) {
+  constructor(parts: ImportThreadParts) {
     this.#parts = parts;
   }
 
@@ -44,7 +44,7 @@ export class Importer {
     const worker = new Worker(new URL(file, import.meta.url), options);
     this.#worker = worker;
     let left = endedBy(undefined);
-    worker.on('message', (message: FromImporter) => {
+    worker.on('message', (message: FromImportThread) => {
       if (message.kind === 'ended') left = message.left;
       else this.#hear(message);
     });
@@ -84,7 +84,7 @@ export class Importer {
     await this.#worker?.terminate();
   }
 
-  #askForRest(message: Extract<ToImporter, { readonly kind: 'hold' | 'remove' }>): Promise<void> {
+  #askForRest(message: Extract<ToImportThread, { readonly kind: 'hold' | 'remove' }>): Promise<void> {
     if (this.#worker === undefined) return Promise.resolve();
     const { promise, resolve } = Promise.withResolvers<void>();
     const before = this.#awaited.get(message.name);
@@ -96,7 +96,7 @@ export class Importer {
     return promise;
   }
 
-  #hear(message: Exclude<FromImporter, { readonly kind: 'ended' }>): void {
+  #hear(message: Exclude<FromImportThread, { readonly kind: 'ended' }>): void {
     switch (message.kind) {
       case 'progress':
         this.#parts.onProgress(message.entries);
@@ -110,7 +110,7 @@ export class Importer {
     }
   }
 
-  #tell(message: ToImporter): void {
+  #tell(message: ToImportThread): void {
     this.#worker?.postMessage(message);
   }
 }
