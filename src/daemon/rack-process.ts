@@ -32,8 +32,9 @@ import { outboxAnswers } from './answers/outbox-answers.ts';
 import { controlAnswers } from './answers/status.ts';
 import { attributeEvents } from './observing/attribution.ts';
 import { HostEvents } from './observing/host-events.ts';
-import { Instruments } from './observing/instruments.ts';
+import { rackInstruments } from './observing/instruments.ts';
 import { type Observing, observe } from './observing/observing.ts';
+import type { ProcessInstruments } from './observing/process-instruments.ts';
 import { watchClock } from './rack/clock-watch.ts';
 import type { Configuration, ConfigurationPorts } from './rack/configuration.ts';
 import { describeRack } from './rack/description.ts';
@@ -72,7 +73,7 @@ class RackProcess implements Daemon {
   #tree: LiveTree | undefined;
   readonly #log: Logger;
   readonly #observing: Observing;
-  readonly #instruments: Instruments;
+  readonly #instruments: ProcessInstruments;
   readonly #reopenLog: () => void;
   readonly #notices: ServiceNotices;
   #journal: WorkerLeaseJournal | undefined;
@@ -137,7 +138,7 @@ class RackProcess implements Daemon {
       journal: () => this.#journal?.status(),
       interfaces: () => this.#interfaces.states,
     });
-    this.#instruments = new Instruments({
+    this.#instruments = rackInstruments({
       clock: options.clock,
       version: options.version,
       startedWallMs: this.#startedWallMs,
@@ -335,7 +336,7 @@ class RackProcess implements Daemon {
       rackSecret: this.#region.secret,
       controlSecret: this.#region.controlSecret,
       ownRack,
-      counterMemory: this.#instruments.regionMemory,
+      counterMemory: this.#instruments.memory,
     };
   }
 

@@ -14,6 +14,7 @@ import type { Clock } from '../clock.ts';
 import type { RegionFileConfig, UsableRegionFile } from '../config/region-file.ts';
 import { type ConfigWatch, watchConfig } from '../config/watch.ts';
 import { logLevelAnswers } from '../daemon/answers/log-level.ts';
+import type { ProcessInstruments } from '../daemon/observing/process-instruments.ts';
 import { DAEMON_EVENTS, type DaemonEvent } from '../daemon/rack/events.ts';
 import type { Daemon } from '../daemon/service.ts';
 import { ServiceNotices } from '../daemon/start/service-notices.ts';
@@ -43,7 +44,7 @@ import { lockState } from '../store/state-lock.ts';
 import { writeDesiredState } from '../uplink/desired-state-cache.ts';
 import { DesiredStateKeeper } from '../uplink/desired-state-keeper.ts';
 import { RegionConfiguration, type RegionConfigurationPorts } from './configuration.ts';
-import { RegionInstruments } from './instruments.ts';
+import { regionInstruments } from './instruments.ts';
 import { openStore } from './open-store.ts';
 import { type RegionStatusSources, regionAnswers, regionLine, regionReadiness } from './status.ts';
 import { StoreProbe } from './store-probe.ts';
@@ -80,7 +81,7 @@ class RegionProcess implements Daemon {
   readonly #log: Log;
   readonly #logger: Logger;
   readonly #levels: LogLevels;
-  readonly #instruments: RegionInstruments;
+  readonly #instruments: ProcessInstruments;
   readonly #notices: ServiceNotices;
   readonly #status: RegionStatusSources;
   readonly #keeper: DesiredStateKeeper;
@@ -130,7 +131,7 @@ class RegionProcess implements Daemon {
     };
     const readiness = async () => regionReadiness(this.#status, await storeProblem());
     const { dutyHolder } = this.#status;
-    this.#instruments = new RegionInstruments({
+    this.#instruments = regionInstruments({
       clock,
       version,
       startedWallMs,
