@@ -44,7 +44,10 @@ const EXCEPTIONS: Readonly<Record<string, string>> = {
   'store/leases/lease-worker.ts': 'an error that crosses threads',
   'store/leases/lease-worker-start.ts': 'part of an error',
   'region-thread/uploads/upload-work.ts': 'an error that an upload quotes',
-  // No sentences.
+  // No sentences of ours.
+  'region/layout/ifupdown.ts': 'a file of ifupdown',
+  'region/layout/netplan.ts': 'a file of netplan',
+  'region/api/disk-json.ts': "MAAS's texts of the use of a disk, which clients compare",
   'counted.ts': 'a list of names',
   'nearest-name.ts': 'a hint, for an error',
   'store/operations/region-machine-reads.ts': 'conditions of SQL',
@@ -53,6 +56,7 @@ const EXCEPTIONS: Readonly<Record<string, string>> = {
   'region/accounts/passwords.ts': 'names of shared counters',
   'region/racks/newcomers.ts': 'names of shared counters',
   'region/api/script-operations.ts': "the API's document",
+  'region/api/area-operations.ts': "the API's document",
   'region/http/description.ts': "the API's document",
 };
 

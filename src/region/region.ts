@@ -88,7 +88,15 @@ export type MachineEdit = Partial<
 
 type EditRefusal = RefusalWord<'field.hostname-taken'>;
 
-export interface Region {
+/** Opens a region on an open store; closing the region does not close the store. */
+export async function openRegion(options: RegionOptions): Promise<Region> {
+  const region = new RegionOnStore(options);
+  await region.begin();
+  return region;
+}
+
+/** A region on an open store. */
+class RegionOnStore {
   readonly store: RegionStore;
   readonly clock: Clock;
   readonly racks: Racks;
@@ -109,56 +117,6 @@ export interface Region {
   /** Lists the deployable images; `undefined` if there is no image store. */
   readonly images: ListImages | undefined;
   /** Lists the installers for a machine; `undefined` if that is unknown. */
-  readonly installers: ListInstallers | undefined;
-  /** The configuration in force. */
-  config(): RegionConfig;
-  /** Replaces the configuration; work in flight keeps the old one. */
-  configure(config: RegionConfig): void;
-  /** The desired state for one rack, with all that is stored. @param rackUuid undefined: the rack of this process */
-  desiredState(rackUuid?: string): Promise<DesiredState>;
-  /** The same as what is different from the state that a rack has. */
-  stateUpdate(rackUuid: string, request: StateRequest): Promise<StateUpdate>;
-  /** The version of the desired state that was announced last. */
-  readonly announcedVersion: number;
-  /** Calls `listener` after each change of the desired state, with its version. @returns unsubscribes */
-  subscribe(listener: (version: number) => void): () => void;
-  /** As the store's; follows the clock first, because a rolled back adjustment of deadlines would be lost (`status-deadlines.ts`). */
-  transact<T>(work: () => Promise<T>): Promise<T>;
-  /**
-   * Stores a rack's reports. Reports at or below the highest sequence stored for `source` are skipped; a rack that restarts its sequence
-   * uses a new source.
-   * @param rackUuid as for `desiredState`
-   * @returns how many were new
-   */
-  observe(reports: readonly RackReport[], source?: string, rackUuid?: string): Promise<number>;
-  enlist(report: EnlistmentReport): Promise<EnlistmentOutcome<EnlistmentRefusal>>;
-  editMachine(systemId: string, edit: MachineEdit, username: string): Promise<MachineChangeOutcome<EditRefusal>>;
-  /** Removes a machine and its allocations. `in-use`: it is owned, locked or at work, and `isForced` is not set. */
-  removeMachine(systemId: string, username: string, isForced?: boolean): Promise<'removed' | 'in-use' | 'not-found'>;
-  /** Announces machines that were changed in the store directly, once that is on disk. */
-  machinesChanged(): Promise<void>;
-  close(): void;
-}
-
-/** Opens a region on an open store; closing the region does not close the store. */
-export async function openRegion(options: RegionOptions): Promise<Region> {
-  const region = new RegionOnStore(options);
-  await region.begin();
-  return region;
-}
-
-class RegionOnStore implements Region {
-  readonly store: RegionStore;
-  readonly clock: Clock;
-  readonly racks: Racks;
-  readonly passwords: Passwords;
-  readonly settings: RegionSettings;
-  readonly identity: MachineIdentity;
-  readonly searches: Searches;
-  readonly life: MachineLife;
-  readonly power: PowerControl | undefined;
-  readonly bootImages: BootImages;
-  readonly images: ListImages | undefined;
   readonly installers: ListInstallers | undefined;
   readonly #startId: string;
   readonly #isOnDuty: () => boolean;
@@ -244,23 +202,28 @@ class RegionOnStore implements Region {
     this.store.neighbours?.listen(() => this.#announcements.heard());
   }
 
+  /** The version of the desired state that was announced last. */
   get announcedVersion(): number {
     return this.#announcements.version;
   }
 
+  /** The configuration in force. */
   config(): RegionConfig {
     return this.#config;
   }
 
+  /** Replaces the configuration; work in flight keeps the old one. */
   configure(config: RegionConfig): void {
     this.#config = config;
   }
 
+  /** The desired state for one rack, with all that is stored. @param rackUuid undefined: the rack of this process */
   async desiredState(rackUuid?: string): Promise<DesiredState> {
     await this.#reads.run();
     return this.#stateFor(rackUuid, this.#mirror.list());
   }
 
+  /** The same as what is different from the state that a rack has. */
   async stateUpdate(rackUuid: string, { ifNoneMatch, takesChanges }: StateRequest): Promise<StateUpdate> {
     await this.#reads.run();
     const { version } = this.#mirror;
@@ -283,15 +246,23 @@ class RegionOnStore implements Region {
     return settings === undefined ? state : { ...state, settings };
   }
 
+  /** Calls `listener` after each change of the desired state, with its version. @returns unsubscribes */
   subscribe(listener: (version: number) => void): () => void {
     return this.#announcements.subscribe(listener);
   }
 
+  /** As the store's; follows the clock first, because a rolled back adjustment of deadlines would be lost (`status-deadlines.ts`). */
   async transact<T>(work: () => Promise<T>): Promise<T> {
     await this.#deadlines.follow();
     return await this.store.transact(work);
   }
 
+  /**
+   * Stores a rack's reports. Reports at or below the highest sequence stored for `source` are skipped; a rack that restarts its sequence
+   * uses a new source.
+   * @param rackUuid as for `desiredState`
+   * @returns how many were new
+   */
   async observe(reports: readonly RackReport[], source = 'rack', rackUuid?: string): Promise<number> {
     if (reports.length === 0) return 0;
     // The consequences of reports are stored in the same transaction: after a crash between the two nothing would bring them back.
@@ -343,6 +314,7 @@ class RegionOnStore implements Region {
     return outcome;
   }
 
+  /** Removes a machine and its allocations. `in-use`: it is owned, locked or at work, and `isForced` is not set. */
   async removeMachine(
     systemId: string,
     username: string,
@@ -362,6 +334,7 @@ class RegionOnStore implements Region {
     return outcome;
   }
 
+  /** Announces machines that were changed in the store directly, once that is on disk. */
   machinesChanged(): Promise<void> {
     return this.#changed([]);
   }
@@ -395,3 +368,6 @@ class RegionOnStore implements Region {
     await this.life.endOverdue();
   }
 }
+
+/** What other rooms see of a region on an open store. */
+export type Region = Omit<RegionOnStore, 'begin'>;
