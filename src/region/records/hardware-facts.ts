@@ -7,6 +7,7 @@
 // 3. The firmware's table arrives raw and is stored decoded (`smbios.ts`); an unreadable one yields nothing.
 
 import { z } from 'zod';
+import { type Fields, isFields } from '../../fields.ts';
 import { chooseKept, DISKS_KEPT_MAX, FACTS_BYTES_MAX, type LeftOut } from './bounded-facts.ts';
 import { faultOf, type SchemaFault, WITH_INPUT } from './schema-fault.ts';
 import { decodeSmbios, SMBIOS_BYTES_MAX, type SmbiosInventory } from './smbios.ts';
@@ -206,9 +207,28 @@ const storedFacts = hardwareFacts.extend({
 /** True if `readStoredFacts` reads this. */
 export const isStoredFacts = (json: string): boolean => storedFacts.safeParse(JSON.parse(json)).success;
 
-/** Reads stored facts, which `parseHardwareFacts` has checked; facts stored before the current bound are cut now. */
+const areFields = (list: unknown): list is readonly Fields[] => Array.isArray(list) && list.every(isFields);
+
+function hasFactsForm(facts: unknown): facts is HardwareFacts {
+  if (!isFields(facts)) return false;
+  const { nics, disks, cpu, dmi, memory_banks: banks = [], processors = [], bmc = {} } = facts;
+  if (!areFields(nics) || !areFields(disks) || !isFields(dmi)) return false;
+  const texts = [facts.boot_mac, facts.virtualization, facts.kernel, ...Object.values(dmi)];
+  for (const { name, mac } of nics) texts.push(name, mac);
+  for (const { name, model, serial } of disks) texts.push(name, model, serial);
+  const numbers = [facts.memory_mib, ...disks.map(({ bytes }) => bytes)];
+  const others = [cpu, bmc].every(isFields) && [banks, processors].every(areFields);
+  return others && texts.every((one) => typeof one === 'string') && numbers.every((one) => typeof one === 'number');
+}
+
+/**
+ * Reads stored facts, which `parseHardwareFacts` has checked; facts stored before the current bound are cut now. The whole schema would take
+ * too long for a list of machines, so only the forms are checked that others rely on.
+ * @throws SyntaxError, TypeError
+ */
 export function readStoredFacts(json: string): HardwareFacts {
-  const facts: HardwareFacts = JSON.parse(json);
+  const facts: unknown = JSON.parse(json);
+  if (!hasFactsForm(facts)) throw new TypeError('they are no facts');
   const fits = json.length <= FACTS_BYTES_MAX && facts.disks.length <= DISKS_KEPT_MAX;
   return fits ? facts : boundFacts(facts).facts;
 }

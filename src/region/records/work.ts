@@ -107,9 +107,10 @@ const storedWork = z.looseObject({
 /** True if `readStoredWork` reads this. */
 export const isStoredWork = (json: string): boolean => storedWork.safeParse(JSON.parse(json)).success;
 
-/** Reads stored work. @throws SyntaxError, Error if it is no object */
+/** Reads stored work. @throws SyntaxError, Error if the text holds no work */
 export function readStoredWork(json: string): MachineWork {
   const work: MachineWork | null = JSON.parse(json);
   if (typeof work !== 'object' || work === null) throw new Error('its work is no object');
+  if (!storedWork.safeParse(work).success) throw new TypeError('it is no work');
   return work;
 }

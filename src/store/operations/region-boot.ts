@@ -225,7 +225,7 @@ export class BootTables {
   }
 
   *findRun(): Steps<ImportRun> {
-    const { row } = yield one('SELECT run FROM boot_run WHERE id = 1');
+    const { row } = yield one('SELECT id, run FROM boot_run WHERE id = 1');
     return row === undefined ? NO_RUN : readRun(row);
   }
 

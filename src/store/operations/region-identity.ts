@@ -12,6 +12,7 @@ import { statusRow } from '../../region/records/lifecycle.ts';
 import type { Machine } from '../../region/records/machine.ts';
 import type { Conflict } from '../../region/records/store.ts';
 import { number, readsRow, text } from '../rows.ts';
+import { Damages, type Readable } from './readable-rows.ts';
 import { all, run, type Steps } from './region-steps.ts';
 import { packParams, unpackHappening } from './stored-event.ts';
 
@@ -122,8 +123,8 @@ export function* forgetDoubt(id: number): Steps<void> {
   yield run('DELETE FROM machine_pair WHERE low_id = ?1 AND high_id = ?1', id);
 }
 
-/** The newest conflicts, of all machines or of one. */
-export function* listConflicts(limit: number, systemId: string | undefined): Steps<readonly Conflict[]> {
+/** The newest conflicts that can be read, of all machines or of one. */
+export function* listConflicts(limit: number, systemId: string | undefined): Steps<Readable<readonly Conflict[]>> {
   const query =
     'SELECT one.system_id AS one_id, two.system_id AS two_id, pair.low_id, pair.code, pair.params, pair.at_ms FROM machine_pair AS pair ' +
     'JOIN machine AS one ON one.id = pair.reporter_id ' +
@@ -131,7 +132,9 @@ export function* listConflicts(limit: number, systemId: string | undefined): Ste
     `WHERE pair.verdict = 'conflict' AND (pair.low_id <> pair.high_id OR one.status = ${statusRow('new').number}) ` +
     'AND (CAST(?1 AS TEXT) IS NULL OR one.system_id = ?1 OR two.system_id = ?1) ' +
     'ORDER BY pair.at_ms DESC, pair.low_id, pair.high_id LIMIT ?2';
-  return (yield all(query, systemId ?? null, limit)).rows.map(readConflict);
+  const damages = new Damages();
+  const { rows } = yield all(query, systemId ?? null, limit);
+  return { found: damages.readEach(rows, readConflict), damages: damages.errors };
 }
 
 const readVerdict = readsRow(

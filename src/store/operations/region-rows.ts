@@ -4,6 +4,7 @@
 // 2. So does a value that racks would refuse (`desired-state.ts`): they would refuse the whole state, and with it every other machine.
 
 import type { SQLInputValue } from 'node:sqlite';
+import { isFields } from '../../fields.ts';
 import { accepts, MACHINE_TEXT_MAX } from '../../machines/desired-state.ts';
 import type { MachineAddress } from '../../machines/machine.ts';
 import { type Ipv4, ipv4, type MacAddress, mac } from '../../net/address.ts';
@@ -163,7 +164,7 @@ const readColumns = readsRow('machine', (row): Omit<Machine, keyof MachineParts>
     powerTaskId: optionalText(row, 'power_task_id'),
     zoneId: optionalNumber(row, 'zone_id'),
     poolId: optionalNumber(row, 'pool_id'),
-    ownerData: converted('owner_data', text(row, 'owner_data'), JSON.parse),
+    ownerData: converted('owner_data', text(row, 'owner_data'), readOwnerData),
     isLocked: number(row, 'is_locked') !== 0,
     layout: optional('layout', optionalText(row, 'layout'), readStoredLayout),
   };
@@ -194,6 +195,15 @@ export const readUntouched = readsRow('machine', (row): UntouchedMachine => {
     heardMs: number(row, 'updated_ms'),
   };
 });
+
+/** Stored as it came from the API. */
+function readOwnerData(json: string): Readonly<Record<string, string>> {
+  const stored: unknown = JSON.parse(json);
+  if (!isFields(stored)) throw new TypeError('it has no fields');
+  const texts = Object.entries(stored).filter((entry): entry is [string, string] => typeof entry[1] === 'string');
+  if (texts.length < Object.keys(stored).length) throw new TypeError('it has other values than texts');
+  return Object.fromEntries(texts);
+}
 
 /** The columns of `machine` that `MachineFields` fills, in the order of `machineValues`. */
 export const MACHINE_COLUMNS = [

@@ -2,12 +2,15 @@
 //
 // 1. Texts are cleaned and bounded before they are stored: they may come from machines and other hosts.
 // 2. An unknown code is shown as it is: a later version may have written it.
+// 3. Known codes are read only with parameters of which their sentence can be made. Others were damaged, and would fail later, where no error
+//    names their row.
 
 import { isPrintable } from '../../clean-text.ts';
+import { type Fields, isFields } from '../../fields.ts';
 import type { Happening } from '../../region/records/event-params.ts';
 import type { Remark } from '../../region/records/remark.ts';
 import { cleanWords } from '../../region/records/text-json.ts';
-import { isHappening, isRemark } from '../../region/words/event.ts';
+import { eventSentence, isHappening, isRemark, remarkSentence } from '../../region/words/event.ts';
 
 /** Characters of one text, as many as a sentence has. */
 const TEXT_MAX = 500;
@@ -28,11 +31,25 @@ export const packParams = ({ params }: Happening): string => pack(params);
 export const packRemark = (remark: Remark | undefined): string =>
   remark === undefined ? '' : pack({ code: remark.code, params: remark.params });
 
-/** A stored remark. */
+/** A stored remark. @throws SyntaxError, TypeError if the text holds no remark */
 export function unpackRemark(json: string): Remark | undefined {
   if (json === '') return undefined;
-  const stored: { readonly code: string; readonly params: unknown } = JSON.parse(json);
-  return isRemark(stored) ? stored : { code: 'said', params: { text: stored.code } };
+  const { code, params } = fieldsOf(json);
+  if (typeof code !== 'string' || !isFields(params)) throw new TypeError(NO_REMARK);
+  const stored = { code, params };
+  if (!isRemark(stored)) return { code: 'said', params: { text: code } };
+  // Without the parameters that it needs, it throws.
+  remarkSentence(stored);
+  return stored;
+}
+
+const NO_REMARK = 'it is no remark';
+
+/** @throws SyntaxError, TypeError */
+function fieldsOf(json: string): Fields {
+  const fields: unknown = JSON.parse(json);
+  if (!isFields(fields)) throw new TypeError('it has no fields');
+  return fields;
 }
 
 function pack(whole: unknown): string {
@@ -53,8 +70,10 @@ function pack(whole: unknown): string {
   return JSON.stringify(packed(whole));
 }
 
-/** Reads the code and the parameters of a stored event; an unknown code becomes its own text. */
+/** Reads the code and the parameters of a stored event; an unknown code becomes its own text. @throws SyntaxError, TypeError */
 export function unpackHappening(code: string, params: string): Happening {
-  const stored = { code, params: JSON.parse(params) };
-  return isHappening(stored) ? stored : { code: 'rack', params: { text: code } };
+  const stored = { code, params: fieldsOf(params) };
+  if (!isHappening(stored)) return { code: 'rack', params: { text: code } };
+  eventSentence(stored);
+  return stored;
 }

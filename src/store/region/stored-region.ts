@@ -181,7 +181,7 @@ export class StoredRegion implements RegionStore {
   }
 
   listConflicts(limit: number, systemId?: string): Promise<readonly Conflict[]> {
-    return this.#driver.read(() => listConflicts(limit, systemId));
+    return this.#driver.readable(() => listConflicts(limit, systemId));
   }
 
   sharedValues(keys: readonly string[]): Promise<ReadonlySet<string>> {

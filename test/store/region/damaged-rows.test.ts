@@ -258,6 +258,21 @@ describe('damaged rows', () => {
       });
     }
 
+    for (const run of ['{', 'null', '{"begunMs":"x"}'])
+      test(`the run ${run}: the error names the row and its remedy, lists continue, and the row may be deleted`, async () => {
+        const { boot } = place.store;
+        await boot.changeRun({ askedMs: 1 });
+        edit(`UPDATE boot_run SET run = '${run}'`);
+        const named = /table boot_run with id 1 .*\(column run: .*\): repair or delete it$/;
+        for (const work of [() => boot.findRun(), () => boot.changeRun({ askedMs: 2 })])
+          await assert.rejects(work(), { code: 'store-unavailable', message: named });
+        assert.match(reported(), named);
+        assert.deepEqual(await listed('boot_resource'), [1, 2]);
+        edit('DELETE FROM boot_run');
+        await boot.changeRun({ askedMs: 3 });
+        assert.equal((await boot.findRun()).askedMs, 3);
+      });
+
     test('the progress of an import replaces a damaged one', async () => {
       edit(`UPDATE boot_resource SET progress = '{' WHERE name = 'a'`);
       await place.store.boot.noteProgress(new Map([['a', progress]]), 2);
@@ -292,12 +307,6 @@ describe('damaged rows', () => {
         () => place.store.sessions.find('d'),
         /table session with account_id 1 .*begun_ms/,
       ],
-      [
-        'a conflict',
-        `machine_pair SET at_ms = ${TIME}`,
-        () => place.store.listConflicts(9),
-        /table machine_pair with low_id 1 .*at_ms/,
-      ],
     ];
 
     for (const [title, sql, read, named] of READS) {
@@ -311,7 +320,6 @@ describe('damaged rows', () => {
         await store.logins.openDebug('m00000', login, EVENT);
         const session = { digest: 'd', passwordDigest: 'p', begunMs: 1, usedMs: 1, notice: '' };
         await store.sessions.open('ann', session, 9, 0);
-        edit(`INSERT INTO machine_pair VALUES (1, 2, 'conflict', 'rack', '{"text":"x"}', 1, 1)`);
         await read();
         const [table = '', column = ''] = sql.split(/ SET | = /);
         repair = `UPDATE ${table} SET ${column} = 1`;
@@ -320,5 +328,25 @@ describe('damaged rows', () => {
         assert.match(reported(), named);
       });
     }
+
+    for (const [column, value, why] of [
+      ['at_ms', TIME, 'column at_ms'],
+      ['params', `'[]'`, 'a value has another form'],
+      ['params', `'{"text":1}'`, 'a value has another form'],
+    ] as const)
+      test(`a conflict with ${column} = ${value} is left out, and the others are listed`, async () => {
+        const { store } = place;
+        await fillRegion(store, 3);
+        for (const other of [2, 3])
+          edit(`INSERT INTO machine_pair VALUES (1, ${other}, 'conflict', 'rack', '{"text":"x"}', 1, 1)`);
+        repair = `UPDATE machine_pair SET at_ms = 1, params = '{"text":"x"}'`;
+        edit(`UPDATE machine_pair SET ${column} = ${value} WHERE high_id = 2`);
+        assert.deepEqual(
+          (await store.listConflicts(9)).map(({ otherId }) => otherId),
+          ['m00002'],
+        );
+        assert.match(reported(), /table machine_pair with low_id 1 /);
+        assert.ok(reported().includes(why), reported());
+      });
   });
 });

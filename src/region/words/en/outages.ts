@@ -48,10 +48,14 @@ const textOf = (texts: Readonly<Record<string, string>>, code: string): string =
 const UNCONFIRMED = "the region's database does not confirm changes, because its synchronous standby is missing";
 const STANDBY = 'start the standby, or take it out of synchronous_standby_names';
 
+/** Tables whose rows can be deleted without loss: people add them again, or the region does. */
+const DELETABLE = ['boot_source', 'boot_selection', 'boot_resource', 'boot_run', 'machine_pair', 'session'];
+
 function unreadable({ table, key, value, column, fault, said }: NoteParams['row-unreadable']): string {
   const row = key === '' ? '' : ` with ${key} ${value}`;
   const why = `${column === '' ? '' : `column ${column}: `}${fault === 'other' ? said : textOf(ROW_FAULTS, fault)}`;
-  return `the row of the table ${table}${row} in the region's database cannot be read (${why}): repair it, or restore a backup`;
+  const remedy = DELETABLE.includes(table) ? 'repair or delete it' : 'repair it, or restore a backup';
+  return `the row of the table ${table}${row} in the region's database cannot be read (${why}): ${remedy}`;
 }
 
 /** A text of the database or the system; those who may not see it get an empty one. */
