@@ -34,7 +34,7 @@ const PATHS: readonly string[] = [
     ofApi,
   ),
   ...['scripts/', 'users/', 'settings/', 'boot-sources/', 'boot-sources/1/selections/', 'boot-resources/'].map(ofApi),
-  ...['boot-resources/?op=is_importing', 'account/prefs/sshkeys/'].map(ofApi),
+  ...['boot-resources/?op=is_importing', 'account/prefs/sshkeys/', 'zones/', 'pools/', 'files/'].map(ofApi),
 ].map((path) => `/MAAS/${path}`);
 const WORK = { stage: 'writing', waitsForBoot: false, attempts: 0, before: 'ready', reportedMs: 1 } as const;
 
@@ -91,7 +91,11 @@ async function fill({ region, store, clock, stateDir }: RegionPlace): Promise<vo
   database.exec(
     `INSERT INTO machine_pair VALUES (1, 2, 'conflict', 'rack', '{"text":"x"}', 1, 1); INSERT INTO shared_identity VALUES ('x', 1);
      INSERT INTO identity VALUES ('serial:x', 1); INSERT INTO rack_images VALUES ('${RACK_UUID}', '[]');
-     INSERT INTO gone_machine VALUES ('gone00', 1)`,
+     INSERT INTO gone_machine VALUES ('gone00', 1);
+     INSERT INTO area (kind, name, description) VALUES ('zone', 'z0', ''), ('pool', 'p0', ''); UPDATE machine SET zone_id = 1, pool_id = 2;
+     INSERT INTO boot_upload (name, title, file_type, bytes, sha256, received, place, username, created_ms, changed_ms)
+       VALUES ('ubuntu/jammy/amd64/generic/release', '', 'root-dd', 1, 'a', 0, 'x', 'admin', 1, 1);
+     INSERT INTO stored_file (account_id, name, key, content, created_ms) SELECT id, 'f0', 'k', x'00', 1 FROM account WHERE username = 'admin'`,
   );
   database.close();
 }
