@@ -33,7 +33,7 @@ import { PowerReports, reachesStore } from './power-reports.ts';
 import { PowerViews } from './power-views.ts';
 
 /** Machines checked in one turn of the event loop; the others follow in the next. */
-const LOOK_MAX = 100;
+export const LOOK_MAX = 100;
 /** The wait before work that the store or a controller refused is tried again, and the pause between checks of the tasks on record. */
 const RETRY_MS = 2000;
 /** At shutdown: how long commands may continue, and how long closing may take in all. */

@@ -9,7 +9,7 @@ import type { ApiCall } from './operation.ts';
 import { machineEntry } from './shown-machine.ts';
 
 /** Machines read at a time. Each list under way holds this many in memory, with at most 32 KiB of facts each. */
-const LIST_CHUNK = 50;
+export const LIST_CHUNK = 50;
 
 /** The machines that pass the filter and `isWanted`, in the order of their ids. */
 export function listMachines(

@@ -23,7 +23,7 @@ export const TURN_MS_MAX = 20;
  */
 export const BATCH_MS_MAX = 10_000;
 /** Reports stored together before the time is checked again. */
-const REPORTS_AT_ONCE = 32;
+export const REPORTS_AT_ONCE = 32;
 const REASON_MAX = 300;
 
 /** The outcome of a batch. */

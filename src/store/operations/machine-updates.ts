@@ -33,7 +33,7 @@ const UPDATE_ALL_SQL =
   "power_task_id = CASE one.value ->> 2 WHEN 'new' THEN one.value ->> 3 ELSE power_task_id END, " +
   `${SET_ALL.join(', ')} FROM rows(?) AS one WHERE machine.id = CAST(one.value ->> 0 AS BIGINT)`;
 /** The most machines in one statement: each may have 32 KiB of facts. */
-const UPDATED_AT_ONCE = 64;
+export const UPDATED_AT_ONCE = 64;
 
 export function* updateMachines(updates: readonly MachineUpdate[], atMs: number, tasks: PowerTaskIds): Steps<void> {
   const [only] = updates;
