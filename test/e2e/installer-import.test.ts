@@ -227,6 +227,19 @@ describe('an installer of a mirror', { skip: missing('linux', 'gpg', 'dpkg-deb',
     );
   });
 
+  test('comes from the mirror that the configuration names, if its source names none', async () => {
+    const config = join(scratch, 'rackboot.yaml');
+    const own = join(scratch, 'own.yaml');
+    writeFileSync(config, `state_dir: ${scratch}\npreseeds: { ubuntu_mirror: "${url}near" }\n`);
+    writeFileSync(own, readFileSync(sources, 'utf8').replaceAll(`mirror: "${url}", `, ''));
+    const { code, complaints } = await runRackboot([
+      ...['images', 'import', 'installer/ubuntu/precise', '--config', config, '--tree', tree, '--sources', own],
+    ]);
+    assert.equal(code, 1);
+    assert.ok(asked.length > 0 && asked.every((one) => one.startsWith('/near/dists/')), asked.join('\n'));
+    assert.match(complaints.join('\n'), /ubuntu-installer has no ubuntu\/precise for amd64/);
+  });
+
   test('of another mirror comes by --mirror', async () => {
     const { code, complaints } = await imported('installer/ubuntu/precise', '--mirror', `${url}elsewhere`);
     assert.equal(code, 1);

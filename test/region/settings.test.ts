@@ -244,6 +244,8 @@ test('MAAS’s names read and set the corresponding keys, with their defaults', 
       (await call('GET', `1.0/maas/?op=get_config&name=${name}`)).text;
     assert.equal(await get('kernel_opts'), 'null');
     assert.equal(await get('upstream_dns'), 'null');
+    assert.equal(await get('main_archive'), '"http://archive.ubuntu.com/ubuntu"');
+    assert.equal(await get('ports_archive'), '"http://ports.ubuntu.com/ubuntu-ports"');
     assert.equal(await get('commissioning_distro_series'), '"bookworm"');
     assert.equal(await get('maas_name'), '"rack-1"');
     for (const [name, value] of [

@@ -20,7 +20,9 @@ import { askSources, sourcesOf } from '../../images/import/offers.ts';
 import type { ImageSource } from '../../images/sources/source.ts';
 import { parseTagFilters } from '../../images/streams/tag-filter.ts';
 import { formatBytes, print, printError, printJson, printTable } from '../terminal/output.ts';
+import { configuredMirrors } from './configured-mirrors.ts';
 import { readHostMirrors } from './host-mirrors.ts';
+import { readImageConfig } from './image-tree.ts';
 
 interface AvailableFlags extends SourceFlags {
   readonly os?: string | undefined;
@@ -39,7 +41,7 @@ export async function listAvailable(flags: AvailableFlags): Promise<number> {
   if (!parsed.ok) throw new RackError('bad-argument', `--filter ${parsed.problem}`);
   const { filters } = parsed;
   const [os, release] = flags.os?.split('/') ?? [];
-  const answers = await ask(os === undefined ? all : sourcesOf(all, os), release, flags.arch);
+  const answers = await ask(os === undefined ? all : sourcesOf(all, os), flags.config, release, flags.arch);
   const today = new Date(systemClock.wallTimeMs()).toISOString().slice(0, 10);
   const offers = answers
     .flatMap((answer) => answer.offers)
@@ -68,14 +70,17 @@ export async function listAvailable(flags: AvailableFlags): Promise<number> {
 
 const ask = async (
   sources: readonly ImageSource[],
-  release: string | undefined,
-  arch: string | undefined,
+  config: string,
+  release?: string,
+  arch?: string,
 ): Promise<readonly SourceAnswer[]> => {
   const settings = { ...DEFAULT_SETTINGS, proxy: proxyOfEnvironment(process.env), roundsMax: 1 };
   const downloads = new DownloadQueue(settings, systemClock);
   const wish = { os: '', release, architectures: arch === undefined ? [] : [arch] };
   try {
-    return await askSources(sources, wish, { downloads, nowMs: systemClock.wallTimeMs(), mirrors: readHostMirrors() });
+    const configured = configuredMirrors(readImageConfig({ config, tree: '' }));
+    const mirrors = { mirrors: readHostMirrors(), configured };
+    return await askSources(sources, wish, { downloads, nowMs: systemClock.wallTimeMs(), ...mirrors });
   } finally {
     await downloads.close();
   }
@@ -120,7 +125,7 @@ const rowOfLoader = (offer: LoaderOffer): readonly string[] => [
 export async function checkSources(flags: SourceFlags & { readonly json: boolean }): Promise<number> {
   const sources = readImageSources(flags);
   if (sources.length === 0) throw new RackError('not-found', 'there is no source of images');
-  const answers = await ask(sources, undefined, undefined);
+  const answers = await ask(sources, flags.config);
   if (flags.json)
     printJson(answers.map((one) => ({ source: one.source, offers: countOf(one), problems: problemsOf(one) })));
   else for (const answer of answers) print(lineOf(answer));

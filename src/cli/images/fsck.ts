@@ -77,7 +77,7 @@ async function importAgain(
   isSilent: boolean,
 ): Promise<readonly Repair[]> {
   if (lost.length === 0) return [];
-  const run = new ImportRun(place.tree, () => readImageUse(place), isSilent);
+  const run = new ImportRun(place, () => readImageUse(place), isSilent);
   const repairs: Repair[] = [];
   try {
     for (const image of lost) {

@@ -25,7 +25,7 @@ interface TreeFlags {
 
 /** @throws RackError `config-unreadable`, `config-invalid` */
 export function enterImageTree(flags: TreeFlags): ImageTree {
-  const config = readConfig(flags);
+  const config = readImageConfig(flags);
   const tree = flags.tree ?? config?.boot.tree ?? '';
   const stateDir = config !== undefined && tree.startsWith(`${config.stateDir}/`) ? config.stateDir : undefined;
   if (stateDir !== undefined) becomeOwnerOf(stateDir);
@@ -35,7 +35,11 @@ export function enterImageTree(flags: TreeFlags): ImageTree {
 /** A host without the default file, or whose users may not read it, needs none with --tree; a file that --config names is needed. */
 const UNREADABLE: ReadonlySet<string> = new Set(['ENOENT', 'EACCES']);
 
-function readConfig({ config, tree }: TreeFlags): RackConfig | undefined {
+/**
+ * The configuration; undefined if there is none and none is needed.
+ * @throws RackError `config-unreadable`, `config-invalid`
+ */
+export function readImageConfig({ config, tree }: TreeFlags): RackConfig | undefined {
   try {
     return loadMerged(config).config;
   } catch (error) {

@@ -14,9 +14,12 @@ import { importLoader } from '../../images/import/loader-import.ts';
 import type { ImageOffer, InstallerOffer, LoaderOffer, OfferWish, SourceAnswer } from '../../images/import/offer.ts';
 import { askSources } from '../../images/import/offers.ts';
 import { removeOlder } from '../../images/import/older-images.ts';
+import type { ConfiguredMirrors } from '../../images/sources/package-mirrors.ts';
 import type { ImageSource } from '../../images/sources/source.ts';
 import { formatBytes, print } from '../terminal/output.ts';
+import { configuredMirrors } from './configured-mirrors.ts';
 import { readHostMirrors } from './host-mirrors.ts';
+import type { ImageTree } from './image-tree.ts';
 import { ImportProgress } from './import-progress.ts';
 import { StopSignals } from './stop-signals.ts';
 
@@ -30,9 +33,17 @@ export class ImportRun {
   readonly #downloads: DownloadThread;
   readonly #stop = new StopSignals();
 
+  readonly #configured: ConfiguredMirrors;
+
   /** @param bytesPerSecondMax undefined: no limit */
-  constructor(tree: string, use: () => Promise<ImageUse>, isSilent: boolean, bytesPerSecondMax?: number) {
+  constructor(
+    { tree, config }: Pick<ImageTree, 'tree' | 'config'>,
+    use: () => Promise<ImageUse>,
+    isSilent: boolean,
+    bytesPerSecondMax?: number,
+  ) {
     this.tree = tree;
+    this.#configured = configuredMirrors(config);
     this.#use = use;
     this.#isSilent = isSilent;
     const settings = { ...DEFAULT_SETTINGS, bytesPerSecondMax, proxy: proxyOfEnvironment(process.env) };
@@ -103,8 +114,8 @@ export class ImportRun {
 
   #ask(sources: readonly ImageSource[], wish: OfferWish): Promise<readonly SourceAnswer[]> {
     const { nowMs } = this;
-    const mirrors = readHostMirrors();
-    return askSources(sources, wish, { downloads: this.#downloads, nowMs, mirrors, signal: this.#stop.signal });
+    const mirrors = { mirrors: readHostMirrors(), configured: this.#configured };
+    return askSources(sources, wish, { downloads: this.#downloads, nowMs, ...mirrors, signal: this.#stop.signal });
   }
 
   /** Shows progress, and names the person as the reason of an end by a signal. */

@@ -51,7 +51,7 @@ export async function importByName(flags: ImportFlags): Promise<number> {
   const bytesPerSecondMax = parseLimit(flags.limit);
   for (const file of flags.packages ?? []) checkGivenFile(file);
   const place = enterImageTree(flags);
-  const run = new ImportRun(place.tree, () => readImageUse(place), flags.json, bytesPerSecondMax);
+  const run = new ImportRun(place, () => readImageUse(place), flags.json, bytesPerSecondMax);
   const results: unknown[] = [];
   try {
     for (const architecture of architectures) {

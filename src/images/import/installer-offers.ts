@@ -13,7 +13,7 @@ import { type ChecksumList, decodeChecksumList } from '../checksums/checksum-lis
 import { decodeReleaseFile, type ReleaseFile } from '../checksums/release-file.ts';
 import { describeDocumentFault } from '../documents/fault.ts';
 import type { Digest } from '../download/digest.ts';
-import { findAptMirror } from '../sources/apt-sources.ts';
+import { type ConfiguredMirrors, findMirror } from '../sources/package-mirrors.ts';
 import type { InstallerRelease, InstallerSource } from '../sources/source.ts';
 import { distinctProblems, type InstallerOffer, type ListedFile, type OfferWish, type SourceAnswer } from './offer.ts';
 import type { KeyPlace, SourceDocuments, TrustedDocument } from './source-documents.ts';
@@ -25,6 +25,7 @@ interface InstallerMeans {
   readonly nowMs: number;
   /** The mirrors that apt of this host uses. */
   readonly mirrors: readonly string[];
+  readonly configured: ConfiguredMirrors;
 }
 
 /** Reads the offers of a mirror. An unusable installer becomes a problem; the others are still offered. */
@@ -34,14 +35,19 @@ export async function readInstallerOffers(
   documents: SourceDocuments,
   means: InstallerMeans,
 ): Promise<SourceAnswer> {
-  const mirror = source.mirror ?? findAptMirror(means.mirrors, source.os) ?? source.defaultMirror;
-  if (mirror === undefined) {
-    const remedy = 'name one with --mirror, or as `mirror` of the source';
-    throw documents.failure(`apt of this host has no mirror of ${source.os}: ${remedy}`);
-  }
-  if (source.trust.kind === 'unsigned' && !mirror.startsWith('https://'))
-    throw documents.failure(`it is not signed, so ${mirror} must be fetched by https`);
-  const site = new Mirror(source, mirror, documents, means.nowMs);
+  const sites = new Map<string, Mirror>();
+  const siteFor = (architecture: string): Mirror => {
+    const url = findMirror(source, architecture, means.configured, means.mirrors);
+    if (url === undefined) {
+      const remedy = 'name one with --mirror, or as `mirror` of the source';
+      throw documents.failure(`apt of this host has no mirror of ${source.os} for ${architecture}: ${remedy}`);
+    }
+    if (source.trust.kind === 'unsigned' && !url.startsWith('https://'))
+      throw documents.failure(`it is not signed, so ${url} must be fetched by https`);
+    const site = sites.get(url) ?? new Mirror(source, url, documents, means.nowMs);
+    sites.set(url, site);
+    return site;
+  };
   const answers = await Promise.all(
     source.releases
       .filter(({ name }) => release === undefined || name === release)
@@ -50,7 +56,7 @@ export async function readInstallerOffers(
           .filter((ours) => architectures.length === 0 || architectures.includes(ours))
           .map(async (architecture) => {
             try {
-              return await site.read(one, architecture);
+              return await siteFor(architecture).read(one, architecture);
             } catch (error) {
               if (error instanceof RackError && error.code === 'source-failed') return error;
               throw error;

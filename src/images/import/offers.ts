@@ -5,6 +5,7 @@ import { RackError } from '../../errors.ts';
 import { nearestHint } from '../../nearest-name.ts';
 import type { Downloads } from '../download/queue.ts';
 import { type ImageOrigin, isSameName } from '../image-store.ts';
+import type { ConfiguredMirrors } from '../sources/package-mirrors.ts';
 import type { ImageSource } from '../sources/source.ts';
 import { readFileOffers } from './file-offers.ts';
 import type { OffersOfImage } from './first-import.ts';
@@ -28,6 +29,8 @@ interface SourceMeans {
   readonly nowMs: number;
   /** The mirrors that apt of this host uses, for sources that name none of their own. */
   readonly mirrors: readonly string[];
+  /** The mirrors that the operator configured instead; default: none. */
+  readonly configured?: ConfiguredMirrors | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -35,14 +38,15 @@ interface SourceMeans {
 export function askSources(
   sources: readonly ImageSource[],
   wish: OfferWish,
-  { downloads, nowMs, mirrors, signal }: SourceMeans,
+  { downloads, nowMs, mirrors, configured = {}, signal }: SourceMeans,
 ): Promise<readonly SourceAnswer[]> {
   return Promise.all(
     sources.map(async (source): Promise<SourceAnswer> => {
       const documents = new SourceDocuments(source, downloads, nowMs, signal);
       try {
         if (source.kind === 'files') return await readFileOffers(source, wish, documents);
-        if (source.kind === 'installer') return await readInstallerOffers(source, wish, documents, { nowMs, mirrors });
+        if (source.kind === 'installer')
+          return await readInstallerOffers(source, wish, documents, { nowMs, mirrors, configured });
         return await readStreamOffers(source, wish, documents);
       } catch (error) {
         if (!(error instanceof RackError && error.code === 'source-failed')) throw error;

@@ -129,13 +129,13 @@ type WrittenInstaller = Extract<WrittenSource, { readonly kind: 'installer' }>;
 type InstallerPart = Omit<InstallerSource, 'name' | 'title' | 'os' | 'arches' | 'trust'>;
 
 function decodeInstaller(written: WrittenInstaller, path: string, report: Report): InstallerPart {
-  const { mirror, default_mirror: defaultMirror, releases, signed } = written;
+  const { mirror, default_mirror: defaultMirror, default_ports_mirror: defaultPortsMirror, releases, signed } = written;
   if (signed?.signature !== undefined)
     report(`${path}.signed.signature`, 'mirrors of packages have their signatures in fixed places; remove it');
   if (placeholdersIn(signed?.key_url ?? '').length > 0)
     report(`${path}.signed.key_url`, 'an installer has no placeholders');
   return {
-    ...{ kind: 'installer', mirror, defaultMirror },
+    ...{ kind: 'installer', mirror, defaultMirror, defaultPortsMirror },
     releases: Object.entries(releases).map(([name, { title, base = name, images }]) => ({ name, base, images, title })),
   };
 }

@@ -87,6 +87,8 @@ export interface InstallerSource extends SourceBase {
   readonly mirror: string | undefined;
   /** The mirror to use if apt of this host has none for the system; undefined if there is none. */
   readonly defaultMirror: string | undefined;
+  /** The same for architectures of Ubuntu other than amd64 and i386. */
+  readonly defaultPortsMirror: string | undefined;
   readonly releases: readonly InstallerRelease[];
 }
 

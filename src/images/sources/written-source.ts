@@ -178,6 +178,7 @@ const installer = z.strictObject({
   ...base,
   mirror: mirror.optional(),
   default_mirror: mirror.optional(),
+  default_ports_mirror: mirror.optional(),
   releases: mapOf('our names of releases with their titles: { bookworm: { title: Debian 12 } }', installerRelease, {
     max: RELEASES_MAX,
     entries: ['release', 'releases'],

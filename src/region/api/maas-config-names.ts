@@ -16,6 +16,8 @@ export const CONFIG_NAMES: Readonly<Record<string, ConfigName>> = {
   dnssec_validation: { key: 'dns.dnssec_validation', doc: 'must be `no`; there is no validator' },
   enlistment_domain: { key: 'dns.domain', doc: 'the domain of machines' },
   kernel_opts: { key: 'boot.kernel_params', doc: 'kernel parameters of every machine' },
+  main_archive: { key: 'preseeds.ubuntu_mirror', doc: "Ubuntu's mirror for amd64 and i386" },
   maas_name: { key: 'name', doc: 'the name of the rack' },
+  ports_archive: { key: 'preseeds.ubuntu_ports_mirror', doc: "Ubuntu's mirror for every other architecture" },
   upstream_dns: { key: 'dns.upstream', doc: 'upstream DNS servers, separated by spaces', isList: true },
 };

@@ -1,0 +1,18 @@
+// The mirrors of packages that the configuration names for machines (`preseeds.…_mirror`), for the import of installers.
+//
+// 1. A value that is the default says nothing: then the mirror of this host's apt is nearer.
+
+import type { RackConfig } from '../../config/rack-config.ts';
+import type { ConfiguredMirrors } from '../../images/sources/package-mirrors.ts';
+import { DEFAULT_MIRRORS } from '../../region/preseed/request.ts';
+
+/** The configured mirrors. @param config undefined: there is none */
+export function configuredMirrors(config: Pick<RackConfig, 'preseeds'> | undefined): ConfiguredMirrors {
+  if (config === undefined) return {};
+  const { debian, ubuntu, ubuntuPorts } = config.preseeds.mirrors;
+  return {
+    debian: debian === DEFAULT_MIRRORS.debian ? undefined : debian,
+    ubuntu: ubuntu === DEFAULT_MIRRORS.ubuntu ? undefined : ubuntu,
+    ubuntuPorts: ubuntuPorts === DEFAULT_MIRRORS.ubuntuPorts ? undefined : ubuntuPorts,
+  };
+}
