@@ -20,22 +20,27 @@ const port = parentPort;
 if (port === null) throw new Error('the uplink thread is started by the daemon');
 const data: UplinkThreadData = workerData;
 
-let imageTree: string | undefined;
+/** The tree into which the region's images are copied; undefined if none are. */
+let copyTree: string | undefined;
 let copies: RegionCopies | undefined;
+let isLinked = false;
 
 function send(message: RegionMessage): void {
   port?.postMessage(message);
-  if (message.kind === 'link' && message.status.state === 'up' && imageTree !== undefined) void copyImages(imageTree);
+  if (message.kind !== 'link') return;
+  isLinked = message.status.state === 'up';
+  if (isLinked) void copyImages();
 }
 
 /** Loaded when the rack is linked. */
-async function copyImages(tree: string): Promise<void> {
+async function copyImages(): Promise<void> {
   const { RegionCopies } = await import('./images/copies/region-copies.ts');
   copies ??= new RegionCopies({
     clock: systemClock,
+    order: () => (copyTree === undefined ? undefined : { tree: copyTree, urls: data.urls, ca: data.ca }),
     onProblem: (reason) => send({ kind: 'problem', id: 'images-copy', note: { note: 'images-uncopied', reason } }),
   });
-  copies.begin({ tree, urls: data.urls, ca: data.ca });
+  copies.begin();
 }
 
 /** How long messages in flight may take at shutdown, in milliseconds. */
@@ -64,12 +69,16 @@ function start(): void {
     key,
     keyFile,
     listImages: listReportedImages,
+    listCopies: () => copies?.progress ?? [],
     saveState: (state) => keeper.keep(state),
     send,
   });
   port?.on('message', (message: RackMessage) => {
     if (message.kind !== 'close') {
-      if (message.kind === 'hello') imageTree = message.imageTree;
+      if (message.kind === 'hello') {
+        copyTree = message.copiesImages === true ? message.imageTree : undefined;
+        if (isLinked) void copyImages();
+      }
       link.receive(message);
       return;
     }

@@ -23,6 +23,8 @@ export interface BootConfig {
   readonly commissioningRelease: string;
   /** The system that a machine runs to enlist: our own environment, Debian's installer with a preseed, or an imported system. */
   readonly enlistWith: 'environment' | 'installer' | ImportedName;
+  /** True: a rack with a remote region copies the region's images into the tree. */
+  readonly copiesImages: boolean;
   /** False: the agent leaves the BMC of an enlisting machine unchanged and reports only its address. */
   readonly bmcUser: boolean;
   /** The endpoints of the boot HTTP listener. */

@@ -53,6 +53,7 @@ export const KEY_RULES: ReadonlyMap<string, KeyRule> = new Map<string, KeyRule>(
   ['boot.kernel_params', EITHER],
   ['boot.release', EITHER],
   ['boot.enlist_with', EITHER],
+  ['boot.copy_images', EITHER],
   ['enlistment.bmc_user', EITHER],
   ['enlistment.name', EITHER],
   ['http_proxy', EITHER],

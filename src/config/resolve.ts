@@ -119,6 +119,7 @@ function resolveBoot(
     kernelParams: boot.kernel_params,
     commissioningRelease: boot.release,
     enlistWith: boot.enlist_with,
+    copiesImages: boot.copy_images,
     bmcUser: enlistment.bmc_user,
     http,
   };

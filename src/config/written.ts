@@ -203,6 +203,7 @@ const boot = z.strictObject({
   enlist_with: textual(ENLIST_WITH, (text) =>
     text === 'environment' || text === 'installer' ? text : parseImportedName(text),
   ).default('environment'),
+  copy_images: z.boolean().default(true),
   http: z.strictObject({ listen: z.array(endpoint).max(64).optional() }).default({}),
 });
 

@@ -34,6 +34,8 @@ export type RackMessage =
       readonly rack: RackDescription;
       /** Remote only: the directory of the disk images from which machines are deployed. */
       readonly imageTree?: string | undefined;
+      /** Remote only: the rack copies the region's images into that directory. */
+      readonly copiesImages?: boolean | undefined;
     }
   | { readonly kind: 'events'; readonly events: readonly UplinkEvent[]; readonly missed: number }
   | { readonly kind: 'applied'; readonly version: number }

@@ -55,6 +55,8 @@ export interface RackUplinkOptions {
   readonly rack: () => RackDescription;
   /** The current directory of its disk images. */
   readonly imageTree: () => string;
+  /** Whether it copies the region's images there. Default: no. */
+  readonly copiesImages?: (() => boolean) | undefined;
   /** Identifies this life of the rack's process. */
   readonly life: string;
   readonly clock: Clock;
@@ -187,8 +189,9 @@ export class RackUplink {
 
   /** Sends the rack's description: at the start, and after each change. */
   introduce(): void {
-    const { life, rack, imageTree } = this.#options;
-    this.#post({ kind: 'hello', uplink: UPLINK_VERSION, life, rack: rack(), imageTree: imageTree() });
+    const { life, rack, imageTree, copiesImages } = this.#options;
+    const images = { imageTree: imageTree(), copiesImages: copiesImages?.() };
+    this.#post({ kind: 'hello', uplink: UPLINK_VERSION, life, rack: rack(), ...images });
   }
 
   /**

@@ -12,6 +12,7 @@
 
 import type { Clock, Timer } from '../clock.ts';
 import { errorText, unreachable } from '../errors.ts';
+import type { CopyProgress } from '../images/copies/copy-progress.ts';
 import type { DesiredState } from '../machines/machine.ts';
 import type { RackImage } from '../region/records/rack.ts';
 import type { RackDescription } from '../region/records/rack-description.ts';
@@ -27,6 +28,7 @@ import type { OutboxStore } from './outbox-store.ts';
 import { digestOfSecret, type RegionKey } from './region-key.ts';
 import { registrationFields } from './registration-text.ts';
 import { Repeater, type RunOutcome } from './repeater.ts';
+import { ReportedCopies } from './reported-copies.ts';
 import { ReportedImages } from './reported-images.ts';
 import { StateFollower } from './state-follower.ts';
 import { StatusKeeper, totalOf } from './status-keeper.ts';
@@ -51,6 +53,8 @@ interface RegionLinkOptions {
   readonly keyFile: string;
   /** The images of a boot tree. @throws if they cannot be read */
   readonly listImages: (tree: string) => readonly RackImage[];
+  /** The progress of copies of the region's images. Default: none. */
+  readonly listCopies?: (() => readonly CopyProgress[]) | undefined;
   /** Caches the state for a start without the region; called before the rack gets it. */
   readonly saveState: (state: DesiredState) => void;
   /** Sends a message to the rack. */
@@ -65,6 +69,7 @@ export class RegionLink {
   readonly #follower: StateFollower;
   readonly #keeper: OutboxKeeper;
   readonly #images: ReportedImages;
+  readonly #copies: ReportedCopies;
   readonly #status: StatusKeeper;
   readonly #startedAtMs: number;
   #rack: RackDescription | undefined;
@@ -98,6 +103,7 @@ export class RegionLink {
     });
     this.#keeper = new OutboxKeeper({ clock, outbox, send, notice, onAdded: () => this.#carrying.poke() });
     this.#images = new ReportedImages(options);
+    this.#copies = new ReportedCopies(options.listCopies ?? (() => []));
     const carrier = new EventCarrier({
       clock,
       outbox,
@@ -262,6 +268,7 @@ export class RegionLink {
     this.#linked = true;
     this.#suspended = false;
     this.#images.forget();
+    this.#copies.forget();
     this.#become('up');
     this.#heartbeat.start();
     this.#carrying.start();
@@ -291,6 +298,7 @@ export class RegionLink {
     const { outbox, clock } = this.#options;
     const sentAt = clock.now();
     const images = this.#images.next();
+    const copies = this.#copies.next();
     const news = {
       version: this.#rack?.version ?? '',
       uplink: UPLINK_VERSION,
@@ -301,7 +309,7 @@ export class RegionLink {
       interfaces: this.#rack?.interfaces ?? [],
       startedAt: this.#startedAtMs,
       settingsRefused: this.#rack?.settingsRefused,
-      images,
+      ...{ images, copies },
     };
     const body = { contentType: 'application/json', text: JSON.stringify(news) };
     const answer = await this.#ask({ method: 'POST', path: this.#heartbeatPath, authorized: true, body });
@@ -311,6 +319,7 @@ export class RegionLink {
     const parsed = answer.status === 200 ? parseHeartbeatAnswer(answer.body) : undefined;
     if (parsed === undefined) return { kind: 'failed', retryAfterMs: answer.retryAfterMs };
     if (images !== undefined) this.#images.acknowledge(images);
+    if (copies !== undefined) this.#copies.acknowledge(copies);
     if (parsed.uplink !== UPLINK_VERSION) {
       this.#suspend(parsed.uplink);
       return { kind: 'rest', ms: HEARTBEAT_MS };

@@ -24,6 +24,7 @@ export function bootConfig(changes: Partial<BootConfig> = {}): BootConfig {
     kernelParams: '',
     commissioningRelease: 'bookworm',
     enlistWith: 'environment',
+    copiesImages: true,
     bmcUser: true,
     http: endpoints('10.20.0.1:5248'),
     ...changes,

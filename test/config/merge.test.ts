@@ -114,6 +114,7 @@ const STORED_VALUES: Readonly<Record<string, SettingValue>> = {
   'boot.kernel_params': 'quiet',
   'boot.release': 'trixie',
   'boot.enlist_with': 'installer',
+  'boot.copy_images': false,
   'enlistment.bmc_user': false,
   'enlistment.name': 'serial',
   http_proxy: 'none',

@@ -18,7 +18,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { systemClock } from '../../src/clock.ts';
+import { sleep, systemClock } from '../../src/clock.ts';
 import { askDaemon } from '../../src/control/ask-daemon.ts';
 import { formatImageName, readImages, type StoredImage } from '../../src/images/image-store.ts';
 import { labPlace } from '../../src/lab/safe-lab.ts';
@@ -184,6 +184,14 @@ describe("a region's own images", { skip: missing('linux', 'gpg') }, () => {
   });
 });
 
+/** A download that a rack reports, as the API shows it. */
+interface Download {
+  readonly filename: string;
+  readonly bytes_downloaded: number;
+  readonly size: number | null;
+  readonly error: string;
+}
+
 describe('a rack apart from its region', { skip: missing('linux', 'openssl') }, () => {
   const scratch = mkdtempSync(join(tmpdir(), 'rackboot-rack-images-'));
   const authority = makeAuthority(scratch, systemClock.wallTimeMs());
@@ -252,6 +260,40 @@ describe('a rack apart from its region', { skip: missing('linux', 'openssl') }, 
       },
       60_000,
     );
+  });
+
+  test('reports the copies, which the region shows on its page and in the API', { timeout: MS_MAX }, async () => {
+    const racks = (await region.ask('/MAAS/api/2.0/nodegroups/')) as readonly { name: string; uuid: string }[];
+    const uuid = racks.find(({ name }) => name === 'far')?.uuid ?? assert.fail('no rack');
+    const copy = await eventually(
+      'its copy is reported',
+      async () => {
+        const { downloads } = (await region.ask(`/MAAS/api/2.0/nodegroups/${uuid}/`)) as { downloads: Download[] };
+        return downloads.find(({ filename, error }) => filename === 'debian/trixie/amd64' && error === '');
+      },
+      60_000,
+    );
+    assert.ok(copy.bytes_downloaded > 0);
+    assert.equal(copy.bytes_downloaded, copy.size);
+  });
+
+  test('copies nothing while boot.copy_images is off, and continues when it is on again', {
+    timeout: MS_MAX,
+  }, async () => {
+    const text = readFileSync(far.configFile, 'utf8');
+    await far.kill();
+    far.configure(text.replace(/^boot: \{/m, 'boot: { copy_images: false,'));
+    const from = far.lines.length;
+    await far.start();
+    await far.reported('region.linked', { from });
+    await add(region, 'forky', makeSystemDisk(MIB, 4));
+    await sleep(3000);
+    assert.equal(namesIn(far).length, 3);
+    far.configure(text);
+    process.kill(far.pid, 'SIGHUP');
+    await eventually('the new one is there', () => namesIn(far).length === 4, 60_000);
+    const { code } = await runRackboot(['images', 'remove', 'debian/forky', '--config', region.configFile]);
+    assert.equal(code, 0);
   });
 
   test('loses what the region removes, and its bytes stay for a while; what is its own stays', {

@@ -157,7 +157,7 @@ export const PLAIN: readonly PlainList[] = [
       'region/records/power-parameters.ts': 'POWER_PARAMETERS_MAX',
       'region/records/rack-description.ts': 'RESERVATIONS_REPORTED_MAX',
       'region/racks/rack-images.ts': 'RACK_IMAGES_MAX',
-      'region/racks/rack-news.ts': 'BATCH_VALUES_MAX COUNT_MAX ENTRIES_MAX HEARTBEAT_VALUES_MAX',
+      'region/racks/rack-news.ts': 'BATCH_VALUES_MAX COPIES_MAX COUNT_MAX ENTRIES_MAX HEARTBEAT_VALUES_MAX',
       'region/records/rack.ts': 'PINNED_MAX RACK_INTERFACES_MAX',
       'region/records/script-store.ts': 'OUTPUT_BYTES_MAX',
       'region/scripts/script-output.ts': 'OFFSET_MAX',
@@ -199,6 +199,7 @@ export const PLAIN: readonly PlainList[] = [
       'region/page/racks-part.ts': 'PAGE_NETWORKS_MAX',
       'region/page/timeline.ts': 'PAGE_STEPS_MAX',
       'region/scripts/script-run.ts': 'WORDS_MAX',
+      'uplink/reported-copies.ts': 'COPIES_MAX',
     },
   },
   {

@@ -406,6 +406,8 @@ export const COLLECTIONS: Readonly<Record<string, Readonly<Record<string, string
       'ANSWER_BYTES_MAX and uplink/state-follower.ts STATE_BYTES_MAX and uplink/event-carrier.ts ANSWER_BYTES_MAX',
   },
   'uplink/outbox.ts': { '#waiting': 'OUTBOX_EVENTS_MAX', '#sent': 'OUTBOX_BATCH_MAX' },
+  // The images of the region, of which the operator decides.
+  'uplink/reported-copies.ts': { '#known': 'configured' },
   'uplink/questions.ts': { '#abandoned': 'QUESTIONS_MAX', '#open': 'QUESTIONS_MAX' },
   'uplink/rack-uplink.ts': { '#addresses': 'configured', '#unopened': 'configured' },
   'uplink/status-keeper.ts': { '#sampler': 'named' },

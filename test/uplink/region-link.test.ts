@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { RackError } from '../../src/errors.ts';
+import type { CopyProgress } from '../../src/images/copies/copy-progress.ts';
 import type { RackReport } from '../../src/region/records/machine-event.ts';
 import type { RackImage } from '../../src/region/records/rack.ts';
 import { noteText } from '../../src/region/words/rack-reasons.ts';
@@ -74,6 +75,7 @@ class Place {
   readonly link: RegionLink;
   script: Script = oblige;
   imagesOf: (tree: string) => readonly RackImage[] = () => [];
+  copies: readonly CopyProgress[] = [];
   stream: LinkListener | undefined;
   readonly #stateDir = mkdtempSync(join(tmpdir(), 'rackboot-link-'));
   readonly #startMs = this.clock.now();
@@ -91,6 +93,7 @@ class Place {
       key,
       keyFile: '/state/region.key',
       listImages: (tree) => this.imagesOf(tree),
+      listCopies: () => this.copies,
       saveState: () => undefined,
       send: (message) => void this.sent.push(message),
       transport: {
@@ -716,6 +719,40 @@ test('a region that refuses three heartbeats in a row with 503 is away, though i
     status = 200;
     await place.pass(90_000);
     assert.deepEqual(place.notices(), ['region.away', 'region.back']);
+  }));
+
+test('copies of images are reported when they have advanced, until the region has received it, and again after a new link', () =>
+  withPlace(new Place(), async (place) => {
+    const copiesSent = (): readonly unknown[] =>
+      place.named('heartbeat').map(({ body }) => JSON.parse(body?.text ?? '{}').copies);
+    const [one, other] = ['ubuntu/noble/amd64', 'debian/bookworm/amd64'].map((file) => {
+      return { file, bytes: 1, total: 9, error: '' };
+    });
+    assert.ok(one !== undefined && other !== undefined);
+    let isAway = false;
+    place.script = (request, name) => (name === 'heartbeat' && isAway ? { status: 503 } : oblige(request, name));
+    place.link.receive(HELLO);
+    await place.pass(1000);
+    assert.deepEqual(copiesSent(), [undefined], 'there is none');
+    place.copies = [one, other];
+    await place.pass(60_000);
+    assert.deepEqual(copiesSent().slice(1), [[one, other], undefined]);
+    isAway = true;
+    const failed = { ...one, error: 'the region does not answer' };
+    place.copies = [failed, other];
+    await place.pass(30_000);
+    assert.deepEqual(copiesSent().at(-1), [failed]);
+    isAway = false;
+    await place.pass(60_000);
+    assert.equal(copiesSent().at(-1), undefined);
+    place.copies = Array.from({ length: 20 }, (_, index) => ({ ...one, file: `image-${index}` }));
+    await place.pass(60_000);
+    assert.deepEqual(
+      copiesSent()
+        .slice(-2)
+        .map((copies) => Array.isArray(copies) && copies.length),
+      [16, 4],
+    );
   }));
 
 test('images are reported until the region has received them, and an unreadable store changes nothing', () =>

@@ -225,6 +225,7 @@ export class RegionSide {
       startThread: () => this.#startThread(),
       rack: () => describe(this.uuid),
       imageTree: () => config().boot.tree,
+      copiesImages: () => config().boot.copiesImages,
       life: newUuid(),
       clock,
       stream,

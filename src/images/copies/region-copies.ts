@@ -4,6 +4,7 @@
 import { Worker } from 'node:worker_threads';
 import type { Clock, Timer } from '../../clock.ts';
 import { errorText } from '../../errors.ts';
+import type { CopyProgress } from './copy-progress.ts';
 import type { CopyResult } from './region-copy.ts';
 
 /** The pause after a successful copy, in milliseconds; the interval of MAAS's racks. */
@@ -13,6 +14,9 @@ const AGAIN_MS = 60_000;
 /** The memory of the thread's JavaScript, in MB; the same as for the region's imports. */
 const RESOURCE_LIMITS = { maxOldGenerationSizeMb: 384, maxYoungGenerationSizeMb: 16 };
 
+/** The images whose progress is kept. */
+const PROGRESS_MAX = 64;
+
 /** The data of the thread. */
 export interface CopyOrder {
   readonly tree: string;
@@ -21,8 +25,15 @@ export interface CopyOrder {
   readonly ca: string | undefined;
 }
 
+/** A message of the thread. */
+type CopyMessage =
+  | { readonly kind: 'progress'; readonly progress: CopyProgress }
+  | { readonly kind: 'result'; readonly result: CopyResult };
+
 interface RegionCopiesParts {
   readonly clock: Clock;
+  /** The order for the next copy; undefined if the rack should copy nothing until the next `begin`. */
+  readonly order: () => CopyOrder | undefined;
   readonly onProblem: (reason: string) => void;
 }
 
@@ -32,14 +43,21 @@ export class RegionCopies {
   #worker: Worker | undefined;
   #problem = '';
   #isClosed = false;
+  /** By image, the latest last. */
+  readonly #progress = new Map<string, CopyProgress>();
 
   constructor(parts: RegionCopiesParts) {
     this.#parts = parts;
   }
 
+  /** The progress of the latest copies, of at most PROGRESS_MAX images. */
+  get progress(): readonly CopyProgress[] {
+    return [...this.#progress.values()];
+  }
+
   /** Copies now and then at intervals. No effect if already begun. */
-  begin(order: CopyOrder): void {
-    if (this.#timer === undefined && this.#worker === undefined) this.#run(order);
+  begin(): void {
+    if (this.#timer === undefined && this.#worker === undefined) this.#run();
   }
 
   /** Ends a copy under way. A later one continues from the bytes that have arrived. */
@@ -49,15 +67,19 @@ export class RegionCopies {
     await this.#worker?.terminate();
   }
 
-  #run(order: CopyOrder): void {
+  #run(): void {
+    this.#timer = undefined;
+    const order = this.#parts.order();
+    if (order === undefined) return;
     // The worker has the same extension as this file, source or compiled.
     const file = import.meta.url.endsWith('.ts') ? './worker.ts' : './worker.js';
     const options = { name: 'images', resourceLimits: RESOURCE_LIMITS, workerData: order };
     const worker = new Worker(new URL(file, import.meta.url), options);
     this.#worker = worker;
     let problem = 'the thread that copies images ended';
-    worker.on('message', ({ problems }: CopyResult) => {
-      problem = problems[0] ?? '';
+    worker.on('message', (message: CopyMessage) => {
+      if (message.kind === 'result') problem = message.result.problems[0] ?? '';
+      else this.#note(message.progress);
     });
     worker.on('error', (error) => {
       problem = errorText(error);
@@ -68,7 +90,14 @@ export class RegionCopies {
       // Each problem is reported once, not every few minutes.
       if (problem !== '' && problem !== this.#problem) this.#parts.onProblem(problem);
       this.#problem = problem;
-      this.#timer = this.#parts.clock.schedule(problem === '' ? EVERY_MS : AGAIN_MS, () => this.#run(order));
+      this.#timer = this.#parts.clock.schedule(problem === '' ? EVERY_MS : AGAIN_MS, () => this.#run());
     });
+  }
+
+  #note(progress: CopyProgress): void {
+    this.#progress.delete(progress.file);
+    this.#progress.set(progress.file, progress);
+    const [oldest] = this.#progress.keys();
+    if (this.#progress.size > PROGRESS_MAX && oldest !== undefined) this.#progress.delete(oldest);
   }
 }

@@ -15,9 +15,10 @@ import type { Downloads } from '../download/queue.ts';
 import { removeImages } from '../image-removal.ts';
 import { hasBlob, isSameName, readImages, type StoredImage } from '../image-store.ts';
 import { importImage } from '../import/image-import.ts';
-import type { ImageOffer } from '../import/offer.ts';
+import { type ImageOffer, offerName } from '../import/offer.ts';
 import { askSources } from '../import/offers.ts';
 import type { StreamSource } from '../sources/source.ts';
+import type { CopyProgress } from './copy-progress.ts';
 
 /** The source that the manifests of copies name. */
 const SOURCE = 'region';
@@ -33,6 +34,8 @@ interface CopyTerms {
   readonly downloads: Downloads;
   /** Wall time. */
   readonly nowMs: number;
+  /** Called when a copy has advanced, ended or failed. */
+  readonly onProgress: (progress: CopyProgress) => void;
 }
 
 /** The outcome of a copy. */
@@ -55,6 +58,7 @@ export async function copyFromRegion(terms: CopyTerms): Promise<CopyResult> {
     } catch (error) {
       if (!(error instanceof RackError)) throw error;
       problems.push(errorText(error));
+      terms.onProgress({ file: offerName(offer), bytes: 0, total: offer.bytes, error: errorText(error) });
     }
   }
   const offered = new Set(offers.map(({ digest }) => digest.hex));
@@ -91,13 +95,17 @@ const sourceAt = (url: string): StreamSource => ({
 });
 
 /** @returns false if the rack already has the image */
-async function copyOne(offer: ImageOffer, { tree, downloads, nowMs }: CopyTerms): Promise<boolean> {
+async function copyOne(offer: ImageOffer, { tree, downloads, nowMs, onProgress }: CopyTerms): Promise<boolean> {
+  const file = offerName(offer);
   const isSame = (image: StoredImage): boolean => isSameName(image, offer) && image.serial === offer.serial;
   const own = readImages(tree).images.find((image) => image.origin?.source !== SOURCE && isSame(image));
   if (own !== undefined && hasBlob(tree, own)) return false;
-  const { added } = await importImage(offer, {
-    ...{ tree, downloads, nowMs, onProgress: () => undefined },
-    isCopy: true,
+  const { added, image } = await importImage(offer, {
+    ...{ tree, downloads, nowMs, isCopy: true },
+    onProgress: ({ state }) => {
+      if (state.kind === 'downloading') onProgress({ file, bytes: state.bytes, total: state.total, error: '' });
+    },
   });
+  if (added) onProgress({ file, bytes: image.bytes, total: image.bytes, error: '' });
   return added;
 }

@@ -5,6 +5,7 @@ import { systemClock } from '../../clock.ts';
 import { errorText, RackError } from '../../errors.ts';
 import { DEFAULT_SETTINGS } from '../download/settings.ts';
 import { DownloadThread } from '../download/thread.ts';
+import type { CopyProgress } from './copy-progress.ts';
 import type { CopyOrder } from './region-copies.ts';
 import { type CopyResult, copyFromRegion } from './region-copy.ts';
 
@@ -16,7 +17,8 @@ const downloads = new DownloadThread(
 
 async function run(): Promise<CopyResult> {
   try {
-    return await copyFromRegion({ ...order, downloads, nowMs: systemClock.wallTimeMs() });
+    const onProgress = (progress: CopyProgress): void => parentPort?.postMessage({ kind: 'progress', progress });
+    return await copyFromRegion({ ...order, downloads, nowMs: systemClock.wallTimeMs(), onProgress });
   } catch (error) {
     if (!(error instanceof RackError)) throw error;
     return { added: 0, removed: 0, problems: [errorText(error)] };
@@ -25,4 +27,4 @@ async function run(): Promise<CopyResult> {
   }
 }
 
-parentPort?.postMessage(await run());
+parentPort?.postMessage({ kind: 'result', result: await run() });

@@ -174,15 +174,9 @@ async function reportProgress(call: ApiCall, given: z.output<typeof report>): Pr
   if (uuid === undefined) return noRack(call);
   const { size = '0', bytes_downloaded: bytes = '0' } = given;
   const [file, error] = [cleanText(given.filename), cleanText(given.error ?? '')];
-  const report = { rack: uuid, file, bytes: Number(bytes), error, atMs: region.clock.wallTimeMs() };
-  const params = { rack: region.racks.find(uuid)?.name ?? uuid, file, bytes: report.bytes, size: Number(size), error };
-  const event = call.region.bootImages.event(usernameOf(call), { code: 'download-reported', params });
-  const type = error === '' ? 'REGION_IMPORT_INFO' : 'REGION_IMPORT_ERROR';
-  const total = params.size === 0 ? {} : { total: params.size };
-  await region.store.boot.noteDownload(
-    { ...report, ...total },
-    { ...event, type, ...(error === '' ? { level: 'debug' } : {}) },
-  );
+  const total = Number(size) === 0 ? {} : { total: Number(size) };
+  const report = { rack: uuid, file, bytes: Number(bytes), ...total, error };
+  await region.bootImages.noteDownload(report, region.racks.find(uuid)?.name ?? uuid, usernameOf(call));
   return text('');
 }
 

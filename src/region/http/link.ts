@@ -123,11 +123,13 @@ async function answerHeartbeat(region: Region, rack: Rack, body: unknown): Promi
     startedAt,
     settingsRefused,
     images,
+    copies = [],
   } = checked.value;
   const problem = refuseVersion(uplink);
   if (problem !== undefined) return refuseFor([problem]);
   const pulse = { life, applied, waiting, dropped, deadLetters, pinned, startedMs: startedAt, settingsRefused };
   await region.racks.hear(rack.uuid, { version, uplink, interfaces, pulse, images });
+  for (const copy of copies) await region.bootImages.noteDownload({ ...copy, rack: rack.uuid }, rack.name, '');
   const own = region.racks.list().find(({ isEmbedded }) => isEmbedded);
   return json({ version: own?.version ?? '', uplink: LINK_VERSION, now: region.clock.wallTimeMs() });
 }

@@ -7,7 +7,13 @@
 import type { Readable } from 'node:stream';
 import type { Clock } from '../../clock.ts';
 import type { ListedImage, ListImages } from '../life/deployment.ts';
-import { type BootResource, type ImportProgress, type ImportRun, isImporting } from '../records/boot-store.ts';
+import {
+  type BootResource,
+  type ImportProgress,
+  type ImportRun,
+  isImporting,
+  type ReportedDownload,
+} from '../records/boot-store.ts';
 import type { Happening } from '../records/event-params.ts';
 import type { NewMachineEvent } from '../records/machine-event.ts';
 import type { ResourceWish } from '../records/resource-wish.ts';
@@ -169,6 +175,22 @@ export class BootImages {
 
   run(): Promise<ImportRun> {
     return this.#parts.store.boot.findRun();
+  }
+
+  /**
+   * Stores a rack's report on one of its downloads.
+   * @param report its texts cleaned @param rackName for people @param username who reported; empty for the rack itself
+   */
+  async noteDownload(report: Omit<ReportedDownload, 'atMs'>, rackName: string, username: string): Promise<void> {
+    const { store, clock } = this.#parts;
+    const { file, bytes, total = 0, error } = report;
+    const params = { rack: rackName, file, bytes, size: total, error };
+    const event = this.event(username, { code: 'download-reported', params });
+    const type = error === '' ? 'REGION_IMPORT_INFO' : 'REGION_IMPORT_ERROR';
+    await store.boot.noteDownload(
+      { ...report, atMs: clock.wallTimeMs() },
+      { ...event, type, ...(error === '' ? { level: 'debug' } : {}) },
+    );
   }
 
   /** The event of a person's action on images. */

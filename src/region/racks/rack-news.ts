@@ -26,6 +26,8 @@ export const BATCH_VALUES_MAX = 32_768;
 /** Values in the JSON of a heartbeat or of a registration's interfaces: as many as fit into the bytes of a heartbeat. */
 export const HEARTBEAT_VALUES_MAX = 131_072;
 const COUNT_MAX = Number.MAX_SAFE_INTEGER;
+/** Copies of one heartbeat. */
+const COPIES_MAX = 16;
 
 const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
@@ -108,6 +110,11 @@ export const heartbeat = z.object({
   images: z
     .array(z.unknown())
     .transform((list): readonly RackImage[] => parseRackImages(list))
+    .optional(),
+  /** Copies of the region's images that have advanced since the last report. */
+  copies: z
+    .array(z.object({ file: shownText(1024), bytes: count, total: count.optional(), error: shownText(1024) }))
+    .max(COPIES_MAX)
     .optional(),
 });
 
