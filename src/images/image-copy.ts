@@ -40,7 +40,7 @@ export interface CopyRequest {
   readonly fileName: string;
   /** Store the disk compressed with Zstandard; undefined: only if the file is not a raw image. */
   readonly compress?: boolean | undefined;
-  /** The largest accepted disk, in bytes; undefined: DISK_BYTES_MAX. Only tests set it: to expand 16 TiB takes hours. */
+  /** The largest accepted disk, in bytes; undefined: DISK_BYTES_MAX. Only tests set it: to expand 2 TiB takes long. */
   readonly diskBytesMax?: number | undefined;
   /** Sees the parts of the disk, in order. */
   readonly onDisk?: ((piece: DiskPiece) => void) | undefined;
@@ -72,10 +72,12 @@ export async function copyImage(request: CopyRequest, part: string): Promise<Cop
   const { file, fileName } = request;
   const recognised = recogniseFormat(await file.read(0, FILE_HEAD_BYTES));
   if (!recognised.ok) throw unusable(fileName, recognised.problem);
+  const diskBytesMax = request.diskBytesMax ?? DISK_BYTES_MAX;
+  if (file.bytes > diskBytesMax) throw unusable(fileName, tooLarge(diskBytesMax));
   await checkRoom(part, file.bytes);
   const given = await givenFormat(request, recognised.format);
   const format = given === 'raw.zst' || (request.compress ?? given !== 'raw') ? 'raw.zst' : 'raw';
-  const disk = new DiskCounter(fileName, request.diskBytesMax ?? DISK_BYTES_MAX, request.onDisk);
+  const disk = new DiskCounter(fileName, diskBytesMax, request.onDisk);
   const stored = await transfer(request, { part, given, format }, disk);
   const partitionTable = findPartitionTable(disk.head());
   if (partitionTable === undefined) {
@@ -94,6 +96,9 @@ const unusable = (fileName: string, why: string, cause?: unknown): RackError => 
   const shown = why.replaceAll(/\bFILE\b/g, () => shellWord(fileName));
   return new RackError('bad-argument', `${fileName} cannot be added: ${shown}`, { cause });
 };
+
+const tooLarge = (bytesMax: number): string =>
+  `it would fill more than ${bytesMax} bytes of a disk; use an image that fits on a disk`;
 
 /** The format by which a file is copied: Zstandard may have another image, or an archive, in it. */
 async function givenFormat(request: CopyRequest, found: FileFormat): Promise<GivenFormat | 'packed'> {
@@ -255,8 +260,7 @@ class DiskCounter {
   take(piece: DiskPiece): void {
     const length = piece.kind === 'data' ? piece.bytes.length : piece.length;
     if (this.bytes + length > this.#bytesMax) {
-      const why = `it would fill more than ${this.#bytesMax} bytes of a disk; use an image that fits on a disk`;
-      throw unusable(this.#fileName, why);
+      throw unusable(this.#fileName, tooLarge(this.#bytesMax));
     }
     if (this.bytes < DISK_HEAD_BYTES) {
       const headBytes = Math.min(length, DISK_HEAD_BYTES);

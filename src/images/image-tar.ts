@@ -192,7 +192,10 @@ export class TarReader {
     }
     if (sum !== stored || end > image.bytes)
       throw new TarFault('the parts of a sparse file of the archive are not those of its size');
-    if (image.bytes > DISK_BYTES_MAX) throw new TarFault(`its image has more than ${DISK_BYTES_MAX} bytes`);
+    if (image.bytes > DISK_BYTES_MAX)
+      throw new TarFault(
+        `its image would fill more than ${DISK_BYTES_MAX} bytes of a disk; use an image that fits on a disk`,
+      );
     this.#taker.begin(image);
     this.#state = { kind: 'image', image, parts };
     this.#padding = pad(stored) - stored;

@@ -195,4 +195,60 @@ describe('a packed image', { skip: missing('linux', 'qemu-img', 'xz', 'zstd') },
       );
     }
   });
+
+  /** A header of an old GNU sparse file of this size, with one part at its beginning. */
+  const sparseTar = (size: bigint): Buffer => {
+    const header = Buffer.alloc(512);
+    header.write('disk.raw', 0);
+    for (const [at, text] of [
+      [100, '0000644'],
+      [124, '00000001000'],
+      [136, '00000000000'],
+      [156, 'S'],
+      [257, 'ustar  '],
+      [386, '00000000000'],
+      [398, '00000001000'],
+    ] as const)
+      header.write(text, at);
+    header[483] = 0x80;
+    header.writeBigUInt64BE(size, 487);
+    header.fill(0x20, 148, 156);
+    header.write(
+      `${header
+        .reduce((sum, byte) => sum + byte, 0)
+        .toString(8)
+        .padStart(6, '0')}\0 `,
+      148,
+    );
+    return Buffer.concat([header, disk.subarray(0, 512), Buffer.alloc(1024)]);
+  };
+  const TIB = 2n ** 40n;
+  const huge: readonly (readonly [title: string, make: () => Buffer, message: RegExp])[] = [
+    ['a sparse file of tar', () => sparseTar(16n * TIB), /would fill more than 2199023255552 bytes of a disk/],
+    ['a sparse file of tar, packed', () => gzipSync(sparseTar(16n * TIB)), /would fill more than 2199023255552 bytes/],
+    ['an image of QEMU', () => hugeQcow2(), /would fill more than 2 TiB of a disk/],
+    ['an image of QEMU, packed', () => zstdCompressSync(hugeQcow2()), /would fill more than 2 TiB of a disk/],
+  ];
+  const hugeQcow2 = (): Buffer => {
+    run('qemu-img create -q -f qcow2 -o cluster_size=2M huge.qcow2 16T');
+    return readFileSync(place('huge.qcow2'));
+  };
+  for (const [title, make, message] of huge) {
+    test(`${title} with a hole of 16 TiB is refused at once, and leaves nothing on the disk`, {
+      timeout: 60_000,
+    }, async () => {
+      writeFileSync(place('huge'), make());
+      const began = process.cpuUsage();
+      await assert.rejects(add('huge'), { code: 'bad-argument', message });
+      const { user, system } = process.cpuUsage(began);
+      assert.ok(user + system < 2_000_000, `${(user + system) / 1e6} s of a processor`);
+      assert.deepEqual(readdirSync(tree, { recursive: true }), ['images']);
+    });
+  }
+
+  test('a raw file of more than 2 TiB is refused before it is read', async () => {
+    const file = { bytes: 2 ** 41 + 512, read: async () => disk.subarray(0, 64 * 1024) };
+    const adding = addImage({ tree, file, fileName: 'huge', name: NAME, nowMs: 0, onProgress: () => undefined });
+    await assert.rejects(adding, { code: 'bad-argument', message: /would fill more than 2199023255552 bytes/ });
+  });
 });

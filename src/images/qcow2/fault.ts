@@ -14,7 +14,7 @@ const REASONS = {
   version: ['it has another version of the format than 2 or 3', CONVERT],
   backing_file_offset: ['it has only the differences from another image, its backing file', MAKE_WHOLE],
   cluster_bits: ['its clusters have a size that the format does not allow', DAMAGED],
-  size: ['it would fill more than 16 TiB of a disk', 'use an image that fits on a disk'],
+  size: ['it would fill more than 2 TiB of a disk', 'use an image that fits on a disk'],
   crypt_method: [
     'it is encrypted',
     'convert it with its key: qemu-img convert -O qcow2 --object secret,… --image-opts …',

@@ -27,8 +27,11 @@ export interface Qcow2Header {
   readonly compression: 'deflate' | 'zstd';
 }
 
-/** The largest disk of an image of any format, in bytes. */
-export const DISK_BYTES_MAX = 16 * 1024 ** 4;
+/**
+ * The largest disk of an image of any format, in bytes: that of a partition table of the MBR. A hole costs a file nothing, but its zeroes take
+ * time and space to store, so a larger one is refused by its size alone.
+ */
+export const DISK_BYTES_MAX = 2 * 1024 ** 4;
 /** How many of a file's first bytes the header takes, with all fields that are read. */
 export const HEADER_BYTES = 112;
 const V2_BYTES = 72;
