@@ -25,6 +25,7 @@ const PACKAGES: Readonly<Record<string, string>> = {
   dhclient: 'isc-dhcp-client',
   dig: 'bind9-dnsutils',
   dnsmasq: 'dnsmasq-base',
+  genisoimage: 'genisoimage',
   go: 'golang-go',
   gpg: 'gnupg',
   gpgv: 'gpgv',

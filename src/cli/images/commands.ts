@@ -110,13 +110,17 @@ function makeCommands<T>(command: Argv<T>, { config, json }: SharedOptions, fini
 function importCommand<T>(command: Argv<T>, { config, json }: SharedOptions, finish: Finish): Argv<T> {
   return command.command(
     'import <image>',
-    'Import an image (ubuntu/noble), an installer (installer/debian/trixie) or a boot loader (bootloader/uefi) from a source; or a bundle (./images.tar)',
+    'Import an image (ubuntu/noble), an installer (installer/debian/trixie) or a boot loader (bootloader/uefi) from a source; a bundle (./images.tar); or the installer of Ubuntu’s live server (./ubuntu.iso)',
     {
       config,
       tree,
       arch: { ...arch, describe: `${arch.describe}; several with commas: amd64,i386` },
       sources,
       source: { ...text, describe: 'The source that it comes from, by its name; default: the first that has it' },
+      release: {
+        ...text,
+        describe: '(disc) Name of the release in the boot tree; default: that of the disc, such as noble',
+      },
       subarch: { ...text, describe: "(MAAS's streams) Another kernel than the release's own: hwe-24.04" },
       mirror: {
         ...text,

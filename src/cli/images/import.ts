@@ -1,6 +1,7 @@
 // `rackboot images import ubuntu/noble` and `installer/debian/trixie`: finds a disk image or an installer at its source, downloads and
 // verifies it, and adds it to the store or the boot tree.
 // `rackboot images import FILE.tar`: adds the images of a bundle (bundle-files.ts).
+// `rackboot images import FILE.iso`: takes the installer of a disc (disc-file.ts).
 
 import { join } from 'node:path';
 import { readImageSources, type SourceFlags } from '../../config/image-sources.ts';
@@ -16,19 +17,22 @@ import { checkGivenFile } from '../terminal/given-file.ts';
 import { formatBytes, print, printJson } from '../terminal/output.ts';
 import { openWorkDirectory } from './build.ts';
 import { importBundle, isBundleName } from './bundle-files.ts';
+import { importDiscFile, isDiscName } from './disc-file.ts';
 import { parseLimit } from './download-limit.ts';
 import { enterImageTree } from './image-tree.ts';
 import { readImageUse } from './image-use.ts';
 import { ImportRun } from './import-run.ts';
 
 interface ImportFlags extends SourceFlags {
-  /** `ubuntu/noble`, `installer/debian/trixie`, or a bundle: `/media/images.tar`. */
+  /** `ubuntu/noble`, `installer/debian/trixie`, a bundle: `/media/images.tar`, or a disc: `/media/ubuntu.iso`. */
   readonly image: string;
   /** One architecture, or several separated by commas. */
   readonly arch: string;
   /** The name of the source; undefined: the first that has the image. */
   readonly source?: string | undefined;
   readonly subarch?: string | undefined;
+  /** Of a disc, instead of what it says. */
+  readonly release?: string | undefined;
   readonly tree?: string | undefined;
   readonly limit?: string | undefined;
   /** Of packages, for an installer; undefined: that of its source. */
@@ -40,6 +44,7 @@ interface ImportFlags extends SourceFlags {
 
 /** Imports what was named, for each architecture, or the images of a bundle, and prints the names. @returns 0 */
 export async function importByName(flags: ImportFlags): Promise<number> {
+  if (isDiscName(flags.image)) return importDiscFile({ ...flags, file: flags.image });
   if (isBundleName(flags.image)) return importBundle({ ...flags, file: flags.image });
   const { os, release, isInstaller } = parseName(flags.image);
   const architectures = flags.arch.split(',').map((one) => one.trim());
@@ -128,7 +133,7 @@ function parseName(image: string): { readonly os: string; readonly release: stri
   const [os = '', release = '', ...more] = isInstaller ? parts.slice(1) : parts;
   if (os !== '' && release !== '' && more.length === 0) return { os, release, isInstaller };
   const remedy =
-    'name system and release, such as ubuntu/noble or installer/debian/trixie (`rackboot images available` lists all), or a bundle, such as ./images.tar';
+    'name system and release, such as ubuntu/noble or installer/debian/trixie (`rackboot images available` lists all), a bundle, such as ./images.tar, or a disc, such as ./ubuntu.iso';
   throw new RackError('bad-argument', `${JSON.stringify(image)} is no image: ${remedy}`);
 }
 
