@@ -1,7 +1,8 @@
 // The sources of images that files name: those that Rackboot ships, and those of the site.
 //
 // 1. The site's file stands next to the configuration, as `image-sources.yaml`; it may be missing. A source in it takes the place of a shipped
-//    one with the same name, and stands before the others.
+//    one with the same name, and stands before the others. Its `releases` are added to sources of installers, its own or shipped ones; one of
+//    a known name takes the place of that.
 
 import { statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -10,7 +11,7 @@ import { errorText, osErrorCode, RackError } from '../errors.ts';
 import { fileFault } from '../files/read-fault.ts';
 import { readRegularFile, UnfitFile } from '../files/regular-file.ts';
 import { decodeSources } from '../images/sources/decode-sources.ts';
-import type { ImageSource } from '../images/sources/source.ts';
+import type { AddedRelease, ImageSource } from '../images/sources/source.ts';
 import type { FileSource, FileSources } from '../region/images/region-source.ts';
 
 const NAME = 'image-sources.yaml';
@@ -30,13 +31,34 @@ export const readImageSources = (flags: SourceFlags): readonly ImageSource[] =>
   readFileSources(flags).map(({ source }) => source);
 
 function readFileSources({ config, sources }: SourceFlags): readonly FileSource[] {
-  const shipped = decode(SHIPPED, readRegularFile(SHIPPED, FILE_BYTES_MAX));
+  const { sources: shipped } = decode(SHIPPED, readRegularFile(SHIPPED, FILE_BYTES_MAX));
   const path = sources ?? join(dirname(config), NAME);
   const text = path === SHIPPED ? undefined : readText(path, sources === undefined);
   if (text === undefined) return shipped;
-  const own = decode(path, text);
+  const { sources: own, releases } = decode(path, text);
   const names = new Set(own.map(({ source }) => source.name));
-  return [...own, ...shipped.filter(({ source }) => !names.has(source.name))];
+  return addReleases([...own, ...shipped.filter(({ source }) => !names.has(source.name))], releases, path);
+}
+
+/** @throws RackError `config-invalid` if a release names no source of installers */
+function addReleases(
+  sources: readonly FileSource[],
+  releases: readonly AddedRelease[],
+  path: string,
+): readonly FileSource[] {
+  const installers = sources.flatMap(({ source }) => (source.kind === 'installer' ? [source.name] : []));
+  const lost = releases.find(({ source }) => !installers.includes(source));
+  if (lost !== undefined) {
+    const why = `${lost.source} is no source of installers; there are ${installers.join(', ')}`;
+    throw new RackError('config-invalid', `${path} cannot be used:\n  releases.${lost.name}.source: ${why}`);
+  }
+  return sources.map((one) => {
+    const { source } = one;
+    if (source.kind !== 'installer') return one;
+    const added = releases.filter((release) => release.source === source.name);
+    const kept = source.releases.filter(({ name }) => added.every((release) => release.name !== name));
+    return { ...one, source: { ...source, releases: [...added, ...kept] } };
+  });
 }
 
 /**
@@ -84,9 +106,15 @@ function readText(path: string, mayBeMissing: boolean): string | undefined {
   }
 }
 
-function decode(path: string, text: string): readonly FileSource[] {
+function decode(
+  path: string,
+  text: string,
+): { readonly sources: readonly FileSource[]; readonly releases: readonly AddedRelease[] } {
   const decoded = decodeSources(text);
-  if (decoded.ok) return decoded.sources.map((source, index) => ({ source, file: path, key: `sources[${index}]` }));
+  if (decoded.ok) {
+    const sources = decoded.sources.map((source, index) => ({ source, file: path, key: `sources[${index}]` }));
+    return { sources, releases: decoded.releases };
+  }
   const lines = decoded.problems.map(
     (problem) => `  ${problem.path === '' ? '' : `${problem.path}: `}${problem.message}`,
   );

@@ -3,6 +3,7 @@
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { CPUS } from '../boot/architectures.ts';
 import { findImage, isPlainName } from '../boot/images.ts';
 import { cleanText } from '../clean-text.ts';
 
@@ -46,6 +47,12 @@ export function listTreeInstallers(
       return { release, os: undefined, title: release, ...readManifest(directory) };
     });
 }
+
+/** All installers of a boot tree for a whole architecture, by architecture and release. */
+export const listAllInstallers = (tree: string): readonly (TreeInstaller & { readonly architecture: string })[] =>
+  CPUS.flatMap((architecture) =>
+    listTreeInstallers(tree, { architecture, subarchitecture: 'generic' }).map((one) => ({ ...one, architecture })),
+  );
 
 const manifestShape = z.object({
   os: z.string().refine(isPlainName),

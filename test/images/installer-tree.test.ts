@@ -5,7 +5,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { listTreeInstallers, treeHasInstaller } from '../../src/images/installer-tree.ts';
+import { listAllInstallers, listTreeInstallers, treeHasInstaller } from '../../src/images/installer-tree.ts';
 
 test('the releases with a kernel and an initrd for the hardware are listed, those of its own kind and the generic ones', () => {
   const tree = mkdtempSync(join(tmpdir(), 'rackboot-installers-'));
@@ -41,6 +41,10 @@ test('the releases with a kernel and an initrd for the hardware are listed, thos
     assert.deepEqual(listTreeInstallers(tree, { ...own, architecture: 'riscv64' }), []);
     assert.deepEqual(listTreeInstallers(tree, { ...own, architecture: '../amd64' }), []);
     assert.deepEqual(listTreeInstallers(join(tree, 'absent'), own), []);
+    assert.deepEqual(
+      listAllInstallers(tree).map(({ architecture, release, title }) => `${architecture} ${release} ${title}`),
+      ['amd64 bookworm bookworm', 'amd64 trixie Debian 13\\x07', 'arm64 sid sid'],
+    );
     assert.ok(treeHasInstaller(tree, { ...own, release: 'trixie' }));
     assert.ok(!treeHasInstaller(tree, { ...own, release: 'noble' }));
   } finally {

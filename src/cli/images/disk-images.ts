@@ -12,6 +12,7 @@ import { bytesOfFile } from '../../images/image-file.ts';
 import { removeImages } from '../../images/image-removal.ts';
 import { formatImageName, hasBlob, readImages, type StoreContent, type StoredImage } from '../../images/image-store.ts';
 import { describeSystem, judgeSystem, type SystemFacts, SystemLook } from '../../images/image-system.ts';
+import { listAllInstallers } from '../../images/installer-tree.ts';
 import { nearestHint } from '../../nearest-name.ts';
 import { shellWord } from '../../shell-word.ts';
 import { leftOutNote } from '../terminal/config-in-force.ts';
@@ -152,6 +153,7 @@ export function listDiskImages(flags: StoreFlags): number {
   if (flags.json) {
     printJson({
       images: images.map((image) => ({ ...image, missing: isMissing(image) })),
+      installers: listAllInstallers(tree),
       problems,
       notes: leftOut === undefined ? [] : [leftOut],
     });
@@ -167,10 +169,23 @@ export function listDiskImages(flags: StoreFlags): number {
       'There are no disk images. `sudo rackboot images make-debian` makes one; ' +
       '`rackboot images add FILE --os OS --release RELEASE` adds one that you have.';
     printTable(['IMAGE', 'SIZE', 'ON A DISK', 'SHA256', 'TITLE'], rows, empty);
+    printInstallers(tree);
     for (const problem of problems) printError(problem);
     if (leftOut !== undefined) printError(`Note: ${leftOut}`);
   }
   return problems.length > 0 || images.some(isMissing) ? 1 : 0;
+}
+
+/** Prints the installers of a tree, if it has some, with their titles. */
+function printInstallers(tree: string): void {
+  const rows = listAllInstallers(tree).map(({ os, release, architecture, title }) => [
+    os === undefined ? release : `${os}/${release}`,
+    architecture,
+    title,
+  ]);
+  if (rows.length === 0) return;
+  print('');
+  printTable(['INSTALLER', 'ARCHITECTURE', 'TITLE'], rows, '');
 }
 
 /** The most images that an error names; the rest are counted. */

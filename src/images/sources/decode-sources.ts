@@ -10,12 +10,12 @@ import { errorText } from '../../errors.ts';
 import { isFields } from '../../fields.ts';
 import { nearestHint } from '../../nearest-name.ts';
 import { placeholdersIn } from './placeholders.ts';
-import type { FilesSource, ImageSource, InstallerSource, SourceProblem, SourceTrust } from './source.ts';
-import { SOURCE_KEYS, type WrittenSource, writtenSource } from './written-source.ts';
+import type { AddedRelease, FilesSource, ImageSource, InstallerSource, SourceProblem, SourceTrust } from './source.ts';
+import { SOURCE_KEYS, type WrittenSource, writtenReleases, writtenSource } from './written-source.ts';
 
-/** The sources of a file, or all its problems. */
+/** The sources of a file and the releases that it adds to sources of installers, or all its problems. */
 type DecodedSources =
-  | { readonly ok: true; readonly sources: readonly ImageSource[] }
+  | { readonly ok: true; readonly sources: readonly ImageSource[]; readonly releases: readonly AddedRelease[] }
   | { readonly ok: false; readonly problems: readonly SourceProblem[] };
 
 /** The largest file, in characters. */
@@ -33,30 +33,54 @@ export function decodeSources(text: string): DecodedSources {
   const report = (path: string, message: string): void => {
     if (problems.length < PROBLEMS_MAX) problems.push({ path, message });
   };
-  const sources = listSources(text, report).flatMap((value, index) => decodeSource(value, `sources[${index}]`, report));
+  const file = readFile(text, report);
+  const sources = listSources(file, report).flatMap((value, index) => decodeSource(value, `sources[${index}]`, report));
+  const releases = decodeReleases(file.releases, report);
   const names = new Set<string>();
   for (const [index, { name }] of sources.entries()) {
     if (names.has(name)) report(`sources[${index}].name`, `${name} is the name of another source, too: choose another`);
     names.add(name);
   }
-  return problems.length === 0 ? { ok: true, sources } : { ok: false, problems };
+  return problems.length === 0 ? { ok: true, sources, releases } : { ok: false, problems };
 }
 
 type Report = (path: string, message: string) => void;
 
-/** The entries of the list `sources`, as they are. */
-function listSources(text: string, report: Report): readonly unknown[] {
+/** The keys of a file; undefined: it has them not. */
+interface WrittenFile {
+  readonly sources?: unknown;
+  readonly releases?: unknown;
+  /** True if it cannot be read at all, which is reported. */
+  readonly isUnreadable?: boolean;
+}
+
+function readFile(text: string, report: Report): WrittenFile {
   if (text.length > FILE_CHARACTERS_MAX) {
     report('', `it has ${counted(text.length, 'character')}, but at most ${FILE_CHARACTERS_MAX} are read`);
-    return [];
+    return { isUnreadable: true };
   }
   const file = parseYaml(text, report);
-  if (file === undefined) return [];
-  const { sources, ...others } = isFields(file) ? file : {};
+  if (file === undefined) return { isUnreadable: true };
+  const { sources, releases, ...others } = isFields(file) ? file : {};
   for (const key of Object.keys(others)) report(cleanText(key), 'is no key of this file; remove it');
+  return { sources, releases };
+}
+
+/** The entries of the list `sources`, as they are. A file that adds releases needs none. */
+function listSources({ sources, releases, isUnreadable }: WrittenFile, report: Report): readonly unknown[] {
+  if (isUnreadable === true || (sources === undefined && releases !== undefined)) return [];
   if (!Array.isArray(sources)) report('sources', 'expected a list of sources');
   else if (sources.length > SOURCES_MAX) report('sources', `expected at most ${SOURCES_MAX} sources`);
   else return sources;
+  return [];
+}
+
+function decodeReleases(value: unknown, report: Report): readonly AddedRelease[] {
+  if (value === undefined) return [];
+  const parsed = writtenReleases.safeParse(value);
+  if (parsed.success)
+    return Object.entries(parsed.data).map(([name, { base = name, ...rest }]) => ({ name, base, ...rest }));
+  for (const issue of parsed.error.issues) reportIssue(issue, 'releases', report);
   return [];
 }
 

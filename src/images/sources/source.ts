@@ -104,6 +104,12 @@ export interface InstallerRelease {
   readonly title: string;
 }
 
+/** A release that a file adds to a source of installers. */
+export interface AddedRelease extends InstallerRelease {
+  /** The name of the source. */
+  readonly source: string;
+}
+
 export type ImageSource = StreamSource | FilesSource | InstallerSource;
 
 /** A problem of a file of sources. */

@@ -173,6 +173,19 @@ const installerRelease = z.strictObject(
   { error: 'expected keys with values: title, base, images' },
 );
 
+/** The source of installers to which releases of a file itself belong. */
+const DEFAULT_INSTALLER = 'ubuntu-installer';
+
+/** Releases that a file adds to sources of installers, by their names in the boot tree. */
+export const writtenReleases = mapOf(
+  'our names of releases with their titles: { precise04: { title: Ubuntu 12.04 } }',
+  z.strictObject(
+    { ...installerRelease.shape, source: name.default(DEFAULT_INSTALLER) },
+    { error: 'expected keys with values: title, base, images, source' },
+  ),
+  { max: RELEASES_MAX, entries: ['release', 'releases'] },
+);
+
 const installer = z.strictObject({
   kind: z.literal('installer'),
   ...base,

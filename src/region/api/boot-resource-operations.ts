@@ -7,6 +7,7 @@
 // 2. A request is stored before it is answered; then the importing process acts.
 
 import { z } from 'zod';
+import { CPUS } from '../../boot/architectures.ts';
 import { cleanText } from '../../clean-text.ts';
 import type { ListedResource } from '../images/boot-images.ts';
 import type { ListedImage } from '../life/deployment.ts';
@@ -156,6 +157,15 @@ async function stopImport(call: ApiCall): Promise<Answer> {
   return text('Import of boot resources is being stopped');
 }
 
+/** The installers that the racks can boot on a whole architecture. */
+const installersJson = ({ region }: ApiCall): readonly Record<string, unknown>[] =>
+  CPUS.flatMap((architecture) =>
+    (region.installers?.({ architecture, subarchitecture: 'generic' }) ?? []).map(({ os, release, title }) => ({
+      ...{ name: os === undefined ? release : `${os}/${release}`, osystem: os ?? null, release, title },
+      architecture: `${architecture}/generic`,
+    })),
+  );
+
 const uuidIn = ({ path, region }: ApiCall): string | undefined => region.settings.findRack(path.uuid ?? '');
 
 const noRack = (call: ApiCall): Answer => refuse('not-found.rack', { rack: (call.path.uuid ?? '').slice(0, 64) });
@@ -209,6 +219,15 @@ export const BOOT_RESOURCE_OPERATIONS: readonly Operation[] = [
     doc: 'Read whether images are being imported.',
     parameters: nothing,
     run: async (call) => json(await call.region.bootImages.isImporting()),
+  }),
+  defineOperation({
+    ...many,
+    method: 'GET',
+    op: 'list_installers',
+    access: 'user',
+    doc: 'List the installers in the boot tree, with their titles. None are listed while remote racks have trees of their own.',
+    parameters: nothing,
+    run: (call) => json(installersJson(call)),
   }),
   defineOperation({
     ...many,

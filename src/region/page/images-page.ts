@@ -2,6 +2,7 @@
 //
 // 1. Everybody who may view the page sees the images; only administrators import, hold and delete.
 
+import { CPUS } from '../../boot/architectures.ts';
 import { type Html, html, nothing } from '../../html.ts';
 import type { ListedResource } from '../images/boot-images.ts';
 import { type RegionSource, sourceTitle } from '../images/region-source.ts';
@@ -182,6 +183,18 @@ function reportedPart({ region, nowMs }: View, { downloads }: ImportRun): Html {
   return html`<div class="stacked" id="reported"><h2>${words.images.reported}</h2><div class="sheet">${items}</div></div>`;
 }
 
+/** The installers of the boot tree, by their titles. */
+function installersPart({ region }: View): Html {
+  const items = CPUS.flatMap((architecture) =>
+    (region.installers?.({ architecture, subarchitecture: 'generic' }) ?? []).map(
+      ({ os, release, title }) =>
+        html`<div class="list-item"><div><b>${title}</b> <span class="soft">${os === undefined ? release : `${os}/${release}`} · ${architecture}</span></div></div>`,
+    ),
+  );
+  if (items.length === 0) return nothing;
+  return html`<div class="stacked" id="installers"><h2>${words.images.installers}</h2><div class="sheet">${items}</div></div>`;
+}
+
 /** The selections, by source; sources without selections are left out. */
 function selectedPart(sources: readonly RegionSource[], selections: readonly BootSelection[]): Html {
   const items = sources.flatMap((source) => {
@@ -233,6 +246,7 @@ async function render(view: View): Promise<Html> {
       <div class="bar" id="bar"${work}><h1>${words.images.title}</h1><div class="row">${link}${button}</div></div>
       <p class="soft run" id="run">${runText(run, view.nowMs)}</p>
       ${tableOf(view, resources, uses, isRunning)}
+      ${installersPart(view)}
       ${reportedPart(view, run)}
       ${skippedPart(run)}
       ${selectedPart(sources, selections)}`,

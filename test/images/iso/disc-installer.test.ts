@@ -61,6 +61,11 @@ describe('the disc of Ubuntu’s live server', { skip: missing('genisoimage') },
     assert.deepEqual(listTreeInstallers(tree, hardware), [
       { release: 'noble', os: 'ubuntu', title: 'Ubuntu-Server 24.04.1 LTS' },
     ]);
+    const listed = await runRackboot(['images', 'list', '--tree', tree]);
+    assert.match(
+      listed.output.join('\n'),
+      /^INSTALLER +ARCHITECTURE +TITLE\nubuntu\/noble +arm64 +Ubuntu-Server 24\.04\.1 LTS$/m,
+    );
     const query = { ...hardware, releases: ['noble'], directory: 'install' } as const;
     assert.equal(
       findImage(query, (path) => existsSync(join(tree, path)))?.iso,

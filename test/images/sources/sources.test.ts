@@ -343,6 +343,9 @@ describe("a site's own sources", () => {
     ['with another key', 'sources: []\nsource: []\n', /^source: is no key of this file; remove it$/],
     ['that is no YAML', 'sources: [', /^: line 1: /],
     ['with two sources of one name', fileOf(plain, plain), /^sources\[1\]\.name: site is the name of another source/],
+    ['with releases of no form', 'releases: [a]\n', /^releases: expected our names of releases with their titles/],
+    ['with a release without title', 'releases: { a: { base: b } }\n', /^releases\.a\.title: /],
+    ['with another key of a release', 'releases: { a: { title: A, kernel: 3 } }\n', /^releases\.a\.kernel: /],
     ['of a MiB', `#${'x'.repeat(1024 * 1024)}`, /^: it has 1048577 characters/],
     ['of 129 sources', fileOf(...Array.from({ length: 129 }, () => 7)), /^sources: expected at most 128 sources$/],
     [

@@ -23,6 +23,10 @@ const image = (more: Partial<ListedImage> = {}): ListedImage => ({
   ...{ serial: '20260901', title: 'Noble', bytes: 100, sha256: 'a'.repeat(64), origin: { source: 'ubuntu' } },
   ...more,
 });
+const INSTALLERS = [
+  { release: 'precise04', os: 'ubuntu', title: 'Ubuntu 12.04 LTS with Linux 3.11' },
+  { release: 'site', os: undefined, title: 'site' },
+];
 const NOBLE = 'ubuntu/noble/amd64/generic/release';
 const COMING: ImportProgress = {
   ...{ state: 'downloading', source: 'ubuntu', serial: '20261015', title: 'Noble', bytes: 30, total: 120 },
@@ -43,6 +47,7 @@ async function withApi(
     onImportAsked: () => {
       asked.count += 1;
     },
+    listInstallers: ({ architecture }) => (architecture === 'amd64' ? INSTALLERS : []),
   });
   try {
     const { store, clock, region } = place;
@@ -127,6 +132,19 @@ test('an image whose bytes are gone is not complete, although its import ended w
     await store.boot.noteProgress(new Map([[NOBLE, { ...COMING, state: 'done', bytes: 120 }]]), 1);
     const { json: list } = await ask('GET', '2.0/boot-resources/', undefined, 'user');
     assert.deepEqual([list[0].complete, list[0].progress], [false, 0]);
+  }));
+
+test('installers are listed with their titles', () =>
+  withApi([], async (ask) => {
+    const { json } = await ask('GET', '1.0/boot-resources/?op=list_installers', undefined, 'user');
+    const architecture = 'amd64/generic';
+    assert.deepEqual(json, [
+      {
+        ...{ name: 'ubuntu/precise04', osystem: 'ubuntu', release: 'precise04', architecture },
+        title: 'Ubuntu 12.04 LTS with Linux 3.11',
+      },
+      { name: 'site', osystem: null, release: 'site', title: 'site', architecture },
+    ]);
   }));
 
 test('an import is asked for, stored before the answer, and stopped, in the words of 2.0 and 1.0', () =>

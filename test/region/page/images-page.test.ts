@@ -58,6 +58,19 @@ const sent = (
     }),
   );
 
+test('installers are shown by their titles', async () => {
+  const place = await makeRegion({}, 1, undefined, {
+    listInstallers: ({ architecture }) =>
+      architecture === 'i386' ? [{ release: 'precise04', os: 'ubuntu', title: 'Ubuntu 12.04 <own>' }] : [],
+  });
+  try {
+    const text = await shown(place, IMAGES_PAGE, { viewer: USER });
+    assert.match(text, /Installers.*<b>Ubuntu 12\.04 &lt;own&gt;<\/b> <span class="soft">ubuntu\/precise04 · i386</s);
+  } finally {
+    await place.remove();
+  }
+});
+
 test('an upload is shown with what has come and cannot be paused; one that failed shows why', () =>
   withRegion(async (place) => {
     const { store } = place;

@@ -62,6 +62,7 @@ export const IMAGES = {
     title: 'Not imported',
     more: (count: number): string => `and ${counted(count, 'other')}`,
   },
+  installers: 'Installers',
   reported: 'Downloads of racks',
   selected: 'Selected',
   sourcesLink: 'Sources and selections',

@@ -1,0 +1,50 @@
+// The sources of images that files name: the site's file adds to the shipped ones, replaces them by name, and adds releases to sources of
+// installers.
+
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, describe, test } from 'node:test';
+import { fileSourcesReader, readImageSources } from '../../src/config/image-sources.ts';
+import type { InstallerRelease } from '../../src/images/sources/source.ts';
+
+describe('the sources of a site', () => {
+  const directory = mkdtempSync(join(tmpdir(), 'rackboot-sources-'));
+  const config = join(directory, 'rackboot.yaml');
+  after(() => rmSync(directory, { recursive: true }));
+  const write = (text: string): void => writeFileSync(join(directory, 'image-sources.yaml'), text);
+  const releasesOf = (wanted: string): readonly InstallerRelease[] => {
+    const source = readImageSources({ config }).find(({ name }) => name === wanted);
+    assert.ok(source?.kind === 'installer');
+    return source.releases;
+  };
+
+  test('add releases to a shipped source of installers, under names and titles of their own', () => {
+    const shipped = releasesOf('ubuntu-installer').map(({ name }) => name);
+    write(`releases:
+  precise04: { base: precise, images: saucy-netboot, title: Ubuntu 12.04 LTS with Linux 3.11 }
+  xenial: { title: Our own Xenial }
+  old: { source: debian-installer, base: buster, title: Debian 10 }
+`);
+    const found = releasesOf('ubuntu-installer');
+    assert.deepEqual(
+      found.map(({ name }) => name),
+      ['precise04', 'xenial', ...shipped.filter((name) => name !== 'xenial')],
+    );
+    const { base, images, title } = found[0] ?? assert.fail();
+    assert.deepEqual([base, images, title], ['precise', 'saucy-netboot', 'Ubuntu 12.04 LTS with Linux 3.11']);
+    assert.equal(found[1]?.title, 'Our own Xenial');
+    assert.equal(releasesOf('debian-installer')[0]?.base, 'buster');
+  });
+
+  test('with a release of an unknown source are refused by path, and the region keeps the shipped ones', async () => {
+    write('releases: { x: { source: ubuntu, title: X } }\n');
+    const message =
+      /releases\.x\.source: ubuntu is no source of installers; there are debian-installer, ubuntu-installer$/;
+    assert.throws(() => readImageSources({ config }), { code: 'config-invalid', message });
+    const { sources, problem } = await fileSourcesReader(config)();
+    assert.match(problem ?? '', message);
+    assert.ok(sources.some(({ source }) => source.name === 'ubuntu-installer'));
+  });
+});
