@@ -87,6 +87,41 @@ export function describeUploads(place: LabPlace): void {
       assert.ok(images().includes('custom/far'));
     });
 
+    test('to the region of a profile, by this command and in the words of MAAS’s own', {
+      timeout: MS_MAX,
+    }, async () => {
+      const before = process.env.XDG_CONFIG_HOME;
+      process.env.XDG_CONFIG_HOME = join(scratch, 'config');
+      try {
+        const key = readFileSync(keyFile, 'utf8').trim();
+        const login = await runRackboot(['login', 'lab', url, key]);
+        assert.equal(login.code, 0, login.complaints.join('\n'));
+        const file = given('maas.img', makeSystemDisk(2 * PIECE + 512, 8));
+        const fields = ['name=custom/maas', 'architecture=amd64/generic', 'filetype=ddraw', `content@=${file}`];
+        const created = await runRackboot(['maas', 'lab', 'boot-resources', 'create', ...fields]);
+        assert.equal(created.code, 0, [...created.output, ...created.complaints].join('\n'));
+        assert.ok(images().includes('custom/maas'));
+        const { code, complaints } = await upload('prof', file, '--profile', 'lab');
+        assert.deepEqual([code, images().includes('custom/prof')], [0, true], complaints.join('\n'));
+        const wrong = given('wrong.img', Buffer.from('no image'));
+        const refused = await runRackboot([
+          'maas',
+          'lab',
+          'boot-resources',
+          'create',
+          ...fields.slice(0, 3),
+          `content@=${wrong}`,
+        ]);
+        assert.deepEqual(
+          [refused.code, /partition table/.test([...refused.output, ...refused.complaints].join())],
+          [1, true],
+        );
+      } finally {
+        if (before === undefined) delete process.env.XDG_CONFIG_HOME;
+        else process.env.XDG_CONFIG_HOME = before;
+      }
+    });
+
     test('an unfit file, a wrong key and a missing file are refused with the reason', {
       timeout: MS_MAX,
     }, async () => {

@@ -17,6 +17,7 @@ import { descriptionShape, findNamed, type Noun, nounsOf, summaryOf, usageOf, wi
 import { logIn, logOut, showProfiles } from './login.ts';
 import { type Profile, readProfile } from './profiles.ts';
 import { type AskRegion, askAs } from './region-request.ts';
+import { uploadNamed } from './upload-call.ts';
 
 const USAGE = `rackboot maas PROFILE NOUN ACTION [WORD ...] [KEY=VALUE ...]
 
@@ -101,7 +102,7 @@ async function runNoun(name: string, words: readonly string[]): Promise<number> 
     throw new RackError('bad-argument', `${found.name} has no ${action}: ${meant}it has ${names.join(', ')}`);
   }
   if (wantsHelp) return help([`rackboot maas ${name} ${found.name} ${usageOf(operation)}`, '', operation.doc], true);
-  return printAnswer(await ask(requestOf(operation, rest)));
+  return printAnswer((await uploadNamed(operation, rest, ask)) ?? (await ask(requestOf(operation, rest))));
 }
 
 /** @returns 0 if the person asked for it, else 2: words are missing */

@@ -285,7 +285,11 @@ function uploadCommand<T>(command: Argv<T>, { config, json }: SharedOptions, fin
         describe: 'ddraw, ddgz, ddxz, ddtar, qcow2 …, or tgz, squashfs …; default: by the name of the file',
       },
       title: { ...text, describe: 'Name shown to people' },
-      url: { ...text, describe: "URL of the region, http://10.20.0.1:5240/MAAS; default: this host's region" },
+      profile: {
+        ...text,
+        describe: "A region at which you have logged in (rackboot login); default: this host's region",
+      },
+      url: { ...text, describe: 'Or the URL of a region, http://10.20.0.1:5240/MAAS' },
       'key-file': { ...text, describe: '(--url) File with an API key of an administrator there' },
       'ca-file': { ...text, describe: "(--url) Certificates to trust instead of the system's" },
       json,

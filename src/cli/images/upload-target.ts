@@ -12,7 +12,7 @@ import { parseRegionUrl } from '../../config/region-url.ts';
 import { errorText, RackError } from '../../errors.ts';
 import { CONTROL_SOCKET } from '../../http/config.ts';
 import { CONTROL_BODY_BYTES_MAX } from '../../http/control/requests.ts';
-import { authorizationOf } from '../../uplink/region-key.ts';
+import { authorizationOf, parseRegionKey } from '../../uplink/region-key.ts';
 import { readGivenFile } from '../terminal/given-file.ts';
 
 /** How long a request may go without a byte, in milliseconds: the last piece waits 20 s for the image. */
@@ -59,24 +59,22 @@ export function localTarget(stateDir: string): UploadTarget {
 
 /**
  * A region elsewhere.
- * @param keyFile a file with an API key, as `rackboot apikey` prints it
+ * @param keyText an API key, as `rackboot apikey` prints it
  * @param caFile PEM certificates to trust instead of the system's; undefined to trust the system's
  * @throws RackError `bad-argument`, and as `readGivenFile`
  */
-export function webTarget(url: string, keyFile: string, caFile: string | undefined): UploadTarget {
+export function webTarget(url: string, keyText: string, caFile: string | undefined): UploadTarget {
   const parsed = parseRegionUrl(url.replace(/\/api\/\d\.\d\/?$/, ''));
   if (parsed === undefined)
     throw new RackError(
       'bad-argument',
       `--url ${JSON.stringify(url)} is no URL of a region, such as http://10.20.0.1:5240/MAAS`,
     );
-  const [consumer, token, secret, ...more] = readGivenFile(keyFile).toString('utf8').trim().split(':');
-  if (consumer === undefined || token === undefined || secret === undefined || more.length > 0)
-    throw new RackError(
-      'bad-argument',
-      `${keyFile} has no API key: \`rackboot apikey\` on the region's host prints one`,
-    );
-  const key = { consumer, token, secret, isDrawn: false };
+  const key = parseRegionKey(keyText);
+  if (key === undefined) {
+    const remedy = "`rackboot apikey` on the region's host prints one";
+    throw new RackError('bad-argument', `an API key has three parts, consumer:token:secret: ${remedy}`);
+  }
   const ca = caFile === undefined ? {} : { ca: readGivenFile(caFile) };
   const { host, port, secure, text } = parsed;
   const place = { host, ...(port === undefined ? {} : { port }), ...ca };

@@ -7,15 +7,14 @@
 // 1. Repeating the command continues an interrupted upload of the same file.
 // 2. A piece names its place, so none is added twice. MAAS, which does not say where to continue, gets the file from its beginning.
 
-import { createHash } from 'node:crypto';
-import { type FileHandle, open } from 'node:fs/promises';
 import { z } from 'zod';
 import { sleep, systemClock } from '../../clock.ts';
 import { loadPlace } from '../../config/config-file.ts';
 import { refusalLines } from '../../control/field-refusal.ts';
 import { RackError } from '../../errors.ts';
-import { fileFault } from '../../files/read-fault.ts';
-import { viewBytes } from '../../net/borrowed-bytes.ts';
+import { readProfile } from '../clients/profiles.ts';
+import { readGivenFile } from '../terminal/given-file.ts';
+import { type HashedFile, openHashed, readPiece } from '../terminal/hashed-file.ts';
 import { formatBytes, print, printJson } from '../terminal/output.ts';
 import { ImportProgress } from './import-progress.ts';
 import { StopSignals } from './stop-signals.ts';
@@ -27,7 +26,6 @@ const ATTEMPTS_MAX = 6;
 const PAUSE_MS = 2000;
 /** How often it asks whether the image is ready, in milliseconds. */
 const LOOK_MS = 2000;
-const READ_BYTES = 1024 * 1024;
 const REASON_MAX = 1000;
 /** Ends of the names of root archives; every other file is taken for the image of a disk. */
 const TYPES: readonly (readonly [end: RegExp, type: string])[] = [
@@ -44,6 +42,8 @@ interface UploadFlags {
   readonly arch: string;
   readonly type?: string | undefined;
   readonly title?: string | undefined;
+  /** The region at which a person has logged in by `rackboot login`. */
+  readonly profile?: string | undefined;
   /** Undefined: the region of this host. */
   readonly url?: string | undefined;
   readonly keyFile?: string | undefined;
@@ -69,13 +69,6 @@ const resourceShape = z.looseObject({
 });
 type Resource = z.output<typeof resourceShape>;
 
-/** A file, open for reading, with its hash. */
-interface HashedFile {
-  readonly handle: FileHandle;
-  readonly bytes: number;
-  readonly sha256: string;
-}
-
 /** Where an upload stands. */
 interface Place {
   readonly id: number;
@@ -85,14 +78,13 @@ interface Place {
 
 /** Uploads a file, waits for the image and prints it. @returns 0 */
 export async function uploadImage(flags: UploadFlags): Promise<number> {
-  const handle = await open(flags.file, 'r').catch((cause: unknown) => {
-    throw fileFault(flags.file, cause);
-  });
   const stop = new StopSignals();
   const progress = new ImportProgress(process.stderr.isTTY, flags.json);
+  const closing: (() => Promise<void>)[] = [];
   try {
     const target = targetOf(flags);
-    const file = await hashFile(handle, flags.file, stop.signal);
+    const file = await openHashed(flags.file, stop.signal);
+    closing.push(() => file.handle.close());
     const upload = new Upload(target, flags, file, progress, stop.signal);
     const { resource, from } = await upload.run();
     if (flags.json) printJson({ id: resource.id, name: flags.name, bytes: file.bytes, sha256: file.sha256, from });
@@ -101,32 +93,22 @@ export async function uploadImage(flags: UploadFlags): Promise<number> {
   } finally {
     progress.close();
     stop.close();
-    await handle.close();
+    for (const close of closing) await close();
   }
 }
 
-function targetOf({ url, keyFile, caFile, config }: UploadFlags): UploadTarget {
+function targetOf({ url, keyFile, caFile, profile, config }: UploadFlags): UploadTarget {
+  if (profile !== undefined) {
+    const { url: address, key, ca_file: ca } = readProfile(profile);
+    return webTarget(address, key, ca);
+  }
   if (url === undefined) return localTarget(loadPlace(config).stateDir);
-  if (keyFile === undefined)
-    throw new RackError(
-      'bad-argument',
-      '--url needs --key-file: `rackboot apikey` on the host of the region prints a key',
-    );
-  return webTarget(url, keyFile, caFile);
-}
-
-async function hashFile(handle: FileHandle, path: string, signal: AbortSignal): Promise<HashedFile> {
-  const facts = await handle.stat();
-  if (!facts.isFile()) throw new RackError('bad-argument', `${path} is not a file`);
-  const hash = createHash('sha256');
-  const buffer = Buffer.allocUnsafeSlow(READ_BYTES);
-  for (let at = 0; ; ) {
-    if (signal.aborted) throw interrupted();
-    const { bytesRead } = await handle.read(buffer, 0, READ_BYTES, at);
-    if (bytesRead === 0) return { handle, bytes: at, sha256: hash.digest('hex') };
-    hash.update(viewBytes(buffer, 0, bytesRead));
-    at += bytesRead;
+  if (keyFile === undefined) {
+    const remedy =
+      '`rackboot apikey` on the host of the region prints a key; or log in with `rackboot login` and name the --profile';
+    throw new RackError('bad-argument', `--url needs --key-file: ${remedy}`);
   }
+  return webTarget(url, readGivenFile(keyFile).toString('utf8').trim(), caFile);
 }
 
 const interrupted = (): RackError => new RackError('cancelled', 'interrupted; repeat the command to continue');
@@ -214,14 +196,12 @@ class Upload {
   }
 
   async #sendPiece(uri: string, at: number): Promise<number> {
-    const { handle, bytes } = this.#file;
+    const { bytes } = this.#file;
     const length = Math.min(this.#target.pieceBytes, bytes - at);
-    const buffer = Buffer.allocUnsafeSlow(length);
-    const { bytesRead } = await handle.read(buffer, 0, length, at);
-    if (bytesRead < length) throw new RackError('bad-argument', `${this.#flags.file} has changed: upload it again`);
+    const body = await readPiece(this.#file, at, length, this.#flags.file);
     const range = `bytes ${at}-${at + length - 1}/${bytes}`;
     const headers = { 'Content-Type': 'application/octet-stream', 'Content-Range': range };
-    this.#accept(await this.#target.ask({ method: 'PUT', path: uri, body: buffer, headers }));
+    this.#accept(await this.#target.ask({ method: 'PUT', path: uri, body, headers }));
     return length;
   }
 

@@ -1,0 +1,59 @@
+// `boot-resources create … content@=FILE`: a file that is too large for one request goes in pieces, as with MAAS's command line.
+//
+// Source: the maas command line: a POST with sha256 and size instead of the content, then PUTs of 4 MiB to the `upload_uri` in the answer.
+//
+// 1. Only a piece of the file is in memory.
+
+import { z } from 'zod';
+import { openHashed, readPiece } from '../terminal/hashed-file.ts';
+import { requestOf } from './call.ts';
+import type { Action } from './description.ts';
+import type { AskRegion, RegionAnswer } from './region-request.ts';
+
+const PIECE_BYTES = 4 * 1024 * 1024;
+const CONTENT = /^content@=(.*)$/s;
+
+const createdShape = z.looseObject({
+  sets: z.record(
+    z.string(),
+    z.looseObject({ files: z.record(z.string(), z.looseObject({ upload_uri: z.string().optional() })) }),
+  ),
+});
+
+/** Uploads the file that the words name. @returns the answer to show: of the creation, or that of a refused piece; undefined: it is no upload */
+export async function uploadNamed(
+  action: Action,
+  words: readonly string[],
+  ask: AskRegion,
+): Promise<RegionAnswer | undefined> {
+  const isCreation = action.method === 'POST' && action.op === null && action.path.endsWith('/boot-resources/');
+  const path = words.map((word) => CONTENT.exec(word)?.[1]).find((found) => found !== undefined);
+  if (!isCreation || path === undefined) return undefined;
+  const file = await openHashed(path);
+  try {
+    const others = words.filter((word) => !CONTENT.test(word) && !/^(?:sha256|size)=/.test(word));
+    const created = await ask(requestOf(action, [...others, `sha256=${file.sha256}`, `size=${file.bytes}`]));
+    const uri = uploadUriIn(created);
+    if (uri === undefined) return created;
+    for (let at = 0; at < file.bytes; at += PIECE_BYTES) {
+      const bytes = await readPiece(file, at, Math.min(PIECE_BYTES, file.bytes - at), path);
+      const answer = await ask({ method: 'PUT', path: uri, body: { type: 'application/octet-stream', bytes } });
+      if (answer.status >= 300) return answer;
+    }
+    return created;
+  } finally {
+    await file.handle.close();
+  }
+}
+
+function uploadUriIn({ status, body }: RegionAnswer): string | undefined {
+  if (status >= 300) return undefined;
+  try {
+    const { sets } = createdShape.parse(JSON.parse(body.toString('utf8')));
+    const files = Object.values(sets).flatMap((set) => Object.values(set.files));
+    return files.find((one) => one.upload_uri !== undefined)?.upload_uri;
+  } catch {
+    // Another server answers with other texts, which are shown as they are.
+    return undefined;
+  }
+}

@@ -1,0 +1,51 @@
+// A file to upload: open, with its size and its hash.
+
+import { createHash } from 'node:crypto';
+import { type FileHandle, open } from 'node:fs/promises';
+import { RackError } from '../../errors.ts';
+import { fileFault } from '../../files/read-fault.ts';
+import { viewBytes } from '../../net/borrowed-bytes.ts';
+
+const READ_BYTES = 1024 * 1024;
+
+/** A file that is open for reading; the caller closes it. */
+export interface HashedFile {
+  readonly handle: FileHandle;
+  readonly bytes: number;
+  /** Hexadecimal. */
+  readonly sha256: string;
+}
+
+/**
+ * Opens a file and reads all of it.
+ * @throws RackError as `fileFault`, `bad-argument` for a directory, a pipe or the like, `cancelled` if `signal` aborted
+ */
+export async function openHashed(path: string, signal?: AbortSignal): Promise<HashedFile> {
+  const handle = await open(path, 'r').catch((cause: unknown) => {
+    throw fileFault(path, cause);
+  });
+  try {
+    const facts = await handle.stat();
+    if (!facts.isFile()) throw new RackError('bad-argument', `${path} is not a file`);
+    const hash = createHash('sha256');
+    const buffer = Buffer.allocUnsafeSlow(READ_BYTES);
+    for (let at = 0; ; ) {
+      if (signal?.aborted === true) throw new RackError('cancelled', 'interrupted; nothing was sent');
+      const { bytesRead } = await handle.read(buffer, 0, READ_BYTES, at);
+      if (bytesRead === 0) return { handle, bytes: at, sha256: hash.digest('hex') };
+      hash.update(viewBytes(buffer, 0, bytesRead));
+      at += bytesRead;
+    }
+  } catch (error) {
+    await handle.close();
+    throw error;
+  }
+}
+
+/** A piece of the file. @throws RackError `bad-argument` if the file became shorter */
+export async function readPiece({ handle }: HashedFile, at: number, length: number, path: string): Promise<Uint8Array> {
+  const buffer = Buffer.allocUnsafeSlow(length);
+  const { bytesRead } = await handle.read(buffer, 0, length, at);
+  if (bytesRead < length) throw new RackError('bad-argument', `${path} has changed: upload it again`);
+  return buffer;
+}
