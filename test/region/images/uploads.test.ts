@@ -1,0 +1,136 @@
+// Uploads without their files: the room that they need together, one piece at a time, a host without the bytes, a full disk, and an image that takes
+// longer than the client waits.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { RackError } from '../../../src/errors.ts';
+import type { UploadFiles } from '../../../src/region/images/uploads.ts';
+import type { ImageUpload } from '../../../src/region/records/upload-store.ts';
+import { makeRegion, type RegionPlace } from '../place.ts';
+
+/** Files that only say what was asked of them. */
+class SaidFiles implements UploadFiles {
+  readonly place = 'here:/tree';
+  readonly fileTypes = ['ddraw'];
+  readonly rooms: number[] = [];
+  readonly finished: number[] = [];
+  full = false;
+  written: 'written' | 'short' | 'missing' = 'written';
+  writing: Promise<void> = Promise.resolve();
+  finishing: Promise<void> = Promise.resolve();
+  reason: string | undefined;
+  reasonOf(): string | undefined {
+    return this.reason;
+  }
+  async checkRoom(bytes: number): Promise<void> {
+    this.rooms.push(bytes);
+    if (this.full) throw new RackError('store-unwritable', 'the disk is full: free space');
+  }
+  async write(): Promise<'written' | 'short' | 'missing'> {
+    await this.writing;
+    if (this.full) throw new RackError('store-unwritable', 'the disk is full: free space');
+    return this.written;
+  }
+  async receive(): Promise<never> {
+    throw new Error('no whole file comes');
+  }
+  async discard(): Promise<void> {}
+  async adopt(): Promise<void> {}
+  async finish({ id }: ImageUpload): Promise<void> {
+    this.finished.push(id);
+    await this.finishing;
+  }
+  look(): void {}
+}
+
+async function withUploads(work: (place: RegionPlace, files: SaidFiles) => Promise<void>): Promise<void> {
+  const files = new SaidFiles();
+  const place = await makeRegion({}, 1, undefined, { uploadFiles: () => files });
+  try {
+    await work(place, files);
+  } finally {
+    await place.remove();
+  }
+}
+
+const wanted = (release: string, bytes = 100) => ({
+  ...{ name: `custom/${release}/amd64/generic/uploaded`, title: '', fileType: 'ddraw', bytes },
+  ...{ sha256: 'a'.repeat(64), username: 'admin' },
+});
+const content = async function* (): AsyncGenerator<Uint8Array> {};
+const piece = (bytes: number) => ({ bytes, content: content() });
+
+async function begun({ region }: RegionPlace, release: string, bytes = 100): Promise<ImageUpload> {
+  const upload = await region.bootImages.uploads.create(wanted(release, bytes));
+  assert.ok('id' in upload);
+  return upload;
+}
+
+test('an upload begins only if the disk has room for all missing bytes of all uploads', () =>
+  withUploads(async (place, files) => {
+    const { uploads } = place.region.bootImages;
+    const first = await begun(place, 'one');
+    assert.equal(await uploads.take(first.id, piece(30)), undefined);
+    await begun(place, 'two', 50);
+    await begun(place, 'one', 7);
+    assert.deepEqual(files.rooms, [100, 70 + 50, 50 + 7], 'a replaced one needs no room');
+    files.full = true;
+    const refused = await uploads.create(wanted('three'));
+    assert.ok('refusal' in refused && refused.refusal.code === 'uploads-limit.disk');
+    assert.equal((await uploads.list()).length, 2);
+  }));
+
+test('a piece that is cut short, meets a full disk or a host without the bytes changes nothing', () =>
+  withUploads(async (place, files) => {
+    const { uploads } = place.region.bootImages;
+    const { id } = await begun(place, 'one');
+    const code = async () => (await uploads.take(id, piece(10)))?.code;
+    files.written = 'short';
+    assert.equal(await code(), 'bad-request.upload-short');
+    files.written = 'missing';
+    assert.equal(await code(), 'upload-conflict.elsewhere');
+    files.written = 'written';
+    files.full = true;
+    assert.equal(await code(), 'uploads-limit.disk');
+    assert.equal((await uploads.list())[0]?.received, 0);
+    files.full = false;
+    assert.equal(await code(), undefined);
+    assert.equal((await uploads.list())[0]?.place, 'here:/tree');
+  }));
+
+test('a second piece is refused while the first one arrives', () =>
+  withUploads(async (place, files) => {
+    const { uploads } = place.region.bootImages;
+    const { id } = await begun(place, 'one');
+    const held = Promise.withResolvers<void>();
+    files.writing = held.promise;
+    const first = uploads.take(id, piece(10));
+    await new Promise((resolve) => setImmediate(resolve));
+    assert.equal((await uploads.take(id, piece(10)))?.code, 'upload-conflict.busy');
+    held.resolve();
+    assert.equal(await first, undefined);
+    assert.equal((await uploads.list())[0]?.received, 10);
+  }));
+
+test('the last piece waits 20 s for the image, whose delay has a reason then', () =>
+  withUploads(async (place, files) => {
+    const { region, clock } = place;
+    const { uploads } = region.bootImages;
+    const { id } = await begun(place, 'one');
+    files.finishing = new Promise(() => undefined);
+    files.reason = 'the disk is full: free space';
+    let isAnswered = false;
+    const last = uploads.take(id, piece(100)).finally(() => {
+      isAnswered = true;
+    });
+    for (let turns = 0; turns < 50 && files.finished.length === 0; turns += 1)
+      await new Promise((resolve) => setImmediate(resolve));
+    clock.advance(19_000);
+    await new Promise((resolve) => setImmediate(resolve));
+    assert.deepEqual([files.finished, isAnswered], [[id], false]);
+    clock.advance(1001);
+    assert.equal(await last, undefined);
+    const [resource] = await region.bootImages.listResources();
+    const reason = { code: 'said', params: { said: files.reason } };
+    assert.deepEqual([resource?.progress?.state, resource?.progress?.reason], ['verifying', reason]);
+  }));
