@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, beforeEach, describe, test } from 'node:test';
 import { gunzipSync, gzipSync } from 'node:zlib';
+import { findImage } from '../../src/boot/images.ts';
 import { encodeCpio } from '../../src/images/cpio.ts';
 import { makeModule, makePackage, readCpio } from '../images/synthetic.ts';
 import { GpgHome } from '../support/gpg-home.ts';
@@ -128,8 +129,9 @@ describe('an installer of a mirror', { skip: missing('linux', 'gpg', 'dpkg-deb',
   - { name: debian-installer, title: Installer, os: debian, arches: { amd64: amd64, i386: i386 }, ${rest},
       releases: { bookworm: { title: Debian 12 }, ${bad.join(', ')} } }
   - { name: ubuntu-installer, title: Installer, os: ubuntu, arches: { amd64: amd64, i386: i386 }, ${rest}, releases: {
-      precise: { title: Ubuntu 12.04 },
-      precise04: { base: precise, images: saucy-netboot, title: Ubuntu 12.04 with Linux 3.11 } } }
+      precise: { title: Ubuntu 12.04 } } }
+releases:
+  precise04: { base: precise, images: saucy-netboot, title: Ubuntu 12.04 with Linux 3.11 }
 `,
     );
     return path;
@@ -169,12 +171,22 @@ describe('an installer of a mirror', { skip: missing('linux', 'gpg', 'dpkg-deb',
     for (const arch of ['amd64', 'i386']) assert.ok(read(arch, 'precise', 'initrd.gz').equals(initrdOf(`old ${arch}`)));
   });
 
-  test('of a release of the site has the base and the images that its source names', async () => {
+  test('of a release of the site has the base and the images that the site names, and its title', async () => {
     const { code, complaints } = await imported('installer/ubuntu/precise04');
     assert.equal(code, 0, complaints.join('\n'));
     assert.equal(read('amd64', 'precise04', 'linux').toString(), 'kernel of newer');
     const { title, base } = JSON.parse(read('amd64', 'precise04', 'manifest.json').toString());
     assert.deepEqual([base, title], ['precise', 'Ubuntu 12.04 with Linux 3.11']);
+    const listed = await runRackboot(['images', 'list', '--tree', tree]);
+    assert.match(listed.output.join('\n'), /^ubuntu\/precise04 +amd64 +Ubuntu 12\.04 with Linux 3\.11$/m);
+    const hardware = { architecture: 'amd64', subarchitecture: 'generic' };
+    const query = { ...hardware, releases: ['precise04'], directory: 'install' } as const;
+    const directory = 'amd64/generic/precise04/install';
+    assert.deepEqual(
+      findImage(query, (path) => existsSync(join(tree, path))),
+      { kernel: `${directory}/linux`, initrd: `${directory}/initrd.gz` },
+      'a machine boots it by this name',
+    );
   });
 
   test('is listed with its title, and each source is checked', async () => {
