@@ -37,6 +37,7 @@ export const NAMED_COMMANDS: Readonly<Record<string, string>> = {
   racks: 'accept list reject remove',
   region: 'backup check copy restore run',
   replay: '',
+  reset: '',
   run: '',
   scripts: 'add list remove results show',
   sshkeys: 'add list remove',

@@ -11,7 +11,7 @@ interface CommandGroup {
 /** Every visible command, each in one group. */
 export const COMMAND_GROUPS: readonly CommandGroup[] = [
   { title: 'Try it', commands: ['lab'] },
-  { title: 'Set up a rack', commands: ['init', 'check', 'createadmin', 'run', 'config'] },
+  { title: 'Set up a rack', commands: ['init', 'check', 'createadmin', 'run', 'config', 'reset'] },
   { title: 'See what it does', commands: ['status', 'doctor', 'trace', 'why', 'events', 'log-level'] },
   { title: 'Machines', commands: ['machines', 'power', 'scripts', 'tags', 'sshkeys'] },
   { title: 'Images and installers', commands: ['images', 'preseed'] },

@@ -66,6 +66,7 @@ const NOT_RUN: Readonly<Record<string, string>> = {
   'moves a whole region, which must not run': 'region.copy',
   'fetches packages of a distribution': 'images.build images.import-installer images.make-debian',
   'asks a region with the key of a profile': 'login logout maas',
+  'removes everything that the other commands show': 'reset',
   'shows nothing from outside': 'completion',
   'asks sites of the Internet': 'images.available images.check-sources images.import images.mirror',
   'writes a file that it refuses to replace': 'images.export',

@@ -2,7 +2,7 @@
 
 import type { Argv } from 'yargs';
 import { DEFAULT_STATE_DIR } from '../../config/state-dir.ts';
-import { ofRack, type SharedOptions } from '../terminal/shared-options.ts';
+import { ofRack, type SharedOptions, yes } from '../terminal/shared-options.ts';
 
 type Finish = (code: number) => void;
 
@@ -43,6 +43,20 @@ function fileCommands<T>(parser: Argv<T>, { config, json }: SharedOptions, finis
         const { initConfig } = await import('./init.ts');
         await initConfig(argv);
         finish(0);
+      },
+    )
+    .command(
+      'reset',
+      'Remove everything that a stopped rack or region keeps on this host: machines, accounts, leases, images',
+      {
+        config,
+        json,
+        yes,
+        'keep-images': { type: 'boolean', default: false, describe: 'Keep the images and boot environments' },
+      },
+      async (argv) => {
+        const { reset } = await import('./reset.ts');
+        finish(await reset(argv));
       },
     )
     .command(

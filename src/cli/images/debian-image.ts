@@ -2,12 +2,12 @@
 
 import { mkdtempSync, rmSync } from 'node:fs';
 import { open } from 'node:fs/promises';
-import { homedir, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { systemClock } from '../../clock.ts';
 import { RackError } from '../../errors.ts';
 import { makeDebianImage } from '../../images/debian-image.ts';
-import { isRoot } from '../../images/debian-root.ts';
+import { packageCache } from '../terminal/cache-place.ts';
 import { formatDuration, print, printJson } from '../terminal/output.ts';
 import { addOpened, describeAdding, enterTree } from './disk-images.ts';
 
@@ -42,7 +42,7 @@ export async function makeDebian(flags: MakeDebianFlags): Promise<number> {
     cloudInit: flags.cloudInit,
     packages: flags.package ?? [],
     mirrors: flags.mirror ?? [],
-    cacheDir: flags.cache ?? join(cacheBase(), `debian-${flags.release}-${flags.arch}`),
+    cacheDir: flags.cache ?? join(packageCache(), `debian-${flags.release}-${flags.arch}`),
     epochSeconds: lastingTime(began),
     workDir,
     onProgress: (text) => {
@@ -84,10 +84,4 @@ function lastingTime(nowMs: number): number {
     'bad-argument',
     `SOURCE_DATE_EPOCH is ${JSON.stringify(given)}, not a number of seconds since 1970`,
   );
-}
-
-/** The directory that keeps packages between builds. */
-function cacheBase(): string {
-  if (isRoot()) return '/var/cache/rackboot';
-  return join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'rackboot');
 }

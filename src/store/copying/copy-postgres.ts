@@ -138,6 +138,27 @@ export function toPostgres<T>(place: PostgresPlace, work: (target: CopyTarget) =
   });
 }
 
+/** Removes everything of a region from its database. A region that runs on it is refused; a database without one is left as it is. */
+export function emptyPostgres(place: PostgresPlace): Promise<void> {
+  return using(place, async (client) => {
+    await holdStopped(client);
+    await client.query('BEGIN');
+    const { rows } = await client.query<{ readonly statement: string }>(OWN_OBJECTS_SQL);
+    for (const { statement } of rows) await client.query(statement);
+    await client.query('COMMIT');
+  });
+}
+
+/** The statements that remove the objects of a region from its schema, which has no others: its start refuses such a database. */
+const OWN_OBJECTS_SQL = `WITH region AS (SELECT 1 WHERE to_regclass(format('%I.rackboot', current_schema())) IS NOT NULL)
+  SELECT format('DROP TABLE IF EXISTS %s CASCADE', oid::regclass) AS statement FROM pg_class, region
+    WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'p')
+  UNION ALL SELECT format('DROP SEQUENCE IF EXISTS %s CASCADE', oid::regclass) FROM pg_class, region
+    WHERE relnamespace = current_schema()::regnamespace AND relkind = 'S'
+  UNION ALL SELECT format('DROP ROUTINE IF EXISTS %s CASCADE', oid::regprocedure) FROM pg_proc, region
+    WHERE pronamespace = current_schema()::regnamespace
+    AND NOT EXISTS (SELECT 1 FROM pg_depend WHERE classid = 'pg_proc'::regclass AND objid = pg_proc.oid AND deptype = 'e')`;
+
 async function using<T>(place: PostgresPlace, work: (client: pg.ClientBase) => Promise<T>): Promise<T> {
   const connections = new PostgresConnections({ ...place, pool: 1 }, 'copy');
   try {

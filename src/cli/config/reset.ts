@@ -1,0 +1,183 @@
+// `rackboot reset`: removes all that a rack or a region keeps on this host, so that it starts as on its first day.
+//
+// 1. It refuses while a daemon runs on the state directory, or a region on its database, and holds both locked until it ends.
+// 2. It removes only what Rackboot made: a file of another name in the state directory stays, and is named.
+// 3. It says what it will remove, and asks. Without a terminal it needs --yes.
+// 4. Killed halfway, it continues when it is called again: the lock's file goes last.
+
+import { existsSync, lstatSync, readdirSync, rmSync } from 'node:fs';
+import { basename, dirname, join, resolve } from 'node:path';
+import { loadPlace, readConfigFile, readConfigText } from '../../config/config-file.ts';
+import { loadStorePlace, type RegionStorePlace } from '../../config/region-store.ts';
+import { errorText, osErrorCode, RackError } from '../../errors.ts';
+import { ownershipRemedy } from '../../files/ownership.ts';
+import { valueAt } from '../../machines/settings.ts';
+import { postgresPlace } from '../../region-process/open-store.ts';
+import { lockState } from '../../store/state-lock.ts';
+import { packageCache } from '../terminal/cache-place.ts';
+import { confirmOnTerminal } from '../terminal/confirmation.ts';
+import { formatBytes, print, printJson } from '../terminal/output.ts';
+
+interface ResetFlags {
+  readonly config: string;
+  readonly json: boolean;
+  readonly yes: boolean;
+  readonly keepImages: boolean;
+}
+
+/** Something that is removed: a file, a directory, or the content of one that stays. */
+interface Doomed {
+  readonly what: string;
+  readonly path: string;
+  readonly bytes: number;
+}
+
+/** The names in a state directory that Rackboot writes, with what follows them while a file is written or kept as a copy. */
+const OURS: readonly (readonly [what: string, name: RegExp])[] = [
+  ['the region: machines, accounts, keys, settings, events', /^region\.(?:db|sock)(?:[-.].*)?$/],
+  ['leases', /^(?:leases\.db|lease-[a-z]+\.json)(?:[-.].*)?$/],
+  ['events that wait for a region', /^outbox\.db(?:[-.].*)?$/],
+  ['the identity and the keys of the rack', /^(?:rack\.json|region\.key|images-key\.asc|ssh)(?:\.part)?$/],
+  ['what a start would make again', /^(?:desired-state\.json(?:\..*)?|(?:rack|rackboot)\.sock|cache|images-work)$/],
+];
+/** SQLite's lock on it keeps a daemon from starting, so it is removed last. */
+const LOCK = /^rack\.lock(?:-journal)?$/;
+
+/** Removes everything. @returns 0 @throws RackError `already-running`, `cancelled`, `bad-argument`, `store-unwritable` */
+export async function reset(flags: ResetFlags): Promise<number> {
+  const { stateDir, store, tree } = placesOf(flags.config);
+  const lock = existsSync(stateDir) ? lockState(stateDir) : undefined;
+  try {
+    const doomed = findDoomed(stateDir, flags.keepImages ? undefined : tree);
+    const others = othersIn(stateDir, tree);
+    const isDatabase = store.kind === 'postgresql';
+    if (!flags.json) announce(doomed, isDatabase ? store.url : undefined, flags.keepImages ? tree : undefined);
+    if (doomed.length > 0 || isDatabase) await ask(flags.yes);
+    if (isDatabase) await emptyDatabase(store);
+    for (const { path } of doomed) remove(path);
+    for (const name of namesIn(stateDir).filter((one) => LOCK.test(one))) remove(join(stateDir, name));
+    report(flags.json, doomed, others);
+  } finally {
+    lock?.release();
+  }
+  return 0;
+}
+
+interface Places {
+  readonly stateDir: string;
+  readonly store: RegionStorePlace;
+  /** The boot tree with the images. */
+  readonly tree: string;
+}
+
+/** The rest of the file may be invalid. @throws RackError `config-unreadable`, `config-invalid` */
+function placesOf(file: string): Places {
+  const { stateDir } = loadPlace(file);
+  const read = readConfigFile(readConfigText(file));
+  const values = read.ok ? read.file.values : {};
+  const written = valueAt(values, 'boot.tree');
+  const tree = typeof written === 'string' ? resolve(written) : join(stateDir, 'boot');
+  const isRemote = valueAt(values, 'region.mode') === 'remote';
+  return { stateDir, tree, store: isRemote ? { kind: 'sqlite' } : loadStorePlace(file).store };
+}
+
+const namesIn = (directory: string): readonly string[] =>
+  existsSync(directory) ? readdirSync(directory).toSorted() : [];
+
+function findDoomed(stateDir: string, tree: string | undefined): readonly Doomed[] {
+  const names = namesIn(stateDir);
+  const found = OURS.flatMap(([what, pattern]) =>
+    names.filter((name) => pattern.test(name)).map((name) => doom(what, join(stateDir, name))),
+  );
+  const images = tree === undefined ? [] : imagesIn(tree, stateDir);
+  const cache = namesIn(packageCache()).map((name) =>
+    doom('packages kept for further images', join(packageCache(), name)),
+  );
+  return [...images, ...cache, ...found];
+}
+
+/** @throws RackError `bad-argument` for a tree that is above what must stay */
+function imagesIn(tree: string, stateDir: string): readonly Doomed[] {
+  const isAbove = [stateDir, import.meta.dirname, process.cwd()].some((path) => `${path}/`.startsWith(`${tree}/`));
+  if (isAbove || dirname(tree) === tree)
+    throw new RackError(
+      'bad-argument',
+      `the boot tree ${tree} holds more than images: remove them by hand, and add --keep-images`,
+    );
+  return namesIn(tree).map((name) => doom('images and boot environments', join(tree, name)));
+}
+
+const doom = (what: string, path: string): Doomed => ({ what, path, bytes: sizeOf(path) });
+
+function sizeOf(path: string): number {
+  try {
+    const stats = lstatSync(path);
+    if (!stats.isDirectory()) return stats.size;
+    return readdirSync(path).reduce((sum, name) => sum + sizeOf(join(path, name)), 0);
+  } catch (error) {
+    if (osErrorCode(error) === 'ENOENT') return 0;
+    throw unremovable(path, error);
+  }
+}
+
+/** Files of others in the state directory. */
+const othersIn = (stateDir: string, tree: string): readonly string[] =>
+  namesIn(stateDir)
+    .filter((name) => !LOCK.test(name) && !OURS.some(([, pattern]) => pattern.test(name)))
+    .map((name) => join(stateDir, name))
+    .filter((path) => !`${tree}/`.startsWith(`${path}/`));
+
+function announce(doomed: readonly Doomed[], database: string | undefined, kept: string | undefined): void {
+  const groups = new Map<string, Doomed[]>();
+  for (const one of doomed) {
+    const where = `${one.what} in ${dirname(one.path)}`;
+    groups.set(where, [...(groups.get(where) ?? []), one]);
+  }
+  if (groups.size === 0 && database === undefined) print('There is nothing to remove.');
+  else print('This removes for good:');
+  for (const [where, list] of groups) {
+    const bytes = list.reduce((sum, one) => sum + one.bytes, 0);
+    print(`  ${where} (${formatBytes(bytes)}): ${list.map(({ path }) => basename(path)).join(', ')}`);
+  }
+  if (database !== undefined) print(`  every table of the region in ${database}`);
+  if (kept !== undefined) print(`The images in ${kept} stay.`);
+  print('The configuration, the log, backups and deployed machines stay as they are.');
+}
+
+/** @throws RackError `cancelled`; `bad-argument` if nobody can be asked */
+async function ask(isMeant: boolean): Promise<void> {
+  if (!isMeant && process.stdin.isTTY !== true)
+    throw new RackError(
+      'bad-argument',
+      'there is no terminal to ask on: add --yes to remove all this; nothing was changed',
+    );
+  await confirmOnTerminal('Remove all this?', isMeant);
+}
+
+async function emptyDatabase(store: RegionStorePlace): Promise<void> {
+  if (store.kind !== 'postgresql') return;
+  const { emptyPostgres } = await import('../../store/copying/copy-postgres.ts');
+  await emptyPostgres(postgresPlace(store));
+}
+
+function remove(path: string): void {
+  try {
+    rmSync(path, { recursive: true, force: true });
+  } catch (error) {
+    throw unremovable(path, error);
+  }
+}
+
+const unremovable = (path: string, cause: unknown): RackError =>
+  new RackError(
+    'store-unwritable',
+    `${path} cannot be removed (${errorText(cause)}): ${ownershipRemedy(path, dirname(path))}. Then call reset again`,
+    { cause },
+  );
+
+function report(json: boolean, doomed: readonly Doomed[], others: readonly string[]): void {
+  if (json) printJson({ removed: doomed.map(({ path, bytes }) => ({ path, bytes })), left: others });
+  else if (doomed.length > 0)
+    print('Removed. `rackboot run` starts as on its first day; `rackboot createadmin` makes the first account.');
+  if (!json && others.length > 0) print(`Not Rackboot's, and left: ${others.join(', ')}`);
+}
