@@ -123,7 +123,8 @@ export async function runOperation(
     const methods = [...new Set(operations.map((operation) => operation.method))];
     return refuse('method-not-allowed.known', { methods }, { Allow: methods.join(', ') });
   }
-  const op = fields.get('op')?.at(-1);
+  // Seen: gomaasapi sends an empty one for an operation without.
+  const op = fields.get('op')?.at(-1) || undefined;
   const operation = ofMethod.find((candidate) => candidate.op === op);
   if (operation === undefined) {
     const known = ofMethod.map((candidate) => candidate.op ?? '(none)');
