@@ -26,9 +26,8 @@ export async function uploadNamed(
   words: readonly string[],
   ask: AskRegion,
 ): Promise<RegionAnswer | undefined> {
-  const isCreation = action.method === 'POST' && action.op === null && action.path.endsWith('/boot-resources/');
-  const path = words.map((word) => CONTENT.exec(word)?.[1]).find((found) => found !== undefined);
-  if (!isCreation || path === undefined) return undefined;
+  const path = uploadedFile(action, words);
+  if (path === undefined) return undefined;
   const file = await openHashed(path);
   try {
     const others = words.filter((word) => !CONTENT.test(word) && !/^(?:sha256|size)=/.test(word));
@@ -46,12 +45,22 @@ export async function uploadNamed(
   }
 }
 
+function uploadedFile({ method, op, path }: Action, words: readonly string[]): string | undefined {
+  if (method !== 'POST' || op !== null || !path.endsWith('/boot-resources/')) return undefined;
+  return words.map((word) => CONTENT.exec(word)?.[1]).find((found) => found !== undefined);
+}
+
+/** True if these words upload a file to a new boot resource. */
+export const isUpload = (action: Action, words: readonly string[]): boolean =>
+  uploadedFile(action, words) !== undefined;
+
 function uploadUriIn({ status, body }: RegionAnswer): string | undefined {
   if (status >= 300) return undefined;
   try {
     const { sets } = createdShape.parse(JSON.parse(body.toString('utf8')));
     const files = Object.values(sets).flatMap((set) => Object.values(set.files));
-    return files.find((one) => one.upload_uri !== undefined)?.upload_uri;
+    const uri = files.find((one) => one.upload_uri !== undefined)?.upload_uri;
+    return uri?.startsWith('/MAAS/') === true ? uri : undefined;
   } catch {
     // Another server answers with other texts, which are shown as they are.
     return undefined;

@@ -9,7 +9,8 @@ import { jsonOf } from '../clients/answer-output.ts';
 import { requestOf } from '../clients/call.ts';
 import { type Action, parametersOf } from '../clients/description.ts';
 import { readProfile } from '../clients/profiles.ts';
-import { askAs, type RegionRequest } from '../clients/region-request.ts';
+import { askAs, type RegionAnswer } from '../clients/region-request.ts';
+import { isUpload, uploadNamed } from '../clients/upload-call.ts';
 import { print, printFields, printJson, printTable } from '../terminal/output.ts';
 import { fieldsOf, tableOf } from './value-table.ts';
 
@@ -27,9 +28,10 @@ interface Place {
 /** @param words of the path, then parameters @returns 0 @throws RackError as `askDaemon` */
 export async function runOperation(action: Action, words: readonly string[], place: Place): Promise<number> {
   checkNames(action, words.slice(action.places.length));
-  const request = requestOf(action, words);
   const value =
-    place.profile === undefined ? await askHere(place.config, request) : await askThere(place.profile, request);
+    place.profile === undefined
+      ? await askHere(place.config, action, words)
+      : await askThere(place.profile, action, words);
   if (place.json) printJson(value ?? null);
   else show(value);
   return 0;
@@ -47,7 +49,15 @@ function checkNames(action: Action, words: readonly string[]): void {
   }
 }
 
-function askHere(config: string, { method, path, query, body }: RegionRequest): Promise<unknown> {
+async function askThere(profile: string, action: Action, words: readonly string[]): Promise<unknown> {
+  const ask = askAs(readProfile(profile));
+  return contentOf((await uploadNamed(action, words, ask)) ?? (await ask(requestOf(action, words))));
+}
+
+function askHere(config: string, action: Action, words: readonly string[]): Promise<unknown> {
+  if (isUpload(action, words))
+    throw new RackError('bad-argument', '`rackboot images upload` brings an image to the region of this host');
+  const { method, path, query, body } = requestOf(action, words);
   const search = query === undefined || query.size === 0 ? '' : `?${query}`;
   const text = body === undefined ? undefined : Buffer.from(body.bytes).toString('latin1');
   return askDaemon(loadPlace(config).stateDir, `${path}${search}`, method, text, body?.type);
@@ -62,8 +72,8 @@ const CODES: ReadonlyMap<number, RackErrorCode> = new Map([
   [429, 'try-later'],
 ]);
 
-async function askThere(profile: string, request: RegionRequest): Promise<unknown> {
-  const answer = await askAs(readProfile(profile))(request);
+/** The value of an answer; undefined: it has none. @throws RackError for a refusal */
+function contentOf(answer: RegionAnswer): unknown {
   const { status, body } = answer;
   const text = body.toString('utf8');
   if (status === 204) return undefined;

@@ -12,6 +12,7 @@ import { runCommandLine } from '../../../src/cli/command-line.ts';
 import { systemClock } from '../../../src/clock.ts';
 import { createApiKey } from '../../../src/region/accounts/accounts.ts';
 import { type LiveRegion, startRegion } from '../../region/live.ts';
+import { missing } from '../../support/needs.ts';
 import { printedBy } from '../../support/printed.ts';
 
 const MAIN = join(import.meta.dirname, '../../../bin/rackboot.js');
@@ -116,6 +117,14 @@ test('a text answer is printed unchanged, and a refusal goes to standard error w
   assert.match(refused.complaint, /nothing/);
   const missing = await run('maas', 'root', 'boot-resource', 'delete', '29');
   assert.equal(missing.result, 1);
+});
+
+test('only a terminal is shown that the command succeeded', { skip: missing('script') }, async () => {
+  const words = 'maas root version read';
+  assert.match(await shell(words), /^\{\n {4}"/);
+  const line = `"${process.execPath}" "${MAIN}" ${words}`;
+  const shown = await shell(`script --quiet --return --command '${line}' /dev/null </dev/null`);
+  assert.match(shown, /^Success\.\r?\nMachine-readable output follows:\r?\n\{\r?\n {4}"/);
 });
 
 test('wrong words end with exit code 2 and name the right ones', async () => {

@@ -161,7 +161,7 @@ test('bash completes with the script that rackboot completion prints', { skip: m
   const complete = (words: string): string => `COMP_WORDS=(${words}); COMP_CWORD=$((\${#COMP_WORDS[@]} - 1))
     _rackboot_yargs_completions; echo "\${COMPREPLY[@]}"`;
   const script = ['eval "$(rackboot completion)"', complete('rackboot lea'), complete('rackboot leases cl')];
-  const more = [complete('rackboot node-group-i'), complete('rackboot maas far boot-res')];
+  const more = [complete('rackboot node-group-i'), complete('rackboot maas far commissioning-s')];
   const { stdout } = await promisify(execFile)('bash', ['-c', [...script, ...more].join('\n')], {
     env: { ...process.env, PATH: `${bin}${delimiter}${process.env.PATH}`, SHELL: '/bin/bash' },
     timeout: 120_000,
@@ -170,6 +170,6 @@ test('bash completes with the script that rackboot completion prints', { skip: m
     'leases',
     'clear',
     'node-group-interface node-group-interfaces',
-    'boot-resource boot-resources',
+    'commissioning-script commissioning-scripts',
   ]);
 });
