@@ -17,6 +17,12 @@ const home = mkdtempSync(join(tmpdir(), 'rackboot-seeds-'));
 const bin = join(home, 'bin');
 const SHELL_MS_MAX = 60_000;
 
+const IMAGE = {
+  ...{ os: 'ubuntu', release: 'focal', architecture: 'amd64', subarchitecture: 'generic', label: 'release' },
+  ...{ serial: '20210502', title: 'Ubuntu 20.04', bytes: 10, sha256: 'a'.repeat(64), origin: { source: 'maas' } },
+};
+const JQ = `const list = JSON.parse(require("fs").readFileSync(0)); for (const { id, architecture } of list) console.log(id + "\\t" + architecture)`;
+
 let live: LiveRegion;
 let environment: NodeJS.ProcessEnv;
 
@@ -58,7 +64,7 @@ const has = (version: '1.0' | '2.0', path: string): boolean =>
   OPERATIONS.some((operation) => operation.path === path && operation.versions.includes(version));
 
 before(async () => {
-  live = await startRegion();
+  live = await startRegion({}, { listImages: async () => [IMAGE] });
   mkdirSync(bin);
   const program = (name: string, text: string): void => {
     writeFileSync(join(bin, name), `#!/bin/sh\n${text}\n`);
@@ -67,6 +73,8 @@ before(async () => {
   program('maas', `exec "${process.execPath}" "${MAIN}" maas "$@"`);
   program('maas-region-admin', `exec "${process.execPath}" "${MAIN}" "$@"`);
   program('sudo', 'exec "$@"');
+  // The one filter of the articles.
+  program('jq', `exec "${process.execPath}" -e '${JQ}'`);
   writeFileSync(join(home, 'rackboot.yaml'), `state_dir: ${live.config.stateDir}\n`);
   environment = {
     ...process.env,
@@ -124,7 +132,10 @@ describe('MAAS 2.9 as a snap', () => {
 
   test('images are imported, listed and deleted', async () => {
     assert.match(await shell('maas admin boot-resources import'), /started/);
-    assert.deepEqual(JSON.parse(await shell('maas admin boot-resources read')), []);
+    const listed = await shell(`maas admin boot-resources read | jq -r '.[] | "\\(.id)\\t\\(.architecture)"'`);
+    const [, id] = /^(\d+)\tamd64\/generic\n$/.exec(listed) ?? [];
+    assert.ok(id !== undefined, listed);
+    assert.equal(await shell(`maas admin boot-resource delete ${id}`), '');
     await assert.rejects(shell('maas admin boot-resource delete 29'), /29/);
   });
 });
