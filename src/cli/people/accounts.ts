@@ -34,9 +34,11 @@ export interface PasswordFlags {
   readonly passwordFile?: string | undefined;
 }
 
-interface AdministratorFlags extends PasswordFlags {
+interface AdministratorFlags extends Omit<PasswordFlags, 'username'> {
   readonly config: string;
-  readonly email: string;
+  /** Undefined: ask on the terminal, and for the address, too. */
+  readonly username?: string | undefined;
+  readonly email?: string | undefined;
   readonly password?: string | undefined;
 }
 
@@ -46,9 +48,10 @@ export function refuseTaken(username: string, names: readonly string[]): void {
 }
 
 /** Makes an administrator. @returns 0 */
-export async function createAdministrator(flags: AdministratorFlags): Promise<number> {
-  const place = loadStorePlace(flags.config);
-  const { username, email } = flags;
+export async function createAdministrator(written: AdministratorFlags): Promise<number> {
+  const place = loadStorePlace(written.config);
+  const { username, email } = await nameOnTerminal(written);
+  const flags = { ...written, username };
   const given = flags.password ?? (await givenPassword(flags));
   // A taken name is refused before a person types a password.
   if (given === undefined && hasStore(place)) {
@@ -63,6 +66,31 @@ export async function createAdministrator(flags: AdministratorFlags): Promise<nu
   await withStore(place, (store) => createAdmin(store, systemClock, account));
   print(`${flags.username} is an administrator. Their API key: sudo rackboot apikey --username ${flags.username}`);
   return 0;
+}
+
+/** The name and the address that the flags give, else those that a person types. */
+export async function nameAdministrator(
+  { username, email }: Pick<AdministratorFlags, 'username' | 'email'>,
+  ask: (question: string) => Promise<string>,
+): Promise<{ readonly username: string; readonly email: string }> {
+  if (username !== undefined) return { username, email: email ?? '' };
+  const name = (await ask('Username: ')).trim();
+  return { username: name, email: email ?? (await ask('E-mail address, or nothing: ')).trim() };
+}
+
+/** @throws RackError `bad-argument` if there is no terminal to ask on */
+async function nameOnTerminal(
+  flags: AdministratorFlags,
+): Promise<{ readonly username: string; readonly email: string }> {
+  if (flags.username !== undefined) return await nameAdministrator(flags, async () => '');
+  if (process.stdin.isTTY !== true)
+    throw new RackError('bad-argument', 'there is no terminal to ask for the name of the account: add --username');
+  const prompt = openPrompt();
+  try {
+    return await nameAdministrator(flags, (question) => prompt.ask(question));
+  } finally {
+    prompt.close();
+  }
 }
 
 /**

@@ -39,8 +39,8 @@ function accountCommands<T>(parser: Argv<T>, { config }: SharedOptions, finish: 
       'Create an administrator of the region',
       {
         config,
-        username: { ...text, demandOption: true },
-        email: { ...text, default: '' },
+        username: { ...text, describe: 'The name of the account; default: ask' },
+        email: { ...text, describe: 'An e-mail address' },
         password: { ...text, describe: 'Visible in the list of processes: prefer --password-file, or the prompt' },
         'password-file': { ...text, describe: 'File with the password in its first line; - reads standard input' },
       },

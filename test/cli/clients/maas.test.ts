@@ -7,6 +7,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { runMaas } from '../../../src/cli/clients/maas.ts';
 import { profileDirectory } from '../../../src/cli/clients/profiles.ts';
 import { runCommandLine } from '../../../src/cli/command-line.ts';
 import { systemClock } from '../../../src/clock.ts';
@@ -149,6 +150,14 @@ test('help lists the nouns of the region, the operations of a noun, and the para
   assert.match(await said('maas', 'root', 'node-group-interface', '--help'), /update UUID NAME \[KEY=VALUE …\]/);
   assert.match(await said('maas', 'root', 'node-group-interface', 'update', '-h'), /:param router_ip:/);
   assert.equal((await run('maas', 'root')).result, 2);
+});
+
+test("commands that MAAS's client has for its own host are Rackboot's", async () => {
+  const ran: string[] = [];
+  const runOther = async (words: readonly string[]): Promise<number> => ran.push(words.join(' '));
+  for (const words of ['status', 'config', 'createadmin', 'apikey --username=admin'])
+    await runMaas(words.split(' '), runOther);
+  assert.deepEqual(ran, ['status', 'config show', 'createadmin', 'apikey --username=admin']);
 });
 
 test('a profile file holds the key for its user alone', () => {

@@ -5,7 +5,7 @@ import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { askPassword, printApiKey, readPassword } from '../../../src/cli/people/accounts.ts';
+import { askPassword, nameAdministrator, printApiKey, readPassword } from '../../../src/cli/people/accounts.ts';
 import { systemClock } from '../../../src/clock.ts';
 import { createAdmin, KEYS_PER_USER_MAX } from '../../../src/region/accounts/accounts.ts';
 import { openRegionStore } from '../../../src/store/sqlite/region-sqlite.ts';
@@ -78,4 +78,17 @@ test('an account’s API keys are listed without their secrets, and one that is 
   assert.match(lines.splice(0).join(), /is removed/);
   await printApiKey(account);
   assert.match(lines.join(), /^\w+:\w+:\w+$/);
+});
+
+test('an administrator is named by the flags, or by a person who is asked', async () => {
+  const answers = [' ann ', 'ann@example.com'];
+  const asked: string[] = [];
+  const ask = async (question: string): Promise<string> => {
+    asked.push(question);
+    return answers[asked.length - 1] ?? '';
+  };
+  assert.deepEqual(await nameAdministrator({ username: 'bob' }, ask), { username: 'bob', email: '' });
+  assert.deepEqual(asked, []);
+  assert.deepEqual(await nameAdministrator({}, ask), { username: 'ann', email: 'ann@example.com' });
+  assert.deepEqual(asked, ['Username: ', 'E-mail address, or nothing: ']);
 });
