@@ -34,7 +34,7 @@ KEY@=FILE sends the content of a file. Exit codes: 0 done, 1 refused or no answe
 
 /** Commands of a host that MAAS's client has, too. */
 const OF_THIS_HOST: ReadonlySet<string> = new Set(['status', 'config', 'createadmin', 'apikey']);
-const HELP: ReadonlySet<string> = new Set(['--help', '-h', 'help']);
+const HELP_OPTIONS: ReadonlySet<string> = new Set(['--help', '-h']);
 
 /** Runs the words after `rackboot maas`. @param runOther runs a command of Rackboot @returns the exit code @throws RackError */
 export async function runMaas(
@@ -42,7 +42,7 @@ export async function runMaas(
   runOther: (args: readonly string[]) => Promise<number>,
 ): Promise<number> {
   const [first = '--help', ...rest] = words;
-  if (HELP.has(first)) {
+  if (first === 'help' || HELP_OPTIONS.has(first)) {
     print(USAGE);
     return words.length === 0 ? 2 : 0;
   }
@@ -82,9 +82,10 @@ function only(name: string, [word, ...more]: readonly string[]): string {
 async function runNoun(name: string, words: readonly string[]): Promise<number> {
   const profile = readProfile(name);
   const ask = askAs(profile);
-  const nouns = await readNouns(ask, profile);
-  const [noun, action, ...rest] = words.filter((word) => !HELP.has(word));
-  const wantsHelp = words.some((word) => HELP.has(word));
+  // A value may be the word "help".
+  const [noun, action, ...rest] = words.filter((word) => !HELP_OPTIONS.has(word));
+  const wantsHelp = words.some((word) => HELP_OPTIONS.has(word));
+  const nouns = await readNouns(ask, profile, [noun, action]);
   if (noun === undefined) return help(nounLines(name, nouns), wantsHelp);
   const found = findNamed(nouns, noun);
   if (found === undefined) {
@@ -122,11 +123,16 @@ const actionLines = (profile: string, { name, actions }: Noun): readonly string[
   ...actions.flatMap((action) => ['', `  ${usageOf(action)}`, `      ${summaryOf(action)}`]),
 ];
 
-/** The nouns of a region: those of the profile's version, and what only the other one has. */
-async function readNouns(ask: AskRegion, profile: Profile): Promise<readonly Noun[]> {
+/** The nouns of a region's version, and what only the other one has, unless the first has the operation of these words. */
+async function readNouns(
+  ask: AskRegion,
+  profile: Profile,
+  [noun = '', action = '']: readonly (string | undefined)[],
+): Promise<readonly Noun[]> {
   const first = await readVersion(ask, profile.api);
   if (first === undefined)
     throw new RackError('not-running', `${profile.url} has no API ${profile.api}: it is no region`);
+  if (findNamed(findNamed(first, noun)?.actions ?? [], action) !== undefined) return first;
   const second = await readVersion(ask, profile.api === '1.0' ? '2.0' : '1.0');
   return withOther(first, second ?? []);
 }

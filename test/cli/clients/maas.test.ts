@@ -150,6 +150,8 @@ test('help lists the nouns of the region, the operations of a noun, and the para
   assert.match(await said('maas', 'root', 'node-group-interface', '--help'), /update UUID NAME \[KEY=VALUE …\]/);
   assert.match(await said('maas', 'root', 'node-group-interface', 'update', '-h'), /:param router_ip:/);
   assert.equal((await run('maas', 'root')).result, 2);
+  await said('maas', 'root', 'tags', 'create', 'name=help');
+  assert.match(await said('maas', 'root', 'tag', 'read', 'help'), /"name": "help"/);
 });
 
 test("commands that MAAS's client has for its own host are Rackboot's", async () => {
