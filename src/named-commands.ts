@@ -17,7 +17,7 @@ export const NAMED_COMMANDS: Readonly<Record<string, string>> = {
   doctor: '',
   events: '',
   images:
-    'add available build check-sources export fsck import import-installer key list make-debian mirror remove selections sources',
+    'add available build check-sources export fsck import import-installer key list make-debian mirror remove selections sources upload',
   init: '',
   lab: '',
   leases: 'clear end import list show',
