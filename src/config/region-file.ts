@@ -20,7 +20,7 @@ import { type RegionStorePlace, resolveStore, storeSchema } from './region-store
 import { defaultName, type ProblemPath, type ReportProblem, resolvePreseeds, roomLevels } from './resolve.ts';
 import { salvage } from './salvage.ts';
 import { keysAt } from './sibling-keys.ts';
-import { writtenConfigSchema } from './written.ts';
+import { proxyOf, writtenConfigSchema } from './written.ts';
 
 const { shape } = writtenConfigSchema;
 
@@ -31,7 +31,15 @@ const ABSOLUTE = { error: 'expected an absolute path such as /var/lib/rackboot-r
 const absolutePath = z.string(ABSOLUTE).startsWith('/', ABSOLUTE);
 
 const regionFileSchema = writtenConfigSchema
-  .pick({ name: true, http_proxy: true, preseeds: true, metrics: true, log: true })
+  .pick({
+    name: true,
+    http_proxy: true,
+    enable_http_proxy: true,
+    deployment: true,
+    preseeds: true,
+    metrics: true,
+    log: true,
+  })
   .extend({
     // No default: a rack on the same host keeps its state in the default one.
     state_dir: absolutePath,
@@ -149,7 +157,7 @@ function resolveWritten(written: WrittenRegionFile, report: ReportProblem): Regi
       nameFrom: written.enlistment.name,
       install: {
         preseeds: resolvePreseeds(written),
-        httpProxy: written.http_proxy ?? '',
+        httpProxy: proxyOf(written),
         kernelParams: written.boot.kernel_params,
       },
     },

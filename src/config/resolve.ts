@@ -21,7 +21,7 @@ import { type NetworkTerms, resolveGeneralTerms, resolveNetworkTerms } from './d
 import type { ClusterInterface, RackConfig } from './rack-config.ts';
 import { resolveRegionPlace } from './region-place.ts';
 import { resolveSharedNetworks, type SharedNetworkOf } from './shared-networks.ts';
-import type { WrittenClusterInterface, WrittenConfig } from './written.ts';
+import { proxyOf, type WrittenClusterInterface, type WrittenConfig } from './written.ts';
 import { isHostLabel } from './written-values.ts';
 
 const LOOPBACK_NETWORK: Ipv4Network = { address: ipv4(0x7f000000), prefix: 8 };
@@ -96,7 +96,7 @@ export function resolveConfig(
       nameFrom: written.enlistment.name,
       install: {
         preseeds: resolvePreseeds(written),
-        httpProxy: written.http_proxy ?? '',
+        httpProxy: proxyOf(written),
         kernelParams: boot.kernel_params,
       },
     },

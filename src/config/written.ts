@@ -264,6 +264,18 @@ const httpProxy = textual('the URL of a proxy, http://host:8000/, without a pass
   return url !== null && isPlain && url.hostname !== '' ? url.href : undefined;
 });
 
+/** Empty: none. */
+const systemPart = (example: string) =>
+  textual(`a name such as ${example}, or nothing`, (text) =>
+    /^(?:[a-z0-9][a-z0-9_.+-]{0,62})?$/.test(text) ? text : undefined,
+  ).default('');
+const deployment = z.strictObject({ osystem: systemPart('debian'), release: systemPart('trixie') });
+
+/** The proxy in force; empty: none. */
+export const proxyOf = (
+  written: Pick<z.output<typeof writtenConfigSchema>, 'http_proxy' | 'enable_http_proxy'>,
+): string => (written.enable_http_proxy ? (written.http_proxy ?? '') : '');
+
 const metrics = z.strictObject({ listen: z.array(endpoint).max(16).optional() });
 
 const logLevel = z.enum(LOG_LEVELS, { error: `expected one of ${LOG_LEVELS.join(', ')}` });
@@ -300,6 +312,8 @@ export const writtenConfigSchema = z.strictObject({
   boot: boot.prefault({}),
   enlistment: enlistment.prefault({}),
   http_proxy: httpProxy.optional(),
+  enable_http_proxy: z.boolean().default(true),
+  deployment: deployment.prefault({}),
   preseeds: preseeds.prefault({}),
   region: region.prefault({}),
   metrics: metrics.prefault({}),

@@ -99,7 +99,7 @@ async function deploy(call: ApiCall, given: z.output<typeof deployParameters>): 
   if (machine === undefined) return NO_MACHINE;
   // In API 1.0, `start` also switches on a deployed machine.
   if (call.version === '1.0' && machine.status === 'deployed') return switchPower(call, 'on', given.comment);
-  const wanted = system ?? { osystem: machine.osystem, release: machine.release };
+  const wanted = system ?? (await usualSystem(call, machine));
   if (given.distro_series !== undefined && system === undefined) {
     return refuseField('distro_series', 'field.release');
   }
@@ -114,6 +114,17 @@ async function deploy(call: ApiCall, given: z.output<typeof deployParameters>): 
   const deployBy = given.deploy_by ?? 'image';
   const deployment = { ...(await systemFor(call, machine, deployBy, wanted)), deployBy, disk: given.disk, userData };
   return give(call, { name: 'deploy', deployment }, given.comment, address);
+}
+
+/** The system of a deployment that names none: the one that the machine had before, else that of the site. */
+async function usualSystem(
+  { region }: ApiCall,
+  { osystem, release }: Machine,
+): Promise<Pick<Machine, 'osystem' | 'release'>> {
+  if (release !== '') return { osystem, release };
+  await region.settings.load();
+  const textAt = (key: string): string => String(region.settings.valueOf(key) ?? '');
+  return { osystem: textAt('deployment.osystem'), release: textAt('deployment.release') };
 }
 
 /** The refusal of a disk that the machine did not report. A machine that reported none, or more than are kept, is not judged. */

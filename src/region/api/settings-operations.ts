@@ -5,18 +5,20 @@
 // 1. A value is shown as it would be written in the configuration file; no key of the store holds a secret.
 
 import { z } from 'zod';
-import { parseSettingValue, SETTINGS_VALUES_MAX, type SettingValue } from '../../machines/settings.ts';
+import { isSettings, parseSettingValue, SETTINGS_VALUES_MAX, type SettingValue } from '../../machines/settings.ts';
 import { nearestName } from '../../nearest-name.ts';
 import { parseJson } from '../records/text-json.ts';
 import { texts } from '../words/text.ts';
-import { type Answer, json, refuse, refuseField } from './answer.ts';
+import { type Answer, json, type Refusal, refuse, refuseField } from './answer.ts';
 import { refuseSetting } from './interface-operations.ts';
-import { CONFIG_NAMES, type ConfigName } from './maas-config-names.ts';
+import { CONFIG_NAMES, type ConfigName, missingFunction } from './maas-config-names.ts';
 import { type ApiCall, defineOperation, type Operation, usernameOf, value } from './operation.ts';
 
 const NAMES = Object.keys(CONFIG_NAMES);
 
 function unknownName(name: string): Answer {
+  const missing = missingFunction(name);
+  if (missing !== undefined) return refuseField('name', 'field.config-missing', { name, missing });
   const meant = nearestName(name, NAMES);
   return refuseField('name', 'field.config-name', { name: name.slice(0, 64), known: NAMES, meant });
 }
@@ -27,20 +29,61 @@ const findName = (name: string): ConfigName | undefined =>
 async function getConfig(call: ApiCall, { name }: { readonly name: string }): Promise<Answer> {
   const found = findName(name);
   if (found === undefined) return unknownName(name);
-  await call.region.settings.load();
-  const written = found.key === 'name' ? call.region.config().ownRack?.name : call.region.settings.valueOf(found.key);
-  if (written === undefined || written === '') return json(null);
-  return json(Array.isArray(written) ? (written.length === 0 ? null : written.join(' ')) : written);
+  const { settings } = call.region;
+  await settings.load();
+  const written = found.key === 'name' ? call.region.config().ownRack?.name : settings.valueOf(found.key);
+  if (found.flag !== undefined) return json(written !== found.flag.off && written !== false);
+  const shown = found.option === undefined ? written : optionIn(written, found.option);
+  if (shown === undefined || shown === '') return json(null);
+  return json(Array.isArray(shown) ? (shown.length === 0 ? null : shown.join(' ')) : shown);
+}
+
+const isOption = (entry: SettingValue, { code, name }: NonNullable<ConfigName['option']>): boolean =>
+  isSettings(entry) && entry.when === undefined && (entry.name === name || entry.code === code);
+
+/** The value of a DHCP option that all networks have. */
+function optionIn(list: SettingValue | undefined, option: NonNullable<ConfigName['option']>): SettingValue | undefined {
+  const found = Array.isArray(list) ? list.find((entry) => isOption(entry, option)) : undefined;
+  return isSettings(found) ? found.value : undefined;
+}
+
+/** The value to store for a text; `undefined` removes the key. Refuses a text that is no value of its kind. */
+function valueFor(
+  call: ApiCall,
+  found: ConfigName,
+  text: string,
+): { readonly next: SettingValue | undefined } | Refusal {
+  const { flag, option, key, isList, isCleared } = found;
+  if (flag !== undefined) {
+    const [isOn, isOff] = [/^(?:true|1|yes|on)$/i.test(text), /^(?:false|0|no|off)$/i.test(text)];
+    return isOn || isOff ? { next: isOn ? flag.on : flag.off } : refuseField('value', 'field.flag');
+  }
+  const words = text.split(/[\s,]+/).filter((word) => word !== '');
+  if (option !== undefined) {
+    const list = call.region.settings.valueOf(key);
+    const others = Array.isArray(list) ? list.filter((entry) => !isOption(entry, option)) : [];
+    return { next: words.length === 0 ? others : [...others, { name: option.name, value: words }] };
+  }
+  if (text === '' && isCleared === true) return { next: undefined };
+  return { next: isList === true ? words : text };
 }
 
 async function setConfig(call: ApiCall, given: { readonly name: string; readonly value: string }): Promise<Answer> {
   const found = findName(given.name);
   if (found === undefined) return unknownName(given.name);
-  const text = given.value.trim();
-  const words = text.split(/[\s,]+/).filter((word) => word !== '');
-  const next: SettingValue = found.isList === true ? words : text;
-  const answer = await change(call, '', found.key, next);
-  return answer.kind === 'json' ? { kind: 'text', text: 'OK', contentType: 'text/plain; charset=utf-8' } : answer;
+  const { settings } = call.region;
+  await settings.load();
+  const wanted = valueFor(call, found, given.value.trim());
+  if ('kind' in wanted) return wanted;
+  const ok = { kind: 'text', text: 'OK', contentType: 'text/plain; charset=utf-8' } as const;
+  if (wanted.next === undefined) {
+    const pin = settings.pinnedBy(found.key, '');
+    if (pin !== undefined) return refuse('setting-read-only.pinned', { key: found.key, pin });
+    // Nothing to remove is no fault here: MAAS takes an empty value again.
+    if (!settings.list().some(({ rack, key }) => rack === '' && key === found.key)) return ok;
+  }
+  const answer = await change(call, '', found.key, wanted.next);
+  return answer.kind === 'json' ? ok : answer;
 }
 
 /** Lists every key in the store, with its rack, and with the file that overrides it, if one does. */

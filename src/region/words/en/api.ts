@@ -5,6 +5,7 @@ import { counted } from '../../../counted.ts';
 import type { AreaKind } from '../../records/area.ts';
 import type { SchemaFault } from '../../records/schema-fault.ts';
 import { kernelParamsText } from './kernel-params.ts';
+import { MISSING_FUNCTIONS, type MissingFunction } from './maas-config.ts';
 import { faultText, problemText } from './power.ts';
 import { schemaFaultText } from './schema.ts';
 import { didYouMean, type RefusalTable } from './table.ts';
@@ -67,6 +68,9 @@ export const API = {
     readonly known: readonly string[];
     readonly meant: string | undefined;
   }) => `${name} is not a valid config setting (valid settings are: ${known.join(', ')}).${didYouMean(meant)}`,
+  'field.config-missing': ({ name, missing }: { readonly name: string; readonly missing: MissingFunction }) =>
+    `Nothing was changed: ${name} is a setting of MAAS, but Rackboot does not have ${MISSING_FUNCTIONS[missing]}.`,
+  'field.flag': 'Give true or false.',
   'field.value-too-large': 'The value is too large or too deeply nested.',
 
   'field.mac': ({ text }: { readonly text: string }) => `'${text}' is not a valid MAC address.`,

@@ -1,0 +1,187 @@
+// Every configuration value under the name that MAAS has for it: it is checked, stored, read back and used; or refused, if Rackboot lacks what it is
+// for.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { resolveFile } from '../../../src/config/resolve-file.ts';
+import type { Settings } from '../../../src/machines/settings.ts';
+import { CONFIG_NAMES } from '../../../src/region/api/maas-config-names.ts';
+import { enlist, report } from '../place.ts';
+import { type AskedApi, withAskedApi } from './asked-api.ts';
+
+const setter =
+  ({ ask }: AskedApi) =>
+  (name: string, value: string) =>
+    ask('POST', '2.0/maas/?op=set_config', { name, value });
+const getter =
+  ({ ask }: AskedApi) =>
+  async (name: string) =>
+    (await ask('GET', `1.0/maas/?op=get_config&name=${name}`)).json;
+
+/** A valid value of each name, the value then read, the stored settings, and values that are refused. */
+const VALUES: Readonly<Record<string, { set: string; read: unknown; stored: Settings; refused: readonly string[] }>> = {
+  boot_images_auto_import: {
+    set: 'false',
+    read: false,
+    stored: { region: { import_every: 'no' } },
+    refused: ['maybe'],
+  },
+  commissioning_distro_series: {
+    set: 'trixie',
+    read: 'trixie',
+    stored: { boot: { release: 'trixie' } },
+    refused: ['a b'],
+  },
+  default_distro_series: {
+    set: 'noble',
+    read: 'noble',
+    stored: { deployment: { release: 'noble' } },
+    refused: ['A/b'],
+  },
+  default_osystem: { set: 'ubuntu', read: 'ubuntu', stored: { deployment: { osystem: 'ubuntu' } }, refused: ['U U'] },
+  dns_trusted_acl: {
+    ...{ set: '10.9.0.0/16, 10.8.0.0/16', read: '10.9.0.0/16 10.8.0.0/16', refused: ['everyone'] },
+    stored: { dns: { allow_recursion: ['10.9.0.0/16', '10.8.0.0/16'] } },
+  },
+  dnssec_validation: { set: 'no', read: 'no', stored: { dns: { dnssec_validation: 'no' } }, refused: ['auto'] },
+  enable_http_proxy: { set: 'false', read: false, stored: { enable_http_proxy: false }, refused: ['perhaps', ''] },
+  enlistment_domain: {
+    set: 'lab.example',
+    read: 'lab.example',
+    stored: { dns: { domain: 'lab.example' } },
+    refused: ['-'],
+  },
+  http_proxy: {
+    ...{ set: 'http://10.20.0.1:8000/', read: 'http://10.20.0.1:8000/', refused: ['squid', 'http://a:b@c/'] },
+    stored: { http_proxy: 'http://10.20.0.1:8000/' },
+  },
+  kernel_opts: {
+    set: 'console=ttyS4',
+    read: 'console=ttyS4',
+    stored: { boot: { kernel_params: 'console=ttyS4' } },
+    refused: ['a || b'],
+  },
+  main_archive: {
+    ...{ set: 'http://mirror/ubuntu', read: 'http://mirror/ubuntu', refused: ['ftp://mirror/'] },
+    stored: { preseeds: { ubuntu_mirror: 'http://mirror/ubuntu' } },
+  },
+  ntp_servers: {
+    ...{ set: '10.20.0.1 10.20.0.2', read: '10.20.0.1 10.20.0.2', refused: ['ntp.example'] },
+    stored: { dhcp: { options: [{ name: 'ntp-servers', value: ['10.20.0.1', '10.20.0.2'] }] } },
+  },
+  ports_archive: {
+    ...{ set: 'http://mirror/ports', read: 'http://mirror/ports', refused: ['x'] },
+    stored: { preseeds: { ubuntu_ports_mirror: 'http://mirror/ports' } },
+  },
+  upstream_dns: {
+    set: '192.0.2.1 192.0.2.2',
+    read: '192.0.2.1 192.0.2.2',
+    stored: { dns: { upstream: ['192.0.2.1', '192.0.2.2'] } },
+    refused: ['x y'],
+  },
+};
+
+test('every name but that of the rack is checked, stored and read back', () =>
+  withAskedApi(async (api) => {
+    const [set, get] = [setter(api), getter(api)];
+    assert.deepEqual(Object.keys(CONFIG_NAMES).sort(), [...Object.keys(VALUES), 'maas_name'].sort());
+    for (const [name, { set: value, read, stored, refused }] of Object.entries(VALUES)) {
+      for (const wrong of refused) {
+        const { status } = await set(name, wrong);
+        assert.equal(status, 400, `${name}=${wrong}`);
+      }
+      assert.deepEqual((await api.place.region.desiredState()).settings, undefined, name);
+      const { status, text } = await set(name, value);
+      assert.deepEqual([status, text], [200, 'OK'], `${name}: ${text}`);
+      assert.deepEqual(await get(name), read, name);
+      assert.deepEqual((await api.place.region.desiredState()).settings, stored, name);
+      for (const { key } of (await api.ask('GET', '2.0/settings/')).json)
+        await api.ask('POST', '2.0/settings/?op=unset', { key });
+    }
+    assert.match((await set('maas_name', 'x')).text, /only the configuration file can set it/);
+    assert.equal(
+      (await api.ask('POST', '2.0/maas/?op=set_config', { name: 'kernel_opts', value: 'x' }, 'alice')).status,
+      403,
+    );
+  }));
+
+test('an empty value removes what has a default, once and again', () =>
+  withAskedApi(async (api) => {
+    const [set, get] = [setter(api), getter(api)];
+    const before = await get('main_archive');
+    for (const name of ['http_proxy', 'main_archive', 'ports_archive', 'default_osystem', 'default_distro_series']) {
+      await set(name, VALUES[name]?.set ?? '');
+      for (let count = 0; count < 2; count += 1) assert.equal((await set(name, '')).text, 'OK', name);
+    }
+    assert.equal(await get('main_archive'), before);
+    assert.deepEqual((await api.place.region.desiredState()).settings, undefined);
+    assert.equal((await set('ntp_servers', '10.20.0.1')).text, 'OK');
+    assert.equal((await set('ntp_servers', '')).text, 'OK');
+    assert.equal(await get('ntp_servers'), null);
+    assert.deepEqual([await get('enable_http_proxy'), await get('boot_images_auto_import')], [true, true]);
+  }));
+
+test('NTP servers keep the other options of DHCP', () =>
+  withAskedApi(async (api) => {
+    const other = { code: 26, value: 1400 };
+    const old = { code: 42, value: ['10.20.0.9'] };
+    const value = JSON.stringify([other, old]);
+    await api.ask('POST', '2.0/settings/?op=set', { key: 'dhcp.options', value });
+    assert.equal(await getter(api)('ntp_servers'), '10.20.0.9');
+    await setter(api)('ntp_servers', '10.20.0.1');
+    const { settings } = await api.place.region.desiredState();
+    assert.deepEqual(settings, { dhcp: { options: [other, { name: 'ntp-servers', value: ['10.20.0.1'] }] } });
+  }));
+
+test('a machine gets no proxy while it is switched off, and keeps the proxy of the file otherwise', () => {
+  const proxyOf = (written: Settings): string | undefined => {
+    const parsed = resolveFile({ values: { name: 'rack', ...written }, lineOf: () => undefined }, {});
+    return parsed.ok ? parsed.config.region.install?.httpProxy : assert.fail(JSON.stringify(parsed.problems));
+  };
+  const http_proxy = 'http://10.20.0.1:8000/';
+  assert.equal(proxyOf({ http_proxy }), http_proxy);
+  assert.equal(proxyOf({ http_proxy, enable_http_proxy: false }), '');
+  assert.equal(proxyOf({ enable_http_proxy: true }), '');
+});
+
+test('a deployment that names no system gets the one of the machine, else that of the site', () =>
+  withAskedApi(async (api) => {
+    const { region, store } = api.place;
+    const { systemId } = await enlist(region, report([0x525400000001]));
+    await store.changeMachine(systemId, 1, () => ({ kind: 'change', fields: { status: 'ready' }, events: [] }));
+    await store.life.addSshKey(
+      { username: 'admin', key: 'ssh-ed25519 A', createdMs: 1 },
+      ...([
+        9,
+        { type: 'AUTHORISATION', code: 'ssh-key-added', params: { user: 'admin' }, atMs: 1, username: '' },
+      ] as const),
+    );
+    const deploy = async () => (await api.ask('POST', `2.0/machines/${systemId}/?op=deploy`, {})).text;
+    await setter(api)('default_distro_series', 'noble');
+    assert.match(await deploy(), /no image of noble for/);
+    await setter(api)('default_osystem', 'ubuntu');
+    assert.match(await deploy(), /no image of ubuntu\/noble for/);
+    const fields = { osystem: 'debian', release: 'trixie' };
+    await store.changeMachine(systemId, 1, () => ({ kind: 'change', fields, events: [] }));
+    assert.match(await deploy(), /no image of debian\/trixie for/);
+  }));
+
+test('a setting of MAAS for something that Rackboot lacks is refused, and says what is lacking', () =>
+  withAskedApi(async (api) => {
+    for (const [name, said] of [
+      ['maas_proxy_port', /does not have a proxy of its own: set http_proxy/],
+      ['remote_syslog', /does not have a syslog server of its own/],
+      ['windows_kms_host', /does not have Windows/],
+      ['session_length', /does not have this setting of the page/],
+    ] as const) {
+      for (const answer of [
+        await setter(api)(name, 'x'),
+        await api.ask('GET', `2.0/maas/?op=get_config&name=${name}`),
+      ]) {
+        assert.deepEqual([answer.status, Object.keys(answer.json)], [400, ['name']]);
+        assert.match(answer.json.name[0], said);
+      }
+    }
+    const unknown = (await setter(api)('http_prox', 'x')).json;
+    assert.match(unknown.name[0], /is not a valid config setting .*Did you mean http_proxy\?/);
+  }));
