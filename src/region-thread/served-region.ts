@@ -16,6 +16,7 @@ import {
 import { listTreeInstallers, treeHasInstaller } from '../images/installer-tree.ts';
 import type { DesiredState } from '../machines/machine.ts';
 import { STEP_MS_MAX } from '../power/driver.ts';
+import type { FetchKeys } from '../region/accounts/key-sources.ts';
 import type { RegionConfig } from '../region/config.ts';
 import type { RegionApi } from '../region/http/listening.ts';
 import { startApi } from '../region/http/server.ts';
@@ -146,6 +147,7 @@ async function openOn(
     listImages: () => listImages(region, region.config().imageTree),
     listStoredImages: () => listImages(region, storeTree(region.config())),
     fileSources: lazySources(config.ownRack?.file ?? config.ownFile?.file),
+    fetchKeys: lazyKeys(clock),
     openImageStream: lazyStream(config.stateDir, clock, () => region.config()),
     ...images,
     onDesiredState,
@@ -166,6 +168,15 @@ function lazyStream(stateDir: string, clock: Clock, config: () => RegionConfig):
   return () => {
     opened ??= open();
     return opened;
+  };
+}
+
+/** Loads the client for the web with the first question. */
+function lazyKeys(clock: Clock): FetchKeys {
+  let fetcher: Promise<FetchKeys> | undefined;
+  return async (source, proxy) => {
+    fetcher ??= import('./published-keys.ts').then(({ keyFetcher }) => keyFetcher(clock));
+    return await (await fetcher)(source, proxy);
   };
 }
 

@@ -8,6 +8,7 @@
 
 import type { Clock } from '../clock.ts';
 import type { DesiredState, RackMachine } from '../machines/machine.ts';
+import type { FetchKeys } from './accounts/key-sources.ts';
 import { Passwords } from './accounts/passwords.ts';
 import type { RegionConfig } from './config.ts';
 import { decideEnlistment, type EnlistmentRefusal } from './identity/enlistment.ts';
@@ -20,6 +21,7 @@ import type { FileSources } from './images/region-source.ts';
 import type { UploadFiles } from './images/uploads.ts';
 import type { FindImage, ListImages } from './life/deployment.ts';
 import type { HasInstaller, ListInstallers } from './life/installer.ts';
+import type { MachineEdit } from './life/machine-edit.ts';
 import { MachineLife } from './life/machine-life.ts';
 import type { PowerControl } from './life/power-life.ts';
 import { StatusDeadlines } from './life/status-deadlines.ts';
@@ -28,7 +30,6 @@ import { MachineMirror } from './racks/machine-mirror.ts';
 import { Racks } from './racks/racks.ts';
 import { knownMark, type StateRequest, type StateUpdate, stateTag } from './racks/state-update.ts';
 import type { EnlistmentOutcome, MachineChangeOutcome } from './records/decisions.ts';
-import type { MachineFields } from './records/machine.ts';
 import type { NewMachineEvent, RackReport } from './records/machine-event.ts';
 import type { RegionStore } from './records/store.ts';
 import { NO_RULES, RegionSettings, type SettingsRules } from './settings.ts';
@@ -61,6 +62,8 @@ export interface RegionOptions {
   readonly openImageStream?: (() => Promise<ImageStream>) | undefined;
   /** The files of uploads on this host; `undefined`: it keeps no images. */
   readonly uploadFiles?: (() => UploadFiles) | undefined;
+  /** Reads published SSH keys; `undefined`: this region reads none. */
+  readonly fetchKeys?: FetchKeys | undefined;
   /** Called after an import was asked for, or a change of it; `undefined`: another process imports. */
   readonly onImportAsked?: (() => void) | undefined;
   /** Called with each new desired state, never from within a call into the region. */
@@ -68,23 +71,6 @@ export interface RegionOptions {
   /** Given if other processes share the store: whether this one does the work that must happen once. */
   readonly isOnDuty?: (() => boolean) | undefined;
 }
-
-/** The fields of a machine that a person may edit. */
-export type MachineEdit = Partial<
-  Pick<
-    MachineFields,
-    | 'hostname'
-    | 'domain'
-    | 'description'
-    | 'architecture'
-    | 'subarchitecture'
-    | 'powerType'
-    | 'powerParameters'
-    | 'kernelParams'
-    | 'zoneId'
-    | 'poolId'
-  >
->;
 
 type EditRefusal = RefusalWord<'field.hostname-taken'>;
 
@@ -106,6 +92,8 @@ class RegionOnStore {
   readonly settings: RegionSettings;
   /** Merges and splits machines. */
   readonly identity: MachineIdentity;
+  /** Reads published SSH keys; `undefined`: this region reads none. */
+  readonly fetchKeys: FetchKeys | undefined;
   /** Long searches for machines. */
   readonly searches: Searches;
   /** Changes of machines' states, by people and by the machines themselves. */
@@ -141,6 +129,7 @@ class RegionOnStore {
     this.racks = new Racks(options.store, options.clock);
     this.racks.homes.subscribe(({ systemId }) => this.#changed([systemId]));
     this.passwords = new Passwords(options.clock, options.store.rates);
+    this.fetchKeys = options.fetchKeys;
     this.searches = new Searches(options.clock);
     this.identity = new MachineIdentity(options.store, options.clock, (systemIds) => this.#changed(systemIds));
     this.#config = options.config;

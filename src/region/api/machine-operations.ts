@@ -5,6 +5,7 @@ import { refuseKernelParams } from '../../boot/quotable.ts';
 import { nearestName } from '../../nearest-name.ts';
 import { parseMac } from '../../net/address.ts';
 import { HOSTNAME_MAX, parseHostname } from '../identity/hostname.ts';
+import type { MachineEdit } from '../life/machine-edit.ts';
 import type { MachineChangeOutcome } from '../records/decisions.ts';
 import type { MachineFilter } from '../records/filters.ts';
 import { type MachineStatus, statusRow } from '../records/lifecycle.ts';
@@ -18,7 +19,6 @@ import {
   STATUS_NAMES,
 } from '../records/machine-search.ts';
 import { cleanWords } from '../records/text-json.ts';
-import type { MachineEdit } from '../region.ts';
 import { type Answer, json, NO_MACHINE, type Refusal, refuse, refuseField, refuseFields } from './answer.ts';
 import { chooseArea, chooseAreas, isRefusal } from './chosen-areas.ts';
 import { parseArchitecture } from './enlistment-operations.ts';

@@ -11,6 +11,7 @@ import type { SshKey } from '../records/life-store.ts';
 import type { NewMachineEvent } from '../records/machine-event.ts';
 import { type Answer, json, type Refusal, refuse, refuseField } from './answer.ts';
 import { type ApiCall, type ApiVersion, defineOperation, type Operation, usernameOf, value } from './operation.ts';
+import { importSshKeys } from './sshkey-import.ts';
 
 const PATH = 'account/prefs/sshkeys';
 
@@ -18,8 +19,8 @@ const username = value(z.string().max(150))
   .optional()
   .describe('The user whose keys are meant, for administrators. Default: the caller.');
 
-function keyJson(call: ApiCall, { id, key }: SshKey): Record<string, unknown> {
-  return { id, key, keysource: null, resource_uri: `/MAAS/api/${call.version}/${PATH}/${id}/` };
+function keyJson(call: ApiCall, { id, key, source }: SshKey): Record<string, unknown> {
+  return { id, key, keysource: source ?? null, resource_uri: `/MAAS/api/${call.version}/${PATH}/${id}/` };
 }
 
 /** The user whose keys the call is about, or a refusal. */
@@ -63,6 +64,18 @@ async function add(call: ApiCall, given: Whose & { readonly key: string }): Prom
   return json(keyJson(call, added));
 }
 
+async function importKeys(call: ApiCall, given: Whose & { readonly keysource: string }): Promise<Answer> {
+  const user = await userOf(call, given.username);
+  if (typeof user !== 'string') return user;
+  const added = await importSshKeys(
+    call,
+    user,
+    given.keysource,
+    eventOf(call, { code: 'ssh-key-added', params: { user } }),
+  );
+  return 'kind' in added ? added : json(added.map((key) => keyJson(call, key)));
+}
+
 const idOf = (call: ApiCall): number => (/^\d{1,15}$/.test(call.path.id ?? '') ? Number(call.path.id) : 0);
 const noKey = (): Refusal => refuse('not-found.ssh-key');
 
@@ -101,6 +114,18 @@ function operationsOf(version: ApiVersion): readonly Operation[] {
       doc: 'Add an SSH key.',
       parameters: z.object({ username, key: value(z.string().max(20_000)).describe('The public key, one line.') }),
       run: add,
+    }),
+    defineOperation({
+      ...many,
+      method: 'POST',
+      ownTransaction: true,
+      op: 'import',
+      doc: 'Add the SSH keys that somebody has published. Lists those that are new.',
+      parameters: z.object({
+        username,
+        keysource: value(z.string().max(100)).describe('Where: lp:NAME for Launchpad, gh:NAME for GitHub.'),
+      }),
+      run: importKeys,
     }),
     defineOperation({ ...one, method: 'GET', doc: 'Read one SSH key.', parameters: whose, run: read }),
     defineOperation({ ...one, method: 'DELETE', doc: 'Remove an SSH key.', parameters: whose, run: remove }),

@@ -11,6 +11,8 @@ export interface SshKey {
   readonly username: string;
   /** One line of an `authorized_keys` file, checked by `ssh-keys.ts`. */
   readonly key: string;
+  /** The list where it was published, `lp:NAME` or `gh:NAME`; `undefined`: a person gave it. */
+  readonly source?: string | undefined;
   readonly createdMs: number;
 }
 

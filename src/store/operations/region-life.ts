@@ -21,8 +21,8 @@ export class LifeTables {
     const held = yield* this.#keys(key.username);
     if (held.some((one) => one.key === key.key)) return 'exists';
     if (held.length >= keysMax) return 'limit';
-    const sql = 'INSERT INTO ssh_key (username, key, created_ms) VALUES (?, ?, ?) RETURNING id';
-    const id = numberIn(yield one(sql, key.username, key.key, key.createdMs));
+    const sql = 'INSERT INTO ssh_key (username, key, source, created_ms) VALUES (?, ?, ?, ?) RETURNING id';
+    const id = numberIn(yield one(sql, key.username, key.key, key.source ?? null, key.createdMs));
     yield* this.#events.add(event, undefined);
     return { ...key, id };
   }
@@ -161,6 +161,7 @@ const readSshKey = readsRow(
     id: number(row, 'id'),
     username: text(row, 'username'),
     key: text(row, 'key'),
+    ...(row.source === null ? {} : { source: text(row, 'source') }),
     createdMs: number(row, 'created_ms'),
   }),
 );

@@ -305,6 +305,16 @@ export const REGION_BOUNDS: readonly HeldBound[] = [
     test: 'contract/area-store.ts',
   },
   {
+    at: 'region-thread/published-keys.ts LOOKS_MAX',
+    what: 'lists of published SSH keys that are being read',
+    whoCanFill: 'users who import keys from a site that answers slowly',
+    whatOthersNotice: 'an import of keys at that moment is refused, and may be tried again',
+    harm: { kind: 'refused', stoppedBy: 'nothing is needed: each reading ends after 20 s' },
+    howItEmpties: 'as each reading ends, after 20 s at the latest',
+    share: 'none is needed: people import their keys once',
+    test: 'region/api/sshkeys-import.test.ts',
+  },
+  {
     at: 'region/records/tags.ts TAGS_MAX',
     what: 'tags of one region',
     whoCanFill: 'an administrator',

@@ -11,6 +11,7 @@ import { schemaFaultText } from './schema.ts';
 import { didYouMean, type RefusalTable } from './table.ts';
 
 type Max = { readonly max: number };
+type OfKeys = { readonly source: string };
 type OfArea = { readonly area: AreaKind };
 
 /** Shown at the command line, on the page, whose form has a box for it, and in the API, which has a parameter. */
@@ -225,6 +226,13 @@ export const API = {
   'not-allowed.others-keys': 'Only an administrator may manage the keys of others.',
   'not-found.user': ({ username }: { readonly username: string }) => `There is no user ${username}.`,
   'not-found.ssh-key': 'No SSH key has this id.',
+  'field.keysource': 'Give lp:NAME for Launchpad, or gh:NAME for GitHub.',
+  'field.keysource-offline': 'This region reads no published keys: add them one by one.',
+  'field.keysource-nobody': ({ source }: OfKeys) => `Nobody is called ${source} there.`,
+  'field.keysource-empty': ({ source }: OfKeys) => `${source} has published no key of a supported type.`,
+  'field.keysource-fault': ({ source, said }: OfKeys & { readonly said: string }) =>
+    `The keys of ${source} could not be read: ${said}. Without a way to the internet, set http_proxy, or add the keys one by one.`,
+  'rate-limit.keysources': 'Other published keys are being read: try again in a moment.',
   'field.ssh-key-exists': 'This key has already been added.',
   'field.ssh-keys-limit': ({ max }: Max) => `A user has at most ${max} keys: remove one.`,
   'not-found.account': 'No account has this name.',

@@ -1,0 +1,93 @@
+// Reads the SSH keys that people have published at Launchpad and GitHub, over https, directly or through a proxy.
+//
+// Sources: https://launchpad.net/~NAME/+sshkeys, https://github.com/NAME.keys: one key on each line, 404 if nobody has the name.
+//
+// 1. A look ends after LOOK_MS, and reads at most ANSWER_BYTES_MAX. At most LOOKS_MAX are under way.
+
+import type { IncomingMessage } from 'node:http';
+import { cleanText } from '../clean-text.ts';
+import type { Clock } from '../clock.ts';
+import { AttemptFailure } from '../images/download/fault.ts';
+import { describeAttemptFault } from '../images/download/fault-words.ts';
+import { WebClient } from '../images/download/web-client.ts';
+import type { FetchedKeys, FetchKeys, KeySite, KeySource } from '../region/accounts/key-sources.ts';
+
+const LOOKS_MAX = 4;
+const LOOK_MS = 20_000;
+const ANSWER_BYTES_MAX = 256 * 1024;
+const SAID_MAX = 200;
+const TIMES = { connectMs: 8000, answerMs: 10_000 } as const;
+
+/** The base of each site's URLs. */
+type SiteUrls = Readonly<Record<KeySite, string>>;
+const SITES: SiteUrls = { lp: 'https://launchpad.net', gh: 'https://github.com' };
+
+const pathOf = ({ site, name }: KeySource): string => (site === 'lp' ? `/~${name}/+sshkeys` : `/${name}.keys`);
+
+/** @param sites others for a test */
+export function keyFetcher(clock: Clock, sites: SiteUrls = SITES): FetchKeys {
+  let looks = 0;
+  return async (source, proxy) => {
+    if (looks >= LOOKS_MAX) return { kind: 'busy' };
+    looks += 1;
+    const ending = new AbortController();
+    const timer = clock.schedule(LOOK_MS, () => ending.abort());
+    try {
+      const url = new URL(pathOf(source), sites[source.site]);
+      return (
+        (await look(clock, url, proxy, ending.signal)) ?? {
+          kind: 'fault',
+          said: `no answer within ${LOOK_MS / 1000} s`,
+        }
+      );
+    } catch (error) {
+      if (!(error instanceof AttemptFailure)) throw error;
+      return { kind: 'fault', said: cleanText(describeAttemptFault(error.fault), SAID_MAX) };
+    } finally {
+      timer.cancel();
+      looks -= 1;
+    }
+  };
+}
+
+/** @returns undefined if the signal came first */
+async function look(clock: Clock, url: URL, proxy: string, signal: AbortSignal): Promise<FetchedKeys | undefined> {
+  const through = proxy === '' ? undefined : proxy;
+  const settings = { ...TIMES, proxy: { http: through, https: through, except: undefined }, authorities: undefined };
+  const answer = await new WebClient(clock, settings).open(url, () => ({ accept: 'text/plain' }), signal);
+  if (answer === undefined) return undefined;
+  try {
+    const { statusCode } = answer.message;
+    if (statusCode === 404) return { kind: 'nobody' };
+    if (statusCode !== 200) return { kind: 'fault', said: `${url.host} answered ${statusCode}` };
+    const text = await readText(answer.message, signal);
+    if (text === undefined)
+      return signal.aborted ? undefined : { kind: 'fault', said: `${url.host} sent too much, or broke off` };
+    const lines = text.split('\n').map((line) => line.trim());
+    return { kind: 'keys', lines: lines.filter((line) => line !== '') };
+  } finally {
+    answer.close();
+  }
+}
+
+/** The body; undefined: it is too long, or has no end. */
+async function readText(message: IncomingMessage, signal: AbortSignal): Promise<string | undefined> {
+  const end = (): void => void message.destroy();
+  signal.addEventListener('abort', end, { once: true });
+  const parts: Buffer[] = [];
+  let bytes = 0;
+  try {
+    for await (const part of message) {
+      if (!Buffer.isBuffer(part)) return undefined;
+      bytes += part.length;
+      if (bytes > ANSWER_BYTES_MAX) return undefined;
+      parts.push(part);
+    }
+    return message.complete ? Buffer.concat(parts).toString('utf8') : undefined;
+  } catch {
+    // The connection broke, or the time is over: in both cases there is no whole answer.
+    return undefined;
+  } finally {
+    signal.removeEventListener('abort', end);
+  }
+}

@@ -1,0 +1,34 @@
+// Where people have published their SSH keys: Launchpad and GitHub, named as in MAAS, `lp:NAME` and `gh:NAME`.
+//
+// Sources: MAAS's `account/prefs/sshkeys/?op=import` and `keysource`; the form of names at Launchpad and GitHub.
+//
+// 1. The host is fixed by the source, and a name has no character that could change the path: a caller chooses neither.
+
+/** A published list of keys. */
+export interface KeySource {
+  readonly site: KeySite;
+  readonly name: string;
+}
+export type KeySite = 'lp' | 'gh';
+
+/** The outcome of a look at such a list. */
+export type FetchedKeys =
+  | { readonly kind: 'keys'; readonly lines: readonly string[] }
+  /** Nobody there has this name. */
+  | { readonly kind: 'nobody' }
+  /** Too many lists are being read at the moment. */
+  | { readonly kind: 'busy' }
+  | { readonly kind: 'fault'; readonly said: string };
+
+/** Reads a list. @param proxy the URL of a proxy; empty: none */
+export type FetchKeys = (source: KeySource, proxy: string) => Promise<FetchedKeys>;
+
+const FORM = /^(lp|gh):([A-Za-z0-9][A-Za-z0-9.+-]{0,62})$/;
+
+/** Parses `lp:NAME` or `gh:NAME`; undefined: it is neither. */
+export function parseKeySource(text: string): KeySource | undefined {
+  const [, site, name] = FORM.exec(text.trim()) ?? [];
+  return name === undefined ? undefined : { site: site === 'lp' ? 'lp' : 'gh', name };
+}
+
+export const formatKeySource = ({ site, name }: KeySource): string => `${site}:${name}`;
