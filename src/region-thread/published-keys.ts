@@ -22,7 +22,8 @@ const TIMES = { connectMs: 8000, answerMs: 10_000 } as const;
 type SiteUrls = Readonly<Record<KeySite, string>>;
 const SITES: SiteUrls = { lp: 'https://launchpad.net', gh: 'https://github.com' };
 
-const pathOf = ({ site, name }: KeySource): string => (site === 'lp' ? `/~${name}/+sshkeys` : `/${name}.keys`);
+const pathOf = ({ site, name }: KeySource): string =>
+  ['', ...(site === 'lp' ? [`~${name}`, '+sshkeys'] : [`${name}.keys`])].join('/');
 
 /** @param sites others for a test */
 export function keyFetcher(clock: Clock, sites: SiteUrls = SITES): FetchKeys {

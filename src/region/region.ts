@@ -25,6 +25,7 @@ import type { MachineEdit } from './life/machine-edit.ts';
 import { MachineLife } from './life/machine-life.ts';
 import type { PowerControl } from './life/power-life.ts';
 import { StatusDeadlines } from './life/status-deadlines.ts';
+import { tagByHardware } from './life/tagging.ts';
 import { MachinePreseeds } from './metadata/machine-preseeds.ts';
 import { MachineMirror } from './racks/machine-mirror.ts';
 import { Racks } from './racks/racks.ts';
@@ -274,6 +275,7 @@ class RegionOnStore {
     if (outcome.kind === 'create' || outcome.kind === 'amend') {
       const others = outcome.others.map(({ systemId }) => systemId);
       const gone = outcome.goneId === undefined ? [] : [outcome.goneId];
+      if (report.facts !== undefined) await tagByHardware(this.store, outcome.machine, atMs);
       await this.#changed([outcome.machine.systemId, ...others, ...gone]);
     }
     if (outcome.kind === 'refuse' && report.username === undefined) {

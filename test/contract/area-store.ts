@@ -78,6 +78,20 @@ export function testAreaStore(title: string, makePlace: () => StorePlace): void 
     assert.equal((await store.findMachine('bbbbbb'))?.zone, undefined);
   });
 
+  check('a tag keeps its definition, and a key its source', async (store) => {
+    const event: NewMachineEvent = { ...EVENT, type: 'TAG' };
+    const tag = { name: 'a', comment: '', kernelParams: '', definition: '//node' };
+    assert.equal(await store.life.addTag(tag, 9, event), 'added');
+    assert.deepEqual(await store.life.listTags(), [tag]);
+    const { definition: _definition, ...plain } = tag;
+    assert.equal(await store.life.changeTag('a', plain, event), 'changed');
+    assert.deepEqual(await store.life.listTags(), [plain]);
+    const key = { username: 'bob', key: 'ssh-ed25519 A', source: 'gh:bob', createdMs: 1 };
+    const added = await store.life.addSshKey(key, 9, event);
+    assert.deepEqual(await store.life.listSshKeys('bob'), [added]);
+    assert.equal(typeof added === 'object' && added.source, 'gh:bob');
+  });
+
   check('racks are in a zone, which a later change of the rack keeps, until it is removed', async (store) => {
     const put = (name: string) =>
       store.racks.change((known) => ({ put: [{ ...(known[0] ?? rack()), name }], events: [], result: 0 }));

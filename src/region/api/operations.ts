@@ -16,6 +16,7 @@ import { BLOCK_DEVICE_OPERATIONS } from './block-device-operations.ts';
 import { BOOT_RESOURCE_OPERATIONS } from './boot-resource-operations.ts';
 import { BOOT_SOURCE_OPERATIONS } from './boot-source-operations.ts';
 import { BOOT_UPLOAD_OPERATIONS } from './boot-upload-operations.ts';
+import { DETAILS_OPERATIONS } from './details-operation.ts';
 import { DNSRESOURCE_OPERATIONS } from './dnsresource-operations.ts';
 import { DOMAIN_OPERATIONS } from './domain-operations.ts';
 import { ENLISTMENT_OPERATIONS } from './enlistment-operations.ts';
@@ -86,6 +87,7 @@ export const OPERATIONS: readonly Operation[] = [
   ...BOOT_UPLOAD_OPERATIONS,
   ...TAG_OPERATIONS,
   ...AREA_OPERATIONS,
+  ...DETAILS_OPERATIONS,
   ...FILE_OPERATIONS,
   ...SCRIPT_OPERATIONS,
   ...RESULT_OPERATIONS,

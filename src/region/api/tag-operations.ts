@@ -2,7 +2,8 @@
 //
 // Source: MAAS's `tags/`, in 1.0 with `op=list` and `op=new`.
 //
-// 1. Tags are assigned by hand: a `definition`, with which MAAS finds machines itself, is refused.
+// 1. A tag with a definition is assigned by it: to machines that have been commissioned, when they report their hardware; and to all of them when the
+//    definition changes, or by `op=rebuild`. People may assign it, too, until then.
 
 import { z } from 'zod';
 import { refuseKernelParams } from '../../boot/quotable.ts';
@@ -11,6 +12,7 @@ import type { Tag } from '../records/life-store.ts';
 import type { NewMachineEvent } from '../records/machine-event.ts';
 import { isTagName, TAGGED_MAX, TAGS_MAX } from '../records/tags.ts';
 import { cleanWords } from '../records/text-json.ts';
+import { parseXpath } from '../records/xpath-parser.ts';
 import { type Answer, json, type Refusal, refuse, refuseField } from './answer.ts';
 import { listMachines } from './machine-list.ts';
 import {
@@ -22,12 +24,17 @@ import {
   value,
   values,
 } from './operation.ts';
+import { rebuildTag } from './tag-rebuild.ts';
 
 const COMMENT_MAX = 1000;
 
 const fields = {
   comment: value(z.string().max(COMMENT_MAX)).optional().describe('Its purpose.'),
-  definition: value(z.string().max(10_000)).optional().describe('Not supported: assign the tag with update_nodes.'),
+  definition: value(z.string().max(10_000))
+    .optional()
+    .describe(
+      'An XPath expression on the hardware as lshw shows it: the machines where it is true, or finds something, get the tag.',
+    ),
   kernel_opts: value(z.string().max(4096))
     .optional()
     .describe('Kernel arguments of its machines, instead of the global ones.'),
@@ -39,11 +46,11 @@ const changes = z.object({
   remove: values(TAGGED_MAX).optional().describe('System ids of machines that lose it.'),
 });
 
-function tagJson(call: ApiCall, { name, comment, kernelParams }: Tag): Record<string, unknown> {
+function tagJson(call: ApiCall, { name, comment, kernelParams, definition }: Tag): Record<string, unknown> {
   return {
     name,
     comment,
-    definition: '',
+    definition: definition ?? '',
     kernel_opts: kernelParams,
     resource_uri: `/MAAS/api/${call.version}/tags/${name}/`,
   };
@@ -62,13 +69,19 @@ const findTag = async (call: ApiCall): Promise<Tag | undefined> =>
 function tagOf(given: z.output<typeof changedTag>, before: Tag): Tag | Refusal {
   const name = given.name ?? before.name;
   if (!isTagName(name)) return refuseField('name', 'field.tag-name');
-  if (given.definition) return refuseField('definition', 'field.tag-definition');
+  const definition = given.definition?.trim() ?? before.definition ?? '';
+  const parsed = definition === '' ? undefined : parseXpath(definition);
+  if (parsed?.kind === 'fault') {
+    const { at, found } = parsed;
+    return refuseField('definition', 'field.tag-definition', { at, found });
+  }
   const fault = refuseKernelParams(given.kernel_opts ?? '');
   if (fault !== undefined) return refuseField('kernel_opts', 'field.kernel-params', { fault });
   return {
     name,
     comment: given.comment === undefined ? before.comment : cleanWords(given.comment, COMMENT_MAX),
     kernelParams: given.kernel_opts?.trim() ?? before.kernelParams,
+    ...(definition === '' ? {} : { definition }),
   };
 }
 
@@ -79,7 +92,7 @@ async function add(call: ApiCall, given: z.output<typeof newTag>): Promise<Answe
   const outcome = await call.region.store.life.addTag(tag, TAGS_MAX, event);
   if (outcome === 'exists') return refuseField('name', 'field.tag-exists');
   if (outcome === 'limit') return refuseField('name', 'field.tags-limit', { max: TAGS_MAX });
-  return json(tagJson(call, tag));
+  return await assigned(call, tag);
 }
 
 async function change(call: ApiCall, given: z.output<typeof changedTag>): Promise<Answer> {
@@ -92,7 +105,20 @@ async function change(call: ApiCall, given: z.output<typeof changedTag>): Promis
   if (outcome === 'not-found') return noTag();
   if (outcome === 'exists') return refuseField('name', 'field.tag-exists');
   await call.region.machinesChanged();
-  return json(tagJson(call, tag));
+  return tag.definition === before.definition ? json(tagJson(call, tag)) : await assigned(call, tag);
+}
+
+/** The tag, assigned by its definition. */
+const assigned = (call: ApiCall, tag: Tag): Promise<Answer> =>
+  rebuildTag(call, tag, eventOf(call, { code: 'tag-assigned', params: { tag: tag.name } }), () =>
+    json(tagJson(call, tag)),
+  );
+
+async function rebuild(call: ApiCall): Promise<Answer> {
+  const tag = await findTag(call);
+  if (tag === undefined) return noTag();
+  const event = eventOf(call, { code: 'tag-assigned', params: { tag: tag.name } });
+  return await rebuildTag(call, tag, event, () => json({ rebuilding: tag.name }));
 }
 
 async function remove(call: ApiCall): Promise<Answer> {
@@ -126,9 +152,8 @@ async function readTag(call: ApiCall): Promise<Answer> {
   return tag === undefined ? noTag() : json(tagJson(call, tag));
 }
 
-function operationsOf(version: ApiVersion): readonly Operation[] {
-  const isOld = version === '1.0';
-  const many = { versions: [version], path: 'tags', handler: 'TagsHandler' } as const;
+/** Which machines have a tag. */
+function assigningOf(version: ApiVersion): readonly Operation[] {
   const one = { versions: [version], path: 'tags/{name}', handler: 'TagHandler' } as const;
   const nothing = z.object({});
   const listing = (op: string): Operation =>
@@ -141,6 +166,36 @@ function operationsOf(version: ApiVersion): readonly Operation[] {
       parameters: nothing,
       run: listTagged,
     });
+  return [
+    defineOperation({
+      ...one,
+      method: 'POST',
+      op: 'update_nodes',
+      access: 'admin',
+      doc: 'Assign the tag to machines, and remove it from others.',
+      parameters: changes,
+      run: updateNodes,
+    }),
+    defineOperation({
+      ...one,
+      method: 'POST',
+      ownTransaction: true,
+      op: 'rebuild',
+      access: 'admin',
+      doc: 'Assign the tag by its definition, to all machines that have been commissioned.',
+      parameters: nothing,
+      run: rebuild,
+    }),
+    listing('nodes'),
+    ...(version === '1.0' ? [] : [listing('machines')]),
+  ];
+}
+
+function operationsOf(version: ApiVersion): readonly Operation[] {
+  const isOld = version === '1.0';
+  const many = { versions: [version], path: 'tags', handler: 'TagsHandler' } as const;
+  const one = { versions: [version], path: 'tags/{name}', handler: 'TagHandler' } as const;
+  const nothing = z.object({});
   return [
     defineOperation({
       ...many,
@@ -156,7 +211,8 @@ function operationsOf(version: ApiVersion): readonly Operation[] {
       method: 'POST',
       op: isOld ? 'new' : undefined,
       access: 'admin',
-      doc: 'Create a tag.',
+      ownTransaction: true,
+      doc: 'Create a tag. One with a definition is assigned at once.',
       parameters: newTag,
       run: add,
     }),
@@ -165,7 +221,8 @@ function operationsOf(version: ApiVersion): readonly Operation[] {
       ...one,
       method: 'PUT',
       access: 'admin',
-      doc: 'Change a tag.',
+      ownTransaction: true,
+      doc: 'Change a tag. One with another definition is assigned again.',
       parameters: changedTag,
       run: change,
     }),
@@ -177,17 +234,7 @@ function operationsOf(version: ApiVersion): readonly Operation[] {
       parameters: nothing,
       run: remove,
     }),
-    defineOperation({
-      ...one,
-      method: 'POST',
-      op: 'update_nodes',
-      access: 'admin',
-      doc: 'Assign the tag to machines, and remove it from others.',
-      parameters: changes,
-      run: updateNodes,
-    }),
-    listing('nodes'),
-    ...(isOld ? [] : [listing('machines')]),
+    ...assigningOf(version),
   ];
 }
 

@@ -22,6 +22,8 @@ export interface Tag {
   readonly comment: string;
   /** Kernel arguments instead of the global ones; empty: none. */
   readonly kernelParams: string;
+  /** The expression that finds its machines (`xpath.ts`); `undefined`: people assign it. */
+  readonly definition?: string | undefined;
 }
 
 /** A machine's own API key (`metadata/machine-keys.ts`). */

@@ -47,14 +47,14 @@ export class LifeTables {
   }
 
   *listTags(): Steps<readonly Tag[]> {
-    return (yield all('SELECT name, comment, kernel_params FROM tag ORDER BY name')).rows.map(readTag);
+    return (yield all('SELECT name, comment, kernel_params, definition FROM tag ORDER BY name')).rows.map(readTag);
   }
 
   *addTag(tag: Tag, tagsMax: number, event: NewMachineEvent): Steps<'added' | 'exists' | 'limit'> {
     if ((yield* this.#tagId(tag.name)) !== undefined) return 'exists';
     if (numberIn(yield one('SELECT count(*) FROM tag')) >= tagsMax) return 'limit';
-    const sql = 'INSERT INTO tag (name, comment, kernel_params) VALUES (?, ?, ?)';
-    yield run(sql, tag.name, tag.comment, tag.kernelParams);
+    const sql = 'INSERT INTO tag (name, comment, kernel_params, definition) VALUES (?, ?, ?, ?)';
+    yield run(sql, tag.name, tag.comment, tag.kernelParams, tag.definition ?? '');
     yield* this.#events.add(event, undefined);
     return 'added';
   }
@@ -63,8 +63,8 @@ export class LifeTables {
     const id = yield* this.#tagId(name);
     if (id === undefined) return 'not-found';
     if (tag.name !== name && (yield* this.#tagId(tag.name)) !== undefined) return 'exists';
-    const sql = 'UPDATE tag SET name = ?, comment = ?, kernel_params = ? WHERE id = ?';
-    yield run(sql, tag.name, tag.comment, tag.kernelParams, id);
+    const sql = 'UPDATE tag SET name = ?, comment = ?, kernel_params = ?, definition = ? WHERE id = ?';
+    yield run(sql, tag.name, tag.comment, tag.kernelParams, tag.definition ?? '', id);
     yield* this.#events.add(event, undefined);
     yield* countVersion(yield* this.#tagged(id));
     return 'changed';
@@ -183,6 +183,7 @@ const readTag = readsRow(
     name: text(row, 'name'),
     comment: text(row, 'comment'),
     kernelParams: text(row, 'kernel_params'),
+    ...(row.definition === '' ? {} : { definition: text(row, 'definition') }),
   }),
 );
 

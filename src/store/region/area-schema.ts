@@ -16,3 +16,8 @@ ALTER TABLE rack ADD COLUMN zone_id INTEGER;
 CREATE INDEX machine_zone ON machine (zone_id) WHERE zone_id IS NOT NULL;
 CREATE INDEX machine_pool ON machine (pool_id) WHERE pool_id IS NOT NULL;
 `;
+
+/** The expression by which the region finds the machines of a tag (`region/records/xpath.ts`); empty: people assign it. */
+export const TAG_DEFINITIONS = `
+ALTER TABLE tag ADD COLUMN definition TEXT NOT NULL DEFAULT '';
+`;

@@ -5,7 +5,7 @@
 // 3. Ids are never reused: an event keeps the id of a deleted machine.
 
 import type { DatabaseKind } from '../database-file.ts';
-import { AREAS } from './area-schema.ts';
+import { AREAS, TAG_DEFINITIONS } from './area-schema.ts';
 import { BOOT_IMAGES, IMAGE_UPLOADS } from './boot-schema.ts';
 import { FILES, KEY_SOURCES } from './file-schema.ts';
 import { LAYOUTS } from './layout-schema.ts';
@@ -371,7 +371,7 @@ CREATE TABLE counter (
 export const REGION_FILE = 'region.db';
 
 /** What version 3 adds. */
-const VERSION_3 = [IMAGE_UPLOADS, AREAS, LAYOUTS, FILES, KEY_SOURCES].join('');
+const VERSION_3 = [IMAGE_UPLOADS, AREAS, LAYOUTS, FILES, KEY_SOURCES, TAG_DEFINITIONS].join('');
 
 /** `region.db`, marked `RBRE`. */
 export const REGION_DATABASE: DatabaseKind = {

@@ -394,7 +394,7 @@ test('tags are created, assigned and removed; kernel arguments that a loader can
     for (const fields of [
       { name: 'serial' },
       { name: 'a b' },
-      { name: 'x', definition: '//node' },
+      { name: 'x', definition: '//node[' },
       { name: 'x', kernel_opts: "a'b" },
       { name: 'x', kernel_opts: 'a\nb' },
       { name: 'x', kernel_opts: 'a=\x24{net0/mac}' },

@@ -179,7 +179,9 @@ export const API = {
 
   'not-found.tag': 'No tag has this name.',
   'field.tag-name': 'Give letters, digits, - and _, at most 64.',
-  'field.tag-definition': 'Tags are assigned by hand: use update_nodes.',
+  'field.tag-definition': ({ at, found }: { readonly at: number; readonly found: string }) =>
+    `At character ${at}, ${found === '' ? 'the end' : `'${found}'`}: Rackboot evaluates paths such as //node[@id="memory"]/size, predicates, comparisons, ` +
+    'and, or, contains, starts-with, not, count, sum, number, string, true and false; no other part of XPath.',
   'field.tag-exists': 'Tag with this Name already exists.',
   'field.tags-limit': ({ max }: Max) => `There are at most ${max} tags: delete some.`,
   'field.kernel-params': ({ fault }: { readonly fault: KernelParamsRefusal }) => kernelParamsText(fault),

@@ -1,0 +1,32 @@
+// Assigns the tags that have a definition, by the hardware that machines report.
+//
+// Source: MAAS's rule that such a tag is evaluated when a machine has been commissioned, and for all machines when the definition changes.
+//
+// 1. A New machine gets no tag: a stranger may have reported it, and a tagged machine gives way to no other.
+
+import { hardwareTree } from '../records/lshw.ts';
+import type { Machine } from '../records/machine.ts';
+import type { RegionStore } from '../records/store.ts';
+import { matches } from '../records/xpath.ts';
+import { parseXpath, type Xpath } from '../records/xpath-parser.ts';
+
+/** How a machine's tag must change to fit its definition; undefined: it fits. */
+export function changeFor(machine: Machine, tag: string, definition: Xpath): 'add' | 'remove' | undefined {
+  if (machine.status === 'new') return undefined;
+  const has = machine.tags.some(({ name }) => name === tag);
+  const isMatch = machine.facts !== undefined && matches(definition, hardwareTree(machine));
+  return has === isMatch ? undefined : isMatch ? 'add' : 'remove';
+}
+
+/** Assigns and removes the defined tags of a machine that has reported its hardware. */
+export async function tagByHardware(store: RegionStore, machine: Machine, atMs: number): Promise<void> {
+  if (machine.status === 'new') return;
+  for (const { name, definition = '' } of await store.life.listTags()) {
+    const parsed = definition === '' ? undefined : parseXpath(definition);
+    const change = parsed?.kind === 'xpath' ? changeFor(machine, name, parsed.xpath) : undefined;
+    if (change === undefined) continue;
+    const [add, remove] = change === 'add' ? [[machine.systemId], []] : [[], [machine.systemId]];
+    const event = { type: 'TAG', code: 'tag-assigned', params: { tag: name }, atMs, username: '' } as const;
+    await store.life.tagMachines(name, add, remove, event);
+  }
+}

@@ -1,0 +1,81 @@
+// Tags with a definition: which machines get them, and when.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { mac } from '../../../src/net/address.ts';
+import { enlist, facts, type RegionPlace, report } from '../place.ts';
+import { type AskedApi, withAskedApi } from './asked-api.ts';
+
+const hardware = (mebibytes: number) => facts({}, { cpu: { count: 4, model: 'Xeon' }, memory_mib: mebibytes });
+
+async function commissioned({ region, store }: RegionPlace, last: number, mebibytes: number): Promise<string> {
+  const { systemId } = await enlist(region, report([0x525400000000 + last], { facts: hardware(mebibytes) }));
+  await store.changeMachine(systemId, 1, () => ({ kind: 'change', fields: { status: 'ready' }, events: [] }));
+  return systemId;
+}
+
+const tagged = async ({ ask }: AskedApi, tag: string, op = 'machines'): Promise<readonly string[]> =>
+  (await ask('GET', `2.0/tags/${tag}/?op=${op}`)).json.map((one: { system_id: string }) => one.system_id);
+
+const LARGE = '//node[@id="memory"]/size[@units="bytes"] > 4294967296';
+
+test('a tag is assigned by its definition when it is created, changed and rebuilt; people may assign it in between', () =>
+  withAskedApi(async (api) => {
+    const { ask, place } = api;
+    const small = await commissioned(place, 1, 2048);
+    const large = await commissioned(place, 2, 8192);
+    const made = await ask('POST', '2.0/tags/', { name: 'large', definition: LARGE, comment: 'much memory' });
+    assert.equal(made.status, 200, made.text);
+    assert.equal(made.json.definition, LARGE);
+    assert.deepEqual([await tagged(api, 'large'), await tagged(api, 'large', 'nodes')], [[large], [large]]);
+    const other = '//node[@id="memory"]/size < 4294967296';
+    assert.equal((await ask('PUT', '1.0/tags/large/', { definition: other })).json.definition, other);
+    assert.deepEqual(await tagged(api, 'large'), [small]);
+    await ask('POST', '2.0/tags/large/?op=update_nodes', { add: large, remove: small });
+    assert.deepEqual(await tagged(api, 'large'), [large]);
+    const rebuilt = await ask('POST', '2.0/tags/large/?op=rebuild');
+    assert.deepEqual([rebuilt.status, rebuilt.json], [200, { rebuilding: 'large' }]);
+    assert.deepEqual(await tagged(api, 'large'), [small]);
+    await ask('PUT', '2.0/tags/large/', { comment: 'x' });
+    assert.deepEqual(await tagged(api, 'large'), [small], 'the definition stays');
+    assert.equal((await ask('PUT', '2.0/tags/large/', { definition: '' })).json.definition, '');
+    assert.deepEqual(await tagged(api, 'large'), [small], 'and so do its machines without one');
+    assert.equal((await ask('POST', '2.0/tags/large/?op=rebuild', undefined, 'alice')).status, 403);
+    assert.equal((await ask('POST', '2.0/tags/absent/?op=rebuild')).status, 404);
+  }));
+
+test('a machine that reports its hardware again gets and loses the tag; a New machine never has it', () =>
+  withAskedApi(async (api) => {
+    const { ask, place } = api;
+    const id = await commissioned(place, 1, 2048);
+    await enlist(place.region, report([0x525400000009], { facts: hardware(8192) }));
+    await ask('POST', '2.0/tags/', { name: 'large', definition: LARGE });
+    assert.deepEqual(await tagged(api, 'large'), []);
+    const reports = async (mebibytes: number) => {
+      await place.store.changeMachine(id, 1, () => ({
+        ...{ kind: 'change', fields: { status: 'commissioning', bootToken: 't'.repeat(32) }, events: [] },
+      }));
+      await enlist(
+        place.region,
+        report([0x525400000001], {
+          facts: hardware(mebibytes),
+          token: 't'.repeat(32),
+          vouchedMac: mac(0x525400000001),
+        }),
+      );
+    };
+    await reports(8192);
+    assert.deepEqual(await tagged(api, 'large'), [id]);
+    await reports(1024);
+    assert.deepEqual(await tagged(api, 'large'), []);
+  }));
+
+test('a definition that Rackboot cannot evaluate is refused with its place, and changes nothing', () =>
+  withAskedApi(async ({ ask }) => {
+    for (const definition of ['//node[', '//a | //b', 'last()', `"${'x'.repeat(3000)}"`]) {
+      const { status, json } = await ask('POST', '2.0/tags/', { name: 'odd', definition });
+      assert.deepEqual([status, Object.keys(json)], [400, ['definition']], definition);
+      assert.match(json.definition[0], /^At character \d+, .*no other part of XPath\.$/);
+    }
+    assert.deepEqual((await ask('GET', '2.0/tags/')).json, []);
+  }));
