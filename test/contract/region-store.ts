@@ -426,6 +426,19 @@ export function testRegionStore(title: string, makePlace: () => StorePlace): voi
     assert.equal((await store.findMachine('aaaaaa'))?.layout, undefined);
   });
 
+  check('devices are in no list, no count and no outline of machines, and go to racks', async (store) => {
+    await create(store, 'aaaaaa', 'one', [MAC_A]);
+    await create(store, 'bbbbbb', 'two', [MAC_B], { status: 'deployed', device: 'aaaaaa' });
+    const ids = (machines: readonly { readonly systemId: string }[]) => machines.map(({ systemId }) => systemId);
+    assert.deepEqual(ids(await store.listMachines({}, 0, 9)), ['aaaaaa']);
+    assert.deepEqual(ids(await store.listMachines({ isDevice: true }, 0, 9)), ['bbbbbb']);
+    assert.deepEqual(ids(await store.outlineMachines(['aaaaaa', 'bbbbbb'])), ['aaaaaa']);
+    assert.deepEqual([await store.countMachines({}), await store.countMachines({ isDevice: true })], [1, 1]);
+    assert.equal((await store.countStatuses()).get('deployed'), undefined);
+    assert.equal((await store.findMachine('bbbbbb'))?.device, 'aaaaaa');
+    assert.deepEqual(ids(await store.listMachinesForRacks(0, 0, 9)), ['aaaaaa', 'bbbbbb']);
+  });
+
   check('a split makes a new machine of some interfaces, whose addresses stay known', async (store) => {
     await create(store, 'aaaaaa', 'one', [MAC_A, MAC_B]);
     const lease = { sequence: 1, kind: 'dhcp.ack', at: 5, text: 'x', mac: '52:54:00:00:00:02', address: '10.20.0.100' };

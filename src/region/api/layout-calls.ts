@@ -37,15 +37,22 @@ export interface LayoutChange {
 
 type Part = 'network' | 'disks';
 
-function refuseState({ status, hostname, systemId, isLocked }: Machine): LayoutRefusal | undefined {
+function refuseState({ status, hostname, systemId, isLocked, device }: Machine): LayoutRefusal | undefined {
   if (isLocked === true) {
     return { kind: 'refuse', refusal: refusal('machine-locked.command', { machine: hostname, systemId }) };
   }
-  if (CHANGEABLE.includes(status)) return undefined;
+  // Nothing runs by the layout of a device.
+  if (device !== undefined || CHANGEABLE.includes(status)) return undefined;
   const states = CHANGEABLE.map((one) => statusRow(one).name);
   const params = { machine: hostname, state: statusRow(status).name, states };
   return { kind: 'refuse', refusal: refusal('layout-refused.state', params) };
 }
+
+/** A device has no disks here. */
+const refuseDisks = ({ device, hostname }: Machine, part: Part): LayoutRefusal | undefined =>
+  device === undefined || part === 'network'
+    ? undefined
+    : { kind: 'refuse', refusal: refusal('layout-refused.device', { machine: hostname }) };
 
 /** Changes the layout of the machine in the path. @param answer renders the changed machine */
 export async function changeLayout(
@@ -57,7 +64,7 @@ export async function changeLayout(
   const { store, clock } = call.region;
   const atMs = clock.wallTimeMs();
   const outcome = await store.changeMachine<LayoutRefusal>(systemIdOf(call), atMs, (machine, known) => {
-    const decided = refuseState(machine) ?? decide(machine, known);
+    const decided = refuseState(machine) ?? refuseDisks(machine, part) ?? decide(machine, known);
     if (decided.kind === 'refuse') return { kind: 'refuse', refusal: decided };
     if (decided.kind === 'ask') return decided;
     const { layout, addresses } = decided;

@@ -30,8 +30,14 @@ export const flag = (description: string) => value(z.string().max(16)).optional(
 export const isTrue = (text: string | undefined): boolean => /^(?:1|true|yes|on)$/i.test(text ?? '');
 
 export const systemIdOf = (call: ApiCall): string => call.path.system_id ?? '';
-export const machineOf = async (call: ApiCall): Promise<Machine | undefined> =>
+/** The machine or the device in the path. */
+export const nodeOf = async (call: ApiCall): Promise<Machine | undefined> =>
   await call.region.store.findMachine(systemIdOf(call));
+/** The machine in the path; a device is none. */
+export async function machineOf(call: ApiCall): Promise<Machine | undefined> {
+  const found = await nodeOf(call);
+  return found?.device === undefined ? found : undefined;
+}
 
 /** The user who gives a command. Machines and racks never get here: these operations require a user. */
 export function actorOf({ caller }: ApiCall, why?: string): Actor {

@@ -119,6 +119,7 @@ const removeParameters = z.object({
 });
 
 async function remove(call: ApiCall, given: z.output<typeof removeParameters>): Promise<Answer> {
+  if ((await machineOf(call)) === undefined) return NO_MACHINE;
   const isForced = isTrue(given.force);
   switch (await call.region.removeMachine(systemIdOf(call), usernameOf(call), isForced)) {
     case 'removed':

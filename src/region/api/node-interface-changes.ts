@@ -6,9 +6,10 @@
 // 1. The next deployment sets up the stored network (`layout/`).
 
 import { z } from 'zod';
-import { type Ipv4, type MacAddress, parseIpv4, parseMac } from '../../net/address.ts';
+import { type Ipv4, isHostMac, type MacAddress, parseIpv4, parseMac } from '../../net/address.ts';
 import {
   changeInterface,
+  INTERFACE_NAME,
   type InterfaceWish,
   type MadeKind,
   makeInterface,
@@ -29,15 +30,15 @@ import { addressesAfter, chooseFor, judgeLinkAddress } from '../life/link-addres
 import { whereabouts } from '../life/whereabouts.ts';
 import type { ChangeKnowledge, ChangeQuestion } from '../records/knowledge.ts';
 import type { Machine } from '../records/machine.ts';
-import { LINK_MODES } from '../records/machine-layout.ts';
+import { LAID_INTERFACES_MAX, LINK_MODES } from '../records/machine-layout.ts';
 import { cleanWords } from '../records/text-json.ts';
-import { refusal } from '../words/refusal.ts';
-import { type Answer, json, type Refusal, refuseField } from './answer.ts';
+import { type RefusalWord, refusal } from '../words/refusal.ts';
+import { type Answer, json, NO_MACHINE, type Refusal, refuse, refuseField, refuseFields } from './answer.ts';
 import { bondParameters, bridgeParameters, commonParameters, paramsOf, whole } from './interface-parameters.ts';
 import { changeLayout, type LayoutChange } from './layout-calls.ts';
-import { isTrue } from './machine-calls.ts';
+import { isTrue, nodeOf } from './machine-calls.ts';
 import { interfaceJson } from './network-json.ts';
-import { type ApiCall, defineOperation, type Operation, value, values } from './operation.ts';
+import { type ApiCall, defineOperation, type Operation, usernameOf, value, values } from './operation.ts';
 
 const NAME_SHOWN_MAX = 64;
 /** Interfaces of one bond in a request. */
@@ -162,9 +163,12 @@ function linkWith(
   call: ApiCall,
   draft: NetworkDraft,
   { id, mac }: NetInterface,
-  wish: LinkWish,
+  asked: LinkWish,
   { addresses: known }: ChangeKnowledge,
 ): ReturnType<Edit> {
+  // Nothing deploys a device later, so its address is chosen now.
+  const wish =
+    asked.mode === 'auto' && draft.machine.device !== undefined ? { ...asked, mode: 'static' as const } : asked;
   const linked = linkSubnet(draft, id, wish);
   if (linked.kind === 'refuse' || wish.mode !== 'static') return shows(linked, id);
   const place = { subnet: findSubnet(draft.networks, wish.subnetId), subnetId: wish.subnetId };
@@ -191,7 +195,51 @@ const common = { versions: ['2.0'], access: 'admin' } as const;
 const many = { ...common, path: 'nodes/{system_id}/interfaces', handler: 'InterfacesHandler', method: 'POST' } as const;
 const one = { ...common, path: 'nodes/{system_id}/interfaces/{id}', handler: 'InterfaceHandler' } as const;
 
+const physicalParameters = z.object({
+  mac_address: value(z.string().max(32)).describe('Its hardware address.'),
+  name: value(z.string().max(32)).optional().describe('Its name. Default: eth0, eth1, and so on.'),
+});
+
+/** Adds an interface to a device. */
+async function makePhysical(call: ApiCall, given: z.output<typeof physicalParameters>): Promise<Answer> {
+  const node = await nodeOf(call);
+  if (node === undefined) return NO_MACHINE;
+  const { hostname, systemId, interfaces } = node;
+  if (node.device === undefined) return refuse('layout-refused.reported', { machine: hostname });
+  const mac = parseMac(given.mac_address);
+  if (mac === undefined || !isHostMac(mac)) return refuseField('mac_address', 'field.macs');
+  const { store, clock } = call.region;
+  const atMs = clock.wallTimeMs();
+  const params = { fields: ['network'] };
+  const event = { type: 'NODE', code: 'machine-edited', params, atMs, username: usernameOf(call) } as const;
+  const name = given.name ?? `eth${interfaces.length}`;
+  if (interfaces.length >= LAID_INTERFACES_MAX) {
+    return refuse('layout-refused.interfaces-limit', { machine: hostname, max: LAID_INTERFACES_MAX });
+  }
+  const isNameTaken = interfaces.some((nic) => nic.name === name);
+  if (isNameTaken) return refuseField('name', 'field.interface-name-taken', { name });
+  if (!INTERFACE_NAME.test(name)) return refuseField('name', 'field.interface-name-form');
+  const outcome = await store.enlist<RefusalWord>({ macs: [mac], values: [], atMs }, ({ byMac: [other] }) => {
+    if (other !== undefined) {
+      const taken = { name: other.hostname, systemId: other.systemId };
+      return { kind: 'refuse', refusal: refusal('field.machine-exists', taken) };
+    }
+    const added = { mac, name, source: 'person' } as const;
+    return { kind: 'amend', systemId, fields: {}, events: [event], interfaces: [...interfaces, added] };
+  });
+  if (outcome.kind === 'refuse') return refuseFields({ mac_address: [outcome.refusal] });
+  await call.region.machinesChanged();
+  const id = outcome.machine.interfaces.find((nic) => nic.mac === mac)?.id;
+  return showInterface(outcome.machine, whereabouts(call.region.racks).networks(), id);
+}
+
 const MAKING: readonly Operation[] = [
+  defineOperation({
+    ...{ ...many, op: 'create_physical' },
+    doc: 'Add an interface to a device. Machines report theirs.',
+    parameters: physicalParameters,
+    run: makePhysical,
+  }),
   defineOperation({
     ...{ ...many, op: 'create_bond' },
     doc: 'Make a bond of physical interfaces, which lose their links to it.',

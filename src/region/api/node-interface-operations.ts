@@ -8,7 +8,7 @@ import { whereabouts } from '../life/whereabouts.ts';
 import type { Machine } from '../records/machine.ts';
 import { cleanWords } from '../records/text-json.ts';
 import { type Answer, json, NO_MACHINE, refuse } from './answer.ts';
-import { machineOf } from './machine-calls.ts';
+import { nodeOf } from './machine-calls.ts';
 import { interfaceJson, interfacesJson } from './network-json.ts';
 import { type ApiCall, defineOperation, type Operation } from './operation.ts';
 
@@ -19,13 +19,13 @@ const noInterface = ({ path }: ApiCall, { hostname }: Machine): Answer =>
   refuse('not-found.node-interface', { machine: hostname, name: cleanWords(path.id ?? '', NAME_SHOWN_MAX) });
 
 async function list(call: ApiCall): Promise<Answer> {
-  const machine = await machineOf(call);
+  const machine = await nodeOf(call);
   if (machine === undefined) return NO_MACHINE;
   return json(interfacesJson(machine, whereabouts(call.region.racks).networks()));
 }
 
 async function read(call: ApiCall): Promise<Answer> {
-  const machine = await machineOf(call);
+  const machine = await nodeOf(call);
   if (machine === undefined) return NO_MACHINE;
   const all = interfacesOf(machine, whereabouts(call.region.racks).networks());
   const one = findInterface(all, call.path.id ?? '');

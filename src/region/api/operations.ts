@@ -17,6 +17,7 @@ import { BOOT_RESOURCE_OPERATIONS } from './boot-resource-operations.ts';
 import { BOOT_SOURCE_OPERATIONS } from './boot-source-operations.ts';
 import { BOOT_UPLOAD_OPERATIONS } from './boot-upload-operations.ts';
 import { DETAILS_OPERATIONS } from './details-operation.ts';
+import { DEVICE_OPERATIONS } from './device-operations.ts';
 import { DNSRESOURCE_OPERATIONS } from './dnsresource-operations.ts';
 import { DOMAIN_OPERATIONS } from './domain-operations.ts';
 import { ENLISTMENT_OPERATIONS } from './enlistment-operations.ts';
@@ -80,6 +81,7 @@ export const OPERATIONS: readonly Operation[] = [
   ...STORAGE_OPERATIONS,
   ...BLOCK_DEVICE_OPERATIONS,
   ...SETTINGS_OPERATIONS,
+  ...DEVICE_OPERATIONS,
   ...DOMAIN_OPERATIONS,
   ...DNSRESOURCE_OPERATIONS,
   ...BOOT_SOURCE_OPERATIONS,

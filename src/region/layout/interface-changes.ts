@@ -27,7 +27,7 @@ import {
 } from './network-draft.ts';
 
 /** A name that Linux takes for an interface (IFNAMSIZ), and that every network tool reads as a name. */
-const INTERFACE_NAME = /^[A-Za-z][A-Za-z0-9._-]{0,14}$/;
+export const INTERFACE_NAME = /^[A-Za-z][A-Za-z0-9._-]{0,14}$/;
 
 /** A person's request for an interface. */
 export interface InterfaceWish {

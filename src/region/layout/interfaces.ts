@@ -56,7 +56,8 @@ function commissionedNetwork(machine: Machine, networks: Networks): NetworkLayou
     interfaces: machine.interfaces.map(plain),
     links: machine.interfaces.map((nic, position): InterfaceLink => {
       const link = { id: nic.id, interfaceId: nic.id };
-      const subnet = position === 0 ? homeSubnet(machine, nic, networks) : undefined;
+      const isDeployed = machine.device === undefined && position === 0;
+      const subnet = isDeployed ? homeSubnet(machine, nic, networks) : undefined;
       if (subnet === undefined) return { ...link, mode: 'link_up' };
       return { ...link, mode: subnet.hasStaticRange ? 'auto' : 'dhcp', subnetId: subnet.id };
     }),

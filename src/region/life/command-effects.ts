@@ -11,6 +11,7 @@ import type { NewMachineEvent } from '../records/machine-event.ts';
 import type { PowerTask } from '../records/power-task.ts';
 import type { Remark } from '../records/remark.ts';
 import type { MachineWork } from '../records/work.ts';
+import { refusal } from '../words/refusal.ts';
 import {
   type Actor,
   BEFORE,
@@ -32,6 +33,9 @@ export function decideCommand(
   terms: CommandTerms,
 ): Change | { readonly kind: 'refuse'; readonly refusal: CommandRefusal } {
   const { by, atMs } = terms;
+  if (machine.device !== undefined) {
+    return { kind: 'refuse', refusal: refusal('transition-not-allowed.device', { machine: machine.hostname }) };
+  }
   const command = ownOptionsOf(given);
   const refused = refuseCommand(machine, command.name, by) ?? refusePath(machine, command);
   if (refused !== undefined) return { kind: 'refuse', refusal: refused };

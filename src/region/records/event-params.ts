@@ -241,6 +241,7 @@ export interface EventParams extends RackEventParams {
   'owner-changed': { readonly from: string; readonly to: string };
   'ssh-key-added': { readonly user: string };
   'ssh-key-removed': { readonly user: string };
+  'device-added': None;
   'tag-created': { readonly tag: string };
   'tag-changed': { readonly tag: string };
   'tag-deleted': { readonly tag: string };

@@ -17,6 +17,8 @@ export interface MachineFilter {
   /** In one of these zones, by id; 0: the default one. Likewise pools. */
   readonly zoneIds?: readonly number[] | undefined;
   readonly poolIds?: readonly number[] | undefined;
+  /** True: devices instead of machines. */
+  readonly isDevice?: boolean | undefined;
   /** With one of these tags. */
   readonly tags?: readonly string[] | undefined;
 }

@@ -110,6 +110,11 @@ export interface MachineFields {
   readonly powerTask?: PowerTask | undefined;
   /** How its network and disks should be deployed; `undefined`: as commissioned. */
   readonly layout?: MachineLayout | undefined;
+  /**
+   * Only of a device, for which the region keeps names and addresses and nothing else: the system id of the machine that it is a part of;
+   * empty: of none. `undefined`: it is a machine.
+   */
+  readonly device?: string | undefined;
 }
 
 export interface Machine extends MachineFields {

@@ -186,7 +186,7 @@ export function* countMachines(filter: MachineFilter): Steps<number> {
 }
 
 export function* countStatuses(): Steps<ReadonlyMap<MachineStatus, number>> {
-  const { rows } = yield all('SELECT status, count(*) AS machines FROM machine GROUP BY status');
+  const { rows } = yield all('SELECT status, count(*) AS machines FROM machine WHERE device IS NULL GROUP BY status');
   return new Map(
     rows.flatMap((row) => {
       const [written, machines] = readStatusCount(row);
@@ -224,7 +224,7 @@ export function machineQuery(
   conditions: readonly string[],
   values: readonly (string | number)[],
 ): MachineQuery {
-  const all = [...conditions];
+  const all = [...conditions, `machine.device IS ${filter.isDevice === true ? 'NOT ' : ''}NULL`];
   const given = [...values];
   const oneOf = (condition: string, list: readonly (string | number)[] | undefined): void => {
     if (list === undefined) return;
@@ -249,7 +249,7 @@ export function machineQuery(
     given.push(status);
   } else oneOf(`machine.status ${numbers}`, statuses);
   return {
-    sql: `SELECT ${columns} FROM machine${all.length === 0 ? '' : ` WHERE ${all.join(' AND ')}`}`,
+    sql: `SELECT ${columns} FROM machine WHERE ${all.join(' AND ')}`,
     values: given,
   };
 }

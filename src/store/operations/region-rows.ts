@@ -167,6 +167,7 @@ const readColumns = readsRow('machine', (row): Omit<Machine, keyof MachineParts>
     ownerData: converted('owner_data', text(row, 'owner_data'), readOwnerData),
     isLocked: number(row, 'is_locked') !== 0,
     layout: optional('layout', optionalText(row, 'layout'), readStoredLayout),
+    device: optionalText(row, 'device'),
   };
 });
 
@@ -243,6 +244,7 @@ export const MACHINE_COLUMNS = [
   'zone_id',
   'pool_id',
   'layout',
+  'device',
 ] as const;
 
 /** The columns that `readRackMachine` reads. */
@@ -288,6 +290,7 @@ export function machineValues(fields: MachineFields): SQLInputValue[] {
     fields.zoneId || null,
     fields.poolId || null,
     fields.layout === undefined ? null : JSON.stringify(fields.layout),
+    fields.device ?? null,
   ];
 }
 

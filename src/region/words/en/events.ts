@@ -322,6 +322,7 @@ export const EVENTS: EventWords = {
   'owner-changed': ({ from, to }) => `its owner is now ${to}, instead of ${from}, whose account is removed`,
   'ssh-key-added': ({ user }) => `added an SSH key of ${user}`,
   'ssh-key-removed': ({ user }) => `removed an SSH key of ${user}`,
+  'device-added': () => 'added as a device',
   'tag-created': ({ tag }) => `created the tag ${tag}`,
   'tag-changed': ({ tag }) => `changed the tag ${tag}`,
   'tag-deleted': ({ tag }) => `deleted the tag ${tag}`,

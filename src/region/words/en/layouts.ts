@@ -26,6 +26,12 @@ export const LAYOUTS = {
     `${machine} has no interface ${name}: give the id, the name or the hardware address of one.`,
   'not-found.block-device': ({ machine, name }: Named & { readonly machine: string }) =>
     `${machine} has no block device ${name}: give the id or the name of one.`,
+  'not-found.device': 'No device has this system id.',
+  'not-owner.device': ({ device }: { readonly device: string }) =>
+    `${device} belongs to another user: only they and administrators may change it.`,
+  'machines-limit.devices': ({ max }: { readonly max: number }) => `There are at most ${max} devices: delete some.`,
+  'field.no-parent-machine': ({ systemId }: { readonly systemId: string }) =>
+    `No machine has the system id ${systemId}.`,
   'layout-refused.state': ({
     machine,
     state,
@@ -72,6 +78,9 @@ export const LAYOUTS = {
     `${name} is linked to a subnet, and so it is started: unlink that first, or give force=true.`,
   'field.dhcp-twice': ({ name }: Named) => `${name} has a link by DHCP already.`,
   'field.no-such-link': ({ id }: Id) => `The interface has no link with the id ${id}.`,
+  'layout-refused.device': ({ machine }: Machine) => `${machine} is a device: it has no disks here.`,
+  'layout-refused.reported': ({ machine }: Machine) =>
+    `${machine} is a machine, whose interfaces are those that it reports: commission it again.`,
   'layout-refused.installer': ({ machine }: Machine) =>
     `The interfaces of ${machine} are laid out, which only an image takes over: deploy an image, or restore the network first.`,
   'layout-refused.parent-gone': ({ machine, name }: Machine & Named) =>

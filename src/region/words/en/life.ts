@@ -53,6 +53,8 @@ export const LIFE = {
     readonly possible: readonly string[];
   }) =>
     `${machine} is in the state ${state}: ${command} is not possible. Possible: ${possible.join(', ') || 'nothing'}.`,
+  'transition-not-allowed.device': ({ machine }: { readonly machine: string }) =>
+    `${machine} is a device: only its names and addresses are kept here.`,
   'transition-not-allowed.step': ({
     from,
     to,

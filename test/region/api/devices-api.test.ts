@@ -1,0 +1,103 @@
+// Devices by the API: their names and addresses are taken, and the racks get them.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { enlist, report } from '../place.ts';
+import { FIRST_MAC, SUBNET_ID, withCallers } from './callers-place.ts';
+
+const MAC = '52:54:00:00:00:0a';
+const MORE = '52:54:00:00:00:0b';
+const keysOf = (value: object): readonly string[] => Object.keys(value).toSorted();
+const DEVICE_KEYS =
+  'address_ttl description domain fqdn hostname interface_set ip_addresses node_type node_type_name owner owner_data parent pool ' +
+  'resource_uri system_id tag_names workload_annotations zone';
+
+test('a device is added, listed, read, changed by its owner and deleted; it is in no list of machines', () =>
+  withCallers(async ({ ask, systemId }) => {
+    const fields = { hostname: 'printer', mac_addresses: `${MAC},${MORE}`, parent: systemId };
+    const made = await ask('alice', 'POST', 'devices/', fields);
+    assert.equal(made.status, 200, made.text);
+    const device = made.json;
+    assert.deepEqual(keysOf(device), DEVICE_KEYS.split(' '));
+    assert.deepEqual(
+      [device.hostname, device.fqdn, device.owner, device.parent, device.node_type, device.interface_set.length],
+      ['printer', 'printer.maas', 'alice', systemId, 1, 2],
+    );
+    assert.deepEqual((await ask('bob', 'GET', `devices/${device.system_id}/`)).json, device);
+    assert.deepEqual((await ask('bob', 'GET', `devices/?mac_address=${MAC}`)).json, [device]);
+    assert.deepEqual((await ask('bob', 'GET', 'devices/?hostname=another')).json, []);
+    assert.equal((await ask('alice', 'GET', 'machines/')).json.length, 1);
+    assert.equal((await ask('alice', 'GET', `machines/${device.system_id}/`)).status, 404);
+    assert.equal((await ask('root', 'DELETE', `machines/${device.system_id}/`)).status, 404);
+    assert.equal(
+      (await ask('root', 'POST', `machines/${device.system_id}/?op=release`)).refusal,
+      'transition-not-allowed',
+    );
+    assert.equal((await ask('alice', 'GET', `devices/${systemId}/`)).status, 404);
+    const place = `devices/${device.system_id}/`;
+    assert.equal((await ask('bob', 'PUT', place, { hostname: 'mine' })).refusal, 'not-owner');
+    assert.equal((await ask('bob', 'DELETE', place)).refusal, 'not-owner');
+    const changed = await ask('alice', 'PUT', place, { hostname: 'plotter', description: 'second floor', parent: '' });
+    assert.deepEqual(
+      [changed.json.hostname, changed.json.description, changed.json.parent],
+      ['plotter', 'second floor', null],
+    );
+    assert.equal((await ask('alice', 'DELETE', place)).status, 204);
+    assert.equal((await ask('alice', 'GET', place)).status, 404);
+    assert.equal((await ask('alice', 'POST', 'devices/', { ...fields, hostname: 'plotter' })).status, 200);
+  }));
+
+test('names and hardware addresses of devices and machines are taken from each other', () =>
+  withCallers(async ({ ask, region, systemId, store }) => {
+    const own = (await store.findMachine(systemId))?.hostname ?? '';
+    const add = (fields: Readonly<Record<string, string>>) =>
+      ask('alice', 'POST', 'devices/', { mac_addresses: MAC, ...fields });
+    const misfits: readonly (readonly [Readonly<Record<string, string>>, string])[] = [
+      [{ mac_addresses: FIRST_MAC }, 'mac_addresses'],
+      [{ mac_addresses: 'x' }, 'mac_addresses'],
+      [{ mac_addresses: '' }, 'mac_addresses'],
+      [{ hostname: own }, 'hostname'],
+      [{ hostname: 'wpad' }, 'hostname'],
+      [{ domain: 'elsewhere' }, 'domain'],
+      [{ parent: 'zzzzzz' }, 'parent'],
+    ];
+    for (const [fields, field] of misfits) {
+      const refused = await add(fields);
+      assert.deepEqual([refused.status, keysOf(refused.json)], [400, [field]], JSON.stringify(fields));
+    }
+    await ask('root', 'POST', 'domains/', { name: 'lab.example' });
+    assert.equal((await add({ domain: 'lab.example' })).refusal, 'not-allowed');
+    const made = await add({ hostname: 'printer' });
+    assert.equal(made.status, 200, made.text);
+    const heard = await enlist(region, report([0x52540000000a]));
+    assert.equal(heard.systemId, made.json.system_id, 'its report changes nothing');
+    assert.equal((await ask('alice', 'GET', 'machines/')).json.length, 1);
+    const machine = { architecture: 'amd64', mac_addresses: MORE, hostname: 'printer', power_type: 'manual' };
+    assert.deepEqual(keysOf((await ask('root', 'POST', 'machines/', machine)).json), ['hostname']);
+    assert.equal((await ask('root', 'PUT', `machines/${systemId}/`, { hostname: 'printer' })).status, 400);
+  }));
+
+test('a device gets interfaces and addresses, and racks name it and reserve its address', () =>
+  withCallers(async ({ ask, region, systemId }) => {
+    const { json: device } = await ask('alice', 'POST', 'devices/', { hostname: 'printer', mac_addresses: MAC });
+    const nics = `nodes/${device.system_id}/interfaces/`;
+    const added = await ask('root', 'POST', `${nics}?op=create_physical`, { mac_address: MORE, name: 'lan1' });
+    assert.deepEqual([added.status, added.json.name, added.json.mac_address], [200, 'lan1', MORE], added.text);
+    for (const [field, fields] of [
+      ['mac_address', { mac_address: FIRST_MAC }],
+      ['mac_address', { mac_address: 'x' }],
+      ['name', { mac_address: '52:54:00:00:00:0c', name: 'lan1' }],
+    ] as const)
+      assert.deepEqual(keysOf((await ask('root', 'POST', `${nics}?op=create_physical`, fields)).json), [field]);
+    const own = await ask('root', 'POST', `nodes/${systemId}/interfaces/?op=create_physical`, { mac_address: MORE });
+    assert.equal(own.refusal, 'layout-refused');
+    const subnet = String(SUBNET_ID);
+    const linked = await ask('root', 'POST', `${nics}lan1/?op=link_subnet`, { mode: 'auto', subnet });
+    assert.deepEqual([linked.json.links[0].mode, linked.json.links[0].ip_address], ['static', '10.20.0.20']);
+    assert.deepEqual((await ask('alice', 'GET', `devices/${device.system_id}/`)).json.ip_addresses, ['10.20.0.20']);
+    const shown = (await region.desiredState()).machines.find((one) => one.hostname === 'printer');
+    assert.deepEqual(
+      [shown?.purpose, shown?.addresses, shown?.macs],
+      ['local', [{ mac: 0x52540000000b, address: 0x0a140014 }], [0x52540000000a, 0x52540000000b]],
+    );
+  }));
