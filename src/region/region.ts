@@ -15,7 +15,7 @@ import { decideEnlistment, type EnlistmentRefusal } from './identity/enlistment.
 import { EnlistmentLog, refusedEvent } from './identity/enlistment-log.ts';
 import { type EnlistmentReport, weighReport } from './identity/enlistment-report.ts';
 import { MachineIdentity } from './identity/machine-identity.ts';
-import { isInUse } from './identity/merge.ts';
+import { type Removal, removeWithDevices } from './identity/removal.ts';
 import { BootImages, type ImageStream } from './images/boot-images.ts';
 import type { FileSources } from './images/region-source.ts';
 import type { UploadFiles } from './images/uploads.ts';
@@ -306,21 +306,9 @@ class RegionOnStore {
   }
 
   /** Removes a machine and its allocations. `in-use`: it is owned, locked or at work, and `isForced` is not set. */
-  async removeMachine(
-    systemId: string,
-    username: string,
-    isForced = false,
-  ): Promise<'removed' | 'in-use' | 'not-found'> {
-    const outcome = await this.store.transact(async () => {
-      const machine = await this.store.findMachine(systemId);
-      if (machine === undefined) return 'not-found';
-      const isUsed = isInUse(machine) || machine.isLocked === true;
-      if (isUsed && !isForced) return 'in-use';
-      const params = { hostname: machine.hostname, systemId, ...(isUsed ? { status: machine.status } : {}) };
-      const atMs = this.clock.wallTimeMs();
-      const event = { type: 'NODE_REMOVED', code: 'machine-deleted', params, atMs, username } as const;
-      return (await this.store.removeMachine(systemId, event)) ? 'removed' : 'not-found';
-    });
+  async removeMachine(systemId: string, username: string, isForced = false): Promise<Removal> {
+    const terms = { username, isForced, atMs: this.clock.wallTimeMs() };
+    const outcome = await this.store.transact(() => removeWithDevices(this.store, systemId, terms));
     if (outcome === 'removed') await this.#changed([systemId]);
     return outcome;
   }

@@ -14,7 +14,7 @@ import { chooseNames, HOSTNAME_MAX, parseHostname } from '../identity/hostname.t
 import { whereabouts } from '../life/whereabouts.ts';
 import type { EnlistmentDecision } from '../records/decisions.ts';
 import type { EnlistmentKnowledge, EnlistmentQuestion } from '../records/knowledge.ts';
-import type { Machine, MachineFields } from '../records/machine.ts';
+import { DEVICES_MAX, type Machine, type MachineFields } from '../records/machine.ts';
 import type { NewMachineEvent } from '../records/machine-event.ts';
 import { cleanWords } from '../records/text-json.ts';
 import { type RefusalWord, refusal } from '../words/refusal.ts';
@@ -25,8 +25,6 @@ import { nodeOf, systemIdOf } from './machine-calls.ts';
 import { filterParameters, machineFilter } from './machine-operations.ts';
 import { type ApiCall, defineOperation, type Operation, usernameOf, value, values } from './operation.ts';
 
-/** Devices of the region. Users fill it, and empty it by deleting devices. */
-const DEVICES_MAX = 4096;
 const MACS_MAX = 64;
 const DESCRIPTION_MAX = 1000;
 const NO_DEVICE: Refusal = refuse('not-found.device');

@@ -19,6 +19,8 @@ export interface MachineFilter {
   readonly poolIds?: readonly number[] | undefined;
   /** True: devices instead of machines. */
   readonly isDevice?: boolean | undefined;
+  /** Devices that are a part of one of these machines. */
+  readonly parents?: readonly string[] | undefined;
   /** With one of these tags. */
   readonly tags?: readonly string[] | undefined;
 }

@@ -15,6 +15,9 @@ import type { PowerTask } from './power-task.ts';
 import type { Remark } from './remark.ts';
 import type { MachineWork } from './work.ts';
 
+/** Devices of the region. Users fill it, and empty it by deleting devices. */
+export const DEVICES_MAX = 4096;
+
 export type PowerState = 'on' | 'off' | 'unknown' | 'error';
 
 /** A machine's tag: its name, and its kernel arguments (empty: none). */

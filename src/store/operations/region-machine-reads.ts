@@ -233,6 +233,7 @@ export function machineQuery(
   };
   const [texts, numbers] = ['IN texts(?)', 'IN numbers(?)'];
   oneOf(`machine.system_id ${texts}`, filter.systemIds);
+  oneOf(`machine.device ${texts}`, filter.parents);
   oneOf(`machine.hostname ${texts}`, filter.hostnames);
   oneOf(`machine.owner ${texts}`, filter.owners);
   oneOf(`coalesce(machine.zone_id, 0) ${numbers}`, filter.zoneIds);

@@ -45,6 +45,12 @@ test('a device is added, listed, read, changed by its owner and deleted; it is i
     assert.equal((await ask('alice', 'DELETE', place)).status, 204);
     assert.equal((await ask('alice', 'GET', place)).status, 404);
     assert.equal((await ask('alice', 'POST', 'devices/', { ...fields, hostname: 'plotter' })).status, 200);
+    assert.equal((await ask('root', 'DELETE', `machines/${systemId}/`, { force: 'true' })).status, 204);
+    assert.deepEqual(
+      (await ask('alice', 'GET', 'devices/')).json,
+      [],
+      'it went with the machine that it was a part of',
+    );
   }));
 
 test('names and hardware addresses of devices and machines are taken from each other', () =>

@@ -1,0 +1,36 @@
+// Removing a machine, with the devices that are a part of it.
+
+import { DEVICES_MAX } from '../records/machine.ts';
+import type { RegionStore } from '../records/store.ts';
+import { isInUse } from './merge.ts';
+
+/** What became of a removal; `in-use`: it has an owner, is at work or locked, and was not forced. */
+export type Removal = 'removed' | 'in-use' | 'not-found';
+
+/** The person who removes it, and when. */
+interface RemovalTerms {
+  readonly username: string;
+  readonly isForced: boolean;
+  readonly atMs: number;
+}
+
+/** Removes a machine and its devices; the caller is in a transaction. */
+export async function removeWithDevices(
+  store: RegionStore,
+  systemId: string,
+  { username, isForced, atMs }: RemovalTerms,
+): Promise<Removal> {
+  const machine = await store.findMachine(systemId);
+  if (machine === undefined) return 'not-found';
+  const isUsed = isInUse(machine) || machine.isLocked === true;
+  if (isUsed && !isForced) return 'in-use';
+  const deleted = (of: typeof machine, more: object) => {
+    const params = { hostname: of.hostname, systemId: of.systemId, ...more };
+    return { type: 'NODE_REMOVED', code: 'machine-deleted', params, atMs, username } as const;
+  };
+  for (const device of await store.listMachines({ isDevice: true, parents: [systemId] }, 0, DEVICES_MAX)) {
+    await store.removeMachine(device.systemId, deleted(device, {}));
+  }
+  const event = deleted(machine, isUsed ? { status: machine.status } : {});
+  return (await store.removeMachine(systemId, event)) ? 'removed' : 'not-found';
+}
