@@ -33,7 +33,7 @@ export const systemIdOf = (call: ApiCall): string => call.path.system_id ?? '';
 /** The machine or the device in the path. */
 export const nodeOf = async (call: ApiCall): Promise<Machine | undefined> =>
   await call.region.store.findMachine(systemIdOf(call));
-/** The machine in the path; a device is none. */
+/** The machine in the path; `undefined` if a device has the id. */
 export async function machineOf(call: ApiCall): Promise<Machine | undefined> {
   const found = await nodeOf(call);
   return found?.device === undefined ? found : undefined;

@@ -58,7 +58,7 @@ function kept<K extends object>(known: WeakMap<K, Json>, key: K, make: (key: K) 
 }
 
 const vlanJson = (vlan: Vlan): Json => kept(vlans, vlan, makeVlanJson);
-const subnetJson = (subnet: Subnet): Json => kept(subnets, subnet, makeSubnetJson);
+export const subnetJson = (subnet: Subnet): Json => kept(subnets, subnet, makeSubnetJson);
 
 function linkJson({ id, mode, subnet, address }: NetLink): Json {
   return {

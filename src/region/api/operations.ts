@@ -18,6 +18,7 @@ import { BOOT_SOURCE_OPERATIONS } from './boot-source-operations.ts';
 import { BOOT_UPLOAD_OPERATIONS } from './boot-upload-operations.ts';
 import { DETAILS_OPERATIONS } from './details-operation.ts';
 import { DEVICE_OPERATIONS } from './device-operations.ts';
+import { DISCOVERY_OPERATIONS } from './discovery-operations.ts';
 import { DNSRESOURCE_OPERATIONS } from './dnsresource-operations.ts';
 import { DOMAIN_OPERATIONS } from './domain-operations.ts';
 import { ENLISTMENT_OPERATIONS } from './enlistment-operations.ts';
@@ -82,6 +83,7 @@ export const OPERATIONS: readonly Operation[] = [
   ...BLOCK_DEVICE_OPERATIONS,
   ...SETTINGS_OPERATIONS,
   ...DEVICE_OPERATIONS,
+  ...DISCOVERY_OPERATIONS,
   ...DOMAIN_OPERATIONS,
   ...DNSRESOURCE_OPERATIONS,
   ...BOOT_SOURCE_OPERATIONS,

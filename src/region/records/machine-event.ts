@@ -142,6 +142,9 @@ export const isNetworkStart = (kind: string, fields: ReportFields, byAddress: bo
     ? isOfferWithFile(fields)
     : isBootEvent(eventTypeOf(kind)) && fields.purpose !== undefined && !byAddress;
 
+/** Kinds that show a host with an address: it took one from a rack, or was heard on the wire. */
+export const HEARD_KINDS: readonly string[] = ['dhcp.ack', 'net.neighbour-new', 'net.neighbour-moved'];
+
 /** Kinds that report the end of a lease. */
 export const ADDRESS_ENDS: readonly string[] = ['dhcp.release', 'dhcp.expired', 'dhcp.ended', 'dhcp.decline'];
 

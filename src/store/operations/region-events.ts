@@ -357,7 +357,7 @@ function reportedEvent(
   return { event, machineId, origin: { kind: cleanWords(report.kind, KIND_MAX), stranger, rackId } };
 }
 
-const readEvent = readsRow('event', (row): MachineEvent => {
+export const readEvent = readsRow('event', (row): MachineEvent => {
   const systemId = optionalText(row, 'system_id');
   const mac = optionalNumber(row, 'mac');
   const stranger = systemId !== undefined || mac === undefined ? undefined : macAddress(mac);
@@ -393,5 +393,5 @@ const readIds = readsRow('machine', (row): readonly [id: number, systemId: strin
   text(row, 'system_id'),
 ]);
 const readId = readsRow('event', (row) => number(row, 'id'));
-const readMac = readsRow('event', (row) => macAddress(number(row, 'mac')));
+export const readMac = readsRow('event', (row) => macAddress(number(row, 'mac')));
 const readSequence = readsRow('event_source', (row) => number(row, 'sequence'), 'source');

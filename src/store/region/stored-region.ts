@@ -39,6 +39,7 @@ import type {
   ApiKey,
   Conflict,
   EventOf,
+  HeardHost,
   RecordedReports,
   RegionStore,
   SettledVersion,
@@ -49,6 +50,7 @@ import type { SettingsDecision, SettingsOutcome, StoredSetting } from '../../reg
 import type { UploadStore } from '../../region/records/upload-store.ts';
 import type { User, UserChange } from '../../region/records/user.ts';
 import type { EventBounds } from '../operations/event-cuts.ts';
+import { listHeard } from '../operations/region-heard.ts';
 import { historyEnd } from '../operations/region-histories.ts';
 import { listConflicts, sharedAmong } from '../operations/region-identity.ts';
 import * as reads from '../operations/region-machine-reads.ts';
@@ -297,6 +299,10 @@ export class StoredRegion implements RegionStore {
 
   listStrangers(sinceMs: number, limit: number): Promise<readonly StrangerSeen[]> {
     return this.#driver.read(() => this.#tables.events.strangers(sinceMs, limit));
+  }
+
+  listHeard(sinceMs: number, limit: number): Promise<readonly HeardHost[]> {
+    return this.#driver.read(() => listHeard(sinceMs, limit));
   }
 
   recentEvents(systemIds: readonly string[], limit: number): Promise<ReadonlyMap<string, readonly MachineEvent[]>> {

@@ -26,6 +26,7 @@ export const LAYOUTS = {
     `${machine} has no interface ${name}: give the id, the name or the hardware address of one.`,
   'not-found.block-device': ({ machine, name }: Named & { readonly machine: string }) =>
     `${machine} has no block device ${name}: give the id or the name of one.`,
+  'not-found.discovery': 'No host has been heard with this id.',
   'not-found.device': 'No device has this system id.',
   'not-owner.device': ({ device }: { readonly device: string }) =>
     `${device} belongs to another user: only they and administrators may change it.`,

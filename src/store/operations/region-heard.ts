@@ -1,0 +1,24 @@
+// Hosts that racks heard on the wire and that are no machines (`region-steps.ts`).
+
+import { HEARD_KINDS } from '../../region/records/machine-event.ts';
+import type { HeardHost } from '../../region/records/store.ts';
+import { number, readsRow } from '../rows.ts';
+import { readEvent, readMac } from './region-events.ts';
+import { all, type Steps } from './region-steps.ts';
+
+const HEARD_SQL =
+  'SELECT event.*, rack.name AS rack_name, newest.first_ms FROM event JOIN (SELECT max(id) AS id, min(at_ms) AS first_ms FROM event ' +
+  'WHERE machine_id IS NULL AND mac IS NOT NULL AND kind IN texts(?1) GROUP BY mac) AS newest ON newest.id = event.id ' +
+  'LEFT JOIN rack ON rack.id = event.rack_id WHERE event.at_ms >= ?2 ORDER BY event.id DESC LIMIT ?3';
+
+/** The hosts heard since a time, the latest first. */
+export function* listHeard(sinceMs: number, limit: number): Steps<readonly HeardHost[]> {
+  const { rows } = yield all(HEARD_SQL, JSON.stringify(HEARD_KINDS), sinceMs, limit);
+  return rows.map((row) => ({
+    mac: readMac(row),
+    event: readEvent({ ...row, system_id: null, hostname: null }),
+    firstMs: readFirst(row),
+  }));
+}
+
+const readFirst = readsRow('event', (row) => number(row, 'first_ms'));

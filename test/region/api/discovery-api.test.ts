@@ -1,0 +1,55 @@
+// Hosts that racks heard, by the API: leases of strangers and neighbours on the wire.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { withCallers } from './callers-place.ts';
+
+const KEYS =
+  'discovery_id fabric fabric_name first_seen hostname ip is_external_dhcp last_seen mac_address mac_organization mdns observer ' +
+  'resource_uri subnet vid';
+const STRANGER = '52:54:00:00:00:0a';
+const NEIGHBOUR = '52:54:00:00:00:0b';
+
+test('strangers with a lease and neighbours are listed with every key, until a device has their address', () =>
+  withCallers(async ({ ask, store, clock }) => {
+    const at = clock.wallTimeMs();
+    const base = { text: 'x', at };
+    await store.recordReports('rack', [
+      {
+        ...base,
+        sequence: 1,
+        kind: 'net.neighbour-new',
+        mac: STRANGER,
+        address: '10.20.0.30',
+        params: { interface: 'eth1' },
+      },
+      { ...base, sequence: 2, at: at + 5, kind: 'dhcp.ack', mac: STRANGER, address: '10.20.0.30', params: {} },
+      {
+        ...base,
+        sequence: 3,
+        kind: 'net.neighbour-new',
+        mac: NEIGHBOUR,
+        address: '10.20.0.31',
+        params: { interface: 'eth1' },
+      },
+      { ...base, sequence: 4, kind: 'dhcp.offer', mac: '52:54:00:00:00:0c', address: '10.20.0.32' },
+    ]);
+    const { json: list } = await ask('alice', 'GET', 'discovery/');
+    const [neighbour, stranger] = list;
+    assert.deepEqual(
+      list.map(({ ip, mac_address: mac }: { readonly ip: string; readonly mac_address: string }) => [ip, mac]),
+      [
+        ['10.20.0.31', NEIGHBOUR],
+        ['10.20.0.30', STRANGER],
+      ],
+    );
+    assert.deepEqual(Object.keys(neighbour).toSorted(), KEYS.split(' '));
+    assert.deepEqual([neighbour.subnet.cidr, neighbour.fabric_name], ['10.20.0.0/24', 'fabric-0']);
+    assert.deepEqual([Date.parse(stranger.first_seen), Date.parse(stranger.last_seen)], [at, at + 5]);
+    for (const op of ['by_unknown_mac', 'by_unknown_ip', 'by_unknown_ip_and_mac'])
+      assert.deepEqual((await ask('alice', 'GET', `discovery/?op=${op}`)).json, list, op);
+    assert.deepEqual((await ask('alice', 'GET', `discovery/${neighbour.discovery_id}/`)).json, neighbour);
+    assert.equal((await ask('alice', 'GET', 'discovery/absent/')).status, 404);
+    await ask('alice', 'POST', 'devices/', { mac_addresses: STRANGER });
+    assert.deepEqual((await ask('alice', 'GET', 'discovery/')).json, [neighbour]);
+  }));
