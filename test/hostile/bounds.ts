@@ -7,6 +7,7 @@ import { DNS_BOUNDS } from './bounds/dns.ts';
 import { HTTP_BOUNDS } from './bounds/http.ts';
 import { IMAGE_BOUNDS } from './bounds/images.ts';
 import { JOURNAL_BOUNDS } from './bounds/journal.ts';
+import { LAYOUT_BOUNDS } from './bounds/layouts.ts';
 import { NET_BOUNDS } from './bounds/net.ts';
 import { POWER_BOUNDS } from './bounds/power.ts';
 import { REGION_BOUNDS } from './bounds/region.ts';
@@ -21,7 +22,7 @@ export const HELD: Readonly<Record<Door, readonly HeldBound[]>> = {
   'Boot tree': TREE_BOUNDS,
   DNS: DNS_BOUNDS,
   'Boot HTTP': HTTP_BOUNDS,
-  'Region: API and page': REGION_BOUNDS,
+  'Region: API and page': [...REGION_BOUNDS, ...LAYOUT_BOUNDS],
   'Uplink and racks': UPLINK_BOUNDS,
   Power: POWER_BOUNDS,
   Images: IMAGE_BOUNDS,
@@ -128,6 +129,12 @@ export const PLAIN: readonly PlainList[] = [
       'region/accounts/accounts.ts': 'PASSWORD_MAX PASSWORD_MIN',
       'region/http/agent-routes.ts': 'OUTPUT_MAX PIECE_MAX',
       'region/http/doors.ts': 'SMALL_BODY_BYTES_MAX',
+      'region/api/device-operations.ts': 'MACS_MAX',
+      'region/api/dnsresource-operations.ts': 'ADDRESSES_MAX TTL_MAX',
+      'region/api/interface-parameters.ts': 'MILLISECONDS_MAX',
+      'region/api/node-interface-changes.ts': 'PARENTS_MAX',
+      'region/api/storage-operations.ts': 'RAID_PARTS_MAX',
+      'region/records/machine-layout.ts': 'PART_TAGS_MAX',
       'region/api/form-body.ts': 'BOUNDARY_MAX FIELDS_MAX PART_HEADER_MAX',
       'region/api/life-operations.ts': 'MANY_MAX USER_DATA_MAX',
       'region/http/link-routes.ts': 'HEARTBEAT_BYTES_MAX',

@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { DEVICES_MAX } from '../../../src/region/records/machine.ts';
 import { enlist, report } from '../place.ts';
 import { FIRST_MAC, SUBNET_ID, withCallers } from './callers-place.ts';
 
@@ -51,6 +52,13 @@ test('a device is added, listed, read, changed by its owner and deleted; it is i
       [],
       'it went with the machine that it was a part of',
     );
+  }));
+
+test('the region has a bounded number of devices', () =>
+  withCallers(async ({ ask, store }) => {
+    store.countMachines = async () => DEVICES_MAX;
+    const refused = await ask('alice', 'POST', 'devices/', { mac_addresses: MAC });
+    assert.deepEqual([refused.status, refused.refusal], [403, 'machines-limit']);
   }));
 
 test('names and hardware addresses of devices and machines are taken from each other', () =>

@@ -20,6 +20,7 @@ import {
 } from '../../../src/region/layout/network-draft.ts';
 import { type Networks, networksOf, type Vlan } from '../../../src/region/layout/networks.ts';
 import type { Machine } from '../../../src/region/records/machine.ts';
+import { LAID_INTERFACES_MAX, LINKS_MAX } from '../../../src/region/records/machine-layout.ts';
 import { sentenceOf } from '../../../src/region/words/refusal.ts';
 import { FIELDS } from '../../contract/region-store.ts';
 
@@ -122,6 +123,23 @@ test('hardware that is gone leaves the interfaces that were made of it without t
   const smaller = { ...after(draft), interfaces: [kept] };
   const bond = interfacesOf(smaller, NETWORKS).find((each) => each.id === id);
   assert.deepEqual(bond?.parents, [FIRST]);
+});
+
+test('a machine has a bounded number of interfaces and of links', () => {
+  const [nic] = START.layout.interfaces;
+  const [link] = START.layout.links;
+  assert.ok(nic !== undefined && link !== undefined);
+  const interfaces = Array.from({ length: LAID_INTERFACES_MAX }, (_, index) => ({ ...nic, id: 100 + index }));
+  const crowded = { ...START, layout: { ...START.layout, interfaces } };
+  assert.match(saidOf(makeInterface(crowded, 'bond', { name: 'b', parents: [100] })), /at most 128 interfaces/);
+  const links = Array.from({ length: LINKS_MAX }, (_, index) => ({
+    ...link,
+    id: 100 + index,
+    mode: 'static' as const,
+  }));
+  const linked = { ...START, layout: { ...START.layout, links } };
+  const wish = { mode: 'auto', subnetId: 1, isForced: false, isGateway: false } as const;
+  assert.match(saidOf(linkSubnet(linked, FIRST, wish)), /at most 256 links/);
 });
 
 test('ids of made interfaces are above those of hardware, and differ between machines', () => {

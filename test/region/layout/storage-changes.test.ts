@@ -1,0 +1,65 @@
+// Partitions, RAIDs and file systems of a machine with two disks, and the layouts of its boot disk.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { disksOf } from '../../../src/region/layout/disks.ts';
+import type { LayoutRefusal } from '../../../src/region/layout/network-draft.ts';
+import { makePartition, makeRaid } from '../../../src/region/layout/storage-changes.ts';
+import { beginStorage, freeBytes, MEBIBYTE, type StorageDraft } from '../../../src/region/layout/storage-draft.ts';
+import { layOut } from '../../../src/region/layout/whole-layouts.ts';
+import type { Machine } from '../../../src/region/records/machine.ts';
+import { STORAGE_PARTS_MAX } from '../../../src/region/records/machine-layout.ts';
+import { sentenceOf } from '../../../src/region/words/refusal.ts';
+import { FIELDS } from '../../contract/region-store.ts';
+import { facts } from '../place.ts';
+
+const disk = (name: string, serial: string) => ({ name, bytes: 64e9, model: '', serial, rotational: false });
+const machineWith = (disks: readonly object[], uefi = false): Machine => ({
+  ...{ ...FIELDS, id: 3, systemId: 'aaaaaa', createdMs: 0, addresses: [], tags: [], interfaces: [] },
+  facts: facts({}, { disks, uefi }),
+});
+const MACHINE = machineWith([disk('sda', 'S1'), disk('sdb', 'S2')]);
+const [FIRST = 0, SECOND = 0] = disksOf(MACHINE).map(({ id }) => id);
+
+const saidOf = (outcome: { readonly kind: string } | LayoutRefusal): string =>
+  'refusal' in outcome ? sentenceOf(outcome.refusal) : outcome.kind;
+
+test('a machine has a bounded number of partitions and of RAIDs', () => {
+  let draft: StorageDraft = beginStorage(MACHINE);
+  const add = (on: number) => makePartition(draft, on, 2 * MEBIBYTE, false);
+  for (let count = 0; count < STORAGE_PARTS_MAX; count += 1) {
+    const made = add(count % 2 === 0 ? FIRST : SECOND);
+    assert.ok(made.kind === 'made');
+    draft = made.draft;
+  }
+  assert.match(saidOf(add(FIRST)), /at most 128 parts/);
+  const ids = draft.layout.partitions.map(({ id }) => id);
+  assert.equal(new Set(ids).size, STORAGE_PARTS_MAX);
+  const raids = draft.layout.partitions.map(({ id }) => {
+    const made = { id, uuid: 'u', name: `m${id}`, level: 'raid-1' as const, disks: [], partitions: [] };
+    return made;
+  });
+  const full: StorageDraft = { ...draft, layout: { ...draft.layout, raids } };
+  assert.match(saidOf(makeRaid(full, { name: 'md0', disks: [], partitions: ids.slice(0, 2) })), /at most 128 parts/);
+});
+
+test('two disks without a serial number, or with the same one, have ids of their names', () => {
+  const ids = (disks: readonly object[]) => disksOf(machineWith(disks)).map(({ id }) => id);
+  for (const serial of ['', 'S1']) {
+    const [one, other] = ids([disk('sda', serial), disk('sdb', serial)]);
+    assert.notEqual(one, other);
+    assert.deepEqual(ids([disk('sdb', serial), disk('sda', serial)]), [other, one]);
+  }
+});
+
+test('the flat layout has an EFI partition on UEFI alone, and fills the disk', () => {
+  for (const uefi of [false, true]) {
+    const wish = { layout: 'flat', groupName: 'vgroot', volumeName: 'lvroot' } as const;
+    const draft = layOut(beginStorage(machineWith([disk('sda', 'S1')], uefi)), wish);
+    assert.ok(draft.kind === 'draft', saidOf(draft));
+    const mounts = draft.layout.partitions.map(({ fileSystem }) => fileSystem?.mountPoint);
+    assert.deepEqual(mounts, uefi ? ['/boot/efi', '/'] : ['/']);
+    const [only] = draft.disks;
+    assert.ok(only !== undefined && freeBytes(draft, only) < MEBIBYTE);
+  }
+});
