@@ -93,7 +93,7 @@ async function read(call: ApiCall): Promise<Answer> {
 const common = { versions: ['2.0'], method: 'GET', access: 'user', parameters: z.object({}) } as const;
 const many = { ...common, path: 'discovery', handler: 'DiscoveriesHandler' } as const;
 
-/** What was heard on the wire, in version 2.0. */
+/** Hosts heard on the wire, in version 2.0. */
 export const DISCOVERY_OPERATIONS: readonly Operation[] = [
   defineOperation({ ...many, doc: 'List the hosts that racks heard and that are no machines or devices.', run: list }),
   defineOperation({

@@ -4,7 +4,7 @@ import { DEVICES_MAX } from '../records/machine.ts';
 import type { RegionStore } from '../records/store.ts';
 import { isInUse } from './merge.ts';
 
-/** What became of a removal; `in-use`: it has an owner, is at work or locked, and was not forced. */
+/** The outcome of a removal; `in-use`: it has an owner, is at work or locked, and was not forced. */
 export type Removal = 'removed' | 'in-use' | 'not-found';
 
 /** The person who removes it, and when. */

@@ -3,6 +3,8 @@
 // Sources: systemd.network(5), systemd.netdev(5).
 //
 // 1. Parts of a bond take its hardware address, so they are found by their permanent one.
+// 2. A made interface has the hardware address of a part. Its file comes before those of the parts, because the first that matches counts.
+//    Seen: without udev, networkd takes a bridge for an interface of the type ether.
 
 import { formatIpv4, formatMac } from '../../net/address.ts';
 import { type ConfigFile, type ConfigPart, renamingFiles } from './network-config.ts';
@@ -57,7 +59,7 @@ function networkFile(part: ConfigPart): ConfigFile {
   const isBare = addresses.length === 0 && !hasDhcp && master === undefined;
   const isPhysical = kind === 'physical';
   const match = isPhysical
-    ? [master === undefined ? `MACAddress=${formatMac(mac)}` : `PermanentMACAddress=${formatMac(mac)}`, 'Type=ether']
+    ? [master?.kind === 'bond' ? `PermanentMACAddress=${formatMac(mac)}` : `MACAddress=${formatMac(mac)}`, 'Type=ether']
     : [`Name=${key}`];
   const link = [
     ...(isPhysical && mtu !== undefined ? [`MTUBytes=${mtu}`] : []),
@@ -79,5 +81,8 @@ function networkFile(part: ConfigPart): ConfigFile {
     section('Network', network),
     section('DHCPv4', dhcp),
   ];
-  return { path: `${DIRECTORY}/10-rackboot-${key}.network`, text: sections.filter((one) => one !== '').join('\n') };
+  return {
+    path: `${DIRECTORY}/10-rackboot-${isPhysical ? 1 : 0}-${key}.network`,
+    text: sections.filter((one) => one !== '').join('\n'),
+  };
 }

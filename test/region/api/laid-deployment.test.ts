@@ -43,7 +43,7 @@ test('the agent fetches a laid-out network for the tool of the system, and write
     assert.match(netplan, /^# file: \/etc\/netplan\/90-rackboot\.yaml\nnetwork:\n/);
     assert.match(netplan, /"bond0":\n {6}interfaces: \["00-rackboot0", "00-rackboot1"\]/);
     assert.match(netplan, /addresses: \[10\.20\.0\.25\/24\]\n {6}routes: \[\{ to: default, via: 10\.20\.0\.1 \}\]/);
-    assert.match(await agent('network/networkd/leased'), /10-rackboot-bond0\.network\n[^#]*DHCP=ipv4/);
+    assert.match(await agent('network/networkd/leased'), /10-rackboot-0-bond0\.network\n[^#]*DHCP=ipv4/);
     assert.equal(await agent('network/ifupdown/fixed'), '# refused\n');
     for (const path of ['network/wicked/fixed', 'network/netplan/x']) assert.match(await agent(path), /Give netplan/);
   }));

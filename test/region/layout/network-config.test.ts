@@ -97,22 +97,22 @@ test('netplan: parts have no addresses, the chosen gateway is the only default r
 
 const NETWORKD: Readonly<Record<string, string>> = {
   '00-rackboot2.link': '[Match]\nMACAddress=52:54:00:00:00:03\n\n[Link]\nName=mgmt\n',
-  '00-rackboot0.network':
+  '1-00-rackboot0.network':
     '[Match]\nPermanentMACAddress=52:54:00:00:00:01\nType=ether\n\n[Link]\nMTUBytes=9000\n\n[Network]\nBond=bond0\n',
-  '00-rackboot1.network':
+  '1-00-rackboot1.network':
     '[Match]\nPermanentMACAddress=52:54:00:00:00:02\nType=ether\n\n[Link]\nMTUBytes=9000\n\n[Network]\nBond=bond0\n',
-  '00-rackboot2.network':
+  '1-00-rackboot2.network':
     '[Match]\nMACAddress=52:54:00:00:00:03\nType=ether\n\n[Network]\nDHCP=ipv4\n\n[DHCPv4]\nUseRoutes=no\n',
-  '00-rackboot3.network': '[Match]\nMACAddress=52:54:00:00:00:04\nType=ether\n\n[Link]\nRequiredForOnline=no\n',
+  '1-00-rackboot3.network': '[Match]\nMACAddress=52:54:00:00:00:04\nType=ether\n\n[Link]\nRequiredForOnline=no\n',
   'bond0.netdev':
     '[NetDev]\nName=bond0\nKind=bond\nMACAddress=52:54:00:00:00:01\nMTUBytes=9000\n\n' +
     '[Bond]\nMode=802.3ad\nMIIMonitorSec=100ms\nLACPTransmitRate=fast\nTransmitHashPolicy=layer3+4\n',
-  'bond0.network': '[Match]\nName=bond0\n\n[Network]\nBridge=br0\nVLAN=bond0.100\n',
+  '0-bond0.network': '[Match]\nName=bond0\n\n[Network]\nBridge=br0\nVLAN=bond0.100\n',
   'bond0.100.netdev': '[NetDev]\nName=bond0.100\nKind=vlan\nMTUBytes=9000\n\n[VLAN]\nId=100\n',
-  'bond0.100.network': '[Match]\nName=bond0.100\n\n[Network]\nAddress=10.30.0.9/24\nDomains=maas\n',
+  '0-bond0.100.network': '[Match]\nName=bond0.100\n\n[Network]\nAddress=10.30.0.9/24\nDomains=maas\n',
   'br0.netdev':
     '[NetDev]\nName=br0\nKind=bridge\nMACAddress=52:54:00:00:00:01\n\n[Bridge]\nSTP=no\nForwardDelaySec=15\n',
-  'br0.network':
+  '0-br0.network':
     '[Match]\nName=br0\n\n[Network]\nAddress=10.20.0.20/24\nAddress=10.20.0.21/24\nGateway=10.20.0.1\nDNS=10.20.0.1\nDomains=maas\n',
 };
 
