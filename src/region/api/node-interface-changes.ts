@@ -48,8 +48,21 @@ const PARENTS_MAX = 128;
 type Edited = { readonly draft: NetworkDraft; readonly shown: number | undefined };
 type Edit = (draft: NetworkDraft, known: ChangeKnowledge) => Edited | LayoutRefusal | ChangeQuestion;
 
+const isAdmin = ({ caller }: ApiCall): boolean => caller.kind === 'user' && caller.isAdmin;
+
+/** The refusal of a user without an administrator's rights, unless the path names a device of theirs. */
+async function refuseOrdinary(call: ApiCall): Promise<Refusal | undefined> {
+  if (isAdmin(call)) return undefined;
+  const node = await nodeOf(call);
+  if (node === undefined) return NO_MACHINE;
+  const isOwn = node.device !== undefined && node.owner === usernameOf(call);
+  return isOwn ? undefined : refuse('not-owner.interfaces', { machine: node.hostname });
+}
+
 /** Changes the network of the machine in the path, and answers with the interface. */
 async function changeNetwork(call: ApiCall, edit: Edit): Promise<Answer> {
+  const barred = await refuseOrdinary(call);
+  if (barred !== undefined) return barred;
   const networks = whereabouts(call.region.racks).networks();
   let shown: number | undefined;
   const decide = (machine: Machine, known: ChangeKnowledge): LayoutChange | LayoutRefusal | ChangeQuestion => {
@@ -172,7 +185,7 @@ function linkWith(
   const linked = linkSubnet(draft, id, wish);
   if (linked.kind === 'refuse' || wish.mode !== 'static') return shows(linked, id);
   const place = { subnet: findSubnet(draft.networks, wish.subnetId), subnetId: wish.subnetId };
-  const terms = { racks: call.region.racks.list(), networks: draft.networks, known };
+  const terms = { racks: call.region.racks.list(), networks: draft.networks, known, isOrdinary: !isAdmin(call) };
   const own = new Set<Ipv4>(draft.machine.addresses.map(({ address }) => address));
   const choice =
     wish.address === undefined
@@ -191,7 +204,8 @@ const gatewayParameters = z.object({
 });
 
 const nothing = z.object({});
-const common = { versions: ['2.0'], access: 'admin' } as const;
+// Administrators, and users for their own devices (`refuseOrdinary`).
+const common = { versions: ['2.0'], access: 'user' } as const;
 const many = { ...common, path: 'nodes/{system_id}/interfaces', handler: 'InterfacesHandler', method: 'POST' } as const;
 const one = { ...common, path: 'nodes/{system_id}/interfaces/{id}', handler: 'InterfaceHandler' } as const;
 
@@ -202,6 +216,8 @@ const physicalParameters = z.object({
 
 /** Adds an interface to a device. */
 async function makePhysical(call: ApiCall, given: z.output<typeof physicalParameters>): Promise<Answer> {
+  const barred = await refuseOrdinary(call);
+  if (barred !== undefined) return barred;
   const node = await nodeOf(call);
   if (node === undefined) return NO_MACHINE;
   const { hostname, systemId, interfaces } = node;

@@ -60,6 +60,8 @@ interface ChoiceTerms {
   readonly networks: Networks;
   /** The used addresses of the ranges that were asked for. */
   readonly known: readonly AddressKnowledge[];
+  /** True if a user without an administrator's rights asks. */
+  readonly isOrdinary?: boolean | undefined;
 }
 
 /** Gives each `auto` link of a machine with a layout an address, or asks which addresses are used. */
@@ -83,13 +85,13 @@ export function chooseFor(
   link: Pick<NetLink, 'subnet' | 'subnetId'>,
   mac: MacAddress,
   own: ReadonlySet<Ipv4>,
-  { racks, known }: ChoiceTerms,
+  { racks, known, isOrdinary = false }: ChoiceTerms,
 ): AddressChoice {
   const { subnet, subnetId } = link;
   if (subnet === undefined) {
     return { kind: 'refuse', refusal: refusal('address-refused.no-subnet', { id: subnetId ?? 0 }) };
   }
-  return addressForLink(subnet.network, mac, racks, known, { own });
+  return addressForLink(subnet.network, mac, racks, known, { own, isOrdinary });
 }
 
 /** A person's choice of an address for a link: given, refused, or a question whether it is used. */
@@ -98,7 +100,7 @@ export function judgeLinkAddress(
   link: Pick<NetLink, 'subnet' | 'subnetId'>,
   mac: MacAddress,
   asked: Ipv4,
-  { racks, known }: ChoiceTerms,
+  { racks, known, isOrdinary = false }: ChoiceTerms,
 ): AddressChoice {
   const { subnet, subnetId } = link;
   if (subnet === undefined) {
@@ -107,5 +109,5 @@ export function judgeLinkAddress(
   if (machine.addresses.some(({ address }) => address === asked)) {
     return { kind: 'refuse', refusal: refusal('address-refused.own', { address: formatIpv4(asked) }) };
   }
-  return addressForLink(subnet.network, mac, racks, known, { own: new Set(), asked });
+  return addressForLink(subnet.network, mac, racks, known, { own: new Set(), asked, isOrdinary });
 }

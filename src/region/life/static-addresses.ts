@@ -14,6 +14,7 @@ import type { MachineAddress } from '../../machines/machine.ts';
 import {
   formatIpv4,
   formatMac,
+  formatNetwork,
   type Ipv4,
   type Ipv4Network,
   ipv4,
@@ -94,6 +95,16 @@ export function chooseAddresses(
   return { kind: 'refuse', refusal: refusal('addresses-exhausted', { ranges: ranges.map(rangeText) }) };
 }
 
+/** The address that is wanted for a link. */
+interface LinkAddressWish {
+  /** The addresses that the machine's other links have. */
+  readonly own: ReadonlySet<Ipv4>;
+  /** `undefined`: a free one. */
+  readonly asked?: Ipv4 | undefined;
+  /** True if the user is no administrator: only addresses of static ranges are given. */
+  readonly isOrdinary: boolean;
+}
+
 /**
  * An address of a network for one interface of a machine: the one that a person asked for, or a free one of a static range; of all addresses
  * of the network if no rack has such a range there.
@@ -103,14 +114,19 @@ export function addressForLink(
   mac: MacAddress,
   racks: readonly Rack[],
   known: readonly AddressKnowledge[],
-  { own, asked }: { readonly own: ReadonlySet<Ipv4>; readonly asked?: Ipv4 | undefined },
+  { own, asked, isOrdinary }: LinkAddressWish,
 ): AddressChoice {
   const served = racks
     .filter(({ state }) => state === 'accepted')
     .flatMap((rack) => believedInterfaces(rack).flatMap(servedOf))
     .filter((one) => networksOverlap(one.network, network));
-  if (asked !== undefined) return takeFor(served, known, asked, mac);
   const fixed = served.flatMap((one) => (one.fixed === undefined ? [] : [one.fixed]));
+  const isBarred = asked === undefined ? fixed.length === 0 : !fixed.some((range) => isIn(range, asked));
+  if (isOrdinary && isBarred) {
+    const subnet = formatNetwork(network);
+    return { kind: 'refuse', refusal: refusal('address-refused.not-static', { subnet }) };
+  }
+  if (asked !== undefined) return takeFor(served, known, asked, mac);
   const last = ipv4(network.address + 2 ** (32 - network.prefix) - 1);
   const ranges: readonly AddressRange[] = fixed.length > 0 ? fixed : [[network.address, last]];
   const address = findFree(served, ranges, mac, known, own);

@@ -54,6 +54,24 @@ test('a device is added, listed, read, changed by its owner and deleted; it is i
     );
   }));
 
+test('the owner of a device changes its interfaces, and no other ones; addresses are of static ranges alone', () =>
+  withCallers(async ({ ask, systemId }) => {
+    const { json: device } = await ask('alice', 'POST', 'devices/', { mac_addresses: MAC });
+    const nics = `nodes/${device.system_id}/interfaces/`;
+    assert.equal((await ask('alice', 'POST', `${nics}?op=create_physical`, { mac_address: MORE })).status, 200);
+    const link = (address: string) => {
+      const fields = { mode: 'static', subnet: String(SUBNET_ID), ip_address: address };
+      return ask('alice', 'POST', `${nics}eth0/?op=link_subnet`, fields);
+    };
+    assert.equal((await link('10.20.0.53')).refusal, 'address-refused');
+    assert.equal((await link('10.20.0.25')).status, 200);
+    const bobs = await ask('bob', 'POST', `${nics}eth0/?op=disconnect`);
+    assert.deepEqual([bobs.status, bobs.refusal], [403, 'not-owner']);
+    assert.equal((await ask('bob', 'POST', `${nics}?op=create_physical`, { mac_address: MORE })).refusal, 'not-owner');
+    const own = await ask('alice', 'POST', `nodes/${systemId}/interfaces/eno1/?op=disconnect`);
+    assert.deepEqual([own.status, own.refusal], [403, 'not-owner']);
+  }));
+
 test('the region has a bounded number of devices', () =>
   withCallers(async ({ ask, store }) => {
     store.countMachines = async () => DEVICES_MAX;

@@ -30,6 +30,8 @@ export const LAYOUTS = {
   'not-found.device': 'No device has this system id.',
   'not-owner.device': ({ device }: { readonly device: string }) =>
     `${device} belongs to another user: only they and administrators may change it.`,
+  'not-owner.interfaces': ({ machine }: { readonly machine: string }) =>
+    `The interfaces of ${machine} are changed by administrators, and those of a device by its owner, too.`,
   'machines-limit.devices': ({ max }: { readonly max: number }) => `There are at most ${max} devices: delete some.`,
   'field.no-parent-machine': ({ systemId }: { readonly systemId: string }) =>
     `No machine has the system id ${systemId}.`,
@@ -125,6 +127,8 @@ export const LAYOUTS = {
   'field.mount-options': 'Give letters, digits and `,=._:/-`.',
   'field.mount-taken': ({ name, at }: At) => `${name} is mounted at ${at} already.`,
   'field.storage-layout': ({ known }: { readonly known: readonly string[] }) => `Give one of ${known.join(', ')}.`,
+  'address-refused.not-static': ({ subnet }: { readonly subnet: string }) =>
+    `Users who are no administrators get addresses of static ranges alone: ask for one of ${subnet} there, or ask an administrator.`,
   'address-refused.no-subnet': ({ id }: Id) =>
     `No accepted rack serves the subnet ${id} of this link: link the interface to another one.`,
   'address-refused.laid': ({ machine, systemId }: { readonly machine: string; readonly systemId: string }) =>
