@@ -18,7 +18,7 @@ import { powerText } from '../words/text.ts';
 import { poolJson, zoneJson } from './area-json.ts';
 import { blockDevicesJson, blockDeviceTexts, bootDiskIndex, disksJson, storageFields } from './disk-json.ts';
 import { fixed } from './fixed-json.ts';
-import { gatewaysJson, interfacesJson } from './network-json.ts';
+import { gatewaysJson, interfacesJson, interfaceTexts } from './network-json.ts';
 
 const BASE = '/MAAS/api/2.0';
 
@@ -215,7 +215,7 @@ export function machineJson(
 /** The JSON text of `machineJson`. A part that stands in it several times, or in every machine, is made once: long lists are made of this text. */
 export function machineText(machine: Machine, where: Whereabouts, nowMs: number, power?: PowerView): string {
   const own = JSON.stringify(ownJson(machine, where, nowMs, power)).slice(0, -1);
-  const interfaces = interfacesJson(machine, where.networks()).map((one) => JSON.stringify(one));
+  const interfaces = interfaceTexts(machine, where.networks());
   const [disks, virtual] = blockDeviceTexts(machine);
   return (
     `${own},"interface_set":[${interfaces.join(',')}],"boot_interface":${interfaces[0] ?? 'null'},` +

@@ -10,6 +10,7 @@ import { formatIpv4, formatMac, formatNetwork } from '../../net/address.ts';
 import { interfacesOf, type NetInterface, type NetLink } from '../layout/interfaces.ts';
 import type { Networks, Subnet, Vlan } from '../layout/networks.ts';
 import type { Machine } from '../records/machine.ts';
+import { fixed } from './fixed-json.ts';
 
 const BASE = '/MAAS/api/2.0';
 /** The space of networks of which nobody named another one, as MAAS calls it. */
@@ -48,64 +49,103 @@ function makeSubnetJson(subnet: Subnet): Json {
   };
 }
 
-const vlans = new WeakMap<Vlan, Json>();
-const subnets = new WeakMap<Subnet, Json>();
-
-function kept<K extends object>(known: WeakMap<K, Json>, key: K, make: (key: K) => Json): Json {
-  const found = known.get(key) ?? make(key);
-  known.set(key, found);
-  return found;
+/** An object that many others show: its JSON, and the text of that. */
+interface Kept {
+  readonly json: Json;
+  readonly text: string;
 }
 
-const vlanJson = (vlan: Vlan): Json => kept(vlans, vlan, makeVlanJson);
-export const subnetJson = (subnet: Subnet): Json => kept(subnets, subnet, makeSubnetJson);
+const vlans = new WeakMap<Vlan, Kept>();
+const subnets = new WeakMap<Subnet, Kept>();
 
-function linkJson({ id, mode, subnet, address }: NetLink): Json {
-  return {
-    id,
-    mode,
-    ...(subnet === undefined ? {} : { subnet: subnetJson(subnet) }),
-    ...(address === undefined ? {} : { ip_address: formatIpv4(address) }),
-  };
+function kept<K extends object>(known: WeakMap<K, Kept>, key: K, make: (key: K) => Json): Kept {
+  const found = known.get(key);
+  if (found !== undefined) return found;
+  const json = make(key);
+  const made = { json, text: JSON.stringify(json) };
+  known.set(key, made);
+  return made;
 }
 
-/** One interface of a machine. @param all the interfaces of the machine, for the names of its parents and children */
-export function interfaceJson(machine: Machine, one: NetInterface, all: readonly NetInterface[]): Json {
-  const { id, kind, name, mac, vlan, links, mtu, tags, params, nic, seenIn } = one;
+const vlanJson = (vlan: Vlan): Json => kept(vlans, vlan, makeVlanJson).json;
+const vlanText = (vlan: Vlan): string => kept(vlans, vlan, makeVlanJson).text;
+export const subnetJson = (subnet: Subnet): Json => kept(subnets, subnet, makeSubnetJson).json;
+const subnetText = (subnet: Subnet): string => kept(subnets, subnet, makeSubnetJson).text;
+
+const ownLinkJson = ({ id, mode, address }: NetLink): Json =>
+  address === undefined ? { id, mode } : { id, mode, ip_address: formatIpv4(address) };
+
+const linkJson = (link: NetLink): Json =>
+  link.subnet === undefined ? ownLinkJson(link) : { ...ownLinkJson(link), subnet: subnetJson(link.subnet) };
+
+function linkText(link: NetLink): string {
+  const own = JSON.stringify(ownLinkJson(link));
+  return link.subnet === undefined ? own : `${own.slice(0, -1)},"subnet":${subnetText(link.subnet)}}`;
+}
+
+/** The fields that every interface has alike. */
+const ALIKE = fixed({ enabled: true, vendor: null, firmware_version: null, numa_node: 0, sriov_max_vf: 0 });
+
+/** The fields of an interface, but for its VLAN, its links, and the subnet in which it was seen. */
+function ownInterfaceJson(machine: Machine, one: NetInterface, all: readonly NetInterface[]): Record<string, unknown> {
+  const { id, kind, name, mac, mtu, tags, params } = one;
   const address = formatMac(mac);
   const reported = machine.facts?.nics.find((other) => other.mac.toLowerCase().replace(/-/g, ':') === address);
   const nameOf = (wanted: number): string => all.find((other) => other.id === wanted)?.name ?? '';
-  const seen = nic?.address;
   return {
-    ...{ id, name, type: kind, enabled: true, mac_address: address, system_id: machine.systemId },
-    vlan: vlan === undefined ? null : vlanJson(vlan),
-    links: links.map(linkJson),
+    id,
+    name,
+    type: kind,
+    mac_address: address,
+    system_id: machine.systemId,
     parents: one.parents.map(nameOf),
     children: one.children.map(nameOf),
     effective_mtu: mtu,
     tags,
     params: Object.keys(params).length === 0 ? '' : params,
-    discovered:
-      seen === undefined
-        ? []
-        : [{ ip_address: formatIpv4(seen), subnet: seenIn === undefined ? null : subnetJson(seenIn) }],
     link_connected: reported?.carrier ?? true,
     link_speed: reported?.speed ?? 0,
     interface_speed: reported?.speed ?? 0,
     product: reported?.ids === undefined || reported.ids === '' ? null : reported.ids,
     driver: reported?.driver ?? null,
-    vendor: null,
-    firmware_version: null,
-    numa_node: 0,
-    sriov_max_vf: 0,
     resource_uri: `${BASE}/nodes/${machine.systemId}/interfaces/${id}/`,
   };
+}
+
+/** One interface of a machine. @param all the interfaces of the machine, for the names of its parents and children */
+export function interfaceJson(machine: Machine, one: NetInterface, all: readonly NetInterface[]): Json {
+  const { vlan, links, nic, seenIn } = one;
+  const seen = nic?.address;
+  const subnet = seenIn === undefined ? null : subnetJson(seenIn);
+  return {
+    ...ownInterfaceJson(machine, one, all),
+    vlan: vlan === undefined ? null : vlanJson(vlan),
+    links: links.map(linkJson),
+    discovered: seen === undefined ? [] : [{ ip_address: formatIpv4(seen), subnet }],
+    ...ALIKE.fields,
+  };
+}
+
+/** The text of the same. VLANs and subnets are most of it, and alike in thousands of machines. */
+function interfaceText(machine: Machine, one: NetInterface, all: readonly NetInterface[]): string {
+  const { vlan, links, nic, seenIn } = one;
+  const own = JSON.stringify(ownInterfaceJson(machine, one, all)).slice(0, -1);
+  const subnet = seenIn === undefined ? 'null' : subnetText(seenIn);
+  const seen = nic?.address === undefined ? '' : `{"ip_address":"${formatIpv4(nic.address)}","subnet":${subnet}}`;
+  const parts = `"vlan":${vlan === undefined ? 'null' : vlanText(vlan)},"links":[${links.map(linkText).join(',')}]`;
+  return `${own},${parts},"discovered":[${seen}],${ALIKE.text}`;
 }
 
 /** The interfaces of a machine; the first is the one with which it boots. */
 export function interfacesJson(machine: Machine, networks: Networks): readonly Json[] {
   const all = interfacesOf(machine, networks);
   return all.map((one) => interfaceJson(machine, one, all));
+}
+
+/** The same as texts. */
+export function interfaceTexts(machine: Machine, networks: Networks): readonly string[] {
+  const all = interfacesOf(machine, networks);
+  return all.map((one) => interfaceText(machine, one, all));
 }
 
 const NO_GATEWAY = { gateway_ip: null, link_id: null };
