@@ -125,13 +125,15 @@ const findLostRacks = (call: ApiCall, { username }: User): NewMachineEvent | und
     atMs: call.region.clock.wallTimeMs(),
   });
 
-/** The refusal if a user owns machines. */
+/** The refusal if a user owns machines or devices. */
 async function refuseHeld({ region }: ApiCall, username: string): Promise<Refusal | undefined> {
-  const held = await region.store.countMachines({ owners: [username] });
+  const owners = [username];
+  const { store } = region;
+  const held = (await store.countMachines({ owners })) + (await store.countMachines({ owners, isDevice: true }));
   return held > 0 ? refuse('machine-in-use.owned', { username, count: held }) : undefined;
 }
 
-/** Gives the machines of one user to another. @returns the refusal; undefined: it is done */
+/** Gives the machines and devices of one user to another. @returns the refusal; undefined: it is done */
 async function handOver(call: ApiCall, username: string, heir: string): Promise<Refusal | undefined> {
   const { store, clock } = call.region;
   const to = heir === username ? undefined : await store.findUser(heir);
@@ -139,7 +141,10 @@ async function handOver(call: ApiCall, username: string, heir: string): Promise<
   const atMs = clock.wallTimeMs();
   const event = { type: 'NODE', code: 'owner-changed', params: { from: username, to: heir }, atMs } as const;
   for (let given = 0; given < HANDED_OVER_MAX; given += HANDED_OVER_AT_ONCE) {
-    const machines = await store.listMachines({ owners: [username] }, 0, HANDED_OVER_AT_ONCE, true);
+    const owners = [username];
+    const own = await store.listMachines({ owners }, 0, HANDED_OVER_AT_ONCE, true);
+    const machines =
+      own.length > 0 ? own : await store.listMachines({ owners, isDevice: true }, 0, HANDED_OVER_AT_ONCE, true);
     if (machines.length === 0) return undefined;
     const systemIds = machines.map(({ systemId }) => systemId);
     const events = [{ ...event, username: callerOf(call) }];

@@ -72,6 +72,14 @@ test('the owner of a device changes its interfaces, and no other ones; addresses
     assert.deepEqual([own.status, own.refusal], [403, 'not-owner']);
   }));
 
+test('a user who has a device is deleted only if another user gets it', () =>
+  withCallers(async ({ ask }) => {
+    const { json: device } = await ask('bob', 'POST', 'devices/', { mac_addresses: MAC });
+    assert.equal((await ask('root', 'DELETE', 'users/bob/')).refusal, 'machine-in-use');
+    assert.equal((await ask('root', 'DELETE', 'users/bob/', { transfer_resources_to: 'alice' })).status, 204);
+    assert.equal((await ask('root', 'GET', `devices/${device.system_id}/`)).json.owner, 'alice');
+  }));
+
 test('the region has a bounded number of devices', () =>
   withCallers(async ({ ask, store }) => {
     store.countMachines = async () => DEVICES_MAX;
