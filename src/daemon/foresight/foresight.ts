@@ -6,7 +6,7 @@
 // 1. Each line says what the machine would get and why; an obstacle also names its remedy.
 // 2. Files on another server are not checked, and the line says so.
 
-import { archFlag, type Cpu, findArchitecture, isBuiltFor } from '../../boot/architectures.ts';
+import { findArchitecture } from '../../boot/architectures.ts';
 import type { AssetContext } from '../../boot/asset.ts';
 import { resolveBootAsset } from '../../boot/asset.ts';
 import { decideStep } from '../../boot/decision.ts';
@@ -28,13 +28,11 @@ import type { DhcpMessage } from '../../dhcp/wire/message.ts';
 import { findNamedOption } from '../../dhcp/wire/option-table.ts';
 import type { RackMachine } from '../../machines/machine.ts';
 import { ANY, formatIpv4, formatNetwork, type Ipv4, type MacAddress, networkContains } from '../../net/address.ts';
-import { formatSpan } from '../../region/words/quantity.ts';
 import {
-  ALLOCATION_REASONS,
-  dhcpReason,
-  homeText,
-  PURPOSE_SENTENCES,
-  planText,
+  type ForeseenCode,
+  type ForeseenParams,
+  foreseenText,
+  networkPlaceText,
 } from '../../region/words/rack-reasons.ts';
 
 import { CLIENT_KINDS, type ClientKind, type ClientName, discover } from './clients.ts';
@@ -72,16 +70,12 @@ const COMPANIONS: Readonly<Record<string, string>> = {
   'bootaa64.efi': 'grubaa64.efi',
   'bootia32.efi': 'grubia32.efi',
 };
-const fetchLoaders = (cpu: Cpu): string =>
-  isBuiltFor(cpu)
-    ? `\`sudo rackboot images build${archFlag(cpu)}\` puts the loaders there`
-    : 'Rackboot fetches no loaders for 32-bit UEFI; if the processor is 64-bit, put the file there yourself';
 
 /** Predicts one boot in each network where the machine could be; empty if no network is served. */
 export function foreseeBoot(mac: MacAddress, client: ClientName, foresight: Foresight): readonly ForeseenBoot[] {
   return networksOf(mac, foresight).map((served) => {
     const { name, network, interfaceName } = served.subnet;
-    const place = `${name}, ${formatNetwork(network)}${interfaceName === undefined ? ', relayed' : ` on ${interfaceName}`}`;
+    const place = networkPlaceText(name, formatNetwork(network), interfaceName);
     return {
       client,
       title: CLIENT_KINDS[client].title,
@@ -146,12 +140,15 @@ class Explanation {
     return this.#lines;
   }
 
-  #add(topic: string, text: string): void {
-    this.#lines.push({ topic, text, ok: true });
+  /** Adds a line: an obstacle if its code has a remedy. */
+  #add<C extends ForeseenCode>(topic: string, code: C, params: ForeseenParams[C]): void {
+    const { text, remedy } = foreseenText(code, params);
+    this.#lines.push({ topic, text, ...(remedy === undefined ? { ok: true } : { remedy, ok: false }) });
   }
 
-  #addObstacle(topic: string, text: string, remedy: string): void {
-    this.#lines.push({ topic, text, remedy, ok: false });
+  /** Adds a line without words of its own. */
+  #addText(topic: string, text: string): void {
+    this.#lines.push({ topic, text, ok: true });
   }
 
   /** The rack's address given to the machine; behind a relay, the first address of the rack. */
@@ -170,24 +167,17 @@ class Explanation {
     const { event } = decision;
     if (decision.kind !== 'reply' || event === undefined) {
       const reason = decision.kind === 'pass' ? decision.reason : event?.reason;
-      const [what = '', cure = ''] = dhcpReason(reason).split('; ');
-      const denying = event?.classes === undefined ? '' : `: ${event.classes}`;
-      this.#addObstacle(
-        'address',
-        `none: ${what}${denying}`,
-        cure === '' ? 'look up this reason in docs/events.md' : cure,
-      );
+      this.#add('address', 'address-refused', { reason, classes: event?.classes });
       return undefined;
     }
-    if (event.classes !== undefined) this.#add('classes', event.classes);
+    if (event.classes !== undefined) this.#addText('classes', event.classes);
     if (event.proxied === true) {
-      this.#add('address', 'from another DHCP server: this network is in proxy mode');
+      this.#add('address', 'address-elsewhere', {});
       return event;
     }
     const { address, source, leaseSeconds } = event;
-    const why = source === undefined ? '' : ` (${ALLOCATION_REASONS[source]})`;
-    const span = leaseSeconds === undefined ? '' : ` for ${formatSpan(leaseSeconds * 1000)}`;
-    this.#add('address', `${address === undefined ? '' : formatIpv4(address)}${why}${span}`);
+    const given = address === undefined ? undefined : formatIpv4(address);
+    this.#add('address', 'address', { address: given, source, leaseSeconds });
     this.#options(decision.message);
     if (this.#shown === undefined) this.#unseen();
     return event;
@@ -200,10 +190,9 @@ class Explanation {
     const { network, name } = this.#served.subnet;
     const away = machine && awayFrom(machine, network.address, config.dhcp);
     if (machine === undefined || away === undefined || machine.statusName === 'New') return;
-    const remedy = `if it was moved, run: rackboot machines move ${machine.hostname} ${config.name} --network ${name}`;
-    const where = `this network is ${name}, its home is ${homeText(away)}`;
-    if (machine.bootToken === undefined) this.#add('home', `${where}: new work must start there; ${remedy}`);
-    else this.#addObstacle('home', `${where}: it gets no boot token here`, remedy);
+    const { hostname, bootToken } = machine;
+    const code = bootToken === undefined ? 'home-work' : 'home-token';
+    this.#add('home', code, { network: name, away, hostname, rack: config.name });
   }
 
   /**
@@ -212,13 +201,11 @@ class Explanation {
    */
   #unseen(): void {
     const { reservations, classes = [] } = this.#served.subnet;
-    const unseen = [
-      ...(reservations.some(reservationNeedsMessage) ? ['a reservation by client_id, duid or port'] : []),
-      ...(classes.some(({ when }) => conditionNeedsMessage(when))
-        ? ['a class by its hostname, port or user class']
-        : []),
-    ];
-    if (unseen.length > 0) this.#add('not known', `before its first lease: whether it has ${unseen.join(' or ')}`);
+    const unseen = {
+      reservation: reservations.some(reservationNeedsMessage),
+      class: classes.some(({ when }) => conditionNeedsMessage(when)),
+    };
+    if (unseen.reservation || unseen.class) this.#add('not known', 'unseen', unseen);
   }
 
   /** Names the configured options that apply to it. The DISCOVER requests none, so all of them are named. */
@@ -226,7 +213,7 @@ class Explanation {
     const ofClasses = (this.#served.subnet.classes ?? []).map((one) => one.options);
     const codes = codesFrom([this.#reservation?.options, ...ofClasses, this.#served.subnet.options], options);
     const named = codes.map((code) => `${code} ${findNamedOption(code)?.name ?? ''}`.trim());
-    if (named.length > 0) this.#add('options', `${named.join(', ')} (if requested or forced)`);
+    if (named.length > 0) this.#add('options', 'options', { options: named });
   }
 
   /** @returns false when the boot cannot continue */
@@ -239,56 +226,42 @@ class Explanation {
     }
     const isElsewhere = fileServer !== undefined && fileServer !== formatIpv4(local) && !file.includes('://');
     if (isElsewhere) {
-      this.#add('loader', `${file} by TFTP from ${fileServer}, set by configured options; not checked there`);
+      this.#add('loader', 'loader-configured', { file, server: fileServer });
       return true;
     }
     const name = this.#nameInTree(file, local);
-    const why = planText(event);
-    const planned = why === '' ? '' : ` (${why})`;
-    const reason = fileServer === undefined ? planned : ', set by configured options';
+    const boot = { event };
     if (name === undefined) {
-      this.#add('loader', `${file}${reason}; on another server, not checked`);
+      this.#add('loader', 'loader-elsewhere', boot);
       return true;
     }
     const byTftp = !file.includes('://');
     if (byTftp && !config.tftp.listen.includes(local)) {
-      this.#addObstacle(
-        'loader',
-        `${file}${reason}: TFTP does not listen on ${formatIpv4(local)}`,
-        'add it to tftp.listen',
-      );
+      this.#add('loader', 'loader-unserved', { ...boot, local: formatIpv4(local) });
       return false;
     }
     const asset = resolveBootAsset({ path: name, peer: ANY, local }, assets);
     if (asset.kind === 'file' && !assets.hasFile(asset.path)) {
-      this.#addObstacle('loader', `${file}${reason}: it is not in the boot tree`, fetchLoaders(this.#client.cpu));
+      this.#add('loader', 'loader-absent', { ...boot, cpu: this.#client.cpu });
       return false;
     }
-    const from = byTftp ? ` by TFTP from ${formatIpv4(local)}` : '';
-    this.#add('loader', `${file}${from}${reason}${asset.kind === 'file' ? '; it is in the boot tree' : ''}`);
+    const from = byTftp ? formatIpv4(local) : undefined;
+    this.#add('loader', 'loader', { ...boot, local: from, isInTree: asset.kind === 'file' });
     const architecture = findArchitecture(this.#client.code);
-    if (architecture?.remark !== undefined && architecture.loader === name) this.#add('note', architecture.remark);
+    if (architecture?.remark !== undefined && architecture.loader === name) this.#addText('note', architecture.remark);
     const companion = COMPANIONS[name];
     if (companion !== undefined && !assets.hasFile(companion)) {
-      this.#addObstacle(
-        'loader',
-        `${name} needs ${companion} next to it, which is not in the boot tree`,
-        fetchLoaders(this.#client.cpu),
-      );
+      this.#add('loader', 'companion-absent', { file: name, companion, cpu: this.#client.cpu });
     }
     return true;
   }
 
   #noLoader(local: Ipv4): void {
     const { code, vendorClass } = this.#client;
-    const remark = findArchitecture(code)?.remark;
     const byHttp = vendorClass.startsWith('HTTPClient');
-    if (byHttp && findEndpointFor(this.#foresight.config.boot.http, local) === undefined) {
-      this.#addObstacle('loader', 'none: it boots by HTTP, and boot.http.listen has no address here', 'add one');
-    } else if (remark !== undefined) {
-      const [what = '', cure = ''] = remark.split('; ');
-      this.#addObstacle('loader', `none: ${what}`, `${cure} as ${code}: FILE`);
-    } else this.#addObstacle('loader', `none for architecture ${code}`, `set one in boot.loaders as ${code}: FILE`);
+    if (byHttp && findEndpointFor(this.#foresight.config.boot.http, local) === undefined)
+      this.#add('loader', 'no-http', {});
+    else this.#add('loader', 'no-loader', { architecture: code });
   }
 
   #nameInTree(file: string, local: Ipv4): string | undefined {
@@ -309,16 +282,12 @@ class Explanation {
     );
     if (path === undefined) return;
     if (assets.hasFile(path)) {
-      this.#add('configuration', `${path}: the file of that name in the boot tree overrides the region`);
+      this.#add('configuration', 'configuration-in-tree', { path });
       return;
     }
     const asset = resolveBootAsset({ path, peer: address, local }, assets);
     const purpose = asset.kind === 'rendered' ? asset.purpose : asset.kind;
-    const because =
-      this.#machine === undefined
-        ? 'because the region does not know it'
-        : `because ${this.#machine.hostname} is ${this.#machine.statusName}`;
-    this.#add('configuration', `${path}: told ${PURPOSE_SENTENCES[purpose] ?? purpose}, ${because}`);
+    this.#add('configuration', 'configuration', { path, purpose, machine: this.#machine });
     if (purpose === 'enlist' && this.#machine === undefined) this.#enlistment();
     const endpoint = findEndpointFor(config.boot.http, local);
     const { step } = decideStep(
@@ -331,13 +300,13 @@ class Explanation {
       assets,
     );
     if (step.kind === 'kernel') {
-      this.#add('kernel', `${step.image.kernel}, in the boot tree`);
-      this.#add('initrd', `${step.image.initrd}, in the boot tree`);
-      this.#add('arguments', step.words.join(' '));
+      this.#add('kernel', 'in-tree', { path: step.image.kernel });
+      this.#add('initrd', 'in-tree', { path: step.image.initrd });
+      this.#addText('arguments', step.words.join(' '));
     } else if (step.kind === 'explain') {
-      const [what = '', cure = ''] = step.lines;
-      this.#addObstacle('kernel', what.replace(/\.$/, ''), cure.replace(/\.$/, ''));
-    } else this.#add('then', step.kind === 'local' ? 'it boots its own disk' : 'it powers off');
+      const [text = '', remedy = ''] = step.lines.map((line) => line.replace(/\.$/, ''));
+      this.#lines.push({ topic: 'kernel', text, remedy, ok: false });
+    } else this.#add('then', step.kind === 'local' ? 'boots-disk' : 'powers-off', {});
   }
 
   /** Adds an obstacle if the region may refuse the machine's report. The limit of a remote region is not known here. */
@@ -346,20 +315,13 @@ class Explanation {
     const fresh = dhcp.machines.all.filter(({ statusName }) => statusName === 'New').length;
     const { newMachinesMax } = config.region;
     if (config.uplink.mode !== 'embedded' || fresh < newMachinesMax) return;
-    const are = `${fresh} machine${fresh === 1 ? ' is' : 's are'} New`;
-    const cure = 'accept or delete some, or raise region.new_machines_max';
-    this.#addObstacle('enlistment', `its report may be refused: ${are}, and the limit is ${newMachinesMax}`, cure);
+    this.#add('enlistment', 'newcomers-limit', { count: fresh, max: newMachinesMax });
   }
 
   #name(): void {
     const { subnet } = this.#served;
     const hostname = this.#machine?.hostname ?? this.#reservation?.hostname;
     const domain = this.#machine?.domain ?? subnet.domain;
-    this.#add(
-      'name',
-      hostname === undefined
-        ? `the name it reports, under ${domain}`
-        : `${hostname}${domain === '' ? '' : `.${domain}`}`,
-    );
+    this.#add('name', 'name', { hostname, domain });
   }
 }

@@ -4,7 +4,14 @@
 import type { RackEventParams, ReportedEvent } from '../records/rack-event-params.ts';
 import { ofReport, RACK_EVENTS } from './en/rack-events.ts';
 
-export { type HintName, hintText } from './en/hints.ts';
+export {
+  type ForeseenCode,
+  type ForeseenParams,
+  foreseenText,
+  type HintName,
+  hintText,
+  networkPlaceText,
+} from './en/hints.ts';
 export { kernelParamsText } from './en/kernel-params.ts';
 export { noteText } from './en/notes.ts';
 export { ALLOCATION_REASONS, DHCP_REASONS, dhcpReason, journalText, planText } from './en/rack-dhcp.ts';
@@ -12,7 +19,6 @@ export { PURPOSE_CURES, PURPOSE_SENTENCES, refusalOf } from './en/rack-files.ts'
 export {
   type DiskData,
   fullDiskText,
-  homeText,
   lastRefusalText,
   type Obstacle,
   obstacleText,

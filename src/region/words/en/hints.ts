@@ -1,10 +1,14 @@
-// The hints of a rack: what was seen of a machine's boot, what it most likely means, and what to do.
+// The hints of a rack: what was seen of a machine's boot, what it most likely means, and what to do. Its forecasts: what a machine would get
+// now, and where its boot would stop, with the remedy.
 
-import { archFlag, cpuOfLoader, findArchitecture, isBuiltFor } from '../../../boot/architectures.ts';
+import { archFlag, type Cpu, cpuOfLoader, findArchitecture, isBuiltFor } from '../../../boot/architectures.ts';
 import { baseName, isKernelFile } from '../../../boot/paths.ts';
 import { counted } from '../../../counted.ts';
-import type { HintParams } from '../../records/rack-event-params.ts';
-import { PURPOSE_CURES, refusalOf } from './rack-files.ts';
+import type { Away } from '../../../machines/machine.ts';
+import type { DhcpParams, HintParams } from '../../records/rack-event-params.ts';
+import { formatSpan } from './quantity.ts';
+import { ALLOCATION_REASONS, dhcpReason, homeText, type PlanFacts, planText } from './rack-dhcp.ts';
+import { PURPOSE_CURES, PURPOSE_SENTENCES, refusalOf } from './rack-files.ts';
 
 const fileOf = ({ file }: HintParams): string => file ?? 'a file';
 
@@ -60,3 +64,161 @@ const isHintName = (name: string): name is HintName => Object.hasOwn(HINT_SENTEN
 /** The sentence of a hint; the name of a later version's. */
 export const hintText = ({ hint, ...params }: HintParams & { readonly hint: string }): string =>
   isHintName(hint) ? HINT_SENTENCES[hint](params) : hint;
+
+type None = Readonly<Record<string, never>>;
+/** A boot file with the reason for it, as the event of the offer has them. */
+interface BootFile {
+  readonly event: Pick<DhcpParams, 'file' | 'fileServer'> & PlanFacts;
+}
+/** An address of the rack, as text. */
+interface Local {
+  readonly local: string;
+}
+interface Path {
+  readonly path: string;
+}
+interface Elsewhere {
+  readonly network: string;
+  readonly away: Away;
+  readonly hostname: string;
+  readonly rack: string;
+}
+
+/** The codes, each with its parameters. */
+export interface ForeseenParams {
+  'address-refused': Pick<DhcpParams, 'reason' | 'classes'>;
+  'address-elsewhere': None;
+  address: Pick<DhcpParams, 'address' | 'source' | 'leaseSeconds'>;
+  'home-work': Elsewhere;
+  'home-token': Elsewhere;
+  /** What cannot be judged before the client's first lease. */
+  unseen: { readonly reservation: boolean; readonly class: boolean };
+  /** @param options each with its code and name */
+  options: { readonly options: readonly string[] };
+  'loader-configured': { readonly file: string; readonly server: string };
+  'loader-elsewhere': BootFile;
+  'loader-unserved': BootFile & Local;
+  'loader-absent': BootFile & { readonly cpu: Cpu };
+  /** @param local given if it is loaded by TFTP */
+  loader: BootFile & { readonly local: string | undefined; readonly isInTree: boolean };
+  'companion-absent': { readonly file: string; readonly companion: string; readonly cpu: Cpu };
+  'no-http': None;
+  'no-loader': { readonly architecture: number };
+  'configuration-in-tree': Path;
+  /** @param machine `undefined`: the region does not know it */
+  configuration: Path & {
+    readonly purpose: string;
+    readonly machine: { readonly hostname: string; readonly statusName: string } | undefined;
+  };
+  'in-tree': Path;
+  'boots-disk': None;
+  'powers-off': None;
+  'newcomers-limit': { readonly count: number; readonly max: number };
+  /** @param hostname `undefined`: the one that it reports */
+  name: { readonly hostname: string | undefined; readonly domain: string };
+}
+export type ForeseenCode = keyof ForeseenParams;
+
+/** A line, and the remedy of an obstacle. */
+type Line = string | readonly [text: string, remedy: string];
+
+const fetchLoaders = (cpu: Cpu): string =>
+  isBuiltFor(cpu)
+    ? `\`sudo rackboot images build${archFlag(cpu)}\` puts the loaders there`
+    : 'Rackboot fetches no loaders for 32-bit UEFI; if the processor is 64-bit, put the file there yourself';
+
+/** A boot file, and why it is this one. */
+function bootFileOf({ event }: BootFile): string {
+  const { file = '', fileServer } = event;
+  if (fileServer !== undefined) return `${file}, set by configured options`;
+  const why = planText(event);
+  return `${file}${why === '' ? '' : ` (${why})`}`;
+}
+
+const whereOf = ({ network, away }: Elsewhere): string => `this network is ${network}, its home is ${homeText(away)}`;
+const moveOf = ({ hostname, rack, network }: Elsewhere): string =>
+  `if it was moved, run: rackboot machines move ${hostname} ${rack} --network ${network}`;
+
+/** Divides a sentence that ends with its remedy, after a semicolon. */
+const divided = (sentence: string): readonly [what: string, cure: string] => {
+  const [what = '', cure = ''] = sentence.split('; ');
+  return [what, cure];
+};
+
+const LINES: { readonly [C in ForeseenCode]: (params: ForeseenParams[C]) => Line } = {
+  'address-refused': ({ reason, classes }) => {
+    const [what, cure] = divided(dhcpReason(reason));
+    return [
+      `none: ${what}${classes === undefined ? '' : `: ${classes}`}`,
+      cure === '' ? 'look up this reason in docs/events.md' : cure,
+    ];
+  },
+  'address-elsewhere': () => 'from another DHCP server: this network is in proxy mode',
+  address: ({ address = '', source, leaseSeconds }) =>
+    `${address}${source === undefined ? '' : ` (${ALLOCATION_REASONS[source]})`}` +
+    `${leaseSeconds === undefined ? '' : ` for ${formatSpan(leaseSeconds * 1000)}`}`,
+  'home-work': (facts) => `${whereOf(facts)}: new work must start there; ${moveOf(facts)}`,
+  'home-token': (facts) => [`${whereOf(facts)}: it gets no boot token here`, moveOf(facts)],
+  unseen: ({ reservation, class: ofClass }) => {
+    const unseen = [
+      ...(reservation ? ['a reservation by client_id, duid or port'] : []),
+      ...(ofClass ? ['a class by its hostname, port or user class'] : []),
+    ];
+    return `before its first lease: whether it has ${unseen.join(' or ')}`;
+  },
+  options: ({ options }) => `${options.join(', ')} (if requested or forced)`,
+  'loader-configured': ({ file, server }) =>
+    `${file} by TFTP from ${server}, set by configured options; not checked there`,
+  'loader-elsewhere': (boot) => `${bootFileOf(boot)}; on another server, not checked`,
+  'loader-unserved': (boot) => [`${bootFileOf(boot)}: TFTP does not listen on ${boot.local}`, 'add it to tftp.listen'],
+  'loader-absent': (boot) => [`${bootFileOf(boot)}: it is not in the boot tree`, fetchLoaders(boot.cpu)],
+  loader: ({ event, local, isInTree }) => {
+    const { file = '' } = event;
+    const from = local === undefined ? '' : ` by TFTP from ${local}`;
+    return `${file}${from}${bootFileOf({ event }).slice(file.length)}${isInTree ? '; it is in the boot tree' : ''}`;
+  },
+  'companion-absent': ({ file, companion, cpu }) => [
+    `${file} needs ${companion} next to it, which is not in the boot tree`,
+    fetchLoaders(cpu),
+  ],
+  'no-http': () => ['none: it boots by HTTP, and boot.http.listen has no address here', 'add one'],
+  'no-loader': ({ architecture }) => {
+    const remark = findArchitecture(architecture)?.remark;
+    if (remark === undefined)
+      return [`none for architecture ${architecture}`, `set one in boot.loaders as ${architecture}: FILE`];
+    const [what, cure] = divided(remark);
+    return [`none: ${what}`, `${cure} as ${architecture}: FILE`];
+  },
+  'configuration-in-tree': ({ path }) => `${path}: the file of that name in the boot tree overrides the region`,
+  configuration: ({ path, purpose, machine }) => {
+    const because =
+      machine === undefined
+        ? 'because the region does not know it'
+        : `because ${machine.hostname} is ${machine.statusName}`;
+    return `${path}: told ${PURPOSE_SENTENCES[purpose] ?? purpose}, ${because}`;
+  },
+  'in-tree': ({ path }) => `${path}, in the boot tree`,
+  'boots-disk': () => 'it boots its own disk',
+  'powers-off': () => 'it powers off',
+  'newcomers-limit': ({ count, max }) => [
+    `its report may be refused: ${counted(count, 'machine is', 'machines are')} New, and the limit is ${max}`,
+    'accept or delete some, or raise region.new_machines_max',
+  ],
+  name: ({ hostname, domain }) =>
+    hostname === undefined ? `the name it reports, under ${domain}` : `${hostname}${domain === '' ? '' : `.${domain}`}`,
+};
+
+/** The text of a line and, for an obstacle, its remedy. */
+export function foreseenText<C extends ForeseenCode>(
+  code: C,
+  params: ForeseenParams[C],
+): { readonly text: string; readonly remedy?: string } {
+  const line: Line = LINES[code](params);
+  if (typeof line === 'string') return { text: line };
+  const [text, remedy] = line;
+  return { text, remedy };
+}
+
+/** The place of a network: its name, addresses and interface. */
+export const networkPlaceText = (name: string, network: string, interfaceName: string | undefined): string =>
+  `${name}, ${network}${interfaceName === undefined ? ', relayed' : ` on ${interfaceName}`}`;

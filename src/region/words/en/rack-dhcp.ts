@@ -8,6 +8,7 @@ import { counted } from '../../../counted.ts';
 import type { DhcpEventKind } from '../../../dhcp/events/events.ts';
 import { DHCP_REFUSALS, type DhcpRefusal } from '../../../dhcp/events/refusals.ts';
 import type { JournalFault } from '../../../dhcp/leases/lease-journal.ts';
+import type { Away } from '../../../machines/machine.ts';
 import type { DhcpParams } from '../../records/rack-event-params.ts';
 import { noteText } from './notes.ts';
 import { formatSpan } from './quantity.ts';
@@ -46,10 +47,14 @@ const spanOf = (seconds: number | undefined): string =>
 const serverOf = ({ server }: DhcpParams): string =>
   server === undefined ? 'another DHCP server' : `the DHCP server ${server}`;
 
-type PlanFacts = Pick<
+export type PlanFacts = Pick<
   DhcpParams,
   'client' | 'architecture' | 'loaderKey' | 'loaderClass' | 'quirk' | 'quirkArchitecture' | 'loopFile' | 'loopLoads'
 >;
+
+/** The home of a machine that is elsewhere. */
+export const homeText = ({ home, homeAddress = '' }: Pick<Away, 'home' | 'homeAddress'>): string =>
+  home ?? `with another rack (${homeAddress})`;
 
 /** The firmware with each quirk. */
 export const QUIRK_FIRMWARE: Readonly<Record<QuirkName, string>> = {

@@ -3,12 +3,12 @@
 import { counted } from '../../../counted.ts';
 import type { DnsEventKind } from '../../../dns/events.ts';
 import { unreachable } from '../../../errors.ts';
-import type { Away } from '../../../machines/machine.ts';
 import type { DhcpParams, DnsParams, ServiceParams } from '../../records/rack-event-params.ts';
 import { isNote, type RackNote } from '../../records/rack-note.ts';
 import { hintText } from './hints.ts';
 import { noteText } from './notes.ts';
 import { formatBytes, formatSpan } from './quantity.ts';
+import { homeText } from './rack-dhcp.ts';
 import { PURPOSE_CURES, reasonText } from './rack-files.ts';
 import { asSentence } from './sentences.ts';
 import type { Writers } from './table.ts';
@@ -49,10 +49,6 @@ export function obstacleText(obstacle: Obstacle): string {
       return unreachable(obstacle);
   }
 }
-
-/** The home of a machine that is elsewhere. */
-export const homeText = ({ home, homeAddress = '' }: Pick<Away, 'home' | 'homeAddress'>): string =>
-  home ?? `with another rack (${homeAddress})`;
 
 /** The data that a full disk keeps from being written. */
 export type DiskData = 'leases-and-region' | 'leases-and-events' | 'region' | 'hypervisor-keys';
