@@ -11,7 +11,7 @@ const isWords = (path: string): boolean => path.startsWith('region/words/') || b
 
 /** Rooms and files that compose sentences, each with the reason; a path that ends in `/` is that of a room. */
 const EXCEPTIONS: Readonly<Record<string, string>> = {
-  // What is composed there is shown there.
+  // Rooms and files that show their own sentences.
   'cli/': 'commands print for a person',
   'doctor/': 'its findings are printed by the command',
   'lab/': 'the lab prints for a person',
@@ -43,7 +43,9 @@ const EXCEPTIONS: Readonly<Record<string, string>> = {
   'store/leases/lease-worker.ts': 'an error that crosses threads',
   'store/leases/lease-worker-start.ts': 'part of an error',
   'region-thread/uploads/upload-work.ts': 'an error that an upload quotes',
+  'region-thread/published-keys.ts': 'the fault of a site, which a refusal quotes',
   // No sentences of ours.
+  'region/records/lshw.ts': 'a document of lshw',
   'region/layout/ifupdown.ts': 'a file of ifupdown',
   'region/layout/netplan.ts': 'a file of netplan',
   'region/api/disk-json.ts': "MAAS's texts of the use of a disk, which clients compare",

@@ -348,5 +348,5 @@ class RegionOnStore {
   }
 }
 
-/** What other rooms see of a region on an open store. */
+/** A region on an open store, as other rooms see it. */
 export type Region = Omit<RegionOnStore, 'begin'>;

@@ -29,7 +29,7 @@ const WORD = /[a-z]{2,}/g;
 const VALUE = '\u{1}';
 /** A word next to a value. */
 const NEXT_TO_VALUE = /[a-z]{2,},? \u{1}|\u{1},? [a-z]{2,}/u;
-/** What another program reads: a command for a shell or a loader. */
+/** A command for a shell or a loader. */
 const COMMAND = /^ ?(?:sudo|rackboot|node|ssh|cloud-init|kernel|initrd|chain|iseq|set|if|sleep) /;
 const SQL = /\b(?:SELECT|INSERT|UPDATE|DELETE|CREATE|ORDER BY|WHERE|LIMIT|BEGIN|VALUES)\b/;
 

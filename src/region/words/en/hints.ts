@@ -91,7 +91,7 @@ export interface ForeseenParams {
   address: Pick<DhcpParams, 'address' | 'source' | 'leaseSeconds'>;
   'home-work': Elsewhere;
   'home-token': Elsewhere;
-  /** What cannot be judged before the client's first lease. */
+  /** True for those that cannot be judged before the client's first lease. */
   unseen: { readonly reservation: boolean; readonly class: boolean };
   /** @param options each with its code and name */
   options: { readonly options: readonly string[] };

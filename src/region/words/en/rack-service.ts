@@ -27,7 +27,7 @@ const RECORD_FAULTS: Readonly<Record<string, string>> = {
   'not-a-domain-name': 'not a domain name',
 };
 
-/** What prevents machines from booting from a rack. */
+/** An obstacle for machines that boot from a rack. */
 export type Obstacle =
   | { readonly kind: 'interface-unserved'; readonly interface: string; readonly note: RackNote | undefined }
   /** @param reason `undefined`: unknown */
