@@ -137,6 +137,29 @@ describe('a running region whose database refuses', { skip: missing('linux', '/u
     });
   }
 
+  test('a rule that somebody added to a table costs the changes that break it, and ends no work in the background', async () => {
+    const { origin, authorization } = region;
+    const add = async (): Promise<readonly [number, string]> => {
+      const body = new URLSearchParams({ mac_addresses: '52:54:00:00:77:01', architecture: 'amd64/generic' });
+      const url = `${origin}/MAAS/api/2.0/machines/`;
+      const answer = await fetch(url, { method: 'POST', body, headers: { authorization } });
+      return [answer.status, await answer.text()];
+    };
+    const tables = ['machine', 'duty', 'commit_mark'];
+    for (const table of tables)
+      await server.query(`ALTER TABLE ${table} ADD CONSTRAINT strange CHECK (false) NOT VALID`, database);
+    const [refused, why] = await add();
+    // The duties are renewed meanwhile.
+    await sleep(2 * LOOKS_MS);
+    const read = await status();
+    for (const table of tables) await server.query(`ALTER TABLE ${table} DROP CONSTRAINT strange`, database);
+    assert.deepEqual([refused, read], [503, 200]);
+    assert.match(why, /refuses a statement.*: has somebody changed its tables, rights or search_path\?/);
+    assert.deepEqual([unhandled, region.problems], [[], []]);
+    assert.equal((await add())[0], 200);
+    await eventuallyWithin(WAIT_MS_MAX, 'it has the duties', () => duties.areHeld);
+  });
+
   test('a newer Rackboot changes the tables while two processes run: neither reads or writes, and each says so once', async () => {
     const stores: RegionStore[] = [];
     try {

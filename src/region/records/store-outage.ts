@@ -20,6 +20,7 @@ export type DatabaseFault =
   | 'connection-lost'
   | 'files-failing'
   | 'damaged'
+  | 'row-too-large'
   | 'pool-taken'
   | 'unreached';
 

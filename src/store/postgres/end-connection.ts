@@ -2,6 +2,8 @@
 
 import pg from 'pg';
 import { systemClock } from '../../clock.ts';
+import { StoreOutage } from '../../region/words/outage.ts';
+import { MessageBound } from './message-bound.ts';
 
 /** How long the server may take to close its side, in milliseconds. Then the connection is dropped. */
 const END_MS_MAX = 1000;
@@ -13,10 +15,25 @@ export async function endConnection(client: pg.Client): Promise<void> {
   late.cancel();
 }
 
-/** A pool's connection, which ends if its log-in fails. The driver leaves one open whose server asks for a password that nobody has. */
+/**
+ * A pool's connection, which ends if its log-in fails, or if a message is too large. The driver leaves one open whose server asks for a password
+ * that nobody has.
+ */
 export class PooledClient extends pg.Client {
   constructor(config?: pg.ClientConfig) {
     super(config);
     this.connection.on('error', () => this.connection.stream.destroy());
+    // With TLS, the first stream has no messages.
+    this.connection.once(this.ssl ? 'sslconnect' : 'connect', () => this.#bound());
+  }
+
+  /** Looks at the bytes before the driver does. */
+  #bound(): void {
+    const { stream } = this.connection;
+    const bound = new MessageBound();
+    stream.prependListener('data', (bytes: Uint8Array) => {
+      if (bound.exceeds(bytes))
+        stream.destroy(new StoreOutage({ note: 'database-unusable', fault: 'row-too-large', said: '' }));
+    });
   }
 }
