@@ -2,7 +2,7 @@
 //
 // 1. The import is under way from `begin` to `end`, which fails if it ended earlier. Each begins with the first byte.
 
-import type { ChildProcess } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -13,6 +13,7 @@ import { ended } from '../test/support/child.ts';
 import { eventuallyWithin } from '../test/support/eventually.ts';
 import { GpgHome } from '../test/support/gpg-home.ts';
 import { indexDocument } from '../test/support/stream-site.ts';
+import { findProgram } from './peer.ts';
 
 /** More than an import brings while it is measured. */
 const BYTES = 6 * 1024 ** 3;
@@ -30,6 +31,8 @@ export class ImportLoad {
   readonly #stateDir: string;
   readonly #gpg = new GpgHome();
   #server: ChildProcess | undefined;
+  #url = '';
+  #namespace = '';
 
   /** @param directory for the site's files @param stateDir of the daemon */
   constructor(directory: string, stateDir: string) {
@@ -56,10 +59,29 @@ export class ImportLoad {
     const products = { 'com.example:noble:amd64': { ...tags, versions: { '20261015': { items } } } };
     write(CONTENT_ID, { content_id: CONTENT_ID, format: 'products:1.0', products });
     write('index', indexDocument({ [CONTENT_ID]: {} }, true));
+    this.#url = `http://127.0.0.1:${port}/`;
+    this.#namespace = namespace.name;
     const keys = Buffer.from(this.#gpg.export(['site'])).toString('base64');
-    const added = await this.#ask('POST', 'boot-sources/', { url: `http://127.0.0.1:${port}/`, keyring_data: keys });
+    const added = await this.#ask('POST', 'boot-sources/', { url: this.#url, keyring_data: keys });
     const { id } = added as { readonly id: number };
     await this.#ask('POST', `boot-sources/${id}/selections/`, { os: 'ubuntu', release: 'noble', arches: 'amd64' });
+  }
+
+  /** Lets other programs do the same while `measure` runs: curl and sha256sum. */
+  async besides<T>(measure: () => Promise<T>): Promise<T> {
+    const file = join(this.#directory, 'fetched');
+    const fetch = `'${findProgram('curl', 'curl')}' -sf ${this.#url}large.img | tee '${file}' | sha256sum`;
+    const group = spawn('setsid', ['ip', 'netns', 'exec', this.#namespace, 'sh', '-c', `while :; do ${fetch}; done`], {
+      stdio: 'ignore',
+    });
+    try {
+      await sleep(1000);
+      return await measure();
+    } finally {
+      if (group.pid !== undefined) process.kill(-group.pid, 'SIGKILL');
+      await ended(group);
+      rmSync(file, { force: true });
+    }
   }
 
   /** Begins the import, and waits until bytes arrive. */

@@ -190,6 +190,8 @@ async function round(ground: Ground, figures: Figures): Promise<void> {
   while ((await ground.counter('rackboot_outbox_events_waiting')) > 0) await sleep(500);
   await sleep(2000);
 
+  add(await ground.imports.besides(() => ground.load('the same by curl')));
+  await sleep(1000);
   await ground.imports.begin();
   const [beganAt, had] = [systemClock.now(), await ground.imports.bytes()];
   add(await ground.load('import'));
@@ -208,6 +210,7 @@ export const isolationBenchmark: Benchmark = {
     'Region blocked: its thread computes without a pause and another process holds region.db.',
     `Journal blocked: another process holds leases.db for ${HELD_MS} ms of every ${HELD_MS + FREE_MS}; ACKs wait for it, OFFERs must not.`,
     'Import: the region downloads a disk image of 6 GiB from a server on this host, hashes, converts and stores it, as fast as it can.',
+    'The same by curl: curl, tee and sha256sum, other processes, download, hash and store it meanwhile: what the host itself costs.',
     'Events: published into the ring of the daemon with all its readers (log at info, timeline, region); events that readers do not keep up with count as missed.',
   ],
   async run() {
