@@ -258,6 +258,7 @@ export const PLAIN: readonly PlainList[] = [
       'region/http/rack-batch.ts': 'REPORTS_AT_ONCE',
       'region/http/lists.ts': 'LIST_PIECE_BYTES',
       'region/api/allocate-operation.ts': 'CANDIDATES_CHUNK',
+      'region/api/tag-rebuild.ts': 'EVALUATED_AT_ONCE',
       'region/api/machine-list.ts': 'LIST_CHUNK',
       'net/datagrams/absent-hosts.ts': 'LOOK_FROM',
     },

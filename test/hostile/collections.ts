@@ -356,6 +356,7 @@ export const COLLECTIONS: Readonly<Record<string, Readonly<Record<string, string
     '#list': 'as #stored',
   },
   'region/records/bounded-facts.ts': { '#sizes': 'call' },
+  'region/records/xpath.ts': { '#below.all': 'call' },
   'region/settings.ts': { '#list': 'SETTINGS_MAX' },
   'region/state-announcements.ts': { '#listeners': 'as region/http/link-routes.ts #streams' },
   'store/postgres/postgres-connections.ts': { '#known': 'configured', '#lent': 'configured' },
