@@ -27,6 +27,7 @@ import type { PowerControl } from './life/power-life.ts';
 import { StatusDeadlines } from './life/status-deadlines.ts';
 import { tagByHardware } from './life/tagging.ts';
 import { MachinePreseeds } from './metadata/machine-preseeds.ts';
+import { Networks } from './networks/networks.ts';
 import { MachineMirror } from './racks/machine-mirror.ts';
 import { Racks } from './racks/racks.ts';
 import { knownMark, type StateRequest, type StateUpdate, stateTag } from './racks/state-update.ts';
@@ -91,6 +92,8 @@ class RegionOnStore {
   readonly passwords: Passwords;
   /** The part of the racks' configuration that the store owns. */
   readonly settings: RegionSettings;
+  /** Fabrics, VLANs, subnets, ranges and addresses as objects. */
+  readonly networks: Networks;
   /** Merges and splits machines. */
   readonly identity: MachineIdentity;
   /** Reads published SSH keys; `undefined`: this region reads none. */
@@ -143,6 +146,8 @@ class RegionOnStore {
       ownFile: () => this.#config.ownFile,
       onChange: () => this.#announcements.announce(),
     });
+    const ownRack = () => this.#config.ownRack;
+    this.networks = new Networks({ ...options, racks: this.racks, settings: this.settings, ownRack });
     this.#isOnDuty = options.isOnDuty ?? (() => true);
     this.#deadlines = new StatusDeadlines(options.store, options.clock, this.#isOnDuty);
     this.power = options.power;

@@ -16,6 +16,7 @@ import type { Steps } from '../../src/store/operations/region-steps.ts';
 import type { RegionTables } from '../../src/store/operations/region-tables.ts';
 import { desiredVersion, listGone, settledVersion } from '../../src/store/operations/region-versions.ts';
 import { spoken } from '../support/sentences.ts';
+import { fullNetworks } from './network-store.ts';
 import { FIELDS } from './region-store.ts';
 
 export const EVENT: NewMachineEvent = { type: 'NODE', code: 'rack', params: { text: 'x' }, atMs: 1, username: 'ann' };
@@ -253,6 +254,10 @@ export const OPERATIONS: Readonly<Record<string, (place: FilledRegion) => Steps<
   findFileByKey: () => findFileByKey('k'),
   listFiles: () => listFiles('ann'),
   removeFile: () => removeFile('ann', 'f'),
+  'networks.change': ({ tables }) =>
+    tables.networks.change((_records, nextId) => ({ ...fullNetworks(nextId), events: [EVENT], result: undefined })),
+  'networks.list': ({ tables }) => tables.networks.list(),
+  'networks.usedBetween': ({ tables }) => tables.networks.usedBetween(ipv4(0x0a140000), ipv4(0x0a14ffff), 1e6),
   openSession: () => openSession('ann', SESSION, 1, 0),
   'openSession at the bound': () => openSession('ann', { ...SESSION, digest: 'e' }, 1, 0),
   findSession: () => findSession('e'),

@@ -9,6 +9,7 @@ import { IMAGE_BOUNDS } from './bounds/images.ts';
 import { JOURNAL_BOUNDS } from './bounds/journal.ts';
 import { LAYOUT_BOUNDS } from './bounds/layouts.ts';
 import { NET_BOUNDS } from './bounds/net.ts';
+import { NETWORK_BOUNDS } from './bounds/networks.ts';
 import { POWER_BOUNDS } from './bounds/power.ts';
 import { REGION_BOUNDS } from './bounds/region.ts';
 import type { Door, HeldBound } from './bounds/row.ts';
@@ -22,7 +23,7 @@ export const HELD: Readonly<Record<Door, readonly HeldBound[]>> = {
   'Boot tree': TREE_BOUNDS,
   DNS: DNS_BOUNDS,
   'Boot HTTP': HTTP_BOUNDS,
-  'Region: API and page': [...REGION_BOUNDS, ...LAYOUT_BOUNDS],
+  'Region: API and page': [...REGION_BOUNDS, ...LAYOUT_BOUNDS, ...NETWORK_BOUNDS],
   'Uplink and racks': UPLINK_BOUNDS,
   Power: POWER_BOUNDS,
   Images: IMAGE_BOUNDS,
@@ -79,6 +80,9 @@ export const PLAIN: readonly PlainList[] = [
         'ADVERTISED_HOP_LIMIT ADVERTISEMENT_BYTES HOP_LIMIT IPV6_HEADER_BYTES SOLICITATION_BYTES',
       'net/datagrams/udp-linux-socket.ts': 'SEGMENTS_MAX',
       'region/identity/hostname.ts': 'HOSTNAME_MAX SYSTEM_ID_LENGTH',
+      'region/api/route-operations.ts': 'METRIC_MAX',
+      'region/records/network-store.ts': 'MTU_MAX VID_MAX',
+      'store/operations/network-rows.ts': 'ADDRESS_MAX MAC_MAX',
       'store/leases/lease-record.ts': 'UINT48_MAX',
       'net/netlink.ts': 'ATTRIBUTE_HEADER_BYTES HEADER_BYTES',
       'net/linux/wire-structs.ts': 'SOCKADDR_UN_PATH_BYTES',
@@ -144,6 +148,9 @@ export const PLAIN: readonly PlainList[] = [
       'region/records/xpath-parser.ts': 'FOUND_MAX',
       'region/records/xpath.ts': 'VISITS_MAX',
       'region/api/machine-operations.ts': 'FILTER_VALUES_MAX',
+      'region/api/network-operations.ts': 'REQUEST_MACS_MAX',
+      'region/api/subnet-fields.ts': 'DNS_SERVERS_MAX',
+      'region/networks/address-use.ts': 'USED_MAX',
       'region/api/user-operations.ts': 'HANDED_OVER_MAX',
       'region/api/power-operations.ts': 'MACHINES_MAX',
       'region/api/proxies.ts': 'PROXIES_MAX',

@@ -75,4 +75,14 @@ export const TABLES: Readonly<Record<string, Readonly<Record<string, string>>>> 
     boot_run: 'one',
     boot_upload: 'region/records/upload-store.ts UPLOADS_MAX',
   },
+  'store/region/network-schema.ts': {
+    network_space: 'region/records/network-store.ts SPACES_MAX',
+    fabric: 'region/records/network-store.ts FABRICS_MAX',
+    vlan: 'region/records/network-store.ts VLANS_MAX',
+    subnet: 'region/records/network-store.ts SUBNETS_MAX',
+    address_range: 'region/records/network-store.ts RANGES_MAX',
+    reserved_address: 'region/records/network-store.ts RESERVED_MAX',
+    static_route: 'region/records/network-store.ts ROUTES_MAX',
+    subnet_connection: 'region/records/network-store.ts CONNECTIONS_MAX',
+  },
 };

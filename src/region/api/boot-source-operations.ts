@@ -19,14 +19,12 @@ import {
 } from '../records/boot-store.ts';
 import type { BootChange } from '../records/event-params.ts';
 import { type Answer, json, type Refusal, refuse, refuseField } from './answer.ts';
+import { maasTime } from './maas-time.ts';
 import { flag, isTrue } from './machine-calls.ts';
 import { type ApiCall, defineOperation, type Operation, usernameOf, value, values } from './operation.ts';
 
 const URL_MAX = 1024;
 const FILE_MAX = 1024;
-
-/** As MAAS writes times: without a zone. */
-const maasTime = (ms: number): string => new Date(ms).toISOString().slice(0, -1);
 
 /** The source with exactly MAAS's fields, of which 1.0 has no times. */
 function sourceJson({ version }: ApiCall, source: RegionSource): Record<string, unknown> {

@@ -23,14 +23,18 @@ import { DNSRESOURCE_OPERATIONS } from './dnsresource-operations.ts';
 import { DOMAIN_OPERATIONS } from './domain-operations.ts';
 import { ENLISTMENT_OPERATIONS } from './enlistment-operations.ts';
 import { EVENT_OPERATIONS } from './event-operations.ts';
+import { FABRIC_OPERATIONS } from './fabric-operations.ts';
 import { FILE_OPERATIONS } from './file-operations.ts';
 import { type Fields, findNul } from './form-body.ts';
 import { IDENTITY_OPERATIONS } from './identity-operations.ts';
 import { INTERFACE_OPERATIONS } from './interface-operations.ts';
+import { IPADDRESS_OPERATIONS } from './ipaddress-operations.ts';
+import { IPRANGE_OPERATIONS } from './iprange-operations.ts';
 import { LAYOUT_OPERATIONS } from './layout-operations.ts';
 import { LIFE_OPERATIONS } from './life-operations.ts';
 import { LOGIN_OPERATIONS } from './login-operations.ts';
 import { MACHINE_OPERATIONS } from './machine-operations.ts';
+import { NETWORK_OPERATIONS } from './network-operations.ts';
 import { NODE_INTERFACE_CHANGES } from './node-interface-changes.ts';
 import { NODE_INTERFACE_OPERATIONS } from './node-interface-operations.ts';
 import type { ApiCall } from './operation.ts';
@@ -39,10 +43,14 @@ import { OWNERSHIP_OPERATIONS } from './ownership-operations.ts';
 import { POWER_OPERATIONS } from './power-operations.ts';
 import { RACK_OPERATIONS } from './rack-operations.ts';
 import { RESULT_OPERATIONS } from './result-operations.ts';
+import { ROUTE_OPERATIONS } from './route-operations.ts';
 import { SCRIPT_OPERATIONS } from './script-operations.ts';
 import { SETTINGS_OPERATIONS } from './settings-operations.ts';
+import { SPACE_OPERATIONS } from './space-operations.ts';
 import { SSHKEY_OPERATIONS } from './sshkey-operations.ts';
 import { STORAGE_OPERATIONS } from './storage-operations.ts';
+import { SUBNET_OPERATIONS } from './subnet-operations.ts';
+import { SUBNET_USE_OPERATIONS } from './subnet-uses.ts';
 import { TAG_OPERATIONS } from './tag-operations.ts';
 import { USER_OPERATIONS } from './user-operations.ts';
 
@@ -76,6 +84,14 @@ export const OPERATIONS: readonly Operation[] = [
   ...EVENT_OPERATIONS,
   ...RACK_OPERATIONS,
   ...INTERFACE_OPERATIONS,
+  ...FABRIC_OPERATIONS,
+  ...SPACE_OPERATIONS,
+  ...SUBNET_OPERATIONS,
+  ...SUBNET_USE_OPERATIONS,
+  ...IPRANGE_OPERATIONS,
+  ...IPADDRESS_OPERATIONS,
+  ...ROUTE_OPERATIONS,
+  ...NETWORK_OPERATIONS,
   ...NODE_INTERFACE_OPERATIONS,
   ...NODE_INTERFACE_CHANGES,
   ...LAYOUT_OPERATIONS,

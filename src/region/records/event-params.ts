@@ -32,6 +32,19 @@ interface RackName {
 /** How a source, a selection, a zone or a pool changed. */
 export type BootChange = 'added' | 'changed' | 'removed';
 
+/** An object of the networks, in words. */
+export type NetworkNoun =
+  | 'fabric'
+  | 'space'
+  | 'VLAN'
+  | 'subnet'
+  | 'reserved range'
+  | 'dynamic range'
+  | 'static range'
+  | 'static route'
+  | 'address'
+  | 'connection';
+
 /** A person's reason; empty: none. */
 interface Comment {
   readonly comment: string;
@@ -255,6 +268,8 @@ export interface EventParams extends RackEventParams {
   'boot-source-changed': { readonly change: BootChange; readonly source: string };
   /** @param image such as `ubuntu/noble`, with `*` for all */
   'boot-selection-changed': { readonly change: BootChange; readonly image: string; readonly source: string };
+  /** @param name a name, a network, a range such as `10.20.0.10-10.20.0.19`, or an address */
+  'network-changed': { readonly change: BootChange; readonly what: NetworkNoun; readonly name: string };
   'import-asked': { readonly isStop: boolean };
   /** A person's command on one image. */
   'image-wished': { readonly image: string; readonly wish: ResourceWish };

@@ -61,6 +61,7 @@ export const EVENT_TYPES = {
   RACK_BACK: { level: 'info', title: 'Rack back' },
   RACK_EVENTS_LOST: { level: 'error', title: 'Events lost' },
   SETTINGS: { level: 'audit', title: 'Settings' },
+  NETWORKING: { level: 'audit', title: 'Networking' },
   IMAGES: { level: 'audit', title: 'Images' },
   REGION_IMPORT_INFO: { level: 'info', title: 'Region image import' },
   REGION_IMPORT_ERROR: { level: 'error', title: 'Region image import error' },

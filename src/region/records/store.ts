@@ -41,6 +41,7 @@ import type { MachineStatus } from './lifecycle.ts';
 import type { LoginStore } from './login-store.ts';
 import type { Machine, MachineForRacks, MachineOutline } from './machine.ts';
 import type { MachineEvent, NewMachineEvent, RackReport } from './machine-event.ts';
+import type { NetworkStore } from './network-store.ts';
 import type { RackStore } from './rack-store.ts';
 import type { RateStore } from './rate-store.ts';
 import type { ScriptStore } from './script-store.ts';
@@ -115,6 +116,7 @@ export interface RegionStore {
   readonly logins: LoginStore;
   readonly scripts: ScriptStore;
   readonly boot: BootStore;
+  readonly networks: NetworkStore;
   /** Images that people are sending. */
   readonly uploads: UploadStore;
   readonly areas: AreaStore;

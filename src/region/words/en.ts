@@ -20,6 +20,7 @@ import { importText } from './en/imports.ts';
 import { LAYOUTS } from './en/layouts.ts';
 import { LIFE } from './en/life.ts';
 import { NAMES_SERVED } from './en/names-served.ts';
+import { NETWORKS } from './en/networks.ts';
 import { PAGE } from './en/page.ts';
 import { PAGES } from './en/pages.ts';
 import { powerText } from './en/power-details.ts';
@@ -42,6 +43,7 @@ export const EN = {
     ...LIFE,
     ...LAYOUTS,
     ...NAMES_SERVED,
+    ...NETWORKS,
     ...IDENTITY,
     ...RACKS,
     ...API,

@@ -14,6 +14,7 @@ import { RESOURCE_WISHES } from '../../region/records/resource-wish.ts';
 import { RESULT_STATUSES, SCRIPT_KINDS } from '../../region/records/script-store.ts';
 import { isStoredWork } from '../../region/records/work.ts';
 import { eventSentence, remarkSentence } from '../../region/words/event.ts';
+import { networkColumns, RANGE_KINDS } from '../operations/network-rows.ts';
 import { bootColumns } from '../operations/region-boot.ts';
 import { parsePowerCommand, parsePowerOutcome } from '../operations/region-power.ts';
 import { rackColumns } from '../operations/region-racks.ts';
@@ -64,6 +65,10 @@ const rackJson = Object.fromEntries(
 
 const bootJson = Object.fromEntries(Object.entries(bootColumns).map(([column, schema]) => [column, json(schema)]));
 
+const networkJson = Object.fromEntries(
+  Object.entries(networkColumns).map(([column, schema]) => [column, json(schema)]),
+);
+
 const VALUE_CHECKS: Readonly<Record<string, Check>> = {
   'machine.status': isStatus,
   'machine.resting_status': isStatus,
@@ -77,6 +82,8 @@ const VALUE_CHECKS: Readonly<Record<string, Check>> = {
   'event.params': isHappening,
   ...rackJson,
   ...bootJson,
+  ...networkJson,
+  'address_range.kind': oneOf(RANGE_KINDS),
   'boot_resource.wish': oneOf(RESOURCE_WISHES),
   'rack_images.images': json(z.array(z.unknown())),
   'setting.value': (value) => parseSettingValue(JSON.parse(String(value))) !== undefined,
@@ -91,7 +98,7 @@ const VALUE_CHECKS: Readonly<Record<string, Check>> = {
 /** The check of a column of numbers by its name. */
 function columnCheck(name: string): Check {
   if (/^(?:|vouched_)mac$/.test(name)) return within(0, 2 ** 48 - 1);
-  if (/^(?:address|home|enlisted_from)$/.test(name)) return within(0, 2 ** 32 - 1);
+  if (/^(?:address|home|enlisted_from|gateway|low|high)$/.test(name)) return within(0, 2 ** 32 - 1);
   if (/_ms$/.test(name)) return within(-TIME_MAX, TIME_MAX);
   if (/^(?:is_.*|netboot|power_proposed)$/.test(name)) return within(0, 1);
   if (/(?:^|_)(?:id|version)$|^value$/.test(name)) return within(0, GIVEN_MAX);

@@ -176,9 +176,21 @@ function* addressesIn([low, high]: AddressRange, machineId: number): Steps<Addre
     `SELECT address FROM ${table} WHERE address BETWEEN ?2 AND ?3 AND machine_id <> ?1`;
   const { rows: taken } = yield all(query('allocation'), machineId, low, high);
   const { rows: seen } = yield all(query('interface'), machineId, low, high);
-  const addresses = (rows: typeof taken): ReadonlySet<Ipv4> => new Set(rows.map(readAddress));
-  return { range: [low, high], taken: addresses(taken), seen: addresses(seen) };
+  const { rows: reserved } = yield all(RESERVED_SQL, low, high);
+  const addresses = (rows: typeof taken): Ipv4[] => rows.map(readAddress);
+  const kept = reserved.map(readReserved).flatMap(([first, last]) => {
+    const from = Math.max(first, low);
+    return Array.from({ length: Math.max(0, Math.min(last, high) - from + 1) }, (_, index) => ipv4(from + index));
+  });
+  return { range: [low, high], taken: new Set([...addresses(taken), ...kept]), seen: new Set(addresses(seen)) };
 }
+
+/** The ranges and the single addresses that users have reserved in a range of addresses. */
+const RESERVED_SQL =
+  'SELECT low, high FROM address_range WHERE low IS NOT NULL AND low <= ?2 AND high >= ?1 UNION ALL ' +
+  'SELECT address AS low, address AS high FROM reserved_address WHERE address BETWEEN ?1 AND ?2';
+
+const readReserved = readsRow('address_range', (row) => [number(row, 'low'), number(row, 'high')] as const);
 
 const readName = readsRow('machine', (row) => text(row, 'name'));
 const readAddress = readsRow('interface', (row): Ipv4 => ipv4(number(row, 'address')));

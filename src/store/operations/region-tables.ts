@@ -8,6 +8,7 @@ import { EventTable } from './region-events.ts';
 import { LifeTables } from './region-life.ts';
 import { LoginTable } from './region-logins.ts';
 import { MachineTable } from './region-machines.ts';
+import { NetworkTables } from './region-networks.ts';
 import { PowerTable } from './region-power.ts';
 import { RackTable } from './region-racks.ts';
 import { ScriptTables } from './region-scripts.ts';
@@ -27,6 +28,7 @@ export class RegionTables {
   readonly boot: BootTables;
   readonly uploads: UploadTable;
   readonly areas: AreaTable;
+  readonly networks: NetworkTables;
   readonly power = new PowerTable();
 
   constructor(bounds: EventBounds) {
@@ -41,5 +43,6 @@ export class RegionTables {
     this.boot = new BootTables(this.events);
     this.uploads = new UploadTable(this.events);
     this.areas = new AreaTable(this.events);
+    this.networks = new NetworkTables(this.events);
   }
 }

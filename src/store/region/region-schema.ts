@@ -10,6 +10,7 @@ import { BOOT_IMAGES, IMAGE_UPLOADS } from './boot-schema.ts';
 import { FILES, KEY_SOURCES } from './file-schema.ts';
 import { LAYOUTS } from './layout-schema.ts';
 import { findLostRegion } from './lost-region.ts';
+import { NETWORKS } from './network-schema.ts';
 
 /** Machines, their interfaces, tags and identifying values, and the pairs that may be one machine or are known to be two. */
 const MACHINES = `
@@ -371,7 +372,7 @@ CREATE TABLE counter (
 export const REGION_FILE = 'region.db';
 
 /** What version 3 adds. */
-const VERSION_3 = [IMAGE_UPLOADS, AREAS, LAYOUTS, FILES, KEY_SOURCES, TAG_DEFINITIONS].join('');
+const VERSION_3 = [IMAGE_UPLOADS, AREAS, LAYOUTS, FILES, NETWORKS, KEY_SOURCES, TAG_DEFINITIONS].join('');
 
 /** `region.db`, marked `RBRE`. */
 export const REGION_DATABASE: DatabaseKind = {

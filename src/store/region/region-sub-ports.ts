@@ -8,6 +8,7 @@ import type { DutyStore } from '../../region/records/duty-store.ts';
 import type { FileStore } from '../../region/records/file-store.ts';
 import type { LifeStore } from '../../region/records/life-store.ts';
 import type { LoginStore } from '../../region/records/login-store.ts';
+import type { NetworkStore } from '../../region/records/network-store.ts';
 import type { RackStore } from '../../region/records/rack-store.ts';
 import type { ScriptStore } from '../../region/records/script-store.ts';
 import type { SessionStore } from '../../region/records/session-store.ts';
@@ -18,6 +19,7 @@ import { checkDuties, holdDuties, leaveDuties, timeMs } from '../operations/regi
 import { findFile, findFileByKey, listFiles, putFile, removeFile } from '../operations/region-files.ts';
 import type { LifeTables } from '../operations/region-life.ts';
 import type { LoginTable } from '../operations/region-logins.ts';
+import type { NetworkTables } from '../operations/region-networks.ts';
 import type { PowerTable } from '../operations/region-power.ts';
 import type { RackTable } from '../operations/region-racks.ts';
 import type { ScriptTables } from '../operations/region-scripts.ts';
@@ -115,6 +117,12 @@ export const uploadStore = (table: UploadTable, run: ReportingDriver): UploadSto
   advance: (id, step) => run.write(() => table.advance(id, step)),
   fail: (id, reason, event) => run.write(() => table.fail(id, reason, event)),
   remove: (id, event) => run.write(() => table.remove(id, event)),
+});
+
+export const networkStore = (table: NetworkTables, run: ReportingDriver): NetworkStore => ({
+  list: () => run.readable(() => table.list()),
+  change: (decide) => run.write(() => table.change(decide)),
+  usedBetween: (low, high, limit) => run.readable(() => table.usedBetween(low, high, limit)),
 });
 
 export const rackStore = (table: RackTable, run: ReportingDriver): RackStore => ({

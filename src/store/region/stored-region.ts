@@ -31,6 +31,7 @@ import type { MachineStatus } from '../../region/records/lifecycle.ts';
 import type { LoginStore } from '../../region/records/login-store.ts';
 import type { Machine, MachineForRacks, MachineOutline } from '../../region/records/machine.ts';
 import type { MachineEvent, NewMachineEvent, RackReport } from '../../region/records/machine-event.ts';
+import type { NetworkStore } from '../../region/records/network-store.ts';
 import type { RackStore } from '../../region/records/rack-store.ts';
 import type { RateStore } from '../../region/records/rate-store.ts';
 import type { ScriptStore } from '../../region/records/script-store.ts';
@@ -64,6 +65,7 @@ import {
   fileStore,
   lifeStore,
   loginStore,
+  networkStore,
   powerLedger,
   rackStore,
   scriptStore,
@@ -97,6 +99,7 @@ export class StoredRegion implements RegionStore {
   readonly logins: LoginStore;
   readonly scripts: ScriptStore;
   readonly boot: BootStore;
+  readonly networks: NetworkStore;
   readonly uploads: UploadStore;
   readonly areas: AreaStore;
   readonly files: FileStore;
@@ -120,12 +123,13 @@ export class StoredRegion implements RegionStore {
     this.#driver = new ReportingDriver(driver);
     this.troubles = this.#driver;
     this.#tables = new RegionTables(bounds);
-    const { racks, life, logins, scripts, boot, uploads, areas, power } = this.#tables;
+    const { racks, life, logins, scripts, boot, uploads, areas, power, networks } = this.#tables;
     this.racks = rackStore(racks, this.#driver);
     this.life = lifeStore(life, this.#driver);
     this.logins = loginStore(logins, this.#driver);
     this.scripts = scriptStore(scripts, this.#driver);
     this.boot = bootStore(boot, this.#driver);
+    this.networks = networkStore(networks, this.#driver);
     this.uploads = uploadStore(uploads, this.#driver);
     this.areas = areaStore(areas, this.#driver);
     this.files = fileStore(this.#driver);

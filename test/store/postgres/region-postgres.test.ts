@@ -13,6 +13,7 @@ import { testBootStore } from '../../contract/boot-store.ts';
 import { testFileStore } from '../../contract/file-store.ts';
 import { testLoginStore } from '../../contract/login-store.ts';
 import { testMachineVersions } from '../../contract/machine-versions.ts';
+import { testNetworkStore } from '../../contract/network-store.ts';
 import { testRackStore } from '../../contract/rack-store.ts';
 import { fillRegion, OPERATIONS } from '../../contract/region-operations.ts';
 import { testRegionStore } from '../../contract/region-store.ts';
@@ -57,6 +58,7 @@ describe('a region in PostgreSQL', { skip: missing('linux', '/usr/lib/postgresql
   testRackStore(title, makePlace);
   testScriptStore(title, makePlace);
   testBootStore(title, makePlace);
+  testNetworkStore(title, makePlace);
   testUploadStore(title, makePlace);
   testAreaStore(title, makePlace);
   testFileStore(title, makePlace);

@@ -7,6 +7,8 @@ export const REASONS = {
   'unknown-operation': 'The path has no such `op`; the answer lists those it has.',
   'setting-invalid': 'The value does not fit its key; the answer names the accepted values.',
   'setting-unknown': 'No setting has that name.',
+  'networks-limit': 'The region has its maximum of such objects of networks; remove some.',
+  'in-use': 'Something uses the object; the answer names it. Remove or move that first.',
   'settings-limit': 'The store has its maximum number of settings; remove some.',
   'api-keys-limit': 'The account has its maximum number of API keys; delete one.',
   'bad-request': 'The request itself is malformed.',

@@ -1,0 +1,142 @@
+// Which addresses of a subnet are in use, and for what. Pure.
+//
+//   dynamic and reserved ranges, gateway, DNS servers, racks, reserved and allocated addresses ─► parts with all their purposes ─► the rest is free
+//
+// Sources: MAAS API 2.0, `subnets/<id>/?op=reserved_ip_ranges`, `unreserved_ip_ranges` and `statistics`, with its names of purposes.
+//
+// 1. Parts are in order, disjoint, and as long as their purposes are the same. The network's own and its broadcast address are no part.
+// 2. The static range is free: machines get its addresses.
+
+import {
+  broadcastOf,
+  type Ipv4,
+  type Ipv4Network,
+  type Ipv4Range,
+  ipv4,
+  parseIpv4,
+  rangeSize,
+} from '../../net/address.ts';
+import type { UsedAddress } from '../records/network-store.ts';
+import type { NetworkView, SubnetView } from './network-view.ts';
+
+const PURPOSES = ['reserved', 'dynamic', 'gateway-ip', 'dns-server', 'rack', 'assigned-ip'] as const;
+type Purpose = (typeof PURPOSES)[number];
+
+/** A part of a subnet, and what it is used for. */
+export interface UsedPart extends Ipv4Range {
+  readonly purposes: readonly Purpose[];
+}
+
+interface Use extends Ipv4Range {
+  readonly purpose: Purpose;
+}
+
+/** Addresses of machines that are counted in one subnet; further ones count as free. */
+export const USED_MAX = 65_536;
+
+/** The first and the last address that hosts can have (RFC 3021 for /31). */
+export function hostRange(network: Ipv4Network): Ipv4Range {
+  const last = broadcastOf(network);
+  return network.prefix >= 31
+    ? { low: network.address, high: last }
+    : { low: ipv4(network.address + 1), high: ipv4(last - 1) };
+}
+
+/** The used parts of a subnet. @param used the addresses of machines in it */
+export function usedParts(view: NetworkView, subnet: SubnetView, used: readonly UsedAddress[]): readonly UsedPart[] {
+  const id = subnet.subnet.id;
+  const one = (address: Ipv4 | undefined, purpose: Purpose): readonly Use[] =>
+    address === undefined ? [] : [{ low: address, high: address, purpose }];
+  const uses: readonly Use[] = [
+    ...view.ranges
+      .filter(({ range }) => range.subnetId === id)
+      .flatMap(({ range: { kind }, low, high }) => (kind === 'static' ? [] : [{ low, high, purpose: kind }])),
+    ...one(subnet.gateway, 'gateway-ip'),
+    ...subnet.dnsServers.flatMap((server) => one(parseIpv4(server), 'dns-server')),
+    ...subnet.served.flatMap(({ address }) => one(address, 'rack')),
+    ...view.records.reserved
+      .filter(({ subnetId }) => subnetId === id)
+      .flatMap(({ address }) => one(address, 'assigned-ip')),
+    ...used
+      .filter(({ kind, isEnded }) => kind === 'allocated' || !isEnded)
+      .flatMap(({ address }) => one(address, 'assigned-ip')),
+  ];
+  return partsOf(uses, hostRange(subnet.network));
+}
+
+/** Sweeps over the ends of all uses. */
+function partsOf(uses: readonly Use[], within: Ipv4Range): readonly UsedPart[] {
+  const inside = uses
+    .map((use) => ({ ...use, low: Math.max(use.low, within.low), high: Math.min(use.high, within.high) }))
+    .filter(({ low, high }) => low <= high);
+  const steps = inside
+    .flatMap(({ low, high, purpose }) => [
+      { at: low, purpose, by: 1 },
+      { at: high + 1, purpose, by: -1 },
+    ])
+    .sort((a, b) => a.at - b.at);
+  const open = new Map<Purpose, number>();
+  const parts: { low: number; high: number; purposes: readonly Purpose[] }[] = [];
+  for (const [index, { at, purpose, by }] of steps.entries()) {
+    open.set(purpose, (open.get(purpose) ?? 0) + by);
+    const next = steps[index + 1]?.at;
+    if (next === undefined || next === at) continue;
+    const purposes = PURPOSES.filter((each) => (open.get(each) ?? 0) > 0);
+    if (purposes.length === 0) continue;
+    const last = parts.at(-1);
+    if (last !== undefined && last.high === at - 1 && last.purposes.join() === purposes.join()) last.high = next - 1;
+    else parts.push({ low: at, high: next - 1, purposes });
+  }
+  return parts.map(({ low, high, purposes }) => ({ low: ipv4(low), high: ipv4(high), purposes }));
+}
+
+/** The parts that nothing uses. */
+export function freeParts(network: Ipv4Network, used: readonly Ipv4Range[]): readonly Ipv4Range[] {
+  const { low, high } = hostRange(network);
+  const free: Ipv4Range[] = [];
+  let next: number = low;
+  for (const part of used) {
+    if (part.low > next) free.push({ low: ipv4(next), high: ipv4(part.low - 1) });
+    next = part.high + 1;
+  }
+  if (next <= high) free.push({ low: ipv4(next), high });
+  return free;
+}
+
+/** The counts of MAAS's statistics. */
+interface SubnetUse {
+  readonly total: number;
+  readonly available: number;
+  readonly largest: number;
+  readonly first: Ipv4;
+  readonly last: Ipv4;
+}
+
+export function countUse(network: Ipv4Network, used: readonly Ipv4Range[]): SubnetUse {
+  const range = hostRange(network);
+  const sizes = freeParts(network, used).map(rangeSize);
+  return {
+    total: rangeSize(range),
+    available: sizes.reduce((sum, size) => sum + size, 0),
+    largest: sizes.reduce((most, size) => Math.max(most, size), 0),
+    first: range.low,
+    last: range.high,
+  };
+}
+
+/** Addresses that suit a router and a dynamic range: the first free address, and the upper half of the largest free part. */
+export function suggestions(
+  network: Ipv4Network,
+  used: readonly Ipv4Range[],
+): { readonly gateway: Ipv4 | undefined; readonly dynamic: Ipv4Range | undefined } {
+  const free = freeParts(network, used);
+  const largest = free.reduce<Ipv4Range | undefined>(
+    (best, part) => (best === undefined || rangeSize(part) > rangeSize(best) ? part : best),
+    undefined,
+  );
+  const isLong = largest !== undefined && rangeSize(largest) > 1;
+  return {
+    gateway: free[0]?.low,
+    dynamic: isLong ? { low: ipv4(largest.low + Math.floor(rangeSize(largest) / 2)), high: largest.high } : undefined,
+  };
+}

@@ -1,0 +1,113 @@
+// Networks as people see them: the stored objects joined with what racks serve. Pure.
+//
+// 1. Of a served subnet, router, DNS servers and the bounds of dynamic and static ranges come from the cluster interfaces; several racks may
+//    serve it, and the first one that has a router or servers gives them.
+// 2. A VLAN offers DHCP if a cluster interface of one of its subnets does.
+
+import { type Ipv4, type Ipv4Network, type Ipv4Range, networkContains, parseNetwork } from '../../net/address.ts';
+import type { Fabric, NetworkRecords, Space, StoredRange, Subnet, Vlan } from '../records/network-store.ts';
+import type { ServedNetwork } from './served-networks.ts';
+
+export interface VlanView {
+  readonly vlan: Vlan;
+  readonly fabric: Fabric;
+  readonly space: Space | undefined;
+  /** The cluster interfaces that serve its subnets. */
+  readonly served: readonly ServedNetwork[];
+}
+
+export interface SubnetView {
+  readonly subnet: Subnet;
+  readonly network: Ipv4Network;
+  readonly vlan: VlanView;
+  readonly served: readonly ServedNetwork[];
+  readonly gateway: Ipv4 | undefined;
+  readonly dnsServers: readonly string[];
+}
+
+export interface RangeView extends Ipv4Range {
+  readonly range: StoredRange;
+  readonly subnet: SubnetView;
+  /** The cluster interface that has it; `undefined`: a person reserved it. */
+  readonly served: ServedNetwork | undefined;
+}
+
+export interface NetworkView {
+  readonly records: NetworkRecords;
+  readonly served: readonly ServedNetwork[];
+  readonly vlans: readonly VlanView[];
+  readonly subnets: readonly SubnetView[];
+  readonly ranges: readonly RangeView[];
+}
+
+const byId = <T extends { readonly id: number }>(list: readonly T[]): ReadonlyMap<number, T> =>
+  new Map(list.map((one) => [one.id, one]));
+
+function grouped<T>(list: readonly T[], keyOf: (one: T) => string): ReadonlyMap<string, readonly T[]> {
+  const groups = new Map<string, T[]>();
+  for (const one of list) {
+    const group = groups.get(keyOf(one));
+    if (group === undefined) groups.set(keyOf(one), [one]);
+    else group.push(one);
+  }
+  return groups;
+}
+
+/** Joins objects and served networks. Objects whose parents are missing are left out. */
+export function viewOf(records: NetworkRecords, served: readonly ServedNetwork[]): NetworkView {
+  const fabrics = byId(records.fabrics);
+  const spaces = byId(records.spaces);
+  const byCidr = grouped(served, ({ cidr }) => cidr);
+  const subnetsOf = grouped(records.subnets, ({ vlanId }) => String(vlanId));
+  const vlans = records.vlans.flatMap((vlan): readonly VlanView[] => {
+    const fabric = fabrics.get(vlan.fabricId);
+    if (fabric === undefined) return [];
+    const space = vlan.spaceId === undefined ? undefined : spaces.get(vlan.spaceId);
+    const own = subnetsOf.get(String(vlan.id)) ?? [];
+    return [{ vlan, fabric, space, served: own.flatMap(({ cidr }) => byCidr.get(cidr) ?? []) }];
+  });
+  const vlanViews = new Map(vlans.map((one) => [one.vlan.id, one]));
+  const subnets = records.subnets.flatMap((subnet): readonly SubnetView[] => {
+    const vlan = vlanViews.get(subnet.vlanId);
+    const network = parseNetwork(subnet.cidr);
+    if (vlan === undefined || network === undefined) return [];
+    const own = byCidr.get(subnet.cidr) ?? [];
+    const servers = own.find(({ dnsServers }) => dnsServers.length > 0)?.dnsServers ?? [];
+    return [
+      {
+        ...{ subnet, network, vlan, served: own },
+        gateway: own.length === 0 ? subnet.gateway : own.find(({ router }) => router !== undefined)?.router,
+        dnsServers: own.length === 0 ? subnet.dnsServers : servers,
+      },
+    ];
+  });
+  const subnetViews = new Map(subnets.map((one) => [one.subnet.id, one]));
+  const ranges = records.ranges.flatMap((range) => rangeView(range, subnetViews) ?? []);
+  return { records, served, vlans, subnets, ranges };
+}
+
+function rangeView(range: StoredRange, subnets: ReadonlyMap<number, SubnetView>): RangeView | undefined {
+  const subnet = subnets.get(range.subnetId);
+  if (subnet === undefined) return undefined;
+  if (range.kind === 'reserved') return { range, subnet, served: undefined, low: range.low, high: range.high };
+  const served = subnet.served.find(({ rack, name }) => rack === range.rack && name === range.clusterInterface);
+  const bounds = range.kind === 'dynamic' ? served?.dynamic : served?.fixed;
+  return bounds === undefined ? undefined : { range, subnet, served, ...bounds };
+}
+
+/** The subnet with the longest prefix that has an address; `undefined`: there is none. */
+export function subnetOfAddress(view: NetworkView, address: Ipv4): SubnetView | undefined {
+  let best: SubnetView | undefined;
+  for (const one of view.subnets) {
+    const isCloser = best === undefined || one.network.prefix > best.network.prefix;
+    if (isCloser && networkContains(one.network, address)) best = one;
+  }
+  return best;
+}
+
+/** The cluster interfaces of a VLAN that offer DHCP, each rack once. */
+export function dhcpRacks({ served }: VlanView): readonly ServedNetwork[] {
+  const racks = new Map<string, ServedNetwork>();
+  for (const one of served) if (one.management > 0 && !racks.has(one.rack)) racks.set(one.rack, one);
+  return [...racks.values()];
+}

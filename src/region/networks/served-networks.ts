@@ -1,0 +1,164 @@
+// The networks that racks serve, read from their cluster interfaces: the truth about everything that a rack does in a network.
+//
+// 1. A cluster interface is written in its rack's configuration file or stored by the region, never both. Only the stored one can be changed
+//    here; `pin` says where the other is written.
+// 2. Of a remote rack only the networks count for which it is believed.
+
+import { INTERFACES_KEY, isSettings, type Settings, type SettingValue } from '../../machines/settings.ts';
+import {
+  formatNetwork,
+  type Ipv4,
+  type Ipv4Network,
+  type Ipv4Range,
+  networkContains,
+  networkOf,
+  parseIpv4,
+  parseNetwork,
+  prefixOf,
+} from '../../net/address.ts';
+import { believedInterfaces } from '../racks/rack-networks.ts';
+import type { Rack } from '../records/rack.ts';
+import type { Pin, RefusalNamed } from '../words/refusal.ts';
+
+type SettingsRefused = RefusalNamed<'setting-unknown' | 'setting-read-only' | 'setting-invalid' | 'settings-limit'>;
+
+/** The port to the racks' settings (`region/settings.ts`). */
+export interface NetworkSettings {
+  load(): Promise<void>;
+  /** A rack's cluster interfaces in force, in the form of a configuration file. */
+  interfacesOf(rack: string): readonly Settings[];
+  /** The file in which a key is written; `undefined`: it can be changed here. */
+  pinnedBy(key: string, rack: string): Pin | undefined;
+  /** Changes all these keys, after a check of the whole, or none. */
+  change(
+    rack: string,
+    edits: readonly { readonly key: string; readonly value: SettingValue | undefined }[],
+    username: string,
+  ): Promise<SettingsRefused | undefined>;
+}
+
+/** A network as one rack serves it. */
+export interface ServedNetwork {
+  /** The rack's UUID and name. */
+  readonly rack: string;
+  readonly rackName: string;
+  /** The name of the cluster interface. */
+  readonly name: string;
+  readonly network: Ipv4Network;
+  /** `10.20.0.0/24`. */
+  readonly cidr: string;
+  readonly management: 0 | 1 | 2;
+  /** The rack's own address there; `undefined`: it is behind relay agents. */
+  readonly address: Ipv4 | undefined;
+  readonly router: Ipv4 | undefined;
+  readonly dnsServers: readonly string[];
+  readonly dynamic: Ipv4Range | undefined;
+  readonly fixed: Ipv4Range | undefined;
+  /** The MTU that it hands out; `undefined`: none, which means 1500. */
+  readonly mtu: number | undefined;
+  /** Its DHCP options as written. */
+  readonly options: readonly SettingValue[];
+  /** The first other DHCP server that the rack saw there; `undefined`: none. */
+  readonly foreignServer: string | undefined;
+  /** The key of the cluster interface, and the file in which it is written; without `pin` the region stores it. */
+  readonly key: string;
+  readonly pin: Pin | undefined;
+}
+
+/** The networks of the rack of this process, and of all accepted racks. @param ownRack `undefined`: this process has none */
+export function readServed(
+  racks: readonly Rack[],
+  ownRack: { readonly uuid: string; readonly name: string } | undefined,
+  settings: Pick<NetworkSettings, 'interfacesOf' | 'pinnedBy'>,
+): readonly ServedNetwork[] {
+  const own = ownRack === undefined ? [] : [{ ...ownRack, rack: racks.find(({ uuid }) => uuid === ownRack.uuid) }];
+  const others = racks
+    .filter(({ uuid, state }) => state === 'accepted' && uuid !== ownRack?.uuid)
+    .map((rack) => ({ uuid: rack.uuid, name: rack.name, rack }));
+  return [...own, ...others].flatMap(({ uuid, name, rack }) => {
+    const isOwn = uuid === ownRack?.uuid;
+    const believed = rack === undefined ? [] : believedInterfaces(rack);
+    return settings.interfacesOf(uuid).flatMap((entry) => {
+      const served = servedOf(uuid, name, entry);
+      if (served === undefined) return [];
+      const reported = believed.find((one) => one.name === served.name && one.network === served.cidr);
+      if (!isOwn && reported === undefined) return [];
+      return [
+        { ...served, foreignServer: reported?.foreign_dhcp_ip, pin: settings.pinnedBy(served.key, uuid) } as const,
+      ];
+    });
+  });
+}
+
+function servedOf(
+  rack: string,
+  rackName: string,
+  entry: Settings,
+): Omit<ServedNetwork, 'foreignServer' | 'pin'> | undefined {
+  const network = networkIn(entry);
+  const name = textIn(entry, 'name');
+  if (network === undefined || name === '') return undefined;
+  const { management } = entry;
+  const servers = entry.dns_servers;
+  return {
+    ...{ rack, rackName, name, network, cidr: formatNetwork(network) },
+    management: management === 0 || management === 1 ? management : 2,
+    address: parseIpv4(textIn(entry, 'ip')),
+    router: parseIpv4(textIn(entry, 'router_ip')),
+    dnsServers: Array.isArray(servers) ? servers.filter((one) => typeof one === 'string') : [],
+    dynamic: rangeIn(entry, network, 'ip_range'),
+    fixed: rangeIn(entry, network, 'static_ip_range'),
+    mtu: mtuIn(optionsIn(entry)),
+    options: optionsIn(entry),
+    key: `${INTERFACES_KEY}.${name}`,
+  };
+}
+
+const optionsIn = ({ options }: Settings): readonly SettingValue[] => (Array.isArray(options) ? options : []);
+
+/** A DHCP option by its code or its name. */
+interface OptionId {
+  readonly code: number;
+  readonly name: string;
+}
+
+const isOption = (option: SettingValue, { code, name }: OptionId): boolean =>
+  isSettings(option) && (option.code === code || option.name === name);
+
+function mtuIn(options: readonly SettingValue[]): number | undefined {
+  const option = options.find((one) => isOption(one, { code: 26, name: 'interface-mtu' }));
+  const value = isSettings(option) ? option.value : undefined;
+  return typeof value === 'number' ? value : undefined;
+}
+
+/** The options with another value of one, or without it; `undefined`: none is left. */
+export function withOption(
+  { options }: ServedNetwork,
+  option: OptionId,
+  value: SettingValue | undefined,
+): readonly SettingValue[] | undefined {
+  const others = options.filter((one) => !isOption(one, option));
+  const all = value === undefined ? others : [...others, { code: option.code, value }];
+  return all.length === 0 ? undefined : all;
+}
+
+function textIn(entry: Settings, field: string): string {
+  const value = entry[field];
+  return typeof value === 'string' ? value.trim() : '';
+}
+
+function networkIn(entry: Settings): Ipv4Network | undefined {
+  const written = textIn(entry, 'network');
+  if (written !== '') return parseNetwork(written);
+  const address = parseIpv4(textIn(entry, 'ip'));
+  const mask = parseIpv4(textIn(entry, 'subnet_mask'));
+  const prefix = mask === undefined ? undefined : prefixOf(mask);
+  return address === undefined || prefix === undefined ? undefined : networkOf(address, prefix);
+}
+
+/** A range inside the network; `undefined`: there is none. */
+function rangeIn(entry: Settings, network: Ipv4Network, field: string): Ipv4Range | undefined {
+  const [low, high] = [parseIpv4(textIn(entry, `${field}_low`)), parseIpv4(textIn(entry, `${field}_high`))];
+  if (low === undefined || high === undefined || low > high) return undefined;
+  return networkContains(network, low) && networkContains(network, high) ? { low, high } : undefined;
+}

@@ -1,0 +1,114 @@
+// Operations on networks as objects in region.db (`region-steps.ts`).
+//
+// 1. A list leaves out a row that cannot be read, and what refers to it. A change needs all rows: it would otherwise decide without one.
+// 2. Ids come from a counter of their own. Two transactions that give ids both write its row, so PostgreSQL runs one of them again.
+
+import type { Ipv4 } from '../../net/address.ts';
+import {
+  FIRST_NETWORK_ID,
+  NETWORK_KINDS,
+  type NetworkChange,
+  type NetworkKind,
+  type NetworkRecords,
+  NO_RECORDS,
+  type UsedAddress,
+} from '../../region/records/network-store.ts';
+import { NETWORK_TABLES, readUsed } from './network-rows.ts';
+import { Damages, type Readable } from './readable-rows.ts';
+import type { EventTable } from './region-events.ts';
+import { all, numberIn, one, run, type Steps } from './region-steps.ts';
+
+const COUNTER = 'network-object';
+
+/** Allocated addresses, and those seen on interfaces; of a damaged interface none. */
+const USED_SQL =
+  'SELECT allocation.address, allocation.mac, 0 AS is_seen, machine.system_id, machine.hostname, machine.domain, machine.owner, ' +
+  '(SELECT name FROM interface WHERE interface.mac = allocation.mac) AS interface_name, NULL AS ended_ms, machine.created_ms AS at_ms ' +
+  'FROM allocation JOIN machine ON machine.id = allocation.machine_id WHERE allocation.address BETWEEN ?1 AND ?2 UNION ALL ' +
+  'SELECT interface.address, interface.mac, 1 AS is_seen, machine.system_id, machine.hostname, machine.domain, machine.owner, ' +
+  'interface.name AS interface_name, interface.ended_ms, interface.seen_ms AS at_ms ' +
+  'FROM interface JOIN machine ON machine.id = interface.machine_id WHERE interface.address BETWEEN ?1 AND ?2 ' +
+  'ORDER BY 1, 3, 2 LIMIT ?3';
+
+/** The tables of `network-schema.ts`. */
+export class NetworkTables {
+  readonly #events: EventTable;
+
+  constructor(events: EventTable) {
+    this.#events = events;
+  }
+
+  *list(): Steps<Readable<NetworkRecords>> {
+    const damages = new Damages();
+    const records = yield* readAll((rows, read) => damages.readEach(rows, read));
+    return { found: withoutOrphans(records), damages: damages.errors };
+  }
+
+  *change<R>(decide: (records: NetworkRecords, nextId: number) => NetworkChange<R>): Steps<R> {
+    const records = yield* readAll((rows, read) => rows.map(read));
+    const nextId = Math.max(FIRST_NETWORK_ID, numberIn(yield one('SELECT value FROM counter WHERE name = ?', COUNTER)));
+    const { put = {}, remove = {}, nextId: given = nextId, events = [], result } = decide(records, nextId);
+    for (const kind of NETWORK_KINDS.toReversed()) {
+      const ids = remove[kind] ?? [];
+      const { name } = NETWORK_TABLES[kind];
+      if (ids.length > 0) yield run(`DELETE FROM ${name} WHERE id IN numbers(?)`, JSON.stringify(ids));
+    }
+    for (const kind of NETWORK_KINDS) yield* putAll(kind, put);
+    if (given > nextId) {
+      const sql =
+        'INSERT INTO counter (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value';
+      yield run(sql, COUNTER, given);
+    }
+    for (const event of events) yield* this.#events.add(event, undefined);
+    return result;
+  }
+
+  *usedBetween(low: Ipv4, high: Ipv4, limit: number): Steps<Readable<readonly UsedAddress[]>> {
+    const damages = new Damages();
+    const { rows } = yield all(USED_SQL, low, high, limit);
+    return { found: damages.readEach(rows, readUsed), damages: damages.errors };
+  }
+}
+
+type ReadEach = <T>(rows: readonly object[], read: (row: object) => T) => readonly T[];
+
+function* readAll(readEach: ReadEach): Steps<NetworkRecords> {
+  let records = NO_RECORDS;
+  for (const kind of NETWORK_KINDS) {
+    const { rows } = yield all(`SELECT * FROM ${NETWORK_TABLES[kind].name} ORDER BY id`);
+    records = { ...records, [kind]: readEach<unknown>(rows, NETWORK_TABLES[kind].read) };
+  }
+  return records;
+}
+
+function* putAll<K extends NetworkKind>(kind: K, put: Partial<NetworkRecords>): Steps<void> {
+  const table: (typeof NETWORK_TABLES)[K] = NETWORK_TABLES[kind];
+  const { name, columns } = table;
+  const updates = columns.map((column) => `${column} = excluded.${column}`).join(', ');
+  const places = columns.map(() => '?').join(', ');
+  const sql = `INSERT INTO ${name} (id, ${columns.join(', ')}) VALUES (?, ${places}) ON CONFLICT (id) DO UPDATE SET ${updates}`;
+  const objects: readonly NetworkRecords[K][number][] = put[kind] ?? [];
+  for (const object of objects) yield run(sql, object.id, ...table.values(object));
+}
+
+/** The objects whose parents are there. */
+function withoutOrphans(records: NetworkRecords): NetworkRecords {
+  const idsOf = (list: readonly { readonly id: number }[]): ReadonlySet<number> => new Set(list.map(({ id }) => id));
+  const fabrics = idsOf(records.fabrics);
+  const vlans = records.vlans.filter(({ fabricId }) => fabrics.has(fabricId));
+  const vlanIds = idsOf(vlans);
+  const subnets = records.subnets.filter(({ vlanId }) => vlanIds.has(vlanId));
+  const subnetIds = idsOf(subnets);
+  const isIn = ({ subnetId }: { readonly subnetId: number }): boolean => subnetIds.has(subnetId);
+  return {
+    ...records,
+    vlans,
+    subnets,
+    ranges: records.ranges.filter(isIn),
+    reserved: records.reserved.filter(isIn),
+    routes: records.routes.filter(
+      ({ sourceId, destinationId }) => subnetIds.has(sourceId) && subnetIds.has(destinationId),
+    ),
+    connections: records.connections.filter(isIn),
+  };
+}

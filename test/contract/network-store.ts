@@ -1,0 +1,189 @@
+// The contract of every region store for networks as objects. Called by the test of each implementation.
+
+import assert from 'node:assert/strict';
+import { formatIpv4, formatMac, ipv4, mac, parseIpv4 } from '../../src/net/address.ts';
+import type { NewMachineEvent } from '../../src/region/records/machine-event.ts';
+import {
+  FIRST_NETWORK_ID,
+  NETWORK_KINDS,
+  type NetworkRecords,
+  NO_RECORDS,
+} from '../../src/region/records/network-store.ts';
+import type { RegionStore } from '../../src/region/records/store.ts';
+import { FIELDS } from './region-store.ts';
+import { type StorePlace, storeChecks } from './store-place.ts';
+
+const EVENT: NewMachineEvent = {
+  ...{ type: 'NETWORKING', code: 'network-changed', atMs: 1, username: 'bob' },
+  params: { change: 'added', what: 'fabric', name: 'fabric-0' },
+};
+const FIRST = FIRST_NETWORK_ID;
+const at = (text: string) => parseIpv4(text) ?? ipv4(0);
+
+/** One object of each kind, and two subnets and ranges, with ids from `nextId` on. */
+export function fullNetworks(nextId: number): { readonly put: NetworkRecords; readonly nextId: number } {
+  const [space, fabric, vlan, subnet, other, range, served, reserved, route, connection] = Array.from(
+    { length: 10 },
+    (_, index) => nextId + index,
+  );
+  const id = (value: number | undefined): number => value ?? 0;
+  const inSubnet = { subnetId: id(subnet) };
+  return {
+    nextId: nextId + 10,
+    put: {
+      spaces: [{ id: id(space), name: `space-${space}`, description: 'für Kunden' }],
+      fabrics: [{ id: id(fabric), name: `fabric-${fabric}`, description: '', classType: '10g', isTouched: true }],
+      vlans: [
+        {
+          ...{ id: id(vlan), fabricId: id(fabric), vid: 4094, name: '', description: 'x', mtu: 9000 },
+          ...{ spaceId: id(space), isTouched: false },
+        },
+      ],
+      subnets: [
+        {
+          ...{ id: id(subnet), cidr: `10.${id(subnet) % 250}.0.0/16`, name: 'lab', description: '', vlanId: id(vlan) },
+          ...{ gateway: at('255.255.255.255'), dnsServers: ['10.0.0.1', '10.0.0.2'], isTouched: true },
+        },
+        {
+          ...{ id: id(other), cidr: `10.${id(other) % 250}.1.0/24`, name: 'far', description: '', vlanId: id(vlan) },
+          ...{ gateway: undefined, dnsServers: [], isTouched: false },
+        },
+      ],
+      ranges: [
+        {
+          ...{ kind: 'reserved', id: id(range), ...inSubnet, low: at('10.20.0.10'), high: at('10.20.0.19') },
+          ...{ username: 'ann', comment: 'printers' },
+        },
+        { kind: 'dynamic', id: id(served), ...inSubnet, rack: 'uuid', clusterInterface: 'lab', comment: '' },
+      ],
+      reserved: [
+        {
+          id: id(reserved),
+          ...inSubnet,
+          address: ipv4(0x0a140014 + (id(reserved) % 100)),
+          username: 'ann',
+          createdMs: 7,
+        },
+      ],
+      routes: [
+        { id: id(route), sourceId: id(subnet), destinationId: id(other), gateway: at('10.20.0.1'), metric: 100 },
+      ],
+      connections: [{ id: id(connection), ...inSubnet, mac: mac(0xfeffffffffff) }],
+    },
+  };
+}
+
+const add = (store: RegionStore): Promise<number> =>
+  store.networks.change((_records, nextId) => ({ ...fullNetworks(nextId), events: [EVENT], result: nextId }));
+
+/** Adds a machine with an interface seen at one address, and another address allocated to it. */
+async function addMachine(store: RegionStore, seen: number, allocated: number): Promise<void> {
+  const nic = mac(0x525400000001);
+  await store.enlist({ macs: [nic], values: [], atMs: 1 }, () => ({
+    ...{ kind: 'create', systemId: 'm1', fields: { ...FIELDS, owner: 'ann' }, events: [] },
+    interfaces: [{ mac: nic, name: 'eth0', source: 'vouched' }],
+  }));
+  const shown = { mac: formatMac(nic), address: formatIpv4(ipv4(seen)) };
+  await store.recordReports('rack', [{ at: 1, sequence: 1, kind: 'dhcp.ack', text: 'x', ...shown }]);
+  await store.changeMachine<never>('m1', 2, () => ({
+    ...{ kind: 'change', fields: {}, events: [], addresses: [{ mac: nic, address: ipv4(allocated) }] },
+  }));
+}
+
+export function testNetworkStore(title: string, makePlace: () => StorePlace): void {
+  const check = storeChecks(title, makePlace);
+
+  check('a new store has no networks', async (store) => {
+    assert.deepEqual(await store.networks.list(), NO_RECORDS);
+    assert.deepEqual(await store.networks.usedBetween(ipv4(0), ipv4(0xffffffff), 10), []);
+  });
+
+  check(
+    'objects are stored whole, with ids that are never given again, and another process reads them',
+    async (store, place) => {
+      assert.equal(await add(store), FIRST);
+      const first = await store.networks.list();
+      assert.deepEqual(first, fullNetworks(FIRST).put);
+      const other = await place.open();
+      try {
+        assert.deepEqual(await other.networks.list(), first);
+        assert.equal(await add(other), FIRST + 10);
+      } finally {
+        await other.close();
+      }
+      await store.networks.change(() => ({ remove: { fabrics: [FIRST + 1, FIRST + 11] }, result: undefined }));
+      assert.equal(await store.networks.change((_records, nextId) => ({ result: nextId })), FIRST + 20);
+      assert.equal((await store.listEvents({ limit: 9 })).length, 2);
+    },
+  );
+
+  check('references to a removed object go with it, and those to a changed object stay', async (store) => {
+    await add(store);
+    const { fabrics, vlans, subnets } = fullNetworks(FIRST).put;
+    await store.networks.change(() => ({
+      put: {
+        fabrics: fabrics.map((one) => ({ ...one, name: 'renamed' })),
+        vlans: vlans.map((one) => ({ ...one, spaceId: undefined })),
+      },
+      result: undefined,
+    }));
+    const changed = await store.networks.list();
+    assert.deepEqual(
+      [changed.fabrics[0]?.name, changed.vlans[0]?.spaceId, changed.subnets],
+      ['renamed', undefined, subnets],
+    );
+    await store.networks.change(() => ({ remove: { subnets: [FIRST + 3] }, result: undefined }));
+    const fewer = await store.networks.list();
+    assert.deepEqual(
+      NETWORK_KINDS.map((kind) => fewer[kind].length),
+      [1, 1, 1, 1, 0, 0, 0, 0],
+    );
+    await store.networks.change(() => ({ remove: { fabrics: [FIRST + 1] }, result: undefined }));
+    assert.deepEqual(await store.networks.list(), { ...NO_RECORDS, spaces: fewer.spaces });
+  });
+
+  check('a decision sees all objects, and one that throws changes nothing', async (store) => {
+    await add(store);
+    await assert.rejects(
+      store.networks.change(() => {
+        throw new Error('no');
+      }),
+      /no/,
+    );
+    const seen = await store.networks.change((records, nextId) => ({ result: { records, nextId } }));
+    assert.deepEqual(seen, { records: fullNetworks(FIRST).put, nextId: FIRST + 10 });
+  });
+
+  check('the addresses that machines have are found between two addresses', async (store) => {
+    await addMachine(store, 0x0a140032, 0x0a14000b);
+    const used = await store.networks.usedBetween(ipv4(0x0a140000), ipv4(0x0a1400ff), 10);
+    assert.deepEqual(
+      used.map(({ address, kind, systemId, owner, interfaceName, isEnded }) => ({
+        ...{ address, kind, systemId, owner, interfaceName, isEnded },
+      })),
+      [
+        { address: 0x0a14000b, kind: 'allocated' },
+        { address: 0x0a140032, kind: 'seen' },
+      ].map((one) => ({ ...one, systemId: 'm1', owner: 'ann', interfaceName: 'eth0', isEnded: false })),
+    );
+    assert.equal((await store.networks.usedBetween(ipv4(0x0a140000), ipv4(0x0a1400ff), 1)).length, 1);
+    assert.deepEqual(await store.networks.usedBetween(ipv4(0x0a140033), ipv4(0x0a1400ff), 9), []);
+  });
+
+  check('reserved addresses and ranges count as taken when an address is chosen for a machine', async (store) => {
+    await add(store);
+    await addMachine(store, 0x0a140032, 0x0a140100);
+    const range = [at('10.20.0.15'), at('10.20.0.40')] as const;
+    let taken: readonly number[] = [];
+    await store.changeMachine<never>('m1', 3, (_machine, { addresses }) => {
+      const [known] = addresses;
+      if (known === undefined) return { kind: 'ask', ranges: [range] };
+      taken = [...known.taken].sort((a, b) => a - b);
+      return { kind: 'change', fields: {}, events: [] };
+    });
+    assert.deepEqual(
+      taken,
+      [...[15, 16, 17, 18, 19].map((last) => 0x0a140000 + last), 0x0a140014 + 9].sort((a, b) => a - b),
+    );
+  });
+}

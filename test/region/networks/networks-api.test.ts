@@ -1,0 +1,147 @@
+// The networks of API 1.0, as the guide with MAAS 1.7 shows them, and that they are the same objects as the subnets and cluster interfaces.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { enlist, report } from '../place.ts';
+import { OWN_UUID, withNetworks } from './network-place.ts';
+
+const ETH0 = { eth0: { interface: 'eth0', ip: '192.168.127.100', subnet_mask: '255.255.255.0', management: 0 } };
+
+test('`networks read` shows the network of a new cluster interface, with eight keys and nulls', () =>
+  withNetworks(async (ask) => {
+    assert.deepEqual((await ask('GET', '1.0/networks/', undefined, 'user')).json, [
+      {
+        dns_servers: null,
+        name: 'maas-eth0',
+        default_gateway: null,
+        ip: '192.168.127.0',
+        netmask: '255.255.255.0',
+        vlan_tag: null,
+        resource_uri: '/MAAS/api/1.0/networks/maas-eth0/',
+        description: 'Auto created when creating interface eth0 on cluster maas',
+      },
+    ]);
+  }, ETH0));
+
+test('the cluster interface, the network, the subnet and its ranges are the same objects', () =>
+  withNetworks(async (ask) => {
+    const updated = await ask('PUT', `1.0/nodegroups/${OWN_UUID}/interfaces/eth0/`, {
+      ...{ ip_range_low: '192.168.127.121', ip_range_high: '192.168.127.140', management: 2 },
+      ...{ static_ip_range_low: '192.168.127.221', static_ip_range_high: '192.168.127.240' },
+      ...{ subnet_mask: '255.255.255.0', router_ip: '192.168.127.254', broadcast_ip: '192.168.127.255' },
+    });
+    assert.equal(updated.status, 200, updated.text);
+    assert.equal((await ask('GET', '1.0/networks/maas-eth0/')).json.default_gateway, '192.168.127.254');
+    const [subnet] = (await ask('GET', '2.0/subnets/')).json;
+    assert.deepEqual(
+      [subnet.cidr, subnet.gateway_ip, subnet.vlan.dhcp_on],
+      ['192.168.127.0/24', '192.168.127.254', true],
+    );
+    const ranges = (await ask('GET', '2.0/ipranges/')).json;
+    assert.deepEqual(
+      ranges.map((one: { type: string; start_ip: string; end_ip: string }) => [one.type, one.start_ip, one.end_ip]),
+      [
+        ['dynamic', '192.168.127.121', '192.168.127.140'],
+        ['static', '192.168.127.221', '192.168.127.240'],
+      ],
+    );
+    const changed = await ask('PUT', '1.0/networks/maas-eth0/', {
+      default_gateway: '192.168.127.1',
+      dns_servers: '192.168.127.2 192.168.127.3',
+    });
+    assert.deepEqual(
+      [changed.json.default_gateway, changed.json.dns_servers],
+      ['192.168.127.1', '192.168.127.2 192.168.127.3'],
+    );
+    assert.equal((await ask('GET', '2.0/subnets/')).json[0].gateway_ip, '192.168.127.1');
+    await ask('PUT', `2.0/ipranges/${ranges[0].id}/`, { end_ip: '192.168.127.150' });
+    const [shown] = (await ask('GET', `1.0/nodegroups/${OWN_UUID}/interfaces/?op=list`)).json;
+    assert.equal(shown.ip_range_high, '192.168.127.150');
+  }, ETH0));
+
+test('a network is created, changed and deleted; each parameter is read back', () =>
+  withNetworks(async (ask) => {
+    const fields = { name: 'far', description: 'x', ip: '10.9.0.0', netmask: '255.255.255.0' };
+    const made = await ask('POST', '1.0/networks/', {
+      ...fields,
+      default_gateway: '10.9.0.1',
+      dns_servers: '10.9.0.2',
+      vlan_tag: 30,
+    });
+    assert.equal(made.status, 200, made.text);
+    assert.deepEqual(made.json, {
+      ...{ ...fields, default_gateway: '10.9.0.1', dns_servers: '10.9.0.2', vlan_tag: 30 },
+      resource_uri: '/MAAS/api/1.0/networks/far/',
+    });
+    const changed = await ask('PUT', '1.0/networks/far/', {
+      name: 'near',
+      netmask: '255.255.0.0',
+      vlan_tag: '',
+      default_gateway: '',
+    });
+    assert.deepEqual(
+      [changed.json.name, changed.json.netmask, changed.json.vlan_tag, changed.json.default_gateway, changed.json.ip],
+      ['near', '255.255.0.0', null, null, '10.9.0.0'],
+    );
+    assert.equal((await ask('PUT', '1.0/networks/near/', { ip: '10.8.0.0', description: 'y' })).json.ip, '10.8.0.0');
+    for (const [more, field] of [
+      [{ name: 'near' }, 'name'],
+      [{ ip: '192.168.127.0' }, 'ip'],
+      [{ ip: 'x' }, 'ip'],
+      [{ netmask: '255.0.255.0' }, 'netmask'],
+      [{ default_gateway: '10.7.0.1' }, 'default_gateway'],
+      [{ vlan_tag: 4095 }, 'vlan_tag'],
+      [{ vlan_tag: 'x' }, 'vlan_tag'],
+      [{ dns_servers: 'x' }, 'dns_servers'],
+    ] as const) {
+      const refused = await ask('POST', '1.0/networks/', { ...fields, ...more });
+      assert.deepEqual([refused.status, Object.keys(refused.json ?? {})], [400, [field]], JSON.stringify(more));
+    }
+    assert.equal((await ask('DELETE', '1.0/networks/near/')).status, 204);
+    for (const method of ['GET', 'PUT', 'DELETE'] as const)
+      assert.equal((await ask(method, '1.0/networks/near/')).status, 404);
+    assert.equal((await ask('DELETE', '1.0/networks/maas-eth0/')).status, 409);
+    await ask('POST', '2.0/subnets/', { cidr: '10.6.0.0/16' });
+    assert.equal((await ask('GET', '1.0/networks/10.6.0.0-16/')).json.netmask, '255.255.0.0');
+  }, ETH0));
+
+test('interfaces of machines are connected to a network, listed and disconnected', () =>
+  withNetworks(async (ask, { region }) => {
+    const { systemId } = await enlist(region, report([0x525400000001, 0x525400000002]));
+    const at = '1.0/networks/maas-eth0/';
+    const macs = '52:54:00:00:00:01,52:54:00:00:00:02';
+    assert.equal((await ask('POST', `${at}?op=connect_macs`, { macs })).status, 204);
+    assert.equal((await ask('POST', `${at}?op=connect_macs`, { macs: '52:54:00:00:00:01' })).status, 204);
+    const connected = (await ask('GET', `${at}?op=list_connected_macs`, undefined, 'user')).json;
+    assert.deepEqual(connected[0], {
+      mac_address: '52:54:00:00:00:01',
+      resource_uri: `/MAAS/api/1.0/nodes/${systemId}/macs/52%3A54%3A00%3A00%3A00%3A01/`,
+    });
+    assert.equal(connected.length, 2);
+    assert.equal((await ask('POST', `${at}?op=disconnect_macs`, { macs: '52:54:00:00:00:01' })).status, 204);
+    assert.equal((await ask('GET', `${at}?op=list_connected_macs`)).json.length, 1);
+    for (const bad of ['52:54:00:00:00:09', 'x', '']) {
+      const refused = await ask('POST', `${at}?op=connect_macs`, { macs: bad });
+      assert.deepEqual([refused.status, Object.keys(refused.json)], [400, ['macs']]);
+    }
+    assert.equal((await ask('POST', '1.0/networks/none/?op=connect_macs', { macs })).status, 404);
+    assert.equal((await ask('POST', `${at}?op=connect_macs`, { macs }, 'user')).status, 403);
+  }, ETH0));
+
+test('every user reads networks, and only administrators change them', () =>
+  withNetworks(async (ask) => {
+    for (const path of ['networks/', 'networks/maas-eth0/', 'networks/maas-eth0/?op=list_connected_macs']) {
+      assert.equal((await ask('GET', `1.0/${path}`, undefined, 'user')).status, 200, path);
+      assert.equal((await ask('GET', `1.0/${path}`, undefined, 'nobody')).status, 401, path);
+    }
+    for (const [method, path] of [
+      ['POST', 'networks/'],
+      ['PUT', 'networks/maas-eth0/'],
+      ['DELETE', 'networks/maas-eth0/'],
+      ['POST', 'networks/maas-eth0/?op=connect_macs'],
+      ['POST', 'networks/maas-eth0/?op=disconnect_macs'],
+    ] as const) {
+      assert.equal((await ask(method, `1.0/${path}`, {}, 'user')).status, 403, path);
+      assert.equal((await ask(method, `1.0/${path}`, {}, 'nobody')).status, 401, path);
+    }
+  }, ETH0));

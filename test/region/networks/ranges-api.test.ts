@@ -1,0 +1,266 @@
+// Ranges, reserved addresses and static routes over the API: keys, life, rights, and what racks do with them.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { ipv4, mac } from '../../../src/net/address.ts';
+import { RESERVED_PER_USER_MAX } from '../../../src/region/records/network-store.ts';
+import { sentenceOf } from '../../support/sentences.ts';
+import { enlist, report } from '../place.ts';
+import { acceptRack, rackInterface } from '../racks/rack-place.ts';
+import { type Ask, LAB, OWN_FILE, OWN_UUID, withNetworks } from './network-place.ts';
+
+interface Shown {
+  readonly id: number;
+  readonly type: string;
+  readonly start_ip: string;
+  readonly end_ip: string;
+}
+const texts = (list: readonly Shown[]): readonly string[] =>
+  list.map((one) => `${one.type} ${one.start_ip} ${one.end_ip}`);
+const rangesOf = async (ask: Ask): Promise<readonly Shown[]> => (await ask('GET', '2.0/ipranges/')).json;
+const idOf = async (ask: Ask, type: string): Promise<number> =>
+  (await rangesOf(ask)).find((one) => one.type === type)?.id ?? 0;
+
+/** Each refusal of a list of requests has status 400 and one field. */
+async function refusesEach(
+  ask: Ask,
+  method: 'POST' | 'PUT',
+  path: string,
+  cases: readonly (readonly [object, string])[],
+) {
+  for (const [fields, field] of cases) {
+    const refused = await ask(method, path, fields);
+    assert.deepEqual([refused.status, Object.keys(refused.json ?? {})], [400, [field]], JSON.stringify(fields));
+  }
+}
+
+test('the dynamic and the static range of a cluster interface are ranges, with the keys that clients read', () =>
+  withNetworks(async (ask) => {
+    const all = (await ask('GET', '2.0/ipranges/', undefined, 'user')).json;
+    assert.deepEqual(texts(all), ['dynamic 10.20.0.100 10.20.0.199', 'static 10.20.0.10 10.20.0.99']);
+    const [{ subnet, ...rest }] = all;
+    assert.equal(subnet.cidr, '10.20.0.0/24');
+    assert.deepEqual(rest, {
+      ...{ id: rest.id, type: 'dynamic', start_ip: '10.20.0.100', end_ip: '10.20.0.199', comment: '', user: null },
+      resource_uri: `/MAAS/api/2.0/ipranges/${rest.id}/`,
+    });
+    assert.deepEqual((await ask('GET', `2.0/ipranges/${rest.id}/`)).json, all[0]);
+    assert.equal((await ask('GET', '2.0/ipranges/999/')).status, 404);
+  }));
+
+test('the dynamic range of a rack is changed, deleted and made again, at once and by the same id while it exists', () =>
+  withNetworks(async (ask, { region }) => {
+    const id = await idOf(ask, 'dynamic');
+    const changed = await ask('PUT', `2.0/ipranges/${id}/`, { start_ip: '10.20.0.120', comment: 'new machines' });
+    assert.deepEqual(
+      [changed.json.start_ip, changed.json.comment, changed.json.id],
+      ['10.20.0.120', 'new machines', id],
+    );
+    const entry = () => region.settings.interfacesOf(OWN_UUID)[0];
+    assert.deepEqual([entry()?.ip_range_low, entry()?.ip_range_high], ['10.20.0.120', '10.20.0.199']);
+    const [{ vlans }] = (await ask('GET', '2.0/fabrics/')).json;
+    await ask('PUT', `2.0/vlans/${vlans[0].id}/`, { dhcp_on: false });
+    assert.equal((await ask('DELETE', `2.0/ipranges/${id}/`)).status, 204);
+    assert.deepEqual([entry()?.ip_range_low, entry()?.ip_range_high], [undefined, undefined]);
+    assert.equal((await ask('GET', `2.0/ipranges/${id}/`)).status, 404);
+    const fields = { type: 'dynamic', start_ip: '10.20.0.200', end_ip: '10.20.0.220', comment: 'x' };
+    const made = await ask('POST', '2.0/ipranges/', fields);
+    assert.deepEqual([made.status, made.json.type, made.json.comment], [200, 'dynamic', 'x'], made.text);
+    assert.equal(entry()?.ip_range_high, '10.20.0.220');
+    assert.equal((await ask('PUT', `2.0/vlans/${vlans[0].id}/`, { dhcp_on: true })).json.dhcp_on, true);
+  }));
+
+test('a dynamic range that does not fit is refused as a whole, and the answer names the field', () =>
+  withNetworks(async (ask, { region, store }) => {
+    const { systemId } = await enlist(region, report([0x525400000001]));
+    await store.changeMachine<never>(systemId, 1, () => ({
+      ...{
+        kind: 'change',
+        fields: {},
+        events: [],
+        addresses: [{ mac: mac(0x525400000001), address: ipv4(0x0a1400d2) }],
+      },
+    }));
+    await ask('POST', '2.0/ipaddresses/?op=reserve', { ip: '10.20.0.220' }, 'user');
+    const id = await idOf(ask, 'dynamic');
+    await refusesEach(ask, 'PUT', `2.0/ipranges/${id}/`, [
+      [{ start_ip: 'x' }, 'start_ip'],
+      [{ start_ip: '10.20.0.200' }, 'end_ip'],
+      [{ end_ip: '10.20.1.5' }, 'end_ip'],
+      [{ start_ip: '10.20.0.90' }, 'start_ip'],
+      [{ end_ip: '10.20.0.254' }, 'start_ip'],
+      [{ end_ip: '10.20.0.215' }, 'start_ip'],
+      [{ start_ip: '10.20.0.215', end_ip: '10.20.0.225' }, 'start_ip'],
+    ]);
+    assert.deepEqual(texts(await rangesOf(ask))[0], 'dynamic 10.20.0.100 10.20.0.199');
+    await ask('POST', '2.0/subnets/', { cidr: '10.9.0.0/24' });
+    await refusesEach(ask, 'POST', '2.0/ipranges/', [
+      [{ start_ip: '10.20.0.230', end_ip: '10.20.0.231' }, 'type'],
+      [{ type: 'other', start_ip: '10.20.0.230', end_ip: '10.20.0.231' }, 'type'],
+      [{ type: 'dynamic', start_ip: '10.20.0.230', end_ip: '10.20.0.231' }, 'start_ip'],
+      [{ type: 'dynamic', start_ip: '10.9.0.10', end_ip: '10.9.0.20' }, 'subnet'],
+      [{ type: 'dynamic', start_ip: '10.7.0.10', end_ip: '10.7.0.20' }, 'subnet'],
+      [{ type: 'reserved', start_ip: '10.9.0.10', end_ip: '10.9.0.20', subnet: '10.20.0.0/24' }, 'start_ip'],
+    ]);
+  }));
+
+test('a range in a rack’s file is read-only, and the refusal names file and key', () =>
+  withNetworks(
+    async (ask) => {
+      const refused = await ask('PUT', `2.0/ipranges/${await idOf(ask, 'dynamic')}/`, { start_ip: '10.20.0.120' });
+      assert.equal(refused.status, 409);
+      assert.match(refused.text, new RegExp(`${OWN_FILE} as cluster_interfaces\\.lab`));
+      const reserved = { type: 'reserved', start_ip: '10.20.0.20', end_ip: '10.20.0.29' };
+      assert.equal((await ask('POST', '2.0/ipranges/', reserved)).status, 200);
+    },
+    {},
+    { cluster_interfaces: [{ name: 'lab', ...LAB }] },
+  ));
+
+test('users reserve ranges, change and delete their own, and administrators all', () =>
+  withNetworks(async (ask, { store }) => {
+    const fields = { type: 'reserved', start_ip: '10.20.0.20', end_ip: '10.20.0.29', comment: 'printers' };
+    const made = await ask('POST', '2.0/ipranges/', fields, 'user');
+    assert.deepEqual([made.json.type, made.json.user.username, made.json.comment], ['reserved', 'user', 'printers']);
+    const at = `2.0/ipranges/${made.json.id}/`;
+    assert.equal((await ask('PUT', at, { end_ip: '10.20.0.25' }, 'other')).status, 403);
+    assert.equal((await ask('DELETE', at, undefined, 'other')).status, 403);
+    assert.equal((await ask('PUT', at, { end_ip: '10.20.0.25' }, 'user')).json.end_ip, '10.20.0.25');
+    const dynamic = await idOf(ask, 'dynamic');
+    for (const method of ['PUT', 'DELETE'] as const)
+      assert.equal((await ask(method, `2.0/ipranges/${dynamic}/`, {}, 'user')).status, 403);
+    assert.equal((await ask('POST', '2.0/ipranges/', { ...fields, type: 'dynamic' }, 'user')).status, 403);
+    assert.equal((await ask('PUT', at, { comment: 'x' })).json.comment, 'x');
+    assert.equal((await ask('DELETE', at, undefined, 'user')).status, 204);
+    assert.equal((await ask('DELETE', at)).status, 404);
+    assert.equal((await ask('GET', '2.0/ipranges/', undefined, 'nobody')).status, 401);
+    const events = (await store.listEvents({ level: 'audit', limit: 2 })).map((event) => sentenceOf(event));
+    assert.deepEqual(events, [
+      'removed the reserved range 10.20.0.20-10.20.0.25',
+      'changed the reserved range 10.20.0.20-10.20.0.25',
+    ]);
+  }));
+
+test('no machine is given an address of a reserved range, or one that a user has reserved', () =>
+  withNetworks(async (ask, { region }) => {
+    const fixed = { static_ip_range_low: '10.50.0.10', static_ip_range_high: '10.50.0.19' };
+    await acceptRack(region, { interfaces: [{ ...rackInterface('10.50.0.0/24'), ...fixed }] });
+    await ask('POST', '2.0/ipranges/', { type: 'reserved', start_ip: '10.50.0.10', end_ip: '10.50.0.11' });
+    assert.equal((await ask('POST', '2.0/ipaddresses/?op=reserve', { ip: '10.50.0.12' }, 'user')).status, 200);
+    const { systemId } = await enlist(region, report([0x525400000001]));
+    await region.store.changeMachine<never>(systemId, 1, () => ({
+      kind: 'change',
+      fields: { status: 'ready', powerType: 'manual' },
+      events: [],
+    }));
+    const allocated = await ask('POST', '2.0/machines/?op=allocate', { system_id: systemId });
+    assert.equal(allocated.status, 200, allocated.text);
+    assert.deepEqual(allocated.json.ip_addresses, ['10.50.0.13']);
+    const taken = await ask('POST', '2.0/ipaddresses/?op=reserve', { ip: '10.50.0.13' }, 'user');
+    assert.deepEqual([taken.status, /in use \(assigned-ip\)/.test(taken.text)], [409, true]);
+  }, {}));
+
+test('an address is reserved and released by its user, and by force', () =>
+  withNetworks(async (ask) => {
+    const made = await ask('POST', '2.0/ipaddresses/?op=reserve', { ip_address: '10.20.0.50' }, 'user');
+    assert.equal(made.status, 200, made.text);
+    const { subnet, owner, created, ...rest } = made.json;
+    assert.deepEqual([subnet.cidr, owner.username], ['10.20.0.0/24', 'user']);
+    assert.match(created, /^\d{4}-/);
+    assert.deepEqual(rest, {
+      ...{ ip: '10.20.0.50', alloc_type: 4, alloc_type_name: 'User reserved', interface_set: [] },
+      resource_uri: '/MAAS/api/2.0/ipaddresses/',
+    });
+    const next = await ask('POST', '2.0/ipaddresses/?op=reserve', { subnet: '10.20.0.0/24' }, 'other');
+    assert.equal(next.json.ip, '10.20.0.10');
+    const mine = async (as: 'user' | 'other' | 'admin', more?: object) =>
+      (await ask('GET', '2.0/ipaddresses/?', more ?? {}, as)).json.map((one: { ip: string }) => one.ip);
+    assert.deepEqual(
+      [await mine('user'), await mine('other'), await mine('admin')],
+      [['10.20.0.50'], ['10.20.0.10'], []],
+    );
+    assert.deepEqual((await mine('admin', { all: 1 })).toSorted(), ['10.20.0.10', '10.20.0.50']);
+    assert.deepEqual(await mine('admin', { owner: 'other' }), ['10.20.0.10']);
+    assert.deepEqual(await mine('admin', { all: 1, ip: '10.20.0.50' }), ['10.20.0.50']);
+    for (const more of [{ all: 1 }, { owner: 'other' }])
+      assert.equal((await ask('GET', '2.0/ipaddresses/?', more, 'user')).status, 403);
+    const [{ id }] = (await ask('GET', '2.0/subnets/')).json;
+    const listed = (await ask('GET', `2.0/subnets/${id}/?op=ip_addresses`)).json;
+    assert.deepEqual(
+      listed.map((one: { ip: string; alloc_type: number; user: string }) => [one.ip, one.alloc_type, one.user]),
+      [
+        ['10.20.0.10', 4, 'other'],
+        ['10.20.0.50', 4, 'user'],
+      ],
+    );
+    const release = (ip: string, as: 'user' | 'admin', force = {}) =>
+      ask('POST', '2.0/ipaddresses/?op=release', { ip, ...force }, as);
+    assert.equal((await release('10.20.0.10', 'user')).status, 404);
+    assert.equal((await release('10.20.0.10', 'user', { force: true })).status, 403);
+    assert.equal((await release('10.20.0.10', 'admin')).status, 404);
+    assert.equal((await release('10.20.0.10', 'admin', { force: true })).status, 204);
+    assert.equal((await release('10.20.0.50', 'user')).status, 204);
+    assert.equal((await release('x', 'user')).status, 400);
+    assert.equal((await ask('POST', '2.0/ipaddresses/?op=release', { ip: '10.20.0.50' }, 'nobody')).status, 401);
+  }));
+
+test('an address that somebody has, or that is outside, is not reserved, and a user reserves at most 256', () =>
+  withNetworks(async (ask, { store }) => {
+    const reserve = (fields: object, as: 'user' | 'admin' = 'user') =>
+      ask('POST', '2.0/ipaddresses/?op=reserve', fields, as);
+    for (const ip of ['10.20.0.1', '10.20.0.254', '10.20.0.150', '10.20.0.0', '10.20.0.255'])
+      assert.equal((await reserve({ ip })).status, 409, ip);
+    await refusesEach(ask, 'POST', '2.0/ipaddresses/?op=reserve', [
+      [{}, 'subnet'],
+      [{ ip: '10.7.0.1' }, 'ip'],
+      [{ ip: '10.7.0.1', subnet: '10.20.0.0/24' }, 'ip'],
+      [{ subnet: 'none' }, 'subnet'],
+      [{ ip: 'x' }, 'ip'],
+    ]);
+    assert.equal((await reserve({ ip: '10.20.0.40' })).status, 200);
+    assert.equal((await reserve({ ip: '10.20.0.40' })).status, 409);
+    const [{ id: subnetId }] = (await ask('GET', '2.0/subnets/')).json;
+    const reserved = Array.from({ length: RESERVED_PER_USER_MAX - 1 }, (_, index) => ({
+      ...{ id: 1000 + index, subnetId, address: ipv4(0x0b000000 + index), username: 'user', createdMs: 1 },
+    }));
+    await store.networks.change(() => ({ put: { reserved }, nextId: 3000, result: undefined }));
+    assert.deepEqual(Object.keys((await reserve({ ip: '10.20.0.41' })).json), ['ip']);
+    assert.equal((await reserve({ ip: '10.20.0.41' }, 'admin')).status, 200);
+  }));
+
+test('a static route is handed out by the racks of its source as option 121, at once', () =>
+  withNetworks(async (ask, { region }) => {
+    await ask('POST', '2.0/subnets/', { cidr: '10.9.0.0/16' });
+    const fields = { source: '10.20.0.0/24', destination: '10.9.0.0/16', gateway_ip: '10.20.0.253', metric: 5 };
+    const made = await ask('POST', '2.0/static-routes/', fields);
+    assert.equal(made.status, 200, made.text);
+    const { id, source, destination, ...rest } = made.json;
+    assert.deepEqual([source.cidr, destination.cidr], ['10.20.0.0/24', '10.9.0.0/16']);
+    assert.deepEqual(rest, {
+      gateway_ip: '10.20.0.253',
+      metric: 5,
+      resource_uri: `/MAAS/api/2.0/static-routes/${id}/`,
+    });
+    const option = () => region.settings.interfacesOf(OWN_UUID)[0]?.options;
+    assert.deepEqual(option(), [{ code: 121, value: [['10.9.0.0/16', '10.20.0.253']] }]);
+    assert.deepEqual((await ask('GET', '2.0/static-routes/', undefined, 'user')).json, [made.json]);
+    assert.deepEqual((await ask('GET', `2.0/static-routes/${id}/`)).json, made.json);
+    const at = `2.0/static-routes/${id}/`;
+    assert.equal((await ask('PUT', at, { gateway_ip: '10.20.0.252', metric: 0 })).json.metric, 0);
+    assert.deepEqual(option(), [{ code: 121, value: [['10.9.0.0/16', '10.20.0.252']] }]);
+    await refusesEach(ask, 'POST', '2.0/static-routes/', [
+      [{ ...fields, gateway_ip: '10.9.0.1' }, 'gateway_ip'],
+      [{ ...fields, gateway_ip: '10.20.0.252' }, 'gateway_ip'],
+      [{ ...fields, destination: '10.20.0.0/24' }, 'destination'],
+      [{ ...fields, source: 'none' }, 'source'],
+      [{ ...fields, metric: 4294967296 }, 'metric'],
+      [{ source: fields.source, destination: fields.destination }, 'gateway_ip'],
+    ]);
+    assert.equal((await ask('DELETE', `2.0/subnets/${destination.id}/`)).status, 409);
+    for (const method of ['PUT', 'DELETE'] as const) assert.equal((await ask(method, at, {}, 'user')).status, 403);
+    assert.equal((await ask('POST', '2.0/static-routes/', fields, 'user')).status, 403);
+    assert.equal((await ask('DELETE', at)).status, 204);
+    assert.equal(option(), undefined);
+    for (const method of ['GET', 'PUT', 'DELETE'] as const) assert.equal((await ask(method, at)).status, 404);
+    assert.equal((await ask('DELETE', `2.0/subnets/${destination.id}/`)).status, 204);
+  }));

@@ -1,0 +1,261 @@
+// Subnets over the API: those that racks serve, those of people, and the use of their addresses.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { ipv4, mac } from '../../../src/net/address.ts';
+import { enlist, report } from '../place.ts';
+import { acceptRack, OTHER_UUID, rackInterface } from '../racks/rack-place.ts';
+import { LAB, OWN_FILE, OWN_UUID, withNetworks } from './network-place.ts';
+
+const KEYS = [
+  ...['active_discovery', 'allow_dns', 'allow_proxy', 'cidr', 'description', 'disabled_boot_architectures'],
+  ...['dns_servers', 'gateway_ip', 'id', 'managed', 'name', 'rdns_mode', 'resource_uri', 'space', 'vlan'],
+];
+
+test('a served network is a subnet with the router of its cluster interface, in the keys that clients read', () =>
+  withNetworks(async (ask) => {
+    const [shown, ...more] = (await ask('GET', '2.0/subnets/', undefined, 'user')).json;
+    assert.deepEqual([more, Object.keys(shown).sort()], [[], KEYS]);
+    const { vlan, id, ...rest } = shown;
+    assert.equal(vlan.fabric, 'fabric-0');
+    assert.deepEqual(rest, {
+      ...{ name: 'maas-lab', cidr: '10.20.0.0/24', space: 'undefined', gateway_ip: '10.20.0.254', dns_servers: [] },
+      description: 'Auto created when creating interface lab on cluster maas',
+      ...{ rdns_mode: 2, allow_dns: true, allow_proxy: true, active_discovery: false, managed: true },
+      ...{ disabled_boot_architectures: [], resource_uri: `/MAAS/api/2.0/subnets/${id}/` },
+    });
+    for (const name of [id, 'cidr:10.20.0.0%2F24', '10.20.0.0%2F24', 'maas-lab'])
+      assert.deepEqual((await ask('GET', `2.0/subnets/${name}/`)).json, shown);
+  }));
+
+test('a subnet goes with its cluster interface unless a person changed it or put something into it', () =>
+  withNetworks(
+    async (ask, { region }) => {
+      const before = (await ask('GET', '2.0/subnets/')).json;
+      assert.deepEqual(
+        before.map((one: { cidr: string }) => one.cidr),
+        ['10.20.0.0/24', '10.21.0.0/24', '10.22.0.0/24'],
+      );
+      await ask('PUT', `2.0/subnets/${before[1].id}/`, { description: 'kept' });
+      const names = ['a', 'b', 'c'].map((name) => ({ key: `cluster_interfaces.${name}`, value: undefined }));
+      assert.equal(await region.settings.change(OWN_UUID, names, 'admin'), undefined);
+      const after = (await ask('GET', '2.0/subnets/')).json;
+      assert.deepEqual(
+        after.map((one: { cidr: string; id: number; gateway_ip: string | null }) => [one.cidr, one.id, one.gateway_ip]),
+        [['10.21.0.0/24', before[1].id, null]],
+      );
+      assert.deepEqual(
+        (await ask('GET', '2.0/fabrics/')).json.map((one: { name: string }) => one.name),
+        ['fabric-0'],
+      );
+    },
+    {
+      a: LAB,
+      b: {
+        ...LAB,
+        interface: 'eth2',
+        ip: '10.21.0.1',
+        network: '10.21.0.0/24',
+        router_ip: '10.21.0.9',
+        management: 0,
+        ip_range_low: '10.21.0.20',
+        ip_range_high: '10.21.0.30',
+        static_ip_range_low: '10.21.0.40',
+        static_ip_range_high: '10.21.0.50',
+      },
+      c: { interface: 'eth3', ip: '10.22.0.1', network: '10.22.0.0/24', management: 0 },
+    },
+  ));
+
+test('a subnet of a person is created, changed and removed; each parameter is read back', () =>
+  withNetworks(async (ask) => {
+    await ask('POST', '2.0/fabrics/', { name: 'core' });
+    const fields = {
+      cidr: '10.9.0.0/24',
+      name: 'far',
+      description: 'x',
+      fabric: 'core',
+      gateway_ip: '10.9.0.1',
+      dns_servers: '10.9.0.2, 10.9.0.3',
+    };
+    const created = await ask('POST', '2.0/subnets/', {
+      ...fields,
+      rdns_mode: 2,
+      allow_dns: true,
+      allow_proxy: true,
+      managed: true,
+    });
+    assert.equal(created.status, 200, created.text);
+    const { cidr, name, description, vlan, gateway_ip: gateway, dns_servers: servers } = created.json;
+    assert.deepEqual([cidr, name, description, vlan.fabric, gateway], ['10.9.0.0/24', 'far', 'x', 'core', '10.9.0.1']);
+    assert.deepEqual(servers, ['10.9.0.2', '10.9.0.3']);
+    const at = `2.0/subnets/${created.json.id}/`;
+    const [first] = (await ask('GET', '2.0/fabrics/')).json;
+    await ask('POST', `2.0/fabrics/${first.id}/vlans/`, { vid: 5 });
+    const changed = await ask('PUT', at, {
+      cidr: '10.9.0.0/23',
+      gateway_ip: '',
+      dns_servers: '',
+      fabric: first.id,
+      vid: 5,
+    });
+    const now = changed.json;
+    assert.deepEqual(
+      [now.cidr, now.gateway_ip, now.dns_servers, now.vlan.vid, now.name],
+      ['10.9.0.0/23', null, [], 5, 'far'],
+    );
+    assert.equal((await ask('PUT', at, { vlan: first.vlans[0].id })).json.vlan.vid, 0);
+    assert.equal((await ask('POST', '2.0/subnets/', { cidr: '10.8.0.0/24' })).json.name, '10.8.0.0/24');
+    assert.equal((await ask('DELETE', at)).status, 204);
+    for (const method of ['GET', 'PUT', 'DELETE'] as const) assert.equal((await ask(method, at)).status, 404);
+  }));
+
+test('a subnet that does not fit is refused, and the answer names the field', () =>
+  withNetworks(async (ask) => {
+    for (const [fields, field] of [
+      [{}, 'cidr'],
+      [{ cidr: '10.20.0.0/24' }, 'cidr'],
+      [{ cidr: '10.20.0.128/25' }, 'cidr'],
+      [{ cidr: '10.0.0.0/8' }, 'cidr'],
+      [{ cidr: '10.9.0.1/24' }, 'cidr'],
+      [{ cidr: '2001:db8::/64' }, 'cidr'],
+      [{ cidr: '10.9.0.0/24', gateway_ip: '10.8.0.1' }, 'gateway_ip'],
+      [{ cidr: '10.9.0.0/24', gateway_ip: 'x' }, 'gateway_ip'],
+      [{ cidr: '10.9.0.0/24', dns_servers: '10.9.0.1 x' }, 'dns_servers'],
+      [{ cidr: '10.9.0.0/24', vlan: 9999 }, 'vlan'],
+      [{ cidr: '10.9.0.0/24', fabric: 'none' }, 'fabric'],
+      [{ cidr: '10.9.0.0/24', vid: 77 }, 'vid'],
+      [{ cidr: '10.9.0.0/24', rdns_mode: 1 }, 'rdns_mode'],
+      [{ cidr: '10.9.0.0/24', allow_proxy: false }, 'allow_proxy'],
+      [{ cidr: '10.9.0.0/24', managed: false }, 'managed'],
+      [{ cidr: '10.9.0.0/24', allow_dns: false }, 'allow_dns'],
+    ] as const) {
+      const refused = await ask('POST', '2.0/subnets/', fields);
+      assert.deepEqual([refused.status, Object.keys(refused.json ?? {})], [400, [field]], JSON.stringify(fields));
+    }
+    const [{ id }] = (await ask('GET', '2.0/subnets/')).json;
+    for (const [fields, field] of [
+      [{ cidr: '10.20.0.0/25' }, 'cidr'],
+      [{ gateway_ip: '10.20.0.150' }, 'gateway_ip'],
+      [{ gateway_ip: '10.21.0.1' }, 'gateway_ip'],
+    ] as const)
+      assert.deepEqual(Object.keys((await ask('PUT', `2.0/subnets/${id}/`, fields)).json), [field]);
+    assert.equal((await ask('DELETE', `2.0/subnets/${id}/`)).status, 409);
+  }));
+
+test('router, DNS servers and DNS of a served subnet are changed at its rack, at once', () =>
+  withNetworks(async (ask, { region, states, clock }) => {
+    const [{ id }] = (await ask('GET', '2.0/subnets/')).json;
+    const fields = { gateway_ip: '10.20.0.253', dns_servers: '10.20.0.7', name: 'lab', allow_dns: 'false' };
+    const { json } = await ask('PUT', `2.0/subnets/${id}/`, fields);
+    assert.deepEqual(
+      [json.gateway_ip, json.dns_servers, json.name, json.allow_dns],
+      ['10.20.0.253', ['10.20.0.7'], 'lab', false],
+    );
+    const [entry] = region.settings.interfacesOf(OWN_UUID);
+    assert.deepEqual([entry?.router_ip, entry?.dns_servers, entry?.management], ['10.20.0.253', ['10.20.0.7'], 1]);
+    for (let turn = 0; turn < 20; turn += 1) {
+      clock.advance(100);
+      await nextTurn();
+    }
+    assert.match(JSON.stringify(states.at(-1)?.settings), /"router_ip":"10\.20\.0\.253"/);
+    const none = await ask('PUT', `2.0/subnets/${id}/`, { gateway_ip: '', dns_servers: '' });
+    assert.deepEqual([none.json.gateway_ip, none.json.dns_servers], [null, []]);
+  }));
+
+test('the router of a network in a rack’s file is read-only, and the refusal names file and key', () =>
+  withNetworks(
+    async (ask) => {
+      const [{ id }] = (await ask('GET', '2.0/subnets/')).json;
+      const refused = await ask('PUT', `2.0/subnets/${id}/`, { gateway_ip: '10.20.0.253' });
+      assert.equal(refused.status, 409);
+      assert.match(refused.text, new RegExp(`${OWN_FILE} as cluster_interfaces\\.lab`));
+      assert.equal((await ask('PUT', `2.0/subnets/${id}/`, { description: 'mine' })).json.description, 'mine');
+    },
+    {},
+    { cluster_interfaces: [{ name: 'lab', ...LAB }] },
+  ));
+
+test('the networks of an accepted rack are subnets, too, and those for which it is not believed are not', () =>
+  withNetworks(async (ask, { region }) => {
+    await acceptRack(region, {
+      uuid: OTHER_UUID,
+      interfaces: [rackInterface('10.50.0.0/24'), rackInterface('9.0.0.0/8')],
+    });
+    const { json } = await ask('GET', '2.0/subnets/');
+    assert.deepEqual(
+      json.map((one: { cidr: string }) => one.cidr),
+      ['10.20.0.0/24', '10.50.0.0/24'],
+    );
+    assert.deepEqual([json[1].name, json[1].vlan.secondary_rack], ['rack-2-far', OTHER_UUID]);
+  }));
+
+test('the used and the free ranges of a subnet, with purposes, and its statistics', () =>
+  withNetworks(async (ask, { region, store }) => {
+    const { systemId } = await enlist(region, report([0x525400000001]));
+    await store.changeMachine<never>(systemId, 1, () => ({
+      ...{ kind: 'change', fields: { owner: 'user' }, events: [] },
+      addresses: [{ mac: mac(0x525400000001), address: ipv4(0x0a14000a) }],
+    }));
+    const [{ id }] = (await ask('GET', '2.0/subnets/')).json;
+    const used = (await ask('GET', `2.0/subnets/${id}/?op=reserved_ip_ranges`)).json;
+    assert.deepEqual(
+      used.map((one: { start: string; end: string; num_addresses: number; purpose: string[] }) =>
+        [one.start, one.end, one.num_addresses, one.purpose.join()].join(' '),
+      ),
+      [
+        '10.20.0.1 10.20.0.1 1 rack',
+        '10.20.0.10 10.20.0.10 1 assigned-ip',
+        '10.20.0.100 10.20.0.199 100 dynamic',
+        '10.20.0.254 10.20.0.254 1 gateway-ip',
+      ],
+    );
+    const free = (await ask('GET', `2.0/subnets/${id}/?op=unreserved_ip_ranges`)).json;
+    assert.deepEqual(free, [
+      { start: '10.20.0.2', end: '10.20.0.9', num_addresses: 8 },
+      { start: '10.20.0.11', end: '10.20.0.99', num_addresses: 89 },
+      { start: '10.20.0.200', end: '10.20.0.253', num_addresses: 54 },
+    ]);
+    const counts = (await ask('GET', `2.0/subnets/${id}/?op=statistics`)).json;
+    assert.deepEqual(counts, {
+      ...{ num_available: 151, largest_available: 89, num_unavailable: 103, total_addresses: 254 },
+      ...{ usage: 103 / 254, usage_string: '41%', available_string: '59%' },
+      ...{ first_address: '10.20.0.1', last_address: '10.20.0.254', ip_version: 4 },
+    });
+    const more = (await ask('GET', `2.0/subnets/${id}/?op=statistics`, { include_ranges: 1, include_suggestions: 1 }))
+      .json;
+    assert.deepEqual(
+      [more.ranges, more.suggested_gateway, more.suggested_dynamic_range],
+      [used, '10.20.0.2', { start: '10.20.0.55', end: '10.20.0.99', num_addresses: 45 }],
+    );
+  }));
+
+test('the addresses in a subnet: allocated, seen on the wire, with their machines', () =>
+  withNetworks(async (ask, { region, store }) => {
+    const { systemId, hostname } = await enlist(region, report([0x525400000001]));
+    await store.recordReports('rack', [
+      { sequence: 1, kind: 'dhcp.ack', at: 5000, text: 'x', mac: '52:54:00:00:00:01', address: '10.20.0.120' },
+    ]);
+    await store.changeMachine<never>(systemId, 1, () => ({
+      ...{ kind: 'change', fields: { owner: 'user' }, events: [] },
+      addresses: [{ mac: mac(0x525400000001), address: ipv4(0x0a14000a) }],
+    }));
+    const [{ id }] = (await ask('GET', '2.0/subnets/')).json;
+    const all = (await ask('GET', `2.0/subnets/${id}/?op=ip_addresses`, undefined, 'user')).json;
+    const machine = { system_id: systemId, node_type: 0, fqdn: `${hostname}.maas`, hostname, is_container: false };
+    assert.deepEqual(
+      all.map((one: { ip: string; alloc_type: number; user: string; node_summary: { via?: string } }) => {
+        const { via: _via, ...summary } = one.node_summary;
+        return { ip: one.ip, alloc_type: one.alloc_type, user: one.user, summary };
+      }),
+      [
+        { ip: '10.20.0.10', alloc_type: 0, user: 'user', summary: machine },
+        { ip: '10.20.0.120', alloc_type: 6, user: 'user', summary: machine },
+      ],
+    );
+    assert.match(all[0].created, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}$/);
+    const brief = await ask('GET', `2.0/subnets/${id}/?op=ip_addresses`, { with_username: 0, with_node_summary: 0 });
+    assert.deepEqual(Object.keys(brief.json[0]).sort(), ['alloc_type', 'created', 'ip', 'updated']);
+    assert.equal((await ask('GET', '2.0/subnets/999/?op=ip_addresses')).status, 404);
+  }));
