@@ -35,6 +35,7 @@ const PATHS: readonly string[] = [
   ),
   ...['scripts/', 'users/', 'settings/', 'boot-sources/', 'boot-sources/1/selections/', 'boot-resources/'].map(ofApi),
   ...['boot-resources/?op=is_importing', 'account/prefs/sshkeys/', 'zones/', 'pools/', 'files/'].map(ofApi),
+  ...['fabrics/', 'spaces/', 'subnets/', 'ipranges/', 'ipaddresses/?all=1', 'static-routes/'].map(ofApi),
 ].map((path) => `/MAAS/${path}`);
 const WORK = { stage: 'writing', waitsForBoot: false, attempts: 0, before: 'ready', reportedMs: 1 } as const;
 
@@ -87,11 +88,17 @@ async function fill({ region, store, clock, stateDir }: RegionPlace): Promise<vo
   await store.logins.openDebug(FIRST, login, EVENT);
   assert.equal(await region.settings.change('', [{ key: 'dns.upstream', value: '192.0.2.1' }], 'admin'), undefined);
   await store.recordReports(`${RACK_UUID}/life`, [{ sequence: 7, kind: 'dhcp.ack', at: 5, text: 'x' }]);
+  const [subnet] = (await region.networks.look()).subnets;
+  const inSubnet = subnet?.subnet.id ?? assert.fail('a subnet');
   const database = new DatabaseSync(join(stateDir, REGION_FILE));
   database.exec(
     `INSERT INTO machine_pair VALUES (1, 2, 'conflict', 'rack', '{"text":"x"}', 1, 1); INSERT INTO shared_identity VALUES ('x', 1);
      INSERT INTO identity VALUES ('serial:x', 1); INSERT INTO rack_images VALUES ('${RACK_UUID}', '[]');
-     INSERT INTO gone_machine VALUES ('gone00', 1);
+     INSERT INTO gone_machine VALUES ('gone00', 1); INSERT INTO network_space VALUES (6001, 's0', '');
+     INSERT INTO address_range VALUES (6002, ${inSubnet}, 'reserved', ${inSubnet + 5}, ${inSubnet + 6}, 'admin', '', '', '');
+     INSERT INTO reserved_address VALUES (6003, ${inSubnet}, ${inSubnet + 7}, 'admin', 1);
+     INSERT INTO static_route VALUES (6004, ${inSubnet}, ${inSubnet}, ${inSubnet + 8}, 0);
+     INSERT INTO subnet_connection VALUES (6005, ${inSubnet}, 1);
      INSERT INTO area (kind, name, description) VALUES ('zone', 'z0', ''), ('pool', 'p0', ''); UPDATE machine SET zone_id = 1, pool_id = 2;
      INSERT INTO boot_upload (name, title, file_type, bytes, sha256, received, place, username, created_ms, changed_ms)
        VALUES ('ubuntu/jammy/amd64/generic/release', '', 'root-dd', 1, 'a', 0, 'x', 'admin', 1, 1);
