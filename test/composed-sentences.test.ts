@@ -17,6 +17,7 @@ const EXCEPTIONS: Readonly<Record<string, string>> = {
   'lab/': 'the lab prints for a person',
   'capture/': 'descriptions of datagrams, which commands print',
   'main.ts': 'prints an error',
+  'region/networks/reconcile.ts': 'the description that MAAS stores with a new network, which a person may change',
   'observe/log.ts': 'prints what the log itself cannot say',
   'boot/asset.ts': "on the machine's screen",
   'boot/decision.ts': "on the machine's screen",
