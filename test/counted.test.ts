@@ -12,7 +12,7 @@ const COUNT = /\$\{([^{}`]+)\} ([a-z]+s|are|were|have)\b/g;
 /** Words of this form behind a name, and units. */
 const NO_PLURALS: ReadonlySet<string> = new Set(
   (
-    'answers appears applies as belongs boots changes class contains contradicts differs does exceeds exists expires follows gets has hears ' +
+    'answers appears applies as belongs boots changes class contains contradicts decides differs does exceeds exists expires follows gets has hears ' +
     'holds inherits is lacks makes ms names needs overlaps owns pcbios redirects refuses reports serves shows takes tells waits was'
   ).split(' '),
 );
@@ -20,7 +20,7 @@ const NO_PLURALS: ReadonlySet<string> = new Set(
 const IS_BOUND = /[A-Z]_[A-Z]|^[A-Z_]+$|Max$|countMax|^(?:\w+\.)?(?:max|min)$/;
 /** Expressions that hold a name or text, or a count that is never 1 there. */
 const NO_COUNT: ReadonlySet<string> = new Set([
-  ...['place', 'prefix', 'run', 'safeText(said.value)', 'this.directory', 'fqdn', 'other', 'real'],
+  ...['place', 'prefix', 'run', 'safeText(said.value)', 'this.directory', 'fqdn', 'other', 'real', 'machine'],
   ...['file', 'text', 'now', 'uri', 'release'],
   ...['blocks', 'blocks.length', 'own.length', 'node.names.length', 'total', 'gap.oldest - 1'],
   'mebibytes(needed + RESERVE_BYTES)',

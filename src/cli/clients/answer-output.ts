@@ -10,7 +10,7 @@ const INDENT = 4;
 /** How much of a refusal is shown. */
 const REFUSAL_CHARACTERS_MAX = 4000;
 
-export const isSuccess = ({ status }: RegionAnswer): boolean => status >= 200 && status < 300;
+const isSuccess = ({ status }: RegionAnswer): boolean => status >= 200 && status < 300;
 
 /** Prints the reason of a refusal on standard error. @returns 1 */
 function printRefusal({ status, body }: RegionAnswer): number {

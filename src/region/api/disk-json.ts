@@ -4,6 +4,7 @@
 //
 // 1. Every object has every key, always with the same type, as an object and as text.
 
+import { counted } from '../../counted.ts';
 import type { Disk } from '../layout/disks.ts';
 import {
   beginStorage,
@@ -109,7 +110,7 @@ function diskJson(draft: StorageDraft, disk: Disk): Json {
   const user = userOf(draft, 'disks', disk.id);
   if (partitions.length === 0 && user === undefined) return { ...own, ...UNUSED.fields };
   const free = user === undefined ? freeBytes(draft, disk) : 0;
-  const count = partitions.length === 1 ? '1 partition' : `${partitions.length} partitions`;
+  const count = counted(partitions.length, 'partition');
   return {
     ...{ ...own, ...UNUSED.fields },
     available_size: free,

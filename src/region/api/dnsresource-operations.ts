@@ -74,7 +74,7 @@ const findName = async (call: ApiCall): Promise<readonly NamedRecord[] | undefin
 const NO_NAME: Refusal = refuse('not-found.dns-resource');
 const NO_RECORD: Refusal = refuse('not-found.dns-record');
 
-/** A name as DNS has it, also with underscores and a wildcard; the settings check it again. */
+/** A name as DNS has it; underscores and a wildcard are allowed. The settings check it again. */
 const label = z
   .string()
   .max(253)

@@ -37,6 +37,7 @@ import { type Answer, json, NO_MACHINE, type Refusal, refuse, refuseField, refus
 import { bondParameters, bridgeParameters, commonParameters, paramsOf, whole } from './interface-parameters.ts';
 import { changeLayout, type LayoutChange } from './layout-calls.ts';
 import { isTrue, nodeOf } from './machine-calls.ts';
+import { isAdmin } from './network-calls.ts';
 import { interfaceJson } from './network-json.ts';
 import { type ApiCall, defineOperation, type Operation, usernameOf, value, values } from './operation.ts';
 
@@ -47,8 +48,6 @@ const PARENTS_MAX = 128;
 /** A change of a draft: the draft, and the id of the interface to show; undefined: none is left to show. */
 type Edited = { readonly draft: NetworkDraft; readonly shown: number | undefined };
 type Edit = (draft: NetworkDraft, known: ChangeKnowledge) => Edited | LayoutRefusal | ChangeQuestion;
-
-const isAdmin = ({ caller }: ApiCall): boolean => caller.kind === 'user' && caller.isAdmin;
 
 /** The refusal of a user without an administrator's rights, unless the path names a device of theirs. */
 async function refuseOrdinary(call: ApiCall): Promise<Refusal | undefined> {

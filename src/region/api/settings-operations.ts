@@ -18,7 +18,7 @@ const NAMES = Object.keys(CONFIG_NAMES);
 
 function unknownName(name: string): Answer {
   const missing = missingFunction(name);
-  if (missing !== undefined) return refuseField('name', 'field.config-missing', { name, missing });
+  if (missing !== undefined) return refuseField('name', 'field.config-missing', { name: name.slice(0, 64), missing });
   const meant = nearestName(name, NAMES);
   return refuseField('name', 'field.config-name', { name: name.slice(0, 64), known: NAMES, meant });
 }

@@ -26,7 +26,7 @@ export async function rebuildTag(
   return await searchFor(call, steps());
 
   async function* steps(): AsyncGenerator<undefined, Answer> {
-    const changes = { add: [] as string[], remove: [] as string[] };
+    const changes: { readonly add: string[]; readonly remove: string[] } = { add: [], remove: [] };
     for (let afterId = 0; ; yield) {
       const machines = await store.listMachines({}, afterId, EVALUATED_AT_ONCE);
       for (const machine of machines) {

@@ -371,7 +371,7 @@ CREATE TABLE counter (
 /** The file's name below the state directory. */
 export const REGION_FILE = 'region.db';
 
-/** What version 3 adds. */
+/** The tables and columns that version 3 adds. */
 const VERSION_3 = [IMAGE_UPLOADS, AREAS, LAYOUTS, FILES, NETWORKS, KEY_SOURCES, TAG_DEFINITIONS].join('');
 
 /** `region.db`, marked `RBRE`. */

@@ -181,7 +181,16 @@ maas ann node-group-interfaces new ${UUID} ${given}`);
     await answers(`maas ann boot-source-selections read ${id}`, `[${SELECTION}]`);
   });
 
+  test('a cluster interface is set up as the article shows it, value by value', async () => {
+    const value = await shell(`uuid=$(maas ann node-groups list | grep uuid | cut -d\\" -f4)
+maas ann node-group-interface update $uuid eth0 ip_range_low=192.168.127.121 ip_range_high=192.168.127.140 static_ip_range_low=192.168.127.221 static_ip_range_high=192.168.127.240 management=2 subnet_mask=255.255.255.0 router_ip=192.168.127.254 broadcast_ip=192.168.127.255`);
+    assert.deepEqual(JSON.parse(value), UPDATED);
+    assert.deepEqual(value.match(/^ {4}"\w+": .*$/gm)?.length, Object.keys(UPDATED).length, 'one key a line');
+    await answers(`maas ann node-group-interfaces list ${UUID}`, `[${JSON.stringify(UPDATED)}]`);
+  });
+
   const networks = async (): Promise<void> => {
+    await shell('maas ann networks create name=maas-eth0 ip=192.168.127.0 netmask=255.255.255.0');
     const value = await shell('maas ann networks read');
     const wanted = Object.keys(JSON.parse(NETWORK)[0]).toSorted();
     const list: readonly Record<string, unknown>[] = JSON.parse(value);
@@ -190,13 +199,5 @@ maas ann node-group-interfaces new ${UUID} ${given}`);
     assert.deepEqual([network?.ip, network?.netmask], ['192.168.127.0', '255.255.255.0']);
     for (const key of ['name', 'resource_uri', 'description']) assert.equal(typeof network?.[key], 'string', key);
   };
-  if (has('1.0', 'networks')) test('the network of a cluster interface is listed', networks);
-
-  test('a cluster interface is set up as the article shows it, value by value', async () => {
-    const value = await shell(`uuid=$(maas ann node-groups list | grep uuid | cut -d\\" -f4)
-maas ann node-group-interface update $uuid eth0 ip_range_low=192.168.127.121 ip_range_high=192.168.127.140 static_ip_range_low=192.168.127.221 static_ip_range_high=192.168.127.240 management=2 subnet_mask=255.255.255.0 router_ip=192.168.127.254 broadcast_ip=192.168.127.255`);
-    assert.deepEqual(JSON.parse(value), UPDATED);
-    assert.deepEqual(value.match(/^ {4}"\w+": .*$/gm)?.length, Object.keys(UPDATED).length, 'one key a line');
-    await answers(`maas ann node-group-interfaces list ${UUID}`, `[${JSON.stringify(UPDATED)}]`);
-  });
+  if (has('1.0', 'networks')) test('a network is added and listed', networks);
 });
