@@ -242,6 +242,11 @@ export const NOT_RUN: readonly NotRun[] = [
     coveredBy: cover('e2e/installer-import.test.ts', 'comes from a mirror by its name, for each architecture'),
   },
   {
+    pattern: /^(?:sudo )?rackboot images upload /,
+    why: 'the laboratory has neither the region elsewhere nor these images',
+    coveredBy: cover('e2e/image-uploads.ts', 'by URL and key, from where it was when the daemon was killed'),
+  },
+  {
     pattern: /^sudo rackboot images import-installer$/,
     why: PACKAGES,
     coveredBy: cover('long/first-boot-installer.test.ts', "content: 'amd64-installer'"),
