@@ -129,10 +129,15 @@ class KillPlan {
   kill(): void {
     if (this.#child?.pid === undefined || this.#child.exitCode !== null || this.#received !== undefined) return;
     this.#child.kill('SIGSTOP');
+    this.#received = this.#read();
+    this.#child.kill('SIGKILL');
+  }
+
+  /** The bytes that the process has read: those sent, without what the kernel still holds. */
+  #read(): number {
     const { seen, request } = this.#asked ?? {};
     const held = request === undefined ? 0 : bytesHeld(request.socket.localPort ?? 0, request.socket.remotePort ?? 0);
-    this.#received = Math.max(0, (seen?.sent ?? 0) - held);
-    this.#child.kill('SIGKILL');
+    return Math.max(0, (seen?.sent ?? 0) - held);
   }
 
   serve(asked: Asked): void {
@@ -145,7 +150,7 @@ class KillPlan {
     const from = asked.head();
     const send = (at: number): void => {
       if (response.destroyed) return;
-      if (seen.sent >= this.#target) this.kill();
+      if (seen.sent >= this.#target && this.#read() >= this.#target) this.kill();
       if (at >= content.length) {
         response.end();
         return;
