@@ -107,6 +107,7 @@ describe('a region behind HAProxy', { skip: missing('linux', 'haproxy', '/usr/li
       ({ regionPort, octets }) => `127.0.0.1:${regionPort} source ${BALANCER} addr ${octets}.2`,
     );
     config = printed
+      .replace('check port 5250', 'check port 5249')
       .replace('10.20.0.4:5240', `${BALANCER}:${PORT}`)
       .replace('10.20.0.5:5240', one ?? '')
       .replace('10.20.0.6:5240', two ?? '');
