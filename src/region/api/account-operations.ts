@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { createApiKey, findKeyRefusal } from '../accounts/accounts.ts';
 import type { EventParams } from '../records/event-params.ts';
 import { type Answer, json, refuse, refuseField } from './answer.ts';
-import { type ApiCall, defineOperation, type Operation, usernameOf, value } from './operation.ts';
+import { type ApiCall, defineOperation, nothing, type Operation, usernameOf, value } from './operation.ts';
 import { userJson } from './user-operations.ts';
 
 function whoami(call: ApiCall): Answer {
@@ -72,8 +72,6 @@ async function listTokens(call: ApiCall): Promise<Answer> {
   const keys = username === undefined ? [] : await call.region.store.listKeys(username);
   return json(keys.map((key) => ({ name: key.name, token: `${key.consumerKey}:${key.tokenKey}:` })));
 }
-
-const nothing = z.object({});
 
 export const ACCOUNT_OPERATIONS: readonly Operation[] = [
   defineOperation({

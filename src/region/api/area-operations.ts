@@ -7,7 +7,7 @@
 import { z } from 'zod';
 import { AREAS_MAX, type Area, type AreaKind, isAreaName, type WrittenArea } from '../records/area.ts';
 import type { ZoneMembers } from '../records/area-store.ts';
-import type { BootChange, Happening } from '../records/event-params.ts';
+import type { BootChange } from '../records/event-params.ts';
 import type { NewMachineEvent } from '../records/machine-event.ts';
 import { cleanWords } from '../records/text-json.ts';
 import { type Answer, json, type Refusal, refuse, refuseField } from './answer.ts';
@@ -17,8 +17,9 @@ import {
   type ApiCall,
   type ApiVersion,
   defineOperation,
+  eventBy,
+  nothing,
   type Operation,
-  usernameOf,
   value,
   values,
 } from './operation.ts';
@@ -36,12 +37,8 @@ const changedArea = z.object({ name: value(z.string().max(256)).optional().descr
 const areaJson = (call: ApiCall, kind: AreaKind, area: Area): Record<string, unknown> =>
   kind === 'zone' ? zoneJson(call.version, area) : poolJson(area);
 
-function eventOf(call: ApiCall, happening: Happening): NewMachineEvent {
-  return { type: 'ZONES', ...happening, atMs: call.region.clock.wallTimeMs(), username: usernameOf(call) };
-}
-
 const changeEvent = (call: ApiCall, area: AreaKind, name: string, change: BootChange): NewMachineEvent =>
-  eventOf(call, { code: 'area-changed', params: { area, name, change } });
+  eventBy(call, 'ZONES', { code: 'area-changed', params: { area, name, change } });
 
 /** The zone with the name, or the pool with the id, in the path; or the refusal. */
 async function areaOf(call: ApiCall, kind: AreaKind): Promise<Area | Refusal> {
@@ -108,7 +105,7 @@ export async function moveToZone(
   zone: { readonly id: number; readonly name: string },
   members: ZoneMembers,
 ): Promise<void> {
-  const event = eventOf(call, { code: 'zone-set', params: { zone: zone.name } });
+  const event = eventBy(call, 'ZONES', { code: 'zone-set', params: { zone: zone.name } });
   await call.region.store.areas.moveToZone(zone.id, members, event);
   if (members.rackUuids.length > 0) await readRacks(call);
 }
@@ -160,7 +157,6 @@ const PATHS: readonly AreaPaths[] = [
 ];
 
 function operationsOf({ kind, versions, many, one }: AreaPaths): readonly Operation[] {
-  const nothing = z.object({});
   return [
     defineOperation({
       ...{ ...many, versions, method: 'GET', access: 'user', doc: `List ${kind}s.`, parameters: nothing },

@@ -15,7 +15,7 @@ import type { ResourceWish } from '../records/resource-wish.ts';
 import type { ImageUpload } from '../records/upload-store.ts';
 import { importReasonText } from '../words/text.ts';
 import { type Answer, json, refuse, refuseField } from './answer.ts';
-import { type ApiCall, defineOperation, type Operation, usernameOf, value } from './operation.ts';
+import { type ApiCall, defineOperation, nothing, type Operation, usernameOf, value } from './operation.ts';
 
 const KINDS: Readonly<Record<string, 'Synced' | 'Uploaded'>> = { synced: 'Synced', uploaded: 'Uploaded' };
 
@@ -190,7 +190,6 @@ async function reportProgress(call: ApiCall, given: z.output<typeof report>): Pr
   return text('');
 }
 
-const nothing = z.object({});
 const many = { versions: ['1.0', '2.0'], path: 'boot-resources', handler: 'BootResourcesHandler' } as const;
 const one = { ...many, path: 'boot-resources/{id}', handler: 'BootResourceHandler' } as const;
 const groups = { versions: ['1.0'], path: 'nodegroups', handler: 'NodeGroupsHandler' } as const;

@@ -21,7 +21,16 @@ import type { BootChange } from '../records/event-params.ts';
 import { type Answer, json, type Refusal, refuse, refuseField } from './answer.ts';
 import { maasTime } from './maas-time.ts';
 import { flag, isTrue } from './machine-calls.ts';
-import { type ApiCall, defineOperation, type Operation, usernameOf, value, values } from './operation.ts';
+import {
+  type ApiCall,
+  defineOperation,
+  idIn,
+  nothing,
+  type Operation,
+  usernameOf,
+  value,
+  values,
+} from './operation.ts';
 
 const URL_MAX = 1024;
 const FILE_MAX = 1024;
@@ -61,8 +70,6 @@ function selectionJson(call: ApiCall, selection: BootSelection): Record<string, 
     resource_uri: `/MAAS/api/${call.version}/boot-sources/${sourceId}/selections/${id}/`,
   };
 }
-
-const idIn = (text: string | undefined): number => (/^\d{1,15}$/.test(text ?? '') ? Number(text) : 0);
 
 /** The refusal if the path names a rack that does not exist (1.0). */
 function checkRack(call: ApiCall): Answer | undefined {
@@ -282,8 +289,6 @@ function removeSelection(call: ApiCall): Promise<Answer> {
     return { kind: 'empty' };
   });
 }
-
-const nothing = z.object({});
 
 /** The operations in one place of the API. */
 function operationsAt(versions: Operation['versions'], prefix: string, group: string): readonly Operation[] {

@@ -23,7 +23,7 @@ import { deviceJson } from './device-json.ts';
 import { currentDomains } from './dns-records.ts';
 import { nodeOf, systemIdOf } from './machine-calls.ts';
 import { filterParameters, machineFilter } from './machine-operations.ts';
-import { type ApiCall, defineOperation, type Operation, usernameOf, value, values } from './operation.ts';
+import { type ApiCall, defineOperation, nothing, type Operation, usernameOf, value, values } from './operation.ts';
 
 const MACS_MAX = 64;
 const DESCRIPTION_MAX = 1000;
@@ -198,7 +198,6 @@ async function list(call: ApiCall, given: z.output<typeof filterParameters>): Pr
   return json(devices.map((device) => deviceJson(device, where)));
 }
 
-const nothing = z.object({});
 const many = { versions: ['2.0'], path: 'devices', handler: 'DevicesHandler', access: 'user' } as const;
 const one = { versions: ['2.0'], path: 'devices/{system_id}', handler: 'DeviceHandler', access: 'user' } as const;
 

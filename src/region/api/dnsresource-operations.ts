@@ -19,7 +19,7 @@ import {
   nextNumber,
   RECORD_TYPES,
 } from './dns-records.ts';
-import { type ApiCall, defineOperation, type Operation, value, values } from './operation.ts';
+import { type ApiCall, defineOperation, idIn, nothing, type Operation, value, values } from './operation.ts';
 
 const BASE = '/MAAS/api/2.0';
 const ADDRESSES_MAX = 64;
@@ -68,9 +68,8 @@ async function loaded(call: ApiCall): Promise<readonly NamedRecord[]> {
   return currentRecords(call);
 }
 
-const numbered = ({ path }: ApiCall): number => (/^\d{1,15}$/.test(path.id ?? '') ? Number(path.id) : 0);
 const findName = async (call: ApiCall): Promise<readonly NamedRecord[] | undefined> =>
-  byName(await loaded(call)).find((records) => idOf(records) === numbered(call));
+  byName(await loaded(call)).find((records) => idOf(records) === idIn(call.path.id));
 const NO_NAME: Refusal = refuse('not-found.dns-resource');
 const NO_RECORD: Refusal = refuse('not-found.dns-record');
 
@@ -256,7 +255,7 @@ const changedRecord = z.object({
 
 /** Finds the record of the path, and changes the list; the answer shows it, or is empty once it is gone. */
 async function changeRecord(call: ApiCall, revise: (record: NamedRecord) => readonly NamedRecord[]): Promise<Answer> {
-  const id = numbered(call);
+  const id = idIn(call.path.id);
   if (!(await loaded(call)).some((one) => one.id === id)) return NO_RECORD;
   const refused = await changeRecords(call, (records) =>
     records.flatMap((one) => (one.id === id ? revise(one) : [one])),
@@ -265,7 +264,6 @@ async function changeRecord(call: ApiCall, revise: (record: NamedRecord) => read
   return currentRecords(call).some((one) => one.id === id) ? showRecord(call, id) : { kind: 'empty' };
 }
 
-const nothing = z.object({});
 const reading = { versions: ['2.0'], method: 'GET', access: 'user' } as const;
 const changing = { versions: ['2.0'], access: 'admin', ownTransaction: true } as const;
 const names = { path: 'dnsresources', handler: 'DnsresourcesHandler' } as const;
@@ -333,7 +331,7 @@ const RECORDS: readonly Operation[] = [
     doc: 'Read one record.',
     parameters: nothing,
     run: async (call) => {
-      const id = numbered(call);
+      const id = idIn(call.path.id);
       const found = (await loaded(call)).find((one) => one.id === id);
       return found === undefined ? NO_RECORD : json(recordJson(found));
     },

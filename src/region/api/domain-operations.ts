@@ -8,7 +8,7 @@ import { z } from 'zod';
 import { type Answer, json, type Refusal, refuse, refuseField } from './answer.ts';
 import { changeDomains, currentDomains, currentRecords, domainIdOf, domainOf } from './dns-records.ts';
 import { refuseSetting } from './interface-operations.ts';
-import { type ApiCall, defineOperation, type Operation, usernameOf, value } from './operation.ts';
+import { type ApiCall, defineOperation, nothing, type Operation, usernameOf, value } from './operation.ts';
 
 const BASE = '/MAAS/api/2.0';
 const domainName = z
@@ -89,7 +89,6 @@ async function setDefault(call: ApiCall): Promise<Answer> {
   return refused === undefined ? json(domainJson(call, name)) : refuseSetting(refused);
 }
 
-const nothing = z.object({});
 const many = { versions: ['2.0'], path: 'domains', handler: 'DomainsHandler' } as const;
 const one = { versions: ['2.0'], path: 'domains/{id}', handler: 'DomainHandler' } as const;
 const changing = { access: 'admin', ownTransaction: true } as const;

@@ -24,15 +24,14 @@ import {
   change,
   countField,
   flagField,
-  idIn,
   listed,
   look,
   nameField,
-  nothing,
+  networkIdIn,
   textField,
   wordsField,
 } from './network-calls.ts';
-import { type ApiCall, defineOperation, type Operation } from './operation.ts';
+import { type ApiCall, defineOperation, nothing, type Operation } from './operation.ts';
 import { fabricJson, NO_SPACE, vlanJson } from './subnet-json.ts';
 import { changeService } from './vlan-service.ts';
 
@@ -66,16 +65,16 @@ type GivenVlan = z.output<typeof changedVlan>;
 const findFabric = (view: NetworkView, call: ApiCall): Fabric | undefined => {
   const text = call.path.fabric_id ?? call.path.id ?? '';
   const { fabrics } = view.records;
-  return fabrics.find(({ id }) => id === idIn(text)) ?? fabrics.find(({ name }) => name === text);
+  return fabrics.find(({ id }) => id === networkIdIn(text)) ?? fabrics.find(({ name }) => name === text);
 };
 
 const noFabric = (call: ApiCall): Refusal => absent('fabric', call.path.fabric_id ?? call.path.id);
 
 /** The VLAN in the path: by its tag in a fabric, or by its id. */
 function findVlan(view: NetworkView, call: ApiCall): VlanView | undefined {
-  if (call.path.fabric_id === undefined) return view.vlans.find(({ vlan }) => vlan.id === idIn(call.path.id));
+  if (call.path.fabric_id === undefined) return view.vlans.find(({ vlan }) => vlan.id === networkIdIn(call.path.id));
   const fabric = findFabric(view, call);
-  const vid = call.path.vid === 'untagged' ? UNTAGGED_VID : idIn(call.path.vid);
+  const vid = call.path.vid === 'untagged' ? UNTAGGED_VID : networkIdIn(call.path.vid);
   return view.vlans.find(({ vlan }) => vlan.fabricId === fabric?.id && vlan.vid === vid);
 }
 
@@ -176,7 +175,7 @@ async function readVlan(call: ApiCall): Promise<Answer> {
 function spaceOf(view: NetworkView, text: string): number | undefined | Refusal {
   if (text === '' || text === NO_SPACE) return undefined;
   const { spaces } = view.records;
-  const found = spaces.find(({ id }) => id === idIn(text)) ?? spaces.find(({ name }) => name === text);
+  const found = spaces.find(({ id }) => id === networkIdIn(text)) ?? spaces.find(({ name }) => name === text);
   return found?.id ?? refuseField('space', 'field.no-space', { name: text.slice(0, 64) });
 }
 

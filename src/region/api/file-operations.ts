@@ -10,7 +10,15 @@ import { cleanText } from '../../clean-text.ts';
 import { keyPart } from '../accounts/accounts.ts';
 import { FILE_BYTES_PER_USER_MAX, FILES_PER_USER_MAX, type FileInfo, type StoredFile } from '../records/file-store.ts';
 import { type Answer, json, type Refusal, refuse, refuseField } from './answer.ts';
-import { type ApiCall, type ApiVersion, defineOperation, type Operation, usernameOf, value } from './operation.ts';
+import {
+  type ApiCall,
+  type ApiVersion,
+  defineOperation,
+  nothing,
+  type Operation,
+  usernameOf,
+  value,
+} from './operation.ts';
 
 const NAME_MAX = 255;
 /** Characters of a key: 192 random bits. */
@@ -80,7 +88,6 @@ function operationsOf(version: ApiVersion): readonly Operation[] {
   const isOld = version === '1.0';
   const many = { versions: [version], path: 'files', handler: 'FilesHandler', access: 'user' } as const;
   const one = { versions: [version], path: 'files/{filename}', handler: 'FileHandler', access: 'user' } as const;
-  const nothing = z.object({});
   const byName = z.object({ filename });
   return [
     defineOperation({

@@ -20,7 +20,7 @@ import {
 import type { SettingsRefusal } from '../settings.ts';
 import { type RefusalWord, refusal } from '../words/refusal.ts';
 import { type Answer, json, type Refusal, refuse, refuseField, refuseFields, refuseFor } from './answer.ts';
-import { type ApiCall, defineOperation, type Operation, usernameOf, value } from './operation.ts';
+import { type ApiCall, defineOperation, nothing, type Operation, usernameOf, value } from './operation.ts';
 
 /** The returned fields, in MAAS's order. */
 const SHOWN_FIELDS = [
@@ -226,7 +226,6 @@ export function refuseSetting(refused: SettingsRefusal): Refusal {
 }
 
 const PATH = 'nodegroups/{uuid}/interfaces';
-const nothing = z.object({});
 
 export const INTERFACE_OPERATIONS: readonly Operation[] = [
   defineOperation({

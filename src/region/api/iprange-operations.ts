@@ -26,18 +26,17 @@ import {
   addressOf,
   change,
   findSubnet,
-  idIn,
   isAdmin,
   isRefusal,
   listed,
   look,
-  nothing,
+  networkIdIn,
   spanOf,
   spanText,
   textField,
   wordsField,
 } from './network-calls.ts';
-import { type ApiCall, defineOperation, type Operation, usernameOf, value } from './operation.ts';
+import { type ApiCall, defineOperation, nothing, type Operation, usernameOf, value } from './operation.ts';
 import { rangeJson } from './subnet-json.ts';
 import { userJson } from './user-operations.ts';
 import { editServed } from './vlan-service.ts';
@@ -58,7 +57,7 @@ type Given = z.output<typeof changedRange>;
 const noRange = ({ path }: ApiCall): Refusal => absent('reserved range', path.id);
 
 const findRange = (view: NetworkView, { path }: ApiCall): RangeView | undefined =>
-  view.ranges.find(({ range }) => range.id === idIn(path.id));
+  view.ranges.find(({ range }) => range.id === networkIdIn(path.id));
 
 /** The range with the account of its user. */
 function shown(call: ApiCall, view: RangeView, users: readonly User[]): unknown {

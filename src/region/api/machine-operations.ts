@@ -28,6 +28,7 @@ import {
   type ApiCall,
   type ApiVersion,
   defineOperation,
+  nothing,
   type Operation,
   usernameOf,
   value,
@@ -207,8 +208,6 @@ function answerChange<R>(call: ApiCall, outcome: MachineChangeOutcome<R>, answer
       return answerRefusal(outcome.refusal);
   }
 }
-
-const nothing = z.object({});
 
 /** Looking at machines. */
 function readingOf(version: ApiVersion): readonly Operation[] {

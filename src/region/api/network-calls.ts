@@ -11,7 +11,7 @@ import { cleanWords } from '../records/text-json.ts';
 import { type Answer, json, type Refusal, refuse, refuseField, refuseFor } from './answer.ts';
 import { listFor } from './long-answers.ts';
 import { isTrue } from './machine-calls.ts';
-import { type ApiCall, usernameOf, value } from './operation.ts';
+import { type ApiCall, idIn, usernameOf, value } from './operation.ts';
 
 /** Characters of a name, and of a description or comment. */
 const NAME_MAX = 255;
@@ -37,11 +37,11 @@ export const textField = value(z.string().trim().max(TEXT_MAX));
 const NUMBER = /^\d{1,10}$/;
 export const countField = value(z.string().trim().regex(NUMBER, 'field.not-a-number').transform(Number));
 export const flagField = value(z.string().max(16).transform(isTrue));
-export const nothing = z.object({});
 
 export const isAdmin = ({ caller }: ApiCall): boolean => caller.kind === 'user' && caller.isAdmin;
 
-export const idIn = (text: string | undefined): number => (/^\d{1,15}$/.test(text ?? '') ? Number(text) : -1);
+/** The id of an object, or -1: the default fabric has the id 0. */
+export const networkIdIn = (text: string | undefined): number => idIn(text, -1);
 
 export const absent = (what: NetworkNoun, id: string | undefined): Refusal =>
   refuse('not-found.network-object', { what, id: (id ?? '').slice(0, SHOWN_MAX) });
@@ -74,7 +74,7 @@ export async function change(
 /** A subnet by its id, its network (also as `cidr:10.20.0.0/24`) or its name. */
 export function findSubnet(view: NetworkView, text: string): SubnetView | undefined {
   const plain = text.replace(/^(?:cidr|name):/, '');
-  const id = idIn(text);
+  const id = networkIdIn(text);
   return (
     view.subnets.find(({ subnet }) => subnet.id === id) ??
     view.subnets.find(({ subnet }) => subnet.cidr === plain) ??

@@ -22,8 +22,8 @@ import type { NetworkView, SubnetView } from '../networks/network-view.ts';
 import { newVlan } from '../networks/reconcile.ts';
 import { type Connection, UNTAGGED_VID, VID_MAX } from '../records/network-store.ts';
 import { type Answer, json, type Refusal, refuse, refuseField, refuseFields } from './answer.ts';
-import { change, listed, look, nameField, nothing, textField, wordsField } from './network-calls.ts';
-import { type ApiCall, defineOperation, type Operation, value, values } from './operation.ts';
+import { change, listed, look, nameField, textField, wordsField } from './network-calls.ts';
+import { type ApiCall, defineOperation, nothing, type Operation, value, values } from './operation.ts';
 import type { GivenSubnet } from './subnet-fields.ts';
 import { changeSubnet, subnetAddition, subnetRemoval } from './subnet-operations.ts';
 

@@ -39,7 +39,16 @@ import { changeLayout, type LayoutChange } from './layout-calls.ts';
 import { isTrue, nodeOf } from './machine-calls.ts';
 import { isAdmin } from './network-calls.ts';
 import { interfaceJson } from './network-json.ts';
-import { type ApiCall, defineOperation, type Operation, usernameOf, value, values } from './operation.ts';
+import {
+  type ApiCall,
+  defineOperation,
+  idIn,
+  nothing,
+  type Operation,
+  usernameOf,
+  value,
+  values,
+} from './operation.ts';
 
 const NAME_SHOWN_MAX = 64;
 /** Interfaces of one bond in a request. */
@@ -111,8 +120,7 @@ function wishOf(given: z.output<typeof commonParameters>): InterfaceWish | Refus
 
 const parents = values(PARENTS_MAX).describe('The ids of the interfaces.');
 const parent = value(whole).describe('The id of the interface.');
-const idsOf = (texts: readonly string[]): readonly number[] =>
-  texts.map((text) => (/^\d{1,15}$/.test(text) ? Number(text) : 0));
+const idsOf = (texts: readonly string[]): readonly number[] => texts.map((text) => idIn(text));
 
 function make(call: ApiCall, kind: MadeKind, wish: InterfaceWish | Refusal): Answer | Promise<Answer> {
   if ('kind' in wish) return wish;
@@ -202,7 +210,6 @@ const gatewayParameters = z.object({
     .describe('The id of the link; needed if several links of the interface have a gateway.'),
 });
 
-const nothing = z.object({});
 // Administrators, and users for their own devices (`refuseOrdinary`).
 const common = { versions: ['2.0'], access: 'user' } as const;
 const many = { ...common, path: 'nodes/{system_id}/interfaces', handler: 'InterfacesHandler', method: 'POST' } as const;

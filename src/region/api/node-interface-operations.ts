@@ -2,7 +2,6 @@
 //
 // Source: MAAS's `nodes/{system_id}/interfaces/`. `machines/{system_id}/interfaces/` is the same.
 
-import { z } from 'zod';
 import { findInterface, interfacesOf } from '../layout/interfaces.ts';
 import { whereabouts } from '../life/whereabouts.ts';
 import type { Machine } from '../records/machine.ts';
@@ -10,7 +9,7 @@ import { cleanWords } from '../records/text-json.ts';
 import { type Answer, json, NO_MACHINE, refuse } from './answer.ts';
 import { nodeOf } from './machine-calls.ts';
 import { interfaceJson, interfacesJson } from './network-json.ts';
-import { type ApiCall, defineOperation, type Operation } from './operation.ts';
+import { type ApiCall, defineOperation, nothing, type Operation } from './operation.ts';
 
 const NAME_SHOWN_MAX = 64;
 
@@ -31,8 +30,6 @@ async function read(call: ApiCall): Promise<Answer> {
   const one = findInterface(all, call.path.id ?? '');
   return one === undefined ? noInterface(call, machine) : json(interfaceJson(machine, one, all));
 }
-
-const nothing = z.object({});
 
 const readingAt = (nodes: string, group: string): readonly Operation[] => {
   const common = { versions: ['2.0'], method: 'GET', access: 'user', parameters: nothing } as const;

@@ -9,6 +9,8 @@
 import { z } from 'zod';
 import type { WholeFile } from '../../images/uploads/upload-part.ts';
 import type { UploadPiece } from '../images/uploads.ts';
+import type { Happening } from '../records/event-params.ts';
+import type { NewMachineEvent } from '../records/machine-event.ts';
 import { WITH_INPUT } from '../records/schema-fault.ts';
 import type { Region } from '../region.ts';
 import { type RefusalWord, refusal, wordOfIssue } from '../words/refusal.ts';
@@ -50,6 +52,15 @@ export interface ApiCall {
 /** The user who calls; empty for every other caller. */
 export const usernameOf = ({ caller }: ApiCall): string => (caller.kind === 'user' ? caller.username : '');
 
+/** The event of what this call does, in the name of its user. */
+export function eventBy(call: ApiCall, type: NewMachineEvent['type'], happening: Happening): NewMachineEvent {
+  return { type, ...happening, atMs: call.region.clock.wallTimeMs(), username: usernameOf(call) };
+}
+
+/** The id in a segment of a path or in a parameter. @param none what stands for a text that is no id; no row has it */
+export const idIn = (text: string | undefined, none = 0): number =>
+  /^\d{1,15}$/.test(text ?? '') ? Number(text) : none;
+
 export interface Operation {
   readonly versions: readonly ApiVersion[];
   /** Below `/MAAS/api/<version>/`, without a leading or trailing slash; `{name}` stands for one segment. */
@@ -68,6 +79,9 @@ export interface Operation {
   readonly parameters: readonly string[];
   readonly run: (call: ApiCall, fields: Fields) => Answer | Promise<Answer>;
 }
+
+/** No parameters. */
+export const nothing = z.object({});
 
 /** The last value of a parameter, checked by a schema. */
 export function value<S extends z.ZodType<unknown, string | undefined>>(schema: S) {

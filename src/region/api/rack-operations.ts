@@ -26,7 +26,7 @@ import { type Answer, json, refuse, refuseField, refuseFields, refuseFor } from 
 import { zoneJson } from './area-json.ts';
 import { moveToZone } from './area-operations.ts';
 import { chooseArea, listAreas } from './chosen-areas.ts';
-import { type ApiCall, defineOperation, type Operation, usernameOf, value, values } from './operation.ts';
+import { type ApiCall, defineOperation, nothing, type Operation, usernameOf, value, values } from './operation.ts';
 
 const isoTime = (ms: number | undefined): string | null => (ms === undefined ? null : new Date(ms).toISOString());
 
@@ -236,7 +236,6 @@ async function changeController(call: ApiCall, given: z.output<typeof controller
   return json(controllerJson(call, { ...rack, zoneId: zone.id }, await listAreas(call, 'zone')));
 }
 
-const nothing = z.object({});
 const both = ['1.0', '2.0'] as const;
 const groups = { versions: both, path: 'nodegroups', handler: 'NodeGroupsHandler' } as const;
 const group = { versions: both, path: 'nodegroups/{uuid}', handler: 'NodeGroupHandler' } as const;

@@ -12,8 +12,8 @@ import type { NetworkView, SubnetView } from '../networks/network-view.ts';
 import { withOption } from '../networks/served-networks.ts';
 import type { StaticRoute } from '../records/network-store.ts';
 import { type Answer, json, type Refusal, refuseField } from './answer.ts';
-import { absent, change, countField, findSubnet, idIn, listed, look, nothing, textField } from './network-calls.ts';
-import { type ApiCall, defineOperation, type Operation } from './operation.ts';
+import { absent, change, countField, findSubnet, listed, look, networkIdIn, textField } from './network-calls.ts';
+import { type ApiCall, defineOperation, nothing, type Operation } from './operation.ts';
 import { routeJson } from './subnet-json.ts';
 import { editServed } from './vlan-service.ts';
 
@@ -34,7 +34,7 @@ type Given = z.output<typeof changedRoute>;
 
 const noRoute = ({ path }: ApiCall): Refusal => absent('static route', path.id);
 const findRoute = (view: NetworkView, { path }: ApiCall): StaticRoute | undefined =>
-  view.records.routes.find(({ id }) => id === idIn(path.id));
+  view.records.routes.find(({ id }) => id === networkIdIn(path.id));
 
 const show = (call: ApiCall) => (view: NetworkView, id: number) => {
   const route = view.records.routes.find((one) => one.id === id);

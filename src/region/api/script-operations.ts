@@ -5,8 +5,6 @@
 // 1. Every user may read them. Only administrators may change them, because they run as root on machines.
 
 import { z } from 'zod';
-import type { Happening } from '../records/event-params.ts';
-import type { NewMachineEvent } from '../records/machine-event.ts';
 import type { Script, ScriptKind, WrittenScript } from '../records/script-store.ts';
 import {
   POSITION_DEFAULT,
@@ -20,7 +18,7 @@ import {
 import { type Answer, json, type Refusal, refuse, refuseField, refuseFields } from './answer.ts';
 import { formatEventTime } from './event-operations.ts';
 import { isTrue } from './machine-calls.ts';
-import { type ApiCall, defineOperation, type Operation, value, values } from './operation.ts';
+import { type ApiCall, defineOperation, eventBy, nothing, type Operation, value, values } from './operation.ts';
 
 const KIND_NUMBERS = { commissioning: 0, testing: 2 } as const;
 const KIND_TITLES = { commissioning: 'Commissioning script', testing: 'Testing script' } as const;
@@ -86,11 +84,6 @@ function scriptJson(script: Script, content?: string): Record<string, unknown> {
   };
 }
 
-function eventOf(call: ApiCall, happening: Happening): NewMachineEvent {
-  const username = call.caller.kind === 'user' ? call.caller.username : '';
-  return { type: 'SCRIPT', ...happening, atMs: call.region.clock.wallTimeMs(), username };
-}
-
 const noScript = (): Refusal => refuse('not-found.script');
 
 /** The script in the path, by its name or its id. */
@@ -148,7 +141,7 @@ async function add(call: ApiCall, given: Given): Promise<Answer> {
   const added = await call.region.store.scripts.addScript(
     script,
     SCRIPTS_MAX,
-    eventOf(call, { code: 'script-added', params: { script: script.name } }),
+    eventBy(call, 'SCRIPT', { code: 'script-added', params: { script: script.name } }),
   );
   if (added === 'exists') return refuseField('name', 'field.script-added', { name: script.name });
   if (added === 'limit') return refuseField('name', 'field.scripts-limit', { max: SCRIPTS_MAX });
@@ -160,7 +153,7 @@ async function change(call: ApiCall, given: Given): Promise<Answer> {
   if (before === undefined) return noScript();
   const script = scriptOf(call, given, before);
   if (script.kind === 'refusal') return script;
-  const event = eventOf(call, { code: 'script-changed', params: { script: before.name } });
+  const event = eventBy(call, 'SCRIPT', { code: 'script-changed', params: { script: before.name } });
   const changed = await call.region.store.scripts.changeScript(before.name, script, event);
   if (changed === 'exists') return refuseField('name', 'field.script-name-taken', { name: script.name });
   return changed === 'not-found' ? noScript() : json(scriptJson(changed));
@@ -169,7 +162,7 @@ async function change(call: ApiCall, given: Given): Promise<Answer> {
 async function remove(call: ApiCall): Promise<Answer> {
   const script = await findScript(call);
   if (script === undefined) return noScript();
-  const event = eventOf(call, { code: 'script-removed', params: { script: script.name } });
+  const event = eventBy(call, 'SCRIPT', { code: 'script-removed', params: { script: script.name } });
   await call.region.store.scripts.removeScript(script.name, event);
   return { kind: 'empty' };
 }
@@ -194,7 +187,6 @@ const oldMany = {
   handler: 'CommissioningScriptsHandler',
 } as const;
 const oldOne = { ...oldMany, path: 'commissioning-scripts/{name}', handler: 'CommissioningScriptHandler' } as const;
-const nothing = z.object({});
 const oldContent = z.object({ content: written.script });
 
 const OLD_OPERATIONS: readonly Operation[] = [

@@ -6,8 +6,8 @@ import { z } from 'zod';
 import type { NetworkView } from '../networks/network-view.ts';
 import type { Space } from '../records/network-store.ts';
 import { type Answer, json, type Refusal, refuse, refuseField } from './answer.ts';
-import { absent, change, idIn, listed, look, nameField, nothing, wordsField } from './network-calls.ts';
-import { type ApiCall, defineOperation, type Operation } from './operation.ts';
+import { absent, change, listed, look, nameField, networkIdIn, wordsField } from './network-calls.ts';
+import { type ApiCall, defineOperation, nothing, type Operation } from './operation.ts';
 import { NO_SPACE, spaceJson } from './subnet-json.ts';
 
 const newSpace = z.object({
@@ -17,7 +17,7 @@ const newSpace = z.object({
 type Given = z.output<typeof newSpace>;
 
 const findSpace = (view: NetworkView, { path }: ApiCall): Space | undefined =>
-  view.records.spaces.find(({ id }) => id === idIn(path.id)) ??
+  view.records.spaces.find(({ id }) => id === networkIdIn(path.id)) ??
   view.records.spaces.find(({ name }) => name === path.id);
 
 const noSpace = (call: ApiCall): Refusal => absent('space', call.path.id);

@@ -6,11 +6,9 @@
 
 import { z } from 'zod';
 import { parseSshKey, SSH_KEYS_PER_USER_MAX } from '../accounts/ssh-keys.ts';
-import type { Happening } from '../records/event-params.ts';
 import type { SshKey } from '../records/life-store.ts';
-import type { NewMachineEvent } from '../records/machine-event.ts';
 import { type Answer, json, type Refusal, refuse, refuseField } from './answer.ts';
-import { type ApiCall, type ApiVersion, defineOperation, type Operation, usernameOf, value } from './operation.ts';
+import { type ApiCall, type ApiVersion, defineOperation, eventBy, idIn, type Operation, value } from './operation.ts';
 import { importSshKeys } from './sshkey-import.ts';
 
 const PATH = 'account/prefs/sshkeys';
@@ -33,11 +31,6 @@ async function userOf(call: ApiCall, wanted: string | undefined): Promise<string
   return wanted;
 }
 
-function eventOf(call: ApiCall, happening: Happening): NewMachineEvent {
-  const by = usernameOf(call);
-  return { type: 'AUTHORISATION', ...happening, atMs: call.region.clock.wallTimeMs(), username: by };
-}
-
 interface Whose {
   readonly username?: string | undefined;
 }
@@ -57,7 +50,7 @@ async function add(call: ApiCall, given: Whose & { readonly key: string }): Prom
   const added = await region.store.life.addSshKey(
     { username: user, key: parsed.key, createdMs: region.clock.wallTimeMs() },
     SSH_KEYS_PER_USER_MAX,
-    eventOf(call, { code: 'ssh-key-added', params: { user } }),
+    eventBy(call, 'AUTHORISATION', { code: 'ssh-key-added', params: { user } }),
   );
   if (added === 'exists') return refuseField('key', 'field.ssh-key-exists');
   if (added === 'limit') return refuseField('key', 'field.ssh-keys-limit', { max: SSH_KEYS_PER_USER_MAX });
@@ -71,26 +64,25 @@ async function importKeys(call: ApiCall, given: Whose & { readonly keysource: st
     call,
     user,
     given.keysource,
-    eventOf(call, { code: 'ssh-key-added', params: { user } }),
+    eventBy(call, 'AUTHORISATION', { code: 'ssh-key-added', params: { user } }),
   );
   return 'kind' in added ? added : json(added.map((key) => keyJson(call, key)));
 }
 
-const idOf = (call: ApiCall): number => (/^\d{1,15}$/.test(call.path.id ?? '') ? Number(call.path.id) : 0);
 const noKey = (): Refusal => refuse('not-found.ssh-key');
 
 async function read(call: ApiCall, given: Whose): Promise<Answer> {
   const user = await userOf(call, given.username);
   if (typeof user !== 'string') return user;
-  const found = (await call.region.store.life.listSshKeys(user)).find(({ id }) => id === idOf(call));
+  const found = (await call.region.store.life.listSshKeys(user)).find(({ id }) => id === idIn(call.path.id));
   return found === undefined ? noKey() : json(keyJson(call, found));
 }
 
 async function remove(call: ApiCall, given: Whose): Promise<Answer> {
   const user = await userOf(call, given.username);
   if (typeof user !== 'string') return user;
-  const event = eventOf(call, { code: 'ssh-key-removed', params: { user } });
-  return (await call.region.store.life.removeSshKey(user, idOf(call), event)) ? { kind: 'empty' } : noKey();
+  const event = eventBy(call, 'AUTHORISATION', { code: 'ssh-key-removed', params: { user } });
+  return (await call.region.store.life.removeSshKey(user, idIn(call.path.id), event)) ? { kind: 'empty' } : noKey();
 }
 
 function operationsOf(version: ApiVersion): readonly Operation[] {

@@ -28,7 +28,7 @@ import { type Answer, json, NO_MACHINE, refuse, refuseField } from './answer.ts'
 import { blockDevicesJson, partitionsJson, raidJson, volumeGroupJson } from './disk-json.ts';
 import { changeLayout } from './layout-calls.ts';
 import { isTrue, machineOf, machinePaths } from './machine-calls.ts';
-import { type ApiCall, defineOperation, type Operation, value, values } from './operation.ts';
+import { type ApiCall, defineOperation, idIn, type Operation, value, values } from './operation.ts';
 import { showMachine } from './shown-machine.ts';
 import { bytesOf, mountParameters, size } from './storage-parameters.ts';
 
@@ -57,9 +57,6 @@ async function changeDisks(
   );
 }
 
-const numbered = (call: ApiCall, name: string): number =>
-  /^\d{1,15}$/.test(call.path[name] ?? '') ? Number(call.path[name]) : 0;
-
 /** The id of the disk that a path names by its id or its name; 0: none. */
 const diskIdOf = (call: ApiCall, { disks }: StorageDraft, name = 'device_id'): number =>
   disks.find(({ id, facts }) => String(id) === call.path[name] || facts.name === call.path[name])?.id ?? 0;
@@ -67,7 +64,7 @@ const diskIdOf = (call: ApiCall, { disks }: StorageDraft, name = 'device_id'): n
 const showPartition =
   (call: ApiCall) =>
   (draft: StorageDraft, madeId: number | undefined): Answer => {
-    const wanted = madeId ?? numbered(call, 'id');
+    const wanted = madeId ?? idIn(call.path.id);
     const found = draft.disks.flatMap((disk) => partitionsJson(draft, disk)).find(({ id }) => id === wanted);
     return found === undefined ? { kind: 'empty' } : json(found);
   };
@@ -75,13 +72,13 @@ const showPartition =
 const showDevice =
   (call: ApiCall) =>
   (_draft: StorageDraft, _id: number | undefined, machine: Machine): Answer =>
-    json(blockDevicesJson(machine).find(({ id }) => id === numbered(call, 'id')) ?? null);
+    json(blockDevicesJson(machine).find(({ id }) => id === idIn(call.path.id)) ?? null);
 
 /** A partition of the disk in the path, before it is changed. */
 const ofDisk =
   (call: ApiCall, edit: (draft: StorageDraft, id: number) => ReturnType<Edit>): Edit =>
   (draft) => {
-    const id = numbered(call, 'id');
+    const id = idIn(call.path.id);
     const diskId = diskIdOf(call, draft);
     const isThere = draft.layout.partitions.some((part) => part.id === id && part.diskId === diskId);
     return isThere ? edit(draft, id) : noSuchDevice(draft, cleanWords(call.path.id ?? '', NAME_SHOWN_MAX));
@@ -91,7 +88,7 @@ const ofDisk =
 const ofVirtual =
   (call: ApiCall, edit: (draft: StorageDraft, id: number) => ReturnType<Edit>): Edit =>
   (draft) => {
-    const id = numbered(call, 'id');
+    const id = idIn(call.path.id);
     const { raids, volumeGroups } = draft.layout;
     const isThere = [...raids, ...volumeGroups.flatMap(({ volumes }) => volumes)].some((one) => one.id === id);
     return isThere ? edit(draft, id) : noSuchDevice(draft, cleanWords(call.path.id ?? '', NAME_SHOWN_MAX));
@@ -172,7 +169,7 @@ const partitionAt = (draft: StorageDraft, call: ApiCall): unknown =>
   draft.disks
     .filter(({ id }) => id === diskIdOf(call, draft))
     .flatMap((disk) => partitionsJson(draft, disk))
-    .find(({ id }) => id === numbered(call, 'id'));
+    .find(({ id }) => id === idIn(call.path.id));
 
 const PARTITIONS: readonly Operation[] = [
   defineOperation({
@@ -215,8 +212,7 @@ const PARTITIONS: readonly Operation[] = [
   }),
 ];
 
-const idsOf = (texts: readonly string[] | undefined): readonly number[] =>
-  (texts ?? []).map((text) => (/^\d{1,15}$/.test(text) ? Number(text) : 0));
+const idsOf = (texts: readonly string[] | undefined): readonly number[] => (texts ?? []).map((text) => idIn(text));
 const raid = { versions, path: 'nodes/{system_id}/raid/{id}', handler: 'RaidHandler' } as const;
 const raids = { versions, path: 'nodes/{system_id}/raids', handler: 'RaidsHandler' } as const;
 const groups = { versions, path: 'nodes/{system_id}/volume-groups', handler: 'VolumeGroupsHandler' } as const;
@@ -250,7 +246,7 @@ const RAIDS: readonly Operation[] = [
     doc: 'Read one RAID.',
     run: reading(
       (draft, call) =>
-        draft.layout.raids.filter(({ id }) => id === numbered(call, 'id')).map((one) => raidJson(draft, one))[0],
+        draft.layout.raids.filter(({ id }) => id === idIn(call.path.id)).map((one) => raidJson(draft, one))[0],
     ),
   }),
   defineOperation({
@@ -260,7 +256,7 @@ const RAIDS: readonly Operation[] = [
     run: (call) =>
       changeDisks(
         call,
-        (draft) => removeRaid(draft, numbered(call, 'id')),
+        (draft) => removeRaid(draft, idIn(call.path.id)),
         () => ({ kind: 'empty' }),
       ),
   }),

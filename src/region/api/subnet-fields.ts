@@ -16,7 +16,7 @@ import type { NetworkView, SubnetView } from '../networks/network-view.ts';
 import { UNTAGGED_VID } from '../records/network-store.ts';
 import { NETWORK_PREFIX_MIN } from '../records/rack-description.ts';
 import { type Refusal, refuseField } from './answer.ts';
-import { countField, flagField, idIn, nameField, spanOf, textField, wordsField } from './network-calls.ts';
+import { countField, flagField, nameField, networkIdIn, spanOf, textField, wordsField } from './network-calls.ts';
 import type { ApiCall } from './operation.ts';
 import { allowsDns, rdnsMode } from './subnet-json.ts';
 import type { ServiceEdit } from './vlan-service.ts';
@@ -129,7 +129,7 @@ function contentOutside(view: NetworkView, before: SubnetView | undefined, netwo
 /** The VLAN that is given; `undefined`: none is. */
 function vlanIn(view: NetworkView, given: GivenSubnet): number | undefined | Refusal {
   if (given.vlan !== undefined && given.vlan !== '') {
-    const found = view.vlans.find(({ vlan }) => vlan.id === idIn(given.vlan));
+    const found = view.vlans.find(({ vlan }) => vlan.id === networkIdIn(given.vlan));
     return found?.vlan.id ?? refuseField('vlan', 'field.no-vlan', { name: given.vlan.slice(0, 64) });
   }
   if (given.fabric === undefined && given.vid === undefined) return undefined;
@@ -138,7 +138,7 @@ function vlanIn(view: NetworkView, given: GivenSubnet): number | undefined | Ref
   const fabric =
     name === ''
       ? fabrics[0]
-      : (fabrics.find(({ id }) => id === idIn(name)) ?? fabrics.find((one) => one.name === name));
+      : (fabrics.find(({ id }) => id === networkIdIn(name)) ?? fabrics.find((one) => one.name === name));
   if (fabric === undefined) return refuseField('fabric', 'field.no-fabric', { name: name.slice(0, 64) });
   const vid = given.vid ?? UNTAGGED_VID;
   const found = view.vlans.find(({ vlan }) => vlan.fabricId === fabric.id && vlan.vid === vid);

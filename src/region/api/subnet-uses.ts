@@ -20,8 +20,8 @@ import type { NetworkView, SubnetView } from '../networks/network-view.ts';
 import type { ReservedAddress, UsedAddress } from '../records/network-store.ts';
 import { type Answer, json } from './answer.ts';
 import { maasTime } from './maas-time.ts';
-import { findSubnet, flagField, listed, look, nothing } from './network-calls.ts';
-import { type ApiCall, defineOperation, type Operation } from './operation.ts';
+import { findSubnet, flagField, listed, look } from './network-calls.ts';
+import { type ApiCall, defineOperation, nothing, type Operation } from './operation.ts';
 import { noSubnet } from './subnet-operations.ts';
 
 /** MAAS's numbers and names of the kinds of allocation. */

@@ -7,9 +7,7 @@
 
 import { z } from 'zod';
 import { refuseKernelParams } from '../../boot/quotable.ts';
-import type { Happening } from '../records/event-params.ts';
 import type { Tag } from '../records/life-store.ts';
-import type { NewMachineEvent } from '../records/machine-event.ts';
 import { isTagName, TAGGED_MAX, TAGS_MAX } from '../records/tags.ts';
 import { cleanWords } from '../records/text-json.ts';
 import { parseXpath } from '../records/xpath-parser.ts';
@@ -19,8 +17,9 @@ import {
   type ApiCall,
   type ApiVersion,
   defineOperation,
+  eventBy,
+  nothing,
   type Operation,
-  usernameOf,
   value,
   values,
 } from './operation.ts';
@@ -56,11 +55,6 @@ function tagJson(call: ApiCall, { name, comment, kernelParams, definition }: Tag
   };
 }
 
-function eventOf(call: ApiCall, happening: Happening): NewMachineEvent {
-  const username = usernameOf(call);
-  return { type: 'TAG', ...happening, atMs: call.region.clock.wallTimeMs(), username };
-}
-
 const noTag = (): Refusal => refuse('not-found.tag');
 const findTag = async (call: ApiCall): Promise<Tag | undefined> =>
   (await call.region.store.life.listTags()).find(({ name }) => name === call.path.name);
@@ -88,7 +82,7 @@ function tagOf(given: z.output<typeof changedTag>, before: Tag): Tag | Refusal {
 async function add(call: ApiCall, given: z.output<typeof newTag>): Promise<Answer> {
   const tag = tagOf(given, { name: given.name, comment: '', kernelParams: '' });
   if ('kind' in tag) return tag;
-  const event = eventOf(call, { code: 'tag-created', params: { tag: tag.name } });
+  const event = eventBy(call, 'TAG', { code: 'tag-created', params: { tag: tag.name } });
   const outcome = await call.region.store.life.addTag(tag, TAGS_MAX, event);
   if (outcome === 'exists') return refuseField('name', 'field.tag-exists');
   if (outcome === 'limit') return refuseField('name', 'field.tags-limit', { max: TAGS_MAX });
@@ -100,7 +94,7 @@ async function change(call: ApiCall, given: z.output<typeof changedTag>): Promis
   if (before === undefined) return noTag();
   const tag = tagOf(given, before);
   if ('kind' in tag) return tag;
-  const event = eventOf(call, { code: 'tag-changed', params: { tag: before.name } });
+  const event = eventBy(call, 'TAG', { code: 'tag-changed', params: { tag: before.name } });
   const outcome = await call.region.store.life.changeTag(before.name, tag, event);
   if (outcome === 'not-found') return noTag();
   if (outcome === 'exists') return refuseField('name', 'field.tag-exists');
@@ -110,20 +104,20 @@ async function change(call: ApiCall, given: z.output<typeof changedTag>): Promis
 
 /** The tag, assigned by its definition. */
 const assigned = (call: ApiCall, tag: Tag): Promise<Answer> =>
-  rebuildTag(call, tag, eventOf(call, { code: 'tag-assigned', params: { tag: tag.name } }), () =>
+  rebuildTag(call, tag, eventBy(call, 'TAG', { code: 'tag-assigned', params: { tag: tag.name } }), () =>
     json(tagJson(call, tag)),
   );
 
 async function rebuild(call: ApiCall): Promise<Answer> {
   const tag = await findTag(call);
   if (tag === undefined) return noTag();
-  const event = eventOf(call, { code: 'tag-assigned', params: { tag: tag.name } });
+  const event = eventBy(call, 'TAG', { code: 'tag-assigned', params: { tag: tag.name } });
   return await rebuildTag(call, tag, event, () => json({ rebuilding: tag.name }));
 }
 
 async function remove(call: ApiCall): Promise<Answer> {
   const name = call.path.name ?? '';
-  const event = eventOf(call, { code: 'tag-deleted', params: { tag: name } });
+  const event = eventBy(call, 'TAG', { code: 'tag-deleted', params: { tag: name } });
   if (!(await call.region.store.life.removeTag(name, event))) return noTag();
   await call.region.machinesChanged();
   return { kind: 'empty' };
@@ -135,7 +129,7 @@ async function updateNodes(call: ApiCall, given: z.output<typeof changes>): Prom
     name,
     given.add ?? [],
     given.remove ?? [],
-    eventOf(call, { code: 'tag-assigned', params: { tag: name } }),
+    eventBy(call, 'TAG', { code: 'tag-assigned', params: { tag: name } }),
   );
   if (done === undefined) return noTag();
   await call.region.machinesChanged();
@@ -155,7 +149,6 @@ async function readTag(call: ApiCall): Promise<Answer> {
 /** Which machines have a tag. */
 function assigningOf(version: ApiVersion): readonly Operation[] {
   const one = { versions: [version], path: 'tags/{name}', handler: 'TagHandler' } as const;
-  const nothing = z.object({});
   const listing = (op: string): Operation =>
     defineOperation({
       ...one,
@@ -195,7 +188,6 @@ function operationsOf(version: ApiVersion): readonly Operation[] {
   const isOld = version === '1.0';
   const many = { versions: [version], path: 'tags', handler: 'TagsHandler' } as const;
   const one = { versions: [version], path: 'tags/{name}', handler: 'TagHandler' } as const;
-  const nothing = z.object({});
   return [
     defineOperation({
       ...many,

@@ -11,13 +11,12 @@ import { z } from 'zod';
 import { RackError } from '../../errors.ts';
 import { newUserProblems, PASSWORD_MAX, passwordProblems } from '../accounts/accounts.ts';
 import { ownerLostEvent } from '../racks/rack-owners.ts';
-import type { Happening } from '../records/event-params.ts';
 import type { NewMachineEvent } from '../records/machine-event.ts';
 import type { User } from '../records/user.ts';
 import { type Answer, json, type Refusal, refuse, refuseField, refuseFields } from './answer.ts';
 import { type LostRights, watchRights } from './lost-rights.ts';
 import { isTrue } from './machine-calls.ts';
-import { type ApiCall, defineOperation, type Operation, value } from './operation.ts';
+import { type ApiCall, defineOperation, eventBy, nothing, type Operation, usernameOf, value } from './operation.ts';
 
 type ShownUser = Pick<User, 'username' | 'email' | 'isAdmin'>;
 
@@ -41,14 +40,6 @@ const flag = () => value(z.string().max(16));
 const noUser = (): Refusal => refuse('not-found.account');
 const findUser = async (call: ApiCall): Promise<User | undefined> =>
   await call.region.store.findUser(call.path.username ?? '');
-const callerOf = ({ caller }: ApiCall): string => (caller.kind === 'user' ? caller.username : '');
-
-const eventOf = (call: ApiCall, happening: Happening): NewMachineEvent => ({
-  type: 'AUTHORISATION',
-  ...happening,
-  atMs: call.region.clock.wallTimeMs(),
-  username: callerOf(call),
-});
 
 const refusalOf = (lost: LostRights | undefined, needsAdmin: boolean): Refusal | undefined => {
   if (lost === 'ended') return refuse('not-authenticated.ended');
@@ -101,7 +92,7 @@ async function create(call: ApiCall, given: z.output<typeof newUser>): Promise<A
   return withHash(call, password, true, async (passwordHash) => {
     const user = await store.addUser({ username, email, passwordHash, isAdmin, createdMs: clock.wallTimeMs() });
     if (user === undefined) return taken();
-    const event = eventOf(call, { code: 'user-created', params: { user: username, isAdmin } });
+    const event = eventBy(call, 'AUTHORISATION', { code: 'user-created', params: { user: username, isAdmin } });
     await store.recordEvent(event, undefined);
     return json(userJson(call, user));
   });
@@ -113,7 +104,7 @@ async function refuseLoss(
   { username, isAdmin }: User,
   own: 'not-allowed.own-rights' | 'not-allowed.own-account',
 ): Promise<Refusal | undefined> {
-  if (username === callerOf(call)) return refuse(own);
+  if (username === usernameOf(call)) return refuse(own);
   const isLast = isAdmin && (await call.region.store.listUsers()).filter((user) => user.isAdmin).length === 1;
   return isLast ? refuse('not-allowed.last-administrator', { username }) : undefined;
 }
@@ -121,7 +112,7 @@ async function refuseLoss(
 /** The event that names the racks with an API key of this user, who loses the rights; undefined: there are none. */
 const findLostRacks = (call: ApiCall, { username }: User): NewMachineEvent | undefined =>
   ownerLostEvent(call.region.racks, username, {
-    username: callerOf(call),
+    username: usernameOf(call),
     atMs: call.region.clock.wallTimeMs(),
   });
 
@@ -147,7 +138,7 @@ async function handOver(call: ApiCall, username: string, heir: string): Promise<
       own.length > 0 ? own : await store.listMachines({ owners, isDevice: true }, 0, HANDED_OVER_AT_ONCE, true);
     if (machines.length === 0) return undefined;
     const systemIds = machines.map(({ systemId }) => systemId);
-    const events = [{ ...event, username: callerOf(call) }];
+    const events = [{ ...event, username: usernameOf(call) }];
     await store.changeMachines<never>(systemIds, atMs, () => ({ kind: 'change', fields: { owner: heir }, events }));
   }
   return await refuseHeld(call, username);
@@ -161,7 +152,10 @@ async function change(call: ApiCall, given: z.output<typeof changes>): Promise<A
   const isAdmin = isTrue(given.is_superuser);
   const refusal = isAdmin ? undefined : await refuseLoss(call, user, 'not-allowed.own-rights');
   if (refusal !== undefined) return refusal;
-  const event = eventOf(call, { code: 'user-rights-changed', params: { user: user.username, isAdmin } });
+  const event = eventBy(call, 'AUTHORISATION', {
+    code: 'user-rights-changed',
+    params: { user: user.username, isAdmin },
+  });
   const lost = isAdmin || !user.isAdmin ? undefined : findLostRacks(call, user);
   await call.region.store.changeUser(user.username, { isAdmin }, event);
   if (lost !== undefined) await call.region.store.recordEvent(lost, undefined);
@@ -185,7 +179,10 @@ async function remove(call: ApiCall, given: z.output<typeof removal>): Promise<A
   const problem = heir === '' ? await refuseHeld(call, username) : await handOver(call, username, heir);
   if (problem !== undefined) return problem;
   const lost = findLostRacks(call, user);
-  await store.removeUser(username, eventOf(call, { code: 'user-removed', params: { user: username } }));
+  await store.removeUser(
+    username,
+    eventBy(call, 'AUTHORISATION', { code: 'user-removed', params: { user: username } }),
+  );
   if (lost !== undefined) await store.recordEvent(lost, undefined);
   return { kind: 'empty' };
 }
@@ -205,12 +202,11 @@ async function changePassword(call: ApiCall, { password }: z.output<typeof passw
   const problems = passwordProblems(password);
   if (problems !== undefined) return refuseFields({ password: problems });
   return await withHash(call, password, !isOwn, async (passwordHash) => {
-    const event = eventOf(call, { code: 'password-changed', params: { user: username } });
+    const event = eventBy(call, 'AUTHORISATION', { code: 'password-changed', params: { user: username } });
     return (await region.store.changeUser(username, { passwordHash }, event)) ? { kind: 'empty' } : noUser();
   });
 }
 
-const nothing = z.object({});
 const many = { versions: ['1.0', '2.0'], path: 'users', handler: 'UsersHandler' } as const;
 const one = { versions: ['1.0', '2.0'], path: 'users/{username}', handler: 'UserHandler' } as const;
 
