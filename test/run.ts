@@ -50,6 +50,8 @@ const REPEATED_MAX = 3;
 const UNIT_PARTS = 4;
 const CHECK_PARTS = 6;
 const MINUTE_MS = 60_000;
+/** Unit tests with large files, or with servers that keep their files on a disk. */
+const ON_DISK = /^images|^store\/postgres/;
 
 const within = (folder: string): readonly string[] => globSync(`test/${folder}/**/*.test.ts`, { cwd: ROOT });
 
@@ -148,6 +150,10 @@ const labelOf = (file: string): string => file.replace(/^test\//, '').replace(/\
 
 const testsOf = (count: number): string => `${count} ${count === 1 ? 'test' : 'tests'}`;
 
+/** The temporary directory of a job. Regions of unit tests write much, and no test of theirs is about a disk; images are large. */
+const placeOf = ({ suite, label }: Job): string =>
+  (suite === UNIT && !ON_DISK.test(label) ? process.env.RACKBOOT_TEST_MEMORY : undefined) ?? tmpdir();
+
 /** Progress within a process that runs several files. */
 function printFile({ file, passed, failed, seconds }: FileLine): void {
   const tests = failed === 0 ? testsOf(passed) : `${failed} failed`;
@@ -161,7 +167,8 @@ async function runJob(job: Job, left: () => number, isFirst = true): Promise<voi
   if (suite === CHECK) return await runProgram(job);
   // The line of a job with one file says the same.
   const onFile = files.length > 1 ? printFile : undefined;
-  const result = await runTests(files, suite, `${suite.name}-${label.replaceAll('/', '-')}`, suite === LONG, onFile);
+  const name = `${suite.name}-${label.replaceAll('/', '-')}`;
+  const result = await runTests(files, suite, name, { place: placeOf(job), isShown: suite === LONG, onFile });
   const isGood = result.failures.length === 0;
   const isRepeated = !isGood && isFirst && CI;
   if (isRepeated) doubtful.push([job, result.failures]);
@@ -230,14 +237,15 @@ function makeScratch(): void {
     chmodSync(memory, 0o1777);
     process.env.RACKBOOT_TEST_MEMORY = memory;
   }
+  const places = memory === undefined ? [scratch] : [scratch, memory];
   process.on('exit', () => {
     // A killed server leaves shared memory, so servers end before the tests. One may begin meanwhile.
     stopTests();
-    endServersIn(scratch);
+    for (const place of places) endServersIn(place);
     killTests();
-    endServersIn(scratch);
+    for (const place of places) endServersIn(place);
     // Never what is mounted below it.
-    spawnSync('rm', ['-rf', '--one-file-system', scratch, ...(memory === undefined ? [] : [memory])]);
+    spawnSync('rm', ['-rf', '--one-file-system', ...places]);
   });
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => process.exit(1));
 }

@@ -1,6 +1,6 @@
 // The main job by UEFI of amd64. `whole-life.test.ts` has SeaBIOS and iPXE by HTTP, `proxy.test.ts` SeaBIOS and lpxelinux;
-// `test/long/` has pxelinux and further network cards (`firmware.test.ts`) and arm64 (`first-boot-arm64.test.ts`).
-// @host computes, 90 s
+// `test/long/` has pxelinux, HTTP boot and further network cards (`firmware.test.ts`), and arm64 (`first-boot-arm64.test.ts`).
+// @host computes, 45 s
 
 import { type BootCase, GIB, testFirstBoots } from '../support/first-boot.ts';
 
@@ -12,16 +12,6 @@ const CASES: readonly BootCase[] = [
     memoryMib: 1024,
     cpus: 1,
     diskBytes: 6 * GIB,
-    loaders: '{}',
-    boots: 1,
-  },
-  {
-    name: 'OVMF, HTTP boot, iPXE',
-    firmware: 'uefi-http',
-    nic: 'virtio-net-pci',
-    memoryMib: 1024,
-    cpus: 1,
-    diskBytes: 4 * GIB,
     loaders: '{}',
     boots: 1,
   },

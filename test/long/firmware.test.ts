@@ -50,6 +50,16 @@ testFirstBoots([
     boots: 1,
   },
   {
+    name: 'OVMF, HTTP boot, iPXE',
+    firmware: 'uefi-http',
+    nic: 'virtio-net-pci',
+    memoryMib: 1024,
+    cpus: 1,
+    diskBytes: 4 * GIB,
+    loaders: '{}',
+    boots: 1,
+  },
+  {
     name: 'OVMF, shim and GRUB: enlisted, known, switched off',
     firmware: 'uefi',
     nic: 'virtio-net-pci',

@@ -49,18 +49,24 @@ export function killTests(): void {
   }
 }
 
+export interface Surroundings {
+  /** The temporary directory of the tests. */
+  readonly place: string;
+  /** Whether the output is printed at once. */
+  readonly isShown: boolean;
+  /** Called with each file when its tests are over. */
+  readonly onFile?: ((file: FileLine) => void) | undefined;
+}
+
 /**
  * Runs test files in one process.
- * @param name the file for its lines, in the temporary directory
- * @param isShown whether its output is printed at once
- * @param onFile called with each file when its tests are over
+ * @param name the file for its lines, in the temporary directory of the run
  */
 export async function runTests(
   files: readonly string[],
   limits: Limits,
   name: string,
-  isShown: boolean,
-  onFile: (file: FileLine) => void = () => undefined,
+  { place, isShown, onFile = () => undefined }: Surroundings,
 ): Promise<Outcome> {
   const from = process.uptime();
   const linesFile = join(process.env.TMPDIR ?? '/tmp', `${name}.lines`);
@@ -77,7 +83,12 @@ export async function runTests(
     ],
     {
       cwd: ROOT,
-      env: { ...process.env, NODE_TEST_CONTEXT: 'shared', RACKBOOT_TEST_FILE_MS: String(limits.fileMs) },
+      env: {
+        ...process.env,
+        TMPDIR: place,
+        NODE_TEST_CONTEXT: 'shared',
+        RACKBOOT_TEST_FILE_MS: String(limits.fileMs),
+      },
       stdio: ['ignore', isShown ? 'inherit' : 'pipe', isShown ? 'inherit' : 'pipe'],
     },
   );
