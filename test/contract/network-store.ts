@@ -142,6 +142,19 @@ export function testNetworkStore(title: string, makePlace: () => StorePlace): vo
     assert.deepEqual(await store.networks.list(), { ...NO_RECORDS, spaces: fewer.spaces });
   });
 
+  check('a change counts a version, and a decision that changes nothing counts none', async (store) => {
+    const before = await store.desiredVersion();
+    await store.networks.change(() => ({ put: {}, remove: { subnets: [] }, events: [EVENT], result: undefined }));
+    assert.equal(await store.desiredVersion(), before);
+    await add(store);
+    const added = await store.desiredVersion();
+    assert.ok(added > before);
+    await store.networks.change(() => ({ remove: { reserved: [FIRST + 7] }, result: undefined }));
+    assert.equal(await store.desiredVersion(), added, 'nobody is told of it');
+    await store.networks.change(() => ({ remove: { routes: [FIRST + 8] }, events: [EVENT], result: undefined }));
+    assert.ok((await store.desiredVersion()) > added);
+  });
+
   check('a decision sees all objects, and one that throws changes nothing', async (store) => {
     await add(store);
     await assert.rejects(

@@ -11,8 +11,9 @@
 // 2. A subnet that a rack serves has a row for its id, its VLAN and its texts. Its router, its DNS servers and the bounds of its dynamic and
 //    static ranges are those of the rack's cluster interface alone: the row has none of them (`region/networks/`).
 // 3. Objects have ids from one counter, which are never given again. The default fabric and VLAN have MAAS's ids, and a served subnet has its
-//    first address as its id, so it stays the same as racks come and go (`region/layout/networks.ts` has the same ids).
+//    first address as its id, so it stays the same as racks come and go.
 // 4. An address of a reserved range, or reserved alone, is allocated to no machine: the store reports it as taken.
+// 5. Of two transactions at a time that allocate or reserve addresses, or count on free ones, one sees what the other stored.
 
 import { z } from 'zod';
 import type { Ipv4, MacAddress } from '../../net/address.ts';
@@ -187,6 +188,8 @@ export interface NetworkChange<R> {
   /** The first id that the change did not give; `undefined`: it gave none. */
   readonly nextId?: number | undefined;
   readonly events?: readonly NewMachineEvent[];
+  /** True if the decision counts on addresses that are free (invariant 5). A change that reserves some claims them anyway. */
+  readonly isClaim?: boolean | undefined;
   readonly result: R;
 }
 
@@ -216,7 +219,8 @@ export interface NetworkStore {
   /** A row that cannot be read is left out, and reported; so is what refers to it. */
   list(): Promise<NetworkRecords>;
   /**
-   * Passes all objects and the first free id to `decide`, and applies its change.
+   * Passes all objects and the first free id to `decide`, and applies its change. A change of objects with an event counts a version of
+   * the desired state.
    * @throws RackError `store-unavailable`, for an unreadable row, too: a decision needs all
    */
   change<R>(decide: (records: NetworkRecords, nextId: number) => NetworkChange<R>): Promise<R>;

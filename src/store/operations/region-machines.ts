@@ -32,6 +32,7 @@ import { STATUSES } from '../../region/records/lifecycle.ts';
 import type { Machine, MachineFields } from '../../region/records/machine.ts';
 import type { NewMachineEvent } from '../../region/records/machine-event.ts';
 import { number, readsRow } from '../rows.ts';
+import { claimAddresses } from './address-claims.ts';
 import { type MachineUpdate, type PowerTaskIds, updateMachines } from './machine-updates.ts';
 import {
   answerChange,
@@ -71,6 +72,10 @@ interface DecidedChange {
   readonly machine: Machine;
   readonly change: Extract<MachineChange<unknown>, { kind: 'change' }>;
 }
+
+/** True if the change gives the machine an address that it did not have. */
+const isGivenMore = ({ machine, change: { addresses = [] } }: DecidedChange): boolean =>
+  addresses.some(({ address }) => machine.addresses.every((one) => one.address !== address));
 
 /** The tables `machine` and `interface`. */
 export class MachineTable {
@@ -179,6 +184,7 @@ export class MachineTable {
       (change.addresses ?? []).map(({ address, mac }) => [address, machine.id, mac]),
     );
     // Throws on an address of another machine, which is our own bug; the transaction is then rolled back.
+    if (changes.some(isGivenMore)) yield claimAddresses();
     if (given.length > 0) yield run(ALLOCATE_SQL, JSON.stringify(given));
     const events = changes.flatMap(({ machine, change }) =>
       change.events.map((event) => ({ event, machineId: machine.id })),

@@ -2,6 +2,8 @@
 //
 // 1. A list leaves out a row that cannot be read, and what refers to it. A change needs all rows: it would otherwise decide without one.
 // 2. Ids come from a counter of their own. Two transactions that give ids both write its row, so PostgreSQL runs one of them again.
+// 3. A change with an event counts a version of the desired state, by which other processes learn of it. One without completes the objects,
+//    as every process does in its memory.
 
 import type { Ipv4 } from '../../net/address.ts';
 import {
@@ -13,10 +15,12 @@ import {
   NO_RECORDS,
   type UsedAddress,
 } from '../../region/records/network-store.ts';
+import { claimAddresses } from './address-claims.ts';
 import { NETWORK_TABLES, readUsed } from './network-rows.ts';
 import { Damages, type Readable } from './readable-rows.ts';
 import type { EventTable } from './region-events.ts';
 import { all, numberIn, one, run, type Steps } from './region-steps.ts';
+import { countVersion } from './region-versions.ts';
 
 const COUNTER = 'network-object';
 
@@ -47,7 +51,9 @@ export class NetworkTables {
   *change<R>(decide: (records: NetworkRecords, nextId: number) => NetworkChange<R>): Steps<R> {
     const records = yield* readAll((rows, read) => rows.map(read));
     const nextId = Math.max(FIRST_NETWORK_ID, numberIn(yield one('SELECT value FROM counter WHERE name = ?', COUNTER)));
-    const { put = {}, remove = {}, nextId: given = nextId, events = [], result } = decide(records, nextId);
+    const change = decide(records, nextId);
+    const { put = {}, remove = {}, nextId: given = nextId, events = [], result } = change;
+    if (change.isClaim === true || reserves(put)) yield claimAddresses();
     for (const kind of NETWORK_KINDS.toReversed()) {
       const ids = remove[kind] ?? [];
       const { name } = NETWORK_TABLES[kind];
@@ -60,6 +66,7 @@ export class NetworkTables {
       yield run(sql, COUNTER, given);
     }
     for (const event of events) yield* this.#events.add(event, undefined);
+    if (events.length > 0 && (isSome(put) || isSome(remove))) yield* countVersion([]);
     return result;
   }
 
@@ -69,6 +76,11 @@ export class NetworkTables {
     return { found: damages.readEach(rows, readUsed), damages: damages.errors };
   }
 }
+
+const reserves = ({ reserved = [], ranges = [] }: Partial<NetworkRecords>): boolean =>
+  reserved.length > 0 || ranges.some(({ kind }) => kind === 'reserved');
+
+const isSome = (lists: object): boolean => Object.values(lists).some((list) => Array.isArray(list) && list.length > 0);
 
 type ReadEach = <T>(rows: readonly object[], read: (row: object) => T) => readonly T[];
 
