@@ -147,7 +147,8 @@ class RegionOnStore {
       onChange: () => this.#announcements.announce(),
     });
     const ownRack = () => this.#config.ownRack;
-    this.networks = new Networks({ ...options, racks: this.racks, settings: this.settings, ownRack });
+    const onChange = (): void => this.#announcements.announce();
+    this.networks = new Networks({ ...options, racks: this.racks, settings: this.settings, ownRack, onChange });
     this.#isOnDuty = options.isOnDuty ?? (() => true);
     this.#deadlines = new StatusDeadlines(options.store, options.clock, this.#isOnDuty);
     this.power = options.power;
@@ -168,6 +169,7 @@ class RegionOnStore {
       clock: options.clock,
       deadlines: this.#deadlines,
       racks: this.racks,
+      networks: this.networks,
       power: options.power,
       findImage: options.findImage,
       listImages: options.listImages,
@@ -327,13 +329,14 @@ class RegionOnStore {
     this.#announcements.close();
   }
 
-  /** Reads what has changed in the store. Machines and settings of one state are read together, in one run at a time. */
+  /** Reads what has changed in the store. Machines, settings and networks of one state are read together, in one run at a time. */
   async #read(): Promise<void> {
     await this.#mirror.refresh();
     const { version, rewinds } = this.#mirror;
     const contents = `${version}.${rewinds}`;
-    if (contents !== this.#settingsOf) await this.settings.load();
-    // Only now: if the settings could not be read, the next run reads them.
+    // It reads the settings first.
+    if (contents !== this.#settingsOf) await this.networks.look();
+    // Only now: if they could not be read, the next run reads them.
     this.#settingsOf = contents;
   }
 

@@ -4,8 +4,9 @@
 //   change ─ key known? ─ may the store own it? ─ not in a rack's file? ─ whole configuration valid? ─ stored, sent to the racks
 //
 // 1. A value in a rack's file is read-only here, and the refusal names the file and the key.
-// 2. Every stored configuration can be served: the whole is checked first, in the same transaction. A change never stops a machine from
-//    booting that could boot before, as far as this host's boot tree shows.
+// 2. Every stored configuration can be served: the whole is checked first, in the same transaction, also against the networks: what becomes a
+//    dynamic range has no reserved address and none of a machine. A change never stops a machine from booting that could boot before, as far as this
+//    host's boot tree shows.
 // 3. A cluster interface belongs to one rack and is keyed by its name. The region's own keys go to the rack of its process. Every other key
 //    applies to all racks.
 
@@ -20,9 +21,10 @@ import {
 } from '../machines/settings.ts';
 import { nearestName } from '../nearest-name.ts';
 import type { OwnFile, OwnRack } from './config.ts';
+import { findTaken } from './networks/range-check.ts';
 import type { Racks } from './racks/racks.ts';
 import type { RegionStore } from './records/store.ts';
-import type { SettingChange, StoredSetting } from './records/stored-setting.ts';
+import type { SettingChange, SettingsOutcome, StoredSetting } from './records/stored-setting.ts';
 import { LatestRun } from './shares/latest-run.ts';
 import { type Pin, type RefusalNamed, refusal } from './words/refusal.ts';
 
@@ -90,6 +92,16 @@ interface SettingsParts {
   readonly ownFile?: (() => OwnFile | undefined) | undefined;
   /** Called after each change. */
   readonly onChange: () => void;
+}
+
+/** Ends a transaction whose settings do not fit to what is stored. */
+class Unfit extends Error {
+  readonly refused: SettingsRefusal;
+
+  constructor(refused: SettingsRefusal) {
+    super(refused.code);
+    this.refused = refused;
+  }
 }
 
 export class RegionSettings {
@@ -165,10 +177,35 @@ export class RegionSettings {
    * @returns the refusal; `undefined` if the changes are stored
    */
   async change(rack: string, edits: readonly SettingEdit[], username: string): Promise<SettingsRefusal | undefined> {
+    const { store } = this.#parts;
+    const owner = rack === '' ? (this.#parts.ownRack()?.uuid ?? '') : rack;
+    try {
+      return await store.transact(async () => {
+        const outcome = await this.#change(owner, edits, username);
+        if (outcome.kind === 'refuse') return outcome.refusal;
+        await store.afterCommit(() => {
+          this.#list = outcome.settings;
+          this.#parts.onChange();
+        });
+        return undefined;
+      });
+    } catch (error) {
+      if (error instanceof Unfit) return error.refused;
+      throw error;
+    }
+  }
+
+  /** @throws Unfit if a range would have addresses that are not free */
+  async #change(
+    owner: string,
+    edits: readonly SettingEdit[],
+    username: string,
+  ): Promise<SettingsOutcome<SettingsRefusal>> {
     const { store, clock } = this.#parts;
     const atMs = clock.wallTimeMs();
-    const owner = rack === '' ? (this.#parts.ownRack()?.uuid ?? '') : rack;
+    let before: readonly StoredSetting[] = [];
     const outcome = await store.changeSettings<SettingsRefusal>(atMs, (current) => {
+      before = current;
       const changes: SettingChange[] = [];
       let list = current;
       for (const given of edits) {
@@ -187,10 +224,12 @@ export class RegionSettings {
         events: [{ type: 'SETTINGS', code: 'settings-changed', params, atMs, username }],
       };
     });
-    if (outcome.kind === 'refuse') return outcome.refusal;
-    this.#list = outcome.settings;
-    this.#parts.onChange();
-    return undefined;
+    if (outcome.kind === 'refuse') return outcome;
+    const interfaces = (list: readonly StoredSetting[]): readonly Settings[] =>
+      this.rules.interfacesOf(this.#fileOf(owner), this.#settingsFor(owner, list));
+    const problems = await findTaken(store, interfaces(before), interfaces(outcome.settings));
+    if (problems.length > 0) throw new Unfit(refusal('setting-invalid', { problems }));
+    return outcome;
   }
 
   #decide(owner: string, edit: SettingEdit, list: readonly StoredSetting[]): SettingChange | SettingsRefusal {

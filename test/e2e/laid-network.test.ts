@@ -11,9 +11,9 @@ import { ipv4, mac } from '../../src/net/address.ts';
 import { interfacesOf } from '../../src/region/layout/interfaces.ts';
 import { configParts } from '../../src/region/layout/network-config.ts';
 import { networkdFiles } from '../../src/region/layout/networkd.ts';
-import { networksOf } from '../../src/region/layout/networks.ts';
 import type { Machine } from '../../src/region/records/machine.ts';
 import { FIELDS } from '../contract/region-store.ts';
+import { networksWith, subnetView, UNTAGGED } from '../region/networks/laid-view.ts';
 import { missing } from '../support/needs.ts';
 
 const NETWORKD = '/lib/systemd/systemd-networkd';
@@ -49,15 +49,10 @@ kill $daemon
 cat /run/log >&2
 `;
 
-const NETWORKS = networksOf([]);
-const SUBNET = {
-  ...{ id: 1, name: 'lan', network: { address: ipv4(0x0a140000), prefix: 24 }, router: ipv4(0x0a140001) },
-  ...{ nameServers: [ipv4(0x0a140001)], vlan: NETWORKS.defaultVlan, hasStaticRange: true },
-};
-const OTHER = {
-  ...{ ...SUBNET, id: 2, name: 'storage', router: undefined, nameServers: [] },
-  network: { address: ipv4(0x0a1e0000), prefix: 24 },
-};
+const NETWORKS = networksWith(
+  [],
+  [subnetView(1, UNTAGGED, '10.20.0.0/24', ipv4(0x0a140001)), subnetView(2, UNTAGGED, '10.30.0.0/24')],
+);
 const nic = (id: number) => ({ id, name: `nic${id}`, mac: mac(0x525400000000 + id), source: 'vouched' }) as const;
 const LAID: Machine = {
   ...{ ...FIELDS, id: 1, systemId: 'aaaaaa', createdMs: 0, tags: [], interfaces: [nic(1), nic(2)] },
@@ -86,7 +81,7 @@ test('networkd sets up a bridge, whose part has no address, and a second interfa
   try {
     const files = join(directory, 'files');
     mkdirSync(files);
-    const parts = configParts(interfacesOf(LAID, { ...NETWORKS, subnets: [SUBNET, OTHER] }), {
+    const parts = configParts(interfacesOf(LAID, NETWORKS), {
       ...{ gatewayLink: undefined, domain: 'maas', isByLease: false },
     });
     for (const { path, text } of networkdFiles(parts)) writeFileSync(join(files, basename(path)), text);

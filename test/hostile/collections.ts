@@ -302,7 +302,7 @@ export const COLLECTIONS: Readonly<Record<string, Readonly<Record<string, string
   },
   'region/accounts/passwords.ts': { '#waiting': 'CHECKS_WAITING_MAX' },
   'region/api/caller.ts': { operatorRequests: 'weak', OF_ADMINISTRATORS: 'weak' },
-  'region/api/network-json.ts': { vlans: 'weak', subnets: 'weak' },
+  'region/api/node-interface-json.ts': { vlans: 'weak', subnets: 'weak' },
   'region/layout/disks.ts': { 'disksOf.taken': 'call' },
   'region/layout/ifupdown.ts': { 'entryOf.lines': 'call' },
   'region/layout/interface-changes.ts': { 'InterfaceWish.params': 'named' },

@@ -6,7 +6,7 @@ import { formatIpv4 } from '../../net/address.ts';
 import type { Whereabouts } from '../life/whereabouts.ts';
 import { type Machine, machineFqdn } from '../records/machine.ts';
 import { poolJson, zoneJson } from './area-json.ts';
-import { interfacesJson } from './network-json.ts';
+import { interfacesJson } from './node-interface-json.ts';
 
 const BASE = '/MAAS/api/2.0';
 

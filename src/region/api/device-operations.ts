@@ -137,7 +137,7 @@ const fieldsOf = (
   ...{ powerType: '', powerParameters: {}, powerState: 'unknown' },
 });
 
-const show = (call: ApiCall, device: Machine): Answer => json(deviceJson(device, whereabouts(call.region.racks)));
+const show = (call: ApiCall, device: Machine): Answer => json(deviceJson(device, whereabouts(call.region)));
 
 /** The device in the path. */
 async function deviceOf(call: ApiCall): Promise<Machine | undefined> {
@@ -194,7 +194,7 @@ async function list(call: ApiCall, given: z.output<typeof filterParameters>): Pr
   const filter = await machineFilter(call, given);
   if ('kind' in filter) return filter;
   const devices = await call.region.store.listMachines({ ...filter, isDevice: true }, 0, DEVICES_MAX);
-  const where = whereabouts(call.region.racks);
+  const where = whereabouts(call.region);
   return json(devices.map((device) => deviceJson(device, where)));
 }
 

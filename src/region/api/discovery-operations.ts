@@ -8,13 +8,13 @@
 
 import { z } from 'zod';
 import { formatMac, parseIpv4 } from '../../net/address.ts';
-import { type Networks, subnetAt } from '../layout/networks.ts';
 import { whereabouts } from '../life/whereabouts.ts';
+import { type NetworkView, subnetOfAddress } from '../networks/network-view.ts';
 import type { HeardHost } from '../records/store.ts';
 import { cleanWords } from '../records/text-json.ts';
 import { type Answer, json, refuse } from './answer.ts';
-import { subnetJson } from './network-json.ts';
 import { type ApiCall, defineOperation, type Operation } from './operation.ts';
+import { subnetJson } from './subnet-json.ts';
 
 /** Hosts in one list, those heard last. */
 const LISTED_MAX = 1000;
@@ -32,11 +32,11 @@ function fieldOf({ event }: HeardHost, name: string): string {
 const idOf = (host: HeardHost): string =>
   Buffer.from(`${fieldOf(host, 'address')},${formatMac(host.mac)}`).toString('base64url');
 
-function discoveryJson(call: ApiCall, host: HeardHost, networks: Networks): Record<string, unknown> {
+function discoveryJson(call: ApiCall, host: HeardHost, networks: NetworkView): Record<string, unknown> {
   const { event, firstMs, mac } = host;
   const ip = fieldOf(host, 'address');
   const address = parseIpv4(ip);
-  const subnet = address === undefined ? undefined : subnetAt(networks, address);
+  const subnet = address === undefined ? undefined : subnetOfAddress(networks, address);
   const vlan = subnet?.vlan ?? networks.defaultVlan;
   const rack = call.region.racks.list().find(({ name }) => name === event.rack);
   const id = idOf(host);
@@ -45,7 +45,7 @@ function discoveryJson(call: ApiCall, host: HeardHost, networks: Networks): Reco
     hostname: fieldOf(host, 'hostname') || null,
     first_seen: new Date(firstMs).toISOString(),
     last_seen: new Date(event.atMs).toISOString(),
-    ...{ fabric: vlan.fabricId, fabric_name: vlan.fabric, vid: vlan.vid === 0 ? null : vlan.vid },
+    ...{ fabric: vlan.fabric.id, fabric_name: vlan.fabric.name, vid: vlan.vlan.vid === 0 ? null : vlan.vlan.vid },
     subnet: subnet === undefined ? null : subnetJson(subnet),
     is_external_dhcp: false,
     observer: {
@@ -64,20 +64,20 @@ async function heard(call: ApiCall): Promise<readonly HeardHost[]> {
 }
 
 async function list(call: ApiCall): Promise<Answer> {
-  const networks = whereabouts(call.region.racks).networks();
+  const networks = whereabouts(call.region).networks();
   return json((await heard(call)).map((host) => discoveryJson(call, host, networks)));
 }
 
 /** Those whose address no machine or device has. */
 async function listUnknownAddresses(call: ApiCall): Promise<Answer> {
-  const { store, racks } = call.region;
+  const { store } = call.region;
   const hosts = await heard(call);
   const addresses = hosts.flatMap((host) => parseIpv4(fieldOf(host, 'address')) ?? []);
   const machines = [
     ...(await store.listMachines({ seenAt: addresses }, 0, LISTED_MAX)),
     ...(await store.listMachines({ seenAt: addresses, isDevice: true }, 0, LISTED_MAX)),
   ];
-  const where = whereabouts(racks);
+  const where = whereabouts(call.region);
   const known = new Set(machines.flatMap((machine) => where.addressesOf(machine)));
   const isKnown = (text: string): boolean => [...known].some((one) => one === parseIpv4(text));
   const unknown = hosts.filter((host) => !isKnown(fieldOf(host, 'address')));
@@ -87,7 +87,7 @@ async function listUnknownAddresses(call: ApiCall): Promise<Answer> {
 async function read(call: ApiCall): Promise<Answer> {
   const found = (await heard(call)).find((host) => idOf(host) === call.path.discovery_id);
   if (found === undefined) return refuse('not-found.discovery');
-  return json(discoveryJson(call, found, whereabouts(call.region.racks).networks()));
+  return json(discoveryJson(call, found, whereabouts(call.region).networks()));
 }
 
 const common = { versions: ['2.0'], method: 'GET', access: 'user', parameters: z.object({}) } as const;

@@ -33,7 +33,7 @@ import {
 } from './network-calls.ts';
 import { type ApiCall, defineOperation, nothing, type Operation } from './operation.ts';
 import { fabricJson, NO_SPACE, vlanJson } from './subnet-json.ts';
-import { changeService } from './vlan-service.ts';
+import { serviceIn } from './vlan-service.ts';
 
 const fabricFields = z.object({
   name: nameField.optional().describe('Its name. Default: fabric-N.'),
@@ -80,24 +80,24 @@ function findVlan(view: NetworkView, call: ApiCall): VlanView | undefined {
 
 const noVlan = (call: ApiCall): Refusal => absent('VLAN', call.path.vid ?? call.path.id);
 
-const showFabric = (call: ApiCall) => (view: NetworkView, id: number) => {
+const showFabric = (view: NetworkView, id: number) => {
   const fabric = view.records.fabrics.find((one) => one.id === id);
-  return fabric === undefined ? undefined : fabricJson(call, view, fabric);
+  return fabric === undefined ? undefined : fabricJson(view, fabric);
 };
-const showVlan = (call: ApiCall) => (view: NetworkView, id: number) => {
+const showVlan = (view: NetworkView, id: number) => {
   const found = view.vlans.find(({ vlan }) => vlan.id === id);
-  return found === undefined ? undefined : vlanJson(call, found);
+  return found === undefined ? undefined : vlanJson(found);
 };
 
 async function listFabrics(call: ApiCall): Promise<Answer> {
   const view = await look(call);
-  return listed(call, view.records.fabrics, (fabric) => fabricJson(call, view, fabric));
+  return listed(call, view.records.fabrics, (fabric) => fabricJson(view, fabric));
 }
 
 async function readFabric(call: ApiCall): Promise<Answer> {
   const view = await look(call);
   const fabric = findFabric(view, call);
-  return fabric === undefined ? noFabric(call) : json(fabricJson(call, view, fabric));
+  return fabric === undefined ? noFabric(call) : json(fabricJson(view, fabric));
 }
 
 /** The refusal if another fabric has the name. */
@@ -121,7 +121,7 @@ const addFabric = (call: ApiCall, given: GivenFabric): Promise<Answer> =>
         ...{ put: { fabrics: [fabric], vlans: [vlan] }, nextId: id + 2 },
       };
     },
-    showFabric(call),
+    showFabric,
   );
 
 const changeFabric = (call: ApiCall, given: GivenFabric): Promise<Answer> =>
@@ -142,7 +142,7 @@ const changeFabric = (call: ApiCall, given: GivenFabric): Promise<Answer> =>
       const { id, name } = fabric;
       return { kind: 'change', change: 'changed', what: 'fabric', name, id, put: { fabrics: [fabric] } };
     },
-    showFabric(call),
+    showFabric,
   );
 
 const removeFabric = (call: ApiCall): Promise<Answer> =>
@@ -163,12 +163,12 @@ async function listVlans(call: ApiCall): Promise<Answer> {
   const fabric = findFabric(view, call);
   if (fabric === undefined) return noFabric(call);
   const own = view.vlans.filter(({ vlan }) => vlan.fabricId === fabric.id);
-  return listed(call, own, (one) => vlanJson(call, one));
+  return listed(call, own, (one) => vlanJson(one));
 }
 
 async function readVlan(call: ApiCall): Promise<Answer> {
   const found = findVlan(await look(call), call);
-  return found === undefined ? noVlan(call) : json(vlanJson(call, found));
+  return found === undefined ? noVlan(call) : json(vlanJson(found));
 }
 
 /** The id of a space by its name or id; `undefined`: none. */
@@ -210,29 +210,26 @@ const addVlan = (call: ApiCall, given: z.output<typeof newVlanFields>): Promise<
       const name = vlanTitle(vlan, fabric);
       return { kind: 'change', change: 'added', what: 'VLAN', name, id, put: { vlans: [vlan] }, nextId: id + 1 };
     },
-    showVlan(call),
+    showVlan,
   );
 
-async function changeVlan(call: ApiCall, given: GivenVlan): Promise<Answer> {
-  const found = findVlan(await look(call), call);
-  if (found === undefined) return noVlan(call);
-  const refused = await changeService(call, found, given);
-  if (refused !== undefined) return refused;
-  return await change(
+const changeVlan = (call: ApiCall, given: GivenVlan): Promise<Answer> =>
+  change(
     call,
     (view) => {
-      const before = view.vlans.find(({ vlan }) => vlan.id === found.vlan.id);
+      const before = findVlan(view, call);
       if (before === undefined) return noVlan(call);
+      const service = serviceIn(before, given);
+      if ('kind' in service) return service;
       if (before.vlan.vid === UNTAGGED_VID && (given.vid ?? UNTAGGED_VID) !== UNTAGGED_VID)
         return refuseField('vid', 'field.vid-untagged');
       const vlan = vlanOf(view, given, before.vlan, before.fabric);
       if ('kind' in vlan) return vlan;
       const name = vlanTitle(vlan, before.fabric);
-      return { kind: 'change', change: 'changed', what: 'VLAN', name, id: vlan.id, put: { vlans: [vlan] } };
+      return { kind: 'change', change: 'changed', what: 'VLAN', name, id: vlan.id, put: { vlans: [vlan] }, service };
     },
-    showVlan(call),
+    showVlan,
   );
-}
 
 const removeVlan = (call: ApiCall): Promise<Answer> =>
   change(call, (view) => {

@@ -50,7 +50,7 @@ function addressJson(call: ApiCall, view: NetworkView, one: ReservedAddress, use
     alloc_type: ALLOC_TYPES.USER_RESERVED.number,
     alloc_type_name: ALLOC_TYPES.USER_RESERVED.name,
     created: maasTime(one.createdMs),
-    subnet: subnet === undefined ? null : subnetJson(call, subnet),
+    subnet: subnet === undefined ? null : subnetJson(subnet),
     interface_set: [],
     owner: users.get(one.username) ?? null,
     resource_uri: `/MAAS/api/${call.version}/ipaddresses/`,

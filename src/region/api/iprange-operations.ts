@@ -17,7 +17,8 @@ import {
   rangesOverlap,
 } from '../../net/address.ts';
 import { type NetworkView, type RangeView, type SubnetView, subnetOfAddress } from '../networks/network-view.ts';
-import type { ServedNetwork } from '../networks/served-networks.ts';
+import type { WantedChange } from '../networks/networks.ts';
+import type { ServedNetwork, ServiceEdit } from '../networks/served-networks.ts';
 import { RESERVED_PER_USER_MAX, type StoredRange } from '../records/network-store.ts';
 import type { User } from '../records/user.ts';
 import { type Answer, json, type Refusal, refuse, refuseField } from './answer.ts';
@@ -31,6 +32,7 @@ import {
   listed,
   look,
   networkIdIn,
+  refusalIn,
   spanOf,
   spanText,
   textField,
@@ -39,7 +41,6 @@ import {
 import { type ApiCall, defineOperation, nothing, type Operation, usernameOf, value } from './operation.ts';
 import { rangeJson } from './subnet-json.ts';
 import { userJson } from './user-operations.ts';
-import { editServed } from './vlan-service.ts';
 
 const changedRange = z.object({
   start_ip: textField.optional().describe('The first address.'),
@@ -63,16 +64,13 @@ const findRange = (view: NetworkView, { path }: ApiCall): RangeView | undefined 
 function shown(call: ApiCall, view: RangeView, users: readonly User[]): unknown {
   const { range } = view;
   const user = range.kind === 'reserved' ? users.find(({ username }) => username === range.username) : undefined;
-  return rangeJson(call, view, user === undefined ? null : userJson(call, user));
+  return rangeJson(view, user === undefined ? null : userJson(call, user));
 }
 
-async function show(call: ApiCall, id: number, what: StoredRange['kind']): Promise<Answer> {
-  const view = await look(call);
+const showRange = (call: ApiCall, users: readonly User[]) => (view: NetworkView, id: number) => {
   const found = view.ranges.find(({ range }) => range.id === id);
-  return found === undefined
-    ? absent(`${what} range`, String(id))
-    : json(shown(call, found, await call.region.store.listUsers()));
-}
+  return found === undefined ? undefined : shown(call, found, users);
+};
 
 async function list(call: ApiCall): Promise<Answer> {
   const [{ ranges }, users] = [await look(call), await call.region.store.listUsers()];
@@ -123,16 +121,6 @@ function findMisfit(
   return refuseField('start_ip', 'field.range-reserved', { address: formatIpv4(reserved) });
 }
 
-/** The refusal if a machine has an address in a range that a request makes dynamic. */
-async function refuseAllocated(call: ApiCall, { low, high }: Ipv4Range): Promise<Refusal | undefined> {
-  const [first] = await call.region.store.networks.usedBetween(low, high, 1);
-  if (first?.kind !== 'allocated') return undefined;
-  return refuseField('start_ip', 'field.range-machine', {
-    machine: first.hostname,
-    address: formatIpv4(first.address),
-  });
-}
-
 function subnetOf(view: NetworkView, text: string | undefined, bounds: Ipv4Range): SubnetView | Refusal {
   if (text !== undefined && text !== '')
     return findSubnet(view, text) ?? refuseField('subnet', 'field.no-subnet', { name: text.slice(0, 64) });
@@ -144,61 +132,51 @@ function subnetOf(view: NetworkView, text: string | undefined, bounds: Ipv4Range
 const keysOf = (kind: 'dynamic' | 'static'): readonly [low: string, high: string] =>
   kind === 'dynamic' ? ['ip_range_low', 'ip_range_high'] : ['static_ip_range_low', 'static_ip_range_high'];
 
-/** Gives a cluster interface the bounds of a range. @param bounds `undefined`: none */
-function setBounds(
-  call: ApiCall,
+/** Fields of ranges by those of cluster interfaces. */
+const FIELDS: Readonly<Record<string, string>> = {
+  ip_range_low: 'start_ip',
+  ip_range_high: 'end_ip',
+  static_ip_range_low: 'start_ip',
+  static_ip_range_high: 'end_ip',
+};
+
+/** A refusal by the fields of ranges. */
+const ofRange = async (answer: Promise<Answer>): Promise<Answer> => refusalIn(FIELDS, await answer);
+
+/** The change of a cluster interface that gives it the bounds of a range. @param bounds `undefined`: none */
+function boundsEdit(
   served: ServedNetwork,
   kind: 'dynamic' | 'static',
   bounds: Ipv4Range | undefined,
-): Promise<Refusal | undefined> {
+): readonly ServiceEdit[] {
   const [low, high] = keysOf(kind);
   const { low: first, high: last } = bounds === undefined ? {} : spanOf(bounds);
-  return editServed(call, [{ served, fields: { [low]: first, [high]: last } }]);
+  return [{ served, fields: { [low]: first, [high]: last } }];
 }
 
-/** Stores the comment of a served range, with the event of the change. */
-const commentOn = (call: ApiCall, isThis: (range: StoredRange) => boolean, given: Given, isNew: boolean) =>
-  change(call, (view) => {
-    const found = view.ranges.find(({ range }) => isThis(range));
-    if (found === undefined) return noRange(call);
-    const { range } = found;
-    const put = { ranges: [{ ...range, comment: given.comment ?? range.comment }] };
-    const what = `${range.kind} range` as const;
-    const name = spanText(found);
-    return { kind: 'change', change: isNew ? 'added' : 'changed', what, name, id: range.id, put };
-  });
-
-async function addServed(
-  call: ApiCall,
+/** The change that gives a cluster interface a range. */
+function servedAddition(
+  view: NetworkView,
+  id: number,
   given: z.output<typeof newRange>,
   kind: 'dynamic' | 'static',
   bounds: Ipv4Range,
-): Promise<Answer> {
-  if (!isAdmin(call)) return refuse('not-allowed.dynamic');
-  const view = await look(call);
+): WantedChange | Refusal {
   const subnet = subnetOf(view, given.subnet, bounds);
   if ('kind' in subnet) return subnet;
   const misfit = findMisfit(view, subnet, kind, bounds, undefined);
   if (misfit !== undefined) return misfit;
-  const { cidr, id: subnetId } = subnet.subnet;
+  const { cidr: network, id: subnetId } = subnet.subnet;
   const [first] = subnet.served;
-  if (first === undefined) return refuseField('subnet', 'field.not-served', { network: cidr });
+  if (first === undefined) return refuseField('subnet', 'field.not-served', { network });
   const free = subnet.served.find((one) => (kind === 'dynamic' ? one.dynamic : one.fixed) === undefined);
-  if (free === undefined)
-    return refuseField('start_ip', 'field.range-one', { network: cidr, rack: first.rackName, kind });
-  const refused =
-    (kind === 'dynamic' ? await refuseAllocated(call, bounds) : undefined) ??
-    (await setBounds(call, free, kind, bounds));
-  if (refused !== undefined) return refused;
-  const isThis = (range: StoredRange): boolean =>
-    range.kind === kind &&
-    range.subnetId === subnetId &&
-    range.rack === free.rack &&
-    range.clusterInterface === free.name;
-  const stored = await commentOn(call, isThis, given, true);
-  if (stored.kind === 'refusal') return stored;
-  const added = (await look(call)).ranges.find(({ range }) => isThis(range));
-  return added === undefined ? noRange(call) : await show(call, added.range.id, kind);
+  if (free === undefined) return refuseField('start_ip', 'field.range-one', { network, rack: first.rackName, kind });
+  const { rack, name: clusterInterface } = free;
+  const range: StoredRange = { kind, id, subnetId, rack, clusterInterface, comment: given.comment ?? '' };
+  return {
+    ...{ kind: 'change', change: 'added', what: `${kind} range`, name: spanText(bounds), id },
+    ...{ put: { ranges: [range] }, nextId: id + 1, service: boundsEdit(free, kind, bounds) },
+  };
 }
 
 const reservedBy = ({ records }: NetworkView, username: string): number =>
@@ -211,38 +189,39 @@ export function refuseReserving(call: ApiCall, view: NetworkView, field: string)
   return refuseField(field, 'field.reserved-per-user', { max: RESERVED_PER_USER_MAX });
 }
 
-async function addReserved(call: ApiCall, given: z.output<typeof newRange>, bounds: Ipv4Range): Promise<Answer> {
-  let added = 0;
-  const stored = await change(call, (view, id) => {
-    const subnet = subnetOf(view, given.subnet, bounds);
-    if ('kind' in subnet) return subnet;
-    const refused = refuseReserving(call, view, 'start_ip') ?? findMisfit(view, subnet, 'reserved', bounds, undefined);
-    if (refused !== undefined) return refused;
-    added = id;
-    const range: StoredRange = {
-      ...{ kind: 'reserved', id, subnetId: subnet.subnet.id, ...bounds },
-      ...{ username: usernameOf(call), comment: given.comment ?? '' },
-    };
-    const name = spanText(bounds);
-    return {
-      kind: 'change',
-      change: 'added',
-      what: 'reserved range',
-      name,
-      id,
-      put: { ranges: [range] },
-      nextId: id + 1,
-    };
-  });
-  return stored.kind === 'refusal' ? stored : await show(call, added, 'reserved');
+/** The change that reserves a range for the caller. */
+function reservedAddition(
+  call: ApiCall,
+  view: NetworkView,
+  id: number,
+  given: z.output<typeof newRange>,
+  bounds: Ipv4Range,
+): WantedChange | Refusal {
+  const subnet = subnetOf(view, given.subnet, bounds);
+  if ('kind' in subnet) return subnet;
+  const refused = refuseReserving(call, view, 'start_ip') ?? findMisfit(view, subnet, 'reserved', bounds, undefined);
+  if (refused !== undefined) return refused;
+  const range: StoredRange = {
+    ...{ kind: 'reserved', id, subnetId: subnet.subnet.id, ...bounds },
+    ...{ username: usernameOf(call), comment: given.comment ?? '' },
+  };
+  return {
+    ...{ kind: 'change', change: 'added', what: 'reserved range', name: spanText(bounds), id },
+    ...{ put: { ranges: [range] }, nextId: id + 1 },
+  };
 }
 
 async function add(call: ApiCall, given: z.output<typeof newRange>): Promise<Answer> {
   const bounds = boundsOf(given, undefined);
   if ('kind' in bounds) return bounds;
-  return given.type === 'reserved'
-    ? await addReserved(call, given, bounds)
-    : await addServed(call, given, given.type, bounds);
+  const { type } = given;
+  if (type !== 'reserved' && !isAdmin(call)) return refuse('not-allowed.dynamic');
+  const users = await call.region.store.listUsers();
+  const decide = (view: NetworkView, id: number): WantedChange | Refusal =>
+    type === 'reserved'
+      ? reservedAddition(call, view, id, given, bounds)
+      : servedAddition(view, id, given, type, bounds);
+  return await ofRange(change(call, decide, showRange(call, users)));
 }
 
 /** The refusal if the caller may not change a range. */
@@ -253,53 +232,45 @@ function refuseForeign(call: ApiCall, { range }: RangeView): Refusal | undefined
 }
 
 async function amend(call: ApiCall, given: Given): Promise<Answer> {
-  const view = await look(call);
-  const found = findRange(view, call);
-  if (found === undefined) return noRange(call);
-  const bounds = boundsOf(given, found);
-  if ('kind' in bounds) return bounds;
-  const { range, served } = found;
-  const refused = refuseForeign(call, found) ?? findMisfit(view, found.subnet, range.kind, bounds, found);
-  if (refused !== undefined) return refused;
-  if (range.kind !== 'reserved') {
-    const hasMoved = bounds.low !== found.low || bounds.high !== found.high;
-    const failed =
-      hasMoved && served !== undefined
-        ? ((range.kind === 'dynamic' ? await refuseAllocated(call, bounds) : undefined) ??
-          (await setBounds(call, served, range.kind, bounds)))
-        : undefined;
-    const stored = failed ?? (await commentOn(call, ({ id }) => id === range.id, given, false));
-    return stored.kind === 'refusal' ? stored : await show(call, range.id, range.kind);
-  }
-  const stored = await change(call, (now) => {
-    const own = findRange(now, call);
-    if (own === undefined || own.range.kind !== 'reserved') return noRange(call);
-    const misfit = findMisfit(now, own.subnet, 'reserved', bounds, own);
-    if (misfit !== undefined) return misfit;
-    const put = { ranges: [{ ...own.range, ...bounds, comment: given.comment ?? own.range.comment }] };
-    return { kind: 'change', change: 'changed', what: 'reserved range', name: spanText(bounds), id: range.id, put };
-  });
-  return stored.kind === 'refusal' ? stored : await show(call, range.id, 'reserved');
+  const users = await call.region.store.listUsers();
+  return await ofRange(
+    change(
+      call,
+      (view) => {
+        const found = findRange(view, call);
+        if (found === undefined) return noRange(call);
+        const bounds = boundsOf(given, found);
+        if ('kind' in bounds) return bounds;
+        const { range, served } = found;
+        const refused = refuseForeign(call, found) ?? findMisfit(view, found.subnet, range.kind, bounds, found);
+        if (refused !== undefined) return refused;
+        const comment = given.comment ?? range.comment;
+        const hasMoved = bounds.low !== found.low || bounds.high !== found.high;
+        const isEdit = range.kind !== 'reserved' && served !== undefined && hasMoved;
+        return {
+          ...{ kind: 'change', change: 'changed', what: `${range.kind} range`, name: spanText(bounds), id: range.id },
+          put: { ranges: [range.kind === 'reserved' ? { ...range, ...bounds, comment } : { ...range, comment }] },
+          service: isEdit ? boundsEdit(served, range.kind, bounds) : [],
+        };
+      },
+      showRange(call, users),
+    ),
+  );
 }
 
-async function remove(call: ApiCall): Promise<Answer> {
-  const found = findRange(await look(call), call);
-  if (found === undefined) return noRange(call);
-  const refused = refuseForeign(call, found);
-  if (refused !== undefined) return refused;
-  const { range, served } = found;
-  const { id } = range;
-  const name = spanText(found);
-  if (range.kind !== 'reserved' && served !== undefined) {
-    const failed = await setBounds(call, served, range.kind, undefined);
-    if (failed !== undefined) return failed;
-  }
-  return await change(call, (view) => {
-    // The look before this has removed the row of a range that a rack had.
-    if (range.kind === 'reserved' && !view.records.ranges.some((one) => one.id === id)) return noRange(call);
-    return { kind: 'change', change: 'removed', what: `${range.kind} range`, name, id, remove: { ranges: [id] } };
+const remove = (call: ApiCall): Promise<Answer> =>
+  change(call, (view) => {
+    const found = findRange(view, call);
+    if (found === undefined) return noRange(call);
+    const { range, served } = found;
+    return (
+      refuseForeign(call, found) ?? {
+        ...{ kind: 'change', change: 'removed', what: `${range.kind} range`, name: spanText(found), id: range.id },
+        remove: { ranges: [range.id] },
+        service: range.kind === 'reserved' || served === undefined ? [] : boundsEdit(served, range.kind, undefined),
+      }
+    );
   });
-}
 
 const base = { versions: ['2.0'], ownTransaction: true } as const;
 const ranges = { ...base, path: 'ipranges', handler: 'IPRangesHandler' } as const;

@@ -18,7 +18,7 @@ import { powerText } from '../words/text.ts';
 import { poolJson, zoneJson } from './area-json.ts';
 import { blockDevicesJson, blockDeviceTexts, bootDiskIndex, disksJson, storageFields } from './disk-json.ts';
 import { fixed } from './fixed-json.ts';
-import { gatewaysJson, interfacesJson, interfaceTexts } from './network-json.ts';
+import { gatewaysJson, interfacesJson, interfaceTexts } from './node-interface-json.ts';
 
 const BASE = '/MAAS/api/2.0';
 

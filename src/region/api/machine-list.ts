@@ -23,7 +23,7 @@ export function listMachines(
 
   async function* shown(): AsyncGenerator<unknown, void> {
     for (let afterId = 0; ; ) {
-      const where = whereabouts(call.region.racks);
+      const where = whereabouts(call.region);
       const machines = await call.region.store.listMachines(filter, afterId, LIST_CHUNK, isNamed);
       for (const machine of machines) yield isWanted(machine, where) ? machineEntry(call, machine, where) : undefined;
       const last = machines.at(-1);

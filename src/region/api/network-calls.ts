@@ -8,7 +8,8 @@ import type { WantedChange } from '../networks/networks.ts';
 import type { NetworkNoun } from '../records/event-params.ts';
 import type { UsedAddress } from '../records/network-store.ts';
 import { cleanWords } from '../records/text-json.ts';
-import { type Answer, json, type Refusal, refuse, refuseField, refuseFor } from './answer.ts';
+import { type Answer, json, type Refusal, refuse, refuseField, refuseFields, refuseFor } from './answer.ts';
+import { refuseSetting } from './interface-operations.ts';
 import { listFor } from './long-answers.ts';
 import { isTrue } from './machine-calls.ts';
 import { type ApiCall, idIn, usernameOf, value } from './operation.ts';
@@ -66,9 +67,16 @@ export async function change(
   among?: Ipv4Range,
 ): Promise<Answer> {
   const outcome = await call.region.networks.change<Refusal>(usernameOf(call), decide, among);
-  if ('code' in outcome) return refuseFor([outcome]);
+  if ('code' in outcome) return outcome.name === 'networks-limit' ? refuseFor([outcome]) : refuseSetting(outcome);
   if (outcome.kind === 'refusal') return outcome;
-  return outcome.change === 'removed' ? { kind: 'empty' } : json(show(await look(call), outcome.id));
+  return outcome.change === 'removed' ? { kind: 'empty' } : json(show(call.region.networks.known, outcome.id));
+}
+
+/** A refusal of fields with the names that the operation has for them; any other answer as it is. */
+export function refusalIn(names: Readonly<Record<string, string>>, answer: Answer): Answer {
+  if (answer.kind !== 'refusal' || answer.fields === undefined) return answer;
+  const fields = Object.entries(answer.fields).map(([field, words]) => [names[field] ?? field, words] as const);
+  return refuseFields(Object.fromEntries(fields), answer.name);
 }
 
 /** A subnet by its id, its network (also as `cidr:10.20.0.0/24`) or its name. */

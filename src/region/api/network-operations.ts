@@ -18,14 +18,14 @@ import {
   parseMac,
   prefixOf,
 } from '../../net/address.ts';
-import type { NetworkView, SubnetView } from '../networks/network-view.ts';
+import { type NetworkView, type SubnetView, subnetWithId } from '../networks/network-view.ts';
 import { newVlan } from '../networks/reconcile.ts';
 import { type Connection, UNTAGGED_VID, VID_MAX } from '../records/network-store.ts';
-import { type Answer, json, type Refusal, refuse, refuseField, refuseFields } from './answer.ts';
-import { change, listed, look, nameField, textField, wordsField } from './network-calls.ts';
+import { type Answer, json, type Refusal, refuse, refuseField } from './answer.ts';
+import { change, listed, look, nameField, refusalIn, textField, wordsField } from './network-calls.ts';
 import { type ApiCall, defineOperation, nothing, type Operation, value, values } from './operation.ts';
 import type { GivenSubnet } from './subnet-fields.ts';
-import { changeSubnet, subnetAddition, subnetRemoval } from './subnet-operations.ts';
+import { subnetAddition, subnetChange, subnetRemoval } from './subnet-operations.ts';
 
 /** Hardware addresses in one request. */
 const REQUEST_MACS_MAX = 256;
@@ -86,11 +86,7 @@ async function read(call: ApiCall): Promise<Answer> {
 const FIELDS: Readonly<Record<string, string>> = { cidr: 'ip', gateway_ip: 'default_gateway', vid: 'vlan_tag' };
 
 /** A refusal by the fields of 1.0. */
-function inOldFields(answer: Answer): Answer {
-  if (answer.kind !== 'refusal' || answer.fields === undefined) return answer;
-  const fields = Object.entries(answer.fields).map(([field, words]) => [FIELDS[field] ?? field, words] as const);
-  return refuseFields(Object.fromEntries(fields), answer.name);
-}
+const inOldFields = (answer: Answer): Answer => refusalIn(FIELDS, answer);
 
 /** The network in the parameters, in the place of the one before; `undefined`: neither address nor mask is given. */
 function cidrOf({ ip, netmask }: Given, before: SubnetView | undefined): string | undefined | Refusal {
@@ -151,7 +147,7 @@ async function add(call: ApiCall, given: z.output<typeof newNetwork>): Promise<A
   if (refused !== undefined) return refused;
   const added = await change(
     call,
-    (view, id) => refuseName(view, given.name, id) ?? subnetAddition(call, view, id, fields),
+    (view, id) => refuseName(view, given.name, id) ?? subnetAddition(view, id, fields),
     show(call),
   );
   return inOldFields(added);
@@ -166,7 +162,16 @@ async function amend(call: ApiCall, given: Given): Promise<Answer> {
   const taken = refuseName(view, given.name, before.subnet.id);
   if (taken !== undefined) return taken;
   const refused = fields.vid === undefined ? undefined : await ensureVlan(call, fields.vid, before.vlan.fabric.id);
-  return refused ?? inOldFields(await changeSubnet(call, before.subnet.id, fields, show(call)));
+  if (refused !== undefined) return refused;
+  const changed = await change(
+    call,
+    (now) => {
+      const found = subnetWithId(now, before.subnet.id);
+      return found === undefined ? noNetwork(call) : subnetChange(now, found, fields);
+    },
+    show(call),
+  );
+  return inOldFields(changed);
 }
 
 async function remove(call: ApiCall): Promise<Answer> {

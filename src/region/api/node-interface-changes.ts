@@ -25,9 +25,9 @@ import {
   type NetworkDraft,
   noSuchInterface,
 } from '../layout/network-draft.ts';
-import { findSubnet, type Networks } from '../layout/networks.ts';
 import { addressesAfter, chooseFor, judgeLinkAddress } from '../life/link-addresses.ts';
 import { whereabouts } from '../life/whereabouts.ts';
+import { type NetworkView, subnetWithId } from '../networks/network-view.ts';
 import type { ChangeKnowledge, ChangeQuestion } from '../records/knowledge.ts';
 import type { Machine } from '../records/machine.ts';
 import { LAID_INTERFACES_MAX, LINK_MODES } from '../records/machine-layout.ts';
@@ -37,8 +37,8 @@ import { type Answer, json, NO_MACHINE, type Refusal, refuse, refuseField, refus
 import { bondParameters, bridgeParameters, commonParameters, paramsOf, whole } from './interface-parameters.ts';
 import { changeLayout, type LayoutChange } from './layout-calls.ts';
 import { isTrue, nodeOf } from './machine-calls.ts';
-import { isAdmin } from './network-calls.ts';
-import { interfaceJson } from './network-json.ts';
+import { isAdmin, look } from './network-calls.ts';
+import { interfaceJson } from './node-interface-json.ts';
 import {
   type ApiCall,
   defineOperation,
@@ -71,7 +71,7 @@ async function refuseOrdinary(call: ApiCall): Promise<Refusal | undefined> {
 async function changeNetwork(call: ApiCall, edit: Edit): Promise<Answer> {
   const barred = await refuseOrdinary(call);
   if (barred !== undefined) return barred;
-  const networks = whereabouts(call.region.racks).networks();
+  const networks = await look(call);
   let shown: number | undefined;
   const decide = (machine: Machine, known: ChangeKnowledge): LayoutChange | LayoutRefusal | ChangeQuestion => {
     const edited = edit(beginDraft(machine, networks), known);
@@ -83,7 +83,7 @@ async function changeNetwork(call: ApiCall, edit: Edit): Promise<Answer> {
   return await changeLayout(call, 'network', decide, (machine) => showInterface(machine, networks, shown));
 }
 
-function showInterface(machine: Machine, networks: Networks, id: number | undefined): Answer {
+function showInterface(machine: Machine, networks: NetworkView, id: number | undefined): Answer {
   const all = interfacesOf(machine, networks);
   const one = all.find((each) => each.id === id);
   return one === undefined ? { kind: 'empty' } : json(interfaceJson(machine, one, all));
@@ -191,7 +191,7 @@ function linkWith(
     asked.mode === 'auto' && draft.machine.device !== undefined ? { ...asked, mode: 'static' as const } : asked;
   const linked = linkSubnet(draft, id, wish);
   if (linked.kind === 'refuse' || wish.mode !== 'static') return shows(linked, id);
-  const place = { subnet: findSubnet(draft.networks, wish.subnetId), subnetId: wish.subnetId };
+  const place = { subnet: subnetWithId(draft.networks, wish.subnetId), subnetId: wish.subnetId };
   const terms = { racks: call.region.racks.list(), networks: draft.networks, known, isOrdinary: !isAdmin(call) };
   const own = new Set<Ipv4>(draft.machine.addresses.map(({ address }) => address));
   const choice =
@@ -252,7 +252,7 @@ async function makePhysical(call: ApiCall, given: z.output<typeof physicalParame
   if (outcome.kind === 'refuse') return refuseFields({ mac_address: [outcome.refusal] });
   await call.region.machinesChanged();
   const id = outcome.machine.interfaces.find((nic) => nic.mac === mac)?.id;
-  return showInterface(outcome.machine, whereabouts(call.region.racks).networks(), id);
+  return showInterface(outcome.machine, whereabouts(call.region).networks(), id);
 }
 
 const MAKING: readonly Operation[] = [

@@ -8,7 +8,7 @@ import type { Machine } from '../records/machine.ts';
 import { cleanWords } from '../records/text-json.ts';
 import { type Answer, json, NO_MACHINE, refuse } from './answer.ts';
 import { nodeOf } from './machine-calls.ts';
-import { interfaceJson, interfacesJson } from './network-json.ts';
+import { interfaceJson, interfacesJson } from './node-interface-json.ts';
 import { type ApiCall, defineOperation, nothing, type Operation } from './operation.ts';
 
 const NAME_SHOWN_MAX = 64;
@@ -20,13 +20,13 @@ const noInterface = ({ path }: ApiCall, { hostname }: Machine): Answer =>
 async function list(call: ApiCall): Promise<Answer> {
   const machine = await nodeOf(call);
   if (machine === undefined) return NO_MACHINE;
-  return json(interfacesJson(machine, whereabouts(call.region.racks).networks()));
+  return json(interfacesJson(machine, whereabouts(call.region).networks()));
 }
 
 async function read(call: ApiCall): Promise<Answer> {
   const machine = await nodeOf(call);
   if (machine === undefined) return NO_MACHINE;
-  const all = interfacesOf(machine, whereabouts(call.region.racks).networks());
+  const all = interfacesOf(machine, whereabouts(call.region).networks());
   const one = findInterface(all, call.path.id ?? '');
   return one === undefined ? noInterface(call, machine) : json(interfaceJson(machine, one, all));
 }

@@ -9,13 +9,12 @@
 import { z } from 'zod';
 import { formatIpv4, networkContains, parseIpv4 } from '../../net/address.ts';
 import type { NetworkView, SubnetView } from '../networks/network-view.ts';
-import { withOption } from '../networks/served-networks.ts';
+import { type ServiceEdit, withOption } from '../networks/served-networks.ts';
 import type { StaticRoute } from '../records/network-store.ts';
 import { type Answer, json, type Refusal, refuseField } from './answer.ts';
 import { absent, change, countField, findSubnet, listed, look, networkIdIn, textField } from './network-calls.ts';
 import { type ApiCall, defineOperation, nothing, type Operation } from './operation.ts';
 import { routeJson } from './subnet-json.ts';
-import { editServed } from './vlan-service.ts';
 
 const METRIC_MAX = 0xffff_ffff;
 const ROUTES_OPTION = { code: 121, name: 'classless-static-routes' } as const;
@@ -36,20 +35,20 @@ const noRoute = ({ path }: ApiCall): Refusal => absent('static route', path.id);
 const findRoute = (view: NetworkView, { path }: ApiCall): StaticRoute | undefined =>
   view.records.routes.find(({ id }) => id === networkIdIn(path.id));
 
-const show = (call: ApiCall) => (view: NetworkView, id: number) => {
+const show = (view: NetworkView, id: number) => {
   const route = view.records.routes.find((one) => one.id === id);
-  return route === undefined ? undefined : routeJson(call, view, route);
+  return route === undefined ? undefined : routeJson(view, route);
 };
 
 async function list(call: ApiCall): Promise<Answer> {
   const view = await look(call);
-  return listed(call, view.records.routes, (route) => routeJson(call, view, route));
+  return listed(call, view.records.routes, (route) => routeJson(view, route));
 }
 
 async function read(call: ApiCall): Promise<Answer> {
   const view = await look(call);
   const route = findRoute(view, call);
-  return route === undefined ? noRoute(call) : json(routeJson(call, view, route));
+  return route === undefined ? noRoute(call) : json(routeJson(view, route));
 }
 
 /** The route with the parameters applied, or a refusal of one of them. */
@@ -76,15 +75,14 @@ function routeOf(view: NetworkView, given: Given, id: number, before: StaticRout
   return { id, sourceId, destinationId, gateway, metric: given.metric ?? before?.metric ?? 0 };
 }
 
-/** Makes option 121 of the cluster interfaces of these subnets from the routes that will be there. */
-async function handOut(
-  call: ApiCall,
+/** Option 121 of the cluster interfaces of these subnets, made from the routes that will be there. */
+function optionsFor(
   view: NetworkView,
   routes: readonly StaticRoute[],
   sourceIds: readonly number[],
-): Promise<Refusal | undefined> {
+): readonly ServiceEdit[] {
   const sources = view.subnets.filter(({ subnet }) => sourceIds.includes(subnet.id));
-  const edits = sources.flatMap(({ subnet, served }) => {
+  return sources.flatMap(({ subnet, served }) => {
     const own = routes.filter(({ sourceId }) => sourceId === subnet.id).toSorted((a, b) => a.metric - b.metric);
     const value = own.flatMap(({ destinationId, gateway }) => {
       const to = view.subnets.find((one) => one.subnet.id === destinationId);
@@ -93,7 +91,6 @@ async function handOut(
     const option = value.length === 0 ? undefined : value;
     return served.map((one) => ({ served: one, fields: { options: withOption(one, ROUTES_OPTION, option) } }));
   });
-  return await editServed(call, edits);
 }
 
 const titleOf = (view: NetworkView, { sourceId, destinationId, gateway }: StaticRoute): string => {
@@ -101,51 +98,44 @@ const titleOf = (view: NetworkView, { sourceId, destinationId, gateway }: Static
   return [cidr(sourceId), formatIpv4(gateway), cidr(destinationId)].join(' → ');
 };
 
-/** Checks the change, hands the routes out, and stores it. */
-async function put(call: ApiCall, given: Given, isNew: boolean): Promise<Answer> {
-  const view = await look(call);
-  const before = isNew ? undefined : findRoute(view, call);
-  if (!isNew && before === undefined) return noRoute(call);
-  const next = routeOf(view, given, before?.id ?? 0, before);
-  if ('kind' in next) return next;
-  const others = view.records.routes.filter(({ id }) => id !== next.id);
-  const sources = [...new Set([next.sourceId, before?.sourceId ?? next.sourceId])];
-  const refused = await handOut(call, view, [...others, next], sources);
-  if (refused !== undefined) return refused;
-  return await change(
+/** Checks the change, and stores it with what racks hand out by then. */
+const put = (call: ApiCall, given: Given, isNew: boolean): Promise<Answer> =>
+  change(
     call,
-    (now, nextId) => {
-      const own = isNew ? undefined : findRoute(now, call);
-      if (!isNew && own === undefined) return noRoute(call);
-      const route = routeOf(now, given, own?.id ?? nextId, own);
+    (view, nextId) => {
+      const before = isNew ? undefined : findRoute(view, call);
+      if (!isNew && before === undefined) return noRoute(call);
+      const route = routeOf(view, given, before?.id ?? nextId, before);
       if ('kind' in route) return route;
       const { id } = route;
-      const name = titleOf(now, route);
-      const added = isNew ? { nextId: id + 1 } : {};
-      const kind = isNew ? 'added' : 'changed';
-      return { kind: 'change', change: kind, what: 'static route', name, id, put: { routes: [route] }, ...added };
+      const others = view.records.routes.filter((one) => one.id !== id);
+      const sources = [...new Set([route.sourceId, before?.sourceId ?? route.sourceId])];
+      return {
+        ...{
+          kind: 'change',
+          change: isNew ? 'added' : 'changed',
+          what: 'static route',
+          name: titleOf(view, route),
+          id,
+        },
+        ...{ put: { routes: [route] }, nextId: isNew ? id + 1 : undefined },
+        service: optionsFor(view, [...others, route], sources),
+      };
     },
-    show(call),
+    show,
   );
-}
 
-async function remove(call: ApiCall): Promise<Answer> {
-  const view = await look(call);
-  const route = findRoute(view, call);
-  if (route === undefined) return noRoute(call);
-  const others = view.records.routes.filter(({ id }) => id !== route.id);
-  const refused = await handOut(call, view, others, [route.sourceId]);
-  if (refused !== undefined) return refused;
-  return await change(call, (now) => {
-    const found = findRoute(now, call);
+const remove = (call: ApiCall): Promise<Answer> =>
+  change(call, (view) => {
+    const found = findRoute(view, call);
     if (found === undefined) return noRoute(call);
-    const { id } = found;
+    const { id, sourceId } = found;
+    const others = view.records.routes.filter((one) => one.id !== id);
     return {
-      ...{ kind: 'change', change: 'removed', what: 'static route', name: titleOf(now, found), id },
-      remove: { routes: [id] },
+      ...{ kind: 'change', change: 'removed', what: 'static route', name: titleOf(view, found), id },
+      ...{ remove: { routes: [id] }, service: optionsFor(view, others, [sourceId]) },
     };
   });
-}
 
 const base = { versions: ['2.0'], ownTransaction: true } as const;
 const routes = { ...base, path: 'static-routes', handler: 'StaticRoutesHandler' } as const;

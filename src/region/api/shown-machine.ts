@@ -11,7 +11,7 @@ import type { ApiCall } from './operation.ts';
 export function showMachine(
   { region, version }: Pick<ApiCall, 'region' | 'version'>,
   machine: Machine,
-  where: Whereabouts = whereabouts(region.racks),
+  where: Whereabouts = whereabouts(region),
 ): Record<string, unknown> {
   const power = region.power?.reading(machine.systemId);
   if (version === '1.0') return nodeJson(machine, where, power);

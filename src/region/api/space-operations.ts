@@ -22,9 +22,9 @@ const findSpace = (view: NetworkView, { path }: ApiCall): Space | undefined =>
 
 const noSpace = (call: ApiCall): Refusal => absent('space', call.path.id);
 
-const show = (call: ApiCall) => (view: NetworkView, id: number) => {
+const show = (view: NetworkView, id: number) => {
   const space = view.records.spaces.find((one) => one.id === id);
-  return space === undefined ? undefined : spaceJson(call, view, space);
+  return space === undefined ? undefined : spaceJson(view, space);
 };
 
 async function list(call: ApiCall): Promise<Answer> {
@@ -32,14 +32,14 @@ async function list(call: ApiCall): Promise<Answer> {
   const shown: readonly (Space | undefined)[] = view.vlans.some(({ space }) => space === undefined)
     ? [undefined, ...view.records.spaces]
     : view.records.spaces;
-  return listed(call, shown, (space) => spaceJson(call, view, space));
+  return listed(call, shown, (space) => spaceJson(view, space));
 }
 
 async function read(call: ApiCall): Promise<Answer> {
   const view = await look(call);
   const space = findSpace(view, call);
   if (space === undefined && call.path.id !== NO_SPACE && call.path.id !== '-1') return noSpace(call);
-  return json(spaceJson(call, view, space));
+  return json(spaceJson(view, space));
 }
 
 function refuseName(view: NetworkView, name: string, otherThan: number): Refusal | undefined {
@@ -58,7 +58,7 @@ const add = (call: ApiCall, given: Given): Promise<Answer> =>
       const put = { spaces: [{ id, name, description: given.description ?? '' }] };
       return { kind: 'change', change: 'added', what: 'space', name, id, put, nextId: id + 1 };
     },
-    show(call),
+    show,
   );
 
 const amend = (call: ApiCall, given: Given): Promise<Answer> =>
@@ -74,7 +74,7 @@ const amend = (call: ApiCall, given: Given): Promise<Answer> =>
       const put = { spaces: [{ id, name, description: given.description ?? before.description }] };
       return { kind: 'change', change: 'changed', what: 'space', name, id, put };
     },
-    show(call),
+    show,
   );
 
 const remove = (call: ApiCall): Promise<Answer> =>

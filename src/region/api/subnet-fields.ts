@@ -13,13 +13,12 @@ import {
   rangeContains,
 } from '../../net/address.ts';
 import type { NetworkView, SubnetView } from '../networks/network-view.ts';
+import type { ServiceEdit } from '../networks/served-networks.ts';
 import { UNTAGGED_VID } from '../records/network-store.ts';
 import { NETWORK_PREFIX_MIN } from '../records/rack-description.ts';
 import { type Refusal, refuseField } from './answer.ts';
 import { countField, flagField, nameField, networkIdIn, spanOf, textField, wordsField } from './network-calls.ts';
-import type { ApiCall } from './operation.ts';
-import { allowsDns, rdnsMode } from './subnet-json.ts';
-import type { ServiceEdit } from './vlan-service.ts';
+import { allowsDns } from './subnet-json.ts';
 
 const DNS_SERVERS_MAX = 16;
 
@@ -58,12 +57,11 @@ interface WantedSubnet {
 
 /** Checks parameters; @param before `undefined`: the subnet is new */
 export function wantedSubnet(
-  call: ApiCall,
   view: NetworkView,
   given: GivenSubnet,
   before: SubnetView | undefined,
 ): WantedSubnet | Refusal {
-  const fixed = refuseFixed(call, given, before);
+  const fixed = refuseFixed(view, given, before);
   if (fixed !== undefined) return fixed;
   const written = given.cidr ?? before?.subnet.cidr ?? '';
   const network = parseNetwork(written);
@@ -101,8 +99,8 @@ export function wantedSubnet(
 }
 
 /** Refuses values of what is the same for all subnets, other than the one in force. */
-function refuseFixed(call: ApiCall, given: GivenSubnet, before: SubnetView | undefined): Refusal | undefined {
-  const mode = rdnsMode(call);
+function refuseFixed(view: NetworkView, given: GivenSubnet, before: SubnetView | undefined): Refusal | undefined {
+  const mode = view.reverseMode;
   if ((given.rdns_mode ?? mode) !== mode) return refuseField('rdns_mode', 'field.rdns-mode', { mode });
   for (const field of ['allow_proxy', 'managed'] as const)
     if (given[field] === false) return refuseField(field, 'field.only-true');

@@ -14,7 +14,6 @@ import {
   type VlanView,
 } from '../networks/network-view.ts';
 import type { Fabric, Space, StaticRoute } from '../records/network-store.ts';
-import type { ApiCall } from './operation.ts';
 
 type Json = Readonly<Record<string, unknown>>;
 
@@ -23,19 +22,12 @@ export const NO_SPACE = 'undefined';
 /** The id that MAAS shows for it. */
 const NO_SPACE_ID = -1;
 
-const uri = (call: ApiCall, path: string): string => `/MAAS/api/${call.version}/${path}/`;
-
-/** The value of `dns.reverse` as MAAS's `rdns_mode`. */
-export function rdnsMode(call: ApiCall): 0 | 1 | 2 {
-  const reverse = call.region.settings.valueOf('dns.reverse');
-  if (reverse === 'off' || reverse === false) return 0;
-  return reverse === 'on' || reverse === true ? 1 : 2;
-}
+const uri = (path: string): string => `/MAAS/api/2.0/${path}/`;
 
 /** False if a rack hands out other servers than its own there. */
 export const allowsDns = ({ served }: SubnetView): boolean => served.every(({ management }) => management !== 1);
 
-export function vlanJson(call: ApiCall, view: VlanView): Json {
+export function vlanJson(view: VlanView): Json {
   const { vlan, fabric, space, served } = view;
   const [primary, secondary] = dhcpRacks(view);
   return {
@@ -43,7 +35,7 @@ export function vlanJson(call: ApiCall, view: VlanView): Json {
     vid: vlan.vid,
     name: vlan.name === '' ? null : vlan.name,
     description: vlan.description,
-    mtu: served.find(({ mtu }) => mtu !== undefined)?.mtu ?? vlan.mtu,
+    mtu: view.mtu,
     fabric: fabric.name,
     fabric_id: fabric.id,
     dhcp_on: primary !== undefined,
@@ -52,58 +44,58 @@ export function vlanJson(call: ApiCall, view: VlanView): Json {
     primary_rack: primary?.rack ?? null,
     secondary_rack: secondary?.rack ?? null,
     space: space?.name ?? NO_SPACE,
-    resource_uri: uri(call, `vlans/${vlan.id}`),
+    resource_uri: uri(`vlans/${vlan.id}`),
   };
 }
 
-export function fabricJson(call: ApiCall, view: NetworkView, fabric: Fabric): Json {
+export function fabricJson(view: NetworkView, fabric: Fabric): Json {
   const { id, name, description, classType } = fabric;
   return {
     id,
     name,
     description,
     class_type: classType === '' ? null : classType,
-    vlans: view.vlans.filter(({ vlan }) => vlan.fabricId === id).map((one) => vlanJson(call, one)),
-    resource_uri: uri(call, `fabrics/${id}`),
+    vlans: view.vlans.filter(({ vlan }) => vlan.fabricId === id).map((one) => vlanJson(one)),
+    resource_uri: uri(`fabrics/${id}`),
   };
 }
 
-export function subnetJson(call: ApiCall, view: SubnetView): Json {
+export function subnetJson(view: SubnetView): Json {
   const { subnet, vlan, gateway, dnsServers } = view;
   return {
     id: subnet.id,
     name: subnet.name,
     description: subnet.description,
     cidr: subnet.cidr,
-    vlan: vlanJson(call, vlan),
+    vlan: vlanJson(vlan),
     space: vlan.space?.name ?? NO_SPACE,
     gateway_ip: gateway === undefined ? null : formatIpv4(gateway),
     dns_servers: dnsServers,
-    rdns_mode: rdnsMode(call),
+    rdns_mode: view.reverseMode,
     allow_dns: allowsDns(view),
     allow_proxy: true,
     active_discovery: false,
     managed: true,
     disabled_boot_architectures: [],
-    resource_uri: uri(call, `subnets/${subnet.id}`),
+    resource_uri: uri(`subnets/${subnet.id}`),
   };
 }
 
 /** A space, or without one all that is in none. */
-export function spaceJson(call: ApiCall, view: NetworkView, space: Space | undefined): Json {
+export function spaceJson(view: NetworkView, space: Space | undefined): Json {
   const isIn = (vlan: VlanView): boolean => vlan.space?.id === space?.id;
   return {
     id: space?.id ?? NO_SPACE_ID,
     name: space?.name ?? NO_SPACE,
     description: space?.description ?? '',
-    vlans: view.vlans.filter(isIn).map((one) => vlanJson(call, one)),
-    subnets: view.subnets.filter(({ vlan }) => isIn(vlan)).map((one) => subnetJson(call, one)),
-    resource_uri: uri(call, `spaces/${space?.id ?? NO_SPACE}`),
+    vlans: view.vlans.filter(isIn).map((one) => vlanJson(one)),
+    subnets: view.subnets.filter(({ vlan }) => isIn(vlan)).map((one) => subnetJson(one)),
+    resource_uri: uri(`spaces/${space?.id ?? NO_SPACE}`),
   };
 }
 
 /** @param user the account of its user, as `users/` shows it; null: it has none */
-export function rangeJson(call: ApiCall, view: RangeView, user: Json | null): Json {
+export function rangeJson(view: RangeView, user: Json | null): Json {
   const { range, low, high, subnet } = view;
   return {
     id: range.id,
@@ -112,15 +104,15 @@ export function rangeJson(call: ApiCall, view: RangeView, user: Json | null): Js
     end_ip: formatIpv4(high),
     comment: range.comment,
     user,
-    subnet: subnetJson(call, subnet),
-    resource_uri: uri(call, `ipranges/${range.id}`),
+    subnet: subnetJson(subnet),
+    resource_uri: uri(`ipranges/${range.id}`),
   };
 }
 
-export function routeJson(call: ApiCall, view: NetworkView, route: StaticRoute): Json {
+export function routeJson(view: NetworkView, route: StaticRoute): Json {
   const shown = (id: number): Json | null => {
     const found = view.subnets.find(({ subnet }) => subnet.id === id);
-    return found === undefined ? null : subnetJson(call, found);
+    return found === undefined ? null : subnetJson(found);
   };
   return {
     id: route.id,
@@ -128,6 +120,6 @@ export function routeJson(call: ApiCall, view: NetworkView, route: StaticRoute):
     destination: shown(route.destinationId),
     gateway_ip: formatIpv4(route.gateway),
     metric: route.metric,
-    resource_uri: uri(call, `static-routes/${route.id}`),
+    resource_uri: uri(`static-routes/${route.id}`),
   };
 }

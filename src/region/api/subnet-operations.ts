@@ -6,7 +6,7 @@
 //    once; where the rack's file has them, the refusal names file and key. A served subnet is not deleted.
 
 import { formatIpv4 } from '../../net/address.ts';
-import type { NetworkView } from '../networks/network-view.ts';
+import type { NetworkView, SubnetView } from '../networks/network-view.ts';
 import type { WantedChange } from '../networks/networks.ts';
 import { defaultPlace } from '../networks/reconcile.ts';
 import { DEFAULT_VLAN_ID, type Subnet } from '../records/network-store.ts';
@@ -15,32 +15,26 @@ import { absent, change, findSubnet, listed, look } from './network-calls.ts';
 import { type ApiCall, defineOperation, nothing, type Operation } from './operation.ts';
 import { changedSubnet, type GivenSubnet, newSubnet, serviceOf, wantedSubnet } from './subnet-fields.ts';
 import { subnetJson } from './subnet-json.ts';
-import { editServed } from './vlan-service.ts';
 
 export const noSubnet = ({ path }: ApiCall): Refusal => absent('subnet', path.id);
 
-const showSubnet = (call: ApiCall) => (view: NetworkView, id: number) => {
+const showSubnet = (view: NetworkView, id: number) => {
   const found = view.subnets.find(({ subnet }) => subnet.id === id);
-  return found === undefined ? undefined : subnetJson(call, found);
+  return found === undefined ? undefined : subnetJson(found);
 };
 
 async function list(call: ApiCall): Promise<Answer> {
-  return listed(call, (await look(call)).subnets, (one) => subnetJson(call, one));
+  return listed(call, (await look(call)).subnets, (one) => subnetJson(one));
 }
 
 async function read(call: ApiCall): Promise<Answer> {
   const found = findSubnet(await look(call), call.path.id ?? '');
-  return found === undefined ? noSubnet(call) : json(subnetJson(call, found));
+  return found === undefined ? noSubnet(call) : json(subnetJson(found));
 }
 
 /** The change that adds a subnet, with the default VLAN if there is none yet. */
-export function subnetAddition(
-  call: ApiCall,
-  view: NetworkView,
-  id: number,
-  given: GivenSubnet,
-): WantedChange | Refusal {
-  const wanted = wantedSubnet(call, view, given, undefined);
+export function subnetAddition(view: NetworkView, id: number, given: GivenSubnet): WantedChange | Refusal {
+  const wanted = wantedSubnet(view, given, undefined);
   if ('kind' in wanted) return wanted;
   const cidr = wanted.cidr ?? '';
   const home = wanted.vlanId ?? DEFAULT_VLAN_ID;
@@ -59,13 +53,11 @@ export function subnetAddition(
 }
 
 const add = (call: ApiCall, given: GivenSubnet): Promise<Answer> =>
-  change(call, (view, id) => subnetAddition(call, view, id, given), showSubnet(call));
+  change(call, (view, id) => subnetAddition(view, id, given), showSubnet);
 
-/** The change of a subnet's row. */
-function subnetChange(call: ApiCall, view: NetworkView, subnetId: number, given: GivenSubnet): WantedChange | Refusal {
-  const before = view.subnets.find(({ subnet }) => subnet.id === subnetId);
-  if (before === undefined) return noSubnet(call);
-  const wanted = wantedSubnet(call, view, given, before);
+/** The change of a subnet, at its racks and in the store. */
+export function subnetChange(view: NetworkView, before: SubnetView, given: GivenSubnet): WantedChange | Refusal {
+  const wanted = wantedSubnet(view, given, before);
   if ('kind' in wanted) return wanted;
   const { subnet } = before;
   const isServed = before.served.length > 0;
@@ -81,30 +73,19 @@ function subnetChange(call: ApiCall, view: NetworkView, subnetId: number, given:
     isTouched: true,
   };
   const { id, cidr: name } = changed;
-  return { kind: 'change', change: 'changed', what: 'subnet', name, id, put: { subnets: [changed] } };
+  const service = serviceOf(before, given, wanted);
+  return { kind: 'change', change: 'changed', what: 'subnet', name, id, put: { subnets: [changed] }, service };
 }
 
-/** Changes a subnet, at its racks and in the store. */
-export async function changeSubnet(
-  call: ApiCall,
-  id: number,
-  given: GivenSubnet,
-  show: (view: NetworkView, id: number) => unknown,
-): Promise<Answer> {
-  const view = await look(call);
-  const before = view.subnets.find(({ subnet }) => subnet.id === id);
-  if (before === undefined) return noSubnet(call);
-  const wanted = wantedSubnet(call, view, given, before);
-  if ('kind' in wanted) return wanted;
-  const refused = await editServed(call, serviceOf(before, given, wanted));
-  if (refused !== undefined) return refused;
-  return await change(call, (now) => subnetChange(call, now, id, given), show);
-}
-
-async function amend(call: ApiCall, given: GivenSubnet): Promise<Answer> {
-  const found = findSubnet(await look(call), call.path.id ?? '');
-  return found === undefined ? noSubnet(call) : await changeSubnet(call, found.subnet.id, given, showSubnet(call));
-}
+const amend = (call: ApiCall, given: GivenSubnet): Promise<Answer> =>
+  change(
+    call,
+    (view) => {
+      const found = findSubnet(view, call.path.id ?? '');
+      return found === undefined ? noSubnet(call) : subnetChange(view, found, given);
+    },
+    showSubnet,
+  );
 
 /** The change that removes a subnet with all that is in it. */
 export function subnetRemoval(call: ApiCall, view: NetworkView, text: string): WantedChange | Refusal {

@@ -2,16 +2,12 @@
 //
 // Sources: RFC 2132 §5.1 (option 26).
 //
-// 1. A cluster interface that a rack's file has is not changed here: the refusal names file and key.
-// 2. The cluster interfaces of one rack are changed together, or none. They take effect at once, as any change of settings.
+// 1. A change of a VLAN and those of all cluster interfaces in it are stored together, or none (`networks/networks.ts`).
 
-import type { SettingValue } from '../../machines/settings.ts';
 import { dhcpRacks, type VlanView } from '../networks/network-view.ts';
-import { type ServedNetwork, withOption } from '../networks/served-networks.ts';
+import { type ServedNetwork, type ServiceEdit, withOption } from '../networks/served-networks.ts';
 import { MTU_DEFAULT } from '../records/network-store.ts';
-import { type Refusal, refuse, refuseField } from './answer.ts';
-import { refuseSetting } from './interface-operations.ts';
-import { type ApiCall, usernameOf } from './operation.ts';
+import { type Refusal, refuseField } from './answer.ts';
 
 interface WantedService {
   readonly dhcp_on?: boolean | undefined;
@@ -20,35 +16,13 @@ interface WantedService {
   readonly mtu?: number | undefined;
 }
 
-/** New values of fields of one cluster interface; `undefined` removes a field. */
-export interface ServiceEdit {
-  readonly served: ServedNetwork;
-  readonly fields: Readonly<Record<string, SettingValue | undefined>>;
-}
-
 const MTU_OPTION = { code: 26, name: 'interface-mtu' } as const;
 
-/** Changes cluster interfaces, rack by rack. @returns the refusal; then the cluster interfaces of that rack and of those after it are unchanged */
-export async function editServed(call: ApiCall, edits: readonly ServiceEdit[]): Promise<Refusal | undefined> {
-  const pinned = edits.find(({ served }) => served.pin !== undefined)?.served;
-  if (pinned?.pin !== undefined) return refuse('setting-read-only.pinned', { key: pinned.key, pin: pinned.pin });
-  for (const rack of new Set(edits.map(({ served }) => served.rack))) {
-    const own = edits.filter(({ served }) => served.rack === rack);
-    const keys = own.flatMap(({ served, fields }) =>
-      Object.entries(fields).map(([field, value]) => ({ key: `${served.key}.${field}`, value })),
-    );
-    const refused = await call.region.networks.settings.change(rack, keys, usernameOf(call));
-    if (refused !== undefined) return refuseSetting(refused);
-  }
-  return undefined;
-}
-
-/** Makes the racks do in a VLAN what is wanted. */
-export async function changeService(call: ApiCall, vlan: VlanView, given: WantedService): Promise<Refusal | undefined> {
+/** What the cluster interfaces of a VLAN must have otherwise for what is wanted. */
+export function serviceIn(vlan: VlanView, given: WantedService): readonly ServiceEdit[] | Refusal {
   const dhcp = dhcpEdits(vlan, given);
   if ('kind' in dhcp) return dhcp;
-  const mtu = given.mtu === undefined ? [] : mtuEdits(vlan, given.mtu);
-  return await editServed(call, [...dhcp, ...mtu]);
+  return given.mtu === undefined ? dhcp : [...dhcp, ...mtuEdits(vlan, given.mtu)];
 }
 
 function dhcpEdits(vlan: VlanView, given: WantedService): readonly ServiceEdit[] | Refusal {

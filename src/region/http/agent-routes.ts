@@ -82,7 +82,7 @@ type ForWorker = (answer: WorkerAnswer) => (request: FastifyRequest, reply: Fast
 /** Adds the routes of the agent to an instance. */
 export function addAgentRoutes(app: FastifyInstance, listener: AgentListener): void {
   const { region, metadata, send } = listener;
-  const work = new MachineAgent(region.store, region.clock, region.life, region.racks);
+  const work = new MachineAgent(region);
   addAgentFiles(app, listener);
   const workers = workerRates();
   const isTooMuch = ({ systemId }: Machine, peer: Peer): boolean => {

@@ -4,6 +4,7 @@
 // 2. Whether the image has a tool for the network is known only on the machine: the agent then fails with the reason.
 // 3. An image brings its own partitions: of the disks, only the choice of the boot disk, and the flat layout that fills it, can be deployed.
 
+import { type NetworkView, vlanWithId } from '../networks/network-view.ts';
 import type { Machine } from '../records/machine.ts';
 import { type RefusalNamed, refusal } from '../words/refusal.ts';
 import { ifupdownFiles } from './ifupdown.ts';
@@ -11,7 +12,6 @@ import { interfacesOf, networkLayoutOf } from './interfaces.ts';
 import { netplanFiles } from './netplan.ts';
 import { type ConfigFile, configParts, type NetworkTool } from './network-config.ts';
 import { networkdFiles } from './networkd.ts';
-import type { Networks } from './networks.ts';
 import { beginStorage, bootDiskOf, freeBytes, MEBIBYTE } from './storage-draft.ts';
 
 type LayoutProblem = RefusalNamed<'layout-refused'>;
@@ -29,14 +29,14 @@ export function chosenDisk(machine: Machine): string | undefined {
  */
 export function refuseLayout(
   machine: Machine,
-  networks: Networks,
+  networks: NetworkView,
   by: 'image' | 'installer',
   disk: string | undefined,
 ): LayoutProblem | undefined {
   return refuseNetwork(machine, networks, by) ?? refuseDisks(machine, disk);
 }
 
-function refuseNetwork(machine: Machine, networks: Networks, by: 'image' | 'installer'): LayoutProblem | undefined {
+function refuseNetwork(machine: Machine, networks: NetworkView, by: 'image' | 'installer'): LayoutProblem | undefined {
   if (machine.layout?.network === undefined) return undefined;
   const { hostname } = machine;
   if (by === 'installer') return refusal('layout-refused.installer', { machine: hostname });
@@ -46,7 +46,7 @@ function refuseNetwork(machine: Machine, networks: Networks, by: 'image' | 'inst
     const isWhole = one.parents.every((id) => laid.some((other) => other.id === id));
     if (!isWhole) return refusal('layout-refused.parent-gone', { machine: hostname, name: one.name });
     const isTagged = one.kind === 'vlan';
-    const vlan = networks.vlans.find(({ id }) => id === one.vlanId);
+    const vlan = vlanWithId(networks, one.vlanId);
     if (isTagged && vlan === undefined)
       return refusal('layout-refused.vlan-gone', { machine: hostname, name: one.name });
   }
@@ -87,7 +87,7 @@ function refuseDisks(machine: Machine, named: string | undefined): LayoutProblem
  */
 export function networkFiles(
   machine: Machine,
-  networks: Networks,
+  networks: NetworkView,
   tool: NetworkTool,
   isByLease: boolean,
 ): readonly ConfigFile[] | undefined {

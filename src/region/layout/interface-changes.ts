@@ -9,7 +9,9 @@
 // 4. The hardware of a machine is what it reports: nobody removes a physical interface, or changes its address.
 
 import { isHostMac, type MacAddress } from '../../net/address.ts';
+import { subnetWithId, vlanWithId } from '../networks/network-view.ts';
 import { type InterfaceKind, LAID_INTERFACES_MAX, type LaidInterface } from '../records/machine-layout.ts';
+import { UNTAGGED_VID } from '../records/network-store.ts';
 import { refusal } from '../words/refusal.ts';
 import {
   dropLinks,
@@ -60,7 +62,7 @@ export function makeInterface(draft: NetworkDraft, kind: MadeKind, wish: Interfa
   const vlanId = wish.vlanId ?? (kind === 'vlan' || parent === undefined ? undefined : parent.vlanId);
   const misfit = refuseVlan(draft, kind, vlanId, parent);
   if (misfit !== undefined) return misfit;
-  const vid = draft.networks.vlans.find(({ id }) => id === vlanId)?.vid;
+  const vid = vlanWithId(draft.networks, vlanId)?.vlan.vid;
   const name = wish.name ?? (kind === 'vlan' ? `${parent?.name}.${vid}` : '');
   const named = refuseName(draft, name, undefined);
   if (named !== undefined) return named;
@@ -102,7 +104,7 @@ export function changeInterface(draft: NetworkDraft, id: number, wish: Interface
   const vlan = vlanOf(joined, changed);
   // A subnet of another VLAN is out of reach.
   const isStrange = (subnetId: number | undefined): boolean =>
-    subnetId !== undefined && draft.networks.subnets.find((one) => one.id === subnetId)?.vlan.id !== vlan?.id;
+    subnetId !== undefined && subnetWithId(draft.networks, subnetId)?.vlan.vlan.id !== vlan?.vlan.id;
   const fitting =
     wish.vlanId === undefined
       ? joined
@@ -187,7 +189,7 @@ function refuseName(draft: NetworkDraft, name: string, own: number | undefined):
   return isTaken ? refuseField('name', refusal('field.interface-name-taken', { name })) : undefined;
 }
 
-/** Only a VLAN interface has tagged frames, and on one parent each VLAN once. */
+/** Only a VLAN interface has tagged frames, of the fabric to which its parent is connected, and on one parent each VLAN once. */
 function refuseVlan(
   draft: NetworkDraft,
   kind: InterfaceKind,
@@ -199,10 +201,15 @@ function refuseVlan(
   if (vlanId === undefined || vlanId === null) {
     return isTagging ? refuseField('vlan', refusal('field.required')) : undefined;
   }
-  const vlan = draft.networks.vlans.find(({ id }) => id === vlanId);
+  const vlan = vlanWithId(draft.networks, vlanId);
   if (vlan === undefined) return refuseField('vlan', refusal('field.no-such-vlan', { id: vlanId }));
   if (!isTagging) return undefined;
-  if (vlan.vid === 0) return refuseField('vlan', refusal('field.vlan-untagged'));
+  if (vlan.vlan.vid === UNTAGGED_VID) return refuseField('vlan', refusal('field.vlan-untagged'));
+  const home = parent === undefined ? undefined : vlanOf(draft, parent);
+  if (home !== undefined && home.fabric.id !== vlan.fabric.id) {
+    const params = { fabric: vlan.fabric.name, name: parent?.name ?? '', home: home.fabric.name };
+    return refuseField('vlan', refusal('field.vlan-fabric', params));
+  }
   const twin = draft.layout.interfaces.find(
     (one) => one.id !== own && one.kind === 'vlan' && one.vlanId === vlanId && one.parents[0] === parent?.id,
   );

@@ -6,16 +6,24 @@
 //    it no longer has are not listed.
 
 import { formatMac, type Ipv4, type MacAddress } from '../../net/address.ts';
+import {
+  hasStaticRange,
+  type NetworkView,
+  type SubnetView,
+  subnetOfAddress,
+  subnetWithId,
+  type VlanView,
+  vlanWithId,
+} from '../networks/network-view.ts';
 import type { Machine, MachineInterface } from '../records/machine.ts';
 import type { InterfaceKind, InterfaceLink, LaidInterface, NetworkLayout } from '../records/machine-layout.ts';
-import { findSubnet, type Networks, type Subnet, subnetAt, type Vlan } from './networks.ts';
 
 /** A link of an interface to a subnet. */
 export interface NetLink {
   readonly id: number;
   readonly mode: InterfaceLink['mode'];
   /** `undefined`: the link names none, or it is gone. */
-  readonly subnet: Subnet | undefined;
+  readonly subnet: SubnetView | undefined;
   /** The id that the link names; `undefined`: none. */
   readonly subnetId: number | undefined;
   /** The address that the machine has there; `undefined`: none yet. */
@@ -32,7 +40,7 @@ export interface NetInterface {
   readonly parents: readonly number[];
   readonly children: readonly number[];
   /** `undefined`: disconnected. */
-  readonly vlan: Vlan | undefined;
+  readonly vlan: VlanView | undefined;
   readonly mtu: number;
   readonly tags: readonly string[];
   readonly params: LaidInterface['params'];
@@ -40,7 +48,7 @@ export interface NetInterface {
   /** Its hardware; `undefined` if it is not physical. */
   readonly nic: MachineInterface | undefined;
   /** The subnet of the address with which it was last seen; `undefined`: never seen, or in none. */
-  readonly seenIn: Subnet | undefined;
+  readonly seenIn: SubnetView | undefined;
 }
 
 /** The name of a physical interface; machines that reported none are counted. */
@@ -51,7 +59,7 @@ const plain = (nic: MachineInterface, position: number): LaidInterface => ({
 });
 
 /** The network of a machine as commissioned. The id of each link is that of its interface. */
-function commissionedNetwork(machine: Machine, networks: Networks): NetworkLayout {
+function commissionedNetwork(machine: Machine, networks: NetworkView): NetworkLayout {
   return {
     interfaces: machine.interfaces.map(plain),
     links: machine.interfaces.map((nic, position): InterfaceLink => {
@@ -59,20 +67,21 @@ function commissionedNetwork(machine: Machine, networks: Networks): NetworkLayou
       const isDeployed = machine.device === undefined && position === 0;
       const subnet = isDeployed ? homeSubnet(machine, nic, networks) : undefined;
       if (subnet === undefined) return { ...link, mode: 'link_up' };
-      return { ...link, mode: subnet.hasStaticRange ? 'auto' : 'dhcp', subnetId: subnet.id };
+      return { ...link, mode: hasStaticRange(subnet) ? 'auto' : 'dhcp', subnetId: subnet.subnet.id };
     }),
   };
 }
 
-/** The subnet of the interface with which a machine boots: that in which it was seen, or the only one. */
-function homeSubnet({ home }: Machine, { address }: MachineInterface, networks: Networks): Subnet | undefined {
+/** The subnet of the interface with which a machine boots: that in which it was seen, or the only one that racks serve. */
+function homeSubnet({ home }: Machine, { address }: MachineInterface, networks: NetworkView): SubnetView | undefined {
   const seen = address ?? home;
-  if (seen !== undefined) return subnetAt(networks, seen);
-  return networks.subnets.length === 1 ? networks.subnets[0] : undefined;
+  if (seen !== undefined) return subnetOfAddress(networks, seen);
+  const [only, ...others] = networks.subnets.filter(({ served }) => served.length > 0);
+  return others.length === 0 ? only : undefined;
 }
 
 /** The network that should be deployed, with the machine's present physical interfaces. */
-export function networkLayoutOf(machine: Machine, networks: Networks): NetworkLayout {
+export function networkLayoutOf(machine: Machine, networks: NetworkView): NetworkLayout {
   const laid = machine.layout?.network;
   if (laid === undefined) return commissionedNetwork(machine, networks);
   const physical = machine.interfaces.map((nic, position): LaidInterface => {
@@ -83,7 +92,7 @@ export function networkLayoutOf(machine: Machine, networks: Networks): NetworkLa
 }
 
 /** The interfaces of a machine, the physical ones first, and of those the one with which it boots. */
-export function interfacesOf(machine: Machine, networks: Networks): readonly NetInterface[] {
+export function interfacesOf(machine: Machine, networks: NetworkView): readonly NetInterface[] {
   const { interfaces, links } = networkLayoutOf(machine, networks);
   const known = new Set(interfaces.map(({ id }) => id));
   const hardware = new Map(machine.interfaces.map((nic) => [nic.id, nic]));
@@ -98,7 +107,7 @@ export function interfacesOf(machine: Machine, networks: Networks): readonly Net
       children: interfaces.filter(({ parents }) => parents.includes(one.id)).map(({ id }) => id),
       mtu: one.mtu ?? vlan?.mtu ?? networks.defaultVlan.mtu,
       ...{ tags: one.tags, params: one.params, nic },
-      seenIn: nic?.address === undefined ? undefined : subnetAt(networks, nic.address),
+      seenIn: nic?.address === undefined ? undefined : subnetOfAddress(networks, nic.address),
     };
   });
 }
@@ -107,21 +116,21 @@ function showLink(
   { id, mode, subnetId, address }: InterfaceLink,
   { mac }: LaidInterface,
   { addresses }: Machine,
-  networks: Networks,
+  networks: NetworkView,
 ): NetLink {
-  const subnet = findSubnet(networks, subnetId);
+  const subnet = subnetWithId(networks, subnetId);
   const given =
     mode === 'auto' ? addresses.find((one) => one.mac === mac && isIn(subnet, one.address, networks)) : undefined;
   return { id, mode, subnet, subnetId, address: address ?? given?.address };
 }
 
-const isIn = (subnet: Subnet | undefined, address: Ipv4, networks: Networks): boolean =>
-  subnet !== undefined && subnetAt(networks, address)?.id === subnet.id;
+const isIn = (subnet: SubnetView | undefined, address: Ipv4, networks: NetworkView): boolean =>
+  subnet !== undefined && subnetOfAddress(networks, address)?.subnet.id === subnet.subnet.id;
 
 /** The VLAN that was chosen for the interface, that of its links, or the default. */
-function vlanOf({ vlanId }: LaidInterface, links: readonly NetLink[], networks: Networks): Vlan | undefined {
+function vlanOf({ vlanId }: LaidInterface, links: readonly NetLink[], networks: NetworkView): VlanView | undefined {
   if (vlanId === null) return undefined;
-  const chosen = networks.vlans.find(({ id }) => id === vlanId);
+  const chosen = vlanWithId(networks, vlanId);
   return chosen ?? links.find(({ subnet }) => subnet !== undefined)?.subnet?.vlan ?? networks.defaultVlan;
 }
 

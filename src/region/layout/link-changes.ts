@@ -8,6 +8,7 @@
 // 4. Whether a chosen address is free is decided with the store's knowledge (`life/link-addresses.ts`).
 
 import { type Ipv4, networkContains } from '../../net/address.ts';
+import { type SubnetView, subnetWithId } from '../networks/network-view.ts';
 import { type InterfaceLink, LINKS_MAX, type LinkMode } from '../records/machine-layout.ts';
 import { type RefusalWord, refusal } from '../words/refusal.ts';
 import {
@@ -23,7 +24,6 @@ import {
   startAll,
   withLayout,
 } from './network-draft.ts';
-import { findSubnet, type Subnet } from './networks.ts';
 
 /** A person's request for a link. */
 export interface LinkWish {
@@ -44,18 +44,23 @@ export function linkSubnet(draft: NetworkDraft, id: number, wish: LinkWish): Net
   if (one === undefined) return noSuchInterface(draft, String(id));
   const master = masterOf(draft, id);
   if (master !== undefined) return refuse(refusal('layout-refused.joined', { name: one.name, by: master.name }));
-  const subnet = findSubnet(draft.networks, wish.subnetId);
+  const subnet = subnetWithId(draft.networks, wish.subnetId);
   const misfit = refuseSubnet(wish, subnet) ?? refuseGateway(wish, subnet);
   if (misfit !== undefined) return misfit;
   const own = linksOf(draft, id);
   const crowded = wish.isForced ? undefined : refuseAlongside(own, wish, one.name);
   if (crowded !== undefined) return crowded;
   const hasOthers = own.some(({ mode, subnetId }) => mode !== 'link_up' && subnetId !== undefined);
-  const vlanId = wish.isForced || !hasOthers ? subnet?.vlan.id : undefined;
+  const vlanId = wish.isForced || !hasOthers ? subnet?.vlan.vlan.id : undefined;
   // A VLAN interface keeps its VLAN: its frames would get another tag.
   const needed = one.kind === 'vlan' || hasOthers || typeof one.vlanId === 'number' ? one.vlanId : vlanId;
-  if (subnet !== undefined && typeof needed === 'number' && needed !== subnet.vlan.id) {
-    const params = { name: one.name, subnet: subnet.name, vlan: subnet.vlan.name };
+  if (subnet !== undefined && typeof needed === 'number' && needed !== subnet.vlan.vlan.id) {
+    const { vlan } = subnet.vlan;
+    const params = {
+      name: one.name,
+      subnet: subnet.subnet.name,
+      vlan: vlan.name === '' ? String(vlan.vid) : vlan.name,
+    };
     return refuseField('subnet', refusal('field.subnet-vlan', params));
   }
   const link: InterfaceLink = {
@@ -75,7 +80,10 @@ export function linkSubnet(draft: NetworkDraft, id: number, wish: LinkWish): Net
   return withLayout(cleared, { interfaces, links, ...gateway }, 1);
 }
 
-function refuseSubnet({ mode, subnetId, address }: LinkWish, subnet: Subnet | undefined): LayoutRefusal | undefined {
+function refuseSubnet(
+  { mode, subnetId, address }: LinkWish,
+  subnet: SubnetView | undefined,
+): LayoutRefusal | undefined {
   if (subnetId !== undefined && subnet === undefined) {
     return refuseField('subnet', refusal('field.no-such-subnet', { id: subnetId }));
   }
@@ -87,12 +95,12 @@ function refuseSubnet({ mode, subnetId, address }: LinkWish, subnet: Subnet | un
   const isWithin = subnet !== undefined && networkContains(subnet.network, address);
   return isWithin
     ? undefined
-    : refuseField('ip_address', refusal('field.address-outside', { subnet: subnet?.name ?? '' }));
+    : refuseField('ip_address', refusal('field.address-outside', { subnet: subnet?.subnet.name ?? '' }));
 }
 
-function refuseGateway({ isGateway, mode }: LinkWish, subnet: Subnet | undefined): LayoutRefusal | undefined {
+function refuseGateway({ isGateway, mode }: LinkWish, subnet: SubnetView | undefined): LayoutRefusal | undefined {
   if (!isGateway) return undefined;
-  const isFit = subnet?.router !== undefined && (mode === 'auto' || mode === 'static');
+  const isFit = subnet?.gateway !== undefined && (mode === 'auto' || mode === 'static');
   return isFit ? undefined : refuseField('default_gateway', refusal('field.no-gateway'));
 }
 
@@ -125,7 +133,7 @@ export function disconnect(draft: NetworkDraft, id: number): NetworkDraft | Layo
 export function setGateway(draft: NetworkDraft, id: number, linkId: number | undefined): NetworkDraft | LayoutRefusal {
   const fit = linksOf(draft, id).filter(
     ({ mode, subnetId }) =>
-      (mode === 'auto' || mode === 'static') && findSubnet(draft.networks, subnetId)?.router !== undefined,
+      (mode === 'auto' || mode === 'static') && subnetWithId(draft.networks, subnetId)?.gateway !== undefined,
   );
   const chosen = linkId === undefined ? fit : fit.filter((link) => link.id === linkId);
   const [only, ...others] = chosen;

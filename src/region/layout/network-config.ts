@@ -12,6 +12,7 @@
 // 4. An interface without an address has an entry, so that a pattern of the image for all interfaces does not start DHCP there.
 
 import { formatIpv4, formatMac, type Ipv4, type MacAddress } from '../../net/address.ts';
+import { nameServersOf } from '../networks/network-view.ts';
 import type { NetInterface } from './interfaces.ts';
 
 export const NETWORK_TOOLS = ['netplan', 'networkd', 'ifupdown'] as const;
@@ -74,7 +75,7 @@ export function configParts(interfaces: readonly NetInterface[], terms: ConfigTe
   const keyOf = (id: number): string => keys.get(id) ?? '';
   const routed = interfaces
     .flatMap(({ links }) => links)
-    .filter(({ mode, subnet, address }) => address !== undefined && mode !== 'dhcp' && subnet?.router !== undefined);
+    .filter(({ mode, subnet, address }) => address !== undefined && mode !== 'dhcp' && subnet?.gateway !== undefined);
   const chosen = routed.find(({ id }) => id === terms.gatewayLink);
   const byDhcp = interfaces.some(({ links }) => links.some(({ mode }) => mode === 'dhcp'));
   const gateway = chosen ?? (byDhcp ? undefined : routed[0]);
@@ -97,15 +98,15 @@ export function configParts(interfaces: readonly NetInterface[], terms: ConfigTe
         : fixed.map(({ address, subnet }) => `${formatIpv4(address)}/${subnet?.network.prefix ?? 32}`),
       hasDhcp: isLeased || links.some(({ mode }) => mode === 'dhcp'),
       takesRoute: gateway === undefined || isLeased,
-      router: !isLeased && gateway !== undefined && links.includes(gateway) ? gateway.subnet?.router : undefined,
-      nameServers: [...new Set(fixed.flatMap(({ subnet }) => subnet?.nameServers ?? []))].map(formatIpv4),
+      router: !isLeased && gateway !== undefined && links.includes(gateway) ? gateway.subnet?.gateway : undefined,
+      nameServers: [...new Set(fixed.flatMap(({ subnet }) => (subnet === undefined ? [] : nameServersOf(subnet))))],
       search: fixed.length === 0 ? '' : terms.domain,
       parents: one.parents.map(keyOf),
       master: master === undefined ? undefined : { key: master.name, kind: master.kind === 'bond' ? 'bond' : 'bridge' },
       vlans: interfaces
         .filter(({ kind, parents }) => kind === 'vlan' && parents.includes(one.id))
         .map(({ name }) => name),
-      vid: one.kind === 'vlan' ? (one.vlan?.vid ?? 0) : 0,
+      vid: one.kind === 'vlan' ? (one.vlan?.vlan.vid ?? 0) : 0,
       isDisconnected: one.vlan === undefined,
     };
   });

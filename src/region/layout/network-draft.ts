@@ -3,6 +3,7 @@
 // 1. A change begins with the network as it would be deployed, and makes another one or a refusal; nothing of a refused change is kept.
 
 import type { MacAddress } from '../../net/address.ts';
+import { type NetworkView, type VlanView, vlanWithId } from '../networks/network-view.ts';
 import type { Machine } from '../records/machine.ts';
 import {
   type InterfaceLink,
@@ -13,7 +14,6 @@ import {
 } from '../records/machine-layout.ts';
 import { type RefusalWord, refusal } from '../words/refusal.ts';
 import { networkLayoutOf } from './interfaces.ts';
-import type { Networks, Vlan } from './networks.ts';
 
 /** Why a change of a layout is refused. @property field the parameter that is at fault; `undefined`: none alone */
 export interface LayoutRefusal {
@@ -25,13 +25,13 @@ export interface LayoutRefusal {
 export interface NetworkDraft {
   readonly kind: 'draft';
   readonly machine: Machine;
-  readonly networks: Networks;
+  readonly networks: NetworkView;
   readonly layout: NetworkLayout;
   /** The number of the next part. */
   readonly next: number;
 }
 
-export const beginDraft = (machine: Machine, networks: Networks): NetworkDraft => ({
+export const beginDraft = (machine: Machine, networks: NetworkView): NetworkDraft => ({
   kind: 'draft',
   ...{ machine, networks, layout: networkLayoutOf(machine, networks), next: machine.layout?.next ?? 1 },
 });
@@ -92,13 +92,13 @@ export function dropLinks(draft: NetworkDraft, isGone: (link: InterfaceLink) => 
 }
 
 /** The VLAN that an interface without a chosen one has: that of a subnet to which it is linked, that of its parent, or the default. */
-export function vlanOf(draft: NetworkDraft, one: LaidInterface): Vlan | undefined {
+export function vlanOf(draft: NetworkDraft, one: LaidInterface): VlanView | undefined {
   const { networks } = draft;
   if (one.vlanId === null) return undefined;
-  const chosen = networks.vlans.find(({ id }) => id === one.vlanId);
+  const chosen = vlanWithId(networks, one.vlanId);
   if (chosen !== undefined) return chosen;
   const subnetIds = linksOf(draft, one.id).map(({ subnetId }) => subnetId);
-  return networks.subnets.find(({ id }) => subnetIds.includes(id))?.vlan ?? networks.defaultVlan;
+  return networks.subnets.find(({ subnet }) => subnetIds.includes(subnet.id))?.vlan ?? networks.defaultVlan;
 }
 
 /** The hardware address of an interface that is made of others: that of the one with which the machine boots, or of the first. */

@@ -8,7 +8,7 @@
 import type { MachineAddress } from '../../machines/machine.ts';
 import { formatIpv4, type Ipv4, type MacAddress } from '../../net/address.ts';
 import { interfacesOf, type NetInterface, type NetLink } from '../layout/interfaces.ts';
-import { type Networks, subnetAt } from '../layout/networks.ts';
+import { type NetworkView, subnetOfAddress } from '../networks/network-view.ts';
 import type { AddressKnowledge } from '../records/knowledge.ts';
 import type { Machine } from '../records/machine.ts';
 import type { Rack } from '../records/rack.ts';
@@ -20,7 +20,7 @@ interface AddressedLink {
   readonly link: NetLink;
 }
 
-const linksOf = (machine: Machine, networks: Networks, mode: NetLink['mode']): readonly AddressedLink[] =>
+const linksOf = (machine: Machine, networks: NetworkView, mode: NetLink['mode']): readonly AddressedLink[] =>
   interfacesOf(machine, networks).flatMap((one) =>
     one.links.filter((link) => link.mode === mode).map((link) => ({ one, link })),
   );
@@ -41,7 +41,7 @@ export function staticAddresses({
 }
 
 /** The machine's addresses after a change of its network: static ones, and those given to links that still are. */
-export function addressesAfter(machine: Machine, changed: Machine, networks: Networks): readonly MachineAddress[] {
+export function addressesAfter(machine: Machine, changed: Machine, networks: NetworkView): readonly MachineAddress[] {
   const chosen = staticAddresses(changed);
   const before = new Set(staticAddresses(machine).map(({ address }) => address));
   const autos = linksOf(changed, networks, 'auto');
@@ -49,7 +49,9 @@ export function addressesAfter(machine: Machine, changed: Machine, networks: Net
     ({ mac, address }) =>
       !before.has(address) &&
       !chosen.some((one) => one.address === address) &&
-      autos.some(({ one, link }) => one.mac === mac && subnetAt(networks, address)?.id === link.subnet?.id),
+      autos.some(
+        ({ one, link }) => one.mac === mac && subnetOfAddress(networks, address)?.subnet.id === link.subnet?.subnet.id,
+      ),
   );
   return [...chosen, ...given];
 }
@@ -57,7 +59,7 @@ export function addressesAfter(machine: Machine, changed: Machine, networks: Net
 /** The circumstances of a choice. */
 interface ChoiceTerms {
   readonly racks: readonly Rack[];
-  readonly networks: Networks;
+  readonly networks: NetworkView;
   /** The used addresses of the ranges that were asked for. */
   readonly known: readonly AddressKnowledge[];
   /** True if a user without an administrator's rights asks. */

@@ -14,7 +14,7 @@ import { equalSecrets } from '../accounts/accounts.ts';
 import { type BootProof, isAtItsAddress, provesBoot } from '../identity/boot-token.ts';
 import { bundleOf, networkFiles } from '../layout/deployable.ts';
 import { NETWORK_TOOLS } from '../layout/network-config.ts';
-import { networksOf } from '../layout/networks.ts';
+import type { Networks } from '../networks/networks.ts';
 import type { Acknowledgements } from '../racks/acknowledgements.ts';
 import type { MachineHomes } from '../racks/machine-homes.ts';
 import { bootPurpose } from '../records/boot-purpose.ts';
@@ -40,6 +40,14 @@ interface KnownRacks {
   readonly homes: Pick<MachineHomes, 'isAway'>;
 }
 
+interface AgentParts {
+  readonly store: RegionStore;
+  readonly clock: Clock;
+  readonly life: MachineLife;
+  readonly racks: KnownRacks;
+  readonly networks: Pick<Networks, 'known'>;
+}
+
 export class MachineAgent {
   readonly #store: RegionStore;
   readonly #clock: Clock;
@@ -47,13 +55,15 @@ export class MachineAgent {
   /** The scripts of machines in Commissioning or Testing. */
   readonly scripts: MachineScripts;
   readonly #racks: KnownRacks;
+  readonly #networks: Pick<Networks, 'known'>;
 
-  constructor(store: RegionStore, clock: Clock, life: MachineLife, racks: KnownRacks) {
+  constructor({ store, clock, life, racks, networks }: AgentParts) {
     this.#store = store;
     this.#clock = clock;
     this.#life = life;
     this.scripts = new MachineScripts(store, clock);
     this.#racks = racks;
+    this.#networks = networks;
   }
 
   /** The machine whose current boot this is; undefined: none. */
@@ -163,7 +173,7 @@ export class MachineAgent {
   network(machine: Machine, named: string, isByLease: boolean): string | undefined {
     const tool = NETWORK_TOOLS.find((one) => one === named);
     if (tool === undefined) return undefined;
-    return bundleOf(networkFiles(machine, networksOf(this.#racks.list()), tool, isByLease));
+    return bundleOf(networkFiles(machine, this.#networks.known, tool, isByLease));
   }
 
   /** The user data that its system runs at its first start; undefined: none. */

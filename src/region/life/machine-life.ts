@@ -15,7 +15,7 @@ import type { Ipv4 } from '../../net/address.ts';
 import type { PowerDetail } from '../../power/detail.ts';
 import { drawBootToken } from '../identity/boot-token.ts';
 import { refuseLayout } from '../layout/deployable.ts';
-import { networksOf } from '../layout/networks.ts';
+import type { Networks } from '../networks/networks.ts';
 import { imagesForMachine } from '../racks/rack-images.ts';
 import type { Racks } from '../racks/racks.ts';
 import type { MachineChangeOutcome } from '../records/decisions.ts';
@@ -66,6 +66,7 @@ interface LifeParts extends InstallerParts {
   readonly clock: Clock;
   readonly deadlines: StatusDeadlines;
   readonly racks: Pick<Racks, 'list' | 'images'>;
+  readonly networks: Pick<Networks, 'known'>;
   /** `undefined` if only people switch machines. */
   readonly power: Pick<PowerControl, 'switches'> | undefined;
   /** `undefined` if there is no image store. */
@@ -131,7 +132,8 @@ export class MachineLife {
   ): AddressChoice | undefined {
     const racks = this.#parts.racks.list();
     if (machine.layout?.network !== undefined) {
-      if (address === undefined) return chooseLinkAddresses(machine, { racks, networks: networksOf(racks), known });
+      if (address === undefined)
+        return chooseLinkAddresses(machine, { racks, networks: this.#parts.networks.known, known });
       const { hostname, systemId } = machine;
       return { kind: 'refuse', refusal: refusal('address-refused.laid', { machine: hostname, systemId }) };
     }
@@ -343,8 +345,7 @@ export class MachineLife {
   ): Promise<CommandRefusal | undefined> {
     const keyless = await refuseWithoutKey(this.#parts.store, machine.owner ?? by.username, machine);
     if (keyless !== undefined) return keyless;
-    const networks = networksOf(this.#parts.racks.list());
-    const laid = refuseLayout(machine, networks, deployment?.deployBy ?? 'image', deployment?.disk);
+    const laid = refuseLayout(machine, this.#parts.networks.known, deployment?.deployBy ?? 'image', deployment?.disk);
     if (laid !== undefined) return laid;
     if (deployment?.deployBy === 'installer')
       return await refuseInstallation(machine, deployment, by.username, this.#parts);

@@ -5,7 +5,8 @@
 // 2. Only this file decides that, so the API, the page and the commands agree for the machines of every rack.
 
 import type { Ipv4 } from '../../net/address.ts';
-import { type Networks, networksOf } from '../layout/networks.ts';
+import type { NetworkView } from '../networks/network-view.ts';
+import type { Networks } from '../networks/networks.ts';
 import type { Racks } from '../racks/racks.ts';
 import type { Machine } from '../records/machine.ts';
 import type { Rack } from '../records/rack.ts';
@@ -18,14 +19,20 @@ export interface Whereabouts {
   /** A machine's allocated addresses, then those last seen that it may still hold. */
   addressesOf(machine: Pick<Machine, 'addresses' | 'interfaces'>): readonly Ipv4[];
   /** The networks to which interfaces are linked. */
-  networks(): Networks;
+  networks(): NetworkView;
 }
 
-/** The whereabouts for the racks as they are now. */
-export function whereabouts(racks: Pick<Racks, 'list' | 'homes'>): Whereabouts {
+/** The whereabouts for the racks and networks as they are now. */
+export function whereabouts({
+  racks,
+  networks: objects,
+}: {
+  readonly racks: Pick<Racks, 'list' | 'homes'>;
+  readonly networks: Pick<Networks, 'known'>;
+}): Whereabouts {
   const all = racks.list();
   let isLent: ReturnType<typeof lentAddresses> | undefined;
-  let networks: Networks | undefined;
+  let networks: NetworkView | undefined;
   return {
     racksOf: ({ home }) => racks.homes.racksAt(home, all),
     addressesOf: ({ addresses, interfaces }) => {
@@ -38,7 +45,7 @@ export function whereabouts(racks: Pick<Racks, 'list' | 'homes'>): Whereabouts {
       return [...new Set([...given, ...seen])];
     },
     networks: () => {
-      networks ??= networksOf(all);
+      networks ??= objects.known;
       return networks;
     },
   };

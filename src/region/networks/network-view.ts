@@ -3,18 +3,40 @@
 // 1. Of a served subnet, router, DNS servers and the bounds of dynamic and static ranges come from the cluster interfaces; several racks may
 //    serve it, and the first one that has a router or servers gives them.
 // 2. A VLAN offers DHCP if a cluster interface of one of its subnets does.
+// 3. The interfaces of machines are linked to these subnets and VLANs, so an id means the same everywhere.
 
-import { type Ipv4, type Ipv4Network, type Ipv4Range, networkContains, parseNetwork } from '../../net/address.ts';
-import type { Fabric, NetworkRecords, Space, StoredRange, Subnet, Vlan } from '../records/network-store.ts';
+import {
+  formatIpv4,
+  type Ipv4,
+  type Ipv4Network,
+  type Ipv4Range,
+  networkContains,
+  parseNetwork,
+} from '../../net/address.ts';
+import {
+  DEFAULT_VLAN_ID,
+  type Fabric,
+  type NetworkRecords,
+  type Space,
+  type StoredRange,
+  type Subnet,
+  type Vlan,
+} from '../records/network-store.ts';
+import { defaultPlace } from './reconcile.ts';
 import type { ServedNetwork } from './served-networks.ts';
 
 export interface VlanView {
   readonly vlan: Vlan;
   readonly fabric: Fabric;
   readonly space: Space | undefined;
+  /** The largest packet in it, in bytes: what racks hand out there, else what is stored. */
+  readonly mtu: number;
   /** The cluster interfaces that serve its subnets. */
   readonly served: readonly ServedNetwork[];
 }
+
+/** MAAS's number for which reverse names there are: 0 none, 1 of whole networks, 2 also of those smaller than /24 (RFC 2317). */
+export type ReverseMode = 0 | 1 | 2;
 
 export interface SubnetView {
   readonly subnet: Subnet;
@@ -23,6 +45,7 @@ export interface SubnetView {
   readonly served: readonly ServedNetwork[];
   readonly gateway: Ipv4 | undefined;
   readonly dnsServers: readonly string[];
+  readonly reverseMode: ReverseMode;
 }
 
 export interface RangeView extends Ipv4Range {
@@ -38,6 +61,9 @@ export interface NetworkView {
   readonly vlans: readonly VlanView[];
   readonly subnets: readonly SubnetView[];
   readonly ranges: readonly RangeView[];
+  /** The VLAN of interfaces of which nothing else is known. */
+  readonly defaultVlan: VlanView;
+  readonly reverseMode: ReverseMode;
 }
 
 const byId = <T extends { readonly id: number }>(list: readonly T[]): ReadonlyMap<number, T> =>
@@ -54,7 +80,11 @@ function grouped<T>(list: readonly T[], keyOf: (one: T) => string): ReadonlyMap<
 }
 
 /** Joins objects and served networks. Objects whose parents are missing are left out. */
-export function viewOf(records: NetworkRecords, served: readonly ServedNetwork[]): NetworkView {
+export function viewOf(
+  records: NetworkRecords,
+  served: readonly ServedNetwork[],
+  reverseMode: ReverseMode,
+): NetworkView {
   const fabrics = byId(records.fabrics);
   const spaces = byId(records.spaces);
   const byCidr = grouped(served, ({ cidr }) => cidr);
@@ -64,7 +94,10 @@ export function viewOf(records: NetworkRecords, served: readonly ServedNetwork[]
     if (fabric === undefined) return [];
     const space = vlan.spaceId === undefined ? undefined : spaces.get(vlan.spaceId);
     const own = subnetsOf.get(String(vlan.id)) ?? [];
-    return [{ vlan, fabric, space, served: own.flatMap(({ cidr }) => byCidr.get(cidr) ?? []) }];
+    const serving = own.flatMap(({ cidr }) => byCidr.get(cidr) ?? []);
+    return [
+      { vlan, fabric, space, mtu: serving.find(({ mtu }) => mtu !== undefined)?.mtu ?? vlan.mtu, served: serving },
+    ];
   });
   const vlanViews = new Map(vlans.map((one) => [one.vlan.id, one]));
   const subnets = records.subnets.flatMap((subnet): readonly SubnetView[] => {
@@ -78,12 +111,20 @@ export function viewOf(records: NetworkRecords, served: readonly ServedNetwork[]
         ...{ subnet, network, vlan, served: own },
         gateway: own.length === 0 ? subnet.gateway : own.find(({ router }) => router !== undefined)?.router,
         dnsServers: own.length === 0 ? subnet.dnsServers : servers,
+        reverseMode,
       },
     ];
   });
   const subnetViews = new Map(subnets.map((one) => [one.subnet.id, one]));
   const ranges = records.ranges.flatMap((range) => rangeView(range, subnetViews) ?? []);
-  return { records, served, vlans, subnets, ranges };
+  const defaultVlan = vlanViews.get(DEFAULT_VLAN_ID) ?? plainVlan(records);
+  return { records, served, vlans, subnets, ranges, defaultVlan, reverseMode };
+}
+
+/** The default VLAN of a region that has none yet. */
+function plainVlan({ fabrics }: NetworkRecords): VlanView {
+  const { fabric, vlan } = defaultPlace(fabrics);
+  return { vlan, fabric, space: undefined, mtu: vlan.mtu, served: [] };
 }
 
 function rangeView(range: StoredRange, subnets: ReadonlyMap<number, SubnetView>): RangeView | undefined {
@@ -103,6 +144,26 @@ export function subnetOfAddress(view: NetworkView, address: Ipv4): SubnetView | 
     if (isCloser && networkContains(one.network, address)) best = one;
   }
   return best;
+}
+
+/** The subnet with this id; `undefined`: none. */
+export const subnetWithId = ({ subnets }: NetworkView, id: number | undefined): SubnetView | undefined =>
+  subnets.find(({ subnet }) => subnet.id === id);
+
+/** The VLAN with this id; `undefined`: none. */
+export const vlanWithId = ({ vlans }: NetworkView, id: number | null | undefined): VlanView | undefined =>
+  vlans.find(({ vlan }) => vlan.id === id);
+
+/** True if racks give addresses of a static range there; otherwise machines get theirs by DHCP. */
+export const hasStaticRange = ({ served }: SubnetView): boolean =>
+  served.some(({ management, fixed }) => management > 0 && fixed !== undefined);
+
+/** The DNS servers of machines in a subnet: those that are named, else the racks that answer there. */
+export function nameServersOf({ dnsServers, served }: SubnetView): readonly string[] {
+  if (dnsServers.length > 0) return dnsServers;
+  return served.flatMap(({ management, address }) =>
+    management === 2 && address !== undefined ? [formatIpv4(address)] : [],
+  );
 }
 
 /** The cluster interfaces of a VLAN that offer DHCP, each rack once. */

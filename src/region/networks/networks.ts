@@ -3,8 +3,13 @@
 //   cluster interfaces ─ readServed ─┐
 //   store ─ list ────────────────────┴─ reconcile ─► missing rows are stored ─► NetworkView
 //
+//   the objects that were read last ─ known ─► NetworkView, at once
+//
 // 1. The cluster interfaces decide what racks do; `served-networks.ts` says where they are written. The store has everything else.
 // 2. Every change sees all objects in its transaction, so no two of them overlap unseen. The bounds of all lists are checked there.
+// 3. What racks are to do otherwise is settings, which are stored in the transaction of the change: both, or neither.
+// 4. Machines are shown with the view that is known: every change by a person counts a version, at which each process reads the objects
+//    again.
 
 import type { Clock } from '../../clock.ts';
 import { isStoreUnavailable } from '../../errors.ts';
@@ -15,10 +20,12 @@ import type { NewMachineEvent } from '../records/machine-event.ts';
 import {
   CONNECTIONS_MAX,
   FABRICS_MAX,
+  FIRST_NETWORK_ID,
   NETWORK_KINDS,
   type NetworkChange,
   type NetworkKind,
   type NetworkRecords,
+  NO_RECORDS,
   RANGES_MAX,
   RESERVED_MAX,
   ROUTES_MAX,
@@ -30,9 +37,15 @@ import {
 import type { RegionStore } from '../records/store.ts';
 import { type RefusalNamed, refusal } from '../words/refusal.ts';
 import { USED_MAX } from './address-use.ts';
-import { type NetworkView, viewOf } from './network-view.ts';
-import { reconcile } from './reconcile.ts';
-import { type NetworkSettings, readServed, type ServedNetwork } from './served-networks.ts';
+import { type NetworkView, type ReverseMode, viewOf } from './network-view.ts';
+import { completed, reconcile } from './reconcile.ts';
+import {
+  type NetworkSettings,
+  readServed,
+  type ServedNetwork,
+  type ServiceEdit,
+  type SettingsRefused,
+} from './served-networks.ts';
 
 const LIMITS: Readonly<Record<NetworkKind, number>> = {
   spaces: SPACES_MAX,
@@ -50,6 +63,8 @@ interface NetworksParts {
   readonly clock: Clock;
   readonly racks: RackList;
   readonly settings: NetworkSettings;
+  /** Called after each change. */
+  readonly onChange: () => void;
   /** `undefined` if this process has no rack. */
   readonly ownRack: () => { readonly uuid: string; readonly name: string } | undefined;
 }
@@ -63,18 +78,30 @@ export interface WantedChange extends Pick<NetworkChange<unknown>, 'put' | 'remo
   readonly name: string;
   /** Its id. */
   readonly id: number;
+  /** What cluster interfaces have otherwise by then; `undefined`: nothing. */
+  readonly service?: readonly ServiceEdit[] | undefined;
+}
+
+/** Why a change is refused that was decided. */
+type ChangeRefused = RefusalNamed<'networks-limit'> | SettingsRefused;
+
+/** Ends a transaction whose change of settings was refused. */
+class Undone extends Error {
+  readonly refused: SettingsRefused;
+
+  constructor(refused: SettingsRefused) {
+    super(refused.code);
+    this.refused = refused;
+  }
 }
 
 export class Networks {
   readonly #parts: NetworksParts;
+  /** As they were read last. */
+  #records: NetworkRecords = NO_RECORDS;
 
   constructor(parts: NetworksParts) {
     this.#parts = parts;
-  }
-
-  /** The settings of the racks that serve them. */
-  get settings(): NetworkSettings {
-    return this.#parts.settings;
   }
 
   /** All objects. Networks that racks began to serve get theirs, unless the store only reads at the moment. */
@@ -83,19 +110,43 @@ export class Networks {
     await this.#parts.settings.load();
     const served = this.#served();
     const records = await store.networks.list();
-    if (reconcile(records, served, Number.MAX_SAFE_INTEGER) === undefined) return viewOf(records, served);
+    if (reconcile(records, served, FIRST_NETWORK_ID) === undefined) return await this.#keep(records, served);
     try {
       await store.networks.change((current, nextId) => reconcile(current, served, nextId) ?? { result: undefined });
     } catch (error) {
       // It is reported, and the next look tries again.
       if (!isStoreUnavailable(error)) throw error;
-      return viewOf(records, served);
+      return await this.#keep(completed(records, served), served);
     }
-    return viewOf(await store.networks.list(), served);
+    return await this.#keep(await store.networks.list(), served);
+  }
+
+  /** The objects that were read last, with what racks serve now. */
+  get known(): NetworkView {
+    const served = this.#served();
+    return this.#view(completed(this.#records, served), served);
+  }
+
+  async #keep(records: NetworkRecords, served: readonly ServedNetwork[]): Promise<NetworkView> {
+    await this.#parts.store.afterCommit(() => {
+      this.#records = records;
+    });
+    return this.#view(records, served);
+  }
+
+  /** The value of `dns.reverse` as MAAS's `rdns_mode`. */
+  #reverseMode(): ReverseMode {
+    const reverse = this.#parts.settings.valueOf('dns.reverse');
+    if (reverse === 'off' || reverse === false) return 0;
+    return reverse === 'on' || reverse === true ? 1 : 2;
+  }
+
+  #view(records: NetworkRecords, served: readonly ServedNetwork[]): NetworkView {
+    return viewOf(records, served, this.#reverseMode());
   }
 
   /**
-   * Decides on a change with all objects, and stores it with its audit event.
+   * Decides on a change with all objects, and stores it with its audit event, and with what racks are to do otherwise, in one transaction.
    * @param decide runs perhaps more than once
    * @param among the range of addresses of which `decide` gets those that machines have
    */
@@ -103,36 +154,67 @@ export class Networks {
     username: string,
     decide: (view: NetworkView, nextId: number, used: readonly UsedAddress[]) => WantedChange | R,
     among?: Ipv4Range,
-  ): Promise<WantedChange | R | RefusalNamed<'networks-limit'>> {
+  ): Promise<WantedChange | R | ChangeRefused> {
     await this.look();
     const served = this.#served();
     const atMs = this.#parts.clock.wallTimeMs();
-    type Outcome = WantedChange | R | RefusalNamed<'networks-limit'>;
+    type Outcome = WantedChange | R | ChangeRefused;
     const { store } = this.#parts;
     const apply =
       (used: readonly UsedAddress[]) =>
       (records: NetworkRecords, nextId: number): NetworkChange<Outcome> => {
-        const wanted = decide(viewOf(records, served), nextId, used);
+        const wanted = decide(this.#view(records, served), nextId, used);
         if (wanted.kind === 'refusal') return { result: wanted };
-        const excess = excessOf(records, wanted);
-        if (excess !== undefined) return { result: excess };
+        const refused = refusePinned(wanted) ?? excessOf(records, wanted);
+        if (refused !== undefined) return { result: refused };
         const { put, remove, nextId: after, change, what, name } = wanted;
         const event: NewMachineEvent = {
           ...{ type: 'NETWORKING', code: 'network-changed', params: { change, what, name }, atMs, username },
         };
         return { put, remove, nextId: after, events: [event], result: wanted };
       };
-    if (among === undefined) return await store.networks.change(apply([]));
-    const { low, high } = among;
-    return await store.transact(async () =>
-      store.networks.change(apply(await store.networks.usedBetween(low, high, USED_MAX))),
-    );
+    try {
+      return await store.transact(async () => {
+        const used = among === undefined ? [] : await store.networks.usedBetween(among.low, among.high, USED_MAX);
+        const outcome = await store.networks.change(apply(used));
+        if (!('change' in outcome)) return outcome;
+        await this.#serve(outcome.service ?? [], username);
+        await store.afterCommit(async () => {
+          await this.look();
+          this.#parts.onChange();
+        });
+        return outcome;
+      });
+    } catch (error) {
+      if (error instanceof Undone) return error.refused;
+      throw error;
+    }
+  }
+
+  /** Changes cluster interfaces. @throws Undone if a rack's configuration would be wrong */
+  async #serve(edits: readonly ServiceEdit[], username: string): Promise<void> {
+    for (const rack of new Set(edits.map(({ served }) => served.rack))) {
+      const own = edits.filter(({ served }) => served.rack === rack);
+      const keys = own.flatMap(({ served, fields }) =>
+        Object.entries(fields).map(([field, value]) => ({ key: `${served.key}.${field}`, value })),
+      );
+      const refused = await this.#parts.settings.change(rack, keys, username);
+      if (refused !== undefined) throw new Undone(refused);
+    }
   }
 
   #served(): readonly ServedNetwork[] {
     const { racks, settings, ownRack } = this.#parts;
     return readServed(racks.list(), ownRack(), settings);
   }
+}
+
+/** The refusal of a change of a cluster interface that is written in its rack's file. */
+function refusePinned({ service = [] }: WantedChange): RefusalNamed<'setting-read-only'> | undefined {
+  const pinned = service.find(({ served }) => served.pin !== undefined)?.served;
+  return pinned?.pin === undefined
+    ? undefined
+    : refusal('setting-read-only.pinned', { key: pinned.key, pin: pinned.pin });
 }
 
 /** The refusal of a change that would exceed a bound. */

@@ -7,7 +7,8 @@
 // Sources: MAAS 2.0, whose first network is in fabric-0 and its untagged VLAN.
 //
 // 1. A person moves a served subnet to another VLAN; it stays there while it is served.
-// 2. Racks report their networks, so the bounds of the tables hold here too: beyond them a network has no row.
+// 2. The default VLAN is there from the start: interfaces of machines are in it until a person moves them.
+// 3. Racks report their networks, so the bounds of the tables hold here too: beyond them a network has no row.
 
 import {
   DEFAULT_FABRIC_ID,
@@ -49,6 +50,7 @@ export function reconcile(
   const remove = leftOver(records, served);
   const kept = without(records, remove);
   const draft: Draft = { ...kept, nextId };
+  addDefaultVlan(draft);
   for (const one of served) addSubnet(draft, one);
   for (const one of served) addRanges(draft, one);
   // New objects come after the known ones.
@@ -60,6 +62,24 @@ export function reconcile(
   };
   const count = [...Object.values(put), ...Object.values(remove)].reduce((sum, { length }) => sum + length, 0);
   return count === 0 ? undefined : { put, remove, nextId: draft.nextId, result: undefined };
+}
+
+/** Stands for the ids of rows that are not stored yet. */
+const UNSTORED_ID = 2 ** 52;
+
+/** The objects with what is missing, as the store will have them; ids of ranges aside, which only the store gives. */
+export function completed(records: NetworkRecords, served: readonly ServedNetwork[]): NetworkRecords {
+  const change = reconcile(records, served, UNSTORED_ID);
+  if (change === undefined) return records;
+  const { put = {} } = change;
+  const kept = without(records, leftOver(records, served));
+  return {
+    ...kept,
+    fabrics: [...kept.fabrics, ...(put.fabrics ?? [])],
+    vlans: [...kept.vlans, ...(put.vlans ?? [])],
+    subnets: [...kept.subnets, ...(put.subnets ?? [])],
+    ranges: [...kept.ranges, ...(put.ranges ?? [])],
+  };
 }
 
 /** The lowest free name of MAAS's kind: `fabric-0`. */

@@ -20,13 +20,18 @@ import { believedInterfaces } from '../racks/rack-networks.ts';
 import type { Rack } from '../records/rack.ts';
 import type { Pin, RefusalNamed } from '../words/refusal.ts';
 
-type SettingsRefused = RefusalNamed<'setting-unknown' | 'setting-read-only' | 'setting-invalid' | 'settings-limit'>;
+/** Why the racks' settings refuse a change. */
+export type SettingsRefused = RefusalNamed<
+  'setting-unknown' | 'setting-read-only' | 'setting-invalid' | 'settings-limit'
+>;
 
 /** The port to the racks' settings (`region/settings.ts`). */
 export interface NetworkSettings {
   load(): Promise<void>;
   /** A rack's cluster interfaces in force, in the form of a configuration file. */
   interfacesOf(rack: string): readonly Settings[];
+  /** A key's value in force at the rack of this process. */
+  valueOf(key: string): SettingValue | undefined;
   /** The file in which a key is written; `undefined`: it can be changed here. */
   pinnedBy(key: string, rack: string): Pin | undefined;
   /** Changes all these keys, after a check of the whole, or none. */
@@ -63,6 +68,12 @@ export interface ServedNetwork {
   /** The key of the cluster interface, and the file in which it is written; without `pin` the region stores it. */
   readonly key: string;
   readonly pin: Pin | undefined;
+}
+
+/** New values of fields of one cluster interface; `undefined` removes a field. */
+export interface ServiceEdit {
+  readonly served: ServedNetwork;
+  readonly fields: Readonly<Record<string, SettingValue | undefined>>;
 }
 
 /** The networks of the rack of this process, and of all accepted racks. @param ownRack `undefined`: this process has none */
@@ -113,6 +124,18 @@ function servedOf(
     key: `${INTERFACES_KEY}.${name}`,
   };
 }
+
+/** A dynamic range, and the key of its cluster interface. */
+export interface DynamicRange extends Ipv4Range {
+  readonly key: string;
+}
+
+/** The dynamic ranges of cluster interfaces in the form of a configuration file. */
+export const dynamicRangesOf = (entries: readonly Settings[]): readonly DynamicRange[] =>
+  entries.flatMap((entry) => {
+    const served = servedOf('', '', entry);
+    return served?.dynamic === undefined ? [] : [{ key: served.key, ...served.dynamic }];
+  });
 
 const optionsIn = ({ options }: Settings): readonly SettingValue[] => (Array.isArray(options) ? options : []);
 

@@ -28,7 +28,7 @@ const { facts: labels } = words;
 /** Its owner, name, addresses, system, next boot, tags and note. */
 export function renderSystem(view: View, machine: Machine): Html {
   const { nowMs, region } = view;
-  const held = whereabouts(region.racks).addressesOf(machine);
+  const held = whereabouts(region).addressesOf(machine);
   const addresses = held.map(formatIpv4);
   const seen = machine.interfaces.flatMap(({ address }) => (address === undefined ? [] : [formatIpv4(address)]));
   const lost = [...new Set(seen)].filter((address) => !addresses.includes(address));

@@ -61,7 +61,7 @@ export async function machinesShown(region: Region, wanted: Search): Promise<rea
     const filter: MachineFilter = { statuses, ...owners };
     for (let afterId = 0; found.length < PAGE_MACHINES_MAX; ) {
       const machines = await region.store.listMachines(filter, afterId, TURN_MACHINES);
-      const where = whereabouts(region.racks);
+      const where = whereabouts(region);
       found.push(
         ...machines.filter((machine) => hasText(machine, wanted.text) && isWith(where.racksOf(machine), racks)),
       );

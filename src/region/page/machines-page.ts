@@ -94,7 +94,7 @@ const COLUMNS = ['first', 'state', 'owner', 'network', 'power', 'hardware', 'eve
 
 async function tableOf(view: View, machines: readonly Machine[]): Promise<Html> {
   const shown: Shown = {
-    where: whereabouts(view.region.racks),
+    where: whereabouts(view.region),
     hasRacks: acceptedRacks(view.region).length > 1,
     hasOwners: machines.some(({ owner }) => owner !== undefined),
   };

@@ -9,7 +9,7 @@ const INTERFACE_KEYS =
   'id name type enabled mac_address system_id vlan links parents children effective_mtu tags params discovered link_connected link_speed ' +
   'interface_speed product driver vendor firmware_version numa_node sriov_max_vf resource_uri';
 const VLAN_KEYS =
-  'id name vid mtu fabric fabric_id space dhcp_on external_dhcp primary_rack secondary_rack relay_vlan resource_uri';
+  'id name description vid mtu fabric fabric_id space dhcp_on external_dhcp primary_rack secondary_rack relay_vlan resource_uri';
 const SUBNET_KEYS =
   'id name space description cidr vlan gateway_ip dns_servers rdns_mode allow_dns allow_proxy active_discovery managed ' +
   'disabled_boot_architectures resource_uri';
@@ -53,9 +53,16 @@ test('the interface that boots gets an address of the static range, the other on
     assert.deepEqual(keysOf(link.subnet), sorted(SUBNET_KEYS));
     assert.deepEqual(
       [link.subnet.id, link.subnet.cidr, link.subnet.gateway_ip, link.subnet.dns_servers],
-      [SUBNET_ID, '10.20.0.0/24', '10.20.0.1', ['10.20.0.1']],
+      [SUBNET_ID, '10.20.0.0/24', '10.20.0.1', []],
     );
     assert.deepEqual([other.mode, other.subnet], ['link_up', undefined]);
+    assert.deepEqual((await ask('alice', 'GET', `subnets/${link.subnet.id}/`)).json, link.subnet);
+    assert.deepEqual((await ask('alice', 'GET', `vlans/${list[0].vlan.id}/`)).json, list[0].vlan);
+    await ask('root', 'POST', 'fabrics/0/vlans/', { vid: '100', name: 'storage' });
+    await ask('root', 'PUT', `subnets/${link.subnet.id}/`, { vid: '100', fabric: 'fabric-0', name: 'lan' });
+    const [{ vlan, links }] = (await ask('alice', 'GET', `nodes/${systemId}/interfaces/`)).json;
+    const moved = (await ask('alice', 'GET', `subnets/${SUBNET_ID}/`)).json;
+    assert.deepEqual([vlan, links[0].subnet, moved.vlan.vid, moved.name], [moved.vlan, moved, 100, 'lan']);
   }));
 
 test('one interface is read by its id, its name and its hardware address', () =>

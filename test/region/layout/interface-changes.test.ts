@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type Ipv4Network, ipv4, mac, parseNetwork } from '../../../src/net/address.ts';
+import { ipv4, mac } from '../../../src/net/address.ts';
 import {
   changeInterface,
   type InterfaceWish,
@@ -18,11 +18,11 @@ import {
   layoutWith,
   type NetworkDraft,
 } from '../../../src/region/layout/network-draft.ts';
-import { type Networks, networksOf, type Vlan } from '../../../src/region/layout/networks.ts';
 import type { Machine } from '../../../src/region/records/machine.ts';
 import { LAID_INTERFACES_MAX, LINKS_MAX } from '../../../src/region/records/machine-layout.ts';
 import { sentenceOf } from '../../../src/region/words/refusal.ts';
 import { FIELDS } from '../../contract/region-store.ts';
+import { networksWith, subnetView, UNTAGGED, vlanView } from '../networks/laid-view.ts';
 
 const [FIRST, SECOND] = [11, 12];
 const NIC = { source: 'vouched' } as const;
@@ -33,21 +33,12 @@ const MACHINE: Machine = {
     { ...NIC, id: SECOND, name: '', mac: mac(0x525400000002) },
   ],
 };
-const networkAt = (text: string): Ipv4Network => {
-  const network = parseNetwork(text);
-  assert.ok(network !== undefined);
-  return network;
-};
-const { defaultVlan } = networksOf([]);
-const TAGGED: Vlan = { ...defaultVlan, id: 5002, name: 'storage', vid: 100, mtu: 9000 };
-const subnet = (id: number, vlan: Vlan, text: string) => ({
-  ...{ id, name: text, network: networkAt(text), vlan, nameServers: [], hasStaticRange: false },
-  router: undefined,
-});
-const NETWORKS: Networks = {
-  ...{ vlans: [defaultVlan, TAGGED], defaultVlan },
-  subnets: [subnet(1, defaultVlan, '10.20.0.0/24'), subnet(2, TAGGED, '10.30.0.0/24')],
-};
+const TAGGED = vlanView({ id: 5002, name: 'storage', vid: 100, mtu: 9000 });
+const ELSEWHERE = vlanView({ id: 5003, name: 'far', vid: 7, mtu: 1500 }, { ...UNTAGGED.fabric, id: 5, name: 'far' });
+const NETWORKS = networksWith(
+  [TAGGED, ELSEWHERE],
+  [subnetView(1, UNTAGGED, '10.20.0.0/24'), subnetView(2, TAGGED, '10.30.0.0/24')],
+);
 const draftOf = (machine: Machine): NetworkDraft => beginDraft(machine, NETWORKS);
 const START = draftOf(MACHINE);
 
@@ -63,17 +54,17 @@ function made(draft: NetworkDraft, kind: MadeKind, wish: InterfaceWish): { draft
 }
 
 test('a VLAN interface is named after its parent and its VLAN, and has the frames of that VLAN', () => {
-  const { draft, id } = made(START, 'vlan', { parents: [FIRST], vlanId: TAGGED.id });
+  const { draft, id } = made(START, 'vlan', { parents: [FIRST], vlanId: TAGGED.vlan.id });
   const one = interfacesOf(after(draft), NETWORKS).find((each) => each.id === id);
   assert.deepEqual([one?.name, one?.vlan, one?.mtu, one?.parents], ['eno1.100', TAGGED, 9000, [FIRST]]);
-  const twin = makeInterface(draft, 'vlan', { parents: [FIRST], vlanId: TAGGED.id });
+  const twin = makeInterface(draft, 'vlan', { parents: [FIRST], vlanId: TAGGED.vlan.id });
   assert.equal(saidOf(twin), 'vlan: eno1.100 has the frames of this VLAN already.');
-  const second = made(draft, 'vlan', { parents: [SECOND], vlanId: TAGGED.id });
+  const second = made(draft, 'vlan', { parents: [SECOND], vlanId: TAGGED.vlan.id });
   assert.equal(interfacesOf(after(second.draft), NETWORKS).at(-1)?.name, 'eth1.100');
 });
 
 test('a link leads to a subnet of the VLAN of its interface', () => {
-  const { draft, id } = made(START, 'vlan', { parents: [FIRST], vlanId: TAGGED.id });
+  const { draft, id } = made(START, 'vlan', { parents: [FIRST], vlanId: TAGGED.vlan.id });
   const wish = { mode: 'auto', isForced: false, isGateway: false } as const;
   assert.equal(linkSubnet(draft, id, { ...wish, subnetId: 2 }).kind, 'draft');
   assert.match(saidOf(linkSubnet(draft, id, { ...wish, subnetId: 1 })), /^subnet: 10\.20\.0\.0\/24 is in the VLAN unt/);
@@ -83,15 +74,15 @@ test('a link leads to a subnet of the VLAN of its interface', () => {
   const [, second] = interfacesOf(after(linked), NETWORKS);
   assert.deepEqual([second?.vlan, second?.links.map(({ mode }) => mode)], [TAGGED, ['auto']]);
   // Another VLAN: its subnet is out of reach.
-  const moved = changeInterface(linked, SECOND, { vlanId: defaultVlan.id });
+  const moved = changeInterface(linked, SECOND, { vlanId: UNTAGGED.vlan.id });
   assert.ok(moved.kind === 'changed');
   const [, left] = interfacesOf(after(moved.draft), NETWORKS);
-  assert.deepEqual([left?.vlan, left?.links.map(({ mode }) => mode)], [defaultVlan, ['link_up']]);
+  assert.deepEqual([left?.vlan, left?.links.map(({ mode }) => mode)], [UNTAGGED, ['link_up']]);
 });
 
 test('an interface that cannot be made is refused by its parameter', () => {
   const bond = made(START, 'bond', { name: 'bond0', parents: [FIRST, SECOND] });
-  const vlan = made(START, 'vlan', { parents: [FIRST], vlanId: TAGGED.id });
+  const vlan = made(START, 'vlan', { parents: [FIRST], vlanId: TAGGED.vlan.id });
   const cases: readonly (readonly [NetworkDraft, MadeKind, InterfaceWish, RegExp])[] = [
     [START, 'bond', { name: 'bond0' }, /^parents: /],
     [START, 'bond', { name: 'bond0', parents: [99] }, /^parents: The machine has no interface with the id 99/],
@@ -103,12 +94,23 @@ test('an interface that cannot be made is refused by its parameter', () => {
     [START, 'bond', { name: 'bond0', parents: [FIRST], mac: mac(0x010000000000) }, /^mac_address: /],
     [START, 'vlan', { parents: [FIRST] }, /^vlan: /],
     [START, 'vlan', { parents: [FIRST], vlanId: 5001 }, /^vlan: This VLAN is untagged/],
+    [
+      START,
+      'vlan',
+      { parents: [FIRST], vlanId: 5003 },
+      /^vlan: This VLAN is in far, and eno1 is connected to fabric-0/,
+    ],
     [START, 'vlan', { parents: [FIRST], vlanId: 9 }, /^vlan: There is no VLAN with the id 9/],
     [bond.draft, 'bridge', { name: 'br0', parents: [FIRST] }, /^parent: eno1 is already a part of bond0/],
-    [bond.draft, 'vlan', { parents: [FIRST], vlanId: TAGGED.id }, /^parent: eno1 is already a part of bond0/],
+    [bond.draft, 'vlan', { parents: [FIRST], vlanId: TAGGED.vlan.id }, /^parent: eno1 is already a part of bond0/],
     [bond.draft, 'bond', { name: 'bond1', parents: [bond.id] }, /^parents: bond0 cannot be a part of a bond/],
     [vlan.draft, 'bond', { name: 'bond0', parents: [FIRST] }, /^parents: eno1 is already a part of eno1\.100/],
-    [vlan.draft, 'vlan', { parents: [vlan.id], vlanId: TAGGED.id }, /^parent: eno1\.100 cannot be a part of a VLAN/],
+    [
+      vlan.draft,
+      'vlan',
+      { parents: [vlan.id], vlanId: TAGGED.vlan.id },
+      /^parent: eno1\.100 cannot be a part of a VLAN/,
+    ],
   ];
   for (const [draft, kind, wish, expected] of cases) assert.match(saidOf(makeInterface(draft, kind, wish)), expected);
   assert.match(saidOf(removeInterface(START, FIRST)), /eno1 is hardware/);

@@ -8,23 +8,18 @@ import type { NetInterface, NetLink } from '../../../src/region/layout/interface
 import { netplanFiles } from '../../../src/region/layout/netplan.ts';
 import { configParts } from '../../../src/region/layout/network-config.ts';
 import { networkdFiles } from '../../../src/region/layout/networkd.ts';
-import { networksOf, type Subnet, type Vlan } from '../../../src/region/layout/networks.ts';
+import type { SubnetView } from '../../../src/region/networks/network-view.ts';
+import { subnetView, UNTAGGED, vlanView } from '../networks/laid-view.ts';
 
-const { defaultVlan } = networksOf([]);
-const TAGGED: Vlan = { ...defaultVlan, id: 5002, name: 'storage', vid: 100, mtu: 9000 };
-const subnet = (id: number, base: number, vlan: Vlan, hasRouter: boolean): Subnet => ({
-  ...{ id, name: 's', network: { address: ipv4(base), prefix: 24 }, vlan, hasStaticRange: true },
-  router: hasRouter ? ipv4(base + 1) : undefined,
-  nameServers: hasRouter ? [ipv4(base + 1)] : [],
-});
-const LAN = subnet(1, 0x0a140000, defaultVlan, true);
-const STORAGE = subnet(2, 0x0a1e0000, TAGGED, false);
-const link = (id: number, mode: NetLink['mode'], of?: Subnet, last = 0): NetLink => ({
-  ...{ id, mode, subnet: of, subnetId: of?.id },
+const TAGGED = vlanView({ id: 5002, name: 'storage', vid: 100, mtu: 9000 });
+const LAN = subnetView(1, UNTAGGED, '10.20.0.0/24', ipv4(0x0a140001));
+const STORAGE = subnetView(2, TAGGED, '10.30.0.0/24');
+const link = (id: number, mode: NetLink['mode'], of?: SubnetView, last = 0): NetLink => ({
+  ...{ id, mode, subnet: of, subnetId: of?.subnet.id },
   address: last === 0 || of === undefined ? undefined : ipv4(of.network.address + last),
 });
 const one = (id: number, kind: NetInterface['kind'], name: string, more: Partial<NetInterface> = {}): NetInterface => ({
-  ...{ id, kind, name, mac: mac(0x525400000000 + id), parents: [], children: [], vlan: defaultVlan, mtu: 1500 },
+  ...{ id, kind, name, mac: mac(0x525400000000 + id), parents: [], children: [], vlan: UNTAGGED, mtu: 1500 },
   ...{ tags: [], params: {}, links: [], seenIn: undefined },
   nic: kind === 'physical' ? { id, name: `eno${id}`, mac: mac(0x525400000000 + id), source: 'vouched' } : undefined,
   ...more,

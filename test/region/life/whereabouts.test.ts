@@ -33,7 +33,7 @@ async function take(region: Region, address: string, kind = 'dhcp.ack'): Promise
 async function shown(region: Region, card = MAC) {
   const machine = (await region.store.listMachines({ macs: [mac(card)] }, 0, 1))[0];
   assert.ok(machine !== undefined);
-  const where = whereabouts(region.racks);
+  const where = whereabouts(region);
   return {
     systemId: machine.systemId,
     racks: where.racksOf(machine).map(({ name }) => name),

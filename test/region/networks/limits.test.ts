@@ -109,7 +109,8 @@ for (const [title, put, more] of FULL)
   test(`at the bound of ${title} one more is refused, and is added once one is removed`, () =>
     withNetworks(async (ask, { store, region }) => {
       await enlist(region, report([0x525400000001]));
-      await store.networks.change(() => ({ put, nextId: 1_000_000, result: undefined }));
+      // In the place of the default fabric, which every region has.
+      await store.networks.change(() => ({ put, remove: { fabrics: [0] }, nextId: 1_000_000, result: undefined }));
       const refused = await more(ask);
       assert.deepEqual([refused.status, /maximum: remove some/.test(refused.text)], [403, true], refused.text);
       const kind = Object.entries(put).toSorted((a, b) => b[1].length - a[1].length)[0]?.[0] ?? '';

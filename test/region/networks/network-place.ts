@@ -3,6 +3,7 @@
 import type { Settings } from '../../../src/machines/settings.ts';
 import { createApiKey } from '../../../src/region/accounts/accounts.ts';
 import { buildApp, makeContext } from '../../../src/region/http/server.ts';
+import type { RegionStore } from '../../../src/region/records/store.ts';
 import { addAdmin } from '../accounts/administrator.ts';
 import { authorizationOf } from '../live.ts';
 import { makeRegion, type RegionPlace } from '../place.ts';
@@ -30,14 +31,15 @@ export const LAB: Settings = {
   static_ip_range_high: '10.20.0.99',
 };
 
-/** @param stored the cluster interfaces that the region stores. @param file the rack's file */
+/** @param stored the cluster interfaces that the region stores. @param file the rack's file. @param opened default: a region.db of its own */
 export async function withNetworks(
   work: (ask: Ask, place: RegionPlace) => Promise<void>,
   stored: Readonly<Record<string, Settings>> = { lab: LAB },
   file: Settings = {},
+  opened?: RegionStore,
 ): Promise<void> {
   const ownRack = { uuid: OWN_UUID, name: 'maas', file: OWN_FILE, values: file };
-  const place = await makeRegion({ ownRack });
+  const place = await makeRegion({ ownRack }, 1, opened);
   try {
     const { store, clock, region } = place;
     await addAdmin(store, clock, { username: 'admin', email: '', password: 'long enough' });

@@ -132,7 +132,7 @@ test('a machine’s timeline names the facts that were not stored, and its API a
     const macs = Array.from({ length: NICS_MAX }, (_, place) => 0x525400000000 + place);
     const outcome = await region.enlist(report(macs, { facts, leftOut }));
     assert.ok(outcome.kind === 'create');
-    const where = whereabouts(region.racks);
+    const where = whereabouts(region);
     const shown = bytesOf(machineJson(outcome.machine, where, 0));
     assert.ok(shown <= SHOWN_BYTES, `${shown} bytes`);
     for (const machine of [outcome.machine, { ...outcome.machine, facts: undefined, interfaces: [] }]) {

@@ -64,6 +64,15 @@ export const LAYOUTS = {
   'field.parent-kind': ({ name, kind, kinds }: Named & { readonly kind: Kind; readonly kinds: readonly Kind[] }) =>
     `${name} cannot be a part of ${KINDS[kind]}: that is made of ${kindsText(kinds)}.`,
   'field.not-of-kind': ({ kind }: { readonly kind: Kind }) => `${KINDS[kind]} has no such setting.`,
+  'field.vlan-fabric': ({
+    fabric,
+    name,
+    home,
+  }: {
+    readonly fabric: string;
+    readonly name: string;
+    readonly home: string;
+  }) => `This VLAN is in ${fabric}, and ${name} is connected to ${home}: give a VLAN of that fabric.`,
   'field.no-such-vlan': ({ id }: Id) => `There is no VLAN with the id ${id}.`,
   'field.vlan-untagged': 'This VLAN is untagged: its frames need no interface of their own.',
   'field.vlan-twin': ({ name }: Named) => `${name} has the frames of this VLAN already.`,

@@ -1,4 +1,4 @@
-// VLANs, subnets and interfaces of machines as API 2.0 represents them.
+// The interfaces of machines as API 2.0 represents them, with their VLANs and subnets (`subnet-json.ts`).
 //
 // Sources: the keys that strict clients demand: gomaasapi's schemas of interface, link, subnet and VLAN, and the types of Terraform's provider.
 //
@@ -6,48 +6,16 @@
 //    no such key, as gomaasapi demands.
 // 2. VLANs and subnets are rendered once for all machines of a list.
 
-import { formatIpv4, formatMac, formatNetwork } from '../../net/address.ts';
+import { formatIpv4, formatMac } from '../../net/address.ts';
 import { interfacesOf, type NetInterface, type NetLink } from '../layout/interfaces.ts';
-import type { Networks, Subnet, Vlan } from '../layout/networks.ts';
+import { type NetworkView, type SubnetView, subnetWithId, type VlanView } from '../networks/network-view.ts';
 import type { Machine } from '../records/machine.ts';
 import { fixed } from './fixed-json.ts';
+import { subnetJson, vlanJson } from './subnet-json.ts';
 
 const BASE = '/MAAS/api/2.0';
-/** The space of networks of which nobody named another one, as MAAS calls it. */
-const NO_SPACE = 'undefined';
 
 type Json = Readonly<Record<string, unknown>>;
-
-function makeVlanJson({ id, name, vid, fabric, fabricId, mtu, hasDhcp, rack }: Vlan): Json {
-  return {
-    ...{ id, name, vid, mtu, fabric, fabric_id: fabricId, space: NO_SPACE },
-    dhcp_on: hasDhcp,
-    external_dhcp: null,
-    primary_rack: rack ?? null,
-    secondary_rack: null,
-    relay_vlan: null,
-    resource_uri: `${BASE}/vlans/${id}/`,
-  };
-}
-
-function makeSubnetJson(subnet: Subnet): Json {
-  const { id, name, network, router, nameServers, vlan } = subnet;
-  return {
-    ...{ id, name, space: NO_SPACE, description: '' },
-    cidr: formatNetwork(network),
-    vlan: vlanJson(vlan),
-    gateway_ip: router === undefined ? null : formatIpv4(router),
-    dns_servers: nameServers.map(formatIpv4),
-    // MAAS's mode 2: reverse names of networks smaller than /24 by RFC 2317.
-    rdns_mode: 2,
-    allow_dns: true,
-    allow_proxy: true,
-    active_discovery: false,
-    managed: true,
-    disabled_boot_architectures: [],
-    resource_uri: `${BASE}/subnets/${id}/`,
-  };
-}
 
 /** An object that many others show: its JSON, and the text of that. */
 interface Kept {
@@ -55,8 +23,8 @@ interface Kept {
   readonly text: string;
 }
 
-const vlans = new WeakMap<Vlan, Kept>();
-const subnets = new WeakMap<Subnet, Kept>();
+const vlans = new WeakMap<VlanView, Kept>();
+const subnets = new WeakMap<SubnetView, Kept>();
 
 function kept<K extends object>(known: WeakMap<K, Kept>, key: K, make: (key: K) => Json): Kept {
   const found = known.get(key);
@@ -67,20 +35,18 @@ function kept<K extends object>(known: WeakMap<K, Kept>, key: K, make: (key: K) 
   return made;
 }
 
-const vlanJson = (vlan: Vlan): Json => kept(vlans, vlan, makeVlanJson).json;
-const vlanText = (vlan: Vlan): string => kept(vlans, vlan, makeVlanJson).text;
-export const subnetJson = (subnet: Subnet): Json => kept(subnets, subnet, makeSubnetJson).json;
-const subnetText = (subnet: Subnet): string => kept(subnets, subnet, makeSubnetJson).text;
+const keptVlan = (vlan: VlanView): Kept => kept(vlans, vlan, vlanJson);
+const keptSubnet = (subnet: SubnetView): Kept => kept(subnets, subnet, subnetJson);
 
 const ownLinkJson = ({ id, mode, address }: NetLink): Json =>
   address === undefined ? { id, mode } : { id, mode, ip_address: formatIpv4(address) };
 
 const linkJson = (link: NetLink): Json =>
-  link.subnet === undefined ? ownLinkJson(link) : { ...ownLinkJson(link), subnet: subnetJson(link.subnet) };
+  link.subnet === undefined ? ownLinkJson(link) : { ...ownLinkJson(link), subnet: keptSubnet(link.subnet).json };
 
 function linkText(link: NetLink): string {
   const own = JSON.stringify(ownLinkJson(link));
-  return link.subnet === undefined ? own : `${own.slice(0, -1)},"subnet":${subnetText(link.subnet)}}`;
+  return link.subnet === undefined ? own : `${own.slice(0, -1)},"subnet":${keptSubnet(link.subnet).text}}`;
 }
 
 /** The fields that every interface has alike. */
@@ -116,10 +82,10 @@ function ownInterfaceJson(machine: Machine, one: NetInterface, all: readonly Net
 export function interfaceJson(machine: Machine, one: NetInterface, all: readonly NetInterface[]): Json {
   const { vlan, links, nic, seenIn } = one;
   const seen = nic?.address;
-  const subnet = seenIn === undefined ? null : subnetJson(seenIn);
+  const subnet = seenIn === undefined ? null : keptSubnet(seenIn).json;
   return {
     ...ownInterfaceJson(machine, one, all),
-    vlan: vlan === undefined ? null : vlanJson(vlan),
+    vlan: vlan === undefined ? null : keptVlan(vlan).json,
     links: links.map(linkJson),
     discovered: seen === undefined ? [] : [{ ip_address: formatIpv4(seen), subnet }],
     ...ALIKE.fields,
@@ -130,20 +96,20 @@ export function interfaceJson(machine: Machine, one: NetInterface, all: readonly
 function interfaceText(machine: Machine, one: NetInterface, all: readonly NetInterface[]): string {
   const { vlan, links, nic, seenIn } = one;
   const own = JSON.stringify(ownInterfaceJson(machine, one, all)).slice(0, -1);
-  const subnet = seenIn === undefined ? 'null' : subnetText(seenIn);
+  const subnet = seenIn === undefined ? 'null' : keptSubnet(seenIn).text;
   const seen = nic?.address === undefined ? '' : `{"ip_address":"${formatIpv4(nic.address)}","subnet":${subnet}}`;
-  const parts = `"vlan":${vlan === undefined ? 'null' : vlanText(vlan)},"links":[${links.map(linkText).join(',')}]`;
+  const parts = `"vlan":${vlan === undefined ? 'null' : keptVlan(vlan).text},"links":[${links.map(linkText).join(',')}]`;
   return `${own},${parts},"discovered":[${seen}],${ALIKE.text}`;
 }
 
 /** The interfaces of a machine; the first is the one with which it boots. */
-export function interfacesJson(machine: Machine, networks: Networks): readonly Json[] {
+export function interfacesJson(machine: Machine, networks: NetworkView): readonly Json[] {
   const all = interfacesOf(machine, networks);
   return all.map((one) => interfaceJson(machine, one, all));
 }
 
 /** The same as texts. */
-export function interfaceTexts(machine: Machine, networks: Networks): readonly string[] {
+export function interfaceTexts(machine: Machine, networks: NetworkView): readonly string[] {
   const all = interfacesOf(machine, networks);
   return all.map((one) => interfaceText(machine, one, all));
 }
@@ -151,10 +117,10 @@ export function interfaceTexts(machine: Machine, networks: Networks): readonly s
 const NO_GATEWAY = { gateway_ip: null, link_id: null };
 
 /** The machine's default gateways that a person chose. */
-export function gatewaysJson({ layout }: Machine, networks: Networks): Json {
+export function gatewaysJson({ layout }: Machine, networks: NetworkView): Json {
   const wanted = layout?.network?.gatewayLink;
   const link = layout?.network?.links.find(({ id }) => id === wanted);
-  const router = networks.subnets.find(({ id }) => id === link?.subnetId)?.router;
+  const router = subnetWithId(networks, link?.subnetId)?.gateway;
   const ipv4 = router === undefined ? NO_GATEWAY : { gateway_ip: formatIpv4(router), link_id: link?.id ?? null };
   return { ipv4, ipv6: NO_GATEWAY };
 }

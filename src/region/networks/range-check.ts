@@ -1,0 +1,73 @@
+// Whether new dynamic ranges of a rack's cluster interfaces have addresses that are not free: those of reserved ranges, those that users
+// reserved, and those that machines have. Called within the transaction that stores the ranges.
+//
+// 1. Only what becomes dynamic is checked. What was dynamic before stays so, even if it is in conflict with something older.
+// 2. The check claims addresses (`network-store.ts`), so none is given away while it looks.
+
+import type { Settings } from '../../machines/settings.ts';
+import { formatIpv4, type Ipv4, type Ipv4Range, ipv4, rangeContains, rangesOverlap } from '../../net/address.ts';
+import type { UsedAddress } from '../records/network-store.ts';
+import type { RegionStore } from '../records/store.ts';
+import { type RefusalNamed, refusal, sentenceOf } from '../words/refusal.ts';
+import { type DynamicRange, dynamicRangesOf } from './served-networks.ts';
+
+/** One problem of a range. */
+interface RangeProblem {
+  /** The key of its first address: `cluster_interfaces.lab.ip_range_low`. */
+  readonly key: string;
+  readonly message: string;
+}
+
+/** Addresses of machines that are read at a time. */
+const PIECE = 4096;
+
+const spanOf = ({ low, high }: Ipv4Range) => ({ low: formatIpv4(low), high: formatIpv4(high) });
+
+/**
+ * The problems of the ranges that a change makes dynamic; empty: none.
+ * @param before the cluster interfaces of a rack in the form of a configuration file. @param after the same after the change
+ */
+export async function findTaken(
+  store: RegionStore,
+  before: readonly Settings[],
+  after: readonly Settings[],
+): Promise<readonly RangeProblem[]> {
+  const former = dynamicRangesOf(before);
+  const isKept = ({ low, high }: Ipv4Range): boolean => former.some((one) => one.low <= low && high <= one.high);
+  const added = dynamicRangesOf(after).filter((range) => !isKept(range));
+  if (added.length === 0) return [];
+  const { ranges, reserved } = await store.networks.change((records) => ({ isClaim: true, result: records }));
+  const wasDynamic = (address: Ipv4): boolean => former.some((one) => rangeContains(one, address));
+  const problems: RangeProblem[] = [];
+  for (const range of added) {
+    const note = (word: RefusalNamed<'invalid-parameters'>): void => {
+      problems.push({ key: `${range.key}.ip_range_low`, message: sentenceOf(word) });
+    };
+    const isRival = (one: Ipv4Range): boolean =>
+      rangesOverlap(one, range) && !former.some((other) => rangesOverlap(one, other));
+    const rival = ranges.find((one) => one.kind === 'reserved' && isRival(one));
+    if (rival?.kind === 'reserved') note(refusal('field.range-overlap', { kind: 'reserved', ...spanOf(rival) }));
+    const taken = reserved.find(({ address }) => rangeContains(range, address) && !wasDynamic(address))?.address;
+    if (taken !== undefined) note(refusal('field.range-reserved', { address: formatIpv4(taken) }));
+    const used = await firstAllocated(store, range, wasDynamic);
+    if (used === undefined) continue;
+    note(refusal('field.range-machine', { machine: used.hostname, address: formatIpv4(used.address) }));
+  }
+  return problems;
+}
+
+/** The first address of a range that a machine has. */
+async function firstAllocated(
+  store: RegionStore,
+  { low, high }: DynamicRange,
+  isLeftOut: (address: Ipv4) => boolean,
+): Promise<UsedAddress | undefined> {
+  for (let from = low; from <= high; ) {
+    const used = await store.networks.usedBetween(from, high, PIECE);
+    const found = used.find(({ kind, address }) => kind === 'allocated' && !isLeftOut(address));
+    const last = used.at(-1);
+    if (found !== undefined || last === undefined || used.length < PIECE) return found;
+    from = ipv4(last.address + 1);
+  }
+  return undefined;
+}

@@ -1,0 +1,105 @@
+// Two processes on PostgreSQL reserve, allocate and make dynamic the same address at a time: one wins, and the other sees that.
+// @host waits, 20 s
+
+import assert from 'node:assert/strict';
+import { after, afterEach, before, beforeEach, describe, test } from 'node:test';
+import { formatIpv4, type Ipv4, ipv4, mac } from '../../../src/net/address.ts';
+import { findTaken } from '../../../src/region/networks/range-check.ts';
+import type { RegionStore } from '../../../src/region/records/store.ts';
+import { openPostgresRegion } from '../../../src/store/postgres/region-postgres.ts';
+import { FIELDS } from '../../contract/region-store.ts';
+import { missing } from '../../support/needs.ts';
+import { RegionDatabases } from '../../support/postgres-server.ts';
+import { LAB } from './network-place.ts';
+
+const ADDRESS = ipv4(0x0a140014);
+const NIC = mac(0x525400000001);
+const ENTRY = { name: 'lab', ...LAB, ip_range_low: '', ip_range_high: '' };
+const DYNAMIC = { ...ENTRY, ip_range_low: '10.20.0.15', ip_range_high: '10.20.0.30' };
+
+/** Reserves the address unless a machine has it, or it is dynamic by now. @returns what was refused; undefined: nothing */
+async function reserve(store: RegionStore): Promise<string | undefined> {
+  const [used] = await store.networks.usedBetween(ADDRESS, ADDRESS, 1);
+  const settings = await store.listSettings();
+  if (used !== undefined) return 'a machine has it';
+  if (settings.length > 0) return 'it is dynamic';
+  return await store.networks.change(({ reserved }, nextId) => {
+    if (reserved.length > 0) return { result: 'it is reserved' };
+    const one = { id: nextId, subnetId: 1, address: ADDRESS, username: 'ann', createdMs: 1 };
+    return { put: { reserved: [one] }, nextId: nextId + 1, result: undefined };
+  });
+}
+
+/** Allocates the address to the machine, unless it is taken. */
+async function allocate(store: RegionStore): Promise<string | undefined> {
+  const range: readonly [Ipv4, Ipv4] = [ADDRESS, ADDRESS];
+  const outcome = await store.changeMachine<string>('m1', 2, (_machine, { addresses: [known] }) => {
+    if (known === undefined) return { kind: 'ask', ranges: [range] };
+    if (known.taken.size > 0) return { kind: 'refuse', refusal: 'it is reserved' };
+    return { kind: 'change', fields: {}, events: [], addresses: [{ mac: NIC, address: ADDRESS }] };
+  });
+  return outcome.kind === 'refuse' ? outcome.refusal : undefined;
+}
+
+/** Makes the address dynamic, unless it is taken. */
+async function makeDynamic(store: RegionStore): Promise<string | undefined> {
+  const [problem] = await findTaken(store, [ENTRY], [DYNAMIC]);
+  if (problem !== undefined) return problem.message;
+  const changes = [{ rack: 'r', key: problem ?? 'cluster_interfaces.lab', value: {} }];
+  await store.changeSettings(3, () => ({ kind: 'change', changes, events: [] }));
+  return undefined;
+}
+
+type Work = (store: RegionStore) => Promise<string | undefined>;
+const TAKEN = formatIpv4(ADDRESS);
+const RACES: readonly (readonly [name: string, late: Work, early: Work, refusal: RegExp])[] = [
+  ['a reservation', reserve, allocate, /^a machine has it/],
+  ['an allocation', allocate, reserve, /^it is reserved/],
+  ['a second reservation', reserve, reserve, /^it is reserved/],
+  ['a dynamic range with a reserved address', makeDynamic, reserve, new RegExp(`has ${TAKEN}, which a user`)],
+  ['a dynamic range with the address of a machine', makeDynamic, allocate, new RegExp(`${TAKEN} of the machine`)],
+  ['a reservation in a new dynamic range', reserve, makeDynamic, /^it is dynamic/],
+];
+
+describe('two processes on PostgreSQL', { skip: missing('linux', '/usr/lib/postgresql'), timeout: 120_000 }, () => {
+  let databases: RegionDatabases;
+  let first: RegionStore;
+  let second: RegionStore;
+  before(async () => {
+    databases = await RegionDatabases.start();
+  });
+  after(() => databases?.close());
+  beforeEach(async () => {
+    const place = databases.server.placeOf(await databases.make());
+    [first, second] = [await openPostgresRegion(place), await openPostgresRegion(place)];
+    await first.enlist({ macs: [NIC], values: [], atMs: 1 }, () => ({
+      ...{ kind: 'create', systemId: 'm1', fields: FIELDS, events: [] },
+      interfaces: [{ mac: NIC, name: 'eth0', source: 'vouched' }],
+    }));
+    const [fabric, vlan] = [
+      { id: 1, name: 'f', description: '', classType: '', isTouched: true },
+      { id: 1, fabricId: 1, vid: 0, name: '', description: '', mtu: 1500, spaceId: undefined, isTouched: true },
+    ];
+    const subnet = { id: 1, cidr: '10.20.0.0/24', name: 's', description: '', vlanId: 1, gateway: undefined };
+    const put = { fabrics: [fabric], vlans: [vlan], subnets: [{ ...subnet, dnsServers: [], isTouched: true }] };
+    await first.networks.change(() => ({ put, result: undefined }));
+  });
+  afterEach(async () => {
+    await first.close();
+    await second.close();
+  });
+
+  for (const [name, late, early, refusal] of RACES)
+    test(`${name} loses against what the other process stored after it began`, async () => {
+      let tries = 0;
+      const outcome = await first.transact(async () => {
+        tries += 1;
+        // The transaction sees the database as it is now.
+        await first.networks.list();
+        if (tries === 1) assert.equal(await second.transact(() => early(second)), undefined);
+        return await late(first);
+      });
+      assert.match(outcome ?? 'both have it', refusal);
+      assert.ok(tries >= 2, `${tries} tries`);
+    });
+});

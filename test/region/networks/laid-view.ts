@@ -1,0 +1,33 @@
+// Networks for tests of layouts: VLANs and subnets as people see them, without a store.
+
+import assert from 'node:assert/strict';
+import { formatNetwork, type Ipv4, parseNetwork } from '../../../src/net/address.ts';
+import { type NetworkView, type SubnetView, type VlanView, viewOf } from '../../../src/region/networks/network-view.ts';
+import { NO_RECORDS } from '../../../src/region/records/network-store.ts';
+
+/** The networks of a region that has none. */
+export const NO_NETWORKS = viewOf(NO_RECORDS, [], 2);
+export const { defaultVlan: UNTAGGED } = NO_NETWORKS;
+
+/** A VLAN of the default fabric, unless another is given. */
+export const vlanView = (
+  vlan: { readonly id: number; readonly name: string; readonly vid: number; readonly mtu: number },
+  fabric: VlanView['fabric'] = UNTAGGED.fabric,
+): VlanView => ({ ...UNTAGGED, vlan: { ...UNTAGGED.vlan, ...vlan, fabricId: fabric.id }, fabric, mtu: vlan.mtu });
+
+/** A subnet, and its name. @param gateway its router and its DNS server; `undefined`: none */
+export function subnetView(id: number, vlan: VlanView, text: string, gateway?: Ipv4): SubnetView {
+  const network = parseNetwork(text);
+  assert.ok(network !== undefined);
+  const dnsServers = gateway === undefined ? [] : ['10.20.0.1'];
+  const cidr = formatNetwork(network);
+  const subnet = { id, cidr, name: text, description: '', vlanId: vlan.vlan.id, gateway, dnsServers, isTouched: true };
+  return { subnet, network, vlan, served: [], gateway, dnsServers, reverseMode: 2 };
+}
+
+/** The networks with these VLANs beside the default one, and these subnets. */
+export const networksWith = (vlans: readonly VlanView[], subnets: readonly SubnetView[]): NetworkView => ({
+  ...NO_NETWORKS,
+  vlans: [UNTAGGED, ...vlans],
+  subnets,
+});

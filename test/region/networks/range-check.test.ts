@@ -1,0 +1,61 @@
+// A new dynamic range is checked against what is reserved and what machines have, whoever makes it: by API 1.0, by a setting, by API 2.0.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { ipv4, mac } from '../../../src/net/address.ts';
+import { enlist, report } from '../place.ts';
+import { LAB, OWN_UUID, withNetworks } from './network-place.ts';
+
+const INTERFACES = `1.0/nodegroups/${OWN_UUID}/interfaces/`;
+const WITHOUT_STATIC = { static_ip_range_low: '', static_ip_range_high: '' };
+
+/** Conflicts: what exists, the range that would have it, and the words of the refusal. */
+const CONFLICTS = [
+  ['a reserved range', '10.20.0.200', '10.20.0.210', /overlaps the reserved range 10\.20\.0\.205 to 10\.20\.0\.207/],
+  ['an address that a user reserved', '10.20.0.211', '10.20.0.220', /has 10\.20\.0\.215, which a user has reserved/],
+  ['the address of a machine', '10.20.0.221', '10.20.0.240', /has the address 10\.20\.0\.230 of the machine/],
+] as const;
+
+test('a dynamic range with taken addresses is refused, by every way to make one, and nothing is changed', () =>
+  withNetworks(async (ask, { region, store }) => {
+    const reserved = { type: 'reserved', start_ip: '10.20.0.205', end_ip: '10.20.0.207' };
+    assert.equal((await ask('POST', '2.0/ipranges/', reserved)).status, 200);
+    assert.equal((await ask('POST', '2.0/ipaddresses/?op=reserve', { ip: '10.20.0.215' }, 'user')).status, 200);
+    const { systemId } = await enlist(region, report([0x525400000001]));
+    const addresses = [{ mac: mac(0x525400000001), address: ipv4(0x0a1400e6) }];
+    await store.changeMachine<never>(systemId, 1, () => ({ kind: 'change', fields: {}, events: [], addresses }));
+    const range = (await ask('GET', '2.0/ipranges/')).json.find((one: { type: string }) => one.type === 'dynamic');
+    const before = region.settings.interfacesOf(OWN_UUID);
+    for (const [what, low, high, words] of CONFLICTS) {
+      const old = await ask('PUT', `${INTERFACES}lab/`, { ip_range_low: low, ip_range_high: high });
+      assert.deepEqual([old.status, Object.keys(old.json)], [400, ['ip_range_low']], what);
+      assert.match(old.text, words);
+      const lab = { ...LAB, ip_range_low: low, ip_range_high: high };
+      const set = await region.settings.change(OWN_UUID, [{ key: 'cluster_interfaces.lab', value: lab }], 'admin');
+      assert.match(JSON.stringify(set), words);
+      const young = await ask('PUT', `2.0/ipranges/${range.id}/`, { start_ip: low, end_ip: high });
+      assert.deepEqual([young.status, Object.keys(young.json)], [400, ['start_ip']], what);
+      assert.match(young.text, words);
+    }
+    assert.deepEqual(region.settings.interfacesOf(OWN_UUID), before);
+    assert.equal((await store.listSettings()).length, 1);
+    const free = await ask('PUT', `${INTERFACES}lab/`, { ip_range_low: '10.20.0.100', ip_range_high: '10.20.0.204' });
+    assert.equal(free.status, 200, free.text);
+  }));
+
+test('a new cluster interface is checked in the same way, and what was dynamic before may stay so', () =>
+  withNetworks(async (ask, { store, region }) => {
+    await ask('POST', '2.0/subnets/', { cidr: '10.21.0.0/24' });
+    await ask('POST', '2.0/ipaddresses/?op=reserve', { ip: '10.21.0.5' }, 'user');
+    const far = { ...LAB, ...WITHOUT_STATIC, interface: 'eth2', ip: '10.21.0.1', router_ip: '', management: 2 };
+    const fields = { ...far, network: '', subnet_mask: '255.255.255.0', name: 'far' };
+    const bounds = { ip_range_low: '10.21.0.2', ip_range_high: '10.21.0.9' };
+    const refused = await ask('POST', `${INTERFACES}?op=new`, { ...fields, ...bounds });
+    assert.deepEqual([refused.status, Object.keys(refused.json)], [400, ['ip_range_low']], refused.text);
+    const { systemId } = await enlist(region, report([0x525400000001]));
+    // Older than the check: a machine has an address of the range.
+    const addresses = [{ mac: mac(0x525400000001), address: ipv4(0x0a140096) }];
+    await store.changeMachine<never>(systemId, 1, () => ({ kind: 'change', fields: {}, events: [], addresses }));
+    const grown = await ask('PUT', `${INTERFACES}lab/`, { ip_range_high: '10.20.0.210' });
+    assert.equal(grown.status, 200, grown.text);
+  }));
