@@ -35,14 +35,15 @@ export interface LayoutChange {
   readonly addresses?: readonly MachineAddress[] | undefined;
 }
 
-type Part = 'network' | 'disks';
+/** What is changed; `tags` are words for people, which nothing runs by. */
+type Part = 'network' | 'disks' | 'tags';
 
-function refuseState({ status, hostname, systemId, isLocked, device }: Machine): LayoutRefusal | undefined {
+function refuseState({ status, hostname, systemId, isLocked, device }: Machine, part: Part): LayoutRefusal | undefined {
   if (isLocked === true) {
     return { kind: 'refuse', refusal: refusal('machine-locked.command', { machine: hostname, systemId }) };
   }
   // Nothing runs by the layout of a device.
-  if (device !== undefined || CHANGEABLE.includes(status)) return undefined;
+  if (device !== undefined || part === 'tags' || CHANGEABLE.includes(status)) return undefined;
   const states = CHANGEABLE.map((one) => statusRow(one).name);
   const params = { machine: hostname, state: statusRow(status).name, states };
   return { kind: 'refuse', refusal: refusal('layout-refused.state', params) };
@@ -50,7 +51,7 @@ function refuseState({ status, hostname, systemId, isLocked, device }: Machine):
 
 /** A device has no disks here. */
 const refuseDisks = ({ device, hostname }: Machine, part: Part): LayoutRefusal | undefined =>
-  device === undefined || part === 'network'
+  device === undefined || part !== 'disks'
     ? undefined
     : { kind: 'refuse', refusal: refusal('layout-refused.device', { machine: hostname }) };
 
@@ -64,7 +65,7 @@ export async function changeLayout(
   const { store, clock } = call.region;
   const atMs = clock.wallTimeMs();
   const outcome = await store.changeMachine<LayoutRefusal>(systemIdOf(call), atMs, (machine, known) => {
-    const decided = refuseState(machine) ?? refuseDisks(machine, part) ?? decide(machine, known);
+    const decided = refuseState(machine, part) ?? refuseDisks(machine, part) ?? decide(machine, known);
     if (decided.kind === 'refuse') return { kind: 'refuse', refusal: decided };
     if (decided.kind === 'ask') return decided;
     const { layout, addresses } = decided;

@@ -1,7 +1,7 @@
 // Changing the interfaces of a machine: bonds, bridges and VLAN interfaces, their links to subnets, and the default gateway.
 //
 // Source: MAAS's `nodes/{system_id}/interfaces/` with create_bond, create_bridge, create_vlan, and `{id}/` with PUT, DELETE, link_subnet,
-// unlink_subnet, disconnect, set_default_gateway.
+// unlink_subnet, disconnect, set_default_gateway, add_tag, remove_tag.
 //
 // 1. The next deployment sets up the stored network (`layout/`).
 
@@ -14,6 +14,7 @@ import {
   type MadeKind,
   makeInterface,
   removeInterface,
+  tagInterface,
 } from '../layout/interface-changes.ts';
 import { findInterface, interfacesOf, type NetInterface } from '../layout/interfaces.ts';
 import { disconnect, type LinkWish, linkSubnet, setGateway, unlinkSubnet } from '../layout/link-changes.ts';
@@ -30,7 +31,7 @@ import { whereabouts } from '../life/whereabouts.ts';
 import { type NetworkView, subnetWithId } from '../networks/network-view.ts';
 import type { ChangeKnowledge, ChangeQuestion } from '../records/knowledge.ts';
 import type { Machine } from '../records/machine.ts';
-import { LAID_INTERFACES_MAX, LINK_MODES } from '../records/machine-layout.ts';
+import { LAID_INTERFACES_MAX, LINK_MODES, PART_TAG_MAX } from '../records/machine-layout.ts';
 import { cleanWords } from '../records/text-json.ts';
 import { type RefusalWord, refusal } from '../words/refusal.ts';
 import { type Answer, json, NO_MACHINE, type Refusal, refuse, refuseField, refuseFields } from './answer.ts';
@@ -68,7 +69,7 @@ async function refuseOrdinary(call: ApiCall): Promise<Refusal | undefined> {
 }
 
 /** Changes the network of the machine in the path, and answers with the interface. */
-async function changeNetwork(call: ApiCall, edit: Edit): Promise<Answer> {
+async function changeNetwork(call: ApiCall, edit: Edit, part: 'network' | 'tags' = 'network'): Promise<Answer> {
   const barred = await refuseOrdinary(call);
   if (barred !== undefined) return barred;
   const networks = await look(call);
@@ -80,7 +81,7 @@ async function changeNetwork(call: ApiCall, edit: Edit): Promise<Answer> {
     const layout = layoutWith(edited.draft);
     return { kind: 'layout', layout, addresses: addressesAfter(machine, { ...machine, layout }, networks) };
   };
-  return await changeLayout(call, 'network', decide, (machine) => showInterface(machine, networks, shown));
+  return await changeLayout(call, part, decide, (machine) => showInterface(machine, networks, shown));
 }
 
 function showInterface(machine: Machine, networks: NetworkView, id: number | undefined): Answer {
@@ -93,12 +94,17 @@ function showInterface(machine: Machine, networks: NetworkView, id: number | und
 const changeOne = (
   call: ApiCall,
   edit: (draft: NetworkDraft, one: NetInterface, known: ChangeKnowledge) => ReturnType<Edit>,
+  part?: 'tags',
 ) =>
-  changeNetwork(call, (draft, known) => {
-    const named = call.path.id ?? '';
-    const one = findInterface(interfacesOf(draft.machine, draft.networks), named);
-    return one === undefined ? noSuchInterface(draft, cleanWords(named, NAME_SHOWN_MAX)) : edit(draft, one, known);
-  });
+  changeNetwork(
+    call,
+    (draft, known) => {
+      const named = call.path.id ?? '';
+      const one = findInterface(interfacesOf(draft.machine, draft.networks), named);
+      return one === undefined ? noSuchInterface(draft, cleanWords(named, NAME_SHOWN_MAX)) : edit(draft, one, known);
+    },
+    part,
+  );
 
 /** A changed draft with the interface to show, or the refusal. */
 const shows = (draft: NetworkDraft | LayoutRefusal, shown: number | undefined): Edited | LayoutRefusal =>
@@ -215,6 +221,21 @@ const common = { versions: ['2.0'], access: 'user' } as const;
 const many = { ...common, path: 'nodes/{system_id}/interfaces', handler: 'InterfacesHandler', method: 'POST' } as const;
 const one = { ...common, path: 'nodes/{system_id}/interfaces/{id}', handler: 'InterfaceHandler' } as const;
 
+const tagParameters = z.object({
+  tag: value(z.string().trim().min(1, 'field.required').max(PART_TAG_MAX)).describe('The tag, any word.'),
+});
+
+const tagging = (op: 'add_tag' | 'remove_tag', doc: string): Operation =>
+  defineOperation({
+    ...{ ...one, method: 'POST', op, doc, parameters: tagParameters },
+    run: (call, { tag }) => {
+      const word = cleanWords(tag, PART_TAG_MAX);
+      const edit = (draft: NetworkDraft, { id }: NetInterface): ReturnType<Edit> =>
+        shows(tagInterface(draft, id, word, op === 'add_tag'), id);
+      return changeOne(call, edit, 'tags');
+    },
+  });
+
 const physicalParameters = z.object({
   mac_address: value(z.string().max(32)).describe('Its hardware address.'),
   name: value(z.string().max(32)).optional().describe('Its name. Default: eth0, eth1, and so on.'),
@@ -320,6 +341,11 @@ const CHANGING: readonly Operation[] = [
   }),
 ];
 
+const TAGGING: readonly Operation[] = [
+  tagging('add_tag', 'Add a tag to an interface; it is there once, however often it is added.'),
+  tagging('remove_tag', 'Remove a tag from an interface.'),
+];
+
 const LINKING: readonly Operation[] = [
   defineOperation({
     ...{ ...one, method: 'POST', op: 'link_subnet' },
@@ -342,4 +368,4 @@ const LINKING: readonly Operation[] = [
 ];
 
 /** Changes of the interfaces of machines, in version 2.0. */
-export const NODE_INTERFACE_CHANGES: readonly Operation[] = [...MAKING, ...CHANGING, ...LINKING];
+export const NODE_INTERFACE_CHANGES: readonly Operation[] = [...MAKING, ...CHANGING, ...TAGGING, ...LINKING];

@@ -2,26 +2,47 @@
 //
 // Source: interfaces(5), with its patterns of hardware addresses (ifupdown 0.8.20 and later).
 //
-// 1. ifupdown finds an interface by its hardware address only for an entry of its own. The parts of bonds, bridges and VLAN interfaces would
-//    need names, which are unknown here, and packages that an image may lack: such networks are refused.
-// 2. An interface without an address has no entry, so it is not started.
+// 1. ifupdown finds an interface by its hardware address only for an entry of its own. An interface with VLANs on it gets a name that udev
+//    sets, and the VLANs theirs from it: `lan0.100` has the frames of `lan0` with the tag 100 (interfaces(5), VLAN and bridge interfaces).
+// 2. Parts of bonds and bridges would need packages that an image may lack: such networks are refused.
+// 3. An interface with neither an address nor a VLAN has no entry, so it is not started.
 
 import { formatIpv4, formatMac } from '../../net/address.ts';
 import { type ConfigFile, type ConfigPart, renamingFiles } from './network-config.ts';
 
 /** The files of ifupdown; `undefined`: it cannot set up this network. */
 export function ifupdownFiles(parts: readonly ConfigPart[]): readonly ConfigFile[] | undefined {
-  if (parts.some(({ kind }) => kind !== 'physical')) return undefined;
-  const entries = parts.flatMap((part) => (part.addresses.length === 0 && !part.hasDhcp ? [] : [entryOf(part)]));
+  if (parts.some(({ kind }) => kind === 'bond' || kind === 'bridge')) return undefined;
+  const named = parts.map((part) =>
+    part.kind === 'physical' && part.vlans.length > 0 ? { ...part, newName: part.newName ?? part.ownName } : part,
+  );
+  const entries: string[] = [];
+  for (const part of named) {
+    const parent = named.find(({ key }) => key === part.parents[0]);
+    const name = part.kind === 'vlan' ? `${parent?.newName}.${part.vid}` : part.newName;
+    const isParent = part.vlans.length > 0;
+    if (part.kind === 'vlan' || isParent) entries.push(entryOf(part, `auto ${name}`, name ?? ''));
+    else if (part.addresses.length > 0 || part.hasDhcp) {
+      // A logical name with a dash is one, too, but easily misread.
+      const logical = part.key.replace('00-', '');
+      entries.push(entryOf(part, `auto mac/${formatMac(part.mac)}=${logical}`, logical));
+    }
+  }
   const text = ['auto lo\niface lo inet loopback\n', ...entries].join('\n');
-  return [...renamingFiles(parts), { path: '/etc/network/interfaces', text }];
+  return [...renamingFiles(named), { path: '/etc/network/interfaces', text }];
 }
 
-/** Names of an entry, and of its further addresses, are of letters and digits alone: a logical name with a dash is one, too, but easily misread. */
-function entryOf({ key, mac, addresses, hasDhcp, router, nameServers, search, mtu }: ConfigPart): string {
-  const name = key.replace('00-', '');
+/** @param start the line that starts the interface. @param name the name of its entry, and of those of its further addresses */
+function entryOf(
+  { addresses, hasDhcp, router, nameServers, search, mtu }: ConfigPart,
+  start: string,
+  name: string,
+): string {
   const size = mtu === undefined ? [] : [`  mtu ${mtu}`];
-  const lines = [`auto mac/${formatMac(mac)}=${name}`];
+  const lines = [start];
+  if (addresses.length === 0 && !hasDhcp) {
+    lines.push(`iface ${name} inet manual`, ...size, '  up ip link set dev $IFACE up');
+  }
   if (hasDhcp) lines.push(`iface ${name} inet dhcp`, ...size);
   addresses.forEach((address, index) => {
     lines.push(`iface ${name} inet static`, `  address ${address}`);

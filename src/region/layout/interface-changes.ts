@@ -10,7 +10,12 @@
 
 import { isHostMac, type MacAddress } from '../../net/address.ts';
 import { subnetWithId, vlanWithId } from '../networks/network-view.ts';
-import { type InterfaceKind, LAID_INTERFACES_MAX, type LaidInterface } from '../records/machine-layout.ts';
+import {
+  type InterfaceKind,
+  LAID_INTERFACES_MAX,
+  type LaidInterface,
+  PART_TAGS_MAX,
+} from '../records/machine-layout.ts';
 import { UNTAGGED_VID } from '../records/network-store.ts';
 import { refusal } from '../words/refusal.ts';
 import {
@@ -63,7 +68,7 @@ export function makeInterface(draft: NetworkDraft, kind: MadeKind, wish: Interfa
   const misfit = refuseVlan(draft, kind, vlanId, parent);
   if (misfit !== undefined) return misfit;
   const vid = vlanWithId(draft.networks, vlanId)?.vlan.vid;
-  const name = wish.name ?? (kind === 'vlan' ? `${parent?.name}.${vid}` : '');
+  const name = wish.name ?? (kind === 'vlan' && parent !== undefined ? vlanName(parent, vid) : '');
   const named = refuseName(draft, name, undefined);
   if (named !== undefined) return named;
   const mac = wish.mac ?? macOfParents(draft, parents);
@@ -87,7 +92,7 @@ export function changeInterface(draft: NetworkDraft, id: number, wish: Interface
   const parent = parents[0] === undefined ? undefined : laidOf(draft, parents[0]);
   const misfit = wish.vlanId === undefined ? undefined : refuseVlan(draft, before.kind, vlanId, parent, id);
   if (misfit !== undefined) return misfit;
-  const name = wish.name ?? before.name;
+  const name = wish.name ?? followingName(draft, before, parent, vlanId);
   const named = name === before.name ? undefined : refuseName(draft, name, id);
   if (named !== undefined) return named;
   const mac = wish.mac ?? before.mac;
@@ -110,6 +115,38 @@ export function changeInterface(draft: NetworkDraft, id: number, wish: Interface
       ? joined
       : dropLinks(joined, (link) => link.interfaceId === id && isStrange(link.subnetId));
   return { kind: 'changed', draft: startAll(fitting), id };
+}
+
+const vlanName = (parent: LaidInterface, vid: number | undefined): string => `${parent.name}.${vid}`;
+
+/** The name of an interface after a change: that of a VLAN interface follows its parent and its VLAN, unless a person chose another. */
+function followingName(
+  draft: NetworkDraft,
+  before: LaidInterface,
+  parent: LaidInterface | undefined,
+  vlanId: number | null | undefined,
+): string {
+  const former = before.parents[0] === undefined ? undefined : laidOf(draft, before.parents[0]);
+  const vidOf = (id: number | null | undefined): number | undefined => vlanWithId(draft.networks, id)?.vlan.vid;
+  const isFollowing =
+    before.kind === 'vlan' && former !== undefined && before.name === vlanName(former, vidOf(before.vlanId));
+  return isFollowing && parent !== undefined ? vlanName(parent, vidOf(vlanId)) : before.name;
+}
+
+/** Adds words to the tags of an interface, or removes one. */
+export function tagInterface(
+  draft: NetworkDraft,
+  id: number,
+  tag: string,
+  isAdded: boolean,
+): NetworkDraft | LayoutRefusal {
+  const before = laidOf(draft, id);
+  if (before === undefined) return noSuchInterface(draft, String(id));
+  const others = before.tags.filter((one) => one !== tag);
+  if (isAdded && others.length >= PART_TAGS_MAX)
+    return refuseField('tag', refusal('field.part-tags', { max: PART_TAGS_MAX }));
+  const changed = { ...before, tags: isAdded ? [...others, tag] : others };
+  return withLayout(draft, { interfaces: draft.layout.interfaces.map((one) => (one.id === id ? changed : one)) });
 }
 
 /** Removes an interface that is made of others. */

@@ -12,7 +12,7 @@
 // 4. An interface without an address has an entry, so that a pattern of the image for all interfaces does not start DHCP there.
 
 import { formatIpv4, formatMac, type Ipv4, type MacAddress } from '../../net/address.ts';
-import { nameServersOf } from '../networks/network-view.ts';
+import { nameServersOf, type SubnetView } from '../networks/network-view.ts';
 import type { NetInterface } from './interfaces.ts';
 
 export const NETWORK_TOOLS = ['netplan', 'networkd', 'ifupdown'] as const;
@@ -32,6 +32,8 @@ export interface ConfigPart {
   readonly key: string;
   /** The name that a person gave a physical interface; `undefined`: the system names it. */
   readonly newName: string | undefined;
+  /** A name that a physical interface can be given where another needs to name it. */
+  readonly ownName: string;
   readonly mac: MacAddress;
   /** `undefined`: the system's own. */
   readonly mtu: number | undefined;
@@ -61,11 +63,17 @@ interface ConfigTerms {
   readonly gatewayLink: number | undefined;
   /** Empty: none. */
   readonly domain: string;
-  /** True: addresses come by DHCP, as the rack reserves them, so that their leases show that the system is up. */
+  /** True: addresses of subnets with DHCP come by it, as the rack reserves them, so that their leases show that the system is up. */
   readonly isByLease: boolean;
 }
 
 const NAME = /^[A-Za-z][A-Za-z0-9._-]{0,14}$/;
+/** Names that the kernel gives in the order in which it finds the interfaces: another one may have it when udev renames (systemd.link(5)). */
+const KERNEL_NAME = /^eth\d+$/;
+
+/** True if a rack leases the addresses of a subnet. */
+const hasDhcpServer = (subnet: SubnetView | undefined): boolean =>
+  subnet?.served.some(({ management }) => management > 0) === true;
 
 /** The parts of a network, in the order of its interfaces. */
 export function configParts(interfaces: readonly NetInterface[], terms: ConfigTerms): readonly ConfigPart[] {
@@ -84,7 +92,7 @@ export function configParts(interfaces: readonly NetInterface[], terms: ConfigTe
     const fixed = links.flatMap(({ mode, subnet, address }) =>
       mode === 'dhcp' || address === undefined ? [] : [{ subnet, address }],
     );
-    const isLeased = terms.isByLease && fixed.length > 0;
+    const isLeased = terms.isByLease && fixed.length > 0 && fixed.every(({ subnet }) => hasDhcpServer(subnet));
     const master = interfaces.find(
       ({ kind, parents }) => (kind === 'bond' || kind === 'bridge') && parents.includes(one.id),
     );
@@ -92,6 +100,7 @@ export function configParts(interfaces: readonly NetInterface[], terms: ConfigTe
     return {
       ...{ kind: one.kind, key: keyOf(one.id), mac: one.mac, params: one.params },
       newName: isRenamed && nic.name !== '' ? one.name : undefined,
+      ownName: NAME.test(one.name) && !KERNEL_NAME.test(one.name) ? one.name : keyOf(one.id).replace('00-', ''),
       mtu: one.mtu === DEFAULT_MTU ? undefined : one.mtu,
       addresses: isLeased
         ? []

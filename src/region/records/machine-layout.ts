@@ -18,6 +18,8 @@ export const LINKS_MAX = 256;
 export const STORAGE_PARTS_MAX = 128;
 /** Tags of one interface or one disk. */
 export const PART_TAGS_MAX = 64;
+/** Characters of one. */
+export const PART_TAG_MAX = 256;
 
 const INTERFACE_KINDS = ['physical', 'bond', 'bridge', 'vlan'] as const;
 export type InterfaceKind = (typeof INTERFACE_KINDS)[number];
@@ -28,7 +30,7 @@ export type LinkMode = (typeof LINK_MODES)[number];
 
 const id = z.int().min(1);
 const name = z.string().min(1).max(32);
-const tags = z.array(z.string().max(256)).max(PART_TAGS_MAX);
+const tags = z.array(z.string().max(PART_TAG_MAX)).max(PART_TAGS_MAX);
 const bytes = z.int().min(0);
 
 const laidInterface = z.object({

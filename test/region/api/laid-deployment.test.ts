@@ -48,6 +48,29 @@ test('the agent fetches a laid-out network for the tool of the system, and write
     for (const path of ['network/wicked/fixed', 'network/netplan/x']) assert.match(await agent(path), /Give netplan/);
   }));
 
+test('a VLAN interface is deployed by each tool, with the address that a person chose', () =>
+  withImage(async (place) => {
+    const { ask, agent, systemId } = place;
+    const nics = `nodes/${systemId}/interfaces/`;
+    const [{ id: parent }] = (await ask('root', 'GET', nics)).json;
+    const { id: vlan } = (await ask('root', 'POST', 'fabrics/0/vlans/', { vid: '100' })).json;
+    const network = { cidr: '10.30.0.0/24', vlan: String(vlan), dns_servers: '10.30.0.2' };
+    const { id: subnet } = (await ask('root', 'POST', 'subnets/', network)).json;
+    const made = await ask('root', 'POST', `${nics}?op=create_vlan`, { parent: String(parent), vlan: String(vlan) });
+    const link = { mode: 'static', subnet: String(subnet), ip_address: '10.30.0.9' };
+    assert.equal((await ask('root', 'POST', `${nics}${made.json.id}/?op=link_subnet`, link)).status, 200);
+    assert.equal((await deploy(place)).status, 200);
+    const netplan = await agent('network/netplan/leased');
+    assert.match(netplan, / {2}vlans:\n {4}"eno1\.100":\n {6}id: 100\n {6}link: "00-rackboot0"\n/);
+    assert.match(netplan, /addresses: \[10\.30\.0\.9\/24\]\n {6}nameservers: \{ addresses: \[10\.30\.0\.2\]/);
+    const networkd = await agent('network/networkd/fixed');
+    assert.match(networkd, /Name=eno1\.100\nKind=vlan\n\n\[VLAN\]\nId=100/);
+    assert.match(networkd, /VLAN=eno1\.100/);
+    const ifupdown = await agent('network/ifupdown/fixed');
+    assert.match(ifupdown, /auto eno1\niface eno1 inet static\n {2}address 10\.20\.0\.20\/24/);
+    assert.match(ifupdown, /auto eno1\.100\niface eno1\.100 inet static\n {2}address 10\.30\.0\.9\/24/);
+  }));
+
 test('a machine without a layout is deployed as before', () =>
   withImage(async (place) => {
     assert.equal((await deploy(place)).status, 200);

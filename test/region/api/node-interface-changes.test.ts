@@ -107,6 +107,72 @@ test('a VLAN interface needs a tagged VLAN', () =>
     assert.deepEqual([refused.status, Object.keys(refused.json)], [400, ['vlan']]);
   }));
 
+test('a VLAN interface is made, read, changed and deleted; its frames are those of a tagged VLAN of the fabric', () =>
+  withNics(async ({ first, second, post, put, drop, list }, { ask }) => {
+    const vlanOf = async (vid: string, fabric = '0') =>
+      (await ask('root', 'POST', `fabrics/${fabric}/vlans/`, { vid, name: `net-${vid}`, mtu: '9000' })).json;
+    const [storage, backup] = [await vlanOf('100'), await vlanOf('200')];
+    const far = (await ask('root', 'POST', 'fabrics/', { name: 'far' })).json;
+    const strange = await vlanOf('100', String(far.id));
+    const cidr = { cidr: '10.30.0.0/24', vlan: String(storage.id), gateway_ip: '10.30.0.1', dns_servers: '10.30.0.2' };
+    const subnet = (await ask('root', 'POST', 'subnets/', cidr)).json;
+    // As the maas command line and Terraform's provider send it.
+    const fields = { vlan: String(storage.id), parent: String(first), tags: 'a,b', mtu: '1400' };
+    const made = await post('?op=create_vlan', fields);
+    assert.equal(made.status, 200, made.text);
+    const { json: one } = made;
+    assert.deepEqual(
+      [one.type, one.name, one.mac_address, one.parents, one.effective_mtu, one.tags, one.vlan],
+      [
+        'vlan',
+        'eno1.100',
+        FIRST_MAC,
+        ['eno1'],
+        1400,
+        ['a', 'b'],
+        (await ask('root', 'GET', `vlans/${storage.id}/`)).json,
+      ],
+    );
+    assert.deepEqual((await list())[0].children, ['eno1.100']);
+    const link = { mode: 'static', subnet: String(subnet.id), ip_address: '10.30.0.9' };
+    const linked = await post(`${one.id}/?op=link_subnet`, link);
+    assert.deepEqual([linked.json.links[0].subnet, linked.json.links[0].ip_address], [subnet, '10.30.0.9']);
+    assert.deepEqual((await list()).at(-1), linked.json);
+    for (const [vlan, parent] of [
+      [strange.id, first],
+      [storage.id, first],
+      [5001, second],
+      [99, second],
+    ] as const) {
+      const refused = await post('?op=create_vlan', { vlan: String(vlan), parent: String(parent) });
+      assert.deepEqual([refused.status, Object.keys(refused.json)], [400, ['vlan']], refused.text);
+    }
+    const moved = await put(`${one.id}/`, { vlan: String(backup.id) });
+    assert.deepEqual([moved.json.name, moved.json.vlan.vid, moved.json.links[0].mode], ['eno1.200', 200, 'link_up']);
+    assert.equal((await put(`${one.id}/`, { parent: String(second) })).json.name, 'eno2.200');
+    assert.equal((await put(`${one.id}/`, { name: 'backup', parent: String(first) })).json.name, 'backup');
+    assert.equal((await put(`${one.id}/`, { vlan: String(storage.id) })).json.name, 'backup', 'a person chose it');
+    const inUse = await ask('root', 'DELETE', `vlans/${storage.id}/`);
+    assert.equal(inUse.status, 409);
+    assert.equal((await drop(`${one.id}/`)).status, 204);
+    assert.equal((await list()).length, 2);
+  }));
+
+test('tags of an interface are added and removed, also while its machine is deployed', () =>
+  withNics(async ({ first, post, list }) => {
+    assert.deepEqual((await post(`${first}/?op=add_tag`, { tag: 'sriov' })).json.tags, ['sriov']);
+    assert.deepEqual((await post('eno1/?op=add_tag', { tag: 'fast' })).json.tags, ['sriov', 'fast']);
+    assert.deepEqual((await post(`${first}/?op=add_tag`, { tag: 'sriov' })).json.tags, ['fast', 'sriov']);
+    assert.deepEqual((await post(`${first}/?op=remove_tag`, { tag: 'fast' })).json.tags, ['sriov']);
+    assert.deepEqual((await post(`${first}/?op=remove_tag`, { tag: 'absent' })).json.tags, ['sriov']);
+    assert.deepEqual((await list())[0].tags, ['sriov']);
+    for (const fields of [{}, { tag: '' }, { tag: 'x'.repeat(257) }])
+      assert.equal((await post(`${first}/?op=add_tag`, fields)).status, 400);
+    for (let index = 1; index < 64; index += 1) await post(`${first}/?op=add_tag`, { tag: `t${index}` });
+    const full = await post(`${first}/?op=add_tag`, { tag: 'one more' });
+    assert.deepEqual([full.status, (await list())[0].tags.length], [400, 64], full.text);
+  }, 'deployed'));
+
 test('links: an address of a person or a free one, by DHCP, none; an unfit request is refused by field', () =>
   withNics(async ({ first, second, post, list }, { store, systemId }) => {
     const link = (nic: number, fields: Readonly<Record<string, string>>) => post(`${nic}/?op=link_subnet`, fields);

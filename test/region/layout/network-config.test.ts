@@ -9,7 +9,7 @@ import { netplanFiles } from '../../../src/region/layout/netplan.ts';
 import { configParts } from '../../../src/region/layout/network-config.ts';
 import { networkdFiles } from '../../../src/region/layout/networkd.ts';
 import type { SubnetView } from '../../../src/region/networks/network-view.ts';
-import { subnetView, UNTAGGED, vlanView } from '../networks/laid-view.ts';
+import { SERVED, subnetView, UNTAGGED, vlanView } from '../networks/laid-view.ts';
 
 const TAGGED = vlanView({ id: 5002, name: 'storage', vid: 100, mtu: 9000 });
 const LAN = subnetView(1, UNTAGGED, '10.20.0.0/24', ipv4(0x0a140001));
@@ -119,7 +119,7 @@ test('networkd: a device and a network for each made interface; parts of a bond 
   assert.deepEqual(texts, NETWORKD);
 });
 
-test('ifupdown: physical interfaces by their addresses; it refuses bonds, bridges and VLANs', () => {
+test('ifupdown: physical interfaces by their addresses; it refuses bonds and bridges', () => {
   assert.equal(ifupdownFiles(configParts(NETWORK, TERMS)), undefined);
   const plain = [
     one(1, 'physical', 'lan0', { links: [link(33, 'auto', LAN, 20), link(34, 'static', STORAGE, 9)], mtu: 1400 }),
@@ -154,12 +154,58 @@ iface rackboot1 inet dhcp
   ]);
 });
 
+test('ifupdown: an interface with a VLAN on it has a fixed name, from which the VLAN has its own', () => {
+  const nic = { id: 2, name: 'eth1', mac: mac(0x525400000002), source: 'vouched' } as const;
+  const tagged = [
+    one(1, 'physical', 'eno1', { links: [link(33, 'auto', LAN, 20)] }),
+    one(2, 'physical', 'eth1', { nic, mtu: 9000 }),
+    one(3, 'vlan', 'eno1.100', { parents: [1], vlan: TAGGED, links: [link(34, 'static', STORAGE, 9)], mtu: 9000 }),
+    one(4, 'vlan', 'eth1.100', { parents: [2], vlan: TAGGED, links: [link(35, 'dhcp', STORAGE)] }),
+  ];
+  const files = ifupdownFiles(configParts(tagged, TERMS)) ?? [];
+  assert.deepEqual(
+    files.map(({ path, text }) => (path.endsWith('.link') ? text.split('\n').slice(1, 5).join(' ') : text)),
+    [
+      'MACAddress=52:54:00:00:00:01  [Link] Name=eno1',
+      'MACAddress=52:54:00:00:00:02  [Link] Name=rackboot1',
+      `auto lo
+iface lo inet loopback
+
+auto eno1
+iface eno1 inet static
+  address 10.20.0.20/24
+  gateway 10.20.0.1
+  dns-nameservers 10.20.0.1
+  dns-search maas
+
+auto rackboot1
+iface rackboot1 inet manual
+  mtu 9000
+  up ip link set dev $IFACE up
+
+auto eno1.100
+iface eno1.100 inet static
+  address 10.30.0.9/24
+  mtu 9000
+  dns-search maas
+
+auto rackboot1.100
+iface rackboot1.100 inet dhcp
+`,
+    ],
+  );
+});
+
 test('fixed addresses come by DHCP where their leases must show that the system is up', () => {
-  const [part] = configParts([one(1, 'physical', 'eno1', { links: [link(33, 'auto', LAN, 20)] })], {
-    ...TERMS,
-    isByLease: true,
-  });
+  const leased = { ...TERMS, isByLease: true };
+  const served = { ...LAN, served: [SERVED] };
+  const [part] = configParts([one(1, 'physical', 'eno1', { links: [link(33, 'auto', served, 20)] })], leased);
   assert.deepEqual([part?.hasDhcp, part?.addresses, part?.router, part?.takesRoute], [true, [], undefined, true]);
+  const silent = { ...LAN, served: [{ ...SERVED, management: 0 as const }] };
+  for (const dumb of [LAN, silent]) {
+    const [fixed] = configParts([one(1, 'physical', 'eno1', { links: [link(33, 'auto', dumb, 20)] })], leased);
+    assert.deepEqual([fixed?.hasDhcp, fixed?.addresses], [false, ['10.20.0.20/24']], 'no rack leases it');
+  }
 });
 
 test('a name that a machine made up is in no file', () => {

@@ -1,9 +1,18 @@
 // Networks for tests of layouts: VLANs and subnets as people see them, without a store.
 
 import assert from 'node:assert/strict';
-import { formatNetwork, type Ipv4, parseNetwork } from '../../../src/net/address.ts';
+import { formatNetwork, type Ipv4, ipv4, parseNetwork } from '../../../src/net/address.ts';
 import { type NetworkView, type SubnetView, type VlanView, viewOf } from '../../../src/region/networks/network-view.ts';
+import type { ServedNetwork } from '../../../src/region/networks/served-networks.ts';
 import { NO_RECORDS } from '../../../src/region/records/network-store.ts';
+
+/** A cluster interface with DHCP and DNS. */
+export const SERVED: ServedNetwork = {
+  ...{ rack: 'r', rackName: 'rack', name: 'lab', cidr: '10.20.0.0/24', management: 2 },
+  ...{ network: { address: ipv4(0x0a140000), prefix: 24 }, address: undefined, router: undefined, dnsServers: [] },
+  ...{ dynamic: undefined, fixed: undefined, mtu: undefined, options: [], foreignServer: undefined },
+  ...{ key: 'cluster_interfaces.lab', pin: undefined },
+};
 
 /** The networks of a region that has none. */
 export const NO_NETWORKS = viewOf(NO_RECORDS, [], 2);

@@ -4,7 +4,6 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ipv4, mac } from '../../../src/net/address.ts';
 import { reconcile } from '../../../src/region/networks/reconcile.ts';
-import type { ServedNetwork } from '../../../src/region/networks/served-networks.ts';
 import {
   CONNECTIONS_MAX,
   FABRICS_MAX,
@@ -18,6 +17,7 @@ import {
   VLANS_MAX,
 } from '../../../src/region/records/network-store.ts';
 import { enlist, report } from '../place.ts';
+import { SERVED } from './laid-view.ts';
 import { type Ask, withNetworks } from './network-place.ts';
 
 const many = <T>(count: number, make: (id: number) => T): readonly T[] =>
@@ -119,13 +119,6 @@ for (const [title, put, more] of FULL)
       const added = await more(ask);
       assert.ok(added.status < 300, added.text);
     }, {}));
-
-const SERVED: ServedNetwork = {
-  ...{ rack: 'r', rackName: 'rack', name: 'lab', cidr: '10.20.0.0/24', management: 2 },
-  ...{ network: { address: ipv4(0x0a140000), prefix: 24 }, address: undefined, router: undefined, dnsServers: [] },
-  ...{ dynamic: undefined, fixed: undefined, mtu: undefined, options: [], foreignServer: undefined },
-  ...{ key: 'cluster_interfaces.lab', pin: undefined },
-};
 
 test('a network that a rack begins to serve at a bound gets no objects, and nothing is removed for it', () => {
   const fabrics = many(FABRICS_MAX, (id) => ({ ...FABRIC, id, name: `f${id}` }));
