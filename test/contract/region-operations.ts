@@ -6,7 +6,7 @@ import { outcome } from '../../src/power/outcome.ts';
 import type { NewMachineEvent, RackReport } from '../../src/region/records/machine-event.ts';
 import type { RegionStore } from '../../src/region/records/store.ts';
 import { findFile, findFileByKey, listFiles, putFile, removeFile } from '../../src/store/operations/region-files.ts';
-import { listHeard } from '../../src/store/operations/region-heard.ts';
+import { clearHeard, listHeard } from '../../src/store/operations/region-heard.ts';
 import { historyEnd } from '../../src/store/operations/region-histories.ts';
 import { listConflicts, sharedAmong } from '../../src/store/operations/region-identity.ts';
 import * as reads from '../../src/store/operations/region-machine-reads.ts';
@@ -165,6 +165,7 @@ export const OPERATIONS: Readonly<Record<string, (place: FilledRegion) => Steps<
   'events.recent': ({ tables, machines }) => tables.events.recent(ids(machines), 2),
   'events.newest': ({ tables, machines }) => tables.events.newest(ids(machines), true),
   listHeard: () => listHeard(0, 100),
+  clearHeard: () => clearHeard(),
   'events.strangers': ({ tables }) => tables.events.strangers(0, 100),
   'accounts.addUser': ({ tables }) =>
     tables.accounts.addUser({ username: 'bob', email: '', passwordHash: 'x', isAdmin: false, createdMs: 1 }),

@@ -3,7 +3,7 @@
 // Source: MAAS's `discovery/` with its filters.
 //
 // 1. A discovery is made of the event log: the newest report of a hardware address. It is gone once the log has forgotten it, or once a machine
-//    or a device has the address.
+//    or a device has the address, or once an administrator clears the hosts heard so far.
 // 2. An address is that of the report. Any host can show another one's hardware address.
 
 import { z } from 'zod';
@@ -12,8 +12,9 @@ import { whereabouts } from '../life/whereabouts.ts';
 import { type NetworkView, subnetOfAddress } from '../networks/network-view.ts';
 import type { HeardHost } from '../records/store.ts';
 import { cleanWords } from '../records/text-json.ts';
-import { type Answer, json, refuse } from './answer.ts';
-import { type ApiCall, defineOperation, type Operation } from './operation.ts';
+import { type Answer, json, refuse, refuseField } from './answer.ts';
+import { isTrue } from './machine-calls.ts';
+import { type ApiCall, defineOperation, eventBy, type Operation, value } from './operation.ts';
 import { subnetJson } from './subnet-json.ts';
 
 /** Hosts in one list, those heard last. */
@@ -90,6 +91,23 @@ async function read(call: ApiCall): Promise<Answer> {
   return json(discoveryJson(call, found, whereabouts(call.region).networks()));
 }
 
+const clearing = z.object({
+  all: value(z.string().max(16)).optional().describe('True: all hosts.'),
+  neighbours: value(z.string().max(16)).optional().describe('True: the hosts that racks heard.'),
+  mdns: value(z.string().max(16)).optional().describe('True: names by multicast DNS; Rackboot has none.'),
+});
+
+async function clear(call: ApiCall, given: z.output<typeof clearing>): Promise<Answer> {
+  const isHosts = isTrue(given.all) || isTrue(given.neighbours);
+  if (!isHosts && !isTrue(given.mdns)) return refuseField('all', 'field.clear-what');
+  if (!isHosts) return { kind: 'empty' };
+  const { store } = call.region;
+  await store.clearHeard();
+  const params = { change: 'removed', what: 'heard hosts', name: 'of all networks' } as const;
+  await store.recordEvent(eventBy(call, 'NETWORKING', { code: 'network-changed', params }), undefined);
+  return { kind: 'empty' };
+}
+
 const common = { versions: ['2.0'], method: 'GET', access: 'user', parameters: z.object({}) } as const;
 const many = { ...common, path: 'discovery', handler: 'DiscoveriesHandler' } as const;
 
@@ -110,6 +128,11 @@ export const DISCOVERY_OPERATIONS: readonly Operation[] = [
     ...{ ...many, op: 'by_unknown_ip_and_mac' },
     doc: 'List the hosts of which no machine or device has the address or the hardware address.',
     run: listUnknownAddresses,
+  }),
+  defineOperation({
+    ...{ ...many, method: 'POST', op: 'clear', access: 'admin', parameters: clearing },
+    doc: 'Forget the hosts heard so far: those that are still there are listed once they are heard again.',
+    run: clear,
   }),
   defineOperation({
     ...{ ...common, path: 'discovery/{discovery_id}', handler: 'DiscoveryHandler' },

@@ -1,10 +1,11 @@
 // Addresses that users reserve, for hosts that are no machines of the region.
 //
-// Sources: MAAS API 2.0, `ipaddresses/` (list, reserve, release).
+// Sources: MAAS API 1.0 and 2.0, `ipaddresses/` (list, reserve, release). In 1.0 an address has four keys, and its parameters have other names.
 //
 // 1. A reserved address is in no dynamic range, is no host's, and is allocated to no machine. It is the address of its user, who releases it.
 // 2. Without `ip` the first free address of the static range is reserved, or without such a range that of the subnet.
 // 3. `force` releases the address of another user. Addresses of machines end with their allocation (release of the machine), not here.
+// 4. A host with a name or a hardware address is a device, which has its address by its interface: both are refused here.
 
 import { z } from 'zod';
 import {
@@ -17,7 +18,7 @@ import {
   rangeContains,
 } from '../../net/address.ts';
 import { hostRange, usedParts } from '../networks/address-use.ts';
-import { type NetworkView, type SubnetView, subnetOfAddress } from '../networks/network-view.ts';
+import { type NetworkView, type SubnetView, subnetOfAddress, subnetWithId } from '../networks/network-view.ts';
 import type { ReservedAddress, UsedAddress } from '../records/network-store.ts';
 import { type Answer, type Refusal, refuse, refuseField } from './answer.ts';
 import { refuseReserving } from './iprange-operations.ts';
@@ -33,7 +34,7 @@ import {
   look,
   textField,
 } from './network-calls.ts';
-import { type ApiCall, defineOperation, type Operation, usernameOf } from './operation.ts';
+import { type ApiCall, type ApiVersion, defineOperation, type Operation, usernameOf } from './operation.ts';
 import { subnetJson } from './subnet-json.ts';
 import { ALLOC_TYPES } from './subnet-uses.ts';
 import { userJson } from './user-operations.ts';
@@ -44,16 +45,19 @@ const usersOf = async (call: ApiCall): Promise<Users> =>
   new Map((await call.region.store.listUsers()).map((user) => [user.username, userJson(call, user)]));
 
 function addressJson(call: ApiCall, view: NetworkView, one: ReservedAddress, users: Users): unknown {
-  const subnet = view.subnets.find((each) => each.subnet.id === one.subnetId);
+  const resource = { resource_uri: `/MAAS/api/${call.version}/ipaddresses/` };
+  const [ip, created] = [formatIpv4(one.address), maasTime(one.createdMs)];
+  if (call.version === '1.0') return { alloc_type: ALLOC_TYPES.USER_RESERVED.number, created, ip, ...resource };
+  const subnet = subnetWithId(view, one.subnetId);
   return {
-    ip: formatIpv4(one.address),
+    ip,
     alloc_type: ALLOC_TYPES.USER_RESERVED.number,
     alloc_type_name: ALLOC_TYPES.USER_RESERVED.name,
-    created: maasTime(one.createdMs),
+    created,
     subnet: subnet === undefined ? null : subnetJson(subnet),
     interface_set: [],
     owner: users.get(one.username) ?? null,
-    resource_uri: `/MAAS/api/${call.version}/ipaddresses/`,
+    ...resource,
   };
 }
 
@@ -80,6 +84,10 @@ const reserving = z.object({
   subnet: textField.optional().describe('The subnet, by its id or network, if any of its addresses will do.'),
   ip: textField.optional().describe('The address.'),
   ip_address: textField.optional().describe('The same as ip.'),
+  network: textField.optional().describe('The same as subnet.'),
+  requested_address: textField.optional().describe('The same as ip.'),
+  mac: textField.optional().describe('Not here: add a device.'),
+  hostname: textField.optional().describe('Not here: add a device.'),
 });
 
 /** The refusal of an address that is in use, or that no host can have. */
@@ -114,7 +122,7 @@ function subnetFor(
   given: z.output<typeof reserving>,
   address: Ipv4 | undefined,
 ): SubnetView | Refusal {
-  const text = given.subnet ?? '';
+  const text = given.subnet ?? given.network ?? '';
   if (text === '') {
     const found = address === undefined ? undefined : subnetOfAddress(view, address);
     if (found !== undefined) return found;
@@ -129,7 +137,10 @@ function subnetFor(
 }
 
 async function reserve(call: ApiCall, given: z.output<typeof reserving>): Promise<Answer> {
-  const text = given.ip ?? given.ip_address;
+  for (const field of ['mac', 'hostname'] as const) {
+    if ((given[field] ?? '') !== '') return refuseField(field, 'field.reserve-device');
+  }
+  const text = given.ip ?? given.ip_address ?? given.requested_address;
   const wanted = text === undefined || text === '' ? undefined : addressOf('ip', text);
   if (wanted !== undefined && isRefusal(wanted)) return wanted;
   const subnet = subnetFor(await look(call), given, wanted);
@@ -177,7 +188,8 @@ function release(call: ApiCall, { ip, force }: z.output<typeof releasing>): Prom
   });
 }
 
-const base = { versions: ['2.0'], ownTransaction: true, path: 'ipaddresses', handler: 'IPAddressesHandler' } as const;
+const both: readonly ApiVersion[] = ['1.0', '2.0'];
+const base = { versions: both, ownTransaction: true, path: 'ipaddresses', handler: 'IPAddressesHandler' } as const;
 
 /** Operations on reserved addresses. */
 export const IPADDRESS_OPERATIONS: readonly Operation[] = [

@@ -18,16 +18,20 @@ import {
   parseMac,
   prefixOf,
 } from '../../net/address.ts';
+import { interfacesOf } from '../layout/interfaces.ts';
 import { type NetworkView, type SubnetView, subnetWithId } from '../networks/network-view.ts';
 import { newVlan } from '../networks/reconcile.ts';
+import type { Machine } from '../records/machine.ts';
 import { type Connection, UNTAGGED_VID, VID_MAX } from '../records/network-store.ts';
+import { cleanWords } from '../records/text-json.ts';
 import { type Answer, json, type Refusal, refuse, refuseField } from './answer.ts';
 import { change, listed, look, nameField, refusalIn, textField, wordsField } from './network-calls.ts';
 import { type ApiCall, defineOperation, nothing, type Operation, value, values } from './operation.ts';
 import type { GivenSubnet } from './subnet-fields.ts';
 import { subnetAddition, subnetChange, subnetRemoval } from './subnet-operations.ts';
 
-/** Hardware addresses in one request. */
+/** Machines in one request, and hardware addresses. */
+const NODES_MAX = 64;
 const REQUEST_MACS_MAX = 256;
 
 const changedNetwork = z.object({
@@ -73,8 +77,42 @@ const show = (call: ApiCall) => (view: NetworkView, id: number) => {
   return found === undefined ? undefined : networkJson(call, found);
 };
 
-async function list(call: ApiCall): Promise<Answer> {
-  return listed(call, (await look(call)).subnets, (one) => networkJson(call, one));
+const listing = z.object({
+  node: values(NODES_MAX).optional().describe('System ids of machines: only the networks that all of them are in.'),
+});
+
+async function list(call: ApiCall, { node = [] }: z.output<typeof listing>): Promise<Answer> {
+  const view = await look(call);
+  const common = node.length === 0 ? undefined : await commonTo(call, view, [...new Set(node)]);
+  if (common !== undefined && 'kind' in common) return common;
+  const shown = view.subnets.filter(({ subnet }) => common === undefined || common.has(subnet.id));
+  return listed(call, shown, (one) => networkJson(call, one));
+}
+
+/** The subnets in which each of these machines has an interface: linked to it, seen there, or noted by a person. */
+async function commonTo(
+  call: ApiCall,
+  view: NetworkView,
+  systemIds: readonly string[],
+): Promise<ReadonlySet<number> | Refusal> {
+  const { store } = call.region;
+  const found = [
+    ...(await store.listMachines({ systemIds }, 0, NODES_MAX)),
+    ...(await store.listMachines({ systemIds, isDevice: true }, 0, NODES_MAX)),
+  ];
+  const missing = systemIds.filter((systemId) => found.every((one) => one.systemId !== systemId));
+  if (missing.length > 0) return refuse('bad-request.machines', { systemIds: cleanWords(missing.join(', '), 200) });
+  const homes = found.map((machine) => new Set(subnetsOf(view, machine)));
+  return new Set(view.subnets.map(({ subnet }) => subnet.id).filter((id) => homes.every((home) => home.has(id))));
+}
+
+function subnetsOf(view: NetworkView, machine: Machine): readonly number[] {
+  const noted = view.records.connections.filter((one) => machine.interfaces.some(({ mac }) => mac === one.mac));
+  const used = interfacesOf(machine, view).flatMap(({ links, seenIn }) => [
+    ...links.map(({ subnet }) => subnet),
+    seenIn,
+  ]);
+  return [...noted.map(({ subnetId }) => subnetId), ...used.flatMap((one) => one?.subnet.id ?? [])];
 }
 
 async function read(call: ApiCall): Promise<Answer> {
@@ -247,8 +285,8 @@ const network = { ...base, path: 'networks/{name}', handler: 'NetworkHandler' } 
 /** Operations on the networks of 1.0. */
 export const NETWORK_OPERATIONS: readonly Operation[] = [
   defineOperation({
-    ...{ ...networks, method: 'GET', access: 'user', parameters: nothing },
-    doc: 'List the networks.',
+    ...{ ...networks, method: 'GET', access: 'user', parameters: listing },
+    doc: 'List the networks, all or those of machines.',
     run: list,
   }),
   defineOperation({

@@ -43,7 +43,8 @@ export type NetworkNoun =
   | 'static range'
   | 'static route'
   | 'address'
-  | 'connection';
+  | 'connection'
+  | 'heard hosts';
 
 /** A person's reason; empty: none. */
 interface Comment {

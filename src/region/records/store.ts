@@ -242,6 +242,8 @@ export interface RegionStore {
   listStrangers(sinceMs: number, limit: number): Promise<readonly StrangerSeen[]>;
   /** Hosts that are no machines, as racks heard them since `sinceMs`, by a lease or on the wire; the latest first. */
   listHeard(sinceMs: number, limit: number): Promise<readonly HeardHost[]>;
+  /** Forgets the hosts heard so far: they are listed once they are heard again. */
+  clearHeard(): Promise<void>;
   /** At most `limit` events of each of these machines, the newest first. */
   recentEvents(systemIds: readonly string[], limit: number): Promise<ReadonlyMap<string, readonly MachineEvent[]>>;
   /** The newest event of each of these machines. @param isQuiet leaves out DEBUG, and AUDIT, which is no state of a machine */

@@ -4,11 +4,17 @@ import { HEARD_KINDS } from '../../region/records/machine-event.ts';
 import type { HeardHost } from '../../region/records/store.ts';
 import { number, readsRow } from '../rows.ts';
 import { readEvent, readMac } from './region-events.ts';
-import { all, type Steps } from './region-steps.ts';
+import { all, run, type Steps } from './region-steps.ts';
+
+/** The newest event when the hosts were cleared; 0: never. */
+const CLEARED_SQL = "SELECT coalesce(max(value), 0) FROM counter WHERE name = 'heard-cleared'";
+const CLEAR_SQL =
+  "INSERT INTO counter (name, value) SELECT 'heard-cleared', coalesce(max(id), 0) FROM event WHERE 1 = 1 " +
+  'ON CONFLICT (name) DO UPDATE SET value = excluded.value';
 
 const HEARD_SQL =
   'SELECT event.*, rack.name AS rack_name, newest.first_ms FROM event JOIN (SELECT max(id) AS id, min(at_ms) AS first_ms FROM event ' +
-  'WHERE machine_id IS NULL AND mac IS NOT NULL AND kind IN texts(?1) GROUP BY mac) AS newest ON newest.id = event.id ' +
+  `WHERE machine_id IS NULL AND mac IS NOT NULL AND kind IN texts(?1) AND id > (${CLEARED_SQL}) GROUP BY mac) AS newest ON newest.id = event.id ` +
   'LEFT JOIN rack ON rack.id = event.rack_id WHERE event.at_ms >= ?2 ORDER BY event.id DESC LIMIT ?3';
 
 /** The hosts heard since a time, the latest first. */
@@ -19,6 +25,11 @@ export function* listHeard(sinceMs: number, limit: number): Steps<readonly Heard
     event: readEvent({ ...row, system_id: null, hostname: null }),
     firstMs: readFirst(row),
   }));
+}
+
+/** Forgets the hosts heard so far. */
+export function* clearHeard(): Steps<void> {
+  yield run(CLEAR_SQL);
 }
 
 const readFirst = readsRow('event', (row) => number(row, 'first_ms'));

@@ -51,7 +51,7 @@ import type { SettingsDecision, SettingsOutcome, StoredSetting } from '../../reg
 import type { UploadStore } from '../../region/records/upload-store.ts';
 import type { User, UserChange } from '../../region/records/user.ts';
 import type { EventBounds } from '../operations/event-cuts.ts';
-import { listHeard } from '../operations/region-heard.ts';
+import { clearHeard, listHeard } from '../operations/region-heard.ts';
 import { historyEnd } from '../operations/region-histories.ts';
 import { listConflicts, sharedAmong } from '../operations/region-identity.ts';
 import * as reads from '../operations/region-machine-reads.ts';
@@ -307,6 +307,10 @@ export class StoredRegion implements RegionStore {
 
   listHeard(sinceMs: number, limit: number): Promise<readonly HeardHost[]> {
     return this.#driver.read(() => listHeard(sinceMs, limit));
+  }
+
+  clearHeard(): Promise<void> {
+    return this.#driver.write(() => clearHeard());
   }
 
   recentEvents(systemIds: readonly string[], limit: number): Promise<ReadonlyMap<string, readonly MachineEvent[]>> {

@@ -50,6 +50,28 @@ test('strangers with a lease and neighbours are listed with every key, until a d
       assert.deepEqual((await ask('alice', 'GET', `discovery/?op=${op}`)).json, list, op);
     assert.deepEqual((await ask('alice', 'GET', `discovery/${neighbour.discovery_id}/`)).json, neighbour);
     assert.equal((await ask('alice', 'GET', 'discovery/absent/')).status, 404);
+    assert.equal((await ask('alice', 'POST', 'discovery/?op=clear', { all: 'true' })).status, 403);
+    assert.equal((await ask('root', 'POST', 'discovery/?op=clear')).status, 400);
+    assert.equal((await ask('root', 'POST', 'discovery/?op=clear', { mdns: 'true' })).status, 204);
+    assert.deepEqual((await ask('alice', 'GET', 'discovery/')).json, list, 'it has no names by multicast DNS');
     await ask('alice', 'POST', 'devices/', { mac_addresses: STRANGER });
     assert.deepEqual((await ask('alice', 'GET', 'discovery/')).json, [neighbour]);
+    for (const field of ['all', 'neighbours']) {
+      assert.equal((await ask('root', 'POST', 'discovery/?op=clear', { [field]: 'true' })).status, 204);
+      assert.deepEqual((await ask('alice', 'GET', 'discovery/')).json, []);
+    }
+    const again = {
+      ...base,
+      sequence: 5,
+      at: at + 9,
+      kind: 'net.neighbour-new',
+      mac: NEIGHBOUR,
+      address: '10.20.0.33',
+    };
+    await store.recordReports('rack', [{ ...again, params: { interface: 'eth1' } }]);
+    const heard = (await ask('alice', 'GET', 'discovery/')).json;
+    assert.deepEqual(
+      heard.map((one: { ip: string; first_seen: string }) => [one.ip, Date.parse(one.first_seen)]),
+      [['10.20.0.33', at + 9]],
+    );
   }));

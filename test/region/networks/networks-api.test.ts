@@ -23,6 +23,27 @@ test('`networks read` shows the network of a new cluster interface, with eight k
     ]);
   }, ETH0));
 
+test('networks of machines: those that all of them are linked to, were seen in, or are noted to be in', () =>
+  withNetworks(async (ask, { region }) => {
+    const [one, other] = [
+      await enlist(region, report([0x525400000001])),
+      await enlist(region, report([0x525400000002])),
+    ];
+    const far = { name: 'far', ip: '10.9.0.0', netmask: '255.255.255.0' };
+    assert.equal((await ask('POST', '1.0/networks/', far)).status, 200);
+    const namesOf = async (...ids: readonly string[]) =>
+      (await ask('GET', `1.0/networks/?${ids.map((id) => `node=${id}`).join('&')}`)).json.map(
+        (each: { name: string }) => each.name,
+      );
+    assert.deepEqual(await namesOf(), ['far', 'maas-eth0']);
+    assert.deepEqual(await namesOf(one.systemId), ['maas-eth0']);
+    await ask('POST', '1.0/networks/far/?op=connect_macs', { macs: '52:54:00:00:00:01' });
+    assert.deepEqual(await namesOf(one.systemId), ['far', 'maas-eth0']);
+    assert.deepEqual(await namesOf(one.systemId, other.systemId), ['maas-eth0']);
+    const unknown = await ask('GET', '1.0/networks/?node=zzzzzz');
+    assert.deepEqual([unknown.status, /zzzzzz/.test(unknown.text)], [400, true]);
+  }, ETH0));
+
 test('the cluster interface, the network, the subnet and its ranges are the same objects', () =>
   withNetworks(async (ask) => {
     const updated = await ask('PUT', `1.0/nodegroups/${OWN_UUID}/interfaces/eth0/`, {

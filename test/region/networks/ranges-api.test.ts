@@ -228,6 +228,27 @@ test('an address that somebody has, or that is outside, is not reserved, and a u
     assert.equal((await reserve({ ip: '10.20.0.41' }, 'admin')).status, 200);
   }));
 
+test('addresses of API 1.0 are those of 2.0, with the parameters and the four keys of its clients', () =>
+  withNetworks(async (ask) => {
+    const reserve = (fields: object) => ask('POST', '1.0/ipaddresses/?op=reserve', fields, 'user');
+    const made = await reserve({ network: '10.20.0.0/24', requested_address: '10.20.0.44' });
+    assert.deepEqual(Object.keys(made.json).sort(), ['alloc_type', 'created', 'ip', 'resource_uri'], made.text);
+    assert.deepEqual([made.json.ip, made.json.alloc_type], ['10.20.0.44', 4]);
+    const free = await reserve({ network: '10.20.0.0/24' });
+    assert.equal(free.json.ip, '10.20.0.10');
+    const listed = async (version: string) =>
+      (await ask('GET', `${version}/ipaddresses/`, undefined, 'user')).json.map((one: { ip: string }) => one.ip);
+    for (const version of ['1.0', '2.0']) assert.deepEqual(await listed(version), ['10.20.0.44', '10.20.0.10']);
+    for (const version of ['1.0', '2.0'])
+      await refusesEach(ask, 'POST', `${version}/ipaddresses/?op=reserve`, [
+        [{ subnet: '10.20.0.0/24', mac: '52:54:00:00:00:01' }, 'mac'],
+        [{ ip: '10.20.0.45', hostname: 'printer' }, 'hostname'],
+      ]);
+    assert.equal((await ask('POST', '1.0/ipaddresses/?op=release', { ip: '10.20.0.44' }, 'other')).status, 404);
+    assert.equal((await ask('POST', '1.0/ipaddresses/?op=release', { ip: '10.20.0.44' }, 'user')).status, 204);
+    assert.deepEqual(await listed('1.0'), ['10.20.0.10']);
+  }));
+
 test('a static route is handed out by the racks of its source as option 121, at once', () =>
   withNetworks(async (ask, { region }) => {
     await ask('POST', '2.0/subnets/', { cidr: '10.9.0.0/16' });

@@ -64,6 +64,7 @@ export const LAYOUTS = {
   'field.parent-kind': ({ name, kind, kinds }: Named & { readonly kind: Kind; readonly kinds: readonly Kind[] }) =>
     `${name} cannot be a part of ${KINDS[kind]}: that is made of ${kindsText(kinds)}.`,
   'field.not-of-kind': ({ kind }: { readonly kind: Kind }) => `${KINDS[kind]} has no such setting.`,
+  'field.clear-what': 'Give all, neighbours or mdns as true.',
   'field.part-tags': ({ max }: { readonly max: number }) => `It has ${max} tags, the maximum: remove one first.`,
   'field.vlan-fabric': ({
     fabric,

@@ -95,6 +95,8 @@ export const NETWORKS = {
   'field.vlan-unserved':
     'No rack serves a subnet of this VLAN: add a cluster interface first (nodegroups/UUID/interfaces).',
   'field.vlan-racks': 'Give different racks, and a primary one.',
+  'field.reserve-device':
+    'An address alone is reserved here: for a host with a name or a hardware address, add a device (devices).',
   'field.reserve-where': 'Give ip or subnet.',
   'field.route-same': 'Source and destination are the same subnet.',
   'field.route-metric': 'Give 0 to 4294967295.',
