@@ -150,7 +150,7 @@ export function testNetworkStore(title: string, makePlace: () => StorePlace): vo
     const added = await store.desiredVersion();
     assert.ok(added > before);
     await store.networks.change(() => ({ remove: { reserved: [FIRST + 7] }, result: undefined }));
-    assert.equal(await store.desiredVersion(), added, 'nobody is told of it');
+    assert.equal(await store.desiredVersion(), added, 'it has no event');
     await store.networks.change(() => ({ remove: { routes: [FIRST + 8] }, events: [EVENT], result: undefined }));
     assert.ok((await store.desiredVersion()) > added);
   });

@@ -35,7 +35,7 @@ export interface LayoutChange {
   readonly addresses?: readonly MachineAddress[] | undefined;
 }
 
-/** What is changed; `tags` are words for people, which nothing runs by. */
+/** The part that is changed; `tags` are words for people, which nothing runs by. */
 type Part = 'network' | 'disks' | 'tags';
 
 function refuseState({ status, hostname, systemId, isLocked, device }: Machine, part: Part): LayoutRefusal | undefined {

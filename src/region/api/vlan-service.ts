@@ -18,7 +18,7 @@ interface WantedService {
 
 const MTU_OPTION = { code: 26, name: 'interface-mtu' } as const;
 
-/** What the cluster interfaces of a VLAN must have otherwise for what is wanted. */
+/** The changes of cluster interfaces in a VLAN by which racks do what is wanted. */
 export function serviceIn(vlan: VlanView, given: WantedService): readonly ServiceEdit[] | Refusal {
   const dhcp = dhcpEdits(vlan, given);
   if ('kind' in dhcp) return dhcp;

@@ -7,7 +7,7 @@
 //
 // 1. The cluster interfaces decide what racks do; `served-networks.ts` says where they are written. The store has everything else.
 // 2. Every change sees all objects in its transaction, so no two of them overlap unseen. The bounds of all lists are checked there.
-// 3. What racks are to do otherwise is settings, which are stored in the transaction of the change: both, or neither.
+// 3. Changes of racks' services are settings, which are stored in the transaction of the change: both, or neither.
 // 4. Machines are shown with the view that is known: every change by a person counts a version, at which each process reads the objects
 //    again.
 
@@ -78,7 +78,7 @@ export interface WantedChange extends Pick<NetworkChange<unknown>, 'put' | 'remo
   readonly name: string;
   /** Its id. */
   readonly id: number;
-  /** What cluster interfaces have otherwise by then; `undefined`: nothing. */
+  /** Changes of cluster interfaces that belong to it; `undefined`: none. */
   readonly service?: readonly ServiceEdit[] | undefined;
 }
 
@@ -146,7 +146,7 @@ export class Networks {
   }
 
   /**
-   * Decides on a change with all objects, and stores it with its audit event, and with what racks are to do otherwise, in one transaction.
+   * Decides on a change with all objects, and stores it in one transaction with its audit event and its changes of racks' services.
    * @param decide runs perhaps more than once
    * @param among the range of addresses of which `decide` gets those that machines have
    */

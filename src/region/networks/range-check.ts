@@ -1,7 +1,7 @@
 // Whether new dynamic ranges of a rack's cluster interfaces have addresses that are not free: those of reserved ranges, those that users
 // reserved, and those that machines have. Called within the transaction that stores the ranges.
 //
-// 1. Only what becomes dynamic is checked. What was dynamic before stays so, even if it is in conflict with something older.
+// 1. Only addresses that become dynamic are checked. A range that was dynamic before stays so, even if it is in conflict with something older.
 // 2. The check claims addresses (`network-store.ts`), so none is given away while it looks.
 
 import type { Settings } from '../../machines/settings.ts';

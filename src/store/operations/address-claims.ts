@@ -3,8 +3,8 @@
 //
 // Source: PostgreSQL 15, 13.2.2: a transaction that changes a row which another has changed since it began fails, and is run again.
 //
-// 1. Whoever allocates or reserves an address, or counts on a free one, writes this row in its transaction: of two at a time one runs again,
-//    and sees the other's addresses. SQLite has one writer at a time anyway.
+// 1. A transaction that allocates or reserves an address, or counts on a free one, writes this row: of two at a time one runs again, and sees
+//    the other's addresses. SQLite has one writer at a time anyway.
 
 import { run, type Statement } from './region-steps.ts';
 

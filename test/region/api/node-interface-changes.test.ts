@@ -158,7 +158,7 @@ test('a VLAN interface is made, read, changed and deleted; its frames are those 
     assert.equal((await list()).length, 2);
   }));
 
-test('tags of an interface are added and removed, also while its machine is deployed', () =>
+test('tags of an interface are added and removed, even if its machine is deployed', () =>
   withNics(async ({ first, post, list }) => {
     assert.deepEqual((await post(`${first}/?op=add_tag`, { tag: 'sriov' })).json.tags, ['sriov']);
     assert.deepEqual((await post('eno1/?op=add_tag', { tag: 'fast' })).json.tags, ['sriov', 'fast']);

@@ -21,7 +21,7 @@ await withNetworks(
       },
     });
     const answer = await ask('PUT', path, JSON.parse(fields));
-    process.stderr.write(`it went on: ${answer.status} ${answer.text}\n`);
+    process.stderr.write(`it was not killed: ${answer.status} ${answer.text}\n`);
   },
   undefined,
   {},

@@ -1,5 +1,5 @@
-// A change of a network by the API is one transaction with what racks are to do otherwise: a process that is killed within it leaves nothing
-// of it, in either store.
+// A change of a network by the API is one transaction with its changes of racks' services: a process that is killed within it leaves nothing of
+// it, in either store.
 // @host waits, 30 s
 
 import assert from 'node:assert/strict';

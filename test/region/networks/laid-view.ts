@@ -34,7 +34,7 @@ export function subnetView(id: number, vlan: VlanView, text: string, gateway?: I
   return { subnet, network, vlan, served: [], gateway, dnsServers, reverseMode: 2 };
 }
 
-/** The networks with these VLANs beside the default one, and these subnets. */
+/** The networks with these VLANs and the default one, and these subnets. */
 export const networksWith = (vlans: readonly VlanView[], subnets: readonly SubnetView[]): NetworkView => ({
   ...NO_NETWORKS,
   vlans: [UNTAGGED, ...vlans],
