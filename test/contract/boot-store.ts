@@ -7,7 +7,6 @@ import {
   type ImportRun,
   isImporting,
   NO_RUN,
-  REPORTED_DOWNLOADS_MAX,
   RESOURCES_MAX,
   SELECTIONS_MAX,
   SOURCES_MAX,
@@ -15,6 +14,7 @@ import {
   type WrittenBootSource,
 } from '../../src/region/records/boot-store.ts';
 import type { NewMachineEvent } from '../../src/region/records/machine-event.ts';
+import { REPORTED_OF_RACK_MAX } from '../../src/region/records/reported-download.ts';
 import type { RegionStore } from '../../src/region/records/store.ts';
 import { FIELDS } from './region-store.ts';
 import { type StorePlace, storeChecks } from './store-place.ts';
@@ -205,9 +205,11 @@ export function testBootStore(title: string, makePlace: () => StorePlace): void 
     await boot.noteDownload({ ...report('one', 9), rack: 'other' }, EVENT);
     const seen = (await boot.findRun()).downloads.map(({ rack, file, bytes }) => `${rack} ${file} ${bytes}`);
     assert.deepEqual(seen, ['r one 2', 'other one 9']);
-    for (let at = 0; at < REPORTED_DOWNLOADS_MAX; at += 1) await boot.noteDownload(report(`f${at}`, 1), EVENT);
+    for (let at = 0; at < REPORTED_OF_RACK_MAX; at += 1) await boot.noteDownload(report(`f${at}`, 1), EVENT);
     const { askedMs, downloads } = await boot.findRun();
-    assert.deepEqual([askedMs, downloads.length, downloads[0]?.file], [10, REPORTED_DOWNLOADS_MAX, 'f0']);
+    const [other, oldest] = downloads;
+    assert.deepEqual([askedMs, downloads.length], [10, REPORTED_OF_RACK_MAX + 1]);
+    assert.deepEqual([other?.rack, oldest?.file], ['other', 'f0']);
   });
 
   check('the run keeps what is asked of it', async (store) => {

@@ -210,7 +210,7 @@ export const PLAIN: readonly PlainList[] = [
       'files/read-fault.ts': 'NAMES_MAX',
       'region/api/event-operations.ts': 'EVENTS_PER_PAGE_MAX',
       'region/page/deploy-form.ts': 'DISKS_MAX',
-      'region/records/boot-store.ts': 'SKIPPED_MAX REPORTED_DOWNLOADS_MAX',
+      'region/records/boot-store.ts': 'SKIPPED_MAX',
       'region/page/machine-filters.ts': 'PAGE_MACHINES_MAX',
       'region/page/notices.ts': 'PAGE_CONFLICTS_MAX',
       'region/page/racks-part.ts': 'PAGE_NETWORKS_MAX',

@@ -7,15 +7,10 @@
 import type { Readable } from 'node:stream';
 import type { Clock } from '../../clock.ts';
 import type { ListedImage, ListImages } from '../life/deployment.ts';
-import {
-  type BootResource,
-  type ImportProgress,
-  type ImportRun,
-  isImporting,
-  type ReportedDownload,
-} from '../records/boot-store.ts';
+import { type BootResource, type ImportProgress, type ImportRun, isImporting } from '../records/boot-store.ts';
 import type { Happening } from '../records/event-params.ts';
 import type { NewMachineEvent } from '../records/machine-event.ts';
+import type { ReportedDownload } from '../records/reported-download.ts';
 import type { ResourceWish } from '../records/resource-wish.ts';
 import type { RegionStore } from '../records/store.ts';
 import type { ImageUpload } from '../records/upload-store.ts';

@@ -22,6 +22,8 @@ export const SOURCES_PATH = '/MAAS/images/sources/';
 const SHOWN_MAX = 300;
 /** Selections of a source on the page. */
 const SELECTIONS_SHOWN_MAX = 12;
+/** Downloads of racks on the page, the newest. */
+const REPORTED_SHOWN_MAX = 60;
 
 const IMPORT = { method: 'POST', path: 'boot-resources', op: 'import' } as const;
 const STOP = { method: 'POST', path: 'boot-resources', op: 'stop_import' } as const;
@@ -173,14 +175,17 @@ function skippedPart({ skipped, skippedMore }: ImportRun): Html {
 /** The downloads that racks report. */
 function reportedPart({ region, nowMs }: View, { downloads }: ImportRun): Html {
   if (downloads.length === 0) return nothing;
-  const items = downloads.toReversed().map(({ rack, file, bytes, total, error, atMs }) => {
+  const shown = downloads.slice(-REPORTED_SHOWN_MAX);
+  const items = shown.toReversed().map(({ rack, file, bytes, total, error, atMs }) => {
     const bar = total === undefined ? nothing : progressBar(words.images.states.downloading, bytes, total);
     const facts = `${words.images.amount(bytes, total)} · ${formatAge(nowMs - atMs)}`;
     const why = error === '' ? nothing : html`<div class="why">${error}</div>`;
     const name = region.racks.find(rack)?.name ?? rack;
     return html`<div class="list-item"><div><b>${name}</b> <span class="break">${file}</span>${bar}<div class="small">${facts}</div>${why}</div></div>`;
   });
-  return html`<div class="stacked" id="reported"><h2>${words.images.reported}</h2><div class="sheet">${items}</div></div>`;
+  const more = downloads.length - shown.length;
+  const rest = more === 0 ? nothing : html`<p class="note soft">${words.values.andMore(more)}</p>`;
+  return html`<div class="stacked" id="reported"><h2>${words.images.reported}</h2><div class="sheet">${items}${rest}</div></div>`;
 }
 
 /** The installers of the boot tree, by their titles. */

@@ -12,6 +12,7 @@
 import { z } from 'zod';
 import { importReason } from './import-reason.ts';
 import type { NewMachineEvent } from './machine-event.ts';
+import { REPORTED_DOWNLOADS_MAX, type ReportedDownload, reportedDownload } from './reported-download.ts';
 import type { ResourceWish } from './resource-wish.ts';
 
 /** Sources, those of files not counted. */
@@ -26,9 +27,6 @@ export const KEYRING_BYTES_MAX = 256 * 1024;
 export const RESOURCES_MAX = 2000;
 /** Skipped images that a run lists; the rest are counted. */
 export const SKIPPED_MAX = 100;
-
-/** Downloads of racks that are shown; a further one takes the place of the one whose report is the oldest. */
-export const REPORTED_DOWNLOADS_MAX = 32;
 
 /** A source of images, as the store has it. */
 export interface BootSource {
@@ -114,21 +112,6 @@ export interface BootResource {
   /** `undefined`: it was not imported here. */
   readonly progress?: ImportProgress | undefined;
 }
-
-/** A rack's report on one of its own downloads (API 1.0). Its texts are cleaned. */
-const reportedDownload = z.object({
-  /** The rack's UUID. */
-  rack: z.string().max(64),
-  file: z.string().max(1024),
-  bytes: count,
-  /** `undefined`: unknown. */
-  total: count.optional(),
-  /** Why it failed; empty: it did not. */
-  error: z.string().max(1024),
-  /** Wall time in milliseconds. */
-  atMs: z.number(),
-});
-export type ReportedDownload = z.output<typeof reportedDownload>;
 
 export const importRun = z.object({
   /** Wall times in milliseconds; 0: never. */

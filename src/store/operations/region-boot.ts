@@ -14,9 +14,7 @@ import {
   importProgress,
   importRun,
   NO_RUN,
-  REPORTED_DOWNLOADS_MAX,
   RESOURCES_MAX,
-  type ReportedDownload,
   SELECTIONS_MAX,
   SOURCES_MAX,
   type WrittenBootSelection,
@@ -24,6 +22,7 @@ import {
 } from '../../region/records/boot-store.ts';
 import { statusRow } from '../../region/records/lifecycle.ts';
 import type { NewMachineEvent } from '../../region/records/machine-event.ts';
+import { type ReportedDownload, withReport } from '../../region/records/reported-download.ts';
 import { RESOURCE_WISHES, type ResourceWish } from '../../region/records/resource-wish.ts';
 import { converted, number, optionalText, type Row, readsRow, type StoredRow, text } from '../rows.ts';
 import { Damages, type Readable } from './readable-rows.ts';
@@ -240,8 +239,7 @@ export class BootTables {
 
   *noteDownload(download: ReportedDownload, event: NewMachineEvent): Steps<void> {
     const { downloads } = yield* this.findRun();
-    const others = downloads.filter(({ rack, file }) => rack !== download.rack || file !== download.file);
-    yield* this.changeRun({ downloads: [...others, download].slice(-REPORTED_DOWNLOADS_MAX) }, event);
+    yield* this.changeRun({ downloads: [...withReport(downloads, download)] }, event);
   }
 
   *#isTaken(url: string, otherThan: number): Steps<boolean> {

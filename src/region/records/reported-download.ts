@@ -1,0 +1,50 @@
+// The downloads that racks report, so that people see them: the last report of each file.
+
+import { z } from 'zod';
+
+/** Reports of one rack; a further one takes the place of its oldest. */
+export const REPORTED_OF_RACK_MAX = 32;
+/** Reports of all racks; a further one takes the place of the oldest of the rack that has the most. */
+export const REPORTED_DOWNLOADS_MAX = 256;
+
+const count = z.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
+
+/** A rack's report on one of its own downloads (API 1.0). Its texts are cleaned. */
+export const reportedDownload = z.object({
+  /** The rack's UUID. */
+  rack: z.string().max(64),
+  file: z.string().max(1024),
+  bytes: count,
+  /** `undefined`: unknown. */
+  total: count.optional(),
+  /** Why it failed; empty: it did not. */
+  error: z.string().max(1024),
+  /** Wall time in milliseconds. */
+  atMs: z.number(),
+});
+export type ReportedDownload = z.output<typeof reportedDownload>;
+
+/** The reports with a further one, in place of the one before on the same file. @param reports the newest last */
+export function withReport(
+  reports: readonly ReportedDownload[],
+  report: ReportedDownload,
+): readonly ReportedDownload[] {
+  const others = reports.filter(({ rack, file }) => rack !== report.rack || file !== report.file);
+  const isOwnFull = others.filter(({ rack }) => rack === report.rack).length >= REPORTED_OF_RACK_MAX;
+  if (isOwnFull) return [...withoutOldestOf(report.rack, others), report];
+  const all = [...others, report];
+  return all.length > REPORTED_DOWNLOADS_MAX ? withoutOldestOf(rackWithMost(all), all) : all;
+}
+
+function withoutOldestOf(rack: string, reports: readonly ReportedDownload[]): readonly ReportedDownload[] {
+  const oldest = reports.find((one) => one.rack === rack);
+  return reports.filter((one) => one !== oldest);
+}
+
+/** Of several, the one whose report is the oldest. */
+function rackWithMost(reports: readonly ReportedDownload[]): string {
+  const counts = new Map<string, number>();
+  for (const { rack } of reports) counts.set(rack, (counts.get(rack) ?? 0) + 1);
+  const most = Math.max(...counts.values());
+  return reports.find(({ rack }) => counts.get(rack) === most)?.rack ?? '';
+}
