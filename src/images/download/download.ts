@@ -13,7 +13,8 @@
 // 2. A file with a wrong digest is discarded. If it came from one source alone, that source is excluded. If it came from several, each source from then
 //    on must deliver the whole file alone. So after the first wrong file, each further one excludes a source, and the download ends.
 // 3. A command changes the state at once. Results of the stopped work are then ignored, unless it had already finished the file.
-// 4. Space for the missing bytes is reserved while an attempt runs.
+// 4. Space for the missing bytes is reserved while an attempt runs; for a file that is converted as it arrives, also as much as the whole file has: the
+//    copy begins again with each run, and its size is not known before. It counts as written as the file is.
 
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -281,7 +282,7 @@ export class FileDownload implements Download {
   }
 
   #fetch(part: PartFile, source: Source, url: string, signal: AbortSignal): Promise<boolean> {
-    const { bytes, bytesMax, digest } = this.request;
+    const { bytes, bytesMax, digest, isConverted = false } = this.request;
     const task = {
       url: source.url,
       part,
@@ -301,7 +302,7 @@ export class FileDownload implements Download {
         onHead: async (total, kept) => {
           if (kept === 0) this.#givers.clear();
           this.#givers.add(source.url.href);
-          await this.#room.reserve((total ?? kept) - kept);
+          await this.#room.reserve((total ?? kept) - kept + (isConverted ? (total ?? 0) : 0));
           if (!signal.aborted) this.#set(this.#downloading(part, url));
         },
         onBytes: (bytesPerSecond) => {
@@ -309,7 +310,7 @@ export class FileDownload implements Download {
           progress();
         },
         onGrown: (bytes) => {
-          this.#room.wrote(bytes);
+          this.#room.wrote(isConverted ? 2 * bytes : bytes);
           progress();
         },
       },

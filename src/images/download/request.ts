@@ -27,6 +27,8 @@ export interface DownloadRequest {
   readonly directory: string;
   /** The name of the finished file in it. */
   readonly name: string;
+  /** True if a copy in another form is written to the same disk as the file arrives: space for the copy is reserved, too, as much as for the file. */
+  readonly isConverted?: boolean | undefined;
 }
 
 /** The state of a download. */

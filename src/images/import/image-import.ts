@@ -6,7 +6,8 @@
 //
 // 1. Nothing appears in the store until the whole file has its published checksum.
 // 2. However an import ends, the next import of the same file continues its download. Only a finished import removes the download.
-// 3. A system that no machine could start or set up (image-system.ts) is refused.
+// 3. The disk must have room for the file and for the image that it becomes, before it is downloaded.
+// 4. A system that no machine could start or set up (image-system.ts) is refused.
 
 import { rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
@@ -67,6 +68,7 @@ async function importMissing(offer: ImageOffer, terms: ImportTerms): Promise<Imp
     bytesMax: FILE_BYTES_MAX,
     directory,
     name: offer.digest.hex,
+    isConverted: true,
   };
   const lock = lockImport(join(directory, `${request.name}.lock`), offerName(offer));
   try {

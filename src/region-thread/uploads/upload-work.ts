@@ -15,7 +15,7 @@ import { cleanText } from '../../clean-text.ts';
 import type { Clock, Timer } from '../../clock.ts';
 import { errorText, isStoreUnavailable } from '../../errors.ts';
 import type { FinishOrder, FinishResult } from '../../images/uploads/finish-upload.ts';
-import { FILE_TYPES } from '../../images/uploads/upload-kind.ts';
+import { FILE_TYPES, fileKindOf } from '../../images/uploads/upload-kind.ts';
 import type { WholeFile } from '../../images/uploads/upload-part.ts';
 import type { UploadFiles, UploadPiece } from '../../region/images/uploads.ts';
 import type { Happening } from '../../region/records/event-params.ts';
@@ -69,6 +69,10 @@ export class UploadWork implements UploadFiles {
   async checkRoom(bytes: number): Promise<void> {
     const { checkUploadRoom } = await loadParts();
     await checkUploadRoom(this.#tree, bytes);
+  }
+
+  imageBytes({ fileType, bytes }: Pick<ImageUpload, 'fileType' | 'bytes'>): number {
+    return fileKindOf(fileType)?.kind === 'disk' ? bytes : 0;
   }
 
   async write(

@@ -7,7 +7,7 @@
 //
 // 1. A piece is answered when it is on disk and the store has its length. So an upload continues after any restart, in any process whose host
 //    has the bytes; any other process names the host that has them.
-// 2. An upload begins only if the disk has room for all bytes that are missing of all uploads.
+// 2. An upload begins only if the disk has room for all bytes that are missing of all uploads, and for the images that they become.
 // 3. Two pieces of one upload never mix: the second one is refused while the first one arrives.
 
 import type { Clock } from '../../clock.ts';
@@ -35,6 +35,8 @@ export interface UploadFiles {
   /** Why an upload that is whole is no image yet; undefined: nothing stops it. */
   reasonOf(id: number): string | undefined;
   checkRoom(bytes: number): Promise<void>;
+  /** Bytes of the image, if the disk must have room for it besides the uploaded file; 0: the file becomes the image. */
+  imageBytes(upload: Pick<NewUpload, 'fileType' | 'bytes'>): number;
   /** Writes a piece; resolves when it is on disk. `short`: the content ended early. `missing`: the bytes before it are not here. */
   write(upload: ImageUpload, piece: UploadPiece & { readonly at: number }): Promise<'written' | 'short' | 'missing'>;
   /** @throws RackError `bad-argument` if there are more than `bytesMax` */
@@ -109,9 +111,10 @@ export class Uploads {
     const { name, username } = wanted;
     if (resources.some((one) => one.name === name && one.wish === 'delete'))
       return refused(refusal('upload-conflict.deleting', { image: name }));
-    const missing = (await this.list()).filter((one) => one.name !== name && one.reason === undefined);
-    const needed = missing.reduce((sum, { bytes, received }) => sum + bytes - received, 0) + wanted.bytes;
-    await files.checkRoom(file === undefined ? needed : 0);
+    const others = (await this.list()).filter((one) => one.name !== name && one.reason === undefined);
+    const own = { ...wanted, received: file === undefined ? 0 : wanted.bytes };
+    const needed = [...others, own].map((one) => one.bytes - one.received + files.imageBytes(one));
+    await files.checkRoom(needed.reduce((sum, bytes) => sum + bytes));
     const atMs = clock.wallTimeMs();
     const event = this.#event(username, { code: 'image-upload', params: { image: name, step: 'begun' } });
     const upload = await store.transact(async () => {

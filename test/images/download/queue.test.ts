@@ -361,6 +361,22 @@ describe('shared means', () => {
     assert.ok(partBytes() <= 0);
   });
 
+  test('a file that is converted as it arrives is not begun without room for its copy, too', async () => {
+    const server = await serve();
+    const request = place.request([server.url], CONTENT, { isConverted: true });
+    for (const [spare, kind] of [
+      [2 * CONTENT.length - 1, 'failed'],
+      [2 * CONTENT.length, 'done'],
+    ] as const) {
+      const queue = new DownloadQueue(QUICK, systemClock, async () => ({ disk: 1, freeBytes: RESERVE_BYTES + spare }));
+      const state: DownloadState = await whenAtRest(queue.add(request));
+      await queue.close();
+      assert.equal(state.kind, kind, JSON.stringify(state));
+      if (state.kind === 'failed' && state.reason.code === 'no-room')
+        assert.equal(state.reason.params.neededBytes, RESERVE_BYTES + 2 * CONTENT.length);
+    }
+  });
+
   test('two files do not count the same free space; one that is written gives its reservation back', async () => {
     let freeBytes = RESERVE_BYTES + 100;
     const room = new DiskRoom(async (directory) => ({ disk: directory === 'a' ? 1 : 2, freeBytes }));

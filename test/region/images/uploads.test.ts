@@ -26,6 +26,9 @@ class SaidFiles implements UploadFiles {
     this.rooms.push(bytes);
     if (this.full) throw new RackError('store-unwritable', 'the disk is full: free space');
   }
+  imageBytes({ fileType, bytes }: { readonly fileType: string; readonly bytes: number }): number {
+    return fileType === 'ddraw' ? bytes : 0;
+  }
   async write(): Promise<'written' | 'short' | 'missing'> {
     await this.writing;
     if (this.full) throw new RackError('store-unwritable', 'the disk is full: free space');
@@ -66,14 +69,18 @@ async function begun({ region }: RegionPlace, release: string, bytes = 100): Pro
   return upload;
 }
 
-test('an upload begins only if the disk has room for all missing bytes of all uploads', () =>
+test('an upload begins only if the disk has room for all missing bytes of all uploads, and for their images', () =>
   withUploads(async (place, files) => {
     const { uploads } = place.region.bootImages;
     const first = await begun(place, 'one');
     assert.equal(await uploads.take(first.id, piece(30)), undefined);
     await begun(place, 'two', 50);
     await begun(place, 'one', 7);
-    assert.deepEqual(files.rooms, [100, 70 + 50, 50 + 7], 'a replaced one needs no room');
+    const [one, two, again] = [100 + 100, 70 + 100 + 50 + 50, 50 + 50 + 7 + 7];
+    assert.deepEqual(files.rooms, [one, two, again], 'a replaced one needs no room');
+    await uploads.create({ ...wanted('root', 9), fileType: 'squashfs' });
+    assert.equal(files.rooms.at(-1), again + 9, 'a root becomes the image as it is');
+    await uploads.removeNamed(wanted('root').name);
     files.full = true;
     const refused = await uploads.create(wanted('three'));
     assert.ok('refusal' in refused && refused.refusal.code === 'uploads-limit.disk');
