@@ -75,6 +75,7 @@ export const KEY_RULES: ReadonlyMap<string, KeyRule> = new Map<string, KeyRule>(
   ['region.new_machines_max', EITHER],
   ['region.retries', EITHER],
   ['region.import_every', EITHER],
+  ['region.import_limit', EITHER],
   ['metrics', FILE],
   ['log.level', EITHER],
   ['log.levels', EITHER],

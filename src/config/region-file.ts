@@ -153,6 +153,7 @@ function resolveWritten(written: WrittenRegionFile, report: ReportProblem): Regi
       newMachinesMax: region.new_machines_max,
       retries: region.retries,
       importEverySeconds: region.import_every,
+      importBytesPerSecondMax: region.import_limit,
       imageStore: join(written.state_dir, 'boot'),
       nameFrom: written.enlistment.name,
       install: {

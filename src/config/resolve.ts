@@ -92,6 +92,7 @@ export function resolveConfig(
       newMachinesMax: written.region.new_machines_max,
       retries: written.region.retries,
       importEverySeconds: written.region.import_every,
+      importBytesPerSecondMax: written.region.import_limit,
       imageTree: boot.tree ?? join(written.state_dir, 'boot'),
       nameFrom: written.enlistment.name,
       install: {

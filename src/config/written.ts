@@ -52,6 +52,10 @@ const FOREIGN_PROBE_SECONDS_MAX = 86_400;
 const IMPORT_SECONDS_MIN = 60;
 const IMPORT_SECONDS_MAX = 30 * 86_400;
 const IMPORT_PROBLEM = { error: 'expected a duration from 1m to 30d, or no' };
+const IMPORT_LIMIT_PROBLEM = { error: 'expected MiB per second, from 0.1 to 10000 such as 2.5, or no' };
+const IMPORT_LIMIT_MIN = 0.1;
+const IMPORT_LIMIT_MAX = 10_000;
+const MIB = 1024 * 1024;
 const FOREIGN_PROBE_PROBLEM = { error: 'expected a duration from 1m to 1d, or no' };
 const NEVER = 0 as Seconds;
 /** `no` is 0. */
@@ -73,6 +77,19 @@ const importEvery = z.union(
     duration.refine((value) => value >= IMPORT_SECONDS_MIN && value <= IMPORT_SECONDS_MAX, IMPORT_PROBLEM),
   ],
   IMPORT_PROBLEM,
+);
+
+/** In bytes per second. `no` is undefined: there is no limit. */
+const importLimit = z.union(
+  [
+    z.union([z.literal('no'), z.literal(false)]).transform(() => undefined),
+    z
+      .number()
+      .min(IMPORT_LIMIT_MIN)
+      .max(IMPORT_LIMIT_MAX)
+      .transform((mebibytes) => Math.round(mebibytes * MIB)),
+  ],
+  IMPORT_LIMIT_PROBLEM,
 );
 
 /** YAML 1.1 and people write yes and no as true and false. */
@@ -242,6 +259,7 @@ const region = z.strictObject({
   new_machines_max: z.number().int().min(1).max(1_000_000).default(1000),
   retries: z.number().int().min(0).max(5).default(1),
   import_every: importEvery.prefault('1h'),
+  import_limit: importLimit.prefault('no'),
 });
 
 const mirrorUrl = (standard: string) =>

@@ -66,6 +66,8 @@ export interface RegionConfig {
   readonly imageStore?: string | undefined;
   /** Seconds between two imports of the selected images; 0: only on demand; `undefined`: as 0. */
   readonly importEverySeconds?: number | undefined;
+  /** The rate of all downloads of an import together, in bytes per second; `undefined`: no limit. */
+  readonly importBytesPerSecondMax?: number | undefined;
   /** `undefined`: the shipped templates and the distributions' own mirrors. */
   readonly install?: InstallConfig | undefined;
   /** How many times hung work is restarted automatically; `undefined`: once. */

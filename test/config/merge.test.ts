@@ -128,6 +128,7 @@ const STORED_VALUES: Readonly<Record<string, SettingValue>> = {
   'region.new_machines_max': 5,
   'region.retries': 2,
   'region.import_every': '2h',
+  'region.import_limit': 2.5,
   'log.level': 'debug',
   'log.levels': { dhcp: 'debug' },
 };

@@ -54,6 +54,15 @@ export const DEFAULT_SETTINGS: DownloadSettings = {
   roundsMax: 8,
 };
 
+const OWN_HOST = 'localhost,127.0.0.1';
+
+/** The proxy from the environment, unless it names none: then that of the site. @param httpProxy empty: none */
+export function proxyOf(httpProxy: string, environment: Readonly<Record<string, string | undefined>>): ProxySettings {
+  const own = proxyOfEnvironment(environment);
+  if (httpProxy === '' || own.http !== undefined || own.https !== undefined) return own;
+  return { http: httpProxy, https: httpProxy, except: own.except ?? OWN_HOST };
+}
+
 /** The proxy from the environment. Lower-case names take precedence, as in curl. */
 export function proxyOfEnvironment(environment: Readonly<Record<string, string | undefined>>): ProxySettings {
   const value = (name: string): string | undefined => environment[name] || environment[name.toUpperCase()] || undefined;

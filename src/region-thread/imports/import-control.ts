@@ -20,7 +20,7 @@ import type { ResourceWish } from '../../region/records/resource-wish.ts';
 import type { Region } from '../../region/region.ts';
 import { assertOutside, deletionReason } from './import-failure.ts';
 import { ImportThread } from './import-thread.ts';
-import type { SkippedList } from './message.ts';
+import type { RunOrder, SkippedList } from './message.ts';
 
 /** How often the requests of other processes are checked, in milliseconds. */
 const LOOK_MS = 2000;
@@ -37,6 +37,14 @@ interface ImportControlParts {
   readonly clock: Clock;
   /** True if other processes may store requests, too. */
   readonly isShared: boolean;
+}
+
+/** The settings in force. */
+interface ImportSettings extends Pick<RunOrder, 'bytesPerSecondMax' | 'httpProxy'> {
+  /** Undefined: this host keeps no images. */
+  readonly tree: string | undefined;
+  /** 0: only on demand. */
+  readonly everyMs: number;
 }
 
 export class ImportControl {
@@ -126,6 +134,7 @@ export class ImportControl {
     const nowMs = this.#parts.clock.wallTimeMs();
     if (this.#thread.isRunning) {
       if (run.stoppedMs > run.begunMs) this.#thread.stop();
+      this.#thread.limit(this.#terms().bytesPerSecondMax);
       return undefined;
     }
     const isAsked = run.askedMs > run.begunMs && run.askedMs > run.stoppedMs;
@@ -170,7 +179,8 @@ export class ImportControl {
       return;
     }
     await region.store.boot.changeRun({ begunMs, nextMs: 0 });
-    if (this.#isActive) this.#thread.run({ tree, sources, held });
+    const { bytesPerSecondMax, httpProxy } = this.#terms();
+    if (this.#isActive) this.#thread.run({ tree, sources, held, bytesPerSecondMax, httpProxy });
   }
 
   /** Carries out a person's wish for an image, once. */
@@ -234,9 +244,14 @@ export class ImportControl {
     await boot.forget(gone.filter((name) => !present.has(name) && !this.#shown.has(name)));
   }
 
-  #terms(): { readonly tree: string | undefined; readonly everyMs: number } {
-    const { imageStore, imageTree, importEverySeconds = 0 } = this.#parts.region.config();
-    return { tree: imageStore ?? imageTree, everyMs: importEverySeconds * 1000 };
+  #terms(): ImportSettings {
+    const { imageStore, imageTree, importEverySeconds = 0, ...config } = this.#parts.region.config();
+    return {
+      tree: imageStore ?? imageTree,
+      everyMs: importEverySeconds * 1000,
+      bytesPerSecondMax: config.importBytesPerSecondMax,
+      httpProxy: config.install?.httpProxy ?? '',
+    };
   }
 
   async #note(entries: ReadonlyMap<string, ImportProgress>): Promise<void> {

@@ -74,6 +74,11 @@ export class ImportThread {
     this.#tell({ kind: 'resume', name });
   }
 
+  /** Changes the limit of the run. @param bytesPerSecondMax undefined: no limit */
+  limit(bytesPerSecondMax: number | undefined): void {
+    this.#tell({ kind: 'limit', bytesPerSecondMax });
+  }
+
   stop(): void {
     this.#tell({ kind: 'stop' });
   }

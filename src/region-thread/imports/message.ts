@@ -13,6 +13,10 @@ export interface RunOrder {
   readonly sources: readonly SelectedSource[];
   /** The imports that people hold, by name. */
   readonly held: ReadonlyMap<string, Hold>;
+  /** Of all downloads together; undefined: no limit. */
+  readonly bytesPerSecondMax: number | undefined;
+  /** The proxy of the site; empty: none. The environment of the process takes precedence. */
+  readonly httpProxy: string;
 }
 
 export type ToImportThread =
@@ -21,6 +25,7 @@ export type ToImportThread =
   /** Removes an image from the run. */
   | { readonly kind: 'remove'; readonly name: string }
   | { readonly kind: 'resume'; readonly name: string }
+  | { readonly kind: 'limit'; readonly bytesPerSecondMax: number | undefined }
   | { readonly kind: 'stop' };
 
 /** The images left out of a run: at most SKIPPED_MAX of them, and the number of further ones. */

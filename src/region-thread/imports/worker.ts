@@ -6,7 +6,7 @@ import { flushCompileCache } from 'node:module';
 import { parentPort } from 'node:worker_threads';
 import { systemClock } from '../../clock.ts';
 import { unreachable } from '../../errors.ts';
-import { DEFAULT_SETTINGS, proxyOfEnvironment } from '../../images/download/settings.ts';
+import { DEFAULT_SETTINGS, proxyOf } from '../../images/download/settings.ts';
 import { DownloadThread } from '../../images/download/thread.ts';
 import type { ImportProgress } from '../../region/records/boot-store.ts';
 import { ImportRun } from './import-run.ts';
@@ -19,6 +19,7 @@ const tell = (message: FromImportThread): void => parentPort?.postMessage(messag
 const changed = new Map<string, ImportProgress>();
 let isTelling = false;
 let run: ImportRun | undefined;
+let downloads: DownloadThread | undefined;
 
 function tellProgress(): void {
   isTelling = false;
@@ -28,8 +29,9 @@ function tellProgress(): void {
 }
 
 async function runOnce(order: RunOrder): Promise<void> {
-  const settings = { ...DEFAULT_SETTINGS, proxy: proxyOfEnvironment(process.env) };
-  const downloads = new DownloadThread(settings, systemClock);
+  const { bytesPerSecondMax, httpProxy } = order;
+  const settings = { ...DEFAULT_SETTINGS, bytesPerSecondMax, proxy: proxyOf(httpProxy, process.env) };
+  downloads = new DownloadThread(settings, systemClock);
   run = new ImportRun(order, {
     downloads,
     clock: systemClock,
@@ -70,6 +72,9 @@ parentPort?.on('message', (message: ToImportThread) => {
     }
     case 'resume':
       run?.resume(message.name);
+      return;
+    case 'limit':
+      downloads?.limit(message.bytesPerSecondMax);
       return;
     case 'stop':
       run?.stop();

@@ -14,7 +14,7 @@ import { systemClock } from '../../../src/clock.ts';
 import { RackError } from '../../../src/errors.ts';
 import type { AttemptFault } from '../../../src/images/download/fault.ts';
 import { describeAttemptFault } from '../../../src/images/download/fault-words.ts';
-import { NO_PROXY, type ProxySettings, proxyOfEnvironment } from '../../../src/images/download/settings.ts';
+import { NO_PROXY, type ProxySettings, proxyOf, proxyOfEnvironment } from '../../../src/images/download/settings.ts';
 import { WebClient } from '../../../src/images/download/web-client.ts';
 import { makeAuthority } from '../../support/authority.ts';
 import { type Behaviour, HostileFileServer, type ServerCertificate } from '../../support/hostile-file-server.ts';
@@ -280,6 +280,15 @@ describe('an HTTP proxy', () => {
     test(`the environment ${JSON.stringify(environment)} means ${JSON.stringify(expected)}`, () =>
       assert.deepEqual(proxyOfEnvironment(environment), expected));
   }
+
+  test('of the site is used if the environment names none, but not for this host', () => {
+    const site = 'http://site:8000/';
+    const both = { http: site, https: site };
+    assert.deepEqual(proxyOf(site, {}), { ...both, except: 'localhost,127.0.0.1' });
+    assert.deepEqual(proxyOf(site, { no_proxy: '.example' }), { ...both, except: '.example' });
+    assert.deepEqual(proxyOf(site, { https_proxy: 'http://a:1' }), { ...NO_PROXY, https: 'http://a:1' });
+    assert.deepEqual(proxyOf('', {}), NO_PROXY);
+  });
 });
 
 const SAMPLES: readonly AttemptFault[] = [
