@@ -54,7 +54,9 @@ export const CHANGING_LINES: readonly string[] = [
   'images fsck',
   'images remove custom --force',
   'images selections add ubuntu ubuntu/noble --arches amd64',
+  'images selections set ubuntu ubuntu/noble --arches amd64 --arches arm64',
   'images selections remove ubuntu ubuntu/noble',
   'images sources add http://images.example/ --keyring /usr/share/keyrings/images.gpg',
+  'images sources set http://images.example/ --keyring /usr/share/keyrings/images-2.gpg',
   'images sources remove http://images.example/',
 ];

@@ -216,6 +216,23 @@ describe('the region imports images', { skip: missing('linux', 'gpg') }, () => {
     );
   });
 
+  test('an import keeps to region.import_limit', { timeout: MS_MAX }, async () => {
+    const limit = async (...words: readonly string[]): Promise<void> => {
+      const { code, complaints } = await runRackboot(['config', ...words, '--config', rack.configFile]);
+      assert.equal(code, 0, complaints.join('\n'));
+    };
+    await limit('set', 'region.import_limit', '4');
+    await ask('DELETE', `boot-resources/${(await resource('ubuntu/noble'))?.id}/`);
+    const began = process.uptime();
+    await begin();
+    await isIn('ubuntu/noble', 'done');
+    const seconds = process.uptime() - began;
+    await limit('unset', 'region.import_limit');
+    const least = noble.length / (4 * MIB);
+    assert.ok(seconds >= 0.8 * least, `${seconds} s for what takes ${least} s at least`);
+    await isIdle();
+  });
+
   test('a source that does not answer is a reason, and the others are imported', { timeout: MS_MAX }, async () => {
     const other = (await ask('POST', 'boot-sources/', {
       url: 'http://127.0.0.1:9/',
@@ -257,6 +274,22 @@ describe('the region imports images', { skip: missing('linux', 'gpg') }, () => {
       await fine('selections', 'list', id),
       /^\d+ +http:\/\/other\.example\/ +ubuntu\/noble +amd64,arm64 +\* +daily$/m,
     );
+    await fine('selections', 'set', id, 'ubuntu/noble', '--arches', '*', '--labels', 'release');
+    assert.match(
+      await fine('selections', 'list', id),
+      /^\d+ +http:\/\/other\.example\/ +ubuntu\/noble +\* +\* +release$/m,
+    );
+    const where = '/srv/new-keys.gpg';
+    assert.match(
+      await fine('sources', 'set', id, '--keyring', where),
+      /^The source http:\/\/other\.example\/ is changed/,
+    );
+    const changed = (await ask('GET', `boot-sources/${id}/`)) as Record<string, unknown>;
+    assert.deepEqual(
+      [changed.url, changed.keyring_filename, changed.keyring_data],
+      ['http://other.example/', where, ''],
+    );
+    assert.match((await rackboot('sources', 'set', id)).complaints.join(' '), /nothing to change is given/);
     await fine('selections', 'remove', id, 'ubuntu/noble');
     assert.deepEqual(await ask('GET', `boot-sources/${id}/selections/`), []);
     await fine('sources', 'remove', 'http://other.example/');

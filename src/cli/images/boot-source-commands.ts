@@ -7,16 +7,28 @@ type Finish = (code: number) => void;
 
 const text = { type: 'string', requiresArg: true } as const;
 const list = { type: 'string', array: true, requiresArg: true } as const;
+const keys = {
+  keyring: { ...text, describe: "File with its OpenPGP keys on the region's host, read at each import" },
+  keys: { ...text, describe: 'File with its OpenPGP keys, which the region then keeps' },
+} as const;
+const lists = {
+  arches: { ...list, describe: 'Architectures (repeat); * stands for all' },
+  subarches: { ...list, describe: 'Sub-architectures (repeat); * stands for all' },
+  labels: { ...list, describe: 'Labels, such as release or daily (repeat); * stands for all' },
+} as const;
+const selection = { type: 'string', demandOption: true, describe: 'Its number, or ubuntu/noble' } as const;
 const source = { type: 'string', demandOption: true, describe: 'Its number, name or URL' } as const;
 
 /** Adds `sources` and `selections` to `rackboot images`. */
 export function bootSourceCommands<T>(command: Argv<T>, shared: SharedOptions, finish: Finish): Argv<T> {
   return command
     .command('sources', 'The sources of images from which the region imports', (sources) =>
-      sourceCommands(sources, shared, finish).demandCommand(1, 'name what to do: add, list or remove').strict(),
+      sourceCommands(sources, shared, finish).demandCommand(1, 'name what to do: add, list, set or remove').strict(),
     )
     .command('selections', 'The images of the sources that the region imports', (selections) =>
-      selectionCommands(selections, shared, finish).demandCommand(1, 'name what to do: add, list or remove').strict(),
+      selectionCommands(selections, shared, finish)
+        .demandCommand(1, 'name what to do: add, list, set or remove')
+        .strict(),
     );
 }
 
@@ -30,15 +42,22 @@ function sourceCommands<T>(command: Argv<T>, { config, json }: SharedOptions, fi
       'add <url>',
       'Add a site with simplestreams',
       (add) =>
-        add.positional('url', { type: 'string', demandOption: true, describe: 'Its URL' }).options({
-          config,
-          json,
-          keyring: { ...text, describe: "File with its OpenPGP keys on the region's host, read at each import" },
-          keys: { ...text, describe: 'File with its OpenPGP keys, which the region then keeps' },
-        }),
+        add
+          .positional('url', { type: 'string', demandOption: true, describe: 'Its URL' })
+          .options({ config, json, ...keys }),
       async (argv) => {
         const { addSource } = await import('./boot-sources.ts');
         finish(await addSource(argv));
+      },
+    )
+    .command(
+      'set <source>',
+      'Change the keys or the URL of a source',
+      (set) =>
+        set.positional('source', source).options({ config, json, ...keys, url: { ...text, describe: 'Its new URL' } }),
+      async (argv) => {
+        const { setSource } = await import('./boot-sources.ts');
+        finish(await setSource(argv));
       },
     )
     .command(
@@ -70,26 +89,29 @@ function selectionCommands<T>(command: Argv<T>, { config, json }: SharedOptions,
         add
           .positional('source', source)
           .positional('image', { type: 'string', describe: 'System and release; * stands for all' })
-          .options({
-            config,
-            json,
-            arches: { ...list, describe: 'Architectures (repeat); default: all' },
-            subarches: { ...list, describe: 'Sub-architectures (repeat); default: all' },
-            labels: { ...list, describe: 'Labels, such as release or daily (repeat); default: all' },
-          }),
+          .options({ config, json, ...lists }),
       async (argv) => {
         const { addSelection } = await import('./boot-sources.ts');
         finish(await addSelection(argv));
       },
     )
     .command(
+      'set <source> <selection>',
+      'Change which images of its release a selection chooses',
+      (set) =>
+        set
+          .positional('source', source)
+          .positional('selection', selection)
+          .options({ config, json, ...lists }),
+      async (argv) => {
+        const { setSelection } = await import('./boot-sources.ts');
+        finish(await setSelection(argv));
+      },
+    )
+    .command(
       'remove <source> <selection>',
       'Remove a selection; imported images stay',
-      (remove) =>
-        remove
-          .positional('source', source)
-          .positional('selection', { type: 'string', demandOption: true, describe: 'Its number, or ubuntu/noble' })
-          .options({ config, json }),
+      (remove) => remove.positional('source', source).positional('selection', selection).options({ config, json }),
       async (argv) => {
         const { removeSelection } = await import('./boot-sources.ts');
         finish(await removeSelection(argv));

@@ -31,6 +31,20 @@ interface Shared {
   readonly json: boolean;
 }
 
+interface KeyFlags {
+  /** A file of the region's host. */
+  readonly keyring?: string | undefined;
+  /** A file of this host. */
+  readonly keys?: string | undefined;
+}
+
+/** Parts of a selection; `undefined`: all, or as they are. */
+interface ListFlags {
+  readonly arches?: readonly string[] | undefined;
+  readonly subarches?: readonly string[] | undefined;
+  readonly labels?: readonly string[] | undefined;
+}
+
 /** `ubuntu/noble`, or one of its parts for all. */
 interface Wanted {
   readonly source: string;
@@ -58,6 +72,14 @@ async function findSource(stateDir: string, wanted: string): Promise<Source> {
   );
 }
 
+/** The parameters for the keys that are given. */
+function keyForm({ keyring, keys }: KeyFlags): URLSearchParams {
+  const form = new URLSearchParams();
+  if (keyring !== undefined) form.set('keyring_filename', keyring);
+  if (keys !== undefined) form.set('keyring_data', readGivenFile(keys).toString('base64'));
+  return form;
+}
+
 /** Prints the sources. @returns 0 */
 export async function listSources(flags: Shared): Promise<number> {
   const stateDir = stateDirOf(flags);
@@ -76,18 +98,32 @@ export async function listSources(flags: Shared): Promise<number> {
 }
 
 /** Adds a source. @returns 0 @throws RackError `bad-argument` */
-export async function addSource(
-  flags: Shared & { readonly url: string; readonly keyring?: string | undefined; readonly keys?: string | undefined },
-): Promise<number> {
-  const form = new URLSearchParams({ url: flags.url });
-  if (flags.keyring !== undefined) form.set('keyring_filename', flags.keyring);
-  if (flags.keys !== undefined) form.set('keyring_data', readGivenFile(flags.keys).toString('base64'));
+export async function addSource(flags: Shared & KeyFlags & { readonly url: string }): Promise<number> {
+  const form = keyForm(flags);
+  form.set('url', flags.url);
   const raw = await askDaemon(stateDirOf(flags), PATH, 'POST', form.toString());
   if (flags.json) printJson(raw);
   else {
     const { id, url } = addedShape.parse(raw);
     print(`Source ${id} is ${url}; select images of it: rackboot images selections add ${id} ubuntu/noble`);
   }
+  return 0;
+}
+
+/** Changes a source. @returns 0 @throws RackError `not-found`, `bad-argument` */
+export async function setSource(
+  flags: Shared & KeyFlags & { readonly source: string; readonly url?: string | undefined },
+): Promise<number> {
+  const form = keyForm(flags);
+  if (flags.url !== undefined) form.set('url', flags.url);
+  if (form.size === 0)
+    throw new RackError('bad-argument', 'nothing to change is given: add --keyring, --keys or --url');
+  const stateDir = stateDirOf(flags);
+  const { id } = await findSource(stateDir, flags.source);
+  const raw = await askDaemon(stateDir, `${PATH}${id}/`, 'PUT', form.toString());
+  if (flags.json) printJson(raw);
+  else
+    print(`The source ${addedShape.parse(raw).url} is changed; the next import uses it: rackboot images sources list`);
   return 0;
 }
 
@@ -129,26 +165,53 @@ export async function listSelections(flags: Shared & { readonly source?: string 
 }
 
 /** Selects images of a source. @returns 0 @throws RackError `not-found`, `bad-argument` */
-export async function addSelection(
-  flags: Shared &
-    Wanted & {
-      readonly arches?: readonly string[] | undefined;
-      readonly subarches?: readonly string[] | undefined;
-      readonly labels?: readonly string[] | undefined;
-    },
-): Promise<number> {
+export async function addSelection(flags: Shared & Wanted & ListFlags): Promise<number> {
   const stateDir = stateDirOf(flags);
   const source = await findSource(stateDir, flags.source);
   const [os = '*', release = '*', ...more] = (flags.image ?? '*/*').split('/');
   if (more.length > 0) throw new RackError('bad-argument', `${flags.image} is no image: name one such as ubuntu/noble`);
-  const form = new URLSearchParams({ os, release });
-  const { arches, subarches, labels } = flags;
-  for (const [name, list] of Object.entries({ arches, subarches, labels })) {
-    if (list !== undefined) form.set(name, list.join(','));
-  }
+  const form = listForm(flags);
+  form.set('os', os);
+  form.set('release', release);
   const raw = await askDaemon(stateDir, `${PATH}${source.id}/selections/`, 'POST', form.toString());
   if (flags.json) printJson(raw);
   else print(`Selected ${os}/${release} of ${source.name}; the next import fetches it.`);
+  return 0;
+}
+
+function listForm({ arches, subarches, labels }: ListFlags): URLSearchParams {
+  const form = new URLSearchParams();
+  for (const [name, list] of Object.entries({ arches, subarches, labels })) {
+    if (list !== undefined) form.set(name, list.join(','));
+  }
+  return form;
+}
+
+/** The selection of a source with a number or image. @throws RackError `not-found` */
+async function findSelection(stateDir: string, source: Source, wanted: string) {
+  const selections = await selectionsOf(stateDir, source);
+  const found = selections.find(({ id, os, release }) => [String(id), `${os}/${release}`].includes(wanted));
+  if (found !== undefined) return found;
+  const there = '`rackboot images selections list` shows all';
+  throw new RackError('not-found', `${source.name} has no selection ${JSON.stringify(wanted)}; ${there}`);
+}
+
+/** Changes what a selection chooses. @returns 0 @throws RackError `not-found`, `bad-argument` */
+export async function setSelection(
+  flags: Shared & ListFlags & { readonly source: string; readonly selection: string },
+): Promise<number> {
+  const form = listForm(flags);
+  if (form.size === 0)
+    throw new RackError('bad-argument', 'nothing to change is given: add --arches, --subarches or --labels');
+  const stateDir = stateDirOf(flags);
+  const source = await findSource(stateDir, flags.source);
+  const { id } = await findSelection(stateDir, source, flags.selection);
+  const raw = await askDaemon(stateDir, `${PATH}${source.id}/selections/${id}/`, 'PUT', form.toString());
+  if (flags.json) printJson(raw);
+  else {
+    const { os, release } = selectionShape.parse(raw);
+    print(`The selection ${os}/${release} of ${source.name} is changed: rackboot images selections list ${source.id}`);
+  }
   return 0;
 }
 
@@ -158,12 +221,7 @@ export async function removeSelection(
 ): Promise<number> {
   const stateDir = stateDirOf(flags);
   const source = await findSource(stateDir, flags.source);
-  const selections = await selectionsOf(stateDir, source);
-  const found = selections.find(({ id, os, release }) => [String(id), `${os}/${release}`].includes(flags.selection));
-  if (found === undefined) {
-    const there = '`rackboot images selections list` shows all';
-    throw new RackError('not-found', `${source.name} has no selection ${JSON.stringify(flags.selection)}; ${there}`);
-  }
+  const found = await findSelection(stateDir, source, flags.selection);
   await askDaemon(stateDir, `${PATH}${source.id}/selections/${found.id}/`, 'DELETE');
   if (flags.json) printJson({ id: found.id });
   else print(`${found.os}/${found.release} of ${source.name} is not selected any more. What was imported stays.`);

@@ -14,7 +14,7 @@ import { AttemptFailure } from '../download/fault.ts';
 import { describeAttemptFault } from '../download/fault-words.ts';
 import type { Downloads } from '../download/queue.ts';
 import { describeSignatureFault } from '../signatures/signature-fault.ts';
-import { type Keyring, type Verified, verifyClearSigned, verifyDetached } from '../signatures/verification.ts';
+import { type Verified, verifyClearSigned, verifyDetached } from '../signatures/verification.ts';
 import type { ImageSource } from '../sources/source.ts';
 
 /** The largest document, in bytes; the decoders of `streams/` and `checksums/` have the same bound. */
@@ -33,6 +33,12 @@ export interface KeyPlace {
   readonly fingerprints: readonly string[] | undefined;
 }
 
+/** The contents of a keyring, and where it is: a file, a URL, or the settings. */
+interface NamedKeys {
+  readonly name: string;
+  readonly bytes: Uint8Array;
+}
+
 /** A document that a signature or HTTPS covers. */
 export type TrustedDocument = Uint8Array | string;
 
@@ -46,7 +52,7 @@ export class SourceDocuments {
   /** The sum of the sizes of all documents fetched so far. */
   #bytes = 0;
   /** The keys from a keyring file of this host; undefined if none was found or looked for yet. */
-  #ownKeys: Uint8Array | undefined;
+  #ownKeys: NamedKeys | undefined;
 
   constructor(source: ImageSource, downloads: Downloads, nowMs: number, signal: AbortSignal | undefined) {
     this.#source = source;
@@ -104,33 +110,35 @@ export class SourceDocuments {
     place: KeyPlace,
   ): Promise<TrustedDocument> {
     if (this.#source.trust.kind === 'unsigned') return bytes;
-    const keyring = await this.#keyring(place);
+    const keys = await this.#keys(place);
+    const keyring = { bytes: keys.bytes, fingerprints: place.fingerprints };
     const request = { file: url, keyring, nowMs: this.#nowMs };
-    if (signatureUrl === undefined) return this.#accept(await verifyClearSigned(bytes, request)).text;
+    if (signatureUrl === undefined) return this.#accept(await verifyClearSigned(bytes, request), keys, place).text;
     const signature = await this.#fetch(signatureUrl, SIGNATURE_BYTES_MAX);
-    this.#accept(await verifyDetached(bytes, signature, { ...request, file: signatureUrl }));
+    this.#accept(await verifyDetached(bytes, signature, { ...request, file: signatureUrl }), keys, place);
     return bytes;
   }
 
-  #accept<T>(verified: Verified<T>): T {
-    if (!verified.ok) throw this.failure(describeSignatureFault(verified.fault));
-    return verified.value;
+  #accept<T>(verified: Verified<T>, { name }: NamedKeys, { fingerprints }: KeyPlace): T {
+    if (verified.ok) return verified.value;
+    const only = fingerprints === undefined ? '' : ', of which its fingerprints choose';
+    throw this.failure(`${describeSignatureFault(verified.fault)}; its keys are in ${name}${only}`);
   }
 
-  async #keyring({ keyUrl, fingerprints }: KeyPlace): Promise<Keyring> {
+  async #keys({ keyUrl }: KeyPlace): Promise<NamedKeys> {
     const { trust } = this.#source;
-    const files = trust.kind === 'signed' ? trust.keyrings : [];
-    if (trust.kind === 'signed') this.#ownKeys ??= trust.keys;
-    for (const file of files) this.#ownKeys ??= this.#readKeyring(file);
-    if (this.#ownKeys !== undefined) return { bytes: this.#ownKeys, fingerprints };
+    const [files, stored] = trust.kind === 'signed' ? [trust.keyrings, trust.keys] : [[], undefined];
+    if (stored !== undefined) this.#ownKeys ??= { name: 'the settings of the source', bytes: stored };
+    for (const name of files) this.#ownKeys ??= this.#readKeyring(name);
+    if (this.#ownKeys !== undefined) return this.#ownKeys;
     if (keyUrl === undefined) throw this.failure(`none of its keyrings is on this host: install ${files.join(' or ')}`);
-    return { bytes: await this.#fetch(keyUrl, KEYRING_BYTES_MAX), fingerprints };
+    return { name: keyUrl, bytes: await this.#fetch(keyUrl, KEYRING_BYTES_MAX) };
   }
 
   /** @returns undefined if there is no such file */
-  #readKeyring(file: string): Uint8Array | undefined {
+  #readKeyring(file: string): NamedKeys | undefined {
     try {
-      return readRegularBytes(file, KEYRING_BYTES_MAX);
+      return { name: file, bytes: readRegularBytes(file, KEYRING_BYTES_MAX) };
     } catch (cause) {
       if (cause instanceof UnfitFile) throw this.failure(`its keyring ${file} is not used: ${cause.message}`, cause);
       const code = osErrorCode(cause);

@@ -19,7 +19,7 @@ import { type Candidate, findCandidate, judgeKey, readKeyring, type SigningKeys,
 import type { SignatureFault, SignatureFaultCode } from './signature-fault.ts';
 
 /** The keys whose signatures are accepted. */
-export interface Keyring {
+interface Keyring {
   /** The contents of a keyring file: one or several keys, binary or in armor. */
   readonly bytes: Uint8Array;
   /** Fingerprints of the primary keys that are accepted, in hexadecimal; undefined: all keys of the file. */
