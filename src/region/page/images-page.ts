@@ -1,6 +1,7 @@
 // The page of images: those that can be deployed, imports with their progress, and images left out with the reasons; and the buttons of the import.
 //
-// 1. Everybody who may view the page sees the images; only administrators import, hold and delete.
+// 1. Failed imports come first, then those under way or held, then the rest; each by name.
+// 2. Everybody who may view the page sees the images; only administrators import, hold and delete.
 
 import { CPUS } from '../../boot/architectures.ts';
 import { type Html, html, nothing } from '../../html.ts';
@@ -80,6 +81,7 @@ function progressText(progress: ImportProgress, nowMs: number): Html {
         ? html`<progress aria-label="${words.images.states[state]}"></progress>`
         : progressBar(words.images.states[state], bytes, total);
   const why = reason === undefined ? nothing : html`<div class="why">${importReasonText(reason)}</div>`;
+  if (bar === nothing && facts.length === 0) return why;
   return html`${bar}<div class="small">${facts.join(' · ')}</div>${why}`;
 }
 
@@ -138,6 +140,12 @@ function resourceRow(view: View, resource: ListedResource, uses: readonly ImageU
     </tr>`;
 }
 
+/** The place of an image in the list. */
+function rankOf({ progress }: ListedResource): number {
+  if (progress === undefined || progress.state === 'done') return 2;
+  return progress.state === 'failed' ? 0 : 1;
+}
+
 function tableOf(
   view: View,
   resources: readonly ListedResource[],
@@ -150,15 +158,17 @@ function tableOf(
   }
   const { system, architecture, version, size, usedBy, act } = words.images.columns;
   const head = [system, architecture, version, size, usedBy, act].map((text) => html`<th>${text}</th>`);
-  const rows = resources.slice(0, SHOWN_MAX).map((resource) => resourceRow(view, resource, uses, isRunning));
+  const sorted = resources.toSorted((one, other) => rankOf(one) - rankOf(other));
+  const rows = sorted.slice(0, SHOWN_MAX).map((resource) => resourceRow(view, resource, uses, isRunning));
   return html`<div class="sheet" id="images"><table class="images"><thead><tr>${head}</tr></thead><tbody>${rows}</tbody></table></div>`;
 }
 
-function runText(run: ImportRun, nowMs: number): string {
+function runText(run: ImportRun, failed: number, nowMs: number): string {
   const { running, idle, never, next, onDemand } = words.images.run;
-  if (isImporting(run)) return running;
+  const failures = failed === 0 ? '' : ` ${words.images.run.failed(failed)}`;
+  if (isImporting(run)) return `${running}${failures}`;
   const last = run.endedMs === 0 ? never : idle(formatAge(nowMs - run.endedMs));
-  return `${last} ${run.nextMs === 0 ? onDemand : next(run.nextMs - nowMs)}`;
+  return `${last} ${run.nextMs === 0 ? onDemand : next(run.nextMs - nowMs)}${failures}`;
 }
 
 function skippedPart({ skipped, skippedMore }: ImportRun): Html {
@@ -176,12 +186,15 @@ function skippedPart({ skipped, skippedMore }: ImportRun): Html {
 function reportedPart({ region, nowMs }: View, { downloads }: ImportRun): Html {
   if (downloads.length === 0) return nothing;
   const shown = downloads.slice(-REPORTED_SHOWN_MAX);
-  const items = shown.toReversed().map(({ rack, file, bytes, total, error, atMs }) => {
-    const bar = total === undefined ? nothing : progressBar(words.images.states.downloading, bytes, total);
-    const facts = `${words.images.amount(bytes, total)} · ${formatAge(nowMs - atMs)}`;
-    const why = error === '' ? nothing : html`<div class="why">${error}</div>`;
-    const name = region.racks.find(rack)?.name ?? rack;
-    return html`<div class="list-item"><div><b>${name}</b> <span class="break">${file}</span>${bar}<div class="small">${facts}</div>${why}</div></div>`;
+  const byRack = Map.groupBy(shown.toReversed(), ({ rack }) => rack);
+  const items = [...byRack].map(([rack, files]) => {
+    const each = files.map(({ file, bytes, total, error, atMs }) => {
+      const bar = total === undefined ? nothing : progressBar(words.images.states.downloading, bytes, total);
+      const facts = `${words.images.amount(bytes, total)} · ${formatAge(nowMs - atMs)}`;
+      const why = error === '' ? nothing : html`<div class="why">${error}</div>`;
+      return html`<div class="coming"><div class="break">${file}</div>${bar}<div class="small">${facts}</div>${why}</div>`;
+    });
+    return html`<div class="list-item"><div><b>${region.racks.find(rack)?.name ?? rack}</b>${each}</div></div>`;
   });
   const more = downloads.length - shown.length;
   const rest = more === 0 ? nothing : html`<p class="note soft">${words.values.andMore(more)}</p>`;
@@ -231,6 +244,7 @@ async function render(view: View): Promise<Html> {
     bootImages.run(),
   ]);
   const isRunning = isImporting(run);
+  const failed = resources.filter(({ progress }) => progress?.state === 'failed').length;
   const maySee = mayCall(view.viewer, SOURCES);
   const [sources, selections] = maySee
     ? await Promise.all([bootImages.listSources(), store.boot.listSelections()])
@@ -249,7 +263,7 @@ async function render(view: View): Promise<Html> {
     isLive: true,
     main: html`
       <div class="bar" id="bar"${work}><h1>${words.images.title}</h1><div class="row">${link}${button}</div></div>
-      <p class="soft run" id="run">${runText(run, view.nowMs)}</p>
+      <p class="soft run" id="run">${runText(run, failed, view.nowMs)}</p>
       ${tableOf(view, resources, uses, isRunning)}
       ${installersPart(view)}
       ${reportedPart(view, run)}

@@ -57,6 +57,7 @@ export const IMAGES = {
     next: (ms: number): string =>
       ms <= 0 ? 'The next one begins now.' : `The next one begins in ${formatDuration(ms)}.`,
     onDemand: 'None is scheduled.',
+    failed: (count: number): string => `${counted(count, 'image has', 'images have')} failed.`,
   },
   skipped: {
     title: 'Not imported',

@@ -1,0 +1,73 @@
+// Many images on the page, in a real Chromium: at desktop and phone widths, with those that failed first, and the downloads of racks.
+// @host waits
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { ImportReason } from '../../src/region/records/import-reason.ts';
+import { startRegion } from '../region/live.ts';
+import { missing } from '../support/needs.ts';
+import { openBrowser } from './chromium.ts';
+
+const MIB = 2 ** 20;
+const STATES = ['queued', 'waiting', 'connecting', 'downloading', 'verifying', 'paused', 'cancelled', 'done'] as const;
+const LONG = `https://images.example/${'ephemeral-v3/'.repeat(12)}streams/v1/index.sjson`;
+const UNSIGNED: ImportReason = { code: 'said', params: { said: `${LONG}: no accepted key made its signature` } };
+const RACKS = ['11111111-2222-4333-8444-555555555501', '11111111-2222-4333-8444-555555555502'];
+
+test('the page shows many images within its width, the failed ones first, and the downloads of each rack', {
+  skip: missing('chromium'),
+  timeout: 90_000,
+}, async () => {
+  const live = await startRegion();
+  const browser = await openBrowser();
+  try {
+    const { store, clock } = live.region;
+    const nowMs = clock.wallTimeMs();
+    const common = { source: 'site', serial: '20261015', title: 'A title of an image' };
+    const some = STATES.map((state, at) => {
+      const bytes = state === 'queued' || state === 'connecting' || state === 'cancelled' ? 0 : 300 * MIB;
+      const name = `a-system/release-${at}/amd64/hwe-24.04-lowlatency/stable`;
+      return [name, { ...common, state, bytes, total: 600 * MIB, bytesPerSecond: 12 * MIB }] as const;
+    });
+    const done = Array.from({ length: 40 }, (_, at) => {
+      const progress = { ...common, state: 'done', bytes: MIB, total: MIB } as const;
+      return [`b-system/release-${at}/amd64/generic/release`, progress] as const;
+    });
+    const failed = ['y', 'z'].map((os) => {
+      const progress = { ...common, state: 'failed', bytes: 0, reason: UNSIGNED } as const;
+      return [`${os}/failed/arm64/generic/release`, progress] as const;
+    });
+    await store.boot.noteProgress(new Map([...some, ...done, ...failed]), nowMs);
+    const file = `ubuntu/noble/amd64/generic/release/20261015/${'a'.repeat(64)}.img.zst`;
+    const downloads = RACKS.flatMap((rack) =>
+      [1, 2].map((at) => ({ rack, file: `${at}${file}`, bytes: at * MIB, total: 9 * MIB, error: '', atMs: nowMs })),
+    );
+    await store.boot.changeRun({ askedMs: nowMs, begunMs: nowMs, downloads });
+    for (const [width, height] of [
+      [1280, 900],
+      [390, 844],
+    ] as const) {
+      await browser.resize(width, height);
+      await browser.open(`${live.origin}/MAAS/images/`);
+      await browser.until("document.querySelectorAll('#images tbody tr').length === 50", 10_000);
+      assert.equal(await browser.evaluate('document.documentElement.scrollWidth <= innerWidth'), true, `${width}`);
+      const list = async (selector: string): Promise<readonly string[]> => {
+        const found = `[...document.querySelectorAll(${JSON.stringify(selector)})].map((one) => one.textContent.trim())`;
+        return (await browser.evaluate(found)) as readonly string[];
+      };
+      const pills = await list('#images .pill');
+      assert.deepEqual(pills.slice(0, 3), ['Failed', 'Failed', 'Queued']);
+      assert.ok(pills.slice(10).every((pill) => pill === 'Ready'));
+      assert.match((await list('#run')).join(), /^An import is under way\. 2 images have failed\.$/);
+      assert.deepEqual(await list('#reported b'), [...RACKS].reverse(), 'each rack once');
+      // On a phone, a cell without content would show its label alone.
+      const isBare = "one.getClientRects().length > 0 && one.textContent.trim() === ''";
+      const bare = `[...document.querySelectorAll('#images td:last-child')].filter((one) => ${isBare}).length`;
+      if (width < 400) assert.equal(await browser.evaluate(bare), 0);
+    }
+    assert.deepEqual(browser.complaints, []);
+  } finally {
+    await browser.close();
+    await live.close();
+  }
+});
