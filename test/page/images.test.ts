@@ -3,6 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { ImportProgress } from '../../src/region/records/boot-store.ts';
 import type { ImportReason } from '../../src/region/records/import-reason.ts';
 import { startRegion } from '../region/live.ts';
 import { missing } from '../support/needs.ts';
@@ -37,7 +38,7 @@ test('the page shows many images within its width, the failed ones first, and th
       const progress = { ...common, state: 'failed', bytes: 0, reason: UNSIGNED } as const;
       return [`${os}/failed/arm64/generic/release`, progress] as const;
     });
-    await store.boot.noteProgress(new Map([...some, ...done, ...failed]), nowMs);
+    await store.boot.noteProgress(new Map<string, ImportProgress>([...some, ...done, ...failed]), nowMs);
     const file = `ubuntu/noble/amd64/generic/release/20261015/${'a'.repeat(64)}.img.zst`;
     const downloads = RACKS.flatMap((rack) =>
       [1, 2].map((at) => ({ rack, file: `${at}${file}`, bytes: at * MIB, total: 9 * MIB, error: '', atMs: nowMs })),
