@@ -30,7 +30,7 @@ import type { BootConfig } from './config.ts';
 import { type Decision, decideStep } from './decision.ts';
 import { answersOnPort80, findEndpointFor, formatBaseUrl } from './endpoint.ts';
 import { renderGrub } from './grub.ts';
-import type { HasFile } from './images.ts';
+import type { HasFile, RealOf } from './images.ts';
 import { renderIpxe } from './ipxe.ts';
 import { type ConfigIdentity, type LoaderLanguage, parseBootPath, swapUuid } from './paths.ts';
 import { renderPxelinux } from './pxelinux.ts';
@@ -86,6 +86,8 @@ export interface AssetContext {
   readonly macOf: (peer: Ipv4) => MacAddress | undefined;
   /** Whether the tree has a file at that relative path: kernels, initrds, loaders. */
   readonly hasFile: HasFile;
+  /** `undefined`: imported systems are booted by their names. */
+  readonly realOf?: RealOf | undefined;
   /** The UUID that a machine sent in its DHCP request (RFC 4578 §2.3), lower case; `undefined` if none. */
   readonly uuidOf?: ((mac: MacAddress) => string | undefined) | undefined;
   /** The source of boot tokens; `undefined` if configurations get none. */

@@ -10,7 +10,15 @@ import { unreachable } from '../errors.ts';
 import type { RackMachine } from '../machines/machine.ts';
 import { parseCpu } from './architectures.ts';
 import type { BootConfig } from './config.ts';
-import { type BootImage, describeImage, findImage, type HasFile, type ImageQuery, isPlainName } from './images.ts';
+import {
+  type BootImage,
+  describeImage,
+  findImage,
+  type HasFile,
+  type ImageQuery,
+  isPlainName,
+  type RealOf,
+} from './images.ts';
 import { findImported, formatImportedName, type ImportedImage, type ImportedName } from './imported-images.ts';
 import {
   ENLIST_INSTALLER,
@@ -26,6 +34,13 @@ import {
 } from './kernel-line.ts';
 import { preseedSecret } from './preseed-secret.ts';
 import type { BootStep } from './step.ts';
+
+/** The facts that a decision reads. */
+interface StepContext {
+  readonly config: BootConfig;
+  readonly hasFile: HasFile;
+  readonly realOf?: RealOf | undefined;
+}
 
 /** The machine to decide for. */
 interface StepQuery {
@@ -58,10 +73,7 @@ const NO_ENVIRONMENT = [
 ] as const;
 
 /** Decides a step from configuration and tree. */
-export function decideStep(
-  query: StepQuery,
-  context: { readonly config: BootConfig; readonly hasFile: HasFile },
-): Decision {
+export function decideStep(query: StepQuery, context: StepContext): Decision {
   const { machine } = query;
   const name = machine?.hostname ?? 'unknown machine';
   const purpose = machine?.purpose ?? 'enlist';
@@ -84,7 +96,7 @@ function decideKernel(
   purpose: 'enlist' | 'commissioning' | 'install',
   name: string,
   query: StepQuery,
-  context: { readonly config: BootConfig; readonly hasFile: HasFile },
+  context: StepContext,
 ): Decision {
   const { config } = context;
   const { machine, baseUrl } = query;
@@ -109,9 +121,11 @@ function decideKernel(
   const facts = { purpose, rackbootUrl: `${baseUrl}/MAAS`, token: query.token, params: [...ours, ...params.words] };
   // A boot for `commissioning` may also write an image, erase disks or rescue, so the state says what the machine will do.
   const task = machine === undefined || purpose === 'enlist' ? 'enlisting' : machine.statusName;
-  const { image } = found;
-  const title = `${name}: ${task}, ${image.kernel.slice(0, image.kernel.lastIndexOf('/'))}`;
-  const words = wordsFor(found, machine, baseUrl, facts);
+  const { kernel } = found.image;
+  const title = `${name}: ${task}, ${kernel.slice(0, kernel.lastIndexOf('/'))}`;
+  const booted = ofOneVersion(found, context.realOf);
+  const { image } = booted;
+  const words = wordsFor(booted, machine, baseUrl, facts);
   if (words === undefined) {
     return explain('arguments-not-quotable', name, [
       'the name or domain of this machine cannot stand on a kernel line.',
@@ -133,10 +147,19 @@ interface AbsentSystem {
   readonly lines: readonly string[];
 }
 
+/** An imported system by the paths of its own version: the names may lead to another one, or nowhere, before the machine has all files. */
+function ofOneVersion(found: FoundSystem, realOf: RealOf | undefined): FoundSystem {
+  if (found.kind !== 'imported' || realOf === undefined) return found;
+  const real = (path: string): string => realOf(path) ?? path;
+  const { kernel, initrd, root } = found.image;
+  const image = { kernel: real(kernel), initrd: real(initrd), root: { ...root, path: real(root.path) } };
+  return { kind: 'imported', image };
+}
+
 function findSystem(
   purpose: 'enlist' | 'commissioning' | 'install',
   { machine, ...query }: StepQuery,
-  { config, hasFile }: { readonly config: BootConfig; readonly hasFile: HasFile },
+  { config, hasFile }: StepContext,
 ): FoundSystem | AbsentSystem {
   const own = machine?.release === undefined ? [] : [machine.release];
   const ephemeral: ImageQuery = {

@@ -25,6 +25,9 @@ export interface ImageQuery {
 /** Whether the tree has a regular file at that relative path; answered from memory. */
 export type HasFile = (path: string) => boolean;
 
+/** The relative path of a file of the tree without links to directories; `undefined` if there is no such file. Answered from memory. */
+export type RealOf = (path: string) => string | undefined;
+
 const GENERIC = 'generic';
 const INITRD_NAMES = ['initrd.gz', 'initrd'] as const;
 const ISO_NAME = 'installer.iso';

@@ -154,6 +154,11 @@ export class BootTree implements FileTree {
     return this.#index.hasFile(path);
   }
 
+  /** The relative path of a file of the index without links to directories; undefined if it holds no such file. */
+  realOf(path: string): string | undefined {
+    return this.#index.realOf(path);
+  }
+
   /**
    * Walks the tree and replaces the index; callers at the same time share one walk.
    * @throws RackError `tree-unreadable`; the previous index stays.

@@ -50,17 +50,25 @@ export class TreeIndex {
 
   /** True if this relative path leads to a file. */
   hasFile(path: string): boolean {
-    let at = this.#root;
-    if (at === undefined) return false;
+    return this.realOf(path) !== undefined;
+  }
+
+  /** The relative path of the file without links to directories; undefined if this path leads to no file. */
+  realOf(path: string): string | undefined {
+    const root = this.#root;
+    if (root === undefined) return undefined;
     const names = path.split('/');
-    if (names.length > TREE_DEPTH_MAX + 1) return false;
-    const chain: Directory[] = [at];
+    if (names.length > TREE_DEPTH_MAX + 1) return undefined;
+    let at = root;
+    const chain = [at];
     for (let depth = 0; depth < names.length - 1; depth += 1) {
-      at = at.directories.get(names[depth] ?? '');
-      if (at === undefined || chain.includes(at)) return false;
+      const next = at.directories.get(names[depth] ?? '');
+      if (next === undefined || chain.includes(next)) return undefined;
+      at = next;
       chain.push(at);
     }
-    return at.files.has(names.at(-1) ?? '');
+    const name = names.at(-1) ?? '';
+    return at.files.has(name) ? `${at.real}${sep}${name}`.slice(root.real.length + 1) : undefined;
   }
 }
 

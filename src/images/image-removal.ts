@@ -64,6 +64,8 @@ export async function sweepBlobs(tree: string, nowMs: number, doomed: ReadonlySe
     await rm(path, { force: true });
     freed += facts.size;
   }
+  const { sweepSystems } = await import('./system-tree.ts');
+  await sweepSystems(tree, images, nowMs);
   return freed;
 }
 

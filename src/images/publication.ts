@@ -5,7 +5,7 @@
 // 3. Modes are the same for every user who builds: directories 0755, files 0644.
 
 import { createHash } from 'node:crypto';
-import { chmod, link, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { chmod, link, lstat, mkdir, open, readdir, readFile, readlink, rename, rm, symlink } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { newUuid } from '../clock.ts';
 import { osErrorCode } from '../errors.ts';
@@ -54,10 +54,7 @@ interface FileLink {
 export async function publishDirectory(directory: string, files: readonly (FileContent | FileLink)[]): Promise<void> {
   const parent = dirname(directory);
   await makeDirectories(parent);
-  const prefix = `.${basename(directory)}.`;
-  for (const name of await readdir(parent)) {
-    if (name.startsWith(prefix)) await rm(join(parent, name), { recursive: true, force: true });
-  }
+  const prefix = await removeLeftovers(directory);
   const fresh = join(parent, `${prefix}new-${newUuid()}`);
   const old = join(parent, `${prefix}old-${newUuid()}`);
   await mkdir(fresh);
@@ -76,6 +73,33 @@ export async function publishDirectory(directory: string, files: readonly (FileC
   }
   await syncDirectory(parent);
   await rm(old, { recursive: true, force: true });
+}
+
+/** Makes a link to a directory, in place of the one before, or of a directory. Removes leftovers of a killed process. */
+export async function publishLink(path: string, target: string): Promise<void> {
+  const parent = dirname(path);
+  await makeDirectories(parent);
+  const prefix = await removeLeftovers(path);
+  const before = await lstat(path).catch(() => undefined);
+  if (before?.isSymbolicLink() === true && (await readlink(path)) === target) return;
+  const fresh = join(parent, `${prefix}new-${newUuid()}`);
+  const old = join(parent, `${prefix}old-${newUuid()}`);
+  await symlink(target, fresh);
+  // A link replaces a link at once, but no directory, such as earlier releases made.
+  if (before?.isDirectory() === true) await renameIfThere(path, old);
+  await rename(fresh, path);
+  await syncDirectory(parent);
+  await rm(old, { recursive: true, force: true });
+}
+
+/** Removes what a killed process left next to a path. @returns how the names of unfinished entries begin there */
+async function removeLeftovers(path: string): Promise<string> {
+  const parent = dirname(path);
+  const prefix = `.${basename(path)}.`;
+  for (const name of await readdir(parent)) {
+    if (name.startsWith(prefix)) await rm(join(parent, name), { recursive: true, force: true });
+  }
+  return prefix;
 }
 
 /** Writes one file, so that a reader finds the old content or the new, whole. */

@@ -1,32 +1,86 @@
 // Links the systems of the store into the boot tree, under MAAS's names:
 //
-//   TREE/OS/ARCH/SUBARCH/RELEASE/LABEL/{boot-kernel,boot-initrd,squashfs,…}     hard links to the blobs of the newest serial
+//   TREE/images/systems/NAME-HASH/{boot-kernel,boot-initrd,squashfs,…}     hard links to the blobs of one image
+//   TREE/OS/ARCH/SUBARCH/RELEASE/LABEL                                     a link to this directory of the newest serial
 //
 // Source: the `current` directory of MAAS 1.5 to 3.4, where `generic` is a second name for the release's own kernel.
 //
-// 1. A directory appears whole or not at all.
-// 2. The store decides: after each change, the directory of a name is made again from the manifests.
+// 1. A directory appears whole or not at all, and its files never become those of another serial.
+// 2. The store decides: after each change, the link of a name is made again from the manifests.
+// 3. A machine boots by the path of the directory (boot/decision.ts), which stays for an hour after its image was removed. So the kernel, the initrd and
+//    the root of one boot belong together, whatever is imported and removed meanwhile. A directory with a damaged file goes at once.
 
-import { rm } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { chmod, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { foundStats } from '../files/found-stats.ts';
 import { blobPath, hasBlob, isSameName, readImages, type StoredImage } from './image-store.ts';
-import { publishDirectory } from './publication.ts';
+import { publishDirectory, publishLink } from './publication.ts';
 
-/** Makes the directories for the names of these images again; disk images have none. */
+/** The directories of systems, relative to the tree. */
+const SYSTEMS = 'images/systems';
+/** How long the directory of a removed image stays. */
+const REMOVED_MS = 60 * 60 * 1000;
+const NAME_CHARACTERS_MAX = 160;
+const HASH_CHARACTERS = 12;
+const MODE = 0o755;
+
+/** Makes the links for the names of these images again; disk images have none. */
 export async function refreshTree(tree: string, images: readonly StoredImage[]): Promise<void> {
   const systems = images.filter(({ system }) => system !== undefined);
   if (systems.length === 0) return;
-  const stored = readImages(tree).images.filter((image) => image.system !== undefined && hasBlob(tree, image));
+  const listed = readImages(tree).images.filter(({ system }) => system !== undefined);
+  const stored = listed.filter((image) => hasBlob(tree, image));
+  for (const image of systems) {
+    const isSame = (one: StoredImage): boolean => systemPath(one) === systemPath(image);
+    if (!stored.some(isSame)) await leave(tree, image, listed.some(isSame));
+  }
   const places = new Map(systems.flatMap((image) => placesOf(image).map((place) => [place, image] as const)));
   for (const [place, image] of places) {
     // The newest is the first.
     const newest = stored.find((one) => isSameName(one, image) && placesOf(one).includes(place));
     if (newest === undefined) await rm(join(tree, place), { recursive: true, force: true });
-    else await publishDirectory(join(tree, place), linksOf(tree, newest));
+    else {
+      await makeSystem(tree, newest);
+      await publishLink(join(tree, place), join('../../../..', systemPath(newest)));
+    }
   }
 }
 
-/** The directories of a system, relative to the tree. */
+/** Removes the directories that no image has needed for an hour. @param images of the store @param nowMs wall time */
+export async function sweepSystems(tree: string, images: readonly StoredImage[], nowMs: number): Promise<void> {
+  const kept = new Set(images.filter(({ system }) => system !== undefined).map(systemPath));
+  for (const name of await readdir(join(tree, SYSTEMS)).catch(() => [])) {
+    if (kept.has(`${SYSTEMS}/${name}`)) continue;
+    const path = join(tree, SYSTEMS, name);
+    const facts = await stat(path).catch(() => undefined);
+    if (facts !== undefined && nowMs - facts.ctimeMs >= REMOVED_MS) await rm(path, { recursive: true, force: true });
+  }
+}
+
+/** Leaves the directory of a system that is not in the store: if it was removed, it stays from now on for a while; a damaged one goes. */
+async function leave(tree: string, image: StoredImage, isDamaged: boolean): Promise<void> {
+  const path = join(tree, systemPath(image));
+  if (isDamaged) await rm(path, { recursive: true, force: true });
+  else if (foundStats(path) !== undefined) await chmod(path, MODE);
+}
+
+/** Makes the directory of a system, unless it is there with the very files of the store. */
+async function makeSystem(tree: string, image: StoredImage): Promise<void> {
+  const directory = join(tree, systemPath(image));
+  const links = linksOf(tree, image);
+  const isThere = links.every(({ name, link }) => foundStats(join(directory, name))?.ino === foundStats(link)?.ino);
+  if (!isThere) await publishDirectory(directory, links);
+}
+
+/** The directory of a system, relative to the tree: its name is for people; the hash is that of its files. */
+function systemPath({ os, release, architecture, subarchitecture, serial, sha256, system }: StoredImage): string {
+  const name = [os, release, architecture, subarchitecture, serial].join('-').slice(0, NAME_CHARACTERS_MAX);
+  const files = JSON.stringify([sha256, system?.rootName, system?.files.map((file) => [file.name, file.sha256])]);
+  return `${SYSTEMS}/${name}-${createHash('sha256').update(files).digest('hex').slice(0, HASH_CHARACTERS)}`;
+}
+
+/** The names of a system, relative to the tree. */
 function placesOf({ os, architecture, subarchitecture, release, label, system }: StoredImage): readonly string[] {
   const subarches = new Set([subarchitecture, ...(system === undefined ? [] : [system.subarch])]);
   return [...subarches].map((subarch) => [os, architecture, subarch, release, label].join('/'));

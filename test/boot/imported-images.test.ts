@@ -94,6 +94,16 @@ test('an unknown machine gets the words of MAAS, in the language of each loader'
   assert.ok(parseKernelParams(words.join(' ')).ok);
 });
 
+test('the machine gets the paths of the version to which the names lead, so that another one does not come between', () => {
+  const version = 'images/systems/ubuntu-noble-1';
+  const realOf = (path: string): string => path.replace(STABLE, version);
+  const context = assetContext({ files: systems(STABLE), config: { enlistWith: NOBLE } });
+  const asset = resolveBootAsset({ path: 'pxelinux.cfg/default', peer: PEER, local: RACK }, { ...context, realOf });
+  const text = asset.kind === 'rendered' ? asset.text : assert.fail(asset.kind);
+  assert.match(text, new RegExp(`KERNEL ${version}/boot-kernel\n  INITRD ${version}/boot-initrd\n`));
+  assert.ok(text.includes(` root=squash:http://10.20.0.1:5248/${version}/squashfs `), text);
+});
+
 test('a New machine enlists by it, too; every other task runs our environment', () => {
   const files = [...systems(STABLE), ...ENVIRONMENT];
   for (const [purpose, kernel] of [

@@ -1,5 +1,6 @@
-// A machine is enlisted by a system that the region imported from a stream as MAAS's, by BIOS and by UEFI. `test/long/` has arm64.
-// @host computes, 90 s
+// A machine is enlisted by a system that the region imported from a stream as MAAS's, by BIOS and by UEFI, and when the system is deleted and
+// imported again during the boot. `test/long/` has arm64.
+// @host computes, 120 s
 
 import { GIB } from '../support/first-boot.ts';
 import { testImportBoots } from '../support/import-boots.ts';

@@ -28,6 +28,24 @@ function makeLoops(root: string, directories: readonly string[], links: number):
   }
 }
 
+test('a path has the path of its file without links to directories', async (context) => {
+  const root = makeRoot(context);
+  mkdirSync(join(root, 'a', 'b'), { recursive: true });
+  writeFileSync(join(root, 'a', 'b', 'kernel'), '');
+  mkdirSync(join(root, 'c'));
+  symlinkSync('../a/b', join(root, 'c', 'to'));
+  symlinkSync('../a/b/kernel', join(root, 'c', 'file'));
+  const index = await walkTree(root);
+  for (const [path, real] of [
+    ['c/to/kernel', 'a/b/kernel'],
+    ['a/b/kernel', 'a/b/kernel'],
+    ['c/file', 'c/file'],
+    ['c/to', undefined],
+    ['c/to/initrd', undefined],
+  ] as const)
+    assert.equal(index.realOf(path), real, path);
+});
+
 describe('links that form loops', () => {
   test('four directories with twelve links each to one another are a tree of 56 entries', async (context) => {
     const root = makeRoot(context);

@@ -2,7 +2,7 @@
 // network; the region imports from it by the API; and virtual machines with a blank disk boot the imported kernel, initrd and root.
 
 import assert from 'node:assert/strict';
-import { cpSync, existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, readdirSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -19,11 +19,13 @@ import { GpgHome } from './gpg-home.ts';
 import { makeImportedSystem } from './imported-system.ts';
 import { consoleOf } from './machine-console.ts';
 import { missing, type Need } from './needs.ts';
+import { runRackboot } from './running-rack.ts';
 import { type SiteFile, writeStreamSite } from './stream-site.ts';
 
 const SITE = '10.77.0.3';
 const REGION_MS_MAX = 60_000;
 const IMPORT_MS_MAX = 120_000;
+const BOOT_MS_MAX = 600_000;
 const CONTENT_ID = 'com.ubuntu.maas:stable:v3:download';
 const NEEDS = ['linux', 'root', 'ip', 'qemu-system-x86_64', 'setpriv', 'gpg', 'mksquashfs'] as const;
 
@@ -120,31 +122,76 @@ function boots(cases: readonly BootCase[], arch: 'amd64' | 'arm64'): void {
     ]);
   });
 
+  /** Boots a machine to its enlistment. @param meanwhile runs from when the machine has its configuration until it is off */
+  async function bootOne(each: BootCase, index: number, meanwhile?: (isOver: () => boolean) => Promise<void>) {
+    assert.ok(namespace !== undefined);
+    lines.length = 0;
+    const system = readlinkSync(join(tree, place)).replaceAll('../', '');
+    const machine = new VirtualMachine(specOf(each, index, directory), namespace);
+    let isOff = false;
+    const isOver = (): boolean => isOff;
+    const isConfigured = (): boolean => isOff || lines.some(({ purpose }) => purpose === 'enlist');
+    const work = eventuallyWithin(BOOT_MS_MAX, 'it has its configuration', isConfigured).then(() =>
+      meanwhile?.(isOver),
+    );
+    try {
+      const code = await within(machine).finally(() => {
+        isOff = true;
+      });
+      assert.equal(code, 0, `it powered itself off\n${tail(machine)}`);
+      const text = consoleOf(machine);
+      assert.match(text, /imported initrd: starting its root/);
+      assert.match(text, /imported root: instance i-maas-enlistment/);
+      const machines = machinesShape.parse(await askDaemon(stateDir, '/MAAS/api/2.0/machines/'));
+      const isIts = ({ interface_set: nics }: (typeof machines)[number]): boolean =>
+        nics.some(({ mac_address: mac }) => mac === machine.spec.mac);
+      const enlisted = machines.find(isIts) ?? assert.fail('it is not enlisted');
+      assert.deepEqual([enlisted.status_name, enlisted.architecture], ['New', `${arch}/generic`]);
+      assert.deepEqual([enlisted.memory, enlisted.interface_set.length], [each.memoryMib, 1]);
+      await checkVouched(stateDir, enlisted.system_id);
+      const files = new Set(['boot-kernel', 'boot-initrd', 'squashfs'].map((name) => `${system}/${name}`));
+      for (const { event, file } of lines)
+        if (event === 'http.file-sent' || event === 'tftp.sent') files.delete(String(file).replace(/^\/+/, ''));
+      assert.deepEqual([...files], [], 'all came from the imported system');
+    } finally {
+      await machine.kill();
+      await work;
+    }
+  }
+
+  /** Deletes the system, cleans the store and imports it again, until `isOver`. @returns how many times */
+  async function change(isOver: () => boolean): Promise<number> {
+    let times = 0;
+    while (!isOver()) {
+      const all = (await askDaemon(stateDir, '/MAAS/api/2.0/boot-resources/')) as readonly { id: number }[];
+      const [resource = assert.fail('no resource')] = all;
+      await askDaemon(stateDir, `/MAAS/api/2.0/boot-resources/${resource.id}/`, 'DELETE');
+      await eventuallyWithin(IMPORT_MS_MAX, 'it is deleted', () => !existsSync(join(tree, place)));
+      const { code, complaints } = await runRackboot(['images', 'fsck', '--config', join(directory, 'rackboot.yaml')]);
+      assert.equal(code, 0, complaints.join('\n'));
+      await askDaemon(stateDir, '/MAAS/api/2.0/boot-resources/?op=import', 'POST', '');
+      await eventuallyWithin(IMPORT_MS_MAX, 'it is imported again', () => existsSync(join(tree, place)));
+      times += 1;
+    }
+    return times;
+  }
+
   for (const [index, each] of cases.entries())
-    test(`by ${each.name} a machine loads kernel, initrd and root, reports itself and powers off`, {
-      timeout: 700_000,
-    }, async () => {
-      assert.ok(namespace !== undefined);
-      lines.length = 0;
-      const machine = new VirtualMachine(specOf(each, index, directory), namespace);
-      try {
-        assert.equal(await within(machine), 0, `it powered itself off\n${tail(machine)}`);
-        const text = consoleOf(machine);
-        assert.match(text, /imported initrd: starting its root/);
-        assert.match(text, /imported root: instance i-maas-enlistment/);
-        const machines = machinesShape.parse(await askDaemon(stateDir, '/MAAS/api/2.0/machines/'));
-        const isIts = ({ interface_set: nics }: (typeof machines)[number]): boolean =>
-          nics.some(({ mac_address: mac }) => mac === machine.spec.mac);
-        const enlisted = machines.find(isIts) ?? assert.fail('it is not enlisted');
-        assert.deepEqual([enlisted.status_name, enlisted.architecture], ['New', `${arch}/generic`]);
-        assert.deepEqual([enlisted.memory, enlisted.interface_set.length], [each.memoryMib, 1]);
-        await checkVouched(stateDir, enlisted.system_id);
-        const files = new Set(['boot-kernel', 'boot-initrd', 'squashfs'].map((name) => `${place}/${name}`));
-        for (const { event, file } of lines)
-          if (event === 'http.file-sent' || event === 'tftp.sent') files.delete(String(file).replace(/^\/+/, ''));
-        assert.deepEqual([...files], [], 'all came from the imported system');
-      } finally {
-        await machine.kill();
-      }
+    test(
+      `by ${each.name} a machine loads kernel, initrd and root, reports itself and powers off`,
+      {
+        timeout: 700_000,
+      },
+      () => bootOne(each, index),
+    );
+
+  test('a machine whose system is deleted, cleaned and imported again while it boots is enlisted, too', {
+    timeout: 700_000,
+  }, async () => {
+    let times = 0;
+    await bootOne(cases[0] ?? assert.fail(), cases.length, async (isOver) => {
+      times = await change(isOver);
     });
+    assert.ok(times > 0, 'nothing was changed meanwhile');
+  });
 }

@@ -98,6 +98,10 @@ export class LiveTree implements FileTree {
     return this.#tree.hasFile(path);
   }
 
+  realOf(path: string): string | undefined {
+    return this.#tree.realOf(path);
+  }
+
   counters(): ReturnType<BootTree['counters']> {
     return this.#tree.counters();
   }

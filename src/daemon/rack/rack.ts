@@ -57,7 +57,7 @@ interface RackParts {
   readonly wire?: Wire | undefined;
   readonly journal: LeaseJournal;
   readonly table: LeaseTable;
-  readonly tree: FileTree & Pick<LiveTree, 'hasFile'> & Partial<Pick<LiveTree, 'problem' | 'counters'>>;
+  readonly tree: FileTree & Pick<LiveTree, 'hasFile'> & Partial<Pick<LiveTree, 'realOf' | 'problem' | 'counters'>>;
   readonly publish: Publish;
   readonly passing: RegionPassing;
   /** Called when the known other DHCP servers change. */
@@ -330,6 +330,7 @@ export class Rack {
       machines: this.#machines,
       macOf: (peer) => this.#macOf(peer),
       hasFile: (path) => this.tree.hasFile(path),
+      realOf: (path) => this.tree.realOf?.(path),
       uuidOf: (mac) => this.#uuids.find(mac),
       tokens: this.#tokens,
     };

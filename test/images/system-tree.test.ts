@@ -1,0 +1,142 @@
+// The systems of the store in the boot tree: a name leads to the files of the newest serial; a machine that began with a directory finds all of its
+// files there, whatever is imported, removed or cleaned meanwhile.
+
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { afterEach, beforeEach, test } from 'node:test';
+import { checkContent } from '../../src/images/image-check.ts';
+import { removeImages, sweepBlobs } from '../../src/images/image-removal.ts';
+import { blobPath, encodeImage, manifestPath, readImages, type StoredImage } from '../../src/images/image-store.ts';
+import { refreshTree } from '../../src/images/system-tree.ts';
+
+const HOUR_MS = 3_600_000;
+const NAMES = ['boot-initrd', 'boot-kernel', 'squashfs'];
+const PLACES = ['ga-24.04', 'generic'].map((subarch) => `ubuntu/amd64/${subarch}/noble/stable`);
+const [PLACE = ''] = PLACES;
+
+let tree = '';
+beforeEach(() => {
+  tree = mkdtempSync(join(tmpdir(), 'rackboot-system-tree-'));
+});
+afterEach(() => rmSync(tree, { recursive: true, force: true }));
+
+function putFile(content: string, format: 'file' | 'squashfs'): { readonly sha256: string; readonly bytes: number } {
+  const sha256 = createHash('sha256').update(content).digest('hex');
+  const path = join(tree, blobPath(sha256, format));
+  mkdirSync(dirname(path), { recursive: true });
+  if (!existsSync(path)) writeFileSync(path, content);
+  return { sha256, bytes: content.length };
+}
+
+/** Adds a system whose files have its serial in them, as an import does. */
+async function add(serial: string): Promise<StoredImage> {
+  const files = ['boot-kernel', 'boot-initrd'].map((name) => ({ name, ...putFile(`${name} ${serial}`, 'file') }));
+  const image: StoredImage = {
+    ...{ os: 'ubuntu', release: 'noble', architecture: 'amd64', subarchitecture: 'generic', label: 'stable', serial },
+    ...{ title: 'Noble', ...putFile(`squashfs ${serial}`, 'squashfs'), format: 'squashfs', diskBytes: 4096 },
+    ...{ partitionTable: 'none', system: { subarch: 'ga-24.04', rootName: 'squashfs', files } },
+    origin: { source: 'site', algorithm: 'sha256', hex: '0'.repeat(64) },
+  };
+  mkdirSync(dirname(manifestPath(tree, image)), { recursive: true });
+  writeFileSync(manifestPath(tree, image), encodeImage(image));
+  await refreshTree(tree, [image]);
+  return image;
+}
+
+/** The serial of each file in a directory. */
+const serialsIn = (directory: string): readonly string[] =>
+  readdirSync(join(tree, directory))
+    .sort()
+    .map((name) => readFileSync(join(tree, directory, name), 'utf8').replace(`${name} `, ''));
+
+/** The directory that a name leads to, as a machine gets it. */
+const led = (): string => readlinkSync(join(tree, PLACE)).replaceAll('../', '');
+
+const remove = (image: StoredImage, isKnown: boolean) => removeImages(tree, [image], Date.now(), { isKnown });
+
+test('each name of a system leads to one directory with its files', async () => {
+  await add('20261015');
+  for (const place of PLACES) {
+    assert.deepEqual(readdirSync(join(tree, place)).sort(), NAMES);
+    assert.equal(statSync(join(tree, place)).ino, statSync(join(tree, led())).ino);
+  }
+  assert.match(led(), /^images\/systems\/ubuntu-noble-amd64-generic-20261015-[0-9a-f]{12}$/);
+});
+
+test('a newer serial changes where the names lead, and not the files of a machine that boots', async () => {
+  await add('20261015');
+  const booting = led();
+  await add('20261101');
+  assert.deepEqual(serialsIn(PLACE), ['20261101', '20261101', '20261101']);
+  assert.deepEqual(serialsIn(booting), ['20261015', '20261015', '20261015']);
+  await add('20260901');
+  assert.deepEqual(serialsIn(PLACE), ['20261101', '20261101', '20261101'], 'an older one does not');
+});
+
+test('after its removal a system has no names, and a machine that boots finds its files for an hour', async () => {
+  const image = await add('20261015');
+  const booting = led();
+  for (const isKnown of [true, false]) {
+    await remove(image, isKnown);
+    for (const place of PLACES) assert.equal(lstatSync(join(tree, place), { throwIfNoEntry: false }), undefined);
+    assert.deepEqual(serialsIn(booting), ['20261015', '20261015', '20261015']);
+  }
+  await sweepBlobs(tree, Date.now() + HOUR_MS - 60_000, new Set());
+  assert.equal(existsSync(join(tree, booting)), true);
+  await sweepBlobs(tree, Date.now() + HOUR_MS + 60_000, new Set());
+  assert.equal(existsSync(join(tree, booting)), false);
+});
+
+test('a system that is removed, cleaned and imported again and again has the same directory', async () => {
+  const image = await add('20261015');
+  const booting = led();
+  for (let round = 0; round < 5; round += 1) {
+    await remove(image, true);
+    assert.deepEqual(serialsIn(booting), ['20261015', '20261015', '20261015']);
+    await checkContent({ tree, repairs: true, onProgress: () => undefined });
+    await add('20261015');
+    assert.deepEqual(serialsIn(booting), ['20261015', '20261015', '20261015']);
+    assert.equal(led(), booting);
+  }
+});
+
+test('the directory of an image stays, however old it is, also of an older serial', async () => {
+  await add('20261015');
+  await add('20261101');
+  await sweepBlobs(tree, Date.now() + 100 * HOUR_MS, new Set());
+  assert.equal(readdirSync(join(tree, 'images', 'systems')).length, 2);
+});
+
+test('a directory with a damaged file goes at once, and the next import makes it of the right bytes', async () => {
+  await add('20261015');
+  const booting = led();
+  writeFileSync(join(tree, booting, 'boot-kernel'), 'boot-kernel XXXXXXXX');
+  await checkContent({ tree, repairs: true, onProgress: () => undefined });
+  assert.deepEqual([existsSync(join(tree, booting)), existsSync(join(tree, PLACE))], [false, false]);
+  await add('20261015');
+  assert.deepEqual(serialsIn(booting), ['20261015', '20261015', '20261015']);
+});
+
+test('a directory that an earlier release, or a person, made in the place of a name becomes a link', async () => {
+  mkdirSync(join(tree, PLACE), { recursive: true });
+  writeFileSync(join(tree, PLACE, 'boot-kernel'), 'old');
+  await add('20261015');
+  assert.equal(lstatSync(join(tree, PLACE)).isSymbolicLink(), true);
+  assert.deepEqual(serialsIn(PLACE), ['20261015', '20261015', '20261015']);
+  assert.deepEqual(readdirSync(dirname(join(tree, PLACE))), ['stable'], 'nothing else is left');
+  assert.equal(readImages(tree).images.length, 1);
+});
