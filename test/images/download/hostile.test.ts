@@ -119,6 +119,47 @@ const ROWS: readonly Row[] = [
     fault: 'digest-wrong',
   },
   {
+    name: 'it had another file at the first attempt',
+    behave: (asked) => {
+      if (asked.number > 1) asked.serve();
+      else {
+        asked.head({ from: 0, fields: { ETag: '"other"' } });
+        asked.response.write(OTHER.subarray(0, MIB));
+        setTimeout(() => asked.cut(), 100);
+      }
+    },
+    fault: 'cut',
+    heals: true,
+  },
+  {
+    name: 'it has another file from the second attempt on',
+    behave: (asked) => {
+      if (asked.number === 1) {
+        asked.head();
+        asked.write(0, MIB);
+        setTimeout(() => asked.cut(), 100);
+      } else {
+        asked.head({ from: 0, fields: { ETag: '"other"' } });
+        asked.response.end(OTHER);
+      }
+    },
+    fault: 'cut',
+  },
+  {
+    name: 'it has another file from the second attempt on, under the old validator',
+    behave: (asked) => {
+      if (asked.number === 1) {
+        asked.head();
+        asked.write(0, MIB);
+        setTimeout(() => asked.cut(), 100);
+      } else {
+        asked.response.write(OTHER.subarray(asked.head()));
+        asked.response.end();
+      }
+    },
+    fault: 'cut',
+  },
+  {
     name: 'it ignores a range and sends the whole file',
     behave: (asked) => {
       asked.head({ from: 0 });
