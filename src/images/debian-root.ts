@@ -70,7 +70,7 @@ export const DEBIAN_PLATFORMS: ReadonlyMap<string, DebianPlatform> = new Map([
 ]);
 
 const PACKAGES = [
-  ...['initramfs-tools', 'zstd', 'e2fsprogs', 'kmod', 'udev', 'grub2-common'],
+  ...['initramfs-tools', 'zstd', 'e2fsprogs', 'kmod', 'udev', 'grub2-common', 'lvm2', 'mdadm'],
   ...['systemd-sysv', 'systemd-resolved', 'systemd-timesyncd', 'dbus', 'libpam-systemd'],
   ...['iproute2', 'iputils-ping', 'netbase', 'ca-certificates', 'openssh-server', 'sudo', 'less'],
 ];

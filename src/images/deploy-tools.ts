@@ -1,5 +1,6 @@
-// The programs that deploying needs and busybox lacks: zstd, sfdisk, mke2fs, e2fsck, resize2fs, xfs_growfs, tar, unsquashfs. They are a separate archive next to the
-// initrd, which only deployed or rescued machines fetch; the initrd contains its path and hash.
+// The programs that deploying needs and busybox lacks: zstd, sfdisk, mke2fs, e2fsck, resize2fs; tar and unsquashfs for the roots of systems;
+// lvm, mdadm, mkfs.xfs, mkfs.btrfs and GNU's grep for laid-out disks. They are a separate archive next to the initrd, which only deployed or
+// rescued machines fetch; the initrd contains its path and hash.
 
 import type { Apt } from './apt.ts';
 import { makeToolArchive, type ToolArchive, toolPackages } from './tool-archive.ts';
@@ -12,11 +13,19 @@ const PROGRAMS: readonly (readonly [program: string, name: string])[] = [
   ['e2fsck', 'e2fsprogs'],
   ['resize2fs', 'e2fsprogs'],
 ];
-/** Optional programs, each included if its package is given. Without them, xfs cannot grow, and archives and squashfs cannot be deployed. */
+/**
+ * Optional programs, each included if its package is given. Without them, xfs cannot grow, and archives, squashfs and laid-out disks cannot be
+ * deployed.
+ */
 const FURTHER_PROGRAMS: typeof PROGRAMS = [
   ['xfs_growfs', 'xfsprogs'],
   ['tar', 'tar'],
   ['unsquashfs', 'squashfs-tools'],
+  ['lvm', 'lvm2'],
+  ['mdadm', 'mdadm'],
+  ['mkfs.xfs', 'xfsprogs'],
+  ['mkfs.btrfs', 'btrfs-progs'],
+  ['grep', 'grep'],
 ];
 const packagesOf = (programs: typeof PROGRAMS): string[] => [...new Set(programs.map(([, name]) => name))];
 const PACKAGES = packagesOf(PROGRAMS);

@@ -78,6 +78,7 @@ export const MODULE_NAMES: readonly string[] = [
     'ext4',
     'vfat',
     'xfs',
+    'btrfs',
     'isofs',
     'squashfs',
     'overlay',
@@ -87,6 +88,8 @@ export const MODULE_NAMES: readonly string[] = [
     'nls_ascii',
     'nls_iso8859_1',
   ],
+  // Volumes and RAIDs of laid-out disks.
+  ...['dm_mod', 'md_mod', 'raid1'],
   ...['crc32c_generic', 'crc32c_intel', 'crct10dif_generic', 'crct10dif_pclmul'],
 ];
 

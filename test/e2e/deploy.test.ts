@@ -5,16 +5,16 @@
 import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { zstdCompressSync } from 'node:zlib';
 import { cachedBootTree } from '../../src/lab/boot-tree.ts';
 import { bootTreeNeeds } from '../support/boot-tree-needs.ts';
 import { ended } from '../support/child.ts';
 import { JobRack } from '../support/job-rack.ts';
 import { missing } from '../support/needs.ts';
+import { makeSmallImage } from '../support/small-image.ts';
 
 const IMAGE = 'amd64/generic/bookworm/commissioning';
 const MAC = '52:54:00:aa:00:31';
@@ -38,7 +38,7 @@ describe('a machine deployed by image', { skip: missing(...NEEDS) }, () => {
     async () => {
       scratch = mkdtempSync(join(tmpdir(), 'rackboot-deploy-'));
       tree = await cachedBootTree(() => undefined);
-      image = makeImage();
+      image = makeSmallImage(IMAGE_MIB);
       rack = new JobRack(tree);
       rack.open.set('/images/it', image);
       rack.secret.set('/MAAS/rackboot/1/ssh-keys', KEY);
@@ -52,40 +52,6 @@ describe('a machine deployed by image', { skip: missing(...NEEDS) }, () => {
     rack?.close();
     rmSync(scratch, { recursive: true, force: true });
   });
-
-  /** A disk with one partition, a system of a few files in it, compressed. */
-  function makeImage(): Buffer {
-    const system = join(scratch, 'system');
-    const files = {
-      'etc/os-release': 'ID=tiny\n',
-      'etc/hostname': 'image\n',
-      'etc/hosts': '127.0.0.1 localhost\n127.0.1.1 image\n',
-      'etc/machine-id': '0123456789abcdef0123456789abcdef\n',
-      'etc/passwd': 'root:x:0:0::/root:/bin/sh\nowner:x:1000:1000::/home/owner:/bin/sh\n',
-      'etc/netplan/50-dhcp.yaml': 'network: {}\n',
-      'etc/cloud/cloud.cfg': '',
-      'home/owner/mine': 'mine\n',
-    };
-    for (const [path, content] of Object.entries(files)) {
-      mkdirSync(dirname(join(system, path)), { recursive: true });
-      writeFileSync(join(system, path), content);
-    }
-    const [disk, root] = ['image', 'root'].map((name) => join(scratch, name)) as [string, string];
-    const quiet = { stdio: ['pipe', 'ignore', 'inherit'] as ['pipe', 'ignore', 'inherit'] };
-    writeFileSync(root, '');
-    // As large as its partition: room for a table and its copy is left at both ends.
-    truncateSync(root, (IMAGE_MIB - 2) * MIB);
-    execFileSync('mkfs.ext4', ['-q', '-d', system, root], quiet);
-    writeFileSync(disk, '');
-    truncateSync(disk, IMAGE_MIB * MIB);
-    execFileSync('sfdisk', ['-q', disk], {
-      ...quiet,
-      input: `label: gpt\nstart=1MiB, size=${IMAGE_MIB - 2}MiB, type=linux\n`,
-    });
-    const bytes = readFileSync(disk);
-    readFileSync(root).copy(bytes, MIB);
-    return zstdCompressSync(bytes);
-  }
 
   /** Powers the machine on and waits until it restarts or is off. */
   async function boot(...more: readonly string[]): Promise<string> {

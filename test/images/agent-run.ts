@@ -92,6 +92,7 @@ fetch_tools() { :; }
 
 /** The same, for the steps of a deployment after the image is written. */
 const HARMLESS_DEPLOYMENT = `
+prepare_devices() { :; }
 grow_last() { echo "grown $disk" >>"$RACKBOOT_TMP/ends"; }
 personalise() { echo "personalised $disk $(job_value hostname)" >>"$RACKBOOT_TMP/ends"; }
 `;

@@ -137,6 +137,52 @@ describe('a job of the agent', { skip: missing('busybox') }, () => {
     });
   }
 
+  const ROOT_PLAN = `disk 1 sda
+loader 1
+partition 11 1 1 4 lvm 52616b62-0000-4000-8000-000000000011
+group vg0 11
+volume 12 vg0 root 3
+system 12 ext4 52616b62-0000-4000-8000-000000000012
+mount 12 - /
+`;
+  const plans: readonly [string, string, RegExp][] = [
+    [
+      'a disk that is not there',
+      ROOT_PLAN.replace('sda', 'serial:GONE'),
+      /needs the disk serial:GONE, which is not there; disks found: 8388608 sda,/,
+    ],
+    [
+      'partitions that are too large for their disk',
+      ROOT_PLAN.replace('1 1 4', '1 1 6'),
+      /sda has 8388608 bytes, but its partitions need 9 MiB/,
+    ],
+    ['a line of an unknown kind', `${ROOT_PLAN}cache 1 2\n`, /does not know a line of the plan: cache 1 2/],
+    ['a name with characters of a shell', ROOT_PLAN.replaceAll('vg0', 'v;0'), /does not know a line of the plan/],
+    ['a place outside of the system', ROOT_PLAN.replace('- /', '- /../x'), /does not know a line of the plan/],
+    [
+      'a root without room for the image',
+      ROOT_PLAN,
+      /root of the layout has 3 MiB, but 6 MiB are needed .* no disk was changed/,
+    ],
+    [
+      'programs that the image lacks',
+      ROOT_PLAN.replace('root 3', 'root 6'),
+      /image has no lvm2, grub-\S+, which .* no disk was changed/,
+    ],
+  ];
+  for (const [name, plan, message] of plans)
+    test(`a plan of the disks with ${name} fails before a disk is changed`, async () => {
+      region.files.set('/MAAS/rackboot/1/storage', Buffer.from(plan));
+      const disks = { sda: filled(8) };
+      const { code, disks: after } = await run({
+        ...{ job: jobFor(image, 'raw', { storage_url: '/MAAS/rackboot/1/storage' }), disks },
+      });
+      assert.equal(code, 1);
+      assert.equal(region.reported().at(-1), 'FAILED partitioning');
+      assert.match(region.signals.at(-1)?.message ?? '', message);
+      assert.deepEqual(after, disks);
+    });
+
   test('a stalled download is restarted, and its failure names the bytes written so far', async () => {
     let asked = 0;
     const server = createServer((_request, response) => {

@@ -12,7 +12,7 @@ import { cachedBootTree } from '../../src/lab/boot-tree.ts';
 import { ended, endProgram } from './child.ts';
 import { DEBIAN_IMAGE_NEEDS } from './debian-image.ts';
 import { freePort } from './free-port.ts';
-import { JobRack } from './job-rack.ts';
+import { JobRack, type ReportedSignal } from './job-rack.ts';
 import { missing, type Need } from './needs.ts';
 
 export interface Platform {
@@ -50,8 +50,8 @@ export const PLATFORMS: readonly Platform[] = [
 const MAC = '52:54:00:aa:00:41';
 /** Of the deployed system. */
 export const ADDRESS = '10.0.2.77';
-const DISK_BYTES = 4 * 1024 ** 3;
-const RUN_MS_MAX = 600_000;
+export const DISK_BYTES = 4 * 1024 ** 3;
+const RUN_MS_MAX = 900_000;
 const LOOK_EVERY_MS = 2000;
 const SHOWN = 3000;
 
@@ -67,6 +67,16 @@ export type ImageFile = StoredImage & { readonly path: string };
 export interface DeployedFile extends Pick<ImageFile, 'path' | 'sha256' | 'bytes' | 'diskBytes' | 'format'> {
   /** Files that start the root of a system; undefined: it has its own. */
   readonly starts?: Readonly<Record<'kernel' | 'initrd', { readonly path: string; readonly sha256: string }>>;
+  /** The plan for its disks; undefined: the image makes its disk. */
+  readonly plan?: string;
+}
+
+/** The result of a run of the environment. */
+export interface DeployOutcome {
+  /** Of the virtual machine's process. */
+  readonly code: number | null;
+  readonly last: ReportedSignal | undefined;
+  readonly shown: string;
 }
 
 interface Reporter {
@@ -76,16 +86,21 @@ interface Reporter {
 export class DeployedSystem {
   readonly #platform: Platform;
   readonly #scratch = mkdtempSync(join(tmpdir(), 'rackboot-deploy-'));
-  readonly #disk = join(this.#scratch, 'disk');
+  readonly #disks: readonly string[];
   readonly #key = join(this.#scratch, 'key');
   #machine: ChildProcess | undefined;
   #port = 0;
+  #lost: number | undefined;
 
-  constructor(platform: Platform) {
+  /** @param disks how many it has, of `DISK_BYTES` each; the serial numbers are D0, D1 … */
+  constructor(platform: Platform, disks = 1) {
     this.#platform = platform;
     execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', this.#key]);
-    writeFileSync(this.#disk, '');
-    truncateSync(this.#disk, DISK_BYTES);
+    this.#disks = Array.from({ length: disks }, (_, index) => join(this.#scratch, `disk${index}`));
+    for (const disk of this.#disks) {
+      writeFileSync(disk, '');
+      truncateSync(disk, DISK_BYTES);
+    }
   }
 
   async close(): Promise<void> {
@@ -95,14 +110,31 @@ export class DeployedSystem {
 
   /** Deploys an image, as the region's job does. */
   async deploy(image: DeployedFile, t: Reporter): Promise<void> {
-    const tree = await cachedBootTree(() => undefined, this.#platform.arch);
-    const rack = new JobRack(tree);
-    await rack.listen();
-    try {
-      await this.#deploy(rack, image, tree, t);
-    } finally {
-      rack.close();
-    }
+    const began = process.uptime();
+    const { code, last, shown } = await this.tryDeploy(image);
+    assert.deepEqual([code, last?.status, last?.stage], [0, 'OK', 'written'], `${last?.message}\n${shown}`);
+    t.diagnostic(`deployed in ${Math.round(process.uptime() - began)} s`);
+  }
+
+  /** The same, whatever comes of it: the machine's last report, and the end of its console. */
+  async tryDeploy(image: DeployedFile): Promise<DeployOutcome> {
+    return await this.#withRack(image, (rack) => rack.give(this.#jobOf(rack, image)));
+  }
+
+  /** Erases the disks. */
+  async erase(mode: 'signatures' | 'all'): Promise<DeployOutcome> {
+    return await this.#withRack(undefined, (rack) => rack.give({ job: 'erase', mode }));
+  }
+
+  /** The file of a disk. */
+  diskFile(index: number): string {
+    return this.#disks[index] ?? assert.fail();
+  }
+
+  /** Ends the machine. @param without the disk that it loses; undefined: none */
+  async powerOff(without?: number): Promise<void> {
+    if (this.#machine !== undefined) await endProgram(this.#machine, 'SIGKILL');
+    this.#lost = without;
   }
 
   /** Starts the machine from its disk, and waits for a login. */
@@ -129,13 +161,15 @@ export class DeployedSystem {
     return spawnSync('ssh', args, { encoding: 'utf8', timeout: 120_000 });
   }
 
-  async #deploy(rack: JobRack, image: DeployedFile, tree: string, t: Reporter): Promise<void> {
+  #jobOf(rack: JobRack, image: DeployedFile): Readonly<Record<string, string | number>> {
     rack.open.set('/images/it', { file: image.path });
     for (const [name, { path }] of Object.entries(image.starts ?? {})) rack.open.set(`/images/${name}`, { file: path });
     const own = (name: string): string => `/MAAS/rackboot/1/${name}`;
     rack.secret.set(own('ssh-keys'), readFileSync(`${this.#key}.pub`, 'utf8'));
     rack.secret.set(own('cloud-config'), 'datasource_list: [ None ]\n');
-    rack.give({
+    if (image.plan !== undefined) rack.secret.set(own('storage'), image.plan);
+    return {
+      ...(image.plan === undefined ? {} : { storage_url: own('storage'), disk: 'serial:D0' }),
       ...{ job: 'deploy', hostname: 'calm-ibis', domain: 'maas', proxy: 'http://10.0.2.9:8000/' },
       ...{ image_url: '/images/it', image_sha256: image.sha256, image_bytes: image.bytes },
       ...{ image_disk_bytes: image.diskBytes, image_format: image.format },
@@ -147,23 +181,34 @@ export class DeployedSystem {
       ),
       ...{ ssh_keys_url: own('ssh-keys'), cloud_config_url: own('cloud-config') },
       ...{ address: `${ADDRESS}/24`, router: '10.0.2.2', dns: '10.0.2.3' },
-    });
-    const { arch, console, firmware } = this.#platform;
-    const place = join(tree, arch, 'generic/bookworm/commissioning');
-    const line = `rackboot=commissioning rackboot_url=http://10.0.2.2:${rack.port}/MAAS rackboot_token=${rack.token}`;
-    const words = `${line} BOOTIF=01-${MAC.replaceAll(':', '-')} console=${console},115200`;
-    const serial = join(this.#scratch, 'deploy');
-    const began = process.uptime();
-    const direct = ['-kernel', join(place, 'linux'), '-initrd', join(place, 'initrd.gz'), '-append', words];
-    const machine = this.#start(serial, 'user,id=n0', [...firmware, ...direct]);
-    this.#machine = machine;
-    const late = AbortSignal.timeout(RUN_MS_MAX);
-    late.addEventListener('abort', () => machine.kill('SIGKILL'));
-    const code = await ended(machine);
-    const last = rack.signals.at(-1);
-    const shown = readFileSync(serial, 'latin1').slice(-SHOWN);
-    assert.deepEqual([code, last?.status, last?.stage], [0, 'OK', 'written'], `${last?.message}\n${shown}`);
-    t.diagnostic(`deployed in ${Math.round(process.uptime() - began)} s`);
+    };
+  }
+
+  /** Runs the environment until the machine restarts or is off. */
+  async #withRack(image: DeployedFile | undefined, give: (rack: JobRack) => void): Promise<DeployOutcome> {
+    const { arch, console, firmware, flash } = this.#platform;
+    const tree = await cachedBootTree(() => undefined, arch);
+    const rack = new JobRack(tree);
+    await rack.listen();
+    try {
+      give(rack);
+      const place = join(tree, arch, 'generic/bookworm/commissioning');
+      const line = `rackboot=commissioning rackboot_url=http://10.0.2.2:${rack.port}/MAAS rackboot_token=${rack.token}`;
+      const words = `${line} BOOTIF=01-${MAC.replaceAll(':', '-')} console=${console},115200`;
+      const serial = join(this.#scratch, 'deploy');
+      const direct = ['-kernel', join(place, 'linux'), '-initrd', join(place, 'initrd.gz'), '-append', words];
+      // A plan for a machine with UEFI is carried out by one.
+      const code = image?.plan === undefined || flash === undefined ? [] : this.#flash();
+      const machine = this.#start(serial, 'user,id=n0', [...firmware, ...code, ...direct]);
+      this.#machine = machine;
+      const late = AbortSignal.timeout(RUN_MS_MAX);
+      late.addEventListener('abort', () => machine.kill('SIGKILL'));
+      const status = await ended(machine);
+      const shown = readFileSync(serial, 'latin1').slice(-SHOWN);
+      return { code: status, last: rack.signals.at(-1), shown };
+    } finally {
+      rack.close();
+    }
   }
 
   #start(console: string, network: string, firmware: readonly string[]): ChildProcess {
@@ -172,9 +217,15 @@ export class DeployedSystem {
       ...['-accel', 'tcg,thread=single', '-smp', '2', '-m', '1024', '-nodefaults', '-display', 'none'],
       ...['-monitor', 'none', '-no-reboot', '-serial', `file:${console}`, '-device', 'virtio-rng-pci'],
       ...['-netdev', network, '-device', `virtio-net-pci,netdev=n0,mac=${MAC},romfile=`],
-      ...['-drive', `file=${this.#disk},format=raw,if=none,id=d0`, '-device', 'virtio-blk-pci,drive=d0,bootindex=1'],
+      ...this.#disks.flatMap((disk, index) => this.#drive(disk, index)),
     ];
     return spawn(this.#platform.program, args, { stdio: ['ignore', 'ignore', 'inherit'] });
+  }
+
+  #drive(disk: string, index: number): readonly string[] {
+    if (index === this.#lost) return [];
+    const device = `virtio-blk-pci,drive=d${index},serial=D${index},bootindex=${index + 1}`;
+    return ['-drive', `file=${disk},format=raw,if=none,id=d${index},cache=unsafe`, '-device', device];
   }
 
   #flash(): readonly string[] {

@@ -2,11 +2,11 @@
 # system in the image.
 #
 #   deploy ─▶ tools ─▶ choose_disk ─▶ write_image ─▶ grow_last ─▶ personalise ─▶ OK written ─▶ reboot
-#                             write_system (system.sh), if the image is the root of a system
+#                             write_system (system.sh), if the image is the root of a system, or if the root is laid out (layout.sh)
 #                                        ▲    │ stalled, cut short, wrong hash: again from the start, WRITE_TRIES_MAX times in all
 #                                        └────┘
 #
-# 1. Only the chosen disk is written.
+# 1. Only the chosen disk is written, and those of the plan if a person laid out the disks (layout.sh).
 # 2. "written" is reported only after the hash of the download matched and the disk took every byte.
 # 3. A stalled download is recognised by the bytes that reach the disk, and reported with their number so far. The wait for it is bounded.
 # 4. The firmware's boot order stays unchanged, so the network stays first and the rack decides what boots. UEFI finds the disk by
@@ -15,6 +15,16 @@
 WRITE_TRIES_MAX=3
 WRITE_SECONDS_MAX=14400
 DIRTY_BYTES=268435456
+
+# Status 0 if the disk $1 is the one that $2 names: by its name, or as `serial:` by the serial number in its facts, by which the region knows it.
+is_disk() {
+  case $2 in serial:*) ;; *) [ "$1" = "$2" ]; return ;; esac
+  read_value "$sys/block/$1/serial"
+  [ -n "$value" ] || read_value "$sys/block/$1/device/serial"
+  [ -n "$value" ] || value=$(scsi_serial "$sys/block/$1/device/vpd_pg80")
+  quote "$value"
+  [ "serial:$text" = "serial:\"${2#serial:}\"" ]
+}
 
 # Sets $disk to the name of the target disk: the one named by the job (by name, path or serial number), else the smallest that fits the
 # image, USB disks last.
@@ -25,18 +35,14 @@ choose_disk() {
   [ -n "$needed" ] || needed=$(job_value image_bytes)
   take_number "$needed" 1
   needed=$number
+  # A laid-out root may be on other disks.
+  [ "$layout" != root ] || needed=1
   disk=
   best=
   list_disks >"$work/disks"
   while read -r bytes name; do
     if [ -n "$wanted" ]; then
-      # The serial number as in the facts, by which the region knows the disk.
-      read_value "$sys/block/$name/serial"
-      [ -n "$value" ] || read_value "$sys/block/$name/device/serial"
-      [ -n "$value" ] || value=$(scsi_serial "$sys/block/$name/device/vpd_pg80")
-      quote "$value"
-      case $wanted in serial:*) is="serial:$text" named="serial:\"${wanted#serial:}\"" ;; *) is=$name named=$wanted ;; esac
-      [ "$is" != "$named" ] || { disk=$name; best=$bytes; }
+      ! is_disk "$name" "$wanted" || { disk=$name; best=$bytes; }
       continue
     fi
     [ "$bytes" -ge "$needed" ] || continue
@@ -72,7 +78,7 @@ fetch_image() {
 # Streams the image to $copy_to while hashing it. If it did not arrive whole, sets $problem and status 1.
 stream_image() {
   rm -f "$work"/*.status "$work"/*.pid "$work/copy"
-  case $format in squashfs | root.tar) rm -f "$copy_to" ;; esac
+  case $copy_to in "$root"/*) rm -f "$copy_to" ;; esac
   position=0
   mkfifo "$work/copy"
   sha256sum <"$work/copy" >"$work/sum" &
@@ -98,7 +104,8 @@ stream_image() {
   [ -z "$problem" ]
 }
 
-write_image() {
+# Sets $image, $hash and $total.
+read_image() {
   image=$(job_value image_url)
   case $image in /*) image=$base$image ;; esac
   case $image in http://*) ;; *) fail_job writing "the region named no image" ;; esac
@@ -111,6 +118,10 @@ write_image() {
   [ -n "$total" ] || [ "$format" != raw ] || total=$(job_value image_bytes)
   take_number "$total" 0
   total=$number
+}
+
+write_image() {
+  read_image
   # Bound the unwritten data in memory, so that progress shows what the disk has taken and the last bytes do not take minutes.
   [ ! -w "$proc/sys/vm/dirty_bytes" ] || echo $DIRTY_BYTES >"$proc/sys/vm/dirty_bytes"
   try=1
@@ -171,20 +182,47 @@ grow_last() {
   esac || fail_job personalising "the file system of $3 ($kind) cannot be grown: $(words_of "$work/resize")"
 }
 
+run_mdadm() {
+  MDADM_NO_UDEV=1 tool mdadm "$@"
+}
+
+# Removes the marks of RAIDs from $disk and its partitions: an image does not overwrite those at the end of a part.
+clear_raids() {
+  [ -e "$tools/mdadm" ] || return 0
+  for part in $(list_partitions | cut -d ' ' -f 3) "$disk"; do run_mdadm --zero-superblock --force "$dev/$part" >/dev/null 2>&1; done
+}
+
+# Loads what RAIDs, volumes and the parts of images need, and makes the places of their programs.
+prepare_devices() {
+  /sbin/modprobe -q -a dm_mod md_mod raid1 loop 2>/dev/null
+  mkdir -p /run/mdadm /run/lvm /run/lock/lvm
+}
+
+# Reads the plan of the disks, if a person laid them out, and looks whether the image has the programs for it. Sets $layout.
+read_layout() {
+  layout=
+  [ -n "$(job_value storage_url)" ] || return 0
+  for name in system layout look; do read_part $name; done
+  take_layout
+}
+
 deploy() {
   signal_surely WORKING started "fetching the tools" || fail "the region rejects this machine's signals: $problem"
   fetch_tools
   signal WORKING partitioning "choosing the disk"
   format=$(job_value image_format)
+  case $format in raw | raw.zst | squashfs | root.tar | root.gz) ;; *) fail_job writing "this environment does not know the image format ${format:-(none)}" ;; esac
+  read_layout
   choose_disk
+  [ -z "$layout" ] || { check_room; look_into_image; make_layout; }
   say "Deploying to $disk"
-  case $format in
-    raw | raw.zst) copy_to=$dev/$disk; write_image ;;
-    squashfs | root.tar | root.gz) read_part system; write_system ;;
-    *) fail_job writing "this environment does not know the image format ${format:-(none)}" ;;
+  case $layout/$format in
+    root/*) write_laid_system ;;
+    */raw | */raw.zst) clear_raids; copy_to=$dev/$disk; write_image ;;
+    *) read_part system; clear_raids; write_system ;;
   esac
   signal WORKING personalising "growing and personalising $disk"
-  case $format in raw | raw.zst) grow_last ;; esac
+  case $layout/$format in root/*) ;; */raw | */raw.zst) grow_last ;; esac
   personalise
   sync
   signal_surely OK written "the image is on $disk, verified" || fail "the region rejected the signal that the disk is written: $problem"

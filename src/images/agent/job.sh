@@ -103,9 +103,19 @@ fetch_archive() {
   : >"$2/complete"
 }
 
-# Fetches the programs that busybox lacks.
+# Fetches the programs that busybox lacks. LVM needs its settings: nothing here manages devices, so it must make their names itself.
 fetch_tools() {
   fetch_archive tools "$tools" || fail_job started "$problem"
+  write_lvm_settings "$tools"
+}
+
+# Writes lvm.conf(5) into the directory $1.
+write_lvm_settings() {
+  {
+    echo 'devices { obtain_device_list_from_udev=0 external_device_info_source="none" use_devicesfile=0 }'
+    echo 'activation { udev_sync=0 udev_rules=0 verify_udev_operations=0 monitoring=0 }'
+    echo 'backup { backup=0 archive=0 }'
+  } >"$1/lvm.conf"
 }
 
 # Runs a tool with its own libraries.

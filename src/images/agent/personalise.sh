@@ -49,11 +49,11 @@ find_login() {
   [ -n "$home" ] || { home=/root; owner=0:0; }
 }
 
-# Fetches URL $1 with the token of this boot to the file $2.
+# Fetches URL $1 with the token of this boot to the file $2; $3 is the stage of the work.
 fetch_private() {
   case $1 in /*) from=$base$1 ;; *) from=$1 ;; esac
   bounded "$REQUEST_SECONDS_MAX" wget -O "$2" ${token:+--header "X-Rackboot-Token: $token"} "$from" 2>"$work/problem" ||
-    fail_job personalising "$from cannot be fetched: $(words_of "$work/problem")"
+    fail_job "${3:-personalising}" "$from cannot be fetched: $(words_of "$work/problem")"
 }
 
 write_keys() {
@@ -246,13 +246,16 @@ write_user_data() {
   printf 'instance-id: %s-%s\nlocal-hostname: %s\n' "$hostname" "$(cut -c1-8 "$proc/sys/kernel/random/uuid")" "$hostname" >"$seed/meta-data"
 }
 
+# A laid-out root is mounted already.
 personalise() {
-  if ! mount_root; then
+  if [ "$layout" != root ] && ! mount_root; then
     [ -z "$foreign" ] ||
       fail_job personalising "the system cannot be set up because its root is not on ext4 or xfs:$foreign; deploy an image whose root is"
+    [ "$layout" != data ] || fail_job personalising "no known Linux root file system is on $disk, so its fstab cannot name the other disks: restore the disks of the machine"
     say "No known Linux root file system is on $disk: nothing is set in it."
     return 0
   fi
+  [ "$layout" != data ] || add_layout
   write_name
   write_identity
   write_keys
@@ -260,6 +263,7 @@ personalise() {
   write_proxy
   write_cloud_config || write_user_data
   sync
+  [ -z "$layout" ] || { close_layout; return 0; }
   umount "$root" 2>"$work/problem" || fail_job personalising "the disk cannot be unmounted: $(words_of "$work/problem")"
 }
 # end of personalise

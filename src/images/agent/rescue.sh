@@ -14,8 +14,8 @@ HEART_SECONDS=60
 name_tools() {
   for program in "$tools"/*; do
     name=${program##*/}
-    case $name in *.so | *.so.* | complete) continue ;; esac
-    printf '#!/bin/sh\nexec %s/ld.so --library-path %s %s "$@"\n' "$tools" "$tools" "$program" >"$bin/$name"
+    case $name in *.so | *.so.* | complete | lvm.conf) continue ;; esac
+    printf '#!/bin/sh\nLVM_SYSTEM_DIR=%s MDADM_NO_UDEV=1 exec %s/ld.so --library-path %s %s "$@"\n' "$tools" "$tools" "$tools" "$program" >"$bin/$name"
     chmod 755 "$bin/$name"
   done
   for name in fsck fsck.ext2 fsck.ext3 fsck.ext4; do
@@ -27,7 +27,7 @@ write_welcome() {
   {
     echo "Rescue mode of $(job_value hostname). This system runs from memory; the disks are as they were."
     echo "Disks: $(list_disks | cut -d ' ' -f 2 | tr '\n' ' ')"
-    echo "Here are mount, blkid, e2fsck, resize2fs, sfdisk, dd, zstd, chroot, dmesg, vi. Mount below /mnt."
+    echo "Here are mount, blkid, e2fsck, resize2fs, sfdisk, lvm, mdadm, dd, zstd, chroot, dmesg, vi. Mount below /mnt."
     echo "It ends with: rackboot machines exit-rescue $(job_value hostname)"
   } >"${RACKBOOT_MOTD:-/etc/motd}"
 }

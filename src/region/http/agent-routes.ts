@@ -131,7 +131,7 @@ export function addAgentRoutes(app: FastifyInstance, listener: AgentListener): v
     forBoot((machine) => work.debugKeys(machine)),
   );
   addOwnerRoutes(app, work, forWorker);
-  addNetworkRoute(app, work, forWorker);
+  addLayoutRoutes(app, work, forWorker);
   addScriptRoutes(app, work, forWorker);
   addSignalRoute(app, listener, work, isTooMuch);
 }
@@ -181,14 +181,21 @@ function addAgentFiles(app: FastifyInstance, listener: AgentListener): void {
   app.get('/MAAS/rackboot/enlist.preseed', (request, reply) => sendAgent(listener, request, reply, preseed, 'plain'));
 }
 
-/** The files of a laid-out network. */
-function addNetworkRoute(app: FastifyInstance, work: MachineAgent, forWorker: ForWorker): void {
+/** The files of a laid-out network, and the plan for laid-out disks. */
+function addLayoutRoutes(app: FastifyInstance, work: MachineAgent, forWorker: ForWorker): void {
   app.get(
     '/MAAS/rackboot/1/network/:tool/:addresses',
     forWorker(async (machine, { params }) => {
       const { success, data } = networkPath.safeParse(params);
       const files = success ? work.network(machine, data.tool, data.addresses === 'leased') : undefined;
       return files === undefined ? refuse('not-found.network-tool') : text(files);
+    }),
+  );
+  app.get(
+    '/MAAS/rackboot/1/storage',
+    forWorker(async (machine) => {
+      const plan = work.storage(machine);
+      return plan === undefined ? refuse('not-found.storage-plan') : text(plan);
     }),
   );
 }

@@ -2,25 +2,18 @@
 //
 // 1. A layout that a deployment cannot set up is refused before the machine is started, with the reason. None is left out silently.
 // 2. Whether the image has a tool for the network is known only on the machine: the agent then fails with the reason.
-// 3. An image brings its own partitions: of the disks, only the choice of the boot disk, and the flat layout that fills it, can be deployed.
 
 import { type NetworkView, vlanWithId } from '../networks/network-view.ts';
 import type { Machine } from '../records/machine.ts';
 import { type RefusalNamed, refusal } from '../words/refusal.ts';
+import { refuseStorageLayout } from './deployable-storage.ts';
 import { ifupdownFiles } from './ifupdown.ts';
 import { interfacesOf, networkLayoutOf } from './interfaces.ts';
 import { netplanFiles } from './netplan.ts';
 import { type ConfigFile, configParts, type NetworkTool } from './network-config.ts';
 import { networkdFiles } from './networkd.ts';
-import { beginStorage, bootDiskOf, freeBytes, MEBIBYTE } from './storage-draft.ts';
 
 type LayoutProblem = RefusalNamed<'layout-refused'>;
-
-/** The disk that a person chose for the system, by the machine's name for it; `undefined`: none was chosen. */
-export function chosenDisk(machine: Machine): string | undefined {
-  const { disks, layout } = beginStorage(machine);
-  return disks.find(({ id }) => id === layout.bootDiskId)?.facts.name;
-}
 
 /**
  * Why a machine cannot be deployed with its layout; `undefined`: it can.
@@ -33,7 +26,7 @@ export function refuseLayout(
   by: 'image' | 'installer',
   disk: string | undefined,
 ): LayoutProblem | undefined {
-  return refuseNetwork(machine, networks, by) ?? refuseDisks(machine, disk);
+  return refuseNetwork(machine, networks, by) ?? refuseStorageLayout(machine, by, disk);
 }
 
 function refuseNetwork(machine: Machine, networks: NetworkView, by: 'image' | 'installer'): LayoutProblem | undefined {
@@ -56,29 +49,6 @@ function refuseNetwork(machine: Machine, networks: NetworkView, by: 'image' | 'i
   }
   const hasAddress = all.some(({ links }) => links.some(({ mode }) => mode !== 'link_up'));
   return hasAddress ? undefined : refusal('layout-refused.no-address', { machine: hostname });
-}
-
-function refuseDisks(machine: Machine, named: string | undefined): LayoutProblem | undefined {
-  const draft = beginStorage(machine);
-  const { partitions, volumeGroups, raids } = draft.layout;
-  const { hostname } = machine;
-  const chosen = chosenDisk(machine);
-  const isGone = draft.layout.bootDiskId !== undefined && chosen === undefined;
-  if (isGone) return refusal('layout-refused.disk-gone', { machine: hostname });
-  if (raids.length > 0) return refusal('layout-refused.raid', { machine: hostname });
-  if (volumeGroups.length > 0) return refusal('layout-refused.lvm', { machine: hostname });
-  if (partitions.length === 0) return undefined;
-  const disk = bootDiskOf(draft);
-  if (disk === undefined || (named !== undefined && named !== disk.facts.name)) {
-    return refusal('layout-refused.other-disk', { machine: hostname, disk: disk?.facts.name ?? '' });
-  }
-  const mounts = partitions.map(({ fileSystem }) => fileSystem?.mountPoint);
-  const isFlat =
-    partitions.every(({ diskId }) => diskId === disk.id) &&
-    mounts.at(-1) === '/' &&
-    mounts.slice(0, -1).every((mount) => mount === '/boot/efi') &&
-    freeBytes(draft, disk) < MEBIBYTE;
-  return isFlat ? undefined : refusal('layout-refused.partitions', { machine: hostname });
 }
 
 /**

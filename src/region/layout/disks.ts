@@ -38,3 +38,17 @@ export function disksOf({ id, facts }: Pick<Machine, 'id' | 'facts'>): readonly 
     return { id: id * DISK_IDS_PER_MACHINE + number, facts: disk };
   });
 }
+
+/** A serial number that the agent finds unchanged on the machine. */
+const PLAIN_SERIAL = /^[A-Za-z0-9._:+-]{1,64}$/;
+
+/**
+ * How the agent finds a disk: `serial:` and its serial number if that is unique, else its name. A kernel may name disks differently at each
+ * boot, and the wrong one would be overwritten.
+ */
+export function placeOf({ facts }: Pick<Machine, 'facts'>, name: string): string {
+  const disks = facts?.disks ?? [];
+  const serial = disks.find((disk) => disk.name === name)?.serial ?? '';
+  const isKnown = PLAIN_SERIAL.test(serial) && disks.filter((disk) => disk.serial === serial).length === 1;
+  return isKnown ? `serial:${serial}` : name;
+}

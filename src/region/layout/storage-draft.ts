@@ -72,11 +72,15 @@ export function userOf(
   return whole?.name;
 }
 
-/** The bytes of a disk that no partition has. */
-export function freeBytes({ layout }: Pick<StorageDraft, 'layout'>, { id, facts }: Disk): number {
+/** The bytes of a disk that no partition has, less than 0 if its partitions are too large for it. */
+export function spareBytes({ layout }: Pick<StorageDraft, 'layout'>, { id, facts }: Disk): number {
   const used = layout.partitions.filter(({ diskId }) => diskId === id).reduce((sum, { bytes }) => sum + bytes, 0);
-  return Math.max(0, Math.floor((facts.bytes - OVERHEAD_BYTES - used) / MEBIBYTE) * MEBIBYTE);
+  return Math.floor((facts.bytes - OVERHEAD_BYTES - used) / MEBIBYTE) * MEBIBYTE;
 }
+
+/** The bytes of a disk that further partitions can have. */
+export const freeBytes = (draft: Pick<StorageDraft, 'layout'>, disk: Disk): number =>
+  Math.max(0, spareBytes(draft, disk));
 
 /** The bytes of a part that can hold something. */
 const bytesOfParts = (

@@ -4,7 +4,7 @@
 // 1. Every step of a command's path is in the table of states (`lifecycle.ts`).
 // 2. A command changes only records; the machine's power follows them.
 
-import { chosenDisk } from '../layout/deployable.ts';
+import { chosenDisk } from '../layout/deployable-storage.ts';
 import { type MachineStatus, statusRow } from '../records/lifecycle.ts';
 import type { Machine } from '../records/machine.ts';
 import type { NewMachineEvent } from '../records/machine-event.ts';

@@ -4,6 +4,8 @@
 // 2. Secret or long values are fetched from URLs of their own with the same token.
 
 import { formatIpv4 } from '../../net/address.ts';
+import { storagePlan } from '../layout/deployable-storage.ts';
+import { placeOf } from '../layout/disks.ts';
 import type { Machine } from '../records/machine.ts';
 import type { DeployableImage } from './deployment.ts';
 
@@ -32,9 +34,6 @@ interface JobTerms {
   /** True while a debug login is open; the machine then accepts logins during its work. */
   readonly isDebugged?: boolean | undefined;
 }
-
-/** A serial number that the agent finds unchanged on the machine. */
-const PLAIN_SERIAL = /^[A-Za-z0-9._:+-]{1,64}$/;
 
 type Line = readonly [string, string | number | undefined];
 
@@ -86,18 +85,9 @@ function linesOf(machine: Machine, terms: JobTerms): readonly Line[] {
   }
 }
 
-/**
- * The disk that a person chose, by its serial number if that is unique: a kernel may name disks differently at each boot, and the wrong one
- * would be overwritten. `undefined`: the agent chooses, because it sees the disks as they are now.
- */
-function diskOf({ work, facts }: Machine): string | undefined {
-  const name = work?.disk;
-  if (name === undefined) return undefined;
-  const disks = facts?.disks ?? [];
-  const serial = disks.find((disk) => disk.name === name)?.serial ?? '';
-  const isKnown = PLAIN_SERIAL.test(serial) && disks.filter((disk) => disk.serial === serial).length === 1;
-  return isKnown ? `serial:${serial}` : name;
-}
+/** The disk that a person chose; `undefined`: the agent chooses, because it sees the disks as they are now. */
+const diskOf = (machine: Machine): string | undefined =>
+  machine.work?.disk === undefined ? undefined : placeOf(machine, machine.work.disk);
 
 /** The kernel and the initrd, for a root that has none. */
 function startLines({ starts }: DeployableImage, origin: string): readonly Line[] {
@@ -133,6 +123,7 @@ function deployLines(machine: Machine, terms: JobTerms, keys: string): readonly 
     ['proxy', terms.httpProxy === '' ? undefined : terms.httpProxy],
     ['user_data_url', terms.hasUserData ? `${origin}/MAAS/rackboot/1/user-data` : undefined],
     ['network_url', terms.isLaid ? `${origin}/MAAS/rackboot/1/network` : undefined],
+    ['storage_url', storagePlan(machine) === undefined ? undefined : `${origin}/MAAS/rackboot/1/storage`],
     ['address', fixed ?? 'dhcp'],
     ['router', fixed === undefined || network?.router === '' ? undefined : network?.router],
     ['dns', fixed === undefined || network?.dns === '' ? undefined : network?.dns],

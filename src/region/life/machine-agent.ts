@@ -13,6 +13,7 @@ import type { Clock } from '../../clock.ts';
 import { equalSecrets } from '../accounts/accounts.ts';
 import { type BootProof, isAtItsAddress, provesBoot } from '../identity/boot-token.ts';
 import { bundleOf, networkFiles } from '../layout/deployable.ts';
+import { storagePlan } from '../layout/deployable-storage.ts';
 import { NETWORK_TOOLS } from '../layout/network-config.ts';
 import type { Networks } from '../networks/networks.ts';
 import type { Acknowledgements } from '../racks/acknowledgements.ts';
@@ -174,6 +175,11 @@ export class MachineAgent {
     const tool = NETWORK_TOOLS.find((one) => one === named);
     if (tool === undefined) return undefined;
     return bundleOf(networkFiles(machine, this.#networks.known, tool, isByLease));
+  }
+
+  /** The plan for its disks; `undefined`: it has none. */
+  storage(machine: Machine): string | undefined {
+    return storagePlan(machine);
   }
 
   /** The user data that its system runs at its first start; undefined: none. */

@@ -1,4 +1,4 @@
-// A deployment takes over the network and the boot disk that a person laid out, or is refused with the reason.
+// A deployment takes over the network and the disks that a person laid out, or is refused with the reason.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -88,18 +88,37 @@ test('the flat layout is deployed to its disk, and no other disk may be named th
     assert.match(await place.agent('job'), /^disk=serial:S2$/m);
   }));
 
+test('the agent fetches the plan of other layouts, and the disk to start from', () =>
+  withImage(async (place) => {
+    const layout = { storage_layout: 'lvm', root_device: 'sdb' };
+    await place.ask('root', 'POST', `machines/${place.systemId}/?op=set_storage_layout`, layout);
+    assert.equal((await deploy(place)).status, 200);
+    const job = await place.agent('job');
+    assert.match(job, /^disk=serial:S2$/m);
+    assert.match(job, /^storage_url=http:\/\/10\.20\.0\.1:5248\/MAAS\/rackboot\/1\/storage$/m);
+    const plan = await place.agent('storage');
+    assert.match(plan, /^disk \d+ serial:S2\nloader \d+\npartition \d+ \d+ 1 \d+ /);
+    assert.match(plan, /^group vgroot \d+\nvolume \d+ vgroot lvroot \d+$/m);
+    assert.match(plan, /^mount \d+ - \/$/m);
+  }));
+
+test('a machine whose image makes its disk has no plan', () =>
+  withImage(async (place) => {
+    assert.equal((await deploy(place)).status, 200);
+    assert.match(await place.agent('storage'), /there is no plan/);
+  }));
+
 test('a layout that cannot be deployed is refused before the machine is started', () =>
   withImage(async (place) => {
     const { ask, systemId } = place;
     const set = (fields: Readonly<Record<string, string>>) =>
       ask('root', 'POST', `machines/${systemId}/?op=set_storage_layout`, fields);
-    for (const [fields, said] of [
-      [{ storage_layout: 'lvm' }, /volume group/],
-      [{ storage_layout: 'flat', boot_size: '1G' }, /not those of the flat layout/],
-      [{ storage_layout: 'flat', root_size: '10G' }, /not those of the flat layout/],
+    for (const [fields, named, said] of [
+      [{ storage_layout: 'lvm' }, { disk: 'sdb' }, /system on sda/],
+      [{ storage_layout: 'flat', boot_size: '1G', root_device: 'sdb' }, { disk: 'sda' }, /system on sdb/],
     ] as const) {
       assert.equal((await set(fields)).status, 200);
-      const refused = await deploy(place);
+      const refused = await deploy(place, named);
       assert.deepEqual([refused.status, refused.refusal], [409, 'layout-refused']);
       assert.match(refused.text, said);
     }

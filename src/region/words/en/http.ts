@@ -62,6 +62,7 @@ export const HTTP = {
     'This is for a machine at work, with the token of its boot and at its address: start the machine again, unless its work was ended on purpose.',
   'rate-limit.machine': 'This machine sends too many requests: wait a little.',
   'not-found.user-data': 'This machine was given no user data.',
+  'not-found.storage-plan': 'The image makes the disk of this machine: there is no plan for it.',
   'not-found.network-tool': 'Give netplan, networkd or ifupdown, and fixed or leased addresses.',
   'not-found.script-to-run': 'This machine has no such script to run: it was removed, or belongs to another run.',
   'not-found.agent': 'The enlistment agent is not part of this installation.',

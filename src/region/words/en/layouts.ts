@@ -7,6 +7,7 @@ type Named = { readonly name: string };
 type Id = { readonly id: number };
 type Limited = { readonly machine: string; readonly max: number };
 type Machine = { readonly machine: string };
+type Disk = { readonly disk: string };
 type At = Named & { readonly at: string };
 type By = Named & { readonly by: string };
 
@@ -106,14 +107,22 @@ export const LAYOUTS = {
   'layout-refused.no-address': ({ machine }: Machine) =>
     `No interface of ${machine} gets an address, so the system could not report: link one to a subnet.`,
   'layout-refused.disk-gone': ({ machine }: Machine) =>
-    `${machine} no longer has the disk that was chosen for its system: lay out its disks again.`,
-  'layout-refused.raid': ({ machine }: Machine) =>
-    `The disks of ${machine} have a RAID, which a deployment cannot make yet: delete it, or restore the disks.`,
-  'layout-refused.lvm': ({ machine }: Machine) =>
-    `The disks of ${machine} have a volume group, which a deployment cannot make yet: choose the flat layout, or restore the disks.`,
-  'layout-refused.partitions': ({ machine }: Machine) =>
-    `The partitions of ${machine} are not those of the flat layout of one disk, and an image brings its own: choose the flat layout, or restore the disks.`,
-  'layout-refused.other-disk': ({ machine, disk }: Machine & { readonly disk: string }) =>
+    `${machine} no longer has a disk that its layout uses: lay out its disks again, or restore them.`,
+  'layout-refused.installer-disks': ({ machine }: Machine) =>
+    `The disks of ${machine} are laid out, which only an image takes over: deploy an image, or restore the disks first.`,
+  'layout-refused.small': ({ machine, name }: Machine & Named) =>
+    `${name} of ${machine} is smaller than its partitions together: lay out its disks again.`,
+  'layout-refused.no-root': ({ machine, disk }: Machine & Disk) =>
+    `The disks of ${machine} have no file system mounted at /, though ${disk}, from which it starts, is laid out: mount one there, or restore the disks.`,
+  'layout-refused.root-system': ({ machine }: Machine) =>
+    `The root of ${machine} must be ext4, ext2, xfs or btrfs: format it again.`,
+  'layout-refused.whole-disks': ({ machine, at }: Machine & { readonly at: string }) =>
+    `${at} of ${machine} is on whole disks, which have no place for a boot loader: make it of partitions.`,
+  'layout-refused.boot-disk': ({ machine, disk, at }: Machine & Disk & { readonly at: string }) =>
+    `${machine} starts from ${disk}, but its ${at} is on another disk: choose that by set_boot_disk, or mount a partition of ${disk} at /boot.`,
+  'layout-refused.no-efi': ({ machine }: Machine) =>
+    `${machine} starts by UEFI, but no fat32 partition of its disks is mounted at /boot/efi: add one of 512 MB.`,
+  'layout-refused.other-disk': ({ machine, disk }: Machine & Disk) =>
     `The disks of ${machine} are laid out for a system on ${disk}: name that disk, or none.`,
   'layout-refused.used': ({ name, by }: By) => `${name} is used by ${by} already.`,
   'layout-refused.mounted': ({ name, at }: At) => `${name} is mounted at ${at}: unmount it first.`,

@@ -1,0 +1,81 @@
+// Whether the disks of a machine can be deployed as they are laid out, and the plan for that. Pure.
+//
+// 1. A layout that the agent cannot make, or from which the machine could not start, is refused before the machine is started.
+// 2. Whether an image has the programs for the layout is known only on the machine, which looks before it changes a disk.
+
+import type { Machine } from '../records/machine.ts';
+import { type RefusalNamed, refusal } from '../words/refusal.ts';
+import { beginStorage, bootDiskOf, type StorageDraft, spareBytes } from './storage-draft.ts';
+import { isFat, isOfImage, loaderDisks, mountsOf, plannedDisks, planStorage, under } from './storage-plan.ts';
+
+type LayoutProblem = RefusalNamed<'layout-refused'>;
+
+/** File systems from which the agent starts a system. */
+const ROOTS: ReadonlySet<string> = new Set(['ext2', 'ext4', 'xfs', 'btrfs']);
+
+/** The plan by which the agent lays out the disks of a machine; undefined: the image alone is written. */
+export const storagePlan = (machine: Machine): string | undefined => planStorage(beginStorage(machine));
+
+/** The disk that a person chose for the system, or for which the others are laid out, by its name; `undefined`: none was chosen. */
+export function chosenDisk(machine: Machine): string | undefined {
+  const draft = beginStorage(machine);
+  const { disks, layout } = draft;
+  const chosen = disks.find(({ id }) => id === layout.bootDiskId);
+  return (chosen ?? (isOfImage(draft) ? undefined : bootDiskOf(draft)))?.facts.name;
+}
+
+/**
+ * Why the disks of a machine cannot be deployed as they are laid out; `undefined`: they can.
+ * @param named the disk that the command names; `undefined`: none
+ */
+export function refuseStorageLayout(
+  machine: Machine,
+  by: 'image' | 'installer',
+  named: string | undefined,
+): LayoutProblem | undefined {
+  const draft = beginStorage(machine);
+  const { layout, disks } = draft;
+  const { hostname } = machine;
+  const isThere = (id: number): boolean => disks.some((disk) => disk.id === id);
+  const needed = [
+    ...(layout.bootDiskId === undefined ? [] : [layout.bootDiskId]),
+    ...layout.partitions.map(({ diskId }) => diskId),
+    ...[...layout.raids, ...layout.volumeGroups].flatMap((one) => one.disks),
+  ];
+  if (!needed.every(isThere)) return refusal('layout-refused.disk-gone', { machine: hostname });
+  const isBare = layout.partitions.length === 0 && isOfImage(draft);
+  if (isBare) return undefined;
+  const disk = bootDiskOf(draft);
+  if (disk === undefined || (named !== undefined && named !== disk.facts.name)) {
+    return refusal('layout-refused.other-disk', { machine: hostname, disk: disk?.facts.name ?? '' });
+  }
+  if (isOfImage(draft)) return undefined;
+  if (by === 'installer') return refusal('layout-refused.installer-disks', { machine: hostname });
+  const small = plannedDisks(draft).find((one) => spareBytes(draft, one) < 0);
+  if (small !== undefined) return refusal('layout-refused.small', { machine: hostname, name: small.facts.name });
+  return refuseStart(draft);
+}
+
+/** Why the machine could not start from its disks. */
+function refuseStart(draft: StorageDraft): LayoutProblem | undefined {
+  const { hostname, facts } = draft.machine;
+  const mounts = mountsOf(draft);
+  const root = mounts.get('/')?.part;
+  const disk = bootDiskOf(draft);
+  const name = disk?.facts.name ?? '';
+  if (root === undefined) {
+    const isUsed = plannedDisks(draft).some(({ id }) => id === disk?.id);
+    return isUsed ? refusal('layout-refused.no-root', { machine: hostname, disk: name }) : undefined;
+  }
+  if (!ROOTS.has(root.fileSystem?.fstype ?? '')) return refusal('layout-refused.root-system', { machine: hostname });
+  const start = mounts.get('/boot')?.part ?? root;
+  const at = start === root ? '/' : '/boot';
+  if (under(draft, start.id).disks.length > 0) return refusal('layout-refused.whole-disks', { machine: hostname, at });
+  const startsThere = loaderDisks(draft).some(({ id }) => id === disk?.id);
+  if (!startsThere) return refusal('layout-refused.boot-disk', { machine: hostname, disk: name, at });
+  const firmware = mounts.get('/boot/efi')?.part;
+  const isReadable = firmware !== undefined && isFat(firmware.fileSystem);
+  const hasPlace = isReadable && under(draft, firmware.id).disks.length === 0;
+  const isUnready = facts?.uefi === true && !hasPlace;
+  return isUnready ? refusal('layout-refused.no-efi', { machine: hostname }) : undefined;
+}

@@ -1,0 +1,134 @@
+// The plan by which the agent lays out the disks of a machine, as lines of words that a shell can read. Pure.
+//
+// Sources: the Discoverable Partitions Specification and UEFI 2.10 §5.3 for the kinds of partitions; md(4) for the versions of RAID metadata.
+//
+//   disk ID PLACE                         a disk that gets a new partition table, or that is used whole; PLACE as in `placeOf`
+//   loader ID                             a disk of these that must start the machine
+//   partition ID DISK NUMBER MIB KIND UUID
+//   raid ID NAME METADATA UUID MEMBER…
+//   group NAME MEMBER…
+//   volume ID GROUP NAME MIB
+//   system ID TYPE UUID [LABEL]           a file system or swap on a partition, a RAID or a volume
+//   mount ID OPTIONS PLACE                OPTIONS `-`: the usual; PLACE `none`: swap
+//
+// 1. A line refers only to lines before it; a mount comes after those of the directories above it.
+// 2. The plan has the root, or else nothing on the boot disk: an image then fills that, and the plan is for the other disks.
+
+import type { FileSystem, Partition, Raid } from '../records/machine-layout.ts';
+import { type Disk, placeOf } from './disks.ts';
+import { bootDiskOf, formattable, freeBytes, MEBIBYTE, type StorageDraft, userOf } from './storage-draft.ts';
+
+/** File systems that UEFI firmware reads. */
+const FATS: ReadonlySet<string> = new Set(['fat32', 'vfat']);
+export const isFat = (system: FileSystem | undefined): boolean => system !== undefined && FATS.has(system.fstype);
+
+/** True if the layout is what an image makes of its disk itself: nothing, or one root that fills the boot disk. */
+export function isOfImage(draft: StorageDraft): boolean {
+  const { partitions, volumeGroups, raids } = draft.layout;
+  if (raids.length > 0 || volumeGroups.length > 0) return false;
+  if (partitions.length === 0) return true;
+  const disk = bootDiskOf(draft);
+  if (disk === undefined) return false;
+  const systems = partitions.map(({ fileSystem }) => fileSystem);
+  return (
+    partitions.every(({ diskId }) => diskId === disk.id) &&
+    systems.at(-1)?.mountPoint === '/' &&
+    systems.at(-1)?.fstype === 'ext4' &&
+    systems.slice(0, -1).every((system) => system?.mountPoint === '/boot/efi') &&
+    freeBytes(draft, disk) < MEBIBYTE
+  );
+}
+
+/** The file systems that are mounted at a path, by that. */
+export const mountsOf = (draft: StorageDraft): ReadonlyMap<string, ReturnType<typeof formattable>[number]> =>
+  new Map(
+    formattable(draft.layout).flatMap((found) => {
+      const at = found.part.fileSystem?.mountPoint;
+      return at === undefined || at === 'none' ? [] : [[at, found]];
+    }),
+  );
+
+/** The ids of the disks and partitions under a part. */
+export function under(draft: StorageDraft, id: number): Readonly<Record<'disks' | 'partitions', readonly number[]>> {
+  const { partitions, raids, volumeGroups } = draft.layout;
+  if (partitions.some((one) => one.id === id)) return { disks: [], partitions: [id] };
+  const group = volumeGroups.find(({ volumes }) => volumes.some((one) => one.id === id));
+  return raids.find((one) => one.id === id) ?? group ?? { disks: [], partitions: [] };
+}
+
+/** The disks with the partitions from which the system starts, on each of which its boot loader goes; empty without a root. */
+export function loaderDisks(draft: StorageDraft): readonly Disk[] {
+  const mounts = mountsOf(draft);
+  const start = mounts.get('/boot') ?? mounts.get('/');
+  if (start === undefined || !mounts.has('/')) return [];
+  const parts = under(draft, start.part.id).partitions;
+  const ids = draft.layout.partitions.filter(({ id }) => parts.includes(id)).map(({ diskId }) => diskId);
+  return draft.disks.filter(({ id }) => ids.includes(id));
+}
+
+/** The disks that the plan changes. */
+export function plannedDisks({ disks, layout }: StorageDraft): readonly Disk[] {
+  const { partitions, volumeGroups, raids } = layout;
+  const used = new Set([
+    ...partitions.map(({ diskId }) => diskId),
+    ...[...raids, ...volumeGroups].flatMap((one) => one.disks),
+  ]);
+  return disks.filter(({ id }) => used.has(id));
+}
+
+type Words = readonly (string | number)[];
+
+/** The plan for a machine; undefined: an image on the boot disk is all that it needs. */
+export function planStorage(draft: StorageDraft): string | undefined {
+  if (isOfImage(draft)) return undefined;
+  const lines: readonly Words[] = [
+    ...plannedDisks(draft).map(({ id, facts }) => ['disk', id, placeOf(draft.machine, facts.name)]),
+    ...loaderDisks(draft).map(({ id }) => ['loader', id]),
+    ...draft.disks.flatMap((disk) => partitionLines(draft, disk)),
+    ...draft.layout.raids.map(raidLine),
+    ...draft.layout.volumeGroups.flatMap(({ name, disks, partitions, volumes }) => [
+      ['group', name, ...disks, ...partitions],
+      ...volumes.map(({ id, name: own, bytes }) => ['volume', id, name, own, Math.floor(bytes / MEBIBYTE)]),
+    ]),
+    ...systemLines(draft),
+  ];
+  return lines.map((words) => `${words.join(' ')}\n`).join('');
+}
+
+const partitionLines = (draft: StorageDraft, disk: Disk): readonly Words[] =>
+  draft.layout.partitions
+    .filter(({ diskId }) => diskId === disk.id)
+    .map((part, index) => {
+      const mib = Math.floor(part.bytes / MEBIBYTE);
+      return ['partition', part.id, disk.id, index + 1, mib, kindOf(draft, part), part.uuid];
+    });
+
+/** The type of a partition in the table. The firmware looks for its file system also in a RAID, as one of its members looks like it. */
+function kindOf({ layout }: StorageDraft, { id, fileSystem }: Partition): string {
+  const raid = layout.raids.find(({ partitions }) => partitions.includes(id));
+  if (raid !== undefined) return isFat(raid.fileSystem) ? 'efi' : 'raid';
+  if (userOf({ layout }, 'partitions', id) !== undefined) return 'lvm';
+  if (fileSystem?.fstype === 'swap') return 'swap';
+  return isFat(fileSystem) ? 'efi' : 'linux';
+}
+
+/** Metadata at the end leave the file system where the firmware looks for it; elsewhere they are at the start, so that a member is not taken for it. */
+const raidLine = ({ id, name, uuid, fileSystem, disks, partitions }: Raid): Words => [
+  ...['raid', id, name, isFat(fileSystem) ? '1.0' : '1.2', uuid, ...disks, ...partitions],
+];
+
+function systemLines({ layout }: StorageDraft): readonly Words[] {
+  const made = formattable(layout).flatMap(({ part }) =>
+    part.fileSystem === undefined ? [] : [{ id: part.id, ...part.fileSystem }],
+  );
+  const isMounted = ({ fstype, mountPoint }: FileSystem): boolean =>
+    mountPoint !== undefined && (mountPoint === 'none') === (fstype === 'swap');
+  const at = ({ mountPoint = '' }: FileSystem): string => mountPoint;
+  return [
+    ...made.map(({ id, fstype, uuid, label }) => ['system', id, fstype, uuid, ...(label === '' ? [] : [label])]),
+    ...made
+      .filter(isMounted)
+      .sort((one, other) => (at(one) < at(other) ? -1 : 1))
+      .map((one) => ['mount', one.id, one.mountOptions === '' ? '-' : (one.mountOptions ?? '-'), at(one)]),
+  ];
+}
