@@ -5,6 +5,7 @@
 // 1. The whole daemon starts, journal and region too; the time ends at the first OFFER, which a machine sees.
 // 2. A cold start has no code cache; the warm ones use the cache of a first start, which does not count.
 // 3. Everything is on loopback and needs no privilege.
+// 4. With BENCH_BEFORE, the top folder of another checkout, each round also starts the Rackboot of that checkout, with the flags of this one.
 
 import { execFileSync, spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -31,6 +32,8 @@ const START_MS_MAX = 20_000;
 const RSS_AFTER_MS = 10_000;
 /** When it is read again, once, after the collections of an idle V8. */
 const RSS_QUIET_AFTER_MS = 45_000;
+/** How long the first start of a version may fill its code cache, after the first OFFER. */
+const FIRST_START_MS = 3000;
 const PLACE = labPlace(31);
 
 /** Starts, and memory at rest. */
@@ -46,24 +49,14 @@ export const startBenchmark: Benchmark = {
     const directory = mkdtempSync(join(tmpdir(), 'rackboot-bench-start-'));
     const network = await openNetwork();
     try {
-      const cache = join(directory, 'cache');
-      await startRackboot(network, directory, { cache, quietMs: 3000 });
-      for (let round = 0; round < ROUNDS; round += 1) {
-        const cold = await startRackboot(network, directory, { cache: '', quietMs: 0 });
-        figures.add(RACKBOOT, [
-          { metric: 'first OFFER, cold', unit: 'ms', value: cold.firstOfferMs },
-          { metric: 'CPU until then, cold', unit: 'ms', value: cold.cpuMs },
-        ]);
-        const warm = await startRackboot(network, directory, { cache, quietMs: RSS_AFTER_MS });
-        figures.add(RACKBOOT, [
-          { metric: 'first OFFER, warm', unit: 'ms', value: warm.firstOfferMs },
-          { metric: 'CPU until then, warm', unit: 'ms', value: warm.cpuMs },
-          { metric: 'RSS idle, 10 s', unit: 'MiB', value: warm.rssMib },
-          { metric: 'of it anonymous', unit: 'MiB', value: warm.anonMib },
-        ]);
+      const versions = versionsIn(directory);
+      for (const version of versions) await startRackboot(network, directory, { ...version, quietMs: FIRST_START_MS });
+      for (let round = 0; round < ROUNDS; round += 1)
+        for (const version of versions) figures.add(version.name, await measureStarts(network, directory, version));
+      for (const version of versions) {
+        const { rssMib } = await startRackboot(network, directory, { ...version, quietMs: RSS_QUIET_AFTER_MS });
+        figures.add(version.name, [{ metric: 'RSS idle, 45 s', unit: 'MiB', value: rssMib }]);
       }
-      const quiet = await startRackboot(network, directory, { cache, quietMs: RSS_QUIET_AFTER_MS });
-      figures.add(RACKBOOT, [{ metric: 'RSS idle, 45 s', unit: 'MiB', value: quiet.rssMib }]);
       figures.add('dnsmasq', await measureDnsmasq(dnsmasq));
       return figures.results();
     } finally {
@@ -72,6 +65,36 @@ export const startBenchmark: Benchmark = {
     }
   },
 };
+
+/** A Rackboot that is started. */
+interface Version {
+  readonly name: string;
+  /** Its main file; undefined: this checkout's. */
+  readonly main: string | undefined;
+  /** The directory of its compiled code. */
+  readonly cache: string;
+}
+
+function versionsIn(directory: string): readonly Version[] {
+  const own = { name: RACKBOOT, main: undefined, cache: join(directory, 'cache') };
+  const checkout = process.env.BENCH_BEFORE;
+  if (checkout === undefined) return [own];
+  return [own, { name: 'before', main: join(checkout, 'src', 'main.ts'), cache: join(directory, 'cache-before') }];
+}
+
+/** A cold and a warm start. */
+async function measureStarts(network: HostNetwork, directory: string, version: Version): Promise<readonly Figure[]> {
+  const cold = await startRackboot(network, directory, { ...version, cache: '', quietMs: 0 });
+  const warm = await startRackboot(network, directory, { ...version, quietMs: RSS_AFTER_MS });
+  return [
+    { metric: 'first OFFER, cold', unit: 'ms', value: cold.firstOfferMs },
+    { metric: 'CPU until then, cold', unit: 'ms', value: cold.cpuMs },
+    { metric: 'first OFFER, warm', unit: 'ms', value: warm.firstOfferMs },
+    { metric: 'CPU until then, warm', unit: 'ms', value: warm.cpuMs },
+    { metric: 'RSS idle, 10 s', unit: 'MiB', value: warm.rssMib },
+    { metric: 'of it anonymous', unit: 'MiB', value: warm.anonMib },
+  ];
+}
 
 interface Start {
   readonly firstOfferMs: number;
@@ -85,7 +108,7 @@ interface Start {
 async function startRackboot(
   network: HostNetwork,
   directory: string,
-  options: { readonly cache: string; readonly quietMs: number },
+  options: Pick<Version, 'main' | 'cache'> & { readonly quietMs: number },
 ): Promise<Start> {
   const state = mkdtempSync(join(directory, 'state-'));
   mkdirSync(join(state, 'boot'));
@@ -94,6 +117,7 @@ async function startRackboot(
   const startedAt = systemClock.now();
   const daemon = await DaemonProcess.start({
     config,
+    main: options.main,
     compileCache: options.cache,
     awaitReady: false,
     onLine: () => undefined,
