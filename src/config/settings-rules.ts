@@ -41,7 +41,8 @@ export const settingsRules = (host: () => readonly HostAddresses[]): SettingsRul
 export const valueOrDefault = (key: string, merged: Settings): SettingValue | undefined =>
   valueAt(merged, key) ?? defaultOf(key);
 
-const DEFAULTS: unknown = writtenConfigSchema.parse({});
+/** Without the validator's compiled code, which is for values that are read often. */
+const DEFAULTS: unknown = writtenConfigSchema.parse({}, { jitless: true });
 
 /** The default of a key. Defaults are scalars and empty lists, which look the same as written and as used. */
 function defaultOf(key: string): SettingValue | undefined {

@@ -14,7 +14,6 @@
 
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import { Server as TlsServer } from 'node:tls';
 import { type Clock, type Instant, later, type Timer } from '../../clock.ts';
 import { withoutIpv4Mapping } from '../address.ts';
 import { hasBody, movedBy } from './body-places.ts';
@@ -276,7 +275,7 @@ export class ConnectionShares {
     if (reason === 'tiny-chunks' || response?.headersSent === true) socket.destroy();
     else if (response !== undefined) this.#partings.tell(response.req.socket, UNAVAILABLE);
     // The client may be about to send a request, so it gets the reason. Below TLS no text can be sent, so a TLS connection is only closed.
-    else if (server instanceof TlsServer) socket.destroy();
+    else if ('setSecureContext' in server) socket.destroy();
     else this.#partings.tell(socket, UNAVAILABLE);
   }
 
