@@ -313,17 +313,21 @@ function loadersOf(target: string): ReadonlySet<string> {
   return loading;
 }
 
+/** The files that the main thread starts with, until its sockets are open. */
+const SERVING = [
+  ...['main.ts', 'cli/rack/run.ts', 'daemon/rack-process.ts'],
+  ...['net/datagrams/udp-linux.ts', 'net/watch/net-thread.ts'],
+];
 /** Each thread of a rack at its start: the files that start it, how many files of src it loads at most, and which packages. */
 const THREADS = [
   {
     thread: 'main',
-    starts: [
-      ...['main.ts', 'cli/rack/run.ts', 'daemon/rack-process.ts'],
-      ...['net/datagrams/udp-linux.ts', 'net/watch/net-thread.ts'],
-    ],
+    starts: [...SERVING, 'daemon/rack-answers.ts'],
     filesMax: 420,
     packages: 'chokidar koffi pino yaml zod',
   },
+  // Before machines are answered.
+  { thread: 'main, to serve,', starts: SERVING, filesMax: 390, packages: 'chokidar koffi pino yaml zod' },
   // Before its other threads are starting.
   { thread: 'main, at first,', starts: ['main.ts', 'cli/rack/run.ts'], filesMax: 144, packages: 'koffi yaml zod' },
   { thread: 'region', starts: ['region-thread/thread.ts'], filesMax: 545, packages: 'fastify zod' },
@@ -359,8 +363,17 @@ test('no thread of a rack loads more than it needs to start', () => {
   report(
     problems,
     'each start would take longer, and each rack more memory: move what is needed only later into a file of its own (the main thread never ' +
-      'waits for a disk, so it loads nothing later; the others may use `await import()`), or raise the limit knowingly',
+      'waits for a disk, so it loads nothing after its start; the others may use `await import()`), or raise the limit knowingly',
   );
+});
+
+test('no thread of a rack loads the modules for encryption before it encrypts', () => {
+  const problems = THREADS.flatMap(({ thread, starts }) => {
+    const loaded = loadedBy(starts);
+    const unneeded = ['journal', 'net'].includes(thread) ? ['node:tls', 'node:crypto'] : ['node:tls'];
+    return unneeded.filter((each) => loaded.includes(each)).map((each) => `the ${thread} thread loads ${each}`);
+  });
+  report(problems, 'use process.getBuiltinModule() where it is needed: each takes 6 ms of processor time');
 });
 
 test('the driver of PostgreSQL is loaded only by what is asked to use one', () => {
@@ -394,9 +407,10 @@ test("the rack's loop loads neither all texts of the region nor the tables of ot
       target,
     );
     report(
-      ['cli/command-line.ts', 'cli/rack/run.ts', 'daemon/daemon.ts', 'daemon/rack-process.ts'].filter((path) =>
-        loading.has(path),
-      ),
+      [
+        ...['cli/command-line.ts', 'cli/rack/run.ts'],
+        ...['daemon/daemon.ts', 'daemon/rack-process.ts', 'daemon/rack-answers.ts'],
+      ].filter((path) => loading.has(path)),
       `load ${target} late: each start would take longer, and each rack more memory`,
     );
   }

@@ -1,6 +1,6 @@
 // The daemon's process, the only module that knows every room. It loads the state, starts the servers, reloads and stops.
 //
-//   start       ─ log, control socket, journal ∥ network, interfaces, tree ─ bind ─ ready ─ region's thread
+//   start       ─ log, control socket, journal ∥ network, interfaces, tree ─ bind ─ `rack-answers.ts` loads ─ region's thread ─ ready
 //   reload      ─ configuration file ─ applyConfig (an invalid one is refused and nothing changes)
 //   interfaces  ─ rack.setInterfaces, logged
 //   stop        ─ finish work in progress (`daemon/start/shutdown.ts`), end the region, close the journal
@@ -9,6 +9,7 @@
 // 2. The region starts after the rack answers and never delays it; whether it can start is checked beforehand.
 
 import { flushCompileCache } from 'node:module';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { Instant } from '../clock.ts';
 import { pinnedKeys } from '../config/merge.ts';
@@ -21,20 +22,15 @@ import type { InterfaceWatch } from '../net/watch/interfaces.ts';
 import { EventStream } from '../observe/event-stream.ts';
 import { logEvents, openLog } from '../observe/log.ts';
 import { LogLevels } from '../observe/log-levels.ts';
+import { Timeline } from '../observe/timeline.ts';
 import type { RegionConfig } from '../region/config.ts';
 import type { RackDescription } from '../region/records/rack-description.ts';
 import type { RackNote } from '../region/records/rack-note.ts';
 import { spoken } from '../region/words/note.ts';
 import type { WorkerLeaseJournal } from '../store/leases/lease-journal.ts';
 import { readDesiredState } from '../uplink/desired-state-cache.ts';
-import { configurationAnswers } from './answers/configuration-answer.ts';
-import { outboxAnswers } from './answers/outbox-answers.ts';
-import { controlAnswers } from './answers/status.ts';
 import { attributeEvents } from './observing/attribution.ts';
 import { HostEvents } from './observing/host-events.ts';
-import { rackInstruments } from './observing/instruments.ts';
-import { type Observing, observe } from './observing/observing.ts';
-import type { ProcessInstruments } from './observing/process-instruments.ts';
 import { watchClock } from './rack/clock-watch.ts';
 import type { Configuration, ConfigurationPorts } from './rack/configuration.ts';
 import { describeRack } from './rack/description.ts';
@@ -46,6 +42,7 @@ import type { LiveTree } from './rack/live-tree.ts';
 import { Rack } from './rack/rack.ts';
 import { reconfigurationPorts } from './rack/reconfigure.ts';
 import { acquaintanceOf, RegionSide } from './rack/region-side.ts';
+import type { RackAnswers } from './rack-answers.ts';
 import type { Daemon, DaemonOptions } from './service.ts';
 import type { BegunStart } from './start/begin-start.ts';
 import type { DamagedLeases } from './start/damaged-leases.ts';
@@ -72,8 +69,10 @@ class RackProcess implements Daemon {
   readonly #configurationPorts: ConfigurationPorts;
   #tree: LiveTree | undefined;
   readonly #log: Logger;
-  readonly #observing: Observing;
-  readonly #instruments: ProcessInstruments;
+  readonly #levels: LogLevels;
+  readonly #timeline: Timeline;
+  /** Undefined until the rack's sockets are open. */
+  #answers: RackAnswers | undefined;
   readonly #reopenLog: () => void;
   readonly #notices: ServiceNotices;
   #journal: WorkerLeaseJournal | undefined;
@@ -114,6 +113,7 @@ class RackProcess implements Daemon {
     this.#log = log.logger;
     this.#reopenLog = log.reopen;
     const levels = new LogLevels(this.#config.log, { clock: options.clock, publish: this.#stream.publish });
+    this.#levels = levels;
     this.#configurationPorts = reconfigurationPorts({
       clock: options.clock,
       publish: this.#stream.publish,
@@ -125,31 +125,13 @@ class RackProcess implements Daemon {
       regionConfig: (config) => this.#regionConfig(config),
       applied: (config) => {
         levels.configure(config.log);
-        void this.#instruments.configure(config);
+        void this.#answers?.instruments.configure(config);
         this.#reportInterfaces();
       },
     });
     logEvents(this.#log, this.#stream, EVENT_KINDS, levels);
-    this.#observing = observe({
-      clock: options.clock,
-      stream: this.#stream,
-      levels,
-      rack: () => this.#rack,
-      journal: () => this.#journal?.status(),
-      interfaces: () => this.#interfaces.states,
-    });
-    this.#instruments = rackInstruments({
-      clock: options.clock,
-      version: options.version,
-      startedWallMs: this.#startedWallMs,
-      stream: this.#stream,
-      config: () => this.#config,
-      host: () => this.#host,
-      rack: () => this.#rack,
-      journal: () => this.#journal?.status(),
-      uplink: () => this.#region.status(),
-      withheld: () => this.#hostEvents.withheld,
-    });
+    this.#timeline = new Timeline(this.#stream.publish);
+    this.#timeline.read(this.#stream);
     this.#notices = openServiceNotices({
       clock: options.clock,
       terms: options.notify,
@@ -206,8 +188,10 @@ class RackProcess implements Daemon {
 
     tree.watch();
     this.#opened.push(interfaces.onChange((host) => void this.#interfacesChanged(host)));
-    await this.#instruments.configure(config);
-    this.#opened.push(() => this.#instruments.close());
+    // The first turn may only finish a poll of the sockets that began earlier; the second one answers the requests that wait by now.
+    await nextTurn();
+    await nextTurn();
+    await this.#openAnswers();
     this.#notes = [...lost, ...notes, ...network.notes];
     this.#watchNotes = interfaces;
     this.#watch = watchConfig(configFile, clock, {
@@ -292,33 +276,33 @@ class RackProcess implements Daemon {
       region: () => this.#region.door,
       elsewhere: this.#region.elsewhere,
       isServing: () => this.#watch !== undefined,
-      answers: {
-        ...controlAnswers({
-          config: () => this.#config,
-          version: this.#options.version,
-          startedWallMs: this.#startedWallMs,
-          clock: this.#options.clock,
-          rack: () => this.#rack,
-          uplink: () => this.#region.status(),
-          journal: () => this.#journal?.status(),
-          interfaces: () => this.#interfaces.states,
-          notes: () => [
-            ...this.#notes,
-            ...this.#damaged.notes,
-            ...(this.#watchNotes?.notes ?? []),
-            ...this.#region.notes,
-          ],
-          configuration: () => this.#configuration,
-          metricsProblems: () => this.#instruments.problems,
-          unserved: () => (this.#region.status()?.state === 'up' ? this.#configuration.unserved : undefined),
-        }),
-        ...this.#observing.answers,
-        ...configurationAnswers(this.#configuration, () => this.#region.uuid),
-        ...outboxAnswers(() => this.#region.uplink),
-      },
+      answers: () => this.#answers?.control ?? {},
     });
     await control.open();
     this.#opened.push(() => control.close());
+  }
+
+  async #openAnswers(): Promise<void> {
+    const { rackAnswers } = await import('./rack-answers.ts');
+    const { instruments, control } = rackAnswers({
+      clock: this.#options.clock,
+      version: this.#options.version,
+      startedWallMs: this.#startedWallMs,
+      stream: this.#stream,
+      levels: this.#levels,
+      timeline: this.#timeline,
+      configuration: this.#configuration,
+      region: this.#region,
+      host: () => this.#host,
+      rack: () => this.#rack,
+      journal: () => this.#journal,
+      interfaces: () => this.#interfaces.states,
+      notes: () => [...this.#notes, ...this.#damaged.notes, ...(this.#watchNotes?.notes ?? []), ...this.#region.notes],
+      withheld: () => this.#hostEvents.withheld,
+    });
+    this.#answers = { instruments, control };
+    this.#opened.push(() => instruments.close());
+    await instruments.configure(this.#config);
   }
 
   #describe(uuid: string): RackDescription {
@@ -336,7 +320,7 @@ class RackProcess implements Daemon {
       rackSecret: this.#region.secret,
       controlSecret: this.#region.controlSecret,
       ownRack,
-      counterMemory: this.#instruments.memory,
+      counterMemory: this.#answers?.instruments.memory,
     };
   }
 

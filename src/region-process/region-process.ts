@@ -294,6 +294,7 @@ class RegionProcess implements Daemon {
   }
 
   async #openControl(stateDir: string): Promise<void> {
+    const answers = { ...regionAnswers(this.#status), ...logLevelAnswers(this.#levels) };
     const control = new ControlServer({
       stateDir,
       secret: this.#secrets.controlSecret,
@@ -303,7 +304,7 @@ class RegionProcess implements Daemon {
       },
       isServing: () => this.#watch !== undefined,
       unknownPath: NO_RACK,
-      answers: { ...regionAnswers(this.#status), ...logLevelAnswers(this.#levels) },
+      answers: () => answers,
     });
     await control.open();
     this.#opened.push(() => control.close());

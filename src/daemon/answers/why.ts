@@ -14,7 +14,7 @@ import type { InterfaceState } from '../rack/interface-states.ts';
 import type { Rack } from '../rack/rack.ts';
 import { findNamed, type WhoSources } from './who.ts';
 
-export interface WhySources extends WhoSources {
+interface WhySources extends WhoSources {
   readonly rack: () => Rack | undefined;
   /** Says whether leases can be written. */
   readonly journal: () => { readonly available: boolean; readonly reason?: string | undefined } | undefined;

@@ -19,7 +19,8 @@ import { type ControlAnswers, handleControl } from './requests.ts';
 interface ControlServerDeps {
   /** The directory of the socket's file; must exist. */
   readonly stateDir: string;
-  readonly answers: ControlAnswers;
+  /** The present answers. */
+  readonly answers: () => ControlAnswers;
   /** The region's current endpoint. */
   readonly region: () => RegionEndpoint | undefined;
   /** The secret that proves to the region that the caller is an administrator of this host. */
@@ -58,7 +59,7 @@ export class ControlServer {
           request.method,
           answerText(503, 'Rackboot is starting: try again\n', { Connection: 'close' }),
         );
-      else void handleControl({ ...this.#deps, proxy }, request, response);
+      else void handleControl({ ...this.#deps, answers: this.#deps.answers(), proxy }, request, response);
     });
     // The socket is bound within this call, so the mask applies to its file only.
     const mask = process.umask(0o177);

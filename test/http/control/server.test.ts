@@ -23,7 +23,7 @@ beforeEach(() => {
 afterEach(() => rmSync(stateDir, { recursive: true, force: true }));
 
 function make(answers: ControlAnswers, region?: { readonly host: string; readonly port: number }): ControlServer {
-  return new ControlServer({ stateDir, answers, region: () => region, secret: 'administrator' });
+  return new ControlServer({ stateDir, answers: () => answers, region: () => region, secret: 'administrator' });
 }
 
 function ask(target: string, method = 'GET'): Promise<{ status: number; text: string }> {
