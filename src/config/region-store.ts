@@ -38,13 +38,27 @@ function urlProblem(text: string): string | undefined {
     return `is not the URL of a PostgreSQL database: write it as ${EXAMPLE}`;
   if (url.password !== '' || url.searchParams.has('password'))
     return 'has a password, and URLs end up in logs and lists of processes: write it into a file, and name that in password_file';
+  if (!isDecodable(text)) return 'has a % that begins no character: write % itself as %25';
   const unknown = [...url.searchParams.keys()].filter((name) => !URL_OPTIONS.includes(name));
   if (unknown.length > 0 || url.hash !== '')
     return `has other options than ${URL_OPTIONS.join(', ')}: remove them; ca_file and pool are keys of their own`;
+  // The driver takes the last one, others the first.
+  const twice = URL_OPTIONS.find((name) => url.searchParams.getAll(name).length > 1);
+  if (twice !== undefined) return `has the option ${twice} more than once: keep one`;
   if (!['disable', 'verify-full', null].includes(url.searchParams.get('sslmode')))
     return 'has an sslmode other than disable (no TLS) and verify-full (the default)';
-  if (url.hostname === '' && !url.searchParams.has('host')) return `names no host: write it as ${EXAMPLE}`;
+  if (url.hostname === '' && (url.searchParams.get('host') ?? '') === '')
+    return `names no host: write it as ${EXAMPLE}`;
   return /^\/[^/]+$/.test(url.pathname) ? undefined : `names no database: write it as ${EXAMPLE}`;
+}
+
+function isDecodable(text: string): boolean {
+  try {
+    decodeURIComponent(text);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 const absolutePath = z

@@ -105,6 +105,15 @@ test('each fault of region.store is named with its remedy', () => {
       '{ kind: postgresql, url: "postgresql://db/r?x=y" }',
       /^region\.store\.url: has other options than .*: remove them/,
     ],
+    [
+      '{ kind: postgresql, url: "postgresql:///r?host=/run&host=db.example" }',
+      /^region\.store\.url: has the option host more than once: keep one/,
+    ],
+    ['{ kind: postgresql, url: "postgresql:///r?host=" }', /^region\.store\.url: names no host: write it as/],
+    [
+      '{ kind: postgresql, url: "postgresql://a%ff@db/r" }',
+      /^region\.store\.url: has a % that begins no character: write % itself as %25/,
+    ],
     ['{ kind: postgresql, url: 5 }', /^region\.store\.url: is not a text: write the URL/],
     [
       `{ kind: postgresql, ${url}, password_file: p }`,

@@ -31,9 +31,9 @@ export function connectionOf({ url, password, ca }: PostgresPlace): pg.PoolConfi
   const place = new URL(url);
   const mode = place.searchParams.get('sslmode');
   place.searchParams.delete('sslmode');
-  const isPlain = mode === 'disable' || (mode === null && ca === undefined && isOnThisHost(place));
+  const host = hostOf(place);
+  const isPlain = mode === 'disable' || (mode === null && ca === undefined && isOnThisHost(host));
   // Name the host here: the driver does not pass an address on to TLS.
-  const host = place.hostname.replace(/^\[|\]$/g, '');
   const ssl = isPlain ? false : { host, rejectUnauthorized: true, ca: ca ?? knownAuthorities() };
   // The driver reads host, user, password and database from this text alone. The text stays in memory.
   if (password !== undefined) place.searchParams.set('password', password);
@@ -54,5 +54,9 @@ export function connectionOf({ url, password, ca }: PostgresPlace): pg.PoolConfi
 /** The authorities of this host, which Node leaves out by default, and those that Node brings. */
 const knownAuthorities = (): string[] => [...getCACertificates('system'), ...getCACertificates('default')];
 
-/** True for loopback, and for a Unix-domain socket (`postgresql:///database?host=/run/postgresql`). */
-const isOnThisHost = ({ hostname }: URL): boolean => /^(?:|localhost|127\.[\d.]+|\[::1\])$/.test(hostname);
+/** The host to which the driver connects: that of the option, if there is one, whatever comes before the name of the database. */
+const hostOf = (place: URL): string =>
+  place.searchParams.get('host') || decodeURIComponent(place.hostname).replace(/^\[|\]$/g, '');
+
+/** True for loopback, and for the directory of a Unix-domain socket (`postgresql:///database?host=/run/postgresql`). */
+const isOnThisHost = (host: string): boolean => /^(?:\/.*|localhost|127\.[\d.]+|::1)$/.test(host);
