@@ -1,6 +1,7 @@
 // Where a region's PostgreSQL is, and the settings of every connection to it.
 //
-// Source: postgresql.org/docs/15/runtime-config-client.html (timeouts), /runtime-config-connection.html (keepalives).
+// Source: postgresql.org/docs/15/runtime-config-client.html (timeouts, isolation), /runtime-config-connection.html (keepalives), /libpq-connect.html
+// (options: a space in a value is escaped). What a connection asks for at its start comes before the defaults of its role, database and server.
 
 import { getCACertificates } from 'node:tls';
 import type pg from 'pg';
@@ -14,6 +15,11 @@ const IDLE_IN_TRANSACTION_MS_MAX = 5000;
 const QUERY_MS_MAX = 25_000;
 /** With these settings the server notices after a minute, not two hours, that the host of a connection is gone. */
 const KEEP_ALIVE = '-c tcp_keepalives_idle=30 -c tcp_keepalives_interval=10 -c tcp_keepalives_count=3';
+
+/** The isolation of transactions that name none: shared counts, and the start of processes at the same time, need it. */
+const ISOLATION = String.raw`-c default_transaction_isolation=read\ committed`;
+/** The connection that listens may be idle for any time; while another is opened, changes of other processes are heard late. */
+const NO_IDLE_END = '-c idle_session_timeout=0';
 
 /** Where the database is, and how to log in. */
 export interface PostgresPlace {
@@ -46,7 +52,7 @@ export function connectionOf({ url, password, ca }: PostgresPlace): pg.PoolConfi
     idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_MS_MAX,
     query_timeout: QUERY_MS_MAX,
     keepAlive: true,
-    options: KEEP_ALIVE,
+    options: `${KEEP_ALIVE} ${ISOLATION} ${NO_IDLE_END}`,
     application_name: 'rackboot',
   };
 }
