@@ -112,6 +112,7 @@ const NOTES = {
   'database-read-only': [],
   'database-standby': [],
   'database-copied': [],
+  'database-pooled': [],
   'database-newer': ['ownVersion', 'otherVersion'],
   'database-older': ['ownVersion', 'otherVersion'],
   'changes-unconfirmed': [],

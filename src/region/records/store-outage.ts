@@ -46,6 +46,7 @@ type OutageCode =
   | 'database-read-only'
   | 'database-standby'
   | 'database-copied'
+  | 'database-pooled'
   | 'database-newer'
   | 'database-older'
   | 'changes-unconfirmed'

@@ -11,6 +11,9 @@
 //    transaction.
 // 4. A process uses no standby, not even to read: the horizon of a standby knows nothing of the primary's transactions
 //    (`postgres-horizon.ts`). A connection of a server that writes never becomes one of a standby, because that begins with a restart.
+// 5. No pooler is between: it gives the transactions of a connection to several of the server's, so that locks and LISTEN are lost, and a
+//    connection outlives the server. It is known by settings that do not arrive, and by a connection whose server process changes
+//    (`postgres-version.ts`).
 
 import { randomUUID } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -20,7 +23,7 @@ import { RackError } from '../../errors.ts';
 import { StoreOutage } from '../../region/words/outage.ts';
 import { PooledClient } from './end-connection.ts';
 import { isLost, isStale, Unconfirmed } from './postgres-faults.ts';
-import { connectionOf, type PostgresPlace } from './postgres-place.ts';
+import { connectionOf, LOCK_MS_MAX, type PostgresPlace } from './postgres-place.ts';
 import { versionProblem } from './postgres-version.ts';
 import type { PostgresWatch } from './postgres-watch.ts';
 
@@ -49,8 +52,17 @@ const types = {
 const durableSql = (which: 'transaction' | 'session'): string =>
   `SELECT set_config('synchronous_commit', 'on', ${which === 'transaction'}) WHERE current_setting('synchronous_commit') = 'off'`;
 
-/** @throws StoreOutage if the server or the database only reads, and while a copy holds the lock alone */
+/** @throws StoreOutage if the settings with which the connection began have not reached the server: a pooler is between */
+async function checkIsDirect(client: pg.ClientBase): Promise<void> {
+  const { rows } = await client.query<{ readonly direct: boolean }>(
+    `SELECT current_setting('lock_timeout')::interval = interval '${LOCK_MS_MAX} milliseconds' AS direct`,
+  );
+  if (rows[0]?.direct !== true) throw new StoreOutage({ note: 'database-pooled' });
+}
+
+/** @throws StoreOutage if the server or the database only reads, while a copy holds the lock alone, and through a pooler */
 async function beginUse(client: pg.ClientBase): Promise<void> {
+  await checkIsDirect(client);
   const { rows } = await client.query<{ readonly standby: boolean; readonly reading: string }>(
     "SELECT pg_is_in_recovery() AS standby, current_setting('default_transaction_read_only') AS reading",
   );
@@ -63,6 +75,7 @@ async function beginUse(client: pg.ClientBase): Promise<void> {
 }
 
 async function beginCopy(client: pg.ClientBase): Promise<void> {
+  await checkIsDirect(client);
   await client.query(durableSql('session'));
 }
 

@@ -65,8 +65,10 @@ const LOST_CODES: ReadonlySet<string> = new Set([
 const LOST_TEXTS =
   /^(?:Connection terminated|Query read timeout|timeout expired|Client has encountered a connection error|Client was closed)/;
 const POOL_TEXT = /^timeout exceeded when trying to connect/;
-/** The server gives this error the code of every missing feature, 0A000. */
-const CACHED_PLAN_TEXT = /^cached plan must not change result type/;
+/** The server gives this error the code of every missing feature, 0A000, and a text in its own language. */
+const CACHED_PLAN_ROUTINE = 'RevalidateCachedQuery';
+/** The refusal of pgbouncer if a connection begins with settings (1.18, client.c; code 08P01). */
+const POOLER_TEXT = /^unsupported startup parameter: /;
 const NO_PASSWORD_TEXT = /client password must be a string$/;
 const NO_TLS_TEXT = /^The server does not support SSL connections/;
 
@@ -82,10 +84,11 @@ export const isLockTimeout = (error: unknown): boolean => codeOf(error) === '55P
 /** True if the database refuses the values of a statement: their form or range, or a rule of the table (classes 22 and 23). */
 export const isOfData = (error: unknown): boolean => /^2[23]/.test(codeOf(error));
 
-/** True if the prepared statements of a connection no longer fit: a table was altered, or a pooler forgot them. A new connection has none yet. */
+/** True if the prepared statements of a connection no longer fit: a table was altered, or somebody removed them. A new connection has none yet. */
 export function isStale(error: unknown): boolean {
   const code = codeOf(error);
-  return code === '26000' || (code === '0A000' && CACHED_PLAN_TEXT.test(errorText(error)));
+  const isPlan = error instanceof Error && 'routine' in error && error.routine === CACHED_PLAN_ROUTINE;
+  return code === '26000' || (code === '0A000' && isPlan);
 }
 
 /** True if the connection is gone, so that nobody knows what became of a statement under way. */
@@ -107,6 +110,7 @@ function meaningOf(error: unknown): { readonly isRefusal: boolean; readonly outa
   const said = errorText(error) || code;
   const refused = REFUSALS.find(([start]) => code.startsWith(start));
   if (refused !== undefined) return { isRefusal: true, outage: { note: 'database-refuses', fault: refused[1], said } };
+  if (POOLER_TEXT.test(said)) return { isRefusal: true, outage: { note: 'database-pooled' } };
   if (NO_PASSWORD_TEXT.test(said)) return { isRefusal: true, outage: { note: 'database-asks-password' } };
   if (isTlsError(error) || NO_TLS_TEXT.test(said))
     return { isRefusal: true, outage: { note: 'database-untrusted', said } };

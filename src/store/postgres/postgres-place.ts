@@ -1,7 +1,7 @@
 // Where a region's PostgreSQL is, and the settings of every connection to it.
 //
 // Source: postgresql.org/docs/15/runtime-config-client.html (timeouts, isolation), /runtime-config-connection.html (keepalives), /libpq-connect.html
-// (options: a space in a value is escaped). What a connection asks for at its start comes before the defaults of its role, database and server.
+// (options: a space in a value is escaped). The settings with which a connection begins replace the defaults of its role, database and server.
 
 import { getCACertificates } from 'node:tls';
 import type pg from 'pg';
@@ -9,7 +9,7 @@ import type pg from 'pg';
 /** In milliseconds. A statement ends at the server first, so that the connection stays usable. */
 const CONNECT_MS_MAX = 5000;
 const STATEMENT_MS_MAX = 20_000;
-const LOCK_MS_MAX = 5000;
+export const LOCK_MS_MAX = 5000;
 /** A process that hangs within a transaction blocks the duties and events of all others for at most this long. */
 const IDLE_IN_TRANSACTION_MS_MAX = 5000;
 const QUERY_MS_MAX = 25_000;

@@ -6,6 +6,7 @@
 
 import type pg from 'pg';
 import type { Outage } from '../../region/records/store-outage.ts';
+import { StoreOutage } from '../../region/words/outage.ts';
 import { POSTGRES_MIGRATIONS } from './postgres-form.ts';
 
 /** Every writing transaction shares the lock on this table. */
@@ -14,13 +15,21 @@ export const ALONE_SQL = 'LOCK TABLE rackboot IN EXCLUSIVE MODE';
 
 const KNOWN = POSTGRES_MIGRATIONS.length;
 
-/** Begins a transaction in one round trip. @param sql its other statements @returns the version of the tables that it sees */
+/** The server's process of each connection. */
+const processes = new WeakMap<pg.ClientBase, number>();
+
+/**
+ * Begins a transaction in one round trip. @param sql its other statements @returns the version of the tables that it sees
+ * @throws StoreOutage if another process of the server serves the connection than before: a pooler is between
+ */
 export async function beginWithVersion(client: pg.ClientBase, sql: string): Promise<number> {
   // Several statements return an array with one answer each, which the types do not show.
-  const answers: unknown = await client.query(`${sql}; SELECT version FROM rackboot`);
-  const last: pg.QueryResult<{ readonly version: number | string }> | undefined = Array.isArray(answers)
-    ? answers.at(-1)
-    : undefined;
+  const answers: unknown = await client.query(`${sql}; SELECT version, pg_backend_pid() AS process FROM rackboot`);
+  const last: pg.QueryResult<{ readonly version: number | string; readonly process: number }> | undefined =
+    Array.isArray(answers) ? answers.at(-1) : undefined;
+  const serving = last?.rows[0]?.process ?? 0;
+  if ((processes.get(client) ?? serving) !== serving) throw new StoreOutage({ note: 'database-pooled' });
+  processes.set(client, serving);
   // A bigint, which only connections of the store read as a number.
   return Number(last?.rows[0]?.version ?? 0);
 }

@@ -7,7 +7,7 @@ import type { Outage } from '../../../src/region/records/store-outage.ts';
 import { outageOf, StoreOutage } from '../../../src/region/words/outage.ts';
 import { noteText } from '../../../src/region/words/rack-reasons.ts';
 import { refusal, sentenceOf } from '../../../src/region/words/refusal.ts';
-import { explainPostgres, explainWhileRunning } from '../../../src/store/postgres/postgres-faults.ts';
+import { explainPostgres, explainWhileRunning, isRepeatable } from '../../../src/store/postgres/postgres-faults.ts';
 import { converted, readsRow } from '../../../src/store/rows.ts';
 
 /** An error of the driver or of Node. */
@@ -20,6 +20,12 @@ function meaningOf(error: Error): Outage {
   assert.equal(explained.cause, error);
   return outageOf(explained);
 }
+
+test('a plan that no longer fits is run again, in whatever language the database says so', () => {
+  const said = coded('0A000', 'gecachter Plan darf den Ergebnistyp nicht ändern');
+  assert.equal(isRepeatable(said), false);
+  assert.equal(isRepeatable(Object.assign(said, { routine: 'RevalidateCachedQuery' })), true);
+});
 
 type Case = readonly [error: Error, outage: Outage, sentence: RegExp];
 const unusable = (fault: string, said: string): Outage => ({ note: 'database-unusable', fault, said });

@@ -73,7 +73,19 @@ describe('a user of the database with settings of its own', { skip: missing('lin
     });
   }
 
-  /** The processes hear a change of one of them, also after a pause. */
+  test('a table that somebody altered costs a connection whose plans no longer fit, and no request', async () => {
+    const place = await emptyPlace();
+    const store = await openPostgresRegion({ ...place, pool: 1 }, 'one');
+    try {
+      assert.deepEqual(await store.listUsers(), []);
+      await server.query('ALTER TABLE account ALTER COLUMN email TYPE varchar', new URL(place.url).pathname.slice(1));
+      assert.deepEqual(await store.listUsers(), []);
+    } finally {
+      await store.close();
+    }
+  });
+
+  /** After a pause, the processes still hear a change of one of them. */
   async function areHeard(stores: readonly RegionStore[]): Promise<void> {
     const heard = stores.map(() => 0);
     for (const [index, store] of stores.entries()) {

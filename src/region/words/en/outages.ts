@@ -83,6 +83,8 @@ export const OUTAGES: Pick<Writers<NoteParams>, Outage['note']> = {
     "the region's database cannot be used now (it is a standby, which only reads): promote it, or name the primary in region.store.url",
   'database-copied': () =>
     "the region's database is being copied: wait until `rackboot region copy` or `restore` has ended",
+  'database-pooled': () =>
+    "the region's database cannot be used now (a pooler of connections is in front of it, which keeps settings, locks and messages from it): name the server itself in region.store.url; region.store.pool bounds its connections",
   'database-newer': ({ ownVersion, otherVersion }) =>
     `the region's database cannot be used now (a newer Rackboot gave it version ${otherVersion}; this process knows ${ownVersion}): upgrade this process`,
   'database-older': ({ ownVersion, otherVersion }) =>
