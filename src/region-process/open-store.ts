@@ -73,7 +73,8 @@ function readOf(key: keyof typeof READERS, path: string): string {
 }
 
 function readPassword(path: string): string {
-  const [password = ''] = readNamedFile(path, PASSWORD_BYTES_MAX).split('\n');
+  // Some editors end a line with CR and LF.
+  const [password = ''] = readNamedFile(path, PASSWORD_BYTES_MAX).split(/\r?\n/);
   if (password !== '') return password;
   throw new RackError('config-invalid', `the first line of ${path} is empty: write the database's password there`);
 }
