@@ -49,6 +49,8 @@ function urlProblem(text: string): string | undefined {
     return 'has an sslmode other than disable (no TLS) and verify-full (the default)';
   if (url.hostname === '' && (url.searchParams.get('host') ?? '') === '')
     return `names no host: write it as ${EXAMPLE}`;
+  if ([url.hostname, url.searchParams.get('host') ?? ''].some((host) => decodeURIComponent(host).includes(',')))
+    return 'names several hosts: name the one that writes, by a name or an address that moves to the standby with it';
   return /^\/[^/]+$/.test(url.pathname) ? undefined : `names no database: write it as ${EXAMPLE}`;
 }
 

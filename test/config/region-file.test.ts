@@ -109,6 +109,10 @@ test('each fault of region.store is named with its remedy', () => {
       '{ kind: postgresql, url: "postgresql:///r?host=/run&host=db.example" }',
       /^region\.store\.url: has the option host more than once: keep one/,
     ],
+    [
+      '{ kind: postgresql, url: "postgresql://one,two/r" }',
+      /^region\.store\.url: names several hosts: name the one that writes, by a name or an address that moves/,
+    ],
     ['{ kind: postgresql, url: "postgresql:///r?host=" }', /^region\.store\.url: names no host: write it as/],
     [
       '{ kind: postgresql, url: "postgresql://a%ff@db/r" }',
