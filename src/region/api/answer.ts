@@ -65,7 +65,8 @@ export interface EventFollowing {
 }
 
 export type Answer =
-  | { readonly kind: 'json'; readonly value: unknown; readonly status: 200 | 201 | 202 }
+  /** `tag`: its entity tag (`preconditions.ts`); `undefined`: it has none. */
+  | { readonly kind: 'json'; readonly value: unknown; readonly status: 200 | 201 | 202; readonly tag?: string }
   | { readonly kind: 'text'; readonly text: string | Buffer; readonly contentType: string }
   | ({ readonly kind: 'list' } & ListToSend)
   /** The desired state of a rack, with its entity tag. */
@@ -109,6 +110,22 @@ export function refuseField<C extends RefusalCode>(field: string, code: C, param
 /** A refusal of one field. */
 export function refuseField(field: string, code: RefusalCode, params: AnyParams = {}): Refusal {
   return refuseFields({ [field]: [refusal(code, params)] });
+}
+
+/** True for a refusal in the place of what was asked for. */
+export const isRefusal = (one: unknown): one is Refusal =>
+  typeof one === 'object' && one !== null && 'kind' in one && one.kind === 'refusal';
+
+const hasNone = <T extends readonly unknown[]>(found: T): found is T & { [K in keyof T]: Exclude<T[K], Refusal> } =>
+  !found.some(isRefusal);
+
+/** All of these, if none is a refusal; otherwise the refusal of every field that is refused. One that names no field precedes them. */
+export function allOf<T extends readonly unknown[]>(...found: T) {
+  if (hasNone(found)) return found;
+  const refusals = found.filter(isRefusal);
+  const [first] = refusals;
+  const plain = refusals.find(({ fields }) => fields === undefined);
+  return plain ?? refuseFields(Object.assign({}, ...refusals.map(({ fields }) => fields)), first?.name);
 }
 
 /** The problems that a schema found WITH_INPUT, by field. */

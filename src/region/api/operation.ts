@@ -45,6 +45,8 @@ export interface ApiCall {
   readonly piece?: (UploadPiece & { readonly from: number | 'unreadable' | undefined }) | undefined;
   /** The bytes of the files in a multipart body, by field. */
   readonly files?: ReadonlyMap<string, Buffer> | undefined;
+  /** The conditions of the request (`preconditions.ts`), as its headers have them. */
+  readonly conditions?: { readonly ifMatch?: string | undefined; readonly ifNoneMatch?: string | undefined };
   /** True once the client has left. */
   readonly hasLeft?: (() => boolean) | undefined;
 }
@@ -75,8 +77,10 @@ export interface Operation {
   readonly ownTransaction: boolean;
   /** The effect, for users; then one `:param` line for each parameter. */
   readonly doc: string;
-  /** Names of the parameters that it takes. */
-  readonly parameters: readonly string[];
+  /** The parameters that it takes, by name. */
+  readonly parameters: Readonly<Record<string, z.ZodType>>;
+  /** True if it takes parameters of every other name, too. */
+  readonly takesOthers?: boolean;
   readonly run: (call: ApiCall, fields: Fields) => Answer | Promise<Answer>;
 }
 
@@ -114,12 +118,9 @@ export function defineOperation<P extends z.ZodObject>(definition: {
   readonly run: (call: ApiCall, parameters: z.output<P>) => Answer | Promise<Answer>;
 }): Operation {
   const shape: Record<string, z.core.$ZodType> = definition.parameters.shape;
-  const names = Object.keys(shape);
-  const lines = names.map((name) => {
-    const schema = shape[name];
-    const description = schema instanceof z.ZodType ? schema.description : undefined;
-    return `:param ${name}: ${description ?? ''}`;
-  });
+  const typed = Object.entries(shape).filter((entry): entry is [string, z.ZodType] => entry[1] instanceof z.ZodType);
+  const names = typed.map(([name]) => name);
+  const lines = typed.map(([name, { description }]) => `:param ${name}: ${description ?? ''}`);
   return {
     versions: definition.versions,
     path: definition.path,
@@ -129,7 +130,7 @@ export function defineOperation<P extends z.ZodObject>(definition: {
     access: definition.access,
     ownTransaction: definition.ownTransaction === true,
     doc: [definition.doc, ...(lines.length === 0 ? [] : ['', ...lines])].join('\n'),
-    parameters: names,
+    parameters: Object.fromEntries(typed),
     run(call, fields) {
       const given: Record<string, readonly string[]> = {};
       for (const name of names) {

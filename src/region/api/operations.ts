@@ -41,6 +41,7 @@ import type { ApiCall } from './operation.ts';
 import { type ApiVersion, defineOperation, type Method, type Operation } from './operation.ts';
 import { OWNERSHIP_OPERATIONS } from './ownership-operations.ts';
 import { POWER_OPERATIONS } from './power-operations.ts';
+import { refuseUnmatched, tagged } from './preconditions.ts';
 import { RACK_OPERATIONS } from './rack-operations.ts';
 import { RESULT_OPERATIONS } from './result-operations.ts';
 import { ROUTE_OPERATIONS } from './route-operations.ts';
@@ -56,8 +57,17 @@ import { USER_OPERATIONS } from './user-operations.ts';
 
 /** The MAAS release whose API 2.0 is implemented; clients compare it with the release they need. */
 const SPOKEN_RELEASE = '2.9.0';
-/** The optional capabilities of MAAS that this API supports. Clients use every capability listed, so one that would fail must not be. */
-const CAPABILITIES: readonly string[] = [];
+/**
+ * The optional capabilities of MAAS that this API supports. Clients use every capability listed, so one that would fail must not be:
+ * `ipv6-deployment-ubuntu` (there is no IPv6 here), `storage-deployment-ubuntu` (`layout/deployable.ts` refuses layouts), `bridging-automatic-ubuntu`.
+ */
+const CAPABILITIES = [
+  'networks-management',
+  'static-ipaddresses',
+  'devices-management',
+  'network-deployment-ubuntu',
+  'bridging-interface-ubuntu',
+] as const;
 
 const VERSION_OPERATION = defineOperation({
   versions: ['1.0', '2.0'],
@@ -154,8 +164,14 @@ export async function runOperation(
   }
   const refused = checkAccess(operation, call);
   if (refused !== undefined) return refused;
-  if (operation.method === 'GET' || operation.ownTransaction) return await operation.run(call, fields);
-  return await call.region.transact(async () => await operation.run(call, fields));
+  if (operation.method === 'GET') {
+    const answer = await operation.run(call, fields);
+    return operation.op === undefined ? tagged(answer, call) : answer;
+  }
+  if (operation.ownTransaction && call.conditions?.ifMatch === undefined) return await operation.run(call, fields);
+  return await call.region.transact(
+    async () => (await refuseUnmatched(operations, operation, call)) ?? (await operation.run(call, fields)),
+  );
 }
 
 /** The refusal if this caller may not call this operation. */

@@ -4,35 +4,42 @@
 // units run on the machine.
 
 import { z } from 'zod';
+import type { CommandRefusal } from '../life/commands.ts';
 import { decideLock, decideOwnerData, ownerDataProblem } from '../life/ownership.ts';
-import { type Answer, refuseFields } from './answer.ts';
+import { whereabouts } from '../life/whereabouts.ts';
+import { type Answer, json, NO_MACHINE, refuse, refuseFields } from './answer.ts';
+import { deviceJson } from './device-json.ts';
 import { answerCommand } from './life-operations.ts';
-import { actorOf, comment, machinePaths, systemIdOf } from './machine-calls.ts';
+import { actorOf, comment, machinePaths, nodeOf, systemIdOf } from './machine-calls.ts';
 import { type ApiCall, defineOperation, type Operation } from './operation.ts';
 
 const common = { ...machinePaths('2.0').one, method: 'POST', access: 'user' } as const;
+const ofDevices = { ...common, path: 'devices/{system_id}', handler: 'DeviceHandler' } as const;
 
 /** Every parameter except `op` is a key with its value, so no schema can name them. */
-function setOwnerData(op: string): Operation {
+function setOwnerData(place: typeof common | typeof ofDevices, op: string): Operation {
+  const isOfDevices = place === ofDevices;
   return {
-    ...common,
+    ...place,
     op,
-    doc: 'Store data with a machine: every parameter is a key with its value; an empty value removes the key.\n\n:param key: The value.',
-    parameters: [],
+    doc: 'Store data with a machine or a device: every parameter is a key with its value; an empty value removes the key.\n\n:param key: The value.',
+    parameters: {},
+    takesOthers: true,
     ownTransaction: false,
     async run(call, fields) {
       const data = new Map<string, string>();
       for (const [key, list] of fields) if (key !== 'op') data.set(key, list.at(-1) ?? '');
       const problem = ownerDataProblem(data);
       if (problem !== undefined) return refuseFields({ key: [problem] });
-      const { store, clock } = call.region;
+      const { store, clock, racks } = call.region;
+      const node = await nodeOf(call);
+      if ((node?.device !== undefined) !== isOfDevices) return isOfDevices ? refuse('not-found.device') : NO_MACHINE;
       const atMs = clock.wallTimeMs();
-      return answerCommand(
-        call,
-        await store.changeMachine(systemIdOf(call), atMs, (machine, knowledge) =>
-          decideOwnerData(machine, data, { by: actorOf(call), atMs, knowledge }),
-        ),
+      const outcome = await store.changeMachine<CommandRefusal>(systemIdOf(call), atMs, (machine, knowledge) =>
+        decideOwnerData(machine, data, { by: actorOf(call), atMs, knowledge }),
       );
+      if (!isOfDevices || outcome.kind !== 'changed') return answerCommand(call, outcome);
+      return json(deviceJson(outcome.machine, whereabouts(racks)));
     },
   };
 }
@@ -52,8 +59,10 @@ async function lock(call: ApiCall, isLocked: boolean, reason: string | undefined
 
 /** Owner data and locks of machines. */
 export const OWNERSHIP_OPERATIONS: readonly Operation[] = [
-  setOwnerData('set_owner_data'),
-  setOwnerData('set_workload_annotations'),
+  setOwnerData(common, 'set_owner_data'),
+  setOwnerData(common, 'set_workload_annotations'),
+  setOwnerData(ofDevices, 'set_owner_data'),
+  setOwnerData(ofDevices, 'set_workload_annotations'),
   defineOperation({
     ...common,
     op: 'lock',

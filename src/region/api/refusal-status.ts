@@ -48,6 +48,7 @@ export const REFUSALS: Readonly<Record<RefusalName, number>> = {
   'rack-network': 409,
   'upload-conflict': 409,
   'unknown-version': 410,
+  'precondition-failed': 412,
   'body-too-large': 413,
   'rack-length': 413,
   'unknown-body': 415,

@@ -45,6 +45,7 @@ import { addImageStreamRoutes } from './image-stream-routes.ts';
 import { mergeFields } from './link.ts';
 import { addLinkRoutes } from './link-routes.ts';
 import { addMetadataRoutes } from './metadata-routes.ts';
+import { openApiDescription } from './openapi.ts';
 import { addPreseedRoutes } from './preseed-routes.ts';
 import { RETRY_FIELD, type SendingParts, send } from './sending.ts';
 import { ArrivedForm, readUploads, takesUploads, uploadOf } from './upload-bodies.ts';
@@ -122,6 +123,9 @@ export function addRoutes(app: FastifyInstance, context: ApiContext): void {
       } else addRoute(app);
     }
     app.get(`/MAAS/api/${version}/describe/`, (request, reply) => describe(context, version, request, reply));
+    app.get(`/MAAS/api/${version}/openapi.json`, (request, reply) =>
+      describe(context, version, request, reply, openApiDescription),
+    );
   }
   addLinkRoutes(app, {
     region: context.region,
@@ -193,6 +197,7 @@ async function answerOperation(
     ...{ region: context.region, version, path: pathOf(request), caller: who.caller, peer: who.peer, query },
     ...uploadOf(request),
     files: body.files,
+    conditions: { ifMatch: request.headers['if-match'], ifNoneMatch: request.headers['if-none-match'] },
     hasLeft: () => request.raw.socket.destroyed,
   };
   const fields = streamFields(request, operations, mergeFields(query, body.fields));
@@ -254,6 +259,7 @@ async function describe(
   version: ApiVersion,
   request: FastifyRequest,
   reply: FastifyReply,
+  make: typeof apiDescription = apiDescription,
 ): Promise<FastifyReply> {
   reply.header('X-MAAS-API-Hash', DESCRIPTION_HASHES[version]);
   const who = await identify(context, request);
@@ -263,7 +269,7 @@ async function describe(
   const host = request.headers.host ?? '';
   const origin = /^[A-Za-z0-9.:[\]-]{1,255}$/.test(host) ? `${request.protocol}://${host}` : '';
   // The maas command line accepts only this exact media type, without a charset.
-  return reply.type('application/json').send(Buffer.from(JSON.stringify(apiDescription(version, origin))));
+  return reply.type('application/json').send(Buffer.from(JSON.stringify(make(version, origin))));
 }
 
 function isWithinRate(context: ApiContext, request: FastifyRequest): boolean {

@@ -30,6 +30,7 @@ export async function send(context: SendingParts, reply: FastifyReply, answer: A
   reply.header('Cache-Control', 'no-store').header('X-Content-Type-Options', 'nosniff').header('Vary', 'Authorization');
   switch (answer.kind) {
     case 'json':
+      if (answer.tag !== undefined) reply.header('ETag', answer.tag);
       return reply
         .code(answer.status)
         .type('application/json')

@@ -1,6 +1,7 @@
 // The API of a region for tests, asked by an administrator, by two users, by a machine and by nobody.
 
 import { createApiKey } from '../../../src/region/accounts/accounts.ts';
+import type { RegionConfig } from '../../../src/region/config.ts';
 import { buildApp, makeContext } from '../../../src/region/http/server.ts';
 import type { RegionOptions } from '../../../src/region/region.ts';
 import { addAdmin, hashOnce } from '../accounts/administrator.ts';
@@ -36,6 +37,7 @@ export interface AskedApi {
     body: string | Buffer,
     headers: Readonly<Record<string, string>>,
     by?: CallerName,
+    method?: 'GET' | 'POST' | 'PUT' | 'DELETE',
   ) => Promise<Answered>;
 }
 
@@ -43,8 +45,9 @@ export interface AskedApi {
 export async function withAskedApi(
   work: (api: AskedApi) => Promise<void>,
   options: Partial<RegionOptions> = {},
+  config: Partial<RegionConfig> = {},
 ): Promise<void> {
-  const place = await makeRegion({}, 1, undefined, options);
+  const place = await makeRegion(config, 1, undefined, options);
   const { store, clock } = place;
   const app = buildApp(makeContext(place.region));
   try {
@@ -87,7 +90,8 @@ export async function withAskedApi(
         const headers = { 'content-type': 'application/x-www-form-urlencoded' };
         return inject(method, path, by, { payload: search.toString(), headers });
       },
-      send: (path, body, headers, by = 'admin') => inject('POST', path, by, { payload: body, headers }),
+      send: (path, body, headers, by = 'admin', method = 'POST') =>
+        inject(method, path, by, { ...(method === 'GET' ? {} : { payload: body }), headers }),
     });
   } finally {
     await app.close();

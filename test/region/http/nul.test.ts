@@ -41,7 +41,7 @@ function answersNul(regionOf: () => LiveRegion): void {
     };
     const places = path.match(/\{\w+\}/g)?.length ?? 0;
     const inPath = Array.from({ length: places }, (_, place) => ({ path: `${pathOf(place)}${query}`, method }));
-    const inParameters = parameters.flatMap((name): readonly Asked[] => {
+    const inParameters = Object.keys(parameters).flatMap((name): readonly Asked[] => {
       const pair = `${name}=a%00b`;
       if (method !== 'POST' && method !== 'PUT') {
         return [{ path: `${pathOf(-1)}${query === '' ? '?' : `${query}&`}${pair}`, method }];

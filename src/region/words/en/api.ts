@@ -72,6 +72,7 @@ export const API = {
   'field.config-missing': ({ name, missing }: { readonly name: string; readonly missing: MissingFunction }) =>
     `Nothing was changed: ${name} is a setting of MAAS, but Rackboot does not have ${MISSING_FUNCTIONS[missing]}.`,
   'field.flag': 'Give true or false.',
+  'field.agent-name': 'Give a name without control characters.',
   'field.value-too-large': 'The value is too large or too deeply nested.',
 
   'field.mac': ({ text }: { readonly text: string }) => `'${text}' is not a valid MAC address.`,
@@ -124,6 +125,11 @@ export const API = {
   'field.ip-address': 'Give an IPv4 address such as 10.20.0.10.',
   'field.storage': 'Give sizes in GB: root:50,100. Disk tags are not supported.',
   'field.interface-conditions': 'Conditions on interfaces are not supported: choose by tags.',
+  'precondition-failed.changed':
+    'Nothing was changed: the object has changed since you read it. Read it again, and decide again.',
+  'precondition-failed.untagged':
+    'Nothing was changed: what this request changes has no entity tag. Send it without If-Match.',
+  'precondition-failed.form': 'Nothing was changed: If-Match must have entity tags as ETag gave them, in quotes, or *.',
   'nothing-matches': 'No Ready machine meets these conditions: accept one, release one, or ask for less.',
   'field.whole-seconds': ({ max }: Max) => `Give a whole number of seconds from 1 to ${max}.`,
   'not-found.run': 'This machine has no such run: give an id, current-commissioning or current-testing.',

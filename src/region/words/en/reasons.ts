@@ -33,6 +33,7 @@ export const REASONS = {
   'method-not-allowed': 'The path does not support the method; the answer lists those it supports.',
   'transition-not-allowed': 'The life cycle has no such step from the state the machine is in.',
   'machine-in-use': 'The machine is at work or has an owner; release it first.',
+  'precondition-failed': 'The object is no longer as the request says (If-Match); read it again.',
   'domain-in-use': 'The domain is the default one, or has records; the answer says which.',
   'layout-refused': 'The network or the disks of the machine cannot be laid out so; the answer says why.',
   'machine-locked': 'The machine is locked; `rackboot machines unlock` unlocks it.',

@@ -1,0 +1,80 @@
+// Conditional requests: an object that the API shows has an entity tag, and a change that names another tag is refused.
+//
+//   GET zones/hall/                    ETag: "q0Fz…"
+//   PUT zones/hall/  If-Match: "q0Fz…"   the zone has that tag: it is changed; another one: 412, and nothing is changed
+//
+// Sources: RFC 9110 §8.8.3 (ETag), §13.1.1 (If-Match), §13.1.2 (If-None-Match), §13.2.1 (when conditions are evaluated).
+//
+// 1. The tag of an object is the digest of what the read operation of its path answers to the caller, without what passes with time alone.
+//    Deviates from RFC 9110 §8.8.1 because the age of a power reading would otherwise be a change.
+// 2. A change is compared and made in one transaction, so of two changes that name one tag, one is refused.
+// 3. An answer to a change has no tag: another change may already have followed (RFC 9110 §9.3.4).
+
+import { createHash } from 'node:crypto';
+import { type Answer, type Refusal, refuse } from './answer.ts';
+import type { ApiCall, Operation } from './operation.ts';
+
+/** Fields that pass with time, or with every sign of life: ages, and when and how far a rack last reported. */
+const PASSING = new Set([
+  'power_state_age',
+  'work_age',
+  'last_seen',
+  'applied_version',
+  'events_waiting',
+  'events_dropped',
+  'dead_letters',
+]);
+
+const BOUND_TAG = /^"[\x21\x23-\x7e]*"$/;
+
+const withoutPassing = (name: string, value: unknown): unknown => (PASSING.has(name) ? undefined : value);
+
+/** The tag of a representation. */
+const tagOf = (value: unknown): string =>
+  `"${createHash('sha256').update(JSON.stringify(value, withoutPassing)).digest('base64url').slice(0, 27)}"`;
+
+/** True if a header has the tag, or names every tag. @param isWeak also the weak form of the tag counts (RFC 9110 §8.8.3.2) */
+function names(header: string, tag: string, isWeak: boolean): boolean {
+  const listed = header.split(',').map((one) => one.trim());
+  return header.trim() === '*' || listed.some((one) => (isWeak ? one.replace(/^W\//, '') : one) === tag);
+}
+
+/** The operation that reads the object of a path. */
+const readerOf = (operations: readonly Operation[]): Operation | undefined =>
+  operations.find(({ method, op }) => method === 'GET' && op === undefined);
+
+const isObject = (value: unknown): boolean => typeof value === 'object' && value !== null && !Array.isArray(value);
+
+/** The answer of a read operation with its tag, or that the caller has it already. */
+export function tagged(answer: Answer, { conditions }: ApiCall): Answer {
+  if (answer.kind !== 'json' || answer.status !== 200 || !isObject(answer.value)) return answer;
+  const tag = tagOf(answer.value);
+  if (conditions?.ifNoneMatch !== undefined && names(conditions.ifNoneMatch, tag, true))
+    return { kind: 'unchanged', tag };
+  return { ...answer, tag };
+}
+
+/** True for an operation whose change may be compared: the others are commands that wait for something, or have no object. */
+const isComparable = (operation: Operation): boolean => !operation.ownTransaction || operation.op === undefined;
+
+/**
+ * The refusal of a change whose condition does not hold; call it in the transaction of the change. `undefined`: it holds, or the object is
+ * not there, which the operation itself refuses.
+ * @param operations all of the path
+ */
+export async function refuseUnmatched(
+  operations: readonly Operation[],
+  operation: Operation,
+  call: ApiCall,
+): Promise<Refusal | undefined> {
+  const wanted = call.conditions?.ifMatch;
+  if (wanted === undefined) return undefined;
+  const reader = readerOf(operations);
+  if (reader === undefined || !isComparable(operation)) return refuse('precondition-failed.untagged');
+  const now = await reader.run(call, new Map());
+  if (now.kind !== 'json') return now.kind === 'refusal' ? undefined : refuse('precondition-failed.untagged');
+  if (!isObject(now.value)) return refuse('precondition-failed.untagged');
+  const listed = wanted.split(',').map((one) => one.trim());
+  if (wanted.trim() !== '*' && !listed.every((one) => BOUND_TAG.test(one))) return refuse('precondition-failed.form');
+  return names(wanted, tagOf(now.value), false) ? undefined : refuse('precondition-failed.changed');
+}

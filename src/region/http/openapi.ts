@@ -1,0 +1,193 @@
+// The description of the API as OpenAPI 3.1, made from the table of operations.
+//
+// Source: the OpenAPI Specification 3.1.0 (§4.8: the objects of a description).
+//
+// 1. OpenAPI knows one operation of a method and a path, MAAS's API several, which `op` in the query tells apart. So an entry describes all
+//    of them: `op` lists their names, the body is that of one of them, and `x-operations` says what each takes, and who may call it.
+// 2. Parameters are texts on the wire. The schema of one is what its text must be; a parameter with several values may be repeated.
+
+import { z } from 'zod';
+import type { ApiVersion, Method, Operation } from '../api/operation.ts';
+import { OPERATIONS } from '../api/operations.ts';
+
+type Json = Readonly<Record<string, unknown>>;
+
+/** The callers of each access, for people. */
+const ACCESS: Readonly<Record<Operation['access'], string>> = {
+  anyone: 'everybody',
+  managed: 'users, and everybody in a managed network',
+  machine: 'users, and the machine itself',
+  user: 'users',
+  admin: 'administrators',
+};
+
+/** The schema of a parameter's text, or of its texts; and whether it must be given. */
+function readParameter(type: z.ZodType): { readonly isRequired: boolean; readonly schema: Json } {
+  const isRequired = !(type instanceof z.ZodOptional);
+  const inner = type instanceof z.ZodOptional ? type.unwrap() : type;
+  // All are pipes from a list of texts to what the operation takes of it (`value`, `values`).
+  const taken = inner instanceof z.ZodPipe ? inner.def.out : inner;
+  const { $schema: _draft, ...schema } = z.toJSONSchema(taken, { io: 'input', unrepresentable: 'any' });
+  return { isRequired, schema };
+}
+
+const entriesOf = (operation: Operation) =>
+  Object.entries(operation.parameters).map(([name, type]) => ({
+    name,
+    description: type.description ?? '',
+    ...readParameter(type),
+  }));
+
+/** The body of one operation. */
+function bodySchema(operation: Operation): Json {
+  const entries = entriesOf(operation);
+  const required = entries.filter(({ isRequired }) => isRequired).map(({ name }) => name);
+  return {
+    type: 'object',
+    title: operation.op ?? operation.method,
+    properties: Object.fromEntries(entries.map(({ name, description, schema }) => [name, { ...schema, description }])),
+    ...(required.length === 0 ? {} : { required }),
+    ...(operation.takesOthers === true ? { additionalProperties: { type: 'string' } } : {}),
+  };
+}
+
+/** The forms of a body that the region reads. */
+function requestBody(operations: readonly Operation[]): Json {
+  const schemas = operations
+    .filter((one) => one.takesOthers === true || Object.keys(one.parameters).length > 0)
+    .map(bodySchema);
+  if (schemas.length === 0) return {};
+  const schema = schemas.length === 1 ? schemas[0] : { anyOf: schemas };
+  const forms = ['multipart/form-data', 'application/x-www-form-urlencoded', 'application/json'];
+  return { requestBody: { content: Object.fromEntries(forms.map((form) => [form, { schema }])) } };
+}
+
+/** The parameters in the query. Those of a change are there, too, but a body is the usual place for them. */
+function queryParameters(method: Method, operations: readonly Operation[]): readonly Json[] {
+  const named = operations.flatMap(({ op }) => op ?? []);
+  const op = {
+    ...{ name: 'op', in: 'query', required: named.length === operations.length },
+    ...{ description: 'The operation.', schema: { type: 'string', enum: named } },
+  };
+  const all = named.length === 0 ? [] : [op];
+  if (method === 'POST' || method === 'PUT') return all;
+  const found = new Map<string, Json>();
+  for (const operation of operations) {
+    for (const { name, description, schema } of entriesOf(operation)) {
+      const isRequired = operations.every((one) => entriesOf(one).some((own) => own.name === name && own.isRequired));
+      if (!found.has(name)) found.set(name, { name, in: 'query', required: isRequired, description, schema });
+    }
+  }
+  return [...all, ...found.values()];
+}
+
+const answers = (path: string, operations: readonly Operation[]): Json => ({
+  '2XX': { description: 'Done; the answer is JSON, plain text, or empty.' },
+  ...(operations.some((one) => Object.keys(one.parameters).length > 0)
+    ? { '400': { $ref: '#/components/responses/Faults' } }
+    : {}),
+  ...(path.includes('{') ? { '404': { $ref: '#/components/responses/Refused' } } : {}),
+  default: { $ref: '#/components/responses/Refused' },
+});
+
+/** All operations of a path and a method. */
+function entryOf(path: string, method: Method, operations: readonly Operation[]): Json {
+  const [first] = operations;
+  const isOpen = operations.some(({ access }) => access === 'anyone' || access === 'managed');
+  return {
+    operationId: `${method.toLowerCase()}_${path.replace(/[{}]/g, '').replace(/[/-]/g, '_')}`,
+    tags: [(first?.handler ?? '').replace(/Handler$/, '')],
+    description: operations.map(({ op, doc }) => `${op === undefined ? '' : `${op}: `}${sentenceOf(doc)}`).join('\n\n'),
+    parameters: queryParameters(method, operations),
+    ...(method === 'POST' || method === 'PUT' ? requestBody(operations) : {}),
+    responses: answers(path, operations),
+    security: isOpen ? [{}, { apiKey: [] }] : [{ apiKey: [] }],
+    'x-operations': operations.map((operation) => ({
+      op: operation.op ?? null,
+      callers: ACCESS[operation.access],
+      parameters: Object.keys(operation.parameters),
+    })),
+  };
+}
+
+/** The effect, without the lines of the parameters. */
+const sentenceOf = (doc: string): string => doc.split('\n\n:param', 1)[0] ?? doc;
+
+function pathItem(path: string, operations: readonly Operation[]): Json {
+  const methods = [...new Set(operations.map(({ method }) => method))];
+  const names = [...path.matchAll(/\{(\w+)\}/g)].map((match) => match[1] ?? '');
+  return {
+    ...(names.length === 0
+      ? {}
+      : { parameters: names.map((name) => ({ name, in: 'path', required: true, schema: { type: 'string' } })) }),
+    ...Object.fromEntries(
+      methods.map((method) => [
+        method.toLowerCase(),
+        entryOf(
+          path,
+          method,
+          operations.filter((one) => one.method === method),
+        ),
+      ]),
+    ),
+  };
+}
+
+const COMPONENTS: Json = {
+  securitySchemes: {
+    apiKey: {
+      ...{ type: 'apiKey', in: 'header', name: 'Authorization' },
+      description: 'OAuth 1.0a with the method PLAINTEXT and the three parts of an API key.',
+    },
+  },
+  responses: {
+    Faults: {
+      description: 'Parameters are missing or wrong: each of them, with why.',
+      content: {
+        'application/json': {
+          schema: { type: 'object', additionalProperties: { type: 'array', items: { type: 'string' } } },
+        },
+        'text/plain': { schema: { type: 'string' } },
+      },
+    },
+    Refused: {
+      description: 'Refused, with the reason as a sentence; its name is in the header.',
+      headers: {
+        'X-Rackboot-Refusal': { description: 'The name of the reason.', schema: { type: 'string' } },
+      },
+      content: { 'text/plain': { schema: { type: 'string' } } },
+    },
+  },
+};
+
+function describe(version: ApiVersion): Json {
+  const own = OPERATIONS.filter((operation) => operation.versions.includes(version));
+  const paths = [...new Set(own.map(({ path }) => path))].sort();
+  const groups = [...new Set(own.map(({ handler }) => handler.replace(/Handler$/, '')))].sort();
+  return {
+    openapi: '3.1.0',
+    info: { title: `Rackboot, MAAS API ${version}`, version },
+    tags: groups.map((name) => ({ name })),
+    paths: Object.fromEntries(
+      paths.map((path) => [
+        `/${path}/`,
+        pathItem(
+          path,
+          own.filter((operation) => operation.path === path),
+        ),
+      ]),
+    ),
+    components: COMPONENTS,
+  };
+}
+
+/** Made when they are first asked for. */
+const descriptions = new Map<ApiVersion, Json>();
+
+/** The description for a client that reached the region under `origin` (`http://rack:5240`). */
+export function openApiDescription(version: ApiVersion, origin: string): Json {
+  const known = descriptions.get(version) ?? describe(version);
+  descriptions.set(version, known);
+  const { openapi, info, ...rest } = known;
+  return { openapi, info, servers: [{ url: `${origin}/MAAS/api/${version}` }], ...rest };
+}

@@ -1,0 +1,155 @@
+// Conditional requests: every object that can be changed has an entity tag, and a change that names an old one is refused.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { OPERATIONS } from '../../../src/region/api/operations.ts';
+import type { Answered, AskedApi, CallerName } from './asked-api.ts';
+import { machine, withSite } from './sent/trial.ts';
+
+type Method = 'GET' | 'PUT' | 'DELETE' | 'POST';
+
+const conditional =
+  ({ send }: AskedApi) =>
+  (method: Method, path: string, headers: Readonly<Record<string, string>>, fields = {}, by?: CallerName) => {
+    const type = { 'content-type': 'application/x-www-form-urlencoded' };
+    return send(path, new URLSearchParams(fields).toString(), { ...type, ...headers }, by, method);
+  };
+
+const tagOf = ({ headers }: Answered): string => String(headers.etag);
+
+/** An object of each kind with a change that it takes: its path, and a parameter with two values. */
+async function objectsOf(site: AskedApi): Promise<readonly (readonly [path: string, field: string, ...string[]])[]> {
+  const { ask } = site;
+  const idOf = async (path: string, fields: Readonly<Record<string, string>>): Promise<string> => {
+    const answer = await ask('POST', `2.0/${path}/`, fields);
+    assert.equal(answer.status, 200, `${path}: ${answer.text}`);
+    return answer.json.id ?? answer.json.system_id;
+  };
+  const id = await machine(site, 'allocated', { owner: 'admin' });
+  const nics = (await ask('GET', `2.0/nodes/${id}/interfaces/`)).json;
+  const wish = { name: 'bond0', parents: `${nics[0].id},${nics[1].id}` };
+  const bond = (await ask('POST', `2.0/nodes/${id}/interfaces/?op=create_bond`, wish)).json.id;
+  const part = (await ask('POST', `2.0/nodes/${id}/blockdevices/sdb/partitions/`, { size: '10G' })).json;
+  await ask('POST', '2.0/tags/', { name: 'gpu' });
+  const fabric = await idOf('fabrics', { name: 'core' });
+  const vlan = await idOf(`fabrics/${fabric}/vlans`, { vid: '7' });
+  const [near, far] = [await idOf('subnets', { cidr: '10.9.0.0/24' }), await idOf('subnets', { cidr: '10.8.0.0/24' })];
+  const route = { source: near, destination: far, gateway_ip: '10.9.0.1' };
+  const range = { type: 'reserved', start_ip: '10.20.0.200', end_ip: '10.20.0.210' };
+  const comment = ['comment', 'one', 'two'] as const;
+  const described = ['description', 'one', 'two'] as const;
+  return [
+    [`2.0/machines/${id}/`, ...described],
+    [`2.0/devices/${await idOf('devices', { mac_addresses: '52:54:00:00:00:09' })}/`, ...described],
+    ['2.0/zones/hall/', ...described],
+    ['1.0/zones/hall/', 'description', 'three', 'four'],
+    [`2.0/resourcepool/${await idOf('pools', { name: 'second' })}/`, ...described],
+    ['2.0/tags/gpu/', ...comment],
+    [`2.0/fabrics/${fabric}/`, ...described],
+    [`2.0/vlans/${vlan}/`, ...described],
+    [`2.0/fabrics/${fabric}/vlans/7/`, 'description', 'three', 'four'],
+    [`2.0/subnets/${near}/`, ...described],
+    [`2.0/spaces/${await idOf('spaces', { name: 'dmz' })}/`, ...described],
+    [`2.0/ipranges/${await idOf('ipranges', range)}/`, ...comment],
+    [`2.0/static-routes/${await idOf('static-routes', route)}/`, 'metric', '1', '2'],
+    [
+      `2.0/dnsresources/${await idOf('dnsresources', { fqdn: 'a.maas', ip_addresses: '10.20.0.5' })}/`,
+      'address_ttl',
+      '60',
+      '90',
+    ],
+    [`2.0/nodes/${id}/interfaces/${bond}/`, 'mtu', '1400', '1300'],
+    [`2.0/nodes/${id}/blockdevices/${part.device_id}/partition/${part.id}/?op=format`, 'fstype', 'ext4', 'xfs'],
+  ];
+}
+
+test('of two changes that were made from one reading, the second is refused, and changes nothing', () =>
+  withSite(async (site) => {
+    const asks = conditional(site);
+    for (const [path, field, first = '', second = ''] of await objectsOf(site)) {
+      const read = path.replace(/\?.*/, '');
+      const method = path.includes('?') ? 'POST' : 'PUT';
+      const before = tagOf(await site.ask('GET', read));
+      assert.match(before, /^"[\w-]{27}"$/, path);
+      const same = await site.ask('GET', read);
+      assert.equal(tagOf(same), before, `${path} has the same tag as long as nothing changes it`);
+      const taken = await asks(method, path, { 'if-match': before }, { [field]: first });
+      assert.equal(taken.status, 200, `${path}: ${taken.text}`);
+      assert.equal(taken.headers.etag, undefined, 'another change may have followed');
+      const after = await site.ask('GET', read);
+      assert.notEqual(tagOf(after), before, path);
+      const late = await asks(method, path, { 'if-match': before }, { [field]: second });
+      assert.deepEqual([late.status, late.headers['x-rackboot-refusal']], [412, 'precondition-failed'], path);
+      assert.match(late.text, /has changed since you read it/);
+      assert.deepEqual((await site.ask('GET', read)).json, after.json, path);
+    }
+  }));
+
+test('a deletion is refused, too; and a tag names a state, which may come back', () =>
+  withSite(async (site) => {
+    const asks = conditional(site);
+    const before = tagOf(await site.ask('GET', '2.0/zones/hall/'));
+    await site.ask('PUT', '2.0/zones/hall/', { description: 'x' });
+    assert.equal((await asks('DELETE', '2.0/zones/hall/', { 'if-match': before })).status, 412);
+    await site.ask('PUT', '2.0/zones/hall/', { description: '' });
+    assert.equal((await asks('DELETE', '2.0/zones/hall/', { 'if-match': `"other", ${before}` })).status, 204);
+    assert.equal((await asks('DELETE', '2.0/zones/hall/', { 'if-match': before })).status, 404);
+  }));
+
+test('of two changes at the same time that name one tag, one is refused', () =>
+  withSite(async (site) => {
+    const asks = conditional(site);
+    const { id } = (await site.ask('POST', '2.0/spaces/', { name: 'dmz' })).json;
+    for (const path of ['2.0/zones/hall/', `2.0/spaces/${id}/`]) {
+      const tag = tagOf(await site.ask('GET', path));
+      const put = (description: string) => asks('PUT', path, { 'if-match': tag }, { description });
+      const statuses = (await Promise.all([put('one'), put('two'), put('three')])).map(({ status }) => status);
+      assert.deepEqual(statuses.toSorted(), [200, 412, 412], path);
+    }
+  }));
+
+test('conditions of other forms: *, weak tags, what has no tag, and what nobody may read', () =>
+  withSite(async (site) => {
+    const asks = conditional(site);
+    const put = (tag: string) => asks('PUT', '2.0/zones/hall/', { 'if-match': tag }, { description: 'x' });
+    assert.equal((await put('*')).status, 200);
+    const tag = tagOf(await site.ask('GET', '2.0/zones/hall/'));
+    for (const wrong of [`W/${tag}`, 'hall', '']) assert.equal((await put(wrong)).status, 412, wrong);
+    for (const [method, path] of [
+      ['POST', '2.0/zones/'],
+      ['POST', '2.0/users/alice/?op=change_password'],
+    ] as const) {
+      const answer = await asks(method, path, { 'if-match': tag }, { name: 'x', password: 'long enough' });
+      assert.equal(answer.status, 412, path);
+      assert.match(answer.text, /has no entity tag/);
+    }
+    const foreign = await asks('PUT', '2.0/zones/hall/', { 'if-match': '"x"' }, { description: 'y' }, 'alice');
+    assert.equal(foreign.status, 403);
+  }));
+
+test('a client that has the object already gets 304', () =>
+  withSite(async (site) => {
+    const asks = conditional(site);
+    const tag = tagOf(await site.ask('GET', '2.0/zones/hall/'));
+    const again = await asks('GET', '2.0/zones/hall/', { 'if-none-match': `W/${tag}` });
+    assert.deepEqual([again.status, again.text, tagOf(again)], [304, '', tag]);
+    assert.equal((await asks('GET', '2.0/zones/hall/', { 'if-none-match': '"other"' })).status, 200);
+  }));
+
+test('every change of one object has an operation of its path that reads it', () => {
+  const changes = OPERATIONS.filter(({ method, op }) => method === 'PUT' || (method === 'DELETE' && op === undefined));
+  const unread = changes.filter(
+    (change) =>
+      !OPERATIONS.some(
+        ({ path, method, op, versions }) =>
+          path === change.path &&
+          method === 'GET' &&
+          op === undefined &&
+          versions.includes(change.versions[0] ?? '2.0'),
+      ),
+  );
+  assert.deepEqual(
+    unread.map(({ path }) => path),
+    ['boot-resources/{id}/upload/{file}'],
+  );
+});
