@@ -163,7 +163,10 @@ class RegionOnStore {
     });
     this.images = options.listImages;
     this.installers = options.listInstallers;
-    const preseeds = new MachinePreseeds({ store: options.store, clock: options.clock, config: () => this.#config });
+    const preseeds = new MachinePreseeds({
+      ...{ store: options.store, clock: options.clock, config: () => this.#config },
+      ntpServers: () => this.settings.ntpServers(),
+    });
     this.life = new MachineLife({
       store: options.store,
       clock: options.clock,

@@ -138,6 +138,12 @@ export class RegionSettings {
     return this.rules.valueOf(key, this.#fileOf(undefined), this.of(undefined) ?? NO_SETTINGS);
   }
 
+  /** The NTP servers that DHCP offers in all networks. */
+  ntpServers(): readonly string[] {
+    const servers = generalOption(this.valueOf('dhcp.options'), NTP_SERVERS);
+    return [servers ?? []].flat().filter((server) => typeof server === 'string');
+  }
+
   /** The UUID of a rack given by UUID, by name, or as `master` (the rack of this process); `undefined` if none or several match. */
   findRack(name: string): string | undefined {
     const own = this.#parts.ownRack()?.uuid;
@@ -358,6 +364,25 @@ export class RegionSettings {
     if (own === undefined) return rack === '' ? this.#parts.ownFile?.() : undefined;
     return rack === '' || rack === own.uuid ? own : undefined;
   }
+}
+
+/** A DHCP option in the list of those that all networks have. */
+interface GeneralOption {
+  readonly code: number;
+  readonly name: string;
+}
+
+/** RFC 2132 §8.3. */
+export const NTP_SERVERS: GeneralOption = { code: 42, name: 'ntp-servers' };
+
+/** True for the entry of an option that all clients get. */
+export const isGeneralOption = (entry: SettingValue, { code, name }: GeneralOption): boolean =>
+  isSettings(entry) && entry.when === undefined && (entry.name === name || entry.code === code);
+
+/** The value of such an option in `dhcp.options`; `undefined`: the list has none. */
+export function generalOption(list: SettingValue | undefined, option: GeneralOption): SettingValue | undefined {
+  const found = Array.isArray(list) ? list.find((entry) => isGeneralOption(entry, option)) : undefined;
+  return isSettings(found) ? found.value : undefined;
 }
 
 function withChange(list: readonly StoredSetting[], { rack, key, value }: SettingChange): readonly StoredSetting[] {

@@ -8,13 +8,13 @@ import { z } from 'zod';
 import { type Constraints, matchStorage, meets, parseStorage } from '../life/allocation.ts';
 import type { MachineFilter } from '../records/filters.ts';
 import type { Machine } from '../records/machine.ts';
-import { type Answer, json, type Refusal, refuse, refuseField } from './answer.ts';
-import { chooseAreas, isRefusal } from './chosen-areas.ts';
+import { type Answer, allOf, isRefusal, json, type Refusal, refuse, refuseField } from './answer.ts';
+import { chooseAreas } from './chosen-areas.ts';
 import { disksJson } from './disk-json.ts';
 import { addressOf, answerCommand } from './life-operations.ts';
 import { searchFor } from './long-answers.ts';
 import { watchRights } from './lost-rights.ts';
-import { actorOf, comment, flag, isTrue, machinePaths } from './machine-calls.ts';
+import { actorOf, agentName, comment, flag, isTrue, machinePaths } from './machine-calls.ts';
 import { type ApiCall, defineOperation, type Operation, value, values } from './operation.ts';
 import { showMachine } from './shown-machine.ts';
 
@@ -40,6 +40,7 @@ const allocateParameters = z.object({
   pool: value(z.string().max(255)).optional().describe('Machines in this pool.'),
   not_in_zone: values(50).optional().describe('Machines in none of these zones.'),
   not_in_pool: values(50).optional().describe('Machines in none of these pools.'),
+  agent_name: agentName.optional().describe('A name under which lists find the machine, such as that of a program.'),
   interfaces: value(z.string().max(500)).optional().describe('Not supported.'),
   dry_run: flag('True: show the machine that would be allocated, without allocating it.'),
   ip_address: value(z.string().max(15)).optional().describe('The address to assign. Default: a free one.'),
@@ -51,25 +52,29 @@ async function areasOf(
   given: z.output<typeof allocateParameters>,
 ): Promise<Pick<Constraints, 'zoneIds' | 'poolIds' | 'notZoneIds' | 'notPoolIds'> | Refusal> {
   const named = (name: string | undefined) => (name === undefined || name === '' ? undefined : [name]);
-  const zoneIds = await chooseAreas(call, 'zone', 'zone', named(given.zone));
-  if (isRefusal(zoneIds)) return zoneIds;
-  const notZoneIds = await chooseAreas(call, 'zone', 'not_in_zone', given.not_in_zone);
-  if (isRefusal(notZoneIds)) return notZoneIds;
-  const poolIds = await chooseAreas(call, 'pool', 'pool', named(given.pool));
-  if (isRefusal(poolIds)) return poolIds;
-  const notPoolIds = await chooseAreas(call, 'pool', 'not_in_pool', given.not_in_pool);
-  return isRefusal(notPoolIds) ? notPoolIds : { zoneIds, notZoneIds, poolIds, notPoolIds };
+  const chosen = allOf(
+    await chooseAreas(call, 'zone', 'zone', named(given.zone)),
+    await chooseAreas(call, 'zone', 'not_in_zone', given.not_in_zone),
+    await chooseAreas(call, 'pool', 'pool', named(given.pool)),
+    await chooseAreas(call, 'pool', 'not_in_pool', given.not_in_pool),
+  );
+  if (isRefusal(chosen)) return chosen;
+  const [zoneIds, notZoneIds, poolIds, notPoolIds] = chosen;
+  return { zoneIds, notZoneIds, poolIds, notPoolIds };
 }
 
 async function constraintsOf(
   call: ApiCall,
   given: z.output<typeof allocateParameters>,
 ): Promise<Constraints | Refusal> {
-  const disks = parseStorage(given.storage ?? '');
-  if (disks === undefined) return refuseField('storage', 'field.storage');
-  if (given.interfaces) return refuseField('interfaces', 'field.interface-conditions');
-  const areas = await areasOf(call, given);
-  if ('kind' in areas) return areas;
+  const found = allOf(
+    parseStorage(given.storage ?? '') ?? refuseField('storage', 'field.storage'),
+    await areasOf(call, given),
+    given.interfaces ? refuseField('interfaces', 'field.interface-conditions') : undefined,
+    addressOf(given.ip_address),
+  );
+  if (isRefusal(found)) return found;
+  const [disks, areas] = found;
   return {
     name: given.name || undefined,
     systemId: given.system_id || undefined,
@@ -125,7 +130,10 @@ async function allocate(call: ApiCall, given: z.output<typeof allocateParameters
   const steps = search(call, wanted, async (machines) => {
     const [first] = machines;
     if (first !== undefined && isTrue(given.dry_run)) return json(showMachine(call, first));
-    const outcome = await call.region.life.allocate(machines, by, address);
+    const outcome = await call.region.life.allocate(machines, by, {
+      ...address,
+      agentName: given.agent_name || undefined,
+    });
     if (outcome === undefined) return undefined;
     return outcome.kind === 'changed' ? json(allocated(call, outcome.machine, given)) : answerCommand(call, outcome);
   });

@@ -3,7 +3,7 @@
 import { nearestName } from '../../nearest-name.ts';
 import { type Area, type AreaKind, DEFAULT_AREAS } from '../records/area.ts';
 import { cleanWords } from '../records/text-json.ts';
-import { type Refusal, refuseField } from './answer.ts';
+import { allOf, isRefusal, type Refusal, refuseField } from './answer.ts';
 import type { ApiCall } from './operation.ts';
 
 /** Every zone, or every pool, the default one first. */
@@ -30,10 +30,6 @@ export async function chooseAreas(
   return ids;
 }
 
-/** True for a refusal, false for the ids that were asked for. */
-export const isRefusal = (chosen: readonly number[] | undefined | Refusal): chosen is Refusal =>
-  chosen !== undefined && 'kind' in chosen;
-
 /** The parameters of the sentence for a name that no zone or pool has. */
 function unknownArea(kind: AreaKind, name: string, areas: readonly Area[]) {
   const meant = nearestName(
@@ -51,4 +47,24 @@ export async function chooseArea(
 ): Promise<{ readonly id: number | undefined } | Refusal> {
   const chosen = await chooseAreas(call, kind, kind, name === undefined || name === '' ? undefined : [name]);
   return isRefusal(chosen) ? chosen : { id: chosen?.[0] };
+}
+
+/** The ids of the zone and the pool that parameters name. An absent member: none is asked for. */
+interface ChosenPlace {
+  readonly zoneId?: number;
+  readonly poolId?: number;
+}
+
+/** The zone and the pool in the parameters, or a refusal of those that do not exist. */
+export async function choosePlace(
+  call: Pick<ApiCall, 'region'>,
+  given: { readonly zone?: string | undefined; readonly pool?: string | undefined },
+): Promise<ChosenPlace | Refusal> {
+  const chosen = allOf(await chooseArea(call, 'zone', given.zone), await chooseArea(call, 'pool', given.pool));
+  if (isRefusal(chosen)) return chosen;
+  const [zone, pool] = chosen;
+  return {
+    ...(zone.id === undefined ? {} : { zoneId: zone.id }),
+    ...(pool.id === undefined ? {} : { poolId: pool.id }),
+  };
 }

@@ -18,7 +18,8 @@ import { DEVICES_MAX, type Machine, type MachineFields } from '../records/machin
 import type { NewMachineEvent } from '../records/machine-event.ts';
 import { cleanWords } from '../records/text-json.ts';
 import { type RefusalWord, refusal } from '../words/refusal.ts';
-import { type Answer, json, type Refusal, refuse, refuseField, refuseFields } from './answer.ts';
+import { type Answer, allOf, isRefusal, json, type Refusal, refuse, refuseField, refuseFields } from './answer.ts';
+import { choosePlace } from './chosen-areas.ts';
 import { deviceJson } from './device-json.ts';
 import { currentDomains } from './dns-records.ts';
 import { nodeOf, systemIdOf } from './machine-calls.ts';
@@ -34,6 +35,8 @@ const shared = {
   domain: value(z.string().max(253)).optional().describe('Its domain. Default: the default domain.'),
   parent: value(z.string().max(16)).optional().describe('The system id of the machine that it is a part of.'),
   description: value(z.string().max(DESCRIPTION_MAX)).optional().describe('A note for people.'),
+  zone: value(z.string().max(256)).optional().describe('The name of its zone.'),
+  pool: value(z.string().max(256)).optional().describe('The name of its pool.'),
 };
 const newDevice = z.object({
   ...shared,
@@ -91,10 +94,9 @@ function takenBy(knowledge: EnlistmentKnowledge, field: string): Misfit | undefi
 }
 
 async function add(call: ApiCall, given: z.output<typeof newDevice>): Promise<Answer> {
-  const names = await namesOf(call, given);
-  if ('kind' in names) return names;
-  const macs = macsOf(given.mac_addresses);
-  if ('kind' in macs) return macs;
+  const found = allOf(await namesOf(call, given), macsOf(given.mac_addresses), await choosePlace(call, given));
+  if (isRefusal(found)) return found;
+  const [names, macs, place] = found;
   const { store, clock } = call.region;
   if ((await store.countMachines({ isDevice: true })) >= DEVICES_MAX) {
     return refuse('machines-limit.devices', { max: DEVICES_MAX });
@@ -114,7 +116,10 @@ async function add(call: ApiCall, given: z.output<typeof newDevice>): Promise<An
     if (chosen.kind === 'ask') return chosen;
     return {
       ...{ kind: 'create', systemId: chosen.systemId, events: [event] },
-      fields: fieldsOf(call, chosen.hostname, names, cleanWords(given.description ?? '', DESCRIPTION_MAX), atMs),
+      fields: {
+        ...fieldsOf(call, chosen.hostname, names, cleanWords(given.description ?? '', DESCRIPTION_MAX), atMs),
+        ...place,
+      },
       interfaces: macs.map((mac, index) => ({ mac, name: `eth${index}`, source: 'person' })),
     };
   };
@@ -159,13 +164,14 @@ const changedDevice = z.object(shared);
 async function change(call: ApiCall, given: z.output<typeof changedDevice>): Promise<Answer> {
   const device = await ownDevice(call);
   if ('kind' in device) return device;
-  const names = await namesOf(call, given);
-  if ('kind' in names) return names;
+  const found = allOf(await namesOf(call, given), await choosePlace(call, given));
+  if (isRefusal(found)) return found;
+  const [names, place] = found;
   const { store, clock } = call.region;
   const atMs = clock.wallTimeMs();
   const described =
     given.description === undefined ? {} : { description: cleanWords(given.description, DESCRIPTION_MAX) };
-  const fields: Partial<MachineFields> = { ...names, ...described };
+  const fields: Partial<MachineFields> = { ...names, ...described, ...place };
   const outcome = await store.changeMachine<RefusalWord>(device.systemId, atMs, ({ hostname: own }, { hostnames }) => {
     const { hostname } = names;
     const isTaken = hostname === undefined || hostname === own ? false : hostnames.get(hostname);
@@ -190,7 +196,10 @@ async function remove(call: ApiCall): Promise<Answer> {
   return { kind: 'empty' };
 }
 
-async function list(call: ApiCall, given: z.output<typeof filterParameters>): Promise<Answer> {
+/** Nobody allocates devices. */
+const deviceFilters = filterParameters.omit({ agent_name: true });
+
+async function list(call: ApiCall, given: z.output<typeof deviceFilters>): Promise<Answer> {
   const filter = await machineFilter(call, given);
   if ('kind' in filter) return filter;
   const devices = await call.region.store.listMachines({ ...filter, isDevice: true }, 0, DEVICES_MAX);
@@ -203,7 +212,7 @@ const one = { versions: ['2.0'], path: 'devices/{system_id}', handler: 'DeviceHa
 
 /** Devices, in version 2.0. */
 export const DEVICE_OPERATIONS: readonly Operation[] = [
-  defineOperation({ ...{ ...many, method: 'GET' }, doc: 'List devices.', parameters: filterParameters, run: list }),
+  defineOperation({ ...{ ...many, method: 'GET' }, doc: 'List devices.', parameters: deviceFilters, run: list }),
   defineOperation({
     ...{ ...many, method: 'POST' },
     doc: 'Add a device, which then belongs to the caller: its name and its hardware addresses are taken.',

@@ -12,7 +12,18 @@ import { HOSTNAME_MAX, parseHostname } from '../identity/hostname.ts';
 import { INTERFACES_MAX } from '../identity/interface-source.ts';
 import { parseHardwareFacts } from '../records/hardware-facts.ts';
 import { isReportable } from '../records/power-parameters.ts';
-import { type Answer, json, refuse, refuseField, refuseFields, refuseFor } from './answer.ts';
+import {
+  type Answer,
+  allOf,
+  isRefusal,
+  json,
+  type Refusal,
+  refuse,
+  refuseField,
+  refuseFields,
+  refuseFor,
+} from './answer.ts';
+import { choosePlace } from './chosen-areas.ts';
 import { introductionJson } from './machine-json.ts';
 import { type ApiCall, defineOperation, type Operation, value, values } from './operation.ts';
 import { powerFields, readPower, refusePower } from './power-fields.ts';
@@ -57,6 +68,8 @@ const parameters = z.object({
   ),
   hostname: value(z.string().max(255)).optional().describe('The hostname. Default: a chosen one.'),
   domain: value(z.string().max(253)).optional().describe('The domain. Default: the default domain.'),
+  zone: value(z.string().max(256)).optional().describe('The name of its zone, for administrators.'),
+  pool: value(z.string().max(256)).optional().describe('The name of its pool, for administrators.'),
   ...powerFields,
   hardware_facts: value(z.string().max(524_288))
     .optional()
@@ -66,7 +79,7 @@ const parameters = z.object({
 type Parameters = z.output<typeof parameters>;
 
 /** The report in the parameters, or a refusal of the first invalid one. */
-function reportOf(call: ApiCall, given: Parameters): EnlistmentReport | Answer {
+function reportOf(call: ApiCall, given: Parameters): EnlistmentReport | Refusal {
   const architecture = parseArchitecture(given.architecture, given.subarchitecture);
   if (architecture === undefined) {
     return refuseField('architecture', 'field.architecture-reported');
@@ -123,12 +136,19 @@ function reportOf(call: ApiCall, given: Parameters): EnlistmentReport | Answer {
   };
 }
 
+/** The zone and the pool of a new machine. A machine's own values are not used, as its other wishes. */
+async function areasOf(call: ApiCall, given: Parameters): ReturnType<typeof choosePlace> {
+  if (call.caller.kind !== 'user' || (!given.zone && !given.pool)) return {};
+  return call.caller.isAdmin ? await choosePlace(call, given) : refuse('not-allowed.administrator');
+}
+
 async function enlist(call: ApiCall, given: Parameters): Promise<Answer> {
   // A machine with a key is already known, and reports in other ways.
   if (call.caller.kind === 'machine') return refuse('not-allowed.enlisted');
-  const report = reportOf(call, given);
-  if ('kind' in report) return report;
-  const outcome = await call.region.enlist(report);
+  const found = allOf(reportOf(call, given), await areasOf(call, given));
+  if (isRefusal(found)) return found;
+  const [report, place] = found;
+  const outcome = await call.region.enlist({ ...report, ...place });
   if (outcome.kind !== 'refuse') {
     if (outcome.kind === 'unchanged') await call.region.racks.homes.reportedBy(call.peer.rackUuid, outcome.machine);
     if (call.caller.kind !== 'user') return json(introductionJson(outcome.machine));

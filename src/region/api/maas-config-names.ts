@@ -4,6 +4,7 @@
 //
 // 1. A name is here only if its value changes what Rackboot does. Every other name of MAAS is refused with the function that is missing.
 
+import { NTP_SERVERS } from '../settings.ts';
 import type { RefusalParams } from '../words/refusal.ts';
 
 /** Rackboot's key for one of MAAS's names. */
@@ -47,7 +48,7 @@ export const CONFIG_NAMES: Readonly<Record<string, ConfigName>> = {
   maas_name: { key: 'name', doc: 'the name of the rack' },
   ntp_servers: {
     ...{ key: 'dhcp.options', doc: 'NTP servers that DHCP offers, by address, separated by spaces', isList: true },
-    option: { code: 42, name: 'ntp-servers' },
+    option: NTP_SERVERS,
   },
   ports_archive: {
     key: 'preseeds.ubuntu_ports_mirror',

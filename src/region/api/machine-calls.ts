@@ -2,6 +2,7 @@
 // flags.
 
 import { z } from 'zod';
+import { cleanText } from '../../clean-text.ts';
 import type { Actor } from '../life/commands.ts';
 import type { Machine } from '../records/machine.ts';
 import { cleanWords } from '../records/text-json.ts';
@@ -24,6 +25,14 @@ export function machinePaths(version: ApiVersion) {
 
 /** The parameter for a person's reason. */
 export const comment = value(z.string().max(4096)).optional().describe('Why, for the event log.');
+
+/** The name that a client gives the machines that it allocates: printable, as it is listed again. */
+export const agentName = value(
+  z
+    .string()
+    .max(255)
+    .refine((text) => cleanText(text, 255) === text, 'field.agent-name'),
+);
 
 /** A parameter that is true or false. */
 export const flag = (description: string) => value(z.string().max(16)).optional().describe(description);

@@ -19,8 +19,18 @@ import {
   STATUS_NAMES,
 } from '../records/machine-search.ts';
 import { cleanWords } from '../records/text-json.ts';
-import { type Answer, json, NO_MACHINE, type Refusal, refuse, refuseField, refuseFields } from './answer.ts';
-import { chooseArea, chooseAreas, isRefusal } from './chosen-areas.ts';
+import {
+  type Answer,
+  allOf,
+  isRefusal,
+  json,
+  NO_MACHINE,
+  type Refusal,
+  refuse,
+  refuseField,
+  refuseFields,
+} from './answer.ts';
+import { chooseAreas, choosePlace } from './chosen-areas.ts';
 import { parseArchitecture } from './enlistment-operations.ts';
 import { isTrue, machineOf, machinePaths, systemIdOf } from './machine-calls.ts';
 import { listMachines } from './machine-list.ts';
@@ -47,6 +57,7 @@ export const filterParameters = z.object({
   id: values(FILTER_VALUES_MAX).optional().describe('Only machines with these system ids.'),
   zone: values(FILTER_VALUES_MAX).optional().describe('Only machines in these zones.'),
   pool: values(FILTER_VALUES_MAX).optional().describe('Only machines in these pools.'),
+  agent_name: values(FILTER_VALUES_MAX).optional().describe('Only machines that were allocated under these names.'),
 });
 
 /** The filter in the parameters, or a refusal. */
@@ -55,15 +66,18 @@ export async function machineFilter(
   given: z.output<typeof filterParameters>,
 ): Promise<MachineFilter | Refusal> {
   const macs = given.mac_address?.map(parseMac);
-  if (macs?.includes(undefined)) return refuseField('mac_address', 'field.macs');
-  const zoneIds = await chooseAreas(call, 'zone', 'zone', given.zone);
-  if (isRefusal(zoneIds)) return zoneIds;
-  const poolIds = await chooseAreas(call, 'pool', 'pool', given.pool);
-  if (isRefusal(poolIds)) return poolIds;
+  const chosen = allOf(
+    await chooseAreas(call, 'zone', 'zone', given.zone),
+    await chooseAreas(call, 'pool', 'pool', given.pool),
+    macs?.includes(undefined) === true ? refuseField('mac_address', 'field.macs') : undefined,
+  );
+  if (isRefusal(chosen)) return chosen;
+  const [zoneIds, poolIds] = chosen;
   return {
     hostnames: given.hostname?.map((name) => name.toLowerCase()),
     macs: macs?.filter((mac) => mac !== undefined),
     systemIds: given.id,
+    agentNames: given.agent_name,
     zoneIds,
     poolIds,
   };
@@ -159,32 +173,29 @@ async function editOf(
   given: z.output<typeof editParameters>,
   before: Machine,
 ): Promise<MachineEdit | Refusal> {
-  const hostname = given.hostname === undefined ? undefined : parseHostname(given.hostname.split('.', 1)[0] ?? '');
-  if (given.hostname !== undefined && hostname === undefined) {
-    return refuseField('hostname', 'field.hostname', { max: HOSTNAME_MAX });
-  }
-  const architecture = given.architecture === undefined ? undefined : parseArchitecture(given.architecture, undefined);
-  if (given.architecture !== undefined && architecture === undefined) {
-    return refuseField('architecture', 'field.architecture');
-  }
   const power = readPower(given, before);
-  if ('kind' in power) return power;
-  const misfit = refusePower(call, power, given, before);
-  if (misfit !== undefined) return misfit;
   const fault = refuseKernelParams(given.kernel_params ?? '');
-  if (fault !== undefined) return refuseField('kernel_params', 'field.kernel-params', { fault });
-  const zone = await chooseArea(call, 'zone', given.zone);
-  if ('kind' in zone) return zone;
-  const pool = await chooseArea(call, 'pool', given.pool);
-  if ('kind' in pool) return pool;
+  const found = allOf(
+    given.hostname === undefined
+      ? undefined
+      : (parseHostname(given.hostname.split('.', 1)[0] ?? '') ??
+          refuseField('hostname', 'field.hostname', { max: HOSTNAME_MAX })),
+    given.architecture === undefined
+      ? undefined
+      : (parseArchitecture(given.architecture, undefined) ?? refuseField('architecture', 'field.architecture')),
+    isRefusal(power) ? power : (refusePower(call, power, given, before) ?? power),
+    await choosePlace(call, given),
+    fault === undefined ? undefined : refuseField('kernel_params', 'field.kernel-params', { fault }),
+  );
+  if (isRefusal(found)) return found;
+  const [hostname, architecture, powerEdit, place] = found;
   return {
     ...(hostname === undefined ? {} : { hostname }),
-    ...(zone.id === undefined ? {} : { zoneId: zone.id }),
-    ...(pool.id === undefined ? {} : { poolId: pool.id }),
+    ...place,
     ...(given.kernel_params === undefined ? {} : { kernelParams: given.kernel_params.trim() || undefined }),
     ...(given.description === undefined ? {} : { description: cleanWords(given.description, DESCRIPTION_MAX) }),
     ...(architecture ?? {}),
-    ...power,
+    ...powerEdit,
   };
 }
 

@@ -5,9 +5,10 @@
 // 1. A value is shown as it would be written in the configuration file; no key of the store holds a secret.
 
 import { z } from 'zod';
-import { isSettings, parseSettingValue, SETTINGS_VALUES_MAX, type SettingValue } from '../../machines/settings.ts';
+import { parseSettingValue, SETTINGS_VALUES_MAX, type SettingValue } from '../../machines/settings.ts';
 import { nearestName } from '../../nearest-name.ts';
 import { parseJson } from '../records/text-json.ts';
+import { generalOption, isGeneralOption } from '../settings.ts';
 import { texts } from '../words/text.ts';
 import { type Answer, json, type Refusal, refuse, refuseField } from './answer.ts';
 import { refuseSetting } from './interface-operations.ts';
@@ -33,18 +34,9 @@ async function getConfig(call: ApiCall, { name }: { readonly name: string }): Pr
   await settings.load();
   const written = found.key === 'name' ? call.region.config().ownRack?.name : settings.valueOf(found.key);
   if (found.flag !== undefined) return json(written !== found.flag.off && written !== false);
-  const shown = found.option === undefined ? written : optionIn(written, found.option);
+  const shown = found.option === undefined ? written : generalOption(written, found.option);
   if (shown === undefined || shown === '') return json(null);
   return json(Array.isArray(shown) ? (shown.length === 0 ? null : shown.join(' ')) : shown);
-}
-
-const isOption = (entry: SettingValue, { code, name }: NonNullable<ConfigName['option']>): boolean =>
-  isSettings(entry) && entry.when === undefined && (entry.name === name || entry.code === code);
-
-/** The value of a DHCP option that all networks have. */
-function optionIn(list: SettingValue | undefined, option: NonNullable<ConfigName['option']>): SettingValue | undefined {
-  const found = Array.isArray(list) ? list.find((entry) => isOption(entry, option)) : undefined;
-  return isSettings(found) ? found.value : undefined;
 }
 
 /** The value to store for a text; `undefined` removes the key. Refuses a text that is no value of its kind. */
@@ -61,7 +53,7 @@ function valueFor(
   const words = text.split(/[\s,]+/).filter((word) => word !== '');
   if (option !== undefined) {
     const list = call.region.settings.valueOf(key);
-    const others = Array.isArray(list) ? list.filter((entry) => !isOption(entry, option)) : [];
+    const others = Array.isArray(list) ? list.filter((entry) => !isGeneralOption(entry, option)) : [];
     return { next: words.length === 0 ? others : [...others, { name: option.name, value: words }] };
   }
   if (text === '' && isCleared === true) return { next: undefined };

@@ -24,6 +24,9 @@ export interface EnlistmentReport {
   readonly facts: HardwareFacts | undefined;
   /** The facts that were too large to store. Default: none. */
   readonly leftOut?: readonly LeftOut[] | undefined;
+  /** The ids of the zone and the pool that an administrator gives a new machine. Default: the default ones. */
+  readonly zoneId?: number | undefined;
+  readonly poolId?: number | undefined;
   /** The user who reports; `undefined` for the machine itself, without a key. */
   readonly username: string | undefined;
   /** True for a user who is not an administrator; the power settings are then a proposal, like a machine's own. */

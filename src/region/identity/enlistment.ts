@@ -155,6 +155,8 @@ function decideCreation(
     home: vouched === undefined ? undefined : report.address,
     enlistedFrom: report.username === undefined ? report.address : undefined,
     addedBy: report.isOrdinary === true ? report.username : undefined,
+    zoneId: report.zoneId,
+    poolId: report.poolId,
     ...hardwareOf(report, terms),
   };
   return {

@@ -51,7 +51,8 @@ export function decideCommand(
   });
   const params = { command: command.name, comment: by.comment };
   const audit: NewMachineEvent = { type: 'NODE', code: 'command', params, atMs, username: by.username };
-  const begun = takesOwnership(machine, command, by) ? { owner: by.username } : {};
+  const named = command.agentName === undefined ? {} : { agentName: command.agentName };
+  const begun = takesOwnership(machine, command, by) ? { owner: by.username, ...named } : {};
   // A pending power-off stays unless the command needs another power task.
   const leaves = last === 'exiting-rescue-mode' && isRescueHeard(machine, atMs);
   const endsWork = command.name === 'abort' && last !== 'exiting-rescue-mode';
@@ -71,10 +72,12 @@ export function decideCommand(
 }
 
 /** The command without options of other commands, so that only `deploy` deploys and only `release` erases. */
-function ownOptionsOf({ name, skipsCommissioning, erase, deployment, scripts }: MachineCommand): MachineCommand {
+function ownOptionsOf(given: MachineCommand): MachineCommand {
+  const { name, skipsCommissioning, erase, deployment, scripts, agentName } = given;
   if (name === 'commission' || name === 'test') return { name, scripts };
   if (name === 'deploy') return { name, deployment };
   if (name === 'release') return { name, erase };
+  if (name === 'allocate') return { name, agentName };
   return { name, skipsCommissioning };
 }
 

@@ -58,6 +58,8 @@ export interface MachineCommand {
   readonly erase?: EraseMode | undefined;
   /** `commission`, `test`: the operators' scripts to run; `undefined`: all of that kind. */
   readonly scripts?: readonly string[] | undefined;
+  /** `allocate`: the name under which the caller finds the machine again. */
+  readonly agentName?: string | undefined;
   /** `deploy`: the system, and how to deploy it. */
   readonly deployment?: Deployment | undefined;
 }

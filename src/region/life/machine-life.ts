@@ -168,10 +168,10 @@ export class MachineLife {
   async allocate(
     candidates: Iterable<Machine>,
     by: Actor,
-    options: CommandOptions = {},
+    { agentName, ...options }: CommandOptions & Pick<MachineCommand, 'agentName'> = {},
   ): Promise<MachineChangeOutcome<CommandRefusal> | undefined> {
     for (const { systemId } of candidates) {
-      const outcome = await this.command(systemId, { name: 'allocate' }, by, options);
+      const outcome = await this.command(systemId, { name: 'allocate', agentName }, by, options);
       // Already allocated by another request, or removed: try the next one.
       const isUnavailable = outcome.kind === 'refuse' && outcome.refusal.name === 'transition-not-allowed';
       if (outcome.kind !== 'not-found' && !isUnavailable) return outcome;

@@ -42,6 +42,8 @@ export interface MachinePreseedsParts {
   readonly store: RegionStore;
   readonly clock: Clock;
   readonly config: () => { readonly install?: InstallConfig | undefined };
+  /** The NTP servers of the site, by address; empty: each system's own. */
+  readonly ntpServers: () => readonly string[];
 }
 
 /** The machine's network surroundings. */
@@ -145,7 +147,7 @@ export class MachinePreseeds {
       installDiskSerial: '',
       sshKeys: [],
       kernelParams: '',
-      ntpServers: [],
+      ntpServers: this.#parts.ntpServers(),
       credentials: undefined,
     };
   }

@@ -32,6 +32,7 @@ interface MetadataParts {
   readonly clock: Clock;
   readonly life: MachineLife;
   readonly racks: { list(): readonly Rack[]; readonly homes: Pick<MachineHomes, 'isAway'> };
+  readonly settings: { ntpServers(): readonly string[] };
   config: MachinePreseedsParts['config'];
 }
 
@@ -44,7 +45,10 @@ export class MetadataService {
 
   constructor(parts: MetadataParts) {
     this.#parts = parts;
-    this.preseeds = new MachinePreseeds({ store: parts.store, clock: parts.clock, config: () => parts.config() });
+    this.preseeds = new MachinePreseeds({
+      ...{ store: parts.store, clock: parts.clock, config: () => parts.config() },
+      ntpServers: () => parts.settings.ntpServers(),
+    });
   }
 
   /** A machine's surroundings. @param origin the base URL at which it reaches the region */

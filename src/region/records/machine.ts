@@ -78,6 +78,8 @@ export interface MachineFields {
   readonly poolId?: number | undefined;
   /** The user who owns it; undefined: none. */
   readonly owner?: string | undefined;
+  /** The name that the client who allocated it gave, to find its own machines; undefined: none. */
+  readonly agentName?: string | undefined;
   /** Key-value notes that clients store with it while it is owned. */
   readonly ownerData?: Readonly<Record<string, string>> | undefined;
   /** True while no command may change its state; its power may be switched, and a debug login opened. */

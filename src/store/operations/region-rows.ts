@@ -168,6 +168,7 @@ const readColumns = readsRow('machine', (row): Omit<Machine, keyof MachineParts>
     isLocked: number(row, 'is_locked') !== 0,
     layout: optional('layout', optionalText(row, 'layout'), readStoredLayout),
     device: optionalText(row, 'device'),
+    agentName: optionalText(row, 'agent_name'),
   };
 });
 
@@ -245,6 +246,7 @@ export const MACHINE_COLUMNS = [
   'pool_id',
   'layout',
   'device',
+  'agent_name',
 ] as const;
 
 /** The columns that `readRackMachine` reads. */
@@ -291,6 +293,7 @@ export function machineValues(fields: MachineFields): SQLInputValue[] {
     fields.poolId || null,
     fields.layout === undefined ? null : JSON.stringify(fields.layout),
     fields.device ?? null,
+    fields.agentName ?? null,
   ];
 }
 

@@ -8,7 +8,7 @@ import type { DatabaseKind } from '../database-file.ts';
 import { AREAS, TAG_DEFINITIONS } from './area-schema.ts';
 import { BOOT_IMAGES, IMAGE_UPLOADS } from './boot-schema.ts';
 import { FILES, KEY_SOURCES } from './file-schema.ts';
-import { LAYOUTS } from './layout-schema.ts';
+import { AGENT_NAMES, LAYOUTS } from './layout-schema.ts';
 import { findLostRegion } from './lost-region.ts';
 import { NETWORKS } from './network-schema.ts';
 
@@ -372,7 +372,7 @@ CREATE TABLE counter (
 export const REGION_FILE = 'region.db';
 
 /** The tables and columns that version 3 adds. */
-const VERSION_3 = [IMAGE_UPLOADS, AREAS, LAYOUTS, FILES, NETWORKS, KEY_SOURCES, TAG_DEFINITIONS].join('');
+const VERSION_3 = [IMAGE_UPLOADS, AREAS, LAYOUTS, FILES, NETWORKS, KEY_SOURCES, TAG_DEFINITIONS, AGENT_NAMES].join('');
 
 /** `region.db`, marked `RBRE`. */
 export const REGION_DATABASE: DatabaseKind = {

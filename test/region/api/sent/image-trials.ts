@@ -1,0 +1,75 @@
+// Trials of the sources of images, their selections, and what racks report of their downloads.
+
+import assert from 'node:assert/strict';
+import type { AskedApi } from '../asked-api.ts';
+import type { Given, Sight, Trial } from './trial.ts';
+
+const URL_1 = 'https://images.maas.io/ephemeral-v3/stable/';
+const FILE = { url: URL_1, keyring_filename: '/usr/share/keyrings/images.gpg' };
+const DATA = Buffer.from('-----BEGIN PGP').toString('base64');
+const KEYS = { keyring_data: DATA };
+const SELECTION = {
+  os: 'ubuntu',
+  release: 'noble',
+  arches: ['amd64', 'arm64'],
+  subarches: ['generic'],
+  labels: ['release'],
+};
+const LISTS = {
+  arches: { at: 'arches', is: SELECTION.arches },
+  subarches: { at: 'subarches', is: SELECTION.subarches },
+  labels: { at: 'labels', is: SELECTION.labels },
+} as const;
+const hasName = ({ answer }: Sight): void => assert.ok('name' in ([answer.json].flat()[0] ?? {}), answer.text);
+
+const sourceGiven = async ({ ask }: AskedApi): Promise<Given> => {
+  const made = await ask('POST', '2.0/boot-sources/', { url: 'https://old.example/', keyring_filename: '/old' });
+  const path = { uuid: 'master', id: made.json.id, boot_source_id: made.json.id };
+  return { path };
+};
+const selectionGiven = async (site: AskedApi): Promise<Given> => {
+  const { path } = await sourceGiven(site);
+  const made = await site.ask('POST', `2.0/boot-sources/${path?.id}/selections/`, { os: 'debian' });
+  return { path: { ...path, id: made.json.id } };
+};
+const ofRack = async (): Promise<Given> => ({ path: { uuid: 'master' }, fields: { url: 'https://other.example/' } });
+
+const PLACES = ['1.0 # boot-sources', '2.0 # boot-sources', '1.0 # nodegroups/{uuid}/boot-sources'];
+
+export const IMAGE_TRIALS: readonly Trial[] = [
+  ...PLACES.flatMap((place): readonly Trial[] => {
+    const at = (method: string, rest = ''): string => `${place.replace('#', method)}${rest}`;
+    const DETAILS = { details: 'true' };
+    return [
+      { of: at('POST'), given: async () => ({ path: { uuid: 'master' } }), send: FILE },
+      { of: at('POST'), given: ofRack, send: KEYS },
+      { of: at('GET'), given: sourceGiven, send: DETAILS, reads: { details: hasName } },
+      { of: at('GET', '/{id}'), given: sourceGiven, send: DETAILS, reads: { details: hasName } },
+      { of: at('PUT', '/{id}'), given: sourceGiven, send: FILE },
+      { of: at('PUT', '/{id}'), given: sourceGiven, send: KEYS },
+      { of: at('POST', '/{boot_source_id}/selections'), given: sourceGiven, send: SELECTION, reads: LISTS },
+      { of: at('PUT', '/{boot_source_id}/selections/{id}'), given: selectionGiven, send: SELECTION, reads: LISTS },
+    ];
+  }),
+  {
+    of: '1.0 POST nodegroups/{uuid} report_download_progress',
+    given: async () => ({ path: { uuid: 'master' } }),
+    send: { filename: 'noble.img', size: '2000', bytes_downloaded: '1000', error: 'the disk is full' },
+    reads: Object.fromEntries(
+      [
+        ['filename', 'noble.img'],
+        ['size', 2000],
+        ['bytes_downloaded', 1000],
+        ['error', 'the disk is full'],
+      ].map(([name, wanted]) => [
+        name,
+        async ({ site }: Sight) => {
+          const { downloads } = await site.place.region.bootImages.run();
+          const [{ file, total, bytes, error } = { file: '', total: 0, bytes: 0, error: '' }] = downloads;
+          const found = { filename: file, size: total, bytes_downloaded: bytes, error };
+          assert.equal(Reflect.get(found, String(name)), wanted);
+        },
+      ]),
+    ),
+  },
+];

@@ -1,0 +1,281 @@
+// Trials of machines and devices: their fields, the filters of their lists, the conditions of an allocation.
+
+import assert from 'node:assert/strict';
+import { parseIpv4 } from '../../../../src/net/address.ts';
+import { POWER_PARAMETER_NAMES } from '../../../../src/region/records/power-parameters.ts';
+import { refusal } from '../../../../src/region/words/refusal.ts';
+import type { AskedApi } from '../asked-api.ts';
+import {
+  FIRST_MAC,
+  farRack,
+  type Given,
+  machine,
+  machineAfter,
+  only,
+  onMachine,
+  onMachines,
+  type Read,
+  type Sight,
+  said,
+  type Trial,
+} from './trial.ts';
+
+/** Two machines; all filters choose the first. */
+async function twoMachines(site: AskedApi): Promise<Given> {
+  await farRack(site);
+  const home = parseIpv4('10.50.0.7');
+  const kept = await machine(site, 'allocated', { hostname: 'one', owner: 'alice', agentName: 'juju', home });
+  await machine(site, 'ready', { hostname: 'two' }, 3);
+  await site.ask('PUT', `2.0/machines/${kept}/`, { zone: 'hall', pool: 'lab' });
+  return { kept };
+}
+const DEVICE_FILTERS = { hostname: 'one', mac_address: FIRST_MAC, zone: 'hall', pool: 'lab' };
+const FILTERS = { ...DEVICE_FILTERS, agent_name: 'juju' };
+const filtering = (of: string, given: Trial['given'], filters: Readonly<Record<string, string>>): readonly Trial[] => [
+  ...Object.entries(filters).map(([name, text]) => ({
+    ...{ of, given, send: { [name]: text }, reads: { [name]: only('system_id') } },
+  })),
+  { of, given, send: ({ kept = '' }) => ({ id: kept }), reads: { id: only('system_id') } },
+];
+
+const LISTS: readonly Trial[] = [
+  ...['2.0 GET machines', '1.0 GET nodes list'].flatMap((of) =>
+    filtering(of, twoMachines, { ...FILTERS, status: 'allocated', owner: 'alice', rack: 'rack-2', q: 'one' }),
+  ),
+  ...filtering('2.0 GET devices', twoDevices, DEVICE_FILTERS),
+];
+
+async function twoDevices({ ask, place }: AskedApi): Promise<Given> {
+  const kept = (await ask('POST', '2.0/devices/', { hostname: 'one', mac_addresses: FIRST_MAC })).json.system_id;
+  await ask('POST', '2.0/devices/', { hostname: 'two', mac_addresses: '52:54:00:00:00:09' });
+  const [, zone] = (await ask('GET', '2.0/zones/')).json;
+  const [, pool] = (await ask('GET', '2.0/pools/')).json;
+  const fields = { zoneId: zone.id - 1, poolId: pool.id };
+  await place.store.changeMachine(kept, 1, () => ({ kind: 'change', fields, events: [] }));
+  return { kept };
+}
+
+/** A power parameter is read by the operation for administrators. */
+const powerIs =
+  (name: string, text: string): Read =>
+  async ({ site, answer }) => {
+    const path = `2.0/machines/${answer.json.system_id}/?op=power_parameters`;
+    assert.equal((await site.ask('GET', path)).json[name], text);
+  };
+const SINGLE = Object.fromEntries(POWER_PARAMETER_NAMES.map((name) => [`power_parameters_${name}`, `value-${name}`]));
+const SINGLE_READS = Object.fromEntries(
+  POWER_PARAMETER_NAMES.map((name) => [`power_parameters_${name}`, powerIs(name, `value-${name}`)]),
+);
+/** The parameters are refused by their driver, unless the check is skipped. */
+const SKIPPED = { power_type: 'ipmi', power_parameters_skip_check: 'true' };
+const strict: Trial['options'] = {
+  power: {
+    drivers: [],
+    switches: () => false,
+    problemsOf: () => [refusal('field.power-driver-missing')],
+    follow: () => undefined,
+    reading: () => undefined,
+    ask: () => undefined,
+  },
+};
+const isStored = ({ answer }: Sight): void => assert.equal(answer.status, 200);
+const HARDWARE_FACTS = JSON.stringify({ version: 1, cpu: { count: 3, model: 'x' }, memory_mib: 777 });
+const AREA_READS = { zone: 'zone.name', pool: 'pool.name' } as const;
+
+const adding = (of: string): readonly Trial[] => [
+  {
+    of,
+    send: {
+      ...{ architecture: 'arm64', subarchitecture: 'generic', mac_addresses: FIRST_MAC, hostname: 'one' },
+      ...{ domain: 'example.org', power_type: 'webhook', power_parameters: '{"power_user":"ann"}' },
+      ...{ hardware_facts: HARDWARE_FACTS, zone: 'hall', pool: 'lab' },
+    },
+    reads: {
+      ...{
+        architecture: { at: 'architecture', is: 'arm64/generic' },
+        subarchitecture: { at: 'architecture', is: 'arm64/generic' },
+      },
+      ...{
+        mac_addresses: { at: 'macaddress_set.0.mac_address', is: FIRST_MAC },
+        ...AREA_READS,
+        pool: inLab,
+        ...NAMES_READS,
+      },
+      ...{ power_parameters: powerIs('power_user', 'ann'), hardware_facts: { at: 'memory', is: 777 } },
+    },
+  },
+  { of, given: async () => ({ fields: NEW }), send: SINGLE, reads: SINGLE_READS },
+  {
+    ...{ of, given: async () => ({ fields: NEW }), send: SKIPPED, options: strict },
+    reads: { power_parameters_skip_check: isStored },
+  },
+];
+const NEW = { architecture: 'amd64', mac_addresses: FIRST_MAC };
+const named =
+  (wanted: string): Read =>
+  ({ answer }) =>
+    assert.match(answer.json.fqdn ?? answer.json.hostname, new RegExp(wanted));
+const NAMES_READS = { hostname: named('^one'), domain: named('\\.example\\.org$') };
+
+/** 2.0 shows no kernel arguments of a machine: racks get them. */
+const kernelArguments = async ({ site }: Sight): Promise<void> => {
+  const [first] = (await site.place.region.desiredState()).machines;
+  assert.match(JSON.stringify(first), /nomodeset/);
+};
+
+const FIELDS: readonly Trial[] = [
+  ...['2.0 POST machines', '1.0 POST nodes new'].flatMap(adding),
+  ...onMachines('PUT', '/{system_id}', '', {
+    given: onMachine('deployed', { owner: 'alice' }),
+    send: {
+      ...{ hostname: 'one', architecture: 'arm64/generic', kernel_params: 'nomodeset' },
+      ...{ zone: 'hall', pool: 'lab', power_type: 'webhook', power_parameters: '{"power_user":"ann"}' },
+    },
+    reads: {
+      ...{ hostname: named('^one'), kernel_params: kernelArguments, ...AREA_READS, pool: inLab },
+      power_parameters: powerIs('power_user', 'ann'),
+    },
+  }),
+  ...onMachines('PUT', '/{system_id}', '', {
+    given: onMachine('ready'),
+    send: { description: 'a note' },
+    reads: { description: async (sight) => assert.equal((await machineAfter(sight)).description, 'a note') },
+  }),
+  ...onMachines('PUT', '/{system_id}', '', { given: onMachine('ready'), send: SINGLE, reads: SINGLE_READS }),
+  ...onMachines('PUT', '/{system_id}', '', {
+    ...{ given: onMachine('ready'), send: SKIPPED, options: strict },
+    reads: { power_parameters_skip_check: isStored },
+  }),
+  ...onMachines('DELETE', '/{system_id}', '', {
+    given: onMachine('deployed', { owner: 'alice' }),
+    send: { force: 'true' },
+    reads: { force: async ({ site }) => assert.deepEqual((await site.ask('GET', '2.0/machines/')).json, []) },
+  }),
+  ...onMachines('GET', '', 'is_registered', {
+    given: async (site) => ({ kept: await machine(site) }),
+    send: { mac_address: FIRST_MAC },
+    reads: { mac_address: ({ answer }) => assert.equal(answer.json, true) },
+  }),
+  ...onMachines('GET', '', 'power_parameters', {
+    given: async (site) => {
+      await machine(site, 'ready', {}, 3);
+      return { kept: await machine(site) };
+    },
+    send: ({ kept = '' }) => ({ id: kept }),
+    reads: { id: ({ answer, given }) => assert.deepEqual(Object.keys(answer.json), [given.kept]) },
+  }),
+];
+
+/** 1.0 shows no pool. */
+async function inLab({ site, answer }: Sight): Promise<void> {
+  assert.equal((await site.ask('GET', `2.0/machines/${answer.json.system_id}/`)).json.pool.name, 'lab');
+}
+
+/** Two Ready machines; the conditions choose the first. */
+async function twoReady(site: AskedApi): Promise<Given> {
+  await site.ask('POST', '2.0/tags/', { name: 'gpu' });
+  await site.ask('POST', '2.0/tags/', { name: 'slow' });
+  const other = await machine(site, 'ready', { hostname: 'two', architecture: 'i386' }, 3);
+  const kept = await machine(site, 'ready', { hostname: 'one' });
+  await site.ask('PUT', `2.0/machines/${kept}/`, { zone: 'hall', pool: 'lab' });
+  await site.ask('POST', '2.0/tags/gpu/?op=update_nodes', { add: kept });
+  await site.ask('POST', '2.0/tags/slow/?op=update_nodes', { add: other });
+  return { kept };
+}
+const isChosen = ({ answer, given }: Sight): void => assert.equal(answer.json.system_id, given.kept);
+const CONDITIONS = {
+  ...{ name: 'one', arch: 'amd64', cpu_count: '4', mem: '4096', tags: 'gpu', not_tags: 'slow', storage: '50' },
+  ...{ zone: 'hall', pool: 'lab', not_in_zone: 'default', not_in_pool: 'default' },
+};
+const allocating = (trial: Omit<Trial, 'of'>): readonly Trial[] => onMachines('POST', '', 'allocate', trial, 'acquire');
+
+const ALLOCATION: readonly Trial[] = [
+  ...Object.entries(CONDITIONS).flatMap(([name, text]) =>
+    allocating({ given: twoReady, send: { [name]: text }, reads: { [name]: isChosen } }),
+  ),
+  ...allocating({
+    ...{ given: twoReady, send: ({ kept = '' }: Given) => ({ system_id: kept }), reads: { system_id: isChosen } },
+  }),
+  ...allocating({
+    given: twoReady,
+    send: { dry_run: 'true' },
+    reads: {
+      dry_run: async ({ site, answer }) =>
+        assert.equal((await site.ask('GET', `2.0/machines/${answer.json.system_id}/`)).json.status_name, 'Ready'),
+    },
+  }),
+  ...allocating({
+    given: async (site) => ({ kept: await machine(site, 'ready', { home: parseIpv4('10.20.0.7') }) }),
+    send: { ip_address: '10.20.0.77', comment: 'for the shop', agent_name: 'juju' },
+    reads: {
+      ip_address: { at: 'allocated_ip_addresses', is: ['10.20.0.77'] },
+      comment: said,
+      agent_name: async ({ site, given }) =>
+        assert.equal((await site.ask('GET', '2.0/machines/', { agent_name: 'juju' })).json[0].system_id, given.kept),
+    },
+  }),
+];
+
+const DEVICE = { hostname: 'printer', domain: 'maas', description: 'On the second floor' };
+const DEVICE_READS = { domain: 'domain.name' } as const;
+const parented = async (site: AskedApi): Promise<Given> => ({
+  ...{ kept: await machine(site), fields: { mac_addresses: '52:54:00:00:00:08' } },
+});
+const parentOf = ({ answer, given }: Sight): void => assert.equal(answer.json.parent, given.kept);
+const deviceGiven = async (site: AskedApi): Promise<Given> => {
+  const made = await site.ask('POST', '2.0/devices/', { mac_addresses: '52:54:00:00:00:09' });
+  return { path: { system_id: made.json.system_id }, kept: await machine(site) };
+};
+
+const DEVICES: readonly Trial[] = [
+  {
+    ...{ of: '2.0 POST devices', send: { ...DEVICE, mac_addresses: '52:54:00:00:00:08', zone: 'hall', pool: 'lab' } },
+    reads: { ...DEVICE_READS, ...AREA_READS, mac_addresses: 'interface_set.0.mac_address' },
+  },
+  {
+    ...{ of: '2.0 POST devices', given: parented },
+    ...{ send: ({ kept = '' }) => ({ parent: kept }), reads: { parent: parentOf } },
+  },
+  {
+    ...{ of: '2.0 PUT devices/{system_id}', given: deviceGiven, send: { ...DEVICE, zone: 'hall', pool: 'lab' } },
+    reads: { ...DEVICE_READS, ...AREA_READS },
+  },
+  {
+    ...{ of: '2.0 PUT devices/{system_id}', given: deviceGiven },
+    ...{ send: ({ kept = '' }) => ({ parent: kept }), reads: { parent: parentOf } },
+  },
+];
+
+const pair = async (site: AskedApi): Promise<Given> => ({
+  path: { system_id: await machine(site) },
+  kept: await machine(site, 'new', {}, 3),
+});
+
+const IDENTITY: readonly Trial[] = [
+  {
+    ...{ of: '2.0 POST machines/{system_id} merge', given: pair },
+    send: ({ kept = '' }) => ({ other: kept }),
+    reads: { other: async ({ site }) => assert.equal((await site.ask('GET', '2.0/machines/')).json.length, 1) },
+  },
+  {
+    ...{ of: '2.0 POST machines/{system_id} split', given: onMachine('ready') },
+    send: { mac_addresses: '52:54:00:00:00:02' },
+    reads: { mac_addresses: 'macaddress_set.0.mac_address' },
+  },
+  {
+    ...{ of: '2.0 POST machines/{system_id} keep_apart', given: pair },
+    send: ({ kept = '' }) => ({ other: kept }),
+    reads: { other: ({ answer }) => assert.deepEqual(answer.json.conflicts, []) },
+  },
+  {
+    of: '2.0 POST machines/{system_id} move',
+    given: async (site) => {
+      await farRack(site);
+      return { path: { system_id: await machine(site) } };
+    },
+    send: { rack: 'rack-2', network: '10.50.0.0/24' },
+    reads: { rack: { at: 'rack_names', is: ['rack-2'] }, network: { at: 'rack_names', is: ['rack-2'] } },
+  },
+];
+
+export const MACHINE_TRIALS: readonly Trial[] = [...LISTS, ...FIELDS, ...ALLOCATION, ...DEVICES, ...IDENTITY];
