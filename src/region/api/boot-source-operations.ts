@@ -18,7 +18,7 @@ import {
   type WrittenBootSource,
 } from '../records/boot-store.ts';
 import type { BootChange } from '../records/event-params.ts';
-import { type Answer, json, type Refusal, refuse, refuseField } from './answer.ts';
+import { type Answer, allOf, isRefusal, json, type Refusal, refuse, refuseField } from './answer.ts';
 import { maasTime } from './maas-time.ts';
 import { flag, isTrue } from './machine-calls.ts';
 import {
@@ -138,15 +138,18 @@ function sourceOf(
   given: GivenSource,
   before: WrittenBootSource | undefined,
 ): WrittenBootSource | Refusal {
-  const url = parseUrl(given.url ?? before?.url ?? '');
-  if (url === undefined) return refuseField('url', 'field.boot-url');
   const file = given.keyring_filename?.trim() ?? '';
   const data = given.keyring_data?.trim() ?? '';
-  if (file !== '' && data !== '') return refuseField('keyring_data', 'field.keyring-both');
-  if (file !== '' && !(file.startsWith('/') && isPrintable(file)))
-    return refuseField('keyring_filename', 'field.keyring-file');
-  const keyring = parseKeyring(data);
-  if (keyring === undefined) return refuseField('keyring_data', 'field.keyring-data', { max: KEYRING_BYTES_MAX });
+  const isPath = file === '' || (file.startsWith('/') && isPrintable(file));
+  const found = allOf(
+    parseUrl(given.url ?? before?.url ?? '') ?? refuseField('url', 'field.boot-url'),
+    file !== '' && data !== ''
+      ? refuseField('keyring_data', 'field.keyring-both')
+      : (parseKeyring(data) ?? refuseField('keyring_data', 'field.keyring-data', { max: KEYRING_BYTES_MAX })),
+    isPath ? undefined : refuseField('keyring_filename', 'field.keyring-file'),
+  );
+  if (isRefusal(found)) return found;
+  const [url, keyring] = found;
   const updatedMs = call.region.clock.wallTimeMs();
   if (file !== '' || data !== '') return { url, keyringFilename: file, keyring, updatedMs };
   if (before === undefined) return refuseField('keyring_data', 'field.keyring-missing');

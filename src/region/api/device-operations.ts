@@ -49,23 +49,25 @@ async function namesOf(
   given: { readonly [K in 'hostname' | 'domain' | 'parent']?: string | undefined },
 ): Promise<{ hostname?: string; domain?: string; device?: string } | Refusal> {
   const hostname = given.hostname === undefined ? undefined : parseHostname(given.hostname.split('.', 1)[0] ?? '');
-  if (given.hostname !== undefined && given.hostname !== '' && hostname === undefined) {
-    return refuseField('hostname', 'field.hostname', { max: HOSTNAME_MAX });
-  }
   const domains = currentDomains(call);
   const domain = given.domain?.toLowerCase();
-  if (domain !== undefined && !domains.includes(domain)) {
-    return refuseField('domain', 'field.domain-unknown', { domains });
-  }
   const isAdmin = call.caller.kind === 'user' && call.caller.isAdmin;
-  if (!isAdmin && domain !== undefined && domain !== domains[0]) {
+  if (!isAdmin && domain !== undefined && domain !== domains[0] && domains.includes(domain)) {
     return refuse('not-allowed.domain', { domain: domains[0] });
   }
   const parent = given.parent === undefined || given.parent === '' ? undefined : given.parent;
   const found = parent === undefined ? undefined : await call.region.store.findMachine(parent);
-  if (parent !== undefined && (found === undefined || found.device !== undefined)) {
-    return refuseField('parent', 'field.no-parent-machine', { systemId: cleanWords(parent, 16) });
-  }
+  const isUnknown = parent !== undefined && (found === undefined || found.device !== undefined);
+  const checked = allOf(
+    given.hostname && hostname === undefined
+      ? refuseField('hostname', 'field.hostname', { max: HOSTNAME_MAX })
+      : undefined,
+    domain !== undefined && !domains.includes(domain)
+      ? refuseField('domain', 'field.domain-unknown', { domains })
+      : undefined,
+    isUnknown ? refuseField('parent', 'field.no-parent-machine', { systemId: cleanWords(parent, 16) }) : undefined,
+  );
+  if (isRefusal(checked)) return checked;
   return {
     ...(hostname === undefined ? {} : { hostname }),
     ...(domain === undefined ? {} : { domain }),

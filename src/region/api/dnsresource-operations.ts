@@ -8,7 +8,7 @@
 import { z } from 'zod';
 import { parseIpv4 } from '../../net/address.ts';
 import { refusal } from '../words/refusal.ts';
-import { type Answer, json, type Refusal, refuse, refuseField, refuseFields } from './answer.ts';
+import { type Answer, allOf, isRefusal, json, type Refusal, refuse, refuseField, refuseFields } from './answer.ts';
 import {
   changeRecords,
   currentDomains,
@@ -154,10 +154,15 @@ const newName = z.object({
 
 async function addName(call: ApiCall, given: z.output<typeof newName>): Promise<Answer> {
   const before = await loaded(call);
-  const [name, list] = [nameOf(call, given), addressesOf(given.ip_addresses)];
-  if (typeof name === 'object') return name;
-  if (list !== undefined && 'kind' in list) return list;
-  if (list === undefined || list.length === 0) return refuseField('ip_addresses', 'field.required');
+  const listed = addressesOf(given.ip_addresses);
+  const found = allOf(
+    nameOf(call, given),
+    listed === undefined || (!isRefusal(listed) && listed.length === 0)
+      ? refuseField('ip_addresses', 'field.required')
+      : listed,
+  );
+  if (isRefusal(found)) return found;
+  const [name, list] = found;
   if (before.some((one) => one.name === name)) return refuseField('name', 'field.dns-name-taken', { name });
   const nowMs = call.region.clock.wallTimeMs();
   const refused = await changeRecords(call, (records) => [
@@ -191,10 +196,9 @@ async function changeName(call: ApiCall, given: z.output<typeof changedName>): P
   const old = before?.[0]?.name;
   if (before === undefined || old === undefined) return NO_NAME;
   const isNamed = given.fqdn !== undefined || given.name !== undefined;
-  const name = isNamed ? nameOf(call, given) : old;
-  if (typeof name === 'object') return name;
-  const list = addressesOf(given.ip_addresses);
-  if (list !== undefined && 'kind' in list) return list;
+  const found = allOf(isNamed ? nameOf(call, given) : old, addressesOf(given.ip_addresses));
+  if (isRefusal(found)) return found;
+  const [name, list] = found;
   if (name !== old && currentRecords(call).some((one) => one.name === name)) {
     return refuseField('name', 'field.dns-name-taken', { name });
   }
@@ -230,10 +234,13 @@ const newRecord = z.object({
 
 async function addRecord(call: ApiCall, given: z.output<typeof newRecord>): Promise<Answer> {
   await call.region.settings.load();
-  const name = nameOf(call, given);
-  if (typeof name === 'object') return name;
-  const type = RECORD_TYPES.find((one) => one === given.rrtype.toUpperCase());
-  if (type === undefined) return refuseFields({ rrtype: [refusal('field.record-type', { known: RECORD_TYPES })] });
+  const found = allOf(
+    nameOf(call, given),
+    RECORD_TYPES.find((one) => one === given.rrtype.toUpperCase()) ??
+      refuseFields({ rrtype: [refusal('field.record-type', { known: RECORD_TYPES })] }),
+  );
+  if (isRefusal(found)) return found;
+  const [name, type] = found;
   const nowMs = call.region.clock.wallTimeMs();
   let id = 0;
   const refused = await changeRecords(call, (records) => {

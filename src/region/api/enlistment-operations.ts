@@ -78,29 +78,52 @@ const parameters = z.object({
 
 type Parameters = z.output<typeof parameters>;
 
-/** The report in the parameters, or a refusal of the first invalid one. */
-function reportOf(call: ApiCall, given: Parameters): EnlistmentReport | Refusal {
-  const architecture = parseArchitecture(given.architecture, given.subarchitecture);
-  if (architecture === undefined) {
-    return refuseField('architecture', 'field.architecture-reported');
-  }
+const labelOf = (hostname: string): string | undefined => parseHostname(hostname.split('.', 1)[0] ?? '');
+
+/** The hardware addresses that identify the machine, each once. */
+function macsOf(texts: readonly string[]): readonly MacAddress[] | Refusal {
   const macs: MacAddress[] = [];
-  for (const text of given.mac_addresses) {
+  for (const text of texts) {
     const mac = parseMac(text);
     if (mac === undefined) return refuseField('mac_addresses', 'field.mac', { text: text.slice(0, 32) });
     if (isIdentifyingMac(mac) && !macs.includes(mac)) macs.push(mac);
   }
-  if (macs.length === 0) return refuseField('mac_addresses', 'field.mac-missing');
-  const power = readPower(given, undefined);
-  if ('kind' in power) return power;
-  const facts =
-    given.hardware_facts === undefined || given.hardware_facts === ''
-      ? undefined
-      : parseHardwareFacts(given.hardware_facts);
-  if (facts?.kind === 'fault') {
-    const problems = facts.problems.map((problem) => ({ name: 'invalid-parameters' as const, ...problem }));
-    return refuseFields({ hardware_facts: problems });
-  }
+  return macs.length === 0 ? refuseField('mac_addresses', 'field.mac-missing') : macs;
+}
+
+/** The facts; `undefined`: none are given. */
+function factsOf(text: string | undefined) {
+  if (text === undefined || text === '') return undefined;
+  const facts = parseHardwareFacts(text);
+  if (facts.kind !== 'fault') return facts;
+  const problems = facts.problems.map((problem) => ({ name: 'invalid-parameters' as const, ...problem }));
+  return refuseFields({ hardware_facts: problems });
+}
+
+/** The refusal of names that a user gives. Those of a machine are not used if they are unfit. */
+function refuseNames({ caller }: ApiCall, { hostname, domain }: Parameters): Refusal | undefined {
+  if (caller.kind !== 'user') return undefined;
+  const found = allOf(
+    hostname && labelOf(hostname) === undefined
+      ? refuseField('hostname', 'field.hostname', { max: HOSTNAME_MAX })
+      : undefined,
+    domain && !DOMAIN.test(domain.toLowerCase()) ? refuseField('domain', 'field.domain') : undefined,
+  );
+  return isRefusal(found) ? found : undefined;
+}
+
+/** The report in the parameters, or a refusal of all invalid ones. */
+function reportOf(call: ApiCall, given: Parameters): EnlistmentReport | Refusal {
+  const found = allOf(
+    parseArchitecture(given.architecture, given.subarchitecture) ??
+      refuseField('architecture', 'field.architecture-reported'),
+    macsOf(given.mac_addresses),
+    readPower(given, undefined),
+    factsOf(given.hardware_facts),
+    refuseNames(call, given),
+  );
+  if (isRefusal(found)) return found;
+  const [architecture, macs, power, facts] = found;
   const username = call.caller.kind === 'user' ? call.caller.username : undefined;
   const isOrdinary = call.caller.kind === 'user' && !call.caller.isAdmin;
   if (isOrdinary && !isReportable(power.powerType ?? '', power.powerParameters ?? {})) {
@@ -109,12 +132,8 @@ function reportOf(call: ApiCall, given: Parameters): EnlistmentReport | Refusal 
   // A machine's own values are not checked: only harmless ones are kept, and the user who accepts the machine sees if they work.
   const problem = username === undefined ? undefined : refusePower(call, power, given, undefined);
   if (problem !== undefined) return problem;
-  const label = given.hostname === undefined ? undefined : parseHostname(given.hostname.split('.', 1)[0] ?? '');
-  if (username !== undefined && given.hostname && label === undefined) {
-    return refuseField('hostname', 'field.hostname', { max: HOSTNAME_MAX });
-  }
+  const label = given.hostname === undefined ? undefined : labelOf(given.hostname);
   const domain = given.domain?.toLowerCase();
-  if (username !== undefined && domain && !DOMAIN.test(domain)) return refuseField('domain', 'field.domain');
   if (isOrdinary && domain && domain !== call.region.config().domain)
     return refuse('not-allowed.domain', { domain: call.region.config().domain });
   return {

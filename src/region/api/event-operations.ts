@@ -6,7 +6,7 @@ import { z } from 'zod';
 import type { EventFilter } from '../records/filters.ts';
 import { EVENT_LEVELS, EVENT_TYPES, isEventLevel, type MachineEvent } from '../records/machine-event.ts';
 import { loggedSentence } from '../words/event.ts';
-import { type Answer, json, type Refusal, refuseField } from './answer.ts';
+import { type Answer, allOf, isRefusal, json, type Refusal, refuseField } from './answer.ts';
 import { readEvents } from './event-pieces.ts';
 import { EVENT_PLACE, type EventPlace, formatEventPlace, idAt, parseEventPlace } from './event-place.ts';
 import { searchFor } from './long-answers.ts';
@@ -78,13 +78,14 @@ async function chosen(
   call: ApiCall,
   given: z.output<typeof filterOnly>,
 ): Promise<{ readonly kind: 'choice'; readonly choice: EventChoice } | Refusal> {
-  const machines = await machineFilter(call, given);
-  if ('kind' in machines) return machines;
-  const level = (given.level ?? 'INFO').toLowerCase();
-  if (!isEventLevel(level)) {
-    const levels = Object.keys(EVENT_LEVELS).map((name) => name.toUpperCase());
-    return refuseField('level', 'field.level', { levels });
-  }
+  const wanted = (given.level ?? 'INFO').toLowerCase();
+  const levels = Object.keys(EVENT_LEVELS).map((name) => name.toUpperCase());
+  const found = allOf(
+    await machineFilter(call, given),
+    isEventLevel(wanted) ? wanted : refuseField('level', 'field.level', { levels }),
+  );
+  if (isRefusal(found)) return found;
+  const [machines, level] = found;
   const isNarrowed = Object.values(machines).some((list) => list !== undefined);
   return {
     kind: 'choice',
@@ -110,13 +111,16 @@ async function follow(call: ApiCall, given: z.output<typeof following>): Promise
 }
 
 async function query(call: ApiCall, given: z.output<typeof parameters>): Promise<Answer> {
-  const which = await chosen(call, given);
-  if (which.kind === 'refusal') return which;
   const limit = Number(given.limit ?? EVENTS_PER_PAGE);
-  if (limit > EVENTS_PER_PAGE_MAX) return refuseField('limit', 'field.events-limit', { max: EVENTS_PER_PAGE_MAX });
-  if (given.before !== undefined && given.after !== undefined) {
-    return refuseField('before', 'field.before-and-after');
-  }
+  const found = allOf(
+    await chosen(call, given),
+    limit > EVENTS_PER_PAGE_MAX ? refuseField('limit', 'field.events-limit', { max: EVENTS_PER_PAGE_MAX }) : undefined,
+    given.before !== undefined && given.after !== undefined
+      ? refuseField('before', 'field.before-and-after')
+      : undefined,
+  );
+  if (isRefusal(found)) return found;
+  const [which] = found;
   const before = given.before === undefined ? undefined : Number(given.before);
   const after = given.after === undefined ? undefined : parseEventPlace(given.after);
   return await searchFor(call, queryPage(call, { ...which.choice, before, limit }, after));

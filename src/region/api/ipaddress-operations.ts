@@ -20,7 +20,7 @@ import {
 import { hostRange, usedParts } from '../networks/address-use.ts';
 import { type NetworkView, type SubnetView, subnetOfAddress, subnetWithId } from '../networks/network-view.ts';
 import type { ReservedAddress, UsedAddress } from '../records/network-store.ts';
-import { type Answer, type Refusal, refuse, refuseField } from './answer.ts';
+import { type Answer, isRefusal, type Refusal, refuse, refuseField } from './answer.ts';
 import { refuseReserving } from './iprange-operations.ts';
 import { maasTime } from './maas-time.ts';
 import {
@@ -29,7 +29,6 @@ import {
   findSubnet,
   flagField,
   isAdmin,
-  isRefusal,
   listed,
   look,
   textField,

@@ -21,14 +21,13 @@ import type { WantedChange } from '../networks/networks.ts';
 import type { ServedNetwork, ServiceEdit } from '../networks/served-networks.ts';
 import { RESERVED_PER_USER_MAX, type StoredRange } from '../records/network-store.ts';
 import type { User } from '../records/user.ts';
-import { type Answer, json, type Refusal, refuse, refuseField } from './answer.ts';
+import { type Answer, allOf, isRefusal, json, type Refusal, refuse, refuseField } from './answer.ts';
 import {
   absent,
   addressOf,
   change,
   findSubnet,
   isAdmin,
-  isRefusal,
   listed,
   look,
   networkIdIn,
@@ -84,10 +83,14 @@ async function read(call: ApiCall): Promise<Answer> {
 
 /** The bounds in the parameters, in the place of those before. */
 function boundsOf(given: Given, before: Ipv4Range | undefined): Ipv4Range | Refusal {
-  const low = given.start_ip === undefined ? before?.low : addressOf('start_ip', given.start_ip);
-  if (low === undefined || isRefusal(low)) return low ?? refuseField('start_ip', 'field.required');
-  const high = given.end_ip === undefined ? before?.high : addressOf('end_ip', given.end_ip);
-  if (high === undefined || isRefusal(high)) return high ?? refuseField('end_ip', 'field.required');
+  const found = allOf(
+    (given.start_ip === undefined ? before?.low : addressOf('start_ip', given.start_ip)) ??
+      refuseField('start_ip', 'field.required'),
+    (given.end_ip === undefined ? before?.high : addressOf('end_ip', given.end_ip)) ??
+      refuseField('end_ip', 'field.required'),
+  );
+  if (isRefusal(found)) return found;
+  const [low, high] = found;
   return low > high ? refuseField('end_ip', 'field.range-order') : { low, high };
 }
 

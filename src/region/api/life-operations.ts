@@ -17,7 +17,17 @@ import { DISKS_KEPT_MAX } from '../records/bounded-facts.ts';
 import type { MachineChangeOutcome } from '../records/decisions.ts';
 import type { Machine, MachineOutline } from '../records/machine.ts';
 import type { DeployWay } from '../records/work.ts';
-import { type Answer, json, NO_MACHINE, type Refusal, refuseField, refuseFields, refuseFor } from './answer.ts';
+import {
+  type Answer,
+  allOf,
+  isRefusal,
+  json,
+  NO_MACHINE,
+  type Refusal,
+  refuseField,
+  refuseFields,
+  refuseFor,
+} from './answer.ts';
 import { actorOf, comment, flag, isTrue, machineOf, machinePaths, systemIdOf } from './machine-calls.ts';
 import { listMachines } from './machine-list.ts';
 import { giveMany } from './many-machines.ts';
@@ -100,17 +110,16 @@ async function deploy(call: ApiCall, given: z.output<typeof deployParameters>): 
   // In API 1.0, `start` also switches on a deployed machine.
   if (call.version === '1.0' && machine.status === 'deployed') return switchPower(call, 'on', given.comment);
   const wanted = system ?? (await usualSystem(call, machine));
-  if (given.distro_series !== undefined && system === undefined) {
-    return refuseField('distro_series', 'field.release');
-  }
-  const userData = parseUserData(given.user_data);
-  if (userData === null) return refuseField('user_data', 'field.user-data', { max: USER_DATA_MAX });
-  const address = addressOf(given.ip_address);
-  if (address !== undefined && 'kind' in address) return address;
-  const judged = judgeUserData(userData ?? new Uint8Array());
-  if (!judged.ok) return refuseFields({ user_data: [judged.refusal] });
-  const absent = absentDisk(machine, given.disk);
-  if (absent !== undefined) return absent;
+  const found = allOf(
+    parseUserData(given.user_data),
+    addressOf(given.ip_address),
+    absentDisk(machine, given.disk),
+    given.distro_series !== undefined && system === undefined
+      ? refuseField('distro_series', 'field.release')
+      : undefined,
+  );
+  if (isRefusal(found)) return found;
+  const [userData, address] = found;
   const deployBy = given.deploy_by ?? 'image';
   const deployment = { ...(await systemFor(call, machine, deployBy, wanted)), deployBy, disk: given.disk, userData };
   return give(call, { name: 'deploy', deployment }, given.comment, address);
@@ -147,13 +156,15 @@ async function systemFor(
   return { osystem: image?.os ?? osystem, release: image?.release ?? release };
 }
 
-/** The bytes; `undefined` if none are given; `null` if they are too many or not Base64. */
-function parseUserData(text: string | undefined): Uint8Array | undefined | null {
+/** The bytes; `undefined` if none are given. Refuses those that are too many, not Base64, or nothing that cloud-init reads. */
+function parseUserData(text: string | undefined): Uint8Array | undefined | Refusal {
   if (text === undefined || text === '') return undefined;
   const plain = text.replace(/\s+/g, '');
-  if (!/^[A-Za-z0-9+/]+={0,2}$/.test(plain)) return null;
-  const bytes = Buffer.from(plain, 'base64');
-  return bytes.length > USER_DATA_MAX ? null : bytes;
+  const bytes = /^[A-Za-z0-9+/]+={0,2}$/.test(plain) ? Buffer.from(plain, 'base64') : undefined;
+  if (bytes === undefined || bytes.length > USER_DATA_MAX)
+    return refuseField('user_data', 'field.user-data', { max: USER_DATA_MAX });
+  const judged = judgeUserData(bytes);
+  return judged.ok ? bytes : refuseFields({ user_data: [judged.refusal] });
 }
 
 /** The address to assign, by its parameter; `undefined` if none is given. */

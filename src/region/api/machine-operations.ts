@@ -94,11 +94,10 @@ const listParameters = filterParameters.extend({
     .describe('Only machines with this text in their name, owner, tags, addresses, note, product or serial number.'),
 });
 
-async function list(call: ApiCall, given: z.output<typeof listParameters>): Promise<Answer> {
-  const filter = await machineFilter(call, given);
-  if ('kind' in filter) return filter;
+/** The states that texts name, or the refusal of the first that names none. */
+function statusesOf(texts: readonly string[]): readonly MachineStatus[] | Refusal {
   const statuses: MachineStatus[] = [];
-  for (const text of given.status ?? []) {
+  for (const text of texts) {
     const named = parseStatuses(text);
     if (named === undefined) {
       const meant = nearestName(text.toLowerCase(), STATUS_NAMES);
@@ -106,11 +105,20 @@ async function list(call: ApiCall, given: z.output<typeof listParameters>): Prom
     }
     statuses.push(...named);
   }
-  const names = call.region.racks.list().map(({ name }) => name);
-  const unknown = given.rack?.find((name) => !names.includes(name));
-  if (unknown !== undefined) {
-    return refuseField('rack', 'field.rack', { name: cleanWords(unknown, 40), meant: nearestName(unknown, names) });
-  }
+  return statuses;
+}
+
+function refuseRacks({ region }: ApiCall, wanted: readonly string[] | undefined): Refusal | undefined {
+  const names = region.racks.list().map(({ name }) => name);
+  const unknown = wanted?.find((name) => !names.includes(name));
+  if (unknown === undefined) return undefined;
+  return refuseField('rack', 'field.rack', { name: cleanWords(unknown, 40), meant: nearestName(unknown, names) });
+}
+
+async function list(call: ApiCall, given: z.output<typeof listParameters>): Promise<Answer> {
+  const found = allOf(await machineFilter(call, given), statusesOf(given.status ?? []), refuseRacks(call, given.rack));
+  if (isRefusal(found)) return found;
+  const [filter, statuses] = found;
   const narrowed: MachineFilter = {
     ...filter,
     owners: given.owner,

@@ -95,8 +95,6 @@ export function addressOf(field: string, text: string): Ipv4 | Refusal {
   return parseIpv4(text) ?? refuseField(field, 'field.address');
 }
 
-export const isRefusal = (one: Ipv4 | Refusal): one is Refusal => typeof one === 'object';
-
 export const spanOf = ({ low, high }: { readonly low: Ipv4; readonly high: Ipv4 }) => ({
   low: formatIpv4(low),
   high: formatIpv4(high),

@@ -24,7 +24,7 @@ import { newVlan } from '../networks/reconcile.ts';
 import type { Machine } from '../records/machine.ts';
 import { type Connection, UNTAGGED_VID, VID_MAX } from '../records/network-store.ts';
 import { cleanWords } from '../records/text-json.ts';
-import { type Answer, json, type Refusal, refuse, refuseField } from './answer.ts';
+import { type Answer, allOf, isRefusal, json, type Refusal, refuse, refuseField } from './answer.ts';
 import { change, listed, look, nameField, refusalIn, textField, wordsField } from './network-calls.ts';
 import { type ApiCall, defineOperation, nothing, type Operation, value, values } from './operation.ts';
 import type { GivenSubnet } from './subnet-fields.ts';
@@ -129,22 +129,25 @@ const inOldFields = (answer: Answer): Answer => refusalIn(FIELDS, answer);
 /** The network in the parameters, in the place of the one before; `undefined`: neither address nor mask is given. */
 function cidrOf({ ip, netmask }: Given, before: SubnetView | undefined): string | undefined | Refusal {
   if (ip === undefined && netmask === undefined) return undefined;
-  const address = ip === undefined ? before?.network.address : parseIpv4(ip);
-  if (address === undefined) return refuseField('ip', 'field.address');
   const mask = netmask === undefined ? undefined : parseIpv4(netmask);
-  const prefix = netmask === undefined ? before?.network.prefix : mask === undefined ? undefined : prefixOf(mask);
-  if (prefix === undefined) return refuseField('netmask', 'field.netmask');
+  const found = allOf(
+    (ip === undefined ? before?.network.address : parseIpv4(ip)) ?? refuseField('ip', 'field.address'),
+    (netmask === undefined ? before?.network.prefix : mask === undefined ? undefined : prefixOf(mask)) ??
+      refuseField('netmask', 'field.netmask'),
+  );
+  if (isRefusal(found)) return found;
+  const [address, prefix] = found;
   return formatNetwork(networkOf(address, prefix));
 }
 
 /** The parameters of 2.0 for those of 1.0. */
 function subnetFields(given: Given, before: SubnetView | undefined): GivenSubnet | Refusal {
-  const cidr = cidrOf(given, before);
-  if (typeof cidr === 'object') return cidr;
   const { name, description, default_gateway: gateway, dns_servers: servers, vlan_tag: tag } = given;
   const vid = tag === undefined ? undefined : tag === '' ? UNTAGGED_VID : Number(tag);
-  if (vid !== undefined && !(Number.isInteger(vid) && vid >= UNTAGGED_VID && vid <= VID_MAX))
-    return refuseField('vlan_tag', 'field.vid');
+  const isVid = vid === undefined || (Number.isInteger(vid) && vid >= UNTAGGED_VID && vid <= VID_MAX);
+  const found = allOf(cidrOf(given, before), isVid ? undefined : refuseField('vlan_tag', 'field.vid'));
+  if (isRefusal(found)) return found;
+  const [cidr] = found;
   return {
     ...(cidr === undefined ? {} : { cidr }),
     ...(name === undefined ? {} : { name }),

@@ -31,7 +31,7 @@ function setOwnerData(place: typeof common | typeof ofDevices, op: string): Oper
       for (const [key, list] of fields) if (key !== 'op') data.set(key, list.at(-1) ?? '');
       const problem = ownerDataProblem(data);
       if (problem !== undefined) return refuseFields({ key: [problem] });
-      const { store, clock, racks } = call.region;
+      const { store, clock } = call.region;
       const node = await nodeOf(call);
       if ((node?.device !== undefined) !== isOfDevices) return isOfDevices ? refuse('not-found.device') : NO_MACHINE;
       const atMs = clock.wallTimeMs();
@@ -39,7 +39,7 @@ function setOwnerData(place: typeof common | typeof ofDevices, op: string): Oper
         decideOwnerData(machine, data, { by: actorOf(call), atMs, knowledge }),
       );
       if (!isOfDevices || outcome.kind !== 'changed') return answerCommand(call, outcome);
-      return json(deviceJson(outcome.machine, whereabouts(racks)));
+      return json(deviceJson(outcome.machine, whereabouts(call.region)));
     },
   };
 }

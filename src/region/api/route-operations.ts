@@ -11,7 +11,7 @@ import { formatIpv4, networkContains, parseIpv4 } from '../../net/address.ts';
 import type { NetworkView, SubnetView } from '../networks/network-view.ts';
 import { type ServiceEdit, withOption } from '../networks/served-networks.ts';
 import type { StaticRoute } from '../records/network-store.ts';
-import { type Answer, json, type Refusal, refuseField } from './answer.ts';
+import { type Answer, allOf, isRefusal, json, type Refusal, refuseField } from './answer.ts';
 import { absent, change, countField, findSubnet, listed, look, networkIdIn, textField } from './network-calls.ts';
 import { type ApiCall, defineOperation, nothing, type Operation } from './operation.ts';
 import { routeJson } from './subnet-json.ts';
@@ -57,13 +57,15 @@ function routeOf(view: NetworkView, given: Given, id: number, before: StaticRout
     const text = given[field] ?? String(kept);
     return findSubnet(view, text) ?? refuseField(field, 'field.no-subnet', { name: text.slice(0, 64) });
   };
-  const source = at('source', before?.sourceId);
-  if ('kind' in source) return source;
-  const destination = at('destination', before?.destinationId);
-  if ('kind' in destination) return destination;
+  const found = allOf(
+    at('source', before?.sourceId),
+    at('destination', before?.destinationId),
+    (given.gateway_ip === undefined ? before?.gateway : parseIpv4(given.gateway_ip)) ??
+      refuseField('gateway_ip', 'field.address'),
+  );
+  if (isRefusal(found)) return found;
+  const [source, destination, gateway] = found;
   if (source.subnet.id === destination.subnet.id) return refuseField('destination', 'field.route-same');
-  const gateway = given.gateway_ip === undefined ? before?.gateway : parseIpv4(given.gateway_ip);
-  if (gateway === undefined) return refuseField('gateway_ip', 'field.address');
   if (!networkContains(source.network, gateway))
     return refuseField('gateway_ip', 'field.subnet-outside', { network: source.subnet.cidr });
   const [sourceId, destinationId] = [source.subnet.id, destination.subnet.id];

@@ -15,7 +15,7 @@ import {
   SCRIPTS_MAX,
   TIMEOUT_SECONDS_DEFAULT,
 } from '../scripts/script-text.ts';
-import { type Answer, json, type Refusal, refuse, refuseField, refuseFields } from './answer.ts';
+import { type Answer, allOf, isRefusal, json, type Refusal, refuse, refuseField, refuseFields } from './answer.ts';
 import { formatEventTime } from './event-operations.ts';
 import { isTrue } from './machine-calls.ts';
 import { type ApiCall, defineOperation, eventBy, nothing, type Operation, value, values } from './operation.ts';
@@ -116,12 +116,8 @@ type Given = z.output<typeof changedScript>;
 
 /** The script made from the parameters and the script before, if any; or a refusal. */
 function scriptOf(call: ApiCall, given: Given, before: WrittenScript | undefined): WrittenScript | Refusal {
-  if (given.packages) return refuseField('packages', 'field.script-packages');
-  if (isTrue(given.may_reboot)) return refuseField('may_reboot', 'field.script-reboot');
   const kind = given.type === undefined ? before?.kind : parseKind(given.type);
-  if (given.type !== undefined && kind === undefined) return refuseField('type', 'field.script-type');
   const timeout = given.timeout === undefined ? before?.timeoutSeconds : parseTimeout(given.timeout);
-  if (given.timeout !== undefined && timeout === undefined) return refuseField('timeout', 'field.script-timeout');
   const parsed = parseScript({
     content: given.script ?? before?.content ?? '',
     name: given.name ?? before?.name,
@@ -131,8 +127,16 @@ function scriptOf(call: ApiCall, given: Given, before: WrittenScript | undefined
     timeoutSeconds: timeout,
     position: given.position === undefined ? before?.position : Number(given.position),
   });
-  if (parsed.kind === 'fault') return refuseFields(parsed.problems);
-  return { ...parsed.script, changedMs: call.region.clock.wallTimeMs() };
+  const found = allOf(
+    parsed.kind === 'fault' ? refuseFields(parsed.problems) : parsed,
+    given.packages ? refuseField('packages', 'field.script-packages') : undefined,
+    isTrue(given.may_reboot) ? refuseField('may_reboot', 'field.script-reboot') : undefined,
+    given.type !== undefined && kind === undefined ? refuseField('type', 'field.script-type') : undefined,
+    given.timeout !== undefined && timeout === undefined ? refuseField('timeout', 'field.script-timeout') : undefined,
+  );
+  if (isRefusal(found)) return found;
+  const [whole] = found;
+  return { ...whole.script, changedMs: call.region.clock.wallTimeMs() };
 }
 
 async function add(call: ApiCall, given: Given): Promise<Answer> {

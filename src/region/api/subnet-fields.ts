@@ -16,7 +16,7 @@ import type { NetworkView, SubnetView } from '../networks/network-view.ts';
 import type { ServiceEdit } from '../networks/served-networks.ts';
 import { UNTAGGED_VID } from '../records/network-store.ts';
 import { NETWORK_PREFIX_MIN } from '../records/rack-description.ts';
-import { type Refusal, refuseField } from './answer.ts';
+import { allOf, isRefusal, type Refusal, refuseField } from './answer.ts';
 import { countField, flagField, nameField, networkIdIn, spanOf, textField, wordsField } from './network-calls.ts';
 import { allowsDns } from './subnet-json.ts';
 
@@ -61,8 +61,31 @@ export function wantedSubnet(
   given: GivenSubnet,
   before: SubnetView | undefined,
 ): WantedSubnet | Refusal {
-  const fixed = refuseFixed(view, given, before);
-  if (fixed !== undefined) return fixed;
+  const found = allOf(
+    networkIn(view, given, before),
+    vlanIn(view, given),
+    gatewayIn(given),
+    given.dns_servers === undefined ? undefined : serversIn(given.dns_servers),
+    ...refuseFixed(view, given, before),
+  );
+  if (isRefusal(found)) return found;
+  const [network, vlanId, gateway, dnsServers] = found;
+  const cidr = formatNetwork(network);
+  const router = gateway === undefined ? before?.subnet.gateway : gateway;
+  if (typeof router === 'number' && !networkContains(network, router))
+    return refuseField('gateway_ip', 'field.subnet-outside', { network: cidr });
+  if (typeof gateway === 'number') {
+    const dynamic = view.ranges.find(
+      (one) =>
+        one.range.kind === 'dynamic' && one.subnet.subnet.id === before?.subnet.id && rangeContains(one, gateway),
+    );
+    if (dynamic !== undefined) return refuseField('gateway_ip', 'field.gateway-dynamic', spanOf(dynamic));
+  }
+  return { cidr: given.cidr === undefined ? undefined : cidr, vlanId, gateway, dnsServers };
+}
+
+/** The network that is given, or that of the subnet before. */
+function networkIn(view: NetworkView, given: GivenSubnet, before: SubnetView | undefined): Ipv4Network | Refusal {
   const written = given.cidr ?? before?.subnet.cidr ?? '';
   const network = parseNetwork(written);
   if (network === undefined || network.prefix < NETWORK_PREFIX_MIN) return refuseField('cidr', 'field.cidr');
@@ -79,34 +102,20 @@ export function wantedSubnet(
     const outside = contentOutside(view, before, network);
     if (outside !== undefined) return outside;
   }
-  const vlanId = vlanIn(view, given);
-  if (typeof vlanId === 'object') return vlanId;
-  const gateway = gatewayIn(given);
-  if (typeof gateway === 'object' && gateway !== null) return gateway;
-  const router = gateway === undefined ? before?.subnet.gateway : gateway;
-  if (typeof router === 'number' && !networkContains(network, router))
-    return refuseField('gateway_ip', 'field.subnet-outside', { network: cidr });
-  if (typeof gateway === 'number') {
-    const dynamic = view.ranges.find(
-      (one) =>
-        one.range.kind === 'dynamic' && one.subnet.subnet.id === before?.subnet.id && rangeContains(one, gateway),
-    );
-    if (dynamic !== undefined) return refuseField('gateway_ip', 'field.gateway-dynamic', spanOf(dynamic));
-  }
-  const dnsServers = given.dns_servers === undefined ? undefined : serversIn(given.dns_servers);
-  if (dnsServers !== undefined && 'kind' in dnsServers) return dnsServers;
-  return { cidr: given.cidr === undefined ? undefined : cidr, vlanId, gateway, dnsServers };
+  return network;
 }
 
 /** Refuses values of what is the same for all subnets, other than the one in force. */
-function refuseFixed(view: NetworkView, given: GivenSubnet, before: SubnetView | undefined): Refusal | undefined {
+function refuseFixed(view: NetworkView, given: GivenSubnet, before: SubnetView | undefined): readonly Refusal[] {
   const mode = view.reverseMode;
-  if ((given.rdns_mode ?? mode) !== mode) return refuseField('rdns_mode', 'field.rdns-mode', { mode });
-  for (const field of ['allow_proxy', 'managed'] as const)
-    if (given[field] === false) return refuseField(field, 'field.only-true');
-  if (given.allow_dns === false && (before?.served ?? []).every(({ management }) => management === 0))
-    return refuseField('allow_dns', 'field.allow-dns');
-  return undefined;
+  const isServed = before?.served.some(({ management }) => management !== 0) === true;
+  return [
+    ...((given.rdns_mode ?? mode) === mode ? [] : [refuseField('rdns_mode', 'field.rdns-mode', { mode })]),
+    ...(['allow_proxy', 'managed'] as const).flatMap((field) =>
+      given[field] === false ? [refuseField(field, 'field.only-true')] : [],
+    ),
+    ...(given.allow_dns === false && !isServed ? [refuseField('allow_dns', 'field.allow-dns')] : []),
+  ];
 }
 
 /** The refusal if another network would not have a range or an address of the subnet. */

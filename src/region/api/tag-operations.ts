@@ -11,7 +11,7 @@ import type { Tag } from '../records/life-store.ts';
 import { isTagName, TAGGED_MAX, TAGS_MAX } from '../records/tags.ts';
 import { cleanWords } from '../records/text-json.ts';
 import { parseXpath } from '../records/xpath-parser.ts';
-import { type Answer, json, type Refusal, refuse, refuseField } from './answer.ts';
+import { type Answer, allOf, isRefusal, json, type Refusal, refuse, refuseField } from './answer.ts';
 import { listMachines } from './machine-list.ts';
 import {
   type ApiCall,
@@ -59,18 +59,20 @@ const noTag = (): Refusal => refuse('not-found.tag');
 const findTag = async (call: ApiCall): Promise<Tag | undefined> =>
   (await call.region.store.life.listTags()).find(({ name }) => name === call.path.name);
 
-/** The tag with the parameters applied, or a refusal of the first invalid one. */
+/** The tag with the parameters applied, or a refusal of all invalid ones. */
 function tagOf(given: z.output<typeof changedTag>, before: Tag): Tag | Refusal {
   const name = given.name ?? before.name;
-  if (!isTagName(name)) return refuseField('name', 'field.tag-name');
   const definition = given.definition?.trim() ?? before.definition ?? '';
   const parsed = definition === '' ? undefined : parseXpath(definition);
-  if (parsed?.kind === 'fault') {
-    const { at, found } = parsed;
-    return refuseField('definition', 'field.tag-definition', { at, found });
-  }
   const fault = refuseKernelParams(given.kernel_opts ?? '');
-  if (fault !== undefined) return refuseField('kernel_opts', 'field.kernel-params', { fault });
+  const checked = allOf(
+    isTagName(name) ? undefined : refuseField('name', 'field.tag-name'),
+    parsed?.kind === 'fault'
+      ? refuseField('definition', 'field.tag-definition', { at: parsed.at, found: parsed.found })
+      : undefined,
+    fault === undefined ? undefined : refuseField('kernel_opts', 'field.kernel-params', { fault }),
+  );
+  if (isRefusal(checked)) return checked;
   return {
     name,
     comment: given.comment === undefined ? before.comment : cleanWords(given.comment, COMMENT_MAX),
