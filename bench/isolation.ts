@@ -24,7 +24,7 @@ import { ImportLoad } from './import-load.ts';
 import { findProgram } from './peer.ts';
 
 const ROUNDS = 3;
-const SERVER = '10.87.0.1';
+export const SERVER = '10.87.0.1';
 const CLIENT = '10.87.0.2';
 const LOAD = { server: SERVER, client: CLIENT, seconds: 8, perSecond: 400, clients: 400, renewEvery: 10 };
 /** The lease store is held for HELD_MS, then free for FREE_MS: shorter than the JOURNAL_SLOW_MS after which the rack calls it slow. */
@@ -51,7 +51,8 @@ function holdDatabase(path: string, heldMs: number, freeMs: number): ChildProces
   return spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
 }
 
-class Ground {
+/** One daemon in a namespace of its own, and a host that loads it. */
+export class Ground {
   readonly directory = mkdtempSync(join(tmpdir(), 'rackboot-isolation-'));
   readonly imports = new ImportLoad(this.directory, this.stateDir);
   readonly #namespace = LabNamespace.create(`rackboot-isolation-${process.pid}`, SERVER, 16);
@@ -98,11 +99,16 @@ class Ground {
     }
   }
 
-  /** Prepares the imports, whose region is ready later than the rack. */
-  async prepare(): Promise<void> {
+  /** Waits for the region, which is ready later than the rack. */
+  async ready(): Promise<void> {
     await eventuallyWithin(REGION_MS_MAX, 'the region answers', () =>
       askDaemon(this.stateDir, '/MAAS/api/2.0/boot-sources/').catch(() => undefined),
     );
+  }
+
+  /** Prepares the imports. */
+  async prepare(): Promise<void> {
+    await this.ready();
     await this.imports.open(this.#namespace);
   }
 
@@ -117,19 +123,20 @@ class Ground {
     const file = join(import.meta.dirname, 'offer-load.ts');
     const settings = JSON.stringify({ ...LOAD, label, serverPids: [this.#daemon?.pid ?? 0] });
     const node = [process.execPath, '--disable-warning=ExperimentalWarning', file, settings];
-    const text = await this.#run(this.#host, 'chrt', ...REALTIME, REALTIME_PRIORITY, ...node);
+    const text = await this.run(this.#host, 'chrt', ...REALTIME, REALTIME_PRIORITY, ...node);
     return JSON.parse(text.slice(text.lastIndexOf('\n[') + 1));
   }
 
   /** A counter of the daemon, summed over its labels. */
   async counter(name: string, labels = ''): Promise<number> {
     const code = `fetch('${METRICS}').then((answer) => answer.text()).then((text) => console.log(text))`;
-    const text = await this.#run(undefined, process.execPath, '-e', code);
+    const text = await this.run(undefined, process.execPath, '-e', code);
     const lines = text.split('\n').filter((line) => line.startsWith(name) && line.includes(labels));
     return lines.reduce((sum, line) => sum + Number(line.split(' ').at(-1)), 0);
   }
 
-  async #run(host: string | undefined, command: string, ...args: readonly string[]): Promise<string> {
+  /** Runs a program in the namespace, or at one of its hosts. @returns what it printed */
+  async run(host: string | undefined, command: string, ...args: readonly string[]): Promise<string> {
     const stdio: ['ignore', 'pipe', 'pipe'] = ['ignore', 'pipe', 'pipe'];
     const child = this.#namespace.spawn(command, args, { stdio, ...(host === undefined ? {} : { host }) });
     let [out, complaints] = ['', ''];

@@ -135,7 +135,7 @@ async function startRegion(place: LabPlace, store: string, stateDir: string): Pr
 const systemIdOf = (index: number): string => (36 ** 5 + index).toString(36);
 
 /** Adds machines as machines report themselves, until there are enough. */
-async function fill(store: RegionStore, from: number, upTo: number): Promise<void> {
+export async function fill(store: RegionStore, from: number, upTo: number): Promise<void> {
   for (let first = from; first < upTo; first += FILLED_AT_ONCE) {
     await store.transact(async () => {
       for (let index = first; index < Math.min(upTo, first + FILLED_AT_ONCE); index += 1)

@@ -5,6 +5,7 @@
 import { loadavg } from 'node:os';
 import { errorText } from '../src/errors.ts';
 import { allocationBenchmark } from './allocation.ts';
+import { apiBenchmark } from './api.ts';
 import type { Benchmark } from './benchmark.ts';
 import { dhcpBenchmark } from './dhcp.ts';
 import { dnsBenchmark } from './dns.ts';
@@ -26,6 +27,7 @@ const BENCHMARKS: readonly Benchmark[] = [
   imagesBenchmark,
   isolationBenchmark,
   regionBenchmark,
+  apiBenchmark,
 ];
 
 const words = process.argv.slice(2);

@@ -248,7 +248,7 @@ export const OPERATIONS: Readonly<Record<string, (place: FilledRegion) => Steps<
   'areas.change': ({ tables }) => tables.areas.change('zone', { id: 1, name: 'b', description: '' }, EVENT),
   'areas.moveToZone': ({ tables, machines }) =>
     tables.areas.moveToZone(1, { systemIds: ids(machines), rackUuids: ['x'] }, EVENT),
-  'listMachines by agent name': () => reads.listMachines({ agentNames: ['juju'] }, 0, 1e6, false),
+  'no machine by its agent name': () => reads.listMachines({ agentNames: ['juju'] }, 0, 1e6, false),
   'listMachines by zone': () => reads.listMachines({ zoneIds: [1], poolIds: [0] }, 0, 1e6, false),
   'areas.remove': ({ tables }) => tables.areas.remove('zone', 1, EVENT),
   putFile: () => putFile('ann', { name: 'f', key: 'k', content: Uint8Array.of(0) }, 1),

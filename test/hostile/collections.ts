@@ -315,6 +315,7 @@ export const COLLECTIONS: Readonly<Record<string, Readonly<Record<string, string
   'region/api/form-body.ts': { 'FieldCollector.fields': 'FIELDS_MAX, each FIELDS_MAX' },
   'region/http/link-routes.ts': { '#streams': 'region/racks/rack-admission.ts RACKS_MAX, each CHANGES_PER_RACK_MAX' },
   'region/http/listening.ts': { '#apps': 'configured', '#own': 'named', '#waiting': 'configured' },
+  'region/http/openapi.ts': { descriptions: 'named' },
   'region/http/sending.ts': { machineTexts: 'weak' },
   'region/http/rack-batch.ts': { '#refused': 'call', '#take.reports': 'call' },
   'region/identity/enlistment-log.ts': { '#sampler': 'COUNTED_MAX', 'thinning.samples': 'call' },

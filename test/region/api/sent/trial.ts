@@ -15,7 +15,7 @@ import { type Answered, type AskedApi, type CallerName, withAskedApi } from '../
 
 export type Fields = Readonly<Record<string, string | readonly string[]>>;
 
-/** What an operation needs before it is called: the parts of its path, and parameters that another trial reads back. */
+/** The parts of an operation's path, and parameters that it needs and another trial reads back. */
 export interface Given {
   readonly path?: Readonly<Record<string, string | number>>;
   readonly fields?: Fields;
@@ -139,7 +139,7 @@ export async function said({ site, sent }: Sight): Promise<void> {
   );
 }
 
-/** What the machine of the path is afterwards. */
+/** The machine of the path afterwards. */
 export const machineAfter = async ({ site, given }: Sight) =>
   (await site.ask('GET', `2.0/machines/${given.path?.system_id}/`)).json;
 
