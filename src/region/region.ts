@@ -185,7 +185,7 @@ class RegionOnStore {
       clock: options.clock,
       isShared,
       state: () => this.desiredState(),
-      rewinds: () => this.#mirror.rewinds,
+      rewinds: () => this.#rewinds,
       onState: options.onDesiredState,
       tellOthers: () => this.store.neighbours?.tell(),
       readOthers: () => this.racks.refresh(),
@@ -227,7 +227,7 @@ class RegionOnStore {
   async stateUpdate(rackUuid: string, { ifNoneMatch, takesChanges }: StateRequest): Promise<StateUpdate> {
     await this.#reads.run();
     const { version } = this.#mirror;
-    const basis = this.racks.networksVersion + this.#mirror.rewinds;
+    const basis = this.racks.networksVersion + this.#rewinds;
     const known = knownMark(ifNoneMatch, this.#startId);
     const tag = stateTag({ version, basis, startId: this.#startId });
     const isOnBasis = known?.basis === basis;
@@ -332,13 +332,18 @@ class RegionOnStore {
     this.#announcements.close();
   }
 
+  /** Counts the changes after which the same version is another state. */
+  get #rewinds(): number {
+    return this.#mirror.rewinds + this.settings.repairs;
+  }
+
   /** Reads what has changed in the store. Machines, settings and networks of one state are read together, in one run at a time. */
   async #read(): Promise<void> {
     await this.#mirror.refresh();
     const { version, rewinds } = this.#mirror;
     const contents = `${version}.${rewinds}`;
-    // It reads the settings first.
-    if (contents !== this.#settingsOf) await this.networks.look();
+    // A person who repairs a row counts no version. The networks read the settings first.
+    if (contents !== this.#settingsOf || this.settings.hasDamage) await this.networks.look();
     // Only now: if they could not be read, the next run reads them.
     this.#settingsOf = contents;
   }

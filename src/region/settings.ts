@@ -7,7 +7,9 @@
 // 2. Every stored configuration can be served: the whole is checked first, in the same transaction, also against the networks: what becomes a
 //    dynamic range has no reserved address and none of a machine. A change never stops a machine from booting that could boot before, as far as this
 //    host's boot tree shows.
-// 3. A cluster interface belongs to one rack and is keyed by its name. The region's own keys go to the rack of its process. Every other key
+// 3. A stored row that cannot be read has no value here: its key has its default until a person repairs the row. A cluster interface keeps its name
+//    alone, so that its rack refuses the settings and continues with those that it has: without the row it would stop to serve a network.
+// 4. A cluster interface belongs to one rack and is keyed by its name. The region's own keys go to the rack of its process. Every other key
 //    applies to all racks.
 
 import type { Clock } from '../clock.ts';
@@ -21,10 +23,11 @@ import {
 } from '../machines/settings.ts';
 import { nearestName } from '../nearest-name.ts';
 import type { OwnFile, OwnRack } from './config.ts';
+import { generalOption, NTP_SERVERS } from './general-options.ts';
 import { findTaken } from './networks/range-check.ts';
 import type { Racks } from './racks/racks.ts';
 import type { RegionStore } from './records/store.ts';
-import type { SettingChange, SettingsOutcome, StoredSetting } from './records/stored-setting.ts';
+import type { ListedSetting, SettingChange, SettingsOutcome, StoredSetting } from './records/stored-setting.ts';
 import { LatestRun } from './shares/latest-run.ts';
 import { type Pin, type RefusalNamed, refusal } from './words/refusal.ts';
 
@@ -108,9 +111,10 @@ export class RegionSettings {
   readonly rules: SettingsRules;
   readonly #parts: SettingsParts;
   #list: readonly StoredSetting[] = [];
-  readonly #reads = new LatestRun(async () => {
-    this.#list = await this.#parts.store.listSettings();
-  });
+  /** The keys of the rows that could not be read. */
+  #damaged = '';
+  #repairs = 0;
+  readonly #reads = new LatestRun(async () => this.#take(await this.#parts.store.listSettings()));
 
   constructor(parts: SettingsParts) {
     this.#parts = parts;
@@ -120,6 +124,23 @@ export class RegionSettings {
   /** Reads the store again, which another process may have changed. */
   load(): Promise<void> {
     return this.#reads.run();
+  }
+
+  #take(listed: readonly ListedSetting[]): void {
+    this.#list = listed.flatMap((one) => ('isDamaged' in one ? withoutValue(one) : [one]));
+    const damaged = listed.flatMap((one) => ('isDamaged' in one ? [`${one.rack} ${one.key}`] : [])).join('\n');
+    if (damaged !== this.#damaged) this.#repairs += 1;
+    this.#damaged = damaged;
+  }
+
+  /** True if a row could not be read: then `load` may find other settings, although nobody counted a version. */
+  get hasDamage(): boolean {
+    return this.#damaged !== '';
+  }
+
+  /** Counts the reads that found other damaged rows than the one before: after each, racks get their settings again. */
+  get repairs(): number {
+    return this.#repairs;
   }
 
   /** The stored settings of all racks. */
@@ -190,7 +211,7 @@ export class RegionSettings {
         const outcome = await this.#change(owner, edits, username);
         if (outcome.kind === 'refuse') return outcome.refusal;
         await store.afterCommit(() => {
-          this.#list = outcome.settings;
+          this.#take(outcome.settings);
           this.#parts.onChange();
         });
         return undefined;
@@ -366,24 +387,9 @@ export class RegionSettings {
   }
 }
 
-/** A DHCP option in the list of those that all networks have. */
-interface GeneralOption {
-  readonly code: number;
-  readonly name: string;
-}
-
-/** RFC 2132 §8.3. */
-export const NTP_SERVERS: GeneralOption = { code: 42, name: 'ntp-servers' };
-
-/** True for the entry of an option that all clients get. */
-export const isGeneralOption = (entry: SettingValue, { code, name }: GeneralOption): boolean =>
-  isSettings(entry) && entry.when === undefined && (entry.name === name || entry.code === code);
-
-/** The value of such an option in `dhcp.options`; `undefined`: the list has none. */
-export function generalOption(list: SettingValue | undefined, option: GeneralOption): SettingValue | undefined {
-  const found = Array.isArray(list) ? list.find((entry) => isGeneralOption(entry, option)) : undefined;
-  return isSettings(found) ? found.value : undefined;
-}
+/** What is left of a setting whose row cannot be read. */
+const withoutValue = ({ rack, key }: Pick<StoredSetting, 'rack' | 'key'>): readonly StoredSetting[] =>
+  key.startsWith(`${INTERFACES_KEY}.`) ? [{ rack, key, value: {} }] : [];
 
 function withChange(list: readonly StoredSetting[], { rack, key, value }: SettingChange): readonly StoredSetting[] {
   const isSame = (one: StoredSetting): boolean => one.rack === rack && one.key === key;

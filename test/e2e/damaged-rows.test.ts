@@ -36,18 +36,6 @@ const DAMAGES: readonly (readonly [title: string, sql: string, path: string, nam
     /table machine with id 1 .*holds no time/,
   ],
   [
-    'an event',
-    "UPDATE event SET params = '{bad' WHERE code = 'enlisted'",
-    'events/?op=query&level=DEBUG',
-    /table event with id \d+ .*not JSON/,
-  ],
-  [
-    'a setting',
-    "UPDATE setting SET value = '{'",
-    'maas/?op=get_config&name=upstream_dns',
-    /table setting with key .*not JSON/,
-  ],
-  [
     'a role',
     'ALTER TABLE account ALTER COLUMN is_admin DROP NOT NULL; UPDATE account SET is_admin = NULL',
     'users/',
@@ -115,9 +103,8 @@ describe('a damaged row', { skip: missing('linux', '/usr/lib/postgresql') }, () 
       )) as readonly { readonly name: string }[];
       const all = columns.map((column) => column.name).filter((column) => column !== 'id');
       const mended = all.map((column) => `${column} = kept.${column}`).join(', ');
-      const joined = all.includes('key') ? `${table}.key = kept.key` : `${table}.id = kept.id`;
       await server.query(
-        `UPDATE ${table} SET ${mended} FROM kept WHERE ${joined}; DROP TABLE kept; ALTER TABLE ${table} ENABLE TRIGGER USER`,
+        `UPDATE ${table} SET ${mended} FROM kept WHERE ${table}.id = kept.id; DROP TABLE kept; ALTER TABLE ${table} ENABLE TRIGGER USER`,
         name,
       );
       await eventually('it answers again', async () => (await ask(path)).status === 200);
@@ -169,6 +156,41 @@ describe('a damaged row', { skip: missing('linux', '/usr/lib/postgresql') }, () 
     assert.equal((await ask('machines/')).status, 200);
     await server.query(`UPDATE rack SET registered_ms = 1; DELETE FROM power_command WHERE id = 'gone/1'`, name);
     await eventually('the rack is listed', async () => (await ask('rackcontrollers/')).text.includes('far'));
+    assert.deepEqual(exits, []);
+  });
+
+  test('a process continues and starts with a damaged setting and a damaged event, leaves out these alone, and names both rows', async () => {
+    const { server } = databases;
+    const SETTINGS = 'settings/';
+    const EVENTS = 'events/?op=query&level=DEBUG';
+    const count = async (): Promise<number> => JSON.parse((await ask(EVENTS)).text).count;
+    const isSet = async (): Promise<boolean> => (await ask(SETTINGS)).text.includes('dns.domain');
+    const before = await count();
+    assert.equal(await isSet(), true);
+    await server.query(
+      "UPDATE setting SET value = '{'; UPDATE event SET params = '{' WHERE id = (SELECT max(id) FROM event WHERE code = 'enlisted')",
+      name,
+    );
+    const aSetting = /table setting with key dns\.domain .*\(column value: a value is not JSON\)/;
+    const anEvent = /table event with id \d+ .*\(a value is not JSON\)/;
+    for (const isNew of [false, true]) {
+      if (isNew) await region.stop();
+      exits.length = 0;
+      const from = region.lines.length;
+      if (isNew) await region.start({ command: REGION_SERVICE, onExit: (code) => exits.push(code) });
+      assert.deepEqual([await isSet(), await count()], [false, before - 1]);
+      for (const named of [aSetting, anEvent])
+        await region.reported('region.problem', { from, match: ({ text }) => named.test(String(text)) });
+    }
+    const set = await runRackboot(['config', 'set', 'dns.domain', 'other', '--config', region.configFile]);
+    assert.equal(set.code, 1);
+    assert.match(set.complaints.join('\n'), aSetting);
+    await server.query(
+      "UPDATE setting SET value = '\"example\"'; UPDATE event SET params = '{}', code = 'x' WHERE params = '{'",
+      name,
+    );
+    await eventually('it is set again', isSet);
+    assert.equal(await count(), before);
     assert.deepEqual(exits, []);
   });
 });

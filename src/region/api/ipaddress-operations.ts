@@ -23,16 +23,7 @@ import type { ReservedAddress, UsedAddress } from '../records/network-store.ts';
 import { type Answer, isRefusal, type Refusal, refuse, refuseField } from './answer.ts';
 import { refuseReserving } from './iprange-operations.ts';
 import { maasTime } from './maas-time.ts';
-import {
-  addressOf,
-  change,
-  findSubnet,
-  flagField,
-  isAdmin,
-  listed,
-  look,
-  textField,
-} from './network-calls.ts';
+import { addressOf, change, findSubnet, flagField, isAdmin, listed, look, textField } from './network-calls.ts';
 import { type ApiCall, type ApiVersion, defineOperation, type Operation, usernameOf } from './operation.ts';
 import { subnetJson } from './subnet-json.ts';
 import { ALLOC_TYPES } from './subnet-uses.ts';

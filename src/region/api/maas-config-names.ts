@@ -4,7 +4,7 @@
 //
 // 1. A name is here only if its value changes what Rackboot does. Every other name of MAAS is refused with the function that is missing.
 
-import { NTP_SERVERS } from '../settings.ts';
+import { NTP_SERVERS } from '../general-options.ts';
 import type { RefusalParams } from '../words/refusal.ts';
 
 /** Rackboot's key for one of MAAS's names. */

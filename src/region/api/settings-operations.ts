@@ -7,8 +7,8 @@
 import { z } from 'zod';
 import { parseSettingValue, SETTINGS_VALUES_MAX, type SettingValue } from '../../machines/settings.ts';
 import { nearestName } from '../../nearest-name.ts';
+import { generalOption, isGeneralOption } from '../general-options.ts';
 import { parseJson } from '../records/text-json.ts';
-import { generalOption, isGeneralOption } from '../settings.ts';
 import { texts } from '../words/text.ts';
 import { type Answer, json, type Refusal, refuse, refuseField } from './answer.ts';
 import { refuseSetting } from './interface-operations.ts';

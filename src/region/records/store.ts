@@ -47,7 +47,7 @@ import type { RateStore } from './rate-store.ts';
 import type { ScriptStore } from './script-store.ts';
 import type { SessionStore } from './session-store.ts';
 import type { StoreAvailability, StoreConfirmation, StoreNeighbours, StoreTroubles } from './store-state.ts';
-import type { SettingsDecision, SettingsOutcome, StoredSetting } from './stored-setting.ts';
+import type { ListedSetting, SettingsDecision, SettingsOutcome, StoredSetting } from './stored-setting.ts';
 import type { UploadStore } from './upload-store.ts';
 import type { User, UserChange } from './user.ts';
 
@@ -215,8 +215,12 @@ export interface RegionStore {
   /** The system ids of the machines deleted since a version of the desired state; undefined: they are no longer known. */
   listGone(since: number): Promise<readonly string[] | undefined>;
 
-  /** The stored settings of all racks, in the order of their first writing. */
-  listSettings(): Promise<readonly StoredSetting[]>;
+  /**
+   * The stored settings of all racks, in the order of their first writing. One whose row cannot be read is there without its value, and
+   * `troubles` reports it.
+   */
+  listSettings(): Promise<readonly ListedSetting[]>;
+  /** Decides on all settings. @throws RackError `store-unavailable` naming a row that cannot be read */
   changeSettings<R>(
     atMs: number,
     decide: (current: readonly StoredSetting[]) => SettingsDecision<R>,

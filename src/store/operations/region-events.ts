@@ -3,6 +3,7 @@
 // 1. `event-cuts.ts` decides which events are kept.
 // 2. Events of an unknown machine are kept under its hardware address, and become its own when it enlists.
 // 3. A rack's report is stored once: reports at or below the highest sequence of their source are skipped.
+// 4. A list leaves out an event whose row cannot be read.
 
 import { type Ipv4, type MacAddress, mac as macAddress } from '../../net/address.ts';
 import type { Happening } from '../../region/records/event-params.ts';
@@ -30,9 +31,10 @@ import type { EventOf, RecordedReports, StrangerSeen } from '../../region/record
 import { cleanWords } from '../../region/records/text-json.ts';
 import { number, optionalNumber, optionalText, readsRow, text } from '../rows.ts';
 import { type EventBounds, EventCuts } from './event-cuts.ts';
+import { Damages, type Readable } from './readable-rows.ts';
 import { beginHistory, newestHistory } from './region-histories.ts';
 import { machineIdOf, machineQuery } from './region-machine-reads.ts';
-import { all, numberIn, one, run, SETTLED_EVENT, type Steps } from './region-steps.ts';
+import { all, numberIn, one, run, SETTLED_EVENT, type Statement, type Steps } from './region-steps.ts';
 import { readReportedInterfaces, signOf } from './reported-interfaces.ts';
 import { packParams, unpackHappening } from './stored-event.ts';
 
@@ -40,9 +42,13 @@ import { packParams, unpackHappening } from './stored-event.ts';
 export const SOURCES_MAX = 64;
 const KIND_MAX = 64;
 
-/** Matches events that only a machine booting from the network causes; a host that only requests an address may be anything. */
+/**
+ * Matches events that only a machine booting from the network causes; a host that only requests an address may be anything. The parameter is
+ * found in the text, whose quotes are escaped within values: an operator of JSON fails the whole query for one text that is not JSON.
+ */
 const BOOTING_SQL =
-  "type IN ('NODE_PXE_REQUEST', 'NODE_TFTP_REQUEST', 'NODE_HTTP_REQUEST') OR (kind = 'dhcp.offer' AND params ->> 'client' <> '')";
+  "type IN ('NODE_PXE_REQUEST', 'NODE_TFTP_REQUEST', 'NODE_HTTP_REQUEST') OR " +
+  `(kind = 'dhcp.offer' AND params LIKE '%"client":"%' AND params NOT LIKE '%"client":""%')`;
 
 /** The host behind an event, before the region knows its machine. */
 interface Stranger {
@@ -259,49 +265,31 @@ export class EventTable {
     return new Map(rows.map(readIds));
   }
 
-  *list(filter: EventFilter): Steps<readonly MachineEvent[]> {
-    const machines = filter.machines === undefined ? undefined : machineQuery(filter.machines, 'machine.id', [], []);
-    const conditions: string[] = [];
-    const values: (string | number)[] = [];
-    const where = (condition: string, ...added: (string | number)[]): void => {
-      conditions.push(condition);
-      values.push(...added);
-    };
-    const macs = filter.machines?.macs;
-    if (machines !== undefined && macs !== undefined) {
-      // A filter by hardware address also finds events from before the machine was known.
-      const asStranger = 'event.machine_id IS NULL AND event.mac IN numbers(?)';
-      where(`(event.machine_id IN (${machines.sql}) OR (${asStranger}))`, ...machines.values, JSON.stringify(macs));
-    } else if (machines !== undefined) where(`event.machine_id IN (${machines.sql})`, ...machines.values);
-    // As in MAAS, audit events are a separate list: a filter by another level excludes them, and they exclude other levels.
-    if (filter.level === 'audit') where('event.level = ?', EVENT_LEVELS.audit);
-    else if (filter.level !== undefined) where('event.level >= ?', EVENT_LEVELS[filter.level]);
-    if (filter.isQuiet === true) where('event.level <> ?', EVENT_LEVELS.debug);
-    if (filter.usernames !== undefined) {
-      where('event.username IN texts(?)', JSON.stringify(filter.usernames));
-    }
-    if (filter.after !== undefined) where('event.id > ?', filter.after);
-    if (filter.before !== undefined) where('event.id < ?', filter.before);
-    if (filter.upTo !== undefined) where('event.id <= ?', filter.upTo);
+  /** Fewer than `filter.limit` are all that pass the filter, but for those that cannot be read. */
+  *list(filter: EventFilter): Steps<Readable<readonly MachineEvent[]>> {
     // A page forward holds the oldest of the newer events, but is still returned newest first.
     const isForward = filter.after !== undefined && filter.before === undefined;
-    const { rows } = yield all(
-      'SELECT event.*, machine.system_id, machine.hostname, rack.name AS rack_name FROM event ' +
-        'LEFT JOIN machine ON machine.id = event.machine_id LEFT JOIN rack ON rack.id = event.rack_id ' +
-        `${conditions.length === 0 ? '' : `WHERE ${conditions.join(' AND ')}`} ` +
-        `ORDER BY event.id ${isForward ? 'ASC' : 'DESC'} LIMIT ?`,
-      ...values,
-      filter.limit,
-    );
-    const events = rows.map(readEvent);
-    return isForward ? events.reverse() : events;
+    const { conditions, values } = eventConditions(filter);
+    const damages = new Damages();
+    const events: MachineEvent[] = [];
+    for (let beyond: readonly number[] = []; ; ) {
+      const all = beyond.length === 0 ? conditions : [...conditions, isForward ? 'event.id > ?' : 'event.id < ?'];
+      const wanted = filter.limit - events.length;
+      const { rows } = yield listed(all, isForward, [...values, ...beyond, wanted]);
+      events.push(...damages.readEach(rows, readEvent));
+      const last = rows.at(-1);
+      if (last === undefined || rows.length < wanted || events.length === filter.limit) {
+        return { found: isForward ? events.reverse() : events, damages: damages.errors };
+      }
+      beyond = [readId(last)];
+    }
   }
 
   /**
    * The newest events of each machine, at most `limit` of each. The oldest of these is found in the index first. PostgreSQL reads the whole
    * log once for each machine if the condition is `event.id IN (SELECT … LIMIT …)`.
    */
-  *recent(systemIds: readonly string[], limit: number): Steps<ReadonlyMap<string, readonly MachineEvent[]>> {
+  *recent(systemIds: readonly string[], limit: number): Steps<Readable<ReadonlyMap<string, readonly MachineEvent[]>>> {
     const { rows } = yield all(
       'SELECT event.*, machine.system_id, machine.hostname, rack.name AS rack_name FROM machine JOIN event ON ' +
         'event.machine_id = machine.id AND event.id >= coalesce((SELECT oldest.id FROM event AS oldest WHERE ' +
@@ -310,10 +298,12 @@ export class EventTable {
       JSON.stringify(systemIds),
       limit - 1,
     );
-    return Map.groupBy(rows.map(readEvent), ({ systemId = '' }) => systemId);
+    const damages = new Damages();
+    const events = damages.readEach(rows, readEvent);
+    return { found: Map.groupBy(events, ({ systemId = '' }) => systemId), damages: damages.errors };
   }
 
-  *newest(systemIds: readonly string[], isQuiet: boolean): Steps<ReadonlyMap<string, MachineEvent>> {
+  *newest(systemIds: readonly string[], isQuiet: boolean): Steps<Readable<ReadonlyMap<string, MachineEvent>>> {
     // The level is a literal, because SQLite reads the index `event_said` only if the query repeats its condition.
     const above = isQuiet ? ` AND newest.level > ${EVENT_LEVELS.debug}` : '';
     const { rows } = yield all(
@@ -322,21 +312,68 @@ export class EventTable {
         'ORDER BY newest.id DESC LIMIT 1) LEFT JOIN rack ON rack.id = event.rack_id WHERE machine.system_id IN texts(?)',
       JSON.stringify(systemIds),
     );
-    return new Map(rows.map((row) => [readSystemId(row), readEvent(row)]));
+    const damages = new Damages();
+    const newest = damages.readEach(rows, (row) => ({ systemId: readSystemId(row), event: readEvent(row) }));
+    return { found: new Map(newest.map(({ systemId, event }) => [systemId, event])), damages: damages.errors };
   }
 
-  *strangers(sinceMs: number, limit: number): Steps<readonly StrangerSeen[]> {
+  *strangers(sinceMs: number, limit: number): Steps<Readable<readonly StrangerSeen[]>> {
     const { rows } = yield all(
       'SELECT event.*, rack.name AS rack_name FROM event JOIN (SELECT max(id) AS id FROM event WHERE machine_id IS NULL AND ' +
         `mac IS NOT NULL GROUP BY mac HAVING max(CASE WHEN ${BOOTING_SQL} THEN 1 ELSE 0 END) = 1) AS newest USING (id) LEFT JOIN rack ON rack.id = event.rack_id WHERE event.at_ms >= ? ORDER BY event.id DESC LIMIT ?`,
       sinceMs,
       limit,
     );
-    return rows.map((row) => ({
+    const damages = new Damages();
+    const found = damages.readEach(rows, (row) => ({
       mac: readMac(row),
       event: readEvent({ ...row, mac: null, system_id: null, hostname: null }),
     }));
+    return { found, damages: damages.errors };
   }
+}
+
+/** The conditions of a filter, and their values. */
+function eventConditions(filter: EventFilter): EventConditions {
+  const machines = filter.machines === undefined ? undefined : machineQuery(filter.machines, 'machine.id', [], []);
+  const conditions: string[] = [];
+  const values: (string | number)[] = [];
+  const where = (condition: string, ...added: (string | number)[]): void => {
+    conditions.push(condition);
+    values.push(...added);
+  };
+  const macs = filter.machines?.macs;
+  if (machines !== undefined && macs !== undefined) {
+    // A filter by hardware address also finds events from before the machine was known.
+    const asStranger = 'event.machine_id IS NULL AND event.mac IN numbers(?)';
+    where(`(event.machine_id IN (${machines.sql}) OR (${asStranger}))`, ...machines.values, JSON.stringify(macs));
+  } else if (machines !== undefined) where(`event.machine_id IN (${machines.sql})`, ...machines.values);
+  // As in MAAS, audit events are a separate list: a filter by another level excludes them, and they exclude other levels.
+  if (filter.level === 'audit') where('event.level = ?', EVENT_LEVELS.audit);
+  else if (filter.level !== undefined) where('event.level >= ?', EVENT_LEVELS[filter.level]);
+  if (filter.isQuiet === true) where('event.level <> ?', EVENT_LEVELS.debug);
+  if (filter.usernames !== undefined) {
+    where('event.username IN texts(?)', JSON.stringify(filter.usernames));
+  }
+  if (filter.after !== undefined) where('event.id > ?', filter.after);
+  if (filter.before !== undefined) where('event.id < ?', filter.before);
+  if (filter.upTo !== undefined) where('event.id <= ?', filter.upTo);
+  return { conditions, values };
+}
+
+/** A query for the events that pass all of these conditions. */
+const listed = (conditions: readonly string[], isForward: boolean, values: readonly (string | number)[]): Statement =>
+  all(
+    'SELECT event.*, machine.system_id, machine.hostname, rack.name AS rack_name FROM event ' +
+      'LEFT JOIN machine ON machine.id = event.machine_id LEFT JOIN rack ON rack.id = event.rack_id ' +
+      `${conditions.length === 0 ? '' : `WHERE ${conditions.join(' AND ')}`} ` +
+      `ORDER BY event.id ${isForward ? 'ASC' : 'DESC'} LIMIT ?`,
+    ...values,
+  );
+
+interface EventConditions {
+  readonly conditions: readonly string[];
+  readonly values: readonly (string | number)[];
 }
 
 /** The event of a rack's report. */

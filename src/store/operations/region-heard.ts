@@ -3,6 +3,7 @@
 import { HEARD_KINDS } from '../../region/records/machine-event.ts';
 import type { HeardHost } from '../../region/records/store.ts';
 import { number, readsRow } from '../rows.ts';
+import { Damages, type Readable } from './readable-rows.ts';
 import { readEvent, readMac } from './region-events.ts';
 import { all, run, type Steps } from './region-steps.ts';
 
@@ -18,13 +19,15 @@ const HEARD_SQL =
   'LEFT JOIN rack ON rack.id = event.rack_id WHERE event.at_ms >= ?2 ORDER BY event.id DESC LIMIT ?3';
 
 /** The hosts heard since a time, the latest first. */
-export function* listHeard(sinceMs: number, limit: number): Steps<readonly HeardHost[]> {
+export function* listHeard(sinceMs: number, limit: number): Steps<Readable<readonly HeardHost[]>> {
   const { rows } = yield all(HEARD_SQL, JSON.stringify(HEARD_KINDS), sinceMs, limit);
-  return rows.map((row) => ({
+  const damages = new Damages();
+  const found = damages.readEach(rows, (row) => ({
     mac: readMac(row),
     event: readEvent({ ...row, system_id: null, hostname: null }),
     firstMs: readFirst(row),
   }));
+  return { found, damages: damages.errors };
 }
 
 /** Forgets the hosts heard so far. */

@@ -1,15 +1,18 @@
 // Operations on the part of the configuration that region.db owns (`region-steps.ts`).
 //
 // 1. A row is one key, for one rack or for all (`rack` empty). Its value is the JSON of the key's value in a configuration file.
+// 2. A list has a row that cannot be read without its value. A change needs all rows: it would otherwise decide without one.
 
-import { parseSettingValue } from '../../machines/settings.ts';
+import { parseSettingValue, type SettingValue } from '../../machines/settings.ts';
 import type {
+  ListedSetting,
   SettingChange,
   SettingsDecision,
   SettingsOutcome,
   StoredSetting,
 } from '../../region/records/stored-setting.ts';
-import { readsRow, text } from '../rows.ts';
+import { converted, readsRow, type StoredRow, text } from '../rows.ts';
+import { Damages, type Readable } from './readable-rows.ts';
 import type { EventTable } from './region-events.ts';
 import { all, run, type Steps } from './region-steps.ts';
 import { countVersion } from './region-versions.ts';
@@ -22,21 +25,32 @@ export class SettingTable {
     this.#events = events;
   }
 
-  *list(): Steps<readonly StoredSetting[]> {
-    const { rows } = yield all('SELECT rack, key, value FROM setting ORDER BY position, rack, key');
-    return rows.map(readSetting);
+  *list(): Steps<Readable<readonly ListedSetting[]>> {
+    const damages = new Damages();
+    const rows = yield* this.#rows();
+    const found = rows.map((row) => damages.read(() => readSetting(row)) ?? readDamaged(row));
+    return { found, damages: damages.errors };
+  }
+
+  /** @throws StoreOutage naming a row that cannot be read */
+  *#whole(): Steps<readonly StoredSetting[]> {
+    return (yield* this.#rows()).map(readSetting);
+  }
+
+  *#rows(): Steps<readonly StoredRow[]> {
+    return (yield all('SELECT rack, key, value FROM setting ORDER BY position, rack, key')).rows;
   }
 
   *change<R>(
     atMs: number,
     decide: (current: readonly StoredSetting[]) => SettingsDecision<R>,
   ): Steps<SettingsOutcome<R>> {
-    const decision = decide(yield* this.list());
+    const decision = decide(yield* this.#whole());
     if (decision.kind === 'refuse') return decision;
     for (const change of decision.changes) yield* this.#apply(change, atMs);
     for (const event of decision.events) yield* this.#events.add(event, undefined);
     if (decision.changes.length > 0) yield* countVersion([]);
-    return { kind: 'changed', settings: yield* this.list() };
+    return { kind: 'changed', settings: yield* this.#whole() };
   }
 
   /** Writes or removes one key; an existing key keeps its position. */
@@ -57,8 +71,22 @@ export class SettingTable {
   }
 }
 
-const readSetting = readsRow('setting', (row): StoredSetting => {
-  const value = parseSettingValue(JSON.parse(text(row, 'value')));
-  if (value === undefined) throw new Error('its value is too large');
-  return { rack: text(row, 'rack'), key: text(row, 'key'), value };
-});
+const readSetting = readsRow(
+  'setting',
+  (row): StoredSetting => ({
+    rack: text(row, 'rack'),
+    key: text(row, 'key'),
+    value: converted('value', text(row, 'value'), readValue),
+  }),
+);
+
+function readValue(json: string): SettingValue {
+  const value = parseSettingValue(JSON.parse(json));
+  if (value === undefined) throw new Error('it is too large');
+  return value;
+}
+
+const readDamaged = readsRow(
+  'setting',
+  (row): ListedSetting => ({ rack: text(row, 'rack'), key: text(row, 'key'), isDamaged: true }),
+);

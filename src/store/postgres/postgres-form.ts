@@ -26,7 +26,6 @@ function postgresForm(sql: string): string {
   let count = 0;
   return sql
     .replace(/ INDEXED BY \w+/g, '')
-    .replace(/\bparams ->> /g, 'params::jsonb ->> ')
     .replace(/\?(\d?)/g, (_, number: string) => {
       if (number === '') count += 1;
       return `$${number === '' ? count : number}`;

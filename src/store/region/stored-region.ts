@@ -47,7 +47,12 @@ import type {
   StrangerSeen,
 } from '../../region/records/store.ts';
 import type { StoreAvailability, StoreConfirmation, StoreNeighbours } from '../../region/records/store-state.ts';
-import type { SettingsDecision, SettingsOutcome, StoredSetting } from '../../region/records/stored-setting.ts';
+import type {
+  ListedSetting,
+  SettingsDecision,
+  SettingsOutcome,
+  StoredSetting,
+} from '../../region/records/stored-setting.ts';
 import type { UploadStore } from '../../region/records/upload-store.ts';
 import type { User, UserChange } from '../../region/records/user.ts';
 import type { EventBounds } from '../operations/event-cuts.ts';
@@ -246,8 +251,8 @@ export class StoredRegion implements RegionStore {
     return this.#driver.read(() => listGone(since));
   }
 
-  listSettings(): Promise<readonly StoredSetting[]> {
-    return this.#driver.read(() => this.#tables.settings.list());
+  listSettings(): Promise<readonly ListedSetting[]> {
+    return this.#driver.readable(() => this.#tables.settings.list());
   }
 
   changeSettings<R>(
@@ -286,7 +291,7 @@ export class StoredRegion implements RegionStore {
   }
 
   listEvents(filter: EventFilter): Promise<readonly MachineEvent[]> {
-    return this.#driver.read(() => this.#tables.events.list(filter));
+    return this.#driver.readable(() => this.#tables.events.list(filter));
   }
 
   eventRange(): Promise<EventRange> {
@@ -302,11 +307,11 @@ export class StoredRegion implements RegionStore {
   }
 
   listStrangers(sinceMs: number, limit: number): Promise<readonly StrangerSeen[]> {
-    return this.#driver.read(() => this.#tables.events.strangers(sinceMs, limit));
+    return this.#driver.readable(() => this.#tables.events.strangers(sinceMs, limit));
   }
 
   listHeard(sinceMs: number, limit: number): Promise<readonly HeardHost[]> {
-    return this.#driver.read(() => listHeard(sinceMs, limit));
+    return this.#driver.readable(() => listHeard(sinceMs, limit));
   }
 
   clearHeard(): Promise<void> {
@@ -314,11 +319,11 @@ export class StoredRegion implements RegionStore {
   }
 
   recentEvents(systemIds: readonly string[], limit: number): Promise<ReadonlyMap<string, readonly MachineEvent[]>> {
-    return this.#driver.read(() => this.#tables.events.recent(systemIds, limit));
+    return this.#driver.readable(() => this.#tables.events.recent(systemIds, limit));
   }
 
   newestEvents(systemIds: readonly string[], isQuiet = false): Promise<ReadonlyMap<string, MachineEvent>> {
-    return this.#driver.read(() => this.#tables.events.newest(systemIds, isQuiet));
+    return this.#driver.readable(() => this.#tables.events.newest(systemIds, isQuiet));
   }
 
   addUser(user: Omit<User, 'id'>): Promise<User | undefined> {

@@ -1,10 +1,12 @@
-// Damaged rows of racks, of the ledger of power commands and of boot images: each keeps only its own rack, machine or image out, is reported with
-// its table and key, and is used again after a repair. The readers of other tables name the row.
+// Damaged rows of racks, of the ledger of power commands, of boot images, of settings and of events: each keeps only its own rack, machine, image, key or
+// event out, is reported with its table and key, and is used again after a repair. The readers of other tables name the row.
 
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, describe, test } from 'node:test';
+import { settingsRules } from '../../../src/config/settings-rules.ts';
+import { formatMac } from '../../../src/net/address.ts';
 import { UnreadableEntry } from '../../../src/power/ledger.ts';
 import type { BootTable } from '../../../src/region/records/boot-store.ts';
 import { openRegion } from '../../../src/region/region.ts';
@@ -278,6 +280,134 @@ describe('damaged rows', () => {
       await place.store.boot.noteProgress(new Map([['a', progress]]), 2);
       assert.deepEqual(await listed('boot_resource'), [1, 2]);
     });
+  });
+
+  describe('of settings', () => {
+    const PARAMS = 'boot.kernel_params';
+    const WHOLE = { boot: { kernel_params: 'quiet' }, dns: { upstream: ['192.0.2.1'] } };
+    const named = (key: string): RegExp =>
+      new RegExp(`table setting with key ${key} in the region's database cannot be read \\(column value: `);
+    const damage = (value: string, key = PARAMS): void =>
+      edit(`UPDATE setting SET value = '${value}' WHERE key = '${key}'`);
+
+    beforeEach(async () => {
+      const edits = [
+        { key: PARAMS, value: 'quiet' },
+        { key: 'dns.upstream', value: ['192.0.2.1'] },
+      ];
+      assert.equal(await place.region.settings.change('', edits, 'ann'), undefined);
+      repair = `UPDATE setting SET value = '"quiet"' WHERE key = '${PARAMS}'`;
+    });
+
+    for (const value of ['{', '', '[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[']) {
+      test(`value = ${value}: a new process starts with the default, names the row, and has the value after a repair`, async () => {
+        damage(value);
+        const { config, clock, store, states } = place;
+        const next = await openRegion({ config, clock, store, onDesiredState: (state) => void states.push(state) });
+        try {
+          assert.deepEqual((await next.desiredState()).settings, { dns: WHOLE.dns });
+          assert.match(reported(), named('boot\\.kernel_params'));
+          edit(repair);
+          states.length = 0;
+          await clock.pass(5000);
+          assert.deepEqual((await next.desiredState()).settings, WHOLE);
+          assert.deepEqual(states.at(-1)?.settings, WHOLE, 'the racks get it without another change');
+        } finally {
+          next.close();
+        }
+      });
+    }
+
+    test('no setting is changed meanwhile: the change names the row, which stays as it is', async () => {
+      damage('{');
+      await place.region.settings.load();
+      for (const key of [PARAMS, 'dns.domain'])
+        await assert.rejects(place.region.settings.change('', [{ key, value: 'x' }], 'ann'), {
+          code: 'store-unavailable',
+          message: named('boot\\.kernel_params'),
+        });
+      edit(repair);
+      assert.equal(await place.region.settings.change('', [{ key: 'dns.domain', value: 'x' }], 'ann'), undefined);
+      assert.deepEqual((await place.region.desiredState()).settings, { ...WHOLE, dns: { ...WHOLE.dns, domain: 'x' } });
+    });
+
+    test('a cluster interface without a value is refused by its rack, which continues to serve the network as before', async () => {
+      const key = 'cluster_interfaces.lab';
+      edit(`INSERT INTO setting (rack, key, value, position, changed_ms) VALUES ('${RACK_UUID}', '${key}', '{', 9, 1)`);
+      repair = `DELETE FROM setting WHERE key = '${key}'`;
+      await place.region.settings.load();
+      const settings = place.region.settings.of(RACK_UUID) ?? {};
+      assert.deepEqual(settings, { ...WHOLE, cluster_interfaces: [{ name: 'lab' }] });
+      const problems = settingsRules(() => []).problemsOf({}, settings, false);
+      assert.ok(
+        problems.some(({ key: path }) => path.startsWith(key)),
+        JSON.stringify(problems),
+      );
+      assert.match(reported(), named('cluster_interfaces\\.lab'));
+    });
+  });
+
+  describe('of events', () => {
+    const EVENTS = 12;
+    const named = /table event with id \d+ in the region's database cannot be read \((?:column at_ms|a value)/;
+
+    beforeEach(async () => {
+      await fillRegion(place.store, 2);
+      for (let index = 0; index < EVENTS; index += 1)
+        await place.store.recordEvent({ ...EVENT, atMs: index + 1 }, index % 2 === 0 ? 'm00000' : undefined);
+      repair = `UPDATE event SET at_ms = 1, params = '{"text":"x"}' WHERE code = 'rack'`;
+    });
+
+    const idsOf = (events: readonly { readonly id: number }[]): readonly number[] => events.map(({ id }) => id);
+
+    for (const set of [`params = '{'`, `params = 'null'`, 'at_ms = 9007199254740991'])
+      test(`${set}: each list leaves out these events alone, and still has as many as were asked for`, async () => {
+        const { store } = place;
+        const whole = idsOf(await store.listEvents({ limit: 1000 }));
+        // The newest three, one in between, and the oldest.
+        const gone = [whole[0], whole[1], whole[2], whole[6], whole.at(-1)].filter((id) => id !== undefined);
+        edit(`UPDATE event SET ${set} WHERE id IN (${gone.join(', ')})`);
+        const left = whole.filter((id) => !gone.includes(id));
+        assert.deepEqual(idsOf(await store.listEvents({ limit: 1000 })), left);
+        assert.match(reported(), named);
+        for (const limit of [1, 2, 3, left.length]) {
+          assert.deepEqual(idsOf(await store.listEvents({ limit })), left.slice(0, limit), `the newest ${limit}`);
+          const oldest = idsOf(await store.listEvents({ limit, after: 0 }));
+          assert.deepEqual(oldest, left.slice(left.length - limit), `the oldest ${limit}`);
+        }
+        const own = await store.listEvents({ machines: { systemIds: ['m00000'] }, limit: 1000 });
+        assert.deepEqual(idsOf((await store.recentEvents(['m00000'], 1000)).get('m00000') ?? []), idsOf(own));
+        const newest = [...(await store.newestEvents(['m00000', 'm00001'])).values()];
+        assert.ok(newest.every(({ id }) => left.includes(id)));
+        assert.equal(newest.length, 1, 'of the one whose newest event can be read');
+        edit(repair);
+        assert.deepEqual(idsOf(await store.listEvents({ limit: 1000 })), whole);
+      });
+
+    for (const set of [`params = '{'`, 'at_ms = 9007199254740991'])
+      test(`${set}: of unknown machines, only the one whose event it is is left out`, async () => {
+        const { store } = place;
+        const offer = { kind: 'dhcp.offer', at: 5, text: '', fields: { client: 'PXEClient' } };
+        const macs = ['52:54:00:77:00:01', '52:54:00:77:00:02'];
+        await store.recordReports(
+          's',
+          macs.map((mac, sequence) => ({ ...offer, mac, sequence })),
+        );
+        await store.recordReports(
+          't',
+          macs.map((mac, sequence) => ({ kind: 'dhcp.ack', at: 6, text: '', mac, sequence })),
+        );
+        const seen = async () => (await store.listStrangers(0, 9)).map(({ mac }) => formatMac(mac));
+        const heard = async () => (await store.listHeard(0, 9)).map(({ mac }) => formatMac(mac));
+        assert.deepEqual([await seen(), await heard()], [macs.toReversed(), macs.toReversed()]);
+        edit(`UPDATE event SET ${set} WHERE kind = 'dhcp.ack' AND mac = ${0x525400770002}`);
+        repair = `DELETE FROM event WHERE mac = ${0x525400770002}; UPDATE event SET params = '{"text":"x"}', code = 'rack'`;
+        assert.deepEqual([await seen(), await heard()], [[macs[0]], [macs[0]]]);
+        assert.match(reported(), named);
+        edit(`UPDATE event SET params = '{' WHERE kind = 'dhcp.offer' AND mac = ${0x525400770001}`);
+        assert.deepEqual(await heard(), [macs[0]]);
+        await seen();
+      });
   });
 
   describe('of other tables', () => {
