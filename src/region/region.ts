@@ -195,6 +195,7 @@ class RegionOnStore {
 
   /** Reads the store; call it once, before anything else. */
   async begin(): Promise<void> {
+    await this.store.checkCounters();
     await this.racks.refresh();
     await this.#reads.run();
     this.#announcements.begin(this.#mirror.version);

@@ -106,6 +106,10 @@ export const OPERATIONS: Readonly<Record<string, (place: FilledRegion) => Steps<
   listConflicts: () => listConflicts(100, undefined),
   sharedAmong: () =>
     sharedAmong(['uuid 00000000-0000-4000-8000-000000000001', 'uuid 00000000-0000-4000-8000-000000000002']),
+  'counters.check': ({ tables }) => tables.counters.check(),
+  'counters.drawTasks': ({ tables, machines }) => tables.counters.drawTasks(ids(machines)),
+  'counters.nextNetworkId': ({ tables }) => tables.counters.nextNetworkId(6000),
+  'counters.continueNetworkIds': ({ tables }) => tables.counters.continueNetworkIds(6002),
   'machines.enlist': ({ tables }) =>
     tables.machines.enlist(
       { macs: [STRANGER], values: ['uuid 00000000-0000-4000-8000-000000000001', 'serial s'], atMs: 2 },

@@ -122,6 +122,8 @@ const NOTES = {
   'file-full': ['file', 'said'],
   'file-unusable': ['file', 'said'],
   'row-unreadable': ['table', 'key', 'value', 'column', 'fault', 'said'],
+  // A counter that somebody deleted or lowered, and the number after which it continues.
+  'counter-raised': ['name', 'max'],
   'store-trouble': ['reason'],
   // Why the region stopped.
   'region-failed': ['reason'],

@@ -56,6 +56,7 @@ type OutageCode =
   | 'file-full'
   | 'file-unusable'
   | 'row-unreadable'
+  | 'counter-raised'
   | 'store-trouble';
 
 /** An outage of the region's store. */

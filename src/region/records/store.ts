@@ -212,6 +212,11 @@ export interface RegionStore {
   /** The version of the newest change of the racks' desired state; kept in the database. Each further change has a higher one. */
   desiredVersion(): Promise<number>;
   settledVersion(): Promise<SettledVersion>;
+  /**
+   * Raises counters that somebody deleted or lowered by hand, and `troubles` reports each: no number in use is given again. Call it once, before
+   * anything else; each counter is also checked when it gives a number.
+   */
+  checkCounters(): Promise<void>;
   /** The system ids of the machines deleted since a version of the desired state; undefined: they are no longer known. */
   listGone(since: number): Promise<readonly string[] | undefined>;
 

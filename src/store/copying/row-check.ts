@@ -18,14 +18,12 @@ import { networkColumns, RANGE_KINDS } from '../operations/network-rows.ts';
 import { bootColumns } from '../operations/region-boot.ts';
 import { parsePowerCommand, parsePowerOutcome } from '../operations/region-power.ts';
 import { rackColumns } from '../operations/region-racks.ts';
-import type { Value } from '../operations/region-steps.ts';
+import { GIVEN_MAX, type Value } from '../operations/region-steps.ts';
 import { unpackHappening, unpackRemark } from '../operations/stored-event.ts';
 import { type CopiedColumn, type CopiedTable, type CopySource, copiedTables, rowName } from './region-copy.ts';
 
 /** Rows read at a time. */
 const CHUNK = 500;
-/** Ids and versions that a region has given are below this; above, too few numbers would be left for those to come. */
-const GIVEN_MAX = 2 ** 52;
 const OTHER_FORM = 'has a form or value that no region writes';
 /** The latest time that has a date (ECMA-262 §21.4.1.1), in milliseconds. */
 const TIME_MAX = 8.64e15;
@@ -150,13 +148,13 @@ export async function findUnreadable(source: CopySource): Promise<string | undef
   for (const table of copiedTables()) {
     for (let done = 0; ; ) {
       const rows = await source.read(table, done, CHUNK);
+      if (rows.length === 0) break;
       for (const row of rows) {
         const fault = findFault(table, row);
         if (fault === undefined) continue;
         return `${source.name}: the table ${table.name} has a row that no region can read, ${rowName(table, row)}: ${fault}. Correct or remove it there, or take an older backup`;
       }
       done += rows.length;
-      if (rows.length < CHUNK) break;
     }
     const last = table.givesIds ? await source.lastId(table) : 0;
     if (last > GIVEN_MAX)

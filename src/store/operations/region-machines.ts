@@ -34,6 +34,7 @@ import type { NewMachineEvent } from '../../region/records/machine-event.ts';
 import { number, readsRow } from '../rows.ts';
 import { claimAddresses } from './address-claims.ts';
 import { type MachineUpdate, type PowerTaskIds, updateMachines } from './machine-updates.ts';
+import type { CounterTable } from './region-counters.ts';
 import {
   answerChange,
   answerEnlistment,
@@ -47,7 +48,7 @@ import type { EventTable } from './region-events.ts';
 import { addShared, forgetDoubt, forgetShared, setIdentity, setVerdict } from './region-identity.ts';
 import { findMachine, getMachine, machineIdOf, readMachines } from './region-machine-reads.ts';
 import { MACHINE_COLUMNS, machineValues } from './region-rows.ts';
-import { all, numberIn, one, run, type Steps } from './region-steps.ts';
+import { all, run, type Steps } from './region-steps.ts';
 import { countVersion } from './region-versions.ts';
 
 const MINUTE_MS = 60_000;
@@ -60,10 +61,6 @@ const CREATE_SQL = `INSERT INTO machine (${CREATED_COLUMNS.join(', ')}) VALUES (
 const ALLOCATE_SQL =
   'INSERT INTO allocation (address, machine_id, mac) SELECT CAST(one.value ->> 0 AS BIGINT), CAST(one.value ->> 1 AS BIGINT), ' +
   'CAST(one.value ->> 2 AS BIGINT) FROM rows(?) AS one';
-/** Draws numbers for this many power tasks; the answer is the last of them. */
-const COUNT_TASKS_SQL =
-  "INSERT INTO counter (name, value) VALUES ('power-task', ?) " +
-  'ON CONFLICT (name) DO UPDATE SET value = counter.value + excluded.value RETURNING value';
 
 const NO_TASKS: PowerTaskIds = new Map();
 
@@ -80,10 +77,12 @@ const isGivenMore = ({ machine, change: { addresses = [] } }: DecidedChange): bo
 /** The tables `machine` and `interface`. */
 export class MachineTable {
   readonly #events: EventTable;
+  readonly #counters: CounterTable;
   readonly #count = new MachineCount();
 
-  constructor(events: EventTable) {
+  constructor(events: EventTable, counters: CounterTable) {
     this.#events = events;
+    this.#counters = counters;
   }
 
   *enlist<R>(
@@ -163,7 +162,7 @@ export class MachineTable {
   *#apply(changes: readonly DecidedChange[], atMs: number): Steps<readonly Machine[]> {
     if (changes.length === 0) return [];
     const updates = changes.map(({ machine, change }) => ({ machine, fields: change.fields }));
-    yield* this.#updateAll(updates, atMs, yield* namedPowerTasks(changes));
+    yield* this.#updateAll(updates, atMs, yield* this.#nameTasks(changes));
     for (const { machine, change } of changes) {
       if (change.userData instanceof Uint8Array) yield run(SET_USER_DATA_SQL, machine.id, change.userData);
     }
@@ -201,6 +200,20 @@ export class MachineTable {
     const differing = pairs.filter(({ machine, after }) => differsForRacks(machine, after));
     if (differing.length > 0) yield* countVersion(differing.map(({ machine }) => machine.id));
     return pairs.map(({ after }) => after);
+  }
+
+  /**
+   * Gives each new power task a unique id, even one of the same kind as before: the ledger tells by the id whether the task was started.
+   * @returns the id by machine, for each machine whose task changes; null: it has no task now
+   */
+  *#nameTasks(changes: readonly DecidedChange[]): Steps<PowerTaskIds> {
+    const setting = changes.filter(({ change }) => Object.hasOwn(change.fields, 'powerTask'));
+    const named = setting.filter(({ change }) => change.fields.powerTask !== undefined);
+    const ids = yield* this.#counters.drawTasks(named.map(({ machine }) => machine.systemId));
+    return new Map([
+      ...setting.map(({ machine }) => [machine.id, null] as const),
+      ...named.map(({ machine }, index) => [machine.id, ids[index] ?? null] as const),
+    ]);
   }
 
   *remove(systemId: string, event: NewMachineEvent): Steps<boolean> {
@@ -353,20 +366,6 @@ export class MachineTable {
       );
     }
   }
-}
-
-/**
- * Gives each new power task a unique id, even one of the same kind as before: the ledger tells by the id whether the task was started.
- * @returns the id by machine, for each machine whose task changes; null: it has no task now
- */
-function* namedPowerTasks(changes: readonly DecidedChange[]): Steps<PowerTaskIds> {
-  const setting = changes.filter(({ change }) => Object.hasOwn(change.fields, 'powerTask'));
-  const named = setting.filter(({ change }) => change.fields.powerTask !== undefined);
-  const last = named.length === 0 ? 0 : numberIn(yield one(COUNT_TASKS_SQL, named.length));
-  return new Map([
-    ...setting.map(({ machine }) => [machine.id, null] as const),
-    ...named.map(({ machine }, index) => [machine.id, `${machine.systemId}/${last - index}`] as const),
-  ]);
 }
 
 /**

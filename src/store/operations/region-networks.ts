@@ -7,7 +7,6 @@
 
 import type { Ipv4 } from '../../net/address.ts';
 import {
-  FIRST_NETWORK_ID,
   NETWORK_KINDS,
   type NetworkChange,
   type NetworkKind,
@@ -18,11 +17,10 @@ import {
 import { claimAddresses } from './address-claims.ts';
 import { NETWORK_TABLES, readUsed } from './network-rows.ts';
 import { Damages, type Readable } from './readable-rows.ts';
+import { type CounterTable, NETWORK_ID_END } from './region-counters.ts';
 import type { EventTable } from './region-events.ts';
-import { all, numberIn, one, run, type Steps } from './region-steps.ts';
+import { all, run, type Steps } from './region-steps.ts';
 import { countVersion } from './region-versions.ts';
-
-const COUNTER = 'network-object';
 
 /** Allocated addresses, and those seen on interfaces; of a damaged interface none. */
 const USED_SQL =
@@ -37,9 +35,11 @@ const USED_SQL =
 /** The tables of `network-schema.ts`. */
 export class NetworkTables {
   readonly #events: EventTable;
+  readonly #counters: CounterTable;
 
-  constructor(events: EventTable) {
+  constructor(events: EventTable, counters: CounterTable) {
     this.#events = events;
+    this.#counters = counters;
   }
 
   *list(): Steps<Readable<NetworkRecords>> {
@@ -50,7 +50,7 @@ export class NetworkTables {
 
   *change<R>(decide: (records: NetworkRecords, nextId: number) => NetworkChange<R>): Steps<R> {
     const records = yield* readAll((rows, read) => rows.map(read));
-    const nextId = Math.max(FIRST_NETWORK_ID, numberIn(yield one('SELECT value FROM counter WHERE name = ?', COUNTER)));
+    const nextId = yield* this.#counters.nextNetworkId(highestId(records));
     const change = decide(records, nextId);
     const { put = {}, remove = {}, nextId: given = nextId, events = [], result } = change;
     if (change.isClaim === true || reserves(put)) yield claimAddresses();
@@ -60,11 +60,7 @@ export class NetworkTables {
       if (ids.length > 0) yield run(`DELETE FROM ${name} WHERE id IN numbers(?)`, JSON.stringify(ids));
     }
     for (const kind of NETWORK_KINDS) yield* putAll(kind, put);
-    if (given > nextId) {
-      const sql =
-        'INSERT INTO counter (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value';
-      yield run(sql, COUNTER, given);
-    }
+    if (given > nextId) yield* this.#counters.continueNetworkIds(given);
     for (const event of events) yield* this.#events.add(event, undefined);
     if (events.length > 0 && (isSome(put) || isSome(remove))) yield* countVersion([]);
     return result;
@@ -101,6 +97,12 @@ function* putAll<K extends NetworkKind>(kind: K, put: Partial<NetworkRecords>): 
   const sql = `INSERT INTO ${name} (id, ${columns.join(', ')}) VALUES (?, ${places}) ON CONFLICT (id) DO UPDATE SET ${updates}`;
   const objects: readonly NetworkRecords[K][number][] = put[kind] ?? [];
   for (const object of objects) yield run(sql, object.id, ...table.values(object));
+}
+
+/** The highest id that the counter gave; 0: none. */
+function highestId(records: NetworkRecords): number {
+  const ids = NETWORK_KINDS.flatMap((kind) => records[kind].map(({ id }) => id)).filter((id) => id < NETWORK_ID_END);
+  return ids.reduce((highest, id) => Math.max(highest, id), 0);
 }
 
 /** The objects whose parents are there. */

@@ -42,13 +42,29 @@ export const all = (sql: string, ...values: Value[]): Statement => ({ kind: 'all
 /** A statement that writes; the answer says how many rows it changed. */
 export const run = (sql: string, ...values: Value[]): Statement => ({ kind: 'run', sql, values });
 
+/** Ids and versions that a region has given are below this; above, too few numbers would be left for those to come. */
+export const GIVEN_MAX = 2 ** 52;
+
+/**
+ * Rows with the versions that are in use: of a machine, of a deleted machine, or of anything else that racks get. `desired-version` is the
+ * last number drawn (SQLite only).
+ */
+export function usedVersions(): string {
+  const below = (column: string): string => `${column} < ${GIVEN_MAX}`;
+  return (
+    `SELECT 0 AS value UNION ALL SELECT max(desired_version) FROM machine WHERE ${below('desired_version')} UNION ALL ` +
+    `SELECT max(version) FROM gone_machine WHERE ${below('version')} UNION ALL ` +
+    `SELECT value FROM counter WHERE name IN ('desired-version', 'desired-rest') AND ${below('value')}`
+  );
+}
+
 /**
  * Draws a number higher than all before it, which orders changes. PostgreSQL draws it from a sequence, so there a change with a higher number
  * can be stored before one with a lower number.
  */
 export const NEW_NUMBER =
-  "INSERT INTO counter (name, value) VALUES ('desired-version', 1) " +
-  'ON CONFLICT (name) DO UPDATE SET value = counter.value + 1 RETURNING value';
+  `INSERT INTO counter (name, value) SELECT 'desired-version', max(value) + 1 FROM (${usedVersions()}) AS used WHERE true ` +
+  'ON CONFLICT (name) DO UPDATE SET value = excluded.value RETURNING value';
 export const newNumber: Statement = one(NEW_NUMBER);
 
 /**

@@ -4,6 +4,7 @@ import type { EventBounds } from './event-cuts.ts';
 import { AccountTables } from './region-accounts.ts';
 import { AreaTable } from './region-areas.ts';
 import { BootTables } from './region-boot.ts';
+import { CounterTable, type RaisedCounter } from './region-counters.ts';
 import { EventTable } from './region-events.ts';
 import { LifeTables } from './region-life.ts';
 import { LoginTable } from './region-logins.ts';
@@ -18,6 +19,7 @@ import { UploadTable } from './region-uploads.ts';
 /** The tables of one process: what some of them keep in memory, they keep once. */
 export class RegionTables {
   readonly events: EventTable;
+  readonly counters: CounterTable;
   readonly accounts: AccountTables;
   readonly settings: SettingTable;
   readonly machines: MachineTable;
@@ -31,11 +33,13 @@ export class RegionTables {
   readonly networks: NetworkTables;
   readonly power = new PowerTable();
 
-  constructor(bounds: EventBounds) {
+  /** @param onRaised called with a counter that somebody had changed by hand */
+  constructor(bounds: EventBounds, onRaised: (raised: RaisedCounter) => void = () => undefined) {
     this.events = new EventTable(bounds);
+    this.counters = new CounterTable(onRaised);
     this.accounts = new AccountTables(this.events);
     this.settings = new SettingTable(this.events);
-    this.machines = new MachineTable(this.events);
+    this.machines = new MachineTable(this.events, this.counters);
     this.racks = new RackTable(this.events);
     this.life = new LifeTables(this.events);
     this.logins = new LoginTable(this.events);
@@ -43,6 +47,6 @@ export class RegionTables {
     this.boot = new BootTables(this.events);
     this.uploads = new UploadTable(this.events);
     this.areas = new AreaTable(this.events);
-    this.networks = new NetworkTables(this.events);
+    this.networks = new NetworkTables(this.events, this.counters);
   }
 }

@@ -7,7 +7,17 @@
 import { randomInt } from 'node:crypto';
 import type { SettledVersion } from '../../region/records/store.ts';
 import { readsRow, text } from '../rows.ts';
-import { all, newNumber, numberIn, one, run, SETTLED_VERSION, type Statement, type Steps } from './region-steps.ts';
+import {
+  all,
+  newNumber,
+  numberIn,
+  one,
+  run,
+  SETTLED_VERSION,
+  type Statement,
+  type Steps,
+  usedVersions,
+} from './region-steps.ts';
 
 /** The bound of `randomInt`. */
 const RACKS_VERSION_END = 2 ** 48 - 1;
@@ -15,13 +25,7 @@ const RACKS_VERSION_END = 2 ** 48 - 1;
 /** How long deleted machines are remembered, in versions; each version deletes one machine at most. */
 export const GONE_VERSIONS = 10_000;
 
-/**
- * The latest version: of a machine, of a deleted machine, or of anything else that racks get. `desired-version` is the last number drawn
- * (SQLite only).
- */
-const VERSION_SQL =
-  'SELECT max(value) FROM (SELECT max(desired_version) AS value FROM machine UNION ALL SELECT max(version) FROM gone_machine UNION ALL ' +
-  "SELECT value FROM counter WHERE name IN ('desired-version', 'desired-rest')) AS versions";
+const VERSION_SQL = `SELECT max(value) FROM (${usedVersions()}) AS used`;
 
 /** Counts one version of the racks' desired state. @param ids the machines whose records for racks changed */
 export function* countVersion(ids: readonly number[], gone?: string): Steps<void> {
@@ -44,11 +48,15 @@ export function* desiredVersion(): Steps<number> {
   return numberIn(yield one(VERSION_SQL));
 }
 
-/** The version up to which every change is in the store. */
-export function* settledVersion(): Steps<SettledVersion> {
+/**
+ * The version up to which every change is in the store. `isLow`: the counter of SQLite is missing, or lower than a version in use, so somebody
+ * changed it by hand.
+ */
+export function* settledVersion(): Steps<SettledVersion & { readonly isLow: boolean }> {
   const settled = yield SETTLED_VERSION;
   const history = settled.row === undefined ? '' : readHistory(settled.row);
-  return { version: Math.min(numberIn(settled), yield* desiredVersion()), history };
+  const [number, newest] = [numberIn(settled), yield* desiredVersion()];
+  return { version: Math.min(number, newest), history, isLow: history === '' && number < newest };
 }
 
 /** The machines deleted after a version; undefined if they are no longer known. */

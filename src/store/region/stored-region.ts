@@ -55,11 +55,14 @@ import type {
 } from '../../region/records/stored-setting.ts';
 import type { UploadStore } from '../../region/records/upload-store.ts';
 import type { User, UserChange } from '../../region/records/user.ts';
+import { StoreOutage } from '../../region/words/outage.ts';
 import type { EventBounds } from '../operations/event-cuts.ts';
+import type { RaisedCounter } from '../operations/region-counters.ts';
 import { clearHeard, listHeard } from '../operations/region-heard.ts';
 import { historyEnd } from '../operations/region-histories.ts';
 import { listConflicts, sharedAmong } from '../operations/region-identity.ts';
 import * as reads from '../operations/region-machine-reads.ts';
+import { checkPostgresSequences, checkSqliteSequences } from '../operations/region-sequences.ts';
 import { RegionTables } from '../operations/region-tables.ts';
 import { desiredVersion, listGone, settledVersion } from '../operations/region-versions.ts';
 import type { RegionDriver } from './region-driver.ts';
@@ -99,6 +102,7 @@ interface SharedStore {
 export class StoredRegion implements RegionStore {
   readonly #driver: ReportingDriver;
   readonly #tables: RegionTables;
+  readonly #onRaised: (raised: RaisedCounter) => void;
   readonly racks: RackStore;
   readonly life: LifeStore;
   readonly logins: LoginStore;
@@ -127,7 +131,8 @@ export class StoredRegion implements RegionStore {
     this.confirmation = shared?.confirmation;
     this.#driver = new ReportingDriver(driver);
     this.troubles = this.#driver;
-    this.#tables = new RegionTables(bounds);
+    this.#onRaised = (raised) => this.#driver.report(new StoreOutage({ note: 'counter-raised', ...raised }));
+    this.#tables = new RegionTables(bounds, this.#onRaised);
     const { racks, life, logins, scripts, boot, uploads, areas, power, networks } = this.#tables;
     this.racks = rackStore(racks, this.#driver);
     this.life = lifeStore(life, this.#driver);
@@ -243,8 +248,18 @@ export class StoredRegion implements RegionStore {
     return this.#driver.read(() => desiredVersion());
   }
 
-  settledVersion(): Promise<SettledVersion> {
-    return this.#driver.read(() => settledVersion());
+  async settledVersion(): Promise<SettledVersion> {
+    const { isLow, ...settled } = await this.#driver.read(() => settledVersion());
+    if (!isLow) return settled;
+    await this.checkCounters();
+    const { isLow: _isLow, ...raised } = await this.#driver.read(() => settledVersion());
+    return raised;
+  }
+
+  async checkCounters(): Promise<void> {
+    const checkSequences = this.duties === undefined ? checkSqliteSequences : checkPostgresSequences;
+    await this.#driver.write(() => this.#tables.counters.check());
+    await this.#driver.write(() => checkSequences(this.#onRaised));
   }
 
   listGone(since: number): Promise<readonly string[] | undefined> {

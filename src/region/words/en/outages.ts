@@ -99,5 +99,7 @@ export const OUTAGES: Pick<Writers<NoteParams>, Outage['note']> = {
   'file-unusable': ({ file, said }) =>
     `${file} cannot be used now${quoted(said)}: check which process holds it, and whether its disk fails`,
   'row-unreadable': unreadable,
+  'counter-raised': ({ name, max }) =>
+    `the counter ${name} in the region's database was missing or lower than numbers in use, so somebody changed it by hand: it continues after ${max}`,
   'store-trouble': ({ reason }) => (reason === '' ? "the region's store cannot be used now: its log says why" : reason),
 };
