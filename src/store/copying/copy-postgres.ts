@@ -11,13 +11,22 @@ import { holdStopped, PostgresConnections } from '../postgres/postgres-connectio
 import { explainPostgres, isOfData } from '../postgres/postgres-faults.ts';
 import type { PostgresPlace } from '../postgres/postgres-place.ts';
 import { makeTables } from '../postgres/region-postgres.ts';
-import { type CopiedRow, type CopiedTable, type CopySource, type CopyTarget, rowName } from './region-copy.ts';
+import {
+  CHUNK_BYTES,
+  type CopiedRow,
+  type CopiedTable,
+  type CopySource,
+  type CopyTarget,
+  rowName,
+} from './region-copy.ts';
 
 /** The most parameters of a statement (the protocol counts them in 16 bits). */
 const PARAMETERS_MAX = 60_000;
 
 class PostgresEnd {
   readonly name = "the region's database";
+  /** Of the table that is being read. */
+  #largest: { readonly table: string; readonly bytes: number } | undefined;
   protected readonly client: pg.ClientBase;
 
   constructor(client: pg.ClientBase) {
@@ -28,15 +37,27 @@ class PostgresEnd {
     return await this.number(`SELECT count(*) FROM ${name}`);
   }
 
-  async read({ name, columns, order }: CopiedTable, offset: number, limit: number): Promise<readonly CopiedRow[]> {
+  async read(table: CopiedTable, offset: number, limit: number): Promise<readonly CopiedRow[]> {
+    const { name, columns, order } = table;
+    if (offset === 0 || this.#largest?.table !== name)
+      this.#largest = { table: name, bytes: await this.#largestRow(table) };
+    const most = Math.max(1, Math.min(limit, Math.floor(CHUNK_BYTES / Math.max(1, this.#largest.bytes))));
     // In the order of SQLite, whatever the database's language.
     const by = order.map((column) => (column.type === 'TEXT' ? `${column.name} COLLATE "C"` : column.name)).join(', ');
     const { rows } = await this.client.query<(string | number | Buffer | null)[]>({
       text: `SELECT ${columns.map((column) => column.name).join(', ')} FROM ${name} ORDER BY ${by} LIMIT $1 OFFSET $2`,
-      values: [limit, offset],
+      values: [most, offset],
       rowMode: 'array',
     });
     return rows;
+  }
+
+  /** The size of a table's largest row, in bytes. The server knows the sizes of values without reading them. */
+  async #largestRow({ name, columns }: CopiedTable): Promise<number> {
+    const sizes = columns.flatMap((column) =>
+      column.type === 'INTEGER' ? [] : [`coalesce(octet_length(${column.name}), 0)`],
+    );
+    return sizes.length === 0 ? 0 : await this.number(`SELECT max(${sizes.join(' + ')}) FROM ${name}`);
   }
 
   protected async number(sql: string, ...values: readonly unknown[]): Promise<number> {
@@ -77,7 +98,7 @@ class PostgresTarget extends PostgresEnd implements CopyTarget {
       );
       await this.client.query(
         `INSERT INTO ${name} (${columns.map((column) => column.name).join(', ')}) VALUES ${places.join(', ')}`,
-        part.flat().map((value) => (value instanceof Uint8Array ? Buffer.from(value) : value)),
+        part.flat().map((value) => (value instanceof Uint8Array ? bufferOf(value) : value)),
       );
     }
   }
@@ -112,6 +133,10 @@ class PostgresTarget extends PostgresEnd implements CopyTarget {
     await this.client.query('UPDATE rackboot SET version = -version WHERE version < 0');
   }
 }
+
+/** The same memory: a file may have 64 MiB. */
+const bufferOf = ({ buffer, byteOffset, byteLength }: Uint8Array): Buffer =>
+  Buffer.from(buffer, byteOffset, byteLength);
 
 /** Lends a database as the source of a copy. @param isStopped true: a region that runs on it is refused */
 export function fromPostgres<T>(

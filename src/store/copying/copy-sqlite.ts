@@ -35,7 +35,15 @@ import {
   writeRefused,
 } from '../database-file.ts';
 import { REGION_DATABASE, REGION_FILE } from '../region/region-schema.ts';
-import { type CopiedRow, type CopiedTable, type CopySource, type CopyTarget, rowName } from './region-copy.ts';
+import {
+  bytesOf,
+  CHUNK_BYTES,
+  type CopiedRow,
+  type CopiedTable,
+  type CopySource,
+  type CopyTarget,
+  rowName,
+} from './region-copy.ts';
 
 /** The primary code of a row that breaks a rule of its table (sqlite.org/rescode.html). */
 const SQLITE_CONSTRAINT = 19;
@@ -65,7 +73,15 @@ class SqliteEnd {
       const statement = this.database.prepare(sql);
       // Otherwise one number that JavaScript cannot represent would make the whole table unreadable.
       statement.setReadBigInts(true);
-      return statement.all(limit, offset).map((row) => names.map((column) => exact(row[column] ?? null)));
+      const rows: CopiedRow[] = [];
+      let bytes = 0;
+      for (const row of statement.iterate(limit, offset)) {
+        const copied = names.map((column) => exact(row[column] ?? null));
+        rows.push(copied);
+        bytes += bytesOf(copied);
+        if (bytes >= CHUNK_BYTES) break;
+      }
+      return rows;
     });
   }
 

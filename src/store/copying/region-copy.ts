@@ -15,6 +15,8 @@ import { REGION_DATABASE } from '../region/region-schema.ts';
 
 /** Rows read or written at a time. */
 const CHUNK = 500;
+/** Bytes of the rows that are read or written at a time, or one row: a file of a user has up to 64 MiB. */
+export const CHUNK_BYTES = 8 * 1024 * 1024;
 
 /** How much of a key a message shows, in characters. */
 const KEY_SHOWN_MAX = 80;
@@ -39,12 +41,19 @@ export interface CopiedTable {
 
 export type CopiedRow = readonly Value[];
 
+/** About the memory that a row takes, in bytes. */
+export const bytesOf = (row: CopiedRow): number =>
+  row.reduce<number>((sum, value) => {
+    if (value instanceof Uint8Array) return sum + value.byteLength;
+    return sum + (typeof value === 'string' ? value.length : 0);
+  }, 0);
+
 /** One end of a copy. */
 interface CopyEnd {
   /** In messages; no secret. */
   readonly name: string;
   count(table: CopiedTable): Promise<number>;
-  /** Rows in the table's order. */
+  /** Rows in the table's order: at most `limit`, and fewer if they have CHUNK_BYTES; none: the table has no more. */
   read(table: CopiedTable, offset: number, limit: number): Promise<readonly CopiedRow[]>;
 }
 
@@ -98,7 +107,8 @@ export function rowName({ columns, order }: CopiedTable, row: CopiedRow): string
     return cleanText(String(value), KEY_SHOWN_MAX);
   };
   const key = order.map(({ name }) => `${name} = ${shown(name)}`);
-  const withNul = columns.flatMap(({ name }, index) => (String(row[index]).includes('\0') ? [name] : []));
+  const hasNul = (value: Value | undefined): boolean => typeof value === 'string' && value.includes('\0');
+  const withNul = columns.flatMap(({ name }, index) => (hasNul(row[index]) ? [name] : []));
   return `that with ${key.join(', ')}${withNul.length === 0 ? '' : `, which has the character NUL in ${withNul.join(', ')}`}`;
 }
 
@@ -118,15 +128,15 @@ export async function copyRegion(
   const lastIds = new Map<string, number>();
   let rows = 0;
   for (const table of tables) {
-    for (let done = await target.count(table); ; ) {
+    let done = await target.count(table);
+    for (;;) {
       const chunk = await source.read(table, done, CHUNK);
-      if (chunk.length > 0) await target.write(table, chunk);
+      if (chunk.length === 0) break;
+      await target.write(table, chunk);
       done += chunk.length;
-      if (chunk.length === CHUNK) continue;
-      rows += done;
-      onTable(table.name, done);
-      break;
     }
+    rows += done;
+    onTable(table.name, done);
     if (table.givesIds) lastIds.set(table.name, await source.lastId(table));
   }
   for (const table of tables) {
@@ -158,16 +168,20 @@ async function digestOf(end: CopyEnd, table: CopiedTable, max = Number.POSITIVE_
   const hash = createHash('sha256');
   for (let done = 0; done < max; ) {
     const rows = await end.read(table, done, Math.min(CHUNK, max - done));
-    for (const row of rows) hash.update(`${JSON.stringify(row.map(plain))}\n`);
+    if (rows.length === 0) break;
+    for (const row of rows) {
+      hash.update(`${JSON.stringify(row.map(plain))}\n`);
+      // As text, a large file would take several times its size.
+      for (const value of row) if (value instanceof Uint8Array) hash.update(value);
+    }
     done += rows.length;
-    if (rows.length < CHUNK) break;
   }
   return hash.digest('hex');
 }
 
 const plain = (value: Value): unknown =>
   value instanceof Uint8Array
-    ? { octets: Buffer.from(value).toString('base64') }
+    ? { octets: value.byteLength }
     : typeof value === 'bigint'
       ? { number: String(value) }
       : value;
