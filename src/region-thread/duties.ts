@@ -26,7 +26,7 @@ const HELD_MS = 6000;
  */
 const STEP_MS_MAX = 2000;
 const SURE_EVERY_MS = 200;
-/** The longest time for an answer with the store's time, in milliseconds. A slower answer is too imprecise to set the clock. */
+/** The longest time for an answer with the store's time, in milliseconds. A slower answer sets the clock only if it proves it wrong. */
 const TIME_ANSWER_MS_MAX = 200;
 
 export interface DutiesParts {
@@ -92,7 +92,10 @@ export class Duties {
     const askedAt = clock.now();
     const timeMs = await store.timeMs();
     const answeredAt = clock.now();
-    if (answeredAt - askedAt <= TIME_ANSWER_MS_MAX) this.#offsetMs = timeMs - (askedAt + answeredAt) / 2;
+    // The store read its clock between the two.
+    const [least, most] = [timeMs - answeredAt, timeMs - askedAt];
+    const isPossible = least <= this.#offsetMs && this.#offsetMs <= most;
+    if (!isPossible || answeredAt - askedAt <= TIME_ANSWER_MS_MAX) this.#offsetMs = (least + most) / 2;
   }
 
   /** Begins to take the duties. */

@@ -29,8 +29,12 @@ function programOf(name: string): string {
   return join(VERSIONS, newest, 'bin', name);
 }
 
-function commandOf(name: string, words: readonly string[]): readonly [program: string, words: string[]] {
-  const all = [...(process.getuid?.() === 0 ? AS_NOBODY : []), programOf(name), ...words];
+function commandOf(
+  name: string,
+  words: readonly string[],
+  before: readonly string[] = [],
+): readonly [program: string, words: string[]] {
+  const all = [...(process.getuid?.() === 0 ? AS_NOBODY : []), ...before, programOf(name), ...words];
   return [all[0] ?? '', all.slice(1)];
 }
 
@@ -42,6 +46,8 @@ export interface ServerOptions {
   readonly port?: number;
   /** The account that may do everything. Default: USER. */
   readonly user?: string;
+  /** Words before the server's program: `env NAME=VALUE`. */
+  readonly through?: readonly string[];
 }
 
 /** A server, with an account that may do everything. */
@@ -49,13 +55,15 @@ export class PostgresServer {
   readonly directory: string;
   readonly #port: number;
   readonly #user: string;
+  readonly #through: readonly string[];
   #server: ChildProcess | undefined;
   #databases = 0;
 
-  private constructor(directory: string, port: number, user: string) {
+  private constructor(directory: string, port: number, user: string, through: readonly string[] = []) {
     this.directory = directory;
     this.#port = port;
     this.#user = user;
+    this.#through = through;
   }
 
   /** @param access lines of pg_hba.conf that come before the rule that trusts everybody on this host */
@@ -64,10 +72,11 @@ export class PostgresServer {
     access = [],
     port = 5432,
     user = USER,
+    through = [],
   }: ServerOptions = {}): Promise<PostgresServer> {
     const directory = mkdtempSync(join(tmpdir(), 'rackboot-postgres-'));
     if (process.getuid?.() === 0) chownSync(directory, NOBODY, NOBODY);
-    const server = new PostgresServer(directory, port, user);
+    const server = new PostgresServer(directory, port, user, through);
     process.on('exit', () => server.#end());
     // In a session of its own, Ctrl-C does not reach it: it would leave shared memory.
     const [program, words] = commandOf('initdb', [
@@ -155,7 +164,7 @@ export class PostgresServer {
 
   /** Starts the server, which has ended, and waits until it answers. */
   async run(): Promise<void> {
-    const [program, words] = commandOf('postgres', ['-D', this.#data]);
+    const [program, words] = commandOf('postgres', ['-D', this.#data], this.#through);
     this.#server = spawn(program, words, { stdio: 'ignore', cwd: this.directory });
     await eventuallyWithin(START_MS_MAX, 'the database answers', () =>
       this.query('SELECT 1').then(

@@ -2,7 +2,9 @@
 // differ.
 //
 // 1. A process whose term is over keeps the duties until another takes them: a pause of the database changes nothing.
-// 2. A transaction that begins work that must happen once calls `checkDuties`. If another process takes the duties meanwhile, one of the two
+// 2. A term that ends later than any term could was begun by another clock: the database's was set back, or a standby with a slower one took
+//    over. From then on it lasts as long as a new one. If its holder lives, it has kept the duties again by then.
+// 3. A transaction that begins work that must happen once calls `checkDuties`. If another process takes the duties meanwhile, one of the two
 //    transactions fails.
 
 import type { DutyHolder } from '../../region/records/duty-store.ts';
@@ -11,21 +13,29 @@ import { numberIn, one, run, type Steps } from './region-steps.ts';
 
 const readDuty = readsRow('duty', (row) => ({
   holder: text(row, 'holder'),
-  isOver: text(row, 'term') !== 'runs',
+  isOver: text(row, 'term') === 'over' || text(row, 'term') === 'left',
+  isTooLong: text(row, 'term') === 'too long',
   hasLeft: text(row, 'term') === 'left',
 }));
+
+const SHORTEN_SQL =
+  "UPDATE duty SET ends_at = clock_timestamp() + ?2 * interval '1 millisecond' WHERE name = 'region' AND holder = ?1";
 
 /** The process's name in a holder's id, which consists of that name and a UUID. */
 const nameOf = (holder: string): string => holder.replace(/ \S+$/, '');
 
 export function* holdDuties(holder: string, forMs: number): Steps<DutyHolder> {
   const { row } = yield one(
-    "SELECT holder, CASE WHEN ends_at = '-infinity' THEN 'left' WHEN ends_at < clock_timestamp() THEN 'over' ELSE 'runs' END AS term " +
-      "FROM duty WHERE name = 'region'",
+    "SELECT holder, CASE WHEN ends_at = '-infinity' THEN 'left' WHEN ends_at < clock_timestamp() THEN 'over' " +
+      "WHEN ends_at > clock_timestamp() + ?1 * interval '1 millisecond' THEN 'too long' ELSE 'runs' END AS term FROM duty WHERE name = 'region'",
+    forMs,
   );
   const known = row === undefined ? undefined : readDuty(row);
   const isNew = known?.holder !== holder;
-  if (known !== undefined && isNew && !known.isOver) return { isHere: false, name: nameOf(known.holder) };
+  if (known !== undefined && isNew && !known.isOver) {
+    if (known.isTooLong) yield run(SHORTEN_SQL, known.holder, forMs);
+    return { isHere: false, name: nameOf(known.holder) };
+  }
   // If another process takes them at the same time, this transaction runs again.
   yield one(
     "INSERT INTO duty (name, holder, ends_at) VALUES ('region', ?1, clock_timestamp() + ?2 * interval '1 millisecond') " +

@@ -29,13 +29,16 @@ describe('transactions in PostgreSQL', { skip: missing('linux', '/usr/lib/postgr
   after(() => databases.close());
 
   /** Runs `work` with the stores of several processes of one region. */
-  async function withProcesses(count: number, work: (stores: readonly RegionStore[]) => Promise<void>): Promise<void> {
+  async function withProcesses(
+    count: number,
+    work: (stores: readonly RegionStore[], database: string) => Promise<void>,
+  ): Promise<void> {
     const name = await databases.make();
     const stores = await Promise.all(
       Array.from({ length: count }, () => openPostgresRegion(databases.server.placeOf(name))),
     );
     try {
-      await work(stores);
+      await work(stores, name);
     } finally {
       await Promise.all(stores.map((store) => store.close()));
       await databases.server.removeDatabase(name);
@@ -300,6 +303,23 @@ describe('transactions in PostgreSQL', { skip: missing('linux', '/usr/lib/postgr
       await sleep(TERM_MS + 100);
       assert.deepEqual(await others[1]?.hold(60_000), { ...here, former: { name: 'command', hasLeft: false } });
       assert.deepEqual(await others[0]?.hold(60_000), elsewhere);
+    }));
+
+  test('a term that the clock of the database has made long ends as a new one does, unless its holder keeps it', () =>
+    withProcesses(2, async (stores, database) => {
+      const [one, two] = stores.map(({ duties }) => duties);
+      assert.ok(one !== undefined && two !== undefined);
+      const setBack = () => databases.server.query("UPDATE duty SET ends_at = ends_at + interval '1 hour'", database);
+      assert.equal((await one.hold(TERM_MS)).isHere, true);
+      await setBack();
+      assert.equal((await two.hold(TERM_MS)).isHere, false, 'its holder may live');
+      assert.equal((await one.hold(60_000)).isHere, true);
+      await sleep(TERM_MS + 100);
+      assert.equal((await two.hold(60_000)).isHere, false, 'it kept them meanwhile');
+      await setBack();
+      assert.equal((await two.hold(TERM_MS)).isHere, false);
+      await sleep(TERM_MS + 100);
+      assert.equal((await two.hold(60_000)).isHere, true, 'it is dead');
     }));
 
   test('a process without the duties begins no power command, and one command begins once', () =>
