@@ -1,4 +1,4 @@
-// Which of a region's processes does the work that must happen once: power commands, the ends of overdue states, notices of silent racks.
+// Lets one of a region's processes do the work that must happen once: power commands, the ends of overdue states, notices of silent racks.
 //
 //   every HOLD_EVERY_MS: take or keep the duties ─┬─ taken: onTaken
 //                                                 ├─ another process has taken them from this one: onLost

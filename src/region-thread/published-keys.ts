@@ -2,7 +2,7 @@
 //
 // Sources: https://launchpad.net/~NAME/+sshkeys, https://github.com/NAME.keys: one key on each line, 404 if nobody has the name.
 //
-// 1. A look ends after LOOK_MS, and reads at most ANSWER_BYTES_MAX. At most LOOKS_MAX are under way.
+// 1. A lookup ends after LOOKUP_MS, and reads at most ANSWER_BYTES_MAX. At most LOOKUPS_MAX are under way.
 
 import type { IncomingMessage } from 'node:http';
 import { cleanText } from '../clean-text.ts';
@@ -12,8 +12,8 @@ import { describeAttemptFault } from '../images/download/fault-words.ts';
 import { WebClient } from '../images/download/web-client.ts';
 import type { FetchedKeys, FetchKeys, KeySite, KeySource } from '../region/accounts/key-sources.ts';
 
-const LOOKS_MAX = 4;
-const LOOK_MS = 20_000;
+const LOOKUPS_MAX = 4;
+const LOOKUP_MS = 20_000;
 const ANSWER_BYTES_MAX = 256 * 1024;
 const SAID_MAX = 200;
 const TIMES = { connectMs: 8000, answerMs: 10_000 } as const;
@@ -27,18 +27,18 @@ const pathOf = ({ site, name }: KeySource): string =>
 
 /** @param sites others for a test */
 export function keyFetcher(clock: Clock, sites: SiteUrls = SITES): FetchKeys {
-  let looks = 0;
+  let lookups = 0;
   return async (source, proxy) => {
-    if (looks >= LOOKS_MAX) return { kind: 'busy' };
-    looks += 1;
+    if (lookups >= LOOKUPS_MAX) return { kind: 'busy' };
+    lookups += 1;
     const ending = new AbortController();
-    const timer = clock.schedule(LOOK_MS, () => ending.abort());
+    const timer = clock.schedule(LOOKUP_MS, () => ending.abort());
     try {
       const url = new URL(pathOf(source), sites[source.site]);
       return (
         (await look(clock, url, proxy, ending.signal)) ?? {
           kind: 'fault',
-          said: `no answer within ${LOOK_MS / 1000} s`,
+          said: `no answer within ${LOOKUP_MS / 1000} s`,
         }
       );
     } catch (error) {
@@ -46,7 +46,7 @@ export function keyFetcher(clock: Clock, sites: SiteUrls = SITES): FetchKeys {
       return { kind: 'fault', said: cleanText(describeAttemptFault(error.fault), SAID_MAX) };
     } finally {
       timer.cancel();
-      looks -= 1;
+      lookups -= 1;
     }
   };
 }
@@ -71,7 +71,7 @@ async function look(clock: Clock, url: URL, proxy: string, signal: AbortSignal):
   }
 }
 
-/** The body; undefined: it is too long, or has no end. */
+/** The body; undefined if it is too long or was cut off. */
 async function readText(message: IncomingMessage, signal: AbortSignal): Promise<string | undefined> {
   const end = (): void => void message.destroy();
   signal.addEventListener('abort', end, { once: true });
@@ -86,7 +86,7 @@ async function readText(message: IncomingMessage, signal: AbortSignal): Promise<
     }
     return message.complete ? Buffer.concat(parts).toString('utf8') : undefined;
   } catch {
-    // The connection broke, or the time is over: in both cases there is no whole answer.
+    // The connection broke, or the time is over: in both cases the answer is incomplete.
     return undefined;
   } finally {
     signal.removeEventListener('abort', end);

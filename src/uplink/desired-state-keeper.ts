@@ -11,7 +11,7 @@ import type { DesiredState } from '../machines/machine.ts';
 
 /** Writing takes at most 1/(1 + PAUSE_FACTOR) of the time. */
 const PAUSE_FACTOR = 20;
-/** The same after a write to a disk that stood still. */
+/** The longest pause, in milliseconds, however long a stalled disk took for the write. */
 const PAUSE_MS_MAX = 5000;
 
 export class DesiredStateKeeper {
@@ -30,7 +30,7 @@ export class DesiredStateKeeper {
     else this.#waiting = state;
   }
 
-  /** Writes what waits. */
+  /** Writes the waiting state. */
   close(): void {
     this.#pause?.cancel();
     this.#pause = undefined;

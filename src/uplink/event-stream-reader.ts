@@ -6,7 +6,7 @@
 export const LINE_CHARACTERS_MAX = 64 * 1024;
 
 export interface StreamEvent {
-  /** From where a stream that was interrupted continues after this event, if the event says it. */
+  /** The id with which an interrupted stream resumes after this event, if the event has one. */
   readonly id?: string;
   readonly event: string;
   readonly data: string;

@@ -35,9 +35,9 @@ const ANSWER_MS_MAX = 60_000;
 const SILENCE_MS_MAX = 20_000;
 /** Connections to the region. */
 export const SOCKETS_MAX = 6;
-/** Every process of a region answers this from memory, even if its database does not answer, and it counts towards no limit. */
+/** The path of a ping. Every process of a region answers it from memory, even without its database, and it counts towards no limit. */
 const PING_PATH = '/api/version/';
-/** The least that a piece of an answer counts, in bytes: the memory that even a short piece takes. */
+/** The minimum that a piece of an answer counts against the bound, in bytes: even a short piece takes this much memory. */
 const PIECE_BYTES_MIN = 128;
 
 /** Ends a request for a reason of our own. */

@@ -94,7 +94,7 @@ export const parametersOf = ({ doc }: Action): readonly string[] =>
 /** The effect of an operation, in one line. */
 export const summaryOf = ({ doc }: Action): string => doc.trim().split('\n', 1)[0] ?? '';
 
-/** How an operation is called after its noun: `update UUID NAME [KEY=VALUE …]`. */
+/** The usage of an operation after its noun: `update UUID NAME [KEY=VALUE …]`. */
 export function usageOf(action: Action): string {
   const places = action.places.map((place) => place.toUpperCase());
   return [action.name, ...places, ...(parametersOf(action).length === 0 ? [] : ['[KEY=VALUE …]'])].join(' ');

@@ -117,7 +117,7 @@ function parse(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    // Another server answers with other texts; the status counts.
+    // Another server answers with other texts; only the status matters.
     return undefined;
   }
 }

@@ -20,7 +20,7 @@ const PROFILE_BYTES_MAX = 16 * 1024;
 const NAME = /^[A-Za-z0-9][\w.@+-]{0,63}$/;
 const ENDING = '.json';
 
-/** Words that `rackboot maas` takes itself, where the name of a profile would stand. */
+/** Words that `rackboot maas` reads as commands where the name of a profile would stand. */
 const RESERVED_NAMES = ['login', 'logout', 'list', 'refresh', 'init', 'status', 'config', 'createadmin', 'apikey'];
 
 const profileShape = z.object({

@@ -82,10 +82,10 @@ export async function addDiskImage(flags: AddFlags): Promise<number> {
   }
 }
 
-/** An addition, and what its bytes show of the system. */
+/** An added image, with the verdict on the system in it. */
 interface SeenAddition extends AddResult {
   readonly system: SystemFacts;
-  /** Why it could probably not be deployed; undefined: no reason is known. */
+  /** Why deploying it would probably fail; undefined: no reason is known. */
   readonly unfit: string | undefined;
 }
 

@@ -21,15 +21,15 @@ interface FsckFlags extends SourceFlags {
   readonly json: boolean;
 }
 
-/** An image without its bytes, and its end. */
+/** An image without its bytes, and its replacement. */
 interface Repair {
   readonly image: StoredImage;
-  /** The image that was imported in its place, or again; undefined: none. */
+  /** The image imported in its place, or the same one again; undefined: none. */
   readonly imported?: StoredImage;
   readonly problem?: string;
 }
 
-/** Checks the store, and repairs it unless it is only to report. @returns 0 if all content is right now, 1 otherwise */
+/** Checks the store, and repairs it unless only a report is wanted. @returns 0 if all content is intact afterwards, 1 otherwise */
 export async function checkStore(flags: FsckFlags): Promise<number> {
   const sources = readImageSources(flags);
   const place = enterImageTree(flags);
@@ -108,7 +108,7 @@ async function importOne(
     const { image: imported } = await run.import(sourcesOf(all, os), wish, (answers) =>
       offersOf(answers, wish, origin),
     );
-    // The source has a newer one, which takes its place.
+    // The source has a newer image, which replaces this one.
     if (imported.serial !== image.serial) await removeImages(run.tree, [image], run.nowMs, { isKnown: true });
     return { image, imported };
   } catch (error) {

@@ -41,7 +41,7 @@ export class ImportProgress {
     }
   }
 
-  /** Call it before another file. */
+  /** Call it before the next file. */
   restart(): void {
     this.#bar?.stop();
     this.#parts = 0;
@@ -51,7 +51,7 @@ export class ImportProgress {
     this.#bar?.stop();
   }
 
-  /** Shows how far it is, in bytes. */
+  /** Shows the progress, in bytes. */
   step(bytes: number, total: number | undefined, bytesPerSecond: number): void {
     if (this.#isSilent || total === undefined || total === 0) return;
     if (this.#bar !== undefined) {

@@ -118,7 +118,7 @@ export class ImportRun {
     return askSources(sources, wish, { downloads: this.#downloads, nowMs, ...mirrors, signal: this.#stop.signal });
   }
 
-  /** Shows progress, and names the person as the reason of an end by a signal. */
+  /** Shows progress. If a signal ended the import, the error says that the person interrupted it. */
   async #attempt<T>(run: (progress: ImportProgress) => Promise<T>): Promise<T> {
     const { signal } = this.#stop;
     const progress = new ImportProgress(process.stderr.isTTY, this.#isSilent);

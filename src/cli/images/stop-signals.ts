@@ -1,4 +1,4 @@
-// The signals by which a person stops a command that may be repeated to continue.
+// The signals by which a person stops a command; repeating the command continues its work.
 
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 

@@ -1,4 +1,4 @@
-// The nouns that this Rackboot makes of its own table of operations. Loading it takes half a second, so only commands that need it do.
+// The nouns of this version's own table of operations. Loading the table takes half a second, so only commands that need it load it.
 
 import { apiDescription } from '../../region/http/description.ts';
 import { descriptionShape, type Noun, nounsOf, withOther } from '../clients/description.ts';

@@ -1,8 +1,8 @@
 // Any answer of the API as text for people: lists as tables, objects as fields. Pure.
 //
-// 1. A table has the columns that fit into the width, those that name things first; `--json` shows everything.
+// 1. A table has as many columns as fit into the width, and begins with those that name things. `--json` shows everything.
 
-/** Columns of a table, from the first that a person looks for. */
+/** The columns that a person looks for first, in this order. */
 const FIRST = [
   'id',
   'system_id',

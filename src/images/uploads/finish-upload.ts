@@ -1,4 +1,4 @@
-// Makes an image of a whole upload: verifies its hash, converts and checks it, and adds it to the store.
+// Makes an image of a complete upload: verifies its hash, converts and checks it, and adds it to the store.
 //
 //   part ─▶ sha256 right? ─┬─ a disk ─▶ convert (image-adding.ts) ─▶ could it start? ─┬─▶ image; the part is removed
 //                          ├─ a root ─▶ is it one? ─▶ move into the store ────────────┘
@@ -38,14 +38,14 @@ export interface FinishOrder extends PartOf {
   readonly nowMs: number;
 }
 
-/** How it ended: `later` may succeed when it is repeated. */
+/** The outcome; after `later`, another attempt may succeed. */
 export type FinishResult =
   | { readonly kind: 'added'; readonly serial: string; readonly bytes: number }
   | { readonly kind: 'refused'; readonly reason: string }
   | { readonly kind: 'later'; readonly reason: string };
 
 const LATER: ReadonlySet<string> = new Set(['store-unwritable', 'already-running', 'tool-missing', 'not-found']);
-/** Read at a time. */
+/** The bytes read in one step. */
 const READ_BYTES = 1024 * 1024;
 
 /** Finishes an upload. An error of our own is thrown. */

@@ -4,7 +4,7 @@
 
 import type { RootFormat } from '../stored-system.ts';
 
-/** The image that a file becomes. The format of a disk is found in its bytes, so the names of disks say no more than that. */
+/** The image that a file becomes. The bytes of a disk show its format, so every disk type means no more than "a disk". */
 type FileKind = { readonly kind: 'disk' } | { readonly kind: 'root'; readonly format: RootFormat };
 
 const DISK: FileKind = { kind: 'disk' };
@@ -20,5 +20,5 @@ const KINDS: ReadonlyMap<string, FileKind> = new Map<string, FileKind>([
 /** Their names. */
 export const FILE_TYPES: readonly string[] = [...KINDS.keys()];
 
-/** Undefined: there is no such type. */
+/** The kind of a file type; undefined if the type is unknown. */
 export const fileKindOf = (fileType: string): FileKind | undefined => KINDS.get(fileType);

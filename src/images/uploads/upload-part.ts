@@ -1,11 +1,11 @@
-// The bytes of an upload, as far as they have come: one file in the tree, to which the pieces are written in order.
+// The received bytes of an upload: one file in the tree, to which the pieces are written in order.
 //
 //   TREE/images/.uploads/ID-HASH.part      the beginning of the file that has this hash
 //   TREE/images/.uploads/.whole-…          a file that comes in one piece, before it has an upload
 //
 // 1. A piece counts only when it is on disk. Bytes after the counted ones were left by a killed process, and are overwritten.
 // 2. The names are hidden, so the bytes are not served.
-// 3. A piece is written as it arrives: no more of it than one chunk of the network is in memory.
+// 3. A piece is written as it arrives, so only one chunk of it is in memory.
 
 import { createHash } from 'node:crypto';
 import { constants, type FileHandle, open, readdir, rename, rm, stat } from 'node:fs/promises';

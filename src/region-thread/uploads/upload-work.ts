@@ -1,10 +1,10 @@
-// The files of uploads on this host, and the work on them: finishing the whole ones in a thread, and removing what nobody continues.
+// The files of uploads on this host, and the work on them: makes images of complete uploads in a thread, and removes abandoned ones.
 //
 //   last piece, start, every LOOK_MS ─▶ look ─┬─ whole, and its bytes are here ─▶ finish, one at a time ─▶ image, or failed
 //                                            ├─ unchanged for ABANDONED_MS ─▶ removed
 //                                            └─ a file without upload ─▶ removed
 //
-// 1. Every process of the region does this for the files of its own host. An upload that was left whole by a killed process is finished.
+// 1. Every process of the region does this for the files of its own host. It also finishes a complete upload that a killed process left.
 // 2. An upload is removed only once its image is in the store.
 
 import { existsSync } from 'node:fs';
@@ -42,9 +42,9 @@ interface UploadWorkParts {
 export class UploadWork implements UploadFiles {
   readonly fileTypes: readonly string[] = FILE_TYPES;
   readonly #parts: UploadWorkParts;
-  /** The finishing of uploads, by id: under way, or waiting for its turn. At most UPLOADS_MAX. */
+  /** Uploads being finished or waiting for that, by id. At most UPLOADS_MAX. */
   readonly #finishing = new Map<number, Promise<void>>();
-  /** Why a whole upload is no image yet, by id. */
+  /** Why a complete upload has not become an image yet, by id. */
   readonly #reasons = new Map<number, string>();
   #last: Promise<void> = Promise.resolve();
   #worker: Worker | undefined;
@@ -107,7 +107,7 @@ export class UploadWork implements UploadFiles {
     return turn;
   }
 
-  /** Looks at all uploads now, and then at intervals. */
+  /** Checks all uploads now, and then at intervals. */
   look(): void {
     if (this.#isClosed) return;
     this.#timer?.cancel();
@@ -127,7 +127,7 @@ export class UploadWork implements UploadFiles {
     await this.#last;
   }
 
-  /** The tree is known: without one, the region takes no uploads. */
+  /** The boot tree of this host, which must exist: without one, the region accepts no uploads. */
   get #tree(): string {
     const tree = this.#parts.tree();
     if (tree === undefined) throw new Error('this host has no tree for uploads');

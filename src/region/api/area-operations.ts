@@ -2,7 +2,7 @@
 //
 // Sources: MAAS's `zones/` (by name), `resourcepools/` and `resourcepool/ID/`, which gomaasapi calls `pools/`; `nodes/?op=set_zone`.
 //
-// 1. The default zone and pool cannot be changed or deleted. The machines and racks of a deleted one are then in the default one.
+// 1. The default zone and pool cannot be changed or deleted. When another one is deleted, its machines and racks move to the default one.
 
 import { z } from 'zod';
 import { AREAS_MAX, type Area, type AreaKind, isAreaName, type WrittenArea } from '../records/area.ts';
@@ -49,7 +49,7 @@ async function areaOf(call: ApiCall, kind: AreaKind): Promise<Area | Refusal> {
   return found ?? refuse('not-found.area', { area: kind });
 }
 
-/** The same of one that may be changed. */
+/** The same, but refuses the default one, which may not be changed. */
 async function changeable(call: ApiCall, kind: AreaKind): Promise<Area | Refusal> {
   const area = await areaOf(call, kind);
   return !('kind' in area) && area.id === 0 ? refuse('bad-request.default-area', { area: kind }) : area;

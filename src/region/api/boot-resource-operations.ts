@@ -1,4 +1,4 @@
-// The boot images over the API: what there is and what is on its way, and the import of what is selected.
+// The boot images over the API: the stored images, the imports and uploads under way, and the import of the selections.
 //
 // Sources: MAAS 2.0 `boot-resources/` (import, stop_import, is_importing; id, name, type, architecture, sets with files); MAAS 1.4
 // `nodegroups/?op=import_boot_images` and `nodegroups/<uuid>/?op=report_download_progress`.
@@ -29,13 +29,13 @@ const kindOf = ({ images, progress, upload }: ListedResource): 'Synced' | 'Uploa
 const percent = (bytes: number, total: number | undefined): number =>
   total === undefined || total === 0 ? 0 : Math.min(100, Math.floor((bytes / total) * 100));
 
-/** Percent of the newest version that are there. */
+/** The percentage of the newest version that is there. */
 function progressOf({ isStored, progress }: ListedResource): number {
   if (progress === undefined || progress.state === 'done') return isStored ? 100 : 0;
   return percent(progress.bytes, progress.total);
 }
 
-/** The import as it stands; our own fields. */
+/** The current state of the import; our own fields. */
 function importJson({ wish, progress }: ListedResource): Record<string, unknown> | null {
   if (progress === undefined) return null;
   const { state, source, serial, bytes, total, bytesPerSecond, reason, nextMs } = progress;
@@ -77,7 +77,7 @@ const setJson = ({ serial, label, bytes, sha256 }: ListedImage): Record<string, 
   },
 });
 
-/** The version that somebody uploads, and where its next piece goes. It gets its number with its last one. */
+/** The version under upload, and the URL for its next piece. It gets its version number with the last piece. */
 function uploadedSet(
   call: ApiCall,
   { id: resourceId, images }: ListedResource,
@@ -94,7 +94,7 @@ function uploadedSet(
   return { [version]: { version, label: name.split('/')[4] ?? '', size, ...state, files: { [filename]: file } } };
 }
 
-/** The version that is on its way, or that only another process has; none if it is here. */
+/** The version under import, or stored by another process only; none if this host has it. */
 function comingSet(call: ApiCall, resource: ListedResource): Record<string, unknown> {
   const { name, images, isStored, progress, upload } = resource;
   if (upload !== undefined) return uploadedSet(call, resource, upload);

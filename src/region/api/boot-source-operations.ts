@@ -3,7 +3,7 @@
 // Sources: MAAS 2.0 `boot-sources/`, `boot-sources/<id>/selections/`; the same in 1.0, also below `nodegroups/<uuid>/`.
 //
 // 1. A source that a file names is shown and has selections, but only the file changes it. The refusal names file and key.
-// 2. Only administrators have a part in this.
+// 2. Only administrators may use these operations.
 
 import { z } from 'zod';
 import { isPrintable } from '../../clean-text.ts';
@@ -35,7 +35,7 @@ import {
 const URL_MAX = 1024;
 const FILE_MAX = 1024;
 
-/** The source with exactly MAAS's fields, of which 1.0 has no times. */
+/** The source with exactly MAAS's fields; API 1.0 omits the times. */
 function sourceJson({ version }: ApiCall, source: RegionSource): Record<string, unknown> {
   const { id, url, keyringFilename, keyring, createdMs, updatedMs } = source;
   const times = { created: maasTime(createdMs), updated: maasTime(updatedMs) };
@@ -49,7 +49,7 @@ function sourceJson({ version }: ApiCall, source: RegionSource): Record<string, 
   };
 }
 
-/** Our own fields, for those who ask for them. */
+/** Our own fields, sent only on request. */
 function detailsJson(source: RegionSource): Record<string, unknown> {
   const { images, pin } = source;
   const pinnedBy = pin === undefined ? null : { file: pin.file, key: pin.key };

@@ -13,7 +13,7 @@ import { type Answer, json, refuse, refuseField, refuseFor } from './answer.ts';
 import { wholeJson } from './boot-resource-operations.ts';
 import { type ApiCall, defineOperation, type Operation, usernameOf, value } from './operation.ts';
 
-/** The paths with bodies that are read while they arrive. */
+/** The paths whose bodies are processed while they arrive. */
 export const CREATE_PATH = 'boot-resources';
 export const PIECE_PATH = 'boot-resources/{id}/upload/{file}';
 /** The part of a form with the content. */

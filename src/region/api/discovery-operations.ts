@@ -17,7 +17,7 @@ import { isTrue } from './machine-calls.ts';
 import { type ApiCall, defineOperation, eventBy, type Operation, value } from './operation.ts';
 import { subnetJson } from './subnet-json.ts';
 
-/** Hosts in one list, those heard last. */
+/** The most hosts in one list: the ones heard last. */
 const LISTED_MAX = 1000;
 /** Hosts that were silent for longer are not listed. */
 const HEARD_WITHIN_MS = 7 * 86_400_000;

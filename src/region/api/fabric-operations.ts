@@ -2,9 +2,9 @@
 //
 // Sources: MAAS API 2.0, `fabrics/`, `fabrics/<id>/vlans/`, `vlans/<id>/` (the URI that MAAS shows of a VLAN).
 //
-// 1. Every fabric has an untagged VLAN, which goes with it.
-// 2. `dhcp_on`, `primary_rack`, `secondary_rack` and `mtu` of a VLAN are what the racks' cluster interfaces in it do: changing one changes
-//    these (`vlan-service.ts`), and needs racks that serve it.
+// 1. Every fabric has an untagged VLAN, which is deleted with it.
+// 2. `dhcp_on`, `primary_rack`, `secondary_rack` and `mtu` of a VLAN come from the cluster interfaces of its racks. A change of one changes
+//    those cluster interfaces (`vlan-service.ts`), and is refused if no rack serves the VLAN.
 
 import { z } from 'zod';
 import type { NetworkView, VlanView } from '../networks/network-view.ts';

@@ -2,7 +2,7 @@
 //
 // Sources: MAAS API 1.0 and 2.0, `ipaddresses/` (list, reserve, release). In 1.0 an address has four keys, and its parameters have other names.
 //
-// 1. A reserved address is in no dynamic range, is no host's, and is allocated to no machine. It is the address of its user, who releases it.
+// 1. A reserved address is outside the dynamic ranges, and neither a host nor a machine has it. It belongs to the user, who releases it.
 // 2. Without `ip` the first free address of the static range is reserved, or without such a range that of the subnet.
 // 3. `force` releases the address of another user. Addresses of machines end with their allocation (release of the machine), not here.
 // 4. A host with a name or a hardware address is a device, which has its address by its interface: both are refused here.

@@ -1,4 +1,4 @@
-// Undoing what people laid out of a machine's network and disks.
+// Operations that undo a person's layout of a machine's network and disks.
 //
 // Source: MAAS's restore_networking_configuration, restore_storage_configuration and restore_default_configuration of a machine.
 
@@ -14,7 +14,7 @@ import { showMachine } from './shown-machine.ts';
 
 type Part = 'network' | 'storage';
 
-/** The layout without these parts; their numbers stay used. */
+/** The layout without these parts; their ids are not given again. */
 function without(machine: Machine, parts: readonly Part[]): LayoutChange {
   const { layout } = machine;
   if (layout === undefined) return { kind: 'layout', layout };

@@ -1,4 +1,4 @@
-// The common parts of the operations on networks: parameters, and how a change is asked for.
+// The common parts of the operations on networks: parameters, and the request of a change.
 
 import { z } from 'zod';
 import { cleanText } from '../../clean-text.ts';
@@ -59,7 +59,7 @@ export function listed<T>(call: ApiCall, items: readonly T[], show: (item: T) =>
 
 type Decision = WantedChange | Refusal;
 
-/** Stores a change, and answers with the object that it is about; `empty` after its removal. */
+/** Stores a change, and answers with the changed object; `empty` after its removal. */
 export async function change(
   call: ApiCall,
   decide: (view: NetworkView, nextId: number, used: readonly UsedAddress[]) => Decision,

@@ -4,7 +4,7 @@
 // for what is not set, DNS servers as one text.
 //
 // 1. The tag of a network is that of its VLAN. A tag without a VLAN in the fabric gets one.
-// 2. A connection says that a person knows a machine's interface to be in the network. Only administrators connect.
+// 2. A connection records that a person knows a machine's interface to be in the network. Only administrators make connections.
 
 import { z } from 'zod';
 import {

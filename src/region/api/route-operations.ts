@@ -2,8 +2,8 @@
 //
 // Sources: MAAS API 2.0, `static-routes/`; RFC 3442 (option 121), by which racks hand the routes of a served subnet to its machines.
 //
-// 1. The store has the routes. Option 121 of the cluster interfaces of the source is made from them, without the metric, which it has no place
-//    for. A rack adds the default route through its router (RFC 3442: clients of option 121 ignore the router option).
+// 1. The store has the routes. They become option 121 of the source subnet's cluster interfaces, without the metric, for which the option has no
+//    field. A rack adds the default route through its router (RFC 3442: clients of option 121 ignore the router option).
 // 2. Where a rack's file has the cluster interface of the source, the refusal names file and key: its option 121 is written there.
 
 import { z } from 'zod';

@@ -3,7 +3,7 @@
 // Sources: MAAS API 2.0, `subnets/<id>/` with `ip_addresses`, `reserved_ip_ranges`, `unreserved_ip_ranges`, `statistics`; the numbers of its
 // kinds of allocation.
 //
-// 1. Addresses of machines that were only seen (leases, and others heard on the wire) are shown with the kind DISCOVERED.
+// 1. An address that a machine was only seen to use (a lease, or one heard on the wire) has the kind DISCOVERED.
 
 import { z } from 'zod';
 import { formatIpv4, type Ipv4Range, networkContains, rangeSize } from '../../net/address.ts';

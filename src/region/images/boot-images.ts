@@ -56,7 +56,7 @@ export interface ListedResource extends BootResource {
   readonly images: readonly ListedImage[];
   /** True if a version of it is stored: here, at a rack, or at another process of the region, whose store cannot be seen from here. */
   readonly isStored: boolean;
-  /** The version that somebody uploads; `progress` says how it goes. */
+  /** The version under upload; `progress` is that of the upload. */
   readonly upload?: ImageUpload | undefined;
 }
 
@@ -70,7 +70,7 @@ export class BootImages {
     this.uploads = new Uploads({ store, clock, files: () => uploadFiles?.() });
   }
 
-  /** Why the site's file of sources is not used; `undefined`: it is, or there is none. */
+  /** Why the site's file of sources is ignored; `undefined` if it is used or does not exist. */
   async fileProblem(): Promise<string | undefined> {
     return (await this.#parts.fileSources()).problem;
   }
@@ -142,7 +142,7 @@ export class BootImages {
     await this.#tell();
   }
 
-  /** Ends a running import. The downloaded bytes stay for the next one. */
+  /** Stops the running import. The next import continues with the downloaded bytes. */
   async stopImport(username: string): Promise<void> {
     const { store, clock } = this.#parts;
     const stopped = { stoppedMs: clock.wallTimeMs() };
@@ -198,7 +198,7 @@ export class BootImages {
   }
 }
 
-/** How an upload goes, in the form of an import. */
+/** The progress of an upload, in the form of an import's. */
 function progressOf({ title, bytes, received, ...upload }: ImageUpload, reason: string | undefined): ImportProgress {
   const state = upload.reason !== undefined ? 'failed' : received < bytes ? 'downloading' : 'verifying';
   const said = reason?.slice(0, REASON_MAX);

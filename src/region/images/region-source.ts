@@ -20,13 +20,13 @@ export interface FileSource {
 /** The sources of all files. */
 export interface FileSources {
   readonly sources: readonly FileSource[];
-  /** Why the site's file is not used; `undefined`: it is, or there is none. */
+  /** Why the site's file is ignored; `undefined` if it is used or does not exist. */
   readonly problem: string | undefined;
 }
 
 /** A source of images. */
 export interface RegionSource extends BootSource {
-  /** For the import. Installers are imported by the command line alone. */
+  /** The source for the import. Only the command line imports installers. */
   readonly images: ImageSource;
   /** Where it is written; `undefined` if the API may change it. */
   readonly pin?: { readonly file: string; readonly key: string } | undefined;
@@ -36,7 +36,7 @@ export interface RegionSource extends BootSource {
 const ARCHES = ['amd64', 'arm64', 'armhf', 'i386', 'ppc64el', 'riscv64', 's390x'];
 const INDEX = 'streams/v1/index.sjson';
 
-/** Joins the rows of the store and the sources of files; those of files come first. A row whose source is no longer in its file is left out. */
+/** Joins the sources of files, which come first, with the rows of the store. A row whose source has left its file is skipped. */
 export function joinSources(
   rows: readonly BootSource[],
   { sources }: Pick<FileSources, 'sources'>,
@@ -60,7 +60,7 @@ export function joinSources(
   return [...ofFiles, ...own];
 }
 
-/** Empty: the mirror of packages is that of apt of the importing host. */
+/** Empty: packages come from the mirror that apt uses on the importing host. */
 function urlOf(source: ImageSource): string {
   switch (source.kind) {
     case 'files':

@@ -1,4 +1,4 @@
-// Uploads of images: what people send in pieces, or in one piece, becomes an image of this host's store.
+// Uploads of images: a file that people send, whole or in pieces, becomes an image of this host's store.
 //
 //   create ─► take, take … ─► all bytes are there ─► finish (images/uploads/, in a thread of its own) ─┬─► image; the upload is gone
 //                                                                                                      └─► failed, with the reason
@@ -19,11 +19,14 @@ import type { RegionStore } from '../records/store.ts';
 import { type ImageUpload, type NewUpload, UPLOAD_BYTES_MAX, UPLOADS_MAX } from '../records/upload-store.ts';
 import { type RefusalWord, refusal } from '../words/refusal.ts';
 
-/** The largest piece, in bytes: what the maas command line sends at a time. */
+/** The largest piece, in bytes: the size that the maas command line sends. */
 export const PIECE_BYTES_MAX = 4 * 1024 * 1024;
-/** How long the last piece waits for the image, in milliseconds; a client waits a minute. The image comes nevertheless. */
+/**
+ * How long the answer to the last piece waits for the image, in milliseconds; a client waits a minute. The image is made even if it takes
+ * longer.
+ */
 const FINISH_WAIT_MS = 20_000;
-/** Whole files that arrive at a time. Administrators fill it; it empties as requests end. */
+/** The most whole files that may arrive at the same time. Administrators fill this bound; it empties as their requests end. */
 export const WHOLE_FILES_MAX = 2;
 
 /** The files of uploads on this host. Its methods reject with RackError `store-unwritable`, which names the disk. */
@@ -32,7 +35,7 @@ export interface UploadFiles {
   readonly place: string;
   /** The types that `NewUpload` may have. */
   readonly fileTypes: readonly string[];
-  /** Why an upload that is whole is no image yet; undefined: nothing stops it. */
+  /** Why a complete upload has not become an image yet; undefined: nothing prevents it. */
   reasonOf(id: number): string | undefined;
   checkRoom(bytes: number): Promise<void>;
   /** Bytes of the image, if the disk must have room for it besides the uploaded file; 0: the file becomes the image. */
@@ -43,7 +46,7 @@ export interface UploadFiles {
   receive(content: AsyncIterable<Uint8Array>, bytesMax: number): Promise<WholeFile>;
   discard(file: WholeFile): Promise<void>;
   adopt(file: WholeFile, upload: ImageUpload): Promise<void>;
-  /** Makes the image; resolves when that has ended, or cannot continue for now. */
+  /** Makes the image; resolves when the image is made, has failed, or cannot be made for now. */
   finish(upload: ImageUpload): Promise<void>;
   /** Call after an upload was removed: its files are no longer needed. */
   look(): void;
@@ -85,12 +88,12 @@ export class Uploads {
     return this.#parts.files()?.fileTypes;
   }
 
-  /** Why an upload that is whole is no image yet. */
+  /** Why a complete upload has not become an image yet. */
   reasonOf({ id, reason }: ImageUpload): string | undefined {
     return reason ?? this.#parts.files()?.reasonOf(id);
   }
 
-  /** Begins an upload in place of the one of this name. @param file its content, if it has come already */
+  /** Begins an upload, replacing any other of this name. @param file its content, if that was received already */
   async create(wanted: Omit<NewUpload, 'createdMs'>, file?: WholeFile): Promise<ImageUpload | Refused> {
     const files = this.#parts.files();
     if (files === undefined) return refused(refusal('uploads-limit.no-store'));
@@ -161,7 +164,7 @@ export class Uploads {
     await store.afterCommit(() => this.#parts.files()?.look());
   }
 
-  /** Takes the next piece. @param from where it belongs, if the client says so. @returns undefined, or why it was refused */
+  /** Takes the next piece. @param from its offset, if the client gave it. @returns why it was refused; undefined if it was not */
   async take(id: number, piece: UploadPiece, from?: number): Promise<RefusalWord | undefined> {
     const files = this.#parts.files();
     if (files === undefined) return refusal('uploads-limit.no-store');
@@ -192,7 +195,7 @@ export class Uploads {
     return place === files.place ? refusal('upload-conflict.lost') : refusal('upload-conflict.elsewhere', { place });
   }
 
-  /** Waits for the image, but not for long. @returns undefined, or why there will be none */
+  /** Waits a limited time for the image. @returns why the upload failed; undefined if it has not */
   async #finish(upload: ImageUpload, files: UploadFiles): Promise<Refused | undefined> {
     const { promise: late, resolve } = Promise.withResolvers<void>();
     const timer = this.#parts.clock.schedule(FINISH_WAIT_MS, resolve);
@@ -207,7 +210,7 @@ export class Uploads {
   }
 }
 
-/** Why an upload takes no such piece now; undefined: it does. */
+/** Why an upload does not accept this piece now; undefined if it does. */
 function judgePiece({ bytes, received, reason }: ImageUpload, length: number, from?: number): RefusalWord | undefined {
   if (reason !== undefined) return refusal('upload-conflict.failed', { reason });
   if (received >= bytes) return refusal('upload-conflict.whole');

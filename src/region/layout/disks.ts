@@ -1,13 +1,13 @@
 // The disks of a machine and their ids. Pure.
 //
-// 1. The id of a disk follows from its machine and its serial number, or from its name if no serial number tells it from the others. So a disk
-//    keeps its id when the kernel orders the disks otherwise at another commissioning.
-// 2. Two disks of one machine never have the same id: of two with the same digest, the one that is reported later takes the next number.
+// 1. The id of a disk follows from its machine and its serial number, or from its name if its serial number is missing or not unique. So a
+//    disk keeps its id if the kernel lists the disks in another order at the next commissioning.
+// 2. Two disks of one machine never have the same id: if their digests are equal, the disk reported later takes the next number.
 
 import type { HardwareFacts } from '../records/hardware-facts.ts';
 import type { Machine } from '../records/machine.ts';
 
-/** Ids that the disks of one machine may have. */
+/** The number of ids among which the disks of one machine are spread. */
 const DISK_IDS_PER_MACHINE = 100_000;
 
 /** A disk of a machine. */
@@ -17,7 +17,7 @@ export interface Disk {
   readonly facts: HardwareFacts['disks'][number];
 }
 
-/** FNV-1a of 32 bits: long lists of machines are made of these, and no stranger gains by a collision. */
+/** FNV-1a of 32 bits: fast enough for long lists of machines; a collision gives an attacker nothing. */
 function numberOf(key: string): number {
   let digest = 0x811c9dc5;
   for (let index = 0; index < key.length; index += 1) {

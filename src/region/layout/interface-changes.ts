@@ -2,11 +2,11 @@
 //
 // Source: the forms of MAAS's interfaces (create_bond, create_bridge, create_vlan, update, delete).
 //
-// 1. A bond is made of physical interfaces, a bridge of one interface that is no bridge, a VLAN interface of one that is no VLAN interface. An
-//    interface is a part of at most one bond or bridge.
-// 2. An interface that becomes a part of a bond or a bridge loses its links: the address belongs to the whole.
-// 3. Names are unique on the machine, whatever the interface is.
-// 4. The hardware of a machine is what it reports: nobody removes a physical interface, or changes its address.
+// 1. A bond consists of physical interfaces. A bridge is made of one interface other than a bridge, a VLAN interface of one other than a VLAN
+//    interface. An interface belongs to at most one bond or bridge.
+// 2. An interface that joins a bond or a bridge loses its links: the address belongs to the bond or bridge.
+// 3. Names are unique on the machine, among interfaces of all kinds.
+// 4. The machine reports its hardware, so nobody removes a physical interface or changes its hardware address.
 
 import { isHostMac, type MacAddress } from '../../net/address.ts';
 import { subnetWithId, vlanWithId } from '../networks/network-view.ts';
@@ -33,12 +33,12 @@ import {
   withLayout,
 } from './network-draft.ts';
 
-/** A name that Linux takes for an interface (IFNAMSIZ), and that every network tool reads as a name. */
+/** A name that Linux accepts for an interface (IFNAMSIZ), and that no network tool mistakes for anything else. */
 export const INTERFACE_NAME = /^[A-Za-z][A-Za-z0-9._-]{0,14}$/;
 
 /** A person's request for an interface. */
 export interface InterfaceWish {
-  /** Default: of a bond and a bridge required, of a VLAN interface `parent.vid`. */
+  /** Required for a bond or a bridge; the default for a VLAN interface is `parent.vid`. */
   readonly name?: string | undefined;
   readonly mac?: MacAddress | undefined;
   readonly parents?: readonly number[] | undefined;
@@ -82,7 +82,7 @@ export function makeInterface(draft: NetworkDraft, kind: MadeKind, wish: Interfa
   return { kind: 'changed', draft: startAll(joined), id };
 }
 
-/** Changes what is given of an interface. */
+/** Changes the given fields of an interface. */
 export function changeInterface(draft: NetworkDraft, id: number, wish: InterfaceWish): Changed | LayoutRefusal {
   const before = laidOf(draft, id);
   if (before === undefined) return noSuchInterface(draft, String(id));
@@ -188,7 +188,7 @@ function parentsFor(
   return 'kind' in parents ? parents : parents.map(({ id }) => id);
 }
 
-/** The interfaces of which one will be made. @param own the id of that one if it exists */
+/** The interfaces of which a bond, bridge or VLAN interface will be made. @param own its id, if it exists already */
 function parentsOf(
   draft: NetworkDraft,
   kind: MadeKind,

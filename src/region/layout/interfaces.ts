@@ -1,9 +1,8 @@
 // The interfaces of a machine as they should be deployed: as commissioned, unless a person has laid them out otherwise. Pure.
 //
-// 1. A machine without a layout gets an address on the interface with which it boots: of the static range of its subnet, or by DHCP if the
-//    subnet has none. Its other interfaces are started without an address.
-// 2. Physical interfaces are those of the machine's newest report, with the names, VLANs, tags and sizes that a person gave them. Those that
-//    it no longer has are not listed.
+// 1. A machine without a layout gets an address on its boot interface only: from the static range of the subnet, or by DHCP if the subnet has
+//    no such range. Its other interfaces are started without an address.
+// 2. The list has the physical interfaces of the machine's newest report, with the names, VLANs, tags and sizes that a person gave them.
 
 import { formatMac, type Ipv4, type MacAddress } from '../../net/address.ts';
 import {
@@ -36,7 +35,7 @@ export interface NetInterface {
   readonly kind: InterfaceKind;
   readonly name: string;
   readonly mac: MacAddress;
-  /** Those that exist. */
+  /** Only parents that still exist. */
   readonly parents: readonly number[];
   readonly children: readonly number[];
   /** `undefined`: disconnected. */
@@ -51,7 +50,7 @@ export interface NetInterface {
   readonly seenIn: SubnetView | undefined;
 }
 
-/** The name of a physical interface; machines that reported none are counted. */
+/** The name of a physical interface; without a reported name, one by its position. */
 const nameOf = (nic: MachineInterface, position: number): string => (nic.name === '' ? `eth${position}` : nic.name);
 
 const plain = (nic: MachineInterface, position: number): LaidInterface => ({

@@ -2,10 +2,10 @@
 //
 // Source: MAAS's link_subnet, unlink_subnet, disconnect and set_default_gateway of an interface.
 //
-// 1. A part of a bond or a bridge has no links: the whole has them.
-// 2. A link that only starts its interface gives way to a link with an address. An interface has at most one link by DHCP.
-// 3. A link leads to a subnet of the interface's VLAN. An interface without a chosen VLAN gets that of its first subnet.
-// 4. Whether a chosen address is free is decided with the store's knowledge (`life/link-addresses.ts`).
+// 1. A member of a bond or a bridge has no links: the bond or bridge has them.
+// 2. A link with an address replaces a link that only starts its interface. An interface has at most one DHCP link.
+// 3. A link leads to a subnet of the interface's VLAN. An interface without a chosen VLAN takes the VLAN of its first subnet.
+// 4. This file does not check whether a chosen address is free: that needs the store (`life/link-addresses.ts`).
 
 import { type Ipv4, networkContains } from '../../net/address.ts';
 import { type SubnetView, subnetWithId } from '../networks/network-view.ts';
@@ -29,9 +29,9 @@ import {
 export interface LinkWish {
   readonly mode: LinkMode;
   readonly subnetId?: number | undefined;
-  /** Only of a static link. */
+  /** Given only for a static link. */
   readonly address?: Ipv4 | undefined;
-  /** True: in place of all other links of the interface. */
+  /** True to replace all other links of the interface. */
   readonly isForced: boolean;
   readonly isGateway: boolean;
 }

@@ -1,14 +1,14 @@
 // A machine's network for netplan. Pure.
 //
-// Source: the netplan reference. Keys of physical interfaces sort before the image's own entries for all interfaces: networkd uses the first
-// that matches.
+// Source: the netplan reference. networkd uses the first entry that matches, so the keys of physical interfaces sort before the image's own
+// entries for all interfaces.
 
 import { formatIpv4, formatMac } from '../../net/address.ts';
 import type { ConfigFile, ConfigPart } from './network-config.ts';
 
 const SECTIONS = { physical: 'ethernets', bond: 'bonds', bridge: 'bridges', vlan: 'vlans' } as const;
 
-/** The parameters of netplan by those of MAAS. */
+/** The parameter of netplan for each parameter of MAAS. */
 const BOND: Readonly<Record<string, string>> = {
   bond_mode: 'mode',
   bond_miimon: 'mii-monitor-interval',
@@ -52,7 +52,7 @@ function identityOf({ kind, mac, newName, parents, vid, params, mtu }: ConfigPar
   }
 }
 
-/** Only 802.3ad has a rate, and not every mode a policy. */
+/** Only 802.3ad has an LACP rate, and only some modes have a hash policy. */
 function settings(params: ConfigPart['params'], names: Readonly<Record<string, string>>): string {
   const mode = params.bond_mode;
   const isMeant = (name: string): boolean =>

@@ -1,14 +1,14 @@
-// The network of a machine in the words of the tool by which its deployed system configures it. Pure.
+// Writes the network of a machine in the format of the tool that configures it on the deployed system. Pure.
 //
 //   interfaces (interfaces.ts) ─► parts: what each must say ─► netplan | networkd | ifupdown ─► files
 //
 // Sources: the netplan reference, systemd.network(5), systemd.netdev(5), systemd.link(5), interfaces(5) for its patterns of hardware addresses.
 //
-// 1. Physical interfaces are found by their hardware addresses: the deployed system may name them otherwise than the environment did. One is
-//    renamed only if a person gave it another name.
-// 2. Nothing that a machine reported or a person wrote freely is in a file: names, addresses, numbers and words of closed lists alone.
-// 3. One link has the default route: the one that a person chose, else the first with a router. Addresses by DHCP bring theirs unless a
-//    person chose.
+// 1. The files match physical interfaces by their hardware addresses: the deployed system may give them other names than the environment did.
+//    They rename an interface only if a person gave it another name.
+// 2. A file has only checked names, addresses, numbers and words of closed lists, never free text of a machine or a person.
+// 3. One link has the default route: the one that a person chose, else the first with a router. A DHCP link takes the default route of its
+//    lease only if no person chose one.
 // 4. An interface without an address has an entry, so that a pattern of the image for all interfaces does not start DHCP there.
 
 import { formatIpv4, formatMac, type Ipv4, type MacAddress } from '../../net/address.ts';

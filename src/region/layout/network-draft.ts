@@ -1,6 +1,6 @@
 // A machine's network while a person changes it. Pure.
 //
-// 1. A change begins with the network as it would be deployed, and makes another one or a refusal; nothing of a refused change is kept.
+// 1. A change takes the network as it would be deployed, and returns a new network or a refusal. A refused change leaves no trace.
 
 import type { MacAddress } from '../../net/address.ts';
 import { type NetworkView, type VlanView, vlanWithId } from '../networks/network-view.ts';
@@ -15,7 +15,7 @@ import {
 import { type RefusalWord, refusal } from '../words/refusal.ts';
 import { networkLayoutOf } from './interfaces.ts';
 
-/** Why a change of a layout is refused. @property field the parameter that is at fault; `undefined`: none alone */
+/** Why a change of a layout is refused. @property field the faulty parameter; `undefined`: no single one is at fault */
 export interface LayoutRefusal {
   readonly kind: 'refuse';
   readonly field?: string | undefined;
@@ -46,7 +46,7 @@ export const layoutWith = ({ machine, layout, next }: NetworkDraft): NonNullable
 /** The id of the next part. */
 export const nextId = ({ machine, next }: NetworkDraft): number => partId(machine.id, next);
 
-/** The draft with another layout. @param drawn how many ids were drawn for it */
+/** The draft with another layout. @param drawn the number of ids that it used up */
 export const withLayout = (draft: NetworkDraft, change: Partial<NetworkLayout>, drawn = 0): NetworkDraft => ({
   ...draft,
   layout: { ...draft.layout, ...change },
@@ -101,7 +101,7 @@ export function vlanOf(draft: NetworkDraft, one: LaidInterface): VlanView | unde
   return networks.subnets.find(({ subnet }) => subnetIds.includes(subnet.id))?.vlan ?? networks.defaultVlan;
 }
 
-/** The hardware address of an interface that is made of others: that of the one with which the machine boots, or of the first. */
+/** The hardware address of a bond, bridge or VLAN interface: that of the boot interface among its parts, or else of the first part. */
 export function macOfParents({ machine }: NetworkDraft, parents: readonly LaidInterface[]): MacAddress | undefined {
   const boot = machine.interfaces[0]?.id;
   return (parents.find(({ id }) => id === boot) ?? parents[0])?.mac;

@@ -2,8 +2,8 @@
 //
 // Source: MAAS's partitions, RAIDs and set_storage_layout (flat, lvm, blank).
 //
-// 1. A mount point is used once on a machine. A part that is mounted keeps its file system.
-// 2. A part with a use is not removed, and not used again.
+// 1. Mount points are unique on a machine. The file system of a mounted part cannot be removed.
+// 2. A part in use can be neither removed nor given a second use.
 
 import { type FileSystem, type Partition, type Raid, STORAGE_PARTS_MAX } from '../records/machine-layout.ts';
 import { refusal } from '../words/refusal.ts';
@@ -28,7 +28,7 @@ export const FILE_SYSTEMS = ['ext4', 'ext2', 'xfs', 'btrfs', 'fat32', 'vfat', 's
 /** A draft, and the id of the part that was made. */
 export type MadePart = { readonly kind: 'made'; readonly draft: StorageDraft; readonly id: number };
 
-/** Makes a partition. @param bytes undefined: all that is free */
+/** Makes a partition. @param bytes undefined: all free bytes of the disk */
 export function makePartition(
   draft: StorageDraft,
   diskId: number,
@@ -55,7 +55,7 @@ const limitReached = ({ machine }: StorageDraft): LayoutRefusal =>
 
 const nameOf = ({ kind, part }: Formattable): string => ('name' in part ? part.name : `${kind} ${part.id}`);
 
-/** A part that can have a file system and that nothing else uses. */
+/** An unused part that can have a file system. */
 function freePart(draft: StorageDraft, id: number): Formattable | LayoutRefusal {
   const found = formattable(draft.layout).find(({ part }) => part.id === id);
   if (found === undefined) return noSuchDevice(draft, String(id));
@@ -85,7 +85,7 @@ export function format(
   return withStorage(withFileSystem(draft, id, fileSystem), {}, 1);
 }
 
-/** Takes the file system of a part away. */
+/** Removes the file system of a part. */
 export function unformat(draft: StorageDraft, id: number): StorageDraft | LayoutRefusal {
   const found = freePart(draft, id);
   if (found.kind === 'refuse') return found;
@@ -95,7 +95,7 @@ export function unformat(draft: StorageDraft, id: number): StorageDraft | Layout
   return refuseStorage(refusal('layout-refused.mounted', { name: nameOf(found), at: fileSystem.mountPoint }));
 }
 
-/** Mounts the file system of a part, or ends that. @param mount undefined: unmounts it */
+/** Mounts or unmounts the file system of a part. @param mount undefined: unmount it */
 export function mountPart(
   draft: StorageDraft,
   id: number,

@@ -1,7 +1,7 @@
 // A machine's disks while a person changes their layout: its free and used parts, and their uses. Pure.
 //
 // 1. A part has one use: a file system, or a volume group or a RAID made of it.
-// 2. Sizes are whole megabytes of 1 048 576 bytes, as partitions are aligned; the first and the last of a disk are the partition table's.
+// 2. Sizes are whole MiB, as partitions are aligned. The partition table takes the first and the last MiB of a disk.
 
 import type { Machine } from '../records/machine.ts';
 import {
@@ -44,15 +44,15 @@ export const storageWith = ({ machine, layout, next }: StorageDraft): NonNullabl
   storage: layout,
 });
 
-/** The draft with another layout. @param drawn how many ids were drawn for it */
+/** The draft with another layout. @param drawn the number of ids that it used up */
 export const withStorage = (draft: StorageDraft, change: Partial<StorageLayout>, drawn = 0): StorageDraft => ({
   ...{ ...draft, next: draft.next + drawn, layout: { ...draft.layout, ...change } },
 });
 
-/** The id of the part after next ones. */
+/** The id for the next part of the machine. @param after how many other ids the same change draws before it */
 export const drawId = ({ machine, next }: StorageDraft, after = 0): number => partId(machine.id, next + after);
 
-/** A UUID that follows from the id of its part, so that a decision that is made twice makes the same. */
+/** A UUID derived from the id of its part, so that repeating a decision gives the same UUID. */
 export function uuidOf(id: number): string {
   const digits = id.toString(16).padStart(12, '0').slice(-12);
   return `52616b62-0000-4000-8000-${digits}`;

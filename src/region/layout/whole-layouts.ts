@@ -1,4 +1,4 @@
-// The layouts that cover all of a machine's boot disk: flat, LVM, and blank. Pure.
+// The layouts of a machine's whole boot disk: flat, LVM and blank. Pure.
 //
 // Source: MAAS's set_storage_layout with its parameters and names: `vgroot`, `lvroot`, an EFI partition of 512 MB.
 //
@@ -26,7 +26,7 @@ import {
 export const WHOLE_LAYOUTS = ['flat', 'lvm', 'blank'] as const;
 type WholeLayout = (typeof WHOLE_LAYOUTS)[number];
 
-/** A person's request for a layout. Sizes in bytes; undefined: the rest, and of `boot`: no such partition. */
+/** A person's request for a layout. Sizes in bytes; an undefined size: the rest of the disk; `boot` undefined: no boot partition. */
 interface LayoutWish {
   readonly layout: WholeLayout;
   readonly rootDiskId?: number | undefined;

@@ -1,11 +1,12 @@
-// Which addresses of a subnet are in use, and for what. Pure.
+// Finds the used addresses of a subnet with their purposes, and the free rest. Pure.
 //
 //   dynamic and reserved ranges, gateway, DNS servers, racks, reserved and allocated addresses ─► parts with all their purposes ─► the rest is free
 //
 // Sources: MAAS API 2.0, `subnets/<id>/?op=reserved_ip_ranges`, `unreserved_ip_ranges` and `statistics`, with its names of purposes.
 //
-// 1. Parts are in order, disjoint, and as long as their purposes are the same. The network's own and its broadcast address are no part.
-// 2. The static range is free: machines get its addresses.
+// 1. Parts are in order and disjoint; neighbouring addresses with the same purposes are one part. The network address and the broadcast
+//    address belong to no part.
+// 2. The static range counts as free, because machines get their addresses from it.
 
 import {
   broadcastOf,
@@ -22,7 +23,7 @@ import type { NetworkView, SubnetView } from './network-view.ts';
 const PURPOSES = ['reserved', 'dynamic', 'gateway-ip', 'dns-server', 'rack', 'assigned-ip'] as const;
 type Purpose = (typeof PURPOSES)[number];
 
-/** A part of a subnet, and what it is used for. */
+/** A part of a subnet, with its purposes. */
 export interface UsedPart extends Ipv4Range {
   readonly purposes: readonly Purpose[];
 }
@@ -31,7 +32,7 @@ interface Use extends Ipv4Range {
   readonly purpose: Purpose;
 }
 
-/** Addresses of machines that are counted in one subnet; further ones count as free. */
+/** The most addresses of machines that count as used in one subnet; further ones count as free. */
 export const USED_MAX = 65_536;
 
 /** The first and the last address that hosts can have (RFC 3021 for /31). */
@@ -64,7 +65,7 @@ export function usedParts(view: NetworkView, subnet: SubnetView, used: readonly 
   return partsOf(uses, hostRange(subnet.network));
 }
 
-/** Sweeps over the ends of all uses. */
+/** Divides the subnet at the ends of all uses. */
 function partsOf(uses: readonly Use[], within: Ipv4Range): readonly UsedPart[] {
   const inside = uses
     .map((use) => ({ ...use, low: Math.max(use.low, within.low), high: Math.min(use.high, within.high) }))
@@ -90,7 +91,7 @@ function partsOf(uses: readonly Use[], within: Ipv4Range): readonly UsedPart[] {
   return parts.map(({ low, high, purposes }) => ({ low: ipv4(low), high: ipv4(high), purposes }));
 }
 
-/** The parts that nothing uses. */
+/** The unused parts. */
 export function freeParts(network: Ipv4Network, used: readonly Ipv4Range[]): readonly Ipv4Range[] {
   const { low, high } = hostRange(network);
   const free: Ipv4Range[] = [];
@@ -124,7 +125,7 @@ export function countUse(network: Ipv4Network, used: readonly Ipv4Range[]): Subn
   };
 }
 
-/** Addresses that suit a router and a dynamic range: the first free address, and the upper half of the largest free part. */
+/** Proposes a router, the first free address, and a dynamic range, the upper half of the largest free part. */
 export function suggestions(
   network: Ipv4Network,
   used: readonly Ipv4Range[],

@@ -69,7 +69,7 @@ interface NetworksParts {
   readonly ownRack: () => { readonly uuid: string; readonly name: string } | undefined;
 }
 
-/** A change that was asked for: what it adds, replaces and removes, and the object that it is about. */
+/** A requested change: the objects that it adds, replaces and removes, and the object in its event. */
 export interface WantedChange extends Pick<NetworkChange<unknown>, 'put' | 'remove' | 'nextId'> {
   readonly kind: 'change';
   readonly change: BootChange;
@@ -114,7 +114,7 @@ export class Networks {
     try {
       await store.networks.change((current, nextId) => reconcile(current, served, nextId) ?? { result: undefined });
     } catch (error) {
-      // It is reported, and the next look tries again.
+      // The outage is reported, and the next reader tries again.
       if (!isStoreUnavailable(error)) throw error;
       return await this.#keep(completed(records, served), served);
     }

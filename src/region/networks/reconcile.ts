@@ -1,4 +1,4 @@
-// Gives the networks that racks serve their objects: which rows are missing, and which are left from a network that is gone. Pure.
+// Creates the objects of the networks that racks serve, and removes those of networks that no rack serves any more. Pure.
 //
 //   served network ── has a subnet of its CIDR? ─ no ─► a subnet, in the default VLAN
 //                  └─ its dynamic and static ranges ──► a row for each, by rack, cluster interface and kind
@@ -29,7 +29,7 @@ import {
 } from '../records/network-store.ts';
 import type { ServedNetwork } from './served-networks.ts';
 
-/** The objects while they are being completed. */
+/** The objects, as completed so far. */
 interface Draft {
   fabrics: readonly Fabric[];
   vlans: readonly Vlan[];

@@ -1,8 +1,8 @@
-// The networks that racks serve, read from their cluster interfaces: the truth about everything that a rack does in a network.
+// The networks that racks serve, read from their cluster interfaces, which decide everything that a rack does in a network.
 //
-// 1. A cluster interface is written in its rack's configuration file or stored by the region, never both. Only the stored one can be changed
-//    here; `pin` says where the other is written.
-// 2. Of a remote rack only the networks count for which it is believed.
+// 1. A cluster interface is either written in its rack's configuration file or stored by the region. Only a stored one can be changed here;
+//    for the other, `pin` names the file and the key.
+// 2. A network of a remote rack counts only if the region believes that the rack serves it.
 
 import { INTERFACES_KEY, isSettings, type Settings, type SettingValue } from '../../machines/settings.ts';
 import {
@@ -154,7 +154,7 @@ function mtuIn(options: readonly SettingValue[]): number | undefined {
   return typeof value === 'number' ? value : undefined;
 }
 
-/** The options with another value of one, or without it; `undefined`: none is left. */
+/** The options after one of them got another value or was removed; `undefined`: no option is left. */
 export function withOption(
   { options }: ServedNetwork,
   option: OptionId,

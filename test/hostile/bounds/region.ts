@@ -305,7 +305,7 @@ export const REGION_BOUNDS: readonly HeldBound[] = [
     test: 'contract/area-store.ts',
   },
   {
-    at: 'region-thread/published-keys.ts LOOKS_MAX',
+    at: 'region-thread/published-keys.ts LOOKUPS_MAX',
     what: 'lists of published SSH keys that are being read',
     whoCanFill: 'users who import keys from a site that answers slowly',
     whatOthersNotice: 'an import of keys at that moment is refused, and may be tried again',

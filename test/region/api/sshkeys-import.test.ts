@@ -137,7 +137,7 @@ test('an answer without end, an error and a server that is away are refused with
   });
 });
 
-test('the lists are read through the proxy, and at most LOOKS_MAX at a time', async () => {
+test('the lists are read through the proxy, and at most LOOKUPS_MAX at a time', async () => {
   const seen: string[] = [];
   await withServer(
     (request, answer) => {
