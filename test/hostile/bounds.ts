@@ -136,7 +136,7 @@ export const PLAIN: readonly PlainList[] = [
       'region/api/device-operations.ts': 'MACS_MAX',
       'region/api/dnsresource-operations.ts': 'ADDRESSES_MAX TTL_MAX',
       'region/api/interface-parameters.ts': 'MILLISECONDS_MAX',
-      'region/api/node-interface-changes.ts': 'PARENTS_MAX',
+      'region/api/node-interface-change-operations.ts': 'PARENTS_MAX',
       'region/api/storage-operations.ts': 'RAID_PARTS_MAX',
       'region/records/machine-layout.ts': 'PART_TAGS_MAX',
       'region/api/form-body.ts': 'BOUNDARY_MAX FIELDS_MAX PART_HEADER_MAX',

@@ -108,7 +108,7 @@ export const COLLECTIONS: Readonly<Record<string, Readonly<Record<string, string
     '#problems': 'as #sockets',
     '#interfaces': 'net/watch/interface-table.ts INTERFACES_MAX',
   },
-  'dhcp/wire/option-list.ts': { 'OptionList.codes': 'call', 'OptionList.values': 'call' },
+  'dhcp/wire/message-options.ts': { 'OptionList.codes': 'call', 'OptionList.values': 'call' },
   'dns/claims.ts': {
     '#byName':
       'as dns/names.ts #leases and as machines/directory.ts #byAddress and configured, each LEASE_CLAIMS_PER_NAME_MAX',

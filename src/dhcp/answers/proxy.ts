@@ -22,7 +22,7 @@ import { sharedNetworkKey } from '../networks/server-role.ts';
 import { type ServedSubnet, subnetOf } from '../networks/subnet.ts';
 import { chooseDestination, type DhcpPorts } from '../wire/destination.ts';
 import type { DhcpMessage } from '../wire/message.ts';
-import { OptionList, type OptionsInMaking } from '../wire/option-list.ts';
+import { OptionList, type OptionsInMaking } from '../wire/message-options.ts';
 import { addressBytes, MESSAGE_TYPE, OPTION, optionAddress, textBytes, u8Bytes } from '../wire/options.ts';
 import { findAsker } from './asker.ts';
 import { type DhcpDecision, ignore } from './decision.ts';

@@ -23,7 +23,7 @@ import {
   type EncodedMessage,
   encodeDhcpMessage,
 } from '../wire/message.ts';
-import { type DhcpOptions, OptionList, type OptionsInMaking } from '../wire/option-list.ts';
+import { type DhcpOptions, OptionList, type OptionsInMaking } from '../wire/message-options.ts';
 import { inAskedOrder } from '../wire/option-order.ts';
 import {
   addressBytes,

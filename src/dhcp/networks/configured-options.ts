@@ -7,7 +7,7 @@
 //    (`classes.ts`), then those of the network, then the global ones.
 // 3. A network without options costs nothing.
 
-import type { DhcpOptions } from '../wire/option-list.ts';
+import type { DhcpOptions } from '../wire/message-options.ts';
 import type { ClientCondition, ClientSubject } from './conditions.ts';
 
 /** An option of the configuration. */

@@ -7,7 +7,7 @@
 //
 // 1. Bytes from a client become a valid host name label or nothing: no other text of the option leaves this file.
 
-import type { DhcpOptions } from './option-list.ts';
+import type { DhcpOptions } from './message-options.ts';
 import { clientHostname, domainNameBytes, hostLabel, OPTION, optionText, textBytes } from './options.ts';
 
 const SERVER_UPDATES = 1;

@@ -14,8 +14,8 @@ import type { BorrowedBytes } from '../../net/borrowed-bytes.ts';
 import { ByteReader, type Decoded, faulty } from '../../net/byte-reader.ts';
 import { takeBytes } from '../../net/byte-slab.ts';
 import { ByteWriter } from '../../net/byte-writer.ts';
+import { type DhcpOptions, OptionList, type OptionsInMaking } from './message-options.ts';
 import { FILE_BYTES, layOut, PIECE_BYTES_MAX, type Share, SNAME_BYTES } from './option-layout.ts';
-import { type DhcpOptions, OptionList, type OptionsInMaking } from './option-list.ts';
 
 /** The bytes before the options: the fixed part and the magic cookie. */
 const FIXED_BYTES = 240;

@@ -13,7 +13,7 @@
 //    the agent information has priority, but it is left out if no room for a reply would remain.
 // 3. A NAK uses neither field (RFC 2131 table 3).
 
-import { type DhcpOptions, OptionList, type OptionsInMaking } from './option-list.ts';
+import { type DhcpOptions, OptionList, type OptionsInMaking } from './message-options.ts';
 import { byWeight } from './option-order.ts';
 
 /** The sizes of the fields. */

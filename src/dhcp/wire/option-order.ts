@@ -3,7 +3,7 @@
 // 1. The LEADING options of every reply come first, whatever the client asked for.
 // 2. Options that do not fit are dropped by weight, not by the client's order.
 
-import { type DhcpOptions, OptionList } from './option-list.ts';
+import { type DhcpOptions, OptionList } from './message-options.ts';
 import { OPTION } from './options.ts';
 
 /** The kind of reply, its sender, its duration and its recipient. */

@@ -8,7 +8,7 @@
 // 2. Readers return text or numbers, never a view of the datagram.
 
 import { type Ipv4, ipv4 } from '../../net/address.ts';
-import type { DhcpOptions } from './option-list.ts';
+import type { DhcpOptions } from './message-options.ts';
 
 /** Option codes. */
 export const OPTION = {

@@ -26,7 +26,7 @@ import { maasTime } from './maas-time.ts';
 import { addressOf, change, findSubnet, flagField, isAdmin, listed, look, textField } from './network-calls.ts';
 import { type ApiCall, type ApiVersion, defineOperation, type Operation, usernameOf } from './operation.ts';
 import { subnetJson } from './subnet-json.ts';
-import { ALLOC_TYPES } from './subnet-uses.ts';
+import { ALLOC_TYPES } from './subnet-use-operations.ts';
 import { userJson } from './user-operations.ts';
 
 /** The accounts of all users by name. */

@@ -35,7 +35,7 @@ import { LIFE_OPERATIONS } from './life-operations.ts';
 import { LOGIN_OPERATIONS } from './login-operations.ts';
 import { MACHINE_OPERATIONS } from './machine-operations.ts';
 import { NETWORK_OPERATIONS } from './network-operations.ts';
-import { NODE_INTERFACE_CHANGES } from './node-interface-changes.ts';
+import { NODE_INTERFACE_CHANGES } from './node-interface-change-operations.ts';
 import { NODE_INTERFACE_OPERATIONS } from './node-interface-operations.ts';
 import type { ApiCall } from './operation.ts';
 import { type ApiVersion, defineOperation, type Method, type Operation } from './operation.ts';
@@ -51,7 +51,7 @@ import { SPACE_OPERATIONS } from './space-operations.ts';
 import { SSHKEY_OPERATIONS } from './sshkey-operations.ts';
 import { STORAGE_OPERATIONS } from './storage-operations.ts';
 import { SUBNET_OPERATIONS } from './subnet-operations.ts';
-import { SUBNET_USE_OPERATIONS } from './subnet-uses.ts';
+import { SUBNET_USE_OPERATIONS } from './subnet-use-operations.ts';
 import { TAG_OPERATIONS } from './tag-operations.ts';
 import { USER_OPERATIONS } from './user-operations.ts';
 

@@ -102,7 +102,7 @@ export const ANSWERS: readonly BrokenMust[] = [
     'Each requested parameter comes once.',
     swap(REPLY, '    if (!options.has(code)) addParameter(', '    addParameter('),
     swap(
-      'wire/option-list.ts',
+      'wire/message-options.ts',
       '    if (index !== -1) {\n      this.values[index] = value;\n      return;\n    }\n',
       '',
     ),

@@ -7,7 +7,7 @@ const broken = brokenIn(2131);
 const DESTINATION = 'wire/destination.ts';
 const LAYOUT = 'wire/option-layout.ts';
 const MESSAGE = 'wire/message.ts';
-const LIST = 'wire/option-list.ts';
+const LIST = 'wire/message-options.ts';
 const KEEPS_PLACE = '    if (index !== -1) {\n      this.values[index] = value;\n      return;\n    }\n';
 
 /** In the order of the rows. */

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { OptionList } from '../../../src/dhcp/wire/option-list.ts';
+import { OptionList } from '../../../src/dhcp/wire/message-options.ts';
 import { printedRandom } from '../../support/printed-random.ts';
 
 test('an option that is set again keeps its place, and a removed one comes last again', () => {
@@ -34,7 +34,7 @@ test('two lists are equal if they hold the same in the same order', () => {
 });
 
 test('after any operations, it agrees with a map, in its order', () => {
-  const random = printedRandom('option-list');
+  const random = printedRandom('message-options');
   for (let round = 0; round < 50; round += 1) {
     const [list, map] = [new OptionList(), new Map<number, Uint8Array>()];
     for (let step = 0; step < 200; step += 1) {
