@@ -1,4 +1,5 @@
-// The options of a configuration: from the written form (code or name, type, value, condition) to bytes by code.
+// The options of a configuration: from the written form (code or name, type, value, condition) to bytes by code. The table of all options, with
+// their names and types, is `dhcp/wire/option-table.ts`.
 //
 //   dhcp.options ┐
 //   cluster_interfaces[…].options ├─ resolveOptions (one list) ─→ entries ─ networkOptions ─→ the table of a network

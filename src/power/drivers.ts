@@ -3,7 +3,7 @@
 // A new driver is a file with a call of `defineDriver` (`driver.ts`; `webhook.ts` is a model), a name in `machines/power-drivers.ts` and a place in DRIVERS.
 // The compiler or a test then demands:
 //
-// - its words, and those of its parameters, in `region/words/en/power.ts`, and its name in `region/api/power-fields.ts`;
+// - its words, and those of its parameters, in `region/words/en/power.ts`;
 // - for its new result codes in `detail.ts`, their sentences in `region/words/en/power-details.ts`;
 // - names of new parameters in `region/records/power-parameters.ts` and `region/api/power-fields.ts`;
 // - the machines that it switches, in `cli/machines/power-programs.ts`, if it runs programs.

@@ -6,9 +6,13 @@
 // 2. Options that the protocol itself uses cannot be configured: such a row is `refused`, with the reason or what to write instead.
 // 3. A configurable row names the source of its rule; illegal values are refused when they are written (`legal-values.ts`).
 //
-// To add an option, add a row here, or change its row from `unnamed` to `named`, and run `npm run docs`. A type that no option has yet is added in
-// `option-value.ts`. `test/config/legal-options.test.ts` checks the form of the row's source, and demands a case for its rule if it has one. If the sample of its type is illegal for it or shown in its own way, it also needs a row in OWN_SAMPLES of
-// `test/dhcp/wire/option-table.test.ts`. The compiler demands a new way to show values in `capture/dhcp-values.ts`.
+// To add an option, add a row here, or change its row from `unnamed` to `named`, and run `npm run docs`. Only if it needs more:
+//
+// - a rule of legal values: in `legal-values.ts`, and a case in `test/config/legal-options.test.ts`, which also checks the form of the source;
+// - a new type of values: in `option-value.ts`; a new way to show values: in `capture/dhcp-values.ts`, where the compiler demands it;
+// - a sample of its own, if that of its type is illegal for it or shown in another way: in OWN_SAMPLES of
+//   `test/dhcp/wire/option-table.test.ts`, where a test demands it;
+// - an option that the server itself reads or decides: its code in OPTION of `options.ts`.
 
 import { nearestName } from '../../nearest-name.ts';
 import {
@@ -95,9 +99,8 @@ const REASSEMBLY_MIN = 576;
 const MTU_MIN = 68;
 
 /**
- * Every known option, in the order of codes. The configuration, `decode`, captures and docs/dhcp-options.md (`npm run docs`) read it here. A row's
- * source names an RFC or one of the documents in test/config/legal-options.test.ts, where a rule of legal values also needs its case. Code 224 stays
- * without a name, because tests use it as an unknown option.
+ * Every known option, in the order of codes. A row's source names an RFC or one of the documents in `test/config/legal-options.test.ts`. Code 224
+ * stays without a row, because tests use it as an unknown option.
  */
 const TABLE: Readonly<Record<number, Row>> = {
   0: refused('pad', 'hex', 'it is padding, not an option'),

@@ -2,9 +2,16 @@
 // their commands are all made from it.
 //
 // 1. Version, path, method and op together name at most one operation.
-// 2. A new operation is a call of `defineOperation` in the file of its group, and a new group has a place in OPERATIONS;
-//    `login-operations.ts` is a short model, and `machine-calls.ts` has what operations on machines share. The head of `operation.ts` says
-//    which ones need `ownTransaction: true`.
+//
+// A new operation is a call of `defineOperation` in the file of its group, and a new group has a place in OPERATIONS; `login-operations.ts` is a
+// short model, and `machine-calls.ts` has the parts that operations on machines share. The head of `operation.ts` says which operations need
+// `ownTransaction: true`. The description and a command of `rackboot` (`cli/operations/`) follow from the table. Then:
+//
+// - a new code of a refusal needs its sentence in `region/words/en/`; a new name needs its meaning in `reasons.ts` there, and its status in
+//   `refusal-status.ts`;
+// - an operation that changes something needs a test that names its `op` (`test/region/api/tested-operations.test.ts`);
+// - `test/region/api/rights-api.test.ts` calls it as each kind of caller, and `test/region/statements.test.ts` counts the statements of a GET;
+// - new data needs a method of `records/store.ts` or of a port like it. `store/operations/` implements these, and has no operations of the API.
 
 import { z } from 'zod';
 import { cleanText } from '../../clean-text.ts';
@@ -35,7 +42,7 @@ import { LIFE_OPERATIONS } from './life-operations.ts';
 import { LOGIN_OPERATIONS } from './login-operations.ts';
 import { MACHINE_OPERATIONS } from './machine-operations.ts';
 import { NETWORK_OPERATIONS } from './network-operations.ts';
-import { NODE_INTERFACE_CHANGES } from './node-interface-change-operations.ts';
+import { NODE_INTERFACE_CHANGE_OPERATIONS } from './node-interface-change-operations.ts';
 import { NODE_INTERFACE_OPERATIONS } from './node-interface-operations.ts';
 import type { ApiCall } from './operation.ts';
 import { type ApiVersion, defineOperation, type Method, type Operation } from './operation.ts';
@@ -103,7 +110,7 @@ export const OPERATIONS: readonly Operation[] = [
   ...ROUTE_OPERATIONS,
   ...NETWORK_OPERATIONS,
   ...NODE_INTERFACE_OPERATIONS,
-  ...NODE_INTERFACE_CHANGES,
+  ...NODE_INTERFACE_CHANGE_OPERATIONS,
   ...LAYOUT_OPERATIONS,
   ...STORAGE_OPERATIONS,
   ...BLOCK_DEVICE_OPERATIONS,
