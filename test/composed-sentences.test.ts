@@ -25,7 +25,6 @@ const EXCEPTIONS: Readonly<Record<string, string>> = {
   'boot/ipxe.ts': "texts on the machine's screen",
   'http/boot-requests.ts': 'an answer for a person at a loader',
   'http/control/requests.ts': 'an answer for the person at the command line',
-  'observe/waiting.ts': 'the last line of the answer of `rackboot trace`',
   'daemon/rack/status-line.ts': 'the line for the service manager',
   'daemon/start/shutdown.ts': 'the line for the service manager',
   'region-process/status.ts': 'the line for the service manager',

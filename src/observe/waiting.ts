@@ -1,59 +1,96 @@
-// Describes what the rack expects next of a machine, from its last steps: the last line of a trace.
+// Finds what the rack expects next of a machine, from its last steps. `waiting-words.ts` makes the last line of a trace of it.
 //
-// 1. Silence is reported with its length; its likely meaning is given as a possibility.
-// 2. The end of a lease, what the rack found out about an address, and a change in the region are not steps of the machine: its expected next step stays the same, and so does the
-//    meaning of its silence.
+// 1. The length of a silence is part of the result, and whether it is long for the expected step.
+// 2. The end of a lease, a finding of the rack about an address, and a change in the region are not steps of the machine: its expected next
+//    step stays the same, and so does the meaning of its silence.
 
 import { isKernelFile } from '../boot/paths.ts';
 import type { Instant } from '../clock.ts';
 import type { RackEvent } from '../event.ts';
-import { formatSpan } from '../region/words/quantity.ts';
 import { isDhcpEvent, isHttpEvent, isRefusedReport, isTftpEvent } from './protocol-events.ts';
 import { isOwnAction, type TimelineStep } from './timeline.ts';
 
-/** After this much silence in the middle of a boot, in milliseconds, the line names its possible meaning. */
+/** From this length on, a silence in the middle of a boot is long, in milliseconds. */
 const SILENCE_MS = 60_000;
 /** The same while a kernel and its environment start. */
 const KERNEL_SILENCE_MS = 180_000;
 
-/** The events of a file that the machine has got whole. Every other one of a file is of a download that failed or ended early. */
+/** The events of a file that the machine received completely. Every other event with a file is of a download that failed or ended early. */
 const WHOLE: ReadonlySet<string> = new Set(['tftp.sent', 'http.file-sent', 'http.rendered']);
 
-interface Waiting {
-  readonly text: string;
-  /** The meaning of a longer silence; undefined if the machine is not expected to do anything. */
-  readonly silence?: string | undefined;
-  readonly silenceMs?: number | undefined;
+/** The steps without parameters. */
+export type PlainStep =
+  /** The rack has not seen the machine since the start. */
+  | 'first-message'
+  /** None from this rack: the machine has reported to the region. */
+  | 'reported'
+  | 'address-elsewhere'
+  | 'take-offer'
+  | 'own-system'
+  | 'not-booting'
+  | 'no-boot-file'
+  | 'ask-again'
+  | 'next-boot'
+  | 'next-step'
+  | 'loader-again'
+  | 'own-disk'
+  | 'power-off'
+  | 'kernel'
+  | 'remedy'
+  | 'initrd'
+  | 'kernel-start';
+
+/** The next step that is expected of a machine. An undefined file is unknown. */
+export type ExpectedStep =
+  | { readonly code: PlainStep }
+  /** None: a person ended its work. */
+  | { readonly code: 'work-ended'; readonly statusName: string }
+  /** The region refused the last report. */
+  | { readonly code: 'report-again'; readonly status: number | undefined }
+  | { readonly code: 'stalled-file' | 'file-again' | 'boot-file'; readonly file: string | undefined }
+  /** `isProxied`: another server gave the address. */
+  | { readonly code: 'configuration'; readonly isProxied: boolean };
+
+/** The expectation of a machine. */
+export interface Waiting {
+  readonly expected: ExpectedStep;
+  /** How long the machine has been silent, in milliseconds; undefined: it was never seen. */
+  readonly quietMs: number | undefined;
+  /** True if that is long for the expected step. */
+  readonly isLong: boolean;
+  /** True if its lease has ended since its last step. */
+  readonly hasLeaseEnded: boolean;
 }
 
 /** The states of a machine whose work was ended on purpose: by a release, or by `abort`. */
 const RELEASED: ReadonlySet<string> = new Set(['New', 'Ready', 'Allocated']);
 
 /**
- * Describes the machine's expected next step or, after a long silence, what that may mean.
+ * Finds the machine's expected next step.
  * @param machine what the region wants of it; undefined if the region does not know it
  */
-export function describeWaiting(
+export function findWaiting(
   steps: readonly TimelineStep[],
   now: Instant,
   machine?: { readonly statusName: string; readonly purpose: string },
-): string {
+): Waiting {
   const last =
     steps.findLast(({ event }) => saysWhatIsNext(event) && !isEnd(event)) ??
     steps.findLast(({ event }) => saysWhatIsNext(event));
-  if (last === undefined) return 'its first message: it was not seen since the rack started';
+  if (last === undefined)
+    return { expected: { code: 'first-message' }, quietMs: undefined, isLong: false, hasLeaseEnded: false };
   const isReleased = machine?.purpose === 'poweroff' && RELEASED.has(machine.statusName) && isCutOff(last.event);
-  const {
-    text,
-    silence,
-    silenceMs = SILENCE_MS,
-  } = isReleased
-    ? { text: `nothing: it is ${machine.statusName}, because its work was ended; it may still be on, so switch it off` }
-    : waitingAfter(last, steps);
+  const expected: ExpectedStep = isReleased
+    ? { code: 'work-ended', statusName: machine.statusName }
+    : expectedAfter(last, steps);
   const latest = steps.findLast(({ event }) => isOwnAction(event)) ?? last;
-  const quiet = now - latest.lastAt;
-  const heard = `last seen ${formatSpan(quiet)} ago${isEnd(last.event) ? '' : endOfLease(steps, latest)}`;
-  return silence === undefined || quiet < silenceMs ? `${text}; ${heard}` : `${text}; ${heard}: ${silence}`;
+  const quietMs = now - latest.lastAt;
+  return {
+    expected,
+    quietMs,
+    isLong: quietMs >= (expected.code === 'kernel-start' ? KERNEL_SILENCE_MS : SILENCE_MS),
+    hasLeaseEnded: !isEnd(last.event) && hasEnded(steps, latest),
+  };
 }
 
 /** True if it looks as if the machine failed, but the end of its work gives the same events. */
@@ -72,93 +109,69 @@ const saysWhatIsNext = ({ kind }: RackEvent): boolean =>
 /** True for the rack's events at the end of a lease, which are not steps of the machine. */
 const isEnd = ({ kind }: RackEvent): boolean => kind === 'dhcp.expired' || kind === 'dhcp.ended';
 
-/** Says that the machine's lease has ended, if it did so after the machine's latest step. */
-function endOfLease(steps: readonly TimelineStep[], latest: TimelineStep): string {
+/** True if the machine's lease has ended since the machine's latest step. */
+function hasEnded(steps: readonly TimelineStep[], latest: TimelineStep): boolean {
   const end = steps.findLast(({ event }) => isEnd(event));
-  return end !== undefined && end.lastAt >= latest.lastAt && end !== latest ? ', and its lease has ended' : '';
+  return end !== undefined && end.lastAt >= latest.lastAt && end !== latest;
 }
 
-function waitingAfter(step: TimelineStep, steps: readonly TimelineStep[]): Waiting {
+function expectedAfter(step: TimelineStep, steps: readonly TimelineStep[]): ExpectedStep {
   const { event } = step;
-  if (isDhcpEvent(event)) return waitingAfterDhcp(event.kind, step, steps);
+  if (isDhcpEvent(event)) return expectedAfterDhcp(event.kind, step, steps);
   if (isTftpEvent(event) || isHttpEvent(event)) {
-    if (isHttpEvent(event) && isRefusedReport(event)) {
-      return { text: `it to report again: the region refused its report with ${event.status}` };
-    }
-    if (event.kind === 'http.posted') return { text: 'nothing more from this rack: it has reported to the region' };
-    if (event.kind === 'http.stalled') {
-      return {
-        text: `it to continue loading ${event.file ?? 'its file'}, which has stalled`,
-        silence: 'check its screen',
-      };
-    }
-    if (endedEarly(event)) {
-      return { text: `it to request ${event.file ?? 'its file'} again, or to restart`, silence: 'check its screen' };
-    }
-    if (event.purpose !== undefined) return waitingAfterPurpose(event.purpose);
-    if (event.file !== undefined) return waitingAfterFile(event.file, isProxied(step, steps));
+    if (isHttpEvent(event) && isRefusedReport(event)) return { code: 'report-again', status: event.status };
+    if (event.kind === 'http.posted') return { code: 'reported' };
+    if (event.kind === 'http.stalled') return { code: 'stalled-file', file: event.file };
+    if (endedEarly(event)) return { code: 'file-again', file: event.file };
+    if (event.purpose !== undefined) return expectedAfterPurpose(event.purpose);
+    if (event.file !== undefined) return expectedAfterFile(event.file, isProxied(step, steps));
   }
-  return { text: 'its next step' };
+  return { code: 'next-step' };
 }
 
-function waitingAfterDhcp(kind: string, step: TimelineStep, steps: readonly TimelineStep[]): Waiting {
+function expectedAfterDhcp(kind: string, step: TimelineStep, steps: readonly TimelineStep[]): ExpectedStep {
   const boots = steps.some(({ boot, event }) => boot === step.boot && isDhcpEvent(event) && event.client !== undefined);
+  const withoutClient: ExpectedStep = { code: boots ? 'own-system' : 'not-booting' };
   switch (kind) {
     case 'dhcp.offer':
-      if (isDhcpEvent(step.event) && step.event.proxied === true) {
-        return {
-          text: 'it to get an address from the other DHCP server',
-          silence: 'it was powered off, or no other DHCP server answers on this network, which is in proxy mode',
-        };
-      }
-      return {
-        text: 'it to take the offer',
-        silence: 'it was powered off, did not receive the offer, or took that of another DHCP server',
-      };
+      return { code: isDhcpEvent(step.event) && step.event.proxied === true ? 'address-elsewhere' : 'take-offer' };
     case 'dhcp.elsewhere':
       return boots && isDhcpEvent(step.event) && step.event.client !== undefined
-        ? { text: 'it to load its boot file', silence: 'check its screen: it did not request the file' }
-        : { text: boots ? 'whatever its system does next' : 'nothing: it is not booting from the network' };
+        ? { code: 'boot-file', file: undefined }
+        : withoutClient;
     case 'dhcp.ack':
     case 'dhcp.boot-server': {
       const { event } = step;
-      const file = isDhcpEvent(event) && event.client !== undefined ? event.file : undefined;
-      if (file !== undefined)
-        return { text: `it to load ${file}`, silence: 'check its screen: it did not request the file' };
-      if (isDhcpEvent(event) && event.client !== undefined) {
-        return { text: 'nothing: it got no boot file' };
-      }
-      return {
-        text: boots ? 'whatever its system does next' : 'nothing: it is not booting from the network',
-      };
+      if (!isDhcpEvent(event) || event.client === undefined) return withoutClient;
+      return event.file === undefined ? { code: 'no-boot-file' } : { code: 'boot-file', file: event.file };
     }
     case 'dhcp.refused':
     case 'dhcp.nak':
     case 'dhcp.decline':
-      return { text: 'it to ask again' };
+      return { code: 'ask-again' };
     case 'dhcp.expired':
     case 'dhcp.ended':
     case 'dhcp.release':
-      return { text: 'its next boot' };
+      return { code: 'next-boot' };
     default:
-      return { text: 'its next step' };
+      return { code: 'next-step' };
   }
 }
 
-function waitingAfterPurpose(purpose: string): Waiting {
+function expectedAfterPurpose(purpose: string): ExpectedStep {
   switch (purpose) {
     case 'chain':
-      return { text: 'its loader to identify itself and ask again', silence: 'check its screen' };
+      return { code: 'loader-again' };
     case 'local':
-      return { text: 'nothing: it boots its own disk' };
+      return { code: 'own-disk' };
     case 'poweroff':
-      return { text: 'nothing: it powers off' };
+      return { code: 'power-off' };
     case 'enlist':
     case 'commissioning':
     case 'install':
-      return { text: 'it to load its kernel', silence: 'check its screen: it did not request the kernel' };
+      return { code: 'kernel' };
     default:
-      return { text: 'a remedy: it shows the reason on its screen, restarts and asks again' };
+      return { code: 'remedy' };
   }
 }
 
@@ -166,17 +179,8 @@ function waitingAfterPurpose(purpose: string): Waiting {
 const isProxied = ({ boot }: TimelineStep, steps: readonly TimelineStep[]): boolean =>
   steps.some((one) => one.boot === boot && isDhcpEvent(one.event) && one.event.proxied === true);
 
-function waitingAfterFile(file: string, proxied: boolean): Waiting {
-  if (/(?:^|\/)linux$/.test(file)) return { text: 'it to load its initrd', silence: 'check its screen' };
-  if (proxied && /(?:^|\/)grub[a-z0-9]+\.efi$/i.test(file)) {
-    const silence =
-      'GRUB asks the server that gave the address; unless that names this rack as next server (siaddr), GRUB stops at its prompt';
-    return { text: 'its loader to ask for a configuration', silence };
-  }
-  if (!isKernelFile(file)) return { text: 'its loader to ask for a configuration', silence: 'check its screen' };
-  return {
-    text: 'its kernel to start, ask for an address and report',
-    silence: 'check its console: a kernel without a driver for this network card is silent on the network',
-    silenceMs: KERNEL_SILENCE_MS,
-  };
+function expectedAfterFile(file: string, proxied: boolean): ExpectedStep {
+  if (/(?:^|\/)linux$/.test(file)) return { code: 'initrd' };
+  if (isKernelFile(file)) return { code: 'kernel-start' };
+  return { code: 'configuration', isProxied: proxied && /(?:^|\/)grub[a-z0-9]+\.efi$/i.test(file) };
 }

@@ -16,7 +16,8 @@ import {
   STEPS_PER_MACHINE_MAX,
   Timeline,
 } from '../../src/observe/timeline.ts';
-import { describeWaiting } from '../../src/observe/waiting.ts';
+import { findWaiting } from '../../src/observe/waiting.ts';
+import { describeWaiting } from '../../src/observe/waiting-words.ts';
 import { TFTP_EVENTS } from '../../src/tftp/events.ts';
 
 const MAC = mac(0x525400123456);
@@ -254,7 +255,7 @@ const RELEASES: readonly (readonly [RackEvent, string, RegExp])[] = [
 for (const [event, statusName, expected] of RELEASES) {
   test(`a trace of a machine that is ${statusName} after ${event.kind} waits for ${expected.source}`, () => {
     const steps = timelineOf(event).timeline.find(MAC) ?? [];
-    assert.match(describeWaiting(steps, at(1, '').at, { statusName, purpose: 'poweroff' }), expected);
+    assert.match(describeWaiting(findWaiting(steps, at(1, '').at, { statusName, purpose: 'poweroff' })), expected);
   });
 }
 
@@ -344,14 +345,16 @@ test('a file that a machine did not get whole is expected to be requested again,
     /listening$|probed$|missing$|malformed$|posted$|forwarded$|stalled$|region-unreachable$|^http\.(?:metrics|client-error)/;
   for (const kind of [...Object.keys(TFTP_EVENTS), ...Object.keys(HTTP_EVENTS)].filter((name) => !others.test(name))) {
     const steps = timelineOf(at(0, 'dhcp.ack', BIOS), at(1, kind, { file: LINUX })).timeline.find(MAC) ?? [];
-    const isAgain = /^it to request .*linux again, or to restart/.test(describeWaiting(steps, at(2, '').at));
-    assert.equal(isAgain, !whole.has(kind), `${kind}: ${describeWaiting(steps, at(2, '').at)}`);
+    const isAgain = /^it to request .*linux again, or to restart/.test(
+      describeWaiting(findWaiting(steps, at(2, '').at)),
+    );
+    assert.equal(isAgain, !whole.has(kind), `${kind}: ${describeWaiting(findWaiting(steps, at(2, '').at))}`);
   }
 });
 
 test('a machine’s last step determines its expected next one, and a long silence is explained', () => {
   for (const [events, seconds, expected] of WAITS) {
     const steps = timelineOf(...events).timeline.find(MAC) ?? [];
-    assert.match(describeWaiting(steps, at(seconds, '').at), expected);
+    assert.match(describeWaiting(findWaiting(steps, at(seconds, '').at)), expected);
   }
 });

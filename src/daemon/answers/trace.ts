@@ -11,7 +11,8 @@ import { formatIpv4, formatMac, type MacAddress } from '../../net/address.ts';
 import { type EventKinds, eventFields, eventText } from '../../observe/event-text.ts';
 import { isHttpEvent, isTftpEvent } from '../../observe/protocol-events.ts';
 import type { Timeline, TimelineStep } from '../../observe/timeline.ts';
-import { describeWaiting } from '../../observe/waiting.ts';
+import { findWaiting } from '../../observe/waiting.ts';
+import { describeWaiting } from '../../observe/waiting-words.ts';
 import type { Rack } from '../rack/rack.ts';
 import { Feed } from './feed.ts';
 import { findNamed, type NamedMachine } from './who.ts';
@@ -86,7 +87,7 @@ function trace(sources: TraceSources, who: NamedMachine) {
     missed: timeline.missed,
     firstReportedMs: firstReportedMs(steps, clock.wallTimeMs() - now),
     steps: steps.map((step) => stepJson(step, sources)),
-    waiting: describeWaiting(steps, now, machine),
+    waiting: describeWaiting(findWaiting(steps, now, machine)),
   };
 }
 

@@ -10,7 +10,8 @@ import type { RackMachine } from '../../../src/machines/machine.ts';
 import { mac } from '../../../src/net/address.ts';
 import { eventText } from '../../../src/observe/event-text.ts';
 import { Timeline } from '../../../src/observe/timeline.ts';
-import { describeWaiting } from '../../../src/observe/waiting.ts';
+import { findWaiting } from '../../../src/observe/waiting.ts';
+import { describeWaiting } from '../../../src/observe/waiting-words.ts';
 
 const [BOOTS, SECOND, THIRD] = [mac(0x525400000001), mac(0x525400000002), mac(0x525400000003)];
 const MACHINE: RackMachine = {
@@ -35,7 +36,7 @@ test('a machine named by an unseen card has the steps of the card seen last', ()
 });
 
 test('an unseen machine is reported as silent since the start, whatever the region recorded before', () => {
-  assert.match(describeWaiting([], instant(0)), /it was not seen since the rack started$/);
+  assert.match(describeWaiting(findWaiting([], instant(0))), /it was not seen since the rack started$/);
 });
 
 test('a machine that is New reports its hardware at its next boot; a person may have added it before its first', () => {
