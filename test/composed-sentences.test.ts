@@ -42,8 +42,6 @@ const EXCEPTIONS: Readonly<Record<string, string>> = {
   'store/copying/': 'errors of a copy, with the row',
   'store/leases/lease-worker.ts': 'an error that crosses threads',
   'store/leases/lease-worker-start.ts': 'part of an error',
-  'region-thread/uploads/upload-work.ts': 'an error that an upload quotes',
-  'region-thread/published-keys.ts': 'the fault of a site, which a refusal quotes',
   // No sentences of ours.
   'region/records/lshw.ts': 'a document of lshw',
   'region/layout/ifupdown.ts': 'a file of ifupdown',

@@ -5,17 +5,14 @@
 // 1. A lookup ends after LOOKUP_MS, and reads at most ANSWER_BYTES_MAX. At most LOOKUPS_MAX are under way.
 
 import type { IncomingMessage } from 'node:http';
-import { cleanText } from '../clean-text.ts';
 import type { Clock } from '../clock.ts';
 import { AttemptFailure } from '../images/download/fault.ts';
-import { describeAttemptFault } from '../images/download/fault-words.ts';
 import { WebClient } from '../images/download/web-client.ts';
 import type { FetchedKeys, FetchKeys, KeySite, KeySource } from '../region/accounts/key-sources.ts';
 
 const LOOKUPS_MAX = 4;
 const LOOKUP_MS = 20_000;
 const ANSWER_BYTES_MAX = 256 * 1024;
-const SAID_MAX = 200;
 const TIMES = { connectMs: 8000, answerMs: 10_000 } as const;
 
 /** The base of each site's URLs. */
@@ -38,12 +35,12 @@ export function keyFetcher(clock: Clock, sites: SiteUrls = SITES): FetchKeys {
       return (
         (await look(clock, url, proxy, ending.signal)) ?? {
           kind: 'fault',
-          said: `no answer within ${LOOKUP_MS / 1000} s`,
+          fault: { code: 'late', seconds: LOOKUP_MS / 1000 },
         }
       );
     } catch (error) {
       if (!(error instanceof AttemptFailure)) throw error;
-      return { kind: 'fault', said: cleanText(describeAttemptFault(error.fault), SAID_MAX) };
+      return { kind: 'fault', fault: { code: 'no-answer', fault: error.fault } };
     } finally {
       timer.cancel();
       lookups -= 1;
@@ -60,10 +57,11 @@ async function look(clock: Clock, url: URL, proxy: string, signal: AbortSignal):
   try {
     const { statusCode } = answer.message;
     if (statusCode === 404) return { kind: 'nobody' };
-    if (statusCode !== 200) return { kind: 'fault', said: `${url.host} answered ${statusCode}` };
+    if (statusCode !== 200)
+      return { kind: 'fault', fault: { code: 'status', host: url.host, status: statusCode ?? 0 } };
     const text = await readText(answer.message, signal);
     if (text === undefined)
-      return signal.aborted ? undefined : { kind: 'fault', said: `${url.host} sent too much, or broke off` };
+      return signal.aborted ? undefined : { kind: 'fault', fault: { code: 'not-whole', host: url.host } };
     const lines = text.split('\n').map((line) => line.trim());
     return { kind: 'keys', lines: lines.filter((line) => line !== '') };
   } finally {

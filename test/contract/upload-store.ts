@@ -57,12 +57,13 @@ export function testUploadStore(title: string, makePlace: () => StorePlace): voi
   check('a failed upload keeps its reason and takes no more, until it is removed', async (store) => {
     const { uploads } = store;
     const { id } = await begun(store);
-    assert.equal(await uploads.fail(id, 'its content has another hash', EVENT), true);
+    const reason = { code: 'said', params: { said: 'its content has another hash' } } as const;
+    assert.equal(await uploads.fail(id, reason, EVENT), true);
     assert.equal(await uploads.advance(id, FIRST), false);
     const [failed] = await uploads.list();
-    assert.deepEqual([failed?.reason, failed?.changedMs], ['its content has another hash', 9]);
+    assert.deepEqual([failed?.reason, failed?.changedMs], [reason, 9]);
     assert.deepEqual([await uploads.remove(id, EVENT), await uploads.remove(id, EVENT)], [true, false]);
-    assert.equal(await uploads.fail(id, 'gone', EVENT), false);
+    assert.equal(await uploads.fail(id, reason, EVENT), false);
     assert.equal((await store.listEvents({ limit: 9 })).length, 3);
   });
 

@@ -144,7 +144,7 @@ export const PLAIN: readonly PlainList[] = [
       'region/http/link-routes.ts': 'HEARTBEAT_BYTES_MAX',
       'region/http/link.ts': 'LINK_BODY_BYTES_MAX',
       'region/api/area-operations.ts': 'MEMBERS_MAX',
-      'region-thread/published-keys.ts': 'ANSWER_BYTES_MAX SAID_MAX',
+      'region-thread/published-keys.ts': 'ANSWER_BYTES_MAX',
       'region/records/xpath-parser.ts': 'FOUND_MAX',
       'region/records/xpath.ts': 'VISITS_MAX',
       'region/api/machine-operations.ts': 'FILTER_VALUES_MAX',

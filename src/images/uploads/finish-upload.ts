@@ -11,7 +11,7 @@
 import { createHash } from 'node:crypto';
 import { chmod, type FileHandle, link, open, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { errorText, RackError } from '../../errors.ts';
+import { RackError } from '../../errors.ts';
 import { foundStats } from '../../files/found-stats.ts';
 import { viewBytes } from '../../net/borrowed-bytes.ts';
 import { addImage, asStoreError, publishStored } from '../image-adding.ts';
@@ -41,8 +41,7 @@ export interface FinishOrder extends PartOf {
 /** The outcome; after `later`, another attempt may succeed. */
 export type FinishResult =
   | { readonly kind: 'added'; readonly serial: string; readonly bytes: number }
-  | { readonly kind: 'refused'; readonly reason: string }
-  | { readonly kind: 'later'; readonly reason: string };
+  | { readonly kind: 'refused' | 'later'; readonly error: RackError };
 
 const LATER: ReadonlySet<string> = new Set(['store-unwritable', 'already-running', 'tool-missing', 'not-found']);
 /** The bytes read in one step. */
@@ -64,9 +63,9 @@ export async function finishUpload(order: FinishOrder): Promise<FinishResult> {
   } catch (raw) {
     const error = asStoreError(raw, join(order.tree, 'images'));
     if (!(error instanceof RackError)) throw error;
-    if (LATER.has(error.code)) return { kind: 'later', reason: errorText(error) };
+    if (LATER.has(error.code)) return { kind: 'later', error };
     await removePart(order.tree, order);
-    return { kind: 'refused', reason: errorText(error) };
+    return { kind: 'refused', error };
   }
 }
 

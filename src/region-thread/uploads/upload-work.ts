@@ -11,24 +11,25 @@ import { existsSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
-import { cleanText } from '../../clean-text.ts';
 import type { Clock, Timer } from '../../clock.ts';
-import { errorText, isStoreUnavailable } from '../../errors.ts';
-import type { FinishOrder, FinishResult } from '../../images/uploads/finish-upload.ts';
+import { isStoreUnavailable } from '../../errors.ts';
+import type { FinishOrder } from '../../images/uploads/finish-upload.ts';
 import { FILE_TYPES, fileKindOf } from '../../images/uploads/upload-kind.ts';
 import type { WholeFile } from '../../images/uploads/upload-part.ts';
 import type { UploadFiles, UploadPiece } from '../../region/images/uploads.ts';
 import type { Happening } from '../../region/records/event-params.ts';
+import type { ImportReason } from '../../region/records/import-reason.ts';
 import type { NewMachineEvent } from '../../region/records/machine-event.ts';
 import type { ImageUpload } from '../../region/records/upload-store.ts';
 import type { Region } from '../../region/region.ts';
+import { threadReason } from '../imports/import-failure.ts';
+import type { UploadResult } from './worker.ts';
 
 const LOOK_MS = 60_000;
 /** How long an upload may be left alone, in milliseconds; then it is removed. */
 const ABANDONED_MS = 24 * 3_600_000;
 /** The memory of the thread's JavaScript, in MB; the same as for imports. */
 const RESOURCE_LIMITS = { maxOldGenerationSizeMb: 384, maxYoungGenerationSizeMb: 16 };
-const REASON_MAX = 1000;
 
 /** Loaded with the first upload. */
 const loadParts = () => import('../../images/uploads/upload-part.ts');
@@ -45,7 +46,7 @@ export class UploadWork implements UploadFiles {
   /** Uploads being finished or waiting for that, by id. At most UPLOADS_MAX. */
   readonly #finishing = new Map<number, Promise<void>>();
   /** Why a complete upload has not become an image yet, by id. */
-  readonly #reasons = new Map<number, string>();
+  readonly #reasons = new Map<number, ImportReason>();
   #last: Promise<void> = Promise.resolve();
   #worker: Worker | undefined;
   #workerOf: number | undefined;
@@ -62,7 +63,7 @@ export class UploadWork implements UploadFiles {
     return `${hostname()}:${this.#parts.tree() ?? ''}`;
   }
 
-  reasonOf(id: number): string | undefined {
+  reasonOf(id: number): ImportReason | undefined {
     return this.#reasons.get(id);
   }
 
@@ -191,12 +192,12 @@ export class UploadWork implements UploadFiles {
           return;
         }
         case 'refused': {
-          const said = cleanText(result.reason, REASON_MAX);
-          await uploads.fail(id, said, this.#event({ code: 'image-upload-failed', params: { image: name, said } }));
+          const { reason } = result;
+          await uploads.fail(id, reason, this.#event({ code: 'image-upload-failed', params: { image: name, reason } }));
           return;
         }
         case 'later':
-          this.#reasons.set(id, cleanText(result.reason, REASON_MAX));
+          this.#reasons.set(id, result.reason);
       }
     } catch (error) {
       if (!isStoreUnavailable(error)) throw error;
@@ -204,7 +205,7 @@ export class UploadWork implements UploadFiles {
   }
 
   /** @returns undefined if the thread was ended */
-  #run(upload: ImageUpload): Promise<FinishResult | undefined> {
+  #run(upload: ImageUpload): Promise<UploadResult | undefined> {
     const [os = '', release = '', architecture = '', subarchitecture = '', label = ''] = upload.name.split('/');
     const { id, sha256, title, fileType } = upload;
     const order: FinishOrder = {
@@ -217,13 +218,13 @@ export class UploadWork implements UploadFiles {
     const worker = new Worker(new URL(file, import.meta.url), options);
     this.#worker = worker;
     this.#workerOf = id;
-    let result: FinishResult | undefined;
+    let result: UploadResult | undefined;
     return new Promise((resolve) => {
-      worker.on('message', (message: FinishResult) => {
+      worker.on('message', (message: UploadResult) => {
         result = message;
       });
       worker.on('error', (error) => {
-        result = { kind: 'refused', reason: `the thread that converts it ended: ${errorText(error)}` };
+        result = { kind: 'refused', reason: threadReason(error) };
       });
       worker.once('exit', () => {
         this.#worker = undefined;

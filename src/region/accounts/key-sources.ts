@@ -4,6 +4,8 @@
 //
 // 1. The host is fixed by the source, and a name has no character that could change the path: a caller chooses neither.
 
+import type { KeysFault } from '../words/refusal.ts';
+
 /** A published list of keys. */
 export interface KeySource {
   readonly site: KeySite;
@@ -11,14 +13,14 @@ export interface KeySource {
 }
 export type KeySite = 'lp' | 'gh';
 
-/** The outcome of a look at such a list. */
+/** The outcome of reading such a list. */
 export type FetchedKeys =
   | { readonly kind: 'keys'; readonly lines: readonly string[] }
   /** Nobody there has this name. */
   | { readonly kind: 'nobody' }
   /** Too many lists are being read at the moment. */
   | { readonly kind: 'busy' }
-  | { readonly kind: 'fault'; readonly said: string };
+  | { readonly kind: 'fault'; readonly fault: KeysFault };
 
 /** Reads a list. @param proxy the URL of a proxy; empty: none */
 export type FetchKeys = (source: KeySource, proxy: string) => Promise<FetchedKeys>;

@@ -43,7 +43,7 @@ export async function importSshKeys(
     case 'nobody':
       return refuseField('keysource', 'field.keysource-nobody', { source: named });
     case 'fault':
-      return refuseField('keysource', 'field.keysource-fault', { source: named, said: fetched.said });
+      return refuseField('keysource', 'field.keysource-fault', { source: named, fault: fetched.fault });
     case 'keys':
       break;
   }

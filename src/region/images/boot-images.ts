@@ -9,6 +9,7 @@ import type { Clock } from '../../clock.ts';
 import type { ListedImage, ListImages } from '../life/deployment.ts';
 import { type BootResource, type ImportProgress, type ImportRun, isImporting } from '../records/boot-store.ts';
 import type { Happening } from '../records/event-params.ts';
+import type { ImportReason } from '../records/import-reason.ts';
 import type { NewMachineEvent } from '../records/machine-event.ts';
 import type { ReportedDownload } from '../records/reported-download.ts';
 import type { ResourceWish } from '../records/resource-wish.ts';
@@ -16,9 +17,6 @@ import type { RegionStore } from '../records/store.ts';
 import type { ImageUpload } from '../records/upload-store.ts';
 import { type FileSources, joinSources, type RegionSource, resourceName } from './region-source.ts';
 import { type UploadFiles, Uploads } from './uploads.ts';
-
-/** Characters of a reason, as in the store. */
-const REASON_MAX = 1024;
 
 /** A file of the region's own simplestreams site. */
 export type StreamedFile =
@@ -199,9 +197,7 @@ export class BootImages {
 }
 
 /** The progress of an upload, in the form of an import's. */
-function progressOf({ title, bytes, received, ...upload }: ImageUpload, reason: string | undefined): ImportProgress {
+function progressOf({ title, bytes, received, ...upload }: ImageUpload, reason?: ImportReason): ImportProgress {
   const state = upload.reason !== undefined ? 'failed' : received < bytes ? 'downloading' : 'verifying';
-  const said = reason?.slice(0, REASON_MAX);
-  const why = said === undefined ? {} : { reason: { code: 'said', params: { said } } as const };
-  return { state, source: '', title, bytes: received, total: bytes, ...why };
+  return { state, source: '', title, bytes: received, total: bytes, ...(reason === undefined ? {} : { reason }) };
 }

@@ -14,6 +14,7 @@ import type { Clock } from '../../clock.ts';
 import { RackError } from '../../errors.ts';
 import type { WholeFile } from '../../images/uploads/upload-part.ts';
 import type { Happening } from '../records/event-params.ts';
+import type { ImportReason } from '../records/import-reason.ts';
 import type { NewMachineEvent } from '../records/machine-event.ts';
 import type { RegionStore } from '../records/store.ts';
 import { type ImageUpload, type NewUpload, UPLOAD_BYTES_MAX, UPLOADS_MAX } from '../records/upload-store.ts';
@@ -36,7 +37,7 @@ export interface UploadFiles {
   /** The types that `NewUpload` may have. */
   readonly fileTypes: readonly string[];
   /** Why a complete upload has not become an image yet; undefined: nothing prevents it. */
-  reasonOf(id: number): string | undefined;
+  reasonOf(id: number): ImportReason | undefined;
   checkRoom(bytes: number): Promise<void>;
   /** Bytes of the image, if the disk must have room for it besides the uploaded file; 0: the file becomes the image. */
   imageBytes(upload: Pick<NewUpload, 'fileType' | 'bytes'>): number;
@@ -89,7 +90,7 @@ export class Uploads {
   }
 
   /** Why a complete upload has not become an image yet. */
-  reasonOf({ id, reason }: ImageUpload): string | undefined {
+  reasonOf({ id, reason }: ImageUpload): ImportReason | undefined {
     return reason ?? this.#parts.files()?.reasonOf(id);
   }
 

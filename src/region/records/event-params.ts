@@ -293,7 +293,12 @@ export interface EventParams extends RackEventParams {
   };
   /** @param image without its serial until it is `added` */
   'image-upload': { readonly image: string; readonly step: UploadStage };
-  'image-upload-failed': { readonly image: string; readonly said: string };
+  /** @param reason an earlier version stored its sentence, `said` */
+  'image-upload-failed': {
+    readonly image: string;
+    readonly reason?: ImportReason | undefined;
+    readonly said?: string | undefined;
+  };
 }
 
 /** A step in the life of an upload. */

@@ -10,6 +10,7 @@
 // 2. A name has one upload at a time. A new one of the same name replaces it.
 // 3. The number of received bytes grows only from the one that the sender knew, so two senders cannot both add a piece.
 
+import type { ImportReason } from './import-reason.ts';
 import type { NewMachineEvent } from './machine-event.ts';
 
 /** Uploads, those that failed included. Administrators fill it; it empties as uploads end, and when nobody continues one for a day. */
@@ -35,7 +36,7 @@ export interface ImageUpload {
   /** The host and the directory that have them; empty: none has come. */
   readonly place: string;
   /** Why it failed; `undefined`: it did not. */
-  readonly reason?: string | undefined;
+  readonly reason?: ImportReason | undefined;
   readonly username: string;
   /** Wall times in milliseconds: when it began, and its last change. */
   readonly createdMs: number;
@@ -66,7 +67,7 @@ export interface UploadStore {
   /** @returns false if it is gone, has failed, or has another number of received bytes than `from` */
   advance(id: number, step: UploadStep): Promise<boolean>;
   /** Stores why it failed. @returns false if it is gone */
-  fail(id: number, reason: string, event: NewMachineEvent): Promise<boolean>;
+  fail(id: number, reason: ImportReason, event: NewMachineEvent): Promise<boolean>;
   /** @returns false if it is gone */
   remove(id: number, event?: NewMachineEvent): Promise<boolean>;
 }

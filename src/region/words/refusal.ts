@@ -13,6 +13,7 @@ import { LANGUAGE, type PlainCode, type RefusalCode, type RefusalParams } from '
 
 export type { SshKeyFault } from './en/accounts.ts';
 export type { Kept } from './en/life.ts';
+export type { KeysFault } from './en/published-keys.ts';
 export type { Pin } from './en/settings.ts';
 export type { PlainCode, RefusalCode, RefusalParams } from './language.ts';
 export type { RefusalName };

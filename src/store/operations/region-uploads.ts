@@ -2,9 +2,10 @@
 //
 // 1. An upload that cannot be read is left out; all others continue.
 
+import { type ImportReason, importReason } from '../../region/records/import-reason.ts';
 import type { NewMachineEvent } from '../../region/records/machine-event.ts';
 import { type ImageUpload, type NewUpload, UPLOADS_MAX, type UploadStep } from '../../region/records/upload-store.ts';
-import { number, optionalText, readsRow, text } from '../rows.ts';
+import { number, optionalText, type Row, readsRow, text } from '../rows.ts';
 import { Damages, type Readable } from './readable-rows.ts';
 import type { EventTable } from './region-events.ts';
 import { all, numberIn, one, run, type Steps } from './region-steps.ts';
@@ -42,9 +43,9 @@ export class UploadTable {
     return (yield run(sql, to, place, atMs, id, from)).changes > 0;
   }
 
-  *fail(id: number, reason: string, event: NewMachineEvent): Steps<boolean> {
+  *fail(id: number, reason: ImportReason, event: NewMachineEvent): Steps<boolean> {
     const sql = 'UPDATE boot_upload SET reason = ?, changed_ms = ? WHERE id = ?';
-    if ((yield run(sql, reason, event.atMs, id)).changes === 0) return false;
+    if ((yield run(sql, JSON.stringify(reason), event.atMs, id)).changes === 0) return false;
     yield* this.#events.add(event, undefined);
     return true;
   }
@@ -54,6 +55,12 @@ export class UploadTable {
     if (event !== undefined) yield* this.#events.add(event, undefined);
     return true;
   }
+}
+
+/** The reason of a failed upload; undefined: it has not failed. An earlier version stored its sentence. @throws SyntaxError, ZodError */
+function reasonIn(row: Row): ImportReason | undefined {
+  const stored = optionalText(row, 'reason');
+  return stored === undefined ? undefined : importReason.parse(stored.startsWith('{') ? JSON.parse(stored) : stored);
 }
 
 const readUpload = readsRow(
@@ -67,7 +74,7 @@ const readUpload = readsRow(
     sha256: text(row, 'sha256'),
     received: number(row, 'received'),
     place: text(row, 'place'),
-    reason: optionalText(row, 'reason'),
+    reason: reasonIn(row),
     username: text(row, 'username'),
     createdMs: number(row, 'created_ms'),
     changedMs: number(row, 'changed_ms'),

@@ -5,6 +5,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { RackError } from '../../../src/errors.ts';
 import type { UploadFiles } from '../../../src/region/images/uploads.ts';
+import type { ImportReason } from '../../../src/region/records/import-reason.ts';
 import type { ImageUpload } from '../../../src/region/records/upload-store.ts';
 import { makeRegion, type RegionPlace } from '../place.ts';
 
@@ -18,8 +19,8 @@ class SaidFiles implements UploadFiles {
   written: 'written' | 'short' | 'missing' = 'written';
   writing: Promise<void> = Promise.resolve();
   finishing: Promise<void> = Promise.resolve();
-  reason: string | undefined;
-  reasonOf(): string | undefined {
+  reason: ImportReason | undefined;
+  reasonOf(): ImportReason | undefined {
     return this.reason;
   }
   async checkRoom(bytes: number): Promise<void> {
@@ -125,7 +126,8 @@ test('the last piece waits 20 s for the image, whose delay has a reason then', (
     const { uploads } = region.bootImages;
     const { id } = await begun(place, 'one');
     files.finishing = new Promise(() => undefined);
-    files.reason = 'the disk is full: free space';
+    const reason = { code: 'said', params: { said: 'the disk is full: free space' } } as const;
+    files.reason = reason;
     let isAnswered = false;
     const last = uploads.take(id, piece(100)).finally(() => {
       isAnswered = true;
@@ -138,6 +140,5 @@ test('the last piece waits 20 s for the image, whose delay has a reason then', (
     clock.advance(1001);
     assert.equal(await last, undefined);
     const [resource] = await region.bootImages.listResources();
-    const reason = { code: 'said', params: { said: files.reason } };
     assert.deepEqual([resource?.progress?.state, resource?.progress?.reason], ['verifying', reason]);
   }));

@@ -88,8 +88,9 @@ test('an upload is shown with what has come and cannot be paused; one that faile
     assert.match((await row()) ?? '', /Uploading<.*max="4194304" value="1048576"/s);
     assert.doesNotMatch((await row()) ?? '', /<form/);
     const failed = { type: 'REGION_IMPORT_ERROR', atMs: 3, username: '' } as const;
-    const params = { image: 'custom/site', said: 'wrong' };
-    await store.uploads.fail(upload.id, 'its hash is <wrong>', { ...failed, code: 'image-upload-failed', params });
+    const reason = { code: 'said', params: { said: 'its hash is <wrong>' } } as const;
+    const params = { image: 'custom/site', reason };
+    await store.uploads.fail(upload.id, reason, { ...failed, code: 'image-upload-failed', params });
     assert.match((await row()) ?? '', /pill red.*its hash is &lt;wrong&gt;/s);
   }));
 

@@ -7,6 +7,7 @@ import type { SchemaFault } from '../../records/schema-fault.ts';
 import { kernelParamsText } from './kernel-params.ts';
 import { MISSING_FUNCTIONS, type MissingFunction } from './maas-config.ts';
 import { faultText, problemText } from './power.ts';
+import { type KeysFault, keysFaultText } from './published-keys.ts';
 import { schemaFaultText } from './schema.ts';
 import { didYouMean, type RefusalTable } from './table.ts';
 
@@ -238,8 +239,8 @@ export const API = {
   'field.keysource-offline': 'This region reads no published keys: add them one by one.',
   'field.keysource-nobody': ({ source }: OfKeys) => `Nobody is called ${source} there.`,
   'field.keysource-empty': ({ source }: OfKeys) => `${source} has published no key of a supported type.`,
-  'field.keysource-fault': ({ source, said }: OfKeys & { readonly said: string }) =>
-    `The keys of ${source} could not be read: ${said}. Without a way to the internet, set http_proxy, or add the keys one by one.`,
+  'field.keysource-fault': ({ source, fault }: OfKeys & { readonly fault: KeysFault }) =>
+    `The keys of ${source} could not be read: ${keysFaultText(fault)}. Without a way to the internet, set http_proxy, or add the keys one by one.`,
   'rate-limit.keysources': 'Other published keys are being read: try again in a moment.',
   'field.ssh-key-exists': 'This key has already been added.',
   'field.ssh-keys-limit': ({ max }: Max) => `A user has at most ${max} keys: remove one.`,

@@ -1,6 +1,8 @@
 // Why a change to image sources, to their selections or to an import is refused.
 
 import { counted } from '../../../counted.ts';
+import type { ImportReason } from '../../records/import-reason.ts';
+import { importText } from './imports.ts';
 import type { RefusalTable } from './table.ts';
 
 type Max = { readonly max: number };
@@ -61,8 +63,8 @@ export const BOOT = {
   'upload-conflict.place': ({ received }: { readonly received: number }) =>
     `Of this upload ${counted(received, 'byte has', 'bytes have')} come: continue there.`,
   'upload-conflict.whole': 'All bytes of this upload have come.',
-  'upload-conflict.failed': ({ reason }: { readonly reason: string }) =>
-    `This upload has failed: ${reason}. Begin a new one.`,
+  'upload-conflict.failed': ({ reason }: { readonly reason: ImportReason }) =>
+    `This upload has failed: ${importText(reason)}. Begin a new one.`,
   'upload-conflict.lost': 'The bytes of this upload that had come are gone: begin a new one.',
   'upload-conflict.elsewhere': ({ place }: { readonly place: string }) =>
     `The bytes of this upload that have come are on ${place}: send the others to that host, too.`,
@@ -77,7 +79,7 @@ export const BOOT = {
     `The request ended before its ${counted(bytes, 'byte')} had come: send this piece again.`,
   'bad-request.upload-excess': ({ bytes, received }: { readonly bytes: number; readonly received: number }) =>
     `The file has ${counted(bytes, 'byte')}, and ${counted(received, 'byte has', 'bytes have')} come: this piece is too long.`,
-  'bad-request.upload-refused': ({ reason }: { readonly reason: string }) => reason,
+  'bad-request.upload-refused': ({ reason }: { readonly reason: ImportReason }) => importText(reason),
   'body-too-large.upload': ({ max }: Max) => `An uploaded file has at most ${max} bytes.`,
   'body-too-large.piece': ({ max }: Max) =>
     `A piece of an upload has at most ${max} bytes: send the file in smaller pieces.`,

@@ -344,7 +344,8 @@ export const EVENTS: EventWords = {
   'image-import-failed': ({ image, reason, said = '' }) =>
     `${image} was not imported: ${reason === undefined ? said : importText(reason)}`,
   'image-upload': ({ image, step }) => UPLOAD_WORDS[step](image),
-  'image-upload-failed': ({ image, said }) => `the upload of ${image} failed: ${said}`,
+  'image-upload-failed': ({ image, reason, said = '' }) =>
+    `the upload of ${image} failed: ${reason === undefined ? said : importText(reason)}`,
 };
 
 /** By code: what continues a sentence about the machine or rack in doubt. */
