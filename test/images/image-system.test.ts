@@ -140,9 +140,10 @@ describe('the system in an image', { skip: missing('linux', 'sfdisk', 'mformat',
     for (let at = 440; at < 2048; at += 3) {
       const bent = Buffer.from(disk.subarray(0, 3 * MIB));
       bent[at] = (bent[at] ?? 0) ^ 0xff;
-      lookAt(bent);
+      assert.doesNotThrow(() => lookAt(bent), `byte ${at}`);
     }
-    for (const length of [0, 1, 511, 513, 4097, 65_536, 65_537]) lookAt(disk.subarray(0, length));
+    for (const length of [0, 1, 511, 513, 4097, 65_536, 65_537])
+      assert.doesNotThrow(() => lookAt(disk.subarray(0, length)), `cut at ${length}`);
   });
 });
 
