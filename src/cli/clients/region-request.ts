@@ -1,12 +1,13 @@
-// One request of a command to a region, with the key of a profile.
+// One request of a command to a region: with the key of a profile, or over the control socket of this host.
 //
 // Sources: RFC 9110; RFC 5849 §3.5.1 (authorization).
 //
-// 1. A request ends: with its whole answer, after SILENCE_MS_MAX of silence, or at an answer larger than ANSWER_BYTES_MAX.
+// 1. A request ends: with its whole answer, after SILENCE_MS_MAX of silence, or at an answer larger than ANSWER_BYTES_MAX. It has a connection
+//    of its own, as every request of a command (`control/ask-daemon.ts`).
 // 2. Redirections are not followed: the key goes to the profile's address and nowhere else.
 // 3. No message names the key.
 
-import type { ClientRequest, IncomingMessage } from 'node:http';
+import type { ClientRequest, IncomingMessage, RequestOptions } from 'node:http';
 import { systemClock } from '../../clock.ts';
 import { errorText, isTlsError, RackError } from '../../errors.ts';
 import { authorizationOf, parseRegionKey } from '../../uplink/region-key.ts';
@@ -24,6 +25,8 @@ export interface RegionRequest {
   readonly path: string;
   readonly query?: URLSearchParams | undefined;
   readonly body?: { readonly type: string; readonly bytes: Uint8Array } | undefined;
+  /** Further headers. */
+  readonly headers?: Readonly<Record<string, string>> | undefined;
 }
 
 export interface RegionAnswer {
@@ -37,50 +40,72 @@ export interface RegionAnswer {
 export type AskRegion = (request: RegionRequest) => Promise<RegionAnswer>;
 
 /** @returns requests with the key of a profile @throws RackError `bad-argument` if its key has another form */
-export function askAs(profile: Profile): AskRegion {
+export function askAs(profile: Omit<Profile, 'api'>): AskRegion {
   const key = profile.key === '' ? undefined : parseRegionKey(profile.key);
   if (key === undefined && profile.key !== '')
     throw new RackError(
       'bad-argument',
       'an API key has three parts, consumer:token:secret, as rackboot apikey prints it',
     );
-  const ca = profile.ca_file === undefined ? undefined : readGivenFile(profile.ca_file);
+  const door = doorOf(profile.url, profile.ca_file === undefined ? undefined : readGivenFile(profile.ca_file));
   return (request) => {
     const nonce = Buffer.from(systemClock.randomBytes(4)).readUInt32BE();
     const header = key === undefined ? {} : { Authorization: authorizationOf(key, systemClock.wallTimeMs(), nonce) };
-    return send(profile, request, header, ca);
+    return send(door, request, header);
   };
 }
 
+/** @returns requests in the name of the operator of this host @param socketPath the control socket */
+export const askSocket =
+  (socketPath: string): AskRegion =>
+  (request) =>
+    send({ name: socketPath, host: 'localhost', isTls: false, options: { socketPath } }, request, {});
+
+/** The door of a region. */
+interface Door {
+  /** For people. */
+  readonly name: string;
+  /** For the header `Host`. */
+  readonly host: string;
+  readonly isTls: boolean;
+  readonly options: RequestOptions;
+}
+
+/** @param ca certificates to trust instead of the system's; undefined to trust the system's */
+function doorOf(url: string, ca: Buffer | undefined): Door {
+  const { hostname, host, port, protocol } = new URL(url);
+  const options = {
+    host: hostname.replace(/^\[|\]$/g, ''),
+    ...(port === '' ? {} : { port: Number(port) }),
+    ...(ca === undefined ? {} : { ca }),
+  };
+  return { name: url, host, isTls: protocol === 'https:', options };
+}
+
 function send(
-  { url }: Profile,
-  { method, path, query, body }: RegionRequest,
+  { name, host, isTls, options }: Door,
+  { method, path, query, body, headers }: RegionRequest,
   authorization: Readonly<Record<string, string>>,
-  ca: Buffer | undefined,
 ): Promise<RegionAnswer> {
-  const target = new URL(url);
   const search = query === undefined || query.size === 0 ? '' : `?${query}`;
   return new Promise((resolve, reject) => {
-    const fail = (error: Error): void => reject(error instanceof RackError ? error : unanswered(url, error));
-    const options = {
+    const fail = (error: Error): void => reject(error instanceof RackError ? error : unanswered(name, error));
+    const { request } = isTls ? process.getBuiltinModule('node:https') : process.getBuiltinModule('node:http');
+    const asking: ClientRequest = request({
+      ...options,
       method,
       path: `${path}${search}`,
-      host: target.hostname.replace(/^\[|\]$/g, ''),
-      ...(target.port === '' ? {} : { port: Number(target.port) }),
-      agent: false as const,
+      agent: false,
       timeout: SILENCE_MS_MAX,
       headers: {
-        Host: target.host,
+        Host: host,
         'User-Agent': `Rackboot/${readVersion()}`,
         Accept: 'application/json, */*',
         ...authorization,
         ...(body === undefined ? {} : { 'Content-Type': body.type, 'Content-Length': String(body.bytes.length) }),
+        ...headers,
       },
-    };
-    const isTls = target.protocol === 'https:';
-    const asking: ClientRequest = isTls
-      ? process.getBuiltinModule('node:https').request({ ...options, ...(ca === undefined ? {} : { ca }) })
-      : process.getBuiltinModule('node:http').request(options);
+    });
     asking.on('response', (answer) => collect(answer, resolve, (error) => asking.destroy(error)));
     asking.on('timeout', () => asking.destroy(new Error(`silent for ${SILENCE_MS_MAX / 1000} s`)));
     asking.on('error', fail);
@@ -111,14 +136,17 @@ function collect(answer: IncomingMessage, resolve: (answer: RegionAnswer) => voi
 /** The port on which a region listens unless its configuration names another. */
 const PORT = '5240';
 
-function unanswered(url: string, error: Error): RackError {
+/** @param name a URL or the path of a socket */
+function unanswered(name: string, error: Error): RackError {
   const words =
     error instanceof AggregateError ? error.errors.map((one) => errorText(one)).join('; ') : errorText(error);
-  const { port, protocol } = new URL(url);
+  const { port, protocol } = URL.canParse(name) ? new URL(name) : { port: '', protocol: '' };
   const remedy = isTlsError(error)
     ? '; --cacerts names the file with the certificate of its authority'
     : port === '' && protocol === 'http:'
       ? `; a region's own port is ${PORT}: write it after the host, as in http://rack:${PORT}/MAAS`
       : '';
-  return new RackError('not-running', `no region answers at ${url}: ${words || error.name}${remedy}`, { cause: error });
+  return new RackError('not-running', `no region answers at ${name}: ${words || error.name}${remedy}`, {
+    cause: error,
+  });
 }

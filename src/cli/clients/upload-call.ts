@@ -1,16 +1,14 @@
 // `boot-resources create … content@=FILE`: a file that is too large for one request goes in pieces, as with MAAS's command line.
 //
-// Source: the maas command line: a POST with sha256 and size instead of the content, then PUTs of 4 MiB to the `upload_uri` in the answer.
-//
-// 1. Only a piece of the file is in memory.
+// Source: the maas command line: a POST with sha256 and size instead of the content, then pieces to the `upload_uri` in the answer.
 
 import { z } from 'zod';
-import { openHashed, readPiece } from '../terminal/hashed-file.ts';
+import { openHashed } from '../terminal/hashed-file.ts';
 import { requestOf } from './call.ts';
 import type { Action } from './description.ts';
 import type { AskRegion, RegionAnswer } from './region-request.ts';
+import { sendPiece } from './upload-piece.ts';
 
-const PIECE_BYTES = 4 * 1024 * 1024;
 const CONTENT = /^content@=(.*)$/s;
 
 const createdShape = z.looseObject({
@@ -34,10 +32,10 @@ export async function uploadNamed(
     const created = await ask(requestOf(action, [...others, `sha256=${file.sha256}`, `size=${file.bytes}`]));
     const uri = uploadUriIn(created);
     if (uri === undefined) return created;
-    for (let at = 0; at < file.bytes; at += PIECE_BYTES) {
-      const bytes = await readPiece(file, at, Math.min(PIECE_BYTES, file.bytes - at), path);
-      const answer = await ask({ method: 'PUT', path: uri, body: { type: 'application/octet-stream', bytes } });
+    for (let at = 0; at < file.bytes; ) {
+      const { answer, next } = await sendPiece(ask, { file, name: path, uri }, at);
       if (answer.status >= 300) return answer;
+      at = next;
     }
     return created;
   } finally {

@@ -13,12 +13,14 @@ import { loadPlace } from '../../config/config-file.ts';
 import { refusalLines } from '../../control/field-refusal.ts';
 import { RackError } from '../../errors.ts';
 import { readProfile } from '../clients/profiles.ts';
+import type { RegionAnswer } from '../clients/region-request.ts';
+import { sendPiece } from '../clients/upload-piece.ts';
 import { readGivenFile } from '../terminal/given-file.ts';
-import { type HashedFile, openHashed, readPiece } from '../terminal/hashed-file.ts';
+import { type HashedFile, openHashed } from '../terminal/hashed-file.ts';
 import { formatBytes, print, printJson } from '../terminal/output.ts';
 import { ImportProgress } from './import-progress.ts';
 import { StopSignals } from './stop-signals.ts';
-import { localTarget, type UploadAnswer, type UploadTarget, webTarget } from './upload-target.ts';
+import { localTarget, type UploadTarget, webTarget } from './upload-target.ts';
 
 const RESOURCES = '/MAAS/api/2.0/boot-resources/';
 /** Attempts without a new byte before it gives up, and the pause before each, in milliseconds. */
@@ -158,8 +160,8 @@ class Upload {
     const fields = { name, architecture: this.#architecture, filetype, sha256, size: String(bytes) };
     const form = new URLSearchParams({ ...fields, ...(title === undefined ? {} : { title }) });
     const answer = await this.#target.ask({
-      ...{ method: 'POST', path: RESOURCES, body: Buffer.from(form.toString()) },
-      headers: { 'Content-Type': 'application/x-www-form-urlencoded' },
+      ...{ method: 'POST', path: RESOURCES },
+      body: { type: 'application/x-www-form-urlencoded', bytes: Buffer.from(form.toString()) },
     });
     const place = placeIn(resourceShape.parse(this.#accept(answer)), this.#file);
     if (place !== undefined) return place;
@@ -174,7 +176,7 @@ class Upload {
       if (this.#signal.aborted) throw interrupted();
       const before = at;
       try {
-        at += await this.#sendPiece(uri, at);
+        at = await this.#sendPiece(uri, at);
       } catch (error) {
         if (!(error instanceof RackError && error.code === 'not-running') || failures >= ATTEMPTS_MAX) throw error;
         failures += 1;
@@ -195,14 +197,12 @@ class Upload {
     return found === undefined ? undefined : placeIn(found, this.#file)?.received;
   }
 
+  /** @returns where the next piece begins */
   async #sendPiece(uri: string, at: number): Promise<number> {
-    const { bytes } = this.#file;
-    const length = Math.min(this.#target.pieceBytes, bytes - at);
-    const body = await readPiece(this.#file, at, length, this.#flags.file);
-    const range = `bytes ${at}-${at + length - 1}/${bytes}`;
-    const headers = { 'Content-Type': 'application/octet-stream', 'Content-Range': range };
-    this.#accept(await this.#target.ask({ method: 'PUT', path: uri, body, headers }));
-    return length;
+    const { ask, pieceBytes } = this.#target;
+    const { answer, next } = await sendPiece(ask, { file: this.#file, name: this.#flags.file, uri }, at, pieceBytes);
+    this.#accept(answer);
+    return next;
   }
 
   /** Waits until the region has made the image. */
@@ -229,7 +229,8 @@ class Upload {
   }
 
   /** The value of an answer. @throws RackError that says why there is none; `not-running` if it may be repeated */
-  #accept({ status, text }: UploadAnswer): unknown {
+  #accept({ status, body }: RegionAnswer): unknown {
+    const text = body.toString('utf8');
     if (status >= 200 && status < 300) return /^\s*[[{]/.test(text) ? JSON.parse(text) : text;
     const reason = refusalLines(text.trim()).slice(0, REASON_MAX);
     if (status === 401 || status === 403) throw new RackError('permission-denied', `${this.#target.name}: ${reason}`);

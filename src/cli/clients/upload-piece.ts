@@ -1,0 +1,37 @@
+// Sends one piece of a file to the `upload_uri` of a region.
+//
+// Source: the maas command line: PUTs of 4 MiB.
+//
+// 1. Only the piece is in memory.
+// 2. A piece names its place in the file (`Content-Range`, which is ours), so a region adds none twice.
+
+import { type HashedFile, readPiece } from '../terminal/hashed-file.ts';
+import type { AskRegion, RegionAnswer } from './region-request.ts';
+
+/** The size of the pieces that MAAS takes, in bytes. */
+export const PIECE_BYTES = 4 * 1024 * 1024;
+
+/** A file on its way. */
+interface SentFile {
+  readonly file: HashedFile;
+  /** Its name, for errors. */
+  readonly name: string;
+  readonly uri: string;
+}
+
+/**
+ * Sends the piece that begins at `at`.
+ * @returns the answer, and where the next piece begins
+ * @throws RackError as `readPiece`, and those of `ask`
+ */
+export async function sendPiece(
+  ask: AskRegion,
+  { file, name, uri }: SentFile,
+  at: number,
+  pieceBytes = PIECE_BYTES,
+): Promise<{ readonly answer: RegionAnswer; readonly next: number }> {
+  const next = Math.min(at + pieceBytes, file.bytes);
+  const body = { type: 'application/octet-stream', bytes: await readPiece(file, at, next - at, name) };
+  const headers = { 'Content-Range': `bytes ${at}-${next - 1}/${file.bytes}` };
+  return { answer: await ask({ method: 'PUT', path: uri, body, headers }), next };
+}
