@@ -51,7 +51,7 @@ const clients = new Clients(settings.range, settings.existing, settings.skip);
 
 function addressOf(text: string): Ipv4 {
   const address = parseIpv4(text);
-  if (address === undefined) throw new Error(`${text} is no address`);
+  if (address === undefined) throw new Error(`${text} is not an address`);
   return address;
 }
 

@@ -205,7 +205,7 @@ export class Ground {
   }
 }
 
-/** Measures each contender in turn, `rounds` times; with BENCH_BEFORE, the top folder of another checkout, also the Rackboot of that checkout. */
+/** Measures each contender in turn, `rounds` times; with BENCH_BEFORE, the top folder of another checkout, the Rackboot of that checkout as well. */
 export async function compare(
   rounds: number,
   contenders: readonly Contender[],

@@ -31,7 +31,7 @@ const settings = readSettings<Settings>();
 const addressOf = (text: string) =>
   parseIpv4(text) ??
   ((): never => {
-    throw new Error(`${text} is no address`);
+    throw new Error(`${text} is not an address`);
   })();
 const server = addressOf(settings.server);
 const relay = addressOf(settings.client);

@@ -1,4 +1,4 @@
-// The processor time of a server with all its threads and children, also of those that have ended: a control group counts it, in
+// The processor time of a server with all its threads and children, including those that have ended: a control group counts it, in
 // nanoseconds. Sources: cgroups(7), the kernel's documents on cpuacct (version 1) and cpu.stat (version 2).
 //
 // 1. A group that was made here is removed here; where none can be made, /proc counts instead (`process-cpu.ts`).
@@ -13,7 +13,7 @@ let groups = 0;
 
 /** A control group for one server. */
 export class CpuAccount {
-  /** Of the counter, for `readCpuSeconds`, also in a child that inherits it. */
+  /** Of the counter, for `readCpuSeconds`, even in a child that inherits it. */
   readonly fd: number;
   readonly #directory: string;
 

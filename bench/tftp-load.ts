@@ -155,7 +155,7 @@ class Client {
 
 function addressOf(text: string): Ipv4 {
   const address = parseIpv4(text);
-  if (address === undefined) throw new Error(`${text} is no address`);
+  if (address === undefined) throw new Error(`${text} is not an address`);
   return address;
 }
 

@@ -23,7 +23,19 @@ const HABITS: readonly Habit[] = [
   [/\b(?:by|of) (?:itself|themselves)\b/, 'name the cause, or leave it out'],
   [/\bwhose turn it is\b/, 'next'],
   [/\balso (?:if|when|after|with|while|without)\b/i, 'even if, even when …; or a second sentence'],
+  [
+    /[\w`)], also (?:an?|one|the|those|in|of|by|on|at|as|for|from|through|to)\b/,
+    'even, including; or a second sentence',
+  ],
   [/(?<!\bthere )\b(?:is|are) none\b/, 'is not one, is invalid, does not count'],
+  // "There is no" and comparisons are usual.
+  [
+    /(?<!\bt?here )\b(?:is|are|was|were) no (?!(?:longer|more|less|fewer|larger|shorter|better|worse|slower|faster|other)\b)[a-z]/i,
+    'is not a …',
+  ],
+  [/\b(?:is|are|was|were) (?:only|just|never) to [a-z]+\b/, 'must, should or will'],
+  [/\botherwise than\b/, 'differently from'],
+  [/\bhow (?:it|this|an? \w+) goes\b/, 'the progress'],
   [/\b(?:go|goes|went|going|gone) on\b(?!-)/i, 'continue'],
   // A comparison such as "so long that" is complete.
   [
@@ -116,6 +128,12 @@ test('each habit is found, and the same words in another sense are not', () => {
     '  told=$moved',
     '// The key of the region, also while it runs.',
     '/** Undefined if it is none. */',
+    "test('a missing tree is no fault', () => {",
+    '// Addresses for hosts that are no machines.',
+    '/** Repairs the store unless it is only to report. */',
+    '// The kernel may name them otherwise than before.',
+    '/** Stores how it goes. */',
+    '// Every host is heard, also one without a lease.',
     '// A process that has lost the duties goes on without them.',
     '/** No byte of the body for so long. */',
     '/** A keeper whose writes take so long, and its file. */',
@@ -142,6 +160,7 @@ test('each habit is found, and the same words in another sense are not', () => {
     "    'silence proxy-silent, told dhcp.elsewhere 10.20.0.2',",
     'const threshold = 3;',
     '// Without a file there is none.',
+    '// There is no driver; the machine is no longer known, and its answer was no better.',
     '// It answers after so long a time that nobody waits.',
     '// Storing the lease took so long that the answer is useless.',
     "const LEVEL = 'going-on';",

@@ -718,7 +718,7 @@ test('no event and no note is given a ready sentence: codes and parameters becom
   );
 });
 
-test('a ready sentence is found in a field, in what its name stands for, also in another file, and in parameters', () => {
+test('a ready sentence is found in a field, in what its name stands for, even in another file, and in parameters', () => {
   const found = [
     "export const a = { kind: 'room.what', reason: `the disk of @{host} is full` };",
     "export const b = { kind: 'room.what', reason: host === '' ? 'no host' : 'a-code' };",
@@ -732,7 +732,7 @@ test('a ready sentence is found in a field, in what its name stands for, also in
   ];
   const right = [
     "export const x = { kind: 'room.what', reason: 'a-code', message: host.trim(), file: `@{host}/leases.db` };",
-    "export const y = { kind: 'plain', reason: 'this is no event' }; export const z = { note: 'a-note', reason: host };",
+    "export const y = { kind: 'plain', reason: 'this is not an event' }; export const z = { note: 'a-note', reason: host };",
     "export const v = { note: 'a-note', reason: nearest(reason) }; export const w = refusal('a-code', { said: host });",
   ];
   const head = [
@@ -977,7 +977,7 @@ const MEMBERS_FOR_TESTS: Readonly<Record<string, string>> = {
     'only tests add client hosts; it stays here because `remove`, which the labs use too, must delete them',
 };
 
-test('every member of a class is named in src a second time: tests alone are no reader', () => {
+test('every member of a class is named in src a second time: tests alone are not a reader', () => {
   const codes = sources.map(({ path, text }) => ({ path, code: text.replace(/\/\*[\s\S]*?\*\/|^\s*\/\/.*$/gm, '') }));
   const counts = new Map<string, number>();
   for (const { code } of codes)

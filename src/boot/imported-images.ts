@@ -31,7 +31,7 @@ const ROOTS = [
 const GENERIC = 'generic';
 const NAME_CHARACTERS_MAX = 63;
 
-/** Parses `ubuntu/noble` or `ubuntu/noble/daily`; `undefined` if the text is no such name. */
+/** Parses `ubuntu/noble` or `ubuntu/noble/daily`; `undefined` if the text is not such a name. */
 export function parseImportedName(text: string): ImportedName | undefined {
   const [os, release, label, ...rest] = text.split('/');
   if (os === undefined || release === undefined || rest.length > 0) return undefined;

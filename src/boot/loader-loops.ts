@@ -113,7 +113,7 @@ export class LoaderLoops {
   }
 }
 
-/** The plan with iPXE's script instead of the loader; `undefined` if this is no loop. */
+/** The plan with iPXE's script instead of the loader; `undefined` if this is not a loop. */
 function breakLoop(
   { client, serverAddress }: BootQuery,
   plan: BootPlan,

@@ -3,7 +3,7 @@
 //
 // 1. A machine has only the address it took last; an address belongs only to the machine that took it last.
 // 2. At most SEEN_ADDRESSES_MAX are remembered: the one seen longest ago is forgotten first.
-// 3. A sighting is no proof: any host in that network can claim an address, just as it can lease one under another's hardware address where
+// 3. A sighting is not proof: any host in that network can claim an address, just as it can lease one under another's hardware address where
 //    the rack gives the addresses.
 
 import { BoundedMap } from '../bounded-map.ts';

@@ -13,7 +13,7 @@ export class UsageError extends Error {
   }
 }
 
-/** Options of all commands: in front of a misspelt command they are no mistake. */
+/** Options of all commands: in front of a misspelt command they are not a mistake. */
 const OF_ALL_COMMANDS: ReadonlySet<string> = new Set(['config', 'json']);
 
 /** Words from other tools, too different for the spelling check. */
@@ -35,7 +35,7 @@ const GROUPS_SHOWN_MAX = 8;
 /** The typed arguments, and the helps in which to look for other commands. */
 interface Typed {
   readonly args: readonly string[];
-  /** The help of each group of commands; called only if a word is no command. */
+  /** The help of each group of commands; called only if a word is not a command. */
   readonly groupHelps: () => Promise<readonly string[]>;
 }
 
@@ -73,7 +73,7 @@ function explainChoice(message: string, help: string): string | undefined {
       [],
     );
   }
-  const said = `"${given}" is no value of ${where}, which takes ${choices.slice(0, -1).join(', ')} or ${choices.at(-1)}`;
+  const said = `"${given}" is not a value of ${where}, which takes ${choices.slice(0, -1).join(', ')} or ${choices.at(-1)}`;
   return complain(help, said, nearest === undefined ? [] : [nearest]);
 }
 

@@ -37,7 +37,7 @@ interface FoundImage {
 /** The images that a setting asks for. */
 type WantedImage = Pick<FoundImage, 'release' | 'kind'>;
 
-/** Why machines would not boot, also those of one architecture. Settings unchanged from `before` are not judged. */
+/** Why machines would not boot, all or those of one architecture. Settings unchanged from `before` are not judged. */
 export function findBootStops(after: JudgedBoot, before?: JudgedBoot): readonly BootStop[] {
   const { tree, commissioningRelease: release, enlistWith } = after;
   if (

@@ -90,7 +90,7 @@ function foundText(input: unknown, message: string): string {
 const shown = (text: string): string =>
   text.length > SHOWN_CHARACTERS_MAX ? `${text.slice(0, SHOWN_CHARACTERS_MAX)}…` : text;
 
-/** Why a value is no configuration, whatever its keys. */
+/** Why a value is not a configuration, whatever its keys. */
 export function settingsFaultText({ fault, place, found, max }: SettingsFault): string {
   const at = place === '' ? '' : `${place}: `;
   switch (fault) {

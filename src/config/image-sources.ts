@@ -49,7 +49,7 @@ function addReleases(
   const installers = sources.flatMap(({ source }) => (source.kind === 'installer' ? [source.name] : []));
   const lost = releases.find(({ source }) => !installers.includes(source));
   if (lost !== undefined) {
-    const why = `${lost.source} is no source of installers; there are ${installers.join(', ')}`;
+    const why = `${lost.source} is not a source of installers; there are ${installers.join(', ')}`;
     throw new RackError('config-invalid', `${path} cannot be used:\n  releases.${lost.name}.source: ${why}`);
   }
   return sources.map((one) => {

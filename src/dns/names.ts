@@ -316,7 +316,7 @@ export class Names implements NameSource {
   #reportConflict(loser: Claim, winner: Claim | undefined): void {
     if (winner === undefined) return;
     const { name, address, mac } = loser;
-    // One client with two leases is no conflict.
+    // One client with two leases is not a conflict.
     if (mac !== undefined && mac === winner.mac) return;
     this.#report({
       kind: 'dns.name-conflict',

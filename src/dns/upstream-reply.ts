@@ -33,7 +33,7 @@ export function isAnswerTo(message: Message, question: CacheQuestion, id: number
   );
 }
 
-/** The question repeated in a response; `undefined` if the message is no response, or repeats none or several. */
+/** The question repeated in a response; `undefined` if the message is not a response, or repeats none or several. */
 export function repeatedQuestion(message: Message): { readonly name: string; readonly type: number } | undefined {
   return (message.flags & FLAG.QR) !== 0 && message.questions.length === 1 ? message.questions[0] : undefined;
 }

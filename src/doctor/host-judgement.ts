@@ -85,7 +85,7 @@ export const judgeListeners = ({ absent, strangers }: ListenerFacts): readonly F
 
 function judgeAbsent({ address, port, setting }: WantedPort): Finding {
   const where = formatIpv4(address);
-  const text = `${where}:${port}, which ${setting} names, is no address of this host: give ${where} to an interface, or change ${setting}`;
+  const text = `${where}:${port}, which ${setting} names, is not an address of this host: give ${where} to an interface, or change ${setting}`;
   const fix = `ip -brief address lists the addresses of this host: correct ${setting}, or add the address to an interface`;
   return { check: `port ${port}`, ok: false, text, fix };
 }

@@ -15,7 +15,7 @@ export const upstreamFix = (upstream: readonly { readonly address: Ipv4 }[], nam
   upstream.map(({ address }) => `dig @${formatIpv4(address)} ${name}`).join('; ') +
   ' asks them; `sudo rackboot config set dns.upstream [ADDRESS]` names others';
 
-/** Judges the answer to `name`: an upstream that denies the name does answer, so that is no fault. */
+/** Judges the answer to `name`: an upstream that denies the name does answer, so that is not a fault. */
 export function judgeOutside(
   { rcode, addresses }: Pick<SeenAnswer, 'rcode' | 'addresses'>,
   name: string,

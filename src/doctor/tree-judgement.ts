@@ -1,7 +1,7 @@
 // Judges a boot tree as this user sees it.
 //
-// 1. A missing tree is no fault: the rack makes it.
-// 2. The rack may be able to read what this user cannot, so an unreadable tree is reported, but is no fault either.
+// 1. A missing tree is not a fault: the rack makes it.
+// 2. The rack may be able to read what this user cannot, so an unreadable tree is reported, but is not a fault.
 
 import { errorText, osErrorCode } from '../errors.ts';
 import { BootTree } from '../files/file-tree.ts';

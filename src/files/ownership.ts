@@ -36,7 +36,7 @@ export function becomeUser(uid: number, gid: number): void {
 /** The group in which a process runs as `uid`. @param gid of a user who is not in passwd(5); root's gives rights, so the uid replaces it */
 export const groupOf = (uid: number, gid: number): number => findGroup(uid) ?? (gid === 0 ? uid : gid);
 
-/** True if a person runs this process, who can use sudo: it is no service, and no command that has given up root. */
+/** True if a person runs this process, who can use sudo: it is neither a service nor a command that has given up root. */
 export const isOfPerson = (): boolean => !wasRoot && (process.geteuid?.() ?? 0) >= PERSON_UID_MIN;
 
 /** The facts that decide the remedy. */
@@ -72,7 +72,7 @@ export function ownershipRemedy(path: string, directory: string): string {
 export function readerRemedy(directory: string): string {
   const owner = seenStats(directory)?.uid;
   if (owner === undefined || owner === process.geteuid?.()) {
-    // A command that root ran continues as the owner of the directory: sudo is no remedy.
+    // A command that root ran continues as the owner of the directory: sudo does not help.
     return wasRoot
       ? `root's command runs as the owner of ${directory}; give that user its files: sudo chown -R ${ownUserName()}: ${directory}`
       : 'run this with sudo';

@@ -26,7 +26,7 @@ const ACCESS = {
   /** Created or truncated. */
   replace: O_WRONLY | O_CREAT | O_TRUNC,
   change: O_RDWR,
-  /** Created; EEXIST if anything has the name, also a link. */
+  /** Created; EEXIST if anything has the name, even a link. */
   new: O_WRONLY | O_CREAT | O_EXCL,
 } as const;
 

@@ -3,7 +3,7 @@
 // 1. Every Ethernet driver is included: a machine without a driver for its interface cannot even report that to its region.
 // 2. For disks, the controllers from which servers boot; fibre channel, tape and optical drives are omitted for their size.
 // 3. A driver that needs firmware is included only with that firmware, from a firmware package given by the operator.
-// 4. A chosen module that a kernel lacks is no error: names differ between architectures and releases.
+// 4. A chosen module that a kernel lacks is not an error: names differ between architectures and releases.
 
 /** Directories below `kernel/` whose modules are all included. */
 export const MODULE_DIRECTORIES: readonly string[] = [

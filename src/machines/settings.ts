@@ -26,7 +26,7 @@ export const SETTINGS_VALUES_MAX = 1_000_000;
 /** In UTF-16 units, for a text and for a key. */
 export const SETTINGS_TEXT_MAX = 4096;
 
-/** The first problem of a value that is no settings. */
+/** The first problem of a value that is not a set of settings. */
 export interface SettingsFault {
   readonly fault: 'not-object' | 'too-large' | 'too-deep' | 'too-long' | 'not-setting';
   /** Its key: `dns.upstream[2]`; empty: the whole value. */

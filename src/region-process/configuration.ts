@@ -45,7 +45,7 @@ interface Refusal {
 export class RegionConfiguration {
   readonly path: string;
   #usable: UsableRegionFile;
-  /** The store's settings, also those that only racks use. */
+  /** The store's settings, including those that only racks use. */
   #stored: Settings = NO_SETTINGS;
   /** Those that concern the region. */
   #wanted: Settings = NO_SETTINGS;
@@ -67,7 +67,7 @@ export class RegionConfiguration {
     return this.#usable;
   }
 
-  /** The store's settings, also those that only racks use. */
+  /** The store's settings, including those that only racks use. */
   get stored(): Settings {
     return this.#stored;
   }

@@ -174,7 +174,7 @@ export class RegionSettings {
     return racks.find(({ uuid }) => uuid === name)?.uuid ?? (named.length === 1 ? named[0]?.uuid : undefined);
   }
 
-  /** A rack's cluster interfaces in force; for a remote rack, also the further ones that it reported. */
+  /** A rack's cluster interfaces in force; for a remote rack, including the further ones that it reported. */
   interfacesOf(rack: string): readonly Settings[] {
     const stored = this.#settingsFor(rack, this.#list);
     const listed = this.rules.interfacesOf(this.#fileOf(rack), stored);

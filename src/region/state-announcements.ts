@@ -119,7 +119,7 @@ export class StateAnnouncements {
     });
   }
 
-  /** Runs what is tried again later anyway: an unavailable store is no failure of it. */
+  /** Runs what is tried again later anyway: an unavailable store is not a failure of it. */
   async #unlessUnavailable(work: () => Promise<void>): Promise<void> {
     try {
       await work();

@@ -57,7 +57,7 @@ export interface LinkListener {
   /** Called when anything arrives, even a comment. */
   onAlive(): void;
   onEvent(event: string, data: string): void;
-  /** @param status of an answer that is no stream; `undefined` if no answer came, or a stream had begun and ended */
+  /** @param status of an answer that is not a stream; `undefined` if no answer came, or a stream had begun and ended */
   onEnd(status: number | undefined): void;
 }
 

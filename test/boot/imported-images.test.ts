@@ -57,7 +57,7 @@ const FOUND: readonly [string, string, readonly string[], string | undefined][] 
   ['nothing without a root', 'generic', systems(STABLE).slice(0, 2), undefined],
   ['nothing without an initrd', 'generic', [`${STABLE}/boot-kernel`, `${STABLE}/squashfs`], undefined],
   ['nothing of another release', 'generic', systems('ubuntu/amd64/generic/jammy/stable'), undefined],
-  ['nothing for a subarchitecture that is no plain name', '../..', [], undefined],
+  ['nothing for a subarchitecture that is not a plain name', '../..', [], undefined],
 ];
 for (const [name, subarchitecture, files, directory] of FOUND)
   test(`a machine finds ${name}`, () => {
@@ -66,7 +66,7 @@ for (const [name, subarchitecture, files, directory] of FOUND)
     assert.deepEqual(image?.root, directory && { kind: 'squash', path: `${directory}/squashfs` });
   });
 
-test('a label that is no usual one is found by its name; a root may be an archive', () => {
+test('a label that is not a usual one is found by its name; a root may be an archive', () => {
   const files = ['boot-kernel', 'boot-initrd', 'root-tgz'].map((name) => `ubuntu/amd64/generic/noble/lab/${name}`);
   const query = { architecture: 'amd64', subarchitecture: 'generic' };
   const has = (path: string): boolean => files.includes(path);

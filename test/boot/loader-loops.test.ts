@@ -91,7 +91,7 @@ test('progress ends the loop, and the next boot starts as usual', () => {
   for (let round = 0; round < LOOP_LOADS_MAX; round += 1) rig.round(UEFI_HTTP, 'ipxe.efi');
   assert.match(rig.given(UEFI_HTTP) ?? '', /ipxe\.cfg$/);
   rig.got('ipxe.cfg', 'chain');
-  assert.match(rig.given(UEFI_HTTP) ?? '', /ipxe\.cfg$/, 'a script that asks again by name is no progress');
+  assert.match(rig.given(UEFI_HTTP) ?? '', /ipxe\.cfg$/, 'a script that asks again by name is not progress');
   rig.got('ipxe.cfg-52-54-00-12-34-56', 'enlist');
   assert.match(rig.given(UEFI_HTTP) ?? '', /ipxe\.efi$/);
 });
@@ -117,7 +117,7 @@ test('a kernel is progress too, and so is any other file', () => {
   }
 });
 
-test('loads far apart are no loop', () => {
+test('loads far apart are not a loop', () => {
   const rig = new Rig();
   for (let boot = 0; boot < 9; boot += 1) {
     assert.match(rig.round(UEFI_HTTP, 'ipxe.efi', LOOP_MS_MAX / 2) ?? '', /ipxe\.efi$/);

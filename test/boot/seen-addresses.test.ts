@@ -16,7 +16,7 @@ const SECOND = ipv4(0x0a140065);
 test('a machine has the address that it took last', () => {
   const seen = new SeenAddresses();
   assert.equal(seen.claim(A, FIRST, NOW), undefined);
-  assert.equal(seen.claim(A, FIRST, NOW), undefined, 'the same address again is no change');
+  assert.equal(seen.claim(A, FIRST, NOW), undefined, 'the same address again is not a change');
   assert.equal(seen.claim(A, SECOND, NOW), FIRST, 'the loader and the system of one machine may have two');
   assert.deepEqual([seen.find(FIRST)?.mac, seen.find(SECOND)?.mac, seen.addressOf(A)], [undefined, A, SECOND]);
 });

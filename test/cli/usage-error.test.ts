@@ -117,12 +117,12 @@ test('a misspelt value is answered with the most similar one', async () => {
     `Invalid values:\n  Argument: level, Given: "${given}", Choices: "debug", "info", "warning"`;
   assert.equal(
     await explain(wrong('infoo'), 'events --level infoo', help),
-    'rackboot: "infoo" is no value of --level, which takes debug, info or warning. Did you mean info?\nSee rackboot events --help.',
+    'rackboot: "infoo" is not a value of --level, which takes debug, info or warning. Did you mean info?\nSee rackboot events --help.',
   );
   assert.match(await explain(wrong('x'), 'events --level x', help), /debug, info or warning\nSee/);
   assert.match(
     await explain(wrong('INFO'), 'events INFO', 'rackboot log <level>\n'),
-    /no value of <level>.* mean info\?/,
+    /not a value of <level>.* mean info\?/,
   );
 });
 

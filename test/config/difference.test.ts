@@ -31,9 +31,9 @@ const changesOf = (text: string, stored: Settings = {}): readonly string[] =>
   compareConfigs(usable(BASE), usable(text, stored)).map(formatChange);
 
 const CASES: readonly (readonly [string, string, readonly string[]])[] = [
-  ['the same text is no change', BASE, []],
-  ['the same duration in another unit is no change', BASE.replace('10m', '600'), []],
-  ['the default written out is no change', `${BASE}tftp: { listen_port: 69 }\n`, []],
+  ['the same text is not a change', BASE, []],
+  ['the same duration in another unit is not a change', BASE.replace('10m', '600'), []],
+  ['the default written out is not a change', `${BASE}tftp: { listen_port: 69 }\n`, []],
   ['a value', BASE.replace('.100', '.120'), ['cluster_interfaces.lab.ip_range_low: 10.20.0.100 → 10.20.0.120']],
   ['a value that was a default', `${BASE}log: { level: debug }\n`, ['log.level: info → debug']],
   ['a list', `${BASE}dns: { upstream: "192.0.2.1 192.0.2.2" }\n`, ['dns.upstream: [] → 192.0.2.1 192.0.2.2']],
@@ -78,7 +78,7 @@ test('a long value is cut, a long list is counted, and a secret is not shown at 
   assert.equal(showValue('region.token', 'hush'), '(secret)');
 });
 
-test('every key is listed with its value, also a default', () => {
+test('every key is listed with its value, even a default', () => {
   const values = listValues(usable(BASE));
   assert.equal(values.get('cluster_interfaces.lab.lease_time'), '10m');
   assert.equal(values.get('cluster_interfaces.lab.management'), '2');

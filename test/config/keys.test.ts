@@ -27,7 +27,7 @@ function schemaKeys(schema: z.ZodObject, prefix = ''): string[] {
   });
 }
 
-/** The keys of the example with their comments, also those commented out with `# key:`. */
+/** The keys of the example with their comments, including those commented out with `# key:`. */
 function exampleKeys(): Map<string, string> {
   const keys = new Map<string, string>();
   const lines = EXAMPLE.split('\n');

@@ -219,7 +219,7 @@ for (const [name, dhcp, own, message] of REFUSED) {
   test(`${name} is refused`, () => assert.match(problemsOf(dhcp, own), message));
 }
 
-test('problems of options are reported all at once, also for networks without DHCP', () => {
+test('problems of options are reported all at once, even for networks without DHCP', () => {
   const problems = problemsOf(
     'options: [{ name: x, value: 1 }, { code: 42, value: 5 }]',
     'management: 0\n    options: [{ code: 54, value: 10.20.0.1 }]',

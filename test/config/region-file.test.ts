@@ -153,7 +153,7 @@ test('a URL with a password is refused, and no complaint shows it', () => {
     `postgresql://rackboot:${SECRET}@db/rackboot`,
     `postgresql://rackboot@db/rackboot?password=${SECRET}`,
     `mysql://rackboot:${SECRET}@db/rackboot`,
-    `${SECRET} is no URL`,
+    `${SECRET} is not a URL`,
   ]) {
     const problems = problemsOf(`state_dir: /tmp/s\nregion: { store: { kind: postgresql, url: "${url}" } }\n`);
     assert.equal(problems.length, 1, problems.join('; '));

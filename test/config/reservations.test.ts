@@ -43,7 +43,7 @@ for (const [name, keys, field, bytes] of ACCEPTED) {
   });
 }
 
-test('similar but different reservations are no duplicates', () => {
+test('similar but different reservations are not duplicates', () => {
   const hosts = [
     '{ circuit_id: a, ip: 10.20.0.5 }',
     '{ circuit_id: a, remote_id: b, ip: 10.20.0.6 }',

@@ -273,7 +273,7 @@ test('RFC 2132 §2: an option of a wrong length is ignored, and the client is se
   const unasked = await wished();
   const last = unasked === '10.20.0.107' ? 108 : 107;
   assert.equal(await wished([50, [10, 20, 0, last]]), `10.20.0.${last}`);
-  assert.equal(await wished([50, [10, 20, 0, last, 1]]), unasked, 'five bytes are no address');
+  assert.equal(await wished([50, [10, 20, 0, last, 1]]), unasked, 'five bytes are not an address');
   assert.equal(await wished([50, [10, 20]], [50, [0, last, 1]]), unasked, 'nor are they in pieces');
 });
 

@@ -99,7 +99,7 @@ test('RFC 3046 §2.2: agent information is never in file or sname, even when oth
   assert.ok(offer?.pieces.some(({ place }) => place !== 'options'));
 });
 
-test('RFC 3046 §2.2: a relay agent’s option comes back, also in a unicast; without one, none is sent', async () => {
+test('RFC 3046 §2.2: a relay agent’s option comes back, even in a unicast; without one, none is sent', async () => {
   const rack = await WireRack.start({ config: both() });
   assert.equal(rack.ask({ type: 'discover' })?.options.has(82), false);
   rack.lease(MAC_A, { requested: ip('10.20.0.105') });

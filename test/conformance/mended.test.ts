@@ -31,7 +31,7 @@ test('each point has promises, and each promise has tests that exist', () => {
   for (const { point, rows } of MENDED) {
     if (rows.length === 0) problems.push(`${point}: nothing holds`);
     for (const { holds, tests } of rows) {
-      if (!/^\S.*\.$/.test(holds)) problems.push(`${holds}: is no sentence`);
+      if (!/^\S.*\.$/.test(holds)) problems.push(`${holds}: is not a sentence`);
       if (tests.length === 0) problems.push(`${holds}: no test shows it`);
       for (const { file, name } of tests)
         if (!hasTest(file, name)) problems.push(`${holds}: ${file} has no test '${name}'`);

@@ -195,7 +195,7 @@ export const SHOWN = {
   ),
   agentPlace: relays('RFC 3046 §2.2: agent information is never in file or sname, even when other options are'),
   agentUnicast: relays(
-    'RFC 3046 §2.2: a relay agent’s option comes back, also in a unicast; without one, none is sent',
+    'RFC 3046 §2.2: a relay agent’s option comes back, even in a unicast; without one, none is sent',
   ),
   agentStored: relays('RFC 3046 §3.1 and §3.2: the lease keeps circuit id and remote id unchanged'),
   subOptions: relays('RFC 3046 §2.0: sub-options come in any order, may be empty, and unknown ones are ignored'),

@@ -252,7 +252,7 @@ export const RFC_2131_SERVER_MUSTS: readonly Must[] = [
     '4.3.2',
     'SHOULD',
     'A client is denied its address when its reservation has moved to another address.',
-    'It is denied only if it may no longer have the address: reserved for another client, or now in no range. Otherwise its running lease continues, also in INIT-REBOOT, and it gets the other address with its next DISCOVER. The region fixes addresses in the middle of a machine’s life, and a NAK would take the address from a running installer, or end a boot. dnsmasq denies it. To move the client at once, end the lease (`rackboot leases end`) or restart the machine.',
+    'It is denied only if it may no longer have the address: reserved for another client, or now in no range. Otherwise its running lease continues, even in INIT-REBOOT, and it gets the other address with its next DISCOVER. The region fixes addresses in the middle of a machine’s life, and a NAK would take the address from a running installer, or end a boot. dnsmasq denies it. To move the client at once, end the lease (`rackboot leases end`) or restart the machine.',
     SHOWN.fixedMeanwhile,
     SHOWN.movedReservation,
   ),

@@ -61,7 +61,7 @@ export const OPTION_MUSTS: readonly Must[] = [
   basic.met(
     '9.3',
     'MUST',
-    'A field that holds options is no name; its name is in option 66 or 67.',
+    'A field that holds options is not a name; its name is in option 66 or 67.',
     SHOWN.fileGivesWay,
   ),
   basic.met('9.6', 'MUST', 'The message type is one byte, 1 to 8.', SHOWN.kinds, SHOWN.notForUs),

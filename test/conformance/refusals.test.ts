@@ -348,7 +348,7 @@ test('a thousand datagrams of one kind are each counted, and logged in a few lin
   );
 });
 
-test('a datagram that is no message is counted as malformed, and the log says where it breaks', async () => {
+test('a datagram that is not a message is counted as malformed, and the log says where it breaks', async () => {
   const rack = await WireRack.start();
   const whole = datagramOf(discover);
   const bad: readonly Uint8Array[] = [

@@ -588,7 +588,7 @@ export function testRegionStore(title: string, makePlace: () => StorePlace): voi
     assert.equal(await quiet(), 'NEW');
     const edit = { code: 'machine-edited', params: { fields: ['hostname'] } } as const;
     await store.recordEvent({ type: 'NODE', ...edit, atMs: 1, username: 'ann' }, 'aaaaaa');
-    assert.equal(await quiet(), 'NEW', 'an edit is no state of a machine');
+    assert.equal(await quiet(), 'NEW', 'an edit is not a state of a machine');
     assert.equal((await store.newestEvents(['aaaaaa'])).get('aaaaaa')?.type, 'NODE');
   });
 

@@ -491,7 +491,7 @@ test('a conflict that cannot be stored refuses no client, and is found again', a
   assert.equal(rig.server.counters().refusals['store-unavailable'], 1, 'the datagram that came while the disk refused');
 });
 
-test('a probe answered by the client itself, or a failed probe, is no conflict', async () => {
+test('a probe answered by the client itself, or a failed probe, is not a conflict', async () => {
   const rig = await start(config(), async () => MAC_A);
   rig.network.deliver('eth1', clientBytes(discover(MAC_A, '10.20.0.105')));
   await settle();

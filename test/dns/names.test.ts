@@ -97,7 +97,7 @@ describe('the owner of a name', () => {
     assert.deepEqual([loser, whose.mac, whose.address], ['lease', MAC, ip('10.20.0.100')]);
   });
 
-  it('a lease of the same name at the same address is no conflict', () => {
+  it('a lease of the same name at the same address is not a conflict', () => {
     const { names: all, reports } = names();
     all.setMachines([NODE1]);
     all.leaseBound(MAC, NODE1.address, 'node1', 'maas');

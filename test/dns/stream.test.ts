@@ -67,7 +67,7 @@ describe('messages in a stream', () => {
     assert.deepEqual(message, Uint8Array.of(1, 2, 3));
   });
 
-  it('half a length is no message yet', () => {
+  it('half a length is not a message yet', () => {
     const reader = new FrameReader(10);
     reader.feed(Uint8Array.of(0xff));
     assert.ok(!reader.overlong);

@@ -41,7 +41,7 @@ describe('names of addresses', () => {
   }
 
   for (const label of ['10-20-0', '10-20-0-256', '10-20-0-01', '10.20.0.1', 'a-b-c-d', '']) {
-    it(`'${label}' is no generated label`, () => assert.equal(parseGeneratedLabel(label), undefined));
+    it(`'${label}' is not a generated label`, () => assert.equal(parseGeneratedLabel(label), undefined));
   }
 });
 

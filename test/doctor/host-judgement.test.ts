@@ -51,7 +51,7 @@ const cases: readonly [name: string, facts: Partial<HostFacts>, ok: boolean, tex
     /systemctl start rackboot/,
   ],
   [
-    'no right to frames is no fault',
+    'no right to frames is not a fault',
     { actor: { ...actor, capabilities: 1n << 10n } },
     true,
     /lacks CAP_NET_RAW: .*broadcast/,

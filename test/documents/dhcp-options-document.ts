@@ -74,7 +74,7 @@ ${table(
 
 ## Names
 
-A value that the option's RFC forbids is refused, also as \`hex\`. If a cell is empty, every value of the type is legal.
+A value that the option's RFC forbids is refused, even as \`hex\`. If a cell is empty, every value of the type is legal.
 
 ${table(
   ['Code', 'Name', 'In a capture', 'Type', 'Legal', 'Source'],

@@ -22,7 +22,7 @@ function numberOf(source: Source): number {
   const [file = '', name = '', part] = at.split(' ');
   const value = constantValue(`${file} ${name}`);
   const number: unknown = part === undefined ? value : Reflect.get(Object(value), part);
-  if (typeof number !== 'number') throw new Error(`${at} is no number`);
+  if (typeof number !== 'number') throw new Error(`${at} is not a number`);
   return number / divisor;
 }
 

@@ -1,4 +1,4 @@
-// Where the numbers of docs/hostile-hosts.md come from: bounds of the code, measurements, and what is no number of ours.
+// Where the numbers of docs/hostile-hosts.md come from: bounds of the code, measurements, and what is not a number of ours.
 
 /** A constant as `file NAME`, a part of one as `file NAME part`; what it is divided by; left out: 1. */
 export type Source = string | readonly [at: string, divisor: number];
@@ -161,7 +161,7 @@ export const STATED: readonly Stated[] = [
   ['sent a form, after {} days in any case', ['region/page/sessions.ts SESSION_MS_MAX', 86_400_000]],
 ];
 
-/** Pieces of the text whose numbers are no bounds, by what they are. */
+/** Pieces of the text whose numbers are not bounds, by what they are. */
 export const OTHERS: Readonly<Record<string, readonly RegExp[]>> = {
   'numbers of documents, ports, options, answers, prefixes, steps': [
     /BCP 38/g,

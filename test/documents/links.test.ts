@@ -19,7 +19,7 @@ function fault(path: string, target: string): string | undefined {
   const wanted = file === '' ? path : normalize(join(dirname(path), decodeURIComponent(file)));
   if (wanted.startsWith('..') || !existsSync(join(ROOT, wanted))) return `there is no ${wanted}`;
   if (anchor === undefined) return undefined;
-  if (!wanted.endsWith('.md')) return 'an anchor in what is no document';
+  if (!wanted.endsWith('.md')) return 'an anchor in what is not a document';
   return anchorsOf(readDocument(wanted)).has(anchor) ? undefined : `${wanted} has no heading #${anchor}`;
 }
 

@@ -73,7 +73,7 @@ system, it also looks for the same name without that part. For a machine of Ubun
 
 ${EXAMPLE_NAMES.map((name, index) => `${index + 1}. \`${name}\``).join('\n')}
 
-For each name, your own file wins over the shipped one. A part that is no plain name (it contains a slash, or starts with a dot) makes no name. A file
+For each name, your own file wins over the shipped one. A part that is not a plain name (it contains a slash, or starts with a dot) makes no name. A file
 that exists but cannot be read is an error; Rackboot does not skip it.
 
 ## Directives

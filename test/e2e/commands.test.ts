@@ -257,7 +257,7 @@ describe('the commands on the host of a running rack', { skip }, () => {
       [['frobnicate'], /frobnicate/],
       [['machines'], /name what to do: list, show/],
       [['images', 'lsit'], /Did you mean list\?/],
-      [['events', '--level', 'infoo'], /no value of --level, .* Did you mean info\?/],
+      [['events', '--level', 'infoo'], /not a value of --level, .* Did you mean info\?/],
       [['config'], /show, get, set, unset or export/],
       [['leases', 'lst'], /Did you mean list\?\nSee .*rackboot(?:\.js)? leases --help/],
       [['machines', 'lst'], /Did you mean list\?/],

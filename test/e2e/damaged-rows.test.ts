@@ -28,7 +28,12 @@ const DAMAGES: readonly (readonly [title: string, sql: string, path: string, nam
     MACHINE,
     /table machine with id 1 .*another form/,
   ],
-  ['work', `UPDATE machine SET work = 'null'${VERSION}`, MACHINE, /table machine with id 1 .*its work is no object/],
+  [
+    'work',
+    `UPDATE machine SET work = 'null'${VERSION}`,
+    MACHINE,
+    /table machine with id 1 .*its work is not an object/,
+  ],
   [
     'a time',
     'UPDATE machine SET created_ms = 9007199254740991 WHERE id = 1',

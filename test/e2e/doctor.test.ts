@@ -184,7 +184,7 @@ describe('the doctor on the host of a running rack', { skip }, () => {
     const checked = await rack.rackboot('check');
     assert.match(
       checked.out,
-      /^Beware {2}203\.0\.113\.9:5240, which region\.listen names, is no address of this host/m,
+      /^Beware {2}203\.0\.113\.9:5240, which region\.listen names, is not an address of this host/m,
     );
     assert.doesNotMatch(checked.out, /belongs to/, 'the ports of the running rack are its own');
     await rack.apply(WITHOUT_DNS);
@@ -264,7 +264,7 @@ describe('the doctor on the host of a running rack', { skip }, () => {
       first,
       /^BAD {2}rackboot: is not running, .*run: sudo (?:node \S+)?rackboot(?:\.js)? run --config \S+rackboot\.yaml$/,
     );
-    assert.deepEqual(more, [], 'silence is no further fault');
+    assert.deepEqual(more, [], 'silence is not a further fault');
     assert.match(stopped.out, /^Something is wrong: /m);
   });
 });

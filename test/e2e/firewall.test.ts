@@ -147,6 +147,6 @@ describe('the firewall of the documents', {
     const most = BURST + (RATE * flooder.ms) / 1000 + 50;
     assert.ok(flooder.answered <= most, `${flooder.answered} of ${flooder.sent} answered in ${flooder.ms} ms`);
     assert.ok(flooder.answered >= BURST / 2, `${flooder.answered} answered`);
-    assert.ok(flooder.sent > most, `${flooder.sent} questions are no flood`);
+    assert.ok(flooder.sent > most, `${flooder.sent} questions are not a flood`);
   });
 });

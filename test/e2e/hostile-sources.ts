@@ -68,7 +68,7 @@ export interface Source {
 const CURL = ['curl', '-s', '-m', '5', '-o', '/dev/null', '-A', `agent ${HOSTILE_HEADER}`] as const;
 const formOf = (fields: Readonly<Record<string, string>>): readonly string[] =>
   Object.entries(fields).flatMap(([name, value]) => ['--data-urlencode', `${name}=${value}`]);
-/** As octets that are no text are written: digits, with colons or without. */
+/** As octets that are not text are written: digits, with colons or without. */
 const hexOf = (text: string): string => (digitsOf(text).match(/../g) ?? []).join(':?');
 const digitsOf = (text: string): string => Buffer.from(text, 'utf8').toString('hex');
 const base64Of = (text: string): string => Buffer.from(text, 'utf8').toString('base64');
@@ -297,7 +297,7 @@ export const sourcesOf = (atWork: () => Promise<AtWork>): readonly Source[] => [
   { name: 'the file of another DHCP server', shows: ['offered-file'], begin: forgeOffers },
   {
     name: 'a DHCP client',
-    // Identifiers and user classes are shown as digits where they are no text.
+    // Identifiers and user classes are shown as digits where they are not text.
     shows: [
       'client-class',
       'client-name',

@@ -31,7 +31,7 @@ const TRANSFERS = 300;
 const MIB = 1024 * 1024;
 /** Live bytes of the heap, after a collection. */
 const KEPT_GROWTH_MAX = 6 * MIB;
-/** Of the whole process: memory that the collector of each thread has not freed yet is no leak, and differs by tens of MiB. */
+/** Of the whole process: memory that the collector of each thread has not freed yet is not a leak, and differs by tens of MiB. */
 const MEMORY_GROWTH_MAX = 192 * MIB;
 const DESCRIPTOR_GROWTH_MAX = 8;
 const MS_MAX = 90_000;

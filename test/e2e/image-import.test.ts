@@ -219,7 +219,7 @@ describe('import of images', { skip: missing('linux', 'qemu-img', 'gpg', 'xz') }
     const cases: readonly (readonly [image: string, complaint: RegExp])[] = [
       ['ubunto/noble', /no source has "ubunto"; .*ubuntu/],
       ['ubuntu/nobel', /ubuntu has no ubuntu\/nobel for amd64: .*images available ubuntu/],
-      ['ubuntu', /"ubuntu" is no image: name system and release/],
+      ['ubuntu', /"ubuntu" is not an image: name system and release/],
     ];
     for (const [image, complaint] of cases) {
       const { code, complaints } = await imported(image);

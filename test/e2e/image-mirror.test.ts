@@ -207,10 +207,10 @@ describe('a mirror of a site with images', { skip: missing('linux', 'gpg') }, ()
       await refusal(['images', 'mirror', '--keyring', other, urls.site, empty]),
       new RegExp(`index\\.sjson.*${key.slice(-16)}`),
     );
-    assert.match(await refusal(words('arch')), /arch is no filter: write TAG=VALUE/);
+    assert.match(await refusal(words('arch')), /arch is not a filter: write TAG=VALUE/);
     assert.match(
       await refusal(['images', 'mirror', '--keyring', keyring, urls.site, empty, '--max=0']),
-      /--max 0 is no number of versions/,
+      /--max 0 is not a number of versions/,
     );
     mkdirSync(join(empty, 'streams/v1'), { recursive: true });
     writeFileSync(join(empty, 'streams/v1/index.sjson'), 'mine');

@@ -266,7 +266,7 @@ describe('rackboot init', { skip }, () => {
     await ip('address add 10.77.6.1/24 dev br0');
   });
 
-  test('Ctrl-C and Ctrl-D at a question end it with one line, also at a password', async () => {
+  test('Ctrl-C and Ctrl-D at a question end it with one line, even at a password', async () => {
     for (const key of ['\x03', '\x04']) {
       const person = rack.type('init', '--state-dir', rack.stateDir);
       await person.answer(/Interface of the machines .*: /, key, '');

@@ -114,7 +114,7 @@ class Lab {
     await eventually(`the end of the lab, which said:\n${this.text}`, () => hasEnded(this.child), END_MS_MAX);
     assert.equal(this.child.exitCode, 0, this.text);
     const said = this.text.slice(before);
-    assert.doesNotMatch(said, /problem|[Ee]rror| at .*\.ts:/, 'its end is no problem');
+    assert.doesNotMatch(said, /problem|[Ee]rror| at .*\.ts:/, 'its end is not a problem');
     const removed = /^ *[\d.]+ s {2}lab +(The lab has ended\. .*)\n$/m.exec(said)?.[1];
     assert.equal(removed, `The lab has ended. Removed: ${parts}its network and ${directory}.`, said);
     await eventually('the end of its processes', () => this.left().length === 0, START_MS_MAX);

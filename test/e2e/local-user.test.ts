@@ -151,7 +151,7 @@ describe('another user of the rack’s host', { skip: missing('linux', 'root', '
     await rack.reported('region.up', { from, limitMs: 60_000 });
   });
 
-  test('another user at the region’s ports receives nothing while the region is down, and is no proxy', async () => {
+  test('another user at the region’s ports receives nothing while the region is down, and is not a proxy', async () => {
     await rack.stop();
     const database = join(rack.stateDir, 'region.db');
     const whole = readFileSync(database);

@@ -57,7 +57,7 @@ describe('rackboot preseed', { skip: missing('linux') }, () => {
     assert.match(complaints.join(' '), /generic, .*preseed_master; CONSUMER-KEY, .* replace secrets/);
   });
 
-  test('a program on the rack’s port 8000 is no proxy of machines until http_proxy names it', async () => {
+  test('a program on the rack’s port 8000 is not a proxy of machines until http_proxy names it', async () => {
     const proxies = async (): Promise<readonly string[]> =>
       (await preseed('render', hostname)).output.filter((line) => line.includes('/proxy string'));
     assert.deepEqual([await proxies(), connections], [['d-i mirror/http/proxy string '], 0]);

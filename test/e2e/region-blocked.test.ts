@@ -192,7 +192,7 @@ test('a region whose database is damaged while it runs says so, and comes back w
     for (const suffix of ['', '-wal', '-shm']) {
       if (existsSync(path + suffix)) renameSync(path + suffix, `${path}.kept${suffix}`);
     }
-    writeFileSync(path, 'this is no database, it is a letter. '.repeat(300));
+    writeFileSync(path, 'this is not a database, it is a letter. '.repeat(300));
     const from = rack.lines.length;
     await runInRegionThread(rack.pid, 'process.exit(7)');
     const refused = await rack.reported('region.down', {

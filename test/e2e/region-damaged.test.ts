@@ -89,7 +89,7 @@ test('a damaged region.db stops no leases, files or names, and can be restored w
     assert.equal((await rack.status()).region?.problem, undefined);
     await rack.stop();
 
-    writeFileSync(database, 'this is no database, it is a letter. '.repeat(300));
+    writeFileSync(database, 'this is not a database, it is a letter. '.repeat(300));
     const second = rack.lines.length;
     await rack.start();
     assert.match(String((await rack.reported('region.down', { from: second })).reason), /region\.db .*move it/);

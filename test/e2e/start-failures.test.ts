@@ -299,7 +299,7 @@ describe('a database that does not serve', { skip: missing('linux') }, () => {
   test('leases.db contains plain text', { timeout: MS_MAX }, async () => {
     rack.configure(GOOD);
     removeDatabases('leases.db');
-    writeFileSync(leases, 'this is no database, it is a letter. '.repeat(300));
+    writeFileSync(leases, 'this is not a database, it is a letter. '.repeat(300));
     assertRefused(await run(), /leases\.db/, /backup|move/);
     removeDatabases('leases.db');
     await assertStarts();

@@ -1,5 +1,5 @@
 // Something other than a file in the place of a file of the state: a FIFO waits for a writer, a device may never end, and a
-// directory is no file. No start waits for one of them: it continues without it, or ends with one line that names it and the remedy.
+// directory is not a file. No start waits for one of them: it continues without it, or ends with one line that names it and the remedy.
 // @host waits, 70 s
 
 import assert from 'node:assert/strict';

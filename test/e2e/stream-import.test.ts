@@ -268,13 +268,13 @@ describe("import of MAAS's streams", { skip: missing('linux', 'gpg', 'xz', 'tar'
           spawnSync('ln', ['-s', '/etc/passwd', join(root, 'grubx64.efi')]);
           return spawnSync('tar', ['-C', root, '-cJf', '-', '.']).stdout;
         },
-        /"\.\/grubx64\.efi" is no plain file/,
+        /"\.\/grubx64\.efi" is not a plain file/,
       ],
       ['a cut end', () => archiveOf({ a: 'x'.repeat(5000) }).subarray(0, 90), /is damaged/],
       [
         'a bomb',
         () => spawnSync('sh', ['-c', 'head -c 400000000 /dev/zero | xz -0']).stdout,
-        /expands to more than 268435456 bytes|is no tar archive/,
+        /expands to more than 268435456 bytes|is not a tar archive/,
       ],
     ];
     for (const [name, content, complaint] of refused)

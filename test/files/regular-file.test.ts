@@ -20,7 +20,7 @@ const root = mkdtempSync(join(tmpdir(), 'rackboot-regular-'));
 after(() => rmSync(root, { recursive: true, force: true }));
 const at = (name: string): string => join(root, name);
 
-test('a regular file is read whole, also through a symbolic link, and up to its bound', () => {
+test('a regular file is read whole, even through a symbolic link, and up to its bound', () => {
   writeFileSync(at('file'), 'né');
   symlinkSync(at('file'), at('link'));
   assert.equal(readRegularFile(at('file'), 3), 'né');

@@ -99,7 +99,7 @@ describe('links that form loops', () => {
   });
 });
 
-test('a path has at most the bounded number of directories, also through links', async (context) => {
+test('a path has at most the bounded number of directories, even through links', async (context) => {
   const root = makeRoot(context);
   const path = 'd/'.repeat(TREE_DEPTH_MAX + 1);
   mkdirSync(join(root, path), { recursive: true });

@@ -149,7 +149,7 @@ describe('finding bounds', () => {
     assert.equal(isPlainByRule('config/file.ts places_max'), false);
   });
 
-  it('a bound on a growing collection is no limit of a single value, in any unit', () => {
+  it('a bound on a growing collection is not a limit of a single value, in any unit', () => {
     assert.equal(isPlainByRule('room/file.ts NAME_CHARACTERS_MAX'), true);
     assert.equal(isPlainByRule('room/file.ts WAITING_CHARACTERS_MAX'), false);
     assert.equal(isPlainByRule('room/file.ts NAME_BYTES_MAX'), false, 'of one, or of all together?');

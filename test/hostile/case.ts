@@ -29,7 +29,7 @@ export interface HostileCase {
   /** Machines that the attack has listed, which no other one replaces: they are deleted after it. */
   readonly leavesMachines?: true;
   /**
-   * True if the case is about the attacker's own host, which must still be served: it is no part of all attacks at once, where the other
+   * True if the case is about the attacker's own host, which must still be served: it is not a part of all attacks at once, where the other
    * attackers fill what this one is measured by, and take the processor from the host that asks.
    */
   readonly isAboutItself?: true;

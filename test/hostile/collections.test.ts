@@ -12,7 +12,7 @@ import { COLLECTIONS, OWN_PROCESSES, PASSED_ON, REASONS } from './collections.ts
 const KNOWN = new Set([...Object.values(HELD).flatMap((rows) => rows.map(({ at }) => at)), ...listedPlain()]);
 const isKnown = (at: string): boolean => KNOWN.has(at) || isPlainByRule(at);
 const isOwnProcess = (at: string): boolean => OWN_PROCESSES.some((folder) => at.startsWith(folder));
-/** The entries as `file #name`, the statement about the collection, and about each list in it; undefined: its values are no lists. */
+/** The entries as `file #name`, the statement about the collection, and about each list in it; undefined: its values are not lists. */
 const ENTRIES = Object.entries(COLLECTIONS).flatMap(([file, names]) =>
   Object.entries(names).map(([name, keep]) => {
     const [keeps = [], ofEach] = keep.split(', each ').map((part) => part.split(' and '));
@@ -159,15 +159,15 @@ describe('the faults of an entry', () => {
     ['nothing, where another file does', 'dhcp/leases/offers.ts OFFERS_MAX', undefined],
     ['nothing, where it says a reason', 'configured', undefined],
     ['nothing, where another collection is as large', 'as boot/seen-addresses.ts #byMac', undefined],
-    ['a bound that is no constant', 'PLACES_MAX', 'no constant boot/boot-tokens.ts PLACES_MAX'],
-    ['a constant that is no bound', 'TOKEN_BYTES', 'boot/boot-tokens.ts TOKEN_BYTES is not in the table of bounds'],
+    ['a bound that is not a constant', 'PLACES_MAX', 'no constant boot/boot-tokens.ts PLACES_MAX'],
+    ['a constant that is not a bound', 'TOKEN_BYTES', 'boot/boot-tokens.ts TOKEN_BYTES is not in the table of bounds'],
     [
       'a bound that the file declares and does not use',
       'dns/flights.ts STREAMS_MAX',
       'STREAMS_MAX is not used in dns/flights.ts',
     ],
     ['a collection that has no entry', 'as #taken', 'no collection boot/boot-tokens.ts #taken'],
-    ['a word that is no reason', 'small', 'no constant boot/boot-tokens.ts small'],
+    ['a word that is not a reason', 'small', 'no constant boot/boot-tokens.ts small'],
   ];
   for (const [what, keep, problem] of cases) {
     it(what, () => assert.equal(problemOf(keep, 'boot/boot-tokens.ts'), problem));

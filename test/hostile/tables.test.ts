@@ -18,7 +18,7 @@ const tablesIn = (source: string): readonly string[] =>
 function problemOf(keep: string, others: readonly string[]): string | undefined {
   if (Object.hasOwn(ROW_REASONS, keep) || others.includes(keep)) return undefined;
   const [file = '', name] = keep.split(' ');
-  if (name === undefined) return `${keep} is no table of this file and no reason`;
+  if (name === undefined) return `${keep} is neither a table of this file nor a reason`;
   const declared = placeOf(name, file);
   if (declared === undefined) return `no constant ${keep}`;
   return KNOWN.has(declared) || isPlainByRule(declared) ? undefined : `${declared} is not in the table of bounds`;
@@ -54,7 +54,7 @@ describe('the tables of the databases', () => {
 
   it('a table without an entry is found, and a wrong entry is refused', () => {
     assert.deepEqual(tablesIn('`CREATE TABLE a (x) STRICT; CREATE TABLE IF NOT EXISTS b (y)`'), ['a', 'b']);
-    assert.equal(problemOf('small', ['machine']), 'small is no table of this file and no reason');
+    assert.equal(problemOf('small', ['machine']), 'small is neither a table of this file nor a reason');
     assert.equal(problemOf('region/settings.ts NO_MAX', []), 'no constant region/settings.ts NO_MAX');
   });
 });

@@ -161,7 +161,7 @@ describe('files in use', () => {
     );
   });
 
-  test('a lock that is no lock is named, and is not taken for the lock of another process', () => {
+  test('a lock that is not a lock is named, and is not taken for the lock of another process', () => {
     const directory = join(tree, 'locks');
     mkdirSync(join(directory, 'directory'), { recursive: true });
     writeFileSync(join(directory, 'text'), 'no database '.repeat(400));

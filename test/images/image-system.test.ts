@@ -64,7 +64,7 @@ describe('the system in an image', { skip: missing('linux', 'sfdisk', 'mformat',
     fileSystems: [undefined, undefined, 'ext4'],
   };
 
-  test('is found whole, also in small and odd pieces', () => {
+  test('is found whole, even in small and odd pieces', () => {
     for (const pieceBytes of [32 * MIB, MIB, 4096, 1031, 512])
       assert.deepEqual(lookAt(disk, 'amd64', pieceBytes), WHOLE);
     const facts = lookAt(disk);

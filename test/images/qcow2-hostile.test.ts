@@ -171,7 +171,7 @@ const tables: readonly Row[] = [
   ],
 ];
 
-const noise = Buffer.from('this is no compressed data at all');
+const noise = Buffer.from('this is not compressed data at all');
 const packedRow = (name: string, features: number, bytes: Uint8Array): Row => [
   name,
   features,

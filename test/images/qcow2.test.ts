@@ -139,7 +139,7 @@ describe("images of QEMU's own programs", { skip: missing('linux', 'qemu-img') }
     await assertSame('image.qcow2');
   });
 
-  test('images made by hand are what QEMU reads of them, even with a size that is no whole number of sectors', {
+  test('images made by hand are what QEMU reads of them, even with a size that is not a whole number of sectors', {
     timeout: 120_000,
   }, async () => {
     for (const features of [0, 8, 16, 24]) {

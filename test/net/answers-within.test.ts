@@ -1,4 +1,4 @@
-// Whether an answer came in time, also for a process that was stopped meanwhile.
+// Whether an answer came in time, even for a process that was stopped meanwhile.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';

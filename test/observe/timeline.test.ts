@@ -82,7 +82,7 @@ const BOOTS: readonly (readonly [string, readonly RackEvent[], string])[] = [
     '1:dhcp.offer 1:tftp.sent 1:dhcp.offer 1:http.rendered 1:http.file-sent 2:dhcp.offer',
   ],
   [
-    'a sighting after a start of the rack, or word of the region, is no boot, and the boot that follows is the first',
+    'a sighting after a start of the rack, or word of the region, is not a boot, and the boot that follows is the first',
     [
       at(0, 'net.neighbour-new', { interface: 'eth1' }),
       at(1, 'machine.known', { name: 'calm-ibis' }),
@@ -139,7 +139,7 @@ const BOOTS: readonly (readonly [string, readonly RackEvent[], string])[] = [
     '1:dhcp.refused 1:dhcp.offer',
   ],
   [
-    'requests of a running system after the rack starts are no boot, and the next boot is the first',
+    'requests of a running system after the rack starts are not a boot, and the next boot is the first',
     [
       at(0, 'dhcp.ack', { renewal: true }),
       at(1, 'dhcp.inform'),

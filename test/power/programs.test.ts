@@ -35,7 +35,7 @@ test('a program is found in the given path', () => {
   try {
     const before = findMissingPrograms('ipmi', directory).length;
     writeFileSync(join(directory, 'ipmitool'), '');
-    assert.equal(findMissingPrograms('ipmi', directory).length, before, 'a file that is no program does not count');
+    assert.equal(findMissingPrograms('ipmi', directory).length, before, 'a file that is not a program does not count');
     chmodSync(join(directory, 'ipmitool'), 0o755);
     assert.deepEqual(findMissingPrograms('ipmi', directory), []);
   } finally {

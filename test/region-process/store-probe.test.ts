@@ -46,7 +46,7 @@ test('the store’s own outage is the reason', async () => {
   assert.deepEqual(await asking, { note: 'database-unusable', fault: 'stopping', said: '57P01' });
 });
 
-test('our own bugs are no state of the store', async () => {
+test('our own bugs are not a state of the store', async () => {
   const { questions, probe } = probed();
   const asking = probe.problem();
   questions[0]?.reject(new TypeError('oops'));

@@ -46,7 +46,7 @@ test('a failed download keeps its code, without paths of the host', () => {
   });
 });
 
-test('a bug of our own is no reason', () => {
+test('a bug of our own is not a reason', () => {
   for (const reason of [failureReason, deletionReason, assertOutside])
     assert.throws(() => reason(new TypeError('undefined is not a function')), TypeError);
 });

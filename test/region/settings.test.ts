@@ -115,7 +115,7 @@ test('another DHCP server that the rack has seen is returned as foreign_dhcp_ip 
     assert.doesNotMatch((await call('GET', `${INTERFACES}eth0/`)).text, /foreign/);
   }));
 
-test('the region’s own rack is also named master, and an unknown UUID is no rack', () =>
+test('the region’s own rack is also named master, and an unknown UUID is not a rack', () =>
   withSettings({}, async (call) => {
     assert.equal((await call('POST', '1.0/nodegroups/master/interfaces/?op=new', AS_IN_THE_GUIDE)).status, 200);
     assert.equal((await call('GET', `${INTERFACES}eth0/`)).status, 200);

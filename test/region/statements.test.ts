@@ -6,7 +6,7 @@
 //    groups, each further group takes at most as many as the first, and the large size has many groups: a group as large as everything could
 //    hide a statement for each entry. A verdict on racks takes one further statement for each further rack and table, because an
 //    administrator gives it for a few racks.
-// 3. An enlistment is a request of its own, also in a rack's batch: its decision needs what the ones before it stored. So each reads its own
+// 3. An enlistment is a request of its own, even in a rack's batch: its decision needs what the ones before it stored. So each reads its own
 //    facts, with as many statements among many as among few.
 
 import assert from 'node:assert/strict';

@@ -88,7 +88,7 @@ test('the lock is kept when nobody refers to it any more', { skip: missing('linu
   await endProgram(holder, 'SIGKILL');
 });
 
-test('only the owner may lock: the file is closed to others, also in a directory that is open', () => {
+test('only the owner may lock: the file is closed to others, even in a directory that is open', () => {
   mkdirSync(state, { mode: 0o777 });
   const lock = lockState(state);
   const { mode, size } = statSync(join(state, 'rack.lock'));

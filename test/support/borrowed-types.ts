@@ -69,7 +69,7 @@ export class BorrowedTypes {
     return symbol !== undefined && this.holds(this.checker.getTypeOfSymbol(symbol));
   }
 
-  /** The parameters and return type of each call signature; none: it is no function. */
+  /** The parameters and return type of each call signature; none: it is not a function. */
   shapes(type: Type): readonly Shape[] {
     const known = this.#shapes.get(type.id);
     if (known !== undefined) return known;

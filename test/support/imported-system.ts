@@ -57,7 +57,7 @@ mkdir -p /memory
 mount -t tmpfs memory /memory
 mkdir /memory/lower /memory/upper /memory/work /memory/whole
 wget -O /memory/squashfs "\${root#squash:}" || fail "$root"
-mount -t squashfs -o loop,ro /memory/squashfs /memory/lower || fail 'the root is no squashfs'
+mount -t squashfs -o loop,ro /memory/squashfs /memory/lower || fail 'the root is not a squashfs'
 mount -t overlay overlay -o lowerdir=/memory/lower,upperdir=/memory/upper,workdir=/memory/work /memory/whole || fail overlay
 for place in proc sys dev; do mount -o move /$place /memory/whole/$place; done
 echo 'imported initrd: starting its root'

@@ -145,7 +145,7 @@ function isValue(node: Node): boolean {
   return !NEVER_BORROWED.has(node.kind) && !(isBinaryExpression(node) && !CHOOSING.has(node.operatorToken.kind));
 }
 
-/** The name of a declaration or a member is no value. */
+/** The name of a declaration or a member is not a value. */
 const isName = (node: Node): boolean => {
   const { parent } = node;
   return !isShorthandPropertyAssignment(parent) && 'name' in parent && parent.name === node;

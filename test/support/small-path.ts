@@ -27,7 +27,7 @@ function fragmentationNeeded(rack: Ipv4, port: number, victim: Ipv4, mtu: number
 /** Reports a small MTU of the path to `victim` for each of these ports of the rack. @throws Error without CAP_NET_RAW */
 export function tellSmallPath(rack: string, victim: string, mtu: number, ports: readonly number[]): void {
   const [to, of] = [parseIpv4(rack), parseIpv4(victim)];
-  if (to === undefined || of === undefined) throw new Error(`${rack} or ${victim} is no address`);
+  if (to === undefined || of === undefined) throw new Error(`${rack} or ${victim} is not an address`);
   const libc = loadLibc();
   const fd = libc.socket(AF_INET, SOCK_RAW | SOCK_FLAGS, IPPROTO_ICMP);
   if (fd < 0) throw new Error(`socket: error ${libc.errno()}`);

@@ -117,7 +117,7 @@ export function withProject<T>(
   const api = new API({ cwd: ROOT });
   try {
     const [opened] = api.updateSnapshot({ openProjects: [project] }).getProjects();
-    if (opened === undefined) throw new Error(`${project} is no project`);
+    if (opened === undefined) throw new Error(`${project} is not a project`);
     const names = opened.program.getSourceFileNames().filter((name) => name.startsWith(`${folder}/`));
     return use(
       opened,

@@ -116,7 +116,7 @@ describe('hosts that hold every transfer they can', () => {
 describe('a host that floods the transfers which it holds', () => {
   for (const [name, packet] of [
     ['ACKs of nothing new', encodeAck(0)],
-    ['packets that are no TFTP', Uint8Array.of(0, 9, 9, 9)],
+    ['packets that are not TFTP', Uint8Array.of(0, 9, 9, 9)],
   ] as const) {
     test(`with ${name} ends them and closes their sockets; others load meanwhile`, async () => {
       const bench = await Bench.start(FILE);

@@ -111,7 +111,7 @@ test('if none answers, each was asked once, and the failure of the first is repo
   assert.equal((await regions.ask(REQUEST)).status, 503);
 });
 
-test('any other answer counts, also a refusal', async () => {
+test('any other answer counts, even a refusal', async () => {
   const { addresses, regions } = place();
   addresses[0].status = 401;
   assert.equal((await regions.ask(REQUEST)).status, 401);

@@ -96,7 +96,7 @@ function treeSizes(tree: string, notes: string[]): (path: string) => number | un
     try {
       return sizeOf(tree, path);
     } catch (error) {
-      // A link without an end is no file.
+      // A link without an end is not a file.
       if (!isOwnershipError(error)) return undefined;
       if (!isNoted) notes.push(`${ownUserName()} may not read ${tree}: its files count as missing`);
       isNoted = true;

@@ -55,7 +55,7 @@ function partsOf(words: readonly string[], read: (path: string) => Uint8Array): 
     else
       throw new RackError(
         'bad-argument',
-        `"${word.slice(0, 100)}" is no parameter: write KEY=VALUE, or KEY@=FILE for the content of a file`,
+        `"${word.slice(0, 100)}" is not a parameter: write KEY=VALUE, or KEY@=FILE for the content of a file`,
       );
   }
   return parts;

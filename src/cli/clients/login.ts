@@ -64,7 +64,7 @@ async function keyOf(given: string | undefined): Promise<string> {
   if (key !== '' && parseRegionKey(key) === undefined)
     throw new RackError(
       'bad-argument',
-      'this is no API key: it has three parts, consumer:token:secret, as rackboot apikey prints it',
+      'this is not an API key: it has three parts, consumer:token:secret, as rackboot apikey prints it',
     );
   return key;
 }
@@ -108,7 +108,7 @@ async function checkKey(profile: Profile): Promise<string | undefined> {
   if (status === 200) return whoShape.safeParse(parse(said)).data?.username;
   if (status === 401 || status === 403)
     throw new RackError('bad-argument', `${url} does not accept this API key: ${shown(said)}`);
-  throw new RackError('not-running', `${url} answered ${status}, so it is no region: ${shown(said)}`);
+  throw new RackError('not-running', `${url} answered ${status}, so it is not a region: ${shown(said)}`);
 }
 
 const shown = (text: string): string => refusalLines(text.trim()).slice(0, REFUSAL_CHARACTERS_MAX);

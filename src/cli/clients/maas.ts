@@ -131,7 +131,7 @@ async function readNouns(
 ): Promise<readonly Noun[]> {
   const first = await readVersion(ask, profile.api);
   if (first === undefined)
-    throw new RackError('not-running', `${profile.url} has no API ${profile.api}: it is no region`);
+    throw new RackError('not-running', `${profile.url} has no API ${profile.api}: it is not a region`);
   if (findNamed(findNamed(first, noun)?.actions ?? [], action) !== undefined) return first;
   const second = await readVersion(ask, profile.api === '1.0' ? '2.0' : '1.0');
   return withOther(first, second ?? []);

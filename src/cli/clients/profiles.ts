@@ -51,7 +51,7 @@ export function checkProfileName(name: string): void {
   if (!NAME.test(name))
     throw new RackError(
       'bad-argument',
-      `"${name.slice(0, 64)}" is no name for a profile: use 1 to 64 letters, digits and _ . @ + -, a letter or digit first`,
+      `"${name.slice(0, 64)}" is not a name for a profile: use 1 to 64 letters, digits and _ . @ + -, a letter or digit first`,
     );
 }
 
@@ -69,7 +69,7 @@ export function listProfiles(): readonly string[] {
   }
 }
 
-/** @throws RackError `not-found` with the nearest name, `permission-denied` if others may read it, `bad-argument` if it is no profile */
+/** @throws RackError `not-found` with the nearest name, `permission-denied` if others may read it, `bad-argument` if it is not a profile */
 export function readProfile(name: string): Profile {
   checkProfileName(name);
   const file = fileOf(name);
@@ -92,7 +92,7 @@ function parseText(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    // The caller says that it is no profile.
+    // The caller says that it is not a profile.
     return undefined;
   }
 }

@@ -10,14 +10,14 @@ interface RegionAddress {
 
 const PATH = /^(?:\/+MAAS)?(?:\/+api(?:\/+(1\.0|2\.0))?)?\/*$/i;
 
-/** @throws RackError `bad-argument` for a text that is no address of a region */
+/** @throws RackError `bad-argument` for a text that is not an address of a region */
 export function parseRegionAddress(text: string): RegionAddress {
   const url = URL.parse(text);
   if (url === null || !/^https?:$/.test(url.protocol)) {
     const example = /^[\w.:-]+(?:\/|$)/.test(text) ? text.replace(/\/.*$/s, '').slice(0, 100) : 'rack:5240';
     throw new RackError(
       'bad-argument',
-      `"${text.slice(0, 200)}" is no address of a region: write it as http://${example}/MAAS`,
+      `"${text.slice(0, 200)}" is not an address of a region: write it as http://${example}/MAAS`,
     );
   }
   if (url.username !== '' || url.password !== '')
@@ -26,7 +26,7 @@ export function parseRegionAddress(text: string): RegionAddress {
   if (found === null || url.search !== '' || url.hash !== '')
     throw new RackError(
       'bad-argument',
-      `"${text.slice(0, 200)}" is no address of a region: the path is /MAAS, /MAAS/api/1.0 or /MAAS/api/2.0`,
+      `"${text.slice(0, 200)}" is not an address of a region: the path is /MAAS, /MAAS/api/1.0 or /MAAS/api/2.0`,
     );
   return { url: `${url.protocol}//${url.host}/MAAS`, api: found[1] === '1.0' ? '1.0' : '2.0' };
 }

@@ -18,7 +18,7 @@ const createdShape = z.looseObject({
   ),
 });
 
-/** Uploads the file that the words name. @returns the answer to show: of the creation, or that of a refused piece; undefined: it is no upload */
+/** Uploads the file that the words name. @returns the answer to show: of the creation, or that of a refused piece; undefined: it is not an upload */
 export async function uploadNamed(
   action: Action,
   words: readonly string[],

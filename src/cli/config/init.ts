@@ -200,7 +200,7 @@ interface Judgement {
   readonly draft?: Draft;
 }
 
-/** The mistakes that `check` would report in these answers. A missing answer is no mistake. @param nameOf the name of an answer */
+/** The mistakes that `check` would report in these answers. A missing answer is not a mistake. @param nameOf the name of an answer */
 function judge(
   flags: InitFlags,
   candidates: readonly Candidate[],

@@ -91,7 +91,7 @@ function stoppedRegion(file: string): ShownConfig {
   };
 }
 
-/** @param stored the store's values, also those that only racks use */
+/** @param stored the store's values, including those that only racks use */
 function regionValues(region: UsableRegionFile, stored: Settings): Pick<ShownConfig, 'values' | 'find'> {
   const { written, merged } = region;
   const computed = new Map(computedDefaults(region.config).filter(([key]) => valueAt(merged, key) === undefined));

@@ -29,7 +29,7 @@ export async function exportImages(flags: BundleFlags & { readonly words: readon
   const names = flags.words.slice(0, -1);
   if (names.length === 0 || !isBundleName(path)) {
     const remedy = 'name the images and then the file, such as ubuntu/noble images.tar';
-    throw new RackError('bad-argument', `${JSON.stringify(path)} is no file for images: ${remedy}`);
+    throw new RackError('bad-argument', `${JSON.stringify(path)} is not a file for images: ${remedy}`);
   }
   // Opened before switching users: the owner of the state directory may have no right to write there.
   const file = await createFile(path);

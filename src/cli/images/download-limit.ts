@@ -9,5 +9,5 @@ export function parseLimit(limit: string | undefined): number | undefined {
   if (limit === undefined) return undefined;
   const mebibytes = Number(limit);
   if (mebibytes > 0 && Number.isFinite(mebibytes)) return Math.ceil(mebibytes * MEBIBYTE);
-  throw new RackError('bad-argument', `--limit ${limit} is no rate: give MiB per second, such as 2.5`);
+  throw new RackError('bad-argument', `--limit ${limit} is not a rate: give MiB per second, such as 2.5`);
 }

@@ -134,7 +134,7 @@ function parseName(image: string): { readonly os: string; readonly release: stri
   if (os !== '' && release !== '' && more.length === 0) return { os, release, isInstaller };
   const remedy =
     'name system and release, such as ubuntu/noble or installer/debian/trixie (`rackboot images available` lists all), a bundle, such as ./images.tar, or a disc, such as ./ubuntu.iso';
-  throw new RackError('bad-argument', `${JSON.stringify(image)} is no image: ${remedy}`);
+  throw new RackError('bad-argument', `${JSON.stringify(image)} is not an image: ${remedy}`);
 }
 
 function parseMirror(mirror: string): string {
@@ -142,6 +142,6 @@ function parseMirror(mirror: string): string {
   if (found !== undefined) return found;
   throw new RackError(
     'bad-argument',
-    `--mirror ${JSON.stringify(mirror)} is no URL: http://ftp.debian.org/debian is one`,
+    `--mirror ${JSON.stringify(mirror)} is not a URL: http://ftp.debian.org/debian is one`,
   );
 }

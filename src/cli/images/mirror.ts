@@ -30,7 +30,7 @@ interface MirrorFlags {
 export async function mirrorImages(flags: MirrorFlags): Promise<number> {
   const { url, directory, keyring, max = Number.POSITIVE_INFINITY, json } = flags;
   if (!(Number.isInteger(max) || max === Number.POSITIVE_INFINITY) || max < 1)
-    throw new RackError('bad-argument', `--max ${max} is no number of versions: give 1 or more`);
+    throw new RackError('bad-argument', `--max ${max} is not a number of versions: give 1 or more`);
   const parsed = await parseTagFilters(flags.filters);
   if (!parsed.ok) throw new RackError('bad-argument', parsed.problem);
   checkGivenFile(keyring);

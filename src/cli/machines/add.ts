@@ -31,7 +31,7 @@ export async function addMachine(argv: AddArguments): Promise<number> {
     throw new RackError('bad-argument', '--power has parameters for a driver: name it with --power-type');
   const odd = argv.macs.find((text) => parseMac(text) === undefined);
   if (odd !== undefined)
-    throw new RackError('bad-argument', `${odd} is no hardware address: write one as 52:54:00:12:34:56`);
+    throw new RackError('bad-argument', `${odd} is not a hardware address: write one as 52:54:00:12:34:56`);
   // The region takes a known machine for one that enlists again, and answers with its record.
   for (const mac of argv.macs) {
     const query = new URLSearchParams({ op: 'is_registered', mac_address: mac });

@@ -14,7 +14,7 @@ import { isUpload, uploadNamed } from '../clients/upload-call.ts';
 import { print, printFields, printJson, printTable } from '../terminal/output.ts';
 import { fieldsOf, tableOf } from './value-table.ts';
 
-/** Columns if the output is no terminal. */
+/** Columns if the output is not a terminal. */
 const WIDTH = 120;
 const REFUSAL_CHARACTERS_MAX = 1000;
 

@@ -34,7 +34,7 @@ interface EventsRequest {
   readonly file: string;
   readonly json: boolean;
   readonly follow: boolean;
-  /** System id, hostname or hardware address; undefined: every event, also those without a machine. */
+  /** System id, hostname or hardware address; undefined: every event, including those without a machine. */
   readonly machine?: string | undefined;
   readonly level: string;
   readonly limit: number;

@@ -1,4 +1,4 @@
-// The listeners of a configuration that cannot be opened on this host now. That is no problem of the file.
+// The listeners of a configuration that cannot be opened on this host now. That is not a problem of the file.
 
 import { askDaemon } from '../../control/ask-daemon.ts';
 import { readListeners } from '../../doctor/host-facts.ts';

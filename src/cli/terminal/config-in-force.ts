@@ -106,7 +106,7 @@ export async function askValues(file: string): Promise<AnsweredConfig> {
 }
 
 /**
- * The configuration in force in the daemon of this file, in the form of a rack's, also of a region apart from its racks.
+ * The configuration in force in the daemon of this file, in the form of a rack's, even for a region apart from its racks.
  * @throws RackError as `askDaemon`
  */
 export async function askConfig(file: string): Promise<FoundConfig> {

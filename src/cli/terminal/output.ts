@@ -114,7 +114,8 @@ export const printJson = (value: unknown, indent = 2): void =>
 
 /** Prints the bytes of a file unchanged into a file or a pipe, and only their number on a terminal. */
 export function printBytes(bytes: Uint8Array): void {
-  if (process.stdout.isTTY) print(`${formatBytes(bytes.length)} that are no text: write them into a file, with > FILE`);
+  if (process.stdout.isTTY)
+    print(`${formatBytes(bytes.length)} that are not text: write them into a file, with > FILE`);
   else process.stdout.write(bytes);
 }
 

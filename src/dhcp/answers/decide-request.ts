@@ -27,7 +27,7 @@
 //      extends an address of another network         NAK     silence   silence
 //
 //    An ACK without a record (the client never had the address here, or the leases were lost) rests on the client's word alone. So the
-//    address is probed first, and held for the client meanwhile: an answer of the client is no conflict, but if another host answers, the
+//    address is probed first, and held for the client meanwhile: an answer of the client is not a conflict, but if another host answers, the
 //    address is set aside and the client gets a NAK. SELECTING an offer is not probed again (§3.1 step 4): the offer was. SELECTING what is
 //    not on offer is probed, too: an offer that was forgotten in a restart, or none.
 //

@@ -161,7 +161,7 @@ const isKnownBy = (source: AllocationSource): boolean =>
 /**
  * True if the address must be probed, because a host without a lease may use it (RFC 2131 §2.2, §3.1 step 2). That is so even for an
  * address that the client had before its lease ended, for a fixed one, and for a running lease from a restored copy: another host may have
- * taken the address since. An answer of the client itself is no conflict.
+ * taken the address since. An answer of the client itself is not a conflict.
  */
 function needsProbe(inquiry: Inquiry, state: DhcpState, served: ServedSubnet, chosen: AllocatedAddress): boolean {
   const { now } = inquiry;

@@ -14,7 +14,7 @@
 // 2. A probe that cannot be made proves nothing against an address: the address is given as if there had been no answer.
 // 3. Forged answers cannot empty a range. Once probes have set aside CONFLICT_SHARE of it within an hour, they set aside no more: answers
 //    are disbelieved until then. A proxy ARP answers for every address.
-// 4. An answer from the hardware address that last held the address is no conflict. The address is kept from other clients for a while, for
+// 4. An answer from the hardware address that last held the address is not a conflict. The address is kept from other clients for a while, for
 //    at most as many addresses as rule 3 lets strangers have (`last-holders.ts`), because anybody can answer in another host's name.
 
 import { type Clock, type Instant, later, type Timer } from '../../clock.ts';

@@ -175,7 +175,7 @@ export const DHCP_EVENTS = {
     level: 'info',
     message: 'DHCP address still used by its last holder',
     explanation:
-      'The lease of an address had ended, another client was about to get it, and its last holder (usedBy) answered for it on the wire. That is no conflict: the holder keeps the address for another minute, so it can continue loading or ask again, and the other client gets another address. That continues for 5 minutes without a DHCP message of the holder; after that its answers are a conflict like any other. Such a host runs without renewing its lease: restart its DHCP client, or reserve the address for it.',
+      'The lease of an address had ended, another client was about to get it, and its last holder (usedBy) answered for it on the wire. That is not a conflict: the holder keeps the address for another minute, so it can continue loading or ask again, and the other client gets another address. That continues for 5 minutes without a DHCP message of the holder; after that its answers are a conflict like any other. Such a host runs without renewing its lease: restart its DHCP client, or reserve the address for it.',
   },
   'dhcp.cleared': {
     level: 'info',

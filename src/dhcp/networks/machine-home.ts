@@ -8,7 +8,7 @@
 //   not served here   served here            no: another rack serves the machine
 //   not served here   not served here        yes: this rack cannot tell
 //
-// 1. A hardware address is no secret, and each shared network has its own hosts: a lease under it on one shared network proves nothing on
+// 1. A hardware address is not a secret, and each shared network has its own hosts: a lease under it on one shared network proves nothing on
 //    another.
 
 import type { Away, RackMachine } from '../../machines/machine.ts';

@@ -27,7 +27,7 @@ export interface ForeignView {
   isSeenAt(place: string, client: MacAddress): boolean;
 }
 
-/** Learns of other DHCP servers, also from messages that this server does not answer. */
+/** Learns of other DHCP servers, even from messages that this server does not answer. */
 export interface ForeignEar extends ForeignView {
   /** Notes a refused message if it reveals another server. */
   hear(message: DhcpMessage, reason: DhcpRefusal, at: Pick<DhcpEvent, 'subnet' | 'interfaceName'>): void;

@@ -6,7 +6,7 @@
 #
 # 1. All disks of the machine except removable ones are erased whole; a failure names the disk.
 # 2. A discard counts only if marks written before it, all over the disk, are gone afterwards.
-# 3. This is no secure erase: sectors that a disk has retired itself, and the boot partitions of eMMC, remain.
+# 3. This is not a secure erase: sectors that a disk has retired itself, and the boot partitions of eMMC, remain.
 
 ENDS_BYTES=16777216
 PART_ENDS_BYTES=1048576

@@ -33,7 +33,7 @@ const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes)
 
 /**
  * Writes images into an open, empty file.
- * @throws RackError `bad-argument` for an image that is no disk, `store-broken` if the content of one is damaged, `store-unwritable` if the file cannot be written
+ * @throws RackError `bad-argument` for an image that is not a disk, `store-broken` if the content of one is damaged, `store-unwritable` if the file cannot be written
  */
 export async function writeBundle(
   tree: string,
@@ -43,7 +43,7 @@ export async function writeBundle(
 ): Promise<void> {
   const root = images.find(({ system }) => system !== undefined);
   if (root !== undefined) {
-    const why = `${formatImageName(root)} is no disk image: a bundle has disk images only`;
+    const why = `${formatImageName(root)} is not a disk image: a bundle has disk images only`;
     throw new RackError('bad-argument', `${why}; leave it out, and import it on the other host`);
   }
   const contents = new Map(images.map((image) => [contentName(image), image]));
@@ -161,7 +161,7 @@ interface BundleTerms {
 
 /**
  * Adds all images of a bundle. Those before a faulty one stay.
- * @throws RackError `bad-argument` if it is no whole bundle, and those of `addImage`
+ * @throws RackError `bad-argument` if it is not a whole bundle, and those of `addImage`
  */
 export async function addBundle(terms: BundleTerms): Promise<void> {
   const { tree, file, fileName, nowMs, onAdded } = terms;
@@ -195,7 +195,7 @@ const partOf = (file: ImageBytes, { at, bytes }: Content): ImageBytes => ({
 /** Reads the structure of a bundle, and none of its contents. */
 async function listBundle(file: ImageBytes, fileName: string): Promise<Listing> {
   const refuse = (why: string): RackError =>
-    new RackError('bad-argument', `${fileName} is no whole bundle of images: ${why}; export it again`);
+    new RackError('bad-argument', `${fileName} is not a whole bundle of images: ${why}; export it again`);
   const images = new Map<string, StoredImage>();
   const contents = new Map<string, Content>();
   for (let at = 0, number = 0; ; number += 1) {

@@ -53,11 +53,11 @@ export function decodeTarHead(bytes: Uint8Array): TarHead {
   const head = Buffer.from(viewBytes(bytes, 0, TAR_BLOCK_BYTES));
   if (head.every((byte) => byte === 0)) return { kind: 'end' };
   const text = (at: number, length: number): string => head.toString('latin1', at, at + length).split('\0', 1)[0] ?? '';
-  if (text(257, 5) !== 'ustar') return fault('it is no tar archive');
+  if (text(257, 5) !== 'ustar') return fault('it is not a tar archive');
   if (Number.parseInt(text(148, 8), 8) !== sumOf(head)) return fault('a head has a wrong checksum');
   const name = text(0, NAME_BYTES_MAX);
   const type = text(156, 1);
-  if (type !== '0' && type !== '') return fault(`${JSON.stringify(name)} is no plain file`);
+  if (type !== '0' && type !== '') return fault(`${JSON.stringify(name)} is not a plain file`);
   if (text(345, 155) !== '') return fault(`${JSON.stringify(name)} is in a directory of its own`);
   const size = sizeOf(head, text(124, 12));
   return size === undefined

@@ -3,7 +3,7 @@
 //   9f86d081…  disk.img               GNU coreutils, text; `./` in front of the name is left out
 //   9f86d081… *disk.img               GNU coreutils, binary
 //   9f86d081…                         a sum alone: of the one file that the list is for
-//   SHA256 (disk.img) = 9f86d081…     BSD, also by `--tag` of GNU coreutils
+//   SHA256 (disk.img) = 9f86d081…     BSD, and `--tag` of GNU coreutils
 //   # disk.img: 576716800 bytes       a comment of Fedora, Rocky Linux and AlmaLinux with the size
 //
 // Sources: sha256sum(1), cksum(1) of GNU coreutils 9; the lists of cloud.debian.org, download.fedoraproject.org and repo.almalinux.org; RFC
@@ -11,7 +11,7 @@
 //
 // 1. A list inside clear-signed text is read without its signature. Nothing here verifies one: `signatures/` does.
 // 2. Of several sums of a file the strongest is kept. Two different ones by one algorithm are a fault.
-// 3. A name that is no contained path is left out: nothing could ask for it.
+// 3. A name that is not a contained path is left out: nothing could ask for it.
 
 import { isContainedPath } from '../documents/contained-path.ts';
 import { type DocumentDecoded, documentFault, documentValue } from '../documents/fault.ts';

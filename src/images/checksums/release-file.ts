@@ -3,7 +3,7 @@
 //
 // Sources: the Debian repository format (wiki.debian.org/DebianRepository/Format), "Release" files; deb822(5).
 //
-// 1. The text must be the signed one (`signatures/`): the lines of a signature are no fields, and a fault.
+// 1. The text must be the signed one (`signatures/`): the lines of a signature are not fields, so they are a fault.
 // 2. A field that appears twice is a fault, so that no second list replaces a first.
 
 import { isContainedPath } from '../documents/contained-path.ts';
@@ -101,7 +101,7 @@ function decodeFiles(
   return documentValue(files);
 }
 
-/** `Sat, 15 Nov 2025 10:22:31 UTC` in milliseconds; undefined: it is no time. */
+/** `Sat, 15 Nov 2025 10:22:31 UTC` in milliseconds; undefined: it is not a time. */
 function timeOf(text: string): number | undefined {
   const ms = text.length > 64 ? Number.NaN : Date.parse(text);
   return Number.isNaN(ms) ? undefined : ms;

@@ -37,7 +37,8 @@ const WORDS: { readonly [Code in keyof AttemptFaultParams]: (params: AttemptFaul
     `${host} is busy (HTTP ${status}): ${TRIES_AGAIN}${seconds === undefined ? '' : ` after ${seconds} s, as it asks`}`,
   'redirect-insecure': ({ host, to }) =>
     `${host} redirects from https to ${to}, which is not followed: ${OTHER_MIRROR}, or the http URL on purpose`,
-  'redirect-unusable': ({ host, to }) => `${host} redirects to ${to}, which is no http or https URL: ${OTHER_MIRROR}`,
+  'redirect-unusable': ({ host, to }) =>
+    `${host} redirects to ${to}, which is not an http or https URL: ${OTHER_MIRROR}`,
   'redirect-endless': ({ host, max }) => `${host} redirects more than ${max} times: ${CHECK_URL}`,
   'bad-answer': ({ host, said }) => `${host} gave no usable answer (${said}): ${TRIES_AGAIN}`,
   encoded: ({ host, encoding }) =>

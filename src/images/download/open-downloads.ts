@@ -60,7 +60,7 @@ function checkRequest({ urls, bytes, bytesMax, digest, name }: DownloadRequest):
     refuse(`use a file name of 1 to ${NAME_CHARACTERS_MAX} characters without a directory`);
   }
   if (digest !== undefined && !new RegExp(`^[0-9a-f]{${HEX_LENGTH[digest.algorithm]}}$`).test(digest.hex)) {
-    refuse(`${JSON.stringify(cleanText(digest.hex))} is no ${digest.algorithm} in lower-case hexadecimal digits`);
+    refuse(`${JSON.stringify(cleanText(digest.hex))} is not a ${digest.algorithm} in lower-case hexadecimal digits`);
   }
   if (bytes !== undefined && bytes > bytesMax) refuse(`it has ${counted(bytes, 'byte')}, more than ${bytesMax}`);
 }

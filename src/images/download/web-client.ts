@@ -48,7 +48,7 @@ export function shownUrl(url: URL): string {
 export function parseWebUrl(text: string): URL {
   const url = URL.parse(text);
   if (url !== null && (url.protocol === 'http:' || url.protocol === 'https:')) return url;
-  throw new RackError('bad-argument', `${JSON.stringify(cleanText(text))} is no http or https URL`);
+  throw new RackError('bad-argument', `${JSON.stringify(cleanText(text))} is not an http or https URL`);
 }
 
 type Times = Pick<DownloadSettings, 'connectMs' | 'answerMs'>;
@@ -175,7 +175,7 @@ function checkProxy(text: string): void {
     // A text without a host may have a password anywhere.
     const shown = url === null || url.host === '' ? '' : ` ${cleanText(`${url.protocol}//${url.host}`)}`;
     const remedy = 'write http://HOST:PORT in http_proxy and https_proxy';
-    throw new RackError('bad-argument', `the proxy${shown} is no http or https URL: ${remedy}`);
+    throw new RackError('bad-argument', `the proxy${shown} is not an http or https URL: ${remedy}`);
   }
   const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
   const [majorMin = 0, minorMin = 0] = PROXY_NODE;

@@ -67,7 +67,7 @@ export async function readInstallerOffers(
   return {
     source: source.name,
     offers: [],
-    // Not every release is for every architecture: undefined is no problem.
+    // Not every release is for every architecture: undefined is not a problem.
     installers: answers.flatMap((answer) => (answer === undefined || answer instanceof RackError ? [] : [answer])),
     loaders: [],
     problems: distinctProblems(answers),

@@ -81,7 +81,7 @@ function judgeName({ name, type }: Member): string | undefined | { readonly prob
   if (type === DIRECTORY && (path === '.' || path === '')) return undefined;
   if (!isContainedPath(path)) return { problem: `it has ${shown}, which leads out of it` };
   if (type === DIRECTORY) return undefined;
-  if (!PLAIN.has(type)) return { problem: `${shown} is no plain file` };
+  if (!PLAIN.has(type)) return { problem: `${shown} is not a plain file` };
   const last = path.slice(path.lastIndexOf('/') + 1);
   return isPlainName(last) ? last : { problem: `the name ${shown} is not allowed in the boot tree` };
 }
@@ -121,7 +121,7 @@ function decodeHead(head: Buffer): Member | { readonly kind: 'end' } | string {
   if (head.every((byte) => byte === 0)) return { kind: 'end' };
   const text = (at: number, length: number): string => head.toString('latin1', at, at + length).split('\0', 1)[0] ?? '';
   const sum = head.reduce((total, byte, at) => total + (at >= 148 && at < 156 ? 0x20 : byte), 0);
-  if (text(257, 5) !== 'ustar') return 'it is no tar archive';
+  if (text(257, 5) !== 'ustar') return 'it is not a tar archive';
   if (Number.parseInt(text(148, 8), 8) !== sum) return 'a header has a wrong checksum';
   const size = text(124, 12).trim();
   if (!/^[0-7]{1,11}$/.test(size)) return 'a file has no readable size';

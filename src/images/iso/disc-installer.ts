@@ -61,7 +61,7 @@ interface DiscInfo {
 
 /**
  * Imports the installer of a disc.
- * @throws RackError `bad-argument` for a file that is no such disc, `store-unwritable` if the disk lacks space
+ * @throws RackError `bad-argument` for a file that is not such a disc, `store-unwritable` if the disk lacks space
  */
 export async function importDisc(request: DiscRequest): Promise<DiscInstaller> {
   const refuse = (why: string, cause?: unknown): RackError =>

@@ -62,7 +62,7 @@ export class MirrorRecord {
     } catch (cause) {
       if (osErrorCode(cause) === 'ENOENT') return new MirrorRecord(directory, []);
       const remedy = 'remove it, and mirror into an empty directory';
-      throw new RackError('store-broken', `${path} is no record of a mirror: ${remedy}`, { cause });
+      throw new RackError('store-broken', `${path} is not a record of a mirror: ${remedy}`, { cause });
     }
   }
 

@@ -35,7 +35,7 @@ export async function openOwnSigner(stateDir: string): Promise<OwnSigner> {
   const armoredKey = readKey(path) ?? (await makeKey(path));
   const key = await readPrivateKey({ armoredKey }).catch((cause: unknown) => {
     const remedy = 'restore it from a backup, or remove it: then another key is made, and others must get it';
-    throw new RackError('store-broken', `${path} is no private OpenPGP key (${errorText(cause)}): ${remedy}`, {
+    throw new RackError('store-broken', `${path} is not a private OpenPGP key (${errorText(cause)}): ${remedy}`, {
       cause,
     });
   });

@@ -62,7 +62,7 @@ function readFile(text: string, report: Report): WrittenFile {
   const file = parseYaml(text, report);
   if (file === undefined) return { isUnreadable: true };
   const { sources, releases, ...others } = isFields(file) ? file : {};
-  for (const key of Object.keys(others)) report(cleanText(key), 'is no key of this file; remove it');
+  for (const key of Object.keys(others)) report(cleanText(key), 'is not a key of this file; remove it');
   return { sources, releases };
 }
 

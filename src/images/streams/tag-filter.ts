@@ -35,13 +35,13 @@ export async function parseTagFilters(texts: readonly string[]): Promise<ParsedF
   const filters: TagFilter[] = [];
   for (const text of texts) {
     const parsed = await parseFilter(text);
-    if (typeof parsed === 'string') return { ok: false, problem: `${cleanText(text)} is no filter: ${parsed}` };
+    if (typeof parsed === 'string') return { ok: false, problem: `${cleanText(text)} is not a filter: ${parsed}` };
     filters.push(parsed);
   }
   return { ok: true, filters };
 }
 
-/** @returns the problem, if the text is no filter */
+/** @returns the problem, if the text is not a filter */
 async function parseFilter(text: string): Promise<TagFilter | string> {
   if (text.length > FILTER_CHARACTERS_MAX) return `use at most ${FILTER_CHARACTERS_MAX} characters`;
   const [, name, operator = '', padded = ''] = FILTER.exec(text) ?? [];

@@ -92,7 +92,7 @@ async function finish(order: FinishOrder): Promise<StoredImage> {
     const { size } = await file.stat();
     if (isRoot(kind.format, viewBytes(head, 0, bytesRead))) return await addRoot(order, kind.format, size);
     const remedy = 'give the filetype of what it is: ddraw for the image of a disk, tgz for an archive of a root';
-    throw new RackError('bad-argument', `the upload is no ${fileType}: ${remedy}`);
+    throw new RackError('bad-argument', `the upload is not a ${fileType} file: ${remedy}`);
   } finally {
     await file.close();
   }

@@ -51,7 +51,7 @@ const SPOKEN_FOR = ' by ';
 export const spokenFor = (address: string, speaker: string): string => `${address}${SPOKEN_FOR}${speaker}`;
 
 /**
- * The network of an address in text: the /24 of IPv4, also in its IPv4-mapped form; the /64 of IPv6; the speaker of a represented client
+ * The network of an address in text: the /24 of IPv4, including its IPv4-mapped form; the /64 of IPv6; the speaker of a represented client
  * (`spokenFor`).
  */
 export function networkOfText(address: string): string {

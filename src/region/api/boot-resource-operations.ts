@@ -232,7 +232,7 @@ export const BOOT_RESOURCE_OPERATIONS: readonly Operation[] = [
     ...many,
     ...order,
     op: 'import',
-    doc: 'Import the selected images of all sources now, also those whose import was cancelled.',
+    doc: 'Import the selected images of all sources now, including those whose import was cancelled.',
     run: startImport,
   }),
   defineOperation({

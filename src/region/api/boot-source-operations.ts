@@ -170,7 +170,7 @@ async function addSource(call: ApiCall, given: GivenSource): Promise<Answer> {
   if (refused !== undefined) return refused;
   const source = sourceOf(call, given, undefined);
   if ('kind' in source) return source;
-  // Those of files come first, also by their ids.
+  // Sources of files come first, in the order of ids as well.
   await call.region.bootImages.listSources();
   const added = await call.region.store.boot.addSource(source, sourceEvent(call, 'added', source.url));
   if (added === 'exists') return refuseField('url', 'field.boot-url-taken', { url: source.url });

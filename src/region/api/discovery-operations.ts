@@ -1,4 +1,4 @@
-// Hosts that racks heard on the wire and that are no machines or devices: by a lease, or by their neighbours' entries.
+// Hosts that racks heard on the wire and that are not machines or devices: by a lease, or by their neighbours' entries.
 //
 // Source: MAAS's `discovery/` with its filters.
 //
@@ -113,7 +113,7 @@ const many = { ...common, path: 'discovery', handler: 'DiscoveriesHandler' } as 
 
 /** Hosts heard on the wire, in version 2.0. */
 export const DISCOVERY_OPERATIONS: readonly Operation[] = [
-  defineOperation({ ...many, doc: 'List the hosts that racks heard and that are no machines or devices.', run: list }),
+  defineOperation({ ...many, doc: 'List the hosts that racks heard and that are not machines or devices.', run: list }),
   defineOperation({
     ...{ ...many, op: 'by_unknown_mac' },
     doc: 'List the hosts whose hardware address no machine or device has: all that are listed.',

@@ -320,7 +320,7 @@ const NAMES: readonly Operation[] = [
 const RECORDS: readonly Operation[] = [
   defineOperation({
     ...{ ...reading, ...records },
-    doc: 'List the records that are no addresses.',
+    doc: 'List the records that are not addresses.',
     parameters: filters,
     run: async (call, given) => {
       const found = await filtered(call, given);

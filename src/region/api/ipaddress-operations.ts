@@ -1,4 +1,4 @@
-// Addresses that users reserve, for hosts that are no machines of the region.
+// Addresses that users reserve, for hosts that are not machines of the region.
 //
 // Sources: MAAS API 1.0 and 2.0, `ipaddresses/` (list, reserve, release). In 1.0 an address has four keys, and its parameters have other names.
 //
@@ -190,7 +190,7 @@ export const IPADDRESS_OPERATIONS: readonly Operation[] = [
   }),
   defineOperation({
     ...{ ...base, method: 'POST', op: 'reserve', access: 'user', parameters: reserving },
-    doc: 'Reserve an address of a subnet, for a host that is no machine of the region.',
+    doc: 'Reserve an address of a subnet, for a host that is not a machine of the region.',
     run: reserve,
   }),
   defineOperation({

@@ -186,7 +186,7 @@ const reservedBy = ({ records }: NetworkView, username: string): number =>
   records.reserved.filter((one) => one.username === username).length +
   records.ranges.filter((one) => one.kind === 'reserved' && one.username === username).length;
 
-/** The refusal if the caller, who is no administrator, has reserved as much as a user may. */
+/** The refusal if the caller, who is not an administrator, has reserved as much as a user may. */
 export function refuseReserving(call: ApiCall, view: NetworkView, field: string): Refusal | undefined {
   if (isAdmin(call) || reservedBy(view, usernameOf(call)) < RESERVED_PER_USER_MAX) return undefined;
   return refuseField(field, 'field.reserved-per-user', { max: RESERVED_PER_USER_MAX });

@@ -1,6 +1,6 @@
 // One command for several machines, applied to all of them or to none.
 //
-// Source: MAAS's `machines/?op=release` and `op=accept`: an unknown id is a bad request, a machine that is already done is no error.
+// Source: MAAS's `machines/?op=release` and `op=accept`: an unknown id is a bad request, a machine that is already done is not an error.
 //
 // 1. A machine that is named several times counts once. Nothing is written, and no machine is read whole, before all are known to exist and
 //    their outlines allow the command: a refused request costs one query.

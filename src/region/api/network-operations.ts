@@ -228,7 +228,7 @@ async function ownersOf(call: ApiCall, macs: readonly MacAddress[]): Promise<Rea
   return new Map(owners.flatMap(([mac, home]) => (typeof home === 'object' ? [[mac, home.systemId] as const] : [])));
 }
 
-/** The hardware addresses in a request; a refusal if an address is no machine's. */
+/** The hardware addresses in a request; a refusal if an address is not a machine's. */
 async function machinesOf(call: ApiCall, texts: readonly string[]): Promise<ReadonlySet<MacAddress> | Refusal> {
   const macs = texts.flatMap((text) => parseMac(text) ?? []);
   const owners = await ownersOf(call, macs);

@@ -6,7 +6,7 @@
 // what a known proxy added may be believed); HAProxy's `option forwardfor`, nginx's `$proxy_add_x_forwarded_for`.
 //
 // 1. Entries before that of a listed proxy come from the client, and are read as such: a rack speaks for a machine there.
-// 2. A client has one address here, however a proxy spells it, because limits and shares count by its text. If an entry is no address, the
+// 2. A client has one address here, however a proxy spells it, because limits and shares count by its text. If an entry is not an address, the
 //    request counts for the proxy that wrote it.
 
 import { type Ipv4Network, networkContains, parseIpv4, withoutIpv4Mapping } from '../../net/address.ts';

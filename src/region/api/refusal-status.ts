@@ -60,7 +60,7 @@ export const REFUSALS: Readonly<Record<RefusalName, number>> = {
   'lists-limit': 429,
   'internal-error': 500,
   'store-unavailable': 503,
-  // As MAAS while a power action is in progress (its API middleware). It is no 409, because nothing has to be changed before the request is
+  // As MAAS while a power action is in progress (its API middleware). It is not a 409, because nothing has to be changed before the request is
   // repeated: `Retry-After` says when (RFC 9110 §15.6.4), and gomaasapi repeats the request then.
   'power-busy': 503,
   'bodies-limit': 503,

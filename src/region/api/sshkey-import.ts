@@ -2,7 +2,7 @@
 //
 // Source: MAAS's `account/prefs/sshkeys/?op=import`, which answers with the keys that it added.
 //
-// 1. All keys of the list are added, or none. A key that the user has already is no fault.
+// 1. All keys of the list are added, or none. A key that the user has already is not a fault.
 // 2. Reading the list takes time, in which the caller can lose the account, its rights or the key: they are checked again.
 
 import { formatKeySource, parseKeySource } from '../accounts/key-sources.ts';

@@ -1,7 +1,7 @@
 // Networks as MAAS's clients read them: the exact keys and types of API 2.0.
 //
 // Sources: MAAS API 2.0, `fabrics/`, `vlans/`, `subnets/`, `spaces/`, `ipranges/`, `static-routes/`; gomaasapi's schemas, in which a missing
-// key fails the whole list; the Go structures of Terraform's provider, in which a number is no text.
+// key fails the whole list; the Go structures of Terraform's provider, in which a number is not a text.
 //
 // 1. `description` of fabrics, VLANs and spaces is our own: MAAS takes it, and does not show it.
 

@@ -19,7 +19,7 @@ const CONFLICTS_SHOWN_MAX = 20;
 interface EvidenceLine {
   readonly kind: 'mac' | IdentityKind;
   readonly value: string | MacAddress;
-  /** True if several machines show it, so that it is no evidence. */
+  /** True if several machines show it, so that it is not evidence. */
   readonly isShared: boolean;
   /** True for the address of a portable adapter. */
   readonly isPortable: boolean;

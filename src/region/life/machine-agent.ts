@@ -7,7 +7,7 @@
 // 1. Only the machine that a rack has booted for this work gets an answer: it shows its boot token, from its current address
 //    (`identity/boot-token.ts`).
 // 2. A machine learns nothing about another one.
-// 3. A repeat of the final signal of ended work is answered like the first and changes nothing, also by another process of the region.
+// 3. A repeat of the final signal of ended work is answered like the first and changes nothing, even in another process of the region.
 
 import type { Clock } from '../../clock.ts';
 import { equalSecrets } from '../accounts/accounts.ts';

@@ -302,7 +302,7 @@ export class MachineLife {
     const { failed } = statusRow(status);
     if (failed === undefined) return { kind: 'change', fields: {}, events: [] };
     const isUnwritten = status === 'commissioning' || (status === 'deploying' && machine.netboot);
-    // Rackboot's own interruption is no attempt of the machine.
+    // Rackboot's own interruption is not an attempt of the machine.
     const isCounted = !isInterrupted(machine);
     const isSpent = isCounted && (work?.attempts ?? 0) >= (retries() ?? RETRIES);
     if (!isUnwritten || work === undefined || isSpent || !this.#switches(machine)) {

@@ -6,7 +6,7 @@
 // 3. The network is the one in which the machine was seen, its boot interface first. A machine never seen gets an address only if there is
 //    exactly one network.
 // 4. A machine gets the address that a rack's configuration reserves for it, if that address may be allocated.
-// 5. A user who is no administrator may request only addresses of static ranges and reserved ones: any other may be a server's.
+// 5. A user who is not an administrator may request only addresses of static ranges and reserved ones: any other may be a server's.
 // 6. A rack's range counts only if the rack is believed for its network and the network contains the range.
 // 7. Several racks may serve one network: every rack's reservations count, and each has its own static range.
 
@@ -101,7 +101,7 @@ interface LinkAddressWish {
   readonly own: ReadonlySet<Ipv4>;
   /** `undefined`: a free one. */
   readonly asked?: Ipv4 | undefined;
-  /** True if the user is no administrator: only addresses of static ranges are given. */
+  /** True if the user is not an administrator: only addresses of static ranges are given. */
   readonly isOrdinary: boolean;
 }
 

@@ -206,7 +206,7 @@ export class Racks {
     return this.#keys.get(uuid)?.username;
   }
 
-  /** The user whose API key a rack uses and who is no administrator any more; undefined: the rack may speak. */
+  /** The user whose API key a rack uses and who is no longer an administrator; undefined: the rack may speak. */
   demotedOwnerOf({ uuid }: Rack): string | undefined {
     const key = this.#keys.get(uuid);
     return key?.isAdmin === true ? undefined : key?.username;

@@ -1,4 +1,4 @@
-// The port to the store of boot images: the sources that offer images, the selections among these, and how the import of each image goes.
+// The port to the store of boot images: the sources that offer images, the selections among these, and the progress of each image's import.
 //
 //   file of sources ─┐
 //   API ─────────────┴─► source ─► selections ─► run: one process imports (region-thread/imports/) ─► resources and their progress
@@ -7,7 +7,7 @@
 //
 // 1. One method is one transaction, as in `store.ts`.
 // 2. A source that a file names has a row, too, for its id and its selections; only the file has its fields.
-// 3. The process that imports reads what others want (`wish`, `askedMs`) and writes how it goes. Wishes survive a restart.
+// 3. The importing process reads the requests of others (`wish`, `askedMs`), and writes its progress. Requests survive a restart.
 
 import { z } from 'zod';
 import { importReason } from './import-reason.ts';
@@ -86,7 +86,7 @@ export const IMPORT_STATES = [
 
 const count = z.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
 
-/** How the import of one image goes. Its texts are cleaned where they come from outside. */
+/** The progress of one image's import. Texts from outside are cleaned. */
 export const importProgress = z.object({
   state: z.enum(IMPORT_STATES),
   /** The name of the source. */
@@ -184,7 +184,7 @@ export interface BootStore {
   listResources(): Promise<readonly BootResource[]>;
   /** Makes the missing rows, up to RESOURCES_MAX. */
   addResources(names: readonly string[], atMs: number): Promise<void>;
-  /** Stores how imports go, by name; makes missing rows. */
+  /** Stores the progress of imports, by name; makes missing rows. */
   noteProgress(progress: ReadonlyMap<string, ImportProgress>, atMs: number): Promise<void>;
   /** @returns false if there is no such resource, or somebody deletes it */
   wish(id: number, wish: ResourceWish, event: NewMachineEvent): Promise<boolean>;

@@ -228,7 +228,7 @@ function hasFactsForm(facts: unknown): facts is HardwareFacts {
  */
 export function readStoredFacts(json: string): HardwareFacts {
   const facts: unknown = JSON.parse(json);
-  if (!hasFactsForm(facts)) throw new TypeError('they are no facts');
+  if (!hasFactsForm(facts)) throw new TypeError('they are not facts');
   const fits = json.length <= FACTS_BYTES_MAX && facts.disks.length <= DISKS_KEPT_MAX;
   return fits ? facts : boundFacts(facts).facts;
 }

@@ -126,7 +126,7 @@ export interface RackReport {
   readonly level?: MachineEventLevel | undefined;
   /** Set by the region: the rack is not the machine's home, so the report is not believed (`racks/machine-homes.ts`). */
   readonly isElsewhere?: boolean | undefined;
-  /** Set by the region: the address is not on the wire of the machine's home. The report is stored, but is no sign of life. */
+  /** Set by the region: the address is not on the wire of the machine's home. The report is stored, but is not a sign of life. */
   readonly isAway?: boolean | undefined;
 }
 

@@ -64,7 +64,7 @@ export function parsePowerParameters(json: string): PowerParameters | undefined 
 export function readStoredPowerParameters(json: string): PowerParameters {
   const stored: unknown = JSON.parse(json);
   if (!isFields(stored) || !Object.values(stored).every(isPowerValue))
-    throw new TypeError('they are no power parameters');
+    throw new TypeError('they are not power parameters');
   return Object.fromEntries(
     Object.entries(stored).filter((entry): entry is [string, PowerValue] => isPowerValue(entry[1])),
   );

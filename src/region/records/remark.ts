@@ -7,7 +7,7 @@ import type { EventParams } from './event-params.ts';
 
 type None = Readonly<Record<string, never>>;
 
-/** The codes with their parameters: those of events, and of remarks that are no event. */
+/** The codes with their parameters: those of events, and of remarks that are not events. */
 export interface RemarkParams extends EventParams {
   /** The own words of a person or of the machine. */
   said: { readonly text: string };

@@ -72,7 +72,7 @@ export interface StrangerSeen {
   readonly event: MachineEvent;
 }
 
-/** A host that is no machine, as a rack heard it last. */
+/** A host that is not a machine, as a rack heard it last. */
 export interface HeardHost extends StrangerSeen {
   /** Wall time of the first report of it that is still in the log, in milliseconds. */
   readonly firstMs: number;
@@ -249,13 +249,13 @@ export interface RegionStore {
   historyEnd(history: number): Promise<number | undefined>;
   /** Unknown machines that booted from the network since `sinceMs`, the latest first, each with its newest event. */
   listStrangers(sinceMs: number, limit: number): Promise<readonly StrangerSeen[]>;
-  /** Hosts that are no machines, as racks heard them since `sinceMs`, by a lease or on the wire; the latest first. */
+  /** Hosts that are not machines, as racks heard them since `sinceMs`, by a lease or on the wire; the latest first. */
   listHeard(sinceMs: number, limit: number): Promise<readonly HeardHost[]>;
   /** Forgets the hosts heard so far: they are listed once they are heard again. */
   clearHeard(): Promise<void>;
   /** At most `limit` events of each of these machines, the newest first. */
   recentEvents(systemIds: readonly string[], limit: number): Promise<ReadonlyMap<string, readonly MachineEvent[]>>;
-  /** The newest event of each of these machines. @param isQuiet leaves out DEBUG, and AUDIT, which is no state of a machine */
+  /** The newest event of each of these machines. @param isQuiet leaves out DEBUG, and AUDIT, which is not a state of a machine */
   newestEvents(systemIds: readonly string[], isQuiet?: boolean): Promise<ReadonlyMap<string, MachineEvent>>;
 
   /** @returns undefined if the name is taken */

@@ -110,7 +110,7 @@ export const isStoredWork = (json: string): boolean => storedWork.safeParse(JSON
 /** Reads stored work. @throws SyntaxError, Error if the text holds no work */
 export function readStoredWork(json: string): MachineWork {
   const work: MachineWork | null = JSON.parse(json);
-  if (typeof work !== 'object' || work === null) throw new Error('its work is no object');
-  if (!storedWork.safeParse(work).success) throw new TypeError('it is no work');
+  if (typeof work !== 'object' || work === null) throw new Error('its work is not an object');
+  if (!storedWork.safeParse(work).success) throw new TypeError('it is not a record of work');
   return work;
 }

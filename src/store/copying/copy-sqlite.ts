@@ -117,7 +117,7 @@ export class SqliteSource extends SqliteEnd implements CopySource {
       const version = Number(database.prepare('PRAGMA user_version').get()?.user_version);
       const known = REGION_DATABASE.migrations.length;
       if (mark !== REGION_DATABASE.applicationId)
-        throw new RackError('store-broken', `${path} is no database of a region`);
+        throw new RackError('store-broken', `${path} is not a database of a region`);
       if (version !== known) {
         const remedy = version > known ? 'install the newer Rackboot' : 'start its region once with this Rackboot';
         throw new RackError(
@@ -262,7 +262,7 @@ export function removeLeftBackups(path: string): readonly string[] {
       database.close();
       removed.push(left);
     } catch (error) {
-      // It is no database of ours, another process writes it, or removed it meanwhile.
+      // It is not a database of ours, another process writes it, or removed it meanwhile.
       if (!(error instanceof RackError) && osErrorCode(error) === undefined) throw error;
     }
   }

@@ -156,7 +156,7 @@ async function checkTarget(source: CopySource, target: CopyTarget, tables: reado
     const isOther =
       done > 0 && (isBehind || (await digestOf(source, table, done)) !== (await digestOf(target, table, done)));
     if (isOther) {
-      const text = `${target.name} is not empty (table ${table.name}), and what it holds is no part of ${source.name}: empty or remove it, or name another`;
+      const text = `${target.name} is not empty (table ${table.name}), and what it holds is not a part of ${source.name}: empty or remove it, or name another`;
       throw new RackError('already-exists', text);
     }
     isBehind ||= done < (await source.count(table));

@@ -124,7 +124,7 @@ function findFault({ name, columns }: CopiedTable, row: readonly Value[]): strin
 }
 
 function typeFault(value: Value, { type }: CopiedColumn): string {
-  return value === null ? 'is missing' : `is no exact value of the type ${type}`;
+  return value === null ? 'is missing' : `is not an exact value of the type ${type}`;
 }
 
 function whyUnreadable(

@@ -68,7 +68,7 @@ const readFile = readsRow(
   'stored_file',
   (row): StoredFile => {
     const { content } = row;
-    if (!(content instanceof Uint8Array)) throw new TypeError('the content is no bytes');
+    if (!(content instanceof Uint8Array)) throw new TypeError('the content is not bytes');
     return { name: text(row, 'name'), key: text(row, 'key'), content };
   },
   'id',

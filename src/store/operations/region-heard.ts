@@ -1,4 +1,4 @@
-// Hosts that racks heard on the wire and that are no machines (`region-steps.ts`).
+// Hosts that racks heard on the wire and that are not machines (`region-steps.ts`).
 
 import { HEARD_KINDS } from '../../region/records/machine-event.ts';
 import type { HeardHost } from '../../region/records/store.ts';

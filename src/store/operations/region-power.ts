@@ -33,14 +33,14 @@ const OUTCOME = z.object({
 });
 const OTHER_FORM = 'a value has another form';
 
-/** @throws Error if it is no command */
+/** @throws Error if it is not a command */
 export function parsePowerCommand(written: string): LedgerEntry['command'] {
   const checked = COMMAND.safeParse(JSON.parse(written));
   if (!checked.success) throw new Error(OTHER_FORM);
   return checked.data;
 }
 
-/** @throws Error if it is no outcome, or its detail has no sentence */
+/** @throws Error if it is not an outcome, or its detail has no sentence */
 export function parsePowerOutcome(written: string): PowerOutcome {
   const value = JSON.parse(written);
   if (!OUTCOME.safeParse(value).success) throw new Error(OTHER_FORM);

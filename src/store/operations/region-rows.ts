@@ -58,7 +58,7 @@ function optional<V, T>(column: string, value: V | undefined, convert: (value: V
 const macOf = (row: Row, column: string): MacAddress =>
   converted(column, number(row, column), (value) => mac(fit(value, accepts.mac, 'holds no hardware address')));
 
-/** @throws Error if it is no IPv4 address */
+/** @throws Error if it is not an IPv4 address */
 export const ipv4Of = (value: number): Ipv4 => ipv4(fit(value, accepts.address, 'holds no IPv4 address'));
 
 function fit<T>(value: T, isFit: (value: T) => boolean, why: string): T {

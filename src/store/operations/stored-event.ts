@@ -43,7 +43,7 @@ export function unpackRemark(json: string): Remark | undefined {
   return stored;
 }
 
-const NO_REMARK = 'it is no remark';
+const NO_REMARK = 'it is not a remark';
 
 /** @throws SyntaxError, TypeError */
 function fieldsOf(json: string): Fields {

@@ -1,4 +1,4 @@
-// Ends a connection to PostgreSQL, also one whose server is gone. The driver waits for the server to close its side, which a lost host never does.
+// Ends a connection to PostgreSQL, even if its server is gone. The driver waits for the server to close its side, which a lost host never does.
 
 import pg from 'pg';
 import { systemClock } from '../../clock.ts';

@@ -45,13 +45,13 @@ test('key@=file sends the content of a file', () => {
   assert.deepEqual(fieldsOf(body), { keyring: [Buffer.from([0, 255, 1]).toString('base64')], script: ['text'] });
 });
 
-test('missing words of the path and words that are no parameters are named', () => {
+test('missing words of the path and words that are not parameters are named', () => {
   for (const [words, said] of [
     [[], /^UUID and NAME are missing/],
     [['b4ec'], /^NAME is missing/],
     [['b4ec', 'ip=10.0.0.1'], /^NAME is missing/],
-    [['b4ec', 'eth0', 'ip'], /"ip" is no parameter/],
-    [['b4ec', 'eth0', '=x'], /"=x" is no parameter/],
+    [['b4ec', 'eth0', 'ip'], /"ip" is not a parameter/],
+    [['b4ec', 'eth0', '=x'], /"=x" is not a parameter/],
   ] as const)
     assert.throws(() => requestOf(UPDATE, words), { code: 'bad-argument', message: said }, words.join(' '));
 });

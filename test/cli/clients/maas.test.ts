@@ -76,7 +76,7 @@ test('a login takes the key as argument, from a file and from standard input, an
   assert.doesNotMatch(await said('maas', 'list'), /^(one|two) /m);
 });
 
-test('a wrong key, a text that is no key, and a server that is no region leave no profile', async () => {
+test('a wrong key, a text that is not a key, and a server that is not a region leave no profile', async () => {
   for (const [url, given, code, why] of [
     [`${live.origin}/MAAS`, 'a:b:c', 2, /does not accept this API key/],
     [`${live.origin}/MAAS/api/1.0`, 'a:b:c', 2, /does not accept this API key/],
@@ -133,7 +133,7 @@ test('wrong words end with exit code 2 and name the right ones', async () => {
     [['root', 'node-grups', 'list'], /did you mean node-groups\?/],
     [['root', 'node-groups', 'lits'], /did you mean list\?/],
     [['root', 'node-group', 'read'], /UUID is missing/],
-    [['root', 'maas', 'get-config', 'name'], /"name" is no parameter/],
+    [['root', 'maas', 'get-config', 'name'], /"name" is not a parameter/],
     [['login', 'x'], /login PROFILE URL/],
     [['init', 'region+rack'], /rackboot\.js init|rackboot init/],
   ] as const) {

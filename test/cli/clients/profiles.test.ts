@@ -39,7 +39,7 @@ test('a profile is written for its user alone, replaced and removed, and leaves 
   assert.deepEqual(listProfiles(), ['root']);
 });
 
-test('a profile that others may read is refused, and so is a file that is no profile', () => {
+test('a profile that others may read is refused, and so is a file that is not a profile', () => {
   writeProfile('open', PROFILE);
   const file = join(profileDirectory(), 'open.json');
   chmodSync(file, 0o644);
@@ -58,7 +58,7 @@ test('an unknown profile is answered with the nearest one', () => {
   assert.throws(() => removeProfile('nobody'), { code: 'not-found' });
 });
 
-test('a name that is a path, a command or an option is no name of a profile', () => {
+test('a name that is a path, a command or an option is not a name of a profile', () => {
   for (const name of ['', '.', '..', '../x', 'a/b', '-x', 'login', 'status', 'x'.repeat(65), 'a b'])
     assert.throws(() => writeProfile(name, PROFILE), { code: 'bad-argument' }, name);
   assert.ok(!existsSync(join(home, 'rackboot', 'x.json')));

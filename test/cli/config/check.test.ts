@@ -53,7 +53,7 @@ test('a listener of the region at an address of another host, or at a port in us
     assert.equal(code, 0, text);
     assert.match(
       text,
-      /^Beware {2}203\.0\.113\.9:5240, which region\.listen names, is no address of this host: give 203\.0\.113\.9 to an interface, or change region\.listen$/m,
+      /^Beware {2}203\.0\.113\.9:5240, which region\.listen names, is not an address of this host: give 203\.0\.113\.9 to an interface, or change region\.listen$/m,
     );
     assert.match(
       text,

@@ -8,7 +8,7 @@ import { ANY, networkOf, parseIpv4 } from '../../../src/net/address.ts';
 const address = parseIpv4('192.168.1.7') ?? ANY;
 const place = { name: 'eth0', address, network: networkOf(address, 24) };
 
-test('silence is no proof where the default router is, or where nobody could be asked', () => {
+test('silence is not proof where the default router is, or where nobody could be asked', () => {
   assert.equal(bewareText(place, { servers: [] }, false), undefined);
   assert.match(bewareText(place, { servers: [] }, true) ?? '', /leads to the default router.*--mode proxy$/);
   for (const isDefaultRoute of [true, false])

@@ -24,7 +24,7 @@ for (const command of ['build', 'import-installer']) {
     assert.equal(code, 2);
     assert.equal(
       complaint,
-      `rackboot: "mips" is no value of --arch, which takes ${command === 'build' ? 'amd64 or arm64' : 'amd64, arm64 or i386'}\nSee ${ownProgram()} images ${command} --help.\n`,
+      `rackboot: "mips" is not a value of --arch, which takes ${command === 'build' ? 'amd64 or arm64' : 'amd64, arm64 or i386'}\nSee ${ownProgram()} images ${command} --help.\n`,
     );
   });
 }

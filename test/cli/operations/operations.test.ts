@@ -126,7 +126,7 @@ test('mistyped words are refused with the nearest right one, before anything is 
     [['node-group', 'read'], /<uuid> is missing/],
     [['node-groups', 'accept', 'uid=x'], /accept has no parameter uid: did you mean uuid\?/],
     [['node-groups', 'list', '--jsno'], /Did you mean --json\?/],
-    [['node-groups', 'list', 'x'], /"x" is no parameter/],
+    [['node-groups', 'list', 'x'], /"x" is not a parameter/],
   ] as const) {
     const { result, complaint } = await run(...words, '--config', config);
     assert.equal(result, 2, complaint);

@@ -385,7 +385,7 @@ export const DOOR_POINTS: readonly MendedPoint[] = [
         breaks: swapIn('region/racks/machine-homes.ts', [' && !isBootEvent(eventTypeOf(report.kind))', '']),
       },
       {
-        holds: 'In its log they are no start of the machine.',
+        holds: 'In its log they do not count as a start of the machine.',
         tests: homes('boots in another network are neither a start of its disk nor a sign that its system is up'),
         breaks: swapIn('region/records/report-fields.ts', ['if (isFromAway(event)) return {};', '']),
       },

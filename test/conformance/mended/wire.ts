@@ -62,7 +62,7 @@ export const WIRE_POINTS: readonly MendedPoint[] = [
         ),
       },
       {
-        holds: 'The memory of a batch is no Buffer.',
+        holds: 'The memory of a batch is not a Buffer.',
         tests: named('net/linux/wire-structs.test.ts')('lends bytes of which a slice is a copy: no Buffer'),
         breaks: swapIn('net/linux/wire-structs.ts', [
           'this.#payloads = new Uint8Array(slots * slotBytes);',
@@ -216,9 +216,9 @@ export const WIRE_POINTS: readonly MendedPoint[] = [
         breaks: without(ANY_RELAY),
       },
       {
-        holds: 'A client of this rack is no relay agent.',
+        holds: 'A client of this rack is not a relay agent.',
         tests: relays(
-          'a client of this rack is no relay agent of any network, even if it sends from the giaddr that it writes',
+          'a client of this rack is not a relay agent of any network, even if it sends from the giaddr that it writes',
         ),
         breaks: swapIn('dhcp/networks/relays.ts', ['if (holdsLease(from) || (', 'if ((']),
       },
@@ -290,7 +290,7 @@ export const WIRE_POINTS: readonly MendedPoint[] = [
     ],
   },
   {
-    point: 'answers are no weapon: amplification of DNS and DHCP',
+    point: 'answers are not a weapon: amplification of DNS and DHCP',
     rows: [
       {
         holds: 'Large answers to one address have a rate.',
@@ -380,9 +380,9 @@ export const WIRE_POINTS: readonly MendedPoint[] = [
         ]),
       },
       {
-        holds: 'An address whose probe still runs is no offer.',
+        holds: 'An address whose probe still runs is not an offer.',
         tests: named('dhcp/conflicts/unrecorded-address.test.ts')(
-          'while the probe that a DISCOVER caused still runs is no acceptance of an offer',
+          'while the probe that a DISCOVER caused still runs is not an acceptance of an offer',
         ),
         breaks: swapIn('dhcp/leases/offers.ts', ['?.isSent === true ? this', ' !== undefined ? this']),
       },

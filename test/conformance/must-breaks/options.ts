@@ -146,7 +146,7 @@ const BASIC: readonly BrokenMust[] = [
   ),
   basic(
     '9.3',
-    'A field that holds options is no name; its name is in option 66 or 67.',
+    'A field that holds options is not a name; its name is in option 66 or 67.',
     swap(
       MESSAGE,
       "file: fileHasOptions ? '' : textOf(bytes, FILE_OFFSET, FILE_BYTES),",

@@ -31,7 +31,7 @@ test('a machine named by an unseen card has the steps of the card seen last', ()
   assert.equal(
     heardCardOf(timeline, { mac: SECOND, machine: undefined }),
     SECOND,
-    'of a card that is no machine’s nothing is known',
+    'of a card that is not a machine’s nothing is known',
   );
 });
 

@@ -140,7 +140,7 @@ test('the classes of a machine follow from the hostname of its newest lease, and
   assert.match(denied?.remedy ?? '', /change `when` or `deny`/);
 });
 
-test('the limit of New machines is no obstacle while there is room, for a known machine, or with a remote region', () => {
+test('the limit of New machines is not an obstacle while there is room, for a known machine, or with a remote region', () => {
   const others = { statusName: 'New', macs: [mac(0x525400000099)] };
   const limit = 'region: { new_machines_max: 1 }';
   const remote =

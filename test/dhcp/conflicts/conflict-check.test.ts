@@ -289,7 +289,7 @@ test('an ended lease is not set aside because its client still uses the address:
   assert.deepEqual(
     rig.network.take().map(({ message }) => formatIpv4(message.yiaddr)),
     [address],
-    'its own answer is no conflict',
+    'its own answer is not a conflict',
   );
 });
 
@@ -407,7 +407,7 @@ test('the stocks of many networks are filled a few at a time, and in the end all
   assert.equal(new Set(rig.wire.asked).size, networks.length * STOCK_SIZE);
 });
 
-test('a last holder that still answers is no conflict: it keeps the address, and others do not get it', async () => {
+test('a last holder that still answers is not a conflict: it keeps the address, and others do not get it', async () => {
   const one = { low: ip('10.20.0.100'), high: ip('10.20.0.100') };
   const rig = await start(config(subnet({ dynamic: one, leaseTime: seconds(30) })));
   const [address] = [ip('10.20.0.100')];

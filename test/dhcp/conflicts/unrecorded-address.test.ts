@@ -153,7 +153,7 @@ describe('SELECTING an address that is not on offer', () => {
     ['INIT-REBOOT', { type: 'request', mac: MAC_A, requested: ADDRESS }],
     ['a DISCOVER', { type: 'discover', mac: MAC_A, requested: ADDRESS }],
   ] as const) {
-    test(`while the probe that ${name} caused still runs is no acceptance of an offer`, async () => {
+    test(`while the probe that ${name} caused still runs is not an acceptance of an offer`, async () => {
       const { rack, say } = await start(OTHER, subnet({ authoritative: 'yes' }));
       rack.say(first);
       assert.equal((await say(select))[0], '');

@@ -112,9 +112,9 @@ const cases: readonly [name: string, format: LeaseFileFormat, text: string, entr
   [
     'dhcpd: stray words before a lease are reported, and the lease is read',
     'isc',
-    `this is\nno lease\nlease 10.0.0.5 {\n${LEASE}}\n}\nhost gate { dynamic;\nlease 10.0.0.6 {\n${LEASE}}`,
+    `stray\nwords\nlease 10.0.0.5 {\n${LEASE}}\n}\nhost gate { dynamic;\nlease 10.0.0.6 {\n${LEASE}}`,
     [
-      '1: malformed: this is no lease',
+      '1: malformed: stray words',
       `10.0.0.5 ${MAC} bound -600 600 - - - - -`,
       '8: malformed: } ends nothing',
       '9: malformed: host gate: it is cut off',

@@ -53,7 +53,7 @@ test('a relay agent is believed if it sends from its address, from a source the 
   }
 });
 
-test('a client of this rack is no relay agent of any network, even if it sends from the giaddr that it writes', async () => {
+test('a client of this rack is not a relay agent of any network, even if it sends from the giaddr that it writes', async () => {
   const choosing = (network: readonly number[]) => [[82, [5, 4, ...network]]] as const;
   const far = await rackWith();
   far.say({ type: 'discover', mac: MAC_A, giaddr: LEASED, from: LEASED, options: choosing([10, 30, 0, 0]) }, TO_RACK);

@@ -152,7 +152,7 @@ describe('a bundle', () => {
       bundle.length - 1500,
       bundle.length - 1024,
     ]) {
-      await refused(viewBytes(bundle, 0, Math.floor(length)), /is no whole bundle of images: .*; export it again/);
+      await refused(viewBytes(bundle, 0, Math.floor(length)), /is not a whole bundle of images: .*; export it again/);
     }
     assert.deepEqual(readdirSync(to), []);
   });
@@ -197,8 +197,8 @@ describe('a bundle', () => {
         Buffer.concat([tar([FIRST, manifest], 0), encodeTarHead({ name: content[0], bytes: 2 ** 50 }), disk]),
         /cut short/,
       ],
-      [Buffer.concat([tar([FIRST], 0), link, new Uint8Array(1024)]), /is no plain file/],
-      [Buffer.from('PK\u0003\u0004'.padEnd(2048)), /it is no tar archive/],
+      [Buffer.concat([tar([FIRST], 0), link, new Uint8Array(1024)]), /is not a plain file/],
+      [Buffer.from('PK\u0003\u0004'.padEnd(2048)), /it is not a tar archive/],
     ];
     for (const [bundle, words] of rows) await refused(bundle, words);
     assert.deepEqual(readdirSync(to), []);

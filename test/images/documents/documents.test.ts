@@ -20,7 +20,7 @@ describe('a path', () => {
     'x~1+2@3,4=5(6)',
   ];
   for (const path of contained)
-    it(`${path} is contained, also as a part of a URL`, () => {
+    it(`${path} is contained, even as a part of a URL`, () => {
       assert.ok(isContainedPath(path));
       assert.equal(new URL(path, BASE).href, `${BASE}${path}`);
     });

@@ -33,7 +33,7 @@ const ROWS: readonly Row[] = [
     expected: undefined,
   },
   {
-    name: 'a pause of this host is no stall',
+    name: 'a pause of this host is not a stall',
     steps: [
       [1000, 'pause'],
       [100_000, 'judge'],

@@ -287,7 +287,7 @@ describe('a hostile source', { skip: missing('linux', 'gpg') }, () => {
     }
   });
 
-  test('whose keyring is no keyring has a reason, and the other sources have their images', {
+  test('whose keyring is not a keyring has a reason, and the other sources have their images', {
     timeout: CASE_MS_MAX,
   }, async () => {
     const { url, server } = await serve();

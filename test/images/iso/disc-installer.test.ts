@@ -98,7 +98,7 @@ describe('the disc of Ubuntu’s live server', { skip: missing('genisoimage') },
     assert.equal(await disc.find('casper'), undefined, 'it is a directory');
   });
 
-  test('that is no disc, is another disc or is cut short is refused with the reason, and nothing appears', async () => {
+  test('that is not a disc, is another disc or is cut short is refused with the reason, and nothing appears', async () => {
     const image = readFileSync(makeDisc(whole, '-R'));
     const other = readFileSync(
       makeDisc({ 'install/vmlinuz': KERNEL, '.disk/info': INFO.replace('arm64', 'amd64') }, '-R'),

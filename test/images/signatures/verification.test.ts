@@ -133,7 +133,7 @@ describe('a signature', { skip: missing('gpg', 'gpgv') }, () => {
         keyOf('ed25519'),
       ],
       ['that is empty', 'no-signature', verify(new Uint8Array())],
-      ['that is no signature', 'unreadable-signature', verify(utf8('no signature'))],
+      ['that is not a signature', 'unreadable-signature', verify(utf8('no signature'))],
       ['in armor without an end', 'no-signature', verify(utf8('-----BEGIN PGP SIGNATURE-----\n\nabc\n'))],
       ['of 65 KiB', 'too-large', verify(new Uint8Array(65 * 1024 + 1))],
       ['with an empty keyring', 'unreadable-keyring', verify(signed({ key: 'ed25519' }), new Uint8Array())],

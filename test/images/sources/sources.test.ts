@@ -340,8 +340,8 @@ describe("a site's own sources", () => {
   const files: readonly (readonly [name: string, text: string, problem: RegExp])[] = [
     ['that is empty', '', /^sources: expected a list of sources$/],
     ['of a list', '- a', /^sources: expected a list of sources$/],
-    ['with another key', 'sources: []\nsource: []\n', /^source: is no key of this file; remove it$/],
-    ['that is no YAML', 'sources: [', /^: line 1: /],
+    ['with another key', 'sources: []\nsource: []\n', /^source: is not a key of this file; remove it$/],
+    ['that is not YAML', 'sources: [', /^: line 1: /],
     ['with two sources of one name', fileOf(plain, plain), /^sources\[1\]\.name: site is the name of another source/],
     ['with releases of no form', 'releases: [a]\n', /^releases: expected our names of releases with their titles/],
     ['with a release without title', 'releases: { a: { base: b } }\n', /^releases\.a\.title: /],

@@ -129,14 +129,14 @@ describe('a filter', () => {
   });
 
   const bad: readonly (readonly [text: string, problem: RegExp])[] = [
-    ['arch', /^arch is no filter: write TAG=VALUE/],
-    ['=amd64', /is no filter: write/],
+    ['arch', /^arch is not a filter: write TAG=VALUE/],
+    ['=amd64', /is not a filter: write/],
     ['arch==', /^none$/],
-    ['a~(', /is no filter: .*missing closing/],
-    ['a~(a)\\1', /is no filter: .*invalid escape/],
-    ['a~(?=x)', /is no filter: .*invalid/],
-    ['a~((a{100}){100}){100}', /is no filter: .*repeat/],
-    [`a~${'x'.repeat(600)}`, /is no filter: use at most 512 characters/],
+    ['a~(', /is not a filter: .*missing closing/],
+    ['a~(a)\\1', /is not a filter: .*invalid escape/],
+    ['a~(?=x)', /is not a filter: .*invalid/],
+    ['a~((a{100}){100}){100}', /is not a filter: .*repeat/],
+    [`a~${'x'.repeat(600)}`, /is not a filter: use at most 512 characters/],
   ];
   for (const [text, problem] of bad)
     it(`${text.slice(0, 30)} is ${String(problem) === '/^none$/' ? 'accepted' : 'refused'}`, async () => {

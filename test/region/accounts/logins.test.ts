@@ -189,7 +189,7 @@ scene('work that was aborted, or begun again, is no longer wanted by the token o
   assert.equal((await it.agent('watch')).text, 'wanted=yes\n');
 });
 
-scene('a look at whether work is wanted is no sign of life', async (it) => {
+scene('a look at whether work is wanted is not a sign of life', async (it) => {
   await it.ask('POST', 'accept', await it.as('ann'));
   await it.agent('job');
   const deadline = (await it.machine()).statusDeadlineMs;

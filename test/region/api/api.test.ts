@@ -385,7 +385,7 @@ test('an administrator changes, moves and deletes a machine; a machine with its 
       headers: admin,
     });
     const [logged] = JSON.parse(log).events;
-    assert.deepEqual([logged.type, logged.level], ['Node', 'AUDIT'], 'an edit is no event of the machine');
+    assert.deepEqual([logged.type, logged.level], ['Node', 'AUDIT'], 'an edit is not an event of the machine');
     const moved = await client.form(`${url}?op=commission`, { comment: 'go' }, { headers: admin });
     assert.equal(JSON.parse(moved.text).status_name, 'Commissioning');
     const refused = await client.form(`${url}?op=commission`, {}, { headers: admin });

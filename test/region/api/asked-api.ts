@@ -14,7 +14,7 @@ export type CallerName = (typeof CALLERS)[number] | 'nobody';
 export interface Answered {
   readonly status: number;
   readonly text: string;
-  /** Undefined: the answer is no JSON. */
+  /** Undefined: the answer is not JSON. */
   readonly json: ReturnType<typeof JSON.parse>;
   readonly bytes: Buffer;
   readonly headers: Readonly<Record<string, unknown>>;

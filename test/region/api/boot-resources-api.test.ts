@@ -79,7 +79,7 @@ async function withApi(
   }
 }
 
-test('images are listed and read with MAAS’s fields, also one whose newer version is on its way', () =>
+test('images are listed and read with MAAS’s fields, including an image whose newer version is under import', () =>
   withApi([image(), image({ os: 'custom', release: 'x', origin: undefined, title: '' })], async (ask, { store }) => {
     await store.boot.noteProgress(new Map([[NOBLE, COMING]]), 1);
     const { json: list } = await ask('GET', '2.0/boot-resources/', undefined, 'user');

@@ -218,7 +218,7 @@ test('a root archive is stored as it is, in the boot tree, too', () =>
     const refused = await create(wish(DISK, { name: 'mysite/ten', filetype: 'tgz' }));
     const answer = await put(uriOf(refused), DISK);
     assert.deepEqual([answer.status, images().length], [400, 1]);
-    assert.match(answer.text, /the upload is no tgz/);
+    assert.match(answer.text, /the upload is not a tgz file/);
     const reserved = await create(wish(root, { name: 'grub/ten', filetype: 'tgz' }));
     assert.match((await put(uriOf(reserved), root)).text, /already uses the name grub/);
   }));

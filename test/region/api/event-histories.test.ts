@@ -206,7 +206,7 @@ describe('PostgreSQL', { skip: missing('linux', '/usr/lib/postgresql') }, () => 
   });
 });
 
-test('a Last-Event-ID that is no place is refused by its value, and an empty one means none', async () => {
+test('a Last-Event-ID that is not a place is refused by its value, and an empty one means none', async () => {
   const live = await startRegion({});
   const ask = (place: string) =>
     fetch(`${live.origin}${LOG}`, {
@@ -222,7 +222,7 @@ test('a Last-Event-ID that is no place is refused by its value, and an empty one
         [400, false],
         place,
       );
-      assert.match(text, new RegExp(`"Last-Event-ID":\\["${place} is no place in the event log: `));
+      assert.match(text, new RegExp(`"Last-Event-ID":\\["${place} is not a place in the event log: `));
     }
     const now = await ask('');
     assert.equal(now.status, 200);

@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import { FILES_PER_USER_MAX } from '../../../src/region/records/file-store.ts';
 import { type AskedApi, withAskedApi } from './asked-api.ts';
 
-/** Bytes that are no text. */
+/** Bytes that are not text. */
 const BYTES = Buffer.from([0, 255, 13, 10, 45, 45, 0x61, 128]);
 const BOUNDARY = 'frontier';
 

@@ -21,7 +21,7 @@ const HEADER = `#!/bin/sh
 interface Answered {
   readonly status: number;
   readonly text: string;
-  /** Undefined: the answer is no JSON. */
+  /** Undefined: the answer is not JSON. */
   readonly json: ReturnType<typeof JSON.parse>;
 }
 

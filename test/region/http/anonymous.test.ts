@@ -193,7 +193,7 @@ async function populate({ region, store }: RegionPlace): Promise<readonly Machin
   return machines;
 }
 
-test('whatever a stranger posts, also by way of a rack: no machine that is not New changes, and what is stored is bounded and clean', () =>
+test('whatever a stranger posts, even by way of a rack: no machine that is not New changes, and what is stored is bounded and clean', () =>
   fc.assert(
     fc.asyncProperty(fc.array(post, { minLength: 1, maxLength: 8 }), async (posts) => {
       await withApp(async (place, app) => {

@@ -65,7 +65,7 @@ test(
             assert.match(text, /answered/, client);
           }
           const { text } = await ask(port, OTHER_HOST, [`${passedOn('198.51.100.7', 'GET')}\r\n`]);
-          assert.match(text, /answered/, 'a host that is no load balancer counts for itself');
+          assert.match(text, /answered/, 'a host that is not a load balancer counts for itself');
           assert.match(
             reports.join('\n'),
             /^the API ended a connection of 198\.51\.100\.7: it held more than its share/,

@@ -103,9 +103,9 @@ const BAD_REGISTRATIONS: readonly (readonly [
   status: number,
 ])[] = [
   ['a UUID in upper case', { uuid: RACK_UUID.replace('2222', 'ABCD') }, 400],
-  ['a name that is no label', { name: 'rack 2' }, 400],
-  ['interfaces that are no JSON', { interfaces: '[' }, 400],
-  ['interfaces that are no list', { interfaces: '{}' }, 400],
+  ['a name that is not a label', { name: 'rack 2' }, 400],
+  ['interfaces that are not JSON', { interfaces: '[' }, 400],
+  ['interfaces that are not a list', { interfaces: '{}' }, 400],
   ['the whole internet as its network', { interfaces: JSON.stringify([rackInterface('0.0.0.0/0')]) }, 400],
   ['an invalid digest', { secret_digest: 'x' }, 400],
   ['a version with a blank', { version: '1 2' }, 400],
@@ -162,7 +162,7 @@ test('the state has the tag of its version, and is not sent to a rack that has i
         const known = await rack('state', undefined, { 'if-none-match': sent });
         assert.deepEqual([known.status, known.text], [304, ''], sent);
       }
-      // A change that only a report brings is no news to a rack.
+      // A change that only a report brings is not news to a rack.
       await region.enlist(report([0x5254000b0000]));
       assert.equal((await rack('state', undefined, { 'if-none-match': tag })).status, 304);
       // The same version of a region that started with an older database may be another state.

@@ -155,7 +155,7 @@ test('the end waits for a configuration that is being put into force, and leaves
   });
 });
 
-test('an observer learns of every change of the listeners, also by overlapping configurations and by a retry', async () => {
+test('an observer learns of every change of the listeners, including those by overlapping configurations and by a retry', async () => {
   await withSlowDoors(async (doors) => {
     const reported: number[] = [];
     doors.api.watch((addresses) => reported.push(addresses.length));

@@ -18,7 +18,7 @@ const CASES: readonly (readonly [name: string, Partial<OriginFacts>, host: strin
   ['with the port that the client used', BY_SOCKET, '10.20.0.1:8080', 'http://10.20.0.1:8080'],
   ['the address where a rack took the request is taken', BY_RACK, '10.20.0.1:5248', 'http://10.20.0.1:5248'],
   ['a listener of the region is taken', BY_SOCKET, '192.0.2.7:5240', 'http://192.0.2.7:5240'],
-  ['a listener of every address is no address', BY_SOCKET, '0.0.0.0:5240', 'http://10.20.0.1:5240'],
+  ['a listener of every address is not an address', BY_SOCKET, '0.0.0.0:5240', 'http://10.20.0.1:5240'],
   ['the name of public_url is taken', BY_SOCKET, 'Region.example:5240', 'http://Region.example:5240'],
   ['the name of public_url is taken over TLS', BY_TLS, 'region.example', 'https://region.example'],
   ['an address of an accepted rack is taken', BY_SOCKET, '10.50.0.1:5248', 'http://10.50.0.1:5248'],
@@ -93,7 +93,7 @@ const DOORS: readonly (readonly [
 ])[] = [
   ['its own rack', '127.0.0.1', { 'x-rackboot-rack': SECRET, 'x-forwarded-for': MACHINE }, `http://${ARRIVED}`],
   ['no rack: where it says that it arrived is not believed', MACHINE, {}, ''],
-  ['somebody who is no rack', MACHINE, { 'x-rackboot-rack': 'guessed', 'x-forwarded-for': MACHINE }, ''],
+  ['somebody who is not a rack', MACHINE, { 'x-rackboot-rack': 'guessed', 'x-forwarded-for': MACHINE }, ''],
 ];
 
 for (const [name, from, fields, origin] of DOORS) {

@@ -67,7 +67,7 @@ const RECOGNISED: readonly (readonly [string, EnlistmentReport, EnlistmentReport
     true,
   ],
   [
-    'a placeholder for a serial number is no evidence either',
+    'a placeholder for a serial number is not evidence either',
     report([A], { facts: facts({ uuid: UUID_1, serial: 'To be filled by O.E.M.' }) }),
     report([B], { facts: facts({ uuid: UUID_1, serial: 'To be filled by O.E.M.' }) }),
     false,
@@ -285,7 +285,7 @@ test('identifying values are distinguished from shared ones', () => {
   assert.equal(isIdentifyingMac(mac(A)), true);
 });
 
-test('hostnames are single labels that are no address', () => {
+test('hostnames are single labels that are not an address', () => {
   const cases: [string, string | undefined][] = [
     ['web1', 'web1'],
     ['WEB-1', 'web-1'],

@@ -99,7 +99,7 @@ const LINES: readonly (readonly [string, Shown, Shown, 'same' | 'two' | 'two, an
     'two, and a person is asked',
   ],
   [
-    'a UUID alone is no proof: boards are sold with one for all, and without a serial number',
+    'a UUID alone is not proof: boards are sold with one for all, and without a serial number',
     { macs: [A], uuid: UUID_1, serial: 'Default string' },
     { macs: [B], uuid: UUID_1, serial: 'Default string' },
     'two, and a person is asked',
@@ -111,7 +111,7 @@ const LINES: readonly (readonly [string, Shown, Shown, 'same' | 'two' | 'two, an
     'same',
   ],
   [
-    'a serial number alone is no proof, for it is unique to its maker only',
+    'a serial number alone is not proof, for it is unique to its maker only',
     { macs: [A], serial: 'SN100' },
     { macs: [B], serial: 'SN100' },
     'two, and a person is asked',

@@ -160,7 +160,7 @@ test('after any events in any order, with crashes in between, the records are co
   const world = await World.make(place);
   try {
     await greetRack(world.region);
-    // Bob is an administrator, also in the records; alice is an ordinary user.
+    // Bob is an administrator, and recorded as one; alice is an ordinary user.
     await world.region.store.addUser({ ...BOB, email: '', passwordHash: '', createdMs: 1 });
     for (const username of ['bob', 'alice']) {
       await world.region.store.life.addSshKey({ username, key: KEY, createdMs: 1 }, 4, WORD);

@@ -296,7 +296,7 @@ test('a deployment that hangs before its disk is written restarts once with new 
     region.close();
   }));
 
-test('the key of a machine ends with an abort, with a new deployment, and with its release, also one that erases', () =>
+test('the key of a machine ends with an abort, with a new deployment, and with its release, even one that erases', () =>
   withRegion(async (place) => {
     const { clock } = place;
     const region = await reopen(place, heldPower());

@@ -494,7 +494,7 @@ test('the installed system’s webhook reports its start, and the last stage mak
     assert.match(
       await service.log(id),
       /NODE_STATUS_EVENT debug init-network begins/,
-      'it is no step of the installation',
+      'it is not a step of the installation',
     );
     await tell(step('init-network/config-ssh', 'start'));
     assert.equal((await service.machine(id)).work?.stage, 'init-network');
@@ -647,7 +647,7 @@ test('an accepted remote rack forwards addresses of its own network', () =>
     assert.equal((await service.get(path, passed(right))).status, 200);
     assert.equal((await service.get(path, passed(right, '10.50.0.101'))).status, 403);
     assert.equal((await service.get(path, passed(`${RACK_TOKEN}:x`))).status, 403);
-    // It speaks for no machine in another network, and its own key is no machine's.
+    // It speaks for no machine in another network, and its own key is not a machine's.
     const here = await service.deploying(B, HERE);
     assert.equal((await service.get(await service.preseedPath(here), passed(right, HERE))).status, 403);
     const authorization = rackAuthorization();

@@ -134,7 +134,7 @@ test('a refusal names each field once, by the key in its message if there is one
   assert.equal(refusalText(refused({ release: ['boot.release: is not there'] })), 'boot.release: is not there');
   assert.equal(refusalText(refused({ key: ['key: is not one'] })), 'key: is not one');
   assert.equal(refusalText(refused({ kernel_opts: ['is too long'] })), 'kernel opts: is too long');
-  assert.equal(refusalText(refused({ release: ['unreleased: is no name'] })), 'release: unreleased: is no name');
+  assert.equal(refusalText(refused({ release: ['unreleased: is not a name'] })), 'release: unreleased: is not a name');
 });
 
 test('an error at a field is a sentence, and a command at its end can be copied', () => {

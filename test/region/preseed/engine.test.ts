@@ -93,7 +93,7 @@ const BAD: readonly (readonly [string, string, number, RegExp])[] = [
   ],
   ['even where it is only asked for', '{{if hostnam}}{{endif}}', 1, /hostnam is not defined/],
   ['a part that is not there', '{{node.hostnam}}', 1, /the parts are: architecture, hostname/],
-  ['a property of every object is no part', '{{node.constructor}}', 1, /is not defined/],
+  ['a property of every object is not a part', '{{node.constructor}}', 1, /is not defined/],
   ['nor a name', '{{constructor}}{{__proto__}}', 1, /is not defined/],
   ['a mistake in an included template is reported with its file', '{{include "wrong"}}', 2, /hostnam is not defined/],
   ['code', '{{py: import os}}', 1, /cannot run programs/],

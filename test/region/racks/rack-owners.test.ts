@@ -57,7 +57,7 @@ test('a rack with the key of an administrator who lost the rights is refused, un
       await place.register({}, mallory.headers),
     ]) {
       assert.equal(answer.status, 403);
-      assert.match(answer.text, /rack-2 .*mallory, who is no administrator.*region\.api_key_file/s);
+      assert.match(answer.text, /rack-2 .*mallory, who is no longer an administrator.*region\.api_key_file/s);
       assert.ok(answer.text.length < 300, 'a rack shows no more of them');
     }
 

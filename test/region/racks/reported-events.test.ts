@@ -189,7 +189,7 @@ test('fields that do not fit leave the rack’s sentence; unknown ones are dropp
   });
 });
 
-test('parameters that are no record are refused; other events of the batch are not', () => {
+test('parameters that are not a record are refused; other events of the batch are not', () => {
   for (const params of ['x', 1, [], null, true]) assert.equal(received(1, { ...ACK, params }), undefined);
   assert.ok(received(1, ACK));
 });

@@ -126,7 +126,7 @@ test('facts stored before the bound are cut when they are read', () => {
   assert.deepEqual(readStoredFacts(JSON.stringify(small)), small);
 });
 
-test('a machine’s timeline names the facts that were not stored, and its API answer is small, also as text', () =>
+test('a machine’s timeline names the facts that were not stored, and its API answer is small, even as text', () =>
   withRegion(async ({ region, store }) => {
     const { value: facts, leftOut } = parsed(LARGEST);
     const macs = Array.from({ length: NICS_MAX }, (_, place) => 0x525400000000 + place);

@@ -56,7 +56,7 @@ const REFUSED: readonly (readonly [string, unknown, RegExp])[] = [
   ['too many interfaces', { nics: Array(NICS_MAX + 1).fill({ mac: '52:54:00:aa:00:01' }) }, /nics/],
   ['too many disks', { disks: Array(DISKS_MAX + 1).fill({ bytes: 1 }) }, /disks/],
   ['a negative size', { disks: [{ bytes: -1 }] }, /disks\.0\.bytes/],
-  ['a size that is no number', { memory_mib: '12' }, /memory_mib/],
+  ['a size that is not a number', { memory_mib: '12' }, /memory_mib/],
   ['a size beyond exact numbers', { disks: [{ bytes: 1e300 }] }, /bytes/],
   ['text beyond all bounds', { kernel: 'x'.repeat(5000) }, /kernel/],
   ['a list', [], /hardware_facts/],

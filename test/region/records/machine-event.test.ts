@@ -1,4 +1,4 @@
-// Events that people follow are INFO; those of machines and racks at routine work are DEBUG. The start of a server is no request.
+// Events that people follow are INFO; those of machines and racks at routine work are DEBUG. The start of a server is not a request.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';

@@ -65,7 +65,7 @@ for (const [xpath, isMatch] of CASES)
     assert.equal(matches(parsed.xpath, TREE), isMatch);
   });
 
-/** Texts that are no definition, each with the place and the text of its fault. */
+/** Texts that are not a definition, each with the place and the text of its fault. */
 const FAULTS: readonly (readonly [xpath: string, at: number, found: string])[] = [
   ['', 1, ''],
   ['//', 3, ''],

@@ -1,4 +1,4 @@
-// The sentences of the reasons of an import, also of stored ones that another version wrote.
+// The sentences of the reasons of an import, including stored reasons that another version wrote.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';

@@ -68,7 +68,7 @@ for (const log of ['-wal', '-journal']) {
   });
 }
 
-test('while one process writes a file, no other does, also to begin afresh', () => {
+test('while one process writes a file, no other does, not even to begin afresh', () => {
   const target = SqliteTarget.open(path, false);
   for (const isAfresh of [true, false])
     refused(isAfresh, 'already-running', /another process writes .*region\.db\.unfinished: wait/);

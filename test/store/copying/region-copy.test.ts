@@ -310,7 +310,7 @@ describe('the data of a region, moved', { skip: missing('linux', '/usr/lib/postg
     assert.deepEqual(await read(openPostgresRegion(place)), await read(openRegionStore({ stateDir })));
   });
 
-  test('the database is free as soon as a copy has ended, also one that failed', async () => {
+  test('the database is free as soon as a copy has ended, even if it failed', async () => {
     const place = server.placeOf(await server.makeDatabase());
     const onlooker = new pg.Client(connectionOf(place));
     onlooker.on('error', () => undefined);
@@ -570,7 +570,7 @@ describe('the data of a region, moved', { skip: missing('linux', '/usr/lib/postg
     assert.deepEqual(await read(openPostgresRegion(place)), await read(openRegionStore({ stateDir })));
   });
 
-  test('a backup that somebody changed, or that is no file, is refused with its reason', async () => {
+  test('a backup that somebody changed, or that is not a file, is refused with its reason', async () => {
     const changed = join(directory, 'changed.backup');
     const refusals = [
       [

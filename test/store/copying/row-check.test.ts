@@ -34,7 +34,7 @@ const DAMAGED: readonly (readonly [sql: string, named: string])[] = [
   ],
   [
     'UPDATE machine SET desired_version = 9223372036854775807',
-    'table machine .*: desired_version is no exact value of the type INTEGER',
+    'table machine .*: desired_version is not an exact value of the type INTEGER',
   ],
   [`UPDATE machine SET updated_ms = ${LAST} WHERE id = 1`, `table machine .*: updated_ms is out of its bounds`],
   [`UPDATE machine SET status_message = '{"co' WHERE id = 1`, 'table machine .*: status_message is not JSON'],

@@ -257,7 +257,7 @@ test('a disk that takes seconds is unavailable until a write is prompt again, an
 
   other.exec('COMMIT');
   await eventuallyWithin(10_000, 'the second is durable', () => calls.durable === 2);
-  assert.equal(journal.available, false, 'one write is no proof');
+  assert.equal(journal.available, false, 'one write is not proof');
   other.exec('BEGIN IMMEDIATE');
   clock.advance(JOURNAL_RETRY_MS);
   await sleep(JOURNAL_PROMPT_MS + 100);

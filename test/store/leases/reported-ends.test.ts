@@ -31,7 +31,7 @@ test('the last note is there after closing, on the host’s clocks', async () =>
   assert.deepEqual(problems, []);
 });
 
-test('without a note nothing is written, and a missing file is no problem', async () => {
+test('without a note nothing is written, and a missing file is not a problem', async () => {
   await new ReportedEnds(directory, systemClock, onProblem).close();
   assert.equal(readReportedEnds(directory, onProblem), undefined);
   assert.deepEqual(problems, []);

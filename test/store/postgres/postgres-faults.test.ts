@@ -32,7 +32,7 @@ import { PostgresServer } from '../../support/postgres-server.ts';
 /** An account that needs a password, and one that may do nothing. */
 const SECRET = 'right';
 const ACCOUNTS = `CREATE ROLE guarded LOGIN PASSWORD '${SECRET}'; CREATE ROLE poor LOGIN`;
-/** How long 50 changes may take, also on a slow disk and after a recovery. */
+/** How long 50 changes may take, even on a slow disk and after a recovery. */
 const WRITTEN_MS_MAX = 60_000;
 const EVENT: NewMachineEvent = { type: 'NODE', code: 'rack', params: { text: 'x' }, atMs: 1, username: '' };
 

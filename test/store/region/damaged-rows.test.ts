@@ -204,7 +204,7 @@ describe('damaged rows', () => {
       '{"kind":"done"}',
       '{"kind":"done","state":"on","detail":{"code":"complaint"}}',
     ]) {
-      test(`the outcome ${outcome} is no end`, async () => {
+      test(`the outcome ${outcome} is not an end`, async () => {
         edit(`UPDATE power_command SET ended_ms = 3, outcome = '${outcome}' WHERE id = 'a/1'`);
         repair = `DELETE FROM power_command WHERE id = 'a/1'`;
         await assert.rejects(begin('a/1', 'a'), { code: 'store-unavailable', message: /id a\/1 .*column outcome: / });

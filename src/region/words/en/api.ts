@@ -49,7 +49,7 @@ export const API = {
   'field.not-a-system-id': 'is not a system id',
   'field.not-an-event-id': 'is not an event id',
   'field.not-a-place': ({ place }: { readonly place: string }) =>
-    `${place} is no place in the event log: send the last id of the stream, or leave the header out to start now`,
+    `${place} is not a place in the event log: send the last id of the stream, or leave the header out to start now`,
   'field.not-a-number': 'is not a number',
   'field.not-a-digest': 'is not a SHA-256 digest',
   'field.not-a-disk': 'is not the name of a disk, such as sda',
@@ -175,7 +175,7 @@ export const API = {
   'rack-key.foreign': 'This key belongs to another rack.',
   'not-allowed.rack-key': 'Racks register with the key of an administrator, or with one that they generated.',
   'not-allowed.rack-owner': ({ rack, username }: { readonly rack: string; readonly username: string }) =>
-    `Rack ${rack} registered with the API key of ${username}, who is no administrator any more: make ${username} one again, or put an ` +
+    `Rack ${rack} registered with the API key of ${username}, who is no longer an administrator: make ${username} one again, or put an ` +
     "administrator's key in region.api_key_file of the rack and restart it.",
   'field.rack-token': 'This field is required without the key of an administrator.',
   'field.rack-secret': 'This field is required with a token.',

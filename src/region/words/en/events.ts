@@ -301,7 +301,7 @@ export const EVENTS: EventWords = {
     `rack ${rack} (${uuid}) calls itself ${calledItself}, the name of another rack`,
   'rack-owner-lost': ({ user, racks, more }) => {
     const names = `${joined(racks)}${more === 0 ? '' : ` and ${more} more`}`;
-    return `refuses racks with an API key of ${user}, who is no administrator any more: ${names}; put an administrator's key in their region.api_key_file, and restart them`;
+    return `refuses racks with an API key of ${user}, who is no longer an administrator: ${names}; put an administrator's key in their region.api_key_file, and restart them`;
   },
   'rack-judged': ({ verdict, rack, uuid, shared = [] }) =>
     `${verdict} rack ${rack} (${uuid})${shared.length === 0 ? '' : `; it shares ${joined(shared)}`}`,

@@ -1,4 +1,4 @@
-// Why a text is no JSON that the region reads.
+// Why a text is not JSON that the region reads.
 
 import type { JsonFault } from '../../records/text-json.ts';
 

@@ -148,7 +148,7 @@ export const LAYOUTS = {
   'field.mount-taken': ({ name, at }: At) => `${name} is mounted at ${at} already.`,
   'field.storage-layout': ({ known }: { readonly known: readonly string[] }) => `Give one of ${known.join(', ')}.`,
   'address-refused.not-static': ({ subnet }: { readonly subnet: string }) =>
-    `Users who are no administrators get addresses of static ranges alone: ask for one of ${subnet} there, or ask an administrator.`,
+    `Users who are not administrators get addresses of static ranges alone: ask for one of ${subnet} there, or ask an administrator.`,
   'address-refused.no-subnet': ({ id }: Id) =>
     `No accepted rack serves the subnet ${id} of this link: link the interface to another one.`,
   'address-refused.laid': ({ machine, systemId }: { readonly machine: string; readonly systemId: string }) =>

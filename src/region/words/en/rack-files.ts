@@ -72,7 +72,7 @@ const sizeOf = ({ bytes }: TftpParams | HttpParams): string => formatBytes(bytes
 
 const configuration = (purpose: string): string => `Was told ${purposeText(purpose)}`;
 
-/** Packets that are no request, by their kind (`tftp/packet.ts`). */
+/** Packets that are not requests, by their kind (`tftp/packet.ts`). */
 const PACKETS: ReadonlySet<string> = new Set<TftpPacket['kind']>(['read', 'write', 'data', 'ack', 'error', 'options']);
 
 /** The sentences of TFTP by kind. */

@@ -27,7 +27,7 @@ export const REASONS = {
   'new-machines-limit':
     'There are already region.new_machines_max New machines, and no New machine can be replaced by one that has not booted; accept or delete some.',
   'added-machines-limit':
-    'The user is no administrator, and has reached the limit for added machines that have not booted yet; boot some, or have an administrator delete some.',
+    'The user is not an administrator, and has reached the limit for added machines that have not booted yet; boot some, or have an administrator delete some.',
   'machines-limit': 'The region has its maximum number of machines; delete some.',
   'not-found': 'Nothing has that name.',
   'method-not-allowed': 'The path does not support the method; the answer lists those it supports.',

@@ -19,7 +19,7 @@ export type Writers<Params> = { readonly [Code in keyof Params]: (params: Params
 /** A sentence for each event. */
 export type EventWords = Writers<EventParams>;
 
-/** A sentence for each remark that is no event. */
+/** A sentence for each remark that is not an event. */
 export type RemarkWords = Omit<Writers<RemarkParams>, EventCode>;
 
 /** A sentence for each doubt, as long as it stands. */
