@@ -5,38 +5,34 @@
 // 3. A rack's report is stored once: reports at or below the highest sequence of their source are skipped.
 // 4. A list leaves out an event whose row cannot be read.
 
-import { type Ipv4, type MacAddress, mac as macAddress } from '../../net/address.ts';
+import type { MacAddress } from '../../net/address.ts';
 import type { Happening } from '../../region/records/event-params.ts';
 import type { EventRange } from '../../region/records/event-range.ts';
 import type { EventFilter } from '../../region/records/filters.ts';
 import {
   ADDRESS_ENDS,
   EVENT_LEVELS,
-  EVENT_TYPES,
   eventTypeOf,
   happeningOfReport,
   isAddressTaken,
   isBootEvent,
-  isEventLevel,
   isNetworkStart,
   levelOfReport,
   type MachineEvent,
-  type MachineEventLevel,
-  type MachineEventType,
   type NewMachineEvent,
   type RackReport,
 } from '../../region/records/machine-event.ts';
 import { fieldsOf } from '../../region/records/report-fields.ts';
 import type { EventOf, RecordedReports, StrangerSeen } from '../../region/records/store.ts';
 import { cleanWords } from '../../region/records/text-json.ts';
-import { number, optionalNumber, optionalText, readsRow, text } from '../rows.ts';
+import { number, readsRow, text } from '../rows.ts';
 import { type EventBounds, EventCuts } from './event-cuts.ts';
+import { type AddedEvent, eventValues, INSERT_ALL_SQL, INSERT_SQL, readEvent, readMac } from './event-rows.ts';
 import { Damages, type Readable } from './readable-rows.ts';
 import { beginHistory, newestHistory } from './region-histories.ts';
 import { machineIdOf, machineQuery } from './region-machine-reads.ts';
 import { all, numberIn, one, run, SETTLED_EVENT, type Statement, type Steps } from './region-steps.ts';
 import { readReportedInterfaces, signOf } from './reported-interfaces.ts';
-import { packParams, unpackHappening } from './stored-event.ts';
 
 /** Former sources whose sequences are remembered, besides the current sources of known racks. */
 export const SOURCES_MAX = 64;
@@ -49,64 +45,6 @@ const KIND_MAX = 64;
 const BOOTING_SQL =
   "type IN ('NODE_PXE_REQUEST', 'NODE_TFTP_REQUEST', 'NODE_HTTP_REQUEST') OR " +
   `(kind = 'dhcp.offer' AND params LIKE '%"client":"%' AND params NOT LIKE '%"client":""%')`;
-
-/** The host behind an event, before the region knows its machine. */
-interface Stranger {
-  readonly mac: MacAddress;
-  readonly address: Ipv4 | undefined;
-}
-
-/** How a rack reported an event. */
-interface RackOrigin {
-  /** The rack's name for the kind of event. */
-  readonly kind: string;
-  /** Identifies a machine that is not known yet. */
-  readonly stranger: Stranger | undefined;
-  /** Undefined for the region's own rack. */
-  readonly rackId: number | undefined;
-}
-
-/** The columns of an event in the order of `eventValues`, and which of them are texts. */
-const COLUMNS = [
-  'machine_id',
-  'at_ms',
-  'type',
-  'level',
-  'kind',
-  'code',
-  'params',
-  'username',
-  'mac',
-  'address',
-  'rack_id',
-];
-const TEXTS: ReadonlySet<string> = new Set(['type', 'kind', 'code', 'params', 'username']);
-const INSERT_SQL = `INSERT INTO event (${COLUMNS.join(', ')}) VALUES (${COLUMNS.map(() => '?').join(', ')})`;
-const INSERT_ALL_SQL = `INSERT INTO event (${COLUMNS.join(', ')}) SELECT ${COLUMNS.map((column, index) =>
-  TEXTS.has(column) ? `one.value ->> ${index}` : `CAST(one.value ->> ${index} AS BIGINT)`,
-).join(', ')} FROM rows(?) AS one`;
-
-/** An event to add: of this machine, if it is known. */
-interface AddedEvent {
-  readonly event: NewMachineEvent;
-  readonly machineId: number | undefined;
-  /** Given if a rack reported it. */
-  readonly origin?: RackOrigin | undefined;
-}
-
-const eventValues = ({ event, machineId, origin }: AddedEvent): (string | number | null)[] => [
-  machineId ?? null,
-  event.atMs,
-  event.type,
-  EVENT_LEVELS[event.level ?? EVENT_TYPES[event.type].level],
-  origin?.kind ?? null,
-  event.code,
-  packParams(event),
-  event.username,
-  origin?.stranger?.mac ?? null,
-  origin?.stranger?.address ?? null,
-  origin?.rackId ?? null,
-];
 
 /** The tables `event` and `event_source`. */
 export class EventTable {
@@ -394,41 +332,10 @@ function reportedEvent(
   return { event, machineId, origin: { kind: cleanWords(report.kind, KIND_MAX), stranger, rackId } };
 }
 
-export const readEvent = readsRow('event', (row): MachineEvent => {
-  const systemId = optionalText(row, 'system_id');
-  const mac = optionalNumber(row, 'mac');
-  const stranger = systemId !== undefined || mac === undefined ? undefined : macAddress(mac);
-  return {
-    ...unpackHappening(text(row, 'code'), text(row, 'params')),
-    id: number(row, 'id'),
-    atMs: number(row, 'at_ms'),
-    type: typeOf(text(row, 'type')),
-    level: levelOf(number(row, 'level')),
-    username: text(row, 'username'),
-    systemId,
-    hostname: optionalText(row, 'hostname'),
-    stranger,
-    kind: optionalText(row, 'kind'),
-    ...(optionalNumber(row, 'rack_id') === undefined ? {} : { rack: optionalText(row, 'rack_name') ?? '' }),
-  };
-});
-
-const isType = (name: string): name is MachineEventType => Object.hasOwn(EVENT_TYPES, name);
-
-function typeOf(name: string): MachineEventType {
-  return isType(name) ? name : 'NODE_STATUS_EVENT';
-}
-
-function levelOf(value: number): MachineEventLevel {
-  const name = Object.entries(EVENT_LEVELS).find(([, level]) => level === value)?.[0];
-  return name !== undefined && isEventLevel(name) ? name : 'info';
-}
-
 const readSystemId = readsRow('machine', (row) => text(row, 'system_id'));
 const readIds = readsRow('machine', (row): readonly [id: number, systemId: string] => [
   number(row, 'id'),
   text(row, 'system_id'),
 ]);
 const readId = readsRow('event', (row) => number(row, 'id'));
-export const readMac = readsRow('event', (row) => macAddress(number(row, 'mac')));
 const readSequence = readsRow('event_source', (row) => number(row, 'sequence'), 'source');

@@ -3,8 +3,8 @@
 import { HEARD_KINDS } from '../../region/records/machine-event.ts';
 import type { HeardHost } from '../../region/records/store.ts';
 import { number, readsRow } from '../rows.ts';
+import { readEvent, readMac } from './event-rows.ts';
 import { Damages, type Readable } from './readable-rows.ts';
-import { readEvent, readMac } from './region-events.ts';
 import { all, run, type Steps } from './region-steps.ts';
 
 /** The newest event when the hosts were cleared; 0: never. */

@@ -1,0 +1,105 @@
+// The rows of the table `event`: their columns, written and read.
+
+import { type Ipv4, type MacAddress, mac as macAddress } from '../../net/address.ts';
+import {
+  EVENT_LEVELS,
+  EVENT_TYPES,
+  isEventLevel,
+  type MachineEvent,
+  type MachineEventLevel,
+  type MachineEventType,
+  type NewMachineEvent,
+} from '../../region/records/machine-event.ts';
+import { number, optionalNumber, optionalText, readsRow, text } from '../rows.ts';
+import { packParams, unpackHappening } from './stored-event.ts';
+
+/** The host behind an event, before the region knows its machine. */
+interface Stranger {
+  readonly mac: MacAddress;
+  readonly address: Ipv4 | undefined;
+}
+
+/** How a rack reported an event. */
+interface RackOrigin {
+  /** The rack's name for the kind of event. */
+  readonly kind: string;
+  /** Identifies a machine that is not known yet. */
+  readonly stranger: Stranger | undefined;
+  /** Undefined for the region's own rack. */
+  readonly rackId: number | undefined;
+}
+
+/** The columns of an event in the order of `eventValues`, and which of them are texts. */
+const COLUMNS = [
+  'machine_id',
+  'at_ms',
+  'type',
+  'level',
+  'kind',
+  'code',
+  'params',
+  'username',
+  'mac',
+  'address',
+  'rack_id',
+];
+const TEXTS: ReadonlySet<string> = new Set(['type', 'kind', 'code', 'params', 'username']);
+export const INSERT_SQL = `INSERT INTO event (${COLUMNS.join(', ')}) VALUES (${COLUMNS.map(() => '?').join(', ')})`;
+export const INSERT_ALL_SQL = `INSERT INTO event (${COLUMNS.join(', ')}) SELECT ${COLUMNS.map((column, index) =>
+  TEXTS.has(column) ? `one.value ->> ${index}` : `CAST(one.value ->> ${index} AS BIGINT)`,
+).join(', ')} FROM rows(?) AS one`;
+
+/** An event to add: of this machine, if it is known. */
+export interface AddedEvent {
+  readonly event: NewMachineEvent;
+  readonly machineId: number | undefined;
+  /** Given if a rack reported it. */
+  readonly origin?: RackOrigin | undefined;
+}
+
+export const eventValues = ({ event, machineId, origin }: AddedEvent): (string | number | null)[] => [
+  machineId ?? null,
+  event.atMs,
+  event.type,
+  EVENT_LEVELS[event.level ?? EVENT_TYPES[event.type].level],
+  origin?.kind ?? null,
+  event.code,
+  packParams(event),
+  event.username,
+  origin?.stranger?.mac ?? null,
+  origin?.stranger?.address ?? null,
+  origin?.rackId ?? null,
+];
+
+export const readEvent = readsRow('event', (row): MachineEvent => {
+  const systemId = optionalText(row, 'system_id');
+  const mac = optionalNumber(row, 'mac');
+  const stranger = systemId !== undefined || mac === undefined ? undefined : macAddress(mac);
+  return {
+    ...unpackHappening(text(row, 'code'), text(row, 'params')),
+    id: number(row, 'id'),
+    atMs: number(row, 'at_ms'),
+    type: typeOf(text(row, 'type')),
+    level: levelOf(number(row, 'level')),
+    username: text(row, 'username'),
+    systemId,
+    hostname: optionalText(row, 'hostname'),
+    stranger,
+    kind: optionalText(row, 'kind'),
+    ...(optionalNumber(row, 'rack_id') === undefined ? {} : { rack: optionalText(row, 'rack_name') ?? '' }),
+  };
+});
+
+const isType = (name: string): name is MachineEventType => Object.hasOwn(EVENT_TYPES, name);
+
+function typeOf(name: string): MachineEventType {
+  return isType(name) ? name : 'NODE_STATUS_EVENT';
+}
+
+function levelOf(value: number): MachineEventLevel {
+  const name = Object.entries(EVENT_LEVELS).find(([, level]) => level === value)?.[0];
+  return name !== undefined && isEventLevel(name) ? name : 'info';
+}
+
+/** Reads the hardware address of the host behind an event. */
+export const readMac = readsRow('event', (row) => macAddress(number(row, 'mac')));
