@@ -387,7 +387,7 @@ export class RegionSettings {
   }
 }
 
-/** What is left of a setting whose row cannot be read. */
+/** The remaining parts of a setting whose row cannot be read. */
 const withoutValue = ({ rack, key }: Pick<StoredSetting, 'rack' | 'key'>): readonly StoredSetting[] =>
   key.startsWith(`${INTERFACES_KEY}.`) ? [{ rack, key, value: {} }] : [];
 

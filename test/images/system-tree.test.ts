@@ -114,7 +114,7 @@ test('a system that is removed, cleaned and imported again and again has the sam
   }
 });
 
-test('the directory of an image stays, however old it is, also of an older serial', async () => {
+test('the directory of an image stays, however old it is, even of an older serial', async () => {
   await add('20261015');
   await add('20261101');
   await sweepBlobs(tree, Date.now() + 100 * HOUR_MS, new Set());

@@ -13,7 +13,7 @@
 // 2. A file with a wrong digest is discarded. If it came from one source alone, that source is excluded. If it came from several, each source from then
 //    on must deliver the whole file alone. So after the first wrong file, each further one excludes a source, and the download ends.
 // 3. A command changes the state at once. Results of the stopped work are then ignored, unless it had already finished the file.
-// 4. Space for the missing bytes is reserved while an attempt runs; for a file that is converted as it arrives, also as much as the whole file has: the
+// 4. Space for the missing bytes is reserved while an attempt runs; for a file that is converted as it arrives, and in addition as much as the whole file has: the
 //    copy begins again with each run, and its size is not known before. It counts as written as the file is.
 
 import { rm } from 'node:fs/promises';

@@ -368,4 +368,4 @@ const LINKING: readonly Operation[] = [
 ];
 
 /** Changes of the interfaces of machines, in version 2.0. */
-export const NODE_INTERFACE_CHANGES: readonly Operation[] = [...MAKING, ...CHANGING, ...TAGGING, ...LINKING];
+export const NODE_INTERFACE_CHANGE_OPERATIONS: readonly Operation[] = [...MAKING, ...CHANGING, ...TAGGING, ...LINKING];

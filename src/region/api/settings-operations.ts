@@ -39,7 +39,7 @@ async function getConfig(call: ApiCall, { name }: { readonly name: string }): Pr
   return json(Array.isArray(shown) ? (shown.length === 0 ? null : shown.join(' ')) : shown);
 }
 
-/** The value to store for a text; `undefined` removes the key. Refuses a text that is no value of its kind. */
+/** The value to store for a text; `undefined` removes the key. Refuses a text that is not a value of its kind. */
 function valueFor(
   call: ApiCall,
   found: ConfigName,

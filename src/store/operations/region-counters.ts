@@ -47,7 +47,7 @@ export class CounterTable {
     this.#onRaised = onRaised;
   }
 
-  /** Raises what is too low. What only one kind of database counts is checked by `region-sequences.ts`. */
+  /** Raises numbers that are too low. `region-sequences.ts` checks the numbers that only one kind of database counts. */
   *check(): Steps<void> {
     yield* this.#raise(TASKS, yield* usedTasks());
     yield* this.nextNetworkId(numberIn(yield one(USED_NETWORK_IDS_SQL)));

@@ -52,7 +52,7 @@ test('an administrator adds a machine to a zone and a pool; a user may not, and 
     assert.deepEqual([shown.zone.name, shown.pool.name], ['default', 'default']);
   }));
 
-test('the owner of a device stores data with it, and nobody else; a machine is no device there', () =>
+test('the owner of a device stores data with it, and nobody else; a machine is not a device there', () =>
   withSite(async (site) => {
     const { ask } = site;
     const { system_id: id } = (await ask('POST', '2.0/devices/', { mac_addresses: '52:54:00:00:00:09' }, 'alice')).json;

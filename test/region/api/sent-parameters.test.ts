@@ -26,7 +26,7 @@ const ELSEWHERE: Readonly<Record<string, readonly [names: string, file: string]>
   '2.0 GET boot-resources': ['type', 'region/api/boot-resources-api.test.ts'],
   '2.0 PUT vlans/{id}': ['secondary_rack', 'region/networks/fabrics-api.test.ts'],
   '2.0 PUT fabrics/{fabric_id}/vlans/{vid}': ['secondary_rack', 'region/networks/fabrics-api.test.ts'],
-  '2.0 POST nodes/{system_id}/interfaces create_vlan': ['*', 'region/api/node-interface-changes.test.ts'],
+  '2.0 POST nodes/{system_id}/interfaces create_vlan': ['*', 'region/api/node-interface-change-operations.test.ts'],
   '2.0 POST machines allocate': ['interfaces', 'region/api/life-api.test.ts'],
   '1.0 POST nodes acquire': ['interfaces', 'region/api/life-api.test.ts'],
 };

@@ -178,7 +178,7 @@ for (const { title, isPostgres, make, skip } of KINDS) {
       assert.ok((await store.settledVersion()).version > version);
       await place.edit('DELETE FROM counter');
       await countOne('latest');
-      assert.ok((await store.settledVersion()).version > version + 1, 'also if it is used before anybody looks');
+      assert.ok((await store.settledVersion()).version > version + 1, 'even if it is used before anybody looks');
     });
 
     test('the id of a deleted machine is not given to another, whose events would be mixed', async () => {
