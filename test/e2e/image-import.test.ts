@@ -5,7 +5,10 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
+import { once } from 'node:events';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, beforeEach, describe, test } from 'node:test';
@@ -193,6 +196,36 @@ describe('import of images', { skip: missing('linux', 'qemu-img', 'gpg', 'xz') }
       );
     }
     assert.equal(existsSync(join(tree, 'images', '.manifests')), false);
+  });
+
+  test('a source is reached through the proxy that the configuration names', { timeout: 60_000 }, async () => {
+    const hosts = new Set<string>();
+    const proxy = createServer(({ url: asked = '' }, response) => {
+      const { host, pathname } = new URL(asked, 'http://none.invalid/');
+      hosts.add(host);
+      void fetch(new URL(pathname.slice(1), url)).then(async (answer) => {
+        response.writeHead(answer.status).end(Buffer.from(await answer.arrayBuffer()));
+      });
+    });
+    await once(proxy.listen(0, '127.0.0.1'), 'listening');
+    try {
+      const { port } = proxy.address() as AddressInfo;
+      const config = join(scratch, 'proxied.yaml');
+      writeFileSync(
+        config,
+        `name: rack\nstate_dir: ${join(scratch, 'state')}\nhttp_proxy: http://127.0.0.1:${port}/\n`,
+      );
+      const proxied = join(scratch, 'proxied-sources.yaml');
+      writeFileSync(proxied, readFileSync(sources, 'utf8').replaceAll(url, 'http://images.invalid/'));
+      const { code, complaints } = await runRackboot([
+        ...words('import', 'ubuntu/noble', '--tree', tree, '--sources', proxied, '--config', config),
+      ]);
+      assert.equal(code, 0, complaints.join('\n'));
+      assert.deepEqual([...hosts], ['images.invalid']);
+    } finally {
+      proxy.closeAllConnections();
+      proxy.close();
+    }
   });
 
   test('an image whose bytes do not match its checksum never gets into the store', async () => {

@@ -5,7 +5,7 @@ import { readImageSources, type SourceFlags } from '../../config/image-sources.t
 import { counted } from '../../counted.ts';
 import { RackError } from '../../errors.ts';
 import { DownloadQueue } from '../../images/download/queue.ts';
-import { DEFAULT_SETTINGS, proxyOfEnvironment } from '../../images/download/settings.ts';
+import { DEFAULT_SETTINGS } from '../../images/download/settings.ts';
 import {
   type ImageOffer,
   type InstallerOffer,
@@ -21,6 +21,7 @@ import type { ImageSource } from '../../images/sources/source.ts';
 import { parseTagFilters } from '../../images/streams/tag-filter.ts';
 import { formatBytes, print, printError, printJson, printTable } from '../terminal/output.ts';
 import { configuredMirrors } from './configured-mirrors.ts';
+import { configuredProxy } from './configured-proxy.ts';
 import { readHostMirrors } from './host-mirrors.ts';
 import { readImageConfig } from './image-tree.ts';
 
@@ -74,11 +75,12 @@ const ask = async (
   release?: string,
   arch?: string,
 ): Promise<readonly SourceAnswer[]> => {
-  const settings = { ...DEFAULT_SETTINGS, proxy: proxyOfEnvironment(process.env), roundsMax: 1 };
+  const inForce = readImageConfig({ config, tree: '' });
+  const settings = { ...DEFAULT_SETTINGS, proxy: configuredProxy(inForce), roundsMax: 1 };
   const downloads = new DownloadQueue(settings, systemClock);
   const wish = { os: '', release, architectures: arch === undefined ? [] : [arch] };
   try {
-    const configured = configuredMirrors(readImageConfig({ config, tree: '' }));
+    const configured = configuredMirrors(inForce);
     const mirrors = { mirrors: readHostMirrors(), configured };
     return await askSources(sources, wish, { downloads, nowMs: systemClock.wallTimeMs(), ...mirrors });
   } finally {

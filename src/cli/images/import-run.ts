@@ -3,7 +3,7 @@
 import { systemClock } from '../../clock.ts';
 import { RackError } from '../../errors.ts';
 import type { Download } from '../../images/download/request.ts';
-import { DEFAULT_SETTINGS, proxyOfEnvironment } from '../../images/download/settings.ts';
+import { DEFAULT_SETTINGS } from '../../images/download/settings.ts';
 import { DownloadThread } from '../../images/download/thread.ts';
 import type { Publication } from '../../images/environment.ts';
 import type { ImageUse } from '../../images/image-removal.ts';
@@ -18,6 +18,7 @@ import type { ConfiguredMirrors } from '../../images/sources/package-mirrors.ts'
 import type { ImageSource } from '../../images/sources/source.ts';
 import { formatBytes, print } from '../terminal/output.ts';
 import { configuredMirrors } from './configured-mirrors.ts';
+import { configuredProxy } from './configured-proxy.ts';
 import { readHostMirrors } from './host-mirrors.ts';
 import type { ImageTree } from './image-tree.ts';
 import { ImportProgress } from './import-progress.ts';
@@ -46,7 +47,7 @@ export class ImportRun {
     this.#configured = configuredMirrors(config);
     this.#use = use;
     this.#isSilent = isSilent;
-    const settings = { ...DEFAULT_SETTINGS, bytesPerSecondMax, proxy: proxyOfEnvironment(process.env) };
+    const settings = { ...DEFAULT_SETTINGS, bytesPerSecondMax, proxy: configuredProxy(config) };
     this.#downloads = new DownloadThread(settings, systemClock);
   }
 
