@@ -3,6 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { tmpdir } from 'node:os';
@@ -13,9 +14,11 @@ import { labPlace } from '../../src/lab/safe-lab.ts';
 import { PASSWORDS_PER_ADDRESS } from '../../src/region/accounts/password-limits.ts';
 import { CONNECTIONS_MAX } from '../../src/region/http/doors.ts';
 import { COMMENT_MS } from '../../src/region/http/event-stream.ts';
+import { makeSystemDisk } from '../images/disks.ts';
 import { endProgram } from '../support/child.ts';
 import { Crowd } from '../support/crowd.ts';
 import { missing } from '../support/needs.ts';
+import { authorization } from '../support/oauth.ts';
 import { PostgresServer } from '../support/postgres-server.ts';
 import { REGION_SERVICE, regionProcess } from '../support/region-process.ts';
 import { eventually, type RunningRack, runRackboot } from '../support/running-rack.ts';
@@ -28,6 +31,9 @@ const PASSWORD = 'long enough to be one';
 const SETTLED_MS = 2000;
 /** How long a client of the balancer waits; a process ends the requests of the crowd after ten seconds. */
 const PATIENCE_MS = 6000;
+/** Of an upload. */
+const PIECES = 4;
+const PIECE_BYTES = 512 * 1024;
 const DOCUMENT = join(import.meta.dirname, '..', '..', 'docs', 'outgrowing.md');
 
 interface Reply {
@@ -109,8 +115,8 @@ describe('a region behind HAProxy', { skip: missing('linux', 'haproxy', '/usr/li
     config = printed
       .replace('check port 5250', 'check port 5249')
       .replace('10.20.0.4:5240', `${BALANCER}:${PORT}`)
-      .replace('10.20.0.5:5240', one ?? '')
-      .replace('10.20.0.6:5240', two ?? '');
+      .replaceAll('10.20.0.5:5240', one ?? '')
+      .replaceAll('10.20.0.6:5240', two ?? '');
     await balance(config, PORT);
   });
   /** Runs HAProxy with this configuration until the end of the tests. */
@@ -130,6 +136,30 @@ describe('a region behind HAProxy', { skip: missing('linux', 'haproxy', '/usr/li
     for (const each of processes) await each.remove();
     await server?.close();
     rmSync(directory, { recursive: true });
+  });
+
+  test('takes all pieces of an upload by one process', { timeout: 60_000 }, async () => {
+    const [first] = processes;
+    const made = await runRackboot(['apikey', '--username', 'ann', '--config', first?.configFile ?? '']);
+    const headers = { Authorization: authorization(made.output.join('').trim()) };
+    const origin = `http://${BALANCER}:${PORT}`;
+    const disk = makeSystemDisk(PIECES * PIECE_BYTES);
+    for (const name of ['one', 'two', 'three']) {
+      const fields = {
+        ...{ name: `custom/${name}`, architecture: 'amd64/generic', filetype: 'ddraw', size: String(disk.length) },
+        sha256: createHash('sha256').update(disk).digest('hex'),
+      };
+      const url = `${origin}/MAAS/api/2.0/boot-resources/`;
+      const begun = await fetch(url, { method: 'POST', headers, body: new URLSearchParams(fields) });
+      const text = await begun.text();
+      const uri = /"upload_uri":\s*"([^"]+)"/.exec(text)?.[1] ?? assert.fail(text);
+      for (let at = 0; at < PIECES; at += 1) {
+        const body = disk.slice(at * PIECE_BYTES, (at + 1) * PIECE_BYTES);
+        const type = { 'Content-Type': 'application/octet-stream' };
+        const taken = await fetch(new URL(uri, origin), { method: 'PUT', headers: { ...headers, ...type }, body });
+        assert.equal(taken.status, 200, `piece ${at} of ${name}: ${await taken.text()}`);
+      }
+    }
   });
 
   test('counts password guesses by the address of the guesser', { timeout: 60_000 }, async () => {
