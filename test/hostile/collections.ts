@@ -364,6 +364,7 @@ export const COLLECTIONS: Readonly<Record<string, Readonly<Record<string, string
   'store/postgres/postgres-connections.ts': { '#known': 'configured', '#lent': 'configured' },
   'store/postgres/postgres-form.ts': { '#forms': 'named' },
   'store/postgres/postgres-rates.ts': { '#waiting': 'TAKES_MAX' },
+  'store/postgres/postgres-version.ts': { processes: 'configured' },
   'store/postgres/postgres-watch.ts': {
     '#waits': 'call',
     '#onSilent': 'named',
