@@ -153,3 +153,16 @@ test('every change of one object has an operation of its path that reads it', ()
     ['boot-resources/{id}/upload/{file}'],
   );
 });
+
+test('a tag with another definition is compared and assigned in one transaction', () =>
+  withSite(async (site) => {
+    const asks = conditional(site);
+    const id = await machine(site);
+    await site.ask('POST', '2.0/tags/', { name: 'gpu' });
+    const tag = tagOf(await site.ask('GET', '2.0/tags/gpu/'));
+    const put = (definition: string) => asks('PUT', '2.0/tags/gpu/', { 'if-match': tag }, { definition });
+    const statuses = await Promise.all([put('//node'), put('//nothing')]);
+    assert.deepEqual(statuses.map(({ status }) => status).toSorted(), [200, 412]);
+    const { tag_names: names } = (await site.ask('GET', `2.0/machines/${id}/`)).json;
+    assert.deepEqual(names, statuses[0]?.status === 200 ? ['gpu'] : []);
+  }));
