@@ -1,7 +1,6 @@
 // Checks, before the first machine is answered, that the region will be able to start: its database opens and its ports are free.
 // A rack that would have to stop again must not have granted an address first. A damaged database does not stop the rack.
 
-import { existsSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import type { RackConfig } from '../../config/rack-config.ts';
@@ -35,12 +34,9 @@ export async function checkRegion(
   if (failure !== undefined) throw failure;
 }
 
-/** A database that does not exist is made by the region's thread: that takes 40 ms of processor time, which machines need not wait for. */
 function checkDatabase(stateDir: string): void {
-  const path = join(stateDir, REGION_FILE);
-  if (!existsSync(path)) return;
   try {
-    openDatabaseFile(path, REGION_DATABASE).close();
+    openDatabaseFile(join(stateDir, REGION_FILE), REGION_DATABASE).close();
   } catch (error) {
     if (!(error instanceof RackError && error.code === 'store-broken')) throw error;
   }

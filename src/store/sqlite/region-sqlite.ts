@@ -29,8 +29,6 @@ export function openRegionStore(options: {
   readonly bounds?: EventBounds | undefined;
 }): RegionStore {
   const path = join(options.stateDir, REGION_FILE);
-  // Closing a new one writes its tables into the file itself. In the write-ahead log alone they would be lost with it.
-  if (!hasRegionStore(options.stateDir)) openDatabaseFile(path, REGION_DATABASE, options.around).close();
   const database = openDatabaseFile(path, REGION_DATABASE, options.around);
   database.exec('PRAGMA foreign_keys = ON');
   return new StoredRegion(new Transactions(database, path), options.bounds ?? EVENT_BOUNDS);
