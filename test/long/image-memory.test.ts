@@ -11,8 +11,8 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
 import { encodeCpio } from '../../src/images/cpio.ts';
-import { missing } from '../support/needs.ts';
 import { makeDisk } from '../images/disks.ts';
+import { missing } from '../support/needs.ts';
 
 const MIB = 1024 * 1024;
 const MAIN = join(import.meta.dirname, '..', '..', 'src', 'main.ts');

@@ -169,7 +169,8 @@ export async function addSelection(flags: Shared & Wanted & ListFlags): Promise<
   const stateDir = stateDirOf(flags);
   const source = await findSource(stateDir, flags.source);
   const [os = '*', release = '*', ...more] = (flags.image ?? '*/*').split('/');
-  if (more.length > 0) throw new RackError('bad-argument', `${flags.image} is not an image: name one such as ubuntu/noble`);
+  if (more.length > 0)
+    throw new RackError('bad-argument', `${flags.image} is not an image: name one such as ubuntu/noble`);
   const form = listForm(flags);
   form.set('os', os);
   form.set('release', release);
