@@ -27,6 +27,9 @@ const ELSEWHERE: Readonly<Record<string, readonly [names: string, file: string]>
   '2.0 PUT vlans/{id}': ['secondary_rack', 'region/networks/fabrics-api.test.ts'],
   '2.0 PUT fabrics/{fabric_id}/vlans/{vid}': ['secondary_rack', 'region/networks/fabrics-api.test.ts'],
   '2.0 POST nodes/{system_id}/interfaces create_vlan': ['*', 'region/api/node-interface-change-operations.test.ts'],
+  '2.0 POST discovery clear': ['*', 'region/api/discovery-api.test.ts'],
+  '1.0 POST ipaddresses reserve': ['mac hostname', 'region/networks/ranges-api.test.ts'],
+  '2.0 POST ipaddresses reserve': ['mac hostname', 'region/networks/ranges-api.test.ts'],
   '2.0 POST machines allocate': ['interfaces', 'region/api/life-api.test.ts'],
   '1.0 POST nodes acquire': ['interfaces', 'region/api/life-api.test.ts'],
 };

@@ -113,6 +113,20 @@ const lastLink = (field: string, wanted: (sight: Sight) => unknown) => (sight: S
 
 const LINKING: readonly Trial[] = [
   {
+    ...{ of: `2.0 POST ${PATH}/{id} add_tag`, given: nicGiven, send: { tag: 'fast' } },
+    reads: { tag: { at: 'tags', is: ['fast'] } },
+  },
+  {
+    ...{ of: `2.0 POST ${PATH}/{id} remove_tag`, send: { tag: 'fast' }, reads: { tag: { at: 'tags', is: [] } } },
+    given: async (site) => {
+      const given = await nicGiven(site);
+      await site.ask('POST', `2.0/nodes/${given.path?.system_id}/interfaces/${firstOf(given)}/?op=add_tag`, {
+        tag: 'fast',
+      });
+      return given;
+    },
+  },
+  {
     ...{ of: `2.0 POST ${PATH}/{id} link_subnet`, given: nicGiven },
     send: (given) => ({
       ...{ mode: 'static', subnet: keptOf(given)[3] ?? '', ip_address: '10.20.0.51', default_gateway: 'true' },

@@ -122,6 +122,8 @@ const ip = ({ answer, sent }: Sight): void => {
   const found = [answer.json].flat().map((one: { readonly ip: string }) => one.ip);
   assert.deepEqual(found, [sent.ip ?? sent.ip_address]);
 };
+/** 1.0 shows no subnet of an address. */
+const inLab = ({ answer }: Sight): void => assert.match(answer.json.ip, /^10\.20\.0\./);
 const ips =
   (...wanted: readonly string[]) =>
   ({ answer }: Sight): void =>
@@ -154,7 +156,7 @@ const RANGES: readonly Trial[] = [
   { of: '2.0 GET ipaddresses', given: addresses, send: { ip: '10.20.0.211' }, reads: { ip } },
   {
     ...{ of: '2.0 POST ipaddresses reserve', send: { subnet: '10.20.0.0/24', ip: '10.20.0.210' } },
-    reads: { subnet: 'subnet.cidr', ip },
+    reads: { subnet: inLab, ip },
   },
   { of: '2.0 POST ipaddresses reserve', send: { ip_address: '10.20.0.210' }, reads: { ip_address: ip } },
   {
@@ -302,11 +304,43 @@ const RACKS: readonly Trial[] = [
   },
 ];
 
+/** 1.0 and 2.0 reserve alike. */
+const inBoth = (trials: readonly Trial[]): readonly Trial[] =>
+  trials.flatMap((trial) =>
+    trial.of.includes('ipaddresses') ? [trial, { ...trial, of: trial.of.replace('2.0', '1.0') }] : [trial],
+  );
+
+const MORE: readonly Trial[] = [
+  ...both('POST ipaddresses reserve', {
+    send: { network: '10.20.0.0/24', requested_address: '10.20.0.210' },
+    reads: {
+      network: inLab,
+      requested_address: ({ answer }) => assert.equal(answer.json.ip, '10.20.0.210'),
+    },
+  }),
+  {
+    of: '1.0 GET networks',
+    given: async (site) => {
+      const kept = await machine(site);
+      await oldNetwork(site);
+      await site.ask('POST', '1.0/networks/', { name: 'other', ip: '10.7.0.0', netmask: '255.255.255.0' });
+      await site.ask('POST', '1.0/networks/old/?op=connect_macs', { macs: FIRST_MAC });
+      return { kept };
+    },
+    send: ({ kept = '' }) => ({ node: kept }),
+    reads: {
+      node: ({ answer }) =>
+        assert.deepEqual(answer.json.map((one: { readonly name: string }) => one.name).toSorted(), ['maas-lab', 'old']),
+    },
+  },
+];
+
 export const NETWORK_TRIALS: readonly Trial[] = [
   ...OBJECTS,
   ...SUBNETS,
   ...USES,
-  ...RANGES,
+  ...inBoth(RANGES),
+  ...MORE,
   ...ROUTES,
   ...OLD_NETWORKS,
   ...RACKS,
