@@ -99,6 +99,8 @@ const TAKERS: ReadonlyMap<string, readonly number[]> = new Map([
   ['SliceCache', [0]],
   ['BootTree', [1]],
   ['PowerTable', [2]],
+  ['MachineStamps', [1]],
+  ['MachineTexts', [1]],
 ]);
 /** A parameter that is a bound; a time is not, because no host can fill it. */
 const BOUND_PARAMETER = /^(?:max|\w+(?<!Ms|Seconds)Max)$/;

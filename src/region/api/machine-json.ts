@@ -66,12 +66,21 @@ const storageMb = (machine: Machine): number =>
 
 const givenTo = ({ addresses }: Machine): readonly Ipv4[] => addresses.map(({ address }) => address);
 
+/** Rackboot's own: the age of the power state in seconds, and why it could not be read. */
+const powerJson = (power: PowerView | undefined) => ({
+  power_state_age: power?.ageSeconds ?? null,
+  power_state_text: powerText(power?.detail),
+});
+
 /** The fields that both API versions share. */
-export function sharedJson(
+export const sharedJson = (
   machine: Machine,
   where: Whereabouts,
   power: PowerView | undefined,
-): Record<string, unknown> {
+): Record<string, unknown> => ({ ...lastingJson(machine, where), ...powerJson(power) });
+
+/** Those of them that stay while the machine's record stays. */
+function lastingJson(machine: Machine, where: Whereabouts): Record<string, unknown> {
   return {
     system_id: machine.systemId,
     architecture: `${machine.architecture}/${machine.subarchitecture}`,
@@ -84,9 +93,7 @@ export function sharedJson(
     owner: machine.owner ?? null,
     power_type: machine.powerType,
     power_state: machine.powerState,
-    // Rackboot's own: the age of that state in seconds, why it could not be read, and the power task under way.
-    power_state_age: power?.ageSeconds ?? null,
-    power_state_text: powerText(power?.detail),
+    // Rackboot's own: the power task under way.
     power_task: machine.powerTask ?? '',
     tag_names: machine.tags.map(({ name }) => name),
     // Rackboot's own: the home racks.
@@ -114,13 +121,26 @@ export function introductionJson(machine: Machine): Record<string, unknown> {
   };
 }
 
-/** The step of its work under way, for which MAAS has no fields: in words, in percent, and how many seconds ago it was reported. */
-function workJson({ status, work }: Machine, nowMs: number): Record<string, unknown> {
+/** The step of its work under way, for which MAAS has no fields. */
+function stepUnderWay({ status, work }: Machine): Partial<ReturnType<typeof stepOf>> {
   const isAtWork = work !== undefined && !work.waitsForBoot && statusRow(status).failed !== undefined;
-  const { what, percent, atMs } = isAtWork ? stepOf(work) : {};
-  const age = atMs === undefined ? null : Math.max(0, Math.round((nowMs - atMs) / 1000));
-  return { work_text: remarkSentence(what), work_percent: percent ?? null, work_age: age };
+  return isAtWork ? stepOf(work) : {};
 }
+
+/** When it was reported: wall time in milliseconds; `undefined`: there is none. */
+export const workAtMs = (machine: Machine): number | undefined => stepUnderWay(machine).atMs;
+
+/** The step in words and in percent. */
+function workJson(machine: Machine): Record<string, unknown> {
+  const { what, percent } = stepUnderWay(machine);
+  return { work_text: remarkSentence(what), work_percent: percent ?? null };
+}
+
+/** What changes while the machine's record stays: ages in seconds at `nowMs`, and the reading of its power. */
+const movingJson = (atMs: number | undefined, nowMs: number, power: PowerView | undefined) => ({
+  ...powerJson(power),
+  work_age: atMs === undefined ? null : Math.max(0, Math.round((nowMs - atMs) / 1000)),
+});
 
 const MACHINE = fixed({
   ...SHARED_FIXED,
@@ -154,16 +174,11 @@ const MACHINE = fixed({
   constraints_by_type: {},
 });
 
-/** The fields of a machine that are its own, but for its interfaces and disks. */
-function ownJson(
-  machine: Machine,
-  where: Whereabouts,
-  nowMs: number,
-  power: PowerView | undefined,
-): Record<string, unknown> {
+/** The fields of a machine that are its own and last, but for its interfaces and disks. */
+function ownJson(machine: Machine, where: Whereabouts): Record<string, unknown> {
   const row = statusRow(machine.status);
   return {
-    ...sharedJson(machine, where, power),
+    ...lastingJson(machine, where),
     hostname: machine.hostname,
     fqdn: machineFqdn(machine),
     zone: zoneJson('2.0', machine.zone),
@@ -175,7 +190,7 @@ function ownJson(
     status_message: remarkSentence(machine.statusReason),
     status_message_code: machine.statusReason?.code ?? '',
     status_action: machine.work?.stage ?? '',
-    ...workJson(machine, nowMs),
+    ...workJson(machine),
     error_description: remarkSentence(machine.statusReason),
     owner_data: machine.ownerData ?? {},
     workload_annotations: machine.ownerData ?? {},
@@ -202,7 +217,8 @@ export function machineJson(
   const interfaces = interfacesJson(machine, where.networks());
   const disks = disksJson(machine);
   return {
-    ...ownJson(machine, where, nowMs, power),
+    ...movingJson(workAtMs(machine), nowMs, power),
+    ...ownJson(machine, where),
     interface_set: interfaces,
     boot_interface: interfaces[0] ?? null,
     physicalblockdevice_set: disks,
@@ -212,9 +228,16 @@ export function machineJson(
   };
 }
 
-/** The JSON text of `machineJson`. A part that stands in it several times, or in every machine, is made once: long lists are made of this text. */
-export function machineText(machine: Machine, where: Whereabouts, nowMs: number, power?: PowerView): string {
-  const own = JSON.stringify(ownJson(machine, where, nowMs, power)).slice(0, -1);
+/** The beginning of the JSON text of `machineJson`, which `lastingText` continues. @param atMs as `workAtMs` */
+export const movingText = (atMs: number | undefined, nowMs: number, power: PowerView | undefined): string =>
+  `${JSON.stringify(movingJson(atMs, nowMs, power)).slice(0, -1)},`;
+
+/**
+ * The rest of that text, which stays the same while the machine's record and the racks do. A part that stands in it several times, or in every
+ * machine, is made once: long lists are made of this text.
+ */
+export function lastingText(machine: Machine, where: Whereabouts): string {
+  const own = JSON.stringify(ownJson(machine, where)).slice(1, -1);
   const interfaces = interfaceTexts(machine, where.networks());
   const [disks, virtual] = blockDeviceTexts(machine);
   return (

@@ -125,6 +125,7 @@ async function list(call: ApiCall, given: z.output<typeof listParameters>): Prom
     ...(given.status === undefined ? {} : { statuses }),
   };
   const text = parseSearchText(given.q ?? '');
+  if (text.length === 0 && given.rack === undefined) return listMachines(call, narrowed);
   return listMachines(
     call,
     narrowed,

@@ -2,8 +2,7 @@
 
 import { type Whereabouts, whereabouts } from '../life/whereabouts.ts';
 import type { Machine } from '../records/machine.ts';
-import { JsonText } from './answer.ts';
-import { machineJson, machineText } from './machine-json.ts';
+import { machineJson } from './machine-json.ts';
 import { nodeJson } from './node-json.ts';
 import type { ApiCall } from './operation.ts';
 
@@ -16,16 +15,4 @@ export function showMachine(
   const power = region.power?.reading(machine.systemId);
   if (version === '1.0') return nodeJson(machine, where, power);
   return machineJson(machine, where, region.clock.wallTimeMs(), power);
-}
-
-/** The same as an entry of a list: in version 2.0, whose machines are large, as text. */
-export function machineEntry(
-  call: Pick<ApiCall, 'region' | 'version'>,
-  machine: Machine,
-  where: Whereabouts,
-): Record<string, unknown> | JsonText {
-  const { region, version } = call;
-  if (version === '1.0') return showMachine(call, machine, where);
-  const power = region.power?.reading(machine.systemId);
-  return new JsonText(machineText(machine, where, region.clock.wallTimeMs(), power));
 }

@@ -88,21 +88,22 @@ class ListWriter {
   /** The next piece; empty if every entry so far was left out. */
   async next(): Promise<Buffer> {
     const isOver = beginPiece(this.#clock);
-    const parts: string[] = [];
+    const parts: Buffer[] = [];
     let length = 0;
     do {
       const entry = await this.#entries.next();
       if (entry.done === true) {
         this.#isDone = true;
-        parts.push(this.#before === '[' ? '[]' : ']');
+        parts.push(Buffer.from(this.#before === '[' ? '[]' : ']'));
         break;
       }
       if (entry.value === undefined) continue;
-      const text = entry.value instanceof JsonText ? entry.value.text : JSON.stringify(entry.value);
-      parts.push(this.#before, text);
+      const before = parts.length;
+      if (entry.value instanceof JsonText) parts.push(Buffer.from(this.#before + entry.value.text), entry.value.rest);
+      else parts.push(Buffer.from(this.#before + JSON.stringify(entry.value)));
       this.#before = ',';
-      length += text.length;
+      for (const part of parts.slice(before)) length += part.length;
     } while (length < LIST_PIECE_BYTES && !isOver());
-    return Buffer.from(parts.join(''));
+    return Buffer.concat(parts);
   }
 }

@@ -4,6 +4,7 @@
 //    until a rack reports that its lease ended; an address of a static range is displayed only while it is allocated to the machine.
 // 2. Only this file decides that, so the API, the page and the commands agree for the machines of every rack.
 
+import { createHash } from 'node:crypto';
 import type { Ipv4 } from '../../net/address.ts';
 import type { NetworkView } from '../networks/network-view.ts';
 import type { Networks } from '../networks/networks.ts';
@@ -22,14 +23,39 @@ export interface Whereabouts {
   networks(): NetworkView;
 }
 
-/** The whereabouts for the racks and networks as they are now. */
-export function whereabouts({
-  racks,
-  networks: objects,
-}: {
+/** The racks and networks of a region. */
+interface Places {
   readonly racks: Pick<Racks, 'list' | 'homes'>;
   readonly networks: Pick<Networks, 'known'>;
-}): Whereabouts {
+}
+
+/**
+ * Gives a digest of all that `whereabouts` depends on: while it is the same, so are the answers. It is made when it is first asked for, and
+ * again once racks or networks were read again. A mere heartbeat changes none of it.
+ */
+export function basisReader({
+  racks,
+  networks,
+}: Places & { readonly networks: Pick<Networks, 'stored'> }): () => string {
+  let madeOf: readonly unknown[] = [];
+  let basis = '';
+  return () => {
+    const now = [racks.list(), networks.stored];
+    if (now.some((one, index) => one !== madeOf[index])) {
+      const parts = racks.list().map(({ uuid, name, state, isEmbedded, interfaces, agreed, disputed }) => ({
+        ...{ uuid, name, state, isEmbedded, interfaces, agreed, disputed },
+      }));
+      const { records, served, reverseMode } = networks.known;
+      const text = JSON.stringify([parts, records, served, reverseMode]);
+      basis = createHash('sha256').update(text).digest('base64url');
+      madeOf = now;
+    }
+    return basis;
+  };
+}
+
+/** The whereabouts for the racks and networks as they are now. */
+export function whereabouts({ racks, networks: objects }: Places): Whereabouts {
   const all = racks.list();
   let isLent: ReturnType<typeof lentAddresses> | undefined;
   let networks: NetworkView | undefined;

@@ -121,6 +121,11 @@ export class Networks {
     return await this.#keep(await store.networks.list(), served);
   }
 
+  /** The stored objects that were read last: another value after each reading. */
+  get stored(): NetworkRecords {
+    return this.#records;
+  }
+
   /** The objects that were read last, with what racks serve now. */
   get known(): NetworkView {
     const served = this.#served();

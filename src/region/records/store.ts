@@ -65,6 +65,25 @@ export interface EventOf {
   readonly event: NewMachineEvent;
 }
 
+/** A machine of a list, and the stamp of all that it was read from. */
+export interface StampedMachine {
+  readonly id: number;
+  /** Another one after each change of the machine in the store, whichever process made it. */
+  readonly stamp: string;
+  /** Undefined: the caller knows the machine with this stamp. */
+  readonly machine: Machine | undefined;
+}
+
+export interface StampedMachines {
+  /** In the order of their ids. */
+  readonly machines: readonly StampedMachine[];
+  /** The last id of this part of the list; undefined: the list has ended. */
+  readonly lastId: number | undefined;
+}
+
+/** True if a caller has read this machine with this stamp. It may be asked more than once. */
+export type IsKnownMachine = (id: number, stamp: string) => boolean;
+
 /** An unknown machine that a rack has reported. */
 export interface StrangerSeen {
   readonly mac: MacAddress;
@@ -195,6 +214,13 @@ export interface RegionStore {
    *   this and the other lists, and `troubles` reports it.
    */
   listMachines(filter: MachineFilter, afterId: number, limit: number, needsAll?: boolean): Promise<readonly Machine[]>;
+  /** A part of the same list, for answers that were made of most of the machines before: those that the caller knows are not read again. */
+  listStamped(
+    filter: MachineFilter,
+    afterId: number,
+    needsAll: boolean,
+    isKnown: IsKnownMachine,
+  ): Promise<StampedMachines>;
   /**
    * As `listMachines`, but only with what racks get of machines: their facts and owner data are many times larger. None is left out.
    * @param since only machines that racks get otherwise since this version of the desired state; 0: all

@@ -76,7 +76,7 @@ interface PartRows {
 }
 
 /** Reads the interfaces of all these machines in one query, likewise addresses and tags. */
-function* rowsOfParts(rows: readonly StoredRow[]): Steps<(row: StoredRow) => PartRows> {
+export function* rowsOfParts(rows: readonly StoredRow[]): Steps<(row: StoredRow) => PartRows> {
   if (rows.length === 0) return () => ({ interfaces: [], addresses: [], tags: [], areas: new Map() });
   const ids = JSON.stringify(rows.map(readId));
   const interfaces = byMachine(yield all(INTERFACES_SQL, ids));
@@ -90,7 +90,7 @@ function* rowsOfParts(rows: readonly StoredRow[]): Steps<(row: StoredRow) => Par
   };
 }
 
-function machineOf(row: StoredRow, { interfaces, addresses, tags, areas }: PartRows): Machine {
+export function machineOf(row: StoredRow, { interfaces, addresses, tags, areas }: PartRows): Machine {
   const machine = readMachine(row, {
     interfaces: interfaces.map(readInterface),
     addresses: addresses.map(readAllocation),

@@ -5,7 +5,7 @@
 import { createHash } from 'node:crypto';
 import { NEW_NUMBER, OWN_HISTORY } from '../operations/region-steps.ts';
 import { REGION_DATABASE } from '../region/region-schema.ts';
-import { OWN_HISTORY_SQL } from './postgres-horizon.ts';
+import { HISTORY, OWN_HISTORY_SQL } from './postgres-horizon.ts';
 
 /** A statement as the server gets it, and its name as a prepared statement. */
 interface PreparedForm {
@@ -13,6 +13,25 @@ interface PreparedForm {
   readonly text: string;
   readonly writes: boolean;
 }
+
+/** The rows of a part of a machine, each with the transaction that wrote it. */
+const written = (of: string, where: string, columns: string): string =>
+  `(SELECT string_agg(concat_ws(' ', ${columns}), ',') FROM ${of} WHERE ${where})`;
+
+/**
+ * The stamp of a machine: the transactions that wrote its rows (postgresql.org/docs/15/ddl-system-columns.html, xmin). A server that takes over
+ * may give their numbers again, so it has the history, too.
+ */
+const STAMP = `concat_ws(';', machine.xmin, ${[
+  written('interface AS nic', 'nic.machine_id = machine.id', 'nic.id, nic.xmin'),
+  written('allocation AS given', 'given.machine_id = machine.id', 'given.address, given.xmin'),
+  written(
+    'machine_tag AS ours JOIN tag ON tag.id = ours.tag_id',
+    'ours.machine_id = machine.id',
+    'tag.id, tag.xmin, ours.xmin',
+  ),
+  written('area', 'area.id IN (machine.zone_id, machine.pool_id)', 'area.id, area.xmin'),
+].join(", '', ")}, (SELECT ${HISTORY}))`;
 
 const ELEMENTS = 'jsonb_array_elements_text($1::jsonb)';
 
@@ -26,6 +45,7 @@ function postgresForm(sql: string): string {
   let count = 0;
   return sql
     .replace(/ INDEXED BY \w+/g, '')
+    .replace('machine_stamp(machine.id)', STAMP)
     .replace(/\?(\d?)/g, (_, number: string) => {
       if (number === '') count += 1;
       return `$${number === '' ? count : number}`;

@@ -23,7 +23,7 @@ const LOCKS_FROM = 0x5242n << 48n;
 export const LOCK_SQL = `SELECT pg_advisory_xact_lock_shared(${LOCKS_FROM} + last_value) FROM change_number`;
 
 /** The name of the history. A copy of a database keeps the oids of its tables, but has another database oid. */
-const HISTORY =
+export const HISTORY =
   "concat(extract(epoch FROM pg_postmaster_start_time()), ' ', " +
   "(SELECT oid FROM pg_database WHERE datname = current_database()), ' ', 'machine'::regclass::oid)";
 /** The answer to `OWN_HISTORY`, by the server's clock. */

@@ -41,9 +41,11 @@ import type {
   Conflict,
   EventOf,
   HeardHost,
+  IsKnownMachine,
   RecordedReports,
   RegionStore,
   SettledVersion,
+  StampedMachines,
   StrangerSeen,
 } from '../../region/records/store.ts';
 import type { StoreAvailability, StoreConfirmation, StoreNeighbours } from '../../region/records/store-state.ts';
@@ -62,6 +64,7 @@ import { clearHeard, listHeard } from '../operations/region-heard.ts';
 import { historyEnd } from '../operations/region-histories.ts';
 import { listConflicts, sharedAmong } from '../operations/region-identity.ts';
 import * as reads from '../operations/region-machine-reads.ts';
+import { listStamped } from '../operations/region-machine-stamps.ts';
 import { checkPostgresSequences, checkSqliteSequences } from '../operations/region-sequences.ts';
 import { RegionTables } from '../operations/region-tables.ts';
 import { desiredVersion, listGone, settledVersion } from '../operations/region-versions.ts';
@@ -218,6 +221,15 @@ export class StoredRegion implements RegionStore {
 
   listMachines(filter: MachineFilter, afterId: number, limit: number, needsAll = false): Promise<readonly Machine[]> {
     return this.#driver.readable(() => reads.listMachines(filter, afterId, limit, needsAll));
+  }
+
+  listStamped(
+    filter: MachineFilter,
+    afterId: number,
+    needsAll: boolean,
+    isKnown: IsKnownMachine,
+  ): Promise<StampedMachines> {
+    return this.#driver.readable(() => listStamped(filter, afterId, needsAll, isKnown));
   }
 
   listMachinesForRacks(since: number, afterId: number, limit: number): Promise<readonly MachineForRacks[]> {

@@ -20,6 +20,7 @@ import { type Effect, OpenTransaction, TransactionContext } from '../open-transa
 import { type Answer, OWN_HISTORY, type Statement, type Steps } from '../operations/region-steps.ts';
 import type { RegionDriver } from '../region/region-driver.ts';
 import { type Row, readLarge, Statements } from '../rows.ts';
+import { MachineStamps } from './machine-stamps.ts';
 
 /** SQLite result codes of conditions that may pass: busy, locked, out of memory, read-only, I/O error, full, cannot open. */
 const PASSING_CODES: ReadonlySet<number> = new Set([5, 6, 7, 8, 10, 13, 14]);
@@ -49,6 +50,7 @@ export class Transactions implements RegionDriver {
   readonly #database: DatabaseSync;
   readonly #path: string;
   readonly #statements: Statements;
+  readonly #stamps: MachineStamps;
   /** The transaction of the methods that run in it. */
   readonly #context = new TransactionContext<WaitedTransaction>();
   #open: WaitedTransaction | undefined;
@@ -61,6 +63,7 @@ export class Transactions implements RegionDriver {
     this.#database = database;
     this.#path = path;
     this.#statements = new Statements(database);
+    this.#stamps = new MachineStamps(database);
   }
 
   async write<T>(operation: () => Steps<T>): Promise<T> {
@@ -146,6 +149,7 @@ export class Transactions implements RegionDriver {
 
   #rollBack(): void {
     if (this.#history === 'begun') this.#history = 'none';
+    this.#stamps.changeAll();
     if (this.#database.isTransaction) this.#database.exec('ROLLBACK');
   }
 
@@ -157,6 +161,7 @@ export class Transactions implements RegionDriver {
 
   #answer({ kind, sql, values }: Statement): Answer {
     if (sql === OWN_HISTORY.sql) return { row: this.#ownHistory(), rows: NO_ROWS, changes: 0 };
+    if (sql.includes('machine_stamp(')) this.#stamps.look();
     const statement = this.#statements.prepare(sql);
     if (kind === 'all')
       return { row: undefined, rows: readLarge(statement, () => statement.all(...values)), changes: 0 };

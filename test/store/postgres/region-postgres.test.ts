@@ -12,6 +12,7 @@ import { testAreaStore } from '../../contract/area-store.ts';
 import { testBootStore } from '../../contract/boot-store.ts';
 import { testFileStore } from '../../contract/file-store.ts';
 import { testLoginStore } from '../../contract/login-store.ts';
+import { testMachineStamps } from '../../contract/machine-stamps.ts';
 import { testMachineVersions } from '../../contract/machine-versions.ts';
 import { testNetworkStore } from '../../contract/network-store.ts';
 import { testRackStore } from '../../contract/rack-store.ts';
@@ -62,6 +63,7 @@ describe('a region in PostgreSQL', { skip: missing('linux', '/usr/lib/postgresql
   testUploadStore(title, makePlace);
   testAreaStore(title, makePlace);
   testFileStore(title, makePlace);
+  testMachineStamps(title, makePlace);
 
   test('PostgreSQL runs every operation of every table', async () => {
     const name = await databases.make();

@@ -1,0 +1,68 @@
+// Operations that list machines by stamps, for answers that are made of each machine (`region-steps.ts`): a machine is read only if the caller has not
+// read it with the same stamp.
+//
+// 1. A stamp is another one after each change of a row that `readMachines` reads for the machine, whichever process changed it.
+// 2. The stamps are read before the machines, and both in one transaction: a machine is never older than its stamp.
+
+import type { MachineFilter } from '../../region/records/filters.ts';
+import type { IsKnownMachine, StampedMachine, StampedMachines } from '../../region/records/store.ts';
+import { number, readsRow, text } from '../rows.ts';
+import { Damages, type Readable } from './readable-rows.ts';
+import { machineOf, machineQuery, rowsOfParts } from './region-machine-reads.ts';
+import { all, type Steps } from './region-steps.ts';
+
+/** Machines that are read at a time, each with at most 32 KiB of facts. */
+const READ_AT_ONCE = 50;
+/** Stamps that are read at a time of machines that the caller knows. */
+const STAMPED_AT_ONCE = 500;
+
+/** On SQLite a function of the connection (`machine-stamps.ts`); `postgres-form.ts` has its form on PostgreSQL. */
+const STAMPED = 'machine.id, machine_stamp(machine.id) AS stamp';
+const READ_SQL = 'SELECT * FROM machine WHERE id IN numbers(?) ORDER BY id';
+
+/** @param needsAll true: throws for a machine that cannot be read; false: leaves it out */
+export function* listStamped(
+  filter: MachineFilter,
+  afterId: number,
+  needsAll: boolean,
+  isKnown: IsKnownMachine,
+): Steps<Readable<StampedMachines>> {
+  const stamps = [...(yield* readStamps(filter, afterId, READ_AT_ONCE))];
+  const last = stamps.at(-1);
+  let isWhole = stamps.length < READ_AT_ONCE;
+  // A caller that knows these probably knows the next ones, too.
+  if (!isWhole && last !== undefined && stamps.every(({ id, stamp }) => isKnown(id, stamp))) {
+    const more = yield* readStamps(filter, last.id, STAMPED_AT_ONCE);
+    stamps.push(...more);
+    isWhole = more.length < STAMPED_AT_ONCE;
+  }
+  const unknown = stamps.filter(({ id, stamp }) => !isKnown(id, stamp));
+  const end = unknown[READ_AT_ONCE]?.id ?? Number.POSITIVE_INFINITY;
+  const listed = stamps.filter(({ id }) => id < end);
+  const wanted = unknown.slice(0, READ_AT_ONCE).map(({ id }) => id);
+  const damages = new Damages();
+  const machines = new Map<number, StampedMachine['machine']>();
+  if (wanted.length > 0) {
+    const read = (yield all(READ_SQL, JSON.stringify(wanted))).rows;
+    const partsOf = yield* rowsOfParts(read);
+    for (const machine of damages.readEach(read, (row) => machineOf(row, partsOf(row))))
+      machines.set(machine.id, machine);
+  }
+  const [damage] = damages.errors;
+  if (needsAll && damage !== undefined) throw damage;
+  const asked = new Set(wanted);
+  const found = listed
+    .filter(({ id }) => !asked.has(id) || machines.has(id))
+    .map((one): StampedMachine => ({ ...one, machine: machines.get(one.id) }));
+  const isLast = isWhole && listed.length === stamps.length;
+  return { found: { machines: found, lastId: isLast ? undefined : listed.at(-1)?.id }, damages: damages.errors };
+}
+
+function* readStamps(filter: MachineFilter, afterId: number, limit: number): Steps<readonly StampedRow[]> {
+  const { sql, values } = machineQuery(filter, STAMPED, ['machine.id > ?'], [afterId]);
+  return (yield all(`${sql} ORDER BY machine.id LIMIT ?`, ...values, limit)).rows.map(readStamp);
+}
+
+type StampedRow = Pick<StampedMachine, 'id' | 'stamp'>;
+
+const readStamp = readsRow('machine', (row) => ({ id: number(row, 'id'), stamp: text(row, 'stamp') }));

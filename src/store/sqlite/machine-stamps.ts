@@ -1,0 +1,83 @@
+// Stamps of the machines in region.db, which differ after each change of a machine's rows: in memory, for one connection.
+//
+//   a change by this connection ── a trigger of the connection ──► the machine has another stamp
+//   a change by another ── `PRAGMA data_version` differs ────────► every machine has another stamp
+//
+// Sources: sqlite.org/lang_createtrigger.html (TEMP triggers), /pragma.html#pragma_data_version.
+//
+// 1. Nothing is watched before a list asks for stamps, so that a region without long lists pays nothing.
+// 2. A change that is rolled back gives every machine another stamp: its rows may have been read meanwhile.
+
+import type { DatabaseSync, SQLOutputValue, StatementSync } from 'node:sqlite';
+
+/** Machines whose changes are remembered one by one; beyond them every machine gets another stamp. */
+export const CHANGED_MAX = 50_000;
+
+/** The tables whose rows belong to one machine, and the column that names it. */
+const OF_MACHINES = { machine: 'id', interface: 'machine_id', allocation: 'machine_id', machine_tag: 'machine_id' };
+/** The tables whose rows may belong to many. */
+const OF_MANY = ['tag', 'area'];
+
+const EVENTS = { insert: ['NEW'], update: ['OLD', 'NEW'], delete: ['OLD'] } as const;
+
+export class MachineStamps {
+  readonly #database: DatabaseSync;
+  readonly #changedMax: number;
+  #version: StatementSync | undefined;
+  #dataVersion: SQLOutputValue | undefined;
+  /** Counts the changes. */
+  #changes = 0;
+  /** The change after which no machine has its stamp of before. */
+  #ofAll = 0;
+  /** By the machine's id: its last change after that. */
+  readonly #ofMachine = new Map<number, number>();
+
+  constructor(database: DatabaseSync, changedMax = CHANGED_MAX) {
+    this.#database = database;
+    this.#changedMax = changedMax;
+    database.function('machine_stamp', (id) => String(Math.max(this.#ofAll, this.#ofMachine.get(Number(id)) ?? 0)));
+  }
+
+  /** Call before a query that reads stamps. */
+  look(): void {
+    this.#version ??= this.#watch();
+    const version = this.#version.get()?.data_version;
+    if (version !== this.#dataVersion) this.changeAll();
+    this.#dataVersion = version;
+  }
+
+  /** Gives every machine another stamp. @returns the number of changes */
+  changeAll(): number {
+    this.#changes += 1;
+    this.#ofAll = this.#changes;
+    this.#ofMachine.clear();
+    return this.#changes;
+  }
+
+  #change(id: number): number {
+    if (this.#ofMachine.size >= this.#changedMax) this.changeAll();
+    this.#changes += 1;
+    this.#ofMachine.set(id, this.#changes);
+    return this.#changes;
+  }
+
+  #watch(): StatementSync {
+    const database = this.#database;
+    database.function('machine_changed', (id) => this.#change(Number(id)));
+    database.function('machines_changed', () => this.changeAll());
+    const triggers = [
+      ...Object.entries(OF_MACHINES).flatMap(([table, column]) =>
+        Object.entries(EVENTS).map(([event, rows]) => {
+          const calls = rows.map((row) => `machine_changed(${row}.${column})`).join(', ');
+          return trigger(table, event, calls);
+        }),
+      ),
+      ...OF_MANY.flatMap((table) => ['update', 'delete'].map((event) => trigger(table, event, 'machines_changed()'))),
+    ];
+    database.exec(`PRAGMA temp_store = MEMORY; ${triggers.join(';')}`);
+    return database.prepare('PRAGMA data_version');
+  }
+}
+
+const trigger = (table: string, event: string, calls: string): string =>
+  `CREATE TEMP TRIGGER watched_${table}_${event} AFTER ${event} ON main.${table} BEGIN SELECT ${calls}; END`;

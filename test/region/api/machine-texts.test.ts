@@ -1,0 +1,100 @@
+// The kept texts of machines: when they are used, their bound, and that a list of them is what a machine alone shows.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { z } from 'zod';
+import { createApiKey } from '../../../src/region/accounts/accounts.ts';
+import { KEPT_MS, MachineTexts, TEXTS_BYTES_MAX } from '../../../src/region/api/machine-texts.ts';
+import { buildApp, makeContext } from '../../../src/region/http/server.ts';
+import { whereabouts } from '../../../src/region/life/whereabouts.ts';
+import type { MachineFields } from '../../../src/region/records/machine.ts';
+import { readStoredWork } from '../../../src/region/records/work.ts';
+import { EVENT, fillRegion } from '../../contract/region-operations.ts';
+import { addAdmin } from '../accounts/administrator.ts';
+import { authorizationOf } from '../live.ts';
+import { makeRegion } from '../place.ts';
+import { acceptRack, rackInterface } from '../racks/rack-place.ts';
+
+test('a text is used with its stamp and its racks alone, up to a bound of bytes, until nobody has used it for a while', async () => {
+  const { region, store, clock, remove } = await makeRegion({ newMachinesMax: 100 });
+  try {
+    await fillRegion(store, 8);
+    const machines = await store.listMachines({}, 0, 8);
+    const where = whereabouts(region);
+    const [first] = machines;
+    assert.ok(first !== undefined);
+    const size = new MachineTexts(clock).make(first, 's', where, 'b').text.length;
+    assert.ok(TEXTS_BYTES_MAX > 20 * size);
+    // Room for four of them.
+    const texts = new MachineTexts(clock, 5 * size);
+    for (const machine of machines) texts.make(machine, 's', where, 'b');
+    const kept = () => machines.filter(({ id }) => texts.find(id, 's', 'b') !== undefined).length;
+    const count = kept();
+    assert.ok(count >= 3 && count < machines.length, 'the later ones displace none');
+    assert.ok(texts.find(first.id, 's', 'b') !== undefined);
+    assert.equal(texts.find(first.id, 't', 'b'), undefined);
+    assert.equal(texts.find(first.id, 's', 'c'), undefined);
+    texts.make(first, 't', where, 'b');
+    assert.equal(texts.find(first.id, 's', 'b'), undefined);
+    assert.ok(texts.find(first.id, 't', 'b') !== undefined);
+    await clock.pass(2 * KEPT_MS + 1);
+    assert.deepEqual([kept(), texts.find(first.id, 't', 'b')], [0, undefined]);
+  } finally {
+    await remove();
+  }
+});
+
+test('a list shows each machine as it is shown alone: after changes of it, of the racks and of the time', async () => {
+  const { region, store, clock, remove } = await makeRegion({ newMachinesMax: 100 });
+  const app = buildApp(makeContext(region));
+  try {
+    await fillRegion(store, 60);
+    await addAdmin(store, clock, { username: 'admin', email: '', password: 'long enough' });
+    const authorization = authorizationOf(await createApiKey(store, clock, 'admin'));
+    const get = async (path: string): Promise<unknown> => {
+      const { body } = await app.inject({ url: `/MAAS/api/2.0/${path}`, headers: { host: 'r', authorization } });
+      return JSON.parse(body);
+    };
+    const shape = z.array(z.looseObject({ system_id: z.string(), work_age: z.number().nullable() }));
+    const change = (fields: Partial<MachineFields>) =>
+      store.changeMachine<never>('m00000', clock.wallTimeMs(), () => ({ kind: 'change', fields, events: [] }));
+    const rename = async (name: string): Promise<void> => {
+      const [subnet] = z.array(z.looseObject({ id: z.number() })).parse(await get('subnets/'));
+      const url = `/MAAS/api/2.0/subnets/${subnet?.id}/`;
+      const { statusCode, body } = await app.inject({
+        ...{ method: 'PUT', url, payload: { name } },
+        headers: { host: 'r', authorization },
+      });
+      assert.equal(statusCode, 200, body);
+      assert.match(JSON.stringify(await get('machines/')), new RegExp(name));
+    };
+    const work = {
+      stage: 'writing',
+      waitsForBoot: false,
+      attempts: 0,
+      before: 'ready',
+      reportedMs: clock.wallTimeMs(),
+    };
+    const steps: readonly (() => Promise<unknown>)[] = [
+      async () => undefined,
+      () => change({ description: 'x' }),
+      () => change({ status: 'deploying', work: readStoredWork(JSON.stringify(work)) }),
+      () => clock.pass(90_000),
+      () => acceptRack(region, { interfaces: [rackInterface('10.20.0.0/16')] }),
+      () => rename('another-name'),
+      () => store.removeMachine('m00001', EVENT),
+    ];
+    for (const step of steps) {
+      await step();
+      for (let round = 0; round < 2; round += 1) {
+        const list = shape.parse(await get('machines/'));
+        assert.equal(list.length, await store.countMachines({}));
+        for (const shown of [...list.slice(0, 2), ...list.slice(-1)])
+          assert.deepEqual(shown, await get(`machines/${shown.system_id}/`));
+      }
+    }
+  } finally {
+    await app.close();
+    await remove();
+  }
+});
