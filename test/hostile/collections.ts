@@ -381,7 +381,7 @@ export const COLLECTIONS: Readonly<Record<string, Readonly<Record<string, string
   'store/leases/lease-record.ts': { 'decodeLeases.shared': 'call' },
   'store/outbox/outbox-database.ts': { '#dropped': 'named' },
   'store/outbox/post-shares.ts': { '#bytesOf': 'store/outbox/outbox-database.ts OUTBOX_BOUNDS' },
-  'store/operations/region-events.ts': { 'eventConditions.conditions': 'call', 'eventConditions.values': 'call' },
+  'store/operations/event-queries.ts': { 'eventConditions.conditions': 'call', 'eventConditions.values': 'call' },
   'store/operations/reported-interfaces.ts': { '#own': 'call' },
   'store/operations/readable-rows.ts': { 'Damages.errors': 'DAMAGES_MAX' },
   'store/operations/region-machine-reads.ts': {

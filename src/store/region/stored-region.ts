@@ -41,11 +41,9 @@ import type {
   Conflict,
   EventOf,
   HeardHost,
-  IsKnownMachine,
   RecordedReports,
   RegionStore,
   SettledVersion,
-  StampedMachines,
   StrangerSeen,
 } from '../../region/records/store.ts';
 import type { StoreAvailability, StoreConfirmation, StoreNeighbours } from '../../region/records/store-state.ts';
@@ -223,13 +221,8 @@ export class StoredRegion implements RegionStore {
     return this.#driver.readable(() => reads.listMachines(filter, afterId, limit, needsAll));
   }
 
-  listStamped(
-    filter: MachineFilter,
-    afterId: number,
-    needsAll: boolean,
-    isKnown: IsKnownMachine,
-  ): Promise<StampedMachines> {
-    return this.#driver.readable(() => listStamped(filter, afterId, needsAll, isKnown));
+  listStamped(...asked: Parameters<RegionStore['listStamped']>): ReturnType<RegionStore['listStamped']> {
+    return this.#driver.readable(() => listStamped(...asked));
   }
 
   listMachinesForRacks(since: number, afterId: number, limit: number): Promise<readonly MachineForRacks[]> {

@@ -59,8 +59,8 @@ test('a list shows each machine as it is shown alone: after changes of it, of th
     const change = (fields: Partial<MachineFields>) =>
       store.changeMachine<never>('m00000', clock.wallTimeMs(), () => ({ kind: 'change', fields, events: [] }));
     const rename = async (name: string): Promise<void> => {
-      const [subnet] = z.array(z.looseObject({ id: z.number() })).parse(await get('subnets/'));
-      const url = `/MAAS/api/2.0/subnets/${subnet?.id}/`;
+      const vlans = z.array(z.looseObject({ id: z.number() })).parse(await get('vlans/'));
+      const url = `/MAAS/api/2.0/vlans/${vlans.at(-1)?.id}/`;
       const { statusCode, body } = await app.inject({
         ...{ method: 'PUT', url, payload: { name } },
         headers: { host: 'r', authorization },
