@@ -35,12 +35,14 @@ export type Refusal =
   | (NamedRefusal & { readonly words: readonly RefusalWord[]; readonly fields?: undefined })
   | (NamedRefusal & { readonly words?: undefined; readonly fields: FieldWords });
 
+const NOTHING = Buffer.alloc(0);
+
 /** An entry that is JSON text already: a text, and its continuation in bytes of UTF-8. */
 export class JsonText {
   readonly text: string;
   readonly rest: Buffer;
 
-  constructor(text: string, rest: Buffer) {
+  constructor(text: string, rest: Buffer = NOTHING) {
     this.text = text;
     this.rest = rest;
   }

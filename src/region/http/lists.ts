@@ -98,11 +98,11 @@ class ListWriter {
         break;
       }
       if (entry.value === undefined) continue;
-      const before = parts.length;
-      if (entry.value instanceof JsonText) parts.push(Buffer.from(this.#before + entry.value.text), entry.value.rest);
-      else parts.push(Buffer.from(this.#before + JSON.stringify(entry.value)));
+      const { text, rest } = entry.value instanceof JsonText ? entry.value : new JsonText(JSON.stringify(entry.value));
+      const beginning = Buffer.from(this.#before + text);
+      parts.push(beginning, rest);
       this.#before = ',';
-      for (const part of parts.slice(before)) length += part.length;
+      length += beginning.length + rest.length;
     } while (length < LIST_PIECE_BYTES && !isOver());
     return Buffer.concat(parts);
   }

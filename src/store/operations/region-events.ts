@@ -45,7 +45,8 @@ const KIND_MAX = 64;
  */
 const BOOTING_SQL =
   "type IN ('NODE_PXE_REQUEST', 'NODE_TFTP_REQUEST', 'NODE_HTTP_REQUEST') OR " +
-  `(kind = 'dhcp.offer' AND params LIKE '%"client":"%' AND params NOT LIKE '%"client":""%')`;
+  `(kind = 'dhcp.offer' AND length(replace(params, '"client":"', '')) < length(params) ` +
+  `AND length(replace(params, '"client":""', '')) = length(params))`;
 
 /** The tables `event` and `event_source`. */
 export class EventTable {
