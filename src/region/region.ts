@@ -137,17 +137,16 @@ class RegionOnStore {
     this.searches = new Searches(options.clock);
     this.identity = new MachineIdentity(options.store, options.clock, (systemIds) => this.#changed(systemIds));
     this.#config = options.config;
-    this.settings = new RegionSettings({
-      store: options.store,
-      clock: options.clock,
-      racks: this.racks,
-      rules: options.rules ?? NO_RULES,
-      ownRack: () => this.#config.ownRack,
-      ownFile: () => this.#config.ownFile,
-      onChange: () => this.#announcements.announce(),
-    });
     const ownRack = () => this.#config.ownRack;
     const onChange = (): void => this.#announcements.announce();
+    this.settings = new RegionSettings({
+      ...{ store: options.store, clock: options.clock },
+      racks: this.racks,
+      rules: options.rules ?? NO_RULES,
+      ownRack,
+      ownFile: () => this.#config.ownFile,
+      onChange,
+    });
     this.networks = new Networks({ ...options, racks: this.racks, settings: this.settings, ownRack, onChange });
     this.#isOnDuty = options.isOnDuty ?? (() => true);
     this.#deadlines = new StatusDeadlines(options.store, options.clock, this.#isOnDuty);

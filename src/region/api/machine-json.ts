@@ -136,7 +136,7 @@ function workJson(machine: Machine): Record<string, unknown> {
   return { work_text: remarkSentence(what), work_percent: percent ?? null };
 }
 
-/** What changes while the machine's record stays: ages in seconds at `nowMs`, and the reading of its power. */
+/** The parts that change while the machine's record stays: ages in seconds at `nowMs`, and the reading of its power. */
 const movingJson = (atMs: number | undefined, nowMs: number, power: PowerView | undefined) => ({
   ...powerJson(power),
   work_age: atMs === undefined ? null : Math.max(0, Math.round((nowMs - atMs) / 1000)),

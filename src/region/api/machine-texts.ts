@@ -5,7 +5,7 @@
 //                         └─ no: the machine is read, its text made and kept ─┘
 //
 // 1. A text is used only with the stamp of the machine in the store at this moment (`records/store.ts`), whichever process changed it, and with
-//    racks of the same networks, which it shows, too. What changes with time is not in the text (`machine-json.ts`).
+//    racks of the same networks, which it shows, too. Parts that change with time are not in the text (`machine-json.ts`).
 // 2. The texts have TEXTS_BYTES_MAX at most. A text beyond that is not kept, and displaces none: of a list that is longer, the first part would
 //    otherwise be gone whenever it begins again.
 // 3. Texts that no list has used for KEPT_MS go.

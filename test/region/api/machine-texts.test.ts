@@ -59,8 +59,11 @@ test('a list shows each machine as it is shown alone: after changes of it, of th
     const change = (fields: Partial<MachineFields>) =>
       store.changeMachine<never>('m00000', clock.wallTimeMs(), () => ({ kind: 'change', fields, events: [] }));
     const rename = async (name: string): Promise<void> => {
-      const vlans = z.array(z.looseObject({ id: z.number() })).parse(await get('vlans/'));
-      const url = `/MAAS/api/2.0/vlans/${vlans.at(-1)?.id}/`;
+      const machines = z.array(
+        z.looseObject({ boot_interface: z.looseObject({ vlan: z.looseObject({ id: z.number() }) }) }),
+      );
+      const [first] = machines.parse(await get('machines/'));
+      const url = `/MAAS/api/2.0/vlans/${first?.boot_interface.vlan.id}/`;
       const { statusCode, body } = await app.inject({
         ...{ method: 'PUT', url, payload: { name } },
         headers: { host: 'r', authorization },

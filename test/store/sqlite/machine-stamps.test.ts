@@ -1,4 +1,4 @@
-// Stamps of machines in memory. What changes them in a region's store is in the contract (`test/contract/machine-stamps.ts`).
+// Stamps of machines in memory. The changes of them in a region's store are in the contract (`test/contract/machine-stamps.ts`).
 
 import assert from 'node:assert/strict';
 import { DatabaseSync } from 'node:sqlite';
