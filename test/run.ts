@@ -51,7 +51,7 @@ const UNIT_PARTS = 4;
 const CHECK_PARTS = 6;
 const MINUTE_MS = 60_000;
 /** Unit tests with large files, or with servers that keep their files on a disk. */
-const ON_DISK = /^images|^store\/postgres/;
+const ON_DISK = /^images|^store\/postgres|^support/;
 
 const within = (folder: string): readonly string[] => globSync(`test/${folder}/**/*.test.ts`, { cwd: ROOT });
 

@@ -14,7 +14,7 @@ import { PostgresServer } from './postgres-server.ts';
 
 const ROOT = dirname(dirname(import.meta.dirname));
 /** A file whose tests need a server for longer than this test. */
-const INTERRUPTED = 'test/store/copying/region-copy.test.ts';
+const INTERRUPTED = 'test/store/postgres/postgres-transactions.test.ts';
 const START_MS_MAX = 60_000;
 /** `mmap.` in the data directory; PostgreSQL's default would be in /dev/shm, under a name that says nothing of the server. */
 const MAPPED = 'pg_dynshmem/mmap.*';

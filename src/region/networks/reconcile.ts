@@ -111,6 +111,8 @@ function addSubnet(draft: Draft, one: ServedNetwork): void {
 /** Adds the default VLAN if there is none. @returns false at a bound */
 function addDefaultVlan(draft: Draft): boolean {
   if (draft.vlans.some(({ id }) => id === DEFAULT_VLAN_ID)) return true;
+  // Somebody changed its id in the database: its place is taken until the row is repaired.
+  if (draft.vlans.some(({ fabricId, vid }) => fabricId === DEFAULT_FABRIC_ID && vid === UNTAGGED_VID)) return false;
   if (draft.vlans.length >= VLANS_MAX || draft.fabrics.length >= FABRICS_MAX) return false;
   const { fabric, vlan } = defaultPlace(draft.fabrics);
   draft.fabrics = [...draft.fabrics, fabric];

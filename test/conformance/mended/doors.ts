@@ -217,8 +217,8 @@ export const DOOR_POINTS: readonly MendedPoint[] = [
         holds: 'So is a client that has not asked yet.',
         tests: shares('a connection that has not asked yet gets the reason when it gives way'),
         breaks: swapIn('net/shares/connection-shares.ts', [
-          'else if (server instanceof TlsServer) socket.destroy();',
-          'else if (server instanceof TlsServer || response === undefined) socket.destroy();',
+          "else if ('setSecureContext' in server) socket.destroy();",
+          "else if ('setSecureContext' in server || response === undefined) socket.destroy();",
         ]),
       },
     ],

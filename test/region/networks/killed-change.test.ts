@@ -4,7 +4,6 @@
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -12,6 +11,7 @@ import { after, before, describe, test } from 'node:test';
 import type { RegionStore } from '../../../src/region/records/store.ts';
 import { openPostgresRegion } from '../../../src/store/postgres/region-postgres.ts';
 import { openRegionStore } from '../../../src/store/sqlite/region-sqlite.ts';
+import { ended } from '../../support/child.ts';
 import { missing } from '../../support/needs.ts';
 import { RegionDatabases } from '../../support/postgres-server.ts';
 import { LAB } from './network-place.ts';
@@ -33,8 +33,8 @@ async function runKilled(path: string, fields: object, place: string): Promise<v
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
     said += text;
   });
-  const [, signal] = await once(child, 'exit');
-  assert.equal(signal, 'SIGKILL', said);
+  await ended(child);
+  assert.equal(child.signalCode, 'SIGKILL', said);
 }
 
 /** The store has the network as it was, and no event of the change. */

@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { z } from 'zod';
 import { mac } from '../../../src/net/address.ts';
 import { bodyOf, JsonText, type ListToSend } from '../../../src/region/api/answer.ts';
 import { PAGE_MACHINES_MAX } from '../../../src/region/page/machine-filters.ts';
@@ -69,7 +70,8 @@ test('machines with a problem come first, then new ones; a search narrows the li
 async function entriesOf({ entries }: ListToSend): Promise<Record<string, unknown>[]> {
   const found: Record<string, unknown>[] = [];
   for (let entry = await entries.next(); entry.done !== true; entry = await entries.next())
-    if (entry.value instanceof JsonText) found.push(JSON.parse(entry.value.text));
+    if (entry.value instanceof JsonText) found.push(JSON.parse(entry.value.text + entry.value.rest.toString('utf8')));
+    else if (entry.value !== undefined) found.push(z.record(z.string(), z.unknown()).parse(entry.value));
   return found;
 }
 
