@@ -8,15 +8,15 @@ import type { Area, AreaKind, WrittenArea } from './area.ts';
 import type { NewMachineEvent } from './machine-event.ts';
 
 export interface AreaStore {
-  /** All but the default one, in the order of their ids. */
+  /** All areas of this kind except the default one, ordered by id. */
   list(kind: AreaKind): Promise<readonly Area[]>;
-  /** `exists`: the name is taken. `limit`: there are AREAS_MAX already. */
+  /** `exists`: the name is taken. `limit`: AREAS_MAX exist already. */
   add(kind: AreaKind, area: WrittenArea, event: NewMachineEvent): Promise<Area | 'exists' | 'limit'>;
   /** `exists`: the new name is taken. */
   change(kind: AreaKind, area: Area, event: NewMachineEvent): Promise<'changed' | 'exists' | 'not-found'>;
-  /** Removes it; its machines and racks are then in the default one. @returns false if there is none with this id */
+  /** Removes an area; its machines and racks move to the default one. @returns false if no area has this id */
   remove(kind: AreaKind, id: number, event: NewMachineEvent): Promise<boolean>;
-  /** Moves machines and racks to a zone; each of them gets the event of its own. Unknown ids are skipped. */
+  /** Moves machines and racks to a zone. The event is stored for each machine, and once for the racks. Unknown ids are skipped. */
   moveToZone(id: number, ids: ZoneMembers, event: NewMachineEvent): Promise<void>;
 }
 

@@ -1,14 +1,14 @@
 // Zones and pools.
 //
-// 1. Every machine is in one zone and one pool, every rack in one zone. The default ones are not stored: they have the id 0, and can be neither
-//    changed nor removed.
+// 1. Every machine is in one zone and one pool, every rack in one zone. The default zone and the default pool are not stored. Their id is
+//    0, and nobody can change or remove them.
 
-/** A zone is where machines and racks stand; a pool is for whom machines are. */
+/** A zone says where machines and racks stand, a pool whom machines are for. */
 export type AreaKind = 'zone' | 'pool';
 
-/** Zones, and pools, that administrators may make. */
+/** Bound on the zones, and likewise on the pools. Administrators create and remove them. */
 export const AREAS_MAX = 1000;
-/** The name of the zone and of the pool of all machines that are in no other. */
+/** The name of the default zone and of the default pool. */
 export const DEFAULT_AREA = 'default';
 
 /** A zone or a pool. */
@@ -22,7 +22,7 @@ export interface Area {
 /** The fields that an administrator writes. */
 export type WrittenArea = Omit<Area, 'id'>;
 
-/** The zone and the pool of whatever is in no other. */
+/** The zone and the pool of machines and racks that nobody assigned to another. */
 export const DEFAULT_AREAS: Readonly<Record<AreaKind, Area>> = {
   zone: { id: 0, name: DEFAULT_AREA, description: '' },
   pool: { id: 0, name: DEFAULT_AREA, description: 'Default pool' },

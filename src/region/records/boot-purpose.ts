@@ -2,13 +2,13 @@
 //
 //   state                                                       purpose
 //   unknown machine (decided by the rack)                       enlist
-//   New                                                         enlist: it reports again, so changed hardware shows, and powers off
+//   New                                                         enlist: it reports its hardware again (which may have changed), and powers off
 //   Commissioning, Testing, Disk erasing, Releasing,
 //   Entering rescue mode, Rescue mode                           commissioning: the environment works as the state says
 //   Deploying an image, network boot on                         commissioning: the environment writes the image
-//   Deploying otherwise, network boot on                        install
+//   Deploying with an installer, network boot on                install
 //   Deploying, network boot off (the disk is written); Deployed local
-//   Exiting rescue mode                                         that of the state before the rescue
+//   Exiting rescue mode                                         the purpose of the state before the rescue
 //   everything else (Ready, Allocated, Broken, failures …)      poweroff
 //
 // 1. The result depends only on the arguments.

@@ -6,8 +6,9 @@
 // Sources: MAAS's boot sources, their selections, and boot resources.
 //
 // 1. One method is one transaction, as in `store.ts`.
-// 2. A source that a file names has a row, too, for its id and its selections; only the file has its fields.
-// 3. The importing process reads the requests of others (`wish`, `askedMs`), and writes its progress. Requests survive a restart.
+// 2. A source named in a file also has a row, which gives it an id and selections. Its other fields exist only in the file.
+// 3. The importing process reads the requests that other processes store (`wish`, `askedMs`), and stores its progress. Requests survive a
+//    restart.
 
 import { z } from 'zod';
 import { importReason } from './import-reason.ts';
@@ -15,7 +16,7 @@ import type { NewMachineEvent } from './machine-event.ts';
 import { REPORTED_DOWNLOADS_MAX, type ReportedDownload, reportedDownload } from './reported-download.ts';
 import type { ResourceWish } from './resource-wish.ts';
 
-/** Sources, those of files not counted. */
+/** Bound on the sources; those named in files do not count. */
 export const SOURCES_MAX = 100;
 /** Selections of one source. */
 export const SELECTIONS_MAX = 200;
@@ -23,18 +24,21 @@ export const SELECTIONS_MAX = 200;
 export const SELECTION_ENTRIES_MAX = 64;
 /** The largest keyring that is stored, in bytes. */
 export const KEYRING_BYTES_MAX = 256 * 1024;
-/** Resources; the names of further images are not listed. Racks report theirs, so new ones take the place of those that are only reported. */
+/**
+ * Bound on the resources; images beyond it are not listed. Racks add resources by reporting their images. At the bound, resources that were
+ * never imported and that no user holds give way to new ones.
+ */
 export const RESOURCES_MAX = 2000;
 /** Skipped images that a run lists; the rest are counted. */
 export const SKIPPED_MAX = 100;
 
-/** A source of images, as the store has it. */
+/** A source of images, as stored. */
 export interface BootSource {
   readonly id: number;
-  /** Its name in a file of sources, which alone has its fields; `undefined`: the fields are here. */
+  /** Its name in a file of sources, which then holds its fields; `undefined`: the fields are stored here. */
   readonly name?: string | undefined;
   readonly url: string;
-  /** A keyring of the importing host; empty: `keyring` has the keys. */
+  /** The file of a keyring on the importing host; empty: the keys are in `keyring`. */
   readonly keyringFilename: string;
   /** The keyring itself; empty: none. */
   readonly keyring: Uint8Array;
@@ -46,7 +50,7 @@ export interface BootSource {
 /** The fields of a source that the API sets. */
 export type WrittenBootSource = Pick<BootSource, 'url' | 'keyringFilename' | 'keyring' | 'updatedMs'>;
 
-/** The images of a source that are wanted; `*` stands for all. */
+/** The images to import from a source; `*` stands for all. */
 export interface BootSelection extends WrittenBootSelection {
   readonly id: number;
   readonly sourceId: number;
@@ -60,15 +64,15 @@ export interface WrittenBootSelection {
   readonly labels: readonly string[];
 }
 
-/** The machines that have a system, or are about to get it. */
+/** The number of machines that have a system or are about to get it. */
 export interface ImageUse {
   readonly os: string;
   readonly release: string;
   readonly architecture: string;
   readonly machines: number;
-  /** Of them those that are being deployed. */
+  /** How many of them are being deployed. */
   readonly deploying: number;
-  /** The hostname of the first one. */
+  /** The first of their hostnames in alphabetical order. */
   readonly first: string;
 }
 
@@ -97,7 +101,7 @@ export const importProgress = z.object({
   /** `undefined`: unknown. */
   total: count.optional(),
   bytesPerSecond: count.optional(),
-  /** Why it does not continue. */
+  /** Why the import does not continue. */
   reason: importReason.optional(),
   /** The next attempt: wall time in milliseconds. */
   nextMs: z.number().optional(),
@@ -116,7 +120,7 @@ export interface BootResource {
 export const importRun = z.object({
   /** Wall times in milliseconds; 0: never. */
   askedMs: z.number(),
-  /** When somebody last asked to stop. */
+  /** When a user last asked to stop. */
   stoppedMs: z.number(),
   begunMs: z.number(),
   endedMs: z.number(),
@@ -128,7 +132,7 @@ export const importRun = z.object({
   /** The newest last. An earlier release stored none. */
   downloads: z.array(reportedDownload).max(REPORTED_DOWNLOADS_MAX).default([]),
 });
-/** The last run, and what is asked of the next one. */
+/** The last run, and the requests for the next one. */
 export type ImportRun = z.output<typeof importRun>;
 
 export const NO_RUN: ImportRun = {
@@ -152,19 +156,19 @@ export type BootTable = 'boot_source' | 'boot_selection' | 'boot_resource';
 export interface BootStore {
   /** By id. */
   listSources(): Promise<readonly BootSource[]>;
-  /** Makes the missing rows of sources that a file names. */
+  /** Adds the missing rows of sources named in a file. */
   addFileSources(names: readonly string[], atMs: number): Promise<void>;
-  /** `exists`: the URL is taken. `limit`: there are SOURCES_MAX. */
+  /** `exists`: the URL is taken. `limit`: SOURCES_MAX exist already. */
   addSource(source: WrittenBootSource, event: NewMachineEvent): Promise<BootSource | 'exists' | 'limit'>;
   changeSource(
     id: number,
     source: WrittenBootSource,
     event: NewMachineEvent,
   ): Promise<BootSource | 'exists' | 'not-found'>;
-  /** Removes a source with its selections. @returns false if there is none */
+  /** Removes a source with its selections. @returns false if no such source is stored here */
   removeSource(id: number, event: NewMachineEvent): Promise<boolean>;
 
-  /** By id; of one source, or of all. */
+  /** The selections of one source or of all, ordered by id. */
   listSelections(sourceId?: number): Promise<readonly BootSelection[]>;
   /** `exists`: the source has a selection of this os and release. `limit`: it has SELECTIONS_MAX. */
   addSelection(
@@ -182,26 +186,26 @@ export interface BootStore {
 
   /** By name. */
   listResources(): Promise<readonly BootResource[]>;
-  /** Makes the missing rows, up to RESOURCES_MAX. */
+  /** Adds the missing rows, up to RESOURCES_MAX. */
   addResources(names: readonly string[], atMs: number): Promise<void>;
-  /** Stores the progress of imports, by name; makes missing rows. */
+  /** Stores the progress of imports, by name, and adds missing rows. */
   noteProgress(progress: ReadonlyMap<string, ImportProgress>, atMs: number): Promise<void>;
-  /** @returns false if there is no such resource, or somebody deletes it */
+  /** @returns false if no such resource exists, or a user has already asked to delete it */
   wish(id: number, wish: ResourceWish, event: NewMachineEvent): Promise<boolean>;
-  /** Makes every cancelled import one that is wanted. */
+  /** Turns every `cancel` into `import`. */
   wishCancelled(): Promise<void>;
-  /** Removes resources, except those that a person holds, and those with an upload that nobody deletes. */
+  /** Removes resources. Those that a user paused or cancelled stay, and so do those with an upload unless a user asked to delete them. */
   forget(names: readonly string[]): Promise<void>;
 
-  /** Reads a row that a list does not have. @throws RackError `store-unavailable` if it is there, but cannot be read */
+  /** Checks a row that is missing from a list. @throws RackError `store-unavailable` if the row exists but cannot be read */
   check(table: BootTable, id: number): Promise<void>;
 
-  /** Which systems machines have. */
+  /** The systems that machines have or are about to get. */
   listUses(): Promise<readonly ImageUse[]>;
 
   findRun(): Promise<ImportRun>;
-  /** Changes what is given. */
+  /** Changes the given fields. */
   changeRun(change: Partial<ImportRun>, event?: NewMachineEvent): Promise<void>;
-  /** Stores a rack's report in place of the one before on the same file. */
+  /** Stores a rack's report; it replaces the rack's previous report on the same file. */
   noteDownload(download: ReportedDownload, event: NewMachineEvent): Promise<void>;
 }

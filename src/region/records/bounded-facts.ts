@@ -1,20 +1,20 @@
-// Limits the stored size of a machine's hardware facts. Machine lists show each disk several times, so facts whose values are each within
-// bounds could still make an answer a megabyte larger.
+// Limits the stored size of a machine's hardware facts. Machine lists show each disk several times, so the facts of one machine could
+// enlarge an answer by a megabyte even if each of their values is within its bounds.
 //
 // 1. At most FACTS_BYTES_MAX of JSON with at most DISKS_KEPT_MAX disks are kept: the first elements of each list, in order.
 // 2. Facts within the limits are kept unchanged.
 
 /**
- * The facts kept of one machine, in bytes of JSON. A server with 96 memory modules, 24 disks and 8 interfaces needs 28 KiB.
+ * Bound on the stored facts of one machine, in bytes of JSON. A server with 96 memory modules, 24 disks and 8 interfaces needs 28 KiB.
  * A host that may report the machine can fill it; other machines are not affected. Freed with the machine.
  */
 export const FACTS_BYTES_MAX = 32 * 1024;
-/** Disks kept of one machine; filled in the same way. Further disks are left out. */
+/** Bound on the stored disks of one machine; filled in the same way. Further disks are left out. */
 export const DISKS_KEPT_MAX = 64;
 
 type ListName = 'disks' | 'nics' | 'memory_banks' | 'processors';
 
-/** The end of a list that was left out: the last `left` of `given` elements. */
+/** The elements cut from the end of a list: the last `left` of its `given` elements. */
 export type LeftOut = { readonly list: ListName; readonly left: number; readonly given: number };
 
 /** The lists in hardware facts. */
@@ -55,7 +55,7 @@ class Kept {
   }
 }
 
-/** How much of the facts to keep: elements are removed from the end of the list that is currently largest. `undefined`: all of it. */
+/** How many elements to keep: while the facts are too large, the largest list loses its last element. `undefined`: all fit. */
 export function chooseKept(facts: FactLists): KeptCounts | undefined {
   if (facts.disks.length <= DISKS_KEPT_MAX && bytesOf(facts) <= FACTS_BYTES_MAX) return undefined;
   const disks = new Kept('disks', facts.disks);

@@ -33,7 +33,7 @@ export type EnlistmentDecision<R> =
       readonly fields: MachineFields;
       readonly interfaces: readonly ReportedInterface[];
       readonly events: readonly NewMachineEvent[];
-      /** A New machine that this one replaces, and the event that reports it. */
+      /** A New machine that this one replaces, and the event that reports the replacement. */
       readonly gone?: { readonly systemId: string; readonly event: NewMachineEvent } | undefined;
     } & EnlistmentEffects)
   | ({
@@ -51,7 +51,7 @@ export type EnlistmentOutcome<R> =
   | {
       readonly kind: 'create' | 'amend' | 'unchanged';
       readonly machine: Machine;
-      /** Machines that lost hardware addresses to this one, as they are now. */
+      /** Machines that lost hardware addresses to this one, in their new state. */
       readonly others: readonly Machine[];
       /** A machine that this one replaced; it no longer exists. */
       readonly goneId?: string | undefined;

@@ -1,4 +1,4 @@
-// The port to the store of duties: of several processes of a region, one at a time does the work that must happen once.
+// The port to the store of duties: one process of a region at a time does the work that must happen only once.
 
 /** Which process has the duties. */
 export interface DutyHolder {
@@ -6,14 +6,14 @@ export interface DutyHolder {
   readonly isHere: boolean;
   /** The `name` in the configuration of the process that has them. */
   readonly name: string;
-  /** The process that had them until this one took them; undefined: none had, or this one did. */
+  /** The process from which this one has just taken them; undefined: it took them from no other process. */
   readonly former?: { readonly name: string; readonly hasLeft: boolean } | undefined;
 }
 
 /** Every method is one transaction and may throw RackError `store-unavailable`. */
 export interface DutyStore {
   /**
-   * Takes the duties if no process has them, or keeps them for this long from now on, by the store's clock.
+   * Takes the duties if no process has them, or renews them if this process has them; they then last `forMs` from now by the store's clock.
    * @returns which process has them now
    */
   hold(forMs: number): Promise<DutyHolder>;

@@ -1,6 +1,8 @@
 // The fields of a rack's event, described so that they can be checked when a rack reports them.
 
-/** The type of a field; with `?` it may be missing. A list names the only words of a field that may be missing. */
+/**
+ * The type of a field; with `?` the field is optional. A list gives the only words that a field may hold; such a field is always optional.
+ */
 export type Form = 'text' | 'text?' | 'number' | 'number?' | 'flag' | 'flag?' | readonly string[];
 /** The fields of a kind. */
 export type Forms = Readonly<Record<string, Form>>;

@@ -1,4 +1,4 @@
-// The content of an event: a code and its parameters. A language makes a sentence of them (`region/words/event.ts`) when the event is read.
+// The content of an event: a code and its parameters. `region/words/event.ts` turns them into a sentence when somebody reads the event.
 //
 // 1. Never change the meaning of a published code or parameter: the log keeps both, not the sentence.
 // 2. Parameters are plain JSON values without secrets. Addresses are text, times are wall time in milliseconds.
@@ -32,7 +32,7 @@ interface RackName {
 /** How a source, a selection, a zone or a pool changed. */
 export type BootChange = 'added' | 'changed' | 'removed';
 
-/** An object of the networks, in words. */
+/** The noun for a kind of network object. */
 export type NetworkNoun =
   | 'fabric'
   | 'space'
@@ -51,7 +51,7 @@ interface Comment {
   readonly comment: string;
 }
 
-/** The detail of a power action or query; undefined: none, or another version stored only a sentence. */
+/** The detail of a power action or query; undefined: none, or another version stored a sentence instead. */
 interface OfPower {
   readonly detail?: PowerDetail | undefined;
 }
@@ -61,13 +61,13 @@ interface Macs {
   readonly macs: readonly string[];
 }
 
-/** Another machine, and the values in which it differs; if there are none, other evidence shows that it is another. */
+/** Another machine, and the values in which it differs. An empty list: other evidence shows that it is a different machine. */
 interface OtherMachine {
   readonly machine: MachineName;
   readonly differs: readonly IdentityKind[];
 }
 
-/** A report of cloud-init or curtin on one of its stages. */
+/** A report of cloud-init or curtin about one of its stages. */
 export interface StageReport {
   readonly name: string;
   readonly isEnd: boolean;
@@ -91,18 +91,18 @@ export interface FailedScript {
 /** Why the region ends a machine's work. */
 export type WorkFault = Happening<'installer-missing' | 'preseed-faulty' | 'scripts-failed'>;
 
-/** A machine's signal on its work. */
+/** A machine's signal about its work. */
 export interface SignalParams {
   /** A short word; may be empty. */
   readonly stage: string;
-  /** Its own words; may be empty. */
+  /** The machine's own words; may be empty. */
   readonly message: string;
   /** Replaces `message`. */
   readonly report?: StageReport | undefined;
-  /** Replaces both: the region itself found this, and not the machine. */
+  /** Replaces both: the region found this fault, not the machine. */
   readonly fault?: WorkFault | undefined;
   readonly script?: string | undefined;
-  /** `undefined`: the script runs. */
+  /** `undefined`: the script is still running. */
   readonly exitStatus?: number | undefined;
   /** The end of the script's output; may be empty. */
   readonly output: string;
@@ -117,19 +117,21 @@ export type NetworkDoubt = { readonly network: string } & (
 
 /** The fields of a rack's report on which the region's decisions depend. */
 export interface ReportFields {
-  /** The kind of client that got an offer, `bios`; empty: it wants no boot file, such as a running system; `undefined`: no offer. */
+  /**
+   * The kind of client that got an offer, such as `bios`; empty: one without a boot file, such as a running system; `undefined`: no offer.
+   */
   readonly client?: string | undefined;
   /** The boot file offered, or the file sent. */
   readonly file?: string | undefined;
   /** The purpose of a configuration, such as `local`; `undefined`: the event sent no configuration. */
   readonly purpose?: string | undefined;
-  /** The status of the region's answer to what the machine posted. */
+  /** The HTTP status of the region's answer to the machine's POST request. */
   readonly status?: number | undefined;
 }
 
-/** The codes, each with its parameters. Those of racks' events are their kinds. */
+/** The event codes, each with its parameters. The code of a rack's event is its kind. */
 export interface EventParams extends RackEventParams {
-  /** A rack's report of which this version knows only the sentence: its kind or its fields are of another version. */
+  /** A rack's report with a kind or fields of another version: this version can only show the rack's sentence. */
   rack: ReportFields & {
     readonly text: string;
     /** True if the rack knew only the machine's IP address. */
@@ -151,24 +153,24 @@ export interface EventParams extends RackEventParams {
   'power-seen': { readonly state: 'on' | 'off' };
   'owner-data-changed': { readonly keys: readonly string[] };
   'machine-edited': { readonly fields: readonly string[] };
-  /** @param status given if it was in use */
+  /** @param status given if the machine was in use */
   'machine-deleted': MachineName & { readonly status?: MachineStatus | undefined };
   'debug-login-opened': Comment & { readonly user: string; readonly untilMs: number };
   'debug-login-closed': None;
 
   signal: SignalParams;
-  /** A signal of a machine that is not at work. */
+  /** A signal from a machine without work in progress. */
   'signal-unasked': Pick<SignalParams, 'stage' | 'message' | 'fault'> & { readonly status: string };
   'stage-reported': StageReport;
   /** @param place in the boot tree */
   'installer-missing': { readonly place: string };
   'preseed-faulty': MistakeAt;
-  /** @param more how many further ones there are */
+  /** @param more how many more failed */
   'scripts-failed': { readonly failed: readonly FailedScript[]; readonly more: number };
   'disk-written': None;
   'network-wanted': None;
   'rescue-lasting': None;
-  /** @param seen its newest event; `undefined`: none */
+  /** @param seen the machine's newest event; `undefined`: none */
   'work-overran': {
     readonly status: MachineStatus;
     readonly minutes: number;
@@ -181,15 +183,18 @@ export interface EventParams extends RackEventParams {
   'disk-not-starting': { readonly starts: number };
   'work-restarted': { readonly why: Happening<'work-overran' | 'boots-repeated' | 'power-doubted'> };
 
-  /** @param leftOut the hardware that was too large to store @param isAdded a person added it; `undefined`: it reported itself */
+  /**
+   * @param leftOut the hardware that was too large to store
+   * @param isAdded true if a person added it; `undefined`: the machine reported itself
+   */
   enlisted: {
     readonly isUnvouched: boolean;
     readonly leftOut: readonly LeftOut[];
     readonly isAdded?: boolean | undefined;
   };
-  /** @param times how often since the last such event; `undefined`: once */
+  /** @param times the number of reports since the last such event; `undefined`: one */
   'hardware-reported': { readonly leftOut: readonly LeftOut[]; readonly times?: number | undefined };
-  /** @param user given if it has a new password */
+  /** @param user given if this user of the BMC has a new password */
   'bmc-reported': { readonly address: string; readonly driver: string; readonly user?: string | undefined };
   'report-ignored': ReportIgnored & { readonly times?: number | undefined };
   'enlistment-refused': { readonly mac?: string | undefined; readonly why: ReportRefused };
@@ -221,7 +226,7 @@ export interface EventParams extends RackEventParams {
 
   'home-found': { readonly rack: string; readonly address: string };
   'home-moved': { readonly rack: string; readonly network?: string | undefined };
-  /** @param times how often since the last such event; 1: once */
+  /** @param times the number of reports since the last such event, from 1 */
   'seen-elsewhere': SeenElsewhere & { readonly times: number };
   'rack-registered': RackName & { readonly address: string };
   'rack-displaced': RackName & {
@@ -231,13 +236,13 @@ export interface EventParams extends RackEventParams {
     readonly max: number;
   };
   'rack-misnamed': RackName & { readonly calledItself: string };
-  /** A user whose API keys these racks use lost the rights of an administrator. @param more how many further ones there are */
+  /** A user lost administrator's rights, and these racks use that user's API keys. @param more how many more racks do */
   'rack-owner-lost': { readonly user: string; readonly racks: readonly string[]; readonly more: number };
   'rack-judged': RackName & {
     readonly verdict: 'accepted' | 'rejected' | 'removed';
     readonly shared?: readonly string[] | undefined;
   };
-  /** @param first the first doubted network @param more how many further ones there are */
+  /** @param first the first doubted network @param more how many more are doubted */
   'networks-doubted': { readonly rack: string; readonly first: NetworkDoubt; readonly more: number };
   'rack-away': { readonly rack: string; readonly heardMs: number };
   'rack-back': { readonly rack: string };
@@ -250,7 +255,7 @@ export interface EventParams extends RackEventParams {
   'password-changed': { readonly user: string };
   /** @param name empty: none */
   'api-key-made': { readonly name: string };
-  /** @param name its new one; empty: none */
+  /** @param name the new name; empty: none */
   'api-key-changed': { readonly change: 'renamed' | 'removed'; readonly name: string };
   'owner-changed': { readonly from: string; readonly to: string };
   'ssh-key-added': { readonly user: string };
@@ -265,7 +270,7 @@ export interface EventParams extends RackEventParams {
   'script-added': { readonly script: string };
   'script-changed': { readonly script: string };
   'script-removed': { readonly script: string };
-  /** @param source its URL */
+  /** @param source the URL of the source */
   'boot-source-changed': { readonly change: BootChange; readonly source: string };
   /** @param image such as `ubuntu/noble`, with `*` for all */
   'boot-selection-changed': { readonly change: BootChange; readonly image: string; readonly source: string };
@@ -284,7 +289,7 @@ export interface EventParams extends RackEventParams {
     readonly error: string;
   };
   'image-imported': { readonly image: string; readonly serial: string; readonly source: string };
-  /** @param reason an earlier version stored its sentence, `said` */
+  /** @param reason missing if an earlier version stored the event with the sentence in `said` */
   'image-import-failed': {
     readonly image: string;
     readonly source: string;
@@ -293,7 +298,7 @@ export interface EventParams extends RackEventParams {
   };
   /** @param image without its serial until it is `added` */
   'image-upload': { readonly image: string; readonly step: UploadStage };
-  /** @param reason an earlier version stored its sentence, `said` */
+  /** @param reason missing if an earlier version stored the event with the sentence in `said` */
   'image-upload-failed': {
     readonly image: string;
     readonly reason?: ImportReason | undefined;
@@ -316,7 +321,7 @@ export type ReportIgnored =
   | { readonly why: 'without-token'; readonly isOfPerson: boolean }
   | { readonly why: 'from-elsewhere'; readonly address?: string | undefined; readonly first: string };
 
-/** The codes with which a machine's report is refused, each with its parameters; the sentences are in `words/en/identity.ts`. */
+/** The reasons for refusing a machine's report: codes with their parameters. The sentences are in `words/en/identity.ts`. */
 export interface ReportRefusals {
   'new-machines-limit': { readonly count: number; readonly max: number };
   'added-machines-limit': { readonly count: number; readonly max: number };

@@ -5,7 +5,7 @@
 
 /** Files of one user. */
 export const FILES_PER_USER_MAX = 500;
-/** Bytes of all files of one user together. One file is bounded by the body of the request that brings it. */
+/** Bytes of all files of one user together. The bound on a request's body limits each single file. */
 export const FILE_BYTES_PER_USER_MAX = 64 * 1024 * 1024;
 
 /** A file without its content. */
@@ -20,7 +20,7 @@ export interface StoredFile extends FileInfo {
 }
 
 export interface FileStore {
-  /** Stores a file, or replaces the content of the one with its name, which keeps its key. `limit`: a bound of the user is reached. */
+  /** Stores a file. A file of the same name gets the new content and keeps its key. `limit`: the user has reached a bound. */
   put(username: string, file: StoredFile, atMs: number): Promise<FileInfo | 'no-user' | 'limit'>;
   find(username: string, name: string): Promise<StoredFile | undefined>;
   findByKey(key: string): Promise<StoredFile | undefined>;

@@ -4,7 +4,7 @@ import type { Ipv4, MacAddress } from '../../net/address.ts';
 import type { MachineStatus } from './lifecycle.ts';
 import type { MachineEventLevel } from './machine-event.ts';
 
-/** A selection of machines; every list given narrows it, and an empty list selects none. */
+/** A selection of machines. Each given list narrows it; an empty list selects nothing. */
 export interface MachineFilter {
   readonly systemIds?: readonly string[] | undefined;
   readonly hostnames?: readonly string[] | undefined;
@@ -21,7 +21,7 @@ export interface MachineFilter {
   readonly poolIds?: readonly number[] | undefined;
   /** True: devices instead of machines. */
   readonly isDevice?: boolean | undefined;
-  /** Devices that are a part of one of these machines. */
+  /** Devices that belong to one of these machines. */
   readonly parents?: readonly string[] | undefined;
   /** With one of these tags. */
   readonly tags?: readonly string[] | undefined;
@@ -40,7 +40,7 @@ export interface EventFilter {
   readonly after?: number | undefined;
   /** Only ids below this. */
   readonly before?: number | undefined;
-  /** Only ids up to this; for a page forward, which `after` begins. */
+  /** Only ids up to this one: the end of a forward page, which begins after `after`. */
   readonly upTo?: number | undefined;
   readonly limit: number;
 }

@@ -4,7 +4,7 @@
 // 2. Text is cleaned and cut rather than refused: firmware tables contain anything, and a machine with an odd serial number must still
 //    enlist. Numbers, lists and addresses out of bounds are refused with their path. The total size is bounded too (`bounded-facts.ts`);
 //    the rest is left out, and the machine's timeline reports it.
-// 3. The firmware's table arrives raw and is stored decoded (`smbios.ts`); an unreadable one yields nothing.
+// 3. The firmware's table arrives raw and is stored decoded (`smbios.ts`); an unreadable table gives no parts.
 
 import { z } from 'zod';
 import { type Fields, isFields } from '../../fields.ts';
@@ -58,7 +58,7 @@ const flag = z
 
 const count = (max: number) => z.coerce.number().int().min(0).max(max).catch(0);
 
-/** The code of the only fault of these schemas that is not zod's. */
+/** The only fault that these schemas define themselves; zod defines the others. */
 const NOT_AN_ADDRESS = 'field.not-a-hardware-address';
 
 const nic = z.object({
@@ -145,7 +145,7 @@ type FactsProblem =
       | { readonly code: 'field.schema'; readonly params: { readonly fault: SchemaFault } }
     ));
 
-/** Facts, or their problems, at most ten. */
+/** The facts, or their first PROBLEMS_MAX problems. */
 type ParsedFacts =
   /** `leftOut`: the parts beyond the total bound. */
   | { readonly kind: 'value'; readonly value: HardwareFacts; readonly leftOut: readonly LeftOut[] }
@@ -158,7 +158,7 @@ export function parseHardwareFacts(json: string): ParsedFacts {
     return { kind: 'fault', problems: [{ code: 'field.facts-json', params: { fault: parsed.fault } }] };
   }
   const { success: hasVersion, data } = versioned.safeParse(parsed.value);
-  // Check the version first, because nothing else about another version can be judged. The machine's screen shows this line.
+  // Check the version first: this region cannot judge facts of another version. The machine's screen shows the problem.
   if (hasVersion && data.version !== FACTS_VERSION) {
     const params = { environment: data.version, region: FACTS_VERSION };
     return { kind: 'fault', problems: [{ code: 'field.facts-version', params }] };
@@ -222,13 +222,13 @@ function hasFactsForm(facts: unknown): facts is HardwareFacts {
 }
 
 /**
- * Reads stored facts, which `parseHardwareFacts` has checked; facts stored before the current bound are cut now. The whole schema would take
- * too long for a list of machines, so only the forms are checked that others rely on.
+ * Reads stored facts, which `parseHardwareFacts` has checked, and cuts facts that were stored before the current bound. The whole schema
+ * would take too long for a list of machines, so this checks only the types on which callers rely.
  * @throws SyntaxError, TypeError
  */
 export function readStoredFacts(json: string): HardwareFacts {
   const facts: unknown = JSON.parse(json);
-  if (!hasFactsForm(facts)) throw new TypeError('they are not facts');
+  if (!hasFactsForm(facts)) throw new TypeError('it does not hold hardware facts');
   const fits = json.length <= FACTS_BYTES_MAX && facts.disks.length <= DISKS_KEPT_MAX;
   return fits ? facts : boundFacts(facts).facts;
 }

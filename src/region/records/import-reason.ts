@@ -1,8 +1,8 @@
-// Why an import leaves out an image or a source, or why it does not continue: a code with its parameters, as in events. The sentence is made
-// where a page, an answer or the log shows it (`region/words/text.ts`).
+// Why an import leaves out an image or a source, or why it does not continue: a code with its parameters, as in events.
+// `region/words/text.ts` makes the sentence when a page, an answer or the log shows it.
 //
 // 1. A stored code keeps its meaning.
-// 2. No parameter has a path of the importing host: everybody who may see the images reads the reasons.
+// 2. No parameter contains a path of the importing host, because everyone who may see the images can read the reasons.
 
 import { z } from 'zod';
 
@@ -21,13 +21,13 @@ const PARAMS = {
   'nothing-selected': none,
   /** The source has no image that matches a selection. @param arches the selected architectures; empty: all */
   'not-offered': z.object({ source: text, arches: z.array(z.string().max(64)).max(64).readonly() }),
-  /** The run has as many images as it may have. */
+  /** The run already has `max` images, the most that it may have. */
   'run-full': z.object({ max: count }),
-  /** An earlier source has the image; this one is asked if that one fails. */
+  /** An earlier source offers the image; the import uses this source only if that one fails. */
   'earlier-source': z.object({ first: text, source: text }),
-  /** A person holds the import. */
+  /** A user paused or cancelled the import. */
   held: z.object({ hold: z.enum(['paused', 'cancelled']) }),
-  /** The newest version is already there. */
+  /** The newest version is already stored. */
   present: z.object({ serial: text }),
   stopped: none,
   download: z.object({ fault: downloadFault }),
@@ -35,9 +35,9 @@ const PARAMS = {
   'disk-failed': said,
   /** @param said empty: unknown */
   'thread-ended': said,
-  /** A person deleted the image, but it is still there. */
+  /** A user deleted the image, but it still exists. */
   'not-deleted': said,
-  /** The words of something else that failed. An earlier version stored all reasons in this way. */
+  /** The error text of any other failure. An earlier version stored all reasons in this way. */
   said,
 } as const;
 
@@ -56,7 +56,7 @@ const isCode = (name: string): name is ImportReasonCode => Object.hasOwn(PARAMS,
 const isReason = (found: { readonly code: string; readonly params: unknown }): found is ImportReason =>
   isCode(found.code) && PARAMS[found.code].safeParse(found.params).success;
 
-/** Reads a stored reason. One that this version does not know is shown as its code. */
+/** Reads a stored reason. This version shows a reason that it does not know as its code. */
 export const importReason = z
   .union([z.string().max(1024), z.object({ code: z.string().max(64), params: z.unknown() })])
   .transform((found): ImportReason => {

@@ -1,19 +1,19 @@
-// The facts with which the region decides about machines, as data, and the questions that a decision may ask.
+// The facts with which the region decides about machines, as data, and the questions that a decision function may ask.
 //
-// 1. A question is answered within the same transaction, and the decision is asked for again, with all that is known by then. So a decision
-//    reads only what it needs, and a store on the network can answer it.
+// 1. The store answers a question within the same transaction, and calls the decision function again with all facts so far. So the store
+//    reads only the facts that the decision needs, and a store on the network can answer.
 
 import type { Ipv4 } from '../../net/address.ts';
 import type { Machine, UntouchedMachine } from './machine.ts';
 
-/** A question for names: which of them are taken? */
+/** Asks which of these names are taken. */
 export interface NameQuestion {
   readonly kind: 'ask';
   readonly hostnames?: readonly string[];
   readonly systemIds?: readonly string[];
 }
 
-/** The names that a decision has asked for, in the order of asking; true if a machine has it. */
+/** The names about which a decision has asked, in that order, each with true if a machine has it. */
 export interface NameKnowledge {
   readonly hostnames: ReadonlyMap<string, boolean>;
   readonly systemIds: ReadonlyMap<string, boolean>;
@@ -21,7 +21,7 @@ export interface NameKnowledge {
 
 /** A question of an enlistment. */
 export interface EnlistmentQuestion extends NameQuestion {
-  /** True for the machines that may give way (`untouched`). */
+  /** True to ask for the machines that may give way (`untouched`). */
   readonly untouched?: boolean;
   /** The user whose added machines the store must count (`unbooted`). */
   readonly unbootedOf?: string;
@@ -33,9 +33,9 @@ export interface EnlistmentKnowledge extends NameKnowledge {
   readonly byMac: readonly Machine[];
   /** A few further machines with one of the given values; a value that many machines show identifies none. */
   readonly byValue: readonly Machine[];
-  /** Values, given or of the machines found, that more than one machine shows or has shown. */
+  /** Of the given values and those of the machines found, the ones that more than one machine shows or has shown. */
   readonly shared: ReadonlySet<string>;
-  /** The verdicts on pairs of the machines found, and on each of them. */
+  /** The verdicts on pairs of the machines found, and on single ones of them. */
   readonly verdicts: readonly StoredVerdict[];
   readonly machines: number;
   /** The number of New machines that no person made, changed or tagged; reports can fill these places. */
@@ -70,9 +70,9 @@ export type AddressRange = readonly [low: Ipv4, high: Ipv4];
 
 /** A question of a change. */
 export interface ChangeQuestion extends NameQuestion {
-  /** Ranges of which the used addresses are wanted. */
+  /** Ranges whose used addresses the decision needs. */
   readonly ranges?: readonly AddressRange[];
-  /** True for `ownerDataBytes`. */
+  /** True to ask for `ownerDataBytes`. */
   readonly ownerData?: boolean;
 }
 
@@ -85,7 +85,7 @@ export interface AddressKnowledge {
   readonly seen: ReadonlySet<Ipv4>;
 }
 
-/** The store's facts for a change of one machine: those that the decision has asked for. */
+/** The store's facts for a change of one machine: only those for which the decision has asked. */
 export interface ChangeKnowledge extends NameKnowledge {
   readonly addresses: readonly AddressKnowledge[];
   /**

@@ -1,4 +1,4 @@
-// The store of the machine life cycle, apart from the machines themselves: tags, SSH keys, machines' API keys, user data. The port.
+// The port to the store of the machine life cycle without the machines themselves: tags, SSH keys, machines' API keys, user data.
 //
 // 1. One method is one transaction, as in `store.ts`.
 
@@ -11,7 +11,7 @@ export interface SshKey {
   readonly username: string;
   /** One line of an `authorized_keys` file, checked by `ssh-keys.ts`. */
   readonly key: string;
-  /** The list where it was published, `lp:NAME` or `gh:NAME`; `undefined`: a person gave it. */
+  /** The published list from which it was imported, `lp:NAME` or `gh:NAME`; `undefined`: a person entered it. */
   readonly source?: string | undefined;
   readonly createdMs: number;
 }
@@ -22,7 +22,7 @@ export interface Tag {
   readonly comment: string;
   /** Kernel arguments instead of the global ones; empty: none. */
   readonly kernelParams: string;
-  /** The expression that finds its machines (`xpath.ts`); `undefined`: people assign it. */
+  /** The expression that finds its machines (`xpath.ts`); `undefined`: people assign the tag. */
   readonly definition?: string | undefined;
 }
 
@@ -43,7 +43,7 @@ export interface LifeStore {
   /** @returns false if the user has no such key */
   removeSshKey(username: string, id: number, event: NewMachineEvent): Promise<boolean>;
 
-  /** How many machines have each tag, by its name; tags of no machine are absent. */
+  /** How many machines have each tag, by its name; unused tags are absent. */
   countTagged(): Promise<ReadonlyMap<string, number>>;
   /** In the order of their names. */
   listTags(): Promise<readonly Tag[]>;

@@ -13,8 +13,8 @@ export interface DebugLogin {
   readonly openedMs: number;
   readonly expiresMs: number;
   /**
-   * SHA-256, in hexadecimal, of the boot token of the boot that knows of this login. A failed machine shows that token to ask whether the
-   * login is still open.
+   * SHA-256, in hexadecimal, of the boot token of the boot that was informed of this login. A failed machine sends that token to ask
+   * whether the login is still open.
    */
   readonly tokenDigest?: string | undefined;
   /** The fingerprint of the host key that the machine reported, `SHA256:…`; empty: none yet. */
@@ -28,6 +28,6 @@ export interface LoginStore {
   closeDebug(systemId: string, event: NewMachineEvent): Promise<boolean>;
   /** The machine's debug login, even if expired; undefined: none. */
   findDebug(systemId: string): Promise<DebugLogin | undefined>;
-  /** Stores the boot that knows of the debug login, or the machine's host key; does nothing without a debug login. */
+  /** Stores the token of the boot that was informed of the debug login, or the machine's host key; does nothing without a debug login. */
   noteDebug(systemId: string, note: Partial<Pick<DebugLogin, 'tokenDigest' | 'hostKey'>>): Promise<void>;
 }

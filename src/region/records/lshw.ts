@@ -47,7 +47,7 @@ const node = (id: string, of: string, children: readonly HardwareElement[]): Har
 /** `disk` for the only one, else `disk:0`. */
 const numbered = (id: string, index: number, count: number): string => (count === 1 ? id : `${id}:${index}`);
 
-/** Also of a machine that has reported nothing: then it has only its name. */
+/** A machine's hardware tree. If the machine has reported no hardware, the tree contains only its name. */
 export function hardwareTree({ hostname, facts }: Pick<Machine, 'hostname' | 'facts'>): HardwareElement {
   if (facts === undefined) return parent('list', {}, [node(hostname, 'system', [])]);
   const { dmi } = facts;

@@ -1,4 +1,4 @@
-// A machine's event log, with MAAS's event types where MAAS has one.
+// A machine's event log. It uses MAAS's event types where MAAS has one.
 //
 // Sources: MAAS's event type names and levels.
 //
@@ -6,7 +6,7 @@
 // 2. A published type name keeps its meaning.
 // 3. INFO events are those that people follow: state changes, installation steps, disk erasure, power switching. Requests, loads and
 //    signals in between are DEBUG. Faults keep their rack's level.
-// 4. AUDIT events, which say who did what, are a list of their own: `rackboot events` shows them with `--level audit` alone.
+// 4. AUDIT events record who did what, and form a separate list: `rackboot events` shows them only with `--level audit`.
 
 import { formatIpv4, formatMac, type MacAddress, parseIpv4, parseMac } from '../../net/address.ts';
 import type { Happening, ReportFields } from './event-params.ts';
@@ -14,7 +14,7 @@ import type { RackFields } from './rack-event-params.ts';
 import { isBootDecision, isOfferWithFile } from './report-fields.ts';
 import { reportedEvent } from './reported-event.ts';
 
-/** How much an event matters; the numbers are those of the API's `level` filter. */
+/** The severity of an event; the numbers are those of the API's `level` filter. */
 export const EVENT_LEVELS = { audit: 0, debug: 10, info: 20, warning: 30, error: 40, critical: 50 } as const;
 export type MachineEventLevel = keyof typeof EVENT_LEVELS;
 
@@ -118,15 +118,15 @@ export interface RackReport {
   readonly address?: string | undefined;
   /** Its sentence, shown if the region does not know its kind. */
   readonly text: string;
-  /** Its fields, without those of the report itself; `undefined`: the sentence says all. */
+  /** Its fields besides those of the report itself; `undefined`: the sentence says everything. */
   readonly params?: RackFields | undefined;
-  /** Instead of `params`, of an earlier version: the fields on which the region's decisions depend. */
+  /** A rack of an earlier version sends this instead of `params`: the fields on which the region's decisions depend. */
   readonly fields?: ReportFields | undefined;
-  /** Its level; `undefined`: that of its type. */
+  /** Its level; `undefined`: the level of its type. */
   readonly level?: MachineEventLevel | undefined;
   /** Set by the region: the rack is not the machine's home, so the report is not believed (`racks/machine-homes.ts`). */
   readonly isElsewhere?: boolean | undefined;
-  /** Set by the region: the address is not on the wire of the machine's home. The report is stored, but is not a sign of life. */
+  /** Set by the region: the address is not in the machine's home network. The report is stored, but is not a sign of life. */
   readonly isAway?: boolean | undefined;
 }
 
@@ -135,8 +135,8 @@ export const isBootEvent = (type: MachineEventType): boolean =>
   type === 'NODE_PXE_REQUEST' || type === 'NODE_TFTP_REQUEST' || type === 'NODE_HTTP_REQUEST';
 
 /**
- * True for a report that a machine is starting from the network. Loading a file does not count, and neither does a client of which the rack
- * knew only the IP address.
+ * True for a report that a machine is starting from the network. Loading a file does not count. Nor does a client of which the rack knew
+ * only the IP address.
  */
 export const isNetworkStart = (kind: string, fields: ReportFields, byAddress: boolean): boolean =>
   kind === 'dhcp.offer'
@@ -161,7 +161,7 @@ export const isAddressSeen = (kind: string): boolean => kind.startsWith('dhcp.')
 /** Kinds whose address was only offered, or returned to the range to be offered. */
 const ONLY_OFFERED: ReadonlySet<string> = new Set(['dhcp.offer', 'dhcp.declined-back']);
 
-/** True for kinds that show an address the machine has: granted or claimed. An offer that is not taken has no end that would be reported. */
+/** True for kinds that show an address the machine has: granted or claimed. Offers do not count, because no event reports their end. */
 export const isAddressHeld = (kind: string): boolean => isAddressSeen(kind) && !ONLY_OFFERED.has(kind);
 
 /** True for kinds that show a machine taking an address, from a rack or from another DHCP server in proxy mode. */

@@ -3,28 +3,30 @@
 // Source: the interfaces, links, partitions, volume groups and RAIDs of MAAS's API 2.0.
 //
 // 1. Without a layout the machine is deployed as it was commissioned (`layout/interfaces.ts`, `layout/disks.ts`).
-// 2. The numbers of its parts are drawn from `next` and are never used again, so an id always means the same part.
+// 2. Its parts get their numbers from `next`, which never repeats one, so an id always means the same part.
 // 3. A part may refer to hardware that is gone. It stays until a person changes it; the machine cannot be deployed with it
 //    (`layout/deployable.ts`).
 
 import { z } from 'zod';
 import { type Ipv4, ipv4, mac } from '../../net/address.ts';
 
-/** Interfaces of one layout, with the physical ones. An administrator fills it, and empties it by deleting interfaces. */
+/** Bound on the interfaces of one layout, including physical ones. Administrators add and delete interfaces. */
 export const LAID_INTERFACES_MAX = 128;
-/** Links of one layout; filled and emptied in the same way. */
+/** Bound on the links of one layout; administrators add and delete them. */
 export const LINKS_MAX = 256;
-/** Partitions, volume groups, logical volumes and RAIDs of one layout, each; filled and emptied in the same way. */
+/**
+ * Bound on the partitions of one layout, and likewise on its volume groups, logical volumes and RAIDs; administrators add and delete them.
+ */
 export const STORAGE_PARTS_MAX = 128;
 /** Tags of one interface or one disk. */
 export const PART_TAGS_MAX = 64;
-/** Characters of one. */
+/** Characters of one tag. */
 export const PART_TAG_MAX = 256;
 
 const INTERFACE_KINDS = ['physical', 'bond', 'bridge', 'vlan'] as const;
 export type InterfaceKind = (typeof INTERFACE_KINDS)[number];
 
-/** How an interface gets an address in a subnet: the region chooses one, a person chose one, by DHCP, or none. */
+/** How an interface gets an address in a subnet. `auto`: the region chooses one. `static`: a person chose one. `link_up`: it gets none. */
 export const LINK_MODES = ['auto', 'static', 'dhcp', 'link_up'] as const;
 export type LinkMode = (typeof LINK_MODES)[number];
 
@@ -34,16 +36,16 @@ const tags = z.array(z.string().max(PART_TAG_MAX)).max(PART_TAGS_MAX);
 const bytes = z.int().min(0);
 
 const laidInterface = z.object({
-  /** That of its row in `interface` if it is physical; otherwise drawn from `next`. */
+  /** For a physical interface, the id of its row in `interface`; otherwise drawn from `next`. */
   id,
   kind: z.enum(INTERFACE_KINDS),
   name,
   mac: z.int().min(0).transform(mac),
-  /** The interfaces of which it is made: those of a bond, that of a bridge or of a VLAN. */
+  /** The interfaces below it: several for a bond, one for a bridge or a VLAN. */
   parents: z.array(id).max(LAID_INTERFACES_MAX),
-  /** The id of its VLAN; null: disconnected; undefined: that of its links, or the default. */
+  /** The id of its VLAN; null: disconnected; undefined: the VLAN of its links, or the default one. */
   vlanId: z.int().nullable().optional(),
-  /** Bytes; undefined: that of its VLAN. */
+  /** Bytes; undefined: the MTU of its VLAN. */
   mtu: z.int().optional(),
   tags,
   /** Settings of a bond or a bridge: `bond_mode`, `bridge_stp`. */
@@ -55,7 +57,7 @@ const link = z.object({
   interfaceId: id,
   mode: z.enum(LINK_MODES),
   subnetId: z.int().optional(),
-  /** Only of a static link: the chosen address. */
+  /** Only for a static link: the chosen address. */
   address: z
     .int()
     .min(0)
@@ -67,7 +69,7 @@ const link = z.object({
 const networkLayout = z.object({
   interfaces: z.array(laidInterface).max(LAID_INTERFACES_MAX),
   links: z.array(link).max(LINKS_MAX),
-  /** The id of the link whose subnet has the default gateway; undefined: the first with a gateway. */
+  /** The id of the link whose subnet has the default gateway; undefined: the first link with a gateway. */
   gatewayLink: id.optional(),
 });
 
@@ -93,7 +95,7 @@ const partition = z.object({
 
 const logicalVolume = z.object({ id, uuid: z.string().max(64), name, bytes, fileSystem: fileSystem.optional() });
 
-/** The disks and partitions that a volume group or a RAID is made of, by their ids. */
+/** The ids of the disks and partitions of which a volume group or a RAID consists. */
 const members = {
   disks: z.array(id).max(STORAGE_PARTS_MAX),
   partitions: z.array(id).max(STORAGE_PARTS_MAX),
@@ -117,7 +119,7 @@ const raid = z.object({
 });
 
 const storageLayout = z.object({
-  /** The disk that the firmware starts; undefined: the first. */
+  /** The disk from which the firmware boots; undefined: the first. */
   bootDiskId: id.optional(),
   partitions: z.array(partition).max(STORAGE_PARTS_MAX),
   volumeGroups: z.array(volumeGroup).max(STORAGE_PARTS_MAX),
@@ -147,7 +149,7 @@ export const readStoredLayout = (json: string): MachineLayout => machineLayout.p
 
 /** Ids of parts begin above all ids of interfaces, which the database counts from 1. */
 const PART_IDS = 1_000_000_000;
-/** Parts that one machine may get in its life; beyond them its ids would be those of the next machine, whose paths differ. */
+/** Ids of parts per machine. A machine that uses up more shares ids with the next machine, but their paths in the API still differ. */
 const PARTS_PER_MACHINE = 10_000;
 
 /** The id of a machine's part by its number. */

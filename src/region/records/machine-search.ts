@@ -40,7 +40,7 @@ export function parseStatuses(text: string): readonly MachineStatus[] | undefine
 /** A search text as `hasText` expects it; the empty text matches everything. */
 export const parseSearchText = (text: string): string => text.trim().toLowerCase().slice(0, SEARCH_CHARACTERS_MAX);
 
-/** True if the machine's name, owner, tags, addresses, serial number, description or product contain a text from `parseSearchText`. */
+/** True if the machine's name, owner, tags, addresses, serial number, description or product contains a text from `parseSearchText`. */
 export function hasText(machine: Machine, text: string): boolean {
   if (text === '') return true;
   const words = [

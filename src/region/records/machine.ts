@@ -1,5 +1,4 @@
-// A machine as the region stores it. Racks get a part of it (`desired-machine.ts`); the API renders it for its clients
-// (`api/machine-json.ts`).
+// A machine as the region stores it. Racks get a part of it (`desired-machine.ts`). The API renders it for clients (`api/machine-json.ts`).
 //
 // 1. `systemId` is permanent; everything else may change.
 // 2. A hardware address belongs to at most one machine.
@@ -15,7 +14,7 @@ import type { PowerTask } from './power-task.ts';
 import type { Remark } from './remark.ts';
 import type { MachineWork } from './work.ts';
 
-/** Devices of the region. Users fill it, and empty it by deleting devices. */
+/** Bound on the devices of the region. Users add and delete them. */
 export const DEVICES_MAX = 4096;
 
 export type PowerState = 'on' | 'off' | 'unknown' | 'error';
@@ -52,7 +51,7 @@ export interface MachineFields {
   readonly status: MachineStatus;
   /** The state to which testing or a rescue returns; undefined otherwise, except in Broken for a deployed machine. */
   readonly restingStatus?: MachineStatus | undefined;
-  /** Why it is in this state; undefined: nothing is said. */
+  /** Why it is in this state; undefined: no reason was given. */
   readonly statusReason?: Remark | undefined;
   /** Wall time in milliseconds at which the state began. */
   readonly statusSinceMs: number;
@@ -78,11 +77,11 @@ export interface MachineFields {
   readonly poolId?: number | undefined;
   /** The user who owns it; undefined: none. */
   readonly owner?: string | undefined;
-  /** The name that the client who allocated it gave, to find its own machines; undefined: none. */
+  /** The name with which the client that allocated it finds its own machines; undefined: none. */
   readonly agentName?: string | undefined;
   /** Key-value notes that clients store with it while it is owned. */
   readonly ownerData?: Readonly<Record<string, string>> | undefined;
-  /** True while no command may change its state; its power may be switched, and a debug login opened. */
+  /** True while commands may not change its state. Its power may still be switched, and a debug login opened. */
   readonly isLocked?: boolean | undefined;
   /** Kernel arguments instead of the global ones. */
   readonly kernelParams?: string | undefined;
@@ -94,7 +93,7 @@ export interface MachineFields {
   readonly facts?: HardwareFacts | undefined;
   /** Wall time in milliseconds of that report. */
   readonly factsMs?: number | undefined;
-  /** The interface for which a rack vouched at its newest vouched report; undefined: none ever did. */
+  /** The interface for which a rack vouched in the newest vouched report; undefined: no rack ever did. */
   readonly vouchedMac?: MacAddress | undefined;
   /** The source of its newest report while New; `undefined` if a person made it or the source was not recorded. */
   readonly enlistedFrom?: Ipv4 | undefined;
@@ -107,7 +106,9 @@ export interface MachineFields {
   readonly home?: Ipv4 | undefined;
   /** The secret of its current boot (`identity/boot-token.ts`); only the racks of its home get it. */
   readonly bootToken?: string | undefined;
-  /** The digest of the token whose work its newest final signal ended: a repeat of that signal is answered like the first. */
+  /**
+   * The digest of the boot token with which the newest final signal ended its work. A repeat of that signal gets the first answer again.
+   */
   readonly endedDigest?: string | undefined;
   /** Its work in progress; `undefined` if there is none or none is recorded. */
   readonly work?: MachineWork | undefined;
@@ -116,8 +117,8 @@ export interface MachineFields {
   /** How its network and disks should be deployed; `undefined`: as commissioned. */
   readonly layout?: MachineLayout | undefined;
   /**
-   * Only of a device, for which the region keeps names and addresses and nothing else: the system id of the machine that it is a part of;
-   * empty: of none. `undefined`: it is a machine.
+   * Only for a device, of which the region keeps just names and addresses: the system id of the machine to which it belongs; empty: it
+   * belongs to none. `undefined`: this is a machine.
    */
   readonly device?: string | undefined;
 }
@@ -129,7 +130,7 @@ export interface Machine extends MachineFields {
   readonly createdMs: number;
   /** The boot interface first. */
   readonly interfaces: readonly MachineInterface[];
-  /** Its allocated addresses, exclusively its own; sightings never change them. */
+  /** The addresses allocated to this machine alone; sightings never change them. */
   readonly addresses: readonly MachineAddress[];
   /** In the order of their names. */
   readonly tags: readonly MachineTag[];
@@ -147,7 +148,7 @@ export const machineFqdn = (machine: Pick<Machine, 'hostname' | 'domain'>): stri
 /** The fields of a machine that decide whether a command may be given to it, without the large ones. */
 export type MachineOutline = Pick<Machine, 'systemId' | 'hostname' | 'status' | 'owner' | 'isLocked'>;
 
-/** The parts of a machine that decide about its record for racks. */
+/** The fields of a machine from which its record for racks is made. */
 export interface MachineForRacks
   extends Pick<
     Machine,
@@ -170,11 +171,14 @@ export interface MachineForRacks
     | 'addresses'
     | 'tags'
   > {
-  /** True if a row of the machine cannot be read. Then it has its names, and the interfaces and addresses that can, and boots its own disk. */
+  /**
+   * True if a row of the machine cannot be read. The record then has its names and the readable interfaces and addresses, and boots its
+   * disk.
+   */
   readonly isDamaged?: true;
 }
 
-/** A New machine that no person has made, changed or tagged. */
+/** A New machine that no person has added, changed or tagged. */
 export interface UntouchedMachine {
   readonly systemId: string;
   readonly hostname: string;

@@ -8,12 +8,13 @@
 // Sources: the objects of MAAS 2.0's API.
 //
 // 1. One method is one transaction, as in `store.ts`.
-// 2. A subnet that a rack serves has a row for its id, its VLAN and its texts. Its router, its DNS servers and the bounds of its dynamic and
-//    static ranges are those of the rack's cluster interface alone: the row has none of them (`region/networks/`).
-// 3. Objects have ids from one counter, which are never given again. The default fabric and VLAN have MAAS's ids, and a served subnet has its
-//    first address as its id, so it stays the same as racks come and go.
-// 4. An address of a reserved range, or reserved alone, is allocated to no machine: the store reports it as taken.
-// 5. Of two transactions at a time that allocate or reserve addresses, or count on free ones, one sees what the other stored.
+// 2. A subnet that a rack serves has a row only for its id, its VLAN and its texts. Its router, its DNS servers and the bounds of its
+//    dynamic and static ranges come from the rack's cluster interface and are not stored in the row (`region/networks/`).
+// 3. One counter gives all objects their ids, and never repeats one. Two exceptions: the default fabric and VLAN have MAAS's ids, and the
+//    id of a served subnet is its first address, so that the id stays the same as racks come and go.
+// 4. A reserved address, single or in a reserved range, is never allocated to a machine: the store reports it as taken.
+// 5. Transactions that allocate or reserve addresses, or rely on free ones, take effect one after the other: the later one sees the
+//    addresses that the earlier one stored.
 
 import { z } from 'zod';
 import type { Ipv4, MacAddress } from '../../net/address.ts';
@@ -23,16 +24,18 @@ import type { NewMachineEvent } from './machine-event.ts';
 export const FABRICS_MAX = 1000;
 export const SPACES_MAX = 1000;
 export const VLANS_MAX = 4096;
-/** Subnets; served networks beyond it have no row, and are not shown. Racks report theirs, so the oldest ones stay. */
+/**
+ * Bound on the subnets. Racks add theirs by reporting them, so the oldest stay; served networks beyond it have no row and are not shown.
+ */
 export const SUBNETS_MAX = 4096;
 export const RANGES_MAX = 8192;
-/** Addresses that users reserve, of all users together and of one without an administrator's rights. */
+/** Bounds on the addresses that all users together reserve, and that one user without administrator's rights reserves. */
 export const RESERVED_MAX = 16_384;
 export const RESERVED_PER_USER_MAX = 256;
 export const ROUTES_MAX = 1024;
 export const CONNECTIONS_MAX = 16_384;
 
-/** The fabric and the VLAN in which every served network is until a person moves it, with the ids that they have in MAAS. */
+/** The fabric and the VLAN of every served network until a person moves it. The ids are those of MAAS. */
 export const DEFAULT_FABRIC_ID = 0;
 export const DEFAULT_VLAN_ID = 5001;
 /** The first id of the counter: above the default ones, and below those of served subnets. */
@@ -67,7 +70,7 @@ export interface Vlan {
   readonly fabricId: number;
   /** UNTAGGED_VID to VID_MAX; unique in its fabric. */
   readonly vid: number;
-  /** Empty: it has none. */
+  /** Empty: none. */
   readonly name: string;
   readonly description: string;
   /** MTU_MIN to MTU_MAX. */
@@ -88,11 +91,11 @@ export interface Subnet {
   readonly gateway: Ipv4 | undefined;
   /** Used only while no rack serves it. */
   readonly dnsServers: readonly string[];
-  /** As of a fabric. One that nobody touched goes with the cluster interface for which it was made. */
+  /** As of a fabric. An untouched subnet is removed together with the cluster interface for which it was made. */
   readonly isTouched: boolean;
 }
 
-/** Reserved by a person: neither allocated to machines nor given to unknown ones. */
+/** A range that a person reserved: its addresses are not allocated to machines, and not leased to unknown ones. */
 interface ReservedRange {
   readonly kind: 'reserved';
   readonly id: number;
@@ -103,7 +106,7 @@ interface ReservedRange {
   readonly comment: string;
 }
 
-/** The dynamic or the static range of a rack's cluster interface, which alone has its bounds. */
+/** The dynamic or the static range of a rack's cluster interface. Only the cluster interface has its bounds. */
 export interface ServedRange {
   readonly kind: 'dynamic' | 'static';
   readonly id: number;
@@ -156,7 +159,7 @@ export interface NetworkRecords {
 
 export type NetworkKind = keyof NetworkRecords;
 
-/** In the order in which one refers to another. */
+/** Ordered so that each kind refers only to kinds before it. */
 export const NETWORK_KINDS = [
   'spaces',
   'fabrics',
@@ -183,17 +186,17 @@ export const NO_RECORDS: NetworkRecords = {
 export interface NetworkChange<R> {
   /** Objects to add or replace, by id. */
   readonly put?: Partial<NetworkRecords> | undefined;
-  /** Ids of objects to remove; what refers to one of them goes with it. */
+  /** Ids of objects to remove. Objects that refer to one of them are removed with it. */
   readonly remove?: Partial<Readonly<Record<NetworkKind, readonly number[]>>> | undefined;
-  /** The first id that the change did not give; `undefined`: it gave none. */
+  /** The next free id after this change; `undefined`: it used no new id. */
   readonly nextId?: number | undefined;
   readonly events?: readonly NewMachineEvent[];
-  /** True if the decision counts on addresses that are free (invariant 5). A change that reserves some claims them anyway. */
+  /** True if the decision relies on free addresses (invariant 5). A change that reserves addresses claims them in any case. */
   readonly isClaim?: boolean | undefined;
   readonly result: R;
 }
 
-/** The addresses in a network that machines have. */
+/** An address that a machine has in a network. */
 export interface UsedAddress {
   readonly address: Ipv4;
   readonly mac: MacAddress;
@@ -208,22 +211,22 @@ export interface UsedAddress {
   readonly interfaceName: string;
   /** True once its lease has ended. */
   readonly isEnded: boolean;
-  /** When the machine was made or, of one that was seen, when it was seen last: wall time in milliseconds. */
+  /** Allocated: when the machine was created. Seen: when the address was last seen. Wall time in milliseconds. */
   readonly atMs: number;
 }
 
-/** The column with a list as JSON. */
+/** The form of the column that holds a subnet's DNS servers as JSON. */
 export const dnsServers = z.array(z.string().max(64)).max(64);
 
 export interface NetworkStore {
-  /** A row that cannot be read is left out, and reported; so is what refers to it. */
+  /** Unreadable rows are left out and reported. Rows that refer to them are left out, too. */
   list(): Promise<NetworkRecords>;
   /**
-   * Passes all objects and the first free id to `decide`, and applies its change. A change of objects with an event counts a version of
+   * Passes all objects and the first free id to `decide`, and applies its change. A change of objects with an event makes a new version of
    * the desired state.
-   * @throws RackError `store-unavailable`, for an unreadable row, too: a decision needs all
+   * @throws RackError `store-unavailable`, including for an unreadable row, because a decision needs all rows
    */
   change<R>(decide: (records: NetworkRecords, nextId: number) => NetworkChange<R>): Promise<R>;
-  /** At most `limit` addresses between two that machines have, by address, the allocated ones first. */
+  /** At most `limit` addresses of machines from `low` to `high`, ordered by address; for the same address, an allocated one comes first. */
   usedBetween(low: Ipv4, high: Ipv4, limit: number): Promise<readonly UsedAddress[]>;
 }

@@ -1,4 +1,4 @@
-// The parameters of a machine's power driver: address, user, password, given by the operator or the machine.
+// The parameters of a machine's power driver: address, user, password. The operator or the machine provides them.
 //
 // 1. They are a flat record of at most POWER_PARAMETERS_MAX printable values.
 // 2. They may contain secrets: shown to administrators only, and never in an event.
@@ -64,7 +64,7 @@ export function parsePowerParameters(json: string): PowerParameters | undefined 
 export function readStoredPowerParameters(json: string): PowerParameters {
   const stored: unknown = JSON.parse(json);
   if (!isFields(stored) || !Object.values(stored).every(isPowerValue))
-    throw new TypeError('they are not power parameters');
+    throw new TypeError('it does not hold power parameters');
   return Object.fromEntries(
     Object.entries(stored).filter((entry): entry is [string, PowerValue] => isPowerValue(entry[1])),
   );
@@ -95,7 +95,7 @@ const REPORTED_FIELDS: Readonly<Record<string, Readonly<Record<string, (value: P
     privilege_level: (value) => value === 'USER' || value === 'OPERATOR' || value === 'ADMIN',
     k_g: word(64),
   },
-  // Proposed in HP's Moonshot chassis. There is no such driver: the proposal is shown, and a person chooses another one.
+  // Machines in HP's Moonshot chassis propose this. There is no such driver: the region shows the proposal, and a person chooses a driver.
   moonshot: {
     power_address: isAddress,
     power_user: word(64),

@@ -1,4 +1,5 @@
-// A mistake in a preseed template before it is a sentence: a code and its parameters. None shows a value, which may be a secret.
+// A mistake in a preseed template: a code and its parameters, from which a sentence is made. No parameter contains a template's value,
+// because that may be a secret.
 
 /** The kind of a template's value. */
 export type ValueKind = {
@@ -15,7 +16,7 @@ type Max = {
 type Named = {
   readonly name: string;
 };
-/** A name that does not exist, and those that do. */
+/** A name that does not exist, and the names that do. */
 type Unknown = Named & { readonly known: readonly string[] };
 type OfKind = {
   readonly value: ValueKind;
@@ -94,7 +95,7 @@ export interface MistakeParams {
   'not-defined': Unknown;
   'no-parts': Named & OfKind;
   'no-part': Unknown;
-  /** @param key undefined: no text; its kind is `value` */
+  /** @param key undefined: the key is not a text, and `value` is its kind */
   'no-item': OfKind & { readonly key: string | undefined; readonly items: number };
   'nothing-in': OfKind;
   'not-joinable': { readonly left: ValueKind; readonly right: ValueKind };
@@ -120,7 +121,7 @@ export interface MistakeParams {
   'work-long': Max;
 }
 export type MistakeCode = keyof MistakeParams;
-/** A mistake of a file that no template can be read from. */
+/** A mistake because of which no template can be read from a file. */
 export type FileMistake = Extract<MistakeCode, `file-${string}`>;
 
 /** A mistake. */

@@ -1,4 +1,4 @@
-// How a rack describes itself, sent at registration and with each heartbeat; the same embedded and over HTTP.
+// How a rack describes itself at registration and with each heartbeat. An embedded rack sends the same as a rack over HTTP.
 //
 // Sources: the `interfaces` of `nodegroups/?op=register`.
 
@@ -7,7 +7,7 @@ export interface RackInterface {
   readonly name: string;
   /** The network interface of the rack's host; empty for a network behind relay agents only. */
   readonly interface: string;
-  /** The name of its shared network, which is that of all networks with the same name; `undefined`: it has that of its interface. */
+  /** The name of its shared network: interfaces with the same name share one. `undefined`: the shared network of its host's interface. */
   readonly shared?: string | undefined;
   /** The rack's own address there. */
   readonly ip: string;
@@ -22,7 +22,7 @@ export interface RackInterface {
   readonly router_ip: string;
   /** The first other DHCP server seen there; undefined: none. */
   readonly foreign_dhcp_ip?: string | undefined;
-  /** Addresses reserved in its configuration, possibly for clients unknown to the region; undefined: none. */
+  /** Addresses that its configuration reserves, possibly for clients that the region does not know; undefined: none. */
   readonly reservations?: readonly RackReservation[] | undefined;
 }
 
@@ -34,15 +34,15 @@ interface RackReservation {
 }
 
 /**
- * No host has this address, so a region that knows only reservations by hardware address still allocates the reserved address to no
- * machine.
+ * Stands for a client without a known hardware address; no host has this one. A region that understands only reservations by hardware
+ * address thus still keeps the reserved address from its machines.
  */
 export const NO_MAC = '00:00:00:00:00:00';
 
 /** The widest network that a rack may have. */
 export const NETWORK_PREFIX_MIN = 8;
 
-/** Reservations of one interface that are reported to the region. The rack still honours further ones. */
+/** Reservations of one interface that a rack reports to the region. The rack honours further ones without reporting them. */
 export const RESERVATIONS_REPORTED_MAX = 4096;
 
 /** UTF-16 units of `settingsRefused`, which holds the first problems for people to read. */

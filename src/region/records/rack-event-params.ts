@@ -1,7 +1,7 @@
-// The content of a rack's event, as the region stores it: the code is the event's kind, the parameters are its fields. The rack's log writes its
-// sentence from the same parameters, so that both say the same (`observe/event-text.ts`).
+// The content of a rack's event as the region stores it: the code is the event's kind, the parameters are its fields. The rack's log makes
+// its sentence from the same parameters, so region and log agree (`observe/event-text.ts`).
 //
-// 1. A field that no sentence of its kind needs is left out.
+// 1. A field is left out if the sentence of its kind does not need it.
 // 2. Addresses are text.
 
 import type { BOOT_EVENTS, BootEvent } from '../../boot/events.ts';
@@ -14,13 +14,13 @@ import type { Form, Forms, ParamsOf } from './event-forms.ts';
 import { NOTE_FIELDS } from './rack-note.ts';
 
 /**
- * The fields that every event may have. `isAway` is the region's own: the report came from another network than that of the machine's home,
- * so it shows nothing about the machine (`racks/machine-homes.ts`).
+ * The fields that every event may have. The region sets `isAway`: the report came from outside the machine's home network, so it proves
+ * nothing about the machine (`racks/machine-homes.ts`).
  */
 const COMMON = { mac: 'text?', address: 'text?', count: 'number?', isAway: 'flag?' } as const satisfies Forms;
 type Common = ParamsOf<typeof COMMON>;
 
-/** The form of a protocol's field by its type; all of them may be missing. */
+/** The form of a protocol's field by its type; every such field is optional. */
 type FormOf<V> = [V] extends [number | undefined]
   ? 'number?'
   : [V] extends [boolean | undefined]
@@ -28,12 +28,12 @@ type FormOf<V> = [V] extends [number | undefined]
     : string extends V
       ? 'text?'
       : readonly Exclude<V, undefined>[];
-/** @typeParam Unsaid the fields that no sentence needs */
-type FormsOf<E extends RackEvent, Unsaid extends keyof E = never> = {
-  readonly [N in Exclude<keyof E, keyof RackEvent | Unsaid>]-?: FormOf<E[N]>;
+/** @typeParam Unused the fields that no sentence needs */
+type FormsOf<E extends RackEvent, Unused extends keyof E = never> = {
+  readonly [N in Exclude<keyof E, keyof RackEvent | Unused>]-?: FormOf<E[N]>;
 };
 
-/** Which of a protocol's fields the sentence of each kind needs. */
+/** The fields of a protocol that the sentence of each kind needs. */
 type FieldsOf<Kind extends string, F> = Readonly<Record<Kind, readonly (keyof F)[]>>;
 
 const DHCP = {
@@ -181,7 +181,7 @@ const HTTP_FIELDS: FieldsOf<HttpEventKind, typeof HTTP> = {
   'http.region-unreachable': ['file', 'reason', 'region', 'said'],
 };
 
-/** By what right a name is claimed. */
+/** The sources of a claim to a name. */
 const OWNERS = ['configured', 'rack', 'machine', 'reservation', 'lease'] as const;
 
 const DNS = {
@@ -219,13 +219,13 @@ const BOOT = {
   readonly [K in keyof typeof BOOT_EVENTS]: { readonly [N in Exclude<keyof BootEvent, keyof RackEvent>]?: Form };
 };
 
-/** Of an event that brings a note: its code, and its parameters. */
+/** The fields of an event with a note: the note's code and its parameters. */
 const NOTED = { note: 'text', ...NOTE_FIELDS } as const;
 
 /** The fields of the events of the process and its parts. */
 const SERVICE = {
   ...BOOT,
-  // `seconds`: for how long it had been asking; `times`: how often it was seen (offers, loads, transfers, repeated blocks).
+  // `seconds`: how long the client had been asking; `times`: how often the pattern was seen (offers, loads, transfers, repeated blocks).
   'boot.hint': {
     ...{ hint: 'text', client: 'text?', architecture: 'number?', file: 'text?', purpose: 'text?', proxied: 'flag?' },
     ...{ seconds: 'number?', times: 'number?', blocks: 'number?', blockBytes: 'number?' },

@@ -1,12 +1,12 @@
-// Notes for people on a rack, its host or its region, besides its events: a code and plain parameters. Events carry notes
-// (`daemon.note`, `region.problem`, `region.away` …), and `rackboot status` and `rackboot doctor` show those that stand.
+// Notes for people about a rack, its host or its region: a code and plain parameters. Events carry notes (`daemon.note`, `region.problem`,
+// `region.away` …), and `rackboot status` and `rackboot doctor` show those that still apply.
 //
-// 1. Parameters are texts, numbers and flags that stand next to each other in an event, and no sentences. A `reason` is what the operating
-//    system or an error says, `said` what another host says.
+// 1. Parameters are texts, numbers and flags, flat among the fields of an event; none is a sentence. `reason` is a text of the operating
+//    system or of an error, `said` a text of another host.
 
 import type { Forms, ValueOf } from './event-forms.ts';
 
-/** Every parameter; each note has some of these, and all of them. */
+/** Every parameter. Each note has a fixed subset of them, and always all of its subset. */
 export const NOTE_FIELDS = {
   ...{ reason: 'text?', said: 'text?', file: 'text?', setting: 'text?', name: 'text?', tree: 'text?' },
   ...{ interface: 'text?', network: 'text?', networks: 'text?', options: 'text?', classes: 'text?', port: 'number?' },
@@ -33,8 +33,8 @@ type Fields = { readonly [N in keyof typeof NOTE_FIELDS]: ValueOf<(typeof NOTE_F
 const STATE_FAULT = ['fault', 'place', 'found', 'max'] as const;
 
 /**
- * Why an address of a region gives no whole answer. `failed` and `untrusted` (TLS) come with the words of the system in `said`; `hanging` means
- * that another address answers.
+ * Why an address of a region gives no complete answer. With `failed` and `untrusted` (TLS), `said` holds the system's error text.
+ * `hanging`: another address answers.
  */
 export type LinkFault = 'failed' | 'untrusted' | 'late' | 'silent' | 'cut' | 'too-large' | 'hanging';
 
@@ -83,7 +83,7 @@ const NOTES = {
   'ends-unwritten': ['file', 'reason'],
   'mark-unread': ['file', 'reason'],
   'mark-unwritten': ['file', 'reason'],
-  // The region. `more`: how many others there were.
+  // The region. `more`: how many similar ones there were.
   'request-failed': ['more', 'reason'],
   'connection-ended': ['client', 'more', 'why'],
   'listener-waits': ['reason'],
@@ -102,7 +102,7 @@ const NOTES = {
   'region-damaged': ['file', 'reason'],
   'loopback-only': [],
   'database-slow': ['seconds'],
-  // Its store (`store-outage.ts`). `key` and `value` name a row, and may be empty, as `column` may.
+  // Its store (`store-outage.ts`). `key` and `value` name a row; they and `column` may be empty.
   'database-unusable': ['fault', 'said'],
   'database-refuses': ['fault', 'said'],
   'database-asks-password': [],
@@ -122,13 +122,13 @@ const NOTES = {
   'file-full': ['file', 'said'],
   'file-unusable': ['file', 'said'],
   'row-unreadable': ['table', 'key', 'value', 'column', 'fault', 'said'],
-  // A counter that somebody deleted or lowered, and the number after which it continues.
+  // A counter that somebody deleted or lowered by hand, and the number after which it continues.
   'counter-raised': ['name', 'max'],
   'store-trouble': ['reason'],
   // Why the region stopped.
   'region-failed': ['reason'],
   'region-ended': [],
-  // The link to a remote region. `fault` is a `LinkFault`; `max` its seconds or bytes; `more`: how many further addresses do not answer either.
+  // The link to a remote region. `fault` is a `LinkFault`; `max` its seconds or bytes; `more`: how many further addresses do not answer.
   'link-failed': ['reason'],
   'link-unanswered': ['url', 'fault', 'said', 'max', 'more'],
   'link-answers': ['url', 'status', 'said'],
@@ -152,7 +152,7 @@ export type RackNote<C extends NoteCode = NoteCode> = {
 
 const isCode = (name: string): name is NoteCode => Object.hasOwn(NOTES, name);
 
-/** True if this version knows the note of an event, and all of its parameters are there. Their types have been checked. */
+/** True if this version knows an event's note and none of its parameters is missing. The caller has checked their types. */
 export function isNote(fields: { readonly note?: unknown }): fields is RackNote {
   const { note } = fields;
   return (

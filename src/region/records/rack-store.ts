@@ -20,17 +20,17 @@ export interface MachineHome {
   readonly hostname: string;
   /** `undefined` if it has no home yet. */
   readonly home: Ipv4 | undefined;
-  /** The last address seen of this interface; undefined: none. */
+  /** The last address seen on this interface; undefined: none. */
   readonly seen?: Ipv4 | undefined;
 }
 
-/** How a machine shows itself: by an interface, or, without `mac`, by an address. */
+/** How a report identifies a machine: by an interface or, without `mac`, by an address. */
 export interface MachineSign {
   readonly mac?: MacAddress | undefined;
   readonly address?: Ipv4 | undefined;
 }
 
-/** `unreadable`: the row of the machine or its interface is damaged, and `troubles` reports it. */
+/** `unreadable`: the row of the machine or of its interface is damaged; `troubles` reports it. */
 export type FoundHome = MachineHome | 'unreadable' | undefined;
 
 /** The API key that a rack uses instead of a key of its own. */
@@ -44,7 +44,7 @@ export interface RackKeyHolder {
 
 /** All racks, and the API keys that some of them use. */
 export interface RacksSeen {
-  /** Another one after every change of the racks, and of an account or key that decides who may speak as one. */
+  /** Changes with every change of the racks, and of an account or key with which a client may authenticate as a rack. */
   readonly version: number;
   /** In the order of their registration. */
   readonly racks: readonly Rack[];
@@ -53,17 +53,17 @@ export interface RacksSeen {
 
 /** At most RACKS_MAX racks. Every method is one transaction and may throw RackError `store-unavailable`. */
 export interface RackStore {
-  /** The racks, if their version is not the known one; undefined if it is. */
+  /** All racks if their version differs from `known`; undefined if it does not. */
   look(known: number): Promise<RacksSeen | undefined>;
-  /** The images in the last reports of these racks; none of racks that have reported none. */
+  /** The images in the last report of each of these racks; racks without a report are absent. */
   images(uuids: readonly string[]): Promise<ReadonlyMap<string, readonly RackImage[]>>;
   /** Stores a rack's reported images until the rack is removed. */
   putImages(uuid: string, images: readonly RackImage[]): Promise<void>;
-  /** Of each sign the machine with this interface; without `mac`, the one last seen with this address; undefined: none. */
+  /** For each sign, the machine with this interface or, without `mac`, the machine last seen with this address; undefined: none. */
   homesOf(signs: readonly MachineSign[]): Promise<readonly FoundHome[]>;
   /**
-   * Passes all racks to `decide` and applies its change. If a rack gains a network in which machines are at work, the desired state is
-   * sent again, because it contains their tokens.
+   * Passes all racks to `decide` and applies its change. If a rack gains the home network of machines at work, the desired state is sent
+   * again, because this rack must now get their tokens.
    */
   change<R>(decide: (racks: readonly Rack[]) => RackChange<R>): Promise<R>;
 }

@@ -1,24 +1,25 @@
 // A rack as the region stores it: its identity, state, networks and progress.
 //
 //   (unknown) ──register──▶ pending ──accept──▶ accepted
-//                              └────reject──▶ rejected     accept and reject also lead from one to the other; remove forgets the rack
+//                              └────reject──▶ rejected     an accepted rack can be rejected and the reverse; remove forgets the rack
 //
 // 1. Only a digest of a rack's secret is stored.
-// 2. Nothing from a rack is believed until it is accepted: its networks do not count, its events are not stored.
+// 2. The region believes a rack only once it is accepted. Until then its networks do not count, and its events are not stored.
 
 import type { RackInterface } from './rack-description.ts';
 
-/** Racks of one region, in any state. Administrators fill and empty it (`rackboot racks remove`). */
+/** Bound on the racks of one region, in any state. Administrators accept and remove racks (`rackboot racks remove`). */
 export const RACKS_MAX = 256;
 /**
- * Racks waiting for an administrator. Any host can add one. At the bound a newcomer replaces a waiting rack: from the network with the most
- * of them, there from the address with the most, the one heard longest ago. Accepted racks never give way. The event log reports it, and
- * the evicted rack asks again. The list shrinks when racks are accepted, rejected or removed, or are silent for PENDING_KEPT_MS.
+ * Bound on the racks that wait for an administrator. Any host can add one. At the bound a new rack replaces a waiting one: in the network
+ * with the most waiting racks, at the address with the most, the one heard longest ago. Accepted racks never give way. The event log
+ * reports the eviction, and the evicted rack asks again. The list shrinks when a rack is accepted, rejected, removed, or silent for
+ * PENDING_KEPT_MS.
  */
 export const PENDING_RACKS_MAX = 32;
 /** Cluster interfaces of one rack. */
 export const RACK_INTERFACES_MAX = 256;
-/** Pending racks from one address, so that one host cannot take all places. */
+/** Bound on the pending racks from one address, so that one host cannot take all places. */
 export const PENDING_RACKS_PER_ADDRESS_MAX = 4;
 /** A pending rack asks every few seconds; one that was silent for this long gives way when the list is full. */
 export const PENDING_KEPT_MS = 600_000;
@@ -130,6 +131,6 @@ export interface RackImage {
   /** Size on the disk. */
   readonly diskBytes: number;
   readonly format: 'raw' | 'raw.zst' | 'squashfs' | 'root.tar' | 'root.gz';
-  /** The files that start the root of a system; `undefined`: it is a disk, or has its own. */
+  /** The kernel and initrd that boot this root file system; `undefined`: the image is a disk, or contains its own. */
   readonly starts?: Readonly<Record<'kernel' | 'initrd', RackFile>> | undefined;
 }

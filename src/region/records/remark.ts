@@ -1,5 +1,5 @@
-// Remarks on a machine's state and work: a code with parameters, as in events. A language makes a sentence of them
-// (`region/words/event.ts`) when the machine is shown.
+// Remarks about a machine's state and work: a code with parameters, as in events. `region/words/event.ts` turns them into a sentence when
+// the machine is shown.
 //
 // 1. A stored code keeps its meaning.
 
@@ -9,7 +9,7 @@ type None = Readonly<Record<string, never>>;
 
 /** The codes with their parameters: those of events, and of remarks that are not events. */
 export interface RemarkParams extends EventParams {
-  /** The own words of a person or of the machine. */
+  /** The words of a person or of the machine. */
   said: { readonly text: string };
   /** A person must switch it on. */
   'waits-for-hand': None;

@@ -1,7 +1,7 @@
-// Recognises what a rack reported about a machine's boot, by the fields of its report.
+// Recognises the stage of a machine's boot from the fields of a rack's report.
 //
-// 1. A report without fields, from a rack of another version, is recognised as nothing. Neither is one from another network than that of
-//    the machine's home: any host there can use the machine's hardware address.
+// 1. Two kinds of reports are never recognised: those without fields, from a rack of another version, and those from outside the machine's
+//    home network, because any host there can use the machine's hardware address.
 
 import type { Happening, ReportFields } from './event-params.ts';
 import { isReported } from './reported-event.ts';
@@ -27,11 +27,11 @@ export function fieldsOf(event: Happening): ReportFields {
   }
 }
 
-/** True for a report from another network than that of the machine's home. */
+/** True for a report from outside the machine's home network. */
 export const isFromAway = (event: Happening): boolean =>
   (event.code === 'rack' || isReported(event)) && event.params.isAway === true;
 
-/** True for a report of a configuration for a client of which the rack knew only the IP address. */
+/** True if the report says that a rack sent a configuration to a client of which it knew only the IP address. */
 export const isByAddress = (event: Happening): boolean =>
   event.code === 'rack'
     ? event.params.byAddress === true

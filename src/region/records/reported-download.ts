@@ -1,4 +1,4 @@
-// The downloads that racks report, so that people see them: the last report of each file.
+// The downloads that racks report, for people to see: the last report on each file.
 
 import { z } from 'zod';
 
@@ -24,7 +24,7 @@ export const reportedDownload = z.object({
 });
 export type ReportedDownload = z.output<typeof reportedDownload>;
 
-/** The reports with a further one, in place of the one before on the same file. @param reports the newest last */
+/** Adds a report to the list; it replaces the rack's previous report on the same file. @param reports the newest last */
 export function withReport(
   reports: readonly ReportedDownload[],
   report: ReportedDownload,
@@ -41,7 +41,7 @@ function withoutOldestOf(rack: string, reports: readonly ReportedDownload[]): re
   return reports.filter((one) => one !== oldest);
 }
 
-/** Of several, the one whose report is the oldest. */
+/** The rack with the most reports; among several such racks, the one with the oldest report. */
 function rackWithMost(reports: readonly ReportedDownload[]): string {
   const counts = new Map<string, number>();
   for (const { rack } of reports) counts.set(rack, (counts.get(rack) ?? 0) + 1);

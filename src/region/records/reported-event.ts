@@ -1,7 +1,7 @@
 // Reads a rack's event: the fields that its sentence needs, of the right types.
 //
-// 1. Fields may come from another host. Texts are cleaned and cut, unlisted fields are dropped. If a listed field is missing or has another
-//    type, there is no event, and the sentence that the rack has written stays. So does that of an unknown kind or note.
+// 1. Fields may come from another host. Texts are cleaned and cut, and unlisted fields are dropped. If a needed field is missing, or a
+//    listed one has another type, the region keeps the rack's own sentence instead. It does the same for an unknown kind or note.
 
 import { cleanText, isPrintable } from '../../clean-text.ts';
 import type { Form, Forms } from './event-forms.ts';
@@ -45,18 +45,18 @@ interface TextBounds {
 }
 const KEPT: TextBounds = { each: TEXT_CHARACTERS_MAX, all: TEXTS_CHARACTERS_MAX };
 
-/** Whom an event is about, as the region knows it. */
+/** The client of an event, as the region knows it. */
 interface EventOrigin {
   readonly mac: string | undefined;
   readonly address: string | undefined;
-  /** True if it came from another network than that of the machine's home. */
+  /** True if the report came from outside the machine's home network. */
   readonly isAway?: boolean | undefined;
 }
 
 /**
  * A rack's event from its kind and its fields, cleaned and bounded.
  *
- * @param origin replaces that of the fields
+ * @param origin replaces the client named in the fields
  * @returns undefined if this version does not know the kind, or if the fields do not fit
  */
 export function reportedEvent(

@@ -2,7 +2,7 @@
 
 import { z } from 'zod';
 
-/** A fault: the value is of another type, none of the known ones, beyond a bound, of another format, or unfit in another way. */
+/** A fault: the value has the wrong type, is not a known choice, exceeds a bound, has the wrong format, or is unfit in another way. */
 export type SchemaFault =
   | { readonly kind: 'type'; readonly expected: string; readonly received: string }
   | { readonly kind: 'choice'; readonly known: readonly string[] }
@@ -17,7 +17,7 @@ export type SchemaFault =
   | { readonly kind: 'format'; readonly format: string }
   | { readonly kind: 'other' };
 
-/** Parse with these, so that an issue names the type that it found. */
+/** Options for parsing, with which an issue names the type that it found. */
 export const WITH_INPUT = { reportInput: true } as const;
 
 const typeOf = (value: unknown): string => (Number.isNaN(value) ? 'NaN' : z.core.util.parsedType(value));

@@ -1,4 +1,4 @@
-// The port to the store of scripts: the operators' scripts, and their results on each machine.
+// The port to the store of scripts: the scripts of operators, and their results on each machine.
 //
 //   begin a run ─► pending ─► running ─┬─► passed, failed, timed-out
 //                     └────────────────┴─► skipped (script removed meanwhile), aborted (its machine left the state, or restarted)

@@ -20,14 +20,14 @@ export interface StoredSession {
 
 export interface SessionStore {
   /**
-   * Begins a session of an account; does nothing if there is no such account. Beyond `max` sessions, the account with the most loses the
-   * one unused for longest: this account, if no other has more.
+   * Begins a session of an account; does nothing if there is no such account. At `max` sessions, the account with the most sessions loses
+   * the one that was unused for longest. If this account ties for the most, it loses the session.
    * @param overMs sessions that were last used before this wall time, in milliseconds, are removed
    */
   open(username: string, session: StoredSession, max: number, overMs: number): Promise<void>;
   /** The session and its account as it is now. */
   find(digest: string): Promise<{ readonly session: StoredSession; readonly user: User } | undefined>;
-  /** Changes what is given; does nothing if there is no such session. */
+  /** Changes the given fields; does nothing if there is no such session. */
   note(digest: string, note: Partial<Pick<StoredSession, 'usedMs' | 'notice'>>): Promise<void>;
   close(digest: string): Promise<void>;
 }

@@ -1,9 +1,9 @@
-// Why the region's store cannot be used at the moment: notes, which the refusal, the log and the page make into sentences
-// (`words/outage.ts`). The texts of the database and of the system are in `said`.
+// Why the region's store cannot be used at the moment, as notes. Refusals, the log and the page show them as sentences (`words/outage.ts`).
+// `said` holds the texts of the database and of the system.
 
 import type { RackNote } from './rack-note.ts';
 
-/** Why a database cannot be used that may be usable again without help, or once an operator mends it. */
+/** Why a database cannot be used for now. It may recover without help, or after an operator repairs it. */
 export type DatabaseFault =
   | 'disk-full'
   | 'connections-taken'
@@ -24,7 +24,7 @@ export type DatabaseFault =
   | 'pool-taken'
   | 'unreached';
 
-/** Why a database refuses this user, until an operator changes it. */
+/** Why a database refuses this user, until an operator changes the database or the configuration. */
 export type DatabaseRefusal =
   | 'wrong-password'
   | 'not-admitted'
@@ -33,7 +33,7 @@ export type DatabaseRefusal =
   | 'table-missing'
   | 'column-missing';
 
-/** Why a value of a row cannot be read; `other`: the reader says. */
+/** Why a value of a row cannot be read; `other`: the reader's error text says why. */
 export type RowFault = 'not-json' | 'other-form' | 'other';
 
 type OutageCode =
@@ -62,5 +62,8 @@ type OutageCode =
 /** An outage of the region's store. */
 export type Outage = RackNote<OutageCode>;
 
-/** Whether the change may have been stored. gomaasapi repeats a request after a 503 with `Retry-After`: it would make the change twice. */
+/**
+ * True if the change may have been stored. Such a refusal must not ask for a retry: gomaasapi repeats a request after a 503 with
+ * `Retry-After`.
+ */
 export const mayBeStored = ({ note }: Outage): boolean => note === 'change-unconfirmed' || note === 'change-unknown';

@@ -2,32 +2,32 @@
 
 import type { Outage } from './store-outage.ts';
 
-/** Whether the server of the store answers. While it does not, every use of the store fails soon. */
+/** Whether the server of the store answers. While it does not, every use of the store fails quickly. */
 export interface StoreAvailability {
   /** Why it does not answer, and what to do; undefined: it does. */
   readonly problem: Outage | undefined;
-  /** Calls `onChange` when it goes away, with the problem, and when it is back; call it once. */
+  /** Calls `onChange` with the problem when the server stops answering, and with undefined when it answers again. Call `watch` once. */
   watch(onChange: (problem: Outage | undefined) => void): void;
 }
 
 /** Whether the store confirms that it has stored a change. */
 export interface StoreConfirmation {
-  /** Why no change is confirmed at the moment, and what to do; undefined: nothing is known against it. Reads continue. */
+  /** Why no change is confirmed at the moment, and what to do; undefined: no problem is known. Reads continue. */
   readonly problem: Outage | undefined;
-  /** Calls `onChange` when that begins, with the problem, and when it ends; call it once. */
+  /** Calls `onChange` with the problem when it begins, and with undefined when it ends. Call `watch` once. */
   watch(onChange: (problem: Outage | undefined) => void): void;
 }
 
-/** The times at which the store cannot be used. Callers wait and try again, so that a person may hear of them only here. */
+/** The outages of the store. Callers wait and try again, so this may be the only report that reaches a person. */
 export interface StoreTroubles {
-  /** Calls `report` with the outage; the same one is not repeated for a minute. Call it once. */
+  /** Calls `report` with each outage, but with the same one at most once a minute. Call `watch` once. */
   watch(report: (outage: Outage) => void): void;
 }
 
 /** The other processes of a store. */
 export interface StoreNeighbours {
-  /** Announces a change to them. The notice may be lost, so they also look regularly. */
+  /** Announces a change to them. The notice may be lost, so each process also checks for changes regularly. */
   tell(): void;
-  /** Calls `onChange` when another process announces a change; call it once. */
+  /** Calls `onChange` when another process announces a change. Call `listen` once. */
   listen(onChange: () => void): void;
 }

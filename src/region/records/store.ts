@@ -1,10 +1,10 @@
-// The port to the region's store. `store/sqlite/region-sqlite.ts` implements it.
+// The port to the region's store. `store/sqlite/region-sqlite.ts` and `store/postgres/region-postgres.ts` open its implementations.
 //
 // 1. One method is one transaction: when its promise is fulfilled, all of it is on disk; when it is rejected, nothing happened. `transact`
-//    makes several of them one.
+//    joins several methods into one transaction.
 // 2. `decide` functions run inside the transaction, synchronously and perhaps more than once. They get facts as data and return a
-//    decision, or a question for further facts (`kind: 'ask'`). A question is answered, and the decision is asked for again, with all that
-//    is known by then.
+//    decision, or a question for further facts (`kind: 'ask'`). The store answers a question and calls `decide` again with all facts so
+//    far.
 // 3. Other processes may write at the same time; every read sees their commits.
 // 4. Every method rejects with RackError `store-unavailable` when the disk is full or the database cannot be used at the moment, and the
 //    same store works again afterwards.
@@ -51,7 +51,7 @@ import type { ListedSetting, SettingsDecision, SettingsOutcome, StoredSetting } 
 import type { UploadStore } from './upload-store.ts';
 import type { User, UserChange } from './user.ts';
 
-/** Two machines that may be one; or one machine that may be two, with its own id twice, until it is accepted or split. */
+/** Two machines that may be one; or one machine that may be two: then both ids are the same, until a person accepts or splits it. */
 export interface Conflict {
   readonly systemId: string;
   readonly otherId: string;
@@ -65,10 +65,10 @@ export interface EventOf {
   readonly event: NewMachineEvent;
 }
 
-/** A machine of a list, and the stamp of all that it was read from. */
+/** A machine of a list, and a stamp for all rows from which it was read. */
 export interface StampedMachine {
   readonly id: number;
-  /** Another one after each change of the machine in the store, whichever process made it. */
+  /** Changes with each change of the machine in the store, whichever process made it. */
   readonly stamp: string;
   /** Undefined: the caller knows the machine with this stamp. */
   readonly machine: Machine | undefined;
@@ -81,7 +81,7 @@ export interface StampedMachines {
   readonly lastId: number | undefined;
 }
 
-/** True if a caller has read this machine with this stamp. It may be asked more than once. */
+/** True if the caller has already read this machine with this stamp. The store may call it more than once. */
 export type IsKnownMachine = (id: number, stamp: string) => boolean;
 
 /** An unknown machine that a rack has reported. */
@@ -122,10 +122,15 @@ export interface ApiKey {
   readonly usedMs: number;
 }
 
-/** The version up to which every change is stored: who has read all up to it misses nothing. At most `desiredVersion`. */
+/**
+ * The version up to which every change is stored: a process that has read all changes up to it has missed none. At most `desiredVersion`.
+ */
 export interface SettledVersion {
   readonly version: number;
-  /** Names the history of the database. In another one, other changes may have the same versions: a server that took over lacked some. */
+  /**
+   * Identifies the history of the database. In another history the same versions may mean other changes: a server that took over lacked
+   * some.
+   */
   readonly history: string;
 }
 
@@ -136,7 +141,7 @@ export interface RegionStore {
   readonly scripts: ScriptStore;
   readonly boot: BootStore;
   readonly networks: NetworkStore;
-  /** Images that people are sending. */
+  /** Images that people are uploading. */
   readonly uploads: UploadStore;
   readonly areas: AreaStore;
   /** The files of users. */
@@ -154,18 +159,18 @@ export interface RegionStore {
   readonly neighbours?: StoreNeighbours | undefined;
   /** Undefined if the store is on this host, and needs no server. */
   readonly availability?: StoreAvailability | undefined;
-  /** Undefined if each method's promise says it in time. */
+  /** Undefined if the promise of each method already confirms the change. */
   readonly confirmation?: StoreConfirmation | undefined;
   readonly troubles: StoreTroubles;
   /**
-   * Runs `work` in one transaction: every method of this store that it calls, also indirectly, is part of it, and all of its changes happen,
-   * or none. The store may run `work` again, so it changes nothing else, and waits for nothing but this store. It must not continue after a
-   * method that failed.
+   * Runs `work` in one transaction. Every method of this store that `work` calls, directly or indirectly, is part of it: either all changes
+   * happen or none. The store may run `work` again, so `work` must change nothing else and wait only for this store. It must not continue
+   * after a method has failed.
    */
   transact<T>(work: () => Promise<T>): Promise<T>;
   /**
-   * Runs `effect` once the transaction around the caller is on disk, and never if it fails; `transact` waits for it. Without such a
-   * transaction it runs at once, and the caller waits for it.
+   * Runs `effect` once the caller's transaction is on disk, and never if that transaction fails; `transact` waits for `effect`. Outside a
+   * transaction, `effect` runs at once, and the caller waits for it.
    */
   afterCommit(effect: () => void | Promise<void>): Promise<void>;
 
@@ -190,14 +195,14 @@ export interface RegionStore {
   keepApart(systemId: string, otherId: string, event: NewMachineEvent): Promise<boolean>;
   /** The newest conflicts. @param systemId only those of this machine */
   listConflicts(limit: number, systemId?: string): Promise<readonly Conflict[]>;
-  /** Those of these keys whose values several machines show, or have shown. */
+  /** Selects the keys whose values several machines show or have shown. */
   sharedValues(keys: readonly string[]): Promise<ReadonlySet<string>>;
   changeMachine<R>(
     systemId: string,
     atMs: number,
     decide: (machine: Machine, knowledge: ChangeKnowledge) => MachineChange<R> | ChangeQuestion,
   ): Promise<MachineChangeOutcome<R>>;
-  /** Changes several machines, each by a decision of its own, which may ask nothing. @returns the outcomes in this order */
+  /** Changes several machines, each by its own decision, which may not ask questions. @returns the outcomes, in the order of `systemIds` */
   changeMachines<R>(
     systemIds: readonly string[],
     atMs: number,
@@ -206,15 +211,16 @@ export interface RegionStore {
   /** Removes a machine, its interfaces and keys; its events stay. @returns false if there is no such machine */
   removeMachine(systemId: string, event: NewMachineEvent): Promise<boolean>;
   findMachine(systemId: string): Promise<Machine | undefined>;
-  /** The existing ones of these machines, in any order, without the large parts of them. */
+  /** The machines with these ids that exist, in any order and without their large fields. */
   outlineMachines(systemIds: readonly string[]): Promise<readonly MachineOutline[]>;
   /**
-   * At most `limit` machines with an id above `afterId`, in the order of their ids; fewer are the last ones.
-   * @param needsAll true: throws `store-unavailable` for a machine with a row that cannot be read. Otherwise such a machine is left out of
-   *   this and the other lists, and `troubles` reports it.
+   * At most `limit` machines with an id above `afterId`, in the order of their ids; fewer than `limit` mean the end of the list.
+   * @param needsAll true: throws `store-unavailable` for a machine with an unreadable row. Otherwise this list and the others leave out
+   * such
+   *   a machine, and `troubles` reports it.
    */
   listMachines(filter: MachineFilter, afterId: number, limit: number, needsAll?: boolean): Promise<readonly Machine[]>;
-  /** A part of the same list, for answers that were made of most of the machines before: those that the caller knows are not read again. */
+  /** A part of the same list, for a caller that already knows most of the machines: known machines are not read again. */
   listStamped(
     filter: MachineFilter,
     afterId: number,
@@ -222,8 +228,8 @@ export interface RegionStore {
     isKnown: IsKnownMachine,
   ): Promise<StampedMachines>;
   /**
-   * As `listMachines`, but only with what racks get of machines: their facts and owner data are many times larger. None is left out.
-   * @param since only machines that racks get otherwise since this version of the desired state; 0: all
+   * Like `listMachines`, but with only the fields that racks need: facts and owner data are many times larger. No machine is left out.
+   * @param since only machines whose record for racks changed since this version of the desired state; 0: all
    */
   listMachinesForRacks(since: number, afterId: number, limit: number): Promise<readonly MachineForRacks[]>;
   countMachines(filter: MachineFilter): Promise<number>;
@@ -231,24 +237,24 @@ export interface RegionStore {
   countStatuses(): Promise<ReadonlyMap<MachineStatus, number>>;
   /** At most `limit` machines whose state should have ended before `nowMs`, the longest overdue first. */
   listOverdue(nowMs: number, limit: number): Promise<readonly Machine[]>;
-  /** Moves the deadlines of all states in progress by `byMs`, but none to later than its state's full time from `nowMs`. */
+  /** Moves the deadlines of all states in progress by `byMs`, but none beyond the full timeout of its state from `nowMs`. */
   shiftDeadlines(byMs: number, nowMs: number): Promise<void>;
   /** At most `limit` machines with an id above `afterId` and a power task, in the order of their ids. */
   listPowerTasks(afterId: number, limit: number): Promise<readonly Machine[]>;
-  /** The version of the newest change of the racks' desired state; kept in the database. Each further change has a higher one. */
+  /** The version of the newest change of the racks' desired state, from the database. Each further change gets a higher version. */
   desiredVersion(): Promise<number>;
   settledVersion(): Promise<SettledVersion>;
   /**
-   * Raises counters that somebody deleted or lowered by hand, and `troubles` reports each: no number in use is given again. Call it once, before
-   * anything else; each counter is also checked when it gives a number.
+   * Raises counters that somebody deleted or lowered by hand, so that no number in use is given again; `troubles` reports each. Call this
+   * once, before any other method. Each counter is checked again whenever it gives a number.
    */
   checkCounters(): Promise<void>;
   /** The system ids of the machines deleted since a version of the desired state; undefined: they are no longer known. */
   listGone(since: number): Promise<readonly string[] | undefined>;
 
   /**
-   * The stored settings of all racks, in the order of their first writing. One whose row cannot be read is there without its value, and
-   * `troubles` reports it.
+   * The stored settings of all racks, in the order in which they were first written. A setting with an unreadable row is listed without its
+   * value, and `troubles` reports it.
    */
   listSettings(): Promise<readonly ListedSetting[]>;
   /** Decides on all settings. @throws RackError `store-unavailable` naming a row that cannot be read */
@@ -261,9 +267,9 @@ export interface RegionStore {
   recordReports(source: string, reports: readonly RackReport[], rackUuid?: string): Promise<RecordedReports>;
   /** The highest stored sequence of a source; -1: none. */
   highestSequence(source: string): Promise<number>;
-  /** Marks a source's sequence as stored, as `recordReports` does. @returns false if it, or a higher one, already is */
+  /** Marks a source's sequence as stored, as `recordReports` does. @returns false if this sequence or a higher one is stored already */
   acceptSequence(source: string, sequence: number, atMs: number): Promise<boolean>;
-  /** Stores an event alone. An event that belongs to a change of a machine is a part of that change (`changeMachine`). */
+  /** Stores one event. If the event belongs to a change of a machine, pass it to `changeMachine` with that change instead. */
   recordEvent(event: NewMachineEvent, systemId: string | undefined): Promise<void>;
   /** Stores events of machines. */
   recordEvents(events: readonly EventOf[]): Promise<void>;
@@ -271,17 +277,20 @@ export interface RegionStore {
   eventRange(): Promise<EventRange>;
   /** The id of the nearest event on one side of an id; undefined: there is none. */
   nearestEvent(side: 'after' | 'before', id: number): Promise<number | undefined>;
-  /** The last event that the log has in common with another history of it; undefined: all that it has of that one. */
+  /** The last event that the log shares with this history; undefined: the log contains the whole history. */
   historyEnd(history: number): Promise<number | undefined>;
   /** Unknown machines that booted from the network since `sinceMs`, the latest first, each with its newest event. */
   listStrangers(sinceMs: number, limit: number): Promise<readonly StrangerSeen[]>;
-  /** Hosts that are not machines, as racks heard them since `sinceMs`, by a lease or on the wire; the latest first. */
+  /** Hosts that are not machines and that racks have heard since `sinceMs`, by a lease or on the wire; the latest first. */
   listHeard(sinceMs: number, limit: number): Promise<readonly HeardHost[]>;
-  /** Forgets the hosts heard so far: they are listed once they are heard again. */
+  /** Forgets the hosts heard so far. A host is listed again once a rack hears it again. */
   clearHeard(): Promise<void>;
   /** At most `limit` events of each of these machines, the newest first. */
   recentEvents(systemIds: readonly string[], limit: number): Promise<ReadonlyMap<string, readonly MachineEvent[]>>;
-  /** The newest event of each of these machines. @param isQuiet leaves out DEBUG, and AUDIT, which is not a state of a machine */
+  /**
+   * The newest event of each of these machines.
+   * @param isQuiet true leaves out DEBUG events, and AUDIT events, which do not show a machine's state
+   */
   newestEvents(systemIds: readonly string[], isQuiet?: boolean): Promise<ReadonlyMap<string, MachineEvent>>;
 
   /** @returns undefined if the name is taken */

@@ -1,6 +1,6 @@
 // Tags, and the kernel arguments that they give their machines.
 //
-// Source: MAAS's rule that a tag's arguments replace the global ones; of several tags, the first by name that has arguments counts.
+// Source: MAAS's rules. A tag's arguments replace the global ones. Of several tags, the first one by name that has arguments counts.
 //
 // 1. A machine's own arguments replace those of its tags.
 // 2. Arguments that not every loader can take are refused when they are stored (`boot/quotable.ts`).

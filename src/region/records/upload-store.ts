@@ -1,21 +1,24 @@
-// The port to the store of uploads: images that people send to the region in pieces. The bytes lie in a file of one host (`images/uploads/`);
-// the store has how far they have come.
+// The port to the store of uploads: images that people send to the region in pieces. The bytes are in a file on one host
+// (`images/uploads/`); the store records how many have arrived.
 //
-//   begin ─► advance, advance … ─► all bytes are there ─► removed, because it is an image now, or is deleted, or was abandoned
-//                                                      └► failed, with the reason, until it is replaced or removed
+//   begin ─► advance, advance … ─► all bytes arrived ─► removed: it has become an image, or was deleted or abandoned
+//                                                    └► failed, with the reason, until it is replaced or removed
 //
 // Source: MAAS's uploads of boot resources.
 //
 // 1. One method is one transaction, as in `store.ts`.
-// 2. A name has one upload at a time. A new one of the same name replaces it.
-// 3. The number of received bytes grows only from the one that the sender knew, so two senders cannot both add a piece.
+// 2. A name has one upload at a time. A new upload of the same name replaces it.
+// 3. A piece is added only if the sender knew the current number of received bytes, so two senders cannot both add a piece.
 
 import type { ImportReason } from './import-reason.ts';
 import type { NewMachineEvent } from './machine-event.ts';
 
-/** Uploads, those that failed included. Administrators fill it; it empties as uploads end, and when nobody continues one for a day. */
+/**
+ * Bound on the uploads, including failed ones. Administrators begin them. A place is free again when an upload ends, or stands still for a
+ * day.
+ */
 export const UPLOADS_MAX = 16;
-/** The largest file, in bytes; as of an import. */
+/** The largest file, in bytes, as for an import. */
 export const UPLOAD_BYTES_MAX = 64 * 1024 ** 3;
 
 /** An image on its way to the region. */
@@ -25,15 +28,15 @@ export interface ImageUpload {
   readonly name: string;
   /** Empty: made from the name. */
   readonly title: string;
-  /** As its sender says: `ddraw`, `tgz` … */
+  /** As the sender named it: `ddraw`, `tgz` … */
   readonly fileType: string;
   /** The size of the file, in bytes. */
   readonly bytes: number;
   /** The hash that the whole file must have; hexadecimal, lower case. */
   readonly sha256: string;
-  /** How many bytes have come and are on disk. */
+  /** How many bytes have arrived and are on disk. */
   readonly received: number;
-  /** The host and the directory that have them; empty: none has come. */
+  /** The host and the directory that hold them; empty: none has arrived. */
   readonly place: string;
   /** Why it failed; `undefined`: it did not. */
   readonly reason?: ImportReason | undefined;
@@ -49,7 +52,7 @@ export type NewUpload = Pick<
   'name' | 'title' | 'fileType' | 'bytes' | 'sha256' | 'username' | 'createdMs'
 >;
 
-/** A piece that has come. */
+/** A piece that has arrived. */
 export interface UploadStep {
   /** The number of received bytes before it, and with it. */
   readonly from: number;
@@ -62,7 +65,7 @@ export interface UploadStep {
 export interface UploadStore {
   /** By id. */
   list(): Promise<readonly ImageUpload[]>;
-  /** Begins an upload in place of the one of this name. `limit`: there are UPLOADS_MAX others. */
+  /** Begins an upload; it replaces an upload of the same name. `limit`: UPLOADS_MAX others exist already. */
   begin(upload: NewUpload, event: NewMachineEvent): Promise<ImageUpload | 'limit'>;
   /** @returns false if it is gone, has failed, or has another number of received bytes than `from` */
   advance(id: number, step: UploadStep): Promise<boolean>;

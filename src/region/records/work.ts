@@ -15,7 +15,7 @@ export type EraseMode = 'signatures' | 'all';
 export type DeployWay = 'image' | 'installer';
 
 export interface MachineWork {
-  /** True if only a person can switch it on; its time then begins with its first boot. */
+  /** True if only a person can switch the machine on; the time limit then starts at its first boot. */
   readonly waitsForBoot: boolean;
   /** How often the region has restarted this work automatically. */
   readonly attempts: number;
@@ -23,7 +23,7 @@ export interface MachineWork {
   readonly before: MachineStatus;
   /** Only in Deploying. */
   readonly deployBy?: DeployWay | undefined;
-  /** The disk to write, by the machine's name for it; `undefined`: the machine chooses one for an image, an installer takes the first. */
+  /** The machine's name for the disk to write; `undefined`: for an image the machine chooses one, an installer takes the first. */
   readonly disk?: string | undefined;
   /** Only in Disk erasing. */
   readonly erase?: EraseMode | undefined;
@@ -37,7 +37,7 @@ export interface MachineWork {
   /** The stage in its last signal, a short word. */
   readonly stage?: string | undefined;
   readonly message?: string | undefined;
-  /** The report of cloud-init or curtin in it. */
+  /** The report of cloud-init or curtin in that signal. */
   readonly report?: StageReport | undefined;
   readonly doneBytes?: number | undefined;
   readonly totalBytes?: number | undefined;
@@ -47,22 +47,23 @@ export interface MachineWork {
   readonly boots?: number | undefined;
   readonly bootMs?: number | undefined;
   /**
-   * Why its power-on is uncertain, and the deadline that this set, wall time in milliseconds; a different current deadline ends the doubt.
+   * Why its power-on is uncertain, and the deadline set because of that, in wall-time milliseconds. Once the current deadline differs, the
+   * doubt is over.
    */
   readonly doubt?: Happening<'power-uncertain'> | undefined;
   readonly doubtEndsMs?: number | undefined;
   /**
-   * The deadline when the end of a process of Rackboot interrupted its power-on, wall time in milliseconds; a different current deadline is a
-   * sign of life since.
+   * The deadline at the time when a Rackboot process ended and interrupted its power-on, in wall-time milliseconds. If the current deadline
+   * differs, the machine has shown a sign of life since.
    */
   readonly interruptedEndsMs?: number | undefined;
 }
 
-/** The step of a machine's work, from its last report or its network boot since then. */
+/** The current step of a machine's work: from its last report, or from a network boot after that report. */
 interface WorkStep {
   /** `undefined`: nothing is known yet. */
   readonly what: Remark | undefined;
-  /** The percentage of its bytes that is done, 0 to 99; `undefined` if bytes are not counted, or all are done. */
+  /** The percentage of bytes done, 0 to 99; `undefined` if bytes are not counted, or all are done. */
   readonly percent: number | undefined;
   /** Wall time of that report or boot, in milliseconds; undefined: none yet. */
   readonly atMs: number | undefined;

@@ -1,12 +1,12 @@
-// Parses the part of XPath 1.0 in which definitions of tags are written.
+// Parses the definitions of tags, which are written in a part of XPath 1.0.
 //
 //   or ─▶ and ─▶ comparison ─▶ number, 'text', function(…), ( or ), path
 //   path ─▶ [/ | //] step ( (/ | //) step )*      step ─▶ name | * | @name | . | text()   then  [ or ]*
 //
 // Source: W3C XPath 1.0 §2 (location paths), §3 (expressions), §4 (functions).
 //
-// 1. Everything else (other axes, variables, arithmetic, unions) is a fault with its place, so no definition is understood in another way than
-//    lshw's users mean it.
+// 1. Everything else (other axes, variables, arithmetic, unions) is a fault with its position, so a definition never means something other
+//    than its author intended.
 // 2. Texts are bounded in length, and expressions in depth.
 
 /** The functions that may be called, with the number of their arguments. */
@@ -30,7 +30,7 @@ export interface XpathStep {
   readonly axis: 'child' | 'attribute' | 'self' | 'text';
   /** `*`: any. */
   readonly name: string;
-  /** True after `//`: of every element below, too. */
+  /** True after `//`: the step starts from every element below as well. */
   readonly isDeep: boolean;
   readonly predicates: readonly Xpath[];
 }
@@ -46,10 +46,10 @@ export type Xpath =
 
 type ParsedXpath =
   | { readonly kind: 'xpath'; readonly xpath: Xpath }
-  /** @param at the place of the first character, from 1 @param found the text there; empty: the end */
+  /** @param at the position of the fault in characters, from 1 @param found the text there; empty: the end */
   | { readonly kind: 'fault'; readonly at: number; readonly found: string };
 
-/** Of a definition, in characters. */
+/** Length of a definition, in characters. */
 export const XPATH_LENGTH_MAX = 2000;
 const DEPTH_MAX = 24;
 const FOUND_MAX = 20;

@@ -134,7 +134,7 @@ function truth(found: Found): boolean {
   return typeof found === 'boolean' ? found : found.length > 0;
 }
 
-/** XPath 1.0 §3.4: of several items, one that compares so is enough. */
+/** XPath 1.0 §3.4: among several items, one that satisfies the comparison is enough. */
 function isTrue(operator: Comparison, left: Found, right: Found): boolean {
   if (typeof left === 'boolean' || typeof right === 'boolean')
     return holds(operator, Number(truth(left)), Number(truth(right)));
