@@ -1,10 +1,10 @@
-// The claim of addresses in region.db (`region-steps.ts`). Machines' addresses and reserved ones are in tables of their own, so no unique key
-// holds two of them apart.
+// The claim of addresses in region.db (`region-steps.ts`). Allocated and reserved addresses are in different tables, so no unique key
+// prevents an address from being both.
 //
-// Source: PostgreSQL 15, 13.2.2: a transaction that changes a row which another has changed since it began fails, and is run again.
+// Source: PostgreSQL 15, 13.2.2: a transaction fails if it changes a row that another one has changed since it began, and is run again.
 //
-// 1. A transaction that allocates or reserves an address, or counts on a free one, writes this row: of two at a time one runs again, and sees
-//    the other's addresses. SQLite has one writer at a time anyway.
+// 1. Every transaction that allocates or reserves an address, or relies on a free one, writes the same row. Of two simultaneous
+//    transactions, one therefore runs again and sees the other's addresses. SQLite has one writer at a time anyway.
 
 import { run, type Statement } from './region-steps.ts';
 

@@ -5,13 +5,12 @@
 //   racks      the region's events about its racks                   by rack
 //   strangers  everything else                                       by hardware address and kind
 //
-// 1. No class displaces events of another: events of machines, however many, never displace events of people.
-// 2. At its bound a class loses the oldest events of its largest shares, so a large share does not displace the newest events of small
-//    shares.
+// 1. A class never displaces events of another: however many events machines cause, the events of people stay.
+// 2. At its bound a class loses the oldest events of its largest shares, so that the newest events of small shares stay.
 // 3. A bound may be exceeded by a tenth (`cutEvery`).
-// 4. Most events are of machines, so their shares are counted by the index alone: reading the events would take ten times as long. The index
-//    does not show which of a machine's events are deeds, so the number of its deeds is kept in memory. After a transaction was rolled back, that
-//    number may be too high, and a few events too many are kept until the next count.
+// 4. Most events are of machines, so their shares are counted from the index alone: reading the events would take ten times as long. The
+//    index does not show which events are deeds, so the number of each machine's deeds is kept in memory. A rollback may leave that number
+//    too high; then a few events too many stay until the next count.
 
 import type { MachineEventType, NewMachineEvent } from '../../region/records/machine-event.ts';
 import { number, readsRow } from '../rows.ts';
@@ -32,8 +31,8 @@ export interface EventBounds {
 }
 
 /**
- * Event types that only an accepted rack causes. RACK_REGISTERED is not one: any host can register, so without a person's name it counts as
- * a stranger's.
+ * Event types that only an accepted rack causes. RACK_REGISTERED is not among them, because any host can register: without a person's name
+ * it belongs to the strangers.
  */
 const RACK_TYPES: readonly MachineEventType[] = ['RACK_CHANGED', 'RACK_AWAY', 'RACK_BACK', 'RACK_EVENTS_LOST'];
 /** Event types that record a change of a machine's state. A machine cannot cause them at will. */
@@ -55,7 +54,7 @@ const RANKED: Readonly<Record<Exclude<Class, 'machines'>, { readonly where: stri
   },
 };
 
-/** Counts added events, and cuts a class when that is due. */
+/** Counts added events, and cuts a class when a cut is due. */
 export class EventCuts {
   readonly #bounds: Readonly<Record<Class, number>>;
   /** Events of each class since its last cut. The first event after a start causes a cut, because the previous process may have missed one. */
@@ -77,7 +76,7 @@ export class EventCuts {
     };
   }
 
-  /** Counts an added event. @returns the operation that cuts its class, if that is due */
+  /** Counts an added event. @returns the operation that cuts its class, if a cut is due */
   added({ type, username }: NewMachineEvent, machineId: number | undefined): Steps<void> | undefined {
     const isDeed = username !== '' || STATE_TYPES.includes(type);
     if (isDeed && machineId !== undefined) this.#deeds?.set(machineId, (this.#deeds.get(machineId) ?? 0) + 1);
@@ -86,7 +85,7 @@ export class EventCuts {
     return this.#count(RACK_TYPES.includes(type) ? 'racks' : 'strangers');
   }
 
-  /** Call when events of one machine became another's. */
+  /** Call after events moved from one machine to another. */
   moved(): void {
     this.#deeds = undefined;
   }
@@ -130,7 +129,7 @@ const COUNTED_PART = 'SELECT machine_id, count(*) AS events FROM event WHERE mac
 const COUNTED = `${COUNTED_PART} GROUP BY machine_id`;
 
 /**
- * How many events each share loses so that `max` are left: the largest shares are lowered to one level.
+ * How many events each share must lose so that `max` remain: the largest shares shrink to the same size.
  *
  * @returns only the shares that lose events
  */

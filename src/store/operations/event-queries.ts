@@ -20,7 +20,7 @@ export function eventConditions(filter: EventFilter): EventConditions {
     const asStranger = 'event.machine_id IS NULL AND event.mac IN numbers(?)';
     where(`(event.machine_id IN (${machines.sql}) OR (${asStranger}))`, ...machines.values, JSON.stringify(macs));
   } else if (machines !== undefined) where(`event.machine_id IN (${machines.sql})`, ...machines.values);
-  // As in MAAS, audit events are a separate list: a filter by another level excludes them, and they exclude other levels.
+  // As in MAAS, audit events are a separate list: a filter for `audit` finds only them, and a filter for another level excludes them.
   if (filter.level === 'audit') where('event.level = ?', EVENT_LEVELS.audit);
   else if (filter.level !== undefined) where('event.level >= ?', EVENT_LEVELS[filter.level]);
   if (filter.isQuiet === true) where('event.level <> ?', EVENT_LEVELS.debug);

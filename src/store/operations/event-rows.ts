@@ -1,4 +1,4 @@
-// The rows of the table `event`: their columns, written and read.
+// Writes and reads the rows of the table `event`.
 
 import { type Ipv4, type MacAddress, mac as macAddress } from '../../net/address.ts';
 import {
@@ -13,13 +13,13 @@ import {
 import { number, optionalNumber, optionalText, readsRow, text } from '../rows.ts';
 import { packParams, unpackHappening } from './stored-event.ts';
 
-/** The host behind an event, before the region knows its machine. */
+/** The host that an event concerns while the region knows no machine for it. */
 interface Stranger {
   readonly mac: MacAddress;
   readonly address: Ipv4 | undefined;
 }
 
-/** How a rack reported an event. */
+/** The details of an event that a rack reported. */
 interface RackOrigin {
   /** The rack's name for the kind of event. */
   readonly kind: string;
@@ -49,7 +49,7 @@ export const INSERT_ALL_SQL = `INSERT INTO event (${COLUMNS.join(', ')}) SELECT 
   TEXTS.has(column) ? `one.value ->> ${index}` : `CAST(one.value ->> ${index} AS BIGINT)`,
 ).join(', ')} FROM rows(?) AS one`;
 
-/** An event to add: of this machine, if it is known. */
+/** An event to add. `machineId` is undefined if the event concerns no known machine. */
 export interface AddedEvent {
   readonly event: NewMachineEvent;
   readonly machineId: number | undefined;

@@ -1,4 +1,5 @@
-// Writes changed machines to the table `machine` (`region-steps.ts`): one by values, several by rows of one JSON text.
+// Writes changed machines to the table `machine` (`region-steps.ts`): a single machine with bound values, several from rows of one JSON
+// text.
 
 import type { Machine, MachineFields } from '../../region/records/machine.ts';
 import { MACHINE_COLUMNS, machineValues } from './region-rows.ts';
@@ -10,14 +11,14 @@ export interface MachineUpdate {
   readonly fields: Partial<MachineFields>;
 }
 
-/** The ids of new power tasks by the machine's id. Null removes the task; undefined keeps it. */
+/** The ids of new power tasks, by the machine's id. Null removes the task; a machine without an entry keeps its task. */
 export type PowerTaskIds = ReadonlyMap<number, string | null>;
 
 const SET = `UPDATE machine SET updated_ms = ?, ${MACHINE_COLUMNS.map((column) => `${column} = ?`).join(', ')}`;
 const UPDATE_SQL = `${SET} WHERE id = ?`;
 const UPDATE_WITH_TASK_SQL = `${SET}, power_task_id = ? WHERE id = ?`;
 
-/** The columns of numbers; the others are texts. */
+/** The columns that hold numbers; the others hold texts. */
 const NUMBERS: ReadonlySet<string> = new Set([
   ...['status', 'resting_status', 'status_since_ms', 'status_deadline_ms', 'netboot', 'facts_ms', 'vouched_mac'],
   ...['power_proposed', 'is_locked', 'enlisted_from', 'home', 'zone_id', 'pool_id'],

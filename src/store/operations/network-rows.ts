@@ -1,4 +1,4 @@
-// The rows of networks as objects in region.db: the columns of each table, written and read.
+// Writes and reads the rows of network objects in region.db: the columns of each of their tables.
 
 import { type Ipv4, ipv4, type MacAddress, mac } from '../../net/address.ts';
 import {
@@ -24,7 +24,7 @@ export const RANGE_KINDS = ['reserved', 'dynamic', 'static'] as const;
 /** The schemas of the columns with JSON. */
 export const networkColumns = { 'subnet.dns_servers': dnsServers } as const;
 
-/** One table: its name, its columns after `id`, the values of an object for them, and its reader. */
+/** One table: its name, its columns after `id`, an object's values for these columns, and the reader of its rows. */
 interface Table<T> {
   readonly name: string;
   readonly columns: readonly string[];

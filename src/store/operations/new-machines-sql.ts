@@ -1,11 +1,12 @@
-// The queries by which an enlistment learns how many machines are New, which of them may give way, and how many a user has added. They run
-// for each report, refused ones included, so they read only an index: with 1000 New machines of 64 interfaces each, a scan took 5 ms a query.
+// The queries with which an enlistment finds how many machines are New, which of them may give way, and how many a user has added. They run
+// for every report, even a refused one, so they read only an index: with 1000 New machines of 64 interfaces each, a scan took 5 ms per
+// query.
 
 import { statusRow } from '../../region/records/lifecycle.ts';
 
 const UNTOUCHED = `machine INDEXED BY machine_untouched WHERE status = ${statusRow('new').number} AND is_touched = 0`;
 
-/** Counts the New machines that no person created, changed or tagged. */
+/** Counts the New machines that no person added, changed or tagged. */
 export const NEW_MACHINES_SQL = `SELECT count(*) FROM ${UNTOUCHED}`;
 
 /** Lists these machines, the least recently updated first. One parameter: the limit. */

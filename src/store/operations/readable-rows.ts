@@ -1,9 +1,9 @@
-// Lists that leave out unreadable rows, and keep their errors. Each error names its row.
+// For lists that leave out unreadable rows and keep their errors. Each error names its row.
 
 import { isStoreUnavailable, type RackError } from '../../errors.ts';
 import type { StoredRow } from '../rows.ts';
 
-/** The most errors that one list keeps: those of its first unreadable rows. */
+/** Bound on the errors that one list keeps: those of its first unreadable rows. */
 const DAMAGES_MAX = 8;
 
 /** The rows that can be read, and the errors of the others. */
@@ -12,7 +12,7 @@ export interface Readable<T> {
   readonly damages: readonly RackError[];
 }
 
-/** The errors of rows that cannot be read; each names its row. */
+/** Collects the errors of unreadable rows. */
 export class Damages {
   readonly errors: RackError[] = [];
 

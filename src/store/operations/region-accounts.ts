@@ -1,7 +1,7 @@
 // Operations on the users and API keys of region.db (`region-steps.ts`).
 //
 // 1. An API key belongs to a user or a machine, and is deleted with its owner.
-// 2. The loss of a key or a right counts a version of the racks, because a rack may authenticate with it.
+// 2. When an account loses a key or its rights change, the racks get a new version, because a rack may authenticate with that key.
 
 import type { NewMachineEvent } from '../../region/records/machine-event.ts';
 import type { ApiKey } from '../../region/records/store.ts';
@@ -61,7 +61,7 @@ export class AccountTables {
     return true;
   }
 
-  /** Also removes the user's API and SSH keys: a later user of the same name must not get them. */
+  /** Removes a user together with their API and SSH keys: a later user of the same name must not get them. */
   *removeUser(username: string, event: NewMachineEvent): Steps<boolean> {
     yield run('DELETE FROM ssh_key WHERE username = ?', username);
     const { changes: removed } = yield run('DELETE FROM account WHERE username = ?', username);

@@ -12,7 +12,7 @@ import { drawRacksVersion } from './region-versions.ts';
 const REVISION_BYTES = 8;
 const COLUMNS: Readonly<Record<AreaKind, 'zone_id' | 'pool_id'>> = { zone: 'zone_id', pool: 'pool_id' };
 
-/** The table `area`, and the columns that name its rows. */
+/** The table `area`, and the columns of other tables that refer to it. */
 export class AreaTable {
   readonly #events: EventTable;
 
@@ -45,7 +45,7 @@ export class AreaTable {
     return 'changed';
   }
 
-  /** Its machines and racks are then in the default one. */
+  /** Removes an area; its machines and racks move to the default one. */
   *remove(kind: AreaKind, id: number, event: NewMachineEvent): Steps<boolean> {
     if ((yield run('DELETE FROM area WHERE kind = ? AND id = ?', kind, id)).changes === 0) return false;
     const column = COLUMNS[kind];

@@ -1,6 +1,6 @@
 // Operations on boot images in region.db: sources, selections, resources, the run (`region-steps.ts`).
 //
-// 1. A source, selection or resource that cannot be read is left out; all others are still imported.
+// 1. Unreadable sources, selections and resources are left out; all others are still imported.
 
 import { z } from 'zod';
 import {

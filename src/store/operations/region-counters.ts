@@ -1,10 +1,11 @@
-// Operations on the numbers that a region gives once (`region-steps.ts`): the table `counter`.
+// Operations on the counters that give each number once (`region-steps.ts`): the table `counter`.
 //
 //   a counter that is missing, or lower than a number in use: somebody changed it by hand ──► raised, and reported
 //
-// 1. A number is never given again: an event keeps the id of a deleted machine, and a power command whose id is known is not carried out.
-// 2. All counters are checked when a process starts, and each one when it gives a number.
-// 3. No region gives numbers of GIVEN_MAX or more: those of damaged rows raise no counter.
+// 1. A number is never given twice: an event keeps the id of a deleted machine, and a power command with a known id would not be carried
+//    out.
+// 2. All counters are checked when a process starts, and each one whenever it gives a number.
+// 3. Regions only give numbers below GIVEN_MAX. A higher number comes from a damaged row, and raises no counter.
 
 import { FIRST_NETWORK_ID } from '../../region/records/network-store.ts';
 import { readsRow } from '../rows.ts';
@@ -14,10 +15,10 @@ import { all, GIVEN_MAX, numberIn, one, run, type Statement, type Steps } from '
 const TASKS = 'power-task';
 const NETWORK_OBJECTS = 'network-object';
 
-/** Served subnets have their first address as their id, from 1.0.0.0 on; lower ids come from the counter. */
+/** The id of a served subnet is its first address, which is at least 1.0.0.0 (2^24). Lower ids come from the counter. */
 export const NETWORK_ID_END = 2 ** 24;
 
-/** Draws numbers for this many power tasks; the answer is the last of them. */
+/** Draws numbers for a given count of power tasks; the answer is the last of them. */
 const COUNT_TASKS_SQL =
   'INSERT INTO counter (name, value) VALUES (?, ?) ' +
   'ON CONFLICT (name) DO UPDATE SET value = counter.value + excluded.value RETURNING value';
@@ -47,13 +48,13 @@ export class CounterTable {
     this.#onRaised = onRaised;
   }
 
-  /** Raises numbers that are too low. `region-sequences.ts` checks the numbers that only one kind of database counts. */
+  /** Raises counters that are too low. `region-sequences.ts` checks those that only one kind of database has. */
   *check(): Steps<void> {
     yield* this.#raise(TASKS, yield* usedTasks());
     yield* this.nextNetworkId(numberIn(yield one(USED_NETWORK_IDS_SQL)));
   }
 
-  /** Gives each of these machines a number for a power task. @returns the ids of the tasks, in this order */
+  /** Gives each of these machines the id of a new power task. @returns the ids, in the order of `systemIds` */
   *drawTasks(systemIds: readonly string[]): Steps<readonly string[]> {
     if (systemIds.length === 0) return [];
     const draw = function* (): Steps<{ readonly ids: readonly string[]; readonly before: number }> {
@@ -72,13 +73,13 @@ export class CounterTable {
     return (yield* draw()).ids;
   }
 
-  /** The next id of an object of networks. @param used the highest id in use; 0: none */
+  /** The next id of a network object. @param used the highest id in use; 0: none */
   *nextNetworkId(used: number): Steps<number> {
     yield* this.#raise(NETWORK_OBJECTS, used < FIRST_NETWORK_ID ? 0 : used + 1);
     return Math.max(FIRST_NETWORK_ID, yield* counterValue(NETWORK_OBJECTS));
   }
 
-  /** Continues with this id of an object of networks. */
+  /** The next network object gets this id. */
   *continueNetworkIds(nextId: number): Steps<void> {
     yield raiseTo(NETWORK_OBJECTS, nextId);
   }
@@ -99,7 +100,7 @@ export function* counterValue(name: string): Steps<number> {
   return numberIn(yield one('SELECT value FROM counter WHERE name = ?', name));
 }
 
-/** The highest number of a power task in use: of a machine's record, or in the ledger. */
+/** The highest number in use for a power task, in a machine's record or in the ledger. */
 function* usedTasks(): Steps<number> {
   return (yield all(USED_TASKS_SQL)).rows.map(readTask).reduce((highest, next) => Math.max(highest, next), 0);
 }

@@ -1,7 +1,7 @@
 // Operations that read the facts on which the region decides about machines (`region-steps.ts`). An enlistment begins with the facts that
-// every enlistment needs. A decision asks for any others.
+// every enlistment needs; its decision asks for any others.
 //
-// 1. The number of statements depends neither on the number of machines nor on the number of names or values in a question.
+// 1. The number of statements is the same for any number of machines, and for any number of names or values in a question.
 
 import { MACHINES_MAX } from '../../machines/desired-state.ts';
 import { type Ipv4, ipv4, type MacAddress } from '../../net/address.ts';
@@ -27,11 +27,11 @@ import { readMachines } from './region-machine-reads.ts';
 import { readUntouched } from './region-rows.ts';
 import { all, numberIn, one, type Steps } from './region-steps.ts';
 
-/** Questions of one decision. Each draw of names asks for as many names as all draws before it, so no decision comes near this bound. */
+/** Bound on the questions of one decision. Each draw doubles the names asked for so far, so decisions stay far below this bound. */
 const QUESTIONS_MAX = 16;
 
 const MACHINES_SQL = 'SELECT count(*) FROM machine';
-/** The machines are counted again after as many reads as this fraction of them. */
+/** The count is read from the database again after a number of uses that is this fraction of it. */
 const COUNTED_SHARE = 0.01;
 const OWNER_DATA_BYTES_SQL =
   'SELECT sum(octet_length(owner_data)) FROM machine WHERE owner IS NOT DISTINCT FROM ? AND id <> ?';
@@ -42,8 +42,8 @@ export const NOTHING_ASKED: ChangeKnowledge = {
 };
 
 /**
- * The number of machines, kept so that not every new machine causes a count. Between two counts it misses the machines that other processes add:
- * at most one hundredth of all. No machine is refused because of it: `read` counts again before it returns a number at the bound.
+ * The number of machines, kept so that a new machine seldom causes a count. Between two counts it misses the machines that other processes
+ * add: at most one hundredth of all. It never causes a wrong refusal, because `read` counts again before it returns a number at the bound.
  */
 export class MachineCount {
   #known = 0;
@@ -64,7 +64,7 @@ export class MachineCount {
   }
 }
 
-/** Asks for a decision, and answers its questions until it has all the facts that it needs. */
+/** Calls `decide`, and answers its questions until it has all the facts that it needs and returns a decision. */
 export function* decideWith<
   Known,
   Decision extends { readonly kind: string },
@@ -170,7 +170,7 @@ function* answerTaken(
   return new Map([...known, ...names.map((name) => [name, taken.has(name)] as const)]);
 }
 
-/** The addresses of a range that are allocated to other machines, and those seen on their interfaces. */
+/** The addresses of a range that other machines or users have (allocated or reserved), and those seen on other machines' interfaces. */
 function* addressesIn([low, high]: AddressRange, machineId: number): Steps<AddressKnowledge> {
   const query = (table: 'allocation' | 'interface'): string =>
     `SELECT address FROM ${table} WHERE address BETWEEN ?2 AND ?3 AND machine_id <> ?1`;
@@ -185,7 +185,7 @@ function* addressesIn([low, high]: AddressRange, machineId: number): Steps<Addre
   return { range: [low, high], taken: new Set([...addresses(taken), ...kept]), seen: new Set(addresses(seen)) };
 }
 
-/** The ranges and the single addresses that users have reserved in a range of addresses. */
+/** Selects the ranges and single addresses that users have reserved in a range of addresses. */
 const RESERVED_SQL =
   'SELECT low, high FROM address_range WHERE low IS NOT NULL AND low <= ?2 AND high >= ?1 UNION ALL ' +
   'SELECT address AS low, address AS high FROM reserved_address WHERE address BETWEEN ?1 AND ?2';

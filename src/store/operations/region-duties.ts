@@ -1,11 +1,11 @@
-// Operations on the duties of a region's processes in PostgreSQL (`region-steps.ts`). All times are the database's, because the clocks of the hosts
-// differ.
+// Operations on the duties of a region's processes in PostgreSQL (`region-steps.ts`). All times come from the database's clock, because the
+// clocks of the hosts differ.
 //
-// 1. A process whose term is over keeps the duties until another takes them: a pause of the database changes nothing.
-// 2. A term that ends later than any term could was begun by another clock: the database's was set back, or a standby with a slower one took
-//    over. From then on it lasts as long as a new one. If its holder lives, it has kept the duties again by then.
-// 3. A transaction that begins work that must happen once calls `checkDuties`. If another process takes the duties meanwhile, one of the two
-//    transactions fails.
+// 1. A process whose term is over keeps the duties until another process takes them, so a pause of the database changes nothing.
+// 2. A term may end later than any new term could: the database's clock was set back, or a standby with a slower clock took over. Such a
+//    term is shortened to the length of a new one. Its holder, if it still runs, renews the term within that time.
+// 3. A transaction calls `checkDuties` before it begins work that must happen only once. If another process takes the duties in the
+//    meantime, one of the two transactions fails.
 
 import type { DutyHolder } from '../../region/records/duty-store.ts';
 import { readsRow, text } from '../rows.ts';
@@ -21,7 +21,7 @@ const readDuty = readsRow('duty', (row) => ({
 const SHORTEN_SQL =
   "UPDATE duty SET ends_at = clock_timestamp() + ?2 * interval '1 millisecond' WHERE name = 'region' AND holder = ?1";
 
-/** The process's name in a holder's id, which consists of that name and a UUID. */
+/** The process's name in a holder's id, which is the name followed by a UUID. */
 const nameOf = (holder: string): string => holder.replace(/ \S+$/, '');
 
 export function* holdDuties(holder: string, forMs: number): Steps<DutyHolder> {
@@ -36,7 +36,7 @@ export function* holdDuties(holder: string, forMs: number): Steps<DutyHolder> {
     if (known.isTooLong) yield run(SHORTEN_SQL, known.holder, forMs);
     return { isHere: false, name: nameOf(known.holder) };
   }
-  // If another process takes them at the same time, this transaction runs again.
+  // If another process takes the duties at the same time, this transaction runs again.
   yield one(
     "INSERT INTO duty (name, holder, ends_at) VALUES ('region', ?1, clock_timestamp() + ?2 * interval '1 millisecond') " +
       'ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, ends_at = excluded.ends_at RETURNING holder',

@@ -1,7 +1,7 @@
-// Operations on the event log of region.db (`region-steps.ts`): appended to, read newest first, trimmed at its bounds.
+// Operations on the event log of region.db (`region-steps.ts`): they append events, read them newest first, and trim the log to its bounds.
 //
 // 1. `event-cuts.ts` decides which events are kept.
-// 2. Events of an unknown machine are kept under its hardware address, and become its own when it enlists.
+// 2. Events of an unknown machine are stored under its hardware address, and are assigned to the machine when it enlists.
 // 3. A rack's report is stored once: reports at or below the highest sequence of their source are skipped.
 // 4. A list leaves out an event whose row cannot be read.
 
@@ -40,8 +40,9 @@ export const SOURCES_MAX = 64;
 const KIND_MAX = 64;
 
 /**
- * Matches events that only a machine booting from the network causes; a host that only requests an address may be anything. The parameter is
- * found in the text, whose quotes are escaped within values: an operator of JSON fails the whole query for one text that is not JSON.
+ * Matches events that only a machine booting from the network causes; a host that only requests an address may be anything. It searches the
+ * text of the parameters, which is safe because quotes within values are escaped. A JSON operator would fail the whole query because of one
+ * text that is not JSON.
  */
 const BOOTING_SQL =
   "type IN ('NODE_PXE_REQUEST', 'NODE_TFTP_REQUEST', 'NODE_HTTP_REQUEST') OR " +
@@ -87,7 +88,7 @@ export class EventTable {
     yield* this.addAll(events.map(({ event, systemId }) => ({ event, machineId: ids.get(systemId) })));
   }
 
-  /** Gives a machine the strangers' events of these hardware addresses, and the last leased address. */
+  /** Assigns the strangers' events of these hardware addresses to a machine, and the last address leased to each. */
   *adopt(machineId: number, macs: readonly MacAddress[]): Steps<void> {
     const own = 'FROM event WHERE machine_id IS NULL AND mac = interface.mac';
     const seen = (column: string): string => `SELECT ${column} ${own} AND address IS NOT NULL ORDER BY id DESC LIMIT 1`;
@@ -103,7 +104,7 @@ export class EventTable {
     yield run(query, machineId, JSON.stringify(macs));
   }
 
-  /** Gives the events of one machine to another. */
+  /** Assigns the events of one machine to another. */
   *move(fromId: number, toId: number): Steps<void> {
     yield run('UPDATE event SET machine_id = ? WHERE machine_id = ?', toId, fromId);
     this.#cuts.moved();
@@ -205,7 +206,7 @@ export class EventTable {
     return new Map(rows.map(readIds));
   }
 
-  /** Fewer than `filter.limit` are all that pass the filter, but for those that cannot be read. */
+  /** Fewer events than `filter.limit` mean that no readable event beyond them passes the filter. */
   *list(filter: EventFilter): Steps<Readable<readonly MachineEvent[]>> {
     // A page forward holds the oldest of the newer events, but is still returned newest first.
     const isForward = filter.after !== undefined && filter.before === undefined;
@@ -226,8 +227,8 @@ export class EventTable {
   }
 
   /**
-   * The newest events of each machine, at most `limit` of each. The oldest of these is found in the index first. PostgreSQL reads the whole
-   * log once for each machine if the condition is `event.id IN (SELECT … LIMIT …)`.
+   * The newest events of each machine, at most `limit` per machine. The query first finds the oldest of these in the index: with the
+   * condition `event.id IN (SELECT … LIMIT …)`, PostgreSQL would read the whole log once for each machine.
    */
   *recent(systemIds: readonly string[], limit: number): Steps<Readable<ReadonlyMap<string, readonly MachineEvent[]>>> {
     const { rows } = yield all(

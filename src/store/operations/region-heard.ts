@@ -1,4 +1,4 @@
-// Hosts that racks heard on the wire and that are not machines (`region-steps.ts`).
+// Operations on the hosts that racks heard on the wire and that are not machines (`region-steps.ts`).
 
 import { HEARD_KINDS } from '../../region/records/machine-event.ts';
 import type { HeardHost } from '../../region/records/store.ts';
@@ -7,7 +7,7 @@ import { readEvent, readMac } from './event-rows.ts';
 import { Damages, type Readable } from './readable-rows.ts';
 import { all, run, type Steps } from './region-steps.ts';
 
-/** The newest event when the hosts were cleared; 0: never. */
+/** The id of the newest event at the time when the hosts were last cleared; 0: never. */
 const CLEARED_SQL = "SELECT coalesce(max(value), 0) FROM counter WHERE name = 'heard-cleared'";
 const CLEAR_SQL =
   "INSERT INTO counter (name, value) SELECT 'heard-cleared', coalesce(max(id), 0) FROM event WHERE 1 = 1 " +

@@ -1,22 +1,23 @@
-// Operations on the histories of the event log of region.db (`region-steps.ts`). A history shows whether a reader's place belongs to the current
-// log.
+// Operations on the histories of the event log of region.db (`region-steps.ts`). A history shows whether a reader's position belongs to the
+// current log.
 //
-//   before the first event of a run ─► beginHistory: a row with the newest event of before
-//   reader with an event's id and its history ─► historyEnd: the last event that the log has in common with that history
+//   before the first event of a run ─► beginHistory: a row with the id of the newest event so far
+//   reader with an event's id and its history ─► historyEnd: the last event that the log shares with that history
 //
-// 1. A restored backup, and a server that takes over, may lack the newest events and give their ids to others. So an id identifies an event only
-//    together with the history in which it was read.
-// 2. A history is named by the time at which it began. It begins with each run of a process on region.db, and of a server of PostgreSQL. If
-//    no event was lost before, it begins after the last one, and no reader's place is beyond its beginning.
-// 3. A history that the log does not have was lost with its events. The log continues with the first history that began later.
+// 1. A restored backup, or a server that takes over, may lack the newest events and give their ids to other events. So an id identifies an
+//    event only together with the history in which it was read.
+// 2. The name of a history is the time at which it began. Each run of a process on region.db begins one, and so does each run of a
+//    PostgreSQL server. If no event was lost before, the history begins after the newest event, and no reader's position is beyond its
+//    beginning.
+// 3. If the log does not know a history, that history was lost with its events. The log continues with the first history that began later.
 
 import { number, optionalNumber, readsRow, text } from '../rows.ts';
 import { all, numberIn, OWN_HISTORY, one, run, type Steps } from './region-steps.ts';
 
-/** Histories that are remembered. Restarts of the region or its database fill it; the oldest is forgotten. */
+/** Bound on the remembered histories. Restarts of the region or its database add them; the oldest is forgotten. */
 export const HISTORIES_MAX = 100;
 
-/** Comes before a transaction's first event. */
+/** Call before the first event of a transaction. */
 export function* beginHistory(): Steps<void> {
   const { row: own } = yield OWN_HISTORY;
   if (own === undefined) return;
@@ -32,14 +33,14 @@ export function* beginHistory(): Steps<void> {
   );
 }
 
-/** 0: none has begun. */
+/** The name of the newest history; 0: none has begun. */
 export function* newestHistory(): Steps<number> {
   return numberIn(yield one('SELECT max(begun_ms) FROM event_history'));
 }
 
-/** The last event that the log has in common with a history; undefined if the log has all of that history. */
+/** The last event that the log shares with a history; undefined if the log contains all of that history. */
 export function* historyEnd(history: number): Steps<number | undefined> {
-  // If the clock was set back, the newest history may seem older than one that was lost.
+  // If the clock was set back, a lost history may seem newer than every history of the log.
   const { row } = yield one(
     'SELECT min(after_id) AS after_id FROM event_history WHERE begun_ms > ?1 OR (begun_ms = (SELECT max(begun_ms) FROM event_history) ' +
       'AND NOT EXISTS (SELECT 1 FROM event_history WHERE begun_ms = ?1))',

@@ -1,8 +1,9 @@
-// Operations on what region.db stores to tell machines apart (`region-steps.ts`): the values that each machine shows, the values that
-// several share, and pairs of machines that may be one or are known to be two. Tables `identity`, `shared_identity` and `machine_pair`.
+// Operations on the evidence in region.db that distinguishes machines (`region-steps.ts`): the values that each machine shows, the values
+// that several share, and pairs of machines that may be one or are known to be two. Tables `identity`, `shared_identity` and
+// `machine_pair`.
 //
 // 1. `identity` is derived from the machines' own rows, and written with them.
-// 2. Rows that strangers can cause are bounded: the oldest shared values and conflicts are deleted. A person's verdicts are kept.
+// 2. Rows that strangers can cause are bounded: the oldest shared values and conflicts are deleted. A person's verdicts stay.
 
 import { identityKeys } from '../../region/identity/evidence.ts';
 import { machineEvidence } from '../../region/identity/recognition.ts';
@@ -16,26 +17,29 @@ import { Damages, type Readable } from './readable-rows.ts';
 import { all, run, type Steps } from './region-steps.ts';
 import { packParams, unpackHappening } from './stored-event.ts';
 
-/** Shared values that are remembered. */
+/** Bound on the remembered shared values. */
 export const SHARED_VALUES_MAX = 10_000;
-/** Conflicts that are kept for a person to decide. */
+/** Bound on the conflicts that wait for a person's decision. */
 export const CONFLICTS_MAX = 1000;
-/** Machines considered per value: a value that more machines show proves nothing. */
+/** Machines considered for one value: a value that more machines show proves nothing. */
 const HOLDERS_MAX = 8;
 
-/** Finds the established machines (`interface-source.ts`) that show a value; at most two, which is enough to know. */
+/** Finds the established machines (`interface-source.ts`) that show a value; two are enough to know that it is shared. */
 const ESTABLISHED_HOLDERS =
   'SELECT 1 FROM identity JOIN machine ON machine.id = identity.machine_id WHERE identity.value = key.value AND ' +
   `(machine.status <> ${statusRow('new').number} OR EXISTS (SELECT 1 FROM interface ` +
   "WHERE interface.machine_id = machine.id AND interface.source IN ('person', 'vouched'))) LIMIT 2";
 const HOLDERS = 'SELECT 1 FROM identity WHERE identity.value = key.value LIMIT 2';
 
-/** Selects those of the given values that several machines show, or have shown. */
+/** Selects the given values that several machines show or have shown. */
 const SHARED =
   'SELECT key.value FROM texts(?) AS key WHERE EXISTS (SELECT 1 FROM shared_identity WHERE value = key.value) OR ' +
   `((SELECT count(*) FROM (${HOLDERS}) AS holder) = 2 AND (SELECT count(*) FROM (${ESTABLISHED_HOLDERS}) AS holder) <> 1)`;
 
-/** A query for the ids of machines that show one of `count` values; undefined for none. Of each value, only a few machines are found. */
+/**
+ * A query for the ids of machines that show one of `count` values; undefined if `count` is 0. It finds at most HOLDERS_MAX machines per
+ * value.
+ */
 export function holdersQuery(count: number): string | undefined {
   const holders = `SELECT machine_id FROM (SELECT machine_id FROM identity WHERE value = ? ORDER BY machine_id LIMIT ${HOLDERS_MAX}) AS holder`;
   return count === 0 ? undefined : Array.from({ length: count }, () => holders).join(' UNION ');
@@ -50,7 +54,7 @@ export function* setIdentity(machine: Machine): Steps<void> {
 }
 
 /**
- * Those of the values that several machines show, or have shown. A mere claim to a value does not take it from an established machine.
+ * Returns the values that several machines show or have shown. A mere claim to a value does not make an established machine's value shared.
  */
 export function* sharedAmong(keys: readonly string[]): Steps<ReadonlySet<string>> {
   if (keys.length === 0) return new Set();
@@ -73,7 +77,7 @@ export function* addShared(keys: readonly string[], atMs: number): Steps<void> {
   );
 }
 
-/** Makes values evidence again if at most one machine shows them now. */
+/** Makes values count as evidence again, unless several machines show them now. */
 export function* forgetShared(keys: readonly string[]): Steps<void> {
   yield run(
     'DELETE FROM shared_identity WHERE value IN ' +
@@ -118,12 +122,12 @@ export function* setVerdict(
   );
 }
 
-/** Call when a person has split the machine. */
+/** Removes the doubt that a machine may be two. Call when a person has split it. */
 export function* forgetDoubt(id: number): Steps<void> {
   yield run('DELETE FROM machine_pair WHERE low_id = ?1 AND high_id = ?1', id);
 }
 
-/** The newest conflicts that can be read, of all machines or of one. */
+/** The newest readable conflicts, of all machines or of one. */
 export function* listConflicts(limit: number, systemId: string | undefined): Steps<Readable<readonly Conflict[]>> {
   const query =
     'SELECT one.system_id AS one_id, two.system_id AS two_id, pair.low_id, pair.code, pair.params, pair.at_ms FROM machine_pair AS pair ' +

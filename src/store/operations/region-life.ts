@@ -1,6 +1,6 @@
 // Operations on tags, SSH keys, machine keys and user data in region.db (`region-steps.ts`).
 //
-// 1. Changing a tag changes the racks' desired state, so it counts one version.
+// 1. Changing a tag changes the racks' desired state, so it makes a new version.
 
 import type { MachineKey, SshKey, Tag } from '../../region/records/life-store.ts';
 import type { NewMachineEvent } from '../../region/records/machine-event.ts';

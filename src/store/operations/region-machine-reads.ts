@@ -1,6 +1,6 @@
 // Operations that read the machines of region.db (`region-steps.ts`).
 //
-// 1. A list of machines takes the same number of statements, however many machines it has.
+// 1. A list takes the same number of statements for any number of machines.
 // 2. A damaged row keeps only its own machine out of a list. A caller that needs this machine gets an error that names the row.
 
 import { isFirm } from '../../region/identity/interface-source.ts';
@@ -24,13 +24,13 @@ import {
 } from './region-rows.ts';
 import { type Answer, all, numberIn, one, type Steps } from './region-steps.ts';
 
-// Texts of frequent statements are made once: making one takes as long as finding its prepared statement.
+// The texts of frequent statements are built once: building one takes as long as finding its prepared statement.
 const OF_MACHINES = 'machine_id IN numbers(?) ORDER BY machine_id';
 const INTERFACES_SQL = `SELECT * FROM interface WHERE ${OF_MACHINES}, position`;
 const ALLOCATIONS_SQL = `SELECT * FROM allocation WHERE ${OF_MACHINES}, address`;
 const TAGS_SQL = `SELECT machine_id, name, kernel_params FROM machine_tag JOIN tag ON tag.id = tag_id WHERE ${OF_MACHINES}, name`;
 
-/** Up to this many changed machines are found by their versions, and sorted; more are read in the order of their ids. */
+/** Up to this many changed machines are found by version and then sorted; more are read in the order of their ids. */
 const FEW_CHANGED_MAX = 500;
 const CHANGED_SQL =
   'SELECT count(*) FROM (SELECT desired_version FROM machine WHERE desired_version > ? LIMIT ?) AS changed';
@@ -75,7 +75,7 @@ interface PartRows {
   readonly areas: ReadonlyMap<number, Area>;
 }
 
-/** Reads the interfaces of all these machines in one query, likewise addresses and tags. */
+/** Reads the interfaces of all these machines with one query, and likewise their addresses and tags. */
 export function* rowsOfParts(rows: readonly StoredRow[]): Steps<(row: StoredRow) => PartRows> {
   if (rows.length === 0) return () => ({ interfaces: [], addresses: [], tags: [], areas: new Map() });
   const ids = JSON.stringify(rows.map(readId));
@@ -100,7 +100,7 @@ export function machineOf(row: StoredRow, { interfaces, addresses, tags, areas }
   return { ...machine, zone: areas.get(machine.zoneId ?? 0), pool: areas.get(machine.poolId ?? 0) };
 }
 
-/** The readable machines of a list in the order of ids. Fewer than `limit` mean the end of the list, even if some cannot be read. */
+/** The readable machines of a list, ordered by id. Fewer than `limit` mean the end of the list, even if some machines are unreadable. */
 function* readReadable(
   queryOf: (afterId: number) => MachineQuery,
   afterId: number,
@@ -246,7 +246,7 @@ export function machineQuery(
   const statuses = filter.statuses?.map((status) => statusRow(status).number);
   const [status, ...others] = statuses ?? [];
   if (status !== undefined && others.length === 0) {
-    // Read from the index in the order of ids; a list would be sorted whole for every few machines.
+    // With one status, the index gives the order of ids. With a list, every page would sort all machines.
     all.push('machine.status = ?');
     given.push(status);
   } else oneOf(`machine.status ${numbers}`, statuses);
@@ -257,7 +257,7 @@ export function machineQuery(
 }
 
 const readId = readsRow('machine', (row) => number(row, 'id'));
-/** Of a machine in the default ones: none. */
+/** The ids of a machine's zone and pool; the default ones have no id here. */
 const readAreaIds = readsRow('machine', ({ zone_id: zone, pool_id: pool }) =>
   [zone, pool].filter((id) => typeof id === 'number'),
 );

@@ -1,8 +1,8 @@
 // Operations that enlist, change, merge and split the machines of region.db (`region-steps.ts`).
 //
-// 1. A change that alters a machine in the racks' desired state counts one version.
+// 1. A change of a machine in the racks' desired state makes a new version.
 // 2. The table `identity` is updated whenever a machine's identifying values change.
-// 3. A decision that lacks facts asks for them, and is made again with them. So an operation reads only the facts that its decision needs.
+// 3. A decision that lacks facts asks for them, and is then made again. So an operation reads only the facts that its decision needs.
 
 import { isDeepStrictEqual } from 'node:util';
 import type { MacAddress } from '../../net/address.ts';
@@ -70,7 +70,7 @@ interface DecidedChange {
   readonly change: Extract<MachineChange<unknown>, { kind: 'change' }>;
 }
 
-/** True if the change gives the machine an address that it did not have. */
+/** True if the change gives the machine an additional address. */
 const isGivenMore = ({ machine, change: { addresses = [] } }: DecidedChange): boolean =>
   addresses.some(({ address }) => machine.addresses.every((one) => one.address !== address));
 
@@ -138,7 +138,7 @@ export class MachineTable {
     return after === undefined ? { kind: 'not-found' } : { kind: 'changed', machine: after };
   }
 
-  /** Changes several machines, in statements for many of them. */
+  /** Changes several machines; each statement handles many of them. */
   *changeAll<R>(
     systemIds: readonly string[],
     atMs: number,
@@ -158,7 +158,7 @@ export class MachineTable {
     });
   }
 
-  /** Applies these changes. @returns the machines as they are now, in this order */
+  /** Applies these changes. @returns the changed machines, in the order of `changes` */
   *#apply(changes: readonly DecidedChange[], atMs: number): Steps<readonly Machine[]> {
     if (changes.length === 0) return [];
     const updates = changes.map(({ machine, change }) => ({ machine, fields: change.fields }));
@@ -182,8 +182,8 @@ export class MachineTable {
     const given = changes.flatMap(({ machine, change }) =>
       (change.addresses ?? []).map(({ address, mac }) => [address, machine.id, mac]),
     );
-    // Throws on an address of another machine, which is our own bug; the transaction is then rolled back.
     if (changes.some(isGivenMore)) yield claimAddresses();
+    // Throws if another machine has the address, which would be our own bug; the transaction is then rolled back.
     if (given.length > 0) yield run(ALLOCATE_SQL, JSON.stringify(given));
     const events = changes.flatMap(({ machine, change }) =>
       change.events.map((event) => ({ event, machineId: machine.id })),
@@ -203,8 +203,9 @@ export class MachineTable {
   }
 
   /**
-   * Gives each new power task a unique id, even one of the same kind as before: the ledger tells by the id whether the task was started.
-   * @returns the id by machine, for each machine whose task changes; null: it has no task now
+   * Gives each new power task a unique id, even if the machine had a task of the same kind: the id shows in the ledger whether the task was
+   * started.
+   * @returns the id for each machine whose task changes; null: its task is removed
    */
   *#nameTasks(changes: readonly DecidedChange[]): Steps<PowerTaskIds> {
     const setting = changes.filter(({ change }) => Object.hasOwn(change.fields, 'powerTask'));
@@ -325,13 +326,13 @@ export class MachineTable {
     for (const { machine, fields } of updates) yield* this.#identify(machine, { ...machine, ...fields });
   }
 
-  /** Stores its identifying values if they have changed. */
+  /** Stores a machine's identifying values if they have changed. */
   *#identify(machine: Machine, after: Machine): Steps<void> {
     const shown = (of: Machine): string => identityKeys(machineEvidence(of)).join('\n');
     if (shown(machine) !== shown(after)) yield* setIdentity(after);
   }
 
-  /** Moves interfaces with these hardware addresses to this machine. @returns their former machines as they are now */
+  /** Moves the interfaces with these hardware addresses to this machine. @returns their former machines, without them */
   *#take(machineId: number, macs: readonly MacAddress[]): Steps<readonly Machine[]> {
     if (macs.length === 0) return [];
     const list = JSON.stringify(macs);
@@ -369,8 +370,8 @@ export class MachineTable {
 }
 
 /**
- * True if the machine's record for racks or its power parameters changed. Power parameters count because another process may switch the
- * machine, and a process learns by the version what others changed.
+ * True if the machine's record for racks or its power settings changed. Power settings count because another process may switch the
+ * machine, and learns of the change only by the new version.
  */
 function differsForRacks(before: Machine, after: Machine): boolean {
   const isSame =

@@ -1,9 +1,10 @@
 // Operations on networks as objects in region.db (`region-steps.ts`).
 //
-// 1. A list leaves out a row that cannot be read, and what refers to it. A change needs all rows: it would otherwise decide without one.
-// 2. Ids come from a counter of their own. Two transactions that give ids both write its row, so PostgreSQL runs one of them again.
-// 3. A change with an event counts a version of the desired state, by which other processes learn of it. One without completes the objects,
-//    as every process does in its memory.
+// 1. A list leaves out unreadable rows, and rows that refer to them. A change fails if a row is unreadable, because its decision needs all
+//    rows.
+// 2. Ids come from their own counter. Transactions that give ids write its row, so PostgreSQL runs one of two simultaneous ones again.
+// 3. A change with an event makes a new version of the desired state, by which other processes learn of it. A change without an event only
+//    stores objects that every process also derives in memory.
 
 import type { Ipv4 } from '../../net/address.ts';
 import {
@@ -22,7 +23,7 @@ import type { EventTable } from './region-events.ts';
 import { all, run, type Steps } from './region-steps.ts';
 import { countVersion } from './region-versions.ts';
 
-/** Allocated addresses, and those seen on interfaces; of a damaged interface none. */
+/** Selects allocated addresses and addresses seen on interfaces; a damaged interface gives none. */
 const USED_SQL =
   'SELECT allocation.address, allocation.mac, 0 AS is_seen, machine.system_id, machine.hostname, machine.domain, machine.owner, ' +
   '(SELECT name FROM interface WHERE interface.mac = allocation.mac) AS interface_name, NULL AS ended_ms, machine.created_ms AS at_ms ' +
@@ -99,13 +100,13 @@ function* putAll<K extends NetworkKind>(kind: K, put: Partial<NetworkRecords>): 
   for (const object of objects) yield run(sql, object.id, ...table.values(object));
 }
 
-/** The highest id that the counter gave; 0: none. */
+/** The highest id in use that came from the counter; 0: none. */
 function highestId(records: NetworkRecords): number {
   const ids = NETWORK_KINDS.flatMap((kind) => records[kind].map(({ id }) => id)).filter((id) => id < NETWORK_ID_END);
   return ids.reduce((highest, id) => Math.max(highest, id), 0);
 }
 
-/** The objects whose parents are there. */
+/** Leaves out the objects that refer to a missing one. */
 function withoutOrphans(records: NetworkRecords): NetworkRecords {
   const idsOf = (list: readonly { readonly id: number }[]): ReadonlySet<number> => new Set(list.map(({ id }) => id));
   const fabrics = idsOf(records.fabrics);

@@ -3,7 +3,7 @@
 // 1. When the transaction of `begin` ends, the command is on disk.
 // 2. About ENDED_MAX ended commands are kept, the newest ones, for at most ENDED_DAYS_MAX days. A command that a machine's record still names is
 //    never deleted, because it would be carried out again.
-// 3. While an entry of a machine cannot be read, that machine gets no command; all other machines do.
+// 3. While an entry of a machine is unreadable, that machine gets no power command. Other machines are not affected.
 
 import { z } from 'zod';
 import { errorText } from '../../errors.ts';
@@ -14,7 +14,7 @@ import { converted, number, optionalNumber, optionalText, readsRow, type StoredR
 import { Damages, type Readable } from './readable-rows.ts';
 import { all, one, run, type Steps } from './region-steps.ts';
 
-/** Ended commands that are remembered. */
+/** Bound on the remembered ended commands. */
 export const ENDED_MAX = 10_000;
 const ENDED_DAYS_MAX = 30;
 const DAY_MS = 86_400_000;

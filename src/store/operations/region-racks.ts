@@ -1,8 +1,8 @@
 // Operations on the racks in region.db (`region-steps.ts`).
 //
-// 1. Each change of the table draws another `racks-version`, so that one number shows another process's change.
-// 2. Each change of a row draws a random revision, so that an unchanged row need not be read again, even after a rollback.
-// 3. A damaged row keeps only its own rack out of the lists, and nothing but this process's own rack replaces it.
+// 1. Each change of the table draws a new `racks-version`, so a process sees from one number that another process changed the racks.
+// 2. Each change of a row draws a random revision, so an unchanged row is not read again, and a rollback causes no confusion.
+// 3. A damaged row keeps only its own rack out of the lists. A damaged row is replaced only if it belongs to this process's own rack.
 
 import { randomBytes } from 'node:crypto';
 import { z } from 'zod';
@@ -85,7 +85,7 @@ const pulse = z.object({
   startedMs: z.number(),
 });
 
-/** The columns that have JSON. */
+/** The schemas of the columns with JSON. */
 export const rackColumns = { interfaces, agreed: networks, disputed: networks, refused, pulse };
 
 /** A rack, and the revision of its row when it was read. */
@@ -94,7 +94,7 @@ interface KnownRow {
   readonly rack: Rack;
 }
 
-/** Racks, and the errors of those whose rows cannot be read, by UUID. */
+/** Racks, and the errors of unreadable rows, by UUID. */
 interface ReadRacks {
   readonly found: ReadonlyMap<string, Rack>;
   readonly damaged: ReadonlyMap<string, RackError>;
@@ -105,16 +105,16 @@ export class RackTable {
   readonly #events: EventTable;
   /** Racks as last read, by UUID. */
   #known: ReadonlyMap<string, KnownRow> = new Map();
-  /** The error of each rack whose row could not be read then, by UUID. */
+  /** The error of each rack whose row was unreadable then, by UUID. */
   #damaged: ReadonlyMap<string, RackError> = new Map();
-  /** The errors of rows without a UUID that can be read. */
+  /** The errors of rows whose UUID is unreadable. */
   #unnamed: readonly RackError[] = [];
 
   constructor(events: EventTable) {
     this.#events = events;
   }
 
-  /** Reads only the rows that changed since they were read last, and those that could not be read. */
+  /** Reads only the rows that have changed since the last read or were unreadable then. */
   *list(): Steps<readonly Rack[]> {
     const known = this.#known;
     const { rows } = yield all('SELECT id, uuid, revision FROM rack INDEXED BY rack_revision ORDER BY id');
@@ -135,7 +135,7 @@ export class RackTable {
 
   *look(known: number): Steps<Readable<RacksSeen | undefined>> {
     const version = yield* racksVersion();
-    // A person who repairs a row does not change the version.
+    // Look again while rows are damaged: a person who repairs one does not change the version.
     if (version === known && this.#damaged.size + this.#unnamed.length === 0) return { found: undefined, damages: [] };
     const { rows } = yield all(
       'SELECT rack.uuid, token_key, secret_digest, username, is_admin FROM (SELECT uuid, token FROM rack WHERE secret_digest IS NULL) AS rack ' +
@@ -193,11 +193,11 @@ export class RackTable {
     const { put, remove = [], events, result } = decide(before);
     for (const rack of put) {
       const damage = this.#damaged.get(rack.uuid);
-      // The verdict and the networks in the row would be lost; this process's own rack has none.
+      // A remote rack would lose the verdict and the networks in its row. This process's own rack has neither.
       if (damage !== undefined && !rack.isEmbedded) throw damage;
       yield* this.#put(rack);
     }
-    if (yield* this.#getWork(put, before)) yield* countVersion([]);
+    if (yield* this.#gainWork(put, before)) yield* countVersion([]);
     for (const uuid of remove) yield run('DELETE FROM rack WHERE uuid = ?', uuid);
     for (const event of events) yield* this.#events.add(event, undefined);
     if (put.length > 0 || remove.length > 0) yield drawRacksVersion();
@@ -205,7 +205,7 @@ export class RackTable {
   }
 
   /** True if one of these racks gains a network that is the home of machines with a boot token. */
-  *#getWork(racks: readonly Rack[], before: readonly Rack[]): Steps<boolean> {
+  *#gainWork(racks: readonly Rack[], before: readonly Rack[]): Steps<boolean> {
     const gained = racks.flatMap((rack) => gainedNetworks(rack, before));
     if (gained.length === 0) return false;
     const ranges = gained.map((network) => [network.address, broadcastOf(network)]);

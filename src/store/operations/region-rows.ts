@@ -1,7 +1,7 @@
 // Converts rows of region.db to the region's values and back.
 //
-// 1. A column of an unexpected type throws: it is our own bug, or the file was changed by hand.
-// 2. So does a value that racks would refuse (`desired-state.ts`): they would refuse the whole state, and with it every other machine.
+// 1. A column of an unexpected type throws an error: it is our own bug, or somebody changed the file by hand.
+// 2. A value that racks would refuse throws an error, too (`desired-state.ts`): they would refuse the whole state with all other machines.
 
 import type { SQLInputValue } from 'node:sqlite';
 import { isFields } from '../../fields.ts';
@@ -50,7 +50,7 @@ interface MachineParts {
   readonly tags: readonly MachineTag[];
 }
 
-/** Converts a column that may be empty. */
+/** Converts a column that may be null. */
 function optional<V, T>(column: string, value: V | undefined, convert: (value: V) => T): T | undefined {
   return value === undefined ? undefined : converted(column, value, convert);
 }
@@ -122,8 +122,8 @@ const readForRacks = (row: Row): Omit<MachineForRacks, keyof MachineParts> => ({
 export const readRackMachine = readsRow('machine', readForRacks);
 
 /**
- * The values of a damaged machine for racks: its names and addresses stay, and it boots its own disk, so nothing writes to it. It has no
- * token and no home, because those may be the damaged values.
+ * The values of a damaged machine for racks. Its names and addresses stay, and it boots its own disk, so nothing overwrites that disk.
+ * Token and home are removed, because they may be the damaged values.
  */
 const HARMLESS_FOR_RACKS: Row = {
   ...{ status: statusRow('deployed').number, resting_status: null, netboot: 0, work: null, home: null },
@@ -198,12 +198,12 @@ export const readUntouched = readsRow('machine', (row): UntouchedMachine => {
   };
 });
 
-/** Stored as it came from the API. */
+/** Reads owner data, which is stored as it came from the API. */
 function readOwnerData(json: string): Readonly<Record<string, string>> {
   const stored: unknown = JSON.parse(json);
-  if (!isFields(stored)) throw new TypeError('it has no fields');
+  if (!isFields(stored)) throw new TypeError('it is not a record of fields');
   const texts = Object.entries(stored).filter((entry): entry is [string, string] => typeof entry[1] === 'string');
-  if (texts.length < Object.keys(stored).length) throw new TypeError('it has other values than texts');
+  if (texts.length < Object.keys(stored).length) throw new TypeError('some of its values are not texts');
   return Object.fromEntries(texts);
 }
 

@@ -1,6 +1,6 @@
 // Operations on operators' scripts and their results in region.db (`region-steps.ts`).
 //
-// 1. When a machine's status changes for any reason, the trigger `script_result_aborted` aborts its unfinished scripts.
+// 1. Whenever a machine's status changes, the trigger `script_result_aborted` aborts the machine's unfinished scripts.
 
 import type { NewMachineEvent } from '../../region/records/machine-event.ts';
 import {
@@ -23,7 +23,7 @@ import { all, numberIn, one, run, type Steps } from './region-steps.ts';
 
 const SCRIPT = `SELECT id, name, kind, title, description, timeout_seconds, position, changed_ms,
   octet_length(content) AS bytes FROM script`;
-// A size beyond what a number holds would make every read of its row throw.
+// The query caps the size: a number too large for JavaScript would make every read of its row fail.
 const RESULT = (
   output: string,
 ): string => `SELECT script_result.id, name, kind, script_result.status, exit_status, started_ms, ended_ms,

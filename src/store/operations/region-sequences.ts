@@ -1,5 +1,5 @@
-// Operations on what each kind of database counts itself (`region-steps.ts`): the versions, and the ids of tables that give them. A number that
-// somebody lowered by hand is raised above all that are in use, as the other counters are (`region-counters.ts`).
+// Operations on the sequences that each kind of database keeps itself (`region-steps.ts`): for versions, and for the ids of rows. If
+// somebody lowered one by hand, it is raised to the highest number in use, like the other counters (`region-counters.ts`).
 //
 // Sources: sqlite.org/autoinc.html; postgresql.org/docs/15/functions-sequence.html.
 
@@ -11,16 +11,16 @@ import { desiredVersion } from './region-versions.ts';
 type OnRaised = (raised: RaisedCounter) => void;
 
 const VERSIONS = 'desired-version';
-/** The lock of PostgreSQL for setting sequences: of two processes at once, the slower one would lower what the other raised. */
+/** PostgreSQL's lock for setting sequences: without it, the slower of two processes could lower a sequence that the other has raised. */
 const SEQUENCES_LOCK = 0x5242_5351;
 /** The highest id of a machine that an event names. */
 const NAMED_MACHINE_SQL = `SELECT max(machine_id) FROM event WHERE machine_id < ${GIVEN_MAX}`;
-/** PostgreSQL's tables whose ids come from a sequence of their own. */
+/** Lists the tables on PostgreSQL whose ids come from their own sequence. */
 const GIVING_TABLES_SQL =
   "SELECT relname AS name FROM pg_attribute JOIN pg_class ON pg_class.oid = attrelid WHERE attidentity <> '' AND attname = 'id' " +
   'AND relnamespace = current_schema()::regnamespace ORDER BY relname';
 
-/** On SQLite, which gives no id that is in the table, but might give that of a deleted machine again. */
+/** On SQLite. SQLite never gives an id that is in the table, but could give the id of a deleted machine again. */
 export function* checkSqliteSequences(onRaised: OnRaised): Steps<void> {
   const version = yield* desiredVersion();
   if (version > (yield* counterValue(VERSIONS))) {
@@ -34,7 +34,7 @@ export function* checkSqliteSequences(onRaised: OnRaised): Steps<void> {
   onRaised({ name: 'sqlite_sequence machine', max: named });
 }
 
-/** On PostgreSQL, which counts events and versions in one sequence, and the ids of each other table in another. */
+/** On PostgreSQL, where one sequence counts events and versions together, and each other table has its own. */
 export function* checkPostgresSequences(onRaised: OnRaised): Steps<void> {
   yield one('SELECT pg_advisory_xact_lock(?)', SEQUENCES_LOCK);
   const newest = numberIn(yield one(`SELECT max(id) FROM event WHERE id < ${GIVEN_MAX}`));

@@ -1,7 +1,7 @@
 // Operations on the part of the configuration that region.db owns (`region-steps.ts`).
 //
 // 1. A row is one key, for one rack or for all (`rack` empty). Its value is the JSON of the key's value in a configuration file.
-// 2. A list has a row that cannot be read without its value. A change needs all rows: it would otherwise decide without one.
+// 2. A list gives a setting with an unreadable row without its value. A change fails in that case, because its decision needs all rows.
 
 import { parseSettingValue, type SettingValue } from '../../machines/settings.ts';
 import type {
@@ -32,7 +32,7 @@ export class SettingTable {
     return { found, damages: damages.errors };
   }
 
-  /** @throws StoreOutage naming a row that cannot be read */
+  /** @throws RackError `store-unavailable` naming an unreadable row */
   *#whole(): Steps<readonly StoredSetting[]> {
     return (yield* this.#rows()).map(readSetting);
   }

@@ -1,7 +1,7 @@
 // Operations on the SSH key with which all processes of a region log in to hypervisors (`region-steps.ts`). Table `region_ssh_key`.
 //
-// 1. There is one key at most, and it is never replaced. Of two processes that store one at the same time, the first wins: the other's
-//    transaction runs again, and finds the key.
+// 1. There is at most one key, and it is never replaced. If two processes store a key at the same time, the first wins: the transaction of
+//    the other runs again, and finds the key.
 
 import { readsRow, text } from '../rows.ts';
 import { one, run, type Steps } from './region-steps.ts';

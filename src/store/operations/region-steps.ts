@@ -6,7 +6,7 @@
 //
 // 1. An operation runs within one transaction of its driver. If a statement fails, the driver abandons the operation, so operations
 //    neither catch errors nor need to clean up.
-// 2. Between its statements an operation keeps nothing that another operation may change, apart from caches that may be stale.
+// 2. Between its statements an operation keeps no state that another operation may change, except caches that may be stale.
 // 3. The driver of SQLite runs an operation to its end in one turn. The driver of PostgreSQL waits for each answer.
 
 import type { SQLInputValue } from 'node:sqlite';
@@ -23,7 +23,7 @@ export interface Statement {
   readonly values: readonly Value[];
 }
 
-/** The answer to a statement: the member that its kind asks for; the others are empty. */
+/** The answer to a statement. Only the field for the statement's kind is filled: `row`, `rows` or `changes`. */
 export interface Answer {
   readonly row: StoredRow | undefined;
   readonly rows: readonly StoredRow[];
@@ -42,12 +42,15 @@ export const all = (sql: string, ...values: Value[]): Statement => ({ kind: 'all
 /** A statement that writes; the answer says how many rows it changed. */
 export const run = (sql: string, ...values: Value[]): Statement => ({ kind: 'run', sql, values });
 
-/** Ids and versions that a region has given are below this; above, too few numbers would be left for those to come. */
+/**
+ * The ids and versions that a region has given are below this. A higher one comes from a damaged row: to continue after it would leave too
+ * few.
+ */
 export const GIVEN_MAX = 2 ** 52;
 
 /**
- * Rows with the versions that are in use: of a machine, of a deleted machine, or of anything else that racks get. `desired-version` is the
- * last number drawn (SQLite only).
+ * A query for the versions in use: the highest of a machine, of a deleted machine, and of the rest of the desired state (`desired-rest`).
+ * `desired-version` is the last number drawn (SQLite only).
  */
 export function usedVersions(): string {
   const below = (column: string): string => `${column} < ${GIVEN_MAX}`;
@@ -59,8 +62,8 @@ export function usedVersions(): string {
 }
 
 /**
- * Draws a number higher than all before it, which orders changes. PostgreSQL draws it from a sequence, so there a change with a higher number
- * can be stored before one with a lower number.
+ * Draws a number that is higher than all before it, to order changes. PostgreSQL draws it from a sequence, so there a change with a higher
+ * number may be stored before one with a lower number.
  */
 export const NEW_NUMBER =
   `INSERT INTO counter (name, value) SELECT 'desired-version', max(value) + 1 FROM (${usedVersions()}) AS used WHERE true ` +
@@ -68,8 +71,8 @@ export const NEW_NUMBER =
 export const newNumber: Statement = one(NEW_NUMBER);
 
 /**
- * `SETTLED_VERSION` reads the version up to which no further change can appear, and the history that gave it; `SETTLED_EVENT` the id of the
- * event up to which none can. An operation that needs one of them reads it first.
+ * `SETTLED_VERSION` reads the version up to which no further change can appear, and its history. `SETTLED_EVENT` reads the id up to which
+ * no further event can appear. An operation that needs one of them must read it before anything else.
  */
 export const SETTLED_VERSION: Statement = one(
   "SELECT value, '' AS history FROM counter WHERE name = 'desired-version'",
@@ -78,7 +81,9 @@ export const SETTLED_EVENT: Statement = one(`SELECT ${Number.MAX_SAFE_INTEGER} A
 export const isSettledNumber = (statement: Statement): boolean =>
   statement === SETTLED_VERSION || statement === SETTLED_EVENT;
 
-/** The name of this run of the database, and the time at it; no row: its history of the event log is stored (`region-histories.ts`). */
+/**
+ * The name of this run of the database, and its current time. No row: the history of this run is stored already (`region-histories.ts`).
+ */
 export const OWN_HISTORY: Statement = one("SELECT 'this run' AS name, 1 AS now_ms");
 
 /** The first column of the row; 0 if there is no row or it is not a number. @throws RackError `store-unavailable` if it is too large */

@@ -16,7 +16,7 @@ import { ScriptTables } from './region-scripts.ts';
 import { SettingTable } from './region-settings.ts';
 import { UploadTable } from './region-uploads.ts';
 
-/** The tables of one process: what some of them keep in memory, they keep once. */
+/** The tables of one process. A process needs exactly one of these, because some tables keep state in memory. */
 export class RegionTables {
   readonly events: EventTable;
   readonly counters: CounterTable;

@@ -1,6 +1,6 @@
 // Operations on uploads in region.db (`region-steps.ts`).
 //
-// 1. An upload that cannot be read is left out; all others continue.
+// 1. An unreadable upload is left out of the list; all others continue.
 
 import { type ImportReason, importReason } from '../../region/records/import-reason.ts';
 import type { NewMachineEvent } from '../../region/records/machine-event.ts';
@@ -57,7 +57,7 @@ export class UploadTable {
   }
 }
 
-/** The reason of a failed upload; undefined: it has not failed. An earlier version stored its sentence. @throws SyntaxError, ZodError */
+/** Why an upload failed; undefined: it has not failed. An earlier version stored a sentence. @throws SyntaxError, ZodError */
 function reasonIn(row: Row): ImportReason | undefined {
   const stored = optionalText(row, 'reason');
   return stored === undefined ? undefined : importReason.parse(stored.startsWith('{') ? JSON.parse(stored) : stored);

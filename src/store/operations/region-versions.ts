@@ -1,8 +1,9 @@
-// Operations on the versions by which processes learn what changed in region.db (`region-steps.ts`): one version of the racks' desired
+// Operations on the versions by which processes notice changes in region.db (`region-steps.ts`): one version of the racks' desired
 // state, and one of the racks themselves.
 //
-// 1. A machine's row carries the version in which racks got it last, so a process reads only what changed since it read last.
-// 2. Deleted machines are remembered for GONE_VERSIONS versions. A process that last read before that reads everything again.
+// 1. A machine's row carries the version of its last change for racks, so a process reads only the machines that changed since its last
+//    read.
+// 2. Deleted machines are remembered for GONE_VERSIONS versions. A process whose last read is older reads everything again.
 
 import { randomInt } from 'node:crypto';
 import type { SettledVersion } from '../../region/records/store.ts';
@@ -27,7 +28,11 @@ export const GONE_VERSIONS = 10_000;
 
 const VERSION_SQL = `SELECT max(value) FROM (${usedVersions()}) AS used`;
 
-/** Counts one version of the racks' desired state. @param ids the machines whose records for racks changed */
+/**
+ * Makes a new version of the racks' desired state.
+ * @param ids the machines whose records for racks changed
+ * @param gone a deleted machine
+ */
 export function* countVersion(ids: readonly number[], gone?: string): Steps<void> {
   const version = numberIn(yield newNumber);
   if (ids.length > 0) {
@@ -49,8 +54,8 @@ export function* desiredVersion(): Steps<number> {
 }
 
 /**
- * The version up to which every change is in the store. `isLow`: the counter of SQLite is missing, or lower than a version in use, so somebody
- * changed it by hand.
+ * The version up to which every change is in the store. `isLow`: the counter on SQLite is missing or lower than a version in use, so
+ * somebody has changed it by hand.
  */
 export function* settledVersion(): Steps<SettledVersion & { readonly isLow: boolean }> {
   const settled = yield SETTLED_VERSION;
@@ -67,8 +72,8 @@ export function* listGone(since: number): Steps<readonly string[] | undefined> {
 }
 
 /**
- * Gives the racks a new version. Every change of the racks, and of the accounts that may speak as one, needs it. The version is random, so it
- * differs in every history of the database.
+ * Gives the racks a new version. Use it with every change of the racks, and of accounts whose keys racks may use. The version is random, so
+ * it differs in every history of the database.
  */
 export const drawRacksVersion = (): Statement =>
   run(

@@ -1,8 +1,8 @@
-// The interfaces that a batch of reports concerns, as they are after each of its reports (`region-steps.ts`).
+// The interfaces that a batch of reports concerns, updated report by report (`region-steps.ts`).
 //
-//   read: those of the reported hardware addresses, and the newest with each reported address ─► see, report by report ─► write
+//   read the interfaces with a reported hardware address, and for each reported address its newest interface ─► see each report ─► write
 //
-// 1. Reading and writing take the same number of statements, however many reports there are.
+// 1. Reading and writing take the same number of statements for any number of reports.
 
 import { type Ipv4, type MacAddress, mac as macAddress, parseIpv4, parseMac } from '../../net/address.ts';
 import { ADDRESS_ENDS, isAddressHeld, type RackReport } from '../../region/records/machine-event.ts';
@@ -10,17 +10,20 @@ import { number, optionalNumber, readsRow } from '../rows.ts';
 import { all, run, type Steps } from './region-steps.ts';
 
 const BY_MAC_SQL = 'SELECT mac, machine_id, address, seen_ms, ended_ms FROM interface WHERE mac IN numbers(?)';
-/** Of each address, the interface that was seen with it last, among those whose hardware address is not in the list. */
+/** Finds for each address the interface last seen with it, among the interfaces whose hardware address is not in the list. */
 const BY_ADDRESS_SQL =
   'SELECT one.machine_id, one.address, one.seen_ms FROM texts(?2) AS asked JOIN interface AS one ON one.id = ' +
   '(SELECT id FROM interface WHERE address = CAST(asked.value AS BIGINT) AND NOT (mac IN numbers(?1)) ORDER BY seen_ms DESC LIMIT 1)';
-/** The second list lets PostgreSQL search the index; it would read the whole table for the rows alone. */
+/** The second list lets PostgreSQL use the index; with the rows alone it would read the whole table. */
 const WRITE_SQL =
   'UPDATE interface SET address = CAST(one.value ->> 1 AS BIGINT), seen_ms = CAST(one.value ->> 2 AS BIGINT), ' +
   'ended_ms = CAST(one.value ->> 3 AS BIGINT) FROM rows(?1) AS one ' +
   'WHERE interface.mac IN numbers(?2) AND interface.mac = CAST(one.value ->> 0 AS BIGINT)';
 
-/** The identity that a report gives its machine: only a lease binds an address to it, because any host may request a file in its name. */
+/**
+ * The addresses by which a report identifies its machine. `leased` is set only for a lease, which alone assigns an address to a machine:
+ * any host may request a file with the machine's hardware address.
+ */
 export function signOf({ kind, mac, address }: RackReport): {
   readonly mac: MacAddress | undefined;
   readonly address: Ipv4 | undefined;
@@ -73,7 +76,7 @@ const readSeen = readsRow('interface', (row): [number, Seen] => {
 
 class ReportedInterfaces {
   readonly #own: Map<MacAddress, Reported>;
-  /** By address: the newest of the other interfaces that were seen with it. */
+  /** By address, the newest other interface seen with it. */
   readonly #others: ReadonlyMap<number, Seen>;
 
   constructor(own: Map<MacAddress, Reported>, others: ReadonlyMap<number, Seen>) {
@@ -81,7 +84,7 @@ class ReportedInterfaces {
     this.#others = others;
   }
 
-  /** Takes the next report. @returns the id of its machine; undefined: it is not known */
+  /** Applies the next report. @returns the id of its machine; undefined: the machine is unknown */
   see(report: RackReport): number | undefined {
     const { mac, address, leased } = signOf(report);
     if (mac === undefined) return address === undefined ? undefined : this.#newestAt(address)?.machineId;
@@ -98,7 +101,7 @@ class ReportedInterfaces {
     return now.machineId;
   }
 
-  /** Stores what the reports changed. */
+  /** Stores the changed interfaces. */
   *write(): Steps<void> {
     const changed = [...this.#own].filter(([, { isChanged }]) => isChanged === true);
     if (changed.length === 0) return;

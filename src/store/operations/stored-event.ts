@@ -1,9 +1,9 @@
-// An event or a remark as text in region.db: its code, and its parameters as JSON.
+// Events and remarks as text in region.db: the code, and the parameters as JSON.
 //
 // 1. Texts are cleaned and bounded before they are stored: they may come from machines and other hosts.
 // 2. An unknown code is shown as it is: a later version may have written it.
-// 3. Known codes are read only with parameters of which their sentence can be made. Others were damaged, and would fail later, where no error
-//    names their row.
+// 3. A known code is read only if its sentence can be made from the parameters. Otherwise the row is damaged, and would fail later, where
+//    the error could not name the row.
 
 import { isPrintable } from '../../clean-text.ts';
 import { type Fields, isFields } from '../../fields.ts';
@@ -20,7 +20,7 @@ const SHORT_MAX = 64;
 /** Entries of one list, more than a sentence shows. */
 const LIST_MAX = 64;
 
-/** True for a short text that `cleanWords` would not change. Almost all texts are like that, and `cleanWords` takes four times as long. */
+/** True for a short text that `cleanWords` would not change. This holds for almost all texts, and `cleanWords` takes four times as long. */
 const isPlain = (text: string, max: number): boolean =>
   text.length <= max && isPrintable(text) && !text.includes('  ') && !text.startsWith(' ') && !text.endsWith(' ');
 
@@ -38,7 +38,7 @@ export function unpackRemark(json: string): Remark | undefined {
   if (typeof code !== 'string' || !isFields(params)) throw new TypeError(NO_REMARK);
   const stored = { code, params };
   if (!isRemark(stored)) return { code: 'said', params: { text: code } };
-  // Without the parameters that it needs, it throws.
+  // Throws if the remark lacks parameters that it needs.
   remarkSentence(stored);
   return stored;
 }
@@ -48,7 +48,7 @@ const NO_REMARK = 'it is not a remark';
 /** @throws SyntaxError, TypeError */
 function fieldsOf(json: string): Fields {
   const fields: unknown = JSON.parse(json);
-  if (!isFields(fields)) throw new TypeError('it has no fields');
+  if (!isFields(fields)) throw new TypeError('it is not a record of fields');
   return fields;
 }
 
@@ -70,7 +70,7 @@ function pack(whole: unknown): string {
   return JSON.stringify(packed(whole));
 }
 
-/** Reads the code and the parameters of a stored event; an unknown code becomes its own text. @throws SyntaxError, TypeError */
+/** Reads the code and the parameters of a stored event; an unknown code becomes the event's text. @throws SyntaxError, TypeError */
 export function unpackHappening(code: string, params: string): Happening {
   const stored = { code, params: fieldsOf(params) };
   if (!isHappening(stored)) return { code: 'rack', params: { text: code } };
