@@ -4,7 +4,7 @@
 //   a person or the deadline ends the state ─► removed
 //
 // 1. It is random (192 bits), never derived, and compared in constant time.
-// 2. It is valid only from the machine's current address, as its rack vouches or its lease shows.
+// 2. It is valid only from the machine's current address: the machine's rack vouches for that address, or the machine's lease shows it.
 // 3. It is in no log, event, URL, page or API response. The secret in an installer's URL is a one-way derivation of it
 //    (`boot/preseed-secret.ts`).
 
@@ -43,7 +43,7 @@ function hasToken(status: MachineStatus): boolean {
 
 /**
  * The token of a machine that enters a state; `undefined` if the state has none. A machine that moves from one state in progress to the
- * next without a person's command keeps its token, because the boot is the same.
+ * next without a person's command keeps its token, because it has not rebooted.
  * @param isAutomatic false if a person's command caused the change
  */
 export function tokenFor(
@@ -72,7 +72,7 @@ export function provesPreseed(secret: string, proof: BootProof, machine: Machine
   return isAtItsAddress(proof, machine);
 }
 
-/** True if the caller is at the machine's current address, as its rack vouches or its lease shows. */
+/** True if the caller is at the machine's current address: the machine's rack vouches for it, or the machine's lease shows it. */
 export function isAtItsAddress({ vouchedMac, address }: BootProof, machine: Machine): boolean {
   const held = heldMacs(machine);
   const own = machine.interfaces.filter((nic) => held.includes(nic.mac));

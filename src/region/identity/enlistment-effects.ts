@@ -1,6 +1,6 @@
-// The effects of a report on other machines: moved network cards, values found to be shared, machines that may be one.
+// The effects of a report on other machines: moved network cards, values found on several machines, machines that may be one.
 //
-// 1. Each pair of machines that may be one is logged once, and not again after a person has decided that they are two.
+// 1. A pair of machines that may be one is logged once, and never again after a person has decided that they are two.
 // 2. The event names both machines and the commands to type.
 
 import { formatMac, type MacAddress } from '../../net/address.ts';
@@ -13,20 +13,20 @@ import type { WeighedReport } from './enlistment-report.ts';
 import { isEstablished } from './interface-source.ts';
 import { type Candidate, keysInCommon, type Recognition } from './recognition.ts';
 
-/** Machines that the notes on one report name, and replaced hardware addresses that one note lists. */
+/** Bound on the machines named in the notes about one report, and on the replaced hardware addresses listed in one note. */
 const CONFLICTS_MAX = 8;
-/** A card that changes within this time of the last report was probably not swapped on purpose. */
+/** A different card within this time after the last report is probably another machine, not a swapped card. */
 const SWAP_MS = 30 * 60 * 1000;
 
 interface Effects {
   readonly changes: EnlistmentEffects;
   /** Hardware addresses that stay with other machines. */
   readonly foreign: ReadonlySet<MacAddress>;
-  /** For the machine's log. */
+  /** The notes for the machine's log. */
   readonly notes: readonly Happening[];
 }
 
-/** The effects of a report on other machines. @param own the report's machine, or the system id of the one to create */
+/** The effects of a report on other machines. @param own the report's machine, or the system id of the machine to create */
 export function effectsOf(
   weighed: WeighedReport,
   found: Recognition,
@@ -70,7 +70,7 @@ export function effectsOf(
     const params = { macs: shown(other.weighing.macs), machine: namedOf(other), own: ownId };
     conflicts.push({ with: other.machine.systemId, why: { code: 'interface-claimed', params } });
   }
-  // An unproven report, or one through a rack that is not the machine's home, takes nothing from an established machine.
+  // An established machine loses nothing to an unproven report, or to a report through a rack outside its home.
   const isTrusted = weighed.vouched !== undefined || weighed.report.username !== undefined;
   const isTrustedFor = (machine: Machine): boolean => isTrusted && weighed.report.whyElsewhere?.(machine) === undefined;
   const shared = found.others.flatMap(({ machine, weighing }) =>
@@ -81,7 +81,7 @@ export function effectsOf(
   return { changes: { taken, shared: [...new Set(shared)], conflicts }, foreign, notes };
 }
 
-/** The verdict on two of the machines found, or on one of them; undefined: none. */
+/** The verdict on two of the machines found, or on a single one (`a` and `b` are the same); undefined: none. */
 export const verdictOn = ({ verdicts }: EnlistmentKnowledge, a: Machine, b: Machine): PairVerdict | undefined =>
   verdicts.find(({ lowId, highId }) => lowId === Math.min(a.id, b.id) && highId === Math.max(a.id, b.id))?.verdict;
 
@@ -98,7 +98,7 @@ function isMoved(mac: MacAddress, from: Candidate, { vouched, report }: WeighedR
 const isMereClaim = ({ isClaim, weighing }: Candidate): boolean => isClaim && weighing.other.length === 0;
 
 /**
- * The doubt that a machine is in fact two with the same UUID and serial number; `undefined` if there is no sign of that. The signs are a
+ * The doubt whether a machine is in fact two with the same UUID and serial number; `undefined` if nothing suggests it. The signs are a
  * different card soon after the last report, and the return of a replaced card.
  * @param replaced the hardware addresses that the reported ones replaced
  */

@@ -1,4 +1,4 @@
-// Thins out the events of a host that reports a machine again and again, which would push other machines' events out of the log.
+// Limits the events of a host that reports a machine again and again. They would displace other machines' events from the log.
 //
 // 1. A machine's first reports are logged, then one a minute, with the number of reports that it represents.
 // 2. Changes to other machines, to power settings or to interfaces are always logged.
@@ -12,15 +12,15 @@ import type { NewMachineEvent } from '../records/machine-event.ts';
 import type { EnlistmentRefusal } from './enlistment.ts';
 import type { EnlistmentReport } from './enlistment-report.ts';
 
-/** Logged reports of one machine; the burst allows for the few boots of a person who examines a fault. */
+/** The rate of logged reports of one machine. The burst covers the few boots that a person needs to examine a fault. */
 export const REPORT_RATE = { perSecond: 1 / 60, burst: 6 } as const;
 /**
- * Machines whose reports are counted. Hosts that report machines fill it, and no other machine notices: the one counted first is forgotten
- * and gets its full burst again.
+ * Bound on the machines whose reports are counted. Hosts add entries by reporting machines. At the bound, the machine counted first is
+ * forgotten and gets its full burst again; other machines are not affected.
  */
 export const COUNTED_MAX = 1024;
 
-/** The event of a refused anonymous report; it goes to the log of unknown machines, which has its own bound. */
+/** The event of a refused anonymous report. It belongs to the log of unknown machines, which has its own bound. */
 export function refusedEvent(
   { macs }: Pick<EnlistmentReport, 'macs'>,
   { name: _, ...why }: EnlistmentRefusal,
@@ -35,7 +35,7 @@ export function refusedEvent(
 export class EnlistmentLog {
   readonly #sampler = new EventSampler(REPORT_RATE, COUNTED_MAX);
 
-  /** Reduces the decision on one report to the events to log; a decision that is made again counts once. */
+  /** Removes events beyond the rate from the decision on one report. A decision that is made again counts once. */
   thinning(now: Instant): <R>(decision: EnlistmentDecision<R> | EnlistmentQuestion) => typeof decision {
     const samples = new Map<string, Sample | undefined>();
     const sampleOf = (key: string): Sample | undefined => {

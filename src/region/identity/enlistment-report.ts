@@ -24,12 +24,12 @@ export interface EnlistmentReport {
   readonly facts: HardwareFacts | undefined;
   /** The facts that were too large to store. Default: none. */
   readonly leftOut?: readonly LeftOut[] | undefined;
-  /** The ids of the zone and the pool that an administrator gives a new machine. Default: the default ones. */
+  /** The ids of the zone and the pool that an administrator chose for a new machine. Default: the default zone and pool. */
   readonly zoneId?: number | undefined;
   readonly poolId?: number | undefined;
   /** The user who reports; `undefined` for the machine itself, without a key. */
   readonly username: string | undefined;
-  /** True for a user who is not an administrator; the power settings are then a proposal, like a machine's own. */
+  /** True for a user who is not an administrator; the power settings are then only a proposal, as in a machine's own report. */
   readonly isOrdinary?: boolean | undefined;
   /** The boot token in the request; undefined: none. */
   readonly token?: string | undefined;
@@ -37,9 +37,11 @@ export interface EnlistmentReport {
   readonly vouchedMac?: MacAddress | undefined;
   /** The sender's address. */
   readonly address?: Ipv4 | undefined;
-  /** Returns why the remote rack that forwarded this report is not believed about a machine (`racks/machine-homes.ts`), or `undefined`. */
+  /**
+   * Returns why the region does not believe the forwarding rack's reports about a machine; `undefined`: it does (`racks/machine-homes.ts`).
+   */
   readonly whyElsewhere?: ((machine: Machine) => SeenElsewhere | undefined) | undefined;
-  /** True if it came from another network than the machine's home; `undefined` if the caller does not check that. */
+  /** Returns true if the report came from outside the machine's home network; `undefined` if the caller does not check that. */
   readonly isAway?: ((machine: Machine) => boolean) | undefined;
 }
 

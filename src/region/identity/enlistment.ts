@@ -1,18 +1,18 @@
 // Decides on a machine's own report: whether the machine is known, and which values to store.
 //
-//   recognised (recognition.ts) ─┬─ New ────────────────► amended, if a rack vouched for a boot from an interface that may be its own;
-//                                │                        before the first such boot, only by the address that reported it first
-//                                ├─ Commissioning ──────► hardware amended, if the report shows the boot token
+//   recognised (recognition.ts) ─┬─ New ────────────────► amended if a rack vouches for a boot from an interface that may be the machine's;
+//                                │                        before the first such boot, amended only from the address that reported it first
+//                                ├─ Commissioning ──────► hardware amended if the report contains the boot token
 //                                └─ otherwise ──────────► unchanged, gets its system id, and an event is logged
 //   not recognised ──────────────► created as New; if too many are New, it replaces one (`new-machines.ts`) or is refused
 //
 // 1. Only a report with the token of its current boot changes a machine in use. No report removes one.
 // 2. A repeated report changes only the time.
-// 3. Interfaces are only added, with three exceptions. Hearsay that the machine itself does not show is dropped (`interface-source.ts`). A
-//    card moves from a New machine to the different machine that now reports it. A card that a vouched boot showed moves only with a
-//    vouched report, and a card from which a rack booted the former machine, or which a person entered, only if a rack vouches for a boot
-//    from it. An interface that a machine merely claims goes to the machine that boots from it.
-// 4. Evidence that two machines are one is reported to a person, who decides; nothing is merged here.
+// 3. A report adds interfaces and removes none, with three exceptions. Hearsay that the machine itself does not show is dropped
+//    (`interface-source.ts`). A card moves from a New machine to a different machine that now reports it: if a vouched boot showed the
+//    card, only with a vouched report; if a rack booted the former machine from the card, or a person entered it, only if a rack vouches
+//    for a boot from it. An interface that a machine merely claims moves to the machine that boots from it.
+// 4. Evidence that two machines are one is reported to a person, who decides. Nothing is merged here.
 
 import type { Clock } from '../../clock.ts';
 import { formatIpv4, formatMac, type Ipv4, type MacAddress } from '../../net/address.ts';
@@ -32,14 +32,14 @@ import { findEvicted } from './new-machines.ts';
 import { type Candidate, type Recognition, recognise } from './recognition.ts';
 
 /**
- * Machines of one region, which also bounds the racks' desired state. People with an API key can fill it (anonymous reports stop at
- * `region.new_machines_max`); further machines are refused by name. It empties as machines are deleted.
+ * Bound on the machines of one region, and thus on the racks' desired state. People with an API key can reach it; anonymous reports stop at
+ * `region.new_machines_max`. Further machines are refused by name. Deleting machines frees places.
  */
 export const MACHINES_MAX = 100_000;
 
 /**
- * Machines that a user without administrator's rights may have added and no rack has booted. One more is refused by name. A place becomes
- * free when a rack boots one of them, or an administrator deletes one.
+ * Bound on the machines that one user without administrator's rights has added and that no rack has booted. Another one is refused by name.
+ * A place becomes free when a rack boots one of them, or an administrator deletes one.
  */
 export const UNBOOTED_PER_USER_MAX = 1000;
 
@@ -72,7 +72,7 @@ export function decideEnlistment(
     return { kind: 'refuse', refusal: refusal('field.machine-exists', { name, systemId }) };
   }
   if (found.known === undefined) return decideCreation(weighed, found, knowledge, terms);
-  // `MachineHomes` logs the disbelieved report, once an hour whichever way the rack reports the machine.
+  // `MachineHomes` logs disbelieved reports: one an hour for each machine and rack, however the rack reports the machine.
   if (report.whyElsewhere?.(found.known.machine) !== undefined) {
     return { kind: 'unchanged', systemId: found.known.machine.systemId, events: [] };
   }
@@ -102,11 +102,11 @@ function whyIgnored({ report, vouched }: WeighedReport, known: Candidate): Repor
   return { why: 'of-another-card', booted: formatMac(vouched), macs, systemId };
 }
 
-/** Why a report of a New machine is ignored that no rack vouches for; `undefined` if it is accepted. */
+/** Why a report of a New machine without a rack's voucher is ignored; `undefined` if it is accepted. */
 function whyUnproven(report: EnlistmentReport, machine: Machine): ReportIgnored | undefined {
   if (machine.vouchedMac !== undefined) return { why: 'without-token', isOfPerson: false };
   const { enlistedFrom: first } = machine;
-  // An ordinary user's interfaces are hearsay, but no host reported that machine first.
+  // The interfaces that an ordinary user enters are hearsay, but their machine has no first reporting address.
   const isOfPerson = first === undefined || machine.interfaces.some(({ source }) => source === 'person');
   if (isOfPerson) return { why: 'without-token', isOfPerson };
   if (first === report.address) return undefined;
@@ -173,7 +173,7 @@ function decideCreation(
   };
 }
 
-/** The New machine that a reported one replaces, and the event for it; undefined: none. */
+/** The New machine that the reported machine replaces, and the event for that; undefined: none. */
 function goneFor({ report, vouched }: WeighedReport, untouched: readonly UntouchedMachine[], terms: EnlistmentTerms) {
   const newcomer = { address: report.address, isProven: vouched !== undefined };
   const gone = findEvicted(untouched, newcomer, terms.atMs);
@@ -194,7 +194,10 @@ function goneFor({ report, vouched }: WeighedReport, untouched: readonly Untouch
   return { systemId: gone.systemId, event };
 }
 
-/** Why another machine would exceed a bound; `undefined` if it would not. @param isCrowded whether New machines fill their places */
+/**
+ * The refusal if another machine would exceed a bound; otherwise `undefined`.
+ * @param isCrowded true if the places for New machines are full
+ */
 function refuseCreation(
   isCrowded: boolean,
   knowledge: EnlistmentKnowledge,
@@ -225,11 +228,11 @@ function refuseForeign(found: Recognition): EnlistmentRefusal {
 const reportedName = ({ hostname }: EnlistmentReport): string | undefined =>
   hostname !== undefined && !isPlaceholderHostname(hostname) ? hostname : undefined;
 
-/** The hostname that a person requests; the machine gets no other. */
+/** The hostname that a person requests. If it is taken, the report is refused. */
 const givenName = (report: EnlistmentReport): string | undefined =>
   report.username === undefined ? undefined : reportedName(report);
 
-/** The hostnames that a machine gets if they are free. */
+/** The hostnames to try for a machine's own report, in this order. */
 function proposedNames(report: EnlistmentReport, { nameFrom }: EnlistmentTerms): readonly string[] {
   const named = nameFromFacts(nameFrom ?? 'generated', report.facts);
   return [named, reportedName(report)].filter((name) => name !== undefined);
@@ -244,7 +247,7 @@ function decideAmendment(
 ): Decision | EnlistmentQuestion {
   const { report, vouched } = weighed;
   const effects = effectsOf(weighed, found, known, knowledge);
-  // In Commissioning, only a report with the boot token gets here.
+  // In Commissioning, only reports with the boot token reach this point.
   const merged = mergeInterfaces(weighed, known, effects.foreign, known.status === 'commissioning');
   const doubt = doubtOf(weighed, known, merged.replaced, terms.atMs);
   const notes = [...interfaceNotes(known, merged, doubt, knowledge), ...effects.notes];
@@ -275,7 +278,7 @@ function decideAmendment(
   };
 }
 
-/** Notes on interfaces that a machine lost by its own report. The note that it may be two machines is made only once. */
+/** Notes on interfaces that a machine lost through its own report. The note that it may be two machines is logged only once. */
 function interfaceNotes(
   known: Machine,
   { dropped, replaced }: MergedInterfaces,
@@ -304,7 +307,7 @@ const isStrangersPower = (vouched: MacAddress | undefined, known: Machine): bool
   vouched !== undefined && known.status === 'new' && known.vouchedMac === undefined && known.powerIsProposed === true;
 
 /**
- * True if the reported power settings are stored. A machine's proposal replaces nothing that a person has set, except the password of the
+ * True if the reported power settings are stored. A machine's proposal does not replace settings of a person, except the password of the
  * same BMC account: a machine that creates its account at each boot sets a new password each time, and only the newest works.
  */
 function takesPower(report: EnlistmentReport, known: Machine): boolean {

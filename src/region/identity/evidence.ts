@@ -1,14 +1,14 @@
-// Weighs the evidence that two descriptions are of one machine: hardware addresses, UUID, serial numbers, asset tag and BMC.
+// Weighs the evidence that two descriptions belong to one machine: hardware addresses, UUID, serial numbers, asset tag and BMC.
 //
-//   address of an interface   100, with more in common 20 extra; 50 for a portable adapter
+//   address of an interface   100, plus 20 if several are the same; 50 for a portable adapter
 //   UUID                       60 if it is the same, -40 if it differs
 //   serial number              40, -50        board's serial number 20, -20        asset tag 10
 //   BMC's hardware address     40, -30        BMC's address         20
 //   vendor and product              -30
 //
-// So one address is enough. A UUID alone is not, although the standard requires it to be unique: some boards are sold with one UUID for all
-// (`recognition.ts` requires a second value). Nor is a serial number, which is unique only for its maker. A card that moved to another
-// chassis (another UUID and another serial number) does not take its machine along.
+// So one address is enough. A UUID alone is not enough (`recognition.ts` requires a second value): although the standard requires it to be
+// unique, some boards are all sold with the same UUID. A serial number alone is not enough either, because it is unique only for its maker.
+// A card that moved to another chassis (another UUID and another serial number) does not take its machine along.
 //
 // Sources: SMBIOS 3.7 §7.2 (system), §7.3 (board), §7.4 (chassis).
 //
@@ -45,7 +45,7 @@ export const SUSPECT_SCORE = 30;
 export interface Evidence {
   /** The boot interface first. */
   readonly macs: readonly MacAddress[];
-  /** Those of portable adapters, which people carry between machines. */
+  /** The addresses of portable adapters, which people carry between machines. */
   readonly portable: ReadonlySet<MacAddress>;
   readonly values: Readonly<Partial<Record<IdentityKind, string>>>;
   /** Vendor and product, lower case; empty: unknown. */
@@ -111,12 +111,12 @@ function bmcAddressOf(parameters: PowerParameters): string | undefined {
 /** The comparison of two descriptions. */
 export interface Weighing {
   readonly score: number;
-  /** Hardware addresses of both. */
+  /** The hardware addresses found in both. */
   readonly macs: readonly MacAddress[];
   /** The values that are the same, and those that differ. */
   readonly same: readonly IdentityKind[];
   readonly other: readonly IdentityKind[];
-  /** True if they cannot be one machine. */
+  /** True if the two cannot be one machine. */
   readonly isRuledOut: boolean;
 }
 

@@ -4,7 +4,7 @@
 // Sources: SMBIOS 3.7 §7.2.1 (all zeros: not present; all ones: not set); values seen on boards of many owners; the IEEE's register
 // of address prefixes; the USB network drivers of Linux.
 //
-// 1. A returned value identifies a machine; `undefined` means absent, malformed or known to be shared.
+// 1. A returned value identifies a machine. `undefined` means that the value is absent, malformed or known to be shared.
 
 import { BROADCAST_MAC, formatMac, type MacAddress } from '../../net/address.ts';
 

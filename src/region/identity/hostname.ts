@@ -3,7 +3,7 @@
 // Sources: RFC 1123 §2.1 (letters, digits, hyphens), RFC 1035 §2.3.4 (63 octets).
 //
 // 1. A hostname is one label, in lower case.
-// 2. No machine is called `localhost`, `wpad` or `isatap`, which mean something to other hosts (RFC 6761 §6.3; proxy and ISATAP discovery).
+// 2. `localhost`, `wpad` and `isatap` are refused, because other hosts give them a meaning (RFC 6761 §6.3; proxy and ISATAP discovery).
 // 3. A name of the form `10-20-0-100` is refused, because addresses of the dynamic range have such names.
 
 import type { Clock } from '../../clock.ts';
@@ -13,10 +13,10 @@ import type { NameKnowledge, NameQuestion } from '../records/knowledge.ts';
 import { identifyingSerial } from './hardware-identity.ts';
 
 export const HOSTNAME_MAX = 63;
-/** Names of two words that are tried before a number is added, and names with a number that are tried before giving up; likewise system ids. */
+/** How many names of two words are tried before a number is added, then how many names with a number, and how many system ids. */
 const DRAWS_MAX = 32;
 
-/** Default names of environments and installations, which say nothing about the machine. */
+/** Default names of environments and installations, which do not identify a machine. */
 const PLACEHOLDERS: ReadonlySet<string> = new Set([
   'localhost',
   'localhost-localdomain',
@@ -80,13 +80,13 @@ function draw(clock: Clock, below: number): number {
   return clock.randomBytes(6).reduce((value, byte) => value * 256 + byte, 0) % below;
 }
 
-/** A free name, or names of which the store must say whether they are free. */
+/** A free name, or names that the store must check. */
 type NameChoice =
   | { readonly kind: 'free'; readonly name: string }
   | { readonly kind: 'ask'; readonly names: readonly string[] };
 
 /**
- * Chooses the first free one of the names that were tried, or draws others: as many as were tried, because few will be free.
+ * Chooses the first free name among those tried, or draws more. Each draw doubles the number tried, because few will be free by then.
  * @param tried true for a taken name
  */
 function choose(tried: ReadonlyMap<string, boolean>, max: number, drawNext: (count: number) => string): NameChoice {
@@ -116,10 +116,10 @@ export const chooseSystemId = (clock: Clock, tried: ReadonlyMap<string, boolean>
     return id;
   });
 
-/** A free system id and a free hostname, or the names of which the store must say whether they are free. */
+/** A free system id and a free hostname, or the names that the store must check. */
 type NamesChoice = { readonly kind: 'free'; readonly systemId: string; readonly hostname: string } | NameQuestion;
 
-/** Chooses both names of a new machine. @param wanted hostnames to try before any that is drawn */
+/** Chooses both names of a new machine. @param wanted hostnames to try before drawing any */
 export function chooseNames(
   clock: Clock,
   { systemIds, hostnames }: NameKnowledge,

@@ -1,14 +1,14 @@
-// The evidence that an interface belongs to a machine. Every host of the network sees a hardware address in the machine's DISCOVER, so
-// naming it proves little.
+// The evidence that an interface belongs to a machine. Every host of the network sees a machine's hardware address in its DISCOVER, so a
+// report that names the address proves little.
 //
 //   person    an administrator entered it             vouched   a rack booted the machine from it
 //   shown     a vouched boot reported it too          hearsay   an unproven report, or an ordinary user, named it
 //   replaced  another card took its place; it may belong to another machine by now
 //
-// 1. Racks know a machine by the interfaces that it holds, and secrets go only to those. Hearsay and replaced interfaces are not held. If
-//    a machine that a person accepted has only hearsay, it holds the interface named first; otherwise it could do no work. Of a New
-//    machine, racks get only interfaces that are vouched for or entered by a person, because a host that boots from one card can report
-//    any other card as well.
+// 1. Racks know a machine by the interfaces that it holds, and secrets go only to those. A machine does not hold hearsay and replaced
+//    interfaces. If a machine that a person accepted has only hearsay, it holds the interface named first; otherwise it could not work. For
+//    a New machine, racks get only interfaces that are vouched for or entered by a person, because a host that boots from one card can
+//    report any other card as well.
 // 2. A report may raise an interface's evidence but never lowers it, except for a swapped card.
 // 3. Hearsay that the machine itself does not show is removed.
 
@@ -18,7 +18,7 @@ import { INTERFACE_SOURCES, type InterfaceSource, type Machine, type MachineInte
 import type { WeighedReport } from './enlistment-report.ts';
 import type { Weighing } from './evidence.ts';
 
-/** Interfaces of one machine; a report with more is refused, and known ones beyond the bound are removed. */
+/** Bound on the interfaces of one machine. A report with more is refused; known ones beyond the bound are removed. */
 export const INTERFACES_MAX = 64;
 
 type Interfaces = Pick<Machine, 'interfaces'>;
@@ -27,7 +27,7 @@ const rank = (source: InterfaceSource): number => INTERFACE_SOURCES.indexOf(sour
 /** True for an interface from which a rack booted the machine, or which a person entered. */
 export const isFirm = ({ source }: MachineInterface): boolean => source === 'person' || source === 'vouched';
 
-/** The interfaces from which a rack booted it, or which a person entered. */
+/** The interfaces from which a rack booted the machine, or which a person entered. */
 export const firmMacs = ({ interfaces }: Interfaces): readonly MacAddress[] =>
   interfaces.filter(isFirm).map((nic) => nic.mac);
 
@@ -45,11 +45,13 @@ export const macsForRacks = (machine: Pick<Machine, 'status' | 'interfaces'>): r
 export const isMadeByPerson = ({ interfaces }: Interfaces): boolean =>
   interfaces.some(({ source }) => source === 'person');
 
-/** True for a machine known from more than unproven reports: a person accepted or made it, or a rack booted it. */
+/** True for a machine with better evidence than unproven reports: a person accepted or added it, or a rack booted it. */
 export const isEstablished = (machine: Pick<Machine, 'status' | 'interfaces'>): boolean =>
   machine.status !== 'new' || machine.interfaces.some(isFirm);
 
-/** True if enough is the same to conclude a swapped card. A UUID alone is visible to every host, and an asset tag can be guessed. */
+/**
+ * True if enough values agree to conclude that a card was swapped. A UUID alone is visible to every host, and an asset tag can be guessed.
+ */
 export function isSwapped({ same, other }: Weighing): boolean {
   const serials = same.filter((kind) => kind === 'serial' || kind === 'board-serial').length;
   return !other.includes('serial') && (serials > 1 || (serials === 1 && same.includes('uuid')));
@@ -57,7 +59,7 @@ export function isSwapped({ same, other }: Weighing): boolean {
 
 /**
  * True for a machine that merely claims the interface from which the reporting machine booted: the report contains none of the interfaces
- * that are certainly the claimant's own.
+ * that certainly belong to the claiming machine.
  */
 export function claimsOnly({ machine, weighing }: Held, { vouched, evidence }: WeighedReport): boolean {
   const nic = machine.interfaces.find(({ mac }) => mac === vouched);
@@ -84,7 +86,8 @@ export interface MergedInterfaces {
 }
 
 /**
- * Merges a report into the known interfaces. The reported ones come first, in their order; after an unproven report, the known ones do.
+ * Merges a report into the known interfaces. The reported interfaces come first, in their order; for an unproven report, the known ones
+ * come first.
  * @param foreign hardware addresses that stay with other machines
  * @param isProven whether the report shows the machine's boot token
  */

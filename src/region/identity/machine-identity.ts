@@ -1,4 +1,4 @@
-// Merging, splitting and keeping apart machines by people's commands, and the evidence for it.
+// People's commands that merge or split machines or keep two apart, and the evidence that they see first.
 //
 // 1. Every change is an audit event that names the person.
 
@@ -19,11 +19,11 @@ const CONFLICTS_SHOWN_MAX = 20;
 interface EvidenceLine {
   readonly kind: 'mac' | IdentityKind;
   readonly value: string | MacAddress;
-  /** True if several machines show it, so that it is not evidence. */
+  /** True if several machines show the value, so that it does not count as evidence. */
   readonly isShared: boolean;
   /** True for the address of a portable adapter. */
   readonly isPortable: boolean;
-  /** True for the address that a rack vouched for last. */
+  /** True for the address for which a rack vouched last. */
   readonly isVouched: boolean;
 }
 
@@ -97,7 +97,10 @@ export class MachineIdentity {
     return outcome;
   }
 
-  /** Stores that two machines are distinct, whatever they show. @returns false if one of them does not exist, or they are the same */
+  /**
+   * Stores that two machines are distinct, even if their values agree.
+   * @returns false if one of them does not exist, or they are the same
+   */
   async keepApart(systemId: string, otherId: string, username: string): Promise<boolean> {
     const atMs = this.#clock.wallTimeMs();
     const params = { one: otherId, other: systemId };

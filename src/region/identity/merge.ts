@@ -1,10 +1,10 @@
 // Decides a person's commands to merge two machines or to split one; the store applies them.
 //
-//   merge KEEP OTHER ─ KEEP gets OTHER's interfaces and events, and its hardware if that is newer; OTHER is removed
-//   split MACHINE MACs ─ a New machine gets these interfaces, and the hardware if the newest report of it shows only these
+//   merge KEEP OTHER ─ KEEP gets OTHER's interfaces and events, and its hardware facts if they are newer; OTHER is removed
+//   split MACHINE MACs ─ a New machine gets these interfaces, and the hardware facts if they contain only these interfaces
 //
 // 1. A machine in use is never removed: it may be KEEP but not OTHER, and two machines in use are not merged.
-// 2. After a split the two are not recognised as one again: their common values are stored as shared, and they are stored as distinct.
+// 2. After a split, reports do not join the two again: their common values are stored as shared, and the machines as distinct.
 
 import type { Clock } from '../../clock.ts';
 import { formatMac, type MacAddress, parseMac } from '../../net/address.ts';
@@ -131,7 +131,7 @@ export function decideSplit(
       ...(movesHardware ? { facts: undefined, factsMs: undefined } : {}),
       ...(machine.vouchedMac !== undefined && macs.includes(machine.vouchedMac) ? { vouchedMac: undefined } : {}),
     },
-    // One report with addresses of both came from one machine or from a moved card, so no shared value caused the confusion.
+    // A report with addresses of both came from one machine, or a card has moved. So no shared value caused the confusion.
     shared: reported.byThese && reported.byOthers ? [] : identityKeys(machineEvidence(machine)),
     events: [changed({ code: 'machine-split', params: { machine: { hostname, systemId }, macs: moved } }, terms)],
     newEvents: [
@@ -171,7 +171,7 @@ function newMachineFields(
   };
 }
 
-/** Whether the machine's newest report contained some of these interfaces, and some of its remaining ones. */
+/** Whether the machine's newest report contained some of these interfaces, and whether it contained some of its other ones. */
 function reportedBy(machine: Machine, macs: readonly MacAddress[]): { byThese: boolean; byOthers: boolean } {
   const shown = new Set((machine.facts?.nics ?? []).map((nic) => parseMac(nic.mac)));
   return {

@@ -1,36 +1,37 @@
-// Chooses the New machine that a newcomer replaces when New is full. It is known only from reports: no person made, changed, tagged or
-// accepted it. Source: RFC 970 (fairness). A machine is proven if a rack vouched for its boot.
+// Chooses the New machine that a new one replaces when the places for New machines are full. Only machines known from reports alone may be
+// replaced: no person has added, changed, tagged or accepted them. Source: RFC 970 (fairness). A machine is proven if a rack vouched for
+// its boot.
 //
 //   the newcomer                          replaces
 //   unproven ────────────────────────────► another unproven machine: `ofUnproven`
 //   proven ──┬─ unproven machines exist ─► one of them
 //            └─ all are proven ──────────► a proven machine: `ofProven`
 //
-// 1. A proven machine replaces an unproven one, whatever the address of its reports, and never the other way round.
-// 2. Unproven machines share the places by the network and address of their reports.
-// 3. Proven machines share the places by network (a relay agent, a rack). A newcomer takes a place from its own network, unless another
-//    has at least two more of them; so it takes none from a network with fewer than its own. Within a network, an address has one holder,
-//    the machine reported from it last. Earlier machines at that address have given up their lease, and give way first. Among equals, the
-//    one heard longest ago gives way.
-// 4. So a proven newcomer is never refused, whichever machines filled the places.
+// 1. A proven machine may replace an unproven one, whatever the address of its reports. An unproven machine never replaces a proven one.
+// 2. The places of unproven machines are divided among the networks and addresses of their reports.
+// 3. The places of proven machines are divided among networks (a relay agent, a rack). A newcomer takes a place from its own network,
+//    unless another network has at least two more; so a network with fewer machines than the newcomer's own loses none. Within a network,
+//    an address has one holder: the machine reported from it last. Earlier machines at that address have given up their lease, and give way
+//    first. Among equals, the machine heard longest ago gives way.
+// 4. So a proven newcomer always gets a place, whichever machines fill the places.
 
 import type { Ipv4 } from '../../net/address.ts';
 import { FairShares, networkOf, type Place } from '../../net/shares/fair-shares.ts';
 import type { UntouchedMachine } from '../records/machine.ts';
 
 /**
- * Machines examined to find one that gives way, beginning with the one heard longest ago; bounds the time that one report takes. Hosts
- * that enlist machines fill it.
+ * Bound on the machines examined to find one that gives way, beginning with the one heard longest ago. It limits the time that one report
+ * takes. Hosts that enlist machines can reach it.
  */
 export const UNTOUCHED_LOOKED_MAX = 4096;
-/** An unproven machine without a report for this many milliseconds gives way to every newcomer. */
+/** An unproven machine that was silent for longer than this gives way to every newcomer. */
 const UNPROVEN_KEPT_MS = 7 * 86_400_000;
 
 /** The names of the shares of machines with an unknown address, and of a proven newcomer. */
 const UNKNOWN = 'unknown';
 const PROVEN = 'proven';
 
-/** The machine that needs a place. */
+/** The new machine that needs a place. */
 interface Newcomer {
   readonly address: Ipv4 | undefined;
   readonly isProven: boolean;

@@ -1,12 +1,12 @@
-// Finds the known machine of a report. Every machine with a hardware address or a value in common with it is weighed.
+// Finds the known machine to which a report belongs. Every machine that shares a hardware address or a value with the report is weighed.
 //
 //   ruled out, or below SUSPECT_SCORE ───────────────────────► another machine
 //   below SAME_SCORE, or one value and no address in common ─► possibly the machine; a person decides (`suspects`)
-//   otherwise ───────────────────────────────────────────────► the machine; of several, the one with the boot address, and the others
+//   otherwise ───────────────────────────────────────────────► the machine; of several, the one with the boot address, while the others
 //                                                              are reported (`rivals`)
 //
-// 1. Coincidental values never merge machines: see `evidence.ts`.
-// 2. The same report finds the same machine, whatever the order of its interfaces after the first.
+// 1. A coincidence of values never merges machines: see `evidence.ts`.
+// 2. Only the first interface's position matters: another order of the others finds the same machine.
 
 import type { MacAddress } from '../../net/address.ts';
 import type { Machine } from '../records/machine.ts';
@@ -35,9 +35,9 @@ export interface Recognition {
   readonly known: Candidate | undefined;
   /** Other machines that match as well. */
   readonly rivals: readonly Candidate[];
-  /** Machines with something in common, but not enough for a match. */
+  /** Machines that share some values with the report, but not enough for a match. */
   readonly suspects: readonly Candidate[];
-  /** Different machines with something in common, including those that merely claim its boot interface. */
+  /** Different machines that share some values with the report, including those that merely claim its boot interface. */
   readonly others: readonly Candidate[];
 }
 
@@ -45,7 +45,7 @@ export interface Recognition {
 export const machineEvidence = (machine: Machine): Evidence =>
   evidenceOf({ ...machine, macs: machine.interfaces.map((nic) => nic.mac), facts: machine.facts });
 
-/** Finds the machine of a report among those with something in common. */
+/** Finds the machine of a report among those that share an address or a value with it. */
 export function recognise(
   weighed: WeighedReport,
   knowledge: {
@@ -55,13 +55,13 @@ export function recognise(
   },
 ): Recognition {
   const { evidence, vouched } = weighed;
-  // A portable adapter says little about the machine it is plugged into now.
+  // A portable adapter is weak evidence for the machine into which it is now plugged.
   const boot = evidence.macs.slice(0, 1).find((mac) => !evidence.portable.has(mac));
   const candidates = [...knowledge.byMac, ...knowledge.byValue].map((machine) => {
     const weighing = weigh(evidence, machineEvidence(machine), knowledge.shared);
     return { machine, weighing, isClaim: claimsOnly({ machine, weighing }, weighed) };
   });
-  // Values that any host can see or guess do not match a machine whose interfaces are firm.
+  // If a machine has firm interfaces, values that any host can see or guess are not enough to match it.
   const isWeak = ({ machine, weighing }: Candidate): boolean =>
     vouched !== undefined && weighing.macs.length === 0 && firmMacs(machine).length > 0 && !isSwapped(weighing);
   const isSame = (candidate: Candidate): boolean =>
@@ -84,7 +84,7 @@ export function recognise(
   };
 }
 
-/** One common address or two common values; a single value may be on any number of machines. */
+/** True for one common address or two common values; any number of machines may show one value. */
 const isProven = ({ macs, same }: Weighing): boolean => macs.length > 0 || same.length > 1;
 
 /** Sorts the machine with the boot address first, then by score, then by age. */

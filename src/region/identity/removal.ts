@@ -1,20 +1,20 @@
-// Removing a machine, with the devices that are a part of it.
+// Removes a machine together with the devices that belong to it.
 
 import { DEVICES_MAX } from '../records/machine.ts';
 import type { RegionStore } from '../records/store.ts';
 import { isInUse } from './merge.ts';
 
-/** The outcome of a removal; `in-use`: it has an owner, is at work or locked, and was not forced. */
+/** The outcome of a removal; `in-use`: the machine has an owner, is at work or locked, and the removal was not forced. */
 export type Removal = 'removed' | 'in-use' | 'not-found';
 
-/** The person who removes it, and when. */
+/** The circumstances of a removal. */
 interface RemovalTerms {
   readonly username: string;
   readonly isForced: boolean;
   readonly atMs: number;
 }
 
-/** Removes a machine and its devices; the caller is in a transaction. */
+/** Removes a machine and its devices. The caller must run this in a transaction. */
 export async function removeWithDevices(
   store: RegionStore,
   systemId: string,
