@@ -55,7 +55,7 @@ function isOfArchitecture(machine: Machine, wanted: string | undefined): boolean
   );
 }
 
-/** Compares the largest requested size with the largest disk, and so on. */
+/** Compares the largest requested size with the largest disk, the second with the second, and so on. */
 function hasDisks(machine: Machine, wanted: readonly number[]): boolean {
   const descending = (a: number, b: number): number => b - a;
   const disks = (machine.facts?.disks ?? []).map(({ bytes }) => bytes).sort(descending);
@@ -65,7 +65,7 @@ function hasDisks(machine: Machine, wanted: readonly number[]): boolean {
 const isAmong = (id = 0, wanted: readonly number[] | undefined, others: readonly number[] = []): boolean =>
   (wanted === undefined || wanted.includes(id)) && !others.includes(id);
 
-/** For each label of a valid `storage` text, the index of its disk in the machine's facts. */
+/** The disk for each label of a valid `storage` text, as an index into the disks of the machine's facts. */
 export function matchStorage(machine: Machine, text: string): ReadonlyMap<string, number> {
   const wishes = text.split(',').flatMap((part) => {
     const [, label, size] = /^(?:([A-Za-z0-9_-]+):)?([\d.]+)$/.exec(part.trim()) ?? [];

@@ -1,8 +1,8 @@
-// The effects of a command on a machine: the states that it passes through, its work, its power and its owner. `commands.ts` has the table of
-// commands.
+// The effects of a command on a machine: the states that the machine passes through, its work, its power and its owner. `commands.ts` has
+// the table of commands.
 //
 // 1. Every step of a command's path is in the table of states (`lifecycle.ts`).
-// 2. A command changes only records; the machine's power follows them.
+// 2. A command changes only records. `PowerControl` then switches the machine as they say.
 
 import { chosenDisk } from '../layout/deployable-storage.ts';
 import { type MachineStatus, statusRow } from '../records/lifecycle.ts';
@@ -66,12 +66,12 @@ export function decideCommand(
     ...change,
     fields: { ...change.fields, ...begun, ...systemOf(command), ...power, ...soon },
     events: [audit, ...change.events],
-    // A deployment without user data drops that of an earlier one.
+    // A deployment without user data removes the user data of an earlier one.
     ...(command.name === 'deploy' ? { userData: command.deployment?.userData ?? null } : {}),
   };
 }
 
-/** The command without options of other commands, so that only `deploy` deploys and only `release` erases. */
+/** The command without options that belong to other commands, so that only `deploy` deploys and only `release` erases. */
 function ownOptionsOf(given: MachineCommand): MachineCommand {
   const { name, skipsCommissioning, erase, deployment, scripts, agentName } = given;
   if (name === 'commission' || name === 'test') return { name, scripts };
@@ -91,7 +91,7 @@ function refusePath(machine: Machine, command: MachineCommand): CommandRefusal |
   return undefined;
 }
 
-/** The states that a command passes through at once; the machine stays in the last. */
+/** The states through which a command leads at once; the machine stays in the last one. */
 function pathOf(machine: Machine, command: MachineCommand, switches: boolean, atMs: number): readonly MachineStatus[] {
   const { status } = machine;
   const target = TARGETS[command.name][status];
@@ -121,7 +121,7 @@ function pathOf(machine: Machine, command: MachineCommand, switches: boolean, at
   }
 }
 
-/** The state after a rescue; Broken if the state before is unknown, so that a person checks it. */
+/** The state after a rescue. If the state before it is unknown, the machine becomes Broken, so that a person checks it. */
 export const restingStatus = (machine: Machine): MachineStatus => machine.restingStatus ?? 'broken';
 
 /** The state to which a command returns. */
@@ -166,7 +166,7 @@ const takesOwnership = (machine: Machine, { name }: MachineCommand, by: Actor): 
 const systemOf = ({ deployment }: MachineCommand): Partial<Machine> =>
   deployment === undefined ? {} : { osystem: deployment.osystem, release: deployment.release };
 
-/** States in which a machine must be off. */
+/** States that a machine enters switched off. */
 const OFF: ReadonlySet<MachineStatus> = new Set([
   'ready',
   'new',
@@ -187,7 +187,7 @@ function powerTaskOf(machine: Machine, to: MachineStatus, switches: boolean): Po
     : undefined;
 }
 
-/** A remark on the machine's state for people. */
+/** A remark for people about the machine's new state. */
 function remarkOn(machine: Machine, { name, erase }: MachineCommand, switches: boolean): Remark | undefined {
   const isRunning = machine.status === 'deployed' || machine.status === 'rescue-mode';
   if (switches || !isRunning) return undefined;

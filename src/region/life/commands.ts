@@ -1,4 +1,4 @@
-// The commands that people give to machines: one table of commands, the states in which each is possible, and the states to which it leads.
+// The commands that people give to machines: a table of the states in which each command is possible, and of the states to which it leads.
 //
 // Sources: the operations of MAAS's API, and the states in which it allows them.
 //
@@ -8,7 +8,9 @@
 //   allocate         Ready                                             Allocated
 //   deploy           Ready, Allocated, Failed deployment               Deploying
 //   release          states with an owner, failed releases             Disk erasing, Releasing or Ready
-//   abort            Commissioning, Deploying, Disk erasing, Testing   the state before, powered off; of Failed testing: New
+//   abort            Commissioning, Testing                            the state before, powered off; New instead of Failed testing
+//                    Deploying, Disk erasing                           Allocated, or Failed disk erasing; powered off
+//                    Entering rescue mode                              as exit-rescue
 //   mark-broken      nearly every state                                Broken
 //   mark-fixed       Broken                                            Ready, or Deployed as before
 //   mark-missing     nearly every state                                Missing
@@ -17,9 +19,9 @@
 //   retire           states without an owner                           Retired
 //   reinstate        Retired, Missing                                  New
 //   override-failed  Failed testing                                    Ready, or Deployed as before
-//   test             idle states, not in use                           Testing
+//   test             idle states without a running system              Testing
 //
-// 1. A command that is impossible in a state is refused, and the refusal lists the possible ones.
+// 1. A command that is impossible in a state is refused, and the refusal lists the commands that are possible.
 
 import type { Clock } from '../../clock.ts';
 import { type MachineStatus, STATUSES, statusRow } from '../records/lifecycle.ts';
@@ -52,7 +54,7 @@ export const commandWord = (name: CommandName): string => name.replace(/^mark-/,
 /** A command with its options. */
 export interface MachineCommand {
   readonly name: CommandName;
-  /** `accept`: skip commissioning, for a machine that cannot be measured. */
+  /** `accept`: skip commissioning, for a machine that cannot report its hardware. */
   readonly skipsCommissioning?: boolean | undefined;
   /** `release`: what to erase first. */
   readonly erase?: EraseMode | undefined;
@@ -77,7 +79,7 @@ export interface Deployment {
 export interface Actor {
   readonly username: string;
   readonly isAdmin: boolean;
-  /** Their reason; may be empty. */
+  /** The person's reason; may be empty. */
   readonly comment: string;
 }
 
@@ -133,7 +135,7 @@ export const TARGETS: Readonly<Record<CommandName, Readonly<Partial<Record<Machi
       'failed-entering-rescue-mode',
       'failed-exiting-rescue-mode',
     ),
-    // The machine is not here to be switched off.
+    // A missing machine cannot be switched off.
     missing: 'ready',
   },
   abort: {
@@ -175,7 +177,7 @@ export const TARGETS: Readonly<Record<CommandName, Readonly<Partial<Record<Machi
   ),
 };
 
-/** From every state with a transition to this one. */
+/** The command is possible in every state that may change to this one. */
 function whereverLeadsTo(to: MachineStatus): Readonly<Partial<Record<MachineStatus, Target>>> {
   return from(to, ...STATUSES.filter((row) => row.next.includes(to)).map((row) => row.status));
 }
@@ -204,11 +206,11 @@ const OWNERS: ReadonlySet<CommandName> = new Set([
 export const commandsFrom = (status: MachineStatus): readonly CommandName[] =>
   COMMAND_NAMES.filter((name) => TARGETS[name][status] !== undefined);
 
-/** True if this person may give the command to this machine; `commandsFrom` says whether its state allows it. */
+/** True if this person may give the command to this machine, in a state that allows it (`commandsFrom`). */
 export const mayCommand = (machine: Machine, name: CommandName, by: Actor): boolean =>
   refuseActor(machine, name, by) === undefined;
 
-/** Why a command is refused, as far as the outline of its machine tells; `undefined` if that allows it. */
+/** Why a command is refused because of the person, a lock or the state; `undefined` if these allow it. */
 export const refuseCommand = (machine: MachineOutline, name: CommandName, by: Actor): CommandRefusal | undefined =>
   refuseActor(machine, name, by) ?? refuseLocked(machine) ?? refuseState(machine, name);
 

@@ -18,9 +18,9 @@ export interface DeployableImage {
   readonly sha256: string;
   /** Served size. */
   readonly bytes: number;
-  /** `raw`, `raw.zst`; of the root of a system `squashfs`, `root.tar`, `root.gz`. */
+  /** `raw`, `raw.zst` for a disk; `squashfs`, `root.tar`, `root.gz` for a root file system. */
   readonly format: string;
-  /** The files that start a root; undefined: it has its own. */
+  /** The kernel and initrd that boot a root file system; undefined: the image contains its own. */
   readonly starts?: { readonly kernel: StartFile; readonly initrd: StartFile } | undefined;
   /** Size on the disk; undefined: unknown. */
   readonly diskBytes?: number | undefined;
@@ -51,18 +51,18 @@ export interface ListedImage {
   readonly diskBytes?: number | undefined;
   /** Digest of the stored bytes, hexadecimal. */
   readonly sha256: string;
-  /** The source that it was imported from; undefined: it was added by hand, or a rack has it. */
+  /** The source from which it was imported; undefined: a person added it, or a rack reported it. */
   readonly origin?: { readonly source: string } | undefined;
   /** True if only remote racks have it. */
   readonly isReported?: boolean | undefined;
 }
 
-/** Lists the deployable images by name, and the newest first within a name. */
+/** Lists the deployable images, ordered by name; the newest image of a name comes first. */
 export type ListImages = () => Promise<readonly ListedImage[]>;
 
 /**
  * Finds the image for a wish; undefined: none.
- * @param available the images of the racks that boot the machine; `undefined`: those of this host
+ * @param available the images of the racks that boot the machine; `undefined`: the images of this host
  */
 export type FindImage = (wish: ImageWish, available?: readonly RackImage[]) => DeployableImage | undefined;
 
@@ -79,7 +79,7 @@ export function parseSystem(
   return { osystem: os, release };
 }
 
-/** The refusal because there is no image of this system for a machine, with the name that was probably meant. */
+/** The refusal for a system without an image that fits the machine. It suggests the name that the person probably meant. */
 export function refuseImage(
   { architecture, subarchitecture }: Pick<Machine, 'architecture' | 'subarchitecture'>,
   osystem: string,

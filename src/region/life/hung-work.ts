@@ -7,17 +7,19 @@ import { happeningOf, type MachineEvent, type NewMachineEvent } from '../records
 import type { MachineWork } from '../records/work.ts';
 import { type Change, enterStatus, type StatusChangeTerms } from './status-change.ts';
 
-/** Why work is restarted or fails. */
+/** Why hung work is restarted or fails. */
 export type WhyHung = EventParams['work-restarted']['why'];
 
-/** The content of a machine's newest event; for a restart after an overrun, that of the last event before the overrun. */
+/**
+ * The content of a machine's newest event. If that event is a restart after an overrun, the content of the last event before the overrun.
+ */
 export function seenOf(event: MachineEvent | undefined): Happening | undefined {
   if (event === undefined) return undefined;
   const why = event.code === 'work-restarted' ? event.params.why : undefined;
   return why?.code === 'work-overran' ? why.params.seen : happeningOf(event);
 }
 
-/** Enters a failed state, and logs the reason, which no signal or driver has reported. */
+/** Enters a failed state, and logs the region's own reason for it. */
 export function failStatus(
   machine: Machine,
   to: MachineStatus,
@@ -29,7 +31,7 @@ export function failStatus(
   return { ...change, events: [event, ...change.events] };
 }
 
-/** The work of a restarted machine, without its former progress. @param isCounted false if the restart is not the machine's fault */
+/** The work of a restarted machine, without its previous progress. @param isCounted false if the machine did not cause the restart */
 export function restarted(
   { stage: _stage, message: _message, report: _report, doneBytes: _done, totalBytes: _total, ...work }: MachineWork,
   atMs: number,

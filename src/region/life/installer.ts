@@ -1,8 +1,8 @@
 // Deployment by a distribution's own installer: which system it installs, and whether the installer exists.
 //
-// 1. Installers are in the racks' boot trees. The region sees only the tree of its own host; it does not know a remote rack's installers,
-//    and refuses no deployment because of them.
-// 2. An installation does not begin if its preseed cannot be rendered, because of a template's mistake or an unquotable value.
+// 1. Installers are in the racks' boot trees, and the region sees only the tree of its own host. It does not know the installers of remote
+//    racks, so it never refuses a deployment because one of them is missing.
+// 2. An installation does not begin if its preseed cannot be rendered: a template has a mistake, or a value cannot be quoted.
 
 import type { ImageWish } from '../../images/image-store.ts';
 import type { Machine } from '../records/machine.ts';
@@ -16,7 +16,7 @@ export type HasInstaller = (wish: ImageWish) => boolean | undefined;
 /** An installer that a rack can boot. */
 export interface ListedInstaller {
   readonly release: string;
-  /** Undefined: that of the release's name. */
+  /** Undefined: the distribution of the release's name (`distributionOf`). */
   readonly os: string | undefined;
   /** For people. */
   readonly title: string;
@@ -44,9 +44,9 @@ export const distributionOf = (release: string): string => (UBUNTU.has(release) 
 
 /** The facts that decide whether a machine can be installed. */
 export interface InstallerParts {
-  /** Undefined: every installer is presumed to exist. */
+  /** Undefined: the region presumes that every installer exists. */
   readonly hasInstaller?: HasInstaller | undefined;
-  /** The first mistake in a machine's preseeds; `undefined` if one of them can be rendered. */
+  /** Returns the first mistake in a machine's preseeds; `undefined` if one of them can be rendered. */
   readonly installProblem?: ((machine: Machine) => Promise<MistakeAt | undefined>) | undefined;
 }
 

@@ -1,7 +1,7 @@
 // The job of the agent on a machine, as lines that a shell can read.
 //
-// 1. One `name=value` a line, the job first. A value that is not printable ASCII on one line is left out.
-// 2. Secret or long values are fetched from URLs of their own with the same token.
+// 1. Each line is one `name=value`; the job comes first. A value other than printable ASCII on one line is left out.
+// 2. The agent fetches secret or long values from separate URLs with the same token.
 
 import { formatIpv4 } from '../../net/address.ts';
 import { storagePlan } from '../layout/deployable-storage.ts';
@@ -9,14 +9,14 @@ import { placeOf } from '../layout/disks.ts';
 import type { Machine } from '../records/machine.ts';
 import type { DeployableImage } from './deployment.ts';
 
-/** The network of a machine's fixed address, as far as the region knows it. */
+/** The region's knowledge of the network of a machine's fixed address. */
 export interface JobNetwork {
   readonly prefix: number;
   readonly router: string;
   readonly dns: string;
 }
 
-/** The values of a job besides those of the machine. */
+/** The values of a job that are not in the machine's record. */
 interface JobTerms {
   /** The base URL at which the machine reaches the region, `http://10.20.0.1:5248`. */
   readonly origin: string;
@@ -26,7 +26,7 @@ interface JobTerms {
   readonly image: DeployableImage | undefined;
   /** The network of its fixed address; `undefined` without a fixed address. */
   readonly network: JobNetwork | undefined;
-  /** True if a person laid out its interfaces: the agent then fetches the files of its network. */
+  /** True if a person laid out its interfaces: the agent then fetches the configuration files of its network. */
   readonly isLaid: boolean;
   readonly hasUserData: boolean;
   /** The number of scripts in its run; `undefined` without a run. */
@@ -61,7 +61,7 @@ function linesOf(machine: Machine, terms: JobTerms): readonly Line[] {
     case 'deploying':
       // An installer must deploy this machine; the agent must not write an image instead.
       if (machine.work?.deployBy === 'installer') return [['job', 'none']];
-      // Its disk is written, but its rack did not know that yet: it must reboot, not stay off.
+      // Its disk is written, but its rack did not know that and booted the environment. The machine must reboot rather than power off.
       return machine.netboot ? deployLines(machine, terms, keys) : [['job', 'reboot']];
     case 'disk-erasing':
       return [
@@ -85,11 +85,11 @@ function linesOf(machine: Machine, terms: JobTerms): readonly Line[] {
   }
 }
 
-/** The disk that a person chose; `undefined`: the agent chooses, because it sees the disks as they are now. */
+/** The disk that a person chose; `undefined`: the agent chooses one, because it sees the current disks. */
 const diskOf = (machine: Machine): string | undefined =>
   machine.work?.disk === undefined ? undefined : placeOf(machine, machine.work.disk);
 
-/** The kernel and the initrd, for a root that has none. */
+/** The kernel and the initrd, for a root file system without its own. */
 function startLines({ starts }: DeployableImage, origin: string): readonly Line[] {
   if (starts === undefined) return [];
   const { kernel, initrd } = starts;

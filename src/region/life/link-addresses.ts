@@ -1,9 +1,9 @@
 // Chooses the addresses of a machine's links. Pure.
 //
-// 1. A link of the mode `auto` gets an address of a static range of its subnet; if the subnet has none, any address there that is not dynamic,
-//    reserved or a rack's.
-// 2. A static link keeps its address while the machine is released and deployed again; every other address is given back.
-// 3. An address that another machine has, or that another link of this machine has, is given to no link.
+// 1. A link of the mode `auto` gets an address of a static range of its subnet. If the subnet has no static range, the link gets any
+//    address there that is not dynamic, not reserved and not a rack's.
+// 2. A static link keeps its address while the machine is released and deployed again. Every other address is given back at the release.
+// 3. A link never gets an address of another machine, or of another link of this machine.
 
 import type { MachineAddress } from '../../machines/machine.ts';
 import { formatIpv4, type Ipv4, type MacAddress } from '../../net/address.ts';
@@ -25,7 +25,7 @@ const linksOf = (machine: Machine, networks: NetworkView, mode: NetLink['mode'])
     one.links.filter((link) => link.mode === mode).map((link) => ({ one, link })),
   );
 
-/** The addresses that a person chose for the machine's links: it keeps them when it is released. */
+/** The addresses that a person chose for the machine's links. The machine keeps them when it is released. */
 export function staticAddresses({
   layout,
   interfaces,
@@ -40,7 +40,7 @@ export function staticAddresses({
   });
 }
 
-/** The machine's addresses after a change of its network: static ones, and those given to links that still are. */
+/** The machine's addresses after a change of its network: the static ones, and those of `auto` links that still exist. */
 export function addressesAfter(machine: Machine, changed: Machine, networks: NetworkView): readonly MachineAddress[] {
   const chosen = staticAddresses(changed);
   const before = new Set(staticAddresses(machine).map(({ address }) => address));
@@ -60,9 +60,9 @@ export function addressesAfter(machine: Machine, changed: Machine, networks: Net
 interface ChoiceTerms {
   readonly racks: readonly Rack[];
   readonly networks: NetworkView;
-  /** The used addresses of the ranges that were asked for. */
+  /** The used addresses of the ranges for which a decision has asked. */
   readonly known: readonly AddressKnowledge[];
-  /** True if a user without an administrator's rights asks. */
+  /** True if the user is not an administrator. */
   readonly isOrdinary?: boolean | undefined;
 }
 
@@ -82,7 +82,7 @@ export function chooseLinkAddresses(machine: Machine, terms: ChoiceTerms): Addre
   return { kind: 'given', addresses: given };
 }
 
-/** An address of the link's subnet for this interface. @param own the addresses that other links of the machine have */
+/** Chooses an address of the link's subnet for this interface. @param own the addresses of the machine's other links */
 export function chooseFor(
   link: Pick<NetLink, 'subnet' | 'subnetId'>,
   mac: MacAddress,
@@ -96,7 +96,7 @@ export function chooseFor(
   return addressForLink(subnet.network, mac, racks, known, { own, isOrdinary });
 }
 
-/** A person's choice of an address for a link: given, refused, or a question whether it is used. */
+/** Decides on the address that a person chose for a link: given, refused, or a question whether it is in use. */
 export function judgeLinkAddress(
   machine: Machine,
   link: Pick<NetLink, 'subnet' | 'subnetId'>,

@@ -1,11 +1,11 @@
-// Logins to a machine that runs the environment. In rescue mode its owner may log in, or, without an owner, the person who requested the
-// rescue. A debug login admits the person who opened it, for a limited time.
+// Logins to a machine that runs the environment. In rescue mode the machine's owner may log in; if it has no owner, the person who
+// requested the rescue may. A debug login admits the person who opened it, for a limited time.
 //
 //   opened by a person ─► debug login ─► machine at work lets them in ─► closed by a person, or expired
 //
 // 1. A debug login expires after at most DEBUG_SECONDS_MAX. It is in the store, so a restart changes nothing.
 // 2. A person who loses the right to open it (as administrator or owner) can no longer log in.
-// 3. The machine's log records who opened or closed it, and for how long.
+// 3. The machine's log records who opened or closed a debug login, and for how long.
 // 4. Logins use public keys only, never passwords.
 
 import { createHash } from 'node:crypto';
@@ -27,7 +27,7 @@ export const DEBUG_SECONDS = 3600;
 export const DEBUG_SECONDS_MAX = 24 * 3600;
 const HOST_KEY = /^SHA256:[A-Za-z0-9+/]{43}$/;
 
-/** States whose work, and its failure, a debug login may examine. */
+/** States in which a person may use a debug login to examine the work and its failure. */
 const DEBUGGED: ReadonlySet<MachineStatus> = new Set(['commissioning', 'testing', 'deploying', 'disk-erasing']);
 const RESCUED: ReadonlySet<MachineStatus> = new Set(['entering-rescue-mode', 'rescue-mode']);
 
@@ -40,14 +40,14 @@ interface LoginParts {
 /** Why a login is refused. */
 type LoginRefusal = RefusalNamed<'not-owner' | 'no-ssh-key'>;
 
-/** A login that is possible now, as people see it. */
+/** A login that is possible now, as shown to people. */
 export interface LoginDescription {
   readonly kind: 'rescue' | 'debug';
   /** The command to type; `undefined` if the machine's address is unknown or it is simulated. */
   readonly ssh?: string | undefined;
-  /** True for a simulated machine, on the loopback of its rack's host, to which no login is possible. */
+  /** True for a simulated machine on the loopback interface of its rack's host. Nobody can log in to it. */
   readonly isSimulated: boolean;
-  /** The fingerprint of the machine's host key; `undefined` until the machine reports it, which it does before it accepts logins. */
+  /** The fingerprint of the machine's host key; `undefined` until the machine reports it. It does so before it accepts logins. */
   readonly hostKey?: string | undefined;
   /** The user whose keys are accepted. */
   readonly username: string;
@@ -71,7 +71,7 @@ export const rescuerOf = (machine: Machine): string => machine.owner ?? machine.
 export const keyLines = async ({ store }: Pick<LoginParts, 'store'>, username: string): Promise<string> =>
   (await store.life.listSshKeys(username)).map(({ key }) => `${key}\n`).join('');
 
-/** The refusal for a person without an SSH key. */
+/** The refusal if a person has no SSH key; otherwise `undefined`. */
 export async function refuseWithoutKey(
   store: RegionStore,
   username: string,

@@ -1,13 +1,14 @@
-// The region's side of the agent on a machine: identifies the machine, gives it its job, takes its signals.
+// The region's counterpart of the agent on a machine: identifies the machine, gives it its job, takes its signals.
 //
-//   agent ── token of its boot, at its current address ─► findWorker ─┬─ job        its work
+//   agent ── boot token, from its current address ──────► findWorker ─┬─ job        its work
 //                                                                    ├─ signal     its progress
 //                                                                    └─ keys, user data
 //
-// 1. Only the machine that a rack has booted for this work gets an answer: it shows its boot token, from its current address
+// 1. Only the machine that a rack has booted for this work gets an answer. It proves that with its boot token, from its current address
 //    (`identity/boot-token.ts`).
-// 2. A machine learns nothing about another one.
-// 3. A repeat of the final signal of ended work is answered like the first and changes nothing, even in another process of the region.
+// 2. A machine learns nothing about other machines.
+// 3. If a machine repeats the final signal of its work, it gets the first answer again, even from another process of the region. The repeat
+//    changes nothing.
 
 import type { Clock } from '../../clock.ts';
 import { equalSecrets } from '../accounts/accounts.ts';
@@ -31,7 +32,7 @@ import { networkOfAddress } from './static-addresses.ts';
 
 /** Machines examined for one address or interface. */
 const CANDIDATES_MAX = 16;
-/** How long a signal that changes a machine's boot purpose waits for the racks that boot it. */
+/** How long the answer to a signal that changes a machine's boot purpose waits for the racks that boot the machine. */
 const RACKS_KNOW_MS_MAX = 3000;
 
 /** The part of the racks that the agent uses. */
@@ -67,7 +68,7 @@ export class MachineAgent {
     this.#networks = networks;
   }
 
-  /** The machine whose current boot this is; undefined: none. */
+  /** The machine to whose current boot this proof belongs; undefined: none. */
   async findWorker(proof: BootProof): Promise<Machine | undefined> {
     return workerAmong(await this.#candidates(proof), proof);
   }
@@ -92,7 +93,10 @@ export class MachineAgent {
     return [...byMac, ...byAddress].filter((machine) => !this.#racks.homes.isAway(machine, address));
   }
 
-  /** The machine's job, in lines; the request is a sign of life. @param where the URL at which it reaches the region, and its proxy */
+  /**
+   * The machine's job, as lines; the request is a sign of life.
+   * @param where the URL at which the machine reaches the region, and its proxy
+   */
   async job(machine: Machine, where: { readonly origin: string; readonly httpProxy: string }): Promise<string> {
     await this.#life.seen({ seen: new Map([[machine.systemId, this.#clock.wallTimeMs()]]) });
     const [given] = machine.addresses;
@@ -116,7 +120,7 @@ export class MachineAgent {
   /**
    * The lines that tell a machine whether its work is still wanted, and how long a debug login remains open. The request is not a sign of
    * life.
-   * @param isWanted whether this is its current boot
+   * @param isWanted whether the request comes from the machine's current boot
    */
   async watch(machine: Machine, isWanted: boolean): Promise<string> {
     const debug = isWanted ? await this.#noteBoot(machine) : await this.#debugOf(machine);
@@ -124,7 +128,7 @@ export class MachineAgent {
     return `wanted=${isWanted ? 'yes' : 'no'}\n${seconds}`;
   }
 
-  /** The keys of the person who debugs the machine, one a line; `undefined` without a debug login. */
+  /** The keys of the person who debugs the machine, one per line; `undefined` without a debug login. */
   async debugKeys(machine: Machine): Promise<string | undefined> {
     const debug = await this.#debugOf(machine);
     return debug === undefined ? undefined : await keyLines({ store: this.#store }, debug.username);
@@ -134,7 +138,7 @@ export class MachineAgent {
     return findDebugLogin({ store: this.#store, clock: this.#clock }, machine);
   }
 
-  /** The debug login of a machine at work; stores the boot that knows of it. */
+  /** The debug login of a machine at work. Stores the token of this boot, which is now informed of the login. */
   async #noteBoot(machine: Machine): Promise<Awaited<ReturnType<typeof findDebugLogin>>> {
     const debug = isDebugged(machine.status) ? await this.#debugOf(machine) : undefined;
     if (debug === undefined || machine.bootToken === undefined) return debug;
@@ -156,7 +160,7 @@ export class MachineAgent {
   }
 
   /**
-   * Resolves when the racks that boot a machine know its new boot purpose, or after RACKS_KNOW_MS_MAX.
+   * Resolves when the racks that boot the machine know its new boot purpose, or after RACKS_KNOW_MS_MAX.
    * @param before the machine before its signal
    */
   async waitForRacks(before: Machine): Promise<void> {
@@ -165,19 +169,19 @@ export class MachineAgent {
     await this.#racks.acknowledgements.settled(machine, await this.#store.desiredVersion(), RACKS_KNOW_MS_MAX);
   }
 
-  /** The keys that the machine accepts for logins, one a line. */
+  /** The keys that the machine accepts for logins, one per line. */
   async sshKeys(machine: Machine): Promise<string> {
     return await keyLines({ store: this.#store }, rescuerOf(machine));
   }
 
-  /** The files of its network for a tool of the deployed system, as one text; `undefined`: no such tool is known. */
+  /** The network configuration files for a tool of the deployed system, as one text; `undefined`: the region does not know the tool. */
   network(machine: Machine, named: string, isByLease: boolean): string | undefined {
     const tool = NETWORK_TOOLS.find((one) => one === named);
     if (tool === undefined) return undefined;
     return bundleOf(networkFiles(machine, this.#networks.known, tool, isByLease));
   }
 
-  /** The plan for its disks; `undefined`: it has none. */
+  /** The plan for the machine's disks; `undefined`: none. */
   storage(machine: Machine): string | undefined {
     return storagePlan(machine);
   }
@@ -188,7 +192,7 @@ export class MachineAgent {
   }
 }
 
-/** The machine whose current boot this is; undefined: none. */
+/** The machine to whose current boot this proof belongs; undefined: none. */
 const workerAmong = (machines: readonly Machine[], proof: BootProof): Machine | undefined =>
   machines.find((machine) => provesBoot(proof, machine));
 

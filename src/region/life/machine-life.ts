@@ -1,14 +1,15 @@
-// Machines' life cycle: applies commands, signals, signs of life, deadlines and the outcomes of power tasks.
+// The life cycle of machines: applies commands, signals, signs of life, deadlines and the outcomes of power tasks.
 //
 //   command (command-effects.ts) ─┐
 //   signal (signal.ts) ───────────┼─► one transaction: state, deadline, owner, addresses, log ─► racks are updated ─► power follows
 //   deadline, lease, power ───────┘
 //
 // 1. All state is in the store, so deadlines survive a crash.
-// 2. Of two simultaneous commands, the second finds the state after the first, and the refusal names it.
+// 2. Of two simultaneous commands, the second sees the state after the first; if that state does not allow it, the refusal names the state.
 // 3. A hung machine is restarted automatically, at most as often as the configuration says (RETRIES by default), and only before its disk is
-//    written. A restart after Rackboot's own interruption is not counted. A machine that boots from the network again and again is hung too, whatever signs of life it shows.
-// 4. A machine is Deployed when its installed system has reported, or has taken its address after the disk was written.
+//    written. A restart after Rackboot's own interruption does not count. A machine that boots from the network again and again is hung,
+//    too, whatever signs of life it shows.
+// 4. A machine becomes Deployed when its installed system has reported, or has taken its address after the disk was written.
 
 import type { Clock } from '../../clock.ts';
 import type { Ipv4 } from '../../net/address.ts';
@@ -52,7 +53,7 @@ import { type AddressChoice, chooseAddresses } from './static-addresses.ts';
 import { acceptedPower, type Change, deadlineOf } from './status-change.ts';
 import type { StatusDeadlines } from './status-deadlines.ts';
 
-/** How many times hung work is restarted, unless the configuration gives another number. */
+/** How many times hung work is restarted, unless the configuration sets another number. */
 const RETRIES = 1;
 /** Overdue machines handled at a time; the others follow at the next check. */
 const OVERDUE_MAX = 50;
@@ -122,7 +123,7 @@ export class MachineLife {
     });
   }
 
-  /** The addresses of a machine that is allocated or deployed; `undefined`: those it has. */
+  /** The addresses of a machine that is being allocated or deployed; `undefined`: it keeps its addresses. */
   #chooseAddresses(
     machine: Machine,
     command: CommandName,
@@ -142,7 +143,10 @@ export class MachineLife {
     return chooseAddresses(machine, racks, known, address, by.isAdmin);
   }
 
-  /** Carries out a command that starts no system and takes no address, on several machines. @returns the outcomes in this order */
+  /**
+   * Carries out a command on several machines; the command must not start a system or take an address.
+   * @returns the outcomes, in this order
+   */
   async commandAll(
     systemIds: readonly string[],
     command: MachineCommand & { readonly name: BulkCommand },
@@ -158,7 +162,7 @@ export class MachineLife {
   }
 
   #decide(machine: Machine, command: MachineCommand, by: Actor, atMs: number): ReturnType<typeof decideCommand> {
-    // A command to a New machine accepts its proposed power settings (`status-change.ts`), and may already switch it with them.
+    // A command to a New machine accepts its proposed power settings (`status-change.ts`), and may use them at once to switch it.
     const isAccepted = machine.status === 'new' && by.username !== '';
     const switches = this.#switches(isAccepted ? { ...machine, ...acceptedPower(machine) } : machine);
     return decideCommand(machine, command, { atMs, clock: this.#parts.clock, by, switches });
@@ -203,7 +207,7 @@ export class MachineLife {
     );
   }
 
-  /** Lets a machine in Deploying boot from the network again, even if its disk is written. */
+  /** Makes a machine in Deploying boot from the network again after its disk was written. */
   async startFromNetwork(systemId: string): Promise<MachineChangeOutcome<never>> {
     const { store } = this.#parts;
     const atMs = await this.#now();
@@ -225,7 +229,7 @@ export class MachineLife {
     for (const machine of await takeSigns(signs, { store, clock, atMs, endHung })) await this.#parts.onChange(machine);
   }
 
-  /** Records a person's power task; the answer comes before the machine is switched. */
+  /** Records a person's power task and returns before the machine is switched. */
   async switchPower(systemId: string, task: PowerTask, by: Actor): Promise<MachineChangeOutcome<CommandRefusal>> {
     const { store } = this.#parts;
     const atMs = await this.#now();
@@ -236,7 +240,7 @@ export class MachineLife {
     return this.#announce(outcome);
   }
 
-  /** Takes the outcome of a power task: work that waits for it continues, or fails with its detail. */
+  /** Takes the outcome of a power task: work that waited for the task continues, or fails with the outcome's detail. */
   async powerSwitched(systemId: string, result: PowerResult): Promise<MachineChangeOutcome<never>> {
     const { clock, store } = this.#parts;
     const atMs = await this.#now();
@@ -281,7 +285,7 @@ export class MachineLife {
   #end(machine: Machine, seen: Happening | undefined, atMs: number): Change {
     const { status } = machine;
     const row = statusRow(status);
-    // A sign of life or a command came first.
+    // A sign of life or a command came before this check.
     if (row.failed === undefined || (machine.statusDeadlineMs ?? Infinity) >= atMs) {
       return { kind: 'change', fields: {}, events: [] };
     }
@@ -302,7 +306,7 @@ export class MachineLife {
     const { failed } = statusRow(status);
     if (failed === undefined) return { kind: 'change', fields: {}, events: [] };
     const isUnwritten = status === 'commissioning' || (status === 'deploying' && machine.netboot);
-    // Rackboot's own interruption is not an attempt of the machine.
+    // If Rackboot itself interrupted the work, the machine has not failed an attempt.
     const isCounted = !isInterrupted(machine);
     const isSpent = isCounted && (work?.attempts ?? 0) >= (retries() ?? RETRIES);
     if (!isUnwritten || work === undefined || isSpent || !this.#switches(machine)) {
@@ -325,7 +329,7 @@ export class MachineLife {
     };
   }
 
-  /** Why a command that starts the machine is refused; `undefined` if it may start. */
+  /** Why a command that starts the machine is refused; `undefined` if the machine may start. */
   async #findStartProblem(
     systemId: string,
     { name, deployment }: MachineCommand,

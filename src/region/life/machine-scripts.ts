@@ -1,4 +1,5 @@
-// The script runs of machines at work: a run begins with the job, progresses by signals, and decides the outcome of the work.
+// The script runs of machines at work. A run begins when the agent fetches its list, progresses with signals, and decides the outcome of
+// the work.
 //
 //   begin (the agent fetches the list) ─► it fetches and runs the scripts ─► take (each signal) ─► OK or FAILED of the whole work
 //
@@ -60,7 +61,7 @@ export class MachineScripts {
       : (await this.#store.scripts.findScript(result.name))?.content;
   }
 
-  /** Stores the script result in a signal. @returns the signal for the machine's life cycle, FAILED if a script failed */
+  /** Stores the script result from a signal. @returns the signal for the machine's life cycle: FAILED if a script failed */
   async take(machine: Machine, signal: Signal): Promise<Signal> {
     const purpose = purposeOf(machine);
     if (purpose === undefined) return signal;

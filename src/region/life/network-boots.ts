@@ -1,5 +1,5 @@
-// Counts a machine's network boots without a signal. A machine that loops through firmware and loader shows signs of life forever without
-// making progress. Pure.
+// Counts a machine's network boots since its last signal. A machine that loops through firmware and loader shows signs of life forever
+// without making progress. Pure.
 //
 //   work begins ── starts from the network ──┬── a signal: the count returns to 0
 //                        ▲                   └── starts from the network again: counted, at most BOOTS_MAX times
@@ -13,12 +13,12 @@ import { statusRow } from '../records/lifecycle.ts';
 import type { Machine } from '../records/machine.ts';
 import type { MachineWork } from '../records/work.ts';
 
-/** How often a machine may boot from the network without a signal; one more, and it is hung. */
+/** How often a machine may boot from the network without a signal. After one more boot, it is hung. */
 export const BOOTS_MAX = 6;
 /** Longer than one boot of firmware and loader, shorter than the time between two starts of a server. */
 const BOOT_APART_MS = 60_000;
 
-/** The machine's work with this network boot counted; `undefined` if it does not count. */
+/** The machine's work including this network boot; `undefined` if the boot does not count. */
 export function countBoot(machine: Machine, seenMs: number): (MachineWork & { readonly boots: number }) | undefined {
   const { work, status, restingStatus, netboot, powerTask, statusSinceMs } = machine;
   // A pending power task will restart the machine anyway.

@@ -2,9 +2,9 @@
 //
 // Sources: MAAS's `set_owner_data` (a key with an empty value is removed), `lock` and `unlock`.
 //
-// 1. Owner data ends with the ownership; a lock stays until a person removes it.
-// 2. A locked machine refuses every command that would change its state, and is deleted only by force. Its power may be switched and a
-//    debug login opened, because neither takes it from its owner.
+// 1. Owner data is removed when the ownership ends. A lock stays until a person removes it.
+// 2. Commands that would change the state of a locked machine are refused, and only force deletes it. People may still switch its power and
+//    open a debug login, because neither takes it from its owner.
 
 import type { MachineChange } from '../records/decisions.ts';
 import type { ChangeKnowledge, ChangeQuestion } from '../records/knowledge.ts';
@@ -13,13 +13,13 @@ import type { NewMachineEvent } from '../records/machine-event.ts';
 import { type RefusalNamed, refusal } from '../words/refusal.ts';
 import type { Actor, CommandRefusal } from './commands.ts';
 
-/** Keys of one machine's owner data; lengths below are in characters. */
+/** Bound on the keys of one machine's owner data. The lengths below are in characters. */
 export const OWNER_DATA_MAX = 64;
 const KEY_MAX = 255;
 const VALUE_MAX = 4096;
-/** One machine's owner data, in bytes of JSON: a control character takes six. Answers contain it twice. */
+/** Bound on one machine's owner data, in bytes of JSON: a control character takes six. Answers contain the data twice. */
 export const OWNER_DATA_BYTES_MAX = 64 * 1024;
-/** The owner data of one user's machines together, in bytes of JSON. */
+/** Bound on the owner data of all machines of one user together, in bytes of JSON. */
 export const OWNER_DATA_TOTAL_BYTES_MAX = 8 * 1024 * 1024;
 
 type Decision = MachineChange<CommandRefusal>;
@@ -49,7 +49,7 @@ export function ownerDataProblem(data: ReadonlyMap<string, string>): RefusalName
 
 const jsonBytes = (value: object): number => Buffer.byteLength(JSON.stringify(value));
 
-/** Why owner data would be too large; it may always become smaller. `ask`: the owner's other data must be known. */
+/** Why owner data would be too large; a change that shrinks it is always allowed. `ask`: the store must count the owner's other data. */
 function refuseBytes(
   { hostname, owner, ownerData = {} }: Machine,
   next: Readonly<Record<string, string>>,
@@ -66,7 +66,7 @@ function refuseBytes(
   return refusal('owner-data-limit.user', { owner, bytes: total, max: OWNER_DATA_TOTAL_BYTES_MAX });
 }
 
-/** Sets owner data; an empty value removes its key. `data` has passed `ownerDataProblem`. */
+/** Sets owner data; an empty value removes its key. The caller has checked `data` with `ownerDataProblem`. */
 export function decideOwnerData(
   machine: Machine,
   data: ReadonlyMap<string, string>,
@@ -93,7 +93,7 @@ export function decideOwnerData(
   return { kind: 'change', fields: { ownerData }, events: [event] };
 }
 
-/** Locks or unlocks a machine; both may be repeated. */
+/** Locks or unlocks a machine; a repeat does no harm. */
 export function decideLock(machine: Machine, isLocked: boolean, by: Actor, atMs: number): Decision {
   const refused = refuseOthers(machine, by, 'lock');
   if (refused !== undefined) return refused;

@@ -1,4 +1,4 @@
-// How a machine's power affects its life cycle: people's power tasks, the outcomes of power tasks, and observed power states.
+// The effects of a machine's power on its life cycle: people's power tasks, the outcomes of power tasks, and observed power states.
 //
 //   ended        Releasing            Exiting rescue mode        other work in progress          no work in progress
 //   done         Ready                the state before           continues                       continues
@@ -6,12 +6,12 @@
 //                has not begun fails after DOUBTED_MS_MAX without a sign of life
 //   otherwise    failed, with the outcome's detail                                               continues
 //
-//   interrupted by us ── seen off ──▶ `on` is given, and the time of the state starts again
+//   interrupted by us ── seen off ──▶ `on` is ordered, and the state's time limit starts again
 //                     ── not seen off, no sign of life ──▶ as `unknown`, but a restart is not counted
 //
-// 1. Nothing is switched here: the records hold the task (`powerTask`), and `PowerControl` carries it out.
-// 2. One task at a time: a person's task is refused while another is in progress; a new state's task replaces the previous one.
-// 3. The outcome of a replaced task is logged and decides nothing.
+// 1. This file switches nothing: the records hold the task (`powerTask`), and `PowerControl` carries it out.
+// 2. One task at a time: a person's task is refused while another is in progress. The task of a new state replaces the previous one.
+// 3. The outcome of a replaced task is logged, but has no effect on the state.
 
 import type { Clock } from '../../clock.ts';
 import type { PowerDetail } from '../../power/detail.ts';
@@ -60,7 +60,7 @@ export interface PowerControl {
   switches(machine: Machine): boolean;
   /** Why these parameters cannot work, without secrets; empty if they can. */
   problemsOf(powerType: string, values: PowerParameters): readonly PowerProblem[];
-  /** Checks these machines in a later turn; they may have a new task or new parameters, or be gone. */
+  /** Call when these machines may have a new task or new parameters, or were removed. Checks them later, after this turn. */
   follow(systemIds: readonly string[]): void;
   /** The last observation; `undefined` if the machine is not watched. */
   reading(systemId: string): PowerView | undefined;
@@ -80,7 +80,7 @@ export interface PowerResult {
   readonly detail?: PowerDetail | undefined;
   /** True if the machine was off when the task began. */
   readonly wasOff?: boolean;
-  /** True if this was reported before, unless the process died in between. */
+  /** True if this outcome was probably reported before: it was, unless the process died in between. */
   readonly isKnown?: boolean;
 }
 
@@ -95,7 +95,8 @@ interface PowerEndTerms extends Terms {
 }
 
 /**
- * Ample for any task: it waits at most WAITING_MS_MAX and takes at most COMMAND_MS_MAX (`power/`), and a restart of the region repeats it.
+ * Ample for any task. A task waits at most WAITING_MS_MAX and takes at most COMMAND_MS_MAX (`power/`), and a restart of the region repeats
+ * it.
  */
 const POWER_ENDS_MS_MAX = 30 * 60_000;
 
@@ -157,7 +158,7 @@ export function awaitPower(machine: Machine, atMs: number): Change | undefined {
   return atMs >= endMs ? undefined : { kind: 'change', fields: { statusDeadlineMs: endMs }, events: [] };
 }
 
-/** True if a machine that boots now would be told to power off, because it has no work. */
+/** True if a rack would tell the machine to power off when it boots, because it has no work. */
 export const switchesItselfOff = (machine: Machine): boolean =>
   bootPurpose({ ...machine, deployBy: machine.work?.deployBy }) === 'poweroff';
 
@@ -165,7 +166,7 @@ export const switchesItselfOff = (machine: Machine): boolean =>
 export function decidePowerEnd(machine: Machine, result: PowerResult, terms: PowerEndTerms): Change {
   const { task, kind } = result;
   const { atMs, hasStarted } = terms;
-  // The record has this end already. The task was given again by a process that had read the record before.
+  // The record already contains this outcome. A process that had read an older record started the task again.
   if (result.isKnown === true && machine.powerTaskId !== result.id) return NOTHING;
   // The machine started, was told to power off, and was off again when the driver checked.
   const isOffAgain = kind === 'unknown' && AFTER[task] === 'on' && hasStarted && switchesItselfOff(machine);
@@ -194,14 +195,14 @@ function endOf({ status }: Machine, { task, kind, detail, wasOff }: PowerResult,
 function afterEnd(machine: Machine, { kind, task }: PowerResult, end: PowerEnd, terms: Terms): Change {
   const change = { ...terms, username: '' };
   const row = statusRow(machine.status);
-  if (kind === 'done') return task === taskOfState(machine) ? goOn(machine, change) : endInterruption(machine);
+  if (kind === 'done') return task === taskOfState(machine) ? continueState(machine, change) : endInterruption(machine);
   const isOfState = task === taskOfState(machine) || (task === 'on' && isInterrupted(machine));
   if (row.failed === undefined || !isOfState) return endInterruption(machine);
   if (end.code === 'power-uncertain') return waitInDoubt(machine, end, terms.atMs);
   return enterStatus(machine, row.failed, { ...change, reason: end });
 }
 
-/** A later task has ended: nothing is left to repeat. */
+/** Ends the interruption: a later task has ended, so the interrupted one need not be repeated. */
 const endInterruption = ({ work }: Machine): Change =>
   work?.interruptedEndsMs === undefined
     ? NOTHING
@@ -225,14 +226,14 @@ function waitInDoubt(
   return { kind: 'change', fields, events: [] };
 }
 
-/** The event of a machine whose shortened wait has ended; `undefined` if it showed a sign of life or had its full time. */
+/** The event for a machine whose shortened wait has ended; `undefined` if it showed a sign of life, or its wait was not shortened. */
 export const whyInDoubt = ({ work, statusDeadlineMs }: Machine): Happening<'power-doubted'> | undefined =>
   work?.doubt === undefined || work.doubtEndsMs !== statusDeadlineMs
     ? undefined
     : { code: 'power-doubted', params: { doubt: work.doubt, minutes: DOUBTED_MS_MAX / 60_000 } };
 
 /** Continues a state that waited for the power task. */
-function goOn(machine: Machine, terms: Terms & { readonly username: string }): Change {
+function continueState(machine: Machine, terms: Terms & { readonly username: string }): Change {
   if (machine.status === 'releasing') return enterStatuses(machine, ['ready'], terms);
   if (machine.status === 'exiting-rescue-mode') return enterStatuses(machine, [restingStatus(machine)], terms);
   return endInterruption(machine);
@@ -244,7 +245,7 @@ const order = (task: 'on' | 'off', powerState: PowerState, atMs: number): Change
   events: [{ type: 'NODE', code: 'power-ordered', params: { task, comment: '' }, atMs, username: '' }],
 });
 
-/** Switches on a machine that an interrupted power cycle left off. Its state has its whole time for that. */
+/** Switches on a machine that an interrupted power cycle left off. The time limit of its state starts again. */
 function orderOn(machine: Machine, atMs: number): Change {
   const { status, work } = machine;
   const ordered = order('on', 'off', atMs);
@@ -269,7 +270,7 @@ export function decidePowerSeen(
   const isStillOn = state === 'on' && !isUnderWay && taskOfState(machine) === 'off';
   if (isStillOn) return order('off', state, atMs);
   if (state === 'off' && !isUnderWay && isInterrupted(machine)) return orderOn(machine, atMs);
-  const then = isOffAtLast ? goOn(machine, { ...terms, username: '' }) : NOTHING;
+  const then = isOffAtLast ? continueState(machine, { ...terms, username: '' }) : NOTHING;
   if (state === before && !isOffAtLast) return NOTHING;
   const events: NewMachineEvent[] = [];
   if (state === 'error' && before !== 'error') {

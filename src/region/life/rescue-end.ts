@@ -1,10 +1,10 @@
-// The end of a rescue. The machine unmounts and leaves on its own; if it does not, its power driver switches it.
+// The end of a rescue. The machine unmounts its disks and leaves on its own. If it does not, its power driver switches it.
 //
 //   exit-rescue ─┬─ reported lately ─► it fetches its job, unmounts, signals that it leaves, restarts or powers off
-//                │                       └─ no sign in RESCUE_LEAVES_MS_MAX, and a driver can switch it ─► switched
+//                │                       └─ no sign of life in RESCUE_LEAVES_MS_MAX, and a driver can switch it ─► switched
 //                └─ silent ─► switched at once; without a driver it enters its former state at once
 //
-// 1. A machine that has reported since it was told to leave is not switched, because it may be writing to its disks.
+// 1. A machine that has reported since the exit-rescue command is not switched, because it may be writing to its disks.
 
 import type { Machine } from '../records/machine.ts';
 import type { NewMachineEvent } from '../records/machine-event.ts';
@@ -15,13 +15,13 @@ const RESCUE_SILENT_MS_MAX = 150_000;
 /** Ample for leaving: the machine fetches its job every few seconds. */
 export const RESCUE_LEAVES_MS_MAX = 60_000;
 
-/** True if the machine has signalled from its rescue lately, so that it will learn of the rescue's end on its own. */
+/** True if the machine has signalled from its rescue lately. Then it will fetch its new job on its own. */
 export const isRescueHeard = ({ status, work }: Machine, atMs: number): boolean =>
   (status === 'rescue-mode' || status === 'entering-rescue-mode') &&
   work?.reportedMs !== undefined &&
   atMs - work.reportedMs < RESCUE_SILENT_MS_MAX;
 
-/** Switches a machine that did not leave its rescue in time and was silent since; `undefined` if that does not apply. */
+/** Switches a machine that has not left its rescue in time and has been silent since the command; otherwise `undefined`. */
 export function switchSilentRescue(machine: Machine, atMs: number): Change | undefined {
   const { status, statusSinceMs, statusDeadlineMs = 0 } = machine;
   // A later deadline means that it showed a sign of life, or was switched already.

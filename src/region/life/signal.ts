@@ -1,6 +1,6 @@
-// Signals: a machine's reports on its work, and the changes they make. Pure.
+// Signals: a machine's reports about its work, and the changes that they cause. Pure.
 //
-// Source: the signals of MAAS's metadata service (OK, FAILED, WORKING), which may be repeated without harm.
+// Source: the signals of MAAS's metadata service (OK, FAILED, WORKING). A machine may repeat them without harm.
 //
 //   state                     WORKING             OK                                    FAILED
 //   Commissioning             continues           Ready                                 Failed commissioning
@@ -37,13 +37,13 @@ export interface Signal {
   readonly status: (typeof SIGNAL_STATUSES)[number];
   /** A short word: `partitioning`, `written`. */
   readonly stage: string;
-  /** Its own words; empty: none. */
+  /** The machine's own words; empty: none. */
   readonly message: string;
-  /** The report of cloud-init or curtin, given instead of `message`. */
+  /** The report of cloud-init or curtin; replaces `message`. */
   readonly report?: StageReport | undefined;
-  /** The fault that the region found, given instead of both. */
+  /** A fault that the region found; replaces both. */
   readonly fault?: WorkFault | undefined;
-  /** True for a stage of the installed system's start rather than of the installation. */
+  /** True for a stage in the start of the installed system, false for one of the installation. */
   readonly isOfStart?: boolean | undefined;
   readonly doneBytes?: number | undefined;
   readonly totalBytes?: number | undefined;
@@ -59,14 +59,14 @@ export interface Signal {
 
 const STAGE_MAX = 32;
 const MESSAGE_MAX = 300;
-/** Characters shown in the event from the end of a script's output. */
+/** Characters from the end of a script's output that the event shows. */
 const OUTPUT_SHOWN_MAX = 160;
 
-/** Stage: the machine leaves its rescue. */
+/** The stage in which the machine leaves its rescue. */
 const LEFT = 'left';
-/** Stage: the disk is written, and the machine boots it from now on. */
+/** The stage in which the disk is written; the machine boots it from now on. */
 const WRITTEN = 'written';
-/** Stage: the installed system reports. */
+/** The stage in which the installed system reports. */
 const INSTALLED = 'installed';
 
 /** Decides the change that a signal makes to a machine at work. @param switches whether Rackboot can switch its power */
@@ -78,7 +78,7 @@ export function decideSignal(machine: Machine, signal: Signal, atMs: number, clo
   const said: Remark = isSilent(params) ? { code: 'failed-without-reason', params: {} } : { code: 'signal', params };
   const reason = signal.status === 'FAILED' ? said : undefined;
   const last = path.at(-1) ?? machine.status;
-  // A rescue needs the requester and the host key for as long as it lasts.
+  // Rescue mode keeps the work, because it contains the requester and the host key.
   const work = last === 'rescue-mode' ? progress.fields.work : undefined;
   const change = enterStatuses(machine, path, { atMs, clock, username: '', reason, work });
   const isDone = last === 'ready' || last === 'releasing' || (machine.status === 'testing' && signal.status === 'OK');
@@ -110,7 +110,7 @@ function paramsOf({ stage, message, report, fault, script, exitStatus, output = 
   };
 }
 
-/** True for a signal that says nothing. */
+/** True for a signal without any content. */
 const isSilent = ({ stage, message, report, fault, script, output }: SignalParams): boolean =>
   [report, fault, script].every((part) => part === undefined) && [stage, message, output].every((text) => text === '');
 
@@ -132,7 +132,7 @@ function typeOf(status: MachineStatus, { isOfStart }: Signal): MachineEventType 
 const levelOf = ({ status, exitStatus }: Signal): MachineEventLevel | undefined =>
   status === 'FAILED' ? 'error' : (exitStatus ?? 0) === 0 ? undefined : 'warning';
 
-/** The machine runs, so its earlier boots no longer count. */
+/** The work fields that a signal resets: the machine runs, so its earlier boots no longer count. */
 const HEARD = { waitsForBoot: false, boots: undefined, bootMs: undefined };
 
 /** Records the progress, and restarts the time limit. */
@@ -145,7 +145,7 @@ function progressOf(machine: Machine, signal: Signal, atMs: number): Change {
   const isSame = stage === work?.stage && message === work?.message && isDeepStrictEqual(report, work?.report);
   const isNews = isWritten || signal.status !== 'WORKING' || !isSame;
   const type = isWritten ? 'NODE_DISK_WRITTEN' : typeOf(machine.status, signal);
-  // The first signal of a stage is an installation step; later ones only show its progress.
+  // The first signal of a stage is an installation step; later signals only show the progress of that step.
   const isProgress = type === 'NODE_INSTALL_EVENT' && (stage === work?.stage || stage.includes('/'));
   const level = levelOf(signal) ?? (isProgress ? 'debug' : undefined);
   const params = paramsOf(signal);
@@ -176,7 +176,7 @@ function factsOf({ doneBytes, totalBytes, hostKey }: Signal, before: NonNullable
   };
 }
 
-/** The states that a machine enters because of a signal; empty if it stays. */
+/** The states that a machine enters because of a signal; empty if its state stays the same. */
 function pathOf(machine: Machine, signal: Signal, switches: boolean): readonly MachineStatus[] {
   const { status } = machine;
   if (status === 'rescue-mode') return [];
@@ -191,7 +191,7 @@ function pathOf(machine: Machine, signal: Signal, switches: boolean): readonly M
     case 'deploying':
       return !machine.netboot && cleanWords(signal.stage, STAGE_MAX) === INSTALLED ? ['deployed'] : [];
     case 'disk-erasing':
-      // Until the pending power cycle, the former owner's system still runs and could send this signal.
+      // Until the pending power cycle is done, the former owner's system still runs and could send this signal.
       if (machine.powerTask === 'cycle') return [];
       return switches ? ['releasing'] : ['releasing', 'ready'];
     case 'releasing':
@@ -199,7 +199,7 @@ function pathOf(machine: Machine, signal: Signal, switches: boolean): readonly M
     case 'entering-rescue-mode':
       return ['rescue-mode'];
     case 'exiting-rescue-mode':
-      // A signal sent before the machine was told to leave does not count.
+      // Other signals do not count, because the machine may have sent them before it knew of the end.
       return cleanWords(signal.stage, STAGE_MAX) === LEFT ? [restingStatus(machine)] : [];
     default:
       return [];

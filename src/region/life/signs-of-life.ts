@@ -1,10 +1,10 @@
-// Takes the signs of life of machines, as racks report them and as the machines themselves give them.
+// Takes the signs of life of machines, from racks' reports and from the machines' own requests.
 //
-//   started   a start from the network: counted (`network-boots.ts`), and hung work is ended
-//   seen      the time limit of its state starts again; a machine whose written disk does not start has failed
-//   leased    a machine whose disk is written is Deployed once its installed system has its address
+//   started   a start from the network: counted (`network-boots.ts`); too many starts end the work as hung
+//   seen      the time limit of the state starts again; a machine whose written disk does not start fails
+//   leased    a machine whose disk is written becomes Deployed once its installed system has an address
 //
-// 1. The number of reads does not depend on how many machines there are.
+// 1. The number of reads is the same for any number of machines.
 
 import type { Clock } from '../../clock.ts';
 import type { Machine } from '../records/machine.ts';
@@ -18,7 +18,7 @@ import { type Change, deadlineOf, enterStatus } from './status-change.ts';
 const EVENTS_LOOKED_MAX = 200;
 const NOTHING: Change = { kind: 'change', fields: {}, events: [] };
 
-/** Signs of machines, by system id: the wall time of the last one. */
+/** Signs of life by system id, each with the wall time of the last one. */
 export interface SignsOfLife {
   readonly started?: ReadonlyMap<string, number>;
   readonly seen?: ReadonlyMap<string, number>;
@@ -40,7 +40,7 @@ export async function takeSigns(
   return [...(await noteSigns({ started, seen }, terms)), ...(await findDeployed([...leased], terms))];
 }
 
-/** Counts starts, and restarts time limits: one change of each machine. */
+/** Counts starts and restarts time limits, with one change for each machine. */
 async function noteSigns(
   { started, seen }: Required<Pick<SignsOfLife, 'started' | 'seen'>>,
   terms: SignTerms,
@@ -67,7 +67,7 @@ async function noteSigns(
   });
 }
 
-/** A machine that starts again and again without a signal is hung. */
+/** Counts a start. A machine that starts again and again without a signal is hung. */
 function countStart(machine: Machine, seenMs: number | undefined, { endHung }: SignTerms): Change {
   const work = seenMs === undefined ? undefined : countBoot(machine, seenMs);
   if (work === undefined) return NOTHING;
@@ -75,10 +75,10 @@ function countStart(machine: Machine, seenMs: number | undefined, { endHung }: S
   return endHung(machine, { code: 'boots-repeated', params: { boots: work.boots } });
 }
 
-/** A machine that boots or fetches its job is at work, so the time limit of its state starts again. @param starts of its written disk */
+/** Restarts the time limit of a machine that boots or fetches its job. @param starts how often it was told to boot its written disk */
 function renew(machine: Machine, seenMs: number | undefined, starts: number, { atMs, clock }: SignTerms): Change {
   if (seenMs === undefined) return NOTHING;
-  // It keeps booting from the network instead of its written disk.
+  // The machine keeps booting from the network instead of its written disk.
   if (isWritten(machine) && starts > DISK_STARTS_MAX) {
     const why = { code: 'disk-not-starting', params: { starts } } as const;
     return failStatus(machine, 'failed-deployment', { atMs, clock, username: '', why });
@@ -112,7 +112,7 @@ async function findDeployed(leased: readonly string[], terms: SignTerms): Promis
   );
 }
 
-/** True while it is deployed and should boot its own disk. */
+/** True for a machine in Deploying that must now boot its own disk. */
 const isWritten = ({ status, netboot }: Machine): boolean => status === 'deploying' && !netboot;
 
 async function diskStarts(

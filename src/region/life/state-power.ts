@@ -1,13 +1,13 @@
 // Distinguishes a state's power task from a person's. Pure.
 //
-// 1. A person's pending task is dropped only when a state's own task replaces it; otherwise it is carried out.
+// 1. A person's pending task is carried out, unless the task of a new state replaces it.
 
 import type { PowerDetail } from '../../power/detail.ts';
 import { statusRow } from '../records/lifecycle.ts';
 import type { Machine } from '../records/machine.ts';
 import type { PowerTask } from '../records/power-task.ts';
 
-/** The power task that a state in progress needs. Any other task is a person's, and no state waits for it. */
+/** The power task that a state in progress needs. Any other task comes from a person, and no state waits for it. */
 export function taskOfState({ status, restingStatus }: Machine): PowerTask | undefined {
   const leavesOff = status === 'exiting-rescue-mode' && restingStatus !== 'deployed';
   if (status === 'releasing' || leavesOff) return 'off';
@@ -24,7 +24,9 @@ export const isOwnInterruption = (detail: PowerDetail | undefined): boolean =>
   detail?.code === 'not-ours' ||
   (detail?.code === 'no-network-boot' && isOwnInterruption(detail.params.started));
 
-/** True if the end of a process interrupted the power-on that its state needs, and the machine has shown no sign of life since. */
+/**
+ * True if the end of a Rackboot process interrupted the power-on for the current state, and the machine has shown no sign of life since.
+ */
 export const isInterrupted = (machine: Machine): boolean =>
   taskOfState(machine) === 'cycle' &&
   machine.work?.interruptedEndsMs !== undefined &&

@@ -1,14 +1,15 @@
 // Allocates addresses of static ranges to machines. Pure.
 //
-// 1. An address is allocated to one machine at a time. The addresses of racks and routers, those of dynamic ranges, and those that a rack's
-//    configuration reserves for another client are never allocated.
+// 1. An address is allocated to one machine at a time. Addresses of racks, routers and dynamic ranges are never allocated, and neither are
+//    addresses that a rack's configuration reserves for another client.
 // 2. An address last seen on another machine is allocated only when no other is free, because that machine may still use it.
 // 3. The network is the one in which the machine was seen, its boot interface first. A machine never seen gets an address only if there is
 //    exactly one network.
 // 4. A machine gets the address that a rack's configuration reserves for it, if that address may be allocated.
-// 5. A user who is not an administrator may request only addresses of static ranges and reserved ones: any other may be a server's.
+// 5. A user who is not an administrator may request only addresses that are in a static range or reserved: any other may belong to a
+//    server.
 // 6. A rack's range counts only if the rack is believed for its network and the network contains the range.
-// 7. Several racks may serve one network: every rack's reservations count, and each has its own static range.
+// 7. Several racks may serve one network: the reservations of all of them count, and each has its own static range.
 
 import type { MachineAddress } from '../../machines/machine.ts';
 import {
@@ -34,7 +35,7 @@ import { type Kept, type RefusalNamed, refusal } from '../words/refusal.ts';
 import type { CommandRefusal } from './commands.ts';
 import type { JobNetwork } from './job.ts';
 
-/** Addresses examined in one range; of a longer range only the first are used. */
+/** Addresses examined in one range; in a longer range, only the first ones are used. */
 const RANGE_MAX = 65_536;
 const NONE: ReadonlySet<Ipv4> = new Set();
 
@@ -57,8 +58,8 @@ export type AddressChoice =
 
 /**
  * Chooses a machine's address, or asks which addresses of a range are used.
- * @param known the used addresses of the ranges that were asked for
- * @param asked undefined: any of the static range, or none without such a range
+ * @param known the used addresses of the ranges for which the decision has asked
+ * @param asked the requested address; undefined: any of the static range, or none if there is no static range
  */
 export function chooseAddresses(
   machine: Machine,
@@ -95,19 +96,19 @@ export function chooseAddresses(
   return { kind: 'refuse', refusal: refusal('addresses-exhausted', { ranges: ranges.map(rangeText) }) };
 }
 
-/** The address that is wanted for a link. */
+/** The address wanted for a link. */
 interface LinkAddressWish {
-  /** The addresses that the machine's other links have. */
+  /** The addresses of the machine's other links. */
   readonly own: ReadonlySet<Ipv4>;
   /** `undefined`: a free one. */
   readonly asked?: Ipv4 | undefined;
-  /** True if the user is not an administrator: only addresses of static ranges are given. */
+  /** True if the user is not an administrator, and may get only addresses of static ranges. */
   readonly isOrdinary: boolean;
 }
 
 /**
- * An address of a network for one interface of a machine: the one that a person asked for, or a free one of a static range; of all addresses
- * of the network if no rack has such a range there.
+ * Chooses an address of a network for one interface of a machine: the requested address, or a free one of a static range. If no rack has a
+ * static range there, all addresses of the network are candidates.
  */
 export function addressForLink(
   network: Ipv4Network,
@@ -137,7 +138,10 @@ export function addressForLink(
 
 const rangeText = ([low, high]: AddressRange) => ({ low: formatIpv4(low), high: formatIpv4(high) });
 
-/** The first free address; one last seen on another machine only if there is no other. Asks for the ranges after the first together. */
+/**
+ * The first free address. An address last seen on another machine is used only if there is no other. Asks for the first range alone, then
+ * for all other ranges together.
+ */
 function findFree(
   served: readonly Served[],
   ranges: readonly AddressRange[],
@@ -198,9 +202,9 @@ function takeFor(
 }
 
 /**
- * Returns a test for last-seen addresses: true for an address that a machine holds only while it is allocated to the machine, because the
- * address is in a static range and no configuration reserves it for this interface. Once the allocation ends, the machine has lost the
- * address, however long its lease would have run.
+ * Returns a test for last-seen addresses. It is true for an address that a machine holds only while the address is allocated to it: the
+ * address is in a static range, and no configuration reserves it for this interface. When the allocation ends, the machine loses the
+ * address, even if its lease would still run.
  */
 export function lentAddresses(racks: readonly Rack[]): (address: Ipv4, mac: MacAddress) => boolean {
   const networks = racks
@@ -225,7 +229,7 @@ export function networkOfAddress(racks: readonly Rack[], address: Ipv4): JobNetw
   return undefined;
 }
 
-/** Why any rack of the network excludes the address for this machine; `undefined` if none does. */
+/** Why a rack of the network excludes the address for this interface; `undefined` if no rack does. */
 function whyKept(served: readonly Served[], address: Ipv4, mac: MacAddress): Kept | undefined {
   for (const { network, dynamic, kept, reserved } of served) {
     if (!networkContains(network, address)) continue;
@@ -248,7 +252,10 @@ const macIn = (machine: Machine, served: readonly Served[]): MacAddress | undefi
     ({ address }) => address !== undefined && served.some(({ network }) => networkContains(network, address)),
   )?.mac;
 
-/** The network in which the machine was last seen, as all racks serve it, and its interface there; or the only one with a static range. */
+/**
+ * The network in which the machine was last seen, as each of its racks serves it, and the machine's interface there. For a machine never
+ * seen: the network with a static range, if there is exactly one.
+ */
 function placeOf(
   machine: Machine,
   networks: readonly Served[],

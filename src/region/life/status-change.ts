@@ -1,9 +1,9 @@
-// The fields that change when a machine enters a state. Every state change is made here.
+// The fields that change when a machine enters a state. Every state change goes through this file.
 //
-// 1. A machine in a free state has no owner and no system; its addresses are taken back, apart from those that a person chose for its links.
-// 2. A machine's API key belongs to one deployment or commissioning. It ends when the next begins and with the release; a key made for a
-//    test ends with the test.
-// 3. A state in progress has a deadline, or waits for the machine's first boot if only a person can switch it on.
+// 1. A machine in a free state has no owner and no system. It loses its addresses, except those that a person chose for its links.
+// 2. A machine's API key belongs to one deployment or commissioning. It is revoked when the next one begins, and at the release. A key made
+//    for a test is revoked with the end of the test.
+// 3. A state in progress has a deadline. If only a person can switch the machine on, the deadline starts at the machine's first boot.
 
 import type { Clock } from '../../clock.ts';
 import { tokenFor } from '../identity/boot-token.ts';
@@ -35,7 +35,7 @@ export type Change = Extract<MachineChange<never>, { kind: 'change' }>;
 /** States in which a machine has no owner. */
 const FREE: ReadonlySet<MachineStatus> = new Set(['new', 'ready', 'retired']);
 
-/** States on whose entry the machine's API key ends. */
+/** A machine that enters one of these states loses its API key. */
 const KEYLESS: ReadonlySet<MachineStatus> = new Set([
   'new',
   'commissioning',
@@ -49,7 +49,8 @@ const KEYLESS: ReadonlySet<MachineStatus> = new Set([
   'retired',
 ]);
 
-const isAside = (status: MachineStatus): boolean => /rescue-mode|testing$/.test(status);
+/** True for the states of a rescue or a test, including failed ones: the machine later returns to its resting state. */
+const isInterlude = (status: MachineStatus): boolean => /rescue-mode|testing$/.test(status);
 
 /** The change for a machine that enters a state; the caller has checked the transition. */
 export function enterStatus(machine: Machine, to: MachineStatus, terms: StatusChangeTerms): Change {
@@ -67,11 +68,11 @@ export function enterStatus(machine: Machine, to: MachineStatus, terms: StatusCh
   };
 }
 
-/** A key made for a test ends with it; a deployed system keeps its key through a test. */
+/** True if the machine loses its API key. A key made for a test ends with the test; a deployed system keeps its key through a test. */
 const endsKey = ({ status, restingStatus }: Machine, to: MachineStatus): boolean =>
   KEYLESS.has(to) || (status === 'testing' && restingStatus !== 'deployed');
 
-/** The change for several states entered one after the other. */
+/** The change for a machine that enters several states in sequence. */
 export function enterStatuses(machine: Machine, path: readonly MachineStatus[], terms: StatusChangeTerms): Change {
   let now = machine;
   let whole: Change = { kind: 'change', fields: {}, events: [] };
@@ -89,8 +90,8 @@ export function enterStatuses(machine: Machine, path: readonly MachineStatus[], 
 }
 
 /**
- * The power settings of a machine that a person accepts. Settings that a machine may not propose are dropped: the person was not asked, for
- * example, whether the region may open their URL.
+ * The power settings of a machine that a person accepts. Settings that a machine may not propose are removed, because nobody asked the
+ * person, for example, whether the region may open their URL.
  */
 export function acceptedPower({
   powerIsProposed,
@@ -127,10 +128,10 @@ export function deadlineOf(status: MachineStatus, fromMs: number): number | unde
 function restingOf(machine: Machine, to: MachineStatus): MachineStatus | undefined {
   const isDeployed = machine.status === 'deployed' || machine.restingStatus === 'deployed';
   if (to === 'broken') return isDeployed ? 'deployed' : undefined;
-  if (!isAside(to)) return undefined;
+  if (!isInterlude(to)) return undefined;
   // A test during a repair keeps the state to which the repair returns.
   const isRepaired = to === 'testing' && machine.status === 'broken' && isDeployed;
-  return isAside(machine.status) || isRepaired ? machine.restingStatus : machine.status;
+  return isInterlude(machine.status) || isRepaired ? machine.restingStatus : machine.status;
 }
 
 /** The state after passed or aborted tests. */

@@ -1,9 +1,9 @@
-// Adjusts the deadlines of states in progress when the wall clock is stepped. Deadlines are in wall time because they outlive the process;
-// setting the clock must neither end a state early nor extend it.
+// Adjusts the deadlines of states in progress when the wall clock is stepped. Deadlines are in wall time because they outlive the process.
+// A change of the clock must not end a state early or extend it.
 //
-// 1. A step is a change of wall time against monotonic time of STEP_MS_MIN or more; slewing moves both alike.
+// 1. A step is a change of STEP_MS_MIN or more between wall time and monotonic time. Slewing is not a step: it moves both alike.
 // 2. Callers run `follow` before they use wall time for a deadline, so that a deadline is never compared with another clock.
-// 3. No deadline is later than a state's full time from now, even if it was set by a clock in another year.
+// 3. A deadline is never later than the state's full time limit from now, even if a clock in another year set it.
 
 import type { Clock } from '../../clock.ts';
 import { isStoreUnavailable } from '../../errors.ts';
@@ -22,7 +22,7 @@ export class StatusDeadlines {
   /** True once the deadlines have been checked against the clock of this start. */
   #isBounded = false;
 
-  /** @param isOnDuty false: another process adjusts the deadlines */
+  /** @param isOnDuty returns false while another process adjusts the deadlines */
   constructor(store: Pick<RegionStore, 'shiftDeadlines'>, clock: Clock, isOnDuty = () => true) {
     this.#store = store;
     this.#isOnDuty = isOnDuty;
@@ -44,7 +44,7 @@ export class StatusDeadlines {
     const step = Math.round(offsetMs - this.#offsetMs);
     const byMs = Math.abs(step) < STEP_MS_MIN ? 0 : step;
     if (byMs === 0 && this.#isBounded) return true;
-    // Noted first, so that a call meanwhile does not adjust them for the same step.
+    // Record the step first, so that a concurrent call does not adjust the deadlines for it again.
     this.#offsetMs += byMs;
     this.#isBounded = true;
     try {

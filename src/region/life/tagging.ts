@@ -1,8 +1,8 @@
-// Assigns the tags that have a definition, by the hardware that machines report.
+// Assigns tags with a definition to machines, by the hardware that they report.
 //
 // Source: MAAS's rule that such a tag is evaluated when a machine has been commissioned, and for all machines when the definition changes.
 //
-// 1. A New machine gets no tag: a stranger may have reported it, and a tagged machine gives way to no other.
+// 1. A New machine gets no tag: a stranger may have reported it, and a tagged machine would never give way to another.
 
 import { hardwareTree } from '../records/lshw.ts';
 import type { Machine } from '../records/machine.ts';
@@ -10,7 +10,7 @@ import type { RegionStore } from '../records/store.ts';
 import { matches } from '../records/xpath.ts';
 import { parseXpath, type Xpath } from '../records/xpath-parser.ts';
 
-/** How a machine's tag must change to fit its definition; undefined: it fits. */
+/** Whether a machine must get or lose a tag to fit the tag's definition; undefined: neither. */
 export function changeFor(machine: Machine, tag: string, definition: Xpath): 'add' | 'remove' | undefined {
   if (machine.status === 'new') return undefined;
   const has = machine.tags.some(({ name }) => name === tag);

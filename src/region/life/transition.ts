@@ -6,7 +6,7 @@ import { type RefusalWord, refusal } from '../words/refusal.ts';
 /** The refusal of a transition that is not in the table. */
 export type TransitionRefusal = RefusalWord<'transition-not-allowed.step'>;
 
-/** `undefined` if the transition is allowed; otherwise the refusal. */
+/** The refusal of a transition; `undefined` if the table allows it. */
 export function checkTransition(from: MachineStatus, to: MachineStatus): TransitionRefusal | undefined {
   const row = statusRow(from);
   if (row.next.includes(to)) return undefined;

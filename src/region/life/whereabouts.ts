@@ -1,8 +1,8 @@
-// The racks and addresses of a machine, as people see them.
+// The racks and addresses of a machine, as shown to people.
 //
-// 1. The last address seen of a machine stays in the store, because it shows the machine's network. It is displayed as the machine's own
-//    until a rack reports that its lease ended; an address of a static range is displayed only while it is allocated to the machine.
-// 2. Only this file decides that, so the API, the page and the commands agree for the machines of every rack.
+// 1. A machine's last seen address stays in the store, because it shows the machine's network. People see it as the machine's own until a
+//    rack reports the end of its lease. They see an address of a static range only while it is allocated to the machine.
+// 2. Only this file decides which addresses are shown, so the API, the page and the commands agree for the machines of every rack.
 
 import { createHash } from 'node:crypto';
 import type { Ipv4 } from '../../net/address.ts';
@@ -17,7 +17,7 @@ import { lentAddresses } from './static-addresses.ts';
 export interface Whereabouts {
   /** The accepted racks of a machine's home; empty if no rack has shown it yet. */
   racksOf(machine: Pick<Machine, 'home'>): readonly Rack[];
-  /** A machine's allocated addresses, then those last seen that it may still hold. */
+  /** A machine's allocated addresses, followed by the last seen addresses that it may still hold. */
   addressesOf(machine: Pick<Machine, 'addresses' | 'interfaces'>): readonly Ipv4[];
   /** The networks to which interfaces are linked. */
   networks(): NetworkView;
@@ -30,8 +30,8 @@ interface Places {
 }
 
 /**
- * Gives a digest of all that `whereabouts` depends on: while it is the same, so are the answers. It is made when it is first asked for, and
- * again once racks or networks were read again. A mere heartbeat changes none of it.
+ * Returns a function for the digest of everything on which `whereabouts` depends: while the digest is the same, the answers are. The digest
+ * is computed at the first call, and again after racks or networks were read again. A mere heartbeat does not change it.
  */
 export function basisReader({
   racks,
@@ -54,7 +54,7 @@ export function basisReader({
   };
 }
 
-/** The whereabouts for the racks and networks as they are now. */
+/** The whereabouts for the current racks and networks. */
 export function whereabouts({ racks, networks: objects }: Places): Whereabouts {
   const all = racks.list();
   let isLent: ReturnType<typeof lentAddresses> | undefined;
