@@ -181,7 +181,7 @@ class RegionProcess implements Daemon {
         this.#region = region;
         region.store.availability?.watch((problem) => this.#reaches(problem));
         region.store.confirmation?.watch((problem) => this.#confirms(problem));
-        await region.racks.partFromOwn();
+        await region.racks.removeOwn();
         const state = await region.desiredState();
         if (this.#isOnSqlite) this.#noteIfDamaged(findOlderRegion(this.#config.stateDir, state.version));
         this.#configuration.begin(this.#ports, state.settings);

@@ -126,7 +126,7 @@ function end(close: () => Promise<void>): void {
 /** Stores the rack's description; repeats while the store is unavailable. */
 async function greet(rack: RackDescription, region: Region): Promise<void> {
   try {
-    await region.racks.greet(rack);
+    await region.racks.putOwn(rack);
   } catch (error) {
     if (!isStoreUnavailable(error)) throw error;
     systemClock.schedule(STORE_RETRY_MS, () => inOrder(() => greet(rack, region)));

@@ -62,7 +62,7 @@ test('the machines of two racks show their racks and owners, fit every width, an
   try {
     const { region } = live;
     const own = { name: 'rack-1', version: '0.1.0', interfaces: [rackInterface('10.20.0.0/24')], pinned: [] };
-    await region.racks.greet({ ...own, uuid: OTHER_UUID });
+    await region.racks.putOwn({ ...own, uuid: OTHER_UUID });
     await acceptRack(region);
     const by = { username: 'a-person-of-a-long-name', isAdmin: true, comment: '' };
     const at = region.clock.wallTimeMs();

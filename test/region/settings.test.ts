@@ -108,10 +108,10 @@ test('another DHCP server that the rack has seen is returned as foreign_dhcp_ip 
     await call('POST', `${INTERFACES}?op=new`, AS_IN_THE_GUIDE);
     const own = { uuid: UUID, name: 'rack', version: '1.0.0', pinned: [] };
     const seen = { ...rackInterface('10.20.0.0/24'), name: 'eth0', foreign_dhcp_ip: '10.20.0.66' };
-    await region.racks.greet({ ...own, interfaces: [seen] });
+    await region.racks.putOwn({ ...own, interfaces: [seen] });
     assert.match((await call('GET', `${INTERFACES}eth0/`)).text, /"foreign_dhcp_ip":\s*"10\.20\.0\.66"/);
     assert.match((await call('GET', `${INTERFACES}?op=list`)).text, /"foreign_dhcp_ip":\s*"10\.20\.0\.66"/);
-    await region.racks.greet({ ...own, interfaces: [{ ...seen, foreign_dhcp_ip: undefined }] });
+    await region.racks.putOwn({ ...own, interfaces: [{ ...seen, foreign_dhcp_ip: undefined }] });
     assert.doesNotMatch((await call('GET', `${INTERFACES}eth0/`)).text, /foreign/);
   }));
 

@@ -170,7 +170,7 @@ class SimulatedSite {
       onDesiredState: (state) => this.rack.setDesiredState(state),
     });
     this.#region = region;
-    await region.racks.greet(describeRack(this.#config, '0fd4c0a2-2c4e-4a3c-9a3b-0000000000aa', '0'));
+    await region.racks.putOwn(describeRack(this.#config, '0fd4c0a2-2c4e-4a3c-9a3b-0000000000aa', '0'));
     const key = { username: 'bob', key: `ssh-ed25519 ${'A'.repeat(68)}`, createdMs: 1 };
     await this.store.life.addSshKey(key, 4, {
       type: 'AUTHORISATION',

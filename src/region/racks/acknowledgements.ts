@@ -1,11 +1,11 @@
-// The versions of the desired state that racks have in force. A command that restarts a machine waits until the racks that boot it know the
-// machine's new state.
+// The versions of the desired state that racks have in force. A command that restarts a machine waits until the racks that boot the machine
+// know its new state.
 //
-//   change ── version n ─► racks ── applied n ─► waits for this machine end
-//                            └──── timeout ────► they end, too, and return false
+//   change ── version n ─► racks ── applied n ─► commands that wait for this machine continue
+//                            └──── timeout ────► they continue as well, with the result false
 //
 // 1. Every wait is bounded: a slow or absent rack delays a restart but never prevents it.
-// 2. No command waits for a rack that has not yet reported a version.
+// 2. Commands do not wait for a rack that has never reported a version.
 
 import type { Clock } from '../../clock.ts';
 import type { Ipv4 } from '../../net/address.ts';
@@ -17,7 +17,7 @@ export interface KnownRacks {
   isOf(rack: Rack, address: Ipv4): boolean;
 }
 
-/** The part of a machine that shows which racks boot it. */
+/** The part of a machine from which this file finds the racks that boot it. */
 interface BootedMachine {
   readonly interfaces: readonly { readonly address?: Ipv4 | undefined }[];
 }
@@ -35,31 +35,31 @@ export class Acknowledgements {
     this.#clock = clock;
   }
 
-  /** Called when the rack of this process has put a version into force; 0: it will report one soon. */
+  /** Call when the rack of this process has put a version into force; 0: it will report one soon. */
   ownApplied(version: number): void {
     this.#own = version;
     this.reported();
   }
 
-  /** Called when a rack has reported its version in force. */
+  /** Call when a rack has reported its version in force. */
   reported(): void {
     for (const listener of [...this.#listeners]) listener();
   }
 
-  /** Calls `listener` whenever a rack has reported its version in force. @returns unsubscribes */
+  /** Calls `listener` whenever a rack has reported its version in force. @returns a function that unsubscribes */
   subscribe(listener: () => void): () => void {
     this.#listeners.add(listener);
     return () => void this.#listeners.delete(listener);
   }
 
-  /** The names of the racks that can boot the machine but do not have this version in force yet; empty if it may start. */
+  /** The names of the racks that can boot the machine but do not have this version in force yet; empty if the machine may start. */
   missing(machine: BootedMachine, version: number): readonly string[] {
     const nowMs = this.#clock.wallTimeMs();
     const accepted = this.#racks.list().filter((rack) => rack.state === 'accepted' && !isAway(rack, nowMs));
     const near = accepted.filter((rack) =>
       machine.interfaces.some(({ address }) => address !== undefined && this.#racks.isOf(rack, address)),
     );
-    // If the machine was never seen, any of them may boot it.
+    // If the machine was never seen, any accepted rack may boot it.
     return (near.length === 0 ? accepted : near)
       .filter((rack) => (this.#appliedBy(rack) ?? version) < version)
       .map(({ name }) => name);

@@ -1,8 +1,8 @@
-// Stores the racks' batches in turns: one batch for each rack, and one part of a batch at a time, the racks in rotation.
+// The order in which the racks' batches are stored: one batch at a time for each rack, in parts, with the racks in rotation.
 
 import { LoopTurns } from '../shares/loop-turns.ts';
 
-/** The batches being stored, one for each rack. Accepted racks fill it, RACKS_MAX of them; it empties as batches are answered. */
+/** The batches being stored, one for each accepted rack (at most RACKS_MAX). A batch leaves when it is answered. */
 export class BatchTurns {
   readonly #racks = new Set<string>();
   readonly #turns = new LoopTurns();

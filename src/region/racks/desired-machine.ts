@@ -1,11 +1,11 @@
 // The part of a machine that the region sends to racks.
 //
-// 1. Racks do not get a UUID that several machines show, because it identifies none of them. They do not get one that only an unproven
-//    report claims, either.
-// 2. The racks of a machine's home, and the rack in the region's own process, get its boot token and its home. They get the home only while
-//    a rack serves its network. A rack gives the token only to addresses of that home.
-// 3. A rack gets only interfaces that are known to be the machine's own (`interface-source.ts`), and nothing about a machine that has none,
-//    because any host of a managed network can report a New machine.
+// 1. Racks do not get a UUID that several machines show, because it identifies none of them. Nor do they get a UUID that only an unproven
+//    report claims.
+// 2. The racks of a machine's home, and the rack in the region's own process, get the machine's boot token and its home. They get the home
+//    only while a rack serves its network. A rack gives the token only to addresses of that home.
+// 3. Racks get only interfaces that are known to be the machine's own (`interface-source.ts`). Without such an interface, they get nothing
+//    about the machine, because any host of a managed network can report a New machine.
 // 4. A New machine that no person made is marked as self-named, because its report may have claimed the name of any host.
 
 import type { RackMachine } from '../../machines/machine.ts';
@@ -16,7 +16,7 @@ import { statusRow } from '../records/lifecycle.ts';
 import type { MachineForRacks } from '../records/machine.ts';
 import { kernelParamsOf } from '../records/tags.ts';
 
-/** A machine as racks get it, including its UUID; `undefined` if they do not get it. */
+/** A machine as racks get it, including its UUID; `undefined` if racks get nothing about it. */
 export function toRackMachine(machine: MachineForRacks): RackMachine | undefined {
   const macs = macsForRacks(machine);
   if (macs.length === 0) return undefined;
@@ -40,7 +40,7 @@ export function toRackMachine(machine: MachineForRacks): RackMachine | undefined
   };
 }
 
-/** Machines without token and home. Every rack gets the same records, so that one text serves all (`http/routes.ts`). */
+/** Machines without token and home. All racks get the same objects, so that one JSON text serves all of them (`http/routes.ts`). */
 const bareMachines = new WeakMap<RackMachine, RackMachine>();
 
 function bare(machine: RackMachine): RackMachine {
@@ -55,8 +55,8 @@ function bare(machine: RackMachine): RackMachine {
 
 /**
  * The machines for one rack. Machines whose home belongs to another rack come without token and home.
- * @param isHome whether a home is one of this rack's networks
- * @param isServed whether a rack serves the network of this address now; a home that is no longer served restricts no rack
+ * @param isHome whether a home is in one of this rack's networks
+ * @param isServed whether a rack now serves the network of this address; a home that is no longer served must not restrict a rack
  */
 export function machinesForRack(
   machines: readonly RackMachine[],

@@ -1,12 +1,12 @@
-// Parses the interfaces that a registering rack reports, within the limits for its trust.
+// Parses the interfaces that a registering rack reports. The limits depend on whether the region trusts the rack.
 //
 //   accepted, or with an administrator's key ─► parsed
 //   unknown ─┬─ longer than its bound ────────► refused unparsed
-//            ├─ same text as last, pending ───► reused: not parsed, and not counted against its rate
+//            ├─ pending, same text as last ───► reused: not parsed again, and not counted against its rate
 //            └─ otherwise ────────────────────► parsed if its rate allows
 //
-// 1. Reservations in an unknown rack's interfaces are not stored: they do not matter for its acceptance, and it reports them again
-//    afterwards.
+// 1. Reservations in an unknown rack's interfaces are not stored: they do not matter for its acceptance, and the rack reports them again
+//    after that.
 
 import { PENDING_RACKS_MAX } from '../records/rack.ts';
 import type { RackInterface } from '../records/rack-description.ts';
@@ -15,8 +15,9 @@ import { type RefusalNamed, refusal } from '../words/refusal.ts';
 import { check, HEARTBEAT_VALUES_MAX, rackInterfaces } from './rack-news.ts';
 
 /**
- * The interfaces of an unaccepted rack, as JSON in UTF-16 units: enough for RACK_INTERFACES_MAX of them with only name and network, on
- * which acceptance depends, or for about forty complete ones. That much is kept for each of up to 2 × PENDING_RACKS_MAX racks.
+ * Bound on the interfaces of an unaccepted rack, as JSON in UTF-16 units. It is enough for RACK_INTERFACES_MAX interfaces with only a name
+ * and a network, on which acceptance depends, or for about forty complete ones. The region keeps this much for up to 2 × PENDING_RACKS_MAX
+ * racks.
  */
 export const STRANGERS_INTERFACES_LENGTH_MAX = 16_384;
 
@@ -28,10 +29,13 @@ export type Introduction =
 
 /** The last reports of pending racks. */
 export class Introductions {
-  /** By UUID. Up to 2 × PENDING_RACKS_MAX entries; beyond that, those of racks no longer pending are removed. */
+  /** By UUID. Beyond 2 × PENDING_RACKS_MAX entries, those of racks that are no longer pending are removed. */
   readonly #said = new Map<string, { readonly text: string; readonly interfaces: readonly RackInterface[] }>();
 
-  /** Parses a report. @param mayAsk counts against the sender's rate, false if that is exceeded; `undefined` for a trusted sender */
+  /**
+   * Parses a report.
+   * @param mayAsk counts it against the sender's rate, and returns false beyond the rate; `undefined` for a trusted sender
+   */
   async read(uuid: string, text: string, mayAsk: (() => Promise<boolean>) | undefined): Promise<Introduction> {
     if (mayAsk === undefined) return readInterfaces(text);
     if (text.length > STRANGERS_INTERFACES_LENGTH_MAX) return { kind: 'too-long' };
@@ -43,7 +47,7 @@ export class Introductions {
     return { kind: 'interfaces', interfaces: read.interfaces.map(({ reservations: _, ...judged }) => judged) };
   }
 
-  /** Stores the report of a pending rack. @param isWaiting whether a rack is still pending */
+  /** Stores the report of a pending rack. @param isWaiting returns whether a rack is still pending */
   remember(
     uuid: string,
     said: { readonly text: string; readonly interfaces: readonly RackInterface[] },

@@ -1,19 +1,19 @@
-// The homes of machines. A machine's home racks boot it, and only their reports about it are believed. So a stolen rack key endangers only
-// the machines of that rack's networks.
+// The homes of machines. A machine's home racks boot it, and the region believes only their reports about it. So a stolen rack key
+// endangers only the machines of that rack's networks.
 //
 //   no home ── a rack boots it, or sees it take an address ──► home: the networks that contain this address
 //      ▲                                                         │ another rack reports it: logged, not believed
 //      └── no accepted rack has that network any more ───────────┤
-//                                                                └─ a person moves it (`rackboot machines move`) ──► home: that rack's
+//                                                                └─ a person moves it (`rackboot machines move`) ──► home: the chosen rack's
 //
 // 1. A machine keeps its home. Otherwise any rack could take any machine by claiming to see it.
-// 2. Redundant racks of one network share its machines' home.
-// 3. The rack of the region's own process is believed for every machine. Its sightings take no machine from another rack; a boot for which
-//    it vouches does.
-// 4. Within one rack, a machine's home is one shared network: its token is given only there (`boot-tokens.ts`), and requests under its
-//    hardware address from another shared network are refused here as well. A New machine may appear anywhere.
-// 5. Of a rack's reports and forwarded requests about machines at home elsewhere, only a warning is stored: one for each machine and rack
-//    in ELSEWHERE_PAUSE_MS, with a count.
+// 2. Redundant racks of one network are all home racks of its machines.
+// 3. The region believes the rack of its own process about every machine. A sighting by that rack does not move a machine from another
+//    rack's home; a boot for which it vouches does.
+// 4. Within one rack, a machine's home is one shared network. The rack gives the machine's token only there (`boot-tokens.ts`), and the
+//    region refuses requests with the machine's hardware address from another shared network. A New machine may appear anywhere.
+// 5. If a rack reports a machine whose home is elsewhere, or forwards its request, the region stores only a warning: one for each machine
+//    and rack in ELSEWHERE_PAUSE_MS, with a count.
 
 import { BoundedMap } from '../../bounded-map.ts';
 import type { Clock } from '../../clock.ts';
@@ -49,15 +49,15 @@ import { believedInterfaces } from './rack-networks.ts';
 /** The minimum time between two warnings about the same machine and rack. */
 const ELSEWHERE_PAUSE_MS = 3_600_000;
 /**
- * Pairs of machine and rack with a recent warning. Accepted racks fill it; at the bound the oldest pair is forgotten, and may be logged
- * again before its hour is over.
+ * Bound on the pairs of machine and rack with a recent warning. Accepted racks add pairs. At the bound the oldest pair is forgotten, so its
+ * next warning may come before the hour is over.
  */
 export const ELSEWHERE_REPORTED_MAX = 4096;
 
 /** The last warning about a machine and a rack. */
 interface Warning {
   readonly atMs: number;
-  /** How many were withheld since. */
+  /** The number of warnings withheld since. */
   readonly withheld: number;
 }
 
@@ -65,7 +65,7 @@ interface Warning {
 interface HomeRacks {
   list(): readonly Rack[];
   find(uuid: string): Rack | undefined;
-  /** True if one of the rack's own networks contains the address, including those that it does not report at present. */
+  /** True if one of the rack's own networks contains the address, including agreed networks that it does not report at present. */
   isHome(rack: Rack, address: Ipv4): boolean;
 }
 
@@ -92,7 +92,7 @@ export class MachineHomes {
     this.#clock = clock;
   }
 
-  /** Calls `listener` with each machine whose home changed here, as it is now. */
+  /** Calls `listener` with each machine whose home this process has changed, after the change. */
   subscribe(listener: (machine: Machine) => Promise<void>): void {
     this.#listeners.add(listener);
   }
@@ -103,19 +103,19 @@ export class MachineHomes {
     return racks.filter((rack) => rack.state === 'accepted' && this.#racks.isHome(rack, address));
   }
 
-  /** A machine's home rack if this rack is not one of its home racks. @param uuid undefined: the region's own rack */
+  /** A home rack of the machine, unless this rack is itself one of them. @param uuid undefined: the region's own rack */
   otherOwner(uuid: string | undefined, home: Ipv4 | undefined): Rack | undefined {
     const rack = uuid === undefined ? undefined : this.#racks.find(uuid);
     return rack === undefined ? undefined : ownerAmong(this.racksAt(home), rack);
   }
 
-  /** True if this rack may vouch for a boot from this interface: the interface is unknown, or its machine is known not to be at home elsewhere. */
+  /** True if this rack may vouch for a boot from this interface: the interface is unknown, or no other rack is the home of its machine. */
   async mayVouch(uuid: string, mac: MacAddress): Promise<boolean> {
     const [known] = await this.#store.racks.homesOf([{ mac }]);
     return known !== 'unreadable' && this.otherOwner(uuid, known?.home) === undefined;
   }
 
-  /** Why a rack's reports about a machine are not believed; `undefined` if they are. */
+  /** Why the region does not believe a rack's reports about a machine; `undefined` if it does. */
   whyElsewhere(uuid: string | undefined, machine: Pick<Machine, 'hostname' | 'home'>): SeenElsewhere | undefined {
     const owner = this.otherOwner(uuid, machine.home);
     const rack = owner === undefined || uuid === undefined ? undefined : this.#racks.find(uuid);
@@ -123,7 +123,7 @@ export class MachineHomes {
     return { hostname: machine.hostname, rack: rack.name, home: owner.name };
   }
 
-  /** The machines for one rack. @param uuid undefined: the rack of the region's own process, which gets everything */
+  /** The machines as one rack gets them. @param uuid undefined: the rack of the region's own process, which gets everything */
   machinesFor(uuid: string | undefined, machines: readonly RackMachine[]): readonly RackMachine[] {
     const racks = this.#racks.list();
     const rack = racks.find((one) => (uuid === undefined ? one.isEmbedded : one.uuid === uuid));
@@ -134,13 +134,17 @@ export class MachineHomes {
     return machinesForRack(machines, isHome, (home) => isServed(home, networks));
   }
 
-  /** True for an address that is not on the shared network of the machine's home; a sender from there may be another host. */
+  /** True for an address outside the shared network of the machine's home: a sender with that address may be another host. */
   isAway({ home, status }: Pick<Machine, 'home' | 'status'>, address: Ipv4 | undefined): boolean {
     if (home === undefined || address === undefined || status === 'new') return false;
     return isOtherSharedNetwork(home, address, homeNetworksOf(this.#racks.list()));
   }
 
-  /** Marks or strips the disbelieved parts of a rack's reports, and gives a home to machines without a served one. @param uuid as above */
+  /**
+   * Marks or removes the parts of a rack's reports that the region does not believe, and gives a home to machines without one that is
+   * served.
+   * @param uuid undefined: the region's own rack
+   */
   async weigh(
     reports: readonly RackReport[],
     source: string,
@@ -148,7 +152,7 @@ export class MachineHomes {
   ): Promise<readonly RackReport[]> {
     const racks = this.#racks.list();
     const rack = racks.find((one) => (uuid === undefined ? one.isEmbedded : one.uuid === uuid));
-    // Only tests have a region without a rack of its own.
+    // Only tests have a region without its own rack.
     if (rack === undefined) return reports;
     const stored = await this.#store.highestSequence(source);
     const signs = reports.map((report) => (report.sequence <= stored ? {} : signOf(report, rack)));
@@ -176,21 +180,21 @@ export class MachineHomes {
   }
 
   /**
-   * Called when a rack forwarded a known machine's report; logs a warning if the machine is at home elsewhere. @param uuid undefined: no
-   * rack
+   * Call when a rack has forwarded a known machine's report: logs a warning if the machine's home is elsewhere.
+   * @param uuid undefined: no rack forwarded it
    */
   async reportedBy(uuid: string | undefined, machine: Pick<Machine, 'systemId' | 'hostname' | 'home'>): Promise<void> {
     const rack = uuid === undefined ? undefined : this.#racks.find(uuid);
     if (rack !== undefined) await this.#warnElsewhere([machine], rack);
   }
 
-  /** Logs a warning for each time that the rack reported one of these machines, which are at home elsewhere. */
+  /** Logs a warning, at a limited rate, for each report of this rack on a machine whose home is elsewhere. */
   async #warnElsewhere(
     reported: readonly Pick<Machine, 'systemId' | 'hostname' | 'home'>[],
     rack: Rack,
   ): Promise<void> {
     const atMs = this.#clock.wallTimeMs();
-    // The transaction may run again, so the warnings count only once it is stored.
+    // The transaction may run again, so the warnings count only once the transaction is stored.
     const warned = new Map<string, Warning>();
     const events: EventOf[] = [];
     for (const machine of reported) {
@@ -213,7 +217,7 @@ export class MachineHomes {
 
   /**
    * Moves a machine's home to a rack, on a person's command. A machine at work gets a new token.
-   * @param name the network's name, or `10.20.0.0/24`; `undefined`: the first that only this rack has
+   * @param name the network's name, or `10.20.0.0/24`; `undefined`: the rack's first network that it shares with no other rack
    */
   async move(
     systemId: string,
@@ -255,11 +259,11 @@ export class MachineHomes {
 function signOf(report: RackReport, rack: Rack): MachineSign {
   const sign = { mac: parseMac(report.mac ?? ''), address: parseIpv4(report.address ?? '') };
   const isLease = isAddressSeen(report.kind) && sign.address !== undefined && sign.mac !== undefined;
-  // Of the own rack's reports, only these change anything.
+  // For the own rack, only leases and boots have an effect.
   return rack.isEmbedded && !isLease && !isBootEvent(eventTypeOf(report.kind)) ? {} : sign;
 }
 
-/** The weighing of one rack's batch. A report sees the homes that the reports before it gave to machines. */
+/** The weighing of one rack's batch. Each report counts with the homes that the earlier reports of the batch gave to machines. */
 class Weighing {
   readonly #homes: Pick<MachineHomes, 'racksAt'>;
   readonly #rack: Rack;
@@ -267,7 +271,7 @@ class Weighing {
   readonly #networks: readonly HomeNetwork[];
   /** By system id: the new homes. */
   readonly settled = new Map<string, Ipv4>();
-  /** The machines at home elsewhere, one for each report. */
+  /** The machines whose home is elsewhere, one entry for each report. */
   readonly elsewhere: MachineHome[] = [];
 
   constructor(
@@ -280,10 +284,13 @@ class Weighing {
     this.#networks = terms.networks;
   }
 
-  /** Marks or strips a report's disbelieved parts. @param sign empty: the report changes nothing, or is stored already */
+  /**
+   * Marks or removes the parts of a report that the region does not believe.
+   * @param sign empty: the report has no effect, or is stored already
+   */
   weigh(report: RackReport, { mac, address }: MachineSign, found: FoundHome): RackReport {
     if (mac === undefined && address === undefined) return report;
-    // The event is stored, and changes nothing: another rack may be this machine's home.
+    // Store the event, but let it have no effect: this machine's home may be another rack.
     if (found === 'unreadable') return { ...report, isAway: true, address: undefined };
     const [rack, networks] = [this.#rack, this.#networks];
     const known = found === undefined ? undefined : { ...found, home: this.settled.get(found.systemId) ?? found.home };
@@ -295,7 +302,7 @@ class Weighing {
     const isLease = isAddressSeen(report.kind) && mac !== undefined;
     const there = this.#homes.racksAt(address, this.#racks);
     const isThere = there.some(({ uuid }) => uuid === rack.uuid);
-    // While its home is served, only a person moves it.
+    // While a machine's home is served, only a person moves it.
     const isMoved = !isServed(known?.home, networks);
     const isFree = owners.length === 0 || !rack.isEmbedded;
     if (known !== undefined && address !== undefined && isLease && isThere && isMoved && isFree)
@@ -310,7 +317,7 @@ class Weighing {
   }
 }
 
-/** A rack's network, and its shared network, which it may share with other networks of the rack. */
+/** A network of a rack. Several networks of one rack may be on the same shared network. */
 interface HomeNetwork {
   readonly network: Ipv4Network;
   readonly sharedNetwork: string;
@@ -318,7 +325,7 @@ interface HomeNetwork {
   readonly names: readonly string[];
 }
 
-/** The networks that accepted racks serve now. */
+/** The networks that accepted racks now serve. */
 const homeNetworksOf = (racks: readonly Rack[]): readonly HomeNetwork[] =>
   racks
     .filter(({ state }) => state === 'accepted')
@@ -336,7 +343,7 @@ const homeNetworksOf = (racks: readonly Rack[]): readonly HomeNetwork[] =>
 const isServed = (home: Ipv4 | undefined, networks: readonly HomeNetwork[]): boolean =>
   home !== undefined && networks.some(({ network }) => networkContains(network, home));
 
-/** True if no shared network that serves the home contains the address; false if the home is no longer served. */
+/** True if the address is on none of the shared networks of the home; false if no rack serves the home any more. */
 function isOtherSharedNetwork(home: Ipv4, address: Ipv4, networks: readonly HomeNetwork[]): boolean {
   const homes = new Set(
     networks.filter(({ network }) => networkContains(network, home)).map(({ sharedNetwork }) => sharedNetwork),

@@ -1,11 +1,12 @@
 // An in-memory mirror of the store: the machines as racks get them.
 //
 // 1. It contains exactly the machines that racks get (`desired-machine.ts`), as of one version of the desired state.
-// 2. `refresh` reads what has changed since that version, whichever process changed it. If the store fails half-way, the old contents stay.
-// 3. It knows which machines changed since the last versions, so that racks need not get all machines for each change.
-// 4. A store with another history, or at an older version than before, is read again whole.
-// 5. A machine whose rows were damaged is read again at each refresh: a person who repairs them by hand counts no version.
-// 6. Reading needs neither facts nor owner data, so the mirror's memory depends on nothing that users or machines can store.
+// 2. `refresh` reads everything that has changed since that version, whichever process changed it. If the store fails half-way, the old
+//    contents stay.
+// 3. The mirror knows which machines changed in the last versions, so a change need not send all machines to the racks.
+// 4. If the store has another history, or an older version than before, the mirror reads all of it again.
+// 5. The mirror reads a machine with damaged rows again at each refresh, because a repair by hand makes no new version.
+// 6. The mirror reads no facts and no owner data, so users and machines cannot enlarge its memory with data that they store.
 
 import { BoundedMap } from '../../bounded-map.ts';
 import type { RackMachine } from '../../machines/machine.ts';
@@ -16,11 +17,11 @@ import { toRackMachine } from './desired-machine.ts';
 
 /** Machines read in one query. */
 const CHUNK = 500;
-/** Reads whose changes are remembered. The oldest is forgotten first; racks whose version is older get all machines. */
+/** Reads whose changes are remembered. The oldest is forgotten first; a rack with an older version gets all machines. */
 export const CHANGES_KEPT_MAX = 64;
-/** A read of more changed machines than these is not remembered: racks get all machines. */
+/** A read with more changed machines is not remembered: racks then get all machines. */
 export const CHANGED_MACHINES_MAX = 1000;
-/** Damaged machines that are read again at each refresh; the others follow once these are repaired. */
+/** Damaged machines read again at each refresh; the others follow once these are repaired. */
 const DAMAGED_READ_MAX = 8;
 
 type MirrorStore = Pick<RegionStore, 'settledVersion' | 'listGone' | 'listMachinesForRacks'>;
@@ -31,18 +32,21 @@ export class MachineMirror {
   readonly #onChanged: ((systemIds: readonly string[]) => void) | undefined;
   /** The machines as stored: several may show one UUID. */
   #stored = new Map<string, RackMachine>();
-  /** As racks get them. */
+  /** The machines as racks get them. */
   #shown = new Map<string, RackMachine>();
-  /** By UUID: the machines that show it. */
+  /** By UUID, the machines that show it. */
   #holders = new Map<string, Set<string>>();
   /** Ids of the machines with damaged rows, by system id. */
   readonly #damaged = new Map<string, number>();
   /** The values of `#shown`, until it changes. */
   #list: readonly RackMachine[] | undefined;
-  /** The machines changed by each read, by the version from which it began, oldest first. Each read begins where the one before it ended. */
+  /**
+   * The machines that each read changed, by the version before the read, oldest first. Each read begins at the version where the last
+   * ended.
+   */
   readonly #changes = new BoundedMap<number, ReadonlySet<string>>(CHANGES_KEPT_MAX, 'set longest ago');
   #version = -1;
-  /** The history of the store in which the version was given. */
+  /** The history of the store to which `#version` belongs. */
   #history = '';
   #rewinds = 0;
   readonly #reads = new LatestRun(() => this.#read());
@@ -53,12 +57,12 @@ export class MachineMirror {
     this.#onChanged = onChanged;
   }
 
-  /** The version of the contents; -1: none have been read. */
+  /** The version of the contents; -1: nothing has been read yet. */
   get version(): number {
     return this.#version;
   }
 
-  /** Counts the reads after which racks get all machines: the store has another history or an older version, or a machine was repaired. */
+  /** Counts the reads after which racks must get all machines: another history, an older version, or a repaired machine. */
   get rewinds(): number {
     return this.#rewinds;
   }
@@ -69,25 +73,25 @@ export class MachineMirror {
     return this.#list;
   }
 
-  /** A machine as racks get it; undefined: racks get no machine with this id. */
+  /** A machine as racks get it; undefined: racks do not get a machine with this id. */
   find(systemId: string): RackMachine | undefined {
     return this.#shown.get(systemId);
   }
 
-  /** The machines whose records for racks changed or ended since a version; undefined: those changes are forgotten. */
+  /** The machines whose records for racks have changed or ended since a version; undefined: the mirror no longer knows these changes. */
   changedSince(version: number): ReadonlySet<string> | undefined {
     if (version === this.#version) return new Set();
     if (!this.#changes.has(version)) return undefined;
     return new Set([...this.#changes].flatMap(([from, systemIds]) => (from < version ? [] : [...systemIds])));
   }
 
-  /** Reads all that was stored before the call. */
+  /** Reads everything that was stored before the call. */
   refresh(): Promise<void> {
     return this.#reads.run();
   }
 
   async #read(): Promise<void> {
-    // Read the version first: anything written meanwhile has a newer one.
+    // Read the version first: any change in the meantime then has a newer version.
     const { version, history } = await this.#store.settledVersion();
     const isFirst = this.#version < 0;
     const isOther = !isFirst && (version < this.#version || history !== this.#history);
@@ -127,7 +131,7 @@ export class MachineMirror {
     const repaired: string[] = [];
     for (const [systemId, id] of [...this.#damaged].slice(0, DAMAGED_READ_MAX)) {
       const machine = (await this.#store.listMachinesForRacks(0, id - 1, 1))[0];
-      // A removed machine leaves with the version of its removal.
+      // A removed machine disappears with the version of its removal.
       if (machine?.systemId !== systemId || machine.isDamaged === true) continue;
       this.#take(machine, new Set());
       repaired.push(systemId);
@@ -153,7 +157,7 @@ export class MachineMirror {
     this.#holders = new Map();
   }
 
-  /** Replaces or removes a machine; adds to `differing` all whose records this changes. */
+  /** Replaces or removes a machine. Adds all machines whose records change to `differing`. */
   #put(systemId: string, machine: RackMachine | undefined, differing: Set<string>): void {
     const before = this.#stored.get(systemId);
     if (before === undefined && machine === undefined) return;
@@ -186,7 +190,7 @@ export class MachineMirror {
     return holders.size === 2 ? [...holders][0] : undefined;
   }
 
-  /** Makes a machine's record again: without its UUID while another machine shows the same. */
+  /** Updates a machine's record for racks. It has no UUID while another machine shows the same one. */
   #show(systemId: string): void {
     const machine = this.#stored.get(systemId);
     const isShared = (this.#holders.get(machine?.uuid ?? '')?.size ?? 0) > 1;

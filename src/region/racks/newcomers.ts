@@ -1,6 +1,6 @@
-// How often unknown racks may register.
+// Limits how often unknown racks may register.
 //
-// 1. If several processes share the store, the store's rates apply as well, as for passwords (`accounts/password-limits.ts`).
+// 1. If several processes share the store, the store's rates also apply, as for passwords (`accounts/password-limits.ts`).
 
 import type { Clock } from '../../clock.ts';
 import { networkOfText } from '../../net/shares/fair-shares.ts';
@@ -25,7 +25,7 @@ export class Newcomers {
     this.#shared = shared;
   }
 
-  /** True if an unknown rack may register from this address now; counts it. @throws RackError `store-unavailable` */
+  /** True if an unknown rack may register from this address now; counts the registration. @throws RackError `store-unavailable` */
   async allows(address: string): Promise<boolean> {
     if (!this.#own.allows(address, this.#clock.now())) return false;
     if (this.#shared === undefined) return true;

@@ -1,4 +1,4 @@
-// The rack in the region's own process, among the racks on record.
+// The record of the rack in the region's own process.
 
 import { LINK_VERSION, type Rack } from '../records/rack.ts';
 import type { RackDescription } from '../records/rack-description.ts';
@@ -7,7 +7,7 @@ import type { RackChange } from '../records/rack-store.ts';
 const NO_PULSE = { life: '', applied: 0, waiting: 0, dropped: 0, deadLetters: 0, startedMs: 0 } as const;
 
 /**
- * Replaces the process's own rack. A former one registers like any other, and gets the settings that the store has for it.
+ * Replaces the process's own rack. A former own rack must then register like any other, and gets the settings stored for it.
  * @param description undefined: the process has no rack
  */
 export function decideOwnRack(
@@ -34,7 +34,7 @@ export function decideOwnRack(
     stateSinceMs: known?.stateSinceMs ?? atMs,
     seenMs: atMs,
     refused: [],
-    // It sends no heartbeats; only these fields of one are needed.
+    // The own rack sends no heartbeats; only these fields of one are needed.
     ...(settingsRefused === undefined ? {} : { pulse: { ...NO_PULSE, pinned, settingsRefused } }),
   };
   return { put: [rack], remove, events: [], result: undefined };

@@ -2,12 +2,13 @@
 //
 // Sources: the outcomes of `nodegroups/?op=register`, `op=accept`, `op=reject` of MAAS.
 //
-// 1. Only an administrator accepts a rack, by the API key that it registers with, or by a verdict. A rejected rack stays rejected until it
-//    is removed.
-// 2. Only that rack's key or an administrator's changes a known rack by a registration. Any other registration of it is refused with the reason.
+// 1. Only an administrator accepts a rack: by the API key with which the rack registers, or by a verdict. A rejected rack stays rejected
+//    until it is removed.
+// 2. A registration changes a known rack only with that rack's key, or with an administrator's. With any other key it is refused, with the
+//    reason.
 // 3. Accepted racks have distinct names, because people type them.
-// 4. A rack is accepted with its reported networks that are not in doubt (`rack-networks.ts`), and with those that the administrator names.
-//    With an administrator's key it is accepted with all.
+// 4. Accepting a rack also agrees to its reported networks that are not in doubt (`rack-networks.ts`), and to those that the administrator
+//    names. An administrator's key agrees to all of them.
 
 import { isDeepStrictEqual } from 'node:util';
 import { FairShares } from '../../net/shares/fair-shares.ts';
@@ -26,10 +27,10 @@ import type { RackChange } from '../records/rack-store.ts';
 import { type RefusalNamed, refusal } from '../words/refusal.ts';
 import { agreeTo, doubtEvent, reportedTexts, weighNetworks } from './rack-networks.ts';
 
-/** How often the store records that a pending rack was heard; it asks every few seconds. */
+/** How often the store records that a pending rack was heard. The rack asks every few seconds. */
 const WAITING_SEEN_EVERY_MS = 30_000;
 
-/** The key with which a rack authenticates from its registration on. */
+/** The key with which a rack authenticates at and after its registration. */
 export type RackKey =
   /** An administrator's API key. */
   | { readonly kind: 'administrator'; readonly token: string; readonly username: string }
@@ -63,7 +64,7 @@ const refuse = (why: RackRefusal): Decision => ({
   result: { kind: 'refuse', refusal: why },
 });
 
-/** The refusal of a rack whose link version cannot be served; `undefined` if it can. */
+/** The refusal of a rack whose link version this region does not support; `undefined` if it does. */
 export const refuseVersion = (uplink: number): RefusalNamed<'rack-version'> | undefined =>
   uplink === LINK_VERSION ? undefined : refusal('rack-version', { rack: uplink, region: LINK_VERSION });
 
@@ -109,7 +110,7 @@ function decideNewRack(registration: RackRegistration, racks: readonly Rack[], a
   return { ...decision, remove: [gone.uuid], events: [gaveWayEvent(gone, address, atMs), event, ...decision.events] };
 }
 
-/** The event that tells an administrator why a pending rack has disappeared. */
+/** The event from which an administrator learns why a pending rack has disappeared. */
 function gaveWayEvent(gone: Rack, address: string, atMs: number): NewMachineEvent {
   const params = {
     ...{ rack: gone.name, uuid: gone.uuid, address: gone.address, newAddress: address },
@@ -152,7 +153,7 @@ function roomFor(
 
 const isSilent = (rack: Rack, atMs: number): boolean => atMs - heardMs(rack) > PENDING_KEPT_MS;
 
-/** For a refusal: the pending rack heard longest ago, and after how many silent minutes it gives way. */
+/** The details of a refusal: the pending rack heard longest ago, and the number of silent minutes after which it gives way. */
 const roomAfter = (oldest: Rack | undefined, atMs: number) => ({
   minutes: PENDING_KEPT_MS / 60_000,
   oldest: oldest && {
@@ -247,7 +248,7 @@ export type RackVerdict = 'accept' | 'reject' | 'remove';
 
 export type VerdictRefusal = RefusalNamed<'not-found' | 'rack-embedded' | 'rack-name' | 'rack-network'>;
 
-/** Decides an administrator's verdict on racks, for all of them or none. The result is the refusal, or undefined. */
+/** Applies an administrator's verdict to all of these racks, or to none. The result is the refusal, or undefined. */
 export function decideVerdict(
   uuids: readonly string[],
   verdict: RackVerdict,

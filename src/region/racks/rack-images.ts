@@ -1,8 +1,8 @@
 // The disk images that remote racks report: checked, stored, and selected for a machine by the racks that boot it.
 //
 // 1. A machine gets an image only if every rack that may boot it has that image; racks that are away do not count.
-// 2. An invalid entry does not invalidate the rest of the list or the heartbeat.
-// 3. A rack's list is kept until its next one, so machines at work keep their images while the region starts.
+// 2. An invalid entry is skipped; the rest of the list and the heartbeat stay valid.
+// 3. A rack's list is kept until the rack reports the next one, so machines at work keep their images while the region starts.
 
 import { z } from 'zod';
 import { type Ipv4, networkContains } from '../../net/address.ts';
@@ -10,7 +10,7 @@ import type { Machine } from '../records/machine.ts';
 import { isAway, type Rack, type RackImage } from '../records/rack.ts';
 import { believedNetworks } from './rack-networks.ts';
 
-/** Images of one rack; of a longer list only the first count. */
+/** Bound on the images of one rack; further entries of a list are ignored. */
 export const RACK_IMAGES_MAX = 256;
 
 const name = z.string().regex(/^[a-z0-9][a-z0-9_.+-]{0,62}$/);
@@ -46,12 +46,12 @@ export function parseRackImages(list: unknown): readonly RackImage[] {
 /** The racks and their images. */
 interface RackImageKnowledge {
   readonly racks: readonly Rack[];
-  /** By rack. */
+  /** By the rack's UUID. */
   readonly images: ReadonlyMap<string, readonly RackImage[]>;
   readonly nowMs: number;
 }
 
-/** The images common to the racks that boot a machine; `undefined` if this host's own image store decides, because it may boot it. */
+/** The images that all racks that boot a machine have; `undefined` if this host's rack may boot it, so this host's image store decides. */
 export function imagesForMachine(
   machine: Pick<Machine, 'interfaces' | 'addresses'>,
   known: RackImageKnowledge,

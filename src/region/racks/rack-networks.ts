@@ -1,14 +1,14 @@
-// Decides which of a rack's reported networks are believed. Pure.
+// Decides which of a rack's reported networks the region believes. Pure.
 //
-//   reported ─┬─ agreed to when it was accepted ──────────────────────────────► believed
+//   reported ─┬─ agreed to when the rack was accepted ────────────────────────► believed
 //             ├─ overlaps one of another accepted rack or of the region's own ► disputed: shown with the command to type, not believed
 //             ├─ wider than /16 ──────────────────────────────────────────────► disputed
 //             ├─ exceeds UNASKED_ADDRESSES_MAX ───────────────────────────────► disputed
 //             └─ otherwise ───────────────────────────────────────────────────► believed, because racks get new networks all the time
 //
-// 1. Networks of the region's own rack, and those that a person agreed to for another rack, take precedence over merely reported ones.
-// 2. Of two racks that report the same new network, the first keeps the network until that rack stops reporting it.
-// 3. A shared or wide network is agreed to only by naming that network.
+// 1. Networks of the region's own rack, and networks that a person agreed to for another rack, take precedence over merely reported ones.
+// 2. If two racks report the same new network, the first has it until it stops reporting it.
+// 3. A person agrees to a shared or wide network only by naming it.
 
 import { formatNetwork, type Ipv4Network, networkContains, networksOverlap, parseNetwork } from '../../net/address.ts';
 import type { Happening, NetworkDoubt } from '../records/event-params.ts';
@@ -25,7 +25,7 @@ const reported = ({ interfaces }: Pick<Rack, 'interfaces'>): readonly Ipv4Networ
 const contains = (outer: Ipv4Network, inner: Ipv4Network): boolean =>
   outer.prefix <= inner.prefix && networkContains(outer, inner.address);
 
-/** A rack's interfaces whose networks are believed; all decisions by network use these. */
+/** A rack's interfaces with believed networks; all decisions that depend on networks use these. */
 export function believedInterfaces(rack: Rack): readonly RackInterface[] {
   const { disputed } = rack;
   return disputed.length === 0 ? rack.interfaces : rack.interfaces.filter(({ network }) => !disputed.includes(network));
@@ -35,16 +35,17 @@ export function believedInterfaces(rack: Rack): readonly RackInterface[] {
 export const believedNetworks = (rack: Rack): readonly Ipv4Network[] =>
   reported({ interfaces: believedInterfaces(rack) });
 
-/** A rack's believed networks, and those agreed to that it does not report at present; no other rack may take them meanwhile. */
+/** A rack's believed networks, and agreed networks that it does not report at present; no other rack may take these in the meantime. */
 export const ownNetworks = (rack: Rack): readonly Ipv4Network[] => [...believedNetworks(rack), ...parsed(rack.agreed)];
 
 /** A person must agree to networks with a shorter prefix: no rack serves more than 65 536 machines, but a stolen key can claim anything. */
 const UNASKED_PREFIX = 16;
 
 /**
- * Addresses in the networks that one rack has without a person's agreement, as many as four /16: once at its acceptance, and once more
- * later. A hostile rack can fill it by reporting networks; a rack that really serves one of these must then be accepted with it by name.
- * Networks beyond the bound are not believed. It empties as the rack reports other networks or is removed.
+ * Bound on the addresses in the networks that one rack has without a person's agreement, as many as in four /16: once at its acceptance,
+ * and once more later. A hostile rack can take other racks' networks by reporting them; a person must then name such a network to accept
+ * the rack that really serves it. Networks beyond the bound are not believed. Places become free when the rack reports other networks or is
+ * removed.
  */
 export const UNASKED_ADDRESSES_MAX = 4 * 65_536;
 
@@ -64,8 +65,8 @@ function doubtOf(network: Ipv4Network, rack: Rack, had: boolean, racks: readonly
 }
 
 /**
- * The doubtful networks of a list. Networks believed so far are counted first, so that new ones do not use up the bound before them.
- * @param rack with its former networks
+ * The doubtful networks of a list. Networks believed so far count first, so that new ones do not use up the bound before them.
+ * @param rack the rack with its former networks
  */
 function doubtsAmong(networks: readonly Ipv4Network[], rack: Rack, racks: readonly Rack[]): readonly NetworkDoubt[] {
   const agreed = parsed(rack.agreed);
@@ -90,10 +91,10 @@ function doubtsAmong(networks: readonly Ipv4Network[], rack: Rack, racks: readon
   });
 }
 
-/** The doubts about a rack's reported networks: those not agreed to that belong to another rack, are too wide, or are too many. */
+/** The doubts about a rack's reported networks: networks without agreement that belong to another rack, are too wide, or are too many. */
 function doubtsOf(rack: Rack, racks: readonly Rack[]): readonly NetworkDoubt[] {
   if (rack.isEmbedded) return [];
-  // Nothing from an unaccepted rack was believed before.
+  // An unaccepted rack has no believed networks so far.
   const judged = rack.state === 'accepted' ? rack : { ...rack, agreed: [], interfaces: [] };
   return doubtsAmong(reported(rack), judged, racks);
 }
@@ -108,8 +109,8 @@ export function weighNetworks(next: Rack, before: Rack | undefined, racks: reado
 }
 
 /**
- * Accepts a rack with its reported networks that are not in doubt, and those that a person named. Networks agreed to before stay agreed
- * while the rack reports them.
+ * Accepts a rack with its reported networks that are not in doubt, and with the networks that a person named. Networks that were agreed to
+ * before stay agreed while the rack reports them.
  */
 export function agreeTo(rack: Rack, shared: readonly string[], racks: readonly Rack[]): Rack {
   const taken = new Set(doubtsOf(rack, racks).map(({ network }) => network));

@@ -1,8 +1,8 @@
 // Validates a remote rack's messages: its name, networks, heartbeats and events.
 //
 // 1. Every text, list and number has a bound; a network wider than NETWORK_PREFIX_MIN is refused.
-// 2. An invalid entry of a batch does not stop the others.
-// 3. Text for people is cleaned here, before it is stored, because a rack is another host.
+// 2. An invalid entry of a batch is refused alone; the others are accepted.
+// 3. Texts for people are cleaned here, before they are stored, because a rack is another host.
 
 import { z } from 'zod';
 import { cleanText } from '../../clean-text.ts';
@@ -21,12 +21,12 @@ import { parseRackImages } from './rack-images.ts';
 
 /** Entries of one batch. */
 export const ENTRIES_MAX = 1024;
-/** Values in a batch's JSON; an entry has about twenty, and never more than fifty. */
+/** Values in a batch's JSON. An entry has about twenty, and never more than fifty. */
 export const BATCH_VALUES_MAX = 32_768;
-/** Values in the JSON of a heartbeat or of a registration's interfaces: as many as fit into the bytes of a heartbeat. */
+/** Values in the JSON of a heartbeat, or of the interfaces in a registration: as many as fit into a heartbeat's bytes. */
 export const HEARTBEAT_VALUES_MAX = 131_072;
 const COUNT_MAX = Number.MAX_SAFE_INTEGER;
-/** Copies of one heartbeat. */
+/** Copies of images that one heartbeat reports. */
 const COPIES_MAX = 16;
 
 const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
@@ -128,9 +128,9 @@ const report = z.object({
   mac: z.string().max(17).optional(),
   address: z.string().max(15).optional(),
   text: shownText(4096),
-  /** Taken as they are: `reportedEvent` says which fit the kind. Absent if the sentence says all. */
+  /** Not validated here: `reportedEvent` checks whether they fit the kind. Absent if the sentence says everything. */
   params: z.record(z.string(), z.unknown()).optional(),
-  /** Instead of them, from a rack of an earlier version. */
+  /** A rack of an earlier version sends these instead of `params`. */
   fields: z
     .object({
       client: shownText(64).optional(),
@@ -171,7 +171,7 @@ const batch = z.object({
   entries: z.array(z.looseObject({ sequence: count })).max(ENTRIES_MAX),
 });
 
-/** One received entry of a batch, of which only the sequence is validated. */
+/** One received entry of a batch. Only its sequence has been validated. */
 type RawEntry = z.output<typeof batch>['entries'][number];
 
 /** One parsed entry of a batch, or why it is invalid. */
@@ -184,7 +184,7 @@ export type KeptPost = z.output<typeof post>;
 
 export interface LinkBatch {
   readonly source: string;
-  /** Events lost since the previous batch, at the rack's outbox bound or before they reached it. */
+  /** Events lost since the previous batch: at the bound of the rack's outbox, or before they reached the outbox. */
   readonly missed: number;
   /** In the order of their sequences; `readEntry` parses each in its turn. */
   readonly entries: readonly RawEntry[];
@@ -220,7 +220,7 @@ export function parseBatch(uuid: string, value: unknown): Checked<LinkBatch> {
   return outer;
 }
 
-/** Parses an entry; an invalid one is returned as a fault. */
+/** Parses an entry; an invalid entry gives a fault. */
 export function readEntry(raw: RawEntry): LinkEntry {
   const one = check(entry, raw);
   return one.ok ? one.value : { kind: 'fault', sequence: raw.sequence, reason: sentenceOf(one.problem) };

@@ -1,15 +1,18 @@
 // The administrators whose API keys racks use.
 //
-// 1. A rack with such a key speaks only while the key's owner is an administrator, which is checked at each use. A rack with a key that it
-//    generated has been accepted on its own, and has no owner.
+// 1. The region accepts such a key only while its owner is an administrator, which it checks at each use. A rack with a key that it
+//    generated was accepted separately, and has no owner.
 
 import type { NewMachineEvent } from '../records/machine-event.ts';
 import type { Racks } from './racks.ts';
 
-/** Racks that the event names; the others are counted. */
+/** Bound on the racks that the event names; the others are only counted. */
 const NAMED_MAX = 10;
 
-/** The event when a user whose API key racks use loses the rights of an administrator, or the account; undefined: no rack uses one. */
+/**
+ * The event for a user who loses administrator's rights, or the account, while racks use the user's API keys; undefined: no rack uses one
+ * of them.
+ */
 export function ownerLostEvent(
   racks: Pick<Racks, 'list' | 'ownerOf'>,
   user: string,

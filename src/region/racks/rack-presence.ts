@@ -1,8 +1,8 @@
-// Which racks are away: logs each rack once when it goes away, and once when it is back.
+// Logs each rack once when it goes away, and once when it is back.
 //
 //   heard ─ lookForAway: silent for AWAY_AFTER_MS ─► away (`awayMs`) ─ heard ─► heard
 //
-// 1. The event and the mark on the rack are stored together, so that each is logged once, whichever process is on duty.
+// 1. The event and the mark on the rack (`awayMs`) are stored together, so each absence is logged once, whichever process is on duty.
 
 import type { Clock } from '../../clock.ts';
 import type { NewMachineEvent } from '../records/machine-event.ts';
@@ -15,7 +15,7 @@ interface KnownRacks {
   change<R>(decide: (racks: readonly Rack[]) => RackChange<R>): Promise<R>;
 }
 
-/** Whether the racks of one region report. */
+/** Watches whether the racks of one region report. */
 export class RackPresence {
   readonly #racks: KnownRacks;
   readonly #clock: Clock;
@@ -32,7 +32,7 @@ export class RackPresence {
     const nowMs = this.#clock.wallTimeMs();
     for (const { uuid } of this.#racks.list().filter((rack) => this.#isNewlyAway(rack, nowMs))) {
       await this.#racks.change((racks) => {
-        // Another process may have heard it, or logged it.
+        // Another process may have heard the rack, or logged its absence.
         const rack = racks.find((one) => one.uuid === uuid);
         if (rack === undefined || !this.#isNewlyAway(rack, nowMs)) return { put: [], events: [], result: undefined };
         const params = { rack: rack.name, heardMs: this.#heardMs(rack) };
@@ -46,12 +46,12 @@ export class RackPresence {
     return rack.awayMs === undefined && isAway({ ...rack, seenMs: this.#heardMs(rack) }, nowMs);
   }
 
-  /** After a start of the region, its racks get time to report. */
+  /** When the rack was last heard, but at least the region's start: racks get time to report after it. */
   #heardMs({ seenMs, stateSinceMs }: Rack): number {
     return Math.max(seenMs ?? stateSinceMs, this.#startedMs);
   }
 }
 
-/** The event of a rack that is heard again; none if it was not away. */
+/** The event of a rack that is heard again; empty if the rack was not away. */
 export const returnEvents = ({ name, awayMs }: Rack, atMs: number): readonly NewMachineEvent[] =>
   awayMs === undefined ? [] : [{ type: 'RACK_BACK', code: 'rack-back', params: { rack: name }, atMs, username: '' }];

@@ -1,8 +1,8 @@
-// The racks of a region: their registrations, verdicts and heartbeats. The API, the link and the page use it.
+// The racks of a region: their registrations, verdicts and heartbeats. The API, the link and the page use this class.
 //
-// 1. The list in memory mirrors the store. `refresh` reads it again if its version has changed, whichever process changed it: before each
-//    request, after each change of this process, and periodically.
-// 2. A rack's secret is compared in constant time, even if there is no such rack.
+// 1. The list in memory mirrors the store. `refresh` reads it again if any process has changed its version. It runs before each request,
+//    after each change by this process, and periodically.
+// 2. A secret is compared in constant time, even if there is no such rack.
 
 import { createHash } from 'node:crypto';
 import type { Clock } from '../../clock.ts';
@@ -34,7 +34,7 @@ import {
 import { believedNetworks, doubtEvent, ownNetworks, weighNetworks } from './rack-networks.ts';
 import { RackPresence, returnEvents } from './rack-presence.ts';
 
-/** Events about a rack's disputed networks, which an accepted rack could cause with each heartbeat and registration. */
+/** The rate of events about disputed networks. An accepted rack could otherwise cause one with each heartbeat and registration. */
 export const DISPUTES_PER_RACK = { perSecond: 1 / 3600, burst: 4 } as const;
 export const DISPUTES_IN_TOTAL = { perSecond: 0.1, burst: 256 } as const;
 
@@ -48,7 +48,7 @@ interface RackNews {
   readonly images?: readonly RackImage[] | undefined;
 }
 
-/** The believed networks of one rack. */
+/** The decision on the networks of one rack. */
 interface WeighedNetworks {
   readonly disputed: readonly string[];
   readonly believed: readonly Ipv4Network[];
@@ -57,7 +57,7 @@ interface WeighedNetworks {
 
 const isAccepted = ({ state }: Rack): boolean => state === 'accepted';
 
-/** A key of all the facts that decide which networks are believed. */
+/** A text of all facts that decide which networks are believed, to compare them. */
 function weighingKey(racks: readonly Rack[]): string {
   return racks
     .filter(isAccepted)
@@ -109,7 +109,7 @@ export class Racks {
     return this.#list;
   }
 
-  /** Counts the changes of the believed networks, in this process. */
+  /** Counts the changes of the believed networks that this process has seen. */
   get networksVersion(): number {
     return this.#networksVersion;
   }
@@ -126,14 +126,14 @@ export class Racks {
       this.#list = this.#weigh(seen.racks);
       this.#keys = new Map(seen.keys.map((key) => [key.uuid, key]));
       this.#version = seen.version;
-      // Another process may have heard it.
+      // Another process may have received a rack's acknowledgement.
       this.acknowledgements.reported();
     } catch (error) {
       if (!isStoreUnavailable(error)) throw error;
     }
   }
 
-  /** Decides again on all networks if any rack's networks have changed; a mere heartbeat costs nothing. */
+  /** Decides on all networks again if those of any rack have changed; a mere heartbeat costs nothing. */
   #weigh(racks: readonly Rack[]): readonly Rack[] {
     const key = weighingKey(racks);
     if (key !== this.#weighedKey) {
@@ -154,7 +154,7 @@ export class Racks {
     return this.list().find((rack) => rack.uuid === uuid);
   }
 
-  /** True if an address is in a network of an accepted rack, whatever its management, as in `managedNetworks`. */
+  /** True if an address is in a network of an accepted rack. The management of the network does not matter, as in `managedNetworks`. */
   serves(address: Ipv4): boolean {
     return this.list().some((rack) => rack.state === 'accepted' && this.isOf(rack, address));
   }
@@ -164,12 +164,12 @@ export class Racks {
     return (this.#weighed.get(rack.uuid)?.believed ?? []).some((network) => networkContains(network, address));
   }
 
-  /** Like `isOf`, including networks agreed to that the rack does not report at present. */
+  /** Like `isOf`, but including agreed networks that the rack does not report at present. */
   isHome(rack: Rack, address: Ipv4): boolean {
     return (this.#weighed.get(rack.uuid)?.own ?? []).some((network) => networkContains(network, address));
   }
 
-  /** The UUID of the accepted rack that has this key, `token:secret`, and serves this address; undefined: none. */
+  /** The UUID of the accepted rack with this key, `token:secret`, that serves this address; undefined: none. */
   speakerFor(key: string, address: Ipv4): string | undefined {
     const colon = key.indexOf(':');
     const token = key.slice(0, colon);
@@ -189,7 +189,7 @@ export class Racks {
     return this.#isSecretOf(rack, credentials.tokenKey, credentials.secret) ? rack : undefined;
   }
 
-  /** True if these are this rack's credentials; records the use of an API key. */
+  /** True if these are this rack's credentials. Records the use of an API key. */
   async isKeyOf(
     rack: Rack | undefined,
     credentials: { readonly consumerKey: string; readonly tokenKey: string; readonly secret: string },
@@ -201,12 +201,12 @@ export class Racks {
     return this.#isSecretOf(rack, credentials.tokenKey, credentials.secret);
   }
 
-  /** The user whose API key a rack uses; undefined: none, or the key is deleted. */
+  /** The user whose API key a rack uses; undefined: it uses none, or the key was deleted. */
   ownerOf({ uuid }: Rack): string | undefined {
     return this.#keys.get(uuid)?.username;
   }
 
-  /** The user whose API key a rack uses and who is no longer an administrator; undefined: the rack may speak. */
+  /** The user whose API key a rack uses, if the user is no longer an administrator; undefined: the key is still accepted. */
   demotedOwnerOf({ uuid }: Rack): string | undefined {
     const key = this.#keys.get(uuid);
     return key?.isAdmin === true ? undefined : key?.username;
@@ -258,7 +258,7 @@ export class Racks {
   }
 
   /**
-   * Accepts, rejects or removes racks: all of them, or none, with the reason.
+   * Accepts, rejects or removes either all of these racks, or none of them. @returns the refusal, or undefined
    * @param shared disputed networks to which the administrator agrees by name
    */
   async judge(
@@ -277,19 +277,19 @@ export class Racks {
     return refusal;
   }
 
-  /** Calls `listener` after each verdict in this process. @returns unsubscribes */
+  /** Calls `listener` after each verdict in this process. @returns a function that unsubscribes */
   subscribe(listener: () => void): () => void {
     this.#listeners.add(listener);
     return () => void this.#listeners.delete(listener);
   }
 
-  /** Stores the rack of this process, which needs no key, and removes an earlier one with another UUID. */
-  greet(description: RackDescription): Promise<void> {
+  /** Stores the rack of this process, which needs no key. Removes an earlier one with another UUID. */
+  putOwn(description: RackDescription): Promise<void> {
     return this.#change((racks) => decideOwnRack(description, racks, this.#clock.wallTimeMs()));
   }
 
-  /** Removes the rack of an earlier process on this store: this one has none. */
-  partFromOwn(): Promise<void> {
+  /** Removes the own rack of an earlier process on this store; call it if this process has no rack. */
+  removeOwn(): Promise<void> {
     return this.#change((racks) => decideOwnRack(undefined, racks, this.#clock.wallTimeMs()));
   }
 
@@ -334,7 +334,7 @@ export class Racks {
     return event === undefined || !this.#disputes.allows(next.uuid, this.#clock.now()) ? [] : [event];
   }
 
-  /** Applies a change, and reads it. */
+  /** Applies a change, and reads the racks again once it is stored. */
   async #change<R>(decide: (racks: readonly Rack[]) => RackChange<R>): Promise<R> {
     const result = await this.#store.racks.change(decide);
     await this.#store.afterCommit(() => this.refresh());

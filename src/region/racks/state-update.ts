@@ -1,12 +1,13 @@
-// The answers to a rack that asks for its desired state: it is unchanged, the changes since the state that the rack has, or the whole state.
+// The answers to a rack's request for its desired state: "unchanged", the changes since the rack's state, or the whole state.
 //
 //   "42.3.q0Fz…"    the tag of a state: version, basis, start of the region
 //
 // Sources: RFC 9110 §8.8.3, §13.1.2 (entity tags); RFC 3229 §10 (delta encoding: A-IM, IM, 226).
 //
-// 1. After a restore of an older database, the same version may stand for another state. So the tag names the start of the region's process.
-// 2. The racks' networks also decide which machines' tokens and homes a rack gets. The basis changes with them, and when the database has
-//    another history or an older version than before. With another basis a rack gets the whole state, even of the version that it has.
+// 1. After an older database was restored, the same version may mean another state. So the tag names the start of the region's process.
+// 2. The networks of racks also decide which machines' tokens and homes a rack gets. The basis changes with these networks, and when the
+//    database has another history or an older version than before. If the basis differs, a rack gets the whole state, even of the version
+//    that it has.
 
 import type { DesiredState, StateChanges } from '../../machines/machine.ts';
 
@@ -15,7 +16,7 @@ interface StateMark {
   readonly version: number;
   /** Counts the changes of machines' records that have no version: changed networks of racks, and another database. */
   readonly basis: number;
-  /** Drawn at random at each start of the region. */
+  /** Chosen at random at each start of the region. */
   readonly startId: string;
 }
 
@@ -25,11 +26,11 @@ export type StateUpdate =
   | { readonly kind: 'state'; readonly tag: string; readonly state: DesiredState }
   | { readonly kind: 'state-changes'; readonly tag: string; readonly changes: StateChanges };
 
-/** The state that a rack says it has, and the answers that it accepts. */
+/** A rack's request: the state that it has, and the answers that it accepts. */
 export interface StateRequest {
   /** The header If-None-Match. */
   readonly ifNoneMatch: string | undefined;
-  /** True if it can apply changes. */
+  /** True if the rack can apply changes. */
   readonly takesChanges: boolean;
 }
 
@@ -37,7 +38,7 @@ const TAG = /^(?:W\/)?"(\d{1,16})\.(\d{1,16})\.([\w-]{1,64})"$/;
 
 export const stateTag = ({ version, basis, startId }: StateMark): string => `"${version}.${basis}.${startId}"`;
 
-/** The state of the first tag that this start of the region gave out; undefined: it gave out none of them. */
+/** The state of the first tag from this start of the region; undefined: none of the tags is. */
 export function knownMark(ifNoneMatch: string | undefined, ownStartId: string): StateMark | undefined {
   for (const one of (ifNoneMatch ?? '').split(',')) {
     const [, version = '', basis = '', startId] = TAG.exec(one.trim()) ?? [];

@@ -21,7 +21,7 @@ async function pageFilters(): Promise<readonly string[]> {
   await withRegion(async ({ region }) => {
     await region.enlist(report([0x525400000001]));
     const own = { name: 'rack-1', version: '0.1.0', interfaces: [rackInterface('10.20.0.0/24')], pinned: [] };
-    await region.racks.greet({ ...own, uuid: OTHER_UUID });
+    await region.racks.putOwn({ ...own, uuid: OTHER_UUID });
     await acceptRack(region);
     const page = `${await renderPage(viewOf(region, { viewer: ADMIN }))}`;
     const form = /<form class="filters".*?<\/form>/s.exec(page)?.[0] ?? assert.fail(page);

@@ -243,7 +243,7 @@ test('only administrators import, hold and delete', () =>
 test('1.4: the report of a cluster on its download is in the log', () =>
   withApi([], async (ask, { store, region }) => {
     const uuid = '0f7d57ef-b0b1-4d4e-a8a5-3a5f6e0a2f11';
-    await region.racks.greet({ uuid, name: 'rack-1', version: '0.1.0', interfaces: [], pinned: [] });
+    await region.racks.putOwn({ uuid, name: 'rack-1', version: '0.1.0', interfaces: [], pinned: [] });
     const path = '1.0/nodegroups/master/?op=report_download_progress';
     const said = async () => sentenceOf((await store.listEvents({ limit: 1 }))[0]);
     const given = { filename: 'noble.img', size: '2097152', bytes_downloaded: '1048576' };

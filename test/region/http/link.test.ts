@@ -427,7 +427,7 @@ test('a turn of a batch is stored whole or not at all, and a store that fails is
 test("a heartbeat stores the rack's report, and is answered with the region's time", () =>
   withLink(async ({ region, rack, clock, store }) => {
     await acceptRack(region);
-    await region.racks.greet({ uuid: OTHER_UUID, name: 'rack-1', version: '0.9.9', interfaces: [], pinned: [] });
+    await region.racks.putOwn({ uuid: OTHER_UUID, name: 'rack-1', version: '0.9.9', interfaces: [], pinned: [] });
     const version = await store.desiredVersion();
     const answer = await rack('heartbeat', heartbeatOf({ interfaces: [rackInterface('10.51.0.0/24')] }));
     assert.deepEqual(JSON.parse(answer.text), { version: '0.9.9', uplink: 1, now: clock.wallTimeMs() });
@@ -455,9 +455,9 @@ test('a rack that refuses its settings is shown with the reason until it uses th
     await rack('heartbeat', heartbeatOf());
     assert.doesNotMatch(`${renderRacks(region, clock.wallTimeMs())}`, /refuses its settings/);
     const own = { uuid: OTHER_UUID, name: 'rack-1', version: '0.9.9', interfaces: [], pinned: [] };
-    await region.racks.greet({ ...own, settingsRefused: why });
+    await region.racks.putOwn({ ...own, settingsRefused: why });
     assert.match(`${renderRacks(region, clock.wallTimeMs())}`, /refuses its settings/, 'the rack of this process too');
-    await region.racks.greet(own);
+    await region.racks.putOwn(own);
     assert.doesNotMatch(`${renderRacks(region, clock.wallTimeMs())}`, /refuses its settings/);
   }));
 
@@ -474,7 +474,7 @@ test('another DHCP server that a rack sees is shown with the rack until it is go
     await rack('heartbeat', heartbeatOf({ interfaces: [rackInterface()] }));
     assert.doesNotMatch(`${renderRacks(region, clock.wallTimeMs())}`, /another DHCP server/);
     const own = { uuid: OTHER_UUID, name: 'rack-1', version: '0.9.9', pinned: [] };
-    await region.racks.greet({
+    await region.racks.putOwn({
       ...own,
       interfaces: [{ ...rackInterface('10.60.0.0/24'), foreign_dhcp_ip: '10.60.0.66' }],
     });

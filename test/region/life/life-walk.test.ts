@@ -94,7 +94,7 @@ async function greetRack(region: Region, high = '10.20.0.12'): Promise<void> {
     static_ip_range_high: high,
   };
   const uuid = '0fd4c0a2-2c4e-4a3c-9a3b-0000000000aa';
-  await region.racks.greet({
+  await region.racks.putOwn({
     uuid,
     name: 'rack-1',
     version: '0',

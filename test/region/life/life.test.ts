@@ -35,7 +35,7 @@ const IMAGE = {
 
 /** A rack with static addresses 10.20.0.10 to 10.20.0.12. */
 async function greetRack(region: Region, more: object = {}): Promise<void> {
-  await region.racks.greet({
+  await region.racks.putOwn({
     uuid: '0fd4c0a2-2c4e-4a3c-9a3b-0000000000aa',
     name: 'rack-1',
     version: '0',

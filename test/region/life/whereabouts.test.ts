@@ -19,7 +19,7 @@ async function makeRacks(region: Region, more: object = {}): Promise<void> {
     static_ip_range_high: '10.20.0.19',
     ...more,
   };
-  await region.racks.greet({ uuid: OTHER_UUID, name: 'rack-1', version: '0.1.0', interfaces: [nic], pinned: [] });
+  await region.racks.putOwn({ uuid: OTHER_UUID, name: 'rack-1', version: '0.1.0', interfaces: [nic], pinned: [] });
   await acceptRack(region);
 }
 

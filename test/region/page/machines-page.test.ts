@@ -98,7 +98,7 @@ test('with several racks a machine shows its own, and both page and API search b
       return `${await renderPage(viewOf(region, { viewer: USER, query }))}`;
     };
     const own = { name: 'rack-1', version: '0.1.0', interfaces: [rackInterface('10.20.0.0/24')], pinned: [] };
-    await region.racks.greet({ ...own, uuid: OTHER_UUID });
+    await region.racks.putOwn({ ...own, uuid: OTHER_UUID });
     const at = clock.wallTimeMs();
     await region.observe([
       { sequence: 1, kind: 'dhcp.ack', at, mac: '52:54:00:00:00:01', address: '10.20.0.150', text: 'Took an address' },

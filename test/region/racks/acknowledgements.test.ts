@@ -22,7 +22,7 @@ async function hear(region: Region, applied: number, more: Parameters<typeof acc
 }
 
 async function greet(region: Region): Promise<void> {
-  await region.racks.greet({
+  await region.racks.putOwn({
     uuid: OTHER_UUID,
     name: 'own',
     version: '0',

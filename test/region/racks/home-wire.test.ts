@@ -32,7 +32,7 @@ const network = (name: string, text: string, more: Partial<RackInterface> = {}):
 const NETWORKS = [network('lab', '10.20.0.0/24'), network('far', '10.30.0.0/24')];
 
 const greet = async ({ region }: LinkPlace, interfaces: readonly RackInterface[]): Promise<void> =>
-  await region.racks.greet({ uuid: UUID, name: 'rack', version: '0.1.0', interfaces, pinned: [] });
+  await region.racks.putOwn({ uuid: UUID, name: 'rack', version: '0.1.0', interfaces, pinned: [] });
 
 const through = (address: string, more: Readonly<Record<string, string>> = {}) => ({
   headers: { 'x-rackboot-rack': SECRET, 'x-forwarded-for': address, ...more },

@@ -56,7 +56,7 @@ test('beyond the remembered pairs of machine and rack the oldest is logged again
 test('a rack that keeps changing its claims to others’ networks is logged a few times', () =>
   withRegion(async ({ region, store }) => {
     const own = { name: 'lab', version: '0.1.0', interfaces: [rackInterface('10.20.0.0/24')], pinned: [] };
-    await region.racks.greet({ ...own, uuid: OTHER_UUID });
+    await region.racks.putOwn({ ...own, uuid: OTHER_UUID });
     await acceptRack(region);
     const pulse = { life: 'x', applied: 1, waiting: 0, dropped: 0, deadLetters: 0, pinned: [], startedMs: 1 };
     for (let round = 0; round < 50; round += 1) {
@@ -72,7 +72,7 @@ test('a rack that keeps changing its claims to others’ networks is logged a fe
 test('of all racks together DISPUTES_IN_TOTAL such changes are logged at once', () =>
   withRegion(async ({ region, store, clock }) => {
     const own = { name: 'lab', version: '0.1.0', interfaces: [rackInterface('10.20.0.0/24')], pinned: [] };
-    await region.racks.greet({ ...own, uuid: OTHER_UUID });
+    await region.racks.putOwn({ ...own, uuid: OTHER_UUID });
     const pulse = { life: 'x', applied: 1, waiting: 0, dropped: 0, deadLetters: 0, pinned: [], startedMs: 1 };
     const racks = Math.ceil(DISPUTES_IN_TOTAL.burst / DISPUTES_PER_RACK.burst) + 1;
     for (let index = 0; index < racks; index += 1) {

@@ -35,7 +35,7 @@ const OTHER_KEY = { kind: 'own', token: 'token-of-rack-3', secretDigest: digestO
 const withRacks = (work: (place: LinkPlace) => Promise<void>): Promise<void> =>
   withLink(async (place) => {
     const own = { name: 'lab', version: '0.1.0', interfaces: [rackInterface('10.20.0.0/24')], pinned: [] };
-    await place.region.racks.greet({ ...own, uuid: LAB });
+    await place.region.racks.putOwn({ ...own, uuid: LAB });
     await acceptRack(place.region);
     await work(place);
   });
@@ -123,7 +123,7 @@ test('a network that the region’s own rack gets is taken from a rack that mere
     assert.deepEqual(place.region.racks.find(RACK_UUID)?.disputed, []);
     // And is silent from now on.
     const own = ['10.20.0.0/24', '10.60.0.0/24'].map((network) => rackInterface(network));
-    await place.region.racks.greet({ uuid: LAB, name: 'lab', version: '0.1.0', interfaces: own, pinned: [] });
+    await place.region.racks.putOwn({ uuid: LAB, name: 'lab', version: '0.1.0', interfaces: own, pinned: [] });
     assert.deepEqual(place.region.racks.find(RACK_UUID)?.disputed, ['10.60.0.0/16']);
     const lab = await enlist(place, SECRET, '10.60.0.9', LAB_MAC);
     const token = await commission(place, lab);

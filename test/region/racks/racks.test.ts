@@ -160,14 +160,14 @@ for (const [name, given, known, outcome, racks] of REGISTRATIONS) {
 test('a process without a rack parts from that of an earlier process, which registers like any other', () =>
   withRegion(async ({ region }) => {
     const { racks } = region;
-    await racks.greet({ uuid: OTHER_UUID, name: 'own', version: '1', interfaces: [], pinned: [] });
+    await racks.putOwn({ uuid: OTHER_UUID, name: 'own', version: '1', interfaces: [], pinned: [] });
     await acceptRack(region);
-    await racks.partFromOwn();
+    await racks.removeOwn();
     assert.deepEqual(
       racks.list().map(({ uuid, isEmbedded }) => [uuid, isEmbedded]),
       [[RACK_UUID, false]],
     );
-    await racks.partFromOwn();
+    await racks.removeOwn();
     assert.equal(racks.list().length, 1);
     const key = { kind: 'own', token: 'token-of-own', secretDigest: digestOf('secret-of-own') } as const;
     const outcome = await register(region, registration({ uuid: OTHER_UUID, name: 'own', key }));
@@ -280,8 +280,8 @@ test(
 test('the rack of this process is always accepted, and the only one, even with a new UUID', () =>
   withRegion(async ({ region }) => {
     const said = { name: 'rack-1', version: '0.1.0', interfaces: [rackInterface()], pinned: [] };
-    await region.racks.greet({ ...said, uuid: RACK_UUID });
-    await region.racks.greet({ ...said, uuid: OTHER_UUID, name: 'rack-one' });
+    await region.racks.putOwn({ ...said, uuid: RACK_UUID });
+    await region.racks.putOwn({ ...said, uuid: OTHER_UUID, name: 'rack-one' });
     assert.deepEqual(
       region.racks.list().map(({ uuid, name, state, isEmbedded }) => [uuid, name, state, isEmbedded]),
       [[OTHER_UUID, 'rack-one', 'accepted', true]],

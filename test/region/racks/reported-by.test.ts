@@ -20,7 +20,7 @@ test('an event reported by a rack names it; one of the region itself names none'
   try {
     const { region, origin, authorization } = live;
     const nic = rackInterface('10.20.0.0/24');
-    await region.racks.greet({ uuid: OTHER_UUID, name: 'rack-1', version: '0.1.0', interfaces: [nic], pinned: [] });
+    await region.racks.putOwn({ uuid: OTHER_UUID, name: 'rack-1', version: '0.1.0', interfaces: [nic], pinned: [] });
     await acceptRack(region);
     const said = { sequence: 1, kind: 'dhcp.listening', at: region.clock.wallTimeMs(), level: 'info' } as const;
     await region.observe([{ ...said, text: 'told here' }]);

@@ -86,7 +86,7 @@ export const withSite = (work: (site: AskedApi) => Promise<void>, options: Parti
       const refused = await region.settings.change(OWN_UUID, [{ key: 'cluster_interfaces.lab', value: LAB }], 'admin');
       assert.equal(refused, undefined);
       const served = { ...LAB_TEXTS, name: 'lab', management: 2 } as const;
-      await region.racks.greet({ uuid: OWN_UUID, name: 'maas', version: '0.1.0', interfaces: [served], pinned: [] });
+      await region.racks.putOwn({ uuid: OWN_UUID, name: 'maas', version: '0.1.0', interfaces: [served], pinned: [] });
       await site.ask('POST', '2.0/zones/', { name: 'hall' });
       await site.ask('POST', '2.0/resourcepools/', { name: 'lab' });
       await work(site);
