@@ -186,7 +186,7 @@ class RegionOnStore {
       state: () => this.desiredState(),
       rewinds: () => this.#rewinds,
       onState: options.onDesiredState,
-      tellOthers: () => this.store.neighbours?.tell(),
+      tellOthers: () => this.store.neighbours?.announce(),
       readOthers: () => this.racks.refresh(),
       poll: () => this.#poll(),
     });
@@ -198,7 +198,7 @@ class RegionOnStore {
     await this.racks.refresh();
     await this.#reads.run();
     this.#announcements.begin(this.#mirror.version);
-    this.racks.subscribe(() => this.store.neighbours?.tell());
+    this.racks.subscribe(() => this.store.neighbours?.announce());
     this.store.neighbours?.listen(() => this.#announcements.heard());
   }
 

@@ -27,7 +27,7 @@ export interface StoreTroubles {
 /** The other processes of a store. */
 export interface StoreNeighbours {
   /** Announces a change to them. The notice may be lost, so each process also checks for changes regularly. */
-  tell(): void;
+  announce(): void;
   /** Calls `onChange` when another process announces a change. Call `listen` once. */
   listen(onChange: () => void): void;
 }

@@ -44,7 +44,7 @@ export class PostgresNeighbours implements StoreNeighbours {
     void this.#connect();
   }
 
-  tell(): void {
+  announce(): void {
     void this.#hints.run();
   }
 

@@ -98,7 +98,7 @@ describe('a user of the database with settings of its own', { skip: missing('lin
     const before = [...heard];
     await sleep(QUIET_MS);
     assert.deepEqual(heard, before, 'nobody lost the connection that listens');
-    stores[0]?.neighbours?.tell();
+    stores[0]?.neighbours?.announce();
     await eventuallyWithin(HEARD_MS_MAX, 'the others hear it', () =>
       heard.every((count, index) => index === 0 || count > (before[index] ?? 0)),
     );

@@ -273,12 +273,12 @@ describe('transactions in PostgreSQL', { skip: missing('linux', '/usr/lib/postgr
         eventuallyWithin(WAIT_MS_MAX, `${counts} hints`, () => hints.join() === counts.join());
       // Each looks once when it begins to listen.
       await heard(1, 1, 1);
-      stores[0]?.neighbours?.tell();
+      stores[0]?.neighbours?.announce();
       await heard(1, 2, 2);
       const ours = "query LIKE 'LISTEN%' OR query LIKE 'SELECT pg_notify%'";
       await databases.server.query(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE ${ours}`);
       await heard(2, 3, 3);
-      stores[1]?.neighbours?.tell();
+      stores[1]?.neighbours?.announce();
       await heard(3, 3, 4);
     }));
 
