@@ -252,7 +252,7 @@ export const PLAIN: readonly PlainList[] = [
       'store/operations/machine-updates.ts': 'UPDATED_AT_ONCE',
       'store/operations/region-identity.ts': 'HOLDERS_MAX',
       'store/operations/region-machine-reads.ts': 'FEW_CHANGED_MAX',
-      'store/operations/readable-rows.ts': 'DAMAGES_MAX',
+      'store/operations/readable-rows.ts': 'ERRORS_MAX',
       'region/racks/machine-mirror.ts': 'DAMAGED_READ_MAX',
       'http/send.ts': 'LIST_ENTRIES',
       'store/outbox/outbox-database.ts': 'DROP_CHUNK',

@@ -383,7 +383,7 @@ export const COLLECTIONS: Readonly<Record<string, Readonly<Record<string, string
   'store/outbox/post-shares.ts': { '#bytesOf': 'store/outbox/outbox-database.ts OUTBOX_BOUNDS' },
   'store/operations/event-queries.ts': { 'eventConditions.conditions': 'call', 'eventConditions.values': 'call' },
   'store/operations/reported-interfaces.ts': { '#own': 'call' },
-  'store/operations/readable-rows.ts': { 'Damages.errors': 'DAMAGES_MAX' },
+  'store/operations/readable-rows.ts': { 'RowReader.errors': 'ERRORS_MAX' },
   'store/operations/region-machine-reads.ts': {
     ...{ 'machineQuery.all': 'call', 'machineQuery.given': 'call' },
   },

@@ -182,9 +182,7 @@ function powerTaskOf(machine: Machine, to: MachineStatus, switches: boolean): Po
   if (statusRow(to).failed !== undefined && to !== 'releasing' && to !== 'exiting-rescue-mode') return 'cycle';
   if (to === 'exiting-rescue-mode') return machine.restingStatus === 'deployed' ? 'cycle' : 'off';
   // A machine from Ready or New is already off.
-  return OFF.has(to) && statusRow(machine.status).number !== statusRow('ready').number && machine.status !== 'new'
-    ? 'off'
-    : undefined;
+  return OFF.has(to) && machine.status !== 'ready' && machine.status !== 'new' ? 'off' : undefined;
 }
 
 /** A remark for people about the machine's new state. */

@@ -145,9 +145,9 @@ export const TARGETS: Readonly<Record<CommandName, Readonly<Partial<Record<Machi
     testing: BEFORE,
     'entering-rescue-mode': 'exiting-rescue-mode',
   },
-  'mark-broken': whereverLeadsTo('broken'),
+  'mark-broken': fromAnyStateTo('broken'),
   'mark-fixed': { broken: BEFORE },
-  'mark-missing': whereverLeadsTo('missing'),
+  'mark-missing': fromAnyStateTo('missing'),
   rescue: Object.fromEntries(
     STATUSES.filter((row) => row.failed === undefined && row.next.includes('entering-rescue-mode')).map((row) => [
       row.status,
@@ -178,7 +178,7 @@ export const TARGETS: Readonly<Record<CommandName, Readonly<Partial<Record<Machi
 };
 
 /** The command is possible in every state that may change to this one. */
-function whereverLeadsTo(to: MachineStatus): Readonly<Partial<Record<MachineStatus, Target>>> {
+function fromAnyStateTo(to: MachineStatus): Readonly<Partial<Record<MachineStatus, Target>>> {
   return from(to, ...STATUSES.filter((row) => row.next.includes(to)).map((row) => row.status));
 }
 

@@ -147,7 +147,7 @@ export class MachineAgent {
     return debug;
   }
 
-  /** Takes a signal. @returns false if the sender is neither at work nor has just ended its work */
+  /** Takes a signal. @returns false unless the sender is at work, or has just ended its work */
   async signal(proof: BootProof, signal: Signal): Promise<boolean> {
     const candidates = await this.#candidates(proof);
     const machine = workerAmong(candidates, proof);

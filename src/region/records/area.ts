@@ -3,7 +3,7 @@
 // 1. Every machine is in one zone and one pool, every rack in one zone. The default zone and the default pool are not stored. Their id is
 //    0, and nobody can change or remove them.
 
-/** A zone says where machines and racks stand, a pool whom machines are for. */
+/** A zone groups machines and racks by their place. A pool groups machines by the people for whom they are. */
 export type AreaKind = 'zone' | 'pool';
 
 /** Bound on the zones, and likewise on the pools. Administrators create and remove them. */

@@ -6,7 +6,7 @@
 
 /**
  * Bound on the stored facts of one machine, in bytes of JSON. A server with 96 memory modules, 24 disks and 8 interfaces needs 28 KiB.
- * A host that may report the machine can fill it; other machines are not affected. Freed with the machine.
+ * Any host that may report the machine can reach it; other machines are not affected. The facts are deleted with the machine.
  */
 export const FACTS_BYTES_MAX = 32 * 1024;
 /** Bound on the stored disks of one machine; filled in the same way. Further disks are left out. */

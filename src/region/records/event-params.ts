@@ -71,7 +71,7 @@ interface OtherMachine {
 export interface StageReport {
   readonly name: string;
   readonly isEnd: boolean;
-  /** In capitals; empty: none. */
+  /** The result in capitals; empty: none. */
   readonly result: string;
   /** Its own description; empty: none. */
   readonly said: string;
@@ -136,7 +136,7 @@ export interface EventParams extends RackEventParams {
     readonly text: string;
     /** True if the rack knew only the machine's IP address. */
     readonly byAddress?: boolean | undefined;
-    /** As of the known kinds. */
+    /** As for the known kinds (`rack-event-params.ts`). */
     readonly isAway?: boolean | undefined;
   };
 

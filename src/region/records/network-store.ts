@@ -20,7 +20,7 @@ import { z } from 'zod';
 import type { Ipv4, MacAddress } from '../../net/address.ts';
 import type { NewMachineEvent } from './machine-event.ts';
 
-/** Fabrics and spaces, each. */
+/** Bounds on the objects of each kind. */
 export const FABRICS_MAX = 1000;
 export const SPACES_MAX = 1000;
 export const VLANS_MAX = 4096;
@@ -76,7 +76,7 @@ export interface Vlan {
   /** MTU_MIN to MTU_MAX. */
   readonly mtu: number;
   readonly spaceId: number | undefined;
-  /** As of a fabric. */
+  /** True once a person made or changed it. */
   readonly isTouched: boolean;
 }
 
@@ -91,7 +91,7 @@ export interface Subnet {
   readonly gateway: Ipv4 | undefined;
   /** Used only while no rack serves it. */
   readonly dnsServers: readonly string[];
-  /** As of a fabric. An untouched subnet is removed together with the cluster interface for which it was made. */
+  /** True once a person made or changed it. An untouched subnet is removed together with the cluster interface for which it was made. */
   readonly isTouched: boolean;
 }
 

@@ -16,7 +16,7 @@ export type PowerParameters = Readonly<Record<string, PowerValue>>;
 /** Parameters of one machine. */
 export const POWER_PARAMETERS_MAX = 32;
 
-/** The parameters of all drivers; each may also be sent as a field of its own (`api/power-fields.ts` lists those). */
+/** The parameters of all drivers. A client may also send each of them as a separate field (`api/power-fields.ts` lists these fields). */
 export const POWER_PARAMETER_NAMES = [
   'power_address',
   'power_user',

@@ -53,7 +53,7 @@ export type NotWritable = {
 }[keyof NotWritableParams];
 
 export interface MistakeParams {
-  /** @param said what the system says */
+  /** @param said the system's error text */
   'file-unreadable': { readonly said: string };
   'file-irregular': None;
   /** @param max in bytes */

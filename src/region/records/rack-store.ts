@@ -33,7 +33,7 @@ export interface MachineSign {
 /** `unreadable`: the row of the machine or of its interface is damaged; `troubles` reports it. */
 export type FoundHome = MachineHome | 'unreadable' | undefined;
 
-/** The API key that a rack uses instead of a key of its own. */
+/** The API key that a rack uses instead of its own key. */
 export interface RackKeyHolder {
   readonly uuid: string;
   readonly secretDigest: string;

@@ -1,7 +1,7 @@
 // The port to the store of scripts: the scripts of operators, and their results on each machine.
 //
 //   begin a run ─► pending ─► running ─┬─► passed, failed, timed-out
-//                     └────────────────┴─► skipped (script removed meanwhile), aborted (its machine left the state, or restarted)
+//                     └────────────────┴─► skipped (its script was removed), aborted (its machine left the state, or restarted)
 //
 // 1. One method is one transaction, as in `store.ts`.
 // 2. Only unfinished results of a machine's newest run change.

@@ -193,7 +193,7 @@ export interface RegionStore {
   ): Promise<SplitOutcome<R>>;
   /** Stores that two machines are distinct. @returns false if one of them does not exist */
   keepApart(systemId: string, otherId: string, event: NewMachineEvent): Promise<boolean>;
-  /** The newest conflicts. @param systemId only those of this machine */
+  /** The newest conflicts. @param systemId lists only conflicts of this machine */
   listConflicts(limit: number, systemId?: string): Promise<readonly Conflict[]>;
   /** Selects the keys whose values several machines show or have shown. */
   sharedValues(keys: readonly string[]): Promise<ReadonlySet<string>>;

@@ -4,16 +4,16 @@ import { isStoreUnavailable, type RackError } from '../../errors.ts';
 import type { StoredRow } from '../rows.ts';
 
 /** Bound on the errors that one list keeps: those of its first unreadable rows. */
-const DAMAGES_MAX = 8;
+const ERRORS_MAX = 8;
 
 /** The rows that can be read, and the errors of the others. */
 export interface Readable<T> {
   readonly found: T;
-  readonly damages: readonly RackError[];
+  readonly errors: readonly RackError[];
 }
 
-/** Collects the errors of unreadable rows. */
-export class Damages {
+/** Reads rows, and collects the errors of those that it cannot read. */
+export class RowReader {
   readonly errors: RackError[] = [];
 
   /** @returns undefined if a row cannot be read */
@@ -22,7 +22,7 @@ export class Damages {
       return read();
     } catch (error) {
       if (!isStoreUnavailable(error)) throw error;
-      if (this.errors.length < DAMAGES_MAX) this.errors.push(error);
+      if (this.errors.length < ERRORS_MAX) this.errors.push(error);
       return undefined;
     }
   }

@@ -25,7 +25,7 @@ import type { NewMachineEvent } from '../../region/records/machine-event.ts';
 import { type ReportedDownload, withReport } from '../../region/records/reported-download.ts';
 import { RESOURCE_WISHES, type ResourceWish } from '../../region/records/resource-wish.ts';
 import { converted, number, optionalText, type Row, readsRow, type StoredRow, text } from '../rows.ts';
-import { Damages, type Readable } from './readable-rows.ts';
+import { type Readable, RowReader } from './readable-rows.ts';
 import type { EventTable } from './region-events.ts';
 import { all, numberIn, one, run, type Steps } from './region-steps.ts';
 
@@ -254,8 +254,8 @@ export class BootTables {
 }
 
 function readableOf<T>(rows: readonly StoredRow[], read: (row: StoredRow) => T): Readable<readonly T[]> {
-  const damages = new Damages();
-  return { found: damages.readEach(rows, read), damages: damages.errors };
+  const reader = new RowReader();
+  return { found: reader.readEach(rows, read), errors: reader.errors };
 }
 
 const valuesOf = ({ os, release, arches, subarches, labels }: WrittenBootSelection) =>

@@ -80,7 +80,7 @@ export function* decideWith<
     if (!isQuestion(decision)) return decision;
     known = yield* answer(decision, known);
   }
-  throw new Error(`a decision asked ${QUESTIONS_MAX} times, and again`);
+  throw new Error(`a decision asked more than ${QUESTIONS_MAX} questions`);
 }
 
 function isQuestion<Decision extends { readonly kind: string }, Question extends { readonly kind: 'ask' }>(

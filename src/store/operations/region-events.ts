@@ -29,7 +29,7 @@ import { number, readsRow, text } from '../rows.ts';
 import { type EventBounds, EventCuts } from './event-cuts.ts';
 import { eventConditions, listed } from './event-queries.ts';
 import { type AddedEvent, eventValues, INSERT_ALL_SQL, INSERT_SQL, readEvent, readMac } from './event-rows.ts';
-import { Damages, type Readable } from './readable-rows.ts';
+import { type Readable, RowReader } from './readable-rows.ts';
 import { beginHistory, newestHistory } from './region-histories.ts';
 import { machineIdOf } from './region-machine-reads.ts';
 import { all, numberIn, one, run, SETTLED_EVENT, type Steps } from './region-steps.ts';
@@ -211,16 +211,16 @@ export class EventTable {
     // A page forward holds the oldest of the newer events, but is still returned newest first.
     const isForward = filter.after !== undefined && filter.before === undefined;
     const { conditions, values } = eventConditions(filter);
-    const damages = new Damages();
+    const reader = new RowReader();
     const events: MachineEvent[] = [];
     for (let beyond: readonly number[] = []; ; ) {
       const all = beyond.length === 0 ? conditions : [...conditions, isForward ? 'event.id > ?' : 'event.id < ?'];
       const wanted = filter.limit - events.length;
       const { rows } = yield listed(all, isForward, [...values, ...beyond, wanted]);
-      events.push(...damages.readEach(rows, readEvent));
+      events.push(...reader.readEach(rows, readEvent));
       const last = rows.at(-1);
       if (last === undefined || rows.length < wanted || events.length === filter.limit) {
-        return { found: isForward ? events.reverse() : events, damages: damages.errors };
+        return { found: isForward ? events.reverse() : events, errors: reader.errors };
       }
       beyond = [readId(last)];
     }
@@ -239,9 +239,9 @@ export class EventTable {
       JSON.stringify(systemIds),
       limit - 1,
     );
-    const damages = new Damages();
-    const events = damages.readEach(rows, readEvent);
-    return { found: Map.groupBy(events, ({ systemId = '' }) => systemId), damages: damages.errors };
+    const reader = new RowReader();
+    const events = reader.readEach(rows, readEvent);
+    return { found: Map.groupBy(events, ({ systemId = '' }) => systemId), errors: reader.errors };
   }
 
   *newest(systemIds: readonly string[], isQuiet: boolean): Steps<Readable<ReadonlyMap<string, MachineEvent>>> {
@@ -253,9 +253,9 @@ export class EventTable {
         'ORDER BY newest.id DESC LIMIT 1) LEFT JOIN rack ON rack.id = event.rack_id WHERE machine.system_id IN texts(?)',
       JSON.stringify(systemIds),
     );
-    const damages = new Damages();
-    const newest = damages.readEach(rows, (row) => ({ systemId: readSystemId(row), event: readEvent(row) }));
-    return { found: new Map(newest.map(({ systemId, event }) => [systemId, event])), damages: damages.errors };
+    const reader = new RowReader();
+    const newest = reader.readEach(rows, (row) => ({ systemId: readSystemId(row), event: readEvent(row) }));
+    return { found: new Map(newest.map(({ systemId, event }) => [systemId, event])), errors: reader.errors };
   }
 
   *strangers(sinceMs: number, limit: number): Steps<Readable<readonly StrangerSeen[]>> {
@@ -265,12 +265,12 @@ export class EventTable {
       sinceMs,
       limit,
     );
-    const damages = new Damages();
-    const found = damages.readEach(rows, (row) => ({
+    const reader = new RowReader();
+    const found = reader.readEach(rows, (row) => ({
       mac: readMac(row),
       event: readEvent({ ...row, mac: null, system_id: null, hostname: null }),
     }));
-    return { found, damages: damages.errors };
+    return { found, errors: reader.errors };
   }
 }
 

@@ -4,7 +4,7 @@ import { HEARD_KINDS } from '../../region/records/machine-event.ts';
 import type { HeardHost } from '../../region/records/store.ts';
 import { number, readsRow } from '../rows.ts';
 import { readEvent, readMac } from './event-rows.ts';
-import { Damages, type Readable } from './readable-rows.ts';
+import { type Readable, RowReader } from './readable-rows.ts';
 import { all, run, type Steps } from './region-steps.ts';
 
 /** The id of the newest event at the time when the hosts were last cleared; 0: never. */
@@ -21,13 +21,13 @@ const HEARD_SQL =
 /** The hosts heard since a time, the latest first. */
 export function* listHeard(sinceMs: number, limit: number): Steps<Readable<readonly HeardHost[]>> {
   const { rows } = yield all(HEARD_SQL, JSON.stringify(HEARD_KINDS), sinceMs, limit);
-  const damages = new Damages();
-  const found = damages.readEach(rows, (row) => ({
+  const reader = new RowReader();
+  const found = reader.readEach(rows, (row) => ({
     mac: readMac(row),
     event: readEvent({ ...row, system_id: null, hostname: null }),
     firstMs: readFirst(row),
   }));
-  return { found, damages: damages.errors };
+  return { found, errors: reader.errors };
 }
 
 /** Forgets the hosts heard so far. */

@@ -13,7 +13,7 @@ import { statusRow } from '../../region/records/lifecycle.ts';
 import type { Machine } from '../../region/records/machine.ts';
 import type { Conflict } from '../../region/records/store.ts';
 import { number, readsRow, text } from '../rows.ts';
-import { Damages, type Readable } from './readable-rows.ts';
+import { type Readable, RowReader } from './readable-rows.ts';
 import { all, run, type Steps } from './region-steps.ts';
 import { packParams, unpackHappening } from './stored-event.ts';
 
@@ -136,9 +136,9 @@ export function* listConflicts(limit: number, systemId: string | undefined): Ste
     `WHERE pair.verdict = 'conflict' AND (pair.low_id <> pair.high_id OR one.status = ${statusRow('new').number}) ` +
     'AND (CAST(?1 AS TEXT) IS NULL OR one.system_id = ?1 OR two.system_id = ?1) ' +
     'ORDER BY pair.at_ms DESC, pair.low_id, pair.high_id LIMIT ?2';
-  const damages = new Damages();
+  const reader = new RowReader();
   const { rows } = yield all(query, systemId ?? null, limit);
-  return { found: damages.readEach(rows, readConflict), damages: damages.errors };
+  return { found: reader.readEach(rows, readConflict), errors: reader.errors };
 }
 
 const readVerdict = readsRow(

@@ -10,7 +10,7 @@ import { findStatusByNumber, type MachineStatus, statusRow } from '../../region/
 import type { Machine, MachineForRacks, MachineOutline } from '../../region/records/machine.ts';
 import { number, readsRow, type StoredRow } from '../rows.ts';
 import { areasWith } from './area-reads.ts';
-import { Damages, type Readable } from './readable-rows.ts';
+import { type Readable, RowReader } from './readable-rows.ts';
 import {
   OUTLINE_COLUMNS,
   RACK_COLUMNS,
@@ -106,17 +106,17 @@ function* readReadable(
   afterId: number,
   limit: number,
 ): Steps<Readable<readonly Machine[]>> {
-  const damages = new Damages();
+  const reader = new RowReader();
   const machines: Machine[] = [];
   for (let fromId = afterId; ; ) {
     const { sql, values } = queryOf(fromId);
     const wanted = limit - machines.length;
     const { rows } = yield all(`${sql} ORDER BY machine.id LIMIT ?`, ...values, wanted);
     const partsOf = yield* rowsOfParts(rows);
-    machines.push(...damages.readEach(rows, (row) => machineOf(row, partsOf(row))));
+    machines.push(...reader.readEach(rows, (row) => machineOf(row, partsOf(row))));
     const last = rows.at(-1);
     if (last === undefined || rows.length < wanted || machines.length === limit) {
-      return { found: machines, damages: damages.errors };
+      return { found: machines, errors: reader.errors };
     }
     fromId = readId(last);
   }
@@ -148,7 +148,7 @@ export function* listMachines(
   const queryOf = (fromId: number): MachineQuery => machineQuery(filter, 'machine.*', ['machine.id > ?'], [fromId]);
   if (!needsAll) return yield* readReadable(queryOf, afterId, limit);
   const { sql, values } = queryOf(afterId);
-  return { found: yield* readMachines(`${sql} ORDER BY machine.id LIMIT ?`, ...values, limit), damages: [] };
+  return { found: yield* readMachines(`${sql} ORDER BY machine.id LIMIT ?`, ...values, limit), errors: [] };
 }
 
 export function* listMachinesForRacks(
@@ -161,23 +161,23 @@ export function* listMachinesForRacks(
   // The rows of an older database may have the version 0.
   const { rows } = yield all(sql, since === 0 ? -1 : since, afterId, limit);
   const partsOf = yield* rowsOfParts(rows);
-  const damages = new Damages();
+  const reader = new RowReader();
   const machines = rows.map((row): MachineForRacks => {
     const parts = partsOf(row);
-    const own = new Damages();
+    const own = new RowReader();
     const columns = own.read(() => readRackMachine(row));
     const interfaces = own.readEach(parts.interfaces, readInterface);
     const addresses = own.readEach(parts.addresses, readAllocation);
     const tags = own.readEach(parts.tags, readMachineTag);
     const [damage] = own.errors;
     if (columns !== undefined && damage === undefined) return { ...columns, interfaces, addresses, tags };
-    damages.read(() => {
+    reader.read(() => {
       throw damage;
     });
     const harmless = readHarmless(row);
     return { ...harmless, interfaces: interfaces.filter(isFirm), addresses, tags: [], isDamaged: true };
   });
-  return { found: machines, damages: damages.errors };
+  return { found: machines, errors: reader.errors };
 }
 
 export function* countMachines(filter: MachineFilter): Steps<number> {
@@ -198,15 +198,15 @@ export function* countStatuses(): Steps<ReadonlyMap<MachineStatus, number>> {
 
 export function* listOverdue(nowMs: number, limit: number): Steps<Readable<readonly Machine[]>> {
   const query = 'SELECT * FROM machine WHERE status_deadline_ms < ? ORDER BY status_deadline_ms, id LIMIT ? OFFSET ?';
-  const damages = new Damages();
+  const reader = new RowReader();
   const machines: Machine[] = [];
   for (let read = 0; ; ) {
     const wanted = limit - machines.length;
     const { rows } = yield all(query, nowMs, wanted, read);
     const partsOf = yield* rowsOfParts(rows);
-    machines.push(...damages.readEach(rows, (row) => machineOf(row, partsOf(row))));
+    machines.push(...reader.readEach(rows, (row) => machineOf(row, partsOf(row))));
     read += rows.length;
-    if (rows.length < wanted || machines.length === limit) return { found: machines, damages: damages.errors };
+    if (rows.length < wanted || machines.length === limit) return { found: machines, errors: reader.errors };
   }
 }
 

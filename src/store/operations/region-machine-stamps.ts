@@ -7,7 +7,7 @@
 import type { MachineFilter } from '../../region/records/filters.ts';
 import type { IsKnownMachine, StampedMachine, StampedMachines } from '../../region/records/store.ts';
 import { number, readsRow, text } from '../rows.ts';
-import { Damages, type Readable } from './readable-rows.ts';
+import { type Readable, RowReader } from './readable-rows.ts';
 import { machineOf, machineQuery, rowsOfParts } from './region-machine-reads.ts';
 import { all, type Steps } from './region-steps.ts';
 
@@ -40,22 +40,22 @@ export function* listStamped(
   const end = unknown[READ_AT_ONCE]?.id ?? Number.POSITIVE_INFINITY;
   const listed = stamps.filter(({ id }) => id < end);
   const wanted = unknown.slice(0, READ_AT_ONCE).map(({ id }) => id);
-  const damages = new Damages();
+  const reader = new RowReader();
   const machines = new Map<number, StampedMachine['machine']>();
   if (wanted.length > 0) {
     const read = (yield all(READ_SQL, JSON.stringify(wanted))).rows;
     const partsOf = yield* rowsOfParts(read);
-    for (const machine of damages.readEach(read, (row) => machineOf(row, partsOf(row))))
+    for (const machine of reader.readEach(read, (row) => machineOf(row, partsOf(row))))
       machines.set(machine.id, machine);
   }
-  const [damage] = damages.errors;
+  const [damage] = reader.errors;
   if (needsAll && damage !== undefined) throw damage;
   const asked = new Set(wanted);
   const found = listed
     .filter(({ id }) => !asked.has(id) || machines.has(id))
     .map((one): StampedMachine => ({ ...one, machine: machines.get(one.id) }));
   const isLast = isWhole && listed.length === stamps.length;
-  return { found: { machines: found, lastId: isLast ? undefined : listed.at(-1)?.id }, damages: damages.errors };
+  return { found: { machines: found, lastId: isLast ? undefined : listed.at(-1)?.id }, errors: reader.errors };
 }
 
 function* readStamps(filter: MachineFilter, afterId: number, limit: number): Steps<readonly StampedRow[]> {

@@ -71,7 +71,7 @@ interface DecidedChange {
 }
 
 /** True if the change gives the machine an additional address. */
-const isGivenMore = ({ machine, change: { addresses = [] } }: DecidedChange): boolean =>
+const gainsAddress = ({ machine, change: { addresses = [] } }: DecidedChange): boolean =>
   addresses.some(({ address }) => machine.addresses.every((one) => one.address !== address));
 
 /** The tables `machine` and `interface`. */
@@ -182,7 +182,7 @@ export class MachineTable {
     const given = changes.flatMap(({ machine, change }) =>
       (change.addresses ?? []).map(({ address, mac }) => [address, machine.id, mac]),
     );
-    if (changes.some(isGivenMore)) yield claimAddresses();
+    if (changes.some(gainsAddress)) yield claimAddresses();
     // Throws if another machine has the address, which would be our own bug; the transaction is then rolled back.
     if (given.length > 0) yield run(ALLOCATE_SQL, JSON.stringify(given));
     const events = changes.flatMap(({ machine, change }) =>

@@ -17,7 +17,7 @@ import {
 } from '../../region/records/network-store.ts';
 import { claimAddresses } from './address-claims.ts';
 import { NETWORK_TABLES, readUsed } from './network-rows.ts';
-import { Damages, type Readable } from './readable-rows.ts';
+import { type Readable, RowReader } from './readable-rows.ts';
 import { type CounterTable, NETWORK_ID_END } from './region-counters.ts';
 import type { EventTable } from './region-events.ts';
 import { all, run, type Steps } from './region-steps.ts';
@@ -44,9 +44,9 @@ export class NetworkTables {
   }
 
   *list(): Steps<Readable<NetworkRecords>> {
-    const damages = new Damages();
-    const records = yield* readAll((rows, read) => damages.readEach(rows, read));
-    return { found: withoutOrphans(records), damages: damages.errors };
+    const reader = new RowReader();
+    const records = yield* readAll((rows, read) => reader.readEach(rows, read));
+    return { found: withoutOrphans(records), errors: reader.errors };
   }
 
   *change<R>(decide: (records: NetworkRecords, nextId: number) => NetworkChange<R>): Steps<R> {
@@ -63,21 +63,22 @@ export class NetworkTables {
     for (const kind of NETWORK_KINDS) yield* putAll(kind, put);
     if (given > nextId) yield* this.#counters.continueNetworkIds(given);
     for (const event of events) yield* this.#events.add(event, undefined);
-    if (events.length > 0 && (isSome(put) || isSome(remove))) yield* countVersion([]);
+    if (events.length > 0 && (hasObjects(put) || hasObjects(remove))) yield* countVersion([]);
     return result;
   }
 
   *usedBetween(low: Ipv4, high: Ipv4, limit: number): Steps<Readable<readonly UsedAddress[]>> {
-    const damages = new Damages();
+    const reader = new RowReader();
     const { rows } = yield all(USED_SQL, low, high, limit);
-    return { found: damages.readEach(rows, readUsed), damages: damages.errors };
+    return { found: reader.readEach(rows, readUsed), errors: reader.errors };
   }
 }
 
 const reserves = ({ reserved = [], ranges = [] }: Partial<NetworkRecords>): boolean =>
   reserved.length > 0 || ranges.some(({ kind }) => kind === 'reserved');
 
-const isSome = (lists: object): boolean => Object.values(lists).some((list) => Array.isArray(list) && list.length > 0);
+const hasObjects = (lists: object): boolean =>
+  Object.values(lists).some((list) => Array.isArray(list) && list.length > 0);
 
 type ReadEach = <T>(rows: readonly object[], read: (row: object) => T) => readonly T[];
 

@@ -11,7 +11,7 @@ import { type LedgerEntry, UnreadableEntry } from '../../power/ledger.ts';
 import type { PowerOutcome } from '../../power/outcome.ts';
 import { powerText } from '../../region/words/text.ts';
 import { converted, number, optionalNumber, optionalText, readsRow, type StoredRow, text } from '../rows.ts';
-import { Damages, type Readable } from './readable-rows.ts';
+import { type Readable, RowReader } from './readable-rows.ts';
 import { all, one, run, type Steps } from './region-steps.ts';
 
 /** Bound on the remembered ended commands. */
@@ -77,8 +77,8 @@ export class PowerTable {
   *listUnended(): Steps<Readable<readonly LedgerEntry[]>> {
     const sql = 'SELECT * FROM power_command WHERE ended_ms IS NULL ORDER BY begun_ms, id';
     const { rows } = yield all(sql);
-    const damages = new Damages();
-    return { found: damages.readEach(rows, readEntry), damages: damages.errors };
+    const reader = new RowReader();
+    return { found: reader.readEach(rows, readEntry), errors: reader.errors };
   }
 
   *#forget(nowMs: number): Steps<void> {

@@ -23,7 +23,7 @@ import type {
 } from '../../region/records/rack-store.ts';
 import { parseJson } from '../../region/records/text-json.ts';
 import { converted, number, optionalNumber, optionalText, type Row, readsRow, type StoredRow, text } from '../rows.ts';
-import { Damages, type Readable } from './readable-rows.ts';
+import { type Readable, RowReader } from './readable-rows.ts';
 import type { EventTable } from './region-events.ts';
 import { ipv4Of } from './region-rows.ts';
 import { all, one, run, type Steps } from './region-steps.ts';
@@ -118,7 +118,7 @@ export class RackTable {
   *list(): Steps<readonly Rack[]> {
     const known = this.#known;
     const { rows } = yield all('SELECT id, uuid, revision FROM rack INDEXED BY rack_revision ORDER BY id');
-    const unnamed = new Damages();
+    const unnamed = new RowReader();
     const revisions = unnamed.readEach(rows, readRevision);
     const changed = revisions.filter(({ uuid, revision }) => known.get(uuid)?.revision !== revision);
     const { found, damaged } = yield* this.#read(changed.map(({ uuid }) => uuid));
@@ -136,17 +136,17 @@ export class RackTable {
   *look(known: number): Steps<Readable<RacksSeen | undefined>> {
     const version = yield* racksVersion();
     // Look again while rows are damaged: a person who repairs one does not change the version.
-    if (version === known && this.#damaged.size + this.#unnamed.length === 0) return { found: undefined, damages: [] };
+    if (version === known && this.#damaged.size + this.#unnamed.length === 0) return { found: undefined, errors: [] };
     const { rows } = yield all(
       'SELECT rack.uuid, token_key, secret_digest, username, is_admin FROM (SELECT uuid, token FROM rack WHERE secret_digest IS NULL) AS rack ' +
         'JOIN api_key ON api_key.token_key = rack.token LEFT JOIN account ON account.id = api_key.account_id',
     );
-    const damages = new Damages();
-    const keys = damages.readEach(rows, readRackKey);
+    const reader = new RowReader();
+    const keys = reader.readEach(rows, readRackKey);
     const racks = yield* this.list();
     return {
       found: { version, racks, keys },
-      damages: [...damages.errors, ...this.#unnamed, ...this.#damaged.values()],
+      errors: [...reader.errors, ...this.#unnamed, ...this.#damaged.values()],
     };
   }
 
@@ -178,14 +178,14 @@ export class RackTable {
         'WHERE address = CAST(asked.value AS BIGINT) ORDER BY seen_ms DESC LIMIT 1) JOIN machine ON machine.id = nic.machine_id',
       JSON.stringify([...addresses]),
     );
-    const damages = new Damages();
-    const read = (row: StoredRow): FoundHome => damages.read(() => readHome(row)) ?? 'unreadable';
+    const reader = new RowReader();
+    const read = (row: StoredRow): FoundHome => reader.read(() => readHome(row)) ?? 'unreadable';
     const homesAtMac = new Map(byMac.map((row) => [readMac(row), read(row)]));
     const homesAt = new Map(byAddress.map((row) => [readSeenAt(row), read(row)]));
     const found = signs.map(({ mac, address }) =>
       mac !== undefined ? homesAtMac.get(mac) : address !== undefined ? homesAt.get(address) : undefined,
     );
-    return { found, damages: damages.errors };
+    return { found, errors: reader.errors };
   }
 
   *change<R>(decide: (racks: readonly Rack[]) => RackChange<R>): Steps<R> {
@@ -197,7 +197,7 @@ export class RackTable {
       if (damage !== undefined && !rack.isEmbedded) throw damage;
       yield* this.#put(rack);
     }
-    if (yield* this.#gainWork(put, before)) yield* countVersion([]);
+    if (yield* this.#gainsWork(put, before)) yield* countVersion([]);
     for (const uuid of remove) yield run('DELETE FROM rack WHERE uuid = ?', uuid);
     for (const event of events) yield* this.#events.add(event, undefined);
     if (put.length > 0 || remove.length > 0) yield drawRacksVersion();
@@ -205,7 +205,7 @@ export class RackTable {
   }
 
   /** True if one of these racks gains a network that is the home of machines with a boot token. */
-  *#gainWork(racks: readonly Rack[], before: readonly Rack[]): Steps<boolean> {
+  *#gainsWork(racks: readonly Rack[], before: readonly Rack[]): Steps<boolean> {
     const gained = racks.flatMap((rack) => gainedNetworks(rack, before));
     if (gained.length === 0) return false;
     const ranges = gained.map((network) => [network.address, broadcastOf(network)]);
@@ -221,10 +221,10 @@ export class RackTable {
     if (uuids.length === 0) return { found, damaged };
     const { rows } = yield all('SELECT * FROM rack WHERE uuid IN texts(?)', JSON.stringify(uuids));
     for (const row of rows) {
-      const damages = new Damages();
+      const reader = new RowReader();
       const { uuid } = readRevision(row);
-      const rack = damages.read(() => readRack(row));
-      const [damage] = damages.errors;
+      const rack = reader.read(() => readRack(row));
+      const [damage] = reader.errors;
       if (rack !== undefined) found.set(uuid, rack);
       else if (damage !== undefined) damaged.set(uuid, damage);
     }

@@ -172,7 +172,7 @@ const valuesOf = (script: WrittenScript) =>
 
 function oneOf<T extends string>(row: Row, column: string, values: readonly T[]): T {
   const found = values.find((value) => value === row[column]);
-  if (found === undefined) throw new Error(`the column ${column} has an unknown word`);
+  if (found === undefined) throw new Error(`column ${column} holds an unknown word`);
   return found;
 }
 

@@ -12,7 +12,7 @@ import type {
   StoredSetting,
 } from '../../region/records/stored-setting.ts';
 import { converted, readsRow, type StoredRow, text } from '../rows.ts';
-import { Damages, type Readable } from './readable-rows.ts';
+import { type Readable, RowReader } from './readable-rows.ts';
 import type { EventTable } from './region-events.ts';
 import { all, run, type Steps } from './region-steps.ts';
 import { countVersion } from './region-versions.ts';
@@ -26,10 +26,10 @@ export class SettingTable {
   }
 
   *list(): Steps<Readable<readonly ListedSetting[]>> {
-    const damages = new Damages();
+    const reader = new RowReader();
     const rows = yield* this.#rows();
-    const found = rows.map((row) => damages.read(() => readSetting(row)) ?? readDamaged(row));
-    return { found, damages: damages.errors };
+    const found = rows.map((row) => reader.read(() => readSetting(row)) ?? readDamaged(row));
+    return { found, errors: reader.errors };
   }
 
   /** @throws RackError `store-unavailable` naming an unreadable row */

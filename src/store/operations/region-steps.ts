@@ -1,8 +1,8 @@
-// Operations on region.db as generators: an operation yields statements and is sent their answers, so it does no I/O of its own.
+// Operations on region.db as generators: an operation yields statements and receives their answers, so it does no I/O itself.
 //
 //   operation ── yields a statement ──► driver (`Transactions`) ── runs it ──► database
 //       ▲                                   │
-//       └──────── is sent the answer ───────┘
+//       └──────── sends the answer ─────────┘
 //
 // 1. An operation runs within one transaction of its driver. If a statement fails, the driver abandons the operation, so operations
 //    neither catch errors nor need to clean up.

@@ -6,7 +6,7 @@ import { type ImportReason, importReason } from '../../region/records/import-rea
 import type { NewMachineEvent } from '../../region/records/machine-event.ts';
 import { type ImageUpload, type NewUpload, UPLOADS_MAX, type UploadStep } from '../../region/records/upload-store.ts';
 import { number, optionalText, type Row, readsRow, text } from '../rows.ts';
-import { Damages, type Readable } from './readable-rows.ts';
+import { type Readable, RowReader } from './readable-rows.ts';
 import type { EventTable } from './region-events.ts';
 import { all, numberIn, one, run, type Steps } from './region-steps.ts';
 
@@ -20,8 +20,8 @@ export class UploadTable {
 
   *list(): Steps<Readable<readonly ImageUpload[]>> {
     const { rows } = yield all('SELECT * FROM boot_upload ORDER BY id');
-    const damages = new Damages();
-    return { found: damages.readEach(rows, readUpload), damages: damages.errors };
+    const reader = new RowReader();
+    return { found: reader.readEach(rows, readUpload), errors: reader.errors };
   }
 
   *begin(upload: NewUpload, event: NewMachineEvent): Steps<ImageUpload | 'limit'> {

@@ -42,8 +42,8 @@ export class ReportingDriver implements RegionDriver {
 
   /** Reads the rows that can be read, and reports the others. */
   async readable<T>(operation: () => Steps<Readable<T>>): Promise<T> {
-    const { found, damages } = await this.read(operation);
-    for (const damage of damages) this.report(damage);
+    const { found, errors } = await this.read(operation);
+    for (const error of errors) this.report(error);
     return found;
   }
 
