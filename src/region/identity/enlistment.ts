@@ -102,7 +102,7 @@ function whyIgnored({ report, vouched }: WeighedReport, known: Candidate): Repor
   return { why: 'of-another-card', booted: formatMac(vouched), macs, systemId };
 }
 
-/** Why a report of a New machine without a rack's voucher is ignored; `undefined` if it is accepted. */
+/** Why the region ignores a report of a New machine if no rack vouches for its boot; `undefined` if it accepts the report. */
 function whyUnproven(report: EnlistmentReport, machine: Machine): ReportIgnored | undefined {
   if (machine.vouchedMac !== undefined) return { why: 'without-token', isOfPerson: false };
   const { enlistedFrom: first } = machine;

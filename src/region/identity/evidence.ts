@@ -38,7 +38,7 @@ const WEIGHTS = {
 
 /** The minimum score for one machine. */
 export const SAME_SCORE = 50;
-/** The minimum score for a possible match, which a person must decide. */
+/** The minimum score for a possible match, on which a person must decide. */
 export const SUSPECT_SCORE = 30;
 
 /** A machine's identifying values. */

@@ -1,4 +1,4 @@
-// People's commands that merge or split machines or keep two apart, and the evidence that they see first.
+// People's commands to merge machines, to split one or to keep two apart, and the evidence shown for these decisions.
 //
 // 1. Every change is an audit event that names the person.
 

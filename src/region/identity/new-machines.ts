@@ -13,7 +13,7 @@
 //    unless another network has at least two more; so a network with fewer machines than the newcomer's own loses none. Within a network,
 //    an address has one holder: the machine reported from it last. Earlier machines at that address have given up their lease, and give way
 //    first. Among equals, the machine heard longest ago gives way.
-// 4. So a proven newcomer always gets a place, whichever machines fill the places.
+// 4. So a proven newcomer always gets a place, whichever machines hold the places.
 
 import type { Ipv4 } from '../../net/address.ts';
 import { FairShares, networkOf, type Place } from '../../net/shares/fair-shares.ts';

@@ -138,7 +138,9 @@ export class MachineAgent {
     return findDebugLogin({ store: this.#store, clock: this.#clock }, machine);
   }
 
-  /** The debug login of a machine at work. Stores the token of this boot, which is now informed of the login. */
+  /**
+   * The debug login of a machine at work. Stores a digest of this boot's token, with which the machine can ask for the login if it fails.
+   */
   async #noteBoot(machine: Machine): Promise<Awaited<ReturnType<typeof findDebugLogin>>> {
     const debug = isDebugged(machine.status) ? await this.#debugOf(machine) : undefined;
     if (debug === undefined || machine.bootToken === undefined) return debug;

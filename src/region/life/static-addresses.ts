@@ -8,7 +8,7 @@
 // 4. A machine gets the address that a rack's configuration reserves for it, if that address may be allocated.
 // 5. A user who is not an administrator may request only addresses that are in a static range or reserved: any other may belong to a
 //    server.
-// 6. A rack's range counts only if the rack is believed for its network and the network contains the range.
+// 6. A rack's range counts only if the region believes the rack about the network, and the network contains the range.
 // 7. Several racks may serve one network: the reservations of all of them count, and each has its own static range.
 
 import type { MachineAddress } from '../../machines/machine.ts';

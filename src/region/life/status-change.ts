@@ -2,7 +2,7 @@
 //
 // 1. A machine in a free state has no owner and no system. It loses its addresses, except those that a person chose for its links.
 // 2. A machine's API key belongs to one deployment or commissioning. It is revoked when the next one begins, and at the release. A key made
-//    for a test is revoked with the end of the test.
+//    for a test is revoked when the test ends.
 // 3. A state in progress has a deadline. If only a person can switch the machine on, the deadline starts at the machine's first boot.
 
 import type { Clock } from '../../clock.ts';

@@ -30,8 +30,8 @@ interface Places {
 }
 
 /**
- * Returns a function for the digest of everything on which `whereabouts` depends: while the digest is the same, the answers are. The digest
- * is computed at the first call, and again after racks or networks were read again. A mere heartbeat does not change it.
+ * Returns a function for the digest of everything on which `whereabouts` depends: while the digest stays the same, so do the answers. The
+ * digest is computed at the first call, and again after racks or networks were read again. A mere heartbeat does not change it.
  */
 export function basisReader({
   racks,

@@ -46,7 +46,7 @@ export class RackPresence {
     return rack.awayMs === undefined && isAway({ ...rack, seenMs: this.#heardMs(rack) }, nowMs);
   }
 
-  /** When the rack was last heard, but at least the region's start: racks get time to report after it. */
+  /** When the rack was last heard, or the region's start if that is later: after a start, racks get time to report. */
   #heardMs({ seenMs, stateSinceMs }: Rack): number {
     return Math.max(seenMs ?? stateSinceMs, this.#startedMs);
   }

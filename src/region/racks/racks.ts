@@ -258,8 +258,9 @@ export class Racks {
   }
 
   /**
-   * Accepts, rejects or removes either all of these racks, or none of them. @returns the refusal, or undefined
+   * Accepts, rejects or removes either all of these racks, or none of them.
    * @param shared disputed networks to which the administrator agrees by name
+   * @returns the refusal, or undefined
    */
   async judge(
     uuids: readonly string[],

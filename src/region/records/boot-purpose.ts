@@ -2,7 +2,7 @@
 //
 //   state                                                       purpose
 //   unknown machine (decided by the rack)                       enlist
-//   New                                                         enlist: it reports its hardware again (which may have changed), and powers off
+//   New                                                         enlist: it reports again, in case its hardware changed, and powers off
 //   Commissioning, Testing, Disk erasing, Releasing,
 //   Entering rescue mode, Rescue mode                           commissioning: the environment works as the state says
 //   Deploying an image, network boot on                         commissioning: the environment writes the image

@@ -25,8 +25,8 @@ export const SELECTION_ENTRIES_MAX = 64;
 /** The largest keyring that is stored, in bytes. */
 export const KEYRING_BYTES_MAX = 256 * 1024;
 /**
- * Bound on the resources; images beyond it are not listed. Racks add resources by reporting their images. At the bound, resources that were
- * never imported and that no user holds give way to new ones.
+ * Bound on the resources; images beyond it are not listed. Racks add resources by reporting their images. At the bound, new ones replace
+ * resources that were never imported and that no user has paused, cancelled or asked to delete.
  */
 export const RESOURCES_MAX = 2000;
 /** Skipped images that a run lists; the rest are counted. */

@@ -9,7 +9,7 @@
  * Any host that may report the machine can reach it; other machines are not affected. The facts are deleted with the machine.
  */
 export const FACTS_BYTES_MAX = 32 * 1024;
-/** Bound on the stored disks of one machine; filled in the same way. Further disks are left out. */
+/** Bound on the stored disks of one machine; reached in the same way. Further disks are left out. */
 export const DISKS_KEPT_MAX = 64;
 
 type ListName = 'disks' | 'nics' | 'memory_banks' | 'processors';

@@ -172,8 +172,8 @@ export interface MachineForRacks
     | 'tags'
   > {
   /**
-   * True if a row of the machine cannot be read. The record then has its names and the readable interfaces and addresses, and boots its
-   * disk.
+   * True if a row of the machine cannot be read. The record then has the machine's names and the readable interfaces and addresses, and the
+   * machine boots its own disk.
    */
   readonly isDamaged?: true;
 }

@@ -1,7 +1,7 @@
 // A rack as the region stores it: its identity, state, networks and progress.
 //
 //   (unknown) ──register──▶ pending ──accept──▶ accepted
-//                              └────reject──▶ rejected     an accepted rack can be rejected and the reverse; remove forgets the rack
+//                              └────reject──▶ rejected     either verdict can change later; remove forgets the rack
 //
 // 1. Only a digest of a rack's secret is stored.
 // 2. The region believes a rack only once it is accepted. Until then its networks do not count, and its events are not stored.

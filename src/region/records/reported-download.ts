@@ -2,9 +2,9 @@
 
 import { z } from 'zod';
 
-/** Reports of one rack; a further one takes the place of its oldest. */
+/** Bound on the reports of one rack; a further one replaces its oldest. */
 export const REPORTED_OF_RACK_MAX = 32;
-/** Reports of all racks; a further one takes the place of the oldest of the rack that has the most. */
+/** Bound on the reports of all racks; a further one replaces the oldest report of the rack that has the most. */
 export const REPORTED_DOWNLOADS_MAX = 256;
 
 const count = z.number().int().min(0).max(Number.MAX_SAFE_INTEGER);

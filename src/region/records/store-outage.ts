@@ -64,6 +64,6 @@ export type Outage = RackNote<OutageCode>;
 
 /**
  * True if the change may have been stored. Such a refusal must not ask for a retry: gomaasapi repeats a request after a 503 with
- * `Retry-After`.
+ * `Retry-After`, and would make the change twice.
  */
 export const mayBeStored = ({ note }: Outage): boolean => note === 'change-unconfirmed' || note === 'change-unknown';

@@ -216,8 +216,7 @@ export interface RegionStore {
   /**
    * At most `limit` machines with an id above `afterId`, in the order of their ids; fewer than `limit` mean the end of the list.
    * @param needsAll true: throws `store-unavailable` for a machine with an unreadable row. Otherwise this list and the others leave out
-   * such
-   *   a machine, and `troubles` reports it.
+   *   such a machine, and `troubles` reports it.
    */
   listMachines(filter: MachineFilter, afterId: number, limit: number, needsAll?: boolean): Promise<readonly Machine[]>;
   /** A part of the same list, for a caller that already knows most of the machines: known machines are not read again. */

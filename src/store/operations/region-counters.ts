@@ -79,7 +79,7 @@ export class CounterTable {
     return Math.max(FIRST_NETWORK_ID, yield* counterValue(NETWORK_OBJECTS));
   }
 
-  /** The next network object gets this id. */
+  /** Lets the next network object get this id. */
   *continueNetworkIds(nextId: number): Steps<void> {
     yield raiseTo(NETWORK_OBJECTS, nextId);
   }

@@ -92,7 +92,7 @@ export class EventTable {
   *adopt(machineId: number, macs: readonly MacAddress[]): Steps<void> {
     const own = 'FROM event WHERE machine_id IS NULL AND mac = interface.mac';
     const seen = (column: string): string => `SELECT ${column} ${own} AND address IS NOT NULL ORDER BY id DESC LIMIT 1`;
-    // Without the time at which it was seen, a later report of the lease's end would not end it.
+    // Without the time at which the address was seen, a late report of an older lease's end would end it.
     const ended = `SELECT at_ms ${own} AND kind IN texts(?2) AND id > (${seen('id')}) LIMIT 1`;
     yield run(
       `UPDATE interface SET address = (${seen('address')}), seen_ms = (${seen('at_ms')}), ended_ms = (${ended}) ` +

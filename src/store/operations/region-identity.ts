@@ -24,7 +24,7 @@ export const CONFLICTS_MAX = 1000;
 /** Machines considered for one value: a value that more machines show proves nothing. */
 const HOLDERS_MAX = 8;
 
-/** Finds the established machines (`interface-source.ts`) that show a value; two are enough to know that it is shared. */
+/** Finds the established machines (`interface-source.ts`) that show a value; at most two, which are enough to decide. */
 const ESTABLISHED_HOLDERS =
   'SELECT 1 FROM identity JOIN machine ON machine.id = identity.machine_id WHERE identity.value = key.value AND ' +
   `(machine.status <> ${statusRow('new').number} OR EXISTS (SELECT 1 FROM interface ` +

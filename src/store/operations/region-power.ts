@@ -1,8 +1,8 @@
 // Operations on the ledger of power commands in region.db (`region-steps.ts`).
 //
 // 1. When the transaction of `begin` ends, the command is on disk.
-// 2. About ENDED_MAX ended commands are kept, the newest ones, for at most ENDED_DAYS_MAX days. A command that a machine's record still names is
-//    never deleted, because it would be carried out again.
+// 2. About ENDED_MAX ended commands are kept, the newest ones, for at most ENDED_DAYS_MAX days. A command that a machine's record still
+//    names is never deleted, because it would be carried out again.
 // 3. While an entry of a machine is unreadable, that machine gets no power command. Other machines are not affected.
 
 import { z } from 'zod';
