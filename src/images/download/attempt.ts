@@ -5,7 +5,7 @@
 //                     └─▶ whole: nothing is missing
 //
 // 1. Every attempt ends: opening has timeouts (web-client.ts), and a body has a minimum pace and a maximum size (body.ts).
-// 2. However it ends, all bytes that were appended are written before `run` returns, unless the disk failed.
+// 2. However the attempt ends, all appended bytes are written before `runAttempt` settles, unless the disk failed.
 
 import type { Clock } from '../../clock.ts';
 import { type AttemptMeans, Body, type BodyListener, cutFault } from './body.ts';
@@ -16,7 +16,11 @@ import type { WebAnswer } from './web-client.ts';
 
 /** Callbacks during an attempt. */
 interface AttemptListener extends BodyListener {
-  /** The size of the file is known; undefined: it is not. Rejects with an AttemptFailure if there is no room for it. */
+  /**
+   * Called before the body is read. Rejects with AttemptFailure if the disk has no room for the file.
+   * @param total the size of the file; undefined: unknown
+   * @param kept how many of its bytes this host has
+   */
   onHead(total: number | undefined, kept: number): Promise<void>;
 }
 
@@ -27,11 +31,11 @@ interface AttemptTask {
   readonly bytesMax: number;
   /** The published size; undefined: unknown. */
   readonly bytes: number | undefined;
-  /** True if a digest of the whole will be compared. */
+  /** True if a digest of the whole file will be compared. */
   readonly hasDigest: boolean;
-  /** False to append nothing to bytes of another URL. */
+  /** True if its bytes may be appended to bytes of another URL. */
   readonly mayMix: boolean;
-  /** False to ask for the whole file. */
+  /** False to request the whole file. */
   readonly usesRange: boolean;
 }
 
@@ -56,7 +60,7 @@ export async function runAttempt(
       if (plan.kind === 'whole') return true;
       if (plan.kind === 'body') return await readBody(answer, plan, task, means, listener, signal);
       await part.drop();
-      // With nothing kept, no range is asked for, so the second answer is different.
+      // Without kept bytes the second request has no range, so its answer should differ.
       if (!isFirst) throw new AttemptFailure({ code: 'range-wrong', params: { host: url.host, from: 0, range: '' } });
     } finally {
       answer.close();

@@ -1,7 +1,7 @@
 // The bandwidth that all downloads share: a token bucket over bytes.
 //
-// 1. Bytes are counted after they have arrived, so the bucket can go into debt; readers wait until the debt is paid. Over time the rate is kept,
-//    however many readers there are, and each reader gets its share.
+// 1. Bytes are counted after they have arrived, so the bucket can go into debt, and readers wait until the debt is paid. Over time the rate
+//    holds for any number of readers, and each reader gets its share.
 // 2. The bucket is small, so the rate is smooth: no burst is longer than BURST_MS.
 
 import type { Instant } from '../../clock.ts';

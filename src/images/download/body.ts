@@ -1,7 +1,7 @@
 // Reads the body of an answer into a sink, no faster than the sink and the bandwidth allow, and no slower than the pace allows.
 //
-// 1. `read` always ends: when the body ends, falls behind its pace (pace.ts), exceeds its size, or the signal comes.
-// 2. Time in which the sink is full or the bandwidth is used up does not count against the server.
+// 1. `read` always ends: when the body ends, arrives too slowly (pace.ts) or exceeds its size, or when the signal comes.
+// 2. Waiting for a full sink or for bandwidth does not count against the server.
 
 import type { Clock, Timer } from '../../clock.ts';
 import { viewBytes } from '../../net/borrowed-bytes.ts';
@@ -34,23 +34,23 @@ export interface SinkListener {
 
 /** Where the bytes of a body go. */
 export interface BodySink {
-  /** Bytes that it has. */
+  /** How many bytes it has. */
   readonly bytes: number;
   /** True while further bytes should wait for `onDrain`. */
   readonly isFull: boolean;
   /** Appends bytes, which belong to the sink from now on. */
   append(bytes: Uint8Array): void;
-  /** Stores bytes that wait for more. */
+  /** Stores the appended bytes now, even if they do not fill a batch. */
   store(): void;
-  /** Sets who is called; undefined: nobody. */
+  /** Sets the listener; undefined: none. */
   listen(listener: SinkListener | undefined): void;
 }
 
 /** The bounds of a body. */
 interface BodyBounds {
-  /** Bytes of the body that the sink has already, at its beginning. */
+  /** How many bytes at the beginning of the body the sink already has. */
   readonly surplus: number;
-  /** The size that the sink will have; undefined: not known. */
+  /** The final size of the sink; undefined: unknown. */
   readonly total: number | undefined;
   readonly bytesMax: number;
 }
@@ -69,7 +69,7 @@ export const cutFault = ({ host }: URL, bytes: number, total: number | undefined
   params: { host, bytes, total, said },
 });
 
-/** A body under way. */
+/** A body that is being read. */
 export class Body {
   readonly #answer: WebAnswer;
   readonly #sink: BodySink;
@@ -78,7 +78,7 @@ export class Body {
   readonly #listener: BodyListener;
   readonly #pace: Pace;
   readonly #done = Promise.withResolvers<boolean>();
-  /** Bytes of the body that the sink has already, and that are still to come. */
+  /** How many of the next bytes the sink already has. */
   #surplus: number;
   #isWaitingForDisk = false;
   #isWaitingForTurn = false;

@@ -1,6 +1,6 @@
 // The digest of a file, as its publisher states it.
 
-/** A hash whose value a publisher states. */
+/** A hash algorithm that publishers use. */
 export type DigestAlgorithm = 'sha256' | 'sha512' | 'md5';
 
 export interface Digest {

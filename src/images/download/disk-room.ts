@@ -2,8 +2,8 @@
 //
 //   free now ─ RESERVE_BYTES ─ missing bytes of every reservation on the same disk ≥ needed ─▶ reserved
 //
-// 1. Two files never count on the same free space. A reservation is made in the same turn in which the free space was read, and shrinks as its bytes
-//    are written, just as the free space does.
+// 1. No two files rely on the same free space. A reservation is made in the same turn of the event loop in which the free space was read. It
+//    shrinks as its bytes are written, just as the free space does.
 // 2. The disk keeps RESERVE_BYTES free.
 
 import { stat, statfs } from 'node:fs/promises';
@@ -11,7 +11,7 @@ import { RESERVE_BYTES } from '../blob-writing.ts';
 import { AttemptFailure, type AttemptFault } from './fault.ts';
 
 /** Written bytes between two checks of the free space. */
-const RECKONING_BYTES = 64 * 1024 * 1024;
+const CHECK_BYTES = 64 * 1024 * 1024;
 
 /** The disk of a directory. */
 interface DiskFacts {
@@ -31,9 +31,9 @@ export const readHostDisk: ReadDisk = async (directory) => {
 
 /** The space that is missing. */
 interface RoomShortage {
-  /** Without the space that other downloads have reserved. */
+  /** Excluding the space that other downloads have reserved. */
   readonly freeBytes: number;
-  /** RESERVE_BYTES included. */
+  /** Including RESERVE_BYTES. */
   readonly neededBytes: number;
 }
 
@@ -72,7 +72,7 @@ export class DiskRoom {
     this.#readDisk = readDisk;
   }
 
-  /** Reserves space on the disk of a directory; 0 bytes only ask whether the disk is full. Rejects with the system's error. */
+  /** Reserves space on the disk of a directory; 0 bytes only check whether the disk is full. Rejects with the system's error. */
   async reserve(directory: string, bytes: number): Promise<Reservation | RoomShortage> {
     const { disk, freeBytes } = await this.#readDisk(directory);
     const reserved = [...this.#reservations]
@@ -94,16 +94,16 @@ export class FileRoom {
   readonly #directory: string;
   readonly #onFull: (fault: AttemptFault) => void;
   #reservation: Reservation | undefined;
-  #unreckoned = 0;
+  #unchecked = 0;
 
-  /** @param onFull called when others have filled the disk meanwhile */
+  /** @param onFull called when the disk has filled up despite the reservation */
   constructor(room: DiskRoom, directory: string, onFull: (fault: AttemptFault) => void) {
     this.#room = room;
     this.#directory = directory;
     this.#onFull = onFull;
   }
 
-  /** Reserves the missing bytes, instead of those before. @throws AttemptFailure `no-room`; the system's error */
+  /** Reserves the missing bytes, and releases the earlier reservation. @throws AttemptFailure `no-room`; the system's error */
   async reserve(missing: number): Promise<void> {
     this.release();
     const found = await this.#room.reserve(this.#directory, missing);
@@ -113,10 +113,10 @@ export class FileRoom {
 
   wrote(bytes: number): void {
     this.#reservation?.wrote(bytes);
-    this.#unreckoned += bytes;
-    if (this.#unreckoned < RECKONING_BYTES) return;
-    this.#unreckoned = 0;
-    void this.#look();
+    this.#unchecked += bytes;
+    if (this.#unchecked < CHECK_BYTES) return;
+    this.#unchecked = 0;
+    void this.#check();
   }
 
   release(): void {
@@ -124,7 +124,7 @@ export class FileRoom {
     this.#reservation = undefined;
   }
 
-  async #look(): Promise<void> {
+  async #check(): Promise<void> {
     // If the free space cannot be read, the next write to the disk reports why.
     const found = await this.#room.reserve(this.#directory, 0).catch(() => undefined);
     if (found instanceof Reservation) found.release();

@@ -1,7 +1,7 @@
-// Fetches a small document whole: an index, a list of checksums, a signature.
+// Fetches a small document into memory: an index, a list of checksums, a signature.
 //
 // 1. Timeouts, pace, redirects and faults are the same as for files. A document is kept in memory, so `bytesMax` bounds it.
-// 2. Nothing is cached: the caller keeps the validator of a document, and passes it in the next time.
+// 2. Nothing is cached. The caller keeps the validator of a document, and passes it to the next request.
 
 import { joinBytes } from '../../net/borrowed-bytes.ts';
 import { type AttemptMeans, Body, type BodySink } from './body.ts';
@@ -13,29 +13,29 @@ import type { SourceHealth } from './source-health.ts';
 import { type Source, SourcePlan } from './source-plan.ts';
 import { parseWebUrl, shownUrl } from './web-client.ts';
 
-/** A person may be waiting for a document, so it is given up sooner than a file. */
+/** A person may be waiting for a document, so the fetch gives up sooner than a download. */
 const ROUNDS_MAX = 3;
 
 /** A document to fetch. */
 export interface DocumentRequest {
-  /** As for a file: mirrors with the same document. */
+  /** The URLs of the same document at one or more mirrors, as for a file. */
   readonly urls: readonly string[];
   readonly bytesMax: number;
   /** The validator of the document that the caller has; undefined: none. */
   readonly known: Validator | undefined;
 }
 
-/** The end of such a request. */
+/** The result of a request. */
 export type DocumentResult =
   | {
       readonly kind: 'document';
       readonly bytes: Uint8Array;
-      /** The URL, as given, whose server sent it: relative references begin there. */
+      /** The URL, as requested, from which it came; relative references start there. */
       readonly source: string;
-      /** Undefined: the server gave no strong one. */
+      /** Undefined: the server sent no strong validator. */
       readonly validator: Validator | undefined;
     }
-  /** The caller has it already. */
+  /** The caller's document is still current. */
   | { readonly kind: 'unchanged' }
   /** The last fault. */
   | { readonly kind: 'failed'; readonly url: string; readonly reason: AttemptFault }
@@ -112,7 +112,7 @@ async function askOnce(
   }
 }
 
-/** All of a document, with nothing to compare it with here. */
+/** Requests a whole document. Only the caller verifies it: no size or digest is compared here. */
 const WHOLE: Omit<Wanted, 'bytesMax'> = { from: 0, kept: undefined, mayMix: false, hasDigest: false, bytes: undefined };
 const IGNORED = { onBytes: () => undefined, onGrown: () => undefined };
 
@@ -128,11 +128,11 @@ class MemorySink implements BodySink {
   }
 
   listen(): void {
-    // It never fails, and is never full.
+    // Memory is never full and never fails, so there is nothing to report.
   }
 
   store(): void {
-    // Nothing waits.
+    // Every byte is stored at once.
   }
 
   join(): Uint8Array {

@@ -9,12 +9,12 @@
 //
 // The states are drawn in request.ts.
 //
-// 1. Nothing appears under the name until its size and digest are right and its bytes are on disk.
-// 2. A file with a wrong digest is discarded. If it came from one source alone, that source is excluded. If it came from several, each source from then
-//    on must deliver the whole file alone. So after the first wrong file, each further one excludes a source, and the download ends.
+// 1. The file appears under its name only when its size and digest are right and its bytes are on disk.
+// 2. A file with a wrong digest is discarded. If it came from one source alone, that source is excluded. If it came from several, each source
+//    must deliver the whole file alone from then on. Each further wrong file then excludes a source, so the download ends.
 // 3. A command changes the state at once. Results of the stopped work are then ignored, unless it had already finished the file.
-// 4. Space for the missing bytes is reserved while an attempt runs; for a file that is converted as it arrives, and in addition as much as the whole file has: the
-//    copy begins again with each run, and its size is not known before. It counts as written as the file is.
+// 4. Space for the missing bytes is reserved while an attempt runs. For a converted copy, as much as the whole file is reserved in addition:
+//    the copy starts over with each run, and its size is unknown in advance. Each written byte of the file also counts as one of the copy.
 
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -42,7 +42,7 @@ import type { SourceHealth } from './source-health.ts';
 import { type Source, SourcePlan } from './source-plan.ts';
 import { parseWebUrl, shownUrl } from './web-client.ts';
 
-/** The interval at which watchers hear of new bytes, in milliseconds; they hear of other changes at once. */
+/** How often watchers are notified of new bytes, in milliseconds; they are notified of other changes at once. */
 const PROGRESS_MS = 100;
 /** Attempts that are remembered. */
 const ATTEMPTS_KEPT_MAX = 16;
@@ -54,7 +54,7 @@ export interface DownloadMeans extends AttemptMeans {
   readonly health: SourceHealth;
 }
 
-/** Removes the part and the finished file, as far as they are there. @throws RackError `store-unwritable` */
+/** Removes the part and the finished file, if they exist. @throws RackError `store-unwritable` */
 export const removeDownload = (request: DownloadRequest): Promise<void> =>
   removeFiles([...partFiles(request), join(request.directory, request.name)]);
 
@@ -73,7 +73,7 @@ async function removeFiles(paths: readonly string[]): Promise<void> {
 /** An attempt that has begun. */
 interface Begun extends Source {
   readonly at: Instant;
-  /** Before it. */
+  /** The growth of the file before the attempt. */
   readonly growth: Growth;
 }
 
@@ -84,13 +84,13 @@ export class FileDownload implements Download {
   readonly #means: DownloadMeans;
   readonly #watchers = new Set<() => void>();
   readonly #attempts: Attempt[] = [];
-  /** Sources whose ranges were wrong: they are asked for the whole file. */
+  /** Sources that sent a wrong range. From them the whole file is requested. */
   readonly #rangeless = new Set<string>();
   #state: DownloadState;
   readonly #room: FileRoom;
-  /** Undefined: it is not open. */
+  /** The open part; undefined: none is open. */
   #part: PartFile | undefined;
-  /** While it is not. */
+  /** The growth while no part is open. */
   #growth: Growth = { generation: 0, bytes: 0, total: undefined };
   #plan: SourcePlan;
   #stop = new AbortController();
@@ -98,8 +98,8 @@ export class FileDownload implements Download {
   #report: Timer | undefined;
   #bytesPerSecond = 0;
   #mayMix: boolean;
-  /** The sources of the kept bytes. */
-  #givers = new Set<string>();
+  /** The URLs from which the kept bytes came. */
+  #contributors = new Set<string>();
 
   /** @throws RackError `bad-argument` for an invalid URL */
   constructor(request: DownloadRequest, means: DownloadMeans) {
@@ -197,7 +197,7 @@ export class FileDownload implements Download {
     }
   }
 
-  /** An empty part leaves no files. */
+  /** Closes the part, and removes the files of an empty one. */
   async #closePart(): Promise<void> {
     const part = this.#part;
     if (part === undefined) return;
@@ -212,7 +212,7 @@ export class FileDownload implements Download {
     this.#part = undefined;
   }
 
-  /** True if the file is there already, from a run that was killed after it. */
+  /** True if the finished file exists already, because an earlier run was killed after publishing it. */
   async #isFinished(signal: AbortSignal): Promise<boolean> {
     const found = await digestOfFinished(this.request, signal);
     if (found === undefined || found.digest.hex !== this.request.digest?.hex || signal.aborted) return false;
@@ -226,7 +226,7 @@ export class FileDownload implements Download {
     const part = await PartFile.open(this.request, this.#means.clock, known.generation);
     this.#part = part;
     if (part.bytes < known.bytes && !signal.aborted) await part.drop();
-    if (part.bytes > 0) this.#givers = new Set(['an earlier run', part.source ?? '']);
+    if (part.bytes > 0) this.#contributors = new Set(['an earlier run', part.source ?? '']);
     return part;
   }
 
@@ -300,8 +300,8 @@ export class FileDownload implements Download {
       this.#means,
       {
         onHead: async (total, kept) => {
-          if (kept === 0) this.#givers.clear();
-          this.#givers.add(source.url.href);
+          if (kept === 0) this.#contributors.clear();
+          this.#contributors.add(source.url.href);
           await this.#room.reserve((total ?? kept) - kept + (isConverted ? (total ?? 0) : 0));
           if (!signal.aborted) this.#set(this.#downloading(part, url));
         },
@@ -329,7 +329,7 @@ export class FileDownload implements Download {
     return false;
   }
 
-  /** Compares the whole file, and gives it its name. @param begun undefined: it was whole before. @returns true if it is done */
+  /** Publishes the file if its digest is right. @param begun undefined: the kept part was whole. @returns true if the download is done */
   async #verify(part: PartFile, begun: Begun | undefined, signal: AbortSignal): Promise<boolean> {
     const { digest: wanted } = this.request;
     const { bytes } = part;
@@ -346,14 +346,14 @@ export class FileDownload implements Download {
       this.#remember(part, begun, undefined);
       this.#plan.succeeded(begun);
     }
-    // A pause came too late; a cancelled file stays cancelled, although it is there.
+    // A pause came too late. A cancelled download stays cancelled, although the file exists.
     if (!signal.aborted || this.#state.kind === 'paused') this.#set({ kind: 'done', bytes, digest });
     return true;
   }
 
-  /** Drops a file with a wrong digest. */
+  /** Drops a file with a wrong digest, and excludes its source if there was only one. */
   async #refuse(part: PartFile, begun: Begun | undefined, digest: Digest & { readonly found: string }): Promise<void> {
-    const [only, ...others] = this.#givers;
+    const [only, ...others] = this.#contributors;
     const guilty = others.length === 0 ? this.#plan.find(only) : undefined;
     const url = guilty?.url ?? begun?.url ?? this.#plan.find(part.source)?.url;
     const { algorithm, hex: expected, found } = digest;
@@ -363,8 +363,8 @@ export class FileDownload implements Download {
     await part.drop();
     if (begun !== undefined) this.#plan.failed(begun, fault, 0);
     if (guilty === undefined) this.#mayMix = false;
-    else this.#plan.leaveOut(guilty);
-    this.#givers.clear();
+    else this.#plan.exclude(guilty);
+    this.#contributors.clear();
   }
 
   #downloading(part: PartFile, url: string): DownloadState {

@@ -1,22 +1,22 @@
-// The sentence of a fault: what happened, with its values, and what to do.
+// Describes a fault in a sentence: what happened, with its values, and what to do.
 
 import { counted, mebibytes } from '../../counted.ts';
 import type { AttemptFault, AttemptFaultParams, TlsTrouble } from './fault.ts';
 
 const CHECK_URL = 'check the URL, or use another mirror';
 const OTHER_MIRROR = 'use another mirror';
-const TRIES_AGAIN = 'it is tried again';
-const FROM_THERE = 'it continues from there';
+const TRIES_AGAIN = 'Rackboot tries again';
+const FROM_THERE = 'the download continues from there';
 
 const TLS: Readonly<Record<TlsTrouble, string>> = {
   expired: 'its certificate has expired or is not valid yet: check the clock of this host, or use another mirror',
   name: 'its certificate is for another name: check the URL',
   authority:
-    'its certificate is from an unknown authority: if a proxy inspects TLS here, install its authority on this host (update-ca-certificates)',
+    'its certificate is from an unknown authority: if a proxy inspects TLS here, install its certificate authority on this host (update-ca-certificates)',
   other: CHECK_URL,
 };
 
-const through = (proxy: string): string => (proxy === '' ? '' : `, with the proxy ${proxy}`);
+const through = (proxy: string): string => (proxy === '' ? '' : ` through the proxy ${proxy}`);
 
 const WORDS: { readonly [Code in keyof AttemptFaultParams]: (params: AttemptFaultParams[Code]) => string } = {
   'no-host': ({ host, said }) => `the name ${host} has no address (${said}): check the name, and the DNS of this host`,
@@ -28,28 +28,28 @@ const WORDS: { readonly [Code in keyof AttemptFaultParams]: (params: AttemptFaul
   proxy: ({ proxy, said }) =>
     `the proxy ${proxy} refused the request (${said}): check http_proxy, https_proxy and no_proxy`,
   'proxy-password': ({ proxy }) =>
-    `a password is missing for the proxy ${proxy}: write http://USER:PASSWORD@HOST:PORT in http_proxy and https_proxy`,
+    `the proxy ${proxy} requires a password: write http://USER:PASSWORD@HOST:PORT in http_proxy and https_proxy`,
 
   silent: ({ host, seconds }) => `${host} did not answer within ${seconds} s: ${TRIES_AGAIN}`,
-  'http-refused': ({ host, status }) => `${host} does not give the file (HTTP ${status}): ${CHECK_URL}`,
+  'http-refused': ({ host, status }) => `${host} refused the file (HTTP ${status}): ${CHECK_URL}`,
   'http-failed': ({ host, status }) => `${host} failed (HTTP ${status}): ${TRIES_AGAIN}`,
   busy: ({ host, status, seconds }) =>
     `${host} is busy (HTTP ${status}): ${TRIES_AGAIN}${seconds === undefined ? '' : ` after ${seconds} s, as it asks`}`,
   'redirect-insecure': ({ host, to }) =>
-    `${host} redirects from https to ${to}, which is not followed: ${OTHER_MIRROR}, or the http URL on purpose`,
+    `${host} redirects from https to ${to}, which is insecure: ${OTHER_MIRROR}, or set the http URL yourself`,
   'redirect-unusable': ({ host, to }) =>
     `${host} redirects to ${to}, which is not an http or https URL: ${OTHER_MIRROR}`,
   'redirect-endless': ({ host, max }) => `${host} redirects more than ${max} times: ${CHECK_URL}`,
   'bad-answer': ({ host, said }) => `${host} gave no usable answer (${said}): ${TRIES_AGAIN}`,
   encoded: ({ host, encoding }) =>
-    `the file of ${host} is encoded (${encoding}), although it was asked for as it is: ${OTHER_MIRROR}`,
+    `${host} sent the file encoded (${encoding}), although the request excluded encodings: ${OTHER_MIRROR}`,
   'range-wrong': ({ host, from, range }) =>
-    `${host} was asked for the bytes from ${from} on and sent ${range || 'a range without Content-Range'}: it is asked for the whole file`,
+    `${host} sent ${range || 'a range without Content-Range'} instead of the bytes from ${from} on: Rackboot requests the whole file`,
   'length-unknown': ({ host }) =>
-    `${host} does not say how long the file is, so a part of it would pass for the whole: ${OTHER_MIRROR}, or name a checksum`,
+    `${host} does not announce the size of the file, so a missing end would go unnoticed: ${OTHER_MIRROR}, or give a checksum`,
   'size-wrong': ({ host, expectedBytes, bytes }) =>
-    `the file of ${host} has ${counted(bytes, 'byte')} instead of ${expectedBytes}: it may be replaced at the moment; ${OTHER_MIRROR}`,
-  'too-large': ({ host, bytesMax }) => `the file of ${host} has more than ${bytesMax} bytes: ${CHECK_URL}`,
+    `the file from ${host} has ${counted(bytes, 'byte')} instead of ${expectedBytes}: the site may be replacing it; ${OTHER_MIRROR}`,
+  'too-large': ({ host, bytesMax }) => `the file from ${host} has more than ${bytesMax} bytes: ${CHECK_URL}`,
 
   stalled: ({ host, seconds }) => `${host} sent nothing for ${seconds} s: ${FROM_THERE}`,
   slow: ({ host, bytesPerSecond, bytesPerSecondMin, seconds }) =>
@@ -57,13 +57,13 @@ const WORDS: { readonly [Code in keyof AttemptFaultParams]: (params: AttemptFaul
   cut: ({ host, bytes, total, said }) =>
     `${host} ended the connection after ${bytes}${total === undefined ? '' : ` of ${total}`} bytes (${said}): ${FROM_THERE}`,
   'digest-wrong': ({ host, algorithm, expected, found }) =>
-    `the file of ${host} has the ${algorithm} ${found} instead of ${expected}, and was dropped: it is fetched again from the beginning`,
+    `the file from ${host} has the ${algorithm} ${found} instead of ${expected}: Rackboot discarded it and downloads it again`,
 
   'no-room': ({ directory, freeBytes, neededBytes }) =>
     `${directory} has ${mebibytes(freeBytes)} left, but needs ${mebibytes(neededBytes)}: free space, or remove unneeded images; then resume`,
   'disk-failed': ({ path, said }) =>
     `${path} cannot be written (${said}): check the disk and its permissions; then resume`,
-  'thread-ended': ({ said }) => `the thread of the downloads ended (${said}): resume the download`,
+  'thread-ended': ({ said }) => `the download thread ended (${said}): resume the download`,
 };
 
 /** True for a fault whose code this version knows; another version may have stored it, with its parameters. */

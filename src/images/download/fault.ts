@@ -1,6 +1,6 @@
-// The ways in which one attempt to fetch a file can fail: a code with its parameters. `fault-words.ts` makes a sentence of them.
+// The ways in which one attempt to fetch a file can fail: a code with its parameters. `fault-words.ts` turns them into a sentence.
 //
-// 1. Never change the meaning of a code or parameter: other threads and stored states keep both, not the sentence.
+// 1. Never change the meaning of a code or parameter: other threads and stored states contain them, not the sentence.
 // 2. A parameter `said` holds the cleaned text of a server, a proxy or the system.
 // 3. No parameter contains the password of a URL.
 
@@ -13,7 +13,7 @@ const SAID_CHARACTERS_MAX = 200;
 type OfHost = { readonly host: string };
 type Said = { readonly said: string };
 /** `proxy` is the URL of the configured proxy; empty: none. */
-type ByWay = OfHost & { readonly proxy: string };
+type ViaProxy = OfHost & { readonly proxy: string };
 
 /** The reason why a TLS connection was refused. */
 export type TlsTrouble = 'expired' | 'name' | 'authority' | 'other';
@@ -22,13 +22,13 @@ export type TlsTrouble = 'expired' | 'name' | 'authority' | 'other';
 export interface AttemptFaultParams {
   /** The name of the host has no address. */
   'no-host': OfHost & Said;
-  unreachable: ByWay & Said;
+  unreachable: ViaProxy & Said;
   /** No connection within the timeout, which includes TLS and the proxy's tunnel. */
-  'connect-late': ByWay & { readonly seconds: number };
+  'connect-late': ViaProxy & { readonly seconds: number };
   tls: OfHost & Said & { readonly trouble: TlsTrouble };
-  /** The proxy refuses. */
+  /** The proxy refused the request. */
   proxy: Said & { readonly proxy: string };
-  /** It asks for a password (407). */
+  /** The proxy requires a password (407). */
   'proxy-password': { readonly proxy: string };
 
   /** Connected, but no response header arrived within the timeout. */
@@ -41,7 +41,7 @@ export interface AttemptFaultParams {
   busy: OfHost & { readonly status: number; readonly seconds: number | undefined };
   /** From https to http. */
   'redirect-insecure': OfHost & { readonly to: string };
-  /** @param to a URL of another scheme than http and https */
+  /** @param to a URL that is not http or https */
   'redirect-unusable': OfHost & { readonly to: string };
   'redirect-endless': OfHost & { readonly max: number };
   /** Not HTTP, a header that is too large, or a connection closed before the answer. */
@@ -63,10 +63,10 @@ export interface AttemptFaultParams {
   cut: OfHost & Said & { readonly bytes: number; readonly total: number | undefined };
   'digest-wrong': OfHost & { readonly algorithm: DigestAlgorithm; readonly expected: string; readonly found: string };
 
-  /** Too little free space. @param freeBytes without the space that other downloads have reserved */
+  /** Too little free space. @param freeBytes excluding the space that other downloads have reserved */
   'no-room': { readonly directory: string; readonly freeBytes: number; readonly neededBytes: number };
   'disk-failed': Said & { readonly path: string };
-  /** The thread of the downloads ended. */
+  /** The download thread ended. */
   'thread-ended': Said;
 }
 
@@ -81,7 +81,7 @@ export type AttemptFault<Of extends Code = Code> = {
  * The next step after a fault.
  *
  * - `later`: try the same source again later.
- * - `elsewhere`: this source does not deliver the wanted file; try only others.
+ * - `elsewhere`: this source will not deliver the file; try only other sources.
  * - `never`: this host itself cannot store the file.
  */
 type Prospect = 'later' | 'elsewhere' | 'never';

@@ -1,13 +1,13 @@
-// The bytes of a file while it is downloaded, for readers that convert it meanwhile.
+// Reads a file during its download, so that it can be converted at the same time.
 //
 //   open ─▶ read … read ─▶ verified
-//              └──────────────┴─▶ GrowthInterrupted: discard what was made of the bytes; after `restarted` begin again with `open`
+//              └──────────────┴─▶ GrowthInterrupted: discard the results; after `restarted` begin again with `open`
 //
-// 1. A read waits until its bytes are in the part, and gives bytes of one generation of the file only: that of `open`.
-// 2. When the file begins again, all reads that wait, and all later ones, reject with `restarted`. So does one that was under way. If the
-//    download runs in another thread, its message may come after a read that already found the new bytes; `verified` rejects then.
-// 3. When the download fails, is cancelled or ends with its thread, they reject with `ended`. A paused download makes them wait.
-// 4. The bytes are not verified. Publish what was made of them only after `verified` has resolved.
+// 1. A read waits until its bytes are in the part. It returns only bytes of the generation that `open` found.
+// 2. When the file starts over, all waiting, running and later reads reject with `restarted`. If the download runs in another thread, its
+//    message may arrive after a read has returned new bytes; then `verified` rejects.
+// 3. When the download fails, is cancelled or loses its thread, reads reject with `ended`. While it is paused, they wait.
+// 4. The bytes are not verified. Publish nothing made from them before `verified` has resolved.
 // 5. The part is opened once: renaming or removing it does not disturb a reader.
 
 import { type FileHandle, open } from 'node:fs/promises';
@@ -18,14 +18,14 @@ import type { ImageBytes } from '../qcow2/reading.ts';
 import { partPath } from './part-record.ts';
 import type { Download, DownloadState } from './request.ts';
 
-/** The reason why the bytes of a growing file are of no use. */
+/** Thrown when the bytes read from a growing file are useless. */
 export class GrowthInterrupted extends Error {
   /** `restarted`: open it again. `ended`: the download has failed or was cancelled. */
   readonly kind: 'restarted' | 'ended';
   readonly state: DownloadState;
 
   constructor(kind: 'restarted' | 'ended', state: DownloadState) {
-    super(kind === 'restarted' ? 'the file begins again' : `the download is ${state.kind}`);
+    super(kind === 'restarted' ? 'the download started over' : `the download is ${state.kind}`);
     this.name = 'GrowthInterrupted';
     this.kind = kind;
     this.state = state;
@@ -48,7 +48,8 @@ export class GrowingFile implements ImageBytes {
   }
 
   /**
-   * Waits until the size of the file is known: at the latest when it is done. Rejects with the system's error if it cannot be opened.
+   * Waits until the size of the file is known, at the latest until the download is done. Rejects with the system's error if the file cannot
+   * be opened.
    * @throws GrowthInterrupted `ended`
    */
   static async open(download: Download): Promise<GrowingFile> {
@@ -57,7 +58,7 @@ export class GrowingFile implements ImageBytes {
       if (isOver(download.state)) throw new GrowthInterrupted('ended', download.state);
       const { generation, total } = download.growth;
       const file = await openPart(download);
-      // Since the state was read, the part may have been renamed to its final name, or the file may have begun again.
+      // Since the state was read, the part may have been renamed to its final name, or the file may have started over.
       if (file !== undefined && total !== undefined && download.growth.generation === generation) {
         return new GrowingFile(download, file, generation, total);
       }
@@ -67,7 +68,7 @@ export class GrowingFile implements ImageBytes {
     }
   }
 
-  /** `length` bytes from `at` on, or as many as the file has there. Rejects with the system's error. @throws GrowthInterrupted */
+  /** Reads `length` bytes from `at` on; fewer at the end of the file. Rejects with the system's error. @throws GrowthInterrupted */
   async read(at: number, length: number): Promise<Uint8Array> {
     const end = Math.min(at + length, this.bytes);
     await when(this.#download, () => this.#interruption() !== undefined || this.#download.growth.bytes >= end);
@@ -83,7 +84,7 @@ export class GrowingFile implements ImageBytes {
     return viewBytes(buffer, 0, done);
   }
 
-  /** Resolves when the file that was read has proved to be the right one. @throws GrowthInterrupted */
+  /** Resolves when the file that was read has been verified. @throws GrowthInterrupted */
   async verified(): Promise<void> {
     await when(this.#download, () => this.#interruption() !== undefined || this.#download.state.kind === 'done');
     this.#check();
@@ -119,7 +120,7 @@ async function openPart({ request }: Download): Promise<FileHandle | undefined> 
   return undefined;
 }
 
-/** Waits until something is true of a download. */
+/** Waits until a condition on a download holds. */
 function when(download: Download, isTrue: () => boolean): Promise<void> {
   if (isTrue()) return Promise.resolve();
   return new Promise((resolve) => {

@@ -1,4 +1,4 @@
-// The messages between the download thread and its front.
+// The messages between the download thread (worker.ts) and the thread of its callers (thread.ts).
 
 import type { DocumentRequest, DocumentResult } from './document.ts';
 import type { Attempt, DownloadRequest, DownloadState, Growth } from './request.ts';
@@ -12,11 +12,11 @@ export interface DownloadThreadData {
 /** A command for one download. */
 export type DownloadCommand = 'pause' | 'resume' | 'cancel';
 
-/** A message from the front. `id` is its own number for a download or a document. */
+/** A message to the download thread. The sender numbers its downloads and documents: `id`. */
 export type ToDownloadThread =
   | { readonly kind: 'add'; readonly id: number; readonly request: DownloadRequest }
   | { readonly kind: 'command'; readonly id: number; readonly command: DownloadCommand }
-  /** Also of a download that the thread does not know any more: its files are removed. */
+  /** Removes the files of a download, even if the thread no longer knows it. */
   | { readonly kind: 'remove'; readonly id: number; readonly request: DownloadRequest }
   | { readonly kind: 'fetch'; readonly id: number; readonly request: DocumentRequest }
   | { readonly kind: 'stop-fetch'; readonly id: number }

@@ -1,4 +1,4 @@
-// The downloads of a queue, and what is refused before one begins.
+// The open downloads of a queue, and the checks of a request before its download begins.
 
 import { basename, join } from 'node:path';
 import { cleanText } from '../../clean-text.ts';
@@ -12,11 +12,11 @@ import { parseWebUrl } from './web-client.ts';
 const DOWNLOADS_MAX = 1000;
 /** Mirrors of one file. */
 const URLS_MAX = 32;
-/** Room for `.part.json` in a name of 255 bytes, and for the id of its unfinished copy. */
+/** Leaves room for `.part.json.new` in a name of 255 bytes. */
 const NAME_CHARACTERS_MAX = 200;
 const HEX_LENGTH: Readonly<Record<DigestAlgorithm, number>> = { sha256: 64, sha512: 128, md5: 32 };
 
-/** Downloads by their place. */
+/** Downloads by the path of their file. */
 export class OpenDownloads<D extends Download> {
   readonly #byPlace = new Map<string, D>();
 
@@ -27,7 +27,7 @@ export class OpenDownloads<D extends Download> {
 
   /**
    * Adds a download.
-   * @throws RackError `bad-argument`; `already-exists` if another one fetches into this place; `limit-reached`
+   * @throws RackError `bad-argument`; `already-exists` if another download has this directory and name; `limit-reached`
    */
   add(request: DownloadRequest, make: () => D): D {
     checkRequest(request);
@@ -62,5 +62,5 @@ function checkRequest({ urls, bytes, bytesMax, digest, name }: DownloadRequest):
   if (digest !== undefined && !new RegExp(`^[0-9a-f]{${HEX_LENGTH[digest.algorithm]}}$`).test(digest.hex)) {
     refuse(`${JSON.stringify(cleanText(digest.hex))} is not a ${digest.algorithm} in lower-case hexadecimal digits`);
   }
-  if (bytes !== undefined && bytes > bytesMax) refuse(`it has ${counted(bytes, 'byte')}, more than ${bytesMax}`);
+  if (bytes !== undefined && bytes > bytesMax) refuse(`it has ${counted(bytes, 'byte')}, but the limit is ${bytesMax}`);
 }

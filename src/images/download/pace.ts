@@ -1,7 +1,7 @@
-// Watches how fast a body arrives: no byte for long is a stall, and too few over a longer time are slow.
+// Measures how fast a body arrives. It stalls if no byte arrives for `stallMs`; it is slow if too few bytes arrive over `slowMs`.
 //
-// 1. Time in which this host does not read, because its disk or its bandwidth limit holds it back, does not count against the server.
-// 2. A body that continues neither stalled nor slow has at least `bytesPerSecondMin`, so with a bound on bytes every attempt ends.
+// 1. Time counts only while this host reads. Waiting for the disk or the bandwidth limit does not count against the server.
+// 2. A body that passes both checks arrives at `bytesPerSecondMin` or faster. Its size is bounded, so every attempt ends.
 
 import type { Instant } from '../../clock.ts';
 
@@ -12,7 +12,7 @@ interface PaceLimits {
   readonly slowMs: number;
 }
 
-/** A body that is too slow. */
+/** Why a body is given up. */
 export type PaceFault =
   | { readonly kind: 'stalled'; readonly seconds: number }
   | { readonly kind: 'slow'; readonly seconds: number; readonly bytesPerSecond: number };
@@ -23,10 +23,10 @@ const NEWEST_SHARE = 0.3;
 /** The pace of one body. */
 export class Pace {
   readonly #limits: PaceLimits;
-  /** Up to here the time is counted. */
+  /** Time has been counted up to this instant. */
   #at: Instant;
   #isReading = true;
-  /** Time in which this host read, in milliseconds: since the last byte, and in the window. */
+  /** Milliseconds during which this host was reading: since the last byte, and within the window. */
   #silentMs = 0;
   #windowMs = 0;
   #windowBytes = 0;
@@ -40,7 +40,7 @@ export class Pace {
     this.#rateAt = now;
   }
 
-  /** For people: smoothed, pauses included. */
+  /** The rate for display: smoothed, including pauses. */
   get bytesPerSecond(): number {
     return Math.round(this.#bytesPerSecond ?? 0);
   }
@@ -52,16 +52,16 @@ export class Pace {
     this.#rateBytes += bytes;
   }
 
-  /** This host reads no more, or reads again. */
+  /** Call it when this host pauses or resumes reading. */
   read(isReading: boolean, now: Instant): void {
     this.#count(now);
     this.#isReading = isReading;
   }
 
-  /** Call it every second. @returns the reason to give the body up; undefined: none */
+  /** Call it every second. @returns why to give up the body; undefined: keep reading */
   judge(now: Instant): PaceFault | undefined {
     this.#count(now);
-    this.#reckonRate(now);
+    this.#updateRate(now);
     const { stallMs, slowMs, bytesPerSecondMin } = this.#limits;
     if (this.#silentMs >= stallMs) return { kind: 'stalled', seconds: Math.round(this.#silentMs / 1000) };
     if (this.#windowMs < slowMs) return undefined;
@@ -82,7 +82,7 @@ export class Pace {
     this.#windowMs += passedMs;
   }
 
-  #reckonRate(now: Instant): void {
+  #updateRate(now: Instant): void {
     const passedMs = now - this.#rateAt;
     if (passedMs <= 0) return;
     const newest = (this.#rateBytes * 1000) / passedMs;

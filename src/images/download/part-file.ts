@@ -4,12 +4,12 @@
 //                                                 ▲                    │
 //                                                 └── drop ◀───────────┘
 //
-// 1. The hash covers exactly the bytes appended so far. After a failed write it does not, and the part must be opened again.
-// 2. Bytes wait in memory until BATCH_BYTES of them are written at once, while the next ones arrive. At most HELD_BYTES_MAX wait or are being
-//    written, so a killed process has lost no more. `flush` writes the rest; call it at the end of each attempt.
-// 3. NAME appears only by `publish`, after its bytes are on disk.
-// 4. Every CHECKPOINT_MS the part is brought to disk and recorded, while the download continues. A crash of the host loses at most the
-//    bytes that arrived since.
+// 1. The hash covers exactly the bytes appended so far. After a failed write the file lacks some of them, so the part must be opened again.
+// 2. Bytes are collected in memory and written BATCH_BYTES at a time, while the next ones arrive. At most HELD_BYTES_MAX are waiting or being
+//    written, so a killed process loses no more than that. `flush` writes the rest; call it at the end of each attempt.
+// 3. Only `publish` creates NAME, after its bytes are on disk.
+// 4. Every CHECKPOINT_MS the part is synced to disk and recorded, while the download continues. A crash of the host loses at most the bytes
+//    that arrived since then.
 
 import { createHash, type Hash } from 'node:crypto';
 import { constants, type FileHandle, open, rename, rm } from 'node:fs/promises';
@@ -24,15 +24,15 @@ import { type PartRecord, partPath, readRecord, recordPath, writeRecord } from '
 import type { KeptFile } from './range-answer.ts';
 import type { DownloadRequest, Growth } from './request.ts';
 
-/** Written at once. */
+/** The bytes of one write. */
 const BATCH_BYTES = 256 * 1024;
-/** Beyond this the body is read no further until some are written. */
+/** The bytes held in memory. At this bound, reading pauses until some are written. */
 const HELD_BYTES_MAX = 1024 * 1024;
 const CHECKPOINT_MS = 30_000;
-/** Read at once for a hash. */
+/** The bytes of one read for a hash. */
 const READ_BYTES = 1024 * 1024;
 
-/** A part that is open. */
+/** An open part. */
 export class PartFile implements BodySink {
   readonly #request: DownloadRequest;
   readonly #file: FileHandle;
@@ -61,7 +61,7 @@ export class PartFile implements BodySink {
 
   /**
    * Opens the part of an earlier run, or a new one. Call `rehash` next. Rejects with the system's error.
-   * @param generation of the first bytes
+   * @param generation the generation of its first bytes
    */
   static async open(request: DownloadRequest, clock: Clock, generation: number): Promise<PartFile> {
     const flags = constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW;
@@ -84,12 +84,12 @@ export class PartFile implements BodySink {
     }
   }
 
-  /** Bytes of the file that this host has. */
+  /** How many bytes of the file this host has. */
   get bytes(): number {
     return this.#appended;
   }
 
-  /** The file whose bytes are kept; undefined: none are. */
+  /** The file to which the kept bytes belong; undefined: none are kept. */
   get kept(): KeptFile | undefined {
     return this.#record?.file;
   }
@@ -121,7 +121,7 @@ export class PartFile implements BodySink {
 
   /** Begins the file, from its first byte. Rejects with the system's error. */
   async begin(file: KeptFile, source: string): Promise<void> {
-    // Readers that know another total must begin again, too.
+    // Readers that know another total must start over, too.
     const isOther = this.#record !== undefined && this.#record.file.total !== file.total;
     if (this.#appended > 0 || isOther) await this.drop();
     await this.recordFile(file, source);
@@ -160,19 +160,19 @@ export class PartFile implements BodySink {
     return { algorithm, hex: this.#hash.copy().digest('hex') };
   }
 
-  /** Forgets the bytes: those that come next are of a file that begins again. Rejects with the system's error. */
+  /** Discards the bytes. The next ones belong to a file that starts over. Rejects with the system's error. */
   async drop(): Promise<void> {
     await this.flush();
     this.#generation += 1;
     this.#appended = 0;
     this.#written = 0;
     this.#hash = this.#newHash();
-    // Emptied before another record names its bytes, or a process killed in between would continue one file with another.
+    // Empty the file before the next record is written. Otherwise a process killed in between would continue one file with another.
     this.#record = undefined;
     await this.#file.truncate(0);
   }
 
-  /** Brings the file to disk and renames it. Closes the part. Rejects with the system's error. */
+  /** Syncs the file to disk, renames it, and closes the part. Rejects with the system's error. */
   async publish(): Promise<void> {
     await this.flush();
     const { directory, name } = this.#request;
@@ -248,13 +248,13 @@ const isSameFile = (one: KeptFile, other: KeptFile): boolean =>
   one.validator?.kind === other.validator?.kind &&
   one.validator?.value === other.validator?.value;
 
-/** Writes all of a batch. @returns its length */
+/** Writes a whole batch. @returns its length */
 async function writeAll(file: FileHandle, batch: readonly Uint8Array[], at: number): Promise<number> {
   const length = batch.reduce((sum, bytes) => sum + bytes.length, 0);
   const { bytesWritten } = await file.writev(batch, at);
   let done = bytesWritten;
   if (done === length) return length;
-  // A short write: seldom, and mostly on a full disk, which the next one reports.
+  // Short writes are rare. Most mean a full disk, which the next write reports.
   const whole = Buffer.concat(batch);
   while (done < length) done += (await file.write(whole, done, length - done, at + done)).bytesWritten;
   return length;
@@ -287,7 +287,10 @@ async function hashFile(
   return true;
 }
 
-/** The digest of a file under its final name; undefined if there is none, or the signal came first. Rejects with the system's error. */
+/**
+ * The digest of the file under its final name. Rejects with the system's error.
+ * @returns undefined if no file of the right size exists, the request has no digest, or the signal came first
+ */
 export async function digestOfFinished(
   request: DownloadRequest,
   signal: AbortSignal,

@@ -1,12 +1,12 @@
-// The record next to a part: of which file it is, so that a later process can continue with it.
+// The record of a part. It identifies the file, so that a later process can continue the download.
 //
 //   NAME.part         the first bytes of the file
 //   NAME.part.json    the record; `.new` while it is written
 //
 // 1. A record is written whole or not at all, and before the first byte of its part.
-// 2. After `kill -9` all written bytes are in the file: the length of the part counts. After a crash of the host the disk may hold zeroes
-//    in their place, so only those count that were on disk when the record was written (`syncedBytes`). The boot id tells the cases apart.
-// 3. A part of another wanted file (another digest or size) is not continued.
+// 2. After `kill -9` all written bytes are in the file, so the length of the part counts. After a crash of the host the disk may hold zeroes
+//    instead, so only the bytes count that were on disk when the record was written (`syncedBytes`). The boot id distinguishes the cases.
+// 3. A part is continued only if the request names the same digest and size.
 
 import { rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -52,7 +52,7 @@ export async function writeRecord(request: DownloadRequest, record: PartRecord):
   await syncDirectory(request.directory);
 }
 
-/** Reads the record. @returns undefined if there is none of this file. Throws the system's error */
+/** Reads the record. @returns undefined if there is none for this file. @throws the system's error */
 export function readRecord(request: DownloadRequest): PartRecord | undefined {
   let text: string;
   try {

@@ -1,7 +1,7 @@
 // Places for concurrent downloads, in total and per host.
 //
-// 1. Those that came first are served first, unless their hosts have no place and a later one's has.
-// 2. A place is held by one attempt and given back when it ends, so a download that waits for a retry holds none.
+// 1. Downloads are served in the order of their arrival. A later one overtakes only while the hosts of the earlier ones have no place.
+// 2. An attempt holds a place and gives it back when it ends. A download that waits for its next attempt holds none.
 
 import type { Source } from './source-plan.ts';
 

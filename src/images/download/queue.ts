@@ -1,9 +1,9 @@
-// Runs several downloads at a time, in this thread. thread.ts does the same in a thread of its own.
+// Runs several downloads at a time in the current thread. thread.ts does the same in a separate thread.
 //
-// 1. At most `filesMax` files are fetched at a time, `filesOfHostMax` of them from one host; all together obey one bandwidth limit.
+// 1. At most `filesMax` files are fetched at a time, `filesOfHostMax` of them from one host. All share one bandwidth limit.
 // 2. Free space is reserved before it is used (disk-room.ts).
 // 3. The scores of servers last as long as the queue.
-// 4. While a download is neither at rest nor done, it keeps the process alive, even during a pause before the next attempt.
+// 4. A download that is not at rest keeps the process alive, even during a pause before its next attempt.
 
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import type { Clock } from '../../clock.ts';
@@ -19,7 +19,7 @@ import type { DownloadSettings } from './settings.ts';
 import { SourceHealth } from './source-health.ts';
 import { WebClient } from './web-client.ts';
 
-/** Documents that are fetched at a time, in all and from one host: they do not wait for files. */
+/** The most documents fetched at a time, in total and from one host. Documents do not wait for files. */
 const DOCUMENTS_MAX = 8;
 const DOCUMENTS_OF_HOST_MAX = 4;
 
@@ -29,12 +29,12 @@ export interface Downloads {
   readonly downloads: readonly Download[];
   /**
    * Begins a download.
-   * @throws RackError `bad-argument`; `already-exists` if another one fetches into this place; `limit-reached`
+   * @throws RackError `bad-argument`; `already-exists` if another download has this directory and name; `limit-reached`
    */
   add(request: DownloadRequest): Download;
   /** Fetches a small document. Rejects with RackError `bad-argument` for an invalid URL. */
   fetchDocument(request: DocumentRequest, signal?: AbortSignal): Promise<DocumentResult>;
-  /** Changes the bandwidth of all downloads together, in bytes per second; undefined: no limit. */
+  /** Changes the bandwidth of all downloads together, in bytes per second; undefined: unlimited. */
   limit(bytesPerSecond: number | undefined): void;
   /** Pauses all downloads, and resolves when their files are closed. */
   close(): Promise<void>;

@@ -1,14 +1,14 @@
-// Judges the head of an answer to a GET that may ask for the rest of a file: which bytes of the file does its body have?
+// Judges the head of an answer to a GET for a file or for its rest: which bytes of the file does the body contain?
 //
 // Sources: RFC 9110 §8.8 (validators), §13.1.5 (If-Range), §14.2 (Range), §14.4 (Content-Range), §15.3.7 (206), §15.5.17 (416),
 // §10.2.3 (Retry-After); RFC 9112 §6.3 (length of a body).
 //
-// 1. Bytes are appended to kept ones only if both are of one file: the same URL with the same strong validator, or any URL if the caller will
-//    compare the whole with a published digest (`mayMix`).
-// 2. A server may ignore a range, even with a validator that fits (200). The body then repeats the kept bytes, which are skipped: so every
-//    attempt ends at least where the last one did, and readers of the growing file continue. With another validator the file begins again.
-// 3. A server may begin its range before the first byte asked for, as caches that keep blocks do: the surplus is skipped. A range that leaves a
-//    gap is refused.
+// 1. New bytes are appended to kept bytes only if both belong to one file: the URL and the strong validator are the same. Any URL will do if
+//    the caller compares the whole file with a published digest (`mayMix`).
+// 2. A server may ignore a range and send the whole file (200), even if the validator matches. The kept bytes at its beginning are skipped, so
+//    no attempt loses bytes, and readers of the growing file continue. With another validator the file starts over.
+// 3. A server may begin its range before the first requested byte, as caches of whole blocks do. The surplus is skipped. A range that leaves
+//    a gap is refused.
 // 4. A 206 with a different validator belongs to a different file, whatever If-Range said: some servers ignore that field.
 // 5. An accepted body always shows whether it is complete: by a length, chunks, a published size, or a digest.
 
@@ -20,7 +20,7 @@ const CHARACTERS_MAX = 100;
 /** A Last-Modified counts as strong if it is at least this much older than the Date (RFC 9110 §8.8.2.2), in milliseconds. */
 const STRONG_AFTER_MS = 1000;
 
-/** Tells one version of a file from another. */
+/** Distinguishes the versions of a file. */
 export interface Validator {
   readonly kind: 'etag' | 'date';
   readonly value: string;
@@ -28,23 +28,23 @@ export interface Validator {
 
 /** The file whose bytes are kept. */
 export interface KeptFile {
-  /** After redirects, without its query and password: signed URLs differ each time. */
+  /** The URL after redirects, without query and password: signed URLs differ each time. */
   readonly place: string;
-  /** Undefined: the server gave no strong one. */
+  /** Undefined: the server sent no strong validator. */
   readonly validator: Validator | undefined;
-  /** Undefined: not known. */
+  /** Undefined: unknown. */
   readonly total: number | undefined;
 }
 
-/** The part of a file that the server is asked for. */
+/** The part of a file to request. */
 export interface Wanted {
-  /** Kept bytes from the beginning of the file. */
+  /** How many bytes from the beginning of the file are kept. */
   readonly from: number;
   /** Undefined: nothing is kept. */
   readonly kept: KeptFile | undefined;
-  /** True if bytes from elsewhere may be appended, as a digest of the whole will be compared. */
+  /** True if bytes of another URL may be appended, because a digest of the whole file will be compared. */
   readonly mayMix: boolean;
-  /** True if a digest of the whole will be compared. */
+  /** True if a digest of the whole file will be compared. */
   readonly hasDigest: boolean;
   /** The published size. */
   readonly bytes: number | undefined;
@@ -61,17 +61,17 @@ interface AnswerHead {
 
 /** The meaning of an answer. */
 export type BodyPlan =
-  /** Its first byte has this place in the file. @param isNew the kept bytes are of another file */
+  /** @param at the offset of its first byte in the file @param isNew true if the kept bytes belong to another file */
   | { readonly kind: 'body'; readonly at: number; readonly isNew: boolean; readonly file: KeptFile }
   /** The kept bytes are the whole file. */
   | { readonly kind: 'whole' }
-  /** The kept bytes are of another file: drop them, and ask again. */
+  /** The kept bytes belong to another file: drop them, and send the request again. */
   | { readonly kind: 'again' };
 
-/** The place of a URL, by which kept bytes are recognised. */
+/** The part of a URL that identifies the file of kept bytes. */
 const placeOfUrl = ({ origin, pathname }: URL): string => `${origin}${pathname}`;
 
-/** The condition fields for a URL; none: the whole file is asked for. */
+/** The Range and If-Range fields for a request to a URL; empty: request the whole file. */
 export function rangeFields(url: URL, wanted: Wanted): Readonly<Record<string, string>> {
   const { from, kept, mayMix, hasDigest } = wanted;
   if (from === 0 || kept === undefined) return {};
@@ -99,7 +99,7 @@ export function planBody(head: AnswerHead, wanted: Wanted): BodyPlan {
   return { kind: 'body', at: 0, isNew: wanted.from === 0 || !continues(file, wanted), file };
 }
 
-/** True if the file of an answer is that of the kept bytes. */
+/** True if the kept bytes belong to the file of an answer. */
 function continues(file: KeptFile, { kept, mayMix, hasDigest }: Wanted): boolean {
   if (kept === undefined) return false;
   if (file.total !== undefined && kept.total !== undefined && file.total !== kept.total) return false;
@@ -126,11 +126,11 @@ function planRange(head: AnswerHead, wanted: Wanted): BodyPlan {
   return continues(file, wanted) ? { kind: 'body', at, isNew: false, file } : { kind: 'again' };
 }
 
-/** The kept bytes reach the end of the file, or beyond. */
+/** Judges a 416: the kept bytes reach the end of the file, or beyond. */
 function planUnsatisfied({ headers, url }: AnswerHead, wanted: Wanted): BodyPlan {
   const [, whole] = /^bytes \*\/(\d{1,15})$/.exec(headers['content-range'] ?? '') ?? [];
   const isWhole = Number(whole) === wanted.from;
-  // Without a digest the same length proves nothing of the content.
+  // Without a digest the same length proves nothing about the content.
   return isWhole && wanted.hasDigest && placeOfUrl(url) === wanted.kept?.place ? { kind: 'whole' } : { kind: 'again' };
 }
 
@@ -158,7 +158,7 @@ export function validatorOf(headers: IncomingHttpHeaders): Validator | undefined
   return modified !== undefined && isStrong ? { kind: 'date', value: modified } : undefined;
 }
 
-/** Endings of file names whose servers announce them as an encoding, although the file itself is meant. */
+/** File name endings that some servers announce as an encoding, although they send the file unchanged. */
 const ENCODED_FILES: readonly (readonly [encoding: RegExp, ending: RegExp])[] = [
   [/^(?:x-)?gzip$/, /\.(?:gz|tgz)$/],
   [/^(?:x-)?bzip2$/, /\.bz2$/],
@@ -169,7 +169,7 @@ const ENCODED_FILES: readonly (readonly [encoding: RegExp, ending: RegExp])[] = 
 function refuseEncoded({ headers, url }: AnswerHead): void {
   const encoding = headers['content-encoding']?.trim().toLowerCase() ?? '';
   if (encoding === '' || encoding === 'identity') return;
-  // Quirk: Apache with `AddEncoding x-gzip .gz` announces every file of that name so, and sends it as it is.
+  // Quirk: Apache with `AddEncoding x-gzip .gz` announces this encoding for every file with that ending, and sends the file unchanged.
   if (ENCODED_FILES.some(([known, ending]) => known.test(encoding) && ending.test(url.pathname))) return;
   throw new AttemptFailure({
     code: 'encoded',
@@ -188,11 +188,11 @@ function statusFault({ status, headers, url, wallTimeMs }: AnswerHead): AttemptF
   return { code: isRefusal ? 'http-refused' : 'http-failed', params: { host, status } };
 }
 
-/** A Retry-After in seconds: a number, or a date. */
+/** The seconds of a Retry-After, which is a number or a date; undefined: it has none. */
 function retryAfterSeconds(text: string | undefined, wallTimeMs: number): number | undefined {
   if (text === undefined) return undefined;
   if (/^\d{1,9}$/.test(text)) return Number(text);
-  // Date.parse takes nearly anything for a date.
+  // Date.parse accepts nearly any text as a date.
   const untilMs = / GMT$/.test(text) ? Date.parse(text) : Number.NaN;
   return Number.isNaN(untilMs) ? undefined : Math.max(0, Math.ceil((untilMs - wallTimeMs) / 1000));
 }

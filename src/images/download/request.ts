@@ -15,7 +15,7 @@ import type { AttemptFault } from './fault.ts';
 
 /** A file to fetch. */
 export interface DownloadRequest {
-  /** http and https URLs of the same file, at least one; the earlier ones are preferred while their servers do equally well. */
+  /** http and https URLs of the same file, at least one. Among equally healthy servers, earlier URLs are tried first. */
   readonly urls: readonly string[];
   /** The size as published; undefined: unknown. */
   readonly bytes: number | undefined;
@@ -23,11 +23,11 @@ export interface DownloadRequest {
   readonly digest: Digest | undefined;
   /** The largest accepted file, in bytes. */
   readonly bytesMax: number;
-  /** An existing directory; no other process may download into the same place. */
+  /** An existing directory; no other process may download a file of this name into it. */
   readonly directory: string;
   /** The name of the finished file in it. */
   readonly name: string;
-  /** True if a copy in another form is written to the same disk as the file arrives: space for the copy is reserved, too, as much as for the file. */
+  /** True if the file is converted to the same disk while it arrives. Then as much space is reserved for the copy as for the file. */
   readonly isConverted?: boolean | undefined;
 }
 
@@ -51,7 +51,7 @@ export type DownloadState =
     }
   /** The kept part, or the whole file, is hashed. */
   | { readonly kind: 'verifying'; readonly bytes: number; readonly total: number | undefined }
-  /** The file is there under its name. @param digest SHA-256 unless another was expected */
+  /** The file exists under its name. @param digest SHA-256 unless another was expected */
   | { readonly kind: 'done'; readonly bytes: number; readonly digest: Digest }
   /** No source is left. `resume` begins again. The part is kept. */
   | { readonly kind: 'failed'; readonly reason: AttemptFault }
@@ -76,7 +76,7 @@ export interface Attempt {
 
 /** How much of a file can be read already. */
 export interface Growth {
-  /** Counts up when the file begins again from its first byte: what was read before belongs to another file. */
+  /** Increases when the file starts over from its first byte: bytes read before belong to another file. */
   readonly generation: number;
   /** Bytes that are in the file. */
   readonly bytes: number;
@@ -91,14 +91,14 @@ export interface Download {
   readonly growth: Growth;
   /** The last attempts, the oldest first. */
   readonly attempts: readonly Attempt[];
-  /** Stops it for now; the part is kept. Too late for a file that is done. */
+  /** Stops the download for now, and keeps the part. Has no effect on a file that is done. */
   pause(): void;
   /** Continues after a pause or a failure. */
   resume(): void;
-  /** Stops it for good; the part is kept for a later download of the same file. */
+  /** Stops the download for good, but keeps the part for a later download of the same file. */
   cancel(): void;
   /** Cancels it and removes its files: the part, or the finished file. @throws RackError `store-unwritable` */
   remove(): Promise<void>;
-  /** Calls back after each change; new bytes are reported some times a second. @returns what ends it */
+  /** Calls `listener` after each change; for new bytes at most ten times a second. @returns a function that ends the calls */
   watch(listener: () => void): () => void;
 }

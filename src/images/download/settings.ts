@@ -11,22 +11,22 @@ export interface ProxySettings {
 }
 
 export interface DownloadSettings {
-  /** Files that are fetched at a time. */
+  /** The most files downloaded at a time. */
   readonly filesMax: number;
-  /** Of them from one host. */
+  /** The most of them from one host. */
   readonly filesOfHostMax: number;
-  /** All downloads together, in bytes per second; undefined: no limit. */
+  /** The bandwidth of all downloads together, in bytes per second; undefined: unlimited. */
   readonly bytesPerSecondMax: number | undefined;
   readonly proxy: ProxySettings;
   /** PEM certificates to trust; undefined to trust Node's and, if these do not suffice, the system's. */
   readonly authorities?: readonly string[] | undefined;
-  /** A connection must exist within this time, in milliseconds. */
+  /** A connection must be established within this time, in milliseconds. */
   readonly connectMs: number;
   /** The header of the answer must then follow within this time, in milliseconds. */
   readonly answerMs: number;
   /** The longest silence in a body, in milliseconds; a longer one ends the attempt. */
   readonly stallMs: number;
-  /** Fewer bytes per second than this, over `slowMs` milliseconds, end an attempt. */
+  /** The slowest accepted body: an attempt ends if fewer bytes per second arrive over `slowMs` milliseconds. */
   readonly bytesPerSecondMin: number;
   readonly slowMs: number;
   /** The pause after the first round of attempts without progress; each further one takes twice as long, up to `pauseMsMax`. */
@@ -56,7 +56,7 @@ export const DEFAULT_SETTINGS: DownloadSettings = {
 
 const OWN_HOST = 'localhost,127.0.0.1';
 
-/** The proxy from the environment, unless it names none: then that of the site. @param httpProxy empty: none */
+/** The proxy that the environment names; if it names none, the site's. @param httpProxy the site's proxy; empty: none */
 export function proxyOf(httpProxy: string, environment: Readonly<Record<string, string | undefined>>): ProxySettings {
   const own = proxyOfEnvironment(environment);
   if (httpProxy === '' || own.http !== undefined || own.https !== undefined) return own;

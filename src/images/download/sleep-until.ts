@@ -1,4 +1,4 @@
-// A pause that a signal ends.
+// A pause that a signal can end.
 
 import type { Clock, Instant } from '../../clock.ts';
 

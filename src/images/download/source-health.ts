@@ -1,7 +1,7 @@
-// How well the servers did that files come from. Kept in memory for the life of a queue.
+// Scores how reliably each server sends files. The scores are kept in memory for the life of a queue.
 //
-// 1. A failure lowers a score, a success raises it, and both are forgotten with time: a score halves every HALF_LIFE_MS.
-// 2. A score orders sources and excludes none: a server that was away is asked again when the others fail.
+// 1. A failure lowers a score, and a success raises it. A score halves every HALF_LIFE_MS, so old results are forgotten.
+// 2. Scores only order the sources. A server that was down is tried again when the others fail.
 
 import { BoundedMap } from '../../bounded-map.ts';
 import type { Instant } from '../../clock.ts';
@@ -10,7 +10,7 @@ const SERVERS_MAX = 256;
 const HALF_LIFE_MS = 10 * 60_000;
 const SUCCESS = 0.25;
 const FAILURE = -0.5;
-/** Smaller differences do not change the given order. */
+/** Scores are rounded to 1/STEPS, so that small differences keep the given order. */
 const STEPS = 4;
 
 interface Score {
@@ -23,13 +23,13 @@ interface Score {
 export class SourceHealth {
   readonly #scores = new BoundedMap<string, Score>(SERVERS_MAX, 'set longest ago');
 
-  /** Takes note of an attempt at a server. */
+  /** Records the result of an attempt at a server. */
   note(origin: string, succeeded: boolean, now: Instant): void {
     const value = this.#scoreOf(origin, now) + (succeeded ? SUCCESS : FAILURE);
     this.#scores.set(origin, { value: Math.max(-1, Math.min(1, value)), at: now });
   }
 
-  /** The same sources, the healthiest first; equals stay in their order. */
+  /** The sources, healthiest first. Equally healthy ones keep their order. */
   order<Source extends { readonly url: URL }>(sources: readonly Source[], now: Instant): Source[] {
     const rank = ({ url }: Source): number => Math.round(this.#scoreOf(url.origin, now) * STEPS);
     return sources.toSorted((one, other) => rank(other) - rank(one));

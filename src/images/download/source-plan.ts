@@ -1,18 +1,18 @@
-// Decides which source of one file is asked next, and when.
+// Decides which source of a file to try next, and when.
 //
 //   round: each source once, the healthiest first ─▶ pause, twice as long each time ─▶ next round ─▶ … ─▶ give up
 //                 └─ a fault that only a person can fix: the source is excluded; when none is left, the plan gives up at once
 //
 // 1. After `roundsMax` rounds without progress the plan gives up, so a download ends whatever its sources do.
-// 2. Progress is PROGRESS_BYTES more than the file ever had: a file that begins again and again makes none.
-// 3. A server's Retry-After is kept, up to RETRY_AFTER_MS_MAX; other sources are asked meanwhile.
+// 2. A download makes progress when it has PROGRESS_BYTES more than at its last progress. A file that keeps starting over makes none.
+// 3. A server's Retry-After is honoured, up to RETRY_AFTER_MS_MAX. Meanwhile other sources are tried.
 
 import { type Clock, type Instant, later } from '../../clock.ts';
 import { type AttemptFault, prospectOf } from './fault.ts';
 import type { DownloadSettings } from './settings.ts';
 import type { SourceHealth } from './source-health.ts';
 
-/** Fewer new bytes do not count as progress, or a server that sends one at a time would be asked for ever. */
+/** Fewer new bytes are no progress. Otherwise a server that sends one byte per attempt would be tried forever. */
 const PROGRESS_BYTES = 1024 * 1024;
 const RETRY_AFTER_MS_MAX = 15 * 60_000;
 
@@ -22,7 +22,7 @@ export interface Source {
 }
 
 interface PlannedSource extends Source {
-  isOut: boolean;
+  isExcluded: boolean;
   isTried: boolean;
   /** Undefined: at any time. */
   notBefore: Instant | undefined;
@@ -30,7 +30,7 @@ interface PlannedSource extends Source {
 
 /** The next step. */
 type NextStep =
-  /** Ask one of these, the first that has a place. */
+  /** Try the first of these that has a free place. */
   | { readonly kind: 'ask'; readonly sources: readonly Source[] }
   | { readonly kind: 'wait'; readonly until: Instant }
   | { readonly kind: 'give-up' };
@@ -51,16 +51,16 @@ export class SourcePlan {
     clock: Clock,
     settings: Pick<DownloadSettings, 'pauseMs' | 'pauseMsMax' | 'roundsMax'>,
   ) {
-    this.#sources = urls.map((url) => ({ url, isOut: false, isTried: false, notBefore: undefined }));
+    this.#sources = urls.map((url) => ({ url, isExcluded: false, isTried: false, notBefore: undefined }));
     this.#health = health;
     this.#clock = clock;
     this.#settings = settings;
   }
 
-  /** @param kept the URL of the part on the disk: preferred, so that the part can be continued; undefined: no preference */
+  /** @param kept the URL from which the part on the disk came, tried first so that the part can be continued; undefined: no preference */
   next(kept?: string): NextStep {
     const now = this.#clock.now();
-    const left = this.#sources.filter(({ isOut }) => !isOut);
+    const left = this.#sources.filter(({ isExcluded }) => !isExcluded);
     if (left.length === 0 || this.#rounds >= this.#settings.roundsMax) return { kind: 'give-up' };
     if (this.#resumeAt !== undefined && this.#resumeAt > now) return { kind: 'wait', until: this.#resumeAt };
     const untried = left.filter(({ isTried }) => !isTried);
@@ -75,13 +75,13 @@ export class SourcePlan {
     return { kind: 'ask', sources: [...first, ...ordered.filter(({ url }) => url.href !== kept)] };
   }
 
-  /** An attempt failed. @param bytes of the file that this host has now */
+  /** Call it after a failed attempt. @param bytes how much of the file this host has now */
   failed(source: Source, fault: AttemptFault, bytes: number): void {
     const planned = this.#sources.find(({ url }) => url === source.url);
     if (planned === undefined) return;
     const now = this.#clock.now();
     planned.isTried = true;
-    planned.isOut = prospectOf(fault) !== 'later';
+    planned.isExcluded = prospectOf(fault) !== 'later';
     if (fault.code === 'busy') {
       planned.notBefore = later(now, Math.min((fault.params.seconds ?? 0) * 1000, RETRY_AFTER_MS_MAX));
     }
@@ -96,9 +96,9 @@ export class SourcePlan {
     return this.#sources.find(({ url }) => url.href === href);
   }
 
-  /** This source has the wrong file. */
-  leaveOut(source: Source): void {
-    for (const planned of this.#sources) if (planned.url === source.url) planned.isOut = true;
+  /** Excludes a source, because it has the wrong file. */
+  exclude(source: Source): void {
+    for (const planned of this.#sources) if (planned.url === source.url) planned.isExcluded = true;
   }
 
   succeeded(source: Source): void {
@@ -112,7 +112,7 @@ export class SourcePlan {
     if (this.#rounds >= roundsMax) return { kind: 'give-up' };
     const [chance = 0] = this.#clock.randomBytes(1);
     const wholeMs = Math.min(pauseMsMax, pauseMs * 2 ** (this.#rounds - 1));
-    // Between half and all of it, so that many racks do not come back to a mirror at once.
+    // Between half of it and all of it, so that many racks do not return to a mirror at the same moment.
     this.#resumeAt = later(now, wholeMs * (0.5 + chance / 512));
     return { kind: 'wait', until: this.#resumeAt };
   }

@@ -1,9 +1,9 @@
 // Starts the download thread and talks to it. Callers use downloads and documents as if they were fetched in their own thread.
 //
-// 1. The thread starts with the first request. The memory of its JavaScript is bounded; that of its buffers is bounded by part-file.ts and by the
-//    bounds of documents.
-// 2. An invalid request is detected here, so that it throws at once.
-// 3. If the thread ends unexpectedly, all its downloads fail with `thread-ended` and all documents, too; the next request starts another one.
+// 1. The first request starts the thread. RESOURCE_LIMITS bounds the memory of its JavaScript; part-file.ts and the bounds of documents limit
+//    its buffers.
+// 2. An invalid request is detected in the caller's thread, so that it throws at once.
+// 3. If the thread ends unexpectedly, its downloads and documents fail with `thread-ended`. The next request starts another thread.
 
 import { Worker } from 'node:worker_threads';
 import type { Clock, Instant } from '../../clock.ts';
@@ -22,7 +22,7 @@ import { parseWebUrl } from './web-client.ts';
 /** Memory of the worker's JavaScript, in MB. */
 const RESOURCE_LIMITS = { maxOldGenerationSizeMb: 64, maxYoungGenerationSizeMb: 8 };
 
-/** The downloads of a thread of their own. */
+/** Downloads that run in a separate thread. */
 export class DownloadThread implements Downloads {
   readonly #settings: DownloadSettings;
   readonly #clock: Clock;
@@ -48,7 +48,7 @@ export class DownloadThread implements Downloads {
     const id = this.#newId();
     const download = this.#open.add(
       request,
-      () => new RemoteDownload(request, this.#clock.now(), this.#waysFor(id, request)),
+      () => new RemoteDownload(request, this.#clock.now(), this.#commandsFor(id, request)),
     );
     this.#byId.set(id, download);
     this.#tell({ kind: 'add', id, request });
@@ -87,7 +87,7 @@ export class DownloadThread implements Downloads {
     return this.#lastId;
   }
 
-  #waysFor(id: number, request: DownloadRequest): RemoteWays {
+  #commandsFor(id: number, request: DownloadRequest): RemoteCommands {
     return {
       command: (command) => {
         const download = this.#byId.get(id);
@@ -163,7 +163,7 @@ export class DownloadThread implements Downloads {
     if (change.state.kind === 'done' || change.state.kind === 'cancelled') this.#byId.delete(id);
   }
 
-  /** After `close` no download runs; the thread has only forgotten them. */
+  /** Fails whatever still runs. After `close` nothing does; the next thread only does not know the downloads. */
   #failAll(said: string): void {
     const reason: AttemptFault = { code: 'thread-ended', params: { said } };
     for (const download of this.#byId.values()) {
@@ -178,8 +178,8 @@ export class DownloadThread implements Downloads {
   }
 }
 
-/** The commands to the thread, for one download. */
-interface RemoteWays {
+/** Sends the commands for one download to the thread. */
+interface RemoteCommands {
   command(command: DownloadCommand): void;
   remove(): Promise<void>;
 }
@@ -190,10 +190,10 @@ interface Change {
   readonly attempts: readonly Attempt[] | undefined;
 }
 
-/** A download of the thread, as it was last reported. */
+/** A download in the thread, as the thread last reported it. */
 class RemoteDownload implements Download {
   readonly request: DownloadRequest;
-  readonly #ways: RemoteWays;
+  readonly #commands: RemoteCommands;
   readonly #watchers = new Set<() => void>();
   state: DownloadState;
   growth: Growth = { generation: 0, bytes: 0, total: undefined };
@@ -201,26 +201,26 @@ class RemoteDownload implements Download {
   /** False if it belongs to a thread that has ended. */
   isKnown = true;
 
-  constructor(request: DownloadRequest, now: Instant, ways: RemoteWays) {
+  constructor(request: DownloadRequest, now: Instant, commands: RemoteCommands) {
     this.request = request;
-    this.#ways = ways;
+    this.#commands = commands;
     this.state = { kind: 'waiting', since: now, nextAt: undefined, reason: undefined };
   }
 
   pause(): void {
-    this.#ways.command('pause');
+    this.#commands.command('pause');
   }
 
   resume(): void {
-    this.#ways.command('resume');
+    this.#commands.command('resume');
   }
 
   cancel(): void {
-    this.#ways.command('cancel');
+    this.#commands.command('cancel');
   }
 
   remove(): Promise<void> {
-    return this.#ways.remove();
+    return this.#commands.remove();
   }
 
   watch(listener: () => void): () => void {

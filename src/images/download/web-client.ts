@@ -4,14 +4,14 @@
 //
 // 1. Each step has a timeout: the connection with TLS and the proxy's tunnel, then the header of the answer. `open` resolves within
 //    (REDIRECTS_MAX + 1) × (connectMs + answerMs), whatever a server does.
-// 2. A redirect never leads from https to http, nor to another scheme, and at most REDIRECTS_MAX are followed.
+// 2. At most REDIRECTS_MAX redirects are followed, and none that leads from https to http or to another scheme.
 // 3. The body arrives as the server sends it; nothing is decoded.
-// 4. Certificates of this host's own store are trusted, too: it may contain the authority of a proxy that inspects TLS. The store is read only for a
-//    certificate that is otherwise unknown, because reading it takes 0.1 s and 12 MB.
-// 5. Each request has a connection of its own: a reused one may have been closed meanwhile, and files are large.
+// 4. The host's certificate store is trusted, too, because it may contain the authority of a proxy that inspects TLS. The store is read only
+//    when a certificate is otherwise unknown: reading it takes 0.1 s and 12 MB.
+// 5. Each request opens its own connection: the server may have closed a reused one, and for large files a new one costs little.
 //
 // This file uses node:http and not `fetch`, which is undici. node:http is loaded anyway, so a first request costs 6 MB and 14 ms instead of
-// 25 MB and 97 ms (measured). It decodes and repeats nothing, and its agent supports both kinds of proxies.
+// 25 MB and 97 ms (measured). It never decodes or retries, and its agent supports both kinds of proxies.
 
 import type { ClientRequest, IncomingMessage, RequestOptions } from 'node:http';
 import { cleanText } from '../../clean-text.ts';
@@ -21,7 +21,7 @@ import { AttemptFailure, type AttemptFault, cleanSaid, type TlsTrouble } from '.
 import type { DownloadSettings, ProxySettings } from './settings.ts';
 
 const REDIRECTS_MAX = 8;
-/** Node 24.5 brought `proxyEnv`; an earlier one would ignore it silently. */
+/** Node supports `proxyEnv` since 24.5; earlier versions silently ignore it. */
 const PROXY_NODE = [24, 5];
 
 /** An answer whose body has not been read. */
@@ -36,7 +36,7 @@ export interface WebAnswer {
 /** The header fields of a request to a URL. They may depend on the URL, because a redirect leads elsewhere. */
 type FieldsFor = (url: URL) => Readonly<Record<string, string>>;
 
-/** A URL for display and for stored states, without its password. */
+/** A URL for display and for stored states, without user name and password. */
 export function shownUrl(url: URL): string {
   const shown = new URL(url);
   shown.username = '';
@@ -180,7 +180,7 @@ function checkProxy(text: string): void {
   const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
   const [majorMin = 0, minorMin = 0] = PROXY_NODE;
   if (major > majorMin || (major === majorMin && minor >= minorMin)) return;
-  const remedy = 'install a later one, or start Rackboot with bin/rackboot.js, which brings its own';
+  const remedy = `install Node ${PROXY_NODE.join('.')} or later, or start Rackboot with bin/rackboot.js, which brings its own`;
   throw new RackError('bad-argument', `Node ${process.versions.node} cannot use a proxy: ${remedy}`);
 }
 

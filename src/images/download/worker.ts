@@ -1,4 +1,4 @@
-// The download thread: a queue that obeys messages.
+// The download thread: a queue controlled by messages.
 //
 // 1. Messages about a download's bytes are sent at most every 100 ms (PROGRESS_MS), so that they do not burden the event loop of the caller.
 // 2. The thread ends after `close`.
@@ -18,7 +18,7 @@ const queue = new DownloadQueue(settings, systemClock);
 const downloads = new Map<number, FileDownload>();
 const fetches = new Map<number, AbortController>();
 
-const tell = (message: FromDownloadThread): void => parentPort?.postMessage(message);
+const send = (message: FromDownloadThread): void => parentPort?.postMessage(message);
 
 function add(id: number, request: DownloadRequest): void {
   const download = queue.add(request);
@@ -27,7 +27,7 @@ function add(id: number, request: DownloadRequest): void {
   const report = (): void => {
     const { state, growth, attempts } = download;
     const last = attempts.at(-1);
-    tell({ kind: 'changed', id, state, growth, attempts: last === newest ? undefined : [...attempts] });
+    send({ kind: 'changed', id, state, growth, attempts: last === newest ? undefined : [...attempts] });
     newest = last;
   };
   download.watch(() => {
@@ -41,9 +41,9 @@ async function remove(id: number, request: DownloadRequest): Promise<void> {
   try {
     const download = downloads.get(id);
     await (download === undefined ? removeDownload(request) : download.remove());
-    tell({ kind: 'removed', id, failure: undefined });
+    send({ kind: 'removed', id, failure: undefined });
   } catch (error) {
-    tell({ kind: 'removed', id, failure: errorText(error) });
+    send({ kind: 'removed', id, failure: errorText(error) });
   }
 }
 
@@ -52,12 +52,12 @@ async function fetchDocument(id: number, request: DocumentRequest): Promise<void
   fetches.set(id, stop);
   const result = await queue.fetchDocument(request, stop.signal);
   fetches.delete(id);
-  tell({ kind: 'fetched', id, result });
+  send({ kind: 'fetched', id, result });
 }
 
 async function close(): Promise<void> {
   await queue.close();
-  tell({ kind: 'closed' });
+  send({ kind: 'closed' });
   parentPort?.close();
 }
 

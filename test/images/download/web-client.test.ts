@@ -238,14 +238,14 @@ describe('an HTTP proxy', () => {
       async ({ url }) => {
         const { end, sentence } = await fetch('http://mirror.example/file', { ...NO_PROXY, http: url });
         assert.equal(end, 'proxy-password');
-        assert.match(sentence, /password is missing for the proxy/);
+        assert.match(sentence, /the proxy .* requires a password/);
       },
     ));
 
   test('that is away is named with the host', async () => {
     const { end, sentence } = await fetch('http://mirror.example/file', { ...NO_PROXY, http: 'http://127.0.0.1:1' });
     assert.equal(end, 'unreachable');
-    assert.match(sentence, /mirror\.example cannot be reached, with the proxy http:\/\/127\.0\.0\.1:1\/ /);
+    assert.match(sentence, /mirror\.example cannot be reached through the proxy http:\/\/127\.0\.0\.1:1\/ /);
   });
 
   for (const http of [

@@ -18,7 +18,7 @@ const ROWS: readonly (readonly [sentence: string, reason: ImportReason])[] = [
   ['20261015 is already there', { code: 'present', params: { serial: '20261015' } }],
   ['the import was stopped', { code: 'stopped', params: {} }],
   [
-    'h sent nothing for 30 s: it continues from there',
+    'h sent nothing for 30 s: the download continues from there',
     { code: 'download', params: { fault: { code: 'stalled', params: { host: 'h', seconds: 30 } } } },
   ],
   ['fault-of-2030', { code: 'download', params: { fault: { code: 'fault-of-2030', params: {} } } }],
