@@ -257,8 +257,8 @@ test('a refusal says what is wrong, where, and what to do', () => {
   }
   assert.equal(
     describeQcow2Fault({ code: 'bad-value', offset: 8, field: 'backing_file_offset' }),
-    'it has only the differences from another image, its backing file (backing_file_offset at byte 8): ' +
-      'make one image of both: qemu-img convert -O qcow2 FILE whole.qcow2',
+    'it contains only the differences from another image, its backing file (backing_file_offset at byte 8): ' +
+      'combine both into one image: qemu-img convert -O qcow2 FILE whole.qcow2',
   );
 });
 

@@ -1,14 +1,14 @@
-// The fault for which a document of another site is refused: its place in the document, what should be there, and what was found.
+// Why a document of another site is refused: the place of the fault, the expected value, and the value found.
 
 import { cleanText } from '../../clean-text.ts';
 
 /** The kinds of fault. The strings are stable. */
 export type DocumentFaultCode =
-  /** More bytes, entries or characters than are read. */
+  /** More bytes, entries or characters than the limit. */
   | 'too-large'
-  /** It is not text, or not of the format at all. */
+  /** Not text, or not in the format at all. */
   | 'not-readable'
-  /** Lists or objects in each other, more deeply than the format has them. */
+  /** Lists or objects nested more deeply than in the format. */
   | 'too-deep'
   | 'missing'
   | 'wrong-type'
@@ -30,7 +30,7 @@ export type DocumentDecoded<T> =
   | { readonly ok: true; readonly value: T }
   | { readonly ok: false; readonly fault: DocumentFault };
 
-/** The longest part of a value, or of a key of a path, that is shown. */
+/** The most characters of a value, or of a key in a path, that are shown. */
 const FOUND_SHOWN_MAX = 80;
 
 export const documentValue = <T>(value: T): DocumentDecoded<T> => ({ ok: true, value });
@@ -56,7 +56,7 @@ export function describeDocumentFault({ path, expected, found }: DocumentFault):
   return path === '' ? sentence : `${path}: ${sentence}`;
 }
 
-/** A value in few words. A text keeps its quotes. */
+/** Describes a value in a few words; a text is quoted. */
 function describeValue(value: unknown): string {
   if (typeof value === 'string') return JSON.stringify(cleanText(value, FOUND_SHOWN_MAX));
   if (value === undefined) return 'nothing';

@@ -1,5 +1,5 @@
-// Reads fields of a parsed document. Reading never throws: the reader keeps the first fault, and later reads return empty values. So
-// decoders need no branches.
+// Reads fields of a parsed document. Reading never throws: the reader keeps the first fault, and returns an empty value for a faulty field.
+// Therefore decoders need no branches.
 
 import { type Fields, isFields } from '../../fields.ts';
 import {
@@ -17,7 +17,7 @@ const NO_FIELDS: Fields = {};
 export class FieldReader {
   #fault: DocumentFault | undefined;
 
-  /** True once a fault was found: what is read from then on does not matter. */
+  /** True once a fault was found; values read after it do not matter. */
   get isFaulty(): boolean {
     return this.#fault !== undefined;
   }
@@ -35,7 +35,7 @@ export class FieldReader {
     return NO_FIELDS;
   }
 
-  /** The members of an object of at most `max`, called `what`: any key may be among them, also `__proto__`. */
+  /** The members of an object, at most `max`, with any keys, even `__proto__`. @param what names the members in a fault */
   members(
     fields: Fields,
     key: string,
@@ -50,14 +50,14 @@ export class FieldReader {
     return [];
   }
 
-  /** A text of at most `charactersMax`. */
+  /** A text of at most `charactersMax` characters. */
   text(fields: Fields, key: string, path: string, charactersMax: number): string {
     const found = this.optionalText(fields, key, path, charactersMax);
     if (found === undefined) this.fail('missing', memberPath(path, key), 'a text', undefined);
     return found ?? '';
   }
 
-  /** The same; undefined: it is not there. */
+  /** The same; undefined: absent. */
   optionalText(fields: Fields, key: string, path: string, charactersMax: number): string | undefined {
     const found = own(fields, key);
     if (found === undefined) return undefined;
@@ -67,7 +67,7 @@ export class FieldReader {
     return undefined;
   }
 
-  /** A list of texts; empty: it is not there. */
+  /** A list of texts; empty if it is absent. */
   optionalTexts(fields: Fields, key: string, path: string, max: number, charactersMax: number): readonly string[] {
     const found = own(fields, key);
     if (found === undefined) return [];

@@ -1,4 +1,4 @@
-// JSON of another site, which may be made to exhaust its reader.
+// Parses JSON of another site, which may be crafted to exhaust its reader.
 //
 // 1. The values and the depth are counted before the text is parsed: `[[[…` of 64 MiB would take more than a GiB of memory.
 // 2. Nothing here throws.

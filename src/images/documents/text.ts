@@ -1,8 +1,8 @@
-// Bytes as text, within a bound.
+// Decodes bytes as text, up to a bound.
 
 import { type DocumentDecoded, documentFault, documentValue } from './fault.ts';
 
-/** Decodes UTF-8. A text that is not UTF-8 is refused, because replaced characters could make two names equal. */
+/** Decodes UTF-8. Invalid UTF-8 is refused, because replacement characters could make two names equal. */
 export function decodeText(bytes: Uint8Array, bytesMax: number): DocumentDecoded<string> {
   if (bytes.length > bytesMax) return documentFault('too-large', '', `at most ${bytesMax} bytes`, bytes.length);
   try {

@@ -28,8 +28,9 @@ interface DiscRequest {
   readonly file: ImageBytes;
   /** The name of the file in messages. */
   readonly fileName: string;
-  /** The architecture and the release to use if the disc does not say them. */
+  /** The architecture to use if the disc does not state one. */
   readonly arch: string;
+  /** The release to use instead of the one that the disc states; undefined: use the disc's. */
   readonly release: string | undefined;
   /** Called during the copy, in bytes. */
   readonly onProgress: (done: number, total: number) => void;
@@ -52,7 +53,7 @@ const TITLE_CHARACTERS_MAX = 128;
 /** `Ubuntu-Server 24.04.1 LTS "Noble Numbat" - Release amd64 (20240827)`. */
 const INFO = /^(Ubuntu\S* [\d.]+(?: LTS)?) "([A-Za-z]+) [^"]*" - .*?\b(amd64|arm64)\b/;
 
-/** The disc's own words. */
+/** The content of `.disk/info`. */
 interface DiscInfo {
   readonly title: string;
   readonly release: string | undefined;
@@ -61,7 +62,7 @@ interface DiscInfo {
 
 /**
  * Imports the installer of a disc.
- * @throws RackError `bad-argument` for a file that is not such a disc, `store-unwritable` if the disk lacks space
+ * @throws RackError `bad-argument` for a file that is no disc with this installer, `store-unwritable` if the disk lacks space
  */
 export async function importDisc(request: DiscRequest): Promise<DiscInstaller> {
   const refuse = (why: string, cause?: unknown): RackError =>
@@ -76,7 +77,7 @@ export async function importDisc(request: DiscRequest): Promise<DiscInstaller> {
     const named = { linux: 'casper/vmlinuz', 'initrd.gz': 'casper/initrd' } as const;
     const [kernel, initrd] = await Promise.all(Object.values(named).map((path) => disc.find(path)));
     if (kernel === undefined || initrd === undefined) {
-      const remedy = "use a disc of Ubuntu's live server; `images import installer/debian/…` brings Debian's installer";
+      const remedy = "use a disc of Ubuntu's live server; `images import installer/debian/…` imports Debian's installer";
       throw refuse(`it has no ${kernel === undefined ? named.linux : named['initrd.gz']}: ${remedy}`);
     }
     if (kernel.bytes > KERNEL_BYTES_MAX || initrd.bytes > INITRD_BYTES_MAX)

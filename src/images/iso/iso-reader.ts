@@ -4,10 +4,10 @@
 //
 // Sources: ECMA-119 (ISO 9660) §8.4 (primary volume descriptor), §9.1 (directory record); SUSP 1.12 §4, §5.3 and Rock Ridge 1.12 §4.1.4 (names).
 //
-// 1. Every extent lies inside the image, whatever a record says. A directory has at most DIRECTORY_BYTES_MAX, and a path a few of them, so a
-//    search ends.
-// 2. A name is that of Rock Ridge if the record has one, else the disc's own; both are compared without case, and without a version (`;1`).
-// 3. A file in several extents, as one above 4 GiB may be, is refused.
+// 1. A record whose extent is not inside the image is refused. A directory has at most DIRECTORY_BYTES_MAX, and a path leads through few
+//    directories, so a search ends.
+// 2. A record is found by its Rock Ridge name if it has one, else by its ISO 9660 name without the version (`;1`). Case is ignored.
+// 3. A file in several extents is refused; a file above 4 GiB may have them.
 
 import { copyBytes, viewBytes } from '../../net/borrowed-bytes.ts';
 import { releaseMemory } from '../conversion.ts';
@@ -53,7 +53,7 @@ export class IsoDisc {
     const text = Buffer.from(descriptor).toString('latin1');
     if (descriptor[0] !== 1 || !text.startsWith('CD001', VOLUME.id))
       throw new IsoFault('it has no ISO 9660 file system');
-    if (numberAt(descriptor, VOLUME.blockBytes, 2) !== SECTOR) throw new IsoFault('its blocks have not 2048 bytes');
+    if (numberAt(descriptor, VOLUME.blockBytes, 2) !== SECTOR) throw new IsoFault('its block size is not 2048 bytes');
     const root = readRecord(viewBytes(descriptor, VOLUME.root, VOLUME.root + RECORD_BYTES_MIN), image.bytes);
     if (root === undefined || (root.flags & IS_DIRECTORY) === 0) throw new IsoFault('it has no root directory');
     return new IsoDisc(image, root);
@@ -70,13 +70,13 @@ export class IsoDisc {
         ({ name, flags }) => name === part.toLowerCase() && ((flags & IS_DIRECTORY) === 0) === isLast,
       );
       if (found === undefined) return undefined;
-      if ((found.flags & CONTINUES) !== 0) throw new IsoFault(`${path} is in several parts, which are not read`);
+      if ((found.flags & CONTINUES) !== 0) throw new IsoFault(`${path} has several extents, which Rackboot cannot read`);
       place = { at: found.at, bytes: found.bytes };
     }
     return place;
   }
 
-  /** The content of a file, in pieces of at most `pieceBytes`. A piece lasts until the next is asked for. */
+  /** The content of a file, in pieces of at most `pieceBytes`. A piece is valid until the next one is requested. */
   async *read(file: IsoFile, pieceBytes: number): AsyncGenerator<Uint8Array> {
     for (let done = 0; done < file.bytes; done += pieceBytes) {
       const bytes = Math.min(pieceBytes, file.bytes - done);
@@ -87,18 +87,18 @@ export class IsoDisc {
   }
 
   async #list(directory: IsoFile): Promise<readonly IsoRecord[]> {
-    if (directory.bytes > DIRECTORY_BYTES_MAX) throw new IsoFault('a directory of it is too large');
+    if (directory.bytes > DIRECTORY_BYTES_MAX) throw new IsoFault('one of its directories is too large');
     const content = await readExactly(this.#image, directory);
     const records: IsoRecord[] = [];
     for (let at = 0; at < content.length; ) {
       const length = content[at] ?? 0;
-      // No record crosses the end of a sector; the rest of one is empty.
+      // No record crosses the end of a sector. A zero means that the rest of the sector is empty.
       if (length === 0) {
         at = (Math.floor(at / SECTOR) + 1) * SECTOR;
         continue;
       }
       const record = readRecord(viewBytes(content, at, at + length), this.#image.bytes);
-      if (record === undefined) throw new IsoFault('a directory of it is damaged: copy it again');
+      if (record === undefined) throw new IsoFault('one of its directories is damaged: copy the file again');
       records.push(record);
       at += length;
     }
@@ -114,13 +114,13 @@ function readRecord(record: Uint8Array, imageBytes: number): IsoRecord | undefin
   const nameLength = record[AT.nameLength] ?? 0;
   if (AT.name + nameLength > record.length || at + bytes > imageBytes) return undefined;
   const own = Buffer.from(copyBytes(record, AT.name, AT.name + nameLength)).toString('latin1');
-  // The name is padded to an even length; the system's own fields follow.
+  // The record is padded to an even offset after the name; the system use fields follow.
   const fields = viewBytes(record, AT.name + nameLength + (nameLength % 2 === 0 ? 1 : 0));
   const name = (rockRidgeName(fields) ?? own.replace(/;\d+$/, '').replace(/\.$/, '')).toLowerCase();
   return { at, bytes, name, flags: record[AT.flags] ?? 0 };
 }
 
-/** The name in the fields of Rock Ridge; undefined: there is none here. */
+/** The name in the Rock Ridge fields; undefined: none. */
 function rockRidgeName(fields: Uint8Array): string | undefined {
   let name: string | undefined;
   for (let at = 0; at + 4 <= fields.length; ) {
@@ -135,7 +135,7 @@ function rockRidgeName(fields: Uint8Array): string | undefined {
   return name;
 }
 
-/** A number with its least significant byte first. */
+/** A little-endian number. */
 const numberAt = (bytes: Uint8Array, at: number, length: number): number =>
   copyBytes(bytes, at, at + length).reduceRight((sum, byte) => sum * 256 + byte, 0);
 

@@ -1,18 +1,18 @@
-// The reasons for which a qcow2 image is refused, each with its remedy.
+// Why a qcow2 image is refused, with the remedy for each reason.
 
 import type { WireFault } from '../../net/byte-reader.ts';
 
-const MAKE_WHOLE = 'make one image of both: qemu-img convert -O qcow2 FILE whole.qcow2';
+const MAKE_WHOLE = 'combine both into one image: qemu-img convert -O qcow2 FILE whole.qcow2';
 const CONVERT = 'convert it: qemu-img convert -O qcow2 FILE converted.qcow2';
 const REPAIR = 'repair it: qemu-img check -r all FILE';
 const DAMAGED = 'it is damaged or cut short: copy it again, or see what `qemu-img check FILE` says';
 
-/** By field of the format: what is wrong with it, and what to do. */
+/** The problem and the remedy for each field of the format. */
 const REASONS = {
   header: ['its header is incomplete', DAMAGED],
   magic: ['it does not begin as a qcow2 image', DAMAGED],
-  version: ['it has another version of the format than 2 or 3', CONVERT],
-  backing_file_offset: ['it has only the differences from another image, its backing file', MAKE_WHOLE],
+  version: ['its format version is neither 2 nor 3', CONVERT],
+  backing_file_offset: ['it contains only the differences from another image, its backing file', MAKE_WHOLE],
   cluster_bits: ['its clusters have a size that the format does not allow', DAMAGED],
   size: ['it would fill more than 2 TiB of a disk', 'use an image that fits on a disk'],
   crypt_method: [
@@ -20,14 +20,14 @@ const REASONS = {
     'convert it with its key: qemu-img convert -O qcow2 --object secret,… --image-opts …',
   ],
   l1_size: ['its L1 table is too small for its disk', DAMAGED],
-  l1_table_offset: ['its L1 table is not where it could be', DAMAGED],
+  l1_table_offset: ['the offset of its L1 table is impossible', DAMAGED],
   'dirty bit': ['it was not closed properly, or is in use', REPAIR],
   'corrupt bit': ['it is marked as corrupt', REPAIR],
   'external data file bit': ['its data is in another file', MAKE_WHOLE],
   incompatible_features: ['it has features that Rackboot does not know', CONVERT],
   header_length: ['its header has a length that the format does not allow', DAMAGED],
   compression_type: ['it is compressed in a way that Rackboot does not know', CONVERT],
-  'L1 table': ['its L1 table could not be read whole', DAMAGED],
+  'L1 table': ['its L1 table is incomplete', DAMAGED],
   'L1 entry': ['an entry of its L1 table is wrong', DAMAGED],
   'L2 table': ['one of its L2 tables is not inside the file', DAMAGED],
   'L2 entry': ['an entry of an L2 table is wrong', DAMAGED],

@@ -2,23 +2,23 @@
 //
 // Source: docs/interop/qcow2.rst of QEMU (qcow2.txt until QEMU 9), here named by section: "Header", "Additional fields".
 //
-// 1. An image is refused if its bytes alone do not make the disk: it has a backing file, an external data file, or a key.
+// 1. An image is refused if its bytes alone do not yield the disk: it has a backing file or an external data file, or is encrypted.
 // 2. An image that was not closed, or is marked corrupt, is refused: its tables may be wrong.
-// 3. Header extensions, refcounts and snapshots are not read: without the features above, none changes what the disk contains.
+// 3. Header extensions, refcounts and snapshots are not read: without the features above, they do not change the content of the disk.
 
 import { type Qcow2Decoded, type Qcow2Fault, qcow2Fault, qcow2Value } from './fault.ts';
 
-/** The disk, and where its tables are, by the header. */
+/** The disk's size and the place of its tables, from the header. */
 export interface Qcow2Header {
   readonly version: 2 | 3;
   readonly clusterBits: number;
   /** 2 to the power of `clusterBits`: 512 to 2 MiB. */
   readonly clusterBytes: number;
-  /** In whole sectors of 512 bytes. */
+  /** A multiple of the sector size, 512 bytes. */
   readonly diskBytes: number;
   /** The offset of the L1 table. */
   readonly l1At: number;
-  /** As many as the disk needs; further ones may keep the memory of a virtual machine. */
+  /** As many as the disk needs; further entries may hold the memory of a virtual machine. */
   readonly l1Entries: number;
   /** Entries of an L2 table. */
   readonly l2Entries: number;
@@ -28,11 +28,11 @@ export interface Qcow2Header {
 }
 
 /**
- * The largest disk of an image of any format, in bytes: that of a partition table of the MBR. A hole costs a file nothing, but its zeroes take
- * time and space to store, so a larger one is refused by its size alone.
+ * The largest disk of an image of any format, in bytes: the limit of an MBR partition table. A hole takes no space in the image, but storing
+ * its zeroes takes time and space, so a larger disk is refused by its size alone.
  */
 export const DISK_BYTES_MAX = 2 * 1024 ** 4;
-/** How many of a file's first bytes the header takes, with all fields that are read. */
+/** The first bytes of a file, with all fields of the header that are read. */
 export const HEADER_BYTES = 112;
 const V2_BYTES = 72;
 const V3_BYTES = 104;
@@ -126,5 +126,5 @@ function decodeFeatures(view: DataView): Qcow2Decoded<Features> {
 const wrong = (offset: number, field: Qcow2Fault['field']): Qcow2Decoded<never> =>
   qcow2Fault('bad-value', offset, field);
 
-/** A number of 64 bits. One above 2^53 is inexact, but larger than any file. */
+/** Reads a 64-bit number. Above 2^53 it is inexact, but larger than any file. */
 const readOffset = (view: DataView, at: number): number => Number(view.getBigUint64(at));

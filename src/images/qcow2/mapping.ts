@@ -1,12 +1,12 @@
-// Decodes the tables of a qcow2 image: where each part of the disk is in the file.
+// Decodes the tables of a qcow2 image, which map each part of the disk to its place in the file.
 //
 // Source: docs/interop/qcow2.rst of QEMU, sections "Cluster mapping" and "Extended L2 Entries".
 //
 //   L1 table ─▶ L2 table, one cluster ─▶ cluster of the disk:  hole | data in the file | compressed in the file
 //
-// 1. Every extent lies inside the file, except that a compressed one may say that it ends up to a cluster later.
+// 1. Every extent lies inside the file. Only the stated end of a compressed one may lie up to a cluster behind it.
 // 2. Reserved bits must be zero, and offsets must be aligned: anything else is damage.
-// 3. A part of the disk that the image does not have is a hole: without a backing file it reads as zeroes.
+// 3. A part of the disk that is not in the image is a hole: without a backing file it reads as zeroes.
 
 import { type Qcow2Decoded, qcow2Fault, qcow2Value } from './fault.ts';
 import { ENTRY_BYTES, type Qcow2Header } from './header.ts';
@@ -35,7 +35,7 @@ const SUBCLUSTERS = 32;
 const SECTOR_BYTES = 512;
 
 /**
- * The offsets of L2 tables; 0: none, so that the disk has a hole there.
+ * The offsets of the L2 tables; 0: no table, so the disk has a hole there.
  * @param piece entries of the L1 table
  * @param at the offset of the piece in the file
  */
@@ -52,7 +52,7 @@ export function* decodeL1Table(piece: Uint8Array, at: number, header: Qcow2Heade
 }
 
 /**
- * The extents of an L2 table, in the order of the disk, as long as they can be.
+ * The extents of an L2 table, in the order of the disk; adjacent ones are joined.
  * @param table its entries, as many as the disk needs
  * @param at the table's offset in the file
  * @param covered how many bytes of the disk they describe
@@ -80,13 +80,13 @@ export function* decodeL2Table(
   if (run !== undefined) yield qcow2Value(run);
 }
 
-/** The first byte after what an extent certainly has in the file. */
+/** The lowest possible end of an extent in the file: the end of a compressed one is inexact. */
 function endOf(extent: Extent): number {
   if (extent.kind === 'hole') return 0;
   return extent.kind === 'data' ? extent.at + extent.length : extent.at + 1;
 }
 
-/** Both as one; undefined: they do not join. */
+/** Both extents as one; undefined: they cannot be joined. */
 function joined(run: Extent | undefined, next: Extent): Extent | undefined {
   if (run?.kind === 'hole' && next.kind === 'hole') return { kind: 'hole', length: run.length + next.length };
   if (run?.kind !== 'data' || next.kind !== 'data' || run.at + run.length !== next.at) return undefined;
@@ -121,7 +121,7 @@ function decodeEntry(
   return qcow2Value([isZero || offset === 0 ? { kind: 'hole', length } : { kind: 'data', at: offset, length }]);
 }
 
-/** A compressed cluster ("Compressed Clusters Descriptor"); undefined: wrong. */
+/** A compressed cluster ("Compressed Clusters Descriptor"); undefined: the entry is wrong. */
 function decodePacked(high: number, low: number, length: number, header: Qcow2Header): Extent | undefined {
   // x of the specification, less the 32 bits of the lower half.
   const sectorsBit = 62 - (header.clusterBits - 8) - 32;

@@ -4,11 +4,11 @@
 //
 // Source: docs/interop/qcow2.rst of QEMU.
 //
-// 1. At most PARTS_AHEAD_MAX parts are read or expanded at once, of about AHEAD_BYTES_MAX together, whatever the image says. The tables take
-//    one cluster and one piece of the L1 table.
-// 2. Data and L2 tables together have at most as many bytes as the file, or the image is refused: so tables that refer to each other end.
-// 3. A compressed cluster is expanded to exactly one cluster, or refused. Several may share bytes: together they are no larger than the disk.
-// 4. Pieces before a fault may already have been given out. After a fault nothing follows.
+// 1. Whatever the image says, at most PARTS_AHEAD_MAX parts are read or expanded at once, together about AHEAD_BYTES_MAX. The tables take one
+//    cluster and one piece of the L1 table.
+// 2. An image is refused if its data and L2 tables together have more bytes than the file, so reading ends even if tables overlap.
+// 3. A compressed cluster must expand to exactly one cluster. Several may share bytes, because together they are no larger than the disk.
+// 4. Pieces before a fault may already have been yielded. Nothing follows a fault.
 
 import { promisify } from 'node:util';
 import { inflateRaw, constants as zlib, zstdDecompress } from 'node:zlib';
@@ -21,7 +21,7 @@ import { decodeL1Table, decodeL2Table, type Extent } from './mapping.ts';
 export interface ImageBytes {
   /** The size of the whole image. */
   readonly bytes: number;
-  /** `length` bytes from `at` on, in memory of their own; fewer if the file ends there. It may wait until a download has come so far. */
+  /** Reads `length` bytes from `at` on into memory of their own; fewer at the end of the file. It may wait until they are downloaded. */
   read(at: number, length: number): Promise<Uint8Array>;
 }
 
@@ -35,7 +35,7 @@ const L1_ENTRIES_AT_ONCE = 8192;
 const PART_BYTES_MAX = 1024 * 1024;
 const PARTS_AHEAD_MAX = 16;
 const AHEAD_BYTES_MAX = 8 * 1024 * 1024;
-/** zlib gets room for more than a cluster: only so does it stop at the end of one, and show that there is more. */
+/** zlib gets room for more than a cluster. Only then does it stop at the end of one, and report that more follows. */
 const SLACK_BYTES = 64;
 /** A frame of Zstandard may look back this far, as a power of two in bytes: four of the largest clusters. */
 const WINDOW_LOG_MAX = 23;
@@ -46,8 +46,8 @@ export async function openQcow2(source: ImageBytes): Promise<Qcow2Decoded<Qcow2H
 }
 
 /**
- * The whole disk in pieces, or up to a fault, which comes last. A piece of data has at most a cluster or PART_BYTES_MAX, and lasts until the
- * next is asked for. Rejects only as `source.read` does.
+ * Yields the whole disk in pieces, or the pieces before a fault and then the fault. A piece of data has at most a cluster or PART_BYTES_MAX,
+ * and is valid until the next one is requested. Rejects only as `source.read` does.
  */
 export async function* readQcow2(source: ImageBytes, header: Qcow2Header): AsyncGenerator<Qcow2Decoded<DiskPiece>> {
   const parts = readParts(source, header);
@@ -81,7 +81,7 @@ export async function* readQcow2(source: ImageBytes, header: Qcow2Header): Async
   }
 }
 
-/** The extents of the whole disk, those of data cut into parts. */
+/** The extents of the whole disk; extents of data are cut into parts. */
 async function* readParts(source: ImageBytes, header: Qcow2Header): AsyncGenerator<Qcow2Decoded<Extent>> {
   for await (const found of readExtents(source, header)) {
     if (!found.ok || found.value.kind !== 'data') {
@@ -156,11 +156,11 @@ async function expand(packed: Uint8Array, header: Qcow2Header): Promise<Uint8Arr
     header.compression === 'deflate'
       ? promisify(inflateRaw)(packed, room)
       : promisify(zstdDecompress)(packed, { ...room, params: { [zlib.ZSTD_d_windowLogMax]: WINDOW_LOG_MAX } });
-  // Everything else that zlib could complain of is a bug here, and throws at once.
+  // Any other complaint of zlib is a bug here, and throws at once.
   return await expansion.catch(() => undefined);
 }
 
-/** Releases the memory of a piece: left to the collector, hundreds of MiB would pile up first. Small buffers of zlib are parts of a larger one. */
+/** Releases the memory of a piece: the garbage collector would let hundreds of MiB pile up. Small buffers of zlib share a larger one and stay. */
 function release(piece: DiskPiece): void {
   if (piece.kind === 'hole') return;
   const { buffer, byteOffset, byteLength } = piece.bytes;

@@ -1,16 +1,16 @@
-// The ASCII armor around keys and signatures: recognised, and cut into its blocks, because a file may have several.
+// Recognises the ASCII armor around keys and signatures, and splits it into its blocks: a file may have several.
 //
 // Source: RFC 9580 §6.2.
 
 const BEGIN = '-----BEGIN PGP ';
 const END = '-----END PGP ';
 
-/** True for bytes in armor, and for the beginning of text that has some. */
+/** True if the bytes contain the beginning of an armored block. */
 export const isArmored = (bytes: Uint8Array): boolean =>
   Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).includes(BEGIN);
 
 /**
- * The blocks of a kind, each with its head and its end.
+ * The blocks of a kind, each with its BEGIN and END lines.
  * @param kind `PUBLIC KEY BLOCK` or `SIGNATURE`
  */
 export function* armoredBlocks(text: string, kind: string): Generator<string> {

@@ -13,7 +13,7 @@ export type SigningKeys = readonly PublicKey[];
 /** The key that may have made a signature. */
 export interface Candidate {
   readonly key: PublicKey;
-  /** The part of `key` with the identifier of the signature: the key itself, or one of its subkeys. */
+  /** The part of `key` that the signature names: the key itself, or one of its subkeys. */
   readonly part: PublicKey | Subkey;
 }
 
@@ -24,7 +24,7 @@ const KEYS_MAX = 256;
 /** 2048 bits; some programs make keys with one bit less. */
 const RSA_BITS_MIN = 2047;
 
-/** Hashes of RFC 9580 §9.5 for which collisions can be made. */
+/** Hashes of RFC 9580 §9.5 for which collisions can be constructed. */
 const WEAK_HASHES: ReadonlyMap<number, string> = new Map([
   [1, 'MD5'],
   [2, 'SHA-1'],
@@ -78,7 +78,7 @@ export function weaknessOf({ key, part }: Candidate, hash: number | null): strin
   return undefined;
 }
 
-/** Why a key may not sign at a time; undefined if it may. */
+/** Why a key is not allowed to sign at a given time; undefined if it is. */
 export async function judgeKey(
   { key, part }: Candidate,
   id: KeyID,

@@ -3,7 +3,7 @@
 //   STATE_DIR/images-key.asc     the private key, mode 0600; the public one is made from it
 //
 // 1. The key is RSA, because the GnuPG of MAAS's hosts may not know newer algorithms.
-// 2. If the file is missing, the next use generates another key; everybody who trusted the former one must get it.
+// 2. If the file is missing, the next use generates another key. Everybody who trusted the old key must then import the new one.
 
 import { chmodSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
@@ -17,24 +17,25 @@ const NAME = 'images-key.asc';
 
 /** Signs documents. */
 export interface OwnSigner {
-  /** In armor. */
+  /** The public key, armored. */
   readonly publicKey: string;
-  /** The text with its signature around it. */
+  /** Returns the clear-signed text. */
   clearSign(text: string): Promise<string>;
-  /** The signature alone, in armor. */
+  /** Returns only the signature, armored. */
   detach(text: string): Promise<string>;
 }
 
 /**
  * Opens the key of a state directory; generates it if there is none.
- * @throws RackError `store-broken` if the file is not such a key, `store-unwritable`
+ * @throws RackError `store-broken` if the file is not a private OpenPGP key, `store-unwritable`
  */
 export async function openOwnSigner(stateDir: string): Promise<OwnSigner> {
   const path = join(stateDir, NAME);
   const { readPrivateKey, createCleartextMessage, createMessage, sign } = await import('openpgp');
   const armoredKey = readKey(path) ?? (await makeKey(path));
   const key = await readPrivateKey({ armoredKey }).catch((cause: unknown) => {
-    const remedy = 'restore it from a backup, or remove it: then another key is made, and others must get it';
+    const remedy =
+      'restore it from a backup, or remove it: Rackboot then generates another key, which everybody who trusts this one must import';
     throw new RackError('store-broken', `${path} is not a private OpenPGP key (${errorText(cause)}): ${remedy}`, {
       cause,
     });

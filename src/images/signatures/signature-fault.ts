@@ -1,9 +1,9 @@
-// The reasons for which a signature is not accepted, each with its remedy.
+// Why a signature is not accepted, with the remedy for each reason.
 
-/** By code: what is wrong, and what to do. The codes are stable. */
+/** The problem and the remedy for each code. The codes are stable. */
 const REASONS = {
   'no-signature': ['it is not signed', 'use a site that signs it, or mark the source as unsigned'],
-  'unreadable-signature': ['its signature cannot be read', 'fetch it again; if it stays so, ask the site'],
+  'unreadable-signature': ['its signature cannot be read', 'fetch it again; if that does not help, ask the site'],
   'unreadable-keyring': [
     'the keyring has no OpenPGP key that can be read',
     'make one with gpg --export, binary or with --armor; a keybox of gpg (.kbx) does not work',
@@ -12,23 +12,23 @@ const REASONS = {
     'no accepted key of the keyring made its signature',
     'if the site has a new key, verify its fingerprint and add the key',
   ],
-  'expired-key': ['the key of its signature has expired', 'fetch the key again: sites extend the time of their keys'],
+  'expired-key': ['the key of its signature has expired', 'fetch the key again: sites extend the validity of their keys'],
   'revoked-key': ['the key of its signature was revoked', "take the site's new key, after verifying its fingerprint"],
   'unfit-key': [
-    'the key of its signature may not sign',
+    'the key of its signature is not allowed to sign',
     "take the site's signing key, after verifying its fingerprint",
   ],
   'expired-signature': ['its signature has expired', 'fetch it again: the site signs it regularly'],
   'future-signature': ['its signature was made in the future', 'set the clock of this host'],
   'bad-signature': [
     'its signature is wrong',
-    'it was changed or damaged on its way: fetch it again from another mirror',
+    'it was changed or damaged in transit: fetch it from another mirror',
   ],
   'weak-algorithm': [
     'its signature uses an algorithm that is no longer accepted',
     'ask the site to sign with a newer key',
   ],
-  'too-large': ['it is larger than a signed text may be', 'name the right file'],
+  'too-large': ['it is too large for a signed file', 'name the right file'],
 } as const satisfies Readonly<Record<string, readonly [what: string, remedy: string]>>;
 
 /** Why a signature is not accepted. */
@@ -39,9 +39,9 @@ export interface SignatureFault {
   readonly code: SignatureFaultCode;
   /** The signed file, as the caller names it. */
   readonly file: string;
-  /** 16 hexadecimal digits of the key that made the signature; undefined: it is unknown, or there is none. */
+  /** 16 hexadecimal digits: the key that made the signature; undefined: unknown, or there is no signature. */
   readonly keyId: string | undefined;
-  /** More, in words: `SHA-1`, `at most 65536 bytes`; empty: nothing. Clean. */
+  /** A detail in words: `SHA-1`, `at most 65536 bytes`; may be empty. Clean. */
   readonly detail: string;
 }
 

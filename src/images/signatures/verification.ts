@@ -1,14 +1,14 @@
-// Verifies OpenPGP signatures of other sites: of clear-signed text (`index.sjson`, `InRelease`, Fedora's CHECKSUM), and detached ones
-// (`.gpg`, `.asc`, `.sign`), binary or in armor.
+// Verifies the OpenPGP signatures of other sites: of clear-signed texts (`index.sjson`, `InRelease`, Fedora's CHECKSUM), and detached
+// signatures (`.gpg`, `.asc`, `.sign`), binary or armored.
 //
 //   key known? ─▶ algorithms strong? ─▶ key valid now? ─▶ signature right? ─▶ in its time? ─▶ signed text
 //
 // Sources: RFC 9580 (OpenPGP), §7 for clear-signed text; the package `openpgp`, which checks keys and signatures.
 //
-// 1. One signature by an accepted key is enough: Debian signs with several keys, of which a keyring may lack some. Without one, the fault of
-//    the signature that came furthest is reported.
-// 2. A key must be valid now, not only when it signed, as apt demands: otherwise a stolen old key could sign with an old date.
-// 3. Only the text that was signed is returned, without anything that stands around it in the file.
+// 1. One valid signature by an accepted key is enough: Debian signs with several keys, and a keyring may lack some of them. If there is none,
+//    the fault that comes last in FURTHEST is reported.
+// 2. A key must be valid now, not only when it signed; apt demands the same. Otherwise a stolen old key could sign with an old date.
+// 3. Only the signed text is returned, without anything around it in the file.
 // 4. The package takes 0.1 s and 16 MB to load, so it is loaded when the first signature is checked.
 
 import type { Config, VerifyMessageResult } from 'openpgp';
@@ -20,7 +20,7 @@ import type { SignatureFault, SignatureFaultCode } from './signature-fault.ts';
 
 /** The keys whose signatures are accepted. */
 interface Keyring {
-  /** The contents of a keyring file: one or several keys, binary or in armor. */
+  /** The contents of a keyring file: one or several keys, binary or armored. */
   readonly bytes: Uint8Array;
   /** Fingerprints of the primary keys that are accepted, in hexadecimal; undefined: all keys of the file. */
   readonly fingerprints: readonly string[] | undefined;
@@ -37,7 +37,7 @@ interface VerificationRequest {
 
 /** The signed text. */
 interface SignedText {
-  /** With line ends of one character, and without spaces at the ends of lines, which are not signed. */
+  /** Each line ends in one character. Spaces at the ends of lines are removed, because they are not signed. */
   readonly text: string;
 }
 
@@ -58,7 +58,7 @@ const SIGNATURES_MAX = 16;
 const CLEAR_SIGNED = '-----BEGIN PGP SIGNED MESSAGE-----';
 const SIGNATURE = '-----BEGIN PGP SIGNATURE-----';
 
-/** The faults, from one that a stranger can cause to one that only a signer can. */
+/** The faults in order: a stranger can cause the first, but only a signer the last. */
 const FURTHEST: readonly SignatureFaultCode[] = [
   'unknown-key',
   'weak-algorithm',
@@ -72,12 +72,12 @@ const FURTHEST: readonly SignatureFaultCode[] = [
 
 type OpenPgp = typeof import('openpgp');
 type Packet = Awaited<ReturnType<OpenPgp['readSignature']>>['packets'][number];
-/** Checks all signatures of a message against keys, at a time. */
+/** Checks all signatures of a message against keys, at a given time. */
 type Check = (keys: SigningKeys, at: Date) => Promise<{ readonly signatures: VerifyMessageResult['signatures'] }>;
 
 /**
- * Reformatted keys have a self-signature that is newer than their signatures, as after their expiry was extended: such signatures stay valid.
- * Keys without key flags are old ones: they may sign.
+ * A reformatted key, for example after its expiry was extended, has a self-signature newer than its earlier signatures: these stay valid.
+ * Keys without key flags are old; they may sign.
  */
 const CONFIG = { allowInsecureVerificationWithReformattedKeys: true, allowMissingKeyFlags: true };
 
@@ -92,7 +92,7 @@ export async function verifyClearSigned(
   const start = text.indexOf(CLEAR_SIGNED);
   if (start === -1) return refuse('no-signature');
   const signature = text.indexOf(`\n${SIGNATURE}`, start);
-  if (signature === -1) return refuse('unreadable-signature', undefined, 'its end is missing');
+  if (signature === -1) return refuse('unreadable-signature', undefined, 'it is missing after the text');
   if (text.length - signature > SIGNATURE_BYTES_MAX)
     return refuse('too-large', undefined, `at most ${SIGNATURE_BYTES_MAX} bytes of signatures`);
   if (countLines(text) > LINES_MAX) return refuse('too-large', undefined, `at most ${LINES_MAX} lines`);
@@ -176,7 +176,7 @@ async function findAccepted(
   return verified;
 }
 
-/** @param problemAt the problem of the signature at a time; empty: it is right */
+/** @param problemAt describes the problem of the signature at a given time; empty: it is right */
 async function judgeSignature(
   packet: Packet,
   keys: SigningKeys,
@@ -208,7 +208,7 @@ const refuser =
   ({ file }: VerificationRequest): Refuse =>
   (code, keyId, detail = '') => ({ ok: false, fault: { code, file, keyId, detail: cleanText(detail) } });
 
-/** The fault of the signature that came furthest. */
+/** An accepted signature, else the fault that comes later in FURTHEST. */
 function furthest(one: Verified<undefined>, other: Verified<undefined>): Verified<undefined> {
   if (one.ok || other.ok) return one.ok ? one : other;
   return FURTHEST.indexOf(one.fault.code) > FURTHEST.indexOf(other.fault.code) ? one : other;

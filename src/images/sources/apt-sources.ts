@@ -1,4 +1,4 @@
-// Reads apt's sources of this host, for the mirrors of a distribution.
+// Finds the mirrors of a distribution in this host's apt sources.
 //
 //   deb [signed-by=/k.gpg] http://ftp.debian.org/debian bookworm main       a line of a .list file
 //   Types: deb / URIs: … / Suites: … / Components: main                     a stanza of a .sources file (deb822)
@@ -7,12 +7,12 @@
 //
 // 1. A line or stanza that cannot be read is skipped: apt itself reports it.
 
-/** The largest file that is read, in characters; real ones have some hundred. */
+/** The largest file that is read, in characters; real ones have a few hundred. */
 const FILE_CHARACTERS_MAX = 1024 * 1024;
 /** Of one file. */
 const MIRRORS_MAX = 1000;
 
-/** The URLs from which apt takes packages of the component main, each ends in `/`; lower-case `deb` only, none of source packages. */
+/** The URLs, each ending in `/`, from which apt takes binary packages (`deb`) of the component main. */
 export function readAptMirrors(text: string, form: 'list' | 'sources'): readonly string[] {
   if (text.length > FILE_CHARACTERS_MAX) return [];
   const found = form === 'list' ? readLines(text) : readStanzas(text);
@@ -55,7 +55,7 @@ function readStanzas(text: string): readonly string[] {
   });
 }
 
-/** The URL, ending in `/`, if it is one by http or https. */
+/** The URL, ending in `/`; empty unless it is an http or https URL without query and fragment. */
 function webMirror(uri: string): readonly string[] {
   const url = URL.canParse(uri) ? new URL(uri) : undefined;
   if (url === undefined || !/^https?:$/.test(url.protocol) || url.search !== '' || url.hash !== '') return [];

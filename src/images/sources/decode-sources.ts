@@ -1,6 +1,6 @@
 // Decodes a file of sources: config/image-sources.yaml, and files of a site in the same form.
 //
-// 1. Every problem is reported, with its path. A file with a problem gives no source.
+// 1. Every problem is reported, with its path. A file with a problem yields no sources.
 
 import { LineCounter, parseDocument } from 'yaml';
 import type { z } from 'zod';
@@ -38,7 +38,7 @@ export function decodeSources(text: string): DecodedSources {
   const releases = decodeReleases(file.releases, report);
   const names = new Set<string>();
   for (const [index, { name }] of sources.entries()) {
-    if (names.has(name)) report(`sources[${index}].name`, `${name} is the name of another source, too: choose another`);
+    if (names.has(name)) report(`sources[${index}].name`, `another source is named ${name}, too: choose another name`);
     names.add(name);
   }
   return problems.length === 0 ? { ok: true, sources, releases } : { ok: false, problems };
@@ -46,17 +46,17 @@ export function decodeSources(text: string): DecodedSources {
 
 type Report = (path: string, message: string) => void;
 
-/** The keys of a file; undefined: it has them not. */
+/** The keys of a file; undefined: absent. */
 interface WrittenFile {
   readonly sources?: unknown;
   readonly releases?: unknown;
-  /** True if it cannot be read at all, which is reported. */
+  /** True if the file cannot be read at all; the problem has been reported then. */
   readonly isUnreadable?: boolean;
 }
 
 function readFile(text: string, report: Report): WrittenFile {
   if (text.length > FILE_CHARACTERS_MAX) {
-    report('', `it has ${counted(text.length, 'character')}, but at most ${FILE_CHARACTERS_MAX} are read`);
+    report('', `it has ${counted(text.length, 'character')}, but the limit is ${FILE_CHARACTERS_MAX}`);
     return { isUnreadable: true };
   }
   const file = parseYaml(text, report);
@@ -115,11 +115,11 @@ function decodeSource(value: unknown, path: string, report: Report): readonly Im
   for (const [key, text] of Object.entries({ url, index }))
     if (placeholdersIn(text).length > 0) report(`${path}.${key}`, 'a site with simplestreams has no placeholders');
   if (written.signed?.signature !== undefined)
-    report(`${path}.signed.signature`, 'the name of the index says it: .sjson, or .json with .json.gpg; remove it');
+    report(`${path}.signed.signature`, 'the name of the index determines it: .sjson, or .json with .json.gpg; remove it');
   return [{ ...base, kind: 'simplestreams', url, index, contentIds, ftypes, isByName }];
 }
 
-/** @returns undefined if the source says neither or both */
+/** @returns undefined if the source has neither `signed` nor `unsigned`, or has both */
 function decodeTrust(written: WrittenSource, path: string, report: Report): SourceTrust | undefined {
   const { signed, unsigned, why } = written;
   if ((signed === undefined) === (unsigned === undefined)) {
@@ -128,8 +128,8 @@ function decodeTrust(written: WrittenSource, path: string, report: Report): Sour
   }
   if (signed === undefined) {
     const url = placeOf(written);
-    if (why === undefined) report(`${path}.why`, 'is missing: why the site is trusted without a signature');
-    if (!url.startsWith('https://')) report(path, 'without a signature, the site must be fetched by https');
+    if (why === undefined) report(`${path}.why`, 'is missing: say why the site is trusted without a signature');
+    if (!url.startsWith('https://')) report(path, 'is unsigned, so its URL must begin with https://');
     return { kind: 'unsigned', why: why ?? '' };
   }
   if (why !== undefined) report(`${path}.why`, 'belongs to unsigned: true; remove it');
@@ -139,11 +139,11 @@ function decodeTrust(written: WrittenSource, path: string, report: Report): Sour
   const ofReleases =
     written.kind === 'files' && written.releases.every((release) => release.fingerprints !== undefined);
   if (keyUrl !== undefined && fingerprints === undefined && !ofReleases)
-    report(`${path}.signed.fingerprints`, 'is missing: a key from the network counts only by its fingerprint');
+    report(`${path}.signed.fingerprints`, 'is missing: a key from the network is trusted only by its fingerprint');
   return { kind: 'signed', keyrings, keyUrl, fingerprints };
 }
 
-/** The URL that an unsigned source depends on; empty: only the host knows it. */
+/** The URL that must protect an unsigned source; empty: the mirror of the host's apt, unknown here. */
 function placeOf(written: WrittenSource): string {
   if (written.kind === 'installer') return written.mirror ?? '';
   return written.kind === 'files' ? written.directory : written.url;
@@ -155,7 +155,7 @@ type InstallerPart = Omit<InstallerSource, 'name' | 'title' | 'os' | 'arches' | 
 function decodeInstaller(written: WrittenInstaller, path: string, report: Report): InstallerPart {
   const { mirror, default_mirror: defaultMirror, default_ports_mirror: defaultPortsMirror, releases, signed } = written;
   if (signed?.signature !== undefined)
-    report(`${path}.signed.signature`, 'mirrors of packages have their signatures in fixed places; remove it');
+    report(`${path}.signed.signature`, 'package mirrors have their signatures at fixed paths; remove it');
   if (placeholdersIn(signed?.key_url ?? '').length > 0)
     report(`${path}.signed.key_url`, 'an installer has no placeholders');
   return {
@@ -174,7 +174,7 @@ function decodeFiles(written: WrittenFiles, path: string, report: Report): Files
   const names = new Set<string>();
   for (const [index, { name, serial }] of written.releases.entries()) {
     const at = `${path}.releases[${index}]`;
-    if (names.has(name)) report(`${at}.name`, `${name} is the name of another release, too: choose another`);
+    if (names.has(name)) report(`${at}.name`, `another release is named ${name}, too: choose another name`);
     names.add(name);
     if (needsSerial && serial === undefined)
       report(`${at}.serial`, 'is missing: the source has the placeholder {serial}');
@@ -190,7 +190,7 @@ function decodeFiles(written: WrittenFiles, path: string, report: Report): Files
   };
 }
 
-/** Reports what a schema refuses, each unknown key on its own. */
+/** Reports an issue that a schema found; each unknown key is reported separately. */
 function reportIssue(issue: z.core.$ZodIssue, path: string, report: Report): void {
   const at = issue.path.reduce<string>(
     (text, part) => (typeof part === 'number' ? `${text}[${part}]` : `${text}.${cleanText(String(part))}`),

@@ -1,5 +1,5 @@
-// Plans the downloads for one release and architecture of a site with plain files: replaces the placeholders of its source, chooses the file from the
-// list of checksums, and finds the day of its build there.
+// Plans the downloads for one release and architecture of a site with plain files: replaces the placeholders of its source, chooses the file
+// from the list of checksums, and finds its build date there.
 //
 //   planFiles ─▶ fetch the list and its signature, verify ─▶ chooseListedFile ─▶ findChecksum (checksums/) ─▶ fetch the file
 
@@ -12,10 +12,10 @@ import type { FilesSource, SourceRelease } from './source.ts';
 export interface FilesPlan {
   /** Ends in `/`. */
   readonly directoryUrl: string;
-  /** The path of the image below the directory, or with `*` the pattern of it. */
+  /** The path of the image below the directory; with `*`, a pattern for it. */
   readonly file: string;
   readonly checksumsUrl: string;
-  /** The detached signature of the list; undefined: the list is clear-signed, or the source unsigned. */
+  /** The detached signature of the list; undefined: the list is clear-signed, or the source is unsigned. */
   readonly signatureUrl: string | undefined;
   /** The URL of the keys; undefined: there is none. */
   readonly keyUrl: string | undefined;
@@ -29,7 +29,7 @@ export const findRelease = ({ releases }: FilesSource, wanted: string): SourceRe
 
 /**
  * Plans one image.
- * @param arch by our name
+ * @param arch our name of the architecture
  * @returns undefined if the source does not have the architecture
  */
 export function planFiles(source: FilesSource, release: SourceRelease, arch: string): FilesPlan | undefined {
@@ -59,7 +59,7 @@ export function chooseListedFile(list: ChecksumList, file: string): string | und
     .at(-1);
 }
 
-/** True if a name is the pattern, in which `*` stands for any characters but a slash. */
+/** True if a name matches the pattern, in which `*` stands for any characters except a slash. */
 function fitsPattern(name: string, pattern: string): boolean {
   const [start = '', ...parts] = pattern.split('*');
   const end = parts.pop() ?? '';
@@ -75,8 +75,8 @@ function fitsPattern(name: string, pattern: string): boolean {
 }
 
 /**
- * The serial of a file behind a name such as `latest`, by another name in the list with the same checksum:
- * `AlmaLinux-9-GenericCloud-9.6-20250522.x86_64.qcow2` has 20250522. Undefined if no name has a serial.
+ * Finds the serial of a file with a name such as `latest`: the list has the same checksum under another name, for example
+ * `AlmaLinux-9-GenericCloud-9.6-20250522.x86_64.qcow2`, with the serial 20250522. Undefined if no name has a serial.
  */
 export function findListedSerial(list: ChecksumList, { algorithm, hex }: Checksum): string | undefined {
   for (const [name, other] of list) {

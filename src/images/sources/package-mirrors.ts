@@ -1,11 +1,12 @@
-// The mirror of packages for an installer: that of its source, else the configured one, else that of apt of this host, else the distribution's.
+// Chooses the package mirror for an installer: its source's, else the configured one, else that of this host's apt, else the default of the
+// distribution.
 //
 // Source: MAAS's `main_archive` and `ports_archive`, the latter for every architecture of Ubuntu but amd64 and i386; sources.list of Ubuntu.
 
 import { findAptMirror } from './apt-sources.ts';
 import type { InstallerSource } from './source.ts';
 
-/** The mirrors that the operator configured; undefined: none, so that of this host's apt is used. */
+/** The mirrors that the operator configured. Without one, the mirror of this host's apt is used. */
 export interface ConfiguredMirrors {
   readonly debian?: string | undefined;
   /** amd64 and i386. */
@@ -18,8 +19,8 @@ const MAIN_ARCHITECTURES: ReadonlySet<string> = new Set(['amd64', 'i386']);
 const PORTS = 'ubuntu-ports';
 
 /**
- * The URL, ending in `/`; undefined if there is none.
- * @param host the mirrors that apt of this host uses
+ * Finds the URL of the mirror, ending in `/`; undefined if there is none.
+ * @param host the mirrors that this host's apt uses
  */
 export function findMirror(
   source: Pick<InstallerSource, 'os' | 'mirror' | 'defaultMirror' | 'defaultPortsMirror'>,

@@ -6,11 +6,11 @@ type Placeholder = (typeof PLACEHOLDERS)[number];
 
 const PLACEHOLDER = /\{([^{}]{0,32})\}/g;
 
-/** The names in braces of a text, known or not. */
+/** The names in braces in a text, whether known or not. */
 export const placeholdersIn = (text: string): readonly string[] =>
   [...text.matchAll(PLACEHOLDER)].map(([, name = '']) => name);
 
-/** The text with its values. A placeholder without a value stays. */
+/** Replaces the placeholders in a text. A placeholder without a value stays. */
 export function fillPlaceholders(
   text: string,
   values: Readonly<Partial<Record<Placeholder, string | undefined>>>,

@@ -1,14 +1,14 @@
 // The sources of images: sites of distributions, or of the operator, that offer images.
 //
-// 1. A source is either signed, or says that it is not and why. There is no third case.
-// 2. A key that is fetched from the network is accepted only by its fingerprint.
+// 1. A source is either signed, or states that it is unsigned, and why. There is no third case.
+// 2. A key from the network is accepted only by its fingerprint.
 // 3. An unsigned source is fetched by HTTPS, its only protection.
 
 /** How a source's files are protected against changes in transit. */
 export type SourceTrust =
   | {
       readonly kind: 'signed';
-      /** Keyring files of this host, of which the first that exists is used. */
+      /** Keyring files on this host. The first that exists is used. */
       readonly keyrings: readonly string[];
       /** The keys themselves, used instead of keyring files; undefined if there are none. */
       readonly keys?: Uint8Array | undefined;
@@ -19,7 +19,7 @@ export type SourceTrust =
     }
   | {
       readonly kind: 'unsigned';
-      /** For people. */
+      /** Why the site is trusted, for people. */
       readonly why: string;
     };
 
@@ -28,9 +28,9 @@ interface SourceBase {
   readonly name: string;
   /** For people. */
   readonly title: string;
-  /** The system of its images: `debian`. `*`: each image of a stream says its own. */
+  /** The system of its images: `debian`. `*`: each image of a stream names its own. */
   readonly os: string;
-  /** The site's names of architectures by our names: `x86_64` by `amd64`. Other architectures are not offered. */
+  /** Maps our names of architectures to the site's: `amd64` to `x86_64`. Other architectures are not offered. */
   readonly arches: ReadonlyMap<string, string>;
   readonly trust: SourceTrust;
 }
@@ -40,7 +40,7 @@ export interface StreamSource extends SourceBase {
   readonly kind: 'simplestreams';
   /** Ends in `/`. */
   readonly url: string;
-  /** The path of its index: `.sjson` is clear-signed, `.json` has a detached signature in a file with `.gpg` behind the name. */
+  /** The path of its index: `.sjson` is clear-signed, `.json` has a detached signature in a file with `.gpg` appended to the name. */
   readonly index: string;
   /** The documents of products that are read; empty: all. */
   readonly contentIds: readonly string[];
@@ -53,13 +53,13 @@ export interface StreamSource extends SourceBase {
 /** A site with plain files and a list of their checksums. Its texts have placeholders, which `files-plan.ts` replaces. */
 export interface FilesSource extends SourceBase {
   readonly kind: 'files';
-  /** The URL of the directory that has everything below; ends in `/`. */
+  /** The URL of the directory that contains all these files; ends in `/`. */
   readonly directory: string;
-  /** The path of the image; with `*`, the newest of the list of checksums that fits. */
+  /** The path of the image; with `*`, the newest match in the list of checksums. */
   readonly file: string;
   /** The path of the list of checksums. */
   readonly checksums: string;
-  /** True if the list is for this file alone, whatever name it gives the file. */
+  /** True if the list describes only this file, under any name. */
   readonly isListOfOne: boolean;
   /** The path of the list's detached signature; undefined: the list is clear-signed, or the source is unsigned. */
   readonly signature: string | undefined;
@@ -74,29 +74,29 @@ export interface SourceRelease {
   readonly version: string;
   /** For people. */
   readonly title: string;
-  /** The part of the site's names that changes with each build; undefined: they have none. */
+  /** The part of the site's file names that changes with each build; undefined: they have no such part. */
   readonly serial: string | undefined;
-  /** Instead of those of the source. */
+  /** The accepted keys; undefined: those of the source. */
   readonly fingerprints: readonly string[] | undefined;
 }
 
-/** A mirror of packages with the distribution's installer for the network, below `dists/RELEASE/main/installer-ARCH/current/images/`. */
+/** A package mirror with the distribution's network installer, below `dists/RELEASE/main/installer-ARCH/current/images/`. */
 export interface InstallerSource extends SourceBase {
   readonly kind: 'installer';
-  /** Ends in `/`; undefined: the mirror that apt of this host uses. */
+  /** Ends in `/`; undefined: the mirror that this host's apt uses. */
   readonly mirror: string | undefined;
-  /** The mirror to use if apt of this host has none for the system; undefined if there is none. */
+  /** The mirror to use if this host's apt has none for the system; undefined: none. */
   readonly defaultMirror: string | undefined;
   /** The same for architectures of Ubuntu other than amd64 and i386. */
   readonly defaultPortsMirror: string | undefined;
   readonly releases: readonly InstallerRelease[];
 }
 
-/** A release that is installed. */
+/** A release that can be installed. */
 export interface InstallerRelease {
   /** The name in the boot tree: `bookworm`, or a name of the site's own. */
   readonly name: string;
-  /** The release of the mirror: `bookworm`. */
+  /** The mirror's name of the release: `bookworm`. */
   readonly base: string;
   /** The directory of the installer's images: `netboot`. */
   readonly images: string;

@@ -14,7 +14,7 @@ const ARCHES_MAX = 32;
 /** Keyrings, fingerprints, content ids, types of files. */
 const ENTRIES_MAX = 64;
 const TEXT_CHARACTERS_MAX = 1024;
-/** How much of a wrong text is shown. */
+/** The most characters of a wrong text that are shown. */
 const FOUND_SHOWN_MAX = 60;
 
 /** A string that `parse` accepts; for anything else, the problem names what was `expected`. */
@@ -55,14 +55,14 @@ const filled = (text: string): string => fillPlaceholders(text, { release: 'x', 
 
 const PLACEHOLDER_LIST = PLACEHOLDERS.map((one) => `{${one}}`).join(', ');
 
-/** A URL by HTTP or HTTPS. */
+/** An http or https URL with known placeholders; undefined: the text is none. */
 function parseUrl(text: string): URL | undefined {
   const url = URL.canParse(filled(text)) ? new URL(filled(text)) : undefined;
   const isFit = url !== undefined && /^https?:$/.test(url.protocol) && url.username === '' && url.hash === '';
   return isFit && hasOnlyKnown(text) && !/[\s\\]/.test(text) ? url : undefined;
 }
 
-const url = textual(`a URL by http or https, whose only placeholders are ${PLACEHOLDER_LIST}`, (text) =>
+const url = textual(`an http or https URL, whose only placeholders are ${PLACEHOLDER_LIST}`, (text) =>
   parseUrl(text) === undefined ? undefined : text,
 );
 const directory = textual(
@@ -97,7 +97,7 @@ const signed = z.strictObject(
   { error: 'expected keys with values: keyrings, key_url, fingerprints, signature' },
 );
 
-/** A map from names of ours; one that is empty or larger than `max` is refused. */
+/** A map whose keys are our names, with 1 to `max` entries. */
 const mapOf = <T extends z.ZodType>(
   expected: string,
   value: T,
@@ -105,7 +105,7 @@ const mapOf = <T extends z.ZodType>(
 ) =>
   z.preprocess(
     (given, context) => {
-      // A record of zod silently skips this name.
+      // zod's `record` silently skips this name.
       if (isFields(given) && Object.hasOwn(given, '__proto__')) {
         const message = `no ${one} may have this name; remove it`;
         context.issues.push({ code: 'custom', message, input: given, path: ['__proto__'] });
@@ -129,7 +129,7 @@ const base = {
   os: name,
   arches,
   signed: signed.optional(),
-  unsigned: z.literal(true, { error: 'expected true, or that the key is left out' }).optional(),
+  unsigned: z.literal(true, { error: 'expected true; otherwise omit the key' }).optional(),
   why: title.optional(),
 };
 
@@ -164,7 +164,7 @@ const files = z.strictObject({
     .max(RELEASES_MAX, { error: `expected at most ${RELEASES_MAX} releases` }),
 });
 
-const mirror = textual('the URL of a mirror by http or https, which ends in /, without placeholders', (text) =>
+const mirror = textual('the http or https URL of a mirror, which ends in /, without placeholders', (text) =>
   parseUrl(text)?.search === '' && text.endsWith('/') && placeholdersIn(text).length === 0 ? text : undefined,
 );
 
@@ -173,7 +173,7 @@ const installerRelease = z.strictObject(
   { error: 'expected keys with values: title, base, images' },
 );
 
-/** The source of installers to which releases of a file itself belong. */
+/** The source of installers to which the releases of a file belong by default. */
 const DEFAULT_INSTALLER = 'ubuntu-installer';
 
 /** Releases that a file adds to sources of installers, by their names in the boot tree. */
@@ -204,7 +204,7 @@ export const writtenSource = z.discriminatedUnion('kind', [streams, files, insta
 });
 export type WrittenSource = z.infer<typeof writtenSource>;
 
-/** The keys of a source, and of what it has below, for suggestions. */
+/** The keys of a source and of its nested values, for suggestions. */
 export const SOURCE_KEYS: readonly string[] = [
   ...new Set([streams, files, installer, signed, release, installerRelease].flatMap(({ shape }) => Object.keys(shape))),
 ];

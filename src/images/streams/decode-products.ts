@@ -6,8 +6,8 @@
 // how the levels inherit.
 //
 // 1. Every path is contained (`documents/contained-path.ts`), and every checksum has the length of its algorithm.
-// 2. An item without a path is left out, because it is not a file: images in a cloud, for example, are known there by an identifier.
-// 3. Kernels that differ only in the `subarch` of their items, within one version, are separate images that share the other files.
+// 2. An item without a path is skipped, because it is not a file: an image in a cloud, for example, has an identifier instead.
+// 3. If the items of a version name several subarchitectures, each becomes a separate image. These images share the other files.
 // 4. Unknown fields and file types are kept as tags. Only fields that this decoder reads are checked.
 
 import type { Fields } from '../../fields.ts';
@@ -26,7 +26,7 @@ const PRODUCTS_MAX = 20_000;
 const VERSIONS_MAX = 2000;
 /** Items of one version: a document of a cloud has one for each of its regions and kinds of disk. */
 const ITEMS_MAX = 2000;
-/** Files of the whole document. The released images of Ubuntu are some 40 000. */
+/** Files of the whole document. Ubuntu's released images have some 40 000. */
 const FILES_MAX = 500_000;
 /** The name of a product, a version or an item. */
 const NAME_CHARACTERS_MAX = 256;
@@ -37,11 +37,11 @@ const SHA512_DIGITS = 128;
 interface Level {
   readonly fields: Fields;
   readonly path: string;
-  /** Its own tags and those above it. */
+  /** Its own tags, followed by the tags of the levels above it. */
   readonly tags: Tags;
 }
 
-/** Decodes a document of products. @param document its bytes, or its text once its clear signature was removed */
+/** Decodes a document of products. @param document its bytes, or its text without the clear signature */
 export function decodeStreamProducts(document: Uint8Array | string): DocumentDecoded<StreamProducts> {
   const fields = decodeStreamText(document, 'products:1.0');
   return fields.ok ? new ProductsDecoder(fields.value).decode() : fields;
@@ -92,7 +92,7 @@ class ProductsDecoder {
     return { name, images: versions.flat().toSorted((a, b) => compareSerials(b.serial, a.serial)) };
   }
 
-  /** The images of a version: one for each subarchitecture that its items name, with the files that name no other. */
+  /** The images of a version: one for each subarchitecture that its items name, with its own files and those that name none. */
   #images(product: string, serial: string, level: Level): readonly StreamImage[] {
     const { tags } = level;
     const files: StreamFile[] = [];
@@ -156,7 +156,7 @@ class ProductsDecoder {
   }
 }
 
-/** The subarchitecture that an item names itself; undefined: that of its version. */
+/** The subarchitecture that the item itself names; undefined: it names none. */
 const ownSubarch = ({ tags: [own] }: StreamFile): string | undefined => own?.get('subarch');
 
 /** Splits a comma-separated list. */

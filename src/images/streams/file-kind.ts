@@ -19,7 +19,7 @@ export type FileKind =
   | 'manifest'
   /** A boot loader, or an archive of its files. */
   | 'loader'
-  /** Anything else; only its name says what it is. */
+  /** Any other file; only its name describes it. */
   | 'other';
 
 const KINDS: ReadonlyMap<string, FileKind> = new Map([

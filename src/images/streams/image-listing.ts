@@ -8,7 +8,7 @@ import type { StreamFile, StreamImage } from './stream-products.ts';
 interface SiteImage {
   readonly os: string;
   readonly release: string;
-  /** `24.04 LTS`; the version or the release if the site has no title for it. */
+  /** `24.04 LTS`; without a title, the version or the release. */
   readonly title: string;
   readonly arch: string;
   readonly subarch: string;
@@ -32,7 +32,7 @@ const WORD_SHOWN_MAX = 64;
 
 const word = (text: string): string => cleanText(text, WORD_SHOWN_MAX);
 
-/** The images, sorted: by system, release and architecture, then the newest first. */
+/** Sorts the images by system, release and architecture, newest first. */
 export function listImages(images: readonly StreamImage[]): readonly SiteImage[] {
   return images.toSorted(compareImages).map((image) => ({
     os: word(image.os),
@@ -47,7 +47,7 @@ export function listImages(images: readonly StreamImage[]): readonly SiteImage[]
   }));
 }
 
-/** The sum of the sizes, in which a file shared by several items counts once. */
+/** The sum of the sizes; a file shared by several items counts once. */
 function sumOf(files: readonly StreamFile[]): number | undefined {
   const sizes = [...new Map(files.map(({ path, bytes }) => [path, bytes])).values()];
   return sizes.reduce<number | undefined>(

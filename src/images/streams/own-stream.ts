@@ -1,4 +1,4 @@
-// Describes this host's image store by documents of simplestreams: the counterpart of the decoders in this folder.
+// Describes this host's image store as simplestreams documents: the counterpart of the decoders in this folder.
 //
 // Sources: the format of simplestreams 0.1; MAAS's products (os, release, arch, subarch, label; a region serves them below images-stream).
 //
@@ -14,7 +14,7 @@ const DATATYPE = 'image-downloads';
 
 /** The documents, and the files of the images by their path below the site's URL. */
 interface OwnStream {
-  /** The texts of the documents, by path without extension. The paths that they name end in `end`. */
+  /** The texts of the documents, by path without extension. The paths inside the texts end in `end`. */
   readonly documents: (end: 'json' | 'sjson') => ReadonlyMap<string, string>;
   readonly files: ReadonlyMap<string, ImageBlob>;
 }

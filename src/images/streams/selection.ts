@@ -4,20 +4,20 @@
 //
 // 1. An image is chosen if at least one selection and all filters match. Of its files, those that match all filters are chosen.
 // 2. The newest versions of a product are chosen from those that match, not from all.
-// 3. A version without a chosen file is not chosen.
+// 3. A version is chosen only if at least one of its files is.
 
 import { compareSerials } from './serial.ts';
 import type { StreamFile, StreamImage, StreamProduct } from './stream-products.ts';
 import type { TagFilter } from './tag-filter.ts';
 
-/** The images that are wanted. A missing field, and `*`, match all. */
+/** Conditions on images. A missing field, and `*`, match all. */
 export interface ImageSelection {
   readonly os?: string | undefined;
-  /** A release by its name, its version or another of its names: `noble`, `24.04`, `lts`. */
+  /** The name, the version or an alias of a release: `noble`, `24.04`, `lts`. */
   readonly release?: string | undefined;
-  /** The site's names. */
+  /** Architectures, by the site's names. */
   readonly arches?: readonly string[] | undefined;
-  /** Matches the subarchitecture of an image, and each that it serves. */
+  /** Matches the subarchitecture of an image, and every other one that it serves. */
   readonly subarches?: readonly string[] | undefined;
   readonly labels?: readonly string[] | undefined;
 }
@@ -29,7 +29,7 @@ export interface ImageWishes {
   readonly filters: readonly TagFilter[];
   /** Types of files; empty: all. */
   readonly ftypes: readonly string[];
-  /** Versions of each product, at least 1. */
+  /** How many versions of each product, at least 1. */
   readonly versions: number;
 }
 

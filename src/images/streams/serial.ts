@@ -1,4 +1,4 @@
-// Serials, the names of a product's versions: a day, usually with a number behind it.
+// Serials, the names of a product's versions: a date, often followed by a number.
 //
 // Source: simplestreams 0.1 (`YYYYMMDD[.X]`); images.maas.io also writes `20240128_01`, and Ubuntu 14.04 `14.04.20140528`.
 
@@ -12,14 +12,14 @@ export function compareSerials(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }
 
-/** The day of a serial, `2024-04-23`; undefined: it names none. */
+/** The day of a serial, `2024-04-23`; undefined: it contains none. */
 export function dayOfSerial(serial: string): string | undefined {
   const [, year, month = '', day = ''] = /(?<!\d)((?:19|20)\d\d)([01]\d)([0-3]\d)(?!\d)/.exec(serial) ?? [];
   if (year === undefined || month < '01' || month > '12' || day < '01' || day > '31') return undefined;
   return `${year}-${month}-${day}`;
 }
 
-/** Its numbers without zeroes in front; they may be too long for a number of JavaScript. */
+/** Its numbers without leading zeroes, as text: they may be too large for a JavaScript number. */
 const numbersOf = (serial: string): readonly string[] =>
   [...serial.matchAll(/\d+/g)].map(([digits]) => digits.replace(/^0+(?=\d)/, ''));
 

@@ -1,4 +1,4 @@
-// Decodes the index of a simplestreams site, `streams/v1/index.json`: which documents of products it has.
+// Decodes the index of a simplestreams site, `streams/v1/index.json`: the list of its documents of products.
 //
 // Source: the format `index:1.0` as simplestreams 0.1 writes and reads it, and as images.maas.io and cloud-images.ubuntu.com serve it.
 
@@ -18,7 +18,7 @@ interface IndexEntry {
   readonly contentId: string;
   /** The path below the site's URL; it cannot leave the site. */
   readonly path: string;
-  /** `products:1.0` for a document of products; others may follow. */
+  /** `products:1.0` for a document of products; other formats may follow. */
   readonly format: string;
   /** `image-downloads` or `image-ids`; empty: the index does not say. */
   readonly datatype: string;
@@ -34,7 +34,7 @@ const PRODUCTS_MAX = 20_000;
 const NAME_CHARACTERS_MAX = 256;
 const TEXT_CHARACTERS_MAX = 1024;
 
-/** Decodes an index. @param document its bytes, or its text once its clear signature was removed */
+/** Decodes an index. @param document its bytes, or its text without the clear signature */
 export function decodeStreamIndex(document: Uint8Array | string): DocumentDecoded<StreamIndex> {
   const fields = decodeStreamText(document, 'index:1.0');
   if (!fields.ok) return fields;

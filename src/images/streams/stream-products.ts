@@ -14,7 +14,7 @@ export interface StreamProducts {
 export interface StreamProduct {
   /** `com.ubuntu.cloud:server:24.04:amd64`, unique within the document. */
   readonly name: string;
-  /** Its versions, newest first; a version with items of several subarchitectures is an image for each. */
+  /** Its versions, newest first. A version with items of several subarchitectures appears as one image for each. */
   readonly images: readonly StreamImage[];
 }
 
@@ -24,19 +24,19 @@ export interface StreamImage {
   readonly product: string;
   /** `20240423`, `20240423.1`, `20240128_01`. */
   readonly serial: string;
-  /** `ubuntu`, `centos`; of a boot loader its name, `grub-efi-signed`. */
+  /** `ubuntu`, `centos`; for a boot loader its name: `grub-efi-signed`. */
   readonly os: string;
   /** `noble`; empty for a boot loader. */
   readonly release: string;
   /** `24.04`. */
   readonly version: string;
-  /** Other names of the release, without its own: `24.04`, `n`, `lts`. */
+  /** Other names of the release, excluding `release`: `24.04`, `n`, `lts`. */
   readonly aliases: readonly string[];
   /** For people: `24.04 LTS`. */
   readonly title: string;
   /** The site's name of the architecture: `amd64`. */
   readonly arch: string;
-  /** `generic` unless the site says another. */
+  /** `generic` unless the site names another. */
   readonly subarch: string;
   /** Every subarchitecture that it serves, including `subarch`. */
   readonly subarches: readonly string[];
@@ -58,7 +58,7 @@ export interface StreamFile {
   readonly path: string;
   /** Undefined: the site does not say. */
   readonly bytes: number | undefined;
-  /** 64 hexadecimal digits in lower case; undefined: the site does not say, so the file cannot be verified by it. */
+  /** 64 hexadecimal digits in lower case; undefined: the site does not give it, so it cannot verify the file. */
   readonly sha256: string | undefined;
   /** The same with 128 digits. */
   readonly sha512: string | undefined;

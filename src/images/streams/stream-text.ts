@@ -1,6 +1,6 @@
 // Decodes the bytes of a simplestreams document as JSON, within bounds.
 //
-// The largest real ones have some 12 MB (the images of clouds) and 150 000 values.
+// The largest known document, of cloud images, has some 12 MB and 150 000 values.
 
 import { type Fields, isFields } from '../../fields.ts';
 import { type DocumentDecoded, documentFault, documentValue } from '../documents/fault.ts';
@@ -14,7 +14,7 @@ const VALUES_MAX = 2_000_000;
 /** The format has eight levels. */
 const DEPTH_MAX = 16;
 
-/** Decodes a document whose `format` must be the given one. @param document its bytes, or its text once its clear signature was removed */
+/** Decodes a document whose `format` must be the given one. @param document its bytes, or its text without the clear signature */
 export function decodeStreamText(document: Uint8Array | string, format: string): DocumentDecoded<Fields> {
   const text = typeof document === 'string' ? boundedText(document) : decodeText(document, DOCUMENT_BYTES_MAX);
   if (!text.ok) return text;

@@ -1,10 +1,10 @@
-// Filters on the tags of an item, as `sstream-mirror` takes them: `arch=amd64`, `subarch~(generic|hwe-t)`, `label!=daily`, `release!~^x`.
+// Filters on the tags of an item, as `sstream-mirror` accepts them: `arch=amd64`, `subarch~(generic|hwe-t)`, `label!=daily`, `release!~^x`.
 //
 // Sources: filters.py of simplestreams 0.1 (the form; a missing tag counts as empty; `~` finds its expression anywhere in the value).
 //
-// 1. An expression takes linear time, because the values come from strangers: RE2 (`re2js`) has no backtracking. It refuses the rest of
-//    Python's language, such as back references, by name.
-// 2. The package is loaded only where a filter has an expression.
+// 1. The values come from strangers, so an expression must run in linear time: RE2 (`re2js`) never backtracks. Its errors name the features
+//    of Python's language that it lacks, such as back references.
+// 2. The package is loaded only if a filter has an expression.
 
 import { cleanText } from '../../clean-text.ts';
 import { errorText } from '../../errors.ts';
@@ -31,7 +31,7 @@ const FILTER = /^([\w-]+) *(!?[=~]) *(.*)$/s;
 
 /** Parses filters. An item must match all of them. */
 export async function parseTagFilters(texts: readonly string[]): Promise<ParsedFilters> {
-  if (texts.length > FILTERS_MAX) return { ok: false, problem: `there may be at most ${FILTERS_MAX} filters` };
+  if (texts.length > FILTERS_MAX) return { ok: false, problem: `use at most ${FILTERS_MAX} filters` };
   const filters: TagFilter[] = [];
   for (const text of texts) {
     const parsed = await parseFilter(text);

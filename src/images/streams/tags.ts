@@ -4,10 +4,10 @@
 //
 // Source: simplestreams 0.1, which merges the levels in this order, and adds product_name, version_name and item_name.
 //
-// 1. Numbers and booleans become the text that simplestreams, a Python program, makes of them, so that filters match them.
-// 2. Objects and lists are not tags but the level below. In place of a tag of READ they are a fault.
-// 3. `_aliases` of the document stands for tags that repeat: `{ crsn: { ne1: { region: … } } }` gives every level with `crsn: ne1` the tags
-//    of `ne1` that the level does not have itself.
+// 1. Numbers and booleans become the same text as in simplestreams, a Python program, so that filters match them.
+// 2. An object or a list is the level below, not a tag. In place of a tag of READ it is a fault.
+// 3. `_aliases` of the document abbreviates tags that repeat: `{ crsn: { ne1: { region: … } } }` adds the tags of `ne1` to every level with
+//    `crsn: ne1`, except tags that the level has itself.
 
 import { type Fields, isFields } from '../../fields.ts';
 import { memberPath } from '../documents/fault.ts';
@@ -25,7 +25,7 @@ export type TagAliases = ReadonlyMap<string, ReadonlyMap<string, TagMap>>;
 const TAG_CHARACTERS_MAX = 4096;
 /** Tags of one level. */
 const TAGS_MAX = 200;
-/** The tags that are read. Anything but a value in their place is a fault. */
+/** The tags that are read. An object or a list in their place is a fault. */
 const READ: ReadonlySet<string> = new Set(
   'path size sha256 sha512 ftype os release version aliases release_title arch subarch subarches label support_eol'.split(
     ' ',

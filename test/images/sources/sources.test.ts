@@ -245,7 +245,7 @@ describe("a site's own sources", () => {
     [
       'http without a signature',
       { ...plain, directory: 'http://s.example/' },
-      [/^sources\[0\]: .*must be fetched by https$/],
+      [/^sources\[0\]: .*must begin with https:\/\/$/],
     ],
     ['signed by no key', { ...streams, signed: {} }, [/^sources\[0\]\.signed: names no key/]],
     [
@@ -322,7 +322,7 @@ describe("a site's own sources", () => {
     [
       'an unsigned mirror by http',
       { ...installer, signed: undefined, unsigned: true, why: 'it is ours', mirror: 'http://m.example/debian/' },
-      [/^sources\[0\]: .*must be fetched by https$/],
+      [/^sources\[0\]: .*must begin with https:\/\/$/],
     ],
     [
       'several problems',
@@ -342,7 +342,7 @@ describe("a site's own sources", () => {
     ['of a list', '- a', /^sources: expected a list of sources$/],
     ['with another key', 'sources: []\nsource: []\n', /^source: is not a key of this file; remove it$/],
     ['that is not YAML', 'sources: [', /^: line 1: /],
-    ['with two sources of one name', fileOf(plain, plain), /^sources\[1\]\.name: site is the name of another source/],
+    ['with two sources of one name', fileOf(plain, plain), /^sources\[1\]\.name: another source is named site/],
     ['with releases of no form', 'releases: [a]\n', /^releases: expected our names of releases with their titles/],
     ['with a release without title', 'releases: { a: { base: b } }\n', /^releases\.a\.title: /],
     ['with another key of a release', 'releases: { a: { title: A, kernel: 3 } }\n', /^releases\.a\.kernel: /],
