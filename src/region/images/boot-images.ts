@@ -52,9 +52,9 @@ interface BootImagesParts {
 /** A resource with its images, newest first; without images until its first import has ended. */
 export interface ListedResource extends BootResource {
   readonly images: readonly ListedImage[];
-  /** True if a version of it is stored: here, at a rack, or at another process of the region, whose store cannot be seen from here. */
+  /** True if a version of it is stored: here, at a rack, or at another process of the region, whose images are not visible here. */
   readonly isStored: boolean;
-  /** The version under upload; `progress` is that of the upload. */
+  /** The upload under way; `progress` then describes it. */
   readonly upload?: ImageUpload | undefined;
 }
 
@@ -129,7 +129,7 @@ export class BootImages {
     return upload === undefined ? {} : { upload, progress: progressOf(upload, this.uploads.reasonOf(upload)) };
   }
 
-  /** Imports as soon as possible, including images whose import was cancelled before. */
+  /** Requests an import as soon as possible, including images whose import was cancelled before. */
   async askImport(username: string): Promise<void> {
     const { store, clock } = this.#parts;
     await store.transact(async () => {
@@ -137,7 +137,7 @@ export class BootImages {
       const asked = { askedMs: clock.wallTimeMs() };
       await store.boot.changeRun(asked, this.event(username, { code: 'import-asked', params: { isStop: false } }));
     });
-    await this.#tell();
+    await this.#notify();
   }
 
   /** Stops the running import. The next import continues with the downloaded bytes. */
@@ -145,7 +145,7 @@ export class BootImages {
     const { store, clock } = this.#parts;
     const stopped = { stoppedMs: clock.wallTimeMs() };
     await store.boot.changeRun(stopped, this.event(username, { code: 'import-asked', params: { isStop: true } }));
-    await this.#tell();
+    await this.#notify();
   }
 
   /** @returns false if there is no such image */
@@ -158,7 +158,7 @@ export class BootImages {
       if (wish === 'import') await store.boot.changeRun({ askedMs: clock.wallTimeMs() });
       return true;
     });
-    if (isKnown) await this.#tell();
+    if (isKnown) await this.#notify();
     return isKnown;
   }
 
@@ -172,7 +172,7 @@ export class BootImages {
 
   /**
    * Stores a rack's report on one of its downloads.
-   * @param report its texts cleaned @param rackName for people @param username who reported; empty for the rack itself
+   * @param report with clean texts @param rackName for people @param username the person who reported it; empty for the rack itself
    */
   async noteDownload(report: Omit<ReportedDownload, 'atMs'>, rackName: string, username: string): Promise<void> {
     const { store, clock } = this.#parts;
@@ -191,7 +191,7 @@ export class BootImages {
     return { type: 'IMAGES', ...happening, atMs: this.#parts.clock.wallTimeMs(), username };
   }
 
-  #tell(): Promise<void> {
+  #notify(): Promise<void> {
     return this.#parts.store.afterCommit(() => this.#parts.onAsked());
   }
 }

@@ -1,4 +1,4 @@
-// The image sources of a region: those of files, which can be changed only there, and those of the API.
+// The image sources of a region: sources from files, which can be changed only in the file, and sources of the API.
 
 import { unreachable } from '../../errors.ts';
 import type { ImageName } from '../../images/image-store.ts';
@@ -28,7 +28,7 @@ export interface FileSources {
 export interface RegionSource extends BootSource {
   /** The source for the import. Only the command line imports installers. */
   readonly images: ImageSource;
-  /** Where it is written; `undefined` if the API may change it. */
+  /** The file and the key that define it; `undefined` if the API may change it. */
   readonly pin?: { readonly file: string; readonly key: string } | undefined;
 }
 
@@ -60,7 +60,7 @@ export function joinSources(
   return [...ofFiles, ...own];
 }
 
-/** Empty: packages come from the mirror that apt uses on the importing host. */
+/** The URL of a source; empty: packages come from the mirror that apt uses on the importing host. */
 function urlOf(source: ImageSource): string {
   switch (source.kind) {
     case 'files':

@@ -5,9 +5,9 @@
 //
 // Source: MAAS's uploads of boot resources: a POST, then PUTs of at most 4 MiB.
 //
-// 1. A piece is answered when it is on disk and the store has its length. So an upload continues after any restart, in any process whose host
-//    has the bytes; any other process names the host that has them.
-// 2. An upload begins only if the disk has room for all bytes that are missing of all uploads, and for the images that they become.
+// 1. A piece is acknowledged when it is on disk and the store has its length. So an upload continues after any restart, in any process whose
+//    host has the bytes. Any other process refuses the piece and names that host.
+// 2. An upload begins only if the disk has room for the missing bytes of all uploads, and for the images made from them.
 // 3. Two pieces of one upload never mix: the second one is refused while the first one arrives.
 
 import type { Clock } from '../../clock.ts';
@@ -34,14 +34,14 @@ export const WHOLE_FILES_MAX = 2;
 export interface UploadFiles {
   /** This host and the directory with the files, for people. */
   readonly place: string;
-  /** The types that `NewUpload` may have. */
+  /** The accepted values of `NewUpload.fileType`. */
   readonly fileTypes: readonly string[];
   /** Why a complete upload has not become an image yet; undefined: nothing prevents it. */
   reasonOf(id: number): ImportReason | undefined;
   checkRoom(bytes: number): Promise<void>;
-  /** Bytes of the image, if the disk must have room for it besides the uploaded file; 0: the file becomes the image. */
+  /** The bytes that the image needs in addition to the uploaded file; 0: the file itself becomes the image. */
   imageBytes(upload: Pick<NewUpload, 'fileType' | 'bytes'>): number;
-  /** Writes a piece; resolves when it is on disk. `short`: the content ended early. `missing`: the bytes before it are not here. */
+  /** Writes a piece; resolves when it is on disk. `short`: the content ended early. `missing`: the bytes before it are not on this host. */
   write(upload: ImageUpload, piece: UploadPiece & { readonly at: number }): Promise<'written' | 'short' | 'missing'>;
   /** @throws RackError `bad-argument` if there are more than `bytesMax` */
   receive(content: AsyncIterable<Uint8Array>, bytesMax: number): Promise<WholeFile>;
@@ -72,7 +72,7 @@ const refused = (word: RefusalWord): Refused => ({ kind: 'refused', refusal: wor
 
 export class Uploads {
   readonly #parts: UploadsParts;
-  /** Uploads of which a piece arrives, by id. */
+  /** The ids of uploads of which a piece is arriving. */
   readonly #arriving = new Set<number>();
   #wholeFiles = 0;
 
@@ -94,7 +94,7 @@ export class Uploads {
     return reason ?? this.#parts.files()?.reasonOf(id);
   }
 
-  /** Begins an upload, replacing any other of this name. @param file its content, if that was received already */
+  /** Begins an upload, replacing any other of this name. @param file its content, if it has been received already */
   async create(wanted: Omit<NewUpload, 'createdMs'>, file?: WholeFile): Promise<ImageUpload | Refused> {
     const files = this.#parts.files();
     if (files === undefined) return refused(refusal('uploads-limit.no-store'));
@@ -165,7 +165,7 @@ export class Uploads {
     await store.afterCommit(() => this.#parts.files()?.look());
   }
 
-  /** Takes the next piece. @param from its offset, if the client gave it. @returns why it was refused; undefined if it was not */
+  /** Accepts the next piece. @param from its offset, if the client states it. @returns why it was refused; undefined if it was accepted */
   async take(id: number, piece: UploadPiece, from?: number): Promise<RefusalWord | undefined> {
     const files = this.#parts.files();
     if (files === undefined) return refusal('uploads-limit.no-store');
@@ -196,7 +196,7 @@ export class Uploads {
     return place === files.place ? refusal('upload-conflict.lost') : refusal('upload-conflict.elsewhere', { place });
   }
 
-  /** Waits a limited time for the image. @returns why the upload failed; undefined if it has not */
+  /** Waits a limited time for the image. @returns why the upload failed; undefined if it has not failed */
   async #finish(upload: ImageUpload, files: UploadFiles): Promise<Refused | undefined> {
     const { promise: late, resolve } = Promise.withResolvers<void>();
     const timer = this.#parts.clock.schedule(FINISH_WAIT_MS, resolve);
@@ -211,7 +211,7 @@ export class Uploads {
   }
 }
 
-/** Why an upload does not accept this piece now; undefined if it does. */
+/** Why an upload refuses this piece now; undefined if it accepts it. */
 function judgePiece({ bytes, received, reason }: ImageUpload, length: number, from?: number): RefusalWord | undefined {
   if (reason !== undefined) return refusal('upload-conflict.failed', { reason });
   if (received >= bytes) return refusal('upload-conflict.whole');

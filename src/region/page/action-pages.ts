@@ -66,7 +66,7 @@ function forceField(view: View, { owner, status }: Machine): Html {
   return checkField(view, { name: 'force', label, hint });
 }
 
-/** The size of its disks; empty: unknown. */
+/** The total size of its disks; empty: unknown. */
 function sizeOf({ facts }: Machine): string {
   const bytes = (facts?.disks ?? []).reduce((sum, disk) => sum + disk.bytes, 0);
   return bytes === 0 ? '' : formatSize(bytes);

@@ -56,7 +56,7 @@ export async function deployFields(view: View, machine: Machine): Promise<Html> 
           placeholder: 'debian/trixie',
           value: chosen,
         }),
-    wayField(view, machine, systems.length > 0),
+    methodField(view, machine, systems.length > 0),
     choiceField(view, {
       name: 'disk',
       label: words.deploy.disk.label,
@@ -73,8 +73,8 @@ export async function deployFields(view: View, machine: Machine): Promise<Html> 
 export const addressField = (view: View): Html =>
   textField(view, { name: 'ip_address', ...words.deploy.address, charactersMax: 15 });
 
-/** The method, and the installer's system; what other racks have is unknown, so any system may be named there. */
-function wayField(view: View, machine: Machine, hasImages: boolean): Html {
+/** The method, and the installer's system: a list, or any name if the racks' installers are unknown. */
+function methodField(view: View, machine: Machine, hasImages: boolean): Html {
   const installers = view.region.installers?.(machine);
   const image = choiceOf('image', words.deploy.image);
   const installer = choiceOf('installer', words.deploy.installer);

@@ -10,7 +10,7 @@ import { machinePath } from './machine-actions.ts';
 import { pageOf } from './parts.ts';
 import { EDIT_MACHINE, findMachine, given, type Outcome, operate, type PageDefinition, type View } from './view.ts';
 
-/** Tags in the form. Beyond it, the API's `update_nodes` tags machines. */
+/** Tags in the form. The API's `update_nodes` adds and removes any further ones. */
 const TAGS_SHOWN_MAX = 100;
 
 async function tagsField(view: View, machine: Machine): Promise<Html> {

@@ -109,7 +109,7 @@ export type Choice = readonly [value: string, text: string];
 
 /** The longest option, in characters, that a drop-down list shows whole on the narrowest phone. */
 const LISTED_CHARACTERS_MAX = 26;
-/** The most options shown as radio buttons because one has a longer text. */
+/** The most options that become radio buttons if one of them has a longer text. */
 export const CHOICES_SHOWN_MAX = 8;
 
 /** A drop-down list; a few options with long texts become radio buttons, whose texts can wrap. */
@@ -134,7 +134,7 @@ export function choiceField(view: View, control: Control & { readonly choices: r
 export const choiceOf = (value: string, { text, meaning }: { readonly text: string; readonly meaning: string }) =>
   [value, text, meaning] as const;
 
-/** Radio buttons, each with a sentence that explains it; empty: none. */
+/** Radio buttons, each with a sentence that explains it; an empty one is not shown. */
 export function radioField(
   view: View,
   control: Control & { readonly choices: readonly (readonly [value: string, text: string, meaning: string])[] },

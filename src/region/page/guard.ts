@@ -2,9 +2,9 @@
 //
 // Sources: RFC 7617 (Basic). DNS rebinding: a foreign site whose name resolves to 127.0.0.1 still sends its own name in `Host`.
 //
-// 1. Every password check counts towards the limits of its address and network, whether it came by form or by header (`passwords.ts`).
+// 1. Every password check counts towards the limits of its address and network, whether by form or by header (`passwords.ts`).
 // 2. A correct password is remembered for REMEMBERED_MS as a keyed digest, for the address that sent it. So a page that refreshes itself
-//    costs nothing, and a guesser behind the same address does not lock its user out.
+//    costs no check, and a guesser behind the same address cannot lock its user out.
 // 3. A password forwarded by a remote rack is never checked: people sign in at the region's own address.
 
 import { createHmac } from 'node:crypto';
@@ -32,11 +32,11 @@ export function isLocalName(host: string | undefined): boolean {
 /** The user of a correct password, or a refusal: `address` and `network` name the limit exceeded; `by-rack`: a remote rack forwarded it. */
 export type PasswordVerdict = User | 'wrong' | 'busy' | 'by-rack' | PasswordExcess;
 
-/** A correct password. */
+/** A remembered correct password. */
 interface Remembered {
   readonly digest: string;
   readonly until: Instant;
-  /** Limits comparisons, which a guesser behind the same address would otherwise get without limit. */
+  /** Limits comparisons: without it, a guesser behind the same address could guess as fast as it likes. */
   readonly rate: RateLimit;
 }
 

@@ -1,7 +1,7 @@
-// The page of images: those that can be deployed, imports with their progress, and images left out with the reasons; and the buttons of the import.
+// The page of images: deployable images, imports with their progress, skipped images with the reasons, and the buttons that control imports.
 //
-// 1. Failed imports come first, then those under way or held, then the rest; each by name.
-// 2. Everybody who may view the page sees the images; only administrators import, hold and delete.
+// 1. Failed imports come first, then other unfinished ones, then the remaining images; each group is sorted by name.
+// 2. Everybody who may view the page sees the images; only administrators import, pause and delete them.
 
 import { CPUS } from '../../boot/architectures.ts';
 import { type Html, html, nothing } from '../../html.ts';
@@ -16,14 +16,14 @@ import { cell, pageOf } from './parts.ts';
 import { pathBelow, SPACE } from './values.ts';
 import { given, mayCall, type Outcome, operate, outcomeOf, type PageDefinition, type View } from './view.ts';
 
-/** The path of the page of all images; followed by an id and a slash, of the page of one image. */
+/** The path of the page of all images. The page of one image appends its id and a slash. */
 export const IMAGES_PATH = '/MAAS/images/';
 export const SOURCES_PATH = '/MAAS/images/sources/';
 /** Images on the page. */
 const SHOWN_MAX = 300;
 /** Selections of a source on the page. */
 const SELECTIONS_SHOWN_MAX = 12;
-/** Downloads of racks on the page, the newest. */
+/** The newest downloads of racks on the page. */
 const REPORTED_SHOWN_MAX = 60;
 
 const IMPORT = { method: 'POST', path: 'boot-resources', op: 'import' } as const;
@@ -48,7 +48,7 @@ const COLOURS: Readonly<Record<ImportProgress['state'], string>> = {
   done: 'green',
 };
 
-/** The name shown to people, without the parts that most images have in common. */
+/** The name shown to people, without the parts that most images share. */
 export function resourceTitle(name: string): string {
   const [os = '', release = '', , , label = ''] = name.split('/');
   return label === 'release' || label === '' ? `${os}/${release}` : `${os}/${release} ${label}`;
@@ -96,7 +96,7 @@ export function useText(name: string, uses: readonly ImageUse[]): Html {
   return html`${words.images.uses(use.first, use.machines)}`;
 }
 
-/** The commands that are possible in a state. */
+/** The commands that are possible now. */
 function actsOf({ progress, wish, upload }: ListedResource, isRunning: boolean): readonly Act[] {
   if (progress === undefined || progress.state === 'done' || upload !== undefined) return [];
   if (wish === 'pause' || wish === 'cancel' || progress.state === 'failed') return ['resume'];
@@ -140,7 +140,7 @@ function resourceRow(view: View, resource: ListedResource, uses: readonly ImageU
     </tr>`;
 }
 
-/** The place of an image in the list. */
+/** The group of an image in the list; lower groups come first. */
 function rankOf({ progress }: ListedResource): number {
   if (progress === undefined || progress.state === 'done') return 2;
   return progress.state === 'failed' ? 0 : 1;
@@ -230,7 +230,7 @@ function selectedPart(sources: readonly RegionSource[], selections: readonly Boo
   return html`<div class="stacked" id="selected"><h2>${words.images.selected}</h2><div class="sheet">${items}</div></div>`;
 }
 
-/** `ubuntu/noble amd64`, with `all` for `*`. */
+/** `ubuntu/noble amd64`, without the lists that contain `*`. */
 export function selectionText({ os, release, arches, subarches, labels }: BootSelection): string {
   const all = (entries: readonly string[]): string => (entries.includes('*') ? '' : `${SPACE}${entries.join(', ')}`);
   return `${os}/${release}${all(arches)}${all(subarches)}${all(labels)}`;

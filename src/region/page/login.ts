@@ -22,8 +22,8 @@ export function isOwnOrigin({ origin, site, host }: FormOrigin): boolean {
 }
 
 /**
- * The cookie's name. It contains the port that the browser named, because browsers share cookies between the ports of a host. A load
- * balancer leads one browser to processes that listen at different ports.
+ * The cookie's name. It contains a port, because browsers share cookies between the ports of a host. It is the port that the browser named:
+ * behind a load balancer, one browser reaches processes with different ports.
  */
 export const cookieName = (host: string | undefined): string => `rackboot-${/:(\d{1,5})$/.exec(host ?? '')?.[1] ?? 0}`;
 

@@ -18,13 +18,13 @@ const DEBUG = { method: 'POST', path: 'machines/{system_id}', op: 'debug_login' 
 /** Shown for a simulated machine of the lab, whose address accepts no logins. */
 const SIMULATED = html`<span class="soft">${words.logins.simulated}</span>`;
 
-/** True for a simulated machine of the lab: it holds, or last had, a loopback address. A machine that is off only has the latter. */
+/** True for a simulated machine of the lab: it holds, or last had, a loopback address. A machine that is off holds none. */
 const isSimulated = (machine: Machine, held: Ipv4 | undefined): boolean =>
   [held, ...machine.interfaces.map(({ address }) => address)].some((one) => one !== undefined && isLoopback(one));
 
 /**
  * How to log in to the deployed system, or why it is not possible; empty in rescue mode, which `renderLogins` describes.
- * @param address the one that the machine holds
+ * @param address the machine's current address
  */
 export function systemLogin({ viewer }: View, machine: Machine, address: Ipv4 | undefined): Html {
   const { status, owner, osystem } = machine;
@@ -38,7 +38,7 @@ export function systemLogin({ viewer }: View, machine: Machine, address: Ipv4 | 
     <div class="small">${words.logins.keys(isKnown, owner)}</div>`;
 }
 
-/** In whole minutes, unless it is less than one. */
+/** The time left, rounded up to whole minutes; below one minute, in seconds. */
 const timeLeft = (seconds: number): string =>
   formatSpan((seconds < 60 ? seconds : Math.ceil(seconds / 60) * 60) * 1000);
 
@@ -73,7 +73,7 @@ export async function renderLogins(view: View, machine: Machine): Promise<Html> 
   return html`<section class="sheet"><div class="card-head"><h2>${words.logins.heading}</h2></div><dl class="pairs">${logins.map(loginText)}</dl>${close}</section>`;
 }
 
-/** The link to the form that opens a debug login; empty if the viewer may not. */
+/** The link to the form that opens a debug login; empty if the viewer may not open one. */
 export const debugButton = (view: View, machine: Machine): Html =>
   view.viewer.kind === 'person' && mayDebug(machine, view.viewer)
     ? html`<a class="button plain" href="${machinePath(machine.systemId)}debug-login/">${words.logins.debugButton}</a>`

@@ -1,6 +1,6 @@
 // The search of the page at /MAAS/: its form, the machines that it finds, and the counts by state.
 //
-// 1. A search covers all machines, some in each turn, and finds at most PAGE_MACHINES_MAX, those with a problem first.
+// 1. A search covers all machines, TURN_MACHINES in each turn, and finds at most PAGE_MACHINES_MAX, machines with a problem first.
 
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { type Html, html, nothing } from '../../html.ts';
@@ -23,7 +23,7 @@ import { queryValue, type View } from './view.ts';
 
 /** Machines on the page; the API lists all. */
 export const PAGE_MACHINES_MAX = 200;
-/** Machines read or rendered in one turn of the event loop, so large machines delay no other request. */
+/** Machines read or rendered in one turn of the event loop, so that large records delay no other request. */
 export const TURN_MACHINES = 20;
 
 /** The display order. */
@@ -38,7 +38,7 @@ interface Search {
   readonly rack: string;
 }
 
-/** The search that the address of the page asks for. */
+/** The search in the URL of the page. */
 export const searchOf = (view: View): Search => ({
   text: parseSearchText(queryValue(view, 'q')),
   status: queryValue(view, 'status'),
@@ -86,7 +86,7 @@ export function countsOf(machines: ReadonlyMap<MachineStatus, number>, wanted: S
   return html`<ul class="counts">${counts}</ul>`;
 }
 
-/** The accepted racks, by their names. */
+/** The names of the accepted racks. */
 export const acceptedRacks = (region: Region): readonly string[] =>
   region.racks.list().flatMap(({ state, name }) => (state === 'accepted' ? [name] : []));
 

@@ -112,7 +112,7 @@ async function renderStranger(view: View, mac: MacAddress): Promise<Html | undef
   const events = await region.store.listEvents({ machines: { macs: [mac] }, limit: PAGE_STEPS_MAX });
   if (events.length === 0) return undefined;
   const name = formatMac(mac);
-  // The page's title is the hardware address.
+  // The page's title already shows the hardware address.
   const own = events.map((event) => ({ ...event, stranger: undefined }));
   return pageOf(view, {
     title: name,

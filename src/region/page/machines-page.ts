@@ -30,7 +30,7 @@ import { eventText, logLine, none } from './values.ts';
 import { mayCall, type Outcome, operate, outcomeOf, type PageDefinition, type View } from './view.ts';
 
 const PAGE_EVENTS = 40;
-/** The newest events, from which those on the page are chosen. */
+/** How many of the newest events are read; the page shows PAGE_EVENTS of them. */
 const PAGE_EVENTS_READ = 400;
 /** Hosts shown as seen but not enlisted, if they were seen within the last day. */
 const PAGE_STRANGERS = 12;
@@ -89,7 +89,7 @@ async function acceptAll(view: View): Promise<Html> {
   return formOf(view, { body: nothing, submit: words.machines.acceptAll(count), tone: 'plain', isInline: true });
 }
 
-/** The columns: each name is the class that gives the width. */
+/** The columns. Each name is also the class that sets the width. */
 const COLUMNS = ['first', 'state', 'owner', 'network', 'power', 'hardware', 'event'] as const;
 
 async function tableOf(view: View, machines: readonly Machine[]): Promise<Html> {

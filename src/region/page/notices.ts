@@ -1,4 +1,5 @@
-// Decisions that wait for the operator: machines that may be the same, and a full list of New machines. Each names the commands.
+// Decisions that wait for the operator: machines that may be the same, and a full list of New machines. Each shows the commands that settle
+// it, if there are any.
 //
 // 1. Without a pending decision nothing is shown.
 

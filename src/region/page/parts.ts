@@ -66,7 +66,7 @@ function accountLinks(viewer: Viewer, place: Place): Html {
 /** The part of a view that every page shows. */
 type Frame = Pick<View, 'viewer' | 'notice' | 'refusal' | 'faults'>;
 
-/** The refusal; if the faulty fields show all of it, only a pointer to them. */
+/** The refusal; if the faulty fields show all of it, only a reference to them. */
 function refusedText({ refusal, faults }: Frame, main: Html): Html {
   if (refusal === undefined) return nothing;
   const names = [...(faults?.keys() ?? [])];
@@ -76,7 +76,7 @@ function refusedText({ refusal, faults }: Frame, main: Html): Html {
   return html`<div class="alert red notice" role="alert">${said}</div>`;
 }
 
-/** A whole page with the navigation bar, the notice of what was just done, and the refusal. */
+/** A whole page with the navigation bar, the notice about the last action, and the refusal. */
 export function pageOf(frame: Frame, parts: PageParts): Html {
   const { viewer, notice } = frame;
   const { title, place, main, footer = nothing, isLive = false } = parts;
@@ -135,7 +135,7 @@ export const renderUnknown = (): Html =>
     html`<main><div class="sheet card"><h1>${words.frame.notFound}</h1><p>${words.frame.noSuchPage}</p><p>${ALL_MACHINES}</p></div></main>`,
   );
 
-/** The seconds after which a browser asks for a page again whose store was away. */
+/** The seconds after which a browser reloads a page because the store was away. */
 export const AWAY_SECONDS = 5;
 
 /**
@@ -156,7 +156,7 @@ export function renderAway(outage: Outage, isForm: boolean): Html {
   );
 }
 
-/** The page that needs a damaged row of the store. */
+/** The answer instead of a page that needs a damaged row of the store. */
 export function renderDamaged(outage: Outage): Html {
   const { damaged } = words;
   return documentOf(
@@ -184,7 +184,7 @@ const DEFAULT_FILE = '/etc/rackboot/rackboot.yaml';
 /** Listening addresses that a browser on the region's host reaches by 127.0.0.1. */
 const LOCAL_HOSTS: ReadonlySet<string> = new Set(['127.0.0.1', '0.0.0.0']);
 
-/** How a person without an account gets one, and where a browser on the region's host needs none. */
+/** Says how a person gets an account, and at which URL a browser on the region's host needs none. */
 function accountHelp({ ownRack, ownFile, listen, proxies = [] }: SignInConfig): Html {
   const file = ownRack?.file ?? ownFile?.file ?? DEFAULT_FILE;
   const word = quoteShell(file);

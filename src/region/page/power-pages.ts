@@ -123,7 +123,7 @@ function parametersOf(view: View, machine: Machine, driver: PowerDriverTable): P
   return kept;
 }
 
-/** Splits a refusal by the driver's parameters that it is about. */
+/** Assigns each problem of a refusal to the driver parameter that it concerns. */
 function byParameter(outcome: Outcome): Outcome {
   if (outcome?.kind !== 'refusal' || outcome.fields === undefined) return outcome;
   const problems = Object.entries(outcome.fields).flatMap(([field, refusals]) =>
@@ -136,7 +136,7 @@ function byParameter(outcome: Outcome): Outcome {
   return { ...outcome, fields: Object.fromEntries(problems) };
 }
 
-async function keepDriver(view: View): Promise<Outcome> {
+async function saveDriver(view: View): Promise<Outcome> {
   const machine = await findMachine(view);
   if (machine === undefined) return undefined;
   const type = given(view, 'power_type');
@@ -219,7 +219,7 @@ export const POWER_PAGES: readonly PageDefinition[] = [
     path: '/MAAS/machines/:machine/power/',
     access: 'admin',
     render: renderDriver,
-    act: keepDriver,
+    act: saveDriver,
     operations: [EDIT_MACHINE],
   },
   {

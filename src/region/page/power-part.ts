@@ -49,7 +49,7 @@ export const powerPill = (state: Machine['powerState']): Html =>
 export const powerTaskText = ({ powerTask }: Machine): string =>
   powerTask === undefined ? '' : words.powerPart.tasks[powerTask];
 
-/** The tasks on the page. */
+/** The tasks with a button on the page. */
 const POWER_BUTTONS = ['on', 'off', 'cycle', 'query'] as const;
 
 function buttonsOf(view: View, machine: Machine): Html {

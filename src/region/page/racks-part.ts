@@ -1,4 +1,4 @@
-// The racks on the page: the networks of each, whether it is away, and the command for one that waits to be accepted.
+// The racks on the page: the networks of each, whether it is away, and the command that accepts a waiting one.
 //
 // 1. The region's own rack alone is shown only if it has a problem.
 

@@ -42,10 +42,10 @@ interface PageListener {
   readonly region: Region;
   readonly guard: PageGuard;
   readonly sessions: Sessions;
-  /** The peer, by the racks as they are now. */
+  /** The peer of a request, according to the current racks. */
   peerOf(request: FastifyRequest): Promise<Peer>;
   pathOf(request: FastifyRequest): Readonly<Record<string, string>>;
-  /** The refusal of a client over its rate limit; `undefined` if it is within it. */
+  /** The refusal of a client that exceeds its rate limit; `undefined` if it does not. */
   excess(peer: Peer): Answer | undefined;
   send(reply: FastifyReply, answer: Answer): Promise<FastifyReply>;
 }
@@ -88,7 +88,7 @@ export const looksForPage = (request: FastifyRequest): boolean => request.method
 export const sendUnknownPage = (reply: FastifyReply): FastifyReply =>
   sendPage(begin(reply).code(REFUSALS['not-found']).header('X-Rackboot-Refusal', 'not-found'), renderUnknown());
 
-/** True for a browser that shows the answer to a person: to a page or to a form of ours. */
+/** True if a browser shows the answer to a person: it requested a page, or sent one of our forms. */
 export const showsPages = (request: FastifyRequest): boolean =>
   !isLive(request) &&
   /\btext\/html\b/.test(headerOf(request, 'accept') ?? '') &&
@@ -104,7 +104,7 @@ export const sendAwayPage = (request: FastifyRequest, reply: FastifyReply, outag
     outage.note === 'row-unreadable' ? renderDamaged(outage) : renderAway(outage, request.method !== 'GET'),
   );
 
-/** Pages that need nothing from the store would promise that the next one works. @throws StoreOutage while it is away */
+/** Refuses every page during an outage: a page that needs no store would suggest that the next one works. @throws StoreOutage */
 function mustReachStore({ store }: Region): void {
   const problem = store.availability?.problem;
   if (problem !== undefined) throw new StoreOutage(problem);
@@ -270,7 +270,7 @@ function refused(
   return sendPage(reply.code(REFUSALS[refusal.name]).header('X-Rackboot-Refusal', refusal.name), page);
 }
 
-/** The fields of a form, or the refusal of one from elsewhere or malformed. */
+/** The fields of a form, or a refusal if the form is from another site or malformed. */
 function formOf(request: FastifyRequest): Fields | Refusal {
   const own = isOwnOrigin({
     origin: headerOf(request, 'origin'),

@@ -1,12 +1,13 @@
-// The sessions of the page: each browser has a random token in a cookie, and the store has the token's session, for all processes of a region.
+// The sessions of the pages: each browser has a cookie with a random token, and the store has the session of the token, for all processes of
+// a region.
 //
 // Sources: RFC 6265 (cookies); OWASP's cheat sheets on session management and cross-site request forgery.
 //
 // 1. Only a token's digest is stored, so no file can leak a session.
 // 2. A session ends after SESSION_IDLE_MS without use, after SESSION_MS_MAX in any case, when its account is removed, and when its password
-//    changes. A page's own refresh requests are not use: an open tab alone keeps no user signed in.
+//    changes. A page's own refresh requests do not count as use, so an open tab alone keeps nobody signed in.
 // 3. At most SESSIONS_MAX exist, shared fairly between users; the user with the most loses the one unused for longest.
-// 4. Every form carries the session's `csrf`, which is made from its token: other sites can read neither.
+// 4. Every form carries the session's `csrf`, which is derived from its token: other sites can read neither.
 // 5. Signed-in people stay signed in while the store cannot write, for instance because its disk is full.
 
 import { createHash, createHmac } from 'node:crypto';
@@ -17,19 +18,19 @@ import type { SessionStore, StoredSession } from '../records/session-store.ts';
 import type { User } from '../records/user.ts';
 
 /**
- * Sessions at a time. Only people with an account fill it. At the bound the user with the most sessions loses the one unused for longest,
+ * Sessions at a time. Only people with an account can fill this bound. At the bound the user with the most sessions loses the one unused for longest,
  * so other users notice nothing. It empties as people sign out and sessions expire.
  */
 export const SESSIONS_MAX = 500;
 export const SESSION_IDLE_MS = 12 * 3_600_000;
 export const SESSION_MS_MAX = 7 * 86_400_000;
-/** A use is stored if the last stored one is older, in milliseconds: not every page that a person opens costs a write. */
+/** A use is stored only if the last stored one is older than this, in milliseconds, so most pages cost no write. */
 export const USE_STORED_MS = 60_000;
 const TOKEN_BYTES = 24;
 
 /** The session of a signed-in browser. */
 export interface Session {
-  /** Names it: the digest of its token. */
+  /** The digest of its token, which identifies it. */
   readonly digest: string;
   readonly user: User;
   /** The secret in its forms. */
@@ -72,11 +73,11 @@ export class Sessions {
     const { session, user } = found;
     const nowMs = this.#clock.wallTimeMs();
     if (isOver(session, nowMs) || !equalSecrets(digestOf(user.passwordHash), session.passwordDigest)) {
-      await ifItCan(this.#store.close(digest));
+      await ifAvailable(this.#store.close(digest));
       return undefined;
     }
     if (isUse && Math.abs(nowMs - session.usedMs) > USE_STORED_MS) {
-      await ifItCan(this.#store.note(digest, { usedMs: nowMs }));
+      await ifAvailable(this.#store.note(digest, { usedMs: nowMs }));
     }
     return { digest, user, csrf: csrfOf(token), notice: session.notice };
   }
@@ -87,16 +88,16 @@ export class Sessions {
 
   /** Sets the notice for the next page that the browser opens; empty: none. */
   async setNotice({ digest }: Session, notice: string): Promise<void> {
-    await ifItCan(this.#store.note(digest, { notice }));
+    await ifAvailable(this.#store.note(digest, { notice }));
   }
 }
 
-/** A session last used in the future is over after the same time: then the wall clock was set back. */
+/** True if a session has ended. A last use in the future shows that the wall clock was set back; the same limit applies to it. */
 const isOver = ({ begunMs, usedMs }: StoredSession, nowMs: number): boolean =>
   Math.abs(nowMs - usedMs) > SESSION_IDLE_MS || nowMs - begunMs > SESSION_MS_MAX;
 
-/** Does without a write if the store is unavailable. @throws any other error */
-async function ifItCan(written: Promise<void>): Promise<void> {
+/** Waits for a write that may fail because the store is unavailable. @throws any other error */
+async function ifAvailable(written: Promise<void>): Promise<void> {
   try {
     await written;
   } catch (error) {

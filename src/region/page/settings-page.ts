@@ -11,7 +11,7 @@ import { given, type Outcome, ofForm, operate, outcomeOf, type PageDefinition, t
 
 const PATH = '/MAAS/settings/';
 
-/** MAAS's name, our key, and its texts. */
+/** MAAS's name, our key, and the texts of each setting. */
 const SHOWN = [
   ['kernel_opts', 'boot.kernel_params', words.settings.kernelParams],
   ['commissioning_distro_series', 'boot.release', words.settings.release],

@@ -39,7 +39,7 @@ export function eventText(event: Happening & Pick<MachineEvent, 'stranger'>): st
   return isReady ? sentence : asSentence(sentence);
 }
 
-/** A successful HTTP status without a body, which is dropped. */
+/** A successful HTTP status without a body; it is not shown. */
 const BARE_ANSWER = /: HTTP 2\d\d(?:: OK)?$/;
 const withoutBareAnswer = (text: string): string => text.replace(BARE_ANSWER, '');
 
@@ -47,8 +47,9 @@ const withoutBareAnswer = (text: string): string => text.replace(BARE_ANSWER, ''
 const SHORT_CHARACTERS_MAX = 40;
 
 /**
- * A text for a cell, in plain words. The style shows two lines of it, or three of a reason; a click shows all of it, or a power controller's raw answer below it.
- * The whole text is there for screen readers, and as a tooltip. @param tone a class
+ * A text for a cell, in plain words. The style sheet shows two lines of it, or three of a reason. A click shows all of it, or a power
+ * controller's raw answer below it. Screen readers and the tooltip have the whole text.
+ * @param tone a class
  */
 export function cellText(text: string, tone = ''): Html {
   const plain = plainWords(text);

@@ -38,7 +38,7 @@ export interface View {
   /** The path's parameters: `machine` for `:machine`. */
   readonly path: Readonly<Record<string, string>>;
   readonly query: Fields;
-  /** The notice of what was just done; empty: none. */
+  /** The notice about the last action; empty: none. */
   readonly notice: string;
   /** Why the form was refused; `undefined` if none was. */
   readonly refusal?: string | undefined;
