@@ -28,7 +28,7 @@ const WORDS: { readonly [Code in keyof AttemptFaultParams]: (params: AttemptFaul
   proxy: ({ proxy, said }) =>
     `the proxy ${proxy} refused the request (${said}): check http_proxy, https_proxy and no_proxy`,
   'proxy-password': ({ proxy }) =>
-    `the proxy ${proxy} requires a password: write http://USER:PASSWORD@HOST:PORT in http_proxy and https_proxy`,
+    `the proxy ${proxy} asked for a password: write http://USER:PASSWORD@HOST:PORT in http_proxy and https_proxy`,
 
   silent: ({ host, seconds }) => `${host} did not answer within ${seconds} s: ${TRIES_AGAIN}`,
   'http-refused': ({ host, status }) => `${host} refused the file (HTTP ${status}): ${CHECK_URL}`,
@@ -66,7 +66,7 @@ const WORDS: { readonly [Code in keyof AttemptFaultParams]: (params: AttemptFaul
   'thread-ended': ({ said }) => `the download thread ended (${said}): resume the download`,
 };
 
-/** True for a fault whose code this version knows; another version may have stored it, with its parameters. */
+/** True if this version knows the code of a stored fault. Another version may have stored it. */
 export const isAttemptFault = (stored: { readonly code: string; readonly params: unknown }): stored is AttemptFault =>
   Object.hasOwn(WORDS, stored.code);
 

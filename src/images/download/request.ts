@@ -41,7 +41,7 @@ export type DownloadState =
       readonly reason: AttemptFault | undefined;
     }
   | { readonly kind: 'connecting'; readonly url: string }
-  /** @param bytes that this host has, including those of earlier attempts. @param total undefined: unknown */
+  /** @param bytes how many this host has, including earlier attempts @param total undefined: unknown */
   | {
       readonly kind: 'downloading';
       readonly url: string;

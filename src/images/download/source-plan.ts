@@ -12,7 +12,7 @@ import { type AttemptFault, prospectOf } from './fault.ts';
 import type { DownloadSettings } from './settings.ts';
 import type { SourceHealth } from './source-health.ts';
 
-/** Fewer new bytes are no progress. Otherwise a server that sends one byte per attempt would be tried forever. */
+/** Fewer new bytes do not count as progress. Otherwise a server that sends one byte per attempt would be tried forever. */
 const PROGRESS_BYTES = 1024 * 1024;
 const RETRY_AFTER_MS_MAX = 15 * 60_000;
 

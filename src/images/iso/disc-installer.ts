@@ -62,7 +62,7 @@ interface DiscInfo {
 
 /**
  * Imports the installer of a disc.
- * @throws RackError `bad-argument` for a file that is no disc with this installer, `store-unwritable` if the disk lacks space
+ * @throws RackError `bad-argument` for a file that is not a disc with this installer, `store-unwritable` if the disk lacks space
  */
 export async function importDisc(request: DiscRequest): Promise<DiscInstaller> {
   const refuse = (why: string, cause?: unknown): RackError =>
@@ -77,7 +77,8 @@ export async function importDisc(request: DiscRequest): Promise<DiscInstaller> {
     const named = { linux: 'casper/vmlinuz', 'initrd.gz': 'casper/initrd' } as const;
     const [kernel, initrd] = await Promise.all(Object.values(named).map((path) => disc.find(path)));
     if (kernel === undefined || initrd === undefined) {
-      const remedy = "use a disc of Ubuntu's live server; `images import installer/debian/…` imports Debian's installer";
+      const remedy =
+        "use a disc of Ubuntu's live server; `images import installer/debian/…` imports Debian's installer";
       throw refuse(`it has no ${kernel === undefined ? named.linux : named['initrd.gz']}: ${remedy}`);
     }
     if (kernel.bytes > KERNEL_BYTES_MAX || initrd.bytes > INITRD_BYTES_MAX)

@@ -70,7 +70,8 @@ export class IsoDisc {
         ({ name, flags }) => name === part.toLowerCase() && ((flags & IS_DIRECTORY) === 0) === isLast,
       );
       if (found === undefined) return undefined;
-      if ((found.flags & CONTINUES) !== 0) throw new IsoFault(`${path} has several extents, which Rackboot cannot read`);
+      if ((found.flags & CONTINUES) !== 0)
+        throw new IsoFault(`${path} has several extents, which Rackboot cannot read`);
       place = { at: found.at, bytes: found.bytes };
     }
     return place;

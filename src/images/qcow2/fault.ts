@@ -20,7 +20,7 @@ const REASONS = {
     'convert it with its key: qemu-img convert -O qcow2 --object secret,… --image-opts …',
   ],
   l1_size: ['its L1 table is too small for its disk', DAMAGED],
-  l1_table_offset: ['the offset of its L1 table is impossible', DAMAGED],
+  l1_table_offset: ['its L1 table is at an impossible offset', DAMAGED],
   'dirty bit': ['it was not closed properly, or is in use', REPAIR],
   'corrupt bit': ['it is marked as corrupt', REPAIR],
   'external data file bit': ['its data is in another file', MAKE_WHOLE],
@@ -37,7 +37,7 @@ const REASONS = {
   clusters: ['it uses parts of the file more than once', CONVERT],
 } as const satisfies Readonly<Record<string, readonly [what: string, remedy: string]>>;
 
-/** A fault in a qcow2 image; `offset` is that of the field in the file. */
+/** A fault in a qcow2 image; `offset` is the field's offset in the file. */
 export interface Qcow2Fault extends WireFault {
   readonly field: keyof typeof REASONS;
 }

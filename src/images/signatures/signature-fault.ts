@@ -12,7 +12,10 @@ const REASONS = {
     'no accepted key of the keyring made its signature',
     'if the site has a new key, verify its fingerprint and add the key',
   ],
-  'expired-key': ['the key of its signature has expired', 'fetch the key again: sites extend the validity of their keys'],
+  'expired-key': [
+    'the key of its signature has expired',
+    'fetch the key again: sites extend the validity of their keys',
+  ],
   'revoked-key': ['the key of its signature was revoked', "take the site's new key, after verifying its fingerprint"],
   'unfit-key': [
     'the key of its signature is not allowed to sign',
@@ -20,10 +23,7 @@ const REASONS = {
   ],
   'expired-signature': ['its signature has expired', 'fetch it again: the site signs it regularly'],
   'future-signature': ['its signature was made in the future', 'set the clock of this host'],
-  'bad-signature': [
-    'its signature is wrong',
-    'it was changed or damaged in transit: fetch it from another mirror',
-  ],
+  'bad-signature': ['its signature is wrong', 'it was changed or damaged in transit: fetch it from another mirror'],
   'weak-algorithm': [
     'its signature uses an algorithm that is no longer accepted',
     'ask the site to sign with a newer key',

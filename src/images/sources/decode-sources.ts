@@ -66,7 +66,7 @@ function readFile(text: string, report: Report): WrittenFile {
   return { sources, releases };
 }
 
-/** The entries of the list `sources`, as they are. A file that adds releases needs none. */
+/** The entries of the list `sources`, not yet decoded. A file that adds releases may omit the list. */
 function listSources({ sources, releases, isUnreadable }: WrittenFile, report: Report): readonly unknown[] {
   if (isUnreadable === true || (sources === undefined && releases !== undefined)) return [];
   if (!Array.isArray(sources)) report('sources', 'expected a list of sources');
@@ -115,7 +115,10 @@ function decodeSource(value: unknown, path: string, report: Report): readonly Im
   for (const [key, text] of Object.entries({ url, index }))
     if (placeholdersIn(text).length > 0) report(`${path}.${key}`, 'a site with simplestreams has no placeholders');
   if (written.signed?.signature !== undefined)
-    report(`${path}.signed.signature`, 'the name of the index determines it: .sjson, or .json with .json.gpg; remove it');
+    report(
+      `${path}.signed.signature`,
+      'the name of the index determines it: .sjson, or .json with .json.gpg; remove it',
+    );
   return [{ ...base, kind: 'simplestreams', url, index, contentIds, ftypes, isByName }];
 }
 

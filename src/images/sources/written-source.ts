@@ -55,7 +55,7 @@ const filled = (text: string): string => fillPlaceholders(text, { release: 'x', 
 
 const PLACEHOLDER_LIST = PLACEHOLDERS.map((one) => `{${one}}`).join(', ');
 
-/** An http or https URL with known placeholders; undefined: the text is none. */
+/** An http or https URL with known placeholders; undefined: the text is not one. */
 function parseUrl(text: string): URL | undefined {
   const url = URL.canParse(filled(text)) ? new URL(filled(text)) : undefined;
   const isFit = url !== undefined && /^https?:$/.test(url.protocol) && url.username === '' && url.hash === '';

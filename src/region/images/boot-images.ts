@@ -73,7 +73,7 @@ export class BootImages {
     return (await this.#parts.fileSources()).problem;
   }
 
-  /** The sources; those of files come first. */
+  /** The sources; sources from files come first. */
   async listSources(): Promise<readonly RegionSource[]> {
     const { store, clock, fileSources } = this.#parts;
     const files = await fileSources();

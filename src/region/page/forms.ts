@@ -112,7 +112,7 @@ const LISTED_CHARACTERS_MAX = 26;
 /** The most options that become radio buttons if one of them has a longer text. */
 export const CHOICES_SHOWN_MAX = 8;
 
-/** A drop-down list; a few options with long texts become radio buttons, whose texts can wrap. */
+/** A drop-down list. A few options with long texts become radio buttons instead, because their texts can wrap. */
 export function choiceField(view: View, control: Control & { readonly choices: readonly Choice[] }): Html {
   const { name, label, choices } = control;
   const before = currentValue(view, control);

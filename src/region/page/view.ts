@@ -96,7 +96,7 @@ export const EDIT_MACHINE = { method: 'PUT', path: 'machines/{system_id}' } as c
 const of = ({ path }: Pick<WantedOperation, 'path'>) =>
   OPERATIONS.filter((operation) => operation.path === path && operation.versions.includes('2.0'));
 
-/** True if the viewer may call this operation at all; the operation checks the right to the single machine, tag or script. */
+/** True if the viewer may call this operation in general; the operation itself checks the right to a single machine, tag or script. */
 export function mayCall(viewer: Viewer, { method, op, path }: WantedOperation): boolean {
   const operation = of({ path }).find((one) => one.method === method && one.op === op);
   if (operation === undefined) throw new Error(`no operation ${method} ${path} ${op ?? ''}`);

@@ -238,7 +238,7 @@ describe('an HTTP proxy', () => {
       async ({ url }) => {
         const { end, sentence } = await fetch('http://mirror.example/file', { ...NO_PROXY, http: url });
         assert.equal(end, 'proxy-password');
-        assert.match(sentence, /the proxy .* requires a password/);
+        assert.match(sentence, /the proxy .* asked for a password/);
       },
     ));
 

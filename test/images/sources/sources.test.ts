@@ -317,7 +317,7 @@ describe("a site's own sources", () => {
     [
       'a signature of a mirror',
       { ...installer, signed: { ...installer.signed, signature: 'x' } },
-      [/^sources\[0\]\.signed\.signature: mirrors/],
+      [/^sources\[0\]\.signed\.signature: package mirrors/],
     ],
     [
       'an unsigned mirror by http',
