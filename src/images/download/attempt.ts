@@ -89,7 +89,7 @@ async function readBody(
   signal: AbortSignal,
 ): Promise<boolean> {
   const { part, url } = task;
-  // An error of the connection in the meantime is reported when the body is read.
+  // A connection error in the meantime is reported when the body is read.
   answer.message.on('error', () => undefined);
   if (plan.isNew) await part.begin(plan.file, url.href);
   else await part.recordFile(plan.file, url.href);

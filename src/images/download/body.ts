@@ -32,13 +32,13 @@ export interface SinkListener {
   onFailure(error: unknown): void;
 }
 
-/** Where the bytes of a body go. */
+/** The destination of a body. */
 export interface BodySink {
   /** How many bytes it has. */
   readonly bytes: number;
   /** True while further bytes should wait for `onDrain`. */
   readonly isFull: boolean;
-  /** Appends bytes, which belong to the sink from now on. */
+  /** Appends bytes, and takes ownership of them. */
   append(bytes: Uint8Array): void;
   /** Stores the appended bytes now, even if they do not fill a batch. */
   store(): void;

@@ -23,7 +23,7 @@ interface DiskFacts {
 /** Reads the disk of a directory. Rejects with the system's error. */
 export type ReadDisk = (directory: string) => Promise<DiskFacts>;
 
-/** The disks of this host. */
+/** Reads the disks of this host. */
 export const readHostDisk: ReadDisk = async (directory) => {
   const [{ dev }, { bavail, bsize }] = await Promise.all([stat(directory), statfs(directory)]);
   return { disk: dev, freeBytes: bavail * bsize };

@@ -201,12 +201,12 @@ export class FileDownload implements Download {
   async #closePart(): Promise<void> {
     const part = this.#part;
     if (part === undefined) return;
-    // A failure to close was reported by the write before it; an empty file that cannot be removed does no harm.
+    // If closing fails, an earlier write has already reported why. An empty file that cannot be removed does no harm.
     await part.close().catch(() => undefined);
     this.#growth = part.growth;
     if (part.bytes === 0) {
       await removeFiles(partFiles(this.request)).catch(() => undefined);
-      // Readers of the removed file must begin again.
+      // Readers of the removed file must start over.
       this.#growth = { generation: part.growth.generation + 1, bytes: 0, total: undefined };
     }
     this.#part = undefined;
@@ -260,7 +260,7 @@ export class FileDownload implements Download {
     const place = await this.#means.places.take(step.sources, signal);
     if (place === undefined) return false;
     try {
-      // A command may come after the place was given.
+      // A command may arrive after the place was given.
       return signal.aborted ? false : await this.#attempt(part, place, signal);
     } finally {
       place.giveBack();

@@ -108,7 +108,7 @@ export class GrowingFile implements ImageBytes {
 
 const isOver = ({ kind }: DownloadState): boolean => kind === 'failed' || kind === 'cancelled';
 
-/** Opens the part, or the finished file. @returns undefined if neither is there at the moment */
+/** Opens the part, or the finished file. @returns undefined if neither exists at the moment */
 async function openPart({ request }: Download): Promise<FileHandle | undefined> {
   for (const path of [partPath(request), join(request.directory, request.name)]) {
     try {

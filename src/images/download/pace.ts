@@ -5,7 +5,7 @@
 
 import type { Instant } from '../../clock.ts';
 
-/** The bounds of a pace. */
+/** The limits that `judge` applies. */
 interface PaceLimits {
   readonly stallMs: number;
   readonly bytesPerSecondMin: number;

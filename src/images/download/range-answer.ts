@@ -26,7 +26,7 @@ export interface Validator {
   readonly value: string;
 }
 
-/** The file whose bytes are kept. */
+/** The file to which the kept bytes belong. */
 export interface KeptFile {
   /** The URL after redirects, without query and password: signed URLs differ each time. */
   readonly place: string;

@@ -19,7 +19,7 @@ export interface DownloadRequest {
   readonly urls: readonly string[];
   /** The size as published; undefined: unknown. */
   readonly bytes: number | undefined;
-  /** As published; undefined: only the size is checked. */
+  /** The published digest; undefined: only the size is checked. */
   readonly digest: Digest | undefined;
   /** The largest accepted file, in bytes. */
   readonly bytesMax: number;
@@ -53,7 +53,7 @@ export type DownloadState =
   | { readonly kind: 'verifying'; readonly bytes: number; readonly total: number | undefined }
   /** The file exists under its name. @param digest SHA-256 unless another was expected */
   | { readonly kind: 'done'; readonly bytes: number; readonly digest: Digest }
-  /** No source is left. `resume` begins again. The part is kept. */
+  /** No source is left. The part is kept, and `resume` tries all sources again. */
   | { readonly kind: 'failed'; readonly reason: AttemptFault }
   | { readonly kind: 'paused' }
   | { readonly kind: 'cancelled' };
@@ -64,7 +64,7 @@ export const isAtRest = ({ kind }: DownloadState): boolean =>
 
 /** One attempt that is over. */
 export interface Attempt {
-  /** Without a password. */
+  /** Without user name and password. */
   readonly url: string;
   readonly at: Instant;
   readonly ms: number;

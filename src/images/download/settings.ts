@@ -13,12 +13,12 @@ export interface ProxySettings {
 export interface DownloadSettings {
   /** The most files downloaded at a time. */
   readonly filesMax: number;
-  /** The most of them from one host. */
+  /** The most files downloaded from one host at a time. */
   readonly filesOfHostMax: number;
   /** The bandwidth of all downloads together, in bytes per second; undefined: unlimited. */
   readonly bytesPerSecondMax: number | undefined;
   readonly proxy: ProxySettings;
-  /** PEM certificates to trust; undefined to trust Node's and, if these do not suffice, the system's. */
+  /** PEM certificates of the trusted authorities; undefined: Node's, and the system's if those do not suffice. */
   readonly authorities?: readonly string[] | undefined;
   /** A connection must be established within this time, in milliseconds. */
   readonly connectMs: number;

@@ -163,7 +163,7 @@ export class DownloadThread implements Downloads {
     if (change.state.kind === 'done' || change.state.kind === 'cancelled') this.#byId.delete(id);
   }
 
-  /** Fails whatever still runs. After `close` nothing does; the next thread only does not know the downloads. */
+  /** Fails everything unfinished. After `close` all downloads are paused; only their thread no longer exists. */
   #failAll(said: string): void {
     const reason: AttemptFault = { code: 'thread-ended', params: { said } };
     for (const download of this.#byId.values()) {

@@ -2,8 +2,8 @@
 //
 // Sources: RFC 9110 §15.4 (redirects); Node's documentation of http.Agent (`proxyEnv`).
 //
-// 1. Each step has a timeout: the connection with TLS and the proxy's tunnel, then the header of the answer. `open` resolves within
-//    (REDIRECTS_MAX + 1) × (connectMs + answerMs), whatever a server does.
+// 1. Each step has a timeout: the connection with TLS and the proxy's tunnel, then the header of the answer. `open` settles within
+//    (REDIRECTS_MAX + 1) × (connectMs + answerMs), plus connectMs for the second attempt of 4, whatever a server does.
 // 2. At most REDIRECTS_MAX redirects are followed, and none that leads from https to http or to another scheme.
 // 3. The body arrives as the server sends it; nothing is decoded.
 // 4. The host's certificate store is trusted, too, because it may contain the authority of a proxy that inspects TLS. The store is read only

@@ -4,7 +4,7 @@
 //
 //   L1 table ─▶ L2 table, one cluster ─▶ cluster of the disk:  hole | data in the file | compressed in the file
 //
-// 1. Every extent lies inside the file. Only the stated end of a compressed one may lie up to a cluster behind it.
+// 1. Every extent lies inside the file. Only the stated end of a compressed one may lie beyond it, by up to a cluster.
 // 2. Reserved bits must be zero, and offsets must be aligned: anything else is damage.
 // 3. A part of the disk that is not in the image is a hole: without a backing file it reads as zeroes.
 

@@ -97,7 +97,7 @@ async function* readParts(source: ImageBytes, header: Qcow2Header): AsyncGenerat
 
 async function* readExtents(source: ImageBytes, header: Qcow2Header): AsyncGenerator<Qcow2Decoded<Extent>> {
   const { clusterBytes, diskBytes, l1At, l1Entries } = header;
-  /** Bytes of the file that are neither data nor an L2 table yet. */
+  /** The size of the file, less the data and L2 tables found so far. */
   let unused = source.bytes;
   let hole = 0;
   let done = 0;

@@ -1,6 +1,6 @@
 // The OpenPGP key with which a region signs its store, generated at its first use.
 //
-//   STATE_DIR/images-key.asc     the private key, mode 0600; the public one is made from it
+//   STATE_DIR/images-key.asc     the private key, mode 0600; the public key is derived from it
 //
 // 1. The key is RSA, because the GnuPG of MAAS's hosts may not know newer algorithms.
 // 2. If the file is missing, the next use generates another key. Everybody who trusted the old key must then import the new one.

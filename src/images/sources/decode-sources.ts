@@ -24,7 +24,7 @@ const FILE_CHARACTERS_MAX = 1024 * 1024;
 const SOURCES_MAX = 128;
 /** How many problems are listed. */
 const PROBLEMS_MAX = 100;
-/** Repetitions of a value by YAML's aliases. */
+/** Repetitions of a value through YAML aliases. */
 const YAML_ALIASES_MAX = 100;
 
 /** Decodes a file of sources. */

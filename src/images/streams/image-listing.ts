@@ -27,7 +27,7 @@ interface SiteFile {
   readonly bytes: number | undefined;
 }
 
-/** The longest word of a listing. */
+/** The longest word in a listing, in characters. */
 const WORD_SHOWN_MAX = 64;
 
 const word = (text: string): string => cleanText(text, WORD_SHOWN_MAX);

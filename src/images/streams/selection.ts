@@ -3,7 +3,7 @@
 // Sources: the boot source selections of MAAS (os, release, arches, subarches, labels, each with `*`); `--max` of sstream-mirror.
 //
 // 1. An image is chosen if at least one selection and all filters match. Of its files, those that match all filters are chosen.
-// 2. The newest versions of a product are chosen from those that match, not from all.
+// 2. The newest versions are chosen among the matching versions of a product, not among all.
 // 3. A version is chosen only if at least one of its files is.
 
 import { compareSerials } from './serial.ts';
@@ -22,7 +22,7 @@ export interface ImageSelection {
   readonly labels?: readonly string[] | undefined;
 }
 
-/** The whole choice. */
+/** A complete choice of images and files. */
 export interface ImageWishes {
   /** Empty: every image. */
   readonly selections: readonly ImageSelection[];
@@ -33,7 +33,7 @@ export interface ImageWishes {
   readonly versions: number;
 }
 
-/** The chosen images with their chosen files, in the order of the products; of each product, the newest first. */
+/** The chosen images with their chosen files, in the order of the products; newest first within a product. */
 export function chooseImages(products: readonly StreamProduct[], wishes: ImageWishes): readonly StreamImage[] {
   return products.flatMap(({ images }) => {
     const chosen: StreamImage[] = [];
@@ -72,12 +72,12 @@ function isMatch(image: StreamImage, { os, release, arches, subarches, labels }:
   );
 }
 
-/** True if one of the texts is wanted. @param wanted undefined: everything is */
+/** True if one of the texts is wanted. @param wanted undefined: every text is wanted */
 function isAmong(texts: readonly string[], wanted: readonly string[] | undefined): boolean {
   return wanted === undefined || wanted.includes('*') || texts.some((text) => wanted.includes(text));
 }
 
-/** Orders images for people: by system, release, architecture and label, and of these the newest first. */
+/** Orders images for people: by system, release, architecture and label, then newest first. */
 export function compareImages(a: StreamImage, b: StreamImage): number {
   const words = (image: StreamImage): string =>
     [image.os, image.version, image.release, image.arch, image.subarch, image.label, image.product].join('\0');

@@ -25,7 +25,7 @@ type ParsedFilters =
 const FILTERS_MAX = 64;
 /** The longest expression or value, in characters; longer ones are refused. */
 const FILTER_CHARACTERS_MAX = 512;
-/** How many values a filter remembers the result for: most items share their values. */
+/** The most values whose result a filter remembers: most items share their values. */
 const REMEMBERED_MAX = 1024;
 const FILTER = /^([\w-]+) *(!?[=~]) *(.*)$/s;
 
@@ -53,7 +53,7 @@ async function parseFilter(text: string): Promise<TagFilter | string> {
   return { text, matches: (tags) => finds(tagOf(tags, name)) === isWanted };
 }
 
-/** @returns the search for an expression, or the problem with it */
+/** @returns a function that searches for the expression, or the problem with the expression */
 async function findsExpression(source: string): Promise<((text: string) => boolean) | string> {
   const { RE2JS } = await import('re2js');
   try {

@@ -43,7 +43,7 @@ export interface UploadFiles {
   imageBytes(upload: Pick<NewUpload, 'fileType' | 'bytes'>): number;
   /** Writes a piece; resolves when it is on disk. `short`: the content ended early. `missing`: the bytes before it are not on this host. */
   write(upload: ImageUpload, piece: UploadPiece & { readonly at: number }): Promise<'written' | 'short' | 'missing'>;
-  /** @throws RackError `bad-argument` if there are more than `bytesMax` */
+  /** Receives a whole file. @throws RackError `bad-argument` if it has more than `bytesMax` */
   receive(content: AsyncIterable<Uint8Array>, bytesMax: number): Promise<WholeFile>;
   discard(file: WholeFile): Promise<void>;
   adopt(file: WholeFile, upload: ImageUpload): Promise<void>;

@@ -107,7 +107,7 @@ export const fileField = (view: View, control: Omit<Control, 'value'>): Html =>
 /** One option: its value and its text. */
 export type Choice = readonly [value: string, text: string];
 
-/** The longest option, in characters, that a drop-down list shows whole on the narrowest phone. */
+/** The longest option, in characters, that a drop-down list shows in full on the narrowest phone. */
 const LISTED_CHARACTERS_MAX = 26;
 /** The most options that become radio buttons if one of them has a longer text. */
 export const CHOICES_SHOWN_MAX = 8;

@@ -213,7 +213,7 @@ function installersPart({ region }: View): Html {
   return html`<div class="stacked" id="installers"><h2>${words.images.installers}</h2><div class="sheet">${items}</div></div>`;
 }
 
-/** The selections, by source; sources without selections are left out. */
+/** The selections, by source; sources without selections are omitted. */
 function selectedPart(sources: readonly RegionSource[], selections: readonly BootSelection[]): Html {
   const items = sources.flatMap((source) => {
     const own = selections.filter(({ sourceId }) => sourceId === source.id);

@@ -139,7 +139,7 @@ export const renderUnknown = (): Html =>
 export const AWAY_SECONDS = 5;
 
 /**
- * The page while the store cannot be used. It needs nothing from the store, not even its viewer.
+ * The page while the store cannot be used. It needs nothing from the store, not even the viewer.
  * @param isForm true for the answer to a form, which is not sent again
  */
 export function renderAway(outage: Outage, isForm: boolean): Html {

@@ -1,6 +1,6 @@
 // Forms for a machine's power tasks, and for its power driver: one form per driver, built from the driver's parameter table.
 //
-// 1. A secret parameter is never sent to a browser. Left empty, it is kept.
+// 1. A secret parameter is never sent to a browser. An empty field keeps the stored secret.
 // 2. A task that may cut the power is confirmed in a form.
 
 import { z } from 'zod';

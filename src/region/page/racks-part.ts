@@ -1,6 +1,6 @@
 // The racks on the page: the networks of each, whether it is away, and the command that accepts a waiting one.
 //
-// 1. The region's own rack alone is shown only if it has a problem.
+// 1. If the region's own rack is the only one, it is shown only if it has a problem.
 
 import { type Html, html, nothing, type Part } from '../../html.ts';
 import { findDoubt } from '../racks/rack-networks.ts';

@@ -18,8 +18,8 @@ import type { SessionStore, StoredSession } from '../records/session-store.ts';
 import type { User } from '../records/user.ts';
 
 /**
- * Sessions at a time. Only people with an account can fill this bound. At the bound the user with the most sessions loses the one unused for longest,
- * so other users notice nothing. It empties as people sign out and sessions expire.
+ * Sessions at a time. Only people with an account can fill this bound. At the bound the user with the most sessions loses the one unused for
+ * longest, so other users notice nothing. It empties as people sign out and sessions expire.
  */
 export const SESSIONS_MAX = 500;
 export const SESSION_IDLE_MS = 12 * 3_600_000;

@@ -1,4 +1,4 @@
-// The input of a page (region, viewer, request), the outcomes of a form, and the API operations by which forms act.
+// The input of a page (region, viewer, request), the outcomes of a form, and the API operations that forms run.
 //
 // 1. A visitor may only look: every change needs a signed-in person.
 
