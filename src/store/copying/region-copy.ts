@@ -76,8 +76,16 @@ export interface CopiedTables {
   readonly rows: number;
 }
 
+let tablesOfSchema: readonly CopiedTable[] | undefined;
+
 /** The tables of the schema, those that others refer to first. */
 export function copiedTables(): readonly CopiedTable[] {
+  tablesOfSchema ??= readSchema();
+  return tablesOfSchema;
+}
+
+/** Reads the tables from an empty database of the schema. */
+function readSchema(): readonly CopiedTable[] {
   const database = new DatabaseSync(':memory:');
   try {
     for (const step of REGION_DATABASE.migrations) database.exec(step);
