@@ -65,6 +65,7 @@ export const CASES: readonly HostileCase[] = [
       grown(1000, 'rackboot_dhcp_messages_total', { type: 'discover' }),
     ),
     withoutIt: ANY_RELAY,
+    short: false,
     others: { ...ON_THE_WIRE, 'a newcomer gets an address': 15, 'a held lease stays with its client': 3 },
   },
   {
@@ -134,6 +135,7 @@ export const CASES: readonly HostileCase[] = [
     from: 'attacker',
     bites: grown(20_000, 'rackboot_tftp_requests_total'),
     withoutIt: NO_TURNS,
+    short: false,
     others: { ...ON_THE_WIRE, 'a loader comes by TFTP': 1 },
   },
   {
@@ -200,6 +202,7 @@ export const CASES: readonly HostileCase[] = [
       grown(1000, 'rackboot_dns_answers_total', { source: 'cache' }),
     ),
     withoutIt: BORROWED_COPIES,
+    short: false,
     others: {
       ...ON_THE_WIRE,
       'names of outside are answered': 5,
@@ -270,6 +273,7 @@ export const CASES: readonly HostileCase[] = [
     from: 'attacker',
     bites: connected(30, 5248),
     withoutIt: NO_PIPELINING_BOUND,
+    short: false,
     others: { ...ON_THE_WIRE, ...AT_THE_REGION },
   },
   {
@@ -307,6 +311,7 @@ export const CASES: readonly HostileCase[] = [
     from: 'attacker',
     bites: every(connected(800, 5248), grown(5000, 'rackboot_http_requests_total')),
     withoutIt: NO_REQUEST_TURNS,
+    short: false,
     others: { ...ON_THE_WIRE, 'a newcomer gets an address': 15 },
   },
   {

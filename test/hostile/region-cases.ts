@@ -87,6 +87,7 @@ export const REGION_CASES: readonly HostileCase[] = [
     from: 'attacker',
     bites: connected(1500, 5443),
     withoutIt: NO_SHARES,
+    short: false,
     others: OVER_TLS,
   },
   {
@@ -127,6 +128,7 @@ export const REGION_CASES: readonly HostileCase[] = [
     from: 'attacker',
     bites: connected(LARGE_BODIES_MAX, 5240),
     withoutIt: SLOW_BODIES_STAY,
+    short: false,
     others: { ...AT_THE_REGION, 'a machine enlists with a long report': 12, 'an administrator signs in': 10 },
   },
   {
