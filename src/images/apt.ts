@@ -2,9 +2,9 @@
 //
 // Sources: apt-get(8), apt-cache(8), apt.conf(5), sources.list(5).
 //
-// 1. Packages of the host's architecture and release are fetched through the host's lists. For others, private lists are kept in our own
-//    directory; the host's lists, caches and dpkg stay untouched.
-// 2. apt checks the signed index and each package's hash; nothing is fetched without that check.
+// 1. Packages of an architecture and release that the host's lists cover are fetched with these lists. For any other, private lists are
+//    kept in our own directory; the host's lists, caches and dpkg stay untouched.
+// 2. apt verifies the index's signature and each package's hash; no package is accepted without this check.
 
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -32,9 +32,9 @@ interface Repository {
   readonly architecture: string;
 }
 
-/** The search for libraries ends here; no packed program needs a tenth of this. */
+/** Bound on the library packages of a package; no packed program needs a tenth of it. */
 const LIBRARY_PACKAGES_MAX = 200;
-/** Names of library packages; zlib1g is the exception. */
+/** Library packages are named `lib…`, except zlib1g. */
 const LIBRARY = /^z?lib/;
 
 const APT = 'apt';
@@ -56,7 +56,7 @@ export class Apt {
   }
 
   /**
-   * Finds the lists for the query, or makes private ones if the host has none.
+   * Uses the host's lists for the query, or makes private ones if the host's do not cover it.
    *
    * @throws RackError `tool-missing` without apt; `tool-failed` if the host has no lists of a Debian mirror, or the mirror lacks the
    * release
@@ -83,7 +83,7 @@ export class Apt {
     return new Apt(query, environment, options);
   }
 
-  /** The dependencies of the newest versions of packages, by name, without alternatives. */
+  /** The names of the packages on which the newest versions of these packages depend; of alternatives, only the first. */
   async dependenciesOf(...names: readonly string[]): Promise<string[]> {
     const text = await this.#run(`looking up ${names.join(', ')}`, 'apt-cache', [
       'show',
@@ -94,7 +94,7 @@ export class Apt {
     return parts.flatMap((part) => /^\s*([a-z0-9][a-z0-9+.-]*)/.exec(part)?.[1] ?? []);
   }
 
-  /** The packages of all libraries that a package needs, directly or through others. */
+  /** The packages of all libraries that a package needs, directly or indirectly. */
   async librariesOf(name: string): Promise<string[]> {
     const found = new Set<string>();
     let names = [name];
@@ -151,7 +151,7 @@ async function listRepositories(): Promise<Repository[]> {
 
 /**
  * Lines of sources.list for a release, from the mirrors that the host uses.
- * @throws RackError `tool-missing`; `tool-failed`, as well as for a host without lists of a Debian mirror
+ * @throws RackError `tool-missing`; `tool-failed` if apt-get fails or the host has no lists of a Debian mirror
  */
 export async function listMirrors(release: string): Promise<string[]> {
   const lines = sourceLines(await listRepositories(), release);
@@ -160,7 +160,7 @@ export async function listMirrors(release: string): Promise<string[]> {
   throw new RackError('tool-failed', `apt knows no Debian mirror, or its lists are empty: ${remedy}`);
 }
 
-/** The lines for the host's Debian repositories, with `release` instead of the host's. */
+/** The lines for the host's Debian repositories, with `release` in place of the host's release. */
 function sourceLines(repositories: readonly Repository[], release: string): string[] {
   const lines = repositories
     .filter(({ component }) => component === 'main')

@@ -1,13 +1,13 @@
-// Writes the bytes of an image into the store: as the disk is, with holes, or compressed with Zstandard.
+// Writes the bytes of an image into the store: raw with holes, or compressed with Zstandard.
 //
 //   pieces of a disk ─▶ DiskPacker ─▶ BlobFile         compressed: frames of data and frames of zeroes, which expand to the disk
-//   pieces of a disk ────────────────▶ BlobFile         as it is, sparse
+//   pieces of a disk ────────────────▶ BlobFile         raw, with holes
 //
 // Source: RFC 8878 §3.1.1 (frames, blocks).
 //
 // 1. The same pieces give the same bytes.
-// 2. An empty part of a compressed disk costs 4 bytes and no work of the compressor for each 128 KiB.
-// 3. The disk of the store keeps RESERVE_BYTES free, however much an image expands to.
+// 2. In a compressed disk, each 128 KiB of a large hole takes 4 bytes and no work of the compressor.
+// 3. RESERVE_BYTES of the store's disk stay free, however large an image becomes when it is expanded.
 
 import { createHash } from 'node:crypto';
 import { type FileHandle, open, statfs } from 'node:fs/promises';
@@ -18,12 +18,12 @@ import { RackError } from '../errors.ts';
 import { viewBytes } from '../net/borrowed-bytes.ts';
 import { Conversion, PIECE_BYTES } from './conversion.ts';
 
-/** Where the parts of a disk go, in order. */
+/** Receives the parts of a disk, in order. */
 export interface DiskWriter {
   write(bytes: Uint8Array): Promise<void>;
-  /** The disk has `length` zeroes here. */
+  /** Continues the disk with `length` zeroes. */
   skip(length: number): Promise<void>;
-  /** Nothing follows. */
+  /** Completes the disk after its last part. */
   end(): Promise<void>;
   close(): Promise<void>;
 }
@@ -31,13 +31,13 @@ export interface DiskWriter {
 /** Space that must stay free on the disk of the tree. */
 export const RESERVE_BYTES = 256 * 1024 * 1024;
 /** Written bytes between two checks of the free space. */
-const RECKONING_BYTES = 64 * 1024 * 1024;
-/** Images are compressed once and written many times; 9 takes twice the time of 3 and saves a seventh. */
+const ROOM_CHECK_BYTES = 64 * 1024 * 1024;
+/** Images are compressed once and deployed many times; level 9 takes twice as long as level 3 and saves a seventh. */
 const PACKING = {
   chunkSize: PIECE_BYTES,
   params: { [zlib.ZSTD_c_compressionLevel]: 9, [zlib.ZSTD_c_checksumFlag]: 1 },
 };
-/** A shorter hole is compressed with its surroundings: a new frame forgets what stood before it. */
+/** A shorter hole is compressed together with its surroundings, because a new frame cannot refer to the bytes before it. */
 const EMPTY_FRAME_BYTES_MIN = 16 * 1024 * 1024;
 const ZEROES = new Uint8Array(1024 * 1024);
 
@@ -74,7 +74,7 @@ export class BlobFile implements DiskWriter {
       done += bytesWritten;
       this.#bytes += bytesWritten;
     }
-    if (this.#bytes - this.#checkedAt < RECKONING_BYTES) return;
+    if (this.#bytes - this.#checkedAt < ROOM_CHECK_BYTES) return;
     this.#checkedAt = this.#bytes;
     await checkRoom(this.#path, 0);
   }
@@ -91,7 +91,7 @@ export class BlobFile implements DiskWriter {
     await this.#file.sync();
   }
 
-  /** The hash and the size of the file. Only once. */
+  /** The hash and the size of the file; call it only once. */
   facts(): { readonly sha256: string; readonly bytes: number } {
     return { sha256: this.#hash.digest('hex'), bytes: this.#bytes };
   }
@@ -161,7 +161,7 @@ function* emptyFrame(length: number): Generator<Uint8Array> {
   yield emptyBlock(last, true);
 }
 
-/** A block of one zero, repeated (RFC 8878 §3.1.1.2, RLE_Block). */
+/** A block that expands to `length` zeroes (RFC 8878 §3.1.1.2, RLE_Block). */
 function emptyBlock(length: number, isLast: boolean): Uint8Array {
   const header = (length << 3) | (1 << 1) | Number(isLast);
   return Uint8Array.of(header & 0xff, (header >>> 8) & 0xff, header >>> 16, 0);

@@ -1,12 +1,13 @@
-// Makes the image of a disk that boots with BIOS or UEFI: a partition table, GRUB, and one file system with the system.
+// Makes the image of a disk that boots with BIOS or UEFI: a partition table, GRUB, and one root file system.
 //
-//   1 MiB  core of GRUB (BIOS only)  |  64 MiB  EFI system partition, FAT  |  the root, ext4, last so that it can grow
+//   1 MiB  GRUB's core (BIOS only)  |  64 MiB  EFI system partition, FAT  |  the root, ext4, last so that it can grow
 //
 // Sources: UEFI 2.10 §3.5.1.1 (removable media), §5.3 (GPT); GRUB's boot.S and diskboot.S for the two places that hold block numbers;
 // sfdisk(8), mke2fs(8), mformat(1).
 //
-// 1. Nothing is mounted and no loop device is used, so no root is needed, and no unwritten page of a mount can be missing from the image.
-// 2. Without root the programs run under fakeroot, which remembers the owners of the files.
+// 1. The build mounts nothing and uses no loop device. So it needs no root privileges, and the image cannot miss pages that a mount still
+//    caches.
+// 2. Without root, the programs run under fakeroot, which remembers the owners of the files.
 // 3. The same root, identifiers and time give the same partition table and boot code.
 
 import { createHash } from 'node:crypto';
@@ -23,14 +24,14 @@ import { runProgram } from './program.ts';
 interface BootDiskRequest {
   /** The root directory as an archive. */
   readonly archive: string;
-  /** The image to make. */
+  /** The path of the new image. */
   readonly file: string;
-  /** For unpacked files. */
+  /** Holds unpacked files. */
   readonly workDir: string;
   readonly platform: DebianPlatform;
   readonly ids: FileSystemIds;
   readonly epochSeconds: number;
-  /** The size of the disk in bytes, a multiple of a MiB; undefined: what the system needs, plus ROOM_MIB. */
+  /** The size of the disk in bytes, a multiple of a MiB; undefined: the size that the system needs, plus ROOM_MIB. */
   readonly bytes?: number | undefined;
   readonly onProgress: (text: string) => void;
 }
@@ -55,15 +56,16 @@ const BIOS_MIB = 1;
 const ESP_MIB = 64;
 /** The space of the partition table and its copy, aligned. */
 const TABLES_MIB = 2;
-/** Space for what the first boot writes: logs, package lists. */
+/** Space for files that the system writes after its first boot: logs, package lists. */
 const ROOM_MIB = 192;
-/** The share of directories and maps of the file system, in addition to its files. */
+/** Additional space for the file system's own structures (directories, maps), as a share of the size of its files. */
 const OVERHEAD = 0.06;
 const JOURNAL_MIB = 32;
-/** Where GRUB's boot sector holds the number of its core's first block, and where that block holds the number of the block after it. */
+/** Offset in GRUB's boot sector: the number of the core's first block. */
 const BOOT_SECTOR_BLOCK_AT = 0x5c;
+/** Offset in the core's first block: the number of the next block. */
 const CORE_BLOCK_AT = 0x1f4;
-/** The code in the first sector; the old partition table follows. */
+/** The boot code in the first sector; the MBR's identifier and partition table follow. */
 const BOOT_CODE_BYTES = 440;
 
 const TYPES = {
@@ -125,12 +127,12 @@ function chooseLayout(platform: DebianPlatform, filesMib: number, bytes: number 
   return { bios, esp, root: { startMib, mib: given ?? needed + ROOM_MIB } };
 }
 
-/** An identifier of the disk or a partition, derived from the file system's. */
+/** Derives the UUID of the disk or of a partition from that of the root file system. */
 function deriveUuid(ids: FileSystemIds, name: string): string {
   return formatUuid(createHash('sha256').update(`${ids.root} ${name}`).digest());
 }
 
-/** The first 16 bytes, formatted as a version 4 UUID (RFC 9562 §5.4). */
+/** Formats the first 16 bytes as a version 4 UUID (RFC 9562 §5.4). */
 export function formatUuid(bytes: Uint8Array): string {
   const taken = Buffer.from(bytes.subarray(0, 16));
   taken.writeUInt8((taken.readUInt8(6) & 0x0f) | 0x40, 6);
@@ -148,7 +150,10 @@ async function writeTable({ file, ids }: BootDiskRequest, layout: Layout): Promi
   await runProgram('sfdisk', ['--quiet', file], { package: 'fdisk', input: script });
 }
 
-/** Writes the loaders to where every firmware looks and to Debian's place. GRUB's configuration there refers to that of the root. */
+/**
+ * Writes the loaders to the path that every firmware tries and to Debian's own path. The GRUB configuration in the latter loads that
+ * of the root file system.
+ */
 async function writeEsp(request: BootDiskRequest, place: Place, root: string): Promise<void> {
   const { file, platform, ids, workDir, epochSeconds } = request;
   const { efi } = platform;
@@ -196,7 +201,7 @@ async function writeText(path: string, text: string): Promise<void> {
   }
 }
 
-/** Writes GRUB's boot sector before the table and its core into its own partition, each with the number of the block to load next. */
+/** Writes GRUB's boot sector, and its core into its own partition. Each of them contains the number of the block to load next. */
 async function writeBiosCode({ file }: BootDiskRequest, place: Place, root: string): Promise<void> {
   const first = await readFile(join(root, 'boot/grub/i386-pc/boot.img'));
   const core = await readFile(join(root, 'boot/grub/i386-pc/core.img'));
@@ -241,7 +246,7 @@ async function asOwner(
     await runProgram(name, args, { package: packageName, environment });
     return;
   }
-  // Each run passes the owners of files on to the next.
+  // Each run saves the owners of files for the next one.
   const state = join(workDir, 'fakeroot');
   const known = existsSync(state) ? ['-i', state] : [];
   await runProgram('fakeroot', [...known, '-s', state, '--', name, ...args], { package: 'fakeroot', environment });

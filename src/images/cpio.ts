@@ -1,4 +1,4 @@
-// Writes cpio archives in the "newc" form, which Linux unpacks as its first root file system, and lists the paths in one.
+// Writes cpio archives in the "newc" format, which Linux unpacks as its initial root file system, and lists the paths of an archive.
 //
 // Sources: Documentation/driver-api/early-userspace/buffer-format.rst of Linux; cpio(5) of FreeBSD, "New ASCII Format".
 //
@@ -32,7 +32,7 @@ const BLOCK_BYTES = 512;
 const DATA_BYTES_MAX = 0xffff_ffff;
 /** The longest accepted name, in bytes: PATH_MAX of Linux. */
 const NAME_BYTES_MAX = 4096;
-/** Bytes of all names of an archive; Debian's installer has 260 kB. */
+/** Bound on all names of an archive together, in bytes; Debian's installer has 260 kB. */
 const PATHS_BYTES_MAX = 16 * 1024 * 1024;
 /** Indexes of two numbers in the header. */
 const NAME_BYTES_FIELD = 11;
@@ -41,7 +41,7 @@ const DATA_BYTES_FIELD = 6;
 const PATH_PATTERN = /^(?!.*(?:^|\/)\.{0,2}(?:\/|$))[^\0]+$/;
 
 /**
- * An archive of the entries, given in any order.
+ * Makes an archive of the entries, which may have any order.
  *
  * @param present paths that already exist when this archive is unpacked; they are not added as parents
  * @throws Error if two entries have the same path, or a path is absolute, empty, or contains `.`, `..` or a zero byte: a bug of the caller
@@ -91,7 +91,7 @@ function encodeHeader(path: string, header: Header): Uint8Array {
     header.major,
     header.minor,
     name.length,
-    0, // checksum, of the "crc" form only
+    0, // checksum, used only by the "crc" format
   ];
   const head = Buffer.from(`${MAGIC}${fields.map((field) => field.toString(16).padStart(8, '0')).join('')}`, 'latin1');
   return Buffer.concat([head, name, padding(head.length + name.length, ALIGNMENT)]);
@@ -126,8 +126,9 @@ function withParents(entries: readonly CpioEntry[], present: ReadonlySet<string>
 export class CpioPathReader {
   readonly #paths = new Set<string>();
   #pathBytes = 0;
-  /** The entry's header and name as far as received, and their length as far as known. */
+  /** The received bytes of the entry's header and name. */
   #head = new Uint8Array(0);
+  /** The length of the header, or of header and name once the header was read. */
   #headBytes = HEADER_BYTES;
   /** The offset of the entry in the archive. */
   #entryAt = 0;
@@ -154,7 +155,7 @@ export class CpioPathReader {
     }
   }
 
-  /** The paths, after the whole archive was taken. */
+  /** The paths; call it after `take` has received the whole archive. */
   finish(): Decoded<ReadonlySet<string>> {
     return this.#outcome ?? faulty({ code: 'truncated', offset: this.#taken, field: 'trailer' });
   }
@@ -179,7 +180,7 @@ export class CpioPathReader {
     this.#headBytes = HEADER_BYTES;
   }
 
-  /** A number of the header; undefined: not a header. */
+  /** Reads a number of the header; undefined: these bytes are not a header. */
   #field(index: number): number | undefined {
     const header = Buffer.from(this.#head).toString('latin1', 0, HEADER_BYTES);
     if (!/^070701[0-9A-Fa-f]{104}$/.test(header)) return undefined;

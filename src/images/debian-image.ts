@@ -2,7 +2,7 @@
 //
 //   check ─▶ programs? space? ─▶ buildDebianRoot (mmdebstrap) ─▶ makeBootDisk (sfdisk, mtools, mke2fs) ─▶ the caller adds it to the store
 //
-// 1. Everything but the packages lies in one directory, which the caller removes in every case.
+// 1. All files except the packages are in one directory, which the caller always removes.
 // 2. With the same SOURCE_DATE_EPOCH and mirrors, every build has the same identifiers and times; the order of files in the file system
 //    may differ.
 
@@ -11,16 +11,16 @@ import { chmod, rm, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { RackError } from '../errors.ts';
 import { formatUuid, makeBootDisk } from './boot-disk.ts';
-import { asRoomError, buildDebianRoot, checkDebianRequest, type DebianRequest, isRoot } from './debian-root.ts';
+import { asWorkDirError, buildDebianRoot, checkDebianRequest, type DebianRequest, isRoot } from './debian-root.ts';
 import { type NeededProgram, requirePrograms } from './needed-programs.ts';
 
 /** The image to make. */
 interface DebianImageRequest extends DebianRequest {
-  /** Holds the image and everything made on the way: gigabytes. */
+  /** Holds the image and all intermediate files: gigabytes. */
   readonly workDir: string;
-  /** The size of the disk; undefined: what it needs. */
+  /** The size of the disk, in bytes; undefined: as `makeBootDisk` chooses it. */
   readonly bytes?: number | undefined;
-  /** The PATH in which programs are searched; undefined: the usual one. */
+  /** The PATH on which programs are looked up; undefined: `searchPath()`. */
   readonly path?: string | undefined;
 }
 
@@ -30,10 +30,10 @@ interface DebianImage {
   readonly diskBytes: number;
 }
 
-/** Space for one archive, root and image of a system. */
+/** Space for the archive, the root and the image of one system. */
 const ROOM_BYTES = 4 * 1024 ** 3;
 
-/** The programs used that not every Debian has; essential ones (tar, du) are omitted. */
+/** The programs that the build uses, without the essential ones that every Debian has (tar, du). */
 export const debianImagePrograms = (isByRoot: boolean): readonly NeededProgram[] => [
   { program: 'mmdebstrap', package: 'mmdebstrap' },
   { program: 'sfdisk', package: 'fdisk' },
@@ -61,7 +61,7 @@ export async function makeDebianImage(request: DebianImageRequest): Promise<Debi
   const archive = join(workDir, 'root.tar');
   const file = join(workDir, 'disk.img');
   try {
-    // mmdebstrap writes the archive from a namespace in which it is another user.
+    // In its own namespace, mmdebstrap writes the archive as another user.
     await chmod(workDir, 0o755);
     await buildDebianRoot(request, ids, archive);
     const diskBytes = await makeBootDisk({
@@ -72,7 +72,7 @@ export async function makeDebianImage(request: DebianImageRequest): Promise<Debi
     await rm(join(workDir, 'root'), { recursive: true });
     return { file, diskBytes };
   } catch (error) {
-    throw asRoomError(error, workDir);
+    throw asWorkDirError(error, workDir);
   }
 }
 

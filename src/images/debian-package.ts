@@ -2,7 +2,7 @@
 //
 // Sources: deb(5), deb-control(5), symlink(7).
 //
-// 1. A link in an unpacked package leads to a file of the packages unpacked there, never to a file of this host.
+// 1. Links in an unpacked package lead only to files of the packages unpacked there, never to files of this host.
 
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
@@ -20,7 +20,7 @@ export interface DebianPackage {
   readonly version: string;
   /** `amd64`, `arm64` … or `all`. */
   readonly architecture: string;
-  /** Hexadecimal, of the whole file. */
+  /** Of the whole file, hexadecimal. */
   readonly sha256: string;
 }
 
@@ -30,7 +30,7 @@ const DPKG = { package: 'dpkg' } as const;
 /**
  * Reads the fields of a `.deb` file.
  *
- * @throws RackError `tool-missing`, `tool-failed` (also: not a package), `not-found`
+ * @throws RackError `tool-missing`, `tool-failed` (for example if the file is not a package), `not-found`
  */
 export async function openPackage(file: string): Promise<DebianPackage> {
   const text = (await runProgram('dpkg-deb', ['--field', file, ...FIELDS], DPKG)).toString('utf8');
@@ -47,20 +47,20 @@ export async function openPackage(file: string): Promise<DebianPackage> {
 export async function unpackPackage(file: string, directory: string): Promise<void> {
   await mkdir(directory, { recursive: true });
   await runProgram('dpkg-deb', ['--extract', file, directory], DPKG);
-  // Before the next package is unpacked, which would follow the links, too.
+  // The unpacking of the next package follows the links, so they are confined first.
   await confineLinks(directory);
 }
 
 /**
- * Makes the links below `root` lead where they would if `root` were the root of a system. Each target gets no `..` after a name, so that
- * links in the middle of its path, which are confined themselves, cannot lead out either.
+ * Rewrites the links below `root` to lead where they would lead if `root` were the root of a system. A rewritten target has no `..` after a
+ * name. So links in the middle of its path, which are confined as well, cannot lead out either.
  */
 async function confineLinks(root: string): Promise<void> {
   for (const entry of await readdir(root, { recursive: true, withFileTypes: true })) {
     if (!entry.isSymbolicLink()) continue;
     const path = join(entry.parentPath, entry.name);
     const target = await readlink(path);
-    // `..` of the root is the root.
+    // As in a root, `..` of `root` is `root` itself.
     const inside = normalize(target.startsWith('/') ? target : join('/', relative(root, dirname(path)), target));
     const confined = relative(dirname(path), join(root, inside)) || '.';
     if (confined === target) continue;

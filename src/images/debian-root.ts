@@ -1,11 +1,11 @@
-// Builds the root directory of a Debian system from packages with mmdebstrap, as an archive.
+// Builds the root of a Debian system from packages, as an archive, with mmdebstrap.
 //
-// Sources: mmdebstrap(1), sources.list(5); the root is finished by debian/customise.sh.
+// Sources: mmdebstrap(1), sources.list(5). debian/customise.sh finishes the root.
 //
 // 1. Without root, mmdebstrap works in its own namespaces (`unshare` mode), for which the user needs newuidmap and a range in
 //    /etc/subuid.
 // 2. Packages are kept between builds, except those that the mirrors no longer have.
-// 3. Only values of known shape reach a shell: names of packages and releases, identifiers, URLs of mirrors without quotes.
+// 3. Only values of known shape reach a shell: names of packages and releases, identifiers, mirror URLs without quotation marks.
 
 import { mkdir, readFile, rename, rm } from 'node:fs/promises';
 import { osErrorCode, RackError } from '../errors.ts';
@@ -22,11 +22,11 @@ export interface DebianRequest {
   readonly cloudInit: boolean;
   /** Names of additional packages. */
   readonly packages: readonly string[];
-  /** Mirrors to build from, each a URL or a line of sources.list; empty: the host's. */
+  /** Mirrors to build from, each a URL or a line of sources.list; empty: the mirrors of this host. */
   readonly mirrors: readonly string[];
   /** Keeps packages between builds. */
   readonly cacheDir: string;
-  /** The time stamped on everything built, in seconds since 1970. */
+  /** The timestamp of all built files, in seconds since 1970. */
   readonly epochSeconds: number;
   readonly onProgress: (text: string) => void;
 }
@@ -44,7 +44,7 @@ export interface DebianPlatform {
   readonly efi: 'x64' | 'aa64';
   readonly console: string;
   readonly packages: readonly string[];
-  /** True if a BIOS may boot it. */
+  /** True if its machines may boot with BIOS. */
   readonly hasBios: boolean;
 }
 
@@ -75,7 +75,7 @@ const PACKAGES = [
   ...['iproute2', 'iputils-ping', 'netbase', 'ca-certificates', 'openssh-server', 'sudo', 'less'],
 ];
 const CLOUD_INIT_PACKAGES = ['cloud-init'];
-/** Drivers for hardware that servers lack, or that only a person at the machine uses: a third of the kernel's package. */
+/** Drivers for hardware that servers lack, or that only a person at the machine uses; together a third of the kernel's package. */
 const DRIVERS_LEFT_OUT = [
   ...[
     'sound',
@@ -110,7 +110,7 @@ const PACKAGE_NAME = /^[a-z0-9][a-z0-9+.-]{1,99}$/;
 const MIRROR_URL = /^https?:\/\/[A-Za-z0-9._~:[\]/%+-]+$/;
 const MIRROR_LINE =
   /^deb (?:\[[A-Za-z0-9=,./ _+-]+\] )?https?:\/\/[A-Za-z0-9._~:[\]/%+-]+ [a-z0-9/._-]+(?: [a-z0-9-]+)+$/;
-/** Packages, and mirrors, that a person may name. */
+/** Bound on the packages, and on the mirrors, that a person may name. */
 const NAMES_MAX = 200;
 const BUILD_MINUTES_MAX = 60;
 const MMDEBSTRAP = 'mmdebstrap';
@@ -182,7 +182,7 @@ export async function buildDebianRoot(request: DebianRequest, ids: FileSystemIds
     '--variant=minbase',
     `--architectures=${arch}`,
     '--format=tar',
-    // Make no device nodes: the running kernel makes them, and without root mmdebstrap could not.
+    // Make no device nodes: the running kernel makes them, and mmdebstrap cannot make them without root.
     '--skip=essential/unlink,output/mknod',
     `--include=${[...new Set(names)].join(',')}`,
     ...['force-unsafe-io', ...PATHS_LEFT_OUT].map((option) => `--dpkgopt=${option}`),
@@ -241,7 +241,7 @@ function quote(path: string): string {
 }
 
 /** Turns a file error into a RackError with the remedy; other errors pass unchanged. */
-export function asRoomError(error: unknown, directory: string): unknown {
+export function asWorkDirError(error: unknown, directory: string): unknown {
   const code = osErrorCode(error);
   if (error instanceof RackError || code === undefined || !/^E[A-Z]+$/.test(code)) return error;
   const remedy =

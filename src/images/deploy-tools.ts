@@ -1,6 +1,6 @@
-// The programs that deploying needs and busybox lacks: zstd, sfdisk, mke2fs, e2fsck, resize2fs; tar and unsquashfs for the roots of systems;
-// lvm, mdadm, mkfs.xfs, mkfs.btrfs and GNU's grep for laid-out disks. They are a separate archive next to the initrd, which only deployed or
-// rescued machines fetch; the initrd contains its path and hash.
+// The programs that a deployment needs and busybox lacks: zstd, sfdisk, mke2fs, e2fsck, resize2fs; tar and unsquashfs for the roots of
+// systems; lvm, mdadm, mkfs.xfs, mkfs.btrfs and GNU's grep for laid-out disks. They form a separate archive next to the initrd, which
+// contains the archive's path and hash. Only machines that are deployed or rescued fetch the archive.
 
 import type { Apt } from './apt.ts';
 import { makeToolArchive, type ToolArchive, toolPackages } from './tool-archive.ts';
@@ -14,10 +14,10 @@ const PROGRAMS: readonly (readonly [program: string, name: string])[] = [
   ['resize2fs', 'e2fsprogs'],
 ];
 /**
- * Optional programs, each included if its package is given. Without them, xfs cannot grow, and archives, squashfs and laid-out disks cannot be
- * deployed.
+ * Optional programs, each included if its package is given. Without them, xfs cannot grow, and archives, squashfs and laid-out disks cannot
+ * be deployed.
  */
-const FURTHER_PROGRAMS: typeof PROGRAMS = [
+const OPTIONAL_PROGRAMS: typeof PROGRAMS = [
   ['xfs_growfs', 'xfsprogs'],
   ['tar', 'tar'],
   ['unsquashfs', 'squashfs-tools'],
@@ -30,11 +30,11 @@ const FURTHER_PROGRAMS: typeof PROGRAMS = [
 const packagesOf = (programs: typeof PROGRAMS): string[] => [...new Set(programs.map(([, name]) => name))];
 const PACKAGES = packagesOf(PROGRAMS);
 
-/** Names of the packages of the programs and their libraries. */
+/** The names of the packages that contain the programs and their libraries. */
 export const deployToolPackages = (apt: Apt): Promise<string[]> =>
-  toolPackages(apt, [...PACKAGES, ...packagesOf(FURTHER_PROGRAMS)]);
+  toolPackages(apt, [...PACKAGES, ...packagesOf(OPTIONAL_PROGRAMS)]);
 
-/** True if the packages contain all the programs. */
+/** True if the packages contain all required programs. */
 export const hasDeployTools = (names: readonly string[]): boolean => PACKAGES.every((name) => names.includes(name));
 
 /**
@@ -42,7 +42,7 @@ export const hasDeployTools = (names: readonly string[]): boolean => PACKAGES.ev
  *
  * @param unpacked where the packages of `deployToolPackages` were unpacked
  * @param directory where the archive will be, relative to the boot tree
- * @param names of the packages that were unpacked
+ * @param names the names of the unpacked packages
  * @throws RackError `bad-argument` naming a program or library that no package contains
  */
 export const makeDeployTools = (
@@ -50,9 +50,9 @@ export const makeDeployTools = (
   directory: string,
   names: readonly string[],
 ): Promise<ToolArchive> => {
-  const further = FURTHER_PROGRAMS.filter(([, name]) => names.includes(name));
+  const optional = OPTIONAL_PROGRAMS.filter(([, name]) => names.includes(name));
   return makeToolArchive({
     ...{ unpacked, directory, name: 'tools' },
-    programs: [...PROGRAMS, ...further].map(([name]) => name),
+    programs: [...PROGRAMS, ...optional].map(([name]) => name),
   });
 };

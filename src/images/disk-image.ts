@@ -1,25 +1,26 @@
 // Recognises a disk image by its bytes: its format, and whether it can be the content of a machine's disk.
 //
-// Sources: RFC 8878 §3.1 (Zstandard); RFC 1952 §2.3.1 (gzip); POSIX.1-2017 pax (ustar); UEFI 2.10 §5.2 (MBR), §5.3 (GPT); the magic numbers of other formats.
+// Sources: RFC 8878 §3.1 (Zstandard); RFC 1952 §2.3.1 (gzip); POSIX.1-2017 pax (ustar); UEFI 2.10 §5.2 (MBR), §5.3 (GPT); the magic numbers
+// of other formats.
 //
-// 1. An accepted image has a partition table: without one nothing could boot from it, and it is most likely another kind of file.
-// 2. A refused format is named, with the command that makes an image from it.
+// 1. An accepted image has a partition table. A file without one cannot boot, and is most likely not the image of a disk.
+// 2. A refusal names the format of the file, and tells how to make an image from it.
 
 /** How an image is stored: as on the disk, or compressed with Zstandard. */
 export type ImageFormat = 'raw' | 'raw.zst';
 
-/** The format of an image that can be added: as it is stored, or a QEMU image, which is converted. */
+/** The format of an image that can be added: a stored format, or a QEMU image, which is converted. */
 export type GivenFormat = ImageFormat | 'qcow2';
 
-/** The format of a file: that of an image, or one that an image may be packed in. */
+/** The format of a file: an image, or a compressed file or archive that may contain one. */
 export type FileFormat = GivenFormat | 'gzip' | 'xz' | 'tar';
 
 /** The kind of an image's partition table. */
 export type PartitionTable = 'gpt' | 'mbr';
 
-/** How many of a disk's first bytes show its partition table, also GPT on sectors of 4096 bytes. */
+/** The first bytes of a disk that show its partition table, even GPT on sectors of 4096 bytes. */
 export const DISK_HEAD_BYTES = 2 * 4096;
-/** How many of a file's first bytes show its format. */
+/** The first bytes of a file that show its format. */
 export const FILE_HEAD_BYTES = 64 * 1024;
 
 interface OtherFormat {
@@ -41,12 +42,12 @@ const OTHER_FORMATS: readonly OtherFormat[] = [
   { name: 'the image of an optical disc', magic: 'CD001', at: 32_769, remedy: 'use the image of an installed disk' },
 ];
 
-/** Recognises a file by its first FILE_HEAD_BYTES: its format, or why it has no image. */
+/** Recognises the format of a file by its first FILE_HEAD_BYTES, or returns the reason why it cannot be an image. */
 export function recogniseFormat(
   head: Uint8Array,
 ): { readonly ok: true; readonly format: FileFormat } | { readonly ok: false; readonly problem: string } {
   const text = Buffer.from(head).toString('latin1');
-  // A frame, or one to skip (RFC 8878 §3.1.1, §3.1.2).
+  // A frame of data, or a skippable frame (RFC 8878 §3.1.1, §3.1.2).
   if (/^(?:\x28\xb5\x2f\xfd|[\x50-\x5f]\x2a\x4d\x18)/.test(text)) return { ok: true, format: 'raw.zst' };
   if (text.startsWith('QFI\xfb')) return { ok: true, format: 'qcow2' };
   if (text.startsWith('\x1f\x8b')) return { ok: true, format: 'gzip' };
@@ -62,7 +63,7 @@ export function findPartitionTable(head: Uint8Array): PartitionTable | undefined
   const text = Buffer.from(head).toString('latin1');
   if ([512, 4096].some((at) => text.startsWith('EFI PART', at))) return 'gpt';
   if (!text.startsWith('\x55\xaa', 510)) return undefined;
-  // The four entries. In a file system's boot sector there is text or code instead, so that the state is neither 0 nor 80.
+  // The table's four entries. A file system's boot sector has text or code there instead, in which the state is neither 0 nor 0x80.
   const entries = [446, 462, 478, 494].map((at) => ({ state: head[at] ?? 0, type: head[at + 4] ?? 0 }));
   const plausible = entries.every(({ state }) => state === 0 || state === 0x80);
   return plausible && entries.some(({ type }) => type !== 0) ? 'mbr' : undefined;

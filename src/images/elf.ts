@@ -1,4 +1,4 @@
-// Reads sections of ELF files: of kernel modules, and of programs and libraries to find the libraries they need.
+// Reads sections of ELF files: of kernel modules, and of programs and libraries, to find the libraries that they need.
 //
 // Source: System V ABI, "Object Files" (ELF) and "Program Loading and Dynamic Linking".
 //
@@ -20,13 +20,13 @@ const NAME_BYTES_MAX = 4096;
 
 /** The linker and libraries that a program or library needs to run. */
 interface ElfNeeds {
-  /** The path of the dynamic linker; undefined: it is a library. */
+  /** The path of the dynamic linker; undefined for a library. */
   readonly interpreter: string | undefined;
-  /** Names of the libraries it needs directly. */
+  /** Names of the libraries that it needs directly. */
   readonly libraries: readonly string[];
 }
 
-/** Reads the needs of the program or library in `bytes`. A statically linked one is a fault because it has no dynamic section. */
+/** Reads the needs of the program or library in `bytes`. A statically linked program has no dynamic section, which is a fault. */
 export function decodeElfNeeds(bytes: Uint8Array): Decoded<ElfNeeds> {
   const dynamic = findElfSection(bytes, '.dynamic');
   if (!dynamic.ok) return dynamic;
@@ -38,17 +38,17 @@ export function decodeElfNeeds(bytes: Uint8Array): Decoded<ElfNeeds> {
   for (let at = 0; at + DYNAMIC_ENTRY_BYTES <= table.byteLength; at += DYNAMIC_ENTRY_BYTES) {
     if (table.getBigUint64(at, true) !== DT_NEEDED) continue;
     const offset = Number(table.getBigUint64(at + 8, true));
-    const name = zeroEnded(strings.value, offset);
+    const name = zeroTerminated(strings.value, offset);
     if (name === undefined || libraries.length >= LIBRARIES_MAX) {
       return faulty({ code: 'bad-value', offset: at, field: 'a needed library' });
     }
     libraries.push(name);
   }
-  return decoded({ interpreter: interpreter.ok ? zeroEnded(interpreter.value, 0) : undefined, libraries });
+  return decoded({ interpreter: interpreter.ok ? zeroTerminated(interpreter.value, 0) : undefined, libraries });
 }
 
 /** The text from `offset` to a zero byte; undefined: no zero byte within NAME_BYTES_MAX. */
-function zeroEnded(bytes: Uint8Array, offset: number): string | undefined {
+function zeroTerminated(bytes: Uint8Array, offset: number): string | undefined {
   if (offset >= bytes.length) return undefined;
   const text = Buffer.from(bytes.subarray(offset, offset + NAME_BYTES_MAX)).toString('latin1');
   const end = text.indexOf('\0');
@@ -90,7 +90,7 @@ function sectionBytes(bytes: Uint8Array, view: DataView, headerAt: number): Uint
   return offset + length > bytes.length ? undefined : bytes.subarray(offset, offset + length);
 }
 
-/** The zero-ended text at `offset` if it has exactly `length` bytes. */
+/** The zero-terminated text at `offset` if it has exactly `length` bytes. */
 function textAt(bytes: Uint8Array, offset: number, length: number): string | undefined {
   if (bytes[offset + length] !== 0) return undefined;
   return Buffer.from(bytes.subarray(offset, offset + length)).toString('latin1');

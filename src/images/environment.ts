@@ -2,9 +2,9 @@
 //
 // Sources: Documentation/admin-guide/initrd.rst and filesystems/ramfs-rootfs-initramfs.rst of Linux; RFC 1952 for gzip.
 //
-// 1. The same packages give the same bytes on every host and at every time. Only the host's compressor matters, so the manifest also has
-//    the hash of the uncompressed archive.
-// 2. Modules stay as signed by the distribution: stripping would remove the signature, and Secure Boot would refuse them.
+// 1. The same packages give the same bytes on every host and at any time, except that the host's compressor may differ. Therefore the
+//    manifest also has the hash of the uncompressed archive.
+// 2. Modules are not stripped: that would remove the distribution's signature, and Secure Boot would refuse them.
 // 3. Kernel and initrd are published together or not at all.
 
 import { createHash } from 'node:crypto';
@@ -51,7 +51,7 @@ export interface EnvironmentRequest {
    * `fdisk` and `e2fsprogs` for deploying; `dropbear-bin` for logins; and their libraries. Undefined: apt fetches them.
    */
   readonly packages?: readonly string[] | undefined;
-  /** Holds packages and lists between builds, and unpacked files during one. */
+  /** Holds packages and lists between builds, and unpacked files during a build. */
   readonly workDir: string;
   readonly onProgress: (text: string) => void;
 }
@@ -66,7 +66,8 @@ const SCRIPTS = new URL('./environment/', import.meta.url);
 const NAME_PATTERN = /^[a-z0-9][a-z0-9.-]{0,31}$/;
 
 /**
- * Builds the environment and publishes it as `ARCH/generic/RELEASE/commissioning/{linux,initrd.gz,tools.cpio.gz,login.cpio.gz,manifest.json}` of the tree.
+ * Builds the environment and publishes it in the tree, as
+ * `ARCH/generic/RELEASE/commissioning/{linux,initrd.gz,tools.cpio.gz,login.cpio.gz,manifest.json}`.
  *
  * @throws RackError `bad-argument` for an unusable architecture, release or set of packages; `tool-missing` and `tool-failed` from
  * apt and dpkg-deb, with the remedy
@@ -146,7 +147,7 @@ export function checkNames(request: Pick<EnvironmentRequest, 'arch' | 'release'>
   }
 }
 
-/** The packages to build from, kernel first: the given ones, else from apt. */
+/** The packages to build from, kernel first: the given ones, or without any, packages from apt. */
 async function choosePackages(request: EnvironmentRequest): Promise<DebianPackage[]> {
   const packages = request.packages
     ? await Promise.all(request.packages.map(openPackage))
@@ -174,7 +175,8 @@ async function fetchPackages(request: EnvironmentRequest): Promise<DebianPackage
   const apt = await Apt.open({ architecture, release, directory, onProgress });
   const meta = `linux-image-${architecture}`;
   const kernel = (await apt.dependenciesOf(meta)).find((name) => name.startsWith('linux-image-'));
-  if (kernel === undefined) throw new RackError('tool-failed', `the package ${meta} of ${release} names no kernel`);
+  if (kernel === undefined)
+    throw new RackError('tool-failed', `the package ${meta} of ${release} depends on no kernel`);
   return apt.download([
     kernel,
     'busybox-static',
@@ -186,7 +188,7 @@ async function fetchPackages(request: EnvironmentRequest): Promise<DebianPackage
   ]);
 }
 
-/** A module as stored in the environment: compressed, so that the whole set takes little memory while few are loaded. */
+/** A module as stored in the environment. It is compressed, because a machine keeps the whole set in memory and loads few modules. */
 async function packModule(file: string): Promise<{ data: Uint8Array; ending: string }> {
   const ending = /\.(xz|gz)$/.exec(file)?.[0];
   if (ending !== undefined) return { data: await readFile(file), ending };
@@ -249,7 +251,7 @@ async function moduleEntries(kernel: KernelFiles, modules: readonly ChosenModule
   return entries;
 }
 
-/** The unpacked firmware files: the path of each, by the name that drivers request. */
+/** The paths of the unpacked firmware files, each by the name that drivers request. */
 async function findFirmware(unpacked: string): Promise<Map<string, string>> {
   const base = await firstExisting([join(unpacked, 'lib/firmware'), join(unpacked, 'usr/lib/firmware')]);
   if (base === undefined) return new Map();

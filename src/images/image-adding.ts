@@ -31,7 +31,7 @@ import { makeDirectories, publishFile, syncDirectory } from './publication.ts';
 export interface AddRequest extends CopyRequest {
   /** The boot tree. */
   readonly tree: string;
-  /** `serial` undefined: the day of `nowMs`, with a number if that is taken. */
+  /** `serial` undefined: the day of `nowMs`, followed by a number if that serial is taken. */
   readonly name: Omit<ImageName, 'serial'> & { readonly serial?: string | undefined };
   /** For people; undefined: made from the name. */
   readonly title?: string | undefined;
@@ -39,7 +39,7 @@ export interface AddRequest extends CopyRequest {
   readonly nowMs: number;
   /** The published file that has these bytes; undefined if there is none. */
   readonly origin?: ImageOrigin | undefined;
-  /** Resolves when the file was verified, and rejects if its bytes are wrong; undefined if the caller vouches for them. */
+  /** Resolves when the file was verified, and rejects if its bytes are wrong; undefined if the caller vouches for the bytes. */
   readonly whenVerified?: (() => Promise<void>) | undefined;
   /** The hash that the stored bytes must have, hexadecimal; undefined accepts any. */
   readonly sha256?: string | undefined;
@@ -98,7 +98,7 @@ async function publish(request: AddRequest, part: string, copy: Copy): Promise<A
   const image: StoredImage = { ...name, serial, title, sha256, bytes, format, diskBytes, partitionTable, ...origin };
   const blob = join(tree, blobPath(sha256, format));
   if (hasBlob(tree, image)) {
-    // A concurrent removal spares a recent blob, unless it removes an image with these very bytes: then the check below fails.
+    // A concurrent removal spares a recent blob, unless it removes an image with the same bytes. In that case the check below fails.
     await keepBlobRecent(blob);
   } else {
     await makeDirectories(dirname(blob));
@@ -116,9 +116,9 @@ async function publish(request: AddRequest, part: string, copy: Copy): Promise<A
 }
 
 /**
- * Publishes an image whose bytes are in the store.
+ * Publishes an image whose bytes are already in the store.
  * @param nowMs wall time
- * @throws RackError `not-found` if they were removed meanwhile
+ * @throws RackError `not-found` if the bytes were removed meanwhile
  */
 export async function publishStored(
   tree: string,
@@ -157,7 +157,7 @@ function chooseSerial(request: Pick<AddRequest, 'tree' | 'nowMs' | 'name'>, same
 
 const formatDay = (ms: number): string => new Date(ms).toISOString().slice(0, 10).replaceAll('-', '');
 
-/** The RackError `store-unwritable` that the system's error means; other errors stay as they are. */
+/** Turns an error of the operating system into the RackError `store-unwritable`; other errors stay unchanged. */
 export function asStoreError(error: unknown, directory: string): unknown {
   if (error instanceof RackError) return error;
   const code = osErrorCode(error);

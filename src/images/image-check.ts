@@ -1,12 +1,12 @@
 // Checks all blobs of the store against their hashes, and removes damaged ones from it.
 //
-//   each blob that a manifest names ─▶ size, sha256 ─┬─ right
+//   each blob that a manifest names ─▶ size, sha256 ─┬─ whole
 //                                                   ├─ damaged ─▶ .damaged/HASH.img[.zst], where machines cannot load it
 //                                                   └─ missing
 //
-// 1. Once damage is found, the blob is no longer served. Its manifest stays, so that the list shows the image as missing, and an import of the same
-//    file restores it.
-// 2. A damaged blob that can be downloaded again is deleted. Otherwise, if the image was added by hand, the damaged copy is kept.
+// 1. A blob found to be damaged is no longer served. Its manifest stays, so that the list shows the image as missing, and an import of the
+//    same file restores it.
+// 2. A damaged blob that can be downloaded again is deleted. If the image was added by hand, the damaged copy is kept instead.
 // 3. A blob that cannot be read (a failing disk) is reported and left alone: another attempt may succeed.
 
 import { createHash } from 'node:crypto';
@@ -18,7 +18,7 @@ import { blobsOf, type ImageBlob, manifestPath, readImages, type StoredImage } f
 import { makeDirectories } from './publication.ts';
 import { refreshTree } from './system-tree.ts';
 
-/** The state of a blob: right, or the reason why not. */
+/** The state of a blob: whole, or the reason why it is not. */
 type ContentState =
   | { readonly kind: 'whole' }
   | { readonly kind: 'missing' }
@@ -40,7 +40,7 @@ export interface CheckedContent {
 /** The options of a check. */
 interface CheckTerms {
   readonly tree: string;
-  /** True to remove damaged blobs from the store; false only to report them. */
+  /** True: remove damaged blobs from the store; false: only report them. */
   readonly repairs: boolean;
   /** Called after each piece with the progress, in bytes of the whole store. */
   readonly onProgress: (done: number, total: number) => void;
@@ -64,7 +64,7 @@ export async function checkContent({ tree, repairs, onProgress }: CheckTerms): P
     const state = await judge(join(tree, path), blob, (bytes) => onProgress(before + bytes, total));
     before += blob.bytes;
     const left = await stillThere(tree, images);
-    // It was removed while it was being read.
+    // All its images were removed while the blob was being read.
     if (left.length === 0) continue;
     const movedTo = repairs && state.kind === 'damaged' ? await takeOut(tree, path, left) : undefined;
     // The boot tree links to the same bytes: update it.
@@ -114,7 +114,7 @@ async function stillThere(tree: string, images: readonly StoredImage[]): Promise
   return images.filter((image) => now.has(manifestPath(tree, image)));
 }
 
-/** @returns the path of the copy; undefined if it was deleted */
+/** Removes a damaged blob from the store. @returns the path of the kept copy; undefined if the blob was deleted */
 async function takeOut(tree: string, path: string, images: readonly StoredImage[]): Promise<string | undefined> {
   if (images.some(({ origin }) => origin !== undefined)) {
     await rm(join(tree, path), { recursive: true, force: true });

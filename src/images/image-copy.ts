@@ -6,7 +6,7 @@
 //
 // 1. A compressed image is expanded while it is copied, so a damaged or truncated one is refused, and its expanded size is known.
 // 2. An image of QEMU is converted while it is read. No expanded copy of it exists.
-// 3. Only a few pieces of an image are in memory, however much it expands to.
+// 3. Only a few pieces of an image are in memory at a time, however large its disk is.
 
 import { counted } from '../counted.ts';
 import { errorText, osErrorCode, RackError } from '../errors.ts';
@@ -34,17 +34,17 @@ import { ZstdExpansion } from './zstd-expansion.ts';
 
 /** The file to copy. */
 export interface CopyRequest {
-  /** The image; a read may wait until a download has come so far. */
+  /** The image; a read may wait until the download has reached its bytes. */
   readonly file: ImageBytes;
   /** The name of the file in messages. */
   readonly fileName: string;
   /** Store the disk compressed with Zstandard; undefined: only if the file is not a raw image. */
   readonly compress?: boolean | undefined;
-  /** The largest accepted disk, in bytes; undefined: DISK_BYTES_MAX. Only tests set it: to expand 2 TiB takes long. */
+  /** The largest accepted disk, in bytes; undefined: DISK_BYTES_MAX. Only tests set it, because expanding 2 TiB takes long. */
   readonly diskBytesMax?: number | undefined;
-  /** Sees the parts of the disk, in order. */
+  /** Called with the parts of the disk, in order. */
   readonly onDisk?: ((piece: DiskPiece) => void) | undefined;
-  /** Called during the copy, with bytes of the disk, or of the file if it is compressed with Zstandard. */
+  /** Called during the copy with a number of bytes: of the disk, or of the file if it is compressed or an archive. */
   readonly onProgress: (done: number, total: number) => void;
 }
 
@@ -91,7 +91,7 @@ export async function copyImage(request: CopyRequest, part: string): Promise<Cop
   return { given, format, ...stored, diskBytes: disk.bytes, partitionTable };
 }
 
-/** @param why with the word FILE in the commands that it shows */
+/** @param why may show commands with the word FILE, which is replaced by the name of the file */
 const unusable = (fileName: string, why: string, cause?: unknown): RackError => {
   const shown = why.replaceAll(/\bFILE\b/g, () => shellWord(fileName));
   return new RackError('bad-argument', `${fileName} cannot be added: ${shown}`, { cause });
@@ -100,7 +100,7 @@ const unusable = (fileName: string, why: string, cause?: unknown): RackError => 
 const tooLarge = (bytesMax: number): string =>
   `it would fill more than ${bytesMax} bytes of a disk; use an image that fits on a disk`;
 
-/** The format by which a file is copied: Zstandard may have another image, or an archive, in it. */
+/** Decides how a file is copied: a Zstandard file may contain another kind of image, or an archive, which must be unpacked. */
 async function givenFormat(request: CopyRequest, found: FileFormat): Promise<GivenFormat | 'packed'> {
   if (found === 'gzip' || found === 'xz' || found === 'tar') return 'packed';
   if (found !== 'raw.zst') return found;
@@ -108,7 +108,7 @@ async function givenFormat(request: CopyRequest, found: FileFormat): Promise<Giv
   return inner.ok && inner.format === 'raw' ? 'raw.zst' : 'packed';
 }
 
-/** The first bytes that a file of Zstandard expands to, as far as its first CHUNK_BYTES have them. */
+/** Expands the beginning of a Zstandard file. @returns FILE_HEAD_BYTES, or fewer if `bytes` expand to fewer */
 async function expandHead(bytes: Uint8Array): Promise<Uint8Array> {
   const parts: Uint8Array[] = [];
   let length = 0;
@@ -122,29 +122,33 @@ async function expandHead(bytes: Uint8Array): Promise<Uint8Array> {
     await expander.write(bytes);
     await expander.end();
   } catch {
-    // Either it is enough, or the file is damaged, which the copy finds out.
+    // Either these bytes are enough, or the file is damaged, which the copy detects.
   } finally {
     expander.close();
   }
   return copyBytes(Buffer.concat(parts), 0, FILE_HEAD_BYTES);
 }
 
-/** From what format to what, and where to. */
-interface Way {
+/** The file to write, the given format and the stored format. */
+interface TransferTerms {
   readonly part: string;
   readonly given: GivenFormat | 'packed';
   readonly format: ImageFormat;
 }
 
-/** Copies the file. @returns the hash and the size of what is stored */
-async function transfer(request: CopyRequest, way: Way, disk: DiskCounter): Promise<Pick<Copy, 'sha256' | 'bytes'>> {
-  const out = await BlobFile.create(way.part);
-  const writer = way.format === way.given || way.format === 'raw' ? out : new DiskPacker(out);
+/** Copies the file. @returns the hash and the size of the stored file */
+async function transfer(
+  request: CopyRequest,
+  { part, given, format }: TransferTerms,
+  disk: DiskCounter,
+): Promise<Pick<Copy, 'sha256' | 'bytes'>> {
+  const out = await BlobFile.create(part);
+  const writer = format === given || format === 'raw' ? out : new DiskPacker(out);
   try {
-    if (way.given === 'raw.zst') await copyExpanding(request, out, disk);
-    else if (way.given === 'raw') await copyDisk(piecesOf(request.file), request.file.bytes, request, writer, disk);
-    else if (way.given === 'qcow2') await convertQcow2(request, writer, disk);
-    else await unpack(request, way.part, writer, disk);
+    if (given === 'raw.zst') await copyExpanding(request, out, disk);
+    else if (given === 'raw') await copyDisk(piecesOf(request.file), request.file.bytes, request, writer, disk);
+    else if (given === 'qcow2') await convertQcow2(request, writer, disk);
+    else await unpack(request, part, writer, disk);
     await writer.end();
     return out.facts();
   } catch (error) {
@@ -214,7 +218,7 @@ async function convertQcow2(request: CopyRequest, writer: DiskWriter, disk: Disk
   await copyDisk(pieces(), header.diskBytes, request, writer, disk);
 }
 
-/** Copies a compressed file as it is, and counts what it expands to. */
+/** Copies a compressed file unchanged, and expands it to count the bytes of its disk. */
 async function copyExpanding(request: CopyRequest, out: BlobFile, disk: DiskCounter): Promise<void> {
   const expander = new ZstdExpansion((bytes) => disk.take({ kind: 'data', bytes }));
   let done = 0;
@@ -231,7 +235,7 @@ async function copyExpanding(request: CopyRequest, out: BlobFile, disk: DiskCoun
   }
 }
 
-/** The content of a file. A piece lasts until the next is asked for. */
+/** The content of a file. A piece is valid until the next one is requested. */
 async function* piecesOf(file: ImageBytes): AsyncGenerator<DiskPiece & { readonly kind: 'data' }> {
   for (let at = 0; at < file.bytes; ) {
     const bytes = await file.read(at, CHUNK_BYTES);

@@ -1,8 +1,8 @@
-// Expands a compressed image that arrives in pieces: gzip and Zstandard by zlib of Node, xz by the program of that name.
+// Expands a compressed image that arrives in pieces: gzip and Zstandard with Node's zlib, xz with the program xz.
 //
 // Sources: RFC 1952 (gzip), RFC 8878 (Zstandard), xz(1) of XZ Utils 5.4.
 //
-// 1. `write` resolves when all bytes that it expands to were taken, or wait in a pipe of bounded size.
+// 1. `write` resolves once the whole output of its bytes was taken, or waits in a pipe of bounded size.
 // 2. xz may use at most XZ_MEMORY_BYTES_MAX of memory, whatever a file demands.
 
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
@@ -27,17 +27,17 @@ export interface Expansion {
 
 type Take = (piece: Uint8Array) => Promise<void>;
 
-/** The largest preset of xz, -9e, needs 65 MiB to expand; a dictionary has at most 1.5 GiB. */
+/** Files of the largest preset, -9e, need 65 MiB to expand; the dictionary of a file may have up to 1.5 GiB. */
 const XZ_MEMORY_BYTES_MAX = 256 * 1024 * 1024;
 const SAID_CHARACTERS_MAX = 200;
 
-/** Begins an expansion. @param take gets the expanded bytes, in order; a piece is its own only until it resolves */
+/** Begins an expansion. @param take receives the expanded bytes in order; it may use a piece only until it resolves */
 export function beginExpansion(compression: Compression, take: Take): Expansion {
   if (compression === 'gzip') return new GzipExpansion(take);
   return compression === 'zstd' ? new ZstdExpansion(take) : new XzExpansion(take);
 }
 
-/** Expands all members of a file. Like gzip(1), it ignores what follows the last one. */
+/** Expands all members of a file. Like gzip(1), it ignores any bytes after the last one. */
 class GzipExpansion implements Expansion {
   readonly #members: Conversion;
   #isOver = false;

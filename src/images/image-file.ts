@@ -1,4 +1,4 @@
-// An image in a file of this host, as its bytes.
+// Reads the bytes of an image from a file of this host.
 
 import { type FileHandle, open } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
@@ -20,10 +20,10 @@ export async function bytesOfFile(file: FileHandle, fileName: string): Promise<I
   };
 }
 
-/** Read at once from a stored image. */
+/** Bytes of a stored image that are read at once. */
 const PIECE_BYTES = 256 * 1024;
 
-/** The bytes of a stored image from `start` up to, but not including, `end`; undefined: it was removed meanwhile. */
+/** The bytes of a stored image from `start` up to, but not including, `end`; undefined: the image was removed meanwhile. */
 export async function readImagePart(path: string, start: number, end: number): Promise<Readable | undefined> {
   try {
     const file = await open(path, 'r');

@@ -1,14 +1,14 @@
-// Unpacks a disk image that stands in others: compressed, in a tar archive, or both. Each layer is recognised by its first bytes.
+// Unpacks a disk image that is compressed, in a tar archive, or both. Each layer is recognised by its first bytes.
 //
 //   bytes ─▶ LayerReader ─┬─ gzip, xz, zstd ─▶ expand ─▶ LayerReader
 //                         ├─ tar ─▶ its image ─▶ LayerReader
 //                         ├─ raw ─▶ the disk
-//                         └─ qcow2 ─▶ a file without a name, which is converted when it is whole
+//                         └─ qcow2 ─▶ a file without a name, which is converted once it is complete
 //
 // 1. At most LAYERS_MAX layers are unpacked.
-// 2. A raw disk continues at once: no copy of it is made. The tables of a qcow2 image may be anywhere in it, so the image itself, not its disk,
-//    is kept until it is whole: in a file that has no name, so that nothing is left of it however this process ends.
-// 3. A qcow2 image takes at most twice its disk's bytes, and some for its tables. A raw disk is bounded by the one who takes it.
+// 2. The parts of a raw disk are passed on at once, without a copy. The tables of a qcow2 image may be anywhere in it, so the image
+//    (not its disk) is first written to a file. That file has no name, so that nothing is left of it, however this process ends.
+// 3. A qcow2 image may have at most twice its disk's bytes, plus TABLES_BYTES. The taker bounds a raw disk.
 
 import { type FileHandle, open, rm } from 'node:fs/promises';
 import { copyBytes, viewBytes } from '../net/borrowed-bytes.ts';
@@ -19,26 +19,26 @@ import { TarReader } from './image-tar.ts';
 import { DISK_BYTES_MAX, decodeQcow2Header, HEADER_BYTES } from './qcow2/header.ts';
 import type { DiskPiece } from './qcow2/reading.ts';
 
-/** Layers around an image: a compressed archive with a compressed image has three. */
+/** Bound on the layers around an image: a compressed archive with a compressed image has three. */
 const LAYERS_MAX = 3;
-/** Beyond a qcow2 image's disk: its tables, and bitmaps that some have. */
+/** Bytes of a qcow2 image besides the content of its disk: its tables, and the bitmaps that some images have. */
 const TABLES_BYTES = 64 * 1024 * 1024;
 /** Written bytes between two checks of the free space. */
-const RECKONING_BYTES = 64 * 1024 * 1024;
+const ROOM_CHECK_BYTES = 64 * 1024 * 1024;
 const ZEROES = new Uint8Array(64 * 1024);
 
-/** Compressions by the formats that `recogniseFormat` names; the other formats are not compressed. */
+/** The compression of each compressed format that `recogniseFormat` returns. */
 const COMPRESSIONS: Readonly<Partial<Record<FileFormat, Compression>>> = { gzip: 'gzip', xz: 'xz', 'raw.zst': 'zstd' };
 
-/** Takes what is unpacked. */
+/** Receives the unpacked image. */
 interface LayerTaker {
-  /** A file for a qcow2 image: the path for it, in a directory with room. */
+  /** The path at which the file for a qcow2 image is made, in a directory with room. */
   readonly spoolPath: string;
-  /** A part of a raw disk. */
+  /** Receives a part of a raw disk. */
   take(piece: DiskPiece): Promise<void>;
-  /** A whole qcow2 image. */
+  /** Receives a complete qcow2 image. */
   convert(file: FileHandle): Promise<void>;
-  /** The error for a file that cannot be used. */
+  /** Returns the error for a file that cannot be used. */
   refuse(why: string): Error;
 }
 
@@ -62,10 +62,10 @@ export class LayerReader {
     this.#depth = depth;
   }
 
-  /** Takes a part, which is used only until this resolves. */
+  /** Takes a part of the layer. Uses its bytes only until this resolves. */
   async take(piece: DiskPiece): Promise<void> {
     if (this.#head !== undefined && piece.kind === 'hole') {
-      // The first bytes decide, even if they are a hole.
+      // The first bytes show the format, even if they are a hole.
       const shown = Math.min(piece.length, FILE_HEAD_BYTES - this.#headBytes);
       await this.take({ kind: 'data', bytes: viewBytes(ZEROES, 0, shown) });
       if (piece.length > shown) await this.take({ kind: 'hole', length: piece.length - shown });
@@ -167,7 +167,7 @@ class TarContent implements Content {
   }
 }
 
-/** Keeps a qcow2 image until it is whole. */
+/** Keeps a qcow2 image until it is complete. */
 class Spool implements Content {
   readonly #taker: LayerTaker;
   readonly #bytesMax: number;
@@ -177,7 +177,7 @@ class Spool implements Content {
 
   constructor(taker: LayerTaker, head: Uint8Array) {
     this.#taker = taker;
-    // An image that is refused later, by all of its header, is bounded as well.
+    // The whole header is checked only later. An image that will be refused then has a bound here, too.
     const header = decodeQcow2Header(viewBytes(head, 0, HEADER_BYTES), Number.MAX_SAFE_INTEGER);
     this.#bytesMax = 2 * (header.ok ? header.value.diskBytes : 0) + TABLES_BYTES;
   }
@@ -186,7 +186,7 @@ class Spool implements Content {
     const length = piece.kind === 'data' ? piece.bytes.length : piece.length;
     if (this.#bytes + length > Math.min(this.#bytesMax, DISK_BYTES_MAX))
       throw this.#taker.refuse(
-        `its QEMU image expands to more than ${this.#bytesMax} bytes, which its disk cannot need`,
+        `its QEMU image expands to more than ${this.#bytesMax} bytes, more than its disk can need`,
       );
     const file = await this.#file();
     if (piece.kind === 'data') {
@@ -196,7 +196,7 @@ class Spool implements Content {
       }
     }
     this.#bytes += length;
-    if (this.#bytes - this.#checkedAt < RECKONING_BYTES) return;
+    if (this.#bytes - this.#checkedAt < ROOM_CHECK_BYTES) return;
     this.#checkedAt = this.#bytes;
     await checkRoom(this.#taker.spoolPath, 0);
   }
@@ -221,7 +221,7 @@ class Spool implements Content {
   }
 }
 
-/** The bytes of a piece, with those of a hole. */
+/** The bytes of a piece; a hole gives zeroes. */
 function* bytesOf(piece: DiskPiece): Generator<Uint8Array> {
   if (piece.kind === 'data') yield piece.bytes;
   else for (let left = piece.length; left > 0; left -= ZEROES.length) yield viewBytes(ZEROES, 0, left);

@@ -11,11 +11,11 @@ import { blobsOf, manifestPath, readImages, type StoredImage } from './image-sto
 /** Leftovers older than this cannot belong to a running addition. */
 const LEFTOVER_MS = 60 * 60 * 1000;
 
-/** The images that machines are being deployed from at the moment. */
+/** The images from which machines are being deployed now. */
 export interface ImageUse {
   /** The names of the machines that use an image; empty if no machine does. */
   usersOf(image: StoredImage): readonly string[];
-  /** False if this host cannot know the uses. Then the bytes of a removed image stay for another hour, for machines that are reading them. */
+  /** False if this host cannot know the uses. Then the bytes of a removed image stay for an hour, for machines that are reading them. */
   readonly isKnown: boolean;
 }
 
@@ -37,7 +37,7 @@ export async function removeImages(
   }
   const doomed = new Set(images.flatMap((image) => blobsOf(image).map(({ path }) => path)));
   if (isKnown) return sweepBlobs(tree, nowMs, doomed);
-  // A recent blob is spared; the next sweep after an hour removes it.
+  // A sweep spares recent blobs; the first one after an hour removes these.
   for (const path of doomed) await keepBlobRecent(join(tree, path)).catch(() => undefined);
   return sweepBlobs(tree, nowMs, new Set());
 }
@@ -70,8 +70,8 @@ export async function sweepBlobs(tree: string, nowMs: number, doomed: ReadonlySe
 }
 
 /**
- * Makes a blob recent for `sweepBlobs`, which reads its change time (ctime). The modification time (mtime) stays, because the rack ends every transfer
- * of a file whose content has changed (files/shared-file.ts). Source: chmod(2).
+ * Makes a blob recent for `sweepBlobs`, which reads its change time (ctime). The modification time (mtime) stays, because the rack ends
+ * every transfer of a file whose content has changed (files/shared-file.ts). Source: chmod(2).
  */
 export async function keepBlobRecent(path: string): Promise<void> {
   await chmod(path, (await stat(path)).mode & 0o7777);

@@ -30,7 +30,7 @@ export interface ImageName {
   readonly subarchitecture: string;
   /** `release`, `daily`, `candidate` … */
   readonly label: string;
-  /** The day on which it was made or added, with a number if there are several of that day: `20240131`, `20240131.2`. */
+  /** The day on which it was made or added, with a number if that day has several: `20240131`, `20240131.2`. */
   readonly serial: string;
 }
 
@@ -43,7 +43,7 @@ export interface StoredImage extends ImageName {
   /** The size as stored and served, in bytes. */
   readonly bytes: number;
   readonly format: ImageFormat | RootFormat;
-  /** The bytes that it needs on a disk; estimated for the root of a system. */
+  /** The space that it needs on a disk, in bytes; estimated for the root of a system. */
   readonly diskBytes: number;
   /** `none` for the root of a system. */
   readonly partitionTable: PartitionTable | 'none';
@@ -75,7 +75,7 @@ interface FoundImage extends StoredImage {
 /** The kernel and the initrd of a system, each with its path on the boot listener. */
 type ImageStarts = Readonly<Record<'kernel' | 'initrd', { readonly path: string; readonly sha256: string }>>;
 
-/** Empty if the image lacks the kernel or the initrd. */
+/** The kernel and the initrd of an image; empty if it lacks one of them. */
 export function startsOf({ system }: StoredImage): { readonly starts?: ImageStarts } {
   const [kernel, initrd] = ['boot-kernel', 'boot-initrd'].map((name) =>
     system?.files.find((file) => file.name === name),
@@ -93,7 +93,7 @@ export interface StoreContent {
   readonly problems: readonly string[];
 }
 
-/** Images in a store; further ones are refused. */
+/** Bound on the images of a store; further ones are refused. */
 export const IMAGES_MAX = 1000;
 /** Longer manifests are not read. */
 const MANIFEST_BYTES_MAX = 16 * 1024;
@@ -114,7 +114,7 @@ export const manifestPath = (tree: string, name: ImageName): string =>
 
 const EXTENSIONS = { raw: 'img', 'raw.zst': 'img.zst' } as const;
 
-/** The path of a blob, relative to the tree. @param format `file` for a kernel, an initrd or another such file of a system */
+/** The path of a blob, relative to the tree. @param format `file` for a kernel, an initrd or another file that starts a system */
 export function blobPath(sha256: string, format: StoredImage['format'] | 'file'): string {
   const extension = format === 'raw' || format === 'raw.zst' ? EXTENSIONS[format] : format;
   return `images/${sha256.slice(0, 2)}/${sha256}.${extension}`;
@@ -141,7 +141,7 @@ export const blobsOf = ({ sha256, format, bytes, system }: StoredImage): readonl
 /** The name for people: `debian/bookworm/amd64/generic/release/20240131`. */
 export const formatImageName = (name: ImageName): string => FIELDS.map((field) => name[field]).join('/');
 
-/** The problem of a name, whose serial may still be missing; undefined if the name is valid. */
+/** The problem with a name, which may still lack its serial; undefined if the name is valid. */
 export function judgeImageName(
   name: Omit<ImageName, 'serial'> & { readonly serial?: string | undefined },
 ): string | undefined {
@@ -206,7 +206,7 @@ export function decodeImage(text: string): StoredImage | string {
   return judgeImageName(image) ?? image;
 }
 
-/** The origin of an image; undefined if it cannot be read, which only costs another download. */
+/** The origin of an image; empty if it cannot be read, which costs only another download. */
 function originOf(value: unknown): { readonly origin?: ImageOrigin } {
   if (!isFields(value)) return {};
   const { source, algorithm, hex } = value;
@@ -266,7 +266,7 @@ function compareSerials(one: string, other: string): number {
   return day - otherDay || number - otherNumber;
 }
 
-/** The best image for a request: its own sub-architecture before the generic one, then stable before others, then the newest. */
+/** The best image for a request. Prefers the requested sub-architecture to the generic one, then stable images, then the newest. */
 export function chooseImage<T extends ImageName>(wish: ImageWish, images: readonly T[]): T | undefined {
   const fitting = images.filter(
     ({ os, release, architecture }) => os === wish.os && release === wish.release && architecture === wish.architecture,

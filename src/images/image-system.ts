@@ -7,9 +7,10 @@
 // Sources: UEFI 2.10 §5.2 (MBR), §5.3 (GPT), §3.5.1.1 (removable media); the FAT specification, "Directory Structure"; the magic numbers of
 // ext4, xfs, btrfs, LVM and LUKS as in `agent/deploy.sh`, which opens these systems.
 //
-// 1. Nothing is mounted, and no file system is interpreted: directories of ext4, xfs and btrfs contain file names as plain text, those of FAT contain
-//    them in entries of 32 bytes. So no image can do any harm here, and the memory is bounded.
-// 2. Names of deleted files may still be found. So an incomplete system may be judged complete, but never a complete one incomplete.
+// 1. Nothing is mounted, and no file system is interpreted. Directories of ext4, xfs and btrfs contain file names as plain text,
+//    directories of FAT contain them in entries of 32 bytes. So no image can do any harm here, and the memory is bounded.
+// 2. Names of deleted files may still be found. So an incomplete system may be judged complete, but a complete one is never judged
+//    incomplete.
 // 3. Logical partitions of an MBR are not inspected.
 
 import { listed } from '../counted.ts';
@@ -22,7 +23,7 @@ type FileSystem = 'ext4' | 'xfs' | 'btrfs' | 'LVM' | 'LUKS';
 
 /** The findings about a system. */
 export interface SystemFacts {
-  /** The first sector has code, and GPT the partition for the rest of it. */
+  /** The first sector has boot code, and a disk with GPT also has the partition for the rest of this code. */
   readonly startsByBios: boolean;
   /** An EFI system partition has the loader for this architecture that UEFI starts without a boot entry. */
   readonly startsByUefi: boolean;
@@ -48,7 +49,7 @@ const ENTRY_BYTES = 32;
 const ESPS_MAX = 4;
 /** The most bytes that one piece can contain of a name that is split between two pieces. */
 const SEAM_BYTES = 31;
-/** Names of EFI/BOOT/BOOT….EFI in entries of FAT, by architecture. */
+/** The names of EFI/BOOT/BOOT….EFI as FAT entries contain them, by architecture. */
 const LOADERS: Readonly<Record<string, string>> = { amd64: 'BOOTX64 EFI', arm64: 'BOOTAA64EFI', i386: 'BOOTIA32EFI' };
 const BIOS_CPUS: ReadonlySet<string> = new Set(['amd64', 'i386']);
 
@@ -69,7 +70,7 @@ interface Partition {
 }
 
 /** Inspects one image. */
-export class SystemLook {
+export class SystemInspector {
   readonly #architecture: string;
   readonly #loader: Buffer | undefined;
   #table: Uint8Array | undefined = new Uint8Array(TABLE_BYTES);
@@ -98,9 +99,9 @@ export class SystemLook {
       this.#at += own;
       if (this.#at === TABLE_BYTES) this.#readTable();
       if (own === length) return;
-      if (piece.kind === 'data') this.#look(viewBytes(piece.bytes, own));
+      if (piece.kind === 'data') this.#inspect(viewBytes(piece.bytes, own));
       else this.#pass(length - own);
-    } else if (piece.kind === 'data') this.#look(piece.bytes);
+    } else if (piece.kind === 'data') this.#inspect(piece.bytes);
     else this.#pass(length);
   }
 
@@ -127,7 +128,7 @@ export class SystemLook {
     const { length } = table;
     const whole = Math.min(length, this.#at);
     this.#at = 0;
-    this.#look(viewBytes(table, 0, whole));
+    this.#inspect(viewBytes(table, 0, whole));
   }
 
   #pass(length: number): void {
@@ -135,7 +136,7 @@ export class SystemLook {
     this.#before = new Uint8Array(0);
   }
 
-  #look(bytes: Uint8Array): void {
+  #inspect(bytes: Uint8Array): void {
     const from = this.#at;
     for (const { start, ...place } of this.#partitions) {
       const into = Math.max(0, from - place.from);
@@ -151,7 +152,7 @@ export class SystemLook {
     this.#at = from + bytes.length;
   }
 
-  /** Looks for names in bytes that begin at `from` of the disk. */
+  /** Looks for names in bytes that begin at offset `from` of the disk. */
   #find(bytes: Buffer, from: number): void {
     this.#hasCloudInit ||= bytes.includes(UNIT);
     if (this.#loader === undefined || this.#hasLoader) return;
@@ -163,7 +164,10 @@ export class SystemLook {
   }
 }
 
-/** True if an entry of a directory of FAT has a name. @param offset of the bytes, from a multiple of an entry's size; partitions begin at one */
+/**
+ * True if one of the FAT entries in `bytes` has this name. Partitions begin at a multiple of an entry's size.
+ * @param offset the offset of `bytes` from such a multiple
+ */
 function hasEntry(bytes: Uint8Array, offset: number, name: Buffer): boolean {
   const view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
   for (let at = view.indexOf(name); at !== -1; at = view.indexOf(name, at + 1))
@@ -206,20 +210,20 @@ function mbrPartitions(table: Uint8Array): readonly Partition[] {
 const fileSystemOf = (start: Uint8Array): FileSystem | undefined =>
   MAGICS.find(([, at, magic]) => Buffer.from(start).toString('hex', at, at + magic.length / 2) === magic)?.[0];
 
-/** The file systems that a machine can open. */
+/** True for a file system that a machine can open. */
 const isOpened = (system: FileSystem | undefined): boolean => system === 'ext4' || system === 'xfs';
 
 /** Why a system cannot be deployed; undefined if no reason is known. */
 export function judgeSystem(facts: SystemFacts, architecture: string): string | undefined {
   const loader = LOADERS[architecture];
   if (loader !== undefined && !facts.startsByBios && !facts.startsByUefi) {
-    const bios = BIOS_CPUS.has(architecture) ? 'its first sector starts nothing by BIOS, and ' : '';
+    const bios = BIOS_CPUS.has(architecture) ? 'it has no loader for BIOS, and ' : '';
     const file = `EFI/BOOT/${loader.slice(0, 8).trimEnd()}.EFI`;
     return `a machine could not start it: ${bios}no EFI system partition has ${file}`;
   }
   const unopened = facts.fileSystems.filter((system) => system !== undefined).filter((system) => !isOpened(system));
   if (unopened.length === 0 || facts.fileSystems.some(isOpened)) return undefined;
-  return `a machine could not set it up: its root is on ${listed([...new Set(unopened)], 3)}, and only ext4 and xfs are opened`;
+  return `a machine could not set it up: its root is on ${listed([...new Set(unopened)], 3)}, and only ext4 and xfs are supported`;
 }
 
 /** The findings in a sentence. */
@@ -229,7 +233,7 @@ export function describeSystem(facts: SystemFacts): string {
   const start = ways.length === 0 ? 'how it starts is unknown' : `it starts by ${ways.join(' and ')}`;
   const grows = isOpened(last) ? `its last partition (${last}) grows` : 'its last partition keeps its size';
   const init = facts.hasCloudInit
-    ? 'cloud-init is in it'
-    : 'cloud-init was not found in it, so user data has no effect';
+    ? 'it contains cloud-init'
+    : 'no cloud-init was found in it, so user data has no effect';
   return `${start}; ${grows}; ${init}`;
 }

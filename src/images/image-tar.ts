@@ -1,12 +1,12 @@
-// Finds the disk image in a tar archive that arrives in pieces of any length, and hands on its parts.
+// Finds the disk image in a tar archive that arrives in pieces of any length, and passes on its parts.
 //
 // Sources: POSIX.1-2017 pax, "ustar Interchange Format" and "pax Header Block"; GNU tar 1.35 manual, "Basic Tar Format" and "Storing Sparse
-// Files" (old GNU format, by which images of the clouds are packed).
+// Files" (old GNU format, in which cloud images are packed).
 //
-// 1. An archive has one image: a regular file whose name ends as one of an image. A second one is refused.
-// 2. Of other members, at most OTHERS_BYTES_MAX are passed over.
-// 3. Holes of an old GNU sparse file are holes. Other forms of sparse files would be read wrongly, and are refused by name.
-// 4. The archive must end with its two empty blocks, or at least after a whole member; one that was cut short is refused.
+// 1. An archive has one image: a regular file whose name ends like that of an image. An archive with two is refused.
+// 2. At most OTHERS_BYTES_MAX bytes of other members are skipped.
+// 3. Holes of an old GNU sparse file stay holes. Other formats of sparse files would be read wrongly, so they are refused by name.
+// 4. The archive must end with its two empty blocks, or at least after a whole member. An archive that was cut short is refused.
 
 import { copyBytes, viewBytes } from '../net/borrowed-bytes.ts';
 import { DISK_BYTES_MAX } from './qcow2/header.ts';
@@ -15,7 +15,7 @@ import type { DiskPiece } from './qcow2/reading.ts';
 /** The member with the image. */
 interface TarImage {
   readonly name: string;
-  /** With its holes. */
+  /** Including its holes. */
   readonly bytes: number;
 }
 
@@ -30,9 +30,9 @@ interface TarTaker {
 export class TarFault extends Error {}
 
 const BLOCK_BYTES = 512;
-/** Bytes of a header that extends the next one: names, times. */
+/** Bound on a header that extends the next one (names, times), in bytes. */
 const EXTENSION_BYTES_MAX = 1024 * 1024;
-/** Manifests, signatures and documents besides the image. */
+/** Bound on the other members (manifests, signatures, documents), in bytes. */
 const OTHERS_BYTES_MAX = 64 * 1024 * 1024;
 const MEMBERS_MAX = 1000;
 /** Parts of a sparse file. */
@@ -40,12 +40,12 @@ const PARTS_MAX = 1_000_000;
 const IMAGE_NAME = /\.(?:raw|img|qcow2|dd|disk|raw\.(?:gz|xz|zst)|img\.(?:gz|xz|zst)|qcow2\.(?:gz|xz|zst))$/i;
 /** Regular files: POSIX, old, contiguous. */
 const REGULAR: ReadonlySet<string> = new Set(['0', '\0', '7']);
-/** Links, devices, directories, pipes: their sizes count no bytes. */
+/** Links, devices, directories, pipes: no content follows them, whatever size they state. */
 const EMPTY: ReadonlySet<string> = new Set(['1', '2', '3', '4', '5', '6']);
 const AT = { name: 0, size: 124, checksum: 148, type: 156, prefix: 345, sparse: 386, isExtended: 482, realSize: 483 };
 const ENTRY_BYTES = 24;
 
-/** A part of a sparse file that has bytes. */
+/** A part of a sparse file that is not a hole. */
 interface Part {
   readonly at: number;
   readonly bytes: number;
@@ -65,7 +65,7 @@ type State =
 export class TarReader {
   readonly #taker: TarTaker;
   #state: State = { kind: 'header' };
-  /** The bytes of a header or an extension, as far as they have come. */
+  /** The received bytes of a header or an extension. */
   #gathered: Uint8Array[] = [];
   #gatheredBytes = 0;
   /** Remaining bytes of the member, with its padding. */
@@ -73,7 +73,7 @@ export class TarReader {
   #padding = 0;
   #part = 0;
   #partDone = 0;
-  /** Of the image, with holes. */
+  /** The position in the image, including its holes. */
   #at = 0;
   #members = 0;
   #others = 0;
@@ -85,24 +85,24 @@ export class TarReader {
     this.#taker = taker;
   }
 
-  /** Rejects with TarFault, or as the taker does. A piece is used only until this resolves. */
+  /** Rejects with TarFault, or with the taker's error. Uses `bytes` only until it resolves. */
   async write(bytes: Uint8Array): Promise<void> {
     for (let at = 0; at < bytes.length && this.#state.kind !== 'over'; ) {
       at += await this.#step(viewBytes(bytes, at));
     }
   }
 
-  /** The archive is over. Rejects with TarFault if it was cut short or has no image. */
+  /** Ends the archive. Rejects with TarFault if it was cut short or has no image. */
   async end(): Promise<void> {
     const { kind } = this.#state;
     if (kind !== 'over' && (kind !== 'header' || this.#gatheredBytes > 0))
       throw new TarFault('the archive was cut short: copy it again');
     if (this.#found === undefined) {
-      throw new TarFault('the archive has no disk image: its name must end in .raw, .img or .qcow2, as disk.raw does');
+      throw new TarFault('the archive has no disk image: its name must end in .raw, .img or .qcow2, as in disk.raw');
     }
   }
 
-  /** @returns how many bytes it has used */
+  /** @returns how many bytes were used */
   async #step(bytes: Uint8Array): Promise<number> {
     const state = this.#state;
     switch (state.kind) {
@@ -191,7 +191,7 @@ export class TarReader {
       sum += bytes;
     }
     if (sum !== stored || end > image.bytes)
-      throw new TarFault('the parts of a sparse file of the archive are not those of its size');
+      throw new TarFault('the parts of a sparse file of the archive do not add up to its size');
     if (image.bytes > DISK_BYTES_MAX)
       throw new TarFault(
         `its image would fill more than ${DISK_BYTES_MAX} bytes of a disk; use an image that fits on a disk`,
@@ -216,7 +216,7 @@ export class TarReader {
     return taken.length;
   }
 
-  /** Continues to the next part that has bytes, or to the end of the image. */
+  /** At the end of a part, continues to the next one that has bytes, or to the end of the image. */
   async #endOfPart(image: TarImage, parts: readonly Part[]): Promise<void> {
     for (;;) {
       const part = parts[this.#part];
@@ -241,7 +241,7 @@ export class TarReader {
   #pass(size: number): void {
     this.#others += size;
     if (this.#others > OTHERS_BYTES_MAX) {
-      const remedy = 'its name must end in .raw, .img or .qcow2';
+      const remedy = 'the name of an image must end in .raw, .img or .qcow2';
       throw new TarFault(`the archive has more than ${OTHERS_BYTES_MAX} bytes besides an image: ${remedy}`);
     }
     this.#left = pad(size);
@@ -262,8 +262,8 @@ export class TarReader {
     if (type !== 'x' && type !== 'g') return;
     for (const [key, text] of paxRecords(Buffer.from(viewBytes(padded, 0, this.#left)))) {
       if (key.startsWith('GNU.sparse.')) {
-        const remedy = 'pack it by tar without --sparse, or with --format=gnu';
-        throw new TarFault(`a member is a sparse file in the form of POSIX, which is not read: ${remedy}`);
+        const remedy = 'pack it with tar without --sparse, or with --format=gnu';
+        throw new TarFault(`a member is a sparse file in the POSIX format, which is not supported: ${remedy}`);
       }
       if (type === 'g') continue;
       if (key === 'path') this.#nextName = text;
@@ -277,7 +277,7 @@ export class TarReader {
 
 const pad = (bytes: number): number => Math.ceil(bytes / BLOCK_BYTES) * BLOCK_BYTES;
 
-/** True if the checksum of a header is right: the sum of its bytes, those of the checksum itself as spaces. */
+/** True if the checksum of a header is right: the sum of its bytes, in which the checksum itself counts as spaces. */
 function isHeader(block: Uint8Array): boolean {
   const field = AT.checksum;
   let sum = 0;
@@ -285,7 +285,7 @@ function isHeader(block: Uint8Array): boolean {
   return readNumber(block, field, 8) === sum;
 }
 
-/** A number in octal digits, or of GNU in binary after a first bit that is set; undefined: neither, or too large. */
+/** A number in octal digits, or in GNU's binary form, whose first bit is set; undefined: neither, or too large. */
 function readNumber(block: Uint8Array, at: number, length: number): number | undefined {
   const field = copyBytes(block, at, at + length);
   if ((field[0] ?? 0) === 0x80) {
@@ -301,12 +301,12 @@ function nameOf(block: Uint8Array): string {
     Buffer.from(block)
       .toString('utf8', at, at + length)
       .replace(/\0.*$/s, '');
-  // GNU's headers have other fields where those of POSIX have the prefix.
+  // GNU's headers have other fields in place of the prefix of POSIX.
   const prefix = Buffer.from(block).toString('latin1', 257, 263) === 'ustar\0' ? text(AT.prefix, 155) : '';
   return prefix === '' ? text(AT.name, 100) : `${prefix}/${text(AT.name, 100)}`;
 }
 
-/** Entries of a sparse file, up to the first empty one. */
+/** The map entries of a sparse file, up to the first empty one. */
 function readEntries(block: Uint8Array, at: number, count: number): Part[] {
   const parts: Part[] = [];
   for (let index = 0; index < count; index += 1) {

@@ -1,4 +1,4 @@
-// The installers of a boot tree, by the search of the boot listener.
+// Finds the installers of a boot tree as the boot listener does.
 
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
@@ -7,7 +7,7 @@ import { CPUS } from '../boot/architectures.ts';
 import { findImage, isPlainName } from '../boot/images.ts';
 import { cleanText } from '../clean-text.ts';
 
-/** One of the import has 1 kB. */
+/** Longer manifests are not read; those of the import have 1 kB. */
 const MANIFEST_BYTES_MAX = 64 * 1024;
 const TITLE_CHARACTERS_MAX = 128;
 
@@ -26,9 +26,9 @@ export function treeHasInstaller(tree: string, of: Hardware & { readonly release
 /** An installer of a boot tree. */
 interface TreeInstaller {
   readonly release: string;
-  /** Undefined: nothing says. */
+  /** Undefined: no manifest names it. */
   readonly os: string | undefined;
-  /** For people; the release if nothing says. */
+  /** For people; the release if no manifest has a title. */
   readonly title: string;
 }
 
@@ -48,7 +48,7 @@ export function listTreeInstallers(
     });
 }
 
-/** All installers of a boot tree for a whole architecture, by architecture and release. */
+/** All installers of a boot tree for whole architectures, sorted by architecture and release. */
 export const listAllInstallers = (tree: string): readonly (TreeInstaller & { readonly architecture: string })[] =>
   CPUS.flatMap((architecture) =>
     listTreeInstallers(tree, { architecture, subarchitecture: 'generic' }).map((one) => ({ ...one, architecture })),
@@ -59,7 +59,7 @@ const manifestShape = z.object({
   title: z.string().transform((title) => cleanText(title, TITLE_CHARACTERS_MAX)),
 });
 
-/** System and title, as the import of an installer wrote them next to it; empty if it wrote none. */
+/** The system and the title in the manifest that an import wrote next to the installer; empty without such a manifest. */
 function readManifest(directory: string): Pick<TreeInstaller, 'os' | 'title'> | Record<string, never> {
   try {
     const path = join(directory, 'manifest.json');

@@ -1,11 +1,11 @@
-// Imports Debian's network installer: its kernel unchanged, and its initrd with a second archive appended. That archive has the drivers of
-// disks and BMC, which the installer would fetch from a mirror only after its first commands, and the search for a BMC.
+// Imports Debian's network installer: its kernel unchanged, and its initrd with a second archive appended. That archive has the search
+// for a BMC, and drivers for disks and BMC, which the installer would fetch from a mirror only after its first commands.
 //
 // Sources: Documentation/filesystems/ramfs-rootfs-initramfs.rst of Linux (concatenated archives make one file system);
 // depmod(8).
 //
-// 1. The added drivers belong to exactly the installer's kernel, as signed by the distribution. The index covers all drivers: the
-//    installer's own and the added ones.
+// 1. The added drivers are those of exactly the installer's kernel, with the distribution's signature. The index covers all drivers:
+//    the installer's own and the added ones.
 // 2. The installer's files are kept; only the index of the drivers is replaced.
 // 3. The same packages give the same bytes, and publishing them again changes nothing.
 
@@ -28,11 +28,11 @@ import { chooseModules } from './module-set.ts';
 import { runProgram } from './program.ts';
 import { describeFile, encodeManifest, publishDirectory, readIfThere } from './publication.ts';
 
-/** The uncompressed size of an installer's initrd; Debian 12's is 137 MB. */
+/** Bound on the expanded size of an installer's initrd; Debian 12's has 137 MB. */
 const INITRD_BYTES_MAX = 1024 * 1024 * 1024;
 /** The numbers of Debian's releases, which are part of the package's name. */
 const RELEASE_NUMBERS: Readonly<Record<string, string>> = { bullseye: '11', bookworm: '12', trixie: '13', forky: '14' };
-/** Runs when the installer starts, before its first question. */
+/** The installer runs this script when it starts, before its first question. */
 const WATCHDOG_PATH = 'lib/debian-installer-startup.d/S99rackboot';
 const WATCHDOG = new URL('./environment/installer-watchdog', import.meta.url);
 /** The files that depmod writes, and the kernel's lists that it reads. */
@@ -44,11 +44,11 @@ interface InstallerFiles {
   readonly initrd: Uint8Array;
 }
 
-/** The installer, with what its initrd has. */
+/** The installer, with the contents of its initrd. */
 interface Installer extends InstallerFiles {
   /** The paths in its initrd. */
   readonly paths: ReadonlySet<string>;
-  /** Where its drivers are: `lib/modules/VERSION`. */
+  /** The directory of its drivers: `lib/modules/VERSION`. */
   readonly modules: string;
   readonly version: string;
 }
@@ -77,18 +77,18 @@ export async function importInstaller(request: EnvironmentRequest): Promise<Publ
   }
 }
 
-/** An installer that comes from a mirror of packages. */
+/** An installer from a mirror of packages. */
 interface MirroredInstaller extends InstallerFiles {
-  /** The release by its name on the mirror, whose packages have the drivers; that of the request is its name in the tree. */
+  /** The mirror's name of the release, whose packages have the drivers. The name in the tree is the request's `release`. */
   readonly base: string;
-  /** True if packages of the distribution can be fetched by apt of this host; otherwise only given ones are used. */
+  /** True if this host's apt can fetch packages of the distribution. Otherwise only given packages are used. */
   readonly hasPackages: boolean;
   /** Facts for the manifest. */
   readonly facts: Readonly<Record<string, unknown>>;
 }
 
 /**
- * Publishes an installer as `importInstaller` does. Without packages it lacks the drivers of disks.
+ * Publishes an installer as `importInstaller` does. Without packages, it gets no drivers for disks.
  *
  * @throws RackError as `importInstaller`
  */
@@ -100,8 +100,8 @@ export async function publishInstaller(request: EnvironmentRequest, mirrored: Mi
     const installer = await openInstaller(mirrored);
     const manifest = { ...facts, kernel: installer.version };
     if (!hasPackages && request.packages === undefined) {
-      const remedy = `with the packages of linux-image-${installer.version} as --package it gets them`;
-      request.onProgress(`Omitting the drivers of disks, which an enlistment reports: ${remedy}`);
+      const remedy = `give the packages of linux-image-${installer.version} with --package to add them`;
+      request.onProgress(`Omitting the drivers for disks, so an enlistment reports no disks: ${remedy}`);
       return await publish(request, { files: mirrored, packages: [] }, manifest, new Uint8Array(0));
     }
     const source = new PackageSource({ ...request, release: base });
@@ -112,7 +112,7 @@ export async function publishInstaller(request: EnvironmentRequest, mirrored: Mi
   }
 }
 
-/** The second archive of an installer, and the packages that it is made of. */
+/** Makes the entries of an installer's second archive. Also returns the packages from which they come. */
 async function additions(
   installer: Installer,
   source: PackageSource,
@@ -129,7 +129,7 @@ async function additions(
   const kernel = await findKernel(join(scratch, 'added'));
   if (kernel.version !== installer.version) {
     const text = `${kernelPackage.file} has the drivers of Linux ${kernel.version}; use the package ${image}`;
-    throw new RackError('bad-argument', `the installer is Linux ${installer.version}, but ${text}`);
+    throw new RackError('bad-argument', `the installer runs Linux ${installer.version}, but ${text}`);
   }
   const entries = [
     ...(await driverEntries(installer, kernel, { scratch, onProgress })),
@@ -150,7 +150,7 @@ class PackageSource {
     if (request.packages !== undefined) this.#given = Promise.all(request.packages.map(openPackage));
   }
 
-  /** The given package whose name matches, or without given packages the package `name` from apt. */
+  /** The given package whose name matches. Without given packages, fetches the package `name` with apt. */
   async find(pattern: RegExp, name: () => string): Promise<DebianPackage> {
     const given = await this.#given;
     const found =
@@ -168,7 +168,7 @@ class PackageSource {
     return only;
   }
 
-  /** The packages of the search for a BMC; none if the given packages lack them. */
+  /** The packages for the search for a BMC; none if the given packages lack them. */
   async findTools(): Promise<DebianPackage[]> {
     const given = await this.#given;
     if (given === undefined) {
@@ -218,7 +218,7 @@ async function openInstaller({ kernel, initrd }: InstallerFiles): Promise<Instal
 }
 
 /**
- * The paths in an initrd, expanded piece by piece.
+ * Reads the paths in an initrd. Expands it piece by piece.
  *
  * @throws RackError `bad-argument` if it is damaged or expands to more than INITRD_BYTES_MAX
  */
@@ -273,7 +273,7 @@ async function driverEntries(
   return [...(await Promise.all(drivers)), ...lists];
 }
 
-/** The index files of these modules, in the form that the installer's modprobe and udev read. */
+/** Makes the index files of these modules, in the format that the installer's modprobe and udev read. */
 async function indexModules(
   kernel: KernelFiles,
   paths: readonly string[],

@@ -1,4 +1,4 @@
-// The search for a machine's BMC, packed for an initrd: the script `environment/bmc`, and FreeIPMI's ipmi-raw with its libraries and dynamic
+// Packs the search for a machine's BMC for an initrd: the script `environment/bmc`, and FreeIPMI's ipmi-raw with its libraries and dynamic
 // linker, so that it runs in any initrd of its architecture. The program sends and prints bytes; the script encodes and decodes them.
 //
 // 1. Everything comes from the distribution's packages, nothing from the building host.
@@ -13,12 +13,12 @@ import { collectPrograms } from './linked-programs.ts';
 
 const PACKAGE = 'freeipmi-tools';
 const PROGRAM = 'ipmi-raw';
-/** The directory that the script searches. */
+/** The directory in which the script finds the program. */
 const DIRECTORY = 'lib/rackboot/ipmi';
-/** The script that uses it. */
+/** The script that runs the program. */
 const SCRIPT = new URL('./environment/bmc', import.meta.url);
 
-/** Names of the packages of the program and its libraries. */
+/** The names of the packages that contain the program and its libraries. */
 export async function ipmiToolPackages(apt: Apt): Promise<string[]> {
   return [PACKAGE, ...(await apt.librariesOf(PACKAGE))];
 }

@@ -25,7 +25,7 @@ export function moduleName(text: string): string {
 }
 
 /**
- * Reads the module in `bytes` (an uncompressed `.ko` file). If it does not name itself, its name comes from `path`.
+ * Reads the module in `bytes`, an uncompressed `.ko` file. If the module does not contain its name, the name comes from `path`.
  */
 export function decodeModuleInfo(bytes: Uint8Array, path: string): Decoded<ModuleInfo> {
   const section = findElfSection(bytes, '.modinfo');
@@ -44,7 +44,7 @@ export function decodeModuleInfo(bytes: Uint8Array, path: string): Decoded<Modul
         name = moduleName(value);
         break;
       case 'depends':
-        // One by one: arguments of a call are on the stack, and a module may name any number.
+        // Pushed one by one: a module may name any number, and the arguments of one call must fit on the stack.
         for (const one of value.split(',')) if (one !== '') depends.push(moduleName(one));
         break;
       case 'softdep':

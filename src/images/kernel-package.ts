@@ -1,4 +1,4 @@
-// An unpacked kernel package of a distribution: the kernel and its modules, with any compression.
+// Reads an unpacked kernel package of a distribution: the kernel, and its modules in any compression.
 
 import { readdir, readFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
@@ -28,7 +28,10 @@ export async function findKernel(unpacked: string): Promise<KernelFiles> {
   const versions = base === undefined ? [] : await readdir(base);
   const version = versions[0];
   if (base === undefined || version === undefined || versions.length !== 1) {
-    throw new RackError('bad-argument', 'the kernel package has no modules: use the linux-image package with them');
+    throw new RackError(
+      'bad-argument',
+      'the kernel package has no modules: use the linux-image package that contains them',
+    );
   }
   return { version, image: join(unpacked, 'boot', `vmlinuz-${version}`), modules: join(base, version) };
 }
@@ -52,7 +55,7 @@ export async function listModules(kernel: KernelFiles): Promise<string[]> {
 }
 
 /**
- * The description of one module.
+ * Reads the description of one module.
  *
  * @throws RackError `bad-argument` if the file is not a module
  */
@@ -62,7 +65,7 @@ export async function readModuleInfo(kernel: KernelFiles, path: string): Promise
   throw new RackError('bad-argument', `${path} of the kernel package is not a module: ${info.fault.field}`);
 }
 
-/** A module, uncompressed. */
+/** Reads a module, and expands it if it is compressed. */
 export async function readModule(file: string): Promise<Uint8Array> {
   if (file.endsWith('.xz')) return runProgram('xz', ['--decompress', '--stdout', file], { package: 'xz-utils' });
   const bytes = await readFile(file);

@@ -1,4 +1,4 @@
-// Programs of the distribution with everything they need to run on another system: their libraries and the dynamic linker.
+// Collects programs of the distribution with everything that they need on another system: their libraries and the dynamic linker.
 //
 // Sources: ld.so(8): the linker runs a program given as its argument, with `--library-path`.
 //
@@ -12,14 +12,14 @@ import { decodeElfNeeds } from './elf.ts';
 /** The linker's name next to the programs, on every architecture. */
 const LINKER = 'ld.so';
 
-/** A program: its new name, and its file. */
+/** A program: its name in the collection, and its file. */
 export interface ProgramFile {
   readonly name: string;
   readonly path: string;
 }
 
 /**
- * The files of programs, their libraries, and their dynamic linker as `ld.so`, by name.
+ * Reads the files of programs, their libraries, and their dynamic linker (as `ld.so`), by name.
  *
  * @param unpacked the directory into which all their packages were unpacked
  * @throws RackError `bad-argument` naming a library that no package contains
@@ -39,7 +39,7 @@ export async function collectPrograms(
     // The dynamic linker itself is linked statically.
     if (!needs.ok) continue;
     const { interpreter } = needs.value;
-    // The C library lists the linker as a dependency; the linker that runs needs no lookup.
+    // The C library lists the linker as a dependency, but the linker that runs needs no second copy.
     const wanted = needs.value.libraries
       .filter((library) => !library.startsWith('ld-linux'))
       .map((library) => ({ name: library, library }));

@@ -31,7 +31,7 @@ interface LoaderSource {
 }
 
 const SYSLINUX = 'usr/lib/syslinux/modules/bios';
-// ldlinux is pxelinux's core; the others load the libraries.
+// ldlinux is pxelinux's core. The other modules load the libraries (`lib…`).
 const SYSLINUX_MODULES = [
   ...['ldlinux', 'libcom32', 'libutil', 'chain', 'poweroff', 'reboot', 'menu', 'vesamenu', 'ifcpu64', 'pxechn'],
 ].map((name) => `${name}.c32`);

@@ -1,12 +1,12 @@
-// The programs for logging in to the ephemeral environment: dropbear's server and the generator of its host key. They are a separate archive
-// next to the initrd, which a machine fetches only if a login is allowed; other machines have no server.
+// The programs for logging in to the ephemeral environment: dropbear's server and the generator of its host key. They form a separate
+// archive next to the initrd. A machine fetches it only if a login is allowed; other machines have no server.
 
 import type { Apt } from './apt.ts';
 import { makeToolArchive, type ToolArchive, toolPackages } from './tool-archive.ts';
 
 const PACKAGE = 'dropbear-bin';
 
-/** Names of the packages of the server and its libraries. */
+/** The names of the packages that contain the server and its libraries. */
 export const loginToolPackages = (apt: Apt): Promise<string[]> => toolPackages(apt, [PACKAGE]);
 
 /** True if the packages contain the server. */

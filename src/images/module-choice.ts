@@ -1,7 +1,7 @@
 // The drivers in the ephemeral environment: enough for a machine to find its network, its disks and its BMC.
 //
 // 1. Every Ethernet driver is included: a machine without a driver for its interface cannot even report that to its region.
-// 2. For disks, the controllers from which servers boot; fibre channel, tape and optical drives are omitted for their size.
+// 2. Drivers for disks are those of controllers from which servers boot; fibre channel, tape and optical drives are omitted to save space.
 // 3. A driver that needs firmware is included only with that firmware, from a firmware package given by the operator.
 // 4. A chosen module that a kernel lacks is not an error: names differ between architectures and releases.
 
@@ -17,7 +17,7 @@ export const MODULE_DIRECTORIES: readonly string[] = [
   'drivers/nvme/host',
 ];
 
-/** Parts of those directories that are omitted: for other media, or large and never in a server that boots from the network. */
+/** Omitted parts of these directories: for other media, or large and for hardware that servers booted from the network do not have. */
 export const MODULE_DIRECTORIES_WITHOUT: readonly string[] = [
   'drivers/net/ethernet/mellanox/mlxsw',
   'drivers/net/ethernet/netronome',

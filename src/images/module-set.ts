@@ -2,8 +2,8 @@
 //
 // Sources: depmod(8), modules.dep(5), modprobe.d(5).
 //
-// 1. A chosen module brings its dependencies; a dependency that is missing is compiled into the kernel.
-// 2. modules.dep lists a module's dependencies before their own, as depmod does: modprobe loads them from the end.
+// 1. The dependencies of a chosen module are chosen, too. A dependency that the package lacks is compiled into the kernel.
+// 2. modules.dep lists each dependency before its own dependencies, as depmod does: modprobe loads the list from its end.
 // 3. The text depends only on the modules, not on the order in which they were found.
 
 import { type ModuleInfo, moduleName } from './kernel-module.ts';
@@ -13,9 +13,9 @@ type ReadModule = (path: string) => Promise<ModuleInfo>;
 
 /** A chosen module. */
 export interface ChosenModule {
-  /** Path below `/lib/modules/VERSION`, without the suffix of a compression. */
+  /** Path below `/lib/modules/VERSION`, without the suffix of its compression. */
   readonly path: string;
-  /** The same path, as in the package. */
+  /** The path in the package, with that suffix. */
   readonly source: string;
   readonly info: ModuleInfo;
 }
@@ -29,7 +29,7 @@ export interface ModuleChoice {
   readonly withFirmware: readonly string[];
 }
 
-/** The chosen modules and their dependencies, sorted by path. `paths`: all modules of the package. */
+/** Chooses modules and their dependencies. @param paths all modules of the package @returns the modules, sorted by path */
 export async function chooseModules(
   paths: readonly string[],
   choice: ModuleChoice,

@@ -25,7 +25,7 @@ export const installLine = (packages: readonly string[]): string =>
  * Refuses a task that lacks a program.
  *
  * @param task the task, as a subject: `Making a Debian image`
- * @param path directories, in the form of PATH
+ * @param path directories, separated as in PATH
  * @throws RackError `tool-missing` naming all missing programs, and the one command that installs them
  */
 export function requirePrograms(task: string, programs: readonly NeededProgram[], path: string = searchPath()): void {

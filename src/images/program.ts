@@ -10,10 +10,10 @@ import { installLine, searchPath } from './needed-programs.ts';
 
 const RUN_MINUTES_MAX = 15;
 const OUTPUT_BYTES_MAX = 64 * 1024 * 1024;
-/** Lines of a program's last output that are shown, joined into one. */
+/** How many of a program's last lines an error shows, joined into one. */
 const SHOWN_LINES_MAX = 3;
 
-// A running program may be mounting and writing: it is ended with this process, so that it can clean up.
+// A running program may have mounts and unfinished files. It is terminated together with this process, so that it can clean up.
 const running = new Set<ChildProcess>();
 process.once('exit', () => {
   for (const child of running) child.kill('SIGTERM');
@@ -33,7 +33,7 @@ export interface ProgramOptions {
   readonly remedy?: string;
   /** Its standard input; undefined: empty. */
   readonly input?: string;
-  /** It is ended after this many minutes; undefined: 15. */
+  /** The program is terminated after this many minutes; undefined: 15. */
   readonly minutesMax?: number;
   /** Called with each line of its standard error. */
   readonly onLine?: (line: string) => void;
@@ -72,12 +72,12 @@ export function runProgram(name: string, args: readonly string[], options: Progr
     });
     running.add(child);
     if (onLine !== undefined && child.stderr !== null) createInterface({ input: child.stderr }).on('line', onLine);
-    // A program that does not read its input fails on its own if it needed it.
+    // This error means that the program stopped reading its input. If it needed the rest, it fails and says so.
     child.stdin?.on('error', () => undefined).end(options.input ?? '');
   });
 }
 
-/** The error messages of a program, in one line: those that apt marks with `E:` (its warnings are not the cause), else its last lines. */
+/** The errors of a program, in one line: the messages that apt marks with `E:` (not its warnings), or without any, the last lines. */
 export function complaintOf(said: string): string {
   const lines = said.split('\n').flatMap((line) => line.replace(/\s+/g, ' ').trim() || []);
   const errors = lines.filter((line) => line.startsWith('E: '));

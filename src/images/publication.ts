@@ -29,7 +29,7 @@ interface Manifest {
   readonly schema: 1;
   readonly packages: readonly { name: string; version: string; architecture: string; sha256: string }[];
   readonly files: readonly PublishedFile[];
-  /** Facts of a kind of build, for people. */
+  /** Further facts about the build, for people. */
   readonly [detail: string]: unknown;
 }
 
@@ -50,7 +50,7 @@ interface FileLink {
   readonly link: string;
 }
 
-/** Replaces a directory of the tree by one with only these files. Removes leftovers of a killed build. */
+/** Replaces a directory of the tree with one that has only these files. Removes leftovers of a killed build. */
 export async function publishDirectory(directory: string, files: readonly (FileContent | FileLink)[]): Promise<void> {
   const parent = dirname(directory);
   await makeDirectories(parent);
@@ -75,7 +75,7 @@ export async function publishDirectory(directory: string, files: readonly (FileC
   await rm(old, { recursive: true, force: true });
 }
 
-/** Makes a link to a directory, in place of the one before, or of a directory. Removes leftovers of a killed process. */
+/** Makes a symbolic link to a directory. Replaces an earlier link or directory. Removes leftovers of a killed process. */
 export async function publishLink(path: string, target: string): Promise<void> {
   const parent = dirname(path);
   await makeDirectories(parent);
@@ -85,14 +85,14 @@ export async function publishLink(path: string, target: string): Promise<void> {
   const fresh = join(parent, `${prefix}new-${newUuid()}`);
   const old = join(parent, `${prefix}old-${newUuid()}`);
   await symlink(target, fresh);
-  // A link replaces a link at once, but no directory, such as earlier releases made.
+  // A rename replaces a link atomically. It cannot replace a directory, which earlier releases made here.
   if (before?.isDirectory() === true) await renameIfThere(path, old);
   await rename(fresh, path);
   await syncDirectory(parent);
   await rm(old, { recursive: true, force: true });
 }
 
-/** Removes what a killed process left next to a path. @returns how the names of unfinished entries begin there */
+/** Removes the entries that a killed process left next to a path. @returns the prefix of the names of unfinished entries */
 async function removeLeftovers(path: string): Promise<string> {
   const parent = dirname(path);
   const prefix = `.${basename(path)}.`;
@@ -102,7 +102,7 @@ async function removeLeftovers(path: string): Promise<string> {
   return prefix;
 }
 
-/** Writes one file, so that a reader finds the old content or the new, whole. */
+/** Writes one file. A reader finds either the whole old content or the whole new one. */
 export async function publishFile(path: string, data: Uint8Array): Promise<void> {
   await makeDirectories(dirname(path));
   const fresh = join(dirname(path), `.${basename(path)}.${newUuid()}`);
@@ -153,7 +153,7 @@ async function renameIfThere(from: string, to: string): Promise<boolean> {
   }
 }
 
-/** Returns when the names of a directory are on disk. */
+/** Resolves when the entries of a directory are on disk. */
 export async function syncDirectory(path: string): Promise<void> {
   const handle = await open(path, 'r');
   try {

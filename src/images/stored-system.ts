@@ -1,5 +1,5 @@
-// The root of a system in the store, in the form of MAAS's streams: a file system or an archive instead of a disk image, with its kernel and initrd.
-// A machine that is deployed from it makes the disk itself.
+// A system in the store, in the form of MAAS's streams: its root as a file system or an archive instead of a disk image, with its kernel
+// and initrd. A machine that is deployed from it sets up the disk itself.
 
 import { isFields } from '../fields.ts';
 
@@ -29,12 +29,12 @@ export interface SystemFile {
 
 /** The most files of one system. */
 export const SYSTEM_FILES_MAX = 16;
-/** The most subarchitectures that are remembered; MAAS's streams have some 30. */
+/** The most subarchitectures that are kept; MAAS's streams have some 30. */
 const SUBARCHES_MAX = 64;
 const NAME = /^[a-z0-9][a-z0-9_.+-]{0,62}$/;
 const HASH = /^[0-9a-f]{64}$/;
 
-/** True for the form of a root. */
+/** True for the format of a root. */
 export const isRootFormat = (format: string): format is RootFormat =>
   format === 'squashfs' || format === 'root.tar' || format === 'root.gz';
 
@@ -53,7 +53,7 @@ export function decodeSystem(value: unknown): StoredSystem | undefined {
   return { subarch, ...(subarches.length === 0 ? {} : { subarches }), rootName, files };
 }
 
-/** The names in a list that may stand in a manifest, at most SUBARCHES_MAX. */
+/** The valid names in a list, at most SUBARCHES_MAX. */
 export function subarchesIn(list: unknown): readonly string[] {
   if (!Array.isArray(list)) return [];
   return list.filter((name) => typeof name === 'string' && isTreeName(name)).slice(0, SUBARCHES_MAX);

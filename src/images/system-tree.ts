@@ -1,14 +1,15 @@
 // Links the systems of the store into the boot tree, under MAAS's names:
 //
 //   TREE/images/systems/NAME-HASH/{boot-kernel,boot-initrd,squashfs,…}     hard links to the blobs of one image
-//   TREE/OS/ARCH/SUBARCH/RELEASE/LABEL                                     a link to this directory of the newest serial
+//   TREE/OS/ARCH/SUBARCH/RELEASE/LABEL                                     a link to the directory of the newest serial
 //
 // Source: the `current` directory of MAAS 1.5 to 3.4, where `generic` is a second name for the release's own kernel.
 //
 // 1. A directory appears whole or not at all, and its files never become those of another serial.
-// 2. The store decides: after each change, the link of a name is made again from the manifests.
-// 3. A machine boots by the path of the directory (boot/decision.ts), which stays for an hour after its image was removed. So the kernel, the initrd and
-//    the root of one boot belong together, whatever is imported and removed meanwhile. A directory with a damaged file goes at once.
+// 2. The store is authoritative: after each change, the links of the changed names are made again from the manifests.
+// 3. A machine boots from the path of the directory (boot/decision.ts), which stays for an hour after its image was removed. So the kernel,
+//    the initrd and the root of one boot belong together, whatever is imported and removed meanwhile. A directory with a damaged file is
+//    removed at once.
 
 import { createHash } from 'node:crypto';
 import { chmod, readdir, rm, stat } from 'node:fs/promises';
@@ -33,11 +34,11 @@ export async function refreshTree(tree: string, images: readonly StoredImage[]):
   const stored = listed.filter((image) => hasBlob(tree, image));
   for (const image of systems) {
     const isSame = (one: StoredImage): boolean => systemPath(one) === systemPath(image);
-    if (!stored.some(isSame)) await leave(tree, image, listed.some(isSame));
+    if (!stored.some(isSame)) await retire(tree, image, listed.some(isSame));
   }
   const places = new Map(systems.flatMap((image) => placesOf(image).map((place) => [place, image] as const)));
   for (const [place, image] of places) {
-    // The newest is the first.
+    // The newest image comes first.
     const newest = stored.find((one) => isSameName(one, image) && placesOf(one).includes(place));
     if (newest === undefined) await rm(join(tree, place), { recursive: true, force: true });
     else {
@@ -58,14 +59,14 @@ export async function sweepSystems(tree: string, images: readonly StoredImage[],
   }
 }
 
-/** Leaves the directory of a system that is not in the store: if it was removed, it stays from now on for a while; a damaged one goes. */
-async function leave(tree: string, image: StoredImage, isDamaged: boolean): Promise<void> {
+/** Retires the directory of a system that the store lacks: a damaged one is removed; any other stays for REMOVED_MS from now on. */
+async function retire(tree: string, image: StoredImage, isDamaged: boolean): Promise<void> {
   const path = join(tree, systemPath(image));
   if (isDamaged) await rm(path, { recursive: true, force: true });
   else if (foundStats(path) !== undefined) await chmod(path, MODE);
 }
 
-/** Makes the directory of a system, unless it is there with the very files of the store. */
+/** Makes the directory of a system, unless it already has the files of the store. */
 async function makeSystem(tree: string, image: StoredImage): Promise<void> {
   const directory = join(tree, systemPath(image));
   const links = linksOf(tree, image);
@@ -73,14 +74,14 @@ async function makeSystem(tree: string, image: StoredImage): Promise<void> {
   if (!isThere) await publishDirectory(directory, links);
 }
 
-/** The directory of a system, relative to the tree: its name is for people; the hash is that of its files. */
+/** The directory of a system, relative to the tree. Its name is for people; the hash covers the system's files. */
 function systemPath({ os, release, architecture, subarchitecture, serial, sha256, system }: StoredImage): string {
   const name = [os, release, architecture, subarchitecture, serial].join('-').slice(0, NAME_CHARACTERS_MAX);
   const files = JSON.stringify([sha256, system?.rootName, system?.files.map((file) => [file.name, file.sha256])]);
   return `${SYSTEMS}/${name}-${createHash('sha256').update(files).digest('hex').slice(0, HASH_CHARACTERS)}`;
 }
 
-/** The names of a system, relative to the tree. */
+/** The paths of the links to a system's directory, relative to the tree. */
 function placesOf({ os, architecture, subarchitecture, release, label, system }: StoredImage): readonly string[] {
   const subarches = new Set([subarchitecture, ...(system === undefined ? [] : [system.subarch])]);
   return [...subarches].map((subarch) => [os, architecture, subarch, release, label].join('/'));

@@ -1,4 +1,4 @@
-// Programs for the ephemeral environment that only some machines need: an archive next to the initrd, which contains its path and hash.
+// Packs programs that only some machines need into an archive next to the initrd of the environment, which contains its path and hash.
 //
 // 1. The initrd and its archives are published together; a machine accepts only the archive that was built with its initrd.
 // 2. The same packages give the same bytes.
@@ -30,7 +30,7 @@ interface ToolArchiveRequest {
   readonly programs: readonly string[];
 }
 
-/** The given packages and those of the libraries they need. */
+/** The given packages, and those of the libraries that they need. */
 export async function toolPackages(apt: Apt, names: readonly string[]): Promise<string[]> {
   const libraries = await Promise.all(names.map((name) => apt.librariesOf(name)));
   return [...new Set([...names, ...libraries.flat()])];

@@ -1,8 +1,8 @@
 // Expands a file of Zstandard that arrives in pieces of any length, frame by frame.
 //
-// Source: RFC 8878 §3 (a file is one or more frames, and frames to skip).
+// Source: RFC 8878 §3 (a file consists of frames, some of which may be skippable).
 //
-// 1. All frames are expanded. Node's stream ends after the first one that ends inside a piece, so another stream takes the rest of that piece.
+// 1. All frames are expanded. Node's stream ends after the first frame that ends inside a piece, so another stream takes the rest of it.
 // 2. A frame that is damaged, cut short or followed by other bytes is an error.
 
 import { createZstdDecompress, constants as zlib } from 'node:zlib';

@@ -167,7 +167,7 @@ releases:
   test('of several architectures comes by one command; without packages it has no drivers, and says so', async () => {
     const { code, output, complaints } = await imported('installer/ubuntu/precise', '--arch', 'amd64,i386');
     assert.equal(code, 0, complaints.join('\n'));
-    assert.match(output.join('\n'), /Omitting the drivers of disks.*linux-image-9\.9-test as --package/);
+    assert.match(output.join('\n'), /Omitting the drivers for disks.*linux-image-9\.9-test with --package/);
     for (const arch of ['amd64', 'i386']) assert.ok(read(arch, 'precise', 'initrd.gz').equals(initrdOf(`old ${arch}`)));
   });
 

@@ -11,7 +11,7 @@ import { type AddResult, addImage } from '../../images/image-adding.ts';
 import { bytesOfFile } from '../../images/image-file.ts';
 import { removeImages } from '../../images/image-removal.ts';
 import { formatImageName, hasBlob, readImages, type StoreContent, type StoredImage } from '../../images/image-store.ts';
-import { describeSystem, judgeSystem, type SystemFacts, SystemLook } from '../../images/image-system.ts';
+import { describeSystem, judgeSystem, type SystemFacts, SystemInspector } from '../../images/image-system.ts';
 import { listAllInstallers } from '../../images/installer-tree.ts';
 import { nearestHint } from '../../nearest-name.ts';
 import { shellWord } from '../../shell-word.ts';
@@ -91,7 +91,7 @@ interface SeenAddition extends AddResult {
 
 /** Adds an open file and prints progress. @throws RackError as `addImage`, and `permission-denied` as `readTree` */
 export async function addOpened(tree: string, file: FileHandle, flags: AddFlags): Promise<SeenAddition> {
-  const look = new SystemLook(flags.arch);
+  const inspector = new SystemInspector(flags.arch);
   const adding = addImage({
     tree,
     file: await bytesOfFile(file, flags.file),
@@ -108,12 +108,12 @@ export async function addOpened(tree: string, file: FileHandle, flags: AddFlags)
     compress: flags.compress,
     nowMs: systemClock.wallTimeMs(),
     onProgress: printTenths(flags.json),
-    onDisk: (piece) => look.take(piece),
+    onDisk: (piece) => inspector.take(piece),
   });
   const added = await adding.catch((error: unknown) => {
     throw forReader(tree, error);
   });
-  const system = look.facts();
+  const system = inspector.facts();
   return { ...added, system, unfit: judgeSystem(system, flags.arch) };
 }
 

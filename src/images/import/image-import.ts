@@ -1,12 +1,12 @@
 // Imports an offered image: downloads it, converts it while it arrives, and adds it to the store.
 //
-//   present? ─▶ lock the place ─▶ download ─┬─ grows ─▶ add (image-adding.ts) ─▶ verified? ─▶ manifest ─▶ remove the download
-//                                           ├─ begins again ─▶ add again
-//                                           └─ failed ─▶ the part stays: the next import continues from it
+//   present? ─▶ lock the download ─▶ download ─┬─ grows ─▶ add (image-adding.ts) ─▶ verified? ─▶ manifest ─▶ remove the download
+//                                              ├─ begins again ─▶ add again
+//                                              └─ failed ─▶ the part stays: the next import continues from it
 //
 // 1. Nothing appears in the store until the whole file has its published checksum.
 // 2. However an import ends, the next import of the same file continues its download. Only a finished import removes the download.
-// 3. The disk must have room for the file and for the image that it becomes, before it is downloaded.
+// 3. Before the download, the disk must have room for the file and for the image made from it.
 // 4. A system that no machine could start or set up (image-system.ts) is refused.
 
 import { rm } from 'node:fs/promises';
@@ -19,7 +19,7 @@ import { GrowingFile, GrowthInterrupted } from '../download/growing-file.ts';
 import type { DownloadRequest, DownloadState } from '../download/request.ts';
 import { type AddResult, addImage, asStoreError } from '../image-adding.ts';
 import { hasBlob, isSameName, readImages, type StoredImage } from '../image-store.ts';
-import { judgeSystem, type SystemFacts, SystemLook } from '../image-system.ts';
+import { judgeSystem, type SystemFacts, SystemInspector } from '../image-system.ts';
 import { makeDirectories } from '../publication.ts';
 import { lockImport } from './import-lock.ts';
 import type { ImportTerms } from './import-terms.ts';
@@ -29,7 +29,7 @@ import { importSystem } from './system-import.ts';
 /** The largest file that is downloaded, in bytes. */
 const FILE_BYTES_MAX = 64 * 1024 ** 3;
 
-/** The end of an import. */
+/** The outcome of an import. */
 export interface ImportResult {
   readonly image: StoredImage;
   /** False if the image was already in the store. */
@@ -41,8 +41,8 @@ export interface ImportResult {
 /**
  * Imports an image.
  *
- * @throws RackError `source-failed` if no attempt gave the file, `cancelled`, `already-running` if another process imports this file, and
- * those of `addImage`
+ * @throws RackError `source-failed` if no attempt delivered the file, `cancelled`, `already-running` if another process imports this file,
+ * and those of `addImage`
  */
 export async function importImage(offer: ImageOffer, terms: ImportTerms): Promise<ImportResult> {
   try {
@@ -83,7 +83,7 @@ async function importMissing(offer: ImageOffer, terms: ImportTerms): Promise<Imp
   }
 }
 
-/** The stored image that was imported from this very file; undefined if there is none. */
+/** The stored image that was imported from the offered file; undefined if there is none. */
 function findImported({ digest, ...offer }: ImageOffer, images: readonly StoredImage[]): StoredImage | undefined {
   return images.find(
     (image) =>
@@ -121,7 +121,7 @@ type Added = AddResult & { readonly system: SystemFacts };
 
 async function addOnce(offer: ImageOffer, file: GrowingFile, { tree, nowMs, isCopy }: ImportTerms): Promise<Added> {
   const { os, release, architecture, subarchitecture, label, serial, title, source, digest } = offer;
-  const look = new SystemLook(architecture);
+  const inspector = new SystemInspector(architecture);
   try {
     const added = await addImage({
       tree,
@@ -133,16 +133,16 @@ async function addOnce(offer: ImageOffer, file: GrowingFile, { tree, nowMs, isCo
       nowMs,
       onProgress: () => undefined,
       origin: { source, ...digest },
-      onDisk: (piece) => look.take(piece),
+      onDisk: (piece) => inspector.take(piece),
       whenVerified: async () => {
         await file.verified();
-        const unfit = isCopy === true ? undefined : judgeSystem(look.facts(), architecture);
+        const unfit = isCopy === true ? undefined : judgeSystem(inspector.facts(), architecture);
         if (unfit === undefined) return;
         const remedy = `to add it nevertheless, fetch ${offer.url} and add it: rackboot images add`;
         throw new RackError('bad-argument', `${offerName(offer)} was not imported: ${unfit}; ${remedy}`);
       },
     });
-    return { ...added, system: look.facts() };
+    return { ...added, system: inspector.facts() };
   } finally {
     await file.close();
   }

@@ -4,9 +4,9 @@
 //                          ├─ a root ─▶ is it one? ─▶ move into the store ────────────┘
 //                          └─ wrong ─▶ refused; the part is removed
 //
-// 1. Nothing appears in the store unless the file has its hash and passes the checks of an import.
-// 2. If the disk is full, or the process ends, the part stays, and finishing begins again.
-// 3. One process finishes an upload at a time (`import-lock.ts`).
+// 1. Nothing appears in the store unless the file has the announced hash and passes the checks of an import.
+// 2. If the disk is full, or the process ends, the part stays for another attempt.
+// 3. Only one process at a time finishes an upload (`import-lock.ts`).
 
 import { createHash } from 'node:crypto';
 import { chmod, type FileHandle, link, open, rm } from 'node:fs/promises';
@@ -18,7 +18,7 @@ import { addImage, asStoreError, publishStored } from '../image-adding.ts';
 import { bytesOfFile } from '../image-file.ts';
 import { keepBlobRecent } from '../image-removal.ts';
 import { blobPath, formatImageName, type ImageName, judgeImageName, type StoredImage } from '../image-store.ts';
-import { judgeSystem, SystemLook } from '../image-system.ts';
+import { judgeSystem, SystemInspector } from '../image-system.ts';
 import { lockImport } from '../import/import-lock.ts';
 import { isRoot, judgeSystemName, ROOT_HEAD_BYTES, rootDiskBytes } from '../import/root-format.ts';
 import { makeDirectories, syncDirectory } from '../publication.ts';
@@ -47,7 +47,7 @@ const LATER: ReadonlySet<string> = new Set(['store-unwritable', 'already-running
 /** The bytes read in one step. */
 const READ_BYTES = 1024 * 1024;
 
-/** Finishes an upload. An error of our own is thrown. */
+/** Finishes an upload. Throws only errors that are not a RackError. */
 export async function finishUpload(order: FinishOrder): Promise<FinishResult> {
   const lockPath = `${partPath(order.tree, order)}.lock`;
   try {
@@ -91,7 +91,7 @@ async function finish(order: FinishOrder): Promise<StoredImage> {
     const { bytesRead } = await file.read(head, 0, ROOT_HEAD_BYTES, 0);
     const { size } = await file.stat();
     if (isRoot(kind.format, viewBytes(head, 0, bytesRead))) return await addRoot(order, kind.format, size);
-    const remedy = 'give the filetype of what it is: ddraw for the image of a disk, tgz for an archive of a root';
+    const remedy = 'give its real filetype: ddraw for the image of a disk, tgz for an archive of a root';
     throw new RackError('bad-argument', `the upload is not a ${fileType} file: ${remedy}`);
   } finally {
     await file.close();
@@ -100,14 +100,14 @@ async function finish(order: FinishOrder): Promise<StoredImage> {
 
 async function addDisk(order: FinishOrder, file: FileHandle): Promise<StoredImage> {
   const { tree, name, title, nowMs } = order;
-  const look = new SystemLook(name.architecture);
+  const inspector = new SystemInspector(name.architecture);
   const { image } = await addImage({
     ...{ tree, name, nowMs, file: await bytesOfFile(file, 'the upload'), fileName: 'the upload', compress: true },
     ...(title === '' ? {} : { title }),
     onProgress: () => undefined,
-    onDisk: (piece) => look.take(piece),
+    onDisk: (piece) => inspector.take(piece),
     whenVerified: async () => {
-      const unfit = judgeSystem(look.facts(), name.architecture);
+      const unfit = judgeSystem(inspector.facts(), name.architecture);
       if (unfit === undefined) return;
       const remedy = 'to add it nevertheless, use `rackboot images add` on the host of the region';
       throw new RackError('bad-argument', `the upload cannot be deployed: ${unfit}; ${remedy}`);
@@ -116,13 +116,13 @@ async function addDisk(order: FinishOrder, file: FileHandle): Promise<StoredImag
   return image;
 }
 
-/** Moves the root into the store. */
+/** Links the root into the store. */
 async function addRoot(order: FinishOrder, format: RootFormat, bytes: number): Promise<StoredImage> {
   const { tree, name, title, sha256, fileType, nowMs } = order;
   const blob = join(tree, blobPath(sha256, format));
   await makeDirectories(dirname(blob));
   await chmod(partPath(tree, order), 0o644);
-  // A link, so that a killed process leaves the part.
+  // A hard link keeps the part, in case the process is killed before the end.
   if (foundStats(blob) === undefined) await link(partPath(tree, order), blob);
   else await keepBlobRecent(blob);
   await syncDirectory(dirname(blob));
