@@ -12,7 +12,7 @@ import { describeTftp } from '../../src/capture/tftp-description.ts';
 import { readRelayInformation } from '../../src/dhcp/wire/relay-agent.ts';
 import { readName, unpackName } from '../../src/dns/name.ts';
 import { readRdata, TYPE } from '../../src/dns/record.ts';
-import { decodeTarHead, encodeTarHead } from '../../src/images/bundle/tar.ts';
+import { decodeTarHeader, encodeTarHeader } from '../../src/images/bundle/tar.ts';
 import { encodeCpio } from '../../src/images/cpio.ts';
 import { findPartitionTable, recogniseFormat } from '../../src/images/disk-image.ts';
 import { decodeText } from '../../src/images/documents/text.ts';
@@ -130,14 +130,14 @@ export const DECODERS: Readonly<Record<string, Tried>> = {
     samples: [QCOW2.subarray(L1_AT, L1_AT + 64)],
   },
   decodeL2Table: { decode: decodeL2, samples: [QCOW2.subarray(L2_AT, L2_AT + 64)] },
-  decodeTarHead: {
-    decode: decodeTarHead,
-    samples: [encodeTarHead({ name: 'rackboot-images-1', bytes: 9 * 1024 ** 3 })],
+  decodeTarHeader: {
+    decode: decodeTarHeader,
+    samples: [encodeTarHeader({ name: 'rackboot-images-1', bytes: 9 * 1024 ** 3 })],
   },
   decodeLoaderTar: {
     decode: decodeLoaderTar,
     samples: [
-      Buffer.concat([encodeTarHead({ name: 'grubx64.efi', bytes: 3 }), Buffer.alloc(512, 'x'), Buffer.alloc(1024)]),
+      Buffer.concat([encodeTarHeader({ name: 'grubx64.efi', bytes: 3 }), Buffer.alloc(512, 'x'), Buffer.alloc(1024)]),
     ],
   },
   splitNetlink: { decode: splitNetlink, samples: capturesOf('netlink-') },

@@ -216,7 +216,7 @@ describe('a mirror of a site with images', { skip: missing('linux', 'gpg') }, ()
     writeFileSync(join(empty, 'streams/v1/index.sjson'), 'mine');
     assert.match(
       await refusal(['images', 'mirror', '--keyring', keyring, urls.site, empty, 'release=none']),
-      /index\.sjson is in the way: it has another content, and no mirror wrote it/,
+      /index\.sjson is in the way: it has different content, and no mirror wrote it/,
     );
     assert.equal(readFileSync(join(empty, 'streams/v1/index.sjson'), 'utf8'), 'mine');
   });

@@ -254,12 +254,12 @@ describe("import of MAAS's streams", { skip: missing('linux', 'gpg', 'xz', 'tar'
       [
         'a name with ..',
         () => archiveOf({ a: 'x' }, '--transform', 's,a,../stolen,', '-P', 'a'),
-        /"\.\.\/stolen", which leads out of it/,
+        /"\.\.\/stolen", which leads out of the archive/,
       ],
       [
         'an absolute name',
         () => archiveOf({ a: 'x' }, '--transform', 's,a,/stolen,', '-P', 'a'),
-        /"\/stolen", which leads out of it/,
+        /"\/stolen", which leads out of the archive/,
       ],
       [
         'a link',
@@ -298,7 +298,7 @@ describe("import of MAAS's streams", { skip: missing('linux', 'gpg', 'xz', 'tar'
         assert.equal(existsSync(join(tree, outside)), false);
       });
 
-    test('a root that does not begin as one', async () => {
+    test('a root that does not begin like one', async () => {
       const own = join(site, 'wrong');
       mkdirSync(own, { recursive: true });
       const files = { squashfs: { ftype: 'squashfs', path: 'it', content: 'no squashfs' } };
@@ -309,7 +309,7 @@ describe("import of MAAS's streams", { skip: missing('linux', 'gpg', 'xz', 'tar'
         ...['images', 'import', 'ubuntu/noble', '--source', 'maas', '--tree', tree, '--sources', path],
       ]);
       assert.equal(code, 2);
-      assert.match(complaints.join('\n'), /its squashfs does not begin as one/);
+      assert.match(complaints.join('\n'), /its squashfs does not begin like one/);
       assert.equal(existsSync(join(tree, 'ubuntu')), false);
     });
   });

@@ -1,12 +1,12 @@
 // A bundle: one tar archive with images, for a host without the Internet.
 //
 //   rackboot-images-1                     the number of images, for people
-//   HASH.json …                           the manifest of each image; HASH is that of its text
+//   HASH.json …                           the manifest of each image; HASH is the hash of its text
 //   HASH.img[.zst] …                      each content, once
 //
-// 1. The whole structure is checked before the first image is added: a bundle that is cut short, or names anything else, adds nothing.
-// 2. Each content passes the checks of `images add` (image-copy.ts), and must have the hash that its manifest names, or it is not added.
-// 3. No name of the archive becomes a path.
+// 1. The whole structure is checked before the first image is added: a bundle that is cut short, or has any other file, adds nothing.
+// 2. A content is added only if it passes the checks of `images add` (image-copy.ts) and has the hash that its manifest names.
+// 3. No name in the archive becomes a path.
 
 import { createHash } from 'node:crypto';
 import { type FileHandle, open } from 'node:fs/promises';
@@ -17,12 +17,12 @@ import { viewBytes } from '../../net/borrowed-bytes.ts';
 import { type AddResult, addImage } from '../image-adding.ts';
 import { blobPath, decodeImage, encodeImage, formatImageName, IMAGES_MAX, type StoredImage } from '../image-store.ts';
 import type { ImageBytes } from '../qcow2/reading.ts';
-import { decodeTarHead, encodeTarHead, filledBytes, TAR_BLOCK_BYTES, type TarFile } from './tar.ts';
+import { decodeTarHeader, encodeTarHeader, paddedBytes, TAR_BLOCK_BYTES, type TarFile } from './tar.ts';
 
 const FIRST = 'rackboot-images-1';
 const MANIFEST_BYTES_MAX = 16 * 1024;
 const MANIFEST_NAME = /^([0-9a-f]{64})\.json$/;
-/** Read at once. */
+/** Bytes that are read at once. */
 const PIECE_BYTES = 1024 * 1024;
 
 /** Called with bytes of the bundle. */
@@ -33,7 +33,8 @@ const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes)
 
 /**
  * Writes images into an open, empty file.
- * @throws RackError `bad-argument` for an image that is not a disk, `store-broken` if the content of one is damaged, `store-unwritable` if the file cannot be written
+ * @throws RackError `bad-argument` for an image that is not a disk, `store-broken` if the content of an image is damaged,
+ * `store-unwritable` if the file cannot be written
  */
 export async function writeBundle(
   tree: string,
@@ -43,7 +44,7 @@ export async function writeBundle(
 ): Promise<void> {
   const root = images.find(({ system }) => system !== undefined);
   if (root !== undefined) {
-    const why = `${formatImageName(root)} is not a disk image: a bundle has disk images only`;
+    const why = `${formatImageName(root)} is not a disk image: a bundle can have only disk images`;
     throw new RackError('bad-argument', `${why}; leave it out, and import it on the other host`);
   }
   const contents = new Map(images.map((image) => [contentName(image), image]));
@@ -79,7 +80,7 @@ async function copyContent(
   });
   try {
     const hash = createHash('sha256');
-    await out.head({ name, bytes: image.bytes });
+    await out.header({ name, bytes: image.bytes });
     const buffer = Buffer.allocUnsafeSlow(PIECE_BYTES);
     for (let at = 0; at < image.bytes; ) {
       const { bytesRead } = await file.read(buffer, 0, Math.min(PIECE_BYTES, image.bytes - at), at);
@@ -91,7 +92,7 @@ async function copyContent(
       onProgress(at);
     }
     if (hash.digest('hex') !== image.sha256) throw damaged();
-    await out.fill(image.bytes);
+    await out.pad(image.bytes);
   } finally {
     await file.close();
   }
@@ -113,28 +114,28 @@ class TarWriter {
     this.#at += bytes.length;
   }
 
-  head(file: TarFile): Promise<void> {
-    return this.write(encodeTarHead(file));
+  header(file: TarFile): Promise<void> {
+    return this.write(encodeTarHeader(file));
   }
 
-  fill(bytes: number): Promise<void> {
-    return this.write(new Uint8Array(filledBytes(bytes) - bytes));
+  pad(bytes: number): Promise<void> {
+    return this.write(new Uint8Array(paddedBytes(bytes) - bytes));
   }
 
   async small(name: string, content: Uint8Array): Promise<void> {
-    await this.head({ name, bytes: content.length });
+    await this.header({ name, bytes: content.length });
     await this.write(content);
-    await this.fill(content.length);
+    await this.pad(content.length);
   }
 
-  /** Two empty blocks, on disk. */
+  /** Writes the two empty blocks. Resolves when the archive is on disk. */
   async end(): Promise<void> {
     await this.write(new Uint8Array(2 * TAR_BLOCK_BYTES));
     await this.#file.sync();
   }
 }
 
-/** A content of a bundle: where it lies. */
+/** The place of a content in a bundle, in bytes. */
 interface Content {
   readonly at: number;
   readonly bytes: number;
@@ -160,7 +161,7 @@ interface BundleTerms {
 }
 
 /**
- * Adds all images of a bundle. Those before a faulty one stay.
+ * Adds all images of a bundle. If one is faulty, the images before it stay.
  * @throws RackError `bad-argument` if it is not a whole bundle, and those of `addImage`
  */
 export async function addBundle(terms: BundleTerms): Promise<void> {
@@ -186,25 +187,25 @@ export async function addBundle(terms: BundleTerms): Promise<void> {
   }
 }
 
-/** A part of a file, as a file of its own. */
+/** A part of a file, which reads like a file. */
 const partOf = (file: ImageBytes, { at, bytes }: Content): ImageBytes => ({
   bytes,
   read: (from, length) => file.read(at + from, Math.max(0, Math.min(length, bytes - from))),
 });
 
-/** Reads the structure of a bundle, and none of its contents. */
+/** Reads the structure of a bundle, without its contents. */
 async function listBundle(file: ImageBytes, fileName: string): Promise<Listing> {
   const refuse = (why: string): RackError =>
     new RackError('bad-argument', `${fileName} is not a whole bundle of images: ${why}; export it again`);
   const images = new Map<string, StoredImage>();
   const contents = new Map<string, Content>();
   for (let at = 0, number = 0; ; number += 1) {
-    const head = decodeTarHead(await file.read(at, TAR_BLOCK_BYTES));
-    if (head.kind === 'fault') throw refuse(head.problem);
-    if (head.kind === 'end') break;
-    const { name, bytes } = head.file;
+    const header = decodeTarHeader(await file.read(at, TAR_BLOCK_BYTES));
+    if (header.kind === 'fault') throw refuse(header.problem);
+    if (header.kind === 'end') break;
+    const { name, bytes } = header.file;
     const content = { at: at + TAR_BLOCK_BYTES, bytes };
-    at = content.at + filledBytes(bytes);
+    at = content.at + paddedBytes(bytes);
     if (at > file.bytes) throw refuse('it is cut short');
     if (number === 0 && name !== FIRST) throw refuse(`it begins with ${JSON.stringify(name)}`);
     if (number === 0) continue;
@@ -217,7 +218,7 @@ async function listBundle(file: ImageBytes, fileName: string): Promise<Listing> 
       const owner = [...images.values()].find((image) => contentName(image) === name);
       if (owner === undefined || contents.has(name))
         throw refuse(`it has ${JSON.stringify(name)}, which belongs to no image`);
-      if (owner.bytes !== bytes) throw refuse(`${name} has another size than its image`);
+      if (owner.bytes !== bytes) throw refuse(`the size of ${name} is not that of its image`);
       contents.set(name, content);
     }
   }

@@ -1,23 +1,23 @@
 // Decodes lists of checksums, such as SHA256SUMS and CHECKSUM.
 //
-//   9f86d081…  disk.img               GNU coreutils, text; `./` in front of the name is left out
+//   9f86d081…  disk.img               GNU coreutils, text; a leading `./` of the name is dropped
 //   9f86d081… *disk.img               GNU coreutils, binary
-//   9f86d081…                         a sum alone: of the one file that the list is for
+//   9f86d081…                         only a checksum: of the one file that the list is for
 //   SHA256 (disk.img) = 9f86d081…     BSD, and `--tag` of GNU coreutils
-//   # disk.img: 576716800 bytes       a comment of Fedora, Rocky Linux and AlmaLinux with the size
+//   # disk.img: 576716800 bytes       a comment with the size, in lists of Fedora, Rocky Linux and AlmaLinux
 //
 // Sources: sha256sum(1), cksum(1) of GNU coreutils 9; the lists of cloud.debian.org, download.fedoraproject.org and repo.almalinux.org; RFC
 // 9580 §7 (clear-signed text).
 //
-// 1. A list inside clear-signed text is read without its signature. Nothing here verifies one: `signatures/` does.
-// 2. Of several sums of a file the strongest is kept. Two different ones by one algorithm are a fault.
-// 3. A name that is not a contained path is left out: nothing could ask for it.
+// 1. A list inside clear-signed text is read, but its signature is not verified here: `signatures/` does that.
+// 2. If a file has several checksums, the one by the strongest algorithm is kept. Two different checksums by one algorithm are a fault.
+// 3. A file whose name is not a contained path is left out, because nothing could request it.
 
 import { isContainedPath } from '../documents/contained-path.ts';
 import { type DocumentDecoded, documentFault, documentValue } from '../documents/fault.ts';
 import { decodeText } from '../documents/text.ts';
 
-/** An algorithm, the weakest first. SHA-1 and MD5 only protect against damage. */
+/** A checksum algorithm; the list has the weakest first. SHA-1 and MD5 only protect against damage. */
 export type ChecksumAlgorithm = (typeof ALGORITHMS)[number];
 const ALGORITHMS = ['md5', 'sha1', 'sha224', 'sha256', 'sha384', 'sha512'] as const;
 
@@ -30,12 +30,12 @@ export interface Checksum {
   readonly bytes: number | undefined;
 }
 
-/** Checksums by the name of the file; the empty name is that of a sum alone. */
+/** Checksums by the name of the file; a checksum without a name has the empty name. */
 export type ChecksumList = ReadonlyMap<string, Checksum>;
 
 /** The largest list, in bytes. */
 const LIST_BYTES_MAX = 8 * 1024 * 1024;
-/** Files of one list. */
+/** Bound on the files of one list. */
 const FILES_MAX = 100_000;
 
 const BY_DIGITS: ReadonlyMap<number, ChecksumAlgorithm> = new Map([
@@ -53,7 +53,7 @@ const COREUTILS = /^([0-9A-Fa-f]{32,128})(?:$| [ *](.+)$)/;
 const BSD = /^(MD5|SHA1|SHA224|SHA256|SHA384|SHA512) ?\(([^()]{1,1024})\) ?= ?([0-9A-Fa-f]{32,128})$/;
 const SIZE = /^# ([^:\s]{1,1024}): (\d{1,15}) bytes$/;
 
-/** Decodes a list. @param document its bytes, or its text if a signature was taken off it */
+/** Decodes a list. @param document its bytes, or its text if it was taken out of a clear-signed document */
 export function decodeChecksumList(document: Uint8Array | string): DocumentDecoded<ChecksumList> {
   const text = typeof document === 'string' ? documentValue(document) : decodeText(document, LIST_BYTES_MAX);
   if (!text.ok) return text;
@@ -71,7 +71,7 @@ export function decodeChecksumList(document: Uint8Array | string): DocumentDecod
   return documentValue(new Map([...found].map(([name, sum]) => [name, { ...sum, bytes: sizes.get(name) }])));
 }
 
-/** The lines with their places; of clear-signed text those that are signed, without the escape of their dashes. */
+/** The lines with their indexes. Of clear-signed text, only the signed lines, without the escapes of their dashes. */
 function* signedPart(lines: readonly string[]): Generator<readonly [index: number, line: string]> {
   const head = lines.findIndex((line) => line.trimEnd() === CLEAR_SIGNED);
   if (head === -1) return yield* lines.map((line, index) => [index, line.trimEnd()] as const);
@@ -118,7 +118,8 @@ function readSum(line: string): { name: string; algorithm: ChecksumAlgorithm; he
 
 /**
  * The checksum of a file; undefined: the list has none.
- * @param isOfOneFile the list is for this file alone, so the name in it, which may be that of a build behind a link, does not matter
+ * @param isOfOneFile true if the list is only for this file. Then the name in it does not matter; it may be that of the build to which
+ *   `file` links.
  */
 export function findChecksum(list: ChecksumList, file: string, isOfOneFile = false): Checksum | undefined {
   const found = list.get(file);

@@ -1,10 +1,10 @@
-// Decodes the `Release` or `InRelease` file of a Debian repository: the checksums of its indexes. With a verified signature they vouch for
-// `main/installer-amd64/current/images/SHA256SUMS`, and that for the files of the installer.
+// Decodes the `Release` or `InRelease` file of a Debian repository: the checksums of its indexes. If the signature is verified, they vouch
+// for `main/installer-amd64/current/images/SHA256SUMS`, which vouches for the files of the installer.
 //
 // Sources: the Debian repository format (wiki.debian.org/DebianRepository/Format), "Release" files; deb822(5).
 //
-// 1. The text must be the signed one (`signatures/`): the lines of a signature are not fields, so they are a fault.
-// 2. A field that appears twice is a fault, so that no second list replaces a first.
+// 1. The text must be only the signed part (`signatures/`): the lines of a signature are not fields, so they are a fault.
+// 2. A field that appears twice is a fault, so that no list can replace an earlier one.
 
 import { isContainedPath } from '../documents/contained-path.ts';
 import { type DocumentDecoded, documentFault, documentValue } from '../documents/fault.ts';
@@ -13,7 +13,7 @@ import type { Checksum, ChecksumAlgorithm } from './checksum-list.ts';
 /** A file of a release. */
 type ReleaseEntry = Checksum & { readonly bytes: number };
 
-/** The fields of a release that are read; empty: it does not have the field. */
+/** The fields that are read from a release; empty: it lacks the field. */
 export interface ReleaseFile {
   /** `stable`, `oldstable`. */
   readonly suite: string;
@@ -27,9 +27,9 @@ export interface ReleaseFile {
 
 /** The largest file, in characters. Debian's have some 250 000. */
 const RELEASE_CHARACTERS_MAX = 8 * 1024 * 1024;
-/** Files of one list. */
+/** Bound on the files of one list. */
 const FILES_MAX = 50_000;
-/** Lists of a release, the one to use first. */
+/** The lists of a release, the preferred one first. */
 const LISTS: readonly (readonly [field: string, algorithm: ChecksumAlgorithm, digits: number])[] = [
   ['sha256', 'sha256', 64],
   ['md5sum', 'md5', 32],
@@ -42,7 +42,7 @@ interface Field {
   readonly rest: string[];
 }
 
-/** Decodes a release. @param text as it was signed */
+/** Decodes a release. @param text the signed text */
 export function decodeReleaseFile(text: string): DocumentDecoded<ReleaseFile> {
   if (text.length > RELEASE_CHARACTERS_MAX)
     return documentFault('too-large', '', `at most ${RELEASE_CHARACTERS_MAX} characters`, text.length);

@@ -1,4 +1,4 @@
-// Copies a region's images at intervals while the rack is linked. Each copy runs in a thread of its own, so that neither the link nor the rack's
+// Copies a region's images at intervals while the rack is linked. Each copy runs in its own thread, so that neither the link nor the rack's
 // event loop waits.
 
 import { Worker } from 'node:worker_threads';
@@ -14,7 +14,7 @@ const AGAIN_MS = 60_000;
 /** The memory of the thread's JavaScript, in MB; the same as for the region's imports. */
 const RESOURCE_LIMITS = { maxOldGenerationSizeMb: 384, maxYoungGenerationSizeMb: 16 };
 
-/** The images whose progress is kept. */
+/** Bound on the images whose progress is kept. */
 const PROGRESS_MAX = 64;
 
 /** The data of the thread. */
@@ -55,12 +55,12 @@ export class RegionCopies {
     return [...this.#progress.values()];
   }
 
-  /** Copies now and then at intervals. No effect if already begun. */
+  /** Copies at once, and then at intervals. No effect if already begun. */
   begin(): void {
     if (this.#timer === undefined && this.#worker === undefined) this.#run();
   }
 
-  /** Ends a copy under way. A later one continues from the bytes that have arrived. */
+  /** Ends a running copy. A later one continues from the bytes that have arrived. */
   async close(): Promise<void> {
     this.#isClosed = true;
     this.#timer?.cancel();

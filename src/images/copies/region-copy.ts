@@ -4,11 +4,11 @@
 //
 // Source: MAAS's racks, which take all images of their region.
 //
-// 1. The documents are trusted without a signature: over its link the region gives the rack every command anyway. Each image must have the
-//    published checksum.
-// 2. Images added on the rack stay. A copy never replaces one with the same name and serial.
+// 1. The documents are trusted without a signature: the rack obeys every command that the region sends over the link anyway. Each image
+//    must have the published checksum.
+// 2. Images added on the rack stay, even if an image of the region has the same name and serial.
 // 3. The bytes of a removed copy stay for an hour: this host does not know which machines read them.
-// 4. If no region answers, or its answer is wrong, nothing is removed.
+// 4. If no region answers, or its answer is invalid, nothing is removed.
 
 import { errorText, RackError } from '../../errors.ts';
 import type { Downloads } from '../download/queue.ts';
@@ -47,7 +47,7 @@ export interface CopyResult {
   readonly problems: readonly string[];
 }
 
-/** Copies what is missing. @throws RackError `source-failed` if no address of the region answers */
+/** Copies the missing images, and removes copies of removed ones. @throws RackError `source-failed` if no address of the region answers */
 export async function copyFromRegion(terms: CopyTerms): Promise<CopyResult> {
   const offers = await askRegion(terms);
   const problems: string[] = [];

@@ -18,7 +18,7 @@ export interface FetchTerms {
 /**
  * Resolves when the file is complete and verified.
  * @param name the name of the import in error messages
- * @throws RackError `source-failed` if no attempt gave the file, or `cancelled`
+ * @throws RackError `source-failed` if no attempt delivered the file, or `cancelled`
  */
 export async function fetchFile(
   request: DownloadRequest,
@@ -28,15 +28,15 @@ export async function fetchFile(
   const download = downloads.add(request);
   const stop = (): void => download.cancel();
   const { promise, resolve } = Promise.withResolvers<void>();
-  const look = (): void => {
+  const check = (): void => {
     onDownload(download);
     if (isAtRest(download.state)) resolve();
   };
-  const unwatch = download.watch(look);
+  const unwatch = download.watch(check);
   signal?.addEventListener('abort', stop, { once: true });
   try {
     if (signal?.aborted === true) stop();
-    look();
+    check();
     await promise;
   } finally {
     unwatch();

@@ -1,4 +1,4 @@
-// The images that a site with plain files offers: for each release and architecture, the file that its list of checksums names.
+// Reads the images that a site offers as plain files: for each release and architecture, the file that the list of checksums names.
 
 import { RackError } from '../../errors.ts';
 import { type Checksum, decodeChecksumList, findChecksum } from '../checksums/checksum-list.ts';

@@ -1,11 +1,11 @@
-// Imports the first of several offers of one image that can be downloaded.
+// Imports an image from the first of its offers that can be downloaded.
 //
 //   offers of one name ─▶ joined by their checksum ─▶ import ─┬─▶ imported
-//                                     ▲                       └─ no server gave the file ─▶ the next offer
+//                                     ▲                       └─ no server delivered the file ─▶ the next offer
 //                                     └────────────────────────────────────┘
 //
-// 1. Offers with the same checksum are one file with several servers. The download asks the next one when a server fails or has other bytes.
-// 2. An offer with another checksum is another file. It is tried only when no server delivered the file before it.
+// 1. Offers with the same checksum are one file with several servers. If a server fails or has other bytes, the download asks the next one.
+// 2. An offer with another checksum is another file. It is tried only if no server delivered the file before it.
 
 import { RackError } from '../../errors.ts';
 import { type ImportResult, importImage } from './image-import.ts';
@@ -15,7 +15,7 @@ import type { ImageOffer } from './offer.ts';
 /** The offers of one image, the preferred one first. */
 export type OffersOfImage = readonly [ImageOffer, ...(readonly ImageOffer[])];
 
-/** Joins the offers that have the same file: one offer, whose mirrors are the URLs of the others. */
+/** Joins the offers of the same file into one, whose mirrors are the URLs of the others. */
 function joinOffers([first, ...others]: OffersOfImage): OffersOfImage {
   const isSame = ({ digest: { algorithm, hex } }: ImageOffer): boolean =>
     algorithm === first.digest.algorithm && hex === first.digest.hex;
@@ -38,7 +38,7 @@ export interface FirstImport extends ImportResult {
 /**
  * Imports the first offer that can be downloaded.
  * @param onOffer called before each import
- * @throws RackError as `importImage`; if no offer can be downloaded, the reason of the last one
+ * @throws RackError as `importImage`; if no offer can be downloaded, the error of the last one
  */
 export async function importFirst(
   offers: OffersOfImage,

@@ -11,7 +11,7 @@ const SQLITE_BUSY = 5;
 /**
  * Locks a file; creates it if it is missing.
  * @param title the name of the import in error messages
- * @throws RackError `already-running` if another process holds the lock, `store-unwritable` if the file cannot be one
+ * @throws RackError `already-running` if another process holds the lock, `store-unwritable` if the file cannot be locked
  */
 export function lockImport(path: string, title: string): { release(): void } {
   let database: DatabaseSync | undefined;
@@ -23,7 +23,9 @@ export function lockImport(path: string, title: string): { release(): void } {
   } catch (cause) {
     database?.close();
     if (cause instanceof Error && 'errcode' in cause && cause.errcode === SQLITE_BUSY)
-      throw new RackError('already-running', `another process imports ${title}: wait for it, or stop it`, { cause });
+      throw new RackError('already-running', `another process is importing ${title}: wait for it, or stop it`, {
+        cause,
+      });
     const remedy = 'remove it, and let the user who runs Rackboot write to its directory';
     throw new RackError('store-unwritable', `${path} cannot be locked (${errorText(cause)}): ${remedy}`, { cause });
   }

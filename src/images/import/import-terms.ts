@@ -12,7 +12,7 @@ export interface ImportTerms {
   readonly nowMs: number;
   /** Called after each change of the download. */
   readonly onProgress: (download: Download) => void;
-  /** True for a copy from another Rackboot's store: its system was checked there, and its bytes stay as they are. */
+  /** True for a copy from another Rackboot's store: its system was checked there, and its bytes are stored unchanged. */
   readonly isCopy?: boolean | undefined;
   /** Stops the import; the bytes downloaded so far stay. */
   readonly signal?: AbortSignal | undefined;

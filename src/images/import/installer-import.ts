@@ -1,6 +1,6 @@
 // Imports an offered installer: downloads its kernel and its initrd, verifies them, adds the drivers and publishes them in the boot tree.
 //
-// 1. Nothing appears in the tree before both files have proved to be those of the signed list.
+// 1. Nothing appears in the tree before both files match the checksums of the signed list.
 // 2. An interrupted download continues with the next import. Only a finished import removes the files.
 
 import { readFile, rm } from 'node:fs/promises';
@@ -14,12 +14,12 @@ import { type FetchTerms, fetchFile } from './file-fetch.ts';
 import { lockImport } from './import-lock.ts';
 import { type InstallerOffer, installerName, type ListedFile } from './offer.ts';
 
-/** The largest kernel or initrd, in bytes; they are put together in memory. Debian's have at most 50 MB. */
+/** The largest kernel or initrd, in bytes; both are read into memory. Debian's have at most 50 MB. */
 const FILE_BYTES_MAX = 512 * 1024 * 1024;
-/** Systems whose packages apt of a Debian host can fetch for any release. */
+/** The system whose packages a Debian host's apt can fetch for any release. */
 const WITH_PACKAGES = 'debian';
 
-/** How an import goes. */
+/** The options of an import. */
 export interface InstallerTerms
   extends FetchTerms,
     Pick<EnvironmentRequest, 'tree' | 'workDir' | 'packages' | 'onProgress'> {}
@@ -27,8 +27,8 @@ export interface InstallerTerms
 /**
  * Imports an installer as `ARCH/generic/RELEASE/install/{linux,initrd.gz,manifest.json}` of the tree.
  *
- * @throws RackError `source-failed` if no attempt gave a file, `cancelled`, `already-running` if another process imports this installer, and
- * those of `publishInstaller`
+ * @throws RackError `source-failed` if no attempt delivered a file, `cancelled`, `already-running` if another process imports this
+ * installer, and those of `publishInstaller`
  */
 export async function importOfferedInstaller(offer: InstallerOffer, terms: InstallerTerms): Promise<Publication> {
   const { tree, workDir, packages, onProgress } = terms;
@@ -42,7 +42,7 @@ export async function importOfferedInstaller(offer: InstallerOffer, terms: Insta
     const requests = [kernel, initrd].map((file) => requestOf(file, directory));
     for (const request of requests) await fetchFile(request, installerName(offer), terms);
     const [linux, first] = await Promise.all(requests.map(({ name }) => readFile(join(directory, name))));
-    if (linux === undefined || first === undefined) throw new Error('two files were asked for');
+    if (linux === undefined || first === undefined) throw new Error('two files were requested');
     const facts = { os, release, base, title, source, kernel_url: kernel.url, initrd_url: initrd.url };
     const installer = { kernel: linux, initrd: first, base, hasPackages: os === WITH_PACKAGES, facts };
     const published = await publishInstaller({ tree, arch, release, workDir, packages, onProgress }, installer);

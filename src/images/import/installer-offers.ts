@@ -1,12 +1,12 @@
-// The installers that a mirror of packages has: for each release and architecture the kernel and the initrd, as signed lists name them.
+// Reads the installers that a mirror of packages has: for each release and architecture, the kernel and initrd that signed lists name.
 //
 //   InRelease, or Release and Release.gpg ─▶ SHA256SUMS or MD5SUMS of the installer's images ─▶ linux, initrd.gz
 //                  └─ (Ubuntu) does not list them ─▶ SHA256SUMS.gpg or MD5SUMS.gpg ─┘
 //
 // Source: the Debian repository format (wiki.debian.org/DebianRepository/Format); the mirrors of Debian 12 and Ubuntu 14.04.
 //
-// 1. The suite of updates is tried first: Ubuntu has its newer kernels there, and Debian has no installer there.
-// 2. The signed file must be of the wanted release, and still valid: a mirror cannot pass off another one, or an old one, as it.
+// 1. The updates suite is tried first: Ubuntu has its newer kernels there, and Debian has no installer there.
+// 2. The signed file must name the wanted release and still be valid, so that a mirror cannot pass off another release or an old file.
 
 import { RackError } from '../../errors.ts';
 import { type ChecksumList, decodeChecksumList } from '../checksums/checksum-list.ts';
@@ -20,10 +20,10 @@ import type { KeyPlace, SourceDocuments, TrustedDocument } from './source-docume
 
 const LISTS = ['SHA256SUMS', 'MD5SUMS'] as const;
 
-interface InstallerMeans {
+interface InstallerOfferTerms {
   /** Wall time. */
   readonly nowMs: number;
-  /** The mirrors that apt of this host uses. */
+  /** The mirrors that this host's apt uses. */
   readonly mirrors: readonly string[];
   readonly configured: ConfiguredMirrors;
 }
@@ -33,18 +33,18 @@ export async function readInstallerOffers(
   source: InstallerSource,
   { release, architectures }: OfferWish,
   documents: SourceDocuments,
-  means: InstallerMeans,
+  terms: InstallerOfferTerms,
 ): Promise<SourceAnswer> {
   const sites = new Map<string, Mirror>();
   const siteFor = (architecture: string): Mirror => {
-    const url = findMirror(source, architecture, means.configured, means.mirrors);
+    const url = findMirror(source, architecture, terms.configured, terms.mirrors);
     if (url === undefined) {
       const remedy = 'name one with --mirror, or as `mirror` of the source';
-      throw documents.failure(`apt of this host has no mirror of ${source.os} for ${architecture}: ${remedy}`);
+      throw documents.failure(`this host's apt has no mirror of ${source.os} for ${architecture}: ${remedy}`);
     }
     if (source.trust.kind === 'unsigned' && !url.startsWith('https://'))
-      throw documents.failure(`it is not signed, so ${url} must be fetched by https`);
-    const site = sites.get(url) ?? new Mirror(source, url, documents, means.nowMs);
+      throw documents.failure(`it is not signed, so ${url} must use https`);
+    const site = sites.get(url) ?? new Mirror(source, url, documents, terms.nowMs);
     sites.set(url, site);
     return site;
   };
@@ -67,7 +67,7 @@ export async function readInstallerOffers(
   return {
     source: source.name,
     offers: [],
-    // Not every release is for every architecture: undefined is not a problem.
+    // `undefined` is not a problem: not every release exists for every architecture.
     installers: answers.flatMap((answer) => (answer === undefined || answer instanceof RackError ? [] : [answer])),
     loaders: [],
     problems: distinctProblems(answers),
@@ -100,7 +100,7 @@ class Mirror {
       if (found === undefined) continue;
       const { url, list } = found;
       const [kernel, initrd] = ['linux', 'initrd.gz'].map((file) => listedFile(list, url, `${images}/`, arch, file));
-      // An architecture that has no image for the network, or a release whose updates have other images.
+      // The architecture has no image for network boot, or the release's updates have other images.
       if (kernel === undefined || initrd === undefined) continue;
       return { source: name, os, release: release.name, base, architecture, title, kernel, initrd };
     }
@@ -134,7 +134,7 @@ class Mirror {
     return undefined;
   }
 
-  /** A list that has a signature of its own. Without signatures there is none but that of the release. */
+  /** Finds a list that has its own signature. An unsigned source has only the list that its release names. */
   #findSigned(url: string): Promise<TrustedDocument | undefined> | undefined {
     return this.#source.trust.kind === 'signed' ? this.#documents.find(url, `${url}.gpg`, this.#keys) : undefined;
   }
@@ -165,7 +165,7 @@ class Mirror {
   }
 }
 
-/** A file `IMAGES/…-installer/ARCH/NAME` of the list; undefined: it has none, or only a checksum that is not accepted. */
+/** The file `IMAGES/…-installer/ARCH/NAME` of the list; undefined: the list lacks it, or its checksum is not of an accepted kind. */
 function listedFile(
   list: ChecksumList,
   directoryUrl: string,

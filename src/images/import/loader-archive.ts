@@ -1,9 +1,9 @@
 // Unpacks an archive of boot loaders, `archive.tar.xz` of MAAS's streams, in memory.
 //
-// Sources: POSIX.1-2017 pax, "ustar Interchange Format"; GNU tar 1.35 for its mark in the same place.
+// Sources: POSIX.1-2017 pax, "ustar Interchange Format"; GNU tar 1.35 for its magic in the same place.
 //
 // 1. Only plain files are extracted, each under the last component of its name. So no name in an archive becomes a path.
-// 2. A link, a device, an absolute path or a path with `..` makes the whole archive refused. Directories are skipped.
+// 2. An archive with a link, a device, an absolute path or a path with `..` is refused as a whole. Directories are skipped.
 // 3. An archive expands to at most EXPANDED_BYTES_MAX, with at most FILES_MAX files.
 
 import { isPlainName } from '../../boot/images.ts';
@@ -25,7 +25,7 @@ const BLOCK_BYTES = 512;
 const DIRECTORY = '5';
 /** Regular files: POSIX, old. */
 const PLAIN: ReadonlySet<string> = new Set(['0', '']);
-/** Extended headers of pax. They may hold only metadata such as times and owners; one with a name or a size is refused. */
+/** Extended headers of pax. They may hold only metadata such as times and owners; a header with a name or a size is refused. */
 const PAX: ReadonlySet<string> = new Set(['x', 'g']);
 
 /** The files of an archive, or the problem. */
@@ -50,7 +50,7 @@ export async function unpackLoader(archive: Uint8Array, title: string): Promise<
 export function decodeLoaderTar(tar: Uint8Array): LoaderDecoded {
   const files = new Map<string, LoaderFile>();
   for (let at = 0; ; ) {
-    const head = decodeHead(Buffer.from(viewBytes(tar, at, at + BLOCK_BYTES)));
+    const head = decodeHeader(Buffer.from(viewBytes(tar, at, at + BLOCK_BYTES)));
     if (typeof head === 'string') return { ok: false, problem: head };
     if (head.kind === 'end') return { ok: true, files: [...files.values()] };
     const start = at + BLOCK_BYTES;
@@ -60,7 +60,7 @@ export function decodeLoaderTar(tar: Uint8Array): LoaderDecoded {
     const name = PAX.has(head.type) ? judgePax(data) : judgeName(head);
     if (typeof name === 'object') return { ok: false, problem: name.problem };
     if (name === undefined) continue;
-    if (files.has(name)) return { ok: false, problem: `it has two files ${name}` };
+    if (files.has(name)) return { ok: false, problem: `it has two files named ${name}` };
     if (files.size === FILES_MAX) return { ok: false, problem: `it has more than ${counted(FILES_MAX, 'file')}` };
     files.set(name, { name, data });
   }
@@ -68,7 +68,7 @@ export function decodeLoaderTar(tar: Uint8Array): LoaderDecoded {
 
 const CUT_SHORT = 'it is cut short';
 
-/** @returns undefined if the header overrides neither a name nor a size */
+/** @returns the problem if the header overrides a name or a size */
 const judgePax = (data: Buffer): { readonly problem: string } | undefined =>
   /(?:^|\n)\d+ (?:path|size|linkpath)=/.test(data.toString('latin1'))
     ? { problem: 'it has a very long name' }
@@ -79,7 +79,7 @@ function judgeName({ name, type }: Member): string | undefined | { readonly prob
   const shown = JSON.stringify(name);
   const path = name.replace(/^\.\//, '').replace(/\/$/, '');
   if (type === DIRECTORY && (path === '.' || path === '')) return undefined;
-  if (!isContainedPath(path)) return { problem: `it has ${shown}, which leads out of it` };
+  if (!isContainedPath(path)) return { problem: `it has ${shown}, which leads out of the archive` };
   if (type === DIRECTORY) return undefined;
   if (!PLAIN.has(type)) return { problem: `${shown} is not a plain file` };
   const last = path.slice(path.lastIndexOf('/') + 1);
@@ -116,7 +116,7 @@ interface Member {
 }
 
 /** @returns the header, or the problem as a text */
-function decodeHead(head: Buffer): Member | { readonly kind: 'end' } | string {
+function decodeHeader(head: Buffer): Member | { readonly kind: 'end' } | string {
   if (head.length < BLOCK_BYTES) return CUT_SHORT;
   if (head.every((byte) => byte === 0)) return { kind: 'end' };
   const text = (at: number, length: number): string => head.toString('latin1', at, at + length).split('\0', 1)[0] ?? '';

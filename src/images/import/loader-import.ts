@@ -2,7 +2,7 @@
 //
 //   each file ─▶ download and verify ─▶ unpack archives in memory (loader-archive.ts) ─▶ replace the directory
 //
-// 1. Nothing appears in the tree until every file has its published checksum and every archive has been unpacked.
+// 1. Nothing appears in the tree until every file was verified and every archive was unpacked.
 
 import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';

@@ -7,7 +7,7 @@ import type { ImageName } from '../image-store.ts';
 /** How many names a message lists; further ones are counted. */
 export const NAMED_MAX = 8;
 
-/** One image of a source, with all that its download needs. */
+/** One image of a source, with everything that its download needs. */
 export interface ImageOffer extends Omit<ImageName, 'serial'> {
   /** The name of its source. */
   readonly source: string;
@@ -63,10 +63,10 @@ export interface LoaderOffer {
   readonly files: readonly (NamedFile & { readonly isArchive: boolean })[];
 }
 
-/** The image that a person asks for: `ubuntu/noble`, `debian/12`. */
+/** The image that a person requests: `ubuntu/noble`, `debian/12`. */
 export interface OfferWish {
   readonly os: string;
-  /** A release by its name, its version or another of its names; undefined: all. */
+  /** A release by its name, its version or an alias; undefined: all. */
   readonly release: string | undefined;
   /** By our names; empty means all. */
   readonly architectures: readonly string[];
@@ -106,7 +106,7 @@ export interface SourceAnswer {
   readonly problems: readonly RackError[];
 }
 
-/** The distinct problems by their messages: of a source that does not answer, each release has the same one. */
+/** The problems with distinct messages: if a source does not answer, each of its releases has the same problem. */
 export const distinctProblems = (answers: readonly unknown[]): readonly RackError[] => [
   ...new Map(answers.flatMap((one) => (one instanceof RackError ? [[one.message, one] as const] : []))).values(),
 ];
@@ -117,7 +117,7 @@ export const offerName = ({ os, release, architecture, subarchitecture }: ImageO
 
 const GENERIC = 'generic';
 
-/** The first part of the name of an installer, by which a person asks for it. */
+/** The first part of the name by which a person requests an installer. */
 export const INSTALLER = 'installer';
 
 /** The name of an installer for people: `installer/debian/bookworm/amd64`. */

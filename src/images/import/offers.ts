@@ -1,4 +1,4 @@
-// The images that all sources offer, and the one that a person asks for.
+// Reads the offers of all sources, and chooses the offer that a person requests.
 
 import { counted, listed } from '../../counted.ts';
 import { RackError } from '../../errors.ts';
@@ -23,11 +23,11 @@ import { SourceDocuments } from './source-documents.ts';
 import { readStreamOffers } from './stream-offers.ts';
 
 /** The options of `askSources`. */
-interface SourceMeans {
+interface AskTerms {
   readonly downloads: Downloads;
   /** Wall time. */
   readonly nowMs: number;
-  /** The mirrors that apt of this host uses, for sources that name none of their own. */
+  /** The mirrors that this host's apt uses, for sources without their own. */
   readonly mirrors: readonly string[];
   /** The mirrors that the operator configured instead; default: none. */
   readonly configured?: ConfiguredMirrors | undefined;
@@ -38,7 +38,7 @@ interface SourceMeans {
 export function askSources(
   sources: readonly ImageSource[],
   wish: OfferWish,
-  { downloads, nowMs, mirrors, configured = {}, signal }: SourceMeans,
+  { downloads, nowMs, mirrors, configured = {}, signal }: AskTerms,
 ): Promise<readonly SourceAnswer[]> {
   return Promise.all(
     sources.map(async (source): Promise<SourceAnswer> => {
@@ -64,7 +64,7 @@ export function sourceNamed(sources: readonly ImageSource[], name: string): read
   const known = listed(names, NAMED_MAX);
   throw new RackError(
     'not-found',
-    `there is no source ${JSON.stringify(name)}; ${nearestHint(name, names)}there are ${known}`,
+    `there is no source ${JSON.stringify(name)}; ${nearestHint(name, names)}the sources are ${known}`,
   );
 }
 
@@ -135,7 +135,7 @@ function refuseAll(answers: readonly SourceAnswer[], { os, release = '', archite
 }
 
 /**
- * The offers of the very file that an image was made from. If no source has that file any more, those that `chooseOffers` chooses.
+ * The offers of the file from which an image was made. If no source has this file any more, the offers that `chooseOffers` chooses.
  * @throws RackError as `chooseOffers`
  */
 export function offersOf(

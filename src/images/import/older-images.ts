@@ -2,13 +2,13 @@
 //
 // 1. Of the imported images of a name, the newest KEPT_SERIALS stay, and so do those in use; all others are removed. Images added by hand
 //    always stay.
-// 2. Removal has two steps: first the name goes, then the bytes. Between them the use is checked again, because a machine may have been given
-//    the image meanwhile.
+// 2. First the manifest is removed, then the bytes. Between these steps the use is checked again, because a deployment may have chosen the
+//    image meanwhile.
 
 import { type ImageUse, removeImages, sweepBlobs } from '../image-removal.ts';
 import { blobsOf, compareImages, isSameName, readImages, type StoredImage } from '../image-store.ts';
 
-/** How many imported images of a name stay. */
+/** How many of the newest imported images of a name stay. */
 const KEPT_SERIALS = 2;
 
 /** The options of a removal. */
@@ -17,7 +17,7 @@ export interface RemovalTerms {
   readonly tree: string;
   /** Wall time. */
   readonly nowMs: number;
-  /** Asks which images machines are being deployed from: these stay. */
+  /** Returns the images from which machines are being deployed. These images stay. */
   readonly use: () => Promise<ImageUse>;
 }
 

@@ -1,10 +1,11 @@
-// The root of a system as a file: what its format begins with, the space that it needs, and names that no system may have in the boot tree.
+// The root of a system as a file: the first bytes of each format, the space that a root needs, and the names that no system may have in the
+// boot tree.
 //
 // Sources: squashfs 4.0 superblock; RFC 1952 (gzip), bzip2, xz, RFC 8878 (Zstandard); POSIX ustar.
 
 import type { RootFormat } from '../stored-system.ts';
 
-/** How many of a root's first bytes show its format. */
+/** The first bytes of a root that show its format. */
 export const ROOT_HEAD_BYTES = 512;
 /** Space that a root needs on a disk: about EXPANSION times its packed size, plus ROOM_BYTES to work in. */
 const EXPANSION = 4;
@@ -19,7 +20,7 @@ export const rootDiskBytes = (bytes: number): number => EXPANSION * bytes + ROOM
 export const judgeSystemName = (os: string): string | undefined =>
   RESERVED.has(os) ? `the boot tree already uses the name ${os}` : undefined;
 
-/** True if a file begins as a root of this format does. @param bytes its first ROOT_HEAD_BYTES */
+/** True if a file begins like a root of this format. @param bytes its first ROOT_HEAD_BYTES */
 export function isRoot(format: RootFormat, bytes: Uint8Array): boolean {
   const head = Buffer.from(bytes);
   const begins = (hex: string): boolean => head.toString('hex').startsWith(hex);

@@ -21,7 +21,7 @@ import type { ImageSource } from '../sources/source.ts';
 const DOCUMENT_BYTES_MAX = 32 * 1024 * 1024;
 /** The sum of all documents of a source, in bytes. The largest known document has 12 MB. */
 const TOTAL_BYTES_MAX = 256 * 1024 * 1024;
-/** Larger documents, in bytes, are fetched again for a second reader: an index may name a thousand, too many to keep. */
+/** Larger documents, in bytes, are fetched again for each reader: an index may name a thousand, too many to keep in memory. */
 const KEPT_BYTES_MAX = 1024 * 1024;
 const SIGNATURE_BYTES_MAX = 64 * 1024;
 const KEYRING_BYTES_MAX = 4 * 1024 * 1024;
@@ -33,7 +33,7 @@ export interface KeyPlace {
   readonly fingerprints: readonly string[] | undefined;
 }
 
-/** The contents of a keyring, and where it is: a file, a URL, or the settings. */
+/** The contents of a keyring, and the name of its place: a file, a URL, or the settings. */
 interface NamedKeys {
   readonly name: string;
   readonly bytes: Uint8Array;
@@ -121,7 +121,7 @@ export class SourceDocuments {
 
   #accept<T>(verified: Verified<T>, { name }: NamedKeys, { fingerprints }: KeyPlace): T {
     if (verified.ok) return verified.value;
-    const only = fingerprints === undefined ? '' : ', of which its fingerprints choose';
+    const only = fingerprints === undefined ? '' : ', of which only those with its fingerprints count';
     throw this.failure(`${describeSignatureFault(verified.fault)}; its keys are in ${name}${only}`);
   }
 
@@ -135,7 +135,7 @@ export class SourceDocuments {
     return { name: keyUrl, bytes: await this.#fetch(keyUrl, KEYRING_BYTES_MAX) };
   }
 
-  /** @returns undefined if there is no such file */
+  /** @returns undefined if the file does not exist */
   #readKeyring(file: string): NamedKeys | undefined {
     try {
       return { name: file, bytes: readRegularBytes(file, KEYRING_BYTES_MAX) };

@@ -1,11 +1,11 @@
-// Turns one version of a simplestreams product into an offer. The kinds of its files decide which: a disk image, the root of a system with its
-// kernel and initrd, or a boot loader.
+// Turns one version of a simplestreams product into an offer. The kinds of its files decide which: a disk image, the root of a system with
+// its kernel and initrd, or a boot loader.
 //
 // Source: the products of MAAS's streams (`…:v3:download`, `…:centos-bases-download`, `…:1:bootloader-download`).
 //
 // 1. A file without a checksum is not offered: it cannot be verified.
 // 2. The release's own kernel (`ga-24.04`, before 16.04 `hwe-` with its first letter) gets the subarchitecture `generic`, as in MAAS. Every
-//    other kernel keeps its own name, and so does a disk image for a machine of its own kind (`xgene-uboot`).
+//    other kernel keeps its own name, and so does a disk image for one kind of machine (`xgene-uboot`).
 
 import type { Digest } from '../download/digest.ts';
 import { judgeImageName } from '../image-store.ts';
@@ -23,7 +23,7 @@ const DISKS = ['disk1.img', 'root-dd.raw', 'root-dd', 'root-dd.zst'];
 /** The kinds of files, besides the root, with which a system starts. */
 const START_FILES = new Set(['kernel', 'initrd', 'device-tree', 'manifest']);
 const GENERIC = /^(?:generic|ga-[0-9.]+)$/;
-/** The letters of the releases whose own kernel is named by them: precise to wily. */
+/** The releases whose own kernel is named after their first letter: precise to wily. */
 const LETTERED = /^[p-w]/;
 
 /** @returns the offer, or the reason why the version cannot be imported */
@@ -71,7 +71,7 @@ function isGeneric(image: StreamImage): boolean {
   );
 }
 
-/** The subarchitecture with its kernel's flavour (`lowlatency`), unless the site writes it in both already. */
+/** The subarchitecture with its kernel's flavour (`lowlatency`), unless it already contains the flavour. */
 function subarchOf({ subarch, files }: Pick<StreamImage, 'subarch' | 'files'>): string {
   const kernel = files.find(({ kind }) => kind === 'kernel');
   const flavour = kernel === undefined ? '' : tagOf(kernel.tags, 'kflavor');
@@ -99,8 +99,8 @@ function systemOf(source: StreamSource, image: StreamImage, root: StreamFile): O
   if (files.length > SYSTEM_FILES_MAX) return `has more than ${SYSTEM_FILES_MAX} files`;
   const names = [...files.map((file) => (file === undefined ? '' : file.name)), root.ftype];
   const whole = files.filter((file) => file !== undefined);
-  if (whole.length < files.length) return 'has a file without a checksum by sha256: it cannot be verified';
-  if (root.sha256 === undefined) return 'has no checksum by sha256: it cannot be verified';
+  if (whole.length < files.length) return 'has a file without a SHA-256 checksum: it cannot be verified';
+  if (root.sha256 === undefined) return 'has no SHA-256 checksum: it cannot be verified';
   const subarch = subarchOf(image);
   if (![subarch, ...names].every(isTreeName) || new Set(names).size < names.length)
     return 'has names that are not allowed in the boot tree';
@@ -132,7 +132,7 @@ function loaderOffer(source: StreamSource, image: StreamImage): LoaderOffer | st
     return named === undefined ? undefined : { ...named, name: file.name, isArchive: file.ftype !== 'bootloader' };
   });
   const whole = files.filter((file) => file !== undefined);
-  if (whole.length < files.length) return `${name} has a file without a checksum by sha256: it cannot be verified`;
+  if (whole.length < files.length) return `${name} has a file without a SHA-256 checksum: it cannot be verified`;
   if (![type, architecture, ...whole.map((file) => file.name)].every(isTreeName))
     return `${name} has names that are not allowed in the boot tree`;
   const serial = storedSerial(image.serial);

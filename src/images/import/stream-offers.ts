@@ -1,4 +1,4 @@
-// The images that a site with simplestreams offers.
+// Reads the images that a simplestreams site offers.
 //
 //   index ─▶ documents of products, by content id ─▶ choose ─▶ the newest version of each product ─▶ offers
 

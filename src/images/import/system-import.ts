@@ -1,5 +1,5 @@
-// Imports the root file system of a system, together with its kernel and initrd. Downloads and verifies each file, moves it into the store, and
-// links it into the boot tree (system-tree.ts).
+// Imports the root file system of a system, together with its kernel and initrd. Downloads and verifies each file, moves it into the store,
+// and links it into the boot tree (system-tree.ts).
 //
 //   each file ─▶ in the store? ─▶ download and verify ─▶ move into the store ─▶ manifest ─▶ boot tree ─▶ remove older images
 //
@@ -39,7 +39,7 @@ import { isRoot, judgeSystemName, ROOT_HEAD_BYTES, rootDiskBytes } from './root-
 const ROOT_BYTES_MAX = 64 * 1024 ** 3;
 /** The largest kernel, initrd or manifest, in bytes. The initrd of Ubuntu 22.04 has 116 MB. */
 const FILE_BYTES_MAX = 1024 * 1024 * 1024;
-/** The end of the last import. Systems share files, so a process imports one at a time. */
+/** Resolves when the last import has ended. Systems share files, so a process imports one system at a time. */
 let last: Promise<unknown> = Promise.resolve();
 
 /**
@@ -143,7 +143,7 @@ async function importRoot(
   const check = async (downloaded: string): Promise<void> => {
     if (isRoot(format, await headOf(downloaded))) return;
     await rm(downloaded, { force: true });
-    const why = `its ${rootName} does not begin as one`;
+    const why = `its ${rootName} does not begin like one`;
     throw new RackError(
       'bad-argument',
       `${offerName(offer)} was not imported: ${why}; report it to the operators of its source`,

@@ -3,7 +3,7 @@
 // Source: `sstream-mirror` of simplestreams 0.1. It copies the documents with the site's signature, so they keep all their entries.
 //
 // 1. The plan contains only what the site's signature covers. A file without SHA-256 or SHA-512 is a problem, and is not mirrored.
-// 2. No file may have the path of a document, or a hidden name: the mirror's own directory has one.
+// 2. No file may have the path of a document, or a hidden name: the name of the mirror's own directory is hidden.
 
 import { describeDocumentFault } from '../documents/fault.ts';
 import type { Digest } from '../download/digest.ts';
@@ -23,7 +23,7 @@ export interface MirrorRequest {
   /** A file with the keys of the site. */
   readonly keyring: string;
   readonly filters: readonly TagFilter[];
-  /** Versions of each product; Infinity: all. */
+  /** How many versions of each product to mirror; Infinity: all. */
   readonly versions: number;
 }
 
@@ -136,7 +136,7 @@ function planFiles(
     const digest = digestOf(file);
     const known = files.get(path);
     if (digest === undefined) problems.add(`${path} has neither SHA-256 nor SHA-512, so it cannot be verified`);
-    else if (documents.has(path) || path.startsWith('.')) problems.add(`${path} cannot be the name of a file`);
+    else if (documents.has(path) || path.startsWith('.')) problems.add(`${path} is not allowed as the path of a file`);
     else if (known !== undefined && known.digest.hex !== digest.hex) problems.add(`${path} has two checksums`);
     else files.set(path, { path, url: `${url}${path}`, bytes, digest });
   }

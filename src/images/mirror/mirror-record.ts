@@ -4,8 +4,9 @@
 //   DIR/.rackboot-mirror/HEX.part …       downloads under way
 //   DIR/.rackboot-mirror/lock             one run at a time
 //
-// 1. A path is recorded before a file appears there, so a killed run leaves no file that a later run does not know.
-// 2. A file that was there before, or that somebody has changed since, is neither replaced nor removed. If it has the right content, it is used.
+// 1. A path is recorded before a file appears there, so a later run knows every file that a killed run left.
+// 2. A mirror does not replace or remove a file that was there before it, or that somebody has changed since. If that file has the right
+//    content, the mirror uses it.
 
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
@@ -19,7 +20,7 @@ import { isContainedPath } from '../documents/contained-path.ts';
 import type { Digest } from '../download/digest.ts';
 import { publishFile } from '../publication.ts';
 
-/** Files of a mirror. */
+/** Bound on the files of a mirror. */
 const FILES_MAX = 200_000;
 /** The longest record that is read, in bytes. */
 const RECORD_BYTES_MAX = 128 * 1024 * 1024;
@@ -76,7 +77,7 @@ export class MirrorRecord {
     for (const wanted of files) if (!(await this.#isThere(wanted))) missing.push(wanted);
     for (const { path, digest } of missing) this.#entries.set(path, { path, hex: digest.hex });
     if (this.#entries.size > FILES_MAX)
-      throw new RackError('limit-reached', `a mirror may have at most ${FILES_MAX} files: choose fewer by filters`);
+      throw new RackError('limit-reached', `a mirror may have at most ${FILES_MAX} files: choose fewer with filters`);
     await this.save();
     return missing;
   }
@@ -93,7 +94,7 @@ export class MirrorRecord {
     const isRight = facts.isFile() && (await hashFile(at, digest)) === digest.hex;
     if (isRight && isOurs) this.wrote({ path, digest });
     if (isRight || isOurs) return isRight;
-    const why = 'it has another content, and no mirror wrote it';
+    const why = 'it has different content, and no mirror wrote it';
     throw new RackError('already-exists', `${at} is in the way: ${why}; move it away, or choose another directory`);
   }
 

@@ -1,11 +1,11 @@
-// Mirrors a simplestreams site into a directory, as `sstream-mirror` does. A web server that serves the directory is then such a site, with the
-// signatures of the original.
+// Mirrors a simplestreams site into a directory, as `sstream-mirror` does. A web server can then serve the directory as a simplestreams
+// site, with the signatures of the original.
 //
-//   documents ─▶ plan ─▶ record ─▶ files, several at a time ─▶ documents, the index last ─▶ remove what is no longer wanted
+//   documents ─▶ plan ─▶ record ─▶ files, several at a time ─▶ documents, the index last ─▶ remove unwanted files
 //
-// 1. A document is published after all its files, and a file is removed after all documents that named it. So readers find every file that a
-//    document names.
-// 2. A file appears at its path only after its checksum was verified. An interrupted run is continued with its partial downloads.
+// 1. A document is published after all its files, and a file is removed only after all documents that named it. So readers find every file
+//    that a document names.
+// 2. A file appears at its path only after its checksum was verified. The next run continues the partial downloads of an interrupted one.
 // 3. If a file cannot be fetched, the previous documents stay, and nothing is removed.
 
 import { createHash } from 'node:crypto';
@@ -21,7 +21,7 @@ import { makeDirectories, publishFile, syncDirectory } from '../publication.ts';
 import { type MirrorFile, type MirrorPlan, type MirrorRequest, planMirror } from './mirror-plan.ts';
 import { MirrorRecord, workDirectory } from './mirror-record.ts';
 
-/** How many files are requested at a time; the downloads have a bound of their own. */
+/** How many files are requested at a time; the downloads also have their own bound. */
 const FILES_AT_A_TIME = 4;
 /** The largest file, in bytes. */
 const FILE_BYTES_MAX = 64 * 1024 ** 3;
@@ -59,8 +59,8 @@ interface MirrorResult {
 
 /**
  * Mirrors a site.
- * @throws RackError `source-failed` if a document or a file cannot be fetched, `already-exists` for a file of somebody else, `already-running`,
- * `store-unwritable`, `cancelled`
+ * @throws RackError `source-failed` if a document or a file cannot be fetched, `already-exists` for a file that no mirror wrote,
+ * `already-running`, `store-unwritable`, `cancelled`
  */
 export async function mirrorSite(request: MirrorRequest, terms: MirrorTerms): Promise<MirrorResult> {
   const { directory, downloads, nowMs, signal } = terms;
@@ -120,7 +120,7 @@ async function fetchFiles(files: readonly MirrorFile[], record: MirrorRecord, te
       throw error;
     }),
   );
-  // The first failure stops the others, and is the one to report.
+  // The first failure stops the other workers, and is the one that is reported.
   const first = Promise.all(workers);
   await Promise.allSettled(workers);
   await first;
@@ -143,13 +143,13 @@ async function fetchFile(
   signal.addEventListener('abort', stop, { once: true });
   try {
     await new Promise<void>((resolve) => {
-      const look = (): void => {
+      const check = (): void => {
         onDownload(download);
         counter.note(download);
         if (isAtRest(download.state)) resolve();
       };
-      download.watch(look);
-      look();
+      download.watch(check);
+      check();
     });
   } finally {
     signal.removeEventListener('abort', stop);

@@ -4,7 +4,7 @@
 
 import type { RootFormat } from '../stored-system.ts';
 
-/** The image that a file becomes. The bytes of a disk show its format, so every disk type means no more than "a disk". */
+/** The image that a file becomes. The bytes of a disk show its format, so all disk types mean the same. */
 type FileKind = { readonly kind: 'disk' } | { readonly kind: 'root'; readonly format: RootFormat };
 
 const DISK: FileKind = { kind: 'disk' };
@@ -17,7 +17,7 @@ const KINDS: ReadonlyMap<string, FileKind> = new Map<string, FileKind>([
   ...['ddraw', 'ddgz', 'ddxz', 'ddzst', 'ddtar', 'ddtgz', 'ddtxz', 'qcow2'].map((name) => [name, DISK] as const),
 ]);
 
-/** Their names. */
+/** The names of the types. */
 export const FILE_TYPES: readonly string[] = [...KINDS.keys()];
 
 /** The kind of a file type; undefined if the type is unknown. */

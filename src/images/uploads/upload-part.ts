@@ -1,7 +1,7 @@
 // The received bytes of an upload: one file in the tree, to which the pieces are written in order.
 //
 //   TREE/images/.uploads/ID-HASH.part      the beginning of the file that has this hash
-//   TREE/images/.uploads/.whole-…          a file that comes in one piece, before it has an upload
+//   TREE/images/.uploads/.whole-…          a file received in one piece, before its upload exists
 //
 // 1. A piece counts only when it is on disk. Bytes after the counted ones were left by a killed process, and are overwritten.
 // 2. The names are hidden, so the bytes are not served.
@@ -17,8 +17,8 @@ import { asStoreError } from '../image-adding.ts';
 import { makeDirectories, syncDirectory } from '../publication.ts';
 
 /** Written bytes between two checks of the free space. */
-const RECKONING_BYTES = 64 * 1024 * 1024;
-/** A file without an upload that is older than this belongs to no running request. */
+const ROOM_CHECK_BYTES = 64 * 1024 * 1024;
+/** A file without an upload and older than this does not belong to a running request. */
 const LEFTOVER_MS = 10 * 60 * 1000;
 const MODE = 0o600;
 
@@ -29,7 +29,7 @@ export interface PartOf {
   readonly sha256: string;
 }
 
-/** A file that has come in one piece. */
+/** A file that was received in one piece. */
 export interface WholeFile {
   readonly path: string;
   readonly bytes: number;
@@ -55,9 +55,9 @@ export async function checkUploadRoom(tree: string, bytes: number): Promise<void
 }
 
 /**
- * Writes a piece after the `at` bytes that are there. A piece that is cut short changes nothing.
+ * Writes a piece after the first `at` bytes of the part. A piece that is cut short changes nothing.
  * @returns `written`, when it is on disk; `short`, if the content ended before `bytes`; `missing`, if this host has fewer than `at` bytes
- * @throws RackError `store-unwritable`; whatever reading the content throws
+ * @throws RackError `store-unwritable`; any error of reading the content
  */
 export async function writePart(
   tree: string,
@@ -80,7 +80,7 @@ export async function writePart(
 
 /**
  * Receives a whole file whose hash is not known yet.
- * @throws RackError `bad-argument` if it has more than `bytesMax`; as `writePart`
+ * @throws RackError `bad-argument` if it has more than `bytesMax` bytes; otherwise as `writePart`
  */
 export async function receiveWhole(
   tree: string,
@@ -128,7 +128,7 @@ export async function partBytes(tree: string, upload: PartOf): Promise<number> {
 
 export const removePart = (tree: string, upload: PartOf): Promise<void> => rm(partPath(tree, upload), { force: true });
 
-/** Removes the files of uploads that are no longer there. @param nowMs wall time */
+/** Removes the files of uploads that no longer exist. @param nowMs wall time */
 export async function sweepParts(tree: string, uploads: readonly PartOf[], nowMs: number): Promise<void> {
   const directory = directoryOf(tree);
   const kept = new Set(uploads.map(nameOf));
@@ -161,7 +161,7 @@ async function writeAll(
   content: AsyncIterable<Uint8Array>,
 ): Promise<number> {
   let at = start;
-  let reckonedAt = start;
+  let checkedAt = start;
   for await (const bytes of content) {
     for (let done = 0; done < bytes.length; ) {
       const from = done;
@@ -169,8 +169,8 @@ async function writeAll(
       done += bytesWritten;
       at += bytesWritten;
     }
-    if (at - reckonedAt < RECKONING_BYTES) continue;
-    reckonedAt = at;
+    if (at - checkedAt < ROOM_CHECK_BYTES) continue;
+    checkedAt = at;
     await checkUploadRoom(tree, 0);
   }
   return at - start;

@@ -11,7 +11,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 import { RackError } from '../../../src/errors.ts';
 import { addBundle, writeBundle } from '../../../src/images/bundle/bundle.ts';
-import { encodeTarHead, filledBytes } from '../../../src/images/bundle/tar.ts';
+import { encodeTarHeader, paddedBytes } from '../../../src/images/bundle/tar.ts';
 import { addImage } from '../../../src/images/image-adding.ts';
 import { blobPath, encodeImage, readImages, type StoredImage } from '../../../src/images/image-store.ts';
 import { viewBytes } from '../../../src/net/borrowed-bytes.ts';
@@ -87,9 +87,9 @@ const refused = (bundle: Uint8Array, words: RegExp): Promise<void> =>
 const tar = (files: readonly (readonly [name: string, content: Uint8Array])[], end = 1024): Buffer =>
   Buffer.concat([
     ...files.flatMap(([name, content]) => [
-      encodeTarHead({ name, bytes: content.length }),
+      encodeTarHeader({ name, bytes: content.length }),
       content,
-      new Uint8Array(filledBytes(content.length) - content.length),
+      new Uint8Array(paddedBytes(content.length) - content.length),
     ]),
     new Uint8Array(end),
   ]);
@@ -173,7 +173,7 @@ describe('a bundle', () => {
     const manifest = manifestOf(image);
     const evil = (change: Partial<StoredImage>) => manifestOf({ ...image, ...change });
     // A link has the type 2; the sum of its head is 2 larger than that of a file.
-    const link = Buffer.from(encodeTarHead({ name: '../../etc/cron.d/x', bytes: 0 }));
+    const link = Buffer.from(encodeTarHeader({ name: '../../etc/cron.d/x', bytes: 0 }));
     const sum = Number.parseInt(link.toString('latin1', 148, 154), 8) + 2;
     link.write('2', 156, 'latin1');
     link.write(sum.toString(8).padStart(6, '0'), 148, 'latin1');
@@ -188,13 +188,13 @@ describe('a bundle', () => {
       [tar([FIRST, manifest]), /it lacks the bytes of debian\/bookworm\//],
       [tar([FIRST, manifest, content, content]), /belongs to no image/],
       [tar([FIRST, content, manifest]), /belongs to no image/],
-      [tar([FIRST, manifest, [content[0], Buffer.alloc(10)]]), /another size/],
+      [tar([FIRST, manifest, [content[0], Buffer.alloc(10)]]), /the size of .* is not that of its image/],
       [tar([FIRST, [`${'0'.repeat(64)}.json`, manifest[1]]]), /it is damaged/],
       [tar([FIRST, evil({ release: '../../../../tmp/x' }), content]), /cannot be the release/],
       [tar([FIRST, evil({ sha256: '../'.repeat(20) }), content]), /lacks its hash/],
       [tar([FIRST, [`${sha256(Buffer.alloc(20_000))}.json`, Buffer.alloc(20_000)]]), /more than 16384 bytes/],
       [
-        Buffer.concat([tar([FIRST, manifest], 0), encodeTarHead({ name: content[0], bytes: 2 ** 50 }), disk]),
+        Buffer.concat([tar([FIRST, manifest], 0), encodeTarHeader({ name: content[0], bytes: 2 ** 50 }), disk]),
         /cut short/,
       ],
       [Buffer.concat([tar([FIRST], 0), link, new Uint8Array(1024)]), /is not a plain file/],
@@ -208,7 +208,7 @@ describe('a bundle', () => {
   test('a file of 8 GiB and more has a size that tar(1) reads', () => {
     const bytes = 9 * 1024 ** 3;
     const path = join(scratch, 'large.tar');
-    writeFileSync(path, encodeTarHead({ name: 'x', bytes }));
+    writeFileSync(path, encodeTarHeader({ name: 'x', bytes }));
     execFileSync('truncate', ['-s', String(512 + bytes + 1024), path]);
     assert.match(execFileSync('tar', ['tvf', path], { encoding: 'utf8' }), new RegExp(` ${bytes} `));
   });
