@@ -11,8 +11,10 @@ import { once } from 'node:events';
 import { chmodSync, existsSync, globSync, mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { cachePlace } from '../bin/cache-place.js';
 import { declaredShare, HOST_PARTS, type HostShare } from './support/host-share.ts';
+import { IdleTime } from './support/idle-time.ts';
 import type { FileLine } from './support/line-reporter.ts';
 import { MEMORY_ROOT } from './support/memory-place.ts';
 import { NO_MIRROR, reachesMirror, withoutMirrorText } from './support/needs.ts';
@@ -49,6 +51,11 @@ const REPEATED_MAX = 3;
 /** Share of undeclared files, and of a check, in parts of the host. */
 const UNIT_PARTS = 4;
 const CHECK_PARTS = 6;
+/** Jobs that the processors have time for beyond the parts of the host, in parts of it. */
+const SPARE_PARTS = 8;
+/** The idle share of the processors' time, since the last job began, that permits another. */
+const IDLE_SHARE_MIN = 0.2;
+const IDLE_LOOK_MS = 3000;
 const MINUTE_MS = 60_000;
 /** Unit tests with large files, or with servers that keep their files on a disk. */
 const ON_DISK = /^images|^store\/postgres|^support/;
@@ -188,18 +195,22 @@ async function runJob(job: Job, left: () => number, isFirst = true): Promise<voi
   for (const failure of result.failures) console.log(`✖ ${failure}`);
 }
 
-/** Runs all jobs, as many at a time as the parts of the host allow. */
+/** Runs all jobs, as many at a time as the parts of the host allow; one more of the small ones whenever the processors were idle. */
 async function runJobs(jobs: Job[]): Promise<void> {
   const running = new Set<Promise<void>>();
+  const idle = new IdleTime();
   let free = HOST_PARTS;
   while (jobs.length > 0 || running.size > 0) {
     // The first that fits. Those that need the whole host are the last in the list, so nothing keeps it from them for ever.
-    const next = jobs.findIndex(({ parts }) => parts <= free);
+    const fitting = jobs.findIndex(({ parts }) => parts <= free);
+    const small = jobs.findIndex(({ parts }) => parts <= Math.min(UNIT_PARTS, free + SPARE_PARTS));
+    const next = fitting !== -1 ? fitting : small !== -1 && idle.share() > IDLE_SHARE_MIN ? small : -1;
     const [job] = next === -1 ? [] : jobs.splice(next, 1);
     if (job === undefined) {
-      await Promise.race(running);
+      await Promise.race([...running, sleep(IDLE_LOOK_MS, undefined, { ref: false })]);
       continue;
     }
+    idle.restart();
     free -= job.parts;
     const run = runJob(job, () => jobs.length + running.size - 1).finally(() => {
       free += job.parts;

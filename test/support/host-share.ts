@@ -18,6 +18,7 @@ import { readFileSync } from 'node:fs';
  * - one that computes, three that wait, and one that rests;
  * - two that compute, one that waits, and one that rests;
  * - one alone.
+ * Whenever the processors are idle, test/run.ts adds one that waits, unless one runs alone.
  */
 export const HOST_PARTS = 16;
 
