@@ -139,7 +139,7 @@ describe('the system in an image', { skip: missing('linux', 'sfdisk', 'mformat',
   });
 
   test('of a changed or cut partition table is looked at without an error', () => {
-    for (let at = 440; at < 2048; at += 3) {
+    for (let at = 440; at < 2048; at += 7) {
       const bent = Buffer.from(disk.subarray(0, 3 * MIB));
       bent[at] = (bent[at] ?? 0) ^ 0xff;
       assert.doesNotThrow(() => lookAt(bent), `byte ${at}`);

@@ -150,7 +150,7 @@ describe('a packed image', { skip: missing('linux', 'qemu-img', 'xz', 'zstd') },
     [
       'too large a dictionary',
       'd.xz',
-      'xz --lzma2=dict=512MiB -c disk.raw > d.xz',
+      'xz --lzma2=preset=0,dict=512MiB -c disk.raw > d.xz',
       /cannot be expanded \(Memory usage limit/,
     ],
     ['a file system', 'fs.gz', 'head -c 1000000 /dev/zero | gzip > fs.gz', /has no partition table/],
