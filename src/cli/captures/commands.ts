@@ -3,10 +3,10 @@
 import type { Argv } from 'yargs';
 import type { SharedOptions } from '../terminal/shared-options.ts';
 
-/** The name of standard input for the parser, which drops a lone `-`. */
+/** Replaces `-` on the command line, because the parser drops a lone `-`. */
 const STANDARD_INPUT = '/dev/stdin';
 
-/** Commands of which an argument may be standard input. */
+/** Commands that accept standard input as an argument. */
 const WITH_INPUT: ReadonlySet<string> = new Set(['decode', 'login', 'replay']);
 
 /** The arguments, with `-` replaced by a file name for these commands. */
@@ -19,8 +19,8 @@ const port = { type: 'number', requiresArg: true } as const;
 /** Adds `decode` and `replay` to a command line. */
 export function captureCommands<T>(parser: Argv<T>, { config, json }: SharedOptions, finish: (code: number) => void) {
   const ports = {
-    'tftp-port': { ...port, describe: 'Another port of TFTP requests, besides 69' },
-    'dns-port': { ...port, describe: 'Another port of DNS, besides 53' },
+    'tftp-port': { ...port, describe: 'Another port for TFTP requests, besides 69' },
+    'dns-port': { ...port, describe: 'Another port for DNS, besides 53' },
   } as const;
   return parser
     .command(
@@ -47,7 +47,7 @@ export function captureCommands<T>(parser: Argv<T>, { config, json }: SharedOpti
           interface: {
             type: 'string',
             requiresArg: true,
-            describe: 'Interface of broadcasts, if the capture does not name it',
+            describe: 'Interface that received the broadcasts, if the capture does not name it',
           },
           'without-state': { type: 'boolean', default: false, describe: 'Start without leases and machines' },
           ...ports,

@@ -32,7 +32,7 @@ interface Shown extends Description {
   readonly vlans: readonly number[];
   readonly from: string | undefined;
   readonly to: string | undefined;
-  /** Why bytes are missing; undefined: none are. */
+  /** Why bytes are missing; undefined: the datagram is complete. */
   readonly incomplete: string | undefined;
   /** The comment next to it in the file. */
   readonly comment: string | undefined;
@@ -44,7 +44,7 @@ interface Decoded {
   readonly datagrams: Iterable<Shown>;
   /** Packets other than UDP over IPv4, counted by kind. */
   readonly others: Map<string, number>;
-  /** Why it was not read to its end; undefined: it was. */
+  /** Why reading stopped before the end; undefined: it did not. */
   readonly fault: string | undefined;
 }
 
@@ -145,7 +145,7 @@ function* linesOf({ file, datagrams, others, fault }: Decoded, named: boolean): 
     if (datagram.fault !== undefined) yield `    WRONG: Rackboot cannot decode it: ${datagram.fault.text}`;
   }
   for (const [what, times] of others) yield `(${counted(times, 'packet')} without UDP over IPv4: ${what})`;
-  if (count === 0 && others.size === 0 && fault === undefined) yield 'The file holds no packet.';
+  if (count === 0 && others.size === 0 && fault === undefined) yield 'The file contains no packets.';
   if (fault !== undefined) yield `The file was not read to its end: ${fault}`;
 }
 

@@ -47,5 +47,5 @@ async function readStream(stream: AsyncIterable<Uint8Array>, file: string): Prom
 const tooLarge = (file: string): RackError =>
   new RackError(
     'bad-argument',
-    `${nameOf(file)} is larger than ${CAPTURE_BYTES_MAX} bytes; cut out a part: tcpdump -r FILE -c 10000 -w PART`,
+    `${nameOf(file)} is larger than ${CAPTURE_BYTES_MAX} bytes; extract a part: tcpdump -r FILE -c 10000 -w PART`,
   );

@@ -60,7 +60,7 @@ export async function replayFile(options: ReplayOptions): Promise<number> {
   return fault === undefined ? 0 : 1;
 }
 
-/** The daemon's state, as far as it is readable. */
+/** The daemon's state. Notes name the parts that are not readable. */
 function readState(config: RackConfig, leftOut: string | undefined, notes: string[]) {
   const { machines } = readDesiredState(config.stateDir, (note) => {
     if (leftOut === undefined) notes.push(noteText(note));
@@ -72,7 +72,7 @@ function readState(config: RackConfig, leftOut: string | undefined, notes: strin
       return { machines, leases: [] };
     }
     const moment = readHostMoment(systemClock);
-    // These records may stem from the captured queries themselves. Predate them, or each query would look like a client's repetition.
+    // These leases may result from the captured queries. Backdate them; otherwise each query would look like a retransmission.
     const leases = datedLeases(config.stateDir, { ...moment, now: instant(moment.wallMs) }).map((lease) => ({
       ...lease,
       grantedAt: later(lease.grantedAt, -REPEATED_MS),
@@ -89,14 +89,14 @@ function readState(config: RackConfig, leftOut: string | undefined, notes: strin
   }
 }
 
-/** The sizes of a tree's files. Files that this user may not read count as missing, which is noted once. */
+/** The sizes of a tree's files. Files that this user may not read count as missing; one note says so. */
 function treeSizes(tree: string, notes: string[]): (path: string) => number | undefined {
   let isNoted = false;
   return (path) => {
     try {
       return sizeOf(tree, path);
     } catch (error) {
-      // A link without an end is not a file.
+      // A circular symbolic link is not a file.
       if (!isOwnershipError(error)) return undefined;
       if (!isNoted) notes.push(`${ownUserName()} may not read ${tree}: its files count as missing`);
       isNoted = true;
@@ -105,7 +105,7 @@ function treeSizes(tree: string, notes: string[]): (path: string) => number | un
   };
 }
 
-/** The size of a regular file of the tree; no path leads out of it. @throws if this user may not read the directory */
+/** The size of a regular file of the tree; no path can leave the tree. @throws if this user may not read the directory */
 function sizeOf(tree: string, path: string): number | undefined {
   const names = splitPath(path);
   if (names === undefined) return undefined;
@@ -117,7 +117,7 @@ const CLIENT_PORT = 68;
 const SERVER_PORT = 67;
 const LINK_RAW = 101;
 
-/** Wraps a bare payload into a broadcast of a client without an address, as the fixtures are. */
+/** Wraps a bare payload in a broadcast from a client without an address, like those of the fixtures. */
 function packetOf({ bytes }: HexPayload, index: number): CapturedPacket {
   const packet = Buffer.alloc(28 + bytes.length);
   packet.writeUInt8(0x45, 0);

@@ -1,4 +1,4 @@
-// Prints the answer of a region as MAAS's command line does: JSON with one key a line, the status on a terminal only.
+// Prints a region's answer like MAAS's command line: JSON with one key per line, and the status only on a terminal.
 
 import { isUtf8 } from 'node:buffer';
 import { refusalLines } from '../../control/field-refusal.ts';
@@ -7,7 +7,7 @@ import { print, printBytes, printDocument, printError, printJson } from '../term
 import type { RegionAnswer } from './region-request.ts';
 
 const INDENT = 4;
-/** How much of a refusal is shown. */
+/** The longest refusal shown. */
 const REFUSAL_CHARACTERS_MAX = 4000;
 
 const isSuccess = ({ status }: RegionAnswer): boolean => status >= 200 && status < 300;
@@ -19,13 +19,13 @@ function printRefusal({ status, body }: RegionAnswer): number {
   return 1;
 }
 
-/** The value of an answer in JSON; undefined if it is something else. @throws RackError `not-running` if it is damaged */
+/** The value of an answer in JSON; undefined for another media type. @throws RackError `not-running` if it is damaged */
 export function jsonOf({ type, body }: RegionAnswer): { readonly value: unknown } | undefined {
   if (type !== 'application/json') return undefined;
   try {
     return { value: JSON.parse(body.toString('utf8')) };
   } catch (cause) {
-    throw new RackError('not-running', 'the answer of the region is not JSON, although it says so', { cause });
+    throw new RackError('not-running', "the region's answer claims to be JSON but is not", { cause });
   }
 }
 

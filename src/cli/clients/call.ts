@@ -1,4 +1,4 @@
-// Makes a request of an operation and the words after it.
+// Builds the request for an operation from the words after it.
 //
 // Source: the maas command line: first the words of the path, then `key=value`, or `key@=file` for the content of a file. Parameters of GET and
 // DELETE go into the query, those of POST and PUT into a body of multipart/form-data; `op` is always in the query.
@@ -12,7 +12,7 @@ import type { Action } from './description.ts';
 import { encodeMultipart, type Part } from './multipart.ts';
 import type { RegionRequest } from './region-request.ts';
 
-/** A name and its value; `key@=file`. */
+/** `key=value` or `key@=file`. */
 const ASSIGNMENT = /^([^=@]+)(@?)=(.*)$/s;
 const BOUNDARY_BYTES = 16;
 

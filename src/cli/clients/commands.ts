@@ -1,4 +1,4 @@
-// The table of the commands with which a person works at a region as MAAS's clients do: `login`, `logout`, `maas`.
+// The table of the commands that work with a region like MAAS's own client: `login`, `logout`, `maas`.
 
 import type { Argv } from 'yargs';
 
@@ -14,18 +14,18 @@ export function clientCommands<T>(parser: Argv<T>, finish: Finish, runOther: Run
   return parser
     .command(
       'login <profile> <url> [apikey]',
-      'Log in at a region with an API key, and keep both as a profile of this user',
+      'Log in to a region with an API key, and keep both as a profile of this user',
       (login) =>
         login
           .positional('profile', profile)
           .positional('url', {
             type: 'string',
             demandOption: true,
-            describe: 'http://rack:5240/MAAS, or with /api/1.0 or /api/2.0 after it',
+            describe: 'http://rack:5240/MAAS, optionally followed by /api/1.0 or /api/2.0',
           })
           .positional('apikey', {
             type: 'string',
-            describe: 'The key, visible in the list of processes; or the file that holds it; - is standard input',
+            describe: 'The key itself (visible in the process list) or a file that contains it; - is standard input',
           })
           .options({
             cacerts: {

@@ -1,10 +1,10 @@
-// The operations of a region by the words of a command line, from the description that the region gives of its API.
+// Finds a region's operations by the words of a command line, in the region's own description of its API.
 //
 // Source: the description and the naming of the maas command line: a handler `NodeGroupInterfaceHandler` is called `node-group-interface`, an
-// operation `import_boot_images` is called `import-boot-images`, and the words of a path come before the parameters, in its order. Capitals
-// that follow each other belong to the word after them: `SSHKeysHandler` is `sshkeys`. An operation takes parameters if its text has `:param`.
+// operation `import_boot_images` is called `import-boot-images`, and the words of a path come before the parameters, in its order. Consecutive
+// capitals belong to the following word: `SSHKeysHandler` is `sshkeys`. An operation takes parameters if its text has `:param`.
 //
-// 1. A word is found with and without its hyphens: `ssh-keys` and `sshkeys` are the same.
+// 1. Hyphens do not matter: `ssh-keys` and `sshkeys` are the same word.
 
 import { z } from 'zod';
 
@@ -35,7 +35,7 @@ export interface Action {
   readonly op: string | null;
   /** `/MAAS/api/1.0/nodegroups/{uuid}/`. */
   readonly path: string;
-  /** The names in the path, in its order. */
+  /** The names of the placeholders in the path, in order. */
   readonly places: readonly string[];
   /** The effect, then a line for each parameter. */
   readonly doc: string;
@@ -76,7 +76,7 @@ const bare = (word: string): string => word.replace(/[-_]/g, '').toLowerCase();
 export const findNamed = <T extends { readonly name: string }>(entries: readonly T[], word: string): T | undefined =>
   entries.find(({ name }) => name === word) ?? entries.find(({ name }) => bare(name) === bare(word));
 
-/** The nouns of two versions: an operation of the first hides the one of the same name in the second. */
+/** Merges the nouns of two API versions. If both have an operation of the same name, the first version's is used. */
 export function withOther(first: readonly Noun[], second: readonly Noun[]): readonly Noun[] {
   const names = [...new Set([...first, ...second].map(({ name }) => name))].toSorted();
   return names.map((name) => {
@@ -87,7 +87,7 @@ export function withOther(first: readonly Noun[], second: readonly Noun[]): read
   });
 }
 
-/** The names of the parameters that an operation describes, in their order; empty if it takes none. */
+/** The names of an operation's parameters, in the order of its description; empty if it takes none. */
 export const parametersOf = ({ doc }: Action): readonly string[] =>
   [...doc.matchAll(/^ {0,16}[:@]param (?:\([^()\n]{1,40}\) )?"?([\w.-]+)/gm)].map(([, name = '']) => name);
 

@@ -15,7 +15,7 @@ import { checkProfileName, listProfiles, type Profile, readProfile, removeProfil
 import { parseRegionAddress } from './region-address.ts';
 import { askAs } from './region-request.ts';
 
-/** How much of a refusal is shown. */
+/** The longest refusal shown. */
 const REFUSAL_CHARACTERS_MAX = 1000;
 
 interface LoginWords {
@@ -26,7 +26,7 @@ interface LoginWords {
   readonly cacerts?: string | undefined;
 }
 
-/** Logs in at a region, and keeps its address and the key as a profile. @returns 0 @throws RackError `bad-argument`, `not-running` */
+/** Logs in to a region, and keeps its address and the key as a profile. @returns 0 @throws RackError `bad-argument`, `not-running` */
 export async function logIn({ profile: name, url: written, apikey, cacerts }: LoginWords): Promise<number> {
   checkProfileName(name);
   const { url, api } = parseRegionAddress(written);
@@ -36,7 +36,7 @@ export async function logIn({ profile: name, url: written, apikey, cacerts }: Lo
   const username = await checkKey(profile);
   writeProfile(name, profile);
   const who = username === undefined ? '' : ` as ${username}`;
-  print(`You are logged in at ${url}/api/${api}/${who}; the profile is called ${name}.`);
+  print(`You are logged in to ${url}/api/${api}/${who}; the profile is called ${name}.`);
   print(`Its commands: rackboot maas ${name} --help`);
   return 0;
 }
@@ -64,7 +64,7 @@ async function keyOf(given: string | undefined): Promise<string> {
   if (key !== '' && parseRegionKey(key) === undefined)
     throw new RackError(
       'bad-argument',
-      'this is not an API key: it has three parts, consumer:token:secret, as rackboot apikey prints it',
+      'this is not an API key: a key has three parts, consumer:token:secret, as rackboot apikey prints it',
     );
   return key;
 }
@@ -83,7 +83,7 @@ async function askForKey(): Promise<string> {
   if (process.stdin.isTTY !== true) return readInput();
   const prompt = openPrompt({ silent: true });
   try {
-    return await prompt.ask('API key (empty: only what needs none): ');
+    return await prompt.ask('API key (empty: use only operations that need none): ');
   } finally {
     prompt.close();
   }
@@ -92,7 +92,7 @@ async function askForKey(): Promise<string> {
 const whoShape = z.looseObject({ username: z.string() });
 
 /**
- * Asks the region whether it accepts the key. Version 1.0 of MAAS does not know `whoami`.
+ * Asks the region whether it accepts the key. API 1.0 of MAAS has no `whoami`.
  * @returns the name of the key's owner; undefined if the region does not say
  */
 async function checkKey(profile: Profile): Promise<string | undefined> {
@@ -117,7 +117,7 @@ function parse(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    // Another server answers with other texts; only the status matters.
+    // The name is optional: only the status matters.
     return undefined;
   }
 }

@@ -1,12 +1,12 @@
 // `rackboot maas`: the command lines of MAAS's own client, word for word: `maas root node-groups import-boot-images`.
 //
 //   maas login PROFILE URL [KEY] | logout PROFILE | list | refresh
-//   maas PROFILE NOUN ACTION [WORD …] [KEY=VALUE …]        with --help at any place
+//   maas PROFILE NOUN ACTION [WORD …] [KEY=VALUE …]        --help may stand anywhere
 //   maas status | config | createadmin | apikey …          Rackboot's own commands of this host
 //
-// 1. The nouns and their operations come from the region, which may be of another version than this command.
-// 2. The version of the profile's address comes first; operations that only the other one has are reached, too.
-// 3. Exit codes: 0 done; 1 the region refused or did not answer; 2 the words are wrong.
+// 1. The nouns and their operations come from the region, which may run another version than this command.
+// 2. The API version in the profile's address comes first. Operations that only the other version has work as well.
+// 3. Exit codes: 0 done; 1 the region refused or did not answer; 2 wrong usage.
 
 import { RackError } from '../../errors.ts';
 import { nearestHint } from '../../nearest-name.ts';
@@ -24,15 +24,15 @@ const USAGE = `rackboot maas PROFILE NOUN ACTION [WORD ...] [KEY=VALUE ...]
 The command line of MAAS's own client.
 
 Commands:
-  rackboot maas login PROFILE URL [KEY]  Log in at a region; - reads the key from standard input
+  rackboot maas login PROFILE URL [KEY]  Log in to a region; - reads the key from standard input
   rackboot maas logout PROFILE           Forget a profile
   rackboot maas list                     List the profiles
   rackboot maas PROFILE --help           List the nouns of a region
   rackboot maas PROFILE NOUN --help      List the operations of a noun, with their parameters
 
-KEY@=FILE sends the content of a file. Exit codes: 0 done, 1 refused or no answer, 2 wrong words.`;
+KEY@=FILE sends the content of a file. Exit codes: 0 done, 1 refused or no answer, 2 wrong usage.`;
 
-/** Commands of a host that MAAS's client has, too. */
+/** Commands for this host that MAAS's client has as well. */
 const OF_THIS_HOST: ReadonlySet<string> = new Set(['status', 'config', 'createadmin', 'apikey']);
 const HELP_OPTIONS: ReadonlySet<string> = new Set(['--help', '-h']);
 
@@ -54,10 +54,10 @@ export async function runMaas(
     case 'list':
       return showProfiles();
     case 'refresh':
-      // Each command reads the region's own description.
+      // Nothing to refresh: each command reads the region's current description.
       return 0;
     case 'init':
-      throw new RackError('bad-argument', 'a rack is set up by `rackboot init`');
+      throw new RackError('bad-argument', '`rackboot init` sets up a rack');
   }
   if (OF_THIS_HOST.has(first))
     return await runOther(first === 'config' && rest.length === 0 ? ['config', 'show'] : words);
@@ -106,7 +106,7 @@ async function runNoun(name: string, words: readonly string[]): Promise<number> 
   return printAnswer((await uploadNamed(operation, rest, ask)) ?? (await ask(requestOf(operation, rest))));
 }
 
-/** @returns 0 if the person asked for it, else 2: words are missing */
+/** @returns 0 if the person asked for help, else 2 because words are missing */
 function help(lines: readonly string[], wanted: boolean): number {
   print(lines.join('\n'));
   return wanted ? 0 : 2;
@@ -123,7 +123,7 @@ const actionLines = (profile: string, { name, actions }: Noun): readonly string[
   ...actions.flatMap((action) => ['', `  ${usageOf(action)}`, `      ${summaryOf(action)}`]),
 ];
 
-/** The nouns of a region's version, and what only the other one has, unless the first has the operation of these words. */
+/** The nouns of the profile's API version. If it lacks the wanted operation, the other version's nouns are merged in. */
 async function readNouns(
   ask: AskRegion,
   profile: Profile,
@@ -144,7 +144,7 @@ async function readVersion(ask: AskRegion, version: '1.0' | '2.0'): Promise<read
     const parsed = descriptionShape.safeParse(JSON.parse(body.toString('utf8')));
     return parsed.success ? nounsOf(parsed.data) : undefined;
   } catch {
-    // Another server answers with other texts.
+    // Not a region's answer.
     return undefined;
   }
 }

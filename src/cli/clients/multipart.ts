@@ -11,7 +11,7 @@ export interface Part {
 const LINE_END = '\r\n';
 const LINE_CHARACTERS = 76;
 
-/** @param boundary occurs in no part: in Base64 no line begins with `--` */
+/** @param boundary any text: it cannot occur in a part, because no line of Base64 begins with `--` */
 export function encodeMultipart(parts: readonly Part[], boundary: string): Buffer {
   const pieces = parts.flatMap(({ name, value }) => {
     const isFile = typeof value !== 'string';

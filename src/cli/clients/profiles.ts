@@ -1,6 +1,6 @@
-// The regions at which a person has logged in, each with a name: one file a profile in the user's configuration directory.
+// The regions to which a person has logged in, each under a name: one file per profile in the user's configuration directory.
 //
-// Source: XDG Base Directory Specification 0.8 ($XDG_CONFIG_HOME; a relative path there does not count).
+// Source: XDG Base Directory Specification 0.8 ($XDG_CONFIG_HOME; a relative path there is ignored).
 //
 // 1. Only the user may read a profile: it holds an API key. A file that others may read is refused.
 // 2. No output shows a key.
@@ -20,13 +20,13 @@ const PROFILE_BYTES_MAX = 16 * 1024;
 const NAME = /^[A-Za-z0-9][\w.@+-]{0,63}$/;
 const ENDING = '.json';
 
-/** Words that `rackboot maas` reads as commands where the name of a profile would stand. */
+/** Words that `rackboot maas` reads as commands in the place of a profile's name. */
 const RESERVED_NAMES = ['login', 'logout', 'list', 'refresh', 'init', 'status', 'config', 'createadmin', 'apikey'];
 
 const profileShape = z.object({
   /** The address of the region, `http://rack:5240/MAAS`. */
   url: z.string().max(1024),
-  /** The version of the API whose names come first. */
+  /** The API version to search first. */
   api: z.enum(['1.0', '2.0']),
   /** The API key; empty for a caller without one. */
   key: z.string().max(1024),
@@ -35,7 +35,7 @@ const profileShape = z.object({
 });
 export type Profile = z.output<typeof profileShape>;
 
-/** The directory of the profiles of this user. */
+/** The directory of this user's profiles. */
 export function profileDirectory(environment: Readonly<Record<string, string | undefined>> = process.env): string {
   const { XDG_CONFIG_HOME: given = '' } = environment;
   const base = isAbsolute(given) ? given : join(environment.HOME || homedir(), '.config');
@@ -47,7 +47,7 @@ const fileOf = (name: string): string => join(profileDirectory(), `${name}${ENDI
 /** @throws RackError `bad-argument` for a text that cannot name a profile */
 export function checkProfileName(name: string): void {
   if (RESERVED_NAMES.includes(name))
-    throw new RackError('bad-argument', `${name} is a command, so no profile has this name: choose another`);
+    throw new RackError('bad-argument', `${name} is a command, so it cannot name a profile: choose another name`);
   if (!NAME.test(name))
     throw new RackError(
       'bad-argument',
@@ -85,19 +85,19 @@ export function readProfile(name: string): Profile {
   }
   const parsed = profileShape.safeParse(parseText(text));
   if (parsed.success) return parsed.data;
-  throw new RackError('bad-argument', `${file} holds no profile: rackboot login ${name} URL KEY writes it again`);
+  throw new RackError('bad-argument', `${file} is not a valid profile: rackboot login ${name} URL KEY writes it again`);
 }
 
 function parseText(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    // The caller says that it is not a profile.
+    // The caller reports that it is not a profile.
     return undefined;
   }
 }
 
-/** Writes a profile, and replaces one of this name. @throws RackError `bad-argument`, `store-unwritable` */
+/** Writes a profile, and replaces an existing one of the same name. @throws RackError `bad-argument`, `store-unwritable` */
 export function writeProfile(name: string, profile: Profile): void {
   checkProfileName(name);
   const file = fileOf(name);
@@ -127,16 +127,20 @@ export function removeProfile(name: string): void {
 function absent(name: string, cause: unknown): RackError {
   const names = listProfiles();
   const known = names.length === 0 ? '' : `${nearestHint(name, names)}\`rackboot maas list\` shows all; `;
-  return new RackError('not-found', `there is no profile ${name}: ${known}rackboot login ${name} URL KEY makes it`, {
+  return new RackError('not-found', `there is no profile ${name}: ${known}rackboot login ${name} URL KEY creates it`, {
     cause,
   });
 }
 
-/** The failure to read or write a place of the profiles. */
+/** The error for a profile, or the directory of profiles, that cannot be read or written. */
 function failure(place: string, cause: unknown): RackError {
   if (cause instanceof RackError) return cause;
   const why = cause instanceof UnfitFile ? cause.message : errorText(cause);
-  return new RackError('store-unwritable', `${place} cannot be used: ${why}; XDG_CONFIG_HOME names another directory`, {
-    cause,
-  });
+  return new RackError(
+    'store-unwritable',
+    `${place} cannot be used: ${why}; set XDG_CONFIG_HOME to use another directory`,
+    {
+      cause,
+    },
+  );
 }

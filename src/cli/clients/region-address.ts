@@ -1,4 +1,4 @@
-// The address of a region as people write it for a login: with or without `/MAAS`, `/api/1.0` or `/api/2.0`. Pure.
+// Parses the address of a region that a person gives for a login: with or without `/MAAS`, `/api/1.0` or `/api/2.0`. Pure.
 
 import { RackError } from '../../errors.ts';
 
@@ -21,7 +21,7 @@ export function parseRegionAddress(text: string): RegionAddress {
     );
   }
   if (url.username !== '' || url.password !== '')
-    throw new RackError('bad-argument', 'an address has no name and password in it: the API key comes after it');
+    throw new RackError('bad-argument', 'the address must not contain a name or password: the API key comes after it');
   const found = PATH.exec(url.pathname);
   if (found === null || url.search !== '' || url.hash !== '')
     throw new RackError(

@@ -1,9 +1,9 @@
-// One request of a command to a region: with the key of a profile, or over the control socket of this host.
+// Sends one request of a command to a region: with the key of a profile, or over the control socket of this host.
 //
 // Sources: RFC 9110; RFC 5849 §3.5.1 (authorization).
 //
-// 1. A request ends: with its whole answer, after SILENCE_MS_MAX of silence, or at an answer larger than ANSWER_BYTES_MAX. It has a connection
-//    of its own, as every request of a command (`control/ask-daemon.ts`).
+// 1. Every request ends: with its whole answer, after SILENCE_MS_MAX of silence, or at an answer larger than ANSWER_BYTES_MAX. It has its
+//    own connection, like every request of a command (`control/ask-daemon.ts`).
 // 2. Redirections are not followed: the key goes to the profile's address and nowhere else.
 // 3. No message names the key.
 
@@ -19,7 +19,7 @@ import type { Profile } from './profiles.ts';
 const SILENCE_MS_MAX = 120_000;
 const ANSWER_BYTES_MAX = 256 * 1024 * 1024;
 
-/** A request below the region's host, `/MAAS/api/2.0/machines/`. */
+/** A request, with its path on the region's host: `/MAAS/api/2.0/machines/`. */
 export interface RegionRequest {
   readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
   readonly path: string;
@@ -36,10 +36,10 @@ export interface RegionAnswer {
   readonly body: Buffer;
 }
 
-/** A caller of a region: it makes requests in the name of a profile, or of this host's operator. */
+/** Sends requests to a region, in the name of a profile or of this host's operator. */
 export type AskRegion = (request: RegionRequest) => Promise<RegionAnswer>;
 
-/** @returns requests with the key of a profile @throws RackError `bad-argument` if its key has another form */
+/** @returns a function that sends requests with a profile's key @throws RackError `bad-argument` if the key is malformed */
 export function askAs(profile: Omit<Profile, 'api'>): AskRegion {
   const key = profile.key === '' ? undefined : parseRegionKey(profile.key);
   if (key === undefined && profile.key !== '')
@@ -55,13 +55,13 @@ export function askAs(profile: Omit<Profile, 'api'>): AskRegion {
   };
 }
 
-/** @returns requests in the name of the operator of this host @param socketPath the control socket */
+/** @returns a function that sends requests in the name of this host's operator @param socketPath the control socket */
 export const askSocket =
   (socketPath: string): AskRegion =>
   (request) =>
     send({ name: socketPath, host: 'localhost', isTls: false, options: { socketPath } }, request, {});
 
-/** The door of a region. */
+/** Where and how to connect to a region. */
 interface Door {
   /** For people. */
   readonly name: string;
@@ -110,7 +110,7 @@ function send(
     asking.on('timeout', () => asking.destroy(new Error(`silent for ${SILENCE_MS_MAX / 1000} s`)));
     asking.on('error', fail);
     // No effect unless the answer was cut off.
-    asking.on('close', () => fail(new Error('the connection ended within the answer')));
+    asking.on('close', () => fail(new Error('the connection ended before the end of the answer')));
     asking.end(body?.bytes);
   });
 }
@@ -142,9 +142,9 @@ function unanswered(name: string, error: Error): RackError {
     error instanceof AggregateError ? error.errors.map((one) => errorText(one)).join('; ') : errorText(error);
   const { port, protocol } = URL.canParse(name) ? new URL(name) : { port: '', protocol: '' };
   const remedy = isTlsError(error)
-    ? '; --cacerts names the file with the certificate of its authority'
+    ? '; name the file with the certificate of its authority with --cacerts'
     : port === '' && protocol === 'http:'
-      ? `; a region's own port is ${PORT}: write it after the host, as in http://rack:${PORT}/MAAS`
+      ? `; a region's default port is ${PORT}: write it after the host, as in http://rack:${PORT}/MAAS`
       : '';
   return new RackError('not-running', `no region answers at ${name}: ${words || error.name}${remedy}`, {
     cause: error,

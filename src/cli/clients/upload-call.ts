@@ -1,4 +1,4 @@
-// `boot-resources create … content@=FILE`: a file that is too large for one request goes in pieces, as with MAAS's command line.
+// `boot-resources create … content@=FILE`: uploads the file in pieces, like MAAS's command line.
 //
 // Source: the maas command line: a POST with sha256 and size instead of the content, then pieces to the `upload_uri` in the answer.
 
@@ -18,7 +18,7 @@ const createdShape = z.looseObject({
   ),
 });
 
-/** Uploads the file that the words name. @returns the answer to show: of the creation, or that of a refused piece; undefined: it is not an upload */
+/** Uploads the file that the words name. @returns the answer to show, to the creation or to a refused piece; undefined: not an upload */
 export async function uploadNamed(
   action: Action,
   words: readonly string[],
@@ -60,7 +60,7 @@ function uploadUriIn({ status, body }: RegionAnswer): string | undefined {
     const uri = files.find((one) => one.upload_uri !== undefined)?.upload_uri;
     return uri?.startsWith('/MAAS/') === true ? uri : undefined;
   } catch {
-    // Another server answers with other texts, which are shown as they are.
+    // Not a region's answer: the caller prints it unchanged.
     return undefined;
   }
 }

@@ -3,15 +3,15 @@
 // Source: the maas command line: PUTs of 4 MiB.
 //
 // 1. Only the piece is in memory.
-// 2. A piece names its place in the file (`Content-Range`, which is ours), so a region adds none twice.
+// 2. Each piece names its position in the file (`Content-Range`, Rackboot's extension), so a region never adds one twice.
 
 import { type HashedFile, readPiece } from '../terminal/hashed-file.ts';
 import type { AskRegion, RegionAnswer } from './region-request.ts';
 
-/** The size of the pieces that MAAS takes, in bytes. */
+/** The size of the pieces that MAAS accepts, in bytes. */
 export const PIECE_BYTES = 4 * 1024 * 1024;
 
-/** A file on its way. */
+/** A file that is being uploaded. */
 interface SentFile {
   readonly file: HashedFile;
   /** Its name, for errors. */
@@ -22,7 +22,7 @@ interface SentFile {
 /**
  * Sends the piece that begins at `at`.
  * @returns the answer, and where the next piece begins
- * @throws RackError as `readPiece`, and those of `ask`
+ * @throws RackError as `readPiece` and `ask`
  */
 export async function sendPiece(
   ask: AskRegion,

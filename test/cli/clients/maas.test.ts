@@ -62,7 +62,7 @@ test('a login takes the key as argument, from a file and from standard input, an
     ['maas', 'login', 'four', `${live.origin}/MAAS/api/1.0/`, file],
   ]) {
     const text = await said(...words);
-    assert.match(text, /You are logged in at http:/, words.join(' '));
+    assert.match(text, /You are logged in to http:/, words.join(' '));
     assert.ok(!text.includes(key.split(':')[2] ?? ''), text);
   }
   await shell(`maas login five ${live.origin}/MAAS - < ${file}; maas login six ${live.origin}/MAAS < ${file}`);

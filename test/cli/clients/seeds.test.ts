@@ -96,7 +96,7 @@ describe('MAAS and Juju on one host', () => {
     const said = await shell(`APIKEY=\`sudo maas-region-admin apikey --username root\`
 maas login root http://127.0.0.1/MAAS/api/1.0 \${APIKEY}
 maas root node-groups import-boot-images`);
-    assert.match(said, /You are logged in at http:\S+\/MAAS\/api\/1\.0\/.*the profile is called root/);
+    assert.match(said, /You are logged in to http:\S+\/MAAS\/api\/1\.0\/.*the profile is called root/);
     assert.match(said, /Import of boot resources started/);
   });
 });
@@ -115,7 +115,7 @@ describe('MAAS 2.9 as a snap', () => {
     const said = await shell(
       'sudo maas apikey --username=admin > api-key-file\nmaas login admin http://localhost:5240/MAAS < api-key-file',
     );
-    assert.match(said, /You are logged in at http:\S+\/MAAS\/api\/2\.0\/ as admin/);
+    assert.match(said, /You are logged in to http:\S+\/MAAS\/api\/2\.0\/ as admin/);
   });
 
   test('sources and selections are created and read', async () => {
