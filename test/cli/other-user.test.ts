@@ -64,7 +64,7 @@ async function asStranger(
 
 test('check judges the file alone if it may not read the store, and says so with the remedy', async () => {
   const said = await asStranger((config) => checkFile(config, false));
-  assert.match(said, /rackboot\.yaml alone is fine: it names no network; the store may say more\.\n/);
+  assert.match(said, /rackboot\.yaml alone is fine: it names no network; the store may add to it\.\n/);
   assert.match(
     said,
     /Note {4}the region's store was not checked: \S.* may not read \S+desired-state\.json: .*run this with sudo$/m,

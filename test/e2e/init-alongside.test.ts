@@ -36,7 +36,7 @@ describe('rackboot init alongside another DHCP server', { skip }, () => {
     const { code, err } = await init('--yes', '--interface', 'br0');
     assert.equal(code, 2, err);
     assert.match(err, /another DHCP server answers on br0: 10\.77\.7\.2 \(offers 10\.77\.7\.\d+\)/);
-    assert.match(err, /--mode proxy: .*--mode server.*Nothing is written/);
+    assert.match(err, /--mode proxy: .*--mode server.*Nothing was written/);
     assert.equal(existsSync(rack.configFile), false);
   });
 
@@ -57,9 +57,12 @@ describe('rackboot init alongside another DHCP server', { skip }, () => {
 
   test('on a terminal Enter means proxy, and no range is asked for', async () => {
     const person = rack.type('init', '--state-dir', rack.stateDir);
-    await person.answer(/Interface of the machines .* \[br0\]: /, '');
-    await person.answer(/nother DHCP server answers on br0: 10\.77\.7\.2[\s\S]*Who gives .* \[proxy\]: /, 'both');
-    await person.answer(/expected server, or proxy[\s\S]*Who gives .* \[proxy\]: $/, '');
+    await person.answer(/Interface on the machines' network .* \[br0\]: /, '');
+    await person.answer(
+      /nother DHCP server answers on br0: 10\.77\.7\.2[\s\S]*Which server gives .* \[proxy\]: /,
+      'both',
+    );
+    await person.answer(/expected server, or proxy[\s\S]*Which server gives .* \[proxy\]: $/, '');
     await person.answer(/\nUpstream .* \[-\]: /, '');
     assert.equal(await person.ended(), 0, person.text());
     assert.match(await stored(), /^ {4}mode: proxy$/m);

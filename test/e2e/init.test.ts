@@ -111,7 +111,7 @@ describe('rackboot init', { skip }, () => {
     const first = await init('--yes').finally(() => process.umask(mask));
     assert.equal(first.code, 0);
     assert.equal(statSync(rack.configFile).mode & 0o777, 0o644, 'the user of the service reads it');
-    assert.match(first.out, /^Asking br0 for other DHCP servers …$/m, 'it waits for them for seconds');
+    assert.match(first.out, /^Looking for other DHCP servers on br0 …$/m, 'it waits for them for seconds');
     const before = written();
     const again = await init('--yes', '--name', 'second');
     assert.equal(again.code, 1);
@@ -146,7 +146,7 @@ describe('rackboot init', { skip }, () => {
 
   test('on a terminal it asks, repeats only the questions with bad answers, and the rack serves the answers', async () => {
     const person: Keyboard = rack.type('init', '--state-dir', rack.stateDir);
-    await person.answer(/Interface of the machines \(br0 10\.77\.6\.0\/24\) \[br0\]: /, 'br1');
+    await person.answer(/Interface on the machines' network \(br0 10\.77\.6\.0\/24\) \[br0\]: /, 'br1');
     // The line still has the text typed before, which the person corrects.
     await person.answer(
       /br1 is not an interface.* did you mean br0\?[\s\S]*Nothing is written yet[\s\S]*\[br0\]: br1/,
@@ -255,7 +255,8 @@ describe('rackboot init', { skip }, () => {
       await person.answer(question, '');
     await person.answer(/Upstream .*: /, '192.0.2.53 192.0.2.54');
     assert.equal(await person.ended(), 2, person.text());
-    const [, command = ''] = /The same answers once more: (?:sudo )?node \S+ (init .*)\r\n/.exec(person.text()) ?? [];
+    const [, command = ''] =
+      /To give the same answers again: (?:sudo )?node \S+ (init .*)\r\n/.exec(person.text()) ?? [];
     assert.match(command, /--interface lan .*--upstream '192\.0\.2\.53 192\.0\.2\.54'/, person.text());
     const words = command.match(/'[^']*'|\S+/g)?.map((word) => word.replaceAll("'", '')) ?? [];
     const own = words.filter((word, at) => word !== '--config' && words[at - 1] !== '--config');
@@ -269,7 +270,7 @@ describe('rackboot init', { skip }, () => {
   test('Ctrl-C and Ctrl-D at a question end it with one line, even at a password', async () => {
     for (const key of ['\x03', '\x04']) {
       const person = rack.type('init', '--state-dir', rack.stateDir);
-      await person.answer(/Interface of the machines .*: /, key, '');
+      await person.answer(/Interface on the machines' network .*: /, key, '');
       assert.equal(await person.ended(), 1);
       assert.match(person.text(), /\nrackboot: stopped by you; nothing was changed\r\n$/);
       assert.equal(existsSync(rack.configFile), false);

@@ -57,7 +57,7 @@ test('with --keep-images the images stay, and a file of somebody else stays in a
   assert.ok(images.length > 0);
   const { code, output, complaints } = await call('reset', '--yes', '--keep-images');
   assert.equal(code, 0, complaints.join());
-  assert.match(output.join('\n'), /The images in .* stay\.[\s\S]*Not Rackboot's, and left: .*notes\.txt/);
+  assert.match(output.join('\n'), /The images in .* stay\.[\s\S]*Left, because they are not Rackboot's: .*notes\.txt/);
   assert.deepEqual([below(rack.stateDir), below(rack.tree)], [['notes.txt'], images]);
   assert.deepEqual(below(join(caches, 'rackboot')), []);
 });

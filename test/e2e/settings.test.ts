@@ -190,7 +190,7 @@ describe('a configuration in the store', { skip: missing('linux', 'curl') }, () 
     const shown = await fine(runRackboot(['check', '--diff', next, '--config', rack.configFile]));
     assert.match(shown, /^cluster_interfaces\.lab\.ip_range_low: \S+\.150 → \S+\.199$/m);
     assert.match(shown, /^Leases: \d+ (?:is|are) outside the new ranges/m);
-    assert.match(shown, /^Store: cluster_interfaces\.lab is in the store, too; the file wins$/m);
+    assert.match(shown, /^Store: cluster_interfaces\.lab is also in the store; the file wins$/m);
     from = rack.lines.length;
     rack.configure(pinned);
     assert.equal((await rack.reported('config.applied', { from })).changes, 0);

@@ -1,4 +1,4 @@
-// `rackboot check`: lists every problem of a configuration file, in itself and on this host; `--diff` shows what it would change.
+// `rackboot check`: lists every problem of a configuration file, in the file itself and on this host; `--diff` shows its changes.
 
 import { absentLoaders } from '../../config/absent-loaders.ts';
 import { findBootStops } from '../../config/boot-stops.ts';
@@ -53,7 +53,9 @@ export async function checkFile(file: string, json: boolean): Promise<number> {
     const served = networks.length === 0 ? 'it serves no network' : networks.join(', ');
     const alone = networks.length === 0 ? 'it names no network' : networks.join(', ');
     print(
-      hidden === undefined ? `${file} is fine: ${served}.` : `${file} alone is fine: ${alone}; the store may say more.`,
+      hidden === undefined
+        ? `${file} is fine: ${served}.`
+        : `${file} alone is fine: ${alone}; the store may add to it.`,
     );
     for (const line of waiting) print(`Beware  ${line}`);
     for (const note of notes) print(`Note    ${note}`);
@@ -87,7 +89,7 @@ function parseMerged(file: string): ParsedConfig {
 /**
  * Shows what `file` would change in the daemon's configuration.
  *
- * @param config the running daemon's file, which says where to reach it
+ * @param config the running daemon's own file, which says where to reach the daemon
  * @returns 0 if this host can serve it, else 1
  * @throws RackError `not-running`
  */
@@ -115,8 +117,8 @@ export async function showDifference(file: string, config: string, json: boolean
   return 0;
 }
 
-/** Prints the values of the store that the file would hide. */
+/** Lists the stored values that the file would override. */
 function printHidden(stored: Settings, values: Settings): void {
   const hidden = pinnedKeys(values).filter((key) => findSetting(stored, key) !== undefined);
-  for (const key of hidden) print(`Store: ${key} is in the store, too; the file wins`);
+  for (const key of hidden) print(`Store: ${key} is also in the store; the file wins`);
 }

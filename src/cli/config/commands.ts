@@ -7,7 +7,7 @@ import { ofRack, type SharedOptions, yes } from '../terminal/shared-options.ts';
 type Finish = (code: number) => void;
 
 const text = { type: 'string', requiresArg: true } as const;
-const DIFF = 'Show what it would change in the running daemon';
+const DIFF = 'Show the changes it would make in the running daemon';
 
 /** Adds `init`, `check` and `config` to a command line. */
 export function configCommands<T>(parser: Argv<T>, shared: SharedOptions, finish: Finish) {
@@ -23,10 +23,10 @@ function fileCommands<T>(parser: Argv<T>, { config, json }: SharedOptions, finis
         config: ofRack(config),
         'state-dir': { ...text, default: DEFAULT_STATE_DIR, describe: 'Directory of the state' },
         name: { ...text, describe: "This rack's name" },
-        interface: { ...text, describe: 'Interface of the machines' },
+        interface: { ...text, describe: "Interface on the machines' network" },
         mode: {
           choices: ['server', 'proxy'] as const,
-          describe: 'Who gives the addresses: this rack, or another DHCP server',
+          describe: 'Which DHCP server gives the addresses: this rack (server) or another (proxy)',
         },
         low: { ...text, describe: 'First address of the dynamic range' },
         high: { ...text, describe: 'Last address of the dynamic range' },
@@ -35,7 +35,7 @@ function fileCommands<T>(parser: Argv<T>, { config, json }: SharedOptions, finis
         router: { ...text, describe: 'Router offered to machines' },
         upstream: { ...text, describe: 'Upstream DNS servers' },
         domain: { ...text, default: 'maas', describe: 'Domain of the machines' },
-        region: { ...text, describe: 'URL of a region elsewhere; the network then goes into the file' },
+        region: { ...text, describe: 'URL of a remote region; the network then goes into the file' },
         yes: { type: 'boolean', alias: 'y', default: false, describe: 'Accept every proposal without asking' },
         force: { type: 'boolean', default: false, describe: 'Replace an existing file' },
       },
@@ -64,7 +64,7 @@ function fileCommands<T>(parser: Argv<T>, { config, json }: SharedOptions, finis
       'Check a configuration file, also against this host',
       (command) =>
         command
-          .positional('file', { type: 'string', describe: 'Instead of --config' })
+          .positional('file', { type: 'string', describe: 'The file to check instead of --config' })
           .options({ config, json, diff: { type: 'boolean', default: false, describe: DIFF } }),
       async (argv) => {
         const { checkFile, showDifference } = await import('./check.ts');
@@ -124,7 +124,7 @@ function storeCommands<T>(parser: Argv<T>, { config, json }: SharedOptions, fini
       )
       .command(
         'unset <key>',
-        'Remove a value from the store: the default is in force again',
+        'Remove a value from the store: the default applies again',
         (unset) => unset.positional('key', key).options({ config, rack }),
         async (argv) => {
           const { unsetConfig } = await import('./store.ts');

@@ -1,4 +1,4 @@
-// The interfaces of this host on which machines could be, and why another one cannot be served now.
+// The interfaces of this host that can serve machines, and the reason why another interface cannot.
 
 import { readFileSync } from 'node:fs';
 import { RackError } from '../../errors.ts';
@@ -8,10 +8,10 @@ import type { HostInterface, InterfaceAddress } from '../../net/host-interface.t
 import { readInterfaces } from '../../net/present-interfaces.ts';
 import type { InterfaceProposal } from './init-proposal.ts';
 
-/** Larger networks are those of a provider; in smaller ones there is no room for two ranges. */
+/** Larger networks belong to a provider; smaller ones have no room for two ranges. */
 const [SHORTEST_PREFIX, LONGEST_PREFIX] = [8, 28];
 
-/** An interface on which machines could be. */
+/** An interface that can serve machines. */
 export interface Candidate extends InterfaceProposal {
   /** The default route uses it. */
   readonly isDefaultRoute: boolean;
@@ -21,10 +21,10 @@ export interface Candidate extends InterfaceProposal {
 export const describeCandidate = ({ name, network, isDefaultRoute }: Candidate): string =>
   `${name} ${formatNetwork(network)}${isDefaultRoute ? ' (leads to the default router)' : ''}`;
 
-/** Why the interface of an answer is not a candidate. */
+/** Why an answered interface is not a candidate. */
 export function unknownInterfaceText(candidates: readonly Candidate[], name: string): string {
   const list = candidates.map(describeCandidate).join(', ');
-  if (name === '') return `name the interface on which your machines are with --interface: ${list}`;
+  if (name === '') return `name the interface of your machines' network with --interface: ${list}`;
   const interfaces = readInterfaces();
   const meant = nearestHint(
     name,
@@ -33,17 +33,17 @@ export function unknownInterfaceText(candidates: readonly Candidate[], name: str
   return unfitText(name, interfaces) ?? `${name} is not an interface of this host; ${meant}choose from ${list}`;
 }
 
-/** Why an interface cannot be served now, with the command that helps; undefined: there is none of that name. Pure. */
+/** Why an interface cannot serve machines now, with the command that fixes it; undefined: no interface has that name. Pure. */
 function unfitText(name: string, interfaces: readonly HostInterface[]): string | undefined {
   const found = interfaces.find((one) => one.name === name);
   if (found === undefined) return undefined;
   const give = `sudo ip address add 10.20.0.1/24 dev ${name}`;
-  if (!found.up) return `${name} is down: sudo ip link set ${name} up; if it has no address then: ${give}`;
+  if (!found.up) return `${name} is down: sudo ip link set ${name} up; if it then has no address: ${give}`;
   const [first] = found.addresses;
   if (first === undefined) return `${name} has no IPv4 address: ${give}, or another address that is free there`;
-  if (isLoopback(first.address)) return `${name} is the loopback: name the interface on which your machines are`;
+  if (isLoopback(first.address)) return `${name} is the loopback: name the interface of your machines' network`;
   const has = `${formatIpv4(first.address)}/${first.prefix}`;
-  return `${name} has ${has}, but a network to serve has a prefix of ${SHORTEST_PREFIX} to ${LONGEST_PREFIX}: ${give}`;
+  return `${name} has ${has}, but machines need a network with a prefix of ${SHORTEST_PREFIX} to ${LONGEST_PREFIX}: ${give}`;
 }
 
 const isUsable = ({ address, prefix }: InterfaceAddress): boolean =>

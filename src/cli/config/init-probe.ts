@@ -1,6 +1,6 @@
-// Asks the wire before `rackboot init` proposes to give addresses on it: two servers that do disturb every host there.
+// Looks for other DHCP servers before `rackboot init` proposes to give addresses: two servers on one network disturb every host there.
 //
-// 1. No answer proves nothing: a port of a switch may not forward yet, and without root nobody can ask. The words say so.
+// 1. Silence proves nothing: a switch port may not forward yet, and only root may ask. The warnings say so.
 
 import { randomInt } from 'node:crypto';
 import { OFFERS_MS, probeDhcp } from '../../doctor/dhcp-probe.ts';
@@ -16,15 +16,15 @@ const UEFI = 7;
 /** The xid has 32 bits. */
 const XIDS = 2 ** 32;
 
-/** The answer of a network. */
+/** The result of asking a network. */
 export interface WireAnswer {
   /** The other servers, such as `192.0.2.1 (offers 192.0.2.50)`; empty: none answered. */
   readonly servers: readonly string[];
-  /** Why nobody could be asked. */
+  /** Why the network could not be asked; undefined: it was. */
   readonly unasked?: string | undefined;
 }
 
-/** Broadcasts a DISCOVER and collects who else answers, for OFFERS_MS. Never fails. @param own the addresses of this host */
+/** Broadcasts a DISCOVER and collects the answers of other servers for OFFERS_MS. Never fails. @param own the addresses of this host */
 export async function askForServers(
   { name, address }: InterfaceProposal,
   own: ReadonlySet<string>,
@@ -55,7 +55,7 @@ export function bewareText(
   isDefaultRoute: boolean,
 ): string | undefined {
   const remedy = 'if another server gives the addresses there, use --mode proxy';
-  if (unasked !== undefined) return `nobody was asked on ${name} for other DHCP servers (${unasked}): ${remedy}`;
+  if (unasked !== undefined) return `could not look for other DHCP servers on ${name} (${unasked}): ${remedy}`;
   if (!isDefaultRoute) return undefined;
   const where = `${name} (${formatIpv4(address)}) leads to the default router`;
   return `${where}, and other hosts are there. No DHCP server answered within ${OFFERS_MS / 1000} s; ${remedy}`;
@@ -65,7 +65,7 @@ export function bewareText(
 export const answeredText = ({ name }: InterfaceProposal, { servers }: WireAnswer): string =>
   `another DHCP server answers on ${name}: ${servers.join(', ')}`;
 
-/** The refusal to choose between the two servers unasked. */
+/** The refusal to choose a mode when another server answers. */
 export const chooseText = (answered: string): string =>
-  `${answered}. Two servers that give addresses disturb every host there. Repeat this with --mode proxy: that server continues giving the ` +
-  'addresses, and this rack says only what to boot. Or with --mode server, if you end the other one first. Nothing is written';
+  `${answered}. Two DHCP servers on one network disturb every host there. Run this again with --mode proxy: that server keeps giving ` +
+  'addresses, and this rack only says what to boot. Or stop that server and use --mode server. Nothing was written';

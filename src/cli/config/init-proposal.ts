@@ -1,4 +1,4 @@
-// The proposals of `rackboot init` for a network, as it writes them into the file and puts them into the store. Pure.
+// The proposals of `rackboot init` for a network, and the answers in the form of the file and of the store. Pure.
 
 import { stringify } from 'yaml';
 import { INTERFACES_KEY, type Settings } from '../../machines/settings.ts';
@@ -52,7 +52,7 @@ function proposeRanges(place: InterfaceProposal, router: Ipv4 | undefined): Prop
 /** The range limits that a person has typed so far. */
 export type TypedRanges = Readonly<Partial<Record<keyof ProposedRanges, string | undefined>>>;
 
-/** Proposes the limits that were not typed, so that no range overlaps another. */
+/** Proposes the limits that the person has not typed, without overlap between the two ranges. */
 export function proposeAlongside(
   place: InterfaceProposal,
   router: Ipv4 | undefined,
@@ -101,7 +101,7 @@ function largestGap(
 
 export interface InitAnswers {
   readonly name: string;
-  /** URL of the region elsewhere; undefined: this rack has its own. */
+  /** URL of the remote region; undefined: this rack has its own. */
   readonly region?: string | undefined;
   readonly stateDir: string;
   readonly domain: string;
@@ -132,7 +132,7 @@ function renderRemoteConfig(answers: InitAnswers, region: string): string {
   return `${[
     '# Rackboot. Every key is explained in config/rackboot.yaml; check a change with `rackboot check --diff`.',
     '#',
-    '# The region of this rack is elsewhere and does not store its network, so this file does. Mode and url of the region apply at a restart.',
+    '# The region of this rack is remote and does not store the network, so this file does. Changes of region.mode and url need a restart.',
   ].join('\n')}\n${stringify(values)}`;
 }
 

@@ -3,7 +3,7 @@
 //   settle, or ask a question ─→ judge all answers so far ─┬─ fine ────────────────→ the next question, or the end
 //         ↑                                                └─ a mistake ─→ tell ───→ first the questions it concerns
 //
-// 1. After a mistake the line holds the address that was typed, ready to correct. Enter accepts the value in brackets.
+// 1. After a mistake the prompt shows the typed address again, ready to correct. Enter accepts the value in brackets.
 // 2. A mistake that no question can correct (a wrong option) ends the command.
 
 import { RackError } from '../../errors.ts';
@@ -71,7 +71,7 @@ export async function interview(terms: Interview): Promise<Answers> {
     }
     const typed = answers[field];
     const isWrong = wrong.includes(field);
-    // One of two words is typed again from scratch; in a name or an address mostly one character is wrong.
+    // The mode is typed again from scratch: it is one of two words. In a name or an address, mostly one character is wrong.
     const isMended = isWrong && field !== 'mode';
     if (field === 'interface') kept = {};
     else if (!isWrong && typed !== undefined) kept = { ...kept, [field]: typed };
@@ -89,7 +89,7 @@ export async function interview(terms: Interview): Promise<Answers> {
     const again = wrong.length > 0 ? wrong : relatedOf(named, settled, asked);
     if (again.length === 0) refuseOptions(found);
     tell(`That does not work:\n${found.map(({ text }) => `  ${text}`).join('\n')}\nNothing is written yet.`);
-    // Another network may have another server.
+    // Another network may have another DHCP server, so the mode is asked again.
     const repeated = again.includes('interface') && asked.includes('mode') ? (['mode'] as const) : [];
     open = inOrder([...again, ...repeated, ...rest]);
   }

@@ -13,7 +13,7 @@ export interface InitPlace {
   readonly isRoot: boolean;
   /** The command that runs this installation here: `rackboot`, or `node bin/rackboot.js`. */
   readonly program: string;
-  /** The remote region, and the rack's name there; undefined: the region is here. */
+  /** The remote region, and the rack's name there; undefined: the rack has its own region. */
   readonly remote?: { readonly url: string; readonly rack: string } | undefined;
 }
 
@@ -38,9 +38,9 @@ export function nextSteps({
       ? ([`${sudo}systemctl enable --now rackboot`, 'starts the service now and at each boot'] as const)
       : ([own('run'), `starts the rack, until Ctrl-C; as a service: ${INSTALL}`] as const);
   const steps: readonly (readonly [command: string, what: string])[] = [
-    [own('images build'), `makes what machines load, in ${tree}`],
+    [own('images build'), `builds the files that machines load, in ${tree}`],
     ...(remote === undefined
-      ? ([[own('createadmin --username admin'), `makes the account for ${pageUrl}`]] as const)
+      ? ([[own('createadmin --username admin'), `creates the account for ${pageUrl}`]] as const)
       : []),
     start,
     ...(remote === undefined

@@ -47,7 +47,7 @@ export const questionName: NameAnswer = (field) => TYPED[field];
 export const fieldsAt = (place: string): readonly Field[] =>
   FIELDS.filter((field) => place === PATHS[field] || place.startsWith(`${PATHS[field]}[`));
 
-/** A problem in the words of the person who gave the answers. @param path its whole path @param place its path without that of the network */
+/** A problem, with keys replaced by the names of the answers. @param path its whole path @param place its path without that of the network */
 export function mistakeText(problem: { path: string; place: string; message: string }, nameOf: NameAnswer): string {
   const { path, place, message } = problem;
   const [field] = fieldsAt(place);
@@ -55,7 +55,7 @@ export function mistakeText(problem: { path: string; place: string; message: str
   return `${name}: ${inWords(message, nameOf)}`;
 }
 
-/** `interface` and `mode` are ordinary words of messages, too, and stay. */
+/** `interface` and `mode` stay, because they are also ordinary words in messages. */
 function inWords(message: string, nameOf: NameAnswer): string {
   let text = message.replace(/\bip (?=\d)/g, "the rack's address ");
   for (const field of FIELDS) {

@@ -1,9 +1,9 @@
-// `rackboot init`: makes a configuration for this host from questions or flags. Name, state directory and listeners go into the file, the
+// `rackboot init`: creates a configuration for this host from questions or flags. Name, state directory and listeners go into the file, the
 // network into the store.
 //
 //   findCandidates ─→ interview (a person) or takeProposals ─→ the file, then the store ─→ nextSteps
 //
-// Both ask the wire for other DHCP servers, and judge the answers as `check` does.
+// Both look for other DHCP servers on the network, and judge the answers as `check` does.
 //
 // 1. `init` writes nothing that `rackboot check` would refuse.
 // 2. `init` never chooses the interface of the default route unasked, and never sets up a second DHCP server where one answers: either
@@ -50,7 +50,7 @@ interface InitFlags {
   readonly router?: string | undefined;
   readonly upstream?: string | undefined;
   readonly domain: string;
-  /** URL of the region elsewhere; undefined: this rack has its own. */
+  /** URL of the remote region; undefined: this rack has its own. */
   readonly region?: string | undefined;
   /** Accept every proposal without asking. */
   readonly yes: boolean;
@@ -61,19 +61,19 @@ interface InitFlags {
 /** Writes the configuration and stores the network. @throws RackError `bad-argument`, `already-exists`, `store-unwritable`, `cancelled`. */
 export async function initConfig(flags: InitFlags): Promise<void> {
   const candidates = findCandidates(flags.interface);
-  // Before the questions: answers that cannot be written are wasted.
+  // Before the questions, because answers that cannot be written are wasted.
   refuseUnwritable(flags);
   refuseRegion(flags);
   const isAsked = !flags.yes && process.stdin.isTTY === true;
   const drafted = isAsked ? await askPerson(flags, candidates) : await takeProposals(flags, candidates);
-  // Before storing, which may switch to the owner of the state directory: the user who started `init` types the next commands.
+  // Before storing, which may switch to the owner of the state directory: the next steps are for the user who started `init`.
   const place = findPlace(flags, drafted.answers);
   try {
     writeConfig(flags, drafted.text);
     if (flags.region === undefined) await storeNetwork(flags, drafted);
   } catch (error) {
     if (!isAsked || !(error instanceof RackError)) throw error;
-    const again = `The same answers once more: ${commandOf(flags, drafted.answers)}`;
+    const again = `To give the same answers again: ${commandOf(flags, drafted.answers)}`;
     throw new RackError(error.code, `${error.message}\n${again}`, { cause: error });
   }
   for (const line of nextSteps(place)) print(line);
@@ -91,7 +91,7 @@ async function takeProposals(flags: InitFlags, candidates: readonly Candidate[])
   answers = { ...answers, interface: answers.interface ?? propose(candidates, 'interface', answers) };
   if (answers.mode === undefined) {
     answers = { ...answers, mode: 'server' };
-    // Mistakes first: they need no answer of the wire.
+    // Report mistakes first: they do not depend on the network.
     const { proposal } = draft(flags, candidates, proposeRest(candidates, answers)).answers;
     const answer = await askWire(candidates, proposal.name);
     if (answer.servers.length > 0) throw new RackError('bad-argument', chooseText(answeredText(proposal, answer)));
@@ -105,11 +105,11 @@ function proposeRest(candidates: readonly Candidate[], given: Answers): Answers 
   return answers;
 }
 
-/** Asks the network of an interface, and warns if silence may mislead. */
+/** Looks for other DHCP servers on an interface, and warns if silence may mislead. */
 async function askWire(candidates: readonly Candidate[], name: string): Promise<WireAnswer> {
   const place = candidates.find((one) => one.name === name);
   if (place === undefined) return { servers: [] };
-  print(`Asking ${name} for other DHCP servers …`);
+  print(`Looking for other DHCP servers on ${name} …`);
   const own = readInterfaces().flatMap(({ addresses }) => addresses.map(({ address }) => formatIpv4(address)));
   const answer = await askForServers(place, new Set(own));
   const beware = answer.servers.length > 0 ? undefined : bewareText(place, answer, place.isDefaultRoute);
@@ -127,7 +127,7 @@ async function settle(candidates: readonly Candidate[], field: Field, known: Ans
   if (answer.servers.length === 0) return 'server';
   const text = answeredText(place, answer);
   print(
-    `${text[0]?.toUpperCase()}${text.slice(1)}. With proxy it continues giving the addresses, and this rack says only what to boot.`,
+    `${text[0]?.toUpperCase()}${text.slice(1)}. In proxy mode it keeps giving addresses, and this rack only says what to boot.`,
   );
   return undefined;
 }
@@ -140,7 +140,8 @@ async function askPerson(flags: InitFlags, candidates: readonly Candidate[]): Pr
   try {
     const answers = await interview({
       given,
-      questionOf: (field) => (field === 'interface' ? `Interface of the machines (${list})` : QUESTIONS[field]),
+      questionOf: (field) =>
+        field === 'interface' ? `Interface on the machines' network (${list})` : QUESTIONS[field],
       settle: (field, known) => settle(candidates, field, known),
       proposalOf: (field, known) => propose(candidates, field, known),
       judge: (known) => judge(flags, candidates, known, nameOf).mistakes,
@@ -157,7 +158,7 @@ async function askPerson(flags: InitFlags, candidates: readonly Candidate[]): Pr
 }
 
 const QUESTIONS: Readonly<Record<Exclude<Field, 'interface'>, string>> = {
-  mode: 'Who gives the addresses: server is this rack, proxy the other server',
+  mode: 'Which server gives the addresses: this rack (server) or the other (proxy)',
   router: 'Router offered to machines (none: -)',
   low: 'First address for unknown machines (dynamic range)',
   high: 'Last address for unknown machines',
@@ -268,7 +269,7 @@ const nearestExisting = (path: string): string =>
 const existsAlready = (file: string, cause?: unknown): RackError =>
   new RackError('already-exists', `${file} exists; edit it, or replace it with --force`, { cause });
 
-/** The service's user reads the file, so it gets the mode 644, and new directories 755, also where root's umask allows root alone. */
+/** Writes the file with mode 644, and new directories with 755, whatever root's umask, because the service's user reads the file. */
 function writeConfig(flags: InitFlags, text: string): void {
   const mask = process.umask(0o022);
   try {

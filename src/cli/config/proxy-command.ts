@@ -1,5 +1,5 @@
-// The one command that puts a served network into proxy mode, for a person who set only its `mode`: the keys that have no effect there must go
-// at the same time. Pure.
+// Builds the one command that puts a served network into proxy mode. Setting only its `mode` is refused, because keys without effect in proxy
+// mode must be removed at the same time. Pure.
 
 import { findSetting, INTERFACES_KEY, type Settings } from '../../machines/settings.ts';
 import { shellWord } from '../../shell-word.ts';

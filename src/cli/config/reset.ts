@@ -1,9 +1,9 @@
-// `rackboot reset`: removes all that a rack or a region keeps on this host, so that it starts as on its first day.
+// `rackboot reset`: removes everything that a rack or a region keeps on this host, so that it starts as on its first day.
 //
 // 1. It refuses while a daemon runs on the state directory, or a region on its database, and holds both locked until it ends.
-// 2. It removes only what Rackboot made: a file of another name in the state directory stays, and is named.
-// 3. It says what it will remove, and asks. Without a terminal it needs --yes.
-// 4. Killed halfway, it continues when it is called again: the lock's file goes last.
+// 2. It removes only files that Rackboot made. Other files in the state directory stay, and the output names them.
+// 3. It lists everything that it will remove, and asks. Without a terminal it needs --yes.
+// 4. If it is killed halfway, a second call continues: the lock's file is removed last.
 
 import { existsSync, lstatSync, readdirSync, rmSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
@@ -25,20 +25,23 @@ interface ResetFlags {
   readonly keepImages: boolean;
 }
 
-/** Something that is removed: a file, a directory, or the content of one that stays. */
+/** A file or directory to remove. */
 interface Doomed {
   readonly what: string;
   readonly path: string;
   readonly bytes: number;
 }
 
-/** The names in a state directory that Rackboot writes, with what follows them while a file is written or kept as a copy. */
+/** The names that Rackboot writes in a state directory, with the suffixes of unfinished files and copies. */
 const OURS: readonly (readonly [what: string, name: RegExp])[] = [
   ['the region: machines, accounts, keys, settings, events', /^region\.(?:db|sock)(?:[-.].*)?$/],
   ['leases', /^(?:leases\.db|lease-[a-z]+\.json)(?:[-.].*)?$/],
   ['events that wait for a region', /^outbox\.db(?:[-.].*)?$/],
   ['the identity and the keys of the rack', /^(?:rack\.json|region\.key|images-key\.asc|ssh)(?:\.part)?$/],
-  ['what a start would make again', /^(?:desired-state\.json(?:\..*)?|(?:rack|rackboot)\.sock|cache|images-work)$/],
+  [
+    'files that the next start makes again',
+    /^(?:desired-state\.json(?:\..*)?|(?:rack|rackboot)\.sock|cache|images-work)$/,
+  ],
 ];
 /** SQLite's lock on it keeps a daemon from starting, so it is removed last. */
 const LOCK = /^rack\.lock(?:-journal)?$/;
@@ -96,7 +99,7 @@ function findDoomed(stateDir: string, tree: string | undefined): readonly Doomed
   return [...images, ...cache, ...found];
 }
 
-/** @throws RackError `bad-argument` for a tree that is above what must stay */
+/** @throws RackError `bad-argument` for a tree that contains a directory that must stay */
 function imagesIn(tree: string, stateDir: string): readonly Doomed[] {
   const isAbove = [stateDir, import.meta.dirname, process.cwd()].some((path) => `${path}/`.startsWith(`${tree}/`));
   if (isAbove || dirname(tree) === tree)
@@ -120,7 +123,7 @@ function sizeOf(path: string): number {
   }
 }
 
-/** Files of others in the state directory. */
+/** Files in the state directory that are not Rackboot's. */
 const othersIn = (stateDir: string, tree: string): readonly string[] =>
   namesIn(stateDir)
     .filter((name) => !LOCK.test(name) && !OURS.some(([, pattern]) => pattern.test(name)))
@@ -144,12 +147,12 @@ function announce(doomed: readonly Doomed[], database: string | undefined, kept:
   print('The configuration, the log, backups and deployed machines stay as they are.');
 }
 
-/** @throws RackError `cancelled`; `bad-argument` if nobody can be asked */
+/** @throws RackError `cancelled`; `bad-argument` without a terminal */
 async function ask(isMeant: boolean): Promise<void> {
   if (!isMeant && process.stdin.isTTY !== true)
     throw new RackError(
       'bad-argument',
-      'there is no terminal to ask on: add --yes to remove all this; nothing was changed',
+      'there is no terminal for the question: add --yes to remove all this; nothing was changed',
     );
   await confirmOnTerminal('Remove all this?', isMeant);
 }
@@ -178,6 +181,6 @@ const unremovable = (path: string, cause: unknown): RackError =>
 function report(json: boolean, doomed: readonly Doomed[], others: readonly string[]): void {
   if (json) printJson({ removed: doomed.map(({ path, bytes }) => ({ path, bytes })), left: others });
   else if (doomed.length > 0)
-    print('Removed. `rackboot run` starts as on its first day; `rackboot createadmin` makes the first account.');
-  if (!json && others.length > 0) print(`Not Rackboot's, and left: ${others.join(', ')}`);
+    print('Removed. `rackboot run` starts as on its first day; `rackboot createadmin` creates the first account.');
+  if (!json && others.length > 0) print(`Left, because they are not Rackboot's: ${others.join(', ')}`);
 }

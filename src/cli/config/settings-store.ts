@@ -1,6 +1,6 @@
 // Changes stored settings without a daemon: directly in region.db, by the region's own rules.
 //
-// 1. A change is also written to the cache that the rack reads at start, so that it applies from the first moment.
+// 1. A change is also written to the cache that the rack reads at start, so that it applies from the start.
 
 import { systemClock } from '../../clock.ts';
 import { hostAddresses } from '../../config/host-check.ts';
@@ -15,7 +15,7 @@ import { readRackUuid } from '../../uplink/rack-identity.ts';
 import { printError } from '../terminal/output.ts';
 import { becomeOwnerOf } from '../terminal/state-owner.ts';
 
-/** Where the settings are, and the values of the rack's file. */
+/** The place of the settings, and the values of the rack's file. */
 interface SettingsPlace {
   readonly stateDir: string;
   readonly name: string;

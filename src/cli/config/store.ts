@@ -96,7 +96,7 @@ export async function unsetConfig(flags: SettingFlags, key: string): Promise<num
 /** Prints the stored part of one rack's configuration as YAML, fit for the configuration file. @returns 0 */
 export async function exportConfig(flags: SettingFlags): Promise<number> {
   const found = await findConfig(flags.config);
-  // A region's file cannot have what only racks use.
+  // A region's file cannot contain settings that only racks use.
   const own = found.uuid === '' ? storedForRegion(found.stored) : found.stored;
   const stored = flags.rack === undefined ? own : await storedOf(found, flags.rack);
   if (Object.keys(stored).length === 0) print('# The store owns nothing of this configuration.');
@@ -128,7 +128,7 @@ async function change(flags: SettingFlags, key: string, value: SettingValue | un
   if (now !== undefined) for (const line of await strandedBy(before.config, now.config)) print(line);
 }
 
-/** Warns if the value just stored opens a door to everybody, or names loaders that are not there. */
+/** Warns if the value just stored opens access to everybody, or names missing loaders. */
 function printWarnings({ config }: FoundConfig, key: string): void {
   for (const line of [...wideDoors(config).map(noteText), ...absentLoaders(config.boot)])
     if (line.startsWith(`${key} `)) print(`Beware  ${line}`);

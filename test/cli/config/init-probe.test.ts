@@ -14,7 +14,7 @@ test('silence is not proof where the default router is, or where nobody could be
   for (const isDefaultRoute of [true, false])
     assert.equal(
       bewareText(place, { servers: [], unasked: 'that needs root' }, isDefaultRoute),
-      'nobody was asked on eth0 for other DHCP servers (that needs root): if another server gives the addresses there, use --mode proxy',
+      'could not look for other DHCP servers on eth0 (that needs root): if another server gives the addresses there, use --mode proxy',
     );
 });
 
