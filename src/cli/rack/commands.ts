@@ -89,7 +89,7 @@ function timelineCommands<T>(parser: Argv<T>, { config, json }: SharedOptions, f
         command
           .positional('machine', {
             type: 'string',
-            describe: 'Its hardware address, address, hostname or system id; without it, all machines heard',
+            describe: 'Its hardware address, address, hostname or system id; if omitted, list all machines heard',
           })
           .options({
             config,

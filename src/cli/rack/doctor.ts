@@ -34,8 +34,7 @@ const runningShape = statusShape.pick({
   region: true,
   journal: true,
 });
-const NO_RACK =
-  'this is a region without a rack: rackboot status judges it, and rackboot doctor works on the host of a rack';
+const NO_RACK = 'this is a region without a rack: use rackboot status here, and rackboot doctor on the host of a rack';
 const machinesShape = z.array(z.looseObject({ power_type: z.string() }));
 
 /**
@@ -91,8 +90,8 @@ function startWords(file: string): string {
 }
 
 /**
- * Moves this command into the network of the running rack: from elsewhere each of its networks would look dead.
- * @returns where the rack is; undefined: in the network of this command
+ * Moves this command into the network namespace of the running rack: from another, each of the rack's networks would look dead.
+ * @returns where the rack is; undefined: in this command's own namespace
  * @throws RackError `permission-denied`
  */
 async function enterNetworkOf(pid: number): Promise<string | undefined> {
@@ -127,7 +126,7 @@ const UNACCEPTED: Readonly<Record<string, string>> = {
   incompatible: 'its region cannot work with this rack',
 };
 
-/** Why a region elsewhere does not take this rack, and what changes that; undefined: it does, or does not answer. */
+/** Why a remote region does not accept this rack, and the remedy; undefined: it does, or it does not answer. */
 function unacceptedText(region: z.output<typeof runningShape>['region']): string | undefined {
   const what = UNACCEPTED[region?.state ?? ''];
   return what === undefined

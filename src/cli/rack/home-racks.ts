@@ -17,7 +17,7 @@ export function otherRacks(machine: unknown, own: string): readonly string[] {
   return racks.includes(own) ? [] : racks;
 }
 
-/** The same for a machine by system id; also empty if the region does not answer. */
+/** Like `otherRacks`, for a machine by its system id; also empty if the region does not answer. */
 export async function findOtherRacks(stateDir: string, systemId: string): Promise<readonly string[]> {
   try {
     const own = await ownRackName(stateDir);
@@ -29,6 +29,6 @@ export async function findOtherRacks(stateDir: string, systemId: string): Promis
   }
 }
 
-/** The hint to ask on the other rack. @param command `trace` or `why` */
+/** The hint to run the command on the other rack's host. @param command `trace` or `why` */
 export const askThere = (racks: readonly string[], command: string): string =>
   `Its home is rack ${racks.join(' and ')}: run rackboot ${command} on the host of that rack.`;

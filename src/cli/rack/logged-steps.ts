@@ -1,6 +1,6 @@
 // Steps of a machine from the region's log: those from before the daemon started, and those of other racks.
 //
-// 1. The log repeats the timeline of this host's rack, so only its steps older than the timeline's first are used.
+// 1. The log repeats the timeline of this host's rack, so of that rack's steps only those older than the timeline's first are used.
 // 2. Steps of other racks are in no timeline here, so all of them are used.
 
 import { z } from 'zod';
@@ -36,7 +36,7 @@ export const loggedEventShape = z.looseObject({
 
 /** Replaces the number of the boot for steps from the region's log that are older than the rack's start. */
 const BEFORE_START = -1;
-/** The same for younger ones, which the timeline of this network card does not have: they may be of another card of the machine. */
+/** The same for later steps that this network card's timeline lacks: they may come from another card of the machine. */
 const SINCE_START = -2;
 
 /**
@@ -44,7 +44,7 @@ const SINCE_START = -2;
  *
  * @param events newest first
  * @param firstMs wall time of the timeline's first step; undefined: it is empty
- * @param startedMs wall time of the rack's start; undefined: the rack does not tell it
+ * @param startedMs wall time of the rack's start; undefined: the rack does not report it
  */
 export function loggedSteps(
   events: readonly z.infer<typeof loggedEventShape>[],

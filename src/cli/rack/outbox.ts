@@ -48,7 +48,7 @@ function number(given: number): number {
 
 function show({ waiting, dropped, deadLetters }: Outbox, withLetters: boolean): void {
   if (!withLetters) {
-    print(`${waiting} wait for the region, which has refused ${deadLetters.length} for good (--dead shows them).`);
+    print(`Events waiting for the region: ${waiting}. Refused for good: ${deadLetters.length} (--dead shows them).`);
     printTable(
       ['DROPPED', 'COUNT'],
       Object.entries(dropped).map(([kind, count]) => [kind, String(count)]),

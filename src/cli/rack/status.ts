@@ -80,8 +80,8 @@ export function stateOf(entry: Status['interfaces'][number], status: Pick<Status
 }
 
 /**
- * Why listeners of the region are not open, each with the remedy. Those at an address of a network that waits are left out: the network says
- * what it waits for.
+ * Why listeners of the region are not open, each with the remedy. Those at an address of a waiting network are left out, because the
+ * network's own line names the cause.
  */
 export const unopenedListeners = ({ region, interfaces }: Pick<Status, 'region' | 'interfaces'>): readonly string[] =>
   (region?.unopened ?? []).flatMap(({ host, text }) => {

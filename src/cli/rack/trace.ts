@@ -84,7 +84,7 @@ export async function traceMachine(request: TraceRequest, nowMs: () => number): 
   return 0;
 }
 
-/** The last line: the cause for which the machine waits, or the rack to ask about it. */
+/** The last line: what the machine waits for, or the rack to ask. */
 const lastLine = ({ home, waiting }: Pick<Trace, 'home' | 'waiting'>): string =>
   home.length > 0 && waiting !== HAND_WAIT ? askThere(home, 'trace') : `Waiting for ${waiting}.`;
 

@@ -1,4 +1,4 @@
-// `rackboot why MACHINE`: what the machine would get now, step by step with reasons, and what stands in its way.
+// `rackboot why MACHINE`: what the machine would get now, step by step with reasons, and the obstacles.
 //
 // 1. The command changes nothing.
 // 2. Without a running daemon the answer follows from the file and the cached state, without leases and offers, and says so.

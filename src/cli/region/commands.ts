@@ -24,7 +24,7 @@ export function regionCommands<T>(parser: Argv<T>, shared: SharedOptions, finish
         machine: {
           type: 'string',
           requiresArg: true,
-          describe: 'Only of this machine: its system id, hostname or hardware address',
+          describe: 'Only events of this machine: its system id, hostname or hardware address',
         },
         level: {
           choices: ['debug', 'info', 'warning', 'error', 'critical', 'audit'] as const,
@@ -41,7 +41,7 @@ export function regionCommands<T>(parser: Argv<T>, shared: SharedOptions, finish
 }
 
 const PLACES = 'sqlite:DIRECTORY (the state directory of a region) or postgresql://user@host/database';
-/** As `rackboot check` has it, to say that a region does not. */
+/** Like that of `rackboot check`; accepted only to explain that a region has no such comparison. */
 const diff = { type: 'boolean', default: false, hidden: true } as const;
 const BACKUP = { type: 'string', demandOption: true, describe: 'The file of the backup' } as const;
 
@@ -57,10 +57,10 @@ function processCommands<T>(command: Argv<T>, { config, json }: SharedOptions, f
       "Move all of a stopped region's data to another database",
       {
         json,
-        from: { type: 'string', demandOption: true, describe: `Where it is: ${PLACES}` },
-        to: { type: 'string', demandOption: true, describe: `Where it goes: ${PLACES}. It must be empty` },
+        from: { type: 'string', demandOption: true, describe: `The source: ${PLACES}` },
+        to: { type: 'string', demandOption: true, describe: `The target, which must be empty: ${PLACES}` },
         'password-file': { type: 'string', requiresArg: true, describe: "The database's password, on its first line" },
-        'ca-file': { type: 'string', requiresArg: true, describe: "Certificates that verify the database's" },
+        'ca-file': { type: 'string', requiresArg: true, describe: "File of certificates that verify the database's" },
       },
       async (argv) => {
         const { copyStores } = await import('./copy.ts');
@@ -75,7 +75,7 @@ function processCommands<T>(command: Argv<T>, { config, json }: SharedOptions, f
         one.positional('file', BACKUP).options({
           config,
           json,
-          verbose: { type: 'boolean', default: false, describe: 'Name each table with its rows' },
+          verbose: { type: 'boolean', default: false, describe: 'List each table with its number of rows' },
         }),
       async (argv) => {
         const { backUp } = await import('./copy.ts');

@@ -1,4 +1,4 @@
-// `rackboot region copy`, `backup` and `restore`: everything that a region keeps, from one database to another.
+// `rackboot region copy`, `backup` and `restore`: copy everything that a region keeps from one database to another.
 //
 // 1. A copy moves a region, so the region at its source must be stopped. A backup can be made while the region runs.
 // 2. A backup is one file of SQLite, as region.db is. `restore` writes it into the store of a configuration file.
@@ -17,7 +17,7 @@ import { lockState } from '../../store/state-lock.ts';
 import { formatBytes, print, printAside, printJson } from '../terminal/output.ts';
 import { becomeOwnerOf } from '../terminal/state-owner.ts';
 
-/** Options of a PostgreSQL that is named by its URL. */
+/** Options for a PostgreSQL database that is named by its URL. */
 interface DatabaseOptions {
   readonly passwordFile: string | undefined;
   readonly caFile: string | undefined;
@@ -30,7 +30,7 @@ type Lend<End> = (work: (end: End) => Promise<CopiedTables>) => Promise<CopiedTa
 export async function copyStores(from: string, to: string, options: DatabaseOptions, json: boolean): Promise<number> {
   const [source, target] = [placeOf(from, '--from', options), placeOf(to, '--to', options)];
   await loadPostgres(source, target);
-  // Before this process switches users: perhaps only root may read the files that the options name.
+  // Read the files that the options name before this process switches users: perhaps only root may read them.
   const one = inOptions(() => sourceAt(source, true), '--from');
   const other = inOptions(() => targetAt(target), '--to');
   // Write into a state directory as its owner, so that the service there can open the files.
@@ -46,22 +46,22 @@ export async function copyStores(from: string, to: string, options: DatabaseOpti
 /** How a backup is reported. */
 interface BackupReport {
   readonly json: boolean;
-  /** True to name each table with its rows. */
+  /** True to list each table with its number of rows. */
   readonly verbose: boolean;
 }
 
 /** Writes the store of a configuration file into a new file, even while its region runs. @returns 0 */
 export async function backUp(config: string, given: string, { json, verbose }: BackupReport): Promise<number> {
-  // The error for a directory where the owner of the state may not write names it.
+  // Resolved, because the error for a directory that the state's owner may not write names the directory.
   const file = resolve(given);
   const place = loadStorePlace(config);
   await loadPostgres(place);
   const source = sourceAt(place, false);
   becomeOwnerOf(place.stateDir);
   for (const left of removeLeftBackups(file)) printAside(`Removed ${left}, which an interrupted backup left.\n`);
-  // A backup of the other rows is better than none.
+  // Only warn: a backup of the other rows is better than none.
   const warn = (fault: string): void =>
-    void printAside(`${fault}. This backup has the row, too, so \`region restore\` will refuse it.\n`);
+    void printAside(`${fault}. This backup contains the row as well, so \`region restore\` will refuse it.\n`);
   const tell = verbose ? tellTable : (): void => undefined;
   const copied = await run(readable(source, warn), (work) => intoFile(file, work, true), tell);
   const { size: bytes } = statSync(file);
@@ -131,7 +131,7 @@ const optionNames = (text: string, option: string): string =>
     .replaceAll('region.store.', '')
     .replace(/(?<=^| )(password|ca)_file/g, '--$1-file');
 
-/** An end, with errors that name options. */
+/** One end of a copy; its errors name options instead of keys. */
 function inOptions<End>(place: () => Lend<End>, option: string): Lend<End> {
   const renamed = (error: unknown): unknown =>
     error instanceof RackError
@@ -181,7 +181,7 @@ function targetAt({ stateDir, store }: StorePlace): Lend<CopyTarget> {
   };
 }
 
-/** The same source. @param onFault called before anything is written if the source has a row that no region can read */
+/** The source, checked first. @param onFault called before anything is written if the source has a row that no region can read */
 const readable =
   (source: Lend<CopySource>, onFault: (fault: string) => void): Lend<CopySource> =>
   (work) =>
@@ -204,7 +204,7 @@ async function fromFile(path: string, work: (source: CopySource) => Promise<Copi
   }
 }
 
-/** @param isAfresh true: an interrupted copy is not continued, so nothing of one is left */
+/** @param isAfresh true: do not continue an interrupted copy, and remove the file if this one fails */
 async function intoFile(
   path: string,
   work: (target: CopyTarget) => Promise<CopiedTables>,

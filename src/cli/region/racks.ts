@@ -59,7 +59,7 @@ export async function listRacks(file: string, json: boolean): Promise<number> {
       );
     for (const { name, uuid } of racks.filter(({ status_name: state }) => state === 'pending')) {
       const isOnly = racks.filter((rack) => rack.name === name).length === 1;
-      print(`${name} waits. To let it serve machines: rackboot racks accept ${isOnly ? name : uuid}`);
+      print(`${name} waits to be accepted: rackboot racks accept ${isOnly ? name : uuid}`);
     }
   }
   const isBad = (rack: RackShape): boolean =>
@@ -76,7 +76,7 @@ const isUnserving = (rack: RackShape): boolean =>
   !rack.is_embedded && rack.status_name === 'accepted' && rack.last_seen !== null && rack.interfaces.length === 0;
 
 function row(rack: RackShape, nowMs: number): string[] {
-  // A rack that waits to be accepted has reported nothing but its registration.
+  // A pending rack has registered, but reported nothing yet.
   const heard = rack.last_seen ?? rack.registered;
   const seen = heard === null ? 'never' : `${formatDuration(Math.max(0, nowMs - Date.parse(heard)))} ago`;
   const counts: readonly (readonly [number, string])[] = [

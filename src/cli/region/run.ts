@@ -20,7 +20,7 @@ export const runRegion = (configFile: string): Promise<number> =>
 
 /**
  * Lists every problem of a region's configuration file.
- * @param isDifference true: a person asked what the file would change @returns 0 if there is none, else 1 @throws RackError `bad-argument`
+ * @param isDifference true for `--diff` @returns 0 if there is none, else 1 @throws RackError `bad-argument`
  */
 export async function checkRegionFile(file: string, json: boolean, isDifference: boolean): Promise<number> {
   if (isDifference)
@@ -30,7 +30,7 @@ export async function checkRegionFile(file: string, json: boolean, isDifference:
     );
   const read = readConfigFile(readConfigText(file, 'region'));
   const parsed = read.ok ? resolveRegionFile(read.file, NO_SETTINGS) : read;
-  // Before this process switches users: only root sees whose the ports are.
+  // Before this process switches users: only root sees which process holds a port.
   const closed = parsed.ok ? await closedLines(parsed.config.stateDir, parsed.config) : [];
   const problems = parsed.ok ? findFileProblems(parsed) : parsed.problems;
   if (json) printJson({ file, ok: problems.length === 0, problems, warnings: closed });
@@ -44,7 +44,7 @@ export async function checkRegionFile(file: string, json: boolean, isDifference:
   return problems.length === 0 ? 0 : 1;
 }
 
-/** The present problems of the files that the configuration names, for the user that runs the region. */
+/** The problems of the files that the configuration names, for the user that runs the region. */
 function findFileProblems({ config, file }: UsableRegionFile): readonly ConfigProblem[] {
   becomeRunnerOf(config.stateDir);
   return [...findCertificateProblems(config), ...findStoreFileProblems(config.store, file.lineOf)];

@@ -9,7 +9,7 @@ type RegionStatus = NonNullable<z.infer<typeof statusShape>['region']>;
 /** True for a region without a rack in its process. */
 export const isApart = (region: RegionStatus | undefined): region is RegionStatus => region?.mode === 'apart';
 
-/** Where it listens, what is in it, and what is wrong with its store. */
+/** The region's addresses, its number of machines, its store, and its problem. */
 export function apartLines(
   { state, addresses, store, duties, problem }: RegionStatus,
   machines: number,
