@@ -289,7 +289,7 @@ describe('the region imports images', { skip: missing('linux', 'gpg') }, () => {
       [changed.url, changed.keyring_filename, changed.keyring_data],
       ['http://other.example/', where, ''],
     );
-    assert.match((await rackboot('sources', 'set', id)).complaints.join(' '), /nothing to change is given/);
+    assert.match((await rackboot('sources', 'set', id)).complaints.join(' '), /name a change/);
     await fine('selections', 'remove', id, 'ubuntu/noble');
     assert.deepEqual(await ask('GET', `boot-sources/${id}/selections/`), []);
     await fine('sources', 'remove', 'http://other.example/');

@@ -163,7 +163,7 @@ describe('a qcow2 image in the store', () => {
       /^Added debian\/bookworm\/amd64\/generic\/release\/\d{8} from a QEMU image \(qcow2\): .* 200\.0 MiB on a disk/m,
     );
     const unfit =
-      /^Note: it is added as you gave it, but as far as its bytes show, a machine could not start it: it has no loader/m;
+      /^Note: it was added unchanged, but judging by its content, a machine could not start it: it has no loader/m;
     assert.match(stderr, unfit);
     const packed = JSON.parse((await run('--json')).stdout);
     assert.deepEqual([packed.given, packed.added, packed.image.partitionTable], ['qcow2', false, 'gpt']);
@@ -175,7 +175,7 @@ describe('a qcow2 image in the store', () => {
     const whole = await run('--serial', '20260101');
     assert.match(
       whole.stdout,
-      /^As far as its bytes show, it starts by BIOS; its last partition \(ext4\) grows; it contains cloud-init\.$/m,
+      /^Judging by its content, it starts by BIOS; its last partition \(ext4\) grows; it contains cloud-init\.$/m,
     );
     assert.equal(whole.stderr, '');
   });

@@ -28,9 +28,9 @@ import { readImageConfig } from './image-tree.ts';
 interface AvailableFlags extends SourceFlags {
   readonly os?: string | undefined;
   readonly arch?: string | undefined;
-  /** Also releases whose support has ended. */
+  /** Include releases whose support has ended. */
   readonly all: boolean;
-  /** As of `sstream-mirror`: `arch=amd64`, `release~(noble|jammy)`. */
+  /** As in `sstream-mirror`: `arch=amd64`, `release~(noble|jammy)`. */
   readonly filters: readonly string[];
   readonly json: boolean;
 }
@@ -63,7 +63,7 @@ export async function listAvailable(flags: AvailableFlags): Promise<number> {
       'No source offers an image.',
     );
     const hidden = offers.length - shown.length;
-    if (hidden > 0) print(`${counted(hidden, 'image')} whose support has ended: add --all to list them.`);
+    if (hidden > 0) print(`Not listed: ${counted(hidden, 'image')} whose support has ended (--all lists them).`);
     for (const problem of problems) printError(problem);
   }
   return problems.length > 0 ? 1 : 0;
@@ -123,10 +123,10 @@ const rowOfLoader = (offer: LoaderOffer): readonly string[] => [
   offer.source,
 ];
 
-/** Prints a line for each source: `ok` with what it offers, or what was wrong. @returns 0, or 1 if one does not answer as expected */
+/** Prints a line for each source: `ok` with the number of its offers, or its problem. @returns 0, or 1 if one does not answer as expected */
 export async function checkSources(flags: SourceFlags & { readonly json: boolean }): Promise<number> {
   const sources = readImageSources(flags);
-  if (sources.length === 0) throw new RackError('not-found', 'there is no source of images');
+  if (sources.length === 0) throw new RackError('not-found', 'there are no image sources');
   const answers = await ask(sources, flags.config);
   if (flags.json)
     printJson(answers.map((one) => ({ source: one.source, offers: countOf(one), problems: problemsOf(one) })));

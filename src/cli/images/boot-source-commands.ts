@@ -22,10 +22,10 @@ const source = { type: 'string', demandOption: true, describe: 'Its number, name
 /** Adds `sources` and `selections` to `rackboot images`. */
 export function bootSourceCommands<T>(command: Argv<T>, shared: SharedOptions, finish: Finish): Argv<T> {
   return command
-    .command('sources', 'The sources of images from which the region imports', (sources) =>
+    .command('sources', 'The sources from which the region imports images', (sources) =>
       sourceCommands(sources, shared, finish).demandCommand(1, 'name what to do: add, list, set or remove').strict(),
     )
-    .command('selections', 'The images of the sources that the region imports', (selections) =>
+    .command('selections', 'The images that the region imports from its sources', (selections) =>
       selectionCommands(selections, shared, finish)
         .demandCommand(1, 'name what to do: add, list, set or remove')
         .strict(),
@@ -40,7 +40,7 @@ function sourceCommands<T>(command: Argv<T>, { config, json }: SharedOptions, fi
     })
     .command(
       'add <url>',
-      'Add a site with simplestreams',
+      'Add a simplestreams site',
       (add) =>
         add
           .positional('url', { type: 'string', demandOption: true, describe: 'Its URL' })
@@ -97,7 +97,7 @@ function selectionCommands<T>(command: Argv<T>, { config, json }: SharedOptions,
     )
     .command(
       'set <source> <selection>',
-      'Change which images of its release a selection chooses',
+      'Change which images of its release a selection includes',
       (set) =>
         set
           .positional('source', source)

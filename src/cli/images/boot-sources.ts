@@ -38,17 +38,17 @@ interface KeyFlags {
   readonly keys?: string | undefined;
 }
 
-/** Parts of a selection; `undefined`: all, or as they are. */
+/** Parts of a selection; `undefined`: all in a new selection, unchanged in an existing one. */
 interface ListFlags {
   readonly arches?: readonly string[] | undefined;
   readonly subarches?: readonly string[] | undefined;
   readonly labels?: readonly string[] | undefined;
 }
 
-/** `ubuntu/noble`, or one of its parts for all. */
+/** The images to select. */
 interface Wanted {
   readonly source: string;
-  /** `undefined`: all. */
+  /** `ubuntu/noble`; a `*` in place of a part stands for all; `undefined`: all. */
   readonly image?: string | undefined;
 }
 
@@ -57,7 +57,7 @@ const stateDirOf = ({ config }: Shared): string => loadPlace(config).stateDir;
 const listOf = async (stateDir: string): Promise<readonly Source[]> =>
   z.array(sourceShape).parse(await askDaemon(stateDir, `${PATH}?details=true`));
 
-/** The source with a number, name or URL. @throws RackError `not-found` */
+/** Finds a source by number, name or URL. @throws RackError `not-found` */
 async function findSource(stateDir: string, wanted: string): Promise<Source> {
   const sources = await listOf(stateDir);
   const found = sources.find(({ id, name, url }) => [String(id), name, url].includes(wanted));
@@ -72,7 +72,7 @@ async function findSource(stateDir: string, wanted: string): Promise<Source> {
   );
 }
 
-/** The parameters for the keys that are given. */
+/** The parameters for the given keys. */
 function keyForm({ keyring, keys }: KeyFlags): URLSearchParams {
   const form = new URLSearchParams();
   if (keyring !== undefined) form.set('keyring_filename', keyring);
@@ -105,7 +105,7 @@ export async function addSource(flags: Shared & KeyFlags & { readonly url: strin
   if (flags.json) printJson(raw);
   else {
     const { id, url } = addedShape.parse(raw);
-    print(`Source ${id} is ${url}; select images of it: rackboot images selections add ${id} ubuntu/noble`);
+    print(`Source ${id} is ${url}; select images from it: rackboot images selections add ${id} ubuntu/noble`);
   }
   return 0;
 }
@@ -116,8 +116,7 @@ export async function setSource(
 ): Promise<number> {
   const form = keyForm(flags);
   if (flags.url !== undefined) form.set('url', flags.url);
-  if (form.size === 0)
-    throw new RackError('bad-argument', 'nothing to change is given: add --keyring, --keys or --url');
+  if (form.size === 0) throw new RackError('bad-argument', 'name a change: add --keyring, --keys or --url');
   const stateDir = stateDirOf(flags);
   const { id } = await findSource(stateDir, flags.source);
   const raw = await askDaemon(stateDir, `${PATH}${id}/`, 'PUT', form.toString());
@@ -176,7 +175,7 @@ export async function addSelection(flags: Shared & Wanted & ListFlags): Promise<
   form.set('release', release);
   const raw = await askDaemon(stateDir, `${PATH}${source.id}/selections/`, 'POST', form.toString());
   if (flags.json) printJson(raw);
-  else print(`Selected ${os}/${release} of ${source.name}; the next import fetches it.`);
+  else print(`Selected ${os}/${release} from ${source.name}; the next import fetches it.`);
   return 0;
 }
 
@@ -188,7 +187,7 @@ function listForm({ arches, subarches, labels }: ListFlags): URLSearchParams {
   return form;
 }
 
-/** The selection of a source with a number or image. @throws RackError `not-found` */
+/** Finds a source's selection by number or image. @throws RackError `not-found` */
 async function findSelection(stateDir: string, source: Source, wanted: string) {
   const selections = await selectionsOf(stateDir, source);
   const found = selections.find(({ id, os, release }) => [String(id), `${os}/${release}`].includes(wanted));
@@ -197,13 +196,12 @@ async function findSelection(stateDir: string, source: Source, wanted: string) {
   throw new RackError('not-found', `${source.name} has no selection ${JSON.stringify(wanted)}; ${there}`);
 }
 
-/** Changes what a selection chooses. @returns 0 @throws RackError `not-found`, `bad-argument` */
+/** Changes the parts of a selection. @returns 0 @throws RackError `not-found`, `bad-argument` */
 export async function setSelection(
   flags: Shared & ListFlags & { readonly source: string; readonly selection: string },
 ): Promise<number> {
   const form = listForm(flags);
-  if (form.size === 0)
-    throw new RackError('bad-argument', 'nothing to change is given: add --arches, --subarches or --labels');
+  if (form.size === 0) throw new RackError('bad-argument', 'name a change: add --arches, --subarches or --labels');
   const stateDir = stateDirOf(flags);
   const source = await findSource(stateDir, flags.source);
   const { id } = await findSelection(stateDir, source, flags.selection);
@@ -225,6 +223,6 @@ export async function removeSelection(
   const found = await findSelection(stateDir, source, flags.selection);
   await askDaemon(stateDir, `${PATH}${source.id}/selections/${found.id}/`, 'DELETE');
   if (flags.json) printJson({ id: found.id });
-  else print(`${found.os}/${found.release} of ${source.name} is not selected any more. What was imported stays.`);
+  else print(`${found.os}/${found.release} of ${source.name} is no longer selected. Imported images stay.`);
   return 0;
 }

@@ -1,5 +1,5 @@
-// `rackboot images build` and `import-installer`: make what machines boot from Debian's packages and put it into the boot tree. `build`
-// makes the ephemeral environment and the loaders, `import-installer` Debian's installer.
+// `rackboot images build` and `import-installer`: make boot files from Debian's packages and put them into the boot tree. `build` makes
+// the ephemeral environment and the loaders, `import-installer` Debian's installer.
 
 import { lstatSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -74,7 +74,7 @@ function asTreeError(error: unknown, tree: string): unknown {
   return new RackError('store-unwritable', text, { cause: error });
 }
 
-/** Where packages lie while images are built from them. */
+/** The directory for packages while images are built from them. */
 interface WorkDirectory {
   readonly path: string;
   /** Removes it, unless it is kept for the next build. */
@@ -98,7 +98,9 @@ export function openWorkDirectory(stateDir: string | undefined): WorkDirectory {
   } catch (cause) {
     if (osErrorCode(cause) !== 'EEXIST') {
       const remedy = ownershipRemedy(path, stateDir);
-      throw new RackError('store-unwritable', `${path} cannot be made (${osErrorCode(cause)}): ${remedy}`, { cause });
+      throw new RackError('store-unwritable', `${path} cannot be created (${osErrorCode(cause)}): ${remedy}`, {
+        cause,
+      });
     }
   }
   const found = lstatSync(path);

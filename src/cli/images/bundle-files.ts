@@ -1,4 +1,4 @@
-// `rackboot images export NAME… FILE` and `images import FILE`: images in one file, for a host without the Internet.
+// `rackboot images export NAME… FILE` and `images import FILE`: images in one file, for a host without Internet access.
 
 import { type FileHandle, open, rm } from 'node:fs/promises';
 import { systemClock } from '../../clock.ts';
@@ -23,7 +23,7 @@ interface BundleFlags {
 /** True for the name of a bundle: it ends in `.tar`, or is a path. */
 export const isBundleName = (name: string): boolean => /^[./]|\.tar$/.test(name);
 
-/** Writes images into a new file. @param flags.words the names, or their beginnings, and last the file @returns 0 */
+/** Writes images into a new file. @param flags.words the images' names or their beginnings, then the file @returns 0 */
 export async function exportImages(flags: BundleFlags & { readonly words: readonly string[] }): Promise<number> {
   const path = flags.words.at(-1) ?? '';
   const names = flags.words.slice(0, -1);
@@ -75,7 +75,7 @@ function chooseImages(images: readonly StoredImage[], names: readonly string[]):
   for (const name of names) {
     const found = imagesNamed(images, name);
     if (found.length === 0) {
-      throw new RackError('not-found', `there is no image ${JSON.stringify(name)}; \`rackboot images list\` names all`);
+      throw new RackError('not-found', `there is no image ${JSON.stringify(name)}; \`rackboot images list\` shows all`);
     }
     for (const image of found) chosen.add(image);
   }

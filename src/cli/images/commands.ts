@@ -14,18 +14,18 @@ const bootArch = { ...arch, choices: CPUS } as const;
 const builtArch = {
   ...arch,
   choices: BUILT_CPUS,
-  describe: `${arch.describe}; there is none for 32 bits (i386)`,
+  describe: `${arch.describe}; 32 bits (i386) are not supported`,
 } as const;
 const tree = { ...text, describe: 'Boot tree; default: boot.tree of the configuration' } as const;
 
 const sources = {
   ...text,
-  describe: "The site's own sources; default: image-sources.yaml next to the configuration, if it is there",
+  describe: "File with the site's own sources; default: image-sources.yaml next to the configuration, if it exists",
 } as const;
 
 /** Adds `images` and its commands. */
 export function imageCommands<T>(parser: Argv<T>, shared: SharedOptions, finish: Finish): Argv<T> {
-  return parser.command('images', 'Images that machines boot and are deployed from', (command) =>
+  return parser.command('images', 'The images that machines boot or are deployed from', (command) =>
     bootSourceCommands(
       storeCommands(
         sourceCommands(
@@ -87,7 +87,7 @@ function makeCommands<T>(command: Argv<T>, { config, json }: SharedOptions, fini
       arch,
       size: {
         ...text,
-        describe: 'Size of the image, such as 2G; default: what it needs. A machine grows it to its disk',
+        describe: 'Size of the image, such as 2G; default: as large as needed. On a machine it grows to the whole disk',
       },
       'cloud-init': { type: 'boolean', default: true, describe: 'Include cloud-init; --no-cloud-init leaves it out' },
       package: { type: 'string', array: true, describe: 'Another package to install, by name (repeat)' },
@@ -116,12 +116,12 @@ function importCommand<T>(command: Argv<T>, { config, json }: SharedOptions, fin
       tree,
       arch: { ...arch, describe: `${arch.describe}; several with commas: amd64,i386` },
       sources,
-      source: { ...text, describe: 'The source that it comes from, by its name; default: the first that has it' },
+      source: { ...text, describe: 'Name of the source; default: the first that has it' },
       release: {
         ...text,
-        describe: '(disc) Name of the release in the boot tree; default: that of the disc, such as noble',
+        describe: "(disc) Name of the release in the boot tree; default: the disc's own, such as noble",
       },
-      subarch: { ...text, describe: "(MAAS's streams) Another kernel than the release's own: hwe-24.04" },
+      subarch: { ...text, describe: "(MAAS's streams) A kernel other than the release's own: hwe-24.04" },
       mirror: {
         ...text,
         describe: "(installer) Mirror of packages; default: that of the source, else the host's apt",
@@ -149,7 +149,7 @@ function sourceCommands<T>(command: Argv<T>, { config, json }: SharedOptions, fi
       {
         config,
         sources,
-        arch: { ...text, describe: 'Only of this architecture; default: all' },
+        arch: { ...text, describe: 'Only images of this architecture; default: all' },
         all: { type: 'boolean', default: false, describe: 'Include releases whose support has ended' },
         filter: {
           type: 'string',
@@ -171,12 +171,12 @@ function sourceCommands<T>(command: Argv<T>, { config, json }: SharedOptions, fi
     )
     .command(
       'fsck',
-      'Read all content of the store; take damaged content out of it, and download it again',
+      'Read all content of the store; move damaged content out of it, and download it again',
       {
         config,
         tree,
         sources,
-        report: { type: 'boolean', default: false, describe: 'Change nothing' },
+        report: { type: 'boolean', default: false, describe: 'Only report; change nothing' },
         json,
       },
       async (argv) => {
@@ -186,10 +186,14 @@ function sourceCommands<T>(command: Argv<T>, { config, json }: SharedOptions, fi
     )
     .command(
       'mirror <url> <directory> [filters..]',
-      "Mirror a site with simplestreams into a directory for a web server: the files that all filters match ('arch=amd64' 'release~(noble|jammy)')",
+      "Mirror a simplestreams site into a directory for a web server: the files that match all filters ('arch=amd64' 'release~(noble|jammy)')",
       {
         keyring: { ...text, demandOption: true, describe: 'The OpenPGP keys of the site' },
-        max: { type: 'number', requiresArg: true, describe: 'Versions of each image, the newest first; default: all' },
+        max: {
+          type: 'number',
+          requiresArg: true,
+          describe: 'Number of versions of each image, newest first; default: all',
+        },
         limit: { ...text, describe: 'The fastest that it downloads, in MiB per second; default: no limit' },
         json,
       },
@@ -240,7 +244,7 @@ function storeCommands<T>(command: Argv<T>, { config, json }: SharedOptions, fin
     })
     .command(
       'key',
-      'Print the OpenPGP key by which the region signs its images for other hosts',
+      'Print the OpenPGP key with which the region signs its images for other hosts',
       { config, json },
       async (argv) => {
         const { printStreamKey } = await import('./stream-key.ts');
@@ -287,7 +291,7 @@ function uploadCommand<T>(command: Argv<T>, { config, json }: SharedOptions, fin
       title: { ...text, describe: 'Name shown to people' },
       profile: {
         ...text,
-        describe: "A region at which you have logged in (rackboot login); default: this host's region",
+        describe: "Profile of the region (rackboot login); default: this host's region",
       },
       url: { ...text, describe: 'Or the URL of a region, http://10.20.0.1:5240/MAAS' },
       'key-file': { ...text, describe: '(--url) File with an API key of an administrator there' },

@@ -1,6 +1,6 @@
 // The mirrors of packages that the configuration names for machines (`preseeds.…_mirror`), for the import of installers.
 //
-// 1. A default value does not count as configured: the mirror that apt uses on this host is then the better choice.
+// 1. A default value does not count as configured, because the mirror that apt uses on this host is a better choice.
 
 import type { RackConfig } from '../../config/rack-config.ts';
 import type { ConfiguredMirrors } from '../../images/sources/package-mirrors.ts';

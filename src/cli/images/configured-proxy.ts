@@ -1,4 +1,4 @@
-// The proxy of commands that download images: that of the environment, else the site's, which the configuration names (`http_proxy`).
+// The proxy for commands that download images: from the environment, else from the configuration (`http_proxy`).
 
 import type { RackConfig } from '../../config/rack-config.ts';
 import { type ProxySettings, proxyOf } from '../../images/download/settings.ts';

@@ -1,4 +1,4 @@
-// `rackboot images make-debian`: makes a Debian disk image from its packages, for sites without an image of their own.
+// `rackboot images make-debian`: makes a disk image from Debian's packages, for sites without their own image.
 
 import { mkdtempSync, rmSync } from 'node:fs';
 import { open } from 'node:fs/promises';

@@ -35,7 +35,7 @@ export async function importDiscFile(flags: DiscFlags): Promise<number> {
     });
     if (flags.json) printJson({ directory, files, title, arch, release });
     else {
-      print(`${title} for ${arch}: deploy it as ubuntu/${release} by the installer`);
+      print(`${title} for ${arch}: deploy it as ubuntu/${release} with --by installer`);
       for (const { name, bytes, sha256 } of files)
         print(`${join(directory, name)}  ${formatBytes(bytes)}  sha256 ${sha256.slice(0, 16)}…`);
     }

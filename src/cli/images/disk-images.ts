@@ -42,7 +42,7 @@ interface AddFlags extends StoreFlags {
 /** The boot tree. If it lies in the state directory, this process switches to that directory's owner. */
 export const enterTree = (flags: StoreFlags): string => enterPlace(flags).tree;
 
-/** The same, with the state directory whose store may have named the tree; undefined: a flag names the tree. */
+/** Like `enterTree`, with the state directory whose store may name the tree; undefined: a flag names the tree. */
 function enterPlace(flags: StoreFlags): { readonly tree: string; readonly stateDir: string | undefined } {
   const { tree, config } = enterImageTree(flags);
   return { tree, stateDir: flags.tree === undefined ? config?.stateDir : undefined };
@@ -57,7 +57,7 @@ function readTree(tree: string): StoreContent {
   }
 }
 
-/** The error, turned into `permission-denied` with the remedy if this user may not read the tree. */
+/** Turns an error into `permission-denied` with the remedy if this user may not read the tree. */
 function forReader(tree: string, error: unknown): unknown {
   if (!(error instanceof RackError && error.code === 'tree-unreadable' && isOwnershipError(error.cause))) return error;
   const text = `${ownUserName()} may not read the images of ${tree}: ${readerRemedy(tree)}`;
@@ -73,8 +73,8 @@ export async function addDiskImage(flags: AddFlags): Promise<number> {
     if (flags.json) printJson(result);
     else {
       print(describeAdding(result));
-      if (result.unfit === undefined) print(`As far as its bytes show, ${describeSystem(result.system)}.`);
-      else printError(`Note: it is added as you gave it, but as far as its bytes show, ${result.unfit}.`);
+      if (result.unfit === undefined) print(`Judging by its content, ${describeSystem(result.system)}.`);
+      else printError(`Note: it was added unchanged, but judging by its content, ${result.unfit}.`);
     }
     return 0;
   } finally {
@@ -119,7 +119,7 @@ export async function addOpened(tree: string, file: FileHandle, flags: AddFlags)
 
 const GIVEN_NAMES: Readonly<Record<AddResult['given'], string>> = {
   raw: 'a raw image',
-  'raw.zst': 'a raw image compressed by zstd',
+  'raw.zst': 'a raw image compressed with zstd',
   qcow2: 'a QEMU image (qcow2)',
   packed: 'a packed image',
 };
@@ -195,13 +195,13 @@ const CANDIDATES_MAX = 8;
 function meantImages(wanted: string, images: readonly StoredImage[]): string {
   const begun = images.map(formatImageName).filter((name) => wanted !== '' && name.startsWith(wanted));
   if (begun.length > 0) return `did you mean ${listed(begun, CANDIDATES_MAX)}? `;
-  // A name that is cut or mistyped has as many parts as this beginning.
+  // Compare beginnings with as many parts as the shortened or mistyped name.
   const parts = wanted.split('/').length;
   const beginnings = images.map((image) => formatImageName(image).split('/').slice(0, parts).join('/'));
   return nearestHint(wanted, [...new Set(beginnings)]);
 }
 
-/** The images with a name, or with names that start so. */
+/** The images with this name, or whose names start with it. */
 export const imagesNamed = (images: readonly StoredImage[], name: string): readonly StoredImage[] =>
   images.filter((image) => `${formatImageName(image)}/`.startsWith(`${name}/`));
 
@@ -233,7 +233,10 @@ export async function removeDiskImages(
     const [user] = use.usersOf(image);
     if (user === undefined) continue;
     const why = `${user} is being deployed from ${formatImageName(image)}`;
-    throw new RackError('bad-argument', `${why}: wait for it, or add --force, and the deployment may fail`);
+    throw new RackError(
+      'bad-argument',
+      `${why}: wait until it ends, or add --force at the risk that the deployment fails`,
+    );
   }
   const freed = await removeImages(tree, doomed, systemClock.wallTimeMs(), use);
   if (flags.json) printJson({ removed: doomed, freed });

@@ -1,4 +1,4 @@
-// `rackboot images fsck`: reads all content of the store, takes damaged content out of it, and downloads it again.
+// `rackboot images fsck`: reads all content of the store, moves damaged content out of it, and downloads it again.
 
 import { systemClock } from '../../clock.ts';
 import { readImageSources, type SourceFlags } from '../../config/image-sources.ts';
@@ -69,7 +69,7 @@ function describe({ path, images, state, movedTo }: CheckedContent): string {
   }
 }
 
-/** Imports images again, those of a source. */
+/** Imports images again if they came from a source. */
 async function importAgain(
   lost: readonly StoredImage[],
   sources: ReturnType<typeof readImageSources>,

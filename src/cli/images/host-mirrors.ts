@@ -1,4 +1,4 @@
-// The mirrors that apt of this host uses: /etc/apt/sources.list, and the files of /etc/apt/sources.list.d.
+// The mirrors that this host's apt uses, from /etc/apt/sources.list and the files of /etc/apt/sources.list.d.
 //
 // Source: sources.list(5) of apt 2.6: names of files in the directory end in .list or .sources.
 

@@ -1,8 +1,8 @@
 // The boot tree of an images command: named by --tree, otherwise by the configuration.
 //
 // 1. An existing configuration is read, and its errors are reported, even if --tree makes it unnecessary.
-// 2. A tree in the state directory belongs to that directory's owner, whether --tree or the configuration names it. A tree elsewhere belongs
-//    to the user of the command.
+// 2. A tree in the state directory belongs to that directory's owner, whether --tree or the configuration names it. Any other tree
+//    belongs to the command's user.
 
 import type { RackConfig } from '../../config/rack-config.ts';
 import { DEFAULT_CONFIG } from '../../control/default-config.ts';
@@ -32,7 +32,7 @@ export function enterImageTree(flags: TreeFlags): ImageTree {
   return { tree, stateDir, config };
 }
 
-/** A host without the default file, or whose users may not read it, needs none with --tree; a file that --config names is needed. */
+/** With --tree, the default file may be missing or unreadable; a file that --config names must be readable. */
 const UNREADABLE: ReadonlySet<string> = new Set(['ENOENT', 'EACCES']);
 
 /**

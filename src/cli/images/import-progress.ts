@@ -14,7 +14,7 @@ export class ImportProgress {
   readonly #bar: SingleBar | undefined;
   readonly #isSilent: boolean;
   #parts = 0;
-  /** The beginning of the last attempt that was named, by download. */
+  /** When the last reported attempt began, by download. */
   readonly #named = new WeakMap<Download, Instant>();
 
   /** @param isTerminal false: lines @param isSilent true: nothing is shown */
@@ -29,10 +29,10 @@ export class ImportProgress {
     if (state.kind === 'downloading') this.step(state.bytes, state.total, state.bytesPerSecond);
   }
 
-  /** Names the attempts that failed since the last call. */
+  /** Prints the attempts that failed since the last call. */
   faults(download: Download): void {
     if (this.#isSilent) return;
-    // Only the last attempts are in the list.
+    // The list keeps only the latest attempts, so compare their times.
     for (const { at, fault } of download.attempts) {
       const named = this.#named.get(download);
       if (named !== undefined && at <= named) continue;

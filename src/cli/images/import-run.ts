@@ -1,4 +1,4 @@
-// Imports by a command: the download thread, the signals that stop it, and its progress.
+// The imports of a command: the download thread, the signals that stop it, and its progress.
 
 import { systemClock } from '../../clock.ts';
 import { RackError } from '../../errors.ts';
@@ -24,7 +24,7 @@ import type { ImageTree } from './image-tree.ts';
 import { ImportProgress } from './import-progress.ts';
 import { StopSignals } from './stop-signals.ts';
 
-/** Imports one image after the other. */
+/** Imports images one after another. */
 export class ImportRun {
   readonly tree: string;
   /** Wall time. */
@@ -51,7 +51,7 @@ export class ImportRun {
     this.#downloads = new DownloadThread(settings, systemClock);
   }
 
-  /** Asks the sources, and imports the first of the offers that `choose` takes. @throws RackError as `importFirst` and `choose`, and `cancelled` */
+  /** Asks the sources, and imports the first of the offers that `choose` selects. @throws RackError as `importFirst` and `choose`, and `cancelled` */
   async import(
     sources: readonly ImageSource[],
     wish: OfferWish,
@@ -77,7 +77,7 @@ export class ImportRun {
     });
   }
 
-  /** Asks the sources, and imports the installer that `choose` takes. @throws RackError as `importOfferedInstaller`, `choose`, and `cancelled` */
+  /** Asks the sources, and imports the installer that `choose` selects. @throws RackError as `importOfferedInstaller`, `choose`, and `cancelled` */
   async importInstaller(
     sources: readonly ImageSource[],
     wish: OfferWish,
@@ -98,7 +98,7 @@ export class ImportRun {
     });
   }
 
-  /** Asks the sources, and imports the boot loader that `choose` takes. @throws RackError as `importLoader`, `choose`, and `cancelled` */
+  /** Asks the sources, and imports the boot loader that `choose` selects. @throws RackError as `importLoader`, `choose`, and `cancelled` */
   async importLoader(
     sources: readonly ImageSource[],
     wish: OfferWish,

@@ -1,7 +1,7 @@
 // `rackboot images import ubuntu/noble` and `installer/debian/trixie`: finds a disk image or an installer at its source, downloads and
 // verifies it, and adds it to the store or the boot tree.
 // `rackboot images import FILE.tar`: adds the images of a bundle (bundle-files.ts).
-// `rackboot images import FILE.iso`: takes the installer of a disc (disc-file.ts).
+// `rackboot images import FILE.iso`: imports the installer of a disc (disc-file.ts).
 
 import { join } from 'node:path';
 import { readImageSources, type SourceFlags } from '../../config/image-sources.ts';
@@ -31,18 +31,18 @@ interface ImportFlags extends SourceFlags {
   /** The name of the source; undefined: the first that has the image. */
   readonly source?: string | undefined;
   readonly subarch?: string | undefined;
-  /** Of a disc, instead of what it says. */
+  /** The name of a disc's release, instead of the disc's own. */
   readonly release?: string | undefined;
   readonly tree?: string | undefined;
   readonly limit?: string | undefined;
-  /** Of packages, for an installer; undefined: that of its source. */
+  /** The mirror of packages for an installer; undefined: that of its source. */
   readonly mirror?: string | undefined;
   /** `.deb` files with the drivers of an installer; undefined: apt fetches them. */
   readonly packages?: readonly string[] | undefined;
   readonly json: boolean;
 }
 
-/** Imports what was named, for each architecture, or the images of a bundle, and prints the names. @returns 0 */
+/** Imports the named image for each architecture, or a bundle or disc, and prints the results. @returns 0 */
 export async function importByName(flags: ImportFlags): Promise<number> {
   if (isDiscName(flags.image)) return importDiscFile({ ...flags, file: flags.image });
   if (isBundleName(flags.image)) return importBundle({ ...flags, file: flags.image });
@@ -84,7 +84,7 @@ async function importImage(
   if (!isSilent) {
     const name = formatImageName(result.image);
     print(result.added ? `Imported ${name}: ${formatBytes(result.image.bytes)}` : `${name} is already there.`);
-    if (result.system !== undefined) print(`As far as its bytes show, ${describeSystem(result.system)}.`);
+    if (result.system !== undefined) print(`Judging by its content, ${describeSystem(result.system)}.`);
     for (const image of result.removed) print(`Removed the older ${formatImageName(image)}`);
   }
   return { ...result, source: offer.source, url: offer.url };
@@ -142,6 +142,6 @@ function parseMirror(mirror: string): string {
   if (found !== undefined) return found;
   throw new RackError(
     'bad-argument',
-    `--mirror ${JSON.stringify(mirror)} is not a URL: http://ftp.debian.org/debian is one`,
+    `--mirror ${JSON.stringify(mirror)} is not a URL: write one such as http://ftp.debian.org/debian`,
   );
 }

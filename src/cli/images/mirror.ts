@@ -1,4 +1,4 @@
-// `rackboot images mirror --keyring FILE URL DIR 'arch=amd64' 'release~(trusty|precise)' --max=1`: mirrors a site with simplestreams.
+// `rackboot images mirror --keyring FILE URL DIR 'arch=amd64' 'release~(trusty|precise)' --max=1`: mirrors a simplestreams site.
 //
 // Source: the command line of `sstream-mirror` (simplestreams 0.1).
 
@@ -50,7 +50,7 @@ export async function mirrorImages(flags: MirrorFlags): Promise<number> {
         downloads,
         nowMs: systemClock.wallTimeMs(),
         onPlan: ({ images, files }) => {
-          if (!json) print(`${url} has ${counted(images, 'such image')} with ${counted(files.length, 'file')}`);
+          if (!json) print(`${url} has ${counted(images, 'matching image')} with ${counted(files.length, 'file')}`);
         },
         onDownload: (download) => progress.faults(download),
         onProgress: ({ bytes, total, bytesPerSecond }) => progress.step(bytes, total, bytesPerSecond),

@@ -1,4 +1,4 @@
-// The signals by which a person stops a command; repeating the command continues its work.
+// The signals with which a person stops a command; repeating the command continues its work.
 
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 

@@ -1,4 +1,4 @@
-// `rackboot images key`: prints the public key by which this host's region signs its images for other hosts.
+// `rackboot images key`: prints the public key with which this host's region signs its images for other hosts.
 
 import { loadPlace } from '../../config/config-file.ts';
 import { askDaemon } from '../../control/ask-daemon.ts';

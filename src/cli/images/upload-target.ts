@@ -12,7 +12,7 @@ import { PIECE_BYTES } from '../clients/upload-piece.ts';
 export interface UploadTarget {
   /** For people. */
   readonly name: string;
-  /** The largest piece that it takes, in bytes. */
+  /** The largest piece that it accepts, in bytes. */
   readonly pieceBytes: number;
   readonly ask: AskRegion;
 }
@@ -24,7 +24,7 @@ export function localTarget(stateDir: string): UploadTarget {
 }
 
 /**
- * A region elsewhere.
+ * A remote region.
  * @param key an API key, as `rackboot apikey` prints it
  * @param caFile PEM certificates to trust instead of the system's; undefined to trust the system's
  * @throws RackError `bad-argument`, and as `readGivenFile`

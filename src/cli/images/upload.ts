@@ -1,11 +1,11 @@
-// `rackboot images upload NAME FILE`: brings an image to the region of this host, or to one elsewhere (--url), in pieces.
+// `rackboot images upload NAME FILE`: uploads an image in pieces to the region of this host, or to a remote one (--url, --profile).
 //
-//   hash the file ─▶ is this upload begun already? ─┬─ yes ─▶ from its last byte ─┐
+//   hash the file ─▶ was this upload begun before? ─┬─ yes ─▶ from its last byte ─┐
 //                                                  └─ no ─▶ create ──────────────┴▶ pieces ─▶ wait for the image
 //                                                            a lost connection: ask where to continue
 //
 // 1. Repeating the command continues an interrupted upload of the same file.
-// 2. A piece names its place, so none is added twice. MAAS, which does not say where to continue, gets the file from its beginning.
+// 2. Each piece names its place, so none is added twice. MAAS does not say where to continue, so it gets the file from its beginning.
 
 import { z } from 'zod';
 import { sleep, systemClock } from '../../clock.ts';
@@ -23,13 +23,13 @@ import { StopSignals } from './stop-signals.ts';
 import { localTarget, type UploadTarget, webTarget } from './upload-target.ts';
 
 const RESOURCES = '/MAAS/api/2.0/boot-resources/';
-/** Attempts without a new byte before it gives up, and the pause before each, in milliseconds. */
+/** Attempts without a new byte before it gives up, and the pause before each, in milliseconds for each attempt so far. */
 const ATTEMPTS_MAX = 6;
 const PAUSE_MS = 2000;
 /** How often it asks whether the image is ready, in milliseconds. */
 const LOOK_MS = 2000;
 const REASON_MAX = 1000;
-/** Ends of the names of root archives; every other file is taken for the image of a disk. */
+/** Endings of the names of root archives; every other file counts as a disk image. */
 const TYPES: readonly (readonly [end: RegExp, type: string])[] = [
   [/\.(?:tgz|tar\.gz)$/i, 'tgz'],
   [/\.(?:txz|tar\.xz)$/i, 'txz'],
@@ -44,7 +44,7 @@ interface UploadFlags {
   readonly arch: string;
   readonly type?: string | undefined;
   readonly title?: string | undefined;
-  /** The region at which a person has logged in by `rackboot login`. */
+  /** The region to which a person has logged in with `rackboot login`. */
   readonly profile?: string | undefined;
   /** Undefined: the region of this host. */
   readonly url?: string | undefined;
@@ -71,7 +71,7 @@ const resourceShape = z.looseObject({
 });
 type Resource = z.output<typeof resourceShape>;
 
-/** Where an upload stands. */
+/** The progress of an upload. */
 interface Place {
   readonly id: number;
   readonly uri: string;
@@ -146,7 +146,7 @@ class Upload {
     return { resource: await this.#waitFor(begun.id), from };
   }
 
-  /** The upload of this very file under this name; undefined: none is begun. */
+  /** The unfinished upload of this file under this name; undefined: there is none. */
   async #find(): Promise<Place | undefined> {
     const listed = z.array(resourceShape).parse(await this.#read(`${RESOURCES}?type=uploaded`));
     const wanted = listed.find((one) => one.name === this.#name && one.architecture === this.#architecture);
@@ -165,7 +165,10 @@ class Upload {
     });
     const place = placeIn(resourceShape.parse(this.#accept(answer)), this.#file);
     if (place !== undefined) return place;
-    throw new RackError('not-running', `${this.#target.name} takes no pieces of ${name}: its answer has no upload_uri`);
+    throw new RackError(
+      'not-running',
+      `${this.#target.name} accepts no pieces of ${name}: its answer has no upload_uri`,
+    );
   }
 
   async #send({ id, uri, received }: Place): Promise<void> {
@@ -190,7 +193,7 @@ class Upload {
     }
   }
 
-  /** How much the region has; undefined: it does not say. @throws RackError `bad-argument` if the upload has failed */
+  /** How many bytes the region has; undefined: it does not say. @throws RackError `bad-argument` if the upload has failed */
   async #ask(id: number): Promise<number | undefined> {
     const found = await this.#resource(id).catch(() => undefined);
     if (found?.import?.state === 'failed') throw failed(found);
@@ -212,10 +215,9 @@ class Upload {
       const { import: state, complete } = found;
       if (state?.state === 'failed') throw failed(found);
       if (complete !== false && (state === null || state === undefined)) return found;
-      if (!isSaid) print('The region converts and checks it.');
+      if (!isSaid) print('The region is converting and checking it.');
       isSaid = true;
-      if (this.#signal.aborted)
-        throw new RackError('cancelled', 'interrupted; the region completes the image nevertheless');
+      if (this.#signal.aborted) throw new RackError('cancelled', 'interrupted; the region still completes the image');
       await sleep(LOOK_MS);
     }
   }
@@ -228,7 +230,7 @@ class Upload {
     return this.#accept(await this.#target.ask({ method: 'GET', path }));
   }
 
-  /** The value of an answer. @throws RackError that says why there is none; `not-running` if it may be repeated */
+  /** The value of an answer. @throws RackError with the region's reason; `not-running` if the request may be repeated */
   #accept({ status, body }: RegionAnswer): unknown {
     const text = body.toString('utf8');
     if (status >= 200 && status < 300) return /^\s*[[{]/.test(text) ? JSON.parse(text) : text;
@@ -251,12 +253,12 @@ class Upload {
 const failed = ({ import: state }: Resource): RackError =>
   new RackError('bad-argument', state?.reason ?? 'the region refused the image');
 
-/** Where the upload of a file stands in a resource; undefined: it has none, or that has failed. */
+/** The progress of a file's upload in a resource; undefined: there is none, or it has failed. */
 function placeIn({ id, sets = {}, import: state }: Resource, { bytes, sha256 }: HashedFile): Place | undefined {
   const files = Object.values(sets).flatMap((set) => Object.values(set.files));
   const file = files.find((one) => !one.complete && one.size === bytes && one.sha256 === sha256);
   if (file === undefined || state?.state === 'failed') return undefined;
-  // A whole one is being converted.
+  // A complete file is being converted.
   if (file.upload_uri === undefined) return { id, uri: '', received: bytes };
   return { id, uri: file.upload_uri, received: file.received ?? 0 };
 }

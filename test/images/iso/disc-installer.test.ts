@@ -51,7 +51,7 @@ describe('the disc of Ubuntu’s live server', { skip: missing('genisoimage') },
     assert.equal(code, 0, complaints.join('\n'));
     assert.match(
       output.join('\n'),
-      /^100 % of .*\nUbuntu-Server 24\.04\.1 LTS for arm64: deploy it as ubuntu\/noble by the installer\n/m,
+      /^100 % of .*\nUbuntu-Server 24\.04\.1 LTS for arm64: deploy it as ubuntu\/noble with --by installer\n/m,
     );
     const directory = join(tree, 'arm64/generic/noble/install');
     const read = (name: string): Buffer => readFileSync(join(directory, name));
