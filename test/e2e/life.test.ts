@@ -128,7 +128,7 @@ describe('the command line through the life of a machine', { skip: missing('linu
     const freed = JSON.parse(await said(machines('list', '--json')));
     assert.equal(freed[0]?.owner, null);
     assert.match(await said(machines('retire', MACHINE)), /is Retired now/);
-    assert.match(await said(machines('remove', MACHINE)), /is forgotten/);
+    assert.match(await said(machines('remove', MACHINE)), /is removed/);
     assert.equal(machine.system_id, freed[0]?.system_id);
   });
 });

@@ -91,7 +91,7 @@ describe('the key of a remote rack', { timeout: 280_000 }, () => {
     assert.match((await tokenOf(1)) ?? '', /^[\w-]{32}$/);
     assert.equal(await tokenOf(0), undefined);
     assert.equal((await reported()).length, 2, 'the region reports both to it');
-    assert.match(await run('machines', 'show', macOf(1)), /At home with +rack far/);
+    assert.match(await run('machines', 'show', macOf(1)), /Home +rack far/);
   });
 
   test('claims no network of the region, and an event names the rack', async () => {

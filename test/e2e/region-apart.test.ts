@@ -161,7 +161,7 @@ describe('a region apart from its racks', { skip: missing('linux'), timeout: 240
     assert.equal(machine?.power_type, 'ipmi');
     const again = await run('machines', 'add', '52:54:00:00:54:0b');
     assert.equal(again.code, 1);
-    assert.match(again.complaints.join('\n'), /a machine with the address 52:54:00:00:54:0b is already there/);
+    assert.match(again.complaints.join('\n'), /a machine with the address 52:54:00:00:54:0b already exists/);
     const headless = await run('machines', 'add', '52:54:00:00:54:0c', '--power', 'power_user=maas');
     assert.match(headless.complaints.join('\n'), /name it with --power-type/);
     const odd = await run('machines', 'add', 'no-address');

@@ -13,14 +13,14 @@ const CRITERIA = {
     choices: ['bound', 'expired', 'released', 'declined'] as const,
     describe: 'Only leases in this state',
   },
-  network: { ...text, describe: 'In a network: name of a cluster interface, or a network such as 10.20.0.0/24' },
-  address: { ...text, describe: 'Of an address, or in a part of a network' },
-  mac: { ...text, describe: 'Of a hardware address, or of all with this prefix' },
-  hostname: { ...text, describe: 'Of a host name; * matches anything' },
-  'circuit-id': { ...text, describe: 'Behind a switch port, as named by the relay; * matches anything' },
-  'remote-id': { ...text, describe: 'Behind a switch, as named by the relay; * matches anything' },
-  'vendor-class': { ...text, describe: 'Of a vendor class, such as PXEClient*; * matches anything' },
-  'client-id': { ...text, describe: 'Of a client identifier, such as 01:52:54:*; * matches anything' },
+  network: { ...text, describe: 'In this network: the name of a cluster interface, or a network such as 10.20.0.0/24' },
+  address: { ...text, describe: 'Of this address, or in this part of a network' },
+  mac: { ...text, describe: 'Of this hardware address, or of all with this prefix' },
+  hostname: { ...text, describe: 'Of this host name; * matches anything' },
+  'circuit-id': { ...text, describe: 'Behind this switch port, as named by the relay; * matches anything' },
+  'remote-id': { ...text, describe: 'Behind this switch, as named by the relay; * matches anything' },
+  'vendor-class': { ...text, describe: 'Of this vendor class, such as PXEClient*; * matches anything' },
+  'client-id': { ...text, describe: 'Of this client identifier, such as 01:52:54:*; * matches anything' },
 } as const;
 
 /** Adds `leases` to a command line. */
@@ -80,8 +80,8 @@ export function leasesCommand<T>(parser: Argv<T>, { config, json }: SharedOption
           take.positional('files', { type: 'string', array: true, demandOption: true }).options({
             config,
             json,
-            format: { choices: FORMATS, describe: 'Format of the files; default: detected by their first lines' },
-            'dry-run': { type: 'boolean', default: false, describe: 'Only print what would be imported, and what not' },
+            format: { choices: FORMATS, describe: 'Format of the files; default: detected from their first lines' },
+            'dry-run': { type: 'boolean', default: false, describe: 'Only print what would be imported or skipped' },
           }),
         async (argv) => {
           const { importLeases } = await import('./import.ts');

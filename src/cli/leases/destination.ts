@@ -2,7 +2,7 @@
 //
 // 1. Both decide with the same function on the same facts. Only a daemon knows the offers of the last seconds.
 // 2. A request to the daemon never exceeds the size that it reads, however much the leases say about their clients.
-// 3. Without a daemon this process locks the state directory meanwhile, and writes the file as the directory's owner.
+// 3. Without a daemon this process keeps the state directory locked, and writes the file as the directory's owner.
 
 import { z } from 'zod';
 import { systemClock } from '../../clock.ts';

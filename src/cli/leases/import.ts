@@ -1,5 +1,5 @@
-// `rackboot leases import`: imports the leases of another DHCP server. A running daemon takes them through its journal. Without a daemon
-// the command writes them into its file, which no other process may open meanwhile.
+// `rackboot leases import`: imports the leases of another DHCP server. A running daemon stores them through its journal. Without
+// a daemon the command writes them into leases.db, which no other process may open meanwhile.
 //
 // 1. Every skipped entry is printed with its file, its line and the reason, up to PROBLEMS_SHOWN_MAX; all are counted.
 // 2. An import that fails midway prints what it has imported. Importing the same files again does not change those leases.
@@ -45,7 +45,7 @@ interface ImportArguments {
 const PROBLEMS_SHOWN_MAX = 1000;
 /** Leases handed over at a time. */
 const BATCH_LEASES = 500;
-/** Reasons that are counted but not printed: they are usual in such a file, or the entry is not a lease that this server could give. */
+/** Reasons that are counted but not printed: they are common in lease files, or the entry is not a lease that this server could give. */
 const QUIET: ReadonlySet<string> = new Set<ImportRefusal | FileProblem>([
   'already-there',
   'newer-here',

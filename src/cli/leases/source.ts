@@ -38,7 +38,7 @@ export type GivenCriteria = Readonly<Partial<Record<LeaseCriterion, string | und
 /** Leases by address. */
 interface FoundLeases {
   readonly leases: readonly LeaseReport[];
-  /** The file they come from if no daemon answers; undefined: they come from a daemon. */
+  /** The file that was read because no daemon answers; undefined: a daemon answered. */
   readonly file: string | undefined;
 }
 
@@ -114,7 +114,7 @@ function readLeases(config: string, criteria: GivenCriteria): LeaseReport[] {
 }
 
 /**
- * The leases that a daemon left on disk, dated as at its next start.
+ * The leases that a daemon left on disk, dated as the daemon's next start would date them.
  * @param moment of this host; the leases' instants relate to its `now`
  * @throws RackError as `copyLeases`
  */

@@ -19,7 +19,7 @@ export async function runningLeases(stateDir: string): Promise<readonly RunningL
   });
 }
 
-/** The lines about stranded leases. @param ranges such as `the new ranges` @returns no line if none is stranded */
+/** The lines about stranded leases; empty if none is stranded. @param ranges the words for the ranges, such as `the new ranges` */
 export function strandedLines(stranded: readonly RunningLease[], ranges: string): readonly string[] {
   if (stranded.length === 0) return [];
   const are = stranded.length === 1 ? 'is' : 'are';
@@ -32,14 +32,14 @@ export function strandedLines(stranded: readonly RunningLease[], ranges: string)
   ];
 }
 
-/** The same for a change that is already in force. It asks for the leases only if the networks differ. */
+/** Like `strandedLines`, for a change that is already in force. Asks for the leases only if the networks differ. */
 export async function strandedBy(before: RackConfig, after: RackConfig): Promise<readonly string[]> {
   if (isDeepStrictEqual(before.dhcp.subnets, after.dhcp.subnets)) return [];
   try {
     const stranded = (await runningLeases(after.stateDir)).filter(strander(before, after));
     const lines = strandedLines(stranded, 'the ranges in force');
     const look =
-      '`rackboot leases list --state bound` names their machines. With the former value they keep their addresses.';
+      '`rackboot leases list --state bound` names their machines. If you restore the former value, they keep their addresses.';
     return lines.length === 0 ? [] : [...lines, look];
   } catch (error) {
     if (!(error instanceof RackError)) throw error;

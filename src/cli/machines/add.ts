@@ -1,4 +1,4 @@
-// `rackboot machines add`: makes the record of a machine before it has reported itself.
+// `rackboot machines add`: creates the record of a machine before it has reported itself.
 
 import { z } from 'zod';
 import { loadPlace } from '../../config/config-file.ts';
@@ -22,23 +22,23 @@ interface AddArguments {
 }
 
 /**
- * Adds a machine, which is New then. @returns 0
+ * Adds a New machine. @returns 0
  * @throws RackError `already-exists` for a machine with one of the addresses, `bad-argument` if the region refuses
  */
 export async function addMachine(argv: AddArguments): Promise<number> {
   const { stateDir } = loadPlace(argv.config);
   if (argv.power.length > 0 && argv.powerType === undefined)
-    throw new RackError('bad-argument', '--power has parameters for a driver: name it with --power-type');
+    throw new RackError('bad-argument', '--power sets parameters of a driver: name the driver with --power-type');
   const odd = argv.macs.find((text) => parseMac(text) === undefined);
   if (odd !== undefined)
     throw new RackError('bad-argument', `${odd} is not a hardware address: write one as 52:54:00:12:34:56`);
-  // The region takes a known machine for one that enlists again, and answers with its record.
+  // The region would treat a known machine as one that enlists again, and answer with its record.
   for (const mac of argv.macs) {
     const query = new URLSearchParams({ op: 'is_registered', mac_address: mac });
     if (z.boolean().parse(await askDaemon(stateDir, `${MACHINES_PATH}?${query}`)))
       throw new RackError(
         'already-exists',
-        `a machine with the address ${mac} is already there: rackboot machines show ${mac} shows it`,
+        `a machine with the address ${mac} already exists: rackboot machines show ${mac} shows it`,
       );
   }
   const form = formOf({

@@ -61,9 +61,9 @@ function addCommand<T>(command: Argv<T>, { config, json }: SharedOptions, finish
         config,
         json,
         arch: { ...some, default: 'amd64', describe: 'Its architecture, amd64 or arm64' },
-        hostname: { ...some, describe: 'Its name; without it Rackboot chooses one' },
-        domain: { ...some, describe: 'Its domain; without it the default one' },
-        'power-type': { ...some, describe: `How it is switched: ${POWER_DRIVER_NAMES.join(', ')}` },
+        hostname: { ...some, describe: 'Its name; default: Rackboot chooses one' },
+        domain: { ...some, describe: 'Its domain; default: the default domain' },
+        'power-type': { ...some, describe: `The driver that switches it: ${POWER_DRIVER_NAMES.join(', ')}` },
         power: {
           ...some,
           array: true,
@@ -78,7 +78,7 @@ function addCommand<T>(command: Argv<T>, { config, json }: SharedOptions, finish
   );
 }
 
-/** Commands that correct which records are the same machine. */
+/** Commands that correct which records belong to one machine. */
 function identityCommands<T>(command: Argv<T>, { config, json }: SharedOptions, finish: (code: number) => void) {
   return command
     .command(
@@ -96,7 +96,7 @@ function identityCommands<T>(command: Argv<T>, { config, json }: SharedOptions, 
     )
     .command(
       'split <machine>',
-      'Split interfaces off a machine into a New machine',
+      'Move interfaces of a machine to a separate New machine',
       (split) =>
         split.positional('machine', named(ANY_NAME)).options({
           config,

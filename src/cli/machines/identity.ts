@@ -1,5 +1,5 @@
-// `rackboot machines merge`, `split`, `keep-apart` and `move`: a person corrects which records are the same machine, and a machine's home
-// rack. Also the part of `machines show` that lists what identifies a machine.
+// `rackboot machines merge`, `split`, `keep-apart` and `move`: correct which records belong to one machine, and a machine's home rack. Also
+// the part of `machines show` that lists a machine's identifying values.
 
 import { z } from 'zod';
 import { loadPlace } from '../../config/config-file.ts';
@@ -64,7 +64,7 @@ export async function identityFields(
     const notes = [
       line.is_vouched ? 'booted from it, confirmed by its rack' : '',
       line.is_portable ? 'an adapter that may move between machines' : '',
-      line.is_shared ? 'no evidence: other machines have it, too' : '',
+      line.is_shared ? 'no evidence: other machines have the same' : '',
     ].filter((note) => note !== '');
     return [TITLES[line.kind] ?? line.kind, `${line.value}${notes.length === 0 ? '' : ` (${notes.join('; ')})`}`];
   });
@@ -78,7 +78,7 @@ export async function identityFields(
   });
   return [
     ...lines,
-    ...(identity.home.length === 0 ? [] : [['At home with', `rack ${identity.home.join(', ')}`] as const]),
+    ...(identity.home.length === 0 ? [] : [['Home', `rack ${identity.home.join(', ')}`] as const]),
     ...(identity.is_vouched ? [] : [['Confirmed', 'by no rack'] as const]),
     ...(identity.power_is_proposed ? [['Power', 'reported by the machine; unused until it is accepted'] as const] : []),
     ...conflicts,
@@ -145,8 +145,8 @@ export async function moveMachine(
   const raw = await askDaemon(stateDir, pathOf(machine, 'move'), 'POST', form.toString());
   if (json) printJson(raw);
   else {
-    const place = network === undefined ? '' : `, network ${network},`;
-    print(`${machine.fqdn} is at home with rack ${rack}${place} from now on. Start it there from the network.`);
+    const place = network === undefined ? '' : `, network ${network}`;
+    print(`The home of ${machine.fqdn} is now rack ${rack}${place}. Boot it there from the network.`);
   }
   return 0;
 }

@@ -10,7 +10,7 @@ const comment = { ...text, describe: 'Why, for the event log' };
 
 /** Commands that take only a machine: name, operation, description. */
 const PLAIN = [
-  ['abort', 'abort', 'Stop what a machine is doing, and return it to its former state'],
+  ['abort', 'abort', "Stop a machine's current work, and return it to its former state"],
   ['broken', 'mark_broken', 'Mark a machine as broken, so that nothing uses it'],
   ['fixed', 'mark_fixed', 'Mark a broken machine as fixed'],
   ['lock', 'lock', 'Lock a machine: no command changes its state; power and debug-login stay allowed'],
@@ -55,7 +55,7 @@ function plainCommands<T>(command: Argv<T>, { config, json }: SharedOptions, fin
   return PLAIN.reduce(
     (all, [name, op, describe]) =>
       all.command(
-        // Refusals list the operations that fit a state by their API names, so those names work, too.
+        // Refusals list the operations that fit a state by their API names, so those names work as well.
         [`${name} <machine>`, ...(op.replaceAll('_', '-') === name ? [] : [op.replaceAll('_', '-')])],
         describe,
         (plain) => plain.positional('machine', machine).options({ config, json, comment }),
@@ -181,7 +181,7 @@ export function sshkeysCommand<T>(parser: Argv<T>, { config, json }: SharedOptio
       })
       .command(
         'add <file>',
-        'Add the public keys of a file, one a line',
+        'Add the public keys of a file, one per line',
         (add) =>
           add
             .positional('file', { type: 'string', demandOption: true, describe: 'Such as ~/.ssh/id_ed25519.pub' })

@@ -40,15 +40,15 @@ function show(raw: unknown, json: boolean): number {
   return 0;
 }
 
-/** States of a machine that is switched off, or works on nothing that Rackboot gave it. */
+/** States in which a machine is off, or has no work from Rackboot. */
 const IDLE: ReadonlySet<string> = new Set(['New', 'Ready', 'Allocated']);
 
-/** The task of a person after the end of work that no power driver can stop; empty: none. */
+/** Asks the person to switch off a machine whose work ended and which no power driver can switch off; empty if unnecessary. */
 export function stillOnNote(before: PoweredMachine, after: PoweredMachine): string {
   const isManual = after.power_type === '' || after.power_type === 'manual';
   if (!isManual || IDLE.has(before.status_name) || !IDLE.has(after.status_name)) return '';
   const disk = before.status_name === 'Deploying' ? ' Its disk may hold a half-written system.' : '';
-  return `It was ${before.status_name} and may still be on: no power driver can switch it off, so do it by hand.${disk}`;
+  return `It was ${before.status_name} and may still be on: no power driver can switch it off, so switch it off by hand.${disk}`;
 }
 
 interface PoweredMachine {
@@ -127,7 +127,7 @@ export async function renameMachine(
   return show(await askDaemon(stateDir, `${MACHINES_PATH}${machine.system_id}/`, 'PUT', form), argv.json);
 }
 
-/** Forgets a machine, after asking a person. @returns 0 @throws RackError as `commandMachine`, `cancelled` */
+/** Removes a machine after asking for confirmation. @returns 0 @throws RackError as `commandMachine`, `cancelled` */
 export async function removeMachine(
   argv: LifeArguments & { readonly machine: string; readonly force: boolean; readonly yes: boolean },
 ): Promise<number> {
@@ -136,6 +136,6 @@ export async function removeMachine(
   await confirmOnTerminal(`Forget ${machine.fqdn} (${machine.system_id}), with its log and results?`, argv.yes);
   await askDaemon(stateDir, `${MACHINES_PATH}${machine.system_id}/${argv.force ? '?force=true' : ''}`, 'DELETE');
   if (argv.json) printJson({ system_id: machine.system_id });
-  else print(`${machine.fqdn} (${machine.system_id}) is forgotten.`);
+  else print(`${machine.fqdn} (${machine.system_id}) is removed.`);
   return 0;
 }

@@ -138,7 +138,7 @@ export async function showMachine(file: string, wanted: string, json: boolean): 
   return 0;
 }
 
-/** The power driver, and the state seen last. An older region does not send them. */
+/** The power driver, and the last known state. An older region does not send them. */
 function powerText(machine: MachineShape): string {
   const { power_type: type, power_state: state, power_state_age: age, power_task: task } = machine;
   if (typeof type !== 'string' || type === '' || type === 'manual') return 'switched by hand';

@@ -51,7 +51,7 @@ export async function rescueMachine(argv: LoginArguments & { readonly wait: bool
     const shown = loginsShape.parse(logins);
     for (const login of shown) print(lineOf(login));
     if (!argv.wait && shown.some(({ simulated }) => simulated !== true))
-      print(`\`rackboot machines logins ${argv.machine}\` shows the host key once it has started.`);
+      print(`\`rackboot machines logins ${argv.machine}\` shows the host key once the machine has started.`);
   }
   return 0;
 }
@@ -63,7 +63,7 @@ export async function listLogins(argv: LoginArguments): Promise<number> {
   const raw = await askDaemon(stateDir, `${MACHINES_PATH}${machine.system_id}/?op=logins`);
   const logins = loginsShape.parse(raw);
   if (argv.json) printJson(raw);
-  else if (logins.length === 0) print(`${machine.fqdn} has neither rescue mode nor a debug login.`);
+  else if (logins.length === 0) print(`${machine.fqdn} is not in rescue mode and has no debug login.`);
   else for (const login of logins) print(lineOf(login));
   return 0;
 }

@@ -18,7 +18,7 @@ import { formOf, type LifeArguments } from './life.ts';
 import { missingProgramLines } from './power-programs.ts';
 import { handNote } from './switched-by-hand.ts';
 
-/** Events of a machine searched for the end of a switch: the oldest after its start. */
+/** How many of a machine's events, from the start of a switch, are searched for its end. */
 const EVENTS_MAX = 1000;
 const POLL_MS = 500;
 /** The longest that a switch may take, with the wait for its controller. */
@@ -138,9 +138,9 @@ export async function switchMachine(
 function printWhatFollows({
   status_name: status,
   hostname,
-  switches_itself_off: isToEnd,
+  switches_itself_off: switchesItselfOff,
 }: z.output<typeof switchedShape>) {
-  if (!isToEnd) return;
+  if (!switchesItselfOff) return;
   print(
     `It is ${status} and has nothing to do: when it boots from the network, Rackboot tells it to switch off. ` +
       `To keep it on: rackboot machines rescue ${hostname}`,
@@ -188,7 +188,7 @@ export async function setPower(argv: {
   const { fqdn, power_type: type } = powerShape.parse(raw);
   if (argv.json) printJson(raw);
   else print(`${fqdn} (${id}) is now switched by ${type === '' || type === 'manual' ? 'hand' : type}.`);
-  // A remote region switches it with its own programs, which are not visible here. Loaded here: the other commands need no schemas.
+  // A remote region switches it with its own programs, which are not visible here. Imported late, because the other commands need no schemas.
   const { isRegionElsewhere } = await import('../../config/load.ts');
   if (!isRegionElsewhere(argv.config)) for (const line of missingProgramLines([type])) printError(line);
   return 0;

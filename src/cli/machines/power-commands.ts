@@ -58,7 +58,7 @@ function switchCommands<T>(command: Argv<T>, { config, json }: SharedOptions, fi
   const wait = {
     type: 'boolean',
     default: false,
-    describe: 'Wait until it is switched, and print the result',
+    describe: 'Wait until the power has changed, and print the result',
   } as const;
   for (const [name, op, describe] of SWITCHES) {
     command.command(
@@ -120,7 +120,7 @@ function machineCommands<T>(command: Argv<T>, shared: SharedOptions, finish: (co
             'skip-check': {
               type: 'boolean',
               default: false,
-              describe: 'Store parameters that the driver would refuse',
+              describe: 'Store the parameters even if the driver would refuse them',
             },
           }),
       async (argv) => {

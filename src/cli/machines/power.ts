@@ -28,7 +28,7 @@ const surroundingsOf = (config: string): PowerSurroundings => ({
   ...{ clock: systemClock, sshIdentity: () => regionSshIdentity(config) },
 });
 
-/** The key of the region, even while it runs. Before its first start there is no store: the key then becomes the store's. */
+/** The region's key, which may be read while the region runs. Before its first start there is no store, which later adopts the key. */
 async function regionSshIdentity(config: string): Promise<SshIdentity> {
   const place = loadStorePlace(config);
   const { stateDir } = place;
@@ -128,7 +128,7 @@ function printOutcome(controller: string, { kind, state, detail, said }: PowerOu
   ]);
 }
 
-/** Prints the line for a hypervisor's authorized_keys, making the key if there is none. @returns 0 */
+/** Prints the line for a hypervisor's authorized_keys, creating the key if there is none. @returns 0 */
 export async function printPowerKey(config: string): Promise<number> {
   const { stateDir } = loadPlace(config);
   becomeOwnerOf(stateDir);

@@ -9,7 +9,7 @@ const purposes = Object.keys(PURPOSES).filter((name): name is Purpose => Object.
 /** Adds `preseed` to a command line. */
 export function preseedCommands<T>(parser: Argv<T>, { config, json }: SharedOptions, finish: (code: number) => void) {
   const text = { type: 'string', requiresArg: true } as const;
-  return parser.command('preseed', 'Templates for installers, and what they render to', (command) =>
+  return parser.command('preseed', 'Templates for installers, and the files rendered from them', (command) =>
     command
       .command(['list', '$0'], 'List the templates, yours and the shipped ones', { config, json }, async (argv) => {
         const { listPreseeds } = await import('./preseed.ts');
@@ -17,7 +17,7 @@ export function preseedCommands<T>(parser: Argv<T>, { config, json }: SharedOpti
       })
       .command(
         'show <name>',
-        'Print a template, as a start for your own',
+        'Print a template, as a starting point for your own',
         (show) =>
           show.positional('name', { type: 'string', demandOption: true, describe: 'As listed' }).options({ config }),
         async (argv) => {
@@ -32,11 +32,11 @@ export function preseedCommands<T>(parser: Argv<T>, { config, json }: SharedOpti
           render.positional('machine', machine).options({
             config,
             json,
-            purpose: { choices: purposes, default: 'install' as const, describe: 'What the file is for' },
+            purpose: { choices: purposes, default: 'install' as const, describe: 'The purpose of the file' },
             os: { ...text, describe: "Instead of the machine's own: debian, ubuntu" },
             release: { ...text, describe: "Instead of the machine's own: bookworm" },
             file: { ...text, describe: 'A template to try instead of the usual one' },
-            set: { type: 'string', array: true, default: [], describe: 'name=value: another value (repeat)' },
+            set: { type: 'string', array: true, default: [], describe: 'name=value: set a value (repeat)' },
             names: { type: 'boolean', default: false, describe: 'Only list the template names tried, in order' },
           }),
         async (argv) => {

@@ -1,4 +1,4 @@
-// `rackboot preseed list`, `show` and `render`: the preseed templates, and what one renders to for a machine.
+// `rackboot preseed list`, `show` and `render`: the preseed templates, and the file rendered from one for a machine.
 //
 // 1. No key of a machine is shown: placeholders replace it, and standard error says so. Standard output holds only the file.
 
@@ -86,7 +86,7 @@ export function showPreseed(file: string, name: string): number {
 /**
  * Prints a machine's preseed. The region renders it, as it would for the machine.
  *
- * @returns 0, or 1 if the template is at fault
+ * @returns 0, or 1 if the template has an error
  * @throws RackError `not-found`, `not-running`, `bad-argument`
  */
 export async function renderForMachine(flags: RenderFlags): Promise<number> {
@@ -127,7 +127,7 @@ function printPreseed(result: z.output<typeof resultShape>, json: boolean): numb
   return result.ok ? 0 : 1;
 }
 
-/** The base URL at which this machine reaches the rack: in the machine's network, else in any. */
+/** The base URL at which this machine reaches the rack: in the machine's network, else in any network. */
 function baseUrl(machine: MachineShape, config: RackConfig): string {
   const seen = machine.interface_set.flatMap(({ discovered = [] }) =>
     discovered.map(({ ip_address: address }) => address),

@@ -25,11 +25,11 @@ function keepingCommands<T>(command: Argv<T>, { config, json }: SharedOptions, f
         add.positional('file', { type: 'string', demandOption: true, describe: 'The script' }).options({
           config,
           json,
-          name: { ...text, describe: 'Default: the name in the script, else the name of the file' },
+          name: { ...text, describe: 'Its name; default: the name in the script, else the name of the file' },
           kind: { choices: ['commissioning', 'testing'] as const, describe: 'When it runs; default: commissioning' },
           title: { ...text, describe: 'Name shown to people' },
           timeout: { ...text, describe: 'How long it may take: 90s, 10m, 2h; default: 10m' },
-          position: { type: 'number', requiresArg: true, describe: 'Lower ones run first, 0 to 999; default: 50' },
+          position: { type: 'number', requiresArg: true, describe: 'Order, 0 to 999, lowest first; default: 50' },
           replace: { type: 'boolean', default: false, describe: 'Replace the script of this name' },
         }),
       async (argv) => {
@@ -72,7 +72,7 @@ function resultsCommand<T>(command: Argv<T>, { config, json }: SharedOptions, fi
         .options({
           config,
           json,
-          all: { type: 'boolean', default: false, describe: 'All kept runs, newest first' },
+          all: { type: 'boolean', default: false, describe: 'Show all kept runs, newest first' },
           follow: {
             type: 'boolean',
             alias: 'f',

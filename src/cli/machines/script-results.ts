@@ -92,7 +92,7 @@ class Follower {
   readonly #stateDir: string;
   readonly #systemId: string;
   readonly #path: string;
-  /** The text already printed of each script, and whether its end was. */
+  /** The printed text of each script, and whether its end has been printed. */
   readonly #printed = new Map<string, { text: string; isEnded: boolean }>();
   #run: number | undefined;
 
@@ -142,7 +142,7 @@ class Follower {
   }
 }
 
-/** The part of `now` that is new since `before`. If the beginning has been dropped, what follows the last characters of `before`. */
+/** The part of `now` that is new since `before`. If the beginning has been dropped, the part after the last characters of `before`. */
 export function newPart(before: string, now: string): string {
   if (now.startsWith(before)) return now.slice(before.length);
   const last = before.slice(-OVERLAP);

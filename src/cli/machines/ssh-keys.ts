@@ -52,7 +52,7 @@ export async function addSshKeys(argv: KeyArguments & { readonly file: string })
     .split('\n')
     .map((line) => line.trim())
     .filter((line) => line !== '' && !line.startsWith('#'));
-  if (lines.length === 0) throw new RackError('bad-argument', `${argv.file} holds no key`);
+  if (lines.length === 0) throw new RackError('bad-argument', `${argv.file} contains no key`);
   const added: unknown[] = [];
   for (const key of lines) {
     added.push(await askDaemon(stateDir, `${PATH}${userQuery(argv)}`, 'POST', new URLSearchParams({ key }).toString()));

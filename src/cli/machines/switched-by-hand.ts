@@ -2,7 +2,7 @@
 
 import { remarkSentence } from '../../region/words/event.ts';
 
-/** The region's answer about such a machine. */
+/** The remark on a machine that a person must switch on. */
 const WAITING_TEXT = remarkSentence({ code: 'waits-for-hand', params: {} });
 
 /** A machine as sent by the region. An older region may not send the reason of its state. */

@@ -40,7 +40,7 @@ test('a narrower range lists the leases it strands and how to see them; equal ra
       'Leases: 2 are outside the ranges in force; their machines get other addresses when they renew:',
       `  10.20.0.150  ${MAC}`,
       `  10.20.0.190  ${MAC}`,
-      '`rackboot leases list --state bound` names their machines. With the former value they keep their addresses.',
+      '`rackboot leases list --state bound` names their machines. If you restore the former value, they keep their addresses.',
     ]);
     assert.deepEqual(await strandedBy(whole, configTo(stateDir, '10.20.0.220')), []);
     assert.equal(asked, 2);
