@@ -134,7 +134,7 @@ describe('the key of a remote rack', { timeout: 280_000 }, () => {
     const name = (await machineOf(0))?.hostname ?? '';
     const remedy = new RegExp(`rackboot(?:\\.js)? machines move (?:--config \\S+ )?${name} far`);
     await eventually('the log', async () => remedy.test(await run('events', '--machine', name)), 20_000);
-    assert.match(await run('machines', 'move', name, 'far'), /at home with rack far/);
+    assert.match(await run('machines', 'move', name, 'far'), /is now rack far/);
     await eventually('the token', async () => (await tokenOf(0)) !== undefined);
     await eventually('it works', async () => (await boot(FAR, 0)) === 'commission', 30_000);
     assert.equal(await statusOf(0), 'Ready');

@@ -163,7 +163,7 @@ describe('a region apart from its racks', { skip: missing('linux'), timeout: 240
     assert.equal(again.code, 1);
     assert.match(again.complaints.join('\n'), /a machine with the address 52:54:00:00:54:0b already exists/);
     const headless = await run('machines', 'add', '52:54:00:00:54:0c', '--power', 'power_user=maas');
-    assert.match(headless.complaints.join('\n'), /name it with --power-type/);
+    assert.match(headless.complaints.join('\n'), /name the driver with --power-type/);
     const odd = await run('machines', 'add', 'no-address');
     assert.match(odd.complaints.join('\n'), /no-address is not a hardware address: write one as /);
     assert.equal((await run('machines', 'remove', 'by-hand', '--yes')).code, 0);

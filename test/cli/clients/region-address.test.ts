@@ -28,7 +28,7 @@ test('any other text is refused with the form of an address', () => {
     ['http://rack/MAAS/api/3.0', /the path is \/MAAS, \/MAAS\/api\/1\.0 or/],
     ['http://rack/other', /the path is \/MAAS/],
     ['http://rack/MAAS?op=x', /the path is \/MAAS/],
-    ['http://ann:secret@rack/MAAS', /no name and password/],
+    ['http://ann:secret@rack/MAAS', /must not contain a name or password/],
   ] as const)
     assert.throws(() => parseRegionAddress(written), { code: 'bad-argument', message: said }, written);
 });

@@ -157,7 +157,7 @@ describe('the rows of a region', () => {
     assert.equal(saved.code, 0);
     assert.match(
       saved.complaints.join('\n'),
-      /status has a form or value that no region writes.*This backup has the row, too/,
+      /status has a form or value that no region writes.*This backup contains the row as well/,
     );
   });
 });
