@@ -43,7 +43,7 @@ test('without a terminal it removes nothing before --yes is given, and names all
   const former = below(rack.stateDir);
   const { code, output, complaints } = await call('reset');
   assert.equal(code, 2, complaints.join());
-  assert.match(complaints.at(-1) ?? '', /no terminal to ask on: add --yes.*nothing was changed/);
+  assert.match(complaints.at(-1) ?? '', /no terminal to ask for confirmation: add --yes.*nothing was changed/);
   const said = output.join('\n');
   for (const words of ['This removes for good:', 'region.db', 'leases.db', 'images and boot environments', rack.tree])
     assert.ok(said.includes(words), `${words}: ${said}`);

@@ -139,8 +139,6 @@ function failure(place: string, cause: unknown): RackError {
   return new RackError(
     'store-unwritable',
     `${place} cannot be used: ${why}; set XDG_CONFIG_HOME to use another directory`,
-    {
-      cause,
-    },
+    { cause },
   );
 }

@@ -152,7 +152,7 @@ async function ask(isMeant: boolean): Promise<void> {
   if (!isMeant && process.stdin.isTTY !== true)
     throw new RackError(
       'bad-argument',
-      'there is no terminal for the question: add --yes to remove all this; nothing was changed',
+      'there is no terminal to ask for confirmation: add --yes to remove all this; nothing was changed',
     );
   await confirmOnTerminal('Remove all this?', isMeant);
 }
