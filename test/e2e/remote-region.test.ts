@@ -209,7 +209,7 @@ describe('a rack with its region in another process', { timeout: 280_000 }, () =
     const outbox = (...args: string[]) => runRackboot(['outbox', ...args, '--config', far.configFile]);
     const listed = await outbox('--dead');
     assert.match(listed.output.join('\n'), /mac_addresses/);
-    assert.match((await outbox()).output.join('\n'), /has refused 1 for good/);
+    assert.match((await outbox()).output.join('\n'), /Refused for good: 1 /);
     const id = /^(\d+) /m.exec(listed.output.join('\n'))?.[1] ?? assert.fail();
     const from = far.lines.length;
     assert.equal((await outbox('--retry', id)).code, 0);
