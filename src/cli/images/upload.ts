@@ -167,7 +167,7 @@ class Upload {
     if (place !== undefined) return place;
     throw new RackError(
       'not-running',
-      `${this.#target.name} accepts no pieces of ${name}: its answer has no upload_uri`,
+      `${this.#target.name} did not accept ${name} in pieces: its answer has no upload_uri`,
     );
   }
 
