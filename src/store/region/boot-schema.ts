@@ -38,9 +38,7 @@ CREATE TABLE boot_run (
   id INTEGER PRIMARY KEY,
   run TEXT NOT NULL
 ) STRICT;
-`;
 
-export const IMAGE_UPLOADS = `
 -- name: an image without its serial. place: the host and the directory that have the received bytes. reason: why it failed; null: it did not.
 CREATE TABLE boot_upload (
   id INTEGER PRIMARY KEY AUTOINCREMENT,

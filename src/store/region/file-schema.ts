@@ -1,4 +1,4 @@
-// The table of users' files (`region/records/file-store.ts`), and the source of an SSH key.
+// The table of users' files (`region/records/file-store.ts`).
 
 export const FILES = `
 -- key: anyone who has it may read the file, without an account.
@@ -11,9 +11,4 @@ CREATE TABLE stored_file (
   created_ms INTEGER NOT NULL,
   UNIQUE (account_id, name)
 ) STRICT;
-`;
-
-/** Where a published SSH key was read: `lp:NAME`, `gh:NAME`; null: a person gave it. */
-export const KEY_SOURCES = `
-ALTER TABLE ssh_key ADD COLUMN source TEXT;
 `;

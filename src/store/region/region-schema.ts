@@ -5,10 +5,9 @@
 // 3. Ids are never reused: an event keeps the id of a deleted machine.
 
 import type { DatabaseKind } from '../database-file.ts';
-import { AREAS, TAG_DEFINITIONS } from './area-schema.ts';
-import { BOOT_IMAGES, IMAGE_UPLOADS } from './boot-schema.ts';
-import { FILES, KEY_SOURCES } from './file-schema.ts';
-import { AGENT_NAMES, LAYOUTS } from './layout-schema.ts';
+import { AREAS } from './area-schema.ts';
+import { BOOT_IMAGES } from './boot-schema.ts';
+import { FILES } from './file-schema.ts';
 import { findLostRegion } from './lost-region.ts';
 import { NETWORKS } from './network-schema.ts';
 
@@ -18,7 +17,9 @@ const MACHINES = `
 -- machine until a boot proves which machine it is. is_touched: a person made, changed or tagged it, so that it gives way to no other.
 -- ended_digest: of the token whose work the machine's last signal ended.
 -- added_by: the user without administrator's rights who added it. desired_version: the version of the racks' desired state in which it
--- changed last.
+-- changed last. zone_id, pool_id: null: the default one. layout: how the network and disks of the machine should be deployed, as JSON; null: as
+-- commissioned. device: null: it is a machine; otherwise it is a device, and this the system id of its parent; empty: it has none. agent_name: the name
+-- that the client who allocated the machine gave; null: none.
 CREATE TABLE machine (
   id INTEGER PRIMARY KEY AUTOINCREMENT,
   system_id TEXT NOT NULL UNIQUE,
@@ -59,12 +60,20 @@ CREATE TABLE machine (
   work TEXT,
   desired_version INTEGER NOT NULL DEFAULT 0,
   created_ms INTEGER NOT NULL,
-  updated_ms INTEGER NOT NULL
+  updated_ms INTEGER NOT NULL,
+  zone_id INTEGER,
+  pool_id INTEGER,
+  layout TEXT,
+  device TEXT,
+  agent_name TEXT
 ) STRICT;
 CREATE INDEX machine_uuid ON machine (uuid) WHERE uuid IS NOT NULL;
 CREATE INDEX machine_desired ON machine (desired_version);
 CREATE INDEX machine_status ON machine (status);
 CREATE INDEX machine_deadline ON machine (status_deadline_ms) WHERE status_deadline_ms IS NOT NULL;
+CREATE INDEX machine_zone ON machine (zone_id) WHERE zone_id IS NOT NULL;
+CREATE INDEX machine_pool ON machine (pool_id) WHERE pool_id IS NOT NULL;
+CREATE INDEX machine_agent_name ON machine (agent_name) WHERE agent_name IS NOT NULL;
 CREATE INDEX machine_power_task ON machine (id) WHERE power_task IS NOT NULL;
 -- All that an enlistment asks of New machines (new-machines-sql.ts).
 CREATE INDEX machine_untouched ON machine (updated_ms, id, system_id, hostname, enlisted_from, vouched_mac)
@@ -112,11 +121,13 @@ CREATE TABLE machine_pair (
 CREATE INDEX machine_pair_high ON machine_pair (high_id);
 CREATE INDEX machine_pair_conflict ON machine_pair (at_ms) WHERE verdict = 'conflict';
 
+-- definition: the expression by which the region finds the machines of the tag (region/records/xpath.ts); empty: people assign it.
 CREATE TABLE tag (
   id INTEGER PRIMARY KEY AUTOINCREMENT,
   name TEXT NOT NULL UNIQUE,
   comment TEXT NOT NULL,
-  kernel_params TEXT NOT NULL
+  kernel_params TEXT NOT NULL,
+  definition TEXT NOT NULL DEFAULT ''
 ) STRICT;
 
 CREATE TABLE machine_tag (
@@ -294,11 +305,13 @@ CREATE TABLE api_key (
 CREATE INDEX api_key_account ON api_key (account_id);
 CREATE INDEX api_key_machine ON api_key (machine_id);
 
+-- source: where a published key was read: lp:NAME, gh:NAME; null: a person gave it.
 CREATE TABLE ssh_key (
   id INTEGER PRIMARY KEY AUTOINCREMENT,
   username TEXT NOT NULL,
   key TEXT NOT NULL,
   created_ms INTEGER NOT NULL,
+  source TEXT,
   UNIQUE (username, key)
 ) STRICT;
 
@@ -338,7 +351,8 @@ CREATE TABLE rack (
   source TEXT,
   refused TEXT NOT NULL,
   pulse TEXT,
-  revision TEXT NOT NULL
+  revision TEXT NOT NULL,
+  zone_id INTEGER
 ) STRICT;
 CREATE INDEX rack_revision ON rack (id, uuid, revision);
 
@@ -371,13 +385,12 @@ CREATE TABLE counter (
 /** The file's name below the state directory. */
 export const REGION_FILE = 'region.db';
 
-/** The tables and columns that version 3 adds. */
-const VERSION_3 = [IMAGE_UPLOADS, AREAS, LAYOUTS, FILES, NETWORKS, KEY_SOURCES, TAG_DEFINITIONS, AGENT_NAMES].join('');
+const TABLES = [MACHINES, WORK, SCRIPTS, EVENTS, PEOPLE, RACKS, BOOT_IMAGES, AREAS, FILES, NETWORKS];
 
 /** `region.db`, marked `RBRE`. */
 export const REGION_DATABASE: DatabaseKind = {
   title: 'region database',
   applicationId: 0x52_42_52_45,
   findLoss: findLostRegion,
-  migrations: [[MACHINES, WORK, SCRIPTS, EVENTS, PEOPLE, RACKS].join(''), BOOT_IMAGES, VERSION_3],
+  migrations: [TABLES.join('')],
 };

@@ -5,13 +5,17 @@
 import { join } from 'node:path';
 import { RackError } from '../../errors.ts';
 import type { RegionStore } from '../../region/records/store.ts';
+import type { DatabaseKind } from '../database-file.ts';
 import { REGION_FILE } from '../region/region-schema.ts';
 import { lockState } from '../state-lock.ts';
 import { openRegionStore } from './region-sqlite.ts';
 
-/** @throws RackError as `openRegionStore`; `already-running` if the tables are older, and another process has the directory locked */
-export const openCommandRegion = (stateDir: string): RegionStore =>
-  openRegionStore({ stateDir, around: (migration) => whileLocked(stateDir, migration) });
+/**
+ * @param kind tests migrate to a version of their own
+ * @throws RackError as `openRegionStore`; `already-running` if the tables are older, and another process has the directory locked
+ */
+export const openCommandRegion = (stateDir: string, kind?: DatabaseKind): RegionStore =>
+  openRegionStore({ stateDir, kind, around: (migration) => whileLocked(stateDir, migration) });
 
 /** @throws RackError `already-running` */
 function whileLocked(stateDir: string, migration: () => void): void {

@@ -5,7 +5,7 @@
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { RegionStore } from '../../region/records/store.ts';
-import { openDatabaseFile } from '../database-file.ts';
+import { type DatabaseKind, openDatabaseFile } from '../database-file.ts';
 import type { EventBounds } from '../operations/event-cuts.ts';
 import { REGION_DATABASE, REGION_FILE } from '../region/region-schema.ts';
 import { StoredRegion } from '../region/stored-region.ts';
@@ -27,9 +27,11 @@ export function openRegionStore(options: {
   /** As in `openDatabaseFile`; undefined: this process has the directory locked. */
   readonly around?: ((migration: () => void) => void) | undefined;
   readonly bounds?: EventBounds | undefined;
+  /** Tests migrate to a version of their own. */
+  readonly kind?: DatabaseKind | undefined;
 }): RegionStore {
   const path = join(options.stateDir, REGION_FILE);
-  const database = openDatabaseFile(path, REGION_DATABASE, options.around);
+  const database = openDatabaseFile(path, options.kind ?? REGION_DATABASE, options.around);
   database.exec('PRAGMA foreign_keys = ON');
   return new StoredRegion(new Transactions(database, path), options.bounds ?? EVENT_BOUNDS);
 }

@@ -1,19 +1,20 @@
-// A region.db of an older release: no command of a newer one changes its tables under a process that runs on them.
+// A region.db of an older or later release: no command changes its tables under a process that runs on them, nor later ones at all.
 
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { test } from 'node:test';
+import { type TestContext, test } from 'node:test';
 import { openDatabaseFile } from '../../../src/store/database-file.ts';
 import { REGION_DATABASE, REGION_FILE } from '../../../src/store/region/region-schema.ts';
+import { openCommandRegion } from '../../../src/store/sqlite/command-region.ts';
 import { openRegionStore } from '../../../src/store/sqlite/region-sqlite.ts';
 import { lockState } from '../../../src/store/state-lock.ts';
 import { runRackboot } from '../../support/running-rack.ts';
 
-const NEWEST = REGION_DATABASE.migrations.length;
-const OLDER = { ...REGION_DATABASE, migrations: REGION_DATABASE.migrations.slice(0, NEWEST - 1) };
+/** The tables of a later Rackboot, with a made-up version 2. */
+const LATER = { ...REGION_DATABASE, migrations: [...REGION_DATABASE.migrations, 'CREATE TABLE made_up (id INTEGER)'] };
 
 function versionOf(file: string): unknown {
   const database = new DatabaseSync(file, { readOnly: true });
@@ -22,45 +23,55 @@ function versionOf(file: string): unknown {
   return row?.user_version;
 }
 
+function makeState(t: TestContext): { readonly stateDir: string; readonly file: string } {
+  const stateDir = mkdtempSync(join(tmpdir(), 'rackboot-older-'));
+  t.after(() => rmSync(stateDir, { recursive: true }));
+  return { stateDir, file: join(stateDir, REGION_FILE) };
+}
+
 test('a command leaves older tables as a running process knows them, and updates them when none runs', async (t) => {
-  const place = mkdtempSync(join(tmpdir(), 'rackboot-older-'));
-  t.after(() => rmSync(place, { recursive: true }));
-  const [stateDir, config, password] = [join(place, 'state'), join(place, 'rackboot.yaml'), join(place, 'password')];
-  const file = join(stateDir, REGION_FILE);
+  const { stateDir, file } = makeState(t);
+  const running = lockState(stateDir);
+  const older = openDatabaseFile(file, REGION_DATABASE);
+  assert.throws(() => openCommandRegion(stateDir, LATER), {
+    code: 'already-running',
+    message: /region\.db is of an older Rackboot, .* restart or stop that one/,
+  });
+  assert.equal(versionOf(file), 1);
+  older.close();
+  running.release();
+  await openCommandRegion(stateDir, LATER).close();
+  assert.equal(versionOf(file), 2);
+  assert.equal(versionOf(`${file}.version-1`), 1, 'a copy is left');
+});
+
+test('the process that has the directory locked updates older tables', async (t) => {
+  const { stateDir, file } = makeState(t);
+  openDatabaseFile(file, REGION_DATABASE).close();
+  const lock = lockState(stateDir);
+  await openRegionStore({ stateDir, kind: LATER }).close();
+  assert.equal(versionOf(file), 2);
+  lock.release();
+});
+
+test('every command refuses the tables of a later Rackboot, and leaves them', async (t) => {
+  const { stateDir, file } = makeState(t);
+  const [config, password] = [join(stateDir, 'rackboot.yaml'), join(stateDir, 'password')];
   writeFileSync(config, `name: rack\nstate_dir: ${stateDir}\nregion: { mode: embedded }\n`);
   writeFileSync(password, 'correct horse\n', { mode: 0o600 });
-  const create = ['createadmin', '--username', 'ann', '--password-file', password];
-  const running = lockState(stateDir);
-  const older = openDatabaseFile(file, OLDER);
+  openDatabaseFile(file, LATER).close();
   for (const words of [
-    create,
+    ['createadmin', '--username', 'ann', '--password-file', password],
     ['apikey', '--username', 'ann'],
     ['password', 'ann', '--password-file', password],
     ['power', 'key'],
-    ['region', 'backup', join(place, 'x.backup')],
-    ['region', 'copy', '--from', `sqlite:${stateDir}`, '--to', `sqlite:${join(place, 'to')}`],
+    ['region', 'backup', join(stateDir, 'x.backup')],
+    ['region', 'copy', '--from', `sqlite:${stateDir}`, '--to', `sqlite:${join(stateDir, 'to')}`],
   ]) {
     const options = words[1] === 'copy' ? [] : ['--config', config];
     const { code, complaints } = await runRackboot([...words, ...options]);
     assert.notEqual(code, 0, words.join(' '));
-    assert.equal(versionOf(file), NEWEST - 1, words.join(' '));
-    const refusal = words[0] === 'region' ? /region\.db has version \d|already runs here/ : /restart or stop that one/;
-    assert.match(complaints.join('\n'), refusal);
+    assert.match(complaints.join('\n'), /region\.db has version 2, /, words.join(' '));
+    assert.equal(versionOf(file), 2, words.join(' '));
   }
-  older.close();
-  running.release();
-  const { code, complaints } = await runRackboot([...create, '--config', config]);
-  assert.equal(code, 0, complaints.join('\n'));
-  assert.equal(versionOf(file), NEWEST);
-});
-
-test('the process that has the directory locked updates older tables', async (t) => {
-  const stateDir = mkdtempSync(join(tmpdir(), 'rackboot-older-'));
-  t.after(() => rmSync(stateDir, { recursive: true }));
-  const file = join(stateDir, REGION_FILE);
-  openDatabaseFile(file, OLDER).close();
-  const lock = lockState(stateDir);
-  await openRegionStore({ stateDir }).close();
-  assert.equal(versionOf(file), NEWEST);
-  lock.release();
 });
