@@ -472,7 +472,7 @@ const NO_CLEANERS: Readonly<Record<string, readonly string[]>> = {
   'octets of an option': [String.raw`dhcp/wire/options.ts [^\0-\xff]`],
   'a label of a name': ['dns/name.ts [^a-z0-9-]+', 'region/identity/hostname.ts [^a-z0-9]+'],
   'a string of YAML': [String.raw`region/preseed/quoting.ts [\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]`],
-  'characters that XML allows': [String.raw`region/records/lshw.ts [^\x20-\ud7ff\ue000-\ufffd]`],
+  'characters that XML allows': [String.raw`region/records/lshw.ts [^\x20-\ud7ff\ue000-\ufffd\u{10000}-\u{10ffff}]`],
   'output of a script without its colours, which is cleaned then': [
     String.raw`region/scripts/script-output.ts \u001b(?:\[[0-?]*[ -/]*[@-~]|\][^\u0007\u001b]*(?:\u0007|\u001b\\)?|[ -/]*[0-~])`,
   ],

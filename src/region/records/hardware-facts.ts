@@ -48,12 +48,12 @@ const more = z
   .optional()
   .transform((value) => (value === undefined ? undefined : cleanWords(value, FACT_TEXT_MAX)));
 
-/** A switch as sysfs and shells write it: 1, 0, true, false, "1", "0", null. */
+/** A switch as sysfs and shells write it: 1, 0, true, false, each also as text, and null. */
 const flag = z
   .union([z.boolean(), z.number(), z.string().max(8)])
   .nullish()
   .transform((value) =>
-    value === null || value === undefined || value === '' ? undefined : value === true || value === 1 || value === '1',
+    value === null || value === undefined || value === '' ? undefined : ['1', 'true'].includes(String(value)),
   );
 
 const count = (max: number) => z.coerce.number().int().min(0).max(max).catch(0);

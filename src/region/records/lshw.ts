@@ -135,7 +135,9 @@ function interfaces({ nics }: HardwareFacts): readonly HardwareElement[] {
 
 const ESCAPES: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' };
 const escaped = (text: string): string =>
-  text.replace(/[&<>"]/g, (character) => ESCAPES[character] ?? '').replace(/[^\x20-\ud7ff\ue000-\ufffd]/g, ' ');
+  text
+    .replace(/[&<>"]/g, (character) => ESCAPES[character] ?? '')
+    .replace(/[^\x20-\ud7ff\ue000-\ufffd\u{10000}-\u{10ffff}]/gu, ' ');
 
 function written({ name, attributes, text, children }: HardwareElement, indent: string): string {
   const list = Object.entries(attributes).map(([key, value]) => ` ${key}="${escaped(value)}"`);

@@ -26,6 +26,13 @@ function parsed(value: unknown) {
   return result.value;
 }
 
+test('a switch is read in each form that sysfs and shells write', () => {
+  const read = (uefi: unknown): unknown => parsed({ uefi }).uefi;
+  for (const on of [true, 1, '1', 'true']) assert.equal(read(on), true, JSON.stringify(on));
+  for (const off of [false, 0, '0', 'false']) assert.equal(read(off), false, JSON.stringify(off));
+  for (const unknown of [null, '', undefined]) assert.equal(read(unknown), undefined);
+});
+
 test('the agent’s values are kept, and unknown ones are empty', () => {
   const value = parsed(WHOLE);
   assert.equal(value.cpu.count, 2);
