@@ -59,6 +59,13 @@ export function testAreaStore(title: string, makePlace: () => StorePlace): void 
     const fields = { poolId: pool };
     await store.changeMachine<never>('aaaaaa', 2, () => ({ kind: 'change', fields, events: [] }));
     await store.areas.moveToZone(zone, { systemIds: ['aaaaaa', 'cccccc'], rackUuids: [] }, EVENT);
+    await store.areas.moveToZone(zone, { systemIds: ['dddddd'], rackUuids: ['unknown'] }, EVENT);
+    const events = await store.listEvents({ limit: 10 });
+    assert.deepEqual(
+      events.map(({ systemId }) => systemId).toSorted(),
+      ['aaaaaa', undefined, undefined],
+      'the two areas, and the one machine that was moved: nothing is said of unknown ones',
+    );
     const other = await place.open();
     const found = await other.findMachine('aaaaaa');
     assert.deepEqual(found?.zone, { id: zone, name: 'hall', description: 'of hall' });

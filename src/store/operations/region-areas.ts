@@ -4,6 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { AREAS_MAX, type Area, type AreaKind, DEFAULT_AREA, type WrittenArea } from '../../region/records/area.ts';
 import type { ZoneMembers } from '../../region/records/area-store.ts';
 import type { NewMachineEvent } from '../../region/records/machine-event.ts';
+import { readsRow, text } from '../rows.ts';
 import { readArea } from './area-reads.ts';
 import type { EventTable } from './region-events.ts';
 import { all, numberIn, one, run, type Steps } from './region-steps.ts';
@@ -61,13 +62,14 @@ export class AreaTable {
   *moveToZone(id: number, { systemIds, rackUuids }: ZoneMembers, event: NewMachineEvent): Steps<void> {
     const zone = id === 0 ? null : id;
     if (systemIds.length > 0) {
-      const sql = 'UPDATE machine SET zone_id = ?, updated_ms = ? WHERE system_id IN texts(?)';
-      yield run(sql, zone, event.atMs, JSON.stringify(systemIds));
-      yield* this.#events.recordAll(systemIds.map((systemId) => ({ systemId, event })));
+      // A machine may have been deleted meanwhile: nothing happened to it.
+      const sql = 'UPDATE machine SET zone_id = ?, updated_ms = ? WHERE system_id IN texts(?) RETURNING system_id';
+      const { rows } = yield all(sql, zone, event.atMs, JSON.stringify(systemIds));
+      yield* this.#events.recordAll(rows.map((row) => ({ systemId: readSystemId(row), event })));
     }
     if (rackUuids.length === 0) return;
     const sql = 'UPDATE rack SET zone_id = ?, revision = ? WHERE uuid IN texts(?)';
-    yield run(sql, zone, newRevision(), JSON.stringify(rackUuids));
+    if ((yield run(sql, zone, newRevision(), JSON.stringify(rackUuids))).changes === 0) return;
     yield drawRacksVersion();
     yield* this.#events.add(event, undefined);
   }
@@ -80,3 +82,5 @@ export class AreaTable {
 }
 
 const newRevision = (): string => randomBytes(REVISION_BYTES).toString('hex');
+
+const readSystemId = readsRow('machine', (row) => text(row, 'system_id'));

@@ -53,7 +53,7 @@ export class BootTables {
   *addFileSources(names: readonly string[], atMs: number): Steps<void> {
     // Insert only missing rows: PostgreSQL uses up an id for each attempt, even if the row exists.
     const { rows } = yield all('SELECT name FROM boot_source WHERE name IS NOT NULL');
-    const known = new Set(rows.map(readName));
+    const known = new Set(rows.map(readSourceName));
     for (const name of names.filter((one) => !known.has(one))) {
       yield run(
         `INSERT INTO boot_source (name, url, keyring_filename, keyring, created_ms, updated_ms) VALUES (?, '', '', ?, ?, ?)
@@ -318,7 +318,8 @@ const READERS: Readonly<Record<BootTable, (row: StoredRow) => unknown>> = {
   boot_resource: readResource,
 };
 
-const readName = readsRow('boot_resource', ({ name }) => name);
+const readName = readsRow('boot_resource', (row) => text(row, 'name'));
+const readSourceName = readsRow('boot_source', (row) => text(row, 'name'));
 
 const readUse = readsRow(
   'machine',

@@ -4,7 +4,7 @@
 
 import type { MachineKey, SshKey, Tag } from '../../region/records/life-store.ts';
 import type { NewMachineEvent } from '../../region/records/machine-event.ts';
-import { number, readsRow, text } from '../rows.ts';
+import { number, type Row, readsRow, type StoredRow, text } from '../rows.ts';
 import type { EventTable } from './region-events.ts';
 import { type Answer, all, numberIn, one, run, type Steps } from './region-steps.ts';
 import { countVersion } from './region-versions.ts';
@@ -28,12 +28,15 @@ export class LifeTables {
   }
 
   *countSshKeys(): Steps<ReadonlyMap<string, number>> {
-    return countsOf(yield all('SELECT username AS name, count(*) AS count FROM ssh_key GROUP BY username'));
+    return countsOf(
+      readKeyCount,
+      yield all('SELECT username AS name, count(*) AS count FROM ssh_key GROUP BY username'),
+    );
   }
 
   *countTagged(): Steps<ReadonlyMap<string, number>> {
     const sql = 'SELECT tag.name, count(*) AS count FROM machine_tag JOIN tag ON tag.id = tag_id GROUP BY tag.name';
-    return countsOf(yield all(sql));
+    return countsOf(readTagCount, yield all(sql));
   }
 
   *listSshKeys(username: string): Steps<readonly SshKey[]> {
@@ -153,7 +156,8 @@ export class LifeTables {
   }
 }
 
-const countsOf = ({ rows }: Answer): ReadonlyMap<string, number> => new Map(rows.map(readCount));
+type CountReader = (row: StoredRow) => readonly [name: string, count: number];
+const countsOf = (read: CountReader, { rows }: Answer): ReadonlyMap<string, number> => new Map(rows.map(read));
 
 const readSshKey = readsRow(
   'ssh_key',
@@ -189,8 +193,7 @@ const readTag = readsRow(
 
 const readMachineId = readsRow('machine', (row) => number(row, 'id'));
 const readTagged = readsRow('machine_tag', (row) => number(row, 'machine_id'));
-const readCount = readsRow('tag', (row): readonly [name: string, count: number] => [
-  text(row, 'name'),
-  number(row, 'count'),
-]);
+const readCount = (row: Row): readonly [name: string, count: number] => [text(row, 'name'), number(row, 'count')];
+const readTagCount = readsRow('tag', readCount);
+const readKeyCount = readsRow('ssh_key', readCount);
 const readUserData = readsRow('user_data', ({ data }) => (data instanceof Uint8Array ? data : undefined));

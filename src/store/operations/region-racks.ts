@@ -175,7 +175,7 @@ export class RackTable {
     );
     const { rows: byAddress } = yield all(
       `SELECT ${columns} FROM texts(?) AS asked JOIN interface AS nic ON nic.id = (SELECT id FROM interface ` +
-        'WHERE address = CAST(asked.value AS BIGINT) ORDER BY seen_ms DESC LIMIT 1) JOIN machine ON machine.id = nic.machine_id',
+        'WHERE address = CAST(asked.value AS BIGINT) ORDER BY seen_ms DESC NULLS LAST LIMIT 1) JOIN machine ON machine.id = nic.machine_id',
       JSON.stringify([...addresses]),
     );
     const reader = new RowReader();

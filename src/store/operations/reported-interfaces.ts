@@ -13,7 +13,7 @@ const BY_MAC_SQL = 'SELECT mac, machine_id, address, seen_ms, ended_ms FROM inte
 /** Finds for each address the interface last seen with it, among the interfaces whose hardware address is not in the list. */
 const BY_ADDRESS_SQL =
   'SELECT one.machine_id, one.address, one.seen_ms FROM texts(?2) AS asked JOIN interface AS one ON one.id = ' +
-  '(SELECT id FROM interface WHERE address = CAST(asked.value AS BIGINT) AND NOT (mac IN numbers(?1)) ORDER BY seen_ms DESC LIMIT 1)';
+  '(SELECT id FROM interface WHERE address = CAST(asked.value AS BIGINT) AND NOT (mac IN numbers(?1)) ORDER BY seen_ms DESC NULLS LAST LIMIT 1)';
 /** The second list lets PostgreSQL use the index; with the rows alone it would read the whole table. */
 const WRITE_SQL =
   'UPDATE interface SET address = CAST(one.value ->> 1 AS BIGINT), seen_ms = CAST(one.value ->> 2 AS BIGINT), ' +
