@@ -2,6 +2,7 @@
 // event loop waits.
 
 import { Worker } from 'node:worker_threads';
+import { BoundedMap } from '../../bounded-map.ts';
 import type { Clock, Timer } from '../../clock.ts';
 import { errorText } from '../../errors.ts';
 import type { CopyProgress } from './copy-progress.ts';
@@ -44,7 +45,7 @@ export class RegionCopies {
   #problem = '';
   #isClosed = false;
   /** By image, the latest last. */
-  readonly #progress = new Map<string, CopyProgress>();
+  readonly #progress = new BoundedMap<string, CopyProgress>(PROGRESS_MAX, 'set longest ago');
 
   constructor(parts: RegionCopiesParts) {
     this.#parts = parts;
@@ -79,7 +80,7 @@ export class RegionCopies {
     let problem = 'the thread that copies images ended';
     worker.on('message', (message: CopyMessage) => {
       if (message.kind === 'result') problem = message.result.problems[0] ?? '';
-      else this.#note(message.progress);
+      else this.#progress.set(message.progress.file, message.progress);
     });
     worker.on('error', (error) => {
       problem = errorText(error);
@@ -92,12 +93,5 @@ export class RegionCopies {
       this.#problem = problem;
       this.#timer = this.#parts.clock.schedule(problem === '' ? EVERY_MS : AGAIN_MS, () => this.#run());
     });
-  }
-
-  #note(progress: CopyProgress): void {
-    this.#progress.delete(progress.file);
-    this.#progress.set(progress.file, progress);
-    const [oldest] = this.#progress.keys();
-    if (this.#progress.size > PROGRESS_MAX && oldest !== undefined) this.#progress.delete(oldest);
   }
 }
