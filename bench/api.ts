@@ -8,6 +8,7 @@
 
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { WITHOUT_WARNING } from '../bin/daemon-flags.js';
 import { systemClock } from '../src/clock.ts';
 import { createApiKey } from '../src/region/accounts/accounts.ts';
 import { openRegionStore } from '../src/store/sqlite/region-sqlite.ts';
@@ -42,7 +43,7 @@ async function measure(figures: Figures, size: number): Promise<void> {
     await ground.ready();
     const list = async (lists: number): Promise<readonly Figure[]> => {
       const settings = JSON.stringify({ url: `http://${SERVER}:5240/MAAS/api/2.0/machines/`, key, size, lists });
-      const node = ['--disable-warning=ExperimentalWarning', LISTER, settings];
+      const node = [WITHOUT_WARNING, LISTER, settings];
       return JSON.parse(await ground.run(undefined, process.execPath, ...node));
     };
     figures.add(RACKBOOT, await list(LISTS));

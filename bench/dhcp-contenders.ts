@@ -7,6 +7,7 @@
 import { execFileSync } from 'node:child_process';
 import { cpSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { WITHOUT_WARNING } from '../bin/daemon-flags.js';
 import { systemClock } from '../src/clock.ts';
 import { formatIpv4, ipv4 } from '../src/net/address.ts';
 import {
@@ -97,7 +98,7 @@ function importedState(site: Site, extra: readonly string[], checkout: string): 
   writeFileSync(config, ['name: bench', `state_dir: ${JSON.stringify(state)}`, ...extra, ''].join('\n'));
   writeKeaLeases(file, leasesOf(site));
   const main = join(checkout, 'src', 'main.ts');
-  const words = ['--disable-warning=ExperimentalWarning', main, 'leases', 'import', file, '--config', config];
+  const words = [WITHOUT_WARNING, main, 'leases', 'import', file, '--config', config];
   execFileSync(process.execPath, words, { stdio: ['ignore', 'ignore', 'pipe'] });
   return state;
 }

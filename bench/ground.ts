@@ -12,6 +12,7 @@ import { type ChildProcess, execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { WITHOUT_WARNING } from '../bin/daemon-flags.js';
 import { sleep, systemClock } from '../src/clock.ts';
 import { errorText } from '../src/errors.ts';
 import { DaemonProcess } from '../src/lab/daemon-process.ts';
@@ -143,7 +144,7 @@ export class Ground {
       loadCore: LOAD_CORE,
     };
     const words = [join(import.meta.dirname, file), JSON.stringify({ ...settings, ...ours })];
-    const text = await this.runProgram(process.execPath, ['--disable-warning=ExperimentalWarning', ...words]);
+    const text = await this.runProgram(process.execPath, [WITHOUT_WARNING, ...words]);
     const figures: unknown = JSON.parse(text.slice(text.lastIndexOf('\n[') + 1));
     if (!Array.isArray(figures) || !figures.every(isFigure)) throw new Error(`${file} printed no figures: ${text}`);
     return figures;

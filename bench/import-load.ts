@@ -6,6 +6,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { WITHOUT_WARNING } from '../bin/daemon-flags.js';
 import { sleep } from '../src/clock.ts';
 import { askDaemon } from '../src/control/ask-daemon.ts';
 import type { LabNamespace } from '../src/lab/namespace.ts';
@@ -42,7 +43,7 @@ export class ImportLoad {
 
   /** Starts the site in the daemon's namespace, and selects its image. */
   async open(namespace: LabNamespace): Promise<void> {
-    const words = ['--disable-warning=ExperimentalWarning', SITE_PROGRAM, this.#directory, String(BYTES)];
+    const words = [WITHOUT_WARNING, SITE_PROGRAM, this.#directory, String(BYTES)];
     const server = namespace.spawn(process.execPath, words, { stdio: ['ignore', 'pipe', 'inherit'] });
     this.#server = server;
     const [line] = server.stdout === null ? [''] : await once(server.stdout, 'data');

@@ -13,6 +13,7 @@ import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { WITHOUT_WARNING } from '../bin/daemon-flags.js';
 import { sleep, systemClock } from '../src/clock.ts';
 import { askDaemon } from '../src/control/ask-daemon.ts';
 import { DaemonProcess } from '../src/lab/daemon-process.ts';
@@ -47,7 +48,7 @@ function holdDatabase(path: string, heldMs: number, freeMs: number): ChildProces
       setTimeout(() => { database.exec('ROLLBACK'); setTimeout(hold, Number(freeMs)); }, Number(heldMs));
     };
     hold();`;
-  const args = ['--disable-warning=ExperimentalWarning', '-e', code, path, String(heldMs), String(freeMs)];
+  const args = [WITHOUT_WARNING, '-e', code, path, String(heldMs), String(freeMs)];
   return spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
 }
 
@@ -122,7 +123,7 @@ export class Ground {
   async load(label: string): Promise<readonly Figure[]> {
     const file = join(import.meta.dirname, 'offer-load.ts');
     const settings = JSON.stringify({ ...LOAD, label, serverPids: [this.#daemon?.pid ?? 0] });
-    const node = [process.execPath, '--disable-warning=ExperimentalWarning', file, settings];
+    const node = [process.execPath, WITHOUT_WARNING, file, settings];
     const text = await this.run(this.#host, 'chrt', ...REALTIME, REALTIME_PRIORITY, ...node);
     return JSON.parse(text.slice(text.lastIndexOf('\n[') + 1));
   }

@@ -1,5 +1,8 @@
 // The flags of Node that a daemon runs with, whoever starts it. Plain JavaScript that Node 18 understands, too.
-//
+
+// For every program of the checkout: no warning at each start that what Node has for SQLite and for types is experimental.
+export const WITHOUT_WARNING = '--disable-warning=ExperimentalWarning';
+
 // --v8-pool-size=1: on a host with few cores V8's helper threads otherwise crowd the rack loop out while the region collects garbage.
 // --max-semi-space-size=8: what waits for the disk dies young. With 2, which keeps the idle process 11 MB smaller, a tenth of a lease's
 // processor time goes into copying it; with 16 little more is saved.
@@ -9,5 +12,5 @@ export const DAEMON_FLAGS = [
   '--v8-pool-size=1',
   '--max-semi-space-size=8',
   '--no-parallel-scavenge',
-  '--disable-warning=ExperimentalWarning',
+  WITHOUT_WARNING,
 ];

@@ -135,6 +135,22 @@ const sources: readonly Source[] = listFiles('src/*.ts', 'src/**/*.ts').map((fil
   return { path, room: path.split('/')[0] ?? path, text, lines: text.split('\n') };
 });
 
+interface Program {
+  /** Path below the checkout. */
+  readonly file: string;
+  readonly text: string;
+  readonly lines: readonly string[];
+}
+
+/** The code of src, its tests and its benchmarks. */
+const programs = (): readonly Program[] =>
+  listFiles('src', 'test', 'bench')
+    .filter((file) => file.endsWith('.ts') && file !== 'test/tidy.test.ts')
+    .map((file) => {
+      const text = readFileSync(join(ROOT, file), 'utf8');
+      return { file, text, lines: text.split('\n') };
+    });
+
 interface Import {
   readonly target: string;
   readonly typeOnly: boolean;
@@ -517,13 +533,18 @@ test('a text cleaner is found in every form, and a function that only trims or s
 const TRUSTED: Readonly<Record<string, readonly string[]>> = {
   'each part of the template has been escaped': ['html.ts trusted(text)'],
   'escaped here; a form gives it back as it was': ['html.ts trusted(escaped(text))'],
+  empty: ["html.ts new Markup('')"],
 };
 
 test('text becomes markup unescaped only where a reason is listed', () => {
   const found = sources.flatMap(({ path, lines }) =>
     lines
       .filter((line) => !/^\s*(?:\/\/|\/?\*)|^const trusted =/.test(line))
-      .flatMap((line) => callsOf('trusted', line))
+      .flatMap((line) => [
+        ...callsOf('trusted', line),
+        // Other files cannot make an `Html`: the class is not exported. That of the preseed has the same name.
+        ...(path === 'html.ts' ? callsOf('new Markup', line) : []),
+      ])
       .map((call) => `${path} ${call}`),
   );
   assert.deepEqual(found.toSorted(), Object.values(TRUSTED).flat().toSorted(), 'write it as a template of `html`');
@@ -541,15 +562,48 @@ function callsOf(name: string, line: string): readonly string[] {
   });
 }
 
+/** `html` as a function or a value, which would make markup of any text under another name. */
+const HTML_AS_VALUE = /(?<!function |[\w.'"`<>/#-])html(?:\.(?:call|apply|bind)\b|(?![\w`.'":>/-]))|\{[^}]*\bhtml as\b/;
+const IMPORT_OF_HTML = /^import \{[^}]*\} from '[./]+html\.ts';/gm;
+
+/** The lines of a file in which `html` is more than the tag of a template. */
+const linesWithHtml = (text: string): readonly string[] =>
+  text
+    .replace(IMPORT_OF_HTML, (written) => (/\bhtml as\b/.test(written) ? written : ''))
+    .split('\n')
+    .filter((line) => !/^\s*(?:\/\/|\/?\*)/.test(line) && HTML_AS_VALUE.test(line));
+
+test('`html` as a value is found in every form, and a template or an import is not reported', () => {
+  for (const text of [
+    'html(strings)',
+    'html.call(undefined, [text])',
+    "html['call'](x)",
+    'const tag = html;',
+    'use(html)',
+    'return html;',
+    '{ tag: html }',
+    "import { html as tag } from '../html.ts';",
+  ])
+    assert.equal(linesWithHtml(text).length, 1, text);
+  for (const text of [
+    'html`<p>x</p>`',
+    "import { type Html, html, nothing } from '../html.ts';",
+    'html: string;',
+    "'text/html; charset=utf-8'",
+    '// the html of a page',
+    'export function html(strings: TemplateStringsArray): Html {',
+  ])
+    assert.deepEqual(linesWithHtml(text), [], text);
+});
+
 test('markup is written as a template of `html`: no plain string starts with a tag, and no code calls `html`', () => {
   const found = sources
     .filter(({ room }) => room !== 'web')
-    .flatMap(({ path, lines }) =>
-      lines.flatMap((line, index) => {
-        // Called as a function, `html` would make markup of any text.
-        const isPlain = /(?:'|(?<!\bhtml)`)<[/!]?[a-z]|(?<!function )\bhtml\(/.test(line);
-        return isPlain && !/^\s*(?:\/\/|\/?\*)/.test(line) ? [`${path}:${index + 1}: ${line.trim()}`] : [];
-      }),
+    .flatMap(({ path, text, lines }) =>
+      [
+        ...lines.filter((line) => /(?:'|(?<!\bhtml)`)<[/!]?[a-z]/.test(line) && !/^\s*(?:\/\/|\/?\*)/.test(line)),
+        ...linesWithHtml(text),
+      ].map((line) => `${path}: ${line.trim()}`),
     );
   report(found, 'write it as a template of `html`');
 });
@@ -1013,6 +1067,30 @@ test('no function is copied verbatim into a second file, unless it uses values o
       .map(([code, paths]) => `${paths.join(', ')}: ${code.slice(0, 80)}`),
     'export it from where its type lives',
   );
+});
+
+/** The first key of a map, taken by hand. */
+const FIRST_KEY = /\.keys\(\)\.next\(|\[ ?\w+ ?\] = [^;=]*\.keys\(\)(?:;|$)/;
+
+test('only bounded-map.ts forgets the oldest entry of a map', () => {
+  for (const written of [
+    'a.delete(a.keys().next().value)',
+    'const [oldest] = this.#seen.keys();',
+    '[first] = a.keys();',
+  ])
+    assert.match(written, FIRST_KEY);
+  assert.doesNotMatch('for (const [name] of [...a.keys()]) b();', FIRST_KEY);
+  const problems = programs().flatMap(({ file, lines }) =>
+    lines.flatMap((line, index) => (FIRST_KEY.test(line) ? [`${file}:${index + 1}: ${line.trim()}`] : [])),
+  );
+  report(problems, 'use a BoundedMap of src/bounded-map.ts, which takes constant time');
+});
+
+test('the flag of Node against warnings is written in one file', () => {
+  const problems = listFiles('src', 'test', 'bench', 'bin', 'package.json')
+    .filter((file) => /\.(?:[jt]s|json)$/.test(file) && file !== 'bin/daemon-flags.js')
+    .filter((file) => readFileSync(join(ROOT, file), 'utf8').includes(`--disable-${'warning'}`));
+  report(problems, 'import WITHOUT_WARNING of bin/daemon-flags.js');
 });
 
 test('no code calls slice on bytes, or subarray on a Buffer: copyBytes and viewBytes name the effect', () => {

@@ -8,6 +8,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { z } from 'zod';
+import { WITHOUT_WARNING } from '../../bin/daemon-flags.js';
 import { missing } from '../support/needs.ts';
 import { runRackboot } from '../support/running-rack.ts';
 import { eventually, RackNetwork } from './rack-network.ts';
@@ -168,7 +169,7 @@ test('a capture of tcpdump is decoded whole, and replayed to the same answers', 
 test('a capture is read from standard input, and other input is refused', () => {
   const main = join(import.meta.dirname, '..', '..', 'src', 'main.ts');
   const decode = (input: Buffer) =>
-    spawnSync(process.execPath, ['--disable-warning=ExperimentalWarning', main, 'decode', '-'], {
+    spawnSync(process.execPath, [WITHOUT_WARNING, main, 'decode', '-'], {
       input,
       timeout: 30_000,
     });

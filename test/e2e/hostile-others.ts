@@ -2,6 +2,7 @@
 
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { WITHOUT_WARNING } from '../../bin/daemon-flags.js';
 import { CLIENT_MAC, command, HOSTILE, OTHER, type Source, type Strangers, say } from './hostile-sources.ts';
 import { eventually } from './rack-network.ts';
 
@@ -34,7 +35,7 @@ async function launchServer(
   file = '',
 ): Promise<void> {
   const program = new URL('./hostile-server.ts', import.meta.url).pathname;
-  const words = ['--disable-warning=ExperimentalWarning', program, what, ...at.map(String), HOSTILE, file];
+  const words = [WITHOUT_WARNING, program, what, ...at.map(String), HOSTILE, file];
   const server = rack.launch(other, process.execPath, ...words);
   await eventually(`the ${what} listens`, () => server.text().includes('listening'));
 }

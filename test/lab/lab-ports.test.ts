@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { test } from 'node:test';
+import { WITHOUT_WARNING } from '../../bin/daemon-flags.js';
 import { checkPorts, describeOwner } from '../../src/lab/lab-ports.ts';
 import { labPlace } from '../../src/lab/safe-lab.ts';
 
@@ -27,7 +28,7 @@ test('a port in use is named with its owner; free ones stay free', async () => {
   await checkPorts([{ place: PLACE }]);
 });
 
-const NODE = ['/opt/node/bin/node', '--disable-warning=ExperimentalWarning'];
+const NODE = ['/opt/node/bin/node', WITHOUT_WARNING];
 const OWNERS: readonly (readonly [what: string, words: readonly string[], text: RegExp])[] = [
   ['a service', [...NODE, '/opt/rackboot/src/main.ts', 'run'], /^by a rack that runs on this host .* depend on it;/],
   ['a rack of a person', ['node', 'bin/rackboot.js', 'run', '--config', '/etc/r.yaml'], /^by a rack that runs/],

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { describe, it } from 'node:test';
+import { WITHOUT_WARNING } from '../../bin/daemon-flags.js';
 import {
   borrowedText,
   copyBytes,
@@ -65,7 +66,7 @@ it('reclaimed bytes are overwritten in a process and its threads if the switch i
     [withoutOverwriting(), '616263 '],
   ] as const) {
     for (const text of [program, inThread]) {
-      const words = ['--input-type=module', '--disable-warning=ExperimentalWarning', '--eval', text];
+      const words = ['--input-type=module', WITHOUT_WARNING, '--eval', text];
       assert.equal(execFileSync(process.execPath, words, { env, encoding: 'utf8' }), shown);
     }
   }

@@ -4,6 +4,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { WITHOUT_WARNING } from '../../bin/daemon-flags.js';
 import type { FileLine, TestLine } from './line-reporter.ts';
 import { kill, killBelow, stopNodes } from './process-tree.ts';
 
@@ -77,7 +78,7 @@ export async function runTests(
   const child = spawn(
     process.execPath,
     [
-      ...['--disable-warning=ExperimentalWarning', '--import', support('file-limit.ts')],
+      ...[WITHOUT_WARNING, '--import', support('file-limit.ts')],
       ...['--test', '--test-isolation=none', `--test-timeout=${limits.timeoutMs}`],
       ...[...reporter, ...files],
     ],
