@@ -5,13 +5,12 @@
 // 1. After each part the load waits until the server is idle: deferred work is charged to the part.
 
 import { sleep, systemClock } from '../src/clock.ts';
-import { type Ipv4, parseIpv4 } from '../src/net/address.ts';
 import { openNetwork } from '../src/net/datagrams/open-network.ts';
 import { Clients } from './dhcp-clients.ts';
 import type { LeaseRange } from './dhcp-existing.ts';
 import { type Part, Phase, type PhaseResult, type Surroundings, WINDOW_MS } from './dhcp-phase.ts';
 import { type Figure, quantile } from './figure.ts';
-import { finishLoad, readSettings, Span, type SpanResult, serverCpuSeconds } from './load.ts';
+import { addressOf, finishLoad, readSettings, Span, type SpanResult, serverCpuSeconds } from './load.ts';
 
 /** The settings of the load. */
 export interface DhcpLoad {
@@ -48,12 +47,6 @@ const settings = readSettings<DhcpLoad>();
 const server = addressOf(settings.server);
 const relay = addressOf(settings.client);
 const clients = new Clients(settings.range, settings.existing, settings.skip);
-
-function addressOf(text: string): Ipv4 {
-  const address = parseIpv4(text);
-  if (address === undefined) throw new Error(`${text} is not an address`);
-  return address;
-}
 
 let phase: Phase | undefined;
 const network = await openNetwork();

@@ -1,6 +1,7 @@
 // The common part of our loads: settings, CPU measurement of both sides, and the output of figures.
 
 import { systemClock } from '../src/clock.ts';
+import { type Ipv4, parseIpv4 } from '../src/net/address.ts';
 import type { Figure } from './figure.ts';
 import { cpuSecondsOf, idleSecondsOf } from './process-cpu.ts';
 import { readCpuSeconds } from './server-cpu.ts';
@@ -75,4 +76,11 @@ export class Span {
     const { serverCore = 0, loadCore = 0 } = this.#settings;
     return [idleSecondsOf(serverCore), idleSecondsOf(loadCore)];
   }
+}
+
+/** @throws Error if the text of a setting is not an IPv4 address */
+export function addressOf(text: string): Ipv4 {
+  const address = parseIpv4(text);
+  if (address === undefined) throw new Error(`${text} is not an address`);
+  return address;
 }

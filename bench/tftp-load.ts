@@ -9,12 +9,11 @@
 
 import { readFileSync } from 'node:fs';
 import { sleep, systemClock } from '../src/clock.ts';
-import { type Ipv4, parseIpv4 } from '../src/net/address.ts';
 import { copyBytes } from '../src/net/borrowed-bytes.ts';
 import type { DatagramNetwork, DatagramSocket, ReceivedDatagram } from '../src/net/datagrams/datagram.ts';
 import { openNetwork } from '../src/net/datagrams/open-network.ts';
 import type { Figure } from './figure.ts';
-import { finishLoad, readSettings, Span } from './load.ts';
+import { addressOf, finishLoad, readSettings, Span } from './load.ts';
 
 interface Settings {
   readonly server: string;
@@ -151,12 +150,6 @@ class Client {
     this.#last = bytes;
     this.#socket.send([{ bytes, to: { kind: 'unicast', address: server, port: this.#port } }]);
   }
-}
-
-function addressOf(text: string): Ipv4 {
-  const address = parseIpv4(text);
-  if (address === undefined) throw new Error(`${text} is not an address`);
-  return address;
 }
 
 async function attend(clients: readonly Client[], ms: number): Promise<void> {

@@ -7,6 +7,7 @@ import { formatProblems, readConfigText } from '../../src/config/config-file.ts'
 import { findHostOverlaps } from '../../src/config/host-check.ts';
 import { parseConfig } from '../../src/config/load.ts';
 import { formatIpv4, formatNetwork, type Ipv4, parseIpv4, parseNetwork } from '../../src/net/address.ts';
+import { problemsOf } from '../support/config-problems.ts';
 
 const EXAMPLE = join(import.meta.dirname, '../../config/rackboot.yaml');
 const address = (text: string): Ipv4 => parseIpv4(text) ?? assert.fail(text);
@@ -28,11 +29,6 @@ function withInterface(changes: Readonly<Record<string, string | undefined>>, re
   for (const [key, value] of Object.entries(changes)) if (value !== undefined) lines.push(`    ${key}: ${value}`);
   if (!lines.some((line) => line.startsWith('  - '))) lines.unshift('  - relayed: false');
   return `cluster_interfaces:\n${lines.join('\n')}\n${rest}`;
-}
-
-function problemsOf(text: string): string {
-  const parsed = parseConfig(text);
-  return parsed.ok ? '' : formatProblems('f', parsed.problems);
 }
 
 function configOf(text: string) {

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { formatProblems } from '../../src/config/config-file.ts';
 import { parseConfig } from '../../src/config/load.ts';
+import { problemsOf } from '../support/config-problems.ts';
 
 /** Cluster interfaces, each with its own network, on an interface such as `eth1`, or `relayed`. */
 function file(...entries: readonly (readonly [place: string, more?: string])[]): string {
@@ -15,11 +16,6 @@ function file(...entries: readonly (readonly [place: string, more?: string])[]):
     return `  - { name: n${at}, ${on}, network: 10.2${at}.0.0/24${range}${more === undefined ? '' : `, ${more}`} }\n`;
   });
   return `cluster_interfaces:\n${lines.join('')}`;
-}
-
-function problemsOf(text: string): string {
-  const parsed = parseConfig(text);
-  return parsed.ok ? '' : formatProblems('f', parsed.problems);
 }
 
 const GOOD: readonly (readonly [name: string, text: string, sharedNetworks: readonly (string | undefined)[]])[] = [

@@ -11,7 +11,7 @@ import { type OfferPlace, Offers } from '../../src/dhcp/leases/offers.ts';
 import { type DhcpConfig, type DhcpSubnet, PROXY_PORT } from '../../src/dhcp/networks/config.ts';
 import { type Arrival, indexSubnets, type SubnetIndex } from '../../src/dhcp/networks/subnet.ts';
 import { type DhcpMessage, decodeDhcpMessage, encodeDhcpMessage } from '../../src/dhcp/wire/message.ts';
-import { addressBytes, MESSAGE_TYPE, OPTION, textBytes, u8Bytes } from '../../src/dhcp/wire/options.ts';
+import { addressBytes, MESSAGE_TYPE, OPTION, optionText, textBytes, u8Bytes } from '../../src/dhcp/wire/options.ts';
 import { MachineDirectory } from '../../src/machines/directory.ts';
 import type { RackMachine } from '../../src/machines/machine.ts';
 import {
@@ -331,3 +331,9 @@ export class TestJournal implements LeaseJournal {
 export async function settle(): Promise<void> {
   for (let turn = 0; turn < 20; turn += 1) await Promise.resolve();
 }
+
+/** A client that sends this client identifier. */
+export const called = (id: string): ClientWords => ({ options: [[OPTION.clientIdentifier, textBytes(id)]] });
+
+/** The text of an option of a message; undefined: it has no such option. */
+export const textOption = (message: DhcpMessage, code: number): string | undefined => optionText(message.options, code);

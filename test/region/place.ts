@@ -147,3 +147,7 @@ export function bootReport(
 ): EnlistmentReport {
   return report(macs, { vouchedMac: mac(macs[0]), ...more });
 }
+
+/** The hardware addresses of a machine's interfaces; none of an unknown machine. */
+export const macsOf = (machine: Machine | undefined): readonly number[] =>
+  machine?.interfaces.map((nic) => nic.mac) ?? [];

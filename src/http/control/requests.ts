@@ -115,7 +115,7 @@ async function readBytes(request: IncomingMessage): Promise<Buffer> {
   return Buffer.concat(parts);
 }
 
-const isIterable = (value: unknown): value is AsyncIterable<unknown> =>
+export const isIterable = (value: unknown): value is AsyncIterable<unknown> =>
   typeof value === 'object' && value !== null && Symbol.asyncIterator in value;
 
 async function sendAnswer(response: ServerResponse, method: string, value: unknown): Promise<void> {

@@ -8,6 +8,7 @@ import type { Lease } from '../../../src/dhcp/leases/lease.ts';
 import type { LeaseReport } from '../../../src/dhcp/leases/lease-report.ts';
 import { LeaseTable } from '../../../src/dhcp/leases/lease-table.ts';
 import type { ControlAsk } from '../../../src/http/control/requests.ts';
+import { isIterable } from '../../../src/http/control/requests.ts';
 import { ListInPieces } from '../../../src/http/send.ts';
 import { MachineDirectory } from '../../../src/machines/directory.ts';
 import { formatIpv4, ipv4, type MacAddress, mac } from '../../../src/net/address.ts';
@@ -102,6 +103,3 @@ for (const path of ['/leases', '/leases/lines']) {
     assert.ok(reported.most <= MOST, `${reported.most} leases were reported in one turn`);
   });
 }
-
-const isIterable = (value: unknown): value is AsyncIterable<unknown> =>
-  typeof value === 'object' && value !== null && Symbol.asyncIterator in value;

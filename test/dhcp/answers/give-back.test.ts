@@ -7,12 +7,13 @@ import { decide } from '../../../src/dhcp/answers/decide.ts';
 import type { DhcpDecision } from '../../../src/dhcp/answers/decision.ts';
 import type { Lease } from '../../../src/dhcp/leases/lease.ts';
 import type { Arrival } from '../../../src/dhcp/networks/subnet.ts';
-import { OPTION, textBytes } from '../../../src/dhcp/wire/options.ts';
+import { OPTION } from '../../../src/dhcp/wire/options.ts';
 import type { Ipv4, MacAddress } from '../../../src/net/address.ts';
 import { ip, RACK } from '../../support/lab-facts.ts';
 import {
   aloneIn,
   type ClientWords,
+  called,
   clientMessage,
   config,
   labState,
@@ -34,7 +35,6 @@ const RELEASE: ClientWords = { type: 'release', ciaddr: WISH, server: RACK };
 const DECLINE: ClientWords = { type: 'decline', requested: WISH, server: RACK };
 const { server: _release, ...NAMELESS_RELEASE } = RELEASE;
 const { server: _decline, ...NAMELESS_DECLINE } = DECLINE;
-const called = (id: string): ClientWords => ({ options: [[OPTION.clientIdentifier, textBytes(id)]] });
 const overridden = Uint8Array.of(11, 4, 10, 30, 0, 1);
 
 /** `released`, `declined`, or the reason of the silence. */

@@ -4,16 +4,14 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { NEW_CLIENTS_BURST_SECONDS, NEW_CLIENTS_PER_SECOND } from '../../../src/dhcp/limits/new-clients.ts';
 import type { DhcpSubnet } from '../../../src/dhcp/networks/config.ts';
-import { OPTION, textBytes } from '../../../src/dhcp/wire/options.ts';
 import { MachineDirectory } from '../../../src/machines/directory.ts';
 import { ANY, mac, parseNetwork } from '../../../src/net/address.ts';
 import { ip, RACK } from '../../support/lab-facts.ts';
-import { type ClientWords, config, MAC_A, MAC_B, machine, subnet } from '../lab.ts';
+import { called, config, MAC_A, MAC_B, machine, subnet } from '../lab.ts';
 import { rig } from '../responder-rig.ts';
 
 const AT_ONCE = NEW_CLIENTS_PER_SECOND * NEW_CLIENTS_BURST_SECONDS;
 const FLOOD = 800;
-const called = (id: string): ClientWords => ({ options: [[OPTION.clientIdentifier, textBytes(id)]] });
 const wide = (changes: Partial<DhcpSubnet> = {}): DhcpSubnet =>
   subnet({
     network: parseNetwork('10.20.0.0/16') ?? { address: ANY, prefix: 0 },

@@ -10,11 +10,11 @@ import type { DhcpEvent } from '../../../src/dhcp/events/events.ts';
 import type { DhcpConfig } from '../../../src/dhcp/networks/config.ts';
 import { tableOf } from '../../../src/dhcp/networks/configured-options.ts';
 import { BROADCAST_FLAG, type DhcpMessage, encodeDhcpMessage } from '../../../src/dhcp/wire/message.ts';
-import { optionText, optionU16List, textBytes } from '../../../src/dhcp/wire/options.ts';
+import { optionU16List, textBytes } from '../../../src/dhcp/wire/options.ts';
 import type { RackMachine } from '../../../src/machines/machine.ts';
 import { ANY, formatIpv4, macFromBytes, parseNetwork } from '../../../src/net/address.ts';
 import { ip, RACK } from '../../support/lab-facts.ts';
-import { clientBytes, config, labState, MAC_A, machine, readReply, subnet } from '../lab.ts';
+import { clientBytes, config, labState, MAC_A, machine, readReply, subnet, textOption } from '../lab.ts';
 
 const PACKETS = new URL('../../../fixtures/packets/', import.meta.url);
 
@@ -58,7 +58,6 @@ function answer(bytes: Uint8Array, dhcpConfig: DhcpConfig = config(), machines: 
   return { message: readReply(encoded.bytes), event: decision.event, sizeBytes: encoded.bytes.length };
 }
 
-const text = (message: DhcpMessage, code: number): string | undefined => optionText(message.options, code);
 const bytesOf = (message: DhcpMessage, code: number): readonly number[] => [...(message.options.get(code) ?? [])];
 
 test('real clients are distinguished and get their boot files', () => {
@@ -76,12 +75,12 @@ test('real clients are distinguished and get their boot files', () => {
       const { message, event } = answer(request, capturedIn());
       assert.equal(event.kind, type === 'discover' ? 'dhcp.offer' : 'dhcp.ack', name);
       assert.deepEqual([event.client, event.architecture, event.file], [client, architecture, file], name);
-      assert.equal(text(message, 67), file, name);
+      assert.equal(textOption(message, 67), file, name);
       assert.equal(message.file, file ?? '', name);
-      assert.equal(text(message, 66), file === undefined ? undefined : '10.99.0.1', name);
+      assert.equal(textOption(message, 66), file === undefined ? undefined : '10.99.0.1', name);
       assert.equal(message.siaddr, file === undefined ? ANY : ip('10.99.0.1'), name);
       assert.equal(event.leaseSeconds, client === undefined ? 600 : 30, name);
-      assert.equal(text(message, 60), client === 'uefi-http' ? 'HTTPClient' : undefined, name);
+      assert.equal(textOption(message, 60), client === 'uefi-http' ? 'HTTPClient' : undefined, name);
       assert.equal(message.xid, readReply(request).xid, name);
       assert.equal(macFromBytes(message.chaddr), macFromBytes(readReply(request).chaddr), name);
       assert.equal(message.flags & BROADCAST_FLAG, readReply(request).flags & BROADCAST_FLAG, name);
@@ -110,7 +109,7 @@ test('iPXE is told not to wait for a proxy server, and gets its identifiers back
 test('a boot file option ends in a zero byte; option 210 comes where the plan has a prefix', () => {
   const bios = answer(clientBytes({ type: 'discover', vendorClass: 'PXEClient:Arch:00000:UNDI:002001' })).message;
   assert.deepEqual(bytesOf(bios, 67), [...textBytes('bios.bin'), 0]);
-  assert.equal(text(bios, 210), 'http://rack/');
+  assert.equal(textOption(bios, 210), 'http://rack/');
 });
 
 test('a client that sends no list gets mask, router, name servers, domain and broadcast address', () => {
@@ -119,7 +118,7 @@ test('a client that sends no list gets mask, router, name servers, domain and br
   assert.deepEqual(bytesOf(message, 1), [255, 255, 255, 0]);
   assert.deepEqual(bytesOf(message, 3), [10, 20, 0, 254]);
   assert.deepEqual(bytesOf(message, 6), [10, 20, 0, 1]);
-  assert.equal(text(message, 15), 'maas');
+  assert.equal(textOption(message, 15), 'maas');
   assert.deepEqual(bytesOf(message, 28), [10, 20, 0, 255]);
 });
 
@@ -149,12 +148,12 @@ test('a known machine gets its name and domain, a reserved client its name', () 
     machine(MAC_A, '10.20.0.30', { hostname: 'swift-fox', domain: 'dc1.example' }),
   ]).message;
   assert.deepEqual(
-    [text(known, 12), text(known, 15), formatIpv4(known.yiaddr)],
+    [textOption(known, 12), textOption(known, 15), formatIpv4(known.yiaddr)],
     ['swift-fox', 'dc1.example', '10.20.0.30'],
   );
   const reservation = { mac: MAC_A, address: ip('10.20.0.20'), hostname: 'gateway' };
   const reserved = answer(clientBytes({ type: 'discover' }), config(subnet({ reservations: [reservation] }))).message;
-  assert.deepEqual([text(reserved, 12), formatIpv4(reserved.yiaddr)], ['gateway', '10.20.0.20']);
+  assert.deepEqual([textOption(reserved, 12), formatIpv4(reserved.yiaddr)], ['gateway', '10.20.0.20']);
 });
 
 test('the agent information is echoed last and byte for byte, malformed or not', () => {
@@ -188,7 +187,7 @@ test('a file name over 127 characters goes into option 67 alone', () => {
   const decision = decide(readReply(bytes), { interfaceName: 'eth1', localAddress: ANY }, state, instant(0));
   assert.ok(decision.kind === 'reply');
   assert.equal(decision.message.file, '');
-  assert.equal(text(readReply(encodeDhcpMessage(decision.message, 548).bytes), 67), file);
+  assert.equal(textOption(readReply(encodeDhcpMessage(decision.message, 548).bytes), 67), file);
 });
 
 test('GRUB’s own DHCP, which sends neither 60 nor 93, gets the configured next server, and none if there is none', () => {

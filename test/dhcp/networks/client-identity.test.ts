@@ -2,14 +2,12 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { OPTION, textBytes } from '../../../src/dhcp/wire/options.ts';
 import { MachineDirectory } from '../../../src/machines/directory.ts';
 import { formatIpv4, mac } from '../../../src/net/address.ts';
 import { ip, RACK } from '../../support/lab-facts.ts';
-import { type ClientWords, config, MAC_A, MAC_B, MAC_C, machine, subnet } from '../lab.ts';
+import { called, config, MAC_A, MAC_B, MAC_C, machine, subnet } from '../lab.ts';
 import { rig } from '../responder-rig.ts';
 
-const called = (id: string): ClientWords => ({ options: [[OPTION.clientIdentifier, textBytes(id)]] });
 const byIdentifier = config(subnet({ identity: 'client-id' }));
 
 test('by hardware address, ROM, loader and system of one machine are one client', () => {

@@ -12,11 +12,21 @@ import type { DhcpSubnet } from '../../../src/dhcp/networks/config.ts';
 import { type ConfiguredOption, tableOf } from '../../../src/dhcp/networks/configured-options.ts';
 import { type DhcpMessage, encodeDhcpMessage } from '../../../src/dhcp/wire/message.ts';
 import { findOption } from '../../../src/dhcp/wire/option-table.ts';
-import { optionText, optionU16List, textBytes } from '../../../src/dhcp/wire/options.ts';
+import { optionU16List, textBytes } from '../../../src/dhcp/wire/options.ts';
 import type { RackMachine } from '../../../src/machines/machine.ts';
 import { ANY, formatIpv4 } from '../../../src/net/address.ts';
 import { ip, RACK } from '../../support/lab-facts.ts';
-import { type ClientWords, clientBytes, config, labState, MAC_A, machine, readReply, subnet } from '../lab.ts';
+import {
+  type ClientWords,
+  clientBytes,
+  config,
+  labState,
+  MAC_A,
+  machine,
+  readReply,
+  subnet,
+  textOption,
+} from '../lab.ts';
 
 const entry = (
   code: number,
@@ -54,7 +64,6 @@ function offer(
   return readReply(encoded.bytes);
 }
 
-const text = (message: DhcpMessage, code: number): string | undefined => optionText(message.options, code);
 const bytes = (message: DhcpMessage, code: number): readonly number[] | undefined => {
   const value = message.options.get(code);
   return value === undefined ? undefined : [...value];
@@ -67,7 +76,7 @@ test('an option goes to a client that asks for it, in the order of its list, and
     [53, 54, 51, 58, 59, 1, 3, 42, 28, 101, 224],
   );
   const other = offer(options, asking(28));
-  assert.deepEqual([text(other, 101), bytes(other, 42), text(other, 224)], [undefined, undefined, 'x']);
+  assert.deepEqual([textOption(other, 101), bytes(other, 42), textOption(other, 224)], [undefined, undefined, 'x']);
 });
 
 test('a client without a list gets every option meant for it, after those it always gets', () => {
@@ -91,9 +100,9 @@ test('the host comes before the network, and of the entries of one code the firs
   ];
   const changes = { reservations: [host] };
   const root = (vendorClass: string): string | undefined =>
-    text(offer(options, { vendorClass, ...asking(17) }, { changes }), 17);
+    textOption(offer(options, { vendorClass, ...asking(17) }, { changes }), 17);
   assert.deepEqual([root('a'), root('bcd'), root('c')], ['host', 'of b', 'of the network']);
-  assert.equal(text(offer(options, asking(12), { changes }), 12), 'named');
+  assert.equal(textOption(offer(options, asking(12), { changes }), 12), 'named');
 });
 
 test('all conditions of an entry must match', () => {
@@ -121,7 +130,7 @@ test('all conditions of an entry must match', () => {
     ['one of both', { vendorClass: exactly('abc'), circuitId: beginning('\0') }, { vendorClass: 'abc' }, false],
   ];
   for (const [name, when, words, given] of cases) {
-    assert.equal(text(offer([entry(224, 'x', { force: true, when })], words), 224) === 'x', given, name);
+    assert.equal(textOption(offer([entry(224, 'x', { force: true, when })], words), 224) === 'x', given, name);
   }
 });
 
@@ -129,9 +138,9 @@ test('a known machine keeps its name and domain, unless its host entry says othe
   const options = [entry(12, 'nobody'), entry(15, 'corp.example')];
   const known = { machines: [machine(MAC_A, '10.20.0.30', { domain: 'dc1.example' })] };
   const mine = offer(options, asking(12, 15), known);
-  assert.deepEqual([text(mine, 12), text(mine, 15)], ['swift-fox', 'dc1.example']);
+  assert.deepEqual([textOption(mine, 12), textOption(mine, 15)], ['swift-fox', 'dc1.example']);
   const stranger = offer(options, asking(12, 15));
-  assert.deepEqual([text(stranger, 12), text(stranger, 15)], ['nobody', 'corp.example']);
+  assert.deepEqual([textOption(stranger, 12), textOption(stranger, 15)], ['nobody', 'corp.example']);
 });
 
 test('RFC 3442: a client that asks for routes gets them instead of router and static routes', () => {
@@ -150,7 +159,7 @@ test('the plan decides what boots a machine, unless an entry has a condition or 
   const own = [entry(66, '192.0.2.9'), entry(67, 'own.0'), entry(210, 'own/'), entry(43, [1, 1, 1]), entry(60, 'own')];
   const planned = offer(own, { ...PXE, ...asking(43, 60, 66, 67, 210) });
   assert.deepEqual(
-    [66, 67, 210, 60].map((code) => text(planned, code)),
+    [66, 67, 210, 60].map((code) => textOption(planned, code)),
     ['10.20.0.1', 'bios.bin', 'http://rack/', undefined],
   );
   assert.deepEqual(
@@ -163,7 +172,10 @@ test('the plan decides what boots a machine, unless an entry has a condition or 
     [entry(66, '192.0.2.9', { when }), entry(67, 'own.0', { when }), entry(210, 'own/', { force: true })],
     PXE,
   );
-  assert.deepEqual([text(chosen, 66), text(chosen, 67), text(chosen, 210)], ['192.0.2.9', 'own.0', 'own/']);
+  assert.deepEqual(
+    [textOption(chosen, 66), textOption(chosen, 67), textOption(chosen, 210)],
+    ['192.0.2.9', 'own.0', 'own/'],
+  );
   assert.deepEqual([chosen.file, formatIpv4(chosen.siaddr)], ['own.0', '192.0.2.9']);
   assert.equal(bytes(chosen, 67)?.at(-1), 0);
 });
@@ -190,7 +202,7 @@ test('the event of an offer or a lease names the file in the reply, and its serv
 
 test('option 60 of UEFI HTTP boot is never replaced', () => {
   const message = offer([entry(60, 'PXEClient', { force: true }), entry(67, 'http://x/y', { force: true })], HTTP);
-  assert.deepEqual([text(message, 60), text(message, 67)], ['HTTPClient', 'http://x/y']);
+  assert.deepEqual([textOption(message, 60), textOption(message, 67)], ['HTTPClient', 'http://x/y']);
   assert.equal(message.file, 'http://x/y');
 });
 
@@ -211,7 +223,7 @@ test('firmware gets a configured option 43 if its plan has none, and never inste
 
 test('a client that does not boot gets a configured boot file, from this rack unless another server is named', () => {
   const message = offer([entry(67, 'phone.cfg')], asking(67));
-  assert.deepEqual([text(message, 67), message.file, message.siaddr], ['phone.cfg', 'phone.cfg', RACK]);
+  assert.deepEqual([textOption(message, 67), message.file, message.siaddr], ['phone.cfg', 'phone.cfg', RACK]);
   assert.deepEqual([...(bytes(message, 67) ?? [])].at(-1), 'g'.charCodeAt(0));
   const silent = offer([entry(67, 'phone.cfg')], asking(1));
   assert.deepEqual([silent.file, silent.siaddr], ['', ANY]);
@@ -226,7 +238,7 @@ test('iPXE gets the configured options within 175', () => {
 test('an option of 400 bytes is divided, and moves with others to file and sname if the client accepts no more', () => {
   const long = Array.from({ length: 400 }, (_, index) => index % 256);
   const message = offer([entry(224, long), entry(225, 'x'.repeat(20))], asking(225, 224));
-  assert.deepEqual([bytes(message, 224), text(message, 225)], [long, 'x'.repeat(20)]);
+  assert.deepEqual([bytes(message, 224), textOption(message, 225)], [long, 'x'.repeat(20)]);
 });
 
 test('lease times: firmware, deployed machines, a client’s wish within its limits, T1 and T2', () => {
@@ -339,7 +351,7 @@ test('whatever is configured and requested, the reply fits, can be read back, an
         for (const code of [53, 54, 51, 58, 59]) assert.ok(read.options.has(code), `option ${code}`);
         assert.equal(read.yiaddr, ip('10.20.0.20'));
         assert.deepEqual(new Set([...read.options.keys(), ...omitted]), new Set(decision.message.options.keys()));
-        if (vendorClass === HTTP.vendorClass) assert.equal(text(read, 60), 'HTTPClient');
+        if (vendorClass === HTTP.vendorClass) assert.equal(textOption(read, 60), 'HTTPClient');
         const own = (code: number): boolean => network.concat(host).some((one) => one.code === code);
         const allowed = new Set([1, 3, 53, 54, 51, 58, 59, 82, 60, 66, 67, 210, 175, ...(list ?? [6, 15, 28, 12])]);
         for (const code of read.options.keys()) assert.ok(allowed.has(code) || own(code), `option ${code} unasked`);

@@ -13,7 +13,7 @@ import { sentenceOf as refusalSentence } from '../../../src/region/words/refusal
 import { changeStatus } from '../../support/change-status.ts';
 import { sentenceOf } from '../../support/sentences.ts';
 import type { VirtualClock } from '../../support/virtual-clock.ts';
-import { enlist, facts, report, withRegion } from '../place.ts';
+import { enlist, facts, macsOf, report, withRegion } from '../place.ts';
 
 /** The attacker's own interface, those of its victim, and one more. */
 const ATT = 0x525400000066;
@@ -36,7 +36,6 @@ const bobs = (description: string): NewMachineEvent => ({
   atMs: 1,
   username: 'bob',
 });
-const macsOf = (machine: Machine | undefined): readonly number[] => machine?.interfaces.map((nic) => nic.mac) ?? [];
 const reported = async (region: Region): Promise<readonly string[]> =>
   (await region.store.listEvents({ limit: 100 })).flatMap((event) =>
     event.type === 'NODE_ENLISTMENT_CONFLICT' ? [sentenceOf(event)] : [],

@@ -7,12 +7,11 @@ import fc from 'fast-check';
 import { type MacAddress, mac } from '../../../src/net/address.ts';
 import type { EnlistmentReport } from '../../../src/region/identity/enlistment-report.ts';
 import { evidenceOf, weigh } from '../../../src/region/identity/evidence.ts';
-import type { Machine } from '../../../src/region/records/machine.ts';
 import type { Region } from '../../../src/region/region.ts';
 import { sentenceOf as refusalSentence } from '../../../src/region/words/refusal.ts';
 import { changeStatus } from '../../support/change-status.ts';
 import { sentenceOf } from '../../support/sentences.ts';
-import { enlist, facts, makeRegion, report, withRegion } from '../place.ts';
+import { enlist, facts, macsOf, makeRegion, report, withRegion } from '../place.ts';
 
 const A = 0x525400000001;
 const B = 0x525400000002;
@@ -47,8 +46,6 @@ function shown({ macs, bmc, ...dmi }: Shown, more: Partial<EnlistmentReport> = {
 
 const eventsOf = async (region: Region, type: string): Promise<readonly string[]> =>
   (await region.store.listEvents({ limit: 100 })).flatMap((event) => (event.type === type ? [sentenceOf(event)] : []));
-const macsOf = (machine: Machine | undefined): readonly number[] => machine?.interfaces.map((nic) => nic.mac) ?? [];
-
 const LINES: readonly (readonly [string, Shown, Shown, 'same' | 'two' | 'two, and a person is asked'])[] = [
   [
     'a machine whose card was swapped stays itself',
