@@ -238,17 +238,8 @@ function printList(title: string, list: readonly string[]): void {
 
 /** The temporary directories of this run, on disk and in memory, which go with it, however it ends. */
 function makeScratch(): void {
-  // Short: sockets are made in it, and sun_path of unix(7) has 108 octets.
-  const scratch = mkdtempSync(join(tmpdir(), 'rt-'));
-  // Some tests drop root.
-  chmodSync(scratch, 0o1777);
-  process.env.TMPDIR = scratch;
-  const memory = existsSync(MEMORY_ROOT) ? mkdtempSync(join(MEMORY_ROOT, 'rt-')) : undefined;
-  if (memory !== undefined) {
-    chmodSync(memory, 0o1777);
-    process.env.RACKBOOT_TEST_MEMORY = memory;
-  }
-  const places = memory === undefined ? [scratch] : [scratch, memory];
+  const places: string[] = [];
+  // Before the first directory is made: a signal would leave it.
   process.on('exit', () => {
     // A killed server leaves shared memory, so servers end before the tests. One may begin meanwhile.
     stopTests();
@@ -256,9 +247,19 @@ function makeScratch(): void {
     killTests();
     for (const place of places) endServersIn(place);
     // Never what is mounted below it.
-    spawnSync('rm', ['-rf', '--one-file-system', ...places]);
+    if (places.length > 0) spawnSync('rm', ['-rf', '--one-file-system', ...places]);
   });
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => process.exit(1));
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'] as const) process.on(signal, () => process.exit(1));
+  const make = (parent: string): string => {
+    // Short: sockets are made in it, and sun_path of unix(7) has 108 octets.
+    const place = mkdtempSync(join(parent, 'rt-'));
+    places.push(place);
+    // Some tests drop root.
+    chmodSync(place, 0o1777);
+    return place;
+  };
+  process.env.TMPDIR = make(tmpdir());
+  if (existsSync(MEMORY_ROOT)) process.env.RACKBOOT_TEST_MEMORY = make(MEMORY_ROOT);
 }
 
 const wanted = process.argv.slice(2);
