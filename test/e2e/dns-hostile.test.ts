@@ -161,11 +161,13 @@ describe('DNS among hostile clients', () => {
     await eventuallyWithin(5000, 'it is accepted', () => slow.server.gauges.connections === 1);
     const question = frame(queryBytes('rack-1.maas', 1));
     for (let second = 0; second < IDLE_MS / 1000; second += 1) {
+      assert.ok(!socket.closed, `closed after ${second} s`);
       socket.write(question.subarray(second, second + 1));
       await sleep(5);
       clock.advance(1000);
     }
     await closed;
+    await eventuallyWithin(5000, 'its place is free', () => slow.server.gauges.connections === 0);
     await slow.server.close();
   });
 

@@ -111,5 +111,6 @@ describe('the requests of one connection', () => {
     await until(() => taken.length === PIPELINED_MAX);
     socket.destroy();
     await until(() => taken.every(({ destroyed, closed }) => destroyed || closed));
+    assert.equal(taken.length, PIPELINED_MAX, 'none of those that waited is begun');
   });
 });
