@@ -74,13 +74,11 @@ export async function runTests(
   // Those of an earlier run of these files.
   rmSync(linesFile, { force: true });
   const support = (file: string): string => join(ROOT, 'test', 'support', file);
-  const reporter = [`--test-reporter=${support('line-reporter.ts')}`, `--test-reporter-destination=${linesFile}`];
   const child = spawn(
     process.execPath,
     [
       ...[WITHOUT_WARNING, '--import', support('file-limit.ts')],
-      ...['--test', '--test-isolation=none', `--test-timeout=${limits.timeoutMs}`],
-      ...[...reporter, ...files],
+      ...[support('run-files.ts'), linesFile, String(limits.timeoutMs), ...files],
     ],
     {
       cwd: ROOT,
