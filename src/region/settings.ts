@@ -21,13 +21,13 @@ import {
   type SettingValue,
   withValue,
 } from '../machines/settings.ts';
-import { nearestName } from '../nearest-name.ts';
 import type { OwnFile, OwnRack } from './config.ts';
 import { generalOption, NTP_SERVERS } from './general-options.ts';
 import { findTaken } from './networks/range-check.ts';
 import type { Racks } from './racks/racks.ts';
 import type { RegionStore } from './records/store.ts';
 import type { ListedSetting, SettingChange, SettingsOutcome, StoredSetting } from './records/stored-setting.ts';
+import { nearestInterfaceKey, refuseUnknownField, splitKey } from './setting-keys.ts';
 import { LatestRun } from './shares/latest-run.ts';
 import { type Pin, type RefusalNamed, refusal } from './words/refusal.ts';
 
@@ -260,7 +260,8 @@ export class RegionSettings {
   }
 
   #decide(owner: string, edit: SettingEdit, list: readonly StoredSetting[]): SettingChange | SettingsRefusal {
-    const { interfaceName, field } = this.#split(edit.key);
+    const { interfaceFields } = this.rules;
+    const { interfaceName, field } = splitKey(edit.key, interfaceFields);
     const key = interfaceName === undefined ? edit.key : `${INTERFACES_KEY}.${interfaceName}`;
     const rack = interfaceName === undefined ? '' : owner;
     const rule = edit.key === INTERFACES_KEY ? undefined : this.rules.ownerOf(key);
@@ -281,50 +282,25 @@ export class RegionSettings {
       const near = this.rules.nearestKey(edit.key) ?? this.#nearestInterface(owner, edit.key);
       return refusal('setting-unknown.absent', { key: edit.key, meant: near });
     }
-    if (field === undefined) return this.#unknownField(edit) ?? { rack, key, value: edit.value };
+    if (field === undefined)
+      return refuseUnknownField(edit.key, edit.value, interfaceFields) ?? { rack, key, value: edit.value };
     const fields = isSettings(before) ? before : {};
     return { rack, key, value: withValue(fields, field, edit.value) };
-  }
-
-  /** Splits `cluster_interfaces.eth1.100.router_ip` into the interface `eth1.100` and the field: names may contain dots, fields may not. */
-  #split(key: string): { readonly interfaceName?: string; readonly field?: string } {
-    if (!key.startsWith(`${INTERFACES_KEY}.`)) return {};
-    const name = key.slice(INTERFACES_KEY.length + 1);
-    const dot = name.lastIndexOf('.');
-    const last = name.slice(dot + 1);
-    return dot > 0 && this.rules.interfaceFields.has(last)
-      ? { interfaceName: name.slice(0, dot), field: last }
-      : { interfaceName: name };
-  }
-
-  /**
-   * The refusal of a mistyped field; `undefined` if the key is an interface. Interface names may contain dots, but an interface's value is
-   * a mapping: with any other value, the last part of the key must be meant as a field.
-   */
-  #unknownField({ key, value }: SettingEdit): SettingsRefusal | undefined {
-    const last = key.slice(key.lastIndexOf('.') + 1);
-    const isField = key.startsWith(`${INTERFACES_KEY}.`) && key.split('.').length > 2;
-    if (!isField || value === undefined || isSettings(value)) return undefined;
-    const meant = nearestName(last, [...this.rules.interfaceFields]);
-    return refusal('setting-unknown.field', { key, meant });
   }
 
   /** Why changes that do not fit set a field of a network that does not exist: its name is probably a typo. */
   #misnamed(owner: string, edits: readonly SettingEdit[]): SettingsRefusal | undefined {
     for (const { key } of edits) {
-      const meant = this.#split(key).field === undefined ? undefined : this.#nearestInterface(owner, key);
+      const { field } = splitKey(key, this.rules.interfaceFields);
+      const meant = field === undefined ? undefined : this.#nearestInterface(owner, key);
       if (meant !== undefined) return refusal('setting-unknown.interface', { key, meant });
     }
     return undefined;
   }
 
-  /** The key with the most similar name of a network; undefined: the network exists, or none is similar. */
   #nearestInterface(owner: string, key: string): string | undefined {
-    const { interfaceName, field } = this.#split(key);
     const names = this.interfacesOf(owner).map(({ name }) => String(name));
-    if (interfaceName === undefined || names.includes(interfaceName)) return undefined;
-    const meant = nearestName(interfaceName, names);
-    return meant === undefined ? undefined : [INTERFACES_KEY, meant, ...(field === undefined ? [] : [field])].join('.');
+    return nearestInterfaceKey(key, names, this.rules.interfaceFields);
   }
 
   /** Checks the settings for every rack that the changes concern. */

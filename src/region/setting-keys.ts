@@ -1,0 +1,58 @@
+// What the key of a setting names, and what a mistyped one probably meant. A field of a cluster interface is a key, too:
+// `cluster_interfaces.lab.router_ip`.
+//
+// 1. Names of interfaces may contain dots, names of fields may not: the last part of a key is a field exactly if a field has its name.
+
+import { INTERFACES_KEY, isSettings, type SettingValue } from '../machines/settings.ts';
+import { nearestName } from '../nearest-name.ts';
+import { type RefusalNamed, refusal } from './words/refusal.ts';
+
+/**
+ * Splits `cluster_interfaces.eth1.100.router_ip` into the interface `eth1.100` and the field.
+ * @param fields the names of a cluster interface's fields
+ * @returns without `interfaceName` for a key that is not of a cluster interface; without `field` for the interface as a whole
+ */
+export function splitKey(
+  key: string,
+  fields: ReadonlySet<string>,
+): { readonly interfaceName?: string; readonly field?: string } {
+  if (!key.startsWith(`${INTERFACES_KEY}.`)) return {};
+  const name = key.slice(INTERFACES_KEY.length + 1);
+  const dot = name.lastIndexOf('.');
+  const last = name.slice(dot + 1);
+  return dot > 0 && fields.has(last) ? { interfaceName: name.slice(0, dot), field: last } : { interfaceName: name };
+}
+
+/**
+ * The refusal of a mistyped field; `undefined` if the key is an interface. Interface names may contain dots, but an interface's value is
+ * a mapping: with any other value, the last part of the key must be meant as a field.
+ * @param value the new value of the key, which `splitKey` gives no field; `undefined` to remove it
+ * @param fields the names of a cluster interface's fields
+ */
+export function refuseUnknownField(
+  key: string,
+  value: SettingValue | undefined,
+  fields: ReadonlySet<string>,
+): RefusalNamed<'setting-unknown'> | undefined {
+  const last = key.slice(key.lastIndexOf('.') + 1);
+  const isField = key.startsWith(`${INTERFACES_KEY}.`) && key.split('.').length > 2;
+  if (!isField || value === undefined || isSettings(value)) return undefined;
+  const meant = nearestName(last, [...fields]);
+  return refusal('setting-unknown.field', { key, meant });
+}
+
+/**
+ * The key with the most similar name of a network; `undefined`: the network exists, none is similar, or the key is of none.
+ * @param names the names of the cluster interfaces in force
+ * @param fields the names of a cluster interface's fields
+ */
+export function nearestInterfaceKey(
+  key: string,
+  names: readonly string[],
+  fields: ReadonlySet<string>,
+): string | undefined {
+  const { interfaceName, field } = splitKey(key, fields);
+  if (interfaceName === undefined || names.includes(interfaceName)) return undefined;
+  const meant = nearestName(interfaceName, names);
+  return meant === undefined ? undefined : [INTERFACES_KEY, meant, ...(field === undefined ? [] : [field])].join('.');
+}
