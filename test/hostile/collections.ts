@@ -320,6 +320,7 @@ export const COLLECTIONS: Readonly<Record<string, Readonly<Record<string, string
   'region/api/machine-list.ts': { texts: 'weak', 'shownByText.known': 'call' },
   'region/api/machine-texts.ts': { '#kept': 'TEXTS_BYTES_MAX' },
   'region/life/whereabouts.ts': { 'basisReader.madeOf': 'call' },
+  'store/copying/region-copy.ts': { tablesOfSchema: 'named' },
   'store/sqlite/machine-stamps.ts': { '#ofMachine': 'CHANGED_MAX' },
   'region/http/rack-batch.ts': { '#refused': 'call', '#take.reports': 'call' },
   'region/identity/enlistment-log.ts': { '#sampler': 'COUNTED_MAX', 'thinning.samples': 'call' },
