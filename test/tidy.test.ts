@@ -36,6 +36,7 @@ const LEVELS: Readonly<Record<string, number>> = {
   'rate-limit.ts': -1,
   'reserved-labels.ts': -1,
   'turns.ts': -1,
+  'yaml-parser.ts': -1,
   net: 0,
   boot: 1,
   machines: 1,
@@ -339,13 +340,13 @@ const THREADS = [
   {
     thread: 'main',
     starts: [...SERVING, 'daemon/rack-answers.ts'],
-    filesMax: 420,
-    packages: 'chokidar koffi pino yaml zod',
+    filesMax: 421,
+    packages: 'chokidar koffi pino zod',
   },
   // Before machines are answered.
-  { thread: 'main, to serve,', starts: SERVING, filesMax: 390, packages: 'chokidar koffi pino yaml zod' },
+  { thread: 'main, to serve,', starts: SERVING, filesMax: 390, packages: 'chokidar koffi pino zod' },
   // Before its other threads are starting.
-  { thread: 'main, at first,', starts: ['main.ts', 'cli/rack/run.ts'], filesMax: 144, packages: 'koffi yaml zod' },
+  { thread: 'main, at first,', starts: ['main.ts', 'cli/rack/run.ts'], filesMax: 144, packages: 'koffi zod' },
   { thread: 'region', starts: ['region-thread/thread.ts'], filesMax: 555, packages: 'fastify zod' },
   { thread: 'uplink', starts: ['uplink-thread.ts'], filesMax: 80, packages: 'zod' },
   { thread: 'journal', starts: ['store/leases/lease-worker.ts'], filesMax: 24, packages: '' },

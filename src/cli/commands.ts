@@ -4,7 +4,6 @@ import type { Argv } from 'yargs';
 import { defaultConfig } from '../control/default-config.ts';
 import { captureCommands, nameStandardInput } from './captures/commands.ts';
 import { clientCommands } from './clients/commands.ts';
-import { COMPLETION_OPTION, proposalsFor } from './completion.ts';
 import { configCommands } from './config/commands.ts';
 import { forgottenDashes } from './forgotten-dashes.ts';
 import { asksForHelp, COMMAND_GROUPS, groupedHelp } from './help.ts';
@@ -31,6 +30,8 @@ const config = {
   requiresArg: true,
 } as const;
 const COMPLETION_COMMAND = 'completion';
+/** The option by which the shell's script asks, before the name of the program and the words of the line. */
+const COMPLETION_OPTION = '--get-yargs-completions';
 const shared: SharedOptions = { config, json: { type: 'boolean', default: false, describe: 'Print JSON' } };
 
 /** Runs the command of these arguments. @returns the exit code */
@@ -42,6 +43,7 @@ export async function runCommand(written: readonly string[]): Promise<number> {
     return 2;
   }
   if (args[0] === COMPLETION_OPTION) {
+    const { proposalsFor } = await import('./completion.ts');
     const { words, isOwn } = await proposalsFor(args.slice(2));
     for (const word of words) print(word);
     if (!isOwn) return 0;

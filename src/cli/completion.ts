@@ -4,9 +4,6 @@ import { findNamed, parametersOf } from './clients/description.ts';
 import { listProfiles } from './clients/profiles.ts';
 import { mayBeOperation, untaken } from './operations/commands.ts';
 
-/** The option by which the shell's script asks, before the name of the program and the words of the line. */
-export const COMPLETION_OPTION = '--get-yargs-completions';
-
 /** The proposals. */
 interface Proposals {
   readonly words: readonly string[];

@@ -1,11 +1,12 @@
 // The configuration file as it is written: its text, its YAML, and the state directory that it names. Most commands need no more of it,
 // so this file loads none of the schemas of its values.
 
-import { type Document, isScalar, LineCounter, parseDocument, visit } from 'yaml';
+import type { Document, LineCounter } from 'yaml';
 import { errorText, osErrorCode, RackError } from '../errors.ts';
 import { fileFault } from '../files/read-fault.ts';
 import { readRegularFile, UnfitFile } from '../files/regular-file.ts';
 import { parseSettings, type Settings } from '../machines/settings.ts';
+import { yamlParser } from '../yaml-parser.ts';
 import { settingsFaultText } from './fault-words.ts';
 import { type ConfigProblem, PROBLEMS_MAX } from './rack-config.ts';
 import type { ProblemPath } from './resolve.ts';
@@ -27,6 +28,7 @@ type ReadConfigFile =
 
 /** Reads the text of a configuration file as YAML. */
 export function readConfigFile(text: string): ReadConfigFile {
+  const { LineCounter, parseDocument } = yamlParser();
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
   const problems = document.errors.slice(0, PROBLEMS_MAX).map(
@@ -62,6 +64,7 @@ export function readConfigFile(text: string): ReadConfigFile {
 
 /** Which key appears twice in one map, and where. @param second offset of the second one */
 function duplicateText(document: Document.Parsed, lines: LineCounter, second: number): string | undefined {
+  const { isScalar, visit } = yamlParser();
   let found: string | undefined;
   visit(document, {
     Map(_key, { items }) {

@@ -4,7 +4,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { REGION_CONFIG } from '../config/region-config-place.ts';
-import { isRegionFile } from '../config/region-store.ts';
+import { isRegionFile } from '../config/region-file-kind.ts';
 import { shellWord } from '../shell-word.ts';
 import { DEFAULT_CONFIG, defaultConfig, defaultRackConfig } from './default-config.ts';
 

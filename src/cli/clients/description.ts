@@ -6,25 +6,7 @@
 //
 // 1. Hyphens do not matter: `ssh-keys` and `sshkeys` are the same word.
 
-import { z } from 'zod';
-
-const actionShape = z.looseObject({
-  name: z.string(),
-  method: z.enum(['GET', 'POST', 'PUT', 'DELETE']),
-  op: z.string().nullable(),
-  doc: z.string().nullable().default(''),
-});
-const handlerShape = z.looseObject({
-  name: z.string(),
-  doc: z.string().nullable().default(''),
-  params: z.array(z.string()),
-  path: z.string(),
-  actions: z.array(actionShape),
-});
-export const descriptionShape = z.looseObject({
-  resources: z.array(z.looseObject({ name: z.string(), anon: handlerShape.nullable(), auth: handlerShape.nullable() })),
-});
-type Description = z.output<typeof descriptionShape>;
+import type { Description } from './description-shape.ts';
 
 /** An operation of a noun. */
 export interface Action {

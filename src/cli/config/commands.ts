@@ -69,7 +69,7 @@ function fileCommands<T>(parser: Argv<T>, { config, json }: SharedOptions, finis
       async (argv) => {
         const { checkFile, showDifference } = await import('./check.ts');
         const file = argv.file ?? argv.config;
-        const { isOnlyOfRegion } = await import('../../config/region-store.ts');
+        const { isOnlyOfRegion } = await import('../../config/region-file-kind.ts');
         if (isOnlyOfRegion(file)) {
           const { checkRegionFile } = await import('../region/run.ts');
           return finish(await checkRegionFile(file, argv.json, argv.diff));

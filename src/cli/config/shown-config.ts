@@ -14,7 +14,7 @@ import {
   storedForRegion,
   type UsableRegionFile,
 } from '../../config/region-file.ts';
-import { isRegionFile } from '../../config/region-store.ts';
+import { isRegionFile } from '../../config/region-file-kind.ts';
 import { valueOrDefault } from '../../config/settings-rules.ts';
 import { RackError } from '../../errors.ts';
 import {

@@ -233,7 +233,7 @@ function storeCommands<T>(command: Argv<T>, { config, json }: SharedOptions, fin
       },
     )
     .command(['list', '$0'], 'List the disk images for deployment', { config, tree, json }, async (argv) => {
-      const { isRegionFile } = await import('../../config/region-store.ts');
+      const { isRegionFile } = await import('../../config/region-file-kind.ts');
       if (argv.tree === undefined && isRegionFile(argv.config)) {
         const { listRackImages } = await import('./rack-images.ts');
         finish(await listRackImages(argv.config, argv.json));

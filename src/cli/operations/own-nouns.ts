@@ -1,7 +1,8 @@
 // The nouns of this version's own table of operations. Loading the table takes half a second, so only commands that need it load it.
 
 import { apiDescription } from '../../region/http/description.ts';
-import { descriptionShape, type Noun, nounsOf, withOther } from '../clients/description.ts';
+import { type Noun, nounsOf, withOther } from '../clients/description.ts';
+import { descriptionShape } from '../clients/description-shape.ts';
 
 type Version = '1.0' | '2.0';
 

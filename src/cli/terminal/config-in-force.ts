@@ -12,7 +12,7 @@ import {
 import { settingsFaultText } from '../../config/fault-words.ts';
 import { loadFitting } from '../../config/load.ts';
 import { storedForRegion } from '../../config/region-file.ts';
-import { isRegionFile } from '../../config/region-store.ts';
+import { isRegionFile } from '../../config/region-file-kind.ts';
 import { resolveFile, type UsableConfig } from '../../config/resolve-file.ts';
 import { askDaemon } from '../../control/ask-daemon.ts';
 import { RackError, type RackErrorCode } from '../../errors.ts';

@@ -6,6 +6,7 @@
 // 2. A mistake in a template is returned with file and line, never partial text.
 // 3. YAML output is parsed before it is returned.
 
+import { yamlParser } from '../../yaml-parser.ts';
 import type { Mistake, MistakeAt } from '../records/preseed-mistake.ts';
 import { type Rendered, renderTemplate } from './engine.ts';
 import { mistake } from './fault.ts';
@@ -14,7 +15,6 @@ import type { Language } from './place.ts';
 import { type PreseedRequest, PURPOSES } from './request.ts';
 import type { FoundText, TemplateSource } from './template-source.ts';
 import { variablesOf } from './variables.ts';
-import { yamlParser } from './yaml-parser.ts';
 
 /** The text with its sources, or the first mistake. */
 export type PreseedResult =

@@ -7,11 +7,11 @@
 // 1. This file has the only quoting function of each language. A value it cannot quote is refused with the reason.
 // 2. A refusal never shows the value, which may be a secret.
 
+import { yamlParser } from '../../yaml-parser.ts';
 import type { NotWritable, NotWritableParams } from '../records/preseed-mistake.ts';
 import { kindOf } from './fault.ts';
 import type { Language, Place } from './place.ts';
 import { isList, isMapping, Markup, textOf, type Value } from './value.ts';
-import { yamlParser } from './yaml-parser.ts';
 
 /** The quoted text, or why it cannot be quoted. */
 export type Quoted = { readonly ok: true; readonly text: string } | { readonly ok: false; readonly why: NotWritable };

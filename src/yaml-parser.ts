@@ -1,4 +1,5 @@
-// The parser of YAML, loaded when a preseed first needs it: it is a tenth of what the region's thread would load.
+// The parser of YAML, loaded by the first call: it is a tenth of what the region's thread would load, and a quarter of what a command would
+// that reads no configuration.
 
 import { createRequire } from 'node:module';
 

@@ -1,0 +1,25 @@
+// The description that a region gives of its API, as far as the command line reads it (`description.ts`).
+
+import { z } from 'zod';
+
+const actionShape = z.looseObject({
+  name: z.string(),
+  method: z.enum(['GET', 'POST', 'PUT', 'DELETE']),
+  op: z.string().nullable(),
+  doc: z.string().nullable().default(''),
+});
+const handlerShape = z.looseObject({
+  name: z.string(),
+  doc: z.string().nullable().default(''),
+  params: z.array(z.string()),
+  path: z.string(),
+  actions: z.array(actionShape),
+});
+
+/** What `/MAAS/api/…/describe/` answers. */
+export const descriptionShape = z.looseObject({
+  resources: z.array(z.looseObject({ name: z.string(), anon: handlerShape.nullable(), auth: handlerShape.nullable() })),
+});
+
+/** A description. */
+export type Description = z.output<typeof descriptionShape>;
