@@ -8,7 +8,7 @@ export const WITHOUT_WARNING = '--disable-warning=ExperimentalWarning';
 // processor time goes into copying it; with 16 little more is saved.
 // --no-parallel-scavenge: a young generation of this size is collected in a millisecond; shared with a helper thread it costs more in all.
 export const DAEMON_FLAGS = [
-  `--import=${new URL('one-language.js', import.meta.url).href}`,
+  `--import=${new URL('quick-imports.js', import.meta.url).href}`,
   '--v8-pool-size=1',
   '--max-semi-space-size=8',
   '--no-parallel-scavenge',
