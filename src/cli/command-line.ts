@@ -1,5 +1,5 @@
-// The command line. Called as a service calls it (`run --config FILE`, `region run --config FILE`), it loads neither the parser, which takes
-// 50 ms of processor time, nor the tables of the other commands.
+// The command line. For the calls of the service units (`run --config FILE`, `region run --config FILE`) it loads neither the parser, which
+// takes 50 ms of processor time, nor the tables of the other commands.
 
 import { ownProgram } from '../control/own-program.ts';
 import { configWords, typedConfig } from '../control/start-command.ts';
@@ -19,7 +19,7 @@ export async function runCommandLine(written: readonly string[]): Promise<number
   }
 }
 
-/** Runs a rack or a region if it is called as its service calls it; undefined: it is not. */
+/** Runs a rack or a region if `args` are the call of a service unit; undefined: they are not. */
 async function runAsService(args: readonly string[]): Promise<number | undefined> {
   const [flag, file] = args.slice(-2);
   const command = args.slice(0, -2).join(' ');
@@ -36,7 +36,7 @@ async function runAsService(args: readonly string[]): Promise<number | undefined
 }
 
 async function runAny(args: readonly string[]): Promise<number> {
-  // Its words are those of another program: the parser would read options and numbers in them.
+  // These words follow another program's syntax: the parser would turn some into options and numbers.
   if (args[0] === 'maas') {
     const { runMaas } = await import('./clients/maas.ts');
     return await runMaas(args.slice(1), runAny);

@@ -1,4 +1,4 @@
-// All commands, made of the tables of the nouns' folders (`commands.ts`). A command's own code loads only when it runs.
+// All commands, assembled from the `commands.ts` of each noun's folder. A command's own code loads only when it runs.
 
 import type { Argv } from 'yargs';
 import { defaultConfig } from '../control/default-config.ts';
@@ -44,9 +44,9 @@ export async function runCommand(written: readonly string[]): Promise<number> {
   }
   if (args[0] === COMPLETION_OPTION) {
     const { proposalsFor } = await import('./completion.ts');
-    const { words, isOwn } = await proposalsFor(args.slice(2));
+    const { words, asksParser } = await proposalsFor(args.slice(2));
     for (const word of words) print(word);
-    if (!isOwn) return 0;
+    if (!asksParser) return 0;
   }
   let code = 0;
   try {
@@ -69,7 +69,7 @@ type Finish = (code: number) => void;
 async function groupHelps(): Promise<readonly string[]> {
   const helps: string[] = [];
   for (const command of COMMAND_GROUPS.flatMap(({ commands }) => commands)) {
-    // The parser would print its script, and end the process.
+    // For this command the parser would print the completion script and end the process.
     if (command === COMPLETION_COMMAND) continue;
     const parser = await commandParser([command], () => undefined);
     helps.push(await parser.getHelp());
@@ -78,8 +78,8 @@ async function groupHelps(): Promise<readonly string[]> {
 }
 
 /**
- * The parser for `args`, with every command; for an operation of the API, with those of its noun. It calls `finish` with the exit code of
- * the command that ran.
+ * Makes a parser with every command or, if `args` name an operation of the API, with the operations of that noun only. It calls `finish`
+ * with the exit code of the command that ran.
  */
 export async function commandParser(args: readonly string[], finish: Finish): Promise<Parser> {
   const { default: yargs } = await import('yargs');
@@ -110,11 +110,11 @@ function base(parser: Argv) {
     .strict()
     .demandCommand(1, 'name a command')
     .help()
-    .completion(COMPLETION_COMMAND, 'Print the script by which a shell completes commands, to evaluate in it')
+    .completion(COMPLETION_COMMAND, 'Print the shell script that completes commands, for the shell to evaluate')
     .alias('h', 'help')
     .wrap(Math.min(110, process.stdout.columns ?? 100))
     .fail((message, error) => {
-      // Complaints of the parser itself are mistakes of the user, not bugs.
+      // The parser complains about mistakes of the user, not about bugs.
       throw error === undefined || error.name === 'YError' ? new UsageError(message, parser.getHelp()) : error;
     });
 }

@@ -9,7 +9,7 @@ const OPTIONS: readonly (readonly [name: string, hasValue: boolean])[] = [
 
 /**
  * The hint for a person who left out npm's `--`; undefined: it is not missing.
- * @param args of the command line @param environment where npm puts the options it kept
+ * @param args the words of the command line @param environment holds the options that npm kept
  */
 export function forgottenDashes(
   args: readonly string[],

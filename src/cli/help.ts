@@ -25,14 +25,14 @@ export const COMMAND_GROUPS: readonly CommandGroup[] = [
 
 /** Wide enough that the parser breaks no line. */
 const UNBROKEN = 1000;
-/** Columns of a line if the width is unknown, and at most. */
+/** Columns of a line if the terminal's width is unknown, and the most. */
 const WIDTH = 100;
 const WIDTH_MAX = 110;
 const MARGIN = 2;
 /** Columns between a command and its description. */
 const GAP = 2;
 
-/** True when these arguments ask for the help of all commands, not for that of one. */
+/** True if these arguments ask for the overall help, not for the help of one command. */
 export const asksForHelp = (args: readonly string[]): boolean =>
   args.some((word) => word === '--help' || word === '-h') && args.every((word) => word.startsWith('-'));
 

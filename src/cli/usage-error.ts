@@ -13,7 +13,7 @@ export class UsageError extends Error {
   }
 }
 
-/** Options of all commands: in front of a misspelt command they are not a mistake. */
+/** Options that every command has: before a misspelt command the parser does not know them, yet they are right. */
 const OF_ALL_COMMANDS: ReadonlySet<string> = new Set(['config', 'json']);
 
 /** Words from other tools, too different for the spelling check. */
@@ -29,17 +29,17 @@ const OTHER_WORDS: ReadonlyMap<string, string> = new Map([
   ['start', 'run'],
 ]);
 
-/** Commands suggested to a person who left out the group. */
+/** The most commands suggested to a person who left out the group. */
 const GROUPS_SHOWN_MAX = 8;
 
-/** The typed arguments, and the helps in which to look for other commands. */
+/** The typed arguments, and the help texts to search for other commands. */
 interface Typed {
   readonly args: readonly string[];
   /** The help of each group of commands; called only if a word is not a command. */
   readonly groupHelps: () => Promise<readonly string[]>;
 }
 
-/** The lines for a person who mistyped. */
+/** The lines to print for mistyped arguments. */
 export async function explainUsage({ message, help }: UsageError, typed: Typed): Promise<string> {
   const text = await help;
   const choice = explainChoice(message, text);
@@ -67,11 +67,7 @@ function explainChoice(message: string, help: string): string | undefined {
   const nearest = nearestName(given.toLowerCase(), choices);
   const where = namesIn(help).options.includes(name) ? `--${name}` : `<${name}>`;
   if (given === 'i386' && name === 'arch') {
-    return complain(
-      help,
-      'Rackboot has no environment for processors of 32 bits (i386), so there is nothing to build',
-      [],
-    );
+    return complain(help, 'Rackboot has no environment for 32-bit processors (i386), so there is nothing to build', []);
   }
   const said = `"${given}" is not a value of ${where}, which takes ${choices.slice(0, -1).join(', ')} or ${choices.at(-1)}`;
   return complain(help, said, nearest === undefined ? [] : [nearest]);
@@ -122,7 +118,7 @@ function missingText(message: string, help: string): string | undefined {
   return `${missing.join(' and ')} ${missing.length === 1 ? 'is' : 'are'} missing${look}`;
 }
 
-/** The options and the commands that a help lists. */
+/** The options and the commands that a help text lists. */
 function namesIn(help: string): { readonly options: readonly string[]; readonly commands: readonly string[] } {
   const command = commandOf(help);
   const options: string[] = [];
@@ -137,7 +133,7 @@ function namesIn(help: string): { readonly options: readonly string[]; readonly 
   return { options, commands };
 }
 
-/** The command that a help describes, from its first line: `rackboot leases list`. */
+/** The command that a help text describes, from its first line: `rackboot leases list`. */
 function commandOf(help: string): string {
   const words = help.split('\n', 1)[0]?.split(' ') ?? [];
   const end = words.findIndex((word) => !/^[a-z][a-z-]*$/.test(word));

@@ -1,6 +1,6 @@
 // Where commands keep downloaded packages between builds.
 //
-// Source: XDG Base Directory Specification 0.8 ($XDG_CACHE_HOME; a relative path there does not count).
+// Source: XDG Base Directory Specification 0.8 ($XDG_CACHE_HOME; a relative path is ignored).
 
 import { homedir } from 'node:os';
 import { isAbsolute, join } from 'node:path';

@@ -1,4 +1,4 @@
-// The listeners of a configuration that cannot be opened on this host now. That is not a problem of the file.
+// The listeners of a configuration that this host cannot open at present. Such a listener is not a problem of the file.
 
 import { askDaemon } from '../../control/ask-daemon.ts';
 import { readListeners } from '../../doctor/host-facts.ts';
@@ -7,7 +7,10 @@ import { statusShape } from './shapes.ts';
 
 const runningShape = statusShape.pick({ pid: true });
 
-/** A line for each listener of the region and of the metrics. The ports of the running process of this state directory are its own. */
+/**
+ * A line for each listener of the region and of the metrics that cannot be opened. The daemon of this state directory may already hold its
+ * ports.
+ */
 export async function closedLines(
   stateDir: string,
   config: Parameters<typeof readListeners>[0],
@@ -15,7 +18,7 @@ export async function closedLines(
   return judgeListeners(readListeners(config, await askRunning(stateDir))).map(({ text }) => text);
 }
 
-/** Undefined: none answers. */
+/** Undefined: no daemon answers. */
 async function askRunning(stateDir: string): Promise<{ readonly pid: number } | undefined> {
   try {
     return runningShape.parse(await askDaemon(stateDir, '/status'));

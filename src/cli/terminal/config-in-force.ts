@@ -48,7 +48,7 @@ interface AnsweredConfig {
   readonly path: string;
   /** The rack's UUID; empty: it is a region apart from its racks. */
   readonly uuid: string;
-  /** The file's values in force, without `region.store`; the lines are those of the file now. */
+  /** The values in force from the file, without `region.store`; the line numbers are those of the present file. */
   readonly file: ConfigFile;
   /** The store's values; a region apart also has those that only racks use. */
   readonly stored: Settings;
@@ -106,7 +106,7 @@ export async function askValues(file: string): Promise<AnsweredConfig> {
 }
 
 /**
- * The configuration in force in the daemon of this file, in the form of a rack's, even for a region apart from its racks.
+ * The configuration in force in the daemon of this file. A region apart from its racks also gets it in the form of a rack's.
  * @throws RackError as `askDaemon`
  */
 export async function askConfig(file: string): Promise<FoundConfig> {
@@ -117,8 +117,8 @@ export async function askConfig(file: string): Promise<FoundConfig> {
 }
 
 /**
- * The same, or without a daemon the configuration it would start with.
- * @param instead the failures after which the file is read instead
+ * Like `askConfig`; without a daemon, the configuration that one would start with.
+ * @param instead the failures after which the file is read
  */
 export async function findConfig(
   file: string,
@@ -130,7 +130,7 @@ export async function findConfig(
     if (!(error instanceof RackError) || !instead.includes(error.code)) throw error;
     refuseRegionFile(
       file,
-      'start it first for a command about the region, and run one about a rack on the host of that rack',
+      'for a command about the region, start it first; run a command about a rack on the host of that rack',
     );
     const { usable, refused } = loadFitting(file, cachedSettings);
     return { ...usable, path: file, uuid: undefined, refused };

@@ -4,7 +4,7 @@ import { RackError } from '../../errors.ts';
 
 const UNIT_SECONDS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: 86_400 };
 
-/** Seconds. @throws RackError `bad-argument` that names the flag */
+/** @returns seconds @throws RackError `bad-argument` that names the flag */
 export function parseDuration(text: string, flag: string): number {
   const match = /^(\d{1,6})([smhd])$/.exec(text);
   const unit = UNIT_SECONDS[match?.[2] ?? ''];

@@ -1,4 +1,4 @@
-// Reads a file that is named on the command line. A pipe (`<(command)`) and /dev/stdin are read, too.
+// Reads a file named on the command line. It may be a pipe (`<(command)`) or /dev/stdin.
 
 import { closeSync, fstatSync, openSync, readFileSync } from 'node:fs';
 import { fileFault } from '../../files/read-fault.ts';
@@ -12,7 +12,7 @@ export function readGivenFile(path: string): Buffer {
   }
 }
 
-/** Checks that a file which another program will read can be read. @throws RackError as `fileFault` */
+/** Checks that this user can read a file, on behalf of the program that will read it. @throws RackError as `fileFault` */
 export function checkGivenFile(path: string): void {
   try {
     const file = openSync(path, 'r');

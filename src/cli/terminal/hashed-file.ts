@@ -1,4 +1,4 @@
-// A file to upload: open, with its size and its hash.
+// An open file to upload, with its size and hash.
 
 import { createHash } from 'node:crypto';
 import { type FileHandle, open } from 'node:fs/promises';
@@ -17,8 +17,8 @@ export interface HashedFile {
 }
 
 /**
- * Opens a file and reads all of it.
- * @throws RackError as `fileFault`, `bad-argument` for a directory, a pipe or the like, `cancelled` if `signal` aborted
+ * Opens a file and reads all of it to hash it.
+ * @throws RackError as `fileFault`, `bad-argument` unless it is a regular file, `cancelled` if `signal` aborted
  */
 export async function openHashed(path: string, signal?: AbortSignal): Promise<HashedFile> {
   const handle = await open(path, 'r').catch((cause: unknown) => {
@@ -42,7 +42,7 @@ export async function openHashed(path: string, signal?: AbortSignal): Promise<Ha
   }
 }
 
-/** A piece of the file. @throws RackError `bad-argument` if the file became shorter */
+/** Reads `length` bytes from offset `at`. @throws RackError `bad-argument` if the file has become shorter */
 export async function readPiece({ handle }: HashedFile, at: number, length: number, path: string): Promise<Uint8Array> {
   const buffer = Buffer.allocUnsafeSlow(length);
   const { bytesRead } = await handle.read(buffer, 0, length, at);

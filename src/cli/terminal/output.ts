@@ -3,7 +3,8 @@
 // 1. Every command prints through this file (test/clean-text.test.ts refuses any other way). Its output has no control characters except line
 //    ends, tabs and the colours given to `print`, so text from machines and strangers can neither control a terminal nor reverse a line.
 //    Stored documents go into a file or a pipe unchanged.
-// 2. A command that a sentence names works as typed here (`callCommands`). JSON, documents and lists of leases and datagrams stay as they are.
+// 2. Commands in a sentence are printed as this user must type them here (`callCommands`). JSON, documents and lists of leases and
+//    datagrams are not changed.
 
 import { once } from 'node:events';
 import type { Writable } from 'node:stream';
@@ -17,7 +18,7 @@ export { formatBytes, formatDuration, formatWallTime } from '../../region/words/
 
 let naming: CommandNaming = { program: 'rackboot', config: '' };
 
-/** Sets how commands are called in everything printed from now on. */
+/** Sets how sentences printed from now on call commands. */
 export function callCommands(called: CommandNaming): void {
   naming = called;
 }
@@ -36,7 +37,7 @@ export const printError = (text: string): void => console.error(shown(text));
 /** Prints text without adding a line end. */
 export const printPart = (text: string): boolean => process.stdout.write(shown(text));
 
-/** The same on standard error: a question whose answer is not shown. */
+/** The same on standard error, for a question whose answer is not shown. */
 export const printAside = (text: string): boolean => process.stderr.write(shown(text));
 
 /** Prints a stored document (a preseed, a script): unchanged into a file or a pipe, cleaned on a terminal. */
@@ -48,7 +49,7 @@ export function printTable(headings: readonly string[], rows: readonly (readonly
   for (const line of tableLines(headings, rows, empty)) print(line);
 }
 
-/** The lines of such a table, for `printLines` if there may be very many. */
+/** The lines of the same table, for `printLines` if there may be very many. */
 export function* tableLines(
   headings: readonly string[],
   rows: readonly (readonly string[])[],
@@ -77,7 +78,7 @@ export function printFields(fields: readonly (readonly [string, string])[]): voi
   for (const [name, value] of fields) print(`${name.padEnd(width)}  ${value}`.trimEnd());
 }
 
-/** Characters written at a time. */
+/** The fewest characters of a write, except the last one. */
 const WRITE_CHARACTERS = 65_536;
 
 /** Prints any number of lines at the reader's pace, so memory stays bounded. */
@@ -95,7 +96,7 @@ export async function printLines(lines: Iterable<string>, to: Writable = process
   if (waiting !== '') await write();
 }
 
-/** An array as lines of JSON, one element at a time, between `before` and `after`. */
+/** Formats an array as lines of JSON between `before` and `after`, one element at a time. */
 export function* jsonListLines(before: string, elements: Iterable<unknown>, after: string): Generator<string> {
   let line = `${before}[`;
   let separator = '';
@@ -108,18 +109,18 @@ export function* jsonListLines(before: string, elements: Iterable<unknown>, afte
   yield `]${after}`;
 }
 
-/** @param indent spaces of each level */
+/** @param indent spaces per level */
 export const printJson = (value: unknown, indent = 2): void =>
   console.log(cleanJson(JSON.stringify(value, null, indent)));
 
-/** Prints the bytes of a file unchanged into a file or a pipe, and only their number on a terminal. */
+/** Prints the bytes of a file unchanged into a file or a pipe. On a terminal prints only their number. */
 export function printBytes(bytes: Uint8Array): void {
   if (process.stdout.isTTY)
-    print(`${formatBytes(bytes.length)} that are not text: write them into a file, with > FILE`);
+    print(`The answer is ${formatBytes(bytes.length)} of binary data: add > FILE to write it into a file`);
   else process.stdout.write(bytes);
 }
 
-/** Prints one line of a stream of JSON. */
+/** Prints a value as one line of a stream of JSON. */
 export const printJsonLine = (value: unknown): void => console.log(cleanJson(JSON.stringify(value)));
 
 /** Prints a `RackError` as one line (configuration problems as one line each) and a bug with its stack. */

@@ -11,7 +11,7 @@ import { printAside } from './output.ts';
 
 /** A terminal that asks questions; `close` releases it. */
 interface Prompt {
-  /** The line that the person types. @param begun the text already in the line  @throws RackError `cancelled` */
+  /** Reads the line that the person types. @param begun text that the line starts with @throws RackError `cancelled` */
   ask(question: string, begun?: string): Promise<string>;
   close(): void;
 }

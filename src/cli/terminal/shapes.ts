@@ -1,4 +1,4 @@
-// Schemas of the daemon's answers to commands: a command may be newer or older than the daemon.
+// Schemas of the daemon's answers to commands. A command may be newer or older than the daemon.
 
 import { z } from 'zod';
 import { formatMac, parseMac } from '../../net/address.ts';
@@ -23,7 +23,7 @@ export const statusShape = z.object({
   ),
   dhcp: z
     .object({
-      // An older daemon does not say which problems it waits for, so none of its problems counts as a fault.
+      // An older daemon does not say which problems it waits to see resolved, so none of them counts as a failure.
       problems: z.array(z.object({ name: z.string(), text: z.string(), waitedFor: z.boolean().default(true) })),
       ranges: z
         .array(z.object({ network: z.string(), usable: z.number(), used: z.number(), level: z.string() }))
@@ -63,10 +63,10 @@ export const statusShape = z.object({
       desiredVersion: z.number(),
       desiredSince: z.number().optional(),
       problem: z.string().optional(),
-      /** Only of a region apart from a rack: where its data is. */
+      /** Where the data is. Only a region apart from its racks sends it. */
       store: z.string().optional(),
       damage: z.string().optional(),
-      /** Only of a region on PostgreSQL: the process that has the duties. */
+      /** The process that has the duties. Only a region on PostgreSQL sends it. */
       duties: z.object({ holder: z.string(), isHere: z.boolean() }).optional(),
       link: z
         .object({
@@ -88,7 +88,7 @@ export const statusShape = z.object({
   restartKeys: z.array(z.string()).default([]),
   /** Why no network is served although one should be. An older daemon does not send it. */
   unserved: z.string().optional(),
-  /** The disk of the state is full. An older daemon does not send it. */
+  /** Set while the disk with the state is full. An older daemon does not send it. */
   diskProblem: z.string().optional(),
   /** Why metrics are not served. An older daemon does not send it. */
   metricsProblems: z.array(z.string()).default([]),
@@ -103,7 +103,7 @@ export const machineShape = z.looseObject({
   hostname: z.string(),
   fqdn: z.string(),
   status_name: z.string(),
-  /** The step of its work under way. An older region does not send it. */
+  /** The present step of the machine's work. An older region does not send it. */
   work_text: z.string().default(''),
   work_percent: z.number().nullable().default(null),
   work_age: z.number().nullable().default(null),

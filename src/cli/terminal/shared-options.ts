@@ -2,19 +2,19 @@
 
 import { defaultRackConfig } from '../../control/default-config.ts';
 
-/** The options that commands share. */
+/** The options that many commands have. */
 export interface SharedOptions {
   readonly config: { readonly type: 'string'; readonly default: string; readonly describe: string };
   readonly json: { readonly type: 'boolean'; readonly default: boolean; readonly describe: string };
 }
 
-/** For a command that is only about a rack: never a region's file unless it is named. */
+/** The option for commands about a rack only: the default is never a region's file. */
 export const ofRack = (config: SharedOptions['config']): SharedOptions['config'] => ({
   ...config,
   default: defaultRackConfig(),
 });
 
-/** How a command that takes a machine describes its argument. */
+/** The help text for an argument that names a machine. */
 export const ANY_NAME = 'Its system id, hostname or hardware address';
 
 /** The argument that names a machine. */

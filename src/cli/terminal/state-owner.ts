@@ -23,7 +23,7 @@ function findOtherOwner(stateDir: string): Owner | undefined {
     const { uid, gid } = statSync(stateDir);
     return uid === 0 ? undefined : { uid, gid };
   } catch (error) {
-    // The directory does not exist yet and will be made. For the service, systemd-tmpfiles has made it already.
+    // The directory does not exist yet and will be made; systemd-tmpfiles makes the service's before the start.
     if (osErrorCode(error) === 'ENOENT') return undefined;
     throw error;
   }
@@ -31,7 +31,7 @@ function findOtherOwner(stateDir: string): Owner | undefined {
 
 /**
  * If this process is root and the owner of `stateDir` is not, restarts it as that owner, with the capabilities of a rack or a region and
- * no other rights of root. Else returns.
+ * no other rights of root. Otherwise returns.
  *
  * @throws RackError `permission-denied` if the owner cannot read this program, `tool-missing` without setpriv(1)
  */
@@ -64,7 +64,7 @@ export function continueAsOwnerOf(stateDir: string, kind: keyof typeof CAPABILIT
   process.execve(SETPRIV, [SETPRIV, ...who, ...rights, program, ...words], env);
 }
 
-/** The user of the units, who owns the state directories that they make. */
+/** The user of the service units, who owns the state directories that they make. */
 const SERVICE_USER = 'rackboot';
 
 /** Switches to the user who will run the service: the owner of `stateDir` or, before the first start has made it, the user of the units. */

@@ -2,9 +2,9 @@
 //
 // If root starts it and another user owns the state directory, it runs as that user (`state-owner.ts`).
 //
-// A program that starts it may tell it to end with its standard input (`ends-with-input.ts`).
+// A program that starts it may have it end when its standard input closes (`ends-with-input.ts`).
 //
-// SIGTERM and SIGINT stop it, a second one at once (exit code 1). SIGHUP reloads the configuration file.
+// SIGTERM or SIGINT stops it; a second one ends it at once (exit code 1). SIGHUP reloads the configuration file.
 
 import { systemClock } from '../../clock.ts';
 import { loadPlace } from '../../config/config-file.ts';
@@ -15,7 +15,6 @@ import { printFailure } from './output.ts';
 import { continueAsOwnerOf } from './state-owner.ts';
 import { readVersion } from './version.ts';
 
-/** A service, and how it is started. */
 interface Service {
   readonly kind: 'rack' | 'region';
   /** Resolves when it answers. @throws RackError */
@@ -50,7 +49,7 @@ export async function runUntilStopped(configFile: string, { kind, start }: Servi
   process.on('SIGINT', stop);
   if (process.env[ENDS_WITH_INPUT] === '1') whenInputCloses(() => stop('SIGTERM'));
   const code = await ended;
-  // Everything of ours is closed, but a library's workers may keep the process alive.
+  // Rackboot has closed all it opened, but a library's workers may keep the process alive.
   process.exit(code);
 }
 

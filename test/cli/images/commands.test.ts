@@ -44,5 +44,5 @@ test('images build says of i386 that there is no environment, before it looks fo
     ]);
   });
   assert.equal(code, 2);
-  assert.match(complaint, /^rackboot: Rackboot has no environment for processors of 32 bits \(i386\)/);
+  assert.match(complaint, /^rackboot: Rackboot has no environment for 32-bit processors \(i386\)/);
 });

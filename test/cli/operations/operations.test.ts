@@ -149,7 +149,7 @@ test('a shell gets proposals for profiles, nouns, operations and parameters', as
     const { words } = await proposalsFor(line.split(' '));
     assert.ok(words.includes(word), `${line}: ${words.join(' ')}`);
   }
-  assert.deepEqual(await proposalsFor(['leases', 'l']), { words: [], isOwn: true });
+  assert.deepEqual(await proposalsFor(['leases', 'l']), { words: [], asksParser: true });
 });
 
 test('bash completes with the script that rackboot completion prints', { skip: missing('bash') }, async () => {
