@@ -59,7 +59,7 @@ export function findHostOverlaps(
   return problems;
 }
 
-/** The present problems of the files of region.tls. */
+/** The problems that the files of region.tls have now. */
 export function findCertificateProblems({ region }: Pick<RackConfig, 'region'>): ConfigProblem[] {
   if (region.tls === undefined) return [];
   try {
@@ -71,7 +71,7 @@ export function findCertificateProblems({ region }: Pick<RackConfig, 'region'>):
   }
 }
 
-/** The present problem of region.ca_file, with which a rack verifies a region elsewhere. */
+/** The problem that region.ca_file, with which a rack verifies a remote region, has now. */
 export function findAuthorityProblems({ uplink }: Pick<RackConfig, 'uplink'>): ConfigProblem[] {
   if (uplink.mode !== 'remote' || uplink.caFile === undefined) return [];
   try {

@@ -9,10 +9,10 @@ import { CONTROL_SOCKET, ELSEWHERE_START } from '../http/config.ts';
 import { refusalLines } from './field-refusal.ts';
 import { startCommand, typedConfig } from './start-command.ts';
 
-// An `import` of this module reads each of its exports, and so loads an unused HTTP client: see `http/server.ts`.
+// `import` would read each export of this module, and so load an HTTP client that is not used: see `http/server.ts`.
 const { request } = process.getBuiltinModule('node:http');
 
-/** The path of the region's machines; a system id and a slash after it name one. */
+/** The path of the region's machines; add a system id and a slash for one machine. */
 export const MACHINES_PATH = '/MAAS/api/2.0/machines/';
 
 const ANSWER_MS_MAX = 15_000;
@@ -33,7 +33,7 @@ const FORM_TYPE = 'application/x-www-form-urlencoded';
  * @returns the value of a JSON answer, the text of any other, undefined if there is none
  * @param body URL-encoded parameters that do not fit into a path, or a body of another `contentType`
  * @throws RackError `not-running` if no daemon answers, `permission-denied`, `bad-argument` if it refuses the parameters, `not-found`
- * if it does not know the path or what the path names, `try-later` if it gets too many requests.
+ * if it has neither the path nor the object that the path names, `try-later` if it gets too many requests.
  */
 export function askDaemon(
   stateDir: string,
@@ -77,7 +77,7 @@ export function askDaemon(
   });
 }
 
-/** On the host of a rack and of a region apart from it, each has its own file. */
+/** A rack and a region apart from it may share a host, each with its own file. */
 const regionHereHint = (): string =>
   existsSync(REGION_CONFIG) ? `. If the region is on this host, add --config ${REGION_CONFIG} to the command` : '';
 

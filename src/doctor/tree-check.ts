@@ -1,6 +1,6 @@
 // Checks the boot tree: that the rack can read it, and that it has the images that new machines boot.
 //
-// 1. This user may be unable to read what the rack can: that is a note.
+// 1. If this user cannot read the tree, the rack may still be able to: that is a note, not a problem.
 
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
@@ -14,7 +14,7 @@ import type { Tell } from './finding.ts';
 import { FIRMWARE } from './firmware.ts';
 import { judgeTree } from './tree-judgement.ts';
 
-/** Checks the boot tree. The rack may run as another user, so its own problem with the tree comes first. */
+/** Checks the boot tree. A problem that the running rack reports comes first, as the rack may run as another user. */
 export async function examineTree({ config, treeProblem }: DoctorOptions, tell: Tell): Promise<void> {
   if (treeProblem !== undefined) {
     tell('boot tree', false, treeProblem);

@@ -22,16 +22,16 @@ import { isGone, onGone, sendText } from './send.ts';
 /** The largest body passed on, in bytes. */
 export const BODY_BYTES_MAX = 64 * 1024 * 1024;
 /**
- * Requests at the region at a time. As many hosts can fill it; at the bound a caller that holds too many places, or is late, loses one to
- * a newcomer: its request gets 503 or, if its answer has begun, is cut off. So others wait some seconds at most. It empties as the region
- * answers, and when it is silent for REGION_SILENCE_MS.
+ * The most requests at the region at a time. That many hosts can fill it. Then a caller with too many places, or a late one, gives a place
+ * up to a newcomer: its request is answered 503 or, if the answer has begun, cut off. So others wait some seconds at most. Places become
+ * free as the region answers, and after REGION_SILENCE_MS without an answer.
  */
 export const PROXIED_MAX = 256;
 /** How long the region may be silent during a request, in milliseconds. */
 const REGION_SILENCE_MS = 60_000;
-/** The same for a request that the rack can handle without the region. */
+/** The same for a request that the rack can answer without the region, in milliseconds. */
 const UNTAKEN_SILENCE_MS = 10_000;
-/** Statuses by which a region, or a proxy in front of it, cannot take the request now. */
+/** Statuses that say that a region, or a proxy in front of it, cannot take the request now. */
 const UNTAKEN: ReadonlySet<number> = new Set([502, 503, 504]);
 /** How much of the region's refusal is reported, in bytes. */
 const SAID_BYTES_MAX = 300;

@@ -14,7 +14,7 @@ import { hasRegionStore, openRegionStore } from '../store/sqlite/region-sqlite.t
 const PASSWORD_BYTES_MAX = 1 << 18;
 
 /**
- * @param name of this process of the region, which has its state directory locked; undefined: a command
+ * @param name that of a region's process, which has locked the state directory; undefined: a command opens the store
  * @throws RackError `store-…`, `config-invalid` for a file that cannot be read
  */
 export async function openStore({ stateDir, store }: StorePlace, name?: string): Promise<RegionStore> {
@@ -31,18 +31,18 @@ export async function openStore({ stateDir, store }: StorePlace, name?: string):
   }
 }
 
-/** False if opening the store would make it. */
+/** False if opening the store would create it. */
 export const hasStore = ({ stateDir, store }: StorePlace): boolean =>
   store.kind !== 'sqlite' || hasRegionStore(stateDir);
 
-/** Reads the files that a database's place names. @throws RackError `config-invalid` */
+/** Reads the password file and the CA file of a database's place. @throws RackError `config-invalid` */
 export function postgresPlace({ url, pool, passwordFile, caFile }: PostgresStorePlace): PostgresPlace {
   const password = passwordFile === undefined ? undefined : readOf('password_file', passwordFile);
   const ca = caFile === undefined ? undefined : readOf('ca_file', caFile);
   return { url, pool, password, ca };
 }
 
-/** The present problems of the files that a store's place names, for the user of this process. */
+/** The problems that the user of this process has now with the files of `region.store`. */
 export function findStoreFileProblems(store: RegionStorePlace, lineOf: ConfigFile['lineOf']): readonly ConfigProblem[] {
   if (store.kind === 'sqlite') return [];
   const named = [

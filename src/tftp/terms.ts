@@ -2,8 +2,8 @@
 // Sources: RFC 2347 (options), RFC 2348 (blksize), RFC 2349 (timeout, tsize), RFC 7440 (windowsize).
 //
 // 1. An unknown option or an invalid value is left out of the answer: the client continues without it.
-// 2. No granted value exceeds the requested one, but for the size, and `timeout` is repeated exactly. RFC 2349 allows no other answer, so a
-//    client may be granted a longer `timeout` than the server waits: the server then repeats a lost packet sooner than agreed.
+// 2. Apart from `tsize`, no granted value exceeds the requested one. `timeout` is repeated exactly, because RFC 2349 allows no other
+//    answer; above TIMEOUT_MS_MAX the server waits less than granted, and so repeats a lost packet sooner than agreed.
 //    The answer is longer than the request only by the digits of the size: three octets for a file of 20 GB and the shortest request.
 // 3. One window fits one segmented send of the kernel: at most 64 blocks and 65,507 bytes.
 

@@ -90,7 +90,7 @@ function drawKey(path: string, clock: Clock): RegionKey {
 /** The SHA-256 of the secret in hexadecimal, which the region stores for a drawn key. */
 export const digestOfSecret = (key: RegionKey): string => createHash('sha256').update(key.secret).digest('hex');
 
-/** The `Authorization` header of a request at a given wall time; `nonce` is any number. */
+/** The `Authorization` header of a request sent at the wall time `wallMs`. @param nonce any number */
 export function authorizationOf(key: RegionKey, wallMs: number, nonce: number): string {
   const fields = {
     oauth_version: '1.0',

@@ -7,17 +7,17 @@ import { NAMED_COMMANDS } from '../../named-commands.ts';
 import { findNamed, type Noun, parametersOf, summaryOf } from '../clients/description.ts';
 import type { SharedOptions } from '../terminal/shared-options.ts';
 
-/** Rackboot's own commands that take no arguments, although they have no commands below them either. */
+/** Rackboot's own commands with neither subcommands nor arguments: a word after them can only name an operation. */
 const WITHOUT_ARGUMENTS: ReadonlySet<string> = new Set(['events']);
 
-/** The words of Rackboot's own command for a noun; undefined: it has none. An empty text: its command takes arguments instead. */
-const ownWords = (noun: string): string | undefined =>
+/** The subcommands of Rackboot's own command for a noun, between spaces; empty: it has none; undefined: there is no such command. */
+const ownSubcommands = (noun: string): string | undefined =>
   Object.hasOwn(NAMED_COMMANDS, noun) ? NAMED_COMMANDS[noun] : undefined;
 
 /** The arguments with Rackboot's own spelling of the noun: `ssh-keys` is `sshkeys`. */
 export function withOwnNoun(args: readonly string[]): readonly string[] {
   const [word = '', ...rest] = args;
-  if (word.startsWith('-') || ownWords(word) !== undefined) return args;
+  if (word.startsWith('-') || ownSubcommands(word) !== undefined) return args;
   const own = findNamed(
     Object.keys(NAMED_COMMANDS).map((name) => ({ name })),
     word,
@@ -25,27 +25,28 @@ export function withOwnNoun(args: readonly string[]): readonly string[] {
   return own === undefined ? args : [own.name, ...rest];
 }
 
-/** True if the table of operations may have the command of these words, and Rackboot itself has not. */
+/** True if these words are no command of Rackboot's own, so that the table of operations may have them. */
 export function mayBeOperation([noun = '-', action = '-']: readonly string[]): boolean {
   if (noun.startsWith('-')) return false;
-  const own = ownWords(noun);
+  const own = ownSubcommands(noun);
   const isGroup = own !== '' || WITHOUT_ARGUMENTS.has(noun);
   return own === undefined || (isGroup && !action.startsWith('-') && !own.split(' ').includes(action));
 }
 
-/** The noun of the table that these words name, unless Rackboot's own command reports their mistake. */
+/** The noun of the table that these words name; undefined: there is none, or Rackboot's own command reports their mistake. */
 export function findOperationNoun(
   nouns: readonly Noun[],
   [word = '', action = '']: readonly string[],
 ): Noun | undefined {
   const noun = findNamed(nouns, word);
-  const isNamed = noun !== undefined && (ownWords(word) === undefined || findNamed(noun.actions, action) !== undefined);
+  const isNamed =
+    noun !== undefined && (ownSubcommands(word) === undefined || findNamed(noun.actions, action) !== undefined);
   return isNamed ? noun : undefined;
 }
 
-/** The operations of a noun that Rackboot's own command does not take. */
+/** The operations of a noun that are not subcommands of Rackboot's own command. */
 export const untaken = ({ name, actions }: Noun): Noun['actions'] =>
-  actions.filter((action) => !(ownWords(name) ?? '').split(' ').includes(action.name));
+  actions.filter((action) => !(ownSubcommands(name) ?? '').split(' ').includes(action.name));
 
 /** Adds the commands of a noun to a command line. */
 export function operationCommands<T>(
@@ -57,7 +58,7 @@ export function operationCommands<T>(
   const options = {
     config,
     json,
-    profile: { type: 'string', requiresArg: true, describe: 'Ask the region of this profile, not that of this host' },
+    profile: { type: 'string', requiresArg: true, describe: "Ask this profile's region instead of this host's" },
     api: {
       type: 'string',
       choices: ['1.0', '2.0'] as const,
@@ -74,7 +75,8 @@ export function operationCommands<T>(
         summaryOf(action),
         (one) => {
           for (const place of action.places) one.positional(place, { type: 'string', demandOption: true });
-          const fields = takes.length === 0 ? 'KEY=VALUE, if it takes any' : 'KEY=VALUE, or KEY@=FILE for a file';
+          const fields =
+            takes.length === 0 ? 'KEY=VALUE, if the operation takes any' : 'KEY=VALUE, or KEY@=FILE for a file';
           return one
             .positional('fields', { type: 'string', array: true, describe: fields })
             .options(options)
@@ -82,17 +84,18 @@ export function operationCommands<T>(
         },
         async (argv) => {
           const { runOperation } = await import('./run.ts');
-          const chosen = argv.api === '1.0' ? await ofFirstVersion(noun, action) : action;
+          const chosen = argv.api === '1.0' ? await preferVersion1(noun, action) : action;
           const words = [...action.places.map((place) => String(argv[place])), ...(argv.fields ?? [])];
           finish(await runOperation(chosen, words, argv));
         },
       );
     }
-    return group.demandCommand(1, 'name what to do').strict();
+    return group.demandCommand(1, 'name an operation').strict();
   });
 }
 
-async function ofFirstVersion(noun: Noun, action: Noun['actions'][number]): Promise<Noun['actions'][number]> {
+/** The same operation of version 1.0; `action` if that version has none. */
+async function preferVersion1(noun: Noun, action: Noun['actions'][number]): Promise<Noun['actions'][number]> {
   const { ownNouns } = await import('./own-nouns.ts');
   const other = findNamed(ownNouns('1.0'), noun.name);
   return findNamed(other?.actions ?? [], action.name) ?? action;

@@ -1,4 +1,4 @@
-// Runs an operation of the API as a command of Rackboot: at the daemon of this host, or at the region of a profile.
+// Runs an operation of the API as a command of Rackboot, at this host's daemon or at the region of a profile.
 
 import { loadPlace } from '../../config/config-file.ts';
 import { askDaemon } from '../../control/ask-daemon.ts';
@@ -21,11 +21,11 @@ const REFUSAL_CHARACTERS_MAX = 1000;
 interface Place {
   readonly config: string;
   readonly json: boolean;
-  /** Undefined: the daemon of this host. */
+  /** Undefined: ask this host's daemon. */
   readonly profile?: string | undefined;
 }
 
-/** @param words of the path, then parameters @returns 0 @throws RackError as `askDaemon` */
+/** @param words those of the path, then the parameters @returns 0 @throws RackError as `askDaemon` */
 export async function runOperation(action: Action, words: readonly string[], place: Place): Promise<number> {
   checkNames(action, words.slice(action.places.length));
   const value =
@@ -37,7 +37,7 @@ export async function runOperation(action: Action, words: readonly string[], pla
   return 0;
 }
 
-/** The region ignores parameters that an operation does not have: a mistyped one would do nothing. @throws RackError `bad-argument` */
+/** Refuses a mistyped parameter, which the region would ignore. @throws RackError `bad-argument` */
 function checkNames(action: Action, words: readonly string[]): void {
   const known = parametersOf(action);
   if (known.length === 0) return;
@@ -56,7 +56,7 @@ async function askThere(profile: string, action: Action, words: readonly string[
 
 function askHere(config: string, action: Action, words: readonly string[]): Promise<unknown> {
   if (isUpload(action, words))
-    throw new RackError('bad-argument', '`rackboot images upload` brings an image to the region of this host');
+    throw new RackError('bad-argument', 'use `rackboot images upload` to upload an image to the region of this host');
   const { method, path, query, body } = requestOf(action, words);
   const search = query === undefined || query.size === 0 ? '' : `?${query}`;
   const text = body === undefined ? undefined : Buffer.from(body.bytes).toString('latin1');
@@ -72,7 +72,7 @@ const CODES: ReadonlyMap<number, RackErrorCode> = new Map([
   [429, 'try-later'],
 ]);
 
-/** The value of an answer; undefined: it has none. @throws RackError for a refusal */
+/** The value of an answer; undefined: the answer is empty. @throws RackError for a refusal */
 function contentOf(answer: RegionAnswer): unknown {
   const { status, body } = answer;
   const text = body.toString('utf8');

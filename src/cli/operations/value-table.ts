@@ -1,6 +1,6 @@
 // Any answer of the API as text for people: lists as tables, objects as fields. Pure.
 //
-// 1. A table has as many columns as fit into the width, and begins with those that name things. `--json` shows everything.
+// 1. A table has as many columns as fit into the width, those that name an entry first. `--json` shows everything.
 
 /** The columns that a person looks for first, in this order. */
 const FIRST = [
@@ -20,7 +20,7 @@ const FIRST = [
 const LEFT_OUT: ReadonlySet<string> = new Set(['resource_uri']);
 const CELL_CHARACTERS_MAX = 40;
 const GAP = 2;
-/** An object is shown by the first of these that it has. */
+/** An object inside a cell is shown by the first of these fields that it has. */
 const NAMES = ['name', 'hostname', 'fqdn', 'title', 'id'];
 
 interface Table {
@@ -33,7 +33,7 @@ type Entry = Readonly<Record<string, unknown>>;
 const isEntry = (value: unknown): value is Entry =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
-/** A value in a few words; empty for one that says nothing. */
+/** A value in a few words; empty if it contains nothing to show. */
 export function wordsOf(value: unknown): string {
   if (value === null || value === undefined) return '';
   if (Array.isArray(value))
@@ -80,7 +80,7 @@ export function tableOf(list: readonly unknown[], width: number): Table {
   };
 }
 
-/** An object as fields: nested ones and lists in a few words. */
+/** An object as fields, with nested objects and lists in a few words. */
 export const fieldsOf = (value: object): readonly (readonly [string, string])[] =>
   Object.entries(value).flatMap(([key, one]): readonly (readonly [string, string])[] => {
     const text = wordsOf(one);

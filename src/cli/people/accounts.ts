@@ -27,7 +27,7 @@ import { becomeOwnerOf } from '../terminal/state-owner.ts';
 /** More mistakes than any person makes. */
 const MISTAKES_MAX = 50;
 
-/** The account whose password is read, and the source. */
+/** The account whose password to read, and the source of the password. */
 export interface PasswordFlags {
   readonly username: string;
   /** `-`: standard input; undefined: ask on the terminal. */
@@ -36,7 +36,7 @@ export interface PasswordFlags {
 
 interface AdministratorFlags extends Omit<PasswordFlags, 'username'> {
   readonly config: string;
-  /** Undefined: ask on the terminal, and for the address, too. */
+  /** Undefined: ask on the terminal, also for the e-mail address. */
   readonly username?: string | undefined;
   readonly email?: string | undefined;
   readonly password?: string | undefined;
@@ -60,7 +60,7 @@ export async function createAdministrator(written: AdministratorFlags): Promise<
     });
   }
   const account = { username, email, password: given ?? (await readPassword(flags)) };
-  // Before `withStore`, which would make a store.
+  // Checked before `withStore`, which would create a store.
   const problem = newUserProblem(account);
   if (problem !== undefined) throw new RackError('bad-argument', problem);
   await withStore(place, (store) => createAdmin(store, systemClock, account));
@@ -68,7 +68,7 @@ export async function createAdministrator(written: AdministratorFlags): Promise<
   return 0;
 }
 
-/** The name and the address that the flags give, else those that a person types. */
+/** The name and the e-mail address from the flags. Without a name there, a person types both; a flag with the address still counts. */
 export async function nameAdministrator(
   { username, email }: Pick<AdministratorFlags, 'username' | 'email'>,
   ask: (question: string) => Promise<string>,
@@ -94,7 +94,7 @@ async function nameOnTerminal(
 }
 
 /**
- * Sets another password for an account. Every user who may write into the state directory can do this: root, and the service's user.
+ * Sets a new password for an account. This takes write access to the state directory, which root and the service's user have.
  *
  * @returns 0
  * @throws RackError `not-found`, `bad-argument`, `store-unwritable`
@@ -120,13 +120,13 @@ interface ApiKeyFlags {
   readonly config: string;
   readonly username: string;
   readonly name: string;
-  /** True: shows the user's keys instead of making one. */
+  /** True: show the user's keys instead of making one. */
   readonly list?: boolean | undefined;
   /** The second part of the key to remove instead of making one. */
   readonly remove?: string | undefined;
 }
 
-/** Prints a new API key, and nothing else; or shows or removes keys. @returns 0 */
+/** Makes an API key and prints only the key; or shows or removes keys. @returns 0 */
 export async function printApiKey(flags: ApiKeyFlags): Promise<number> {
   const place = loadStorePlace(flags.config);
   checkHasAccounts(place, flags.username);
@@ -147,7 +147,7 @@ async function listApiKeys(store: RegionStore, username: string): Promise<void> 
     agoOf(key.createdMs),
     wasUsed(key) ? agoOf(key.usedMs) : '-',
   ]);
-  printTable(['KEY', 'NAME', 'MADE', 'USED'], rows, `${username} has no API keys`);
+  printTable(['KEY', 'NAME', 'CREATED', 'LAST USED'], rows, `${username} has no API keys`);
 }
 
 /** @param given the second part of a key, or all of it */
@@ -155,10 +155,10 @@ async function removeApiKey(store: RegionStore, username: string, given: string)
   const tokenKey = given.split(':')[1] ?? given;
   if (!(await store.removeKey(username, tokenKey)))
     throw new RackError('not-found', `${username} has no API key ${tokenKey}: --list instead of --remove shows all`);
-  print(`${username}'s API key ${tokenKey} is removed: whoever uses it is refused from now on`);
+  print(`${username}'s API key ${tokenKey} is removed: requests with it are refused from now on`);
 }
 
-/** Requires a store. Opening one would make it, and changing an account must not leave an empty one behind. @throws RackError `not-found` */
+/** Requires a store: opening would create an empty one, which changing an account must not leave behind. @throws RackError `not-found` */
 function checkHasAccounts(place: StorePlace, username: string): void {
   if (hasStore(place)) return;
   const { stateDir } = place;
@@ -174,9 +174,9 @@ async function openAccounts(place: StorePlace): Promise<RegionStore> {
   try {
     return await openStore(place);
   } catch (error) {
-    // A file that the configuration names has an error of its own.
+    // `config-invalid` is about a file that the configuration names, and has its own remedy.
     const isForbidden = error instanceof RackError && error.code !== 'config-invalid' && isOwnershipError(error.cause);
-    // A missing directory must be made first: that error says how.
+    // Without the directory, the error of `openStore` says how to make it.
     if (!isForbidden || !existsSync(stateDir)) throw error;
     const text = `${ownUserName()} may not change the accounts of ${stateDir}: ${readerRemedy(stateDir)}`;
     throw new RackError('permission-denied', text, { cause: error });
@@ -193,7 +193,7 @@ async function withStore<T>(place: StorePlace, action: (store: RegionStore) => T
   }
 }
 
-/** Asks twice for a password, and again for both after a mistake. @throws RackError `bad-argument` after MISTAKES_MAX mistakes */
+/** Asks for a password twice, and starts over after a mistake. @throws RackError `bad-argument` after MISTAKES_MAX mistakes */
 export async function askPassword(
   username: string,
   ask: (question: string) => Promise<string>,
@@ -209,11 +209,14 @@ export async function askPassword(
   throw new RackError('bad-argument', 'no usable password; nothing was changed');
 }
 
-/** The password of a named file, read before this process switches users: perhaps only root may read it; undefined: no file is named. */
+/** Reads the password before this process switches users, as perhaps only root may read the file; undefined: no file is named. */
 const givenPassword = async (flags: PasswordFlags): Promise<string | undefined> =>
   flags.passwordFile === undefined ? undefined : await readPassword(flags);
 
-/** Reads a password without showing it: the first line of a file. @throws RackError as `fileFault`, `bad-argument`, `cancelled` */
+/**
+ * Reads a password: the first line of the file, or without a file from the terminal, which does not show it.
+ * @throws RackError as `fileFault`, `bad-argument`, `cancelled`
+ */
 export async function readPassword(flags: PasswordFlags): Promise<string> {
   if (flags.passwordFile !== undefined) {
     if (isReadableByOthers(flags.passwordFile))
@@ -233,7 +236,7 @@ export async function readPassword(flags: PasswordFlags): Promise<string> {
   }
 }
 
-/** True for a file that every user of this host may read. */
+/** True for a file that every user of this host can read. */
 function isReadableByOthers(path: string): boolean {
   if (path === '-') return false;
   const found = statSync(path, { throwIfNoEntry: false });

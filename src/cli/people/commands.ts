@@ -8,12 +8,12 @@ type Finish = (code: number) => void;
 const text = { type: 'string', requiresArg: true } as const;
 const passwordFile = {
   ...text,
-  describe: 'File with the password in its first line; - reads standard input; default: ask',
+  describe: 'File whose first line is the password; - reads standard input; default: ask',
 } as const;
 const user = { type: 'string', demandOption: true, describe: 'The name of the account' } as const;
 const tag = { type: 'string', demandOption: true, describe: 'Letters, digits, - and _' } as const;
 
-/** Adds the commands about people, their accounts and their tags to a command line. */
+/** Adds the commands about accounts and about tags of machines to a command line. */
 export function peopleCommands<T>(parser: Argv<T>, shared: SharedOptions, finish: Finish) {
   const { config } = shared;
   return accountCommands(parser, shared, finish)
@@ -42,7 +42,7 @@ function accountCommands<T>(parser: Argv<T>, { config }: SharedOptions, finish: 
         username: { ...text, describe: 'The name of the account; default: ask' },
         email: { ...text, describe: 'An e-mail address' },
         password: { ...text, describe: 'Visible in the list of processes: prefer --password-file, or the prompt' },
-        'password-file': { ...text, describe: 'File with the password in its first line; - reads standard input' },
+        'password-file': { ...text, describe: 'File whose first line is the password; - reads standard input' },
       },
       async (argv) => {
         const { createAdministrator } = await import('./accounts.ts');
@@ -80,7 +80,7 @@ function userCommands<T>(command: Argv<T>, { config, json }: SharedOptions, fini
           config,
           json,
           email: { ...text, default: '', describe: 'An e-mail address' },
-          admin: { type: 'boolean', default: false, describe: 'Make it an administrator, who may do everything' },
+          admin: { type: 'boolean', default: false, describe: 'Make the user an administrator, who may do everything' },
           'password-file': passwordFile,
         }),
       async (argv) => {

@@ -1,4 +1,4 @@
-// `rackboot users` and `rackboot tags`: the accounts and tags of the API, through the daemon of this host.
+// `rackboot users` and `rackboot tags`: the API's accounts and tags, through this host's daemon.
 
 import { z } from 'zod';
 import { loadPlace } from '../../config/config-file.ts';
@@ -36,7 +36,7 @@ async function namesOf(stateDir: string, what: 'users' | 'tags'): Promise<readon
     .map(({ username }) => username);
 }
 
-/** The error for a name that none of these has, with the nearest one and the command that lists them. */
+/** The error for a name that is not in `names`, with the nearest one and the command that lists all. */
 const absent = (what: 'user' | 'tag', wanted: string, names: readonly string[]): RackError =>
   new RackError(
     'not-found',
@@ -69,9 +69,9 @@ export async function addUser(
 ): Promise<number> {
   const { stateDir } = loadPlace(argv.config);
   const { username, email } = argv;
-  // Loaded here: what reads passwords also opens the region's store, which most commands do not need.
+  // Loaded here: the module that reads passwords also loads the region's store, which most commands do not need.
   const { readPassword, refuseTaken } = await import('./accounts.ts');
-  // Before a person types a password.
+  // Refuse a taken name before a person types a password.
   if (argv.passwordFile === undefined) refuseTaken(username, await namesOf(stateDir, 'users'));
   const password = await readPassword(argv);
   const form = new URLSearchParams({ username, email, password, is_superuser: String(argv.admin) });
@@ -81,7 +81,7 @@ export async function addUser(
   return 0;
 }
 
-/** Removes an account and its keys, after asking a person. @returns 0 @throws RackError `not-found`, `cancelled`, `bad-argument` if it owns machines or is the last one */
+/** Removes an account and its keys, after a confirmation. @returns 0 @throws RackError `not-found`, `cancelled`, `bad-argument` if it owns machines or is the last one */
 export async function removeUser(
   argv: Arguments & { readonly username: string; readonly yes: boolean },
 ): Promise<number> {

@@ -36,7 +36,7 @@ export async function beginStart(options: { readonly configFile: string; readonl
   const lost = findLostLeases(stateDir);
   const parts = beginOpening(stateDir, clock, damaged);
   parts.opened.unshift(() => lock.release());
-  // Both are imported where they are needed. Behind the import of the daemon's other modules that would be last, and the thread late.
+  // Import both here: as part of the daemon's module graph they would load last and delay the thread.
   await Promise.allSettled([import('../../net/watch/net-thread.ts'), import('../../net/datagrams/udp-linux.ts')]);
   return { configuration, damaged, lost, ...parts };
 }
@@ -54,7 +54,7 @@ function beginOpening(stateDir: string, clock: Clock, damaged: DamagedLeases) {
     open(openNetwork(), (network) => network.close()),
     open(openInterfaceWatch({ clock }), (watch) => watch.close()),
   ] as const;
-  // A failure is thrown where the parts are awaited; until then it is nobody's.
+  // Whoever awaits a part handles its failure; this handler only prevents an unhandled rejection before then.
   for (const part of opening) part.catch(() => undefined);
   return { opened, opening, open };
 }

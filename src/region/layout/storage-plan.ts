@@ -103,7 +103,7 @@ const partitionLines = (draft: StorageDraft, disk: Disk): readonly Words[] =>
       return ['partition', part.id, disk.id, index + 1, mib, kindOf(draft, part), part.uuid];
     });
 
-/** The type of a partition in the table. The firmware looks for its file system also in a RAID, as one of its members looks like it. */
+/** The type of a partition in the table. A RAID with the firmware's file system has type `efi`: each member looks like that file system. */
 function kindOf({ layout }: StorageDraft, { id, fileSystem }: Partition): string {
   const raid = layout.raids.find(({ partitions }) => partitions.includes(id));
   if (raid !== undefined) return isFat(raid.fileSystem) ? 'efi' : 'raid';
@@ -112,7 +112,10 @@ function kindOf({ layout }: StorageDraft, { id, fileSystem }: Partition): string
   return isFat(fileSystem) ? 'efi' : 'linux';
 }
 
-/** Metadata at the end leave the file system where the firmware looks for it; elsewhere they are at the start, so that a member is not taken for it. */
+/**
+ * Version 1.0 keeps its metadata at the end, so the firmware finds the file system at the start of a member. Version 1.2 keeps it near the
+ * start, so a member is not mistaken for a file system.
+ */
 const raidLine = ({ id, name, uuid, fileSystem, disks, partitions }: Raid): Words => [
   ...['raid', id, name, isFat(fileSystem) ? '1.0' : '1.2', uuid, ...disks, ...partitions],
 ];
