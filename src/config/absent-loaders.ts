@@ -1,5 +1,5 @@
 // Warns about loaders in `boot.loaders` that this host's boot tree lacks. `rackboot images build` makes only the built-in ones. URLs, iPXE
-// scripts and beginnings of file names are not checked: some firmware completes such a name.
+// scripts and beginnings of file names are not checked: some firmware completes the beginning of a name.
 
 import { readdirSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
@@ -11,7 +11,7 @@ import { osErrorCode } from '../errors.ts';
 export const isBuiltInLoader = (file: string): boolean =>
   FIRMWARE_ARCHITECTURES.some(({ loader, cpu }) => loader === basename(file) && isBuiltFor(cpu));
 
-/** A warning for each absent loader. Each begins with its key. */
+/** A warning for each absent loader. Each begins with the key `boot.loaders`. */
 export function absentLoaders({ tree, loaders }: Pick<BootConfig, 'tree' | 'loaders'>): readonly string[] {
   return [...loaders].flatMap(([key, file]) => {
     if (!/^\d+$/.test(key) || file.includes('://') || !isAbsent(join(tree, file))) return [];
@@ -26,7 +26,7 @@ export function absentLoaders({ tree, loaders }: Pick<BootConfig, 'tree' | 'load
   });
 }
 
-/** True if the directory has no such name and none that begins with it. A directory that cannot be read is not judged. */
+/** True if the directory has neither this name nor a longer one that begins with it. False if the directory cannot be read. */
 function isAbsent(path: string): boolean {
   try {
     return !readdirSync(dirname(path)).some((name) => name.startsWith(basename(path)));

@@ -1,6 +1,6 @@
-// Settings that would keep every machine from booting, given the present boot tree of this host: a release that is missing, an installer
-// that was never imported. A tree without any image is not judged: there the settings may come first. Loaders are not judged either: an
-// entry of `boot.loaders` may be a prefix of names instead of a file.
+// Finds settings with which machines would not boot from this host's present boot tree: a release that is missing, an installer that was
+// never imported. A tree without any image is not judged, as the settings may come before the images. Loaders are not judged either, as an
+// entry of `boot.loaders` may be the beginning of file names.
 
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -13,14 +13,15 @@ import { seenStats } from '../files/seen-stats.ts';
 /** The boot settings that are judged. */
 export type JudgedBoot = Pick<BootConfig, 'tree' | 'commissioningRelease' | 'enlistWith'>;
 
-/** A setting that would keep machines from booting, and what to do first. */
+/** A setting that would keep machines from booting. */
 interface BootStop {
   /** `boot.release` */
   readonly key: string;
+  /** With the remedy. */
   readonly message: string;
 }
 
-/** Names read from one directory of the tree. */
+/** The most names read from one directory of the tree. */
 const NAMES_READ_MAX = 256;
 
 /** The kinds of images that machines boot: our environment, an installer, an imported system. */
@@ -29,7 +30,7 @@ type ImageKind = ImageQuery['directory'] | 'imported';
 /** A kernel and an initrd in the tree. */
 interface FoundImage {
   readonly architecture: string;
-  /** Of an imported system its name, `ubuntu/noble`. */
+  /** For an imported system its name: `ubuntu/noble`. */
   readonly release: string;
   readonly kind: ImageKind;
 }
@@ -37,7 +38,7 @@ interface FoundImage {
 /** The images that a setting asks for. */
 type WantedImage = Pick<FoundImage, 'release' | 'kind'>;
 
-/** Why machines would not boot, all or those of one architecture. Settings unchanged from `before` are not judged. */
+/** The settings that would keep all machines, or those of one architecture, from booting. Settings as in `before` are not judged. */
 export function findBootStops(after: JudgedBoot, before?: JudgedBoot): readonly BootStop[] {
   const { tree, commissioningRelease: release, enlistWith } = after;
   if (
@@ -70,7 +71,7 @@ const environmentOf = ({ commissioningRelease: release }: JudgedBoot): WantedIma
   release,
 });
 
-/** The images by which new machines enlist. */
+/** The images with which new machines enlist. */
 function enlisting(boot: JudgedBoot): WantedImage {
   const { commissioningRelease: release, enlistWith } = boot;
   if (enlistWith === 'environment') return environmentOf(boot);
@@ -81,8 +82,8 @@ function enlisting(boot: JudgedBoot): WantedImage {
 const isSameWanted = (a: WantedImage, b: WantedImage): boolean => a.kind === b.kind && a.release === b.release;
 
 /**
- * The architectures that could boot with the former setting and could not any more. Without one, those with other images of this kind; but other
- * imported systems are there to be deployed.
+ * The architectures that can boot with the former setting but not with the wanted one. Without a former setting, those that have only other
+ * images of the wanted kind; not for imported systems, as the others may be there for deployment.
  */
 function losingArchitectures(
   images: readonly FoundImage[],
@@ -105,7 +106,7 @@ function losingText(architecture: string, wanted: WantedImage, tree: string, ima
   return `${text}. ${command}; or, if you have no such machines, remove ${join(tree, architecture)}`;
 }
 
-/** The command that brings images. @param architecture undefined: this host's */
+/** The command that gets the images. @param architecture undefined: this host's */
 function commandFor({ kind, release }: WantedImage, architecture?: string): string {
   const arch = architecture === undefined ? '' : ` --arch ${architecture}`;
   switch (kind) {
@@ -120,7 +121,7 @@ function commandFor({ kind, release }: WantedImage, architecture?: string): stri
   }
 }
 
-/** How messages name a kind of images. */
+/** The kinds of images in words. */
 const WHAT: Readonly<Record<ImageKind, string>> = {
   commissioning: 'environment of',
   install: 'installer of',
@@ -154,7 +155,7 @@ function findImages(tree: string, hasFile: (path: string) => boolean): readonly 
   );
 }
 
-/** The imported systems of the same kind as a wanted one, which is itself among them if the tree has it. */
+/** The imported systems with the operating system of the wanted one, including it if the tree has it. */
 function findImportedImages(
   tree: string,
   wanted: ImportedName,

@@ -3,7 +3,7 @@
 //   dhcp.classes ┐
 //   cluster_interfaces[…].classes ├─ resolveClasses (one list) ─→ entries ─ networkClasses ─→ the classes of a network
 //
-// 1. A class without effect, or with effects that exclude each other, is refused: it is surely a mistake.
+// 1. A class without effect, or with effects that exclude each other, is refused as a mistake.
 // 2. Every option of a class counts as conditional, so it may replace a boot field.
 
 import { z } from 'zod';
@@ -18,7 +18,7 @@ import { LEASE_SECONDS_MAX, LEASE_SECONDS_MIN } from './lease-times.ts';
 import { hostOptions, type OptionLevel, optionList, resolveOptions } from './option-list.ts';
 import { duration, loaders, plainName } from './written-values.ts';
 
-/** Classes of one list. Each is tested for each DISCOVER and REQUEST; only the operator fills the list. */
+/** The most classes in one list. Each DISCOVER and REQUEST is tested against all; only the operator fills the list. */
 const CLASSES_MAX = 64;
 
 const writtenClass = z.strictObject({
@@ -43,7 +43,7 @@ export interface ResolvedClass {
   readonly deny: boolean | undefined;
 }
 
-/** Reports a problem below the list, at `[2].when`. */
+/** Reports a problem at a key below the list, such as `[2].when`. */
 type Report = (key: string, message: string) => void;
 
 /** The classes of one list. */
@@ -84,7 +84,7 @@ function checkEffects(one: z.output<typeof writtenClass>, at: string, report: Re
     report(`${at}.lease_time`, `${counted(leaseTime, 'second')} is outside ${LEASE_SECONDS_MIN} seconds to one year`);
 }
 
-/** The classes of a network with this router; undefined: none. */
+/** The classes of a network with this router, its own before the general ones; undefined: none. */
 export function networkClasses(
   own: readonly ResolvedClass[],
   general: readonly ResolvedClass[],

@@ -4,10 +4,10 @@ import { z } from 'zod';
 import type { ClientCondition, TextMatch } from '../dhcp/networks/conditions.ts';
 import { macPrefix, textual } from './written-values.ts';
 
-/** Entries of a list within a condition; each message is compared with each. */
+/** The most entries of a list within a condition. Each message of a client is compared with all of them. */
 const ALTERNATIVES_MAX = 64;
 
-/** One value or a list of them. Problems carry the place of their value. */
+/** One value or a list of them. A problem carries the place of the value that causes it. */
 const oneOrMore = <T extends z.ZodType>(one: T) =>
   z.unknown().transform((value, context): readonly z.output<T>[] => {
     const isList = Array.isArray(value);
@@ -64,7 +64,7 @@ export const clientCondition = z.strictObject(
   { error: (issue) => (issue.code === 'invalid_type' ? CONDITION_EXPECTED : undefined) },
 );
 
-/** A condition, as used; an empty one is reported. */
+/** A condition, as used. Reports an empty one. */
 export function resolveCondition(
   written: z.output<typeof clientCondition>,
   report: (message: string) => void,
@@ -82,7 +82,7 @@ export function resolveCondition(
   };
 }
 
-/** A circuit id may be binary: `0x0004001a` means its bytes. */
+/** A circuit id may be binary: `0x0004001a` stands for four bytes. */
 function bytesMatch(match: TextMatch): TextMatch {
   const digits = /^0x((?:[0-9a-f]{2})+)$/i.exec(match.text)?.[1];
   return digits === undefined ? match : { ...match, text: Buffer.from(digits, 'hex').toString('latin1') };

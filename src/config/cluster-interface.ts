@@ -1,4 +1,4 @@
-// One cluster interface: from the written form to the network it means, and its contradictions.
+// One cluster interface: from the written form to the network it describes, and its contradictions.
 //
 // 1. Every address lies inside the network and is neither its first nor its last. In a network of two addresses (RFC 3021) the rack and the
 //    router may use them, but no client: DHCP hands out neither.
@@ -33,7 +33,7 @@ export interface ResolvedInterface {
 
 const RANGE_KEYS = ['ip_range_low', 'ip_range_high', 'static_ip_range_low', 'static_ip_range_high'] as const;
 
-/** Checks one cluster interface in itself; undefined if it has no usable network. */
+/** Checks one cluster interface alone; undefined: it has no usable network. */
 export function resolveInterface(written: WrittenClusterInterface, report: Report): ResolvedInterface | undefined {
   checkPlace(written, report);
   const network = resolveNetwork(written, report);
@@ -75,7 +75,7 @@ export function resolveInterface(written: WrittenClusterInterface, report: Repor
   return { network, broadcast, dynamic, static: fixed };
 }
 
-/** The subnet that DHCP serves there. */
+/** The subnet that DHCP serves on a cluster interface. */
 export function toSubnet(
   written: WrittenClusterInterface,
   resolved: ResolvedInterface,
@@ -201,7 +201,7 @@ function resolveRange(
 }
 
 function checkHosts(written: WrittenClusterInterface, network: Ipv4Network, broadcast: Ipv4, report: Report): void {
-  /** By reserved address or client: the first entry that names it. */
+  /** The first entry that names it, by reserved address or client. */
   const first = new Map<string, string>();
   const once = (at: string, key: string, what: string): void => {
     const other = first.get(what);
@@ -221,7 +221,7 @@ function checkHosts(written: WrittenClusterInterface, network: Ipv4Network, broa
   });
 }
 
-/** The clients or places that a host entry names, by key, in words. */
+/** The client or the place that a host entry reserves for, in words, by key. */
 function reservedFor(host: WrittenClusterInterface['hosts'][number]): readonly (readonly [string, string])[] {
   const { mac, client_id, duid, circuit_id, remote_id } = host;
   const words: (readonly [string, string])[] = [];
@@ -236,6 +236,6 @@ function reservedFor(host: WrittenClusterInterface['hosts'][number]): readonly (
   return words;
 }
 
-/** Bytes, one character each, in a form that the file accepts. */
+/** Bytes, one per character of `text`, in a form that the file accepts. */
 const bytesText = (text: string): string =>
   /^[\x21-\x7e]+$/.test(text) ? text : `0x${Buffer.from(text, 'latin1').toString('hex')}`;

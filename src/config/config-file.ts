@@ -1,5 +1,5 @@
-// The configuration file as it is written: its text, its YAML, and the state directory that it names. Most commands need no more of it,
-// so this file loads none of the schemas of its values.
+// The configuration file as written: its text, its YAML, and the state directory that it names. Most commands need nothing else, so this
+// module loads none of the schemas of the values.
 
 import type { Document, LineCounter } from 'yaml';
 import { errorText, osErrorCode, RackError } from '../errors.ts';
@@ -62,7 +62,7 @@ export function readConfigFile(text: string): ReadConfigFile {
   }
 }
 
-/** Which key appears twice in one map, and where. @param second offset of the second one */
+/** The message for a key that appears twice in one map. @param second offset of its second appearance */
 function duplicateText(document: Document.Parsed, lines: LineCounter, second: number): string | undefined {
   const { isScalar, visit } = yamlParser();
   let found: string | undefined;
@@ -84,7 +84,7 @@ function duplicateText(document: Document.Parsed, lines: LineCounter, second: nu
 
 /**
  * The state directory of a configuration file, where its daemon also answers. The rest of the file may be invalid: a running daemon keeps
- * the last good one in force and still answers.
+ * the last valid file in force and still answers.
  *
  * @throws RackError `config-unreadable`, `config-invalid` if the file is not YAML
  */
@@ -94,7 +94,7 @@ export function loadPlace(path: string): { readonly stateDir: string } {
   return { stateDir: stateDirOf(read.file.values) };
 }
 
-/** The remedy for a missing file: `init` makes the configuration of a rack, not of a region apart from its racks. */
+/** The remedy for a missing file: `init` makes a configuration only for a rack, not for a region apart from its racks. */
 const missingRemedy = (owner: 'rack' | 'region'): string => {
   const first = owner === 'region' ? 'docs/outgrowing.md shows one of a region' : '`sudo rackboot init` makes one';
   return `${first}; --config or RACKBOOT_CONFIG names another`;
@@ -105,7 +105,7 @@ const isEndedLab = (path: string): boolean =>
   process.env.RACKBOOT_CONFIG === path && /\/rackboot-lab-[^/]+\/[^/]+$/.test(path);
 
 /**
- * @param owner whose command reads it. Commands of both judge by the file's usual name
+ * @param owner the one whose command reads the file. Commands for both leave it to the file's usual name
  * @throws RackError `config-unreadable`
  */
 export function readConfigText(
@@ -132,7 +132,7 @@ export function readConfigText(
   }
 }
 
-/** One line for each problem: file and line, or the store; path, message. */
+/** One line for each problem: the file and line, or the store; then path and message. */
 export function formatProblems(file: string, problems: readonly ConfigProblem[]): string {
   return problems
     .map(({ path, line, owner, message }) => {

@@ -1,4 +1,4 @@
-// The difference between two configurations: key by key as written, and its effects on clients. Pure.
+// The difference between two configurations, key by key as written, and the effects on clients. Pure.
 //
 // 1. Values are compared as used, so `10m` and `600` are equal; they are shown as written.
 // 2. Secrets are never shown, and long values are cut.
@@ -22,9 +22,9 @@ import type { RackConfig } from './rack-config.ts';
 import type { UsableConfig } from './resolve-file.ts';
 import type { WrittenConfig } from './written.ts';
 
-/** Characters of a value that are shown. */
+/** The most characters shown of a value. */
 const SHOWN_MAX = 160;
-/** Entries of a list that are shown one by one; a longer list is only counted. */
+/** The most entries of a list that are shown one by one; of a longer list only the number is shown. */
 const SHOWN_ENTRIES_MAX = 8;
 
 /** A configuration, as written and as used. */
@@ -35,7 +35,7 @@ interface ComparedConfig extends Pick<UsableConfig, 'merged'> {
 
 /** One changed key. */
 interface KeyChange {
-  /** `dns.upstream`; a field of a cluster interface by its name: `cluster_interfaces.lab.router_ip`. */
+  /** `dns.upstream`; for a field of a cluster interface with the interface's name: `cluster_interfaces.lab.router_ip`. */
   readonly key: string;
   readonly before: string;
   readonly after: string;
@@ -68,7 +68,7 @@ export function compareConfigs(before: ComparedConfig, after: ComparedConfig): r
 
 const namesOf = ({ merged }: ComparedConfig): ReadonlySet<string> => new Set(interfacesOf(merged).map(nameOf));
 
-/** True if the key is a field of one of these cluster interfaces, or no field of a cluster interface at all. */
+/** True if the key is a field of one of these cluster interfaces, or not a field of any cluster interface. */
 function isOneOf(key: string, names: ReadonlySet<string>): boolean {
   if (!key.startsWith(`${INTERFACES_KEY}.`)) return true;
   return names.has(key.slice(INTERFACES_KEY.length + 1, key.lastIndexOf('.')));
@@ -82,7 +82,7 @@ function showInterface({ merged }: ComparedConfig, name: string): string {
   return cut(fields.map(([field, value]) => `${field} ${showValue(field, value)}`).join(', '));
 }
 
-/** `key: old → new`, and whether that waits for a restart. */
+/** `key: old → new`, with the reason if the change waits for a restart. */
 export const formatChange = ({ key, before, after, restart }: KeyChange): string =>
   `${key}: ${before} → ${after}${restart === undefined ? '' : ` (at the next start: ${restart})`}`;
 
@@ -158,7 +158,7 @@ function addInterfaces(
   });
 }
 
-/** Defaults are numbers, texts and empty lists. */
+/** A default for people: numbers, texts and empty lists. */
 function showDefault(used: unknown): string {
   if (typeof used === 'string') return used === '' ? '""' : used;
   if (typeof used === 'number' || typeof used === 'boolean') return String(used);
@@ -166,7 +166,7 @@ function showDefault(used: unknown): string {
   return isFields(used) && Object.keys(used).length > 0 ? counted(Object.keys(used).length, 'entry', 'entries') : '{}';
 }
 
-/** A lease that is running now. */
+/** A lease that has not expired. */
 export interface RunningLease {
   readonly address: Ipv4;
   /** In text form. */
@@ -181,7 +181,7 @@ interface ChangeEffects {
   readonly stranded: readonly RunningLease[];
 }
 
-/** The effects of replacing one configuration by another while these leases run. */
+/** The effects of replacing `before` by `after` while these leases run. */
 export function effectsOf(before: RackConfig, after: RackConfig, leases: readonly RunningLease[]): ChangeEffects {
   const [old, next] = [listenersOf(before), listenersOf(after)];
   return {
@@ -200,7 +200,7 @@ export function strander(before: RackConfig, after: RackConfig): (lease: Running
   return (lease) => givenBefore(lease) && !givenAfter(lease);
 }
 
-/** Returns a test that is true if DHCP, so configured, may give the address of a lease to its machine. */
+/** Returns a test that is true if DHCP may give a lease's address to the lease's machine under this configuration. */
 function giverOf({ dhcp }: RackConfig): (lease: RunningLease) => boolean {
   const reservations = new Map(
     dhcp.subnets.flatMap(({ reservations }) => reservations.map((one) => [one.address, one] as const)),
@@ -209,7 +209,7 @@ function giverOf({ dhcp }: RackConfig): (lease: RunningLease) => boolean {
     const reservation = reservations.get(address);
     if (reservation !== undefined) {
       const { mac: reserved, clientId, duid, circuitId, remoteId } = reservation;
-      // A reservation by such a key may be for this lease's machine: a `RunningLease` carries neither identifier nor place.
+      // A reservation by one of these keys may be for this machine: a `RunningLease` has neither identifier nor place to compare.
       const mayMatch = [clientId, duid, circuitId, remoteId].some((key) => key !== undefined);
       return mayMatch || (reserved !== undefined && formatMac(reserved) === mac);
     }

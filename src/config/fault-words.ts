@@ -1,15 +1,15 @@
-// The words for a value of the wrong kind or size: what is allowed, and what was found. They replace the validator's own words, which name
-// types of its language; a schema that has words of its own (`error`) keeps them.
+// The messages for a value of the wrong kind or size: they say what is allowed and what was found. They replace the validator's messages,
+// which name types of its language; a schema with its own message (`error`) keeps it.
 
 import type { z } from 'zod';
 import { counted } from '../counted.ts';
 import { unreachable } from '../errors.ts';
 import type { SettingsFault } from '../machines/settings.ts';
 
-/** How much of a wrong text is shown. */
+/** The most characters shown of a wrong text. */
 const SHOWN_CHARACTERS_MAX = 60;
 
-/** The names of the kinds of value. */
+/** The kinds of value in words. */
 const KINDS: Readonly<Record<string, string>> = {
   string: 'text',
   number: 'a number',
@@ -20,7 +20,7 @@ const KINDS: Readonly<Record<string, string>> = {
   record: 'names with values, such as { name: value }',
 };
 
-/** The allowed values, for a value whose schema has no words of its own. */
+/** The allowed values, for a schema without its own message. */
 function allowedText(issue: z.core.$ZodRawIssue): string {
   switch (issue.code) {
     case 'invalid_type':
@@ -54,12 +54,12 @@ function formatText(issue: Extract<z.core.$ZodRawIssue, { readonly code: 'invali
 }
 
 /**
- * Makes a schema complain in these words, and keep the value that it complains of. Without the validator's compiled code: a configuration is
- * read too rarely to earn it back, and its start takes 7 ms of processor time less.
+ * Makes a schema use these messages and keep the value that it complains about. Turns off the validator's compiled code, which costs a start
+ * 7 ms of processor time: a configuration is read too rarely to earn that back.
  */
 export const OWN_WORDS = { error: allowedText, reportInput: true, jitless: true } as const;
 
-/** Names the expected value, and the found one unless it is secret. For an invalid name, the inner issue names the expected one. */
+/** Names the expected value and, unless it is secret, the found one. For an invalid name, the inner issue names the expected one. */
 export function faultText(issue: z.core.$ZodIssue, isSecret = false): string {
   if (issue.code === 'invalid_key') return issue.issues[0]?.message ?? issue.message;
   const { message, input } = issue;

@@ -1,4 +1,4 @@
-// The problems of a configuration, each at the place where its owner would look for it. Rack and region report theirs in the same way.
+// The problems of a configuration, each at the place where the value's owner would look for it. Racks and regions use the same form.
 
 import type { z } from 'zod';
 import { INTERFACES_KEY, interfacesOf, nameOf } from '../machines/settings.ts';
@@ -10,12 +10,12 @@ import type { ConfigProblem } from './rack-config.ts';
 import type { ProblemPath, ReportProblem } from './resolve.ts';
 import { unknownKeyText } from './sibling-keys.ts';
 
-/** The kind of a file: that of a rack, or of a region apart from its racks. */
+/** A kind of configuration file: a rack's, or that of a region apart from its racks. */
 export interface FileKind {
   readonly schema: z.ZodType;
   /** The shipped file that shows every key. */
   readonly example: string;
-  /** The remedy for a key that belongs in another file; undefined: the key belongs in no other. */
+  /** The remedy for a key that belongs in another kind of file; undefined: it does not. */
   readonly elsewhere: (path: ProblemPath, key: string) => string | undefined;
 }
 
@@ -30,7 +30,7 @@ export function reportIssues({ schema, example, elsewhere }: FileKind, error: z.
   }
 }
 
-/** A problem at a path of the merged configuration, at the place where its owner would look for it. */
+/** Moves a problem from its path in the merged configuration to the place where the value's owner would look for it. */
 export function problemAt(path: ProblemPath, message: string, merge: MergedSettings, file: ConfigFile): ConfigProblem {
   const [first, second, ...rest] = path;
   if (first === INTERFACES_KEY && typeof second === 'number' && second >= merge.fileInterfaces) {

@@ -19,7 +19,7 @@ export function hostAddresses(): readonly HostAddresses[] {
   return readInterfaces();
 }
 
-/** A served network, and its interface. */
+/** A served network and its interface. */
 type PlacedNetwork = Pick<ClusterInterface, 'interfaceName' | 'network'>;
 
 /** The remedy for a network of the host; undefined: it does not conflict with the cluster interface. */
@@ -32,7 +32,7 @@ function remedyFor(entry: PlacedNetwork, name: string, network: Ipv4Network): st
 }
 
 /**
- * Networks of this host that overlap a cluster interface's network. Its own interface may have exactly that network, and need not exist
+ * Networks of this host that overlap a cluster interface's network. The named interface may have exactly that network, and need not exist
  * yet. Host routes (/32) do not count as networks.
  */
 export function findHostOverlaps(

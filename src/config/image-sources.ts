@@ -1,8 +1,7 @@
 // The sources of images that files name: those that Rackboot ships, and those of the site.
 //
-// 1. The site's file stands next to the configuration, as `image-sources.yaml`; it may be missing. A source in it takes the place of a shipped
-//    one with the same name, and stands before the others. Its `releases` are added to sources of installers, its own or shipped ones; one of
-//    a known name takes the place of that.
+// 1. The site's file is `image-sources.yaml` next to the configuration; it may be missing. Its sources come first, and replace shipped ones
+//    of the same name. Its `releases` are added to sources of installers, its own or shipped ones, and replace releases of the same name.
 
 import { statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -19,7 +18,7 @@ const NAME = 'image-sources.yaml';
 const FILE_BYTES_MAX = 4 * 1024 * 1024;
 const SHIPPED = fileURLToPath(new URL(`../../config/${NAME}`, import.meta.url));
 
-/** How a command names the file of the site. */
+/** The options with which a command names the site's file. */
 export interface SourceFlags {
   readonly config: string;
   /** Undefined: next to the configuration, if it is there. */
@@ -62,8 +61,8 @@ function addReleases(
 }
 
 /**
- * Reads the sources for a region, again whenever the site's file has changed. A file that cannot be used is a problem, and the shipped
- * sources stay.
+ * Reads the sources for a region, again whenever the site's file has changed. If that file cannot be used, returns the shipped sources and
+ * the problem.
  * @param config the configuration file; undefined: there is none
  */
 export function fileSourcesReader(config: string | undefined): () => Promise<FileSources> {

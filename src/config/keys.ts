@@ -1,7 +1,7 @@
-// The rules of each configuration key: who may own it, and whether a change applies while running.
+// The rule of each configuration key: its possible owners, and whether a change applies while the daemon runs.
 //
 // 1. Every key of the file has a rule here; a test compares this table with the schema and with config/rackboot.yaml.
-// 2. The store may own the keys that people change in daily work. Keys that decide where this process lives (paths, sockets, names)
+// 2. The store may own the keys that people change in daily work. Keys that decide where this process is found (paths, sockets, names)
 //    belong to the file: a change in the store must never make a rack unreachable.
 
 /** The owner of a key: only the rack's file, or either the file or the region's store. */
@@ -16,7 +16,7 @@ interface KeyRule {
 const FILE: KeyRule = { owner: 'file' };
 const EITHER: KeyRule = { owner: 'either' };
 
-/** The rules by key; a rule also applies to every key below its own. */
+/** The rules by key. A rule also applies to the keys below its own that have none. */
 export const KEY_RULES: ReadonlyMap<string, KeyRule> = new Map<string, KeyRule>([
   ['name', FILE],
   ['state_dir', { owner: 'file', restart: 'the lock, the databases and the control socket are in it' }],
@@ -82,7 +82,7 @@ export const KEY_RULES: ReadonlyMap<string, KeyRule> = new Map<string, KeyRule>(
   ['log.file', FILE],
 ]);
 
-/** The rule of a key: its own, or that of the nearest key above it; undefined: unknown key. */
+/** The rule of a key: its own, or that of the nearest key above it; undefined: the key is unknown. */
 export function findKeyRule(key: string): KeyRule | undefined {
   for (let end = key.length; end > 0; end = key.lastIndexOf('.', end - 1)) {
     const rule = KEY_RULES.get(key.slice(0, end));
@@ -107,7 +107,7 @@ export const RESTART_KEYS: readonly string[] = [...KEY_RULES]
   .filter(([, { restart }]) => restart !== undefined)
   .map(([key]) => key);
 
-/** Fields that no log, difference or listing shows, at any place. */
+/** Fields that no log, difference or listing shows, wherever they stand. */
 const SECRET_FIELD = /(^|\.)(secret|password|token|api_key)$/;
 
 export const isSecretKey = (key: string): boolean => SECRET_FIELD.test(key);

@@ -1,4 +1,4 @@
-// How long leases last: the values of a cluster interface, else those of `dhcp`, else the defaults; and their contradictions.
+// How long leases last: the values of a cluster interface, otherwise those of `dhcp`, otherwise the defaults. Reports contradictions.
 //
 // 1. A value of the cluster interface overrides one of `dhcp`. T1 and T2 set only in `dhcp` are scaled if the interface has another
 //    lease_time.
@@ -52,7 +52,7 @@ const KEY_NAMES: readonly Key[] = Object.keys(KEYS).filter(isKey);
  *
  * @param own its own values
  * @param general the values of `dhcp`
- * @param report called with each problem that `own` causes, and its key
+ * @param report called with the key and the message of each problem that `own` causes
  */
 export function resolveLeaseTimes(
   own: WrittenLeaseTimes,

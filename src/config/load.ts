@@ -17,7 +17,7 @@ export function parseConfig(text: string, stored: Settings = NO_SETTINGS): Parse
  * Reads a configuration file and merges it with the store's values. If they do not fit together, it uses the file alone, and `refused`
  * says why.
  *
- * @param stored returns the store's values known in this state directory
+ * @param stored returns the store's values as cached in a state directory
  * @throws RackError `config-unreadable`, `config-invalid` if the file alone cannot be served either
  */
 export function loadFitting(

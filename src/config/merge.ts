@@ -1,7 +1,7 @@
 // Merges the file and the store into one configuration, still as written.
 //
-// 1. The file wins key by key; a cluster interface is a key by its name.
-// 2. The store holds only keys that it may own. Any other is a problem, and then nothing of the store is used.
+// 1. The file wins, key by key. A cluster interface counts as one key, by its name.
+// 2. The store must hold only keys that it may own. Any other key is a problem, and then nothing from the store is used.
 // 3. Merging changes neither the file's values nor the store's.
 
 import {
@@ -46,7 +46,7 @@ export function mergeSettings(file: Settings, stored: Settings): MergedSettings 
   return { merged, fromStore, fileInterfaces: own.length, notOwnable };
 }
 
-/** The file's keys that the store could own otherwise: `dns.upstream`, `cluster_interfaces.lab`. */
+/** The file's keys that the store could own if the file did not set them: `dns.upstream`, `cluster_interfaces.lab`. */
 export function pinnedKeys(file: Settings): readonly string[] {
   const keys = STORE_KEYS.filter((key) => key !== INTERFACES_KEY && isWritten(file, key));
   return [...keys, ...interfacesOf(file).map((entry) => `${INTERFACES_KEY}.${nameOf(entry)}`)];

@@ -1,5 +1,5 @@
-// Guesses which key of the configuration an unknown key meant: by its whole name, and for a key without a section also by the last part or
-// by MAAS's name.
+// Guesses which configuration key was meant by an unknown one: compares whole names and, for a key without a section, also last parts and
+// MAAS's names.
 
 import { INTERFACES_KEY } from '../machines/settings.ts';
 import { nearestName } from '../nearest-name.ts';
@@ -18,7 +18,7 @@ function keysBelow(section: string): readonly string[] {
   });
 }
 
-/** Keys by their last part, and by MAAS's name. Of several keys with one name, the first counts. */
+/** Keys by their last part, and by MAAS's name. Of several keys with the same last part, the first counts. */
 const BY_NAME: ReadonlyMap<string, string> = new Map([
   ...KEYS.toReversed().map((key) => [key.slice(key.lastIndexOf('.') + 1), key] as const),
   ...Object.entries(CONFIG_NAMES).map(([name, { key }]) => [name, key] as const),
@@ -37,7 +37,7 @@ export function nearestKey(key: string): string | undefined {
   return parts.length > 1 ? undefined : BY_NAME.get(nearestName(last, [...BY_NAME.keys()]) ?? '');
 }
 
-/** `cluster_interfaces.lab.ruoter_ip`. A shorter path ends in the name of an interface, which may look like a misspelt field. */
+/** For `cluster_interfaces.lab.ruoter_ip`. A shorter path ends in an interface's name, which may look like a misspelt field. */
 function nearestField(key: string): string | undefined {
   const dot = key.lastIndexOf('.');
   const field = key.slice(dot + 1);

@@ -1,15 +1,15 @@
-// Notes on keys of a valid configuration that have no effect, although one might be expected, and warnings of those that open a door to
-// everybody. Pure.
+// For a valid configuration: notes on keys that have no effect although one would expect one, and warnings about keys that give everybody
+// access. Pure.
 
 import { findNamedOption } from '../dhcp/wire/option-table.ts';
 import { formatNetwork, type Ipv4Network } from '../net/address.ts';
 import type { RackNote } from '../region/records/rack-note.ts';
 import type { RackConfig } from './rack-config.ts';
 
-/** No organisation has a larger network. */
+/** No organisation has a larger network than this prefix. */
 const PRIVATE_PREFIX = 8;
 
-/** Warns of lists of clients that hold most of the Internet. */
+/** Warns about lists of clients that admit large parts of the Internet. */
 export function wideDoors({ tftp, dns }: Pick<RackConfig, 'tftp' | 'dns'>): readonly RackNote<WideDoor>[] {
   return [...doorNote('files-open-to-all', tftp.clients), ...doorNote('recursion-open-to-all', dns.clients)];
 }
@@ -26,7 +26,7 @@ export const configRemarks = (config: RackConfig): readonly RackNote[] => [
   ...configNotes(config),
 ];
 
-/** Notes on what has no effect in a network in proxy mode. */
+/** Notes on options and classes that have no effect because their network is in proxy mode. */
 export function configNotes({ dhcp }: RackConfig): readonly RackNote[] {
   return dhcp.subnets.flatMap(({ name: network, proxy, options: given, classes: all = [] }): readonly RackNote[] => {
     if (proxy !== true) return [];

@@ -33,9 +33,9 @@ import { ANY, type Ipv4 } from '../net/address.ts';
 import { clientCondition, resolveCondition } from './client-condition.ts';
 import { faultText, OWN_WORDS } from './fault-words.ts';
 
-/** Options of one list. */
+/** The most options in one list. */
 const OPTIONS_MAX = 256;
-/** Points to the documentation. */
+/** The pointer to the documentation. */
 const LIST = 'docs/dhcp-options.md lists names and types';
 
 const CODE_PROBLEM = { error: 'expected the code of an option, 1 to 254' };
@@ -68,7 +68,7 @@ export type OptionLevel = 'global' | 'network' | 'host';
 /** Codes that belong to a single network. */
 const NETWORK_CODES: ReadonlySet<number> = new Set([OPTION.subnetMask, OPTION.broadcastAddress]);
 
-/** The entries of one list. Problems go to `report` with their place in the list: `[2].value`. */
+/** Resolves the entries of one list. Reports problems with their place in the list: `[2].value`. */
 export function resolveOptions(
   written: readonly unknown[],
   level: OptionLevel,
@@ -107,7 +107,7 @@ export function resolveOptions(
   return entries;
 }
 
-/** One entry, checked alone: its problems do not hide those of other entries. */
+/** Parses one entry alone, so that its problems do not hide those of other entries. */
 function parseEntry(entry: unknown, at: string, report: ReportOption): WrittenOption | undefined {
   const parsed = optionEntry.safeParse(entry, OWN_WORDS);
   if (parsed.success) return parsed.data;
@@ -120,7 +120,7 @@ function parseEntry(entry: unknown, at: string, report: ReportOption): WrittenOp
   return undefined;
 }
 
-/** Which option is meant, and the type of its value; undefined after reporting a problem. */
+/** The code of the option that an entry means, and the type of its value; undefined: a problem was reported. */
 function identify(
   { code: number, name, type }: WrittenOption,
   report: ReportOption,
@@ -155,15 +155,15 @@ function identify(
   );
 }
 
-/** True if a value of type `said` is acceptable for one of type `usual`. The vendor defines the contents of option 43. */
-const isWrittenAs = (usual: OptionType, said: OptionType, code: number): boolean =>
-  said === usual ||
-  said === 'hex' ||
+/** True if an option of type `usual` may be written with the type `written`. The vendor defines the contents of option 43. */
+const isWrittenAs = (usual: OptionType, written: OptionType, code: number): boolean =>
+  written === usual ||
+  written === 'hex' ||
   code === OPTION.vendorSpecific ||
-  (usual === 'ip-list' && said === 'ip') ||
-  (usual === 'domain-list' && said === 'domain');
+  (usual === 'ip-list' && written === 'ip') ||
+  (usual === 'domain-list' && written === 'domain');
 
-/** Completes the encoded value of options that need more than their type's encoding. */
+/** Completes the encoded values of the options for which their type's encoding is not enough. */
 function finishValue(code: number, type: OptionType, bytes: Uint8Array): Uint8Array {
   if (code === OPTION.ipxe && type === 'suboptions') return withoutProxyWait(bytes);
   return code === OPTION.domainSearch && type === 'domain-list' ? compressNames(bytes) : bytes;
@@ -172,7 +172,7 @@ function finishValue(code: number, type: OptionType, bytes: Uint8Array): Uint8Ar
 /** Sub-option 176 of iPXE: do not wait for a proxy DHCP server. */
 const IPXE_NO_PROXY = 176;
 
-/** iPXE's options, with the one that skips the wait for a proxy server, unless they already set it. */
+/** Adds the sub-option that skips the wait for a proxy server, unless iPXE's options already set it. */
 function withoutProxyWait(bytes: Uint8Array): Uint8Array {
   for (let offset = 0; offset < bytes.length; offset += 2 + (bytes[offset + 1] ?? 0)) {
     if (bytes[offset] === IPXE_NO_PROXY) return bytes;
@@ -202,7 +202,7 @@ export function networkOptions(
   return hostOptions([...own, ...general.filter(({ code }) => !keyed.has(code))], keys.router_ip);
 }
 
-/** A table of entries in a network with this router. */
+/** The table of these entries in a network with this router. */
 export function hostOptions(entries: readonly ConfiguredOption[], router: Ipv4 | undefined): OptionTable | undefined {
   return tableOf(entries.map((entry) => withDefaultRoute(entry, router)));
 }

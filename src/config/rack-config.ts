@@ -1,4 +1,4 @@
-// The configuration as used: everything resolved, frozen, and cut into what each room needs.
+// The configuration as used: resolved, frozen, and divided into one part for each room.
 
 import type { BootConfig } from '../boot/config.ts';
 import type { DhcpConfig } from '../dhcp/networks/config.ts';
@@ -11,10 +11,10 @@ import type { PreseedConfig } from '../region/preseed/request.ts';
 import type { TftpConfig } from '../tftp/config.ts';
 import type { UplinkConfig } from './region-place.ts';
 
-/** How many problems of a configuration are listed at most. */
+/** The most problems listed for one configuration. */
 export const PROBLEMS_MAX = 100;
 
-/** One network that this rack is on, whatever it manages there. */
+/** One network of this rack, whether or not the rack manages it. */
 export interface ClusterInterface {
   readonly name: string;
   /** Undefined: reached only through relay agents. */
@@ -25,7 +25,7 @@ export interface ClusterInterface {
   readonly network: Ipv4Network;
   /** True: another DHCP server gives the addresses there; undefined: no. */
   readonly proxy?: boolean | undefined;
-  /** True: the rack tells machines that boot there that there is no IPv6 router; undefined: no. */
+  /** True: the rack tells machines booting there that there is no IPv6 router; undefined: no. */
   readonly answersRouterSolicitations?: boolean | undefined;
 }
 

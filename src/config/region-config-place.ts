@@ -1,4 +1,4 @@
-// The default place of the configuration of a region apart from its racks.
+// The default configuration file of a region apart from its racks.
 
-/** The file that its service reads. */
+/** The file that the region's service reads. */
 export const REGION_CONFIG = '/etc/rackboot/region.yaml';

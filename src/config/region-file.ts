@@ -1,8 +1,8 @@
 // The configuration file of a region that runs apart from a rack (`rackboot region run`): its schema, its checks, and its merge with the
-// region's store. It has the form of a rack's file, and of its keys those that concern the region.
+// region's store. It has the form of a rack's file, with only the keys that concern the region.
 //
-// 1. A key that only a rack has is a problem, with the remedy: a region must not silently serve less than its file says.
-// 2. The store holds settings of the racks, too; those that the region's file cannot have are left to the racks.
+// 1. A key that only racks have is a problem, reported with the remedy: a region must not silently serve less than its file says.
+// 2. The store also holds settings for the racks. Keys that the region's file cannot have are ignored here.
 
 import { join } from 'node:path';
 import { z } from 'zod';
@@ -24,7 +24,7 @@ import { proxyOf, writtenConfigSchema } from './written.ts';
 
 const { shape } = writtenConfigSchema;
 
-/** A rack's default is another port, so both fit on one host. */
+/** Not the default port of a rack, so that both fit on one host. */
 const REGION_METRICS_PORT = 5250;
 
 const ABSOLUTE = { error: 'expected an absolute path such as /var/lib/rackboot-region' };
@@ -53,7 +53,7 @@ const regionFileSchema = writtenConfigSchema
       .prefault({}),
   });
 
-/** For reports on the other values of a file without a state directory. */
+/** For checking the other values of a file without a state directory. */
 const salvagedSchema = regionFileSchema.extend({ state_dir: absolutePath.default('/') });
 
 type WrittenRegionFile = z.output<typeof regionFileSchema>;
@@ -78,17 +78,17 @@ type ParsedRegionFile =
   | ({ readonly ok: true } & UsableRegionFile)
   | { readonly ok: false; readonly problems: readonly ConfigProblem[] };
 
-/** Keys of a rack's region that this file's region has in another form. */
-const OTHERWISE: ReadonlyMap<string, string> = new Map([
+/** Keys below `region` that only a rack's file has, each with the remedy. */
+const ONLY_OF_RACKS: ReadonlyMap<string, string> = new Map([
   ['region.mode', 'belongs in the file of a rack: this process is the region itself; remove it'],
   ['region.url', 'belongs in the files of the racks, which reach this region by it: move it there'],
   ['region.api_key_file', 'belongs in the file of a rack: move it there'],
   ['region.ca_file', 'belongs in the file of a rack, which verifies this region with it: move it there'],
 ]);
 
-/** The remedy for a key that only a rack has; undefined: a rack does not have it either. */
+/** The remedy for a key that only a rack's file has; undefined: a rack's file does not have it either. */
 function ofRacks(path: ProblemPath, key: string): string | undefined {
-  const known = OTHERWISE.get([...path, key].join('.'));
+  const known = ONLY_OF_RACKS.get([...path, key].join('.'));
   if (known !== undefined) return known;
   return keysAt(writtenConfigSchema, path).includes(key)
     ? 'belongs in the file of a rack, not in that of a region apart from it: move it there'
@@ -97,7 +97,7 @@ function ofRacks(path: ProblemPath, key: string): string | undefined {
 
 const REGION_FILE: FileKind = { schema: regionFileSchema, example: 'config/region.yaml', elsewhere: ofRacks };
 
-/** The stored values that the region's file could have, too. */
+/** The stored values of the keys that a region's file has, too. */
 export function storedForRegion(stored: Settings): Settings {
   let own = NO_SETTINGS;
   for (const key of STORE_KEYS) {
@@ -108,7 +108,7 @@ export function storedForRegion(stored: Settings): Settings {
   return own;
 }
 
-/** Checks a region's file and the store together. @param stored as `storedForRegion` gives it */
+/** Checks a region's file and the store together. @param stored as `storedForRegion` returns it */
 export function resolveRegionFile(file: ConfigFile, stored: Settings): ParsedRegionFile {
   const merge = mergeSettings(file.values, stored);
   const problems: ConfigProblem[] = [];

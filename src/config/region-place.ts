@@ -1,4 +1,4 @@
-// Where a rack's region is: in this process or at a URL. Resolves the written form.
+// Resolves where a rack's region is: in this process or at a URL.
 
 import { join } from 'node:path';
 import type { Ipv4 } from '../net/address.ts';
@@ -11,7 +11,7 @@ export const REGION_PORT = 5240;
 const REGION_TLS_PORT = 5443;
 const HTTPS_PORT = 443;
 const HTTP_PORT = 80;
-/** The rack's key, below the state directory. */
+/** The file of the rack's key in the state directory. */
 const KEY_FILE = 'region.key';
 
 /** How the rack reaches its region. */
@@ -19,11 +19,11 @@ export type UplinkConfig =
   | { readonly mode: 'embedded' }
   | {
       readonly mode: 'remote';
-      /** The addresses of the region, in the order in which they are tried first; each ends in `/MAAS`. */
+      /** The region's URLs, in the order of the first attempts; each ends in `/MAAS`. */
       readonly urls: readonly string[];
-      /** The file of the rack's key; may not exist yet. */
+      /** The file of the rack's key; it may not exist yet. */
       readonly keyFile: string;
-      /** PEM certificates that verify the region's; undefined: the system's. */
+      /** PEM certificates that verify the region's certificate; undefined: the system's. */
       readonly caFile: string | undefined;
     };
 
@@ -45,7 +45,7 @@ interface RegionPlace {
   readonly door: RegionDoor | undefined;
 }
 
-/** Where requests to a region at this URL go. */
+/** Where to send requests for a region at this URL. */
 export const doorAt = ({ host, port, secure }: RegionUrl): RegionDoor => ({
   ...{ host, secure },
   port: port ?? (secure ? HTTPS_PORT : HTTP_PORT),
@@ -71,7 +71,7 @@ export function resolveRegionPlace(
   return { uplink: { mode: 'embedded' }, listen, tls: resolveTls(region.tls, listen, report), door };
 }
 
-/** By default the plain listeners' addresses, at REGION_TLS_PORT. */
+/** Resolves `region.tls`. By default it listens at the addresses of the listeners without TLS, at REGION_TLS_PORT. */
 export function resolveTls(
   tls: WrittenConfig['region']['tls'],
   plain: RegionPlace['listen'],

@@ -1,5 +1,5 @@
-// Where a region that runs apart from a rack keeps its data: `region.store` of its file. Checked without the schemas of other values, for
-// commands that need nothing else of the file.
+// Where a region apart from its racks keeps its data: `region.store` in its file. Checked without the schemas of other values, for commands
+// that need nothing else from the file.
 
 import { z } from 'zod';
 import { RackError } from '../errors.ts';
@@ -10,7 +10,7 @@ import { stateDirOf } from './state-dir.ts';
 
 const POOL_MAX = 100;
 const POOL = 10;
-/** `host` may name the directory of a Unix-domain socket. */
+/** The options a URL may have. `host` may name the directory of a Unix-domain socket. */
 const URL_OPTIONS: readonly string[] = ['host', 'port', 'user', 'sslmode'];
 const EXAMPLE = 'postgresql://rackboot@db.example:5432/rackboot';
 
@@ -21,7 +21,7 @@ export interface PostgresStorePlace {
   readonly url: string;
   /** The file whose first line is the password; undefined: none is sent. */
   readonly passwordFile: string | undefined;
-  /** PEM certificates that verify the database's; undefined: those of the system. A database on this host needs no TLS. */
+  /** PEM certificates that verify the database's certificate; undefined: the system's. A database on this host needs no TLS. */
   readonly caFile: string | undefined;
   /** The most connections, 1 to 100. */
   readonly pool: number;
@@ -30,7 +30,7 @@ export interface PostgresStorePlace {
 /** A resolved `region.store`; `sqlite`: region.db in the state directory. */
 export type RegionStorePlace = { readonly kind: 'sqlite' } | PostgresStorePlace;
 
-/** Why a text is not the URL of a database, with the remedy; undefined: it is. Shows nothing of the text, which may hold a password. */
+/** Why a text is not the URL of a database, with the remedy; undefined: it is one. Never quotes the text, which may hold a password. */
 function urlProblem(text: string): string | undefined {
   const url = URL.parse(text);
   if (url === null || !['postgresql:', 'postgres:'].includes(url.protocol))
@@ -41,7 +41,7 @@ function urlProblem(text: string): string | undefined {
   const unknown = [...url.searchParams.keys()].filter((name) => !URL_OPTIONS.includes(name));
   if (unknown.length > 0 || url.hash !== '')
     return `has other options than ${URL_OPTIONS.join(', ')}: remove them; ca_file and pool are keys of their own`;
-  // The driver takes the last one, others the first.
+  // Our driver uses the last of several, other programs the first.
   const twice = URL_OPTIONS.find((name) => url.searchParams.getAll(name).length > 1);
   if (twice !== undefined) return `has the option ${twice} more than once: keep one`;
   if (!['disable', 'verify-full', null].includes(url.searchParams.get('sslmode')))
@@ -103,16 +103,16 @@ export function resolveStore(written: WrittenStore, report: (key: string, messag
   return { kind: 'postgresql', url: url ?? '', passwordFile, caFile, pool };
 }
 
-/** A state directory, and the store of its region. */
+/** A state directory and the store of its region. */
 export interface StorePlace {
   readonly stateDir: string;
   readonly store: RegionStorePlace;
 }
 
 /**
- * The place of the region's data by a configuration file of a rack or of a region. The rest of the file may be invalid.
- * @throws RackError `config-unreadable`, `config-invalid` if the file is not YAML, or names a store that cannot be used; `bad-argument` for
- * a rack whose region is elsewhere: a region.db of its own would be an old one that nobody reads
+ * The place of the region's data, from the configuration file of a rack or of a region. The rest of the file may be invalid.
+ * @throws RackError `config-unreadable`, `config-invalid` if the file is not YAML or names an unusable store; `bad-argument` for a rack with
+ * a remote region: a region.db there would be an old one that nobody reads
  */
 export function loadStorePlace(path: string): StorePlace {
   const read = readConfigFile(readConfigText(path));

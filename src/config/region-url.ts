@@ -2,15 +2,15 @@
 
 /** The parts of region.url. */
 export interface RegionUrl {
-  /** Without a slash at its end. */
+  /** Without a slash at the end. */
   readonly text: string;
   readonly secure: boolean;
   readonly host: string;
-  /** Undefined: the scheme's own. */
+  /** Undefined: the scheme's default. */
   readonly port: number | undefined;
 }
 
-/** Parses `http://host:port/MAAS`, or https. Undefined for anything else: the region's paths start with `/MAAS`. */
+/** Parses `http://host:port/MAAS`, or the same with https; undefined for anything else, as the region's paths start with `/MAAS`. */
 export function parseRegionUrl(text: string): RegionUrl | undefined {
   if (!URL.canParse(text)) return undefined;
   const { protocol, hostname, port, pathname, search, hash, username, password } = new URL(text);

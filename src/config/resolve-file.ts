@@ -1,5 +1,5 @@
-// Checks the values of a configuration file, with those of the region's store: each value, then all together. It reports all problems at once,
-// each with its path, and with its line or the store that owns it. The region's thread checks settings with it, so it loads no parser of YAML.
+// Checks the values of a configuration file and of the region's store: first one by one, then together. Reports all problems at once, each
+// with its path and with its line or the store that owns the value. Loads no YAML parser, because the region's thread also checks settings.
 
 import type { Settings } from '../machines/settings.ts';
 import type { ConfigFile } from './config-file.ts';
@@ -19,7 +19,7 @@ export interface UsableConfig {
   /** File and store together, as written, without defaults. */
   readonly merged: Settings;
   readonly file: ConfigFile;
-  /** The store's values; those that the file pins are not in force. */
+  /** The store's values; those of keys that the file sets are not in force. */
   readonly stored: Settings;
 }
 

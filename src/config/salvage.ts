@@ -1,11 +1,11 @@
-// Removes the invalid values from a configuration file, so that contradictions among the others can be reported in the same run.
+// Removes the invalid values from a configuration, so that contradictions among the others are reported in the same run.
 //
-// 1. A salvaged configuration is only examined, never served.
-// 2. A removed value, and whatever contains it, causes no further report: it already has its own problem.
+// 1. A salvaged configuration is only checked, never served.
+// 2. A removed value, and every value that contains it, causes no second problem.
 
 import type { z } from 'zod';
 
-/** Rounds of removal; each goes one level up from what is still invalid. */
+/** The most rounds of removal; each goes one level up from the values that are still invalid. */
 const ROUNDS_MAX = 6;
 
 type Path = readonly (string | number)[];

@@ -37,11 +37,11 @@ export const settingsRules = (host: () => readonly HostAddresses[]): SettingsRul
   interfacesOf: (file, stored) => interfacesOf(mergeSettings(file, stored).merged).filter(isSettings),
 });
 
-/** The value of a key as written, else its default; undefined: it has neither. */
+/** The value of a key as written, otherwise its default; undefined: it has neither. */
 export const valueOrDefault = (key: string, merged: Settings): SettingValue | undefined =>
   valueAt(merged, key) ?? defaultOf(key);
 
-/** Without the validator's compiled code, which is for values that are read often. */
+/** Parsed without the validator's compiled code, which pays only for schemas used often. */
 const DEFAULTS: unknown = writtenConfigSchema.parse({}, { jitless: true });
 
 /** The default of a key. Defaults are scalars and empty lists, which look the same as written and as used. */

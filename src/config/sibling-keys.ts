@@ -3,7 +3,7 @@
 import { z } from 'zod';
 import { nearestName } from '../nearest-name.ts';
 
-/** The keys that a schema accepts at a path; empty: none are known there. */
+/** The keys that a schema accepts at a path; empty: it knows none there. */
 export function keysAt(schema: unknown, path: readonly PropertyKey[]): readonly string[] {
   if (schema instanceof z.ZodOptional || schema instanceof z.ZodDefault || schema instanceof z.ZodNullable) {
     return keysAt(schema.unwrap(), path);

@@ -1,8 +1,8 @@
-// Watches the configuration file, and reports a change once writing has settled.
+// Watches the configuration file and reports a change once writing has settled.
 //
 // 1. The directory is watched, not the file: editors replace a file by renaming.
-// 2. Every POLL_MS it checks the file itself, through all links: a mounted configuration changes by a link in the middle of its path, and
-//    some file systems report no changes.
+// 2. Every POLL_MS the file itself is checked, through all links: a mounted configuration changes when a link in the middle of its path
+//    does, and some file systems report no changes.
 
 import { statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
@@ -11,13 +11,13 @@ import type { Clock, Timer } from '../clock.ts';
 import { errorText } from '../errors.ts';
 import type { RackNote } from '../region/records/rack-note.ts';
 
-/** Writes closer together than this are one change. */
+/** Writes closer together than this are one change, in milliseconds. */
 const SETTLE_MS = 200;
-/** How often the file is checked for unreported changes. */
+/** How often the file is checked for unreported changes, in milliseconds. */
 const POLL_MS = 1000;
 
 export interface ConfigWatch {
-  /** Reports a change now (SIGHUP). */
+  /** Reports a change at once (for SIGHUP). */
   reload(): void;
   close(): Promise<void>;
 }

@@ -1,13 +1,13 @@
-// One entry of `hosts`, as written: the client or place that an address is reserved for, and its other properties.
+// One entry of `hosts`, as written: the client or place for which an address is reserved, with its other properties.
 //
 // 1. An entry names a client (mac, client_id, duid: any one must match) or a place (circuit_id, remote_id: all that are named must match),
-//    never both: it would be unclear what to give that client at another place.
+//    never both, as that would not say what the same client gets at another place.
 
 import { z } from 'zod';
 import { optionList } from './option-list.ts';
 import { hostLabel, ipv4, mac, textual } from './written-values.ts';
 
-/** The longest client identifier, circuit id and remote id: the maximum of one length byte. */
+/** The longest client identifier, circuit id and remote id: the length is one byte. */
 const IDENTIFIER_BYTES_MAX = 255;
 /** A type of two bytes and 1 to 128 bytes (RFC 8415 §11.1). */
 const DUID_BYTES_MIN = 3;
@@ -16,7 +16,7 @@ const DUID_BYTES_MAX = 130;
 const OCTETS = /^[0-9a-f]{2}(:[0-9a-f]{2})+$/i;
 const PREFIXED = /^0x((?:[0-9a-f]{2})+)$/i;
 
-/** Bytes as text, one character each; undefined: too few or too many. */
+/** Bytes as text, one character per byte; undefined: too few or too many. */
 function latin1(bytes: Buffer, low: number, high: number): string | undefined {
   return bytes.length < low || bytes.length > high ? undefined : bytes.toString('latin1');
 }
@@ -27,13 +27,13 @@ const clientId = textual('a client identifier: bytes such as ff:00:12:34, or a t
   return latin1(bytes, 1, IDENTIFIER_BYTES_MAX);
 });
 
-/** The end of option 61 as RFC 4361 forms it. */
+/** The DUID at the end of option 61 (RFC 4361). */
 const duid = textual('a DUID: 3 to 130 bytes such as 00:03:00:01:52:54:00:12:34:56', (text) => {
   const digits = OCTETS.test(text) ? text.replaceAll(':', '') : PREFIXED.exec(text)?.[1];
   return digits === undefined ? undefined : latin1(Buffer.from(digits, 'hex'), DUID_BYTES_MIN, DUID_BYTES_MAX);
 });
 
-/** A sub-option of option 82, as `leases show` prints it. Text that starts with 0x is bytes or a mistake. */
+/** A sub-option of option 82, as `leases show` prints it. Text that starts with 0x must be hexadecimal bytes. */
 const relayIdentifier = (what: string) =>
   textual(
     `${what} as sent by the relay: a text, or bytes in quotes such as "0x0004001a", at most 255 bytes`,

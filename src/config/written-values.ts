@@ -5,7 +5,7 @@ import type { Seconds } from '../clock.ts';
 import type { Ipv4, Ipv4Network, MacAddress } from '../net/address.ts';
 import { parseIpv4, parseMac, parseNetwork, prefixOf } from '../net/address.ts';
 
-/** A string that `parse` accepts; for any other, the problem names what was `expected`. */
+/** A string that `parse` accepts. The problem of any other string says what was `expected`. */
 export function textual<T>(expected: string, parse: (text: string) => T | undefined) {
   return z.string({ error: `expected ${expected}` }).transform((text, context): T => {
     const value = parse(text.trim());
@@ -15,7 +15,7 @@ export function textual<T>(expected: string, parse: (text: string) => T | undefi
   });
 }
 
-/** A mapping with names that people choose. `__proto__` is refused: zod would silently skip it. */
+/** A mapping whose keys people choose. Refuses the key `__proto__`, which zod would silently skip. */
 export function named<T extends z.ZodType>(mapping: T) {
   return z.preprocess((value, context) => {
     if (typeof value === 'object' && value !== null && Object.hasOwn(value, '__proto__')) {
@@ -47,10 +47,10 @@ export const mask = textual<number>('a subnet mask such as 255.255.255.0', (text
 const LABEL = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
 const DOMAIN_LENGTH_MAX = 200;
 
-/** True for one DNS label that may name a host (RFC 1123 §2.1), lower case. */
+/** True for one lower-case DNS label that may name a host (RFC 1123 §2.1). */
 export const isHostLabel = (text: string): boolean => LABEL.test(text);
 
-/** Lower case, without the final dot; undefined if it is not a domain name of host labels. */
+/** A domain name in lower case, without the final dot; undefined: the text is not a name of host labels. */
 function parseDomain(text: string): string | undefined {
   const name = text.toLowerCase().replace(/\.$/, '');
   return name.length <= DOMAIN_LENGTH_MAX && name.split('.').every(isHostLabel) ? name : undefined;
@@ -127,7 +127,7 @@ export const plainName = textual('a name of letters, digits and _ : . -', (text)
   /^[\w:.-]{1,64}$/.test(text) ? text : undefined,
 );
 
-/** 16 bits in canonical decimal: any other spelling of the number would never match. */
+/** `ipxe`, or 16 bits in canonical decimal: any other spelling of the number would never match. */
 const isLoaderKey = (key: string): boolean =>
   key === 'ipxe' || (/^(0|[1-9]\d{0,4})$/.test(key) && Number(key) <= 0xffff);
 

@@ -1,8 +1,7 @@
-// The configuration file as the operator writes it: its names, units and forms, checked one value at a time. `resolve.ts` checks the
-// values together.
+// The configuration file as the operator writes it: names, units and forms. Each value is checked alone; `resolve.ts` checks them together.
 //
-// 1. An unknown key is a problem, never ignored: a misspelt range must not silently vanish.
-// 2. Unit, range and default of every key are here and in config/rackboot.yaml, which also says whether it applies on reload.
+// 1. An unknown key is a problem and never ignored: a misspelt range must not silently vanish.
+// 2. Unit, range and default of every key are here and in config/rackboot.yaml, which also says whether a change applies on reload.
 
 import { z } from 'zod';
 import { parseImportedName } from '../boot/imported-images.ts';
@@ -36,7 +35,7 @@ import {
   upstreamList,
 } from './written-values.ts';
 
-/** In `dhcp` for all networks, in a cluster interface for its own. */
+/** In `dhcp` for all networks, in a cluster interface for its own network. */
 const leaseTimes = {
   lease_time: duration.optional(),
   pxe_lease_time: duration.optional(),
@@ -79,7 +78,7 @@ const importEvery = z.union(
   IMPORT_PROBLEM,
 );
 
-/** In bytes per second. `no` is undefined: there is no limit. */
+/** Written in MiB per second, used in bytes per second. `no` is undefined: there is no limit. */
 const importLimit = z.union(
   [
     z.union([z.literal('no'), z.literal(false)]).transform(() => undefined),
@@ -92,7 +91,7 @@ const importLimit = z.union(
   IMPORT_LIMIT_PROBLEM,
 );
 
-/** YAML 1.1 and people write yes and no as true and false. */
+/** Accepts true and false, too: YAML 1.1 reads yes and no as these, and people write them. */
 const authoritative = z
   .union([z.enum(['auto', 'yes', 'no']), z.boolean()], {
     error: 'expected auto, yes (this is the only DHCP server) or no (there are others)',
@@ -152,7 +151,7 @@ const record = z.strictObject({
   type: z.enum(['A', 'CNAME', 'TXT', 'MX', 'NS', 'SRV', 'PTR']),
   data: z.string().min(1).max(1024),
   ttl: z.number().int().min(0).max(604_800).optional(),
-  // The number by which the API names the record; the API gives it.
+  // The number that the API gave the record.
   id: z.int().min(1).optional(),
 });
 
@@ -191,7 +190,7 @@ const tftp = z.strictObject({
   allow: z.array(hostOrNetwork, HOSTS_PROBLEM).max(256).default([]),
 });
 
-/** Entries of `boot.quirks`; each boot is compared with each. */
+/** The most entries of `boot.quirks`. Each boot is compared with all of them. */
 const QUIRK_RULES_MAX = 256;
 const quirk = z
   .strictObject({
@@ -233,7 +232,7 @@ const enlistment = z.strictObject({
     .default('generated'),
 });
 
-/** Addresses of one region. */
+/** The most URLs of one region. */
 const REGIONS_MAX = 16;
 const REGION_URL = `the URL of a region, http://host:5240/MAAS or https://host:5443/MAAS, or a list of at most ${REGIONS_MAX} such URLs of one region`;
 const regionUrl = textual(REGION_URL, (text) => parseRegionUrl(text)?.text);
@@ -282,14 +281,14 @@ const httpProxy = textual('the URL of a proxy, http://host:8000/, without a pass
   return url !== null && isPlain && url.hostname !== '' ? url.href : undefined;
 });
 
-/** Empty: none. */
+/** A part of a system's name; empty: none. */
 const systemPart = (example: string) =>
   textual(`a name such as ${example}, or nothing`, (text) =>
     /^(?:[a-z0-9][a-z0-9_.+-]{0,62})?$/.test(text) ? text : undefined,
   ).default('');
 const deployment = z.strictObject({ osystem: systemPart('debian'), release: systemPart('trixie') });
 
-/** The proxy in force; empty: none. */
+/** The URL of the proxy in force; empty: none. */
 export const proxyOf = (
   written: Pick<z.output<typeof writtenConfigSchema>, 'http_proxy' | 'enable_http_proxy'>,
 ): string => (written.enable_http_proxy ? (written.http_proxy ?? '') : '');
