@@ -1,5 +1,5 @@
-// From the written configuration to the one in use: fills defaults that follow from other values, and reports contradictions. Resolving
-// is validation: a result without problems can be served.
+// From the written configuration to the one in use: fills in defaults that depend on other values, and reports contradictions. A result
+// without problems can be served, so no other validation is needed.
 
 import { hostname } from 'node:os';
 import { join } from 'node:path';
@@ -40,7 +40,7 @@ interface Managed {
 }
 
 /**
- * Resolves a written configuration. Every problem goes to `report`; the result is usable only if there was none.
+ * Resolves a written configuration and reports every problem. The result is usable only if there is none.
  * @param fileInterfaces the number of the file's cluster interfaces; the store's follow
  */
 export function resolveConfig(
@@ -85,8 +85,8 @@ export function resolveConfig(
       stateDir: written.state_dir,
       publicUrl: written.region.public_url,
       proxies: written.region.proxies,
-      // Every configured network counts, even with management 0: machines that boot there through another DHCP server get loader and
-      // script from this rack, and should enlist.
+      // All configured networks, even with management 0: machines that boot there with another DHCP server get the loader and the script
+      // from this rack, and should enlist.
       managedNetworks: managed.map(({ resolved }) => resolved.network),
       domain: written.dns.domain,
       newMachinesMax: written.region.new_machines_max,
@@ -130,7 +130,7 @@ function resolveTftp({ tftp }: WrittenConfig, managed: readonly Managed[], own: 
   return {
     listen: tftp.listen ?? own,
     listenPort: tftp.listen_port,
-    // Even with management 0, relayed or in proxy mode: machines of these networks load from this rack.
+    // All networks, even with management 0, relayed or in proxy mode: their machines load files from this rack.
     clients: [...managed.map(({ resolved }) => resolved.network), LOOPBACK_NETWORK, ...tftp.allow],
   };
 }
@@ -162,7 +162,7 @@ function resolveInterfaces(written: WrittenConfig, report: ReportProblem, fileIn
   return managed;
 }
 
-/** The name of the other network, and the remedy. If file and store both have the same network, one of them must go. */
+/** Names the other network and the remedy. If the file and the store have the same network under two names, one name must go. */
 function overlapText(entry: Managed, other: Managed, fileInterfaces: number): string {
   const { name } = other.written;
   const place = other.index < fileInterfaces ? `cluster_interfaces[${other.index}]` : `cluster_interfaces.${name}`;
@@ -195,7 +195,7 @@ function resolveSubnet(
 ): DhcpSubnet {
   const ownDns =
     entry.written.management === 2 && entry.written.ip !== undefined && dns.listen.includes(entry.written.ip);
-  // DHCP carries no port, so a rack whose DNS listens on another port cannot be offered.
+  // DHCP carries no port, so a rack whose DNS listens on a port other than 53 cannot be offered.
   const usable = ownDns && dns.listenPort === 53 && entry.written.ip !== undefined ? [entry.written.ip] : [];
   const upstream = written.dns.upstream.filter(({ port }) => port === 53).map(({ address }) => address);
   const isConfigured =
@@ -240,7 +240,7 @@ function resolveDns(written: WrittenConfig, managed: readonly Managed[], own: re
   };
 }
 
-/** The form of each record type's data, for people. */
+/** The form of each record type's data, in words. */
 const RECORD_FORMS: Readonly<Record<ConfiguredRecord['type'], string>> = {
   A: 'an IPv4 address such as 10.20.0.5',
   CNAME: 'a domain name',
@@ -251,7 +251,7 @@ const RECORD_FORMS: Readonly<Record<ConfiguredRecord['type'], string>> = {
   SRV: 'priority, weight, port and name: 0 5 5060 sip.example.net',
 };
 
-/** Refuses records that the DNS room could not parse: it would only report them, and never serve them. */
+/** Refuses records that the DNS room cannot parse: it would report them but never serve them. */
 function checkRecords({ records }: DnsConfig, report: ReportProblem): void {
   records.forEach(({ type, data, name }, index) => {
     if (parseName(name) === undefined) report(['dns', 'records', index, 'name'], `"${name}" is not a domain name`);
@@ -276,7 +276,7 @@ function checkUpstreams(dns: DnsConfig, report: ReportProblem): void {
   for (const { domain, upstream } of dns.forwardZones ?? []) check(['dns', 'forward_zones', domain], upstream);
 }
 
-/** The rack's name if the file has none: the host's name as a label. */
+/** The rack's name if the file has none: the first label of the host's name. */
 export function defaultName(): string {
   const label = hostname().split('.')[0]?.toLowerCase() ?? '';
   return isHostLabel(label) ? label : 'rack';

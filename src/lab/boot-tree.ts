@@ -22,7 +22,7 @@ export const hasBootTree = (content: TreeContent = 'amd64'): boolean =>
 
 /**
  * Returns a tree with `ARCH/generic/bookworm/commissioning` or `install` and the loaders of that architecture; builds it if missing. A
- * build that fails, or that the end of this process interrupts, leaves nothing.
+ * build that fails, or is interrupted by the end of this process, leaves nothing behind.
  */
 export async function cachedBootTree(
   onProgress: (text: string) => void,
@@ -64,11 +64,11 @@ export async function cachedBootTree(
   return tree;
 }
 
-/** Files of the images room that go into no tree: those the region serves, and those of disk images and of their sources. */
+/** Files of the images room that no tree depends on: those the region serves, and those for disk images and their sources. */
 const APART =
   /^(?:(?:agent|checksums|documents|download|import|qcow2|signatures|sources|streams)\/|debian|boot-disk|disk-image|image-|stored-system|system-tree)/;
 
-/** Identifies the state of the sources that build a tree. */
+/** Identifies the version of the sources that build a tree. */
 function sourcesHash(): string {
   const images = join(import.meta.dirname, '..', 'images');
   const hash = createHash('sha256');

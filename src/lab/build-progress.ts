@@ -1,5 +1,5 @@
-// Reports the progress of building the virtual lab's environment: the step, the number of steps, and the megabytes fetched. Only
-// `rackboot images build` names packages.
+// Reports the progress of building the virtual lab's environment: the step, the number of steps, and the megabytes fetched. It does not
+// name packages, as `rackboot images build` does.
 
 import { globSync, statSync } from 'node:fs';
 import { join } from 'node:path';
@@ -7,11 +7,11 @@ import { type Clock, systemClock, type Timer } from '../clock.ts';
 
 const REPORT_EVERY_MS = 3000;
 const MEGABYTE = 1_000_000;
-/** The steps in order; each is recognised by the first word that the builder reports. */
+/** The steps in order; each is recognised by the first word of the builder's report. */
 const STEPS = [
   [/^Looking/, 'looking up the packages'],
   [/^Fetching/, 'fetching the packages of the environment'],
-  [/^Unpacking/, 'unpacking them'],
+  [/^Unpacking/, 'unpacking the packages'],
   [/^Packing/, 'packing the environment'],
   [/^Fetching/, 'fetching the loaders'],
 ] as const;
@@ -25,7 +25,7 @@ export class BuildProgress {
   #beforeBytes = 0;
   #timer: Timer | undefined;
 
-  /** @param directory where the packages arrive @param say called with each line */
+  /** @param directory into which the packages are downloaded @param say called with each line */
   constructor(directory: string, say: (text: string) => void, clock: Clock = systemClock) {
     this.#directory = directory;
     this.#clock = clock;
@@ -63,7 +63,7 @@ export class BuildProgress {
     });
   }
 
-  /** The bytes of the packages that have arrived, in whole or in part. */
+  /** The bytes of all packages downloaded so far, complete or not. */
   #arrived(): number {
     const sizeOf = (name: string): number =>
       statSync(join(this.#directory, name), { throwIfNoEntry: false })?.size ?? 0;

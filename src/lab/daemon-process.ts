@@ -1,6 +1,7 @@
 // Runs a lab's daemon in a process of its own, started like the service, and reads its log line by line.
 //
-// 1. The daemon ends with this process, however this one ends: it holds the daemon's standard input open, and writes nothing there.
+// 1. The daemon ends with this process, however this process ends, because this process holds the daemon's standard input open. It writes
+//    nothing there.
 
 import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process';
 import { join } from 'node:path';
@@ -23,7 +24,7 @@ export interface LogLine {
 const READY_MS_MAX = 60_000;
 /** How long it may take to end after SIGTERM, in milliseconds. */
 const STOP_MS_MAX = 30_000;
-/** How long to wait for its last lines after its end, in milliseconds: a child of it may hold its output open. */
+/** How long to wait for its last lines after its end, in milliseconds: a child of the daemon may hold the output open. */
 const LAST_LINES_MS_MAX = 2000;
 
 export interface DaemonOptions {
@@ -43,8 +44,8 @@ export interface DaemonOptions {
   /** The directory of compiled code (NODE_COMPILE_CACHE); empty for none. Default: this process's. */
   readonly compileCache?: string | undefined;
   /**
-   * False if `start` must not wait for `daemon.ready`. Default: true. Only benchmarks and tests set it: they take the first answer for readiness,
-   * or kill the daemon while it starts.
+   * False if `start` must not wait for `daemon.ready`. Default: true. For benchmarks and tests that wait for the first answer instead, or
+   * kill the daemon while it starts.
    */
   readonly awaitReady?: boolean | undefined;
   readonly onLine: (line: LogLine) => void;
@@ -68,7 +69,7 @@ export class DaemonProcess {
     this.#child = child;
     const complaints: string[] = [];
     this.#exited = new Promise((resolve) => {
-      // `close` comes after its log was read to the end.
+      // `close` comes after the log has been read to its end.
       child.on('close', (code) => resolve(code));
       child.on('exit', (code) => void sleep(LAST_LINES_MS_MAX).then(() => resolve(code)));
       child.on('error', () => resolve(1));
@@ -119,7 +120,7 @@ export class DaemonProcess {
     await this.#exited;
   }
 
-  /** Asks the daemon to end, and waits; kills it after STOP_MS_MAX. */
+  /** Asks the daemon to end, and waits for that; kills it after STOP_MS_MAX. */
   async stop(): Promise<number | null> {
     this.#child.kill('SIGTERM');
     const late = setDeadline(STOP_MS_MAX, 'the daemon did not end');

@@ -39,11 +39,11 @@ export interface DhcpClientIdentity {
   readonly mac: MacAddress;
   /** 16 bytes, option 97. */
   readonly uuid: Uint8Array;
-  /** The option 93 number that it sends; undefined for an operating system, which loads nothing. */
+  /** The number that it sends in option 93; undefined for an operating system, which loads nothing. */
   readonly architecture: number | undefined;
 }
 
-/** The timeouts of PXE 2.1 §2.2.4, in seconds; after the last it starts over. */
+/** The timeouts of PXE 2.1 §2.2.4, in seconds; after the last one the client starts over. */
 const WAITS_S: readonly number[] = [4, 8, 16, 32];
 const REQUEST_TRIES_MAX = 4;
 const MESSAGE_BYTES_MAX = 1472;
@@ -180,7 +180,7 @@ export class DhcpClient {
   }
 }
 
-/** The options of firmware (RFC 4578 §2); an operating system sends none of them, but its own client identifier (RFC 4361). */
+/** The options that firmware sends (RFC 4578 §2). An operating system sends its client identifier instead (RFC 4361). */
 function firmwareOptions({ mac, uuid, architecture }: DhcpClientIdentity): readonly (readonly [number, Uint8Array])[] {
   if (architecture === undefined) {
     const identifier = Uint8Array.of(0xff, ...macToBytes(mac).subarray(2), 0, 4, ...uuid);

@@ -1,12 +1,12 @@
-// `npm start`: a lab to watch and try, with one rack and one simulated machine, or a hall of several, on this host's loopback. Any user can
-// run it.
+// `npm start`: a lab to watch and try on this host's loopback, with one rack and one simulated machine, or several of each (a hall). Any
+// user can run it.
 //
 //   ports are free ─▶ files ─▶ racks ─▶ the region answers ─▶ machines enlist and reach their goals ─▶ what to try next
 //                                            └─ from here on events are reported ────────────────────▶ Ctrl-C: what was removed
 //
 // 1. Until the region answers, the lab reports only that it starts: a service's log is noise to a newcomer.
 // 2. However the lab ends, its racks, machines and files are removed.
-// 3. The suggestions follow the line that reports the machine as enlisted.
+// 3. The suggestions come after the line that reports the machine as enlisted.
 
 import { Resolver } from 'node:dns/promises';
 import { rmSync } from 'node:fs';
@@ -37,6 +37,7 @@ const REGION_MS_MAX = 60_000;
 const PINO_ERROR = 50;
 /** Machines of a hall between two progress lines. */
 const HALL_REPORT_EVERY = 5;
+
 /** Runs the lab until `until` settles (Ctrl-C). @throws RackError if it cannot start */
 export async function runGuidedLab(size: LabSize, narrator: Narrator, until: Promise<void>): Promise<void> {
   await checkPorts(Array.from({ length: size.racks }, (_, index) => ({ place: rackPlace(index) })));
@@ -81,7 +82,7 @@ class GuidedLab {
   async end(): Promise<void> {
     this.#stop.abort();
     await this.#close();
-    // Close again: processes that were starting meanwhile are running now. A failure at this point does not matter.
+    // Close again: processes that were still starting may run now. A failure of the run no longer matters.
     await this.#running.catch(() => undefined);
     await this.#close();
     if (this.#files === undefined) return;
@@ -118,7 +119,7 @@ class GuidedLab {
     for (const rack of others) {
       await this.#start(rack);
       await region.acceptRack(rack.name, rack.stateDir);
-      this.#narrator.tell('rack', `${rack.name} serves ${rack.place.octets}.0/22, and is accepted by the region`);
+      this.#narrator.tell('rack', `${rack.name} serves ${rack.place.octets}.0/22; the region has accepted it`);
     }
     await this.#fill(files, region);
   }
@@ -181,7 +182,7 @@ class GuidedLab {
     const daemon = await DaemonProcess.start({
       config: rack.configFile,
       onLine: (line) => {
-        // Racks do not end at the same moment, and one sees another go.
+        // At the end, racks do not stop at the same moment: one reports that another is gone.
         const isProblem = line.level >= PINO_ERROR && !this.#stop.signal.aborted;
         if (isProblem) this.#narrator.tell('problem', `${rack.name}: ${line.msg}`);
         onLine(line);

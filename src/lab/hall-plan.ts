@@ -1,8 +1,8 @@
-// The plan of a hall: each machine's hardware, and the state in which a person finds it. Pure.
+// The plan of a hall: each machine's hardware, and the state to which the lab brings it. Pure.
 
 import type { HardwareKind } from './simulated-hardware.ts';
 
-/** The state to which a machine is brought; `new`: it waits to be accepted. */
+/** The state to which the lab brings a machine; `new`: it waits to be accepted. */
 export type HallGoal = 'new' | 'ready' | 'allocated' | 'deployed' | 'failed' | 'broken' | 'rescue';
 
 export interface HallMachine {

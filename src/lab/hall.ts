@@ -1,8 +1,8 @@
-// The machines of a guided lab, each with a power socket: each is switched on, gets its power driver once it is New, and is brought to the
-// state in its plan.
+// The machines of a guided lab, each with a power socket. The hall switches each on, configures its power driver once it is New, and brings
+// it to its planned state.
 //
-// 1. LANES_MAX machines are brought to their states at a time. A failed one is reported, and the others continue.
-// 2. A machine in its state is slowed down, so that a person can watch its progress.
+// 1. At most LANES_MAX machines are on the way to their states at a time. If one fails, that is reported and the others continue.
+// 2. Once a machine is in its state, it is slowed down, so that a person can watch what it does next.
 
 import { errorText } from '../errors.ts';
 import { formatMac } from '../net/address.ts';
@@ -16,9 +16,9 @@ import { simulatedHardware } from './simulated-hardware.ts';
 import { SimulatedLife } from './simulated-life.ts';
 import { PowerSocket, type WebhookPower } from './webhook-power.ts';
 
-/** Machines handled at the same time. The same user acts for all of them, and queries the power of each once it has its driver. */
+/** Machines handled at the same time. One user acts for all of them, and queries the power of each once it has its driver. */
 export const LANES_MAX = ASKED_MAX;
-/** How long a watched machine waits before each request to its region, in milliseconds. */
+/** How long a machine in its state waits before each request to its region, in milliseconds. */
 const WATCHED_PACE_MS = 300;
 const FAULT = 'simulated: memory bank DIMM_A1 has errors';
 
@@ -33,7 +33,7 @@ interface HallParts {
   readonly region: LabRegion;
   readonly power: WebhookPower;
   readonly onStep: (machine: string, step: MachineStep) => void;
-  /** Called with a machine when it has reached its state. */
+  /** Called with each machine that has reached its state. */
   readonly onPlaced: (machine: LabMachine) => void;
   readonly onTrouble: (text: string) => void;
 }

@@ -1,4 +1,4 @@
-// A simulated machine's HTTP request, which is sent again after a failure. Sans-IO: it returns the request to send.
+// A simulated machine's HTTP request, with retries after failures. Sans-IO: it returns the request to send.
 //
 //   idle ─begin▶ asked ─fail, or late▶ waiting ─timeout▶ asked        end: an answer came, or the machine gave up
 //     └──beginLater▶ waiting              └─ after HTTP_TRIES_MAX ▶ the machine gives up
@@ -37,20 +37,20 @@ export class HttpExchange {
     return this.#send(request, now);
   }
 
-  /** Begins a request that `timeout` returns at this time. */
+  /** Begins a request that `timeout` will return at this time. */
   beginLater(request: HttpRequest, at: Instant): void {
     this.#request = request;
     this.#tries = 0;
     this.#retryAt = at;
   }
 
-  /** Notes that the request failed. @returns its URL, and whether it is sent again */
-  fail(now: Instant): { readonly url: string; readonly goesOn: boolean } {
+  /** Notes that the request failed. @returns its URL, and whether it will be sent again */
+  fail(now: Instant): { readonly url: string; readonly willRetry: boolean } {
     const url = this.#request?.url ?? '';
     this.#answerBy = undefined;
-    if (this.#tries >= HTTP_TRIES_MAX) return { url, goesOn: false };
+    if (this.#tries >= HTTP_TRIES_MAX) return { url, willRetry: false };
     this.#retryAt = later(now, HTTP_RETRY_MS * 2 ** Math.min(this.#tries - 1, 4));
-    return { url, goesOn: true };
+    return { url, willRetry: true };
   }
 
   /** The request if it is due to be sent now; `late` if its answer is overdue: call `fail`. */

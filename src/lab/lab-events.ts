@@ -15,7 +15,7 @@ const eventShape = z.looseObject({
   description: z.string(),
 });
 
-/** @param stateDir of the rack with the region @param onState called with the words for each event of a machine */
+/** @param stateDir that of the rack with the region @param onState called with the words for each event of a machine */
 export async function tellEvents(
   stateDir: string,
   narrator: Narrator,
@@ -24,7 +24,7 @@ export async function tellEvents(
 ): Promise<void> {
   await followEvents({
     stateDir,
-    // The region is new: its first event may come before the stream does.
+    // From the first event on: the region is new, and that event may come before the stream opens.
     path: (last = '0') => `${EVENTS_PATH}&after=${last}`,
     after: undefined,
     onEvent: ({ event: kind, data }) => {

@@ -5,7 +5,7 @@
 //                             ├─ hello.yaml    user data to deploy with
 //                             └─ lab, rack-2 … state directories, each with a boot tree of stand-ins
 //
-// 1. Only the user who started the lab can read it.
+// 1. Only the user who started the lab can read the directory.
 
 import { createHash } from 'node:crypto';
 import { mkdirSync, mkdtempSync, truncateSync, writeFileSync } from 'node:fs';
@@ -18,7 +18,7 @@ import { createAdmin, keyPart, LOCAL_ADMINISTRATOR } from '../region/accounts/ac
 import { openRegionStore } from '../store/sqlite/region-sqlite.ts';
 import { type LabPlace, labConfig, labPlace, makeStandInTree } from './safe-lab.ts';
 
-/** The prefix of labs' directory names. */
+/** The beginning of the names of labs' directories. */
 export const LAB_DIRECTORY = 'rackboot-lab-';
 
 /** One rack of the lab. */
@@ -45,10 +45,10 @@ export const LAB_SYSTEM = 'debian/bookworm';
 const LAB_USER = 'lab';
 
 const PASSWORD_CHARACTERS = 10;
-/** A sparse file of zeroes, which takes no room on most file systems. */
+/** The size of the stand-in image: a sparse file of zeroes, which takes no room on most file systems. */
 const IMAGE_BYTES = 64 * 1024 * 1024;
 const HELLO = '#cloud-config\nruncmd:\n  - echo "hello from the lab" > /etc/motd\n';
-/** The lease time: a lab machine's system requests its address only once. */
+/** Longer than a lab: a simulated machine's system requests its address only once. */
 const LEASE = '1d';
 
 /** The addresses and ports of the `index`th rack (0 to 3) of a guided lab. */
@@ -92,7 +92,7 @@ function makeRack(directory: string, index: number): LabRack {
   return { name, place, configFile, stateDir };
 }
 
-/** The lab's configuration, with a network large enough for a hall. @param elsewhere the name of a rack that uses the first one's region */
+/** A rack's configuration, with a network large enough for a hall. @param elsewhere the name of a rack that uses the first rack's region */
 function guidedConfig(place: LabPlace, stateDir: string, elsewhere?: string): string {
   const net = place.octets.replace(/\.0$/, '');
   const region = `http://127.0.0.1:${rackPlace(0).regionPort}/MAAS`;
@@ -136,7 +136,7 @@ function makeStandInImage(tree: string): void {
   writeFileSync(manifest, encodeImage(image));
 }
 
-/** Creates the lab's administrator, with an SSH key for deployments; this host's command line gets one too. @returns the password */
+/** Creates the lab's administrator. It and this host's command line get an SSH key, which deployments need. @returns the password */
 async function makeAccount(stateDir: string): Promise<string> {
   const store = openRegionStore({ stateDir });
   try {

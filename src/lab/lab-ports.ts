@@ -1,4 +1,4 @@
-// Checks that a lab's ports are free before it starts anything; if not, one line names the process that holds one.
+// Checks that a lab's ports are free before it starts anything. If one is not, the error names the process that holds it.
 
 import { createServer } from 'node:net';
 import { osErrorCode, RackError } from '../errors.ts';
@@ -7,7 +7,7 @@ import { ANY, parseIpv4 } from '../net/address.ts';
 import { findParent, findPortOwners, type PortOwner, type PortProcess } from '../net/port-owner.ts';
 import { LAB_DIRECTORY, type LabRack } from './lab-files.ts';
 
-/** @throws RackError `address-in-use` naming the address and what to do */
+/** @throws RackError `address-in-use` with the address and the remedy */
 export async function checkPorts(racks: readonly Pick<LabRack, 'place'>[]): Promise<void> {
   for (const [index, { place }] of racks.entries()) {
     if (index === 0) await checkPort('127.0.0.1', place.regionPort);
@@ -44,7 +44,7 @@ function portInUse(host: string, port: number, cause: unknown): RackError {
  */
 export function describeOwner(owner: PortOwner | undefined, port: number, parent?: PortProcess): string {
   const look = `\`sudo ss -ltnp sport = :${port}\` shows its process`;
-  if (owner === undefined) return `by a process that cannot be seen from here; the lab needs this port. ${look}`;
+  if (owner === undefined) return `by a process that this user cannot see; the lab needs this port. ${look}`;
   const { process: program, uid } = owner;
   const user = readUserName(uid);
   if (program === undefined)
@@ -55,7 +55,7 @@ export function describeOwner(owner: PortOwner | undefined, port: number, parent
     const isItsRack = isRack(program.words) && parent !== undefined && isLab(parent.words);
     const lab = isItsRack ? parent.pid : program.pid;
     const it = `process ${lab} of user ${user}`;
-    return `by another lab (${it}): one lab at a time runs on a host. End it with Ctrl-C where it runs, or with \`kill ${lab}\``;
+    return `by another lab (${it}): only one lab can run on a host at a time. End it with Ctrl-C where it runs, or with \`kill ${lab}\``;
   }
   if (isRack(program.words)) {
     return (

@@ -1,4 +1,4 @@
-// A lab's requests to its region, over the control socket of the rack with the region, like the command line's.
+// A lab's requests to its region. Like those of the command line, they use the control socket of the rack with the region.
 
 import { z } from 'zod';
 import { sleep } from '../clock.ts';
@@ -28,7 +28,7 @@ type Fields = Readonly<Record<string, string>>;
 export class LabRegion {
   readonly #stateDir: string;
 
-  /** @param stateDir of the rack with the region */
+  /** @param stateDir that of the rack with the region */
   constructor(stateDir: string) {
     this.#stateDir = stateDir;
   }
@@ -51,7 +51,7 @@ export class LabRegion {
     return machineShape.parse(await askDaemon(this.#stateDir, `${MACHINES_PATH}${id}/`, 'PUT', formOf(fields)));
   }
 
-  /** Queries a machine's power, so that the page shows it. Retries while the region refuses further queries of the same user. */
+  /** Queries a machine's power, so that the page shows it. Retries while the region refuses more queries from this user. */
   async queryPower(id: string): Promise<void> {
     await awaitValue(`the power of ${id}`, async () => {
       try {
@@ -64,7 +64,7 @@ export class LabRegion {
     });
   }
 
-  /** Gives a machine a life-cycle command, and waits for the resulting state, with no power task left. */
+  /** Gives a machine a life-cycle command. Waits until it is in the resulting state and no power task is left. */
   async command(id: string, op: string, wanted: string, fields: Fields = {}): Promise<void> {
     await askDaemon(this.#stateDir, `${MACHINES_PATH}${id}/?op=${op}`, 'POST', formOf(fields));
     await awaitValue(`${id} to be ${wanted}`, async () => {
@@ -78,7 +78,7 @@ export class LabRegion {
     await askDaemon(this.#stateDir, `${MACHINES_PATH}?op=allocate`, 'POST', formOf({ system_id: id }));
   }
 
-  /** Accepts a rack once it has registered, and waits until its link is up. @param stateDir of that rack */
+  /** Accepts a rack once it has registered, and waits until its link is up. @param stateDir that rack's */
   async acceptRack(name: string, stateDir: string): Promise<void> {
     const { uuid } = await awaitValue(`the rack ${name}`, async () =>
       z

@@ -1,4 +1,4 @@
-// The lines that a guided lab prints, as pure functions of events: few sentences, for newcomers.
+// The lines that a lab prints, as pure functions of events: few sentences, for newcomers.
 
 import { z } from 'zod';
 import { type Html, html } from '../html.ts';
@@ -7,7 +7,7 @@ import { parseStatus, statusRow } from '../region/records/lifecycle.ts';
 import type { LogLine } from './daemon-process.ts';
 import type { MachineStep } from './machine-actions.ts';
 
-/** An event of the region's log, as in its API. */
+/** An event of the region's log, as its API returns it. */
 export interface LabEvent {
   readonly type: string;
   readonly description: string;
@@ -18,7 +18,7 @@ export interface LabEvent {
   readonly params?: unknown;
 }
 
-/** The events that are reported by their code: a new state, and a stage of cloud-init. */
+/** The events that are recognised by their code: a new state, and a stage of cloud-init. */
 const reportedEvent = z.discriminatedUnion('code', [
   z.object({ code: z.literal('status-changed'), params: z.object({ to: z.string() }) }),
   z.object({
@@ -31,7 +31,7 @@ interface NextSteps {
   readonly pageUrl: string;
   readonly user: string;
   readonly password: string;
-  /** The command that runs the command line here: `node bin/rackboot.js`. */
+  /** The words that run Rackboot's command line here: `node bin/rackboot.js`. */
   readonly program: string;
   readonly configFile: string;
   readonly userData: string;
@@ -49,7 +49,7 @@ export function openingWords(machines: number, racks: number): string {
   return `A safe lab on this host's loopback: ${what}. No network is touched.`;
 }
 
-/** The words for a step of a machine's first boot; undefined for most steps. */
+/** The words for a step of a machine's first boot; undefined: the step is not shown, as most are not. */
 export function stepWords({ name, text }: MachineStep): string | undefined {
   switch (name) {
     case 'power-on':
@@ -63,16 +63,16 @@ export function stepWords({ name, text }: MachineStep): string | undefined {
   }
 }
 
-/** Said of a machine that the region has just come to know. */
+/** The words for a machine that has just enlisted. */
 export const ENLISTED_WORDS = 'is enlisted: the region knows it now, as New';
 
 const isLastStage = ({ name, isEnd, result }: StageReport): boolean =>
   name === 'modules-final' && isEnd && result === 'SUCCESS';
 
-/** Codes of faults whose description says what the type says: "power on failed", of the type "Failed to power on node". */
+/** Codes of faults whose description repeats the type: "power on failed" of the type "Failed to power on node". */
 const NAMES_ITS_TYPE: ReadonlySet<unknown> = new Set(['power-failed', 'power-query-failed']);
 
-/** The words for an event; undefined for events that are not shown. */
+/** The words for an event; undefined: it is not shown. */
 export function eventWords(event: LabEvent): string | undefined {
   const { type, description, level, hostname } = event;
   // Events of racks' interfaces concern no machine.
@@ -85,15 +85,15 @@ export function eventWords(event: LabEvent): string | undefined {
   }
   if (type === 'Node powered on') return 'is switched on by its webhook';
   if (type === 'Node powered off') return 'is switched off';
-  if (type === 'Node installation') return `works on its disk: ${description}`;
-  if (type === 'Disk written') return 'has written its disk, and starts it';
+  if (type === 'Node installation') return `prepares its disk: ${description}`;
+  if (type === 'Disk written') return 'has written its disk, and boots from it';
   if (said?.code === 'stage-reported' && isLastStage(said.params)) return said.params.said;
   if (type === 'Node status event') return undefined;
   if (!/^(?:WARNING|ERROR|CRITICAL)$/.test(level)) return undefined;
   return NAMES_ITS_TYPE.has(event.code) ? description : `${type}: ${description}`;
 }
 
-/** The words for a line of the rack's log; undefined for most lines. */
+/** The words for a line of the rack's log; undefined: the line is not shown, as most are not. */
 export function rackWords({ event, address, file, bytes }: LogLine): string | undefined {
   const how = event.startsWith('tftp.') ? 'TFTP' : 'HTTP';
   switch (event) {
@@ -151,7 +151,7 @@ export function virtualSteps(
     '',
     'What to try next',
     `  On the page:  ${pageUrl}`,
-    '                to look at, without user and password',
+    '                (read-only; you need not sign in)',
     '  Log in:       impossible: the virtual machine is off, and its disk is blank.',
     '                A machine that you deploy lets in the SSH keys of its owner: ssh debian@ADDRESS',
     `  Its console:  ${console}`,
@@ -173,7 +173,7 @@ export function removedWords(machines: number, racks: number, directory: string)
 
 /** The progress line of a hall. */
 export const hallWords = (done: number, machines: number): string =>
-  `${done} of ${count(machines, 'machine')} ${done === 1 ? 'is' : 'are'} where the lab wants them`;
+  `${done} of ${count(machines, 'machine')} ${done === 1 ? 'has reached its planned state' : 'have reached their planned states'}`;
 
 /** The page of a lab with a virtual machine for any request that its visitors may not make. */
 export const READ_ONLY_PAGE: Html = html`

@@ -10,7 +10,7 @@ export type LoaderInstruction =
       readonly sysappendBootif: boolean;
     }
   | { readonly kind: 'local' }
-  /** Anything else to run, such as a module that powers off. */
+  /** Runs something else, such as a module that powers off. */
   | { readonly kind: 'other'; readonly kernel: string };
 
 interface Label {
@@ -54,7 +54,7 @@ export function parsePxelinuxConfig(text: string): LoaderInstruction | undefined
   };
 }
 
-/** The value of `NAME=value` in a kernel line; the last one counts. */
+/** The value of the last `NAME=value` in a kernel line. */
 export function kernelArgument(line: string, name: string): string | undefined {
   return line
     .split(/\s+/)

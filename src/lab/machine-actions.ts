@@ -13,7 +13,7 @@ export type MachineInput =
 
 export type MachineAction =
   | { readonly kind: 'broadcast'; readonly bytes: Uint8Array }
-  /** Port 0 means the server's well-known port. A new `transfer` number requires a new source port. */
+  /** Port 0 is the server's well-known port. A new `transfer` number requires a new source port. */
   | {
       readonly kind: 'tftp';
       readonly bytes: Uint8Array;
@@ -55,11 +55,11 @@ export interface MachineStep {
 
 export type MachineOutcome =
   | { readonly kind: 'enlisted'; readonly systemId: string }
-  /** The rack stored its report, because the region is away. */
+  /** The rack stored the machine's report, because the region is away. */
   | { readonly kind: 'queued' }
-  /** The machine must boot its disk, which is blank. */
+  /** The machine was told to boot its disk, which is blank. */
   | { readonly kind: 'local-boot' }
-  /** The agent has done a job. */
+  /** The agent has finished a job. */
   | { readonly kind: 'worked'; readonly job: string }
   /** The system on the disk is up and has an address; the machine stays on. */
   | { readonly kind: 'system-up'; readonly address: Ipv4 }

@@ -1,5 +1,5 @@
-// Runs a simulated machine with real sockets on this host's loopback: its broadcasts, TFTP and HTTP are sent from its leased address, like
-// those of a separate machine.
+// Runs a simulated machine with real sockets on this host's loopback. Like a separate machine, it sends its TFTP and HTTP requests from its
+// leased address.
 
 import type { ClientRequest } from 'node:http';
 import type { Clock, Timer } from '../clock.ts';
@@ -10,7 +10,7 @@ import type { DatagramNetwork, DatagramSocket } from '../net/datagrams/datagram.
 import type { MachineAction, MachineInput, MachineOutcome, MachineStep } from './machine-actions.ts';
 import type { SimulatedMachine } from './simulated-machine.ts';
 
-// An `import` of this module reads each of its exports, and so loads an unused HTTP client: see `http/server.ts`.
+// `import` would read each export of this module, and so load an HTTP client that is not used: see `http/server.ts`.
 const { request } = process.getBuiltinModule('node:http');
 
 /** The largest HTTP answer that a machine accepts, in bytes. */
@@ -68,7 +68,7 @@ export class MachineRunner {
     }
   }
 
-  /** Cuts its power and network at once. */
+  /** Cuts the machine's power and network at once. */
   async close(): Promise<void> {
     this.#closed = true;
     this.#timer?.cancel();

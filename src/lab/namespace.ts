@@ -1,13 +1,13 @@
-// A private network: a network namespace with a bridge for virtual machines and clients. It cannot reach any network of the host, and
-// changes nothing on the host.
+// A private network: a network namespace with a bridge for virtual machines and clients. It reaches no network of the host and changes
+// nothing on the host.
 
 import { type ChildProcess, execFileSync, type SpawnOptions, spawn } from 'node:child_process';
 import { errorText, osErrorCode, RackError } from '../errors.ts';
 
 export const BRIDGE = 'br0';
-/** How the names of the namespaces of labs begin. */
+/** The beginning of the names of labs' namespaces. */
 export const LAB_NAMESPACE = 'rackboot-lab-';
-/** Locally administered. */
+/** A locally administered hardware address. */
 const BRIDGE_ADDRESS = '02:52:42:00:00:01';
 
 /** A network namespace that this process creates and removes. */
@@ -30,7 +30,7 @@ export class LabNamespace {
     const namespace = new LabNamespace(name);
     try {
       namespace.ip('link', 'set', 'lo', 'up');
-      // With a fixed hardware address: otherwise the bridge would take over that of an added host, and miss frames to its former one.
+      // Without a fixed hardware address the bridge would take over that of an added host, and miss frames to its former one.
       const own = ['address', BRIDGE_ADDRESS];
       namespace.ip('link', 'add', BRIDGE, ...own, 'type', 'bridge', 'stp_state', '0', 'forward_delay', '0');
       namespace.ip('address', 'add', `${address}/${prefix}`, 'dev', BRIDGE);

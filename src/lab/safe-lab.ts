@@ -20,7 +20,7 @@ export interface LabPlace {
   readonly regionPort: number;
 }
 
-/** The `index`th place, 0 to 100. Places share no network and no port, so labs can run side by side. */
+/** The `index`th place, 0 to 100. No two places share a network or a port, so labs can run side by side. */
 export function labPlace(index: number): LabPlace {
   return {
     octets: `127.${77 + index}.0`,
@@ -61,7 +61,7 @@ export function labConfig(place: LabPlace, stateDir: string): string {
   ].join('\n');
 }
 
-/** Fills a tree with stand-ins for the files that a simulated machine loads but never runs. */
+/** Fills a tree with stand-ins for the files that a simulated machine loads without running them. */
 export function makeStandInTree(tree: string): void {
   const images = join(tree, 'amd64', 'generic', 'bookworm', 'commissioning');
   mkdirSync(images, { recursive: true });

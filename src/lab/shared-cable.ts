@@ -1,7 +1,7 @@
-// Shares the DHCP client port of a device among simulated machines. The port can be opened only once, so one socket receives for all of
-// them, and each machine finds its own answers by transaction id and hardware address.
+// Shares the DHCP client port of a device among simulated machines. The port can be opened only once, so one socket receives for all
+// machines, and each recognises its own answers by transaction id and hardware address.
 //
-// 1. All other sockets belong to one machine.
+// 1. Every other socket belongs to one machine.
 // 2. The port is free while no machine requests an address, so that `rackboot doctor` can use it.
 
 import type {
@@ -17,7 +17,7 @@ export class SharedCable {
   readonly #network: HostNetwork;
   /** The shared port. */
   readonly #port: number;
-  readonly #hearers = new Set<DatagramHandler>();
+  readonly #receivers = new Set<DatagramHandler>();
   #socket: Promise<DatagramSocket> | undefined;
   /** Settles when the previous socket is closed. */
   #closing: Promise<void> = Promise.resolve();
@@ -48,15 +48,15 @@ export class SharedCable {
     const forAll: SocketRequest = {
       ...request,
       onDatagrams: (datagrams, socket) => {
-        for (const hear of this.#hearers) hear(datagrams, socket);
+        for (const receive of this.#receivers) receive(datagrams, socket);
       },
     };
     this.#socket ??= this.#closing.then(() => this.#network.open(forAll));
-    const hear = request.onDatagrams;
-    // Join before waiting, so that another machine's leaving does not close the socket.
-    this.#hearers.add(hear);
+    const receive = request.onDatagrams;
+    // Join before waiting, so that the socket stays open if another machine leaves.
+    this.#receivers.add(receive);
     const socket = await this.#socket.catch((error: unknown) => {
-      this.#leave(hear);
+      this.#leave(receive);
       throw error;
     });
     return {
@@ -66,12 +66,12 @@ export class SharedCable {
       send: (datagrams) => socket.send(datagrams),
       sendSegments: (payload, segmentBytes, to, port) => socket.sendSegments(payload, segmentBytes, to, port),
       counters: () => socket.counters(),
-      close: () => this.#leave(hear),
+      close: () => this.#leave(receive),
     };
   }
 
-  #leave(hear: DatagramHandler): void {
-    if (!this.#hearers.delete(hear) || this.#hearers.size > 0) return;
+  #leave(receive: DatagramHandler): void {
+    if (!this.#receivers.delete(receive) || this.#receivers.size > 0) return;
     const last = this.#socket;
     this.#socket = undefined;
     if (last === undefined) return;

@@ -1,11 +1,11 @@
-// The agent in a simulated machine: asks for its job, and simulates its visible effects. Sans-IO: it yields one request after the
+// The agent in a simulated machine: asks for its job, and simulates the effects that others see. Sans-IO: it yields one request after the
 // other and receives each answer. Its disk is a string.
 //
 //   job ─┬─ commission: reports its hardware (not to be tested), runs each script, reports success ─► off
 //        ├─ deploy: reports the progress of writing the disk, then its end ─► restarts
 //        ├─ erase: reports that its disks are erased ─► off
 //        ├─ rescue: reports that it is ready ─► stays on
-//        ├─ reboot: its rack did not know yet that its disk is written ─► restarts
+//        ├─ reboot: its rack did not yet know that the disk is written ─► restarts
 //        └─ poweroff, none ─► off
 //
 // 1. A refusal ends the work. The caller repeats requests that get no answer.
@@ -17,7 +17,7 @@ export interface AgentRequest {
   readonly method: 'GET' | 'POST';
   readonly url: string;
   readonly body?: string;
-  /** Header fields that replace the boot token. */
+  /** Header fields to send instead of the boot token. */
   readonly fields?: Readonly<Record<string, string>>;
 }
 
@@ -26,10 +26,10 @@ export interface AgentAnswer {
   readonly text: string;
 }
 
-/** How the work ended: off, a restart with the present disk, or a running system. */
+/** The end of the work: off, a restart from the disk as it is now, or a running system. */
 type AgentEnd =
   | { readonly kind: 'off'; readonly outcome: MachineOutcome }
-  /** `cloudConfig`: what the cloud-init of the system just written finds on its disk; empty if nothing. Undefined: nothing was written. */
+  /** `cloudConfig`: the file for the cloud-init of the system just written; empty: there is none; undefined: no system was written. */
   | { readonly kind: 'restart'; readonly cloudConfig: string | undefined }
   | { readonly kind: 'up' };
 
@@ -48,7 +48,7 @@ interface AgentParts {
 
 /** The most scripts of one run. */
 const SCRIPTS_MAX = 256;
-/** The script that finds the fault. */
+/** The script that reports the fault. */
 const FAULTY_SCRIPT = 'memory';
 /** The number of progress reports while writing the disk. */
 const WRITTEN_PARTS = 10;
@@ -110,7 +110,7 @@ function* runScripts(parts: AgentParts): Generator<AgentRequest, void, AgentAnsw
   }
 }
 
-/** The end of a script and its output. */
+/** The fields that report a script's exit status and output. */
 function resultOf(name: string, fault: string | undefined): Readonly<Record<string, string>> {
   if (fault === undefined || name !== FAULTY_SCRIPT) return { exit_status: '0' };
   return { exit_status: '1', offset: '0', output_base64: Buffer.from(`${fault}\n`).toString('base64') };

@@ -1,4 +1,4 @@
-// A simulated machine of a lab that can be switched on and off: while it has power, it boots from its network and does its region's jobs.
+// A simulated machine that a lab can switch on and off. While it has power, it boots from its network and does its region's jobs.
 
 import { systemClock } from '../clock.ts';
 import type { DatagramNetwork } from '../net/datagrams/datagram.ts';
@@ -17,17 +17,17 @@ interface LifeOptions {
   readonly hardware?: SimulatedHardware;
   /** Opens its network at each start. Default: a network of its own. */
   readonly plug?: () => DatagramNetwork | Promise<DatagramNetwork>;
-  /** True if its system pretends to run user data like cloud-init. Default: false. */
+  /** True if its system pretends to run user data, as cloud-init does. Default: false. */
   readonly cloudInit?: boolean;
-  /** Why its tests fail. Default: they pass. */
+  /** Why its hardware tests fail. Default: they pass. */
   readonly fault?: string;
 }
 
-/** A machine that a power socket switches. Its disk survives, its memory does not. */
+/** A machine on a power socket. Its disk survives a power cut, its memory does not. */
 export class SimulatedLife implements Switched {
   readonly hardware: SimulatedHardware;
   /** The outcome of each boot, in order: `enlisted`, `commission`, `deploy`, `system-up`, `powered-off` … */
-  readonly did: string[] = [];
+  readonly outcomes: string[] = [];
   /** How long it waits before each request to its region, in milliseconds; at 0 a person sees no progress. */
   paceMs = 0;
   /** Called after it has powered itself off. */
@@ -38,7 +38,7 @@ export class SimulatedLife implements Switched {
   readonly #options: LifeOptions;
   readonly #machine: SimulatedMachine;
   #running: { readonly runner: MachineRunner; readonly network: DatagramNetwork } | undefined;
-  /** The last power change; changes are made one after the other. */
+  /** The latest power change. Changes happen one after the other. */
   #turn: Promise<void> = Promise.resolve();
 
   constructor(place: LabPlace, index: number, options: LifeOptions = {}) {
@@ -86,16 +86,16 @@ export class SimulatedLife implements Switched {
       onStep: (step) => this.onStep(step),
     });
     this.#running = { runner, network };
-    // Do not await it: the run of a machine whose power was cut never ends.
+    // Not awaited: the run of a machine whose power was cut never ends.
     runner.run().then(
       (outcome) => this.#ended(runner, outcome),
-      (error: unknown) => void this.did.push(String(error)),
+      (error: unknown) => void this.outcomes.push(String(error)),
     );
   }
 
   #ended(runner: MachineRunner, outcome: MachineOutcome): void {
     if (this.#running?.runner !== runner) return;
-    this.did.push(nameOf(outcome));
+    this.outcomes.push(nameOf(outcome));
     if (outcome.kind === 'system-up' || (outcome.kind === 'worked' && outcome.job === 'rescue')) return;
     void this.off().then(() => this.onOff());
   }

@@ -1,4 +1,4 @@
-// A simulated machine: it acts as the PXE ROM, then as lpxelinux, then as the enlistment environment, with the real protocols. Sans-IO:
+// A simulated machine: acts first as the PXE ROM, then as lpxelinux, then as the enlistment environment, with the real protocols. Sans-IO:
 // `machine-runner.ts` gives it real sockets, tests give it a network in virtual time.
 //
 //   off ─powerOn▶ addressing ─lease▶ loader ─file▶ configuration ─linux▶ kernel ─▶ initrd ─▶ running ─┬─▶ posting ─2xx▶ off
@@ -24,7 +24,7 @@ interface MachineSpec extends DhcpClientIdentity {
   readonly enlistmentForm: (bootMac: string) => string;
   /** A number that makes its transaction ids unique. */
   readonly seed: number;
-  /** True if it does its region's jobs once it is enlisted; otherwise it only ever reports itself. */
+  /** True if it does its region's jobs once it is enlisted; otherwise it only enlists at each boot. */
   readonly works?: boolean;
   /** The contents of its disk at the first start. Default: blank. */
   readonly disk?: 'blank' | 'system';
@@ -36,9 +36,9 @@ interface MachineSpec extends DhcpClientIdentity {
   readonly paceMs?: () => number;
 }
 
-/** How often a boot is tried before the machine gives up. */
+/** The most boots before the machine gives up. */
 const BOOT_TRIES_MAX = 5;
-/** How often the loader is asked for of a server that stops answering. */
+/** The most requests for the loader to a server that stops answering. */
 const LOADS_MAX = 3;
 
 type Stage = 'off' | 'addressing' | 'loader' | 'configuration' | 'kernel' | 'initrd' | 'posting' | 'working' | 'system';
@@ -50,7 +50,7 @@ export class SimulatedMachine {
   #stage: Stage = 'off';
   #boots = 0;
   #transfers = 0;
-  /** How often the loader was asked for since the machine has its address. */
+  /** The requests for the loader since the machine got its address. */
   #loads = 0;
   readonly #http = new HttpExchange();
   #candidates: string[] = [];
@@ -59,7 +59,7 @@ export class SimulatedMachine {
   #work: AgentWork | undefined;
   #token: string | undefined;
   #disk: 'blank' | 'system';
-  /** The configuration that the system's cloud-init has not applied yet. */
+  /** The configuration that the cloud-init of the installed system has yet to apply. */
   #cloudConfig = '';
   #actions: MachineAction[] = [];
 
@@ -125,7 +125,10 @@ export class SimulatedMachine {
     this.#work = undefined;
     this.#dhcp = new DhcpClient(this.#spec, this.#spec.seed + this.#boots + this.#transfers * 64);
     this.#stage = 'addressing';
-    this.#step('power-on', this.#boots === 1 ? 'powered on, asks the network' : `starts over (boot ${this.#boots})`);
+    this.#step(
+      'power-on',
+      this.#boots === 1 ? 'powers on and asks for an address' : `starts over (boot ${this.#boots})`,
+    );
     this.#addressing(() => this.#dhcp.start(now), now);
   }
 
@@ -206,9 +209,9 @@ export class SimulatedMachine {
   }
 
   #retryHttp(reason: string, now: Instant): void {
-    const { url, goesOn } = this.#http.fail(now);
-    this.#step('waiting', `${url}: ${reason}${goesOn ? '; tries again' : ''}`);
-    if (!goesOn) this.#boot(now);
+    const { url, willRetry } = this.#http.fail(now);
+    this.#step('waiting', `${url}: ${reason}${willRetry ? '; tries again' : ''}`);
+    if (!willRetry) this.#boot(now);
   }
 
   #answered(status: number, body: Uint8Array, now: Instant): void {
@@ -294,7 +297,7 @@ export class SimulatedMachine {
     else this.#http.beginLater(asked, later(now, paceMs));
   }
 
-  /** Gives the agent an answer, and sends its next request. */
+  /** Passes an answer to the agent, and sends the agent's next request. */
   #goOn(answer: AgentAnswer | undefined, now: Instant): void {
     const next = answer === undefined ? this.#work?.next() : this.#work?.next(answer);
     if (next === undefined) return;
@@ -308,12 +311,12 @@ export class SimulatedMachine {
       return;
     }
     if (end.kind === 'off') {
-      this.#step('working', end.outcome.kind === 'failed' ? end.outcome.reason : 'has done what it was told');
+      this.#step('working', end.outcome.kind === 'failed' ? end.outcome.reason : 'has finished its job');
       if (end.outcome.kind === 'worked' && end.outcome.job === 'erase') this.#disk = 'blank';
       this.#off(end.outcome);
       return;
     }
-    this.#step('working', 'has a system on its disk, and starts again');
+    this.#step('working', 'has a system on its disk, and restarts');
     if (end.cloudConfig !== undefined) {
       this.#disk = 'system';
       this.#cloudConfig = end.cloudConfig;
@@ -322,7 +325,7 @@ export class SimulatedMachine {
     this.#boot(now);
   }
 
-  /** Starts the system on its disk, which requests an address like an operating system, without a loader's options. */
+  /** Starts the system on its disk. Like any operating system, it requests an address without a loader's options. */
   #startSystem(now: Instant): void {
     this.#stage = 'system';
     this.#dhcp = new DhcpClient({ ...this.#spec, architecture: undefined }, this.#spec.seed + 1_000_003 * this.#boots);

@@ -1,5 +1,5 @@
-// The cloud-init of a simulated machine at the first start of its system: reads its user data with the machine's key, and reports that the
-// system is up. It does not run the user data, and the report says so. Sans-IO like the agent (`simulated-agent.ts`).
+// The cloud-init of a simulated machine at the first start of its system. It reads the user data with the machine's key and reports that
+// the system is up. It does not run the user data, and its report says so. Sans-IO like the agent (`simulated-agent.ts`).
 //
 // Sources: cloud-init, "MAAS" data source, "Reporting" (webhook); RFC 5849 §3.4.4 (PLAINTEXT).
 //
@@ -8,7 +8,7 @@
 import { counted } from '../counted.ts';
 import type { AgentWork } from './simulated-agent.ts';
 
-/** The characters of user data that the report quotes. */
+/** The most characters of user data that the report quotes. */
 const SHOWN_CHARACTERS = 60;
 /** The last of cloud-init's stages. */
 const STAGE = 'modules-final';
@@ -30,7 +30,7 @@ export function* startSystem(cloudConfig: string): AgentWork {
     body: JSON.stringify({ origin: 'cloudinit', name: STAGE, ...event }),
   });
   const url = endpoint.replace(/status\/[^/]*$/, 'latest/user-data');
-  // Like cloud-init, start the last stage after reading the user data, if any.
+  // Like cloud-init, start the last stage after reading the user data, if there is any.
   const { status, text } = yield { method: 'GET', url, fields };
   const begins = status === 200 ? 'running the user data (simulated)' : STAGE;
   yield report({ event_type: 'start', description: begins });
@@ -42,7 +42,7 @@ export function* startSystem(cloudConfig: string): AgentWork {
   return { kind: 'up' };
 }
 
-/** The report about user data that was not run. Comments and the `#cloud-config` line are not counted. */
+/** The text that reports user data without running it. Comments and the `#cloud-config` line are not counted. */
 export function ranWords(userData: string): string {
   const lines = userData.split('\n').filter((line) => !/^\s*(?:#|$)/.test(line));
   const last = (lines.at(-1) ?? '').replace(/^[\s-]+/, '').slice(0, SHOWN_CHARACTERS);

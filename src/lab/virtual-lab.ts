@@ -1,5 +1,5 @@
-// `npm start -- --vm`: a virtual machine with real firmware in a private network, as root. Only the page is outside, on this host's
-// loopback. Ctrl-C removes the network, the machine and its files; the built environment is kept for the next time.
+// `npm start -- --vm`: a virtual machine with real firmware in a private network, run as root. Only the page is outside it, on this host's
+// loopback. Ctrl-C removes the network, the machine and its files, but keeps the built environment for the next lab.
 
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import type { Server } from 'node:http';
@@ -25,7 +25,7 @@ const RACK = '10.77.0.1';
 const PAGE_PORT = 5240;
 const PROGRAMS: readonly string[] = ['qemu-system-x86_64', 'ip', 'dpkg-deb', 'apt-get', 'setpriv'];
 const PINO_ERROR = 50;
-/** How long this process may take to hear of a Ctrl-C that has already ended the programs of the build, in milliseconds. */
+/** How much later than the programs of the build this process may notice a Ctrl-C, in milliseconds. */
 const INTERRUPT_MS_MAX = 500;
 const MAC = '52:54:00:77:00:01';
 
@@ -129,7 +129,7 @@ export async function runVirtualLab(
     page = await startVirtualPage(join(stateDir, CONTROL_SOCKET), PAGE_PORT);
     narrator.tell('lab', `The page: http://127.0.0.1:${PAGE_PORT}/MAAS/`);
     machine = new VirtualMachine({ ...HARDWARE, directory }, namespace);
-    narrator.tell('machine', `virtual machine ${MAC} powers on, its disk blank, the network first in its boot order`);
+    narrator.tell('machine', `virtual machine ${MAC} powers on with a blank disk, and boots from the network first`);
     const code = await Promise.race([machine.start(), until]);
     if (code === undefined) return undefined;
     if (code === 0) await Promise.race([enlistment.whenReported(systemClock, stop.signal), until]);

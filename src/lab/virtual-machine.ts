@@ -1,10 +1,10 @@
 // A QEMU virtual machine with real firmware, whose first boot device is the network card.
 //
-// 1. It is always emulated (TCG): on a virtual host KVM may exist and still fail to run firmware.
+// 1. It is always emulated (TCG): on a virtual host KVM may be present and still fail to run firmware.
 // 2. All its processors share one thread. Quirk: with a thread for each, QEMU 7.2 on a busy host may lose the timer of an idle processor; the
 //    kernel then reports RCU stalls, and the boot never ends. A boot takes as long with one thread.
-// 3. It ends with this process, however this one ends: prctl(2) PR_SET_PDEATHSIG, by setpriv(1).
-// 4. Its disk and UEFI variables are files in `directory`, so that a restart is the same machine.
+// 3. It ends with this process, however this process ends: setpriv(1) sets PR_SET_PDEATHSIG of prctl(2).
+// 4. Its disk and UEFI variables are files in `directory`, so that it is the same machine after a restart.
 
 import { type ChildProcess, execFileSync } from 'node:child_process';
 import { copyFileSync, existsSync } from 'node:fs';
@@ -74,7 +74,7 @@ const PLATFORMS: Readonly<Record<Firmware, Platform>> = {
 export const VM_PACKAGES: readonly string[] = X86.packages;
 
 /**
- * A virtual machine. `start` switches it on; it runs until it powers itself off, or until `kill`. If something else controls its power, use
+ * A virtual machine. After `start` it runs until it powers itself off, or until `kill`. If something else controls its power, use
  * `command`.
  */
 export class VirtualMachine {
@@ -112,12 +112,12 @@ export class VirtualMachine {
     return this.#exited;
   }
 
-  /** The command that starts the machine, to be run inside the namespace. */
+  /** The command that starts the machine; run it inside the namespace. */
   get command(): readonly string[] {
     return [PLATFORMS[this.spec.firmware].program, ...this.#arguments()];
   }
 
-  /** The raw file of its disk. */
+  /** The raw image file of its disk. */
   get diskPath(): string {
     return join(this.spec.directory, `${this.spec.name}.disk`);
   }
@@ -156,7 +156,7 @@ export class VirtualMachine {
       'none',
       '-monitor',
       'none',
-      // A reboot ends it, so that each start can be observed separately.
+      // A reboot ends QEMU, so that each start can be observed separately.
       '-no-reboot',
       '-serial',
       `file:${this.consolePath}`,

@@ -1,17 +1,17 @@
-// Serves the read-only pages of the lab with a virtual machine on this host's loopback, forwarded from the private network.
+// Serves the read-only pages of the lab with a virtual machine on this host's loopback. The rack in the private network answers.
 
 import type { Server } from 'node:http';
 import { errorText } from '../errors.ts';
 import { READ_ONLY_PAGE } from './lab-words.ts';
 
-// An `import` of this module reads each of its exports, and so loads an unused HTTP client: see `http/server.ts`.
+// `import` would read each export of this module, and so load an HTTP client that is not used: see `http/server.ts`.
 const { createServer, request } = process.getBuiltinModule('node:http');
 
 /** The pages that a visitor may see. */
 const PAGES = /^\/MAAS\/(?:machines\/[0-9A-Za-z:%]{1,40}\/|images\/|tags\/)?(?:\?[\w=&%+.-]{0,300})?$/;
 
 /**
- * Forwards requests for read-only pages, and no others, from this host's loopback into the private network. They go through the daemon's
+ * Forwards requests for read-only pages, and no others, from this host's loopback to the daemon in the private network. They use its
  * control socket, whose clients are administrators, so no other request may pass.
  */
 export function startVirtualPage(socketPath: string, port: number): Promise<Server> {
@@ -21,7 +21,7 @@ export function startVirtualPage(socketPath: string, port: number): Promise<Serv
       return;
     }
     const path = asked.url ?? '';
-    // Any other name in Host means that a foreign web page directed a browser on this host to this port.
+    // Any other name in Host means that another site's web page sent a browser on this host to this port.
     const isLocalName =
       asked.headers.host === `127.0.0.1:${asked.socket.localPort}` ||
       asked.headers.host === `localhost:${asked.socket.localPort}`;

@@ -1,17 +1,17 @@
-// The power controller of simulated machines for the driver `webhook`: an HTTP server on loopback that switches them on and off.
+// The power controller of simulated machines for the `webhook` driver: an HTTP server on loopback that switches them on and off.
 //
 // Source: docs/power.md, `power/webhook.ts` (the requests, and the parts of the answers that it reads).
 //
 // 1. A machine that already has the requested state is not switched again.
 // 2. A machine that powers itself off must clear `PowerSocket.isOn`.
-// 3. With a token, only requests with the token are served, because any user of this host can reach the port. The token is a secret
-//    parameter of the driver, never shown in logs or on pages.
+// 3. If a token is set, requests without it are refused, because any user of this host can reach the port. The token is a secret parameter
+//    of the driver and never shown in logs or on pages.
 
 import { once } from 'node:events';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { equalSecrets } from '../region/accounts/accounts.ts';
 
-// An `import` of this module reads each of its exports, and so loads an unused HTTP client: see `http/server.ts`.
+// `import` would read each export of this module, and so load an HTTP client that is not used: see `http/server.ts`.
 const { createServer } = process.getBuiltinModule('node:http');
 
 /** A machine that can be switched; each method is called once per change. */
@@ -31,7 +31,7 @@ export class PowerSocket {
     this.#machine = machine;
   }
 
-  /** Switches the machine if necessary, and answers. */
+  /** Switches the machine if necessary, and answers with the state. */
   async change(what: 'on' | 'off', answer: ServerResponse): Promise<void> {
     await this.switchTo(what);
     this.tell(answer);
@@ -58,7 +58,7 @@ export class WebhookPower {
   readonly #token: string | undefined;
   #port = 0;
 
-  /** @param address to listen on @param token required in requests, unless undefined */
+  /** @param address to listen on @param token that requests must carry; undefined: none */
   constructor(address = '127.0.0.1', token?: string) {
     this.#address = address;
     this.#token = token;

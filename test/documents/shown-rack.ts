@@ -337,7 +337,7 @@ export class ShownRack {
       last = `${machine?.status_name}: ${machine?.status_message}`;
       return machine?.status_name === status && machine.power_task === '';
     }).catch((error: unknown) => {
-      throw new Error(`it is ${last}; it did ${this.#life.did.join(', ')}`, { cause: error });
+      throw new Error(`it is ${last}; it did ${this.#life.outcomes.join(', ')}`, { cause: error });
     });
   }
 

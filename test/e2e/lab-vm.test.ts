@@ -43,7 +43,7 @@ const FETCHING = ['apt-get', 'apt-cache'] as const;
 const STEPS: readonly RegExp[] = [
   /^ *[\d.]+ s {2}lab +A real virtual machine in a private network\.$/m,
   /^ *[\d.]+ s {2}lab +The page: http:\/\/127\.0\.0\.1:5240\/MAAS\/$/m,
-  new RegExp(`^ *[\\d.]+ s {2}machine +virtual machine ${MAC} powers on, its disk blank`, 'm'),
+  new RegExp(`^ *[\\d.]+ s {2}machine +virtual machine ${MAC} powers on with a blank disk`, 'm'),
   /^ *[\d.]+ s {2}rack +offers 10\.77\.0\.\d+ and \S+ \(DHCP\)$/m,
   /^ *[\d.]+ s {2}rack +has sent linux, [\d.]+ MB \(HTTP\)$/m,
   /^ *[\d.]+ s {2}rack +has sent initrd\.gz, [\d.]+ MB \(HTTP\)$/m,

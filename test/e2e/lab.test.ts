@@ -266,7 +266,7 @@ describe('the guided lab', { skip: missing('linux', 'setpriv') }, () => {
 
   test('with twelve machines and two racks shows a hall', { timeout: MS_MAX }, async () => {
     const lab = start('--machines', '12', '--racks', '2');
-    await lab.says(/12 of 12 machines are where the lab wants them/, MS_MAX);
+    await lab.says(/12 of 12 machines have reached their planned states/, MS_MAX);
     await lab.says(/Ctrl-C ends the lab/);
     assert.doesNotMatch(lab.text, PROBLEM);
     const env = { RACKBOOT_CONFIG: join(await directoryOf(lab), 'lab.yaml') };

@@ -76,7 +76,7 @@ describe('a machine with a power driver', { skip: missing('linux') }, () => {
     });
     id = found.system_id;
     await socket.became('off');
-    assert.deepEqual(life.did, ['enlisted']);
+    assert.deepEqual(life.outcomes, ['enlisted']);
     const bad = await ask('PUT', `machines/${id}/`, {
       power_type: 'webhook',
       power_parameters: '{"power_on_uri":"x"}',
@@ -97,7 +97,7 @@ describe('a machine with a power driver', { skip: missing('linux') }, () => {
     await eventually('its power to be off', async () => (await machine()).power_task === '');
     assert.deepEqual(socket.asked, ['off', 'on', 'off']);
     // It may lose its power before it has read the answer to its last word.
-    assert.match(life.did.join(), /^enlisted(,commission)?$/);
+    assert.match(life.outcomes.join(), /^enlisted(,commission)?$/);
     await eventually('its power is seen', async () => (await machine()).power_state === 'off');
   });
 

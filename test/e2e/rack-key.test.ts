@@ -30,7 +30,7 @@ async function boot(place: LabPlace, index: number): Promise<string> {
   });
   await life.on();
   await off;
-  return life.did.at(-1) ?? '';
+  return life.outcomes.at(-1) ?? '';
 }
 
 interface GivenMachine {

@@ -33,7 +33,7 @@ test('each step is reported once with its number, and with the megabytes that ha
     'Step 1 of 5: looking up the packages',
     'Step 2 of 5: fetching the packages of the environment, 80.0 MB',
     'Step 2 of 5: 20 of 80 MB',
-    'Step 3 of 5: unpacking them',
+    'Step 3 of 5: unpacking the packages',
     'Step 4 of 5: packing the environment',
     'Step 5 of 5: fetching the loaders, 4.5 MB',
   ]);

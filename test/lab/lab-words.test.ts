@@ -22,7 +22,7 @@ const step = (name: MachineStep['name'], text: string): MachineStep => ({ name, 
 
 test('the first boot of a machine takes three lines', () => {
   const steps = [
-    step('power-on', 'powered on, asks the network'),
+    step('power-on', 'powers on and asks for an address'),
     step('offer', 'is offered 127.77.2.1'),
     step('address', 'has 127.77.2.1 for 30 s and loads lpxelinux.0 from 127.77.0.1'),
     step('loader', 'loaded 44000 bytes by TFTP (blksize 1408)'),
@@ -61,7 +61,7 @@ for (const [what, event, expected] of [
   ['a new machine', logged('New', 'Enlisted'), 'is enlisted: the region knows it now, as New'],
   ['a state', logged('Node changed status', 'in any language', 'INFO', changed), 'is Failed commissioning'],
   ['power', logged('Node powered on', 'it was switched on: HTTP 200'), 'is switched on by its webhook'],
-  ['a step', logged('Node installation', 'writing'), 'works on its disk: writing'],
+  ['a step', logged('Node installation', 'writing'), 'prepares its disk: writing'],
   [
     'user data, which is simulated',
     logged('Node status event', 'in any language', 'DEBUG', stage()),
@@ -143,7 +143,7 @@ test('nouns agree with their counts', () => {
   assert.match(openingWords(1, 1), /: a real rack and 1 simulated machine\./);
   assert.match(openingWords(40, 2), /: 2 real racks and 40 simulated machines\./);
   assert.match(removedWords(40, 2, '/tmp/x'), /Removed: 2 racks, 40 simulated machines and \/tmp\/x\./);
-  assert.equal(hallWords(1, 40), '1 of 40 machines is where the lab wants them');
+  assert.equal(hallWords(1, 40), '1 of 40 machines has reached its planned state');
 });
 
 test('with a virtual machine, only offers and files of the rack’s log are shown', () => {

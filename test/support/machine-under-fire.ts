@@ -53,7 +53,7 @@ export class MachineUnderFire {
     this.#socket = fire.addSocket(`machine-${index}`, this.#life);
     this.#life.onOff = () => {
       this.#socket.isOn = false;
-      fire.tell(`${this.name}: is off after ${this.#life.did.at(-1)}`);
+      fire.tell(`${this.name}: is off after ${this.#life.outcomes.at(-1)}`);
     };
     this.#life.onStep = ({ name, text }) => {
       fire.moved(name);
