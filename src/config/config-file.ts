@@ -96,7 +96,7 @@ export function loadPlace(path: string): { readonly stateDir: string } {
 
 /** The remedy for a missing file: `init` makes a configuration only for a rack, not for a region apart from its racks. */
 const missingRemedy = (owner: 'rack' | 'region'): string => {
-  const first = owner === 'region' ? 'docs/outgrowing.md shows one of a region' : '`sudo rackboot init` makes one';
+  const first = owner === 'region' ? 'docs/outgrowing.md shows one for a region' : '`sudo rackboot init` makes one';
   return `${first}; --config or RACKBOOT_CONFIG names another`;
 };
 

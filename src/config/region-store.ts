@@ -37,10 +37,10 @@ function urlProblem(text: string): string | undefined {
     return `is not the URL of a PostgreSQL database: write it as ${EXAMPLE}`;
   if (url.password !== '' || url.searchParams.has('password'))
     return 'has a password, and URLs end up in logs and lists of processes: write it into a file, and name that in password_file';
-  if (!isDecodable(text)) return 'has a % that begins no character: write % itself as %25';
+  if (!isDecodable(text)) return 'has a % that does not encode a character: write % itself as %25';
   const unknown = [...url.searchParams.keys()].filter((name) => !URL_OPTIONS.includes(name));
   if (unknown.length > 0 || url.hash !== '')
-    return `has other options than ${URL_OPTIONS.join(', ')}: remove them; ca_file and pool are keys of their own`;
+    return `has other options than ${URL_OPTIONS.join(', ')}: remove them; set ca_file and pool as keys next to url`;
   // Our driver uses the last of several, other programs the first.
   const twice = URL_OPTIONS.find((name) => url.searchParams.getAll(name).length > 1);
   if (twice !== undefined) return `has the option ${twice} more than once: keep one`;
@@ -49,7 +49,7 @@ function urlProblem(text: string): string | undefined {
   if (url.hostname === '' && (url.searchParams.get('host') ?? '') === '')
     return `names no host: write it as ${EXAMPLE}`;
   if ([url.hostname, url.searchParams.get('host') ?? ''].some((host) => decodeURIComponent(host).includes(',')))
-    return 'names several hosts: name the one that writes, by a name or an address that moves to the standby with it';
+    return 'names several hosts: name only the primary, by a name or an address that moves to the standby when that takes over';
   return /^\/[^/]+$/.test(url.pathname) ? undefined : `names no database: write it as ${EXAMPLE}`;
 }
 
@@ -135,7 +135,7 @@ function elsewhereText(values: Settings): string {
   const where = urls.length === 0 ? 'elsewhere' : `at ${urls.join(', ')}`;
   return (
     `the region of this rack is ${where}: run the command on the region's host. If the region runs there without a rack, ` +
-    `its file is /etc/rackboot/region.yaml, which --config names`
+    'add --config /etc/rackboot/region.yaml'
   );
 }
 

@@ -168,8 +168,7 @@ const dns = z.strictObject({
   dnssec_validation: z
     .union([z.literal('no'), z.literal(false)], {
       error:
-        'only `no` is accepted: Rackboot has no DNSSEC validator and claims no validation that it does not do. ' +
-        'Name an upstream that validates',
+        'only `no` is accepted: Rackboot has no DNSSEC validator. For validated answers name an upstream that validates',
     })
     .default('no'),
   forward_zones: named(

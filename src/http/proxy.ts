@@ -24,7 +24,7 @@ export const BODY_BYTES_MAX = 64 * 1024 * 1024;
 /**
  * The most requests at the region at a time. That many hosts can fill it. Then a caller with too many places, or a late one, gives a place
  * up to a newcomer: its request is answered 503 or, if the answer has begun, cut off. So others wait some seconds at most. Places become
- * free as the region answers, and after REGION_SILENCE_MS without an answer.
+ * free as the region answers, and when it is silent for REGION_SILENCE_MS.
  */
 export const PROXIED_MAX = 256;
 /** How long the region may be silent during a request, in milliseconds. */

@@ -111,12 +111,12 @@ test('each fault of region.store is named with its remedy', () => {
     ],
     [
       '{ kind: postgresql, url: "postgresql://one,two/r" }',
-      /^region\.store\.url: names several hosts: name the one that writes, by a name or an address that moves/,
+      /^region\.store\.url: names several hosts: name only the primary, by a name or an address that moves/,
     ],
     ['{ kind: postgresql, url: "postgresql:///r?host=" }', /^region\.store\.url: names no host: write it as/],
     [
       '{ kind: postgresql, url: "postgresql://a%ff@db/r" }',
-      /^region\.store\.url: has a % that begins no character: write % itself as %25/,
+      /^region\.store\.url: has a % that does not encode a character: write % itself as %25/,
     ],
     ['{ kind: postgresql, url: 5 }', /^region\.store\.url: is not a text: write the URL/],
     [
@@ -269,6 +269,6 @@ test('a rack whose region is elsewhere has no store of its own: the refusal name
 
 test('the error for a missing file of a region, whatever its name, does not name `init`, which makes the file of a rack', () => {
   const says =
-    /there is no configuration \/nowhere\/none\.yaml: docs\/outgrowing\.md shows one of a region; --config or/;
+    /there is no configuration \/nowhere\/none\.yaml: docs\/outgrowing\.md shows one for a region; --config or/;
   assert.throws(() => loadRegionFile('/nowhere/none.yaml'), says);
 });

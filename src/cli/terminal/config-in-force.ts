@@ -106,7 +106,7 @@ export async function askValues(file: string): Promise<AnsweredConfig> {
 }
 
 /**
- * The configuration in force in the daemon of this file. A region apart from its racks also gets it in the form of a rack's.
+ * The configuration in force in the daemon of this file, in the form of a rack's configuration also for a region apart from its racks.
  * @throws RackError as `askDaemon`
  */
 export async function askConfig(file: string): Promise<FoundConfig> {
