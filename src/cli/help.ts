@@ -25,7 +25,7 @@ export const COMMAND_GROUPS: readonly CommandGroup[] = [
 
 /** Wide enough that the parser breaks no line. */
 const UNBROKEN = 1000;
-/** Columns of a line if the terminal's width is unknown, and the most. */
+/** Columns of a line if the terminal's width is unknown, and the most columns. */
 const WIDTH = 100;
 const WIDTH_MAX = 110;
 const MARGIN = 2;

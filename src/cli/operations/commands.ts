@@ -25,7 +25,7 @@ export function withOwnNoun(args: readonly string[]): readonly string[] {
   return own === undefined ? args : [own.name, ...rest];
 }
 
-/** True if these words are no command of Rackboot's own, so that the table of operations may have them. */
+/** True if these words are not a command of Rackboot's own, so that the table of operations may have them. */
 export function mayBeOperation([noun = '-', action = '-']: readonly string[]): boolean {
   if (noun.startsWith('-')) return false;
   const own = ownSubcommands(noun);

@@ -36,7 +36,7 @@ export interface PasswordFlags {
 
 interface AdministratorFlags extends Omit<PasswordFlags, 'username'> {
   readonly config: string;
-  /** Undefined: ask on the terminal, also for the e-mail address. */
+  /** Undefined: ask for it on the terminal, and for the e-mail address as well. */
   readonly username?: string | undefined;
   readonly email?: string | undefined;
   readonly password?: string | undefined;
@@ -68,7 +68,7 @@ export async function createAdministrator(written: AdministratorFlags): Promise<
   return 0;
 }
 
-/** The name and the e-mail address from the flags. Without a name there, a person types both; a flag with the address still counts. */
+/** The name and the e-mail address from the flags. Without a name there, asks for the name, and for the address if it is missing, too. */
 export async function nameAdministrator(
   { username, email }: Pick<AdministratorFlags, 'username' | 'email'>,
   ask: (question: string) => Promise<string>,

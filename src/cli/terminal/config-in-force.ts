@@ -106,7 +106,7 @@ export async function askValues(file: string): Promise<AnsweredConfig> {
 }
 
 /**
- * The configuration in force in the daemon of this file, in the form of a rack's configuration also for a region apart from its racks.
+ * The configuration in force in the daemon of this file. Even that of a region apart from its racks has the form of a rack's.
  * @throws RackError as `askDaemon`
  */
 export async function askConfig(file: string): Promise<FoundConfig> {

@@ -23,7 +23,7 @@ export const statusShape = z.object({
   ),
   dhcp: z
     .object({
-      // An older daemon does not say which problems it waits to see resolved, so none of them counts as a failure.
+      // An older daemon does not say which problems only wait for an interface or address, so none of them counts as a failure.
       problems: z.array(z.object({ name: z.string(), text: z.string(), waitedFor: z.boolean().default(true) })),
       ranges: z
         .array(z.object({ network: z.string(), usable: z.number(), used: z.number(), level: z.string() }))

@@ -54,7 +54,7 @@ function beginOpening(stateDir: string, clock: Clock, damaged: DamagedLeases) {
     open(openNetwork(), (network) => network.close()),
     open(openInterfaceWatch({ clock }), (watch) => watch.close()),
   ] as const;
-  // Whoever awaits a part handles its failure; this handler only prevents an unhandled rejection before then.
+  // The code that awaits a part handles its failure. Until then this handler prevents an unhandled rejection.
   for (const part of opening) part.catch(() => undefined);
   return { opened, opening, open };
 }
