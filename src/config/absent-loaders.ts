@@ -26,7 +26,7 @@ export function absentLoaders({ tree, loaders }: Pick<BootConfig, 'tree' | 'load
   });
 }
 
-/** True if the directory has neither this name nor a longer one that begins with it. False if the directory cannot be read. */
+/** True if the directory has neither this name nor a longer one that begins with it. A directory that cannot be read is not judged. */
 function isAbsent(path: string): boolean {
   try {
     return !readdirSync(dirname(path)).some((name) => name.startsWith(basename(path)));

@@ -83,7 +83,7 @@ const isSameWanted = (a: WantedImage, b: WantedImage): boolean => a.kind === b.k
 
 /**
  * The architectures that can boot with the former setting but not with the wanted one. Without a former setting, those that have only other
- * images of the wanted kind; not for imported systems, as the others may be there for deployment.
+ * images of the wanted kind; none for imported systems, as the others may be there for deployment.
  */
 function losingArchitectures(
   images: readonly FoundImage[],

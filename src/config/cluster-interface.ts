@@ -201,7 +201,7 @@ function resolveRange(
 }
 
 function checkHosts(written: WrittenClusterInterface, network: Ipv4Network, broadcast: Ipv4, report: Report): void {
-  /** The first entry that names it, by reserved address or client. */
+  /** The first entry for each reserved address or client. */
   const first = new Map<string, string>();
   const once = (at: string, key: string, what: string): void => {
     const other = first.get(what);
@@ -221,7 +221,7 @@ function checkHosts(written: WrittenClusterInterface, network: Ipv4Network, broa
   });
 }
 
-/** The client or the place that a host entry reserves for, in words, by key. */
+/** The clients or places that a host entry names: for each key, its words in messages. */
 function reservedFor(host: WrittenClusterInterface['hosts'][number]): readonly (readonly [string, string])[] {
   const { mac, client_id, duid, circuit_id, remote_id } = host;
   const words: (readonly [string, string])[] = [];

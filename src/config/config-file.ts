@@ -105,7 +105,7 @@ const isEndedLab = (path: string): boolean =>
   process.env.RACKBOOT_CONFIG === path && /\/rackboot-lab-[^/]+\/[^/]+$/.test(path);
 
 /**
- * @param owner the one whose command reads the file. Commands for both leave it to the file's usual name
+ * @param owner whose file the command expects. Commands for both decide by the file's usual name
  * @throws RackError `config-unreadable`
  */
 export function readConfigText(
