@@ -299,7 +299,7 @@ describe('a rack among hostile clients', { skip: missing('linux') }, () => {
     assert.deepEqual(rack.events('region.down'), []);
     const problems = rack.events('region.problem').map(({ text }) => String(text));
     assert.deepEqual(
-      problems.filter((text) => !text.startsWith(`the API ended a connection of ${HOSTILE}`)),
+      problems.filter((text) => !text.startsWith(`the API ended a connection from ${HOSTILE}`)),
       [],
     );
     assert.equal(rack.events('daemon.ready').length, 1);

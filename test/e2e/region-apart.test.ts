@@ -204,7 +204,7 @@ describe('a region apart from its racks', { skip: missing('linux'), timeout: 240
     assert.doesNotMatch((await run('config', 'export')).output.join('\n'), /upstream/, 'no file of a region has it');
     assert.equal((await run('config', 'unset', 'dns.upstream')).code, 0);
     const network = await run('config', 'set', 'cluster_interfaces.two', '{ relayed: true }');
-    assert.match(network.complaints.join(), /this region has no rack of its own; name the rack/);
+    assert.match(network.complaints.join(), /this region has no rack of its own; name the network's rack/);
   });
 
   test('a changed file is applied; an invalid one is refused, and what needs a restart waits', async () => {

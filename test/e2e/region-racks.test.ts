@@ -128,7 +128,7 @@ describe('racks and events of a running region', { skip: missing('linux', 'curl'
     assert.match(await register({ uuid: OTHER_UUID, ...token }), /racks remove 1111.* 202$/);
     assert.match((await rackboot('racks', 'reject', 'rack-2')).complaints.join(), /2 racks are called rack-2/);
     assert.equal((await rackboot('racks', 'reject', OTHER_UUID)).code, 0);
-    assert.match(await register({ uuid: OTHER_UUID, ...token }), /rejected by an administrator.* 403$/);
+    assert.match(await register({ uuid: OTHER_UUID, ...token }), /an administrator rejected this rack.* 403$/);
     const counted = /^rackboot_region_racks\{state="(\w+)"\} (\d+)$/gm;
     await eventually('racks are counted by their state', async () => {
       const text = await curl(`http://${PLACE.octets}.1:5249/metrics`);

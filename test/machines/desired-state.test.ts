@@ -91,7 +91,7 @@ const deep = (levels: number): object => (levels === 0 ? {} : { below: deep(leve
 const REFUSED: readonly [string, unknown, RegExp][] = [
   ['nothing', undefined, /^state: undefined is not an object$/],
   ['a list', [], /^state: a list is not an object$/],
-  ['a newer schema', { ...STATE, schema: 3 }, /^schema: 3 is not 2; rack and region must be of one version$/],
+  ['a newer schema', { ...STATE, schema: 3 }, /^schema: 3 is not 2; rack and region must have the same version$/],
   ['a schema as text', { ...STATE, schema: '1' }, /^schema: "1" is not 2/],
   ['settings that are not an object', { ...STATE, settings: ['dns'] }, /^settings: a list is not an object$/],
   [
@@ -105,11 +105,11 @@ const REFUSED: readonly [string, unknown, RegExp][] = [
   ['machines that are not a list', { ...STATE, machines: {} }, /^machines: object is not a list$/],
   ['too many machines', { ...STATE, machines: Array(MACHINES_MAX + 1) }, /^machines: more than 100000$/],
   ['a flag of another type', broken({ isSelfNamed: 1 }), /^machines\[1\]\.isSelfNamed: 1 is not true or false$/],
-  ['an unknown purpose', broken({ purpose: 'wipe' }), /^machines\[1\]\.purpose: "wipe" is not a purpose of a boot$/],
+  ['an unknown purpose', broken({ purpose: 'wipe' }), /^machines\[1\]\.purpose: "wipe" is not a boot purpose$/],
   [
     'a purpose with terminal control characters',
     broken({ purpose: '\u009b31m\u202e' }),
-    /purpose: "\\x9b31m\\u202e" is not a purpose/,
+    /purpose: "\\x9b31m\\u202e" is not a boot purpose/,
   ],
   ['no hostname', broken({ hostname: undefined }), /^machines\[1\]\.hostname: undefined is not a text$/],
   ['a release of null', broken({ release: null }), /^machines\[1\]\.release: null is not a text$/],

@@ -394,7 +394,7 @@ test('the refusal of a field of a network that does not exist suggests the netwo
     assert.equal(typed.status, 400);
     assert.match(
       typed.text,
-      /^.*cluster_interfaces\.strage\.router_ip: there is no such network; did you mean cluster_interfaces\.storage\.router_ip\? A new network takes all its keys at once: cluster_interfaces\.NAME/,
+      /^.*cluster_interfaces\.strage\.router_ip: there is no such network; did you mean cluster_interfaces\.storage\.router_ip\? To add a network, set all its keys at once: cluster_interfaces\.NAME/,
     );
     const other = await set('cluster_interfaces.far.router_ip', '"10.30.0.254"');
     assert.doesNotMatch(other.text, /did you mean/);
@@ -433,7 +433,7 @@ test('a region without a rack shows the values of its own file as read-only, and
         call('POST', '2.0/settings/?op=set', { key: 'cluster_interfaces.far', value: JSON.stringify(LAB), ...fields });
       const without = await set({});
       assert.equal(without.status, 400);
-      assert.match(without.text, /cluster_interfaces\.far: this region has no rack of its own; name the rack/);
+      assert.match(without.text, /cluster_interfaces\.far: this region has no rack of its own; name the network's rack/);
       await acceptRack(region);
       const accepted = await set({ rack: 'rack-2' });
       assert.equal(accepted.status, 200, accepted.text);

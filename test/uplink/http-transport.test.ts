@@ -97,7 +97,7 @@ test('an answer in pieces of one octet is read up to the memory of the pieces', 
   };
   await assert.rejects(
     transport.ask(GET),
-    saying(/its answer is larger than 65536 bytes, or comes in too many pieces/),
+    saying(/its answer is larger than 65536 bytes, or arrives in too many pieces/),
   );
   assert.equal((await transport.ask({ ...GET, answerBytesMax: 200_000 })).body.length, 1000);
 });
@@ -123,7 +123,7 @@ test('a request without an answer times out', async () => {
   asked.catch(() => undefined);
   for (let tries = 0; tries < 500 && seen.length === 0; tries += 1) await sleep(5);
   clock.advance(60_000);
-  await assert.rejects(asked, saying(/no whole answer within 60 s/));
+  await assert.rejects(asked, saying(/no complete answer within 60 s/));
   slow.close();
 });
 
@@ -205,7 +205,7 @@ test('a ping is answered by any answer but "not now", without the key, even whil
   await assert.rejects(transport.ping(stop.signal));
   transport.abandon();
   for (const end of await Promise.all(asked))
-    saying(/does not answer: it answers nothing, and another address of region\.url does$/)(end);
+    saying(/does not answer: it does not answer, but another address of region\.url does$/)(end);
 });
 
 test('a stream that is abandoned ends as one whose region does not answer', async () => {

@@ -98,7 +98,7 @@ test('if none answers, each was asked once, and the failure of the first is repo
   for (const address of addresses) address.status = undefined;
   await assert.rejects(regions.ask(REQUEST), (error) => {
     assert.ok(error instanceof LinkFailure);
-    const text = 'a does not answer: ECONNREFUSED; nor do 2 other addresses of region.url';
+    const text = 'a does not answer: ECONNREFUSED; 2 other addresses of region.url do not answer either';
     assert.equal(noteText(error.note), text);
     return true;
   });

@@ -1,14 +1,14 @@
-// English: refusals, events, notes, remarks and the texts of the page, by code, gathered from `en/`. Another language is another folder
-// like `en/` with its own such file, chosen in `language.ts`, `quantity.ts` and `rack-reasons.ts`. English takes the names of states and of
-// types of events from `records/`, where the API has them, the reasons of DHCP from `dhcp/events/refusals.ts`, as a NAK says them, and the
-// faults of downloads from `images/download/fault-words.ts`, as a command says them without a region.
+// All English texts by code, gathered from `en/`: refusals, events, notes, remarks and the texts of the page. To add a language, add a folder
+// like `en/` with a file like this one, and choose it in `language.ts`, `quantity.ts` and `rack-reasons.ts`. Some English texts come from
+// other rooms: the names of states and event types from `records/`, as in the API; the reasons of DHCP from `dhcp/events/refusals.ts`, as in
+// a NAK; and the faults of downloads from `images/download/fault-words.ts`, as in commands that run without a region.
 //
-// Texts of the page, of events and of refusals are words of this folder: a code with parameters. So are outages of the region's store
-// (`records/store-outage.ts`). Sentences elsewhere are for the command line and its errors (`RackError`), the problems of a configuration,
-// and `msg` of the log's lines. Such a sentence is in a text of this folder only as a parameter that quotes it: `reason` or `said` of a note
-// or an event for something else that failed. Programs, the operating system and other hosts are quoted in the same way.
+// Texts of the page, events, refusals and outages of the region's store (`records/store-outage.ts`) travel as a code with parameters, and this
+// folder has their sentences. Sentences elsewhere are for the command line and its errors (`RackError`), for problems of a configuration,
+// and for `msg` of log lines. A text of this folder quotes such a sentence only as a parameter: `reason` or `said` of a note or an event
+// about another failure. It quotes programs, the operating system and other hosts in the same way.
 //
-// 1. A writer gets plain values and no others: what it needs is in its parameters.
+// 1. A writer gets only plain values: everything it needs is in its parameters.
 
 import { ACCOUNTS } from './en/accounts.ts';
 import { API } from './en/api.ts';
@@ -35,7 +35,7 @@ import { SETTINGS } from './en/settings.ts';
 import { TEXTS } from './en/texts.ts';
 
 export const EN = {
-  /** The meaning of each name, and the remedy. */
+  /** The meaning of each refusal name, and the remedy. */
   reasons: REASONS,
   /** Why something is refused. */
   refusals: {
@@ -63,6 +63,6 @@ export const EN = {
   page: PAGES,
   /** Texts of the page that the API or the command line also uses. */
   texts: TEXTS,
-  /** How a sentence is shown. */
+  /** Functions that show a sentence. */
   shown: { asSentence, plainWords, ofReport, mistakeText, powerText, importText },
 } as const;

@@ -1,5 +1,5 @@
-// Events and remarks before they are sentences: a code and its parameters (`records/event-params.ts`, `records/remark.ts`). Their sentences
-// are made where a log or a machine is shown.
+// The sentences of events and remarks. These are stored as a code and parameters (`records/event-params.ts`, `records/remark.ts`), and become
+// sentences where a log or a machine is shown.
 
 import { cleanText } from '../../clean-text.ts';
 import { formatMac, type MacAddress } from '../../net/address.ts';
@@ -13,14 +13,14 @@ import { LANGUAGE } from './language.ts';
 const SENTENCE_CHARACTERS_MAX = 500;
 
 const WRITERS: Writers<RemarkParams> = { ...LANGUAGE.events, ...LANGUAGE.remarks };
-/** For doubts that still stand. Other events keep their sentence. */
+/** For doubts that are still open; other codes keep their usual sentence. */
 const DOUBT_WRITERS: Writers<RemarkParams> = { ...WRITERS, ...LANGUAGE.doubts };
 
-/** True for a code that this version knows; its parameters were kept with it. */
+/** True if this version knows the code; its parameters were stored with it. */
 export const isHappening = (kept: { readonly code: string; readonly params: unknown }): kept is Happening =>
   Object.hasOwn(LANGUAGE.events, kept.code);
 
-/** The same for a remark. */
+/** True if this version knows the remark's code. */
 export const isRemark = (kept: { readonly code: string; readonly params: unknown }): kept is Remark =>
   Object.hasOwn(WRITERS, kept.code);
 
@@ -39,7 +39,7 @@ export const eventSentence = (happening: Happening): string => written(WRITERS, 
 export const remarkSentence = (remark: Remark | undefined): string =>
   remark === undefined ? '' : written(WRITERS, remark);
 
-/** Continues a sentence about the machine or rack in doubt. @param doubt a doubt stored by another version may be an event without such words */
+/** Words that continue a sentence about the machine or rack in doubt. @param doubt from another version: may be an event without such words */
 export const doubtWords = (doubt: Doubt | Happening): string => written(DOUBT_WRITERS, doubt);
 
 /** The sentence of a logged event, which begins with the hardware address of an unknown machine. */

@@ -1,4 +1,4 @@
-// The language in use, and what every language has: the codes and parameters of the English one.
+// The language in use. Every language has the codes and parameters of English.
 
 import type { RefusalName } from './en/reasons.ts';
 import type { DoubtWords, EventWords, RemarkWords } from './en/table.ts';
@@ -9,13 +9,13 @@ type Plain = string | number | boolean | undefined | readonly Plain[] | { readon
 type NoParams = Readonly<Record<string, never>>;
 
 type English = typeof EN.refusals;
-/** Every sentence of a refusal. */
+/** The codes of refusals. */
 export type RefusalCode = keyof English;
-/** Every sentence without parameters. */
+/** The codes whose sentence has no parameters. */
 export type PlainCode = { [C in RefusalCode]: English[C] extends string ? C : never }[RefusalCode];
 
 type ParamsOf<W> = W extends (params: infer P extends Plain) => string ? P : NoParams;
-/** The parameters of each sentence. */
+/** The parameters of each refusal's sentence. */
 export type RefusalParams = { readonly [C in RefusalCode]: ParamsOf<English[C]> };
 
 /** All texts of the region in one language. */
@@ -30,10 +30,10 @@ interface Language {
   readonly shown: typeof EN.shown;
 }
 
-/** A sentence without parameters is a text in every language: `isFieldCode` of `refusal.ts` knows it by that. */
+/** A sentence without parameters is a string in every language; `isFieldCode` in `refusal.ts` relies on that. */
 interface PlainTexts {
   readonly refusals: Readonly<Record<PlainCode, string>>;
 }
 
-/** The only language so far; put another one here, and in `quantity.ts` and `rack-reasons.ts`. */
+/** The only language so far; choose another one here, in `quantity.ts` and in `rack-reasons.ts`. */
 export const LANGUAGE: Language = EN satisfies PlainTexts;

@@ -1,4 +1,4 @@
-// Errors of a store that is out: a note (`records/store-outage.ts`) as long as they are under way, a sentence where they leave the process.
+// Errors of a store that cannot be used: a note (`records/store-outage.ts`) within the process, a sentence where they leave it.
 //
 //   store ─ StoreOutage(note) ─► API, page, log ─ outageOf(error) ─► note ─ noteText ─► sentence
 
@@ -15,6 +15,6 @@ export class StoreOutage extends RackError {
   }
 }
 
-/** The outage of an error. One of another part, such as a file that cannot be opened, is quoted. */
+/** The outage of an error. An error from another part, such as a file that cannot be opened, is quoted. */
 export const outageOf = (error: RackError): Outage =>
   error instanceof StoreOutage ? error.outage : { note: 'store-trouble', reason: error.message };

@@ -1,4 +1,4 @@
-// Sizes and times in the language in use. Apart from `language.ts`, as the command line needs them without all the region's texts.
+// Sizes and times in the language in use. Separate from `language.ts`, because the command line needs them without all the region's texts.
 
 export {
   formatAge,

@@ -1,5 +1,5 @@
-// Sentences in the language in use that the rack itself writes: in its log, a trace, a forecast or a hint. Apart from `language.ts`, as the
-// rack's loop needs them without all the region's texts.
+// Sentences in the language in use that the rack itself writes: in its log, a trace, a forecast or a hint. Separate from `language.ts`,
+// because the rack's loop needs them without all the region's texts.
 
 import type { RackEventParams, ReportedEvent } from '../records/rack-event-params.ts';
 import { ofReport, RACK_EVENTS } from './en/rack-events.ts';

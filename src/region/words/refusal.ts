@@ -1,10 +1,10 @@
-// Refusals before they are sentences: a name (counted, and sent in a header), a code for the sentence, and its parameters.
+// Refusals as values: a name (counted, and sent in a header), the code of a sentence, and its parameters.
 //
 //   room ─ refusal(code, params) ─► value ─► API's JSON, page, log ─ sentenceOf(value) ─► text
 //
 // 1. The code begins with the name: `setting-read-only.file`. A fault of one parameter has a code that begins with `field` and the
 //    name `invalid-parameters`; the caller of `refuseField` passes the parameter's name.
-// 2. Parameters are plain JSON, and follow from the code: one too few or too many does not compile.
+// 2. Parameters are plain JSON, and their types follow from the code: a missing or extra one does not compile.
 
 import type { z } from 'zod';
 import { faultOf } from '../records/schema-fault.ts';
@@ -25,13 +25,13 @@ type NameOf<C extends RefusalCode> = C extends `field.${string}`
     ? N
     : C & RefusalName;
 
-/** A refusal: its sentence is made where it leaves the region. */
+/** A refusal. It becomes a sentence where it leaves the region. */
 export type RefusalWord<C extends RefusalCode = RefusalCode> = {
   readonly [K in C]: {
     readonly name: NameOf<K>;
     readonly code: K;
     readonly params: RefusalParams[K];
-    /** Where in the parameter the fault is: `nics.0.mac`; `undefined`: all of it. */
+    /** The path of the fault within the parameter, such as `nics.0.mac`; `undefined`: the whole parameter. */
     readonly path?: string | undefined;
   };
 }[C];
@@ -67,11 +67,11 @@ const isFieldCode = (text: string): text is PlainCode & `field.${string}` =>
   Object.hasOwn(LANGUAGE.refusals, text) &&
   typeof Reflect.get(LANGUAGE.refusals, text) === 'string';
 
-/** The refusal for an issue of a schema. Its message is a code of a sentence without parameters, unless it is zod's, which is not used. */
+/** The refusal for a schema issue. Our schemas set a code without parameters as its message; zod's own messages are not used. */
 export const wordOfIssue = (issue: z.core.$ZodIssue): RefusalNamed<'invalid-parameters'> =>
   isFieldCode(issue.message) ? refusal(issue.message) : refusal('field.schema', { fault: faultOf(issue) });
 
-/** The same of a value that has parts. */
+/** Like `wordOfIssue` for a value with parts: with the path of the fault. */
 export const wordOfPart = (issue: z.core.$ZodIssue): RefusalNamed<'invalid-parameters'> => ({
   ...wordOfIssue(issue),
   path: issue.path.map(String).join('.'),

@@ -1,4 +1,4 @@
-// Texts other than refusals and events, which a page or an answer contains, and how sentences are shown.
+// Texts of pages and answers other than refusals and events, and functions that show sentences.
 
 import { LANGUAGE } from './language.ts';
 
@@ -14,7 +14,7 @@ export const asSentence = LANGUAGE.shown.asSentence;
 /** The text without a power controller's raw answer. */
 export const plainWords = LANGUAGE.shown.plainWords;
 
-/** The sentence about a power action or query; empty: none. */
+/** The sentence about a power action or query; empty if there is none. */
 export const powerText = LANGUAGE.shown.powerText;
 
 /** The sentence of a mistake in a preseed template. */

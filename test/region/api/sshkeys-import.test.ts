@@ -115,8 +115,8 @@ test('an answer without end, an error and a server that is away are refused with
     },
     async (api) => {
       for (const [name, said] of [
-        ['long', /sent too much, or broke off/],
-        ['cut', /sent too much, or broke off/],
+        ['long', /sent too much, or closed the connection early/],
+        ['cut', /sent too much, or closed the connection early/],
         ['down', /answered 503/],
       ] as const) {
         const { status, text } = await importFrom(api, `gh:${name}`);

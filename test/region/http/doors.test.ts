@@ -68,7 +68,7 @@ test(
           assert.match(text, /answered/, 'a host that is not a load balancer counts for itself');
           assert.match(
             reports.join('\n'),
-            /^the API ended a connection of 198\.51\.100\.7: it held more than its share/,
+            /^the API ended a connection from 198\.51\.100\.7: it held more than its share/,
           );
         } finally {
           crowd.close();

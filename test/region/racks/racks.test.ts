@@ -176,7 +176,7 @@ test('a process without a rack parts from that of an earlier process, which regi
 
 test('a refusal for lack of room names the oldest pending rack and when its place is free', () => {
   const full = decideRegistration(registration(), waiting(PENDING_RACKS_MAX, { seenMs: NOW - 61_000 }), NOW);
-  assert.match(textOf(full.result), /32 pending.*other-0 from 192\.0\.2\.10 was heard 61 s ago.*after 10 minutes/);
+  assert.match(textOf(full.result), /32 pending.*other-0 from 192\.0\.2\.10 was last heard 61 s ago.*after 10 minutes/);
   const crowded = decideRegistration(registration(), waiting(4, HERE), NOW);
   assert.match(textOf(crowded.result), /4 racks from 192\.0\.2\.9 are pending/);
 });

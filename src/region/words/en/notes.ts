@@ -1,4 +1,4 @@
-// The sentences of notes: facts that a person should know about a rack, its host or its region. `rackboot status` shows them, and events carry them.
+// The sentences of notes: facts about a rack, its host or its region that a person should know. `rackboot status` shows them; events carry them.
 //
 // 1. A sentence states the fact, its consequence and the remedy.
 
@@ -17,8 +17,8 @@ const smallBuffer = (buffers: string, follows: string, setting: string) => {
 
 const openToAll = (key: string, deed: string) => {
   return ({ networks }: { readonly networks: string }): string =>
-    `${key} has ${networks}: hosts of the whole Internet may ${deed}, and an attacker who forges their addresses can make ` +
-    'this rack flood them; name only the networks of your machines, or let a firewall keep others from the port.';
+    `${key} has ${networks}: any host on the Internet may ${deed}, and an attacker who forges source addresses can make ` +
+    'this rack flood other hosts; name only the networks of your machines, or block the port for others in a firewall.';
 };
 
 const isOrAre = (names: string): string => (names.includes(',') ? 'are' : 'is');
@@ -41,16 +41,16 @@ function leasesDamaged({ file, table, isUndone, ...damage }: NoteParams['leases-
   return (
     `${file} holds damaged leases: ${row} has changed since it was written. ` +
     `These readable leases are kept and probed before they are offered: ${kept}. Set aside for an hour, because a lease may be lost: ${all(damage.lost, damage.lostMore)}.${rest} ` +
-    `${check}; if machines clash, stop Rackboot and restore a backup. An address that is set aside is freed by: rackboot leases clear ADDRESS.`
+    `${check}; if machines clash, stop Rackboot and restore a backup. To free an address that is set aside: rackboot leases clear ADDRESS.`
   );
 }
 
 /** Why the API ended a connection. */
 const ENDED: Readonly<Record<ConnectionRefusal, string>> = {
   'too-many-connections': 'it held more than its share while all connections were taken, or waited too long for one',
-  'too-slow': 'its body stopped coming',
-  'tiny-chunks': 'its body came in thousands of tiny pieces',
-  'body-gave-way': 'its large body came slowly, or was one of too many, while others waited for its place',
+  'too-slow': 'its body stopped arriving',
+  'tiny-chunks': 'its body arrived in thousands of tiny pieces',
+  'body-gave-way': 'its large body arrived slowly, or was one of too many, while others waited for its place',
 };
 const endedBecause = (why: string): string => Object.entries(ENDED).find(([name]) => name === why)?.[1] ?? why;
 
@@ -60,7 +60,8 @@ const STATE_FAULTS: Readonly<Record<StateFaultCode, (fault: Fault) => string>> =
   'not-json': () => 'the desired state is not JSON',
   'too-deep': ({ max }) => `the desired state nests deeper than ${counted(max, 'level')}`,
   'too-large': ({ max }) => `the desired state, or one list in it, has more than ${counted(max, 'value')}`,
-  'other-schema': ({ place, found, max }) => `${place}: ${found} is not ${max}; rack and region must be of one version`,
+  'other-schema': ({ place, found, max }) =>
+    `${place}: ${found} is not ${max}; rack and region must have the same version`,
   'not-setting': ({ place, found }) => `${place}: ${found} is not a value of a configuration`,
   'not-object': ({ place, found }) => `${place}: ${valueText(found)} is not an object`,
   'not-list': ({ place, found }) => `${place}: ${valueText(found)} is not a list`,
@@ -71,7 +72,7 @@ const STATE_FAULTS: Readonly<Record<StateFaultCode, (fault: Fault) => string>> =
   'not-flag': ({ place, found }) => `${place}: ${valueText(found)} is not true or false`,
   'not-uuid': ({ place, found }) => `${place}: ${valueText(found)} is not a UUID in lower case`,
   'not-token': ({ place }) => `${place}: not 22 to 64 letters, digits, - or _`,
-  'not-purpose': ({ place, found }) => `${place}: ${valueText(found)} is not a purpose of a boot`,
+  'not-purpose': ({ place, found }) => `${place}: ${valueText(found)} is not a boot purpose`,
 };
 /** Values that are named by their type. */
 const TYPES: ReadonlyMap<string, string> = new Map([
@@ -86,27 +87,27 @@ const stateFault = ({ fault, ...rest }: NoteParams['state-invalid']): string =>
 const LINK_FAULTS: Readonly<Record<LinkFault, (params: { readonly said: string; readonly max: number }) => string>> = {
   failed: ({ said }) => said,
   untrusted: ({ said }) => `${said}; region.ca_file names the file with the certificate of its authority`,
-  late: ({ max }) => `no whole answer within ${max} s`,
+  late: ({ max }) => `no complete answer within ${max} s`,
   silent: ({ max }) => `silent for ${max} s`,
-  cut: () => 'the connection ended within the answer',
-  'too-large': ({ max }) => `its answer is larger than ${counted(max, 'byte')}, or comes in too many pieces`,
-  hanging: () => 'it answers nothing, and another address of region.url does',
+  cut: () => 'the connection ended before the answer was complete',
+  'too-large': ({ max }) => `its answer is larger than ${counted(max, 'byte')}, or arrives in too many pieces`,
+  hanging: () => 'it does not answer, but another address of region.url does',
 };
 const linkFault = ({ url, fault, said, max, more }: NoteParams['link-unanswered']): string => {
   const why = Object.entries(LINK_FAULTS).find(([code]) => code === fault)?.[1]({ said, max }) ?? fault;
   const others =
     more === 0
       ? ''
-      : `; nor ${more === 1 ? 'does' : 'do'} ${counted(more, 'other address', 'other addresses')} of region.url`;
+      : `; ${counted(more, 'other address', 'other addresses')} of region.url ${more === 1 ? 'does' : 'do'} not answer either`;
   return `${url} does not answer: ${why}${others}`;
 };
 
 const NOTE_SENTENCES: Writers<NoteParams> = {
-  'sockets-chosen': () => 'Sockets are the portable ones, as configured.',
+  'sockets-chosen': () => 'Rackboot uses portable sockets, as configured.',
   'sockets-of-system': ({ system, processor }) =>
-    `Sockets are the portable ones: native calls exist only for Linux on x64 and arm64, not for ${system} on ${processor}.`,
+    `Rackboot uses portable sockets: native calls exist only for Linux on x64 and arm64, not for ${system} on ${processor}.`,
   'sockets-without-libc': ({ reason }) =>
-    `Sockets are the portable ones, because the C library cannot be called (${reason}).`,
+    `Rackboot uses portable sockets, because the C library cannot be called (${reason}).`,
   'replies-broadcast': () => 'Replies to machines without an address are broadcast.',
   'frames-refused': ({ reason }) =>
     `Replies to machines without an address are broadcast, because frames to hardware addresses need CAP_NET_RAW (${reason}).`,
@@ -120,11 +121,11 @@ const NOTE_SENTENCES: Writers<NoteParams> = {
     'net.core.wmem_max',
   ),
   'port-shared': (note) =>
-    `Port ${note.port} hears the broadcasts of every interface, not of ${note.interface} alone, because sockets cannot be bound to devices here.`,
+    `Port ${note.port} receives the broadcasts of every interface, not only of ${note.interface}, because sockets cannot be bound to devices here.`,
   'arp-unheard': ({ reason }) =>
-    `Addresses are offered without probing whether a host uses them, because ARP cannot be heard here (${reason}); it needs CAP_NET_RAW.`,
+    `Addresses are offered without probing whether a host uses them, because receiving ARP needs CAP_NET_RAW (${reason}).`,
   'routers-unanswered': ({ reason }) =>
-    `iPXE waits about 13 s for an IPv6 router where there is none, because it cannot be answered here (${reason}); that needs CAP_NET_RAW.`,
+    `iPXE waits about 13 s for an IPv6 router where there is none, because answering its router solicitations needs CAP_NET_RAW (${reason}).`,
   'polling-chosen': () => 'Rackboot polls the interfaces of the host every 2 s, as configured.',
   'polling-needed': ({ reason }) =>
     `Rackboot polls the interfaces of the host every 2 s, because the kernel cannot report changes here (${reason}).`,
@@ -132,10 +133,10 @@ const NOTE_SENTENCES: Writers<NoteParams> = {
   'manager-without-libc': ({ reason }) =>
     `the service manager gets no reports, because the C library cannot be called: ${reason}`,
   'manager-unreached': ({ reason }) => `the service manager gets no reports: ${reason}`,
-  'manager-refuses': ({ reason }) => `the service manager does not take reports: ${reason}`,
+  'manager-refuses': ({ reason }) => `the service manager does not accept reports: ${reason}`,
 
   'files-open-to-all': openToAll('tftp.allow', 'load every file of the boot tree from this rack'),
-  'recursion-open-to-all': openToAll('dns.allow_recursion', 'let this rack ask for every name'),
+  'recursion-open-to-all': openToAll('dns.allow_recursion', 'use this rack to resolve every name'),
   'proxy-options-idle': ({ network, options }) =>
     `${network} is in proxy mode, and another DHCP server sends its options: ${options} of dhcp.options ` +
     `${isOrAre(options)} not sent there; configure them on that server.`,
@@ -157,7 +158,7 @@ const NOTE_SENTENCES: Writers<NoteParams> = {
     `(seen ${counted(note.seconds, 'second')} ago): machines may send to that host instead of the rack. Remedy: find the port of that hardware ` +
     'address in the address table of the switch; give the host another address, or disconnect it.',
   'probes-blind': () =>
-    'Other DHCP servers are noticed only when a client chooses one, because asking for them needs CAP_NET_RAW and Linux.',
+    'Other DHCP servers are noticed only when a client chooses one, because probing for them needs Linux and CAP_NET_RAW.',
 
   'leases-lost': ({ file }) =>
     leasesLost(
@@ -170,19 +171,19 @@ const NOTE_SENTENCES: Writers<NoteParams> = {
       'leases.db-wal was damaged or emptied, which points to a failing disk or memory: sudo journalctl -k -p err shows their errors.',
     ),
   'leases-restored': ({ file }) =>
-    `${file} was restored from a copy, or was never used here: it lacks the leases given since the copy was made. Before the rack offers a machine ` +
-    'the address of its lease again, it probes the wire for another host with it; renewals are answered as usual. ' +
+    `${file} was restored from a copy, or was never used here: it lacks the leases granted since the copy was made. Before the rack offers a machine ` +
+    'the address of its lease again, it probes whether another host uses that address; renewals are answered as usual. ' +
     'You need not do anything. If addresses clash, end the lease of the wrong machine: sudo rackboot leases end ADDRESS.',
   'leases-damaged': leasesDamaged,
   'ends-unread': ({ file, reason }) => `${file}: ${reason}; leases that ended while the rack was down are not reported`,
-  'ends-unwritten': ({ file, reason }) => `${file}: ${reason}; ends of leases may be reported twice`,
+  'ends-unwritten': ({ file, reason }) => `${file}: ${reason}; ended leases may be reported twice`,
   'mark-unread': ({ file, reason }) => `${file}: ${reason}; the leases are checked like a restored copy`,
   'mark-unwritten': ({ file, reason }) => `${file}: ${reason}; the next start checks the leases like a restored copy`,
 
   'request-failed': ({ more, reason }) =>
     `a request failed inside the region${more === 0 ? '' : `, with ${more} more since the last one`}: ${reason}`,
   'connection-ended': ({ client, more, why }) =>
-    `the API ended a connection of ${client}${more === 0 ? '' : `, and ${more} more before it`}: ${endedBecause(why)}`,
+    `the API ended a connection from ${client}${more === 0 ? '' : `, and ${more} more before it`}: ${endedBecause(why)}`,
   'listener-waits': ({ reason }) => reason,
   ...OUTAGES,
   'certificate-expired': ({ file, until }) =>
@@ -192,24 +193,24 @@ const NOTE_SENTENCES: Writers<NoteParams> = {
   'certificate-expiring': ({ file, until }) => `the certificate ${file} expires at ${until}: renew it`,
   'key-readable': ({ file }) => `every user of this host can read the key ${file}: chmod 600 ${file}`,
   'state-unacknowledged': ({ machine, racks, seconds }) =>
-    `${machine} is switched on although ${racks} did not acknowledge its state within ${seconds} s: it may boot as before`,
+    `${machine} is switched on although ${racks} did not acknowledge its state within ${seconds} s: it may boot as in its previous state`,
   'state-unkept': ({ file, reason }) => `${file}: ${reason}`,
   'state-invalid': stateFault,
   'images-unread': ({ reason }) => `the images of this rack cannot be listed: ${reason}`,
-  'images-uncopied': ({ reason }) => `the images of the region are not all here yet; the rack tries again: ${reason}`,
+  'images-uncopied': ({ reason }) => `some images of the region are not copied yet; the rack tries again: ${reason}`,
   'cache-unread': ({ file, reason }) => `${file}: ${reason}`,
   'cache-invalid': ({ file, ...fault }) => `${file}: ${stateFault(fault)}`,
   'region-older': ({ ownVersion, otherVersion, file }) =>
     `region.db holds version ${ownVersion} of the desired state, but ${file} is of version ${otherVersion}: ` +
-    'it is an older copy, or the end of its write-ahead log was lost. Machines, accounts and settings of the time between are missing. ' +
-    "If you restored a backup, there is nothing to do; else restore one, and look at the kernel's log (dmesg)",
+    'it is an older copy, or the end of its write-ahead log was lost. Later machines, accounts and settings are missing. ' +
+    "If you restored a backup, there is nothing to do; otherwise restore one, and check the kernel's log (dmesg)",
   'region-damaged': ({ file, reason }) =>
-    `${file} is damaged in places (${reason}): the region works with the rest of it. Stop Rackboot and restore a backup; the disk may be failing, ` +
+    `${file} is damaged in places (${reason}): the region uses the rest of it. Stop Rackboot and restore a backup; the disk may be failing, ` +
     "see the kernel's log (dmesg)",
   'loopback-only': () =>
     'region.listen has only loopback addresses: racks on other hosts cannot reach this region unless a proxy on this host passes their requests on',
   'database-slow': ({ seconds }) =>
-    `the database did not close within ${seconds} s; all that it has confirmed is stored`,
+    `the database did not close within ${seconds} s; every change that it confirmed is stored`,
 
   'region-failed': ({ reason }) => reason,
   'region-ended': () => 'its thread ended',
@@ -224,7 +225,7 @@ const NOTE_SENTENCES: Writers<NoteParams> = {
   'link-versions': ({ ownVersion, otherVersion }) =>
     `the region speaks version ${otherVersion} of the link, this rack version ${ownVersion}: update ${otherVersion < ownVersion ? 'the region' : 'the rack'}`,
   'rack-unaccepted': ({ rack }) => `accept this rack on its region: sudo rackboot racks accept ${rack}`,
-  'key-unknown': ({ file, said }) => `the region does not know the key of ${file}: ${said}`,
+  'key-unknown': ({ file, said }) => `the region does not know the key in ${file}: ${said}`,
   'region-said': ({ said }) => said,
 };
 

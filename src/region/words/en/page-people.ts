@@ -1,4 +1,4 @@
-// The pages of the accounts, and of the viewer's own one.
+// The pages of all accounts and of the viewer's own.
 
 import { counted } from '../../../counted.ts';
 import { html } from '../../../html.ts';
@@ -15,7 +15,7 @@ export const ACCOUNT = {
   password: 'Password',
   newPassword: 'New password',
   changePassword: 'Change password',
-  passwordChanged: 'Password changed: sign in with it.',
+  passwordChanged: 'Password changed: sign in with the new one.',
   footer: html`For programs and the command line, <code>rackboot apikey</code> on the rack prints an API key.`,
 };
 

@@ -64,7 +64,7 @@ const VIRSH: DriverWords<VirshParameter> = {
   },
 };
 
-const WEB_URL = 'an http or https URL without a user in it';
+const WEB_URL = 'an http or https URL without a user name';
 const EXPRESSION = 'a regular expression of at most 512 characters';
 const ASCII = 'printable ASCII characters';
 
@@ -74,8 +74,8 @@ const WEBHOOK: DriverWords<WebhookParameter> = {
     power_on_uri: { label: 'URL that switches on (POST)', expects: WEB_URL },
     power_off_uri: { label: 'URL that switches off (POST)', expects: WEB_URL },
     power_query_uri: { label: 'URL that returns the state (GET)', expects: WEB_URL },
-    power_on_regex: { label: 'Found in its answer when the machine is on', expects: EXPRESSION },
-    power_off_regex: { label: 'Found in its answer when the machine is off', expects: EXPRESSION },
+    power_on_regex: { label: 'Matches its answer when the machine is on', expects: EXPRESSION },
+    power_off_regex: { label: 'Matches its answer when the machine is off', expects: EXPRESSION },
     power_user: { label: 'User', expects: ASCII },
     power_pass: { label: 'Password', expects: ASCII },
     power_token: { label: 'Token, instead of user and password', expects: ASCII },
@@ -115,5 +115,5 @@ export function faultText({ driver, parameter, fault }: ParameterProblem): strin
   }
 }
 
-/** The same with its parameter. */
+/** The fault after its parameter's name. */
 export const problemText = (problem: ParameterProblem): string => `${problem.parameter}: ${faultText(problem)}`;

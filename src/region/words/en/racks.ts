@@ -1,20 +1,20 @@
-// Why a rack's registration, or an administrator's verdict on racks, is refused.
+// Why a rack's registration, or an administrator's decision about a rack, is refused.
 
 import { counted } from '../../../counted.ts';
 import { NETWORK_PREFIX_MIN } from '../../records/rack-description.ts';
 import type { RefusalTable } from './table.ts';
 
-/** The pending rack heard longest ago. */
+/** The pending rack that has been silent longest. */
 type Oldest = { readonly name: string; readonly address: string; readonly seconds: number };
-/** How long a rack may be silent, and the rack whose place is free first. */
+/** How long a pending rack may be silent, and the one that will lose its place first. */
 type Room = { readonly minutes: number; readonly oldest: Oldest | undefined };
 
 function roomText({ minutes, oldest }: Room): string {
   const remedy = 'accept or remove some on the region (rackboot racks list)';
   if (oldest === undefined) return remedy;
   return (
-    `${remedy}, or wait: ${oldest.name} from ${oldest.address} was heard ${oldest.seconds} s ago, ` +
-    `and its place is free after ${counted(minutes, 'minute')} of silence`
+    `${remedy}, or wait: ${oldest.name} from ${oldest.address} was last heard ${oldest.seconds} s ago, ` +
+    `and its place is freed after ${counted(minutes, 'minute')} of silence`
   );
 }
 
@@ -30,7 +30,7 @@ export const RACKS = {
   'rack-key.other': ({ uuid }: { readonly uuid: string }) =>
     `${uuid} is registered with another key; if this rack has lost its own, ${removal(uuid)}`,
   'rack-rejected.registration': ({ uuid }: { readonly uuid: string }) =>
-    `this rack was rejected by an administrator; to let it register again, ${removal(uuid)}`,
+    `an administrator rejected this rack; to let it register again, ${removal(uuid)}`,
   'racks-limit.address': ({
     address,
     pending,
@@ -39,7 +39,7 @@ export const RACKS = {
     `${counted(pending, 'rack')} from ${address} ${pending === 1 ? 'is' : 'are'} pending, the maximum; ${roomText(room)}`,
   'racks-limit.all': ({ known, pending, ...room }: Room & { readonly known: number; readonly pending: number }) =>
     `there is no room for another rack: ${counted(known, 'rack is', 'racks are')} known, ${pending} pending; ${roomText(room)}`,
-  /** @param file the region's; undefined if it has a rack, or no file */
+  /** @param file the region's configuration file; undefined if the region has a rack or no file */
   'rack-pending.waiting': ({ rack, file }: { readonly rack: string; readonly file?: string }) =>
     `waiting for an administrator; on the region: sudo rackboot racks accept ${rack}${file === undefined ? '' : ` --config ${file}`}`,
   'rack-pending.namesake': ({ rack, namesake }: { readonly rack: string; readonly namesake: string }) =>
@@ -70,5 +70,5 @@ export const RACKS = {
   'field.event-level': 'is not a level',
   'field.batch-source': ({ uuid }: { readonly uuid: string }) => `must begin with ${uuid}/`,
   'field.batch-order': ({ sequence, last }: { readonly sequence: number; readonly last: number }) =>
-    `${sequence} follows ${last}`,
+    `${sequence} follows ${last}: sequences must increase`,
 } as const satisfies RefusalTable;

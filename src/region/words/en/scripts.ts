@@ -5,7 +5,7 @@ import type { JsonFault } from '../../records/text-json.ts';
 import { jsonFaultText } from './json.ts';
 import type { RefusalTable } from './table.ts';
 
-/** Metadata of a script that would change its run and is not supported, with the alternative. */
+/** Unsupported metadata that would change a script's run, with the alternative. */
 const UNSUPPORTED = {
   packages: 'no packages are installed for a script: it can use only busybox',
   parameters: 'a script takes no parameters: write the values into it',
@@ -35,6 +35,6 @@ export const SCRIPTS = {
   'field.facts-version': ({ environment, region }: { readonly environment: number; readonly region: number }) =>
     `version: the boot environment speaks version ${environment}, this region version ${region}: ` +
     (environment > region
-      ? 'upgrade the region, or run its own `rackboot images build`'
+      ? 'upgrade the region, or rebuild the environment with its own `rackboot images build`'
       : 'rebuild the environment with `rackboot images build`'),
 } as const satisfies RefusalTable;

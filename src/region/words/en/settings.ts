@@ -17,17 +17,18 @@ const problemText = ({ key, message }: Problem): string => `${key}: ${message}`;
 
 /** By code. */
 export const SETTINGS = {
-  'setting-unknown.interfaces': ({ key }: { readonly key: string }) => `${key}: unknown key; name one: ${key}.NAME`,
+  'setting-unknown.interfaces': ({ key }: { readonly key: string }) =>
+    `${key}: unknown key; give the name of a network: ${key}.NAME`,
   'setting-unknown.key': ({ key, meant }: { readonly key: string; readonly meant: string | undefined }) =>
     `${key}: unknown key; ${meant === undefined ? '' : `did you mean ${meant}? `}rackboot config show lists all keys`,
   'setting-unknown.interface': ({ key, meant }: { readonly key: string; readonly meant: string }) =>
-    `${key}: there is no such network; did you mean ${meant}? A new network takes all its keys at once: cluster_interfaces.NAME`,
+    `${key}: there is no such network; did you mean ${meant}? To add a network, set all its keys at once: cluster_interfaces.NAME`,
   'setting-unknown.field': ({ key, meant }: { readonly key: string; readonly meant: string | undefined }) =>
-    `${key}: unknown key; ${meant === undefined ? 'config/rackboot.yaml explains all' : `did you mean ${meant}?`}`,
+    `${key}: unknown key; ${meant === undefined ? 'config/rackboot.yaml explains all keys' : `did you mean ${meant}?`}`,
   'setting-unknown.absent': ({ key, meant }: { readonly key: string; readonly meant: string | undefined }) =>
-    `${key}: not in the store, nothing to remove${meant === undefined ? '' : `; did you mean ${meant}?`}`,
+    `${key}: not in the store, so there is nothing to remove${meant === undefined ? '' : `; did you mean ${meant}?`}`,
   'setting-unknown.rack': ({ key }: { readonly key: string }) =>
-    `${key}: this region has no rack of its own; name the rack whose network it is, as in rackboot config set --rack NAME`,
+    `${key}: this region has no rack of its own; name the network's rack: rackboot config set --rack NAME`,
   'setting-read-only.file': ({ key }: { readonly key: string }) =>
     `${key} is read-only: only the configuration file can set it`,
   'setting-read-only.pinned': ({ key, pin }: { readonly key: string; readonly pin: Pin }) =>
