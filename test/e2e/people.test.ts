@@ -49,7 +49,7 @@ test('accounts, passwords and tags by the command line', { skip: missing('linux'
       listed.map(({ username }: { readonly username: string }) => username),
       ['ann', 'bob'],
     );
-    assert.match((await run('users', 'add', 'bob', '--password-file', first)).text, /A user bob exists/);
+    assert.match((await run('users', 'add', 'bob', '--password-file', first)).text, /The user bob exists/);
     const last = await run('users', 'remove', 'ann');
     assert.notEqual(last.code, 0);
     assert.match(last.text, /ann is the last administrator/);

@@ -302,7 +302,7 @@ describe('two processes of one region', { skip: missing('linux', '/usr/lib/postg
       const [again, unknown] = await change('lone-owl');
       assert.equal(again, null);
       assert.match(unknown, cause);
-      assert.match(unknown, /look at the result then, before you repeat it/);
+      assert.match(unknown, /check the result then, before you repeat it/);
       assert.equal((await read(0)).hostname, 'last-owl');
       const { status, notReady } = await readiness(0);
       assert.deepEqual([status, notReady.map(({ what }) => what)], [503, ['store']]);

@@ -196,7 +196,7 @@ test('a driver that hangs is abandoned at its deadline, and its controller is fr
   await pass(place.clock, 125_000, 5_000);
   assert.deepEqual(
     place.ended.map(({ id, outcome: { kind, detail } }) => [id, kind, textOf({ detail })]),
-    [['1', 'unknown', 'no end within 120 s']],
+    [['1', 'unknown', 'not finished within 120 s']],
   );
   place.controller('a').behaviour = 'obeys';
   await pass(place.clock, 90_000, 5_000);
@@ -252,12 +252,12 @@ test('a query is answered at once, concurrent ones share the answer, and it is r
   assert.deepEqual([(await one).state, await other], ['off', await one]);
   assert.deepEqual(place.controller('a').asked, ['query']);
   board.command('1', place.target('a'), ON);
-  assert.match(textOf(await board.ask(place.target('a'))), /under another command: on/);
+  assert.match(textOf(await board.ask(place.target('a'))), /another command has the machine: on/);
   await pass(place.clock, 1_000);
   const waits = board.ask(place.target('a', 'm'));
   const late = board.ask(place.target('a', 'late'));
   assert.equal(board.command('2', place.target('a', 'late'), OFF).kind, 'taken');
-  assert.match(textOf(await late), /under another command: off/);
+  assert.match(textOf(await late), /another command has the machine: off/);
   place.controller('a').behaviour = 'hangs';
   const lost = board.ask(place.target('a', 'lost'));
   await board.close();

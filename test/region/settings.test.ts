@@ -433,7 +433,10 @@ test('a region without a rack shows the values of its own file as read-only, and
         call('POST', '2.0/settings/?op=set', { key: 'cluster_interfaces.far', value: JSON.stringify(LAB), ...fields });
       const without = await set({});
       assert.equal(without.status, 400);
-      assert.match(without.text, /cluster_interfaces\.far: this region has no rack of its own; name the network's rack/);
+      assert.match(
+        without.text,
+        /cluster_interfaces\.far: this region has no rack of its own; name the network's rack/,
+      );
       await acceptRack(region);
       const accepted = await set({ rack: 'rack-2' });
       assert.equal(accepted.status, 200, accepted.text);

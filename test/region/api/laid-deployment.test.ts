@@ -105,7 +105,7 @@ test('the agent fetches the plan of other layouts, and the disk to start from', 
 test('a machine whose image makes its disk has no plan', () =>
   withImage(async (place) => {
     assert.equal((await deploy(place)).status, 200);
-    assert.match(await place.agent('storage'), /there is no plan/);
+    assert.match(await place.agent('storage'), /This machine has no storage plan/);
   }));
 
 test('a layout that cannot be deployed is refused before the machine is started', () =>

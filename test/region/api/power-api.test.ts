@@ -123,7 +123,10 @@ test('the driver checks parameters before they are stored; refusals name each pr
     const id = await client.enlist();
     const set = (fields: Readonly<Record<string, string>>) => client.ask('PUT', `2.0/machines/${id}/`, fields);
     const cases: readonly (readonly [Readonly<Record<string, string>>, RegExp])[] = [
-      [{ power_type: 'amt' }, /"power_type":\["there is no power driver amt: there are manual, ipmi, virsh, webhook/],
+      [
+        { power_type: 'amt' },
+        /"power_type":\["there is no power driver amt; the drivers are manual, ipmi, virsh, webhook/,
+      ],
       [{ power_type: 'ipmi' }, /power_address: is missing/],
       [{ power_type: 'ipmi', power_parameters: `{"power_pass":"${SECRET} ${'x'.repeat(80)}"}` }, /power_address: is/],
       [

@@ -64,7 +64,7 @@ test('the published keys of a person are added with their source; those that are
         ['lp:ann', 'lp:ann', 'gh:ann'],
       );
       const other = await importFrom(api, 'gh:nobody');
-      assert.deepEqual([other.status, other.json], [400, { keysource: ['Nobody is called gh:nobody there.'] }]);
+      assert.deepEqual([other.status, other.json], [400, { keysource: ['The key source has no user gh:nobody.'] }]);
     },
   ));
 
@@ -133,7 +133,7 @@ test('an answer without end, an error and a server that is away are refused with
     { fetchKeys: keyFetcher(systemClock, away) },
   );
   await withAskedApi(async (api) => {
-    assert.match((await importFrom(api, 'lp:ann')).text, /reads no published keys/);
+    assert.match((await importFrom(api, 'lp:ann')).text, /does not fetch published keys/);
   });
 });
 

@@ -138,7 +138,7 @@ test('beyond its rate an address is refused by name, a network by another, and a
     for (let count = 0; count <= left; count += 1) rest.push(await ask(`10.40.${count >> 7}.${count & 127}`));
     assert.deepEqual(rest.slice(left - 1), ['200', 'rate-limit-all']);
     const answer = await app.inject({ method: 'GET', url: '/MAAS/api/2.0/version/', remoteAddress: '10.99.0.1' });
-    assert.match(answer.body, /all addresses, more than 1200 at once and 200 a second/);
+    assert.match(answer.body, /all addresses: 1200 at once, then 200 a second/);
     assert.equal(answer.headers['retry-after'], '5');
   }));
 

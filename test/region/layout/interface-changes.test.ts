@@ -58,7 +58,7 @@ test('a VLAN interface is named after its parent and its VLAN, and has the frame
   const one = interfacesOf(after(draft), NETWORKS).find((each) => each.id === id);
   assert.deepEqual([one?.name, one?.vlan, one?.mtu, one?.parents], ['eno1.100', TAGGED, 9000, [FIRST]]);
   const twin = makeInterface(draft, 'vlan', { parents: [FIRST], vlanId: TAGGED.vlan.id });
-  assert.equal(saidOf(twin), 'vlan: eno1.100 has the frames of this VLAN already.');
+  assert.equal(saidOf(twin), 'vlan: eno1.100 already receives this VLAN.');
   const second = made(draft, 'vlan', { parents: [SECOND], vlanId: TAGGED.vlan.id });
   assert.equal(interfacesOf(after(second.draft), NETWORKS).at(-1)?.name, 'eth1.100');
 });

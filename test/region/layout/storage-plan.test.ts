@@ -83,7 +83,7 @@ const REFUSED: readonly (readonly [string, () => LaidDisks, RegExp])[] = [
   [
     'a layout of the boot disk without a root',
     () => lay((disks) => disks.partition(0, 100)),
-    /no file system mounted at \//,
+    /No file system of .* is mounted at \//,
   ],
   ['a root on FAT', () => lay((disks) => disks.partition(0, 100, 'fat32', '/')), /must be ext4/],
   [
@@ -127,7 +127,7 @@ test('an installer, another disk, a lost disk and a smaller one are refused', ()
   };
   assert.equal(said(machine), '');
   assert.equal(said(machine, 'image', 'vda'), '');
-  assert.match(said(machine, 'installer'), /only an image takes over/);
+  assert.match(said(machine, 'installer'), /only images can apply a layout/);
   assert.match(said(machine, 'image', 'vdb'), /system on vda/);
   const { facts } = machine;
   const withDisks = (change: (disk: NonNullable<Machine['facts']>['disks'][number]) => object[]): Machine => ({

@@ -199,7 +199,7 @@ describe('a PostgreSQL that cannot be used', { skip: missing('linux', '/usr/lib/
         await server.query(`ALTER DATABASE ${name} ALLOW_CONNECTIONS false`);
         return server.placeOf(name);
       },
-      /^store-unavailable: .*not currently accepting connections.*: it takes no connections, .*: see ALLOW_CONNECTIONS, and its log$/,
+      /^store-unavailable: .*not currently accepting connections.*: it accepts no connections, .*: see ALLOW_CONNECTIONS, and its log$/,
     ],
     [
       'set to read only',

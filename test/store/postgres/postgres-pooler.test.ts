@@ -10,7 +10,7 @@ import { missing } from '../../support/needs.ts';
 import { type Pooling, PostgresPooler } from '../../support/postgres-pooler.ts';
 import { PostgresServer } from '../../support/postgres-server.ts';
 
-const POOLED = /a pooler of connections is in front of it, .*: name the server itself in region\.store\.url/;
+const POOLED = /a connection pooler is in front of it, .*: name the server itself in region\.store\.url/;
 
 describe('a pooler in front of the database', { skip: missing('linux', '/usr/lib/postgresql') }, () => {
   let server: PostgresServer;

@@ -15,16 +15,15 @@ type Max = { readonly max: number };
 type OfKeys = { readonly source: string };
 type OfArea = { readonly area: AreaKind };
 
-/** Shown at the command line, on the page, whose form has a box for it, and in the API, which has a parameter. */
+/** Shown on the command line, on the page (whose form has a checkbox for it) and in the API (which has a parameter). */
 const byForce = (machine: string): string => `delete it by force (\`rackboot machines remove ${machine} --force\`)`;
 
 /** By code. */
 export const API = {
   'not-authenticated.key': 'Authenticate with an API key: rackboot apikey prints one.',
-  'not-authenticated.ended':
-    'Nothing was changed: meanwhile your account, your key or your sign-in has ended. Sign in again.',
+  'not-authenticated.ended': 'Nothing was changed: your account, your key or your sign-in has ended. Sign in again.',
   'not-allowed.administrator': 'Only an administrator may do this.',
-  'not-allowed.changed': 'Your account, your key or your rights changed while this was under way: ask again.',
+  'not-allowed.changed': 'Your account, your key or your rights changed during this request: try again.',
   'not-allowed.not-a-user': 'Only a user may do this.',
   'not-allowed.rack': 'A rack may not do this.',
   'not-allowed.machine': 'A machine may not do this.',
@@ -44,12 +43,12 @@ export const API = {
   'not-found.machine': 'No machine has this system id.',
   'bad-request.machines': ({ systemIds }: { readonly systemIds: string }) =>
     `No machine has the system id ${systemIds}.`,
-  'field.nul': 'This text has the character NUL, which no text here may have.',
+  'field.nul': 'This text contains the character NUL, which is not allowed.',
   'field.required': 'This field is required.',
   'field.not-a-system-id': 'is not a system id',
   'field.not-an-event-id': 'is not an event id',
   'field.not-a-place': ({ place }: { readonly place: string }) =>
-    `${place} is not a place in the event log: send the last id of the stream, or leave the header out to start now`,
+    `${place} is not a place in the event log: send the last id of the stream, or omit the header to start now`,
   'field.not-a-number': 'is not a number',
   'field.not-a-digest': 'is not a SHA-256 digest',
   'field.not-a-disk': 'is not the name of a disk, such as sda',
@@ -83,11 +82,11 @@ export const API = {
   'field.architecture-reported': 'Give amd64/generic, or amd64 and one subarchitecture.',
   'field.architecture': 'Give an architecture such as amd64/generic.',
   'field.hostname': ({ max }: Max) =>
-    `Give at most ${max} letters, digits and hyphens: no address, and not localhost, wpad or isatap.`,
+    `Give at most ${max} letters, digits and hyphens, but not an address, localhost, wpad or isatap.`,
   'field.domain': 'Give a domain name.',
   'not-allowed.power': 'Only an administrator may set this: give power_type manual, or ipmi with a numeric address.',
   'not-allowed.domain': ({ domain }: { readonly domain: string }) =>
-    `Only an administrator may choose a domain other than ${domain}, because DNS would give its names to every client.`,
+    `Only an administrator may choose a domain other than ${domain}, because DNS would serve its names to every client.`,
   'not-allowed.enlisted': 'A machine with a key cannot enlist again.',
   'field.state': ({
     text,
@@ -122,15 +121,15 @@ export const API = {
   'field.user-data-long': ({ bytes, max }: Max & { readonly bytes: number }) =>
     `the user data has ${counted(bytes, 'byte')}; the maximum is ${max}`,
   'field.user-data-kind': ({ known }: { readonly known: readonly string[] }) =>
-    `cloud-init ignores user data that begins with none of: ${known.join(', ')}, a MIME message, gzip`,
+    `cloud-init would ignore this user data: begin it with ${known.join(', ')}, or give a MIME message or gzip`,
   'field.ip-address': 'Give an IPv4 address such as 10.20.0.10.',
   'field.storage': 'Give sizes in GB: root:50,100. Disk tags are not supported.',
   'field.interface-conditions': 'Conditions on interfaces are not supported: choose by tags.',
   'precondition-failed.changed':
-    'Nothing was changed: the object has changed since you read it. Read it again, and decide again.',
+    'Nothing was changed: the object has changed since you read it. Read it again before you change it.',
   'precondition-failed.untagged':
-    'Nothing was changed: what this request changes has no entity tag. Send it without If-Match.',
-  'precondition-failed.form': 'Nothing was changed: If-Match must have entity tags as ETag gave them, in quotes, or *.',
+    'Nothing was changed: the object has no entity tag. Send the request without If-Match.',
+  'precondition-failed.form': 'Nothing was changed: If-Match must be * or entity tags in quotes, as in ETag.',
   'nothing-matches': 'No Ready machine meets these conditions: accept one, release one, or ask for less.',
   'field.whole-seconds': ({ max }: Max) => `Give a whole number of seconds from 1 to ${max}.`,
   'not-found.run': 'This machine has no such run: give an id, current-commissioning or current-testing.',
@@ -142,11 +141,11 @@ export const API = {
     readonly kind: string;
     readonly unknown: string;
     readonly known: readonly string[];
-  }) => `There is no ${kind} script ${unknown}; there are: ${known.join(', ') || 'none'}.`,
+  }) => `There is no ${kind} script ${unknown}; the scripts are: ${known.join(', ') || 'none'}.`,
 
-  'rate-limit.power': 'You query the power of too many machines at once: wait a little.',
+  'rate-limit.power': 'You are querying the power of too many machines at once: wait a little.',
   'power-busy.query': ({ machine }: { readonly machine: string }) =>
-    `${machine} is being switched at this moment: try again when that has ended.`,
+    `The power of ${machine} is being switched: try again when that has ended.`,
   'internal-error.power': 'The power could not be queried.',
   'field.stop-mode': 'Give hard or soft.',
   'field.power-json': 'Give a JSON object of at most 32 strings, numbers and booleans.',
@@ -161,7 +160,7 @@ export const API = {
     readonly names: readonly string[];
     readonly meant: string | undefined;
   }) =>
-    `there is no power driver ${driver}: there are ${names.join(', ')}${meant === undefined ? '' : `; did you mean ${meant}?`}`,
+    `there is no power driver ${driver}; the drivers are ${names.join(', ')}${meant === undefined ? '' : `; did you mean ${meant}?`}`,
   'field.power-parameter': problemText,
   /** At the field of the parameter itself. */
   'field.power-parameter-fault': faultText,
@@ -173,24 +172,24 @@ export const API = {
   'field.interface-added': 'Cluster interface with this name already exists: update it.',
   'field.interface-name': 'Cluster interface with this name already exists.',
   'rack-key.foreign': 'This key belongs to another rack.',
-  'not-allowed.rack-key': 'Racks register with the key of an administrator, or with one that they generated.',
+  'not-allowed.rack-key': "Racks register with an administrator's key, or with a key that they generated.",
   'not-allowed.rack-owner': ({ rack, username }: { readonly rack: string; readonly username: string }) =>
     `Rack ${rack} registered with the API key of ${username}, who is no longer an administrator: make ${username} one again, or put an ` +
     "administrator's key in region.api_key_file of the rack and restart it.",
-  'field.rack-token': 'This field is required without the key of an administrator.',
+  'field.rack-token': "This field is required unless an administrator's key is used.",
   'field.rack-secret': 'This field is required with a token.',
   'rate-limit.racks': 'Too many unknown racks are registering: wait a little.',
   'rack-length': ({ max }: Max) =>
-    `The interfaces of a rack that is not accepted may have at most ${max} characters: ` +
-    'update the rack, which then sends less, or let it register with the key of an administrator (region.api_key_file).',
+    `A rack that is not accepted may send at most ${max} characters about its interfaces: ` +
+    "update it, because newer racks send less, or let it register with an administrator's key (region.api_key_file).",
 
   'not-found.tag': 'No tag has this name.',
-  'field.tag-name': 'Give letters, digits, - and _, at most 64.',
+  'field.tag-name': 'Give at most 64 letters, digits, - and _.',
   'field.tag-definition': ({ at, found }: { readonly at: number; readonly found: string }) =>
     `At character ${at}, ${found === '' ? 'the end' : `'${found}'`}: Rackboot evaluates paths such as //node[@id="memory"]/size, predicates, comparisons, ` +
     'and, or, contains, starts-with, not, count, sum, number, string, true and false; no other part of XPath.',
   'field.tag-exists': 'Tag with this Name already exists.',
-  'field.tags-limit': ({ max }: Max) => `There are at most ${max} tags: delete some.`,
+  'field.tags-limit': ({ max }: Max) => `There are already ${max} tags, the maximum: delete some.`,
   'field.kernel-params': ({ fault }: { readonly fault: KernelParamsRefusal }) => kernelParamsText(fault),
 
   'not-found.area': ({ area }: OfArea) => (area === 'zone' ? 'No zone has this name.' : 'No pool has this id.'),
@@ -204,52 +203,53 @@ export const API = {
     readonly name: string;
     readonly meant: string | undefined;
   }) => `No ${kind} is called '${name}'.${didYouMean(meant)}`,
-  'field.area-name': 'Give letters, digits, - and _, and spaces within, at most 64.',
-  'field.area-exists': ({ area }: OfArea) => `A ${area} has this name: choose another.`,
-  'field.areas-limit': ({ area, max }: Max & OfArea) => `There are at most ${max} ${area}s: delete some.`,
+  'field.area-name': 'Give at most 64 letters, digits, - and _, with spaces only inside.',
+  'field.area-exists': ({ area }: OfArea) => `A ${area} with this name exists: choose another name.`,
+  'field.areas-limit': ({ area, max }: Max & OfArea) => `There are already ${max} ${area}s, the maximum: delete some.`,
 
   'not-found.file': 'There is no such file.',
-  'not-allowed.no-account-files': 'Files belong to accounts: use the API key of one.',
+  'not-allowed.no-account-files': 'Files belong to accounts: use the API key of an account.',
   'field.file-name': 'Give a name of 1 to 255 printable characters.',
   'field.files-limit': ({ max, mebibytes }: Max & { readonly mebibytes: number }) =>
-    `A user has at most ${max} files, of at most ${mebibytes} MiB together: delete some.`,
+    `A user may have at most ${max} files, with at most ${mebibytes} MiB in total: delete some.`,
 
   'not-found.script': 'No script has this name.',
   'field.script-kind': 'Give commissioning or testing.',
   'field.script-type': 'Give commissioning (0) or testing (2).',
   'field.script-packages': 'Nothing is installed before a script: it runs with busybox.',
   'field.script-reboot': 'A script may not restart its machine.',
-  'field.script-position': 'is not a number up to 999',
-  'field.script-timeout': 'Give seconds, or 01:30:00.',
+  'field.script-position': 'is not a number from 0 to 999',
+  'field.script-timeout': 'Give seconds, or a time such as 01:30:00.',
   'field.script-added': ({ name }: { readonly name: string }) =>
-    `A script ${name} exists: change it, or choose another name.`,
-  'field.script-name-taken': ({ name }: { readonly name: string }) => `A script ${name} exists: choose another name.`,
+    `The script ${name} exists already: change it, or choose another name.`,
+  'field.script-name-taken': ({ name }: { readonly name: string }) =>
+    `The script ${name} exists already: choose another name.`,
   'field.scripts-limit': ({ max }: Max) => `There are already ${max} scripts, the maximum: remove one.`,
 
-  'not-allowed.no-account': 'API keys belong to accounts: create one with rackboot createadmin.',
+  'not-allowed.no-account': 'API keys belong to accounts: create an account with rackboot createadmin.',
   'api-keys-limit': ({ username, max, unused }: Max & { readonly username: string; readonly unused: string }) =>
     `${username} has ${max} API keys, the maximum: delete one with op=delete_authorisation_token, or on the region's host with ` +
-    `rackboot apikey --username ${username} --remove ${unused}, the one unused for longest (--list shows all).`,
+    `rackboot apikey --username ${username} --remove ${unused}, the key unused for longest (--list shows all).`,
   'not-found.api-key': 'You have no API key with this token_key.',
   'not-allowed.ssh-keys': 'Only users have SSH keys.',
-  'not-allowed.others-keys': 'Only an administrator may manage the keys of others.',
+  'not-allowed.others-keys': "Only an administrator may manage other users' keys.",
   'not-found.user': ({ username }: { readonly username: string }) => `There is no user ${username}.`,
   'not-found.ssh-key': 'No SSH key has this id.',
   'field.keysource': 'Give lp:NAME for Launchpad, or gh:NAME for GitHub.',
-  'field.keysource-offline': 'This region reads no published keys: add them one by one.',
-  'field.keysource-nobody': ({ source }: OfKeys) => `Nobody is called ${source} there.`,
+  'field.keysource-offline': 'This region does not fetch published keys: add your keys one by one.',
+  'field.keysource-nobody': ({ source }: OfKeys) => `The key source has no user ${source}.`,
   'field.keysource-empty': ({ source }: OfKeys) => `${source} has published no key of a supported type.`,
   'field.keysource-fault': ({ source, fault }: OfKeys & { readonly fault: KeysFault }) =>
-    `The keys of ${source} could not be read: ${keysFaultText(fault)}. Without a way to the internet, set http_proxy, or add the keys one by one.`,
-  'rate-limit.keysources': 'Other published keys are being read: try again in a moment.',
+    `The keys of ${source} could not be read: ${keysFaultText(fault)}. If the region has no internet access, set http_proxy, or add the keys one by one.`,
+  'rate-limit.keysources': 'Other published keys are being fetched: try again in a moment.',
   'field.ssh-key-exists': 'This key has already been added.',
-  'field.ssh-keys-limit': ({ max }: Max) => `A user has at most ${max} keys: remove one.`,
+  'field.ssh-keys-limit': ({ max }: Max) => `A user may have at most ${max} keys: remove one.`,
   'not-found.account': 'No account has this name.',
   'rate-limit.hashing': 'Other passwords are being hashed: try again in a moment.',
-  'rate-limit.new-passwords': 'You set too many new passwords: wait a little.',
+  'rate-limit.new-passwords': 'You have set too many new passwords: wait a little.',
   'internal-error.password': 'The password could not be stored.',
   'field.username-taken': ({ username }: { readonly username: string }) =>
-    `A user ${username} exists: choose another name.`,
+    `The user ${username} exists already: choose another name.`,
   'field.heir': ({ username }: { readonly username: string }) => `There is no other user ${username}.`,
   'field.key-rename': 'Give the key, or its middle part.',
   'not-allowed.own-rights': 'You cannot revoke your own rights: ask another administrator.',
@@ -258,5 +258,5 @@ export const API = {
     `${username} is the last administrator: create another one first.`,
   'not-allowed.others-password': "Only an administrator may change another user's password.",
   'machine-in-use.owned': ({ username, count }: { readonly username: string; readonly count: number }) =>
-    `${username} owns ${counted(count, 'machine')}: release them first, or name the user who gets them (transfer_resources_to).`,
+    `${username} owns ${counted(count, 'machine')}: release them first, or name the user who takes them over (transfer_resources_to).`,
 } as const satisfies RefusalTable;

@@ -28,22 +28,22 @@ export const HTTP_REASONS: Readonly<Record<HttpRefusal, string>> = {
   'too-slow': 'The body arrived at less than 1 KiB in 10 s.',
   'tiny-chunks': 'The body arrived in thousands of pieces of less than 32 octets.',
   'not-accepted': 'The process has reached its limit of open files; raise LimitNOFILE.',
-  'body-gave-way': 'The large body came slowly, or was one of too many, while others waited for its place.',
-  'body-too-large': 'The body is larger than the rack passes on to the region.',
+  'body-gave-way': 'The large body arrived slowly, or was one of too many, while others waited for its place.',
+  'body-too-large': 'The body is larger than the rack forwards to the region.',
   'proxy-busy':
     'Too many requests were waiting for the region, or this one was slower than others that waited for its place; the client tries again.',
 };
 
-/** For a request of the region that it does not answer, and a report that the rack cannot keep for it. */
+/** For a request that the region does not answer, and for a report that the rack cannot keep for it. */
 export const REGION_REASONS: Readonly<Record<RegionUnreached, string>> = {
   'no-region': 'This rack has no region; set region.mode, or region.url, in its configuration.',
   'region-silent': 'The region does not answer.',
   'rack-rejected': 'The region refuses this rack.',
-  'too-many-reports': 'Too many reports arrive at once; the machine tries again.',
+  'too-many-reports': 'Too many reports are arriving at once; the machine tries again.',
   'rack-starting': 'The rack has just started.',
-  'thread-down': 'The thread that keeps reports is not running; it is started again.',
-  'no-answer': 'The thread that keeps reports has not answered in time; the disk may be slow.',
-  'too-many-waiting': 'Too many reports wait to be kept; the disk may be slow.',
+  'thread-down': 'The thread that stores reports is not running; it is being restarted.',
+  'no-answer': 'The thread that stores reports did not answer in time; the disk may be slow.',
+  'too-many-waiting': 'Too many reports are waiting to be stored; the disk may be slow.',
   'outbox-full': 'The outbox is full of reports; bring the region back.',
   'outbox-failed': 'The outbox cannot be written; free some disk space.',
 };

@@ -1,4 +1,4 @@
-// Why a listener refuses a request: rates, bodies, paths, a machine's or a rack's own requests.
+// Why a listener refuses a request: its rate, body or path, or its use by a machine or a rack.
 
 import type { Outage } from '../../records/store-outage.ts';
 import type { JsonFault } from '../../records/text-json.ts';
@@ -7,11 +7,11 @@ import { noteText } from './notes.ts';
 import { mistakeAtText } from './preseed.ts';
 import type { RefusalTable } from './table.ts';
 
-/** How many requests may come at once, and then every second. */
+/** The requests allowed at once, and then each second. */
 type Rate = { readonly burst: number; readonly perSecond: number };
 
 const strangersText = (from: string, { burst, perSecond }: Rate): string =>
-  `Too many requests without credentials from ${from}, more than ${burst} at once and ${perSecond} a second: wait a little.`;
+  `Too many requests without credentials from ${from}: ${burst} at once, then ${perSecond} a second are allowed. Wait a little.`;
 
 /** By code. */
 export const HTTP = {
@@ -24,12 +24,13 @@ export const HTTP = {
   'not-found.path': 'Nothing is here.',
   'store-unavailable': ({ outage }: { readonly outage: Outage }) => noteText(outage),
   'internal-error.request': ({ id }: { readonly id: string }) =>
-    `The region failed at this request; its log has details under ${id}.`,
+    `The request failed inside the region; its log has details under ${id}.`,
   'followers-limit':
-    'Too many clients follow the event log, and you have your share: close one, or read it with op=query.',
+    'Too many clients follow the event log, and you have used your share: close one of yours, or read the log with op=query.',
   'downloads-limit': 'Too many images are being downloaded from this region: try again later.',
-  'lists-limit': 'Too many long lists are being sent, and you have your share: read one to its end first.',
-  'lists-limit.searches': 'Too many searches for machines are under way, and you have your share: wait for one first.',
+  'lists-limit': 'Too many long lists are being sent, and you have used your share: read one to its end first.',
+  'lists-limit.searches':
+    'Too many searches for machines are under way, and you have used your share: wait for one first.',
 
   'bodies-limit': 'Too many large bodies are arriving: try again in a moment.',
   'body-too-large': 'The body is longer than this region accepts.',
@@ -44,31 +45,31 @@ export const HTTP = {
   'bad-request.form': ({ max }: { readonly max: number }) => `the parameters of the form have more than ${max} bytes`,
   'bad-request.boundary': 'multipart/form-data without a usable boundary',
   'bad-request.unended': 'multipart/form-data that does not end with its boundary',
-  'bad-request.nul': 'A text of this request has the character NUL, which no text here may have.',
-  'bad-request.report': 'A report has event_type (start, progress, finish), name and description.',
-  /** The words of the schema of a rack's message. */
+  'bad-request.nul': 'A text in this request contains the character NUL, which is not allowed.',
+  'bad-request.report': 'A report must have event_type (start, progress, finish), name and description.',
+  /** The text of the schema for messages of racks. */
   'bad-request.rack': ({ problem }: { readonly problem: string }) => problem,
   'field.interfaces-json': ({ fault }: { readonly fault: JsonFault }) => jsonFaultText(fault),
   'field.json': ({ fault }: { readonly fault: JsonFault }) =>
     `${jsonFaultText(fault)}: give JSON, such as "text", 5 or ["a", "b"].`,
 
   'not-authenticated.rack': 'No rack has this UUID and key: register first.',
-  'rack-rejected.link': 'this rack was rejected by an administrator',
-  'rate-limit.batch': 'Another batch of this rack is being stored: send this one once that is answered.',
-  'rate-limit.wrong-key': 'Too many requests with a wrong key: wait.',
-  'not-found.post': ({ path }: { readonly path: string }) => `the API accepts no post at ${path}`,
+  'rack-rejected.link': 'an administrator rejected this rack',
+  'rate-limit.batch': 'Another batch of this rack is being stored: send this one after the answer to that.',
+  'rate-limit.wrong-key': 'Too many requests with a wrong key: wait a little.',
+  'not-found.post': ({ path }: { readonly path: string }) => `the API accepts no POST at ${path}`,
 
   'not-this-boot':
-    'This is for a machine at work, with the token of its boot and at its address: start the machine again, unless its work was ended on purpose.',
+    'Only a machine at work may do this, with the token of its boot and from its address: start the machine again, unless its work was ended on purpose.',
   'rate-limit.machine': 'This machine sends too many requests: wait a little.',
-  'not-found.user-data': 'This machine was given no user data.',
-  'not-found.storage-plan': 'The image makes the disk of this machine: there is no plan for it.',
+  'not-found.user-data': 'This machine has no user data.',
+  'not-found.storage-plan': 'This machine has no storage plan: its image lays out the disk.',
   'not-found.network-tool': 'Give netplan, networkd or ifupdown, and fixed or leased addresses.',
   'not-found.script-to-run': 'This machine has no such script to run: it was removed, or belongs to another run.',
   'not-found.agent': 'The enlistment agent is not part of this installation.',
 
   'not-authenticated.machine': 'Authenticate with the key of the machine.',
-  'not-allowed.machine-key': 'This is only for a machine with its own key, which its installer was given.',
+  'not-allowed.machine-key': 'Only a machine with its own key may do this; its installer received the key.',
   'method-not-allowed.get': 'Use GET.',
   'unknown-operation.metadata': ({ known }: { readonly known: readonly string[] }) =>
     `Known here: ${known.join(', ')}.`,

@@ -1,4 +1,4 @@
-// Why a change of a machine's network or disks is refused, or a deployment with them.
+// Why a change to a machine's network or disks, or a deployment with them, is refused.
 
 import { counted } from '../../../counted.ts';
 import type { RefusalTable } from './table.ts';
@@ -27,13 +27,14 @@ export const LAYOUTS = {
     `${machine} has no interface ${name}: give the id, the name or the hardware address of one.`,
   'not-found.block-device': ({ machine, name }: Named & { readonly machine: string }) =>
     `${machine} has no block device ${name}: give the id or the name of one.`,
-  'not-found.discovery': 'No host has been heard with this id.',
+  'not-found.discovery': 'No discovered host has this id.',
   'not-found.device': 'No device has this system id.',
   'not-owner.device': ({ device }: { readonly device: string }) =>
     `${device} belongs to another user: only they and administrators may change it.`,
   'not-owner.interfaces': ({ machine }: { readonly machine: string }) =>
-    `The interfaces of ${machine} are changed by administrators, and those of a device by its owner, too.`,
-  'machines-limit.devices': ({ max }: { readonly max: number }) => `There are at most ${max} devices: delete some.`,
+    `Only administrators may change the interfaces of ${machine}; the owner of a device may change those of the device.`,
+  'machines-limit.devices': ({ max }: { readonly max: number }) =>
+    `There are already ${max} devices, the maximum: delete some.`,
   'field.no-parent-machine': ({ systemId }: { readonly systemId: string }) =>
     `No machine has the system id ${systemId}.`,
   'layout-refused.state': ({
@@ -50,20 +51,20 @@ export const LAYOUTS = {
   'layout-refused.children': ({ name, child }: Named & { readonly child: string }) =>
     `${child} is made of ${name}: delete ${child} first.`,
   'layout-refused.joined': ({ name, by }: By) => `${name} is a part of ${by}: link ${by} instead.`,
-  'layout-refused.vlan-needed': ({ name }: Named) => `${name} is only for the frames of its VLAN: delete it instead.`,
+  'layout-refused.vlan-needed': ({ name }: Named) => `${name} exists only for its VLAN: delete it instead.`,
   'layout-refused.interfaces-limit': ({ machine, max }: Limited) =>
     `${machine} may have at most ${max} interfaces: delete some.`,
   'layout-refused.links-limit': ({ machine, max }: Limited) => `${machine} may have at most ${max} links: unlink some.`,
   'field.interface-name-form':
-    'Give at most 15 letters, digits, dots, hyphens and underscores, a letter first: Linux takes no longer name.',
+    'Give at most 15 letters, digits, dots, hyphens and underscores, a letter first: Linux allows no longer names.',
   'field.interface-name-taken': ({ name }: Named) => `The machine has an interface ${name}: choose another name.`,
-  'field.mac-of-hardware': 'The address of a physical interface is what the machine reports.',
-  'field.parents-of-hardware': 'A physical interface is made of no others.',
+  'field.mac-of-hardware': 'The machine reports the address of a physical interface: it cannot be changed here.',
+  'field.parents-of-hardware': 'A physical interface has no parents.',
   'field.one-parent': 'Give one interface.',
   'field.no-such-parent': ({ id }: Id) => `The machine has no interface with the id ${id}.`,
   'field.parent-taken': ({ name, by }: By) => `${name} is already a part of ${by}.`,
   'field.parent-kind': ({ name, kind, kinds }: Named & { readonly kind: Kind; readonly kinds: readonly Kind[] }) =>
-    `${name} cannot be a part of ${KINDS[kind]}: that is made of ${kindsText(kinds)}.`,
+    `${name} cannot be a part of ${KINDS[kind]}, which is made of ${kindsText(kinds)}.`,
   'field.not-of-kind': ({ kind }: { readonly kind: Kind }) => `${KINDS[kind]} has no such setting.`,
   'field.clear-what': 'Give all, neighbours or mdns as true.',
   'field.part-tags': ({ max }: { readonly max: number }) => `It has ${max} tags, the maximum: remove one first.`,
@@ -78,53 +79,53 @@ export const LAYOUTS = {
   }) => `This VLAN is in ${fabric}, and ${name} is connected to ${home}: give a VLAN of that fabric.`,
   'field.no-such-vlan': ({ id }: Id) => `There is no VLAN with the id ${id}.`,
   'field.vlan-untagged': 'This VLAN is untagged: its frames need no interface of their own.',
-  'field.vlan-twin': ({ name }: Named) => `${name} has the frames of this VLAN already.`,
+  'field.vlan-twin': ({ name }: Named) => `${name} already receives this VLAN.`,
   'field.no-such-subnet': ({ id }: Id) => `There is no subnet with the id ${id}.`,
   'field.subnet-vlan': ({ name, subnet, vlan }: Named & { readonly subnet: string; readonly vlan: string }) =>
     `${subnet} is in the VLAN ${vlan}, and ${name} in another one: change the VLAN of ${name} first, or give force=true.`,
   'field.link-mode': 'Give auto, static, dhcp or link_up.',
   'field.address-of-mode': ({ mode }: { readonly mode: string }) =>
-    `A link of the mode ${mode} takes no address: give mode=static.`,
+    `A link in the mode ${mode} takes no address: give mode=static.`,
   'field.address-outside': ({ subnet }: { readonly subnet: string }) => `This address is not in ${subnet}.`,
   'field.no-gateway': 'No auto or static link of this interface leads to a subnet with a router.',
   'field.several-gateways': ({ ids }: { readonly ids: readonly number[] }) =>
     `Several links have a router: give the id of one, ${ids.join(' or ')}.`,
   'field.link-up-alongside': ({ name }: Named) =>
-    `${name} is linked to a subnet, and so it is started: unlink that first, or give force=true.`,
-  'field.dhcp-twice': ({ name }: Named) => `${name} has a link by DHCP already.`,
+    `${name} is linked to a subnet, so it is up anyway: unlink the subnet first, or give force=true.`,
+  'field.dhcp-twice': ({ name }: Named) => `${name} already has a DHCP link.`,
   'field.no-such-link': ({ id }: Id) => `The interface has no link with the id ${id}.`,
   'layout-refused.device': ({ machine }: Machine) => `${machine} is a device: it has no disks here.`,
   'layout-refused.reported': ({ machine }: Machine) =>
-    `${machine} is a machine, whose interfaces are those that it reports: commission it again.`,
+    `${machine} is a machine, so its interfaces come from its own report: commission it again.`,
   'layout-refused.installer': ({ machine }: Machine) =>
-    `The interfaces of ${machine} are laid out, which only an image takes over: deploy an image, or restore the network first.`,
+    `The interfaces of ${machine} are laid out, but only images can apply a layout: deploy an image, or restore the network first.`,
   'layout-refused.parent-gone': ({ machine, name }: Machine & Named) =>
     `${name} of ${machine} is made of an interface that the machine no longer has: change or delete ${name}.`,
   'layout-refused.vlan-gone': ({ machine, name }: Machine & Named) =>
     `The VLAN of ${name} of ${machine} no longer exists: delete ${name}.`,
   'layout-refused.subnet-gone': ({ machine, name }: Machine & Named) =>
-    `${name} of ${machine} is linked to a subnet that no rack serves any more: unlink it.`,
+    `${name} of ${machine} is linked to a subnet that no rack serves any longer: unlink it.`,
   'layout-refused.no-address': ({ machine }: Machine) =>
     `No interface of ${machine} gets an address, so the system could not report: link one to a subnet.`,
   'layout-refused.disk-gone': ({ machine }: Machine) =>
     `${machine} no longer has a disk that its layout uses: lay out its disks again, or restore them.`,
   'layout-refused.installer-disks': ({ machine }: Machine) =>
-    `The disks of ${machine} are laid out, which only an image takes over: deploy an image, or restore the disks first.`,
+    `The disks of ${machine} are laid out, but only images can apply a layout: deploy an image, or restore the disks first.`,
   'layout-refused.small': ({ machine, name }: Machine & Named) =>
     `${name} of ${machine} is smaller than its partitions together: lay out its disks again.`,
   'layout-refused.no-root': ({ machine, disk }: Machine & Disk) =>
-    `The disks of ${machine} have no file system mounted at /, though ${disk}, from which it starts, is laid out: mount one there, or restore the disks.`,
+    `No file system of ${machine} is mounted at /, although its boot disk ${disk} is laid out: mount one at /, or restore the disks.`,
   'layout-refused.root-system': ({ machine }: Machine) =>
     `The root of ${machine} must be ext4, ext2, xfs or btrfs: format it again.`,
   'layout-refused.whole-disks': ({ machine, at }: Machine & { readonly at: string }) =>
-    `${at} of ${machine} is on whole disks, which have no place for a boot loader: make it of partitions.`,
+    `${at} of ${machine} is on whole disks, which have no room for a boot loader: use partitions for it.`,
   'layout-refused.boot-disk': ({ machine, disk, at }: Machine & Disk & { readonly at: string }) =>
-    `${machine} starts from ${disk}, but its ${at} is on another disk: choose that by set_boot_disk, or mount a partition of ${disk} at /boot.`,
+    `${machine} starts from ${disk}, but its ${at} is on another disk: choose that disk with set_boot_disk, or mount a partition of ${disk} at /boot.`,
   'layout-refused.no-efi': ({ machine }: Machine) =>
     `${machine} starts by UEFI, but no fat32 partition of its disks is mounted at /boot/efi: add one of 512 MB.`,
   'layout-refused.other-disk': ({ machine, disk }: Machine & Disk) =>
     `The disks of ${machine} are laid out for a system on ${disk}: name that disk, or none.`,
-  'layout-refused.used': ({ name, by }: By) => `${name} is used by ${by} already.`,
+  'layout-refused.used': ({ name, by }: By) => `${name} is already used by ${by}.`,
   'layout-refused.mounted': ({ name, at }: At) => `${name} is mounted at ${at}: unmount it first.`,
   'layout-refused.partitioned': ({ name }: Named) => `${name} has partitions: delete them first, or use them.`,
   'layout-refused.formatted': ({ name }: Named) => `${name} has a file system: unformat it first.`,
@@ -135,23 +136,23 @@ export const LAYOUTS = {
   'layout-refused.parts-limit': ({ machine, max }: Limited) =>
     `${machine} may have at most ${max} parts of each kind: delete some.`,
   'field.size': ({ name, free }: Named & { readonly free: number }) =>
-    `Give a size from 1 MiB to what is free of ${name}: ${counted(free, 'byte')}.`,
+    `Give a size from 1 MiB to the free space of ${name}: ${counted(free, 'byte')}.`,
   'field.size-form': 'Give bytes, or a number with K, M, G or T.',
   'field.no-such-device': ({ id }: Id) => `The machine has no block device or partition with the id ${id}.`,
   'field.device-name': 'Give at most 32 letters, digits, hyphens and underscores, a letter first.',
-  'field.device-taken': ({ name }: Named) => `The machine has ${name} already: choose another name.`,
+  'field.device-taken': ({ name }: Named) => `The machine already has ${name}: choose another name.`,
   'field.raid-members': 'Give two block devices or partitions, or more.',
   'field.raid-level': 'Give raid-1: no other level can be deployed.',
   'field.file-system': ({ known }: { readonly known: readonly string[] }) => `Give one of ${known.join(', ')}.`,
   'field.mount-point': 'Give an absolute path without `..`, spaces or control characters.',
   'field.mount-options': 'Give letters, digits and `,=._:/-`.',
-  'field.mount-taken': ({ name, at }: At) => `${name} is mounted at ${at} already.`,
+  'field.mount-taken': ({ name, at }: At) => `${name} is already mounted at ${at}.`,
   'field.storage-layout': ({ known }: { readonly known: readonly string[] }) => `Give one of ${known.join(', ')}.`,
   'address-refused.not-static': ({ subnet }: { readonly subnet: string }) =>
-    `Users who are not administrators get addresses of static ranges alone: ask for one of ${subnet} there, or ask an administrator.`,
+    `Only administrators may use addresses outside the static ranges: choose one from a static range of ${subnet}, or ask an administrator.`,
   'address-refused.no-subnet': ({ id }: Id) =>
     `No accepted rack serves the subnet ${id} of this link: link the interface to another one.`,
   'address-refused.laid': ({ machine, systemId }: { readonly machine: string; readonly systemId: string }) =>
-    `A person has laid out the interfaces of ${machine}: give the address to a link there (nodes/${systemId}/interfaces/<id>/?op=link_subnet).`,
-  'address-refused.own': ({ address }: { readonly address: string }) => `The machine has ${address} already.`,
+    `A person has laid out the interfaces of ${machine}: assign the address to one of its links (nodes/${systemId}/interfaces/<id>/?op=link_subnet).`,
+  'address-refused.own': ({ address }: { readonly address: string }) => `The machine already has ${address}.`,
 } as const satisfies RefusalTable;

@@ -1,4 +1,4 @@
-// Why a command to a machine, a power task, a login or a change of its owner data is refused.
+// Why a command to a machine, a power task, a login or a change to its owner data is refused.
 
 import { counted } from '../../../counted.ts';
 import type { MistakeAt } from '../../records/preseed-mistake.ts';
@@ -39,7 +39,7 @@ type Sized = { readonly bytes: number; readonly max: number };
 type Owned = { readonly machine: string; readonly owner: string | undefined };
 type Range = { readonly low: string; readonly high: string };
 
-/** By code; a `machine` is its name, a state and a command are as people write them. */
+/** By code. `machine` is the name of a machine; states and commands are spelled as people write them. */
 export const LIFE = {
   'transition-not-allowed.command': ({
     machine,
@@ -106,7 +106,7 @@ export const LIFE = {
     readonly meant: string | undefined;
   }) =>
     `there is no image of ${system === '' ? 'any system' : system} for ${architecture}.${didYouMean(meant)} ` +
-    '`rackboot images list` shows those there are; `rackboot images make-debian` builds one, `rackboot images add` adds an existing one.',
+    '`rackboot images list` shows all images; `rackboot images make-debian` builds one, `rackboot images add` adds an existing one.',
   'preseed-faulty.installation': ({
     machine,
     systemId,
@@ -135,5 +135,5 @@ export const LIFE = {
   'address-refused.kept': ({ address, kept }: { readonly address: string; readonly kept: Kept }) =>
     `${address} is ${keptText(kept)}: choose another address`,
   'address-refused.taken': ({ address }: { readonly address: string }) =>
-    `${address} is another machine's: choose another address`,
+    `${address} belongs to another machine: choose another address`,
 } as const satisfies RefusalTable;

@@ -1,4 +1,4 @@
-// Why a change of domains, names and records is refused.
+// Why a change to domains, names or records is refused.
 
 import { counted } from '../../../counted.ts';
 import type { RefusalTable } from './table.ts';
@@ -14,10 +14,10 @@ export const NAMES_SERVED = {
     `${name} is the default domain: make another one the default first (domains/<id>/?op=set_default).`,
   'domain-in-use.records': ({ name, count }: Named & { readonly count: number }) =>
     `${name} has ${counted(count, 'record')}: delete them first.`,
-  'field.domain-taken': ({ name }: Named) => `There is a domain ${name} already.`,
+  'field.domain-taken': ({ name }: Named) => `The domain ${name} exists already.`,
   'field.domain-unknown': ({ domains }: { readonly domains: readonly string[] }) =>
     `Give a name in one of these domains, or add its domain first: ${domains.join(', ')}.`,
   'field.dns-name': 'Give letters, digits, hyphens, underscores and dots.',
-  'field.dns-name-taken': ({ name }: Named) => `${name} has records already: change those.`,
+  'field.dns-name-taken': ({ name }: Named) => `${name} already has records: change those.`,
   'field.record-type': ({ known }: { readonly known: readonly string[] }) => `Give one of ${known.join(', ')}.`,
 } as const satisfies RefusalTable;

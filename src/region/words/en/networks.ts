@@ -15,7 +15,7 @@ const MANY: Readonly<Record<NetworkKind, string>> = {
   connections: 'connections',
 };
 
-/** A network, and a thing in it. */
+/** Parameters that several sentences share. */
 type In = { readonly network: string };
 type Named = { readonly name: string };
 type At = { readonly address: string };
@@ -48,13 +48,14 @@ export const NETWORKS = {
   'in-use.address': ({ address, purposes }: At & { readonly purposes: readonly string[] }) =>
     `${address} cannot be reserved: it is in use (${purposes.join(', ')}).`,
   'in-use.address-edge': ({ address }: At) =>
-    `${address} cannot be reserved: it is the first or the last of its network.`,
+    `${address} cannot be reserved: it is the first or last address of its network.`,
   'in-use.exhausted': ({ network }: In) => `${network} has no free address left.`,
-  'field.network-name': 'Give at most 255 characters, of which the first is a letter or digit, without / and blanks.',
+  'field.network-name': 'Give at most 255 characters without / and blanks; the first must be a letter or digit.',
   'field.network-name-taken': ({ name }: Named) => `The name ${name} is taken.`,
   'field.network-space-undefined': 'The name undefined stands for no space: choose another.',
   'field.vid': 'Give 0 (untagged) to 4094.',
-  'field.vid-taken': ({ vid, name }: Named & { readonly vid: number }) => `The fabric ${name} has a VLAN ${vid}.`,
+  'field.vid-taken': ({ vid, name }: Named & { readonly vid: number }) =>
+    `The fabric ${name} already has a VLAN ${vid}.`,
   'field.vid-untagged': 'The default VLAN of a fabric stays untagged.',
   'field.mtu': 'Give 552 to 65535.',
   'field.no-space': ({ name }: Named) => `There is no space ${name}.`,
@@ -62,10 +63,11 @@ export const NETWORKS = {
   'field.no-vlan': ({ name }: Named) => `There is no VLAN ${name}: give its id.`,
   'field.no-subnet': ({ name }: Named) => `There is no subnet ${name}: give its id, or a network such as 10.20.0.0/24.`,
   'field.cidr': 'Give an IPv4 network such as 10.20.0.0/24, without host bits. IPv6 is not supported.',
-  'field.cidr-taken': ({ network, id }: In & { readonly id: number }) => `Subnet ${id} has ${network}: change it.`,
+  'field.cidr-taken': ({ network, id }: In & { readonly id: number }) =>
+    `Subnet ${id} already has ${network}: change that one.`,
   'field.cidr-overlap': ({ network }: In) => `It overlaps the subnet ${network}.`,
-  'field.cidr-range': ({ low, high }: Span) => `It would not have the range ${low} to ${high} of the subnet.`,
-  'field.cidr-reserved': ({ address }: At) => `It would not have ${address}, which a user has reserved.`,
+  'field.cidr-range': ({ low, high }: Span) => `It would not contain the range ${low} to ${high} of the subnet.`,
+  'field.cidr-reserved': ({ address }: At) => `It would not contain ${address}, which a user has reserved.`,
   'field.cidr-served': ({ rack, name }: Named & { readonly rack: string }) =>
     `The rack ${rack} serves this network: its cluster interface ${name} decides the addresses.`,
   'field.address': 'Give an IPv4 address.',
@@ -75,33 +77,33 @@ export const NETWORKS = {
   'field.dns-servers': 'Give at most 16 IPv4 addresses, separated by commas or blanks.',
   'field.not-served': ({ network }: In) =>
     `No rack serves ${network}: add a cluster interface first (nodegroups/UUID/interfaces, or cluster_interfaces of the rack's file).`,
-  'field.rdns-mode': ({ mode }: { readonly mode: number }) => `Only ${mode}: dns.reverse decides for all subnets.`,
-  'field.only-true': 'Only true: it is so for all subnets.',
-  'field.allow-dns': 'Only true: no rack offers DHCP in the subnet.',
+  'field.rdns-mode': ({ mode }: { readonly mode: number }) => `Give ${mode}: dns.reverse sets this for all subnets.`,
+  'field.only-true': 'Give true: this cannot be changed for a subnet.',
+  'field.allow-dns': 'Give true: no rack offers DHCP in the subnet.',
   'field.range-type': 'Give dynamic, reserved or static.',
   'field.range-order': 'The last address comes before the first one.',
   'field.range-overlap': ({ kind, low, high }: Span & { readonly kind: RangeKind }) =>
     `The range overlaps the ${kind} range ${low} to ${high}.`,
   'field.range-one': ({ network, rack, kind }: In & { readonly rack: string; readonly kind: RangeKind }) =>
     `The rack ${rack} has its ${kind} range in ${network}: change that one.`,
-  'field.range-router': ({ address }: At) => `The range has the router ${address}.`,
+  'field.range-router': ({ address }: At) => `The range contains the router ${address}.`,
   'field.range-rack': ({ address, rack }: At & { readonly rack: string }) =>
-    `The range has the address ${address} of the rack ${rack}.`,
+    `The range contains the address ${address} of the rack ${rack}.`,
   'field.range-machine': ({ address, machine }: At & { readonly machine: string }) =>
-    `The range has the address ${address} of the machine ${machine}.`,
-  'field.range-reserved': ({ address }: At) => `The range has ${address}, which a user has reserved.`,
+    `The range contains the address ${address} of the machine ${machine}.`,
+  'field.range-reserved': ({ address }: At) => `The range contains ${address}, which a user has reserved.`,
   'field.vlan-rack': ({ rack }: { readonly rack: string }) => `The rack ${rack} serves no subnet of this VLAN.`,
   'field.vlan-dhcp-off': 'DHCP is off in this VLAN: give dhcp_on=true too.',
   'field.vlan-unserved':
     'No rack serves a subnet of this VLAN: add a cluster interface first (nodegroups/UUID/interfaces).',
   'field.vlan-racks': 'Give different racks, and a primary one.',
   'field.reserve-device':
-    'An address alone is reserved here: for a host with a name or a hardware address, add a device (devices).',
+    'Only an address can be reserved here: to give one to a host with a name or a hardware address, add a device (devices).',
   'field.reserve-where': 'Give ip or subnet.',
   'field.route-same': 'Source and destination are the same subnet.',
   'field.route-metric': 'Give 0 to 4294967295.',
-  'field.route-taken': ({ gateway }: { readonly gateway: string }) => `There is this route through ${gateway} already.`,
+  'field.route-taken': ({ gateway }: { readonly gateway: string }) => `This route through ${gateway} exists already.`,
   'field.machine-macs': 'Give hardware addresses of machines, such as 52:54:00:12:34:56.',
   'field.reserved-per-user': ({ max }: { readonly max: number }) =>
-    `A user reserves at most ${max} addresses: release some, or ask an administrator.`,
+    `A user may reserve at most ${max} addresses: release some, or ask an administrator.`,
 } as const satisfies RefusalTable;

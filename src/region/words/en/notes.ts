@@ -91,7 +91,7 @@ const LINK_FAULTS: Readonly<Record<LinkFault, (params: { readonly said: string; 
   silent: ({ max }) => `silent for ${max} s`,
   cut: () => 'the connection ended before the answer was complete',
   'too-large': ({ max }) => `its answer is larger than ${counted(max, 'byte')}, or arrives in too many pieces`,
-  hanging: () => 'it does not answer, but another address of region.url does',
+  hanging: () => 'it stays silent, although another address of region.url answers',
 };
 const linkFault = ({ url, fault, said, max, more }: NoteParams['link-unanswered']): string => {
   const why = Object.entries(LINK_FAULTS).find(([code]) => code === fault)?.[1]({ said, max }) ?? fault;

@@ -1,4 +1,4 @@
-// The sentences of outages of the region's store: what is so, and what to do.
+// The sentences of outages of the region's store: the fact, and the remedy.
 
 import type { NoteParams } from '../../records/rack-note.ts';
 import type { DatabaseFault, DatabaseRefusal, Outage, RowFault } from '../../records/store-outage.ts';
@@ -11,12 +11,12 @@ const FAULTS: Readonly<Record<DatabaseFault, string>> = {
   'short-of-resources': 'the database has too little memory or disk: see its log',
   'read-only':
     'it only reads: turn default_transaction_read_only off; if it is a standby, name the primary in region.store.url',
-  'not-ready': 'it takes no connections, or lacks a prerequisite: see ALLOW_CONNECTIONS, and its log',
+  'not-ready': 'it accepts no connections, or lacks a prerequisite: see ALLOW_CONNECTIONS, and its log',
   'in-use': 'another session uses the needed object: see pg_stat_activity',
   configuration: 'the configuration of the database has a fault: see its log',
   stopping: 'the database is stopping or starting: see its log, and whether its disk has room',
   slow: 'the database took too long: see what else it does',
-  locked: 'another process holds a lock for too long: see pg_stat_activity',
+  locked: 'another process has held a lock for too long: see pg_stat_activity',
   'transaction-held': 'this process held a transaction for too long: see the load of its host',
   'changes-collide': 'too many changes at once: try again',
   'connection-lost': 'the connection was lost: see whether the database runs and its disk has room, and its log',
@@ -50,7 +50,7 @@ const textOf = (texts: Readonly<Record<string, string>>, code: string): string =
 const UNCONFIRMED = "the region's database does not confirm changes, because its synchronous standby is missing";
 const STANDBY = 'start the standby, or take it out of synchronous_standby_names';
 
-/** Tables whose rows can be deleted without loss: people add them again, or the region does. */
+/** Tables whose rows can be deleted without loss: a person or the region adds them again. */
 const DELETABLE = ['boot_source', 'boot_selection', 'boot_resource', 'boot_run', 'machine_pair', 'session'];
 
 function unreadable({ table, key, value, column, fault, said }: NoteParams['row-unreadable']): string {
@@ -60,7 +60,7 @@ function unreadable({ table, key, value, column, fault, said }: NoteParams['row-
   return `the row of the table ${table}${row} in the region's database cannot be read (${why}): ${remedy}`;
 }
 
-/** A text of the database or the system; those who may not see it get an empty one. */
+/** A text of the database or the system; it is empty for a person who may not see it. */
 const quoted = (said: string): string => (said === '' ? '' : ` (${said})`);
 
 export const OUTAGES: Pick<Writers<NoteParams>, Outage['note']> = {
@@ -84,7 +84,7 @@ export const OUTAGES: Pick<Writers<NoteParams>, Outage['note']> = {
   'database-copied': () =>
     "the region's database is being copied: wait until `rackboot region copy` or `restore` has ended",
   'database-pooled': () =>
-    "the region's database cannot be used now (a pooler of connections is in front of it, which keeps settings, locks and messages from it): name the server itself in region.store.url; region.store.pool bounds its connections",
+    "the region's database cannot be used now (a connection pooler is in front of it, which does not pass on settings, locks and messages): name the server itself in region.store.url; region.store.pool limits its connections",
   'database-newer': ({ ownVersion, otherVersion }) =>
     `the region's database cannot be used now (a newer Rackboot gave it version ${otherVersion}; this process knows ${ownVersion}): upgrade this process`,
   'database-older': ({ ownVersion, otherVersion }) =>
@@ -92,9 +92,9 @@ export const OUTAGES: Pick<Writers<NoteParams>, Outage['note']> = {
   'changes-unconfirmed': () => `${UNCONFIRMED}: ${STANDBY}`,
   'change-not-made': () => `${UNCONFIRMED}: this change was not made; repeat it later (${STANDBY})`,
   'change-unconfirmed': () =>
-    `${UNCONFIRMED}: whether this change was stored is unknown until the database confirms changes again; look at the result then, before you repeat it (${STANDBY})`,
+    `${UNCONFIRMED}: whether this change was stored is unknown until the database confirms changes again; check the result then, before you repeat it (${STANDBY})`,
   'change-unknown': ({ said }) =>
-    `the region's database was lost while it stored a change${quoted(said)}, and does not say whether it did: look at the result before you repeat it`,
+    `the region's database was lost while it stored a change${quoted(said)}, and whether it did is unknown: check the result before you repeat it`,
   'file-full': ({ file, said }) => `${file} cannot be used now${quoted(said)}: make room on its disk`,
   'file-unusable': ({ file, said }) =>
     `${file} cannot be used now${quoted(said)}: check which process holds it, and whether its disk fails`,

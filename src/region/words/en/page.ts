@@ -12,7 +12,7 @@ export const PAGE = {
   'rate-limit.wrong-passwords': 'Too many wrong passwords from your address: wait a little.',
   'rate-limit-network.wrong-passwords': 'Too many wrong passwords from your network: wait a little.',
   'sign-in-by-rack': ({ url }: { readonly url: string | undefined }) =>
-    "Signing in through a rack is refused: open the region's own address " +
+    "You cannot sign in through a rack: open the region's own address " +
     `(${url ?? "its host and port are in region.url of the rack's configuration"}).`,
   'field.passwords-differ': 'The passwords differ.',
 } as const satisfies RefusalTable;

@@ -1,4 +1,4 @@
-// The English sentences of what Rackboot says of a power action or query: for each code, a function of its parameters.
+// The English sentences about power actions and queries: for each code, a function of its parameters.
 
 import { cleanText } from '../../../clean-text.ts';
 import { counted } from '../../../counted.ts';
@@ -19,8 +19,8 @@ const COMPLAINTS: Readonly<Record<Complaint, string>> = {
   'no-answer': 'no answer',
   'stopped-answering': 'the BMC stopped answering',
   'no-session': 'no session could be opened',
-  'host-key-changed': "the host's key has changed: if that is right, remove its line from Rackboot's ssh/known_hosts",
-  'key-not-accepted': 'the host does not know our key: add the line from `rackboot power key` to its authorized_keys',
+  'host-key-changed': "the host's key has changed: if you expect that, remove its line from Rackboot's ssh/known_hosts",
+  'key-not-accepted': 'the host does not accept our key: add the line from `rackboot power key` to its authorized_keys',
   'may-not-manage': 'the user may not manage virtual machines there: on Debian it must be in the group libvirt',
   'no-such-guest': 'the host has no such virtual machine',
 };
@@ -61,21 +61,21 @@ const DETAILS: Writers<PowerDetailParams> = {
   'by-hand': () => 'it is switched by hand',
   'person-must': ({ act }) => `a person must ${ACTS[act]}: Rackboot does not switch this machine`,
 
-  'not-ours': () => 'another process of the region may switch this machine now, so the next step was not begun',
+  'not-ours': () => 'another process of the region may switch this machine now, so the next step was not started',
   'no-network-boot': ({ started, why }) =>
     `${detailText(started)}; but it may not boot from the network: ${detailText(why)}`,
   unseen: ({ asked, look }) => `${detailText(asked)} (${detailText(look)})`,
   'not-seen': ({ asked, seconds, look }) => `${detailText(asked)}, but after ${seconds} s: ${detailText(look)}`,
   still: ({ state }) => `it is still ${state}`,
 
-  interrupted: () => 'Rackboot ended while this was under way; whether it was done is not known',
+  interrupted: () => 'Rackboot ended during this; whether it was done is unknown',
   stopping: () => 'Rackboot is stopping',
-  'other-command': ({ command }) => `the machine is under another command: ${command}`,
-  'too-many-queries': () => 'too many queries wait; try again later',
+  'other-command': ({ command }) => `another command has the machine: ${command}`,
+  'too-many-queries': () => 'too many queries are waiting; try again later',
   'no-driver': ({ driver }) => `there is no power driver ${driver || 'none'}: set the machine's power_type`,
   'bad-parameters': ({ problems }) => `power_parameters: ${problems.map(problemText).join('; ')}`,
   'controller-busy': ({ controller }) => `its controller was busy with other machines for too long: ${controller}`,
-  'no-end': ({ seconds }) => `no end within ${seconds} s`,
+  'no-end': ({ seconds }) => `not finished within ${seconds} s`,
   'no-answer': ({ seconds }) => `no answer within ${seconds} s`,
   'not-recorded': ({ said }) => `not done, because it could not be recorded first: ${said}`,
   'driver-bug': ({ said }) => `a bug in the driver: ${said}`,
@@ -86,7 +86,7 @@ function detailText<Code extends keyof PowerDetailParams>({ code, params }: Powe
   return Object.hasOwn(DETAILS, code) ? DETAILS[code](params) : code;
 }
 
-/** The sentence; empty: none. @param said the controller's raw answer, for administrators */
+/** The sentence; empty if there is none. @param said the controller's raw answer, for administrators */
 export function powerText(detail: PowerDetail | undefined, said?: string): string {
   const text = detail === undefined ? '' : cleanText(detailText(detail));
   return said === undefined ? text : `${text}; the controller answered: ${said}`;

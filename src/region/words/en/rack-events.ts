@@ -22,12 +22,12 @@ const ABOUT_CLIENT = /^(?:tftp|http)\.(?!listening$|failed$)/;
 
 /**
  * Completes the sentence of a rack's event. Without a hardware address the event belongs to no machine, so the sentence itself names the
- * client's IP address. An event that stands for several says for how many.
+ * client's IP address. An event that stands for several similar ones gives their number.
  */
 export function ofReport(sentence: string, { code, params: { mac, address, count, isAway } }: ReportedEvent): string {
   const isNamed = mac === undefined && address !== undefined && ABOUT_CLIENT.test(code);
   const named = isNamed ? `${address} ${lowerFirst(sentence)}` : sentence;
-  // Events of the boot policy say so themselves.
+  // The sentences of boot policy events name the home themselves.
   const whole = isAway === true && !code.startsWith('boot.') ? `${named} (in another network than its home)` : named;
   return count === undefined || count < 2 ? whole : `${whole} (1 of ${count} similar events)`;
 }

@@ -16,7 +16,7 @@ import type { Writers } from './table.ts';
 const endpoint = ({ address, port }: DnsParams): string =>
   `${address ?? 'an address'}${port === undefined ? '' : `:${port}`}`;
 
-/** By what right a name is claimed, and for whom. */
+/** A claim to a name: the kind of its owner, and the host. */
 const claimOf = (owner: DnsParams['winner'], mac: string | undefined, address: string | undefined): string =>
   `${owner ?? 'another'}${mac === undefined ? '' : ` of ${mac}`}${address === undefined ? '' : ` at ${address}`}`;
 
@@ -68,17 +68,17 @@ interface Unserved {
   readonly key: string;
   /** The command that gives it a network, or the first of those that it lost. */
   readonly command: string;
-  /** The networks that it lost when it was accepted, and the time of that. */
+  /** The networks that it lost when it was accepted, and when that was. */
   readonly lost?: { readonly networks: string; readonly since: string } | undefined;
 }
 
 export const unservedText = ({ file, key, command, lost }: Unserved): string =>
   lost === undefined
-    ? `serves no network: neither ${file} nor its region names one; add ${key} to ${file}, or run at the region: ${command}`
+    ? `serves no network: neither ${file} nor its region names one; add ${key} to ${file}, or run on the region: ${command}`
     : `has served no network since it was accepted (${lost.since}): the region has no settings for ${lost.networks}; ` +
-      `add ${key} to ${file}, or run at the region: ${command}`;
+      `add ${key} to ${file}, or run on the region: ${command}`;
 
-/** The kinds of client that would get the same boot. */
+/** The titles of clients that would get the same boot. */
 export const titlesText = (titles: readonly string[]): string => titles.join(' or as ');
 
 /** The facts of a refusal that `rackboot why` shows. */
@@ -101,13 +101,13 @@ export const DNS_SENTENCES: Readonly<Record<DnsEventKind, (event: DnsParams) => 
   'dns.listener-waiting': (event) =>
     `DNS waits for the address ${endpoint(event)}: bring its interface up, or correct dns.listen`,
   'dns.refused': (event) =>
-    `A DNS query from ${endpoint(event)} was refused: add it to a managed network or dns.allow_recursion`,
+    `A DNS query from ${endpoint(event)} was refused: add its address to a managed network or dns.allow_recursion`,
   'dns.upstream-failed': (event) => `Upstream DNS server ${endpoint(event)} does not answer`,
   'dns.upstream-recovered': (event) => `Upstream DNS server ${endpoint(event)} answers again`,
   'dns.overloaded': ({ name }) =>
     `DNS has too many open queries${name === undefined ? '' : ` for names of ${name}`}: an upstream is slow, or a client loops`,
   'dns.answers-forged': (event) =>
-    `Forged answers of the upstream DNS server ${endpoint(event)} suspected${event.name === undefined ? '' : ` (${event.name})`}: asking over TCP`,
+    `Suspected forged answers from the upstream DNS server ${endpoint(event)}${event.name === undefined ? '' : ` (${event.name})`}: asking over TCP`,
   'dns.name-conflict': ({ name, winner, winnerAddress, winnerMac, loser, address, mac }) =>
     `${name ?? 'A name'} is claimed twice: ${claimOf(winner, winnerMac, winnerAddress)} gets it, ${claimOf(loser, mac, address)} does not; rename one of them`,
   'dns.record-invalid': ({ name, type, data, reason = '' }) =>
@@ -117,7 +117,7 @@ export const DNS_SENTENCES: Readonly<Record<DnsEventKind, (event: DnsParams) => 
 /** The sentence of a note within an event; empty for an event that was stored without one. */
 const noteOf = (fields: ServiceParams['daemon.note']): string => (isNote(fields) ? noteText(fields) : '');
 
-/** The sentences of kinds that belong to no protocol room. */
+/** The sentences of events outside the protocol rooms. */
 export const SERVICE_SENTENCES: Writers<ServiceParams> = {
   'daemon.ready': (f) => `${f.name}: Rackboot ${f.version} is ready after ${formatSpan(f.startMs)}`,
   'daemon.stopping': (f) => `Stopping (${f.signal})`,
@@ -139,7 +139,7 @@ export const SERVICE_SENTENCES: Writers<ServiceParams> = {
     `${counted(f.leases, 'running lease is', 'running leases are')} outside the new ranges (${f.addresses}): their machines get other addresses when they renew`,
   'config.refused': (f) => `Refused ${configurationOf(f)}, keeping the previous configuration: ${f.problems}`,
   'config.networks-lost': (f) =>
-    `No network is served: the region has no settings for ${f.networks}; add cluster_interfaces to this rack's file, or run at the region: ${f.command}`,
+    `No network is served: the region has no settings for ${f.networks}; add cluster_interfaces to this rack's file, or run on the region: ${f.command}`,
   'config.needs-restart': (f) => `These changes need a restart: ${f.keys}`,
   'net.neighbour-new': (f) => `First seen on ${f.interface} with ${f.address ?? ''}`,
   'net.neighbour-moved': (f) => `Took over ${f.address ?? ''} on ${f.interface} from ${f.previous ?? 'another host'}`,
@@ -184,10 +184,10 @@ export const SERVICE_SENTENCES: Writers<ServiceParams> = {
   'region.unconfirmed': (f) => `No change can be made: ${noteOf(f)}`,
   'region.database-away': noteOf,
   'region.database-back': (f) => `The database answers again after ${formatSpan(f.awayMs)}`,
-  'region.duties-here': (f) => `This process has the region's duties now${formerHolder(f)}`,
-  'region.duties-elsewhere': (f) => `The region's duties are at the process ${f.holder}`,
+  'region.duties-here': (f) => `This process now has the region's duties${formerHolder(f)}`,
+  'region.duties-elsewhere': (f) => `The process ${f.holder} has the region's duties`,
   'region.duties-lost': (f) =>
-    `The process ${f.holder} has taken this one's duties, which were not renewed in time: this one continues without them`,
+    `The process ${f.holder} has taken over this one's duties, which were not renewed in time: this one continues without them`,
   'region.confirmed': () => 'The database confirms changes again',
   'region.cache': (f) => `The cached desired state is unusable: ${noteOf(f)}`,
   'region.desired-state': (f) => `Applied version ${f.version} of the desired state`,

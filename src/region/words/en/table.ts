@@ -1,16 +1,16 @@
-// The form of a table of sentences, and what several of them share.
+// The types of tables of sentences, and phrases that several tables share.
 
 import type { Doubt, EventCode, EventParams } from '../../records/event-params.ts';
 import type { RemarkParams } from '../../records/remark.ts';
 import type { RefusalName } from './reasons.ts';
 
-/** A sentence without parameters, or what writes one from its parameters. */
+/** A sentence without parameters, or a function that writes one from its parameters. */
 type Writer = string | ((params: never) => string);
 
 /** The first part of a code: the name of the refusal, or `field` for the fault of one parameter (`invalid-parameters`). */
 type Root = RefusalName | 'field';
 
-/** Sentences by code: a name, or a name, a dot and a word that tells its sentences apart, as `not-found.script`. */
+/** Sentences by code: a name, or a name, a dot and a word that distinguishes its sentences, such as `not-found.script`. */
 export type RefusalTable = { readonly [Code in Root | `${Root}.${string}`]?: Writer };
 
 /** The writer of each sentence, from its parameters. */
@@ -22,12 +22,12 @@ export type EventWords = Writers<EventParams>;
 /** A sentence for each remark that is not an event. */
 export type RemarkWords = Omit<Writers<RemarkParams>, EventCode>;
 
-/** A sentence for each doubt, as long as it stands. */
+/** A sentence for each doubt while it is open. */
 export type DoubtWords = Pick<EventWords, Doubt['code']>;
 
-/** A hint at what was probably meant, to put after a sentence. */
+/** The probable intention, to append to a sentence. */
 export const didYouMean = (meant: string | undefined): string => (meant === undefined ? '' : ` Did you mean ${meant}?`);
 
-/** The owner, as words after a machine's name. */
+/** The owner, in words that follow a machine's name. */
 export const whose = (owner: string | undefined): string =>
   owner === undefined ? 'has no owner' : `belongs to ${owner}`;

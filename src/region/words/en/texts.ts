@@ -6,7 +6,7 @@ import { pinText } from './settings.ts';
 
 export const TEXTS = {
   pinned: pinText,
-  /** For a search without results. @param machines how many there are, at least 1 */
+  /** For a search without results. @param machines the number of machines, at least 1 */
   noneFits: (machines: number): string =>
     machines === 1 ? 'The only machine does not match.' : `None of the ${counted(machines, 'machine')} matches.`,
   rangeShared: ({ rack, low, high }: { readonly rack: string; readonly low: Ipv4; readonly high: Ipv4 }): string =>
