@@ -88,11 +88,11 @@ const SENTENCES: readonly (readonly [Readonly<Record<string, unknown>> & { reado
       region: 'a:1',
       said: 'ECONNRESET',
     },
-    'Asked the region at a:1 for /MAAS/ in vain: the region does not answer (region-silent): ECONNRESET',
+    'Got no answer from the region at a:1 for /MAAS/: the region does not answer (region-silent): ECONNRESET',
   ],
   [
     { kind: 'http.region-unreachable', file: '/MAAS/', reason: 'no-region' },
-    'Asked the region for /MAAS/ in vain: this rack has no region; set region.mode, or region.url, in its configuration (no-region)',
+    'Got no answer from the region for /MAAS/: this rack has no region; set region.mode, or region.url, in its configuration (no-region)',
   ],
   [
     {

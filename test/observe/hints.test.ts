@@ -97,7 +97,7 @@ const HINTS: readonly (readonly [string, readonly RackEvent[], string, RegExp])[
     'a processor of 32 bits',
     [offer(), event('http.rendered', { file: '/ipxe.cfg-default-i386', purpose: 'no-environment' })],
     'cannot-start',
-    /cannot start: its processor has 32 bits only, and Rackboot has no environment for it: switch it off/,
+    /cannot start: its processor is 32-bit, for which Rackboot has no environment: switch it off/,
   ],
   [
     'a transfer that ends in the middle',

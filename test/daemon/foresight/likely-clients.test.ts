@@ -78,7 +78,7 @@ test('a machine whose last configuration said that its processor has 32 bits onl
     explain({ ...asked, steps: [...steps(['ipxe', 0]), ...more] }, foresight({}), []).obstacles;
   assert.match(
     obstacles(stepFor('no-environment'), stepFor('chain')).join(),
-    /^at its last boot: its processor has 32 bits/,
+    /^at its last boot: its processor is 32-bit/,
   );
   assert.deepEqual(obstacles(stepFor('no-environment'), stepFor('enlist')), []);
 });

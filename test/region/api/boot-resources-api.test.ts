@@ -194,7 +194,7 @@ test('one image is paused, resumed, cancelled and deleted; each is stored, and a
     const sentences = (await store.listEvents({ level: 'audit', limit: 5 })).map((event) => sentenceOf(event));
     assert.deepEqual(sentences, [
       `deleted ${NOBLE}`,
-      'asked for an import of images',
+      'requested an import of images',
       `cancelled the import of ${NOBLE}`,
       `resumed the import of ${NOBLE}`,
       `paused the import of ${NOBLE}`,

@@ -117,7 +117,7 @@ test('a source that cannot be used is refused, and the answer names the field', 
     }
     assert.equal((await ask('POST', '2.0/boot-sources/', { url: 'http://x/', ...keys })).status, 200);
     const again = await ask('POST', '2.0/boot-sources/', { url: 'http://x/', ...keys });
-    assert.deepEqual(again.json, { url: ['A source has the URL http://x/: change it.'] });
+    assert.deepEqual(again.json, { url: ['A source with the URL http://x/ exists: change that one.'] });
   }));
 
 test('a keyring is uploaded as a file, as the maas command line does it', () =>
@@ -158,7 +158,7 @@ test('selections are created as in seed 001 and 003; what is omitted means all',
       [1, 2],
     );
     const again = await ask('POST', path, { os: 'ubuntu', release: 'bionic' });
-    assert.match(again.json.release[0], /^Selection 1 of this source has ubuntu\/bionic: change it\./);
+    assert.match(again.json.release[0], /^Selection 1 of this source already has ubuntu\/bionic: change that one\./);
     const changed = await ask('PUT', `${path}1/`, { arches: 'arm64,amd64', labels: '' });
     assert.deepEqual([changed.json.release, changed.json.arches], ['bionic', ['arm64', 'amd64']]);
     assert.deepEqual((await ask('GET', `${path}1/`)).json, changed.json);

@@ -240,7 +240,7 @@ test('a piece that does not fit is refused with what the upload needs', () =>
         DISK.subarray(5, 10),
         { 'content-range': 'bytes 5-9/2097152' },
         409,
-        /Of this upload 0 bytes have come: continue there/,
+        /0 bytes of this upload have arrived: continue from there/,
       ],
     ];
     for (const [piece, headers, status, text] of cases) {

@@ -44,7 +44,7 @@ test('a user with machines is deleted only if another user gets them', () =>
     assert.equal((await ask('DELETE', '2.0/users/alice/', { transfer_resources_to: 'bob' })).status, 204);
     for (const id of ids) assert.equal((await ask('GET', `2.0/machines/${id}/`)).json.owner, 'bob');
     const { events } = (await ask('GET', '2.0/events/?op=query', { level: 'AUDIT', id: ids[0] ?? '' })).json;
-    assert.equal(events[0].description, 'its owner is now bob, instead of alice, whose account is removed');
+    assert.equal(events[0].description, 'its owner is now bob, instead of alice, whose account was removed');
   }));
 
 test('a user has several keys, which are listed without secrets, renamed and revoked', () =>

@@ -167,7 +167,7 @@ test('the sign-in page names the command that makes an account, and the address 
   const ownRack = { uuid: 'u', name: 'rack', file: '/etc/rackboot/rackboot.yaml', values: {} };
   const ownFile = { file: '/etc/rackboot/my region.yaml', values: {} };
   const at = (host: string) => ({ host, port: 5241 });
-  const LOCAL = 'A browser there shows the machines without an account at http://127.0.0.1:5241/MAAS/.';
+  const LOCAL = 'A browser there can view the machines at http://127.0.0.1:5241/MAAS/ without an account.';
   const everyLoopback = { address: ipv4(0x7f_00_00_00), prefix: 8 };
   for (const [config, text] of [
     [

@@ -211,7 +211,10 @@ test('an enlistment through a rack changes no machine at home elsewhere: not its
         .filter(({ level }) => level === 'warning')
         .map((event) => `${event.type} ${sentenceOf(event)}`);
     const [first = '', ...more] = await reported();
-    assert.match(first, /^NODE_SEEN_ELSEWHERE rack rack-2 reports it, .* The rack's reports of it are not believed$/);
+    assert.match(
+      first,
+      /^NODE_SEEN_ELSEWHERE rack rack-2 reports it, .* The rack's reports about it are not believed$/,
+    );
     assert.deepEqual(more, [], 'one warning an hour, however often the rack says it and in whatever way');
     await place.clock.pass(3_600_000);
     await post(FAR_KEY, '10.50.0.9', LAB_MAC, [LAB_MAC], dmi);
@@ -246,7 +249,7 @@ test('the home of a machine that a person made is the first rack that shows it, 
     assert.equal(await tokenGiven(place, made.system_id), token);
     assert.equal(await tokenGiven(place, made.system_id, OTHER_UUID, other), undefined);
     const events = await place.store.listEvents({ machines: { systemIds: [made.system_id] }, limit: 9 });
-    assert.ok(events.some((event) => /^now at home with rack rack-2.*10\.50\.0\.9/.test(sentenceOf(event))));
+    assert.ok(events.some((event) => /^its home is now rack rack-2.*10\.50\.0\.9/.test(sentenceOf(event))));
     assert.equal(await job(place, FAR_KEY, '10.50.0.9', token, FAR_MAC), 200);
     const late = { ...batchOf([lease(1, FAR_MAC, '10.60.0.9')]), source: `${OTHER_UUID}/x` };
     await place.ask('POST', `uplink/1/racks/${OTHER_UUID}/events`, { headers: other, body: late });

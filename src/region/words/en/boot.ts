@@ -10,7 +10,7 @@ type Max = { readonly max: number };
 /** By code. */
 export const BOOT = {
   'not-found.boot-source': ({ id }: { readonly id: string }) =>
-    `There is no source of images ${id}: boot-sources lists them.`,
+    `There is no image source ${id}: boot-sources lists them.`,
   'not-found.boot-selection': ({ id }: { readonly id: string }) => `This source has no selection ${id}.`,
   'not-found.boot-resource': ({ id }: { readonly id: string }) => `There is no image ${id}: boot-resources lists them.`,
   'image-missing.of-racks': ({ image }: { readonly image: string }) =>
@@ -28,16 +28,17 @@ export const BOOT = {
     'configuration, replaces it.',
   'field.boot-url':
     'Give the http or https URL of a site with simplestreams, without a password, at most 1024 characters.',
-  'field.boot-url-taken': ({ url }: { readonly url: string }) => `A source has the URL ${url}: change it.`,
+  'field.boot-url-taken': ({ url }: { readonly url: string }) =>
+    `A source with the URL ${url} exists: change that one.`,
   'field.boot-sources-limit': ({ max }: Max) => `There are already ${max} sources, the maximum: remove one.`,
   'field.keyring-missing':
     'Give keyring_filename or keyring_data: only a source of image-sources.yaml may be unsigned, and it must say why.',
   'field.keyring-both': 'Give keyring_filename or keyring_data, not both.',
   'field.keyring-file': 'Give the absolute path of a file with OpenPGP keys, at most 1024 printable characters.',
   'field.keyring-data': ({ max }: Max) => `Give OpenPGP keys, as a file, in armor or in Base64, at most ${max} bytes.`,
-  'field.boot-name': 'Give *, or at most 63 letters, digits and . _ + -, of which the first is a letter or digit.',
+  'field.boot-name': 'Give *, or at most 63 letters, digits and . _ + -; the first must be a letter or digit.',
   'field.boot-selection-taken': ({ image, id }: { readonly image: string; readonly id: number }) =>
-    `Selection ${id} of this source has ${image}: change it. To fetch its images again, delete them and import.`,
+    `Selection ${id} of this source already has ${image}: change that one. To fetch its images again, delete them and import.`,
   'field.boot-source-installer': ({ os }: { readonly os: string }) =>
     `This source has installers, which the region does not import: use \`rackboot images import installer/${os}/RELEASE\` on the rack's host.`,
   'field.boot-kind': 'Give synced or uploaded.',
@@ -56,32 +57,32 @@ export const BOOT = {
   'uploads-limit': ({ max }: Max) =>
     `There are already ${max} uploads, the maximum: delete one, or wait until one has ended.`,
   'uploads-limit.whole': ({ max }: Max) =>
-    `Already ${max} whole files arrive, the maximum: try again later, or send the file in pieces.`,
+    `${max} whole files are arriving, the maximum: try again later, or send the file in pieces.`,
   'uploads-limit.no-store': 'This host of the region has no boot tree, so it keeps no images.',
   'uploads-limit.disk': ({ said }: { readonly said: string }) => said,
-  'upload-conflict.busy': 'Another piece of this upload arrives: send one after the other.',
+  'upload-conflict.busy': 'Another piece of this upload is arriving: send one piece at a time.',
   'upload-conflict.place': ({ received }: { readonly received: number }) =>
-    `Of this upload ${counted(received, 'byte has', 'bytes have')} come: continue there.`,
-  'upload-conflict.whole': 'All bytes of this upload have come.',
+    `${counted(received, 'byte')} of this upload ${received === 1 ? 'has' : 'have'} arrived: continue from there.`,
+  'upload-conflict.whole': 'All bytes of this upload have arrived.',
   'upload-conflict.failed': ({ reason }: { readonly reason: ImportReason }) =>
     `This upload has failed: ${importText(reason)}. Begin a new one.`,
-  'upload-conflict.lost': 'The bytes of this upload that had come are gone: begin a new one.',
+  'upload-conflict.lost': 'The bytes received for this upload are gone: begin a new one.',
   'upload-conflict.elsewhere': ({ place }: { readonly place: string }) =>
-    `The bytes of this upload that have come are on ${place}: send the others to that host, too.`,
+    `The bytes received for this upload are on ${place}: send the rest to that host, too.`,
   'upload-conflict.deleting': ({ image }: { readonly image: string }) =>
     `${image} is being deleted: try again in a moment.`,
   'upload-conflict.wish':
-    'An upload is neither paused nor resumed: it continues with the next piece. Delete it to end it.',
+    'An upload cannot be paused or resumed: it continues with the next piece. Delete it to end it.',
   'bad-request.upload-empty':
-    'A piece of an upload has at least one byte, and its request says how many with Content-Length.',
+    'A piece of an upload must have at least one byte, and its request must give the number in Content-Length.',
   'bad-request.upload-range': 'Give Content-Range as bytes FIRST-LAST/SIZE, with the place of this piece in the file.',
   'bad-request.upload-short': ({ bytes }: { readonly bytes: number }) =>
-    `The request ended before its ${counted(bytes, 'byte')} had come: send this piece again.`,
+    `The request ended before its ${counted(bytes, 'byte')} had arrived: send this piece again.`,
   'bad-request.upload-excess': ({ bytes, received }: { readonly bytes: number; readonly received: number }) =>
-    `The file has ${counted(bytes, 'byte')}, and ${counted(received, 'byte has', 'bytes have')} come: this piece is too long.`,
+    `The file has ${counted(bytes, 'byte')}, and ${counted(received, 'byte has', 'bytes have')} arrived: this piece is too long.`,
   'bad-request.upload-refused': ({ reason }: { readonly reason: ImportReason }) => importText(reason),
-  'body-too-large.upload': ({ max }: Max) => `An uploaded file has at most ${max} bytes.`,
+  'body-too-large.upload': ({ max }: Max) => `An uploaded file may have at most ${max} bytes.`,
   'body-too-large.piece': ({ max }: Max) =>
-    `A piece of an upload has at most ${max} bytes: send the file in smaller pieces.`,
-  'field.boot-selections-limit': ({ max }: Max) => `A source has at most ${max} selections: remove one.`,
+    `A piece of an upload may have at most ${max} bytes: send the file in smaller pieces.`,
+  'field.boot-selections-limit': ({ max }: Max) => `A source may have at most ${max} selections: remove one.`,
 } as const satisfies RefusalTable;

@@ -1,6 +1,6 @@
 // The English sentences of the event log: for each code, a function of its parameters.
 //
-// 1. A sentence has no full stop at its end, and begins with a small letter unless it begins with a name. The page and the command line
+// 1. A sentence has no full stop at its end, and begins with a lower-case letter unless it begins with a name. The page and the command line
 //    capitalise it.
 // 2. Everything that varies is a parameter, so no code needs to parse a sentence.
 
@@ -32,7 +32,7 @@ import { formatBytes } from './quantity.ts';
 import { ofReport, RACK_EVENTS } from './rack-events.ts';
 import type { DoubtWords, EventWords, Writers } from './table.ts';
 
-/** A person's wishes for an image. */
+/** The requests that a person can make for an image. */
 const WISH_WORDS: Readonly<Record<ResourceWish, string>> = {
   import: 'resumed the import of',
   pause: 'paused the import of',
@@ -75,7 +75,7 @@ const kindsOf = (kinds: readonly IdentityKind[]): string => joined(kinds.map((ki
 const after = (text: string): string => (text === '' ? '' : `: ${text}`);
 const since = (times: number | undefined): string =>
   times === undefined || times < 2 ? '' : ` (${counted(times, 'time')} since the last such event)`;
-/** One and several of a list of the hardware. */
+/** The singular and plural for each list of the hardware. */
 const PARTS: Readonly<Record<LeftOut['list'], readonly [one: string, many: string]>> = {
   disks: ['disk', 'disks'],
   nics: ['interface', 'interfaces'],
@@ -89,7 +89,7 @@ const without = (leftOut: readonly LeftOut[]): string => {
 const whyOther = (differs: readonly IdentityKind[]): string =>
   differs.length === 0 ? 'which is another machine' : `which has another ${kindsOf(differs)}`;
 
-/** The commands with which a person decides whether two machines are one. */
+/** The commands that say whether two machines are one. */
 const oneOrTwo = (own: string, other: MachineName): string =>
   `If they are one: rackboot machines merge ${other.systemId} ${own}; ` +
   `if they are two: rackboot machines keep-apart ${other.systemId} ${own}`;
@@ -175,7 +175,7 @@ function displacedWords({ from, isProven, newFrom, max, ...machine }: EventParam
   const place = (address: string | undefined): string => (address === undefined ? '' : ` from ${address}`);
   return (
     `removed ${nameOf(machine)}, reported${place(from)} and ${isProven ? 'never edited' : 'never booted by a rack'}, ` +
-    `for a machine reported${place(newFrom)}: at most ${max} may be New (region.new_machines_max)`
+    `to make room for one reported${place(newFrom)}: at most ${max} may be New (region.new_machines_max)`
   );
 }
 
@@ -187,12 +187,12 @@ const elsewhereWords = ({ hostname, rack, home }: SeenElsewhere): string =>
 function doubtWords(doubt: NetworkDoubt): { readonly why: string; readonly agreement: string } {
   switch (doubt.kind) {
     case 'overlap':
-      return { why: `overlaps ${doubt.other} of ${doubt.owner}`, agreement: 'both serve it' };
+      return { why: `overlaps ${doubt.other} of ${doubt.owner}`, agreement: 'both racks serve it' };
     case 'wide':
-      return { why: `is wider than /${doubt.prefix}`, agreement: 'it serves all of it' };
+      return { why: `is wider than /${doubt.prefix}`, agreement: 'the rack serves all of it' };
     case 'many': {
       const why = `exceeds the ${doubt.addressesMax} addresses that a rack may have without agreement`;
-      return { why, agreement: 'it serves it, too' };
+      return { why, agreement: 'the rack serves this network, too' };
     }
   }
 }
@@ -200,7 +200,7 @@ function doubtWords(doubt: NetworkDoubt): { readonly why: string; readonly agree
 /** Why a rack's networks are not believed, with the command to agree to them. */
 function networksDoubtedWords({ rack, first, more }: EventParams['networks-doubted']): string {
   const { why, agreement } = doubtWords(first);
-  const others = more === 0 ? '' : ` (and ${more} more such)`;
+  const others = more === 0 ? '' : ` (and ${more} more)`;
   return (
     `${first.network} ${why}${others}, so it is not believed; if ${agreement}: ` +
     `rackboot racks accept ${rack} --share ${first.network}`
@@ -258,7 +258,7 @@ export const EVENTS: EventWords = {
   'power-doubted': ({ doubt, minutes }) =>
     `${happeningWords(doubt)}; no sign of life in the ${counted(minutes, 'minute')} since`,
   'disk-not-starting': ({ starts }) =>
-    `its disk does not start: the machine was told ${counted(starts, 'time')} to boot it, and came back to the network each time`,
+    `its disk does not start: the machine was told ${counted(starts, 'time')} to boot it, and booted from the network again each time`,
   'work-restarted': ({ why }) => `${happeningWords(why)}; restarting it`,
 
   enlisted: ({ isUnvouched, leftOut, isAdded }) =>
@@ -288,10 +288,10 @@ export const EVENTS: EventWords = {
   'machine-split-off': ({ machine }) => `split off ${nameOf(machine)}`,
   'machines-kept-apart': ({ one, other }) => `${one} and ${other} were marked as different machines`,
 
-  'home-found': ({ rack, address }) => `now at home with rack ${rack}, which saw it take ${address}`,
+  'home-found': ({ rack, address }) => `its home is now rack ${rack}, which saw it take ${address}`,
   'home-moved': ({ rack, network }) => `moved to rack ${rack}${network === undefined ? '' : `, network ${network}`}`,
   'seen-elsewhere': (params) =>
-    `${elsewhereWords(params)}. The rack's reports of it are not believed${since(params.times)}`,
+    `${elsewhereWords(params)}. The rack's reports about it are not believed${since(params.times)}`,
   'rack-registered': ({ rack, uuid, address }) => `rack ${rack} (${uuid}) registered from ${address}`,
   'rack-displaced': ({ rack, uuid, address, newAddress, isSilent, max }) => {
     const why = isSilent ? 'it was silent' : 'its host or network has the most pending racks';
@@ -319,7 +319,7 @@ export const EVENTS: EventWords = {
   'password-changed': ({ user }) => `changed the password of ${user}`,
   'api-key-made': ({ name }) => (name === '' ? 'made an API key' : `made an API key for ${name}`),
   'api-key-changed': ({ change, name }) => `${change} ${name === '' ? 'an API key' : `the API key ${name}`}`,
-  'owner-changed': ({ from, to }) => `its owner is now ${to}, instead of ${from}, whose account is removed`,
+  'owner-changed': ({ from, to }) => `its owner is now ${to}, instead of ${from}, whose account was removed`,
   'ssh-key-added': ({ user }) => `added an SSH key of ${user}`,
   'ssh-key-removed': ({ user }) => `removed an SSH key of ${user}`,
   'device-added': () => 'added as a device',
@@ -332,10 +332,10 @@ export const EVENTS: EventWords = {
   'script-added': ({ script }) => `added the script ${script}`,
   'script-changed': ({ script }) => `changed the script ${script}`,
   'script-removed': ({ script }) => `removed the script ${script}`,
-  'boot-source-changed': ({ change, source }) => `${change} the source of images ${source}`,
+  'boot-source-changed': ({ change, source }) => `${change} the image source ${source}`,
   'boot-selection-changed': ({ change, image, source }) => `${change} the selection ${image} of ${source}`,
   'network-changed': ({ change, what, name }) => `${change} the ${what} ${name}`,
-  'import-asked': ({ isStop }) => (isStop ? 'stopped the import of images' : 'asked for an import of images'),
+  'import-asked': ({ isStop }) => (isStop ? 'stopped the import of images' : 'requested an import of images'),
   'image-wished': ({ image, wish }) => `${WISH_WORDS[wish]} ${image}`,
   'image-downloading': ({ image, percent, total }) => `${percent} % of ${image} (${formatBytes(total)})`,
   'download-reported': ({ rack, file, bytes, size, error }) =>
@@ -348,7 +348,7 @@ export const EVENTS: EventWords = {
     `the upload of ${image} failed: ${reason === undefined ? said : importText(reason)}`,
 };
 
-/** By code: what continues a sentence about the machine or rack in doubt. */
+/** Words that continue a sentence about the machine or rack in doubt, by code. */
 export const DOUBTS: DoubtWords = {
   'maybe-one': maybeOneWords,
   'maybe-two': maybeTwoWords,
@@ -363,7 +363,7 @@ function happeningWords(happening: Happening): string {
   return isReported(happening) ? ofReport(sentence, happening) : sentence;
 }
 
-/** The same of any table; an unknown code, which a later version may have stored, is shown as it is. */
+/** The same for any table; an unknown code, which a later version may have stored, is shown as it is. */
 function withinWords<Params, Code extends keyof Params>(
   words: Writers<Params>,
   { code, params }: { readonly code: Code; readonly params: Params[Code] },

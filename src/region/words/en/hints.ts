@@ -1,4 +1,4 @@
-// The hints of a rack: what was seen of a machine's boot, what it most likely means, and what to do. Its forecasts: what a machine would get
+// The hints of a rack: an observation about a machine's boot, its most likely cause, and the remedy. Its forecasts: what a machine would get
 // now, and where its boot would stop, with the remedy.
 
 import { archFlag, type Cpu, cpuOfLoader, findArchitecture, isBuiltFor } from '../../../boot/architectures.ts';
@@ -20,7 +20,7 @@ function cureFor(file: string): string {
     : '`sudo rackboot images build` builds the environment';
 }
 
-/** By name, from the parameters that its pattern has. */
+/** By name, each from the parameters of its pattern. */
 const HINT_SENTENCES = {
   'asked-before-heard': ({ seconds = 0 }) =>
     `it had been asking for ${seconds} s when its first DISCOVER arrived here: the switch port did not forward until then, as ` +
@@ -32,8 +32,8 @@ const HINT_SENTENCES = {
       : `it was offered an address ${counted(times, 'time')} and took none: the offers do not reach it (a filter, the wrong VLAN, a ` +
         'relay), or another DHCP server answers on this network',
   'other-server': () =>
-    'it took the offer of another DHCP server on this network: let only one of the two serve the network, or that one will ' +
-    'not tell it how to boot from here',
+    'it took the offer of another DHCP server on this network: let only one of the two serve the network, because the ' +
+    'other server does not tell it how to boot from here',
   'no-loader': ({ client = '', architecture = 0 }) =>
     `there is no loader for ${client}, architecture ${architecture}: ` +
     `${findArchitecture(architecture)?.remark ?? 'set one in boot.loaders'} as ${architecture}: FILE`,
@@ -47,7 +47,7 @@ const HINT_SENTENCES = {
         '64-bit, put the file there yourself',
   'cannot-start': ({ purpose = '' }) => `it cannot start: ${PURPOSE_CURES[purpose] ?? purpose}`,
   'transfer-stalled': (hint) =>
-    `it stopped acknowledging ${fileOf(hint)} in the middle: it was powered off, or its network lost every packet from then on`,
+    `it stopped acknowledging ${fileOf(hint)} halfway: it was powered off, or its network lost every packet from then on`,
   'transfer-unheard': ({ times = 0, blockBytes = 512 }) =>
     `${counted(times, 'transfer')} started and it acknowledged no block: a firewall drops packets between ports above 1023, or ` +
     `blocks of ${counted(blockBytes, 'byte')} exceed the path MTU`,
@@ -61,12 +61,12 @@ export type HintName = keyof typeof HINT_SENTENCES;
 
 const isHintName = (name: string): name is HintName => Object.hasOwn(HINT_SENTENCES, name);
 
-/** The sentence of a hint; the name of a later version's. */
+/** The sentence of a hint; its name if only a later version has a sentence for it. */
 export const hintText = ({ hint, ...params }: HintParams & { readonly hint: string }): string =>
   isHintName(hint) ? HINT_SENTENCES[hint](params) : hint;
 
 type None = Readonly<Record<string, never>>;
-/** A boot file with the reason for it, as the event of the offer has them. */
+/** A boot file and the reason for it, as in the event of the offer. */
 interface BootFile {
   readonly event: Pick<DhcpParams, 'file' | 'fileServer'> & PlanFacts;
 }
@@ -91,7 +91,7 @@ export interface ForeseenParams {
   address: Pick<DhcpParams, 'address' | 'source' | 'leaseSeconds'>;
   'home-work': Elsewhere;
   'home-token': Elsewhere;
-  /** True for those that cannot be judged before the client's first lease. */
+  /** True for the kinds that cannot be judged before the client's first lease. */
   unseen: { readonly reservation: boolean; readonly class: boolean };
   /** @param options each with its code and name */
   options: { readonly options: readonly string[] };
@@ -119,7 +119,7 @@ export interface ForeseenParams {
 }
 export type ForeseenCode = keyof ForeseenParams;
 
-/** A line, and the remedy of an obstacle. */
+/** A line; for an obstacle, with its remedy. */
 type Line = string | readonly [text: string, remedy: string];
 
 const fetchLoaders = (cpu: Cpu): string =>
@@ -127,7 +127,7 @@ const fetchLoaders = (cpu: Cpu): string =>
     ? `\`sudo rackboot images build${archFlag(cpu)}\` puts the loaders there`
     : 'Rackboot fetches no loaders for 32-bit UEFI; if the processor is 64-bit, put the file there yourself';
 
-/** A boot file, and why it is this one. */
+/** A boot file, and why it was chosen. */
 function bootFileOf({ event }: BootFile): string {
   const { file = '', fileServer } = event;
   if (fileServer !== undefined) return `${file}, set by configured options`;

@@ -5,7 +5,7 @@ import { eventTypeName, stateName } from './names.ts';
 
 /** The frame of a page, signing in, and the pages of errors. */
 export const FRAME = {
-  /** Of all pages (BCP 47). */
+  /** The language of all pages (BCP 47). */
   language: 'en',
   /** The title of the browser's window. */
   title: (page: string): string => `${page} · Rackboot`,
@@ -37,14 +37,14 @@ export const FRAME = {
 
 /** The page while the region cannot use its store. */
 export const AWAY = {
-  title: 'Database away',
+  title: 'Database unavailable',
   heading: 'The region cannot use its database',
-  lead: 'It can show and change nothing now. Racks continue without it: machines keep their leases and names, and boot.',
+  lead: 'Nothing can be shown or changed now. Racks continue to work: machines keep their leases and names, and boot.',
   /** Nothing is sent again: the browser shows this page instead of the form's result. */
-  form: 'Your form has no result. When the region is back, see what is stored before you send it again.',
+  form: 'The result of your form is unknown. When the region is back, check what is stored before you send it again.',
   /** @param isRepeated true if the browser asks again */
   next: (isRepeated: boolean): Html =>
-    html`${isRepeated ? 'This page tries again every 5 seconds. ' : ''}Nothing needs a restart. On the region's host, <code>rackboot status</code> and the log say more.`,
+    html`${isRepeated ? 'This page tries again every 5 seconds. ' : ''}No restart is needed. On the region's host, <code>rackboot status</code> and the log say more.`,
   again: 'Try again now',
   to: 'To the machines',
 };
@@ -52,7 +52,7 @@ export const AWAY = {
 /** The page that needs a row of the store that cannot be read. */
 export const DAMAGED = {
   title: 'A row of the database is damaged',
-  lead: 'This page needs this row, so nothing was shown or changed. All that does not need it works. After a repair this page works again, without a restart.',
+  lead: 'This page needs this row, so nothing was shown or changed. Other pages work. Once the row is repaired, this page works again without a restart.',
   to: AWAY.to,
 };
 
@@ -68,7 +68,7 @@ export const SIGN_IN = {
     const first = html`No account yet? On the ${isApart ? "region's host" : 'rack'}, <code>sudo rackboot createadmin --username NAME${config}</code> creates one.`;
     return local === undefined
       ? first
-      : html`${first} A browser there shows the machines without an account at <code>${local}</code>.`;
+      : html`${first} A browser there can view the machines at <code>${local}</code> without an account.`;
   },
 };
 

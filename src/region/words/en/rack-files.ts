@@ -9,7 +9,7 @@ import { FILE_REASONS, HTTP_REASONS, REGION_REASONS, TFTP_REASONS } from './file
 import { formatBytes, formatSpan } from './quantity.ts';
 import { lowerFirst } from './rack-dhcp.ts';
 
-/** The order that a rendered configuration gives a machine, by its purpose. */
+/** What a rendered configuration tells a machine, by its purpose. */
 export const PURPOSE_SENTENCES: Readonly<Record<string, string>> = {
   enlist: 'to enlist',
   commissioning: 'to run the ephemeral environment',
@@ -18,7 +18,7 @@ export const PURPOSE_SENTENCES: Readonly<Record<string, string>> = {
   poweroff: 'to power off (nothing to do)',
   chain: 'to identify itself and ask again',
   'image-missing': 'that its kernel and initrd are not in the boot tree',
-  'no-environment': 'that its processor has 32 bits only, for which Rackboot has no environment',
+  'no-environment': 'that its processor is 32-bit, for which Rackboot has no environment',
   'no-boot-http': 'that this rack has no HTTP listener to report to',
   'arguments-not-quotable': 'that its kernel arguments cannot be quoted',
 };
@@ -28,7 +28,7 @@ export const PURPOSE_CURES: Readonly<Record<string, string>> = {
   'image-missing':
     'its kernel and initrd are not in the boot tree: `sudo rackboot images build` builds the environment, `sudo rackboot images import-installer` adds an installer',
   'no-environment':
-    'its processor has 32 bits only, and Rackboot has no environment for it: switch it off, only machines with 64-bit processors can be used',
+    'its processor is 32-bit, for which Rackboot has no environment: switch it off, because only machines with 64-bit processors can be used',
   'no-boot-http': 'this rack has no HTTP listener to report to: set boot.http.listen',
   'arguments-not-quotable':
     "its kernel arguments cannot be quoted: correct boot.kernel_params, or this machine's arguments or name",
@@ -90,7 +90,7 @@ export const TFTP_SENTENCES: Readonly<Record<TftpEventKind, (event: TftpParams) 
   'tftp.timed-out': (event) =>
     `Stopped answering while loading ${fileOf(event)} by TFTP, after ${sizeOf(event)}${details(termsOf(event))}`,
   'tftp.flooded': (event) =>
-    `Sent far more packets than it was sent while loading ${fileOf(event)} by TFTP, after ${sizeOf(event)}`,
+    `Sent far more packets than it received while loading ${fileOf(event)} by TFTP, after ${sizeOf(event)}`,
   'tftp.unreachable': (event) => `Closed its port while loading ${fileOf(event)} by TFTP, after ${sizeOf(event)}`,
   'tftp.gave-way': (event) =>
     `Was displaced by another client while loading ${fileOf(event)} by TFTP, after ${sizeOf(event)}`,
@@ -108,7 +108,7 @@ function errorOf({ code, reason }: TftpParams): string {
 
 const endpoint = ({ address, port }: TftpParams | HttpParams): string => `${address ?? 'every address'}:${port ?? 0}`;
 
-/** Why the region refused a request, in its own words; undefined if it gave no reason. */
+/** Why the region refused a request, in the region's own words; undefined if it gave no reason. */
 export function refusalOf({ said, reason }: Pick<HttpParams, 'said' | 'reason'>): string | undefined {
   if (said === undefined) return reason;
   return reason === undefined ? said : `${said} (${reason})`;
@@ -121,7 +121,7 @@ const REPORTS: readonly (readonly [RegExp, string])[] = [
   [/\/metadata\/(?:status|.*\/signal)|\/(?:metadata|curtin)\//, 'Reported its progress'],
 ];
 
-/** A report or a request to the region; the path matters only if the region refused it. */
+/** A report or a request to the region; names its path only if the region refused it. */
 function exchanged(event: HttpParams, done: string, tried: string): string {
   const took = event.milliseconds === undefined ? '' : ` (${formatSpan(event.milliseconds)})`;
   const status = event.status ?? 0;
@@ -155,6 +155,6 @@ export const HTTP_SENTENCES: Readonly<Record<HttpEventKind, (event: HttpParams) 
   'http.forwarded': (event) => exchanged(event, `Read ${fileOf(event)} from the region`, 'Requested'),
   'http.region-unreachable': ({ region, reason, said, ...event }) => {
     const where = region === undefined ? '' : ` at ${region}`;
-    return `Asked the region${where} for ${fileOf(event)} in vain: ${reasonText(reason)}${said === undefined ? '' : `: ${said}`}`;
+    return `Got no answer from the region${where} for ${fileOf(event)}: ${reasonText(reason)}${said === undefined ? '' : `: ${said}`}`;
   },
 };
