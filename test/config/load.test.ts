@@ -288,7 +288,7 @@ const REFUSALS: readonly (readonly [string, string, RegExp])[] = [
   [
     'kernel arguments that not every loader can take',
     'boot: { kernel_params: "a || b" }',
-    /boot\.kernel_params: not every loader can take this/,
+    /boot\.kernel_params: not every loader accepts this/,
   ],
   ['a proxy with a password', 'http_proxy: http://me:pw@proxy:3128/', /http_proxy: .*without a password, or none/],
   ['a proxy that is not http', 'http_proxy: socks5://proxy/', /http_proxy/],

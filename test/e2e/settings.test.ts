@@ -137,7 +137,7 @@ describe('a configuration in the store', { skip: missing('linux', 'curl') }, () 
       [['set', 'dns.upstreem', 'x'], /unknown key/],
       [['set', 'tftp.listen_port', '1069'], /only the configuration file can set it/],
       [['set', 'cluster_interfaces.lab.ip_range_low', `${PLACE.octets}.250`], /is above ip_range_high/],
-      [['set', 'boot.kernel_params', 'a || b'], /not every loader can take this/],
+      [['set', 'boot.kernel_params', 'a || b'], /not every loader accepts this/],
       [
         ['set', 'boot.release', 'forky'],
         /no environment of forky.* the tree has the environment of bookworm\. First: .*rackboot(?:\.js)? images build/,

@@ -35,7 +35,7 @@ const SENTENCES: readonly (readonly [Readonly<Record<string, unknown>> & { reado
       ...{ kind: 'dhcp.offer', source: 'unused', client: 'uefi-http', architecture: 16 },
       ...{ file: 'http://r/ipxe.cfg', loaderKey: '16', loopFile: 'ipxe.efi', loopLoads: 3 },
     },
-    'Offered 10.20.0.100 (new) and http://r/ipxe.cfg (UEFI amd64, HTTP boot; boot.loaders 16, and ipxe.efi was loaded 3 times without end)',
+    'Offered 10.20.0.100 (new) and http://r/ipxe.cfg (UEFI amd64, HTTP boot; boot.loaders 16, and ipxe.efi was loaded 3 times in a loop)',
   ],
   [
     {

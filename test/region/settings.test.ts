@@ -299,7 +299,7 @@ test('keys are set and removed by their own names; unknown keys, keys of the fil
       ['state_dir', '"/x"', 409, /only the configuration file can set it/],
       ['region.new_machines_max', '0', 400, /new_machines_max/],
       ['region.new_machines_max', 'many', 400, /give JSON/],
-      ['boot.kernel_params', '"a || b"', 400, /not every loader can take this/],
+      ['boot.kernel_params', '"a || b"', 400, /not every loader accepts this/],
       ['boot.kernel_params', JSON.stringify('x'.repeat(5000)), 400, /too large or too deeply nested/],
     ] as const) {
       const refused = await set(key, value);

@@ -90,10 +90,10 @@ test('a source is created, listed, read, changed and removed, with MAAS’s fiel
     assert.deepEqual(
       (await store.listEvents({ level: 'audit', limit: 4 })).map((event) => sentenceOf(event)),
       [
-        'removed the source of images http://x/',
-        'changed the source of images http://x/',
-        `changed the source of images ${URL_1}`,
-        `added the source of images ${URL_1}`,
+        'removed the image source http://x/',
+        'changed the image source http://x/',
+        `changed the image source ${URL_1}`,
+        `added the image source ${URL_1}`,
       ],
     );
   }));

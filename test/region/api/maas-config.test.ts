@@ -172,7 +172,7 @@ test('a setting of MAAS for something that Rackboot lacks is refused, and says w
       ['maas_proxy_port', /does not have a proxy of its own: set http_proxy/],
       ['remote_syslog', /does not have a syslog server of its own/],
       ['windows_kms_host', /does not have Windows/],
-      ['session_length', /does not have this setting of the page/],
+      ['session_length', /does not have this page setting/],
     ] as const) {
       for (const answer of [
         await setter(api)(name, 'x'),

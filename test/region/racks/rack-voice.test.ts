@@ -250,8 +250,8 @@ test('a rack has four /16 without agreement, however many it reports; those stay
     assert.match(
       (await doubts(place)).at(-1) ?? '',
       new RegExp(
-        `10\\.56\\.0\\.0/16 exceeds the ${UNASKED_ADDRESSES_MAX} addresses that a rack may have without agreement \\(and 195 more such\\), so it is not ` +
-          'believed; if it serves it, too: rackboot racks accept rack-2 --share 10\\.56\\.0\\.0/16',
+        `10\\.56\\.0\\.0/16 exceeds the ${UNASKED_ADDRESSES_MAX} addresses that a rack may have without agreement \\(and 195 more\\), so it is not ` +
+          'believed; if the rack serves this network, too: rackboot racks accept rack-2 --share 10\\.56\\.0\\.0/16',
       ),
     );
     await racks.judge([RACK_UUID], 'accept', 'admin', ['10.56.0.0/16']);

@@ -13,7 +13,7 @@ const ROWS: readonly (readonly [sentence: string, reason: ImportReason])[] = [
     { code: 'not-offered', params: { source: 'a', arches: ['amd64', 'arm64'] } },
   ],
   ['a run imports at most 500 images: select fewer', { code: 'run-full', params: { max: 500 } }],
-  ['a has it, too, and stands before b', { code: 'earlier-source', params: { first: 'a', source: 'b' } }],
+  ['a has it, too, and comes before b', { code: 'earlier-source', params: { first: 'a', source: 'b' } }],
   ['its import is paused', { code: 'held', params: { hold: 'paused' } }],
   ['20261015 is already there', { code: 'present', params: { serial: '20261015' } }],
   ['the import was stopped', { code: 'stopped', params: {} }],

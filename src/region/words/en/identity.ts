@@ -6,7 +6,7 @@ import type { RefusalTable } from './table.ts';
 /** A machine as people name it: `calm-eagle (ab12cd)`. */
 type Named = { readonly name: string; readonly systemId: string };
 type InState = Named & { readonly state: string };
-/** A machine that has some of the addresses of another. */
+/** A machine that has some hardware addresses of another. */
 type Holder = Named & { readonly macs: readonly string[] };
 
 const named = ({ name, systemId }: Named): string => `${name} (${systemId})`;
@@ -20,7 +20,7 @@ export const IDENTITY = {
     `${counted(count, 'machine is', 'machines are')} New, at most ${max} may be (region.new_machines_max), and ` +
     'none of them can be replaced: accept or delete some of them, then start this machine again',
   'added-machines-limit': ({ count, max }: { readonly count: number; readonly max: number }) =>
-    `you have added ${counted(count, 'machine')} that no rack has booted, at most ${max} may be: boot some of them, or have an ` +
+    `you have added ${counted(count, 'machine')} that no rack has booted, and the maximum is ${max}: boot some of them, or have an ` +
     'administrator delete some or add this one',
   'machines-limit.enlistment': ({ count }: { readonly count: number }) =>
     `a region can have at most ${counted(count, 'machine')}: delete some that no longer exist`,
@@ -51,7 +51,7 @@ export const IDENTITY = {
   }) => `${named(machine)} has no ${foreign.join(' ') || 'such address'}; it has ${own.join(' ')}`,
   'field.interfaces-all': (machine: Named) => `${named(machine)} would have no interface left: name fewer`,
   'rack-network.none': ({ rack, network }: { readonly rack: string; readonly network: string | undefined }) =>
-    `rack ${rack} has no network${network === undefined ? '' : ` ${network}`} that is accepted: see rackboot racks list`,
+    `rack ${rack} has no accepted network${network === undefined ? '' : ` ${network}`}: see rackboot racks list`,
   'rack-network.not-accepted': ({ rack, state }: { readonly rack: string; readonly state: string }) =>
     `rack ${rack} is ${state}: accept it first (rackboot racks accept ${rack})`,
 } as const satisfies RefusalTable;

@@ -6,7 +6,7 @@ import type { ImportReason, ImportReasonCode, ImportReasonParams } from '../../r
 import { formatBytes } from './quantity.ts';
 import type { Writers } from './table.ts';
 
-/** Architectures that a sentence lists. */
+/** The most architectures that a sentence lists. */
 const NAMED_MAX = 8;
 
 /** A colon and the text; empty for an empty text. */
@@ -17,7 +17,7 @@ const IMPORT_REASONS: Writers<ImportReasonParams> = {
   'not-offered': ({ source, arches }) =>
     `${source} has no disk image of it${arches.length === 0 ? '' : ` for ${listed(arches, NAMED_MAX)}`}`,
   'run-full': ({ max }) => `a run imports at most ${max} images: select fewer`,
-  'earlier-source': ({ first, source }) => `${first} has it, too, and stands before ${source}`,
+  'earlier-source': ({ first, source }) => `${first} has it, too, and comes before ${source}`,
   held: ({ hold }) => `its import is ${hold}`,
   present: ({ serial }) => `${serial} is already there`,
   stopped: () => 'the import was stopped',

@@ -2,7 +2,7 @@
 
 import type { JsonFault } from '../../records/text-json.ts';
 
-/** The fault, to put after what the text is. */
+/** The fault; it follows the name of the text. */
 export function jsonFaultText(fault: JsonFault): string {
   switch (fault.kind) {
     case 'malformed':

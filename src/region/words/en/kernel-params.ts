@@ -4,5 +4,5 @@ import type { KernelParamsRefusal } from '../../../boot/kernel-line.ts';
 import { KERNEL_PARAMS_BYTES_MAX } from '../../../boot/quotable.ts';
 
 export const kernelParamsText = (refusal: KernelParamsRefusal): string =>
-  `not every loader can take this (${refusal}): no control characters, no ' \\ or ||, no word that begins with # or contains \${, ` +
+  `not every loader accepts this (${refusal}): no control characters, no ' \\ or ||, no word that begins with # or contains \${, ` +
   `at most ${KERNEL_PARAMS_BYTES_MAX} bytes`;

@@ -2,23 +2,24 @@
 
 /** By function. */
 export const MISSING_FUNCTIONS = {
-  analytics: 'these reports: its metrics are at /metrics, always',
-  'bmc-account': 'these terms of the account that it makes on a BMC: enlistment.bmc_user decides whether it makes one',
+  analytics: 'these reports: its metrics are always at /metrics',
+  'bmc-account':
+    'these settings of the account that it creates on a BMC: enlistment.bmc_user decides whether it creates one',
   discovery: 'this search for other hosts',
-  drivers: 'further drivers for machines that it installs',
-  erasing: 'a default for erasing disks: say erase=true with each release',
+  drivers: 'extra drivers for machines that it installs',
+  erasing: 'a default for erasing disks: give erase=true with each release',
   guide: 'a guide to the first steps, or news of releases',
   'hardware-sync': 'regular reports of deployed machines',
   installer: 'this installer',
   kernel: 'a choice of kernels beyond those of an image',
-  network: 'this setting of networks',
+  network: 'this network setting',
   ntp: 'an NTP server of its own',
-  page: 'this setting of the page',
-  proxy: 'a proxy of its own: set http_proxy to that of the site',
+  page: 'this page setting',
+  proxy: "a proxy of its own: set http_proxy to the site's proxy",
   storage: 'a default layout of disks for all machines: give each machine its own',
   syslog: 'a syslog server of its own',
   timeouts: 'one time limit for all work: each state has its own',
-  tls: 'warnings of certificates that end',
+  tls: 'warnings before certificates expire',
   windows: 'Windows',
 } as const;
 

@@ -9,7 +9,7 @@ interface Action {
   readonly label: string;
   /** The heading of its form, a command. */
   readonly heading: (machine: string) => string;
-  /** The notice once it is accepted, after the machine's name. */
+  /** The notice after the action is accepted; it follows the machine's name. */
   readonly done: string;
 }
 
@@ -106,7 +106,7 @@ export const ACTION_FORMS = {
   commissioning: {
     label: 'Commissioning',
     commission: { text: 'Commission it', meaning: 'It boots from the network, and is Ready when all checks pass.' },
-    skip: { text: 'Skip commissioning', meaning: 'It is Ready at once, and its own report is believed.' },
+    skip: { text: 'Skip commissioning', meaning: 'It is Ready at once, and its own report is trusted.' },
   },
   disks: {
     label: 'Disks',
@@ -154,8 +154,8 @@ export const DEPLOY = {
     html`There is no installer for it. On the rack, <code>${command}</code> adds Debian's.`,
   noImage: (architecture: string): Html =>
     html`<b>There is no image for ${architecture}.</b> On the rack,
-    ${' '}<code>rackboot images make-debian</code> builds one, and <code>rackboot images add FILE</code> adds one of yours.`,
-  /** @param isYours true if the owner is the viewer @param space joins its neighbours */
+    ${' '}<code>rackboot images make-debian</code> builds one, and <code>rackboot images add FILE</code> adds your own.`,
+  /** @param isYours true if the owner is the viewer @param space joins the words around it */
   noKey: (isYours: boolean, owner: string, space: string): Html =>
     html`<b>${isYours ? 'You have' : `${owner} has`} no SSH key${space}yet.</b> The deployment will be refused, because
     nobody could log in: <a href="/MAAS/account/">add a key</a> first,
@@ -168,7 +168,7 @@ export const EDIT = {
   title: (machine: string): string => `Edit ${machine}`,
   note: { label: 'Note', hint: 'Free text, for people.' },
   tags: 'Tags',
-  kernelParamsHint: 'Replace those of its tags and of the settings. Leave empty to use those.',
+  kernelParamsHint: 'These replace the parameters of its tags and the settings. Leave empty to use those.',
   saved: (machine: string): string => `${machine} saved.`,
 };
 
@@ -181,7 +181,7 @@ export const POWER = {
   unused: (label: string, expects: string | undefined): string => `${label}: ${expects ?? 'none'}.`,
   stored: 'Stored. Leave empty to keep it.',
   noDrivers: 'This process has no power drivers.',
-  byHand: 'No parameters: you switch it when its page asks for it.',
+  byHand: 'No parameters: you switch it when its page asks you to.',
   title: (machine: string): string => `Choose the power driver of ${machine}`,
   drivers: 'Drivers',
   changed: (machine: string, driver: string): string => `${machine} is now switched by ${driver}.`,

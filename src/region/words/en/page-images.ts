@@ -47,7 +47,7 @@ export const IMAGES = {
   done: {
     pause: (image: string): string => `${image} is paused until you resume it.`,
     resume: (image: string): string => `Resumed ${image}.`,
-    cancel: (image: string): string => `${image} is cancelled until somebody asks for an import.`,
+    cancel: (image: string): string => `${image} is cancelled until somebody requests an import.`,
     delete: (image: string): string => `${image} is deleted.`,
   },
   run: {
@@ -64,13 +64,13 @@ export const IMAGES = {
     more: (count: number): string => `and ${counted(count, 'other')}`,
   },
   installers: 'Installers',
-  reported: 'Downloads of racks',
+  reported: 'Downloads by racks',
   selected: 'Selected',
   sourcesLink: 'Sources and selections',
   empty: {
     title: 'No images yet',
     hint: html`Select images from a source. Or run on the rack: <code>rackboot images make-debian</code> builds an image, and
-      <code>rackboot images add FILE --os debian --release trixie</code> adds one of yours.`,
+      <code>rackboot images add FILE --os debian --release trixie</code> adds your own.`,
   },
   footer: html`On the rack: <code>rackboot images import</code>, <code>rackboot images add</code>, <code>rackboot images remove</code>. From
     anywhere: <code>rackboot images upload</code>.`,
@@ -83,7 +83,7 @@ export const IMAGES = {
   deleteIt: 'Delete this image',
   deleteWhat: (isImported: boolean): string =>
     isImported
-      ? 'All its versions are deleted. While a selection has it, the next import fetches it again: remove the selection to keep it away.'
+      ? 'All its versions are deleted. While a selection includes it, the next import fetches it again: remove the selection to prevent that.'
       : 'All its versions are deleted.',
   deleteUsed: (machines: number): string =>
     `${counted(machines, 'machine has', 'machines have')} this system; ${machines === 1 ? 'its disk is' : 'their disks are'} not changed.`,
@@ -92,7 +92,7 @@ export const IMAGES = {
 
 /** The sources, and the selections among their images. */
 export const SOURCES = {
-  title: 'Sources of images',
+  title: 'Image sources',
   lead: 'A source is a site that offers images. Its selections say which of them are imported.',
   problem: 'The file of sources is ignored',
   installers: (os: string) =>
@@ -117,7 +117,7 @@ export const SOURCES = {
   arches: { label: 'Architectures', hint: 'Such as amd64, arm64. For all, enter * or leave it empty.' },
   labels: { label: 'Labels', hint: 'Such as release, daily. For all, enter * or leave it empty.' },
   selectionAdded: (image: string): string => `${image} is selected: the next import fetches it.`,
-  selectionRemoved: (image: string): string => `${image} is not selected any more. Imported versions stay.`,
+  selectionRemoved: (image: string): string => `${image} is no longer selected. Imported versions stay.`,
   remove: 'Remove',
   hasKeys: (bytes: number): string => `It has its own keys (${formatSize(bytes)}). New keys replace them.`,
   change: 'This source',

@@ -8,7 +8,8 @@ export const TAGS = {
   title: 'Tags',
   machines: (machines: number): string => counted(machines, 'machine'),
   nameHint: 'Letters, digits, - and _.',
-  kernelParamsHint: 'Replace those of the settings. If several tags of a machine have some, the first by name applies.',
+  kernelParamsHint:
+    "These replace the parameters of the settings. If several of a machine's tags have some, the first by name applies.",
   empty: 'No tags yet. A tag groups machines, and can set their kernel parameters.',
   addOne: 'Add a tag',
   add: 'Add tag',
@@ -60,7 +61,7 @@ export const SETTINGS_PAGE = {
   title: 'Settings',
   kernelParams: {
     label: 'Kernel parameters',
-    hint: 'For machines without their own and without a tag that has some.',
+    hint: 'For machines that have none of their own and none from a tag.',
   },
   release: {
     label: 'Release of the environment',

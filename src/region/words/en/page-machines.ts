@@ -17,7 +17,7 @@ export const MACHINES = {
     event: 'Last event',
   },
   waiting: 'waiting to be switched on',
-  /** Between the count of processors and the unit stands `space`. */
+  /** `space` stands between the count of processors and the unit. */
   cpus: (count: number, space: string): string => `${count}${space}×${space}CPU`,
   removedRack: 'a rack that was removed',
   strangers: 'Seen, not enlisted',

@@ -1,4 +1,4 @@
-// Mistakes in preseed templates: by code, a sentence from parameters.
+// Mistakes in preseed templates: for each code, a sentence made from its parameters.
 
 import { counted } from '../../../counted.ts';
 import type { Mistake, MistakeAt, MistakeParams, NotWritableParams, ValueKind } from '../../records/preseed-mistake.ts';
@@ -48,7 +48,7 @@ const notWritable = <Code extends keyof NotWritableParams>({
   readonly params: NotWritableParams[Code];
 }): string => NOT_WRITABLE[code](params);
 
-/** The words for the part that an expression needs at some place. */
+/** The part that an expression needs at a position, in words. */
 const EXPECTED: Readonly<Record<MistakeParams['unexpected']['expected'], string>> = {
   end: 'nothing more',
   in: '`in` after `not`',
@@ -84,7 +84,7 @@ const MISTAKES: Writers<MistakeParams> = {
 
   'not-an-expression': ({ text }) => `${text} is not a valid expression`,
   'expression-long': ({ max }) => `the expression has more than ${counted(max, 'word')}`,
-  'expression-deep': ({ max }) => `more than ${max} brackets inside brackets`,
+  'expression-deep': ({ max }) => `more than ${max} nested brackets`,
   'not-callable': () => 'only the quoting functions and join can be called',
   unexpected: ({ expected, found }) => `expected ${EXPECTED[expected]}, found ${found ?? 'the end'}`,
 
@@ -94,7 +94,7 @@ const MISTAKES: Writers<MistakeParams> = {
   'no-part': ({ name, known }) => `.${name} is not defined here; the parts are: ${known.join(', ')}`,
   'no-item': ({ key, value, items }) =>
     `[${key ?? (value === undefined ? '' : kindText(value))}] is not in this list of ${items}`,
-  'nothing-in': ({ value }) => `nothing can be in ${kindText(value)}`,
+  'nothing-in': ({ value }) => `${kindText(value)} cannot contain this`,
   'not-joinable': ({ left, right }) => `${kindText(left)} and ${kindText(right)} cannot be joined: only texts can be`,
   'text-long': ({ max }) => `the text is longer than ${max} characters`,
   'filter-unknown': ({ name, known }) => `there is no filter ${name}; the filters are: ${known.join(', ')}`,
@@ -107,21 +107,21 @@ const MISTAKES: Writers<MistakeParams> = {
   'lineage-long': ({ max }) => `more than ${max} templates inherit from each other`,
   'parent-missing': ({ name }) => `there is no template ${JSON.stringify(name)} to inherit`,
   'no-block': ({ name, known }) => `there is no block ${name}; there are: ${known.join(', ') || 'none'}`,
-  'steps-many': ({ max }) => `the template takes more than ${max} steps: is there a loop in a loop?`,
+  'steps-many': ({ max }) => `the template takes more than ${max} steps: is there a loop within a loop?`,
   'included-missing': ({ name }) => `there is no template ${JSON.stringify(name)} to include`,
   'included-inherits': ({ name }) => `${name} inherits another: such a template cannot be included`,
   'inclusions-deep': ({ max }) => `more than ${max} templates or blocks are nested inside each other`,
   'for-list': ({ value }) => `{{for}} needs a list, not ${kindText(value)}`,
   'for-names': ({ names, value, values }) =>
     `{{for}} names ${counted(names, 'value')}, but ${kindText(value)} has ${values}`,
-  'value-refused': ({ name, why }) => `the value of {{${name}}} cannot stand here: ${notWritable(why)}`,
+  'value-refused': ({ name, why }) => `the value of {{${name}}} cannot be used here: ${notWritable(why)}`,
   'output-long': ({ max }) => `the text becomes longer than ${max} characters`,
   'work-long': ({ max }) => `the template produces more than ${max} characters of text`,
 };
 
 const isKnown = (code: string): code is Mistake['code'] => Object.hasOwn(MISTAKES, code);
 
-/** The sentence of a mistake; the code of a later version's. */
+/** The sentence of a mistake; its code if only a later version has a sentence for it. */
 export const mistakeText = <Code extends Mistake['code']>({
   code,
   params,

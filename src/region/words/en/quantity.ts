@@ -1,6 +1,6 @@
 // Formats sizes, durations and times for people.
 //
-// 1. A value is rounded before its unit is chosen, so none reads `60 s` or `1024.0 KiB`.
+// 1. A value is rounded before its unit is chosen, so no text reads `60 s` or `1024.0 KiB`.
 
 const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'];
 
@@ -16,7 +16,7 @@ export function formatBytes(bytes: number): string {
   return `${(Math.round(tenths) / 10).toFixed(1)} ${UNITS[unit] ?? ''}`;
 }
 
-/** The same for a narrow place: without `.0`, and with a space that does not break: `8 GiB`. */
+/** Like `formatBytes`, for a narrow place: without `.0`, and with a space that does not break: `8 GiB`. */
 export const formatSize = (bytes: number): string => formatBytes(bytes).replace(/(?:\.0)? /, '\u00a0');
 
 /** Formats a duration, rounded to seconds: `3 h 12 min`. */
@@ -37,7 +37,7 @@ export function formatSpan(ms: number): string {
   return tenths < 600 ? `${tenths / 10} s` : formatDuration(whole).replace(/ 0 (?:s|min|h)$/, '');
 }
 
-/** Formats the time since a beginning, so that steps keep their order: `9.54 s`, `59.9 s`, `1:05 min`, from 10 minutes on `12 min`, `3 h`. */
+/** Formats the time since a start, precise enough to keep the order of steps: `9.54 s`, `59.9 s`, `1:05 min`, from 10 minutes on `12 min`, `3 h`. */
 export function formatOffset(ms: number): string {
   const hundredths = Math.round(ms / 10);
   if (hundredths < 1000) return `${(hundredths / 100).toFixed(2)} s`;

@@ -1,6 +1,6 @@
 // The sentences of DHCP events.
 //
-// 1. A sentence says what happened and why; that of a refusal ends with its remedy.
+// 1. A sentence says what happened and why. The sentence of a refusal ends with its remedy.
 
 import { findArchitecture } from '../../../boot/architectures.ts';
 import type { QuirkName } from '../../../boot/quirks.ts';
@@ -26,7 +26,7 @@ export const ALLOCATION_REASONS: Readonly<Record<NonNullable<DhcpParams['source'
   reclaimed: 'free for longest',
 };
 
-/** Why DHCP gives no answer. English says what a NAK says. */
+/** Why DHCP gives no answer. English uses the texts of NAKs. */
 export const DHCP_REASONS: Readonly<Record<DhcpRefusal, string>> = DHCP_REFUSALS;
 
 /** A refusal as a sentence with its remedy; an unknown reason stays as it is. */
@@ -92,7 +92,7 @@ export function planText(facts: PlanFacts): string {
     ...(loaderKey === undefined ? [] : [key]),
     ...(quirk === undefined ? [] : [`quirk ${quirk}${firmware === undefined ? '' : `: ${firmware}`}`]),
   ];
-  const loop = loopFile === undefined ? '' : `, and ${loopFile} was loaded ${counted(loopLoads, 'time')} without end`;
+  const loop = loopFile === undefined ? '' : `, and ${loopFile} was loaded ${counted(loopLoads, 'time')} in a loop`;
   return `${parts.join('; ')}${loop}`;
 }
 
@@ -160,8 +160,8 @@ function refusalOf({ reason, relay, wanted }: DhcpParams): string {
   return `no served network holds ${wanted}${whose}; add it to the cluster interfaces (${reason})`;
 }
 
-/** The origin of an unanswered message, as far as the reason does not name it. */
-function cameBy(event: DhcpParams): string {
+/** The origin of an unanswered message, unless the reason names it. */
+function originOf(event: DhcpParams): string {
   const { relay, wanted, reason, from } = event;
   const isSaid = reason === 'network-unknown' && relay === wanted;
   const through = relay === undefined || isSaid ? '' : `, through the relay ${relay}`;
@@ -196,7 +196,7 @@ const JOURNAL_FAULTS: Readonly<Record<JournalFault['reason'], (fault: Journal) =
   'thread-ended': ({ said = '' }) => `the journal's thread ended: ${said}`,
   'disk-slow': ({ milliseconds = 0 }) => `the disk has not taken a write within ${formatSpan(milliseconds)}`,
   'host-busy': ({ milliseconds = 0 }) =>
-    `a write is not done after ${formatSpan(milliseconds)}, though the disk is fast: the processors of this host are too busy`,
+    `a write has not finished after ${formatSpan(milliseconds)}, though the disk is fast: the processors of this host are too busy`,
   'probe-slow': ({ milliseconds = 0 }) => `a write to the disk took ${formatSpan(milliseconds)}`,
 };
 /** Why leases cannot be written. */
@@ -229,7 +229,8 @@ export const DHCP_SENTENCES: Readonly<Record<DhcpEventKind, (event: DhcpParams) 
   'dhcp.probes-distrusted': ({ subnet, usedBy }) =>
     `Too many addresses of ${subnet ?? 'a network'} answer probes (last ${usedBy ?? 'one host'}): answers are ignored for a while; look for proxy ARP`,
   'dhcp.inform': (event) => `Has ${addressOf(event)} from elsewhere and asked for the network settings`,
-  'dhcp.refused': (event) => `Got no answer: ${refusalOf(event)}${classesOf(event)}${cameBy(event)}${waitedOf(event)}`,
+  'dhcp.refused': (event) =>
+    `Got no answer: ${refusalOf(event)}${classesOf(event)}${originOf(event)}${waitedOf(event)}`,
   'dhcp.malformed': ({ reason, field, offset, interfaceName, from }) =>
     `Invalid DHCP message on ${interfaceName ?? 'the DHCP port'}${from === undefined ? '' : ` from ${from}`}: ` +
     `${reason ?? 'unknown fault'}${field === undefined ? '' : ` in ${field} at byte ${offset ?? 0}`}`,

@@ -1,11 +1,11 @@
-// The words for faults that a schema finds in a value.
+// The sentences for faults that a schema finds in a value.
 
 import type { SchemaFault } from '../../records/schema-fault.ts';
 
 const UNITS: Readonly<Record<string, string>> = { string: 'characters', array: 'items' };
 const FORMATS: Readonly<Record<string, string>> = { ipv4: 'IPv4 address', base64: 'base64-encoded string' };
 
-/** The fault as a sentence of its own. */
+/** The fault as a whole sentence. */
 export function schemaFaultText(fault: SchemaFault): string {
   switch (fault.kind) {
     case 'type':
