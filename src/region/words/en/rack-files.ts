@@ -9,7 +9,7 @@ import { FILE_REASONS, HTTP_REASONS, REGION_REASONS, TFTP_REASONS } from './file
 import { formatBytes, formatSpan } from './quantity.ts';
 import { lowerFirst } from './rack-dhcp.ts';
 
-/** What a rendered configuration tells a machine, by its purpose. */
+/** The message that a rendered configuration brings to a machine, by its purpose. */
 export const PURPOSE_SENTENCES: Readonly<Record<string, string>> = {
   enlist: 'to enlist',
   commissioning: 'to run the ephemeral environment',
