@@ -137,7 +137,7 @@ test('the driver checks parameters before they are stored; refusals name each pr
         { power_type: 'virsh', power_parameters_power_address: 'http://x', power_parameters_power_id: 'vm' },
         /power_add/,
       ],
-      [{ power_type: 'impi' }, /there is no power driver impi: .*; did you mean ipmi\?/],
+      [{ power_type: 'impi' }, /there is no power driver impi; .*; did you mean ipmi\?/],
       [{ power_type: 'manual', power_parameters_power_pass: SECRET }, /power_pass: not a parameter of this driver/],
       [{ power_type: 'ipmi', power_parameters: '[1]' }, /Give a JSON object/],
       [{ power_type: 'ipmi', power_parameters_power_user: 'a\nb' }, /Give at most 32 printable texts/],

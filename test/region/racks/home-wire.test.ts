@@ -191,7 +191,7 @@ test('a person moves a machine to another network of the same rack, and its work
         body: new URLSearchParams({ rack: 'rack', network: name }),
       });
     const wrong = await move('nowhere');
-    assert.match(wrong.text, /rack rack has no network nowhere/);
+    assert.match(wrong.text, /rack rack has no accepted network nowhere/);
     for (const name of ['lab', '10.20.0.0/24']) assert.equal((await move(name)).status, 200, name);
     assert.notEqual((await machineOf(place, systemId)).bootToken, before);
     assert.equal(await job(place, systemId, '10.20.0.66'), 200);
