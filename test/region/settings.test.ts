@@ -294,7 +294,7 @@ test('keys are set and removed by their own names; unknown keys, keys of the fil
         /relay_source: unknown key; did you mean relay_sources\?/,
       ],
       ['cluster_interfaces.eth1.colour', '"blue"', 400, /colour: unknown key; config\/rackboot\.yaml explains all/],
-      ['cluster_interfaces', '[]', 400, /name one: cluster_interfaces\.NAME/],
+      ['cluster_interfaces', '[]', 400, /give the name of a network: cluster_interfaces\.NAME/],
       ['tftp.listen_port', '1069', 409, /only the configuration file can set it/],
       ['state_dir', '"/x"', 409, /only the configuration file can set it/],
       ['region.new_machines_max', '0', 400, /new_machines_max/],
