@@ -32,7 +32,7 @@ function written(words: Writers<RemarkParams>, remark: Remark): string {
   return cleanText(isReported(remark) ? LANGUAGE.shown.ofReport(sentence, remark) : sentence, SENTENCE_CHARACTERS_MAX);
 }
 
-/** The sentence of what happened, cleaned and at most SENTENCE_CHARACTERS_MAX characters long. */
+/** The sentence of an event, cleaned and at most SENTENCE_CHARACTERS_MAX characters long. */
 export const eventSentence = (happening: Happening): string => written(WRITERS, happening);
 
 /** The sentence of a remark, cleaned and bounded likewise; empty if there is none. */

@@ -48,7 +48,7 @@ const CASES: readonly Case[] = [
     unusable('stopping', 'ending'),
     /stopping or starting: see its log, and whether its disk has room$/,
   ],
-  [coded('57014', 'timeout'), unusable('slow', 'timeout'), /took too long: see what else it does$/],
+  [coded('57014', 'timeout'), unusable('slow', 'timeout'), /took too long: see its load$/],
   [coded('55P03', 'lock'), unusable('locked', 'lock'), /has held a lock for too long: see pg_stat_activity$/],
   [coded('XX001', 'page'), unusable('damaged', 'page'), /is damaged: see its log, and restore a backup$/],
   [

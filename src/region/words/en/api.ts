@@ -113,7 +113,7 @@ export const API = {
     `${machine} is ${state}${owner === undefined ? '' : ` and belongs to ${owner}`}: release it or abort its work first, or ${byForce(machine)}.`,
 
   'field.level': ({ levels }: { readonly levels: readonly string[] }) => `Give one of ${levels.join(', ')}.`,
-  'field.events-limit': ({ max }: Max) => `At most ${max} events at a time.`,
+  'field.events-limit': ({ max }: Max) => `Give at most ${max}: an answer has no more events.`,
   'field.before-and-after': 'Give before or after, not both.',
 
   'field.release': 'Give the release to deploy, such as trixie or debian/trixie.',

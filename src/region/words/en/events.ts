@@ -262,7 +262,7 @@ export const EVENTS: EventWords = {
   'work-restarted': ({ why }) => `${happeningWords(why)}; restarting it`,
 
   enlisted: ({ isUnvouched, leftOut, isAdded }) =>
-    `${isAdded === true ? 'it was added' : 'it reported itself for the first time'}${isUnvouched ? ', not by the interface it booted from' : ''}${without(leftOut)}`,
+    `${isAdded === true ? 'it was added' : 'it reported itself for the first time'}${isUnvouched ? ', but not from the interface it booted from' : ''}${without(leftOut)}`,
   'hardware-reported': ({ leftOut, times }) => `it reported its hardware${without(leftOut)}${since(times)}`,
   'bmc-reported': ({ address, driver, user }) =>
     `its BMC is at ${address} (${driver})${user === undefined ? '' : `; its user ${user} has a new password`}`,
@@ -308,7 +308,7 @@ export const EVENTS: EventWords = {
   'networks-doubted': (params) =>
     `rack ${params.rack} reports a network that a person must agree to: ${networksDoubtedWords(params)}`,
   'rack-away': ({ rack, heardMs }) => `rack ${rack} was last heard ${new Date(heardMs).toISOString()}`,
-  'rack-back': ({ rack }) => `rack ${rack} is heard again`,
+  'rack-back': ({ rack }) => `rack ${rack} reports again`,
   'events-lost': ({ rack, events }) => `rack ${rack} lost ${counted(events, 'event')}, because its outbox was full`,
 
   'settings-changed': ({ changes }) =>

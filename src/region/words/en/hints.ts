@@ -8,12 +8,12 @@ import type { Away } from '../../../machines/machine.ts';
 import type { DhcpParams, HintParams } from '../../records/rack-event-params.ts';
 import { formatSpan } from './quantity.ts';
 import { ALLOCATION_REASONS, dhcpReason, homeText, type PlanFacts, planText } from './rack-dhcp.ts';
-import { PURPOSE_CURES, PURPOSE_SENTENCES, refusalOf } from './rack-files.ts';
+import { PURPOSE_REMEDIES, PURPOSE_SENTENCES, refusalOf } from './rack-files.ts';
 
 const fileOf = ({ file }: HintParams): string => file ?? 'a file';
 
 /** The remedy for a file that is not in the boot tree. */
-function cureFor(file: string): string {
+function remedyFor(file: string): string {
   if (!isKernelFile(file)) return `\`sudo rackboot images build${archFlag(cpuOfLoader(file))}\` fetches the loaders`;
   return file.includes('/install/')
     ? "`sudo rackboot images import-installer` adds Debian's installer"
@@ -42,10 +42,10 @@ const HINT_SENTENCES = {
     "restarts itself, fails immediately, or is rejected by Secure Boot; check the machine's screen, and boot.loaders if it is set",
   'file-missing': ({ file = '' }) =>
     isKernelFile(file) || isBuiltFor(cpuOfLoader(file))
-      ? `it needs ${file}, which is not in the boot tree: ${cureFor(file)}, or put the file there`
+      ? `it needs ${file}, which is not in the boot tree: ${remedyFor(file)}, or put the file there`
       : `it needs ${file}, which is not in the boot tree: Rackboot fetches no loaders for 32-bit UEFI; if the processor is ` +
         '64-bit, put the file there yourself',
-  'cannot-start': ({ purpose = '' }) => `it cannot start: ${PURPOSE_CURES[purpose] ?? purpose}`,
+  'cannot-start': ({ purpose = '' }) => `it cannot start: ${PURPOSE_REMEDIES[purpose] ?? purpose}`,
   'transfer-stalled': (hint) =>
     `it stopped acknowledging ${fileOf(hint)} halfway: it was powered off, or its network lost every packet from then on`,
   'transfer-unheard': ({ times = 0, blockBytes = 512 }) =>
@@ -140,17 +140,17 @@ const moveOf = ({ hostname, rack, network }: Elsewhere): string =>
   `if it was moved, run: rackboot machines move ${hostname} ${rack} --network ${network}`;
 
 /** Divides a sentence that ends with its remedy, after a semicolon. */
-const divided = (sentence: string): readonly [what: string, cure: string] => {
-  const [what = '', cure = ''] = sentence.split('; ');
-  return [what, cure];
+const divided = (sentence: string): readonly [problem: string, remedy: string] => {
+  const [problem = '', remedy = ''] = sentence.split('; ');
+  return [problem, remedy];
 };
 
 const LINES: { readonly [C in ForeseenCode]: (params: ForeseenParams[C]) => Line } = {
   'address-refused': ({ reason, classes }) => {
-    const [what, cure] = divided(dhcpReason(reason));
+    const [problem, remedy] = divided(dhcpReason(reason));
     return [
-      `none: ${what}${classes === undefined ? '' : `: ${classes}`}`,
-      cure === '' ? 'look up this reason in docs/events.md' : cure,
+      `none: ${problem}${classes === undefined ? '' : `: ${classes}`}`,
+      remedy === '' ? 'look up this reason in docs/events.md' : remedy,
     ];
   },
   'address-elsewhere': () => 'from another DHCP server: this network is in proxy mode',
@@ -186,8 +186,8 @@ const LINES: { readonly [C in ForeseenCode]: (params: ForeseenParams[C]) => Line
     const remark = findArchitecture(architecture)?.remark;
     if (remark === undefined)
       return [`none for architecture ${architecture}`, `set one in boot.loaders as ${architecture}: FILE`];
-    const [what, cure] = divided(remark);
-    return [`none: ${what}`, `${cure} as ${architecture}: FILE`];
+    const [problem, remedy] = divided(remark);
+    return [`none: ${problem}`, `${remedy} as ${architecture}: FILE`];
   },
   'configuration-in-tree': ({ path }) => `${path}: the file of that name in the boot tree overrides the region`,
   configuration: ({ path, purpose, machine }) => {

@@ -65,7 +65,8 @@ export const HTTP = {
   'not-found.user-data': 'This machine has no user data.',
   'not-found.storage-plan': 'This machine has no storage plan: its image lays out the disk.',
   'not-found.network-tool': 'Give netplan, networkd or ifupdown, and fixed or leased addresses.',
-  'not-found.script-to-run': 'This machine has no such script to run: it was removed, or belongs to another run.',
+  'not-found.script-to-run':
+    'This machine has no such script to run: the script was removed, or belongs to another run.',
   'not-found.agent': 'The enlistment agent is not part of this installation.',
 
   'not-authenticated.machine': 'Authenticate with the key of the machine.',

@@ -23,9 +23,9 @@ export const IDENTITY = {
     `you have added ${counted(count, 'machine')} that no rack has booted, and the maximum is ${max}: boot some of them, or have an ` +
     'administrator delete some or add this one',
   'machines-limit.enlistment': ({ count }: { readonly count: number }) =>
-    `a region can have at most ${counted(count, 'machine')}: delete some that no longer exist`,
+    `a region may have at most ${counted(count, 'machine')}: delete some that no longer exist`,
   'machines-limit.split': ({ count }: { readonly count: number }) =>
-    `a region can have at most ${counted(count, 'machine')}: delete some`,
+    `a region may have at most ${counted(count, 'machine')}: delete some`,
   'field.hostname-taken': ({ hostname }: { readonly hostname: string }) =>
     `the hostname ${hostname} is taken: choose another`,
   'field.machine-exists': (machine: Named) =>
@@ -38,7 +38,7 @@ export const IDENTITY = {
     `both are in use (${inState(keep)}, ${inState(other)}): release one of them first`,
   'machine-in-use.other': ({ keep, other }: { readonly keep: Named; readonly other: InState }) =>
     `${inState(other)}, so it is the one to keep: rackboot machines merge ${other.systemId} ${keep.systemId}`,
-  'field.interfaces-limit': ({ max }: { readonly max: number }) => `a machine can have at most ${max} interfaces`,
+  'field.interfaces-limit': ({ max }: { readonly max: number }) => `a machine may have at most ${max} interfaces`,
   'field.interfaces-foreign': ({
     machine,
     foreign,

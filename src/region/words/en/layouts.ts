@@ -24,9 +24,9 @@ const kindsText = (kinds: readonly Kind[]): string => kinds.map((kind) => KINDS[
 /** By code. */
 export const LAYOUTS = {
   'not-found.node-interface': ({ machine, name }: Named & { readonly machine: string }) =>
-    `${machine} has no interface ${name}: give the id, the name or the hardware address of one.`,
+    `${machine} has no interface ${name}: give the id, name or hardware address of an interface.`,
   'not-found.block-device': ({ machine, name }: Named & { readonly machine: string }) =>
-    `${machine} has no block device ${name}: give the id or the name of one.`,
+    `${machine} has no block device ${name}: give the id or name of a block device.`,
   'not-found.discovery': 'No discovered host has this id.',
   'not-found.device': 'No device has this system id.',
   'not-owner.device': ({ device }: { readonly device: string }) =>
@@ -89,7 +89,7 @@ export const LAYOUTS = {
   'field.address-outside': ({ subnet }: { readonly subnet: string }) => `This address is not in ${subnet}.`,
   'field.no-gateway': 'No auto or static link of this interface leads to a subnet with a router.',
   'field.several-gateways': ({ ids }: { readonly ids: readonly number[] }) =>
-    `Several links have a router: give the id of one, ${ids.join(' or ')}.`,
+    `Several links have a router: give the id of one of them, ${ids.join(' or ')}.`,
   'field.link-up-alongside': ({ name }: Named) =>
     `${name} is linked to a subnet, so it is up anyway: unlink the subnet first, or give force=true.`,
   'field.dhcp-twice': ({ name }: Named) => `${name} already has a DHCP link.`,

@@ -116,7 +116,7 @@ export const LIFE = {
     readonly systemId: string;
     readonly problem: MistakeAt;
   }) =>
-    `the preseed of ${machine} cannot be rendered: ${mistakeAtText(problem)}; \`rackboot preseed render ${systemId}\` tries it again.`,
+    `the preseed of ${machine} cannot be rendered: ${mistakeAtText(problem)}; \`rackboot preseed render ${systemId}\` tries again.`,
   'power-by-hand.proposed': ({ machine }: { readonly machine: string }) =>
     `${machine} proposed its power settings itself, and they are not accepted yet: accept the machine, or set its power.`,
   'power-by-hand.driver': ({ machine, driver }: { readonly machine: string; readonly driver: string | undefined }) =>

@@ -1,4 +1,4 @@
-// The names of a machine's states and of the types of events. English takes those of MAAS's API.
+// The names of a machine's states and of the types of events. English uses the names in MAAS's API.
 
 import { type MachineStatus, statusRow } from '../../records/lifecycle.ts';
 import { EVENT_TYPES, type MachineEventType } from '../../records/machine-event.ts';

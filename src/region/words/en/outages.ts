@@ -15,7 +15,7 @@ const FAULTS: Readonly<Record<DatabaseFault, string>> = {
   'in-use': 'another session uses the needed object: see pg_stat_activity',
   configuration: 'the configuration of the database has a fault: see its log',
   stopping: 'the database is stopping or starting: see its log, and whether its disk has room',
-  slow: 'the database took too long: see what else it does',
+  slow: 'the database took too long: see its load',
   locked: 'another process has held a lock for too long: see pg_stat_activity',
   'transaction-held': 'this process held a transaction for too long: see the load of its host',
   'changes-collide': 'too many changes at once: try again',

@@ -10,7 +10,7 @@ export const MACHINE = {
   more: 'More',
   belongsTo: (owner: string): string => `It belongs to ${owner}.`,
   locked: (systemId: string): Html =>
-    html`It is locked. To unlock it: <code>rackboot machines unlock ${systemId}</code>.`,
+    html`It is locked. To unlock it, run <code>rackboot machines unlock ${systemId}</code>.`,
   notEnlisted: 'not enlisted',
   stranger: 'It was seen on the network but has not enlisted. Nothing else is known about it.',
   onTheRack: (machine: string): Html =>
@@ -88,7 +88,7 @@ export const LOGINS = {
   kinds: { rescue: 'Rescue', debug: 'Debug' },
   hostKey: (key: Html): Html => html`host key ${key}`,
   notYet: 'not possible yet: the machine has not reported that it is up',
-  /** @param username empty: nobody @param left `undefined`: it does not end */
+  /** @param username empty: nobody @param left the time left; `undefined`: without an end */
   with: (keys: number, username: string, left: string | undefined): string =>
     `with the ${keys === 1 ? 'key' : counted(keys, 'key')} of ${username === '' ? 'nobody' : username}${left === undefined ? '' : `, ${left} left`}`,
   debugButton: 'Debug login',

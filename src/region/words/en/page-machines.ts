@@ -67,7 +67,7 @@ export const RACKS_PART = {
   foreignServers: (servers: readonly string[]): string =>
     `another DHCP server answers: ${servers.join(', ')}; machines may take its offers and fail to boot from here`,
   registered: (address: string, command: string): Html =>
-    html`registered from ${address}; to accept it: <code>${command}</code>`,
+    html`registered from ${address}; to accept it, run <code>${command}</code>`,
   settingsRefused: (why: string): string => `it refuses its settings from this region: ${why}`,
   noNetwork: 'it serves no network: add cluster_interfaces to its configuration file',
   away: 'it keeps serving the machines it knows; its events arrive when it is back',

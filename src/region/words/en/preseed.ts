@@ -24,7 +24,7 @@ const NOT_WRITABLE: Writers<NotWritableParams> = {
   'control-debconf': () => 'it holds a line break or another control character, which debconf does not allow',
   incomplete: () => 'it holds an incomplete character',
   'incomplete-debconf': () => 'it holds an incomplete character, which debconf does not allow',
-  blank: () => 'it begins or ends with a blank, which debconf cuts off',
+  blank: () => 'it begins or ends with a blank, which debconf removes',
   'back-slash': () => 'it holds a back-slash, which debconf does not keep',
   zero: () => 'it holds a zero byte, which no shell allows',
   long: ({ max }) => `it is longer than ${max} characters`,
@@ -73,7 +73,7 @@ const MISTAKES: Writers<MistakeParams> = {
   'directive-unknown': ({ word }) => `{{${word}}} is not supported: templates cannot run programs`,
   'directive-unended': ({ found, wanted, begun, line }) =>
     `${found === undefined ? 'the template ends' : `{{${found}}} comes`} before the {{${wanted}}} of the {{${begun}}} in line ${line}`,
-  'inherits-already': ({ name }) => `this template already inherits ${name}`,
+  'inherits-already': ({ name }) => `this template already inherits from ${name}`,
   'default-form': () => 'expected {{default name = value}}',
   'language-unknown': ({ name, known }) => `${name} is not a language; the languages are: ${known.join(', ')}`,
   'for-form': () => 'expected {{for name in list}}',
@@ -105,17 +105,17 @@ const MISTAKES: Writers<MistakeParams> = {
   'join-item': ({ value }) => `join: there is ${kindText(value)} in the list`,
 
   'lineage-long': ({ max }) => `more than ${max} templates inherit from each other`,
-  'parent-missing': ({ name }) => `there is no template ${JSON.stringify(name)} to inherit`,
+  'parent-missing': ({ name }) => `there is no template ${JSON.stringify(name)} to inherit from`,
   'no-block': ({ name, known }) => `there is no block ${name}; there are: ${known.join(', ') || 'none'}`,
   'steps-many': ({ max }) => `the template takes more than ${max} steps: is there a loop within a loop?`,
   'included-missing': ({ name }) => `there is no template ${JSON.stringify(name)} to include`,
-  'included-inherits': ({ name }) => `${name} inherits another: such a template cannot be included`,
+  'included-inherits': ({ name }) => `${name} inherits from another template, so it cannot be included`,
   'inclusions-deep': ({ max }) => `more than ${max} templates or blocks are nested inside each other`,
   'for-list': ({ value }) => `{{for}} needs a list, not ${kindText(value)}`,
   'for-names': ({ names, value, values }) =>
     `{{for}} names ${counted(names, 'value')}, but ${kindText(value)} has ${values}`,
   'value-refused': ({ name, why }) => `the value of {{${name}}} cannot be used here: ${notWritable(why)}`,
-  'output-long': ({ max }) => `the text becomes longer than ${max} characters`,
+  'output-long': ({ max }) => `the rendered text is longer than ${max} characters`,
   'work-long': ({ max }) => `the template produces more than ${max} characters of text`,
 };
 

@@ -22,7 +22,7 @@ export const SCRIPTS = {
     `The script has ${counted(bytes, 'byte')}; the maximum is ${max}.`,
   'field.script-binary': 'This is not UTF-8 text: give a script, not a binary program.',
   'field.script-interpreter':
-    'The first line must name an interpreter: #!/bin/sh. Machines have those of busybox: sh and awk.',
+    'The first line must name an interpreter: #!/bin/sh. Machines have only sh and awk, from busybox.',
   'field.script-name':
     'Give a name of at most 64 letters, digits, dots, dashes and underscores that begins with a letter or digit.',
   'field.script-name-reserved': ({ name }: { readonly name: string }) =>
