@@ -24,7 +24,7 @@ function remedyFor(file: string): string {
 const HINT_SENTENCES = {
   'asked-before-heard': ({ seconds = 0 }) =>
     `it had been asking for ${seconds} s when its first DISCOVER arrived here: the switch port did not forward until then, as ` +
-    'spanning tree does after link-up (make it an edge port, PortFast), or this rack was not serving it yet',
+    'happens with spanning tree after link-up (make it an edge port, PortFast), or this rack was not serving it yet',
   'offer-not-taken': ({ proxied, times = 0 }) =>
     proxied === true
       ? `it asked for an address ${counted(times, 'time')} and took none: this network is in proxy mode, and the other DHCP server ` +
