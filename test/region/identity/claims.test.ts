@@ -281,7 +281,10 @@ test('a host that fills New loses places to others one by one, and the log names
       for (const [index, nic] of newcomers.entries()) {
         const { hostname } = await enlist(region, report([nic], from(`10.20.0.${70 + index}`)));
         const removed = (await region.store.listEvents({ limit: 5 })).find(({ type }) => type === 'NODE_REMOVED');
-        assert.match(sentenceOf(removed), /reported from 10\.20\.0\.66 and never booted by a rack, to make room for one/);
+        assert.match(
+          sentenceOf(removed),
+          /reported from 10\.20\.0\.66 and never booted by a rack, to make room for one/,
+        );
         assert.ok(hostname !== '');
       }
       assert.equal(await region.store.countMachines({}), NEW_MAX);
