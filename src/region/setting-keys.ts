@@ -1,4 +1,4 @@
-// What the key of a setting names, and what a mistyped one probably meant. A field of a cluster interface is a key, too:
+// Splits the key of a setting, and finds the key that a mistyped one probably meant. A field of a cluster interface is a key, too:
 // `cluster_interfaces.lab.router_ip`.
 //
 // 1. Names of interfaces may contain dots, names of fields may not: the last part of a key is a field exactly if a field has its name.

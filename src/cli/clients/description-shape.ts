@@ -16,7 +16,7 @@ const handlerShape = z.looseObject({
   actions: z.array(actionShape),
 });
 
-/** What `/MAAS/api/…/describe/` answers. */
+/** The answer of `/MAAS/api/…/describe/`. */
 export const descriptionShape = z.looseObject({
   resources: z.array(z.looseObject({ name: z.string(), anon: handlerShape.nullable(), auth: handlerShape.nullable() })),
 });
