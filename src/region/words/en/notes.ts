@@ -121,7 +121,7 @@ const NOTE_SENTENCES: Writers<NoteParams> = {
     'net.core.wmem_max',
   ),
   'port-shared': (note) =>
-    `Port ${note.port} receives the broadcasts of every interface, not only of ${note.interface}, because sockets cannot be bound to devices here.`,
+    `On port ${note.port} the rack receives the broadcasts of every interface, not only of ${note.interface}, because sockets cannot be bound to devices here.`,
   'arp-unheard': ({ reason }) =>
     `Addresses are offered without probing whether a host uses them, because receiving ARP needs CAP_NET_RAW (${reason}).`,
   'routers-unanswered': ({ reason }) =>
