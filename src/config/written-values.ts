@@ -99,7 +99,8 @@ export const endpoint = textual('an address and port such as 10.20.0.1:5248', (t
 
 /** `address` or `address:port`. */
 const upstream = (text: string): { address: Ipv4; port: number } | undefined => {
-  const [addressText = '', portText = '53'] = text.split(':');
+  const [addressText = '', portText = '53', ...more] = text.split(':');
+  if (more.length > 0) return undefined;
   const address = parseIpv4(addressText);
   const number = Number(portText);
   return address === undefined || !/^\d{1,5}$/.test(portText) || number < 1 || number > 65_535

@@ -275,6 +275,7 @@ const REFUSALS: readonly (readonly [string, string, RegExp])[] = [
     /dns\.dnssec_validation: only `no` is accepted: Rackboot has no DNSSEC validator/,
   ],
   ['dnssec_validation yes', 'dns: { dnssec_validation: yes }', /no DNSSEC validator/],
+  ['an upstream with more than a port', 'dns: { upstream: "192.0.2.1:53:54" }', /dns\.upstream/],
   ['an upstream without meaning', 'dns: { upstream: "192.0.2.1 example" }', /dns\.upstream/],
   ['a port out of range', 'tftp: { listen_port: 70000 }', /tftp\.listen_port/],
   ['a relative state directory', 'state_dir: var', /state_dir: expected an absolute path/],

@@ -104,16 +104,22 @@ export async function resetPassword(flags: PasswordFlags & { readonly config: st
   const { username } = flags;
   checkHasAccounts(place, username);
   const given = await givenPassword(flags);
+  // An unknown name is refused before a person types a password, and the store is closed meanwhile.
+  if (given === undefined) await withStore(place, (store) => checkUser(store, username));
+  const password = given ?? (await readPassword(flags));
   await withStore(place, async (store) => {
-    if ((await store.findUser(username)) === undefined)
-      throw new RackError(
-        'not-found',
-        `there is no user ${username}: ${await didYouMeanUser(store, username)}\`rackboot users list\` shows all`,
-      );
-    await changePassword(store, systemClock, username, given ?? (await readPassword(flags)));
+    await checkUser(store, username);
+    await changePassword(store, systemClock, username, password);
   });
   print(`${username} has a new password; all browsers of the account are signed out.`);
   return 0;
+}
+
+/** @throws RackError `not-found` */
+async function checkUser(store: RegionStore, username: string): Promise<void> {
+  if ((await store.findUser(username)) !== undefined) return;
+  const remedy = `${await didYouMeanUser(store, username)}\`rackboot users list\` shows all`;
+  throw new RackError('not-found', `there is no user ${username}: ${remedy}`);
 }
 
 interface ApiKeyFlags {

@@ -13,7 +13,7 @@ const DOWNLOADS_MAX = 1000;
 /** Mirrors of one file. */
 const URLS_MAX = 32;
 /** Leaves room for `.part.json.new` in a name of 255 bytes. */
-const NAME_CHARACTERS_MAX = 200;
+const NAME_BYTES_MAX = 200;
 const HEX_LENGTH: Readonly<Record<DigestAlgorithm, number>> = { sha256: 64, sha512: 128, md5: 32 };
 
 /** Downloads by the path of their file. */
@@ -56,8 +56,8 @@ function checkRequest({ urls, bytes, bytesMax, digest, name }: DownloadRequest):
   };
   if (urls.length === 0 || urls.length > URLS_MAX) refuse(`give 1 to ${URLS_MAX} URLs, not ${urls.length}`);
   for (const url of urls) parseWebUrl(url);
-  if (basename(name) !== name || /^\.*$/.test(name) || name.includes('\0') || name.length > NAME_CHARACTERS_MAX) {
-    refuse(`use a file name of 1 to ${NAME_CHARACTERS_MAX} characters without a directory`);
+  if (basename(name) !== name || /^\.*$/.test(name) || name.includes('\0') || Buffer.byteLength(name) > NAME_BYTES_MAX) {
+    refuse(`use a file name of 1 to ${NAME_BYTES_MAX} bytes without a directory`);
   }
   if (digest !== undefined && !new RegExp(`^[0-9a-f]{${HEX_LENGTH[digest.algorithm]}}$`).test(digest.hex)) {
     refuse(`${JSON.stringify(cleanText(digest.hex))} is not a ${digest.algorithm} in lower-case hexadecimal digits`);

@@ -68,14 +68,19 @@ export class MirrorRecord {
   }
 
   /**
-   * Records the files that are about to be written.
+   * Records the files and documents that are about to be written: a changed document after every file that it names.
    * @returns the files that are still missing
    * @throws RackError `already-exists` if something else has the path of a file, `limit-reached` for too many files
    */
-  async expect(files: readonly Wanted[]): Promise<readonly Wanted[]> {
+  async expect(files: readonly Wanted[], documents: readonly Wanted[]): Promise<readonly Wanted[]> {
     const missing: Wanted[] = [];
-    for (const wanted of files) if (!(await this.#isThere(wanted))) missing.push(wanted);
-    for (const { path, digest } of missing) this.#entries.set(path, { path, hex: digest.hex });
+    for (const wanted of [...files, ...documents]) if (!(await this.#isThere(wanted))) missing.push(wanted);
+    const named = new Set(documents.map(({ path }) => path));
+    for (const { path, digest } of missing) {
+      // Set again, an entry keeps its place; without this, it becomes the last one.
+      if (named.has(path)) this.#entries.delete(path);
+      this.#entries.set(path, { path, hex: digest.hex });
+    }
     if (this.#entries.size > FILES_MAX)
       throw new RackError('limit-reached', `a mirror may have at most ${FILES_MAX} files: choose fewer with filters`);
     await this.save();
@@ -104,10 +109,14 @@ export class MirrorRecord {
     if (facts !== undefined) this.#entries.set(path, { path, hex, bytes: facts.size, mtimeMs: facts.mtimeMs });
   }
 
-  /** Removes files that earlier runs wrote and that this run does not want. @returns the removed paths */
+  /**
+   * Removes files that earlier runs wrote and that this run does not want, the last recorded first: a document before the files that it names.
+   * @returns the removed paths, in that order
+   */
   async removeOthers(wanted: ReadonlySet<string>): Promise<readonly string[]> {
     const removed: string[] = [];
-    for (const { path, bytes, mtimeMs } of [...this.#entries.values()].filter((one) => !wanted.has(one.path))) {
+    const others = [...this.#entries.values()].filter(({ path }) => !wanted.has(path)).reverse();
+    for (const { path, bytes, mtimeMs } of others) {
       const facts = foundStats(join(this.#directory, path));
       const isOurs = bytes === undefined || (facts?.size === bytes && facts.mtimeMs === mtimeMs);
       if (facts !== undefined && isOurs) {

@@ -89,7 +89,7 @@ async function fulfil(plan: MirrorPlan, record: MirrorRecord, terms: MirrorTerms
     const hex = createHash('sha256').update(bytes).digest('hex');
     return { path, bytes, digest: { algorithm: 'sha256', hex } as const };
   });
-  const missing = new Set((await record.expect([...plan.files, ...documents])).map(({ path }) => path));
+  const missing = new Set((await record.expect(plan.files, documents)).map(({ path }) => path));
   const files = plan.files.filter(({ path }) => missing.has(path));
   try {
     await fetchFiles(files, record, terms);

@@ -297,6 +297,7 @@ describe('commands', () => {
       ['no URL', { urls: [] }],
       ['another scheme', { urls: ['ftp://a.example/f'] }],
       ['a directory in the name', { name: '../x' }],
+      ['a name of more bytes than characters', { name: 'é'.repeat(101) }],
       ['no name', { name: '' }],
       ['a name of dots', { name: '..' }],
       ['a digest in capitals', { digest: { algorithm: 'md5', hex: 'A'.repeat(32) } }],
