@@ -32,7 +32,7 @@ interface Repository {
   readonly architecture: string;
 }
 
-/** Bound on the library packages of a package; no packed program needs a tenth of it. */
+/** The search for the libraries of a package ends once it has found this many; no packed program needs a tenth of it. */
 const LIBRARY_PACKAGES_MAX = 200;
 /** Library packages are named `lib…`, except zlib1g. */
 const LIBRARY = /^z?lib/;

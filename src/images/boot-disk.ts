@@ -56,7 +56,7 @@ const BIOS_MIB = 1;
 const ESP_MIB = 64;
 /** The space of the partition table and its copy, aligned. */
 const TABLES_MIB = 2;
-/** Space for files that the system writes after its first boot: logs, package lists. */
+/** Space for the files that the first boot writes: logs, package lists. */
 const ROOM_MIB = 192;
 /** Additional space for the file system's own structures (directories, maps), as a share of the size of its files. */
 const OVERHEAD = 0.06;
@@ -201,7 +201,10 @@ async function writeText(path: string, text: string): Promise<void> {
   }
 }
 
-/** Writes GRUB's boot sector, and its core into its own partition. Each of them contains the number of the block to load next. */
+/**
+ * Writes GRUB's boot sector in front of the partition table, and GRUB's core into its own partition. Each of them contains the number of
+ * the block to load next.
+ */
 async function writeBiosCode({ file }: BootDiskRequest, place: Place, root: string): Promise<void> {
   const first = await readFile(join(root, 'boot/grub/i386-pc/boot.img'));
   const core = await readFile(join(root, 'boot/grub/i386-pc/core.img'));

@@ -18,9 +18,9 @@ export type FileFormat = GivenFormat | 'gzip' | 'xz' | 'tar';
 /** The kind of an image's partition table. */
 export type PartitionTable = 'gpt' | 'mbr';
 
-/** The first bytes of a disk that show its partition table, even GPT on sectors of 4096 bytes. */
+/** How many bytes at the beginning of a disk show its partition table, even GPT on sectors of 4096 bytes. */
 export const DISK_HEAD_BYTES = 2 * 4096;
-/** The first bytes of a file that show its format. */
+/** How many bytes at the beginning of a file show its format. */
 export const FILE_HEAD_BYTES = 64 * 1024;
 
 interface OtherFormat {

@@ -147,7 +147,7 @@ export function checkNames(request: Pick<EnvironmentRequest, 'arch' | 'release'>
   }
 }
 
-/** The packages to build from, kernel first: the given ones, or without any, packages from apt. */
+/** The packages to build from, kernel first: the given ones. If none are given, packages from apt. */
 async function choosePackages(request: EnvironmentRequest): Promise<DebianPackage[]> {
   const packages = request.packages
     ? await Promise.all(request.packages.map(openPackage))

@@ -44,7 +44,7 @@ export interface CopyRequest {
   readonly diskBytesMax?: number | undefined;
   /** Called with the parts of the disk, in order. */
   readonly onDisk?: ((piece: DiskPiece) => void) | undefined;
-  /** Called during the copy with a number of bytes: of the disk, or of the file if it is compressed or an archive. */
+  /** Called during the copy. Both numbers are bytes of the disk, or bytes of the file if it is compressed or an archive. */
   readonly onProgress: (done: number, total: number) => void;
 }
 

@@ -4,7 +4,7 @@
 // Files" (old GNU format, in which cloud images are packed).
 //
 // 1. An archive has one image: a regular file whose name ends like that of an image. An archive with two is refused.
-// 2. At most OTHERS_BYTES_MAX bytes of other members are skipped.
+// 2. Other members are skipped. An archive in which they have more than OTHERS_BYTES_MAX bytes is refused.
 // 3. Holes of an old GNU sparse file stay holes. Other formats of sparse files would be read wrongly, so they are refused by name.
 // 4. The archive must end with its two empty blocks, or at least after a whole member. An archive that was cut short is refused.
 
@@ -98,7 +98,9 @@ export class TarReader {
     if (kind !== 'over' && (kind !== 'header' || this.#gatheredBytes > 0))
       throw new TarFault('the archive was cut short: copy it again');
     if (this.#found === undefined) {
-      throw new TarFault('the archive has no disk image: its name must end in .raw, .img or .qcow2, as in disk.raw');
+      throw new TarFault(
+        'the archive has no disk image: the name of an image must end in .raw, .img or .qcow2, as in disk.raw',
+      );
     }
   }
 

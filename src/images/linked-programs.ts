@@ -39,7 +39,7 @@ export async function collectPrograms(
     // The dynamic linker itself is linked statically.
     if (!needs.ok) continue;
     const { interpreter } = needs.value;
-    // The C library lists the linker as a dependency, but the linker that runs needs no second copy.
+    // The C library names the linker as a dependency. The linker is running then, so no file of that name is looked up.
     const wanted = needs.value.libraries
       .filter((library) => !library.startsWith('ld-linux'))
       .map((library) => ({ name: library, library }));

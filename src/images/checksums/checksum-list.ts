@@ -17,7 +17,7 @@ import { isContainedPath } from '../documents/contained-path.ts';
 import { type DocumentDecoded, documentFault, documentValue } from '../documents/fault.ts';
 import { decodeText } from '../documents/text.ts';
 
-/** A checksum algorithm; the list has the weakest first. SHA-1 and MD5 only protect against damage. */
+/** A checksum algorithm; ALGORITHMS has the weakest first. SHA-1 and MD5 only protect against damage. */
 export type ChecksumAlgorithm = (typeof ALGORITHMS)[number];
 const ALGORITHMS = ['md5', 'sha1', 'sha224', 'sha256', 'sha384', 'sha512'] as const;
 

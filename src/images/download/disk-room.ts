@@ -11,7 +11,7 @@ import { RESERVE_BYTES } from '../blob-writing.ts';
 import { AttemptFailure, type AttemptFault } from './fault.ts';
 
 /** Written bytes between two checks of the free space. */
-const CHECK_BYTES = 64 * 1024 * 1024;
+const ROOM_CHECK_BYTES = 64 * 1024 * 1024;
 
 /** The disk of a directory. */
 interface DiskFacts {
@@ -114,7 +114,7 @@ export class FileRoom {
   wrote(bytes: number): void {
     this.#reservation?.wrote(bytes);
     this.#unchecked += bytes;
-    if (this.#unchecked < CHECK_BYTES) return;
+    if (this.#unchecked < ROOM_CHECK_BYTES) return;
     this.#unchecked = 0;
     void this.#check();
   }

@@ -36,7 +36,7 @@ const WORDS: { readonly [Code in keyof AttemptFaultParams]: (params: AttemptFaul
   busy: ({ host, status, seconds }) =>
     `${host} is busy (HTTP ${status}): ${TRIES_AGAIN}${seconds === undefined ? '' : ` after ${seconds} s, as it asks`}`,
   'redirect-insecure': ({ host, to }) =>
-    `${host} redirects from https to ${to}, which is insecure: ${OTHER_MIRROR}, or set the http URL yourself`,
+    `${host} redirects from https to ${to}, which is insecure and not followed: ${OTHER_MIRROR}, or name the http URL on purpose`,
   'redirect-unusable': ({ host, to }) =>
     `${host} redirects to ${to}, which is not an http or https URL: ${OTHER_MIRROR}`,
   'redirect-endless': ({ host, max }) => `${host} redirects more than ${max} times: ${CHECK_URL}`,

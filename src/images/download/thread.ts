@@ -163,7 +163,7 @@ export class DownloadThread implements Downloads {
     if (change.state.kind === 'done' || change.state.kind === 'cancelled') this.#byId.delete(id);
   }
 
-  /** Fails everything unfinished. After `close` all downloads are paused; only their thread no longer exists. */
+  /** Fails everything unfinished. After `close` no download fails, because all are paused; `resume` starts another thread. */
   #failAll(said: string): void {
     const reason: AttemptFault = { code: 'thread-ended', params: { said } };
     for (const download of this.#byId.values()) {

@@ -5,7 +5,7 @@
 
 import type { RootFormat } from '../stored-system.ts';
 
-/** The first bytes of a root that show its format. */
+/** How many bytes at the beginning of a root show its format. */
 export const ROOT_HEAD_BYTES = 512;
 /** Space that a root needs on a disk: about EXPANSION times its packed size, plus ROOM_BYTES to work in. */
 const EXPANSION = 4;

@@ -32,7 +32,7 @@ export interface Qcow2Header {
  * its zeroes takes time and space, so a larger disk is refused by its size alone.
  */
 export const DISK_BYTES_MAX = 2 * 1024 ** 4;
-/** The first bytes of a file, with all fields of the header that are read. */
+/** How many bytes at the beginning of a file contain all fields of the header that are read. */
 export const HEADER_BYTES = 112;
 const V2_BYTES = 72;
 const V3_BYTES = 104;

@@ -12,7 +12,7 @@ const FILE_CHARACTERS_MAX = 1024 * 1024;
 /** Of one file. */
 const MIRRORS_MAX = 1000;
 
-/** The URLs, each ending in `/`, from which apt takes binary packages (`deb`) of the component main. */
+/** The URLs, each ending in `/`, from which apt takes binary packages (`deb`, only in lower case) of the component main. */
 export function readAptMirrors(text: string, form: 'list' | 'sources'): readonly string[] {
   if (text.length > FILE_CHARACTERS_MAX) return [];
   const found = form === 'list' ? readLines(text) : readStanzas(text);

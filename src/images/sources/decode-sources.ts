@@ -132,7 +132,7 @@ function decodeTrust(written: WrittenSource, path: string, report: Report): Sour
   if (signed === undefined) {
     const url = placeOf(written);
     if (why === undefined) report(`${path}.why`, 'is missing: say why the site is trusted without a signature');
-    if (!url.startsWith('https://')) report(path, 'is unsigned, so its URL must begin with https://');
+    if (!url.startsWith('https://')) report(path, 'is unsigned, so it needs a URL, which must begin with https://');
     return { kind: 'unsigned', why: why ?? '' };
   }
   if (why !== undefined) report(`${path}.why`, 'belongs to unsigned: true; remove it');
@@ -146,7 +146,7 @@ function decodeTrust(written: WrittenSource, path: string, report: Report): Sour
   return { kind: 'signed', keyrings, keyUrl, fingerprints };
 }
 
-/** The URL that must protect an unsigned source; empty: the mirror of the host's apt, unknown here. */
+/** The URL that must be https if the source is unsigned; empty: the mirror of this host's apt, which is not known here. */
 function placeOf(written: WrittenSource): string {
   if (written.kind === 'installer') return written.mirror ?? '';
   return written.kind === 'files' ? written.directory : written.url;
