@@ -8,7 +8,8 @@
 // 1. At most LAYERS_MAX layers are unpacked.
 // 2. The parts of a raw disk are passed on at once, without a copy. The tables of a qcow2 image may be anywhere in it, so the image
 //    (not its disk) is first written to a file. That file has no name, so that nothing is left of it, however this process ends.
-// 3. A qcow2 image may have at most twice its disk's bytes, plus TABLES_BYTES. The taker bounds a raw disk.
+// 3. A qcow2 image may have at most twice its disk's bytes, plus TABLES_BYTES, and never more than DISK_BYTES_MAX. A raw disk is bounded
+//    by its LayerTaker.
 
 import { type FileHandle, open, rm } from 'node:fs/promises';
 import { copyBytes, viewBytes } from '../net/borrowed-bytes.ts';
@@ -21,7 +22,7 @@ import type { DiskPiece } from './qcow2/reading.ts';
 
 /** Bound on the layers around an image: a compressed archive with a compressed image has three. */
 const LAYERS_MAX = 3;
-/** Bytes of a qcow2 image besides the content of its disk: its tables, and the bitmaps that some images have. */
+/** Bound on the bytes of a qcow2 image besides the content of its disk: its tables, and the bitmaps that some images have. */
 const TABLES_BYTES = 64 * 1024 * 1024;
 /** Written bytes between two checks of the free space. */
 const ROOM_CHECK_BYTES = 64 * 1024 * 1024;

@@ -17,7 +17,7 @@ export const MODULE_DIRECTORIES: readonly string[] = [
   'drivers/nvme/host',
 ];
 
-/** Omitted parts of these directories: for other media, or large and for hardware that servers booted from the network do not have. */
+/** The omitted parts of these directories: drivers for other media, and large drivers for hardware that no netbooted server has. */
 export const MODULE_DIRECTORIES_WITHOUT: readonly string[] = [
   'drivers/net/ethernet/mellanox/mlxsw',
   'drivers/net/ethernet/netronome',

@@ -77,7 +77,7 @@ export function runProgram(name: string, args: readonly string[], options: Progr
   });
 }
 
-/** The errors of a program, in one line: the messages that apt marks with `E:` (not its warnings), or without any, the last lines. */
+/** The errors of a program, in one line: the messages that apt marks with `E:`, not its warnings. If there are none, the last lines. */
 export function complaintOf(said: string): string {
   const lines = said.split('\n').flatMap((line) => line.replace(/\s+/g, ' ').trim() || []);
   const errors = lines.filter((line) => line.startsWith('E: '));

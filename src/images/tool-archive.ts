@@ -1,4 +1,5 @@
-// Packs programs that only some machines need into an archive next to the initrd of the environment, which contains its path and hash.
+// Packs programs that only some machines need into an archive next to the environment's initrd. The initrd contains the archive's path and
+// hash.
 //
 // 1. The initrd and its archives are published together; a machine accepts only the archive that was built with its initrd.
 // 2. The same packages give the same bytes.

@@ -47,7 +47,10 @@ export interface CopyResult {
   readonly problems: readonly string[];
 }
 
-/** Copies the missing images, and removes copies of removed ones. @throws RackError `source-failed` if no address of the region answers */
+/**
+ * Copies the missing images, and removes the copies of images that the region no longer has.
+ * @throws RackError `source-failed` if no address of the region answers
+ */
 export async function copyFromRegion(terms: CopyTerms): Promise<CopyResult> {
   const offers = await askRegion(terms);
   const problems: string[] = [];

@@ -98,7 +98,7 @@ export class FileDownload implements Download {
   #report: Timer | undefined;
   #bytesPerSecond = 0;
   #mayMix: boolean;
-  /** The URLs from which the kept bytes came; `an earlier run` stands for the unknown URLs of earlier processes. */
+  /** The URLs from which the kept bytes came; `an earlier run` stands for those that are no longer known. */
   #contributors = new Set<string>();
 
   /** @throws RackError `bad-argument` for an invalid URL */

@@ -1,6 +1,6 @@
 // Imports an offered installer: downloads its kernel and its initrd, verifies them, adds the drivers and publishes them in the boot tree.
 //
-// 1. Nothing appears in the tree before both files match the checksums of the signed list.
+// 1. Nothing appears in the tree before both files match their checksums in a trusted list, which is signed or was fetched by HTTPS.
 // 2. An interrupted download continues with the next import. Only a finished import removes the files.
 
 import { readFile, rm } from 'node:fs/promises';

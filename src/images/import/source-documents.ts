@@ -21,7 +21,7 @@ import type { ImageSource } from '../sources/source.ts';
 const DOCUMENT_BYTES_MAX = 32 * 1024 * 1024;
 /** The sum of all documents of a source, in bytes. The largest known document has 12 MB. */
 const TOTAL_BYTES_MAX = 256 * 1024 * 1024;
-/** Larger documents, in bytes, are fetched again for each reader: an index may name a thousand, too many to keep in memory. */
+/** Documents with more bytes are fetched again for each reader: an index may name a thousand, too many to keep in memory. */
 const KEPT_BYTES_MAX = 1024 * 1024;
 const SIGNATURE_BYTES_MAX = 64 * 1024;
 const KEYRING_BYTES_MAX = 4 * 1024 * 1024;

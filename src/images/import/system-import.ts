@@ -39,7 +39,7 @@ import { isRoot, judgeSystemName, ROOT_HEAD_BYTES, rootDiskBytes } from './root-
 const ROOT_BYTES_MAX = 64 * 1024 ** 3;
 /** The largest kernel, initrd or manifest, in bytes. The initrd of Ubuntu 22.04 has 116 MB. */
 const FILE_BYTES_MAX = 1024 * 1024 * 1024;
-/** Resolves when the last import has ended. Systems share files, so a process imports one system at a time. */
+/** Resolves when the import that was requested last has ended. Systems share files, so a process imports one system at a time. */
 let last: Promise<unknown> = Promise.resolve();
 
 /**

@@ -62,7 +62,7 @@ interface DiscInfo {
 
 /**
  * Imports the installer of a disc.
- * @throws RackError `bad-argument` for a file that is not a disc with this installer, `store-unwritable` if the disk lacks space
+ * @throws RackError `bad-argument` for a file that is not a disc with Ubuntu's installer, `store-unwritable` if the disk lacks space
  */
 export async function importDisc(request: DiscRequest): Promise<DiscInstaller> {
   const refuse = (why: string, cause?: unknown): RackError =>

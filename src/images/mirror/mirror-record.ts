@@ -77,7 +77,7 @@ export class MirrorRecord {
     for (const wanted of [...files, ...documents]) if (!(await this.#isThere(wanted))) missing.push(wanted);
     const named = new Set(documents.map(({ path }) => path));
     for (const { path, digest } of missing) {
-      // Set again, an entry keeps its place; without this, it becomes the last one.
+      // A Map keeps the place of an entry that is set again. An entry that was deleted before becomes the last one.
       if (named.has(path)) this.#entries.delete(path);
       this.#entries.set(path, { path, hex: digest.hex });
     }
@@ -110,7 +110,8 @@ export class MirrorRecord {
   }
 
   /**
-   * Removes files that earlier runs wrote and that this run does not want, the last recorded first: a document before the files that it names.
+   * Removes files that earlier runs wrote and that this run does not want. The last recorded goes first, so a document goes before the
+   * files that it names.
    * @returns the removed paths, in that order
    */
   async removeOthers(wanted: ReadonlySet<string>): Promise<readonly string[]> {

@@ -52,7 +52,7 @@ export function* decodeL1Table(piece: Uint8Array, at: number, header: Qcow2Heade
 }
 
 /**
- * The extents of an L2 table, in the order of the disk; adjacent ones are joined.
+ * The extents of an L2 table, in the order of the disk. Neighbouring holes are joined, and so is data that continues in the file.
  * @param table its entries, as many as the disk needs
  * @param at the table's offset in the file
  * @param covered how many bytes of the disk they describe

@@ -156,11 +156,14 @@ async function expand(packed: Uint8Array, header: Qcow2Header): Promise<Uint8Arr
     header.compression === 'deflate'
       ? promisify(inflateRaw)(packed, room)
       : promisify(zstdDecompress)(packed, { ...room, params: { [zlib.ZSTD_d_windowLogMax]: WINDOW_LOG_MAX } });
-  // Any other complaint of zlib is a bug here, and throws at once.
+  // A rejection means damaged bytes. Wrong options would be a bug here, for which zlib throws at once.
   return await expansion.catch(() => undefined);
 }
 
-/** Releases the memory of a piece: the garbage collector would let hundreds of MiB pile up. Small buffers of zlib share a larger one and stay. */
+/**
+ * Releases the memory of a piece: the garbage collector would let hundreds of MiB pile up first. A small buffer of zlib is part of a larger
+ * one, and is not released.
+ */
 function release(piece: DiskPiece): void {
   if (piece.kind === 'hole') return;
   const { buffer, byteOffset, byteLength } = piece.bytes;

@@ -76,8 +76,8 @@ type Packet = Awaited<ReturnType<OpenPgp['readSignature']>>['packets'][number];
 type Check = (keys: SigningKeys, at: Date) => Promise<{ readonly signatures: VerifyMessageResult['signatures'] }>;
 
 /**
- * A reformatted key, for example after its expiry was extended, has a self-signature newer than its earlier signatures: these stay valid.
- * Keys without key flags are old; they may sign.
+ * After a key was reformatted, for example to extend its expiry, its self-signature is newer than the signatures that it made before.
+ * These stay valid. Keys without key flags are old; they may sign.
  */
 const CONFIG = { allowInsecureVerificationWithReformattedKeys: true, allowMissingKeyFlags: true };
 

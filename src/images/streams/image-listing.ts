@@ -32,7 +32,7 @@ const WORD_SHOWN_MAX = 64;
 
 const word = (text: string): string => cleanText(text, WORD_SHOWN_MAX);
 
-/** Sorts the images by system, release and architecture, newest first. */
+/** Lists the images by system, release and architecture, newest first. */
 export function listImages(images: readonly StreamImage[]): readonly SiteImage[] {
   return images.toSorted(compareImages).map((image) => ({
     os: word(image.os),

@@ -47,7 +47,7 @@ const LATER: ReadonlySet<string> = new Set(['store-unwritable', 'already-running
 /** The bytes read in one step. */
 const READ_BYTES = 1024 * 1024;
 
-/** Finishes an upload. Throws only errors that are not a RackError. */
+/** Finishes an upload. A RackError becomes the result; any other error is thrown. */
 export async function finishUpload(order: FinishOrder): Promise<FinishResult> {
   const lockPath = `${partPath(order.tree, order)}.lock`;
   try {

@@ -129,7 +129,7 @@ export class BootImages {
     return upload === undefined ? {} : { upload, progress: progressOf(upload, this.uploads.reasonOf(upload)) };
   }
 
-  /** Requests an import as soon as possible, including images whose import was cancelled before. */
+  /** Requests an import as soon as possible. It also resumes imports of images that were cancelled before. */
   async askImport(username: string): Promise<void> {
     const { store, clock } = this.#parts;
     await store.transact(async () => {

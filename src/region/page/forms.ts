@@ -134,7 +134,7 @@ export function choiceField(view: View, control: Control & { readonly choices: r
 export const choiceOf = (value: string, { text, meaning }: { readonly text: string; readonly meaning: string }) =>
   [value, text, meaning] as const;
 
-/** Radio buttons, each with a sentence that explains it; an empty one is not shown. */
+/** Radio buttons, each with a `meaning` that explains it; an empty `meaning` is not shown. */
 export function radioField(
   view: View,
   control: Control & { readonly choices: readonly (readonly [value: string, text: string, meaning: string])[] },

@@ -23,7 +23,7 @@ export const SOURCES_PATH = '/MAAS/images/sources/';
 const SHOWN_MAX = 300;
 /** Selections of a source on the page. */
 const SELECTIONS_SHOWN_MAX = 12;
-/** The newest downloads of racks on the page. */
+/** Downloads of racks on the page, the newest ones. */
 const REPORTED_SHOWN_MAX = 60;
 
 const IMPORT = { method: 'POST', path: 'boot-resources', op: 'import' } as const;

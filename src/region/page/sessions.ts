@@ -96,7 +96,7 @@ export class Sessions {
 const isOver = ({ begunMs, usedMs }: StoredSession, nowMs: number): boolean =>
   Math.abs(nowMs - usedMs) > SESSION_IDLE_MS || nowMs - begunMs > SESSION_MS_MAX;
 
-/** Waits for a write that may fail because the store is unavailable. @throws any other error */
+/** Waits for a write, which is lost without an error if the store is unavailable. @throws any other error */
 async function ifAvailable(written: Promise<void>): Promise<void> {
   try {
     await written;
