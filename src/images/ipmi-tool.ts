@@ -1,5 +1,6 @@
-// Packs the search for a machine's BMC for an initrd: the script `environment/bmc`, and FreeIPMI's ipmi-raw with its libraries and dynamic
-// linker, so that it runs in any initrd of its architecture. The program sends and prints bytes; the script encodes and decodes them.
+// Makes the entries of an initrd that search for a machine's BMC: the script `environment/bmc`, and FreeIPMI's ipmi-raw with its libraries
+// and dynamic linker, so that it runs in any initrd of its architecture. The program sends and prints bytes; the script encodes and decodes
+// them.
 //
 // 1. Everything comes from the distribution's packages, nothing from the building host.
 // 2. Each file is compressed separately: the script unpacks them only on machines with a BMC, which saves memory on others.

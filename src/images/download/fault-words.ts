@@ -31,7 +31,7 @@ const WORDS: { readonly [Code in keyof AttemptFaultParams]: (params: AttemptFaul
     `the proxy ${proxy} asked for a password: write http://USER:PASSWORD@HOST:PORT in http_proxy and https_proxy`,
 
   silent: ({ host, seconds }) => `${host} did not answer within ${seconds} s: ${TRIES_AGAIN}`,
-  'http-refused': ({ host, status }) => `${host} refused the file (HTTP ${status}): ${CHECK_URL}`,
+  'http-refused': ({ host, status }) => `${host} did not deliver the file (HTTP ${status}): ${CHECK_URL}`,
   'http-failed': ({ host, status }) => `${host} failed (HTTP ${status}): ${TRIES_AGAIN}`,
   busy: ({ host, status, seconds }) =>
     `${host} is busy (HTTP ${status}): ${TRIES_AGAIN}${seconds === undefined ? '' : ` after ${seconds} s, as it asks`}`,

@@ -188,7 +188,7 @@ function statusFault({ status, headers, url, wallTimeMs }: AnswerHead): AttemptF
   return { code: isRefusal ? 'http-refused' : 'http-failed', params: { host, status } };
 }
 
-/** The seconds of a Retry-After, which is a number or a date; undefined: it has none. */
+/** The seconds of a Retry-After, which is a number or a date; undefined: the field is absent, or neither of them. */
 function retryAfterSeconds(text: string | undefined, wallTimeMs: number): number | undefined {
   if (text === undefined) return undefined;
   if (/^\d{1,9}$/.test(text)) return Number(text);

@@ -27,7 +27,7 @@ export interface DownloadRequest {
   readonly directory: string;
   /** The name of the finished file in it. */
   readonly name: string;
-  /** True if the file is converted to the same disk while it arrives. Then as much space is reserved for the copy as for the file. */
+  /** True if a converted copy is written to the same disk while the file arrives. Then space for a copy of equal size is reserved, too. */
   readonly isConverted?: boolean | undefined;
 }
 

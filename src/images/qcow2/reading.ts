@@ -21,7 +21,7 @@ import { decodeL1Table, decodeL2Table, type Extent } from './mapping.ts';
 export interface ImageBytes {
   /** The size of the whole image. */
   readonly bytes: number;
-  /** Reads `length` bytes from `at` on into memory of their own; fewer at the end of the file. It may wait until they are downloaded. */
+  /** Reads `length` bytes from `at` on into a new buffer; fewer at the end of the file. A read may wait until its bytes are downloaded. */
   read(at: number, length: number): Promise<Uint8Array>;
 }
 
@@ -35,7 +35,7 @@ const L1_ENTRIES_AT_ONCE = 8192;
 const PART_BYTES_MAX = 1024 * 1024;
 const PARTS_AHEAD_MAX = 16;
 const AHEAD_BYTES_MAX = 8 * 1024 * 1024;
-/** zlib gets room for more than a cluster. Only then does it stop at the end of one, and report that more follows. */
+/** zlib gets room for more than a cluster. Only then does it stop at the end of a cluster, and report that more bytes follow. */
 const SLACK_BYTES = 64;
 /** A frame of Zstandard may look back this far, as a power of two in bytes: four of the largest clusters. */
 const WINDOW_LOG_MAX = 23;

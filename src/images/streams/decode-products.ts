@@ -7,7 +7,8 @@
 //
 // 1. Every path is contained (`documents/contained-path.ts`), and every checksum has the length of its algorithm.
 // 2. An item without a path is skipped, because it is not a file: an image in a cloud, for example, has an identifier instead.
-// 3. If the items of a version name several subarchitectures, there is one image for each. Items that name none belong to all of them.
+// 3. If the items of a version name several subarchitectures (`subarch`), there is one image for each. Items that name none belong to all
+//    of these images.
 // 4. Unknown fields and file types are kept as tags. Only fields that this decoder reads are checked.
 
 import type { Fields } from '../../fields.ts';

@@ -39,7 +39,7 @@ export function eventText(event: Happening & Pick<MachineEvent, 'stranger'>): st
   return isReady ? sentence : asSentence(sentence);
 }
 
-/** A successful HTTP status without a body; it is not shown. */
+/** A successful HTTP status without a body. The page does not show it. */
 const BARE_ANSWER = /: HTTP 2\d\d(?:: OK)?$/;
 const withoutBareAnswer = (text: string): string => text.replace(BARE_ANSWER, '');
 
