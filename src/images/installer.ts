@@ -100,7 +100,7 @@ export async function publishInstaller(request: EnvironmentRequest, mirrored: Mi
     const installer = await openInstaller(mirrored);
     const manifest = { ...facts, kernel: installer.version };
     if (!hasPackages && request.packages === undefined) {
-      const remedy = `give the packages of linux-image-${installer.version} with --package to add them`;
+      const remedy = `to add the drivers, give the packages of linux-image-${installer.version} with --package`;
       request.onProgress(`Omitting the drivers for disks, so an enlistment reports no disks: ${remedy}`);
       return await publish(request, { files: mirrored, packages: [] }, manifest, new Uint8Array(0));
     }

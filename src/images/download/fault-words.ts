@@ -34,7 +34,7 @@ const WORDS: { readonly [Code in keyof AttemptFaultParams]: (params: AttemptFaul
   'http-refused': ({ host, status }) => `${host} did not deliver the file (HTTP ${status}): ${CHECK_URL}`,
   'http-failed': ({ host, status }) => `${host} failed (HTTP ${status}): ${TRIES_AGAIN}`,
   busy: ({ host, status, seconds }) =>
-    `${host} is busy (HTTP ${status}): ${TRIES_AGAIN}${seconds === undefined ? '' : ` after ${seconds} s, as it asks`}`,
+    `${host} is busy (HTTP ${status}): ${TRIES_AGAIN}${seconds === undefined ? '' : ` after ${seconds} s, as the server asks`}`,
   'redirect-insecure': ({ host, to }) =>
     `${host} redirects from https to ${to}, which is insecure and not followed: ${OTHER_MIRROR}, or name the http URL on purpose`,
   'redirect-unusable': ({ host, to }) =>

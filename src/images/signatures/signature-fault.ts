@@ -23,7 +23,10 @@ const REASONS = {
   ],
   'expired-signature': ['its signature has expired', 'fetch it again: the site signs it regularly'],
   'future-signature': ['its signature was made in the future', 'set the clock of this host'],
-  'bad-signature': ['its signature is wrong', 'it was changed or damaged in transit: fetch it from another mirror'],
+  'bad-signature': [
+    'its signature is wrong',
+    'the file or its signature was changed or damaged in transit: fetch it from another mirror',
+  ],
   'weak-algorithm': [
     'its signature uses an algorithm that is no longer accepted',
     'ask the site to sign with a newer key',
