@@ -154,7 +154,7 @@ describe('a machine with a power driver', { skip: missing('linux') }, () => {
     // It depends on whether the machine's first request was on disk before the daemon died.
     assert.match(
       text,
-      /it may have been switched on: Rackboot ended during this|it was switched on, then powered off again/,
+      /it may have been switched on: Rackboot ended during this action|it was switched on, then powered off again/,
     );
     // The machine may still boot and switch itself off.
     await eventually('the state that its socket has', async () => {

@@ -88,11 +88,11 @@ const SENTENCES: readonly (readonly [Readonly<Record<string, unknown>> & { reado
       region: 'a:1',
       said: 'ECONNRESET',
     },
-    'Got no answer from the region at a:1 for /MAAS/: the region does not answer (region-silent): ECONNRESET',
+    'Requested /MAAS/ from the region at a:1 without success: the region does not answer (region-silent): ECONNRESET',
   ],
   [
     { kind: 'http.region-unreachable', file: '/MAAS/', reason: 'no-region' },
-    'Got no answer from the region for /MAAS/: this rack has no region; set region.mode, or region.url, in its configuration (no-region)',
+    'Requested /MAAS/ from the region without success: this rack has no region; set region.mode, or region.url, in its configuration (no-region)',
   ],
   [
     {

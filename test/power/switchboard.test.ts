@@ -252,12 +252,12 @@ test('a query is answered at once, concurrent ones share the answer, and it is r
   assert.deepEqual([(await one).state, await other], ['off', await one]);
   assert.deepEqual(place.controller('a').asked, ['query']);
   board.command('1', place.target('a'), ON);
-  assert.match(textOf(await board.ask(place.target('a'))), /another command has the machine: on/);
+  assert.match(textOf(await board.ask(place.target('a'))), /the machine is busy with another command: on/);
   await pass(place.clock, 1_000);
   const waits = board.ask(place.target('a', 'm'));
   const late = board.ask(place.target('a', 'late'));
   assert.equal(board.command('2', place.target('a', 'late'), OFF).kind, 'taken');
-  assert.match(textOf(await late), /another command has the machine: off/);
+  assert.match(textOf(await late), /the machine is busy with another command: off/);
   place.controller('a').behaviour = 'hangs';
   const lost = board.ask(place.target('a', 'lost'));
   await board.close();

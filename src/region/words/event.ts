@@ -39,7 +39,7 @@ export const eventSentence = (happening: Happening): string => written(WRITERS, 
 export const remarkSentence = (remark: Remark | undefined): string =>
   remark === undefined ? '' : written(WRITERS, remark);
 
-/** Words that continue a sentence about the machine or rack in doubt. @param doubt from another version: may be an event without such words */
+/** Words that continue a sentence about the machine or rack in doubt. @param doubt another version's may be an event without such words */
 export const doubtWords = (doubt: Doubt | Happening): string => written(DOUBT_WRITERS, doubt);
 
 /** The sentence of a logged event, which begins with the hardware address of an unknown machine. */

@@ -113,7 +113,7 @@ export const API = {
     `${machine} is ${state}${owner === undefined ? '' : ` and belongs to ${owner}`}: release it or abort its work first, or ${byForce(machine)}.`,
 
   'field.level': ({ levels }: { readonly levels: readonly string[] }) => `Give one of ${levels.join(', ')}.`,
-  'field.events-limit': ({ max }: Max) => `Give at most ${max}: an answer has no more events.`,
+  'field.events-limit': ({ max }: Max) => `Give at most ${max}: one answer has no more events than that.`,
   'field.before-and-after': 'Give before or after, not both.',
 
   'field.release': 'Give the release to deploy, such as trixie or debian/trixie.',
@@ -121,7 +121,7 @@ export const API = {
   'field.user-data-long': ({ bytes, max }: Max & { readonly bytes: number }) =>
     `the user data has ${counted(bytes, 'byte')}; the maximum is ${max}`,
   'field.user-data-kind': ({ known }: { readonly known: readonly string[] }) =>
-    `cloud-init would ignore this user data: begin it with ${known.join(', ')}, or give a MIME message or gzip`,
+    `cloud-init would ignore this user data: begin it with one of ${known.join(', ')}, or give a MIME message or gzip`,
   'field.ip-address': 'Give an IPv4 address such as 10.20.0.10.',
   'field.storage': 'Give sizes in GB: root:50,100. Disk tags are not supported.',
   'field.interface-conditions': 'Conditions on interfaces are not supported: choose by tags.',
@@ -237,7 +237,7 @@ export const API = {
   'not-found.ssh-key': 'No SSH key has this id.',
   'field.keysource': 'Give lp:NAME for Launchpad, or gh:NAME for GitHub.',
   'field.keysource-offline': 'This region does not fetch published keys: add your keys one by one.',
-  'field.keysource-nobody': ({ source }: OfKeys) => `The key source has no user ${source}.`,
+  'field.keysource-nobody': ({ source }: OfKeys) => `There is no user ${source}: check the name.`,
   'field.keysource-empty': ({ source }: OfKeys) => `${source} has published no key of a supported type.`,
   'field.keysource-fault': ({ source, fault }: OfKeys & { readonly fault: KeysFault }) =>
     `The keys of ${source} could not be read: ${keysFaultText(fault)}. If the region has no internet access, set http_proxy, or add the keys one by one.`,

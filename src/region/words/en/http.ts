@@ -47,7 +47,7 @@ export const HTTP = {
   'bad-request.unended': 'multipart/form-data that does not end with its boundary',
   'bad-request.nul': 'A text in this request contains the character NUL, which is not allowed.',
   'bad-request.report': 'A report must have event_type (start, progress, finish), name and description.',
-  /** The text of the schema for messages of racks. */
+  /** The fault that the schema of racks' messages found, as a sentence. */
   'bad-request.rack': ({ problem }: { readonly problem: string }) => problem,
   'field.interfaces-json': ({ fault }: { readonly fault: JsonFault }) => jsonFaultText(fault),
   'field.json': ({ fault }: { readonly fault: JsonFault }) =>
@@ -55,7 +55,7 @@ export const HTTP = {
 
   'not-authenticated.rack': 'No rack has this UUID and key: register first.',
   'rack-rejected.link': 'an administrator rejected this rack',
-  'rate-limit.batch': 'Another batch of this rack is being stored: send this one after the answer to that.',
+  'rate-limit.batch': 'Another batch of this rack is being stored: send this one when that one has been answered.',
   'rate-limit.wrong-key': 'Too many requests with a wrong key: wait a little.',
   'not-found.post': ({ path }: { readonly path: string }) => `the API accepts no POST at ${path}`,
 

@@ -56,7 +56,7 @@ export const LAYOUTS = {
     `${machine} may have at most ${max} interfaces: delete some.`,
   'layout-refused.links-limit': ({ machine, max }: Limited) => `${machine} may have at most ${max} links: unlink some.`,
   'field.interface-name-form':
-    'Give at most 15 letters, digits, dots, hyphens and underscores, a letter first: Linux allows no longer names.',
+    'Give at most 15 letters, digits, dots, hyphens and underscores, a letter first: that is the longest name that Linux allows.',
   'field.interface-name-taken': ({ name }: Named) => `The machine has an interface ${name}: choose another name.`,
   'field.mac-of-hardware': 'The machine reports the address of a physical interface: it cannot be changed here.',
   'field.parents-of-hardware': 'A physical interface has no parents.',

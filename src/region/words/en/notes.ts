@@ -1,4 +1,5 @@
-// The sentences of notes: facts about a rack, its host or its region that a person should know. `rackboot status` shows them; events carry them.
+// The sentences of notes: facts about a rack, its host or its region that a person should know. `rackboot status` shows notes; events carry
+// them.
 //
 // 1. A sentence states the fact, its consequence and the remedy.
 
@@ -123,9 +124,9 @@ const NOTE_SENTENCES: Writers<NoteParams> = {
   'port-shared': (note) =>
     `On port ${note.port} the rack receives the broadcasts of every interface, not only of ${note.interface}, because sockets cannot be bound to devices here.`,
   'arp-unheard': ({ reason }) =>
-    `Addresses are offered without probing whether a host uses them, because receiving ARP needs CAP_NET_RAW (${reason}).`,
+    `Addresses are offered without probing whether a host uses them, because ARP cannot be received here (${reason}); that needs CAP_NET_RAW.`,
   'routers-unanswered': ({ reason }) =>
-    `iPXE waits about 13 s for an IPv6 router where there is none, because answering its router solicitations needs CAP_NET_RAW (${reason}).`,
+    `iPXE waits about 13 s for an IPv6 router where there is none, because its router solicitations cannot be answered here (${reason}); that needs CAP_NET_RAW.`,
   'polling-chosen': () => 'Rackboot polls the interfaces of the host every 2 s, as configured.',
   'polling-needed': ({ reason }) =>
     `Rackboot polls the interfaces of the host every 2 s, because the kernel cannot report changes here (${reason}).`,

@@ -68,9 +68,9 @@ const DETAILS: Writers<PowerDetailParams> = {
   'not-seen': ({ asked, seconds, look }) => `${detailText(asked)}, but after ${seconds} s: ${detailText(look)}`,
   still: ({ state }) => `it is still ${state}`,
 
-  interrupted: () => 'Rackboot ended during this; whether it was done is unknown',
+  interrupted: () => 'Rackboot ended during this action; whether it was done is unknown',
   stopping: () => 'Rackboot is stopping',
-  'other-command': ({ command }) => `another command has the machine: ${command}`,
+  'other-command': ({ command }) => `the machine is busy with another command: ${command}`,
   'too-many-queries': () => 'too many queries are waiting; try again later',
   'no-driver': ({ driver }) => `there is no power driver ${driver || 'none'}: set the machine's power_type`,
   'bad-parameters': ({ problems }) => `power_parameters: ${problems.map(problemText).join('; ')}`,

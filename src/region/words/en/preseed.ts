@@ -94,7 +94,7 @@ const MISTAKES: Writers<MistakeParams> = {
   'no-part': ({ name, known }) => `.${name} is not defined here; the parts are: ${known.join(', ')}`,
   'no-item': ({ key, value, items }) =>
     `[${key ?? (value === undefined ? '' : kindText(value))}] is not in this list of ${items}`,
-  'nothing-in': ({ value }) => `${kindText(value)} cannot contain this`,
+  'nothing-in': ({ value }) => `${kindText(value)} cannot contain the value before \`in\``,
   'not-joinable': ({ left, right }) => `${kindText(left)} and ${kindText(right)} cannot be joined: only texts can be`,
   'text-long': ({ max }) => `the text is longer than ${max} characters`,
   'filter-unknown': ({ name, known }) => `there is no filter ${name}; the filters are: ${known.join(', ')}`,

@@ -37,7 +37,10 @@ export function formatSpan(ms: number): string {
   return tenths < 600 ? `${tenths / 10} s` : formatDuration(whole).replace(/ 0 (?:s|min|h)$/, '');
 }
 
-/** Formats the time since a start, precise enough to keep the order of steps: `9.54 s`, `59.9 s`, `1:05 min`, from 10 minutes on `12 min`, `3 h`. */
+/**
+ * Formats the time since a start, precise enough to keep the order of steps: `9.54 s`, `59.9 s`, `1:05 min`; from 10 minutes on `12 min`,
+ * `3 h`.
+ */
 export function formatOffset(ms: number): string {
   const hundredths = Math.round(ms / 10);
   if (hundredths < 1000) return `${(hundredths / 100).toFixed(2)} s`;

@@ -155,6 +155,6 @@ export const HTTP_SENTENCES: Readonly<Record<HttpEventKind, (event: HttpParams) 
   'http.forwarded': (event) => exchanged(event, `Read ${fileOf(event)} from the region`, 'Requested'),
   'http.region-unreachable': ({ region, reason, said, ...event }) => {
     const where = region === undefined ? '' : ` at ${region}`;
-    return `Got no answer from the region${where} for ${fileOf(event)}: ${reasonText(reason)}${said === undefined ? '' : `: ${said}`}`;
+    return `Requested ${fileOf(event)} from the region${where} without success: ${reasonText(reason)}${said === undefined ? '' : `: ${said}`}`;
   },
 };
