@@ -1,19 +1,20 @@
-// Whether a configuration file is that of a region apart from its racks. Judged without the schemas of values, which most commands do not load.
+// Decides whether a configuration file is that of a region apart from its racks. Loads no schemas of values, as most commands do not need
+// them.
 
 import { type Settings, valueAt } from '../machines/settings.ts';
 import { readConfigFile, readConfigText } from './config-file.ts';
 import { REGION_CONFIG } from './region-config-place.ts';
 
 /**
- * True for the file of a region apart from its racks: it names a store, or is the file of that service and has no key of a rack. False also for
- * a file that cannot be read.
+ * True for the file of a region apart from its racks: it names a store, or it is REGION_CONFIG and has no key of a rack. False for a file that
+ * cannot be read.
  */
 export const isRegionFile = (path: string): boolean => namesStore(path, () => true);
 
-/** The same, but false for a rack's file that names a store by mistake. */
+/** Like `isRegionFile`, but false for a rack's file that names a store by mistake. */
 export const isOnlyOfRegion = (path: string): boolean => namesStore(path, (values) => !hasRackKey(values));
 
-/** Keys of every rack's file, or its store, that a region apart has not. */
+/** Every rack has these keys, in its file or in its store; a region apart from its racks has none of them. */
 const RACK_KEYS = ['cluster_interfaces', 'region.mode'];
 const hasRackKey = (values: Settings): boolean => RACK_KEYS.some((key) => valueAt(values, key) !== undefined);
 

@@ -48,7 +48,7 @@ const PASSWORD_CHARACTERS = 10;
 /** The size of the stand-in image: a sparse file of zeroes, which takes no room on most file systems. */
 const IMAGE_BYTES = 64 * 1024 * 1024;
 const HELLO = '#cloud-config\nruncmd:\n  - echo "hello from the lab" > /etc/motd\n';
-/** Longer than a lab: a simulated machine's system requests its address only once. */
+/** The lease time, longer than a lab runs: a simulated machine's system requests its address only once. */
 const LEASE = '1d';
 
 /** The addresses and ports of the `index`th rack (0 to 3) of a guided lab. */

@@ -1,4 +1,4 @@
-// The description that a region gives of its API, as far as the command line reads it (`description.ts`).
+// The schema of a region's description of its API: the parts that the command line reads (`description.ts`).
 
 import { z } from 'zod';
 
@@ -21,5 +21,5 @@ export const descriptionShape = z.looseObject({
   resources: z.array(z.looseObject({ name: z.string(), anon: handlerShape.nullable(), auth: handlerShape.nullable() })),
 });
 
-/** A description. */
+/** A region's description of its API. */
 export type Description = z.output<typeof descriptionShape>;

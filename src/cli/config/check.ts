@@ -1,4 +1,5 @@
-// `rackboot check`: lists every problem of a configuration file, in the file itself and on this host; `--diff` shows its changes.
+// `rackboot check`: lists every problem of a configuration file, in the file itself and on this host; `--diff` shows what it
+// would change in the running daemon.
 
 import { absentLoaders } from '../../config/absent-loaders.ts';
 import { findBootStops } from '../../config/boot-stops.ts';

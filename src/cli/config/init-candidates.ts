@@ -21,7 +21,7 @@ export interface Candidate extends InterfaceProposal {
 export const describeCandidate = ({ name, network, isDefaultRoute }: Candidate): string =>
   `${name} ${formatNetwork(network)}${isDefaultRoute ? ' (leads to the default router)' : ''}`;
 
-/** Why an answered interface is not a candidate. */
+/** Why the interface that a person named is not a candidate. */
 export function unknownInterfaceText(candidates: readonly Candidate[], name: string): string {
   const list = candidates.map(describeCandidate).join(', ');
   if (name === '') return `name the interface of your machines' network with --interface: ${list}`;

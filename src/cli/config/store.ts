@@ -128,7 +128,7 @@ async function change(flags: SettingFlags, key: string, value: SettingValue | un
   if (now !== undefined) for (const line of await strandedBy(before.config, now.config)) print(line);
 }
 
-/** Warns if the value just stored opens access to everybody, or names missing loaders. */
+/** Warns if the value just stored gives everybody access, or names missing loaders. */
 function printWarnings({ config }: FoundConfig, key: string): void {
   for (const line of [...wideDoors(config).map(noteText), ...absentLoaders(config.boot)])
     if (line.startsWith(`${key} `)) print(`Beware  ${line}`);

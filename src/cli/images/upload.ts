@@ -23,8 +23,9 @@ import { StopSignals } from './stop-signals.ts';
 import { localTarget, type UploadTarget, webTarget } from './upload-target.ts';
 
 const RESOURCES = '/MAAS/api/2.0/boot-resources/';
-/** Attempts without a new byte before it gives up, and the pause before each, in milliseconds for each attempt so far. */
+/** The most repeated attempts without a new byte before it gives up. */
 const ATTEMPTS_MAX = 6;
+/** The pause before another attempt, in milliseconds for each failure in a row. */
 const PAUSE_MS = 2000;
 /** How often it asks whether the image is ready, in milliseconds. */
 const LOOK_MS = 2000;

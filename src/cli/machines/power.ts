@@ -28,7 +28,7 @@ const surroundingsOf = (config: string): PowerSurroundings => ({
   ...{ clock: systemClock, sshIdentity: () => regionSshIdentity(config) },
 });
 
-/** The region's key, which may be read while the region runs. Before its first start there is no store, which later adopts the key. */
+/** The region's key; it may be read while the region runs. Before the region's first start, makes a key that the store adopts later. */
 async function regionSshIdentity(config: string): Promise<SshIdentity> {
   const place = loadStorePlace(config);
   const { stateDir } = place;

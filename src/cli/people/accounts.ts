@@ -68,7 +68,7 @@ export async function createAdministrator(written: AdministratorFlags): Promise<
   return 0;
 }
 
-/** The name and the e-mail address from the flags. Without a name there, asks for the name, and for the address if it is missing, too. */
+/** The name and the e-mail address from the flags. If the name is missing, asks for it, and for the address unless the flags have one. */
 export async function nameAdministrator(
   { username, email }: Pick<AdministratorFlags, 'username' | 'email'>,
   ask: (question: string) => Promise<string>,
@@ -104,7 +104,7 @@ export async function resetPassword(flags: PasswordFlags & { readonly config: st
   const { username } = flags;
   checkHasAccounts(place, username);
   const given = await givenPassword(flags);
-  // An unknown name is refused before a person types a password, and the store is closed meanwhile.
+  // Refuse an unknown name before a person types a password. The store is closed while the person types.
   if (given === undefined) await withStore(place, (store) => checkUser(store, username));
   const password = given ?? (await readPassword(flags));
   await withStore(place, async (store) => {

@@ -52,7 +52,7 @@ interface BackupReport {
 
 /** Writes the store of a configuration file into a new file, even while its region runs. @returns 0 */
 export async function backUp(config: string, given: string, { json, verbose }: BackupReport): Promise<number> {
-  // Resolved, because the error for a directory that the state's owner may not write names the directory.
+  // An absolute path, because the error for a directory that the state's owner may not write names the directory.
   const file = resolve(given);
   const place = loadStorePlace(config);
   await loadPostgres(place);

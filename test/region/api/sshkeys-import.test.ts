@@ -64,7 +64,7 @@ test('the published keys of a person are added with their source; those that are
         ['lp:ann', 'lp:ann', 'gh:ann'],
       );
       const other = await importFrom(api, 'gh:nobody');
-      assert.deepEqual([other.status, other.json], [400, { keysource: ['There is no user gh:nobody: check the name.'] }]);
+      assert.deepEqual([other.status, other.json], [400, { keysource: ['gh:nobody does not exist: check the name.'] }]);
     },
   ));
 

@@ -54,7 +54,7 @@ describe('a PostgreSQL that hangs', { skip: missing('linux', '/usr/lib/postgresq
           stored.add(username);
         } catch (error) {
           if (!(error instanceof RackError && error.code === 'store-unavailable')) throw error;
-          if (/whether it did is unknown/.test(error.message)) unknown.add(username);
+          if (/whether the change was stored is unknown/.test(error.message)) unknown.add(username);
           await sleep(20);
         }
         longestMs = Math.max(longestMs, performance.now() - from);

@@ -237,7 +237,7 @@ export const API = {
   'not-found.ssh-key': 'No SSH key has this id.',
   'field.keysource': 'Give lp:NAME for Launchpad, or gh:NAME for GitHub.',
   'field.keysource-offline': 'This region does not fetch published keys: add your keys one by one.',
-  'field.keysource-nobody': ({ source }: OfKeys) => `There is no user ${source}: check the name.`,
+  'field.keysource-nobody': ({ source }: OfKeys) => `${source} does not exist: check the name.`,
   'field.keysource-empty': ({ source }: OfKeys) => `${source} has published no key of a supported type.`,
   'field.keysource-fault': ({ source, fault }: OfKeys & { readonly fault: KeysFault }) =>
     `The keys of ${source} could not be read: ${keysFaultText(fault)}. If the region has no internet access, set http_proxy, or add the keys one by one.`,

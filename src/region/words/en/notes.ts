@@ -18,7 +18,7 @@ const smallBuffer = (buffers: string, follows: string, setting: string) => {
 
 const openToAll = (key: string, deed: string) => {
   return ({ networks }: { readonly networks: string }): string =>
-    `${key} has ${networks}: any host on the Internet may ${deed}, and an attacker who forges source addresses can make ` +
+    `${key} has ${networks}: hosts all over the Internet may ${deed}, and an attacker who forges source addresses can make ` +
     'this rack flood other hosts; name only the networks of your machines, or block the port for others in a firewall.';
 };
 
@@ -203,7 +203,7 @@ const NOTE_SENTENCES: Writers<NoteParams> = {
   'cache-invalid': ({ file, ...fault }) => `${file}: ${stateFault(fault)}`,
   'region-older': ({ ownVersion, otherVersion, file }) =>
     `region.db holds version ${ownVersion} of the desired state, but ${file} is of version ${otherVersion}: ` +
-    'it is an older copy, or the end of its write-ahead log was lost. Later machines, accounts and settings are missing. ' +
+    'region.db is an older copy, or the end of its write-ahead log was lost. Later machines, accounts and settings are missing. ' +
     "If you restored a backup, there is nothing to do; otherwise restore one, and check the kernel's log (dmesg)",
   'region-damaged': ({ file, reason }) =>
     `${file} is damaged in places (${reason}): the region uses the rest of it. Stop Rackboot and restore a backup; the disk may be failing, ` +

@@ -94,7 +94,7 @@ export const OUTAGES: Pick<Writers<NoteParams>, Outage['note']> = {
   'change-unconfirmed': () =>
     `${UNCONFIRMED}: whether this change was stored is unknown until the database confirms changes again; check the result then, before you repeat it (${STANDBY})`,
   'change-unknown': ({ said }) =>
-    `the region's database was lost while it stored a change${quoted(said)}, and whether it did is unknown: check the result before you repeat it`,
+    `the region's database was lost while it stored a change${quoted(said)}, and whether the change was stored is unknown: check the result before you repeat it`,
   'file-full': ({ file, said }) => `${file} cannot be used now${quoted(said)}: make room on its disk`,
   'file-unusable': ({ file, said }) =>
     `${file} cannot be used now${quoted(said)}: check which process holds it, and whether its disk fails`,
