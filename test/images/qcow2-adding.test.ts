@@ -163,7 +163,7 @@ describe('a qcow2 image in the store', () => {
       /^Added debian\/bookworm\/amd64\/generic\/release\/\d{8} from a QEMU image \(qcow2\): .* 200\.0 MiB on a disk/m,
     );
     const unfit =
-      /^Note: it was added unchanged, but judging by its content, a machine could not start it: it has no loader/m;
+      /^Note: the image was added, but judging by its content, a machine could not start it: it has no loader/m;
     assert.match(stderr, unfit);
     const packed = JSON.parse((await run('--json')).stdout);
     assert.deepEqual([packed.given, packed.added, packed.image.partitionTable], ['qcow2', false, 'gpt']);

@@ -74,7 +74,7 @@ export async function addDiskImage(flags: AddFlags): Promise<number> {
     else {
       print(describeAdding(result));
       if (result.unfit === undefined) print(`Judging by its content, ${describeSystem(result.system)}.`);
-      else printError(`Note: it was added unchanged, but judging by its content, ${result.unfit}.`);
+      else printError(`Note: the image was added, but judging by its content, ${result.unfit}.`);
     }
     return 0;
   } finally {
@@ -201,7 +201,7 @@ function meantImages(wanted: string, images: readonly StoredImage[]): string {
   return nearestHint(wanted, [...new Set(beginnings)]);
 }
 
-/** The images with this name, or whose names start with it. */
+/** The images with this name, or whose names start with all its parts. */
 export const imagesNamed = (images: readonly StoredImage[], name: string): readonly StoredImage[] =>
   images.filter((image) => `${formatImageName(image)}/`.startsWith(`${name}/`));
 

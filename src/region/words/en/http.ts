@@ -28,9 +28,10 @@ export const HTTP = {
   'followers-limit':
     'Too many clients follow the event log, and you have used your share: close one of yours, or read the log with op=query.',
   'downloads-limit': 'Too many images are being downloaded from this region: try again later.',
-  'lists-limit': 'Too many long lists are being sent, and you have used your share: read one to its end first.',
+  'lists-limit':
+    'Too many long lists are being sent, and you have used your share: read one of yours to its end first.',
   'lists-limit.searches':
-    'Too many searches for machines are under way, and you have used your share: wait for one first.',
+    'Too many searches for machines are under way, and you have used your share: wait until one of yours has ended.',
 
   'bodies-limit': 'Too many large bodies are arriving: try again in a moment.',
   'body-too-large': 'The body is longer than this region accepts.',

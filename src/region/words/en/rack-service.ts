@@ -101,7 +101,7 @@ export const DNS_SENTENCES: Readonly<Record<DnsEventKind, (event: DnsParams) => 
   'dns.listener-waiting': (event) =>
     `DNS waits for the address ${endpoint(event)}: bring its interface up, or correct dns.listen`,
   'dns.refused': (event) =>
-    `A DNS query from ${endpoint(event)} was refused: add its address to a managed network or dns.allow_recursion`,
+    `A DNS query from ${endpoint(event)} was refused: to answer it, include the address in a managed network or in dns.allow_recursion`,
   'dns.upstream-failed': (event) => `Upstream DNS server ${endpoint(event)} does not answer`,
   'dns.upstream-recovered': (event) => `Upstream DNS server ${endpoint(event)} answers again`,
   'dns.overloaded': ({ name }) =>

@@ -35,6 +35,6 @@ export const SCRIPTS = {
   'field.facts-version': ({ environment, region }: { readonly environment: number; readonly region: number }) =>
     `version: the boot environment speaks version ${environment}, this region version ${region}: ` +
     (environment > region
-      ? 'upgrade the region, or rebuild the environment with its own `rackboot images build`'
+      ? "upgrade the region, or rebuild the environment with the region's `rackboot images build`"
       : 'rebuild the environment with `rackboot images build`'),
 } as const satisfies RefusalTable;
