@@ -133,7 +133,7 @@ describe('the service under systemd', { skip, timeout: 240_000 }, () => {
     assert.doesNotMatch(reported, /fail/);
     const log = (): string => run('journalctl', '-u', UNIT, '--no-pager', '-o', 'cat');
     await eventually('its lease in the log', () => log().includes('"event":"dhcp.ack"'));
-    assert.doesNotMatch(log(), /hardware addresses need|portable ones/);
+    assert.doesNotMatch(log(), /hardware addresses need|portable sockets/);
     // Until its region is up, `status` fails and says so.
     const sinceReady = (): string => log().split('"event":"daemon.ready"').at(-1) ?? '';
     await eventually('its region', () => sinceReady().includes('"event":"region.up"'));
