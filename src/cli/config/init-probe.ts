@@ -1,4 +1,5 @@
-// Looks for other DHCP servers before `rackboot init` proposes to give addresses: two servers on one network disturb every host there.
+// Looks for other DHCP servers before `rackboot init` proposes to give addresses: two servers that do so on one network disturb every
+// host there.
 //
 // 1. Silence proves nothing: a switch port may not forward yet, and only root may ask. The warnings say so.
 
@@ -67,5 +68,5 @@ export const answeredText = ({ name }: InterfaceProposal, { servers }: WireAnswe
 
 /** The refusal to choose a mode when another server answers. */
 export const chooseText = (answered: string): string =>
-  `${answered}. Two DHCP servers on one network disturb every host there. Run this again with --mode proxy: that server keeps giving ` +
+  `${answered}. Two servers that give addresses on one network disturb every host there. Run this again with --mode proxy: that server keeps giving ` +
   'addresses, and this rack only says what to boot. Or stop that server and use --mode server. Nothing was written';

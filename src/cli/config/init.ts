@@ -127,7 +127,7 @@ async function settle(candidates: readonly Candidate[], field: Field, known: Ans
   if (answer.servers.length === 0) return 'server';
   const text = answeredText(place, answer);
   print(
-    `${text[0]?.toUpperCase()}${text.slice(1)}. In proxy mode it keeps giving addresses, and this rack only says what to boot.`,
+    `${text[0]?.toUpperCase()}${text.slice(1)}. In proxy mode that server keeps giving addresses, and this rack only says what to boot.`,
   );
   return undefined;
 }
