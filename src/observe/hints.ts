@@ -12,7 +12,7 @@ import { baseName, isKernelFile } from '../boot/paths.ts';
 import type { DhcpEvent } from '../dhcp/events/events.ts';
 import type { RackEvent } from '../event.ts';
 import type { HintParams } from '../region/records/rack-event-params.ts';
-import { type HintName, PURPOSE_REMEDIES } from '../region/words/rack-reasons.ts';
+import { type HintName, PURPOSE_PROBLEMS } from '../region/words/rack-reasons.ts';
 import type { TftpEvent } from '../tftp/events.ts';
 import { isDhcpEvent, isHttpEvent, isRefusedReport, isTftpEvent } from './protocol-events.ts';
 
@@ -152,7 +152,7 @@ export class BootWatch {
     if (purpose !== undefined) {
       if (purpose === 'chain') return [];
       this.#loads = 0;
-      return PURPOSE_REMEDIES[purpose] === undefined ? [] : [{ hint: 'cannot-start', purpose }];
+      return PURPOSE_PROBLEMS[purpose] === undefined ? [] : [{ hint: 'cannot-start', purpose }];
     }
     if (file === undefined) return [];
     if (isKernelFile(file)) this.#loads = 0;

@@ -15,7 +15,7 @@ export {
 export { kernelParamsText } from './en/kernel-params.ts';
 export { noteText } from './en/notes.ts';
 export { ALLOCATION_REASONS, DHCP_REASONS, dhcpReason, journalText, planText } from './en/rack-dhcp.ts';
-export { PURPOSE_REMEDIES, PURPOSE_SENTENCES, refusalOf } from './en/rack-files.ts';
+export { PURPOSE_PROBLEMS, PURPOSE_SENTENCES, refusalOf } from './en/rack-files.ts';
 export {
   type DiskData,
   fullDiskText,

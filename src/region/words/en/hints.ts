@@ -8,7 +8,7 @@ import type { Away } from '../../../machines/machine.ts';
 import type { DhcpParams, HintParams } from '../../records/rack-event-params.ts';
 import { formatSpan } from './quantity.ts';
 import { ALLOCATION_REASONS, dhcpReason, homeText, type PlanFacts, planText } from './rack-dhcp.ts';
-import { PURPOSE_REMEDIES, PURPOSE_SENTENCES, refusalOf } from './rack-files.ts';
+import { PURPOSE_PROBLEMS, PURPOSE_SENTENCES, refusalOf } from './rack-files.ts';
 
 const fileOf = ({ file }: HintParams): string => file ?? 'a file';
 
@@ -45,7 +45,7 @@ const HINT_SENTENCES = {
       ? `it needs ${file}, which is not in the boot tree: ${remedyFor(file)}, or put the file there`
       : `it needs ${file}, which is not in the boot tree: Rackboot fetches no loaders for 32-bit UEFI; if the processor is ` +
         '64-bit, put the file there yourself',
-  'cannot-start': ({ purpose = '' }) => `it cannot start: ${PURPOSE_REMEDIES[purpose] ?? purpose}`,
+  'cannot-start': ({ purpose = '' }) => `it cannot start: ${PURPOSE_PROBLEMS[purpose] ?? purpose}`,
   'transfer-stalled': (hint) =>
     `it stopped acknowledging ${fileOf(hint)} halfway: it was powered off, or its network lost every packet from then on`,
   'transfer-unheard': ({ times = 0, blockBytes = 512 }) =>

@@ -24,7 +24,7 @@ export const PURPOSE_SENTENCES: Readonly<Record<string, string>> = {
 };
 
 /** The problem and its remedy, for a configuration that can only explain a problem, by its purpose. */
-export const PURPOSE_REMEDIES: Readonly<Record<string, string>> = {
+export const PURPOSE_PROBLEMS: Readonly<Record<string, string>> = {
   'image-missing':
     'its kernel and initrd are not in the boot tree: `sudo rackboot images build` builds the environment, `sudo rackboot images import-installer` adds an installer',
   'no-environment':

@@ -9,7 +9,7 @@ import { hintText } from './hints.ts';
 import { noteText } from './notes.ts';
 import { formatBytes, formatSpan } from './quantity.ts';
 import { homeText } from './rack-dhcp.ts';
-import { PURPOSE_REMEDIES, reasonText } from './rack-files.ts';
+import { PURPOSE_PROBLEMS, reasonText } from './rack-files.ts';
 import { asSentence } from './sentences.ts';
 import type { Writers } from './table.ts';
 
@@ -44,7 +44,7 @@ export function obstacleText(obstacle: Obstacle): string {
     case 'leases-unwritable':
       return `leases cannot be written (${obstacle.reason ?? 'unknown'}): none is granted until they can be`;
     case 'last-boot':
-      return `at its last boot: ${PURPOSE_REMEDIES[obstacle.purpose] ?? obstacle.purpose}`;
+      return `at its last boot: ${PURPOSE_PROBLEMS[obstacle.purpose] ?? obstacle.purpose}`;
     default:
       return unreachable(obstacle);
   }
