@@ -1,4 +1,4 @@
-// Why a listener refuses a request: its rate, body or path, or its use by a machine or a rack.
+// Why a listener refuses a request: for its rate, body or path. Also the refusals of requests that only machines or racks make.
 
 import type { Outage } from '../../records/store-outage.ts';
 import type { JsonFault } from '../../records/text-json.ts';

@@ -121,7 +121,7 @@ const REPORTS: readonly (readonly [RegExp, string])[] = [
   [/\/metadata\/(?:status|.*\/signal)|\/(?:metadata|curtin)\//, 'Reported its progress'],
 ];
 
-/** A report or a request to the region; names its path only if the region refused it. */
+/** `done` with its time or, if the region refused the request, `tried` with the path and the reason. */
 function exchanged(event: HttpParams, done: string, tried: string): string {
   const took = event.milliseconds === undefined ? '' : ` (${formatSpan(event.milliseconds)})`;
   const status = event.status ?? 0;

@@ -25,7 +25,7 @@ export type RemarkWords = Omit<Writers<RemarkParams>, EventCode>;
 /** A sentence for each doubt while it is open. */
 export type DoubtWords = Pick<EventWords, Doubt['code']>;
 
-/** The probable intention, to append to a sentence. */
+/** A question about what was probably meant, to append to a sentence; empty if nothing is similar. */
 export const didYouMean = (meant: string | undefined): string => (meant === undefined ? '' : ` Did you mean ${meant}?`);
 
 /** The owner, in words that follow a machine's name. */
