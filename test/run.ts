@@ -19,6 +19,7 @@ import type { FileLine } from './support/line-reporter.ts';
 import { MEMORY_ROOT } from './support/memory-place.ts';
 import { NO_MIRROR, reachesMirror, withoutMirrorText } from './support/needs.ts';
 import { endServersIn } from './support/postgres-end.ts';
+import { kill, processesOfRun, RUN_VARIABLE } from './support/process-tree.ts';
 import { killTests, type Limits, runTests, stopTests } from './support/test-process.ts';
 
 interface Suite extends Limits {
@@ -246,6 +247,9 @@ function makeScratch(): void {
     for (const place of places) endServersIn(place);
     killTests();
     for (const place of places) endServersIn(place);
+    // A signal to all processes ends the parents of some, which are then below no test.
+    const [scratch] = places;
+    if (scratch !== undefined) for (const pid of processesOfRun(scratch)) kill(pid);
     // Never what is mounted below it.
     if (places.length > 0) spawnSync('rm', ['-rf', '--one-file-system', ...places]);
   });
@@ -259,6 +263,7 @@ function makeScratch(): void {
     return place;
   };
   process.env.TMPDIR = make(tmpdir());
+  process.env[RUN_VARIABLE] = process.env.TMPDIR;
   if (existsSync(MEMORY_ROOT)) process.env.RACKBOOT_TEST_MEMORY = make(MEMORY_ROOT);
 }
 

@@ -11,6 +11,7 @@ import { eventuallyWithin } from './eventually.ts';
 import { missing } from './needs.ts';
 import { findServer, hasSegment } from './postgres-end.ts';
 import { PostgresServer } from './postgres-server.ts';
+import { processesOfRun } from './process-tree.ts';
 
 const ROOT = dirname(dirname(import.meta.dirname));
 /** A file whose tests need a server for longer than this test. */
@@ -44,6 +45,7 @@ describe('a server of PostgreSQL', { skip: missing('linux', '/usr/lib/postgresql
   for (const [how, signal, isToAll] of [
     ['by SIGTERM', 'SIGTERM', false],
     ['by Ctrl-C, a SIGINT to all its processes', 'SIGINT', true],
+    ['by a SIGTERM to all its processes', 'SIGTERM', true],
   ] as const) {
     test(`ends with a run that is interrupted ${how}, and nothing is left of both`, async () => {
       const directory = mkdtempSync(join(tmpdir(), 'rb-'));
@@ -71,6 +73,7 @@ describe('a server of PostgreSQL', { skip: missing('linux', '/usr/lib/postgresql
         assert.equal(existsSync(`/proc/${server.pid}/cwd`), false, 'the server has ended');
         assert.equal(hasSegment(server), false, 'the segment is removed');
         assert.deepEqual(readdirSync(directory), []);
+        assert.deepEqual(processesOfRun(directory), []);
         assert.equal(existsSync(memory), false, memory);
       } finally {
         if (!hasEnded(run)) process.kill(-pid, 'SIGKILL');

@@ -25,6 +25,25 @@ export function killBelow(pid: number): void {
   for (const each of processesBelow(pid)) kill(each);
 }
 
+/** The variable with the scratch directory of a run of test/run.ts, which every process of it inherits. */
+export const RUN_VARIABLE = 'RACKBOOT_TEST_RUN';
+
+/** Every process of a run but this one, even if its parent has ended. @param scratch the beginning of the run's scratch directory */
+export function processesOfRun(scratch: string): number[] {
+  const isOfRun = (pid: string): boolean => {
+    try {
+      const variables = readFileSync(`/proc/${pid}/environ`, 'latin1').split('\0');
+      return variables.some((variable) => variable.startsWith(`${RUN_VARIABLE}=${scratch}`));
+    } catch {
+      // It has ended, or belongs to another user.
+      return false;
+    }
+  };
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid && isOfRun(name))
+    .map(Number);
+}
+
 /** Stops a process of Node, and all such processes below it, until they are killed: they start nothing more. */
 export function stopNodes(pid: number): void {
   for (const each of [...processesBelow(pid), pid].reverse()) if (isNode(each)) kill(each, 'SIGSTOP');
