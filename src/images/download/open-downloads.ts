@@ -56,7 +56,12 @@ function checkRequest({ urls, bytes, bytesMax, digest, name }: DownloadRequest):
   };
   if (urls.length === 0 || urls.length > URLS_MAX) refuse(`give 1 to ${URLS_MAX} URLs, not ${urls.length}`);
   for (const url of urls) parseWebUrl(url);
-  if (basename(name) !== name || /^\.*$/.test(name) || name.includes('\0') || Buffer.byteLength(name) > NAME_BYTES_MAX) {
+  if (
+    basename(name) !== name ||
+    /^\.*$/.test(name) ||
+    name.includes('\0') ||
+    Buffer.byteLength(name) > NAME_BYTES_MAX
+  ) {
     refuse(`use a file name of 1 to ${NAME_BYTES_MAX} bytes without a directory`);
   }
   if (digest !== undefined && !new RegExp(`^[0-9a-f]{${HEX_LENGTH[digest.algorithm]}}$`).test(digest.hex)) {
