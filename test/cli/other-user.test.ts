@@ -15,9 +15,13 @@ import { parseConfig } from '../../src/config/load.ts';
 import { examine } from '../../src/doctor/doctor.ts';
 import type { Finding } from '../../src/doctor/finding.ts';
 import { openRegionStore } from '../../src/store/sqlite/region-sqlite.ts';
+import { yamlParser } from '../../src/yaml-parser.ts';
 import { packet, pcap } from '../capture/frames.ts';
 import { readableCheckout } from '../support/another-user.ts';
 import { printedBy } from '../support/printed.ts';
+
+// A command loads it with its configuration, before it becomes another user.
+yamlParser();
 
 /** A user who owns nothing here. Tests run by root switch to it; for other users the mode alone refuses. */
 const STRANGER = 65534;

@@ -109,7 +109,7 @@ describe('the events of a deployment', { skip: missing('linux') }, () => {
       return spawnSync(process.execPath, all, { encoding: 'utf8' });
     });
     assert.equal(deployed?.status, 0, deployed?.stderr);
-    assert.match(removed?.stderr ?? '', /m1 is being deployed from debian\/trixie\/.*: wait for it/);
+    assert.match(removed?.stderr ?? '', /m1 is being deployed from debian\/trixie\/.*: wait until it ends/);
     await is('Deployed');
     await run('images', 'remove', 'debian');
     await whileRunning(following.child, eventually('it says so', hasSaid("to 'Deployed'")), following.text);

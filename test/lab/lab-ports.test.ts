@@ -64,5 +64,5 @@ test('of a lab’s rack the lab is named, whose end is the end of both', () => {
 
 test('for a process that only root can see, the user is named and nothing is guessed', () => {
   assert.match(describeOwner({ process: undefined, uid: 0 }, 5240), /^by a process of user root, which may be a rack/);
-  assert.match(describeOwner(undefined, 5240), /cannot be seen .*sudo ss -ltnp sport = :5240/);
+  assert.match(describeOwner(undefined, 5240), /cannot see.*sudo ss -ltnp sport = :5240/);
 });

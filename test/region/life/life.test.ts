@@ -165,7 +165,7 @@ test('a requested address is allocated unless it is taken, reserved, or in no ne
       assert.match(await ask(one, text), why);
     }
     assert.equal(await ask(one, '10.20.0.50'), 'changed');
-    assert.match(await ask(two, '10.20.0.50'), /another machine's/);
+    assert.match(await ask(two, '10.20.0.50'), /belongs to another machine/);
     assert.equal((await get(region, two)).status, 'ready');
   }));
 

@@ -106,7 +106,7 @@ export const ACTION_FORMS = {
   commissioning: {
     label: 'Commissioning',
     commission: { text: 'Commission it', meaning: 'It boots from the network, and is Ready when all checks pass.' },
-    skip: { text: 'Skip commissioning', meaning: 'It is Ready at once, and its own report is trusted.' },
+    skip: { text: 'Skip commissioning', meaning: 'It is Ready at once; Rackboot believes its own report.' },
   },
   disks: {
     label: 'Disks',
