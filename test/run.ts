@@ -204,8 +204,9 @@ async function runJobs(jobs: Job[]): Promise<void> {
   while (jobs.length > 0 || running.size > 0) {
     // The first that fits. Those that need the whole host are the last in the list, so nothing keeps it from them for ever.
     const fitting = jobs.findIndex(({ parts }) => parts <= free);
-    const small = jobs.findIndex(({ parts }) => parts <= Math.min(UNIT_PARTS, free + SPARE_PARTS));
-    const next = fitting !== -1 ? fitting : small !== -1 && idle.share() > IDLE_SHARE_MIN ? small : -1;
+    const partsMax = Math.min(UNIT_PARTS, free + SPARE_PARTS);
+    const isSpare = fitting === -1 && idle.share() > IDLE_SHARE_MIN;
+    const next = isSpare ? jobs.findIndex(({ parts }) => parts <= partsMax) : fitting;
     const [job] = next === -1 ? [] : jobs.splice(next, 1);
     if (job === undefined) {
       await Promise.race([...running, sleep(IDLE_LOOK_MS, undefined, { ref: false })]);

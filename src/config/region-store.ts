@@ -6,6 +6,7 @@ import { RackError } from '../errors.ts';
 import { type Settings, valueAt } from '../machines/settings.ts';
 import { formatProblems, readConfigFile, readConfigText } from './config-file.ts';
 import { faultText, OWN_WORDS } from './fault-words.ts';
+import { REGION_CONFIG } from './region-config-place.ts';
 import { stateDirOf } from './state-dir.ts';
 
 const POOL_MAX = 100;
@@ -135,7 +136,7 @@ function elsewhereText(values: Settings): string {
   const where = urls.length === 0 ? 'elsewhere' : `at ${urls.join(', ')}`;
   return (
     `the region of this rack is ${where}: run the command on the region's host. If the region runs there without a rack, ` +
-    'add --config /etc/rackboot/region.yaml'
+    `add --config ${REGION_CONFIG}`
   );
 }
 

@@ -2,7 +2,6 @@
 // `test/long/` has BIOS, undisturbed boots, and arm64.
 // @host computes, 60 s
 
-import { IMPORT_CASES } from '../support/first-boot.ts';
-import { testImportBoots } from '../support/import-boots.ts';
+import { IMPORT_CASES, testImportBoots } from '../support/import-boots.ts';
 
 testImportBoots([IMPORT_CASES.uefi], 'amd64', ['/usr/share/OVMF/OVMF_CODE_4M.fd'], 'changed');

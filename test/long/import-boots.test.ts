@@ -2,7 +2,6 @@
 // imported again during the boot.
 // @host computes, 120 s
 
-import { IMPORT_CASES } from '../support/first-boot.ts';
-import { testImportBoots } from '../support/import-boots.ts';
+import { IMPORT_CASES, testImportBoots } from '../support/import-boots.ts';
 
 testImportBoots([IMPORT_CASES.bios, IMPORT_CASES.uefi], 'amd64', ['/usr/share/OVMF/OVMF_CODE_4M.fd']);

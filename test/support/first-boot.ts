@@ -39,14 +39,6 @@ export interface BootCase {
   readonly boots: 1 | 3;
 }
 
-const IMPORT_COMMON = { nic: 'virtio-net-pci', cpus: 1, diskBytes: 4 * GIB, loaders: '{}', boots: 1 } as const;
-
-/** Machines that boot an imported system. */
-export const IMPORT_CASES = {
-  bios: { ...IMPORT_COMMON, name: 'SeaBIOS and iPXE', firmware: 'bios', memoryMib: 512 },
-  uefi: { ...IMPORT_COMMON, name: 'OVMF, shim and GRUB', firmware: 'uefi', memoryMib: 1024 },
-} as const satisfies Readonly<Record<string, BootCase>>;
-
 /** The common fields of a list of machines. */
 export interface BootCaseTerms {
   /** Of all of them. Default: amd64. */

@@ -14,7 +14,7 @@ import { LabNamespace } from '../../src/lab/namespace.ts';
 import { VirtualMachine } from '../../src/lab/virtual-machine.ts';
 import { bootTreeNeeds } from './boot-tree-needs.ts';
 import { eventuallyWithin } from './eventually.ts';
-import { type BootCase, checkVouched, configText, specOf, tail, within } from './first-boot.ts';
+import { type BootCase, checkVouched, configText, GIB, specOf, tail, within } from './first-boot.ts';
 import { GpgHome } from './gpg-home.ts';
 import { makeImportedSystem } from './imported-system.ts';
 import { consoleOf } from './machine-console.ts';
@@ -28,6 +28,15 @@ const IMPORT_MS_MAX = 120_000;
 const BOOT_MS_MAX = 600_000;
 const CONTENT_ID = 'com.ubuntu.maas:stable:v3:download';
 const NEEDS = ['linux', 'root', 'ip', 'qemu-system-x86_64', 'setpriv', 'gpg', 'mksquashfs'] as const;
+
+const COMMON = { nic: 'virtio-net-pci', cpus: 1, diskBytes: 4 * GIB, loaders: '{}', boots: 1 } as const;
+
+/** The machines that boot the system. */
+export const IMPORT_CASES = {
+  bios: { ...COMMON, name: 'SeaBIOS and iPXE', firmware: 'bios', memoryMib: 512 },
+  uefi: { ...COMMON, name: 'OVMF, shim and GRUB', firmware: 'uefi', memoryMib: 1024 },
+  arm64: { ...COMMON, name: 'AAVMF, shim and GRUB', firmware: 'uefi-arm64', memoryMib: 1024 },
+} as const satisfies Readonly<Record<string, BootCase>>;
 
 type Architecture = 'amd64' | 'arm64';
 

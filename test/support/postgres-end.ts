@@ -7,9 +7,9 @@
 // 2. initdb(1) is left to end: the servers that it runs have other shared memory, which nothing names.
 
 import { spawnSync } from 'node:child_process';
-import { globSync, readdirSync, readFileSync, readlinkSync, realpathSync } from 'node:fs';
+import { globSync, readFileSync, readlinkSync, realpathSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { kill } from './process-tree.ts';
+import { kill, processIds } from './process-tree.ts';
 
 /** The longest an initdb and an immediate shutdown may take, in milliseconds. */
 const INITDB_MS_MAX = 10_000;
@@ -19,9 +19,9 @@ const LOOK_MS = 10;
 /** Ends the servers whose directories a test made in this one. */
 export function endServersIn(directory: string): void {
   const place = realpathSync(directory);
-  const isInitdb = (name: string): boolean =>
-    linesOf(`/proc/${name}/comm`)[0] === 'initdb' && placeOf(Number(name))?.startsWith(place) === true;
-  waitWhile(() => readdirSync('/proc').some(isInitdb), INITDB_MS_MAX);
+  const isInitdb = (pid: number): boolean =>
+    linesOf(`/proc/${pid}/comm`)[0] === 'initdb' && placeOf(pid)?.startsWith(place) === true;
+  waitWhile(() => processIds().some(isInitdb), INITDB_MS_MAX);
   for (const file of globSync('*/data/postmaster.pid', { cwd: directory })) endServer(join(directory, dirname(file)));
 }
 

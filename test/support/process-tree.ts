@@ -2,7 +2,7 @@
 
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 
-function parentOf(pid: string): number | undefined {
+function parentOf(pid: number): number | undefined {
   try {
     // "pid (name) state ppid": the name may contain anything, even a parenthesis.
     const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
@@ -12,11 +12,15 @@ function parentOf(pid: string): number | undefined {
   }
 }
 
+/** Every process of the host. */
+export const processIds = (): readonly number[] =>
+  readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number);
+
 /** Every process below one, children before their parents. */
 export function processesBelow(pid: number): number[] {
-  const children = readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name) && parentOf(name) === pid)
-    .map(Number);
+  const children = processIds().filter((each) => parentOf(each) === pid);
   return children.flatMap((child) => [...processesBelow(child), child]);
 }
 
@@ -30,7 +34,7 @@ export const RUN_VARIABLE = 'RACKBOOT_TEST_RUN';
 
 /** Every process of a run but this one, even if its parent has ended. @param scratch the beginning of the run's scratch directory */
 export function processesOfRun(scratch: string): number[] {
-  const isOfRun = (pid: string): boolean => {
+  const isOfRun = (pid: number): boolean => {
     try {
       const variables = readFileSync(`/proc/${pid}/environ`, 'latin1').split('\0');
       return variables.some((variable) => variable.startsWith(`${RUN_VARIABLE}=${scratch}`));
@@ -39,9 +43,7 @@ export function processesOfRun(scratch: string): number[] {
       return false;
     }
   };
-  return readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid && isOfRun(name))
-    .map(Number);
+  return processIds().filter((pid) => pid !== process.pid && isOfRun(pid));
 }
 
 /** Stops a process of Node, and all such processes below it, until they are killed: they start nothing more. */

@@ -4,9 +4,8 @@ import { randomBytes } from 'node:crypto';
 import { AREAS_MAX, type Area, type AreaKind, DEFAULT_AREA, type WrittenArea } from '../../region/records/area.ts';
 import type { ZoneMembers } from '../../region/records/area-store.ts';
 import type { NewMachineEvent } from '../../region/records/machine-event.ts';
-import { readsRow, text } from '../rows.ts';
 import { readArea } from './area-reads.ts';
-import type { EventTable } from './region-events.ts';
+import { type EventTable, readSystemId } from './region-events.ts';
 import { all, numberIn, one, run, type Steps } from './region-steps.ts';
 import { drawRacksVersion } from './region-versions.ts';
 
@@ -82,5 +81,3 @@ export class AreaTable {
 }
 
 const newRevision = (): string => randomBytes(REVISION_BYTES).toString('hex');
-
-const readSystemId = readsRow('machine', (row) => text(row, 'system_id'));

@@ -292,7 +292,7 @@ function reportedEvent(
   return { event, machineId, origin: { kind: cleanWords(report.kind, KIND_MAX), stranger, rackId } };
 }
 
-const readSystemId = readsRow('machine', (row) => text(row, 'system_id'));
+export const readSystemId = readsRow('machine', (row) => text(row, 'system_id'));
 const readIds = readsRow('machine', (row): readonly [id: number, systemId: string] => [
   number(row, 'id'),
   text(row, 'system_id'),
