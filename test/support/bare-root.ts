@@ -53,7 +53,8 @@ export class BareRoot {
     const more = ['--aptopt=Acquire::Languages "none"', '--dpkgopt=force-unsafe-io'];
     const all = [...words, ...more, release, root.path(''), ...(await listMirrors(release))];
     try {
-      execFileSync('mmdebstrap', all, { stdio: 'pipe', timeout: MAKE_MS_MAX });
+      // A killed mmdebstrap leaves nothing mounted on the host.
+      execFileSync('unshare', ['--mount', 'mmdebstrap', ...all], { stdio: 'pipe', timeout: MAKE_MS_MAX });
       root.runAsRoot('useradd', '-m', USER);
       for (const file of ['/etc/resolv.conf', '/etc/hosts']) copyFileSync(file, root.path(file));
       const certificates = process.env.NODE_EXTRA_CA_CERTS ?? '';
