@@ -3,7 +3,6 @@
 
 import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import {
   chmodSync,
   chownSync,
@@ -12,7 +11,6 @@ import {
   mkdirSync,
   mkdtempSync,
   readdirSync,
-  readFileSync,
   rmSync,
   statSync,
   writeFileSync,
@@ -43,20 +41,8 @@ import { eventually, MAIN, runRackboot } from '../../support/running-rack.ts';
 
 /** More than are copied at a time. */
 const MACHINES = 600;
-/** The heap of a process that moves large rows, and the bound of all its memory: PostgreSQL sends a file of 64 MiB as 128 MiB of text. */
-const HEAP = '--max-old-space-size=256';
-const HEAVY_MEBIBYTES_MAX = 640;
 /** Ends of copies that are looked at: the server may notice one in time by chance. */
 const ROUNDS = 10;
-
-/** The most memory that a process has had, in MiB; undefined: it has ended. */
-function peakOf(pid: number | undefined): number | undefined {
-  try {
-    return Number(/^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1024 || undefined;
-  } catch {
-    return undefined;
-  }
-}
 
 let server: PostgresServer;
 let directory: string;
@@ -165,53 +151,6 @@ describe('the data of a region, moved', { skip: missing('linux', '/usr/lib/postg
     assert.deepEqual(await read(openPostgresRegion(server.placeOf(empty))), wanted[1]);
     await run('restore', postgres, '--config', configOf('other', '{ kind: sqlite }'));
     assert.deepEqual(await read(openRegionStore({ stateDir: join(directory, 'other') })), wanted[0]);
-  });
-
-  test('files of tens of megabytes are copied, saved and restored a few at a time, in a bounded memory', {
-    timeout: 300_000,
-  }, async () => {
-    const heavy = join(directory, 'heavy');
-    const store = openRegionStore({ stateDir: heavy });
-    // Two of the size that a user may have in all, and small ones between them.
-    const sizes = [1, 64, 0.1, 64, 0.1, 16].map((mebibytes) => mebibytes * 1024 * 1024);
-    for (const [index, bytes] of sizes.entries()) {
-      const username = `user${index}`;
-      await store.addUser({ username, email: '', passwordHash: 'x', isAdmin: false, createdMs: 1 });
-      const content = new Uint8Array(Math.floor(bytes)).fill(index + 1);
-      const stored = await store.files.put(username, { name: 'f', key: `k${index}`, content }, 1);
-      assert.ok(typeof stored === 'object', String(stored));
-    }
-    await store.close();
-    const bounded = async (...words: string[]): Promise<void> => {
-      const child = spawn(process.execPath, [HEAP, ...DAEMON_FLAGS, MAIN, 'region', ...words], {
-        stdio: ['ignore', 'ignore', 'inherit'],
-      });
-      let mebibytes = 0;
-      const looking = setInterval(() => {
-        mebibytes = peakOf(child.pid) ?? mebibytes;
-      }, 20);
-      const [code] = await once(child, 'close');
-      clearInterval(looking);
-      assert.equal(code, 0, words[0]);
-      assert.ok(mebibytes > 0 && mebibytes < HEAVY_MEBIBYTES_MAX, `${words[0]} took ${mebibytes} MiB`);
-    };
-    const name = await server.makeDatabase();
-    await bounded('copy', '--from', `sqlite:${heavy}`, '--to', server.urlOf(name));
-    const backup = join(directory, 'heavy.backup');
-    await bounded(
-      'backup',
-      backup,
-      '--config',
-      configOf('heavy-there', `{ kind: postgresql, url: "${server.urlOf(name)}" }`),
-    );
-    await bounded('restore', backup, '--config', configOf('heavy-back', '{ kind: sqlite }'));
-    const back = openRegionStore({ stateDir: join(directory, 'heavy-back') });
-    for (const [index, bytes] of sizes.entries()) {
-      const found = await back.files.findByKey(`k${index}`);
-      assert.equal(found?.content.length, Math.floor(bytes));
-      assert.ok(found.content.every((octet) => octet === index + 1));
-    }
-    await back.close();
   });
 
   test('the unfinished file of a killed backup is removed by the next one, under any name, and the next one is whole', async () => {
