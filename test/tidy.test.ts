@@ -9,7 +9,7 @@ import { test } from 'node:test';
 import { NEEDED_PACKAGES } from './support/needs.ts';
 import { findReadySentences } from './support/ready-sentences.ts';
 import { writeTypedSample } from './support/typed-sample.ts';
-import { findAmbiguousParts, findKeepers, findLaunderers, readTypedSource } from './support/typed-source.ts';
+import { findAmbiguousParts, findKeepers, findLaunderers, readProduct } from './support/typed-source.ts';
 
 const ROOT = dirname(import.meta.dirname);
 const FILE_LINES_MAX = 400;
@@ -1099,12 +1099,12 @@ test('the flag of Node against warnings is written in one file', () => {
 });
 
 test('no code calls slice on bytes, or subarray on a Buffer: copyBytes and viewBytes name the effect', () => {
-  report(findAmbiguousParts(readTypedSource()), 'use copyBytes or viewBytes of src/net/borrowed-bytes.ts');
+  report(findAmbiguousParts(readProduct()), 'use copyBytes or viewBytes of src/net/borrowed-bytes.ts');
 });
 
 test('borrowed bytes never pass for owned ones: no code casts or narrows them, or anything but a number', () => {
   report(
-    findLaunderers(readTypedSource()),
+    findLaunderers(readProduct()),
     'copy them (copyBytes of src/net/borrowed-bytes.ts), or give the value its type where it is made',
   );
 });

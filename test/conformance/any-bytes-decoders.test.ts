@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { serialize } from 'node:v8';
 import { printedRandom } from '../support/printed-random.ts';
-import { readTypedSource } from '../support/typed-source.ts';
+import { readProduct } from '../support/typed-source.ts';
 import { DECODERS, isDecoder, LARGE_BYTES, READERS_IN_ONE_CALL, type Tried } from './byte-decoders.ts';
 import { latin1 } from './decoder-samples.ts';
 
@@ -126,7 +126,7 @@ describe('for any bytes', () => {
   }
 
   it('every function that is handed bytes and says that it understands them is tried', () => {
-    const found = readTypedSource()
+    const found = readProduct()
       .functions.filter(isDecoder)
       .map(({ name }) => name);
     assert.ok(found.length > 20, found.join());

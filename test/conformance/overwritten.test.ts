@@ -9,7 +9,7 @@ import { describe, it } from 'node:test';
 import { FrameReader, frame } from '../../src/dns/stream.ts';
 import { copyBytes, RECLAIMED_BYTE } from '../../src/net/borrowed-bytes.ts';
 import { printedRandom } from '../support/printed-random.ts';
-import { borrowers, readTypedSource } from '../support/typed-source.ts';
+import { borrowers, readProduct } from '../support/typed-source.ts';
 import { DECODERS, isDecoder, LARGE_BYTES, READERS_IN_ONE_CALL } from './byte-decoders.ts';
 import { BORROWING_DECODERS, QUERIES } from './decoder-samples.ts';
 
@@ -105,7 +105,7 @@ describe('the result of a decoder', () => {
   });
 
   it('is compared for every function of the code that takes bytes', () => {
-    const source = readTypedSource();
+    const source = readProduct();
     const rooms = new Set(source.functions.map(({ place }) => place.split('/')[1]));
     assert.deepEqual(
       readdirSync(join(import.meta.dirname, '..', '..', 'src')).filter(

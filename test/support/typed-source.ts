@@ -79,8 +79,16 @@ interface Found<T> {
   readonly make: (type: string) => T;
 }
 
+let product: TypedSource | undefined;
+
+/** The product's source, read once for all tests of a process: the compiler takes seconds. */
+export function readProduct(): TypedSource {
+  product ??= readTypedSource(PROJECT, SOURCE);
+  return product;
+}
+
 /** Reads the files of a project below a folder. The compiler has ended when this returns. */
-export const readTypedSource = (project = PROJECT, folder = SOURCE): TypedSource =>
+export const readTypedSource = (project: string, folder: string): TypedSource =>
   withProject(project, folder, (opened, files) => {
     const trusted: Found<TrustedType>[] = [];
     const parts: Found<PartTaken>[] = [];
