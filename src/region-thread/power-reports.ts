@@ -1,6 +1,7 @@
 // Reports to the region how commands ended and which power states were read, until its store has taken each report.
 //
-// 1. A report that the store cannot take at the moment is repeated by `repeat`.
+// 1. A report that the store cannot take at the moment is repeated by `repeat`. The store may have taken it although its answer was lost:
+//    a repeated report says when the first one was made, so that no end is reported twice.
 // 2. An end is in the ledger before the region hears of it. Otherwise the next process would take the command for one that was under way.
 
 import type { Clock } from '../clock.ts';
@@ -21,10 +22,18 @@ interface PowerReportsParts {
   readonly onTaken: (systemId: string) => void;
 }
 
+/** An end that the store has not taken yet, as far as is known. */
+interface OwedEnd {
+  readonly ended: EndedCommand;
+  /** When it was first reported: wall clock, in milliseconds. */
+  readonly firstMs: number;
+  readonly isUnderWay: boolean;
+}
+
 export class PowerReports {
   readonly #parts: PowerReportsParts;
   /** Ends of commands that the store has not taken yet, by the command's id; at most one of each machine. */
-  readonly #ends = new Map<string, { readonly ended: EndedCommand; readonly isUnderWay: boolean }>();
+  readonly #ends = new Map<string, OwedEnd>();
   /** Machines whose last reading the store has not taken yet. */
   readonly #undelivered = new Set<string>();
   #isClosed = false;
@@ -42,9 +51,12 @@ export class PowerReports {
   async ended(ended: EndedCommand): Promise<void> {
     const { id, machine, command, outcome: end, wasOff, isKnown } = ended;
     if (this.#isClosed) return;
-    this.#ends.set(id, { ended, isUnderWay: true });
+    const reportedMs = this.#ends.get(id)?.firstMs;
+    const firstMs = reportedMs ?? this.#parts.clock.wallTimeMs();
+    this.#ends.set(id, { ended, firstMs, isUnderWay: true });
     const { kind, detail } = end;
-    const result = { id, task: taskOf(command), kind, detail, wasOff: wasOff === true, isKnown: isKnown === true };
+    const flags = { wasOff: wasOff === true, isKnown: isKnown === true };
+    const result = { id, task: taskOf(command), kind, detail, ...flags, reportedMs };
     let isTaken = false;
     try {
       isTaken = await reachesStore(async () => {
@@ -54,7 +66,7 @@ export class PowerReports {
     } finally {
       // Even after a fault: the machine gets no other command until its end is taken.
       if (isTaken) this.#ends.delete(id);
-      else this.#ends.set(id, { ended, isUnderWay: false });
+      else this.#ends.set(id, { ended, firstMs, isUnderWay: false });
     }
     if (isTaken) this.#parts.onTaken(machine);
   }

@@ -191,3 +191,33 @@ test('a command whose beginning the store recorded without an answer is carried 
     assert.equal((await store.findMachine(systemId))?.powerTask, undefined);
     await side.close();
   }));
+
+for (const isStored of [true, false])
+  test(`an end whose report got no answer from the store, which had ${isStored ? '' : 'not '}taken it, is reported once`, () =>
+    withRegion(async (place) => {
+      const { open, wants, results, systemId } = await two(place, 100);
+      const { clock, region, store } = place;
+      let losses = 0;
+      const life: Parameters<PowerSide['begin']>[0] = {
+        powerSeen: (...seen) => region.life.powerSeen(...seen),
+        powerSwitched: async (machine, result) => {
+          if (losses > 0) return await region.life.powerSwitched(machine, result);
+          losses += 1;
+          if (isStored) await region.life.powerSwitched(machine, result);
+          // Meanwhile the machine gets another task.
+          await store.changeMachine<never>(systemId, 1, () => ({
+            kind: 'change',
+            fields: { powerTask: 'off' },
+            events: [],
+          }));
+          throw new RackError('store-unavailable', 'the database was lost while it stored a change');
+        },
+      };
+      const side = open(0);
+      await side.begin(life);
+      await wants(side, 'on');
+      await pass(clock, 20_000);
+      assert.deepEqual(await results(), ['it was switched on: switched on', 'it was switched off: switched off']);
+      assert.equal((await store.findMachine(systemId))?.powerTask, undefined);
+      await side.close();
+    }));

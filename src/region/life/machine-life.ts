@@ -40,6 +40,7 @@ import {
   decidePower,
   decidePowerEnd,
   decidePowerSeen,
+  hasEndedSince,
   hasStartedSince,
   type PowerControl,
   type PowerResult,
@@ -245,11 +246,11 @@ export class MachineLife {
     const { clock, store } = this.#parts;
     const atMs = await this.#now();
     const filter = { machines: { systemIds: [systemId] }, limit: EVENTS_LOOKED_MAX };
-    const terms = {
-      atMs,
-      clock,
-      hasStarted: result.kind === 'unknown' && hasStartedSince(await store.listEvents(filter)),
-    };
+    const { kind, reportedMs } = result;
+    const events = kind === 'unknown' || reportedMs !== undefined ? await store.listEvents(filter) : [];
+    const hasStarted = kind === 'unknown' && hasStartedSince(events);
+    const isReported = reportedMs !== undefined && hasEndedSince(events, reportedMs);
+    const terms = { atMs, clock, hasStarted, isReported };
     const outcome = await store.changeMachine<never>(systemId, atMs, (machine) =>
       decidePowerEnd(machine, result, terms),
     );

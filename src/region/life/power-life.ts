@@ -82,6 +82,8 @@ export interface PowerResult {
   readonly wasOff?: boolean;
   /** True if this outcome was probably reported before: it was, unless the process died in between. */
   readonly isKnown?: boolean;
+  /** When this outcome was first reported, if the store may have taken that report: wall clock, in milliseconds. */
+  readonly reportedMs?: number | undefined;
 }
 
 interface Terms {
@@ -92,6 +94,8 @@ interface Terms {
 interface PowerEndTerms extends Terms {
   /** True if a rack has reported a network start since the task began. */
   readonly hasStarted: boolean;
+  /** True if an event already reports this outcome. */
+  readonly isReported: boolean;
 }
 
 /**
@@ -165,9 +169,10 @@ export const switchesItselfOff = (machine: Machine): boolean =>
 /** Decides the change after a power task. */
 export function decidePowerEnd(machine: Machine, result: PowerResult, terms: PowerEndTerms): Change {
   const { task, kind } = result;
-  const { atMs, hasStarted } = terms;
-  // The record already contains this outcome. A process that had read an older record started the task again.
-  if (result.isKnown === true && machine.powerTaskId !== result.id) return NOTHING;
+  const { atMs, hasStarted, isReported } = terms;
+  // The record already contains this outcome: a process that had read an older record started the task again, or the store took a report
+  // without an answer.
+  if ((result.isKnown === true || isReported) && machine.powerTaskId !== result.id) return NOTHING;
   // The machine started, was told to power off, and was off again when the driver checked.
   const isOffAgain = kind === 'unknown' && AFTER[task] === 'on' && hasStarted && switchesItselfOff(machine);
   const isDone = kind === 'done' || isOffAgain;
@@ -182,7 +187,12 @@ export function decidePowerEnd(machine: Machine, result: PowerResult, terms: Pow
   return { ...then, fields: { ...then.fields, powerTask: undefined, ...state }, events: [event, ...then.events] };
 }
 
-type PowerEnd = Happening<'power-switched' | 'power-off-again' | 'power-uncertain' | 'power-failed'>;
+const POWER_ENDS = ['power-switched', 'power-off-again', 'power-uncertain', 'power-failed'] as const;
+type PowerEnd = Happening<(typeof POWER_ENDS)[number]>;
+
+/** True if a power task of the machine has ended since then. A machine has one task at a time. @param events its newest events */
+export const hasEndedSince = (events: readonly MachineEvent[], sinceMs: number): boolean =>
+  events.some(({ code, atMs }) => POWER_ENDS.some((end) => end === code) && atMs >= sinceMs);
 
 function endOf({ status }: Machine, { task, kind, detail, wasOff }: PowerResult, isOffAgain: boolean): PowerEnd {
   // For a machine that was off, a cycle is only a power-on.
