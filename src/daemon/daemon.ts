@@ -1,4 +1,4 @@
-// The front door of the daemon. It begins with what takes time, and loads everything else meanwhile.
+// The entry point of the daemon. It begins the slow steps first, and loads all other modules meanwhile.
 //
 //   configuration ─ lock ─ threads of journal and interfaces start ∥ `rack-process.ts` and its rooms load ─ start ─ announce
 //
@@ -12,7 +12,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   const startedAt = options.clock.now();
   const begun = await beginStart(options);
   try {
-    // Loads most of the daemon's modules: as long as the threads take to start.
+    // This loads most of the daemon's modules, and takes as long as the threads take to start.
     const { startRackProcess } = await import('./rack-process.ts');
     return await startRackProcess(options, begun, startedAt);
   } catch (error) {

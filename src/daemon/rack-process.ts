@@ -53,7 +53,7 @@ import { openParts } from './start/open-parts.ts';
 import { openServiceNotices, type ServiceNotices } from './start/service-notices.ts';
 import { closeAll, finishWork, startWhole } from './start/shutdown.ts';
 
-/** Starts the rack and resolves when it answers requests; whoever calls it closes what was open when it fails. @throws RackError */
+/** Starts the rack and resolves when it answers requests. If it fails, the caller closes everything that was opened. @throws RackError */
 export async function startRackProcess(options: DaemonOptions, begun: BegunStart, startedAt: Instant): Promise<Daemon> {
   return await startWhole(new RackProcess(options, begun), startedAt);
 }
@@ -188,7 +188,8 @@ class RackProcess implements Daemon {
 
     tree.watch();
     this.#opened.push(interfaces.onChange((host) => void this.#interfacesChanged(host)));
-    // The first turn may only finish a poll of the sockets that began earlier; the second one answers the requests that wait by now.
+    // The first turn may only finish a poll of the sockets that began earlier; the second one answers the requests that have arrived by
+    // now.
     await nextTurn();
     await nextTurn();
     await this.#openAnswers();

@@ -174,8 +174,8 @@ describe('rackboot leases', { skip: missing('linux'), timeout: 120_000 }, () => 
     assert.deepEqual(
       refused.map(({ code, complaints }) => [code, ...complaints]),
       [
-        [1, `rackboot: ${NET}.180 has no running lease: \`${list}\` shows those there are`],
-        [1, `rackboot: ${NET}.181 has no running lease: \`${list}\` shows those there are`],
+        [1, `rackboot: ${NET}.180 has no running lease: see \`${list}\``],
+        [1, `rackboot: ${NET}.181 has no running lease: see \`${list}\``],
         [2, `rackboot: web is not an address: ${list} shows the addresses of all clients`],
       ],
     );

@@ -8,7 +8,7 @@ const FULL_BYTES = 64 * 1024;
 
 /**
  * A sentence with the fault and its remedy; undefined if there is room, or the system does not report it.
- * @param data of the process whose state directory it is
+ * @param data the data that the process keeps in this directory
  */
 export function diskProblem(directory: string, data: DiskData): string | undefined {
   let free: number;

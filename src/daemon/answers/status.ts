@@ -90,7 +90,7 @@ function status(sources: StatusSources) {
   };
 }
 
-/** Its own region's data is in the same directory; events for a remote region wait there. */
+/** The problem of the state directory's disk, which also holds an embedded region's data, or the events that wait for a remote region. */
 const ownDiskProblem = ({ stateDir, uplink }: Pick<RackConfig, 'stateDir' | 'uplink'>): string | undefined =>
   diskProblem(stateDir, uplink.mode === 'embedded' ? 'leases-and-region' : 'leases-and-events');
 

@@ -39,7 +39,7 @@ export function traceAnswers(sources: TraceSources): ControlAnswers {
   };
 }
 
-/** The file by which a machine was told what to boot, and its protocol; empty for other events. */
+/** The configuration file that told a machine what to boot, and the protocol that delivered it; empty for other events. */
 function configurationOf(event: RackEvent): string {
   if (isTftpEvent(event) && event.kind === 'tftp.sent' && event.purpose !== undefined)
     return ` (${event.file ?? 'a file'}, TFTP)`;

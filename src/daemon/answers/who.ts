@@ -69,7 +69,7 @@ export function findNamed(
   const named = rack === undefined ? undefined : macNamed(rack, wanted);
   if (named !== undefined) return { mac: named, machine: rack?.machines.findByMac(named) };
   if (address !== undefined) {
-    const what = `no machine here has the address ${wanted}; \`rackboot events\` shows requests from it that were refused`;
+    const what = `no machine here has the address ${wanted}; \`rackboot events\` shows refused requests from it`;
     throw new RackError('not-found', `${what}; ${suggestions(sources, undefined)}`);
   }
   const meant = nearestHint(wanted.toLowerCase(), rack?.machines.all.map(({ hostname }) => hostname) ?? []);
@@ -97,7 +97,7 @@ function findMac(sources: WhoSources, mac: MacAddress, wanted: string, allowUnse
   const machine = sources.rack()?.machines.findByMac(mac);
   const known = machine !== undefined || sources.timeline.find(mac) !== undefined;
   if (known || allowUnseen) return { mac, machine };
-  throw new RackError('not-found', `${wanted} was not seen since this rack started; ${suggestions(sources, mac)}`);
+  throw new RackError('not-found', `${wanted} has not been seen since this rack started; ${suggestions(sources, mac)}`);
 }
 
 /** The machine's most recently active hardware address; if none was seen, that of its boot interface. */
@@ -114,7 +114,7 @@ function activeMac({ timeline }: WhoSources, machine: RackMachine): MacAddress {
 /** The seen hardware addresses most similar to the wanted one; if there are none, the most recent ones. */
 function suggestions({ timeline }: WhoSources, wanted: MacAddress | undefined): string {
   const seenMacs = timeline.latest(NEAR_AMONG_MAX).map(({ mac }) => mac);
-  if (seenMacs.length === 0) return 'no machine was seen at all: is it on a network that this rack serves?';
+  if (seenMacs.length === 0) return 'no machine has been seen yet: is it on a network that this rack serves?';
   const text = wanted === undefined ? '' : formatMac(wanted);
   const near = seenMacs
     .map((mac) => ({ mac, differing: [...formatMac(mac)].filter((character, at) => character !== text[at]).length }))

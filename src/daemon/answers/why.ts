@@ -94,7 +94,7 @@ export function explain(
   };
 }
 
-/** The one obstacle that no kind of client shows, only the machine's last boot: its processor has 32 bits. */
+/** The one obstacle that no kind of client implies and only the machine's last boot shows: a 32-bit processor. */
 function lastObstacle(steps: readonly TimelineStep[]): readonly Obstacle[] {
   const configured = steps.findLast(
     ({ event }) => 'purpose' in event && event.purpose !== undefined && event.purpose !== 'chain',

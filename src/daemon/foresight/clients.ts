@@ -112,7 +112,7 @@ export function discover(
   if (behind !== undefined) {
     const { network, relays, router } = behind;
     giaddr = relays?.[0]?.address ?? router ?? ipv4(network.address + 1);
-    // Link selection (RFC 3527 §3): the agent's own address may be elsewhere.
+    // Link selection (RFC 3527 §3): the agent's own address may be in another network.
     place.push(5, 4, ...addressBytes(network.address));
   }
   if (place.length > 0) options.set(OPTION.relayAgentInformation, Uint8Array.from(place));

@@ -9,7 +9,8 @@
 // 1. HOST_RATE covers what a host does in ordinary life: a boot, a deployment, an installer that loads hundreds of packages. Each of these
 //    events is published.
 // 2. Beyond it, the next published event of that host and kind stands for those withheld before it. One a minute is published in any case.
-// 3. HOSTS_RATE holds for all machines together, and again for all other hosts together, so strangers take nothing from machines.
+// 3. HOSTS_RATE applies to all machines together, and separately to all other hosts together, so strangers cannot use up the machines'
+//    share.
 // 4. This limit applies after the rooms' own sampling, which knows what can be forged, and before everything that reads events.
 
 import { HOLDER_SHARES } from '../../dhcp/limits/report-samplers.ts';

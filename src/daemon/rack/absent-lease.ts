@@ -10,8 +10,5 @@ import { formatIpv4, type Ipv4 } from '../../net/address.ts';
  */
 export function absentLease(address: Ipv4, words: string, state?: string): RackError {
   const flag = state === undefined ? '' : ` --state ${state}`;
-  return new RackError(
-    'not-found',
-    `${formatIpv4(address)} ${words}: \`rackboot leases list${flag}\` shows those there are`,
-  );
+  return new RackError('not-found', `${formatIpv4(address)} ${words}: see \`rackboot leases list${flag}\``);
 }

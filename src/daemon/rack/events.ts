@@ -110,7 +110,7 @@ export const DAEMON_EVENTS: Readonly<Record<DaemonEvent['kind'], EventKind>> = {
     level: 'info',
     message: 'stopping',
     explanation:
-      'The process was asked to stop. Acknowledged leases are on disk; transfers get a few seconds to finish.',
+      'A person or the service manager asked the process to stop. Acknowledged leases are on disk; transfers get a few seconds to finish.',
   },
   'daemon.finishing': {
     level: 'info',
@@ -202,7 +202,7 @@ export const DAEMON_EVENTS: Readonly<Record<DaemonEvent['kind'], EventKind>> = {
     level: 'info',
     message: 'configuration key changed',
     explanation:
-      'A key of the configuration has a new value; before and after show it as written. Of very many changes only the first are ' +
+      'A key of the configuration has a new value; before and after show it as written. If very many keys changed, only the first are ' +
       'reported one by one; config.applied counts them all.',
   },
   'config.stranded': {
@@ -223,8 +223,8 @@ export const DAEMON_EVENTS: Readonly<Record<DaemonEvent['kind'], EventKind>> = {
     level: 'warning',
     message: 'no network is served',
     explanation:
-      "The region's settings have no network for this rack, and its file names none, so no machine is answered. This happens when a rack " +
-      "that kept its networks in its own region's store is accepted by another region. Add cluster_interfaces to the rack's file, which is " +
+      "The region's settings have no network for this rack, and its file names none, so no machine is answered. This happens when another " +
+      "region accepts a rack that kept its networks in its own region's store. Add cluster_interfaces to the rack's file, which is " +
       'read when saved, or run command at the region.',
   },
   'config.needs-restart': {
@@ -269,15 +269,15 @@ export const DAEMON_EVENTS: Readonly<Record<DaemonEvent['kind'], EventKind>> = {
     level: 'error',
     message: 'database does not confirm changes',
     explanation:
-      "The region's PostgreSQL waits for a synchronous standby, which does not answer. Every change is refused with 503; of those that were " +
-      'under way it is unknown whether they are stored. Reads continue. Start the standby, or take it out of synchronous_standby_names and reload ' +
+      "The region's PostgreSQL waits for a synchronous standby, which does not answer. Every change is refused with 503; whether the changes " +
+      'under way are stored is unknown. Reads continue. Start the standby, or take it out of synchronous_standby_names and reload ' +
       'PostgreSQL; changes are accepted a second later, without a restart.',
   },
   'region.confirmed': {
     level: 'info',
     message: 'database confirms changes again',
     explanation:
-      'No transaction waits for a synchronous standby any more, and changes are accepted again. Those whose result was unknown are stored, ' +
+      'No transaction waits for a synchronous standby any more, and changes are accepted again. The changes whose result was unknown are stored, ' +
       'unless another server has taken over.',
   },
   'region.database-away': {
@@ -313,7 +313,7 @@ export const DAEMON_EVENTS: Readonly<Record<DaemonEvent['kind'], EventKind>> = {
     message: 'another process took the duties',
     explanation:
       'This process had not renewed its duties in time, so the process holder has them now. This one stopped its power commands, and continues ' +
-      'without duties. Either the database was away and the other reached it first, or see the load of this host.',
+      'without duties. Either the database was unreachable and the other process reached it first, or this host is overloaded: check its load.',
   },
   'region.desired-state': {
     level: 'debug',

@@ -4,8 +4,8 @@
 //
 // 1. An expiry that was missed is reported once its consumers have subscribed, unless the client has come back by then.
 // 2. Running leases of a `leases.db` that was restored from a copy are doubted (`lease-mark.ts`): their addresses are probed before they are
-//    offered again. So are leases of damaged rows; the row's other addresses are set aside (`damaged-row.ts`). If no lease is left
-//    of those that the last run wrote, that is reported (`lost-leases.ts`).
+//    offered again. So are leases of damaged rows; the row's other addresses are set aside (`damaged-row.ts`). If none of the leases that
+//    the last run wrote is left, that is reported (`lost-leases.ts`).
 // 3. Progress is recorded only after all missed expiries were reported: if the process ends before that, the next start reports all again.
 
 import { type Clock, type Instant, later, type Timer } from '../../clock.ts';
@@ -83,7 +83,7 @@ export function loadLeases(stored: LeaseFileContents, loading: LeaseLoading): Lo
   return { table, moment, ends, notes, close };
 }
 
-/** Doubts the leases of damaged rows, and sets the addresses aside that may have lost theirs. */
+/** Doubts the leases of damaged rows, and sets aside the addresses whose leases may be lost. */
 function withDamage(leases: readonly Lease[], damage: readonly LeaseDamage[], now: Instant): readonly Lease[] {
   const kept = new Set(damage.flatMap((one) => (one.isUndone ? [] : one.kept)));
   const recorded = new Set(leases.map(({ address }) => address));
@@ -94,7 +94,7 @@ function withDamage(leases: readonly Lease[], damage: readonly LeaseDamage[], no
   ];
 }
 
-/** Doubts a running lease with a record up to this sequence. */
+/** Doubts a running lease if its record has this sequence or an earlier one. */
 function doubt(lease: Lease, { sequenceOf }: LeaseFileContents, upTo: number, now: Instant): Lease {
   return isActive(lease, now) && (sequenceOf?.(lease.address) ?? 0) <= upTo ? { ...lease, isDoubted: true } : lease;
 }

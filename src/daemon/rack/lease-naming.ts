@@ -41,7 +41,7 @@ export class LeaseNaming {
   #config: RackConfig | undefined;
   /** Counts configuration changes: a newer change stops the turns of the previous one. */
   #changes = 0;
-  /** Hostnames of strangers that belong to a machine, by address and in lower case. */
+  /** By a stranger's address: the hostname that the stranger reports but a machine has, in lower case. */
   readonly #withheld = new Map<Ipv4, string>();
 
   constructor(names: Names, leases: NamedLeases) {

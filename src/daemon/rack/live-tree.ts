@@ -35,7 +35,7 @@ const WATCHED_ENTRIES_MAX = 5000;
 const PAUSE_FACTOR = 20;
 const PAUSE_MS_MIN = 5000;
 const PAUSE_MS_MAX = 60_000;
-/** How often a watched tree's path is checked for leading elsewhere, in milliseconds: two system calls, one at a time. */
+/** How often a check finds out whether a watched tree's path leads elsewhere, in milliseconds: two system calls, one at a time. */
 const GLANCE_MS = 2000;
 /** How long a start or a reload waits for the tree, in milliseconds: its disk may hang. */
 export const FIRST_LOOK_MS_MAX = 10_000;

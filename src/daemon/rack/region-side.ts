@@ -44,7 +44,7 @@ import { checkRegion, doorsOf } from './region-preflight.ts';
 const REGION_STOP_MS = 5000;
 /** Heap limits of the uplink thread: old and young generation, in MiB. */
 const UPLINK_LIMITS = { maxOldGenerationSizeMb: 256, maxYoungGenerationSizeMb: 16 } as const;
-/** Failures of the region that a person can end while the rack serves without it. */
+/** Failures of the region that a person can fix while the rack serves without it. */
 const LIVED_WITH: ReadonlySet<RackErrorCode> = new Set<RackErrorCode>([
   'store-broken',
   'store-unavailable',
@@ -168,7 +168,9 @@ export class RegionSide {
     const { uplink } = this.#parts.config();
     return uplink.mode === 'remote' ? (this.#linkedUrl ?? uplink.urls[0]) : undefined;
   }
-  /** Where machines' requests go: to the address of a remote region to which the rack is linked now; undefined: where the configuration says. */
+  /**
+   * The endpoint for machines' requests: the address of the remote region to which the rack is linked now; undefined: the configured one.
+   */
   get linked(): RegionEndpoint | undefined {
     const url = this.#linkedUrl === undefined ? undefined : parseRegionUrl(this.#linkedUrl);
     return url === undefined ? undefined : doorAt(url);

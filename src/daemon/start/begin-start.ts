@@ -32,7 +32,7 @@ export async function beginStart(options: { readonly configFile: string; readonl
   const { stateDir } = configuration.config;
   const lock = lockState(stateDir);
   const damaged = new DamagedLeases(stateDir, clock);
-  // Before the journal creates the file again.
+  // This must run before the journal, which creates the file again.
   const lost = findLostLeases(stateDir);
   const parts = beginOpening(stateDir, clock, damaged);
   parts.opened.unshift(() => lock.release());

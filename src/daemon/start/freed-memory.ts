@@ -1,4 +1,4 @@
-// Returns the memory that only the start needed to the system: some 30 MiB, through which source files and compiled code passed on their way to V8.
+// Returns to the system the memory that only the start needed: some 30 MiB, used while source files and compiled code were loaded into V8.
 // The region's thread returns its own (region-thread/start-memory.ts).
 
 import type { Clock } from '../../clock.ts';

@@ -53,7 +53,7 @@ export async function finishWork(
   await rack.drain(STOP_GRACE_MS);
   looking?.cancel();
   notices.stopping('stopping: delivering events and closing databases');
-  // Transfers that were left when the time was up were cut.
+  // The transfers that were unfinished when the time was up have been cut.
   return clock.now() - startedAt >= STOP_GRACE_MS ? unfinished : 0;
 }
 

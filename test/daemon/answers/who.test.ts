@@ -18,7 +18,7 @@ const STRANGERS: readonly (readonly [string, string, RegExp])[] = [
     /^no machine here has the address 198\.51\.100\.7; `rackboot events`/,
   ],
   ['a name that no machine has is not found', 'gateway', /^no machine here is called gateway; /],
-  ['an unseen hardware address is reported as such', '52:54:00:12:34:56', /^52:54:00:12:34:56 was not seen since/],
+  ['an unseen hardware address is reported as such', '52:54:00:12:34:56', /^52:54:00:12:34:56 has not been seen since/],
 ];
 
 for (const [name, wanted, said] of STRANGERS)
