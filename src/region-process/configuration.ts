@@ -22,7 +22,7 @@ import { NO_SETTINGS, type Settings, valueAt, withValue } from '../machines/sett
 
 /** The most changed keys that are listed; the rest are counted. */
 const REPORTED_MAX = 50;
-/** The store is open, and stays the one that it is. */
+/** The key of the store, which is already open and is replaced only at a restart. */
 const STORE_KEY = 'region.store';
 
 type Source = 'file' | 'store';

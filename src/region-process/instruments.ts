@@ -35,7 +35,7 @@ function render(parts: RegionInstrumentParts, { lags, region }: Measured): strin
   addRegion(out, region);
   const holder = parts.dutyHolder();
   if (holder !== undefined) {
-    const help = 'Whether this process has the duties of the region: of all its processes, one has 1.';
+    const help = '1 if this process has the duties of the region, otherwise 0: one of its processes has them.';
     out.gauge('rackboot_region_duties', help, holder.isHere ? 1 : 0);
   }
   return out.text();

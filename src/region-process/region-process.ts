@@ -6,7 +6,7 @@
 //   stop               ─ end requests and power commands, close the store
 //
 // 1. A failed start closes everything it opened and throws one RackError: nothing is half-started.
-// 2. The service manager is told what a rack's process tells it, and feeds its watchdog from the event loop.
+// 2. The process notifies the service manager as a rack's process does, and feeds its watchdog from the event loop.
 
 import { join } from 'node:path';
 import type { Logger } from 'pino';
@@ -86,7 +86,7 @@ class RegionProcess implements Daemon {
   readonly #status: RegionStatusSources;
   readonly #keeper: DesiredStateKeeper;
   readonly #secrets: Pick<RegionConfig, 'rackSecret' | 'controlSecret'> & { readonly controlSecret: string };
-  /** Open before it is served. */
+  /** Set before `#served`: the region opens before its listeners do. */
   #region: Region | undefined;
   #served: ServedRegion | undefined;
   /** When its database went away. */
@@ -338,13 +338,13 @@ class RegionProcess implements Daemon {
     if (this.#served !== undefined) await this.#instruments.configure(next.config);
   }
 
-  /** Settings of the region may be in a new state. */
+  /** Applies the settings in a new state, and keeps the state. */
   #changed(state: DesiredState): void {
     this.#configuration.useStored(this.#ports, state.settings);
     this.#keepState(state);
   }
 
-  /** Its version shows at the next start whether `region.db` was lost since. */
+  /** Caches the state: at the next start its version shows whether `region.db` was lost in between. */
   #keepState(state: DesiredState): void {
     if (!this.#isOnSqlite) return;
     this.#keeper.keep(state);
@@ -354,7 +354,7 @@ class RegionProcess implements Daemon {
     this.#noteIfDamaged(await findDamage(this.#config.stateDir, () => this.#stopping === undefined));
   }
 
-  /** `rackboot status` shows it until the next start. */
+  /** Adds a note about damage, which `rackboot status` shows until the next start. */
   #noteIfDamaged(note: RackNote | undefined): void {
     if (note === undefined) return;
     this.#notes.push(note);

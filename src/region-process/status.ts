@@ -71,7 +71,7 @@ async function status(sources: RegionStatusSources) {
       store: storeText(config),
       duties: dutiesOf(sources),
     },
-    // It grants no leases, so none waits for the disk.
+    // A region grants no leases, so none waits for the disk.
     journal: { available: true },
     refused: refusal && {
       source: refusal.source,
@@ -106,8 +106,8 @@ const storeText = ({ store, stateDir }: RegionFileConfig): string =>
   store.kind === 'sqlite' ? `region.db in ${stateDir}` : store.url;
 
 /**
- * For `rackboot config`, in the form of a rack's configuration, which has no store: that is apart. `stored` has also the settings that only
- * racks use.
+ * The configuration for `rackboot config`, in the form of a rack's. A rack's has no store, so `store` is a field of its own. `stored`
+ * includes the settings that only racks use.
  */
 function configNow({ configuration }: RegionStatusSources) {
   const { path, usable, stored, refusal } = configuration;

@@ -4,9 +4,9 @@ import { flushCompileCache } from 'node:module';
 import { systemClock } from '../clock.ts';
 import { returnMemory } from './start-memory.ts';
 
-/** When the start's own work is over, in milliseconds. */
+/** How long after the start its own work is over, in milliseconds. */
 const SETTLED_AFTER_MS = 5000;
-/** When the store is read whole, in milliseconds: by then the collection of SETTLED_AFTER_MS is over. */
+/** How long after the start the whole store is read, in milliseconds: by then the garbage collection of SETTLED_AFTER_MS is over. */
 const READ_AFTER_MS = 7000;
 
 /** Call it when the region answers. @param readStore reads the store; undefined: PostgreSQL checks its own data */

@@ -11,7 +11,7 @@ export async function findDamage(stateDir: string, isWanted: () => boolean): Pro
   return damage && { note: 'region-damaged', ...damage };
 }
 
-/** Why a region on `region.db` cannot start. Rows of a damaged file fail in many ways: then the damage is the reason. */
+/** Why a region on `region.db` cannot start. A damaged file fails in many ways, so if the file is damaged, that is the reason given. */
 export async function startFailure(error: unknown, stateDir: string): Promise<RackError> {
   if (error instanceof RackError) return error;
   const damage = await findRegionDamage(stateDir, { clock: systemClock, isWanted: () => true });

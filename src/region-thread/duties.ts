@@ -26,7 +26,9 @@ const HELD_MS = 6000;
  */
 const STEP_MS_MAX = 2000;
 const SURE_EVERY_MS = 200;
-/** The longest time for an answer with the store's time, in milliseconds. A slower answer sets the clock only if it proves it wrong. */
+/**
+ * The longest time for an answer with the store's time, in milliseconds. A slower answer sets the clock only if it proves the clock wrong.
+ */
 const TIME_ANSWER_MS_MAX = 200;
 
 export interface DutiesParts {
@@ -36,7 +38,7 @@ export interface DutiesParts {
   readonly onTaken: () => void;
   /** Called when another process has taken the duties from this one, which ends that work. */
   readonly onLost: () => void;
-  /** Called when they have another holder than before, or the first one is known. `fromHere`: this process had them. */
+  /** Called when the duties have another holder than before, or their first holder is known. `fromHere`: this process had them. */
   readonly onHolder?: ((holder: DutyHolder, fromHere: boolean) => void) | undefined;
 }
 

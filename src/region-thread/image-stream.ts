@@ -37,7 +37,7 @@ export class OwnImageStream implements ImageStream {
   readonly #parts: OwnImageStreamParts;
   #signer: Promise<OwnSigner> | undefined;
   #signed: Promise<Signed> | undefined;
-  /** The state of the store that they describe. */
+  /** The state of the store that the signed documents describe. */
   #mark = '';
   #lookAt: Instant | undefined;
 

@@ -15,9 +15,9 @@ const RETRY_MS = 2000;
 interface InterruptedParts {
   readonly clock: Clock;
   readonly ledger: Pick<PowerLedger, 'listUnended'>;
-  /** Ends these of the commands that still have no end. @returns false if the store is unavailable */
+  /** Ends each of these commands that still has no end. @returns false if the store is unavailable */
   readonly recover: (ids: ReadonlySet<string>) => Promise<boolean>;
-  /** Called with their machines, which may get commands now. */
+  /** Called with the machines of the commands, which may get commands again. */
   readonly onSettled: (machines: readonly string[]) => void;
 }
 

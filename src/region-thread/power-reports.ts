@@ -42,7 +42,7 @@ export class PowerReports {
     this.#parts = parts;
   }
 
-  /** True while the end of this command is not taken: its machine gets no other command. */
+  /** True until the store has taken the end of this command. Meanwhile its machine gets no other command. */
   owes(id: string): boolean {
     return this.#ends.has(id);
   }
@@ -64,7 +64,7 @@ export class PowerReports {
         await this.#parts.life()?.powerSwitched(machine, result);
       });
     } finally {
-      // Even after a fault: the machine gets no other command until its end is taken.
+      // Keep the end even after a fault: the machine gets no other command until the store has taken it.
       if (isTaken) this.#ends.delete(id);
       else this.#ends.set(id, { ended, firstMs, isUnderWay: false });
     }
@@ -88,7 +88,7 @@ export class PowerReports {
     for (const systemId of [...this.#undelivered]) await this.read(systemId);
   }
 
-  /** Forgets readings, and only keeps ends in the ledger: another process has the duties now. */
+  /** Forgets readings, and writes ends to the ledger without reporting them: another process has the duties now. */
   async handOver(): Promise<void> {
     const ends = [...this.#ends.values()];
     this.#ends.clear();
@@ -96,7 +96,7 @@ export class PowerReports {
     for (const { ended } of ends) await reachesStore(() => this.#keep(ended));
   }
 
-  /** Nothing is reported any more. */
+  /** Stops reporting. */
   close(): void {
     this.#isClosed = true;
   }

@@ -77,12 +77,12 @@ export class PowerSide implements PowerControl {
   /** The last machine id that the sweep over the tasks on record has reached. */
   #sweptId = 0;
   #looks: Promise<void> = Promise.resolve();
-  /** Grows with each `begin` and `standBack`; work of an earlier number ends. */
+  /** Grows with each `begin` and `standBack`; work that began under an earlier number stops. */
   #term = 0;
   /** Commands that the former holder of the duties had not ended. */
   readonly #interrupted: InterruptedCommands;
   readonly #starts: InterruptedStarts;
-  /** The end of the work that `standBack` has ended. */
+  /** Settles when the work that `standBack` stopped has ended. */
   #leaving: Promise<unknown> = Promise.resolve();
   #isBegun = false;
   #isClosed = false;
@@ -123,7 +123,7 @@ export class PowerSide implements PowerControl {
 
   #openSwitchboard(): PowerSwitchboard {
     const { clock, store, mayStep } = this.#parts;
-    // The process that has the duties finds out for itself how the commands of a replaced one ended.
+    // A replaced switchboard reports no ends: the process that has the duties finds out how its commands ended.
     const isInUse = (): boolean => this.#switchboard === opened;
     const opened = new PowerSwitchboard({
       clock,
@@ -250,7 +250,7 @@ export class PowerSide implements PowerControl {
   /** Looks at machines one after the other, so the newer of two records of a machine takes effect last. */
   #inOrder(look: () => Promise<void>): Promise<void> {
     const looked = this.#looks.then(() => (this.#isClosed ? undefined : look()));
-    // A fault is its caller's; the looks after it continue.
+    // The caller handles a fault; the looks after it continue.
     this.#looks = looked.catch(() => undefined);
     return looked;
   }
@@ -266,7 +266,7 @@ export class PowerSide implements PowerControl {
     await this.#reports.repeat();
     await reachesStore(async () => {
       const machines = await this.#parts.store.listPowerTasks(this.#sweptId, LOOK_MAX);
-      // Start again after the last one, so that no machine starves behind those before it.
+      // The next sweep continues after the last machine, so that none starves behind those before it.
       this.#sweptId = machines.length < LOOK_MAX ? 0 : (machines.at(-1)?.id ?? 0);
       this.follow(machines.map(({ systemId }) => systemId));
     });

@@ -22,7 +22,7 @@ const SITES: SiteUrls = { lp: 'https://launchpad.net', gh: 'https://github.com' 
 const pathOf = ({ site, name }: KeySource): string =>
   ['', ...(site === 'lp' ? [`~${name}`, '+sshkeys'] : [`${name}.keys`])].join('/');
 
-/** @param sites others for a test */
+/** @param sites tests pass their own */
 export function keyFetcher(clock: Clock, sites: SiteUrls = SITES): FetchKeys {
   let lookups = 0;
   return async (source, proxy) => {

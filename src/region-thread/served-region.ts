@@ -106,7 +106,7 @@ export async function serveRegion(parts: ServedRegionParts): Promise<ServedRegio
     const onUnacknowledged = (note: RackNote): void => onProblem(newUuid(), note);
     const beginDuties = async (): Promise<void> => {
       await power.begin(region.life, { acknowledgements, onUnacknowledged }, duties === undefined ? 0 : STEP_MS_MAX);
-      // They may be lost again by now.
+      // The duties may be lost again by now.
       if (duties?.areHeld !== false) importing.begin();
     };
     if (duties === undefined) await beginDuties();
@@ -158,7 +158,7 @@ async function openOn(
 /** The tree into which this host imports images; undefined if it has none. */
 const storeTree = ({ imageStore, imageTree }: RegionConfig): string | undefined => imageStore ?? imageTree;
 
-/** Loads it with the first request. */
+/** Loads the image stream at its first use. */
 function lazyStream(stateDir: string, clock: Clock, config: () => RegionConfig): () => Promise<ImageStream> {
   let opened: Promise<ImageStream> | undefined;
   const open = async (): Promise<ImageStream> => {
@@ -171,7 +171,7 @@ function lazyStream(stateDir: string, clock: Clock, config: () => RegionConfig):
   };
 }
 
-/** Loads the client for the web with the first question. */
+/** Loads the HTTP client at its first use. */
 function lazyKeys(clock: Clock): FetchKeys {
   let fetcher: Promise<FetchKeys> | undefined;
   return async (source, proxy) => {
@@ -180,7 +180,7 @@ function lazyKeys(clock: Clock): FetchKeys {
   };
 }
 
-/** Loads the reader of YAML with the first question. */
+/** Loads the YAML reader at its first use. */
 function lazySources(file: string | undefined): () => Promise<FileSources> {
   let read: (() => Promise<FileSources>) | undefined;
   return async () => {

@@ -54,10 +54,10 @@ export class ImportControl {
   #looking: Promise<void> | undefined;
   #lookAgain = false;
   #isActive = false;
-  /** The last wish for each image that this process has carried out, by name. */
+  /** By the name of an image: the last wish for it that this process has carried out. */
   readonly #carriedOut = new Map<string, ResourceWish>();
   readonly #shown = new Map<string, ImportProgress>();
-  /** The end of the last write: writes run one after the other. */
+  /** Settles with the last write: writes run one after the other. */
   #writing: Promise<void> = Promise.resolve();
 
   constructor(parts: ImportControlParts) {

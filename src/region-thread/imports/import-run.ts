@@ -5,8 +5,8 @@
 //     │  └──── hold ──────────┴─▶ paused, cancelled
 //     └──────── resume ──────────────┘
 //
-// 1. Holding an import ends it, but its downloaded bytes stay, and a resumed import continues from them (`images/import/image-import.ts`). So a
-//    held import takes no place.
+// 1. Holding an import ends it, but its downloaded bytes stay, and a resumed import continues from them (`images/import/image-import.ts`).
+//    So a held import takes none of the IMPORTS_MAX places.
 // 2. The run ends when no import is queued or under way. It returns a reason for every image that it left out.
 
 import type { Clock } from '../../clock.ts';

@@ -25,7 +25,7 @@ export class ImportThread {
   #worker: Worker | undefined;
   /** The thread that `close` ends; the end of its run is not reported. */
   #closing: Worker | undefined;
-  /** Called when an import that is held or removed has ended, by name. */
+  /** By the name of a held or removed import: called when the import has ended. */
   readonly #awaited = new Map<string, () => void>();
 
   constructor(parts: ImportThreadParts) {

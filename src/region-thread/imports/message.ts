@@ -13,7 +13,7 @@ export interface RunOrder {
   readonly sources: readonly SelectedSource[];
   /** The imports that people hold, by name. */
   readonly held: ReadonlyMap<string, Hold>;
-  /** Of all downloads together; undefined: no limit. */
+  /** The limit of all downloads together; undefined: no limit. */
   readonly bytesPerSecondMax: number | undefined;
   /** The proxy of the site; empty: none. The environment of the process takes precedence. */
   readonly httpProxy: string;

@@ -1,4 +1,4 @@
-// The thread that makes an image of a complete upload: hashes and converts. It ends with that.
+// The thread that makes an image of one complete upload: it hashes and converts the upload, and then ends.
 
 import { parentPort, workerData } from 'node:worker_threads';
 import { type FinishOrder, type FinishResult, finishUpload } from '../../images/uploads/finish-upload.ts';
