@@ -12,7 +12,7 @@ import { type Context, createContext, Script } from 'node:vm';
 export const SEARCHED_CHARACTERS_MAX = 4096;
 /** How long one expression may block the thread, in milliseconds. One without nested repetitions takes microseconds. */
 export const EXPRESSION_MS_MAX = 5;
-/** How often a search is run in all if the thread had no processor during its time. */
+/** How often a search is tried in all if the thread got too little CPU time to finish it. */
 const SEARCHES_MAX = 3;
 
 /** The expressions of a machine. */
@@ -86,7 +86,7 @@ function searchByEngine(expression: string, text: string): boolean | undefined {
     try {
       return SEARCH.runInContext(context, { timeout: EXPRESSION_MS_MAX }) === true;
     } catch {
-      // The timeout is wall time: if the thread had no processor for most of it, the expression may not be slow.
+      // The timeout is wall time: if the thread got the CPU for less than half of it, the expression may not be slow.
       const { user, system } = process.threadCpuUsage(before);
       if (user + system >= (EXPRESSION_MS_MAX * 1000) / 2) return undefined;
     }

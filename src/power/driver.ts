@@ -26,9 +26,9 @@ export type OffManner = 'soft' | 'hard';
 export interface PowerPort {
   /** The name of the controller, without secrets: `ipmi 10.0.0.5:623`. Controllers of one name get one request at a time. */
   readonly controller: string;
-  /** Switches the machine on; also done if it is already on. */
+  /** Switches the machine on. The outcome is `done` even if it is already on. */
   on(signal: AbortSignal): Promise<PowerOutcome>;
-  /** Switches the machine off; also done if it is already off. A soft off is done as soon as the system has been asked. */
+  /** Switches the machine off. The outcome is `done` even if it is already off, and for a soft off as soon as the system has been asked. */
   off(manner: OffManner, signal: AbortSignal): Promise<PowerOutcome>;
   /** Reads whether the machine has power. */
   query(signal: AbortSignal): Promise<PowerOutcome>;

@@ -123,7 +123,9 @@ const NOISE = [
   /^Close Session command failed/,
 ];
 
-/** Its error messages; the first match counts. `lost`: the request may have been carried out. No meaning: only its own words are shown. */
+/**
+ * ipmitool's errors; the first match counts. `lost`: the request may have been carried out. Without a meaning, only its words are shown.
+ */
 const COMPLAINTS: readonly (readonly [RegExp, PowerOutcome['kind'] | 'lost', Complaint?])[] = [
   [/^Unable to (set Chassis Power|get Chassis Power)|^Error (setting|getting) Chassis Boot/m, 'lost'],
   [/RAKP 2 HMAC is invalid/, 'wrong-credentials', 'wrong-password'],

@@ -13,7 +13,7 @@ import { viewBytes } from '../net/borrowed-bytes.ts';
 
 /** The stored bytes of each output stream; more is read and discarded. */
 export const OUTPUT_BYTES_MAX = 256 * 1024;
-/** How timeout(1) ends if it does not find the program, or cannot run it. */
+/** The exit statuses of timeout(1) if it does not find the program, or cannot run it. */
 const NOT_FOUND = 127;
 const NOT_RUN = 126;
 /** Environment variables passed on to a program. */

@@ -45,7 +45,7 @@ export function parseGuests(table: string): readonly HypervisorGuest[] {
     });
 }
 
-/** Its error messages; the first match counts. `lost`: it may have been done. No meaning: only its own words are shown. */
+/** virsh's errors; the first match counts. `lost`: the request may have been carried out. Without a meaning, only its words are shown. */
 const COMPLAINTS: readonly (readonly [RegExp, PowerOutcome['kind'] | 'lost', Complaint?])[] = [
   [/Host key verification failed|HOST IDENTIFICATION HAS CHANGED/, 'refused', 'host-key-changed'],
   [/Permission denied \(|Too many authentication failures/, 'wrong-credentials', 'key-not-accepted'],

@@ -1,4 +1,4 @@
-// Keeps the cached desired state up to date, in a bounded part of the time: with thousands of machines, writing it takes tens of
+// Keeps the cached desired state up to date, with a bounded share of the time: with thousands of machines, writing it takes tens of
 // milliseconds, and a busy region changes it many times a second.
 //
 //   keep ──▶ written at once ──pause──▶ ready

@@ -17,7 +17,7 @@ export class EventStreamReader {
   #id: string | undefined;
   #event = '';
   #data: string[] = [];
-  /** The characters of `#data`, with line ends; without them empty lines could fill the memory. */
+  /** The characters of `#data`. Line ends count too: otherwise empty lines could fill the memory. */
   #characters = 0;
 
   /** Returns the events that this piece completes; undefined if a line or an event is too long, and the stream must be closed. */

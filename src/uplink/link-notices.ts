@@ -11,7 +11,7 @@ interface LinkChange {
   readonly state: LinkState;
   /** Why; undefined for a link that is up. */
   readonly note: RackNote | undefined;
-  /** When the state before began. */
+  /** When the previous state began. */
   readonly beforeSinceMs: number;
   readonly nowMs: number;
   readonly url: string;
