@@ -39,7 +39,7 @@ const SQLITE_NOTADB = 26;
 /** Result codes of a damaged file. */
 export const BROKEN_CODES: ReadonlySet<number> = new Set([SQLITE_CORRUPT, SQLITE_NOTADB]);
 
-/** Evidence that an empty database was not always empty. */
+/** Evidence that an empty database once held data. */
 export interface Loss {
   readonly shownBy: string;
   /** The file to move away in order to begin with an empty database. */
@@ -179,13 +179,13 @@ export function checkNotCut(path: string): void {
   );
 }
 
-/** @throws RackError `store-broken` if the database is empty, but was not always */
+/** @throws RackError `store-broken` if the database is empty but once held data */
 function checkNotLost(path: string, kind: DatabaseKind): void {
   const loss = kind.findLoss?.(dirname(path));
   if (loss === undefined) return;
   throw new RackError(
     'store-broken',
-    `${path} is empty or missing, but was not always, as ${loss.shownBy} shows: restore a backup of ${basename(path)}; ` +
+    `${path} is empty or missing, but ${loss.shownBy} shows that it once held data: restore a backup of ${basename(path)}; ` +
       `or, to begin with an empty ${kind.title}, move ${loss.witness} away`,
   );
 }

@@ -45,7 +45,7 @@ export class TransactionContext<T extends OpenTransaction> {
     }
   }
 
-  /** As the store's. */
+  /** As the store's `afterCommit`. */
   async afterCommit(effect: Effect): Promise<void> {
     const within = this.within();
     if (within === undefined) await effect();

@@ -36,7 +36,7 @@ interface StateLock {
   release(): void;
 }
 
-/** A database that nobody refers to is closed by the garbage collector, and with it the lock is gone. */
+/** Keeps the databases of held locks referenced: the garbage collector would close an unreferenced one, which releases its lock. */
 const held = new Set<DatabaseSync>();
 
 /**
@@ -106,7 +106,7 @@ function lockHolder(path: string): number | undefined {
     const found = line.exec(readLocks())?.[1];
     return found === undefined ? undefined : Number(found);
   } catch {
-    // It is only named: a host without /proc refuses, too.
+    // The number is only for the message: without /proc, the refusal does not name the process.
     return undefined;
   }
 }

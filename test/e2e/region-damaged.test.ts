@@ -94,7 +94,7 @@ test('a damaged region.db stops no leases, files or names, and can be restored w
     await rack.start();
     assert.match(String((await rack.reported('region.down', { from: second })).reason), /region\.db .*move it/);
     rmSync(database);
-    const lost = /region\.db is empty or missing, but was not always.*desired-state\.json.*restore a backup/;
+    const lost = /region\.db is empty or missing, but .*desired-state\.json.* once held data: restore a backup/;
     await rack.reported('region.down', { from: second, match: ({ reason }) => lost.test(String(reason)) });
     assert.equal(existsSync(database), false);
     assert.equal((await rack.status()).machinesKnown, 1);

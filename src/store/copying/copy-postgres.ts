@@ -1,8 +1,8 @@
 // A PostgreSQL database as an end of a copy (`region-copy.ts`).
 //
 // 1. The source is read in one transaction, so it is as it was at one moment, while processes write to it.
-// 2. The version of an unfinished target is negative, so no process starts on it. A region that runs on either end is refused, and cannot start
-//    meanwhile; a backup may be made of one that runs.
+// 2. The version of an unfinished target is negative, so no process starts on it. A copy is refused while a region runs on either end, and
+//    no region can start on either end meanwhile; only a backup may be made of a running region.
 // 3. One copy at a time writes into a database.
 
 import type pg from 'pg';
@@ -25,7 +25,7 @@ const PARAMETERS_MAX = 60_000;
 
 class PostgresEnd {
   readonly name = "the region's database";
-  /** Of the table that is being read. */
+  /** The size of the largest row of the table that is being read. */
   #largest: { readonly table: string; readonly bytes: number } | undefined;
   protected readonly client: pg.ClientBase;
 
@@ -42,7 +42,7 @@ class PostgresEnd {
     if (offset === 0 || this.#largest?.table !== name)
       this.#largest = { table: name, bytes: await this.#largestRow(table) };
     const most = Math.max(1, Math.min(limit, Math.floor(CHUNK_BYTES / Math.max(1, this.#largest.bytes))));
-    // In the order of SQLite, whatever the database's language.
+    // Sort as SQLite does, whatever the database's locale.
     const by = order.map((column) => (column.type === 'TEXT' ? `${column.name} COLLATE "C"` : column.name)).join(', ');
     const { rows } = await this.client.query<(string | number | Buffer | null)[]>({
       text: `SELECT ${columns.map((column) => column.name).join(', ')} FROM ${name} ORDER BY ${by} LIMIT $1 OFFSET $2`,
@@ -124,7 +124,7 @@ class PostgresTarget extends PostgresEnd implements CopyTarget {
       if (name === 'event' || last === 0) continue;
       await this.client.query(`SELECT setval(pg_get_serial_sequence('${name}', 'id'), $1)`, [last]);
     }
-    // Events and versions have numbers of one sequence.
+    // Events and versions take their numbers from one sequence.
     const newest =
       'SELECT max(value) FROM (SELECT $1::bigint AS value UNION ALL SELECT max(id) FROM event UNION ALL SELECT max(desired_version) FROM machine ' +
       "UNION ALL SELECT max(version) FROM gone_machine UNION ALL SELECT value FROM counter WHERE name IN ('desired-version', 'desired-rest')) AS numbers";
@@ -134,7 +134,7 @@ class PostgresTarget extends PostgresEnd implements CopyTarget {
   }
 }
 
-/** The same memory: a file may have 64 MiB. */
+/** A Buffer over the same memory, not a copy of it: a file may have 64 MiB. */
 const bufferOf = ({ buffer, byteOffset, byteLength }: Uint8Array): Buffer =>
   Buffer.from(buffer, byteOffset, byteLength);
 
@@ -195,7 +195,7 @@ async function using<T>(place: PostgresPlace, work: (client: pg.ClientBase) => P
   }
 }
 
-/** Frees the database before the connection ends: the server may notice that end after the next command has begun. */
+/** Releases the locks before the connection ends: the server may notice that end only after the next command has begun. */
 async function unlocking<T>(client: pg.ClientBase, work: (client: pg.ClientBase) => Promise<T>): Promise<T> {
   try {
     return await work(client);

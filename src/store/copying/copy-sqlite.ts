@@ -2,7 +2,7 @@
 //
 // 1. The source is read in one transaction: the copy has its contents of one moment, even while others write to it.
 // 2. The target is written under another name in its directory, and renamed when it is whole. One process at a time writes it.
-// 3. A killed backup leaves its unfinished file. The next backup in that directory removes it; a copy continues with its own.
+// 3. A killed backup leaves its unfinished file. The next backup in that directory removes it; an interrupted copy continues with its own.
 // 4. The target is a new file of this user, which no other user can read or has put there. A log that an earlier database of its name left
 //    behind would change it: such a target is refused.
 
@@ -151,8 +151,8 @@ export class SqliteTarget extends SqliteEnd implements CopyTarget {
   }
 
   /**
-   * Opens a new file, or what an interrupted copy left of it.
-   * @param isAfresh true: what was left is removed; its source has changed since
+   * Opens a new file, or the unfinished file of an interrupted copy.
+   * @param isAfresh true: remove an unfinished file, because the source has changed since
    * @throws RackError `already-exists`, `already-running` if another process writes it, and those of a database file
    */
   static open(path: string, isAfresh: boolean): SqliteTarget {
@@ -194,7 +194,7 @@ export class SqliteTarget extends SqliteEnd implements CopyTarget {
           insertion.run(...row);
         } catch (error) {
           if (sqliteCode(error) !== SQLITE_CONSTRAINT) throw error;
-          const text = `the table ${name} has a row that a region cannot have, ${rowName(table, row)} (${errorText(error)}): correct or remove it at the source, or take another backup`;
+          const text = `the table ${name} has a row that a region cannot store, ${rowName(table, row)} (${errorText(error)}): correct or remove it at the source, or take another backup`;
           throw new RackError('store-broken', text, { cause: error });
         }
       }
@@ -249,8 +249,9 @@ export class SqliteTarget extends SqliteEnd implements CopyTarget {
 }
 
 /**
- * Removes what killed backups left in the directory of a new one, under whatever names: nothing else would, and each has the size of the data.
- * Left alone: what a copy continues, files of other users, and those that another process writes. @returns the removed files
+ * Removes the unfinished files of killed backups from the directory of a new one, whatever their names: nothing else removes them, and each
+ * is as large as the data. It leaves alone the files that a copy can continue, those of other users, and those that another process is
+ * writing. @returns the removed files
  */
 export function removeLeftBackups(path: string): readonly string[] {
   const removed: string[] = [];
@@ -302,7 +303,7 @@ function checkFree(path: string): void {
     const log = `${path}${companion}`;
     const bytes = foundStats(log)?.size ?? 0;
     if (companion === '-shm' || bytes === 0) continue;
-    const text = `${log}, of an earlier ${basename(path)}, has ${counted(bytes, 'byte')} that would change the new one: move it to where that one is now, under the same name`;
+    const text = `${log} belongs to an earlier ${basename(path)}, and its ${counted(bytes, 'byte')} would change the new one: move it next to the earlier file, under the same name`;
     throw new RackError('already-exists', text);
   }
 }

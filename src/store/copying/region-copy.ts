@@ -15,7 +15,7 @@ import { REGION_DATABASE } from '../region/region-schema.ts';
 
 /** Rows read or written at a time. */
 const CHUNK = 500;
-/** Bytes of the rows that are read or written at a time, or one row: a file of a user has up to 64 MiB. */
+/** Bytes of the rows read or written at a time. A larger row is read or written alone: a user's file has up to 64 MiB. */
 export const CHUNK_BYTES = 8 * 1024 * 1024;
 
 /** How much of a key a message shows, in characters. */
@@ -35,13 +35,13 @@ export interface CopiedTable {
   readonly columns: readonly CopiedColumn[];
   /** The columns that order its rows. */
   readonly order: readonly CopiedColumn[];
-  /** True if it gives its rows ids, which are never given twice. */
+  /** True if it assigns ids to its rows, and never the same id twice. */
   readonly givesIds: boolean;
 }
 
 export type CopiedRow = readonly Value[];
 
-/** About the memory that a row takes, in bytes. */
+/** The approximate memory of a row, in bytes. */
 export const bytesOf = (row: CopiedRow): number =>
   row.reduce<number>((sum, value) => {
     if (value instanceof Uint8Array) return sum + value.byteLength;
@@ -50,7 +50,7 @@ export const bytesOf = (row: CopiedRow): number =>
 
 /** One end of a copy. */
 interface CopyEnd {
-  /** In messages; no secret. */
+  /** For messages; it contains no secret. */
   readonly name: string;
   count(table: CopiedTable): Promise<number>;
   /** Rows in the table's order: at most `limit`, and fewer if they have CHUNK_BYTES; none: the table has no more. */
@@ -67,7 +67,7 @@ export interface CopyTarget extends CopyEnd {
   begin(): Promise<void>;
   /** Adds rows in one transaction. */
   write(table: CopiedTable, rows: readonly CopiedRow[]): Promise<void>;
-  /** Continues with the ids of the source, and makes the target usable. */
+  /** Makes new ids follow those of the source, and makes the target usable. */
   finish(lastIds: ReadonlyMap<string, number>): Promise<void>;
 }
 
@@ -108,7 +108,7 @@ function readSchema(): readonly CopiedTable[] {
   }
 }
 
-/** A row by its key, and with the columns that have a NUL, which PostgreSQL cannot hold. */
+/** Names a row by its key and, if there are any, the columns with a NUL, which PostgreSQL cannot hold. */
 export function rowName({ columns, order }: CopiedTable, row: CopiedRow): string {
   const shown = (name: string): string => {
     const value = row[columns.findIndex((column) => column.name === name)];
@@ -164,7 +164,7 @@ async function checkTarget(source: CopySource, target: CopyTarget, tables: reado
     const isOther =
       done > 0 && (isBehind || (await digestOf(source, table, done)) !== (await digestOf(target, table, done)));
     if (isOther) {
-      const text = `${target.name} is not empty (table ${table.name}), and what it holds is not a part of ${source.name}: empty or remove it, or name another`;
+      const text = `${target.name} is not empty (table ${table.name}), and its contents are not those of an interrupted copy of ${source.name}: empty or remove it, or name another`;
       throw new RackError('already-exists', text);
     }
     isBehind ||= done < (await source.count(table));

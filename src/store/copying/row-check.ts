@@ -2,7 +2,7 @@
 //
 // 1. A value is checked by the code that reads it in a region, and by the bounds of its kind: `columnCheck` by the column's name,
 //    `VALUE_CHECKS` for a column alone.
-// 2. All that a region has written passes.
+// 2. Everything that a region has written passes.
 // 3. A message shows no value but the row's key: a column may have a secret, a BMC's password for example.
 
 import { z } from 'zod';

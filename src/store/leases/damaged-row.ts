@@ -16,7 +16,7 @@ import { undoFlippedBit } from './row-checksum.ts';
 
 /** Addresses that a report names; further ones are counted. */
 const NAMED_MAX = 8;
-/** Damaged rows that are reported; the file is beyond help long before. */
+/** The most damaged rows that are reported; long before that many, the file is beyond repair. */
 export const DAMAGE_REPORTED_MAX = 64;
 
 /** A row of one of the two tables. */
@@ -34,7 +34,7 @@ export interface LeaseDamage {
   readonly key: number;
   /** True if a single flipped bit was undone. */
   readonly isUndone: boolean;
-  /** The addresses of the records that were kept; of an undone bit, the address of its record. */
+  /** The addresses of the records that were kept; if a bit was undone, the address of its record. */
   readonly kept: readonly Ipv4[];
   /** Addresses that may have had a record. */
   readonly lost: readonly Ipv4[];

@@ -15,7 +15,7 @@
 // 2. `append` neither waits nor touches the disk. At most JOURNAL_PENDING_MAX records are pending; then `available` is false.
 // 3. A sequence is settled once: durable or failed. Sequences grow across restarts, and this process never reuses one.
 // 4. A disk that takes longer than JOURNAL_SLOW_MS is unavailable until a probe takes less than JOURNAL_PROMPT_MS: after seconds of waiting
-//    a client has given up, and its offer was a promise that could not be kept. The same holds for a worker thread that gets no processor
+//    a client has given up, and its offer was a promise that could not be kept. The same holds for a worker thread that gets no CPU time
 //    for its write, but time in which the rack loop itself was blocked does not count. The reason names the cause.
 
 import { join } from 'node:path';
@@ -126,7 +126,7 @@ export class WorkerLeaseJournal implements LeaseJournal {
   readonly #watch: WriteWatch;
   /** The worker's current database call. */
   #work: DiskWork;
-  /** When the worker was first asked without answering since; undefined if it owes no answer. */
+  /** Since when the worker has owed an answer; undefined if it owes none. */
   #owedSince: Instant | undefined;
 
   /** The last sequence appended, and the last one settled. */

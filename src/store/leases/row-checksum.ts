@@ -1,9 +1,10 @@
 // The checksum of a row of `leases.db`, and the undoing of a single flipped bit. SQLite checks the structure of its pages, not the values in
 // them: a bit that flips in memory or on the disk could change or end a lease that was acknowledged.
 //
-// 1. The checksum is CRC-32 over the row's records, begun with the row's key, so that records under another key do not pass either.
-// 2. CRC-32 is linear: the difference between the stored and the computed checksum depends on the flipped bits alone. Within 2^32 bits each
-//    single flipped bit makes another difference, so it can be found and undone. In rows of up to 11 KB, two flipped bits are never taken
+// 1. The checksum is CRC-32 over the row's records, seeded with the row's key, so that records under another key do not pass either.
+// 2. CRC-32 is linear: the difference between the stored and the computed checksum depends on the flipped bits alone. Within 2^32 bits
+//    every single flipped bit makes a difference of its own, so it can be found and undone. In rows of up to 11 KB, two flipped bits are
+//    never taken
 //    for one.
 //
 // Sources: ITU-T V.42 §8.1.1.6.2 (the polynomial); Koopman, "32-Bit Cyclic Redundancy Codes for Internet Applications", DSN 2002.

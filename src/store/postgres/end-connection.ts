@@ -16,8 +16,8 @@ export async function endConnection(client: pg.Client): Promise<void> {
 }
 
 /**
- * A pool's connection, which ends if its log-in fails, or if a message is too large. The driver leaves one open whose server asks for a password
- * that nobody has.
+ * A pool's connection, which ends if its log-in fails, or if a message is too large. The driver leaves a connection open if the server asks
+ * for a password and none is configured.
  */
 export class PooledClient extends pg.Client {
   constructor(config?: pg.ClientConfig) {

@@ -4,7 +4,10 @@
 // Sources: postgresql.org/docs/15/protocol-overview.html (55.1.1: a byte for the type, then the length in 4 bytes, which counts itself);
 // nodejs.org/api/buffer.html (buffer.constants.MAX_STRING_LENGTH).
 
-/** In bytes. The largest row that a region writes is a file of a user, 64 MiB, which the server sends as twice as many hexadecimal digits. */
+/**
+ * The largest message, in bytes. The largest row that a region writes is a file of a user, 64 MiB, which the server sends as twice as many
+ * hexadecimal digits.
+ */
 const MESSAGE_BYTES_MAX = 192 * 1024 * 1024;
 const HEADER_BYTES = 5;
 const LENGTH_BYTES = 4;

@@ -5,15 +5,16 @@
 //
 // 1. A connection is closed if it is lost, if its prepared statements no longer fit the schema, if its COMMIT is not confirmed, or if its
 //    rollback fails. After any other failure it is rolled back and reused.
-// 2. Each connection of a region's process shares an advisory lock. A copy takes the lock alone (`holdStopped`): it gets it only while no
-//    process runs, and then keeps any from starting.
+// 2. Each connection of a region's process shares an advisory lock. A copy takes the lock exclusively (`holdStopped`): it gets the lock
+//    only while no process runs, and then no process can start.
 // 3. Every wait for a connection, a statement or a lock is bounded. The server bounds its own wait for a process that hangs within a
 //    transaction.
 // 4. A process uses no standby, not even to read: the horizon of a standby knows nothing of the primary's transactions
-//    (`postgres-horizon.ts`). A connection of a server that writes never becomes one of a standby, because that begins with a restart.
-// 5. No pooler is between: it gives the transactions of a connection to several of the server's, so that locks and LISTEN are lost, and a
-//    connection outlives the server. It is known by settings that do not arrive, and by a connection whose server process changes
-//    (`postgres-version.ts`).
+//    (`postgres-horizon.ts`). A connection to a server that writes never becomes one to a standby, because a server becomes a standby only
+//    by a restart.
+// 5. A connection through a pooler is refused. A pooler spreads the transactions of one connection over several connections of the server,
+//    which loses locks and LISTEN, and it keeps the connection open when the server ends. Settings that do not reach the server, or a
+//    connection whose server process changes (`postgres-version.ts`), show that there is one.
 
 import { randomUUID } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -52,7 +53,7 @@ const types = {
 const durableSql = (which: 'transaction' | 'session'): string =>
   `SELECT set_config('synchronous_commit', 'on', ${which === 'transaction'}) WHERE current_setting('synchronous_commit') = 'off'`;
 
-/** @throws StoreOutage if the settings with which the connection began have not reached the server: a pooler is between */
+/** @throws StoreOutage if the settings with which the connection began have not reached the server: there is a pooler in between */
 async function checkIsDirect(client: pg.ClientBase): Promise<void> {
   const { rows } = await client.query<{ readonly direct: boolean }>(
     `SELECT current_setting('lock_timeout')::interval = interval '${LOCK_MS_MAX} milliseconds' AS direct`,

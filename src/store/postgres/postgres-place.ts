@@ -6,7 +6,7 @@
 import { getCACertificates } from 'node:tls';
 import type pg from 'pg';
 
-/** In milliseconds. A statement ends at the server first, so that the connection stays usable. */
+/** Timeouts, in milliseconds. The server ends a late statement before the driver would, so that the connection stays usable. */
 const CONNECT_MS_MAX = 5000;
 const STATEMENT_MS_MAX = 20_000;
 export const LOCK_MS_MAX = 5000;

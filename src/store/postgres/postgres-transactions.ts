@@ -11,7 +11,7 @@
 // 2. A transaction that the database asks to repeat runs again after a pause, for at most REPEATED_MS_MAX; so does one whose connection was
 //    lost before its COMMIT, or has prepared statements that no longer fit.
 // 3. After TOGETHER_MS_MAX of failed runs a transaction runs alone; otherwise many small changes could starve a large one. Every writing
-//    transaction shares a lock on a table, which this one takes alone. A LOCK comes before the transaction's view of the data.
+//    transaction shares a lock on a table, which this one takes exclusively. A LOCK comes before the transaction's view of the data.
 // 4. If the connection is lost during COMMIT, the mark of the connection shows whether the transaction was stored, even after a crash of
 //    the server or on the standby that takes over. Until that is known, the transaction neither runs again nor is said to have failed. It
 //    holds no connection while it asks, so that a pool whose connections are all lost at COMMIT recovers.

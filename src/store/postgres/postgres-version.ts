@@ -20,7 +20,7 @@ const processes = new WeakMap<pg.ClientBase, number>();
 
 /**
  * Begins a transaction in one round trip. @param sql its other statements @returns the version of the tables that it sees
- * @throws StoreOutage if another process of the server serves the connection than before: a pooler is between
+ * @throws StoreOutage if the connection's server process has changed: there is a pooler in between
  */
 export async function beginWithVersion(client: pg.ClientBase, sql: string): Promise<number> {
   // Several statements return an array with one answer each, which the types do not show.

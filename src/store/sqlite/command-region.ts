@@ -1,6 +1,7 @@
 // The region's store in SQLite, as a command opens it, perhaps while the region runs.
 //
-// 1. Only the process that has the state directory locked brings older tables up to date: a process that runs on them would work on wrongly.
+// 1. Only the process that has the state directory locked brings older tables up to date: a process that runs on the older tables would
+//    continue wrongly.
 
 import { join } from 'node:path';
 import { RackError } from '../../errors.ts';
@@ -32,7 +33,7 @@ function lockOlder(stateDir: string): ReturnType<typeof lockState> {
     return lockState(stateDir);
   } catch (error) {
     if (!(error instanceof RackError && error.code === 'already-running')) throw error;
-    const text = `${join(stateDir, REGION_FILE)} is of an older Rackboot, and a Rackboot runs on it: restart or stop that one, and repeat the command`;
+    const text = `${join(stateDir, REGION_FILE)} has the tables of an older Rackboot, and a Rackboot is running on it: restart or stop that one, and repeat the command`;
     throw new RackError('already-running', text, { cause: error });
   }
 }

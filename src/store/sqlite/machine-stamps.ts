@@ -27,9 +27,9 @@ export class MachineStamps {
   #dataVersion: SQLOutputValue | undefined;
   /** Counts the changes. */
   #changes = 0;
-  /** The change after which no machine has its stamp of before. */
+  /** The last change that gave every machine another stamp. */
   #ofAll = 0;
-  /** By the machine's id: its last change after that. */
+  /** By the machine's id: its last change since `#ofAll`. */
   readonly #ofMachine = new Map<number, number>();
 
   constructor(database: DatabaseSync, changedMax = CHANGED_MAX) {

@@ -1,7 +1,7 @@
 // Runs operations (`region-steps.ts`) on region.db in transactions, and gives SQLite's errors their meaning.
 //
 //   write     BEGIN ─ statements ─ COMMIT, in one turn of the event loop
-//   transact  BEGIN ─ its methods, found by the asynchronous context ─ COMMIT ─ effects; others wait, for the connection is one
+//   transact  BEGIN ─ its methods, found by the asynchronous context ─ COMMIT ─ effects; others wait, because there is only one connection
 //
 // Sources: sqlite.org/lang_transaction.html (IMMEDIATE), /rescode.html.
 //
@@ -56,7 +56,7 @@ export class Transactions implements RegionDriver {
   #open: WaitedTransaction | undefined;
   /** Names this process's run on the file. */
   readonly #name = newUuid();
-  /** How far its history of the event log is. */
+  /** Whether its history has begun in the event log, and is stored. */
   #history: 'none' | 'begun' | 'stored' = 'none';
 
   constructor(database: DatabaseSync, path: string) {
@@ -104,7 +104,7 @@ export class Transactions implements RegionDriver {
 
   async #runWithin<T>(transaction: WaitedTransaction, work: () => Promise<T>): Promise<T> {
     const watch = setImmediate(() => {
-      transaction.failure ??= { error: new Error('a transaction waited for something else than its database') };
+      transaction.failure ??= { error: new Error('a transaction waited for something other than its database') };
     });
     try {
       this.#database.exec('BEGIN IMMEDIATE');

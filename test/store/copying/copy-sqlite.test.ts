@@ -56,7 +56,7 @@ for (const log of ['-wal', '-journal']) {
   test(`the ${log} of a former database, which SQLite would replay into the new one, is named, even if it appears during the copy`, async () => {
     writeFileSync(`${path}${log}`, 'changes');
     const named = new RegExp(
-      `region\\.db${log}, of an earlier region\\.db, has 7 bytes .* move it to where that one is now`,
+      `region\\.db${log} belongs to an earlier region\\.db, and its 7 bytes .* move it next to the earlier file`,
     );
     refused(false, 'already-exists', named);
     rmSync(`${path}${log}`);

@@ -175,7 +175,7 @@ describe('the data of a region, moved', { skip: missing('linux', '/usr/lib/postg
     );
   });
 
-  test('a backup made while others write holds one moment: whole changes, and all that were stored before it began', async () => {
+  test('a backup made while others write has the contents of one moment: whole changes, and all that were stored before it began', async () => {
     const name = await server.makeDatabase();
     const kinds = [
       [
@@ -518,7 +518,7 @@ describe('the data of a region, moved', { skip: missing('linux', '/usr/lib/postg
       ],
       [
         'PRAGMA foreign_keys = OFF; UPDATE interface SET machine_id = 4711 WHERE machine_id = 516',
-        /the table interface has a row that a region cannot have, that with id = 516 \(FOREIGN KEY constraint failed\)/,
+        /the table interface has a row that a region cannot store, that with id = 516 \(FOREIGN KEY constraint failed\)/,
       ],
     ] as const;
     const restore = (file: string, into: string) =>

@@ -40,10 +40,14 @@ const rows: readonly (readonly [name: string, files: Files, refusal: RegExp | un
     { 'desired-state.json': { ...used, origin: 'embedded' } },
     /version 7, 0 machines.*restore a backup/,
   ],
-  ['a used cache of before', { 'desired-state.json': used }, /region\.db is empty or missing, but was not always/],
+  [
+    'a used cache of an older release',
+    { 'desired-state.json': used },
+    /region\.db is empty or missing, but .* once held data/,
+  ],
   ['a cache with settings', { 'desired-state.json': settings }, /and settings\) shows.*desired-state\.json away$/],
-  ['a used cache and an empty file', { 'desired-state.json': used, 'region.db': '' }, /was not always/],
-  ['a used cache and a page without tables', { 'desired-state.json': used, 'region.db': newPage() }, /was not always/],
+  ['a used cache and an empty file', { 'desired-state.json': used, 'region.db': '' }, /once held data/],
+  ['a used cache and a page without tables', { 'desired-state.json': used, 'region.db': newPage() }, /once held data/],
   ['a log without its file', { 'region.db-wal': 'x' }, /write-ahead log is not.*1 byte .*backup of both/],
   ['a log next to an empty file', { 'region.db-wal': 'x', 'region.db': '' }, /write-ahead log is not/],
 ];

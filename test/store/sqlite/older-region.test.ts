@@ -35,7 +35,7 @@ test('a command leaves older tables as a running process knows them, and updates
   const older = openDatabaseFile(file, REGION_DATABASE);
   assert.throws(() => openCommandRegion(stateDir, LATER), {
     code: 'already-running',
-    message: /region\.db is of an older Rackboot, .* restart or stop that one/,
+    message: /region\.db has the tables of an older Rackboot, .* restart or stop that one/,
   });
   assert.equal(versionOf(file), 1);
   older.close();

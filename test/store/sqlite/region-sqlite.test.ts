@@ -123,7 +123,7 @@ for (const [what, elsewhere] of WAITS) {
     withDirectory(async (stateDir) => {
       const store = openRegionStore({ stateDir });
       const event = { type: 'NEW', code: 'rack', params: { text: 'x' }, atMs: 1, username: '' } as const;
-      const waited = /a transaction waited for something else than its database/;
+      const waited = /a transaction waited for something other than its database/;
       const doomed = store.transact(async () => {
         await store.recordEvent(event, undefined);
         await elsewhere();
