@@ -60,7 +60,7 @@ const signalFields = z.object({
   output_base64: z.string().max(PIECE_MAX).optional(),
 });
 
-/** The tool, and how fixed addresses come: fixed, or leased. */
+/** The tool that reads the files, and how the machine gets its fixed addresses: written in the files, or leased. */
 const networkPath = z.object({ tool: z.string().max(16), addresses: z.enum(['fixed', 'leased']) });
 const scriptPath = z.object({ id: z.coerce.number().int().min(1).max(Number.MAX_SAFE_INTEGER) });
 

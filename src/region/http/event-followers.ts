@@ -1,8 +1,9 @@
 // Sends the event log to clients that follow it, as it grows.
 //
 // 1. A follower holds a position in the stored log, not a queue. It is sent the events after that position as fast as it reads them.
-// 2. A follower is sent a `gap` in three cases: the log dropped events before the follower read them; its place belongs to another history of
-//    the log (`EventRange`); or the log ends before its place, because the store is another one or was restored from a backup.
+// 2. A follower is sent a `gap` in three cases: the log dropped events before the follower read them; the follower's place belongs to
+//    another history of the log (`EventRange`); or the log ends before that place, because the store is another one or was restored from a
+//    backup.
 // 3. There are at most FOLLOWERS_MAX, shared out by user, and among a user's addresses. Without followers the log is not read.
 // 4. The log is read in pieces (`event-pieces.ts`), for a few milliseconds in each turn of the event loop. Users take turns, however many
 //    followers each has, and so do the followers of a user.

@@ -2,9 +2,10 @@
 //
 // Source: the OpenAPI Specification 3.1.0 (§4.8: the objects of a description).
 //
-// 1. OpenAPI knows one operation of a method and a path, MAAS's API several, which `op` in the query tells apart. So an entry describes all
-//    of them: `op` lists their names, the body is that of one of them, and `x-operations` says what each takes, and who may call it.
-// 2. Parameters are texts on the wire. The schema of one is what its text must be; a parameter with several values may be repeated.
+// 1. OpenAPI allows one operation for each method and path. MAAS's API has several, which `op` in the query distinguishes. So an entry
+//    describes all
+//    of them: `op` lists their names, the body is that of one of them, and `x-operations` names the parameters and the callers of each.
+// 2. Parameters are texts on the wire. The schema of a parameter describes its text; a parameter with several values may be repeated.
 
 import { z } from 'zod';
 import type { ApiVersion, Method, Operation } from '../api/operation.ts';
@@ -142,7 +143,7 @@ const COMPONENTS: Json = {
   },
   responses: {
     Faults: {
-      description: 'Parameters are missing or wrong: each of them, with why.',
+      description: 'Parameters are missing or wrong. The body names each of them, with the reasons.',
       content: {
         'application/json': {
           schema: { type: 'object', additionalProperties: { type: 'array', items: { type: 'string' } } },
@@ -151,7 +152,7 @@ const COMPONENTS: Json = {
       },
     },
     Refused: {
-      description: 'Refused, with the reason as a sentence; its name is in the header.',
+      description: 'Refused. The body gives the reason as a sentence, and the header its name.',
       headers: {
         'X-Rackboot-Refusal': { description: 'The name of the reason.', schema: { type: 'string' } },
       },

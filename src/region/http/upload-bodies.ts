@@ -4,7 +4,7 @@
 //   piece ────────────────────────────────────────────────────────────────────▶ operation, which reads it
 //   any other body ─▶ as everywhere: whole, at most `bodyMax`
 //
-// 1. Nobody but an administrator brings more than a usual body: the caller is identified before the body is read.
+// 1. Only an administrator may send more than a usual body: the caller is identified before the body is read.
 // 2. A file belongs to the request until an upload takes it; otherwise it is removed with the answer.
 
 import type { FastifyInstance, FastifyRequest } from 'fastify';
