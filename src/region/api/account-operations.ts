@@ -59,10 +59,10 @@ async function renameToken(call: ApiCall, given: z.output<typeof renaming>): Pro
   return { kind: 'text', text: 'Accepted', contentType: 'text/plain; charset=utf-8' };
 }
 
-/** Of the name of a key, in characters. */
+/** The longest name of a key, in characters. */
 const KEY_NAME_MAX = 128;
 const renaming = z.object({
-  token: value(z.string().max(200)).describe('The key, or its middle part.'),
+  token: value(z.string().max(200)).describe('The whole key, or its middle part.'),
   name: value(z.string().max(KEY_NAME_MAX)).describe('What the key is for.'),
 });
 

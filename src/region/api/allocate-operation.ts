@@ -40,7 +40,9 @@ const allocateParameters = z.object({
   pool: value(z.string().max(255)).optional().describe('Machines in this pool.'),
   not_in_zone: values(50).optional().describe('Machines in none of these zones.'),
   not_in_pool: values(50).optional().describe('Machines in none of these pools.'),
-  agent_name: agentName.optional().describe('A name under which lists find the machine, such as that of a program.'),
+  agent_name: agentName
+    .optional()
+    .describe('A name by which lists can find the machine, such as that of the program that allocates it.'),
   interfaces: value(z.string().max(500)).optional().describe('Not supported.'),
   dry_run: flag('True: show the machine that would be allocated, without allocating it.'),
   ip_address: value(z.string().max(15)).optional().describe('The address to assign. Default: a free one.'),

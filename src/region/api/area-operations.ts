@@ -29,7 +29,7 @@ const MEMBERS_MAX = 1000;
 
 const description = value(z.string().max(DESCRIPTION_MAX)).optional().describe('Its purpose.');
 const newArea = z.object({
-  name: value(z.string().max(256)).describe('1 to 64 letters, digits, - and _, and spaces within.'),
+  name: value(z.string().max(256)).describe('1 to 64 letters, digits, - and _, with spaces between them.'),
   description,
 });
 const changedArea = z.object({ name: value(z.string().max(256)).optional().describe('Its new name.'), description });
@@ -175,12 +175,12 @@ function operationsOf({ kind, versions, many, one }: AreaPaths): readonly Operat
     }),
     defineOperation({
       ...{ ...one, versions, method: 'PUT', access: 'admin', parameters: changedArea },
-      doc: `Change a ${kind}; the default one cannot be changed.`,
+      doc: `Change a ${kind}. The default ${kind} cannot be changed.`,
       run: (call, given) => change(call, kind, given),
     }),
     defineOperation({
       ...{ ...one, versions, method: 'DELETE', access: 'admin', parameters: nothing },
-      doc: `Delete a ${kind}. Its machines are then in the default one, which cannot be deleted.`,
+      doc: `Delete a ${kind}. Its machines move to the default ${kind}, which cannot be deleted.`,
       run: (call) => remove(call, kind),
     }),
   ];

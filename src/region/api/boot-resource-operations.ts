@@ -174,7 +174,7 @@ const count = value(z.string().regex(/^\d{1,15}$/, 'field.not-a-number'));
 const report = z.object({
   filename: value(z.string().min(1).max(1024)).describe('The file that the cluster downloads.'),
   size: count.optional().describe('Its size, in bytes.'),
-  bytes_downloaded: count.optional().describe('How much of it is there, in bytes.'),
+  bytes_downloaded: count.optional().describe('How many of its bytes have arrived.'),
   error: value(z.string().max(1024)).optional().describe('Why the download failed.'),
 });
 
@@ -202,11 +202,11 @@ export const BOOT_RESOURCE_OPERATIONS: readonly Operation[] = [
     ...many,
     method: 'GET',
     access: 'user',
-    doc: 'List the boot images that are there or on their way.',
+    doc: 'List the boot images that are stored, or being imported or uploaded.',
     parameters: z.object({
       type: value(z.string().max(16))
         .optional()
-        .describe('Only `synced` (imported) or `uploaded` (added by hand) ones.'),
+        .describe('Only images that were `synced` (imported) or `uploaded` (added by hand).'),
     }),
     run: list,
   }),
@@ -239,7 +239,7 @@ export const BOOT_RESOURCE_OPERATIONS: readonly Operation[] = [
     ...many,
     ...order,
     op: 'stop_import',
-    doc: 'Stop the import. The next one continues from what has arrived.',
+    doc: 'Stop the import. The next import continues from the bytes that have arrived.',
     run: stopImport,
   }),
   defineOperation({
@@ -254,7 +254,7 @@ export const BOOT_RESOURCE_OPERATIONS: readonly Operation[] = [
     ...one,
     method: 'DELETE',
     access: 'admin',
-    doc: 'Delete a boot image. While a selection has it, the next import fetches it again.',
+    doc: 'Delete a boot image. If a selection still includes it, the next import fetches it again.',
     parameters: nothing,
     run: (call) => wish(call, 'delete'),
   }),
@@ -262,21 +262,21 @@ export const BOOT_RESOURCE_OPERATIONS: readonly Operation[] = [
     ...one,
     ...order,
     op: 'pause',
-    doc: 'Pause the import of an image until it is resumed. What has arrived stays.',
+    doc: 'Pause the import of an image until it is resumed. The bytes that have arrived stay.',
     run: (call) => wish(call, 'pause'),
   }),
   defineOperation({
     ...one,
     ...order,
     op: 'resume',
-    doc: 'Resume the import of an image, from what has arrived.',
+    doc: 'Resume the import of an image from the bytes that have arrived.',
     run: (call) => wish(call, 'import'),
   }),
   defineOperation({
     ...one,
     ...order,
     op: 'cancel',
-    doc: 'Cancel the import of an image until somebody asks for an import.',
+    doc: 'Cancel the import of an image until somebody requests an import.',
     run: (call) => wish(call, 'cancel'),
   }),
   defineOperation({
@@ -298,7 +298,7 @@ export const BOOT_RESOURCE_OPERATIONS: readonly Operation[] = [
     method: 'POST',
     op: 'report_download_progress',
     access: 'admin',
-    doc: 'Report how far a download of a rack is; the rack, the page of images and the log show it.',
+    doc: "Report the progress of a rack's download. The rack, the page of images and the log show it.",
     parameters: report,
     run: reportProgress,
   }),

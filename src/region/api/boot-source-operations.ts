@@ -106,7 +106,7 @@ const detail = z.object({
 type Detail = z.output<typeof detail>;
 
 const sourceFields = z.object({
-  url: value(z.string().max(URL_MAX)).describe('The URL of a site with simplestreams.'),
+  url: value(z.string().max(URL_MAX)).describe('The URL of a simplestreams site.'),
   keyring_filename: value(z.string().max(FILE_MAX))
     .optional()
     .describe('The path of its OpenPGP keys on the region’s host.'),
@@ -309,7 +309,7 @@ function operationsAt(versions: Operation['versions'], prefix: string, group: st
     defineOperation({
       ...sources,
       method: 'POST',
-      doc: 'Add a source of images, a site with simplestreams.',
+      doc: 'Add a source of images: a simplestreams site.',
       parameters: sourceFields,
       run: addSource,
     }),
@@ -322,7 +322,7 @@ function operationsAt(versions: Operation['versions'], prefix: string, group: st
     defineOperation({
       ...source,
       method: 'PUT',
-      doc: 'Change a source of images. New keys take the place of the old ones.',
+      doc: 'Change a source of images. New keys replace the old ones.',
       parameters: changedSource,
       run: changeSource,
     }),

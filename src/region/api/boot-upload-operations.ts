@@ -26,13 +26,13 @@ const ARCHITECTURE = new RegExp(`^(${PART})(?:/(${PART}))?$`);
 
 const given = z.object({
   name: value(z.string().regex(NAME, 'field.image-name')).describe(
-    'The system and its release, such as `custom/site`; without a system it is `custom`.',
+    'The system and its release, such as `custom/site`. Without a system, the system is `custom`.',
   ),
   architecture: value(z.string().regex(ARCHITECTURE, 'field.image-architecture')).describe('Such as `amd64/generic`.'),
-  title: value(z.string().max(128)).optional().describe('For people.'),
+  title: value(z.string().max(128)).optional().describe('A title for people.'),
   filetype: value(z.string().max(16))
     .optional()
-    .describe('What the file is: the root of a system (tgz, the default), or the image of a disk (ddraw, qcow2 …).'),
+    .describe('The kind of file: the root of a system (tgz, the default), or the image of a disk (ddraw, qcow2 …).'),
   sha256: value(z.string().regex(/^[0-9a-fA-F]{64}$/, 'field.file-hash'))
     .optional()
     .describe('The SHA-256 of the file; optional with `content`.'),
@@ -94,7 +94,7 @@ export const BOOT_UPLOAD_OPERATIONS: readonly Operation[] = [
     method: 'POST',
     access: 'admin',
     ownTransaction: true,
-    doc: 'Upload a boot image: with its content, or in pieces of at most 4 MiB, which PUT requests bring to the `upload_uri` of the answer, in order.',
+    doc: 'Upload a boot image: with its content, or in pieces of at most 4 MiB, sent in order by PUT requests to the `upload_uri` of the answer.',
     parameters: given,
     run: create,
   }),
@@ -105,7 +105,7 @@ export const BOOT_UPLOAD_OPERATIONS: readonly Operation[] = [
     method: 'PUT',
     access: 'admin',
     ownTransaction: true,
-    doc: 'Add the next piece to an upload: the body, as application/octet-stream. `Content-Range` may say where it belongs. The last piece waits some seconds for the image.',
+    doc: 'Add the next piece to an upload: the body, as application/octet-stream. `Content-Range` may say where it belongs. The answer to the last piece waits some seconds for the image.',
     parameters: z.object({}),
     run: take,
   }),

@@ -219,7 +219,7 @@ export async function findCaller(
 /** The requests of administrators. Only these are shown the texts of the database and the system in an outage. */
 const OF_ADMINISTRATORS = new WeakSet<IncomingMessage>();
 
-/** Keeps that a request is an administrator's. */
+/** Records that a request is an administrator's. */
 export function noteAdministrator(request: IncomingMessage, sender: { readonly isAdmin: boolean }): void {
   if (sender.isAdmin) OF_ADMINISTRATORS.add(request);
 }

@@ -217,7 +217,7 @@ export const DEVICE_OPERATIONS: readonly Operation[] = [
   defineOperation({ ...{ ...many, method: 'GET' }, doc: 'List devices.', parameters: deviceFilters, run: list }),
   defineOperation({
     ...{ ...many, method: 'POST' },
-    doc: 'Add a device, which then belongs to the caller: its name and its hardware addresses are taken.',
+    doc: 'Add a device, which then belongs to the caller. No other host can then get its name or its hardware addresses.',
     parameters: newDevice,
     run: add,
   }),
@@ -233,7 +233,7 @@ export const DEVICE_OPERATIONS: readonly Operation[] = [
   defineOperation({ ...{ ...one, method: 'PUT' }, doc: 'Change a device.', parameters: changedDevice, run: change }),
   defineOperation({
     ...{ ...one, method: 'DELETE' },
-    doc: 'Delete a device: its name and its addresses are free again.',
+    doc: 'Delete a device. Its name and its addresses are then free again.',
     parameters: nothing,
     run: remove,
   }),

@@ -69,7 +69,7 @@ async function list(call: ApiCall): Promise<Answer> {
   return json((await heard(call)).map((host) => discoveryJson(call, host, networks)));
 }
 
-/** Those whose address no machine or device has. */
+/** Lists the hosts whose address no machine or device has. */
 async function listUnknownAddresses(call: ApiCall): Promise<Answer> {
   const { store } = call.region;
   const hosts = await heard(call);
@@ -116,7 +116,7 @@ export const DISCOVERY_OPERATIONS: readonly Operation[] = [
   defineOperation({ ...many, doc: 'List the hosts that racks heard and that are not machines or devices.', run: list }),
   defineOperation({
     ...{ ...many, op: 'by_unknown_mac' },
-    doc: 'List the hosts whose hardware address no machine or device has: all that are listed.',
+    doc: 'List the hosts whose hardware address no machine or device has: the same as all heard hosts.',
     run: list,
   }),
   defineOperation({
@@ -126,17 +126,17 @@ export const DISCOVERY_OPERATIONS: readonly Operation[] = [
   }),
   defineOperation({
     ...{ ...many, op: 'by_unknown_ip_and_mac' },
-    doc: 'List the hosts of which no machine or device has the address or the hardware address.',
+    doc: 'List the hosts whose address and hardware address no machine or device has.',
     run: listUnknownAddresses,
   }),
   defineOperation({
     ...{ ...many, method: 'POST', op: 'clear', access: 'admin', parameters: clearing },
-    doc: 'Forget the hosts heard so far: those that are still there are listed once they are heard again.',
+    doc: 'Forget the hosts heard so far. Those that are still present are listed again once they are heard.',
     run: clear,
   }),
   defineOperation({
     ...{ ...common, path: 'discovery/{discovery_id}', handler: 'DiscoveryHandler' },
-    doc: 'Read one of them.',
+    doc: 'Read one heard host.',
     run: read,
   }),
 ];

@@ -149,7 +149,7 @@ const addresses = values(ADDRESSES_MAX).describe('Its IPv4 addresses.');
 const newName = z.object({
   ...naming,
   ip_addresses: addresses,
-  address_ttl: ttlOf.optional().describe('How long its addresses are kept, in seconds.'),
+  address_ttl: ttlOf.optional().describe('The TTL of its addresses, in seconds.'),
 });
 
 async function addName(call: ApiCall, given: z.output<typeof newName>): Promise<Answer> {
@@ -188,7 +188,7 @@ function showName(call: ApiCall, name: string): Answer {
 const changedName = z.object({
   ...naming,
   ip_addresses: addresses.optional(),
-  address_ttl: ttlOf.optional().describe('How long its addresses are kept, in seconds.'),
+  address_ttl: ttlOf.optional().describe('The TTL of its addresses, in seconds.'),
 });
 
 async function changeName(call: ApiCall, given: z.output<typeof changedName>): Promise<Answer> {
@@ -229,7 +229,7 @@ const newRecord = z.object({
   ...naming,
   rrtype: value(z.string().max(8)).describe(`The type: ${RECORD_TYPES.join(', ')}.`),
   rrdata: value(z.string().min(1).max(1024)).describe('The data, as in a zone file.'),
-  ttl: ttlOf.optional().describe('How long it is kept, in seconds.'),
+  ttl: ttlOf.optional().describe('Its TTL, in seconds.'),
 });
 
 async function addRecord(call: ApiCall, given: z.output<typeof newRecord>): Promise<Answer> {
@@ -256,8 +256,8 @@ function showRecord(call: ApiCall, id: number): Answer {
 }
 
 const changedRecord = z.object({
-  rrdata: value(z.string().min(1).max(1024)).optional().describe('The new data.'),
-  ttl: ttlOf.optional().describe('How long it is kept, in seconds.'),
+  rrdata: value(z.string().min(1).max(1024)).optional().describe('The new data, as in a zone file.'),
+  ttl: ttlOf.optional().describe('Its TTL, in seconds.'),
 });
 
 /** Finds the record of the path, and changes the list; the answer shows it, or is empty once it is gone. */

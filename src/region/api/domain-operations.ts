@@ -1,4 +1,4 @@
-// Domains of which the racks are authoritative.
+// Domains for which the racks are authoritative.
 //
 // Source: MAAS's `domains/` and `domains/{id}/`.
 //
@@ -74,7 +74,7 @@ async function remove(call: ApiCall): Promise<Answer> {
   return (await changeDomains(call, (names) => names.filter((one) => one !== name))) ?? { kind: 'empty' };
 }
 
-/** Makes a domain that of new machines; the one before stays as a further one. */
+/** Makes a domain the default for new machines; the former default stays as a further domain. */
 async function setDefault(call: ApiCall): Promise<Answer> {
   const name = await findDomain(call);
   if (name === undefined) return NO_DOMAIN;
@@ -97,7 +97,7 @@ const changing = { access: 'admin', ownTransaction: true } as const;
 export const DOMAIN_OPERATIONS: readonly Operation[] = [
   defineOperation({
     ...{ ...many, method: 'GET', access: 'user' },
-    doc: 'List the domains of which the racks are authoritative, the default one first.',
+    doc: 'List the domains for which the racks are authoritative, the default one first.',
     parameters: nothing,
     run: list,
   }),
@@ -115,7 +115,7 @@ export const DOMAIN_OPERATIONS: readonly Operation[] = [
   }),
   defineOperation({
     ...{ ...one, ...changing, method: 'PUT' },
-    doc: 'Rename a domain. Its id follows from its name.',
+    doc: 'Rename a domain. Its id changes with its name.',
     parameters: z.object({ name: value(domainName).optional().describe('Its new name.') }),
     run: rename,
   }),
@@ -127,7 +127,7 @@ export const DOMAIN_OPERATIONS: readonly Operation[] = [
   }),
   defineOperation({
     ...{ ...one, ...changing, method: 'POST', op: 'set_default' },
-    doc: 'Make a domain that of new machines.',
+    doc: 'Make a domain the default for new machines.',
     parameters: nothing,
     run: setDefault,
   }),

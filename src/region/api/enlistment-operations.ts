@@ -66,7 +66,7 @@ const parameters = z.object({
   mac_addresses: values(INTERFACES_MAX).describe(
     'The hardware addresses, boot interface first; repeated or separated by commas.',
   ),
-  hostname: value(z.string().max(255)).optional().describe('The hostname. Default: a chosen one.'),
+  hostname: value(z.string().max(255)).optional().describe('The hostname. Default: a generated one.'),
   domain: value(z.string().max(253)).optional().describe('The domain. Default: the default domain.'),
   zone: value(z.string().max(256)).optional().describe('The name of its zone, for administrators.'),
   pool: value(z.string().max(256)).optional().describe('The name of its pool, for administrators.'),

@@ -5,7 +5,7 @@ import type { RegionStore } from '../records/store.ts';
 
 export const EVENT_PLACE = /^(?:(\d{1,15})-)?(\d{1,15})$/;
 
-/** After an event. */
+/** The place after an event. */
 export interface EventPlace {
   readonly id: number;
   /** The history of the log in which the event was read (`EventRange`); undefined: that of the log as it is. */

@@ -37,14 +37,14 @@ import { serviceIn } from './vlan-service.ts';
 
 const fabricFields = z.object({
   name: nameField.optional().describe('Its name. Default: fabric-N.'),
-  description: wordsField.optional().describe('For people.'),
+  description: wordsField.optional().describe('A note for people.'),
   class_type: wordsField.optional().describe('Any word for its kind, such as 10g.'),
 });
 type GivenFabric = z.output<typeof fabricFields>;
 
 const vlanFields = z.object({
   name: nameField.optional().describe('Its name.'),
-  description: wordsField.optional().describe('For people.'),
+  description: wordsField.optional().describe('A note for people.'),
   vid: countField
     .refine((vid) => vid <= VID_MAX, 'field.vid')
     .optional()
@@ -261,7 +261,7 @@ const vlanAt = (path: string, handler: string): readonly Operation[] => {
       ...vlan,
       method: 'PUT',
       access: 'admin',
-      doc: 'Change a VLAN. DHCP is switched at the racks that serve its subnets.',
+      doc: 'Change a VLAN. A change of DHCP takes effect at the racks that serve its subnets.',
       parameters: changedVlan,
       run: changeVlan,
     }),
@@ -292,7 +292,7 @@ export const FABRIC_OPERATIONS: readonly Operation[] = [
   defineOperation({
     ...fabric,
     ...REMOVE,
-    doc: 'Delete a fabric with its VLANs. One with subnets is not deleted.',
+    doc: 'Delete a fabric with its VLANs. Refused while it has subnets.',
     run: removeFabric,
   }),
   defineOperation({ ...vlans, ...READ, doc: 'List the VLANs of a fabric.', run: listVlans }),

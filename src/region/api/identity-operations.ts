@@ -83,7 +83,7 @@ const destination = z.object({
   network: value(z.string().max(64))
     .optional()
     .describe(
-      'The name of one of its networks, or the network as 10.20.0.0/24; Default: the first that only this rack serves.',
+      'The name of one of its networks, or the network as 10.20.0.0/24. Default: the first that only this rack serves.',
     ),
 });
 

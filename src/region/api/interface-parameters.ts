@@ -44,19 +44,19 @@ export const bondParameters = {
     ['active-backup', 'balance-rr', 'balance-xor', 'broadcast', '802.3ad', 'balance-tlb', 'balance-alb'],
     'How the bond uses its interfaces',
   ),
-  bond_miimon: milliseconds('How often the links are looked at, in milliseconds.'),
-  bond_downdelay: milliseconds('How long a lost link is waited for, in milliseconds.'),
-  bond_updelay: milliseconds('How long a new link is not used, in milliseconds.'),
-  bond_lacp_rate: choice(['fast', 'slow'], 'How often 802.3ad sends its frames'),
+  bond_miimon: milliseconds('How often the bond checks its links, in milliseconds.'),
+  bond_downdelay: milliseconds('How long after the loss of a link the bond stops using it, in milliseconds.'),
+  bond_updelay: milliseconds('How long after the return of a link the bond uses it, in milliseconds.'),
+  bond_lacp_rate: choice(['fast', 'slow'], 'How often the partner of an 802.3ad bond sends LACP frames'),
   bond_xmit_hash_policy: choice(
     ['layer2', 'layer2+3', 'layer3+4', 'encap2+3', 'encap3+4'],
-    'What decides on the interface of a frame',
+    'How the bond chooses the interface for a frame',
   ),
   bond_num_grat_arp: value(upTo(255)).optional().describe('How many times the bond announces itself after a change.'),
 } as const;
 
 export const bridgeParameters = {
-  bridge_stp: value(z.string().max(16)).optional().describe('True: with the spanning tree protocol.'),
+  bridge_stp: value(z.string().max(16)).optional().describe('True: use the spanning tree protocol.'),
   bridge_fd: value(upTo(255)).optional().describe('The forward delay in seconds.'),
 } as const;
 

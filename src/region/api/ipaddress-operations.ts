@@ -76,8 +76,8 @@ const reserving = z.object({
   ip_address: textField.optional().describe('The same as ip.'),
   network: textField.optional().describe('The same as subnet.'),
   requested_address: textField.optional().describe('The same as ip.'),
-  mac: textField.optional().describe('Not here: add a device.'),
-  hostname: textField.optional().describe('Not here: add a device.'),
+  mac: textField.optional().describe('Not supported here: add a device instead.'),
+  hostname: textField.optional().describe('Not supported here: add a device instead.'),
 });
 
 /** The refusal of an address that is in use, or that no host can have. */

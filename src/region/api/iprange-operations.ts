@@ -44,7 +44,7 @@ import { userJson } from './user-operations.ts';
 const changedRange = z.object({
   start_ip: textField.optional().describe('The first address.'),
   end_ip: textField.optional().describe('The last address.'),
-  comment: wordsField.optional().describe('For people.'),
+  comment: wordsField.optional().describe('A note for people.'),
 });
 const newRange = changedRange.required({ start_ip: true, end_ip: true }).extend({
   type: value(z.enum(['dynamic', 'reserved', 'static'], 'field.range-type')).describe(
@@ -288,7 +288,7 @@ export const IPRANGE_OPERATIONS: readonly Operation[] = [
   }),
   defineOperation({
     ...{ ...ranges, method: 'POST', access: 'user', parameters: newRange },
-    doc: 'Create a range: every user a reserved one, administrators also a dynamic or static one of a rack.',
+    doc: 'Create a range. Every user may create a reserved one; administrators may also create a dynamic or static one of a rack.',
     run: add,
   }),
   defineOperation({
@@ -298,12 +298,12 @@ export const IPRANGE_OPERATIONS: readonly Operation[] = [
   }),
   defineOperation({
     ...{ ...range, method: 'PUT', access: 'user', parameters: changedRange },
-    doc: 'Change a range: one’s own, or as an administrator every one. The rack of a dynamic one uses it at once.',
+    doc: 'Change a range. Users may change their own, administrators every one. A rack uses its changed range at once.',
     run: amend,
   }),
   defineOperation({
     ...{ ...range, method: 'DELETE', access: 'user', parameters: nothing },
-    doc: 'Delete a range: one’s own, or as an administrator every one.',
+    doc: 'Delete a range. Users may delete their own, administrators every one.',
     run: remove,
   }),
 ];

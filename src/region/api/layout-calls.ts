@@ -35,14 +35,14 @@ export interface LayoutChange {
   readonly addresses?: readonly MachineAddress[] | undefined;
 }
 
-/** The part that is changed; `tags` are words for people, which nothing runs by. */
+/** The part that is changed; `tags` are labels for people and affect nothing. */
 type Part = 'network' | 'disks' | 'tags';
 
 function refuseState({ status, hostname, systemId, isLocked, device }: Machine, part: Part): LayoutRefusal | undefined {
   if (isLocked === true) {
     return { kind: 'refuse', refusal: refusal('machine-locked.command', { machine: hostname, systemId }) };
   }
-  // Nothing runs by the layout of a device.
+  // Nothing depends on the layout of a device.
   if (device !== undefined || part === 'tags' || CHANGEABLE.includes(status)) return undefined;
   const states = CHANGEABLE.map((one) => statusRow(one).name);
   const params = { machine: hostname, state: statusRow(status).name, states };

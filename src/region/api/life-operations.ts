@@ -66,7 +66,7 @@ export async function give(
 const releaseParameters = z.object({
   comment,
   erase: flag('True: erase the disks first.'),
-  quick_erase: flag('True: erase only what makes the disks look used, which takes seconds.'),
+  quick_erase: flag('True: erase only the signatures that make the disks look used, which takes seconds.'),
   secure_erase: flag('Treated as `erase`.'),
 });
 

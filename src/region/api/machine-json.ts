@@ -174,7 +174,7 @@ const MACHINE = fixed({
   constraints_by_type: {},
 });
 
-/** The fields of a machine that are its own and last, but for its interfaces and disks. */
+/** The machine's own fields that stay while its record stays, except its interfaces and disks. */
 function ownJson(machine: Machine, where: Whereabouts): Record<string, unknown> {
   const row = statusRow(machine.status);
   return {

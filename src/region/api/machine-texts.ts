@@ -4,11 +4,12 @@
 //   list ── stamp known? ─┬─ yes: the kept text ─────────────────────────────┬─► its ages, then the text
 //                         └─ no: the machine is read, its text made and kept ─┘
 //
-// 1. A text is used only with the stamp of the machine in the store at this moment (`records/store.ts`), whichever process changed it, and with
-//    racks of the same networks, which it shows, too. Parts that change with time are not in the text (`machine-json.ts`).
-// 2. The texts have TEXTS_BYTES_MAX at most. A text beyond that is not kept, and displaces none: of a list that is longer, the first part would
-//    otherwise be gone whenever it begins again.
-// 3. Texts that no list has used for KEPT_MS go.
+// 1. A text is used only with the stamp of the machine in the store at this moment (`records/store.ts`), whichever process changed it, and
+//    while the racks have the same networks, because the text shows these, too. Parts that change with time are not in the text
+//    (`machine-json.ts`).
+// 2. The texts take at most TEXTS_BYTES_MAX. A text beyond that bound is not kept and displaces no other: otherwise each pass over a longer
+//    list would displace the texts that the next pass needs first.
+// 3. Texts that no list has used for KEPT_MS are dropped.
 
 import type { Clock, Instant, Timer } from '../../clock.ts';
 import { later } from '../../clock.ts';
@@ -20,7 +21,7 @@ import { lastingText, movingText, workAtMs } from './machine-json.ts';
 
 /** Bytes of all texts of one region: about 20 000 machines with a disk or two. Outside of the heap. */
 export const TEXTS_BYTES_MAX = 128 * 1024 * 1024;
-/** Memory of an entry besides its text, about, in bytes. */
+/** The approximate memory of an entry besides its text, in bytes. */
 const ENTRY_BYTES = 300;
 export const KEPT_MS = 120_000;
 

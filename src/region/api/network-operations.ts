@@ -36,7 +36,7 @@ const REQUEST_MACS_MAX = 256;
 
 const changedNetwork = z.object({
   name: nameField.optional().describe('Its name.'),
-  description: wordsField.optional().describe('For people.'),
+  description: wordsField.optional().describe('A note for people.'),
   ip: textField.optional().describe('Its first address, such as 10.20.0.0.'),
   netmask: textField.optional().describe('Such as 255.255.255.0.'),
   default_gateway: textField.optional().describe('The router given to machines; empty: none.'),
@@ -78,7 +78,9 @@ const show = (call: ApiCall) => (view: NetworkView, id: number) => {
 };
 
 const listing = z.object({
-  node: values(NODES_MAX).optional().describe('System ids of machines: only the networks that all of them are in.'),
+  node: values(NODES_MAX)
+    .optional()
+    .describe('System ids of machines: list only the networks that all of them are in.'),
 });
 
 async function list(call: ApiCall, { node = [] }: z.output<typeof listing>): Promise<Answer> {
@@ -289,12 +291,12 @@ const network = { ...base, path: 'networks/{name}', handler: 'NetworkHandler' } 
 export const NETWORK_OPERATIONS: readonly Operation[] = [
   defineOperation({
     ...{ ...networks, method: 'GET', access: 'user', parameters: listing },
-    doc: 'List the networks, all or those of machines.',
+    doc: 'List all networks, or those that the given machines have in common.',
     run: list,
   }),
   defineOperation({
     ...{ ...networks, method: 'POST', access: 'admin', parameters: newNetwork },
-    doc: 'Create a network. Those that racks serve exist already.',
+    doc: 'Create a network. The networks that racks serve exist already.',
     run: add,
   }),
   defineOperation({
@@ -314,17 +316,17 @@ export const NETWORK_OPERATIONS: readonly Operation[] = [
   }),
   defineOperation({
     ...{ ...network, method: 'POST', op: 'connect_macs', access: 'admin', parameters: someMacs },
-    doc: 'Note that interfaces of machines are in the network.',
+    doc: 'Record that interfaces of machines are in the network.',
     run: connect,
   }),
   defineOperation({
     ...{ ...network, method: 'POST', op: 'disconnect_macs', access: 'admin', parameters: someMacs },
-    doc: 'Remove such notes.',
+    doc: 'Remove the record that interfaces of machines are in the network.',
     run: disconnect,
   }),
   defineOperation({
     ...{ ...network, method: 'GET', op: 'list_connected_macs', access: 'user', parameters: nothing },
-    doc: 'List the interfaces of machines that are noted to be in the network.',
+    doc: 'List the interfaces of machines that are recorded as being in the network.',
     run: listConnected,
   }),
 ];

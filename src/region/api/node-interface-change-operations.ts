@@ -165,7 +165,7 @@ const linkParameters = z.object({
   ),
   subnet: value(whole).optional().describe('The id of the subnet; required for auto and static.'),
   ip_address: value(z.string().max(15)).optional().describe('The address of a static link. Default: a free one.'),
-  force: value(z.string().max(16)).optional().describe('True: in place of all other links of the interface.'),
+  force: value(z.string().max(16)).optional().describe('True: replace all other links of the interface.'),
   default_gateway: value(z.string().max(16)).optional().describe("True: the subnet's router is the default gateway."),
 });
 
@@ -323,7 +323,7 @@ const MAKING: readonly Operation[] = [
 const CHANGING: readonly Operation[] = [
   defineOperation({
     ...{ ...one, method: 'PUT' },
-    doc: 'Change an interface: what is given of it.',
+    doc: 'Change an interface. Fields left out stay as they are.',
     parameters: updateParameters,
     run: update,
   }),
@@ -342,7 +342,7 @@ const CHANGING: readonly Operation[] = [
 ];
 
 const TAGGING: readonly Operation[] = [
-  tagging('add_tag', 'Add a tag to an interface; it is there once, however often it is added.'),
+  tagging('add_tag', 'Add a tag to an interface. Adding it again changes nothing.'),
   tagging('remove_tag', 'Remove a tag from an interface.'),
 ];
 

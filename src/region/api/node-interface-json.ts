@@ -49,7 +49,7 @@ function linkText(link: NetLink): string {
   return link.subnet === undefined ? own : `${own.slice(0, -1)},"subnet":${keptSubnet(link.subnet).text}}`;
 }
 
-/** The fields that every interface has alike. */
+/** The fields with the same value for every interface. */
 const ALIKE = fixed({ enabled: true, vendor: null, firmware_version: null, numa_node: 0, sriov_max_vf: 0 });
 
 /** The fields of an interface, but for its VLAN, its links, and the subnet in which it was seen. */

@@ -155,7 +155,7 @@ const acceptance = verdict.extend({
   share: values(RACK_INTERFACES_MAX)
     .optional()
     .describe(
-      'Networks of other racks that these racks serve, too, and networks wider than /16; without this they are not believed.',
+      'Networks that other racks serve, too, or that are wider than /16. The region believes these racks about them only if they are named here.',
     ),
 });
 
@@ -259,7 +259,7 @@ export const RACK_OPERATIONS: readonly Operation[] = [
     ownTransaction: true,
     op: 'register',
     access: 'anyone',
-    doc: 'Register a rack. With the key of an administrator it is accepted at once; without, it waits for one.',
+    doc: 'Register a rack. With the key of an administrator it is accepted at once; without one it waits until an administrator accepts it.',
     parameters: registration,
     run: register,
   }),

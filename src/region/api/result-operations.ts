@@ -245,7 +245,7 @@ export const RESULT_OPERATIONS: readonly Operation[] = [
     handler: 'MachineHandler',
     op: 'test',
     access: 'user',
-    doc: 'Test a machine at its next start, after which it is in its previous state again.',
+    doc: 'Test a machine at its next start, and then restore its previous state.',
     parameters: testParameters,
     run: test,
   }),

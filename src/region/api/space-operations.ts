@@ -12,7 +12,7 @@ import { NO_SPACE, spaceJson } from './subnet-json.ts';
 
 const newSpace = z.object({
   name: nameField.optional().describe('Its name. Default: space-N.'),
-  description: wordsField.optional().describe('For people.'),
+  description: wordsField.optional().describe('A note for people.'),
 });
 type Given = z.output<typeof newSpace>;
 
@@ -94,7 +94,7 @@ const space = { ...base, path: 'spaces/{id}', handler: 'SpaceHandler' } as const
 export const SPACE_OPERATIONS: readonly Operation[] = [
   defineOperation({
     ...{ ...spaces, method: 'GET', access: 'user', parameters: nothing },
-    doc: 'List the spaces, each with its VLANs and subnets. The space undefined has those that are in none.',
+    doc: 'List the spaces, each with its VLANs and subnets. The space `undefined` has those that are in no space.',
     run: list,
   }),
   defineOperation({

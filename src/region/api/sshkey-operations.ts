@@ -15,7 +15,7 @@ const PATH = 'account/prefs/sshkeys';
 
 const username = value(z.string().max(150))
   .optional()
-  .describe('The user whose keys are meant, for administrators. Default: the caller.');
+  .describe('For administrators: the user who has the keys. Default: the caller.');
 
 function keyJson(call: ApiCall, { id, key, source }: SshKey): Record<string, unknown> {
   return { id, key, keysource: source ?? null, resource_uri: `/MAAS/api/${call.version}/${PATH}/${id}/` };
@@ -115,7 +115,7 @@ function operationsOf(version: ApiVersion): readonly Operation[] {
       doc: 'Add the SSH keys that somebody has published. Lists those that are new.',
       parameters: z.object({
         username,
-        keysource: value(z.string().max(100)).describe('Where: lp:NAME for Launchpad, gh:NAME for GitHub.'),
+        keysource: value(z.string().max(100)).describe('The source: lp:NAME for Launchpad, gh:NAME for GitHub.'),
       }),
       run: importKeys,
     }),

@@ -116,7 +116,7 @@ function fileSystemOperations(
   return [
     defineOperation({
       ...{ ...common, op: 'format' },
-      doc: 'Give it a file system.',
+      doc: 'Put a file system on a partition or a virtual block device.',
       parameters: formatParameters,
       run: (call, { fstype, uuid, label = '' }) => {
         const known = FILE_SYSTEMS.find((one) => one === fstype);
@@ -126,13 +126,13 @@ function fileSystemOperations(
     }),
     defineOperation({
       ...{ ...common, op: 'unformat' },
-      doc: 'Take its file system away.',
+      doc: 'Remove the file system of a partition or a virtual block device.',
       parameters: z.object({}),
       run: (call) => run(call, unformat),
     }),
     defineOperation({
       ...{ ...common, op: 'mount' },
-      doc: 'Mount its file system on the deployed system.',
+      doc: 'Let the deployed system mount the file system.',
       parameters: mountParameters,
       run: (call, { mount_point: at, mount_options: options = '' }) => {
         return run(call, (draft, id) => mountPart(draft, id, { at, options }));
@@ -140,7 +140,7 @@ function fileSystemOperations(
     }),
     defineOperation({
       ...{ ...common, op: 'unmount' },
-      doc: 'Do not mount its file system.',
+      doc: 'Let the deployed system no longer mount the file system.',
       parameters: z.object({}),
       run: (call) => run(call, (draft, id) => mountPart(draft, id, undefined)),
     }),
@@ -268,7 +268,7 @@ const RAIDS: readonly Operation[] = [
 ];
 
 const layoutParameters = z.object({
-  storage_layout: value(z.string().max(32)).describe(`What to make of the boot disk: ${WHOLE_LAYOUTS.join(', ')}.`),
+  storage_layout: value(z.string().max(32)).describe(`The layout of the boot disk: ${WHOLE_LAYOUTS.join(', ')}.`),
   root_device: value(z.string().max(64))
     .optional()
     .describe('The disk to use, by its id or its name. Default: the boot disk.'),
@@ -310,7 +310,7 @@ export const STORAGE_OPERATIONS: readonly Operation[] = [
   defineOperation({
     ...machinePaths('2.0').one,
     ...{ method: 'POST', op: 'set_storage_layout', access: 'admin' },
-    doc: 'Lay out the boot disk of a machine, in place of what was laid out before.',
+    doc: 'Lay out the boot disk of a machine. This replaces the previous layout of its disks.',
     parameters: layoutParameters,
     run: layOutDisks,
   }),

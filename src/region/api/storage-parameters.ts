@@ -18,7 +18,7 @@ export function bytesOf(text: string | undefined): number | undefined {
   return Math.min(Number.MAX_SAFE_INTEGER, Number(number) * (UNITS[unit.toLowerCase()] ?? 1));
 }
 
-/** Both are words of a line of fstab: without spaces, and the path without a way out of it. */
+/** Both become words of a line of fstab, so they contain no spaces, and the path contains no `..`. */
 export const mountParameters = z.object({
   mount_point: value(
     z
@@ -26,7 +26,7 @@ export const mountParameters = z.object({
       .max(255)
       .regex(/^(?:none|\/(?:[A-Za-z0-9._-]+(?:\/[A-Za-z0-9._-]+)*)?)$/, 'field.mount-point')
       .refine((path) => !path.split('/').includes('..'), 'field.mount-point'),
-  ).describe('Where: an absolute path; none for swap.'),
+  ).describe('The mount point: an absolute path; `none` for swap.'),
   mount_options: value(
     z
       .string()

@@ -25,7 +25,7 @@ const DNS_SERVERS_MAX = 16;
 export const changedSubnet = z.object({
   cidr: textField.optional().describe('The network: 10.20.0.0/24.'),
   name: nameField.optional().describe('Its name. Default: the network.'),
-  description: wordsField.optional().describe('For people.'),
+  description: wordsField.optional().describe('A note for people.'),
   vlan: textField.optional().describe('The id of its VLAN. Default: the untagged VLAN of the fabric.'),
   fabric: textField.optional().describe('The id or name of its fabric, if vlan is not given.'),
   vid: countField.optional().describe('The tag of its VLAN in that fabric. Default: 0.'),
@@ -105,7 +105,7 @@ function networkIn(view: NetworkView, given: GivenSubnet, before: SubnetView | u
   return network;
 }
 
-/** Refuses values of what is the same for all subnets, other than the one in force. */
+/** For the fields that are the same for all subnets, refuses every value except the one in force. */
 function refuseFixed(view: NetworkView, given: GivenSubnet, before: SubnetView | undefined): readonly Refusal[] {
   const mode = view.reverseMode;
   const isServed = before?.served.some(({ management }) => management !== 0) === true;
@@ -118,7 +118,7 @@ function refuseFixed(view: NetworkView, given: GivenSubnet, before: SubnetView |
   ];
 }
 
-/** The refusal if another network would not have a range or an address of the subnet. */
+/** The refusal if a range or an address of the subnet would be outside the new network. */
 function contentOutside(view: NetworkView, before: SubnetView | undefined, network: Ipv4Network): Refusal | undefined {
   if (before === undefined) return undefined;
   const { id } = before.subnet;

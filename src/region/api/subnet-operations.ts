@@ -116,7 +116,7 @@ export const SUBNET_OPERATIONS: readonly Operation[] = [
   }),
   defineOperation({
     ...{ ...subnets, method: 'POST', access: 'admin', parameters: newSubnet },
-    doc: 'Create a subnet. Those that racks serve exist already.',
+    doc: 'Create a subnet. The subnets that racks serve exist already.',
     run: add,
   }),
   defineOperation({

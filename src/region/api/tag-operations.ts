@@ -3,7 +3,7 @@
 // Source: MAAS's `tags/`, in 1.0 with `op=list` and `op=new`.
 //
 // 1. A tag with a definition is assigned by it: to machines that have been commissioned, when they report their hardware; and to all of them when the
-//    definition changes, or by `op=rebuild`. People may assign it, too, until then.
+//    definition changes, or by `op=rebuild`. People may assign it, too, until the definition is next evaluated.
 
 import { z } from 'zod';
 import { refuseKernelParams } from '../../boot/quotable.ts';
@@ -206,7 +206,7 @@ function operationsOf(version: ApiVersion): readonly Operation[] {
       op: isOld ? 'new' : undefined,
       access: 'admin',
       ownTransaction: true,
-      doc: 'Create a tag. One with a definition is assigned at once.',
+      doc: 'Create a tag. A tag with a definition is assigned at once.',
       parameters: newTag,
       run: add,
     }),
@@ -216,7 +216,7 @@ function operationsOf(version: ApiVersion): readonly Operation[] {
       method: 'PUT',
       access: 'admin',
       ownTransaction: true,
-      doc: 'Change a tag. One with another definition is assigned again.',
+      doc: 'Change a tag. A tag whose definition changes is assigned again.',
       parameters: changedTag,
       run: change,
     }),

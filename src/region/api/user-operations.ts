@@ -165,7 +165,7 @@ async function change(call: ApiCall, given: z.output<typeof changes>): Promise<A
 const removal = z.object({
   transfer_resources_to: value(z.string().max(150))
     .optional()
-    .describe('The user who gets its machines. Default: it may own none.'),
+    .describe('The user who gets the machines of the account. Default: nobody, so it must not own any.'),
 });
 
 async function remove(call: ApiCall, given: z.output<typeof removal>): Promise<Answer> {

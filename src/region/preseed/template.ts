@@ -2,7 +2,7 @@
 //
 //   {{NAME}}  {{NAME|FILTER}}                         a value
 //   {{if X}} … {{elif Y}} … {{else}} … {{endif}}      {{for ONE in LIST}} … {{endfor}}
-//   {{inherit "NAME"}}                                this template only fills that one's blocks
+//   {{inherit "NAME"}}                                this template only fills the blocks of NAME
 //   {{def BLOCK}} … {{enddef}}                        a block, which {{self.BLOCK}} writes
 //   {{include "NAME"}}                                another template, inserted here
 //   {{default NAME = X}}                              a value for an undefined name

@@ -1,6 +1,6 @@
 // A script's output: assembled from pieces, and cleaned for people.
 //
-// 1. A repeated piece is stored once. In the place of a missing one stands a mark with its size, which becomes a line when it is read.
+// 1. A repeated piece is stored once. A mark with the size stands in place of a missing piece, and becomes a line when the output is read.
 // 2. For any bytes, the text has no control characters except line ends and tabs, and no sequence that moves the cursor.
 
 import { cleanLines } from '../../clean-text.ts';
