@@ -149,7 +149,7 @@ describe('a mirror of a site with images', { skip: missing('linux', 'gpg') }, ()
     assert.deepEqual(filesOf(), expected('20160120'));
   });
 
-  test('keeps the documents before, and every file, while one of the new ones cannot be had', {
+  test('keeps the former documents, and every file, while a new file cannot be downloaded', {
     timeout: MS_MAX,
   }, async () => {
     publish(SERIALS);

@@ -266,7 +266,7 @@ describe('the page about outgrowing one host', {
     assert.match(await run(command), /^admin has no API keys/);
   });
 
-  test('two processes answer at the address of the load balancer, and it does without one that dies', async () => {
+  test('two processes answer at the address of the load balancer, even when one of them dies', async () => {
     const own = configuration.parse(parse(readFileSync(CONFIG, 'utf8')));
     const added = configuration.parse(parse(fileWith('proxies:')));
     const both = { ...configuration.parse(own.region), ...configuration.parse(added.region) };

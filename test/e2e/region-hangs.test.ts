@@ -29,7 +29,7 @@ const BACK_MS_MAX = 5000;
 /** Duties move within this, in milliseconds. */
 const MOVED_MS_MAX = 15_000;
 
-describe('a region of which something hangs', {
+describe('a region whose database or process hangs', {
   skip: missing('linux', '/usr/lib/postgresql'),
   timeout: 240_000,
 }, () => {

@@ -94,7 +94,7 @@ describe("a region's own images", { skip: missing('linux', 'gpg') }, () => {
     }
   });
 
-  test('are sent in parts, and only those that there are', { timeout: MS_MAX }, async () => {
+  test('are sent in parts on request, and no other file is sent', { timeout: MS_MAX }, async () => {
     assert.ok(image);
     const path = `images/${image.sha256.slice(0, 2)}/${image.sha256}.img.zst`;
     const stored = readFileSync(join(rack.tree, path));
@@ -297,7 +297,7 @@ describe('a rack apart from its region', { skip: missing('linux', 'openssl') }, 
     assert.equal(code, 0);
   });
 
-  test('loses what the region removes, and its bytes stay for a while; what is its own stays', {
+  test('loses the images that the region removes, whose bytes stay for a while, and keeps its own', {
     timeout: MS_MAX,
   }, async () => {
     const gone = readImages(far.tree).images.find(({ release }) => release === 'bookworm');

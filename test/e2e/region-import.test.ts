@@ -122,7 +122,7 @@ describe('the region imports images', { skip: missing('linux', 'gpg') }, () => {
     assert.equal(site.sent, noble.length);
   });
 
-  test('an image that is paused continues when it is resumed, and cancelled when an import is asked for', {
+  test('a paused import continues when it is resumed, and a cancelled one when an import is requested', {
     timeout: MS_MAX,
   }, async () => {
     await ask('POST', `boot-sources/${source}/selections/`, { os: 'ubuntu', release: 'jammy' });

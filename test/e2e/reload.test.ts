@@ -181,7 +181,7 @@ describe('a configuration that changes', { skip: missing('linux') }, () => {
     assert.equal((await lab.rack.status()).name, 'lab');
   });
 
-  test('is followed when an editor replaces the file, removes it first, or writes it in two goes', {
+  test('is followed when an editor replaces the file, removes it first, or writes it in two steps', {
     timeout: MS_MAX,
   }, async () => {
     const next = lab.changed('boot: {', 'boot: { kernel_params: quiet,');

@@ -89,7 +89,7 @@ describe('the rack as router', {
     assert.deepEqual([seenBy(OUTSIDE), seenBy(RACK)], [RACK_OUTSIDE, MACHINE]);
   });
 
-  test('and no host of the outside reaches a machine, which it does without the chain of replies', () => {
+  test('and no outside host reaches a machine, as it would without the chain of replies', () => {
     outside.run('ip', 'route', 'add', '10.20.0.0/24', 'via', RACK_OUTSIDE);
     const reached = (): string => outside.run(process.execPath, '-e', ASK, MACHINE).trim();
     assert.equal(reached(), 'nothing');

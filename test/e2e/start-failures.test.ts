@@ -142,7 +142,7 @@ describe('a missing privilege', { skip: missing('linux', 'root', 'setpriv') }, (
   test('is there again: the next start serves', { timeout: MS_MAX }, assertStarts);
 });
 
-describe('a state directory that does not serve', { skip: missing('linux') }, () => {
+describe('an unusable state directory', { skip: missing('linux') }, () => {
   /** Runs `work` with a small file system as state directory; `keepBytes` of it are free. */
   async function whileFull(keepBytes: number, work: () => Promise<void>): Promise<void> {
     const ballast = join(rack.stateDir, 'ballast');
@@ -241,7 +241,7 @@ describe('a state directory that does not serve', { skip: missing('linux') }, ()
     await assertStarts();
   });
 
-  test('may not even be looked into', { skip: missing('root', 'setpriv'), timeout: MS_MAX }, async () => {
+  test('may not be entered', { skip: missing('root', 'setpriv'), timeout: MS_MAX }, async () => {
     rack.configure(GOOD);
     chmodSync(rack.directory, 0o755);
     execFileSync('chown', ['-R', '0:0', rack.stateDir]);
@@ -292,7 +292,7 @@ function removeDatabases(name: string): void {
 
 const DATABASES = ['leases.db', 'region.db'];
 
-describe('a database that does not serve', { skip: missing('linux') }, () => {
+describe('an unusable database', { skip: missing('linux') }, () => {
   // Without its region a rack starts: e2e/region-damaged.
   const leases = join(rack.stateDir, 'leases.db');
 
@@ -381,7 +381,7 @@ function stamp(path: string, version: number): number {
   return before;
 }
 
-describe('a configuration that does not serve', { skip: missing('linux') }, () => {
+describe('an unusable configuration', { skip: missing('linux') }, () => {
   test('is not there', { timeout: MS_MAX }, async () => {
     rmSync(rack.configFile);
     assertRefused(await run(), /rackboot\.yaml/, /rackboot(?:\.js)? init/);

@@ -126,7 +126,7 @@ describe("import of MAAS's streams", { skip: missing('linux', 'gpg', 'xz', 'tar'
     runRackboot(['images', 'import', name, '--tree', tree, '--sources', sources, ...given]);
   const manifests = (): readonly string[] => readdirSync(join(tree, 'images', '.manifests'));
 
-  test('kernel, initrd and squashfs stand in the tree under the names of MAAS, as links to the store', async () => {
+  test('kernel, initrd and squashfs are in the tree under the names of MAAS, as links to the store', async () => {
     const { code, complaints } = await imported('ubuntu/noble', '--source', 'maas');
     assert.equal(code, 0, complaints.join('\n'));
     for (const subarch of ['ga-24.04', 'generic']) {
@@ -143,7 +143,7 @@ describe("import of MAAS's streams", { skip: missing('linux', 'gpg', 'xz', 'tar'
     assert.deepEqual(readdirSync(join(tree, 'images', '.downloads')), []);
   });
 
-  test('another kernel is named by its subarchitecture, and shares the squashfs, which comes once', async () => {
+  test('another kernel is named by its subarchitecture, and shares the squashfs, which is downloaded once', async () => {
     for (const more of [[], ['--subarch', 'hwe-24.04'], ['--subarch', 'ga-24.04-lowlatency'], []]) {
       const { code, complaints } = await imported('ubuntu/noble', '--source', 'maas', ...more);
       assert.equal(code, 0, complaints.join('\n'));
@@ -168,7 +168,7 @@ describe("import of MAAS's streams", { skip: missing('linux', 'gpg', 'xz', 'tar'
 
   const roots = ['root-tgz', 'root-tbz', 'root-txz', 'root-image.gz'];
   for (const [index, ftype] of roots.entries())
-    test(`a root as ${ftype} stands in the tree`, async () => {
+    test(`a root as ${ftype} is in the tree`, async () => {
       const release = `centos${70 + index}`;
       const { code, complaints } = await imported(`centos/${release}`);
       assert.equal(code, 0, complaints.join('\n'));
@@ -203,7 +203,7 @@ describe("import of MAAS's streams", { skip: missing('linux', 'gpg', 'xz', 'tar'
     assert.ok(code === 0 || code === 1);
   });
 
-  test('fsck takes a damaged file out of the tree, too, and brings it again', async () => {
+  test('fsck removes a damaged file from the tree, too, and downloads it again', async () => {
     await imported('ubuntu/noble', '--source', 'maas');
     const kernel = join(tree, 'ubuntu/amd64/ga-24.04/noble/stable/boot-kernel');
     const right = readFileSync(kernel);

@@ -135,7 +135,7 @@ for (const native of [true, false]) {
       assert.equal(server.counters().blocks - before.blocks, 1);
     });
 
-    test('one host that holds all it can keeps neither another host nor 200 behind one address from loading', async () => {
+    test('one host that holds all it can prevents neither another host nor 200 hosts behind one address from loading', async () => {
       const sockets: Socket[] = [];
       for (let index = 0; index < HELD; index += 1) {
         const socket = await bound(ATTACKER);

@@ -34,7 +34,7 @@ test('the first state is written at once, then the newest after a pause of 20 ti
   assert.equal(clock.pending, 0);
 });
 
-test('a write that stood still is followed by a short pause all the same', () => {
+test('a stalled write is followed by a short pause all the same', () => {
   const { clock, written, keeper, keep } = place(30_000);
   keep(1);
   keep(2);

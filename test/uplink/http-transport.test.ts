@@ -89,7 +89,7 @@ test('an answer is read up to its bound', async () => {
   assert.equal((await transport.ask({ ...GET, answerBytesMax: 100_000 })).body.length, 70_000);
 });
 
-test('an answer in pieces of one octet is read up to the memory of the pieces', async () => {
+test('an answer in pieces of one octet is read up to the bound on the memory of the pieces', async () => {
   answer = (response) => {
     response.writeHead(200);
     for (let piece = 0; piece < 1000; piece += 1) response.write('x');

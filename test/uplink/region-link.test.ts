@@ -362,7 +362,7 @@ test('refusals of reports of refusals are not reported, even if the region refus
     assert.equal(place.link.status().deadLetters, 2);
   }));
 
-test('a region that knows more of the outbox than its file does makes it renumber', () =>
+test('a region that knows more of the outbox than its file does makes the rack renumber it', () =>
   withPlace(new Place(), async (place) => {
     const { id } = place.outbox;
     place.script = (request, name) =>
@@ -503,7 +503,7 @@ test('the first state is fetched unconditionally, later ones by their tag, at ea
     assert.equal(place.named('state').length, 6);
   }));
 
-test('changes apply to the last state; if they are invalid, the next fetch is of all of it', () =>
+test('changes apply to the last state; if they are invalid, the next fetch is of the whole state', () =>
   withPlace(new Place(), async (place) => {
     let version = 7;
     const machine = (systemId: string) => ({
@@ -721,7 +721,7 @@ test('a region that refuses three heartbeats in a row with 503 is away, though i
     assert.deepEqual(place.notices(), ['region.away', 'region.back']);
   }));
 
-test('copies of images are reported when they have advanced, until the region has received it, and again after a new link', () =>
+test('copies of images are reported when they have advanced, until the region has received the report, and again after a new link', () =>
   withPlace(new Place(), async (place) => {
     const copiesSent = (): readonly unknown[] =>
       place.named('heartbeat').map(({ body }) => JSON.parse(body?.text ?? '{}').copies);

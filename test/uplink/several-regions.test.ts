@@ -74,7 +74,7 @@ function place() {
   };
 }
 
-test('the one that answered last is asked, and the next ones only if it does not answer', async () => {
+test('the address that answered last is asked, and the next ones only if it does not answer', async () => {
   const { addresses, moves, regions } = place();
   const [a, b, c] = addresses;
   assert.equal((await regions.ask(REQUEST)).body, 'a');
@@ -93,7 +93,7 @@ test('the one that answered last is asked, and the next ones only if it does not
   assert.deepEqual(moves, ['a to b', 'b to a']);
 });
 
-test('if none answers, each was asked once, and the failure of the first is reported; "not now" of one is an answer', async () => {
+test('if no address answers, each was asked once, and the failure of the first is reported; a "not now" is an answer', async () => {
   const { addresses, regions } = place();
   for (const address of addresses) address.status = undefined;
   await assert.rejects(regions.ask(REQUEST), (error) => {
@@ -151,7 +151,7 @@ test('a stream that ends moves the link, unless the region refused it', () => {
   );
 });
 
-test('one that hangs is left within ten seconds for the next that answers, and what it was asked ends', async () => {
+test('an address that hangs is left within ten seconds for the next that answers, and the requests to it end', async () => {
   const { addresses, clock, regions } = place();
   const [a, b, c] = addresses;
   await clock.pass(60_000);
@@ -171,7 +171,7 @@ test('one that hangs is left within ten seconds for the next that answers, and w
   assert.equal(clock.pending, 0);
 });
 
-test('one that is slow is not left, nor one that hangs while no other answers', async () => {
+test('a slow address is not left, nor one that hangs while no other answers', async () => {
   const { addresses, clock, regions } = place();
   const [a, b, c] = addresses;
   a.pingMs = 5500;

@@ -46,7 +46,7 @@ const cases: readonly (readonly [
   ['iPXE of arm64 only', {}, steps(['ipxe', 11]), 'ipxe-only', ['uefi-arm64']],
 ];
 for (const [name, given, seen, basis, clients] of cases) {
-  test(`of a machine that has shown ${name}`, () => {
+  test(`the likely clients of a machine that has shown ${name}`, () => {
     assert.deepEqual(likelyClients(MAC, foresight(given), seen), { basis, clients });
   });
 }
@@ -69,7 +69,7 @@ test('kinds of clients with the same result are joined', () => {
   );
 });
 
-test('a machine whose last configuration said that its processor has 32 bits only is not foreseen to boot', () => {
+test('a machine whose last configuration said that its processor has only 32 bits is predicted not to boot', () => {
   const stepFor = (purpose: string): TimelineStep => {
     const event: HttpEvent = { kind: 'http.rendered', at: NOW, mac: MAC, file: '/ipxe.cfg-default-i386', purpose };
     return { number: 9, boot: 1, event, times: 1, lastAt: NOW };

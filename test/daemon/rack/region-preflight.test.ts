@@ -23,22 +23,22 @@ const CASES: readonly (readonly [
   next: ReturnType<typeof place>,
   asked: readonly string[],
 ])[] = [
-  ['those that stay are not checked', place(['10.0.0.1:5240']), place(['10.0.0.1:5240']), []],
-  ['a second one is', place(['10.0.0.1:5240']), place(['10.0.0.1:5240', '10.0.0.1:80']), ['10.0.0.1:80']],
+  ['unchanged ones are not checked', place(['10.0.0.1:5240']), place(['10.0.0.1:5240']), []],
+  ['an additional one is checked', place(['10.0.0.1:5240']), place(['10.0.0.1:5240', '10.0.0.1:80']), ['10.0.0.1:80']],
   [
-    'the first one over TLS is',
+    'the first one over TLS is checked',
     place(['10.0.0.1:5240']),
     place(['10.0.0.1:5240'], ['10.0.0.1:5443']),
     ['10.0.0.1:5443'],
   ],
   [
-    'one that moves to TLS is its own',
+    'a port that moves to TLS is not checked',
     place(['10.0.0.1:5240', '10.0.0.1:5443']),
     place(['10.0.0.1:5240'], ['10.0.0.1:5443']),
     [],
   ],
-  ['so is one address of all', place(['0.0.0.0:5240']), place(['10.0.0.1:5240']), []],
-  ['and all of one address', place(['10.0.0.1:5240']), place(['0.0.0.0:5240']), []],
+  ['a single address in place of all addresses is not checked', place(['0.0.0.0:5240']), place(['10.0.0.1:5240']), []],
+  ['all addresses in place of a single one are not checked', place(['10.0.0.1:5240']), place(['0.0.0.0:5240']), []],
 ];
 
 for (const [name, before, next, asked] of CASES) {

@@ -462,7 +462,7 @@ test('a user creates, lists and deletes keys; the secret is never shown again', 
     assert.equal((await client.ask({ url: '/MAAS/api/2.0/users/?op=whoami', headers: fresh })).status, 401);
   }));
 
-test('one key more than a user may have is refused with how to delete which, and every other key continues', () =>
+test('a key beyond the bound of a user is refused with the command that deletes another, and every other key still works', () =>
   withApi(async (client, admin) => {
     const { store, clock } = client.place;
     for (let count = (await store.listKeys('admin')).length; count < KEYS_PER_USER_MAX; count += 1)

@@ -57,7 +57,7 @@ test('a pool has the paths of MAAS and of gomaasapi', () =>
     assert.deepEqual((await ask('GET', '2.0/pools/')).json, [first]);
   }));
 
-test('the default ones stay as they are, and bad names are refused with the field', () =>
+test('the default zone and pool stay as they are, and bad names are refused with the field', () =>
   withHall(async (ask) => {
     for (const [method, path] of [
       ['PUT', '2.0/zones/default/'],

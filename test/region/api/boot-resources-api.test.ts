@@ -147,7 +147,7 @@ test('installers are listed with their titles', () =>
     ]);
   }));
 
-test('an import is asked for, stored before the answer, and stopped, in the words of 2.0 and 1.0', () =>
+test('an import is requested, stored before the answer, and stopped, in the words of 2.0 and 1.0', () =>
   withApi([], async (ask, { store, clock }, asked) => {
     const isImporting = async () => (await ask('GET', '2.0/boot-resources/?op=is_importing')).json;
     assert.equal(await isImporting(), false);

@@ -181,7 +181,7 @@ test('an image comes in pieces, with its progress, and is one that can be deploy
     assert.equal((await put(uri, DISK)).status, 404);
   }));
 
-test('the whole content comes in one form, in Base64 of the maas command line or plain, of any order', () =>
+test('the whole content comes in one form, in Base64 of the maas command line or plain, with the parts in any order', () =>
   withClient(async ({ form: post, images }) => {
     const file = 'Content-Disposition: form-data; name="content"; filename="content"';
     const answer = await post(
@@ -396,7 +396,7 @@ test('every parameter is checked: name, architecture, type, hash, size, room on 
     assert.deepEqual(await place.store.uploads.list(), []);
   }));
 
-test('a third whole file is refused while two arrive, and comes when one has ended', () =>
+test('a third whole file is refused while two arrive, and accepted when one has ended', () =>
   withClient(async ({ place: { region } }) => {
     const { uploads } = region.bootImages;
     const held = Promise.withResolvers<void>();

@@ -87,7 +87,7 @@ test('the region has a bounded number of devices', () =>
     assert.deepEqual([refused.status, refused.refusal], [403, 'machines-limit']);
   }));
 
-test('names and hardware addresses of devices and machines are taken from each other', () =>
+test('a device and a machine can have neither the same name nor the same hardware address', () =>
   withCallers(async ({ ask, region, systemId, store }) => {
     const own = (await store.findMachine(systemId))?.hostname ?? '';
     const add = (fields: Readonly<Record<string, string>>) =>

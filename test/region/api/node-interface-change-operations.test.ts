@@ -69,7 +69,7 @@ test('a bond takes the links of its interfaces, has the settings of its request,
     assert.notEqual(again.json.id, bond.id, 'an id always means the same interface');
   }));
 
-test('a bridge is made of one interface, and an update changes what is given of it', () =>
+test('a bridge is made of one interface, and an update changes only the given fields', () =>
   withNics(async ({ first, second, post, put, list }) => {
     const made = await post('?op=create_bridge', { name: 'br0', parent: String(first), bridge_stp: 'true' });
     assert.equal(made.status, 200, made.text);

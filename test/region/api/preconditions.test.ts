@@ -108,7 +108,7 @@ test('of two changes at the same time that name one tag, one is refused', () =>
     }
   }));
 
-test('conditions of other forms: *, weak tags, what has no tag, and what nobody may read', () =>
+test('conditions of other forms: *, weak tags, objects without a tag, and a caller who may not make the change', () =>
   withSite(async (site) => {
     const asks = conditional(site);
     const put = (tag: string) => asks('PUT', '2.0/zones/hall/', { 'if-match': tag }, { description: 'x' });

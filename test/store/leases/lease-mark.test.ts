@@ -63,7 +63,7 @@ function copyInto(...names: readonly string[]): void {
 }
 
 for (const [name, putBack] of WAYS) {
-  test(`${name}: recognised by the files, although the sequence would do`, async () => {
+  test(`${name}: recognised by the files, although the sequence fits`, async () => {
     await run(10);
     copy(state, join(place, 'backup'));
     await run(20);

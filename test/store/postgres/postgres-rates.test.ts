@@ -107,7 +107,7 @@ describe('the rates of several processes', { skip: missing('linux', '/usr/lib/po
     assert.equal(await number("SELECT count(*) FROM rate WHERE name = 'one'"), 1);
   });
 
-  test('a lost connection is an error once; the next take has another', async () => {
+  test('a lost connection is an error once; the next take opens another', async () => {
     await databases.server.query(
       "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE '%rate%' AND pid <> pg_backend_pid()",
     );

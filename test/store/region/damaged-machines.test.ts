@@ -78,7 +78,7 @@ describe('a machine with a damaged row', () => {
   });
 
   for (const [title, set, named] of DAMAGES) {
-    test(`${title}: lists have the others, a report names the row, and who needs the machine gets an error`, async () => {
+    test(`${title}: lists have the others, a report names the row, and a caller that needs the machine gets an error`, async () => {
       damage(set);
       assert.deepEqual(await listed(place.store), { all: OTHERS, named: OTHERS, power: OTHERS, overdue: OTHERS });
       assert.match(reports.join('\n'), named);
@@ -102,7 +102,7 @@ describe('a machine with a damaged row', () => {
     }
   });
 
-  test('of overdue machines, damaged ones take no place of others', async () => {
+  test('damaged machines take no place from other overdue ones', async () => {
     damage('status = 99, status_deadline_ms = 0');
     assert.deepEqual(ids(await place.store.listOverdue(2, 2)), OTHERS.slice(0, 2));
     assert.deepEqual(ids(await place.store.listOverdue(2, 5)), OTHERS);
