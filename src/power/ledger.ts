@@ -15,7 +15,7 @@ export interface LedgerEntry {
   readonly command: Exclude<PowerCommand, { readonly kind: 'query' }>;
   /** Wall time, milliseconds since 1970. */
   readonly begunAtMs: number;
-  /** Undefined while it runs, and if its outcome is not known yet. */
+  /** Undefined while the command runs, and while its outcome is not known. */
   readonly end?: { readonly atMs: number; readonly outcome: PowerOutcome } | undefined;
 }
 

@@ -47,7 +47,7 @@ export class RegionConfiguration {
   #usable: UsableRegionFile;
   /** The store's settings, including those that only racks use. */
   #stored: Settings = NO_SETTINGS;
-  /** Those that concern the region. */
+  /** The store's settings that concern the region. */
   #wanted: Settings = NO_SETTINGS;
   #refusal: Refusal | undefined;
   #restartKeys: readonly string[] = [];

@@ -22,7 +22,7 @@ export const UPLINK_VERSION = 1;
 /** An event for the region: its fields, and its sentence for a region that does not know its kind. */
 export type UplinkEvent = RackReport;
 
-/** From the rack. */
+/** A message from the rack. */
 export type RackMessage =
   /** The first message, sent again when the rack's description has changed. */
   | {
@@ -48,7 +48,7 @@ export type RackMessage =
   /** Store everything received, and end. */
   | { readonly kind: 'close' };
 
-/** To the rack. */
+/** A message to the rack. */
 export type RegionMessage =
   | { readonly kind: 'desired-state'; readonly state: DesiredState }
   | { readonly kind: 'stored'; readonly sequence: number }

@@ -102,7 +102,7 @@ export interface UplinkStatus {
   readonly problem?: string | undefined;
   /** How the store of the running region is damaged; undefined if no damage was found. */
   readonly damage?: string | undefined;
-  /** Undefined if the region is embedded or nothing is known yet. */
+  /** The status of the link; undefined if the region is embedded or nothing is known yet. */
   readonly link?: LinkStatus | undefined;
 }
 

@@ -22,7 +22,7 @@ import { EVENT_KINDS } from '../rack/event-kinds.ts';
 
 /** Events of one host and kind that are published singly. */
 export const HOST_RATE: Rate = { perSecond: 1, burst: 2000 };
-/** The same for all machines together, and for all other hosts together, in addition to the one event a minute of rule 2. */
+/** The rate of all machines together, and of all other hosts together; the one event a minute of rule 2 comes on top. */
 export const HOSTS_RATE: Rate = { perSecond: 50, burst: 20_000 };
 const RATES = { ofKey: HOST_RATE, together: HOSTS_RATE };
 

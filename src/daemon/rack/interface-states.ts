@@ -20,7 +20,7 @@ export interface InterfaceState {
   readonly serving: boolean;
   /** Why it is not served; empty if it is. */
   readonly reason: string;
-  /** The same with its code; undefined if it is served. */
+  /** The reason as a note with its code; undefined if it is served. */
   readonly waits?: RackNote | undefined;
 }
 

@@ -47,7 +47,7 @@ interface LoadedLeases {
   readonly table: LeaseTable;
   readonly moment: HostMoment;
   readonly ends: LeaseEnds;
-  /** For `rackboot status`. */
+  /** The notes for `rackboot status`. */
   readonly notes: readonly RackNote[];
   /** Writes what the next start needs. */
   readonly close: () => Promise<void>;

@@ -26,7 +26,7 @@ export const TURN_LEASES = 128;
 
 /** The running leases, including addresses of other servers in the form of leases. */
 interface NamedLeases {
-  /** All of them; they may change during the iteration. */
+  /** All running leases; they may change during the iteration. */
   readonly all: () => Iterable<Lease>;
   readonly at: (address: Ipv4) => Lease | undefined;
   /** The leases of these interfaces. */

@@ -58,7 +58,7 @@ export type IsLeasedAtHome = (machine: RackMachine) => boolean;
 export const isAmongHome = (leases: readonly Lease[], machine: RackMachine, config: RackConfig): boolean =>
   leases.some(({ address }) => awayFrom(machine, address, config.dhcp) === undefined);
 
-/** The same, when `leases` are all running leases. */
+/** Makes the function from all running leases. */
 const leasedAtHome =
   (leases: readonly Lease[], config: RackConfig): IsLeasedAtHome =>
   (machine) =>

@@ -56,7 +56,7 @@ const SECRET_BYTES = 24;
  * few hosts together can use it up; then a machine gets a 503 and tries again. It refills with time.
  */
 export const KEPT_RATE = { perSecond: 5, burst: 2000 } as const;
-/** The same for one address, which may be a router's with many machines behind it. */
+/** The rate of kept reports from one address, which may be a router's with many machines behind it. */
 export const KEPT_PER_ADDRESS = { perSecond: 1, burst: 250 } as const;
 const AGENT = join(import.meta.dirname, '..', '..', 'images', 'agent');
 

@@ -16,7 +16,7 @@ export class DamagedLeases {
   readonly #path: string;
   readonly #clock: Clock;
   #publish: ((event: DaemonEvent) => void) | undefined;
-  /** By their sentences. */
+  /** The notes of the reported rows, by their sentences. */
   readonly #notes = new Map<string, ReturnType<typeof spoken>>();
 
   constructor(stateDir: string, clock: Clock) {
@@ -30,7 +30,7 @@ export class DamagedLeases {
     for (const note of this.#notes.values()) this.#announceOne(note);
   }
 
-  /** For `rackboot status` and `rackboot doctor`. */
+  /** The notes for `rackboot status` and `rackboot doctor`. */
   get notes(): readonly RackNote[] {
     return [...this.#notes.values()];
   }

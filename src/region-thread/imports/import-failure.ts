@@ -1,6 +1,6 @@
 // Makes the reason of an import (`region/records/import-reason.ts`) from an error or a fault of a download.
 //
-// 1. The directories of the importing host are left out: everybody who may see the images reads the reason.
+// 1. The reason omits the directories of the importing host, because everybody who may see the images reads it.
 
 import { basename } from 'node:path';
 import { cleanText } from '../../clean-text.ts';
