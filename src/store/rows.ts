@@ -52,7 +52,7 @@ export function converted<V, T>(column: string, value: V, convert: (value: V) =>
   }
 }
 
-/** Without the words of the JavaScript engine, which name no column. */
+/** The reason without the words of the JavaScript engine, which name no column. */
 function whyUnreadable(error: unknown): { readonly fault: RowFault; readonly said: string } {
   if (error instanceof SyntaxError) return { fault: 'not-json', said: '' };
   if (error instanceof TypeError || error instanceof RangeError) return { fault: 'other-form', said: '' };

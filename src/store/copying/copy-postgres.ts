@@ -138,7 +138,7 @@ class PostgresTarget extends PostgresEnd implements CopyTarget {
 const bufferOf = ({ buffer, byteOffset, byteLength }: Uint8Array): Buffer =>
   Buffer.from(buffer, byteOffset, byteLength);
 
-/** Lends a database as the source of a copy. @param isStopped true: a region that runs on it is refused */
+/** Lends a database as the source of a copy. @param isStopped true: refuse while a region runs on it */
 export function fromPostgres<T>(
   place: PostgresPlace,
   isStopped: boolean,
@@ -154,7 +154,7 @@ export function fromPostgres<T>(
   });
 }
 
-/** Lends a database as the target of a copy. A region that runs on it, and a second copy, are refused. */
+/** Lends a database as the target of a copy. It refuses while a region runs on the database, or another copy writes to it. */
 export function toPostgres<T>(place: PostgresPlace, work: (target: CopyTarget) => Promise<T>): Promise<T> {
   return using(place, async (client) => {
     await holdStopped(client);
@@ -163,7 +163,7 @@ export function toPostgres<T>(place: PostgresPlace, work: (target: CopyTarget) =
   });
 }
 
-/** Removes everything of a region from its database. A region that runs on it is refused; a database without one is left as it is. */
+/** Removes a region from its database. It refuses while the region runs, and leaves a database without a region as it is. */
 export function emptyPostgres(place: PostgresPlace): Promise<void> {
   return using(place, async (client) => {
     await holdStopped(client);

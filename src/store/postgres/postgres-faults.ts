@@ -142,8 +142,8 @@ export function explainPostgres(error: unknown): unknown {
 }
 
 /**
- * The same for a process that runs. The database took it at its start, so a refusal passes once an operator has dealt with it: the process
- * answers that its store is unavailable until then, and does not end.
+ * As `explainPostgres`, for a process that runs. The database accepted the process at its start, so a refusal passes once an operator has
+ * dealt with it: the process answers that its store is unavailable until then, and does not end.
  */
 export function explainWhileRunning(error: unknown): unknown {
   const explained = explainPostgres(error);

@@ -21,7 +21,7 @@ import { PostgresTransactions } from './postgres-transactions.ts';
 import { ALONE_SQL } from './postgres-version.ts';
 import { PostgresWatch } from './postgres-watch.ts';
 
-/** As `server_version_num`. */
+/** The oldest supported server, as `server_version_num`. */
 const OLDEST_SERVER = 150_000;
 const SCHEMA_LOCK = 0x5242_5342;
 /** How long the tables may take on a slow disk, and how long a second process waits for them; in milliseconds. */
