@@ -116,14 +116,14 @@ export function refuseField(field: string, code: RefusalCode, params: AnyParams 
   return refuseFields({ [field]: [refusal(code, params)] });
 }
 
-/** True for a refusal in the place of what was asked for. */
+/** True if a refusal came instead of the requested value. */
 export const isRefusal = (one: unknown): one is Refusal =>
   typeof one === 'object' && one !== null && 'kind' in one && one.kind === 'refusal';
 
 const hasNone = <T extends readonly unknown[]>(found: T): found is T & { [K in keyof T]: Exclude<T[K], Refusal> } =>
   !found.some(isRefusal);
 
-/** All of these, if none is a refusal; otherwise the refusal of every field that is refused. One that names no field precedes them. */
+/** All values, if none is a refusal; otherwise one refusal of all refused fields. A refusal that names no field takes precedence. */
 export function allOf<T extends readonly unknown[]>(...found: T) {
   if (hasNone(found)) return found;
   const refusals = found.filter(isRefusal);

@@ -49,7 +49,7 @@ async function areaOf(call: ApiCall, kind: AreaKind): Promise<Area | Refusal> {
   return found ?? refuse('not-found.area', { area: kind });
 }
 
-/** The same, but refuses the default one, which may not be changed. */
+/** The area in the path if it may be changed, or the refusal; the default zone and the default pool are refused. */
 async function changeable(call: ApiCall, kind: AreaKind): Promise<Area | Refusal> {
   const area = await areaOf(call, kind);
   return !('kind' in area) && area.id === 0 ? refuse('bad-request.default-area', { area: kind }) : area;

@@ -228,7 +228,7 @@ export function noteAdministrator(request: IncomingMessage, sender: { readonly i
 export const shownOutage = (outage: Outage, request: IncomingMessage): Outage =>
   OF_ADMINISTRATORS.has(request) ? outage : withoutQuotes(outage);
 
-/** Without the texts of the database and the system. A damaged row is named to all: the reason is this program's own text. */
+/** The outage without the texts of the database and the system. Everyone learns of a damaged row: that text is this program's own. */
 export function withoutQuotes(outage: Outage): Outage {
   if (outage.note === 'row-unreadable') return outage;
   if ('said' in outage) return { ...outage, said: '' };

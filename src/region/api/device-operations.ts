@@ -198,7 +198,7 @@ async function remove(call: ApiCall): Promise<Answer> {
   return { kind: 'empty' };
 }
 
-/** Nobody allocates devices. */
+/** The filters of machines without `agent_name`: devices are never allocated. */
 const deviceFilters = filterParameters.omit({ agent_name: true });
 
 async function list(call: ApiCall, given: z.output<typeof deviceFilters>): Promise<Answer> {

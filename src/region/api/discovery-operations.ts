@@ -29,7 +29,7 @@ function fieldOf({ event }: HeardHost, name: string): string {
   return typeof field === 'string' ? cleanWords(field, TEXT_MAX) : '';
 }
 
-/** As in MAAS: the address and the hardware address, so that a path can name them. */
+/** The id of a host, as in MAAS: its address and its hardware address, in a form that a path can have. */
 const idOf = (host: HeardHost): string =>
   Buffer.from(`${fieldOf(host, 'address')},${formatMac(host.mac)}`).toString('base64url');
 

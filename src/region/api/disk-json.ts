@@ -162,7 +162,7 @@ export const blockDevicesJson = (machine: Machine): readonly Json[] => [
   ...virtualsJson(beginStorage(machine)),
 ];
 
-/** The same as texts: the physical ones, and the others. */
+/** The block devices as JSON texts: the physical ones, and the others. */
 export function blockDeviceTexts(machine: Machine): readonly [physical: readonly string[], virtual: readonly string[]] {
   const draft = beginStorage(machine);
   if (machine.layout?.storage === undefined) {

@@ -183,7 +183,7 @@ interface PartHeader {
   readonly name: string;
   readonly isBase64: boolean;
   readonly isFile: boolean;
-  /** Its length with the empty line after it. */
+  /** The length of the header with the empty line after it. */
   readonly length: number;
 }
 

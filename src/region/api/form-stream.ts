@@ -118,7 +118,7 @@ class PartReader {
     }
   }
 
-  /** The same at once, for a small part. */
+  /** The whole content of a small part at once. */
   async whole(): Promise<Uint8Array> {
     const pieces: Uint8Array[] = [];
     for await (const piece of this.content()) {

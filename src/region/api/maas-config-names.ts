@@ -14,7 +14,7 @@ export interface ConfigName {
   readonly doc: string;
   /** True for a list, which MAAS writes as words separated by spaces. */
   readonly isList?: boolean;
-  /** For what MAAS switches on and off: the values of the key. */
+  /** For a value that MAAS switches on and off: the two values of our key. */
   readonly flag?: { readonly on: boolean | string; readonly off: boolean | string };
   /** True if an empty value removes the key, so that its default applies. */
   readonly isCleared?: boolean;

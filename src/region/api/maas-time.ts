@@ -1,4 +1,4 @@
 // Times as MAAS writes them.
 
-/** Without a zone: `2024-05-01T12:00:00.000`. */
+/** A time without a zone: `2024-05-01T12:00:00.000`. */
 export const maasTime = (ms: number): string => new Date(ms).toISOString().slice(0, -1);

@@ -79,7 +79,7 @@ export const sharedJson = (
   power: PowerView | undefined,
 ): Record<string, unknown> => ({ ...lastingJson(machine, where), ...powerJson(power) });
 
-/** Those of them that stay while the machine's record stays. */
+/** The shared fields that stay while the machine's record stays. */
 function lastingJson(machine: Machine, where: Whereabouts): Record<string, unknown> {
   return {
     system_id: machine.systemId,
@@ -233,8 +233,8 @@ export const movingText = (atMs: number | undefined, nowMs: number, power: Power
   `${JSON.stringify(movingJson(atMs, nowMs, power)).slice(0, -1)},`;
 
 /**
- * The rest of that text, which stays the same while the machine's record and the racks do. A part that stands in it several times, or in every
- * machine, is made once: long lists are made of this text.
+ * The rest of that text, which stays the same while the machine's record and the racks stay the same. A part that occurs several times, or
+ * in every machine, is rendered once: long lists are made of this text.
  */
 export function lastingText(machine: Machine, where: Whereabouts): string {
   const own = JSON.stringify(ownJson(machine, where)).slice(1, -1);

@@ -47,7 +47,7 @@ export async function giveMany(
   if (first !== undefined) return refuseFor([first, ...others]);
   return listFor(call, answers());
 
-  /** Why some of them refuse; empty: all have taken the command. */
+  /** Gives the command to all machines, or to none. @returns the refusals; empty: all have taken it */
   async function commandAll(): Promise<readonly CommandRefusal[]> {
     try {
       await call.region.transact(async () => {

@@ -192,7 +192,7 @@ function linkWith(
   asked: LinkWish,
   { addresses: known }: ChangeKnowledge,
 ): ReturnType<Edit> {
-  // Nothing deploys a device later, so its address is chosen now.
+  // A device is never deployed, so its address is chosen now.
   const wish =
     asked.mode === 'auto' && draft.machine.device !== undefined ? { ...asked, mode: 'static' as const } : asked;
   const linked = linkSubnet(draft, id, wish);

@@ -92,7 +92,7 @@ export function interfaceJson(machine: Machine, one: NetInterface, all: readonly
   };
 }
 
-/** The text of the same. VLANs and subnets are most of it, and alike in thousands of machines. */
+/** The text of `interfaceJson`. VLANs and subnets are most of it, and are the same in thousands of machines. */
 function interfaceText(machine: Machine, one: NetInterface, all: readonly NetInterface[]): string {
   const { vlan, links, nic, seenIn } = one;
   const own = JSON.stringify(ownInterfaceJson(machine, one, all)).slice(0, -1);
@@ -108,7 +108,7 @@ export function interfacesJson(machine: Machine, networks: NetworkView): readonl
   return all.map((one) => interfaceJson(machine, one, all));
 }
 
-/** The same as texts. */
+/** The interfaces of a machine as JSON texts. */
 export function interfaceTexts(machine: Machine, networks: NetworkView): readonly string[] {
   const all = interfacesOf(machine, networks);
   return all.map((one) => interfaceText(machine, one, all));

@@ -52,7 +52,7 @@ export const powerFields = {
     .describe('True: store the parameters unchecked; power actions fail if they are wrong.'),
 };
 
-/** Those fields, as given. */
+/** The power fields as given. */
 type GivenPower = { readonly [Name in keyof typeof powerFields]?: string | undefined };
 
 /** The values to store; an absent member stays unchanged. */

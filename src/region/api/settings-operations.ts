@@ -71,7 +71,7 @@ async function setConfig(call: ApiCall, given: { readonly name: string; readonly
   if (wanted.next === undefined) {
     const pin = settings.pinnedBy(found.key, '');
     if (pin !== undefined) return refuse('setting-read-only.pinned', { key: found.key, pin });
-    // Nothing to remove is not a fault here: MAAS takes an empty value again.
+    // Removing an absent key is not an error: MAAS accepts an empty value again.
     if (!settings.list().some(({ rack, key }) => rack === '' && key === found.key)) return ok;
   }
   const answer = await change(call, '', found.key, wanted.next);

@@ -50,7 +50,7 @@ export interface DoorKind {
 /** A configured listener that cannot be opened yet; it is retried. */
 export interface UnopenedListener {
   readonly host: string;
-  /** Which one, why, and the remedy with the setting. */
+  /** Names the listener, the reason, and the remedy with the setting. */
   readonly text: string;
 }
 
@@ -123,7 +123,7 @@ export class ListeningApi implements RegionApi {
   readonly #build: BuildApp;
   readonly #counters: RegionCounters;
   #rackCount: Timer | undefined;
-  /** By the name of the listener. */
+  /** The open listeners, by their names. */
   readonly #apps = new Map<string, FastifyInstance>();
   readonly #waiting = new Map<string, { readonly timer: Timer; readonly listener: UnopenedListener }>();
   /** The listeners of this process, at sockets. */

@@ -54,7 +54,7 @@ export class Lists {
           // From here the list waits only for the client to take the piece.
           work.places.touch(held, true);
           if (piece.length > 0) yield piece;
-          // Entries that are left out make no piece, at which a stream whose client has left would end.
+          // An entry that is left out yields no piece, so check here whether the client has left.
           if (writer.isDone || stream.destroyed) return;
           work.places.touch(held, false);
           await work.nextTurn(holder);

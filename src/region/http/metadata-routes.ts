@@ -42,11 +42,11 @@ import { RateLimiter, RatesByRack } from '../shares/request-rates.ts';
 import { type Identified, NOT_THIS_BOOT, originOf, proofOf, TOO_OFTEN } from './agent-routes.ts';
 import { mergeFields } from './link.ts';
 
-/** For one machine: cloud-init reports a hundred steps within seconds. */
+/** The rate of one machine: cloud-init reports a hundred steps within seconds. */
 export const MACHINE_RATE: Rate = { perSecond: 5, burst: 400 };
-/** For the machines of a network; all machines of a remote rack count as one network. */
+/** The rate of the machines of a network; all machines of a remote rack count as one network. */
 export const MACHINES_PER_NETWORK: Rate = { perSecond: 250, burst: 10_000 };
-/** For all machines together: a whole hall that starts at once. A network at its limit leaves half of this to others. */
+/** The rate of all machines together: a whole hall that starts at once. A network at its limit leaves half of this to others. */
 export const MACHINES_RATE: Rate = { perSecond: 500, burst: 20_000 };
 
 /** The parts of their listener that the routes need. */

@@ -111,7 +111,7 @@ async function sendList(context: SendingParts, reply: FastifyReply, list: ListTo
     case 'whole':
       return reply.type('application/json').send(sent.text);
     case 'stream':
-      // Not at the end of the stream, which a HEAD request never reads.
+      // Release the place at `close`, not at the end of the stream, which a HEAD request never reads.
       reply.raw.once('close', sent.release);
       return reply.type('application/json').send(sent.stream);
     case 'refused':

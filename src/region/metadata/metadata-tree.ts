@@ -31,7 +31,7 @@ export type MetadataPath =
   | { readonly kind: 'status'; readonly systemId: string }
   | { readonly kind: 'enlist-preseed' };
 
-/** One of the trees. */
+/** A tree of documents: a machine's own, that for curtin, or that for enlistment. */
 export type MetadataTree = 'machine' | 'curtin' | 'enlist';
 
 /** A path in its tree. */

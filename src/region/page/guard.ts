@@ -44,7 +44,7 @@ interface Remembered {
 export class PageGuard {
   readonly #region: Pick<Region, 'store' | 'clock' | 'passwords'>;
   readonly #key: Uint8Array;
-  /** By address and user. */
+  /** The remembered passwords, by address and user. */
   readonly #remembered = new BoundedMap<string, Remembered>(REMEMBERED_MAX, 'set longest ago');
 
   constructor(region: Pick<Region, 'store' | 'clock' | 'passwords'>) {
