@@ -48,7 +48,7 @@ export class Duties {
   #timer: Timer | undefined;
   #asking: Promise<void> = Promise.resolve();
   #isClosed = false;
-  /** Until then no other process can have taken the duties. */
+  /** The time until which no other process can have taken the duties. */
   #heldUntil = 0;
   /** The store's wall time minus the time of this process. */
   #offsetMs: number;

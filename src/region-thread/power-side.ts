@@ -8,7 +8,8 @@
 // 1. A task is carried out from the record on disk, never from a change that may still be rolled back.
 // 2. Each check gives the task again, with the same id, until the record has its end. The ledger of commands keeps it from running twice.
 // 3. A machine's controller is not contacted before a person has accepted its power parameters.
-// 4. For `settleMs` after `begin`, a machine with an unfinished command of the last process gets no other: a late step may reach it.
+// 4. For `settleMs` after `begin`, a machine with an unfinished command of the last process gets no other command, because a late step may
+//    reach it.
 // 5. A machine is started once its racks know its state, or have not acknowledged it for HOLD_MS_MAX (`power-hold.ts`).
 
 import type { Clock, Timer } from '../clock.ts';

@@ -146,7 +146,7 @@ class Explanation {
     this.#lines.push({ topic, text, ...(remedy === undefined ? { ok: true } : { remedy, ok: false }) });
   }
 
-  /** Adds a line without words of its own. */
+  /** Adds a line with this text. */
   #addText(topic: string, text: string): void {
     this.#lines.push({ topic, text, ok: true });
   }

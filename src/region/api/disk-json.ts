@@ -35,7 +35,7 @@ const UNUSED: Fixed = fixed({
   numa_node: 0,
 });
 
-/** The fields of one disk that are its own, whatever is on it. */
+/** The fields of the disk itself, independent of its contents. */
 function ownDiskJson(systemId: string, { id, facts }: Disk): Record<string, unknown> {
   return {
     id,

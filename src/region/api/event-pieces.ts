@@ -1,7 +1,7 @@
 // Reads the event log in pieces of bounded work: a filter that few events pass would otherwise have the whole log read in one turn of the
 // event loop.
 //
-// 1. Ids without events take one query, however many they are: a row that was made by hand may have any id.
+// 1. A gap of ids without events takes one query, however long it is, because a row made by hand may have any id.
 
 import type { EventRange } from '../records/event-range.ts';
 import type { EventFilter } from '../records/filters.ts';

@@ -1,4 +1,4 @@
-// A place in the event log, as the API names it: `<history>-<id>`, or a plain id of the log as it is.
+// A place in the event log, as the API names it: `<history>-<id>`, or a plain id in the current history of the log.
 
 import type { EventRange } from '../records/event-range.ts';
 import type { RegionStore } from '../records/store.ts';
@@ -8,7 +8,7 @@ export const EVENT_PLACE = /^(?:(\d{1,15})-)?(\d{1,15})$/;
 /** The place after an event. */
 export interface EventPlace {
   readonly id: number;
-  /** The history of the log in which the event was read (`EventRange`); undefined: that of the log as it is. */
+  /** The history of the log in which the event was read (`EventRange`); undefined: the current one. */
   readonly history: number | undefined;
 }
 

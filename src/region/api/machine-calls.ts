@@ -26,7 +26,7 @@ export function machinePaths(version: ApiVersion) {
 /** The parameter for a person's reason. */
 export const comment = value(z.string().max(4096)).optional().describe('Why, for the event log.');
 
-/** The name that a client gives the machines that it allocates: printable, as it is listed again. */
+/** The name that a client gives the machines that it allocates: printable, because lists show it. */
 export const agentName = value(
   z
     .string()

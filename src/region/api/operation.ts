@@ -59,7 +59,7 @@ export function eventBy(call: ApiCall, type: NewMachineEvent['type'], happening:
   return { type, ...happening, atMs: call.region.clock.wallTimeMs(), username: usernameOf(call) };
 }
 
-/** The id in a segment of a path or in a parameter. @param none what stands for a text that is not an id; no row has it */
+/** The id in a segment of a path or in a parameter. @param none the result for a text that is not an id; no row has this id */
 export const idIn = (text: string | undefined, none = 0): number =>
   /^\d{1,15}$/.test(text ?? '') ? Number(text) : none;
 

@@ -5,7 +5,7 @@
 // Sources: RFC 7239 §5.2 (its older form X-Forwarded-For), §6 (ports, brackets and quotes, which some proxies write there too), §8.1 (only
 // what a known proxy added may be believed); HAProxy's `option forwardfor`, nginx's `$proxy_add_x_forwarded_for`.
 //
-// 1. Entries before that of a listed proxy come from the client, and are read as such: a rack speaks for a machine there.
+// 1. Entries before that of a listed proxy come from the client and are read as such; a rack names the machine for which it speaks there.
 // 2. A client has one address here, however a proxy spells it, because limits and shares count by its text. If an entry is not an address, the
 //    request counts for the proxy that wrote it.
 

@@ -60,7 +60,10 @@ export function connectionOf({ url, password, ca }: PostgresPlace): pg.PoolConfi
 /** The authorities of this host, which Node leaves out by default, and those that Node brings. */
 const knownAuthorities = (): string[] => [...getCACertificates('system'), ...getCACertificates('default')];
 
-/** The host to which the driver connects: that of the option, if there is one, whatever comes before the name of the database. */
+/**
+ * The host to which the driver connects: the one in the option `host`, if there is one, even if another stands before the name of the
+ * database.
+ */
 const hostOf = (place: URL): string =>
   place.searchParams.get('host') || decodeURIComponent(place.hostname).replace(/^\[|\]$/g, '');
 

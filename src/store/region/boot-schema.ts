@@ -1,7 +1,7 @@
 // The tables of boot images: sources, selections, resources and the run of imports (`region/records/boot-store.ts`), and uploads (`upload-store.ts`).
 
 export const BOOT_IMAGES = `
--- name: a source of a file of sources, which has its fields; null: the fields are these.
+-- name: the name of a source in the file of sources, which has the fields; null: the fields are in this row.
 CREATE TABLE boot_source (
   id INTEGER PRIMARY KEY AUTOINCREMENT,
   name TEXT UNIQUE,
@@ -33,7 +33,7 @@ CREATE TABLE boot_resource (
   changed_ms INTEGER NOT NULL
 ) STRICT;
 
--- One row: the last run, and what is asked of the next one, as JSON.
+-- One row: the last run, and the requests for the next one, as JSON.
 CREATE TABLE boot_run (
   id INTEGER PRIMARY KEY,
   run TEXT NOT NULL

@@ -15,10 +15,10 @@ import { NETWORKS } from './network-schema.ts';
 const MACHINES = `
 -- home: the address at which the machine is at home. enlisted_from: the address that reported a New machine; it alone may amend the
 -- machine until a boot proves which machine it is. is_touched: a person made, changed or tagged it, so that it gives way to no other.
--- ended_digest: of the token whose work the machine's last signal ended.
+-- ended_digest: the digest of the token whose work the machine's last signal ended.
 -- added_by: the user without administrator's rights who added it. desired_version: the version of the racks' desired state in which it
 -- changed last. zone_id, pool_id: null: the default one. layout: how the network and disks of the machine should be deployed, as JSON; null: as
--- commissioned. device: null: it is a machine; otherwise it is a device, and this the system id of its parent; empty: it has none. agent_name: the name
+-- commissioned. device: the system id of a device's parent; empty: the device has no parent; null: it is a machine. agent_name: the name
 -- that the client who allocated the machine gave; null: none.
 CREATE TABLE machine (
   id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -241,8 +241,8 @@ END;
 
 /** Events, the histories of their log, and the highest sequence of each source. */
 const EVENTS = `
--- code and params, as JSON: what it says (region/records/event-params.ts). mac and address: whose event it is while the machine is not known; enlisting adopts the event. rack_id: the rack that reported
--- it; null: it is the region's own, or none is known.
+-- code and params (JSON): the content of the event (region/records/event-params.ts). mac, address: the host that it is about while the
+-- machine is not known; an enlistment adopts it. rack_id: the rack that reported it; null: it is the region's own, or no rack is known.
 CREATE TABLE event (
   id INTEGER PRIMARY KEY AUTOINCREMENT,
   machine_id INTEGER,
