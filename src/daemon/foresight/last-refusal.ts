@@ -1,6 +1,6 @@
 // Finds why a machine was last refused an address. `rackboot why` shows this next to what the machine would get now.
 //
-// 1. A refusal counts only if no offer and no lease is newer.
+// 1. A refusal counts only if it is newer than every offer and lease.
 
 import type { Instant } from '../../clock.ts';
 import type { Lease } from '../../dhcp/leases/lease.ts';

@@ -136,7 +136,7 @@ async function usualSystem(
   return { osystem: textAt('deployment.osystem'), release: textAt('deployment.release') };
 }
 
-/** The refusal of a disk that the machine did not report. A machine that reported none, or more than are kept, is not judged. */
+/** The refusal of a disk that the machine did not report. If the machine reported no disks, or more than are kept, every disk passes. */
 function absentDisk({ facts }: Machine, wanted: string | undefined): Refusal | undefined {
   const disks = facts?.disks ?? [];
   const isJudged = disks.length > 0 && disks.length < DISKS_KEPT_MAX;
@@ -156,7 +156,7 @@ async function systemFor(
   return { osystem: image?.os ?? osystem, release: image?.release ?? release };
 }
 
-/** The bytes; `undefined` if none are given. Refuses those that are too many, not Base64, or nothing that cloud-init reads. */
+/** The bytes; `undefined` if none are given. Refuses too many bytes, text that is not Base64, and data that cloud-init cannot read. */
 function parseUserData(text: string | undefined): Uint8Array | undefined | Refusal {
   if (text === undefined || text === '') return undefined;
   const plain = text.replace(/\s+/g, '');

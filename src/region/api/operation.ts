@@ -1,7 +1,7 @@
 // The definition of an API operation. Routes, checks and the description for clients are all made from the one table of operations
 // (`operations.ts`).
 //
-// 1. An operation that changes something is one transaction, which waits for nothing but the store. An operation makes its own transactions
+// 1. An operation that changes something is one transaction, which waits only for the store. An operation makes its own transactions
 //    (`ownTransaction: true`) if it also hashes a password, waits for something outside the store, answers with what the region keeps in
 //    memory of its change, or undoes its change and then says why.
 // 2. Parameters that an operation does not name are ignored, because clients of other versions send them.

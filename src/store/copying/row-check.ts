@@ -3,7 +3,7 @@
 // 1. A value is checked by the code that reads it in a region, and by the bounds of its kind: `columnCheck` by the column's name,
 //    `VALUE_CHECKS` for a column alone.
 // 2. Everything that a region has written passes.
-// 3. A message shows no value but the row's key: a column may have a secret, a BMC's password for example.
+// 3. A message shows only the row's key, never another value: a column may hold a secret, such as a BMC's password.
 
 import { z } from 'zod';
 import { parseSettingValue } from '../../machines/settings.ts';

@@ -8,7 +8,7 @@
 // 1. A writing transaction begins IMMEDIATE, so that two processes never interleave.
 // 2. A method that fails within `transact` dooms it, even if its caller continues: nothing of it is stored.
 // 3. A failed write leaves nothing behind. SQLite may already have rolled back; `isTransaction` shows it.
-// 4. `transact` waits for nothing but this database, whose answers come at once. So it ends before the event loop turns, and others wait for
+// 4. `transact` waits only for this database, whose answers come at once. So it ends before the event loop turns, and others wait for
 //    microtasks only. One that is still open when the loop turns is doomed: it would keep everyone waiting.
 
 import type { DatabaseSync } from 'node:sqlite';
