@@ -11,7 +11,7 @@ const GRUB_ASKS =
 type StepWords = readonly [step: string, silence?: string];
 
 const PLAIN: Readonly<Record<PlainStep, StepWords>> = {
-  'first-message': ['its first message: it was not seen since the rack started'],
+  'first-message': ['its first message: it has not been seen since the rack started'],
   reported: ['nothing more from this rack: it has reported to the region'],
   'address-elsewhere': [
     'it to get an address from the other DHCP server',

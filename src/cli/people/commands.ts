@@ -55,7 +55,7 @@ function accountCommands<T>(parser: Argv<T>, { config }: SharedOptions, finish: 
       {
         config,
         username: { ...text, demandOption: true },
-        name: { ...text, default: 'command line', describe: 'What the key is for' },
+        name: { ...text, default: 'command line', describe: 'Purpose of the key' },
         list: { type: 'boolean', conflicts: 'remove', describe: "Show the user's keys instead, without their secrets" },
         remove: { ...text, describe: 'Remove this key instead: its second part, as --list shows it' },
       },

@@ -63,7 +63,7 @@ async function renameToken(call: ApiCall, given: z.output<typeof renaming>): Pro
 const KEY_NAME_MAX = 128;
 const renaming = z.object({
   token: value(z.string().max(200)).describe('The whole key, or its middle part.'),
-  name: value(z.string().max(KEY_NAME_MAX)).describe('What the key is for.'),
+  name: value(z.string().max(KEY_NAME_MAX)).describe('The purpose of the key.'),
 });
 
 /** Lists the keys without their secrets, which are not stored. */
@@ -94,7 +94,7 @@ export const ACCOUNT_OPERATIONS: readonly Operation[] = [
     access: 'user',
     doc: 'Create an API key. Its secret is shown only once.',
     parameters: z.object({
-      name: value(z.string().max(KEY_NAME_MAX)).optional().describe('What the key is for.'),
+      name: value(z.string().max(KEY_NAME_MAX)).optional().describe('The purpose of the key.'),
     }),
     run: createToken,
   }),

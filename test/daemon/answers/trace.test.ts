@@ -36,7 +36,7 @@ test('a machine named by an unseen card has the steps of the card seen last', ()
 });
 
 test('an unseen machine is reported as silent since the start, whatever the region recorded before', () => {
-  assert.match(describeWaiting(findWaiting([], instant(0))), /it was not seen since the rack started$/);
+  assert.match(describeWaiting(findWaiting([], instant(0))), /it has not been seen since the rack started$/);
 });
 
 test('a machine that is New reports its hardware at its next boot; a person may have added it before its first', () => {
