@@ -43,9 +43,9 @@ export interface DhcpCounters {
   readonly messages: Readonly<Record<DhcpMessageName, number>>;
   /** Malformed datagrams, by fault. */
   readonly faults: Readonly<Record<DhcpFault, number>>;
-  /** Published events, by kind, without those of our own probes (`own-probes.ts`); repeated and refused ones only if they were not withheld. */
+  /** Published events by kind, without those of our own probes (`own-probes.ts`), and without withheld repetitions and refusals. */
   readonly events: Readonly<Record<DhcpEventKind, number>>;
-  /** Messages that got no answer or a NAK, by reason; all of them. */
+  /** Messages that got no answer or a NAK, by reason, including those whose events were withheld. */
   readonly refusals: Readonly<Record<DhcpRefusal, number>>;
   /** Datagrams ignored because the server was shutting down. */
   readonly ignored: number;

@@ -192,7 +192,7 @@ test('a client that declines every offer cannot empty a range', () => {
   assert.equal(seen.size, 50, 'it was offered another address each time');
 });
 
-test('nor can many clients that each decline a little', () => {
+test('many clients that each decline a little cannot empty a range either', () => {
   const { say, lease, responder } = rig(config());
   responder.bounds.newClients.setRate(0);
   for (let client = 1; client <= 40; client += 1) {

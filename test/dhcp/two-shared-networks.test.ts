@@ -55,7 +55,7 @@ test('a lease on one shared network leaves the offer that the same hardware addr
   assert.equal(say({ type: 'request', mac: MAC_A, requested: ip(near), server: RACK }), `ack ${near}`);
 });
 
-test('a client of a shared network has one offer, in whichever of them', () => {
+test('a client has one offer on a shared network, in whichever of its networks', () => {
   const shared = { shared: 'hall' };
   const reserved = { reservations: [{ mac: MAC_A, address: ip('10.31.0.20') }] };
   const { discoverFar, reload, responder } = twoLinks(subnet(), far(shared), farther(shared));

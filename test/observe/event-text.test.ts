@@ -133,7 +133,7 @@ const SENTENCES: readonly (readonly [Readonly<Record<string, unknown>> & { reado
   [{ kind: 'dhcp.ack', leaseSeconds: 600, renewal: true, hostname: 'web1' }, 'Renewed 10.20.0.100 for 10 min (web1)'],
   [
     { kind: 'dhcp.nak', reason: 'wrong-network' },
-    'Denied 10.20.0.100: the client asks with or for an address of another network; it has moved (wrong-network)',
+    'Denied 10.20.0.100: the client has, or asks for, an address of another network; it has moved (wrong-network)',
   ],
   [
     { kind: 'dhcp.refused', reason: 'network-unknown', relay: '10.99.0.1', wanted: '10.99.0.1', circuitId: 'eth0/1' },

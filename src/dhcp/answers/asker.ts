@@ -1,9 +1,10 @@
-// Ranks boot clients by how well they are known, which decides their shares of what is remembered alongside leases (`net/shares/kept-apart.ts`).
+// Ranks boot clients by how well the rack knows them. The rank decides a client's share of what the rack remembers alongside leases
+// (`net/shares/kept-apart.ts`).
 //
 // 1. A client that only asks for settings (INFORM) boots nothing: it has an address already, and any host can ask under any hardware
 //    address.
-// 2. A UUID known to the region makes its network cards known. Each UUID is a share of its own, so an eavesdropper on one can fill that
-//    share only.
+// 2. A UUID known to the region makes its network cards known. Each UUID has its own share, so a host that overheard one UUID can fill only
+//    that share.
 
 import { ANY, formatIpv4 } from '../../net/address.ts';
 import type { Owner, Rank } from '../../net/shares/kept-apart.ts';

@@ -90,7 +90,7 @@ function decideInitReboot(inquiry: Inquiry, state: DhcpState, address: Ipv4): Dh
   const served = subnetOf(inquiry.sharedNetwork, address);
   if (served === undefined) return decideWrongNetwork(inquiry, state, address);
   const fixed = findFixedAddress(served, inquiry, state.machines);
-  // A system asking for the address it had before its firmware took the fixed one would otherwise lose the fixed one again.
+  // Otherwise a system that asks for its former address would cost the machine the fixed address that its firmware has just taken.
   if (!isOwnLease(inquiry, state, served, address) && canHaveAnother(inquiry, state, address)) {
     return nak(inquiry, state, address, 'fixed-address-differs');
   }
@@ -137,7 +137,7 @@ function decideExtension(inquiry: Inquiry, state: DhcpState, address: Ipv4): Dhc
     const isWrong = role === 'sole' || (role === 'presumed' && objection !== 'address-outside-range');
     return decideObjection(inquiry, state, address, objection, isWrong);
   }
-  // One other lease is allowed to a client that still uses its former address, which was released in its name.
+  // A client that still uses its former address may have one other lease, because somebody released the former one in its name.
   const excess = judgeOtherLeases(inquiry, state, served, address, wasOwn(inquiry, state, served, address) ? 1 : 0);
   if (excess !== undefined) return nak(inquiry, state, address, excess);
   // A client sends RENEWING by unicast to the server that gave the lease, so it takes this rack for that server.

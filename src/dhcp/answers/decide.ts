@@ -84,8 +84,8 @@ export function decide(
 }
 
 /**
- * The silence that a class imposes on the client; undefined: none does. A denied client may still give an address back, and a class has no
- * say in a message that names another server.
+ * Why a class leaves the client without an answer; undefined: no class does. A denied client may still give an address back, and a class
+ * has no say in a message that names another server.
  */
 function judgeClasses(inquiry: Inquiry, state: DhcpState): DhcpDecision | undefined {
   const { sharedNetwork, message, type } = inquiry;
@@ -132,8 +132,8 @@ function decideDiscover(inquiry: Inquiry, state: DhcpState): DhcpDecision {
 }
 
 /**
- * Decides for networks whose ranges are exhausted or have reached their limit of offers: offers an address that is on offer to another
- * client, which has not requested it; undefined: there is none.
+ * Decides for networks whose ranges are exhausted or have reached their limit of offers: takes over an address that another client was
+ * offered and has not requested; undefined: there is none.
  */
 function decideInFull(inquiry: Inquiry, state: DhcpState, networks: readonly ServedSubnet[]): DhcpDecision | undefined {
   if (networks.length === 0) return undefined;
@@ -159,9 +159,9 @@ const isKnownBy = (source: AllocationSource): boolean =>
   source === 'machine' || source === 'reservation' || source === 'own';
 
 /**
- * True if the address must be probed, because a host without a lease may use it (RFC 2131 §2.2, §3.1 step 2). That is so even for an
- * address that the client had before its lease ended, for a fixed one, and for a running lease from a restored copy: another host may have
- * taken the address since. An answer of the client itself is not a conflict.
+ * True if the address must be probed, because a host without a lease may use it (RFC 2131 §2.2, §3.1 step 2). This includes an address that
+ * the client had before its lease ended, a fixed one, and a running lease from a restored copy, because another host may have taken the
+ * address since. An answer of the client itself is not a conflict.
  */
 function needsProbe(inquiry: Inquiry, state: DhcpState, served: ServedSubnet, chosen: AllocatedAddress): boolean {
   const { now } = inquiry;

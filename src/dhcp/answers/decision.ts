@@ -49,7 +49,7 @@ export type DhcpDecision =
       readonly served: ServedSubnet;
       /** The subnets of the client's shared network, including that one. */
       readonly sharedNetwork: readonly ServedSubnet[];
-      /** Must be durable before the reply leaves; if empty, the reply may leave at once, unless it rests on a record. */
+      /** The reply leaves only after these are durable. Without any it leaves at once, unless it rests on a record (`restsOn`). */
       readonly records: readonly Lease[];
       /** For an ACK that writes nothing: the existing record, which must be durable first. */
       readonly restsOn?: Lease | undefined;

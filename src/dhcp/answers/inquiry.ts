@@ -41,7 +41,7 @@ export interface DhcpState extends AllocationFacts {
   readonly ports: DhcpPorts;
   readonly identifyClient: IdentifyClient;
   readonly planBoot: PlanBoot;
-  /** Undefined: new clients are not limited, nor are declines. */
+  /** Undefined: neither new clients nor declines are limited. */
   readonly newClients?: NewClientView | undefined;
   readonly declines?: DeclineView | undefined;
   /** Where other DHCP servers were seen; undefined: nothing watches for them. */

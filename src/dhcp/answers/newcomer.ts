@@ -26,8 +26,8 @@ function isKnownIn(served: ServedSubnet, inquiry: Inquiry, state: DhcpState, add
   const { byClientId, byMac } = served.reservations;
   if (typeof identity === 'string' ? byClientId?.has(identity) === true : byMac.has(identity)) return true;
   if (identity === inquiry.mac && machines.findByMac(inquiry.mac) !== undefined) return true;
-  // A reservation by something that does not tell clients apart there makes only its fixed address known: any number of clients can show
-  // the same hardware address, identifier, DUID or circuit.
+  // Any number of clients can show the same hardware address, identifier, DUID or circuit. So a reservation by something that does not tell
+  // clients apart there makes a client known only at its fixed address.
   return findFixedAddress(served, inquiry, machines)?.address === address;
 }
 
@@ -38,13 +38,13 @@ export function judgeNewcomer(newcomer: Newcomer, { now }: Inquiry, state: DhcpS
   return state.newClients?.judge(newcomer, usage, now) ?? 'admitted';
 }
 
-/** A client that has waited this long may have an address whose offer is so young that the other client could still request it in time. */
+/** A client that has waited this long may take over an offer so young that the other client could still have requested it in time. */
 const PATIENT_MS = 10_000;
 
 /**
  * The minimum age of an offer that gives way to a client, in milliseconds; undefined: none does. Unanswered offers give way to clients that
- * are known or have come back. A client that has waited long gets younger ones, so that it does not always come too late for abandoned
- * offers.
+ * are known or have come back. A client that has waited long also takes over younger ones: otherwise other clients would always be first to
+ * take the abandoned offers.
  */
 export function giveWayMs(
   newcomer: Newcomer | undefined,

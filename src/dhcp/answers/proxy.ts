@@ -6,7 +6,7 @@
 //              anything else             ─→ silence
 //   port 4011  REQUEST, INFORM of a boot client ─→ ACK with the boot file
 //
-// 1. No address is given or denied: there is no lease and no NAK, and nothing here waits for a disk.
+// 1. The rack neither gives nor denies an address here: there is no lease and no NAK, and nothing waits for a disk.
 // 2. A client that does not boot from the network gets no reply, as if this server were absent. This is counted, not reported.
 // 3. A client counts as having the address it requests from another server by broadcast. If that server denies it, the client requests
 //    another one, which replaces the first.
@@ -150,7 +150,7 @@ function compose(
   const options = new OptionList();
   options.set(OPTION.messageType, u8Bytes(MESSAGE_TYPE[type]));
   options.set(OPTION.serverIdentifier, addressBytes(serverAddress));
-  // Without this a client would take the offer for one with an address.
+  // Without option 60 a client would expect an address in the offer.
   options.set(OPTION.vendorClass, textBytes(plan?.vendorClass ?? 'PXEClient'));
   if (plan !== undefined) addBootOptions(options, plan);
   echo(options, message, OPTION.clientUuid);

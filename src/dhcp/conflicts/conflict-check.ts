@@ -12,8 +12,8 @@
 //    for its turn and as long as a probe takes (400 ms); clients ask again after 1 s at the earliest. Load never lets an
 //    offer leave unprobed; only `rackboot doctor`, which takes no offer, is offered addresses unprobed, so that it changes nothing.
 // 2. A probe that cannot be made proves nothing against an address: the address is given as if there had been no answer.
-// 3. Forged answers cannot empty a range. Once probes have set aside CONFLICT_SHARE of it within an hour, they set aside no more: answers
-//    are disbelieved until then. A proxy ARP answers for every address.
+// 3. Forged answers cannot empty a range. Once probes have set aside CONFLICT_SHARE of it within an hour, the rack disbelieves further
+//    answers until the oldest of these conflicts is an hour old. A router with proxy ARP answers for every address.
 // 4. An answer from the hardware address that last held the address is not a conflict. The address is kept from other clients for a while, for
 //    at most as many addresses as rule 3 lets strangers have (`last-holders.ts`), because anybody can answer in another host's name.
 
@@ -239,7 +239,7 @@ export class ConflictCheck {
       if (offset >= rangeSize(range)) break;
     }
     if (found.size > 0) return [...found];
-    // The longest free may be in stock already, or still in use by their last holder.
+    // The addresses free for longest may already be in stock, or still be used by their last holders.
     const ended = leases.findAllEnded(range, now, LOOKS_MAX);
     return ended.filter((address) => !this.#isTaken(address, now)).slice(0, wanted);
   }

@@ -1,12 +1,12 @@
 // Decides how long, and for how many addresses, the rack believes last holders that answer for their addresses after their leases have
-// ended. Firmware gets a short lease and loads on after its end, so its address must not go to another machine meanwhile. But a host that
-// has heard the hardware addresses of a shared network can answer in the name of each.
+// ended. Firmware gets a short lease and continues loading after it ends, so its address must not go to another machine meanwhile. But a
+// host that has heard the hardware addresses of a shared network can answer in the name of each.
 //
 //   an address is needed ─ its last holder answers ─┬─ kept, for HOLDER_MS_MAX after the first answer
 //                                                   ├─ `stranger` after that: it continued using the address and asked for nothing
 //                                                   └─ `disbelieved`: the network already keeps as many addresses this way as it may
 //
-// 1. A DHCP message of the holder, or a lease, resets this: a client that renews in the end is like any other.
+// 1. A DHCP message of the holder, or a lease, resets this: a client that renews late is treated like any other.
 // 2. Within REMEMBERED_MS, answers of last holders keep at most a share of a range, which the caller sets.
 
 import { type Instant, later } from '../../clock.ts';

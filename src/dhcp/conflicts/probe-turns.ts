@@ -6,7 +6,8 @@
 //         └─ too many wait on its shared network ───────▶ false: no offer; the client asks again
 //
 // 1. Shared networks take turns, so that a flood on one does not delay the clients of another. Strangers cannot create one.
-// 2. Waits are short: the PROBES_RUNNING_MAX and PROBES_WAITING_MAX probes of one shared network take three times as long as one probe.
+// 2. Waits are short: if one shared network has PROBES_RUNNING_MAX probes running and PROBES_WAITING_MAX waiting, all end within the time
+//    of three probes.
 
 /** How many probes for clients run at a time. New clients fill it, and others wait for a turn. Each ends after 400 ms. */
 export const PROBES_RUNNING_MAX = 256;

@@ -9,38 +9,49 @@ export type AllocationSource = 'machine' | 'reservation' | 'own' | 'requested' |
 /** An event and its fields. */
 export interface DhcpEvent extends RackEvent {
   readonly kind: DhcpEventKind;
+  /** The network, by the name of its cluster interface. */
   readonly subnet?: string | undefined;
+  /** The interface by which the message came, or that of the network. */
   readonly interfaceName?: string | undefined;
-  /** Offer, ack. */
+  /** For an offer or ack: the lease time, in seconds. */
   readonly leaseSeconds?: number | undefined;
+  /** For an offer: where its address comes from. */
   readonly source?: AllocationSource | undefined;
+  /** For an ack: whether it extends a running lease. */
   readonly renewal?: boolean | undefined;
-  /** Of leases that cannot be written: their database, how long a write lasts, and what the database says. */
+  /** For leases that cannot be written: their database. */
   readonly database?: string | undefined;
+  /** For leases that cannot be written: how long a write lasts, in milliseconds. */
   readonly milliseconds?: number | undefined;
+  /** For leases that cannot be written: the words of the database. */
   readonly said?: string | undefined;
   /** The kind of the boot client, if it boots from the network. */
   readonly client?: string | undefined;
+  /** The architecture of the boot client, as the number of option 93. */
   readonly architecture?: number | undefined;
   /** The file it is given to load. */
   readonly file?: string | undefined;
-  /**
-   * Why it gets another file than the built-in loader: the key that overrides that one, in this class or in `boot.loaders`; its quirk, and
-   * the real architecture by that; the loader that it loaded this many times without end.
-   */
+  /** Why it gets another file than the built-in loader: the key that overrides this loader. */
   readonly loaderKey?: string | undefined;
+  /** The class that has `loaderKey`; undefined: `boot.loaders` has it. */
   readonly loaderClass?: string | undefined;
+  /** Why it gets another file than the built-in loader: the quirk of its firmware. */
   readonly quirk?: string | undefined;
+  /** The real architecture of the client, according to its quirk. */
   readonly quirkArchitecture?: number | undefined;
+  /** Why it gets another file than the built-in loader: the loader that it loaded again and again. */
   readonly loopFile?: string | undefined;
+  /** How many times it loaded `loopFile`. */
   readonly loopLoads?: number | undefined;
   /** The server of the file, if configured options (66, 67) replace the plan. */
   readonly fileServer?: string | undefined;
+  /** The client's name here, else the one it gives itself. */
   readonly hostname?: string | undefined;
   /** The configured classes the client is in; for a refusal, the class that denies. */
   readonly classes?: string | undefined;
-  /** An ack or refusal through a relay: the switch port and switch it reports (option 82), as text, or `0x` and hexadecimal digits. */
+  /** An ack or refusal through a relay: the switch port that it reports (option 82), as text, or `0x` and hexadecimal digits. */
   readonly circuitId?: string | undefined;
+  /** The same for the switch. */
   readonly remoteId?: string | undefined;
   /** For a refusal: the relay through which the message came. */
   readonly relay?: string | undefined;
@@ -48,6 +59,7 @@ export interface DhcpEvent extends RackEvent {
   readonly wanted?: string | undefined;
   /** For messages no client sends: the source of the datagram. */
   readonly from?: string | undefined;
+  /** The client's vendor class (option 60). */
   readonly vendorClass?: string | undefined;
   /** For a DISCOVER: how long the client says it has been asking, in seconds; undefined: it has just begun. */
   readonly waitedSeconds?: number | undefined;
@@ -57,26 +69,29 @@ export interface DhcpEvent extends RackEvent {
   readonly server?: string | undefined;
   /** For a conflict: the hardware address of the host that has the address, as text. */
   readonly usedBy?: string | undefined;
-  /** For a range: its addresses, how many are in use, how many can be handed out at all. */
+  /** For a range: its first and last address. */
   readonly range?: string | undefined;
+  /** For a range: how many of its addresses are in use. */
   readonly used?: number | undefined;
+  /** For a range: how many of its addresses can be handed out at all. */
   readonly usable?: number | undefined;
   /** Where the new clients are: an interface, a relay agent, or a circuit of either. */
   readonly place?: string | undefined;
   /** Why something was refused. */
   readonly reason?: string | undefined;
-  /** The invalid field of a message, and its first byte. */
+  /** The invalid field of a message. */
   readonly field?: string | undefined;
+  /** The place of that field's first byte in the message, from 0. */
   readonly offset?: number | undefined;
   /** How many leases of another server were imported. */
   readonly imported?: number | undefined;
   /** Codes of options that did not fit in the reply. */
   readonly omitted?: string | undefined;
-  /**
-   * For another server: what it offered, how it was noticed, and whether it gives boot information only. `mac` and `address` are its own.
-   */
+  /** For another server: the address that it offered. `mac` and `address` are the server's own. */
   readonly offered?: string | undefined;
+  /** For another server: how it was noticed. */
   readonly evidence?: 'probe' | 'client' | 'reply' | undefined;
+  /** For another server: whether it gives boot information only. */
   readonly isBootOnly?: boolean | undefined;
 }
 
@@ -187,7 +202,7 @@ export const DHCP_EVENTS = {
     level: 'warning',
     message: 'Too many addresses answer probes',
     explanation:
-      'Within an hour a quarter of a dynamic range was set aside because hosts answered probes, or kept for hosts whose leases had ended and that seemed to answer. Until then the rack disbelieves such answers. Either many hosts have fixed addresses inside the dynamic range, or one device (usedBy answered last) answers for all: a router with proxy ARP, or an attack. Move the range, repair the device, or set `conflict_check: false`.',
+      'Within an hour a quarter of a dynamic range was set aside because hosts answered probes, or kept for hosts whose leases had ended and that seemed to answer. The rack disbelieves such answers until the first of these are an hour old. Either many hosts have fixed addresses inside the dynamic range, or one device (usedBy answered last) answers for all: a router with proxy ARP, or an attack. Move the range, repair the device, or set `conflict_check: false`.',
   },
   'dhcp.inform': {
     level: 'debug',
@@ -211,7 +226,7 @@ export const DHCP_EVENTS = {
     level: 'info',
     message: 'DHCP lease ended',
     explanation:
-      'A client did not renew its lease: it was switched off, left the network, or continued booting. Leases that ended while the rack was down are reported when it runs again.',
+      'A client did not renew its lease: it was switched off, left the network, or continued its boot without asking again. Leases that ended while the rack was down are reported when it runs again.',
   },
   'dhcp.foreign-server': {
     level: 'warning',

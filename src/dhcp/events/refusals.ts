@@ -79,7 +79,7 @@ export const DHCP_REFUSALS: Readonly<Record<DhcpRefusal, string>> = {
   'relay-unknown':
     'The relay agent may not ask for this network: its address is in no served network, is missing from relays of the cluster interface, or is this rack’s own. If it is yours, add it to relays.',
   'relay-source-unknown':
-    'The message names a relay agent but comes from another address, which the network does not name and which is not a host without a lease in a served network. If one of your relay agents sends from there, add it to relay_sources of the cluster interface; else find out who forges messages.',
+    'The message names a relay agent but comes from another address, which may not send for it: the network does not name that address, and it is outside the served networks or leased to a client. If one of your relay agents sends from there, add it to relay_sources of the cluster interface; else find out who forges messages.',
   'source-unserved':
     'The message came to the rack’s own address, without a relay agent, from a network that is not served. No client does that: find out who forges messages, or add an access server of yours to relay_sources of the cluster interface.',
   'other-wire':
@@ -108,7 +108,7 @@ export const DHCP_REFUSALS: Readonly<Record<DhcpRefusal, string>> = {
   'address-not-named': 'The message does not name the address it concerns.',
   'no-record':
     'This server has no record of the client for this address; it stays silent because another server may have one.',
-  'wrong-network': 'The client asks with or for an address of another network; it has moved.',
+  'wrong-network': 'The client has, or asks for, an address of another network; it has moved.',
   'fixed-address-differs': 'The client asks for a former address; another one is fixed for it now.',
   'lease-differs':
     'The client has a running lease and asks for another address. Either it gets its own address when it starts again, or another host speaks in its name.',
@@ -116,7 +116,7 @@ export const DHCP_REFUSALS: Readonly<Record<DhcpRefusal, string>> = {
   'server-not-named':
     'The client released its address by broadcast without naming a server; a release must name this one.',
   'sent-from-elsewhere':
-    'A message came to the rack from another address than its client names as its own (a renewal through address translation, for instance), a release did so by broadcast, or a decline came by unicast. Find out who forges messages, or add the translated address to relay_sources of the cluster interface; the client is answered when it broadcasts.',
+    'The message came from another address than its client names as its own (for instance a renewal through address translation, or a broadcast release), or is a decline sent by unicast. Find out who forges messages, or add the translated address to relay_sources of the cluster interface; the client is answered when it broadcasts.',
   'client-address-impossible':
     'The client claims the first or last address of a served network, or this rack’s own. No client can have it: find out who forges messages, or find a host with a wrong static address.',
   'no-server-address':

@@ -5,8 +5,8 @@
 //                                └─ tap: DISCOVER … take … LISTEN_MS … close ─ offers → ForeignServers.see
 //   hear (REQUEST that names another server, reply) ─ new? → probe soon, which reveals more about it
 //
-// 1. It works through its ports. A shared network whose tap cannot be opened is only listened to, and `isBlind` says so.
-// 2. One probe per shared network at a time, and at most one per PROBE_SOON_MS for the words of clients.
+// 1. It opens nothing itself; its ports do. A shared network whose tap cannot be opened is only listened to, and `isBlind` says so.
+// 2. One probe per shared network at a time; the words of clients cause at most one per PROBE_SOON_MS.
 // 3. A server that answers from an address of this rack is this rack.
 
 import { type Clock, type Instant, later } from '../../clock.ts';

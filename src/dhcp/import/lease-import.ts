@@ -50,17 +50,17 @@ export const IMPORT_REFUSALS: Readonly<Record<ImportRefusal, string>> = {
   'address-outside-range':
     'The address is outside the dynamic range and not fixed for the client; widen the range, or add the client under hosts.',
   'address-excluded':
-    "The address is the rack's own, the router's or the network's; give that machine another one, the client gets one when it asks.",
+    "The address is the rack's own, the router's or the network's; give that machine another one, or let it get one when it asks.",
   'address-reserved':
     'The address is fixed for another client, or in the static range; add the client under hosts with it, or let it get another one.',
   'address-leased':
-    'Another client holds the address here; this one gets another when it asks, rackboot leases show says who holds it.',
+    'Another client holds the address here (rackboot leases show says which); this client gets another address when it asks.',
   'address-offered': 'The address has just been offered to another client; import again in a minute.',
   'address-declined': 'The address is set aside here: a host was found using it without a lease.',
   'already-there': 'The lease is here already.',
   'newer-here': 'The record of the address here is newer.',
   'client-moved': 'The client has since got another address of the network.',
-  'quarantine-over': 'The address was set aside there, but that time is over.',
+  'quarantine-over': 'The other server had set the address aside, but that time is over.',
   'entry-unreadable':
     'The running rack cannot read the entry: the command has another version; restart the rack and import again.',
 };

@@ -1,12 +1,11 @@
 // Carries leases across restarts of the process: from instants to the stored form, and back. Pure: the moment is an argument.
 //
 // 1. Within one boot of the host, the uptime gives a lease's age, whatever happened to the wall clock.
-// 2. In another boot the wall clock gives it, unless it shows a time before some grant. Then the clock went back, its word on age is
-//    worthless, and every lease of another boot runs its full time again: late for a client that waits for an address, never early for one
-//    that uses it.
-//    A clock that is a day fast looks the same as a day without power. So a lease still in force when its boot was last heard of has aged
-//    only as far as uptimes prove: up to that last record, and since the present start of the host. It ends late by the time the host was
-//    off, and no wall clock gives its address away before that.
+// 2. In another boot the wall clock gives the age, unless it shows a time before some grant. Then the clock went back and says nothing
+//    about age, so every lease of another boot runs its full time again: a waiting client gets an address late, but no client loses one
+//    early. A clock that is a day fast looks the same as a day without power. So a lease still in force when its boot was last heard of has
+//    aged only as far as uptimes prove: up to that last record, and since the present start of the host. It ends later by as long as the
+//    host was off, and no wall clock can end it earlier.
 // 3. The newest record of a boot corrects that boot's clock: uptime orders all records of a boot, so one record stored after the clock was
 //    set dates those before it. After a step of the clock the rack stores one again (`DhcpServer.restamp`).
 // 4. A clock that shows a time before PLAUSIBLE_WALL_MS was never set; its word on age does not count.
@@ -45,7 +44,7 @@ export function storeLease(lease: Lease, moment: HostMoment): StoredLease {
   const ageMs = moment.now - lease.grantedAt;
   const grantedWallMs = moment.wallMs - ageMs;
   const uptimeS = moment.uptimeS - ageMs / 1000;
-  // One by one, as below.
+  // Field by field, as in `restoreLeases`.
   return {
     address: lease.address,
     mac: lease.mac,
@@ -90,7 +89,7 @@ export function restoreLeases(
         ? 0
         : Math.min(moment.wallMs - wallOf(lease), oldestMs(lease, heardS.get(lease.bootId), moment));
     const grantedAt = later(moment.now, -ageMs);
-    // One by one: for a million leases, copying with a rest pattern would take as long as everything else.
+    // Field by field: for a million leases, copying with a rest pattern would take as long as everything else.
     return {
       address: lease.address,
       mac: lease.mac,

@@ -39,8 +39,8 @@ export interface Lease {
   readonly circuitId?: string | undefined;
   readonly remoteId?: string | undefined;
   /**
-   * The client renewed when a client that counts on `duration` would, although it was promised `expiresAt` (`earlier-promise.ts`). Not
-   * stored: after a restart the client must show it again.
+   * The client renewed at the time that fits `duration`, although it was promised `expiresAt` (`earlier-promise.ts`). Not stored: after a
+   * restart the client must show it again.
    */
   readonly cameOnTime?: boolean | undefined;
   /**

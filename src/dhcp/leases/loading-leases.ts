@@ -1,5 +1,5 @@
-// Keeps the leases of loading machines. Firmware gets a short lease and never renews it. A slow download outlives the lease, and its
-// address would go to another machine, or be refused to the machine that is loading.
+// Keeps the leases of loading machines. Firmware gets a short lease and never renews it. A slow download outlives the lease: without this,
+// another machine would get the address, or the rack would refuse it to the machine that is loading.
 //
 //   asked, heard ─ look, every LOOK_MS while a machine loads or was heard ─┬─ heard within QUIET_MS, lease ends within AHEAD_MS ─▶ store
 //                                                                         └─ quiet for QUIET_MS ─▶ forgotten: the lease ends by its time

@@ -10,7 +10,8 @@
 // 5. An offer repeated to its client runs its full time again, but its age counts from the first within OFFER_HOLD_MS. Otherwise a client
 //    that only collects offers would keep its address from clients that request theirs.
 // 6. An address is held before its probe ends, but the client can accept it only once the offer has left.
-// 7. Maps, not `BoundedMap`s: every DISCOVER comes here, and almost all offers go by request or time; two orders share each entry.
+// 7. Offers are kept in plain maps, not in `BoundedMap`s: every DISCOVER comes here, almost every offer ends by a request or by time
+//    instead of the bound, and two orders share each entry.
 
 import { type Instant, later } from '../../clock.ts';
 import type { Ipv4 } from '../../net/address.ts';
@@ -22,7 +23,7 @@ import type { ServedSubnet } from '../networks/subnet.ts';
 export const OFFER_HOLD_MS = 30_000;
 /** Clients no longer request an offer of this age: its address goes to another client if no other address is left. */
 export const OFFER_ANSWERED_MS = 8_000;
-/** After this time it goes to a client that has waited long. */
+/** After this time the address of an unrequested offer goes to a client that has waited long. */
 export const OFFER_PRESSED_MS = 5_000;
 /** How many offers of a network are checked for an unanswered one. */
 const OFFERS_LOOKED_MAX = 64;
@@ -160,7 +161,9 @@ export class Offers implements OfferView {
     this.forget(now);
   }
 
-  /** Notes that the client's offer leaves. A probe of our own never requests it: the address is free again at once, and counts as free. */
+  /**
+   * Notes that the client's offer leaves. Our own probe never requests an offer, so that address is free again at once, and counts as free.
+   */
   sent(address: Ipv4, client: ClientIdentity, sharedNetwork: readonly ServedSubnet[]): void {
     if (typeof client === 'number' && isProbeMac(client)) this.drop(client, sharedNetwork);
     const offer = this.#byAddress.get(address);
@@ -170,7 +173,7 @@ export class Offers implements OfferView {
     this.#byAddress.set(address, again);
   }
 
-  /** Drops the client's offer: it has its lease on the shared network, or the offered address went to another client. */
+  /** Drops the client's offer, because the client has its lease on the shared network, or the address went to another client. */
   drop(client: ClientIdentity, sharedNetwork: readonly ServedSubnet[]): void {
     for (const { subnet } of sharedNetwork) {
       const offer = this.#byNetwork.get(subnet.name)?.get(client);
@@ -178,7 +181,10 @@ export class Offers implements OfferView {
     }
   }
 
-  /** Drops all offers when clients are told apart differently, because their owners are unknown. Leases then decide a REQUEST. */
+  /**
+   * Drops all offers. Called when another rule tells clients apart, so that nobody knows whose offers these are; leases then decide a
+   * REQUEST.
+   */
   forgetAll(): void {
     for (const offer of this.#byAddress.values()) this.#remove(offer);
   }

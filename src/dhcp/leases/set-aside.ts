@@ -8,7 +8,9 @@ import type { Lease } from './lease.ts';
 /** How long an address in use without a lease is set aside. */
 export const DECLINE_SECONDS: Seconds = seconds(3600);
 
-/** The client of an address that another server's file lists as set aside without a client: no host has this address. */
+/**
+ * Stands for the client of an address that another server's file lists as set aside without a client; no host has this hardware address.
+ */
 export const NOBODY: MacAddress = macOf(0);
 
 /** The record of an address in use without a lease, found by or for the client `mac`. */
@@ -25,7 +27,7 @@ export const isLastHolder = (record: Lease | undefined, user: MacAddress): recor
   record !== undefined && record.state !== 'declined' && record.mac === user;
 
 /**
- * The record of an address about to be offered to `finder` for which its last holder, or another host, answers; and the event to report.
+ * The record and the event for an address that was about to be offered to `finder` when its last holder, or another host, answered a probe.
  */
 export function recordOfUse(
   { address, mac: finder }: { readonly address: Ipv4; readonly mac: MacAddress },

@@ -5,7 +5,7 @@
 //
 // 1. A client is in every class whose condition holds. If several set the same thing (a loader, a lease time, deny), the first counts; for
 //    options, the first matching entry of a code.
-// 2. A class comes after a host's own options and before those of its network.
+// 2. The options of a class come after a host's own and before those of its network.
 // 3. A network without classes costs nothing.
 
 import type { Seconds } from '../../clock.ts';

@@ -10,8 +10,8 @@ import type { OptionTable } from './configured-options.ts';
 export const PROXY_PORT = 4011;
 
 /**
- * A fixed address for the client with a given hardware address, identifier or DUID, or at a given place. At least one is present; bytes are
- * texts of one character each.
+ * A fixed address for the client with a given hardware address, identifier or DUID, or at a given place. At least one of these is given;
+ * bytes are written as text, one character a byte.
  */
 export interface Reservation {
   readonly mac?: MacAddress | undefined;
@@ -36,7 +36,10 @@ export interface DhcpSubnet {
   readonly name: string;
   /** The interface it is on; undefined: reached only through relay agents. */
   readonly interfaceName?: string | undefined;
-  /** The rack's own address in it: server identifier, boot server. Undefined for a relayed network: the address that was asked. */
+  /**
+   * The rack's own address in it: server identifier, boot server. Undefined for a relayed network: the rack's address that the relay agent
+   * asked.
+   */
   readonly serverAddress?: Ipv4 | undefined;
   /** The shared network it belongs to, by name; undefined: that of its interface alone. */
   readonly shared?: string | undefined;

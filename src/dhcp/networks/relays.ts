@@ -26,7 +26,7 @@
 //    names others: hosts behind other relay agents could otherwise end their leases. A network chosen by option (82.5, 118) is no
 //    exception, with giaddr or without: no host speaks for a shared network it is not on.
 // 6. A client sends to the rack's own address from its own address, its ciaddr (RFC 2131 §4.3.2, §4.4.5). A sender with another source is
-//    forging, or its address is translated on the way, or it is an access server: the last two are named in relay_sources.
+//    forging, or its address is translated on the way, or it is an access server: the operator names the last two in relay_sources.
 // 7. The interface by which a broadcast came cannot be forged, its source can. So a named source counts only on its own shared network.
 // 8. The source of a unicast can also be forged, by any host that may send datagrams with any source into the rack's network:
 //    docs/hostile-hosts.md says what stops that.
@@ -72,7 +72,10 @@ export function judgeSender(
   return from === giaddr || (mayBeAnywhere && isServed(from, index)) ? undefined : 'relay-source-unknown';
 }
 
-/** A message to an address of the rack, without a relay agent. The address shows nothing: all hosts reach all addresses of the rack. */
+/**
+ * Judges a message to an address of the rack, without a relay agent. Which address it was sent to proves nothing, because every host
+ * reaches all of them.
+ */
 function judgeUnicast(
   ciaddr: Ipv4,
   from: Ipv4 | undefined,
@@ -86,7 +89,7 @@ function judgeUnicast(
   return isOwn ? 'other-wire' : 'sent-from-elsewhere';
 }
 
-/** A broadcast that came by an interface, without a relay agent. */
+/** Judges a broadcast that came by an interface, without a relay agent. */
 function judgeBroadcast(
   interfaceName: string,
   from: Ipv4 | undefined,

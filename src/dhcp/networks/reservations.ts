@@ -12,7 +12,9 @@ import type { Ipv4, MacAddress } from '../../net/address.ts';
 import type { ClientNames } from './client-identity.ts';
 import type { Reservation } from './config.ts';
 
-/** The reservations of a network, with an index for each thing that they match; undefined: no reservation matches it. */
+/**
+ * The reservations of a network, with an index for each thing that they match; an index is undefined if no reservation matches that thing.
+ */
 export interface ReservationIndex {
   readonly byMac: ReadonlyMap<MacAddress, Reservation>;
   readonly byAddress: ReadonlyMap<Ipv4, Reservation>;

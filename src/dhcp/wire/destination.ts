@@ -2,7 +2,7 @@
 //
 // 1. A NAK to a client on the wire is always broadcast, because the client may have no usable address.
 // 2. Every reply to a relayed client goes to its relay, on the server port. `relays.ts` has checked the relay before.
-// 3. A reply goes to `ciaddr` only inside the served network: a forged one directs no reply elsewhere.
+// 3. A reply goes to `ciaddr` only inside the served network, so a forged `ciaddr` cannot direct it elsewhere.
 
 import { ANY, type Ipv4, type Ipv4Network, macFromBytes, networkContains } from '../../net/address.ts';
 import type { Destination } from '../../net/datagrams/datagram.ts';

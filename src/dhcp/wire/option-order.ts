@@ -6,7 +6,7 @@
 import { type DhcpOptions, OptionList } from './message-options.ts';
 import { OPTION } from './options.ts';
 
-/** The kind of reply, its sender, its duration and its recipient. */
+/** The options that say what kind of reply this is, who sends it, for how long it holds, and for whom. */
 const LEADING: readonly number[] = [
   OPTION.messageType,
   OPTION.serverIdentifier,

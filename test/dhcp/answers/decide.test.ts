@@ -567,7 +567,7 @@ test('a client holds one address in a network: the former one is released with t
   assert.deepEqual(records(), ['released 10.20.0.105', 'bound 10.20.0.30']);
 });
 
-test('a renewal releases nothing, not even of the same client', () => {
+test('a renewal releases no lease, not even another one of the same client', () => {
   const leases = [leaseAt(MAC_A, '10.20.0.105', 60), leaseAt(MAC_A, '10.20.0.106', 60)];
   const renewals: readonly (readonly [string, ClientWords, Arrival])[] = [
     ['RENEWING', { type: 'request', ciaddr: ip('10.20.0.105') }, TO_RACK],

@@ -37,7 +37,7 @@ const NO_ADDRESS: readonly Forged[] = [
 ];
 
 for (const authoritative of ROLES) {
-  test(`no REQUEST in its name ends the running lease of a client, nor takes another address: authoritative ${authoritative}`, () => {
+  test(`no REQUEST in a client’s name ends its running lease or takes another address: authoritative ${authoritative}`, () => {
     for (const [name, words, answer] of NO_ADDRESS) {
       const { say, lease, held, free, isBound, table } = running({ authoritative });
       for (const arrival of [ON_WIRE, BY_RELAY]) {
@@ -71,7 +71,7 @@ test('a fixed address requested without an offer is given in addition to the run
   assert.equal(say({ type: 'request', mac: MAC_A, ciaddr: held }), `ack ${formatIpv4(held)}`);
 });
 
-test('a client that accepts an offer gives up its address; if it continues using that, it gets it back', () => {
+test('a client that accepts an offer gives up its former address; if it continues using that one, it gets that one back', () => {
   const { say, reload, lease, held, isBound, table } = running();
   reload(config(subnet({ reservations: [{ mac: MAC_A, address: FIXED }] })));
   assert.equal(lease(MAC_A), 'ack 10.20.0.30');

@@ -33,7 +33,7 @@ function judge({ changes = {}, machines = [], lease = LEASE }: Place): boolean {
   return mayRunOn(lease, state, NOW);
 }
 
-test('a lease runs on if its client could renew it, and not otherwise', () => {
+test('a lease runs on only if its client could renew it', () => {
   const elsewhere = parseNetwork('10.99.0.0/24') ?? assert.fail();
   const cases: [string, Place, boolean][] = [
     ['of the range', {}, true],
@@ -61,7 +61,7 @@ test('a lease that has ended does not run on while its address is on offer to an
   assert.equal(mayRunOn(ENDED, state, NOW), false);
 });
 
-test('a class that denies its client ends it, as far as its record identifies the client', () => {
+test('a class that denies the client of a lease ends the lease, as far as the record identifies the client', () => {
   const of = (when: ClientCondition, deny?: boolean): DhcpClass => ({ name: 'c', when, deny });
   const all = of({}, true);
   const macs = [{ value: MAC_A, bits: 48 }];

@@ -90,7 +90,7 @@ async function start(dhcpConfig: DhcpConfig = config(subnet(WIDE))) {
   return { server, network, journal, table, clock, events, wire, pass, offered, take, reported };
 }
 
-test('a new client is offered an address at once that was probed before', async () => {
+test('a new client is offered at once an address that was probed before', async () => {
   const rig = await start();
   assert.equal(rig.wire.asked.length, STOCK_SIZE);
   const asked = new Set(rig.wire.asked);
@@ -246,7 +246,7 @@ test('in a range whose every address was used once, as many clients can come at 
   );
 });
 
-test('addresses that gained an owner otherwise are not offered from the stock, and no client has to wait for them', async () => {
+test('addresses that an import or a reservation gave to a client are not offered from the stock, and no client has to wait for them', async () => {
   const rig = await start();
   const [imported, reserved, ...others] = [...rig.wire.asked];
   assert.ok(imported !== undefined && reserved !== undefined && others.length > 0);
@@ -392,7 +392,7 @@ test('of 500 new clients at once none is offered an unprobed address', async () 
   await rig.server.close();
 });
 
-test('the stocks of many networks are filled a few at a time, and in the end all are', async () => {
+test('the stocks of many networks are filled a few at a time, until all are full', async () => {
   const networks = Array.from({ length: 12 }, (_, index) =>
     subnet({
       name: `n${index}`,

@@ -40,7 +40,7 @@ async function start(user: MacAddress | undefined, isDoubted = true) {
   };
 }
 
-test('its first offer is probed, and the lease that follows is trusted again', async () => {
+test('the first offer of a doubted address is probed, and the lease that follows is trusted again', async () => {
   const { rack, asked, discover } = await start(undefined);
   assert.equal(await discover(), 'OFFER 10.20.0.105');
   assert.deepEqual(asked, [ADDRESS]);
@@ -50,7 +50,7 @@ test('its first offer is probed, and the lease that follows is trusted again', a
   assert.deepEqual(asked, [ADDRESS]);
 });
 
-test('if another host answers, its client gets another address, and this one is set aside', async () => {
+test('if another host answers for a doubted address, the client gets another one, and the doubted one is set aside', async () => {
   const { rack, discover } = await start(OTHER);
   const offered = await discover();
   assert.match(offered, /^OFFER 10\.20\.0\.10\d$/);
@@ -62,12 +62,12 @@ test('if another host answers, its client gets another address, and this one is 
   );
 });
 
-test('an answer of its own client keeps it', async () => {
+test('a doubted address for which its own client answers stays with the client', async () => {
   const { discover } = await start(MAC_A);
   assert.equal(await discover(), 'OFFER 10.20.0.105');
 });
 
-test('a renewal is answered at once, and ends the doubt', async () => {
+test('a renewal of a doubted lease is answered at once, and ends the doubt', async () => {
   const { rack, asked } = await start(OTHER);
   assert.equal(rack.ask({ type: 'request', mac: MAC_A, ciaddr: ADDRESS })?.type, 'ACK');
   rack.clock.advance(60_000);
@@ -75,7 +75,7 @@ test('a renewal is answered at once, and ends the doubt', async () => {
   assert.deepEqual(asked, []);
 });
 
-test('without a restored copy nothing is asked', async () => {
+test('without a restored copy no address is probed', async () => {
   const { rack, asked } = await start(OTHER, false);
   assert.equal(rack.ask({ type: 'discover', mac: MAC_A })?.type, 'OFFER');
   assert.deepEqual(asked, []);

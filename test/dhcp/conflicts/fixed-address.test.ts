@@ -132,7 +132,7 @@ test('a fixed address that one answer set aside returns to its client when the c
   assert.equal(reported('dhcp.declined-back').length, 1);
 });
 
-test('while a host answers for a fixed address its client is told so once a minute, has another, and the range stays whole', async () => {
+test('while a host answers for a fixed address, an event says so once a minute, the client has another one, and the range stays whole', async () => {
   const { rack, discover, asked, reported } = await start(reserved(), SQUATTER);
   const [, meanwhile] = await discover();
   assert.equal(reported('dhcp.fixed-address-used').length, 1);
@@ -173,7 +173,7 @@ test('if the wire cannot be probed, a declined fixed address stays set aside for
   assert.match((await discover())[0], /^10\.20\.0\.10\d$/);
 });
 
-test('without a range the client of such an address gets no answer, and the event names the address', async () => {
+test('without a range the client of a fixed address in use gets no answer, and the event names the address', async () => {
   const { rack, discover, reported } = await start(reserved({ dynamic: undefined }), SQUATTER);
   assert.deepEqual(await discover(), ['', '']);
   assert.equal(rack.refused('address-declined'), 1);

@@ -504,7 +504,7 @@ test('strangers do not push out a client of another server that is known here, o
   assert.deepEqual([MAC_A, KNOWN_CLIENT, MAC_B].map(isSpared), [true, true, false]);
 });
 
-test('the words of clients do not keep a server that answered in force', () => {
+test('a server that no longer answers probes is shown while clients name it, but counts only for those clients', () => {
   const rig = rigOf();
   rig.answer = (discover) => [offerTo(discover)];
   rig.watch.configure([WIRE], INTERVAL_MS, PORTS);

@@ -168,7 +168,7 @@ for (const [name, stored, clock, ageS] of moments) {
   });
 }
 
-test('a lease that ended in an earlier boot after its last grant has ended, once that boot was heard of later', () => {
+test('a lease that ended in an earlier boot has ended if a sign of that boot is younger than the end', () => {
   const lease = { ...granted(60, NOON + 60_000), expiresWallMs: NOON + 120_000 };
   const here = inSecond(10, NOON + 3 * HOUR_MS);
   const [unended] = restoreLeases([lease], here);
@@ -177,4 +177,47 @@ test('a lease that ended in an earlier boot after its last grant has ended, once
   const [ended] = restoreLeases([lease], here, new Map(), heard);
   assert.ok(restOf(ended, here) < 0);
   assert.ok((ended?.expiresAt ?? 0) <= restoreMoment(heard, here, new Map()), 'and that was told');
+});
+
+/** A moment of the first boot, and a lease of ten minutes granted then. */
+const MOMENT: HostMoment = { now: START, wallMs: NOON, bootId: 'one', uptimeS: 500 };
+const SHORT_LEASE: Lease = { ...LEASE, expiresAt: later(START, 600_000), duration: seconds(600) };
+
+test('a stored lease comes back with its age, whatever the clocks did', () => {
+  const cases: readonly (readonly [string, Partial<HostMoment>, number])[] = [
+    ['same boot, 100 s later', { wallMs: MOMENT.wallMs + 100_000, uptimeS: 600 }, 100],
+    ['same boot, the wall clock stepped forward an hour', { wallMs: MOMENT.wallMs + 3_700_000, uptimeS: 600 }, 100],
+    ['same boot, the wall clock stepped back an hour', { wallMs: MOMENT.wallMs - 3_500_000, uptimeS: 600 }, 100],
+    ['another boot, 100 s later', { wallMs: MOMENT.wallMs + 100_000, bootId: 'two', uptimeS: 20 }, 20],
+    ['another boot, the wall clock went back', { wallMs: MOMENT.wallMs - 1000, bootId: 'two', uptimeS: 20 }, 0],
+    ['a system that names no boot', { wallMs: MOMENT.wallMs + 100_000, bootId: '', uptimeS: 20 }, 20],
+  ];
+  for (const [name, changes, ageS] of cases) {
+    const moment = { ...MOMENT, now: instant(5_000_000), ...changes };
+    const [lease] = restoreLeases([storeLease(SHORT_LEASE, MOMENT)], moment);
+    assert.ok(lease !== undefined);
+    assert.equal(moment.now - lease.grantedAt, ageS * 1000, name);
+    assert.equal(lease.expiresAt - lease.grantedAt, 600_000, name);
+  }
+});
+
+test('one lease from the future lets every lease of another boot run its full time again', () => {
+  const old = storeLease(SHORT_LEASE, { ...MOMENT, wallMs: MOMENT.wallMs - 10_000_000 });
+  const future = storeLease({ ...SHORT_LEASE, address: ip('10.20.0.101') }, MOMENT);
+  const here = { ...MOMENT, now: instant(9_000_000), wallMs: MOMENT.wallMs - 60_000, bootId: 'two', uptimeS: 5 };
+  const [first, second] = restoreLeases([old, future], here);
+  assert.equal(first?.grantedAt, here.now);
+  assert.equal(second?.expiresAt, later(here.now, 600_000));
+});
+
+test('a lease is stored by its grant, even if it is stored later', () => {
+  const stored = storeLease(SHORT_LEASE, {
+    ...MOMENT,
+    now: later(START, 2000),
+    wallMs: MOMENT.wallMs + 2000,
+    uptimeS: 502,
+  });
+  assert.equal(stored.grantedWallMs, MOMENT.wallMs);
+  assert.equal(stored.uptimeS, 500);
+  assert.equal('grantedAt' in stored, false);
 });

@@ -7,7 +7,7 @@ import { printedRandom } from '../../support/printed-random.ts';
 
 const MAC_MAX = 0xffff_ffff_ffff;
 
-test('after any operations, it agrees with a map', () => {
+test('after any operations, the table agrees with a map', () => {
   const random = printedRandom('number-table');
   for (const keys of [5, 300, 20_000]) {
     const [table, map] = [new NumberTable<string>(), new Map<number, string>()];

@@ -81,7 +81,7 @@ test('a client’s identity outlives a restart, and follows the setting when it 
   assert.equal(after.lease(MAC_C, called('one')), two, 'the newest address of the identifier');
 });
 
-test('a reload from identifiers to hardware addresses hands no running lease of one identifier to another, nor to none', () => {
+test('a reload from identifiers to hardware addresses hands no running lease of one identifier to another, or to a client without one', () => {
   for (const other of [called('two'), {}]) {
     const before = rig(byIdentifier);
     const one = before.lease(MAC_A, called('one'));

@@ -33,7 +33,7 @@ test('two lists are equal if they hold the same in the same order', () => {
   assert.deepEqual(one, other);
 });
 
-test('after any operations, it agrees with a map, in its order', () => {
+test('after any operations, the list agrees with a map, in its order', () => {
   const random = printedRandom('message-options');
   for (let round = 0; round < 50; round += 1) {
     const [list, map] = [new OptionList(), new Map<number, Uint8Array>()];

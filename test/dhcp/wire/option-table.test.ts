@@ -21,7 +21,7 @@ import { DHCP_OPTIONS_DOCUMENT } from '../../documents/dhcp-options-document.ts'
 
 const CODES = Array.from({ length: 256 }, (_, code) => code);
 
-test('each code is in it once, and a name or label belongs to one code', () => {
+test('each code is in the table once, and a name or label belongs to one code', () => {
   const text = readFileSync(new URL('../../../src/dhcp/wire/option-table.ts', import.meta.url), 'utf8');
   // Of two rows of a code the later would silently win.
   const written = [...text.matchAll(/^ {2}(\d+): \w+\(/gm)].map((match) => Number(match[1]));

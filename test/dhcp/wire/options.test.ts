@@ -1,11 +1,8 @@
-// Typed options, the relay's information, the lease clock: small readers and writers.
+// The readers and writers of options' values, and the reader of a relay's information.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { instant, later, seconds } from '../../../src/clock.ts';
 import { clientFacts } from '../../../src/dhcp/answers/inquiry.ts';
-import type { Lease } from '../../../src/dhcp/leases/lease.ts';
-import { type HostMoment, restoreLeases, storeLease } from '../../../src/dhcp/leases/lease-clock.ts';
 import {
   clientHostname,
   domainNameBytes,
@@ -21,7 +18,7 @@ import {
 } from '../../../src/dhcp/wire/options.ts';
 import { readRelayInformation } from '../../../src/dhcp/wire/relay-agent.ts';
 import { ip } from '../../support/lab-facts.ts';
-import { clientMessage, MAC_A } from '../lab.ts';
+import { clientMessage } from '../lab.ts';
 
 const one = (code: number, ...bytes: readonly number[]): Map<number, Uint8Array> =>
   new Map([[code, Uint8Array.from(bytes)]]);
@@ -119,49 +116,4 @@ test('RFC 3046: sub-options are read as far as they are whole', () => {
   for (let length = 0; length < whole.length; length += 1) readRelayInformation(whole.subarray(0, length));
   const wrong = readRelayInformation(Uint8Array.from([5, 3, 10, 30, 0, 1, 200, 1]));
   assert.deepEqual([wrong.linkSelection, wrong.circuitId], [undefined, undefined]);
-});
-
-const START = instant(1_000_000);
-const MOMENT: HostMoment = { now: START, wallMs: 1_700_000_000_000, bootId: 'one', uptimeS: 500 };
-const LEASE: Lease = {
-  address: ip('10.20.0.100'),
-  mac: MAC_A,
-  state: 'bound',
-  grantedAt: START,
-  expiresAt: later(START, 600_000),
-  duration: seconds(600),
-};
-
-test('a stored lease comes back with its age, whatever the clocks did', () => {
-  const cases: readonly (readonly [string, Partial<HostMoment>, number])[] = [
-    ['same boot, 100 s later', { wallMs: MOMENT.wallMs + 100_000, uptimeS: 600 }, 100],
-    ['same boot, the wall clock stepped forward an hour', { wallMs: MOMENT.wallMs + 3_700_000, uptimeS: 600 }, 100],
-    ['same boot, the wall clock stepped back an hour', { wallMs: MOMENT.wallMs - 3_500_000, uptimeS: 600 }, 100],
-    ['another boot, 100 s later', { wallMs: MOMENT.wallMs + 100_000, bootId: 'two', uptimeS: 20 }, 20],
-    ['another boot, the wall clock went back', { wallMs: MOMENT.wallMs - 1000, bootId: 'two', uptimeS: 20 }, 0],
-    ['a system that names no boot', { wallMs: MOMENT.wallMs + 100_000, bootId: '', uptimeS: 20 }, 20],
-  ];
-  for (const [name, changes, ageS] of cases) {
-    const moment = { ...MOMENT, now: instant(5_000_000), ...changes };
-    const [lease] = restoreLeases([storeLease(LEASE, MOMENT)], moment);
-    assert.ok(lease !== undefined);
-    assert.equal(moment.now - lease.grantedAt, ageS * 1000, name);
-    assert.equal(lease.expiresAt - lease.grantedAt, 600_000, name);
-  }
-});
-
-test('one lease from the future lets every lease of another boot run its full time again', () => {
-  const old = storeLease(LEASE, { ...MOMENT, wallMs: MOMENT.wallMs - 10_000_000 });
-  const future = storeLease({ ...LEASE, address: ip('10.20.0.101') }, MOMENT);
-  const here = { ...MOMENT, now: instant(9_000_000), wallMs: MOMENT.wallMs - 60_000, bootId: 'two', uptimeS: 5 };
-  const [first, second] = restoreLeases([old, future], here);
-  assert.equal(first?.grantedAt, here.now);
-  assert.equal(second?.expiresAt, later(here.now, 600_000));
-});
-
-test('a lease is stored by its grant, even if it is stored later', () => {
-  const stored = storeLease(LEASE, { ...MOMENT, now: later(START, 2000), wallMs: MOMENT.wallMs + 2000, uptimeS: 502 });
-  assert.equal(stored.grantedWallMs, MOMENT.wallMs);
-  assert.equal(stored.uptimeS, 500);
-  assert.equal('grantedAt' in stored, false);
 });

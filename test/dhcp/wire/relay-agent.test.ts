@@ -38,7 +38,7 @@ for (const [name, option, said] of READ) {
   });
 }
 
-test('cut off at any byte, it yields the sub-options that are whole', () => {
+test('agent information that is cut off at any byte yields the sub-options that are whole', () => {
   const whole = Uint8Array.from(bytes(1, 3, 'ge7', 5, 4, 10, 30, 0, 0, 2, 2, 'sw'));
   for (let length = 0; length <= whole.length; length += 1) {
     const { circuitId, linkSelection, remoteId } = readRelayInformation(whole.subarray(0, length));
