@@ -62,8 +62,8 @@ export const DNS_EVENTS = {
     level: 'info',
     message: 'Two owners claim one DNS name',
     explanation:
-      'Two owners claim the same name. A configured record wins over the rack, a machine, a reservation and a lease, in this order; among ' +
-      'leases the first wins. The loser has only its generated name, if any, until the winner is gone. Rename one of them, unless ' +
+      'Two owners claim the same name. It goes to the owner that comes first in this order: configured record, rack, machine, reservation, ' +
+      'lease; among leases the first wins. The loser has only its generated name, if any, until the winner is gone. Rename one of them, unless ' +
       'they are the same machine at two of its addresses.',
   },
   'dns.record-invalid': {
@@ -86,14 +86,17 @@ export interface DnsEvent extends RackEvent {
   readonly name?: string | undefined;
   /** The owner that keeps a contested name. */
   readonly winner?: ClaimOwner | undefined;
+  /** The address that the winner gives the name. */
   readonly winnerAddress?: string | undefined;
+  /** The client that the name belongs to, if the winner is a lease. */
   readonly winnerMac?: string | undefined;
   /** The owner that does not get it. */
   readonly loser?: ClaimOwner | undefined;
   /** The cause, in a few words. */
   readonly reason?: string | undefined;
-  /** A record that is left out. */
+  /** The type of a record that is left out. */
   readonly type?: string | undefined;
+  /** The data of that record, as written. */
   readonly data?: string | undefined;
 }
 

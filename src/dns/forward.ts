@@ -10,9 +10,9 @@
 //
 // Sources: RFC 1035 §4.2, §7; RFC 5452 §4, §9 (matching); RFC 6891 §6.2.2; RFC 7766 §5.
 //
-// 1. A reply counts only if it comes from the server asked, to the port and with the id used, both random, and repeats the question.
-//    After NEAR_MISSES_MAX replies that repeat a flight's question under wrong ids, a host is probably guessing, and the flight trusts only
-//    TCP.
+// 1. A reply counts only if it comes from the server asked, repeats the question, and has the question's port and id, which are both
+//    random. After NEAR_MISSES_MAX replies that repeat a flight's question under wrong ids, a host is probably guessing, and the flight
+//    trusts only TCP.
 // 2. A client that asks a question already in flight waits for the same answer.
 // 3. Every flight ends once, FLIGHT_MS after it began at the latest, and all its waiting clients are answered.
 // 4. When too many clients wait, the oldest question of the client with the most gets SERVFAIL: see flights.ts. ATTEMPT_ROUNDS_MAX and

@@ -14,7 +14,7 @@ export function isSelf({ address, port }: DnsUpstream, { listen, listenPort, sel
   return listen.includes(address) || (listen.includes(ANY) && isHere(address));
 }
 
-/** The upstreams without this rack. A zone that has no other keeps none: its names are refused, not asked elsewhere. */
+/** The upstreams without this rack. A zone that has no other upstream keeps none: its names are refused, not asked elsewhere. */
 export function withoutSelf(config: Pick<DnsConfig, 'upstream' | 'forwardZones'> & OwnPlace) {
   const others = (list: readonly DnsUpstream[]): readonly DnsUpstream[] => list.filter((one) => !isSelf(one, config));
   return {

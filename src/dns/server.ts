@@ -4,8 +4,8 @@
 // 1. UDP and TCP of an address are opened together; an unchanged listener stays open across `configure`.
 // 2. `configure` applies a configuration whole, or throws and changes nothing.
 // 3. An address the host does not have yet breaks nothing: UDP is bound to it anyway, TCP once it exists.
-// 4. FairShares shares out the connections. At CLIENT_CONNECTIONS_MAX a client's own idle connection is closed for a new one; at
-//    CONNECTIONS_MAX one of the client with the most. If none may be closed, the new one is refused.
+// 4. `FairShares` shares out the connections. At CLIENT_CONNECTIONS_MAX a client's new connection closes an idle one of its own; at
+//    CONNECTIONS_MAX it closes one of the client with the most. If none may be closed, the server refuses the new one.
 // 5. The sockets to the upstreams are open while upstreams are configured, or a question is still in flight.
 
 import { connect, createServer, type Server, type Socket } from 'node:net';
@@ -38,7 +38,7 @@ import { UpstreamSockets } from './upstream-sockets.ts';
  * first. An idle connection is closed after IDLE_MS.
  */
 export const CONNECTIONS_MAX = 256;
-/** Of those, one client's; beyond that its longest idle connection is closed, else the new one is refused. */
+/** Of CONNECTIONS_MAX, those of one client. Beyond that a new one closes the client's longest idle one, or is refused if none is idle. */
 export const CLIENT_CONNECTIONS_MAX = 32;
 /** How often the server tries TCP on an address the host does not have yet, in milliseconds. */
 const RELISTEN_MS = 1_000;

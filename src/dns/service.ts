@@ -108,7 +108,7 @@ export class DnsService {
     this.#facts = { zones: new Zones(config), names, clients: config.clients };
     names.setRack(config.selfName, config.domains, config.selfAddresses);
     names.setRecords(config.records);
-    // A configuration that names this rack is refused; nothing that gets past may make it ask itself.
+    // A configuration that names this rack is refused before; if one gets here all the same, the rack must not ask itself.
     const upstreams = withoutSelf(config);
     const upstreamText = JSON.stringify(upstreams);
     if (upstreamText === this.#upstreamText) return;

@@ -1,8 +1,8 @@
 // DNS over TCP: length-prefixed messages, many to a connection, answered in whatever order they are ready.
 // Sources: RFC 1035 §4.2.2; RFC 7766 §6.2 (reuse, idle), §7 (order), §8 (framing); RFC 5966.
 //
-// 1. A connection holds at most one incomplete message, PIPELINE_MAX unanswered questions, and the data of two reads. It is not read
-//    while questions of that data are left; they are answered a few at a time (`../turns.ts`).
+// 1. A connection holds at most one incomplete message, PIPELINE_MAX unanswered questions, and the data of two reads. While questions of
+//    that data are left, the server reads no more of it; it answers them a few at a time (`../turns.ts`).
 // 2. A connection is closed after IDLE_MS without a whole message or an answer: trickling single octets does not keep it open.
 // 3. While a client leaves answers unread, the server takes no question of it and nothing it sends counts as activity: it is
 //    disconnected after IDLE_MS, or at once at UNREAD_OCTETS_MAX.
@@ -14,7 +14,7 @@ import type { Ipv4 } from '../net/address.ts';
 import type { TurnBounds, Turns, Worker } from '../turns.ts';
 
 /**
- * The work of all connections in one turn of the loop. A question is 1, and 1 more for each WORK_OCTETS of it and its answer. Clients
+ * The work of all connections in one turn of the loop. A question counts as 1, plus 1 for each WORK_OCTETS of it and its answer. Clients
  * that pipeline fill it; all others then wait some tenths of a millisecond. It empties with the turn.
  */
 export const TURN_WORK_MAX = 32;

@@ -1,8 +1,8 @@
 // Judges an upstream's reply: whether it answers the question, and which of its records belong to that question.
 // Sources: RFC 5452 §6 (accept only records for the question), §9.1 (matching); RFC 2181 §5.4.1; RFC 6672 §5.3.1 (DNAME).
 //
-// 1. Kept are: of the answers, the records of the name asked for and of its aliases; of the authority section, the zones of these names
-//    and DNSSEC proofs; of the additional section, addresses of hosts named in the kept records.
+// 1. The rack keeps, of the answers, the records of the name asked for and of its aliases; of the authority section, the zones of these
+//    names and DNSSEC proofs; of the additional section, addresses of hosts named in the kept records.
 // 2. An upstream is trusted only for the question: a record about another name never reaches a client.
 
 import type { CacheQuestion } from './cache.ts';

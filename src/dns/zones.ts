@@ -1,8 +1,8 @@
 // The zones the rack is authoritative for: the forward domains, and the reverse zones of its networks, split at octets.
 // Sources: RFC 1034 §4.2; RFC 1035 §3.3.13, §3.5; RFC 2181 §6; RFC 2308 §4.
 //
-// 1. Every address of a managed network lies in exactly one reverse zone. Of the zone of a network longer than 24 bits only the covered
-//    names are ours; the rest belongs to the upstreams.
+// 1. Every address of a managed network lies in exactly one reverse zone. If a network's prefix is longer than 24 bits, only the names of
+//    the network are ours; the rest of the zone belongs to the upstreams.
 // 2. SOA, NS and the names of dynamic ranges are computed on demand, not stored.
 // 3. A Zones object is immutable; a new configuration makes a new one.
 
@@ -100,7 +100,7 @@ export class Zones {
   }
 }
 
-/** True if the covered part of the zone contains the name: always, except for networks longer than 24 bits. */
+/** True if the covered part of the zone contains the name: always, except for prefixes longer than 24 bits. */
 function holds(zone: Zone, name: string): boolean {
   if (zone.covers === undefined || name === zone.apex) return true;
   const reversed = parseReverseName(name);
@@ -113,7 +113,7 @@ function reverseZones(networks: readonly Ipv4Network[]): Map<string, readonly Ip
   for (const network of networks) {
     const octets = Math.min(Math.max(Math.ceil(network.prefix / 8), 1), 3);
     const step = 2 ** (32 - octets * 8);
-    // At most 256 zones: a network is less than one octet shorter than its zones.
+    // At most 256 zones: a network's prefix is less than one octet shorter than that of its zones.
     for (let address: number = network.address; address <= broadcastOf(network); address += step) {
       const apex = reverseZoneName(ipv4(address), octets);
       const known = zones.get(apex);

@@ -226,7 +226,7 @@ describe('a rack that is named as its own upstream', () => {
     assert.deepEqual(place.sent, []);
   });
 
-  it('asks only the others, also where it listens at every address', () => {
+  it('asks only the others, even where it listens at every address', () => {
     const listen = [ip('0.0.0.0')];
     const place = start({ ...CONFIG, listen, selfAddresses: [SELF.address], upstream: [SELF, UPSTREAM] });
     place.ask('www.example.com');
