@@ -2,7 +2,7 @@
 //
 // A request whose options are granted is answered with a packet shorter than itself, and the client must acknowledge it before the first
 // block (RFC 2347). A request without options is answered with a block at once (RFC 1350 §4). So each such transfer costs its address a
-// permit until the client acknowledges it; without a permit it is not answered, and a client that exists retries.
+// permit until the client acknowledges it. An address without a permit gets no answer; a client that exists retries.
 
 import type { Instant } from '../clock.ts';
 import type { Ipv4 } from '../net/address.ts';
@@ -11,9 +11,9 @@ import type { Rate } from '../rate-limit.ts';
 import type { Terms } from './terms.ts';
 
 /**
- * Transfers without options to one address that it has not acknowledged: their first packet is a block, many times as long as the request. A
- * host that forges the address uses them up; a client there that asks without options waits then. Refills with time and with each
- * acknowledgement.
+ * Transfers without options to one address that it has not acknowledged: their first packet is a block, many times as long as the request.
+ * A host that forges the address can use them up; a client at that address that asks without options must then wait. They refill with time
+ * and with each acknowledgement.
  */
 export const BLIND_BLOCKS: Rate = { perSecond: 50, burst: 500 };
 /** The same for a /24, so that forging all its addresses yields no more than eight of them would. */

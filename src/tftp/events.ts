@@ -82,7 +82,7 @@ export const TFTP_EVENTS = {
     level: 'warning',
     message: 'TFTP transfer ended because its client floods it',
     explanation:
-      'The client sent far more packets than it was sent: two for each of ours, five a second, and at least 64 besides are allowed. The ' +
+      'The client sent far more packets than it received: it may send two for each of ours, five a second, and at least 64 besides. The ' +
       'transfer ended, so that the rest of the flood meets a closed port. Check what runs on this host: no loader does so. Only a few such ' +
       'events are published; count says how many transfers each represents.',
   },
@@ -127,7 +127,9 @@ export interface TftpEvent extends RackEvent {
   readonly bytes?: number | undefined;
   /** From the request to the end. */
   readonly milliseconds?: number | undefined;
+  /** The payload of each block but the last. */
   readonly blockBytes?: number | undefined;
+  /** How many blocks are sent before the client must acknowledge them. */
   readonly windowBlocks?: number | undefined;
   /** Blocks that were sent more than once. */
   readonly repeatedBlocks?: number | undefined;

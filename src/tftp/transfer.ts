@@ -19,9 +19,9 @@
 // 6. Until the client's first acknowledgement its address may be forged: at most SENDINGS_UNANSWERED_MAX packets are sent, each the granted
 //    options or one block, whether a deadline or a repeated request causes them.
 // 7. No transfer continues for longer than SILENCE_MS_MAX without progress, whatever the client sends or negotiated.
-// 8. A client answers what it is sent, so each packet that leaves allows ANSWERS_TO_PACKET from the client, and time a few repetitions. A client
-//    that sends SPARE_PACKETS_MAX beyond that ends its transfer, so that the rest of its packets meets a closed port: to read the sockets of
-//    a thousand transfers takes a whole second of the event loop.
+// 8. A client sends answers, so each packet that leaves allows it ANSWERS_TO_PACKET packets, and passing time allows it a few repetitions.
+//    A client that sends SPARE_PACKETS_MAX beyond that ends its transfer, so that the rest of its packets meets a closed port: to read the
+//    sockets of a thousand transfers takes a whole second of the event loop.
 
 import { type Instant, instant, later } from '../clock.ts';
 import { unreachable } from '../errors.ts';
@@ -54,7 +54,7 @@ export const STALL_MS_MAX = 30_000;
 export type TransferInput =
   | { readonly kind: 'ack'; readonly block: number }
   | { readonly kind: 'error'; readonly code: number; readonly message: string }
-  /** The client sent a packet that is neither. */
+  /** The client sent a packet that is neither an ACK nor an ERROR. */
   | { readonly kind: 'malformed' }
   /** The client's host reported by ICMP that its port is closed. */
   | { readonly kind: 'unreachable' }
@@ -76,7 +76,7 @@ export type TransferOutcome =
   | { readonly kind: 'timed-out' }
   /** The client's host reported by ICMP that its port is closed. */
   | { readonly kind: 'unreachable' }
-  /** The client sent far more packets than it was sent. */
+  /** The client sent far more packets than it received. */
   | { readonly kind: 'flooded' }
   /** The file could not be read in time. */
   | { readonly kind: 'stalled' };
@@ -133,7 +133,7 @@ export class Transfer {
   #repeatedBlocks = 0;
   /** Packets that the client may still send. */
   #allowed: number;
-  /** When time last allowed some. */
+  /** When `#allowed` last grew because time had passed. */
   #allowedAt = instant(0);
   /** Packets of the last action. */
   #leaving = 0;

@@ -20,7 +20,7 @@ const begun = (given: BlindBlocks, clients: readonly number[], seconds = 0): num
 const times = (count: number, client: (index: number) => number): readonly number[] =>
   Array.from({ length: count }, (_, index) => client(index));
 
-test('an address has BLIND_BLOCKS of them; with options it is never refused', () => {
+test('an address may have BLIND_BLOCKS unacknowledged transfers without options, and any number with options', () => {
   const given = new BlindBlocks();
   assert.equal(
     begun(
@@ -41,7 +41,7 @@ test('an address has BLIND_BLOCKS of them; with options it is never refused', ()
   assert.equal(begun(given, [2]), 1, 'its neighbour');
 });
 
-test('a /24 has NETWORK_BLIND_BLOCKS of them, as eight of its addresses would', () => {
+test('a /24 may have NETWORK_BLIND_BLOCKS of them, as many as eight of its addresses', () => {
   const given = new BlindBlocks();
   assert.equal(
     begun(
