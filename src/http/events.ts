@@ -139,6 +139,7 @@ export interface HttpEvent extends RackEvent {
   readonly kind: HttpEventKind;
   /** The requested path: decoded, cut to FILE_CHARACTERS_MAX and cleaned. */
   readonly file?: string | undefined;
+  /** The status of the answer. */
   readonly status?: number | undefined;
   /** Bytes of content handed to the operating system. */
   readonly bytes?: number | undefined;

@@ -41,7 +41,7 @@ interface ControlRequestsDeps {
   readonly secret: string;
   /** The URL of a region on another host, which gives this host's administrator no rights; `undefined` if the region is on this host. */
   readonly elsewhere?: string | undefined;
-  /** Said of a path that is not in `answers`; `undefined`: which there are. */
+  /** The text for a path that is not in `answers`; `undefined`: a list of the paths that are. */
   readonly unknownPath?: string | undefined;
 }
 
@@ -67,8 +67,8 @@ export async function handleControl(
     } else if (isRegionPath(target.origin) && deps.elsewhere !== undefined) {
       refuse(404, `${ELSEWHERE_START}${deps.elsewhere}: run the command on its host, or ask its API`);
     } else if (isRegionPath(target.origin)) {
-      // Read the whole body, to send it in one piece. A local socket that was answered and closed would refuse even the empty write that
-      // ends a streamed body, before the answer is read.
+      // Read the whole body, to send it in one piece. If the region answers and closes a local socket early, even the empty write that ends
+      // a streamed body fails, before the answer is read.
       const body = hasBody(request) ? await readBytes(request) : undefined;
       await deps.proxy.forward({
         body,

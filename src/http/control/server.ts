@@ -27,7 +27,7 @@ interface ControlServerDeps {
   readonly secret: string;
   /** The URL of a region on another host; `undefined` if it is on this host. */
   readonly elsewhere?: string | undefined;
-  /** Said of a path that is not in `answers`; `undefined`: which there are. */
+  /** The text for a path that is not in `answers`; `undefined`: a list of the paths that are. */
   readonly unknownPath?: string | undefined;
   /** False while the process starts: every request gets 503, and the open socket keeps other instances out. `undefined`: always true. */
   readonly isServing?: (() => boolean) | undefined;
