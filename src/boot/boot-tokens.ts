@@ -5,10 +5,10 @@
 //   post with a token, from the holder of the lease ─► the boot interface, for which the rack then vouches to the region
 //
 // 1. Only the holder of the lease of the requesting address can get or use a token; where another server gives the addresses, only the
-//    machine seen to take it. The token of a machine at work is valid only in the machine's home network: every network has its own hosts,
-//    and any of them can get a lease under an overheard hardware address.
-// 2. Tokens are 192 random bits and compared in constant time. A New machine's token is remembered for TOKEN_MS after it was last given,
-//    and at most TOKENS_MAX are: the one given longest ago goes first, and then the rack merely does not vouch for its machine.
+//    machine that the rack saw take that address. The token of a machine at work is valid only in the machine's home network: every network
+//    has its own hosts, and any of them can get a lease under an overheard hardware address.
+// 2. Tokens are 192 random bits and compared in constant time. The rack remembers a New machine's token for TOKEN_MS after it was last
+//    given, and at most TOKENS_MAX tokens. Beyond that it forgets the one given longest ago; it then only stops vouching for that machine.
 // 3. A token is in no log, event, URL or answer except the configuration itself.
 
 import { createHash, timingSafeEqual } from 'node:crypto';
@@ -50,7 +50,10 @@ interface BootTokensDeps {
    * system identify themselves differently there. `undefined` if there are no such addresses.
    */
   readonly mayMove?: ((peer: Ipv4) => boolean) | undefined;
-  /** The networks of an address outside a machine's home network, and of its home; `undefined` if the machine is at home there. */
+  /**
+   * For an address outside a machine's home network: the network of the address, and the home network; `undefined` if the machine is at
+   * home.
+   */
   readonly awayFrom?: ((machine: RackMachine, peer: Ipv4) => Away | undefined) | undefined;
   /** This rack's name in commands of the region. */
   readonly rackName?: (() => string) | undefined;

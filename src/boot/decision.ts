@@ -147,7 +147,10 @@ interface AbsentSystem {
   readonly lines: readonly string[];
 }
 
-/** An imported system by the paths of its own version: the names may lead to another one, or nowhere, before the machine has all files. */
+/**
+ * An imported system by the paths of one version: before the machine has all files, its names may come to lead to another version, or
+ * nowhere.
+ */
 function ofOneVersion(found: FoundSystem, realOf: RealOf | undefined): FoundSystem {
   if (found.kind !== 'imported' || realOf === undefined) return found;
   const real = (path: string): string => realOf(path) ?? path;

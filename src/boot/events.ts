@@ -37,13 +37,17 @@ export interface BootEvent extends RackEvent {
   readonly kind: keyof typeof BOOT_EVENTS;
   /** The hostname of the machine whose configuration was requested. */
   readonly machine?: string | undefined;
-  /** The network of the request, the machine's home network, or an address of it if another rack serves that, and this rack. */
+  /** The network of the request. */
   readonly network?: string | undefined;
+  /** The machine's home network. */
   readonly home?: string | undefined;
+  /** An address of the home network, if another rack serves it. */
   readonly homeAddress?: string | undefined;
+  /** This rack. */
   readonly rack?: string | undefined;
-  /** The loader that DHCP named, and its replacement. */
+  /** The loader that DHCP named. */
   readonly file?: string | undefined;
+  /** The file that the rack names in place of that loader. */
   readonly instead?: string | undefined;
   /** How many times it was loaded. */
   readonly loads?: number | undefined;

@@ -13,7 +13,7 @@
 //
 // Debian's signed GRUB has a built-in directory: `/grub` in grubnetx64.efi.signed, `/debian-installer/amd64/grub` in
 // grubnetx64-installer.efi.signed, `/EFI/debian` in the one for disks. So grub.cfg is recognised in every directory except `x86_64-efi` and
-// the like, where grubnetx64 first looks for one that would replace the other.
+// the like: there grubnetx64 first looks for a grub.cfg of the platform, which would replace this one.
 //
 // Sources: syslinux wiki "PXELINUX" (order of names); memdisk of Debian 12's grubnetx64.efi.signed; captures of shim's requests.
 //

@@ -38,7 +38,7 @@ export class SeenAddresses {
     return before === address ? undefined : before;
   }
 
-  /** Forgets an address that now belongs to another server. */
+  /** Forgets who was seen to take an address. */
   forget(address: Ipv4): void {
     const seen = this.#byAddress.get(address);
     if (seen === undefined) return;

@@ -104,7 +104,7 @@ test('the machine gets the paths of the version to which the names lead, so that
   assert.ok(text.includes(` root=squash:http://10.20.0.1:5248/${version}/squashfs `), text);
 });
 
-test('a New machine enlists by it, too; every other task runs our environment', () => {
+test('a New machine enlists by an imported system, too; every other task runs our environment', () => {
   const files = [...systems(STABLE), ...ENVIRONMENT];
   for (const [purpose, kernel] of [
     ['enlist', `${STABLE}/boot-kernel`],
@@ -116,7 +116,7 @@ test('a New machine enlists by it, too; every other task runs our environment', 
   }
 });
 
-test('if it is not in the tree, nothing else starts, and the machine shows the command to run', () => {
+test('if the imported system is not in the tree, nothing else starts, and the machine shows the command to run', () => {
   const text = textOf('pxelinux.cfg/default-arm64', { files: [...systems(STABLE), ...ENVIRONMENT] });
   assert.match(text, /no imported ubuntu\/noble for arm64/);
   assert.match(text, /rackboot images import ubuntu\/noble --source maas --arch arm64/);

@@ -114,7 +114,7 @@ test('a Raspberry Pi gets the text that its ROM requires, and never an x86 loade
   assert.deepEqual(reason, { quirk: 'raspberry-pi', quirkArchitecture: 41 });
 });
 
-test('boot.loaders names another file for it, by its architecture', () => {
+test('boot.loaders names another file for a Raspberry Pi, by its architecture', () => {
   assert.equal(plan(BIOS, PI, [['41', 'pi/start4.elf']]).file, 'pi/start4.elf');
 });
 

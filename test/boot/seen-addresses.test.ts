@@ -28,7 +28,7 @@ test('an address belongs to the machine that took it last', () => {
   assert.deepEqual([seen.find(FIRST)?.mac, seen.addressOf(A), seen.addressOf(B)], [B, undefined, FIRST]);
 });
 
-test('an address that another server now gives is forgotten', () => {
+test('an address can be forgotten, with its machine', () => {
   const seen = new SeenAddresses();
   seen.claim(A, FIRST, NOW);
   seen.forget(FIRST);
@@ -36,7 +36,7 @@ test('an address that another server now gives is forgotten', () => {
   assert.deepEqual([seen.find(FIRST)?.mac, seen.addressOf(A)], [undefined, undefined]);
 });
 
-test('the one seen longest ago is forgotten at the bound', () => {
+test('at the bound the address seen longest ago is forgotten', () => {
   const seen = new SeenAddresses();
   for (let index = 0; index <= SEEN_ADDRESSES_MAX; index += 1) {
     seen.claim(mac(0x525400000000 + index), ipv4(0x0a000000 + index), NOW);
