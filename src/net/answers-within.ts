@@ -1,5 +1,5 @@
-// Whether an answer comes in time, by the time in which this process runs. A process that was stopped finds its timers overdue and the answer
-// not yet read; it must not blame the other side.
+// Decides whether an answer comes in time, counting only the time in which this process runs. A process that was stopped finds its timers
+// overdue and the answer not yet read, and must not blame the other side.
 
 import type { Clock } from '../clock.ts';
 

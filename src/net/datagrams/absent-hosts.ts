@@ -6,7 +6,7 @@
 // 1. While datagrams go to fewer than LOOK_FROM different addresses in WAIT_MS, nothing is looked up.
 // 2. Sending to a host with an ARP entry or behind a router is always allowed. A host that asks us something has an entry by its own ARP
 //    request.
-// 3. At the bound the table is read again, at most once in FRESH_MS: of a hall of machines that boot together, all have entries.
+// 3. At the bound the table is read again, at most once in FRESH_MS: all machines of a hall that boots at once have entries.
 
 import { type Clock, type Instant, later } from '../../clock.ts';
 import type { Ipv4 } from '../address.ts';

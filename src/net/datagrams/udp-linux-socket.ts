@@ -381,7 +381,7 @@ export class LinuxSocket implements DatagramSocket {
     return drops === undefined ? undefined : this.#earlierDrops + drops;
   }
 
-  /** A socket with a peer, of which there are many for a short time, is not asked. */
+  /** The socket's memory use; undefined for a socket with a peer, because there are many of these for a short time. */
   #memory(): SocketMemory | undefined {
     return this.request.peer === undefined ? readSocketMemory(this.#parts.libc, this.fd) : undefined;
   }

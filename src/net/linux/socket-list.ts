@@ -37,7 +37,7 @@ export function encodeSocketRequest(port: number): Uint8Array {
   view.setUint16(6, DUMP_FLAGS, true);
   view.setUint8(16, AF_INET);
   view.setUint8(17, PROTOCOL_UDP);
-  // In every state: a UDP socket that is bound is "closed" to the kernel.
+  // Ask for sockets in every state, because the kernel calls a bound UDP socket "closed".
   view.setUint32(20, 0xffffffff, true);
   view.setUint16(24, port);
   return bytes;

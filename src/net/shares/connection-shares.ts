@@ -9,7 +9,8 @@
 // 2. A connection without a whole request for RESTING_MS makes room for any newcomer: closing it costs its owner only a new connection.
 // 3. A body that grows by less than BODY_WINDOW_BYTES_MIN in BODY_WINDOW_MS is refused with 408, unless the handler is slow.
 // 4. A connection whose sender represents another client (`clientOf`) counts as that client's.
-// 5. A connection has a bounded number of requests in progress (`pipelining.ts`), and of all a few begin in one turn (`request-turns.ts`).
+// 5. A connection has a bounded number of requests in progress (`pipelining.ts`), and only a few requests of all connections begin in one
+//    turn (`request-turns.ts`).
 // 6. No received byte is read or kept here: bodies belong to node:http, which gives each chunk its own memory.
 
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';

@@ -11,11 +11,13 @@ import type { Clock } from '../../clock.ts';
 import { type TurnBounds, Turns } from '../../turns.ts';
 import { TurnQueue } from './turn-queue.ts';
 
-/** The most requests that begin as they arrive in one turn of the event loop, and as many again of those that wait. Every turn empties it. */
+/**
+ * The most requests that begin as they arrive in one turn of the event loop; as many waiting ones may begin besides. Every turn empties it.
+ */
 export const TURN_REQUESTS_MAX = 4;
 /** The most requests of one door that wait for their turn: as many as all its connections can send. Turns empty it. */
 export const WAITING_REQUESTS_MAX = 4096;
-/** Without a rest: between two turns everything else is served. */
+/** Requests begin in every turn, without a rest: between two turns everything else is served. */
 const BEGINNINGS: TurnBounds = { turnWork: TURN_REQUESTS_MAX, shareWork: 1, timeShare: 1, stretchMs: Infinity };
 
 interface Asked {

@@ -23,9 +23,9 @@ const FIRST_WORD_MS = 2000;
 export interface InterfaceWatch {
   /** How changes are detected: `netlink` at once, `polled` within two seconds. */
   readonly kind: 'netlink' | 'polled';
-  /** Missing features of this host and their consequences, one sentence each. */
+  /** Missing features of this host. */
   readonly notes: readonly HostNote[];
-  /** Calls `listener` once, when the notes are complete: now, or when the thread that is still starting has. */
+  /** Calls `listener` once, when the notes are complete: now, or when the thread that is still starting has sent them. */
   whenNoted(listener: () => void): void;
   /** The wires behind the interfaces. */
   readonly wire: Wire;

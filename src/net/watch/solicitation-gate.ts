@@ -5,8 +5,8 @@
 //                 └─ of any other host ─ within its sender's rate, and OTHERS_RATE of all ─▶ reported: its DISCOVER may follow
 //
 // 1. No sender uses up another one's rate: each has its own.
-// 2. Hardware addresses can be invented. Invented ones fill OTHERS_RATE, and with DISCOVERs in proxy mode the rate of booting strangers.
-//    Machines of the region and other known clients are limited only by their own rate.
+// 2. Hardware addresses can be invented. Solicitations from invented ones use up OTHERS_RATE; DISCOVERs from them in proxy mode also use up
+//    the rate of booting strangers. Machines of the region and other known clients are limited only by their own rate.
 
 import { type Instant, later } from '../../clock.ts';
 import { type Rate, RateLimit, RateLimits } from '../../rate-limit.ts';

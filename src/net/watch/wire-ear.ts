@@ -6,7 +6,8 @@
 // 3. A socket that cannot be opened, or fails, is reported once; the others continue.
 // 4. Answers to ARP probes have their own socket, for which the kernel keeps nothing else (`probe-filter.ts`). It is read first and never
 //    rests, so a flood of other ARP costs sightings but no answers.
-// 5. Frames of this host's other interfaces are ignored: on one wire, Linux answers on each of them for the addresses of all.
+// 5. Frames of this host's other interfaces are ignored: if several are on one wire, Linux answers on each of them for the addresses of
+//    all.
 
 import { type Instant, systemClock } from '../../clock.ts';
 import { isHostMac, type MacAddress } from '../address.ts';

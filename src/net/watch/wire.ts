@@ -17,7 +17,7 @@ import type { FromNetWorker, Solicitation, ToNetWorker } from './net-message.ts'
 
 /** The longest a probe may take, in milliseconds: its own duration plus the delay of a busy thread. */
 const ANSWER_MS_MAX = 2000;
-/** The longest that the worker's start is waited for, in milliseconds. */
+/** The longest that probes wait for the worker to start, in milliseconds. */
 const WAKE_MS_MAX = 10_000;
 export const PROBES_WAITING_MAX: number = PROBES_MAX;
 
