@@ -18,7 +18,8 @@ interface Fault {
 
 /**
  * The failure to read the file `path`, in words for the operator.
- * @returns `not-found` if it does not exist, `permission-denied`, `bad-argument` for anything but a file, and for a disk that fails
+ * @returns `not-found` if it does not exist; `permission-denied` if this user may not read it; `bad-argument` if it is not a file, or its
+ * disk fails
  */
 export function fileFault(path: string, cause: unknown): RackError {
   const { code, text } = describe(path, cause);

@@ -11,8 +11,8 @@
 // 4. After a full slice no consumer is woken for PAUSE_MS: a flood takes part of the loop's time but never all of it, which on a busy host
 //    would also cost the process its scheduling priority.
 // 5. The first event after a pause waits WAKE_MS for more events: waking the consumers costs more than their work.
-// 6. Events that every consumer has taken are released immediately: the garbage collector would copy an event that lives until it is
-//    overwritten again and again (measured: 1 to 1.5 µs per lease, of 27).
+// 6. Events that every consumer has taken are released immediately: the garbage collector would otherwise copy, again and again, an event
+//    that lives until it is overwritten (measured: 1 to 1.5 µs per lease, of 27).
 
 import { type Clock, systemClock, type Timer } from '../clock.ts';
 import { isOfBystander } from '../dhcp/events/everyday-events.ts';

@@ -1,4 +1,4 @@
-// Finds what the rack expects next of a machine, from its last steps. `waiting-words.ts` makes the last line of a trace of it.
+// Finds what the rack expects next of a machine, from its last steps. From the result `waiting-words.ts` makes the last line of a trace.
 //
 // 1. The length of a silence is part of the result, and whether it is long for the expected step.
 // 2. The end of a lease, a finding of the rack about an address, and a change in the region are not steps of the machine: its expected next
@@ -93,7 +93,7 @@ export function findWaiting(
   };
 }
 
-/** True if it looks as if the machine failed, but the end of its work gives the same events. */
+/** True for an event that looks like a failure of the machine, but that the end of its work also causes. */
 const isCutOff = (event: RackEvent): boolean => endedEarly(event) || (isHttpEvent(event) && isRefusedReport(event));
 
 /** True for a download that failed or ended early. */
