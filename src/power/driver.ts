@@ -1,4 +1,5 @@
-// The interface of a power driver: a table of parameters, and for a machine with valid parameters a port to its power controller.
+// The interface of a power driver: a table of parameters, and for a machine with valid parameters a port to its power controller. The head of
+// `drivers.ts` lists the steps to add one.
 //
 // 1. A driver does one thing per call and never retries; a program that it runs (ipmitool) may send a packet again.
 // 2. Nothing that it starts outlives its time limit or the abort of its signal.

@@ -1,5 +1,5 @@
 // The definition of an API operation. Routes, checks and the description for clients are all made from the one table of operations
-// (`operations.ts`).
+// (`operations.ts`, whose head lists the steps to add one).
 //
 // 1. An operation that changes something is one transaction, which waits only for the store. An operation makes its own transactions
 //    (`ownTransaction: true`) if it also hashes a password, waits for something outside the store, answers with what the region keeps in
