@@ -185,7 +185,7 @@ export class DhcpServer {
   /**
    * Stores the most recently granted running lease again, so that the disk holds the wall clock as it reads since a step
    * (`lease-clock.ts`). A lease granted before this boot of the host proves nothing about the clock, and storing it again would overwrite
-   * what the boot that granted it knew about the clock.
+   * what its own boot knew about the clock.
    * @param bootedAt when the host started; a lease granted before is left as it is
    * @returns false while the disk accepts nothing
    */

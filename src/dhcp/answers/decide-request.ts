@@ -27,9 +27,9 @@
 //      extends an address of another network         NAK     silence   silence
 //
 //    An ACK without a record (the client never had the address here, or the leases were lost) rests on the client's word alone. So the
-//    address is probed first, and held for the client meanwhile: an answer of the client is not a conflict, but if another host answers, the
-//    address is set aside and the client gets a NAK. SELECTING an offer is not probed again (§3.1 step 4): the offer was. SELECTING what is
-//    not on offer is probed, too: an offer that was forgotten in a restart, or none.
+//    address is probed first, and held for the client meanwhile: an answer of the client is not a conflict, but if another host answers,
+//    the address is set aside and the client gets a NAK. SELECTING an offer is not probed again (§3.1 step 4): the offer was. SELECTING an
+//    address that is not on offer is probed, too: its offer was forgotten in a restart, or never made.
 //
 //    Deviates from RFC 2131 §4.3.2 for a sole server: the RFC demands silence for the sake of other servers on the wire, and the operator
 //    has said that there are none.
@@ -204,7 +204,10 @@ function hasRecord(inquiry: Inquiry, state: DhcpState): boolean {
   );
 }
 
-/** An ACK for an address that the client did not get by an offer; after a probe, unless a record says that the client had it last. */
+/**
+ * An ACK for an address that the client did not get by an offer. The address is probed first, unless a record says that the client had it
+ * last.
+ */
 function ackUnoffered(inquiry: Inquiry, state: DhcpState, served: ServedSubnet, address: Ipv4): DhcpDecision {
   const decision = ack(inquiry, state, served, address);
   if (decision.kind !== 'reply' || wasOwn(inquiry, state, served, address)) return decision;

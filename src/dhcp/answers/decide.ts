@@ -202,9 +202,8 @@ function composeOffer(
 }
 
 /**
- * The subnets of the shared network in which no class denies the client, in the order they are tried: where it has a fixed address
- * available, where it holds a lease, where it has an offer, where it had an address, where the address it requests lies; then in their own
- * order.
+ * The subnets of the shared network in which no class denies the client, in the order they are tried: first the one with a fixed address
+ * available to the client, then with its lease, its offer, its former address, the address it requests; then the others in their own order.
  */
 function preferred(inquiry: Inquiry, state: DhcpState, requested: Ipv4 | undefined): readonly ServedSubnet[] {
   const { now } = inquiry;

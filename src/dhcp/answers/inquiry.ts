@@ -135,7 +135,10 @@ type ClientPlace = Pick<ClientNames, 'circuitId' | 'remoteId'>;
 
 const NO_PLACE: ClientPlace = { circuitId: undefined, remoteId: undefined };
 
-/** The running lease on the `ciaddr` of a unicast, which passes no relay agent; undefined: the client sent none, or has no such lease. */
+/**
+ * The running lease on the `ciaddr` of a unicast, which passes no relay agent; undefined: the client sent no `ciaddr`, or has no such
+ * lease.
+ */
 function formerPlace(
   client: ClientNames,
   { ciaddr, giaddr }: DhcpMessage,

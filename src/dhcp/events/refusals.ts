@@ -71,8 +71,8 @@ export type DhcpRefusal =
   | 'no-loader';
 
 /**
- * A sentence for each reason, with the remedy if there is one: what a NAK says to its client (RFC 2132 §9.9), and the words in English, which
- * take them from here (`region/words/en/rack-dhcp.ts`).
+ * A sentence for each reason, with the remedy if there is one. A NAK carries it to its client (RFC 2132 §9.9), and the English words take
+ * it from here (`region/words/en/rack-dhcp.ts`).
  */
 export const DHCP_REFUSALS: Readonly<Record<DhcpRefusal, string>> = {
   'network-unknown': 'No served network holds the relay, client or selected address; add it to the cluster interfaces.',

@@ -155,7 +155,7 @@ function isSame(known: Lease, lease: Lease, now: Instant): boolean {
   return Math.abs(known.expiresAt - lease.expiresAt) < SAME_MS;
 }
 
-/** True if `known`, which holds its address for no client but that of `lease`, is from a later time. */
+/** True if `known` is from a later time than `lease`. It holds its address for no client other than that of `lease`. */
 function isNewer(known: Lease, lease: Lease, now: Instant): boolean {
   // The client's own running lease here is never shortened.
   if (isActive(known, now)) return known.expiresAt >= lease.expiresAt;

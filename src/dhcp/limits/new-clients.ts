@@ -142,8 +142,8 @@ export class NewClients implements NewClientView {
   }
 
   /**
-   * Records that a new client was refused; that alone does not make its place remembered. @returns the place to report as limited, or the
-   * whole socket; undefined: neither
+   * Records that a new client was refused; a refusal alone does not make the rack remember the place. @returns the place to report as
+   * limited, or the whole socket; undefined: neither
    */
   refused(place: Place, now: Instant): string | undefined {
     const all = this.#allOf(place);

@@ -1,8 +1,8 @@
 // Decides whether a sender may speak for a network. Sources: RFC 2131 §4.1, §4.3.2, §4.4.4, §4.4.5; RFC 3011 §1.1; RFC 3527 §3.
 //
-// Through a relay agent: any sender can write giaddr, and RFC 2131 §4.1 sends the reply there. Believed blindly, it lets any host take
-// addresses of a network it is not in, free the leases of its clients, and make this rack send datagrams to any host in the world. So
-// giaddr must be a known relay agent, and the datagram must come from it.
+// Through a relay agent: any sender can write giaddr, and RFC 2131 §4.1 sends the reply there. If the rack believed it blindly, any host
+// could take addresses of a network it is not in, free the leases of that network's clients, and make this rack send datagrams to any host
+// in the world. So giaddr must be a known relay agent, and the datagram must come from it.
 //
 //     giaddr   in relays of the network; if it names none: a host address of a network served here
 //     source   in relays or relay_sources of the network; or an address that no client holds by lease: giaddr itself, or, if the network

@@ -52,7 +52,7 @@ export function judgeOptionValue(row: JudgedOption, said: OptionType, bytes: Uin
   return illegal === undefined ? undefined : illegalIn(row, illegal, rule);
 }
 
-/** The fault in a value that has no bytes: where a number is outside its type, the option's own rule says what is legal. */
+/** The fault in a value that has no bytes. For a number outside its type it names the legal values of the option. */
 export function judgeUnwritable(row: JudgedOption | undefined, problem: ValueProblem): ValueProblem {
   const { at, outside } = problem;
   if (row?.legal === undefined || outside === undefined) return problem;

@@ -186,10 +186,10 @@ export interface EncodedMessage {
 }
 
 /**
- * Encodes a message in at most `limitBytes` (300 to 4096) without its option 82, which does not reach the client, and at most `wholeBytes`
- * with it; padded to REPLY_BYTES_MIN. Options keep their order, 82 last. If they do not all fit, the most important come first, and the
- * rest moves to `file` and `sname` if those are empty or repeat option 67 or 66 (RFC 2132 §9.3). Options that fit nowhere are left out and
- * named.
+ * Encodes a message, padded to REPLY_BYTES_MIN. It takes at most `limitBytes` (300 to 4096) without its option 82, which does not reach the
+ * client, and at most `wholeBytes` with it. Options keep their order, 82 last. If they do not all fit, the most important come first, and
+ * the rest moves to `file` and `sname` if those are empty or repeat option 67 or 66 (RFC 2132 §9.3). Options that fit nowhere are left out
+ * and named.
  */
 export function encodeDhcpMessage(message: DhcpMessage, limitBytes: number, wholeBytes = limitBytes): EncodedMessage {
   const layout = layOut(message, optionRoom(limitBytes), optionRoom(Math.max(limitBytes, wholeBytes)));
