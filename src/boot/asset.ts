@@ -9,8 +9,8 @@
 //                                                         └─ known ─────────────── decideStep → rendered for that machine
 //
 // The paths `grub/grub.cfg` and `ipxe.cfg` do not identify the machine. A machine known by its lease is answered at once. For any other
-// the text makes the loader ask again by hardware address, which the loader knows and the rack may not (another DHCP server gave the
-// lease), and then by the default name with the loader's CPU, which the choice of an enlistment image needs.
+// machine the text makes the loader ask again: first by hardware address, which the loader knows even if the rack does not (another DHCP
+// server gave the lease), then by the default name with the loader's CPU, by which the rack chooses an enlistment image.
 //
 // 1. The path's identity comes first; the peer's lease, then the region's allocation, count only if the path has none. A UUID is trusted
 //    only from the holder of a lease of that very machine, or if the lease is unknown. From another interface it serves one purpose: a

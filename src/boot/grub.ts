@@ -7,8 +7,8 @@
 // 2. `linux` writes a word with a space in double quotes, and a backslash before `"`, `'` and `\`: these three are refused, because the
 //    kernel would see the backslash.
 // 3. Paths begin with `/`: the device that GRUB itself came from, whatever its protocol. If the rack answers HTTP on port 80, the only port
-//    that GRUB's HTTP supports, that is tried first, because its TFTP loads block by block. Quirk: Debian's signed image has no HTTP and may
-//    not load the module under Secure Boot; it then says that there is no such disk, and TFTP follows.
+//    that GRUB's HTTP supports, GRUB tries HTTP first, because its TFTP loads block by block. Quirk: Debian's signed image has no HTTP and
+//    may not load the module under Secure Boot; it then says that there is no such disk, and TFTP follows.
 // 4. `linux` and `initrd` show nothing while they load, which takes many seconds, so a line before each says what is loaded, and from where.
 
 import { unreachable } from '../errors.ts';

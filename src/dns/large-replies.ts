@@ -14,8 +14,8 @@ import type { Turns, Worker } from '../turns.ts';
 export const LARGE_REPLY_OCTETS = 4096;
 /**
  * Large replies waiting for their turn. Clients that ask for names with large answers fill it; then a further large reply is dropped, and
- * its client gets SERVFAIL or the answer of another upstream. It empties by a share of the time, within the lifetime of an exchange, so
- * that an upstream that answered does not look silent.
+ * its client gets SERVFAIL or the answer of another upstream. It empties as replies get their share of the time, within the lifetime of an
+ * exchange, so that an upstream that answered does not look silent.
  */
 export const LARGE_REPLIES_WAITING_MAX = 4;
 

@@ -8,7 +8,8 @@ import { osErrorCode } from '../errors.ts';
 export function makeDirectories(path: string, mode: number): void {
   const missing: string[] = [];
   for (let at = resolve(path); !existsSync(at) && at !== dirname(at); at = dirname(at)) missing.push(at);
-  // One by one: Node's recursive mkdir never returns under a path such as /proc, where a directory neither exists nor can be created.
+  // Create them one by one: Node's recursive mkdir never returns under a path such as /proc, where a directory neither exists nor can be
+  // created.
   for (const directory of missing.reverse()) {
     makeDirectory(directory, mode);
     const parent = openSync(dirname(directory), 'r');

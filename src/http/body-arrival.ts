@@ -19,7 +19,7 @@ import { isGone, onGone } from './send.ts';
 /** How much of a body is read before its request takes a place at the region, in bytes. */
 const SMALL_BODY_BYTES_MAX = 64 * 1024;
 /**
- * Bodies read this way at a time. As many hosts can fill it; at the bound a sender that holds too many places, or is late, loses one to a
+ * Bodies read this way at a time. That many hosts can fill it; at the bound a sender that holds too many places, or is late, loses one to a
  * newcomer (503), so others wait some seconds at most. It empties as bodies arrive; a stalled one is ended within 11 s.
  */
 export const ARRIVING_MAX = 256;

@@ -17,7 +17,7 @@ import { onGone, sendText } from './send.ts';
 /** The largest report kept, in bytes: the region's own limit. */
 export const KEPT_BYTES_MAX = 2 * 1024 * 1024;
 /**
- * Reports in memory at a time, 32 MiB in all. As many machines of managed networks fill it; at the bound a machine that holds too many
+ * Reports in memory at a time, 32 MiB in all. That many machines of managed networks fill it; at the bound a machine that holds too many
  * places, or is late, loses one to a newcomer (503), so others wait some seconds at most. A report leaves once it is on disk or at the
  * region.
  */
