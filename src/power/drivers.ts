@@ -6,14 +6,14 @@
 // - its words, and those of its parameters, in `region/words/en/power.ts`;
 // - for its new result codes in `detail.ts`, their sentences in `region/words/en/power-details.ts`;
 // - names of new parameters in `region/records/power-parameters.ts` and `region/api/power-fields.ts`;
-// - the machines that it switches, in `cli/machines/power-programs.ts`, if it runs programs.
+// - its row in docs/power.md.
 //
 // Nothing demands these:
 //
-// - programs that it runs: their rows in `programs.ts`. A test then demands their packages in README.md, docs/power.md and
-//   docs/first-machine.md;
+// - programs that it runs: their rows in `programs.ts`. The compiler then demands the machines that it switches in
+//   `cli/machines/power-programs.ts`, and a test its packages in README.md, docs/power.md and docs/first-machine.md;
 // - if a machine may propose it for its own BMC: a row of REPORTED_FIELDS in `region/records/power-parameters.ts`;
-// - its rows in docs/power.md and docs/hostile-hosts.md.
+// - what it opens or runs, in docs/hostile-hosts.md.
 //
 // There is no driver for Wake-on-LAN: it can only switch on, without confirmation, and wakes any machine that hears it. To release, erase and
 // restart a machine, a driver must be able to query its power and to switch it off. A machine without a BMC is switched by hand (`manual`), or by a

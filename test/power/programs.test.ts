@@ -1,4 +1,4 @@
-// The programs of power drivers: the message about a missing one, and that the documents name the same packages.
+// The programs of power drivers: the message about a missing one, and that the documents name every driver and the same packages.
 
 import assert from 'node:assert/strict';
 import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -42,6 +42,12 @@ test('a program is found in the given path', () => {
     rmSync(directory, { recursive: true });
   }
   assert.deepEqual(findMissingPrograms('webhook', ''), []);
+});
+
+test('docs/power.md has a row for every driver', () => {
+  const text = readFileSync(join(ROOT, 'docs/power.md'), 'utf8');
+  for (const { name } of POWER_DRIVERS)
+    assert.ok(text.includes(`\n| \`${name}\` |`), `${name}: add a row to the first table of docs/power.md`);
 });
 
 for (const page of ['README.md', 'docs/power.md', 'docs/first-machine.md']) {
