@@ -10,6 +10,7 @@
 // - a new code of a refusal needs its sentence in `region/words/en/`; a new name needs its meaning in `reasons.ts` there, and its status in
 //   `refusal-status.ts`;
 // - an operation that changes something needs a test that names its `op` (`test/region/api/tested-operations.test.ts`);
+// - each parameter needs a trial in `test/region/api/sent/`, which sends it and reads it back (`test/region/api/sent-parameters.test.ts`);
 // - `test/region/api/rights-api.test.ts` calls it as each kind of caller, and `test/region/statements.test.ts` counts the statements of a GET;
 // - new data needs a method of `records/store.ts` or of a port like it. `store/operations/` implements these, and has no operations of the API.
 

@@ -100,7 +100,7 @@ test('no parameter of an operation is left out', () => {
       );
     }),
   );
-  assert.deepEqual(missing, []);
+  assert.deepEqual(missing, [], `send ${missing.join(', ')} in a trial of test/region/api/sent/, and read it back`);
   const titles = new Set(OPERATIONS.flatMap((operation) => titlesOf(operation)));
   assert.deepEqual(
     [...sent.keys(), ...Object.keys(ELSEWHERE)].filter((title) => !titles.has(title)),
