@@ -51,7 +51,7 @@ export interface DhcpEvent extends RackEvent {
   readonly classes?: string | undefined;
   /** An ack or refusal through a relay: the switch port that it reports (option 82), as text, or `0x` and hexadecimal digits. */
   readonly circuitId?: string | undefined;
-  /** The same for the switch. */
+  /** An ack or refusal through a relay: the switch that it reports, in the same form. */
   readonly remoteId?: string | undefined;
   /** For a refusal: the relay through which the message came. */
   readonly relay?: string | undefined;

@@ -39,7 +39,7 @@ export interface Sighting {
   readonly leaseSeconds?: number | undefined;
   /** The file it gives machines to load. */
   readonly file?: string | undefined;
-  /** It gives boot information but no address: a proxy DHCP server. */
+  /** True for a proxy DHCP server: it gives boot information but no address. */
   readonly isBootOnly?: boolean | undefined;
 }
 

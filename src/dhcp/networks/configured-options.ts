@@ -64,7 +64,7 @@ export class ClientOptions {
     return undefined;
   }
 
-  /** The same, from its host entry only. */
+  /** The entry of a code in the host entry of this client; undefined: none. */
   findOfHost(code: number): ConfiguredOption | undefined {
     return firstFor(this.#subject, this.#host?.byCode.get(code));
   }

@@ -67,7 +67,9 @@ export function clientFqdn(options: DhcpOptions): ClientFqdn | undefined {
 export const clientName = (options: DhcpOptions): string | undefined =>
   clientFqdn(options)?.label ?? clientHostname(options);
 
-/** The same, if the client allows the server to enter it; undefined: it has no name, or wants no one else to enter it. */
+/**
+ * The name a client gives itself, if the client allows the server to enter it; undefined: it has no name, or wants no one else to enter it.
+ */
 export const nameToEnter = (options: DhcpOptions): string | undefined =>
   clientFqdn(options)?.wantsNobody === true ? undefined : clientName(options);
 
