@@ -74,7 +74,7 @@ export function splitPath(path: string): readonly string[] | undefined {
 export class BootTree implements FileTree {
   /** The tree's directory as configured. */
   readonly directory: string;
-  /** The same with every link resolved by `refresh`, and again if a path seems to lead outside. */
+  /** The tree's directory with every link resolved: by `refresh`, and again if a path seems to lead outside. */
   #root: string;
   readonly #slices: SliceCache;
   readonly #lookups = new Map<string, Lookup>();

@@ -92,7 +92,7 @@ export function readRegularBytes(path: string, bytesMax: number): Buffer {
   }
 }
 
-/** The same as UTF-8. */
+/** Like `readRegularBytes`, as UTF-8. */
 export const readRegularFile = (path: string, bytesMax: number): string =>
   readRegularBytes(path, bytesMax).toString('utf8');
 

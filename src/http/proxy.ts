@@ -29,7 +29,7 @@ export const BODY_BYTES_MAX = 64 * 1024 * 1024;
 export const PROXIED_MAX = 256;
 /** How long the region may be silent during a request, in milliseconds. */
 const REGION_SILENCE_MS = 60_000;
-/** The same for a request that the rack can answer without the region, in milliseconds. */
+/** How long the region may be silent during a request that the rack can answer without it, in milliseconds. */
 const UNTAKEN_SILENCE_MS = 10_000;
 /** Statuses that say that a region, or a proxy in front of it, cannot take the request now. */
 const UNTAKEN: ReadonlySet<number> = new Set([502, 503, 504]);

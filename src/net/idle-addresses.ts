@@ -18,7 +18,7 @@ export function readIdleAddresses(listed: ReadonlySet<Ipv4>): ReadonlyMap<string
   return findIdleAddresses(readTable('/proc/net/route'), readTable('/proc/net/fib_trie'), listed);
 }
 
-/** The same, from the texts of the tables. */
+/** Like `readIdleAddresses`, from the texts of the tables. */
 export function findIdleAddresses(
   routes: string,
   trie: string,

@@ -56,7 +56,7 @@ export function socketError(code: string, place: SocketPlace, cause?: unknown): 
   }
 }
 
-/** The same for an exception thrown by Node. */
+/** Like `socketError`, for an exception thrown by Node. */
 export function socketErrorFrom(error: unknown, place: SocketPlace): RackError {
   return error instanceof RackError ? error : socketError(osErrorCode(error) ?? String(error), place, error);
 }

@@ -202,7 +202,7 @@ function openFile(file: string): number {
   return openSync(file, FILE_FLAGS, FILE_MODE);
 }
 
-/** The same without blocking the loop. */
+/** Like `openFile`, without blocking the loop. */
 function openFileSoon(file: string): Promise<number> {
   makeDirectories(dirname(file), DIRECTORY_MODE);
   return new Promise((resolve, reject) => {

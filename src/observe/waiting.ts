@@ -12,7 +12,7 @@ import { isOwnAction, type TimelineStep } from './timeline.ts';
 
 /** From this length on, a silence in the middle of a boot is long, in milliseconds. */
 const SILENCE_MS = 60_000;
-/** The same while a kernel and its environment start. */
+/** From this length on, a silence is long while a kernel and its environment start, in milliseconds. */
 const KERNEL_SILENCE_MS = 180_000;
 
 /** The events of a file that the machine received completely. Every other event with a file is of a download that failed or ended early. */

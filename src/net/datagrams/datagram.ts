@@ -45,7 +45,7 @@ export interface SocketCounters {
   readonly receiveDrops: number | undefined;
   /** The size of the receive buffer as the kernel counts it, in bytes; undefined if the system does not report it. */
   readonly receiveBufferBytes?: number | undefined;
-  /** The same for the send buffer. */
+  /** The size of the send buffer as the kernel counts it, in bytes; undefined if the system does not report it. */
   readonly sendBufferBytes?: number | undefined;
 }
 

@@ -21,7 +21,7 @@ export const SENDER_RATE: Rate = { perSecond: 1, burst: 5 };
  * then answered when it solicits again. It empties with time.
  */
 export const OTHERS_RATE: Rate = { perSecond: 100, burst: 400 };
-/** The same for booting strangers, which forged DISCOVERs may have invented. */
+/** Solicitations of booting strangers, which forged DISCOVERs may have invented; otherwise like OTHERS_RATE. */
 export const BOOTING_STRANGERS_RATE: Rate = { perSecond: 100, burst: 400 };
 /** Senders whose rate is remembered. Invented ones fill it and evict the oldest; a forgotten sender starts again, within OTHERS_RATE. */
 export const SENDERS_MAX = 1024;
