@@ -21,7 +21,7 @@ export interface OptionsInMaking extends DhcpOptions {
 
 /** Options in insertion order. */
 export class OptionList implements OptionsInMaking {
-  // Not #private, so that tests can compare two messages field by field.
+  // These are not #private, so that tests can compare two messages field by field.
   private readonly codes: number[] = [];
   private readonly values: Uint8Array[] = [];
 
