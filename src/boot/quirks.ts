@@ -126,7 +126,7 @@ export function findQuirk(query: QuirkQuery, rules: readonly QuirkRule[]): Quirk
   }
   if (best !== undefined) return best.quirk === 'none' ? undefined : QUIRKS[best.quirk];
   const name = QUIRK_BY_OUI.get(Math.floor(query.mac / 2 ** (MAC_BITS - OUI_BITS)));
-  // Only the Pi's own ROM: a UEFI or iPXE started on it identifies itself correctly.
+  // The quirk is only that of the Pi's own ROM: a UEFI or iPXE started on it identifies itself correctly.
   return name === undefined || query.client.kind !== 'bios' ? undefined : QUIRKS[name];
 }
 

@@ -40,7 +40,7 @@ export async function sendFile(
     const pending = file.read(at, Math.min(SEND_BYTES, end - at));
     const slice = pending instanceof Uint8Array ? pending : await pending;
     if (slice.length === 0) throw new Error(`the file ends at ${at} instead of ${end}`);
-    // Only now, so that an unreadable file is not announced.
+    // The fields are sent only after the first read, so that an unreadable file is not announced.
     if (!response.headersSent) response.writeHead(answer.status, answer.fields);
     at += slice.length;
     // The last slice ends the answer: a small file leaves in one piece.

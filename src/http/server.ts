@@ -185,7 +185,7 @@ export class BootHttpServer {
       for (const server of closing) {
         if (cut) server.closeAllConnections();
       }
-      // Not closeIdleConnections, which leaves connections without any request open.
+      // `closeIdleConnections` would leave connections open that have had no request yet.
       this.#connections.endResting();
       checking = clock.schedule(CLOSE_CHECK_MS, check);
     };

@@ -6,7 +6,7 @@ export const ENDS_WITH_INPUT = 'RACKBOOT_ENDS_WITH_INPUT';
 
 /** Calls `end` once when the standard input closes. Input is discarded. */
 export function whenInputCloses(end: () => void): void {
-  // Not `end`: a peer that is killed may reset a socket instead of closing it.
+  // `close`, not `end`: a peer that is killed may reset a socket instead of closing it.
   process.stdin.once('close', end);
   process.stdin.on('error', () => undefined);
   process.stdin.resume();

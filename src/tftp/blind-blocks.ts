@@ -16,7 +16,10 @@ import type { Terms } from './terms.ts';
  * and with each acknowledgement.
  */
 export const BLIND_BLOCKS: Rate = { perSecond: 50, burst: 500 };
-/** Transfers without options to a /24 that its addresses have not acknowledged: forging all its addresses yields no more than eight of them would. */
+/**
+ * Transfers without options to a /24 that its addresses have not acknowledged. Forging all of its addresses yields no more than eight of
+ * them would.
+ */
 export const NETWORK_BLIND_BLOCKS: Rate = { perSecond: 400, burst: 4000 };
 /** Addresses with a rate of their own. Forged sources fill it; others then share one. Each leaves when its rate is whole again. */
 export const BLIND_ADDRESSES_MAX = 4096;

@@ -184,7 +184,7 @@ class LinuxNetwork implements HostNetwork {
     if (!this.#trySet(fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_OMIT)) this.#notes.add(MTU_REPORTS_NOTE);
     // One peer sends little, and thousands of such sockets must not be able to fill the host's memory.
     if (request.peer !== undefined) return;
-    // As much as the system allows: send-space.ts makes do with less.
+    // Ask for as much as is useful; send-space.ts makes do with what the system allows.
     this.#setInt(fd, SOL_SOCKET, SO_SNDBUF, this.#sendBufferBytes);
     this.#setInt(fd, SOL_SOCKET, SO_RCVBUF, RECEIVE_BUFFER_BYTES);
     const granted = this.#bufferBytes(fd, SO_RCVBUF);

@@ -62,7 +62,7 @@ export function attachFilter(libc: Libc, fd: number, instructions: readonly Filt
   program.writeBigUInt64LE(libc.addressOf(filter), 8);
   const isTaken = libc.setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, program, program.length) === 0;
   const code = isTaken ? undefined : errorName(libc.errno());
-  // Used after the call, so that its bytes stay alive during it.
+  // `filter` is used after the call, so that its bytes stay alive during the call.
   return filter.length === 0 ? 'EINVAL' : code;
 }
 
