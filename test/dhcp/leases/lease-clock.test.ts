@@ -1,3 +1,5 @@
+// The age of a lease after a restart of the process or of the host, whatever its clocks did.
+
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { instant, later, seconds } from '../../../src/clock.ts';
