@@ -339,7 +339,7 @@ export const COLLECTIONS: Readonly<Record<string, Readonly<Record<string, string
     '#for.scope': 'call',
   },
   'region/preseed/names.ts': { 'templateNames.names': 'call' },
-  'region/preseed/place.ts': { '#head': 'HEAD_MAX' },
+  'region/preseed/context.ts': { '#head': 'HEAD_MAX' },
   'region/preseed/shell-follower.ts': { '#frames': 'call', '#line': 'call' },
   'region/preseed/template.ts': { '#blocks': 'call' },
   'region/networks/range-check.ts': { 'findTaken.problems': 'call' },

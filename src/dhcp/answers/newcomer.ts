@@ -3,7 +3,7 @@
 import { ANY, formatIpv4, type Ipv4 } from '../../net/address.ts';
 import { findFixedAddress, identityIn } from '../leases/allocate.ts';
 import { OFFER_ANSWERED_MS, OFFER_PRESSED_MS } from '../leases/offers.ts';
-import type { Admission, Newcomer, Place } from '../limits/new-clients.ts';
+import type { Admission, ClientPlace, Newcomer } from '../limits/new-clients.ts';
 import type { ServedSubnet } from '../networks/subnet.ts';
 import type { DhcpState, Inquiry } from './inquiry.ts';
 
@@ -59,7 +59,7 @@ export function giveWayMs(
 }
 
 /** Where a client is: behind a circuit of a relay agent or of the socket, else the relay agent, else the socket. */
-function clientPlace({ message, relay, arrival }: Inquiry): Place {
+function clientPlace({ message, relay, arrival }: Inquiry): ClientPlace {
   const socket = arrival.interfaceName ?? formatIpv4(arrival.localAddress);
   const isRelayed = message.giaddr !== ANY;
   const way = isRelayed ? `relay ${formatIpv4(message.giaddr)}` : socket;

@@ -19,7 +19,7 @@ export type AddressObjection =
 export type AllocationRefusal = 'range-exhausted' | 'no-dynamic-range';
 
 /** Why a message belongs to no served network. */
-export type LinkRefusal =
+export type NetworkRefusal =
   /** No configured subnet holds the address that names the network. */
   | 'network-unknown'
   /** The network does not know this relay agent. */
@@ -37,7 +37,7 @@ export type LinkRefusal =
 
 /** Why a message got no answer, or a NAK. Stable strings: logs, metrics and timelines carry them. */
 export type DhcpRefusal =
-  | LinkRefusal
+  | NetworkRefusal
   | AllocationRefusal
   | AddressObjection
   | 'class-denied'

@@ -63,11 +63,11 @@ export type Admission = 'admitted' | 'too-many' | 'range-on-offer';
 /** An unknown client. */
 export interface Newcomer {
   readonly client: ClientIdentity;
-  readonly place: Place;
+  readonly place: ClientPlace;
 }
 
 /** Where a client is, as far as it can be limited. */
-export interface Place {
+export interface ClientPlace {
   /** For people: `eth1`, `eth1, circuit 67652d30`, `relay 10.30.0.1`, `relay 10.30.0.1, circuit 67652d30`. */
   readonly name: string;
   /** The socket it comes by. */
@@ -137,7 +137,7 @@ export class NewClients implements NewClientView {
     this.#waiting.leftOut(client, now);
   }
 
-  #has(place: Place, now: Instant, which: 'limit' | 'ofBack'): boolean {
+  #has(place: ClientPlace, now: Instant, which: 'limit' | 'ofBack'): boolean {
     return this.#allOf(place)[which].has(now) && this.#places.get(place.name)?.[which].has(now) !== false;
   }
 
@@ -145,7 +145,7 @@ export class NewClients implements NewClientView {
    * Records that a new client was refused; a refusal alone does not make the rack remember the place. @returns the place to report as
    * limited, or the whole socket; undefined: neither
    */
-  refused(place: Place, now: Instant): string | undefined {
+  refused(place: ClientPlace, now: Instant): string | undefined {
     const all = this.#allOf(place);
     const isUsedUp = !all.limit.has(now);
     const limited = (isUsedUp ? undefined : this.#places.get(place.name)) ?? all;
@@ -157,16 +157,16 @@ export class NewClients implements NewClientView {
   }
 
   /** The limits for everything that comes the same way as `place`. */
-  #allOf(place: Place): Known {
+  #allOf(place: ClientPlace): Known {
     const { direct, relayed } = this.#socketOf(place);
     return place.isRelayed ? relayed : direct;
   }
 
-  #placeOf({ name, isRelayed }: Place): Known {
+  #placeOf({ name, isRelayed }: ClientPlace): Known {
     return this.#places.getOrMake(name, () => this.#limit(isRelayed ? 1 : WIRE_CIRCUIT_SHARE));
   }
 
-  #socketOf({ socket }: Pick<Place, 'socket'>): KnownSocket {
+  #socketOf({ socket }: Pick<ClientPlace, 'socket'>): KnownSocket {
     const known = this.#sockets.get(socket);
     if (known !== undefined) return known;
     if (this.#sockets.size >= SOCKETS_MAX && socket !== OTHERS) return this.#socketOf({ socket: OTHERS });

@@ -12,7 +12,7 @@
 // 4. A network whose own address is not (or not yet) on its interface is not served: no reply could leave there.
 
 import { ANY, broadcastOf, type Ipv4, type MacAddress, networkContains } from '../../net/address.ts';
-import type { LinkRefusal } from '../events/refusals.ts';
+import type { NetworkRefusal } from '../events/refusals.ts';
 import type { DhcpMessage } from '../wire/message.ts';
 import { OPTION, optionAddress } from '../wire/options.ts';
 import type { RelayInformation } from '../wire/relay-agent.ts';
@@ -64,7 +64,7 @@ export interface Arrival {
 /** The subnets of the client's shared network, at least one, or why there is none. */
 type SharedNetworkChoice =
   | { readonly kind: 'shared-network'; readonly sharedNetwork: readonly ServedSubnet[] }
-  | { readonly kind: 'refused'; readonly reason: LinkRefusal };
+  | { readonly kind: 'refused'; readonly reason: NetworkRefusal };
 
 /**
  * Prepares a configuration for look-ups.

@@ -20,7 +20,7 @@ import { formatMac, type MacAddress, parseIpv4, parseMac } from '../../net/addre
 import type { HardwareFacts } from '../records/hardware-facts.ts';
 import { IDENTITY_KINDS, type IdentityKind } from '../records/identity-kind.ts';
 import type { PowerParameters } from '../records/power-parameters.ts';
-import { identifyingSerial, identifyingUuid, isBmcLink, isIdentifyingMac, isPortableNic } from './hardware-identity.ts';
+import { identifyingSerial, identifyingUuid, isBmcInterface, isIdentifyingMac, isPortableNic } from './hardware-identity.ts';
 
 /** The weight of each value if it is the same, and if it differs. */
 const WEIGHTS = {
@@ -77,7 +77,7 @@ export function evidenceOf(of: {
   for (const nic of facts?.nics ?? []) drivers.set(nic.mac.toLowerCase().replace(/-/g, ':'), nic.driver);
   const driverOf = (mac: MacAddress): string => drivers.get(formatMac(mac)) ?? '';
   const boot = of.macs[0];
-  const macs = of.macs.filter((mac) => isIdentifyingMac(mac) && (mac === boot || !isBmcLink(driverOf(mac))));
+  const macs = of.macs.filter((mac) => isIdentifyingMac(mac) && (mac === boot || !isBmcInterface(driverOf(mac))));
   return {
     macs,
     portable: new Set(macs.filter((mac) => isPortableNic(mac, driverOf(mac)))),

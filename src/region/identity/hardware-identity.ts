@@ -83,11 +83,11 @@ const SHARED_MACS: ReadonlySet<string> = new Set([
 ]);
 
 /** Drivers of the link between host and BMC, whose address is the same throughout a series. */
-const BMC_LINK_DRIVERS: ReadonlySet<string> = new Set(['cdc_ether', 'cdc_ncm', 'cdc_subset', 'cdc_eem', 'rndis_host']);
+const BMC_INTERFACE_DRIVERS: ReadonlySet<string> = new Set(['cdc_ether', 'cdc_ncm', 'cdc_subset', 'cdc_eem', 'rndis_host']);
 
 /** Drivers of USB adapters and docking stations, which people carry between machines. */
 const PORTABLE_DRIVERS: ReadonlySet<string> = new Set([
-  ...BMC_LINK_DRIVERS,
+  ...BMC_INTERFACE_DRIVERS,
   'aqc111',
   'asix',
   'ax88179_178a',
@@ -127,7 +127,7 @@ export function identifyingSerial(text: string | undefined): string | undefined 
 }
 
 /** True for the driver of a link to the BMC. @param driver may be empty: unknown */
-export const isBmcLink = (driver: string): boolean => BMC_LINK_DRIVERS.has(driver);
+export const isBmcInterface = (driver: string): boolean => BMC_INTERFACE_DRIVERS.has(driver);
 
 /** True for an interface that people carry between machines. */
 export const isPortableNic = (mac: MacAddress, driver: string): boolean =>

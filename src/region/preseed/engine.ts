@@ -1,4 +1,4 @@
-// Renders a template: walks its tree and quotes each value as its place requires.
+// Renders a template: walks its tree and quotes each value as its context requires.
 //
 //   template ─ inherits? ─▶ the ancestor's text, with the blocks of all templates in the chain, the nearest first
 //
@@ -6,9 +6,9 @@
 // 2. Rendering never throws: a mistake is a value with file and line. The same request gives the same text.
 
 import type { MistakeAt } from '../records/preseed-mistake.ts';
+import { ContextFollower, type Language } from './context.ts';
 import { evaluate, type Scope } from './evaluation.ts';
 import { failAt, kindOf, sortedNames, TemplateFault, type TemplatePlace } from './fault.ts';
-import { type Language, PlaceFollower } from './place.ts';
 import { writeValue } from './quoting.ts';
 import {
   type Body,
@@ -100,7 +100,7 @@ class Rendering {
   readonly #blocks = new Map<string, Body>();
   /** The included templates by name; each is read once. */
   readonly #templates = new Map<string, Template>();
-  readonly #follower: PlaceFollower;
+  readonly #follower: ContextFollower;
   /** Innermost last; the first holds the templates' defaults. */
   readonly #scopes: Map<string, Value>[] = [new Map()];
   readonly #parts: string[] = [];
@@ -113,7 +113,7 @@ class Rendering {
     this.#lineage = lineage;
     const said = lineage.map(({ language, body }) => language ?? languageOf(body)).find((one) => one !== undefined);
     this.language = said ?? request.language;
-    this.#follower = new PlaceFollower(this.language);
+    this.#follower = new ContextFollower(this.language);
     for (const { blocks } of [...lineage].reverse()) for (const [name, body] of blocks) this.#blocks.set(name, body);
   }
 
@@ -222,8 +222,8 @@ class Rendering {
 
   #output(node: OutputNode): void {
     const value = evaluate(node.expression, this.#scopeAt(node));
-    const place = this.#follower.place();
-    const quoted = writeValue(value, place, this.language);
+    const context = this.#follower.context();
+    const quoted = writeValue(value, context, this.language);
     if (!quoted.ok) failAt(node, 'value-refused', { name: nameOf(node), why: quoted.why });
     this.#append(quoted.text, node);
   }

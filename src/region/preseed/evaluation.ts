@@ -3,9 +3,9 @@
 // 1. An undefined name is an error everywhere, including `if`, so that a misspelt one is not silently false.
 // 2. Only own properties are visible: `constructor` is not a part of anything.
 
+import type { Language } from './context.ts';
 import type { Expression } from './expression.ts';
 import { failAt, kindOf, sortedNames, type TemplatePlace } from './fault.ts';
-import type { Language } from './place.ts';
 import {
   QUOTED_CHARACTERS_MAX,
   type Quoted,

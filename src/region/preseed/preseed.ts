@@ -8,10 +8,10 @@
 
 import { yamlParser } from '../../yaml-parser.ts';
 import type { Mistake, MistakeAt } from '../records/preseed-mistake.ts';
+import type { Language } from './context.ts';
 import { type Rendered, renderTemplate } from './engine.ts';
 import { mistake } from './fault.ts';
 import { LAST_NAME, templateNames } from './names.ts';
-import type { Language } from './place.ts';
 import { type PreseedRequest, PURPOSES } from './request.ts';
 import type { FoundText, TemplateSource } from './template-source.ts';
 import { variablesOf } from './variables.ts';

@@ -9,8 +9,8 @@
 
 import { yamlParser } from '../../yaml-parser.ts';
 import type { NotWritable, NotWritableParams } from '../records/preseed-mistake.ts';
+import type { Language, WritingContext } from './context.ts';
 import { kindOf } from './fault.ts';
-import type { Language, Place } from './place.ts';
 import { isList, isMapping, Markup, textOf, type Value } from './value.ts';
 
 /** The quoted text, or why it cannot be quoted. */
@@ -124,14 +124,14 @@ export function quoteBase64(text: string): Quoted {
   return written(Buffer.from(text, 'utf8').toString('base64'));
 }
 
-/** A value as written in its place, filtered or not. */
-export function writeValue(value: Value, place: Place, language: Language): Quoted {
+/** A value as written in its context, filtered or not. */
+export function writeValue(value: Value, context: WritingContext, language: Language): Quoted {
   const text = textOf(value);
   if (text === undefined) return refused('not-text', { value: kindOf(value) });
   const markup = value instanceof Markup ? value.language : undefined;
   if (markup === 'any' || (markup !== undefined && markup === language && markup !== 'shell' && markup !== 'yaml'))
     return written(text);
-  switch (place.kind) {
+  switch (context.kind) {
     case 'comment':
       return language === 'debconf' ? quoteDebconf(text) : oneLine(text);
     case 'debconf-value':
@@ -146,9 +146,9 @@ export function writeValue(value: Value, place: Place, language: Language): Quot
     case 'here-document':
       return WORD.test(text) ? written(text) : refused('words-only', {});
     case 'shell':
-      return writeInShell(text, place, markup === 'shell', language);
+      return writeInShell(text, context, markup === 'shell', language);
     case 'yaml':
-      return writeInYaml(text, place, kindInYaml(value));
+      return writeInYaml(text, context, kindInYaml(value));
   }
 }
 
@@ -157,9 +157,14 @@ function oneLine(text: string): Quoted {
   return problem === undefined ? written(text) : refused(problem, {});
 }
 
-function writeInShell(text: string, place: Place & { kind: 'shell' }, isQuoted: boolean, language: Language): Quoted {
+function writeInShell(
+  text: string,
+  context: WritingContext & { kind: 'shell' },
+  isQuoted: boolean,
+  language: Language,
+): Quoted {
   if (WORD.test(text)) return written(text);
-  if (place.quote !== '') return refused('words-only-in-quotes', { filter: 'shell' });
+  if (context.quote !== '') return refused('words-only-in-quotes', { filter: 'shell' });
   if (!isQuoted) return refused('shell-acts', {});
   // A value quoted for a shell may have characters that debconf does not keep.
   return language === 'debconf' ? quoteDebconf(text) : written(text);
@@ -171,18 +176,18 @@ const kindInYaml = (value: Value): 'ready' | 'text' =>
     ? 'ready'
     : 'text';
 
-function writeInYaml(text: string, place: Place & { kind: 'yaml' }, kind: 'ready' | 'text'): Quoted {
+function writeInYaml(text: string, context: WritingContext & { kind: 'yaml' }, kind: 'ready' | 'text'): Quoted {
   const isWord = WORD.test(text);
-  if (place.quote !== '') {
+  if (context.quote !== '') {
     if (isWord) return written(text);
     return refused('words-only-in-quotes', { filter: 'yaml' });
   }
   if (kind === 'ready') {
-    if (place.isStart || isWord) return written(text);
+    if (context.isStart || isWord) return written(text);
     return refused('yaml-part', {});
   }
   const isPlain = /^[A-Za-z0-9_./+][A-Za-z0-9_./+@%=:-]*$/.test(text) && !text.endsWith(':');
-  if (isPlain && (!place.isStart || isTextInYaml(text))) return written(text);
+  if (isPlain && (!context.isStart || isTextInYaml(text))) return written(text);
   return refused('yaml-else', {});
 }
 

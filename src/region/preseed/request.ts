@@ -1,7 +1,7 @@
 // The request for a preseed: its purpose, its machine and its values.
 
 import type { MachineCredentials } from '../records/machine-credentials.ts';
-import type { Language } from './place.ts';
+import type { Language } from './context.ts';
 import type { Variables } from './value.ts';
 
 /** A kind of file for machines, with the names and the language of its templates. */

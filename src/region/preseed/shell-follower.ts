@@ -4,13 +4,13 @@
 //
 // 1. It knows the plain forms: quotes, `$( )`, brackets, `${ }`, back-quotes, comments, here-documents. After any form that it could
 //    misread (back-quotes inside double quotes, `case` inside brackets, `$'`) it stays unsure, and reports everything as quoted.
-// 2. The place decides only whether quoted text is allowed; plain words are allowed everywhere.
+// 2. The context decides only whether quoted text is allowed; plain words are allowed everywhere.
 
 /** An open construct: quotes, brackets, back-quotes, `${`, and `$((`, inside which quotes have no effect. */
 type Frame = '"' | '(' | '`' | '{' | '$((';
 
-/** The place of the next character in a script. */
-type ShellPlace =
+/** The context of the next character in a script. */
+type ShellContext =
   | { readonly kind: 'shell-comment' | 'here-document' }
   /** `quote` is the open quotation mark, or empty. */
   | { readonly kind: 'shell'; readonly quote: string };
@@ -44,7 +44,7 @@ export class ShellFollower {
     }
   }
 
-  place(): ShellPlace {
+  context(): ShellContext {
     if (this.#ending !== undefined) return { kind: 'here-document' };
     if (this.#isComment) return { kind: 'shell-comment' };
     const isOpen = this.#isUnsure || this.#frames.some((frame) => frame !== '(');

@@ -10,9 +10,9 @@
 //
 // 1. The nesting of directives is bounded, and with it the depth of the tree; so no walk over the tree can overflow the stack.
 
+import { isLanguage, LANGUAGES, type Language } from './context.ts';
 import { type Expression, parseExpression } from './expression.ts';
 import { failAt, shown, sortedNames, type TemplatePlace } from './fault.ts';
-import { isLanguage, LANGUAGES, type Language } from './place.ts';
 import { scanTemplate, type Token } from './scanner.ts';
 
 /** Nested `if`, `for` and `def`. */

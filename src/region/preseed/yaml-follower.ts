@@ -5,8 +5,8 @@
 // 1. A value begins at the start of a line, after an indicator in a valid position, and after tags and anchors.
 // 2. A line that continues the plain text of the line before is not recognised; quoted text there makes the document invalid.
 
-/** The place of the next character in a YAML text. */
-type YamlPlace =
+/** The context of the next character in a YAML text. */
+type YamlContext =
   | { readonly kind: 'comment' }
   /** `quote` is the open quotation mark, or empty; `isStart`: a value begins here. */
   | { readonly kind: 'yaml'; readonly quote: string; readonly isStart: boolean };
@@ -34,7 +34,7 @@ export class YamlFollower {
     this.#previous = character;
   }
 
-  place(): YamlPlace {
+  context(): YamlContext {
     if (this.#isComment) return { kind: 'comment' };
     return { kind: 'yaml', quote: this.#quote, isStart: this.#isFresh };
   }

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type Instant, instant, later } from '../../../src/clock.ts';
 import {
+  type ClientPlace,
   NEW_CLIENTS_BURST_SECONDS,
   NEW_CLIENTS_PER_SECOND,
   NewClients,
@@ -14,7 +15,6 @@ import {
   OFFERED_SMALL_SHARE_MAX,
   PLACES_MAX,
   PLACES_OF_A_SOCKET,
-  type Place,
   REPORTS_OF_A_SOCKET,
   SOCKETS_MAX,
   WIRE_CIRCUIT_SHARE,
@@ -24,25 +24,25 @@ import { mac } from '../../../src/net/address.ts';
 import { ip } from '../../support/lab-facts.ts';
 
 const START = instant(1_000_000);
-const WIRE: Place = { name: 'eth1', socket: 'eth1', isRelayed: false };
+const WIRE: ClientPlace = { name: 'eth1', socket: 'eth1', isRelayed: false };
 const AT_ONCE = NEW_CLIENTS_PER_SECOND * NEW_CLIENTS_BURST_SECONDS;
-const circuit = (number: number, socket = 'eth1'): Place => ({
+const circuit = (number: number, socket = 'eth1'): ClientPlace => ({
   name: `relay 10.30.0.1, circuit ${number}`,
   socket,
   isRelayed: true,
 });
 /** A circuit named without a relay agent. */
-const port = (number: number): Place => ({ name: `eth1, circuit ${number}`, socket: 'eth1', isRelayed: false });
+const port = (number: number): ClientPlace => ({ name: `eth1, circuit ${number}`, socket: 'eth1', isRelayed: false });
 
 let strangers = 0;
 /** A client that asks for the first time. */
-function stranger(place: Place): Newcomer {
+function stranger(place: ClientPlace): Newcomer {
   strangers += 1;
   return { client: mac(0x0200_0000_0000 + strangers), place };
 }
 
 /** How many of `tries` new clients of a place are admitted at one moment; each is offered an address. */
-function admitted(limits: NewClients, place: Place, now: Instant, tries = 2 * AT_ONCE): number {
+function admitted(limits: NewClients, place: ClientPlace, now: Instant, tries = 2 * AT_ONCE): number {
   let count = 0;
   for (let index = 0; index < tries; index += 1) {
     const newcomer = stranger(place);
@@ -114,7 +114,7 @@ test('circuits without a relay agent take from their interface, one of them at m
 
 test('asking about a place and refusing it does not make it known, and a forgotten place starts over', () => {
   const limits = new NewClients();
-  const bySocket = (number: number): Place => circuit(number, `eth${number % 1000}`);
+  const bySocket = (number: number): ClientPlace => circuit(number, `eth${number % 1000}`);
   assert.equal(admitted(limits, circuit(0, 'far'), START), AT_ONCE);
   for (let number = 1; number < PLACES_MAX; number += 1) limits.take(stranger(bySocket(number)), START);
   assert.equal(admitted(limits, circuit(0, 'near'), START), 0, 'known by its name, whatever socket it comes by');
@@ -139,7 +139,7 @@ test('a clock that goes back a day gives nothing away, holds no client back afte
 test('used-up places are reported, of one socket a few at once and then one a minute', () => {
   const limits = new NewClients();
   limits.setRate(1);
-  const reportsOf = (place: Place, now: Instant): readonly string[] => {
+  const reportsOf = (place: ClientPlace, now: Instant): readonly string[] => {
     admitted(limits, place, now, 20);
     return [0, 1].flatMap(() => limits.refused(place, now) ?? []);
   };

@@ -3,8 +3,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import type { Language } from '../../../src/region/preseed/context.ts';
 import { OUTPUT_CHARACTERS_MAX, type Rendered, renderTemplate } from '../../../src/region/preseed/engine.ts';
-import type { Language } from '../../../src/region/preseed/place.ts';
 import { TEMPLATE_CHARACTERS_MAX } from '../../../src/region/preseed/scanner.ts';
 import type { Variables } from '../../../src/region/preseed/value.ts';
 import { mistakeText } from '../../../src/region/words/text.ts';

@@ -1,4 +1,4 @@
-// Follows the written text to find the place of the next value, which decides how the value must be quoted.
+// Follows the written text to find the context of the next value, which decides how the value must be quoted.
 //
 // Sources: debconf-set-selections(1) and the script of that name in Debian's installer (a line that ends in a back-slash continues on the
 // next). `shell-follower.ts` and `yaml-follower.ts` follow the quotes of shells and YAML.
@@ -19,8 +19,8 @@ export type Language = (typeof LANGUAGES)[number];
 
 export const isLanguage = (text: string): text is Language => LANGUAGES.some((language) => language === text);
 
-/** The place of a value; `quote` is the open quotation mark, or empty. */
-export type Place =
+/** The context of a value; `quote` is the open quotation mark, or empty. */
+export type WritingContext =
   | {
       readonly kind:
         | 'comment'
@@ -42,7 +42,7 @@ const COMMAND_QUESTION = /(_command|\/run)$/;
 const KERNEL_QUESTION = /kernel-opts$/;
 
 /** Follows a text as it is written. */
-export class PlaceFollower {
+export class ContextFollower {
   readonly #language: Language;
   #shell = new ShellFollower();
   #yaml = new YamlFollower();
@@ -64,13 +64,13 @@ export class PlaceFollower {
     }
   }
 
-  /** The place of the next character. */
-  place(): Place {
+  /** The context of the next character. */
+  context(): WritingContext {
     if (this.#language === 'text') return { kind: 'text' };
-    if (this.#language === 'yaml') return this.#yaml.place();
+    if (this.#language === 'yaml') return this.#yaml.context();
     // A held-back back-slash precedes the next character.
     if (this.#kind === 'command' && this.#last !== '') return { kind: 'shell', quote: this.#last };
-    if (this.#language === 'shell' || this.#kind === 'command') return this.#shell.place();
+    if (this.#language === 'shell' || this.#kind === 'command') return this.#shell.context();
     return { kind: this.#kind };
   }
 
