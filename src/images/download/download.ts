@@ -16,10 +16,8 @@
 // 4. Space for the missing bytes is reserved while an attempt runs. For a converted copy, as much as the whole file is reserved in addition:
 //    the copy starts over with each run, and its size is unknown in advance. Each written byte of the file also counts as one of the copy.
 
-import { rm } from 'node:fs/promises';
-import { join } from 'node:path';
 import type { Instant, Timer } from '../../clock.ts';
-import { errorText, osErrorCode, RackError } from '../../errors.ts';
+import { osErrorCode } from '../../errors.ts';
 import { RESERVE_BYTES } from '../blob-writing.ts';
 import { runAttempt } from './attempt.ts';
 import type { AttemptMeans } from './body.ts';
@@ -29,6 +27,7 @@ import { AttemptFailure, type AttemptFault, cleanSaid } from './fault.ts';
 import { digestOfFinished, PartFile } from './part-file.ts';
 import { partFiles, partPath } from './part-record.ts';
 import type { Place, Places } from './places.ts';
+import { removeDownload, removeFiles } from './removal.ts';
 import {
   type Attempt,
   type Download,
@@ -52,22 +51,6 @@ export interface DownloadMeans extends AttemptMeans {
   readonly room: DiskRoom;
   readonly places: Places;
   readonly health: SourceHealth;
-}
-
-/** Removes the part and the finished file, if they exist. @throws RackError `store-unwritable` */
-export const removeDownload = (request: DownloadRequest): Promise<void> =>
-  removeFiles([...partFiles(request), join(request.directory, request.name)]);
-
-async function removeFiles(paths: readonly string[]): Promise<void> {
-  for (const path of paths) {
-    try {
-      await rm(path, { force: true });
-    } catch (cause) {
-      const code = osErrorCode(cause) ?? errorText(cause);
-      const remedy = 'check the permissions of its directory';
-      throw new RackError('store-unwritable', `${path} cannot be removed (${code}): ${remedy}`, { cause });
-    }
-  }
 }
 
 /** An attempt that has begun. */

@@ -8,9 +8,10 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { systemClock } from '../../clock.ts';
 import { errorText } from '../../errors.ts';
 import type { DocumentRequest } from './document.ts';
-import { type FileDownload, removeDownload } from './download.ts';
+import type { FileDownload } from './download.ts';
 import type { DownloadThreadData, FromDownloadThread, ToDownloadThread } from './message.ts';
 import { DownloadQueue } from './queue.ts';
+import { removeDownload } from './removal.ts';
 import type { Attempt, DownloadRequest } from './request.ts';
 
 const { settings }: DownloadThreadData = workerData;

@@ -12,10 +12,10 @@
 import { rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { RackError } from '../../errors.ts';
-import { removeDownload } from '../download/download.ts';
 import { AttemptFailure } from '../download/fault.ts';
 import { describeAttemptFault } from '../download/fault-words.ts';
 import { GrowingFile, GrowthInterrupted } from '../download/growing-file.ts';
+import { removeDownload } from '../download/removal.ts';
 import type { DownloadRequest, DownloadState } from '../download/request.ts';
 import { type AddResult, addImage, asStoreError } from '../image-adding.ts';
 import { hasBlob, isSameName, readImages, type StoredImage } from '../image-store.ts';

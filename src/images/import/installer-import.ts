@@ -5,7 +5,7 @@
 
 import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { removeDownload } from '../download/download.ts';
+import { removeDownload } from '../download/removal.ts';
 import type { DownloadRequest } from '../download/request.ts';
 import { checkNames, type EnvironmentRequest, type Publication } from '../environment.ts';
 import { publishInstaller } from '../installer.ts';

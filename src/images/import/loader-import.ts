@@ -7,7 +7,7 @@
 import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { RackError } from '../../errors.ts';
-import { removeDownload } from '../download/download.ts';
+import { removeDownload } from '../download/removal.ts';
 import type { DownloadRequest } from '../download/request.ts';
 import type { Publication } from '../environment.ts';
 import { describeFile, encodeManifest, makeDirectories, publishDirectory } from '../publication.ts';

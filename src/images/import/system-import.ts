@@ -12,7 +12,7 @@ import { RackError } from '../../errors.ts';
 import { foundStats } from '../../files/found-stats.ts';
 import { viewBytes } from '../../net/borrowed-bytes.ts';
 import type { Digest } from '../download/digest.ts';
-import { removeDownload } from '../download/download.ts';
+import { removeDownload } from '../download/removal.ts';
 import type { DownloadRequest } from '../download/request.ts';
 import { keepBlobRecent } from '../image-removal.ts';
 import {
