@@ -16,10 +16,11 @@
 // 4. Space for the missing bytes is reserved while an attempt runs. For a converted copy, as much as the whole file is reserved in addition:
 //    the copy starts over with each run, and its size is unknown in advance. Each written byte of the file also counts as one of the copy.
 
-import type { Instant, Timer } from '../../clock.ts';
+import type { Instant } from '../../clock.ts';
 import { osErrorCode } from '../../errors.ts';
 import { RESERVE_BYTES } from '../blob-writing.ts';
 import { runAttempt } from './attempt.ts';
+import { AttemptLog, type BegunAttempt } from './attempt-log.ts';
 import type { AttemptMeans } from './body.ts';
 import type { Digest } from './digest.ts';
 import { type DiskRoom, FileRoom } from './disk-room.ts';
@@ -39,12 +40,8 @@ import {
 import { sleepUntil } from './sleep-until.ts';
 import type { SourceHealth } from './source-health.ts';
 import { type Source, SourcePlan } from './source-plan.ts';
+import { WatchedState } from './watched-state.ts';
 import { parseWebUrl, shownUrl } from './web-client.ts';
-
-/** How often watchers are notified of new bytes, in milliseconds; they are notified of other changes at once. */
-const PROGRESS_MS = 100;
-/** Attempts that are remembered. */
-const ATTEMPTS_KEPT_MAX = 16;
 
 /** The means of all downloads of a queue. */
 export interface DownloadMeans extends AttemptMeans {
@@ -53,23 +50,15 @@ export interface DownloadMeans extends AttemptMeans {
   readonly health: SourceHealth;
 }
 
-/** An attempt that has begun. */
-interface Begun extends Source {
-  readonly at: Instant;
-  /** The growth of the file before the attempt. */
-  readonly growth: Growth;
-}
-
 /** A download in this thread. */
 export class FileDownload implements Download {
   readonly request: DownloadRequest;
   readonly #urls: readonly URL[];
   readonly #means: DownloadMeans;
-  readonly #watchers = new Set<() => void>();
-  readonly #attempts: Attempt[] = [];
+  readonly #attempts: AttemptLog;
   /** Sources that sent a wrong range. From them the whole file is requested. */
   readonly #rangeless = new Set<string>();
-  #state: DownloadState;
+  readonly #state: WatchedState;
   readonly #room: FileRoom;
   /** The open part; undefined: none is open. */
   #part: PartFile | undefined;
@@ -78,7 +67,6 @@ export class FileDownload implements Download {
   #plan: SourcePlan;
   #stop = new AbortController();
   #work: Promise<void>;
-  #report: Timer | undefined;
   #bytesPerSecond = 0;
   #mayMix: boolean;
   /** The URLs from which the kept bytes came; `an earlier run` stands for those that are no longer known. */
@@ -92,14 +80,15 @@ export class FileDownload implements Download {
     this.#plan = this.#newPlan();
     this.#mayMix = request.digest !== undefined;
     this.#room = new FileRoom(means.room, request.directory, (reason) => {
-      if (!isAtRest(this.#state)) this.#halt({ kind: 'failed', reason });
+      if (!isAtRest(this.state)) this.#halt({ kind: 'failed', reason });
     });
-    this.#state = this.#waiting(undefined, undefined);
+    this.#attempts = new AttemptLog(means.clock);
+    this.#state = new WatchedState(means.clock, this.#waiting(undefined, undefined));
     this.#work = this.#run(this.#stop.signal);
   }
 
   get state(): DownloadState {
-    return this.#state;
+    return this.#state.current;
   }
 
   get growth(): Growth {
@@ -107,24 +96,26 @@ export class FileDownload implements Download {
   }
 
   get attempts(): readonly Attempt[] {
-    return this.#attempts;
+    return this.#attempts.kept;
   }
 
   pause(): void {
-    if (!isAtRest(this.#state)) this.#halt({ kind: 'paused' });
+    if (!isAtRest(this.state)) this.#halt({ kind: 'paused' });
   }
 
   resume(): void {
-    if (this.#state.kind !== 'paused' && this.#state.kind !== 'failed') return;
+    const { kind } = this.state;
+    if (kind !== 'paused' && kind !== 'failed') return;
     this.#stop = new AbortController();
     const { signal } = this.#stop;
     this.#plan = this.#newPlan();
-    this.#set(this.#waiting(undefined, undefined));
+    this.#state.set(this.#waiting(undefined, undefined));
     this.#work = this.#work.then(() => this.#run(signal));
   }
 
   cancel(): void {
-    if (this.#state.kind !== 'done' && this.#state.kind !== 'cancelled') this.#halt({ kind: 'cancelled' });
+    const { kind } = this.state;
+    if (kind !== 'done' && kind !== 'cancelled') this.#halt({ kind: 'cancelled' });
   }
 
   async remove(): Promise<void> {
@@ -134,8 +125,7 @@ export class FileDownload implements Download {
   }
 
   watch(listener: () => void): () => void {
-    this.#watchers.add(listener);
-    return () => void this.#watchers.delete(listener);
+    return this.#state.watch(listener);
   }
 
   /** Waits until stopped work has closed its files. */
@@ -150,14 +140,7 @@ export class FileDownload implements Download {
 
   #halt(state: DownloadState): void {
     this.#stop.abort();
-    this.#set(state);
-  }
-
-  #set(state: DownloadState): void {
-    this.#state = state;
-    this.#report?.cancel();
-    this.#report = undefined;
-    for (const watcher of [...this.#watchers]) watcher();
+    this.#state.set(state);
   }
 
   #waiting(nextAt: Instant | undefined, reason: AttemptFault | undefined): DownloadState {
@@ -173,7 +156,7 @@ export class FileDownload implements Download {
       while (!signal.aborted) if (await this.#tryNext(part, signal)) return;
     } catch (error) {
       const reason = this.#diskFault(error);
-      if (!signal.aborted) this.#set({ kind: 'failed', reason });
+      if (!signal.aborted) this.#state.set({ kind: 'failed', reason });
     } finally {
       this.#room.release();
       await this.#closePart();
@@ -200,7 +183,7 @@ export class FileDownload implements Download {
     const found = await digestOfFinished(this.request, signal);
     if (found === undefined || found.digest.hex !== this.request.digest?.hex || signal.aborted) return false;
     this.#growth = { ...this.#growth, bytes: found.bytes, total: found.bytes };
-    this.#set({ kind: 'done', ...found });
+    this.#state.set({ kind: 'done', ...found });
     return true;
   }
 
@@ -215,11 +198,11 @@ export class FileDownload implements Download {
 
   async #rehash(part: PartFile, signal: AbortSignal): Promise<void> {
     const { total } = part.growth;
-    if (!signal.aborted) this.#set({ kind: 'verifying', bytes: 0, total });
+    if (!signal.aborted) this.#state.set({ kind: 'verifying', bytes: 0, total });
     let hashed = 0;
     const isWhole = await part.rehash(signal, (bytes) => {
       hashed = bytes;
-      if (!signal.aborted) this.#progressLater(() => ({ kind: 'verifying', bytes: hashed, total }));
+      if (!signal.aborted) this.#state.setSoon(() => ({ kind: 'verifying', bytes: hashed, total }));
     });
     if (!isWhole && !signal.aborted) await part.drop();
   }
@@ -229,13 +212,13 @@ export class FileDownload implements Download {
     const total = this.request.bytes ?? part.growth.total;
     if (total !== undefined && part.bytes > 0 && part.bytes === total) return this.#verify(part, undefined, signal);
     const step = this.#plan.next(part.source);
-    const reason = this.#attempts.at(-1)?.fault;
+    const reason = this.#attempts.lastFault;
     if (step.kind === 'give-up') {
       if (reason === undefined) throw new Error('a plan gave up before any attempt');
-      this.#set({ kind: 'failed', reason });
+      this.#state.set({ kind: 'failed', reason });
       return true;
     }
-    this.#set(this.#waiting(step.kind === 'wait' ? step.until : undefined, reason));
+    this.#state.set(this.#waiting(step.kind === 'wait' ? step.until : undefined, reason));
     if (step.kind === 'wait') {
       await sleepUntil(step.until, this.#means.clock, signal);
       return false;
@@ -251,9 +234,9 @@ export class FileDownload implements Download {
   }
 
   async #attempt(part: PartFile, { source }: Place, signal: AbortSignal): Promise<boolean> {
-    const begun = { url: source.url, at: this.#means.clock.now(), growth: part.growth };
+    const begun = this.#attempts.begin(source.url, part);
     const url = shownUrl(source.url);
-    this.#set({ kind: 'connecting', url });
+    this.#state.set({ kind: 'connecting', url });
     this.#bytesPerSecond = 0;
     try {
       if (!(await this.#fetch(part, source, url, signal))) return false;
@@ -276,7 +259,7 @@ export class FileDownload implements Download {
       usesRange: !this.#rangeless.has(source.url.href),
     };
     const progress = (): void => {
-      if (!signal.aborted) this.#progressLater(() => this.#downloading(part, url));
+      if (!signal.aborted) this.#state.setSoon(() => this.#downloading(part, url));
     };
     return runAttempt(
       task,
@@ -286,7 +269,7 @@ export class FileDownload implements Download {
           if (kept === 0) this.#contributors.clear();
           this.#contributors.add(source.url.href);
           await this.#room.reserve((total ?? kept) - kept + (isConverted ? (total ?? 0) : 0));
-          if (!signal.aborted) this.#set(this.#downloading(part, url));
+          if (!signal.aborted) this.#state.set(this.#downloading(part, url));
         },
         onBytes: (bytesPerSecond) => {
           this.#bytesPerSecond = bytesPerSecond;
@@ -301,10 +284,10 @@ export class FileDownload implements Download {
     );
   }
 
-  #afterFault(part: PartFile, begun: Begun, fault: AttemptFault): boolean {
-    this.#remember(part, begun, fault);
+  #afterFault(part: PartFile, begun: BegunAttempt, fault: AttemptFault): boolean {
+    this.#attempts.end(begun, part, fault);
     if (fault.code === 'no-room') {
-      this.#set({ kind: 'failed', reason: fault });
+      this.#state.set({ kind: 'failed', reason: fault });
       return true;
     }
     if (fault.code === 'range-wrong') this.#rangeless.add(begun.url.href);
@@ -313,10 +296,10 @@ export class FileDownload implements Download {
   }
 
   /** Publishes the file if its digest is right. @param begun undefined: the kept part was whole. @returns true if the download is done */
-  async #verify(part: PartFile, begun: Begun | undefined, signal: AbortSignal): Promise<boolean> {
+  async #verify(part: PartFile, begun: BegunAttempt | undefined, signal: AbortSignal): Promise<boolean> {
     const { digest: wanted } = this.request;
     const { bytes } = part;
-    this.#set({ kind: 'verifying', bytes, total: bytes });
+    this.#state.set({ kind: 'verifying', bytes, total: bytes });
     const digest = part.digest();
     if (wanted !== undefined && wanted.hex !== digest.hex) {
       await this.#refuse(part, begun, { ...wanted, found: digest.hex });
@@ -326,23 +309,26 @@ export class FileDownload implements Download {
     this.#part = undefined;
     this.#growth = { generation: part.growth.generation, bytes, total: bytes };
     if (begun !== undefined) {
-      this.#remember(part, begun, undefined);
+      this.#attempts.end(begun, part, undefined);
       this.#plan.succeeded(begun);
     }
     // A pause came too late. A cancelled download stays cancelled, although the file exists.
-    if (!signal.aborted || this.#state.kind === 'paused') this.#set({ kind: 'done', bytes, digest });
+    if (!signal.aborted || this.state.kind === 'paused') this.#state.set({ kind: 'done', bytes, digest });
     return true;
   }
 
   /** Drops a file with a wrong digest, and excludes its source if there was only one. */
-  async #refuse(part: PartFile, begun: Begun | undefined, digest: Digest & { readonly found: string }): Promise<void> {
+  async #refuse(
+    part: PartFile,
+    begun: BegunAttempt | undefined,
+    digest: Digest & { readonly found: string },
+  ): Promise<void> {
     const [only, ...others] = this.#contributors;
     const guilty = others.length === 0 ? this.#plan.find(only) : undefined;
     const url = guilty?.url ?? begun?.url ?? this.#plan.find(part.source)?.url;
     const { algorithm, hex: expected, found } = digest;
     const fault: AttemptFault = { code: 'digest-wrong', params: { host: url?.host ?? '', algorithm, expected, found } };
-    if (url !== undefined)
-      this.#remember(part, begun ?? { url, at: this.#means.clock.now(), growth: part.growth }, fault);
+    if (url !== undefined) this.#attempts.end(begun ?? this.#attempts.begin(url, part), part, fault);
     await part.drop();
     if (begun !== undefined) this.#plan.failed(begun, fault, 0);
     if (guilty === undefined) this.#mayMix = false;
@@ -353,17 +339,6 @@ export class FileDownload implements Download {
   #downloading(part: PartFile, url: string): DownloadState {
     const { total } = part.growth;
     return { kind: 'downloading', url, bytes: part.bytes, total, bytesPerSecond: this.#bytesPerSecond };
-  }
-
-  #progressLater(make: () => DownloadState): void {
-    this.#report ??= this.#means.clock.schedule(PROGRESS_MS, () => this.#set(make()));
-  }
-
-  #remember(part: PartFile, { url, at, growth }: Begun, fault: AttemptFault | undefined): void {
-    const before = part.growth.generation === growth.generation ? growth.bytes : 0;
-    const ms = this.#means.clock.now() - at;
-    this.#attempts.push({ url: shownUrl(url), at, ms, bytes: part.bytes - before, fault });
-    if (this.#attempts.length > ATTEMPTS_KEPT_MAX) this.#attempts.shift();
   }
 
   #diskFault(error: unknown): AttemptFault {

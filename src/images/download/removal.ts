@@ -10,6 +10,7 @@ import type { DownloadRequest } from './request.ts';
 export const removeDownload = (request: DownloadRequest): Promise<void> =>
   removeFiles([...partFiles(request), join(request.directory, request.name)]);
 
+/** Removes these files, if they exist. @throws RackError `store-unwritable` */
 export async function removeFiles(paths: readonly string[]): Promise<void> {
   for (const path of paths) {
     try {
