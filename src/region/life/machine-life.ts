@@ -11,14 +11,9 @@
 //    too, whatever signs of life it shows.
 // 4. A machine becomes Deployed when its installed system has reported, or has taken its address after the disk was written.
 
-import type { Clock } from '../../clock.ts';
 import type { Ipv4 } from '../../net/address.ts';
 import type { PowerDetail } from '../../power/detail.ts';
 import { drawBootToken } from '../identity/boot-token.ts';
-import { refuseLayout } from '../layout/deployable.ts';
-import type { Networks } from '../networks/networks.ts';
-import { imagesForMachine } from '../racks/rack-images.ts';
-import type { Racks } from '../racks/racks.ts';
 import type { MachineChangeOutcome } from '../records/decisions.ts';
 import type { Happening } from '../records/event-params.ts';
 import type { AddressKnowledge, ChangeKnowledge } from '../records/knowledge.ts';
@@ -26,15 +21,12 @@ import { statusRow } from '../records/lifecycle.ts';
 import type { Machine, PowerState } from '../records/machine.ts';
 import type { NewMachineEvent } from '../records/machine-event.ts';
 import type { PowerTask } from '../records/power-task.ts';
-import type { RegionStore } from '../records/store.ts';
 import { refusal } from '../words/refusal.ts';
 import { decideCommand } from './command-effects.ts';
-import type { Actor, CommandName, CommandRefusal, Deployment, MachineCommand } from './commands.ts';
-import { type DeployableImage, type FindImage, type ListImages, refuseImage } from './deployment.ts';
+import type { Actor, CommandName, CommandRefusal, MachineCommand } from './commands.ts';
+import type { DeployableImage } from './deployment.ts';
 import { failStatus, restarted, seenOf, type WhyHung } from './hung-work.ts';
-import { type InstallerParts, refuseInstallation } from './installer.ts';
 import { chooseLinkAddresses } from './link-addresses.ts';
-import { refuseWithoutKey } from './logins.ts';
 import {
   awaitPower,
   decidePower,
@@ -49,6 +41,7 @@ import {
 import { switchSilentRescue } from './rescue-end.ts';
 import { decideSignal, type Signal } from './signal.ts';
 import { type SignsOfLife, takeSigns } from './signs-of-life.ts';
+import { findDeployable, findStartProblem, type StartParts } from './start-check.ts';
 import { isInterrupted } from './state-power.ts';
 import { type AddressChoice, chooseAddresses } from './static-addresses.ts';
 import { acceptedPower, type Change, deadlineOf } from './status-change.ts';
@@ -60,20 +53,11 @@ const RETRIES = 1;
 const OVERDUE_MAX = 50;
 /** Recent events examined for one machine. */
 const EVENTS_LOOKED_MAX = 200;
-/** Distributions tried, in this order, for a release named without one. */
-const SYSTEMS = ['debian', 'ubuntu', 'custom'] as const;
 
-interface LifeParts extends InstallerParts {
-  readonly store: RegionStore;
-  readonly clock: Clock;
+interface LifeParts extends StartParts {
   readonly deadlines: StatusDeadlines;
-  readonly racks: Pick<Racks, 'list' | 'images'>;
-  readonly networks: Pick<Networks, 'known'>;
   /** `undefined` if only people switch machines. */
   readonly power: Pick<PowerControl, 'switches'> | undefined;
-  /** `undefined` if there is no image store. */
-  readonly findImage: FindImage | undefined;
-  readonly listImages?: ListImages | undefined;
   /** Returns how many times hung work is restarted; `undefined`: RETRIES. */
   readonly retries: () => number | undefined;
   /** Called after each change. */
@@ -116,7 +100,7 @@ export class MachineLife {
       return chosen.kind === 'refuse' ? chosen : { ...change, addresses: chosen.addresses };
     };
     return await store.transact(async () => {
-      const startProblem = await this.#findStartProblem(systemId, command, by);
+      const startProblem = await findStartProblem(systemId, command, by, this.#parts);
       const outcome = await store.changeMachine<CommandRefusal>(systemId, atMs, (machine, knowledge) =>
         decide(machine, knowledge, startProblem),
       );
@@ -185,16 +169,8 @@ export class MachineLife {
   }
 
   /** The image for a deployment; undefined: none. */
-  async findImage(machine: Machine, osystem: string, release: string): Promise<DeployableImage | undefined> {
-    const { architecture, subarchitecture } = machine;
-    const { racks, clock } = this.#parts;
-    const images = await racks.images();
-    const available = imagesForMachine(machine, { racks: racks.list(), images, nowMs: clock.wallTimeMs() });
-    for (const os of osystem === '' ? SYSTEMS : [osystem]) {
-      const found = this.#parts.findImage?.({ os, release, architecture, subarchitecture }, available);
-      if (found !== undefined) return found;
-    }
-    return undefined;
+  findImage(machine: Machine, osystem: string, release: string): Promise<DeployableImage | undefined> {
+    return findDeployable(machine, osystem, release, this.#parts);
   }
 
   /** Takes a machine's signal. The caller has verified that the machine sent it. */
@@ -328,35 +304,6 @@ export class MachineLife {
       endsKey: true,
       events: [event],
     };
-  }
-
-  /** Why a command that starts the machine is refused; `undefined` if the machine may start. */
-  async #findStartProblem(
-    systemId: string,
-    { name, deployment }: MachineCommand,
-    by: Actor,
-  ): Promise<CommandRefusal | undefined> {
-    if (name !== 'deploy' && name !== 'rescue') return undefined;
-    const machine = await this.#parts.store.findMachine(systemId);
-    if (machine === undefined) return undefined;
-    if (name === 'deploy') return await this.#refuseDeployment(machine, deployment, by);
-    return await refuseWithoutKey(this.#parts.store, machine.owner ?? by.username, machine);
-  }
-
-  async #refuseDeployment(
-    machine: Machine,
-    deployment: Deployment | undefined,
-    by: Actor,
-  ): Promise<CommandRefusal | undefined> {
-    const keyless = await refuseWithoutKey(this.#parts.store, machine.owner ?? by.username, machine);
-    if (keyless !== undefined) return keyless;
-    const laid = refuseLayout(machine, this.#parts.networks.known, deployment?.deployBy ?? 'image', deployment?.disk);
-    if (laid !== undefined) return laid;
-    if (deployment?.deployBy === 'installer')
-      return await refuseInstallation(machine, deployment, by.username, this.#parts);
-    const { osystem = '', release = '' } = deployment ?? {};
-    if ((await this.findImage(machine, osystem, release)) !== undefined) return undefined;
-    return refuseImage(machine, osystem, release, (await this.#parts.listImages?.()) ?? []);
   }
 
   #switches(machine: Machine): boolean {
