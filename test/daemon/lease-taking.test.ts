@@ -24,10 +24,12 @@ async function ask(leases: readonly unknown[]) {
   const adopted: Lease[] = [];
   const rack: AskedRack = {
     ...{ networks: [], served: [], machines: new MachineDirectory([]), leases: () => [], findLease: () => undefined },
-    importFacts: () => state,
-    adoptLeases: async (taken) => void adopted.push(...taken),
-    endLease: () => assert.fail(),
-    clearAddress: () => assert.fail(),
+    leaseCommands: {
+      importFacts: () => state,
+      adopt: async (taken) => void adopted.push(...taken),
+      end: () => assert.fail(),
+      clear: () => assert.fail(),
+    },
   };
   const answers = leaseAnswers({ rack: () => rack, clock: { now: () => NOW, wallTimeMs: () => WALL } });
   const body = async (): Promise<string> => JSON.stringify({ dryRun: false, leases });

@@ -25,6 +25,7 @@ import { RackError } from '../../errors.ts';
 import type { ControlAnswers, ControlAsk } from '../../http/control/requests.ts';
 import { ListInPieces } from '../../http/send.ts';
 import { formatMac, type Ipv4, ipv4, mac as macOf, parseIpv4 } from '../../net/address.ts';
+import type { LeaseCommands } from '../rack/lease-commands.ts';
 import type { Rack } from '../rack/rack.ts';
 
 /** The most leases in one import request. */
@@ -61,18 +62,9 @@ export interface ImportAnswer {
 }
 
 /** The parts of a running rack that are used here. */
-export type AskedRack = Pick<
-  Rack,
-  | 'networks'
-  | 'served'
-  | 'machines'
-  | 'leases'
-  | 'findLease'
-  | 'importFacts'
-  | 'adoptLeases'
-  | 'endLease'
-  | 'clearAddress'
->;
+export interface AskedRack extends Pick<Rack, 'networks' | 'served' | 'machines' | 'leases' | 'findLease'> {
+  readonly leaseCommands: Pick<LeaseCommands, keyof LeaseCommands>;
+}
 
 interface Sources {
   readonly rack: () => AskedRack | undefined;
@@ -185,21 +177,21 @@ async function importLeases({ rack, clock }: Sources, asked: ControlAsk): Promis
   const running = rack();
   if (running === undefined) throw new RackError('store-unavailable', 'the rack is starting: try again');
   const { dryRun, leases, unread } = readBatch(await asked.body());
-  const facts = running.importFacts();
+  const facts = running.leaseCommands.importFacts();
   const moment = { now: clock.now(), wallMs: clock.wallTimeMs() };
   const { taken, left } = judgeBatch(leases, facts, moment);
-  if (!dryRun && taken.length > 0) await running.adoptLeases(taken);
+  if (!dryRun && taken.length > 0) await running.leaseCommands.adopt(taken);
   return { taken: taken.length, left: [...unread, ...left] };
 }
 
 async function endLease(sources: Sources, asked: ControlAsk): Promise<{ readonly mac: string }> {
   const { rack, address } = addressed(sources, asked);
-  return { mac: formatMac((await rack.endLease(address)).mac) };
+  return { mac: formatMac((await rack.leaseCommands.end(address)).mac) };
 }
 
 async function clearAddress(sources: Sources, asked: ControlAsk): Promise<{ readonly mac: string }> {
   const { rack, address } = addressed(sources, asked);
-  return { mac: formatMac((await rack.clearAddress(address)).mac) };
+  return { mac: formatMac((await rack.leaseCommands.clear(address)).mac) };
 }
 
 function addressed({ rack }: Sources, { query }: ControlAsk): { readonly rack: AskedRack; readonly address: Ipv4 } {

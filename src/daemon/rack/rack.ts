@@ -11,17 +11,14 @@ import type { Clock, Instant } from '../../clock.ts';
 import { configRemarks } from '../../config/notes.ts';
 import type { RackConfig } from '../../config/rack-config.ts';
 import type { AddressClaim } from '../../dhcp/answers/decision.ts';
-import { givenBack } from '../../dhcp/answers/give-back.ts';
-import type { DhcpEvent } from '../../dhcp/events/events.ts';
-import type { ImportFacts } from '../../dhcp/import/lease-import.ts';
 import type { Lease } from '../../dhcp/leases/lease.ts';
 import type { LeaseJournal } from '../../dhcp/leases/lease-journal.ts';
 import type { NamedNetwork } from '../../dhcp/leases/lease-report.ts';
-import { isActive, isHeld, type LeaseTable } from '../../dhcp/leases/lease-table.ts';
+import { isActive, type LeaseTable } from '../../dhcp/leases/lease-table.ts';
 import { SettledJournal } from '../../dhcp/leases/settled-journal.ts';
 import { awayFrom, subnetOf } from '../../dhcp/networks/machine-home.ts';
 import { sharedNetworkKey } from '../../dhcp/networks/server-role.ts';
-import { indexSubnets, type ServedSubnet } from '../../dhcp/networks/subnet.ts';
+import type { ServedSubnet } from '../../dhcp/networks/subnet.ts';
 import type { LeaseNotice } from '../../dhcp/responder-ports.ts';
 import { DhcpServer } from '../../dhcp/server.ts';
 import { Names } from '../../dns/names.ts';
@@ -39,9 +36,9 @@ import type { Wire } from '../../net/watch/wire.ts';
 import type { RackNote } from '../../region/records/rack-note.ts';
 import { TftpServer } from '../../tftp/server.ts';
 import type { Foresight } from '../foresight/foresight.ts';
-import { absentLease } from './absent-lease.ts';
 import { Elsewhere } from './elsewhere.ts';
 import { linksOf } from './interface-states.ts';
+import { LeaseCommands } from './lease-commands.ts';
 import { LeaseNaming } from './lease-naming.ts';
 import type { LiveTree } from './live-tree.ts';
 import { Loading } from './loading.ts';
@@ -79,7 +76,8 @@ export class Rack {
   readonly http: BootHttpServer;
   readonly #tokens: BootTokens;
   readonly #uuids = new ShownUuids();
-  readonly #journal: SettledJournal;
+  /** The commands of an operator that change leases. */
+  readonly leaseCommands: LeaseCommands;
   readonly #loops: LoaderLoops;
   /** Machines with an address of another DHCP server. */
   readonly elsewhere: Elsewhere;
@@ -92,11 +90,11 @@ export class Rack {
   #draining = false;
 
   constructor(parts: RackParts, config: RackConfig) {
-    const { clock, network, wire, publish, tree } = parts;
+    const { clock, network, wire, publish, tree, table } = parts;
     this.#parts = parts;
     this.#config = config;
     this.tree = tree;
-    this.#journal = new SettledJournal(parts.journal);
+    const journal = new SettledJournal(parts.journal);
     this.names = new Names({
       serial: Math.floor(clock.wallTimeMs() / 1000) >>> 0,
       report: (report) => publish({ ...report, at: clock.now() }),
@@ -106,8 +104,8 @@ export class Rack {
     this.dhcp = new DhcpServer({
       clock,
       network,
-      journal: this.#journal,
-      table: parts.table,
+      journal,
+      table,
       publish,
       findConflict: wire && ((address, interfaceName) => wire.findUser(address, interfaceName)),
       canProbe: wire && ((interfaceName) => wire.canProbe(interfaceName)),
@@ -119,6 +117,8 @@ export class Rack {
       onForeignChange: parts.onForeignChange,
       onEndsReported: parts.onEndsReported,
     });
+    const present = { config: () => this.#config.dhcp, isDraining: () => this.#draining };
+    this.leaseCommands = new LeaseCommands({ clock, publish, journal, table, dhcp: this.dhcp, ...present });
     this.#loops = new LoaderLoops(publish);
     this.elsewhere = new Elsewhere({
       clock,
@@ -141,7 +141,7 @@ export class Rack {
       rackName: () => this.#config.name,
     });
     const servers = () => [this.tftp, this.http];
-    this.#loading = new Loading({ clock, table: parts.table, dhcp: this.dhcp, servers });
+    this.#loading = new Loading({ clock, table, dhcp: this.dhcp, servers });
     const resolve: ResolveAsset = (request) => {
       this.#loading.asked();
       return resolveBootAsset(request, this.#assets());
@@ -176,46 +176,6 @@ export class Rack {
   /** The networks that DHCP serves now. */
   get served(): readonly ServedSubnet[] {
     return this.dhcp.state().subnets.served;
-  }
-
-  /** The facts that decide whether a lease of another server is imported: every configured network, served now or not. */
-  importFacts(): ImportFacts {
-    return { ...this.dhcp.state(), subnets: indexSubnets(this.#config.dhcp, undefined) };
-  }
-
-  /** Imports leases of another server; resolves when they are on disk. @throws RackError `store-unavailable` */
-  async adoptLeases(leases: readonly Lease[]): Promise<void> {
-    await this.#store(leases);
-    const event: DhcpEvent = { kind: 'dhcp.imported', at: this.#parts.clock.now(), imported: leases.length };
-    this.#parts.publish(event);
-  }
-
-  /** Ends a running lease as a RELEASE does; resolves when that is on disk. @throws RackError `not-found`, `store-unavailable` */
-  async endLease(address: Ipv4): Promise<Lease> {
-    const lease = this.#activeLease(address);
-    if (lease === undefined) throw absentLease(address, 'has no running lease');
-    const at = this.#parts.clock.now();
-    await this.#store([givenBack(lease, at)]);
-    const event: DhcpEvent = { kind: 'dhcp.ended', at, address, mac: lease.mac, hostname: lease.hostname };
-    this.#parts.publish(event);
-    return lease;
-  }
-
-  /** Returns an address that was set aside to its range; resolves when that is on disk. @throws RackError as `endLease` */
-  async clearAddress(address: Ipv4): Promise<Lease> {
-    const lease = this.findLease(address);
-    const at = this.#parts.clock.now();
-    if (!isHeld(lease, at) || lease.state !== 'declined') throw absentLease(address, 'is not set aside', 'declined');
-    await this.#store([givenBack(lease, at)]);
-    const event: DhcpEvent = { kind: 'dhcp.cleared', at, address };
-    this.#parts.publish(event);
-    return lease;
-  }
-
-  async #store(leases: readonly Lease[]): Promise<void> {
-    const sequence = this.#draining ? undefined : this.dhcp.adopt(leases);
-    if (sequence === undefined || !(await this.#journal.settled(sequence)))
-      throw new RackError('store-unavailable', 'leases cannot be written now; see rackboot status, and try again');
   }
 
   /** The inputs for predicting a machine's next boot. Predicting changes nothing and issues no token. */

@@ -66,10 +66,12 @@ function rackOf(looked: Turns, reported: Turns): AskedRack {
       }
     },
     findLease: (address) => table.find(address),
-    importFacts: () => assert.fail(),
-    adoptLeases: () => assert.fail(),
-    endLease: () => assert.fail(),
-    clearAddress: () => assert.fail(),
+    leaseCommands: {
+      importFacts: () => assert.fail(),
+      adopt: () => assert.fail(),
+      end: () => assert.fail(),
+      clear: () => assert.fail(),
+    },
   };
 }
 

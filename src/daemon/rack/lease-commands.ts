@@ -1,0 +1,89 @@
+// Changes of the leases at an operator's command: leases of another server are imported, a lease ends, an address that was set aside
+// returns to its range. A change resolves when it is on disk.
+
+import type { Clock } from '../../clock.ts';
+import { givenBack } from '../../dhcp/answers/give-back.ts';
+import type { DhcpEvent } from '../../dhcp/events/events.ts';
+import type { ImportFacts } from '../../dhcp/import/lease-import.ts';
+import type { Lease } from '../../dhcp/leases/lease.ts';
+import { isActive, isHeld, type LeaseTable } from '../../dhcp/leases/lease-table.ts';
+import type { SettledJournal } from '../../dhcp/leases/settled-journal.ts';
+import type { DhcpConfig } from '../../dhcp/networks/config.ts';
+import { indexSubnets } from '../../dhcp/networks/subnet.ts';
+import type { DhcpServer } from '../../dhcp/server.ts';
+import { RackError } from '../../errors.ts';
+import type { Publish } from '../../event.ts';
+import { formatIpv4, type Ipv4 } from '../../net/address.ts';
+
+interface LeaseCommandParts {
+  readonly clock: Clock;
+  readonly publish: Publish;
+  readonly table: Pick<LeaseTable, 'find'>;
+  readonly journal: Pick<SettledJournal, 'settled'>;
+  readonly dhcp: Pick<DhcpServer, 'adopt' | 'state'>;
+  /** The configuration in force. */
+  readonly config: () => DhcpConfig;
+  /** True once the rack is stopping. */
+  readonly isDraining: () => boolean;
+}
+
+/** The commands that change leases. */
+export class LeaseCommands {
+  readonly #parts: LeaseCommandParts;
+
+  constructor(parts: LeaseCommandParts) {
+    this.#parts = parts;
+  }
+
+  /** The facts that decide whether a lease of another server is imported: every configured network, served now or not. */
+  importFacts(): ImportFacts {
+    const { dhcp, config } = this.#parts;
+    return { ...dhcp.state(), subnets: indexSubnets(config(), undefined) };
+  }
+
+  /** Imports leases of another server; resolves when they are on disk. @throws RackError `store-unavailable` */
+  async adopt(leases: readonly Lease[]): Promise<void> {
+    await this.#store(leases);
+    const event: DhcpEvent = { kind: 'dhcp.imported', at: this.#parts.clock.now(), imported: leases.length };
+    this.#parts.publish(event);
+  }
+
+  /** Ends a running lease as a RELEASE does; resolves when that is on disk. @throws RackError `not-found`, `store-unavailable` */
+  async end(address: Ipv4): Promise<Lease> {
+    const at = this.#parts.clock.now();
+    const lease = this.#parts.table.find(address);
+    if (!isActive(lease, at)) throw absentLease(address, 'has no running lease');
+    await this.#store([givenBack(lease, at)]);
+    const event: DhcpEvent = { kind: 'dhcp.ended', at, address, mac: lease.mac, hostname: lease.hostname };
+    this.#parts.publish(event);
+    return lease;
+  }
+
+  /** Returns an address that was set aside to its range; resolves when that is on disk. @throws RackError as `end` */
+  async clear(address: Ipv4): Promise<Lease> {
+    const lease = this.#parts.table.find(address);
+    const at = this.#parts.clock.now();
+    if (!isHeld(lease, at) || lease.state !== 'declined') throw absentLease(address, 'is not set aside', 'declined');
+    await this.#store([givenBack(lease, at)]);
+    const event: DhcpEvent = { kind: 'dhcp.cleared', at, address };
+    this.#parts.publish(event);
+    return lease;
+  }
+
+  async #store(leases: readonly Lease[]): Promise<void> {
+    const { dhcp, journal, isDraining } = this.#parts;
+    const sequence = isDraining() ? undefined : dhcp.adopt(leases);
+    if (sequence === undefined || !(await journal.settled(sequence)))
+      throw new RackError('store-unavailable', 'leases cannot be written now; see rackboot status, and try again');
+  }
+}
+
+/**
+ * Builds the refusal, which names the command that lists the acceptable leases.
+ * @param words what is wrong, after the address: `has no running lease`
+ * @param state of the leases to list; undefined for every state
+ */
+function absentLease(address: Ipv4, words: string, state?: string): RackError {
+  const flag = state === undefined ? '' : ` --state ${state}`;
+  return new RackError('not-found', `${formatIpv4(address)} ${words}: see \`rackboot leases list${flag}\``);
+}
