@@ -9,9 +9,10 @@ import { loadStorePlace, parseStore, type StorePlace } from '../../config/region
 import { counted } from '../../counted.ts';
 import { RackError } from '../../errors.ts';
 import { postgresPlace } from '../../region-process/open-store.ts';
-import { removeLeftBackups, SqliteSource, SqliteTarget } from '../../store/copying/copy-sqlite.ts';
+import { SqliteSource, SqliteTarget } from '../../store/copying/copy-sqlite.ts';
 import { type CopiedTables, type CopySource, type CopyTarget, copyRegion } from '../../store/copying/region-copy.ts';
 import { findUnreadable } from '../../store/copying/row-check.ts';
+import { removeLeftBackups } from '../../store/copying/unfinished-file.ts';
 import { REGION_FILE } from '../../store/region/region-schema.ts';
 import { lockState } from '../../store/state-lock.ts';
 import { formatBytes, print, printAside, printJson } from '../terminal/output.ts';

@@ -6,35 +6,17 @@
 // 4. The target is a new file of this user, which no other user can read or has put there. A log that an earlier database of its name left
 //    behind would change it: such a target is refused.
 
-import {
-  accessSync,
-  closeSync,
-  constants,
-  type Dir,
-  existsSync,
-  lstatSync,
-  opendirSync,
-  renameSync,
-  rmSync,
-} from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import { accessSync, constants, existsSync, renameSync } from 'node:fs';
+import { basename, dirname } from 'node:path';
 import { DatabaseSync, type SQLOutputValue } from 'node:sqlite';
 import { counted } from '../../counted.ts';
 import { errorText, osErrorCode, RackError } from '../../errors.ts';
 import { foundStats } from '../../files/found-stats.ts';
 import { ownUserName } from '../../files/ownership.ts';
 import { fileFault } from '../../files/read-fault.ts';
-import { checkRegularFile, openRegularFile } from '../../files/regular-file.ts';
-import {
-  COMPANIONS,
-  isFullDisk,
-  makeStateDirectory,
-  openDatabaseFile,
-  SQLITE_BUSY,
-  sqliteCode,
-  writeRefused,
-} from '../database-file.ts';
-import { REGION_DATABASE, REGION_FILE } from '../region/region-schema.ts';
+import { checkRegularFile } from '../../files/regular-file.ts';
+import { COMPANIONS, isFullDisk, makeStateDirectory, sqliteCode } from '../database-file.ts';
+import { REGION_DATABASE } from '../region/region-schema.ts';
 import {
   bytesOf,
   CHUNK_BYTES,
@@ -44,12 +26,10 @@ import {
   type CopyTarget,
   rowName,
 } from './region-copy.ts';
+import { makePrivateFile, openLocked, removeFiles, UNFINISHED } from './unfinished-file.ts';
 
 /** The primary code of a row that breaks a rule of its table (sqlite.org/rescode.html). */
 const SQLITE_CONSTRAINT = 19;
-/** Added to the name of an unfinished target. */
-const UNFINISHED = '.unfinished';
-
 class SqliteEnd {
   readonly name: string;
   protected readonly database: DatabaseSync;
@@ -248,54 +228,6 @@ export class SqliteTarget extends SqliteEnd implements CopyTarget {
   }
 }
 
-/**
- * Removes the unfinished files of killed backups from the directory of a new one, whatever their names: nothing else removes them, and each
- * is as large as the data. It leaves alone the files that a copy can continue, those of other users, and those that another process is
- * writing. @returns the removed files
- */
-export function removeLeftBackups(path: string): readonly string[] {
-  const removed: string[] = [];
-  for (const left of leftBackups(dirname(path))) {
-    try {
-      if (!isPrivate(left)) continue;
-      const database = openLocked(left);
-      removeFiles(left);
-      database.close();
-      removed.push(left);
-    } catch (error) {
-      // It is not a database of ours, another process writes it, or removed it meanwhile.
-      if (!(error instanceof RackError) && osErrorCode(error) === undefined) throw error;
-    }
-  }
-  return removed;
-}
-
-function openDirectory(directory: string): Dir | undefined {
-  try {
-    return opendirSync(directory);
-  } catch (error) {
-    if (osErrorCode(error) === undefined) throw error;
-    return undefined;
-  }
-}
-
-function* leftBackups(directory: string): Generator<string> {
-  // A missing directory has none, and an unreadable one is refused when the new backup is made.
-  const entries = openDirectory(directory);
-  if (entries === undefined) return;
-  try {
-    for (let entry = entries.readSync(); entry !== null; entry = entries.readSync()) {
-      const left = join(directory, entry.name);
-      if (!left.endsWith(UNFINISHED) || entry.name === `${REGION_FILE}${UNFINISHED}` || !entry.isFile()) continue;
-      const size = [left, `${left}-wal`].reduce((sum, one) => sum + (foundStats(one)?.size ?? 0), 0);
-      // An empty file does not say whose it is.
-      if (size > 0) yield left;
-    }
-  } finally {
-    entries.closeSync();
-  }
-}
-
 /** @throws RackError `already-exists` if there is a file of this name, or the log of a former one, which would be replayed into the new one */
 function checkFree(path: string): void {
   if (existsSync(path)) throw new RackError('already-exists', `${path} exists: name a new file, or move this one away`);
@@ -305,50 +237,6 @@ function checkFree(path: string): void {
     if (companion === '-shm' || bytes === 0) continue;
     const text = `${log} belongs to an earlier ${basename(path)}, and its ${counted(bytes, 'byte')} would change the new one: move it next to the earlier file, under the same name`;
     throw new RackError('already-exists', text);
-  }
-}
-
-function removeFiles(path: string): void {
-  for (const companion of ['', ...COMPANIONS]) rmSync(`${path}${companion}`, { force: true });
-}
-
-/**
- * Makes the file, readable by this user alone, unless it is there.
- * @throws RackError `store-unwritable` if it is there but is a link, belongs to another user, or others may use it
- */
-function makePrivateFile(path: string): 'made' | 'found' {
-  try {
-    closeSync(openRegularFile(path, 'new'));
-    return 'made';
-  } catch (cause) {
-    if (osErrorCode(cause) !== 'EEXIST') throw writeRefused(path, cause);
-  }
-  if (isPrivate(path)) return 'found';
-  throw new RackError(
-    'store-unwritable',
-    `${path} is not a private file of ${ownUserName()}: remove it, and repeat the command`,
-  );
-}
-
-function isPrivate(path: string): boolean {
-  const found = lstatSync(path);
-  return found.isFile() && found.uid === process.geteuid?.() && (found.mode & 0o077) === 0;
-}
-
-/** Opens the file, which no other process can then open. @throws RackError `already-running` if another one has it */
-function openLocked(path: string): DatabaseSync {
-  // A copy may go where another region was: leave out the check for a lost file.
-  const { findLoss: _unasked, ...kind } = REGION_DATABASE;
-  let database: DatabaseSync | undefined;
-  try {
-    database = openDatabaseFile(path, kind);
-    database.exec('PRAGMA locking_mode = EXCLUSIVE; BEGIN IMMEDIATE; COMMIT');
-    return database;
-  } catch (cause) {
-    if (database?.isOpen) database.close();
-    const error = cause instanceof RackError ? cause.cause : cause;
-    if (sqliteCode(error) !== SQLITE_BUSY) throw cause;
-    throw new RackError('already-running', `another process writes ${path}: wait until it has ended`, { cause });
   }
 }
 

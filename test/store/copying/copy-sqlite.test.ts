@@ -17,8 +17,9 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, test } from 'node:test';
-import { removeLeftBackups, SqliteTarget } from '../../../src/store/copying/copy-sqlite.ts';
+import { SqliteTarget } from '../../../src/store/copying/copy-sqlite.ts';
 import { copiedTables } from '../../../src/store/copying/region-copy.ts';
+import { removeLeftBackups } from '../../../src/store/copying/unfinished-file.ts';
 import { openRegionStore } from '../../../src/store/sqlite/region-sqlite.ts';
 import { missing } from '../../support/needs.ts';
 
