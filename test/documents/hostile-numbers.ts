@@ -103,8 +103,8 @@ export const STATED: readonly Stated[] = [
   [
     'a body may take {} minutes, if at least {} KiB comes in every {} s',
     minutes('net/shares/body-places.ts REQUEST_MS_MAX'),
-    kib('net/shares/connection-shares.ts BODY_WINDOW_BYTES_MIN'),
-    ms('net/shares/connection-shares.ts BODY_WINDOW_MS'),
+    kib('net/shares/arriving-body.ts BODY_WINDOW_BYTES_MIN'),
+    ms('net/shares/arriving-body.ts BODY_WINDOW_MS'),
   ],
   [
     '| send at just {} KiB/s, all the time | gets one within {} minutes; until then it waits {} s',

@@ -7,7 +7,7 @@
 //
 // 1. At most `max` connections are served, and `waitingMax` wait; both kinds are shared out by address and by network.
 // 2. A connection without a whole request for RESTING_MS makes room for any newcomer: closing it costs its owner only a new connection.
-// 3. A body that grows by less than BODY_WINDOW_BYTES_MIN in BODY_WINDOW_MS is refused with 408, unless the handler is slow.
+// 3. A body that arrives too slowly (`arriving-body.ts`) is refused with 408.
 // 4. A connection whose sender represents another client (`clientOf`) counts as that client's.
 // 5. A connection has a bounded number of requests in progress (`pipelining.ts`), and only a few requests of all connections begin in one
 //    turn (`request-turns.ts`).
@@ -17,15 +17,13 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { type Clock, type Instant, later, type Timer } from '../../clock.ts';
 import { withoutIpv4Mapping } from '../address.ts';
+import { ArrivingBody } from './arriving-body.ts';
 import { hasBody, movedBy } from './body-places.ts';
 import { FairShares, type Place } from './fair-shares.ts';
 import { Partings, TIMED_OUT, UNAVAILABLE } from './partings.ts';
 import { boundParser, PIPELINED_MAX } from './pipelining.ts';
 import { RequestTurns, takeOver } from './request-turns.ts';
 
-/** The least growth of a body per BODY_WINDOW_MS (milliseconds), in bytes, unless it ends. */
-const BODY_WINDOW_BYTES_MIN = 1024;
-export const BODY_WINDOW_MS = 10_000;
 /** How long a connection may wait for a place, in milliseconds. */
 export const WAIT_MS_MAX = 20_000;
 /** A connection without a whole request for this long gives way to any newcomer, in milliseconds. */
@@ -53,14 +51,6 @@ interface ConnectionSharesOptions {
   readonly onRefused?: ((address: string, reason: ConnectionRefusal) => void) | undefined;
 }
 
-/** A body that is arriving. */
-interface Arrival {
-  readonly request: IncomingMessage;
-  /** When the current window began, and the bytes read by then. */
-  since: Instant;
-  bytesRead: number;
-}
-
 interface Connection {
   readonly socket: Socket;
   readonly server: Server;
@@ -78,7 +68,8 @@ interface Connection {
   further: 'uncounted' | 'counted' | 'none';
   /** The response to the newest request. */
   response: ServerResponse | undefined;
-  arrival: Arrival | undefined;
+  /** The body that is arriving. */
+  arrival: ArrivingBody | undefined;
   /** Since when the connection has no request. */
   restingSince: Instant;
   /** Bytes moved by the last check. */
@@ -307,9 +298,7 @@ export class ConnectionShares {
     this.#resting.delete(connection);
     const client = this.#options.clientOf?.(request) ?? connection.address;
     this.#attribute(connection, client);
-    if (hasBody(request)) {
-      connection.arrival = { request, since: this.#options.clock.now(), bytesRead: connection.socket.bytesRead };
-    }
+    if (hasBody(request)) connection.arrival = new ArrivingBody(request, connection.socket, this.#options.clock.now());
     response.on('close', () => this.#end(connection, response));
     return client;
   }
@@ -369,24 +358,14 @@ export class ConnectionShares {
     if (connection.arrival !== undefined) this.#lookAtBody(connection, connection.arrival, now);
   }
 
-  #lookAtBody(connection: Connection, arrival: Arrival, now: Instant): void {
-    const { request } = arrival;
-    if (request.complete) {
-      connection.arrival = undefined;
-      return;
-    }
-    const { bytesRead } = connection.socket;
-    const isFast = bytesRead - arrival.bytesRead >= BODY_WINDOW_BYTES_MIN;
-    // Bytes read but not consumed mean that the server waits for the handler.
-    if (isFast || request.readableLength > 0 || request.isPaused()) {
-      arrival.since = now;
-      arrival.bytesRead = bytesRead;
-      return;
-    }
-    if (now < later(arrival.since, BODY_WINDOW_MS)) return;
+  #lookAtBody(connection: Connection, body: ArrivingBody, now: Instant): void {
+    const state = body.judge(now);
+    if (state === 'arriving') return;
     connection.arrival = undefined;
+    if (state === 'whole') return;
     this.#options.onRefused?.(connection.client, 'too-slow');
-    if (connection.response?.headersSent === true) request.socket.destroy();
-    else this.#partings.tell(request.socket, TIMED_OUT);
+    const { socket } = body.request;
+    if (connection.response?.headersSent === true) socket.destroy();
+    else this.#partings.tell(socket, TIMED_OUT);
   }
 }

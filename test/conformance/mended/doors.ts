@@ -177,9 +177,9 @@ export const DOOR_POINTS: readonly MendedPoint[] = [
       {
         holds: 'A body that stands still is refused with 408.',
         tests: shares('a stalled body gets a 408, unless the handler is not reading'),
-        breaks: swapIn('net/shares/connection-shares.ts', [
-          'if (now < later(arrival.since, BODY_WINDOW_MS)) return;',
-          'if (now >= arrival.since) return;',
+        breaks: swapIn('net/shares/arriving-body.ts', [
+          "return now < later(this.#since, BODY_WINDOW_MS) ? 'arriving' : 'too-slow';",
+          "return 'arriving';",
         ]),
       },
     ],

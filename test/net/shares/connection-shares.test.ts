@@ -10,8 +10,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { sleep, systemClock } from '../../../src/clock.ts';
+import { BODY_WINDOW_MS } from '../../../src/net/shares/arriving-body.ts';
 import {
-  BODY_WINDOW_MS,
   type ConnectionRefusal,
   ConnectionShares,
   RESTING_MS,
