@@ -16,30 +16,21 @@ import {
   removeInterface,
   tagInterface,
 } from '../layout/interface-changes.ts';
-import { findInterface, interfacesOf, type NetInterface } from '../layout/interfaces.ts';
+import type { NetInterface } from '../layout/interfaces.ts';
 import { disconnect, type LinkWish, linkSubnet, setGateway, unlinkSubnet } from '../layout/link-changes.ts';
-import {
-  beginDraft,
-  type LayoutRefusal,
-  laidOf,
-  layoutWith,
-  type NetworkDraft,
-  noSuchInterface,
-} from '../layout/network-draft.ts';
-import { addressesAfter, chooseFor, judgeLinkAddress } from '../life/link-addresses.ts';
+import { laidOf, type NetworkDraft } from '../layout/network-draft.ts';
+import { chooseFor, judgeLinkAddress } from '../life/link-addresses.ts';
 import { whereabouts } from '../life/whereabouts.ts';
-import { type NetworkView, subnetWithId } from '../networks/network-view.ts';
-import type { ChangeKnowledge, ChangeQuestion } from '../records/knowledge.ts';
-import type { Machine } from '../records/machine.ts';
+import { subnetWithId } from '../networks/network-view.ts';
+import type { ChangeKnowledge } from '../records/knowledge.ts';
 import { LAID_INTERFACES_MAX, LINK_MODES, PART_TAG_MAX } from '../records/machine-layout.ts';
 import { cleanWords } from '../records/text-json.ts';
 import { type RefusalWord, refusal } from '../words/refusal.ts';
-import { type Answer, json, NO_MACHINE, type Refusal, refuse, refuseField, refuseFields } from './answer.ts';
+import { type Answer, NO_MACHINE, type Refusal, refuse, refuseField, refuseFields } from './answer.ts';
+import { changeNetwork, changeOne, type Edit, refuseOrdinary, showInterface, shows } from './interface-calls.ts';
 import { bondParameters, bridgeParameters, commonParameters, paramsOf, whole } from './interface-parameters.ts';
-import { changeLayout, type LayoutChange } from './layout-calls.ts';
 import { isTrue, nodeOf } from './machine-calls.ts';
-import { isAdmin, look } from './network-calls.ts';
-import { interfaceJson } from './node-interface-json.ts';
+import { isAdmin } from './network-calls.ts';
 import {
   type ApiCall,
   defineOperation,
@@ -51,64 +42,8 @@ import {
   values,
 } from './operation.ts';
 
-const NAME_SHOWN_MAX = 64;
 /** Interfaces of one bond in a request. */
 const PARENTS_MAX = 128;
-
-/** A change of a draft: the draft, and the id of the interface to show; undefined: none is left to show. */
-type Edited = { readonly draft: NetworkDraft; readonly shown: number | undefined };
-type Edit = (draft: NetworkDraft, known: ChangeKnowledge) => Edited | LayoutRefusal | ChangeQuestion;
-
-/** The refusal of a user without an administrator's rights, unless the path names a device of theirs. */
-async function refuseOrdinary(call: ApiCall): Promise<Refusal | undefined> {
-  if (isAdmin(call)) return undefined;
-  const node = await nodeOf(call);
-  if (node === undefined) return NO_MACHINE;
-  const isOwn = node.device !== undefined && node.owner === usernameOf(call);
-  return isOwn ? undefined : refuse('not-owner.interfaces', { machine: node.hostname });
-}
-
-/** Changes the network of the machine in the path, and answers with the interface. */
-async function changeNetwork(call: ApiCall, edit: Edit, part: 'network' | 'tags' = 'network'): Promise<Answer> {
-  const barred = await refuseOrdinary(call);
-  if (barred !== undefined) return barred;
-  const networks = await look(call);
-  let shown: number | undefined;
-  const decide = (machine: Machine, known: ChangeKnowledge): LayoutChange | LayoutRefusal | ChangeQuestion => {
-    const edited = edit(beginDraft(machine, networks), known);
-    if ('kind' in edited) return edited;
-    shown = edited.shown;
-    const layout = layoutWith(edited.draft);
-    return { kind: 'layout', layout, addresses: addressesAfter(machine, { ...machine, layout }, networks) };
-  };
-  return await changeLayout(call, part, decide, (machine) => showInterface(machine, networks, shown));
-}
-
-function showInterface(machine: Machine, networks: NetworkView, id: number | undefined): Answer {
-  const all = interfacesOf(machine, networks);
-  const one = all.find((each) => each.id === id);
-  return one === undefined ? { kind: 'empty' } : json(interfaceJson(machine, one, all));
-}
-
-/** Changes the interface in the path. */
-const changeOne = (
-  call: ApiCall,
-  edit: (draft: NetworkDraft, one: NetInterface, known: ChangeKnowledge) => ReturnType<Edit>,
-  part?: 'tags',
-) =>
-  changeNetwork(
-    call,
-    (draft, known) => {
-      const named = call.path.id ?? '';
-      const one = findInterface(interfacesOf(draft.machine, draft.networks), named);
-      return one === undefined ? noSuchInterface(draft, cleanWords(named, NAME_SHOWN_MAX)) : edit(draft, one, known);
-    },
-    part,
-  );
-
-/** A changed draft with the interface to show, or the refusal. */
-const shows = (draft: NetworkDraft | LayoutRefusal, shown: number | undefined): Edited | LayoutRefusal =>
-  draft.kind === 'refuse' ? draft : { draft, shown };
 
 /** The hardware address in a parameter; `undefined` if none is given. */
 function macOf(text: string | undefined): MacAddress | Refusal | undefined {
