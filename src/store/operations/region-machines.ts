@@ -4,12 +4,10 @@
 // 2. The table `identity` is updated whenever a machine's identifying values change.
 // 3. A decision that lacks facts asks for them, and is then made again. So an operation reads only the facts that its decision needs.
 
-import { isDeepStrictEqual } from 'node:util';
 import type { MacAddress } from '../../net/address.ts';
 import { identityKeys } from '../../region/identity/evidence.ts';
 import { heldMacs } from '../../region/identity/interface-source.ts';
 import { machineEvidence } from '../../region/identity/recognition.ts';
-import { toRackMachine } from '../../region/racks/desired-machine.ts';
 import type {
   EnlistmentDecision,
   EnlistmentOutcome,
@@ -32,8 +30,7 @@ import { STATUSES } from '../../region/records/lifecycle.ts';
 import type { Machine, MachineFields } from '../../region/records/machine.ts';
 import type { NewMachineEvent } from '../../region/records/machine-event.ts';
 import { number, readsRow } from '../rows.ts';
-import { claimAddresses } from './address-claims.ts';
-import { type MachineUpdate, type PowerTaskIds, updateMachines } from './machine-updates.ts';
+import { applyChanges, type ChangeTables, differsForRacks, updateMachine } from './machine-changes.ts';
 import type { CounterTable } from './region-counters.ts';
 import {
   answerChange,
@@ -53,36 +50,19 @@ import { countVersion } from './region-versions.ts';
 
 const MINUTE_MS = 60_000;
 
-const SET_USER_DATA_SQL =
-  'INSERT INTO user_data (machine_id, data) VALUES (?, ?) ON CONFLICT (machine_id) DO UPDATE SET data = excluded.data';
-
 const CREATED_COLUMNS = ['system_id', 'created_ms', 'updated_ms', ...MACHINE_COLUMNS];
 const CREATE_SQL = `INSERT INTO machine (${CREATED_COLUMNS.join(', ')}) VALUES (${CREATED_COLUMNS.map(() => '?').join(', ')})`;
-const ALLOCATE_SQL =
-  'INSERT INTO allocation (address, machine_id, mac) SELECT CAST(one.value ->> 0 AS BIGINT), CAST(one.value ->> 1 AS BIGINT), ' +
-  'CAST(one.value ->> 2 AS BIGINT) FROM rows(?) AS one';
-
-const NO_TASKS: PowerTaskIds = new Map();
-
-/** The decided change of a machine. */
-interface DecidedChange {
-  readonly machine: Machine;
-  readonly change: Extract<MachineChange<unknown>, { kind: 'change' }>;
-}
-
-/** True if the change gives the machine an additional address. */
-const gainsAddress = ({ machine, change: { addresses = [] } }: DecidedChange): boolean =>
-  addresses.some(({ address }) => machine.addresses.every((one) => one.address !== address));
 
 /** The tables `machine` and `interface`. */
 export class MachineTable {
   readonly #events: EventTable;
-  readonly #counters: CounterTable;
+  /** The tables to which `applyChanges` adds. */
+  readonly #changed: ChangeTables;
   readonly #count = new MachineCount();
 
   constructor(events: EventTable, counters: CounterTable) {
     this.#events = events;
-    this.#counters = counters;
+    this.#changed = { events, counters };
   }
 
   *enlist<R>(
@@ -102,7 +82,7 @@ export class MachineTable {
     const before = yield* getMachine(decision.systemId);
     let others: readonly Machine[] = [];
     if (decision.kind !== 'unchanged') {
-      if (decision.kind === 'amend') yield* this.#update(before, decision.fields, atMs);
+      if (decision.kind === 'amend') yield* updateMachine(before, decision.fields, atMs);
       others = yield* this.#take(before.id, decision.taken ?? []);
       yield* this.#setInterfaces(before, decision.interfaces);
       yield* this.#events.adopt(before.id, evidence.macs);
@@ -134,7 +114,7 @@ export class MachineTable {
       (question, known) => answerChange(machine, question, known),
     );
     if (change.kind === 'refuse') return change;
-    const [after] = yield* this.#apply([{ machine, change }], atMs);
+    const [after] = yield* applyChanges([{ machine, change }], atMs, this.#changed);
     return after === undefined ? { kind: 'not-found' } : { kind: 'changed', machine: after };
   }
 
@@ -148,7 +128,9 @@ export class MachineTable {
     const machines = yield* readMachines(query, JSON.stringify(systemIds));
     const decided = machines.map((machine) => ({ machine, change: decide(machine) }));
     const changes = decided.flatMap(({ machine, change }) => (change.kind === 'change' ? [{ machine, change }] : []));
-    const changed = new Map((yield* this.#apply(changes, atMs)).map((machine) => [machine.systemId, machine]));
+    const changed = new Map(
+      (yield* applyChanges(changes, atMs, this.#changed)).map((machine) => [machine.systemId, machine]),
+    );
     const refused = new Map(
       decided.flatMap(({ machine, change }) => (change.kind === 'refuse' ? [[machine.systemId, change] as const] : [])),
     );
@@ -156,65 +138,6 @@ export class MachineTable {
       const machine = changed.get(systemId);
       return machine === undefined ? (refused.get(systemId) ?? { kind: 'not-found' }) : { kind: 'changed', machine };
     });
-  }
-
-  /** Applies these changes. @returns the changed machines, in the order of `changes` */
-  *#apply(changes: readonly DecidedChange[], atMs: number): Steps<readonly Machine[]> {
-    if (changes.length === 0) return [];
-    const updates = changes.map(({ machine, change }) => ({ machine, fields: change.fields }));
-    yield* this.#updateAll(updates, atMs, yield* this.#nameTasks(changes));
-    for (const { machine, change } of changes) {
-      if (change.userData instanceof Uint8Array) yield run(SET_USER_DATA_SQL, machine.id, change.userData);
-    }
-    const idsOf = (isOne: (change: DecidedChange['change']) => boolean): string[] => {
-      const ids = changes.filter(({ change }) => isOne(change)).map(({ machine }) => machine.id);
-      return ids.length === 0 ? [] : [JSON.stringify(ids)];
-    };
-    for (const ids of idsOf(({ userData }) => userData === null)) {
-      yield run('DELETE FROM user_data WHERE machine_id IN numbers(?)', ids);
-    }
-    for (const ids of idsOf(({ endsKey }) => endsKey === true)) {
-      yield run('DELETE FROM machine_key WHERE machine_id IN numbers(?)', ids);
-    }
-    for (const ids of idsOf(({ addresses }) => addresses !== undefined)) {
-      yield run('DELETE FROM allocation WHERE machine_id IN numbers(?)', ids);
-    }
-    const given = changes.flatMap(({ machine, change }) =>
-      (change.addresses ?? []).map(({ address, mac }) => [address, machine.id, mac]),
-    );
-    if (changes.some(gainsAddress)) yield claimAddresses();
-    // Throws if another machine has the address, which would be our own bug; the transaction is then rolled back.
-    if (given.length > 0) yield run(ALLOCATE_SQL, JSON.stringify(given));
-    const events = changes.flatMap(({ machine, change }) =>
-      change.events.map((event) => ({ event, machineId: machine.id })),
-    );
-    yield* this.#events.addAll(events);
-    const ids = JSON.stringify(changes.map(({ machine }) => machine.id));
-    const now = new Map(
-      (yield* readMachines('SELECT * FROM machine WHERE id IN numbers(?)', ids)).map((one) => [one.id, one]),
-    );
-    const pairs = changes.flatMap(({ machine }) => {
-      const after = now.get(machine.id);
-      return after === undefined ? [] : [{ machine, after }];
-    });
-    const differing = pairs.filter(({ machine, after }) => differsForRacks(machine, after));
-    if (differing.length > 0) yield* countVersion(differing.map(({ machine }) => machine.id));
-    return pairs.map(({ after }) => after);
-  }
-
-  /**
-   * Gives each new power task a unique id, even if the machine had a task of the same kind: the id shows in the ledger whether the task was
-   * started.
-   * @returns the id for each machine whose task changes; null: its task is removed
-   */
-  *#nameTasks(changes: readonly DecidedChange[]): Steps<PowerTaskIds> {
-    const setting = changes.filter(({ change }) => Object.hasOwn(change.fields, 'powerTask'));
-    const named = setting.filter(({ change }) => change.fields.powerTask !== undefined);
-    const ids = yield* this.#counters.drawTasks(named.map(({ machine }) => machine.systemId));
-    return new Map([
-      ...setting.map(({ machine }) => [machine.id, null] as const),
-      ...named.map(({ machine }, index) => [machine.id, ids[index] ?? null] as const),
-    ]);
   }
 
   *remove(systemId: string, event: NewMachineEvent): Steps<boolean> {
@@ -253,7 +176,7 @@ export class MachineTable {
     );
     yield* this.#events.move(other.id, keep.id);
     yield run('DELETE FROM machine WHERE id = ?', other.id);
-    yield* this.#update(yield* getMachine(keepId), decision.fields, atMs);
+    yield* updateMachine(yield* getMachine(keepId), decision.fields, atMs);
     yield* setIdentity(yield* getMachine(keepId));
     yield* forgetShared(shown);
     for (const event of decision.events) yield* this.#events.add(event, keep.id);
@@ -278,7 +201,7 @@ export class MachineTable {
     const made = yield* getMachine(decision.systemId);
     yield* this.#take(made.id, decision.macs);
     yield* this.#accept([...decision.macs, ...heldMacs(machine)]);
-    yield* this.#update(machine, decision.left, atMs);
+    yield* updateMachine(machine, decision.left, atMs);
     for (const one of [systemId, decision.systemId]) yield* setIdentity(yield* getMachine(one));
     yield* addShared(decision.shared, atMs);
     yield* setVerdict(machine.id, made.id, 'apart', undefined, atMs);
@@ -317,21 +240,6 @@ export class MachineTable {
     this.#count.add();
   }
 
-  *#update(machine: Machine, fields: Partial<MachineFields>, atMs: number): Steps<void> {
-    yield* this.#updateAll([{ machine, fields }], atMs, NO_TASKS);
-  }
-
-  *#updateAll(updates: readonly MachineUpdate[], atMs: number, tasks: PowerTaskIds): Steps<void> {
-    yield* updateMachines(updates, atMs, tasks);
-    for (const { machine, fields } of updates) yield* this.#identify(machine, { ...machine, ...fields });
-  }
-
-  /** Stores a machine's identifying values if they have changed. */
-  *#identify(machine: Machine, after: Machine): Steps<void> {
-    const shown = (of: Machine): string => identityKeys(machineEvidence(of)).join('\n');
-    if (shown(machine) !== shown(after)) yield* setIdentity(after);
-  }
-
   /** Moves the interfaces with these hardware addresses to this machine. @returns their former machines, without them */
   *#take(machineId: number, macs: readonly MacAddress[]): Steps<readonly Machine[]> {
     if (macs.length === 0) return [];
@@ -367,16 +275,4 @@ export class MachineTable {
       );
     }
   }
-}
-
-/**
- * True if the machine's record for racks or its power settings changed. Power settings count because another process may switch the
- * machine, and learns of the change only by the new version.
- */
-function differsForRacks(before: Machine, after: Machine): boolean {
-  const isSame =
-    before.powerType === after.powerType &&
-    isDeepStrictEqual(before.powerParameters, after.powerParameters) &&
-    isDeepStrictEqual(toRackMachine(before), toRackMachine(after));
-  return !isSame;
 }

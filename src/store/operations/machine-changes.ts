@@ -1,0 +1,136 @@
+// Applies decided changes of machines (`region-steps.ts`): fields, user data, keys, addresses and power tasks. Each statement handles many
+// machines.
+//
+// 1. A change of a machine in the racks' desired state makes a new version.
+// 2. The table `identity` is updated whenever a machine's identifying values change.
+
+import { isDeepStrictEqual } from 'node:util';
+import { identityKeys } from '../../region/identity/evidence.ts';
+import { machineEvidence } from '../../region/identity/recognition.ts';
+import { toRackMachine } from '../../region/racks/desired-machine.ts';
+import type { MachineChange } from '../../region/records/decisions.ts';
+import type { Machine, MachineFields } from '../../region/records/machine.ts';
+import { claimAddresses } from './address-claims.ts';
+import { type MachineUpdate, type PowerTaskIds, updateMachines } from './machine-updates.ts';
+import type { CounterTable } from './region-counters.ts';
+import type { EventTable } from './region-events.ts';
+import { setIdentity } from './region-identity.ts';
+import { readMachines } from './region-machine-reads.ts';
+import { run, type Steps } from './region-steps.ts';
+import { countVersion } from './region-versions.ts';
+
+const SET_USER_DATA_SQL =
+  'INSERT INTO user_data (machine_id, data) VALUES (?, ?) ON CONFLICT (machine_id) DO UPDATE SET data = excluded.data';
+
+const ALLOCATE_SQL =
+  'INSERT INTO allocation (address, machine_id, mac) SELECT CAST(one.value ->> 0 AS BIGINT), CAST(one.value ->> 1 AS BIGINT), ' +
+  'CAST(one.value ->> 2 AS BIGINT) FROM rows(?) AS one';
+
+const NO_TASKS: PowerTaskIds = new Map();
+
+/** The tables that a change adds to. */
+export interface ChangeTables {
+  readonly events: EventTable;
+  readonly counters: CounterTable;
+}
+
+/** The decided change of a machine. */
+interface DecidedChange {
+  readonly machine: Machine;
+  readonly change: Extract<MachineChange<unknown>, { kind: 'change' }>;
+}
+
+/** True if the change gives the machine an additional address. */
+const gainsAddress = ({ machine, change: { addresses = [] } }: DecidedChange): boolean =>
+  addresses.some(({ address }) => machine.addresses.every((one) => one.address !== address));
+
+/** Applies these changes. @returns the changed machines, in the order of `changes` */
+export function* applyChanges(
+  changes: readonly DecidedChange[],
+  atMs: number,
+  { events, counters }: ChangeTables,
+): Steps<readonly Machine[]> {
+  if (changes.length === 0) return [];
+  const updates = changes.map(({ machine, change }) => ({ machine, fields: change.fields }));
+  yield* updateAll(updates, atMs, yield* nameTasks(changes, counters));
+  for (const { machine, change } of changes) {
+    if (change.userData instanceof Uint8Array) yield run(SET_USER_DATA_SQL, machine.id, change.userData);
+  }
+  const idsOf = (isOne: (change: DecidedChange['change']) => boolean): string[] => {
+    const ids = changes.filter(({ change }) => isOne(change)).map(({ machine }) => machine.id);
+    return ids.length === 0 ? [] : [JSON.stringify(ids)];
+  };
+  for (const ids of idsOf(({ userData }) => userData === null)) {
+    yield run('DELETE FROM user_data WHERE machine_id IN numbers(?)', ids);
+  }
+  for (const ids of idsOf(({ endsKey }) => endsKey === true)) {
+    yield run('DELETE FROM machine_key WHERE machine_id IN numbers(?)', ids);
+  }
+  for (const ids of idsOf(({ addresses }) => addresses !== undefined)) {
+    yield run('DELETE FROM allocation WHERE machine_id IN numbers(?)', ids);
+  }
+  const given = changes.flatMap(({ machine, change }) =>
+    (change.addresses ?? []).map(({ address, mac }) => [address, machine.id, mac]),
+  );
+  if (changes.some(gainsAddress)) yield claimAddresses();
+  // Throws if another machine has the address, which would be our own bug; the transaction is then rolled back.
+  if (given.length > 0) yield run(ALLOCATE_SQL, JSON.stringify(given));
+  const happened = changes.flatMap(({ machine, change }) =>
+    change.events.map((event) => ({ event, machineId: machine.id })),
+  );
+  yield* events.addAll(happened);
+  const ids = JSON.stringify(changes.map(({ machine }) => machine.id));
+  const now = new Map(
+    (yield* readMachines('SELECT * FROM machine WHERE id IN numbers(?)', ids)).map((one) => [one.id, one]),
+  );
+  const pairs = changes.flatMap(({ machine }) => {
+    const after = now.get(machine.id);
+    return after === undefined ? [] : [{ machine, after }];
+  });
+  const differing = pairs.filter(({ machine, after }) => differsForRacks(machine, after));
+  if (differing.length > 0) yield* countVersion(differing.map(({ machine }) => machine.id));
+  return pairs.map(({ after }) => after);
+}
+
+/**
+ * Gives each new power task a unique id, even if the machine had a task of the same kind: the id shows in the ledger whether the task was
+ * started.
+ * @returns the id for each machine whose task changes; null: its task is removed
+ */
+function* nameTasks(changes: readonly DecidedChange[], counters: CounterTable): Steps<PowerTaskIds> {
+  const setting = changes.filter(({ change }) => Object.hasOwn(change.fields, 'powerTask'));
+  const named = setting.filter(({ change }) => change.fields.powerTask !== undefined);
+  const ids = yield* counters.drawTasks(named.map(({ machine }) => machine.systemId));
+  return new Map([
+    ...setting.map(({ machine }) => [machine.id, null] as const),
+    ...named.map(({ machine }, index) => [machine.id, ids[index] ?? null] as const),
+  ]);
+}
+
+/** Stores changed fields of a machine. */
+export function* updateMachine(machine: Machine, fields: Partial<MachineFields>, atMs: number): Steps<void> {
+  yield* updateAll([{ machine, fields }], atMs, NO_TASKS);
+}
+
+function* updateAll(updates: readonly MachineUpdate[], atMs: number, tasks: PowerTaskIds): Steps<void> {
+  yield* updateMachines(updates, atMs, tasks);
+  for (const { machine, fields } of updates) yield* identify(machine, { ...machine, ...fields });
+}
+
+/** Stores a machine's identifying values if they have changed. */
+function* identify(machine: Machine, after: Machine): Steps<void> {
+  const shown = (of: Machine): string => identityKeys(machineEvidence(of)).join('\n');
+  if (shown(machine) !== shown(after)) yield* setIdentity(after);
+}
+
+/**
+ * True if the machine's record for racks or its power settings changed. Power settings count because another process may switch the
+ * machine, and learns of the change only by the new version.
+ */
+export function differsForRacks(before: Machine, after: Machine): boolean {
+  const isSame =
+    before.powerType === after.powerType &&
+    isDeepStrictEqual(before.powerParameters, after.powerParameters) &&
+    isDeepStrictEqual(toRackMachine(before), toRackMachine(after));
+  return !isSame;
+}
