@@ -26,7 +26,7 @@ async function prepare(stateDir: string, size: number): Promise<string> {
   mkdirSync(stateDir, { recursive: true, mode: 0o700 });
   const store = openRegionStore({ stateDir });
   try {
-    await store.addUser({ username: 'ann', email: '', passwordHash: 'none', isAdmin: true, createdMs: 1 });
+    await store.accounts.addUser({ username: 'ann', email: '', passwordHash: 'none', isAdmin: true, createdMs: 1 });
     await fill(store, 0, size);
     return await createApiKey(store, systemClock, 'ann');
   } finally {

@@ -103,7 +103,7 @@ async function measure(
     const store = await contender.open();
     if (key === '') {
       const account = { username: 'ann', email: '', passwordHash: 'none', isAdmin: true, createdMs: 1 };
-      await store.addUser(account);
+      await store.accounts.addUser(account);
       key = await createApiKey(store, systemClock, account.username);
     }
     await fill(store, filled, size);

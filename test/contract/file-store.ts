@@ -7,7 +7,7 @@ import { type StorePlace, storeChecks } from './store-place.ts';
 
 async function addUsers(store: RegionStore): Promise<void> {
   for (const username of ['ann', 'bob'])
-    await store.addUser({ username, email: '', passwordHash: 'x', isAdmin: false, createdMs: 1 });
+    await store.accounts.addUser({ username, email: '', passwordHash: 'x', isAdmin: false, createdMs: 1 });
 }
 
 const fileOf = (name: string, key: string, ...bytes: readonly number[]) => ({
@@ -34,7 +34,7 @@ export function testFileStore(title: string, makePlace: () => StorePlace): void 
     await files.put('ann', fileOf('B', 'k5'), 4);
     assert.deepEqual((await other.files.list('ann')).map(({ key }) => key).sort(), ['k1', 'k5']);
     assert.deepEqual([await files.remove('bob', 'B'), await files.remove('ann', 'B')], [false, true]);
-    await store.removeUser('ann', {
+    await store.accounts.removeUser('ann', {
       type: 'AUTHORISATION',
       code: 'user-removed',
       params: { user: 'ann' },

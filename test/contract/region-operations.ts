@@ -51,7 +51,7 @@ export async function fillRegion(store: RegionStore, machines: number): Promise<
     }
   });
   await store.life.tagMachines('rack', ids(machines), [], EVENT);
-  await store.addUser({ username: 'ann', email: '', passwordHash: 'x', isAdmin: true, createdMs: 1 });
+  await store.accounts.addUser({ username: 'ann', email: '', passwordHash: 'x', isAdmin: true, createdMs: 1 });
 }
 
 const LOGIN = { username: 'ann', openedMs: 1, expiresMs: 2, hostKey: '' };

@@ -54,7 +54,7 @@ export function testRegionStore(title: string, makePlace: () => StorePlace): voi
     assert.equal(await store.countMachines({}), 0);
     assert.equal(await store.desiredVersion(), 0);
     assert.deepEqual(await store.listEvents({ limit: 10 }), []);
-    assert.deepEqual(await store.listUsers(), []);
+    assert.deepEqual(await store.accounts.listUsers(), []);
   });
 
   check(
@@ -334,7 +334,7 @@ export function testRegionStore(title: string, makePlace: () => StorePlace): voi
   check('a removed machine loses its interfaces and keys; its events stay', async (store) => {
     await create(store, 'aaaaaa', 'one', [MAC_A]);
     const key = { consumerKey: 'c', secretDigest: 'd', name: '', createdMs: 1, usedMs: 1 };
-    await store.addKey({ ...key, tokenKey: 't', systemId: 'aaaaaa' }, 4);
+    await store.accounts.addKey({ ...key, tokenKey: 't', systemId: 'aaaaaa' }, 4);
     const event = {
       type: 'NODE_REMOVED',
       code: 'rack',
@@ -344,7 +344,7 @@ export function testRegionStore(title: string, makePlace: () => StorePlace): voi
     } as const;
     assert.equal(await store.removeMachine('aaaaaa', event), true);
     assert.equal(await store.removeMachine('aaaaaa', event), false);
-    assert.equal(await store.findKey('t'), undefined);
+    assert.equal(await store.accounts.findKey('t'), undefined);
     assert.equal((await store.listEvents({ limit: 10 })).length, 2);
     await create(store, 'bbbbbb', 'one', [MAC_A]);
     assert.equal((await store.listEvents({ machines: { systemIds: ['bbbbbb'] }, limit: 10 })).length, 1);
@@ -613,28 +613,28 @@ export function testRegionStore(title: string, makePlace: () => StorePlace): voi
   check('accounts and keys are visible to other processes', async (store, place) => {
     const user = { username: 'bob', email: 'b@x', passwordHash: 'h', isAdmin: true, createdMs: 1 };
     const other = await place.open();
-    assert.equal(await store.findUser('bob'), undefined);
-    assert.equal((await other.addUser(user))?.username, 'bob');
-    assert.equal(await other.addUser(user), undefined);
-    assert.equal((await store.findUser('bob'))?.isAdmin, true);
+    assert.equal(await store.accounts.findUser('bob'), undefined);
+    assert.equal((await other.accounts.addUser(user))?.username, 'bob');
+    assert.equal(await other.accounts.addUser(user), undefined);
+    assert.equal((await store.accounts.findUser('bob'))?.isAdmin, true);
     for (let index = 1; index <= 5; index += 1) {
       const key = { consumerKey: 'c', secretDigest: 'd', name: `key ${index}`, createdMs: index, usedMs: index };
-      assert.equal(await other.addKey({ ...key, tokenKey: `t${index}`, username: 'bob' }, 3), index <= 3);
+      assert.equal(await other.accounts.addKey({ ...key, tokenKey: `t${index}`, username: 'bob' }, 3), index <= 3);
     }
-    await store.markKeyUsed('t1', 100);
+    await store.accounts.markKeyUsed('t1', 100);
     await other.close();
     assert.deepEqual(
-      (await store.listKeys('bob')).map((key) => key.tokenKey),
+      (await store.accounts.listKeys('bob')).map((key) => key.tokenKey),
       ['t1', 't2', 't3'],
     );
-    assert.equal((await store.findKey('t1'))?.username, 'bob');
-    assert.equal((await store.findKey('t1'))?.usedMs, 100);
-    assert.equal(await store.findKey('t4'), undefined);
-    assert.equal(await store.renameKey('alice', 't1', 'x'), false);
-    assert.equal(await store.renameKey('bob', 't1', 'x'), true);
-    assert.equal((await store.findKey('t1'))?.name, 'x');
-    assert.equal(await store.removeKey('alice', 't1'), false);
-    assert.equal(await store.removeKey('bob', 't1'), true);
+    assert.equal((await store.accounts.findKey('t1'))?.username, 'bob');
+    assert.equal((await store.accounts.findKey('t1'))?.usedMs, 100);
+    assert.equal(await store.accounts.findKey('t4'), undefined);
+    assert.equal(await store.accounts.renameKey('alice', 't1', 'x'), false);
+    assert.equal(await store.accounts.renameKey('bob', 't1', 'x'), true);
+    assert.equal((await store.accounts.findKey('t1'))?.name, 'x');
+    assert.equal(await store.accounts.removeKey('alice', 't1'), false);
+    assert.equal(await store.accounts.removeKey('bob', 't1'), true);
   });
 
   check(

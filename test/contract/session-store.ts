@@ -28,7 +28,7 @@ class Opened {
 
   async accounts(...names: string[]): Promise<void> {
     for (const username of names)
-      await this.#store.addUser({ username, email: '', passwordHash: 'x', isAdmin: false, createdMs: 1 });
+      await this.#store.accounts.addUser({ username, email: '', passwordHash: 'x', isAdmin: false, createdMs: 1 });
   }
 
   /** @returns its digest */
@@ -80,7 +80,7 @@ export function testSessionStore(title: string, makePlace: () => StorePlace): vo
     await opened.accounts('ann');
     const digest = await opened.open('ann');
     assert.equal(await opened.whose(await opened.open('nobody')), undefined);
-    await store.removeUser('ann', EVENT);
+    await store.accounts.removeUser('ann', EVENT);
     await opened.accounts('ann');
     assert.equal(await opened.whose(digest), undefined);
   });

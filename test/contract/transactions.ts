@@ -5,12 +5,12 @@ import type { RegionStore } from '../../src/region/records/store.ts';
 import { type StorePlace, storeChecks } from './store-place.ts';
 
 async function add(store: RegionStore, username: string): Promise<void> {
-  const user = await store.addUser({ username, email: '', passwordHash: 'x', isAdmin: true, createdMs: 1 });
+  const user = await store.accounts.addUser({ username, email: '', passwordHash: 'x', isAdmin: true, createdMs: 1 });
   assert.equal(user?.username, username);
 }
 
 const names = async (store: RegionStore): Promise<readonly string[]> =>
-  (await store.listUsers()).map(({ username }) => username);
+  (await store.accounts.listUsers()).map(({ username }) => username);
 
 /** A method that fails. */
 const fail = (store: RegionStore): Promise<unknown> =>

@@ -108,7 +108,7 @@ test('a region on PostgreSQL leaves its database empty, and is refused while it 
     const left = 'SELECT relname FROM pg_class WHERE relnamespace = current_schema()::regnamespace';
     assert.deepEqual(await server.query(left, name), []);
     const again = await openPostgresRegion(place, 'two');
-    assert.equal(await again.findUser('admin'), undefined);
+    assert.equal(await again.accounts.findUser('admin'), undefined);
     await again.close();
   } finally {
     await server.close();

@@ -461,7 +461,13 @@ export class HostileSite {
     const store = openRegionStore({ stateDir: this.rack.stateDir });
     try {
       const passwordHash = await hashPassword(PASSWORD, systemClock);
-      await store.addUser({ username, email: '', passwordHash, isAdmin: false, createdMs: systemClock.wallTimeMs() });
+      await store.accounts.addUser({
+        username,
+        email: '',
+        passwordHash,
+        isAdmin: false,
+        createdMs: systemClock.wallTimeMs(),
+      });
       return await createApiKey(store, systemClock, username);
     } finally {
       await store.close();

@@ -53,7 +53,7 @@ describe('a region with large files, moved', { skip: missing('linux', '/usr/lib/
     const sizes = [1, 64, 0.1, 64, 0.1, 16].map((mebibytes) => mebibytes * 1024 * 1024);
     for (const [index, bytes] of sizes.entries()) {
       const username = `user${index}`;
-      await store.addUser({ username, email: '', passwordHash: 'x', isAdmin: false, createdMs: 1 });
+      await store.accounts.addUser({ username, email: '', passwordHash: 'x', isAdmin: false, createdMs: 1 });
       const content = new Uint8Array(Math.floor(bytes)).fill(index + 1);
       const stored = await store.files.put(username, { name: 'f', key: `k${index}`, content }, 1);
       assert.ok(typeof stored === 'object', String(stored));

@@ -172,7 +172,13 @@ async function fill({ region }: LiveRegion): Promise<void> {
     ['alice.of.the.long.name@hall.example.net', false],
     ['bert', true],
   ] as const)
-    await store.addUser({ username, email: 'somebody@example.net', passwordHash: 'x', isAdmin, createdMs: atMs });
+    await store.accounts.addUser({
+      username,
+      email: 'somebody@example.net',
+      passwordHash: 'x',
+      isAdmin,
+      createdMs: atMs,
+    });
   const key = `ssh-ed25519 ${Buffer.alloc(51, 7).toString('base64')} admin@a-laptop-of-a-long-name.example.net`;
   await store.life.addSshKey({ username: 'admin', key, createdMs: atMs }, 10, event);
 }

@@ -125,7 +125,7 @@ describe('a value that no region writes', { timeout: 300_000 }, () => {
     const context = makeContext(region);
     app = buildApp(context);
     authorization = authorizationOf(await createApiKey(store, clock, 'admin'));
-    const admin = (await store.findUser('admin')) ?? assert.fail('admin');
+    const admin = (await store.accounts.findUser('admin')) ?? assert.fail('admin');
     cookie = `${cookieName(undefined)}=${await context.sessions.open(admin)}`;
     database = new DatabaseSync(join(stateDir, REGION_FILE), { defensive: false });
     database.exec('PRAGMA ignore_check_constraints = ON; PRAGMA foreign_keys = OFF');

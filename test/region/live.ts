@@ -65,7 +65,7 @@ export async function startRegion(
     store,
     onDesiredState: () => {},
   });
-  if ((await store.findUser('admin')) === undefined)
+  if ((await store.accounts.findUser('admin')) === undefined)
     await addAdmin(store, systemClock, { username: 'admin', email: '', password: PASSWORD });
   const problems: ApiProblem[] = [];
   const api = await startApi(region, config, { onProblem: (problem) => void problems.push(problem) });

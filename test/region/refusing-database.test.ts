@@ -171,7 +171,7 @@ describe('a running region whose database refuses', { skip: missing('linux', '/u
         return changes;
       });
       const add = (store: RegionStore, username: string) =>
-        store.addUser({ username, email: '', passwordHash: 'x', isAdmin: false, createdMs: 1 });
+        store.accounts.addUser({ username, email: '', passwordHash: 'x', isAdmin: false, createdMs: 1 });
       for (const [index, store] of stores.entries()) await add(store, `before${index}`);
       await server.query('UPDATE rackboot SET version = 99', name);
       const newer = (error: unknown): boolean =>
@@ -180,10 +180,10 @@ describe('a running region whose database refuses', { skip: missing('linux', '/u
         /version 99; this process knows \d+\): upgrade this process$/.test(error.message);
       for (const store of stores) {
         await assert.rejects(add(store, 'after'), newer);
-        await assert.rejects(store.listUsers(), newer);
+        await assert.rejects(store.accounts.listUsers(), newer);
       }
       await eventuallyWithin(WAIT_MS_MAX, 'each says so', () => said.every(({ length }) => length > 0));
-      for (const store of stores) await assert.rejects(store.listUsers(), newer);
+      for (const store of stores) await assert.rejects(store.accounts.listUsers(), newer);
       assert.deepEqual(await server.query('SELECT username FROM account ORDER BY 1', name), [
         { username: 'before0' },
         { username: 'before1' },
@@ -226,7 +226,7 @@ describe('a running region whose database refuses', { skip: missing('linux', '/u
       store.transact(async () => {
         // The database ends a transaction in which nothing happens.
         for (let isOver = false; !isOver; ) {
-          await store.listUsers();
+          await store.accounts.listUsers();
           isOver = await Promise.race([over.promise.then(() => true), sleep(500).then(() => false)]);
         }
       });

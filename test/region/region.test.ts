@@ -201,24 +201,24 @@ test(
         (error) =>
           error instanceof RackError && error.code === 'limit-reached' && error.message.includes(`--remove ${unused}`),
       );
-      assert.equal((await store.listKeys('bob')).length, KEYS_PER_USER_MAX);
+      assert.equal((await store.accounts.listKeys('bob')).length, KEYS_PER_USER_MAX);
       const find = (key: string) => {
         const [consumerKey = '', tokenKey = '', secret = ''] = key.split(':');
         return findApiKey(store, clock, { consumerKey, tokenKey, secret });
       };
       const [oldest = '', , newest = ''] = [keys[0], keys[1], keys.at(-1)];
-      assert.ok(!(await store.listKeys('bob')).some(wasUsed), 'a key that nobody has used looks unused');
+      assert.ok(!(await store.accounts.listKeys('bob')).some(wasUsed), 'a key that nobody has used looks unused');
       assert.equal((await find(oldest))?.username, 'bob');
       assert.deepEqual(
-        (await store.listKeys('bob')).map(wasUsed),
+        (await store.accounts.listKeys('bob')).map(wasUsed),
         keys.map((key) => key === oldest),
       );
       assert.equal((await find(newest))?.username, 'bob');
       assert.equal(await find(`x${newest}`), undefined);
       assert.equal(await find(`${newest}x`), undefined);
-      const stored = (await store.listKeys('bob')).at(-1);
+      const stored = (await store.accounts.listKeys('bob')).at(-1);
       assert.ok(!JSON.stringify(stored).includes(newest.split(':')[2] ?? '?'));
-      assert.ok(await store.removeKey('bob', unused));
+      assert.ok(await store.accounts.removeKey('bob', unused));
       assert.match(await createApiKey(store, clock, 'bob'), /:/);
     }),
 );

@@ -67,7 +67,7 @@ async function fill({ region, store, clock }: RegionPlace, count: number): Promi
   await fillRegion(store, count);
   for (let index = 0; index < count; index += 1) {
     const name = `x${index}`;
-    await store.addUser({ username: name, email: '', passwordHash: 'x', isAdmin: false, createdMs: 1 });
+    await store.accounts.addUser({ username: name, email: '', passwordHash: 'x', isAdmin: false, createdMs: 1 });
     await createApiKey(store, clock, name);
     await store.life.addSshKey({ username: name, key: `ssh-ed25519 ${name}`, createdMs: 1 }, 9, EVENT);
     await store.life.addTag({ name, comment: '', kernelParams: '' }, 1000, EVENT);
@@ -123,7 +123,7 @@ async function measure(
   const app = buildApp(context);
   try {
     await fill(place, count);
-    const admin = (await store.findUser('ann')) ?? assert.fail('ann');
+    const admin = (await store.accounts.findUser('ann')) ?? assert.fail('ann');
     const cookie = `${cookieName(undefined)}=${await context.sessions.open(admin)}`;
     const authorization = authorizationOf(await createApiKey(store, clock, 'ann'));
     const taken = new Map<string, { statements: number; status: number }>();

@@ -56,7 +56,7 @@ export async function createAdministrator(written: AdministratorFlags): Promise<
   // A taken name is refused before a person types a password.
   if (given === undefined && hasStore(place)) {
     await withStore(place, async (store) => {
-      if ((await store.findUser(username)) !== undefined) throw nameTaken(username);
+      if ((await store.accounts.findUser(username)) !== undefined) throw nameTaken(username);
     });
   }
   const account = { username, email, password: given ?? (await readPassword(flags)) };
@@ -117,7 +117,7 @@ export async function resetPassword(flags: PasswordFlags & { readonly config: st
 
 /** @throws RackError `not-found` */
 async function checkUser(store: RegionStore, username: string): Promise<void> {
-  if ((await store.findUser(username)) !== undefined) return;
+  if ((await store.accounts.findUser(username)) !== undefined) return;
   const remedy = `${await didYouMeanUser(store, username)}\`rackboot users list\` shows all`;
   throw new RackError('not-found', `there is no user ${username}: ${remedy}`);
 }
@@ -147,7 +147,7 @@ export async function printApiKey(flags: ApiKeyFlags): Promise<number> {
 async function listApiKeys(store: RegionStore, username: string): Promise<void> {
   const now = systemClock.wallTimeMs();
   const agoOf = (ms: number): string => `${formatDuration(Math.max(0, now - ms))} ago`;
-  const rows = (await store.listKeys(username)).map((key) => [
+  const rows = (await store.accounts.listKeys(username)).map((key) => [
     key.tokenKey,
     key.name,
     agoOf(key.createdMs),
@@ -159,7 +159,7 @@ async function listApiKeys(store: RegionStore, username: string): Promise<void> 
 /** @param given the second part of a key, or all of it */
 async function removeApiKey(store: RegionStore, username: string, given: string): Promise<void> {
   const tokenKey = given.split(':')[1] ?? given;
-  if (!(await store.removeKey(username, tokenKey)))
+  if (!(await store.accounts.removeKey(username, tokenKey)))
     throw new RackError('not-found', `${username} has no API key ${tokenKey}: --list instead of --remove shows all`);
   print(`${username}'s API key ${tokenKey} is removed: requests with it are refused from now on`);
 }

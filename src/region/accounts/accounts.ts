@@ -13,7 +13,8 @@ import { z } from 'zod';
 import type { Clock } from '../../clock.ts';
 import { isStoreUnavailable, RackError } from '../../errors.ts';
 import { nearestHint } from '../../nearest-name.ts';
-import type { ApiKey, RegionStore } from '../records/store.ts';
+import type { ApiKey } from '../records/account-store.ts';
+import type { RegionStore } from '../records/store.ts';
 import type { User } from '../records/user.ts';
 import { type RefusalNamed, type RefusalWord, refusal, sentenceOf, wordOfIssue } from '../words/refusal.ts';
 import type { PasswordPermit } from './password-limits.ts';
@@ -125,7 +126,13 @@ export async function createAdmin(store: RegionStore, clock: Clock, account: New
   if (problem !== undefined) throw new RackError('bad-argument', problem);
   const { username, email, password } = newUser.parse(account);
   const passwordHash = await hashPassword(password, clock);
-  const user = await store.addUser({ username, email, passwordHash, isAdmin: true, createdMs: clock.wallTimeMs() });
+  const user = await store.accounts.addUser({
+    username,
+    email,
+    passwordHash,
+    isAdmin: true,
+    createdMs: clock.wallTimeMs(),
+  });
   if (user === undefined) throw nameTaken(username);
   return user;
 }
@@ -134,7 +141,7 @@ export async function createAdmin(store: RegionStore, clock: Clock, account: New
 export const didYouMeanUser = async (store: RegionStore, username: string): Promise<string> =>
   nearestHint(
     username,
-    (await store.listUsers()).map((user) => user.username),
+    (await store.accounts.listUsers()).map((user) => user.username),
   );
 
 /** The error for a user name that is taken. */
@@ -164,13 +171,13 @@ export async function changePassword(
     atMs: clock.wallTimeMs(),
     username: LOCAL_ADMINISTRATOR,
   } as const;
-  if (!(await store.changeUser(username, { passwordHash }, event)))
+  if (!(await store.accounts.changeUser(username, { passwordHash }, event)))
     throw new RackError('not-found', `there is no user ${username}`);
 }
 
 /** Refuses one more API key of a user, and names the key unused for longest. */
 async function refuseKey(store: RegionStore, username: string): Promise<RefusalNamed<'api-keys-limit'>> {
-  const [unused] = (await store.listKeys(username)).toSorted((a, b) => a.usedMs - b.usedMs);
+  const [unused] = (await store.accounts.listKeys(username)).toSorted((a, b) => a.usedMs - b.usedMs);
   return refusal('api-keys-limit', { username, max: KEYS_PER_USER_MAX, unused: unused?.tokenKey ?? 'none' });
 }
 
@@ -179,14 +186,14 @@ export const findKeyRefusal = async (
   store: RegionStore,
   username: string,
 ): Promise<RefusalNamed<'api-keys-limit'> | undefined> =>
-  (await store.listKeys(username)).length < KEYS_PER_USER_MAX ? undefined : await refuseKey(store, username);
+  (await store.accounts.listKeys(username)).length < KEYS_PER_USER_MAX ? undefined : await refuseKey(store, username);
 
 /**
  * Creates an API key and returns its text, `consumer:token:secret`, which cannot be retrieved again.
  * @throws RackError `not-found` if there is no such user; `limit-reached` if the user has as many as a user may have
  */
 export async function createApiKey(store: RegionStore, clock: Clock, username: string, name = ''): Promise<string> {
-  if ((await store.findUser(username)) === undefined) {
+  if ((await store.accounts.findUser(username)) === undefined) {
     throw new RackError(
       'not-found',
       `there is no user ${username}: ${await didYouMeanUser(store, username)}\`rackboot users list\` shows all, \`rackboot users add ${username}\` makes one`,
@@ -204,7 +211,7 @@ export async function createApiKey(store: RegionStore, clock: Clock, username: s
     createdMs: nowMs,
     usedMs: nowMs,
   };
-  if (!(await store.addKey(key, KEYS_PER_USER_MAX)))
+  if (!(await store.accounts.addKey(key, KEYS_PER_USER_MAX)))
     throw new RackError('limit-reached', sentenceOf(await refuseKey(store, username)));
   const event = { type: 'AUTHORISATION', code: 'api-key-made', params: { name }, atMs: nowMs, username } as const;
   await store.recordEvent(event, undefined);
@@ -230,7 +237,7 @@ export async function findApiKey(
   clock: Clock,
   credentials: { readonly consumerKey: string; readonly tokenKey: string; readonly secret: string },
 ): Promise<ApiKey | undefined> {
-  const key = await store.findKey(credentials.tokenKey);
+  const key = await store.accounts.findKey(credentials.tokenKey);
   const digest = digestOf(credentials.secret);
   // An unknown key is compared too, so that the time reveals nothing.
   const matches = equalSecrets(digest, key?.secretDigest ?? '');
@@ -247,7 +254,7 @@ export const wasUsed = ({ usedMs, createdMs }: Pick<ApiKey, 'usedMs' | 'createdM
 /** The time of use only decides which key to remove first, so a full disk must not make requests fail. */
 async function markUsed(store: RegionStore, key: ApiKey, nowMs: number): Promise<void> {
   try {
-    await store.markKeyUsed(key.tokenKey, nowMs);
+    await store.accounts.markKeyUsed(key.tokenKey, nowMs);
   } catch (error) {
     if (!isStoreUnavailable(error)) throw error;
   }

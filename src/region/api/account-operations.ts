@@ -16,7 +16,7 @@ function whoami(call: ApiCall): Answer {
 /** The caller's account name; `undefined` for the local administrator, who has no account and so no keys. */
 async function accountOf(call: ApiCall): Promise<string | undefined> {
   const { caller } = call;
-  return caller.kind === 'user' && (await call.region.store.findUser(caller.username)) !== undefined
+  return caller.kind === 'user' && (await call.region.store.accounts.findUser(caller.username)) !== undefined
     ? caller.username
     : undefined;
 }
@@ -35,7 +35,7 @@ async function createToken(call: ApiCall, given: { readonly name?: string | unde
 
 async function deleteToken(call: ApiCall, given: { readonly token_key: string }): Promise<Answer> {
   const username = await accountOf(call);
-  const isGone = username !== undefined && (await call.region.store.removeKey(username, given.token_key));
+  const isGone = username !== undefined && (await call.region.store.accounts.removeKey(username, given.token_key));
   if (!isGone) return refuse('not-found.api-key');
   await recordChange(call, { change: 'removed', name: '' });
   return { kind: 'empty' };
@@ -53,7 +53,7 @@ async function renameToken(call: ApiCall, given: z.output<typeof renaming>): Pro
   const tokenKey = parts.length === 1 ? parts[0] : parts[1];
   if (tokenKey === undefined || tokenKey === '') return refuseField('token', 'field.key-rename');
   const username = await accountOf(call);
-  const isDone = username !== undefined && (await call.region.store.renameKey(username, tokenKey, given.name));
+  const isDone = username !== undefined && (await call.region.store.accounts.renameKey(username, tokenKey, given.name));
   if (!isDone) return refuse('not-found.api-key');
   await recordChange(call, { change: 'renamed', name: given.name });
   return { kind: 'text', text: 'Accepted', contentType: 'text/plain; charset=utf-8' };
@@ -69,7 +69,7 @@ const renaming = z.object({
 /** Lists the keys without their secrets, which are not stored. */
 async function listTokens(call: ApiCall): Promise<Answer> {
   const username = await accountOf(call);
-  const keys = username === undefined ? [] : await call.region.store.listKeys(username);
+  const keys = username === undefined ? [] : await call.region.store.accounts.listKeys(username);
   return json(keys.map((key) => ({ name: key.name, token: `${key.consumerKey}:${key.tokenKey}:` })));
 }
 

@@ -32,7 +32,7 @@ import { userJson } from './user-operations.ts';
 /** The accounts of all users by name. */
 type Users = ReadonlyMap<string, unknown>;
 const usersOf = async (call: ApiCall): Promise<Users> =>
-  new Map((await call.region.store.listUsers()).map((user) => [user.username, userJson(call, user)]));
+  new Map((await call.region.store.accounts.listUsers()).map((user) => [user.username, userJson(call, user)]));
 
 function addressJson(call: ApiCall, view: NetworkView, one: ReservedAddress, users: Users): unknown {
   const resource = { resource_uri: `/MAAS/api/${call.version}/ipaddresses/` };

@@ -72,13 +72,13 @@ const showRange = (call: ApiCall, users: readonly User[]) => (view: NetworkView,
 };
 
 async function list(call: ApiCall): Promise<Answer> {
-  const [{ ranges }, users] = [await look(call), await call.region.store.listUsers()];
+  const [{ ranges }, users] = [await look(call), await call.region.store.accounts.listUsers()];
   return listed(call, ranges, (one) => shown(call, one, users));
 }
 
 async function read(call: ApiCall): Promise<Answer> {
   const found = findRange(await look(call), call);
-  return found === undefined ? noRange(call) : json(shown(call, found, await call.region.store.listUsers()));
+  return found === undefined ? noRange(call) : json(shown(call, found, await call.region.store.accounts.listUsers()));
 }
 
 /** The bounds in the parameters, in the place of those before. */
@@ -219,7 +219,7 @@ async function add(call: ApiCall, given: z.output<typeof newRange>): Promise<Ans
   if ('kind' in bounds) return bounds;
   const { type } = given;
   if (type !== 'reserved' && !isAdmin(call)) return refuse('not-allowed.dynamic');
-  const users = await call.region.store.listUsers();
+  const users = await call.region.store.accounts.listUsers();
   const decide = (view: NetworkView, id: number): WantedChange | Refusal =>
     type === 'reserved'
       ? reservedAddition(call, view, id, given, bounds)
@@ -235,7 +235,7 @@ function refuseForeign(call: ApiCall, { range }: RangeView): Refusal | undefined
 }
 
 async function amend(call: ApiCall, given: Given): Promise<Answer> {
-  const users = await call.region.store.listUsers();
+  const users = await call.region.store.accounts.listUsers();
   return await ofRange(
     change(
       call,

@@ -15,13 +15,13 @@ export async function watchRights(call: ApiCall): Promise<() => Promise<LostRigh
   if (peer.isOperator) return async () => undefined;
   if (caller.kind !== 'user') return async () => 'ended';
   const { username, tokenKey } = caller;
-  const before = await store.findUser(username);
+  const before = await store.accounts.findUser(username);
   return async () => {
-    const now = await store.findUser(username);
+    const now = await store.accounts.findUser(username);
     const isKnown =
       tokenKey === undefined
         ? now?.passwordHash === before?.passwordHash
-        : (await store.findKey(tokenKey))?.username === username;
+        : (await store.accounts.findKey(tokenKey))?.username === username;
     if (now === undefined || !isKnown) return 'ended';
     return caller.isAdmin && !now.isAdmin ? 'demoted' : undefined;
   };

@@ -27,7 +27,8 @@ async function userOf(call: ApiCall, wanted: string | undefined): Promise<string
   if (caller.kind !== 'user') return refuse('not-allowed.ssh-keys');
   if (wanted === undefined || wanted === '' || wanted === caller.username) return caller.username;
   if (!caller.isAdmin) return refuse('not-allowed.others-keys');
-  if ((await call.region.store.findUser(wanted)) === undefined) return refuse('not-found.user', { username: wanted });
+  if ((await call.region.store.accounts.findUser(wanted)) === undefined)
+    return refuse('not-found.user', { username: wanted });
   return wanted;
 }
 

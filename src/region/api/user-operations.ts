@@ -39,7 +39,7 @@ const HANDED_OVER_AT_ONCE = 50;
 const flag = () => value(z.string().max(16));
 const noUser = (): Refusal => refuse('not-found.account');
 const findUser = async (call: ApiCall): Promise<User | undefined> =>
-  await call.region.store.findUser(call.path.username ?? '');
+  await call.region.store.accounts.findUser(call.path.username ?? '');
 
 const refusalOf = (lost: LostRights | undefined, needsAdmin: boolean): Refusal | undefined => {
   if (lost === 'ended') return refuse('not-authenticated.ended');
@@ -87,10 +87,16 @@ async function create(call: ApiCall, given: z.output<typeof newUser>): Promise<A
   if (problems !== undefined) return refuseFields(problems);
   const taken = (): Refusal => refuseField('username', 'field.username-taken', { username });
   const { store, clock } = call.region;
-  if ((await store.findUser(username)) !== undefined) return taken();
+  if ((await store.accounts.findUser(username)) !== undefined) return taken();
   const isAdmin = isTrue(given.is_superuser);
   return withHash(call, password, true, async (passwordHash) => {
-    const user = await store.addUser({ username, email, passwordHash, isAdmin, createdMs: clock.wallTimeMs() });
+    const user = await store.accounts.addUser({
+      username,
+      email,
+      passwordHash,
+      isAdmin,
+      createdMs: clock.wallTimeMs(),
+    });
     if (user === undefined) return taken();
     const event = eventBy(call, 'AUTHORISATION', { code: 'user-created', params: { user: username, isAdmin } });
     await store.recordEvent(event, undefined);
@@ -105,7 +111,7 @@ async function refuseLoss(
   own: 'not-allowed.own-rights' | 'not-allowed.own-account',
 ): Promise<Refusal | undefined> {
   if (username === usernameOf(call)) return refuse(own);
-  const isLast = isAdmin && (await call.region.store.listUsers()).filter((user) => user.isAdmin).length === 1;
+  const isLast = isAdmin && (await call.region.store.accounts.listUsers()).filter((user) => user.isAdmin).length === 1;
   return isLast ? refuse('not-allowed.last-administrator', { username }) : undefined;
 }
 
@@ -127,7 +133,7 @@ async function refuseHeld({ region }: ApiCall, username: string): Promise<Refusa
 /** Gives the machines and devices of one user to another. @returns the refusal; undefined: it is done */
 async function handOver(call: ApiCall, username: string, heir: string): Promise<Refusal | undefined> {
   const { store, clock } = call.region;
-  const to = heir === username ? undefined : await store.findUser(heir);
+  const to = heir === username ? undefined : await store.accounts.findUser(heir);
   if (to === undefined) return refuseField('transfer_resources_to', 'field.heir', { username: heir });
   const atMs = clock.wallTimeMs();
   const event = { type: 'NODE', code: 'owner-changed', params: { from: username, to: heir }, atMs } as const;
@@ -157,7 +163,7 @@ async function change(call: ApiCall, given: z.output<typeof changes>): Promise<A
     params: { user: user.username, isAdmin },
   });
   const lost = isAdmin || !user.isAdmin ? undefined : findLostRacks(call, user);
-  await call.region.store.changeUser(user.username, { isAdmin }, event);
+  await call.region.store.accounts.changeUser(user.username, { isAdmin }, event);
   if (lost !== undefined) await call.region.store.recordEvent(lost, undefined);
   return json(userJson(call, { ...user, isAdmin }));
 }
@@ -179,7 +185,7 @@ async function remove(call: ApiCall, given: z.output<typeof removal>): Promise<A
   const problem = heir === '' ? await refuseHeld(call, username) : await handOver(call, username, heir);
   if (problem !== undefined) return problem;
   const lost = findLostRacks(call, user);
-  await store.removeUser(
+  await store.accounts.removeUser(
     username,
     eventBy(call, 'AUTHORISATION', { code: 'user-removed', params: { user: username } }),
   );
@@ -203,7 +209,7 @@ async function changePassword(call: ApiCall, { password }: z.output<typeof passw
   if (problems !== undefined) return refuseFields({ password: problems });
   return await withHash(call, password, !isOwn, async (passwordHash) => {
     const event = eventBy(call, 'AUTHORISATION', { code: 'password-changed', params: { user: username } });
-    return (await region.store.changeUser(username, { passwordHash }, event)) ? { kind: 'empty' } : noUser();
+    return (await region.store.accounts.changeUser(username, { passwordHash }, event)) ? { kind: 'empty' } : noUser();
   });
 }
 
@@ -217,7 +223,7 @@ export const USER_OPERATIONS: readonly Operation[] = [
     access: 'user',
     doc: 'List users.',
     parameters: nothing,
-    run: async (call) => json((await call.region.store.listUsers()).map((user) => userJson(call, user))),
+    run: async (call) => json((await call.region.store.accounts.listUsers()).map((user) => userJson(call, user))),
   }),
   defineOperation({
     ...many,

@@ -134,7 +134,7 @@ export async function findDebugLogin(
   const login = await store.logins.findDebug(machine.systemId);
   if (login === undefined) return undefined;
   const { username } = login;
-  const user = await store.findUser(username);
+  const user = await store.accounts.findUser(username);
   const isAdmin = user === undefined ? username === LOCAL_ADMINISTRATOR : user.isAdmin;
   if (!isAdmin && machine.owner !== username) return undefined;
   // A clock set back must not extend the login.

@@ -58,7 +58,7 @@ export class PageGuard {
     if (peer.isByRack) return 'by-rack';
     const { share } = peer;
     const { store, passwords } = this.#region;
-    const user = await store.findUser(username);
+    const user = await store.accounts.findUser(username);
     const place = JSON.stringify([share, username]);
     // The stored hash is part of the digest, so a changed password is not accepted from memory.
     const facts = JSON.stringify([place, password, user?.passwordHash ?? '']);

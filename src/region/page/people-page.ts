@@ -47,7 +47,7 @@ function userItem(view: View, user: User, keys: number): Html {
 }
 
 async function render(view: View): Promise<Html> {
-  const users = (await view.region.store.listUsers()).slice(0, SHOWN_MAX);
+  const users = (await view.region.store.accounts.listUsers()).slice(0, SHOWN_MAX);
   const keys = await view.region.store.life.countSshKeys();
   const items = users.map((user) => userItem(view, user, keys.get(user.username) ?? 0));
   const added = ofForm(view, given(view, 'do') === 'add');

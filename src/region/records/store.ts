@@ -12,6 +12,7 @@
 import type { MacAddress } from '../../net/address.ts';
 import type { PowerLedger } from '../../power/ledger.ts';
 import type { SshKeyStore } from '../../power/ssh-identity.ts';
+import type { AccountStore } from './account-store.ts';
 import type { AreaStore } from './area-store.ts';
 import type { BootStore } from './boot-store.ts';
 import type {
@@ -49,7 +50,6 @@ import type { SessionStore } from './session-store.ts';
 import type { StoreAvailability, StoreConfirmation, StoreNeighbours, StoreTroubles } from './store-state.ts';
 import type { ListedSetting, SettingsDecision, SettingsOutcome, StoredSetting } from './stored-setting.ts';
 import type { UploadStore } from './upload-store.ts';
-import type { User, UserChange } from './user.ts';
 
 /** Two machines that may be one; or one machine that may be two: then both ids are the same, until a person accepts or splits it. */
 export interface Conflict {
@@ -109,19 +109,6 @@ export interface RecordedReports {
   readonly leased: ReadonlySet<string>;
 }
 
-/** The API key of a user or a machine. Only a digest of the secret is stored. */
-export interface ApiKey {
-  readonly tokenKey: string;
-  readonly consumerKey: string;
-  /** SHA-256 of the secret, 64 hexadecimal digits. */
-  readonly secretDigest: string;
-  readonly name: string;
-  readonly username?: string | undefined;
-  readonly systemId?: string | undefined;
-  readonly createdMs: number;
-  readonly usedMs: number;
-}
-
 /**
  * The version up to which every change is stored: a process that has read all changes up to it has missed none. At most `desiredVersion`.
  */
@@ -135,6 +122,7 @@ export interface SettledVersion {
 }
 
 export interface RegionStore {
+  readonly accounts: AccountStore;
   readonly racks: RackStore;
   readonly life: LifeStore;
   readonly logins: LoginStore;
@@ -291,23 +279,5 @@ export interface RegionStore {
    * @param isQuiet true leaves out DEBUG events, and AUDIT events, which do not show a machine's state
    */
   newestEvents(systemIds: readonly string[], isQuiet?: boolean): Promise<ReadonlyMap<string, MachineEvent>>;
-
-  /** @returns undefined if the name is taken */
-  addUser(user: Omit<User, 'id'>): Promise<User | undefined>;
-  findUser(username: string): Promise<User | undefined>;
-  listUsers(): Promise<readonly User[]>;
-  /** @returns false if there is no such user */
-  changeUser(username: string, change: UserChange, event: NewMachineEvent): Promise<boolean>;
-  /** Removes a user with their API keys and SSH keys. @returns false if there is no such user */
-  removeUser(username: string, event: NewMachineEvent): Promise<boolean>;
-  /** @returns false if its owner has `keysMax` keys already */
-  addKey(key: ApiKey, keysMax: number): Promise<boolean>;
-  findKey(tokenKey: string): Promise<ApiKey | undefined>;
-  listKeys(username: string): Promise<readonly ApiKey[]>;
-  markKeyUsed(tokenKey: string, atMs: number): Promise<void>;
-  /** @returns false if the user has no such key */
-  renameKey(username: string, tokenKey: string, name: string): Promise<boolean>;
-  /** @returns false if the user has no such key */
-  removeKey(username: string, tokenKey: string): Promise<boolean>;
   close(): Promise<void>;
 }

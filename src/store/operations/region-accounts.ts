@@ -3,8 +3,8 @@
 // 1. An API key belongs to a user or a machine, and is deleted with its owner.
 // 2. When an account loses a key or its rights change, the racks get a new version, because a rack may authenticate with that key.
 
+import type { ApiKey } from '../../region/records/account-store.ts';
 import type { NewMachineEvent } from '../../region/records/machine-event.ts';
-import type { ApiKey } from '../../region/records/store.ts';
 import type { User, UserChange } from '../../region/records/user.ts';
 import type { EventTable } from './region-events.ts';
 import { readKey, readUser } from './region-rows.ts';

@@ -8,6 +8,7 @@ import { isFields } from '../../fields.ts';
 import { accepts, MACHINE_TEXT_MAX } from '../../machines/desired-state.ts';
 import type { MachineAddress } from '../../machines/machine.ts';
 import { type Ipv4, ipv4, type MacAddress, mac } from '../../net/address.ts';
+import type { ApiKey } from '../../region/records/account-store.ts';
 import { readStoredFacts } from '../../region/records/hardware-facts.ts';
 import { findStatusByNumber, type MachineStatus, statusRow } from '../../region/records/lifecycle.ts';
 import type { MachineForRacks, MachineOutline, UntouchedMachine } from '../../region/records/machine.ts';
@@ -23,7 +24,6 @@ import {
 import { readStoredLayout } from '../../region/records/machine-layout.ts';
 import { readStoredPowerParameters } from '../../region/records/power-parameters.ts';
 import { POWER_TASKS, type PowerTask } from '../../region/records/power-task.ts';
-import type { ApiKey } from '../../region/records/store.ts';
 import type { User } from '../../region/records/user.ts';
 import { readStoredWork } from '../../region/records/work.ts';
 import { converted, number, optionalNumber, optionalText, type Row, readsRow, type StoredRow, text } from '../rows.ts';

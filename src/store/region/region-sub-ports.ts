@@ -2,6 +2,7 @@
 
 import { NotOnDuty, type PowerLedger } from '../../power/ledger.ts';
 import type { SshKeyStore } from '../../power/ssh-identity.ts';
+import type { AccountStore } from '../../region/records/account-store.ts';
 import type { AreaStore } from '../../region/records/area-store.ts';
 import type { BootStore } from '../../region/records/boot-store.ts';
 import type { DutyStore } from '../../region/records/duty-store.ts';
@@ -13,6 +14,7 @@ import type { RackStore } from '../../region/records/rack-store.ts';
 import type { ScriptStore } from '../../region/records/script-store.ts';
 import type { SessionStore } from '../../region/records/session-store.ts';
 import type { UploadStore } from '../../region/records/upload-store.ts';
+import type { AccountTables } from '../operations/region-accounts.ts';
 import type { AreaTable } from '../operations/region-areas.ts';
 import type { BootTables } from '../operations/region-boot.ts';
 import { checkDuties, holdDuties, leaveDuties, timeMs } from '../operations/region-duties.ts';
@@ -28,6 +30,20 @@ import { findSshKey, keepSshKey } from '../operations/region-ssh-key.ts';
 import type { UploadTable } from '../operations/region-uploads.ts';
 import type { RegionDriver } from './region-driver.ts';
 import type { ReportingDriver } from './reporting-driver.ts';
+
+export const accountStore = (table: AccountTables, run: RegionDriver): AccountStore => ({
+  addUser: (user) => run.write(() => table.addUser(user)),
+  changeUser: (username, change, event) => run.write(() => table.changeUser(username, change, event)),
+  removeUser: (username, event) => run.write(() => table.removeUser(username, event)),
+  findUser: (username) => run.read(() => table.findUser(username)),
+  listUsers: () => run.read(() => table.listUsers()),
+  addKey: (key, keysMax) => run.write(() => table.addKey(key, keysMax)),
+  findKey: (tokenKey) => run.read(() => table.findKey(tokenKey)),
+  listKeys: (username) => run.read(() => table.listKeys(username)),
+  markKeyUsed: (tokenKey, atMs) => run.write(() => table.markKeyUsed(tokenKey, atMs)),
+  renameKey: (username, tokenKey, name) => run.write(() => table.renameKey(username, tokenKey, name)),
+  removeKey: (username, tokenKey) => run.write(() => table.removeKey(username, tokenKey)),
+});
 
 export const lifeStore = (table: LifeTables, run: RegionDriver): LifeStore => ({
   addSshKey: (key, keysMax, event) => run.write(() => table.addSshKey(key, keysMax, event)),

@@ -3,6 +3,7 @@
 import type { MacAddress } from '../../net/address.ts';
 import type { PowerLedger } from '../../power/ledger.ts';
 import type { SshKeyStore } from '../../power/ssh-identity.ts';
+import type { AccountStore } from '../../region/records/account-store.ts';
 import type { AreaStore } from '../../region/records/area-store.ts';
 import type { BootStore } from '../../region/records/boot-store.ts';
 import type {
@@ -37,7 +38,6 @@ import type { RateStore } from '../../region/records/rate-store.ts';
 import type { ScriptStore } from '../../region/records/script-store.ts';
 import type { SessionStore } from '../../region/records/session-store.ts';
 import type {
-  ApiKey,
   Conflict,
   EventOf,
   HeardHost,
@@ -54,7 +54,6 @@ import type {
   StoredSetting,
 } from '../../region/records/stored-setting.ts';
 import type { UploadStore } from '../../region/records/upload-store.ts';
-import type { User, UserChange } from '../../region/records/user.ts';
 import { StoreOutage } from '../../region/words/outage.ts';
 import type { EventBounds } from '../operations/event-cuts.ts';
 import type { RaisedCounter } from '../operations/region-counters.ts';
@@ -68,6 +67,7 @@ import { RegionTables } from '../operations/region-tables.ts';
 import { desiredVersion, listGone, settledVersion } from '../operations/region-versions.ts';
 import type { RegionDriver } from './region-driver.ts';
 import {
+  accountStore,
   areaStore,
   bootStore,
   dutyStore,
@@ -104,6 +104,7 @@ export class StoredRegion implements RegionStore {
   readonly #driver: ReportingDriver;
   readonly #tables: RegionTables;
   readonly #onRaised: (raised: RaisedCounter) => void;
+  readonly accounts: AccountStore;
   readonly racks: RackStore;
   readonly life: LifeStore;
   readonly logins: LoginStore;
@@ -134,7 +135,8 @@ export class StoredRegion implements RegionStore {
     this.troubles = this.#driver;
     this.#onRaised = (raised) => this.#driver.report(new StoreOutage({ note: 'counter-raised', ...raised }));
     this.#tables = new RegionTables(bounds, this.#onRaised);
-    const { racks, life, logins, scripts, boot, uploads, areas, power, networks } = this.#tables;
+    const { accounts, racks, life, logins, scripts, boot, uploads, areas, power, networks } = this.#tables;
+    this.accounts = accountStore(accounts, this.#driver);
     this.racks = rackStore(racks, this.#driver);
     this.life = lifeStore(life, this.#driver);
     this.logins = loginStore(logins, this.#driver);
@@ -344,50 +346,6 @@ export class StoredRegion implements RegionStore {
 
   newestEvents(systemIds: readonly string[], isQuiet = false): Promise<ReadonlyMap<string, MachineEvent>> {
     return this.#driver.readable(() => this.#tables.events.newest(systemIds, isQuiet));
-  }
-
-  addUser(user: Omit<User, 'id'>): Promise<User | undefined> {
-    return this.#driver.write(() => this.#tables.accounts.addUser(user));
-  }
-
-  changeUser(username: string, change: UserChange, event: NewMachineEvent): Promise<boolean> {
-    return this.#driver.write(() => this.#tables.accounts.changeUser(username, change, event));
-  }
-
-  removeUser(username: string, event: NewMachineEvent): Promise<boolean> {
-    return this.#driver.write(() => this.#tables.accounts.removeUser(username, event));
-  }
-
-  findUser(username: string): Promise<User | undefined> {
-    return this.#driver.read(() => this.#tables.accounts.findUser(username));
-  }
-
-  listUsers(): Promise<readonly User[]> {
-    return this.#driver.read(() => this.#tables.accounts.listUsers());
-  }
-
-  addKey(key: ApiKey, keysMax: number): Promise<boolean> {
-    return this.#driver.write(() => this.#tables.accounts.addKey(key, keysMax));
-  }
-
-  findKey(tokenKey: string): Promise<ApiKey | undefined> {
-    return this.#driver.read(() => this.#tables.accounts.findKey(tokenKey));
-  }
-
-  listKeys(username: string): Promise<readonly ApiKey[]> {
-    return this.#driver.read(() => this.#tables.accounts.listKeys(username));
-  }
-
-  async markKeyUsed(tokenKey: string, atMs: number): Promise<void> {
-    await this.#driver.write(() => this.#tables.accounts.markKeyUsed(tokenKey, atMs));
-  }
-
-  renameKey(username: string, tokenKey: string, name: string): Promise<boolean> {
-    return this.#driver.write(() => this.#tables.accounts.renameKey(username, tokenKey, name));
-  }
-
-  removeKey(username: string, tokenKey: string): Promise<boolean> {
-    return this.#driver.write(() => this.#tables.accounts.removeKey(username, tokenKey));
   }
 
   async close(): Promise<void> {

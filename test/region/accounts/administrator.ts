@@ -18,7 +18,13 @@ export function hashOnce(password: string, clock: Clock): Promise<string> {
 export async function addAdmin(store: RegionStore, clock: Clock, account: NewUser): Promise<User> {
   const { username, email, password } = account;
   const passwordHash = await hashOnce(password, clock);
-  const user = await store.addUser({ username, email, passwordHash, isAdmin: true, createdMs: clock.wallTimeMs() });
+  const user = await store.accounts.addUser({
+    username,
+    email,
+    passwordHash,
+    isAdmin: true,
+    createdMs: clock.wallTimeMs(),
+  });
   if (user === undefined) throw new Error(`${username} exists`);
   return user;
 }

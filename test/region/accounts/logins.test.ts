@@ -120,7 +120,7 @@ const scene = (title: string, work: (scene: Scene) => Promise<void>, switched = 
       for (const username of ['ann', 'abe', 'bob']) {
         await addAdmin(place.store, place.clock, { username, email: '', password: 'correct horse' });
       }
-      await place.store.changeUser('bob', { isAdmin: false }, WORD);
+      await place.store.accounts.changeUser('bob', { isAdmin: false }, WORD);
       await work(made);
       made.close();
     }),
@@ -219,7 +219,7 @@ scene(
     await it.ask('POST', 'debug_login', await it.as('ann'), {});
     const open = async () => findDebugLogin(it.region, await it.machine());
     assert.equal((await open())?.secondsLeft, 3600);
-    await it.place.store.changeUser('ann', { isAdmin: false }, WORD);
+    await it.place.store.accounts.changeUser('ann', { isAdmin: false }, WORD);
     assert.equal(await open(), undefined);
     assert.equal((await it.agent('watch')).text, 'wanted=yes\n');
     assert.equal((await it.agent('debug-keys')).refusal, 'not-this-boot');

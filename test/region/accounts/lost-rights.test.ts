@@ -22,12 +22,12 @@ interface Loss {
 }
 
 const addUser = ({ store }: RegionPlace, username: string, isAdmin: boolean) =>
-  store.addUser({ username, email: '', passwordHash: `hash of ${username}`, isAdmin, createdMs: 0 });
+  store.accounts.addUser({ username, email: '', passwordHash: `hash of ${username}`, isAdmin, createdMs: 0 });
 const eventOf = ({ clock }: RegionPlace) => {
   const atMs = clock.wallTimeMs();
   return { type: 'AUTHORISATION', code: 'user-removed', params: { user: 'mallory' }, atMs, username: 'ann' } as const;
 };
-const remove = (place: RegionPlace) => place.store.removeUser('mallory', eventOf(place));
+const remove = (place: RegionPlace) => place.store.accounts.removeUser('mallory', eventOf(place));
 
 const LOSSES: readonly Loss[] = [
   { what: 'nothing happens', happens: async () => undefined, asAdmin: undefined, own: undefined },
@@ -48,13 +48,13 @@ const LOSSES: readonly Loss[] = [
   },
   {
     what: 'the rights are revoked',
-    happens: (place) => place.store.changeUser('mallory', { isAdmin: false }, eventOf(place)),
+    happens: (place) => place.store.accounts.changeUser('mallory', { isAdmin: false }, eventOf(place)),
     asAdmin: 'not-allowed',
     own: undefined,
   },
   {
     what: 'the key is deleted',
-    happens: ({ store }, tokenKey) => store.removeKey('mallory', tokenKey),
+    happens: ({ store }, tokenKey) => store.accounts.removeKey('mallory', tokenKey),
     asAdmin: 'not-authenticated',
     own: 'not-authenticated',
   },
@@ -122,7 +122,7 @@ for (const { what, happens, asAdmin, own } of LOSSES)
           const wanted = target === 'mallory' ? own : asAdmin;
           const given = { email: '', password: PASSWORD, ...fields };
           assert.equal(await ask(`/MAAS/api/2.0/${path}`, { authorization }, given), wanted, path);
-          assert.equal((await store.findUser(target))?.passwordHash === NEW_HASH, wanted === undefined, path);
+          assert.equal((await store.accounts.findUser(target))?.passwordHash === NEW_HASH, wanted === undefined, path);
         },
       );
     }
@@ -133,15 +133,15 @@ test('a session that another password ends meanwhile changes no password', async
     await withMeanwhile(
       t,
       async (place) => {
-        if (isEnded) await place.store.changeUser('olga', { passwordHash: "ann's choice" }, eventOf(place));
+        if (isEnded) await place.store.accounts.changeUser('olga', { passwordHash: "ann's choice" }, eventOf(place));
       },
       async ({ store }, ask, { sessions }) => {
-        const token = await sessions.open((await store.findUser('olga')) ?? assert.fail('olga'));
+        const token = await sessions.open((await store.accounts.findUser('olga')) ?? assert.fail('olga'));
         const csrf = (await sessions.find(token))?.csrf ?? '';
         const form = { csrf, do: 'password', new: PASSWORD, again: PASSWORD };
         const cookie = `${cookieName(undefined)}=${token}`;
         assert.equal(await ask('/MAAS/account/', { cookie }, form), isEnded ? 'not-authenticated' : undefined);
-        assert.equal((await store.findUser('olga'))?.passwordHash, isEnded ? "ann's choice" : NEW_HASH);
+        assert.equal((await store.accounts.findUser('olga'))?.passwordHash, isEnded ? "ann's choice" : NEW_HASH);
       },
     );
 });

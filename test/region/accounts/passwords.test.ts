@@ -42,7 +42,7 @@ async function withHouse(work: (house: House) => Promise<void>): Promise<void> {
   try {
     await addAdmin(place.store, place.clock, { username: 'admin', email: '', password: PASSWORD });
     const ann = { username: 'ann', email: '', passwordHash: FOREIGN_HASH, isAdmin: false, createdMs: 0 };
-    await place.store.addUser(ann);
+    await place.store.accounts.addUser(ann);
     await work({ place, app, ways });
   } finally {
     await app.close();

@@ -394,7 +394,7 @@ test('an administrator changes, moves and deletes a machine; a machine with its 
     assert.equal((await client.form(url, { hostname: '10-0-0-1' }, { method: 'PUT', headers: admin })).status, 400);
     const key = { consumerKey: 'c', name: '', systemId: id, createdMs: 0, usedMs: 0 };
     const digest = '2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf527a25b';
-    await client.place.store.addKey({ ...key, tokenKey: 't', secretDigest: digest }, 1);
+    await client.place.store.accounts.addKey({ ...key, tokenKey: 't', secretDigest: digest }, 1);
     const machine = keyHeader('c:t:secret');
     assert.equal((await client.ask({ url, headers: machine })).status, 200);
     assert.equal((await client.ask({ url: '/MAAS/api/2.0/machines/zzzzzz/', headers: machine })).status, 404);
@@ -465,15 +465,15 @@ test('a user creates, lists and deletes keys; the secret is never shown again', 
 test('a key beyond the bound of a user is refused with the command that deletes another, and every other key still works', () =>
   withApi(async (client, admin) => {
     const { store, clock } = client.place;
-    for (let count = (await store.listKeys('admin')).length; count < KEYS_PER_USER_MAX; count += 1)
+    for (let count = (await store.accounts.listKeys('admin')).length; count < KEYS_PER_USER_MAX; count += 1)
       await createApiKey(store, clock, 'admin');
     const url = '/MAAS/api/2.0/account/?op=create_authorisation_token';
     const refused = await client.form(url, { name: 'one more' }, { headers: admin });
     assert.deepEqual([refused.status, refused.headers['x-rackboot-refusal']], [403, 'api-keys-limit']);
     const [, named = ''] =
       /op=delete_authorisation_token.*rackboot apikey --username admin --remove (\w+)/.exec(refused.text) ?? [];
-    assert.equal((await store.findKey(named))?.username, 'admin', refused.text);
-    assert.equal((await store.listKeys('admin')).length, KEYS_PER_USER_MAX);
+    assert.equal((await store.accounts.findKey(named))?.username, 'admin', refused.text);
+    assert.equal((await store.accounts.listKeys('admin')).length, KEYS_PER_USER_MAX);
     assert.equal((await client.ask({ url: '/MAAS/api/2.0/users/?op=whoami', headers: admin })).status, 200);
   }));
 

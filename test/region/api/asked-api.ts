@@ -54,7 +54,13 @@ export async function withAskedApi(
     await addAdmin(store, clock, { username: 'admin', email: '', password: 'long enough' });
     const passwordHash = await hashOnce('long enough', clock);
     for (const username of CALLERS.slice(1))
-      await store.addUser({ username, email: `${username}@example.org`, passwordHash, isAdmin: false, createdMs: 0 });
+      await store.accounts.addUser({
+        username,
+        email: `${username}@example.org`,
+        passwordHash,
+        isAdmin: false,
+        createdMs: 0,
+      });
     const keys = new Map<CallerName, string>();
     for (const username of CALLERS) keys.set(username, authorizationOf(await createApiKey(store, clock, username)));
     const inject = async (

@@ -31,7 +31,7 @@ async function withApi(
   try {
     const { store, clock, region } = place;
     await addAdmin(store, clock, { username: 'admin', email: '', password: 'long enough' });
-    await store.addUser({ username: 'user', email: '', passwordHash: 'x', isAdmin: false, createdMs: 1 });
+    await store.accounts.addUser({ username: 'user', email: '', passwordHash: 'x', isAdmin: false, createdMs: 1 });
     const headers = new Map<string, object>([['nobody', {}]]);
     for (const username of ['admin', 'user']) {
       const [consumer, token, secret] = (await createApiKey(store, clock, username)).split(':');

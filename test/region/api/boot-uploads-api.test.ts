@@ -64,7 +64,7 @@ async function withClient(
   try {
     if (shared.store === undefined) {
       await addAdmin(store, clock, { username: 'admin', email: '', password: 'long enough' });
-      await store.addUser({ username: 'user', email: '', passwordHash: 'x', isAdmin: false, createdMs: 1 });
+      await store.accounts.addUser({ username: 'user', email: '', passwordHash: 'x', isAdmin: false, createdMs: 1 });
     }
     const keys = { admin: await createApiKey(store, clock, 'admin'), user: await createApiKey(store, clock, 'user') };
     const app = buildApp(makeContext(region));

@@ -69,7 +69,13 @@ export async function withCallers(
     let requests = 0;
     const keys = new Map<CallerName, string>();
     for (const username of ['alice', 'bob', 'root'] as const) {
-      await store.addUser({ username, email: '', passwordHash: 'x', isAdmin: username === 'root', createdMs: 0 });
+      await store.accounts.addUser({
+        username,
+        email: '',
+        passwordHash: 'x',
+        isAdmin: username === 'root',
+        createdMs: 0,
+      });
       keys.set(username, await createApiKey(store, clock, username));
     }
     const hardware = facts({ serial: 'SN1' }, FACTS);

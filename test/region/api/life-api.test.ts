@@ -216,7 +216,7 @@ test('an allocation that matches nothing looks at a few machines a turn, and end
     assert.deepEqual([none.status, none.refusal], [409, 'nothing-matches']);
     assert.ok(new Set(turns).size >= 5, `its reads were in the turns ${turns}`);
     reads.mock.mockImplementation(async (...terms: Parameters<typeof list>) => {
-      await store.changeUser(
+      await store.accounts.changeUser(
         'admin',
         { isAdmin: false },
         { type: 'AUTHORISATION', code: 'rack', params: { text: '' }, atMs: 0, username: '' },

@@ -27,7 +27,7 @@ const withUsers = (
     const app = buildApp(makeContext(region));
     const keys = await Promise.all(
       USERS.map(async (username) => {
-        await store.addUser({
+        await store.accounts.addUser({
           username,
           email: '',
           passwordHash: 'a hash',

@@ -70,8 +70,8 @@ class Client {
   /** A client of an ordinary user. */
   async eve(): Promise<Client> {
     const { store, clock } = this.place;
-    if ((await store.findUser('eve')) === undefined) {
-      await store.addUser({ username: 'eve', email: '', passwordHash: '', isAdmin: false, createdMs: 0 });
+    if ((await store.accounts.findUser('eve')) === undefined) {
+      await store.accounts.addUser({ username: 'eve', email: '', passwordHash: '', isAdmin: false, createdMs: 0 });
     }
     return new Client(this.place, this.region, this.controller, await createApiKey(store, clock, 'eve', 'test'));
   }

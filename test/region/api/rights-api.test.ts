@@ -42,7 +42,7 @@ test('every operation lets in the callers that its table declares, and no others
     await addAdmin(store, clock, { username: 'admin', email: '', password: 'long enough' });
     const passwordHash = await hashOnce('long enough', clock);
     for (const username of ['alice', 'bob'])
-      await store.addUser({ username, email: '', passwordHash, isAdmin: false, createdMs: 0 });
+      await store.accounts.addUser({ username, email: '', passwordHash, isAdmin: false, createdMs: 0 });
     const keys = new Map<Caller, string>();
     for (const username of ['alice', 'bob', 'admin'] as const)
       keys.set(username, authorizationOf(await createApiKey(store, clock, username)));
@@ -52,7 +52,7 @@ test('every operation lets in the callers that its table declares, and no others
       ['machine', own],
       ['other-machine', other],
     ] as const) {
-      await store.addKey({ ...KEY, tokenKey: name, systemId }, 9);
+      await store.accounts.addKey({ ...KEY, tokenKey: name, systemId }, 9);
       keys.set(name, authorizationOf(`c:${name}:s`));
     }
     const app = buildApp(makeContext(region));

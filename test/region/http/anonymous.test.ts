@@ -198,7 +198,11 @@ test('whatever a stranger posts, even by way of a rack: no machine that is not N
     fc.asyncProperty(fc.array(post, { minLength: 1, maxLength: 8 }), async (posts) => {
       await withApp(async (place, app) => {
         const machines = await populate(place);
-        const before = JSON.stringify([machines, await place.store.listUsers(), await place.store.listSettings()]);
+        const before = JSON.stringify([
+          machines,
+          await place.store.accounts.listUsers(),
+          await place.store.listSettings(),
+        ]);
         for (const { macs, uuid, serial, text, powerType, token, vouched, version } of posts) {
           await place.clock.pass(10_000);
           const facts = {
@@ -236,7 +240,10 @@ test('whatever a stranger posts, even by way of a rack: no machine that is not N
           assert.ok(!answer.body.includes('yyyy'), 'an answer shows a token');
         }
         const now = await Promise.all(machines.map(({ systemId }) => place.store.findMachine(systemId)));
-        assert.equal(JSON.stringify([now, await place.store.listUsers(), await place.store.listSettings()]), before);
+        assert.equal(
+          JSON.stringify([now, await place.store.accounts.listUsers(), await place.store.listSettings()]),
+          before,
+        );
         for (const machine of await place.store.listMachines({ statuses: ['new'] }, 0, 100)) assertClean(machine);
         assertClean(await place.store.listEvents({ limit: 200 }));
         const owners = (await place.store.listMachines({}, 0, 100)).flatMap((one) =>

@@ -74,6 +74,6 @@ export async function withLink(
 export async function adminHeader({ store, clock }: RegionPlace): Promise<Readonly<Record<string, string>>> {
   await addAdmin(store, clock, { username: 'admin', email: '', password: 'long enough' });
   const [, token = '', secret = ''] = (await createApiKey(store, clock, 'admin')).split(':');
-  const consumer = (await store.findKey(token))?.consumerKey ?? '';
+  const consumer = (await store.accounts.findKey(token))?.consumerKey ?? '';
   return { authorization: rackAuthorization(token, secret).replace('"rack"', `"${consumer}"`) };
 }

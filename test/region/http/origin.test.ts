@@ -109,7 +109,7 @@ for (const [name, from, fields, origin] of DOORS) {
         onDesiredState: () => undefined,
       });
       const event = { type: 'NODE', code: 'rack', params: { text: 'x' }, atMs: 0, username: 'admin' } as const;
-      await store.addUser({ username: 'admin', email: '', passwordHash: '', isAdmin: true, createdMs: 0 });
+      await store.accounts.addUser({ username: 'admin', email: '', passwordHash: '', isAdmin: true, createdMs: 0 });
       await store.life.addSshKey({ username: 'admin', key: 'ssh-ed25519 AAAA admin', createdMs: 0 }, 10, event);
       const outcome = await region.enlist(report([A]));
       assert.ok(outcome.kind === 'create');

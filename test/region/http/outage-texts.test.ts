@@ -28,7 +28,7 @@ test('only an administrator reads the text of the database; others read what to 
       ['bob', false],
     ] as const) {
       if (isAdmin) await addAdmin(store, clock, { username, email: '', password: 'long enough' });
-      else await store.addUser({ username, email: '', passwordHash: 'x', isAdmin, createdMs: 1 });
+      else await store.accounts.addUser({ username, email: '', passwordHash: 'x', isAdmin, createdMs: 1 });
     }
     const keys = new Map<string, string>();
     for (const username of ['ann', 'bob'])
@@ -86,7 +86,7 @@ test('the page that needs a damaged row names it, and does not say that the data
   };
   try {
     await addAdmin(store, clock, { username: 'ann', email: '', password: 'long enough' });
-    const user = (await store.findUser('ann')) ?? assert.fail('ann');
+    const user = (await store.accounts.findUser('ann')) ?? assert.fail('ann');
     const cookie = `${cookieName(undefined)}=${await context.sessions.open(user)}`;
     const { systemId } = await enlist(region, report([0x525400000001]));
     edit(`UPDATE machine SET facts = '{'`);

@@ -161,7 +161,7 @@ test('after any events in any order, with crashes in between, the records are co
   try {
     await greetRack(world.region);
     // Bob is an administrator, and recorded as one; alice is an ordinary user.
-    await world.region.store.addUser({ ...BOB, email: '', passwordHash: '', createdMs: 1 });
+    await world.region.store.accounts.addUser({ ...BOB, email: '', passwordHash: '', createdMs: 1 });
     for (const username of ['bob', 'alice']) {
       await world.region.store.life.addSshKey({ username, key: KEY, createdMs: 1 }, 4, WORD);
     }

@@ -160,7 +160,7 @@ async function withService(
   const hasInstaller = ({ release }: { readonly release: string }) => release !== 'sid';
   const region = await openRegion({ config, store, clock, findImage, hasInstaller, onDesiredState: () => undefined });
   try {
-    await store.addUser({ username: 'admin', email: '', passwordHash: '', isAdmin: true, createdMs: 0 });
+    await store.accounts.addUser({ username: 'admin', email: '', passwordHash: '', isAdmin: true, createdMs: 0 });
     const event = { type: 'NODE', code: 'rack', params: { text: 'x' }, atMs: 0, username: 'admin' } as const;
     await store.life.addSshKey({ username: 'admin', key: KEY, createdMs: 0 }, 10, event);
     await work(new Service(place, region));

@@ -44,7 +44,7 @@ export async function withNetworks(
     const { store, clock, region } = place;
     await addAdmin(store, clock, { username: 'admin', email: '', password: 'long enough' });
     for (const username of ['user', 'other'])
-      await store.addUser({ username, email: '', passwordHash: 'x', isAdmin: false, createdMs: 1 });
+      await store.accounts.addUser({ username, email: '', passwordHash: 'x', isAdmin: false, createdMs: 1 });
     const headers = new Map<string, object>([['nobody', {}]]);
     for (const username of ['admin', 'user', 'other'])
       headers.set(username, { authorization: authorizationOf(await createApiKey(store, clock, username)) });

@@ -87,7 +87,7 @@ test('the field of a new password states its rule', () =>
 
 test('a refused removal of an account does not fill the form for a new one', () =>
   withRegion(async ({ region, store, clock }) => {
-    await store.addUser({
+    await store.accounts.addUser({
       username: 'admin',
       email: '',
       passwordHash: 'x',

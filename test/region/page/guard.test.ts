@@ -11,7 +11,7 @@ const RIGHT = 'correct horse battery';
 
 /** A guard whose full checks cost nothing; `checks` counts them. */
 async function start(t: TestContext, { region, store, config }: RegionPlace) {
-  await store.addUser({ username: USER, email: '', passwordHash: 'a hash', isAdmin: false, createdMs: 0 });
+  await store.accounts.addUser({ username: USER, email: '', passwordHash: 'a hash', isAdmin: false, createdMs: 0 });
   t.mock.method(region.passwords, 'take', () => ({ giveBack: () => undefined }));
   const checking = t.mock.method(region.passwords, 'check', async (...[, , password]: [string, unknown, string]) =>
     Promise.resolve(password === RIGHT),

@@ -214,7 +214,13 @@ async function open(machine: (typeof MACHINES)[number]) {
   const users = await Promise.all(
     PEOPLE.map(async (username) => {
       const isAdmin = username === 'admin';
-      const user = await store.addUser({ username, email: '', passwordHash, isAdmin, createdMs: clock.wallTimeMs() });
+      const user = await store.accounts.addUser({
+        username,
+        email: '',
+        passwordHash,
+        isAdmin,
+        createdMs: clock.wallTimeMs(),
+      });
       return user ?? assert.fail(username);
     }),
   );

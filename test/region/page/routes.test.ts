@@ -83,7 +83,13 @@ async function withBrowser(work: (browser: Browser) => Promise<void>): Promise<v
     const { store, clock } = place;
     await addAdmin(store, clock, { username: 'admin', email: '', password: PASSWORD });
     const passwordHash = await hashOnce(PASSWORD, clock);
-    await store.addUser({ username: 'alice', email: '', passwordHash, isAdmin: false, createdMs: clock.wallTimeMs() });
+    await store.accounts.addUser({
+      username: 'alice',
+      email: '',
+      passwordHash,
+      isAdmin: false,
+      createdMs: clock.wallTimeMs(),
+    });
     await work(new Browser(place, app));
   } finally {
     await app.close();
@@ -206,7 +212,7 @@ test("a user gets a user's rights, and no buttons beyond them", () =>
   }));
 
 const userIn = async ({ store }: RegionPlace, username: string) =>
-  (await store.findUser(username)) ?? assert.fail(username);
+  (await store.accounts.findUser(username)) ?? assert.fail(username);
 
 test('a session expires at its maximum age, and earlier without use', () =>
   withBrowser(async ({ place }) => {
@@ -299,11 +305,11 @@ test('a session ends when its password changes, and when its account is removed'
     const isIn = async (): Promise<boolean> => (await browser.ask('/MAAS/account/')).status === 200;
     const event = { type: 'AUTHORISATION', code: 'rack', params: { text: '' }, atMs: 0, username: '' } as const;
     await browser.signIn('alice');
-    await store.changeUser('alice', { passwordHash: await hashPassword('another', clock) }, event);
+    await store.accounts.changeUser('alice', { passwordHash: await hashPassword('another', clock) }, event);
     assert.ok(!(await isIn()));
     await browser.signIn('alice', 'another');
     assert.ok(await isIn());
-    await store.removeUser('alice', event);
+    await store.accounts.removeUser('alice', event);
     assert.ok(!(await isIn()));
   }));
 
@@ -342,7 +348,7 @@ test('an administrator adds, promotes and removes accounts, but not their own an
     ] as const) {
       assert.equal((await browser.send('/MAAS/people/', form)).status, expected, JSON.stringify(form));
     }
-    assert.equal((await store.findUser('bob'))?.isAdmin, true);
+    assert.equal((await store.accounts.findUser('bob'))?.isAdmin, true);
     const systemId = await browser.machine();
     const by = { username: 'bob', isAdmin: true, comment: '' };
     await browser.place.region.life.command(systemId, { name: 'accept', skipsCommissioning: true }, by);
@@ -350,7 +356,7 @@ test('an administrator adds, promotes and removes accounts, but not their own an
     assert.equal((await browser.send('/MAAS/people/', { do: 'remove', username: 'bob' })).status, 409);
     await browser.place.region.life.command(systemId, { name: 'release' }, by);
     assert.equal((await browser.send('/MAAS/people/', { do: 'remove', username: 'bob' })).status, 303);
-    assert.equal(await store.findUser('bob'), undefined);
+    assert.equal(await store.accounts.findUser('bob'), undefined);
     const page = (await browser.ask('/MAAS/people/')).text;
     assert.ok(!page.includes('scrypt'));
   }));

@@ -270,7 +270,7 @@ test(
       for (const text of ['10.50.0.9', '10.60.0.9']) {
         assert.equal(vouches(region, `${tokenKey}:${secret}`, parseIpv4(text) ?? ipv4(0)), true, text);
       }
-      await store.removeKey('admin', tokenKey);
+      await store.accounts.removeKey('admin', tokenKey);
       await region.racks.refresh();
       assert.equal(await region.racks.isKeyOf(known, { consumerKey, tokenKey, secret }), false);
       assert.equal(vouches(region, `${tokenKey}:${secret}`, parseIpv4('10.50.0.9') ?? ipv4(0)), false);

@@ -76,7 +76,7 @@ describe('the data of a region, moved', { skip: missing('linux', '/usr/lib/postg
       await store.listMachines({}, 0, 10_000),
       await store.listEvents({ limit: 10_000 }),
       [...((await store.life.userData('m00001')) ?? [])],
-      await store.listUsers(),
+      await store.accounts.listUsers(),
       await store.life.listTags(),
       await store.highestSequence('rack'),
       await store.listGone(0),
@@ -194,8 +194,8 @@ describe('the data of a region, moved', { skip: missing('linux', '/usr/lib/postg
         for (; !isOver; stored += 1) {
           const username = `w${stored}`;
           await store.transact(async () => {
-            await store.addUser({ username, email: '', passwordHash: 'x', isAdmin: false, createdMs: 1 });
-            await store.addUser({
+            await store.accounts.addUser({ username, email: '', passwordHash: 'x', isAdmin: false, createdMs: 1 });
+            await store.accounts.addUser({
               username: `${username}-too`,
               email: '',
               passwordHash: 'x',
@@ -217,7 +217,7 @@ describe('the data of a region, moved', { skip: missing('linux', '/usr/lib/postg
       assert.ok(after > before, `${kind}: changes were stored meanwhile`);
       await run('restore', file, '--config', configOf(`${kind}-restored`, '{ kind: sqlite }'));
       const restored = openRegionStore({ stateDir: join(directory, `${kind}-restored`) });
-      const users = new Set((await restored.listUsers()).map(({ username }) => username));
+      const users = new Set((await restored.accounts.listUsers()).map(({ username }) => username));
       await restored.close();
       const pairs = users.size / 2;
       assert.ok(pairs >= before && pairs <= after + 1, `${kind}: ${before} ≤ ${pairs} ≤ ${after}`);
@@ -274,7 +274,7 @@ describe('the data of a region, moved', { skip: missing('linux', '/usr/lib/postg
   test('nothing is copied into a store that holds something else, or from one on which a region runs', async () => {
     const name = await server.makeDatabase();
     const store = await openPostgresRegion(server.placeOf(name));
-    await store.addUser({ username: 'zed', email: '', passwordHash: 'x', isAdmin: true, createdMs: 1 });
+    await store.accounts.addUser({ username: 'zed', email: '', passwordHash: 'x', isAdmin: true, createdMs: 1 });
     const refused = async (pattern: RegExp, ...args: string[]): Promise<void> => {
       const { code, complaints } = await runRackboot(['region', ...args]);
       assert.notEqual(code, 0);

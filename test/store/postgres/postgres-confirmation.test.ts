@@ -56,7 +56,7 @@ describe('a PostgreSQL whose synchronous standby is lost', { skip: missing('linu
     store = await openPostgresRegion({ ...server.placeOf(name), pool: POOL });
     changes = [];
     store.confirmation?.watch((problem) => changes.push(problem));
-    await store.addUser(user('zoe'));
+    await store.accounts.addUser(user('zoe'));
     await standby.end('SIGKILL');
   });
   afterEach(async () => {
@@ -68,7 +68,7 @@ describe('a PostgreSQL whose synchronous standby is lost', { skip: missing('linu
   });
 
   const names = async (): Promise<readonly string[]> =>
-    (await store.listUsers()).map(({ username }) => username).sort();
+    (await store.accounts.listUsers()).map(({ username }) => username).sort();
 
   const goOnAlone = async (): Promise<void> => {
     await server.query("ALTER SYSTEM SET synchronous_standby_names = ''");
@@ -84,21 +84,24 @@ describe('a PostgreSQL whose synchronous standby is lost', { skip: missing('linu
   ] as const) {
     test(`says that a change is unknown, refuses further ones, reads, and continues when the standby ${how}`, async () => {
       // As many as there are connections.
-      const unknown = await Promise.all([failureOf(store.addUser(user('ann'))), failureOf(store.addUser(user('bob')))]);
+      const unknown = await Promise.all([
+        failureOf(store.accounts.addUser(user('ann'))),
+        failureOf(store.accounts.addUser(user('bob'))),
+      ]);
       for (const { text, ms } of unknown) {
         assert.match(text, UNKNOWN);
         assert.ok(ms < CONFIRMED_MS_MAX + SPARE_MS, `${ms} ms`);
       }
       assert.deepEqual(await names(), ['zoe']);
-      const { text, ms } = await failureOf(store.addUser(user('ann')));
+      const { text, ms } = await failureOf(store.accounts.addUser(user('ann')));
       assert.match(text, REFUSED);
       assert.ok(ms < SPARE_MS, `${ms} ms`);
       assert.deepEqual(store.confirmation?.problem, { note: 'changes-unconfirmed' });
       await mend();
       await confirms();
       assert.deepEqual(await names(), ['ann', 'bob', 'zoe']);
-      assert.equal(await store.addUser(user('ann')), undefined, 'repeated, it happens once');
-      assert.equal((await store.addUser(user('cid')))?.username, 'cid');
+      assert.equal(await store.accounts.addUser(user('ann')), undefined, 'repeated, it happens once');
+      assert.equal((await store.accounts.addUser(user('cid')))?.username, 'cid');
       assert.deepEqual([changes.length, changes[1]], [2, undefined], 'it is reported once');
     });
   }
@@ -135,7 +138,7 @@ describe('a PostgreSQL whose synchronous standby is lost', { skip: missing('linu
     ],
   ] as const) {
     test(`does not say that a change is stored whose ${how} while it waits`, async () => {
-      const failing = failureOf(store.addUser(user('ann')));
+      const failing = failureOf(store.accounts.addUser(user('ann')));
       await eventuallyWithin(WAIT_MS_MAX, 'it waits', async () => {
         const waiting = await server.query("SELECT 1 FROM pg_stat_activity WHERE wait_event = 'SyncRep'");
         return waiting.length > 0;
@@ -145,7 +148,7 @@ describe('a PostgreSQL whose synchronous standby is lost', { skip: missing('linu
       assert.match(text, UNKNOWN);
       await goOnAlone();
       await confirms();
-      assert.equal(await store.addUser(user('ann')), undefined, 'repeated, it happens once');
+      assert.equal(await store.accounts.addUser(user('ann')), undefined, 'repeated, it happens once');
     });
   }
 });

@@ -30,13 +30,13 @@ describe('a PostgreSQL with synchronous_commit = off', { skip: missing('linux', 
     const store = await openPostgresRegion(server.placeOf(name));
     await turnOff(name);
     for (const username of ['ann', 'bob', 'cyd'])
-      await store.addUser({ username, email: '', passwordHash: 'x', isAdmin: true, createdMs: 1 });
+      await store.accounts.addUser({ username, email: '', passwordHash: 'x', isAdmin: true, createdMs: 1 });
     await server.end('SIGKILL');
     await store.close();
     await sleep(500);
     await server.run();
     const again = await openPostgresRegion(server.placeOf(name));
-    const users = await again.listUsers();
+    const users = await again.accounts.listUsers();
     await again.close();
     return users.map(({ username }) => username);
   }

@@ -255,10 +255,10 @@ describe('a PostgreSQL that cannot be used', { skip: missing('linux', '/usr/lib/
       // The database ends a transaction in which nothing happens.
       const isOver = (): Promise<boolean> =>
         Promise.race([held.promise.then(() => true), sleep(500).then(() => false)]);
-      do await store.listUsers();
+      do await store.accounts.listUsers();
       while (!(await isOver()));
     });
-    await assert.rejects(store.listUsers(), (error) => {
+    await assert.rejects(store.accounts.listUsers(), (error) => {
       assert.ok(error instanceof RackError);
       assert.equal(error.code, 'store-unavailable');
       assert.match(error.message, /all connections of region\.store\.pool are in use/);
@@ -266,13 +266,13 @@ describe('a PostgreSQL that cannot be used', { skip: missing('linux', '/usr/lib/
     });
     held.resolve();
     await holder;
-    assert.deepEqual(await store.listUsers(), []);
+    assert.deepEqual(await store.accounts.listUsers(), []);
     await store.close();
   });
 
   const addUser = async (store: RegionStore, username: string): Promise<boolean> => {
     const user = { username, email: '', passwordHash: randomBytes(1500).toString('hex'), isAdmin: false, createdMs: 1 };
-    return (await store.addUser(user)) !== undefined;
+    return (await store.accounts.addUser(user)) !== undefined;
   };
 
   test('a full disk at the database costs a pause, and nothing that was stored', {
@@ -301,10 +301,10 @@ describe('a PostgreSQL that cannot be used', { skip: missing('linux', '/usr/lib/
           assert.match(`${error.code}: ${error.message}`, /^store-unavailable: .*: make room on the database's disk$/);
           return true;
         });
-        assert.equal((await store.listUsers()).length, stored);
+        assert.equal((await store.accounts.listUsers()).length, stored);
         rmSync(filler);
         assert.equal(await addUser(store, 'last'), true);
-        assert.equal((await store.listUsers()).length, stored + 1);
+        assert.equal((await store.accounts.listUsers()).length, stored + 1);
       } finally {
         await store.close();
         await server.removeDatabase(name);
@@ -338,7 +338,7 @@ describe('a PostgreSQL that cannot be used', { skip: missing('linux', '/usr/lib/
       const stored: string[] = [];
       const add = async (username: string): Promise<void> => {
         const passwordHash = randomBytes(200_000).toString('hex');
-        await store?.addUser({ username, email: '', passwordHash, isAdmin: false, createdMs: 1 });
+        await store?.accounts.addUser({ username, email: '', passwordHash, isAdmin: false, createdMs: 1 });
         stored.push(username);
       };
       const unavailable = (error: unknown): boolean =>
@@ -350,16 +350,15 @@ describe('a PostgreSQL that cannot be used', { skip: missing('linux', '/usr/lib/
       })();
       await assert.rejects(failed, unavailable);
       assert.ok(stored.length > 0);
-      const { listUsers } = store;
       await assert.rejects(
-        listUsers.call(store),
+        store.accounts.listUsers(),
         (error) => error instanceof RackError && /disk has room/.test(error.message),
       );
       await ended.ownEnd();
       rmSync(filler);
       await ended.run();
       await add('last');
-      const users = new Set((await store.listUsers()).map(({ username }) => username));
+      const users = new Set((await store.accounts.listUsers()).map(({ username }) => username));
       assert.deepEqual(
         stored.filter((username) => !users.has(username)),
         [],
@@ -427,7 +426,7 @@ describe('a PostgreSQL that cannot be used', { skip: missing('linux', '/usr/lib/
       work.push(disturb(killed));
       await Promise.all(work);
       const [store] = stores;
-      const stored = new Set((await store?.listUsers())?.map(({ username }) => username));
+      const stored = new Set((await store?.accounts.listUsers())?.map(({ username }) => username));
       const reported = ((await store?.listEvents({ limit: 100_000 })) ?? []).map(({ params }) =>
         'text' in params ? String(params.text) : '',
       );

@@ -44,8 +44,8 @@ describe('a pooler in front of the database', { skip: missing('linux', '/usr/lib
     through('switches', async (place) => {
       const store = await openPostgresRegion({ ...place, pool: 1 });
       try {
-        await store.listUsers();
-        await assert.rejects(store.listUsers(), { code: 'store-unavailable', message: POOLED });
+        await store.accounts.listUsers();
+        await assert.rejects(store.accounts.listUsers(), { code: 'store-unavailable', message: POOLED });
       } finally {
         await store.close();
       }

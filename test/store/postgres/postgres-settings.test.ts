@@ -77,9 +77,9 @@ describe('a user of the database with settings of its own', { skip: missing('lin
     const place = await emptyPlace();
     const store = await openPostgresRegion({ ...place, pool: 1 }, 'one');
     try {
-      assert.deepEqual(await store.listUsers(), []);
+      assert.deepEqual(await store.accounts.listUsers(), []);
       await server.query('ALTER TABLE account ALTER COLUMN email TYPE varchar', new URL(place.url).pathname.slice(1));
-      assert.deepEqual(await store.listUsers(), []);
+      assert.deepEqual(await store.accounts.listUsers(), []);
     } finally {
       await store.close();
     }

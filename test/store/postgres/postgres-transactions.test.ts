@@ -131,18 +131,18 @@ describe('transactions in PostgreSQL', { skip: missing('linux', '/usr/lib/postgr
       const [first] = stores;
       for (const round of countTo(10)) {
         const names = [`ann${round}`, `bob${round}`];
-        for (const name of names) await first?.addUser(user(name));
+        for (const name of names) await first?.accounts.addUser(user(name));
         await Promise.all(
           stores.map((store, index) =>
             store.transact(async () => {
-              const admins = (await store.listUsers()).filter(({ isAdmin }) => isAdmin);
-              if (admins.length > 1) await store.removeUser(names[index] ?? '', EVENT);
+              const admins = (await store.accounts.listUsers()).filter(({ isAdmin }) => isAdmin);
+              if (admins.length > 1) await store.accounts.removeUser(names[index] ?? '', EVENT);
             }),
           ),
         );
-        const [left, ...more] = await (first?.listUsers() ?? []);
+        const [left, ...more] = await (first?.accounts.listUsers() ?? []);
         assert.deepEqual([left === undefined, more], [false, []]);
-        await first?.removeUser(left?.username ?? '', EVENT);
+        await first?.accounts.removeUser(left?.username ?? '', EVENT);
       }
     }));
 
@@ -207,7 +207,7 @@ describe('transactions in PostgreSQL', { skip: missing('linux', '/usr/lib/postgr
           let runs = 0;
           const added = store.transact(async () => {
             runs += 1;
-            return await store.addUser(user(`ann${round}`));
+            return await store.accounts.addUser(user(`ann${round}`));
           });
           await eventuallyWithin(WAIT_MS_MAX, 'it is cut', () => cutter.cuts === round + 1);
           const released = cut === 'late' ? sleep(300).then(() => cutter.release()) : Promise.resolve();
@@ -216,7 +216,7 @@ describe('transactions in PostgreSQL', { skip: missing('linux', '/usr/lib/postgr
           assert.equal(runs, cut === 'after' ? 1 : 2);
         }
         await sleep(300);
-        assert.equal((await store.listUsers()).length, 5);
+        assert.equal((await store.accounts.listUsers()).length, 5);
       } finally {
         await store.close();
         await cutter.close();
@@ -232,11 +232,11 @@ describe('transactions in PostgreSQL', { skip: missing('linux', '/usr/lib/postgr
     try {
       cutter.cutNext('before');
       const late = store.transact(async () => {
-        await store.addUser(user('ann'));
+        await store.accounts.addUser(user('ann'));
         // The server ends a transaction in which nothing happens for 5 s.
         for (const _part of countTo(4)) {
           await sleep(REPEATED_MS_MAX / 4 + 100);
-          await store.listUsers();
+          await store.accounts.listUsers();
         }
       });
       await assert.rejects(late, (error) => {
@@ -245,7 +245,7 @@ describe('transactions in PostgreSQL', { skip: missing('linux', '/usr/lib/postgr
         return true;
       });
       assert.equal(cutter.cuts, 1);
-      assert.deepEqual(await store.listUsers(), []);
+      assert.deepEqual(await store.accounts.listUsers(), []);
     } finally {
       await store.close();
       await cutter.close();

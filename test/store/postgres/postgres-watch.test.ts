@@ -35,7 +35,7 @@ describe('a PostgreSQL that hangs', { skip: missing('linux', '/usr/lib/postgresq
 
   const addUser = async (username: string): Promise<boolean> => {
     const user = { username, email: '', passwordHash: 'x', isAdmin: false, createdMs: 1 };
-    return (await store.addUser(user)) !== undefined;
+    return (await store.accounts.addUser(user)) !== undefined;
   };
 
   test('uses of the store end in seconds, then at once, and what is stored is what was said', async () => {
@@ -66,7 +66,7 @@ describe('a PostgreSQL that hangs', { skip: missing('linux', '/usr/lib/postgresq
     await sleep(FIRST_MS_MAX);
     assert.ok(longestMs < FIRST_MS_MAX, `${longestMs} ms`);
     const from = performance.now();
-    await assert.rejects(store.listUsers(), /it has not answered for 3 s/);
+    await assert.rejects(store.accounts.listUsers(), /it has not answered for 3 s/);
     assert.ok(performance.now() - from < LATER_MS_MAX);
     databases.server.goOn();
     await eventuallyWithin(BACK_MS_MAX, 'it is back', () => store.availability?.problem === undefined);
@@ -74,7 +74,7 @@ describe('a PostgreSQL that hangs', { skip: missing('linux', '/usr/lib/postgresq
     await eventuallyWithin(30_000, 'further users are stored', () => stored.size > before + 50);
     isOver = true;
     await Promise.all(writing);
-    const found = (await store.listUsers()).map(({ username }) => username);
+    const found = (await store.accounts.listUsers()).map(({ username }) => username);
     assert.deepEqual(
       [...stored].filter((username) => !found.includes(username)),
       [],

@@ -266,8 +266,8 @@ test('version 1 of the file is read unchanged: a machine’s owner, address and 
     assert.equal(machine?.owner, 'admin');
     assert.deepEqual(machine?.addresses, [{ mac: 0x525400000031, address: 0x0a14000a }]);
     assert.deepEqual(machine?.tags, [{ name: 'serial', kernelParams: 'console=ttyS1' }]);
-    assert.equal((await store.findUser('admin'))?.isAdmin, true);
-    assert.equal((await store.listKeys('admin')).length, 1);
+    assert.equal((await store.accounts.findUser('admin'))?.isAdmin, true);
+    assert.equal((await store.accounts.listKeys('admin')).length, 1);
     assert.equal((await store.life.listSshKeys('admin')).length, 1);
     assert.deepEqual(
       (await storedRacks(store)).map(({ name }) => name),

@@ -6,7 +6,7 @@ import { both, type Given, machine, type Sight, sshKey, type Trial } from './tri
 
 const hasPassword = async ({ site, sent }: Sight): Promise<void> => {
   const { region, store } = site.place;
-  const user = await store.findUser(String(sent.username ?? 'alice'));
+  const user = await store.accounts.findUser(String(sent.username ?? 'alice'));
   const permit = await region.passwords.take('10.20.0.9');
   assert.ok(typeof permit === 'object' && user !== undefined);
   assert.equal(await region.passwords.check('10.20.0.9', permit, String(sent.password), user.passwordHash), true);
