@@ -8,14 +8,11 @@ import { dirname, join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { missing } from '../support/needs.ts';
+import { SHELLS } from './shells.ts';
 
 const IMAGES = join(dirname(dirname(import.meta.dirname)), 'src/images');
 const SEARCH = join(IMAGES, 'environment/bmc');
 const AGENT = join(IMAGES, 'agent/agent.sh');
-const SHELLS: readonly (readonly [string, readonly string[]])[] = [
-  ['busybox', ['busybox', 'sh']],
-  ['dash', ['sh']],
-];
 
 /** Requests as shell patterns of hexadecimal words, and the answers without the command; the first match answers. */
 type Bmc = readonly (readonly [string, string])[];
