@@ -1,7 +1,7 @@
 // A place for downloads in tests, and the end of one in it.
 
 import { createHash } from 'node:crypto';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach } from 'node:test';
@@ -35,6 +35,14 @@ export function makeContent(bytes: number, seed = 1): Uint8Array {
 }
 
 export const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
+
+/** Sends the first `bytes` of each answer, and holds the rest back. */
+export const upTo =
+  (bytes: number): Behaviour =>
+  (asked) => {
+    const from = asked.head();
+    asked.write(from, Math.max(from, bytes));
+  };
 
 /** A directory for downloads, and the servers that they come from. */
 export class DownloadPlace {
@@ -81,6 +89,12 @@ export class DownloadPlace {
   finished(name = 'image'): Uint8Array | undefined {
     const path = join(this.directory, name);
     return existsSync(path) ? readFileSync(path) : undefined;
+  }
+
+  /** The bytes of the part; -1: there is none. */
+  partBytes(): number {
+    const path = join(this.directory, 'image.part');
+    return existsSync(path) ? statSync(path).size : -1;
   }
 
   files(): readonly string[] {

@@ -1,10 +1,10 @@
-// Commands, resumption, reservations and limits of a queue, with real sockets on loopback.
+// Commands, reservations and limits of a queue, with real sockets on loopback.
 // @host waits, 10 s
 
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { beforeEach, describe, test } from 'node:test';
+import { describe, test } from 'node:test';
 import { type Instant, sleep, systemClock } from '../../../src/clock.ts';
 import { RackError } from '../../../src/errors.ts';
 import { RESERVE_BYTES } from '../../../src/images/blob-writing.ts';
@@ -13,8 +13,8 @@ import { DownloadQueue } from '../../../src/images/download/queue.ts';
 import type { DownloadState } from '../../../src/images/download/request.ts';
 import { whenAtRest } from '../../support/download-at-rest.ts';
 import { eventuallyWithin } from '../../support/eventually.ts';
-import { type Behaviour, ETAG, type HostileFileServer } from '../../support/hostile-file-server.ts';
-import { type DownloadPlace, makeContent, placeForEach, QUICK } from './download-place.ts';
+import type { Behaviour, HostileFileServer } from '../../support/hostile-file-server.ts';
+import { type DownloadPlace, makeContent, placeForEach, QUICK, upTo } from './download-place.ts';
 
 const MIB = 1024 * 1024;
 const CONTENT = makeContent(8 * MIB);
@@ -27,19 +27,6 @@ placeForEach((made) => {
 
 const serve = (behave: Behaviour = HONEST, content = CONTENT): Promise<HostileFileServer> =>
   place.serve(content, behave);
-
-/** Sends the first `bytes` of each answer, and holds the rest back. */
-const upTo =
-  (bytes: number): Behaviour =>
-  (asked) => {
-    const from = asked.head();
-    asked.write(from, Math.max(from, bytes));
-  };
-
-const partBytes = (): number => {
-  const path = join(place.directory, 'image.part');
-  return existsSync(path) ? statSync(path).size : -1;
-};
 
 describe('a download', () => {
   test('its states come in order, and the file is there when it is done', async () => {
@@ -97,120 +84,6 @@ describe('a download', () => {
   });
 });
 
-describe('a part of an earlier run', () => {
-  /** Leaves a part of 2 MiB or more, with its record. */
-  async function leavePart(server: HostileFileServer): Promise<void> {
-    const queue = place.queue({ stallMs: 60_000 });
-    queue.add(place.request([server.url], CONTENT));
-    await eventuallyWithin(8000, '2 MiB are sent', () => server.sent >= 2 * MIB);
-    await eventuallyWithin(8000, '2 MiB are written', () => partBytes() >= 2 * MIB);
-    await queue.close();
-    assert.ok(partBytes() >= 2 * MIB, `${partBytes()}`);
-  }
-  let isHeld = true;
-  const held: Behaviour = (asked) => (isHeld ? upTo(2 * MIB)(asked) : asked.serve());
-  beforeEach(() => {
-    isHeld = true;
-  });
-
-  test('is continued with its validator, and nothing is sent again', async () => {
-    const server = await serve(held);
-    await leavePart(server);
-    isHeld = false;
-    const { state } = await place.run(place.request([server.url], CONTENT));
-    assert.equal(state.kind, 'done');
-    assert.partialDeepStrictEqual(server.requests.at(-1), { from: 2 * MIB, ifRange: ETAG });
-    assert.equal(server.sent, CONTENT.length);
-    assert.deepEqual(place.finished(), Buffer.from(CONTENT));
-  });
-
-  test('of a file that has changed on the server is dropped', async () => {
-    const other = makeContent(CONTENT.length, 5);
-    const server = await serve((asked) => {
-      if (isHeld) held(asked);
-      else {
-        asked.head({ from: 0, fields: { ETag: '"two"' } });
-        asked.response.end(other);
-      }
-    });
-    await leavePart(server);
-    isHeld = false;
-    // The caller has no digest, so only the validator tells the files apart.
-    writeFileSync(join(place.directory, 'image.part.json'), record().replace(/"wanted": ".*?"/, '"wanted": " "'));
-    const { state } = await place.run(place.request([server.url], CONTENT, { bytes: undefined, digest: undefined }));
-    assert.equal(state.kind, 'done');
-    assert.deepEqual(place.finished(), Buffer.from(other));
-  });
-
-  const record = (): string => readFileSync(join(place.directory, 'image.part.json'), 'utf8');
-  const rows: readonly { name: string; spoil: () => void; from: number }[] = [
-    { name: 'without a record', spoil: () => writeFileSync(join(place.directory, 'image.part.json'), '{'), from: 0 },
-    {
-      name: 'of another wanted file',
-      spoil: () => writeFileSync(join(place.directory, 'image.part.json'), record().replace('sha256:', 'sha256:0')),
-      from: 0,
-    },
-    {
-      name: 'that was never brought to disk before the host crashed',
-      spoil: () =>
-        writeFileSync(join(place.directory, 'image.part.json'), record().replace(/"bootId": ".*?"/, '"bootId": "x"')),
-      from: 0,
-    },
-    {
-      name: 'of which a MiB was on disk when the host crashed',
-      spoil: () =>
-        writeFileSync(
-          join(place.directory, 'image.part.json'),
-          record()
-            .replace(/"bootId": ".*?"/, '"bootId": "x"')
-            .replace(/"syncedBytes": \d+/, `"syncedBytes": ${MIB}`),
-        ),
-      from: MIB,
-    },
-    { name: 'that was cut', spoil: () => truncateSync(join(place.directory, 'image.part'), 77), from: 77 },
-  ];
-  for (const { name, spoil, from } of rows) {
-    test(`${name} is continued from byte ${from}`, async () => {
-      const server = await serve(held);
-      await leavePart(server);
-      spoil();
-      isHeld = false;
-      const { state } = await place.run(place.request([server.url], CONTENT));
-      assert.equal(state.kind, 'done');
-      assert.equal(server.requests.at(-1)?.from, from);
-      assert.deepEqual(place.finished(), Buffer.from(CONTENT));
-    });
-  }
-
-  test('with a wrong byte is found out at the end, and the file is fetched from the beginning', async () => {
-    const server = await serve(held);
-    await leavePart(server);
-    const path = join(place.directory, 'image.part');
-    const part = readFileSync(path);
-    part[1000] = (part[1000] ?? 0) ^ 1;
-    writeFileSync(path, part);
-    isHeld = false;
-    const { state, faults } = await place.run(place.request([server.url], CONTENT));
-    assert.equal(state.kind, 'done');
-    assert.deepEqual(faults, ['digest-wrong', 'whole']);
-    assert.deepEqual(place.finished(), Buffer.from(CONTENT));
-  });
-
-  test('is continued from a mirror where a digest is known, and one wrong mirror does not spoil it for the others', async () => {
-    const [first, wrong, good] = [
-      await serve(held),
-      await serve(HONEST, makeContent(CONTENT.length, 9)),
-      await serve(),
-    ];
-    await leavePart(first);
-    await first.close();
-    const { state, faults } = await place.run(place.request([first.url, wrong.url, good.url], CONTENT));
-    assert.equal(state.kind, 'done', JSON.stringify(faults));
-    assert.deepEqual(place.finished(), Buffer.from(CONTENT));
-    assert.equal(wrong.requests[0]?.from, 2 * MIB);
-  });
-});
-
 describe('commands', () => {
   test('a pause takes effect at once, and the download continues where it was', async () => {
     let isHeld = true;
@@ -218,11 +91,11 @@ describe('commands', () => {
     const queue = place.queue({ stallMs: 60_000 });
     const download = queue.add(place.request([server.url], CONTENT));
     await eventuallyWithin(8000, '2 MiB are sent', () => server.sent >= 2 * MIB);
-    await eventuallyWithin(8000, '2 MiB are written', () => partBytes() >= 2 * MIB);
+    await eventuallyWithin(8000, '2 MiB are written', () => place.partBytes() >= 2 * MIB);
     download.pause();
     assert.equal(download.state.kind, 'paused');
     await download.settled();
-    assert.equal(partBytes(), 2 * MIB);
+    assert.equal(place.partBytes(), 2 * MIB);
     isHeld = false;
     download.resume();
     assert.equal(download.state.kind, 'waiting');
@@ -359,7 +232,7 @@ describe('shared means', () => {
     await queue.close();
     assert.ok(state.kind === 'failed' && state.reason.code === 'no-room', JSON.stringify(state));
     assert.equal(state.reason.params.neededBytes, RESERVE_BYTES + CONTENT.length);
-    assert.ok(partBytes() <= 0);
+    assert.ok(place.partBytes() <= 0);
   });
 
   test('a file that is converted as it arrives is not begun without room for its copy, too', async () => {
