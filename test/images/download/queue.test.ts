@@ -196,7 +196,11 @@ describe('shared means', () => {
         .map(({ state }) => state.kind)
         .sort()
         .join();
-    assert.equal(kinds(), 'downloading,downloading,downloading,waiting,waiting');
+    await eventuallyWithin(
+      8000,
+      'all three arrive',
+      () => kinds() === 'downloading,downloading,downloading,waiting,waiting',
+    );
     queue.downloads.find(({ state }) => state.kind === 'downloading' && state.url === one.url)?.pause();
     await eventuallyWithin(
       8000,
