@@ -314,7 +314,11 @@ const WAITS: readonly (readonly [readonly RackEvent[], number, RegExp])[] = [
     2,
     /^it to ask again; last seen/,
   ],
-  [[at(0, 'machine.known', { name: 'calm-ibis' })], 5, /^its first message: it has not been seen since the rack started$/],
+  [
+    [at(0, 'machine.known', { name: 'calm-ibis' })],
+    5,
+    /^its first message: it has not been seen since the rack started$/,
+  ],
   [[at(0, 'http.timed-out', { file: LINUX })], 2, /^it to request .*linux again, or to restart; /],
   [
     [at(0, 'http.rendered', { file: 'x', purpose: 'install' }), at(30, 'http.stalled', { file: LINUX })],

@@ -20,7 +20,13 @@ import { formatMac, type MacAddress, parseIpv4, parseMac } from '../../net/addre
 import type { HardwareFacts } from '../records/hardware-facts.ts';
 import { IDENTITY_KINDS, type IdentityKind } from '../records/identity-kind.ts';
 import type { PowerParameters } from '../records/power-parameters.ts';
-import { identifyingSerial, identifyingUuid, isBmcInterface, isIdentifyingMac, isPortableNic } from './hardware-identity.ts';
+import {
+  identifyingSerial,
+  identifyingUuid,
+  isBmcInterface,
+  isIdentifyingMac,
+  isPortableNic,
+} from './hardware-identity.ts';
 
 /** The weight of each value if it is the same, and if it differs. */
 const WEIGHTS = {

@@ -83,7 +83,13 @@ const SHARED_MACS: ReadonlySet<string> = new Set([
 ]);
 
 /** Drivers of the link between host and BMC, whose address is the same throughout a series. */
-const BMC_INTERFACE_DRIVERS: ReadonlySet<string> = new Set(['cdc_ether', 'cdc_ncm', 'cdc_subset', 'cdc_eem', 'rndis_host']);
+const BMC_INTERFACE_DRIVERS: ReadonlySet<string> = new Set([
+  'cdc_ether',
+  'cdc_ncm',
+  'cdc_subset',
+  'cdc_eem',
+  'rndis_host',
+]);
 
 /** Drivers of USB adapters and docking stations, which people carry between machines. */
 const PORTABLE_DRIVERS: ReadonlySet<string> = new Set([

@@ -59,7 +59,8 @@ export const BOOT = {
   'uploads-limit.whole': ({ max }: Max) =>
     `${max} whole files are arriving, the maximum: try again later, or send the file in pieces.`,
   'uploads-limit.no-store': 'This host of the region has no boot tree, so it keeps no images.',
-  'uploads-limit.disk': ({ said }: { readonly said: string }) => `The disk of the images cannot take the file: ${said}.`,
+  'uploads-limit.disk': ({ said }: { readonly said: string }) =>
+    `The disk of the images cannot take the file: ${said}.`,
   'upload-conflict.busy': 'Another piece of this upload is arriving: send one piece at a time.',
   'upload-conflict.place': ({ received }: { readonly received: number }) =>
     `${counted(received, 'byte')} of this upload ${received === 1 ? 'has' : 'have'} arrived: continue from there.`,
