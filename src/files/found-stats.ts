@@ -3,7 +3,7 @@
 //
 // Sources: stat(2), path_resolution(7).
 
-import { lstatSync, readlinkSync, type Stats, statSync } from 'node:fs';
+import { lstatSync, readlinkSync, realpathSync, type Stats, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { errorText, osErrorCode, RackError } from '../errors.ts';
 import { ownershipRemedy, ownUserName } from './ownership.ts';
@@ -49,7 +49,7 @@ export function statsFault(path: string, cause: unknown): RackError {
 
 /** The owner of a link's target matters, not the link's owner. */
 function accessRemedy(path: string): string {
-  const target = targetOf(path);
+  const target = linkTarget(path);
   if (target === undefined) return ownershipRemedy(path, dirname(path));
   const directory = dirname(target);
   const remedy =
@@ -60,10 +60,19 @@ function accessRemedy(path: string): string {
 }
 
 /** The target that a link names; `undefined` if `path` is not a link, or cannot be read. */
-function targetOf(path: string): string | undefined {
+export function linkTarget(path: string): string | undefined {
   try {
     return lstatSync(path).isSymbolicLink() ? resolve(dirname(path), readlinkSync(path)) : undefined;
   } catch {
     return undefined;
+  }
+}
+
+/** The path of the file that a path names, behind all links; of a link without a file its target, else the path itself. */
+export function linkedFile(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch {
+    return linkTarget(path) ?? path;
   }
 }

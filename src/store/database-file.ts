@@ -6,7 +6,8 @@
 // 1. `application_id` marks the file as ours, `user_version` counts its migrations. A newer file is refused untouched.
 // 2. A migration is one transaction. Before its first statement runs, a copy of the old file lies next to it.
 // 3. An empty file that once held something is refused untouched.
-// 4. WAL with synchronous=FULL: a commit that returned is on disk. (Node's SQLite calls fsync for it, not fdatasync.)
+// 4. SQLite follows links: the write-ahead log of a linked database lies next to the file, not next to the link.
+// 5. WAL with synchronous=FULL: a commit that returned is on disk. (Node's SQLite calls fsync for it, not fdatasync.)
 
 import { closeSync, fsyncSync, renameSync, rmSync, statfsSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
@@ -14,7 +15,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { counted } from '../counted.ts';
 import { errorText, osErrorCode, RackError } from '../errors.ts';
 import { makeDirectories } from '../files/durable-directory.ts';
-import { foundStats, statsFault } from '../files/found-stats.ts';
+import { foundStats, linkedFile, linkTarget, statsFault } from '../files/found-stats.ts';
 import { isOwnershipError, ownershipRemedy, ownUserName } from '../files/ownership.ts';
 import { checkRegularFile, openRegularFile, UnfitFile } from '../files/regular-file.ts';
 
@@ -95,7 +96,7 @@ export function openDatabaseFile(
   for (const companion of COMPANIONS) checkRegular(path, companion);
   checkNotCut(path);
   if (isEmpty(path)) checkNotLost(path, kind);
-  const wasCut = fileSize(`${path}-wal`) > 0;
+  const wasCut = fileSize(companionOf(path, '-wal')) > 0;
   let database: DatabaseSync | undefined;
   try {
     makePrivate(path);
@@ -133,6 +134,8 @@ export function writeRefused(path: string, cause: unknown): RackError {
   const code = osErrorCode(cause);
   if (code === 'ENOSPC') return full(path, cause);
   if (code === 'EROFS') return readOnly(path, cause);
+  const target = code === 'ENOENT' ? linkTarget(path) : undefined;
+  if (target !== undefined) return lostTarget(path, target, cause);
   return unwritable(path, code ?? errorText(cause), cause);
 }
 
@@ -144,6 +147,11 @@ function unwritable(path: string, detail: string, cause: unknown): RackError {
   );
 }
 
+function lostTarget(path: string, target: string, cause: unknown): RackError {
+  const text = `${path} cannot be written (ENOENT): it is a link to ${target}; that directory does not exist: mount or make it, or remove the link`;
+  return new RackError('store-unwritable', text, { cause });
+}
+
 function unfit(path: string, cause: UnfitFile): RackError {
   return new RackError('store-broken', `${path} is not used: ${cause.message}; move it away, or restore a backup`, {
     cause,
@@ -152,13 +160,14 @@ function unfit(path: string, cause: UnfitFile): RackError {
 
 /** @throws RackError `store-broken` if the path is not a regular file, `store-unwritable` if this user has no permission; as `foundStats` */
 export function checkRegular(database: string, companion: string): void {
-  const path = `${database}${companion}`;
+  const path = companion === '' ? database : companionOf(database, companion);
   try {
     // Do not open the file: closing it would release this process's locks on it (sqlite.org/howtocorrupt.html §2.2).
     checkRegularFile(path);
   } catch (cause) {
     if (cause instanceof UnfitFile) throw unfit(path, cause);
     if (!isOwnershipError(cause)) throw statsFault(path, cause);
+    if (linkTarget(database) !== undefined) throw statsFault(database, cause);
     // This is the first access to the directory; a user without permission fails here.
     throw unwritable(database, osErrorCode(cause) ?? errorText(cause), cause);
   }
@@ -170,7 +179,8 @@ export function checkRegular(database: string, companion: string): void {
  * @throws RackError `store-broken` if the file is empty or missing, but its write-ahead log is not empty; as `foundStats`
  */
 export function checkNotCut(path: string): void {
-  const [wal, bytes] = [`${path}-wal`, fileSize(`${path}-wal`)];
+  const wal = companionOf(path, '-wal');
+  const bytes = fileSize(wal);
   if (!isEmpty(path) || bytes === 0) return;
   throw new RackError(
     'store-broken',
@@ -178,6 +188,8 @@ export function checkNotCut(path: string): void {
       'Stop Rackboot, keep a copy of both, and restore a backup of both; or, to give up what they held, move both away',
   );
 }
+
+const companionOf = (database: string, companion: string): string => `${linkedFile(database)}${companion}`;
 
 /** @throws RackError `store-broken` if the database is empty but once held data */
 function checkNotLost(path: string, kind: DatabaseKind): void {
@@ -202,7 +214,7 @@ function fileSize(path: string): number {
 
 /**
  * The version of a file that must be of this kind; 0 if it is still empty.
- * @throws RackError `store-broken` for another program's file, `store-newer`
+ * @throws RackError `store-broken` for another program's file or an impossible version, `store-newer`
  */
 export function versionOf(database: DatabaseSync, path: string, kind: DatabaseKind): number {
   const owner = readNumber(database, 'PRAGMA application_id');
@@ -222,6 +234,7 @@ export function versionOf(database: DatabaseSync, path: string, kind: DatabaseKi
         'or restore the copy that it made next to the file',
     );
   }
+  if (version < 1) throw broken(path, kind, `version ${version}`, undefined);
   return version;
 }
 
