@@ -11,20 +11,19 @@ import {
   fsyncSync,
   openSync,
   readFileSync,
+  rmSync,
   type Stats,
   statSync,
   writeFileSync,
 } from 'node:fs';
 import { osErrorCode } from '../errors.ts';
 
-const { O_APPEND, O_CREAT, O_EXCL, O_NOCTTY, O_NONBLOCK, O_RDONLY, O_RDWR, O_TRUNC, O_WRONLY } = constants;
+const { O_APPEND, O_CREAT, O_EXCL, O_NOCTTY, O_NONBLOCK, O_RDONLY, O_RDWR, O_WRONLY } = constants;
 
 const ACCESS = {
   read: O_RDONLY,
   /** Created if missing, and never truncated. */
   append: O_WRONLY | O_APPEND | O_CREAT,
-  /** Created or truncated. */
-  replace: O_WRONLY | O_CREAT | O_TRUNC,
   change: O_RDWR,
   /** Created; EEXIST if anything has the name, even a link. */
   new: O_WRONLY | O_CREAT | O_EXCL,
@@ -97,11 +96,14 @@ export const readRegularFile = (path: string, bytesMax: number): string =>
   readRegularBytes(path, bytesMax).toString('utf8');
 
 /**
- * Writes a file that only its owner can read, replacing an existing one. The caller renames it to its final name.
+ * Writes a file that only its owner can read. The caller renames it to its final name. An existing one, or a link, is removed first: else
+ * its mode would remain, and whatever else it names would be overwritten.
  * @throws UnfitFile if the path holds anything but a regular file; the system's error
  */
 export function writeRegularFile(path: string, text: string, mode = 0o600): void {
-  const descriptor = openRegularFile(path, 'replace', mode);
+  checkRegularFile(path);
+  rmSync(path, { force: true });
+  const descriptor = openRegularFile(path, 'new', mode);
   try {
     writeFileSync(descriptor, text);
     fsyncSync(descriptor);

@@ -2,7 +2,19 @@
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { closeSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  linkSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -38,6 +50,21 @@ test('a written file is readable by its owner only, and replaces an existing one
   writeRegularFile(at('written'), 'short');
   assert.equal(readFileSync(at('written'), 'utf8'), 'short');
   assert.equal(statSync(at('written')).mode & 0o777, 0o600);
+});
+
+test('a file is written anew: what a link or another name of it leads to stays as it is, and so does no mode', () => {
+  writeFileSync(at('victim'), 'precious', { mode: 0o644 });
+  symlinkSync(at('victim'), at('link to victim'));
+  linkSync(at('victim'), at('victim by another name'));
+  symlinkSync(at('nothing'), at('link to nothing'));
+  for (const name of ['link to victim', 'victim by another name', 'link to nothing']) {
+    writeRegularFile(at(name), 'secret');
+    assert.equal(readFileSync(at(name), 'utf8'), 'secret');
+    const found = lstatSync(at(name));
+    assert.deepEqual([found.isFile(), found.nlink, found.mode & 0o777], [true, 1, 0o600], name);
+  }
+  assert.equal(readFileSync(at('victim'), 'utf8'), 'precious');
+  assert.equal(existsSync(at('nothing')), false);
 });
 
 test('a file that is opened to append keeps its content', () => {

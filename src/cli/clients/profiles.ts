@@ -104,7 +104,6 @@ export function writeProfile(name: string, profile: Profile): void {
   const part = `${file}.${process.pid}.part`;
   try {
     makeDirectories(profileDirectory(), 0o700);
-    rmSync(part, { force: true });
     writeRegularFile(part, `${JSON.stringify(profile, null, 2)}\n`);
     renameSync(part, file);
   } catch (cause) {

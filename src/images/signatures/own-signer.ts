@@ -5,7 +5,7 @@
 // 1. The key is RSA, because the GnuPG of MAAS's hosts may not know newer algorithms.
 // 2. If the file is missing, the next use generates another key. Everybody who trusted the old key must then import the new one.
 
-import { chmodSync, renameSync } from 'node:fs';
+import { renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { errorText, osErrorCode, RackError } from '../../errors.ts';
 import { ownershipRemedy } from '../../files/ownership.ts';
@@ -67,7 +67,6 @@ async function makeKey(path: string): Promise<string> {
   const part = `${path}.new`;
   try {
     writeRegularFile(part, privateKey);
-    chmodSync(part, 0o600);
     renameSync(part, path);
   } catch (cause) {
     const why = `${path} cannot be written (${osErrorCode(cause) ?? errorText(cause)})`;
