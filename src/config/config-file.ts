@@ -30,14 +30,19 @@ type ReadConfigFile =
 export function readConfigFile(text: string): ReadConfigFile {
   const { LineCounter, parseDocument } = yamlParser();
   const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
-  const problems = document.errors.slice(0, PROBLEMS_MAX).map(
-    (error): ConfigProblem => ({
-      path: '',
-      line: lines.linePos(error.pos[0]).line,
-      message: `not valid YAML: ${(error.code === 'DUPLICATE_KEY' ? duplicateText(document, lines, error.pos[0]) : undefined) ?? error.message}`,
-    }),
-  );
+  // The library's own comparison of keys takes time with the square of their number.
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, uniqueKeys: false });
+  const errors = document.errors.map(({ pos, message }): TextFault => ({ at: pos[0], message }));
+  const problems = [...errors, ...repeatedKeys(document, lines)]
+    .sort((one, other) => one.at - other.at)
+    .slice(0, PROBLEMS_MAX)
+    .map(
+      ({ at, message }): ConfigProblem => ({
+        path: '',
+        line: lines.linePos(at).line,
+        message: `not valid YAML: ${message}`,
+      }),
+    );
   if (problems.length > 0) return { ok: false, problems };
   const lineOf = (path: ProblemPath): number | undefined => {
     for (let depth = path.length; depth > 0; depth -= 1) {
@@ -62,21 +67,31 @@ export function readConfigFile(text: string): ReadConfigFile {
   }
 }
 
-/** The message for a key that appears twice in one map. @param second offset of its second appearance */
-function duplicateText(document: Document.Parsed, lines: LineCounter, second: number): string | undefined {
+/** A fault at an offset of the text. */
+interface TextFault {
+  readonly at: number;
+  readonly message: string;
+}
+
+/** The keys that appear before in the same map. */
+function repeatedKeys(document: Document.Parsed, lines: LineCounter): readonly TextFault[] {
   const { isScalar, visit } = yamlParser();
-  let found: string | undefined;
+  const found: TextFault[] = [];
   visit(document, {
     Map(_key, { items }) {
-      const keys = items.flatMap(({ key }) =>
-        isScalar(key) ? [{ name: String(key.value), at: key.range?.[0] ?? 0 }] : [],
-      );
-      const later = keys.find(({ at }) => at === second);
-      const first = keys.find(({ name }) => name === later?.name);
-      if (later === undefined || first === undefined) return undefined;
-      const [one, other] = [first.at, later.at].map((at) => lines.linePos(at).line);
-      found = `the key ${later.name} appears twice, in lines ${one} and ${other}; remove one of them`;
-      return visit.BREAK;
+      const known = new Map<unknown, number>();
+      for (const { key } of items) {
+        if (!isScalar(key)) continue;
+        const at = key.range?.[0] ?? 0;
+        const first = known.get(key.value);
+        if (first === undefined) {
+          known.set(key.value, at);
+          continue;
+        }
+        const [one, other] = [first, at].map((offset) => lines.linePos(offset).line);
+        const message = `the key ${String(key.value)} appears twice, in lines ${one} and ${other}; remove one of them`;
+        found.push({ at, message });
+      }
     },
   });
   return found;

@@ -331,6 +331,13 @@ for (const [name, text, expected] of REFUSALS) {
   test(`${name} is refused`, () => assert.match(problemsOf(text), expected));
 }
 
+test('a map of 40 000 keys is read at once: a saved file does not stop the rack', () => {
+  const begun = performance.now();
+  const keys = Array.from({ length: 40_000 }, (_, index) => `  key-${index}: 1\n`).join('');
+  assert.match(problemsOf(`dns:\n${keys}  key-7: 2\n`), /f:40002: .*key-7 appears twice, in lines 9 and 40002/);
+  assert.ok(performance.now() - begun < 20_000);
+});
+
 test('several networks may be on one interface, in one mode', () => {
   const second = (more: string): string =>
     `${withInterface({})}  - { name: b, interface: eth1, ip: 10.21.0.1, network: 10.21.0.0/24, ${more} }\n`;
