@@ -16,6 +16,7 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs';
+import { type FileHandle, open, rm } from 'node:fs/promises';
 import { osErrorCode } from '../errors.ts';
 
 const { O_APPEND, O_CREAT, O_EXCL, O_NOCTTY, O_NONBLOCK, O_RDONLY, O_RDWR, O_WRONLY } = constants;
@@ -110,4 +111,14 @@ export function writeRegularFile(path: string, text: string, mode = 0o600): void
   } finally {
     closeSync(descriptor);
   }
+}
+
+/**
+ * Opens a new file in the place of an existing one or a link, as `writeRegularFile` does, for a writer that must not block.
+ * @throws UnfitFile if the path holds anything but a regular file; the system's error
+ */
+export async function openNewFile(path: string): Promise<FileHandle> {
+  checkRegularFile(path);
+  await rm(path, { force: true });
+  return await open(path, ACCESS.new, 0o600);
 }

@@ -21,6 +21,7 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import {
   checkRegularFile,
+  openNewFile,
   openRegularFile,
   readRegularFile,
   UnfitFile,
@@ -52,20 +53,38 @@ test('a written file is readable by its owner only, and replaces an existing one
   assert.equal(statSync(at('written')).mode & 0o777, 0o600);
 });
 
-test('a file is written anew: what a link or another name of it leads to stays as it is, and so does no mode', () => {
+const NAMES = ['link to victim', 'victim by another name', 'link to nothing'];
+
+for (const [how, write] of [
+  ['at once', (path: string) => writeRegularFile(path, 'secret')],
+  [
+    'in the background',
+    async (path: string) => {
+      await using file = await openNewFile(path);
+      await file.writeFile('secret');
+    },
+  ],
+] as const) {
+  test(`a file is written anew ${how}: what a link or another name leads to keeps its content`, async () => {
+    await writesAnew(write);
+  });
+}
+
+async function writesAnew(write: (path: string) => Promise<void> | void): Promise<void> {
   writeFileSync(at('victim'), 'precious', { mode: 0o644 });
   symlinkSync(at('victim'), at('link to victim'));
   linkSync(at('victim'), at('victim by another name'));
   symlinkSync(at('nothing'), at('link to nothing'));
-  for (const name of ['link to victim', 'victim by another name', 'link to nothing']) {
-    writeRegularFile(at(name), 'secret');
+  for (const name of NAMES) {
+    await write(at(name));
     assert.equal(readFileSync(at(name), 'utf8'), 'secret');
     const found = lstatSync(at(name));
     assert.deepEqual([found.isFile(), found.nlink, found.mode & 0o777], [true, 1, 0o600], name);
   }
   assert.equal(readFileSync(at('victim'), 'utf8'), 'precious');
   assert.equal(existsSync(at('nothing')), false);
-});
+  for (const name of ['victim', ...NAMES]) rmSync(at(name));
+}
 
 test('a file that is opened to append keeps its content', () => {
   closeSync(openRegularFile(at('file'), 'append'));

@@ -10,13 +10,13 @@
 // 4. A state directory that goes back with its inodes is not recognised: a snapshot of a file system or of a virtual machine, or original
 //    files that were moved away and back. Remove the mark then (rule 2).
 
-import { constants, statSync } from 'node:fs';
-import { open, rename } from 'node:fs/promises';
+import { statSync } from 'node:fs';
+import { rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import type { Clock, Timer } from '../../clock.ts';
 import { errorText, osErrorCode } from '../../errors.ts';
-import { readRegularFile } from '../../files/regular-file.ts';
+import { openNewFile, readRegularFile } from '../../files/regular-file.ts';
 import type { RackNote } from '../../region/records/rack-note.ts';
 import { LEASE_FILE } from './lease-journal.ts';
 
@@ -26,8 +26,6 @@ export const LEASE_MARK_FILE = 'lease-mark.json';
 export const MARK_MS = 5000;
 
 const FILE_BYTES_MAX = 4096;
-/** With O_NONBLOCK, a FIFO in place of the `.part` file fails at once instead of blocking. */
-const PART_FLAGS = constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC | constants.O_NONBLOCK;
 
 const identity = z.object({ inode: z.string(), born: z.string() });
 type FileIdentity = z.output<typeof identity>;
@@ -125,7 +123,7 @@ export class LeaseMark {
     if (known === this.#written) return;
     const part = `${this.#path}.part`;
     try {
-      const file = await open(part, PART_FLAGS, 0o600);
+      const file = await openNewFile(part);
       try {
         const [self, database] = [identify(part), identify(join(stateDir, LEASE_FILE))];
         await file.writeFile(JSON.stringify({ version: 1, self, database, sequence: known, doubtedUpTo }));

@@ -7,14 +7,13 @@
 // 2. If the file is missing or damaged, leases that ended before the start are not reported.
 // 3. The time is stored on the same clocks as leases, so that the two compare across restarts, reboots and clock steps.
 
-import { constants } from 'node:fs';
-import { open, rename } from 'node:fs/promises';
+import { rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import type { Clock, Instant, Timer } from '../../clock.ts';
 import type { StoredMoment } from '../../dhcp/leases/lease-clock.ts';
 import { errorText, osErrorCode } from '../../errors.ts';
-import { readRegularFile } from '../../files/regular-file.ts';
+import { openNewFile, readRegularFile } from '../../files/regular-file.ts';
 import type { RackNote } from '../../region/records/rack-note.ts';
 import { readHostMoment } from './host-clocks.ts';
 
@@ -24,8 +23,6 @@ export const REPORTED_ENDS_FILE = 'lease-ends.json';
 export const REPORTED_ENDS_WRITE_MS = 1000;
 
 const FILE_BYTES_MAX = 4096;
-/** With O_NONBLOCK, a FIFO in place of the `.part` file fails at once instead of blocking. */
-const PART_FLAGS = constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC | constants.O_NONBLOCK;
 
 const shape = z.object({ version: z.literal(1), wallMs: z.number(), bootId: z.string(), uptimeS: z.number().min(0) });
 
@@ -85,7 +82,7 @@ export class ReportedEnds {
 
   async #replace(text: string): Promise<void> {
     try {
-      const part = await open(`${this.#path}.part`, PART_FLAGS, 0o600);
+      const part = await openNewFile(`${this.#path}.part`);
       try {
         await part.writeFile(text);
         await part.sync();
