@@ -87,7 +87,8 @@ function foundText(input: unknown, message: string): string {
   return typeof input === 'object' ? 'keys with values' : String(input);
 }
 
-const shown = (text: string): string =>
+/** The beginning of a text that was found. */
+export const shown = (text: string): string =>
   text.length > SHOWN_CHARACTERS_MAX ? `${text.slice(0, SHOWN_CHARACTERS_MAX)}…` : text;
 
 /** Why a value is not a configuration, whatever its keys. */

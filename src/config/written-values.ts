@@ -4,13 +4,14 @@ import { z } from 'zod';
 import type { Seconds } from '../clock.ts';
 import type { Ipv4, Ipv4Network, MacAddress } from '../net/address.ts';
 import { parseIpv4, parseMac, parseNetwork, prefixOf } from '../net/address.ts';
+import { shown } from './fault-words.ts';
 
 /** A string that `parse` accepts. The problem of any other string says what was `expected`. */
 export function textual<T>(expected: string, parse: (text: string) => T | undefined) {
   return z.string({ error: `expected ${expected}` }).transform((text, context): T => {
     const value = parse(text.trim());
     if (value !== undefined) return value;
-    context.issues.push({ code: 'custom', message: `expected ${expected}, found "${text}"`, input: text });
+    context.issues.push({ code: 'custom', message: `expected ${expected}, found "${shown(text)}"`, input: text });
     return z.NEVER;
   });
 }
