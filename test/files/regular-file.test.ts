@@ -65,12 +65,12 @@ for (const [how, write] of [
     },
   ],
 ] as const) {
-  test(`a file is written anew ${how}: what a link or another name leads to keeps its content`, async () => {
-    await writesAnew(write);
+  test(`a written file is a new one, ${how}: what a link or another name leads to keeps its content`, async () => {
+    await writesNewFile(write);
   });
 }
 
-async function writesAnew(write: (path: string) => Promise<void> | void): Promise<void> {
+async function writesNewFile(write: (path: string) => Promise<void> | void): Promise<void> {
   writeFileSync(at('victim'), 'precious', { mode: 0o644 });
   symlinkSync(at('victim'), at('link to victim'));
   linkSync(at('victim'), at('victim by another name'));
