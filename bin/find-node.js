@@ -69,14 +69,27 @@ async function replaceProcess(node, args, env) {
 
 /** Two processes: signals and the end are passed on. */
 function runBeside(node, args, env) {
-  const child = spawn(node, args, { stdio: 'inherit', env });
+  const child = startBeside(node, args, env);
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGUSR2']) process.on(signal, () => child.kill(signal));
-  child.on('error', (error) => {
-    console.error(`rackboot: cannot start ${node}: ${error.message}`);
-    process.exit(1);
-  });
+  child.on('error', (error) => endUnstarted(node, error));
   child.on('exit', (code, signal) => {
     if (signal !== null) process.kill(process.pid, signal);
     else process.exit(code ?? 1);
   });
+}
+
+/** Node reports some errors at once, others as an event. */
+function startBeside(node, args, env) {
+  try {
+    return spawn(node, args, { stdio: 'inherit', env });
+  } catch (error) {
+    return endUnstarted(node, error);
+  }
+}
+
+function endUnstarted(node, error) {
+  // npm is writing the program: the first `npm ci` is not over.
+  const remedy = error.code === 'ETXTBSY' ? '; wait until `npm ci` has ended' : '';
+  console.error(`rackboot: cannot start ${node}: ${error.message}${remedy}`);
+  process.exit(1);
 }
