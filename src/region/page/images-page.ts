@@ -163,23 +163,28 @@ function tableOf(
   return html`<div class="sheet" id="images"><table class="images"><thead><tr>${head}</tr></thead><tbody>${rows}</tbody></table></div>`;
 }
 
+/** The region's reason if no source has a selection: then nothing can be imported, and no image was skipped. */
+const isNothingSelected = ({ reason }: ImportRun['skipped'][number]): boolean => reason.code === 'nothing-selected';
+
 function runText(run: ImportRun, failed: number, nowMs: number): string {
   const { running, idle, never, next, onDemand } = words.images.run;
   const failures = failed === 0 ? '' : ` ${words.images.run.failed(failed)}`;
   if (isImporting(run)) return `${running}${failures}`;
+  if (run.skipped.some(isNothingSelected)) return `${words.sources.nothing}${failures}`;
   const last = run.endedMs === 0 ? never : idle(formatAge(nowMs - run.endedMs));
   return `${last} ${run.nextMs === 0 ? onDemand : next(run.nextMs - nowMs)}${failures}`;
 }
 
 function skippedPart({ skipped, skippedMore }: ImportRun): Html {
-  if (skipped.length === 0) return nothing;
-  const items = skipped.map(
+  const images = skipped.filter((one) => !isNothingSelected(one));
+  if (images.length === 0) return nothing;
+  const items = images.map(
     ({ name, reason }) => html`<dt class="break">${name}</dt><dd>${importReasonText(reason)}</dd>`,
   );
   const more = skippedMore === 0 ? nothing : html`<p class="note soft">${words.images.skipped.more(skippedMore)}</p>`;
   return html`
     <div class="sheet stacked" id="skipped"><details id="skipped-list"><summary>${words.images.skipped.title}
-    <span class="small">${skipped.length + skippedMore}</span></summary><dl class="pairs">${items}</dl>${more}</details></div>`;
+    <span class="small">${images.length + skippedMore}</span></summary><dl class="pairs">${items}</dl>${more}</details></div>`;
 }
 
 /** The downloads that racks report. */
