@@ -153,7 +153,7 @@ export const SERVICE_SENTENCES: Writers<ServiceParams> = {
     f.reason === 'EADDRINUSE'
       ? `Metrics cannot be served on ${f.address ?? ''}:${f.port}: another program, or another Rackboot on this host, has the port; give metrics.listen another one`
       : `Metrics cannot be served on ${f.address ?? ''}:${f.port} (${f.reason}): free the port, or set metrics.listen`,
-  'region.up': (f) => `The region answers at ${f.addresses}`,
+  'region.up': (f) => `The region answers at ${f.addresses.replaceAll(' ', ', ')}`,
   'region.down': (f) =>
     `The region stopped (${noteOf(f)}) and restarts in ${formatSpan(f.retryMs)}; leases, names and boots continue`,
   'region.linked': (f) => `Linked to the region at ${f.url} (${counted(f.waiting, 'event')} to send)`,
