@@ -154,7 +154,7 @@ export const DEPLOY = {
     html`There is no installer for it. On the rack, <code>${command}</code> adds Debian's.`,
   noImage: (architecture: string): Html =>
     html`<b>There is no image for ${architecture}.</b> On the rack,
-    ${' '}<code>rackboot images make-debian</code> builds one, and <code>rackboot images add FILE</code> adds your own.`,
+    ${' '}<code>sudo rackboot images make-debian</code> builds one, and <code>sudo rackboot images add FILE</code> adds your own.`,
   /** @param isYours true if the owner is the viewer @param space joins the words around it */
   noKey: (isYours: boolean, owner: string, space: string): Html =>
     html`<b>${isYours ? 'You have' : `${owner} has`} no SSH key${space}yet.</b> The deployment will be refused, because

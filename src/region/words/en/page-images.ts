@@ -69,11 +69,11 @@ export const IMAGES = {
   sourcesLink: 'Sources and selections',
   empty: {
     title: 'No images yet',
-    hint: html`Select images from a source. Or run on the rack: <code>rackboot images make-debian</code> builds an image, and
-      <code>rackboot images add FILE --os debian --release trixie</code> adds your own.`,
+    hint: html`Select images from a source. Or run on the rack: <code>sudo rackboot images make-debian</code> builds an image,
+      and${' '}<code>sudo rackboot images add FILE --os debian --release trixie</code> adds your own.`,
   },
-  footer: html`On the rack: <code>rackboot images import</code>, <code>rackboot images add</code>, <code>rackboot images remove</code>. From
-    anywhere: <code>rackboot images upload</code>.`,
+  footer: html`On the rack: <code>sudo rackboot images import</code>, <code>sudo rackboot images add</code>,
+    ${' '}<code>sudo rackboot images remove</code>. From anywhere: <code>rackboot images upload</code>.`,
   /** One image. */
   all: 'All images',
   source: 'Source',

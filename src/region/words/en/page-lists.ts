@@ -13,7 +13,7 @@ export const TAGS = {
   empty: 'No tags yet. A tag groups machines, and can set their kernel parameters.',
   addOne: 'Add a tag',
   add: 'Add tag',
-  footer: 'To tag a machine, edit it on its page.',
+  footer: 'To tag a machine, add the tag here first; then edit the machine on its page.',
   added: (tag: string): string => `Tag ${tag} added.`,
   titleOf: (tag: string): string => `Tag ${tag}`,
   deleteIt: 'Delete this tag',
@@ -72,6 +72,6 @@ export const SETTINGS_PAGE = {
     hint: "For names outside Rackboot's own zones. Separate the addresses with spaces.",
   },
   setIn: (place: string): string => `Set in ${place}: change it there.`,
-  footer: html`All settings: <code>rackboot config show</code> and the configuration file.`,
+  footer: html`All settings: <code>sudo rackboot config show</code> and the configuration file.`,
   saved: (label: string): string => `${label} saved.`,
 };

@@ -16,7 +16,7 @@ export const ACCOUNT = {
   newPassword: 'New password',
   changePassword: 'Change password',
   passwordChanged: 'Password changed: sign in with the new one.',
-  footer: html`For programs and the command line, <code>rackboot apikey</code> on the rack prints an API key.`,
+  footer: html`For programs and the command line, <code>sudo rackboot apikey</code> on the rack prints an API key.`,
 };
 
 /** The accounts. */
