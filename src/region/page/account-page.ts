@@ -84,7 +84,7 @@ async function render(view: View): Promise<Html | undefined> {
     title: viewer.username,
     place: 'account',
     main: html`
-      <div class="bar"><h1>${viewer.username}</h1>${rolePill(viewer)}</div>
+      <div class="bar"><div class="row"><h1>${viewer.username}</h1>${rolePill(viewer)}</div></div>
       ${await keysOf(view, viewer)}<h2>${words.account.password}</h2><div class="sheet narrow">${password}</div>`,
     footer: words.account.footer,
   });

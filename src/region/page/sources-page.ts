@@ -105,7 +105,7 @@ function selectForm(view: View, source: RegionSource): Html {
 
 function ownPart(view: View, source: RegionSource): Html {
   const { pin, keyring } = source;
-  if (pin !== undefined) return html`<p class="soft run break">${words.sources.pinned(pin.file, pin.key)}</p>`;
+  if (pin !== undefined) return html`<p class="soft break">${words.sources.pinned(pin.file, pin.key)}</p>`;
   const keys = keyring.length === 0 ? nothing : html`<p class="lead soft">${words.sources.hasKeys(keyring.length)}</p>`;
   const change = formOf(view, {
     body: [hiddenField('do', 'change'), ...fieldsOf(view, source)],
