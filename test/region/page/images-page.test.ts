@@ -60,8 +60,8 @@ const sent = (
 
 test('without a selection the page says so, and counts no skipped image', () =>
   withRegion(async (place) => {
-    const skipped = [{ name: '', reason: { code: 'nothing-selected', params: {} } }] as const;
-    await place.store.boot.changeRun({ skipped, askedMs: 0, endedMs: 1 });
+    const reason: ImportReason = { code: 'nothing-selected', params: {} };
+    await place.store.boot.changeRun({ skipped: [{ name: '', reason }], askedMs: 0, endedMs: 1 });
     const text = await shown(place, IMAGES_PAGE, { viewer: USER });
     assert.match(text, /id="run">Nothing is selected, so nothing is imported\./);
     assert.doesNotMatch(text, /The last import ended|id="skipped"/);
