@@ -99,7 +99,8 @@ async function checkMachine(config: string, stateDir: string, wanted: string, js
   const driver = findDriver(type);
   if (driver === undefined) {
     const names = POWER_DRIVERS.map(({ name }) => name).join(', ');
-    throw new RackError('bad-argument', `the power_type of ${fqdn} is unknown (${type || 'none'}): use ${names}`);
+    const lack = type === '' ? `${fqdn} has no driver` : `the power_type of ${fqdn} is unknown (${type})`;
+    throw new RackError('bad-argument', `${lack}: set one by \`sudo rackboot power set\` (${names})`);
   }
   becomeOwnerOf(stateDir);
   const opened = driver.open(id, values, surroundingsOf(config));
