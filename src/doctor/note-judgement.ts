@@ -19,6 +19,10 @@ const FAULTS: { readonly [C in NoteCode]?: Pick<Finding, 'check' | 'fix'> } = {
   // Noted until the next start: then the new file holds the later leases, and the loss can no longer be seen.
   'leases-lost': LOST,
   'leases-emptied': LOST,
+  'leases-moved': {
+    check: 'leases',
+    fix: 'move leases.db and leases.db-wal back; if they were deleted, restart Rackboot with a backup of both in their place',
+  },
   'leases-damaged': {
     check: 'leases',
     fix: 'sudo journalctl -k -p err shows errors of the memory and the disk; sudo smartctl -a /dev/sda asks the disk',

@@ -159,12 +159,12 @@ async function askPerson(flags: InitFlags, candidates: readonly Candidate[]): Pr
 
 const QUESTIONS: Readonly<Record<Exclude<Field, 'interface'>, string>> = {
   mode: 'Which server gives the addresses: this rack (server) or the other (proxy)',
-  router: 'Router offered to machines (none: -)',
+  router: 'Router offered to machines (- for none)',
   low: 'First address for unknown machines (dynamic range)',
   high: 'Last address for unknown machines',
   staticLow: 'First address for deployed machines (static range)',
   staticHigh: 'Last address for deployed machines',
-  upstream: 'Upstream DNS servers, separated by spaces (none: -)',
+  upstream: 'Upstream DNS servers, separated by spaces (- for none)',
 };
 
 /** The proposal for an answer; empty for the interface if the choice is not clear. */

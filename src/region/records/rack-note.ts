@@ -78,6 +78,7 @@ const NOTES = {
   'leases-lost': ['file'],
   'leases-emptied': ['file'],
   'leases-restored': ['file'],
+  'leases-moved': ['file'],
   'leases-damaged': ['file', 'table', 'row', 'isUndone', 'kept', 'keptMore', 'lost', 'lostMore'],
   'ends-unread': ['file', 'reason'],
   'ends-unwritten': ['file', 'reason'],

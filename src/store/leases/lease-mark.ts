@@ -7,7 +7,9 @@
 //    old contents into a new one, because each write replaces the file. It also names the last sequence on disk: a copy ends before that.
 // 2. Without a mark, or with an unreadable one, nothing vouches for the leases: they count as restored.
 // 3. Restored records stay doubted across further starts (`doubtedUpTo`), until their clients have newer ones.
-// 4. A state directory that goes back with its inodes is not recognised: a snapshot of a file system or of a virtual machine, or original
+// 4. If leases.db is moved away or deleted while the rack runs, that is reported. The mark still names the opened file: the next start takes
+//    any other one for a copy.
+// 5. A state directory that goes back with its inodes is not recognised: a snapshot of a file system or of a virtual machine, or original
 //    files that were moved away and back. Remove the mark then (rule 2).
 
 import { statSync } from 'node:fs';
@@ -94,6 +96,10 @@ interface LeaseMarkOptions {
 export class LeaseMark {
   readonly #options: LeaseMarkOptions;
   readonly #path: string;
+  readonly #database: string;
+  /** The opened leases.db. */
+  readonly #opened: FileIdentity;
+  #isMissed = false;
   #written: number | undefined;
   #timer: Timer | undefined;
   #writing: Promise<void> = Promise.resolve();
@@ -102,6 +108,8 @@ export class LeaseMark {
   constructor(options: LeaseMarkOptions) {
     this.#options = options;
     this.#path = join(options.stateDir, LEASE_MARK_FILE);
+    this.#database = join(options.stateDir, LEASE_FILE);
+    this.#opened = identify(this.#database);
     this.#write();
   }
 
@@ -113,20 +121,36 @@ export class LeaseMark {
   }
 
   #write(): void {
+    this.#checkFile();
     if (this.#options.sequence() !== this.#written) this.#writing = this.#writing.then(() => this.#replace());
     this.#timer = this.#options.clock.schedule(MARK_MS, () => this.#write());
   }
 
+  /** Reports once that leases.db is not where it was opened. */
+  #checkFile(): void {
+    const isMissed = !this.#isInPlace();
+    if (isMissed && !this.#isMissed) this.#options.onProblem({ note: 'leases-moved', file: this.#database });
+    this.#isMissed = isMissed;
+  }
+
+  #isInPlace(): boolean {
+    try {
+      return isSame(identify(this.#database), this.#opened);
+    } catch (error) {
+      return osErrorCode(error) !== 'ENOENT';
+    }
+  }
+
   async #replace(): Promise<void> {
-    const { stateDir, sequence, doubtedUpTo, onProblem } = this.#options;
+    const { sequence, doubtedUpTo, onProblem } = this.#options;
     const known = sequence();
     if (known === this.#written) return;
     const part = `${this.#path}.part`;
     try {
       const file = await openNewFile(part);
       try {
-        const [self, database] = [identify(part), identify(join(stateDir, LEASE_FILE))];
-        await file.writeFile(JSON.stringify({ version: 1, self, database, sequence: known, doubtedUpTo }));
+        const marked = { version: 1, self: identify(part), database: this.#opened, sequence: known, doubtedUpTo };
+        await file.writeFile(JSON.stringify(marked));
         await file.sync();
       } finally {
         await file.close();

@@ -103,8 +103,30 @@ test('the mark follows the leases while the rack runs', async () => {
   assert.equal(read().isOurs, true);
 });
 
+test('a leases.db that is moved away while the rack runs is reported once, and another in its place is a copy', async () => {
+  const problems: RackNote[] = [];
+  const clock = new VirtualClock();
+  const options = { stateDir: state, clock, doubtedUpTo: 0, sequence: () => 1 };
+  const mark = new LeaseMark({ ...options, onProblem: (note) => problems.push(note) });
+  const [file, away] = [join(state, LEASE_FILE), join(place, 'away')];
+  const notes = (): readonly string[] => problems.map(({ note }) => note);
+  clock.advance(MARK_MS);
+  assert.deepEqual(notes(), []);
+  renameSync(file, away);
+  clock.advance(3 * MARK_MS);
+  assert.deepEqual(notes(), ['leases-moved']);
+  renameSync(away, file);
+  clock.advance(MARK_MS);
+  copy(file, away);
+  renameSync(away, file);
+  clock.advance(MARK_MS);
+  assert.deepEqual(notes(), ['leases-moved', 'leases-moved']);
+  await mark.close();
+  assert.equal(isPutBack(read(), 10), true);
+});
+
 test('an unwritable mark is a problem, reported once', async () => {
-  rmSync(state, { recursive: true });
+  mkdirSync(join(state, `${LEASE_MARK_FILE}.part`));
   const problems: RackNote[] = [];
   const clock = new VirtualClock();
   const options = { stateDir: state, clock, doubtedUpTo: 0, sequence: () => 1 };

@@ -175,6 +175,9 @@ const NOTE_SENTENCES: Writers<NoteParams> = {
     `${file} was restored from a copy, or was never used here: it lacks the leases granted since the copy was made. Before the rack offers a machine ` +
     'the address of its lease again, it probes whether another host uses that address; renewals are answered as usual. ' +
     'You need not do anything. If addresses clash, end the lease of the wrong machine: sudo rackboot leases end ADDRESS.',
+  'leases-moved': ({ file }) =>
+    `${file} was moved or deleted while this rack runs: the leases that it grants now are lost when it stops. If you moved the file, move it and ` +
+    'leases.db-wal back. If it was deleted, restart Rackboot with a backup in its place: it then probes addresses before it offers them.',
   'leases-damaged': leasesDamaged,
   'ends-unread': ({ file, reason }) => `${file}: ${reason}; leases that ended while the rack was down are not reported`,
   'ends-unwritten': ({ file, reason }) => `${file}: ${reason}; ended leases may be reported twice`,
