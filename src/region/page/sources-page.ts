@@ -91,12 +91,13 @@ function selectionItem(view: View, selection: BootSelection): Html {
 }
 
 function selectForm(view: View, source: RegionSource): Html {
-  const field = (name: 'os' | 'release' | 'arches' | 'labels', value: string): Html =>
-    textField(view, { name, ...words.sources[name], value, charactersMax: 512 });
+  const field = (name: 'os' | 'release' | 'arches' | 'labels', value: string, required = false): Html =>
+    textField(view, { name, ...words.sources[name], value, charactersMax: 512, required });
   const body = [
     hiddenField('do', 'select'),
     field('os', source.images.os === '*' ? '' : source.images.os),
-    field('release', ''),
+    // Never by default: all releases of a source are tens of gigabytes.
+    field('release', '', true),
     field('arches', 'amd64'),
     field('labels', ''),
   ];
@@ -152,7 +153,7 @@ async function change(view: View): Promise<Outcome> {
   const id = String(source.id);
   switch (given(view, 'do')) {
     case 'select': {
-      const [os, release] = [orAll(given(view, 'os')), orAll(given(view, 'release'))];
+      const [os, release] = [orAll(given(view, 'os')), given(view, 'release')];
       const values = { os, release, arches: orAll(given(view, 'arches')), labels: orAll(given(view, 'labels')) };
       const answer = await operate(view, SELECT, { boot_source_id: id }, values);
       return outcomeOf(answer, here, words.sources.selectionAdded(`${os}/${release}`));

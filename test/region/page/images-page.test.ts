@@ -154,6 +154,8 @@ test('a source is added, its images selected and not selected any more, and it i
     const added = await sent(place, all, { url: 'http://x/', keyring_filename: '/k.gpg' });
     assert.deepEqual(added?.kind === 'done' && added.to, '/MAAS/images/sources/1/');
     const path = { source: '1' };
+    const unnamed = await sent(place, one, { do: 'select', os: 'ubuntu', release: '', arches: 'amd64' }, { path });
+    assert.equal(unnamed?.kind, 'refusal', 'nobody selects all releases by leaving the field empty');
     await sent(place, one, { do: 'select', os: 'ubuntu', release: 'noble', arches: '', labels: '' }, { path });
     const [selection] = await boot.listSelections(1);
     assert.deepEqual([selection?.release, selection?.arches], ['noble', ['*']]);

@@ -113,7 +113,7 @@ export const SOURCES = {
   select: 'Select images',
   selectIt: 'Select',
   os: { label: 'System', hint: 'Such as ubuntu. For all, enter * or leave it empty.' },
-  release: { label: 'Release', hint: 'Its name or version, such as noble. For all, enter * or leave it empty.' },
+  release: { label: 'Release', hint: 'Its name or version, such as noble. For all, enter *.' },
   arches: { label: 'Architectures', hint: 'Such as amd64, arm64. For all, enter * or leave it empty.' },
   labels: { label: 'Labels', hint: 'Such as release, daily. For all, enter * or leave it empty.' },
   selectionAdded: (image: string): string => `${image} is selected: the next import fetches it.`,
