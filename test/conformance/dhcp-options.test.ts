@@ -310,16 +310,21 @@ test('RFC 4702 §2.1: S and N report what this server does, and O that it overro
   assert.deepEqual(await flagsOf(false, 0, 1, 8, 9), [8, 10, 8, 8]);
 });
 
-test('RFC 4702 §3.1: the name of option 81 is kept instead of that of option 12, and neither if the client forbids it', async () => {
-  const kept = async (flags: number): Promise<string | undefined> => {
+test('RFC 4702 §3.1: option 81 replaces option 12, even if it has no valid name, and neither name is kept if the client forbids it', async () => {
+  const kept = async (flags: number, name: readonly number[] = WISH): Promise<string | undefined> => {
     const rack = await WireRack.start({ config: NAMING });
     const options: readonly WireOption[] = [
       [12, text('twelve')],
-      [81, [flags, 0, 0, ...WISH]],
+      [81, [flags, 0, 0, ...name]],
     ];
     const offer = rack.ask({ type: 'discover', options });
     const ack = rack.ask({ type: 'request', requested: offer?.yiaddr ?? ANY, server: RACK, options });
+    assert.equal(ack?.type, 'ACK');
     return rack.table.find(ack?.yiaddr ?? ANY)?.hostname;
   };
   assert.deepEqual([await kept(1), await kept(8)], ['wish', undefined]);
+  assert.deepEqual(
+    [await kept(1, []), await kept(1, text('a_b')), await kept(5, [0])],
+    [undefined, undefined, undefined],
+  );
 });

@@ -179,7 +179,7 @@ export const SHOWN = {
   nameAnswered: options('RFC 4702 §4: OFFER and ACK repeat the name if the client sent one, in the same encoding'),
   nameFlags: options('RFC 4702 §2.1: S and N report what this server does, and O that it overrode the client'),
   nameKept: options(
-    'RFC 4702 §3.1: the name of option 81 is kept instead of that of option 12, and neither if the client forbids it',
+    'RFC 4702 §3.1: option 81 replaces option 12, even if it has no valid name, and neither name is kept if the client forbids it',
   ),
   nameEncoded: inFile('test/dhcp/wire/client-fqdn.test.ts')(
     'the answer has the client’s encoding, 255 for each RCODE, and O if S differs from the client’s wish',

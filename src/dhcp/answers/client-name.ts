@@ -3,8 +3,8 @@
 //
 //   a machine of the region      its name and domain; entered at its own address if it has one, else at the address DHCP gives it
 //   a host with a name           that name in the network's domain; entered at its reserved address if the rack names clients
-//   any other client             the first label of option 81, else of option 12, in the network's domain; entered if the rack names
-//                                clients, unless the client forbids it (N) or the name belongs to a machine or a host
+//   any other client             the first label of option 81, or of option 12 without it, in the network's domain; entered if
+//                                the rack names clients, unless the client forbids it (N) or the name belongs to a machine or a host
 //
 // 1. The rack enters an operator's name whatever the client wants, and tells the client so (O). It enters a name that only the client gave
 //    only if the client allows it.

@@ -25,7 +25,7 @@ export interface Lease {
   readonly grantedAt: Instant;
   readonly expiresAt: Instant;
   readonly duration: Seconds;
-  /** The client's own name (option 81, else 12), made safe; undefined: none, or the client wants no one to enter it. */
+  /** The client's own name (option 81, or 12 without it), made safe; undefined: none, or the client wants no one to enter it. */
   readonly hostname?: string | undefined;
   /** Since when the client has had the address under that name without a break; undefined: since `grantedAt`. */
   readonly namedAt?: Instant | undefined;

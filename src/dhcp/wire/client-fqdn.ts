@@ -63,9 +63,14 @@ export function clientFqdn(options: DhcpOptions): ClientFqdn | undefined {
   };
 }
 
-/** The name a client gives itself: from option 81, else option 12 (RFC 4702 §3.1); undefined: no valid host name. */
-export const clientName = (options: DhcpOptions): string | undefined =>
-  clientFqdn(options)?.label ?? clientHostname(options);
+/**
+ * The name a client gives itself, from option 81 if the client sent it, else from option 12; undefined: no valid host name. An option 81
+ * without a name leaves option 12 unread (RFC 4702 §3.1).
+ */
+export function clientName(options: DhcpOptions): string | undefined {
+  const fqdn = clientFqdn(options);
+  return fqdn === undefined ? clientHostname(options) : fqdn.label;
+}
 
 /**
  * The name a client gives itself, if the client allows the server to enter it; undefined: it has no name, or wants no one else to enter it.

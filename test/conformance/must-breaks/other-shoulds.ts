@@ -63,8 +63,8 @@ export const OTHER_SHOULDS: readonly BrokenMust[] = [
     'A host name (12) is ignored if option 81 is present.',
     swap(
       FQDN,
-      'clientFqdn(options)?.label ?? clientHostname(options);',
-      'clientHostname(options) ?? clientFqdn(options)?.label;',
+      'return fqdn === undefined ? clientHostname(options) : fqdn.label;',
+      'return clientHostname(options) ?? fqdn?.label;',
     ),
   ),
   naming(

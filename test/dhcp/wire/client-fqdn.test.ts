@@ -72,15 +72,18 @@ test('an option without flags and RCODEs is ignored', () => {
   assert.equal(clientFqdn(new Map()), undefined);
 });
 
-test('option 81 comes before option 12, which stands in if it names no client; N keeps both out of the DNS', () => {
+test('option 81 comes before option 12, even without a valid name; N keeps both out of the DNS', () => {
   const both = (value: Uint8Array) =>
     new Map([
       [12, textBytes('twelve')],
       [81, value],
     ]);
   assert.equal(clientName(both(ascii(1, 'eighty'))), 'eighty');
-  assert.equal(clientName(both(ascii(1, ''))), 'twelve');
-  assert.equal(clientName(both(ascii(1, '-bad-'))), 'twelve');
+  for (const nameless of [ascii(1, ''), ascii(1, '-bad-'), labels(5, [0])]) {
+    assert.equal(clientName(both(nameless)), undefined);
+    assert.equal(nameToEnter(both(nameless)), undefined);
+  }
+  assert.equal(clientName(both(new Uint8Array(2))), 'twelve', 'an option that is too short is none');
   assert.equal(clientName(new Map([[12, textBytes('twelve')]])), 'twelve');
   assert.equal(nameToEnter(both(ascii(1, 'eighty'))), 'eighty');
   assert.equal(nameToEnter(both(ascii(8, 'eighty'))), undefined);
