@@ -29,9 +29,9 @@ export interface ClientDatagram {
   readonly giaddr?: Ipv4;
   readonly mac: MacAddress;
   readonly options: readonly WireOption[];
-  /** Options in `sname` and `file`, each ended by END; option 52 is the caller's. */
-  readonly sname?: readonly WireOption[];
-  readonly file?: readonly WireOption[];
+  /** A text, or options ended by END; option 52 is the caller's. */
+  readonly sname?: string | readonly WireOption[];
+  readonly file?: string | readonly WireOption[];
 }
 
 /** Writes a datagram. */
@@ -45,11 +45,14 @@ export function writeDatagram(words: ClientDatagram): Uint8Array {
   view.setUint32(12, words.ciaddr ?? 0);
   view.setUint32(24, words.giaddr ?? 0);
   bytes.set(macToBytes(words.mac), 28);
-  if (words.sname !== undefined) bytes.set(writeOptions(words.sname), 44);
-  if (words.file !== undefined) bytes.set(writeOptions(words.file), 108);
+  if (words.sname !== undefined) bytes.set(fieldBytes(words.sname), 44);
+  if (words.file !== undefined) bytes.set(fieldBytes(words.file), 108);
   bytes.set(COOKIE, 236);
   return Uint8Array.from([...bytes, ...writeOptions(words.options)]);
 }
+
+const fieldBytes = (field: string | readonly WireOption[]): ArrayLike<number> =>
+  typeof field === 'string' ? Buffer.from(field, 'latin1') : writeOptions(field);
 
 const writeOptions = (options: readonly WireOption[]): readonly number[] => [
   ...options.flatMap(([code, value]) => (code === PAD || code === END ? [code] : [code, value.length, ...value])),

@@ -4,6 +4,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { findArchitecture } from '../../src/boot/architectures.ts';
+import { seconds } from '../../src/clock.ts';
 import { ANY, formatIpv4 } from '../../src/net/address.ts';
 import { config, MAC_A, MAC_B, machine, subnet } from '../dhcp/lab.ts';
 import { ip, RACK } from '../support/lab-facts.ts';
@@ -56,16 +57,23 @@ test('RFC 2132 §9.8: options come in the order in which the client requests the
     [67, 15, 43, 3, 66, 6, 1],
   ]) {
     for (const more of [[], [PXE]]) {
-      const offer = rack.ask({ type: 'discover', options: [[55, list], ...more] });
-      const given = [...(offer?.options.keys() ?? [])];
-      const sorted = list[3] === 3 && list[6] === 1 ? [67, 15, 43, 1, 3, 66, 6] : list;
-      assert.deepEqual(
-        given.filter((code) => list.includes(code)),
-        sorted.filter((code) => given.includes(code)),
-      );
-      assert.equal(given.includes(67), more.length > 0, 'asked for or not');
-      const configured = list.filter((code) => ![43, 66, 67].includes(code));
-      for (const code of [1, 3, ...configured]) assert.ok(given.includes(code), `${code} of ${list}`);
+      for (const words of [
+        { type: 'discover' },
+        { type: 'request', requested: ip('10.20.0.105'), server: RACK },
+        { type: 'inform', ciaddr: ip('10.20.0.105') },
+      ] as const satisfies readonly Words[]) {
+        const reply = rack.ask({ ...words, options: [[55, list], ...more] });
+        const given = [...(reply?.options.keys() ?? [])];
+        const sorted = list[3] === 3 && list[6] === 1 ? [67, 15, 43, 1, 3, 66, 6] : list;
+        assert.deepEqual(
+          given.filter((code) => list.includes(code)),
+          sorted.filter((code) => given.includes(code)),
+          words.type,
+        );
+        assert.equal(given.includes(67), more.length > 0, 'asked for or not');
+        const configured = list.filter((code) => ![43, 66, 67].includes(code));
+        for (const code of [1, 3, ...configured]) assert.ok(given.includes(code), `${words.type}: ${code} of ${list}`);
+      }
     }
   }
 });
@@ -80,15 +88,15 @@ test('RFC 2132 §9.10: a maximum message size below 576 counts as 576', async ()
   const crowd = Array.from({ length: 60 }, (_, index) => ip(`192.0.2.${index + 1}`));
   const rack = await WireRack.start({ config: config(subnet({ dnsServers: crowd })) });
   for (const size of [0, 1, 300, 575, 576]) {
-    const offer = rack.ask({
-      type: 'discover',
-      options: [
-        [57, [size >> 8, size & 255]],
-        [55, [6]],
-      ],
-    });
-    assert.equal(offer?.options.get(6)?.length, 240, `${size}`);
-    assert.ok((offer?.bytes.length ?? 0) <= 548);
+    const options: readonly WireOption[] = [
+      [57, [size >> 8, size & 255]],
+      [55, [6]],
+    ];
+    const offer = rack.ask({ type: 'discover', options });
+    for (const reply of [offer, rack.ask({ type: 'request', ciaddr: ip('10.20.0.105'), options })]) {
+      assert.equal(reply?.options.get(6)?.length, 240, `${reply?.type}: ${size}`);
+      assert.ok((reply?.bytes.length ?? 0) <= 548);
+    }
   }
 });
 
@@ -99,23 +107,35 @@ test('RFC 2132 §9.11 and §9.12: T1 and T2 come with each lease', async () => {
     [51, 58, 59].map((code) => numberOf(offer, code)),
     [600, 300, 525],
   );
+  rack.lease();
+  rack.clock.advance(900);
+  const again = rack.ask({ type: 'request', ciaddr: offer.yiaddr }) ?? assert.fail('no ACK');
+  assert.deepEqual(
+    [51, 58, 59].map((code) => numberOf(again, code)),
+    [599, 299, 524],
+    'with the remaining time, too',
+  );
 });
 
 test('RFC 2132 §9.13 and §8.4: unknown vendor classes and vendor options change nothing', async () => {
   const rack = await WireRack.start();
-  const plain = rack.ask({ type: 'discover' });
-  const odd = rack.ask({
-    type: 'discover',
-    options: [
-      [60, text('MSFT 5.0')],
-      [43, [220, 1, 0, 77, 255, 3]],
-      [125, [0, 0, 5, 88, 3, 1, 200, 2]],
-      [124, [1]],
-      [221, [1, 2, 3]],
-      [254, []],
-    ],
-  });
-  assert.deepEqual([...(odd?.options ?? [])], [...(plain?.options ?? [])]);
+  const options: readonly WireOption[] = [
+    [60, text('MSFT 5.0')],
+    [43, [220, 1, 0, 77, 255, 3]],
+    [125, [0, 0, 5, 88, 3, 1, 200, 2]],
+    [124, [1]],
+    [221, [1, 2, 3]],
+    [254, []],
+  ];
+  for (const words of [
+    { type: 'discover' },
+    { type: 'request', requested: ip('10.20.0.105'), server: RACK },
+    { type: 'inform', ciaddr: ip('10.20.0.105') },
+    { type: 'request', requested: ip('10.99.0.1') },
+  ] as const satisfies readonly Words[]) {
+    const [plain, odd] = [rack.ask(words), rack.ask({ ...words, options })];
+    assert.deepEqual([odd?.type, [...(odd?.options ?? [])]], [plain?.type, [...(plain?.options ?? [])]]);
+  }
 });
 
 test('RFC 2132 §9.13: a server’s class goes only to clients that boot by HTTP, which read it', async () => {
@@ -147,6 +167,7 @@ test('RFC 2132 §9.14 and RFC 4361 §6.1: a client identifier is opaque bytes of
     assert.equal(ack?.type, 'ACK');
     assert.deepEqual(ack?.options.get(61), identifier);
     assert.equal(rack.table.all()[0]?.mac, MAC_A);
+    assert.deepEqual(text(rack.table.all()[0]?.clientId ?? ''), identifier, 'and it is kept whole');
   }
 });
 
@@ -220,6 +241,7 @@ test('RFC 4578 §2.1: the architecture is a list, of which the first known one c
     [0, 11],
     [0, 16],
     [0, 7, 0, 0],
+    [3, 231, 0, 7],
   ]) {
     rack.say({
       type: 'discover',
@@ -229,7 +251,7 @@ test('RFC 4578 §2.1: the architecture is a list, of which the first known one c
       ],
     });
   }
-  assert.deepEqual(seen, [[0], [7], [9], [11], [16], [7]]);
+  assert.deepEqual(seen, [[0], [7], [9], [11], [16], [7], [7]]);
   const [x64, ebc] = [7, 9].map(findArchitecture);
   assert.deepEqual({ ...ebc, code: 7 }, x64);
 });
@@ -247,8 +269,11 @@ test('RFC 4578 §2.1: architecture and interface of a client do not go back to i
 test('RFC 4578 §2.3: a booting machine gets its UUID back, byte for byte', async () => {
   const rack = await WireRack.start();
   const uuid = [0, ...Array.from({ length: 16 }, (_, index) => 240 + (index % 16))];
-  const offer = rack.ask({ type: 'discover', options: [PXE, [97, uuid]] });
-  assert.deepEqual(offer?.options.get(97), uuid);
+  const options: readonly WireOption[] = [PXE, [97, uuid]];
+  const offer = rack.ask({ type: 'discover', options });
+  const ack = rack.ask({ type: 'request', requested: offer?.yiaddr ?? ANY, server: RACK, options });
+  const inform = rack.ask({ type: 'inform', ciaddr: offer?.yiaddr ?? ANY, options });
+  for (const reply of [offer, ack, inform]) assert.deepEqual(reply?.options.get(97), uuid, reply?.type);
   assert.equal(rack.ask({ type: 'discover', mac: MAC_B, options: [[97, uuid]] })?.options.has(97), false);
 });
 
@@ -275,6 +300,35 @@ test('RFC 2132 §2: an option of a wrong length is ignored, and the client is se
   assert.equal(await wished([50, [10, 20, 0, last]]), `10.20.0.${last}`);
   assert.equal(await wished([50, [10, 20, 0, last, 1]]), unasked, 'five bytes are not an address');
   assert.equal(await wished([50, [10, 20]], [50, [0, last, 1]]), unasked, 'nor are they in pieces');
+  const addresses = Array.from({ length: 60 }, (_, index) => ip(`192.0.2.${index + 1}`));
+  const limits = { leaseTimeMin: seconds(60), leaseTimeMax: seconds(3600) };
+  const uuids: unknown[] = [];
+  const rich = await WireRack.start({
+    config: config(subnet({ dnsServers: addresses, ntpServers: addresses, ...limits })),
+    planBoot: ({ uuid }) => {
+      uuids.push(uuid);
+      return undefined;
+    },
+  });
+  for (const [length, bytes, time] of [
+    [0, 800, 900],
+    [1, 548, 600],
+  ] as const) {
+    const more = new Array<number>(length).fill(0);
+    const options: readonly WireOption[] = [
+      [57, [3, 60, ...more]],
+      [51, [0, 0, 3, 132, ...more]],
+      [55, [6, 42]],
+    ];
+    const offer = rich.ask({ type: 'discover', options }) ?? assert.fail('no offer');
+    assert.ok(
+      offer.bytes.length <= bytes && (bytes === 548 || offer.bytes.length > 548),
+      `${offer.bytes.length} bytes`,
+    );
+    assert.equal(numberOf(offer, 51), time);
+    rich.ask({ type: 'discover', options: [PXE, [97, [...new Array<number>(17).fill(0), ...more]]] });
+  }
+  assert.deepEqual(uuids, ['00000000-0000-0000-0000-000000000000', undefined]);
 });
 
 const NAMING = config(subnet({ namesClients: true }));

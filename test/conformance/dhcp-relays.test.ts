@@ -107,6 +107,8 @@ test('RFC 3046 §2.2: a relay agent’s option comes back, even in a unicast; wi
   assert.equal(renewed?.type, 'ACK');
   assert.deepEqual(renewed?.options.get(82), PORT[1]);
   assert.equal(rack.ask({ type: 'request', ciaddr: ip('10.20.0.105') }, TO_RACK)?.type, 'ACK', 'nor is it expected');
+  const informed = rack.ask({ type: 'inform', ciaddr: ip('10.20.0.105'), options: [PORT] }, TO_RACK);
+  assert.deepEqual([informed?.type, informed?.options.get(82)], ['ACK', PORT[1]]);
 });
 
 test('RFC 3046 §3.1 and §3.2: the lease keeps circuit id and remote id unchanged', async () => {
@@ -150,7 +152,7 @@ test('RFC 3527 §3 and RFC 3011 §2: a selected network that is not served gets 
   assert.equal(rack.refused('network-unknown'), 2);
 });
 
-test('RFC 3011 §2: subnet selection names the network before giaddr, and OFFER and ACK repeat it', async () => {
+test('RFC 3011 §2: subnet selection names the network before giaddr, and every reply repeats it', async () => {
   const rack = await WireRack.start({ config: both() });
   const options: readonly WireOption[] = [[118, [10, 30, 0, 0]]];
   const offer = rack.ask({ type: 'discover', giaddr: ip('10.20.0.2'), options }, TO_RACK);
@@ -158,6 +160,11 @@ test('RFC 3011 §2: subnet selection names the network before giaddr, and OFFER 
   assert.deepEqual(offer?.options.get(118), [10, 30, 0, 0]);
   const ack = rack.lease(MAC_A, { giaddr: ip('10.20.0.2'), options }, TO_RACK);
   assert.deepEqual([ack?.type, ack?.options.get(118)], ['ACK', [10, 30, 0, 0]]);
+  for (const [type, words] of EVERY) {
+    const each = await WireRack.start({ config: both() });
+    const reply = each.ask({ ...words, giaddr: ip('10.20.0.2'), options }, TO_RACK);
+    assert.deepEqual([reply?.type, reply?.options.get(118)], [type, [10, 30, 0, 0]]);
+  }
   assert.equal(
     rack.ask({ type: 'discover', options: [[55, [118]]] })?.options.has(118),
     false,

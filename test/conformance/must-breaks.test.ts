@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { brokenTexts, problemsOf } from './broken-tree.ts';
 import { DHCP_MUSTS } from './dhcp-musts.ts';
+import { nameOf, PARTIAL_BREAKS } from './must-breaks/partial.ts';
 import type { Replacement } from './must-breaks/row.ts';
 import { keyOf, MUST_BREAKS, NOT_BROKEN_YET } from './must-breaks.ts';
 
@@ -35,10 +36,23 @@ test('every break is that of one row', () => {
   );
 });
 
+test('every break of one case is that of one row, and no other', () => {
+  const rows = new Map(MUST_BREAKS.map((row) => [keyOf(row), row]));
+  const names = PARTIAL_BREAKS.map(nameOf);
+  assert.deepEqual(
+    PARTIAL_BREAKS.filter((row, index) => !rows.has(keyOf(row)) || names.indexOf(nameOf(row)) !== index).map(nameOf),
+    [],
+  );
+});
+
 test('the text that a break changes occurs once in its file, and the broken file still parses', () => {
   const problems: string[] = [];
-  for (const row of MUST_BREAKS) {
-    problems.push(...problemsOf(row.breaks, textOf).map((problem) => `${keyOf(row)}: ${problem}`));
+  const named = [
+    ...MUST_BREAKS.map((row) => [keyOf(row), row] as const),
+    ...PARTIAL_BREAKS.map((row) => [nameOf(row), row] as const),
+  ];
+  for (const [name, row] of named) {
+    problems.push(...problemsOf(row.breaks, textOf).map((problem) => `${name}: ${problem}`));
     for (const text of brokenTexts(row.breaks, textOf).values()) stripTypeScriptTypes(text);
   }
   assert.deepEqual(problems, []);
@@ -47,7 +61,7 @@ test('the text that a break changes occurs once in its file, and the broken file
 test('two rows share a break only if it is one value for both', () => {
   const known = new Map<string, readonly Replacement[]>();
   const twice: string[] = [];
-  for (const row of MUST_BREAKS) {
+  for (const row of [...MUST_BREAKS, ...PARTIAL_BREAKS]) {
     const written = JSON.stringify(row.breaks);
     const before = known.get(written);
     if (before !== undefined && row.breaks.some((one, index) => one !== before[index])) twice.push(keyOf(row));

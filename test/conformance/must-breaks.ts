@@ -4,6 +4,7 @@
 // 1. A break undoes its demand and, as far as possible, nothing else. If this server departs from a demand, the break undoes its own
 //    behaviour instead. If the demand has several parts, the break undoes each part that a test of the row is about.
 // 2. Two rows have the same break only if they say the same thing; they then share one value.
+// 3. A row has further breaks, each of which undoes the demand in one case only (must-breaks/partial.ts). One test of the row must then fail.
 
 import type { Must } from './dhcp-musts.ts';
 import { OPTION_BREAKS } from './must-breaks/options.ts';

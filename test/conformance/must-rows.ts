@@ -207,7 +207,7 @@ export const SHOWN = {
     'a relay agent is believed if it sends from its address, from a source the network names, or from a served network',
   ),
   unserved: relays('RFC 3527 §3 and RFC 3011 §2: a selected network that is not served gets no address of another one'),
-  subnetSelection: relays('RFC 3011 §2: subnet selection names the network before giaddr, and OFFER and ACK repeat it'),
+  subnetSelection: relays('RFC 3011 §2: subnet selection names the network before giaddr, and every reply repeats it'),
   withoutRelay: relays(
     'RFC 3011 §2: without a relay agent, a client gets a network of another shared network only if that network lists it',
   ),

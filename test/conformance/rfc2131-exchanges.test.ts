@@ -105,6 +105,9 @@ test('§3.1 step 4: a server that is not chosen is silent, and its offered addre
   assert.equal(rack.ask({ type: 'request', requested: offer?.yiaddr ?? ANY, server: OTHER_SERVER }), undefined);
   assert.equal(rack.refused('other-server-chosen'), 1);
   assert.equal(rack.table.size, 0);
+  const held = rack.lease(MAC_B)?.yiaddr ?? ANY;
+  assert.equal(rack.ask({ type: 'request', mac: MAC_B, requested: held, server: OTHER_SERVER }), undefined);
+  assert.equal(rack.refused('other-server-chosen'), 2, 'not even the holder of a lease is answered');
 });
 
 test('§4.3.2: an address that the client cannot have is denied, and no other is', async () => {
@@ -167,9 +170,14 @@ test('§3.2: a lease that has ended and belongs to another server’s range is n
 test('§4.3.2, RENEWING and REBINDING: the lease runs its full time again, and the answer goes to ciaddr', async () => {
   const rack = await WireRack.start();
   rack.lease(MAC_A, { requested: ip('10.20.0.105') });
-  for (const socket of ['10.20.0.1', 'eth1']) {
+  for (const [socket, flags] of [
+    ['10.20.0.1', 0],
+    ['10.20.0.1', 0x8000],
+    ['eth1', 0],
+    ['eth1', 0x8000],
+  ] as const) {
     rack.clock.advance(300_000);
-    const ack = rack.ask({ type: 'request', ciaddr: ip('10.20.0.105') }, socket);
+    const ack = rack.ask({ type: 'request', ciaddr: ip('10.20.0.105'), flags }, socket);
     assert.deepEqual([ack?.type, given(ack)], ['ACK', '10.20.0.105']);
     assert.deepEqual(ack?.to, { kind: 'unicast', address: ip('10.20.0.105'), port: 68 });
     assert.equal(numberOf(ack ?? assert.fail(), 51), 600);
@@ -239,8 +247,9 @@ test('§4.3.4: no client releases or declines an address of another', async () =
 test('§4.3.5: an INFORM gets settings without address, lease time or record, even if another client has the address', async () => {
   const rack = await WireRack.start();
   rack.lease(MAC_B, { requested: ip('10.20.0.105') });
+  rack.lease(MAC_A, { requested: ip('10.20.0.106') });
   const before = rack.table.all();
-  for (const address of ['10.20.0.7', '10.20.0.105', '10.20.0.50']) {
+  for (const address of ['10.20.0.7', '10.20.0.105', '10.20.0.50', '10.20.0.106']) {
     const ack = rack.ask({ type: 'inform', ciaddr: ip(address), options: [[55, [1, 3, 6]]] });
     assert.deepEqual([ack?.type, ack?.yiaddr, ack?.ciaddr], ['ACK', ANY, ip(address)]);
     assert.deepEqual([...(ack?.options.keys() ?? [])], [53, 54, 1, 3, 6]);
@@ -381,6 +390,7 @@ test('§4.3: messages of servers, and messages of unknown types, get no answer',
   assert.deepEqual(rack.say({ op: 2, type: 'discover' }), []);
   for (const type of [0, 2, 5, 6, 9, 10, 13, 255])
     assert.deepEqual(rack.say({ options: [[53, [type]]] }), [], `${type}`);
+  for (const value of [[], [1, 0], [0, 1]]) assert.deepEqual(rack.say({ options: [[53, value]] }), [], `${value}`);
   assert.equal(rack.refused('not-a-request'), 2);
-  assert.equal(rack.refused('message-type-unknown'), 8);
+  assert.equal(rack.refused('message-type-unknown'), 8 + 3);
 });

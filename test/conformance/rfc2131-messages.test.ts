@@ -15,30 +15,31 @@ const relayed = (): ReturnType<typeof config> => config(subnet(), relayedSubnet(
 /** One reply of each kind, on the wire and through a relay, to the message next to it. */
 async function everyReply(): Promise<readonly (readonly [name: string, reply: WireReply, words: Words])[]> {
   const found: (readonly [string, WireReply, Words])[] = [];
-  const head = { xid: 0x5eed_0001, flags: 0x8000, secs: 7, hops: 0 };
+  const head = { xid: 0x5eed_0001, flags: 0x8000, secs: 7, hops: 0, file: 'wanted.img', sname: 'some-server' };
   const identity: WireOption = [61, [0, 1, 2, 3]];
+  const time: WireOption = [51, [0, 0, 1, 44]];
   const base: Words = {
     ...head,
-    options: [[55, [1, 3, 6, 15, 28, 51, 54, 58, 59, 57, 50, 55]], [57, [5, 220]], identity],
+    options: [[55, [1, 3, 6, 15, 28, 51, 54, 58, 59, 57, 50, 55]], [57, [5, 220]], identity, time],
   };
   for (const [place, more] of [
     ['on the wire', {}],
     ['through a relay', { giaddr: RELAY, hops: 1, options: [...(base.options ?? []), [82, [1, 1, 7]] as const] }],
   ] as const) {
+    const own = ip(place === 'on the wire' ? '10.20.0.105' : '10.30.0.105');
     for (const [name, words] of [
       ['OFFER', { type: 'discover' }],
+      ['OFFER to a client with an address', { type: 'discover', ciaddr: own }],
       ['OFFER to boot firmware', { type: 'discover', options: [[60, Buffer.from('PXEClient:Arch:00000')]] }],
-      [
-        'ACK',
-        { type: 'request', requested: ip(place === 'on the wire' ? '10.20.0.105' : '10.30.0.105'), server: RACK },
-      ],
-      ['ACK to a renewal', { type: 'request', ciaddr: ip(place === 'on the wire' ? '10.20.0.105' : '10.30.0.105') }],
+      ['ACK', { type: 'request', requested: own, server: RACK }],
+      ['ACK to a renewal', { type: 'request', ciaddr: own }],
       ['ACK to an INFORM', { type: 'inform', ciaddr: ip(place === 'on the wire' ? '10.20.0.7' : '10.30.0.7') }],
       ['NAK', { type: 'request', requested: ip('10.99.0.1') }],
+      ['NAK to a client with an address', { type: 'request', requested: ip('10.99.0.1'), server: RACK, ciaddr: own }],
     ] as const satisfies readonly (readonly [string, Words])[]) {
-      const { options: own = [], ...rest }: Words = words;
+      const { options: extra = [], ...rest }: Words = words;
       const { options: common = [], ...fields }: Words = { ...base, ...more };
-      const all: Words = { ...fields, ...rest, options: [...own, ...common] };
+      const all: Words = { ...fields, ...rest, options: [...extra, ...common] };
       const rack = await WireRack.start({ config: relayed() });
       const reply = rack.ask(all, place === 'on the wire' ? 'eth1' : '10.20.0.1');
       assert.ok(reply !== undefined, `${name} ${place}`);
@@ -77,8 +78,13 @@ test('table 3: the fields of a reply are those of its request, or zero', async (
     assert.equal(reply.ciaddr, reply.type === 'ACK' ? (words.ciaddr ?? ANY) : ANY, name);
     const gives = reply.type !== 'NAK' && words.type !== 'inform';
     assert.equal(reply.yiaddr !== ANY, gives, name);
+    assert.deepEqual(
+      [reply.sname, reply.file],
+      ['', words.options?.some(([code]) => code === 60) ? 'bios.bin' : ''],
+      name,
+    );
     if (reply.type === 'NAK') {
-      assert.deepEqual([reply.siaddr, reply.sname, reply.file], [ANY, '', ''], name);
+      assert.equal(reply.siaddr, ANY, name);
       assert.ok(
         reply.pieces.every(({ place }) => place === 'options'),
         name,
@@ -90,7 +96,7 @@ test('table 3: the fields of a reply are those of its request, or zero', async (
 test('table 3: no reply carries options of requests, and a NAK carries only its reason', async () => {
   for (const [name, reply, words] of await everyReply()) {
     for (const code of [50, 55, 57]) assert.equal(reply.options.has(code), false, `${name}: option ${code}`);
-    assert.equal(reply.options.get(54)?.length, 4, name);
+    assert.deepEqual(reply.options.get(54), [10, 20, 0, 1], name);
     const hasLease = reply.type !== 'NAK' && words.type !== 'inform';
     for (const code of [51, 58, 59]) assert.equal(reply.options.has(code), hasLease, `${name}: option ${code}`);
     assert.equal(reply.options.has(56), reply.type === 'NAK', `${name}: option 56`);
@@ -112,6 +118,9 @@ test('table 3: a NAK puts no option into file or sname, even if it has little ro
   assert.deepEqual([...(nak?.options.keys() ?? [])], [53, 54, 118, 61]);
   assert.ok(nak?.pieces.every(({ place }) => place === 'options'));
   assert.equal(rack.events.at(-1)?.omitted, '56');
+  const fields = { file: 'wanted.img', sname: 'some-server' };
+  const plain = rack.ask({ type: 'request', requested: ip('10.99.0.1'), ...fields });
+  assert.deepEqual([plain?.type, plain?.file, plain?.sname], ['NAK', '', ''], 'nor the texts of the request');
 });
 
 test('§2: only the first bit of the flags is read', async () => {
@@ -122,9 +131,14 @@ test('§2: only the first bit of the flags is read', async () => {
     [0x8000, 'broadcast'],
     [0xffff, 'broadcast'],
   ] as const) {
-    const reply = rack.ask({ type: 'discover', flags });
-    assert.equal(reply?.to.kind, kind, flags.toString(16));
-    assert.equal(reply?.flags, flags, 'table 3: the flags of the request');
+    for (const words of [
+      { type: 'discover' },
+      { type: 'request', requested: ip('10.20.0.105'), server: RACK },
+    ] as const satisfies readonly Words[]) {
+      const reply = rack.ask({ ...words, flags });
+      assert.equal(reply?.to.kind, kind, `${words.type} ${flags.toString(16)}`);
+      assert.equal(reply?.flags, flags, 'table 3: the flags of the request');
+    }
   }
 });
 
@@ -146,9 +160,15 @@ test('§2: a client must accept 576 bytes of IP, and a reply is no longer unless
     [65_535, 1472],
   ] as const) {
     const size: WireOption[] = said === undefined ? [] : [[57, [said >> 8, said & 255]]];
-    const reply = rack.ask({ type: 'discover', options: [asks, ...size] });
-    assert.ok(reply !== undefined && reply.bytes.length <= limit, `${said}: ${reply?.bytes.length}`);
-    if (said !== undefined && said >= 800) assert.equal(reply.options.get(42)?.length, 240, `${said}`);
+    for (const words of [
+      { type: 'discover' },
+      { type: 'request', ciaddr: ip('10.20.0.105') },
+      { type: 'inform', ciaddr: ip('10.20.0.105') },
+    ] as const satisfies readonly Words[]) {
+      const reply = rack.ask({ ...words, options: [asks, ...size] });
+      assert.ok(reply !== undefined && reply.bytes.length <= limit, `${words.type} ${said}: ${reply?.bytes.length}`);
+      if (said !== undefined && said >= 800) assert.equal(reply.options.get(42)?.length, 240, `${words.type} ${said}`);
+    }
   }
 });
 
@@ -262,6 +282,7 @@ test('§4.1: giaddr, ciaddr, broadcast flag and kind decide where a reply goes',
     ['NAK', { type: 'request', requested: wrong }, 'broadcast :68'],
     ['NAK, flag clear, ciaddr', { type: 'request', requested: wrong, server: RACK, ciaddr: mine }, 'broadcast :68'],
     ['INFORM', { type: 'inform', ciaddr: ip('10.20.0.7'), flags: 0x8000 }, 'unicast 10.20.0.7:68'],
+    ['a relay, INFORM', { type: 'inform', ciaddr: far, giaddr: RELAY }, 'unicast 10.30.0.1:67'],
   ];
   for (const [name, words, expected] of cases) {
     const rack = await WireRack.start({ config: relayed() });
@@ -290,8 +311,11 @@ test('§4.1: a foreign address in ciaddr gets no answer in proxy mode either, at
 
 test('§4.3.2: a NAK through a relay asks the relay to broadcast it', async () => {
   const rack = await WireRack.start({ config: relayed() });
-  const through = rack.ask({ type: 'request', requested: ip('10.99.0.5'), giaddr: RELAY, flags: 0 }, '10.20.0.1');
-  assert.deepEqual([through?.type, through?.flags], ['NAK', 0x8000]);
+  const asked: Words = { type: 'request', requested: ip('10.99.0.5'), giaddr: RELAY, flags: 0 };
+  for (const words of [asked, { ...asked, server: RACK, ciaddr: ip('10.30.0.105') }]) {
+    const through = rack.ask(words, '10.20.0.1');
+    assert.deepEqual([through?.type, through?.flags], ['NAK', 0x8000]);
+  }
 });
 
 test('§4.1: a message may name the rack by any of its addresses, not by another server’s', async () => {
@@ -310,6 +334,9 @@ test('§4.1: a message may name the rack by any of its addresses, not by another
   ] as const) {
     const rack = await WireRack.start({ config: config(subnet(), second) });
     assert.equal(rack.ask({ ...request, server })?.type, type, formatIpv4(server));
+    rack.ask({ ...request, server: RACK });
+    assert.deepEqual(rack.say({ type: 'release', ciaddr: ip('10.20.0.105'), server }, '10.20.0.1'), []);
+    assert.equal(rack.table.all()[0]?.state, type === undefined ? 'bound' : 'released', formatIpv4(server));
   }
 });
 
@@ -330,6 +357,8 @@ test('§4.1: the server identifier is an address of the rack that the client can
     assert.ok(offer !== undefined);
     assert.equal(formatIpv4(serverOf(offer)), expected);
     assert.equal(offer.yiaddr >>> 8, serverOf(offer) >>> 8, 'and is in the client’s network');
+    const nak = rack.ask({ type: 'request', requested: ip('10.99.0.1') }, socket);
+    assert.deepEqual([nak?.type, nak && formatIpv4(serverOf(nak))], ['NAK', expected]);
   }
   const behind = await WireRack.start({ config: relayed() });
   const offer = behind.ask({ type: 'discover', giaddr: RELAY }, '10.20.0.1');
@@ -338,10 +367,13 @@ test('§4.1: the server identifier is an address of the rack that the client can
 
 test('§2: siaddr names the boot server for booting clients, and is zero for others', async () => {
   const rack = await WireRack.start();
-  const boots = rack.ask({ type: 'discover', options: [[60, Buffer.from('PXEClient:Arch:00000')]] });
-  assert.deepEqual([boots?.siaddr, boots?.file], [RACK, 'bios.bin']);
-  const plain = rack.ask({ type: 'discover', mac: MAC_B });
-  assert.deepEqual([plain?.siaddr, plain?.file, plain?.sname], [ANY, '', '']);
+  const firmware: Words = { options: [[60, Buffer.from('PXEClient:Arch:00000')]] };
+  for (const boots of [rack.ask({ ...firmware, type: 'discover' }), rack.lease(MAC_A, firmware)]) {
+    assert.deepEqual([boots?.siaddr, boots?.file], [RACK, 'bios.bin'], boots?.type);
+  }
+  for (const plain of [rack.ask({ type: 'discover', mac: MAC_B }), rack.lease(MAC_B)]) {
+    assert.deepEqual([plain?.siaddr, plain?.file, plain?.sname], [ANY, '', ''], plain?.type);
+  }
 });
 
 test('§3.3: times are seconds in 32 bits, and no lease is endless', async () => {
@@ -351,12 +383,22 @@ test('§3.3: times are seconds in 32 bits, and no lease is endless', async () =>
     [0, 0, 0, 0],
     [0, 0, 0, 1],
   ]) {
-    const offer = rack.ask({ type: 'discover', options: [[51, wish]] });
-    assert.ok(offer !== undefined);
-    assert.equal(offer.options.get(51)?.length, 4);
-    const [lease = 0, t1 = 0, t2 = 0] = [51, 58, 59].map((code) => numberOf(offer, code));
-    assert.ok(lease >= 1 && lease < 0xffff_ffff, `${lease} s`);
-    assert.ok(t1 <= t2 && t2 <= lease, `${t1} ${t2} ${lease}`);
+    const options: readonly WireOption[] = [[51, wish]];
+    for (const reply of [rack.ask({ type: 'discover', options }), rack.lease(MAC_A, { options })]) {
+      assert.ok(reply !== undefined);
+      assert.equal(reply.options.get(51)?.length, 4);
+      const [lease = 0, t1 = 0, t2 = 0] = [51, 58, 59].map((code) => numberOf(reply, code));
+      assert.ok(lease >= 1 && lease < 0xffff_ffff, `${lease} s`);
+      assert.ok(t1 <= t2 && t2 <= lease, `${t1} ${t2} ${lease}`);
+    }
+  }
+  const long = await WireRack.start({ config: config(subnet({ leaseTime: seconds(0xf000_0010) })) });
+  for (const reply of [long.ask({ type: 'discover' }), long.lease()]) {
+    assert.ok(reply !== undefined);
+    assert.deepEqual(
+      [51, 58, 59].map((code) => numberOf(reply, code)),
+      [0xf000_0010, 0x7800_0008, 0xd200_000e],
+    );
   }
 });
 
@@ -372,10 +414,11 @@ test('§4.4.5: T1 is before T2, and T2 before the end, for every lease', async (
       { mac: MAC_B },
       { mac: MAC_A, options: [[60, Buffer.from('PXEClient:Arch:00000')]] },
     ] as const satisfies readonly Words[]) {
-      const offer = rack.ask({ type: 'discover', ...words });
-      assert.ok(offer !== undefined);
-      const [lease = 0, t1 = 0, t2 = 0] = [51, 58, 59].map((code) => numberOf(offer, code));
-      assert.ok(0 < t1 && t1 < t2 && t2 < lease, `${t1} ${t2} ${lease}`);
+      for (const reply of [rack.ask({ type: 'discover', ...words }), rack.lease(words.mac, words)]) {
+        assert.ok(reply !== undefined);
+        const [lease = 0, t1 = 0, t2 = 0] = [51, 58, 59].map((code) => numberOf(reply, code));
+        assert.ok(0 < t1 && t1 < t2 && t2 < lease, `${reply.type}: ${t1} ${t2} ${lease}`);
+      }
     }
   }
 });
