@@ -2,7 +2,8 @@
 //
 // Sources: HTML Living Standard §13.1.2 (which characters end an element, attribute or text); JSX for line ends.
 //
-// 1. A string becomes markup only through `html`, which escapes it everywhere, or `verbatim`. Only this file can create `Html`.
+// 1. A string becomes markup only through `html`, which escapes it everywhere, or `verbatim`. Only this file can create `Html`. `html` called as a
+//    function throws, because it would not escape the strings of its array: it takes only the frozen arrays that the language makes.
 // 2. Inserted text can neither end the markup around it nor reverse or hide the text next to it (`clean-text.ts`).
 // 3. `undefined`, `true` and `false` do not compile as a part of a template. Write `nothing` to omit a part.
 // 4. Between the attributes of a tag, escaping cannot help: only `Html` is allowed there, and text throws, because it is our own bug.
@@ -88,6 +89,9 @@ const templates = new WeakMap<TemplateStringsArray, Template>();
 function templateOf(strings: TemplateStringsArray): Template {
   const known = templates.get(strings);
   if (known !== undefined) return known;
+  if (!Array.isArray(strings) || !Object.isFrozen(strings) || !Object.isFrozen(strings.raw)) {
+    throw new Error('html is the tag of a template, not a function');
+  }
   const texts = strings.map((text) => text.replace(/(?<=^|>)\n *|\n *(?=<|$)/g, '').replace(/\n */g, ' '));
   const places: Place[] = [];
   let place: Place = 'text';

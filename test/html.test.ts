@@ -80,6 +80,16 @@ test('a line end is a space between words, and nothing next to a tag or a part a
   assert.equal(html`a${'\n'}b`.toString(), 'a\nb');
 });
 
+test('an array that is no template throws, whatever form it has', () => {
+  for (const strings of [
+    Object.assign([ATTACK], { raw: [ATTACK] }),
+    Object.assign([ATTACK], { raw: Object.freeze([ATTACK]) }),
+    Object.freeze(Object.assign([ATTACK], { raw: [ATTACK] })),
+  ]) {
+    assert.throws(() => html(strings), /html is the tag of a template/);
+  }
+});
+
 test('all empty markup is the same object', () => {
   assert.equal(html`${''}${[]}${nothing}`, nothing);
   assert.equal(verbatim(''), nothing);

@@ -565,14 +565,17 @@ function callsOf(name: string, line: string): readonly string[] {
 
 /** `html` as a function or a value, which would make markup of any text under another name. */
 const HTML_AS_VALUE = /(?<!function |[\w.'"`<>/#-])html(?:\.(?:call|apply|bind)\b|(?![\w`.'":>/-]))|\{[^}]*\bhtml as\b/;
-const IMPORT_OF_HTML = /^import \{[^}]*\} from '[./]+html\.ts';/gm;
+const IMPORT_OF_HTML = /^import (?:type )?\{[\w\s,]*\} from '[./]+\/html\.ts';/gm;
+/** The module in another statement, such as `import * as`, `import(…)` or `export … from`, which would give `html` another name. */
+const MODULE_OF_HTML = /['"`][^'"`]*\/html\.ts['"`]/;
 
-/** The lines of a file in which `html` is more than the tag of a template. */
+/** The lines of a file in which `html` is more than the tag of a template, or may be under another name. */
 const linesWithHtml = (text: string): readonly string[] =>
   text
     .replace(IMPORT_OF_HTML, (written) => (/\bhtml as\b/.test(written) ? written : ''))
     .split('\n')
-    .filter((line) => !/^\s*(?:\/\/|\/?\*)/.test(line) && HTML_AS_VALUE.test(line));
+    .map((line) => line.replace(/^\s*(?:\/\*.*?)?\*\//, ''))
+    .filter((line) => !/^\s*(?:\/\/|\/?\*)/.test(line) && (HTML_AS_VALUE.test(line) || MODULE_OF_HTML.test(line)));
 
 test('`html` as a value is found in every form, and a template or an import is not reported', () => {
   for (const text of [
@@ -584,11 +587,27 @@ test('`html` as a value is found in every form, and a template or an import is n
     'return html;',
     '{ tag: html }',
     "import { html as tag } from '../html.ts';",
+    "import { 'html' as tag } from '../html.ts';",
+    "import * as markup from '../../html.ts';",
+    "import markup, { html } from '../../html.ts';",
+    "const markup = await import('./html.ts');",
+    'const markup = await import(`./html.ts`);',
+    "export { html } from './html.ts';",
+    "export * from './html.ts';",
+    '/* a comment */ html(strings)',
+    ' */ html(strings)',
+    'html?.(strings)',
+    '(html)(strings)',
+    'Reflect.apply(html, undefined, [strings])',
+    'const { call } = html;',
   ])
     assert.equal(linesWithHtml(text).length, 1, text);
   for (const text of [
     'html`<p>x</p>`',
     "import { type Html, html, nothing } from '../html.ts';",
+    "import type { Html } from '../html.ts';",
+    "import {\n  type Html,\n  html,\n} from '../html.ts';",
+    "import { page } from './page-html.ts';",
     'html: string;',
     "'text/html; charset=utf-8'",
     '// the html of a page',
