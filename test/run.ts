@@ -6,7 +6,7 @@
 // failure, and up to REPEATED_MAX files that fail run once more, alone: the host is shared, and some tests are about time. Their first
 // failures are listed apart.
 
-import { spawn, spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, existsSync, globSync, mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -18,9 +18,9 @@ import { IdleTime } from './support/idle-time.ts';
 import type { FileLine } from './support/line-reporter.ts';
 import { MEMORY_ROOT } from './support/memory-place.ts';
 import { NO_MIRROR, reachesMirror, withoutMirrorText } from './support/needs.ts';
-import { endServersIn } from './support/postgres-end.ts';
-import { kill, processesOfRun, RUN_VARIABLE } from './support/process-tree.ts';
-import { killTests, type Limits, runTests, stopTests } from './support/test-process.ts';
+import { RUN_VARIABLE } from './support/process-tree.ts';
+import { endDeadRuns, endRun, guardRun, nameOwner, PLACE_PREFIX } from './support/run-end.ts';
+import { type Limits, runTests } from './support/test-process.ts';
 
 interface Suite extends Limits {
   readonly name: string;
@@ -240,32 +240,27 @@ function printList(title: string, list: readonly string[]): void {
 
 /** The temporary directories of this run, on disk and in memory, which go with it, however it ends. */
 function makeScratch(): void {
+  const parents = [tmpdir(), ...(existsSync(MEMORY_ROOT) ? [MEMORY_ROOT] : [])];
+  for (const parent of parents) endDeadRuns(parent);
   const places: string[] = [];
   // Before the first directory is made: a signal would leave it.
   process.on('exit', () => {
-    // A killed server leaves shared memory, so servers end before the tests. One may begin meanwhile.
-    stopTests();
-    for (const place of places) endServersIn(place);
-    killTests();
-    for (const place of places) endServersIn(place);
-    // A signal to all processes ends the parents of some, which are then below no test.
     const [scratch] = places;
-    if (scratch !== undefined) for (const pid of processesOfRun(scratch)) kill(pid);
-    // Never what is mounted below it.
-    if (places.length > 0) spawnSync('rm', ['-rf', '--one-file-system', ...places]);
+    if (scratch !== undefined) endRun(scratch, places);
   });
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'] as const) process.on(signal, () => process.exit(1));
-  const make = (parent: string): string => {
-    // Short: sockets are made in it, and sun_path of unix(7) has 108 octets.
-    const place = mkdtempSync(join(parent, 'rt-'));
+  for (const parent of parents) {
+    const place = mkdtempSync(join(parent, PLACE_PREFIX));
     places.push(place);
+    nameOwner(place, places[0] ?? place);
     // Some tests drop root.
     chmodSync(place, 0o1777);
-    return place;
-  };
-  process.env.TMPDIR = make(tmpdir());
-  process.env[RUN_VARIABLE] = process.env.TMPDIR;
-  if (existsSync(MEMORY_ROOT)) process.env.RACKBOOT_TEST_MEMORY = make(MEMORY_ROOT);
+  }
+  const [scratch = tmpdir(), memory] = places;
+  process.env.TMPDIR = scratch;
+  process.env[RUN_VARIABLE] = scratch;
+  if (memory !== undefined) process.env.RACKBOOT_TEST_MEMORY = memory;
+  guardRun(scratch, places);
 }
 
 const wanted = process.argv.slice(2);

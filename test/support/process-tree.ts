@@ -2,15 +2,22 @@
 
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 
-function parentOf(pid: number): number | undefined {
+/** A field of /proc/PID/stat, from 0 for the first after the name; undefined: the process has ended. */
+function statField(pid: number, index: number): string | undefined {
   try {
     // "pid (name) state ppid": the name may contain anything, even a parenthesis.
     const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
-    return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]);
+    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[index];
   } catch {
     return undefined;
   }
 }
+
+const parentOf = (pid: number): number => Number(statField(pid, 1));
+
+/** When a process started, in clock ticks since the host did; undefined: it has ended, though its parent may not know it yet. */
+export const startOf = (pid: number): string | undefined =>
+  'ZX'.includes(statField(pid, 0) ?? 'X') ? undefined : statField(pid, 19);
 
 /** Every process of the host. */
 export const processIds = (): readonly number[] =>
@@ -46,12 +53,8 @@ export function processesOfRun(scratch: string): number[] {
   return processIds().filter((pid) => pid !== process.pid && isOfRun(pid));
 }
 
-/** Stops a process of Node, and all such processes below it, until they are killed: they start nothing more. */
-export function stopNodes(pid: number): void {
-  for (const each of [...processesBelow(pid), pid].reverse()) if (isNode(each)) kill(each, 'SIGSTOP');
-}
-
-function isNode(pid: number): boolean {
+/** True for a process of this Node, such as one that runs tests. */
+export function isNode(pid: number): boolean {
   try {
     return readlinkSync(`/proc/${pid}/exe`) === process.execPath;
   } catch {

@@ -1,12 +1,11 @@
 // A process that runs test files, for test/run.ts: the result of each test, and the output of the process.
 
-import { type ChildProcess, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { WITHOUT_WARNING } from '../../bin/daemon-flags.js';
 import type { FileLine, TestLine } from './line-reporter.ts';
-import { kill, killBelow, stopNodes } from './process-tree.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
 /** How many characters of a process's output are kept. */
@@ -31,23 +30,6 @@ export interface Outcome {
   readonly seconds: number;
   /** Processor time, with that of the processes it started. */
   readonly cpuSeconds: number;
-}
-
-/** Those that run. */
-const running = new Set<ChildProcess>();
-
-/** Keeps the processes that run tests from starting anything more; `killTests` follows. */
-export function stopTests(): void {
-  for (const { pid } of running) if (pid !== undefined) stopNodes(pid);
-}
-
-/** Ends every process that runs tests, and all that it started. */
-export function killTests(): void {
-  for (const { pid } of running) {
-    if (pid === undefined) continue;
-    killBelow(pid);
-    kill(pid);
-  }
 }
 
 export interface Surroundings {
@@ -91,7 +73,6 @@ export async function runTests(
       stdio: ['ignore', isShown ? 'inherit' : 'pipe', isShown ? 'inherit' : 'pipe'],
     },
   );
-  running.add(child);
   let output = '';
   for (const stream of [child.stdout, child.stderr]) {
     stream?.setEncoding('utf8').on('data', (text: string) => {
@@ -109,7 +90,6 @@ export async function runTests(
   const looks = setInterval(show, LOOK_MS);
   const [code, signal] = await once(child, 'close');
   clearInterval(looks);
-  running.delete(child);
   const lines = show();
   const of = <Kind extends TestLine['kind']>(kind: Kind): Extract<TestLine, { kind: Kind }>[] =>
     lines.filter((line): line is Extract<TestLine, { kind: Kind }> => line.kind === kind);
