@@ -10,10 +10,10 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, existsSync, globSync, mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { cachePlace } from '../bin/cache-place.js';
-import { declaredShare, HOST_PARTS, type HostShare } from './support/host-share.ts';
+import { declaredShare, HOST_PARTS, type HostShare, isOnDisk } from './support/host-share.ts';
 import { IdleTime } from './support/idle-time.ts';
 import type { FileLine } from './support/line-reporter.ts';
 import { MEMORY_ROOT } from './support/memory-place.ts';
@@ -58,8 +58,6 @@ const SPARE_PARTS = 8;
 const IDLE_SHARE_MIN = 0.15;
 const IDLE_LOOK_MS = 3000;
 const MINUTE_MS = 60_000;
-/** Unit tests with large files, or with servers that keep their files on a disk. */
-const ON_DISK = /^images|^store\/postgres|^support/;
 
 const within = (folder: string): readonly string[] => globSync(`test/${folder}/**/*.test.ts`, { cwd: ROOT });
 
@@ -158,9 +156,11 @@ const labelOf = (file: string): string => file.replace(/^test\//, '').replace(/\
 
 const testsOf = (count: number): string => `${count} ${count === 1 ? 'test' : 'tests'}`;
 
-/** The temporary directory of a job. Regions of unit tests write much, and no test of theirs is about a disk; images are large. */
-const placeOf = ({ suite, label }: Job): string =>
-  (suite === UNIT && !ON_DISK.test(label) ? process.env.RACKBOOT_TEST_MEMORY : undefined) ?? tmpdir();
+/** The temporary directory of a job. Regions of unit tests write much, and no test of theirs is about a disk. */
+function placeOf({ suite, files }: Job): string {
+  const isInMemory = suite === UNIT && !files.some((file) => isOnDisk(resolve(ROOT, file)));
+  return (isInMemory ? process.env.RACKBOOT_TEST_MEMORY : undefined) ?? tmpdir();
+}
 
 /** Progress within a process that runs several files. */
 function printFile({ file, passed, failed, seconds }: FileLine): void {

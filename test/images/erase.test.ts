@@ -1,4 +1,5 @@
 // Erases simulated disks with the agent's own script.
+// @disk
 
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';

@@ -1,5 +1,6 @@
 // The check of a whole store: damage is found and taken out of it, and nothing in use is removed.
 // @host waits
+// @disk
 
 import assert from 'node:assert/strict';
 import {

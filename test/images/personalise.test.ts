@@ -1,4 +1,5 @@
 // Checks what the agent writes into an installed system. The system's files are in a directory of the test.
+// @disk
 
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';

@@ -1,4 +1,5 @@
 // Every form of qcow2 image that QEMU's own programs write is read as those programs read it.
+// @disk
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';

@@ -6,6 +6,7 @@
 //   // @host computes, 300 s   it keeps a processor busy, for some 300 s: two run at a time, the longest first, and one that waits
 //   // @host alone             it measures time, or changes something that the host has only once: nothing else runs meanwhile
 //   // @process own            it ends its process, or changes something that a process has only once: no other file shares its process
+//   // @disk                  its files are large, or those of a server that keeps them on a disk: other unit tests have theirs in memory
 //   // @long without          the long suite, which has the files of test/hostile too, leaves it out: it has the same cases in another file
 //
 // Files of test/e2e, test/hostile, test/long and test/page declare their share. Every other file shares its process with those of its folder.
@@ -35,9 +36,15 @@ export interface HostShare {
 
 const isWord = (word: string): word is keyof typeof PARTS => Object.hasOwn(PARTS, word);
 
+/** What a file says before its first import. */
+const headOf = (file: string): string => readFileSync(file, 'utf8').split(/^import /m, 1)[0] ?? '';
+
+/** True if a file declares that its temporary directory is on a disk. Files that share its process share the directory, too. */
+export const isOnDisk = (file: string): boolean => /^\/\/ @disk$/m.test(headOf(file));
+
 /** @returns the declared share; undefined: the file declares nothing. @throws Error when the declaration has no known word */
 export function declaredShare(file: string): HostShare | undefined {
-  const [head = ''] = readFileSync(file, 'utf8').split(/^import /m, 1);
+  const head = headOf(file);
   const [, word, seconds = '0'] = /^\/\/ @host (\S+?)(?:, (\d+) s)?$/m.exec(head) ?? [];
   const hasOwnProcess = /^\/\/ @process own$/m.test(head);
   const isInLong = !/^\/\/ @long without$/m.test(head);

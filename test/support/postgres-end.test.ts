@@ -1,4 +1,5 @@
 // An interrupted run of tests, and a killed server, leave no process, no shared memory and no directory of PostgreSQL.
+// @disk
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';

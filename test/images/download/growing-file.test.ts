@@ -1,4 +1,5 @@
 // Readers of a file while it is downloaded.
+// @disk
 
 import assert from 'node:assert/strict';
 import { rename } from 'node:fs/promises';

@@ -1,4 +1,5 @@
 // How much of a file waits for the disk.
+// @disk
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';

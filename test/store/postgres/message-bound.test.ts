@@ -1,4 +1,5 @@
 // A server's messages are bounded before the driver reads them, however they arrive; a row that is too large costs its request, not the process.
+// @disk
 
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';

@@ -1,5 +1,6 @@
 // A synchronous standby of PostgreSQL is lost: the primary stores commits and does not confirm them.
 // @host waits, 60 s
+// @disk
 
 import assert from 'node:assert/strict';
 import { after, afterEach, before, beforeEach, describe, test } from 'node:test';

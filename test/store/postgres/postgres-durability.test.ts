@@ -1,5 +1,6 @@
 // Changes that PostgreSQL has acknowledged survive its crash, also where synchronous_commit is off.
 // @host waits, 30 s
+// @disk
 
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';

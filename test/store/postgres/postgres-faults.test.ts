@@ -1,5 +1,6 @@
 // A region names the reason when its PostgreSQL cannot be used. When the database comes back, nothing acknowledged is lost or done twice.
 // @host waits, 60 s
+// @disk
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';

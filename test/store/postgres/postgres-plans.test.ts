@@ -1,6 +1,7 @@
 // In a region with many machines and events, PostgreSQL plans no statement that reads a whole table for each entry of a request. The costs
 // are the planner's (https://www.postgresql.org/docs/15/using-explain.html), so that they depend on the rows and not on this host's speed.
 // @host waits, 10 s
+// @disk
 
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';

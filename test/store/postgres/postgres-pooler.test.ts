@@ -1,5 +1,6 @@
 // A pooler of connections in front of PostgreSQL is refused: locks of a connection, LISTEN and the order of changes would be lost.
 // @host waits, 10 s
+// @disk
 
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';

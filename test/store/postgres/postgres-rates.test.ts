@@ -1,5 +1,6 @@
 // Rates that hold for all processes of a region on one PostgreSQL, on a real server.
 // @host waits, 30 s
+// @disk
 
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';

@@ -1,5 +1,6 @@
 // Settings that an administrator of the database may give the region's user, which its processes must work with.
 // @host waits, 50 s
+// @disk
 
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';

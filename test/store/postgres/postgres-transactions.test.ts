@@ -1,6 +1,7 @@
 // Transactions on PostgreSQL that only a database with several processes shows: what they do to one another, and what a lost connection
 // does to them.
 // @host waits, 60 s
+// @disk
 
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';

@@ -1,6 +1,7 @@
 // A PostgreSQL that hangs, as behind a network that drops everything: connections stay open, and nothing answers. Every use of the store ends
 // in seconds, then at once, and continues when it answers again. Nothing is stored that was said to have failed.
 // @host waits, 60 s
+// @disk
 
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';

@@ -1,5 +1,6 @@
 // The region's database in PostgreSQL: the contract, on a real server.
 // @host waits, 80 s
+// @disk
 
 import { after, before, describe, test } from 'node:test';
 import { RegionTables } from '../../../src/store/operations/region-tables.ts';
