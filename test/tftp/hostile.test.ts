@@ -338,6 +338,22 @@ describe('a request with the forged address of a host that never asked', () => {
     assert.equal(bench.openReaders, 0);
   });
 
+  test('ends with an ICMP message of a host that has answered, too', async () => {
+    const bench = await Bench.start(FILE);
+    bench.deliver(69, request(), 7, VICTIM);
+    await turns();
+    const [transfer] = portsOf(bench, VICTIM);
+    bench.deliver(transfer?.[0] ?? 0, encodeAck(1), 7, VICTIM);
+    await turns();
+    const sent = bench.sentTo(VICTIM);
+    assert.equal(sent, 2 * (516 + HEADERS_BYTES));
+    bench.reportUnreachable(transfer?.[0] ?? 0);
+    bench.clock.advance(300_000);
+    assert.equal(bench.sentTo(VICTIM), sent);
+    assert.deepEqual(bench.kinds(), ['tftp.unreachable']);
+    assert.equal(bench.server.counters().active, 0);
+  });
+
   test('causes few events, however many there are', async () => {
     const bench = await Bench.start(FILE);
     for (let index = 0; index < 10_000; index += 1) {

@@ -124,6 +124,22 @@ export const SUITE_POINTS: readonly MendedPoint[] = [
         tests: named('dns/message.test.ts')('opcode 1: NOTIMP, its id and opcode, and no flag but QR'),
         breaks: swapIn('dns/message.ts', ['(isQuery ? (bytes[3] ?? 0) & FLAG.CD : 0)', '((bytes[3] ?? 0) & FLAG.CD)']),
       },
+      {
+        holds: 'Nor RD of an UPDATE.',
+        tests: named('dns/message.test.ts')('opcode 5: NOTIMP, its id and opcode, and no flag but QR'),
+        breaks: swapIn('dns/message.ts', [
+          '(isQuery ? FLAG.RD : 0)',
+          '(isQuery || ((bytes[2] ?? 0) & 0x78) === 0x28 ? FLAG.RD : 0)',
+        ]),
+      },
+      {
+        holds: 'Nor CD of a NOTIFY.',
+        tests: named('dns/message.test.ts')('opcode 4: NOTIMP, its id and opcode, and no flag but QR'),
+        breaks: swapIn('dns/message.ts', [
+          '(isQuery ? (bytes[3] ?? 0) & FLAG.CD : 0)',
+          '(isQuery || ((bytes[2] ?? 0) & 0x78) === 0x20 ? (bytes[3] ?? 0) & FLAG.CD : 0)',
+        ]),
+      },
     ],
   },
   {

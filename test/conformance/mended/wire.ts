@@ -165,9 +165,27 @@ export const WIRE_POINTS: readonly MendedPoint[] = [
         ]),
       },
       {
+        holds: 'Also if its client has answered before.',
+        tests: tftp('ends with an ICMP message of a host that has answered, too'),
+        breaks: swapIn('tftp/transfer.ts', [
+          "        return this.#end({ kind: 'unreachable' });",
+          "        return this.#answered ? undefined : this.#end({ kind: 'unreachable' });",
+        ]),
+      },
+      {
         holds: 'A packet leaves three times at most before the client has answered, so 44 octets go for one.',
         tests: tftp('makes the server send at most 44.2 times its bytes, without options: a block, three times'),
         breaks: swapIn('tftp/transfer.ts', ['SENDINGS_UNANSWERED_MAX = 3;', 'SENDINGS_UNANSWERED_MAX = 5;']),
+      },
+      {
+        holds: 'So do the granted options.',
+        tests: tftp(
+          'makes the server send at most 2.5 times its bytes, for large blocks and windows: options, three times',
+        ),
+        breaks: swapIn('tftp/transfer.ts', [
+          '(this.unanswered ? SENDINGS_UNANSWERED_MAX : SENDINGS_MAX)',
+          "(this.unanswered && this.#phase !== 'greeting' ? SENDINGS_UNANSWERED_MAX : SENDINGS_MAX)",
+        ]),
       },
       {
         holds: 'Packets to an address with many unanswered transfers are not repeated.',
