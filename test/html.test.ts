@@ -80,7 +80,7 @@ test('a line end is a space between words, and nothing next to a tag or a part a
   assert.equal(html`a${'\n'}b`.toString(), 'a\nb');
 });
 
-test('an array that is no template throws, whatever form it has', () => {
+test('an array that the language did not make for a template throws', () => {
   for (const strings of [
     Object.assign([ATTACK], { raw: [ATTACK] }),
     Object.assign([ATTACK], { raw: Object.freeze([ATTACK]) }),

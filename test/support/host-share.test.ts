@@ -1,4 +1,4 @@
-// What test files declare about the host they need.
+// Declarations of test files: their share of the host, and the place of their files.
 
 import assert from 'node:assert/strict';
 import { globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -14,10 +14,10 @@ test('a file declares in its head, and nowhere else, that its files are on a dis
   const file = join(directory, 'a.test.ts');
   try {
     for (const [text, isSo, seconds] of [
-      ['// What it tests.\n// @disk\n\nimport a;\n', true, undefined],
-      ['// What it tests.\n// @host waits, 10 s\n// @disk\n\nimport a;\n', true, 10],
-      ['// What it tests.\n// @disk space is checked.\n\nimport a;\n', false, undefined],
-      ['// What it tests.\n\nimport a;\n// @disk\n', false, undefined],
+      ['// A subject.\n// @disk\n\nimport a;\n', true, undefined],
+      ['// A subject.\n// @host waits, 10 s\n// @disk\n\nimport a;\n', true, 10],
+      ['// A subject.\n// @disk space is checked.\n\nimport a;\n', false, undefined],
+      ['// A subject.\n\nimport a;\n// @disk\n', false, undefined],
     ] as const) {
       writeFileSync(file, text);
       assert.deepEqual([isOnDisk(file), declaredShare(file)?.seconds], [isSo, seconds], text);

@@ -36,7 +36,7 @@ export interface HostShare {
 
 const isWord = (word: string): word is keyof typeof PARTS => Object.hasOwn(PARTS, word);
 
-/** What a file says before its first import. */
+/** The text of a file before its first import. */
 const headOf = (file: string): string => readFileSync(file, 'utf8').split(/^import /m, 1)[0] ?? '';
 
 /** True if a file declares that its temporary directory is on a disk. Files that share its process share the directory, too. */

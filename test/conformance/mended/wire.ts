@@ -165,7 +165,7 @@ export const WIRE_POINTS: readonly MendedPoint[] = [
         ]),
       },
       {
-        holds: 'Also if its client has answered before.',
+        holds: 'Even if its client has answered before.',
         tests: tftp('ends with an ICMP message of a host that has answered, too'),
         breaks: swapIn('tftp/transfer.ts', [
           "        return this.#end({ kind: 'unreachable' });",

@@ -83,7 +83,7 @@ test('option 81 comes before option 12, even without a valid name; N keeps both 
     assert.equal(clientName(both(nameless)), undefined);
     assert.equal(nameToEnter(both(nameless)), undefined);
   }
-  assert.equal(clientName(both(new Uint8Array(2))), 'twelve', 'an option that is too short is none');
+  assert.equal(clientName(both(new Uint8Array(2))), 'twelve', 'an option that is too short does not count');
   assert.equal(clientName(new Map([[12, textBytes('twelve')]])), 'twelve');
   assert.equal(nameToEnter(both(ascii(1, 'eighty'))), 'eighty');
   assert.equal(nameToEnter(both(ascii(8, 'eighty'))), undefined);
