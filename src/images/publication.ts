@@ -85,7 +85,7 @@ export async function publishLink(path: string, target: string): Promise<void> {
   const fresh = join(parent, `${prefix}new-${newUuid()}`);
   const old = join(parent, `${prefix}old-${newUuid()}`);
   await symlink(target, fresh);
-  // A rename replaces a link atomically. It cannot replace a directory, which earlier releases made here.
+  // A rename replaces a link atomically. It cannot replace a directory, which a person may have made here.
   if (before?.isDirectory() === true) await renameIfThere(path, old);
   await rename(fresh, path);
   await syncDirectory(parent);

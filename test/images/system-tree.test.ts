@@ -132,7 +132,7 @@ test('a directory with a damaged file goes at once, and the next import makes it
   assert.deepEqual(serialsIn(booting), ['20261015', '20261015', '20261015']);
 });
 
-test('a directory that an earlier release, or a person, made in the place of a name becomes a link', async () => {
+test('a directory that a person made in the place of a name becomes a link', async () => {
   mkdirSync(join(tree, PLACE), { recursive: true });
   writeFileSync(join(tree, PLACE, 'boot-kernel'), 'old');
   await add('20261015');

@@ -171,7 +171,7 @@ const VERDICTS = 'verdicts on racks';
 const CHANGES: Readonly<Record<string, (place: Changed) => Promise<unknown>>> = {
   'a batch of leases': (place) => place.batch(reportsOf('dhcp.ack', place)),
   'a batch of renewals': (place) => place.batch(reportsOf('dhcp.ack', place)),
-  'a batch of boots': (place) => place.batch(reportsOf('dhcp.offer', place, { fields: { client: 'x' } })),
+  'a batch of boots': (place) => place.batch(reportsOf('dhcp.offer', place, { params: { client: 'x' } })),
   'a batch of requests from addresses': (place) =>
     place.batch(reportsOf('tftp.transfer-finished', place, { mac: undefined })),
   'a batch of ends of leases': (place) => place.batch(reportsOf('dhcp.released', place)),
@@ -202,7 +202,7 @@ const CHANGES: Readonly<Record<string, (place: Changed) => Promise<unknown>>> = 
   heartbeat: (place) => place.heartbeat(5),
   'machines?op=accept': ({ post, systemIds }) => post('2.0/machines/?op=accept', named('machines', systemIds)),
   'a batch of starts of machines at work': (place) =>
-    place.batch(reportsOf('http.rendered', place, { fields: { purpose: 'commissioning' } })),
+    place.batch(reportsOf('http.rendered', place, { params: { purpose: 'commissioning' } })),
   'machines?op=release': async ({ post, systemIds, store }) => {
     const fields = { status: 'allocated', owner: 'admin', powerTask: undefined } as const;
     await store.changeMachines<never>(systemIds, 1, () => ({ kind: 'change', fields, events: [] }));

@@ -343,7 +343,7 @@ function eventsOf(
     const params = { image, serial, source };
     return [{ ...base, type: 'REGION_IMPORT_INFO', code: 'image-imported', params }];
   }
-  if (state === 'failed' && before?.state !== 'failed') {
+  if (state === 'failed' && reason !== undefined && before?.state !== 'failed') {
     return [{ ...base, type: 'REGION_IMPORT_ERROR', code: 'image-import-failed', params: { image, source, reason } }];
   }
   const percent = stepOf(bytes, total);

@@ -130,15 +130,6 @@ const report = z.object({
   text: shownText(4096),
   /** Not validated here: `reportedEvent` checks whether they fit the kind. Absent if the sentence says everything. */
   params: z.record(z.string(), z.unknown()).optional(),
-  /** A rack of an earlier version sends these instead of `params`. */
-  fields: z
-    .object({
-      client: shownText(64).optional(),
-      file: shownText(512).optional(),
-      purpose: shownText(64).optional(),
-      status: z.number().int().min(0).max(999).optional(),
-    })
-    .optional(),
   level: z.string().refine(isEventLevel, 'field.event-level').optional(),
 });
 

@@ -129,8 +129,8 @@ export const importRun = z.object({
   /** Images and sources that the last run left out, each with the reason. */
   skipped: z.array(z.object({ name: z.string().max(512), reason: importReason })).max(SKIPPED_MAX),
   skippedMore: count,
-  /** The newest last. An earlier release stored none. */
-  downloads: z.array(reportedDownload).max(REPORTED_DOWNLOADS_MAX).default([]),
+  /** The newest last. */
+  downloads: z.array(reportedDownload).max(REPORTED_DOWNLOADS_MAX),
 });
 /** The last run, and the requests for the next one. */
 export type ImportRun = z.output<typeof importRun>;

@@ -132,10 +132,8 @@ export interface ReportFields {
 /** The event codes, each with its parameters. The code of a rack's event is its kind. */
 export interface EventParams extends RackEventParams {
   /** A rack's report with a kind or fields of another version: this version can only show the rack's sentence. */
-  rack: ReportFields & {
+  rack: {
     readonly text: string;
-    /** True if the rack knew only the machine's IP address. */
-    readonly byAddress?: boolean | undefined;
     /** As for the known kinds (`rack-event-params.ts`). */
     readonly isAway?: boolean | undefined;
   };
@@ -289,21 +287,10 @@ export interface EventParams extends RackEventParams {
     readonly error: string;
   };
   'image-imported': { readonly image: string; readonly serial: string; readonly source: string };
-  /** @param reason missing if an earlier version stored the event with the sentence in `said` */
-  'image-import-failed': {
-    readonly image: string;
-    readonly source: string;
-    readonly reason?: ImportReason | undefined;
-    readonly said?: string | undefined;
-  };
+  'image-import-failed': { readonly image: string; readonly source: string; readonly reason: ImportReason };
   /** @param image without its serial until it is `added` */
   'image-upload': { readonly image: string; readonly step: UploadStage };
-  /** @param reason missing if an earlier version stored the event with the sentence in `said` */
-  'image-upload-failed': {
-    readonly image: string;
-    readonly reason?: ImportReason | undefined;
-    readonly said?: string | undefined;
-  };
+  'image-upload-failed': { readonly image: string; readonly reason: ImportReason };
 }
 
 /** A step in the life of an upload. */

@@ -37,7 +37,7 @@ const PARAMS = {
   'thread-ended': said,
   /** A user deleted the image, but it still exists. */
   'not-deleted': said,
-  /** The error text of any other failure. An earlier version stored all reasons in this way. */
+  /** The error text of any other failure. */
   said,
 } as const;
 
@@ -58,8 +58,5 @@ const isReason = (found: { readonly code: string; readonly params: unknown }): f
 
 /** Reads a stored reason. This version shows a reason that it does not know as its code. */
 export const importReason = z
-  .union([z.string().max(1024), z.object({ code: z.string().max(64), params: z.unknown() })])
-  .transform((found): ImportReason => {
-    if (typeof found === 'string') return { code: 'said', params: { said: found } };
-    return isReason(found) ? found : { code: 'said', params: { said: found.code } };
-  });
+  .object({ code: z.string().max(64), params: z.unknown() })
+  .transform((found): ImportReason => (isReason(found) ? found : { code: 'said', params: { said: found.code } }));

@@ -120,8 +120,6 @@ export interface RackReport {
   readonly text: string;
   /** Its fields besides those of the report itself; `undefined`: the sentence says everything. */
   readonly params?: RackFields | undefined;
-  /** A rack of an earlier version sends this instead of `params`: the fields on which the region's decisions depend. */
-  readonly fields?: ReportFields | undefined;
   /** Its level; `undefined`: the level of its type. */
   readonly level?: MachineEventLevel | undefined;
   /** Set by the region: the rack is not the machine's home, so the report is not believed (`racks/machine-homes.ts`). */
@@ -187,13 +185,10 @@ const TRAFFIC =
   /^(?:dhcp\.(?:offer|ack|elsewhere|boot-server|release|declined-back|inform|expired)|(?:tftp|http)\.(?:sent|file-sent|rendered|missing|probed|posted|forwarded|restarted)|net\.(?:neighbour-new|router-answered))$/;
 
 /** The content of a rack's report: a code with parameters, or its sentence if the region cannot write one. */
-export function happeningOfReport({ kind, mac, address, text, params, fields = {}, isAway }: RackReport): Happening {
+export function happeningOfReport({ kind, mac, address, text, params, isAway }: RackReport): Happening {
   const from = { ...addressesOf(mac, address), isAway };
   const event = params === undefined ? undefined : reportedEvent(kind, params, from);
-  if (event !== undefined) return event;
-  const { client, file, purpose, status } = fields;
-  const byAddress = purpose !== undefined && mac === undefined ? true : undefined;
-  return { code: 'rack', params: { text, client, file, purpose, status, byAddress, isAway } };
+  return event ?? { code: 'rack', params: { text, isAway } };
 }
 
 /** The addresses of a report as this version writes them; invalid ones are left out. */
@@ -210,7 +205,7 @@ export function levelOfReport({
   kind,
   fields = {},
   level,
-}: Pick<RackReport, 'kind' | 'fields' | 'level'>): MachineEventLevel | undefined {
+}: Pick<RackReport, 'kind' | 'level'> & { readonly fields?: ReportFields }): MachineEventLevel | undefined {
   if (level !== 'info' || !TRAFFIC.test(kind)) return level;
   return isBootDecision(fields) ? 'info' : 'debug';
 }

@@ -1,6 +1,6 @@
 // Recognises the stage of a machine's boot from the fields of a rack's report.
 //
-// 1. Two kinds of reports are never recognised: those without fields, from a rack of another version, and those from outside the machine's
+// 1. Two kinds of reports are never recognised: those of a kind or with fields of another version, and those from outside the machine's
 //    home network, because any host there can use the machine's hardware address.
 
 import type { Happening, ReportFields } from './event-params.ts';
@@ -10,8 +10,6 @@ import { isReported } from './reported-event.ts';
 export function fieldsOf(event: Happening): ReportFields {
   if (isFromAway(event)) return {};
   switch (event.code) {
-    case 'rack':
-      return event.params;
     case 'dhcp.offer':
       return { client: event.params.client ?? '', file: event.params.file };
     case 'tftp.sent':
@@ -33,9 +31,7 @@ export const isFromAway = (event: Happening): boolean =>
 
 /** True if the report says that a rack sent a configuration to a client of which it knew only the IP address. */
 export const isByAddress = (event: Happening): boolean =>
-  event.code === 'rack'
-    ? event.params.byAddress === true
-    : isReported(event) && event.params.mac === undefined && fieldsOf(event).purpose !== undefined;
+  isReported(event) && event.params.mac === undefined && fieldsOf(event).purpose !== undefined;
 
 /** True for an offer to firmware or a loader, even if the rack has no boot file for it. */
 export const isBootOffer = ({ client }: ReportFields): boolean => client !== undefined && client !== '';

@@ -57,10 +57,10 @@ export class UploadTable {
   }
 }
 
-/** Why an upload failed; undefined: it has not failed. An earlier version stored a sentence. @throws SyntaxError, ZodError */
+/** Why an upload failed; undefined: it has not failed. @throws SyntaxError, ZodError */
 function reasonIn(row: Row): ImportReason | undefined {
   const stored = optionalText(row, 'reason');
-  return stored === undefined ? undefined : importReason.parse(stored.startsWith('{') ? JSON.parse(stored) : stored);
+  return stored === undefined ? undefined : importReason.parse(JSON.parse(stored));
 }
 
 const readUpload = readsRow(

@@ -2,7 +2,6 @@
 
 import { RackError } from '../../errors.ts';
 import { type Fields, isFields, parseJson } from '../../fields.ts';
-import type { ReportFields } from '../../region/records/event-params.ts';
 import { EVENT_LEVELS, isEventLevel } from '../../region/records/machine-event.ts';
 import type { RackFields } from '../../region/records/rack-event-params.ts';
 import type { OutboxItem, OutboxReport, QueuedPost } from '../../uplink/outbox-store.ts';
@@ -57,7 +56,7 @@ function readItem(fields: Fields): OutboxItem | undefined {
   return undefined;
 }
 
-function readReport({ kind, at, text, mac, address, level, params, fields }: Fields): OutboxReport | undefined {
+function readReport({ kind, at, text, mac, address, level, params }: Fields): OutboxReport | undefined {
   if (typeof kind !== 'string' || typeof at !== 'number' || typeof text !== 'string') return undefined;
   return {
     kind,
@@ -67,7 +66,6 @@ function readReport({ kind, at, text, mac, address, level, params, fields }: Fie
     ...(typeof address === 'string' ? { address } : {}),
     ...(isEventLevel(level) ? { level } : {}),
     ...(isFields(params) ? { params: readParams(params) } : {}),
-    ...(isFields(fields) ? { fields: readFields(fields) } : {}),
   };
 }
 
@@ -78,15 +76,6 @@ function readParams(params: Fields): RackFields {
     if (typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean') kept[name] = value;
   }
   return kept;
-}
-
-function readFields({ client, file, purpose, status }: Fields): ReportFields {
-  return {
-    ...(typeof client === 'string' ? { client } : {}),
-    ...(typeof file === 'string' ? { file } : {}),
-    ...(typeof purpose === 'string' ? { purpose } : {}),
-    ...(typeof status === 'number' ? { status } : {}),
-  };
 }
 
 function readPost({ at, peer, contentType, path, body, token, bootMac }: Fields): QueuedPost | undefined {

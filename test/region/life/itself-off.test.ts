@@ -39,7 +39,7 @@ async function switchOnce({ state, task, kind, starts }: Switched): Promise<Ende
     let sequence = 0;
     const start = async (at = clock.wallTimeMs()): Promise<void> => {
       sequence += 1;
-      const said = { text: 'Was told to power off', fields: { purpose: 'poweroff' } };
+      const said = { text: 'Was told to power off', params: { purpose: 'poweroff' } };
       await region.observe([{ sequence, kind: 'http.rendered', at, mac: '52:54:00:00:00:01', ...said }]);
     };
     if (starts === 'before') await start();

@@ -235,7 +235,7 @@ test('after any events in any order, with crashes in between, the records are co
       async (systemId) => {
         const nic = (await world.region.store.findMachine(systemId))?.interfaces[0]?.mac ?? 0;
         sequence += 1;
-        const kind = pick(['boot.configuration-rendered', 'dhcp.offer', 'dhcp.ack']);
+        const kind = pick(['http.rendered', 'dhcp.offer', 'dhcp.ack']);
         const mac = `52:54:00:00:00:0${(nic % 16).toString(16)}`;
         await world.region.observe([
           {
@@ -244,7 +244,7 @@ test('after any events in any order, with crashes in between, the records are co
             at: place.clock.wallTimeMs(),
             mac,
             text: 'x',
-            fields: { client: pick(['', 'bios']), file: 'y' },
+            params: { client: pick(['', 'bios']), file: 'y' },
           },
         ]);
       },

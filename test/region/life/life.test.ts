@@ -8,9 +8,9 @@ import { openDebugLogin } from '../../../src/region/life/logins.ts';
 import { decideLock } from '../../../src/region/life/ownership.ts';
 import type { PowerControl } from '../../../src/region/life/power-life.ts';
 import { keyOfMachine } from '../../../src/region/metadata/machine-keys.ts';
-import type { ReportFields } from '../../../src/region/records/event-params.ts';
 import type { Machine } from '../../../src/region/records/machine.ts';
 import { LINK_VERSION } from '../../../src/region/records/rack.ts';
+import type { RackFields } from '../../../src/region/records/rack-event-params.ts';
 import { openRegion, type Region } from '../../../src/region/region.ts';
 import { sentenceOf as refusalSentence } from '../../../src/region/words/refusal.ts';
 import { reasonOf, sentenceOf } from '../../support/sentences.ts';
@@ -115,10 +115,10 @@ async function see(
   clock: RegionPlace['clock'],
   kind: string,
   text: string,
-  { address, ...fields }: ReportFields & { readonly address?: string } = {},
+  { address, ...params }: RackFields & { readonly address?: string } = {},
 ): Promise<void> {
   sequence += 1;
-  await region.observe([{ sequence, kind, at: clock.wallTimeMs(), mac: MAC_A, text, address, fields }]);
+  await region.observe([{ sequence, kind, at: clock.wallTimeMs(), mac: MAC_A, text, address, params }]);
 }
 const addressesOf = (machine: Machine): string[] => machine.addresses.map(({ address }) => formatIpv4(address));
 
@@ -397,7 +397,7 @@ test('a deployment is refused without an SSH key or an image; it writes the disk
     await see(region, clock, 'dhcp.ack', 'Has 10.20.0.10', { address: '10.20.0.10' });
     assert.equal((await get(region, systemId)).status, 'deploying');
     // Its rack did not know yet: the environment starts once more, and is not the system either.
-    await see(region, clock, 'boot.configuration-rendered', 'Was told to run the ephemeral environment', {
+    await see(region, clock, 'http.rendered', 'Was told to run the ephemeral environment', {
       purpose: 'commissioning',
     });
     await see(region, clock, 'dhcp.ack', 'Has 10.20.0.10', { address: '10.20.0.10' });
@@ -484,7 +484,7 @@ test('a machine that keeps booting from the network instead of its disk becomes 
     await clock.pass(41 * MINUTE_MS);
     assert.match(
       reasonOf(await get(region, systemId)),
-      /^Deploying did not end within 40 minutes; its disk was written, but its system was not seen; last seen: Got its/,
+      /^Deploying did not end within 40 minutes; its disk was written, but its system was not seen; last seen: Was told to boot its own disk/,
     );
     region.close();
   }));

@@ -4,8 +4,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { MachineCommand } from '../../../src/region/life/commands.ts';
 import type { PowerControl } from '../../../src/region/life/power-life.ts';
-import type { ReportFields } from '../../../src/region/records/event-params.ts';
 import type { Machine } from '../../../src/region/records/machine.ts';
+import type { RackFields } from '../../../src/region/records/rack-event-params.ts';
 import { openRegion, type Region } from '../../../src/region/region.ts';
 import { reasonOf } from '../../support/sentences.ts';
 import { type RegionPlace, report, withRegion } from '../place.ts';
@@ -85,10 +85,10 @@ class LoopingMachine {
     return machine;
   }
 
-  async #see(kind: string, text: string, fields?: ReportFields): Promise<void> {
+  async #see(kind: string, text: string, params?: RackFields): Promise<void> {
     this.#sequence += 1;
     const at = this.#clock.wallTimeMs();
-    await this.region.observe([{ sequence: this.#sequence, kind, at, mac: '52:54:00:00:00:01', text, fields }]);
+    await this.region.observe([{ sequence: this.#sequence, kind, at, mac: '52:54:00:00:00:01', text, params }]);
   }
 }
 

@@ -8,23 +8,23 @@ import { machinePath } from '../../../src/region/page/machine-actions.ts';
 import { renderMachinePage } from '../../../src/region/page/machine-page.ts';
 import { renderPage } from '../../../src/region/page/machines-page.ts';
 import { bootsOf, renderTimeline } from '../../../src/region/page/timeline.ts';
-import type { ReportFields } from '../../../src/region/records/event-params.ts';
-import type { MachineEvent, RackReport } from '../../../src/region/records/machine-event.ts';
+import { happeningOfReport, type MachineEvent, type RackReport } from '../../../src/region/records/machine-event.ts';
+import type { RackFields } from '../../../src/region/records/rack-event-params.ts';
 import { sentenceOf } from '../../support/sentences.ts';
 import { report, withRegion } from '../place.ts';
 import { ADMIN, viewOf } from './view.ts';
 
 const MAC = '52:54:00:00:00:01';
 const ATTACK = `<img src=x onerror="alert(1)">'"&`;
-const OFFERED = 'Offered 10.20.0.100 (new) and lpxelinux.0 (BIOS, PXE)';
-const OFFER: ReportFields = { client: 'bios', file: 'lpxelinux.0' };
-const IPXE: ReportFields = { client: 'ipxe', file: 'http://r/ipxe.cfg' };
-const SYSTEM: ReportFields = { client: '' };
+const OFFERED = 'Offered an address and lpxelinux.0';
+const OFFER: RackFields = { client: 'bios', file: 'lpxelinux.0' };
+const IPXE: RackFields = { client: 'ipxe', file: 'http://r/ipxe.cfg' };
+const SYSTEM: RackFields = {};
 
-function event(seconds: number, kind: string, fields: ReportFields = {}, text = ''): MachineEvent {
+function event(seconds: number, kind: string, params?: RackFields, text = ''): MachineEvent {
   return {
     ...{ id: seconds, atMs: seconds * 1000, type: 'NODE_DHCP_EVENT', level: 'info', username: '', kind },
-    ...{ code: 'rack', params: { text, ...fields } },
+    ...happeningOfReport({ sequence: seconds, kind, at: seconds * 1000, text, params }),
   };
 }
 
@@ -92,8 +92,8 @@ const reported = (sequence: number, more: Partial<RackReport>): RackReport => ({
   kind: 'dhcp.offer',
   at: 1_700_000_000_000 + sequence,
   mac: MAC,
-  text: OFFERED,
-  fields: OFFER,
+  text: 'told',
+  params: more.kind === undefined ? OFFER : undefined,
   ...more,
 });
 
@@ -108,7 +108,7 @@ test('a machine has a page under its system id and each of its hardware addresse
     const page = `${await renderMachinePage(viewOf(region, { path: { machine: systemId } }))}`;
     assert.ok(page !== undefined);
     assert.equal(`${await renderMachinePage(viewOf(region, { path: { machine: MAC } }))}`, page);
-    assert.match(page, /Offered 10\.20\.0\.100 \(new\) and lpxelinux\.0/);
+    assert.ok(page.includes(OFFERED));
     assert.ok(page.includes('Loaded &lt;img src=x onerror=&quot;alert(1)&quot;&gt;&#39;&quot;&amp;'));
     assert.ok(!page.includes('<img') && !page.includes('geheim'));
     assert.ok(`${await renderPage(viewOf(region))}`.includes(`href="${machinePath(systemId)}"`));
@@ -122,7 +122,7 @@ test('a booting machine that is not enlisted is listed and has its own page; a h
     await region.observe([
       reported(1, {}),
       reported(2, { kind: 'tftp.missing', text: ATTACK, level: 'warning' }),
-      reported(3, { mac: '52:54:00:00:00:02', fields: SYSTEM }),
+      reported(3, { mac: '52:54:00:00:00:02', params: SYSTEM }),
       reported(4, { mac: '52:54:00:00:00:02', kind: 'dhcp.ack', text: 'Has 10.20.0.101 for 10 min' }),
       reported(5, { mac: '52:54:00:00:00:03' }),
     ]);

@@ -29,16 +29,3 @@ test('a report’s kind and text are stored cleaned', () => {
   assert.ok(entry?.kind === 'report');
   assert.deepEqual([entry.report.kind, entry.report.text], [SHOWN, SHOWN]);
 });
-
-test('a report’s fields are stored cleaned, those that are unknown are dropped, and a rack may send none', () => {
-  const fieldsOf = (fields: unknown): unknown => {
-    const batch = parseBatch(RACK_UUID, batchOf([reportEntry(1, 'x', { fields })]));
-    assert.ok(batch.ok);
-    const [entry] = batch.value.entries.map(readEntry);
-    return entry?.kind === 'report' ? entry.report.fields : entry?.kind;
-  };
-  const sent = { client: 'bios', file: HOSTILE, purpose: 'local', status: 403 };
-  assert.deepEqual(fieldsOf({ ...sent, odd: 1 }), { ...sent, file: SHOWN });
-  assert.equal(fieldsOf(undefined), undefined);
-  for (const wrong of [{ status: -1 }, { status: 'x' }, { client: 1 }, 'x']) assert.equal(fieldsOf(wrong), 'fault');
-});

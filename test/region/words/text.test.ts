@@ -43,14 +43,13 @@ test('each reason has its sentence, and is the same after it was stored', () => 
   }
 });
 
-test('a reason that another version stored is shown: a sentence as it is, an unknown code or form by its code', () => {
+test('a reason that another version stored is shown by its code: an unknown code or form', () => {
   for (const [stored, shown] of [
-    ['x sent no byte', 'x sent no byte'],
     [{ code: 'moon-full', params: { phase: 3 } }, 'moon-full'],
     [{ code: 'not-offered', params: { source: 'a' } }, 'not-offered'],
     [{ code: 'toString', params: {} }, 'toString'],
   ] as const)
     assert.equal(importReasonText(importReason.parse(stored)), shown);
-  for (const broken of [3, null, {}, { code: 3, params: {} }, 'x'.repeat(1025)])
+  for (const broken of [3, null, {}, { code: 3, params: {} }, 'cut'])
     assert.equal(importReason.safeParse(broken).success, false, JSON.stringify(broken)?.slice(0, 40));
 });

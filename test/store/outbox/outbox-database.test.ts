@@ -69,13 +69,13 @@ test('entries are there after a restart, in order, and only the file’s owner m
   });
 });
 
-test('the fields of a report come back, and a report of an earlier version has none', () => {
+test('the parameters of a report come back, and a report that its sentence says whole has none', () => {
   withStore((open) => {
-    const fields = { client: 'bios', file: 'lpxelinux.0', purpose: 'local', status: 200 };
+    const params = { client: 'bios', file: 'lpxelinux.0', status: 200, proxied: true };
     const store = open();
-    store.addReports('life', [{ ...report(1, 'a'), fields }, report(2, 'b')], 0);
-    const read = all(store).map((entry) => (entry.kind === 'report' ? entry.report.fields : undefined));
-    assert.deepEqual(read, [fields, undefined]);
+    store.addReports('life', [{ ...report(1, 'a'), params }, report(2, 'b')], 0);
+    const read = all(store).map((entry) => (entry.kind === 'report' ? entry.report.params : undefined));
+    assert.deepEqual(read, [params, undefined]);
   });
 });
 

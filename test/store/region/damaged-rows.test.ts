@@ -387,7 +387,7 @@ describe('damaged rows', () => {
     for (const set of [`params = '{'`, 'at_ms = 9007199254740991'])
       test(`${set}: of the unknown machines, only the one that has the event is left out`, async () => {
         const { store } = place;
-        const offer = { kind: 'dhcp.offer', at: 5, text: '', fields: { client: 'PXEClient' } };
+        const offer = { kind: 'dhcp.offer', at: 5, text: '', params: { client: 'PXEClient' } };
         const macs = ['52:54:00:77:00:01', '52:54:00:77:00:02'];
         await store.recordReports(
           's',

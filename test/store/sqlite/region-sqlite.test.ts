@@ -254,7 +254,6 @@ test('version 1 of the file is read unchanged: the sources of images, a selectio
         ['ubuntu/noble/amd64/generic/release', 'import', 'failed'],
       ],
     );
-    // An earlier version stored a sentence.
     const [skipped] = (await store.boot.findRun()).skipped;
     assert.deepEqual(skipped?.reason, { code: 'said', params: { said: 'cut' } });
   }));

@@ -341,11 +341,9 @@ export const EVENTS: EventWords = {
   'download-reported': ({ rack, file, bytes, size, error }) =>
     `rack ${rack} has ${formatBytes(bytes)}${size === 0 ? '' : ` of ${formatBytes(size)}`} of ${file}${error === '' ? '' : `: ${error}`}`,
   'image-imported': ({ image, serial, source }) => `imported ${image}/${serial} from ${source}`,
-  'image-import-failed': ({ image, reason, said = '' }) =>
-    `${image} was not imported: ${reason === undefined ? said : importText(reason)}`,
+  'image-import-failed': ({ image, reason }) => `${image} was not imported: ${importText(reason)}`,
   'image-upload': ({ image, step }) => UPLOAD_WORDS[step](image),
-  'image-upload-failed': ({ image, reason, said = '' }) =>
-    `the upload of ${image} failed: ${reason === undefined ? said : importText(reason)}`,
+  'image-upload-failed': ({ image, reason }) => `the upload of ${image} failed: ${importText(reason)}`,
 };
 
 /** Words that continue a sentence about the machine or rack in doubt, by code. */
