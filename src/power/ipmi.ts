@@ -5,6 +5,7 @@
 // 3. ipmitool repeats a request without an answer. On and off are idempotent; a power cycle is not, so it is never sent.
 
 import { z } from 'zod';
+import { IPMI_FIELDS } from '../machines/ipmi-fields.ts';
 import type { Complaint } from './detail.ts';
 import { type Connecting, defineDriver, type OffManner, type PowerPort, STEP_MS_MAX } from './driver.ts';
 import { cleanWords, failedProgram, notStarted, outcome, type PowerOutcome } from './outcome.ts';
@@ -17,7 +18,6 @@ const ANSWER_SECONDS = 1;
 const TRIES = 3;
 const DEFAULT_PORT = 623;
 
-const printable = (charactersMax: number) => z.string().regex(new RegExp(`^[\\x20-\\x7e]{1,${charactersMax}}$`));
 const ADDRESS =
   /^(?:\[[0-9a-fA-F:.]{2,45}\](?::\d{1,5})?|[0-9a-fA-F:.]{2,45}|[a-zA-Z0-9][a-zA-Z0-9.-]{0,252}(?::\d{1,5})?)$/;
 
@@ -28,25 +28,15 @@ const schema = z.strictObject({
     .string()
     .regex(ADDRESS, { abort: true })
     .refine((address) => isPort(splitAddress(address).port)),
-  // IPMI v2.0 §22.28: 16 bytes; §22.30: 20.
-  power_user: printable(16).optional(),
-  power_pass: secret(printable(20).optional()),
-  power_driver: z.enum(['LAN_2_0', 'LAN']).default('LAN_2_0'),
-  power_boot_type: z.enum(['auto', 'legacy', 'efi']).default('auto'),
+  power_user: IPMI_FIELDS.power_user.optional(),
+  power_pass: secret(IPMI_FIELDS.power_pass.optional()),
+  power_driver: IPMI_FIELDS.power_driver.default('LAN_2_0'),
+  power_boot_type: IPMI_FIELDS.power_boot_type.default('auto'),
   power_off_mode: z.enum(['soft', 'hard']).default('soft'),
-  cipher_suite_id: z.enum(['0', '1', '2', '3', '6', '7', '8', '11', '12', '15', '16', '17']).default('3'),
-  privilege_level: z.enum(['USER', 'OPERATOR', 'ADMIN']).default('OPERATOR'),
-  // ipmitool accepts other keys only as an argument, which every user can see.
-  k_g: secret(
-    z
-      .string()
-      .regex(/^[\x21-\x7e]{1,20}$/)
-      .optional(),
-  ),
-  mac_address: z
-    .string()
-    .regex(/^[0-9a-fA-F]{2}(?:[:-][0-9a-fA-F]{2}){5}$/)
-    .optional(),
+  cipher_suite_id: IPMI_FIELDS.cipher_suite_id.default('3'),
+  privilege_level: IPMI_FIELDS.privilege_level.default('OPERATOR'),
+  k_g: secret(IPMI_FIELDS.k_g.optional()),
+  mac_address: IPMI_FIELDS.mac_address.optional(),
   // For FreeIPMI; ipmitool does not need them.
   workaround_flags: z
     .string()

@@ -3,7 +3,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { findDriver, POWER_DRIVERS } from '../../src/power/drivers.ts';
+import { splitAddress } from '../../src/power/ipmi.ts';
 import type { PowerValues } from '../../src/power/parameters.ts';
+import { isReportable } from '../../src/region/records/power-parameters.ts';
 import { words } from '../../src/region/words/text.ts';
 import { problemText } from '../support/sentences.ts';
 import { surroundings } from './surroundings.ts';
@@ -98,6 +100,42 @@ test('a problem is plain values, of which a language makes a sentence', () => {
   ]);
   assert.deepEqual(problemsOf('ipmi', { ...IPMI, power_driver: 'LAN_3' }), [
     { driver: 'ipmi', parameter: 'power_driver', fault: { kind: 'invalid', choices: ['LAN_2_0', 'LAN'] } },
+  ]);
+});
+
+/** Values at and beyond the bounds of parameters. */
+const VALUES: readonly PowerValues[string][] = [
+  ...['', ' ', 'maas', 'a b', 'ä', 'x'.repeat(16), 'x'.repeat(17), 'x'.repeat(20), 'x'.repeat(21), 'x'.repeat(64)],
+  ...[0, 3, 17, 18, '17', '017', '99999', 4.5, true],
+  ...['LAN', 'LAN_2_0', 'LAN_3', 'auto', 'legacy', 'efi', 'USER', 'OPERATOR', 'ADMIN', 'user', 'ADMINISTRATOR'],
+  ...['soft', 'hard', '52:54:00:00:00:01', '52-54-00-00-00-01', '525400000001', '5254.0000.0001'],
+  ...['10.0.0.5', '10.0.0.5:623', '10.0.0.256', 'fd00::5', '::', '[fd00::5]', 'bmc-7', 'cafe:623', 'cafe:0'],
+  ...['http://10.0.0.7/on', 'qemu:///system', '-oProxy', 'a'.repeat(1024)],
+];
+const VALID: Readonly<Record<string, PowerValues>> = { manual: {}, ipmi: IPMI, virsh: VIRSH, webhook: WEBHOOK };
+
+test('a machine may propose the values of a field that its driver accepts, and for an address numbers only', () => {
+  const proposable: string[] = [];
+  for (const { name: driver, parameters, open } of POWER_DRIVERS) {
+    for (const { name: field } of parameters) {
+      const proposed = VALUES.filter((value) => isReportable(driver, { [field]: value }));
+      if (proposed.length > 0) proposable.push(`${driver} ${field}`);
+      const accepted = VALUES.filter(
+        (value) => open('abc', { ...VALID[driver], [field]: value }, surroundings()).kind === 'open',
+      );
+      if (field === 'power_address') {
+        assert.deepEqual(proposed, driver === 'ipmi' ? ['52:54:00:00:00:01', '10.0.0.5', 'fd00::5', '::'] : []);
+        assert.deepEqual(
+          proposed.filter((value) => !accepted.includes(value)),
+          [],
+        );
+        for (const value of proposed) assert.equal(splitAddress(String(value)).host, value, 'no part of it is a name');
+      } else if (proposed.length > 0) assert.deepEqual(proposed, accepted, `${driver} ${field}`);
+    }
+  }
+  assert.deepEqual(proposable, [
+    ...['ipmi power_address', 'ipmi power_user', 'ipmi power_pass', 'ipmi power_driver', 'ipmi power_boot_type'],
+    ...['ipmi cipher_suite_id', 'ipmi privilege_level', 'ipmi k_g', 'ipmi mac_address'],
   ]);
 });
 

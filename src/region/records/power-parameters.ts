@@ -7,7 +7,8 @@
 
 import { z } from 'zod';
 import { isFields } from '../../fields.ts';
-import { parseIpv4, parseMac } from '../../net/address.ts';
+import { IPMI_FIELDS } from '../../machines/ipmi-fields.ts';
+import { parseIpv4 } from '../../net/address.ts';
 import { parseJson } from './text-json.ts';
 
 export type PowerValue = string | number | boolean;
@@ -75,25 +76,26 @@ const isPowerValue = (value: unknown): value is PowerValue =>
 
 const word = (charactersMax: number) => (value: PowerValue) =>
   typeof value === 'string' && value.length <= charactersMax && /^[\x21-\x7e]*$/.test(value);
-/** A numeric address. Text of hexadecimal digits with a colon is never looked up as a name, even if it is not a valid IPv6 address. */
+/** A numeric address. Text of hexadecimal digits with two colons is never looked up as a name, even if it is not a valid IPv6 address. */
 const isAddress = (value: PowerValue): boolean =>
-  typeof value === 'string' && (parseIpv4(value) !== undefined || /^(?=.*:)[0-9a-f:]{2,39}$/i.test(value));
-const isMac = (value: PowerValue): boolean => typeof value === 'string' && parseMac(value) !== undefined;
-const isNumber = (value: PowerValue): boolean => /^\d{1,5}$/.test(String(value));
+  typeof value === 'string' && (parseIpv4(value) !== undefined || /^(?=.*:.*:)[0-9a-f:]{2,39}$/i.test(value));
+
+type FieldCheck = (value: PowerValue) => boolean;
+
+/** A check as the driver makes it: of trimmed text, which may be empty. */
+const checkOf =
+  (field: z.ZodType): FieldCheck =>
+  (value) => {
+    const text = String(value).trim();
+    return text === '' || field.safeParse(text).success;
+  };
 
 /** The drivers that a machine may propose for itself, and the check of each field. */
-const REPORTED_FIELDS: Readonly<Record<string, Readonly<Record<string, (value: PowerValue) => boolean>>>> = {
+const REPORTED_FIELDS: Readonly<Record<string, Readonly<Record<string, FieldCheck>>>> = {
   manual: {},
   ipmi: {
     power_address: isAddress,
-    power_user: word(64),
-    power_pass: word(64),
-    power_driver: (value) => value === 'LAN' || value === 'LAN_2_0',
-    power_boot_type: (value) => value === 'auto' || value === 'legacy' || value === 'efi',
-    mac_address: isMac,
-    cipher_suite_id: isNumber,
-    privilege_level: (value) => value === 'USER' || value === 'OPERATOR' || value === 'ADMIN',
-    k_g: word(64),
+    ...Object.fromEntries(Object.entries(IPMI_FIELDS).map(([name, field]) => [name, checkOf(field)])),
   },
   // Machines in HP's Moonshot chassis propose this. There is no such driver: the region shows the proposal, and a person chooses a driver.
   moonshot: {
