@@ -15,6 +15,11 @@ export type Cpu = (typeof CPUS)[number];
 /** Every one of them. */
 export const CPUS = ['amd64', 'arm64', 'i386'] as const;
 
+/** The architectures of MAAS's image streams; our names for them are the same. */
+export const STREAM_ARCHITECTURES: ReadonlyMap<string, string> = new Map(
+  ['amd64', 'arm64', 'armhf', 'i386', 'ppc64el', 'riscv64', 's390x'].map((name) => [name, name]),
+);
+
 /** One number of option 93. */
 interface FirmwareArchitecture {
   /** The number, 0 to 65535. */

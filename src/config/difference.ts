@@ -2,10 +2,12 @@
 //
 // 1. Values are compared as used, so `10m` and `600` are equal; they are shown as written.
 // 2. Secrets are never shown, and long values are cut.
+// 3. Keys that wait for the next start keep their running values until then.
 
 import { isDeepStrictEqual } from 'node:util';
 import { counted } from '../counted.ts';
 import { PROXY_PORT } from '../dhcp/networks/config.ts';
+import { RackError } from '../errors.ts';
 import { isFields } from '../fields.ts';
 import {
   INTERFACES_KEY,
@@ -15,10 +17,11 @@ import {
   type Settings,
   type SettingValue,
   valueAt,
+  withValue,
 } from '../machines/settings.ts';
 import { formatIpv4, formatMac, type Ipv4, rangeContains } from '../net/address.ts';
 import { findKeyRule, isSecretKey } from './keys.ts';
-import type { RackConfig } from './rack-config.ts';
+import type { ConfigProblem, RackConfig } from './rack-config.ts';
 import type { UsableConfig } from './resolve-file.ts';
 import type { WrittenConfig } from './written.ts';
 
@@ -64,6 +67,35 @@ export function compareConfigs(before: ComparedConfig, after: ComparedConfig): r
       changes.push({ key: `${INTERFACES_KEY}.${name}`, before: was, after: is });
   }
   return changes;
+}
+
+interface HeldKeys<C extends Pick<UsableConfig, 'file' | 'stored'>> {
+  /** The changed keys that wait, as people see them. */
+  readonly keys: readonly string[];
+  /** The written keys that contain them. */
+  readonly written: Iterable<string>;
+  readonly resolve: (
+    file: UsableConfig['file'],
+    stored: Settings,
+  ) => ({ readonly ok: true } & C) | { readonly ok: false; readonly problems: readonly ConfigProblem[] };
+}
+
+/** The new configuration with the running values of the keys that wait. @throws RackError `config-invalid` if they do not fit together */
+export function holdKeys<C extends Pick<UsableConfig, 'file' | 'stored'>>(
+  running: C,
+  next: C,
+  { keys, written, resolve }: HeldKeys<C>,
+): C {
+  if (keys.length === 0) return next;
+  let values = next.file.values;
+  for (const key of written) values = withValue(values, key, valueAt(running.file.values, key));
+  const held = resolve({ ...next.file, values }, next.stored);
+  if (held.ok) return held;
+  const problems = held.problems.map(({ path, message }) => `${path}: ${message}`).join('; ');
+  throw new RackError(
+    'config-invalid',
+    `with the running values of ${keys.join(', ')}, which need a restart: ${problems}`,
+  );
 }
 
 const namesOf = ({ merged }: ComparedConfig): ReadonlySet<string> => new Set(interfacesOf(merged).map(nameOf));

@@ -5,14 +5,15 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { REGION_CONFIG } from '../config/region-config-place.ts';
 import { isRegionFile } from '../config/region-file-kind.ts';
+import { RACK_CONFIG } from '../region/config.ts';
 import { shellWord } from '../shell-word.ts';
-import { DEFAULT_CONFIG, defaultConfig, defaultRackConfig } from './default-config.ts';
+import { defaultConfig, defaultRackConfig } from './default-config.ts';
 
 const UNIT_PLACES = ['/etc/systemd/system', '/usr/lib/systemd/system', '/lib/systemd/system'];
 
 /** The names with which a configuration is started: the unit of its service, the file that the unit reads, and the words of the command. */
 const SERVICES = {
-  rack: { unit: 'rackboot', file: DEFAULT_CONFIG, command: 'run' },
+  rack: { unit: 'rackboot', file: RACK_CONFIG, command: 'run' },
   region: { unit: 'rackboot-region', file: REGION_CONFIG, command: 'region run' },
 } as const;
 
@@ -21,7 +22,7 @@ export const isUnitInstalled = (unit: string = SERVICES.rack.unit): boolean =>
   UNIT_PLACES.some((place) => existsSync(join(place, `${unit}.service`)));
 
 /** The option that makes a command read this configuration; empty for the default one. */
-export const configWords = (file: string): string => (file === DEFAULT_CONFIG ? '' : ` --config ${shellWord(file)}`);
+export const configWords = (file: string): string => (file === RACK_CONFIG ? '' : ` --config ${shellWord(file)}`);
 
 /** The start command. @param file the configuration; each service's unit reads only one */
 export function startCommand(file: string, hasUnit: (unit: string) => boolean = isUnitInstalled): string {

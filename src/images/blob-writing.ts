@@ -31,7 +31,7 @@ export interface DiskWriter {
 /** Space that must stay free on the disk of the tree. */
 export const RESERVE_BYTES = 256 * 1024 * 1024;
 /** Written bytes between two checks of the free space. */
-const ROOM_CHECK_BYTES = 64 * 1024 * 1024;
+export const ROOM_CHECK_BYTES = 64 * 1024 * 1024;
 /** Images are compressed once and deployed many times; level 9 takes twice as long as level 3 and saves a seventh. */
 const PACKING = {
   chunkSize: PIECE_BYTES,

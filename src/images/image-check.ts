@@ -9,11 +9,10 @@
 // 2. A damaged blob that can be downloaded again is deleted. If the image was added by hand, the damaged copy is kept instead.
 // 3. A blob that cannot be read (a failing disk) is reported and left alone: another attempt may succeed.
 
-import { createHash } from 'node:crypto';
 import { constants, type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { osErrorCode } from '../errors.ts';
-import { viewBytes } from '../net/borrowed-bytes.ts';
+import { hashOf } from './file-hash.ts';
 import { blobsOf, type ImageBlob, manifestPath, readImages, type StoredImage } from './image-store.ts';
 import { makeDirectories } from './publication.ts';
 import { refreshTree } from './system-tree.ts';
@@ -45,9 +44,6 @@ interface CheckTerms {
   /** Called after each piece with the progress, in bytes of the whole store. */
   readonly onProgress: (done: number, total: number) => void;
 }
-
-/** The size of a piece that is read at once, in bytes. */
-const READ_BYTES = 4 * 1024 * 1024;
 
 /** Checks every blob that a manifest names, one after the other. */
 export async function checkContent({ tree, repairs, onProgress }: CheckTerms): Promise<readonly CheckedContent[]> {
@@ -93,18 +89,6 @@ async function judge(path: string, image: ImageBlob, onProgress: (bytes: number)
     return { kind: 'unreadable', code: osErrorCode(error) ?? 'unknown' };
   } finally {
     await file.close();
-  }
-}
-
-async function hashOf(file: FileHandle, onProgress: (bytes: number) => void): Promise<string> {
-  const hash = createHash('sha256');
-  const buffer = Buffer.allocUnsafeSlow(READ_BYTES);
-  for (let at = 0; ; ) {
-    const { bytesRead } = await file.read(buffer, 0, READ_BYTES, at);
-    if (bytesRead === 0) return hash.digest('hex');
-    hash.update(viewBytes(buffer, 0, bytesRead));
-    at += bytesRead;
-    onProgress(at);
   }
 }
 

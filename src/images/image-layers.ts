@@ -13,7 +13,7 @@
 
 import { type FileHandle, open, rm } from 'node:fs/promises';
 import { copyBytes, viewBytes } from '../net/borrowed-bytes.ts';
-import { checkRoom } from './blob-writing.ts';
+import { checkRoom, ROOM_CHECK_BYTES } from './blob-writing.ts';
 import { FILE_HEAD_BYTES, type FileFormat, recogniseFormat } from './disk-image.ts';
 import { beginExpansion, type Compression, type Expansion } from './image-expansion.ts';
 import { TarReader } from './image-tar.ts';
@@ -24,8 +24,6 @@ import type { DiskPiece } from './qcow2/reading.ts';
 const LAYERS_MAX = 3;
 /** Bound on the bytes of a qcow2 image besides the content of its disk: its tables, and the bitmaps that some images have. */
 const TABLES_BYTES = 64 * 1024 * 1024;
-/** Written bytes between two checks of the free space. */
-const ROOM_CHECK_BYTES = 64 * 1024 * 1024;
 const ZEROES = new Uint8Array(64 * 1024);
 
 /** The compression of each compressed format that `recogniseFormat` returns. */

@@ -4,6 +4,7 @@
 import { createHash } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { REGION_PORT } from '../config/region-place.ts';
 import { type Ipv4, ipv4 } from '../net/address.ts';
 
 /** The place of a lab: a loopback network, which only this host can reach, and high ports. */
@@ -30,7 +31,7 @@ export function labPlace(index: number): LabPlace {
     tftpPort: 6969 + index,
     dnsPort: 6053 + index,
     httpPort: index === 0 ? 5248 : 15_248 + index,
-    regionPort: index === 0 ? 5240 : 15_040 + index,
+    regionPort: index === 0 ? REGION_PORT : 15_040 + index,
   };
 }
 

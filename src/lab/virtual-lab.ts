@@ -6,6 +6,7 @@ import type { Server } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { sleep, systemClock } from '../clock.ts';
+import { REGION_PORT } from '../config/region-place.ts';
 import { ownProgram } from '../control/own-program.ts';
 import { RackError } from '../errors.ts';
 import { CONTROL_SOCKET } from '../http/config.ts';
@@ -22,7 +23,6 @@ import { VirtualMachine, VM_PACKAGES } from './virtual-machine.ts';
 import { startVirtualPage } from './virtual-page.ts';
 
 const RACK = '10.77.0.1';
-const PAGE_PORT = 5240;
 const PROGRAMS: readonly string[] = ['qemu-system-x86_64', 'ip', 'dpkg-deb', 'apt-get', 'setpriv'];
 const PINO_ERROR = 50;
 /** How much later than the programs of the build this process may notice a Ctrl-C, in milliseconds. */
@@ -97,7 +97,7 @@ export async function runVirtualLab(
   until: Promise<void>,
 ): Promise<{ readonly kind: 'enlisted' | 'failed' } | undefined> {
   checkHost();
-  await checkPort('127.0.0.1', PAGE_PORT);
+  await checkPort('127.0.0.1', REGION_PORT);
   const stop = new AbortController();
   const directory = mkdtempSync(join(tmpdir(), LAB_DIRECTORY));
   const namespace = LabNamespace.create(`${LAB_NAMESPACE}${process.pid}`, RACK, 24);
@@ -126,8 +126,8 @@ export async function runVirtualLab(
       enlisted = hostname.split('.')[0] ?? MAC;
       enlistment.note(words);
     });
-    page = await startVirtualPage(join(stateDir, CONTROL_SOCKET), PAGE_PORT);
-    narrator.tell('lab', `The page: http://127.0.0.1:${PAGE_PORT}/MAAS/`);
+    page = await startVirtualPage(join(stateDir, CONTROL_SOCKET), REGION_PORT);
+    narrator.tell('lab', `The page: http://127.0.0.1:${REGION_PORT}/MAAS/`);
     machine = new VirtualMachine({ ...HARDWARE, directory }, namespace);
     narrator.tell('machine', `virtual machine ${MAC} powers on with a blank disk, and boots from the network first`);
     const code = await Promise.race([machine.start(), until]);
@@ -139,7 +139,7 @@ export async function runVirtualLab(
         ? 'The machine reported itself and powered off.'
         : `The machine ended with code ${code}: ${machine.consolePath}`,
     );
-    const pageUrl = `http://127.0.0.1:${PAGE_PORT}/MAAS/`;
+    const pageUrl = `http://127.0.0.1:${REGION_PORT}/MAAS/`;
     if (code === 0)
       narrator.show(
         virtualSteps({

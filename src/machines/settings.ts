@@ -3,6 +3,8 @@
 // 1. Input from the network or a disk is bounded in depth, number of values and length of each text.
 // 2. This file handles plain data only; merging with the rack's file validates it as configuration.
 
+import { isFields } from '../fields.ts';
+
 /** A value that YAML or JSON can represent. */
 export type SettingValue =
   | null
@@ -79,8 +81,7 @@ export function parseSettingValue(value: unknown): SettingValue | undefined {
 }
 
 /** True for an object of keys, not a list or single value. */
-export const isSettings = (value: SettingValue | undefined): value is Settings =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
+export const isSettings = (value: SettingValue | undefined): value is Settings => isFields(value);
 
 /** The entries of `cluster_interfaces`; none if it is not a list. */
 export function interfacesOf(settings: Settings): readonly SettingValue[] {

@@ -7,7 +7,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Clock } from '../clock.ts';
 import { type ConfigFile, formatProblems, readConfigFile, readConfigText } from '../config/config-file.ts';
-import { compareConfigs } from '../config/difference.ts';
+import { compareConfigs, holdKeys } from '../config/difference.ts';
 import { findKeyRule } from '../config/keys.ts';
 import {
   loadRegionFile,
@@ -18,7 +18,7 @@ import {
 } from '../config/region-file.ts';
 import type { DaemonEvent } from '../daemon/rack/events.ts';
 import { errorText, RackError } from '../errors.ts';
-import { NO_SETTINGS, type Settings, valueAt, withValue } from '../machines/settings.ts';
+import { NO_SETTINGS, type Settings } from '../machines/settings.ts';
 
 /** The most changed keys that are listed; the rest are counted. */
 const REPORTED_MAX = 50;
@@ -163,15 +163,6 @@ function holdBack(
   const keys = compareConfigs(running, next)
     .map(({ key }) => key)
     .filter((key) => ofStore(key) || findKeyRule(key)?.restart !== undefined);
-  if (keys.length === 0) return { usable: next, keys };
-  let values = next.file.values;
-  for (const key of new Set(keys.map((one) => (ofStore(one) ? STORE_KEY : one))))
-    values = withValue(values, key, valueAt(running.file.values, key));
-  const held = resolveRegionFile({ ...next.file, values }, next.stored);
-  if (held.ok) return { usable: held, keys };
-  const problems = held.problems.map(({ path, message }) => `${path}: ${message}`).join('; ');
-  throw new RackError(
-    'config-invalid',
-    `with the running values of ${keys.join(', ')}, which need a restart: ${problems}`,
-  );
+  const written = new Set(keys.map((key) => (ofStore(key) ? STORE_KEY : key)));
+  return { usable: holdKeys(running, next, { keys, written, resolve: resolveRegionFile }), keys };
 }

@@ -6,6 +6,9 @@ import type { Ipv4Network } from '../net/address.ts';
 import type { NameSource } from './identity/hostname.ts';
 import type { InstallConfig } from './preseed/request.ts';
 
+/** The configuration file of a rack whose commands need no `--config`. */
+export const RACK_CONFIG = '/etc/rackboot/rackboot.yaml';
+
 /** The configuration file of the region's process. */
 export interface OwnFile {
   /** Its path, for messages. */

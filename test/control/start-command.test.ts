@@ -6,19 +6,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { REGION_CONFIG } from '../../src/config/region-config-place.ts';
-import {
-  DEFAULT_CONFIG,
-  defaultConfig,
-  defaultRackConfig,
-  defaultRegionConfig,
-} from '../../src/control/default-config.ts';
+import { defaultConfig, defaultRackConfig, defaultRegionConfig } from '../../src/control/default-config.ts';
 import { startCommand, typedConfig } from '../../src/control/start-command.ts';
+import { RACK_CONFIG } from '../../src/region/config.ts';
 
 test('the unit starts the rack of the default configuration, and only if it is installed', () => {
   const yes = (unit: string): boolean => unit === 'rackboot';
-  assert.equal(startCommand(DEFAULT_CONFIG, yes), 'sudo systemctl start rackboot');
+  assert.equal(startCommand(RACK_CONFIG, yes), 'sudo systemctl start rackboot');
   assert.equal(
-    startCommand(DEFAULT_CONFIG, () => false),
+    startCommand(RACK_CONFIG, () => false),
     'sudo rackboot run',
   );
   assert.equal(startCommand('/tmp/my rack.yaml', yes), "sudo rackboot run --config '/tmp/my rack.yaml'");
@@ -49,14 +45,14 @@ test("without a name it is a rack's, or the region's on a host that has only tha
     defaultConfig((file) => file === REGION_CONFIG),
     REGION_CONFIG,
   );
-  assert.equal(defaultRackConfig(), DEFAULT_CONFIG);
+  assert.equal(defaultRackConfig(), RACK_CONFIG);
   assert.equal(
     defaultConfig(() => true),
-    DEFAULT_CONFIG,
+    RACK_CONFIG,
   );
   assert.equal(
     defaultConfig(() => false),
-    DEFAULT_CONFIG,
+    RACK_CONFIG,
   );
 });
 
@@ -69,13 +65,13 @@ test('an empty RACKBOOT_CONFIG names no file', (t) => {
   process.env.RACKBOOT_CONFIG = '';
   assert.equal(
     defaultConfig(() => true),
-    DEFAULT_CONFIG,
+    RACK_CONFIG,
   );
-  assert.deepEqual([defaultRackConfig(), defaultRegionConfig()], [DEFAULT_CONFIG, REGION_CONFIG]);
+  assert.deepEqual([defaultRackConfig(), defaultRegionConfig()], [RACK_CONFIG, REGION_CONFIG]);
 });
 
 test('the configuration is the one named on the command line', () => {
   assert.equal(typedConfig(['node', 'main.ts', 'status', '--config', '/tmp/a.yaml']), '/tmp/a.yaml');
   assert.equal(typedConfig(['node', 'main.ts', 'status', '--config=/tmp/b.yaml', '--json']), '/tmp/b.yaml');
-  assert.equal(typedConfig(['node', 'main.ts', 'status']), process.env.RACKBOOT_CONFIG ?? DEFAULT_CONFIG);
+  assert.equal(typedConfig(['node', 'main.ts', 'status']), process.env.RACKBOOT_CONFIG ?? RACK_CONFIG);
 });

@@ -9,6 +9,7 @@
 
 import type { ClientRequest, IncomingMessage, RequestOptions } from 'node:http';
 import { systemClock } from '../../clock.ts';
+import { REGION_PORT } from '../../config/region-place.ts';
 import { errorText, isTlsError, RackError } from '../../errors.ts';
 import { authorizationOf, parseRegionKey } from '../../uplink/region-key.ts';
 import { readGivenFile } from '../terminal/given-file.ts';
@@ -133,9 +134,6 @@ function collect(answer: IncomingMessage, resolve: (answer: RegionAnswer) => voi
   );
 }
 
-/** The port on which a region listens unless its configuration names another. */
-const PORT = '5240';
-
 /** @param name a URL or the path of a socket */
 function unanswered(name: string, error: Error): RackError {
   const words =
@@ -144,7 +142,7 @@ function unanswered(name: string, error: Error): RackError {
   const remedy = isTlsError(error)
     ? '; name the file with the certificate of its authority with --cacerts'
     : port === '' && protocol === 'http:'
-      ? `; a region's default port is ${PORT}: write it after the host, as in http://rack:${PORT}/MAAS`
+      ? `; a region's default port is ${REGION_PORT}: write it after the host, as in http://rack:${REGION_PORT}/MAAS`
       : '';
   return new RackError('not-running', `no region answers at ${name}: ${words || error.name}${remedy}`, {
     cause: error,

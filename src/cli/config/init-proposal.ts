@@ -1,6 +1,7 @@
 // The proposals of `rackboot init` for a network, and the answers in the form of the file and of the store. Pure.
 
 import { stringify } from 'yaml';
+import { REGION_PORT } from '../../config/region-place.ts';
 import { INTERFACES_KEY, type Settings } from '../../machines/settings.ts';
 import type { Ipv4, Ipv4Network } from '../../net/address.ts';
 import { broadcastOf, formatIpv4, formatNetwork, ipv4, parseIpv4 } from '../../net/address.ts';
@@ -149,13 +150,10 @@ export function renderConfig(answers: InitAnswers): string {
     `name: ${JSON.stringify(name)}`,
     `state_dir: ${JSON.stringify(stateDir)}`,
     'region:',
-    `  listen: ["127.0.0.1:${API_PORT}", "${address}:${API_PORT}"]   # the API and the page`,
+    `  listen: ["127.0.0.1:${REGION_PORT}", "${address}:${REGION_PORT}"]   # the API and the page`,
     "# DHCP, TFTP, DNS and HTTP listen on this rack's address in every network of the store.",
   ].join('\n')}\n`;
 }
-
-/** The port of the API and the page. */
-export const API_PORT = 5240;
 
 /** The settings to store for these answers. The caller checks them before storing. */
 export function settingsOf(answers: InitAnswers): readonly SettingEdit[] {

@@ -13,9 +13,9 @@ import { accessSync, constants, existsSync, mkdirSync, writeFileSync } from 'nod
 import { dirname, join } from 'node:path';
 import { findHostOverlaps, hostAddresses } from '../../config/host-check.ts';
 import { parseConfig } from '../../config/load.ts';
+import { REGION_PORT } from '../../config/region-place.ts';
 import { parseRegionUrl } from '../../config/region-url.ts';
 import { defaultName } from '../../config/resolve.ts';
-import { DEFAULT_CONFIG } from '../../control/default-config.ts';
 import { ownProgram } from '../../control/own-program.ts';
 import { isUnitInstalled } from '../../control/start-command.ts';
 import { errorText, osErrorCode, RackError } from '../../errors.ts';
@@ -23,6 +23,7 @@ import { ownUserName } from '../../files/ownership.ts';
 import { INTERFACES_KEY, type Settings, withValue } from '../../machines/settings.ts';
 import { formatIpv4, formatNetwork, parseIpv4 } from '../../net/address.ts';
 import { readInterfaces } from '../../net/present-interfaces.ts';
+import { RACK_CONFIG } from '../../region/config.ts';
 import { sentenceOf } from '../../region/words/refusal.ts';
 import { shellWord } from '../../shell-word.ts';
 import { missingProgramLines } from '../machines/power-programs.ts';
@@ -30,7 +31,7 @@ import { print } from '../terminal/output.ts';
 import { openPrompt } from '../terminal/prompt.ts';
 import { type Candidate, describeCandidate, findCandidates, unknownInterfaceText } from './init-candidates.ts';
 import { answeredText, askForServers, bewareText, chooseText, type WireAnswer } from './init-probe.ts';
-import { API_PORT, type InitAnswers, proposeAlongside, renderConfig, settingsOf } from './init-proposal.ts';
+import { type InitAnswers, proposeAlongside, renderConfig, settingsOf } from './init-proposal.ts';
 import { type Answers, FIELDS, type Field, interview, type Mistake } from './init-questions.ts';
 import { type InitPlace, nextSteps } from './init-steps.ts';
 import { fieldsAt, flagOf, mistakeText, type NameAnswer, questionName } from './init-words.ts';
@@ -309,7 +310,7 @@ async function storeNetwork(flags: InitFlags, { answers, values }: Draft): Promi
 /** The command that gives the same answers and replaces the stored networks. */
 function commandOf(flags: InitFlags, answers: InitAnswers): string {
   const named: readonly (readonly [string, string | undefined])[] = [
-    ['config', flags.config === DEFAULT_CONFIG ? undefined : flags.config],
+    ['config', flags.config === RACK_CONFIG ? undefined : flags.config],
     ['state-dir', flags.stateDir],
     ['name', flags.name],
     ['interface', answers.proposal.name],
@@ -332,9 +333,9 @@ function findPlace({ config, stateDir, region }: InitFlags, { proposal, name }: 
   return {
     remote: region === undefined ? undefined : { url: region, rack: name },
     file: config,
-    isDefaultFile: config === DEFAULT_CONFIG,
+    isDefaultFile: config === RACK_CONFIG,
     tree: join(stateDir, 'boot'),
-    pageUrl: `http://${formatIpv4(proposal.address)}:${API_PORT}/MAAS/`,
+    pageUrl: `http://${formatIpv4(proposal.address)}:${REGION_PORT}/MAAS/`,
     hasUnit: isUnitInstalled(),
     isRoot: process.geteuid?.() === 0,
     program: ownProgram(),

@@ -5,8 +5,8 @@
 //    belongs to the command's user.
 
 import type { RackConfig } from '../../config/rack-config.ts';
-import { DEFAULT_CONFIG } from '../../control/default-config.ts';
 import { osErrorCode, RackError } from '../../errors.ts';
+import { RACK_CONFIG } from '../../region/config.ts';
 import { loadMerged } from '../terminal/config-in-force.ts';
 import { becomeOwnerOf } from '../terminal/state-owner.ts';
 
@@ -43,7 +43,7 @@ export function readImageConfig({ config, tree }: TreeFlags): RackConfig | undef
   try {
     return loadMerged(config).config;
   } catch (error) {
-    const isUnneeded = tree !== undefined && config === DEFAULT_CONFIG;
+    const isUnneeded = tree !== undefined && config === RACK_CONFIG;
     const isUnreadable = error instanceof RackError && UNREADABLE.has(osErrorCode(error.cause) ?? '');
     if (isUnneeded && isUnreadable) return undefined;
     throw error;

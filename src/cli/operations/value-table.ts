@@ -2,6 +2,8 @@
 //
 // 1. A table has as many columns as fit into the width, those that name an entry first. `--json` shows everything.
 
+import { isFields } from '../../fields.ts';
+
 /** The columns that a person looks for first, in this order. */
 const FIRST = [
   'id',
@@ -28,11 +30,6 @@ interface Table {
   readonly rows: readonly (readonly string[])[];
 }
 
-type Entry = Readonly<Record<string, unknown>>;
-
-const isEntry = (value: unknown): value is Entry =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
-
 /** A value in a few words; empty if it contains nothing to show. */
 export function wordsOf(value: unknown): string {
   if (value === null || value === undefined) return '';
@@ -41,7 +38,7 @@ export function wordsOf(value: unknown): string {
       .map(wordsOf)
       .filter((text) => text !== '')
       .join(', ');
-  if (!isEntry(value)) return String(value);
+  if (!isFields(value)) return String(value);
   const name = NAMES.find((key) => Object.hasOwn(value, key));
   if (name !== undefined) return wordsOf(value[name]);
   const parts = Object.entries(value).map(([key, one]): [string, string] => [key, wordsOf(one)]);
@@ -60,7 +57,7 @@ const rankOf = (key: string): number => (FIRST.includes(key) ? FIRST.indexOf(key
 
 /** A list as a table. @param width columns of the terminal */
 export function tableOf(list: readonly unknown[], width: number): Table {
-  if (!list.every(isEntry)) return { headings: ['VALUE'], rows: list.map((value) => [cellOf(value)]) };
+  if (!list.every(isFields)) return { headings: ['VALUE'], rows: list.map((value) => [cellOf(value)]) };
   const keys = [...new Set(list.flatMap((entry) => Object.keys(entry)))].filter((key) => !LEFT_OUT.has(key));
   const columns = keys
     .map((key) => ({ key, cells: list.map((entry) => cellOf(entry[key])) }))

@@ -12,14 +12,14 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import type { Clock, Instant } from '../../clock.ts';
 import { type ConfigFile, formatProblems, readConfigFile, readConfigText } from '../../config/config-file.ts';
-import { compareConfigs, type RunningLease, strander } from '../../config/difference.ts';
+import { compareConfigs, holdKeys, type RunningLease, strander } from '../../config/difference.ts';
 import { findCertificateProblems, findHostOverlaps } from '../../config/host-check.ts';
 import { RESTART_KEYS } from '../../config/keys.ts';
 import { loadFitting } from '../../config/load.ts';
 import type { ConfigProblem, RackConfig } from '../../config/rack-config.ts';
 import { resolveFile, type UsableConfig } from '../../config/resolve-file.ts';
-import { errorText, RackError } from '../../errors.ts';
-import { NO_SETTINGS, type Settings, valueAt, withValue } from '../../machines/settings.ts';
+import { errorText } from '../../errors.ts';
+import { NO_SETTINGS, type Settings } from '../../machines/settings.ts';
 import { formatIpv4 } from '../../net/address.ts';
 import type { HostInterface } from '../../net/host-interface.ts';
 import type { DaemonEvent } from './events.ts';
@@ -238,17 +238,9 @@ function holdBack(
   running: UsableConfig,
   next: UsableConfig,
 ): { readonly usable: UsableConfig; readonly keys: readonly string[] } {
-  const changed = compareConfigs(running, next).filter(({ restart }) => restart !== undefined);
-  if (changed.length === 0) return { usable: next, keys: [] };
-  const keys = changed.map(({ key }) => key);
-  let values = next.file.values;
-  for (const key of RESTART_KEYS.filter((rule) => keys.some((one) => one === rule || one.startsWith(`${rule}.`))))
-    values = withValue(values, key, valueAt(running.file.values, key));
-  const held = resolveFile({ ...next.file, values }, next.stored);
-  if (held.ok) return { usable: held, keys };
-  const problems = held.problems.map(({ path, message }) => `${path}: ${message}`).join('; ');
-  throw new RackError(
-    'config-invalid',
-    `with the running values of ${keys.join(', ')}, which need a restart: ${problems}`,
-  );
+  const keys = compareConfigs(running, next)
+    .filter(({ restart }) => restart !== undefined)
+    .map(({ key }) => key);
+  const written = RESTART_KEYS.filter((rule) => keys.some((one) => one === rule || one.startsWith(`${rule}.`)));
+  return { usable: holdKeys(running, next, { keys, written, resolve: resolveFile }), keys };
 }

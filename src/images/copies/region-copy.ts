@@ -10,6 +10,7 @@
 // 3. The bytes of a removed copy stay for an hour: this host does not know which machines read them.
 // 4. If no region answers, or its answer is invalid, nothing is removed.
 
+import { STREAM_ARCHITECTURES } from '../../boot/architectures.ts';
 import { errorText, RackError } from '../../errors.ts';
 import type { Downloads } from '../download/queue.ts';
 import { removeImages } from '../image-removal.ts';
@@ -22,8 +23,6 @@ import type { CopyProgress } from './copy-progress.ts';
 
 /** The source that the manifests of copies name. */
 const SOURCE = 'region';
-/** MAAS's architectures; our names for them are the same. */
-const ARCHES = ['amd64', 'arm64', 'armhf', 'i386', 'ppc64el', 'riscv64', 's390x'];
 
 /** The options of a copy. */
 interface CopyTerms {
@@ -93,7 +92,7 @@ const sourceAt = (url: string): StreamSource => ({
   kind: 'simplestreams',
   isByName: false,
   ...{ name: SOURCE, title: '', os: '*', contentIds: [], ftypes: [], url, index: 'streams/v1/index.json' },
-  arches: new Map(ARCHES.map((arch) => [arch, arch])),
+  arches: STREAM_ARCHITECTURES,
   trust: { kind: 'unsigned', why: 'the link to the region is trusted' },
 });
 

@@ -8,12 +8,12 @@
 // 2. If the disk is full, or the process ends, the part stays for another attempt.
 // 3. Only one process at a time finishes an upload (`import-lock.ts`).
 
-import { createHash } from 'node:crypto';
 import { chmod, type FileHandle, link, open, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { RackError } from '../../errors.ts';
 import { foundStats } from '../../files/found-stats.ts';
 import { viewBytes } from '../../net/borrowed-bytes.ts';
+import { hashOf } from '../file-hash.ts';
 import { addImage, asStoreError, publishStored } from '../image-adding.ts';
 import { bytesOfFile } from '../image-file.ts';
 import { keepBlobRecent } from '../image-removal.ts';
@@ -44,8 +44,6 @@ export type FinishResult =
   | { readonly kind: 'refused' | 'later'; readonly error: RackError };
 
 const LATER: ReadonlySet<string> = new Set(['store-unwritable', 'already-running', 'tool-missing', 'not-found']);
-/** The bytes read in one step. */
-const READ_BYTES = 1024 * 1024;
 
 /** Finishes an upload. A RackError becomes the result; any other error is thrown. */
 export async function finishUpload(order: FinishOrder): Promise<FinishResult> {
@@ -134,15 +132,4 @@ async function addRoot(order: FinishOrder, format: RootFormat, bytes: number): P
   });
   await refreshTree(tree, [image]);
   return image;
-}
-
-async function hashOf(file: FileHandle): Promise<string> {
-  const hash = createHash('sha256');
-  const buffer = Buffer.allocUnsafeSlow(READ_BYTES);
-  for (let at = 0; ; ) {
-    const { bytesRead } = await file.read(buffer, 0, READ_BYTES, at);
-    if (bytesRead === 0) return hash.digest('hex');
-    hash.update(viewBytes(buffer, 0, bytesRead));
-    at += bytesRead;
-  }
 }

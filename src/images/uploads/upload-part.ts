@@ -12,12 +12,10 @@ import { constants, type FileHandle, open, readdir, rename, rm, stat } from 'nod
 import { join } from 'node:path';
 import { newUuid } from '../../clock.ts';
 import { osErrorCode, RackError } from '../../errors.ts';
-import { checkRoom } from '../blob-writing.ts';
+import { checkRoom, ROOM_CHECK_BYTES } from '../blob-writing.ts';
 import { asStoreError } from '../image-adding.ts';
 import { makeDirectories, syncDirectory } from '../publication.ts';
 
-/** Written bytes between two checks of the free space. */
-const ROOM_CHECK_BYTES = 64 * 1024 * 1024;
 /** A file without an upload and older than this does not belong to a running request. */
 const LEFTOVER_MS = 10 * 60 * 1000;
 const MODE = 0o600;

@@ -14,6 +14,7 @@ import type { Clock } from '../../clock.ts';
 import { isStoreUnavailable, RackError } from '../../errors.ts';
 import { nearestHint } from '../../nearest-name.ts';
 import type { ApiKey } from '../records/account-store.ts';
+import { digestOf } from '../records/digest.ts';
 import type { RegionStore } from '../records/store.ts';
 import type { User } from '../records/user.ts';
 import { type RefusalNamed, type RefusalWord, refusal, sentenceOf, wordOfIssue } from '../words/refusal.ts';
@@ -228,8 +229,6 @@ export function keyPart(clock: Clock, characters: number): string {
   }
   return text;
 }
-
-const digestOf = (secret: string): string => createHash('sha256').update(secret).digest('hex');
 
 /** The API key with these three parts, or undefined; records its first use, and later ones at most once an hour. */
 export async function findApiKey(

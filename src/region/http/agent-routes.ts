@@ -8,7 +8,6 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { type Answer, fieldsOf, refuse, refuseFields, refuseFor, refuseUnmanaged } from '../api/answer.ts';
 import type { Caller, Peer } from '../api/caller.ts';
-import { parseBody } from '../api/form-body.ts';
 import type { BootProof } from '../identity/boot-token.ts';
 import { MachineAgent } from '../life/machine-agent.ts';
 import { SIGNAL_STATUSES } from '../life/signal.ts';
@@ -20,6 +19,7 @@ import { OFFSET_MAX } from '../scripts/script-output.ts';
 import type { ScriptNews } from '../scripts/script-run.ts';
 import { workerRates } from '../shares/request-rates.ts';
 import { chooseOrigin, originFactsOf } from './origin.ts';
+import { formOf } from './request-form.ts';
 
 /** Longest script output in one signal, in characters: as text, and in Base64. */
 const OUTPUT_MAX = 64 * 1024;
@@ -217,10 +217,7 @@ function addScriptRoutes(app: FastifyInstance, work: MachineAgent, forWorker: Fo
 }
 
 async function takeSignal(region: Region, work: MachineAgent, peer: Peer, request: FastifyRequest): Promise<Answer> {
-  const body = parseBody(
-    request.headers['content-type'] ?? '',
-    Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0),
-  );
+  const body = formOf(request);
   if (body.kind === 'fault') return refuseFor([body.refusal]);
   const given = Object.fromEntries([...body.fields].map(([name, list]) => [name, list.at(-1) || undefined]));
   const checked = signalFields.safeParse(given, WITH_INPUT);

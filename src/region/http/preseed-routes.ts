@@ -15,7 +15,6 @@ import {
   refuseFields,
   refuseFor,
 } from '../api/answer.ts';
-import { parseBody } from '../api/form-body.ts';
 import type { MetadataService } from '../metadata/metadata-service.ts';
 import { namesOf, renderPreseed, renderText } from '../preseed/preseed.ts';
 import { PURPOSES, type Purpose, STAND_IN } from '../preseed/request.ts';
@@ -25,6 +24,7 @@ import { WITH_INPUT } from '../records/schema-fault.ts';
 import type { Region } from '../region.ts';
 import { mistakeText } from '../words/text.ts';
 import type { Identified } from './agent-routes.ts';
+import { formOf } from './request-form.ts';
 
 /** Values that one request may set. */
 const VALUES_MAX = 100;
@@ -70,10 +70,7 @@ async function answerRequest(request: FastifyRequest, listener: PreseedListener)
   const id: unknown = typeof params === 'object' && params !== null ? Reflect.get(params, 'machine') : undefined;
   const machine = typeof id === 'string' ? await listener.region.store.findMachine(id) : undefined;
   if (machine === undefined) return NO_MACHINE;
-  const body = parseBody(
-    request.headers['content-type'] ?? '',
-    Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0),
-  );
+  const body = formOf(request);
   if (body.kind === 'fault') return refuseFor([body.refusal]);
   const given = Object.fromEntries([...body.fields].map(([name, list]) => [name, list.at(-1)]));
   if (!purposes.some((name) => name === given.purpose))

@@ -20,7 +20,7 @@ import {
   withVouchedBoot,
 } from '../api/caller.ts';
 import { EVENT_PLACE } from '../api/event-place.ts';
-import { type Fields, type ParsedFields, parseBody, queryOf } from '../api/form-body.ts';
+import { type Fields, type ParsedFields, queryOf } from '../api/form-body.ts';
 import type { ApiVersion, Operation } from '../api/operation.ts';
 import { API_VERSIONS, operationsByPath, runOperation } from '../api/operations.ts';
 import type { ApiProblem } from '../api/problem.ts';
@@ -47,6 +47,7 @@ import { addLinkRoutes } from './link-routes.ts';
 import { addMetadataRoutes } from './metadata-routes.ts';
 import { openApiDescription } from './openapi.ts';
 import { addPreseedRoutes } from './preseed-routes.ts';
+import { formOf } from './request-form.ts';
 import { RETRY_FIELD, type SendingParts, send } from './sending.ts';
 import { ArrivedForm, readUploads, takesUploads, uploadOf } from './upload-bodies.ts';
 
@@ -206,9 +207,10 @@ async function answerOperation(
 }
 
 /** The parameters in the body, and the bytes of its small files. */
-function bodyOf({ headers, body }: FastifyRequest): Omit<ParsedFields, 'kind'> | Answer {
+function bodyOf(request: FastifyRequest): Omit<ParsedFields, 'kind'> | Answer {
+  const { body } = request;
   if (body instanceof ArrivedForm) return body.refusal ?? { fields: body.fields };
-  const parsed = parseBody(headers['content-type'] ?? '', Buffer.isBuffer(body) ? body : Buffer.alloc(0));
+  const parsed = formOf(request);
   return parsed.kind === 'fault' ? refuseFor([parsed.refusal]) : { fields: parsed.fields, files: parsed.files };
 }
 

@@ -1,5 +1,6 @@
 // The image sources of a region: sources from files, which can be changed only in the file, and sources of the API.
 
+import { STREAM_ARCHITECTURES } from '../../boot/architectures.ts';
 import { unreachable } from '../../errors.ts';
 import type { ImageName } from '../../images/image-store.ts';
 import type { ImageSource, StreamSource } from '../../images/sources/source.ts';
@@ -32,8 +33,6 @@ export interface RegionSource extends BootSource {
   readonly pin?: { readonly file: string; readonly key: string } | undefined;
 }
 
-/** The architectures of MAAS's streams; our names for them are the same. */
-const ARCHES = ['amd64', 'arm64', 'armhf', 'i386', 'ppc64el', 'riscv64', 's390x'];
 const INDEX = 'streams/v1/index.sjson';
 
 /** Joins the sources of files, which come first, with the rows of the store. A row whose source has left its file is skipped. */
@@ -84,7 +83,7 @@ function streamOf(row: BootSource): StreamSource {
     name: row.url,
     title: '',
     os: '*',
-    arches: new Map(ARCHES.map((arch) => [arch, arch])),
+    arches: STREAM_ARCHITECTURES,
     trust: {
       kind: 'signed',
       keyrings: row.keyringFilename === '' ? [] : [row.keyringFilename],

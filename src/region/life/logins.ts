@@ -8,7 +8,6 @@
 // 3. The machine's log records who opened or closed a debug login, and for how long.
 // 4. Logins use public keys only, never passwords.
 
-import { createHash } from 'node:crypto';
 import type { Clock } from '../../clock.ts';
 import { formatIpv4, isLoopback } from '../../net/address.ts';
 import { LOCAL_ADMINISTRATOR } from '../accounts/accounts.ts';
@@ -56,9 +55,6 @@ export interface LoginDescription {
   /** Only for a debug login. */
   readonly secondsLeft?: number | undefined;
 }
-
-/** SHA-256 of a boot token, in hexadecimal. */
-export const digestOfToken = (token: string): string => createHash('sha256').update(token).digest('hex');
 
 /** A fingerprint that a machine reported; `undefined` if it is malformed. */
 export const parseHostKey = (text: string | undefined): string | undefined =>

@@ -20,11 +20,12 @@ import type { Networks } from '../networks/networks.ts';
 import type { Acknowledgements } from '../racks/acknowledgements.ts';
 import type { MachineHomes } from '../racks/machine-homes.ts';
 import { bootPurpose } from '../records/boot-purpose.ts';
+import { digestOf } from '../records/digest.ts';
 import type { Machine } from '../records/machine.ts';
 import type { Rack } from '../records/rack.ts';
 import type { RegionStore } from '../records/store.ts';
 import { renderJob } from './job.ts';
-import { digestOfToken, findDebugLogin, isDebugged, keyLines, parseHostKey, rescuerOf } from './logins.ts';
+import { findDebugLogin, isDebugged, keyLines, parseHostKey, rescuerOf } from './logins.ts';
 import type { MachineLife } from './machine-life.ts';
 import { MachineScripts } from './machine-scripts.ts';
 import type { Signal } from './signal.ts';
@@ -77,7 +78,7 @@ export class MachineAgent {
   async findDebugged(proof: BootProof): Promise<Machine | undefined> {
     const { token } = proof;
     if (token === undefined) return undefined;
-    const digest = digestOfToken(token);
+    const digest = digestOf(token);
     for (const machine of await this.#candidates(proof)) {
       const known = isAtItsAddress(proof, machine) ? (await this.#debugOf(machine))?.tokenDigest : undefined;
       if (known !== undefined && equalSecrets(known, digest)) return machine;
@@ -144,7 +145,7 @@ export class MachineAgent {
   async #noteBoot(machine: Machine): Promise<Awaited<ReturnType<typeof findDebugLogin>>> {
     const debug = isDebugged(machine.status) ? await this.#debugOf(machine) : undefined;
     if (debug === undefined || machine.bootToken === undefined) return debug;
-    const tokenDigest = digestOfToken(machine.bootToken);
+    const tokenDigest = digestOf(machine.bootToken);
     if (debug.tokenDigest !== tokenDigest) await this.#store.logins.noteDebug(machine.systemId, { tokenDigest });
     return debug;
   }
@@ -202,7 +203,7 @@ const workerAmong = (machines: readonly Machine[], proof: BootProof): Machine | 
 const hasEnded = (machine: Machine, proof: BootProof): boolean =>
   proof.token !== undefined &&
   machine.endedDigest !== undefined &&
-  equalSecrets(machine.endedDigest, digestOfToken(proof.token)) &&
+  equalSecrets(machine.endedDigest, digestOf(proof.token)) &&
   isAtItsAddress(proof, machine);
 
 const purposeOf = (machine: Machine) => bootPurpose({ ...machine, deployBy: machine.work?.deployBy });

@@ -18,6 +18,7 @@
 
 import { isDeepStrictEqual } from 'node:util';
 import type { Clock } from '../../clock.ts';
+import { digestOf } from '../records/digest.ts';
 import type { Happening, SignalParams, StageReport, WorkFault } from '../records/event-params.ts';
 import { type MachineStatus, statusRow } from '../records/lifecycle.ts';
 import type { Machine } from '../records/machine.ts';
@@ -26,7 +27,7 @@ import type { Remark } from '../records/remark.ts';
 import { cleanWords } from '../records/text-json.ts';
 import type { ScriptNews } from '../scripts/script-run.ts';
 import { restingStatus } from './command-effects.ts';
-import { digestOfToken, parseHostKey } from './logins.ts';
+import { parseHostKey } from './logins.ts';
 import { lastingTask } from './state-power.ts';
 import { afterTesting, type Change, deadlineOf, enterStatuses } from './status-change.ts';
 
@@ -89,7 +90,7 @@ export function decideSignal(machine: Machine, signal: Signal, atMs: number, clo
         ? { powerTask: undefined }
         : {};
   const isOver = machine.bootToken !== undefined && change.fields.bootToken !== machine.bootToken;
-  const ended = isOver ? { endedDigest: digestOfToken(machine.bootToken) } : {};
+  const ended = isOver ? { endedDigest: digestOf(machine.bootToken) } : {};
   return {
     ...change,
     fields: { ...change.fields, ...ended, ...power },

@@ -2,7 +2,7 @@
 
 import { type Html, html, nothing, type Part, verbatim } from '../../html.ts';
 import { LOOPBACK, networkContains } from '../../net/address.ts';
-import type { RegionConfig } from '../config.ts';
+import { RACK_CONFIG, type RegionConfig } from '../config.ts';
 import { quoteShell } from '../preseed/quoting.ts';
 import type { Outage } from '../records/store-outage.ts';
 import { noteText } from '../words/rack-reasons.ts';
@@ -179,16 +179,14 @@ export function renderRefused(view: Frame, text: string, back?: string): Html {
 const MISMATCH = html`<div class="alert red" role="alert">${words.signIn.mismatch}</div>`;
 const FOCUS = html` autofocus`;
 
-/** The file of a rack whose commands need no `--config`. */
-const DEFAULT_FILE = '/etc/rackboot/rackboot.yaml';
 /** Listening addresses that a browser on the region's host reaches by 127.0.0.1. */
 const LOCAL_HOSTS: ReadonlySet<string> = new Set(['127.0.0.1', '0.0.0.0']);
 
 /** Says how a person gets an account, and at which URL a browser on the region's host needs none. */
 function accountHelp({ ownRack, ownFile, listen, proxies = [] }: SignInConfig): Html {
-  const file = ownRack?.file ?? ownFile?.file ?? DEFAULT_FILE;
+  const file = ownRack?.file ?? ownFile?.file ?? RACK_CONFIG;
   const word = quoteShell(file);
-  const option = file === DEFAULT_FILE || !word.ok ? '' : ` --config ${word.text}`;
+  const option = file === RACK_CONFIG || !word.ok ? '' : ` --config ${word.text}`;
   const isTrusted = !proxies.some((network) => networkContains(network, LOOPBACK));
   const local = isTrusted ? listen.find(({ host }) => LOCAL_HOSTS.has(host)) : undefined;
   const url = local === undefined ? undefined : `http://127.0.0.1:${local.port}/MAAS/`;

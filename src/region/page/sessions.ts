@@ -10,10 +10,11 @@
 // 4. Every form carries the session's `csrf`, which is derived from its token: other sites can read neither.
 // 5. Signed-in people stay signed in while the store cannot write, for instance because its disk is full.
 
-import { createHash, createHmac } from 'node:crypto';
+import { createHmac } from 'node:crypto';
 import type { Clock } from '../../clock.ts';
 import { isStoreUnavailable } from '../../errors.ts';
 import { equalSecrets } from '../accounts/accounts.ts';
+import { digestOf } from '../records/digest.ts';
 import type { SessionStore, StoredSession } from '../records/session-store.ts';
 import type { User } from '../records/user.ts';
 
@@ -39,7 +40,6 @@ export interface Session {
   readonly notice: string;
 }
 
-const digestOf = (text: string): string => createHash('sha256').update(text).digest('hex');
 const csrfOf = (token: string): string => createHmac('sha256', token).update('csrf').digest('base64url');
 
 /** The sessions of one region. */

@@ -4,11 +4,11 @@
 //    after each change by this process, and periodically.
 // 2. A secret is compared in constant time, even if there is no such rack.
 
-import { createHash } from 'node:crypto';
 import type { Clock } from '../../clock.ts';
 import { isStoreUnavailable } from '../../errors.ts';
 import { type Ipv4, type Ipv4Network, networkContains } from '../../net/address.ts';
 import { equalSecrets, findApiKey } from '../accounts/accounts.ts';
+import { digestOf } from '../records/digest.ts';
 import type { NewMachineEvent } from '../records/machine-event.ts';
 import { type Rack, type RackImage, type RackPulse, REFUSED_KEPT_MAX, type RefusedEntry } from '../records/rack.ts';
 import type { RackDescription, RackInterface } from '../records/rack-description.ts';
@@ -213,7 +213,7 @@ export class Racks {
   }
 
   #isSecretOf(rack: Rack | undefined, token: string, secret: string): boolean {
-    const given = createHash('sha256').update(secret).digest('hex');
+    const given = digestOf(secret);
     const kept = rack?.secretDigest ?? this.#keys.get(rack?.uuid ?? '')?.secretDigest;
     const matches = equalSecrets(given, kept ?? '');
     return rack !== undefined && rack.token === token && kept !== undefined && matches;
