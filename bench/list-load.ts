@@ -1,6 +1,6 @@
 // Lists of all machines, one after the other, read as a stream: their times, and the time until their first byte.
 
-import { authorization } from '../test/support/oauth.ts';
+import { authorizationOf } from '../test/support/oauth.ts';
 import { median } from './figure.ts';
 
 interface Settings {
@@ -18,7 +18,7 @@ let pieces = 0;
 // One more: the first finds nothing compiled.
 for (let round = 0; round <= settings.lists; round += 1) {
   const from = performance.now();
-  const answer = await fetch(settings.url, { headers: { Authorization: authorization(settings.key) } });
+  const answer = await fetch(settings.url, { headers: { Authorization: authorizationOf(settings.key) } });
   const parts: Uint8Array[] = [];
   let first = 0;
   for await (const part of answer.body ?? []) {

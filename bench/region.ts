@@ -22,7 +22,7 @@ import type { RegionStore } from '../src/region/records/store.ts';
 import { openPostgresRegion } from '../src/store/postgres/region-postgres.ts';
 import { openRegionStore } from '../src/store/sqlite/region-sqlite.ts';
 import { ended, hasEnded } from '../test/support/child.ts';
-import { authorization } from '../test/support/oauth.ts';
+import { authorizationOf } from '../test/support/oauth.ts';
 import { PostgresServer } from '../test/support/postgres-server.ts';
 import { REGION_SERVICE, regionFile } from '../test/support/region-process.ts';
 import type { Benchmark } from './benchmark.ts';
@@ -180,7 +180,7 @@ async function measureLists(
   for (let round = 0; round <= LISTS; round += 1) {
     const place = places[round % places.length] ?? PLACES[0];
     const from = performance.now();
-    const answer = await fetch(urlOf(place, 'machines/'), { headers: { Authorization: authorization(key) } });
+    const answer = await fetch(urlOf(place, 'machines/'), { headers: { Authorization: authorizationOf(key) } });
     const text = await answer.arrayBuffer();
     if (round > 0) times.push(performance.now() - from);
     bytes = text.byteLength;
@@ -225,7 +225,7 @@ async function measureCommands(
       const place = places[index % places.length] ?? PLACES[0];
       const answer = await fetch(urlOf(place, `machines/${systemIdOf(index)}/?op=commission`), {
         method: 'POST',
-        headers: { Authorization: authorization(key) },
+        headers: { Authorization: authorizationOf(key) },
       });
       const text = await answer.text();
       if (!answer.ok) throw new Error(`a machine was not commissioned: ${answer.status} ${text}`);
@@ -254,7 +254,7 @@ async function measureEnlistments(
       const index = size + count;
       const answer = await fetch(urlOf(place, 'machines/'), {
         method: 'POST',
-        headers: { Authorization: authorization(key) },
+        headers: { Authorization: authorizationOf(key) },
         body: formOf(mac(0x0600_0000_0000 + index)),
       });
       const text = await answer.text();

@@ -6,9 +6,9 @@ import assert from 'node:assert/strict';
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { z } from 'zod';
 import { EVENT_RATE } from '../../src/rate-limit.ts';
 import { leasesShape } from '../support/answer-shapes.ts';
+import { clientScript } from '../support/client-script.ts';
 import { missing } from '../support/needs.ts';
 import { eventually, RackNetwork, type Running } from './rack-network.ts';
 
@@ -49,17 +49,6 @@ cluster_interfaces:
     conflict_check: false
 `;
 
-/** The client's script results, one line a turn; it sets the address as a client's own script would. */
-const SCRIPT = `#!/bin/sh
-if [ -n "$reason" ]; then turn=$reason ip=$new_ip_address; else turn=$1; fi
-case $turn in
-  bound|renew|BOUND|RENEW|REBOOT|REBIND) ip address replace "$ip/16" dev "$interface" ;;
-  deconfig|RELEASE|EXPIRE|FAIL) ip address flush dev "$interface" ;;
-esac
-echo "{\\"turn\\":\\"$turn\\",\\"ip\\":\\"$ip\\"}" >>"$0.turns"
-`;
-const turnShape = z.object({ turn: z.string(), ip: z.string() });
-
 describe('identification of DHCP clients', { skip }, () => {
   let rack: RackNetwork;
   let hosts: Readonly<Record<'one' | 'two' | 'known' | 'new' | 'flooder', string>>;
@@ -77,18 +66,21 @@ describe('identification of DHCP clients', { skip }, () => {
     await rack.run(hosts.flooder, 'ip', 'address', 'add', `${FLOODER}/16`, 'dev', 'eth0');
     await rack.run(hosts.flooder, 'ip', 'route', 'add', 'default', 'dev', 'eth0');
     await rack.run(undefined, 'ip', 'route', 'add', '10.80.0.0/16', 'via', FLOODER);
-    for (const name of Object.keys(hosts)) writeFileSync(scratch(name), SCRIPT, { mode: 0o755 });
+    for (const name of Object.keys(hosts)) writeFileSync(scratch(name), clientScript(16), { mode: 0o755 });
     rack.configure(configOf('client-id'));
     await rack.start();
   });
   after(() => rack?.remove());
 
-  const turns = (host: string): readonly z.infer<typeof turnShape>[] => {
+  const turns = (host: string): readonly { readonly turn: string; readonly ip: string }[] => {
     try {
       const lines = readFileSync(scratch(`${host}.turns`), 'utf8')
         .trim()
         .split('\n');
-      return lines.map((line) => turnShape.parse(JSON.parse(line)));
+      return lines.map((line) => {
+        const [turn = '', ip = ''] = line.split(' ');
+        return { turn, ip };
+      });
     } catch {
       return [];
     }

@@ -6,6 +6,7 @@ import assert from 'node:assert/strict';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { clientScript } from '../support/client-script.ts';
 import { missing } from '../support/needs.ts';
 import { eventually, RackNetwork } from './rack-network.ts';
 
@@ -39,16 +40,6 @@ const CONFIG = `cluster_interfaces:
 boot: { http: { listen: [] } }
 `;
 
-/** The client's script results, one line a turn; it sets the address as a client's own script would. */
-const SCRIPT = `#!/bin/sh
-if [ -n "$reason" ]; then turn=$reason ip=$new_ip_address; else turn=$1; fi
-case $turn in
-  bound|renew|BOUND|RENEW|REBOOT|REBIND) ip address replace "$ip/24" dev "$interface" ;;
-  deconfig|RELEASE|EXPIRE|FAIL) ip address flush dev "$interface" ;;
-esac
-echo "$turn $ip" >>"$0.turns"
-`;
-
 describe('DHCP clients with a reservation of another kind', { skip }, () => {
   let rack: RackNetwork;
   let far = '';
@@ -67,7 +58,7 @@ describe('DHCP clients with a reservation of another kind', { skip }, () => {
   after(() => rack?.remove());
 
   const script = (label: string): string => {
-    writeFileSync(scratch(label), SCRIPT, { mode: 0o755 });
+    writeFileSync(scratch(label), clientScript(24), { mode: 0o755 });
     return scratch(label);
   };
   const turns = (label: string): readonly string[] => {

@@ -22,6 +22,7 @@ import { labPlace } from '../../src/lab/safe-lab.ts';
 import { simulatedHardware } from '../../src/lab/simulated-hardware.ts';
 import { formatMac } from '../../src/net/address.ts';
 import { missing } from '../support/needs.ts';
+import { authorizationOf } from '../support/oauth.ts';
 import { eventually, RunningRack, runRackboot } from '../support/running-rack.ts';
 import { bootSimulatedMachine } from '../support/simulated-boot.ts';
 
@@ -268,8 +269,7 @@ describe("Debian's cloud-init", { skip: missing(...NEEDS) }, () => {
     for (const hidden of [secret, ...key.keys()])
       assert.ok(!reported.includes(hidden), 'no log and no event holds a secret');
     assert.equal((await fetchText(preseedUrl)).status, 403);
-    const [consumer, token, tokenSecret] = [...key.keys()];
-    const authorization = `OAuth oauth_signature_method="PLAINTEXT", oauth_consumer_key="${consumer}", oauth_token="${token}", oauth_signature="%26${tokenSecret}"`;
+    const authorization = authorizationOf([...key.keys()].join(':'));
     const documents = `${RACK}/MAAS//metadata//latest///meta-data//instance-id`;
     const own = await fetchText(documents, address, { authorization });
     assert.deepEqual([own.status, own.text], [200, machine.system_id]);

@@ -10,6 +10,7 @@ import { machinesShape, statusShape } from '../../src/cli/terminal/shapes.ts';
 import { makeStandInTree } from '../../src/lab/safe-lab.ts';
 import { leasesShape } from '../support/answer-shapes.ts';
 import { missing } from '../support/needs.ts';
+import { authorizationOf } from '../support/oauth.ts';
 import { type Ended, eventually, RackNetwork } from './rack-network.ts';
 
 const skip = missing('linux', 'root', 'ip', 'curl', 'busybox');
@@ -31,22 +32,6 @@ const CONFIG = `cluster_interfaces:
 `;
 const API = `http://${RACK}:5240/MAAS/api/2.0`;
 const KEY = /^\w{18}:\w{18}:\w{24}\n$/;
-
-/** RFC 5849 §3.5.1 and §3.4.4: an OAuth signature in plain text, as clients of this API send it. */
-function authorization(key: string): string {
-  const [consumer = '', token = '', secret = ''] = key.trim().split(':');
-  const fields = {
-    oauth_version: '1.0',
-    oauth_signature_method: 'PLAINTEXT',
-    oauth_consumer_key: consumer,
-    oauth_token: token,
-    oauth_signature: `&${secret}`,
-    oauth_nonce: '1',
-    oauth_timestamp: '1',
-  };
-  const text = Object.entries(fields).map(([name, value]) => `${name}="${encodeURIComponent(value)}"`);
-  return `Authorization: OAuth ${text.join(', ')}`;
-}
 
 describe('the commands on the host of a running rack', { skip }, () => {
   let rack: RackNetwork;
@@ -138,11 +123,15 @@ describe('the commands on the host of a running rack', { skip }, () => {
     const printed = await rack.rackboot('apikey', '--username', 'ann');
     key = well(printed);
     assert.match(key, KEY);
-    const who = await curl('-H', authorization(key), `${API}/users/?op=whoami`);
+    const who = await curl('-H', `Authorization: ${authorizationOf(key.trim())}`, `${API}/users/?op=whoami`);
     assert.equal(who.code, '200');
     assert.equal(JSON.parse(who.body).username, 'ann');
     for (const wrong of [`${key.trim()}x`, key.replace(/^\w/, (letter) => (letter === 'a' ? 'b' : 'a')), '::']) {
-      assert.equal((await curl('-H', authorization(wrong), `${API}/users/?op=whoami`)).code, '401', wrong);
+      assert.equal(
+        (await curl('-H', `Authorization: ${authorizationOf(wrong.trim())}`, `${API}/users/?op=whoami`)).code,
+        '401',
+        wrong,
+      );
     }
     assert.equal((await curl(`${API}/machines/`)).code, '401');
     const nobody = await rack.rackboot('apikey', '--username', 'nobody');
@@ -160,7 +149,7 @@ describe('the commands on the host of a running rack', { skip }, () => {
   test('a machine and its lease are listed and shown, with the same values as in the API', async () => {
     await rack.run(host, 'busybox', 'udhcpc', '-f', '-n', '-q', '-i', 'eth0', '-s', '/bin/true', '-x', 'hostname:web');
     const fields = ['-F', 'op=new', '-F', 'hostname=web1', '-F', 'architecture=amd64/generic'];
-    const as = ['-H', authorization(key)];
+    const as = ['-H', `Authorization: ${authorizationOf(key.trim())}`];
     const made = await curl(
       ...as,
       ...fields,
@@ -175,7 +164,7 @@ describe('the commands on the host of a running rack', { skip }, () => {
     assert.match(table, /^SYSTEM ID +HOSTNAME +STATUS +ARCHITECTURE +CPUS +MEMORY +MAC +ADDRESSES$/m);
     assert.match(table, new RegExp(`^${id} +web1 +New +amd64/generic .* ${MACHINE}`, 'm'));
     const listed = machinesShape.parse(JSON.parse(well(await rack.rackboot('machines', 'list', '--json'))));
-    const asked = await curl('-H', authorization(key), `${API}/machines/`);
+    const asked = await curl('-H', `Authorization: ${authorizationOf(key.trim())}`, `${API}/machines/`);
     assert.deepEqual(
       listed.map(({ system_id }) => system_id),
       machinesShape.parse(JSON.parse(asked.body)).map(({ system_id }) => system_id),

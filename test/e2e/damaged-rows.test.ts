@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { labPlace } from '../../src/lab/safe-lab.ts';
 import { missing } from '../support/needs.ts';
-import { authorization } from '../support/oauth.ts';
+import { authorizationOf } from '../support/oauth.ts';
 import { RegionDatabases } from '../support/postgres-server.ts';
 import { askRegion, REGION_SERVICE, regionProcess } from '../support/region-process.ts';
 import { eventually, type RunningRack, runRackboot } from '../support/running-rack.ts';
@@ -80,7 +80,7 @@ describe('a damaged row', { skip: missing('linux', '/usr/lib/postgresql') }, () 
 
   const ask = async (path: string): Promise<{ readonly status: number; readonly text: string }> => {
     const url = `http://127.0.0.1:${PLACE.regionPort}/MAAS/api/2.0/${path}`;
-    const answer = await fetch(url, { headers: { Authorization: authorization(key) } });
+    const answer = await fetch(url, { headers: { Authorization: authorizationOf(key) } });
     return { status: answer.status, text: await answer.text() };
   };
 
@@ -94,7 +94,7 @@ describe('a damaged row', { skip: missing('linux', '/usr/lib/postgresql') }, () 
       await server.query(`ALTER TABLE ${table} DISABLE TRIGGER USER; ${sql}`, name);
       const follower = new AbortController();
       const followed = fetch(`http://127.0.0.1:${PLACE.regionPort}/MAAS/api/2.0/events/?level=DEBUG&after=0`, {
-        headers: { Authorization: authorization(key), Accept: 'text/event-stream' },
+        headers: { Authorization: authorizationOf(key), Accept: 'text/event-stream' },
         signal: follower.signal,
       });
       const { status, text } = await ask(path);

@@ -18,7 +18,7 @@ import { makeSystemDisk } from '../images/disks.ts';
 import { endProgram } from '../support/child.ts';
 import { Crowd } from '../support/crowd.ts';
 import { missing } from '../support/needs.ts';
-import { authorization } from '../support/oauth.ts';
+import { authorizationOf } from '../support/oauth.ts';
 import { PostgresServer } from '../support/postgres-server.ts';
 import { REGION_SERVICE, regionProcess } from '../support/region-process.ts';
 import { eventually, type RunningRack, runRackboot } from '../support/running-rack.ts';
@@ -141,7 +141,7 @@ describe('a region behind HAProxy', { skip: missing('linux', 'haproxy', '/usr/li
   test('takes all pieces of an upload by one process', { timeout: 60_000 }, async () => {
     const [first] = processes;
     const made = await runRackboot(['apikey', '--username', 'ann', '--config', first?.configFile ?? '']);
-    const headers = { Authorization: authorization(made.output.join('').trim()) };
+    const headers = { Authorization: authorizationOf(made.output.join('').trim()) };
     const origin = `http://${BALANCER}:${PORT}`;
     const disk = makeSystemDisk(PIECES * PIECE_BYTES);
     for (const name of ['one', 'two', 'three']) {

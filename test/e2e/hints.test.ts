@@ -2,7 +2,6 @@
 // @host waits
 
 import assert from 'node:assert/strict';
-import { request } from 'node:http';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 import { z } from 'zod';
@@ -13,6 +12,7 @@ import { ANY, formatIpv4, formatMac, type MacAddress, mac as macOf } from '../..
 import { COPIES_MS } from '../../src/observe/hints.ts';
 import { missing } from '../support/needs.ts';
 import { DhcpProbes, loadByTftp } from '../support/probes.ts';
+import { postForm } from '../support/rack-form.ts';
 import { eventually, RunningRack, runRackboot } from '../support/running-rack.ts';
 
 const PLACE = labPlace(46);
@@ -42,28 +42,6 @@ function message(mac: MacAddress, said: Said): Uint8Array {
   const fixed = { op: 1, htype: 1, hlen: 6, hops: 0, xid: mac % 0xffff_ffff, secs: said.secs ?? 0, flags: 0x8000 };
   const addresses = { ciaddr: ANY, yiaddr: ANY, siaddr: ANY, giaddr: ANY };
   return encodeDhcpMessage({ ...fixed, ...addresses, chaddr, sname: '', file: '', options }, 1472).bytes;
-}
-
-/** Posts from an address of the machines' network. @returns the status */
-function post(from: string, path: string, body: string): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const asking = request(
-      {
-        host: SERVER,
-        port: PLACE.httpPort,
-        localAddress: from,
-        path,
-        method: 'POST',
-        headers: { 'Content-Type': 'application/x-www-form-urlencoded' },
-      },
-      (answer) => {
-        answer.resume();
-        answer.on('end', () => resolve(answer.statusCode ?? 0));
-      },
-    );
-    asking.on('error', reject);
-    asking.end(body);
-  });
 }
 
 describe('a boot broken', { skip: missing('linux') }, () => {
@@ -140,7 +118,7 @@ describe('a boot broken', { skip: missing('linux') }, () => {
     const mac = macOf(0x525400c00006);
     const lease = await probes.leaseWithin(5000, mac);
     assert.ok(lease);
-    assert.equal(await post(formatIpv4(lease.address), '/MAAS/api/2.0/machines/', 'architecture=none'), 400);
+    assert.equal(await postForm(PLACE, formatIpv4(lease.address), '/MAAS/api/2.0/machines/', 'architecture=none'), 400);
     await isNamed(mac, 'report-refused', /refused its report with 400/);
   });
 });

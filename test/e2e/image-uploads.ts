@@ -12,6 +12,7 @@ import { readImages } from '../../src/images/image-store.ts';
 import type { LabPlace } from '../../src/lab/safe-lab.ts';
 import { makeSystemDisk } from '../images/disks.ts';
 import { missing } from '../support/needs.ts';
+import { authorizationOf } from '../support/oauth.ts';
 import { type Ended, RunningRack, runRackboot } from '../support/running-rack.ts';
 
 const MIB = 1024 * 1024;
@@ -70,12 +71,11 @@ export function describeUploads(place: LabPlace): void {
       };
       const created = await askDaemon(rack.stateDir, RESOURCES, 'POST', new URLSearchParams(fields).toString());
       const uri = /"upload_uri":"([^"]+)/.exec(JSON.stringify(created))?.[1] ?? '';
-      const [consumer, token, secret] = readFileSync(keyFile, 'utf8').trim().split(':');
       const answer = await fetch(`http://127.0.0.1:${place.regionPort}${uri}`, {
         ...{ method: 'PUT', body: disk.subarray(0, PIECE) },
         headers: {
           'content-type': 'application/octet-stream',
-          authorization: `OAuth oauth_signature_method="PLAINTEXT",oauth_consumer_key="${consumer}",oauth_token="${token}",oauth_signature="%26${secret}"`,
+          authorization: authorizationOf(readFileSync(keyFile, 'utf8').trim()),
         },
       });
       assert.equal(answer.status, 200, await answer.text());

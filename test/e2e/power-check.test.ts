@@ -7,6 +7,7 @@ import { createServer } from 'node:http';
 import { after, test } from 'node:test';
 import { askDaemon } from '../../src/control/ask-daemon.ts';
 import { labPlace } from '../../src/lab/safe-lab.ts';
+import { portOf } from '../support/listening-port.ts';
 import { missing } from '../support/needs.ts';
 import { RunningRack, runRackboot } from '../support/running-rack.ts';
 
@@ -22,8 +23,7 @@ test('a machine is queried by its name, and its secrets are not shown', {
   }).listen(0, '127.0.0.1');
   after(() => hook.close());
   await once(hook, 'listening');
-  const address = hook.address();
-  const origin = `http://127.0.0.1:${typeof address === 'object' && address !== null ? address.port : 0}`;
+  const origin = `http://127.0.0.1:${portOf(hook)}`;
   await rack.startWhole();
 
   const enlist = async (hostname: string, mac: string, power: Readonly<Record<string, string>>): Promise<void> => {

@@ -11,6 +11,7 @@ import { askDaemon } from '../../src/control/ask-daemon.ts';
 import { labPlace } from '../../src/lab/safe-lab.ts';
 import { formatMac } from '../../src/net/address.ts';
 import { diskImage } from '../support/disk-image.ts';
+import { isShownMachine, type ShownMachine } from '../support/life-under-fire.ts';
 import { missing } from '../support/needs.ts';
 import { eventually, runRackboot } from '../support/running-rack.ts';
 import { makeSwitchedRack } from '../support/switched-rack.ts';
@@ -19,15 +20,6 @@ const OFF_MS = 4000;
 /** Far less than the five minutes that a machine has after an uncertain power-on. */
 const STEP_MS_MAX = 120_000;
 const SSH_KEY = Buffer.concat([Buffer.from([0, 0, 0, 11]), Buffer.from('ssh-ed25519'), Buffer.alloc(36, 7)]);
-
-interface Shown {
-  readonly system_id: string;
-  readonly status_name: string;
-  readonly status_message: string;
-  readonly power_task: string;
-}
-const isShown = (value: unknown): value is Shown =>
-  typeof value === 'object' && value !== null && 'status_name' in value && 'power_task' in value;
 
 test('a machine whose daemon is killed in the middle of its power cycles becomes Ready, and Deployed', {
   skip: missing('linux'),
@@ -48,13 +40,13 @@ test('a machine whose daemon is killed in the middle of its power cycles becomes
     writeFileSync(key, `ssh-ed25519 ${SSH_KEY.toString('base64')} me@here\n`);
     await run('sshkeys', 'add', key);
 
-    const find = async (): Promise<Shown | undefined> => {
+    const find = async (): Promise<ShownMachine | undefined> => {
       const path = `/MAAS/api/2.0/machines/?mac_address=${formatMac(life.hardware.mac)}`;
       const found = await askDaemon(rack.stateDir, path).catch(() => []);
-      return Array.isArray(found) ? found.find(isShown) : undefined;
+      return Array.isArray(found) ? found.find(isShownMachine) : undefined;
     };
     const reach = async (status: string): Promise<void> => {
-      let last: Shown | undefined;
+      let last: ShownMachine | undefined;
       await eventually(
         status,
         async () => {

@@ -16,6 +16,7 @@ import { findDriver } from '../../src/power/drivers.ts';
 import type { PowerOutcome } from '../../src/power/outcome.ts';
 import type { PowerValues } from '../../src/power/parameters.ts';
 import { makeAuthority } from '../support/authority.ts';
+import { portOf } from '../support/listening-port.ts';
 import { freeUdpPort, LoopbackBmc, startSwallowingRelay } from '../support/loopback-bmc.ts';
 import { missing } from '../support/needs.ts';
 import { spoken, textOf } from '../support/sentences.ts';
@@ -147,8 +148,7 @@ describe('power', { concurrency: true }, () => {
     const server = tls === undefined ? createServer(listener) : createTlsServer(tls, listener);
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
-    const address = server.address();
-    const port = typeof address === 'object' && address !== null ? address.port : 0;
+    const port = portOf(server);
     after(() => {
       server.closeAllConnections();
       server.close();

@@ -12,6 +12,7 @@ import { systemClock } from '../../src/clock.ts';
 import { labPlace } from '../../src/lab/safe-lab.ts';
 import { missing } from '../support/needs.ts';
 import { NotifyReceiver } from '../support/notify-receiver.ts';
+import { authorizationOf } from '../support/oauth.ts';
 import { eventually, RunningRack, runRackboot } from '../support/running-rack.ts';
 import { bootSimulatedMachine } from '../support/simulated-boot.ts';
 
@@ -99,8 +100,7 @@ describe('a region apart from its racks', { skip: missing('linux'), timeout: 240
     assert.equal(made.code, 0, made.complaints.join('\n'));
     const form = new URLSearchParams({ hostname: 'calm-ibis', mac_addresses: MAC, architecture: 'amd64/generic' });
     const key = (await run('apikey', '--username', 'ann')).output.join('');
-    const [consumer = '', token = '', secret = ''] = key.split(':');
-    const signed = `OAuth oauth_version="1.0", oauth_signature_method="PLAINTEXT", oauth_consumer_key="${consumer}", oauth_token="${token}", oauth_signature="&${secret}", oauth_timestamp="${Math.floor(systemClock.wallTimeMs() / 1000)}", oauth_nonce="one"`;
+    const signed = authorizationOf(key);
     const answer = await fetch(`${BASE}/api/2.0/machines/`, {
       ...{ method: 'POST', body: form, headers: { Authorization: signed } },
     });

@@ -15,7 +15,7 @@ import { sleep, systemClock } from '../../src/clock.ts';
 import { labPlace } from '../../src/lab/safe-lab.ts';
 import { STEP_MS_MAX } from '../../src/power/driver.ts';
 import { missing } from '../support/needs.ts';
-import { authorization } from '../support/oauth.ts';
+import { authorizationOf } from '../support/oauth.ts';
 import { PostgresServer } from '../support/postgres-server.ts';
 import { askRegion, REGION_SERVICE, regionProcess } from '../support/region-process.ts';
 import { eventually, type RunningRack, runRackboot } from '../support/running-rack.ts';
@@ -100,7 +100,7 @@ describe('clocks that jump, and a database without a connection', {
   }
   const answer = async (which: 0 | 1, path: string): Promise<{ readonly status: number; readonly text: string }> => {
     const url = `http://127.0.0.1:${PLACES[which].regionPort}/MAAS/api/2.0/${path}`;
-    const response = await fetch(url, { headers: { Authorization: authorization(key) } });
+    const response = await fetch(url, { headers: { Authorization: authorizationOf(key) } });
     return { status: response.status, text: await response.text() };
   };
 

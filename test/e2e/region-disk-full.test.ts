@@ -10,9 +10,10 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { systemClock } from '../../src/clock.ts';
 import { createApiKey } from '../../src/region/accounts/accounts.ts';
-import { authorizationOf, startRegion } from '../region/live.ts';
+import { startRegion } from '../region/live.ts';
 import { report } from '../region/place.ts';
 import { missing } from '../support/needs.ts';
+import { authorizationOf } from '../support/oauth.ts';
 
 test('the region survives a full disk', { skip: missing('root', 'linux', 'mount'), timeout: 60_000 }, async () => {
   const directory = mkdtempSync(join(tmpdir(), 'rackboot-region-full-'));

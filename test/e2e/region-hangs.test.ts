@@ -10,7 +10,7 @@ import { z } from 'zod';
 import { sleep } from '../../src/clock.ts';
 import { labPlace } from '../../src/lab/safe-lab.ts';
 import { missing } from '../support/needs.ts';
-import { authorization } from '../support/oauth.ts';
+import { authorizationOf } from '../support/oauth.ts';
 import { PostgresServer } from '../support/postgres-server.ts';
 import { kill } from '../support/process-tree.ts';
 import { askRegion, REGION_SERVICE, regionProcess } from '../support/region-process.ts';
@@ -41,7 +41,7 @@ describe('a region whose database or process hangs', {
     const from = performance.now();
     const answer = await fetch(`http://127.0.0.1:${PLACES[which].regionPort}${path}`, {
       ...{ method, redirect: 'manual' },
-      headers: { Accept: accept, ...(path.includes('/api/') ? { Authorization: authorization(key) } : {}) },
+      headers: { Accept: accept, ...(path.includes('/api/') ? { Authorization: authorizationOf(key) } : {}) },
     });
     const text = await answer.text();
     return { status: answer.status, headers: answer.headers, text, ms: performance.now() - from };

@@ -12,7 +12,7 @@ import { type LabPlace, labPlace } from '../../src/lab/safe-lab.ts';
 import { makeSystemDisk } from '../images/disks.ts';
 import { ImageSite } from '../support/image-site.ts';
 import { missing } from '../support/needs.ts';
-import { authorization } from '../support/oauth.ts';
+import { authorizationOf } from '../support/oauth.ts';
 import { PostgresServer } from '../support/postgres-server.ts';
 import { REGION_SERVICE, regionProcess } from '../support/region-process.ts';
 import { eventually, type RunningRack, runRackboot } from '../support/running-rack.ts';
@@ -46,7 +46,7 @@ describe('two processes of a region that imports', {
     { regionPort }: LabPlace = PLACES[0],
   ): Promise<unknown> => {
     const answer = await fetch(`http://127.0.0.1:${regionPort}/MAAS/api/2.0/${path}`, {
-      headers: { Authorization: authorization(key) },
+      headers: { Authorization: authorizationOf(key) },
       method,
       ...(method === 'GET' ? {} : { body: new URLSearchParams(fields) }),
     });

@@ -8,6 +8,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { after, before, describe, test } from 'node:test';
 import { sleep } from '../../src/clock.ts';
 import { labPlace } from '../../src/lab/safe-lab.ts';
+import { portOf } from '../support/listening-port.ts';
 import { loadByTftp } from '../support/probes.ts';
 import { eventually, RunningRack } from '../support/running-rack.ts';
 import { ManyCommands } from './many-commands.ts';
@@ -80,8 +81,7 @@ describe('a remote region that answers nonsense', { timeout: 280_000 }, () => {
     });
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
-    const address = server.address();
-    const port = typeof address === 'object' && address !== null ? address.port : 0;
+    const port = portOf(server);
     rack = new RunningRack(FAR, (written) =>
       written.replace(/^region: .*$/m, `region: { mode: remote, url: "http://127.0.0.1:${port}/MAAS" }`),
     );

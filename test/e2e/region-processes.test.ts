@@ -10,7 +10,7 @@ import { sleep } from '../../src/clock.ts';
 import { labPlace } from '../../src/lab/safe-lab.ts';
 import { STEP_MS_MAX } from '../../src/power/driver.ts';
 import { missing } from '../support/needs.ts';
-import { authorization } from '../support/oauth.ts';
+import { authorizationOf } from '../support/oauth.ts';
 import { PostgresServer } from '../support/postgres-server.ts';
 import { askRegion, REGION_SERVICE, regionProcess } from '../support/region-process.ts';
 import { eventually, RunningRack, runRackboot } from '../support/running-rack.ts';
@@ -293,7 +293,7 @@ describe('two processes of one region', { skip: missing('linux', '/usr/lib/postg
         const startedAt = performance.now();
         const answer = await fetch(`http://127.0.0.1:${PLACES[0].regionPort}/MAAS/api/2.0/machines/${systemId}/`, {
           ...{ method: 'PUT', body: new URLSearchParams({ hostname }) },
-          headers: { Authorization: authorization(key) },
+          headers: { Authorization: authorizationOf(key) },
         });
         assert.equal(answer.status, 503);
         assert.ok(performance.now() - startedAt < ANSWERED_MS_MAX);

@@ -14,9 +14,11 @@ import { RackError } from '../../src/errors.ts';
 import { createApiKey } from '../../src/region/accounts/accounts.ts';
 import { startApi } from '../../src/region/http/server.ts';
 import { openRegionStore } from '../../src/store/sqlite/region-sqlite.ts';
-import { authorizationOf, type LiveRegion, PASSWORD, startRegion } from '../region/live.ts';
+import { type LiveRegion, PASSWORD, startRegion } from '../region/live.ts';
 import { report } from '../region/place.ts';
+import { portOf } from '../support/listening-port.ts';
 import { missing } from '../support/needs.ts';
+import { authorizationOf } from '../support/oauth.ts';
 import { seededRandom } from '../support/seeded-random.ts';
 
 const run = promisify(execFile);
@@ -161,9 +163,9 @@ test('a listener that closes answers every client that connected before', { time
     const door = async () => {
       const server = createServer().listen(0, '127.0.0.1');
       await new Promise((resolve) => server.once('listening', resolve));
-      const address = server.address();
+      const port = portOf(server);
       await new Promise((resolve) => server.close(resolve));
-      return { host: '127.0.0.1', port: typeof address === 'object' ? (address?.port ?? 0) : 0 };
+      return { host: '127.0.0.1', port };
     };
     const [before, after] = [await door(), await door()];
     await api.configure({ ...config, listen: [before, after] });

@@ -11,7 +11,7 @@ import { sleep } from '../../src/clock.ts';
 import { labPlace, makeStandInTree } from '../../src/lab/safe-lab.ts';
 import { formatIpv4, formatMac, parseIpv4 } from '../../src/net/address.ts';
 import { leasesShape } from '../support/answer-shapes.ts';
-import { ChangingRack } from '../support/changing-rack.ts';
+import { ChangingRack, KERNEL, KERNEL_BYTES } from '../support/changing-rack.ts';
 import { missing } from '../support/needs.ts';
 import { addressOf, isOpen, loadByHttp, loadByTftp, loadSlowly } from '../support/probes.ts';
 import { eventually } from '../support/running-rack.ts';
@@ -20,8 +20,6 @@ import { SteadyRenewals } from '../support/steady-renewals.ts';
 
 const PLACE = labPlace(30);
 const ADDRESS = `${PLACE.octets}.1`;
-const KERNEL = '/amd64/generic/bookworm/commissioning/linux';
-const KERNEL_BYTES = 8 * 1024 * 1024;
 const MS_MAX = 30_000;
 
 describe('a rack that changes while it serves', { skip: missing('linux') }, () => {

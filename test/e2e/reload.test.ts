@@ -11,7 +11,7 @@ import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { sleep } from '../../src/clock.ts';
 import { labPlace } from '../../src/lab/safe-lab.ts';
-import { ChangingRack } from '../support/changing-rack.ts';
+import { ChangingRack, KERNEL, KERNEL_BYTES } from '../support/changing-rack.ts';
 import { missing } from '../support/needs.ts';
 import { enterOwnNetwork, ip } from '../support/own-network.ts';
 import { addressOf, DhcpProbes, isOpen, loadByHttp, loadByTftp, loadSlowly } from '../support/probes.ts';
@@ -22,8 +22,6 @@ if (NO_CABLE === false) enterOwnNetwork();
 
 const PLACE = labPlace(25);
 const ADDRESS = `${PLACE.octets}.1`;
-const KERNEL = '/amd64/generic/bookworm/commissioning/linux';
-const KERNEL_BYTES = 8 * 1024 * 1024;
 const MS_MAX = 120_000;
 
 describe('a configuration that changes', { skip: missing('linux') }, () => {

@@ -4,7 +4,6 @@
 
 import assert from 'node:assert/strict';
 import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -16,6 +15,7 @@ import { formatMac } from '../../src/net/address.ts';
 import { makeAuthority } from '../support/authority.ts';
 import { missing } from '../support/needs.ts';
 import { askName } from '../support/probes.ts';
+import { postForm } from '../support/rack-form.ts';
 import { eventually, RunningRack, runRackboot } from '../support/running-rack.ts';
 import { bootSimulatedMachine } from '../support/simulated-boot.ts';
 
@@ -56,28 +56,6 @@ async function machineOf(region: RunningRack, index: number) {
 async function accept(region: RunningRack, name: string): Promise<void> {
   const { code, complaints } = await runRackboot(['racks', 'accept', name, '--config', region.configFile]);
   assert.deepEqual([code, complaints], [0, []]);
-}
-
-/** Posts a form to a rack as a machine of its network does. @returns the status */
-function post(place: LabPlace, path: string, body: string): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const asking = request(
-      {
-        host: `${place.octets}.1`,
-        port: place.httpPort,
-        localAddress: `${place.octets}.77`,
-        method: 'POST',
-        path,
-        headers: { 'Content-Type': 'application/x-www-form-urlencoded' },
-      },
-      (answer) => {
-        answer.resume();
-        answer.on('end', () => resolve(answer.statusCode ?? 0));
-      },
-    );
-    asking.on('error', reject);
-    asking.end(body);
-  });
 }
 
 describe('a rack with its region in another process', { timeout: 280_000 }, () => {
@@ -203,7 +181,7 @@ describe('a rack with its region in another process', { timeout: 280_000 }, () =
     await region.kill();
     await far.reported('region.away', { from: before, limitMs: 20_000 });
     const form = new URLSearchParams({ architecture: 'amd64', mac_addresses: 'none' }).toString();
-    assert.equal(await post(FAR, '/MAAS/api/2.0/machines/', form), 202);
+    assert.equal(await postForm(FAR, `${FAR.octets}.77`, '/MAAS/api/2.0/machines/', form), 202);
     await region.startWhole();
     await far.reported('outbox.dead-letter', { limitMs: 90_000 });
     const outbox = (...args: string[]) => runRackboot(['outbox', ...args, '--config', far.configFile]);

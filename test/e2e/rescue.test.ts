@@ -27,6 +27,7 @@ import { bootTreeNeeds } from '../support/boot-tree-needs.ts';
 import { ended } from '../support/child.ts';
 import { eventuallyWithin } from '../support/eventually.ts';
 import { freePort } from '../support/free-port.ts';
+import { portOf } from '../support/listening-port.ts';
 import { missing } from '../support/needs.ts';
 import { reasonOf } from '../support/sentences.ts';
 
@@ -77,7 +78,7 @@ class Rack {
   async listen(): Promise<void> {
     this.#server.listen(0, '127.0.0.1');
     await once(this.#server, 'listening');
-    this.port = portOf(this.#server.address());
+    this.port = portOf(this.#server);
   }
 
   close(): void {
@@ -85,9 +86,6 @@ class Rack {
     this.#server.closeAllConnections();
   }
 }
-
-const portOf = (address: ReturnType<Server['address']>): number =>
-  typeof address === 'object' && address !== null ? address.port : 0;
 
 /** The result of a command over ssh. */
 interface Said {

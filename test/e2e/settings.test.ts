@@ -8,6 +8,7 @@ import { appendFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
 import { labPlace } from '../../src/lab/safe-lab.ts';
 import { missing } from '../support/needs.ts';
+import { authorizationOf } from '../support/oauth.ts';
 import { addressOf, DhcpProbes, loadByTftp } from '../support/probes.ts';
 import { type Ended, RunningRack, runRackboot } from '../support/running-rack.ts';
 
@@ -47,8 +48,7 @@ describe('a configuration in the store', { skip: missing('linux', 'curl') }, () 
 
   /** As the maas command line sends it: the key by OAuth, the fields as a form. */
   function maas(key: string, method: string, path: string, fields: Readonly<Record<string, string>>): string {
-    const [consumer, token, secret] = key.split(':');
-    const oauth = `OAuth oauth_version="1.0",oauth_signature_method="PLAINTEXT",oauth_consumer_key="${consumer}",oauth_token="${token}",oauth_signature="%26${secret}"`;
+    const oauth = authorizationOf(key);
     const form = Object.entries(fields).flatMap(([name, value]) => ['-F', `${name}=${value}`]);
     const url = `http://127.0.0.1:${PLACE.regionPort}/MAAS/api/1.0/${path}`;
     return execFileSync('curl', ['-sS', '-X', method, '-H', `Authorization: ${oauth}`, ...form, url], {

@@ -12,7 +12,7 @@ import { openNetwork } from '../../src/net/datagrams/open-network.ts';
 import { clientBytes } from '../dhcp/lab.ts';
 import { queryBytes } from '../dns/fixture.ts';
 import { hw, ip } from '../support/lab-facts.ts';
-import { authorization } from '../support/oauth.ts';
+import { authorizationOf } from '../support/oauth.ts';
 import { tellSmallPath } from '../support/small-path.ts';
 import { Booter } from './boot-as-new.ts';
 import { BLIND_PORTS, bootServerRequest, HEADERS_OCTETS, SHORTEST_NAME } from './bystanders.ts';
@@ -309,12 +309,12 @@ const signIn = (socket: Socket, username: string): void =>
 /** Sets the same password once more. */
 const changePassword = (socket: Socket): void =>
   post(socket, '/MAAS/api/2.0/users/olga/?op=change_password', new URLSearchParams({ password: PASSWORD }).toString(), [
-    `Authorization: ${authorization(further)}`,
+    `Authorization: ${authorizationOf(further)}`,
   ]);
 
 const follow = (socket: Socket): boolean =>
   socket.write(
-    `GET /MAAS/api/2.0/events/?op=follow HTTP/1.1\r\nHost: ${rack}\r\nAuthorization: ${authorization(further)}\r\n\r\n`,
+    `GET /MAAS/api/2.0/events/?op=follow HTTP/1.1\r\nHost: ${rack}\r\nAuthorization: ${authorizationOf(further)}\r\n\r\n`,
   );
 
 /** Reports machines that are others, one after another: `name=hardware address` each. */
@@ -498,7 +498,7 @@ const ATTACKS: Readonly<Record<string, () => Promise<void>>> = {
       turn += 1;
       if (turn <= 80) follow(socket);
       else if (turn % 4 !== 0) signIn(socket, 'olga');
-      else post(socket, '/MAAS/api/2.0/machines/', enlistment(), [`Authorization: ${authorization(further)}`]);
+      else post(socket, '/MAAS/api/2.0/machines/', enlistment(), [`Authorization: ${authorizationOf(further)}`]);
     });
   },
   'api-lists': () => holdConnections(API_PORT, 8, (socket) => listLargeMachines(socket, rack, further, isOver)),

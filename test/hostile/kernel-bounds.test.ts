@@ -15,6 +15,7 @@ import { openNetwork } from '../../src/net/datagrams/open-network.ts';
 import { CONNECTIONS_MAX as INSTRUMENT_CONNECTIONS_MAX } from '../../src/observe/instrument-server.ts';
 import { CONNECTIONS_MAX as REGION_CONNECTIONS_MAX } from '../../src/region/http/doors.ts';
 import { TRANSFERS_MAX, UNANSWERED_MAX } from '../../src/tftp/places.ts';
+import { portOf } from '../support/listening-port.ts';
 import { missing } from '../support/needs.ts';
 import { FILES_OF_UNIT, KERNEL_BOUNDS, LISTEN_BACKLOG } from './bounds/kernel.ts';
 
@@ -45,9 +46,9 @@ describe('the bounds of the host', () => {
     const server = createServer();
     await listen(server, { host: '127.0.0.1', port: 0 });
     try {
-      const address = server.address();
-      assert.ok(typeof address === 'object' && address !== null);
-      const [, , queue] = sockets('-lt', 'sport', '=', `:${address.port}`).trim().split(/\s+/);
+      const [, , queue] = sockets('-lt', 'sport', '=', `:${portOf(server)}`)
+        .trim()
+        .split(/\s+/);
       assert.equal(Number(queue), Math.min(LISTEN_BACKLOG, setting('net/core/somaxconn')));
     } finally {
       server.close();

@@ -4,7 +4,7 @@ import type { Socket } from 'node:net';
 import { systemClock } from '../../src/clock.ts';
 import { INTERFACES_MAX } from '../../src/region/identity/interface-source.ts';
 import { DISKS_MAX, FACT_TEXT_MAX } from '../../src/region/records/hardware-facts.ts';
-import { authorization } from '../support/oauth.ts';
+import { authorizationOf } from '../support/oauth.ts';
 
 const ODD = '<&"\u00e9'.repeat(FACT_TEXT_MAX / 4);
 
@@ -34,7 +34,7 @@ export function listLargeMachines(socket: Socket, rack: string, apiKey: string, 
     [
       `${method} /MAAS/api/2.0/machines/ HTTP/1.1`,
       `Host: ${rack}`,
-      `Authorization: ${authorization(apiKey)}`,
+      `Authorization: ${authorizationOf(apiKey)}`,
       ...more,
       '',
       '',

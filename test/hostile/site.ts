@@ -32,7 +32,7 @@ import {
   registrationFields,
 } from '../region/racks/rack-place.ts';
 import { makeAuthority } from '../support/authority.ts';
-import { authorization } from '../support/oauth.ts';
+import { authorizationOf } from '../support/oauth.ts';
 import { SHORTEST_NAME } from './bystanders.ts';
 import { Readings } from './readings.ts';
 
@@ -413,7 +413,7 @@ export class HostileSite {
   /** A machine is commissioned in the second network. */
   async #setToWork(): Promise<void> {
     const fields = ['architecture=amd64', `mac_addresses=${WORKER_MAC}`, 'power_type=manual', 'hostname=worker'];
-    const words = ['-H', `Authorization: ${authorization(this.apiKey)}`, ...fields.flatMap((field) => ['-d', field])];
+    const words = ['-H', `Authorization: ${authorizationOf(this.apiKey)}`, ...fields.flatMap((field) => ['-d', field])];
     await this.run(
       'machine',
       'curl',

@@ -3,14 +3,14 @@
 import { once } from 'node:events';
 import { createServer, connect as openTcp, type Socket } from 'node:net';
 import { connect } from 'node:tls';
+import { portOf } from '../support/listening-port.ts';
 
 /** A ClientHello as Node's client sends it; whoever gets it has all the work of a handshake. */
 export async function helloBytes(): Promise<Uint8Array> {
   const server = createServer();
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
-  const bound = server.address();
-  const port = typeof bound === 'object' && bound !== null ? bound.port : 0;
+  const port = portOf(server);
   const accepted = once(server, 'connection');
   const client = connect({ socket: openTcp({ port, host: '127.0.0.1' }) });
   client.on('error', () => undefined);

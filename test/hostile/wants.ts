@@ -13,7 +13,7 @@ import { leasesShape } from '../support/answer-shapes.ts';
 import { whileRunning } from '../support/child.ts';
 import { eventuallyWithin } from '../support/eventually.ts';
 import { hw, ip } from '../support/lab-facts.ts';
-import { authorization } from '../support/oauth.ts';
+import { authorizationOf } from '../support/oauth.ts';
 import { bootServerRequest } from './bystanders.ts';
 import { OUTSIDE_SECONDS, outsideAddress, outsideText } from './outside-names.ts';
 import {
@@ -186,7 +186,7 @@ export const WANTS = {
   'an administrator lists the machines': (site) =>
     site.run(
       'machine',
-      ...[...CURL, '-o', '/dev/null', '-H', `Authorization: ${authorization(site.apiKey)}`],
+      ...[...CURL, '-o', '/dev/null', '-H', `Authorization: ${authorizationOf(site.apiKey)}`],
       `http://${RACK}:5240/MAAS/api/2.0/machines/`,
     ),
   // Verified, over a new connection.
@@ -198,7 +198,7 @@ export const WANTS = {
     ),
   'an administrator follows the events': async (site) => {
     const url = `http://${RACK}:5240/MAAS/api/2.0/events/?op=follow&after=0`;
-    const words = ['-sSfN', '-H', `Authorization: ${authorization(site.apiKey)}`, url];
+    const words = ['-sSfN', '-H', `Authorization: ${authorizationOf(site.apiKey)}`, url];
     const following = site.rack.launch(site.host('machine'), 'curl', ...words);
     try {
       const first = eventuallyWithin(FOLLOW_MS_MAX, 'an event', () => following.text().includes('"description"'));
@@ -295,7 +295,11 @@ async function askEach(site: HostileSite, names: readonly string[]): Promise<rea
 }
 
 async function machinesOf(site: HostileSite) {
-  const words = ['-H', `Authorization: ${authorization(site.apiKey)}`, 'http://127.0.0.1:5240/MAAS/api/2.0/machines/'];
+  const words = [
+    '-H',
+    `Authorization: ${authorizationOf(site.apiKey)}`,
+    'http://127.0.0.1:5240/MAAS/api/2.0/machines/',
+  ];
   return machinesShape.parse(JSON.parse(await site.run('rack', ...CURL, ...words)));
 }
 
@@ -312,6 +316,6 @@ async function enlist(site: HostileSite, ...more: readonly string[]): Promise<vo
   const octets = nextName().toString(16).padStart(6, '0').match(/../g) ?? [];
   const made = await reportMachine(site, `52:54:01:${octets.join(':')}`, ...more);
   const { system_id: systemId } = z.object({ system_id: z.string() }).parse(JSON.parse(made));
-  const words = ['-X', 'DELETE', '-H', `Authorization: ${authorization(site.apiKey)}`];
+  const words = ['-X', 'DELETE', '-H', `Authorization: ${authorizationOf(site.apiKey)}`];
   await site.run('rack', ...CURL, ...words, `http://127.0.0.1:5240/MAAS/api/2.0/machines/${systemId}/`);
 }

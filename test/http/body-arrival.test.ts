@@ -8,6 +8,7 @@ import { test } from 'node:test';
 import { sleep } from '../../src/clock.ts';
 import { ARRIVING_MAX, BodyArrivals } from '../../src/http/body-arrival.ts';
 import { ipv4 } from '../../src/net/address.ts';
+import { portOf } from '../support/listening-port.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
 
 const FURTHER = 5;
@@ -22,8 +23,7 @@ test('ARRIVING_MAX bodies of as many networks are read at a time, and the next o
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
-  const bound = server.address();
-  const port = typeof bound === 'object' && bound !== null ? bound.port : 0;
+  const port = portOf(server);
   const read = (): number => requests.filter((request) => request.listenerCount('data') > 0).length;
   const sockets: Socket[] = [];
   try {

@@ -14,6 +14,7 @@ import { FileSends, STALL_LOOK_MS, STALLED_MS, type Stall } from '../../src/http
 import { RegionProxy } from '../../src/http/proxy.ts';
 import { eventFields } from '../../src/observe/event-text.ts';
 import { eventuallyWithin } from '../support/eventually.ts';
+import { portOf } from '../support/listening-port.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
 import { LOOPBACK, MACHINE, MemoryTree } from './rig.ts';
 
@@ -35,9 +36,7 @@ const requestsOf = (tree: MemoryTree, clock: Clock, events: RackEvent[]): BootRe
 
 /** Asks for the file, and reads none of it. */
 function askForHuge(server: Server): Socket {
-  const bound = server.address();
-  assert.ok(typeof bound === 'object' && bound !== null);
-  const socket = createConnection({ port: bound.port, host: '127.0.0.1' });
+  const socket = createConnection({ port: portOf(server), host: '127.0.0.1' });
   socket.on('error', () => undefined);
   socket.pause();
   socket.write('GET /huge HTTP/1.1\r\nHost: x\r\n\r\n');

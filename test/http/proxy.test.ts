@@ -1,13 +1,14 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer as createHttpServer, type IncomingMessage, request, type ServerResponse } from 'node:http';
-import { createConnection, createServer, type Server } from 'node:net';
+import { createConnection, createServer } from 'node:net';
 import { after, before, beforeEach, test } from 'node:test';
 import { sleep } from '../../src/clock.ts';
 import { BODY_BYTES_MAX, PROXIED_MAX } from '../../src/http/proxy.ts';
 import { isHttpEvent } from '../../src/observe/protocol-events.ts';
 import { Crowd, settled } from '../support/crowd.ts';
 import { eventuallyWithin } from '../support/eventually.ts';
+import { portOf } from '../support/listening-port.ts';
 import { LOOPBACK, openRig, type Rig, SECRET, speak, TOKEN } from './rig.ts';
 
 interface Seen {
@@ -33,11 +34,6 @@ const region = createHttpServer((incoming, response) => {
     if (url !== '/MAAS/early') answer(response, incoming);
   });
 });
-
-function portOf(server: Server): number {
-  const bound = server.address();
-  return typeof bound === 'object' && bound !== null ? bound.port : 0;
-}
 
 before(async () => {
   region.listen(0, '127.0.0.1');

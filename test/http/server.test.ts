@@ -6,6 +6,7 @@ import { after, before, beforeEach, test } from 'node:test';
 import { ipv4 } from '../../src/net/address.ts';
 import { PIPELINED_MAX } from '../../src/net/shares/pipelining.ts';
 import { eventuallyWithin } from '../support/eventually.ts';
+import { portOf } from '../support/listening-port.ts';
 import { printedRandom } from '../support/printed-random.ts';
 import { LOOPBACK, MACHINE, openRig, type Rig, speak } from './rig.ts';
 
@@ -312,8 +313,7 @@ test('a change of settings opens and closes only what changed', async () => {
   const blocker = createServer();
   blocker.listen(0, '127.0.0.1');
   await once(blocker, 'listening');
-  const bound = blocker.address();
-  const taken = typeof bound === 'object' && bound !== null ? bound.port : 0;
+  const taken = portOf(blocker);
   await assert.rejects(
     other.server.configure({
       listen: [

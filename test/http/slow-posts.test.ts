@@ -7,6 +7,7 @@ import { after, before, test } from 'node:test';
 import { PROXIED_MAX } from '../../src/http/proxy.ts';
 import { BODY_LAG_MS_MAX } from '../../src/net/shares/body-places.ts';
 import { addresses, ask, Crowd, settled } from '../support/crowd.ts';
+import { portOf } from '../support/listening-port.ts';
 import { openRig, type Rig } from './rig.ts';
 
 const region = createHttpServer((request, response) => {
@@ -21,8 +22,7 @@ let rig: Rig;
 before(async () => {
   region.listen(0, '127.0.0.1');
   await once(region, 'listening');
-  const bound = region.address();
-  rig = await openRig({ host: '127.0.0.1', port: typeof bound === 'object' && bound !== null ? bound.port : 0 });
+  rig = await openRig({ host: '127.0.0.1', port: portOf(region) });
 });
 after(async () => {
   await rig.server.close();

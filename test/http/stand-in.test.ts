@@ -10,6 +10,7 @@ import { ipv4 } from '../../src/net/address.ts';
 import { BODY_LAG_MS_MAX } from '../../src/net/shares/body-places.ts';
 import { Crowd } from '../support/crowd.ts';
 import { eventuallyWithin } from '../support/eventually.ts';
+import { portOf } from '../support/listening-port.ts';
 import { MACHINE, openRig, type Rig, TOKEN } from './rig.ts';
 
 const PATH = '/MAAS/api/2.0/machines/';
@@ -48,8 +49,7 @@ const standIn = {
 
 before(async () => {
   await new Promise<void>((resolve) => region.listen(0, '127.0.0.1', resolve));
-  const bound = region.address();
-  const port = typeof bound === 'object' && bound !== null ? bound.port : 0;
+  const port = portOf(region);
   rig = await openRig({ host: '127.0.0.1', port }, standIn);
   nowhere = await openRig({ host: '127.0.0.1', port: 1 }, standIn);
 });

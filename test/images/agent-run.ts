@@ -5,6 +5,7 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { createServer, type Server } from 'node:http';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
+import { portOf } from '../support/listening-port.ts';
 
 const ROOT = dirname(dirname(import.meta.dirname));
 const PARTS = join(ROOT, 'src/images/agent');
@@ -63,8 +64,7 @@ export class JobRegion {
 
   async listen(): Promise<void> {
     await new Promise<void>((resolve) => this.#server.listen(0, '127.0.0.1', resolve));
-    const address = this.#server.address();
-    this.url = `http://127.0.0.1:${typeof address === 'object' && address !== null ? address.port : 0}/MAAS`;
+    this.url = `http://127.0.0.1:${portOf(this.#server)}/MAAS`;
   }
 
   close(): void {

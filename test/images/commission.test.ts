@@ -15,6 +15,7 @@ import type { ScriptResult } from '../../src/region/records/script-store.ts';
 import { parseScript } from '../../src/region/scripts/script-text.ts';
 import { makeRegion, type RegionPlace, report } from '../region/place.ts';
 import { eventuallyWithin } from '../support/eventually.ts';
+import { portOf } from '../support/listening-port.ts';
 import { missing } from '../support/needs.ts';
 import { reasonOf } from '../support/sentences.ts';
 
@@ -64,9 +65,7 @@ describe('the agent commissions a machine', { skip: missing('linux', 'busybox') 
     // The region limits requests by its own clock.
     ticking = setInterval(() => place.clock.advance(100), 100);
     await app.listen({ host: '127.0.0.1', port: 0 });
-    const address = app.server.address();
-    assert.ok(typeof address === 'object' && address !== null);
-    url = `http://127.0.0.1:${address.port}/MAAS`;
+    url = `http://127.0.0.1:${portOf(app.server)}/MAAS`;
     const outcome = await place.region.enlist(report([0x525400aa0001]));
     assert.ok(outcome.kind === 'create');
     systemId = outcome.machine.systemId;

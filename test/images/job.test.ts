@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto';
 import { createServer } from 'node:http';
 import { after, before, describe, test } from 'node:test';
 import { zstdCompressSync } from 'node:zlib';
+import { portOf } from '../support/listening-port.ts';
 import { missing } from '../support/needs.ts';
 import { AgentRuns, type JobMachine, TOKEN } from './agent-run.ts';
 import { makeDisk } from './disks.ts';
@@ -192,8 +193,7 @@ mount 12 - /
       response.write(image.subarray(0, 65_536));
     });
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    const address = server.address();
-    const port = typeof address === 'object' && address !== null ? address.port : 0;
+    const port = portOf(server);
     // Process ids are the host's.
     const functions = `STALL_SECONDS_MAX=1
 WRITE_TRIES_MAX=2

@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { startVirtualPage } from '../../src/lab/virtual-page.ts';
+import { portOf } from '../support/listening-port.ts';
 
 interface Asked {
   readonly method: 'GET' | 'POST';
@@ -37,8 +38,7 @@ test('read-only pages are forwarded; other requests get a page that says so, and
   await once(rack, 'listening');
   const page = await startVirtualPage(socketPath, 0);
   try {
-    const bound = page.address();
-    const port = typeof bound === 'object' && bound !== null ? bound.port : 0;
+    const port = portOf(page);
     for (const [what, { method, path, host = `127.0.0.1:${port}` }, status] of CASES) {
       const sent = request({ host: '127.0.0.1', port, path, method, headers: { host } });
       sent.end();

@@ -5,14 +5,14 @@
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
-import { createServer, type Server } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { buildEnvironment } from '../../src/images/environment.ts';
 import { cachedBootTree } from '../../src/lab/boot-tree.ts';
+import { BodyServer } from '../support/body-server.ts';
 import { bootTreeNeeds } from '../support/boot-tree-needs.ts';
 import { ended } from '../support/child.ts';
 import { missing } from '../support/needs.ts';
@@ -25,40 +25,26 @@ const MAC = '52:54:00:aa:00:01';
 const DISK_BYTES = 3 * 1024 ** 3;
 
 /** A region that serves the agent and answers each post with the next status of its list. */
-class PretendedRegion {
+class PretendedRegion extends BodyServer {
   readonly posts: URLSearchParams[] = [];
-  readonly #server: Server;
-  port = 0;
+  readonly #statuses: readonly number[];
 
   constructor(statuses: readonly number[]) {
-    this.#server = createServer((request, response) => {
-      const parts: Buffer[] = [];
-      request.on('data', (part: Buffer) => parts.push(part));
-      request.on('end', () => {
-        if (request.url === '/MAAS/rackboot/agent.sh') {
-          response.end(readFileSync(join(ROOT, 'src/images/agent/agent.sh')));
-        } else if (request.method === 'POST' && request.url === '/MAAS/api/2.0/machines/') {
-          const status = statuses[this.posts.length] ?? 200;
-          this.posts.push(new URLSearchParams(Buffer.concat(parts).toString('utf8')));
-          response.writeHead(status, { 'Content-Type': 'application/json' });
-          response.end(status === 200 ? '{"hostname": "calm-ibis"}' : 'mac_addresses: known\nas another machine');
-        } else {
-          response.writeHead(404).end();
-        }
-      });
-    });
+    super();
+    this.#statuses = statuses;
   }
 
-  async listen(): Promise<void> {
-    this.#server.listen(0, '127.0.0.1');
-    await once(this.#server, 'listening');
-    const address = this.#server.address();
-    this.port = typeof address === 'object' && address !== null ? address.port : 0;
-  }
-
-  close(): void {
-    this.#server.close();
-    this.#server.closeAllConnections();
+  protected override answer(request: IncomingMessage, body: Buffer, response: ServerResponse): void {
+    if (request.url === '/MAAS/rackboot/agent.sh') {
+      response.end(readFileSync(join(ROOT, 'src/images/agent/agent.sh')));
+    } else if (request.method === 'POST' && request.url === '/MAAS/api/2.0/machines/') {
+      const status = this.#statuses[this.posts.length] ?? 200;
+      this.posts.push(new URLSearchParams(body.toString('utf8')));
+      response.writeHead(status, { 'Content-Type': 'application/json' });
+      response.end(status === 200 ? '{"hostname": "calm-ibis"}' : 'mac_addresses: known\nas another machine');
+    } else {
+      response.writeHead(404).end();
+    }
   }
 }
 

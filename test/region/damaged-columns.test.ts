@@ -13,8 +13,8 @@ import type { NewMachineEvent } from '../../src/region/records/machine-event.ts'
 import { type CopiedColumn, type CopiedTable, copiedTables } from '../../src/store/copying/region-copy.ts';
 import { REGION_FILE } from '../../src/store/region/region-schema.ts';
 import { fillRegion } from '../contract/region-operations.ts';
+import { authorizationOf } from '../support/oauth.ts';
 import { addAdmin } from './accounts/administrator.ts';
-import { authorizationOf } from './live.ts';
 import { facts, makeRegion, type RegionPlace } from './place.ts';
 import { acceptRack, heartbeatOf, RACK_UUID, rackAuthorization, rackInterface } from './racks/rack-place.ts';
 

@@ -7,8 +7,8 @@ import { createApiKey } from '../../src/region/accounts/accounts.ts';
 import { buildApp, makeContext } from '../../src/region/http/server.ts';
 import { assetContext, PEER } from '../boot/rack.ts';
 import { RACK } from '../support/lab-facts.ts';
+import { authorizationOf } from '../support/oauth.ts';
 import { addAdmin } from './accounts/administrator.ts';
-import { authorizationOf } from './live.ts';
 import { type RegionPlace, report, withRegion } from './place.ts';
 
 const MAC = 0x525400000001;

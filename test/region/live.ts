@@ -13,6 +13,7 @@ import type { RegionApi } from '../../src/region/http/listening.ts';
 import { startApi } from '../../src/region/http/server.ts';
 import { openRegion, type Region, type RegionOptions } from '../../src/region/region.ts';
 import { openRegionStore } from '../../src/store/sqlite/region-sqlite.ts';
+import { authorizationOf } from '../support/oauth.ts';
 import { addAdmin } from './accounts/administrator.ts';
 
 export const PASSWORD = 'correct horse';
@@ -28,13 +29,6 @@ export interface LiveRegion {
   readonly authorization: string;
   readonly problems: ApiProblem[];
   close(): Promise<void>;
-}
-
-/** The `Authorization` header that the clients of MAAS make of a key. */
-export function authorizationOf(key: string): string {
-  const [consumer, token, secret] = key.split(':');
-  const parameters = `oauth_consumer_key="${consumer}",oauth_token="${token}",oauth_signature="%26${secret}"`;
-  return `OAuth realm="MAAS API",oauth_version="1.0",oauth_signature_method="PLAINTEXT",${parameters}`;
 }
 
 /** @param parts of the region: its store, by default in a file of its own; power, images */

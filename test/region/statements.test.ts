@@ -27,9 +27,9 @@ import { openPostgresRegion } from '../../src/store/postgres/region-postgres.ts'
 import { fillRegion } from '../contract/region-operations.ts';
 import { countStatements, sumOf, type Taken, takeTexts } from '../support/counted-statements.ts';
 import { missing } from '../support/needs.ts';
+import { authorizationOf } from '../support/oauth.ts';
 import { RegionDatabases } from '../support/postgres-server.ts';
 import { addAdmin } from './accounts/administrator.ts';
-import { authorizationOf } from './live.ts';
 import { makeRegion, type RegionPlace } from './place.ts';
 import {
   acceptRack,

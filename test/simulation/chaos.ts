@@ -20,6 +20,7 @@ import { VirtualClock } from '../support/virtual-clock.ts';
 import { TroubledNetwork } from './chaos-network.ts';
 import { ChaosRack, TICK_KIND, tickOf } from './chaos-rack.ts';
 import { ChaosRegion } from './chaos-region.ts';
+import { bootFiles } from './rack-parts.ts';
 import { type ServeHttp, WiredMachine } from './virtual-machine.ts';
 import { VirtualWire } from './virtual-wire.ts';
 
@@ -32,12 +33,7 @@ const CHAOS_MS = 80_000;
 /** How long everything may take to settle after the last disturbance. */
 const REST_MS_MAX = 20 * 60_000;
 const DAY_MS = 86_400_000;
-const IMAGE = 'amd64/generic/bookworm/commissioning';
-const FILES: ReadonlyMap<string, Buffer> = new Map([
-  ['lpxelinux.0', Buffer.alloc(6000, 'loader')],
-  [`${IMAGE}/linux`, Buffer.alloc(3000, 'kernel')],
-  [`${IMAGE}/initrd.gz`, Buffer.alloc(3000, 'initrd')],
-]);
+const FILES = bootFiles(6000, 3000, 3000);
 const HOST = [
   { name: 'eth1', index: 2, mac: undefined, up: true, carrier: true, addresses: [{ address: RACK, prefix: 24 }] },
 ];

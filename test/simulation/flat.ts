@@ -22,7 +22,7 @@ import { logEvents } from '../../src/observe/log.ts';
 import { LogLevels } from '../../src/observe/log-levels.ts';
 import { Timeline } from '../../src/observe/timeline.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
-import { memoryTree, SlowJournal } from './rack-parts.ts';
+import { bootFiles, labConfig, memoryTree, SlowJournal } from './rack-parts.ts';
 import { type ServeHttp, WiredMachine } from './virtual-machine.ts';
 import { VirtualWire } from './virtual-wire.ts';
 
@@ -33,18 +33,7 @@ const BOOT_MS_MAX = 10 * 60_000;
 const FIRST_MAC = 0x0200_0000_0000;
 /** After this time the short firmware lease of a departed machine has expired. */
 const BETWEEN_MS = 1000;
-const IMAGE = 'amd64/generic/bookworm/commissioning';
-const FILES: ReadonlyMap<string, Buffer> = new Map([
-  ['lpxelinux.0', Buffer.alloc(3000, 'loader')],
-  [`${IMAGE}/linux`, Buffer.alloc(2000, 'kernel')],
-  [`${IMAGE}/initrd.gz`, Buffer.alloc(2000, 'initrd')],
-]);
-const CONFIG = `
-name: rack
-cluster_interfaces:
-  - { name: lab, interface: eth1, ip: 10.20.0.1, network: 10.20.0.0/24, ip_range_low: 10.20.0.100, ip_range_high: 10.20.0.199 }
-dns: { listen: [] }
-`;
+const FILES = bootFiles(3000, 2000, 2000);
 
 /** The heap after a full collection, in bytes. */
 function heldBytes(): number {
@@ -60,7 +49,7 @@ function heldBytes(): number {
 export async function bootMany(count: number, readings: number): Promise<readonly number[]> {
   const clock = new VirtualClock();
   const wire = new VirtualWire(clock, () => 0.5, { loss: 0, duplication: 0, delayMsMax: 1, httpLoss: 0 });
-  const parsed = parseConfig(CONFIG);
+  const parsed = parseConfig(labConfig(199));
   if (!parsed.ok) assert.fail(JSON.stringify(parsed.problems));
   const { config } = parsed;
   const stream = new EventStream(clock);

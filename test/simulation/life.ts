@@ -33,7 +33,7 @@ import { MEMORY_PLACE } from '../support/memory-place.ts';
 import { seededRandom } from '../support/seeded-random.ts';
 import { reasonOf } from '../support/sentences.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
-import { memoryTree, SlowJournal } from './rack-parts.ts';
+import { bootFiles, memoryTree, SlowJournal } from './rack-parts.ts';
 import { type ServeHttp, WiredMachine } from './virtual-machine.ts';
 import { VirtualWire, type WireTrouble } from './virtual-wire.ts';
 
@@ -48,12 +48,7 @@ const LOOKS_APART = 200;
 const HTTP_MS = 25;
 /** How long switching a machine's power takes. */
 const POWER_MS = 1500;
-const ENVIRONMENT = 'amd64/generic/bookworm/commissioning';
-const FILES: ReadonlyMap<string, Buffer> = new Map([
-  ['lpxelinux.0', Buffer.alloc(4000, 'loader')],
-  [`${ENVIRONMENT}/linux`, Buffer.alloc(9000, 'kernel')],
-  [`${ENVIRONMENT}/initrd.gz`, Buffer.alloc(12_000, 'initrd')],
-]);
+const FILES = bootFiles(4000, 9000, 12_000);
 const CONFIG = `
 name: rack
 cluster_interfaces:

@@ -5,6 +5,23 @@ import type { LeaseJournal, LeaseJournalListener } from '../../src/dhcp/leases/l
 import type { OpenedFile } from '../../src/files/opened-file.ts';
 
 const DISK_MS = 4;
+const ENVIRONMENT = 'amd64/generic/bookworm/commissioning';
+
+/** The files of a boot, with their sizes in bytes. */
+export const bootFiles = (loader: number, kernel: number, initrd: number): ReadonlyMap<string, Buffer> =>
+  new Map([
+    ['lpxelinux.0', Buffer.alloc(loader, 'loader')],
+    [`${ENVIRONMENT}/linux`, Buffer.alloc(kernel, 'kernel')],
+    [`${ENVIRONMENT}/initrd.gz`, Buffer.alloc(initrd, 'initrd')],
+  ]);
+
+/** The configuration of a rack at 10.20.0.1 that gives addresses from 10.20.0.100 to 10.20.0.`last`. */
+export const labConfig = (last: number): string => `
+name: rack
+cluster_interfaces:
+  - { name: lab, interface: eth1, ip: 10.20.0.1, network: 10.20.0.0/24, ip_range_low: 10.20.0.100, ip_range_high: 10.20.0.${last} }
+dns: { listen: [] }
+`;
 
 /** A tree in memory, with the read interface of the real one. */
 export function memoryTree(files: ReadonlyMap<string, Buffer>) {

@@ -19,34 +19,22 @@ import { openRegion } from '../../src/region/region.ts';
 import { openRegionStore } from '../../src/store/sqlite/region-sqlite.ts';
 import { seededRandom } from '../support/seeded-random.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
-import { memoryTree, SlowJournal } from './rack-parts.ts';
+import { bootFiles, labConfig, memoryTree, SlowJournal } from './rack-parts.ts';
 import { type ServeHttp, WiredMachine } from './virtual-machine.ts';
 import { VirtualWire } from './virtual-wire.ts';
 
 const RACK = ipv4(0x0a140001);
 /** The longest acceptable boot, in virtual time. */
 const BOOT_MS_MAX = 20 * 60_000;
-const IMAGE = 'amd64/generic/bookworm/commissioning';
-const FILES: ReadonlyMap<string, Buffer> = new Map([
-  ['lpxelinux.0', Buffer.alloc(40_000, 'loader')],
-  [`${IMAGE}/linux`, Buffer.alloc(90_000, 'kernel')],
-  [`${IMAGE}/initrd.gz`, Buffer.alloc(120_000, 'initrd')],
-]);
+const FILES = bootFiles(40_000, 90_000, 120_000);
 
 const directory = mkdtempSync(join(tmpdir(), 'rackboot-simulation-'));
 after(() => rmSync(directory, { recursive: true, force: true }));
 
 const tree = memoryTree(FILES);
 
-const CONFIG = `
-name: rack
-cluster_interfaces:
-  - { name: lab, interface: eth1, ip: 10.20.0.1, network: 10.20.0.0/24, ip_range_low: 10.20.0.100, ip_range_high: 10.20.0.110 }
-dns: { listen: [] }
-`;
-
 function loadTestConfig() {
-  const parsed = parseConfig(CONFIG);
+  const parsed = parseConfig(labConfig(110));
   if (!parsed.ok) assert.fail(JSON.stringify(parsed.problems));
   return parsed.config;
 }

@@ -10,6 +10,10 @@ import type { LabPlace } from '../../src/lab/safe-lab.ts';
 import { addressOf, DhcpProbes } from './probes.ts';
 import { RunningRack } from './running-rack.ts';
 
+/** A file of the tree that loads for a while, and its size. */
+export const KERNEL = '/amd64/generic/bookworm/commissioning/linux';
+export const KERNEL_BYTES = 8 * 1024 * 1024;
+
 export interface ChangingRackOptions {
   /** How long the watcher of the file may rest before each test, in milliseconds, so that it says nothing more of the test before. */
   readonly restMs: number;

@@ -1,16 +1,16 @@
 // A rack's HTTP for one machine at work: the agent's scripts, the tools of its environment, one job, and the machine's reports.
 
-import { once } from 'node:events';
 import { createReadStream, existsSync, readFileSync } from 'node:fs';
-import { createServer, type Server, type ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { dirname, join } from 'node:path';
+import { BodyServer } from './body-server.ts';
 
 export type ReportedSignal = Readonly<Record<string, string>>;
 
 const AGENT = join(dirname(dirname(import.meta.dirname)), 'src/images/agent');
 
 /** Serves scripts, tools, files and one job, and keeps the reports. */
-export class JobRack {
+export class JobRack extends BodyServer {
   job = '';
   readonly signals: ReportedSignal[] = [];
   /** The files for every client, by path: bytes, or the file that has them. */
@@ -19,33 +19,12 @@ export class JobRack {
   readonly secret = new Map<string, string>();
   /** Of the boot. */
   readonly token = 'token-of-this-boot_01234';
-  readonly #server: Server;
   readonly #tree: string;
-  port = 0;
 
   /** @param tree the boot tree */
   constructor(tree: string) {
+    super();
     this.#tree = tree;
-    this.#server = createServer((request, response) => {
-      const parts: Buffer[] = [];
-      request.on('data', (part: Buffer) => parts.push(part));
-      request.on('end', () => {
-        const isKnown = request.headers['x-rackboot-token'] === this.token;
-        this.#answer(request.url ?? '', isKnown, Buffer.concat(parts).toString('latin1'), response);
-      });
-    });
-  }
-
-  async listen(): Promise<void> {
-    this.#server.listen(0, '127.0.0.1');
-    await once(this.#server, 'listening');
-    const address = this.#server.address();
-    this.port = typeof address === 'object' && address !== null ? address.port : 0;
-  }
-
-  close(): void {
-    this.#server.close();
-    this.#server.closeAllConnections();
   }
 
   /** Sets the job of the machine. */
@@ -56,7 +35,9 @@ export class JobRack {
       .join('');
   }
 
-  #answer(path: string, isKnown: boolean, body: string, response: ServerResponse): void {
+  protected override answer(request: IncomingMessage, body: Buffer, response: ServerResponse): void {
+    const path = request.url ?? '';
+    const isKnown = request.headers['x-rackboot-token'] === this.token;
     const script = /^\/MAAS\/rackboot\/([a-z]+\.sh)$/.exec(path)?.[1];
     const archive = /^\/([a-z0-9/]+\/[a-z]+\.cpio\.gz)$/.exec(path)?.[1];
     const open = this.open.get(path);
@@ -69,7 +50,7 @@ export class JobRack {
     else if (path === '/MAAS/rackboot/1/job') response.end(this.job);
     else if (secret !== undefined) response.end(secret);
     else if (path === '/MAAS/rackboot/1/signal') {
-      this.signals.push(Object.fromEntries(new URLSearchParams(body)));
+      this.signals.push(Object.fromEntries(new URLSearchParams(body.toString('latin1'))));
       response.end('OK');
     } else response.writeHead(404).end();
   }

@@ -32,14 +32,15 @@ const AT_WORK = new Set(['Commissioning', 'Deploying', 'Disk erasing', 'Testing'
 /** When the daemon is killed: at an event kind in its log, or at one of these. */
 export type KillPoint = 'answered' | 'power-on' | 'power-off' | (string & {});
 
-interface Shown {
+/** A machine as the API shows it. */
+export interface ShownMachine {
   readonly system_id: string;
   readonly status_name: string;
   readonly status_message: string;
   readonly power_task: string;
 }
 
-const isShown = (value: unknown): value is Shown =>
+export const isShownMachine = (value: unknown): value is ShownMachine =>
   typeof value === 'object' &&
   value !== null &&
   'system_id' in value &&
@@ -253,10 +254,10 @@ export class LifeUnderFire {
     await this.rack.startWhole();
   }
 
-  async #find(): Promise<Shown | undefined> {
+  async #find(): Promise<ShownMachine | undefined> {
     const mac = formatMac(this.machine.hardware.mac);
     const list = await askDaemon(this.rack.stateDir, `/MAAS/api/2.0/machines/?mac_address=${mac}`).catch(() => []);
-    return Array.isArray(list) ? list.find(isShown) : undefined;
+    return Array.isArray(list) ? list.find(isShownMachine) : undefined;
   }
 
   async #post(method: 'POST' | 'PUT', rest: string, fields: Readonly<Record<string, string>>): Promise<void> {

@@ -3,7 +3,7 @@
 import { systemClock } from '../../src/clock.ts';
 
 /** The header by which the key's owner is known (OAuth 1.0, RFC 5849 §3.4.4: PLAINTEXT). */
-export function authorization(apiKey: string): string {
+export function authorizationOf(apiKey: string): string {
   const [consumer = '', token = '', secret = ''] = apiKey.split(':');
   const fields = {
     oauth_version: '1.0',

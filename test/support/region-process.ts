@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import type { LabPlace } from '../../src/lab/safe-lab.ts';
-import { authorization } from './oauth.ts';
+import { authorizationOf } from './oauth.ts';
 import { RunningRack } from './running-rack.ts';
 
 /** The command that runs a region apart from racks. */
@@ -35,7 +35,7 @@ export async function askRegion(
   method = 'POST',
 ): Promise<unknown> {
   const answer = await fetch(`http://127.0.0.1:${regionPort}/MAAS/api/2.0/${path}`, {
-    headers: { Authorization: authorization(key) },
+    headers: { Authorization: authorizationOf(key) },
     ...(form === undefined ? {} : { method, body: new URLSearchParams(form) }),
   });
   const text = await answer.text();

@@ -16,7 +16,7 @@ import type { Switched } from '../../src/lab/webhook-power.ts';
 import { EVENT_LEVELS } from '../../src/region/records/machine-event.ts';
 import { diskImage } from './disk-image.ts';
 import { eventPlaces, idOf } from './event-ids.ts';
-import { authorization } from './oauth.ts';
+import { authorizationOf } from './oauth.ts';
 import { PostgresServer } from './postgres-server.ts';
 import { printedRandom } from './printed-random.ts';
 import { askRegion, REGION_SERVICE, regionProcess } from './region-process.ts';
@@ -309,7 +309,7 @@ export class RegionUnderFire {
     while ((ids.at(-1) ?? 0) < upTo()) {
       const url = `http://127.0.0.1:${this.#anyPlace().regionPort}/MAAS/api/2.0/events/?op=follow&level=DEBUG`;
       const from = place === '' ? '0' : place;
-      const headers = { Authorization: authorization(this.#key), 'Last-Event-ID': from };
+      const headers = { Authorization: authorizationOf(this.#key), 'Last-Event-ID': from };
       try {
         const answer = await fetch(url, { headers, signal: AbortSignal.timeout(FOLLOW_MS_MAX) });
         if (!answer.ok) continue;

@@ -10,6 +10,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { bootTreeNeeds } from './boot-tree-needs.ts';
 import { type CachedImage, cachedDebianImage, DEBIAN_IMAGE_NEEDS } from './debian-image.ts';
 import { missing, type Need } from './needs.ts';
+import { authorizationOf } from './oauth.ts';
 import { AGAIN_SECONDS_MAX } from './powered-machine.ts';
 import {
   BMC,
@@ -169,11 +170,10 @@ class WholeLife {
     const file = await run('sudo cat /etc/cloud/cloud.cfg.d/90_rackboot.cfg');
     const value = (name: string): string =>
       new RegExp(`"?${name}"?: *["']?([^"',\\s}]+)`).exec(file)?.[1] ?? assert.fail(`no ${name} in its file`);
-    const [consumer, token, secret] = ['consumer_key', 'token_key', 'token_secret'].map(value);
-    const key = `oauth_consumer_key="${consumer}", oauth_token="${token}", oauth_signature="%26${secret}"`;
+    const key = ['consumer_key', 'token_key', 'token_secret'].map(value).join(':');
     this.#ownQuestion = [
       ...['-s', '-o', '/dev/null', '-w', '%{http_code}'],
-      ...['-H', `Authorization: OAuth oauth_version="1.0", oauth_signature_method="PLAINTEXT", ${key}`],
+      ...['-H', `Authorization: ${authorizationOf(key)}`],
       `${value('metadata_url')}latest/meta-data/local-hostname`,
     ];
     assert.equal(this.#life.within('curl', ...this.#ownQuestion).out, '200');

@@ -8,6 +8,7 @@ import { parseAuthorization } from '../../src/region/accounts/authorization-head
 import { noteText } from '../../src/region/words/rack-reasons.ts';
 import { openHttpTransport, SOCKETS_MAX } from '../../src/uplink/http-transport.ts';
 import { LinkFailure, type LinkRequest, type RegionAddress } from '../../src/uplink/link-transport.ts';
+import { portOf } from '../support/listening-port.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
 
 const KEY = { consumer: 'rack', token: 'token', secret: 'secret', isDrawn: true };
@@ -38,8 +39,7 @@ before(async () => {
     });
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const bound = server.address();
-  url = `http://127.0.0.1:${typeof bound === 'object' && bound !== null ? bound.port : 0}/MAAS`;
+  url = `http://127.0.0.1:${portOf(server)}/MAAS`;
   transport = openHttpTransport({ url, key: KEY, clock: systemClock, userAgent: 'Rackboot/test' });
 });
 after(() => {

@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { runCommandLine } from '../../../src/cli/command-line.ts';
+import { portOf } from '../../support/listening-port.ts';
 import { missing } from '../../support/needs.ts';
 import { printedBy } from '../../support/printed.ts';
 
@@ -139,8 +140,7 @@ test('the files are read as the user that runs the region, with its groups', { s
 test('a port of metrics.listen that another process has is named, with its key', async () => {
   const taken = createServer().listen(0, '127.0.0.1');
   await new Promise((resolve) => taken.once('listening', resolve));
-  const bound = taken.address();
-  const port = typeof bound === 'object' ? bound?.port : undefined;
+  const port = portOf(taken);
   const metrics = `metrics: { listen: ["127.0.0.1:${port}"] }`;
   try {
     for (const [text, words] of [

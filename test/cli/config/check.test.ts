@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { checkFile } from '../../../src/cli/config/check.ts';
+import { portOf } from '../../support/listening-port.ts';
 import { printedBy } from '../../support/printed.ts';
 
 test('a network that waits for its interface is valid, with a warning', async () => {
@@ -38,8 +39,7 @@ test('a listener of the region at an address of another host, or at a port in us
   mkdirSync(join(place, 'boot'));
   const taken = createServer().listen(0, '127.0.0.1');
   await once(taken, 'listening');
-  const address = taken.address();
-  const port = typeof address === 'object' && address !== null ? address.port : 0;
+  const port = portOf(taken);
   const file = join(place, 'rackboot.yaml');
   writeFileSync(
     file,

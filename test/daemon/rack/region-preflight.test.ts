@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { checkRegion, newListeners } from '../../../src/daemon/rack/region-preflight.ts';
 import { RackError } from '../../../src/errors.ts';
+import { portOf } from '../../support/listening-port.ts';
 
 const at = (...places: readonly string[]) =>
   places.map((place) => ({ host: place.split(':')[0] ?? '', port: Number(place.split(':')[1]) }));
@@ -56,8 +57,7 @@ test('a start with several taken ports names all of them, including those of the
     for (const server of servers) {
       server.listen(0, '127.0.0.1');
       await once(server, 'listening');
-      const bound = server.address();
-      ports.push(typeof bound === 'object' ? (bound?.port ?? 0) : 0);
+      ports.push(portOf(server));
     }
     const [one = 0, two = 0, three = 0] = ports;
     const region = { listen: at(`127.0.0.1:${one}`, `127.0.0.1:${two}`), tls: undefined, stateDir };

@@ -13,6 +13,7 @@ import { CONTROL_SOCKET } from '../../../src/http/config.ts';
 import { CONTROL_BODY_BYTES_MAX, type ControlAnswers } from '../../../src/http/control/requests.ts';
 import { ControlServer } from '../../../src/http/control/server.ts';
 import { ListInPieces } from '../../../src/http/send.ts';
+import { portOf } from '../../support/listening-port.ts';
 
 let stateDir = '';
 let path = '';
@@ -84,8 +85,7 @@ test('requests to the region have administrator rights', async () => {
   );
   region.listen(0, '127.0.0.1');
   await once(region, 'listening');
-  const bound = region.address();
-  const port = typeof bound === 'object' && bound !== null ? bound.port : 0;
+  const port = portOf(region);
   const control = make({}, { host: '127.0.0.1', port });
   await control.open();
   assert.deepEqual(await ask('/MAAS/api/2.0/machines/'), { status: 200, text: '["administrator",null]' });

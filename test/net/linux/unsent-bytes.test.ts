@@ -7,6 +7,7 @@ import { test } from 'node:test';
 import { sleep } from '../../../src/clock.ts';
 import { boundUnsentBytes, UNSENT_BYTES_MAX } from '../../../src/net/linux/unsent-bytes.ts';
 import { Crowd } from '../../support/crowd.ts';
+import { portOf } from '../../support/listening-port.ts';
 import { missing } from '../../support/needs.ts';
 
 const SLICE_BYTES = 128 * 1024;
@@ -27,8 +28,7 @@ test('of an unread response, the kernel takes no more than the bound plus what t
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   assert.equal(await boundUnsentBytes(server), true);
-  const bound = server.address();
-  const port = typeof bound === 'object' && bound !== null ? bound.port : 0;
+  const port = portOf(server);
   const crowd = await Crowd.open(port, ['127.0.0.1'], 1, { first: 'GET / HTTP/1.1\r\nHost: x\r\n\r\n', reads: false });
   try {
     for (let before = -1; taken !== before; ) {

@@ -23,6 +23,7 @@ import { RequestTurns, TURN_REQUESTS_MAX, WAITING_REQUESTS_MAX } from '../../../
 import { makeAuthority } from '../../support/authority.ts';
 import { ask, Crowd, type Reply } from '../../support/crowd.ts';
 import { eventuallyWithin } from '../../support/eventually.ts';
+import { portOf } from '../../support/listening-port.ts';
 import { VirtualClock } from '../../support/virtual-clock.ts';
 
 const A = '127.0.1.1';
@@ -63,7 +64,6 @@ async function withDoor(
   shares.guard(server);
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
-  const bound = server.address();
   const pass = async (ms: number): Promise<void> => {
     for (let passed = 0; passed < ms; passed += 1000) {
       await sleep(10);
@@ -72,7 +72,7 @@ async function withDoor(
     await sleep(20);
   };
   try {
-    const port = typeof bound === 'object' && bound !== null ? bound.port : 0;
+    const port = portOf(server);
     await work({ port, clock, shares, refused, held, pass });
   } finally {
     server.closeAllConnections();

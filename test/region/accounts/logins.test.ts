@@ -7,9 +7,9 @@ import { buildApp, makeContext } from '../../../src/region/http/server.ts';
 import { describeLogins, findDebugLogin } from '../../../src/region/life/logins.ts';
 import type { Machine } from '../../../src/region/records/machine.ts';
 import { openRegion, type Region } from '../../../src/region/region.ts';
+import { authorizationOf } from '../../support/oauth.ts';
 import { reasonOf, sentenceOf } from '../../support/sentences.ts';
 import { heldPower } from '../life/held-power.ts';
-import { authorizationOf } from '../live.ts';
 import { type RegionPlace, report, SECRET, withRegion } from '../place.ts';
 import { addAdmin } from './administrator.ts';
 

@@ -5,6 +5,7 @@ import { type TestContext, test } from 'node:test';
 import { createApiKey } from '../../../src/region/accounts/accounts.ts';
 import { buildApp, makeContext } from '../../../src/region/http/server.ts';
 import { cookieName } from '../../../src/region/page/login.ts';
+import { authorizationOf } from '../../support/oauth.ts';
 import { type RegionPlace, withRegion } from '../place.ts';
 
 const NEW_HASH = 'the new hash';
@@ -116,9 +117,9 @@ for (const { what, happens, asAdmin, own } of LOSSES)
         t,
         (place) => happens(place, tokenKey),
         async ({ store, clock }, ask) => {
-          const [consumer, token = '', secret] = (await createApiKey(store, clock, 'mallory')).split(':');
-          tokenKey = token;
-          const authorization = `OAuth oauth_signature_method="PLAINTEXT", oauth_consumer_key="${consumer}", oauth_token="${token}", oauth_signature="%26${secret}"`;
+          const key = await createApiKey(store, clock, 'mallory');
+          tokenKey = key.split(':')[1] ?? '';
+          const authorization = authorizationOf(key);
           const wanted = target === 'mallory' ? own : asAdmin;
           const given = { email: '', password: PASSWORD, ...fields };
           assert.equal(await ask(`/MAAS/api/2.0/${path}`, { authorization }, given), wanted, path);

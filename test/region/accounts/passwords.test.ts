@@ -6,6 +6,7 @@ import Fastify, { type FastifyInstance } from 'fastify';
 import { createApiKey } from '../../../src/region/accounts/accounts.ts';
 import { addRoutes } from '../../../src/region/http/routes.ts';
 import { makeContext } from '../../../src/region/http/server.ts';
+import { authorizationOf } from '../../support/oauth.ts';
 import { makeRegion, type RegionPlace } from '../place.ts';
 import { addAdmin } from './administrator.ts';
 
@@ -155,8 +156,7 @@ test('a password set by this host’s administrator does not wait behind guesses
 
 test('an account that sets its password from many addresses gets 429 after its first tries', () =>
   withHouse(async ({ place, app }) => {
-    const [consumer, token, secret] = (await createApiKey(place.store, place.clock, 'ann')).split(':');
-    const authorization = `OAuth oauth_signature_method="PLAINTEXT", oauth_consumer_key="${consumer}", oauth_token="${token}", oauth_signature="%26${secret}"`;
+    const authorization = authorizationOf(await createApiKey(place.store, place.clock, 'ann'));
     const answers = Array.from({ length: 8 }, (_, index) =>
       app.inject({
         method: 'POST',

@@ -5,6 +5,7 @@ import { test } from 'node:test';
 import { createApiKey, KEYS_PER_USER_MAX } from '../../../src/region/accounts/accounts.ts';
 import { buildApp, makeContext } from '../../../src/region/http/server.ts';
 import { changeStatus } from '../../support/change-status.ts';
+import { authorizationOf } from '../../support/oauth.ts';
 import { addAdmin } from '../accounts/administrator.ts';
 import { CONTROL_SECRET, makeRegion, type RegionPlace, report, SECRET } from '../place.ts';
 
@@ -69,14 +70,7 @@ async function withApi(
   }
 }
 
-function keyHeader(key: string): Readonly<Record<string, string>> {
-  const [consumer, token, secret] = key.split(':');
-  return {
-    authorization:
-      'OAuth oauth_version="1.0", oauth_signature_method="PLAINTEXT", oauth_nonce="1", oauth_timestamp="1", ' +
-      `oauth_consumer_key="${consumer}", oauth_token="${token}", oauth_signature="%26${secret}"`,
-  };
-}
+const keyHeader = (key: string): Readonly<Record<string, string>> => ({ authorization: authorizationOf(key) });
 
 const MACHINE = {
   architecture: 'amd64',

@@ -4,8 +4,8 @@ import { createApiKey } from '../../../src/region/accounts/accounts.ts';
 import type { RegionConfig } from '../../../src/region/config.ts';
 import { buildApp, makeContext } from '../../../src/region/http/server.ts';
 import type { RegionOptions } from '../../../src/region/region.ts';
+import { authorizationOf } from '../../support/oauth.ts';
 import { addAdmin, hashOnce } from '../accounts/administrator.ts';
-import { authorizationOf } from '../live.ts';
 import { makeRegion, type RegionPlace } from '../place.ts';
 
 export const CALLERS = ['admin', 'alice', 'bob'] as const;

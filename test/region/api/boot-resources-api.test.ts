@@ -7,6 +7,7 @@ import { buildApp, makeContext } from '../../../src/region/http/server.ts';
 import type { ListedImage } from '../../../src/region/life/deployment.ts';
 import type { ImportProgress } from '../../../src/region/records/boot-store.ts';
 import type { RegionOptions } from '../../../src/region/region.ts';
+import { authorizationOf } from '../../support/oauth.ts';
 import { sentenceOf } from '../../support/sentences.ts';
 import { addAdmin } from '../accounts/administrator.ts';
 import { makeRegion, type RegionPlace } from '../place.ts';
@@ -57,14 +58,13 @@ async function withApi(
     const app = buildApp(makeContext(region));
     await work(
       async (method, path, fields, as = 'admin') => {
-        const [consumer, token, secret] = keys[as].split(':');
         const answer = await app.inject({
           method,
           url: `/MAAS/api/${path}`,
           remoteAddress: '10.20.0.50',
           headers: {
             'content-type': 'application/x-www-form-urlencoded',
-            authorization: `OAuth oauth_signature_method="PLAINTEXT", oauth_consumer_key="${consumer}", oauth_token="${token}", oauth_signature="%26${secret}"`,
+            authorization: authorizationOf(keys[as]),
           },
           ...(fields === undefined ? {} : { payload: new URLSearchParams(fields).toString() }),
         });

@@ -10,6 +10,7 @@ import { createApiKey } from '../../../src/region/accounts/accounts.ts';
 import { buildApp, makeContext } from '../../../src/region/http/server.ts';
 import { SELECTIONS_MAX } from '../../../src/region/records/boot-store.ts';
 import type { RegionOptions } from '../../../src/region/region.ts';
+import { authorizationOf } from '../../support/oauth.ts';
 import { sentenceOf } from '../../support/sentences.ts';
 import { addAdmin } from '../accounts/administrator.ts';
 import { makeRegion, type RegionPlace } from '../place.ts';
@@ -34,8 +35,7 @@ async function withApi(
     await store.accounts.addUser({ username: 'user', email: '', passwordHash: 'x', isAdmin: false, createdMs: 1 });
     const headers = new Map<string, object>([['nobody', {}]]);
     for (const username of ['admin', 'user']) {
-      const [consumer, token, secret] = (await createApiKey(store, clock, username)).split(':');
-      const authorization = `OAuth oauth_signature_method="PLAINTEXT", oauth_consumer_key="${consumer}", oauth_token="${token}", oauth_signature="%26${secret}"`;
+      const authorization = authorizationOf(await createApiKey(store, clock, username));
       headers.set(username, { authorization });
     }
     const app = buildApp(makeContext(region));
@@ -123,7 +123,6 @@ test('a source that cannot be used is refused, and the answer names the field', 
 test('a keyring is uploaded as a file, as the maas command line does it', () =>
   withApi(async (ask, { region, store, clock }) => {
     assert.equal((await ask('GET', '2.0/boot-sources/')).status, 200);
-    const [consumer, token, secret] = (await createApiKey(store, clock, 'admin')).split(':');
     const bytes = Buffer.from([0x99, 0x01, 0x0d, 0x00, 0xff, 0xfe]);
     const part = (name: string, further: string, content: string): string =>
       `--b\r\nContent-Disposition: form-data; name="${name}"${further}\r\nContent-Transfer-Encoding: base64\r\n\r\n${content}\r\n`;
@@ -133,7 +132,7 @@ test('a keyring is uploaded as a file, as the maas command line does it', () =>
       remoteAddress: '10.20.0.50',
       headers: {
         'content-type': 'multipart/form-data; boundary=b',
-        authorization: `OAuth oauth_signature_method="PLAINTEXT", oauth_consumer_key="${consumer}", oauth_token="${token}", oauth_signature="%26${secret}"`,
+        authorization: authorizationOf(await createApiKey(store, clock, 'admin')),
       },
       payload: `${part('url', '', Buffer.from('http://x/').toString('base64'))}${part('keyring_data', '; filename="keyring_data"', bytes.toString('base64'))}--b--\r\n`,
     });

@@ -16,9 +16,9 @@ import { UPLOAD_BYTES_MAX } from '../../../src/region/records/upload-store.ts';
 import { UploadWork } from '../../../src/region-thread/uploads/upload-work.ts';
 import { makeSystemDisk } from '../../images/disks.ts';
 import { eventuallyWithin } from '../../support/eventually.ts';
+import { authorizationOf } from '../../support/oauth.ts';
 import { sentenceOf } from '../../support/sentences.ts';
 import { addAdmin } from '../accounts/administrator.ts';
-import { authorizationOf } from '../live.ts';
 import { makeRegion, type RegionPlace } from '../place.ts';
 
 const GONE_MS_MAX = 10_000;

@@ -4,7 +4,7 @@ import { createApiKey } from '../../../src/region/accounts/accounts.ts';
 import { buildApp, makeContext } from '../../../src/region/http/server.ts';
 import { keyOfMachine } from '../../../src/region/metadata/machine-keys.ts';
 import type { MachineStatus } from '../../../src/region/records/lifecycle.ts';
-import { authorizationOf } from '../live.ts';
+import { authorizationOf } from '../../support/oauth.ts';
 import { bootReport, enlist, facts, makeRegion, type RegionPlace, SECRET } from '../place.ts';
 import { acceptRack, rackInterface } from '../racks/rack-place.ts';
 

@@ -8,6 +8,7 @@ import { buildApp, makeContext } from '../../../src/region/http/server.ts';
 import { renderJob } from '../../../src/region/life/job.ts';
 import type { MachineFields } from '../../../src/region/records/machine.ts';
 import { openRegion, type Region } from '../../../src/region/region.ts';
+import { authorizationOf } from '../../support/oauth.ts';
 import { sentenceOf } from '../../support/sentences.ts';
 import { addAdmin } from '../accounts/administrator.ts';
 import { bootReport, facts, makeRegion, type RegionPlace, SECRET } from '../place.ts';
@@ -51,9 +52,8 @@ class Client {
     this.place = place;
     this.region = region;
     this.#app = buildApp(makeContext(region));
-    const [consumer, token, secret] = key.split(':');
     this.#headers = {
-      authorization: `OAuth oauth_signature_method="PLAINTEXT", oauth_consumer_key="${consumer}", oauth_token="${token}", oauth_signature="%26${secret}"`,
+      authorization: authorizationOf(key),
     };
   }
 

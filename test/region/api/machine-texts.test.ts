@@ -10,8 +10,8 @@ import { whereabouts } from '../../../src/region/life/whereabouts.ts';
 import type { MachineFields } from '../../../src/region/records/machine.ts';
 import { readStoredWork } from '../../../src/region/records/work.ts';
 import { EVENT, fillRegion } from '../../contract/region-operations.ts';
+import { authorizationOf } from '../../support/oauth.ts';
 import { addAdmin } from '../accounts/administrator.ts';
-import { authorizationOf } from '../live.ts';
 import { makeRegion } from '../place.ts';
 import { acceptRack, rackInterface } from '../racks/rack-place.ts';
 

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createApiKey } from '../../../src/region/accounts/accounts.ts';
 import { buildApp, makeContext } from '../../../src/region/http/server.ts';
+import { authorizationOf } from '../../support/oauth.ts';
 import { withRegion } from '../place.ts';
 import { acceptRack, rackInterface } from '../racks/rack-place.ts';
 
@@ -34,20 +35,19 @@ const withUsers = (
           isAdmin: username === 'root',
           createdMs: 0,
         });
-        return (await createApiKey(store, clock, username)).split(':');
+        return await createApiKey(store, clock, username);
       }),
     );
     try {
       await work(
         async (user, path, fields) => {
-          const [consumer, token, secret] = keys[USERS.indexOf(user)] ?? [];
           const answer = await app.inject({
             method: 'POST',
             url: `/MAAS/api/2.0/${path}`,
             remoteAddress: '10.20.0.50',
             headers: {
               'content-type': 'application/x-www-form-urlencoded',
-              authorization: `OAuth oauth_signature_method="PLAINTEXT", oauth_consumer_key="${consumer}", oauth_token="${token}", oauth_signature="%26${secret}"`,
+              authorization: authorizationOf(keys[USERS.indexOf(user)] ?? ''),
             },
             payload: new URLSearchParams(fields).toString(),
           });

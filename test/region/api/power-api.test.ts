@@ -10,6 +10,7 @@ import { openRegion, type Region } from '../../../src/region/region.ts';
 import { PowerSide } from '../../../src/region-thread/power-side.ts';
 import { Controller, controllerDriver, pass } from '../../power/controllers.ts';
 import { changeStatus } from '../../support/change-status.ts';
+import { authorizationOf } from '../../support/oauth.ts';
 import { sentenceOf } from '../../support/sentences.ts';
 import { addAdmin } from '../accounts/administrator.ts';
 import { makeRegion, type RegionPlace, report } from '../place.ts';
@@ -35,9 +36,8 @@ class Client {
     this.region = region;
     this.controller = controller;
     this.#app = buildApp(makeContext(region));
-    const [consumer, token, secret] = key.split(':');
     this.#headers = {
-      authorization: `OAuth oauth_signature_method="PLAINTEXT", oauth_consumer_key="${consumer}", oauth_token="${token}", oauth_signature="%26${secret}"`,
+      authorization: authorizationOf(key),
     };
   }
 

@@ -6,8 +6,8 @@ import { createApiKey } from '../../../src/region/accounts/accounts.ts';
 import type { Operation } from '../../../src/region/api/operation.ts';
 import { OPERATIONS } from '../../../src/region/api/operations.ts';
 import { buildApp, makeContext } from '../../../src/region/http/server.ts';
+import { authorizationOf } from '../../support/oauth.ts';
 import { addAdmin, hashOnce } from '../accounts/administrator.ts';
-import { authorizationOf } from '../live.ts';
 import { enlist, report, withRegion } from '../place.ts';
 import { digestOf } from '../racks/rack-place.ts';
 

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createApiKey } from '../../../src/region/accounts/accounts.ts';
 import { buildApp, makeContext } from '../../../src/region/http/server.ts';
+import { authorizationOf } from '../../support/oauth.ts';
 import { reasonOf } from '../../support/sentences.ts';
 import { addAdmin } from '../accounts/administrator.ts';
 import { makeRegion, type RegionPlace, report, SECRET } from '../place.ts';
@@ -40,8 +41,7 @@ async function withApi(
   const place = await makeRegion();
   try {
     await addAdmin(place.store, place.clock, { username: 'admin', email: '', password: 'long enough' });
-    const [consumer, token, secret] = (await createApiKey(place.store, place.clock, 'admin')).split(':');
-    const authorization = `OAuth oauth_signature_method="PLAINTEXT", oauth_consumer_key="${consumer}", oauth_token="${token}", oauth_signature="%26${secret}"`;
+    const authorization = authorizationOf(await createApiKey(place.store, place.clock, 'admin'));
     const app = buildApp(makeContext(place.region));
     const outcome = await place.region.enlist(report([0x525400000001]));
     assert.ok(outcome.kind === 'create');

@@ -7,6 +7,7 @@ import { systemClock } from '../../../src/clock.ts';
 import { parseKeySource } from '../../../src/region/accounts/key-sources.ts';
 import { SSH_KEYS_PER_USER_MAX } from '../../../src/region/accounts/ssh-keys.ts';
 import { keyFetcher } from '../../../src/region-thread/published-keys.ts';
+import { portOf } from '../../support/listening-port.ts';
 import { type AskedApi, withAskedApi } from './asked-api.ts';
 
 const keyOf = (last: number): string => {
@@ -19,10 +20,8 @@ const keyOf = (last: number): string => {
 async function withServer(answer: RequestListener, work: (origin: string) => Promise<void>): Promise<void> {
   const server = createServer(answer);
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  assert.ok(typeof address === 'object' && address !== null);
   try {
-    await work(`http://127.0.0.1:${address.port}`);
+    await work(`http://127.0.0.1:${portOf(server)}`);
   } finally {
     server.closeAllConnections();
     await new Promise((resolve) => server.close(resolve));

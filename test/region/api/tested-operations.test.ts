@@ -9,8 +9,8 @@ import { OPERATIONS } from '../../../src/region/api/operations.ts';
 import { buildApp, makeContext } from '../../../src/region/http/server.ts';
 import type { MachineStatus } from '../../../src/region/records/lifecycle.ts';
 import type { Region } from '../../../src/region/region.ts';
+import { authorizationOf } from '../../support/oauth.ts';
 import { addAdmin } from '../accounts/administrator.ts';
-import { authorizationOf } from '../live.ts';
 import { enlist, report, withRegion } from '../place.ts';
 
 const TESTS = join(import.meta.dirname, '../..');

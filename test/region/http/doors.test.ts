@@ -6,6 +6,7 @@ import { parseNetwork } from '../../../src/net/address.ts';
 import { ApiDoors, CONNECTIONS_MAX, REPORT_RATE } from '../../../src/region/http/doors.ts';
 import { noteText } from '../../../src/region/words/rack-reasons.ts';
 import { ask, Crowd, settled } from '../../support/crowd.ts';
+import { portOf } from '../../support/listening-port.ts';
 import { withRegion } from '../place.ts';
 
 test('ended connections are reported once a minute, with the number of further ones', () =>
@@ -15,8 +16,7 @@ test('ended connections are reported once a minute, with the number of further o
     const server = createServer((request) => doors.connections.refuse(request, 'body-gave-way'));
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
-    const bound = server.address();
-    const port = typeof bound === 'object' && bound !== null ? bound.port : 0;
+    const port = portOf(server);
     const end = async (): Promise<void> => {
       const { text } = await ask(port, '127.0.0.1', ['GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n']);
       assert.match(text, /^HTTP\/1\.1 503 /);
@@ -52,8 +52,7 @@ test(
         doors.connections.guard(server);
         server.listen(0, '127.0.0.1');
         await once(server, 'listening');
-        const bound = server.address();
-        const port = typeof bound === 'object' && bound !== null ? bound.port : 0;
+        const port = portOf(server);
         const first = `${passedOn('198.51.100.7', 'POST')}Content-Length: 60000\r\n\r\nusername=`;
         const crowd = await Crowd.open(port, [BALANCER], CONNECTIONS_MAX, { first });
         try {

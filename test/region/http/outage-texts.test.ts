@@ -10,8 +10,8 @@ import { cookieName } from '../../../src/region/page/login.ts';
 import type { RegionStore } from '../../../src/region/records/store.ts';
 import { StoreOutage } from '../../../src/region/words/outage.ts';
 import { REGION_FILE } from '../../../src/store/region/region-schema.ts';
+import { authorizationOf } from '../../support/oauth.ts';
 import { addAdmin } from '../accounts/administrator.ts';
-import { authorizationOf } from '../live.ts';
 import { enlist, makeRegion, report } from '../place.ts';
 
 const SAID = 'FATAL: password authentication failed for user "rackboot"';

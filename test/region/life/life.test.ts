@@ -6,16 +6,16 @@ import { formatIpv4, mac, parseIpv4 } from '../../../src/net/address.ts';
 import type { Actor, MachineCommand } from '../../../src/region/life/commands.ts';
 import { openDebugLogin } from '../../../src/region/life/logins.ts';
 import { decideLock } from '../../../src/region/life/ownership.ts';
-import type { PowerControl } from '../../../src/region/life/power-life.ts';
 import { keyOfMachine } from '../../../src/region/metadata/machine-keys.ts';
 import type { Machine } from '../../../src/region/records/machine.ts';
 import { LINK_VERSION } from '../../../src/region/records/rack.ts';
 import type { RackFields } from '../../../src/region/records/rack-event-params.ts';
-import { openRegion, type Region } from '../../../src/region/region.ts';
+import type { Region } from '../../../src/region/region.ts';
 import { sentenceOf as refusalSentence } from '../../../src/region/words/refusal.ts';
 import { reasonOf, sentenceOf } from '../../support/sentences.ts';
 import { bootReport, type RegionPlace, report, withRegion } from '../place.ts';
 import { register } from '../racks/rack-place.ts';
+import { addKey, reopen } from './deploying.ts';
 import { heldPower, powerEnd } from './held-power.ts';
 
 const MINUTE_MS = 60_000;
@@ -23,15 +23,6 @@ const A = 0x525400000001;
 const B = 0x525400000002;
 const MAC_A = '52:54:00:00:00:01';
 const BOB: Actor = { username: 'bob', isAdmin: true, comment: '' };
-const KEY = `ssh-ed25519 ${Buffer.concat([Buffer.from([0, 0, 0, 11]), Buffer.from('ssh-ed25519'), Buffer.alloc(36, 1)]).toString('base64')} bob`;
-const IMAGE = {
-  os: 'debian',
-  release: 'trixie',
-  path: '/images/aa/a.img',
-  sha256: 'a'.repeat(64),
-  bytes: 10,
-  format: 'raw',
-};
 
 /** A rack with static addresses 10.20.0.10 to 10.20.0.12. */
 async function greetRack(region: Region, more: object = {}): Promise<void> {
@@ -55,29 +46,6 @@ async function greetRack(region: Region, more: object = {}): Promise<void> {
         ...more,
       },
     ],
-  });
-}
-
-/** Reopens a place's region with an image store of one image; `switched`: Rackboot switches all machines. */
-async function reopen({ store, config, clock, region }: RegionPlace, power?: PowerControl): Promise<Region> {
-  region.close();
-  return await openRegion({
-    config,
-    store,
-    clock,
-    power,
-    findImage: ({ os, release }) => (os === IMAGE.os && release === IMAGE.release ? IMAGE : undefined),
-    onDesiredState: () => undefined,
-  });
-}
-
-async function addKey({ store }: RegionPlace): Promise<void> {
-  await store.life.addSshKey({ username: 'bob', key: KEY, createdMs: 1 }, 4, {
-    type: 'AUTHORISATION',
-    code: 'rack',
-    params: { text: 'x' },
-    atMs: 1,
-    username: 'bob',
   });
 }
 

@@ -6,22 +6,14 @@ import type { MachineCommand } from '../../../src/region/life/commands.ts';
 import type { PowerControl } from '../../../src/region/life/power-life.ts';
 import type { Machine } from '../../../src/region/records/machine.ts';
 import type { RackFields } from '../../../src/region/records/rack-event-params.ts';
-import { openRegion, type Region } from '../../../src/region/region.ts';
+import type { Region } from '../../../src/region/region.ts';
 import { reasonOf } from '../../support/sentences.ts';
 import { type RegionPlace, report, withRegion } from '../place.ts';
+import { addKey, reopen } from './deploying.ts';
 import { heldPower, powerEnd } from './held-power.ts';
 
 const MINUTE_MS = 60_000;
 const BOB = { username: 'bob', isAdmin: true, comment: '' };
-const KEY = `ssh-ed25519 ${Buffer.concat([Buffer.from([0, 0, 0, 11]), Buffer.from('ssh-ed25519'), Buffer.alloc(36, 1)]).toString('base64')} bob`;
-const IMAGE = {
-  os: 'debian',
-  release: 'trixie',
-  path: '/images/aa/a.img',
-  sha256: 'a'.repeat(64),
-  bytes: 10,
-  format: 'raw',
-};
 const DEPLOY: MachineCommand = {
   name: 'deploy',
   deployment: { osystem: 'debian', release: 'trixie', deployBy: 'image' },
@@ -40,18 +32,12 @@ class LoopingMachine {
     this.#clock = clock;
   }
 
-  static async make(
-    { region: first, store, config, clock }: RegionPlace,
-    power?: PowerControl,
-  ): Promise<LoopingMachine> {
-    first.close();
-    const findImage = () => IMAGE;
-    const region = await openRegion({ config, store, clock, power, findImage, onDesiredState: () => undefined });
-    const login = { type: 'AUTHORISATION', code: 'rack', params: { text: 'x' }, atMs: 1, username: 'bob' } as const;
-    await store.life.addSshKey({ username: 'bob', key: KEY, createdMs: 1 }, 4, login);
+  static async make(place: RegionPlace, power?: PowerControl): Promise<LoopingMachine> {
+    const region = await reopen(place, power);
+    await addKey(place);
     const outcome = await region.enlist(report([0x525400000001]));
     assert.ok(outcome.kind === 'create');
-    return new LoopingMachine(region, outcome.machine.systemId, clock);
+    return new LoopingMachine(region, outcome.machine.systemId, place.clock);
   }
 
   async order(command: MachineCommand): Promise<void> {

@@ -16,6 +16,7 @@ import type { MachineCredentials } from '../../../src/region/records/machine-cre
 import type { DeployWay } from '../../../src/region/records/work.ts';
 import { openRegion, type Region } from '../../../src/region/region.ts';
 import { sentenceOf as refusalSentence } from '../../../src/region/words/refusal.ts';
+import { authorizationOf } from '../../support/oauth.ts';
 import { reasonOf, sentenceOf } from '../../support/sentences.ts';
 import { CONTROL_SECRET, makeRegion, type RegionPlace, report, SECRET } from '../place.ts';
 import { acceptRack, RACK_KEY_SECRET, RACK_TOKEN, rackAuthorization } from '../racks/rack-place.ts';
@@ -47,8 +48,7 @@ interface Asking {
 }
 
 const headerOf = ({ consumerKey, tokenKey, tokenSecret }: MachineCredentials): string =>
-  `OAuth oauth_version="1.0", oauth_signature_method="PLAINTEXT", oauth_consumer_key="${consumerKey}", oauth_token="${tokenKey}", ` +
-  `oauth_signature="%26${tokenSecret}", oauth_nonce="1", oauth_timestamp="1"`;
+  authorizationOf(`${consumerKey}:${tokenKey}:${tokenSecret}`);
 
 /** A region with machines at work, and those who ask it. */
 class Service {

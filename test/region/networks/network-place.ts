@@ -4,8 +4,8 @@ import type { Settings } from '../../../src/machines/settings.ts';
 import { createApiKey } from '../../../src/region/accounts/accounts.ts';
 import { buildApp, makeContext } from '../../../src/region/http/server.ts';
 import type { RegionStore } from '../../../src/region/records/store.ts';
+import { authorizationOf } from '../../support/oauth.ts';
 import { addAdmin } from '../accounts/administrator.ts';
-import { authorizationOf } from '../live.ts';
 import { makeRegion, type RegionPlace } from '../place.ts';
 
 export const OWN_UUID = '11111111-2222-3333-4444-555555555555';

@@ -15,6 +15,7 @@ import type { WantedOperation } from '../../../src/region/page/view.ts';
 import type { MachineStatus } from '../../../src/region/records/lifecycle.ts';
 import { openRegion } from '../../../src/region/region.ts';
 import { refusal } from '../../../src/region/words/refusal.ts';
+import { authorizationOf } from '../../support/oauth.ts';
 import { VirtualClock } from '../../support/virtual-clock.ts';
 import { heldPower } from '../life/held-power.ts';
 import { makeRegion, report } from '../place.ts';
@@ -282,8 +283,7 @@ async function open(machine: (typeof MACHINES)[number]) {
       return inject('POST', `/MAAS/${page}`, { cookie: `${cookieName(undefined)}=${token}` }, { csrf, ...own(form) });
     },
     async byApi({ method, path, op, fields }: FormCase, person: PersonName) {
-      const [consumer, token, secret] = (await createApiKey(store, clock, person)).split(':');
-      const authorization = `OAuth oauth_signature_method="PLAINTEXT", oauth_consumer_key="${consumer}", oauth_token="${token}", oauth_signature="%26${secret}"`;
+      const authorization = authorizationOf(await createApiKey(store, clock, person));
       const query = new URLSearchParams({
         ...(op === undefined ? {} : { op }),
         ...(method === 'GET' ? own(fields) : {}),

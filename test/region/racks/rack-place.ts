@@ -6,6 +6,7 @@ import type { Rack } from '../../../src/region/records/rack.ts';
 import type { RackInterface } from '../../../src/region/records/rack-description.ts';
 import type { Region } from '../../../src/region/region.ts';
 import { sentenceOf } from '../../../src/region/words/refusal.ts';
+import { authorizationOf } from '../../support/oauth.ts';
 
 export const RACK_UUID = '11111111-2222-4333-8444-555555555501';
 export const OTHER_UUID = '11111111-2222-4333-8444-555555555502';
@@ -16,7 +17,7 @@ export const digestOf = (secret: string): string => createHash('sha256').update(
 
 /** The `Authorization` header of a key. */
 export function rackAuthorization(token = RACK_TOKEN, secret = RACK_KEY_SECRET): string {
-  return `OAuth oauth_version="1.0", oauth_signature_method="PLAINTEXT", oauth_consumer_key="rack", oauth_token="${token}", oauth_signature="%26${secret}"`;
+  return authorizationOf(`rack:${token}:${secret}`);
 }
 
 export function rackInterface(network = '10.50.0.0/24'): RackInterface {
