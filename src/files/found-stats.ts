@@ -11,15 +11,11 @@ import { seenStats } from './seen-stats.ts';
 
 /**
  * The status of what a path names; undefined if nothing is there.
- * @param read replaced in tests
  * @throws RackError `store-unwritable` if this user may not look there, `store-broken` for a link without an end, else `store-unavailable`
  */
-export function foundStats(
-  path: string,
-  read: (path: string) => Stats | undefined = (one) => statSync(one, { throwIfNoEntry: false }),
-): Stats | undefined {
+export function foundStats(path: string): Stats | undefined {
   try {
-    return read(path);
+    return statSync(path, { throwIfNoEntry: false });
   } catch (cause) {
     throw statsFault(path, cause);
   }

@@ -6,12 +6,12 @@ import { join } from 'node:path';
 import { EVENT_KINDS } from '../../src/daemon/rack/event-kinds.ts';
 import { DHCP_REFUSALS } from '../../src/dhcp/events/refusals.ts';
 import { RACK_ERROR_CODES } from '../../src/errors.ts';
-import { HINTS } from '../../src/observe/hints.ts';
 import { REFUSALS } from '../../src/region/api/refusal-status.ts';
 import { FILE_REASONS, HTTP_REASONS, REGION_REASONS, TFTP_REASONS } from '../../src/region/words/en/file-reasons.ts';
 import { ALLOCATION_REASONS } from '../../src/region/words/en/rack-dhcp.ts';
 import { PURPOSE_SENTENCES } from '../../src/region/words/en/rack-files.ts';
-import { REFUSAL_SENTENCES } from '../../src/region/words/refusal.ts';
+import { LANGUAGE } from '../../src/region/words/language.ts';
+import { HINT_PATTERNS } from './hint-patterns.ts';
 import { table } from './markdown-table.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
@@ -191,10 +191,10 @@ function roomText(room: string, fields: ReadonlyMap<string, readonly Field[]>): 
   return [`## ${ROOMS[room] ?? room}`, ...head, ...sections].join('\n\n');
 }
 
-const sentences = new Map(Object.entries(REFUSAL_SENTENCES));
+const sentences = new Map(Object.entries(LANGUAGE.reasons));
 
 const OTHER_TABLES: readonly (readonly [string, string])[] = [
-  ['Hints of `boot.hint`', named(HINTS)],
+  ['Hints of `boot.hint`', named(HINT_PATTERNS)],
   ['Reasons of DHCP (`dhcp.refused`, `dhcp.nak`)', named(DHCP_REFUSALS)],
   ['How DHCP chose an address (`source`)', named(ALLOCATION_REASONS)],
   ['Reasons of TFTP (`tftp.refused`)', named(TFTP_REASONS)],

@@ -6,8 +6,8 @@ import { chmodSync, chownSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writ
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import { RackError, type RackErrorCode } from '../../src/errors.ts';
-import { foundStats } from '../../src/files/found-stats.ts';
+import type { RackErrorCode } from '../../src/errors.ts';
+import { foundStats, statsFault } from '../../src/files/found-stats.ts';
 import { openDatabaseFile } from '../../src/store/database-file.ts';
 import { copyLeases, LeaseDatabase } from '../../src/store/leases/lease-database.ts';
 import { REGION_DATABASE } from '../../src/store/region/region-schema.ts';
@@ -35,20 +35,11 @@ const ERRNOS: readonly (readonly [errno: string, code: RackErrorCode, text: RegE
 
 for (const [errno, code, text] of ERRNOS) {
   test(`${errno} is told with a remedy`, () => {
-    const fail = (): never => {
-      throw Object.assign(new Error(`${errno}: invented`), { code: errno });
-    };
-    assert.throws(
-      () => foundStats(path, fail),
-      (error) => {
-        assert.ok(error instanceof RackError);
-        assert.equal(error.code, code);
-        assert.match(error.message, text);
-        assert.ok(error.message.startsWith(path), error.message);
-        assert.doesNotMatch(error.message, /move it|away/);
-        return true;
-      },
-    );
+    const fault = statsFault(path, Object.assign(new Error(`${errno}: invented`), { code: errno }));
+    assert.equal(fault.code, code);
+    assert.match(fault.message, text);
+    assert.ok(fault.message.startsWith(path), fault.message);
+    assert.doesNotMatch(fault.message, /move it|away/);
   });
 }
 

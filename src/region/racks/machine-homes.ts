@@ -152,7 +152,7 @@ export class MachineHomes {
   ): Promise<readonly RackReport[]> {
     const racks = this.#racks.list();
     const rack = racks.find((one) => (uuid === undefined ? one.isEmbedded : one.uuid === uuid));
-    // Only tests have a region without its own rack.
+    // A remote rack may be removed at any time; a region without a rack of its own gets reports of remote ones only.
     if (rack === undefined) return reports;
     const stored = await this.#store.highestSequence(source);
     const signs = reports.map((report) => (report.sequence <= stored ? {} : signOf(report, rack)));

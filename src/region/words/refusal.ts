@@ -41,9 +41,6 @@ export type RefusalNamed<N extends RefusalName> = RefusalWord<
   { [C in RefusalCode]: NameOf<C> extends N ? C : never }[RefusalCode]
 >;
 
-/** The meaning of each name, for the document of all reasons. */
-export const REFUSAL_SENTENCES: typeof LANGUAGE.reasons = LANGUAGE.reasons;
-
 const isNameOf = <C extends RefusalCode>(name: string, code: C): name is NameOf<C> =>
   Object.hasOwn(LANGUAGE.reasons, name) && (code.startsWith('field.') || code === name || code.startsWith(`${name}.`));
 

@@ -7,7 +7,8 @@ import { test } from 'node:test';
 import { bodyOf, refuse, refuseField } from '../../../src/region/api/answer.ts';
 import { REFUSALS } from '../../../src/region/api/refusal-status.ts';
 import { EN } from '../../../src/region/words/en.ts';
-import { nameOf, REFUSAL_SENTENCES, type RefusalCode, refusal, sentenceOf } from '../../../src/region/words/refusal.ts';
+import { LANGUAGE } from '../../../src/region/words/language.ts';
+import { nameOf, type RefusalCode, refusal, sentenceOf } from '../../../src/region/words/refusal.ts';
 
 const ROOT = join(import.meta.dirname, '../../..');
 const isCode = (text: string): text is RefusalCode => Object.hasOwn(EN.refusals, text);
@@ -15,7 +16,7 @@ const CODES = Object.keys(EN.refusals).filter(isCode);
 
 test('every code belongs to a name, which has an HTTP status and a meaning', () => {
   for (const code of CODES) assert.ok(Object.hasOwn(REFUSALS, nameOf(code)), code);
-  assert.deepEqual(Object.keys(REFUSAL_SENTENCES).toSorted(), Object.keys(REFUSALS).toSorted());
+  assert.deepEqual(Object.keys(LANGUAGE.reasons).toSorted(), Object.keys(REFUSALS).toSorted());
 });
 
 test('every name is used by some refusal', () => {
