@@ -4,7 +4,8 @@
 // It exits with 1 if one of them does not, or if no row has all of the words.
 
 import { BrokenTree } from './broken-tree.ts';
-import { DHCP_MUSTS, type Proof } from './dhcp-musts.ts';
+import { DHCP_MUSTS } from './dhcp-musts.ts';
+import type { Proof } from './must.ts';
 import { nameOf, PARTIAL_BREAKS } from './must-breaks/partial.ts';
 import type { BrokenMust } from './must-breaks/row.ts';
 import { keyOf, MUST_BREAKS } from './must-breaks.ts';

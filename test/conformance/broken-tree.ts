@@ -3,7 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { CopiedTree, type Ran } from '../support/copied-tree.ts';
-import type { Proof } from './dhcp-musts.ts';
+import type { Proof } from './must.ts';
 import type { Replacement } from './must-breaks/row.ts';
 
 const TEST_SECONDS_MAX = 60;

@@ -5,7 +5,8 @@ import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { DHCP_MUSTS, type Must } from './dhcp-musts.ts';
+import { DHCP_MUSTS } from './dhcp-musts.ts';
+import type { Must } from './must.ts';
 import { testNamesIn } from './written-tests.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');

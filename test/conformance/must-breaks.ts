@@ -6,7 +6,7 @@
 // 2. Two rows have the same break only if they say the same thing; they then share one value.
 // 3. A row has further breaks, each of which undoes the demand in one case only (must-breaks/partial.ts). One test of the row must then fail.
 
-import type { Must } from './dhcp-musts.ts';
+import type { Must } from './must.ts';
 import { OPTION_BREAKS } from './must-breaks/options.ts';
 import { OTHER_SHOULDS } from './must-breaks/other-shoulds.ts';
 import { RELAY_BREAKS } from './must-breaks/relays.ts';

@@ -1,6 +1,6 @@
 // Short words for the rows of the table of demands, and the tests that show them, each named once.
 
-import type { Must, Proof, Verdict } from './dhcp-musts.ts';
+import type { Must, Proof, Verdict } from './must.ts';
 
 const inFile =
   (file: string) =>

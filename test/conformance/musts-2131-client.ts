@@ -1,6 +1,6 @@
 // RFC 2131, its demands on clients: they concern a server only where a failing client must do no harm.
 
-import type { Must } from './dhcp-musts.ts';
+import type { Must } from './must.ts';
 import { A_CLIENTS, rowsOf, SHOWN } from './must-rows.ts';
 
 const { met, notOurs } = rowsOf(2131);

@@ -1,6 +1,6 @@
 // RFC 2131, its demands on servers.
 
-import type { Must } from './dhcp-musts.ts';
+import type { Must } from './must.ts';
 import { rowsOf, SHOWN } from './must-rows.ts';
 
 const { met, departs, notOurs } = rowsOf(2131);

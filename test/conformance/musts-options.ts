@@ -1,7 +1,7 @@
 // The demands of the RFCs of options that this server reads and writes: 2132, 3004, 3396, 3397, 3442, 3925, 4361, 4578, 4702, 6842.
 // RFC 3442 numbers no sections; they are called by their titles.
 
-import type { Must } from './dhcp-musts.ts';
+import type { Must } from './must.ts';
 import { A_CLIENTS, rowsOf, SHOWN } from './must-rows.ts';
 
 const basic = rowsOf(2132);

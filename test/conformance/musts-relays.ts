@@ -1,6 +1,6 @@
 // The demands of the RFCs of relay agents on servers: 1542, 3011, 3046, 3527, 5107.
 
-import type { Must } from './dhcp-musts.ts';
+import type { Must } from './must.ts';
 import { A_CLIENTS, A_RELAYS, rowsOf, SHOWN } from './must-rows.ts';
 
 const bootp = rowsOf(1542);

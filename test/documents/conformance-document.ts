@@ -1,7 +1,8 @@
 // docs/dhcp-conformance.md, made from the table of demands: what the RFCs of DHCP demand of a server, and whether this one complies.
 
 import { join } from 'node:path';
-import { DHCP_MUSTS, type Must, type Verdict } from '../conformance/dhcp-musts.ts';
+import { DHCP_MUSTS } from '../conformance/dhcp-musts.ts';
+import type { Must, Verdict } from '../conformance/must.ts';
 import { cell } from './markdown-table.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');

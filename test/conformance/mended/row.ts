@@ -2,7 +2,7 @@
 // that breaks it again.
 
 import type { Change } from '../../hostile/changes.ts';
-import type { Proof } from '../dhcp-musts.ts';
+import type { Proof } from '../must.ts';
 import type { Replacement } from '../must-breaks/row.ts';
 
 /** One thing that holds. */

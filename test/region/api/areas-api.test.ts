@@ -3,9 +3,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { MachineStatus } from '../../../src/region/records/lifecycle.ts';
+import { type Ask, withAskedApi } from '../asked-api.ts';
 import { enlist, type RegionPlace, report } from '../place.ts';
 import { acceptRack, RACK_UUID } from '../racks/rack-place.ts';
-import { type Ask, withAskedApi } from './asked-api.ts';
 
 async function machine({ region, store }: RegionPlace, last: number, status: MachineStatus = 'ready'): Promise<string> {
   const { systemId } = await enlist(region, report([0x525400000000 + last]));

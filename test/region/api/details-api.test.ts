@@ -2,8 +2,8 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { withAskedApi } from '../asked-api.ts';
 import { enlist, facts, report } from '../place.ts';
-import { withAskedApi } from './asked-api.ts';
 
 /** The binary fields of a BSON document, read by bsonspec.org; undefined: null. */
 function readBson(bytes: Buffer): Readonly<Record<string, string | undefined>> {

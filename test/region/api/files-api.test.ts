@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { FILES_PER_USER_MAX } from '../../../src/region/records/file-store.ts';
-import { type AskedApi, withAskedApi } from './asked-api.ts';
+import { type AskedApi, withAskedApi } from '../asked-api.ts';
 
 /** Bytes that are not text. */
 const BYTES = Buffer.from([0, 255, 13, 10, 45, 45, 0x61, 128]);

@@ -6,8 +6,8 @@ import { test } from 'node:test';
 import { resolveFile } from '../../../src/config/resolve-file.ts';
 import type { Settings } from '../../../src/machines/settings.ts';
 import { CONFIG_NAMES } from '../../../src/region/api/maas-config-names.ts';
+import { type AskedApi, withAskedApi } from '../asked-api.ts';
 import { enlist, report } from '../place.ts';
-import { type AskedApi, withAskedApi } from './asked-api.ts';
 
 const setter =
   ({ ask }: AskedApi) =>

@@ -2,8 +2,8 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { withAskedApi } from '../asked-api.ts';
 import { enlist, report } from '../place.ts';
-import { withAskedApi } from './asked-api.ts';
 
 const machineOf = async (api: Parameters<Parameters<typeof withAskedApi>[0]>[0], last: number, owner: string) => {
   const { region, store } = api.place;

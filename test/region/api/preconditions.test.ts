@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { OPERATIONS } from '../../../src/region/api/operations.ts';
-import type { Answered, AskedApi, CallerName } from './asked-api.ts';
+import type { Answered, AskedApi, CallerName } from '../asked-api.ts';
 import { machine, withSite } from './sent/trial.ts';
 
 type Method = 'GET' | 'PUT' | 'DELETE' | 'POST';

@@ -8,7 +8,7 @@ import { parseKeySource } from '../../../src/region/accounts/key-sources.ts';
 import { SSH_KEYS_PER_USER_MAX } from '../../../src/region/accounts/ssh-keys.ts';
 import { keyFetcher } from '../../../src/region-thread/published-keys.ts';
 import { portOf } from '../../support/listening-port.ts';
-import { type AskedApi, withAskedApi } from './asked-api.ts';
+import { type AskedApi, withAskedApi } from '../asked-api.ts';
 
 const keyOf = (last: number): string => {
   const name = Buffer.from('ssh-ed25519');

@@ -3,8 +3,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { mac } from '../../../src/net/address.ts';
+import { type AskedApi, withAskedApi } from '../asked-api.ts';
 import { enlist, facts, type RegionPlace, report } from '../place.ts';
-import { type AskedApi, withAskedApi } from './asked-api.ts';
 
 const hardware = (mebibytes: number) => facts({}, { cpu: { count: 4, model: 'Xeon' }, memory_mib: mebibytes });
 

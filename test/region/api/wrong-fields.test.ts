@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Operation } from '../../../src/region/api/operation.ts';
 import { OPERATIONS } from '../../../src/region/api/operations.ts';
-import type { Answered, AskedApi } from './asked-api.ts';
+import type { Answered, AskedApi } from '../asked-api.ts';
 import { machine, titlesOf, withSite } from './sent/trial.ts';
 
 /** Texts that parameters refuse, the short ones first; the last is longer than any text but a file. */

@@ -1,7 +1,7 @@
 // Trials of the sources of images, their selections, and what racks report of their downloads.
 
 import assert from 'node:assert/strict';
-import type { AskedApi } from '../asked-api.ts';
+import type { AskedApi } from '../../asked-api.ts';
 import type { Given, Sight, Trial } from './trial.ts';
 
 const URL_1 = 'https://images.maas.io/ephemeral-v3/stable/';

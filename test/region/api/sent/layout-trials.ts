@@ -1,7 +1,7 @@
 // Trials of the interfaces and disks of machines.
 
 import assert from 'node:assert/strict';
-import type { AskedApi } from '../asked-api.ts';
+import type { AskedApi } from '../../asked-api.ts';
 import { type Fields, type Given, machine, type Sight, type Trial } from './trial.ts';
 
 const PATH = 'nodes/{system_id}/interfaces';

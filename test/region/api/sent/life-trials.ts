@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import type { MachineStatus } from '../../../../src/region/records/lifecycle.ts';
-import type { AskedApi } from '../asked-api.ts';
+import type { AskedApi } from '../../asked-api.ts';
 import {
   both,
   type Given,

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { parseIpv4 } from '../../../../src/net/address.ts';
 import { POWER_PARAMETER_NAMES } from '../../../../src/region/records/power-parameters.ts';
 import { refusal } from '../../../../src/region/words/refusal.ts';
-import type { AskedApi } from '../asked-api.ts';
+import type { AskedApi } from '../../asked-api.ts';
 import {
   FIRST_MAC,
   farRack,

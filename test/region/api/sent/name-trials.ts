@@ -1,7 +1,7 @@
 // Trials of zones, pools, tags, domains and names.
 
 import assert from 'node:assert/strict';
-import type { AskedApi } from '../asked-api.ts';
+import type { AskedApi } from '../../asked-api.ts';
 import { both, type Given, machine, machineAfter, only, type Sight, type Trial } from './trial.ts';
 
 const zoneGiven = async (): Promise<Given> => ({ path: { name: 'hall' } });

@@ -1,7 +1,7 @@
 // Trials of networks as objects, and of racks with their cluster interfaces.
 
 import assert from 'node:assert/strict';
-import type { AskedApi } from '../asked-api.ts';
+import type { AskedApi } from '../../asked-api.ts';
 import { both, FIRST_MAC, type Fields, farRack, type Given, LAB, machine, type Sight, type Trial } from './trial.ts';
 
 const idOf = async ({ ask }: AskedApi, path: string, fields: Fields): Promise<Given> => {

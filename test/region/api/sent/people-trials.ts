@@ -1,7 +1,7 @@
 // Trials of accounts, SSH keys, files, scripts and settings.
 
 import assert from 'node:assert/strict';
-import type { AskedApi } from '../asked-api.ts';
+import type { AskedApi } from '../../asked-api.ts';
 import { both, type Given, machine, type Sight, sshKey, type Trial } from './trial.ts';
 
 const hasPassword = async ({ site, sent }: Sight): Promise<void> => {

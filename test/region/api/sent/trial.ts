@@ -9,9 +9,9 @@ import type { OPERATIONS } from '../../../../src/region/api/operations.ts';
 import type { MachineStatus } from '../../../../src/region/records/lifecycle.ts';
 import type { MachineFields } from '../../../../src/region/records/machine.ts';
 import type { RegionOptions } from '../../../../src/region/region.ts';
+import { type Answered, type AskedApi, type CallerName, withAskedApi } from '../../asked-api.ts';
 import { bootReport, enlist, facts } from '../../place.ts';
 import { acceptRack } from '../../racks/rack-place.ts';
-import { type Answered, type AskedApi, type CallerName, withAskedApi } from '../asked-api.ts';
 
 export type Fields = Readonly<Record<string, string | readonly string[]>>;
 

@@ -1,12 +1,12 @@
 // The API of a region for tests, asked by an administrator, by two users, by a machine and by nobody.
 
-import { createApiKey } from '../../../src/region/accounts/accounts.ts';
-import type { RegionConfig } from '../../../src/region/config.ts';
-import { buildApp, makeContext } from '../../../src/region/http/server.ts';
-import type { RegionOptions } from '../../../src/region/region.ts';
-import { authorizationOf } from '../../support/oauth.ts';
-import { addAdmin, hashOnce } from '../accounts/administrator.ts';
-import { makeRegion, type RegionPlace } from '../place.ts';
+import { createApiKey } from '../../src/region/accounts/accounts.ts';
+import type { RegionConfig } from '../../src/region/config.ts';
+import { buildApp, makeContext } from '../../src/region/http/server.ts';
+import type { RegionOptions } from '../../src/region/region.ts';
+import { authorizationOf } from '../support/oauth.ts';
+import { addAdmin, hashOnce } from './accounts/administrator.ts';
+import { makeRegion, type RegionPlace } from './place.ts';
 
 export const CALLERS = ['admin', 'alice', 'bob'] as const;
 export type CallerName = (typeof CALLERS)[number] | 'nobody';
