@@ -18,13 +18,16 @@ const END_MS_MAX = 20_000;
 
 /** A test that starts a process in a session of its own, and then cannot notice anything. */
 const BUSY = `
-import { spawn, spawnSync } from 'node:child_process';
-import { renameSync, writeFileSync } from 'node:fs';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';
 
 test('it is busy', () => {
   const { TMPDIR, RACKBOOT_TEST_MEMORY, STARTED } = process.env;
   for (const place of [TMPDIR, RACKBOOT_TEST_MEMORY]) if (place !== undefined) writeFileSync(place + '/left', 'left');
+  mkdirSync(TMPDIR + '/mounted');
+  execFileSync('mount', ['-t', 'tmpfs', 'rackboot-busy', TMPDIR + '/mounted']);
+  execFileSync('ip', ['netns', 'add', 'rb-busy-' + process.pid]);
   spawn('sleep', ['600'], { detached: true, stdio: 'ignore' });
   writeFileSync(STARTED + '.part', RACKBOOT_TEST_MEMORY ?? '');
   renameSync(STARTED + '.part', STARTED);
@@ -32,7 +35,7 @@ test('it is busy', () => {
 });
 `;
 
-describe('a run of tests that is killed', { skip: missing('linux') }, () => {
+describe('a run of tests that is killed', { skip: missing('linux', 'root', 'mount', 'ip') }, () => {
   let directory = '';
   let run: ChildProcess;
   const scratch = (): string => join(directory, 'scratch');
@@ -63,7 +66,10 @@ describe('a run of tests that is killed', { skip: missing('linux') }, () => {
   /** Waits until nothing is left of the run. */
   const gone = (): Promise<true> =>
     eventuallyWithin(END_MS_MAX, 'nothing is left', () => {
-      const isLeft = processesOfRun(directory).length > 0 || readdirSync(scratch()).length > 0;
+      const isMounted = readFileSync('/proc/self/mounts', 'utf8').includes(`${scratch()}/`);
+      const names = existsSync('/run/netns') ? readdirSync('/run/netns') : [];
+      const isNamed = names.some((name) => name.startsWith('rb-busy-'));
+      const isLeft = isMounted || isNamed || processesOfRun(directory).length > 0 || readdirSync(scratch()).length > 0;
       return isLeft || (memory() !== '' && existsSync(memory())) ? undefined : true;
     });
 

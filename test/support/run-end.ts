@@ -3,11 +3,13 @@
 //
 // 1. Each directory of a run names the run's process, with the time when that process started, because the system gives a number again. A
 //    directory that names none, or the process of another namespace, is left alone.
-// 2. A killed server leaves shared memory, so servers end before the tests that started them. The tests are stopped until then: one of them
+// 2. What tests mounted below a directory of the run is unmounted, and the network namespaces named after one of its processes are removed
+//    (`rb-NAME-PID`).
+// 3. A killed server leaves shared memory, so servers end before the tests that started them. The tests are stopped until then: one of them
 //    may begin another server.
 
 import { spawn, spawnSync } from 'node:child_process';
-import { lstatSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, lstatSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { endServersIn } from './postgres-end.ts';
 import { isNode, kill, killBelow, processesOfRun, startOf } from './process-tree.ts';
@@ -17,6 +19,8 @@ export const PLACE_PREFIX = 'rt-';
 const PLACE = /\/rt-\w{6}$/;
 /** In each directory of a run, with the run's process. */
 const OWNER_FILE = '.run';
+/** Where ip-netns(8) keeps the names of network namespaces. */
+const NAMESPACES = '/run/netns';
 /** How long killed processes are waited for, in rounds and in milliseconds of each. */
 const ROUNDS_MAX = 200;
 const ROUND_MS = 10;
@@ -67,19 +71,41 @@ export function endDeadRuns(parent: string): void {
 export function endRun(scratch: string, places: readonly string[]): void {
   for (const pid of processesOfRun(scratch)) if (isNode(pid)) kill(pid, 'SIGSTOP');
   for (const place of places) endServersIn(place);
+  const killed = new Set<number>();
   const nobody = new Int32Array(new SharedArrayBuffer(4));
   for (let round = 0; round < ROUNDS_MAX; round += 1) {
     const left = processesOfRun(scratch);
     if (left.length === 0) break;
     for (const pid of left) {
+      killed.add(pid);
       killBelow(pid);
       kill(pid);
     }
     Atomics.wait(nobody, 0, 0, ROUND_MS);
   }
   for (const place of places) endServersIn(place);
-  // Never what is mounted below it.
+  unmountBelow(places);
+  removeNamespaces(killed);
+  // Never what could not be unmounted.
   spawnSync('rm', ['-rf', '--one-file-system', ...places]);
+}
+
+function unmountBelow(places: readonly string[]): void {
+  const mounted = readFileSync('/proc/self/mounts', 'utf8')
+    .split('\n')
+    .map((line) => line.split(' ', 2)[1] ?? '')
+    .filter((at) => places.some((place) => at.startsWith(`${place}/`)));
+  // The deepest first.
+  for (const at of mounted.toReversed()) spawnSync('umount', ['--lazy', at]);
+}
+
+/** Removes the network namespaces of processes, whose interfaces go with them. */
+function removeNamespaces(pids: ReadonlySet<number>): void {
+  if (!existsSync(NAMESPACES)) return;
+  for (const name of readdirSync(NAMESPACES)) {
+    const pid = /^rb-.*?-(\d+)(?:-|$)/.exec(name)?.[1];
+    if (pid !== undefined && pids.has(Number(pid))) spawnSync('ip', ['netns', 'delete', name]);
+  }
 }
 
 /** Starts the guard of this run, which outlives it only if it is killed. */

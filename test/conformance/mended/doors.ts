@@ -124,7 +124,7 @@ export const DOOR_POINTS: readonly MendedPoint[] = [
       {
         holds: 'The refusal says how to delete which.',
         tests: named('region/api/api.test.ts')(
-          'one key more than a user may have is refused with how to delete which, and every other key continues',
+          'a key beyond the bound of a user is refused with the command that deletes another, and every other key still works',
         ),
         breaks: swapIn('region/accounts/accounts.ts', [
           "unused: unused?.tokenKey ?? 'none'",
