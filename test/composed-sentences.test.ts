@@ -46,7 +46,7 @@ const EXCEPTIONS: Readonly<Record<string, string>> = {
   'region/records/lshw.ts': 'a document of lshw',
   'region/layout/ifupdown.ts': 'a file of ifupdown',
   'region/layout/netplan.ts': 'a file of netplan',
-  'region/api/disk-json.ts': "MAAS's texts of the use of a disk, which clients compare",
+  'region/api/json/disk-json.ts': "MAAS's texts of the use of a disk, which clients compare",
   'counted.ts': 'a list of names',
   'nearest-name.ts': 'a hint, for an error',
   'store/operations/region-machine-reads.ts': 'conditions of SQL',
@@ -54,8 +54,8 @@ const EXCEPTIONS: Readonly<Record<string, string>> = {
   'region/accounts/password-limits.ts': 'names of shared counters',
   'region/accounts/passwords.ts': 'names of shared counters',
   'region/racks/newcomers.ts': 'names of shared counters',
-  'region/api/script-operations.ts': "the API's document",
-  'region/api/area-operations.ts': "the API's document",
+  'region/api/scripts/script-operations.ts': "the API's document",
+  'region/api/areas/area-operations.ts': "the API's document",
   'region/http/description.ts': "the API's document",
 };
 

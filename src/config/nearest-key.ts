@@ -3,7 +3,7 @@
 
 import { INTERFACES_KEY } from '../machines/settings.ts';
 import { nearestName } from '../nearest-name.ts';
-import { CONFIG_NAMES } from '../region/api/maas-config-names.ts';
+import { CONFIG_NAMES } from '../region/api/site/maas-config-names.ts';
 import { keysAt } from './sibling-keys.ts';
 import { clusterInterfaceFields, writtenConfigSchema } from './written.ts';
 

@@ -5,7 +5,7 @@
 //
 // - its words, and those of its parameters, in `region/words/en/power.ts`;
 // - for its new result codes in `detail.ts`, their sentences in `region/words/en/power-details.ts`;
-// - names of new parameters in `region/records/power-parameters.ts` and `region/api/power-fields.ts`;
+// - names of new parameters in `region/records/power-parameters.ts` and `region/api/machines/power-fields.ts`;
 // - its row in docs/power.md.
 //
 // Nothing demands these:

@@ -23,7 +23,7 @@ import { decodeQcow2Header } from '../../src/images/qcow2/header.ts';
 import { decodeL1Table, decodeL2Table } from '../../src/images/qcow2/mapping.ts';
 import { ByteReader } from '../../src/net/byte-reader.ts';
 import { splitNetlink } from '../../src/net/netlink.ts';
-import { parseBody } from '../../src/region/api/form-body.ts';
+import { parseBody } from '../../src/region/api/call/form-body.ts';
 import { decodeSmbios } from '../../src/region/records/smbios.ts';
 import { decodeLeases } from '../../src/store/leases/lease-record.ts';
 import { LINKS, packet, pcap, pcapng } from '../capture/frames.ts';

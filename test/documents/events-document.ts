@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { EVENT_KINDS } from '../../src/daemon/rack/event-kinds.ts';
 import { DHCP_REFUSALS } from '../../src/dhcp/events/refusals.ts';
 import { RACK_ERROR_CODES } from '../../src/errors.ts';
-import { REFUSALS } from '../../src/region/api/refusal-status.ts';
+import { REFUSALS } from '../../src/region/api/call/refusal-status.ts';
 import { FILE_REASONS, HTTP_REASONS, REGION_REASONS, TFTP_REASONS } from '../../src/region/words/en/file-reasons.ts';
 import { ALLOCATION_REASONS } from '../../src/region/words/en/rack-dhcp.ts';
 import { PURPOSE_SENTENCES } from '../../src/region/words/en/rack-files.ts';

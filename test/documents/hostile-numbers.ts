@@ -155,7 +155,7 @@ export const STATED: readonly Stated[] = [
     'tftp/blind-blocks.ts NETWORK_BLIND_BLOCKS perSecond',
   ],
   ['A body of JSON holds at most {} values', 'region/records/text-json.ts JSON_VALUES_MAX'],
-  ['No body holds more than {} parameters', 'region/api/form-body.ts FIELDS_MAX'],
+  ['No body holds more than {} parameters', 'region/api/call/form-body.ts FIELDS_MAX'],
   ['with at most {} disks: the first ones', 'region/records/bounded-facts.ts DISKS_KEPT_MAX'],
   ['The session ends {} hours after', ['region/page/sessions.ts SESSION_IDLE_MS', 3_600_000]],
   ['sent a form, after {} days in any case', ['region/page/sessions.ts SESSION_MS_MAX', 86_400_000]],

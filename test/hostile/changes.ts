@@ -237,7 +237,7 @@ export const NO_PROVEN_MACHINE_GIVES_WAY = of('region/identity/new-machines.ts',
   'return undefined;',
 ]);
 /** Machines report from any network. */
-export const REPORTS_FROM_ANYWHERE = of('region/api/caller.ts', [
+export const REPORTS_FROM_ANYWHERE = of('region/api/call/caller.ts', [
   'return config.managedNetworks.some((network) => networkContains(network, address)) || racks.serves(address);',
   'return true;',
 ]);

@@ -7,7 +7,7 @@ import { systemClock } from '../../src/clock.ts';
 import { settingsRules } from '../../src/config/settings-rules.ts';
 import { parseNetwork } from '../../src/net/address.ts';
 import { createApiKey } from '../../src/region/accounts/accounts.ts';
-import type { ApiProblem } from '../../src/region/api/problem.ts';
+import type { ApiProblem } from '../../src/region/api/call/problem.ts';
 import type { RegionConfig } from '../../src/region/config.ts';
 import type { RegionApi } from '../../src/region/http/listening.ts';
 import { startApi } from '../../src/region/http/server.ts';

@@ -13,7 +13,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { formatIpv4, formatMac, ipv4, mac } from '../../src/net/address.ts';
 import { createApiKey } from '../../src/region/accounts/accounts.ts';
-import { LIST_CHUNK } from '../../src/region/api/machine-list.ts';
+import { LIST_CHUNK } from '../../src/region/api/machines/machine-list.ts';
 import { OPERATIONS } from '../../src/region/api/operations.ts';
 import { REPORTS_AT_ONCE } from '../../src/region/http/rack-batch.ts';
 import { buildApp, makeContext } from '../../src/region/http/server.ts';

@@ -2,8 +2,8 @@
 
 import type { FastifyInstance } from 'fastify';
 import type { Clock } from '../../src/clock.ts';
-import { bodyOf } from '../../src/region/api/answer.ts';
-import { REFUSALS } from '../../src/region/api/refusal-status.ts';
+import { bodyOf } from '../../src/region/api/call/answer.ts';
+import { REFUSALS } from '../../src/region/api/call/refusal-status.ts';
 import type { RegionConfig } from '../../src/region/config.ts';
 import { answerLink, type LinkRequest as RegionRequest } from '../../src/region/http/link.ts';
 import { buildApp, makeContext } from '../../src/region/http/server.ts';

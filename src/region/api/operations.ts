@@ -3,12 +3,13 @@
 //
 // 1. Version, path, method and op together name at most one operation.
 //
-// A new operation is a call of `defineOperation` in the file of its group, and a new group has a place in OPERATIONS; `login-operations.ts` is a
-// short model, and `machine-calls.ts` has the parts that operations on machines share. The head of `operation.ts` says which operations need
-// `ownTransaction: true`. The description and a command of `rackboot` (`cli/operations/`) follow from the table. Then:
+// A new operation is a call of `defineOperation` in the file of its group, and a new group has a place in OPERATIONS. A short model is
+// `people/login-operations.ts`; `machines/machine-calls.ts` has the parts that operations on machines share. The head of
+// `call/operation.ts` says which operations need `ownTransaction: true`. The description and a command of `rackboot` (`cli/operations/`)
+// follow from the table. Then:
 //
 // - a new code of a refusal needs its sentence in `region/words/en/`; a new name needs its meaning in `reasons.ts` there, and its status in
-//   `refusal-status.ts`;
+//   `call/refusal-status.ts`;
 // - an operation that changes something needs a test that names its `op` (`test/region/api/tested-operations.test.ts`);
 // - each parameter needs a trial in `test/region/api/sent/`, which sends it and reads it back (`test/region/api/sent-parameters.test.ts`);
 // - `test/region/api/rights-api.test.ts` calls it as each kind of caller, and `test/region/statements.test.ts` counts the statements of a GET;
@@ -16,52 +17,52 @@
 
 import { z } from 'zod';
 import { cleanText } from '../../clean-text.ts';
-import { ACCOUNT_OPERATIONS } from './account-operations.ts';
-import { ALLOCATE_OPERATIONS } from './allocate-operation.ts';
-import { type Answer, json, NO_MACHINE, refuse, refuseField, refuseUnmanaged } from './answer.ts';
-import { AREA_OPERATIONS } from './area-operations.ts';
-import { BLOCK_DEVICE_OPERATIONS } from './block-device-operations.ts';
-import { BOOT_RESOURCE_OPERATIONS } from './boot-resource-operations.ts';
-import { BOOT_SOURCE_OPERATIONS } from './boot-source-operations.ts';
-import { BOOT_UPLOAD_OPERATIONS } from './boot-upload-operations.ts';
-import { DETAILS_OPERATIONS } from './details-operation.ts';
-import { DEVICE_OPERATIONS } from './device-operations.ts';
-import { DISCOVERY_OPERATIONS } from './discovery-operations.ts';
-import { DNSRESOURCE_OPERATIONS } from './dnsresource-operations.ts';
-import { DOMAIN_OPERATIONS } from './domain-operations.ts';
-import { ENLISTMENT_OPERATIONS } from './enlistment-operations.ts';
-import { EVENT_OPERATIONS } from './event-operations.ts';
-import { FABRIC_OPERATIONS } from './fabric-operations.ts';
-import { FILE_OPERATIONS } from './file-operations.ts';
-import { type Fields, findNul } from './form-body.ts';
-import { IDENTITY_OPERATIONS } from './identity-operations.ts';
-import { INTERFACE_OPERATIONS } from './interface-operations.ts';
-import { IPADDRESS_OPERATIONS } from './ipaddress-operations.ts';
-import { IPRANGE_OPERATIONS } from './iprange-operations.ts';
-import { LAYOUT_OPERATIONS } from './layout-operations.ts';
-import { LIFE_OPERATIONS } from './life-operations.ts';
-import { LOGIN_OPERATIONS } from './login-operations.ts';
-import { MACHINE_OPERATIONS } from './machine-operations.ts';
-import { NETWORK_OPERATIONS } from './network-operations.ts';
-import { NODE_INTERFACE_CHANGE_OPERATIONS } from './node-interface-change-operations.ts';
-import { NODE_INTERFACE_OPERATIONS } from './node-interface-operations.ts';
-import type { ApiCall } from './operation.ts';
-import { type ApiVersion, defineOperation, type Method, type Operation } from './operation.ts';
-import { OWNERSHIP_OPERATIONS } from './ownership-operations.ts';
-import { POWER_OPERATIONS } from './power-operations.ts';
-import { refuseUnmatched, tagged } from './preconditions.ts';
-import { RACK_OPERATIONS } from './rack-operations.ts';
-import { RESULT_OPERATIONS } from './result-operations.ts';
-import { ROUTE_OPERATIONS } from './route-operations.ts';
-import { SCRIPT_OPERATIONS } from './script-operations.ts';
-import { SETTINGS_OPERATIONS } from './settings-operations.ts';
-import { SPACE_OPERATIONS } from './space-operations.ts';
-import { SSHKEY_OPERATIONS } from './sshkey-operations.ts';
-import { STORAGE_OPERATIONS } from './storage-operations.ts';
-import { SUBNET_OPERATIONS } from './subnet-operations.ts';
-import { SUBNET_USE_OPERATIONS } from './subnet-use-operations.ts';
-import { TAG_OPERATIONS } from './tag-operations.ts';
-import { USER_OPERATIONS } from './user-operations.ts';
+import { AREA_OPERATIONS } from './areas/area-operations.ts';
+import { type Answer, json, NO_MACHINE, refuse, refuseField, refuseUnmanaged } from './call/answer.ts';
+import { type Fields, findNul } from './call/form-body.ts';
+import type { ApiCall } from './call/operation.ts';
+import { type ApiVersion, defineOperation, type Method, type Operation } from './call/operation.ts';
+import { refuseUnmatched, tagged } from './call/preconditions.ts';
+import { BOOT_RESOURCE_OPERATIONS } from './images/boot-resource-operations.ts';
+import { BOOT_SOURCE_OPERATIONS } from './images/boot-source-operations.ts';
+import { BOOT_UPLOAD_OPERATIONS } from './images/boot-upload-operations.ts';
+import { BLOCK_DEVICE_OPERATIONS } from './layout/block-device-operations.ts';
+import { LAYOUT_OPERATIONS } from './layout/layout-operations.ts';
+import { NODE_INTERFACE_CHANGE_OPERATIONS } from './layout/node-interface-change-operations.ts';
+import { NODE_INTERFACE_OPERATIONS } from './layout/node-interface-operations.ts';
+import { STORAGE_OPERATIONS } from './layout/storage-operations.ts';
+import { ALLOCATE_OPERATIONS } from './machines/allocate-operation.ts';
+import { DETAILS_OPERATIONS } from './machines/details-operation.ts';
+import { DEVICE_OPERATIONS } from './machines/device-operations.ts';
+import { ENLISTMENT_OPERATIONS } from './machines/enlistment-operations.ts';
+import { IDENTITY_OPERATIONS } from './machines/identity-operations.ts';
+import { LIFE_OPERATIONS } from './machines/life-operations.ts';
+import { MACHINE_OPERATIONS } from './machines/machine-operations.ts';
+import { OWNERSHIP_OPERATIONS } from './machines/ownership-operations.ts';
+import { POWER_OPERATIONS } from './machines/power-operations.ts';
+import { TAG_OPERATIONS } from './machines/tag-operations.ts';
+import { DNSRESOURCE_OPERATIONS } from './names/dnsresource-operations.ts';
+import { DOMAIN_OPERATIONS } from './names/domain-operations.ts';
+import { DISCOVERY_OPERATIONS } from './networks/discovery-operations.ts';
+import { FABRIC_OPERATIONS } from './networks/fabric-operations.ts';
+import { IPADDRESS_OPERATIONS } from './networks/ipaddress-operations.ts';
+import { IPRANGE_OPERATIONS } from './networks/iprange-operations.ts';
+import { NETWORK_OPERATIONS } from './networks/network-operations.ts';
+import { ROUTE_OPERATIONS } from './networks/route-operations.ts';
+import { SPACE_OPERATIONS } from './networks/space-operations.ts';
+import { SUBNET_OPERATIONS } from './networks/subnet-operations.ts';
+import { SUBNET_USE_OPERATIONS } from './networks/subnet-use-operations.ts';
+import { ACCOUNT_OPERATIONS } from './people/account-operations.ts';
+import { FILE_OPERATIONS } from './people/file-operations.ts';
+import { LOGIN_OPERATIONS } from './people/login-operations.ts';
+import { SSHKEY_OPERATIONS } from './people/sshkey-operations.ts';
+import { USER_OPERATIONS } from './people/user-operations.ts';
+import { INTERFACE_OPERATIONS } from './racks/interface-operations.ts';
+import { RACK_OPERATIONS } from './racks/rack-operations.ts';
+import { RESULT_OPERATIONS } from './scripts/result-operations.ts';
+import { SCRIPT_OPERATIONS } from './scripts/script-operations.ts';
+import { EVENT_OPERATIONS } from './site/event-operations.ts';
+import { SETTINGS_OPERATIONS } from './site/settings-operations.ts';
 
 /** The MAAS release whose API 2.0 is implemented; clients compare it with the release they need. */
 const SPOKEN_RELEASE = '2.9.0';

@@ -6,8 +6,8 @@
 
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import { type Answer, fieldsOf, refuse, refuseFields, refuseFor, refuseUnmanaged } from '../api/answer.ts';
-import type { Caller, Peer } from '../api/caller.ts';
+import { type Answer, fieldsOf, refuse, refuseFields, refuseFor, refuseUnmanaged } from '../api/call/answer.ts';
+import type { Caller, Peer } from '../api/call/caller.ts';
 import type { BootProof } from '../identity/boot-token.ts';
 import { MachineAgent } from '../life/machine-agent.ts';
 import { SIGNAL_STATUSES } from '../life/signal.ts';

@@ -6,7 +6,7 @@
 // 1. `hash` changes with the description. Every answer carries it, and clients compare the two.
 
 import { createHash } from 'node:crypto';
-import type { ApiVersion, Operation } from '../api/operation.ts';
+import type { ApiVersion, Operation } from '../api/call/operation.ts';
 import { OPERATIONS } from '../api/operations.ts';
 
 const CRUD = { POST: 'create', GET: 'read', PUT: 'update', DELETE: 'delete' } as const;

@@ -12,9 +12,9 @@ import { newUuid } from '../../clock.ts';
 import { BodyPlaces, clientOf } from '../../net/shares/body-places.ts';
 import { type ConnectionRefusal, ConnectionShares } from '../../net/shares/connection-shares.ts';
 import { EventSampler } from '../../rate-limit.ts';
-import { type Answer, refuse } from '../api/answer.ts';
-import { factsOf, findPeer } from '../api/caller.ts';
-import type { ApiProblem } from '../api/problem.ts';
+import { type Answer, refuse } from '../api/call/answer.ts';
+import { factsOf, findPeer } from '../api/call/caller.ts';
+import type { ApiProblem } from '../api/call/problem.ts';
 import type { Region } from '../region.ts';
 
 /**

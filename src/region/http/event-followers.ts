@@ -12,9 +12,9 @@
 import type { Instant, Timer } from '../../clock.ts';
 import { isStoreUnavailable } from '../../errors.ts';
 import { FairShares } from '../../net/shares/fair-shares.ts';
-import type { EventFollowing } from '../api/answer.ts';
-import { PIECE_IDS } from '../api/event-pieces.ts';
-import { type EventPlace, formatEventPlace, idAt } from '../api/event-place.ts';
+import type { EventFollowing } from '../api/call/answer.ts';
+import { type EventPlace, formatEventPlace, idAt } from '../api/call/event-place.ts';
+import { PIECE_IDS } from '../api/site/event-pieces.ts';
 import type { EventRange } from '../records/event-range.ts';
 import type { Region } from '../region.ts';
 import { beginPiece, type PlaceHolder, userOf } from '../shares/long-work.ts';

@@ -9,7 +9,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { chooseRange } from '../../net/byte-range.ts';
 import { FairShares } from '../../net/shares/fair-shares.ts';
-import { type Answer, refuse } from '../api/answer.ts';
+import { type Answer, refuse } from '../api/call/answer.ts';
 import type { StreamedFile } from '../images/boot-images.ts';
 import type { Region } from '../region.ts';
 import type { Identified } from './agent-routes.ts';

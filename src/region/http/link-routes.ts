@@ -5,7 +5,7 @@
 
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { STATE_CHANGES_IM } from '../../machines/desired-state.ts';
-import { type Answer, refuse } from '../api/answer.ts';
+import { type Answer, refuse } from '../api/call/answer.ts';
 import { BATCH_VALUES_MAX, HEARTBEAT_VALUES_MAX } from '../racks/rack-news.ts';
 import { LINK_VERSION, type Rack } from '../records/rack.ts';
 import { parseJson } from '../records/text-json.ts';

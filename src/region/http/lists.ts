@@ -6,7 +6,7 @@
 
 import { Readable } from 'node:stream';
 import type { Clock } from '../../clock.ts';
-import { JsonText, type ListToSend } from '../api/answer.ts';
+import { JsonText, type ListToSend } from '../api/call/answer.ts';
 import { beginPiece, LongWork, type PlaceHolder } from '../shares/long-work.ts';
 
 /**

@@ -16,9 +16,9 @@
 
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Rate } from '../../rate-limit.ts';
-import { type Answer, type Refusal, refuse, refuseField, refuseFor, refuseUnmanaged } from '../api/answer.ts';
-import type { Peer } from '../api/caller.ts';
-import { type Fields, parseBody, queryOf } from '../api/form-body.ts';
+import { type Answer, type Refusal, refuse, refuseField, refuseFor, refuseUnmanaged } from '../api/call/answer.ts';
+import type { Peer } from '../api/call/caller.ts';
+import { type Fields, parseBody, queryOf } from '../api/call/form-body.ts';
 import type { BootProof } from '../identity/boot-token.ts';
 import type { PreseedSurroundings } from '../metadata/machine-preseeds.ts';
 import type { MetadataService } from '../metadata/metadata-service.ts';

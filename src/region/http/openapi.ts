@@ -8,7 +8,7 @@
 // 2. Parameters are texts on the wire. The schema of a parameter describes its text; a parameter with several values may be repeated.
 
 import { z } from 'zod';
-import type { ApiVersion, Method, Operation } from '../api/operation.ts';
+import type { ApiVersion, Method, Operation } from '../api/call/operation.ts';
 import { OPERATIONS } from '../api/operations.ts';
 
 type Json = Readonly<Record<string, unknown>>;

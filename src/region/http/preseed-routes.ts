@@ -14,7 +14,7 @@ import {
   refuseField,
   refuseFields,
   refuseFor,
-} from '../api/answer.ts';
+} from '../api/call/answer.ts';
 import type { MetadataService } from '../metadata/metadata-service.ts';
 import { namesOf, renderPreseed, renderText } from '../preseed/preseed.ts';
 import { PURPOSES, type Purpose, STAND_IN } from '../preseed/request.ts';

@@ -9,7 +9,7 @@ import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from
 import { cleanText } from '../../clean-text.ts';
 import { newUuid } from '../../clock.ts';
 import { errorText, isStoreUnavailable, RackError } from '../../errors.ts';
-import { type Answer, type Refusal, refuse, refuseField, refuseFor } from '../api/answer.ts';
+import { type Answer, type Refusal, refuse, refuseField, refuseFor } from '../api/call/answer.ts';
 import {
   factsOf,
   findCaller,
@@ -18,12 +18,12 @@ import {
   type Peer,
   shownOutage,
   withVouchedBoot,
-} from '../api/caller.ts';
-import { EVENT_PLACE } from '../api/event-place.ts';
-import { type Fields, type ParsedFields, queryOf } from '../api/form-body.ts';
-import type { ApiVersion, Operation } from '../api/operation.ts';
+} from '../api/call/caller.ts';
+import { EVENT_PLACE } from '../api/call/event-place.ts';
+import { type Fields, type ParsedFields, queryOf } from '../api/call/form-body.ts';
+import type { ApiVersion, Operation } from '../api/call/operation.ts';
+import type { ApiProblem } from '../api/call/problem.ts';
 import { API_VERSIONS, operationsByPath, runOperation } from '../api/operations.ts';
-import type { ApiProblem } from '../api/problem.ts';
 import type { MetadataService } from '../metadata/metadata-service.ts';
 import type { PageGuard } from '../page/guard.ts';
 import { addPageRoutes, looksForPage, sendAwayPage, sendUnknownPage, showsPages } from '../page/routes.ts';

@@ -8,9 +8,9 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { FastifyReply } from 'fastify';
 import { STATE_CHANGES_IM } from '../../machines/desired-state.ts';
 import type { DesiredState, RackMachine, StateChanges } from '../../machines/machine.ts';
-import type { EventFollowing, ListToSend } from '../api/answer.ts';
-import { type Answer, bodyOf, refuse } from '../api/answer.ts';
-import { REFUSALS } from '../api/refusal-status.ts';
+import type { EventFollowing, ListToSend } from '../api/call/answer.ts';
+import { type Answer, bodyOf, refuse } from '../api/call/answer.ts';
+import { REFUSALS } from '../api/call/refusal-status.ts';
 import type { EventFollowers } from './event-followers.ts';
 import type { Lists } from './lists.ts';
 

@@ -17,9 +17,9 @@ import { type CertificatePair, secureContextOf } from '../../files/certificate.t
 import { socketRefusal } from '../../files/socket-refusal.ts';
 import { REQUEST_MS_MAX } from '../../net/shares/body-places.ts';
 import { EventSampler } from '../../rate-limit.ts';
-import { refuse } from '../api/answer.ts';
-import { noteOperatorRequest } from '../api/caller.ts';
-import type { ApiProblem } from '../api/problem.ts';
+import { refuse } from '../api/call/answer.ts';
+import { noteOperatorRequest } from '../api/call/caller.ts';
+import type { ApiProblem } from '../api/call/problem.ts';
 import { OPERATOR_SOCKET, RACK_SOCKET, type RegionConfig } from '../config.ts';
 import { MetadataService } from '../metadata/metadata-service.ts';
 import { PageGuard } from '../page/guard.ts';

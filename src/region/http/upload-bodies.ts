@@ -10,11 +10,11 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { RackError } from '../../errors.ts';
 import type { WholeFile } from '../../images/uploads/upload-part.ts';
-import { type Answer, refuseFor } from '../api/answer.ts';
-import { CONTENT_FIELD, CREATE_PATH, PIECE_PATH } from '../api/boot-upload-operations.ts';
-import type { Fields } from '../api/form-body.ts';
-import { readStreamedForm } from '../api/form-stream.ts';
-import type { ApiCall } from '../api/operation.ts';
+import { type Answer, refuseFor } from '../api/call/answer.ts';
+import type { Fields } from '../api/call/form-body.ts';
+import { readStreamedForm } from '../api/call/form-stream.ts';
+import type { ApiCall } from '../api/call/operation.ts';
+import { CONTENT_FIELD, CREATE_PATH, PIECE_PATH } from '../api/images/boot-upload-operations.ts';
 import type { Uploads } from '../images/uploads.ts';
 import type { Identified } from './agent-routes.ts';
 

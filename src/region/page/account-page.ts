@@ -4,7 +4,7 @@
 
 import { createHash } from 'node:crypto';
 import { type Html, html } from '../../html.ts';
-import { refuseField } from '../api/answer.ts';
+import { refuseField } from '../api/call/answer.ts';
 import type { SshKey } from '../records/life-store.ts';
 import { formatAge } from '../words/quantity.ts';
 import { words } from '../words/text.ts';

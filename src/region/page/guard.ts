@@ -12,7 +12,7 @@ import { BoundedMap } from '../../bounded-map.ts';
 import { type Instant, later } from '../../clock.ts';
 import { RateLimit } from '../../rate-limit.ts';
 import type { PasswordExcess } from '../accounts/password-limits.ts';
-import type { Peer } from '../api/caller.ts';
+import type { Peer } from '../api/call/caller.ts';
 import type { User } from '../records/user.ts';
 import type { Region } from '../region.ts';
 

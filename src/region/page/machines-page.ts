@@ -3,7 +3,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { type Html, html, nothing } from '../../html.ts';
 import { formatMac } from '../../net/address.ts';
-import { readEvents } from '../api/event-pieces.ts';
+import { readEvents } from '../api/site/event-pieces.ts';
 import { whereabouts } from '../life/whereabouts.ts';
 import type { Machine } from '../records/machine.ts';
 import type { MachineEvent } from '../records/machine-event.ts';

@@ -3,11 +3,11 @@
 // 1. A visitor may only look: every change needs a signed-in person.
 
 import type { Html } from '../../html.ts';
-import type { Answer, Refusal } from '../api/answer.ts';
-import { bodyOf, refuse } from '../api/answer.ts';
-import type { Peer } from '../api/caller.ts';
-import type { Fields } from '../api/form-body.ts';
-import type { Method } from '../api/operation.ts';
+import type { Answer, Refusal } from '../api/call/answer.ts';
+import { bodyOf, refuse } from '../api/call/answer.ts';
+import type { Peer } from '../api/call/caller.ts';
+import type { Fields } from '../api/call/form-body.ts';
+import type { Method } from '../api/call/operation.ts';
 import { OPERATIONS, runOperation } from '../api/operations.ts';
 import type { Machine } from '../records/machine.ts';
 import type { Region } from '../region.ts';

@@ -6,7 +6,7 @@ import fc from 'fast-check';
 import { requestOf } from '../../../src/cli/clients/call.ts';
 import { type Action, nounOf, nounsOf, usageOf, withOther } from '../../../src/cli/clients/description.ts';
 import { encodeMultipart } from '../../../src/cli/clients/multipart.ts';
-import { parseBody } from '../../../src/region/api/form-body.ts';
+import { parseBody } from '../../../src/region/api/call/form-body.ts';
 
 const action = (method: Action['method'], op: string | null, path: string): Action => ({
   ...{ name: 'act', method, op, path, doc: 'Do it.\n\n:param ip: An address.' },

@@ -9,7 +9,7 @@ import { after, test } from 'node:test';
 import type { Action } from '../../../src/cli/clients/description.ts';
 import type { RegionAnswer, RegionRequest } from '../../../src/cli/clients/region-request.ts';
 import { uploadNamed } from '../../../src/cli/clients/upload-call.ts';
-import { parseBody } from '../../../src/region/api/form-body.ts';
+import { parseBody } from '../../../src/region/api/call/form-body.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'rackboot-upload-'));
 after(() => rmSync(directory, { recursive: true }));

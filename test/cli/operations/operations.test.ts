@@ -18,7 +18,7 @@ import { systemClock } from '../../../src/clock.ts';
 import { CONTROL_SOCKET } from '../../../src/http/config.ts';
 import { NAMED_COMMANDS } from '../../../src/named-commands.ts';
 import { createApiKey } from '../../../src/region/accounts/accounts.ts';
-import { parseBody } from '../../../src/region/api/form-body.ts';
+import { parseBody } from '../../../src/region/api/call/form-body.ts';
 import { OPERATIONS } from '../../../src/region/api/operations.ts';
 import { type LiveRegion, startRegion } from '../../region/live.ts';
 import { missing } from '../../support/needs.ts';

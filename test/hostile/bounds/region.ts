@@ -240,7 +240,7 @@ export const REGION_BOUNDS: readonly HeldBound[] = [
     test: 'region/http/lists.test.ts',
   },
   {
-    at: 'region/api/machine-texts.ts TEXTS_BYTES_MAX',
+    at: 'region/api/json/machine-texts.ts TEXTS_BYTES_MAX',
     what: 'bytes of the texts of machines that are kept for the next list of them',
     whoCanFill: `${USER}: the machines of the region that it may list`,
     whatOthersNotice: 'nothing: a machine without a kept text is read, and its text is made',

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
-import { PIECE_IDS, readEvents } from '../../../src/region/api/event-pieces.ts';
+import { PIECE_IDS, readEvents } from '../../../src/region/api/site/event-pieces.ts';
 import type { EventFilter } from '../../../src/region/records/filters.ts';
 import { REGION_FILE } from '../../../src/store/region/region-schema.ts';
 import { makeRegion } from '../place.ts';

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { PIECE_IDS } from '../../../src/region/api/event-pieces.ts';
+import { PIECE_IDS } from '../../../src/region/api/site/event-pieces.ts';
 import { buildApp, makeContext } from '../../../src/region/http/server.ts';
 import type { EventFilter } from '../../../src/region/records/filters.ts';
 import { CONTROL_SECRET, makeRegion } from '../place.ts';

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { FIELDS_MAX, type ParsedBody, parseBody, parseUrlEncoded } from '../../../src/region/api/form-body.ts';
+import { FIELDS_MAX, type ParsedBody, parseBody, parseUrlEncoded } from '../../../src/region/api/call/form-body.ts';
 import { sentenceOf } from '../../../src/region/words/refusal.ts';
 import { seededRandom } from '../../support/seeded-random.ts';
 

@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { test } from 'node:test';
-import { readStreamedForm } from '../../../src/region/api/form-stream.ts';
+import { readStreamedForm } from '../../../src/region/api/call/form-stream.ts';
 
 const TYPE = 'multipart/form-data; boundary="b-1"';
 const FILE = Buffer.from('\r\n--b-\r\nthe content\n--b\r\n\r\n');

@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { resolveFile } from '../../../src/config/resolve-file.ts';
 import type { Settings } from '../../../src/machines/settings.ts';
-import { CONFIG_NAMES } from '../../../src/region/api/maas-config-names.ts';
+import { CONFIG_NAMES } from '../../../src/region/api/site/maas-config-names.ts';
 import { type AskedApi, withAskedApi } from '../asked-api.ts';
 import { enlist, report } from '../place.ts';
 

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { z } from 'zod';
 import { createApiKey } from '../../../src/region/accounts/accounts.ts';
-import { KEPT_MS, MachineTexts, TEXTS_BYTES_MAX } from '../../../src/region/api/machine-texts.ts';
+import { KEPT_MS, MachineTexts, TEXTS_BYTES_MAX } from '../../../src/region/api/json/machine-texts.ts';
 import { buildApp, makeContext } from '../../../src/region/http/server.ts';
 import { whereabouts } from '../../../src/region/life/whereabouts.ts';
 import type { MachineFields } from '../../../src/region/records/machine.ts';

@@ -107,7 +107,8 @@ async function withClient(work: (client: Client) => Promise<void>): Promise<void
 
 test('every parameter of every driver may be given alone', () => {
   const known: ReadonlySet<string> = new Set(POWER_PARAMETER_NAMES);
-  const places = 'src/region/records/power-parameters.ts (POWER_PARAMETER_NAMES) and src/region/api/power-fields.ts';
+  const places =
+    'src/region/records/power-parameters.ts (POWER_PARAMETER_NAMES) and src/region/api/machines/power-fields.ts';
   for (const { name: driver, parameters } of POWER_DRIVERS)
     for (const { name } of parameters)
       assert.ok(known.has(name), `driver ${driver}, parameter ${name}: add it to ${places}`);

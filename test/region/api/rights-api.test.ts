@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createApiKey } from '../../../src/region/accounts/accounts.ts';
-import type { Operation } from '../../../src/region/api/operation.ts';
+import type { Operation } from '../../../src/region/api/call/operation.ts';
 import { OPERATIONS } from '../../../src/region/api/operations.ts';
 import { buildApp, makeContext } from '../../../src/region/http/server.ts';
 import { authorizationOf } from '../../support/oauth.ts';

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Operation } from '../../../src/region/api/operation.ts';
+import type { Operation } from '../../../src/region/api/call/operation.ts';
 import { OPERATIONS } from '../../../src/region/api/operations.ts';
 import type { Answered, AskedApi } from '../asked-api.ts';
 import { machine, titlesOf, withSite } from './sent/trial.ts';

@@ -3,9 +3,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { z } from 'zod';
-import { json } from '../../../src/region/api/answer.ts';
-import type { Peer } from '../../../src/region/api/caller.ts';
-import { type ApiCall, defineOperation } from '../../../src/region/api/operation.ts';
+import { json } from '../../../src/region/api/call/answer.ts';
+import type { Peer } from '../../../src/region/api/call/caller.ts';
+import { type ApiCall, defineOperation } from '../../../src/region/api/call/operation.ts';
 import { OPERATIONS, runOperation } from '../../../src/region/api/operations.ts';
 import { makeRegion } from '../place.ts';
 

@@ -151,7 +151,7 @@ for (const [name, from, fields, origin] of DOORS) {
 test('a remote rack says where a request arrived, with its own key', () =>
   withRegion(async ({ region }) => {
     await acceptRack(region);
-    const { findPeer } = await import('../../../src/region/api/caller.ts');
+    const { findPeer } = await import('../../../src/region/api/call/caller.ts');
     const header = (fields: Readonly<Record<string, string>>) => (name: string) => fields[name];
     const said = { 'x-forwarded-for': '10.50.0.20', 'x-rackboot-local': '10.50.0.1:5248' };
     const peerOf = (key: string) =>

@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import { verbatim } from '../../../src/html.ts';
 import { ipv4 } from '../../../src/net/address.ts';
 import { PASSWORD_MIN } from '../../../src/region/accounts/accounts.ts';
-import { type FieldWords, refuseFields } from '../../../src/region/api/answer.ts';
+import { type FieldWords, refuseFields } from '../../../src/region/api/call/answer.ts';
 import { CHOICES_SHOWN_MAX, choiceField, newPasswordFields } from '../../../src/region/page/forms.ts';
 import { PAGES } from '../../../src/region/page/pages.ts';
 import { renderSignIn } from '../../../src/region/page/parts.ts';

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
-import { findPeer } from '../../../src/region/api/caller.ts';
+import { findPeer } from '../../../src/region/api/call/caller.ts';
 import { PageGuard, REMEMBERED_MAX, REMEMBERED_RATE } from '../../../src/region/page/guard.ts';
 import { type RegionPlace, withRegion } from '../place.ts';
 

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { z } from 'zod';
 import { mac } from '../../../src/net/address.ts';
-import { bodyOf, JsonText, type ListToSend } from '../../../src/region/api/answer.ts';
+import { bodyOf, JsonText, type ListToSend } from '../../../src/region/api/call/answer.ts';
 import { PAGE_MACHINES_MAX } from '../../../src/region/page/machine-filters.ts';
 import { renderPage } from '../../../src/region/page/machines-page.ts';
 import { operate } from '../../../src/region/page/view.ts';

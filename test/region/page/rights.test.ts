@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { POWER_DRIVERS } from '../../../src/power/drivers.ts';
 import { createApiKey, hashPassword } from '../../../src/region/accounts/accounts.ts';
-import type { Method } from '../../../src/region/api/operation.ts';
+import type { Method } from '../../../src/region/api/call/operation.ts';
 import { OPERATIONS } from '../../../src/region/api/operations.ts';
 import { buildApp, makeContext } from '../../../src/region/http/server.ts';
 import { cookieName } from '../../../src/region/page/login.ts';

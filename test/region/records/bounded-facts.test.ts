@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { lastingText, machineJson, movingText, workAtMs } from '../../../src/region/api/machine-json.ts';
+import { lastingText, machineJson, movingText, workAtMs } from '../../../src/region/api/json/machine-json.ts';
 import { whereabouts } from '../../../src/region/life/whereabouts.ts';
 import { DISKS_KEPT_MAX, FACTS_BYTES_MAX } from '../../../src/region/records/bounded-facts.ts';
 import {

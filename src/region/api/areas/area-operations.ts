@@ -1,0 +1,208 @@
+// Zones and pools: create, list, change and delete them, and move machines and racks to a zone.
+//
+// Sources: MAAS's `zones/` (by name), `resourcepools/` and `resourcepool/ID/`, which gomaasapi calls `pools/`; `nodes/?op=set_zone`.
+//
+// 1. The default zone and pool cannot be changed or deleted. When another one is deleted, its machines and racks move to the default one.
+
+import { z } from 'zod';
+import { AREAS_MAX, type Area, type AreaKind, isAreaName, type WrittenArea } from '../../records/area.ts';
+import type { ZoneMembers } from '../../records/area-store.ts';
+import type { BootChange } from '../../records/event-params.ts';
+import type { NewMachineEvent } from '../../records/machine-event.ts';
+import { cleanWords } from '../../records/text-json.ts';
+import { type Answer, json, type Refusal, refuse, refuseField } from '../call/answer.ts';
+import {
+  type ApiCall,
+  type ApiVersion,
+  defineOperation,
+  eventBy,
+  nothing,
+  type Operation,
+  value,
+  values,
+} from '../call/operation.ts';
+import { poolJson, zoneJson } from '../json/area-json.ts';
+import { chooseArea, listAreas } from './chosen-areas.ts';
+
+const DESCRIPTION_MAX = 1000;
+const MEMBERS_MAX = 1000;
+
+const description = value(z.string().max(DESCRIPTION_MAX)).optional().describe('Its purpose.');
+const newArea = z.object({
+  name: value(z.string().max(256)).describe('1 to 64 letters, digits, - and _, with spaces between them.'),
+  description,
+});
+const changedArea = z.object({ name: value(z.string().max(256)).optional().describe('Its new name.'), description });
+
+const areaJson = (call: ApiCall, kind: AreaKind, area: Area): Record<string, unknown> =>
+  kind === 'zone' ? zoneJson(call.version, area) : poolJson(area);
+
+const changeEvent = (call: ApiCall, area: AreaKind, name: string, change: BootChange): NewMachineEvent =>
+  eventBy(call, 'ZONES', { code: 'area-changed', params: { area, name, change } });
+
+/** The zone with the name, or the pool with the id, in the path; or the refusal. */
+async function areaOf(call: ApiCall, kind: AreaKind): Promise<Area | Refusal> {
+  const { name, id } = call.path;
+  const found = (await listAreas(call, kind)).find((area) =>
+    kind === 'zone' ? area.name === name : String(area.id) === id,
+  );
+  return found ?? refuse('not-found.area', { area: kind });
+}
+
+/** The area in the path if it may be changed, or the refusal; the default zone and the default pool are refused. */
+async function changeable(call: ApiCall, kind: AreaKind): Promise<Area | Refusal> {
+  const area = await areaOf(call, kind);
+  return !('kind' in area) && area.id === 0 ? refuse('bad-request.default-area', { area: kind }) : area;
+}
+
+/** The fields to store, or the refusal. */
+function written(
+  { name, description: said }: z.output<typeof changedArea>,
+  before: WrittenArea,
+): WrittenArea | Refusal {
+  const given = name ?? before.name;
+  if (!isAreaName(given)) return refuseField('name', 'field.area-name');
+  return { name: given, description: said === undefined ? before.description : cleanWords(said, DESCRIPTION_MAX) };
+}
+
+const refuseTaken = (area: AreaKind): Refusal => refuseField('name', 'field.area-exists', { area });
+
+async function add(call: ApiCall, kind: AreaKind, given: z.output<typeof newArea>): Promise<Answer> {
+  const area = written(given, { name: given.name, description: '' });
+  if ('kind' in area) return area;
+  const added = await call.region.store.areas.add(kind, area, changeEvent(call, kind, area.name, 'added'));
+  if (added === 'exists') return refuseTaken(kind);
+  if (added === 'limit') return refuseField('name', 'field.areas-limit', { area: kind, max: AREAS_MAX });
+  return json(areaJson(call, kind, added));
+}
+
+async function change(call: ApiCall, kind: AreaKind, given: z.output<typeof changedArea>): Promise<Answer> {
+  const before = await changeable(call, kind);
+  if ('kind' in before) return before;
+  const next = written(given, before);
+  if ('kind' in next) return next;
+  const area = { ...next, id: before.id };
+  const outcome = await call.region.store.areas.change(kind, area, changeEvent(call, kind, before.name, 'changed'));
+  if (outcome === 'exists') return refuseTaken(kind);
+  return outcome === 'not-found' ? refuse('not-found.area', { area: kind }) : json(areaJson(call, kind, area));
+}
+
+async function remove(call: ApiCall, kind: AreaKind): Promise<Answer> {
+  const before = await changeable(call, kind);
+  if ('kind' in before) return before;
+  const event = changeEvent(call, kind, before.name, 'removed');
+  if (!(await call.region.store.areas.remove(kind, before.id, event))) return refuse('not-found.area', { area: kind });
+  await readRacks(call);
+  return { kind: 'empty' };
+}
+
+/** Reads the racks again, whose zones have changed, once that is stored. */
+const readRacks = ({ region }: ApiCall): Promise<void> => region.store.afterCommit(() => region.racks.refresh());
+
+/** Moves machines and racks to a zone. */
+export async function moveToZone(
+  call: ApiCall,
+  zone: { readonly id: number; readonly name: string },
+  members: ZoneMembers,
+): Promise<void> {
+  const event = eventBy(call, 'ZONES', { code: 'zone-set', params: { zone: zone.name } });
+  await call.region.store.areas.moveToZone(zone.id, members, event);
+  if (members.rackUuids.length > 0) await readRacks(call);
+}
+
+const placement = z.object({
+  zone: value(z.string().max(256)).describe('The name of the zone.'),
+  nodes: values(MEMBERS_MAX).describe('System ids of machines, and of racks.'),
+});
+
+async function setZone(call: ApiCall, given: z.output<typeof placement>): Promise<Answer> {
+  const chosen = await chooseArea(call, 'zone', given.zone);
+  if ('kind' in chosen) return chosen;
+  if (chosen.id === undefined) return refuseField('zone', 'field.required');
+  const { store, racks } = call.region;
+  const named = [...new Set(given.nodes)];
+  const systemIds = (await store.outlineMachines(named)).map(({ systemId }) => systemId);
+  const rackUuids = racks.list().flatMap(({ uuid }) => (named.includes(uuid) ? [uuid] : []));
+  const known = new Set([...systemIds, ...rackUuids]);
+  const missing = named.filter((id) => !known.has(id));
+  if (missing.length > 0) return refuse('bad-request.machines', { systemIds: cleanWords(missing.join(', '), 200) });
+  await moveToZone(call, { id: chosen.id, name: given.zone }, { systemIds, rackUuids });
+  return { kind: 'empty' };
+}
+
+/** The paths and groups of one kind, all of which work alike. */
+interface AreaPaths {
+  readonly kind: AreaKind;
+  readonly versions: readonly ApiVersion[];
+  readonly many: { readonly path: string; readonly handler: string };
+  readonly one: { readonly path: string; readonly handler: string };
+}
+
+const PATHS: readonly AreaPaths[] = [
+  {
+    ...{ kind: 'zone', versions: ['1.0', '2.0'] },
+    many: { path: 'zones', handler: 'ZonesHandler' },
+    one: { path: 'zones/{name}', handler: 'ZoneHandler' },
+  },
+  {
+    ...{ kind: 'pool', versions: ['2.0'] },
+    many: { path: 'resourcepools', handler: 'ResourcePoolsHandler' },
+    one: { path: 'resourcepool/{id}', handler: 'ResourcePoolHandler' },
+  },
+  {
+    ...{ kind: 'pool', versions: ['2.0'] },
+    many: { path: 'pools', handler: 'PoolsHandler' },
+    one: { path: 'pools/{id}', handler: 'PoolHandler' },
+  },
+];
+
+function operationsOf({ kind, versions, many, one }: AreaPaths): readonly Operation[] {
+  return [
+    defineOperation({
+      ...{ ...many, versions, method: 'GET', access: 'user', doc: `List ${kind}s.`, parameters: nothing },
+      run: async (call) => json((await listAreas(call, kind)).map((area) => areaJson(call, kind, area))),
+    }),
+    defineOperation({
+      ...{ ...many, versions, method: 'POST', access: 'admin', doc: `Create a ${kind}.`, parameters: newArea },
+      run: (call, given) => add(call, kind, given),
+    }),
+    defineOperation({
+      ...{ ...one, versions, method: 'GET', access: 'user', doc: `Read one ${kind}.`, parameters: nothing },
+      async run(call) {
+        const area = await areaOf(call, kind);
+        return 'kind' in area ? area : json(areaJson(call, kind, area));
+      },
+    }),
+    defineOperation({
+      ...{ ...one, versions, method: 'PUT', access: 'admin', parameters: changedArea },
+      doc: `Change a ${kind}. The default ${kind} cannot be changed.`,
+      run: (call, given) => change(call, kind, given),
+    }),
+    defineOperation({
+      ...{ ...one, versions, method: 'DELETE', access: 'admin', parameters: nothing },
+      doc: `Delete a ${kind}. Its machines move to the default ${kind}, which cannot be deleted.`,
+      run: (call) => remove(call, kind),
+    }),
+  ];
+}
+
+const setZones = [
+  { versions: ['1.0', '2.0'], path: 'nodes', handler: 'NodesHandler' },
+  { versions: ['2.0'], path: 'machines', handler: 'MachinesHandler' },
+] as const;
+
+/** `zones/`, `resourcepools/`, `pools/`, and `set_zone`. */
+export const AREA_OPERATIONS: readonly Operation[] = [
+  ...PATHS.flatMap(operationsOf),
+  ...setZones.map((place) =>
+    defineOperation({
+      ...place,
+      method: 'POST',
+      op: 'set_zone',
+      access: 'admin',
+      doc: 'Move machines and racks to a zone: all of them, or none.',
+      parameters: placement,
+      run: setZone,
+    }),
+  ),
+];

@@ -1,0 +1,70 @@
+// The zones and pools that parameters name.
+
+import { nearestName } from '../../../nearest-name.ts';
+import { type Area, type AreaKind, DEFAULT_AREAS } from '../../records/area.ts';
+import { cleanWords } from '../../records/text-json.ts';
+import { allOf, isRefusal, type Refusal, refuseField } from '../call/answer.ts';
+import type { ApiCall } from '../call/operation.ts';
+
+/** Every zone, or every pool, the default one first. */
+export const listAreas = async (call: Pick<ApiCall, 'region'>, kind: AreaKind): Promise<readonly Area[]> => [
+  DEFAULT_AREAS[kind],
+  ...(await call.region.store.areas.list(kind)),
+];
+
+/** The zones or pools with these names, or a refusal. @param field the parameter @param names `undefined`: none are asked for */
+export async function chooseAreas(
+  call: Pick<ApiCall, 'region'>,
+  kind: AreaKind,
+  field: string,
+  names: readonly string[] | undefined,
+): Promise<readonly number[] | undefined | Refusal> {
+  if (names === undefined) return undefined;
+  const areas = await listAreas(call, kind);
+  const ids: number[] = [];
+  for (const name of names) {
+    const found = areas.find((area) => area.name === name);
+    if (found === undefined) return refuseField(field, 'field.area', unknownArea(kind, name, areas));
+    ids.push(found.id);
+  }
+  return ids;
+}
+
+/** The parameters of the sentence for a name that no zone or pool has. */
+function unknownArea(kind: AreaKind, name: string, areas: readonly Area[]) {
+  const meant = nearestName(
+    name,
+    areas.map((area) => area.name),
+  );
+  return { kind, name: cleanWords(name, 64), meant };
+}
+
+/** The id of the one zone or pool with this name, or a refusal. @param name `undefined`, or empty: none is asked for */
+export async function chooseArea(
+  call: Pick<ApiCall, 'region'>,
+  kind: AreaKind,
+  name: string | undefined,
+): Promise<{ readonly id: number | undefined } | Refusal> {
+  const chosen = await chooseAreas(call, kind, kind, name === undefined || name === '' ? undefined : [name]);
+  return isRefusal(chosen) ? chosen : { id: chosen?.[0] };
+}
+
+/** The ids of the zone and the pool that parameters name. An absent member: none is asked for. */
+interface ChosenPlace {
+  readonly zoneId?: number;
+  readonly poolId?: number;
+}
+
+/** The zone and the pool in the parameters, or a refusal of those that do not exist. */
+export async function choosePlace(
+  call: Pick<ApiCall, 'region'>,
+  given: { readonly zone?: string | undefined; readonly pool?: string | undefined },
+): Promise<ChosenPlace | Refusal> {
+  const chosen = allOf(await chooseArea(call, 'zone', given.zone), await chooseArea(call, 'pool', given.pool));
+  if (isRefusal(chosen)) return chosen;
+  const [zone, pool] = chosen;
+  return {
+    ...(zone.id === undefined ? {} : { zoneId: zone.id }),
+    ...(pool.id === undefined ? {} : { poolId: pool.id }),
+  };
+}

@@ -1,0 +1,149 @@
+// The answer of an operation before it becomes HTTP. Every refusal has a name, which is counted and sent in a header.
+//
+// Sources: the status codes and plain-text bodies that MAAS's clients expect; RFC 9110 §15.
+//
+// 1. A refusal says in words what is wrong and what to do; `bodyOf` makes the sentences, which clients show to users unchanged.
+
+import type { z } from 'zod';
+import type { StateUpdate } from '../../racks/state-update.ts';
+import type { EventFilter } from '../../records/filters.ts';
+import type { MachineEvent } from '../../records/machine-event.ts';
+import {
+  type PlainCode,
+  type RefusalCode,
+  type RefusalName,
+  type RefusalParams,
+  type RefusalWord,
+  refusal,
+  sentenceOf,
+  wordOfIssue,
+} from '../../words/refusal.ts';
+import type { EventPlace } from './event-place.ts';
+
+interface NamedRefusal {
+  readonly kind: 'refusal';
+  readonly name: RefusalName;
+  /** Further headers: `Allow`, `Retry-After`, `WWW-Authenticate`. */
+  readonly headers?: Readonly<Record<string, string>> | undefined;
+}
+
+/** The problems of each field. */
+export type FieldWords = Readonly<Record<string, readonly RefusalWord[]>>;
+
+/** A refusal with its reasons: one, or one for each of several machines, or lists of them by field. */
+export type Refusal =
+  | (NamedRefusal & { readonly words: readonly RefusalWord[]; readonly fields?: undefined })
+  | (NamedRefusal & { readonly words?: undefined; readonly fields: FieldWords });
+
+const NOTHING = Buffer.alloc(0);
+
+/** An entry that is JSON text already: a text, and its continuation in bytes of UTF-8. */
+export class JsonText {
+  readonly text: string;
+  readonly rest: Buffer;
+
+  constructor(text: string, rest: Buffer = NOTHING) {
+    this.text = text;
+    this.rest = rest;
+  }
+}
+
+/** A list to send: values, or their JSON text. An `undefined` entry was examined and left out. */
+export interface ListToSend {
+  /** `username address` of the caller. */
+  readonly holder: string;
+  readonly entries: AsyncIterator<unknown, void>;
+}
+
+/** A request to follow the log. */
+export interface EventFollowing {
+  /** The user who follows, and the client's address. */
+  readonly username: string;
+  readonly address: string;
+  readonly filter: Omit<EventFilter, 'after' | 'before' | 'limit'>;
+  /** Start after this event; `undefined`: start now. */
+  readonly after: EventPlace | undefined;
+  readonly render: (event: MachineEvent) => unknown;
+  /** False once its key or its account has been removed. */
+  readonly isAllowed: () => Promise<boolean>;
+}
+
+export type Answer =
+  /** `tag`: its entity tag (`preconditions.ts`); `undefined`: it has none. */
+  | { readonly kind: 'json'; readonly value: unknown; readonly status: 200 | 201 | 202; readonly tag?: string }
+  | { readonly kind: 'text'; readonly text: string | Buffer; readonly contentType: string }
+  | ({ readonly kind: 'list' } & ListToSend)
+  /** The desired state of a rack, with its entity tag. */
+  | StateUpdate
+  /** A stream of the event log as it grows. */
+  | { readonly kind: 'follow'; readonly following: EventFollowing }
+  | { readonly kind: 'empty' }
+  | Refusal;
+
+export const json = (value: unknown, status: 200 | 201 | 202 = 200): Answer => ({ kind: 'json', value, status });
+
+/** Refuses for reasons that were found elsewhere; the first gives the name. */
+export const refuseFor = (
+  reasons: readonly [RefusalWord, ...RefusalWord[]],
+  headers?: Refusal['headers'],
+): Refusal => ({
+  kind: 'refusal',
+  name: reasons[0].name,
+  words: reasons,
+  ...(headers === undefined ? {} : { headers }),
+});
+
+type AnyParams = RefusalParams[RefusalCode];
+
+export function refuse(code: PlainCode, params?: undefined, headers?: Refusal['headers']): Refusal;
+export function refuse<C extends RefusalCode>(code: C, params: RefusalParams[C], headers?: Refusal['headers']): Refusal;
+/** Refuses for one reason. */
+export function refuse(code: RefusalCode, params: AnyParams = {}, headers?: Refusal['headers']): Refusal {
+  return refuseFor([refusal(code, params)], headers);
+}
+
+/** A refusal by field. */
+export const refuseFields = (fields: FieldWords, name: RefusalName = 'invalid-parameters'): Refusal => ({
+  kind: 'refusal',
+  name,
+  fields,
+});
+
+export function refuseField(field: string, code: PlainCode): Refusal;
+export function refuseField<C extends RefusalCode>(field: string, code: C, params: RefusalParams[C]): Refusal;
+/** A refusal of one field. */
+export function refuseField(field: string, code: RefusalCode, params: AnyParams = {}): Refusal {
+  return refuseFields({ [field]: [refusal(code, params)] });
+}
+
+/** True if a refusal came instead of the requested value. */
+export const isRefusal = (one: unknown): one is Refusal =>
+  typeof one === 'object' && one !== null && 'kind' in one && one.kind === 'refusal';
+
+const hasNone = <T extends readonly unknown[]>(found: T): found is T & { [K in keyof T]: Exclude<T[K], Refusal> } =>
+  !found.some(isRefusal);
+
+/** All values, if none is a refusal; otherwise one refusal of all refused fields. A refusal that names no field takes precedence. */
+export function allOf<T extends readonly unknown[]>(...found: T) {
+  if (hasNone(found)) return found;
+  const refusals = found.filter(isRefusal);
+  const [first] = refusals;
+  const plain = refusals.find(({ fields }) => fields === undefined);
+  return plain ?? refuseFields(Object.assign({}, ...refusals.map(({ fields }) => fields)), first?.name);
+}
+
+/** The problems that a schema found WITH_INPUT, by field. */
+export const fieldsOf = ({ issues }: z.ZodError): FieldWords =>
+  Object.fromEntries(issues.map((issue) => [issue.path.join('.'), [wordOfIssue(issue)]]));
+
+/** The refusal of a path that names no machine. */
+export const NO_MACHINE: Refusal = refuse('not-found.machine');
+
+/** The refusal of a caller without credentials whose address is in no managed network. */
+export const refuseUnmanaged = (address: string): Refusal => refuse('not-from-here', { address });
+
+/** A refusal in sentences: plain text, or the messages of each field. */
+export const bodyOf = ({ words, fields }: Refusal): string | Readonly<Record<string, readonly string[]>> =>
+  fields === undefined
+    ? words.map((word) => sentenceOf(word)).join('\n')
+    : Object.fromEntries(Object.entries(fields).map(([field, list]) => [field, list.map((word) => sentenceOf(word))]));

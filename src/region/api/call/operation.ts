@@ -1,0 +1,151 @@
+// The definition of an API operation. Routes, checks and the description for clients are all made from the one table of operations
+// (`operations.ts`, whose head lists the steps to add one).
+//
+// 1. An operation that changes something is one transaction, which waits only for the store. An operation makes its own transactions
+//    (`ownTransaction: true`) if it also hashes a password, waits for something outside the store, answers with what the region keeps in
+//    memory of its change, or undoes its change and then says why.
+// 2. Parameters that an operation does not name are ignored, because clients of other versions send them.
+
+import { z } from 'zod';
+import type { WholeFile } from '../../../images/uploads/upload-part.ts';
+import type { UploadPiece } from '../../images/uploads.ts';
+import type { Happening } from '../../records/event-params.ts';
+import type { NewMachineEvent } from '../../records/machine-event.ts';
+import { WITH_INPUT } from '../../records/schema-fault.ts';
+import type { Region } from '../../region.ts';
+import { type RefusalWord, refusal, wordOfIssue } from '../../words/refusal.ts';
+import { type Answer, refuseFields } from './answer.ts';
+import type { Caller, Peer } from './caller.ts';
+import type { Fields } from './form-body.ts';
+
+export type ApiVersion = '1.0' | '2.0';
+export type Method = 'GET' | 'POST' | 'PUT' | 'DELETE';
+
+/**
+ * The callers that may use an operation. Administrators may use every one.
+ * - `anyone`: every caller, from anywhere.
+ * - `managed`: users, and from a managed network also callers without credentials.
+ * - `machine`: users, and machines with their key. - `user`: users. - `admin`: administrators.
+ */
+type Access = 'anyone' | 'managed' | 'machine' | 'user' | 'admin';
+
+/** A request as an operation sees it. */
+export interface ApiCall {
+  readonly region: Region;
+  readonly version: ApiVersion;
+  /** The path segments by the `{name}` they stand for. */
+  readonly path: Readonly<Record<string, string>>;
+  readonly caller: Caller;
+  readonly peer: Peer;
+  /** The query as it was sent, for links to further pages. */
+  readonly query: Fields;
+  /** The file of a form, received already; `undefined`: it has none. */
+  readonly file?: WholeFile | undefined;
+  /** The body as a piece of an upload; `undefined`: it has none, or no announced length. `from`: its place, if the client says it. */
+  readonly piece?: (UploadPiece & { readonly from: number | 'unreadable' | undefined }) | undefined;
+  /** The bytes of the files in a multipart body, by field. */
+  readonly files?: ReadonlyMap<string, Buffer> | undefined;
+  /** The conditions of the request (`preconditions.ts`), as its headers have them. */
+  readonly conditions?: { readonly ifMatch?: string | undefined; readonly ifNoneMatch?: string | undefined };
+  /** True once the client has left. */
+  readonly hasLeft?: (() => boolean) | undefined;
+}
+
+/** The user who calls; empty for every other caller. */
+export const usernameOf = ({ caller }: ApiCall): string => (caller.kind === 'user' ? caller.username : '');
+
+/** The event of what this call does, in the name of its user. */
+export function eventBy(call: ApiCall, type: NewMachineEvent['type'], happening: Happening): NewMachineEvent {
+  return { type, ...happening, atMs: call.region.clock.wallTimeMs(), username: usernameOf(call) };
+}
+
+/** The id in a segment of a path or in a parameter. @param none the result for a text that is not an id; no row has this id */
+export const idIn = (text: string | undefined, none = 0): number =>
+  /^\d{1,15}$/.test(text ?? '') ? Number(text) : none;
+
+export interface Operation {
+  readonly versions: readonly ApiVersion[];
+  /** Below `/MAAS/api/<version>/`, without a leading or trailing slash; `{name}` stands for one segment. */
+  readonly path: string;
+  readonly method: Method;
+  /** `undefined` if the method alone selects the operation. */
+  readonly op: string | undefined;
+  /** The name of its group in the description: `MachinesHandler`. */
+  readonly handler: string;
+  readonly access: Access;
+  /** True if it makes its own transactions, for a reason of the file's head. */
+  readonly ownTransaction: boolean;
+  /** The effect, for users; then one `:param` line for each parameter. */
+  readonly doc: string;
+  /** The parameters that it takes, by name. */
+  readonly parameters: Readonly<Record<string, z.ZodType>>;
+  /** True if it takes parameters of every other name, too. */
+  readonly takesOthers?: boolean;
+  readonly run: (call: ApiCall, fields: Fields) => Answer | Promise<Answer>;
+}
+
+/** No parameters. */
+export const nothing = z.object({});
+
+/** The last value of a parameter, checked by a schema. */
+export function value<S extends z.ZodType<unknown, string | undefined>>(schema: S) {
+  return z
+    .array(z.string())
+    .transform((values) => values.at(-1))
+    .pipe(schema);
+}
+
+/** All values of a parameter, repeated or separated by commas. */
+export function values(countMax: number) {
+  return z
+    .array(z.string())
+    .transform((list) => list.flatMap((entry) => entry.split(',')).map((entry) => entry.trim()))
+    .transform((list) => list.filter((entry) => entry !== ''))
+    .pipe(z.array(z.string().max(300)).max(countMax));
+}
+
+/** Makes an operation from its description and its handler. */
+export function defineOperation<P extends z.ZodObject>(definition: {
+  readonly versions: readonly ApiVersion[];
+  readonly path: string;
+  readonly method: Method;
+  readonly op?: string | undefined;
+  readonly handler: string;
+  readonly access: Access;
+  readonly ownTransaction?: boolean;
+  readonly doc: string;
+  readonly parameters: P;
+  readonly run: (call: ApiCall, parameters: z.output<P>) => Answer | Promise<Answer>;
+}): Operation {
+  const shape: Record<string, z.core.$ZodType> = definition.parameters.shape;
+  const typed = Object.entries(shape).filter((entry): entry is [string, z.ZodType] => entry[1] instanceof z.ZodType);
+  const names = typed.map(([name]) => name);
+  const lines = typed.map(([name, { description }]) => `:param ${name}: ${description ?? ''}`);
+  return {
+    versions: definition.versions,
+    path: definition.path,
+    method: definition.method,
+    op: definition.op,
+    handler: definition.handler,
+    access: definition.access,
+    ownTransaction: definition.ownTransaction === true,
+    doc: [definition.doc, ...(lines.length === 0 ? [] : ['', ...lines])].join('\n'),
+    parameters: Object.fromEntries(typed),
+    run(call, fields) {
+      const given: Record<string, readonly string[]> = {};
+      for (const name of names) {
+        const list = fields.get(name);
+        if (list !== undefined) given[name] = list;
+      }
+      const checked = definition.parameters.safeParse(given, WITH_INPUT);
+      if (checked.success) return definition.run(call, checked.data);
+      const problems: Record<string, RefusalWord[]> = {};
+      for (const issue of checked.error.issues) {
+        const name = String(issue.path[0] ?? '');
+        problems[name] ??= [];
+        problems[name].push(given[name] === undefined ? refusal('field.required') : wordOfIssue(issue));
+      }
+      return refuseFields(problems);
+    },
+  };
+}

@@ -1,0 +1,305 @@
+// The boot images over the API: the stored images, the imports and uploads under way, and the import of the selections.
+//
+// Sources: MAAS 2.0 `boot-resources/` (import, stop_import, is_importing; id, name, type, architecture, sets with files); MAAS 1.4
+// `nodegroups/?op=import_boot_images` and `nodegroups/<uuid>/?op=report_download_progress`.
+//
+// 1. Users read; only administrators import, hold and delete.
+// 2. A request is stored before it is answered; then the importing process acts.
+
+import { z } from 'zod';
+import { CPUS } from '../../../boot/architectures.ts';
+import { cleanText } from '../../../clean-text.ts';
+import type { ListedResource } from '../../images/boot-images.ts';
+import type { ListedImage } from '../../life/deployment.ts';
+import type { ResourceWish } from '../../records/resource-wish.ts';
+import type { ImageUpload } from '../../records/upload-store.ts';
+import { importReasonText } from '../../words/text.ts';
+import { type Answer, json, refuse, refuseField } from '../call/answer.ts';
+import { type ApiCall, defineOperation, nothing, type Operation, usernameOf, value } from '../call/operation.ts';
+
+const KINDS: Readonly<Record<string, 'Synced' | 'Uploaded'>> = { synced: 'Synced', uploaded: 'Uploaded' };
+
+const text = (said: string): Answer => ({ kind: 'text', text: said, contentType: 'text/plain; charset=utf-8' });
+
+const kindOf = ({ images, progress, upload }: ListedResource): 'Synced' | 'Uploaded' =>
+  (progress !== undefined && upload === undefined) || images.some(({ origin }) => origin !== undefined)
+    ? 'Synced'
+    : 'Uploaded';
+
+const percent = (bytes: number, total: number | undefined): number =>
+  total === undefined || total === 0 ? 0 : Math.min(100, Math.floor((bytes / total) * 100));
+
+/** The percentage of the newest version that is there. */
+function progressOf({ isStored, progress }: ListedResource): number {
+  if (progress === undefined || progress.state === 'done') return isStored ? 100 : 0;
+  return percent(progress.bytes, progress.total);
+}
+
+/** The current state of the import; our own fields. */
+function importJson({ wish, progress }: ListedResource): Record<string, unknown> | null {
+  if (progress === undefined) return null;
+  const { state, source, serial, bytes, total, bytesPerSecond, reason, nextMs } = progress;
+  const left = total === undefined || !bytesPerSecond ? null : Math.ceil((total - bytes) / bytesPerSecond);
+  return {
+    ...{ state, wanted: wish, source, serial: serial ?? null, bytes, total: total ?? null },
+    bytes_per_second: bytesPerSecond ?? null,
+    seconds_left: left,
+    reason: reason === undefined ? null : importReasonText(reason),
+    next_try: nextMs === undefined ? null : new Date(nextMs).toISOString(),
+  };
+}
+
+function resourceJson(call: ApiCall, resource: ListedResource): Record<string, unknown> {
+  const { id, name, images, isStored, progress } = resource;
+  const [os = '', release = '', architecture = '', subarchitecture = '', label = ''] = name.split('/');
+  return {
+    id,
+    name: `${os}/${release}`,
+    type: kindOf(resource),
+    architecture: `${architecture}/${subarchitecture}`,
+    subarches: subarchitecture,
+    label,
+    title: images[0]?.title || (progress?.title ?? ''),
+    complete: isStored,
+    progress: progressOf(resource),
+    import: importJson(resource),
+    resource_uri: `/MAAS/api/${call.version}/boot-resources/${id}/`,
+  };
+}
+
+const setJson = ({ serial, label, bytes, sha256 }: ListedImage): Record<string, unknown> => ({
+  version: serial,
+  label,
+  size: bytes,
+  complete: true,
+  files: {
+    'root-dd': { filename: 'root-dd', filetype: 'root-dd', size: bytes, sha256, complete: true },
+  },
+});
+
+/** The version under upload, and the URL for its next piece. It gets its version number with the last piece. */
+function uploadedSet(
+  call: ApiCall,
+  { id: resourceId, images }: ListedResource,
+  upload: ImageUpload,
+): Record<string, unknown> {
+  const { id, name, bytes: size, received, sha256, fileType, reason, createdMs } = upload;
+  const day = new Date(createdMs).toISOString().slice(0, 10).replaceAll('-', '');
+  const version = images.some(({ serial }) => serial === day) ? `${day}.${images.length}` : day;
+  const filename = fileType === 'squashfs' ? fileType : fileType.startsWith('t') ? `root-${fileType}` : 'root-dd';
+  const state = { complete: false, progress: percent(received, size) };
+  const isOpen = reason === undefined && received < size;
+  const uri = { upload_uri: `/MAAS/api/${call.version}/boot-resources/${resourceId}/upload/${id}/` };
+  const file = { filename, filetype: fileType, size, sha256, ...state, received, ...(isOpen ? uri : {}) };
+  return { [version]: { version, label: name.split('/')[4] ?? '', size, ...state, files: { [filename]: file } } };
+}
+
+/** The version under import, or stored by another process only; none if this host has it. */
+function comingSet(call: ApiCall, resource: ListedResource): Record<string, unknown> {
+  const { name, images, isStored, progress, upload } = resource;
+  if (upload !== undefined) return uploadedSet(call, resource, upload);
+  const serial = progress?.serial;
+  if (progress === undefined || serial === undefined || images.some((image) => image.serial === serial)) return {};
+  const size = progress.total ?? 0;
+  const complete = isStored && progress.state === 'done';
+  const file = { filename: 'root-dd', filetype: 'root-dd', size, sha256: '', complete };
+  const files = { 'root-dd': { ...file, progress: complete ? 100 : percent(progress.bytes, progress.total) } };
+  return { [serial]: { version: serial, label: name.split('/')[4] ?? '', size, complete, files } };
+}
+
+export const wholeJson = (call: ApiCall, resource: ListedResource): Record<string, unknown> => ({
+  ...resourceJson(call, resource),
+  sets: {
+    ...Object.fromEntries(resource.images.map((image) => [image.serial, setJson(image)])),
+    ...comingSet(call, resource),
+  },
+});
+
+async function list(call: ApiCall, { type }: { readonly type?: string | undefined }): Promise<Answer> {
+  const kind = type === undefined || type === '' ? undefined : KINDS[type.toLowerCase()];
+  if (type && kind === undefined) return refuseField('type', 'field.boot-kind');
+  const resources = await call.region.bootImages.listResources();
+  const wanted = resources.filter((resource) => kind === undefined || kindOf(resource) === kind);
+  return json(wanted.map((resource) => resourceJson(call, resource)));
+}
+
+async function withResource(
+  call: ApiCall,
+  run: (resource: ListedResource) => Answer | Promise<Answer>,
+): Promise<Answer> {
+  const { id = '' } = call.path;
+  const resource = (await call.region.bootImages.listResources()).find((one) => String(one.id) === id);
+  if (resource !== undefined) return await run(resource);
+  if (/^\d{1,15}$/.test(id)) await call.region.store.boot.check('boot_resource', Number(id));
+  return refuse('not-found.boot-resource', { id: id.slice(0, 64) });
+}
+
+const wish = (call: ApiCall, wanted: ResourceWish): Promise<Answer> =>
+  withResource(call, async (resource) => {
+    const { name, images, progress, upload } = resource;
+    if (upload !== undefined && wanted !== 'delete') return refuse('upload-conflict.wish');
+    // The next report would bring it back.
+    const isOfRacks = progress === undefined && images.every(({ isReported }) => isReported === true);
+    if (wanted === 'delete' && isOfRacks) return refuse('image-missing.of-racks', { image: name });
+    const isKnown = await call.region.bootImages.wish(resource, wanted, usernameOf(call));
+    if (!isKnown) return refuse('not-found.boot-resource', { id: String(resource.id) });
+    if (wanted === 'delete') return { kind: 'empty' };
+    return json(resourceJson(call, { ...resource, wish: wanted }));
+  });
+
+async function startImport(call: ApiCall): Promise<Answer> {
+  await call.region.bootImages.askImport(usernameOf(call));
+  return text('Import of boot resources started');
+}
+
+async function stopImport(call: ApiCall): Promise<Answer> {
+  await call.region.bootImages.stopImport(usernameOf(call));
+  return text('Import of boot resources is being stopped');
+}
+
+/** The installers that the racks can boot on a whole architecture. */
+const installersJson = ({ region }: ApiCall): readonly Record<string, unknown>[] =>
+  CPUS.flatMap((architecture) =>
+    (region.installers?.({ architecture, subarchitecture: 'generic' }) ?? []).map(({ os, release, title }) => ({
+      ...{ name: os === undefined ? release : `${os}/${release}`, osystem: os ?? null, release, title },
+      architecture: `${architecture}/generic`,
+    })),
+  );
+
+const uuidIn = ({ path, region }: ApiCall): string | undefined => region.settings.findRack(path.uuid ?? '');
+
+const noRack = (call: ApiCall): Answer => refuse('not-found.rack', { rack: (call.path.uuid ?? '').slice(0, 64) });
+
+const count = value(z.string().regex(/^\d{1,15}$/, 'field.not-a-number'));
+const report = z.object({
+  filename: value(z.string().min(1).max(1024)).describe('The file that the cluster downloads.'),
+  size: count.optional().describe('Its size, in bytes.'),
+  bytes_downloaded: count.optional().describe('How many of its bytes have arrived.'),
+  error: value(z.string().max(1024)).optional().describe('Why the download failed.'),
+});
+
+async function reportProgress(call: ApiCall, given: z.output<typeof report>): Promise<Answer> {
+  const { region } = call;
+  const uuid = uuidIn(call);
+  if (uuid === undefined) return noRack(call);
+  const { size = '0', bytes_downloaded: bytes = '0' } = given;
+  const [file, error] = [cleanText(given.filename), cleanText(given.error ?? '')];
+  const total = Number(size) === 0 ? {} : { total: Number(size) };
+  const report = { rack: uuid, file, bytes: Number(bytes), ...total, error };
+  await region.bootImages.noteDownload(report, region.racks.find(uuid)?.name ?? uuid, usernameOf(call));
+  return text('');
+}
+
+const many = { versions: ['1.0', '2.0'], path: 'boot-resources', handler: 'BootResourcesHandler' } as const;
+const one = { ...many, path: 'boot-resources/{id}', handler: 'BootResourceHandler' } as const;
+const groups = { versions: ['1.0'], path: 'nodegroups', handler: 'NodeGroupsHandler' } as const;
+const group = { ...groups, path: 'nodegroups/{uuid}', handler: 'NodeGroupHandler' } as const;
+const order = { method: 'POST', access: 'admin', parameters: nothing } as const;
+
+/** Operations on boot images. */
+export const BOOT_RESOURCE_OPERATIONS: readonly Operation[] = [
+  defineOperation({
+    ...many,
+    method: 'GET',
+    access: 'user',
+    doc: 'List the boot images that are stored, or being imported or uploaded.',
+    parameters: z.object({
+      type: value(z.string().max(16))
+        .optional()
+        .describe('Only images that were `synced` (imported) or `uploaded` (added by hand).'),
+    }),
+    run: list,
+  }),
+  defineOperation({
+    ...many,
+    method: 'GET',
+    op: 'is_importing',
+    access: 'user',
+    doc: 'Read whether images are being imported.',
+    parameters: nothing,
+    run: async (call) => json(await call.region.bootImages.isImporting()),
+  }),
+  defineOperation({
+    ...many,
+    method: 'GET',
+    op: 'list_installers',
+    access: 'user',
+    doc: 'List the installers in the boot tree, with their titles. None are listed while remote racks have trees of their own.',
+    parameters: nothing,
+    run: (call) => json(installersJson(call)),
+  }),
+  defineOperation({
+    ...many,
+    ...order,
+    op: 'import',
+    doc: 'Import the selected images of all sources now, including those whose import was cancelled.',
+    run: startImport,
+  }),
+  defineOperation({
+    ...many,
+    ...order,
+    op: 'stop_import',
+    doc: 'Stop the import. The next import continues from the bytes that have arrived.',
+    run: stopImport,
+  }),
+  defineOperation({
+    ...one,
+    method: 'GET',
+    access: 'user',
+    doc: 'Read a boot image, with its versions and files.',
+    parameters: nothing,
+    run: (call) => withResource(call, (resource) => json(wholeJson(call, resource))),
+  }),
+  defineOperation({
+    ...one,
+    method: 'DELETE',
+    access: 'admin',
+    doc: 'Delete a boot image. If a selection still includes it, the next import fetches it again.',
+    parameters: nothing,
+    run: (call) => wish(call, 'delete'),
+  }),
+  defineOperation({
+    ...one,
+    ...order,
+    op: 'pause',
+    doc: 'Pause the import of an image until it is resumed. The bytes that have arrived stay.',
+    run: (call) => wish(call, 'pause'),
+  }),
+  defineOperation({
+    ...one,
+    ...order,
+    op: 'resume',
+    doc: 'Resume the import of an image from the bytes that have arrived.',
+    run: (call) => wish(call, 'import'),
+  }),
+  defineOperation({
+    ...one,
+    ...order,
+    op: 'cancel',
+    doc: 'Cancel the import of an image until somebody requests an import.',
+    run: (call) => wish(call, 'cancel'),
+  }),
+  defineOperation({
+    ...groups,
+    ...order,
+    op: 'import_boot_images',
+    doc: 'Import the selected images of all sources now.',
+    run: startImport,
+  }),
+  defineOperation({
+    ...group,
+    ...order,
+    op: 'import_boot_images',
+    doc: 'Import the selected images of all sources now. The region imports, for all racks.',
+    run: (call) => (uuidIn(call) === undefined ? noRack(call) : startImport(call)),
+  }),
+  defineOperation({
+    ...group,
+    method: 'POST',
+    op: 'report_download_progress',
+    access: 'admin',
+    doc: "Report the progress of a rack's download. The rack, the page of images and the log show it.",
+    parameters: report,
+    run: reportProgress,
+  }),
+];

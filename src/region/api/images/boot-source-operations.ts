@@ -1,0 +1,369 @@
+// The sources of images over the API, and the selections among their images.
+//
+// Sources: MAAS 2.0 `boot-sources/`, `boot-sources/<id>/selections/`; the same in 1.0, also below `nodegroups/<uuid>/`.
+//
+// 1. A source that a file names is shown and has selections, but only the file changes it. The refusal names file and key.
+// 2. Only administrators may use these operations.
+
+import { z } from 'zod';
+import { isPrintable } from '../../../clean-text.ts';
+import { type RegionSource, sourceTitle } from '../../images/region-source.ts';
+import {
+  type BootSelection,
+  KEYRING_BYTES_MAX,
+  SELECTION_ENTRIES_MAX,
+  SELECTIONS_MAX,
+  SOURCES_MAX,
+  type WrittenBootSelection,
+  type WrittenBootSource,
+} from '../../records/boot-store.ts';
+import type { BootChange } from '../../records/event-params.ts';
+import { type Answer, allOf, isRefusal, json, type Refusal, refuse, refuseField } from '../call/answer.ts';
+import { maasTime } from '../call/maas-time.ts';
+import {
+  type ApiCall,
+  defineOperation,
+  idIn,
+  nothing,
+  type Operation,
+  usernameOf,
+  value,
+  values,
+} from '../call/operation.ts';
+import { flag, isTrue } from '../machines/machine-calls.ts';
+
+const URL_MAX = 1024;
+const FILE_MAX = 1024;
+
+/** The source with exactly MAAS's fields; API 1.0 omits the times. */
+function sourceJson({ version }: ApiCall, source: RegionSource): Record<string, unknown> {
+  const { id, url, keyringFilename, keyring, createdMs, updatedMs } = source;
+  const times = { created: maasTime(createdMs), updated: maasTime(updatedMs) };
+  return {
+    ...(version === '1.0' ? {} : times),
+    url,
+    keyring_filename: keyringFilename,
+    keyring_data: Buffer.from(keyring).toString('base64'),
+    id,
+    resource_uri: `/MAAS/api/${version}/boot-sources/${id}/`,
+  };
+}
+
+/** Our own fields, sent only on request. */
+function detailsJson(source: RegionSource): Record<string, unknown> {
+  const { images, pin } = source;
+  const pinnedBy = pin === undefined ? null : { file: pin.file, key: pin.key };
+  return { name: sourceTitle(source), title: images.title, kind: images.kind, pinned_by: pinnedBy };
+}
+
+const shownSource = (call: ApiCall, source: RegionSource, { details }: Detail): Record<string, unknown> => ({
+  ...sourceJson(call, source),
+  ...(isTrue(details) ? detailsJson(source) : {}),
+});
+
+function selectionJson(call: ApiCall, selection: BootSelection): Record<string, unknown> {
+  const { id, sourceId, os, release, arches, subarches, labels } = selection;
+  return {
+    ...{ os, release, arches, subarches, labels, id },
+    // MAAS 1.x does not have it.
+    ...(call.version === '1.0' ? {} : { boot_source_id: sourceId }),
+    resource_uri: `/MAAS/api/${call.version}/boot-sources/${sourceId}/selections/${id}/`,
+  };
+}
+
+/** The refusal if the path names a rack that does not exist (1.0). */
+function checkRack(call: ApiCall): Answer | undefined {
+  const { uuid } = call.path;
+  if (uuid === undefined || call.region.settings.findRack(uuid) !== undefined) return undefined;
+  return refuse('not-found.rack', { rack: uuid.slice(0, 64) });
+}
+
+/** Runs on the source in the path. */
+async function withSource(
+  call: ApiCall,
+  id: string | undefined,
+  run: (source: RegionSource) => Answer | Promise<Answer>,
+): Promise<Answer> {
+  const refused = checkRack(call);
+  if (refused !== undefined) return refused;
+  const source = await call.region.bootImages.findSource(idIn(id));
+  if (source !== undefined) return await run(source);
+  await call.region.store.boot.check('boot_source', idIn(id));
+  return refuse('not-found.boot-source', { id: (id ?? '').slice(0, 64) });
+}
+
+/** Runs on a source that the API may change. */
+const withOwnSource = (call: ApiCall, run: (source: RegionSource) => Promise<Answer>): Promise<Answer> =>
+  withSource(call, call.path.id, (source) =>
+    source.pin === undefined
+      ? run(source)
+      : refuse('setting-read-only.boot-source', { source: sourceTitle(source), ...source.pin }),
+  );
+
+const detail = z.object({
+  details: flag('True: also the name, title and kind of a source, and the file that pins it.'),
+});
+type Detail = z.output<typeof detail>;
+
+const sourceFields = z.object({
+  url: value(z.string().max(URL_MAX)).describe('The URL of a simplestreams site.'),
+  keyring_filename: value(z.string().max(FILE_MAX))
+    .optional()
+    .describe('The path of its OpenPGP keys on the region’s host.'),
+  keyring_data: value(z.string().max(KEYRING_BYTES_MAX * 2))
+    .optional()
+    .describe('Its OpenPGP keys: a file, in armor, or in Base64.'),
+});
+const changedSource = sourceFields.extend({ url: sourceFields.shape.url.optional().describe('Its new URL.') });
+type GivenSource = z.output<typeof changedSource>;
+
+function parseUrl(text: string): string | undefined {
+  const url = URL.parse(text);
+  const isUsable = url !== null && /^https?:$/.test(url.protocol) && url.username === '' && url.password === '';
+  return isUsable && isPrintable(text) && !text.includes(' ') ? text : undefined;
+}
+
+/** Keys in armor or Base64; undefined: neither, or too many. */
+function parseKeyring(text: string): Uint8Array | undefined {
+  const trimmed = text.trim();
+  const isBase64 = /^[A-Za-z0-9+/\s]*={0,2}$/.test(trimmed);
+  if (!isBase64 && !trimmed.startsWith('-----BEGIN PGP')) return undefined;
+  const bytes = Buffer.from(trimmed, isBase64 ? 'base64' : 'utf8');
+  return bytes.length <= KEYRING_BYTES_MAX ? bytes : undefined;
+}
+
+/** The source made from the parameters and the source before, if any; or a refusal. Keys of one kind replace those of the other. */
+function sourceOf(
+  call: ApiCall,
+  given: GivenSource,
+  before: WrittenBootSource | undefined,
+): WrittenBootSource | Refusal {
+  const file = given.keyring_filename?.trim() ?? '';
+  const data = given.keyring_data?.trim() ?? '';
+  const isPath = file === '' || (file.startsWith('/') && isPrintable(file));
+  const found = allOf(
+    parseUrl(given.url ?? before?.url ?? '') ?? refuseField('url', 'field.boot-url'),
+    file !== '' && data !== ''
+      ? refuseField('keyring_data', 'field.keyring-both')
+      : (parseKeyring(data) ?? refuseField('keyring_data', 'field.keyring-data', { max: KEYRING_BYTES_MAX })),
+    isPath ? undefined : refuseField('keyring_filename', 'field.keyring-file'),
+  );
+  if (isRefusal(found)) return found;
+  const [url, keyring] = found;
+  const updatedMs = call.region.clock.wallTimeMs();
+  if (file !== '' || data !== '') return { url, keyringFilename: file, keyring, updatedMs };
+  if (before === undefined) return refuseField('keyring_data', 'field.keyring-missing');
+  return { url, keyringFilename: before.keyringFilename, keyring: before.keyring, updatedMs };
+}
+
+async function listSources(call: ApiCall, given: Detail): Promise<Answer> {
+  const refused = checkRack(call);
+  if (refused !== undefined) return refused;
+  return json((await call.region.bootImages.listSources()).map((source) => shownSource(call, source, given)));
+}
+
+const sourceEvent = (call: ApiCall, change: BootChange, source: string) =>
+  call.region.bootImages.event(usernameOf(call), { code: 'boot-source-changed', params: { change, source } });
+
+async function addSource(call: ApiCall, given: GivenSource): Promise<Answer> {
+  const refused = checkRack(call);
+  if (refused !== undefined) return refused;
+  const source = sourceOf(call, given, undefined);
+  if ('kind' in source) return source;
+  // Sources of files come first, in the order of ids as well.
+  await call.region.bootImages.listSources();
+  const added = await call.region.store.boot.addSource(source, sourceEvent(call, 'added', source.url));
+  if (added === 'exists') return refuseField('url', 'field.boot-url-taken', { url: source.url });
+  if (added === 'limit') return refuseField('url', 'field.boot-sources-limit', { max: SOURCES_MAX });
+  return await withSource(call, String(added.id), (found) => json(sourceJson(call, found)));
+}
+
+function changeSource(call: ApiCall, given: GivenSource): Promise<Answer> {
+  return withOwnSource(call, async (before) => {
+    const source = sourceOf(call, given, before);
+    if ('kind' in source) return source;
+    const event = sourceEvent(call, 'changed', source.url);
+    const changed = await call.region.store.boot.changeSource(before.id, source, event);
+    if (changed === 'exists') return refuseField('url', 'field.boot-url-taken', { url: source.url });
+    return await withSource(call, call.path.id, (found) => json(sourceJson(call, found)));
+  });
+}
+
+function removeSource(call: ApiCall): Promise<Answer> {
+  return withOwnSource(call, async ({ id, url }) => {
+    await call.region.store.boot.removeSource(id, sourceEvent(call, 'removed', url));
+    return { kind: 'empty' };
+  });
+}
+
+const name = value(z.string().regex(/^(?:\*|[a-z0-9][a-z0-9_.+-]{0,62})$/, 'field.boot-name'));
+const names = values(SELECTION_ENTRIES_MAX).pipe(
+  z.array(z.string().regex(/^(?:\*|[A-Za-z0-9][\w.+-]{0,62})$/, 'field.boot-name')),
+);
+const selectionFields = z.object({
+  os: name.optional().describe('A system, such as ubuntu. Default: `*`, all.'),
+  release: name.optional().describe('A release by its name or version, such as noble. Default: `*`, all.'),
+  arches: names.optional().describe('Architectures, such as amd64. Default: `*`, all.'),
+  subarches: names.optional().describe('Sub-architectures. Default: `*`, all.'),
+  labels: names.optional().describe('Labels, such as release or daily. Default: `*`, all.'),
+});
+type GivenSelection = z.output<typeof selectionFields>;
+
+/** Omitted and empty lists mean all. */
+function selectionOf(given: GivenSelection, before: WrittenBootSelection | undefined): WrittenBootSelection {
+  const list = (entries: readonly string[] | undefined, kept: readonly string[] | undefined): readonly string[] =>
+    entries === undefined ? (kept ?? ['*']) : entries.length === 0 || entries.includes('*') ? ['*'] : entries;
+  return {
+    os: given.os ?? before?.os ?? '*',
+    release: given.release ?? before?.release ?? '*',
+    arches: list(given.arches, before?.arches),
+    subarches: list(given.subarches, before?.subarches),
+    labels: list(given.labels, before?.labels),
+  };
+}
+
+const selectionEvent = (
+  call: ApiCall,
+  change: BootChange,
+  { os, release }: WrittenBootSelection,
+  source: RegionSource,
+) =>
+  call.region.bootImages.event(usernameOf(call), {
+    code: 'boot-selection-changed',
+    params: { change, image: `${os}/${release}`, source: sourceTitle(source) },
+  });
+
+const noSelection = (call: ApiCall): Answer =>
+  refuse('not-found.boot-selection', { id: (call.path.id ?? '').slice(0, 64) });
+
+async function taken(call: ApiCall, source: RegionSource, { os, release }: WrittenBootSelection): Promise<Answer> {
+  const all = await call.region.store.boot.listSelections(source.id);
+  const other = all.find((one) => one.os === os && one.release === release);
+  return refuseField('release', 'field.boot-selection-taken', { image: `${os}/${release}`, id: other?.id ?? 0 });
+}
+
+function listSelections(call: ApiCall): Promise<Answer> {
+  return withSource(call, call.path.boot_source_id, async ({ id }) =>
+    json((await call.region.store.boot.listSelections(id)).map((selection) => selectionJson(call, selection))),
+  );
+}
+
+function addSelection(call: ApiCall, given: GivenSelection): Promise<Answer> {
+  return withSource(call, call.path.boot_source_id, async (source) => {
+    if (source.images.kind === 'installer')
+      return refuseField('boot_source_id', 'field.boot-source-installer', { os: source.images.os });
+    const selection = selectionOf(given, undefined);
+    const event = selectionEvent(call, 'added', selection, source);
+    const added = await call.region.store.boot.addSelection(source.id, selection, event);
+    if (added === 'exists') return await taken(call, source, selection);
+    if (added === 'limit') return refuseField('release', 'field.boot-selections-limit', { max: SELECTIONS_MAX });
+    return added === 'not-found' ? noSelection(call) : json(selectionJson(call, added));
+  });
+}
+
+/** Runs on the selection in the path. */
+function withSelection(
+  call: ApiCall,
+  run: (selection: BootSelection, source: RegionSource) => Answer | Promise<Answer>,
+): Promise<Answer> {
+  return withSource(call, call.path.boot_source_id, async (source) => {
+    const all = await call.region.store.boot.listSelections(source.id);
+    const selection = all.find(({ id }) => id === idIn(call.path.id));
+    if (selection !== undefined) return await run(selection, source);
+    await call.region.store.boot.check('boot_selection', idIn(call.path.id));
+    return noSelection(call);
+  });
+}
+
+function changeSelection(call: ApiCall, given: GivenSelection): Promise<Answer> {
+  return withSelection(call, async (before, source) => {
+    const selection = selectionOf(given, before);
+    const event = selectionEvent(call, 'changed', selection, source);
+    const changed = await call.region.store.boot.changeSelection(source.id, before.id, selection, event);
+    if (changed === 'exists') return await taken(call, source, selection);
+    return changed === 'not-found' ? noSelection(call) : json(selectionJson(call, changed));
+  });
+}
+
+function removeSelection(call: ApiCall): Promise<Answer> {
+  return withSelection(call, async (selection, source) => {
+    const event = selectionEvent(call, 'removed', selection, source);
+    await call.region.store.boot.removeSelection(source.id, selection.id, event);
+    return { kind: 'empty' };
+  });
+}
+
+/** The operations in one place of the API. */
+function operationsAt(versions: Operation['versions'], prefix: string, group: string): readonly Operation[] {
+  const base = { versions, access: 'admin' } as const;
+  const sources = { ...base, path: `${prefix}boot-sources`, handler: `${group}BootSourcesHandler` };
+  const source = { ...base, path: `${prefix}boot-sources/{id}`, handler: `${group}BootSourceHandler` };
+  const below = `${prefix}boot-sources/{boot_source_id}/selections`;
+  const selections = { ...base, path: below, handler: `${group}BootSourceSelectionsHandler` };
+  const selection = { ...base, path: `${below}/{id}`, handler: `${group}BootSourceSelectionHandler` };
+  const read = { method: 'GET', parameters: nothing } as const;
+  const readSource = { method: 'GET', parameters: detail } as const;
+  const remove = { method: 'DELETE', parameters: nothing } as const;
+  return [
+    defineOperation({ ...sources, ...readSource, doc: 'List the sources of images.', run: listSources }),
+    defineOperation({
+      ...sources,
+      method: 'POST',
+      doc: 'Add a source of images: a simplestreams site.',
+      parameters: sourceFields,
+      run: addSource,
+    }),
+    defineOperation({
+      ...source,
+      ...readSource,
+      doc: 'Read a source of images.',
+      run: (call, given) => withSource(call, call.path.id, (found) => json(shownSource(call, found, given))),
+    }),
+    defineOperation({
+      ...source,
+      method: 'PUT',
+      doc: 'Change a source of images. New keys replace the old ones.',
+      parameters: changedSource,
+      run: changeSource,
+    }),
+    defineOperation({
+      ...source,
+      ...remove,
+      doc: 'Remove a source of images, with its selections. Imported images stay.',
+      run: removeSource,
+    }),
+    defineOperation({ ...selections, ...read, doc: 'List the selections of a source.', run: listSelections }),
+    defineOperation({
+      ...selections,
+      method: 'POST',
+      doc: 'Select images of a source: the next import fetches them.',
+      parameters: selectionFields,
+      run: addSelection,
+    }),
+    defineOperation({
+      ...selection,
+      ...read,
+      doc: 'Read a selection.',
+      run: (call) => withSelection(call, (found) => json(selectionJson(call, found))),
+    }),
+    defineOperation({
+      ...selection,
+      method: 'PUT',
+      doc: 'Change a selection.',
+      parameters: selectionFields,
+      run: changeSelection,
+    }),
+    defineOperation({
+      ...selection,
+      ...remove,
+      doc: 'Remove a selection. Imported images stay.',
+      run: removeSelection,
+    }),
+  ];
+}
+
+/** Operations on sources and selections. */
+export const BOOT_SOURCE_OPERATIONS: readonly Operation[] = [
+  ...operationsAt(['1.0', '2.0'], '', ''),
+  ...operationsAt(['1.0'], 'nodegroups/{uuid}/', 'NodeGroup'),
+];

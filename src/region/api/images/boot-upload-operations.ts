@@ -1,0 +1,112 @@
+// Uploads of boot images over the API.
+//
+// Sources: MAAS 2.0 and 1.0: POST `boot-resources/` (name, title, architecture, sha256, size, filetype, content), then PUTs of the content to
+// the `upload_uri` of the answer, as its command line does.
+//
+// 1. Only administrators upload: every machine that boots here can read an image.
+// 2. `Content-Range` is ours: with it, a client that lost an answer cannot send a piece twice.
+
+import { z } from 'zod';
+import { cleanText } from '../../../clean-text.ts';
+import { UPLOAD_BYTES_MAX } from '../../records/upload-store.ts';
+import { type Answer, json, refuse, refuseField, refuseFor } from '../call/answer.ts';
+import { type ApiCall, defineOperation, type Operation, usernameOf, value } from '../call/operation.ts';
+import { wholeJson } from './boot-resource-operations.ts';
+
+/** The paths whose bodies are processed while they arrive. */
+export const CREATE_PATH = 'boot-resources';
+export const PIECE_PATH = 'boot-resources/{id}/upload/{file}';
+/** The part of a form with the content. */
+export const CONTENT_FIELD = 'content';
+
+const LABEL = 'uploaded';
+const PART = '[a-z0-9][a-z0-9_.+-]{0,62}';
+const NAME = new RegExp(`^(?:(${PART})/)?(${PART})$`);
+const ARCHITECTURE = new RegExp(`^(${PART})(?:/(${PART}))?$`);
+
+const given = z.object({
+  name: value(z.string().regex(NAME, 'field.image-name')).describe(
+    'The system and its release, such as `custom/site`. Without a system, the system is `custom`.',
+  ),
+  architecture: value(z.string().regex(ARCHITECTURE, 'field.image-architecture')).describe('Such as `amd64/generic`.'),
+  title: value(z.string().max(128)).optional().describe('A title for people.'),
+  filetype: value(z.string().max(16))
+    .optional()
+    .describe('The kind of file: the root of a system (tgz, the default), or the image of a disk (ddraw, qcow2 …).'),
+  sha256: value(z.string().regex(/^[0-9a-fA-F]{64}$/, 'field.file-hash'))
+    .optional()
+    .describe('The SHA-256 of the file; optional with `content`.'),
+  size: value(z.string().regex(/^\d{1,15}$/, 'field.not-a-number'))
+    .optional()
+    .describe('Its size, in bytes; optional with `content`.'),
+  content: value(z.string())
+    .optional()
+    .describe('The whole file as a part of a multipart form. Without it, the answer names an `upload_uri` for PUTs.'),
+});
+
+async function create(call: ApiCall, fields: z.output<typeof given>): Promise<Answer> {
+  const { bootImages } = call.region;
+  const { file } = call;
+  const { filetype: fileType = 'tgz' } = fields;
+  const known = bootImages.uploads.fileTypes;
+  if (known !== undefined && !known.includes(fileType)) return refuseField('filetype', 'field.file-type', { known });
+  const sha256 = fields.sha256?.toLowerCase() ?? file?.sha256;
+  const bytes = fields.size === undefined ? file?.bytes : Number(fields.size);
+  if (sha256 === undefined) return refuseField('sha256', 'field.file-hash');
+  if (bytes === undefined || bytes < 1 || bytes > UPLOAD_BYTES_MAX)
+    return refuseField('size', 'field.upload-size', { max: UPLOAD_BYTES_MAX });
+  if (file !== undefined && file.sha256 !== sha256)
+    return refuseField('sha256', 'field.file-hash-other', { found: file.sha256 });
+  if (file !== undefined && file.bytes !== bytes)
+    return refuseField('size', 'field.upload-size-other', { found: file.bytes });
+  const [, os = 'custom', release = ''] = NAME.exec(fields.name) ?? [];
+  const [, architecture = '', subarchitecture = 'generic'] = ARCHITECTURE.exec(fields.architecture) ?? [];
+  const name = [os, release, architecture, subarchitecture, LABEL].join('/');
+  const title = cleanText(fields.title ?? '', 128);
+  const wanted = { name, title, fileType, bytes, sha256, username: usernameOf(call) };
+  const created = await bootImages.uploads.create(wanted, file);
+  if ('refusal' in created) return refuseFor([created.refusal]);
+  const resource = (await bootImages.listResources()).find((one) => one.name === name);
+  if (resource === undefined) return refuse('not-found.upload', { id: created.id });
+  return json(wholeJson(call, resource), 201);
+}
+
+async function take(call: ApiCall): Promise<Answer> {
+  const { path, piece, region } = call;
+  const { file: id = '' } = path;
+  if (!/^\d{1,15}$/.test(id)) return refuse('not-found.upload', { id: id.slice(0, 64) });
+  if (piece === undefined) return refuse('bad-request.upload-empty');
+  if (piece.from === 'unreadable') return refuse('bad-request.upload-range');
+  const refused = await region.bootImages.uploads.take(Number(id), piece, piece.from);
+  return refused === undefined
+    ? { kind: 'text', text: 'OK', contentType: 'text/plain; charset=utf-8' }
+    : refuseFor([refused]);
+}
+
+const versions = ['1.0', '2.0'] as const;
+
+/** Operations on uploads. */
+export const BOOT_UPLOAD_OPERATIONS: readonly Operation[] = [
+  defineOperation({
+    versions,
+    path: CREATE_PATH,
+    handler: 'BootResourcesHandler',
+    method: 'POST',
+    access: 'admin',
+    ownTransaction: true,
+    doc: 'Upload a boot image: with its content, or in pieces of at most 4 MiB, sent in order by PUT requests to the `upload_uri` of the answer.',
+    parameters: given,
+    run: create,
+  }),
+  defineOperation({
+    versions,
+    path: PIECE_PATH,
+    handler: 'BootResourceFileUploadHandler',
+    method: 'PUT',
+    access: 'admin',
+    ownTransaction: true,
+    doc: 'Add the next piece to an upload: the body, as application/octet-stream. `Content-Range` may say where it belongs. The answer to the last piece waits some seconds for the image.',
+    parameters: z.object({}),
+    run: take,
+  }),
+];

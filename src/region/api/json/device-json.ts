@@ -1,0 +1,32 @@
+// A device as API 2.0 represents it.
+//
+// Source: the keys of MAAS's devices, among them those that gomaasapi demands.
+
+import { formatIpv4 } from '../../../net/address.ts';
+import type { Whereabouts } from '../../life/whereabouts.ts';
+import { type Machine, machineFqdn } from '../../records/machine.ts';
+import { poolJson, zoneJson } from './area-json.ts';
+import { interfacesJson } from './node-interface-json.ts';
+
+const BASE = '/MAAS/api/2.0';
+
+/** The whole device. */
+export function deviceJson(device: Machine, where: Whereabouts): Record<string, unknown> {
+  const { systemId, hostname, domain, description, owner, ownerData, tags } = device;
+  return {
+    ...{ system_id: systemId, hostname, fqdn: machineFqdn(device), description },
+    domain: { id: 0, name: domain, authoritative: true, ttl: null, is_default: true, resource_record_count: 0 },
+    ...{ node_type: 1, node_type_name: 'Device', parent: device.device || null, owner: owner ?? null },
+    ...{
+      owner_data: ownerData ?? {},
+      workload_annotations: ownerData ?? {},
+      address_ttl: null,
+      zone: zoneJson('2.0', device.zone),
+      pool: poolJson(device.pool),
+    },
+    tag_names: tags.map(({ name }) => name),
+    ip_addresses: where.addressesOf(device).map(formatIpv4),
+    interface_set: interfacesJson(device, where.networks()),
+    resource_uri: `${BASE}/devices/${systemId}/`,
+  };
+}

@@ -1,0 +1,229 @@
+// The block devices of a machine, its partitions, volume groups and RAIDs as the API represents them.
+//
+// Sources: the keys that strict clients demand: gomaasapi's schemas of block device, partition and file system; the texts of MAAS's `used_for`.
+//
+// 1. Every object has every key, always with the same type, as an object and as text.
+
+import { counted } from '../../../counted.ts';
+import type { Disk } from '../../layout/disks.ts';
+import {
+  beginStorage,
+  freeBytes,
+  groupBytes,
+  groupFree,
+  raidBytes,
+  type StorageDraft,
+  userOf,
+} from '../../layout/storage-draft.ts';
+import type { Machine } from '../../records/machine.ts';
+import type { FileSystem, LogicalVolume, Partition, Raid, VolumeGroup } from '../../records/machine-layout.ts';
+import { type Fixed, fixed, textWith } from './fixed-json.ts';
+
+const BASE = '/MAAS/api/2.0';
+type Json = Readonly<Record<string, unknown>>;
+
+/** The fields of a disk that is not laid out. */
+const UNUSED: Fixed = fixed({
+  type: 'physical',
+  used_size: 0,
+  used_for: 'Unused',
+  uuid: null,
+  filesystem: null,
+  partition_table_type: null,
+  partitions: [],
+  storage_pool: null,
+  numa_node: 0,
+});
+
+/** The fields of the disk itself, independent of its contents. */
+function ownDiskJson(systemId: string, { id, facts }: Disk): Record<string, unknown> {
+  return {
+    id,
+    system_id: systemId,
+    name: facts.name,
+    path: `/dev/disk/by-dname/${facts.name}`,
+    id_path: `/dev/${facts.name}`,
+    model: facts.model,
+    serial: facts.serial,
+    size: facts.bytes,
+    block_size: facts.block_size ?? 512,
+    bus: facts.bus ?? null,
+    available_size: facts.bytes,
+    tags: [facts.rotational === true ? 'rotary' : 'ssd'],
+    firmware_version: facts.firmware === undefined || facts.firmware === '' ? null : facts.firmware,
+    resource_uri: `${BASE}/nodes/${systemId}/blockdevices/${id}/`,
+  };
+}
+
+const fileSystemJson = (fileSystem: FileSystem | undefined): Json | null =>
+  fileSystem === undefined
+    ? null
+    : {
+        fstype: fileSystem.fstype,
+        label: fileSystem.label,
+        uuid: fileSystem.uuid,
+        mount_point: fileSystem.mountPoint ?? null,
+        mount_options: fileSystem.mountOptions ?? null,
+      };
+
+/** MAAS's words for the use of a part. */
+function usedFor(fileSystem: FileSystem | undefined, user: string | undefined): string {
+  if (user !== undefined) return `Part of ${user}`;
+  if (fileSystem === undefined) return 'Unused';
+  const { fstype, mountPoint } = fileSystem;
+  const where = mountPoint === undefined ? 'Unmounted' : '';
+  return where === ''
+    ? `${fstype} formatted filesystem mounted at ${mountPoint}`
+    : `${where} ${fstype} formatted filesystem`;
+}
+
+/** A partition, the `position`th of its disk from 1. */
+function partitionJson(draft: StorageDraft, part: Partition, disk: Disk, position: number): Json {
+  const { systemId } = draft.machine;
+  const separator = /\d$/.test(disk.facts.name) ? 'p' : '';
+  return {
+    id: part.id,
+    uuid: part.uuid,
+    type: 'partition',
+    system_id: systemId,
+    device_id: disk.id,
+    path: `/dev/disk/by-dname/${disk.facts.name}-part${position}`,
+    name: `${disk.facts.name}${separator}${position}`,
+    size: part.bytes,
+    bootable: part.isBootable,
+    tags: part.tags,
+    used_for: usedFor(part.fileSystem, userOf(draft, 'partitions', part.id)),
+    filesystem: fileSystemJson(part.fileSystem),
+    resource_uri: `${BASE}/nodes/${systemId}/blockdevices/${disk.id}/partition/${part.id}`,
+  };
+}
+
+/** The partitions of a disk. */
+export const partitionsJson = (draft: StorageDraft, disk: Disk): readonly Json[] =>
+  draft.layout.partitions
+    .filter(({ diskId }) => diskId === disk.id)
+    .map((part, index) => partitionJson(draft, part, disk, index + 1));
+
+function diskJson(draft: StorageDraft, disk: Disk): Json {
+  const own = ownDiskJson(draft.machine.systemId, disk);
+  const partitions = partitionsJson(draft, disk);
+  const user = userOf(draft, 'disks', disk.id);
+  if (partitions.length === 0 && user === undefined) return { ...own, ...UNUSED.fields };
+  const free = user === undefined ? freeBytes(draft, disk) : 0;
+  const count = counted(partitions.length, 'partition');
+  return {
+    ...{ ...own, ...UNUSED.fields },
+    available_size: free,
+    used_size: disk.facts.bytes - free,
+    used_for: user === undefined ? `GPT partitioned with ${count}` : usedFor(undefined, user),
+    partition_table_type: partitions.length === 0 ? null : 'GPT',
+    partitions,
+  };
+}
+
+/** A RAID or a logical volume as a block device. */
+function virtualJson(
+  { machine: { systemId } }: StorageDraft,
+  { id, uuid, fileSystem }: Raid | LogicalVolume,
+  name: string,
+  bytes: number,
+): Json {
+  return {
+    ...{ id, system_id: systemId, name, path: `/dev/disk/by-dname/${name}`, id_path: null, model: null, serial: null },
+    ...{ size: bytes, block_size: 512, bus: null, available_size: 0, tags: [], firmware_version: null },
+    resource_uri: `${BASE}/nodes/${systemId}/blockdevices/${id}/`,
+    ...{ type: 'virtual', used_size: bytes, used_for: usedFor(fileSystem, undefined), uuid },
+    ...{
+      filesystem: fileSystemJson(fileSystem),
+      partition_table_type: null,
+      partitions: [],
+      storage_pool: null,
+      numa_node: 0,
+    },
+  };
+}
+
+const virtualsJson = (draft: StorageDraft): readonly Json[] => [
+  ...draft.layout.raids.map((raid) => virtualJson(draft, raid, raid.name, raidBytes(draft, raid))),
+  ...draft.layout.volumeGroups.flatMap((group) =>
+    group.volumes.map((volume) => virtualJson(draft, volume, `${group.name}-${volume.name}`, volume.bytes)),
+  ),
+];
+
+/** The physical disks of a machine. */
+export function disksJson(machine: Machine): readonly Json[] {
+  const draft = beginStorage(machine);
+  return draft.disks.map((disk) => diskJson(draft, disk));
+}
+
+/** All block devices of a machine, the physical ones first. */
+export const blockDevicesJson = (machine: Machine): readonly Json[] => [
+  ...disksJson(machine),
+  ...virtualsJson(beginStorage(machine)),
+];
+
+/** The block devices as JSON texts: the physical ones, and the others. */
+export function blockDeviceTexts(machine: Machine): readonly [physical: readonly string[], virtual: readonly string[]] {
+  const draft = beginStorage(machine);
+  if (machine.layout?.storage === undefined) {
+    return [draft.disks.map((disk) => textWith(ownDiskJson(machine.systemId, disk), UNUSED)), []];
+  }
+  return [
+    draft.disks.map((disk) => JSON.stringify(diskJson(draft, disk))),
+    virtualsJson(draft).map((one) => JSON.stringify(one)),
+  ];
+}
+
+/** The place of the boot disk among the physical ones. */
+export function bootDiskIndex(machine: Machine): number {
+  const { disks, layout } = beginStorage(machine);
+  return Math.max(
+    0,
+    disks.findIndex(({ id }) => id === layout.bootDiskId),
+  );
+}
+
+function partsJson(draft: StorageDraft, { disks, partitions }: Raid | VolumeGroup): readonly Json[] {
+  return [
+    ...draft.disks.filter(({ id }) => disks.includes(id)).map((disk) => diskJson(draft, disk)),
+    ...draft.disks.flatMap((disk) =>
+      partitionsJson(draft, disk).filter(({ id }) => partitions.some((one) => one === id)),
+    ),
+  ];
+}
+
+export function raidJson(draft: StorageDraft, raid: Raid): Json {
+  const { systemId } = draft.machine;
+  const bytes = raidBytes(draft, raid);
+  return {
+    ...{ id: raid.id, uuid: raid.uuid, name: raid.name, level: raid.level, system_id: systemId, size: bytes },
+    human_size: `${(bytes / 1e9).toFixed(1)} GB`,
+    devices: partsJson(draft, raid),
+    spare_devices: [],
+    virtual_device: virtualJson(draft, raid, raid.name, bytes),
+    resource_uri: `${BASE}/nodes/${systemId}/raid/${raid.id}/`,
+  };
+}
+
+export function volumeGroupJson(draft: StorageDraft, group: VolumeGroup): Json {
+  const { systemId } = draft.machine;
+  const [bytes, free] = [groupBytes(draft, group), groupFree(draft, group)];
+  return {
+    ...{ id: group.id, uuid: group.uuid, name: group.name, system_id: systemId, size: bytes, available_size: free },
+    human_size: `${(bytes / 1e9).toFixed(1)} GB`,
+    ...{ used_size: bytes - free, human_used_size: `${((bytes - free) / 1e9).toFixed(1)} GB` },
+    human_available_size: `${(free / 1e9).toFixed(1)} GB`,
+    devices: partsJson(draft, group),
+    logical_volumes: group.volumes.map((one) => virtualJson(draft, one, `${group.name}-${one.name}`, one.bytes)),
+    resource_uri: `${BASE}/nodes/${systemId}/volume-group/${group.id}/`,
+  };
+}
+
+/** The volume groups and RAIDs of a machine, as its own fields. */
+export function storageFields(machine: Machine): Json {
+  const draft = beginStorage(machine);
+  return {
+    volume_groups: draft.layout.volumeGroups.map((group) => volumeGroupJson(draft, group)),
+    raids: draft.layout.raids.map((raid) => raidJson(draft, raid)),
+  };
+}

@@ -1,0 +1,249 @@
+// A machine as API 2.0 represents it.
+//
+// Sources: the keys that strict clients demand (gomaasapi fails a whole list for one missing key; terraform wants numbers as numbers) and
+// those that the maas command line prints.
+//
+// 1. Every machine has every key, always with the same type, as an object and as text.
+// 2. Nothing here is a secret: power parameters have an operation of their own.
+
+import { formatIpv4, formatMac, type Ipv4 } from '../../../net/address.ts';
+import type { PowerView } from '../../life/power-life.ts';
+import type { Whereabouts } from '../../life/whereabouts.ts';
+import type { HardwareFacts } from '../../records/hardware-facts.ts';
+import { statusRow } from '../../records/lifecycle.ts';
+import { type Machine, machineFqdn } from '../../records/machine.ts';
+import { stepOf } from '../../records/work.ts';
+import { remarkSentence } from '../../words/event.ts';
+import { powerText } from '../../words/text.ts';
+import { poolJson, zoneJson } from './area-json.ts';
+import { blockDevicesJson, blockDeviceTexts, bootDiskIndex, disksJson, storageFields } from './disk-json.ts';
+import { fixed } from './fixed-json.ts';
+import { gatewaysJson, interfacesJson, interfaceTexts } from './node-interface-json.ts';
+
+const BASE = '/MAAS/api/2.0';
+
+const orUnknown = (text: string | undefined): string => (text === undefined || text === '' ? 'Unknown' : text);
+
+function hardwareInfo(facts: HardwareFacts | undefined): Record<string, string> {
+  const dmi = facts?.dmi;
+  return {
+    system_vendor: orUnknown(dmi?.vendor),
+    system_product: orUnknown(dmi?.product),
+    system_family: orUnknown(dmi?.family),
+    system_version: orUnknown(dmi?.version),
+    system_sku: orUnknown(dmi?.sku),
+    system_serial: orUnknown(dmi?.serial),
+    cpu_model: orUnknown(facts?.cpu.model),
+    mainboard_vendor: orUnknown(dmi?.board_vendor),
+    mainboard_product: orUnknown(dmi?.board_name),
+    mainboard_serial: orUnknown(dmi?.board_serial),
+    mainboard_version: orUnknown(dmi?.board_version),
+    mainboard_firmware_vendor: orUnknown(dmi?.bios_vendor),
+    mainboard_firmware_version: orUnknown(dmi?.bios_version),
+    mainboard_firmware_date: orUnknown(dmi?.bios_date),
+    chassis_vendor: orUnknown(dmi?.chassis_vendor),
+    chassis_type: orUnknown(dmi?.chassis_type),
+    chassis_serial: orUnknown(dmi?.chassis_serial),
+  };
+}
+
+/** The hardware parts that the firmware reports; MAAS has no fields for them. */
+function partsOf(facts: HardwareFacts | undefined): Record<string, unknown> {
+  return {
+    processors: facts?.processors ?? [],
+    memory_banks: facts?.memory_banks ?? [],
+    memory_slots: facts?.memory_slots ?? 0,
+    memory_max_mib: facts?.memory_max_mib ?? 0,
+    bmc: facts?.bmc ?? null,
+    virtualization: facts?.virtualization ?? '',
+    secure_boot: facts?.secure_boot ?? null,
+  };
+}
+
+/** The size of all disks in megabytes, the unit of `storage`. */
+const storageMb = (machine: Machine): number =>
+  Math.round((machine.facts?.disks ?? []).reduce((sum, disk) => sum + disk.bytes, 0) / 1e5) / 10;
+
+const givenTo = ({ addresses }: Machine): readonly Ipv4[] => addresses.map(({ address }) => address);
+
+/** Rackboot's own: the age of the power state in seconds, and why it could not be read. */
+const powerJson = (power: PowerView | undefined) => ({
+  power_state_age: power?.ageSeconds ?? null,
+  power_state_text: powerText(power?.detail),
+});
+
+/** The fields that both API versions share. */
+export const sharedJson = (
+  machine: Machine,
+  where: Whereabouts,
+  power: PowerView | undefined,
+): Record<string, unknown> => ({ ...lastingJson(machine, where), ...powerJson(power) });
+
+/** The shared fields that stay while the machine's record stays. */
+function lastingJson(machine: Machine, where: Whereabouts): Record<string, unknown> {
+  return {
+    system_id: machine.systemId,
+    architecture: `${machine.architecture}/${machine.subarchitecture}`,
+    cpu_count: machine.facts?.cpu.count ?? 0,
+    memory: machine.facts?.memory_mib ?? 0,
+    storage: storageMb(machine),
+    osystem: machine.osystem,
+    distro_series: machine.release,
+    netboot: machine.netboot,
+    owner: machine.owner ?? null,
+    power_type: machine.powerType,
+    power_state: machine.powerState,
+    // Rackboot's own: the power task under way.
+    power_task: machine.powerTask ?? '',
+    tag_names: machine.tags.map(({ name }) => name),
+    // Rackboot's own: the home racks.
+    rack_names: where.racksOf(machine).map(({ name }) => name),
+    ip_addresses: where.addressesOf(machine).map(formatIpv4),
+    // Rackboot's own: the addresses assigned to the machine, with or without a lease.
+    allocated_ip_addresses: givenTo(machine).map((address) => formatIpv4(address)),
+  };
+}
+
+/** The fixed fields that both API versions share. */
+export const SHARED_FIXED = { swap_size: null, disable_ipv4: false, virtualblockdevice_set: [] };
+
+/** The answer to a machine without a key: its own identity, and nothing about others. */
+export function introductionJson(machine: Machine): Record<string, unknown> {
+  const row = statusRow(machine.status);
+  return {
+    system_id: machine.systemId,
+    hostname: machine.hostname,
+    fqdn: machineFqdn(machine),
+    status: row.number,
+    status_name: row.name,
+    architecture: `${machine.architecture}/${machine.subarchitecture}`,
+    resource_uri: `${BASE}/machines/${machine.systemId}/`,
+  };
+}
+
+/** The step of its work under way, for which MAAS has no fields. */
+function stepUnderWay({ status, work }: Machine): Partial<ReturnType<typeof stepOf>> {
+  const isAtWork = work !== undefined && !work.waitsForBoot && statusRow(status).failed !== undefined;
+  return isAtWork ? stepOf(work) : {};
+}
+
+/** When it was reported: wall time in milliseconds; `undefined`: there is none. */
+export const workAtMs = (machine: Machine): number | undefined => stepUnderWay(machine).atMs;
+
+/** The step in words and in percent. */
+function workJson(machine: Machine): Record<string, unknown> {
+  const { what, percent } = stepUnderWay(machine);
+  return { work_text: remarkSentence(what), work_percent: percent ?? null };
+}
+
+/** The parts that change while the machine's record stays: ages in seconds at `nowMs`, and the reading of its power. */
+const movingJson = (atMs: number | undefined, nowMs: number, power: PowerView | undefined) => ({
+  ...powerJson(power),
+  work_age: atMs === undefined ? null : Math.max(0, Math.round((nowMs - atMs) / 1000)),
+});
+
+const MACHINE = fixed({
+  ...SHARED_FIXED,
+  node_type: 0,
+  node_type_name: 'Machine',
+  parent: null,
+  pod: null,
+  virtualmachine_id: null,
+  cpu_test_status: -1,
+  memory_test_status: -1,
+  network_test_status: -1,
+  storage_test_status: -1,
+  interface_test_status: -1,
+  commissioning_status: -1,
+  commissioning_status_name: 'Unknown',
+  testing_status: -1,
+  testing_status_name: 'Unknown',
+  current_commissioning_result_id: null,
+  current_testing_result_id: null,
+  current_installation_result_id: null,
+  hwe_kernel: '',
+  min_hwe_kernel: '',
+  ephemeral_deploy: false,
+  enable_hw_sync: false,
+  address_ttl: null,
+  iscsiblockdevice_set: [],
+  cache_sets: [],
+  bcaches: [],
+  special_filesystems: [],
+  numanode_set: [],
+  constraints_by_type: {},
+});
+
+/** The machine's own fields that stay while its record stays, except its interfaces and disks. */
+function ownJson(machine: Machine, where: Whereabouts): Record<string, unknown> {
+  const row = statusRow(machine.status);
+  return {
+    ...lastingJson(machine, where),
+    hostname: machine.hostname,
+    fqdn: machineFqdn(machine),
+    zone: zoneJson('2.0', machine.zone),
+    pool: poolJson(machine.pool),
+    domain: { id: 0, name: machine.domain, authoritative: true, ttl: null, is_default: true, resource_record_count: 0 },
+    description: machine.description,
+    status: row.number,
+    status_name: row.name,
+    status_message: remarkSentence(machine.statusReason),
+    status_message_code: machine.statusReason?.code ?? '',
+    status_action: machine.work?.stage ?? '',
+    ...workJson(machine),
+    error_description: remarkSentence(machine.statusReason),
+    owner_data: machine.ownerData ?? {},
+    workload_annotations: machine.ownerData ?? {},
+    locked: machine.isLocked === true,
+    cpu_speed: Math.max(0, ...(machine.facts?.processors ?? []).map(({ speed }) => speed)),
+    bios_boot_method: machine.facts === undefined ? null : machine.facts.uefi === true ? 'uefi' : 'pxe',
+    hardware_uuid: machine.uuid ?? null,
+    hardware_info: hardwareInfo(machine.facts),
+    hardware_parts: partsOf(machine.facts),
+    ...storageFields(machine),
+    default_gateways: gatewaysJson(machine, where.networks()),
+    macaddress_set: machine.interfaces.map((nic) => ({ mac_address: formatMac(nic.mac) })),
+    resource_uri: `${BASE}/machines/${machine.systemId}/`,
+  };
+}
+
+/** The whole machine at `nowMs`, wall time. @param power the reading of its power; `undefined` if there is none */
+export function machineJson(
+  machine: Machine,
+  where: Whereabouts,
+  nowMs: number,
+  power?: PowerView,
+): Record<string, unknown> {
+  const interfaces = interfacesJson(machine, where.networks());
+  const disks = disksJson(machine);
+  return {
+    ...movingJson(workAtMs(machine), nowMs, power),
+    ...ownJson(machine, where),
+    interface_set: interfaces,
+    boot_interface: interfaces[0] ?? null,
+    physicalblockdevice_set: disks,
+    blockdevice_set: blockDevicesJson(machine),
+    boot_disk: disks[bootDiskIndex(machine)] ?? null,
+    ...MACHINE.fields,
+  };
+}
+
+/** The beginning of the JSON text of `machineJson`, which `lastingText` continues. @param atMs as `workAtMs` */
+export const movingText = (atMs: number | undefined, nowMs: number, power: PowerView | undefined): string =>
+  `${JSON.stringify(movingJson(atMs, nowMs, power)).slice(0, -1)},`;
+
+/**
+ * The rest of that text, which stays the same while the machine's record and the racks stay the same. A part that occurs several times, or
+ * in every machine, is rendered once: long lists are made of this text.
+ */
+export function lastingText(machine: Machine, where: Whereabouts): string {
+  const own = JSON.stringify(ownJson(machine, where)).slice(1, -1);
+  const interfaces = interfaceTexts(machine, where.networks());
+  const [disks, virtual] = blockDeviceTexts(machine);
+  return (
+    `${own},"interface_set":[${interfaces.join(',')}],"boot_interface":${interfaces[0] ?? 'null'},` +
+    `"physicalblockdevice_set":[${disks.join(',')}],"blockdevice_set":[${[...disks, ...virtual].join(',')}],` +
+    `"boot_disk":${disks[bootDiskIndex(machine)] ?? 'null'},` +
+    MACHINE.text
+  );
+}

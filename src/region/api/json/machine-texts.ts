@@ -1,0 +1,92 @@
+// The JSON texts of machines, kept for the next list of them. A tool that lists all machines again and again gets the texts of those that did not
+// change.
+//
+//   list ── stamp known? ─┬─ yes: the kept text ─────────────────────────────┬─► its ages, then the text
+//                         └─ no: the machine is read, its text made and kept ─┘
+//
+// 1. A text is used only with the stamp of the machine in the store at this moment (`records/store.ts`), whichever process changed it, and
+//    while the racks have the same networks, because the text shows these, too. Parts that change with time are not in the text
+//    (`machine-json.ts`).
+// 2. The texts take at most TEXTS_BYTES_MAX. A text beyond that bound is not kept and displaces no other: otherwise each pass over a longer
+//    list would displace the texts that the next pass needs first.
+// 3. Texts that no list has used for KEPT_MS are dropped.
+
+import type { Clock, Instant, Timer } from '../../../clock.ts';
+import { later } from '../../../clock.ts';
+import type { PowerView } from '../../life/power-life.ts';
+import type { Whereabouts } from '../../life/whereabouts.ts';
+import type { Machine } from '../../records/machine.ts';
+import { JsonText } from '../call/answer.ts';
+import { lastingText, movingText, workAtMs } from './machine-json.ts';
+
+/** Bytes of all texts of one region: about 20 000 machines with a disk or two. Outside of the heap. */
+export const TEXTS_BYTES_MAX = 128 * 1024 * 1024;
+/** The approximate memory of an entry besides its text, in bytes. */
+const ENTRY_BYTES = 300;
+export const KEPT_MS = 120_000;
+
+/** A machine's text, and what it depends on. */
+export interface MachineText {
+  readonly systemId: string;
+  readonly text: Buffer;
+  readonly workAtMs: number | undefined;
+}
+
+interface Kept extends MachineText {
+  readonly stamp: string;
+  readonly basis: string;
+  usedAt: Instant;
+}
+
+const sizeOf = ({ text }: MachineText): number => text.length + ENTRY_BYTES;
+
+/** The texts of one region. */
+export class MachineTexts {
+  readonly #clock: Clock;
+  readonly #bytesMax: number;
+  readonly #kept = new Map<number, Kept>();
+  #bytes = 0;
+  #timer: Timer | undefined;
+
+  constructor(clock: Clock, bytesMax = TEXTS_BYTES_MAX) {
+    this.#clock = clock;
+    this.#bytesMax = bytesMax;
+  }
+
+  /** The kept text of a machine; `undefined`: there is none with this stamp. @param basis what the racks contribute (`whereabouts.ts`) */
+  find(id: number, stamp: string, basis: string): MachineText | undefined {
+    const kept = this.#kept.get(id);
+    if (kept === undefined || kept.stamp !== stamp || kept.basis !== basis) return undefined;
+    kept.usedAt = this.#clock.now();
+    return kept;
+  }
+
+  /** Makes the text of a machine that was read, and keeps it. */
+  make(machine: Machine, stamp: string, where: Whereabouts, basis: string): MachineText {
+    const text = Buffer.from(lastingText(machine, where));
+    const made = { systemId: machine.systemId, text, workAtMs: workAtMs(machine) };
+    this.#forget(machine.id);
+    if (this.#bytes + sizeOf(made) > this.#bytesMax) return made;
+    this.#kept.set(machine.id, { ...made, stamp, basis, usedAt: this.#clock.now() });
+    this.#bytes += sizeOf(made);
+    this.#timer ??= this.#clock.schedule(KEPT_MS, () => this.#forgetUnused());
+    return made;
+  }
+
+  #forget(id: number): void {
+    const kept = this.#kept.get(id);
+    if (kept === undefined) return;
+    this.#bytes -= sizeOf(kept);
+    this.#kept.delete(id);
+  }
+
+  #forgetUnused(): void {
+    const now = this.#clock.now();
+    for (const [id, { usedAt }] of this.#kept) if (later(usedAt, KEPT_MS) <= now) this.#forget(id);
+    this.#timer = this.#kept.size === 0 ? undefined : this.#clock.schedule(KEPT_MS, () => this.#forgetUnused());
+  }
+}
+
+/** The entry of a list. */
+export const entryOf = ({ text, workAtMs: atMs }: MachineText, nowMs: number, power: PowerView | undefined): JsonText =>
+  new JsonText(movingText(atMs, nowMs, power), text);

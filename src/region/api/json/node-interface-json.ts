@@ -1,0 +1,126 @@
+// The interfaces of machines as API 2.0 represents them, with their VLANs and subnets (`subnet-json.ts`).
+//
+// Sources: the keys that strict clients demand: gomaasapi's schemas of interface, link, subnet and VLAN, and the types of Terraform's provider.
+//
+// 1. Every object has every key, always with the same type. `subnet` and `ip_address` of a link are the exceptions: a link without them has
+//    no such key, as gomaasapi demands.
+// 2. VLANs and subnets are rendered once for all machines of a list.
+
+import { formatIpv4, formatMac } from '../../../net/address.ts';
+import { interfacesOf, type NetInterface, type NetLink } from '../../layout/interfaces.ts';
+import { type NetworkView, type SubnetView, subnetWithId, type VlanView } from '../../networks/network-view.ts';
+import type { Machine } from '../../records/machine.ts';
+import { fixed } from './fixed-json.ts';
+import { subnetJson, vlanJson } from './subnet-json.ts';
+
+const BASE = '/MAAS/api/2.0';
+
+type Json = Readonly<Record<string, unknown>>;
+
+/** An object that many others show: its JSON, and the text of that. */
+interface Kept {
+  readonly json: Json;
+  readonly text: string;
+}
+
+const vlans = new WeakMap<VlanView, Kept>();
+const subnets = new WeakMap<SubnetView, Kept>();
+
+function kept<K extends object>(known: WeakMap<K, Kept>, key: K, make: (key: K) => Json): Kept {
+  const found = known.get(key);
+  if (found !== undefined) return found;
+  const json = make(key);
+  const made = { json, text: JSON.stringify(json) };
+  known.set(key, made);
+  return made;
+}
+
+const keptVlan = (vlan: VlanView): Kept => kept(vlans, vlan, vlanJson);
+const keptSubnet = (subnet: SubnetView): Kept => kept(subnets, subnet, subnetJson);
+
+const ownLinkJson = ({ id, mode, address }: NetLink): Json =>
+  address === undefined ? { id, mode } : { id, mode, ip_address: formatIpv4(address) };
+
+const linkJson = (link: NetLink): Json =>
+  link.subnet === undefined ? ownLinkJson(link) : { ...ownLinkJson(link), subnet: keptSubnet(link.subnet).json };
+
+function linkText(link: NetLink): string {
+  const own = JSON.stringify(ownLinkJson(link));
+  return link.subnet === undefined ? own : `${own.slice(0, -1)},"subnet":${keptSubnet(link.subnet).text}}`;
+}
+
+/** The fields with the same value for every interface. */
+const ALIKE = fixed({ enabled: true, vendor: null, firmware_version: null, numa_node: 0, sriov_max_vf: 0 });
+
+/** The fields of an interface, but for its VLAN, its links, and the subnet in which it was seen. */
+function ownInterfaceJson(machine: Machine, one: NetInterface, all: readonly NetInterface[]): Record<string, unknown> {
+  const { id, kind, name, mac, mtu, tags, params } = one;
+  const address = formatMac(mac);
+  const reported = machine.facts?.nics.find((other) => other.mac.toLowerCase().replace(/-/g, ':') === address);
+  const nameOf = (wanted: number): string => all.find((other) => other.id === wanted)?.name ?? '';
+  return {
+    id,
+    name,
+    type: kind,
+    mac_address: address,
+    system_id: machine.systemId,
+    parents: one.parents.map(nameOf),
+    children: one.children.map(nameOf),
+    effective_mtu: mtu,
+    tags,
+    params: Object.keys(params).length === 0 ? '' : params,
+    link_connected: reported?.carrier ?? true,
+    link_speed: reported?.speed ?? 0,
+    interface_speed: reported?.speed ?? 0,
+    product: reported?.ids === undefined || reported.ids === '' ? null : reported.ids,
+    driver: reported?.driver ?? null,
+    resource_uri: `${BASE}/nodes/${machine.systemId}/interfaces/${id}/`,
+  };
+}
+
+/** One interface of a machine. @param all the interfaces of the machine, for the names of its parents and children */
+export function interfaceJson(machine: Machine, one: NetInterface, all: readonly NetInterface[]): Json {
+  const { vlan, links, nic, seenIn } = one;
+  const seen = nic?.address;
+  const subnet = seenIn === undefined ? null : keptSubnet(seenIn).json;
+  return {
+    ...ownInterfaceJson(machine, one, all),
+    vlan: vlan === undefined ? null : keptVlan(vlan).json,
+    links: links.map(linkJson),
+    discovered: seen === undefined ? [] : [{ ip_address: formatIpv4(seen), subnet }],
+    ...ALIKE.fields,
+  };
+}
+
+/** The text of `interfaceJson`. VLANs and subnets are most of it, and are the same in thousands of machines. */
+function interfaceText(machine: Machine, one: NetInterface, all: readonly NetInterface[]): string {
+  const { vlan, links, nic, seenIn } = one;
+  const own = JSON.stringify(ownInterfaceJson(machine, one, all)).slice(0, -1);
+  const subnet = seenIn === undefined ? 'null' : keptSubnet(seenIn).text;
+  const seen = nic?.address === undefined ? '' : `{"ip_address":"${formatIpv4(nic.address)}","subnet":${subnet}}`;
+  const parts = `"vlan":${vlan === undefined ? 'null' : keptVlan(vlan).text},"links":[${links.map(linkText).join(',')}]`;
+  return `${own},${parts},"discovered":[${seen}],${ALIKE.text}`;
+}
+
+/** The interfaces of a machine; the first is the one with which it boots. */
+export function interfacesJson(machine: Machine, networks: NetworkView): readonly Json[] {
+  const all = interfacesOf(machine, networks);
+  return all.map((one) => interfaceJson(machine, one, all));
+}
+
+/** The interfaces of a machine as JSON texts. */
+export function interfaceTexts(machine: Machine, networks: NetworkView): readonly string[] {
+  const all = interfacesOf(machine, networks);
+  return all.map((one) => interfaceText(machine, one, all));
+}
+
+const NO_GATEWAY = { gateway_ip: null, link_id: null };
+
+/** The machine's default gateways that a person chose. */
+export function gatewaysJson({ layout }: Machine, networks: NetworkView): Json {
+  const wanted = layout?.network?.gatewayLink;
+  const link = layout?.network?.links.find(({ id }) => id === wanted);
+  const router = subnetWithId(networks, link?.subnetId)?.gateway;
+  const ipv4 = router === undefined ? NO_GATEWAY : { gateway_ip: formatIpv4(router), link_id: link?.id ?? null };
+  return { ipv4, ipv6: NO_GATEWAY };
+}

@@ -1,0 +1,42 @@
+// A machine as API 1.0 represents it, as a node: the status is folded into the numbers that old clients know, and the hostname is fully
+// qualified.
+//
+// 1. `substatus` is the unfolded status.
+
+import { formatMac } from '../../../net/address.ts';
+import type { PowerView } from '../../life/power-life.ts';
+import type { Whereabouts } from '../../life/whereabouts.ts';
+import { statusRow } from '../../records/lifecycle.ts';
+import { type Machine, machineFqdn } from '../../records/machine.ts';
+import { remarkSentence } from '../../words/event.ts';
+import { zoneJson } from './area-json.ts';
+import { disksJson } from './disk-json.ts';
+import { SHARED_FIXED, sharedJson } from './machine-json.ts';
+
+const BASE = '/MAAS/api/1.0';
+
+/** The whole node. @param power the reading of its power; `undefined` if there is none */
+export function nodeJson(machine: Machine, where: Whereabouts, power?: PowerView): Record<string, unknown> {
+  const row = statusRow(machine.status);
+  const macs = machine.interfaces.map((nic) => {
+    const text = formatMac(nic.mac);
+    return { mac_address: text, resource_uri: `${BASE}/nodes/${machine.systemId}/macs/${encodeURIComponent(text)}/` };
+  });
+  return {
+    ...sharedJson(machine, where, power),
+    ...SHARED_FIXED,
+    physicalblockdevice_set: disksJson(machine),
+    hostname: machineFqdn(machine),
+    zone: zoneJson('1.0', machine.zone),
+    status: row.foldedNumber,
+    substatus: row.number,
+    substatus_name: row.name,
+    substatus_message: remarkSentence(machine.statusReason),
+    substatus_action: machine.work?.stage ?? '',
+    boot_type: 'fastpath',
+    routers: [],
+    macaddress_set: macs,
+    pxe_mac: macs[0] ?? null,
+    resource_uri: `${BASE}/nodes/${machine.systemId}/`,
+  };
+}

@@ -1,0 +1,125 @@
+// Networks as MAAS's clients read them: the exact keys and types of API 2.0.
+//
+// Sources: MAAS API 2.0, `fabrics/`, `vlans/`, `subnets/`, `spaces/`, `ipranges/`, `static-routes/`; gomaasapi's schemas, in which a missing
+// key fails the whole list; the Go structures of Terraform's provider, in which a number is not a text.
+//
+// 1. `description` of fabrics, VLANs and spaces is our own: MAAS takes it, and does not show it.
+
+import { formatIpv4 } from '../../../net/address.ts';
+import {
+  dhcpRacks,
+  type NetworkView,
+  type RangeView,
+  type SubnetView,
+  type VlanView,
+} from '../../networks/network-view.ts';
+import type { Fabric, Space, StaticRoute } from '../../records/network-store.ts';
+
+type Json = Readonly<Record<string, unknown>>;
+
+/** The space of VLANs that have none. */
+export const NO_SPACE = 'undefined';
+/** The id that MAAS shows for it. */
+const NO_SPACE_ID = -1;
+
+const uri = (path: string): string => `/MAAS/api/2.0/${path}/`;
+
+/** False if a rack hands out other servers than its own there. */
+export const allowsDns = ({ served }: SubnetView): boolean => served.every(({ management }) => management !== 1);
+
+export function vlanJson(view: VlanView): Json {
+  const { vlan, fabric, space, served } = view;
+  const [primary, secondary] = dhcpRacks(view);
+  return {
+    id: vlan.id,
+    vid: vlan.vid,
+    name: vlan.name === '' ? null : vlan.name,
+    description: vlan.description,
+    mtu: view.mtu,
+    fabric: fabric.name,
+    fabric_id: fabric.id,
+    dhcp_on: primary !== undefined,
+    external_dhcp: served.find(({ foreignServer }) => foreignServer !== undefined)?.foreignServer ?? null,
+    relay_vlan: null,
+    primary_rack: primary?.rack ?? null,
+    secondary_rack: secondary?.rack ?? null,
+    space: space?.name ?? NO_SPACE,
+    resource_uri: uri(`vlans/${vlan.id}`),
+  };
+}
+
+export function fabricJson(view: NetworkView, fabric: Fabric): Json {
+  const { id, name, description, classType } = fabric;
+  return {
+    id,
+    name,
+    description,
+    class_type: classType === '' ? null : classType,
+    vlans: view.vlans.filter(({ vlan }) => vlan.fabricId === id).map((one) => vlanJson(one)),
+    resource_uri: uri(`fabrics/${id}`),
+  };
+}
+
+export function subnetJson(view: SubnetView): Json {
+  const { subnet, vlan, gateway, dnsServers } = view;
+  return {
+    id: subnet.id,
+    name: subnet.name,
+    description: subnet.description,
+    cidr: subnet.cidr,
+    vlan: vlanJson(vlan),
+    space: vlan.space?.name ?? NO_SPACE,
+    gateway_ip: gateway === undefined ? null : formatIpv4(gateway),
+    dns_servers: dnsServers,
+    rdns_mode: view.reverseMode,
+    allow_dns: allowsDns(view),
+    allow_proxy: true,
+    active_discovery: false,
+    managed: true,
+    disabled_boot_architectures: [],
+    resource_uri: uri(`subnets/${subnet.id}`),
+  };
+}
+
+/** A space, or without one all that is in none. */
+export function spaceJson(view: NetworkView, space: Space | undefined): Json {
+  const isIn = (vlan: VlanView): boolean => vlan.space?.id === space?.id;
+  return {
+    id: space?.id ?? NO_SPACE_ID,
+    name: space?.name ?? NO_SPACE,
+    description: space?.description ?? '',
+    vlans: view.vlans.filter(isIn).map((one) => vlanJson(one)),
+    subnets: view.subnets.filter(({ vlan }) => isIn(vlan)).map((one) => subnetJson(one)),
+    resource_uri: uri(`spaces/${space?.id ?? NO_SPACE}`),
+  };
+}
+
+/** @param user the account of its user, as `users/` shows it; null: it has none */
+export function rangeJson(view: RangeView, user: Json | null): Json {
+  const { range, low, high, subnet } = view;
+  return {
+    id: range.id,
+    type: range.kind,
+    start_ip: formatIpv4(low),
+    end_ip: formatIpv4(high),
+    comment: range.comment,
+    user,
+    subnet: subnetJson(subnet),
+    resource_uri: uri(`ipranges/${range.id}`),
+  };
+}
+
+export function routeJson(view: NetworkView, route: StaticRoute): Json {
+  const shown = (id: number): Json | null => {
+    const found = view.subnets.find(({ subnet }) => subnet.id === id);
+    return found === undefined ? null : subnetJson(found);
+  };
+  return {
+    id: route.id,
+    source: shown(route.sourceId),
+    destination: shown(route.destinationId),
+    gateway_ip: formatIpv4(route.gateway),
+    metric: route.metric,
+    resource_uri: uri(`static-routes/${route.id}`),
+  };
+}

@@ -1,0 +1,88 @@
+// The parts that all changes of a machine's layout share: the states in which it may be changed, the transaction, the answer.
+//
+// 1. A layout is changed only while no system uses it: otherwise a deployed system would differ from the layout shown for its machine.
+// 2. A change is one transaction. It is refused whole, or stored whole with its addresses.
+
+import type { MachineAddress } from '../../../machines/machine.ts';
+import type { LayoutRefusal } from '../../layout/network-draft.ts';
+import type { ChangeKnowledge, ChangeQuestion } from '../../records/knowledge.ts';
+import { type MachineStatus, statusRow } from '../../records/lifecycle.ts';
+import type { Machine } from '../../records/machine.ts';
+import type { MachineLayout } from '../../records/machine-layout.ts';
+import { refusal } from '../../words/refusal.ts';
+import { type Answer, NO_MACHINE, refuseFields, refuseFor } from '../call/answer.ts';
+import { type ApiCall, usernameOf } from '../call/operation.ts';
+import { systemIdOf } from '../machines/machine-calls.ts';
+
+/** The states in which a machine's network and disks may be laid out. */
+const CHANGEABLE: readonly MachineStatus[] = [
+  'new',
+  'ready',
+  'reserved',
+  'allocated',
+  'broken',
+  'failed-commissioning',
+  'failed-testing',
+  'failed-deployment',
+];
+
+/** A decided change. */
+export interface LayoutChange {
+  readonly kind: 'layout';
+  /** `undefined`: as commissioned. */
+  readonly layout: MachineLayout | undefined;
+  /** The machine's addresses; undefined: they stay. */
+  readonly addresses?: readonly MachineAddress[] | undefined;
+}
+
+/** The part that is changed; `tags` are labels for people and affect nothing. */
+type Part = 'network' | 'disks' | 'tags';
+
+function refuseState({ status, hostname, systemId, isLocked, device }: Machine, part: Part): LayoutRefusal | undefined {
+  if (isLocked === true) {
+    return { kind: 'refuse', refusal: refusal('machine-locked.command', { machine: hostname, systemId }) };
+  }
+  // Nothing depends on the layout of a device.
+  if (device !== undefined || part === 'tags' || CHANGEABLE.includes(status)) return undefined;
+  const states = CHANGEABLE.map((one) => statusRow(one).name);
+  const params = { machine: hostname, state: statusRow(status).name, states };
+  return { kind: 'refuse', refusal: refusal('layout-refused.state', params) };
+}
+
+/** A device has no disks here. */
+const refuseDisks = ({ device, hostname }: Machine, part: Part): LayoutRefusal | undefined =>
+  device === undefined || part !== 'disks'
+    ? undefined
+    : { kind: 'refuse', refusal: refusal('layout-refused.device', { machine: hostname }) };
+
+/** Changes the layout of the machine in the path. @param answer renders the changed machine */
+export async function changeLayout(
+  call: ApiCall,
+  part: Part,
+  decide: (machine: Machine, known: ChangeKnowledge) => LayoutChange | LayoutRefusal | ChangeQuestion,
+  answer: (machine: Machine) => Answer,
+): Promise<Answer> {
+  const { store, clock } = call.region;
+  const atMs = clock.wallTimeMs();
+  const outcome = await store.changeMachine<LayoutRefusal>(systemIdOf(call), atMs, (machine, known) => {
+    const decided = refuseState(machine, part) ?? refuseDisks(machine, part) ?? decide(machine, known);
+    if (decided.kind === 'refuse') return { kind: 'refuse', refusal: decided };
+    if (decided.kind === 'ask') return decided;
+    const { layout, addresses } = decided;
+    const params = { fields: [part] };
+    const event = { type: 'NODE', code: 'machine-edited', params, atMs, username: usernameOf(call) } as const;
+    return { kind: 'change', fields: { layout }, addresses, events: [event] };
+  });
+  switch (outcome.kind) {
+    case 'not-found':
+      return NO_MACHINE;
+    case 'refuse':
+      return answerRefusal(outcome.refusal);
+    case 'changed':
+      await call.region.machinesChanged();
+      return answer(outcome.machine);
+  }
+}
+
+const answerRefusal = ({ field, refusal: word }: LayoutRefusal): Answer =>
+  field === undefined ? refuseFor([word]) : refuseFields({ [field]: [word] });

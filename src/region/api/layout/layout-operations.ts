@@ -1,0 +1,58 @@
+// Operations that undo a person's layout of a machine's network and disks.
+//
+// Source: MAAS's restore_networking_configuration, restore_storage_configuration and restore_default_configuration of a machine.
+
+import { z } from 'zod';
+import { staticAddresses } from '../../life/link-addresses.ts';
+import type { Machine } from '../../records/machine.ts';
+import type { MachineLayout } from '../../records/machine-layout.ts';
+import { json } from '../call/answer.ts';
+import { type ApiCall, defineOperation, type Operation } from '../call/operation.ts';
+import { showMachine } from '../json/shown-machine.ts';
+import { machinePaths } from '../machines/machine-calls.ts';
+import { changeLayout, type LayoutChange } from './layout-calls.ts';
+
+type Part = 'network' | 'storage';
+
+/** The layout without these parts; their ids are not given again. */
+function without(machine: Machine, parts: readonly Part[]): LayoutChange {
+  const { layout } = machine;
+  if (layout === undefined) return { kind: 'layout', layout };
+  const rest: MachineLayout = {
+    next: layout.next,
+    network: parts.includes('network') ? undefined : layout.network,
+    storage: parts.includes('storage') ? undefined : layout.storage,
+  };
+  if (rest.network !== undefined) return { kind: 'layout', layout: rest };
+  const chosen = staticAddresses(machine);
+  const addresses = machine.addresses.filter((one) => !chosen.some(({ address }) => address === one.address));
+  return { kind: 'layout', layout: rest, addresses };
+}
+
+const restore = (op: string, doc: string, parts: readonly Part[]): Operation =>
+  defineOperation({
+    ...machinePaths('2.0').one,
+    ...{ method: 'POST', op, access: 'admin', doc },
+    parameters: z.object({}),
+    run: (call: ApiCall) =>
+      changeLayout(
+        call,
+        parts.includes('network') ? 'network' : 'disks',
+        (machine) => without(machine, parts),
+        (machine) => json(showMachine(call, machine)),
+      ),
+  });
+
+/** Undoing layouts, in version 2.0. */
+export const LAYOUT_OPERATIONS: readonly Operation[] = [
+  restore('restore_networking_configuration', 'Set the network of a machine back to that of its commissioning.', [
+    'network',
+  ]),
+  restore('restore_storage_configuration', 'Set the disks of a machine back to those of its commissioning.', [
+    'storage',
+  ]),
+  restore('restore_default_configuration', 'Set network and disks of a machine back to those of its commissioning.', [
+    'network',
+    'storage',
+  ]),
+];

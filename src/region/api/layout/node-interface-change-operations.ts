@@ -1,0 +1,306 @@
+// Changing the interfaces of a machine: bonds, bridges and VLAN interfaces, their links to subnets, and the default gateway.
+//
+// Source: MAAS's `nodes/{system_id}/interfaces/` with create_bond, create_bridge, create_vlan, and `{id}/` with PUT, DELETE, link_subnet,
+// unlink_subnet, disconnect, set_default_gateway, add_tag, remove_tag.
+//
+// 1. The next deployment sets up the stored network (`layout/`).
+
+import { z } from 'zod';
+import { type Ipv4, isHostMac, type MacAddress, parseIpv4, parseMac } from '../../../net/address.ts';
+import {
+  changeInterface,
+  INTERFACE_NAME,
+  type InterfaceWish,
+  type MadeKind,
+  makeInterface,
+  removeInterface,
+  tagInterface,
+} from '../../layout/interface-changes.ts';
+import type { NetInterface } from '../../layout/interfaces.ts';
+import { disconnect, type LinkWish, linkSubnet, setGateway, unlinkSubnet } from '../../layout/link-changes.ts';
+import { laidOf, type NetworkDraft } from '../../layout/network-draft.ts';
+import { chooseFor, judgeLinkAddress } from '../../life/link-addresses.ts';
+import { whereabouts } from '../../life/whereabouts.ts';
+import { subnetWithId } from '../../networks/network-view.ts';
+import type { ChangeKnowledge } from '../../records/knowledge.ts';
+import { LAID_INTERFACES_MAX, LINK_MODES, PART_TAG_MAX } from '../../records/machine-layout.ts';
+import { cleanWords } from '../../records/text-json.ts';
+import { type RefusalWord, refusal } from '../../words/refusal.ts';
+import { type Answer, NO_MACHINE, type Refusal, refuse, refuseField, refuseFields } from '../call/answer.ts';
+import {
+  type ApiCall,
+  defineOperation,
+  idIn,
+  nothing,
+  type Operation,
+  usernameOf,
+  value,
+  values,
+} from '../call/operation.ts';
+import { isTrue, nodeOf } from '../machines/machine-calls.ts';
+import { isAdmin } from '../networks/network-calls.ts';
+import { changeNetwork, changeOne, type Edit, refuseOrdinary, showInterface, shows } from './interface-calls.ts';
+import { bondParameters, bridgeParameters, commonParameters, paramsOf, whole } from './interface-parameters.ts';
+
+/** Interfaces of one bond in a request. */
+const PARENTS_MAX = 128;
+
+/** The hardware address in a parameter; `undefined` if none is given. */
+function macOf(text: string | undefined): MacAddress | Refusal | undefined {
+  if (text === undefined || text === '') return undefined;
+  return parseMac(text) ?? refuseField('mac_address', 'field.macs');
+}
+
+/** The wish in the parameters that all kinds of interfaces share. An empty VLAN: disconnected. */
+function wishOf(given: z.output<typeof commonParameters>): InterfaceWish | Refusal {
+  const mac = macOf(given.mac_address);
+  if (typeof mac === 'object') return mac;
+  const vlanId = given.vlan === '' ? null : given.vlan;
+  return { name: given.name, mac, vlanId, mtu: given.mtu, tags: given.tags };
+}
+
+const parents = values(PARENTS_MAX).describe('The ids of the interfaces.');
+const parent = value(whole).describe('The id of the interface.');
+const idsOf = (texts: readonly string[]): readonly number[] => texts.map((text) => idIn(text));
+
+function make(call: ApiCall, kind: MadeKind, wish: InterfaceWish | Refusal): Answer | Promise<Answer> {
+  if ('kind' in wish) return wish;
+  return changeNetwork(call, (draft) => {
+    const made = makeInterface(draft, kind, wish);
+    return made.kind === 'refuse' ? made : { draft: made.draft, shown: made.id };
+  });
+}
+
+const updateParameters = commonParameters.extend({
+  parents: parents.optional(),
+  parent: parent.optional(),
+  ...bondParameters,
+  ...bridgeParameters,
+});
+
+function update(call: ApiCall, given: z.output<typeof updateParameters>): Answer | Promise<Answer> {
+  const wish = wishOf(given);
+  if ('kind' in wish) return wish;
+  const wanted =
+    given.parents === undefined ? (given.parent === undefined ? undefined : [given.parent]) : idsOf(given.parents);
+  const params = paramsOf(given);
+  return changeOne(call, (draft, { id }) => {
+    const kind = laidOf(draft, id)?.kind ?? 'physical';
+    const strange = Object.keys(params).find((name) => !name.startsWith(`${kind}_`));
+    if (strange !== undefined)
+      return { kind: 'refuse', field: strange, refusal: refusal('field.not-of-kind', { kind }) };
+    const changed = changeInterface(draft, id, { ...wish, parents: wanted, params });
+    return changed.kind === 'refuse' ? changed : { draft: changed.draft, shown: id };
+  });
+}
+
+const linkParameters = z.object({
+  mode: value(z.string().max(16)).describe(
+    'How it gets an address there: auto (the region chooses one), static, dhcp, or link_up (none).',
+  ),
+  subnet: value(whole).optional().describe('The id of the subnet; required for auto and static.'),
+  ip_address: value(z.string().max(15)).optional().describe('The address of a static link. Default: a free one.'),
+  force: value(z.string().max(16)).optional().describe('True: replace all other links of the interface.'),
+  default_gateway: value(z.string().max(16)).optional().describe("True: the subnet's router is the default gateway."),
+});
+
+function link(call: ApiCall, given: z.output<typeof linkParameters>): Answer | Promise<Answer> {
+  const mode = LINK_MODES.find((one) => one === given.mode.toLowerCase());
+  if (mode === undefined) return refuseField('mode', 'field.link-mode');
+  const text = given.ip_address ?? '';
+  const asked = text === '' ? undefined : parseIpv4(text);
+  if (text !== '' && asked === undefined) return refuseField('ip_address', 'field.ip-address');
+  const wish = {
+    mode,
+    subnetId: given.subnet,
+    isForced: isTrue(given.force),
+    isGateway: isTrue(given.default_gateway),
+  };
+  return changeOne(call, (draft, one, known) => linkWith(call, draft, one, { ...wish, address: asked }, known));
+}
+
+/** Links the interface; a static link gets a free address if none is given. */
+function linkWith(
+  call: ApiCall,
+  draft: NetworkDraft,
+  { id, mac }: NetInterface,
+  asked: LinkWish,
+  { addresses: known }: ChangeKnowledge,
+): ReturnType<Edit> {
+  // A device is never deployed, so its address is chosen now.
+  const wish =
+    asked.mode === 'auto' && draft.machine.device !== undefined ? { ...asked, mode: 'static' as const } : asked;
+  const linked = linkSubnet(draft, id, wish);
+  if (linked.kind === 'refuse' || wish.mode !== 'static') return shows(linked, id);
+  const place = { subnet: subnetWithId(draft.networks, wish.subnetId), subnetId: wish.subnetId };
+  const terms = { racks: call.region.racks.list(), networks: draft.networks, known, isOrdinary: !isAdmin(call) };
+  const own = new Set<Ipv4>(draft.machine.addresses.map(({ address }) => address));
+  const choice =
+    wish.address === undefined
+      ? chooseFor(place, mac, own, terms)
+      : judgeLinkAddress(draft.machine, place, mac, wish.address, terms);
+  if (choice.kind === 'ask') return choice;
+  if (choice.kind === 'refuse') return { kind: 'refuse', refusal: choice.refusal };
+  return shows(linkSubnet(draft, id, { ...wish, address: choice.addresses[0]?.address }), id);
+}
+
+const unlinkParameters = z.object({ id: value(whole).describe('The id of the link.') });
+const gatewayParameters = z.object({
+  link_id: value(whole)
+    .optional()
+    .describe('The id of the link; needed if several links of the interface have a gateway.'),
+});
+
+// Administrators, and users for their own devices (`refuseOrdinary`).
+const common = { versions: ['2.0'], access: 'user' } as const;
+const many = { ...common, path: 'nodes/{system_id}/interfaces', handler: 'InterfacesHandler', method: 'POST' } as const;
+const one = { ...common, path: 'nodes/{system_id}/interfaces/{id}', handler: 'InterfaceHandler' } as const;
+
+const tagParameters = z.object({
+  tag: value(z.string().trim().min(1, 'field.required').max(PART_TAG_MAX)).describe('The tag, any word.'),
+});
+
+const tagging = (op: 'add_tag' | 'remove_tag', doc: string): Operation =>
+  defineOperation({
+    ...{ ...one, method: 'POST', op, doc, parameters: tagParameters },
+    run: (call, { tag }) => {
+      const word = cleanWords(tag, PART_TAG_MAX);
+      const edit = (draft: NetworkDraft, { id }: NetInterface): ReturnType<Edit> =>
+        shows(tagInterface(draft, id, word, op === 'add_tag'), id);
+      return changeOne(call, edit, 'tags');
+    },
+  });
+
+const physicalParameters = z.object({
+  mac_address: value(z.string().max(32)).describe('Its hardware address.'),
+  name: value(z.string().max(32)).optional().describe('Its name. Default: eth0, eth1, and so on.'),
+});
+
+/** Adds an interface to a device. */
+async function makePhysical(call: ApiCall, given: z.output<typeof physicalParameters>): Promise<Answer> {
+  const barred = await refuseOrdinary(call);
+  if (barred !== undefined) return barred;
+  const node = await nodeOf(call);
+  if (node === undefined) return NO_MACHINE;
+  const { hostname, systemId, interfaces } = node;
+  if (node.device === undefined) return refuse('layout-refused.reported', { machine: hostname });
+  const mac = parseMac(given.mac_address);
+  if (mac === undefined || !isHostMac(mac)) return refuseField('mac_address', 'field.macs');
+  const { store, clock } = call.region;
+  const atMs = clock.wallTimeMs();
+  const params = { fields: ['network'] };
+  const event = { type: 'NODE', code: 'machine-edited', params, atMs, username: usernameOf(call) } as const;
+  const name = given.name ?? `eth${interfaces.length}`;
+  if (interfaces.length >= LAID_INTERFACES_MAX) {
+    return refuse('layout-refused.interfaces-limit', { machine: hostname, max: LAID_INTERFACES_MAX });
+  }
+  const isNameTaken = interfaces.some((nic) => nic.name === name);
+  if (isNameTaken) return refuseField('name', 'field.interface-name-taken', { name });
+  if (!INTERFACE_NAME.test(name)) return refuseField('name', 'field.interface-name-form');
+  const outcome = await store.enlist<RefusalWord>({ macs: [mac], values: [], atMs }, ({ byMac: [other] }) => {
+    if (other !== undefined) {
+      const taken = { name: other.hostname, systemId: other.systemId };
+      return { kind: 'refuse', refusal: refusal('field.machine-exists', taken) };
+    }
+    const added = { mac, name, source: 'person' } as const;
+    return { kind: 'amend', systemId, fields: {}, events: [event], interfaces: [...interfaces, added] };
+  });
+  if (outcome.kind === 'refuse') return refuseFields({ mac_address: [outcome.refusal] });
+  await call.region.machinesChanged();
+  const id = outcome.machine.interfaces.find((nic) => nic.mac === mac)?.id;
+  return showInterface(outcome.machine, whereabouts(call.region).networks(), id);
+}
+
+const MAKING: readonly Operation[] = [
+  defineOperation({
+    ...{ ...many, op: 'create_physical' },
+    doc: 'Add an interface to a device. Machines report theirs.',
+    parameters: physicalParameters,
+    run: makePhysical,
+  }),
+  defineOperation({
+    ...{ ...many, op: 'create_bond' },
+    doc: 'Make a bond of physical interfaces, which lose their links to it.',
+    parameters: commonParameters.extend({ parents, ...bondParameters }),
+    run: (call, given) => {
+      const wish = wishOf(given);
+      return make(
+        call,
+        'bond',
+        'kind' in wish ? wish : { ...wish, parents: idsOf(given.parents), params: paramsOf(given, 'bond') },
+      );
+    },
+  }),
+  defineOperation({
+    ...{ ...many, op: 'create_bridge' },
+    doc: 'Make a bridge of one interface, which loses its links to it.',
+    parameters: commonParameters.extend({ parent, ...bridgeParameters }),
+    run: (call, given) => {
+      const wish = wishOf(given);
+      return make(
+        call,
+        'bridge',
+        'kind' in wish ? wish : { ...wish, parents: [given.parent], params: paramsOf(given, 'bridge') },
+      );
+    },
+  }),
+  defineOperation({
+    ...{ ...many, op: 'create_vlan' },
+    doc: 'Make an interface for the tagged frames of a VLAN.',
+    parameters: commonParameters.omit({ name: true, mac_address: true }).extend({ parent }),
+    run: (call, given) => {
+      const wish = wishOf(given);
+      return make(call, 'vlan', 'kind' in wish ? wish : { ...wish, parents: [given.parent] });
+    },
+  }),
+];
+
+const CHANGING: readonly Operation[] = [
+  defineOperation({
+    ...{ ...one, method: 'PUT' },
+    doc: 'Change an interface. Fields left out stay as they are.',
+    parameters: updateParameters,
+    run: update,
+  }),
+  defineOperation({
+    ...{ ...one, method: 'DELETE' },
+    doc: 'Delete a bond, a bridge or a VLAN interface.',
+    parameters: nothing,
+    run: (call) => changeOne(call, (draft, { id }) => shows(removeInterface(draft, id), undefined)),
+  }),
+  defineOperation({
+    ...{ ...one, method: 'POST', op: 'disconnect' },
+    doc: 'Remove all links of an interface and its VLAN: the deployed system gives it no address.',
+    parameters: nothing,
+    run: (call) => changeOne(call, (draft, { id }) => shows(disconnect(draft, id), id)),
+  }),
+];
+
+const TAGGING: readonly Operation[] = [
+  tagging('add_tag', 'Add a tag to an interface. Adding it again changes nothing.'),
+  tagging('remove_tag', 'Remove a tag from an interface.'),
+];
+
+const LINKING: readonly Operation[] = [
+  defineOperation({
+    ...{ ...one, method: 'POST', op: 'link_subnet' },
+    doc: 'Link an interface to a subnet.',
+    parameters: linkParameters,
+    run: link,
+  }),
+  defineOperation({
+    ...{ ...one, method: 'POST', op: 'unlink_subnet' },
+    doc: 'Remove one link of an interface, and give back its address.',
+    parameters: unlinkParameters,
+    run: (call, given) => changeOne(call, (draft, { id }) => shows(unlinkSubnet(draft, id, given.id), id)),
+  }),
+  defineOperation({
+    ...{ ...one, method: 'POST', op: 'set_default_gateway' },
+    doc: 'Use the router of a linked subnet as the default gateway.',
+    parameters: gatewayParameters,
+    run: (call, given) => changeOne(call, (draft, { id }) => shows(setGateway(draft, id, given.link_id), id)),
+  }),
+];
+
+/** Changes of the interfaces of machines, in version 2.0. */
+export const NODE_INTERFACE_CHANGE_OPERATIONS: readonly Operation[] = [...MAKING, ...CHANGING, ...TAGGING, ...LINKING];

@@ -1,0 +1,257 @@
+// Devices: hosts that Rackboot does not start or deploy. It keeps their names, hardware addresses and addresses, so nobody else gets them, and
+// the racks serve them by DHCP and DNS.
+//
+// Source: MAAS's `devices/`, and create_physical of a node's interfaces, by which clients add interfaces to a device.
+//
+// 1. A device is stored as a machine that is always Deployed, so its claims and those of machines are one. No list of machines has it, and no
+//    command to a machine takes it.
+// 2. A device belongs to the user who added it. Only they and administrators change or delete it; all users see it.
+// 3. An ordinary user adds devices only to the default domain, as machines.
+
+import { z } from 'zod';
+import { type MacAddress, parseMac } from '../../../net/address.ts';
+import { chooseNames, HOSTNAME_MAX, parseHostname } from '../../identity/hostname.ts';
+import { whereabouts } from '../../life/whereabouts.ts';
+import type { EnlistmentDecision } from '../../records/decisions.ts';
+import type { EnlistmentKnowledge, EnlistmentQuestion } from '../../records/knowledge.ts';
+import { DEVICES_MAX, type Machine, type MachineFields } from '../../records/machine.ts';
+import type { NewMachineEvent } from '../../records/machine-event.ts';
+import { cleanWords } from '../../records/text-json.ts';
+import { type RefusalWord, refusal } from '../../words/refusal.ts';
+import { choosePlace } from '../areas/chosen-areas.ts';
+import {
+  type Answer,
+  allOf,
+  isRefusal,
+  json,
+  type Refusal,
+  refuse,
+  refuseField,
+  refuseFields,
+} from '../call/answer.ts';
+import {
+  type ApiCall,
+  defineOperation,
+  nothing,
+  type Operation,
+  usernameOf,
+  value,
+  values,
+} from '../call/operation.ts';
+import { deviceJson } from '../json/device-json.ts';
+import { currentDomains } from '../names/dns-records.ts';
+import { nodeOf, systemIdOf } from './machine-calls.ts';
+import { filterParameters, machineFilter } from './machine-operations.ts';
+
+const MACS_MAX = 64;
+const DESCRIPTION_MAX = 1000;
+const NO_DEVICE: Refusal = refuse('not-found.device');
+
+const shared = {
+  hostname: value(z.string().max(255)).optional().describe('Its name. Default: a generated one.'),
+  domain: value(z.string().max(253)).optional().describe('Its domain. Default: the default domain.'),
+  parent: value(z.string().max(16)).optional().describe('The system id of the machine that it is a part of.'),
+  description: value(z.string().max(DESCRIPTION_MAX)).optional().describe('A note for people.'),
+  zone: value(z.string().max(256)).optional().describe('The name of its zone.'),
+  pool: value(z.string().max(256)).optional().describe('The name of its pool.'),
+};
+const newDevice = z.object({
+  ...shared,
+  mac_addresses: values(MACS_MAX).describe('The hardware addresses of its interfaces.'),
+});
+
+/** The names in the parameters, or a refusal. */
+async function namesOf(
+  call: ApiCall,
+  given: { readonly [K in 'hostname' | 'domain' | 'parent']?: string | undefined },
+): Promise<{ hostname?: string; domain?: string; device?: string } | Refusal> {
+  const hostname = given.hostname === undefined ? undefined : parseHostname(given.hostname.split('.', 1)[0] ?? '');
+  const domains = currentDomains(call);
+  const domain = given.domain?.toLowerCase();
+  const isAdmin = call.caller.kind === 'user' && call.caller.isAdmin;
+  if (!isAdmin && domain !== undefined && domain !== domains[0] && domains.includes(domain)) {
+    return refuse('not-allowed.domain', { domain: domains[0] });
+  }
+  const parent = given.parent === undefined || given.parent === '' ? undefined : given.parent;
+  const found = parent === undefined ? undefined : await call.region.store.findMachine(parent);
+  const isUnknown = parent !== undefined && (found === undefined || found.device !== undefined);
+  const checked = allOf(
+    given.hostname && hostname === undefined
+      ? refuseField('hostname', 'field.hostname', { max: HOSTNAME_MAX })
+      : undefined,
+    domain !== undefined && !domains.includes(domain)
+      ? refuseField('domain', 'field.domain-unknown', { domains })
+      : undefined,
+    isUnknown ? refuseField('parent', 'field.no-parent-machine', { systemId: cleanWords(parent, 16) }) : undefined,
+  );
+  if (isRefusal(checked)) return checked;
+  return {
+    ...(hostname === undefined ? {} : { hostname }),
+    ...(domain === undefined ? {} : { domain }),
+    ...(given.parent === undefined ? {} : { device: found?.systemId ?? '' }),
+  };
+}
+
+/** The hardware addresses in a parameter, each once. */
+function macsOf(texts: readonly string[]): readonly MacAddress[] | Refusal {
+  const macs = texts.map(parseMac).filter((mac) => mac !== undefined);
+  if (macs.length !== texts.length) return refuseField('mac_addresses', 'field.macs');
+  return macs.length === 0 ? refuseField('mac_addresses', 'field.required') : [...new Set(macs)];
+}
+
+interface Misfit {
+  readonly field: string;
+  readonly word: RefusalWord;
+}
+
+/** The interface that another machine or device has. */
+function takenBy(knowledge: EnlistmentKnowledge, field: string): Misfit | undefined {
+  const [other] = knowledge.byMac;
+  if (other === undefined) return undefined;
+  const { hostname: name, systemId } = other;
+  return { field, word: refusal('field.machine-exists', { name, systemId }) };
+}
+
+async function add(call: ApiCall, given: z.output<typeof newDevice>): Promise<Answer> {
+  const found = allOf(await namesOf(call, given), macsOf(given.mac_addresses), await choosePlace(call, given));
+  if (isRefusal(found)) return found;
+  const [names, macs, place] = found;
+  const { store, clock } = call.region;
+  if ((await store.countMachines({ isDevice: true })) >= DEVICES_MAX) {
+    return refuse('machines-limit.devices', { max: DEVICES_MAX });
+  }
+  const atMs = clock.wallTimeMs();
+  const event: NewMachineEvent = {
+    ...{ type: 'NODE', code: 'device-added', params: {}, atMs, username: usernameOf(call) },
+  };
+  const decide = (knowledge: EnlistmentKnowledge): EnlistmentDecision<Misfit> | EnlistmentQuestion => {
+    const taken = takenBy(knowledge, 'mac_addresses');
+    if (taken !== undefined) return { kind: 'refuse', refusal: taken };
+    const { hostname } = names;
+    if (hostname !== undefined && knowledge.hostnames.get(hostname) === true) {
+      return { kind: 'refuse', refusal: { field: 'hostname', word: refusal('field.hostname-taken', { hostname }) } };
+    }
+    const chosen = chooseNames(clock, knowledge, hostname === undefined ? [] : [hostname]);
+    if (chosen.kind === 'ask') return chosen;
+    return {
+      ...{ kind: 'create', systemId: chosen.systemId, events: [event] },
+      fields: {
+        ...fieldsOf(call, chosen.hostname, names, cleanWords(given.description ?? '', DESCRIPTION_MAX), atMs),
+        ...place,
+      },
+      interfaces: macs.map((mac, index) => ({ mac, name: `eth${index}`, source: 'person' })),
+    };
+  };
+  const outcome = await store.enlist<Misfit>({ macs, values: [], atMs }, decide);
+  if (outcome.kind === 'refuse') return refuseFields({ [outcome.refusal.field]: [outcome.refusal.word] });
+  await call.region.machinesChanged();
+  return show(call, outcome.machine);
+}
+
+const fieldsOf = (
+  call: ApiCall,
+  hostname: string,
+  names: { readonly domain?: string; readonly device?: string },
+  description: string,
+  atMs: number,
+): MachineFields => ({
+  ...{ hostname, description, domain: names.domain ?? currentDomains(call)[0], device: names.device ?? '' },
+  ...{ status: 'deployed', statusSinceMs: atMs, netboot: false, owner: usernameOf(call) || undefined },
+  ...{ architecture: 'amd64', subarchitecture: 'generic', osystem: '', release: '' },
+  ...{ powerType: '', powerParameters: {}, powerState: 'unknown' },
+});
+
+const show = (call: ApiCall, device: Machine): Answer => json(deviceJson(device, whereabouts(call.region)));
+
+/** The device in the path. */
+async function deviceOf(call: ApiCall): Promise<Machine | undefined> {
+  const found = await nodeOf(call);
+  return found?.device === undefined ? undefined : found;
+}
+
+/** The device in the path if the caller may change it; otherwise the refusal. */
+async function ownDevice(call: ApiCall): Promise<Machine | Refusal> {
+  const device = await deviceOf(call);
+  if (device === undefined) return NO_DEVICE;
+  const { hostname, owner } = device;
+  const isOwn = call.caller.kind === 'user' && (call.caller.isAdmin || owner === call.caller.username);
+  return isOwn ? device : refuse('not-owner.device', { device: hostname });
+}
+
+const changedDevice = z.object(shared);
+
+async function change(call: ApiCall, given: z.output<typeof changedDevice>): Promise<Answer> {
+  const device = await ownDevice(call);
+  if ('kind' in device) return device;
+  const found = allOf(await namesOf(call, given), await choosePlace(call, given));
+  if (isRefusal(found)) return found;
+  const [names, place] = found;
+  const { store, clock } = call.region;
+  const atMs = clock.wallTimeMs();
+  const described =
+    given.description === undefined ? {} : { description: cleanWords(given.description, DESCRIPTION_MAX) };
+  const fields: Partial<MachineFields> = { ...names, ...described, ...place };
+  const outcome = await store.changeMachine<RefusalWord>(device.systemId, atMs, ({ hostname: own }, { hostnames }) => {
+    const { hostname } = names;
+    const isTaken = hostname === undefined || hostname === own ? false : hostnames.get(hostname);
+    if (isTaken === undefined) return { kind: 'ask', hostnames: [hostname ?? ''] };
+    if (isTaken && hostname !== undefined) {
+      return { kind: 'refuse', refusal: refusal('field.hostname-taken', { hostname }) };
+    }
+    const params = { fields: Object.keys(fields) };
+    const event = { type: 'NODE', code: 'machine-edited', params, atMs, username: usernameOf(call) } as const;
+    return { kind: 'change', fields, events: [event] };
+  });
+  if (outcome.kind === 'not-found') return NO_DEVICE;
+  if (outcome.kind === 'refuse') return refuseFields({ hostname: [outcome.refusal] });
+  await call.region.machinesChanged();
+  return show(call, outcome.machine);
+}
+
+async function remove(call: ApiCall): Promise<Answer> {
+  const device = await ownDevice(call);
+  if ('kind' in device) return device;
+  await call.region.removeMachine(systemIdOf(call), usernameOf(call), true);
+  return { kind: 'empty' };
+}
+
+/** The filters of machines without `agent_name`: devices are never allocated. */
+const deviceFilters = filterParameters.omit({ agent_name: true });
+
+async function list(call: ApiCall, given: z.output<typeof deviceFilters>): Promise<Answer> {
+  const filter = await machineFilter(call, given);
+  if ('kind' in filter) return filter;
+  const devices = await call.region.store.listMachines({ ...filter, isDevice: true }, 0, DEVICES_MAX);
+  const where = whereabouts(call.region);
+  return json(devices.map((device) => deviceJson(device, where)));
+}
+
+const many = { versions: ['2.0'], path: 'devices', handler: 'DevicesHandler', access: 'user' } as const;
+const one = { versions: ['2.0'], path: 'devices/{system_id}', handler: 'DeviceHandler', access: 'user' } as const;
+
+/** Devices, in version 2.0. */
+export const DEVICE_OPERATIONS: readonly Operation[] = [
+  defineOperation({ ...{ ...many, method: 'GET' }, doc: 'List devices.', parameters: deviceFilters, run: list }),
+  defineOperation({
+    ...{ ...many, method: 'POST' },
+    doc: 'Add a device, which then belongs to the caller. No other host can then get its name or its hardware addresses.',
+    parameters: newDevice,
+    run: add,
+  }),
+  defineOperation({
+    ...{ ...one, method: 'GET' },
+    doc: 'Read one device.',
+    parameters: nothing,
+    run: async (call) => {
+      const device = await deviceOf(call);
+      return device === undefined ? NO_DEVICE : show(call, device);
+    },
+  }),
+  defineOperation({ ...{ ...one, method: 'PUT' }, doc: 'Change a device.', parameters: changedDevice, run: change }),
+  defineOperation({
+    ...{ ...one, method: 'DELETE' },
+    doc: 'Delete a device. Its name and its addresses are then free again.',
+    parameters: nothing,
+    run: remove,
+  }),
+];

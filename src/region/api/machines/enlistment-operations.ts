@@ -1,0 +1,238 @@
+// The operations that add a machine: it enlists itself from a managed network, or a user adds it.
+//
+// Sources: the enlistment forms of MAAS 1.x (`nodes/?op=new`) and 2.x (`machines/`); our own agent's `hardware_facts`.
+//
+// 1. An anonymous caller learns only its own identity.
+
+import { z } from 'zod';
+import { type MacAddress, parseMac } from '../../../net/address.ts';
+import type { EnlistmentReport } from '../../identity/enlistment-report.ts';
+import { isIdentifyingMac } from '../../identity/hardware-identity.ts';
+import { HOSTNAME_MAX, parseHostname } from '../../identity/hostname.ts';
+import { INTERFACES_MAX } from '../../identity/interface-source.ts';
+import { parseHardwareFacts } from '../../records/hardware-facts.ts';
+import { isReportable } from '../../records/power-parameters.ts';
+import { choosePlace } from '../areas/chosen-areas.ts';
+import {
+  type Answer,
+  allOf,
+  isRefusal,
+  json,
+  type Refusal,
+  refuse,
+  refuseField,
+  refuseFields,
+  refuseFor,
+} from '../call/answer.ts';
+import { type ApiCall, defineOperation, type Operation, value, values } from '../call/operation.ts';
+import { introductionJson } from '../json/machine-json.ts';
+import { showMachine } from '../json/shown-machine.ts';
+import { powerFields, readPower, refusePower } from './power-fields.ts';
+
+/** Architecture names of kernels, mapped to those of boot resources. */
+const ARCHITECTURE_NAMES: Readonly<Record<string, string>> = {
+  x86_64: 'amd64',
+  aarch64: 'arm64',
+  i486: 'i386',
+  i586: 'i386',
+  i686: 'i386',
+  ppc64le: 'ppc64el',
+};
+const ARCHITECTURE = /^[a-z0-9_]{1,16}$/;
+const SUBARCHITECTURE = /^[a-z0-9]([a-z0-9_.-]{0,30}[a-z0-9])?$/;
+const DOMAIN = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*$/;
+
+/** Parses `amd64/generic`, or `amd64` with a separate subarchitecture. */
+export function parseArchitecture(
+  text: string,
+  subarchitecture: string | undefined,
+): { readonly architecture: string; readonly subarchitecture: string } | undefined {
+  const [first = '', second, ...rest] = text.trim().toLowerCase().split('/');
+  const given =
+    subarchitecture === undefined || subarchitecture === '' ? undefined : subarchitecture.trim().toLowerCase();
+  if (rest.length > 0 || (second !== undefined && given !== undefined && second !== given)) return undefined;
+  const architecture = ARCHITECTURE_NAMES[first] ?? first;
+  const sub = second ?? given ?? 'generic';
+  return ARCHITECTURE.test(architecture) && SUBARCHITECTURE.test(sub) && !sub.includes('..')
+    ? { architecture, subarchitecture: sub }
+    : undefined;
+}
+
+const parameters = z.object({
+  architecture: value(z.string().max(64)).describe('The architecture, `amd64` or `amd64/generic`.'),
+  subarchitecture: value(z.string().max(32))
+    .optional()
+    .describe('The sub-architecture, unless `architecture` includes it.'),
+  mac_addresses: values(INTERFACES_MAX).describe(
+    'The hardware addresses, boot interface first; repeated or separated by commas.',
+  ),
+  hostname: value(z.string().max(255)).optional().describe('The hostname. Default: a generated one.'),
+  domain: value(z.string().max(253)).optional().describe('The domain. Default: the default domain.'),
+  zone: value(z.string().max(256)).optional().describe('The name of its zone, for administrators.'),
+  pool: value(z.string().max(256)).optional().describe('The name of its pool, for administrators.'),
+  ...powerFields,
+  hardware_facts: value(z.string().max(524_288))
+    .optional()
+    .describe("The enlistment agent's description of the hardware, JSON."),
+});
+
+type Parameters = z.output<typeof parameters>;
+
+const labelOf = (hostname: string): string | undefined => parseHostname(hostname.split('.', 1)[0] ?? '');
+
+/** The hardware addresses that identify the machine, each once. */
+function macsOf(texts: readonly string[]): readonly MacAddress[] | Refusal {
+  const macs: MacAddress[] = [];
+  for (const text of texts) {
+    const mac = parseMac(text);
+    if (mac === undefined) return refuseField('mac_addresses', 'field.mac', { text: text.slice(0, 32) });
+    if (isIdentifyingMac(mac) && !macs.includes(mac)) macs.push(mac);
+  }
+  return macs.length === 0 ? refuseField('mac_addresses', 'field.mac-missing') : macs;
+}
+
+/** The facts; `undefined`: none are given. */
+function factsOf(text: string | undefined) {
+  if (text === undefined || text === '') return undefined;
+  const facts = parseHardwareFacts(text);
+  if (facts.kind !== 'fault') return facts;
+  const problems = facts.problems.map((problem) => ({ name: 'invalid-parameters' as const, ...problem }));
+  return refuseFields({ hardware_facts: problems });
+}
+
+/** The refusal of names that a user gives. Those of a machine are not used if they are unfit. */
+function refuseNames({ caller }: ApiCall, { hostname, domain }: Parameters): Refusal | undefined {
+  if (caller.kind !== 'user') return undefined;
+  const found = allOf(
+    hostname && labelOf(hostname) === undefined
+      ? refuseField('hostname', 'field.hostname', { max: HOSTNAME_MAX })
+      : undefined,
+    domain && !DOMAIN.test(domain.toLowerCase()) ? refuseField('domain', 'field.domain') : undefined,
+  );
+  return isRefusal(found) ? found : undefined;
+}
+
+/** The report in the parameters, or a refusal of all invalid ones. */
+function reportOf(call: ApiCall, given: Parameters): EnlistmentReport | Refusal {
+  const found = allOf(
+    parseArchitecture(given.architecture, given.subarchitecture) ??
+      refuseField('architecture', 'field.architecture-reported'),
+    macsOf(given.mac_addresses),
+    readPower(given, undefined),
+    factsOf(given.hardware_facts),
+    refuseNames(call, given),
+  );
+  if (isRefusal(found)) return found;
+  const [architecture, macs, power, facts] = found;
+  const username = call.caller.kind === 'user' ? call.caller.username : undefined;
+  const isOrdinary = call.caller.kind === 'user' && !call.caller.isAdmin;
+  if (isOrdinary && !isReportable(power.powerType ?? '', power.powerParameters ?? {})) {
+    return refuse('not-allowed.power');
+  }
+  // A machine's own values are not checked: only harmless ones are kept, and the user who accepts the machine sees if they work.
+  const problem = username === undefined ? undefined : refusePower(call, power, given, undefined);
+  if (problem !== undefined) return problem;
+  const label = given.hostname === undefined ? undefined : labelOf(given.hostname);
+  const domain = given.domain?.toLowerCase();
+  if (isOrdinary && domain && domain !== call.region.config().domain)
+    return refuse('not-allowed.domain', { domain: call.region.config().domain });
+  return {
+    macs,
+    ...architecture,
+    hostname: label,
+    domain: (username === undefined ? undefined : domain) || call.region.config().domain,
+    powerType: given.power_type ?? '',
+    powerParameters: power.powerParameters ?? {},
+    facts: facts?.value,
+    leftOut: facts?.leftOut,
+    username,
+    isOrdinary,
+    token: call.peer.bootToken,
+    vouchedMac: call.peer.vouchedMac,
+    address: call.peer.ipv4,
+    isAway: (machine) => call.region.racks.homes.isAway(machine, call.peer.ipv4),
+    whyElsewhere: (machine) => call.region.racks.homes.whyElsewhere(call.peer.rackUuid, machine),
+  };
+}
+
+/** The zone and the pool of a new machine. A machine's own values are not used, as its other wishes. */
+async function areasOf(call: ApiCall, given: Parameters): ReturnType<typeof choosePlace> {
+  if (call.caller.kind !== 'user' || (!given.zone && !given.pool)) return {};
+  return call.caller.isAdmin ? await choosePlace(call, given) : refuse('not-allowed.administrator');
+}
+
+async function enlist(call: ApiCall, given: Parameters): Promise<Answer> {
+  // A machine with a key is already known, and reports in other ways.
+  if (call.caller.kind === 'machine') return refuse('not-allowed.enlisted');
+  const found = allOf(reportOf(call, given), await areasOf(call, given));
+  if (isRefusal(found)) return found;
+  const [report, place] = found;
+  const outcome = await call.region.enlist({ ...report, ...place });
+  if (outcome.kind !== 'refuse') {
+    if (outcome.kind === 'unchanged') await call.region.racks.homes.reportedBy(call.peer.rackUuid, outcome.machine);
+    if (call.caller.kind !== 'user') return json(introductionJson(outcome.machine));
+    return json(showMachine(call, outcome.machine));
+  }
+  const { refusal } = outcome;
+  if (refusal.name !== 'invalid-parameters') return refuseFor([refusal]);
+  return refuseFields({ [refusal.code === 'field.hostname-taken' ? 'hostname' : 'mac_addresses']: [refusal] });
+}
+
+const registration = z.object({
+  mac_address: values(INTERFACES_MAX).describe('One or more hardware addresses.'),
+});
+
+async function isRegistered(call: ApiCall, given: z.output<typeof registration>): Promise<Answer> {
+  const macs = given.mac_address.map(parseMac).filter((mac) => mac !== undefined);
+  if (macs.length < given.mac_address.length || macs.length === 0) {
+    return refuseField('mac_address', 'field.macs');
+  }
+  return json((await call.region.store.countMachines({ macs })) > 0);
+}
+
+/** Enlistment, and the check whether a machine is already known. */
+export const ENLISTMENT_OPERATIONS: readonly Operation[] = [
+  defineOperation({
+    versions: ['2.0'],
+    path: 'machines',
+    method: 'POST',
+    handler: 'MachinesHandler',
+    access: 'managed',
+    doc: 'Add a machine. A machine that enlists again stays the same machine.',
+    parameters,
+    run: enlist,
+  }),
+  defineOperation({
+    versions: ['1.0'],
+    path: 'nodes',
+    method: 'POST',
+    op: 'new',
+    handler: 'NodesHandler',
+    access: 'managed',
+    doc: 'Add a node. A node that enlists again stays the same node.',
+    parameters,
+    run: enlist,
+  }),
+  defineOperation({
+    versions: ['2.0'],
+    path: 'machines',
+    method: 'GET',
+    op: 'is_registered',
+    handler: 'MachinesHandler',
+    access: 'managed',
+    doc: 'Check whether a machine with one of these addresses is known.',
+    parameters: registration,
+    run: isRegistered,
+  }),
+  defineOperation({
+    versions: ['1.0'],
+    path: 'nodes',
+    method: 'GET',
+    op: 'is_registered',
+    handler: 'NodesHandler',
+    access: 'managed',
+    doc: 'Check whether a node with one of these addresses is known.',
+    parameters: registration,
+    run: isRegistered,
+  }),
+];

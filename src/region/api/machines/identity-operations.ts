@@ -1,0 +1,154 @@
+// Operations on the identity of machines: show the evidence by which a machine is recognised, merge, split and keep apart machines, and
+// move one to another rack. They are Rackboot's own: MAAS has none.
+
+import { z } from 'zod';
+import { formatMac, type MacAddress, parseMac } from '../../../net/address.ts';
+import { INTERFACES_MAX } from '../../identity/interface-source.ts';
+import type { IdentityView } from '../../identity/machine-identity.ts';
+import type { IdentityRefusal } from '../../identity/merge.ts';
+import type { Region } from '../../region.ts';
+import { doubtWords } from '../../words/event.ts';
+import { type Answer, json, NO_MACHINE, refuseField, refuseFields, refuseFor } from '../call/answer.ts';
+import { type ApiCall, defineOperation, type Operation, usernameOf, value, values } from '../call/operation.ts';
+import { showMachine } from '../json/shown-machine.ts';
+import { systemIdOf } from './machine-calls.ts';
+
+const answerRefusal = (refusal: IdentityRefusal, field: string): Answer =>
+  refusal.name === 'invalid-parameters' ? refuseFields({ [field]: [refusal] }) : refuseFor([refusal]);
+
+const other = z.object({
+  other: value(z.string().regex(/^[0-9a-z]{1,32}$/, 'field.not-a-system-id')).describe(
+    'The system id of the other machine.',
+  ),
+});
+
+async function merge(call: ApiCall, given: z.output<typeof other>): Promise<Answer> {
+  const outcome = await call.region.identity.merge(systemIdOf(call), given.other, usernameOf(call));
+  if (outcome.kind === 'refuse') return answerRefusal(outcome.refusal, 'other');
+  return outcome.kind === 'not-found' ? NO_MACHINE : json(showMachine(call, outcome.machine));
+}
+
+const interfaces = z.object({
+  mac_addresses: values(INTERFACES_MAX).describe(
+    'The hardware addresses of the new machine; repeated or separated by commas.',
+  ),
+});
+
+async function split(call: ApiCall, given: z.output<typeof interfaces>): Promise<Answer> {
+  const macs: MacAddress[] = [];
+  for (const text of given.mac_addresses) {
+    const mac = parseMac(text);
+    if (mac === undefined) return refuseField('mac_addresses', 'field.mac', { text: text.slice(0, 32) });
+    if (!macs.includes(mac)) macs.push(mac);
+  }
+  const outcome = await call.region.identity.split(systemIdOf(call), macs, usernameOf(call));
+  if (outcome.kind === 'refuse') return answerRefusal(outcome.refusal, 'mac_addresses');
+  return outcome.kind === 'not-found' ? NO_MACHINE : json(showMachine(call, outcome.made));
+}
+
+async function keepApart(call: ApiCall, given: z.output<typeof other>): Promise<Answer> {
+  const isKnown = await call.region.identity.keepApart(systemIdOf(call), given.other, usernameOf(call));
+  return isKnown ? await identity(call) : NO_MACHINE;
+}
+
+/** The evidence by which a machine is recognised. */
+function identityJson({ machine, lines, conflicts }: IdentityView, region: Region): Record<string, unknown> {
+  return {
+    system_id: machine.systemId,
+    home: region.racks.homes.racksAt(machine.home).map(({ name }) => name),
+    is_vouched: machine.vouchedMac !== undefined,
+    power_is_proposed: machine.powerIsProposed === true,
+    evidence: lines.map((line) => ({
+      kind: line.kind,
+      value: typeof line.value === 'number' ? formatMac(line.value) : line.value,
+      is_shared: line.isShared,
+      is_portable: line.isPortable,
+      is_vouched: line.isVouched,
+    })),
+    conflicts: conflicts.map((conflict) => ({
+      system_id: conflict.systemId,
+      other: conflict.otherId,
+      text: doubtWords(conflict.why),
+    })),
+  };
+}
+
+async function identity(call: ApiCall): Promise<Answer> {
+  const view = await call.region.identity.view(systemIdOf(call));
+  return view === undefined ? NO_MACHINE : json(identityJson(view, call.region));
+}
+
+const destination = z.object({
+  rack: value(z.string().max(64)).describe('The name or UUID of the rack.'),
+  network: value(z.string().max(64))
+    .optional()
+    .describe(
+      'The name of one of its networks, or the network as 10.20.0.0/24. Default: the first that only this rack serves.',
+    ),
+});
+
+async function move(call: ApiCall, given: z.output<typeof destination>): Promise<Answer> {
+  const racks = call.region.racks.list();
+  const rack =
+    racks.find(({ uuid }) => uuid === given.rack.toLowerCase()) ??
+    racks.find(({ name, state }) => name === given.rack && state === 'accepted');
+  if (rack === undefined) return refuseField('rack', 'field.rack-to-move');
+  const outcome = await call.region.racks.homes.move(systemIdOf(call), rack, usernameOf(call), given.network);
+  if (outcome.kind === 'refuse') return refuseFor([outcome.refusal]);
+  return outcome.kind === 'not-found' ? NO_MACHINE : json(showMachine(call, outcome.machine));
+}
+
+const common = { versions: ['2.0'], path: 'machines/{system_id}', handler: 'MachineHandler' } as const;
+
+/** Merge, split and move, and the evidence to decide on them. */
+export const IDENTITY_OPERATIONS: readonly Operation[] = [
+  defineOperation({
+    ...common,
+    method: 'GET',
+    op: 'identity',
+    access: 'user',
+    doc: 'Read the evidence that identifies this machine, and which other machines may be the same.',
+    parameters: z.object({}),
+    run: identity,
+  }),
+  defineOperation({
+    ...common,
+    method: 'POST',
+    op: 'merge',
+    access: 'admin',
+    doc:
+      'Merge two machines into one. This one stays and takes the interfaces, events and newer hardware facts of the other, ' +
+      'which is removed. A machine in use is never removed.',
+    parameters: other,
+    run: merge,
+  }),
+  defineOperation({
+    ...common,
+    method: 'POST',
+    op: 'split',
+    access: 'admin',
+    doc: 'Split some interfaces of this machine off into a New one, which is the answer.',
+    parameters: interfaces,
+    run: split,
+  }),
+  defineOperation({
+    ...common,
+    method: 'POST',
+    op: 'keep_apart',
+    access: 'admin',
+    doc: 'Record that this machine and another are two different machines, despite any evidence they share.',
+    parameters: other,
+    run: keepApart,
+  }),
+  defineOperation({
+    ...common,
+    method: 'POST',
+    op: 'move',
+    access: 'admin',
+    doc:
+      'Set the home of this machine: a rack and one of its networks. This rack, and every other that serves the network, boots the machine ' +
+      'there, and the region believes their reports about it.',
+    parameters: destination,
+    run: move,
+  }),
+];

@@ -1,0 +1,304 @@
+// The operations that move a machine through its life cycle, under the names of each MAAS API version.
+//
+// Sources: MAAS API 1.0 (`nodes/`: start, release, accept, abort_operation …) and 2.0 (`machines/`: deploy, release, abort …). Allocation is
+// in `allocate-operation.ts`.
+//
+// 1. An operation answers at once with the machine in its new state; power is switched afterwards.
+// 2. `commands.ts` decides whether a command is allowed, and to whom. This file only translates.
+
+import { z } from 'zod';
+import { parseIpv4 } from '../../../net/address.ts';
+import type { CommandName, CommandRefusal, MachineCommand } from '../../life/commands.ts';
+import { parseSystem } from '../../life/deployment.ts';
+import { distributionOf } from '../../life/installer.ts';
+import type { CommandOptions } from '../../life/machine-life.ts';
+import { judgeUserData } from '../../preseed/user-data.ts';
+import { DISKS_KEPT_MAX } from '../../records/bounded-facts.ts';
+import type { MachineChangeOutcome } from '../../records/decisions.ts';
+import type { Machine, MachineOutline } from '../../records/machine.ts';
+import type { DeployWay } from '../../records/work.ts';
+import {
+  type Answer,
+  allOf,
+  isRefusal,
+  json,
+  NO_MACHINE,
+  type Refusal,
+  refuseField,
+  refuseFields,
+  refuseFor,
+} from '../call/answer.ts';
+import { type ApiCall, type ApiVersion, defineOperation, type Operation, value, values } from '../call/operation.ts';
+import { showMachine } from '../json/shown-machine.ts';
+import { actorOf, comment, flag, isTrue, machineOf, machinePaths, systemIdOf } from './machine-calls.ts';
+import { listMachines } from './machine-list.ts';
+import { giveMany } from './many-machines.ts';
+import { switchPower } from './power-operations.ts';
+
+/** User data, which a system runs at its first start, in bytes. */
+const USER_DATA_MAX = 512 * 1024;
+/** Machines of one command. */
+const MANY_MAX = 500;
+const DISK = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
+
+/** The answer to a command on one machine. */
+export function answerCommand(call: ApiCall, outcome: MachineChangeOutcome<CommandRefusal>): Answer {
+  switch (outcome.kind) {
+    case 'changed':
+      return json(showMachine(call, outcome.machine));
+    case 'not-found':
+      return NO_MACHINE;
+    case 'refuse':
+      return refuseFor([outcome.refusal]);
+  }
+}
+
+/** Gives one command to the machine of the path. */
+export async function give(
+  call: ApiCall,
+  command: MachineCommand,
+  why: string | undefined,
+  options?: CommandOptions,
+): Promise<Answer> {
+  return answerCommand(call, await call.region.life.command(systemIdOf(call), command, actorOf(call, why), options));
+}
+
+const releaseParameters = z.object({
+  comment,
+  erase: flag('True: erase the disks first.'),
+  quick_erase: flag('True: erase only the signatures that make the disks look used, which takes seconds.'),
+  secure_erase: flag('Treated as `erase`.'),
+});
+
+/** True if the request has already taken effect: clients repeat it when an answer was lost. */
+const isReleased = ({ status, owner }: MachineOutline): boolean =>
+  owner === undefined && (status === 'ready' || status === 'releasing');
+
+const isAccepted = ({ status, owner }: MachineOutline): boolean =>
+  owner === undefined && (status === 'ready' || status === 'commissioning');
+
+async function release(call: ApiCall, given: z.output<typeof releaseParameters>): Promise<Answer> {
+  const erases = isTrue(given.erase) || isTrue(given.secure_erase) || isTrue(given.quick_erase);
+  const erase = !erases ? undefined : isTrue(given.quick_erase) ? ('signatures' as const) : ('all' as const);
+  const machine = await machineOf(call);
+  if (machine !== undefined && isReleased(machine)) return json(showMachine(call, machine));
+  return give(call, { name: 'release', erase }, given.comment);
+}
+
+const deployParameters = z.object({
+  comment,
+  distro_series: value(z.string().max(128)).optional().describe('What to deploy: `trixie` or `debian/trixie`.'),
+  osystem: value(z.string().max(64)).optional().describe('The distribution, unless `distro_series` includes it.'),
+  user_data: value(z.string().max(USER_DATA_MAX * 2))
+    .optional()
+    .describe('User data for cloud-init at the first start, in Base64.'),
+  deploy_by: value(z.enum(['image', 'installer'], 'field.deploy-by'))
+    .optional()
+    .describe(
+      '`image` (default): write an image to the disk. `installer`: run the installer of the distribution with a preseed.',
+    ),
+  disk: value(z.string().regex(DISK, 'field.not-a-disk'))
+    .optional()
+    .describe('The disk to write. Default: the smallest that holds the image, USB last; for an installer, the first.'),
+  ip_address: value(z.string().max(15)).optional().describe('The address to assign. Default: a free one.'),
+});
+
+async function deploy(call: ApiCall, given: z.output<typeof deployParameters>): Promise<Answer> {
+  const system = parseSystem(given.osystem, given.distro_series);
+  const machine = await machineOf(call);
+  if (machine === undefined) return NO_MACHINE;
+  // In API 1.0, `start` also switches on a deployed machine.
+  if (call.version === '1.0' && machine.status === 'deployed') return switchPower(call, 'on', given.comment);
+  const wanted = system ?? (await usualSystem(call, machine));
+  const found = allOf(
+    parseUserData(given.user_data),
+    addressOf(given.ip_address),
+    absentDisk(machine, given.disk),
+    given.distro_series !== undefined && system === undefined
+      ? refuseField('distro_series', 'field.release')
+      : undefined,
+  );
+  if (isRefusal(found)) return found;
+  const [userData, address] = found;
+  const deployBy = given.deploy_by ?? 'image';
+  const deployment = { ...(await systemFor(call, machine, deployBy, wanted)), deployBy, disk: given.disk, userData };
+  return give(call, { name: 'deploy', deployment }, given.comment, address);
+}
+
+/** The system of a deployment that names none: the one that the machine had before, else that of the site. */
+async function usualSystem(
+  { region }: ApiCall,
+  { osystem, release }: Machine,
+): Promise<Pick<Machine, 'osystem' | 'release'>> {
+  if (release !== '') return { osystem, release };
+  await region.settings.load();
+  const textAt = (key: string): string => String(region.settings.valueOf(key) ?? '');
+  return { osystem: textAt('deployment.osystem'), release: textAt('deployment.release') };
+}
+
+/** The refusal of a disk that the machine did not report. If the machine reported no disks, or more than are kept, every disk passes. */
+function absentDisk({ facts }: Machine, wanted: string | undefined): Refusal | undefined {
+  const disks = facts?.disks ?? [];
+  const isJudged = disks.length > 0 && disks.length < DISKS_KEPT_MAX;
+  if (wanted === undefined || !isJudged || disks.some(({ name }) => name === wanted)) return undefined;
+  return refuseField('disk', 'field.no-such-disk', { disk: wanted, names: disks.map(({ name }) => name) });
+}
+
+/** The system that the machine records: the stored name of the image, or for an installer the distribution of its release. */
+async function systemFor(
+  call: ApiCall,
+  machine: Machine,
+  by: DeployWay,
+  { osystem, release }: Pick<Machine, 'osystem' | 'release'>,
+): Promise<Pick<Machine, 'osystem' | 'release'>> {
+  if (by === 'installer') return { osystem: osystem === '' ? distributionOf(release) : osystem, release };
+  const image = await call.region.life.findImage(machine, osystem, release);
+  return { osystem: image?.os ?? osystem, release: image?.release ?? release };
+}
+
+/** The bytes; `undefined` if none are given. Refuses too many bytes, text that is not Base64, and data that cloud-init cannot read. */
+function parseUserData(text: string | undefined): Uint8Array | undefined | Refusal {
+  if (text === undefined || text === '') return undefined;
+  const plain = text.replace(/\s+/g, '');
+  const bytes = /^[A-Za-z0-9+/]+={0,2}$/.test(plain) ? Buffer.from(plain, 'base64') : undefined;
+  if (bytes === undefined || bytes.length > USER_DATA_MAX)
+    return refuseField('user_data', 'field.user-data', { max: USER_DATA_MAX });
+  const judged = judgeUserData(bytes);
+  return judged.ok ? bytes : refuseFields({ user_data: [judged.refusal] });
+}
+
+/** The address to assign, by its parameter; `undefined` if none is given. */
+export function addressOf(text: string | undefined): CommandOptions | Refusal | undefined {
+  if (text === undefined || text === '') return undefined;
+  const address = parseIpv4(text);
+  return address === undefined ? refuseField('ip_address', 'field.ip-address') : { address };
+}
+
+async function acceptAll(call: ApiCall): Promise<Answer> {
+  const found = await call.region.store.listMachines({ statuses: ['new'] }, 0, MANY_MAX);
+  const news = found.map(({ systemId }) => systemId);
+  return giveMany(call, news, { command: { name: 'accept' }, by: actorOf(call) }, (machine) =>
+    showMachine(call, machine),
+  );
+}
+
+const listAllocated = (call: ApiCall): Answer => listMachines(call, { owners: [actorOf(call).username] });
+
+const acceptParameters = z.object({
+  comment,
+  skip_commissioning: flag('True: make it Ready at once, if it cannot be commissioned.'),
+});
+
+/** Operations on one machine that take only a comment: name in 2.0, name in 1.0, command and description. */
+const PLAIN: readonly (readonly [string, string, CommandName, string])[] = [
+  ['abort', 'abort_operation', 'abort', 'Abort what a machine is doing, and restore its previous state.'],
+  ['mark_broken', 'mark_broken', 'mark-broken', 'Mark a machine as broken, so that nothing uses it.'],
+  ['mark_fixed', 'mark_fixed', 'mark-fixed', 'Mark a broken machine as fixed, so that it may be used again.'],
+  ['mark_missing', 'mark_missing', 'mark-missing', 'Mark a machine as missing, so that nothing uses it.'],
+  ['rescue_mode', 'rescue_mode', 'rescue', 'Boot a machine from the network, for SSH logins with keys.'],
+  ['exit_rescue_mode', 'exit_rescue_mode', 'exit-rescue', 'End rescue mode, and restore the previous state.'],
+  ['override_failed_testing', 'override_failed_testing', 'override-failed', 'Use a machine although its tests failed.'],
+  ['retire', 'retire', 'retire', 'Take a machine out of use, and keep its records.'],
+  ['reinstate', 'reinstate', 'reinstate', 'Make a retired or missing machine New again.'],
+];
+
+/** The paths and groups of one version, for users' commands. */
+function commandPaths(version: ApiVersion) {
+  const { isOld, one, all } = machinePaths(version);
+  const common = { method: 'POST', access: 'user' } as const;
+  return { isOld, one: { ...one, ...common }, all: { ...all, ...common } };
+}
+
+/** Commands to one machine. */
+function singleOf(version: ApiVersion): readonly Operation[] {
+  const { isOld, one } = commandPaths(version);
+  return [
+    ...PLAIN.map(([op, oldOp, name, doc]) =>
+      defineOperation({
+        ...one,
+        op: isOld ? oldOp : op,
+        doc,
+        parameters: z.object({ comment }),
+        run: (call, given) => give(call, { name }, given.comment),
+      }),
+    ),
+    defineOperation({
+      ...one,
+      op: 'accept',
+      doc: 'Accept a New machine, and commission it at its next start.',
+      parameters: acceptParameters,
+      run: (call, given) =>
+        give(call, { name: 'accept', skipsCommissioning: isTrue(given.skip_commissioning) }, given.comment),
+    }),
+    defineOperation({
+      ...one,
+      op: isOld ? 'start' : 'deploy',
+      doc: 'Deploy a system to the disk of a machine. Refused if the owner has no SSH key.',
+      parameters: deployParameters,
+      run: deploy,
+    }),
+    defineOperation({
+      ...one,
+      op: 'release',
+      doc: 'Release a machine, with its address and its name in DNS.',
+      parameters: releaseParameters,
+      run: release,
+    }),
+  ];
+}
+
+/** Commands to several machines. */
+function pluralOf(version: ApiVersion): readonly Operation[] {
+  const { isOld, all } = commandPaths(version);
+  const list = values(MANY_MAX).describe('System ids.');
+  const ids = isOld ? z.object({ nodes: list, comment }) : z.object({ machines: list, comment });
+  const idsOf = (given: z.output<typeof ids>): readonly string[] => ('nodes' in given ? given.nodes : given.machines);
+  return [
+    defineOperation({
+      ...all,
+      op: 'release',
+      ownTransaction: true,
+      doc: 'Release several machines. The answer names the released ones.',
+      parameters: ids,
+      run: (call, given) => {
+        const terms = { command: { name: 'release' }, by: actorOf(call, given.comment), isDone: isReleased } as const;
+        return giveMany(call, idsOf(given), terms, ({ systemId }) => systemId);
+      },
+    }),
+    defineOperation({
+      ...all,
+      op: 'accept',
+      access: 'admin',
+      ownTransaction: true,
+      doc: 'Accept several New machines.',
+      parameters: ids,
+      run: (call, given) => {
+        const terms = { command: { name: 'accept' }, by: actorOf(call, given.comment), isDone: isAccepted } as const;
+        return giveMany(call, idsOf(given), terms, (machine) => showMachine(call, machine));
+      },
+    }),
+    defineOperation({
+      ...all,
+      op: 'accept_all',
+      access: 'admin',
+      ownTransaction: true,
+      doc: 'Accept all New machines.',
+      parameters: z.object({}),
+      run: acceptAll,
+    }),
+    defineOperation({
+      ...all,
+      method: 'GET',
+      op: 'list_allocated',
+      doc: 'List the machines that the caller owns.',
+      parameters: z.object({}),
+      run: listAllocated,
+    }),
+  ];
+}
+
+/** Life cycle operations, in both versions. */
+export const LIFE_OPERATIONS: readonly Operation[] = (['2.0', '1.0'] as const).flatMap((version) => [
+  ...singleOf(version),
+  ...pluralOf(version),
+]);

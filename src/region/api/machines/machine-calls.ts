@@ -1,0 +1,56 @@
+// The parts that operations on machines share: paths in both versions, the machine in the path, the user who gives a command, comments and
+// flags.
+
+import { z } from 'zod';
+import { cleanText } from '../../../clean-text.ts';
+import type { Actor } from '../../life/commands.ts';
+import type { Machine } from '../../records/machine.ts';
+import { cleanWords } from '../../records/text-json.ts';
+import { type ApiCall, type ApiVersion, value } from '../call/operation.ts';
+
+/** A comment as stored, in characters. */
+const COMMENT_MAX = 255;
+
+/** The paths and groups of one version: MAAS 1 called machines nodes. */
+export function machinePaths(version: ApiVersion) {
+  const isOld = version === '1.0';
+  const many = isOld ? 'nodes' : 'machines';
+  const versions = [version];
+  return {
+    isOld,
+    one: { versions, path: `${many}/{system_id}`, handler: isOld ? 'NodeHandler' : 'MachineHandler' },
+    all: { versions, path: many, handler: isOld ? 'NodesHandler' : 'MachinesHandler' },
+  } as const;
+}
+
+/** The parameter for a person's reason. */
+export const comment = value(z.string().max(4096)).optional().describe('Why, for the event log.');
+
+/** The name that a client gives the machines that it allocates: printable, because lists show it. */
+export const agentName = value(
+  z
+    .string()
+    .max(255)
+    .refine((text) => cleanText(text, 255) === text, 'field.agent-name'),
+);
+
+/** A parameter that is true or false. */
+export const flag = (description: string) => value(z.string().max(16)).optional().describe(description);
+export const isTrue = (text: string | undefined): boolean => /^(?:1|true|yes|on)$/i.test(text ?? '');
+
+export const systemIdOf = (call: ApiCall): string => call.path.system_id ?? '';
+/** The machine or the device in the path. */
+export const nodeOf = async (call: ApiCall): Promise<Machine | undefined> =>
+  await call.region.store.findMachine(systemIdOf(call));
+/** The machine in the path; `undefined` if a device has the id. */
+export async function machineOf(call: ApiCall): Promise<Machine | undefined> {
+  const found = await nodeOf(call);
+  return found?.device === undefined ? found : undefined;
+}
+
+/** The user who gives a command. Machines and racks never get here: these operations require a user. */
+export function actorOf({ caller }: ApiCall, why?: string): Actor {
+  const said = cleanWords(why ?? '', COMMENT_MAX);
+  if (caller.kind !== 'user') return { username: '', isAdmin: false, comment: said };
+  return { username: caller.username, isAdmin: caller.isAdmin, comment: said };
+}

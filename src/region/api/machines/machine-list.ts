@@ -1,0 +1,94 @@
+// Lists of machines as answers: read from the store a few at a time, and rendered one at a time.
+
+import { basisReader, type Whereabouts, whereabouts } from '../../life/whereabouts.ts';
+import type { MachineFilter } from '../../records/filters.ts';
+import type { Machine } from '../../records/machine.ts';
+import type { StampedMachines } from '../../records/store.ts';
+import type { Region } from '../../region.ts';
+import type { Answer } from '../call/answer.ts';
+import { listFor } from '../call/long-answers.ts';
+import type { ApiCall } from '../call/operation.ts';
+import { entryOf, type MachineText, MachineTexts } from '../json/machine-texts.ts';
+import { showMachine } from '../json/shown-machine.ts';
+
+/** Machines read at a time. Each list under way holds this many in memory, with at most 32 KiB of facts each. */
+export const LIST_CHUNK = 50;
+
+type IsWanted = (machine: Machine, where: Whereabouts) => boolean;
+
+/** The machines that pass the filter and `isWanted` (default: all of them), in the order of their ids. */
+export function listMachines(call: ApiCall, filter: MachineFilter, isWanted?: IsWanted): Answer {
+  return listFor(
+    call,
+    isWanted === undefined && call.version === '2.0' ? shownByText(call, filter) : shown(call, filter, isWanted),
+  );
+}
+
+/** A caller that names a damaged machine must learn why it is not there; other lists are useful without it. */
+const isNamed = (filter: MachineFilter): boolean =>
+  [filter.systemIds, filter.hostnames, filter.macs].some((names) => names !== undefined);
+
+async function* shown(
+  call: ApiCall,
+  filter: MachineFilter,
+  isWanted: IsWanted = () => true,
+): AsyncGenerator<unknown, void> {
+  for (let afterId = 0; ; ) {
+    const where = whereabouts(call.region);
+    const machines = await call.region.store.listMachines(filter, afterId, LIST_CHUNK, isNamed(filter));
+    for (const machine of machines) yield isWanted(machine, where) ? showMachine(call, machine, where) : undefined;
+    const last = machines.at(-1);
+    if (last === undefined || machines.length < LIST_CHUNK) return;
+    afterId = last.id;
+  }
+}
+
+/** The texts of the machines of each region. */
+const texts = new WeakMap<Region, MachineTexts>();
+
+function textsOf(region: Region): MachineTexts {
+  const known = texts.get(region) ?? new MachineTexts(region.clock);
+  texts.set(region, known);
+  return known;
+}
+
+/** A part of a list, with the texts that were kept. */
+interface TextsRead {
+  readonly part: StampedMachines;
+  readonly known: ReadonlyMap<number, MachineText>;
+  readonly where: Whereabouts;
+  readonly basis: string;
+}
+
+async function* shownByText({ region }: ApiCall, filter: MachineFilter): AsyncGenerator<unknown, void> {
+  const kept = textsOf(region);
+  const basisNow = basisReader(region);
+  const read = async (afterId: number): Promise<TextsRead> => {
+    const [where, basis] = [whereabouts(region), basisNow()];
+    // Read now, so that a text has the networks of its basis.
+    where.networks();
+    // Held from now on: it may be forgotten before the store has answered.
+    const known = new Map<number, MachineText>();
+    const isKnown = (id: number, stamp: string): boolean => {
+      const text = kept.find(id, stamp, basis);
+      if (text !== undefined) known.set(id, text);
+      return text !== undefined;
+    };
+    return { part: await region.store.listStamped(filter, afterId, isNamed(filter), isKnown), known, where, basis };
+  };
+  let next: Promise<TextsRead> | undefined = read(0);
+  while (next !== undefined) {
+    const found: TextsRead = await next;
+    const { known, where, basis } = found;
+    const { machines, lastId }: StampedMachines = found.part;
+    // The store answers while these are sent, unless it has many to read.
+    const isAhead = machines.every(({ machine }) => machine === undefined);
+    next = isAhead && lastId !== undefined ? read(lastId) : undefined;
+    next?.catch(() => undefined);
+    for (const { id, stamp, machine } of machines) {
+      const text = machine === undefined ? known.get(id) : kept.make(machine, stamp, where, basis);
+      if (text !== undefined) yield entryOf(text, region.clock.wallTimeMs(), region.power?.reading(text.systemId));
+    }
+    if (!isAhead && lastId !== undefined) next = read(lastId);
+  }
+}

@@ -1,0 +1,275 @@
+// Operations on known machines: list, read, change and delete.
+
+import { z } from 'zod';
+import { refuseKernelParams } from '../../../boot/quotable.ts';
+import { nearestName } from '../../../nearest-name.ts';
+import { parseMac } from '../../../net/address.ts';
+import { HOSTNAME_MAX, parseHostname } from '../../identity/hostname.ts';
+import type { MachineEdit } from '../../life/machine-edit.ts';
+import type { MachineChangeOutcome } from '../../records/decisions.ts';
+import type { MachineFilter } from '../../records/filters.ts';
+import { type MachineStatus, statusRow } from '../../records/lifecycle.ts';
+import type { Machine } from '../../records/machine.ts';
+import {
+  hasText,
+  isWith,
+  parseSearchText,
+  parseStatuses,
+  SEARCH_CHARACTERS_MAX,
+  STATUS_NAMES,
+} from '../../records/machine-search.ts';
+import { cleanWords } from '../../records/text-json.ts';
+import { chooseAreas, choosePlace } from '../areas/chosen-areas.ts';
+import {
+  type Answer,
+  allOf,
+  isRefusal,
+  json,
+  NO_MACHINE,
+  type Refusal,
+  refuse,
+  refuseField,
+  refuseFields,
+} from '../call/answer.ts';
+import {
+  type ApiCall,
+  type ApiVersion,
+  defineOperation,
+  nothing,
+  type Operation,
+  usernameOf,
+  value,
+  values,
+} from '../call/operation.ts';
+import { showMachine } from '../json/shown-machine.ts';
+import { parseArchitecture } from './enlistment-operations.ts';
+import { isTrue, machineOf, machinePaths, systemIdOf } from './machine-calls.ts';
+import { listMachines } from './machine-list.ts';
+import { powerFields, readPower, refusePower } from './power-fields.ts';
+
+const FILTER_VALUES_MAX = 500;
+const DESCRIPTION_MAX = 1000;
+
+/** The parameters that narrow a list of machines; events take the same. */
+export const filterParameters = z.object({
+  hostname: values(FILTER_VALUES_MAX).optional().describe('Only machines with these hostnames.'),
+  mac_address: values(FILTER_VALUES_MAX).optional().describe('Only machines with these hardware addresses.'),
+  id: values(FILTER_VALUES_MAX).optional().describe('Only machines with these system ids.'),
+  zone: values(FILTER_VALUES_MAX).optional().describe('Only machines in these zones.'),
+  pool: values(FILTER_VALUES_MAX).optional().describe('Only machines in these pools.'),
+  agent_name: values(FILTER_VALUES_MAX).optional().describe('Only machines that were allocated under these names.'),
+});
+
+/** The filter in the parameters, or a refusal. */
+export async function machineFilter(
+  call: ApiCall,
+  given: z.output<typeof filterParameters>,
+): Promise<MachineFilter | Refusal> {
+  const macs = given.mac_address?.map(parseMac);
+  const chosen = allOf(
+    await chooseAreas(call, 'zone', 'zone', given.zone),
+    await chooseAreas(call, 'pool', 'pool', given.pool),
+    macs?.includes(undefined) === true ? refuseField('mac_address', 'field.macs') : undefined,
+  );
+  if (isRefusal(chosen)) return chosen;
+  const [zoneIds, poolIds] = chosen;
+  return {
+    hostnames: given.hostname?.map((name) => name.toLowerCase()),
+    macs: macs?.filter((mac) => mac !== undefined),
+    systemIds: given.id,
+    agentNames: given.agent_name,
+    zoneIds,
+    poolIds,
+  };
+}
+
+const listParameters = filterParameters.extend({
+  status: values(30)
+    .optional()
+    .describe('Only machines in these states, by name or number; `problem` and `work` stand for several.'),
+  owner: values(FILTER_VALUES_MAX).optional().describe('Only machines of these users.'),
+  rack: values(FILTER_VALUES_MAX).optional().describe('Only machines whose home is with these racks, by name.'),
+  q: value(z.string().max(SEARCH_CHARACTERS_MAX))
+    .optional()
+    .describe('Only machines with this text in their name, owner, tags, addresses, note, product or serial number.'),
+});
+
+/** The states that texts name, or the refusal of the first that names none. */
+function statusesOf(texts: readonly string[]): readonly MachineStatus[] | Refusal {
+  const statuses: MachineStatus[] = [];
+  for (const text of texts) {
+    const named = parseStatuses(text);
+    if (named === undefined) {
+      const meant = nearestName(text.toLowerCase(), STATUS_NAMES);
+      return refuseField('status', 'field.state', { text: cleanWords(text, 40), meant, states: STATUS_NAMES });
+    }
+    statuses.push(...named);
+  }
+  return statuses;
+}
+
+function refuseRacks({ region }: ApiCall, wanted: readonly string[] | undefined): Refusal | undefined {
+  const names = region.racks.list().map(({ name }) => name);
+  const unknown = wanted?.find((name) => !names.includes(name));
+  if (unknown === undefined) return undefined;
+  return refuseField('rack', 'field.rack', { name: cleanWords(unknown, 40), meant: nearestName(unknown, names) });
+}
+
+async function list(call: ApiCall, given: z.output<typeof listParameters>): Promise<Answer> {
+  const found = allOf(await machineFilter(call, given), statusesOf(given.status ?? []), refuseRacks(call, given.rack));
+  if (isRefusal(found)) return found;
+  const [filter, statuses] = found;
+  const narrowed: MachineFilter = {
+    ...filter,
+    owners: given.owner,
+    ...(given.status === undefined ? {} : { statuses }),
+  };
+  const text = parseSearchText(given.q ?? '');
+  if (text.length === 0 && given.rack === undefined) return listMachines(call, narrowed);
+  return listMachines(
+    call,
+    narrowed,
+    (machine, where) => hasText(machine, text) && isWith(where.racksOf(machine), given.rack),
+  );
+}
+
+async function read(call: ApiCall): Promise<Answer> {
+  const machine = await machineOf(call);
+  return machine === undefined ? NO_MACHINE : json(showMachine(call, machine));
+}
+
+const removeParameters = z.object({
+  force: value(z.string().max(16)).optional().describe('True: delete even a machine that has an owner or is at work.'),
+});
+
+async function remove(call: ApiCall, given: z.output<typeof removeParameters>): Promise<Answer> {
+  if ((await machineOf(call)) === undefined) return NO_MACHINE;
+  const isForced = isTrue(given.force);
+  switch (await call.region.removeMachine(systemIdOf(call), usernameOf(call), isForced)) {
+    case 'removed':
+      return { kind: 'empty' };
+    case 'in-use':
+      return refuseUsed(call);
+    case 'not-found':
+      return NO_MACHINE;
+  }
+}
+
+async function refuseUsed(call: ApiCall): Promise<Refusal> {
+  const machine = await machineOf(call);
+  if (machine === undefined) return NO_MACHINE;
+  const { status, owner, hostname } = machine;
+  if (machine.isLocked === true) {
+    return refuse('machine-locked.removal', { machine: hostname });
+  }
+  return refuse('machine-in-use.removal', { machine: hostname, state: statusRow(status).name, owner });
+}
+
+const editParameters = z.object({
+  hostname: value(z.string().max(255)).optional().describe('The new hostname.'),
+  description: value(z.string().max(DESCRIPTION_MAX)).optional().describe('A note for people.'),
+  architecture: value(z.string().max(64)).optional().describe('The architecture, `amd64/generic`.'),
+  kernel_params: value(z.string().max(4096))
+    .optional()
+    .describe('Kernel arguments that replace those of its tags and the global ones; empty: use those.'),
+  zone: value(z.string().max(256)).optional().describe('The name of its zone.'),
+  pool: value(z.string().max(256)).optional().describe('The name of its pool.'),
+  ...powerFields,
+});
+
+async function editOf(
+  call: ApiCall,
+  given: z.output<typeof editParameters>,
+  before: Machine,
+): Promise<MachineEdit | Refusal> {
+  const power = readPower(given, before);
+  const fault = refuseKernelParams(given.kernel_params ?? '');
+  const found = allOf(
+    given.hostname === undefined
+      ? undefined
+      : (parseHostname(given.hostname.split('.', 1)[0] ?? '') ??
+          refuseField('hostname', 'field.hostname', { max: HOSTNAME_MAX })),
+    given.architecture === undefined
+      ? undefined
+      : (parseArchitecture(given.architecture, undefined) ?? refuseField('architecture', 'field.architecture')),
+    isRefusal(power) ? power : (refusePower(call, power, given, before) ?? power),
+    await choosePlace(call, given),
+    fault === undefined ? undefined : refuseField('kernel_params', 'field.kernel-params', { fault }),
+  );
+  if (isRefusal(found)) return found;
+  const [hostname, architecture, powerEdit, place] = found;
+  return {
+    ...(hostname === undefined ? {} : { hostname }),
+    ...place,
+    ...(given.kernel_params === undefined ? {} : { kernelParams: given.kernel_params.trim() || undefined }),
+    ...(given.description === undefined ? {} : { description: cleanWords(given.description, DESCRIPTION_MAX) }),
+    ...(architecture ?? {}),
+    ...powerEdit,
+  };
+}
+
+async function edit(call: ApiCall, given: z.output<typeof editParameters>): Promise<Answer> {
+  const before = await machineOf(call);
+  if (before === undefined) return NO_MACHINE;
+  const changes = await editOf(call, given, before);
+  if ('kind' in changes) return changes;
+  const outcome = await call.region.editMachine(systemIdOf(call), changes, usernameOf(call));
+  return answerChange(call, outcome, (taken) => refuseFields({ hostname: [taken] }));
+}
+
+/** The changed machine, or the refusal. */
+function answerChange<R>(call: ApiCall, outcome: MachineChangeOutcome<R>, answerRefusal: (refusal: R) => Answer) {
+  switch (outcome.kind) {
+    case 'changed':
+      return json(showMachine(call, outcome.machine));
+    case 'not-found':
+      return NO_MACHINE;
+    case 'refuse':
+      return answerRefusal(outcome.refusal);
+  }
+}
+
+/** Looking at machines. */
+function readingOf(version: ApiVersion): readonly Operation[] {
+  const { isOld, one, all } = machinePaths(version);
+  return [
+    defineOperation({
+      ...all,
+      method: 'GET',
+      op: isOld ? 'list' : undefined,
+      access: 'user',
+      doc: 'List machines.',
+      parameters: listParameters,
+      run: list,
+    }),
+    defineOperation({
+      ...one,
+      method: 'GET',
+      access: 'machine',
+      doc: 'Read one machine.',
+      parameters: nothing,
+      run: read,
+    }),
+  ];
+}
+
+/** Changing one machine. */
+function changingOf(version: ApiVersion): readonly Operation[] {
+  const common = { ...machinePaths(version).one, access: 'admin' } as const;
+  return [
+    defineOperation({ ...common, method: 'PUT', doc: 'Change a machine.', parameters: editParameters, run: edit }),
+    defineOperation({
+      ...common,
+      method: 'DELETE',
+      doc: 'Delete a machine. If it starts again, it enlists as a new one. A machine in use is deleted only by force.',
+      parameters: removeParameters,
+      run: remove,
+    }),
+  ];
+}
+
+/** The operations on machines, in both versions. */
+export const MACHINE_OPERATIONS: readonly Operation[] = (['2.0', '1.0'] as const).flatMap((version) => [
+  ...readingOf(version),
+  ...changingOf(version),
+]);

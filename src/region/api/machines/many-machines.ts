@@ -1,0 +1,82 @@
+// One command for several machines, applied to all of them or to none.
+//
+// Source: MAAS's `machines/?op=release` and `op=accept`: an unknown id is a bad request, a machine that is already done is not an error.
+//
+// 1. A machine that is named several times counts once. Nothing is written, and no machine is read whole, before all are known to exist and
+//    their outlines allow the command: a refused request costs one query.
+
+import { type Actor, type CommandRefusal, refuseCommand } from '../../life/commands.ts';
+import type { MachineLife } from '../../life/machine-life.ts';
+import type { Machine, MachineOutline } from '../../records/machine.ts';
+import { cleanWords } from '../../records/text-json.ts';
+import { type Answer, refuse, refuseFor } from '../call/answer.ts';
+import { listFor } from '../call/long-answers.ts';
+import type { ApiCall } from '../call/operation.ts';
+
+/** Changed machines that are read at a time. */
+const ANSWERED_AT_ONCE = 50;
+
+/** Undoes the commands that other machines have taken. */
+class Undone extends Error {
+  readonly refused: readonly CommandRefusal[];
+
+  constructor(refused: readonly CommandRefusal[]) {
+    super('not all machines take the command');
+    this.refused = refused;
+  }
+}
+
+/**
+ * Gives one command to several machines, to all of them or to none. Lists the changed machines, rendered by `answer`.
+ */
+export async function giveMany(
+  call: ApiCall,
+  systemIds: readonly string[],
+  { command, by, isDone = () => false }: ManyTerms,
+  answer: (machine: Machine) => unknown,
+): Promise<Answer> {
+  const { store } = call.region;
+  const named = [...new Set(systemIds)];
+  const found = new Map((await store.outlineMachines(named)).map((machine) => [machine.systemId, machine]));
+  const missing = named.filter((systemId) => !found.has(systemId));
+  if (missing.length > 0) return refuse('bad-request.machines', { systemIds: cleanWords(missing.join(', '), 200) });
+  const wanted = named.flatMap((systemId) => found.get(systemId) ?? []).filter((machine) => !isDone(machine));
+  const done: string[] = [];
+  const early = wanted.flatMap((machine) => refuseCommand(machine, command.name, by) ?? []);
+  const [first, ...others] = early.length > 0 ? early : await commandAll();
+  if (first !== undefined) return refuseFor([first, ...others]);
+  return listFor(call, answers());
+
+  /** Gives the command to all machines, or to none. @returns the refusals; empty: all have taken it */
+  async function commandAll(): Promise<readonly CommandRefusal[]> {
+    try {
+      await call.region.transact(async () => {
+        const systemIds = wanted.map(({ systemId }) => systemId);
+        const outcomes = await call.region.life.commandAll(systemIds, command, by);
+        const refused = outcomes.flatMap((outcome) => (outcome.kind === 'refuse' ? [outcome.refusal] : []));
+        if (refused.length > 0) throw new Undone(refused);
+        done.splice(0, done.length, ...systemIds.filter((_, index) => outcomes[index]?.kind === 'changed'));
+      });
+      return [];
+    } catch (error) {
+      if (error instanceof Undone) return error.refused;
+      throw error;
+    }
+  }
+
+  // A few at a time: hundreds of whole machines would take much memory.
+  async function* answers(): AsyncGenerator<unknown, void> {
+    for (let index = 0; index < done.length; index += ANSWERED_AT_ONCE) {
+      const systemIds = done.slice(index, index + ANSWERED_AT_ONCE);
+      for (const machine of await store.listMachines({ systemIds }, 0, ANSWERED_AT_ONCE)) yield await answer(machine);
+    }
+  }
+}
+
+/** The command for several machines, and the person who gives it. */
+interface ManyTerms {
+  readonly command: Parameters<MachineLife['commandAll']>[1];
+  readonly by: Actor;
+  /** True for a machine on which the command has already taken effect. Default: none. */
+  readonly isDone?: (machine: MachineOutline) => boolean;
+}

@@ -1,0 +1,80 @@
+// Operations for the owner of a machine: data that clients store with it, and its lock.
+//
+// Sources: MAAS API 2.0, `machines/{system_id}/` op=set_owner_data, set_workload_annotations, lock, unlock. Juju stores there which of its
+// units run on the machine.
+
+import { z } from 'zod';
+import type { CommandRefusal } from '../../life/commands.ts';
+import { decideLock, decideOwnerData, ownerDataProblem } from '../../life/ownership.ts';
+import { whereabouts } from '../../life/whereabouts.ts';
+import { type Answer, json, NO_MACHINE, refuse, refuseFields } from '../call/answer.ts';
+import { type ApiCall, defineOperation, type Operation } from '../call/operation.ts';
+import { deviceJson } from '../json/device-json.ts';
+import { answerCommand } from './life-operations.ts';
+import { actorOf, comment, machinePaths, nodeOf, systemIdOf } from './machine-calls.ts';
+
+const common = { ...machinePaths('2.0').one, method: 'POST', access: 'user' } as const;
+const ofDevices = { ...common, path: 'devices/{system_id}', handler: 'DeviceHandler' } as const;
+
+/** Every parameter except `op` is a key with its value, so no schema can name them. */
+function setOwnerData(place: typeof common | typeof ofDevices, op: string): Operation {
+  const isOfDevices = place === ofDevices;
+  return {
+    ...place,
+    op,
+    doc: 'Store data with a machine or a device: every parameter is a key with its value; an empty value removes the key.\n\n:param key: The value.',
+    parameters: {},
+    takesOthers: true,
+    ownTransaction: false,
+    async run(call, fields) {
+      const data = new Map<string, string>();
+      for (const [key, list] of fields) if (key !== 'op') data.set(key, list.at(-1) ?? '');
+      const problem = ownerDataProblem(data);
+      if (problem !== undefined) return refuseFields({ key: [problem] });
+      const { store, clock } = call.region;
+      const node = await nodeOf(call);
+      if ((node?.device !== undefined) !== isOfDevices) return isOfDevices ? refuse('not-found.device') : NO_MACHINE;
+      const atMs = clock.wallTimeMs();
+      const outcome = await store.changeMachine<CommandRefusal>(systemIdOf(call), atMs, (machine, knowledge) =>
+        decideOwnerData(machine, data, { by: actorOf(call), atMs, knowledge }),
+      );
+      if (!isOfDevices || outcome.kind !== 'changed') return answerCommand(call, outcome);
+      return json(deviceJson(outcome.machine, whereabouts(call.region)));
+    },
+  };
+}
+
+const why = z.object({ comment });
+
+async function lock(call: ApiCall, isLocked: boolean, reason: string | undefined): Promise<Answer> {
+  const { store, clock } = call.region;
+  const atMs = clock.wallTimeMs();
+  return answerCommand(
+    call,
+    await store.changeMachine(systemIdOf(call), atMs, (machine) =>
+      decideLock(machine, isLocked, actorOf(call, reason), atMs),
+    ),
+  );
+}
+
+/** Owner data and locks of machines. */
+export const OWNERSHIP_OPERATIONS: readonly Operation[] = [
+  setOwnerData(common, 'set_owner_data'),
+  setOwnerData(common, 'set_workload_annotations'),
+  setOwnerData(ofDevices, 'set_owner_data'),
+  setOwnerData(ofDevices, 'set_workload_annotations'),
+  defineOperation({
+    ...common,
+    op: 'lock',
+    doc: 'Lock a machine: until it is unlocked, it refuses commands that would change its state.',
+    parameters: why,
+    run: (call, given) => lock(call, true, given.comment),
+  }),
+  defineOperation({
+    ...common,
+    op: 'unlock',
+    doc: 'Unlock a machine.',
+    parameters: why,
+    run: (call, given) => lock(call, false, given.comment),
+  }),
+];

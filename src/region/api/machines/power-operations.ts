@@ -1,0 +1,181 @@
+// Operations on the power of machines: switch it, query it, read its parameters.
+//
+// Sources: MAAS API 1.0 (`nodes/`: start, stop, query_power_state, power_parameters), 2.0 (`machines/`: power_on, power_off,
+// query_power_state, power_parameters).
+//
+// 1. A switching request is answered at once; the power follows. A query waits at most ASK_MS_MAX.
+// 2. A machine that is being switched is not queried: 503, so that clients try again.
+// 3. Only administrators see what a controller answered.
+// 4. The answer to a switching request has the newest event of the machine (`event_id`), so the outcome is in a later event. It also says
+//    whether the machine will be told to switch off once it has started (`switches_itself_off`).
+
+import { z } from 'zod';
+import type { PowerDetail } from '../../../power/detail.ts';
+import { type PowerView, switchesItselfOff } from '../../life/power-life.ts';
+import type { Machine } from '../../records/machine.ts';
+import type { PowerTask } from '../../records/power-task.ts';
+import { powerText } from '../../words/text.ts';
+import { type Answer, json, NO_MACHINE, refuse, refuseField, refuseFor } from '../call/answer.ts';
+import { type ApiCall, type ApiVersion, defineOperation, type Operation, value, values } from '../call/operation.ts';
+import { showMachine } from '../json/shown-machine.ts';
+import { actorOf, comment, machineOf, machinePaths, systemIdOf } from './machine-calls.ts';
+
+/** How long a client waits for a controller, in milliseconds; the command line gives up after 15 seconds. */
+const ASK_MS_MAX = 12_000;
+const MACHINES_MAX = 500;
+const TEXT_MAX = 400;
+
+/** A machine that is being switched will soon be free. */
+const BUSY_HEADERS = { 'Retry-After': '5' };
+
+const TOO_MANY = refuse('rate-limit.power', undefined, {
+  'Retry-After': '1',
+});
+
+/** Switches the power of the machine in the path. @param why the caller's comment */
+export async function switchPower(call: ApiCall, task: PowerTask, why: string | undefined): Promise<Answer> {
+  if (call.caller.kind !== 'user') return refuse('not-allowed.not-a-user');
+  const outcome = await call.region.life.switchPower(systemIdOf(call), task, actorOf(call, why));
+  switch (outcome.kind) {
+    case 'changed':
+      return json({
+        ...showMachine(call, outcome.machine),
+        event_id: await newestEventId(call, outcome.machine),
+        switches_itself_off: switchesItselfOff(outcome.machine),
+      });
+    case 'not-found':
+      return NO_MACHINE;
+    case 'refuse': {
+      const { name } = outcome.refusal;
+      return refuseFor([outcome.refusal], name === 'power-busy' ? BUSY_HEADERS : undefined);
+    }
+  }
+}
+
+const newestEventId = async ({ region }: ApiCall, { systemId }: Machine): Promise<number> =>
+  (await region.store.listEvents({ machines: { systemIds: [systemId] }, limit: 1 }))[0]?.id ?? 0;
+
+const offParameters = z.object({
+  comment,
+  stop_mode: value(z.string().max(16))
+    .optional()
+    .describe('`hard`: cut the power; `soft`: ask the system to shut down.'),
+});
+
+async function powerOff(call: ApiCall, given: z.output<typeof offParameters>): Promise<Answer> {
+  const mode = given.stop_mode || 'hard';
+  if (mode !== 'hard' && mode !== 'soft') return refuseField('stop_mode', 'field.stop-mode');
+  return await switchPower(call, mode === 'soft' ? 'soft-off' : 'off', given.comment);
+}
+
+const viewJson = ({ state, ageSeconds, detail, said }: PowerView): Answer =>
+  json({ state, age: ageSeconds ?? null, text: powerText(detail, said).slice(0, TEXT_MAX) });
+
+const unknownBecause = (detail: PowerDetail): PowerView => ({
+  ...{ state: 'unknown', atMs: undefined, ageSeconds: undefined, detail },
+});
+
+async function queryState(call: ApiCall): Promise<Answer> {
+  const machine = await machineOf(call);
+  const { region } = call;
+  if (machine === undefined) return NO_MACHINE;
+  if (region.power === undefined || machine.powerIsProposed === true || !region.power.switches(machine)) {
+    return viewJson(unknownBecause({ code: 'by-hand', params: {} }));
+  }
+  if (machine.powerTask !== undefined) {
+    return refuse('power-busy.query', { machine: machine.hostname }, BUSY_HEADERS);
+  }
+  const [by, isAdmin] = call.caller.kind === 'user' ? [call.caller.username, call.caller.isAdmin] : ['', false];
+  const shown = (view: PowerView): Answer => viewJson(isAdmin ? view : { ...view, said: undefined });
+  const question = region.power.ask(machine, by);
+  if (question === undefined) return TOO_MANY;
+  const late = Promise.withResolvers<PowerView>();
+  const params = { seconds: ASK_MS_MAX / 1000 };
+  const timer = region.clock.schedule(ASK_MS_MAX, () => late.resolve(unknownBecause({ code: 'no-answer', params })));
+  const asked = Promise.race([question, late.promise]);
+  const failed = (): Answer => refuse('internal-error.power');
+  return await asked.then(shown, failed).finally(() => timer.cancel());
+}
+
+async function powerParameters(call: ApiCall): Promise<Answer> {
+  const machine = await machineOf(call);
+  return machine === undefined ? NO_MACHINE : json(machine.powerParameters);
+}
+
+const many = z.object({ id: values(MACHINES_MAX).optional().describe('Only machines with these system ids.') });
+
+async function manyPowerParameters(call: ApiCall, given: z.output<typeof many>): Promise<Answer> {
+  const machines = await call.region.store.listMachines(
+    { systemIds: given.id },
+    0,
+    MACHINES_MAX,
+    given.id !== undefined,
+  );
+  return json(Object.fromEntries(machines.map((machine) => [machine.systemId, machine.powerParameters])));
+}
+
+/** Switching. In 1.0 that is `stop`, and `start`, which also deploys and so is in `life-operations.ts`. */
+function switchingOf(version: ApiVersion): readonly Operation[] {
+  const { isOld, one } = machinePaths(version);
+  const common = { ...one, method: 'POST', access: 'user' } as const;
+  const off = defineOperation({
+    ...common,
+    op: isOld ? 'stop' : 'power_off',
+    doc: 'Switch a machine off. The answer does not wait for it.',
+    parameters: offParameters,
+    run: powerOff,
+  });
+  if (isOld) return [off];
+  const on = (op: string, task: PowerTask, doc: string): Operation =>
+    defineOperation({
+      ...common,
+      op,
+      doc,
+      parameters: z.object({ comment }),
+      run: (call, given) => switchPower(call, task, given.comment),
+    });
+  return [
+    off,
+    on('power_on', 'on', 'Switch a machine on. The answer does not wait for it.'),
+    on('power_cycle', 'cycle', 'Switch a machine off and on again. The answer does not wait for it.'),
+  ];
+}
+
+function readingOf(version: ApiVersion): readonly Operation[] {
+  const { one, all } = machinePaths(version);
+  return [
+    defineOperation({
+      ...one,
+      method: 'GET',
+      op: 'query_power_state',
+      access: 'user',
+      doc: 'Ask the power controller of a machine for its state: `on`, `off`, `unknown` or `error`.',
+      parameters: z.object({}),
+      run: queryState,
+    }),
+    defineOperation({
+      ...one,
+      method: 'GET',
+      op: 'power_parameters',
+      access: 'admin',
+      doc: 'Read the parameters of the power driver, with their secrets.',
+      parameters: z.object({}),
+      run: powerParameters,
+    }),
+    defineOperation({
+      ...all,
+      method: 'GET',
+      op: 'power_parameters',
+      access: 'admin',
+      doc: 'Read the parameters of the power drivers of several machines, with their secrets, by system id.',
+      parameters: many,
+      run: manyPowerParameters,
+    }),
+  ];
+}
+
+/** Power operations, in both versions. */
+export const POWER_OPERATIONS: readonly Operation[] = (['2.0', '1.0'] as const).flatMap((version) => [
+  ...switchingOf(version),
+  ...readingOf(version),
+]);

@@ -1,0 +1,235 @@
+// Tags: create, change, assign to machines; with the kernel arguments that they bring.
+//
+// Source: MAAS's `tags/`, in 1.0 with `op=list` and `op=new`.
+//
+// 1. A tag with a definition is assigned by it: to machines that have been commissioned, when they report their hardware; and to all of them when the
+//    definition changes, or by `op=rebuild`. People may assign it, too, until the definition is next evaluated.
+
+import { z } from 'zod';
+import { refuseKernelParams } from '../../../boot/quotable.ts';
+import type { Tag } from '../../records/life-store.ts';
+import { isTagName, TAGGED_MAX, TAGS_MAX } from '../../records/tags.ts';
+import { cleanWords } from '../../records/text-json.ts';
+import { parseXpath } from '../../records/xpath-parser.ts';
+import { type Answer, allOf, isRefusal, json, type Refusal, refuse, refuseField } from '../call/answer.ts';
+import {
+  type ApiCall,
+  type ApiVersion,
+  defineOperation,
+  eventBy,
+  nothing,
+  type Operation,
+  value,
+  values,
+} from '../call/operation.ts';
+import { listMachines } from './machine-list.ts';
+import { rebuildTag } from './tag-rebuild.ts';
+
+const COMMENT_MAX = 1000;
+
+const fields = {
+  comment: value(z.string().max(COMMENT_MAX)).optional().describe('Its purpose.'),
+  definition: value(z.string().max(10_000))
+    .optional()
+    .describe(
+      'An XPath expression on the hardware as lshw shows it: the machines where it is true, or finds something, get the tag.',
+    ),
+  kernel_opts: value(z.string().max(4096))
+    .optional()
+    .describe('Kernel arguments of its machines, instead of the global ones.'),
+};
+const newTag = z.object({ name: value(z.string().max(256)).describe('Letters, digits, - and _.'), ...fields });
+const changedTag = z.object({ name: value(z.string().max(256)).optional().describe('Its new name.'), ...fields });
+const changes = z.object({
+  add: values(TAGGED_MAX).optional().describe('System ids of machines that get the tag.'),
+  remove: values(TAGGED_MAX).optional().describe('System ids of machines that lose it.'),
+});
+
+function tagJson(call: ApiCall, { name, comment, kernelParams, definition }: Tag): Record<string, unknown> {
+  return {
+    name,
+    comment,
+    definition: definition ?? '',
+    kernel_opts: kernelParams,
+    resource_uri: `/MAAS/api/${call.version}/tags/${name}/`,
+  };
+}
+
+const noTag = (): Refusal => refuse('not-found.tag');
+const findTag = async (call: ApiCall): Promise<Tag | undefined> =>
+  (await call.region.store.life.listTags()).find(({ name }) => name === call.path.name);
+
+/** The tag with the parameters applied, or a refusal of all invalid ones. */
+function tagOf(given: z.output<typeof changedTag>, before: Tag): Tag | Refusal {
+  const name = given.name ?? before.name;
+  const definition = given.definition?.trim() ?? before.definition ?? '';
+  const parsed = definition === '' ? undefined : parseXpath(definition);
+  const fault = refuseKernelParams(given.kernel_opts ?? '');
+  const checked = allOf(
+    isTagName(name) ? undefined : refuseField('name', 'field.tag-name'),
+    parsed?.kind === 'fault'
+      ? refuseField('definition', 'field.tag-definition', { at: parsed.at, found: parsed.found })
+      : undefined,
+    fault === undefined ? undefined : refuseField('kernel_opts', 'field.kernel-params', { fault }),
+  );
+  if (isRefusal(checked)) return checked;
+  return {
+    name,
+    comment: given.comment === undefined ? before.comment : cleanWords(given.comment, COMMENT_MAX),
+    kernelParams: given.kernel_opts?.trim() ?? before.kernelParams,
+    ...(definition === '' ? {} : { definition }),
+  };
+}
+
+async function add(call: ApiCall, given: z.output<typeof newTag>): Promise<Answer> {
+  const tag = tagOf(given, { name: given.name, comment: '', kernelParams: '' });
+  if ('kind' in tag) return tag;
+  const event = eventBy(call, 'TAG', { code: 'tag-created', params: { tag: tag.name } });
+  const outcome = await call.region.store.life.addTag(tag, TAGS_MAX, event);
+  if (outcome === 'exists') return refuseField('name', 'field.tag-exists');
+  if (outcome === 'limit') return refuseField('name', 'field.tags-limit', { max: TAGS_MAX });
+  return await assigned(call, tag);
+}
+
+async function change(call: ApiCall, given: z.output<typeof changedTag>): Promise<Answer> {
+  const before = await findTag(call);
+  if (before === undefined) return noTag();
+  const tag = tagOf(given, before);
+  if ('kind' in tag) return tag;
+  const event = eventBy(call, 'TAG', { code: 'tag-changed', params: { tag: before.name } });
+  const outcome = await call.region.store.life.changeTag(before.name, tag, event);
+  if (outcome === 'not-found') return noTag();
+  if (outcome === 'exists') return refuseField('name', 'field.tag-exists');
+  await call.region.machinesChanged();
+  return tag.definition === before.definition ? json(tagJson(call, tag)) : await assigned(call, tag);
+}
+
+/** The tag, assigned by its definition. */
+const assigned = (call: ApiCall, tag: Tag): Promise<Answer> =>
+  rebuildTag(call, tag, eventBy(call, 'TAG', { code: 'tag-assigned', params: { tag: tag.name } }), () =>
+    json(tagJson(call, tag)),
+  );
+
+async function rebuild(call: ApiCall): Promise<Answer> {
+  const tag = await findTag(call);
+  if (tag === undefined) return noTag();
+  const event = eventBy(call, 'TAG', { code: 'tag-assigned', params: { tag: tag.name } });
+  return await rebuildTag(call, tag, event, () => json({ rebuilding: tag.name }));
+}
+
+async function remove(call: ApiCall): Promise<Answer> {
+  const name = call.path.name ?? '';
+  const event = eventBy(call, 'TAG', { code: 'tag-deleted', params: { tag: name } });
+  if (!(await call.region.store.life.removeTag(name, event))) return noTag();
+  await call.region.machinesChanged();
+  return { kind: 'empty' };
+}
+
+async function updateNodes(call: ApiCall, given: z.output<typeof changes>): Promise<Answer> {
+  const name = call.path.name ?? '';
+  const done = await call.region.store.life.tagMachines(
+    name,
+    given.add ?? [],
+    given.remove ?? [],
+    eventBy(call, 'TAG', { code: 'tag-assigned', params: { tag: name } }),
+  );
+  if (done === undefined) return noTag();
+  await call.region.machinesChanged();
+  return json(done);
+}
+
+async function listTagged(call: ApiCall): Promise<Answer> {
+  const tag = await findTag(call);
+  return tag === undefined ? noTag() : listMachines(call, { tags: [tag.name] });
+}
+
+async function readTag(call: ApiCall): Promise<Answer> {
+  const tag = await findTag(call);
+  return tag === undefined ? noTag() : json(tagJson(call, tag));
+}
+
+/** Which machines have a tag. */
+function assigningOf(version: ApiVersion): readonly Operation[] {
+  const one = { versions: [version], path: 'tags/{name}', handler: 'TagHandler' } as const;
+  const listing = (op: string): Operation =>
+    defineOperation({
+      ...one,
+      method: 'GET',
+      op,
+      access: 'user',
+      doc: 'List the machines that have the tag.',
+      parameters: nothing,
+      run: listTagged,
+    });
+  return [
+    defineOperation({
+      ...one,
+      method: 'POST',
+      op: 'update_nodes',
+      access: 'admin',
+      doc: 'Assign the tag to machines, and remove it from others.',
+      parameters: changes,
+      run: updateNodes,
+    }),
+    defineOperation({
+      ...one,
+      method: 'POST',
+      ownTransaction: true,
+      op: 'rebuild',
+      access: 'admin',
+      doc: 'Assign the tag by its definition, to all machines that have been commissioned.',
+      parameters: nothing,
+      run: rebuild,
+    }),
+    listing('nodes'),
+    ...(version === '1.0' ? [] : [listing('machines')]),
+  ];
+}
+
+function operationsOf(version: ApiVersion): readonly Operation[] {
+  const isOld = version === '1.0';
+  const many = { versions: [version], path: 'tags', handler: 'TagsHandler' } as const;
+  const one = { versions: [version], path: 'tags/{name}', handler: 'TagHandler' } as const;
+  return [
+    defineOperation({
+      ...many,
+      method: 'GET',
+      op: isOld ? 'list' : undefined,
+      access: 'user',
+      doc: 'List tags.',
+      parameters: nothing,
+      run: async (call) => json((await call.region.store.life.listTags()).map((tag) => tagJson(call, tag))),
+    }),
+    defineOperation({
+      ...many,
+      method: 'POST',
+      op: isOld ? 'new' : undefined,
+      access: 'admin',
+      ownTransaction: true,
+      doc: 'Create a tag. A tag with a definition is assigned at once.',
+      parameters: newTag,
+      run: add,
+    }),
+    defineOperation({ ...one, method: 'GET', access: 'user', doc: 'Read one tag.', parameters: nothing, run: readTag }),
+    defineOperation({
+      ...one,
+      method: 'PUT',
+      access: 'admin',
+      ownTransaction: true,
+      doc: 'Change a tag. A tag whose definition changes is assigned again.',
+      parameters: changedTag,
+      run: change,
+    }),
+    defineOperation({
+      ...one,
+      method: 'DELETE',
+      access: 'admin',
+      doc: 'Delete a tag.',
+      parameters: nothing,
+      run: remove,
+    }),
+    ...assigningOf(version),
+  ];
+}
+
+export const TAG_OPERATIONS: readonly Operation[] = (['2.0', '1.0'] as const).flatMap(operationsOf);

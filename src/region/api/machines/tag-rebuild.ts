@@ -1,0 +1,49 @@
+// Evaluates the definition of a tag on all machines, a few in each step.
+
+import { changeFor } from '../../life/tagging.ts';
+import type { NewMachineEvent } from '../../records/machine-event.ts';
+import { TAGGED_MAX } from '../../records/tags.ts';
+import { parseXpath } from '../../records/xpath-parser.ts';
+import { type Answer, refuse } from '../call/answer.ts';
+import { searchFor } from '../call/long-answers.ts';
+import { watchRights } from '../call/lost-rights.ts';
+import type { ApiCall } from '../call/operation.ts';
+
+/** Machines that are evaluated in one step. */
+const EVALUATED_AT_ONCE = 20;
+
+/** Assigns a tag by its definition, then answers with `done`. A tag without one stays as people assigned it. */
+export async function rebuildTag(
+  call: ApiCall,
+  tag: { readonly name: string; readonly definition?: string | undefined },
+  event: NewMachineEvent,
+  done: () => Answer,
+): Promise<Answer> {
+  const parsed = parseXpath(tag.definition ?? '');
+  if (parsed.kind === 'fault') return done();
+  const { store } = call.region;
+  const lostRights = await watchRights(call);
+  return await searchFor(call, steps());
+
+  async function* steps(): AsyncGenerator<undefined, Answer> {
+    const changes: { readonly add: string[]; readonly remove: string[] } = { add: [], remove: [] };
+    for (let afterId = 0; ; yield) {
+      const machines = await store.listMachines({}, afterId, EVALUATED_AT_ONCE);
+      for (const machine of machines) {
+        const change = parsed.kind === 'xpath' ? changeFor(machine, tag.name, parsed.xpath) : undefined;
+        if (change !== undefined) changes[change].push(machine.systemId);
+      }
+      const last = machines.at(-1);
+      if (last === undefined || machines.length < EVALUATED_AT_ONCE) break;
+      afterId = last.id;
+    }
+    if ((await lostRights()) !== undefined) return refuse('not-allowed.changed');
+    while (changes.add.length + changes.remove.length > 0) {
+      const [add, remove] = [changes.add.splice(0, TAGGED_MAX), changes.remove.splice(0, TAGGED_MAX)];
+      await store.life.tagMachines(tag.name, add, remove, event);
+      yield;
+    }
+    await call.region.machinesChanged();
+    return done();
+  }
+}

@@ -1,0 +1,134 @@
+// Domains for which the racks are authoritative.
+//
+// Source: MAAS's `domains/` and `domains/{id}/`.
+//
+// 1. The default domain is that of new machines; it is neither deleted nor renamed here.
+
+import { z } from 'zod';
+import { type Answer, json, type Refusal, refuse, refuseField } from '../call/answer.ts';
+import { type ApiCall, defineOperation, nothing, type Operation, usernameOf, value } from '../call/operation.ts';
+import { refuseSetting } from '../racks/interface-operations.ts';
+import { changeDomains, currentDomains, currentRecords, domainIdOf, domainOf } from './dns-records.ts';
+
+const BASE = '/MAAS/api/2.0';
+const domainName = z
+  .string()
+  .max(253)
+  .regex(/^(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/i, 'field.domain')
+  .transform((text) => text.toLowerCase());
+
+function domainJson(call: ApiCall, name: string): Record<string, unknown> {
+  const domains = currentDomains(call);
+  const id = domainIdOf(name, domains[0]);
+  return {
+    ...{ id, name, authoritative: true, ttl: null, is_default: id === 0 },
+    resource_record_count: currentRecords(call).filter((record) => domainOf(domains, record.name) === name).length,
+    resource_uri: `${BASE}/domains/${id}/`,
+  };
+}
+
+/** The domain that the path names by its id or its name. */
+async function findDomain(call: ApiCall): Promise<string | undefined> {
+  await call.region.settings.load();
+  const domains = currentDomains(call);
+  const named = call.path.id ?? '';
+  return domains.find((name) => String(domainIdOf(name, domains[0])) === named || name === named.toLowerCase());
+}
+
+const NO_DOMAIN: Refusal = refuse('not-found.domain');
+
+async function list(call: ApiCall): Promise<Answer> {
+  await call.region.settings.load();
+  return json(currentDomains(call).map((name) => domainJson(call, name)));
+}
+
+async function read(call: ApiCall): Promise<Answer> {
+  const name = await findDomain(call);
+  return name === undefined ? NO_DOMAIN : json(domainJson(call, name));
+}
+
+async function add(call: ApiCall, { name }: { readonly name: string }): Promise<Answer> {
+  await call.region.settings.load();
+  if (currentDomains(call).includes(name)) return refuseField('name', 'field.domain-taken', { name });
+  const refused = await changeDomains(call, (names) => [...names.filter((one) => one !== name), name]);
+  return refused ?? json(domainJson(call, name));
+}
+
+async function rename(call: ApiCall, { name }: { readonly name?: string | undefined }): Promise<Answer> {
+  const before = await findDomain(call);
+  if (before === undefined) return NO_DOMAIN;
+  if (name === undefined || name === before) return json(domainJson(call, before));
+  if (before === currentDomains(call)[0]) return refuse('domain-in-use.default', { name: before });
+  if (currentDomains(call).includes(name)) return refuseField('name', 'field.domain-taken', { name });
+  const refused = await changeDomains(call, (names) => names.map((one) => (one === before ? name : one)));
+  return refused ?? json(domainJson(call, name));
+}
+
+async function remove(call: ApiCall): Promise<Answer> {
+  const name = await findDomain(call);
+  if (name === undefined) return NO_DOMAIN;
+  const domains = currentDomains(call);
+  if (name === domains[0]) return refuse('domain-in-use.default', { name });
+  const held = currentRecords(call).filter((record) => domainOf(domains, record.name) === name).length;
+  if (held > 0) return refuse('domain-in-use.records', { name, count: held });
+  return (await changeDomains(call, (names) => names.filter((one) => one !== name))) ?? { kind: 'empty' };
+}
+
+/** Makes a domain the default for new machines; the former default stays as a further domain. */
+async function setDefault(call: ApiCall): Promise<Answer> {
+  const name = await findDomain(call);
+  if (name === undefined) return NO_DOMAIN;
+  const [before] = currentDomains(call);
+  if (name === before) return json(domainJson(call, name));
+  const kept = currentDomains(call).filter((one) => one !== name);
+  const edits = [
+    { key: 'dns.domain', value: name },
+    { key: 'dns.domains', value: kept },
+  ];
+  const refused = await call.region.settings.change('', edits, usernameOf(call));
+  return refused === undefined ? json(domainJson(call, name)) : refuseSetting(refused);
+}
+
+const many = { versions: ['2.0'], path: 'domains', handler: 'DomainsHandler' } as const;
+const one = { versions: ['2.0'], path: 'domains/{id}', handler: 'DomainHandler' } as const;
+const changing = { access: 'admin', ownTransaction: true } as const;
+
+/** Domains, in version 2.0. */
+export const DOMAIN_OPERATIONS: readonly Operation[] = [
+  defineOperation({
+    ...{ ...many, method: 'GET', access: 'user' },
+    doc: 'List the domains for which the racks are authoritative, the default one first.',
+    parameters: nothing,
+    run: list,
+  }),
+  defineOperation({
+    ...{ ...many, ...changing, method: 'POST' },
+    doc: 'Add a domain.',
+    parameters: z.object({ name: value(domainName).describe('Its name.') }),
+    run: add,
+  }),
+  defineOperation({
+    ...{ ...one, method: 'GET', access: 'user' },
+    doc: 'Read one domain, by its id or its name.',
+    parameters: nothing,
+    run: read,
+  }),
+  defineOperation({
+    ...{ ...one, ...changing, method: 'PUT' },
+    doc: 'Rename a domain. Its id changes with its name.',
+    parameters: z.object({ name: value(domainName).optional().describe('Its new name.') }),
+    run: rename,
+  }),
+  defineOperation({
+    ...{ ...one, ...changing, method: 'DELETE' },
+    doc: 'Delete a domain that has no records.',
+    parameters: nothing,
+    run: remove,
+  }),
+  defineOperation({
+    ...{ ...one, ...changing, method: 'POST', op: 'set_default' },
+    doc: 'Make a domain the default for new machines.',
+    parameters: nothing,
+    run: setDefault,
+  }),
+];

@@ -1,0 +1,142 @@
+// Hosts that racks heard on the wire and that are not machines or devices: by a lease, or by their neighbours' entries.
+//
+// Source: MAAS's `discovery/` with its filters.
+//
+// 1. A discovery is made of the event log: the newest report of a hardware address. It is gone once the log has forgotten it, or once a machine
+//    or a device has the address, or once an administrator clears the hosts heard so far.
+// 2. An address is that of the report. Any host can show another one's hardware address.
+
+import { z } from 'zod';
+import { formatMac, parseIpv4 } from '../../../net/address.ts';
+import { whereabouts } from '../../life/whereabouts.ts';
+import { type NetworkView, subnetOfAddress } from '../../networks/network-view.ts';
+import type { HeardHost } from '../../records/store.ts';
+import { cleanWords } from '../../records/text-json.ts';
+import { type Answer, json, refuse, refuseField } from '../call/answer.ts';
+import { type ApiCall, defineOperation, eventBy, type Operation, value } from '../call/operation.ts';
+import { subnetJson } from '../json/subnet-json.ts';
+import { isTrue } from '../machines/machine-calls.ts';
+
+/** The most hosts in one list: the ones heard last. */
+const LISTED_MAX = 1000;
+/** Hosts that were silent for longer are not listed. */
+const HEARD_WITHIN_MS = 7 * 86_400_000;
+const TEXT_MAX = 64;
+
+/** A field of a rack's report, as text; empty: it has none. */
+function fieldOf({ event }: HeardHost, name: string): string {
+  const field: unknown = Reflect.get(event.params, name);
+  return typeof field === 'string' ? cleanWords(field, TEXT_MAX) : '';
+}
+
+/** The id of a host, as in MAAS: its address and its hardware address, in a form that a path can have. */
+const idOf = (host: HeardHost): string =>
+  Buffer.from(`${fieldOf(host, 'address')},${formatMac(host.mac)}`).toString('base64url');
+
+function discoveryJson(call: ApiCall, host: HeardHost, networks: NetworkView): Record<string, unknown> {
+  const { event, firstMs, mac } = host;
+  const ip = fieldOf(host, 'address');
+  const address = parseIpv4(ip);
+  const subnet = address === undefined ? undefined : subnetOfAddress(networks, address);
+  const vlan = subnet?.vlan ?? networks.defaultVlan;
+  const rack = call.region.racks.list().find(({ name }) => name === event.rack);
+  const id = idOf(host);
+  return {
+    ...{ discovery_id: id, ip, mac_address: formatMac(mac), mac_organization: null, mdns: [] },
+    hostname: fieldOf(host, 'hostname') || null,
+    first_seen: new Date(firstMs).toISOString(),
+    last_seen: new Date(event.atMs).toISOString(),
+    ...{ fabric: vlan.fabric.id, fabric_name: vlan.fabric.name, vid: vlan.vlan.vid === 0 ? null : vlan.vlan.vid },
+    subnet: subnet === undefined ? null : subnetJson(subnet),
+    is_external_dhcp: false,
+    observer: {
+      ...{ system_id: rack?.uuid ?? null, hostname: event.rack ?? rack?.name ?? '' },
+      ...{ interface_id: null, interface_name: fieldOf(host, 'interface') },
+    },
+    resource_uri: `/MAAS/api/2.0/discovery/${id}/`,
+  };
+}
+
+/** The hosts heard lately; a report without an address shows none. */
+async function heard(call: ApiCall): Promise<readonly HeardHost[]> {
+  const { store, clock } = call.region;
+  const hosts = await store.listHeard(clock.wallTimeMs() - HEARD_WITHIN_MS, LISTED_MAX);
+  return hosts.filter((host) => fieldOf(host, 'address') !== '');
+}
+
+async function list(call: ApiCall): Promise<Answer> {
+  const networks = whereabouts(call.region).networks();
+  return json((await heard(call)).map((host) => discoveryJson(call, host, networks)));
+}
+
+/** Lists the hosts whose address no machine or device has. */
+async function listUnknownAddresses(call: ApiCall): Promise<Answer> {
+  const { store } = call.region;
+  const hosts = await heard(call);
+  const addresses = hosts.flatMap((host) => parseIpv4(fieldOf(host, 'address')) ?? []);
+  const machines = [
+    ...(await store.listMachines({ seenAt: addresses }, 0, LISTED_MAX)),
+    ...(await store.listMachines({ seenAt: addresses, isDevice: true }, 0, LISTED_MAX)),
+  ];
+  const where = whereabouts(call.region);
+  const known = new Set(machines.flatMap((machine) => where.addressesOf(machine)));
+  const isKnown = (text: string): boolean => [...known].some((one) => one === parseIpv4(text));
+  const unknown = hosts.filter((host) => !isKnown(fieldOf(host, 'address')));
+  return json(unknown.map((host) => discoveryJson(call, host, where.networks())));
+}
+
+async function read(call: ApiCall): Promise<Answer> {
+  const found = (await heard(call)).find((host) => idOf(host) === call.path.discovery_id);
+  if (found === undefined) return refuse('not-found.discovery');
+  return json(discoveryJson(call, found, whereabouts(call.region).networks()));
+}
+
+const clearing = z.object({
+  all: value(z.string().max(16)).optional().describe('True: all hosts.'),
+  neighbours: value(z.string().max(16)).optional().describe('True: the hosts that racks heard.'),
+  mdns: value(z.string().max(16)).optional().describe('True: names by multicast DNS; Rackboot has none.'),
+});
+
+async function clear(call: ApiCall, given: z.output<typeof clearing>): Promise<Answer> {
+  const isHosts = isTrue(given.all) || isTrue(given.neighbours);
+  if (!isHosts && !isTrue(given.mdns)) return refuseField('all', 'field.clear-what');
+  if (!isHosts) return { kind: 'empty' };
+  const { store } = call.region;
+  await store.clearHeard();
+  const params = { change: 'removed', what: 'heard hosts', name: 'of all networks' } as const;
+  await store.recordEvent(eventBy(call, 'NETWORKING', { code: 'network-changed', params }), undefined);
+  return { kind: 'empty' };
+}
+
+const common = { versions: ['2.0'], method: 'GET', access: 'user', parameters: z.object({}) } as const;
+const many = { ...common, path: 'discovery', handler: 'DiscoveriesHandler' } as const;
+
+/** Hosts heard on the wire, in version 2.0. */
+export const DISCOVERY_OPERATIONS: readonly Operation[] = [
+  defineOperation({ ...many, doc: 'List the hosts that racks heard and that are not machines or devices.', run: list }),
+  defineOperation({
+    ...{ ...many, op: 'by_unknown_mac' },
+    doc: 'List the hosts whose hardware address no machine or device has: the same as all heard hosts.',
+    run: list,
+  }),
+  defineOperation({
+    ...{ ...many, op: 'by_unknown_ip' },
+    doc: 'List the hosts whose address no machine or device has.',
+    run: listUnknownAddresses,
+  }),
+  defineOperation({
+    ...{ ...many, op: 'by_unknown_ip_and_mac' },
+    doc: 'List the hosts whose address and hardware address no machine or device has.',
+    run: listUnknownAddresses,
+  }),
+  defineOperation({
+    ...{ ...many, method: 'POST', op: 'clear', access: 'admin', parameters: clearing },
+    doc: 'Forget the hosts heard so far. Those that are still present are listed again once they are heard.',
+    run: clear,
+  }),
+  defineOperation({
+    ...{ ...common, path: 'discovery/{discovery_id}', handler: 'DiscoveryHandler' },
+    doc: 'Read one heard host.',
+    run: read,
+  }),
+];

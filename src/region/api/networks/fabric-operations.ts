@@ -1,0 +1,309 @@
+// Fabrics, and the VLANs in them.
+//
+// Sources: MAAS API 2.0, `fabrics/`, `fabrics/<id>/vlans/`, `vlans/<id>/` (the URI that MAAS shows of a VLAN).
+//
+// 1. Every fabric has an untagged VLAN, which is deleted with it.
+// 2. `dhcp_on`, `primary_rack`, `secondary_rack` and `mtu` of a VLAN come from the cluster interfaces of its racks. A change of one changes
+//    those cluster interfaces (`vlan-service.ts`), and is refused if no rack serves the VLAN.
+
+import { z } from 'zod';
+import type { NetworkView, VlanView } from '../../networks/network-view.ts';
+import { freeFabricName, newVlan } from '../../networks/reconcile.ts';
+import {
+  DEFAULT_FABRIC_ID,
+  type Fabric,
+  MTU_MAX,
+  MTU_MIN,
+  UNTAGGED_VID,
+  VID_MAX,
+  type Vlan,
+} from '../../records/network-store.ts';
+import { type Answer, json, type Refusal, refuse, refuseField } from '../call/answer.ts';
+import { type ApiCall, defineOperation, nothing, type Operation } from '../call/operation.ts';
+import { fabricJson, NO_SPACE, vlanJson } from '../json/subnet-json.ts';
+import {
+  absent,
+  change,
+  countField,
+  flagField,
+  listed,
+  look,
+  nameField,
+  networkIdIn,
+  textField,
+  wordsField,
+} from './network-calls.ts';
+import { serviceIn } from './vlan-service.ts';
+
+const fabricFields = z.object({
+  name: nameField.optional().describe('Its name. Default: fabric-N.'),
+  description: wordsField.optional().describe('A note for people.'),
+  class_type: wordsField.optional().describe('Any word for its kind, such as 10g.'),
+});
+type GivenFabric = z.output<typeof fabricFields>;
+
+const vlanFields = z.object({
+  name: nameField.optional().describe('Its name.'),
+  description: wordsField.optional().describe('A note for people.'),
+  vid: countField
+    .refine((vid) => vid <= VID_MAX, 'field.vid')
+    .optional()
+    .describe('Its tag, 1 to 4094; 0: untagged.'),
+  mtu: countField
+    .refine((mtu) => mtu >= MTU_MIN && mtu <= MTU_MAX, 'field.mtu')
+    .optional()
+    .describe('The largest packet in it, in bytes: 552 to 65535. Default: 1500.'),
+  space: textField.optional().describe('The name or id of its space; empty or undefined: none.'),
+});
+const changedVlan = vlanFields.extend({
+  dhcp_on: flagField.optional().describe('Whether the racks that serve it offer DHCP there.'),
+  primary_rack: textField.optional().describe('The UUID or name of the rack that offers DHCP.'),
+  secondary_rack: textField.optional().describe('The UUID or name of a second one.'),
+});
+type GivenVlan = z.output<typeof changedVlan>;
+
+const findFabric = (view: NetworkView, call: ApiCall): Fabric | undefined => {
+  const text = call.path.fabric_id ?? call.path.id ?? '';
+  const { fabrics } = view.records;
+  return fabrics.find(({ id }) => id === networkIdIn(text)) ?? fabrics.find(({ name }) => name === text);
+};
+
+const noFabric = (call: ApiCall): Refusal => absent('fabric', call.path.fabric_id ?? call.path.id);
+
+/** The VLAN in the path: by its tag in a fabric, or by its id. */
+function findVlan(view: NetworkView, call: ApiCall): VlanView | undefined {
+  if (call.path.fabric_id === undefined) return view.vlans.find(({ vlan }) => vlan.id === networkIdIn(call.path.id));
+  const fabric = findFabric(view, call);
+  const vid = call.path.vid === 'untagged' ? UNTAGGED_VID : networkIdIn(call.path.vid);
+  return view.vlans.find(({ vlan }) => vlan.fabricId === fabric?.id && vlan.vid === vid);
+}
+
+const noVlan = (call: ApiCall): Refusal => absent('VLAN', call.path.vid ?? call.path.id);
+
+const showFabric = (view: NetworkView, id: number) => {
+  const fabric = view.records.fabrics.find((one) => one.id === id);
+  return fabric === undefined ? undefined : fabricJson(view, fabric);
+};
+const showVlan = (view: NetworkView, id: number) => {
+  const found = view.vlans.find(({ vlan }) => vlan.id === id);
+  return found === undefined ? undefined : vlanJson(found);
+};
+
+async function listFabrics(call: ApiCall): Promise<Answer> {
+  const view = await look(call);
+  return listed(call, view.records.fabrics, (fabric) => fabricJson(view, fabric));
+}
+
+async function readFabric(call: ApiCall): Promise<Answer> {
+  const view = await look(call);
+  const fabric = findFabric(view, call);
+  return fabric === undefined ? noFabric(call) : json(fabricJson(view, fabric));
+}
+
+/** The refusal if another fabric has the name. */
+function refuseFabricName(view: NetworkView, name: string, otherThan: number): Refusal | undefined {
+  const isTaken = view.records.fabrics.some((one) => one.name === name && one.id !== otherThan);
+  return isTaken ? refuseField('name', 'field.network-name-taken', { name }) : undefined;
+}
+
+const addFabric = (call: ApiCall, given: GivenFabric): Promise<Answer> =>
+  change(
+    call,
+    (view, id) => {
+      const name = given.name ?? freeFabricName(view.records.fabrics);
+      const refused = refuseFabricName(view, name, id);
+      if (refused !== undefined) return refused;
+      const { description = '', class_type: classType = '' } = given;
+      const fabric: Fabric = { id, name, description, classType, isTouched: true };
+      const vlan = { ...newVlan(id + 1, id, UNTAGGED_VID), isTouched: true };
+      return {
+        ...{ kind: 'change', change: 'added', what: 'fabric', name, id },
+        ...{ put: { fabrics: [fabric], vlans: [vlan] }, nextId: id + 2 },
+      };
+    },
+    showFabric,
+  );
+
+const changeFabric = (call: ApiCall, given: GivenFabric): Promise<Answer> =>
+  change(
+    call,
+    (view) => {
+      const before = findFabric(view, call);
+      if (before === undefined) return noFabric(call);
+      const fabric: Fabric = {
+        id: before.id,
+        name: given.name ?? before.name,
+        description: given.description ?? before.description,
+        classType: given.class_type ?? before.classType,
+        isTouched: true,
+      };
+      const refused = refuseFabricName(view, fabric.name, fabric.id);
+      if (refused !== undefined) return refused;
+      const { id, name } = fabric;
+      return { kind: 'change', change: 'changed', what: 'fabric', name, id, put: { fabrics: [fabric] } };
+    },
+    showFabric,
+  );
+
+const removeFabric = (call: ApiCall): Promise<Answer> =>
+  change(call, (view) => {
+    const fabric = findFabric(view, call);
+    if (fabric === undefined) return noFabric(call);
+    const { id, name } = fabric;
+    const subnets = view.subnets.filter(({ vlan }) => vlan.vlan.fabricId === id);
+    const served = subnets.find((one) => one.served.length > 0);
+    if (served !== undefined) return refuse('in-use.fabric-served', { name, network: served.subnet.cidr });
+    if (subnets.length > 0) return refuse('in-use.fabric-subnets', { name });
+    if (id === DEFAULT_FABRIC_ID) return refuse('in-use.fabric-default', { name });
+    return { kind: 'change', change: 'removed', what: 'fabric', name, id, remove: { fabrics: [id] } };
+  });
+
+async function listVlans(call: ApiCall): Promise<Answer> {
+  const view = await look(call);
+  const fabric = findFabric(view, call);
+  if (fabric === undefined) return noFabric(call);
+  const own = view.vlans.filter(({ vlan }) => vlan.fabricId === fabric.id);
+  return listed(call, own, (one) => vlanJson(one));
+}
+
+async function readVlan(call: ApiCall): Promise<Answer> {
+  const found = findVlan(await look(call), call);
+  return found === undefined ? noVlan(call) : json(vlanJson(found));
+}
+
+/** The id of a space by its name or id; `undefined`: none. */
+function spaceOf(view: NetworkView, text: string): number | undefined | Refusal {
+  if (text === '' || text === NO_SPACE) return undefined;
+  const { spaces } = view.records;
+  const found = spaces.find(({ id }) => id === networkIdIn(text)) ?? spaces.find(({ name }) => name === text);
+  return found?.id ?? refuseField('space', 'field.no-space', { name: text.slice(0, 64) });
+}
+
+/** A VLAN with the parameters applied, or a refusal of one of them. */
+function vlanOf(view: NetworkView, given: GivenVlan, before: Vlan, fabric: Fabric): Vlan | Refusal {
+  const vid = given.vid ?? before.vid;
+  const spaceId = given.space === undefined ? before.spaceId : spaceOf(view, given.space);
+  if (typeof spaceId === 'object') return spaceId;
+  if (view.vlans.some(({ vlan }) => vlan.fabricId === fabric.id && vlan.vid === vid && vlan.id !== before.id))
+    return refuseField('vid', 'field.vid-taken', { vid, name: fabric.name });
+  return {
+    ...before,
+    vid,
+    name: given.name ?? (before.name === String(before.vid) ? String(vid) : before.name),
+    description: given.description ?? before.description,
+    mtu: given.mtu ?? before.mtu,
+    spaceId,
+    isTouched: true,
+  };
+}
+
+const vlanTitle = ({ vid }: Vlan, fabric: Fabric): string => `${fabric.name}/${vid}`;
+
+const addVlan = (call: ApiCall, given: z.output<typeof newVlanFields>): Promise<Answer> =>
+  change(
+    call,
+    (view, id) => {
+      const fabric = findFabric(view, call);
+      if (fabric === undefined) return noFabric(call);
+      const vlan = vlanOf(view, given, { ...newVlan(id, fabric.id, given.vid), isTouched: true }, fabric);
+      if ('kind' in vlan) return vlan;
+      const name = vlanTitle(vlan, fabric);
+      return { kind: 'change', change: 'added', what: 'VLAN', name, id, put: { vlans: [vlan] }, nextId: id + 1 };
+    },
+    showVlan,
+  );
+
+const changeVlan = (call: ApiCall, given: GivenVlan): Promise<Answer> =>
+  change(
+    call,
+    (view) => {
+      const before = findVlan(view, call);
+      if (before === undefined) return noVlan(call);
+      const service = serviceIn(before, given);
+      if ('kind' in service) return service;
+      if (before.vlan.vid === UNTAGGED_VID && (given.vid ?? UNTAGGED_VID) !== UNTAGGED_VID)
+        return refuseField('vid', 'field.vid-untagged');
+      const vlan = vlanOf(view, given, before.vlan, before.fabric);
+      if ('kind' in vlan) return vlan;
+      const name = vlanTitle(vlan, before.fabric);
+      return { kind: 'change', change: 'changed', what: 'VLAN', name, id: vlan.id, put: { vlans: [vlan] }, service };
+    },
+    showVlan,
+  );
+
+const removeVlan = (call: ApiCall): Promise<Answer> =>
+  change(call, (view) => {
+    const found = findVlan(view, call);
+    if (found === undefined) return noVlan(call);
+    const { vlan, fabric } = found;
+    if (vlan.vid === UNTAGGED_VID) return refuse('in-use.vlan-untagged');
+    const used = view.subnets.find(({ subnet }) => subnet.vlanId === vlan.id);
+    if (used !== undefined) return refuse('in-use.vlan-subnets', { network: used.subnet.cidr });
+    const name = vlanTitle(vlan, fabric);
+    return { kind: 'change', change: 'removed', what: 'VLAN', name, id: vlan.id, remove: { vlans: [vlan.id] } };
+  });
+
+const newVlanFields = vlanFields.required({ vid: true });
+
+const base = { versions: ['2.0'], ownTransaction: true } as const;
+const fabrics = { ...base, path: 'fabrics', handler: 'FabricsHandler' } as const;
+const fabric = { ...base, path: 'fabrics/{id}', handler: 'FabricHandler' } as const;
+const vlans = { ...base, path: 'fabrics/{fabric_id}/vlans', handler: 'VlansHandler' } as const;
+const READ = { method: 'GET', access: 'user', parameters: nothing } as const;
+const REMOVE = { method: 'DELETE', access: 'admin', parameters: nothing } as const;
+
+/** The operations on one VLAN, at one of its two places. */
+const vlanAt = (path: string, handler: string): readonly Operation[] => {
+  const vlan = { ...base, path, handler } as const;
+  return [
+    defineOperation({ ...vlan, ...READ, doc: 'Read a VLAN.', run: readVlan }),
+    defineOperation({
+      ...vlan,
+      method: 'PUT',
+      access: 'admin',
+      doc: 'Change a VLAN. A change of DHCP takes effect at the racks that serve its subnets.',
+      parameters: changedVlan,
+      run: changeVlan,
+    }),
+    defineOperation({ ...vlan, ...REMOVE, doc: 'Delete a VLAN without subnets.', run: removeVlan }),
+  ];
+};
+
+/** Operations on fabrics and VLANs. */
+export const FABRIC_OPERATIONS: readonly Operation[] = [
+  defineOperation({ ...fabrics, ...READ, doc: 'List the fabrics, each with its VLANs.', run: listFabrics }),
+  defineOperation({
+    ...fabrics,
+    method: 'POST',
+    access: 'admin',
+    doc: 'Create a fabric with an untagged VLAN.',
+    parameters: fabricFields,
+    run: addFabric,
+  }),
+  defineOperation({ ...fabric, ...READ, doc: 'Read a fabric.', run: readFabric }),
+  defineOperation({
+    ...fabric,
+    method: 'PUT',
+    access: 'admin',
+    doc: 'Change a fabric.',
+    parameters: fabricFields,
+    run: changeFabric,
+  }),
+  defineOperation({
+    ...fabric,
+    ...REMOVE,
+    doc: 'Delete a fabric with its VLANs. Refused while it has subnets.',
+    run: removeFabric,
+  }),
+  defineOperation({ ...vlans, ...READ, doc: 'List the VLANs of a fabric.', run: listVlans }),
+  defineOperation({
+    ...vlans,
+    method: 'POST',
+    access: 'admin',
+    doc: 'Create a VLAN in a fabric.',
+    parameters: newVlanFields,
+    run: addVlan,
+  }),
+  ...vlanAt('fabrics/{fabric_id}/vlans/{vid}', 'VlanHandler'),
+  ...vlanAt('vlans/{id}', 'VlanByIdHandler'),
+];

@@ -1,0 +1,309 @@
+// Ranges of addresses: dynamic ones, which racks give to unknown machines, and reserved ones, which nobody gets.
+//
+// Sources: MAAS API 2.0, `ipranges/`. `static`, the range from which machines get their own addresses (1.0), is a type of ours.
+//
+// 1. The dynamic and the static range are keys of a rack's cluster interface: a change changes them there, after the check of its whole
+//    configuration, and takes effect at once. Where the rack's file has them, the refusal names file and key.
+// 2. Ranges of one subnet are inside it and disjoint, except that a reserved range may be inside the static one. A dynamic range holds neither the router nor an address of a rack, a user or a machine.
+// 3. Users reserve ranges, and change and delete their own. Only administrators change the others.
+
+import { z } from 'zod';
+import {
+  formatIpv4,
+  type Ipv4,
+  type Ipv4Range,
+  networkContains,
+  rangeContains,
+  rangesOverlap,
+} from '../../../net/address.ts';
+import { type NetworkView, type RangeView, type SubnetView, subnetOfAddress } from '../../networks/network-view.ts';
+import type { WantedChange } from '../../networks/networks.ts';
+import type { ServedNetwork, ServiceEdit } from '../../networks/served-networks.ts';
+import { RESERVED_PER_USER_MAX, type StoredRange } from '../../records/network-store.ts';
+import type { User } from '../../records/user.ts';
+import { type Answer, allOf, isRefusal, json, type Refusal, refuse, refuseField } from '../call/answer.ts';
+import { type ApiCall, defineOperation, nothing, type Operation, usernameOf, value } from '../call/operation.ts';
+import { rangeJson } from '../json/subnet-json.ts';
+import { userJson } from '../people/user-operations.ts';
+import {
+  absent,
+  addressOf,
+  change,
+  findSubnet,
+  isAdmin,
+  listed,
+  look,
+  networkIdIn,
+  refusalIn,
+  spanOf,
+  spanText,
+  textField,
+  wordsField,
+} from './network-calls.ts';
+
+const changedRange = z.object({
+  start_ip: textField.optional().describe('The first address.'),
+  end_ip: textField.optional().describe('The last address.'),
+  comment: wordsField.optional().describe('A note for people.'),
+});
+const newRange = changedRange.required({ start_ip: true, end_ip: true }).extend({
+  type: value(z.enum(['dynamic', 'reserved', 'static'], 'field.range-type')).describe(
+    'dynamic, for unknown machines; reserved, for nobody; static, for machines of the region.',
+  ),
+  subnet: textField.optional().describe('The id or network of its subnet. Default: the one that has its addresses.'),
+});
+type Given = z.output<typeof changedRange>;
+
+const noRange = ({ path }: ApiCall): Refusal => absent('reserved range', path.id);
+
+const findRange = (view: NetworkView, { path }: ApiCall): RangeView | undefined =>
+  view.ranges.find(({ range }) => range.id === networkIdIn(path.id));
+
+/** The range with the account of its user. */
+function shown(call: ApiCall, view: RangeView, users: readonly User[]): unknown {
+  const { range } = view;
+  const user = range.kind === 'reserved' ? users.find(({ username }) => username === range.username) : undefined;
+  return rangeJson(view, user === undefined ? null : userJson(call, user));
+}
+
+const showRange = (call: ApiCall, users: readonly User[]) => (view: NetworkView, id: number) => {
+  const found = view.ranges.find(({ range }) => range.id === id);
+  return found === undefined ? undefined : shown(call, found, users);
+};
+
+async function list(call: ApiCall): Promise<Answer> {
+  const [{ ranges }, users] = [await look(call), await call.region.store.accounts.listUsers()];
+  return listed(call, ranges, (one) => shown(call, one, users));
+}
+
+async function read(call: ApiCall): Promise<Answer> {
+  const found = findRange(await look(call), call);
+  return found === undefined ? noRange(call) : json(shown(call, found, await call.region.store.accounts.listUsers()));
+}
+
+/** The bounds in the parameters, in the place of those before. */
+function boundsOf(given: Given, before: Ipv4Range | undefined): Ipv4Range | Refusal {
+  const found = allOf(
+    (given.start_ip === undefined ? before?.low : addressOf('start_ip', given.start_ip)) ??
+      refuseField('start_ip', 'field.required'),
+    (given.end_ip === undefined ? before?.high : addressOf('end_ip', given.end_ip)) ??
+      refuseField('end_ip', 'field.required'),
+  );
+  if (isRefusal(found)) return found;
+  const [low, high] = found;
+  return low > high ? refuseField('end_ip', 'field.range-order') : { low, high };
+}
+
+/** Why bounds do not fit into a subnet; `undefined`: they do. @param own the range that has them */
+function findMisfit(
+  view: NetworkView,
+  { subnet, network, served }: SubnetView,
+  kind: StoredRange['kind'],
+  bounds: Ipv4Range,
+  own: RangeView | undefined,
+): Refusal | undefined {
+  for (const [field, address] of [
+    ['start_ip', bounds.low],
+    ['end_ip', bounds.high],
+  ] as const)
+    if (!networkContains(network, address)) return refuseField(field, 'field.subnet-outside', { network: subnet.cidr });
+  const others = view.ranges.filter(({ range }) => range.subnetId === subnet.id && range.id !== own?.range.id);
+  const mayShare = (other: StoredRange['kind']): boolean =>
+    (kind === 'static' && other === 'reserved') || (kind === 'reserved' && other === 'static');
+  const rival = others.find((other) => !mayShare(other.range.kind) && rangesOverlap(other, bounds));
+  if (rival !== undefined)
+    return refuseField('start_ip', 'field.range-overlap', { kind: rival.range.kind, ...spanOf(rival) });
+  if (kind !== 'dynamic') return undefined;
+  const isIn = (address: Ipv4 | undefined): address is Ipv4 => address !== undefined && rangeContains(bounds, address);
+  for (const { router, address, rackName: rack } of served) {
+    if (isIn(router)) return refuseField('start_ip', 'field.range-router', { address: formatIpv4(router) });
+    if (isIn(address)) return refuseField('start_ip', 'field.range-rack', { address: formatIpv4(address), rack });
+  }
+  const reserved = view.records.reserved.find((one) => isIn(one.address))?.address;
+  if (reserved === undefined) return undefined;
+  return refuseField('start_ip', 'field.range-reserved', { address: formatIpv4(reserved) });
+}
+
+function subnetOf(view: NetworkView, text: string | undefined, bounds: Ipv4Range): SubnetView | Refusal {
+  if (text !== undefined && text !== '')
+    return findSubnet(view, text) ?? refuseField('subnet', 'field.no-subnet', { name: text.slice(0, 64) });
+  const found = subnetOfAddress(view, bounds.low);
+  return found ?? refuseField('subnet', 'field.no-subnet', { name: formatIpv4(bounds.low) });
+}
+
+/** The keys of a cluster interface that have the bounds of a kind of range. */
+const keysOf = (kind: 'dynamic' | 'static'): readonly [low: string, high: string] =>
+  kind === 'dynamic' ? ['ip_range_low', 'ip_range_high'] : ['static_ip_range_low', 'static_ip_range_high'];
+
+/** Fields of ranges by those of cluster interfaces. */
+const FIELDS: Readonly<Record<string, string>> = {
+  ip_range_low: 'start_ip',
+  ip_range_high: 'end_ip',
+  static_ip_range_low: 'start_ip',
+  static_ip_range_high: 'end_ip',
+};
+
+/** A refusal by the fields of ranges. */
+const ofRange = async (answer: Promise<Answer>): Promise<Answer> => refusalIn(FIELDS, await answer);
+
+/** The change of a cluster interface that gives it the bounds of a range. @param bounds `undefined`: none */
+function boundsEdit(
+  served: ServedNetwork,
+  kind: 'dynamic' | 'static',
+  bounds: Ipv4Range | undefined,
+): readonly ServiceEdit[] {
+  const [low, high] = keysOf(kind);
+  const { low: first, high: last } = bounds === undefined ? {} : spanOf(bounds);
+  return [{ served, fields: { [low]: first, [high]: last } }];
+}
+
+/** The change that gives a cluster interface a range. */
+function servedAddition(
+  view: NetworkView,
+  id: number,
+  given: z.output<typeof newRange>,
+  kind: 'dynamic' | 'static',
+  bounds: Ipv4Range,
+): WantedChange | Refusal {
+  const subnet = subnetOf(view, given.subnet, bounds);
+  if ('kind' in subnet) return subnet;
+  const misfit = findMisfit(view, subnet, kind, bounds, undefined);
+  if (misfit !== undefined) return misfit;
+  const { cidr: network, id: subnetId } = subnet.subnet;
+  const [first] = subnet.served;
+  if (first === undefined) return refuseField('subnet', 'field.not-served', { network });
+  const free = subnet.served.find((one) => (kind === 'dynamic' ? one.dynamic : one.fixed) === undefined);
+  if (free === undefined) return refuseField('start_ip', 'field.range-one', { network, rack: first.rackName, kind });
+  const { rack, name: clusterInterface } = free;
+  const range: StoredRange = { kind, id, subnetId, rack, clusterInterface, comment: given.comment ?? '' };
+  return {
+    ...{ kind: 'change', change: 'added', what: `${kind} range`, name: spanText(bounds), id },
+    ...{ put: { ranges: [range] }, nextId: id + 1, service: boundsEdit(free, kind, bounds) },
+  };
+}
+
+const reservedBy = ({ records }: NetworkView, username: string): number =>
+  records.reserved.filter((one) => one.username === username).length +
+  records.ranges.filter((one) => one.kind === 'reserved' && one.username === username).length;
+
+/** The refusal if the caller, who is not an administrator, has reserved as much as a user may. */
+export function refuseReserving(call: ApiCall, view: NetworkView, field: string): Refusal | undefined {
+  if (isAdmin(call) || reservedBy(view, usernameOf(call)) < RESERVED_PER_USER_MAX) return undefined;
+  return refuseField(field, 'field.reserved-per-user', { max: RESERVED_PER_USER_MAX });
+}
+
+/** The change that reserves a range for the caller. */
+function reservedAddition(
+  call: ApiCall,
+  view: NetworkView,
+  id: number,
+  given: z.output<typeof newRange>,
+  bounds: Ipv4Range,
+): WantedChange | Refusal {
+  const subnet = subnetOf(view, given.subnet, bounds);
+  if ('kind' in subnet) return subnet;
+  const refused = refuseReserving(call, view, 'start_ip') ?? findMisfit(view, subnet, 'reserved', bounds, undefined);
+  if (refused !== undefined) return refused;
+  const range: StoredRange = {
+    ...{ kind: 'reserved', id, subnetId: subnet.subnet.id, ...bounds },
+    ...{ username: usernameOf(call), comment: given.comment ?? '' },
+  };
+  return {
+    ...{ kind: 'change', change: 'added', what: 'reserved range', name: spanText(bounds), id },
+    ...{ put: { ranges: [range] }, nextId: id + 1 },
+  };
+}
+
+async function add(call: ApiCall, given: z.output<typeof newRange>): Promise<Answer> {
+  const bounds = boundsOf(given, undefined);
+  if ('kind' in bounds) return bounds;
+  const { type } = given;
+  if (type !== 'reserved' && !isAdmin(call)) return refuse('not-allowed.dynamic');
+  const users = await call.region.store.accounts.listUsers();
+  const decide = (view: NetworkView, id: number): WantedChange | Refusal =>
+    type === 'reserved'
+      ? reservedAddition(call, view, id, given, bounds)
+      : servedAddition(view, id, given, type, bounds);
+  return await ofRange(change(call, decide, showRange(call, users)));
+}
+
+/** The refusal if the caller may not change a range. */
+function refuseForeign(call: ApiCall, { range }: RangeView): Refusal | undefined {
+  if (isAdmin(call)) return undefined;
+  if (range.kind !== 'reserved') return refuse('not-allowed.dynamic');
+  return range.username === usernameOf(call) ? undefined : refuse('not-allowed.range');
+}
+
+async function amend(call: ApiCall, given: Given): Promise<Answer> {
+  const users = await call.region.store.accounts.listUsers();
+  return await ofRange(
+    change(
+      call,
+      (view) => {
+        const found = findRange(view, call);
+        if (found === undefined) return noRange(call);
+        const bounds = boundsOf(given, found);
+        if ('kind' in bounds) return bounds;
+        const { range, served } = found;
+        const refused = refuseForeign(call, found) ?? findMisfit(view, found.subnet, range.kind, bounds, found);
+        if (refused !== undefined) return refused;
+        const comment = given.comment ?? range.comment;
+        const hasMoved = bounds.low !== found.low || bounds.high !== found.high;
+        const isEdit = range.kind !== 'reserved' && served !== undefined && hasMoved;
+        return {
+          ...{ kind: 'change', change: 'changed', what: `${range.kind} range`, name: spanText(bounds), id: range.id },
+          put: { ranges: [range.kind === 'reserved' ? { ...range, ...bounds, comment } : { ...range, comment }] },
+          service: isEdit ? boundsEdit(served, range.kind, bounds) : [],
+        };
+      },
+      showRange(call, users),
+    ),
+  );
+}
+
+const remove = (call: ApiCall): Promise<Answer> =>
+  change(call, (view) => {
+    const found = findRange(view, call);
+    if (found === undefined) return noRange(call);
+    const { range, served } = found;
+    return (
+      refuseForeign(call, found) ?? {
+        ...{ kind: 'change', change: 'removed', what: `${range.kind} range`, name: spanText(found), id: range.id },
+        remove: { ranges: [range.id] },
+        service: range.kind === 'reserved' || served === undefined ? [] : boundsEdit(served, range.kind, undefined),
+      }
+    );
+  });
+
+const base = { versions: ['2.0'], ownTransaction: true } as const;
+const ranges = { ...base, path: 'ipranges', handler: 'IPRangesHandler' } as const;
+const range = { ...base, path: 'ipranges/{id}', handler: 'IPRangeHandler' } as const;
+
+/** Operations on ranges. */
+export const IPRANGE_OPERATIONS: readonly Operation[] = [
+  defineOperation({
+    ...{ ...ranges, method: 'GET', access: 'user', parameters: nothing },
+    doc: 'List the ranges of all subnets.',
+    run: list,
+  }),
+  defineOperation({
+    ...{ ...ranges, method: 'POST', access: 'user', parameters: newRange },
+    doc: 'Create a range. Every user may create a reserved one; administrators may also create a dynamic or static one of a rack.',
+    run: add,
+  }),
+  defineOperation({
+    ...{ ...range, method: 'GET', access: 'user', parameters: nothing },
+    doc: 'Read a range.',
+    run: read,
+  }),
+  defineOperation({
+    ...{ ...range, method: 'PUT', access: 'user', parameters: changedRange },
+    doc: 'Change a range. Users may change their own, administrators every one. A rack uses its changed range at once.',
+    run: amend,
+  }),
+  defineOperation({
+    ...{ ...range, method: 'DELETE', access: 'user', parameters: nothing },
+    doc: 'Delete a range. Users may delete their own, administrators every one.',
+    run: remove,
+  }),
+];

@@ -1,0 +1,103 @@
+// The common parts of the operations on networks: parameters, and the request of a change.
+
+import { z } from 'zod';
+import { cleanText } from '../../../clean-text.ts';
+import { formatIpv4, type Ipv4, type Ipv4Range, parseIpv4 } from '../../../net/address.ts';
+import type { NetworkView, SubnetView } from '../../networks/network-view.ts';
+import type { WantedChange } from '../../networks/networks.ts';
+import type { NetworkNoun } from '../../records/event-params.ts';
+import type { UsedAddress } from '../../records/network-store.ts';
+import { cleanWords } from '../../records/text-json.ts';
+import { type Answer, json, type Refusal, refuse, refuseField, refuseFields, refuseFor } from '../call/answer.ts';
+import { listFor } from '../call/long-answers.ts';
+import { type ApiCall, idIn, usernameOf, value } from '../call/operation.ts';
+import { isTrue } from '../machines/machine-calls.ts';
+import { refuseSetting } from '../racks/interface-operations.ts';
+
+/** Characters of a name, and of a description or comment. */
+const NAME_MAX = 255;
+const TEXT_MAX = 1024;
+/** Characters of an identifier in a refusal. */
+const SHOWN_MAX = 64;
+
+export const nameField = value(
+  z
+    .string()
+    .trim()
+    .max(NAME_MAX, 'field.network-name')
+    .refine((name) => /^[\p{L}\p{N}][^\s/]*$/u.test(name) && cleanText(name, NAME_MAX) === name, 'field.network-name'),
+);
+export const wordsField = value(
+  z
+    .string()
+    .max(TEXT_MAX)
+    .transform((text) => cleanWords(text, TEXT_MAX)),
+);
+/** An identifier, address or list: checked where it is used. */
+export const textField = value(z.string().trim().max(TEXT_MAX));
+const NUMBER = /^\d{1,10}$/;
+export const countField = value(z.string().trim().regex(NUMBER, 'field.not-a-number').transform(Number));
+export const flagField = value(z.string().max(16).transform(isTrue));
+
+export const isAdmin = ({ caller }: ApiCall): boolean => caller.kind === 'user' && caller.isAdmin;
+
+/** The id of an object, or -1: the default fabric has the id 0. */
+export const networkIdIn = (text: string | undefined): number => idIn(text, -1);
+
+export const absent = (what: NetworkNoun, id: string | undefined): Refusal =>
+  refuse('not-found.network-object', { what, id: (id ?? '').slice(0, SHOWN_MAX) });
+
+export const look = (call: ApiCall): Promise<NetworkView> => call.region.networks.look();
+
+/** A list, rendered one entry at a time. */
+export function listed<T>(call: ApiCall, items: readonly T[], show: (item: T) => unknown): Answer {
+  async function* entries(): AsyncGenerator<unknown, void> {
+    for (const item of items) yield show(item);
+  }
+  return listFor(call, entries());
+}
+
+type Decision = WantedChange | Refusal;
+
+/** Stores a change, and answers with the changed object; `empty` after its removal. */
+export async function change(
+  call: ApiCall,
+  decide: (view: NetworkView, nextId: number, used: readonly UsedAddress[]) => Decision,
+  show: (view: NetworkView, id: number) => unknown = () => undefined,
+  among?: Ipv4Range,
+): Promise<Answer> {
+  const outcome = await call.region.networks.change<Refusal>(usernameOf(call), decide, among);
+  if ('code' in outcome) return outcome.name === 'networks-limit' ? refuseFor([outcome]) : refuseSetting(outcome);
+  if (outcome.kind === 'refusal') return outcome;
+  return outcome.change === 'removed' ? { kind: 'empty' } : json(show(call.region.networks.known, outcome.id));
+}
+
+/** A refusal of fields with the names that the operation has for them; any other answer as it is. */
+export function refusalIn(names: Readonly<Record<string, string>>, answer: Answer): Answer {
+  if (answer.kind !== 'refusal' || answer.fields === undefined) return answer;
+  const fields = Object.entries(answer.fields).map(([field, words]) => [names[field] ?? field, words] as const);
+  return refuseFields(Object.fromEntries(fields), answer.name);
+}
+
+/** A subnet by its id, its network (also as `cidr:10.20.0.0/24`) or its name. */
+export function findSubnet(view: NetworkView, text: string): SubnetView | undefined {
+  const plain = text.replace(/^(?:cidr|name):/, '');
+  const id = networkIdIn(text);
+  return (
+    view.subnets.find(({ subnet }) => subnet.id === id) ??
+    view.subnets.find(({ subnet }) => subnet.cidr === plain) ??
+    view.subnets.find(({ subnet }) => subnet.name === plain)
+  );
+}
+
+/** An address in a parameter, or the refusal that names it. */
+export function addressOf(field: string, text: string): Ipv4 | Refusal {
+  return parseIpv4(text) ?? refuseField(field, 'field.address');
+}
+
+export const spanOf = ({ low, high }: { readonly low: Ipv4; readonly high: Ipv4 }) => ({
+  low: formatIpv4(low),
+  high: formatIpv4(high),
+});
+export const spanText = (range: { readonly low: Ipv4; readonly high: Ipv4 }): string =>
+  `${formatIpv4(range.low)}-${formatIpv4(range.high)}`;

@@ -1,0 +1,332 @@
+// The networks of API 1.0: the subnets of 2.0 under their names.
+//
+// Sources: MAAS API 1.0, `networks/` (list, create, read, update, delete, connect_macs, disconnect_macs, list_connected_macs): eight keys, null
+// for what is not set, DNS servers as one text.
+//
+// 1. The tag of a network is that of its VLAN. A tag without a VLAN in the fabric gets one.
+// 2. A connection records that a person knows a machine's interface to be in the network. Only administrators make connections.
+
+import { z } from 'zod';
+import {
+  formatIpv4,
+  formatMac,
+  formatNetwork,
+  type MacAddress,
+  maskOf,
+  networkOf,
+  parseIpv4,
+  parseMac,
+  prefixOf,
+} from '../../../net/address.ts';
+import { interfacesOf } from '../../layout/interfaces.ts';
+import { type NetworkView, type SubnetView, subnetWithId } from '../../networks/network-view.ts';
+import { newVlan } from '../../networks/reconcile.ts';
+import type { Machine } from '../../records/machine.ts';
+import { type Connection, UNTAGGED_VID, VID_MAX } from '../../records/network-store.ts';
+import { cleanWords } from '../../records/text-json.ts';
+import { type Answer, allOf, isRefusal, json, type Refusal, refuse, refuseField } from '../call/answer.ts';
+import { type ApiCall, defineOperation, nothing, type Operation, value, values } from '../call/operation.ts';
+import { change, listed, look, nameField, refusalIn, textField, wordsField } from './network-calls.ts';
+import type { GivenSubnet } from './subnet-fields.ts';
+import { subnetAddition, subnetChange, subnetRemoval } from './subnet-operations.ts';
+
+/** Machines in one request, and hardware addresses. */
+const NODES_MAX = 64;
+const REQUEST_MACS_MAX = 256;
+
+const changedNetwork = z.object({
+  name: nameField.optional().describe('Its name.'),
+  description: wordsField.optional().describe('A note for people.'),
+  ip: textField.optional().describe('Its first address, such as 10.20.0.0.'),
+  netmask: textField.optional().describe('Such as 255.255.255.0.'),
+  default_gateway: textField.optional().describe('The router given to machines; empty: none.'),
+  dns_servers: value(z.string().max(1024)).optional().describe('DNS servers given to machines, separated by blanks.'),
+  vlan_tag: value(z.string().trim().max(16))
+    .optional()
+    .describe('The tag of its VLAN, 1 to 4094; empty or 0: untagged.'),
+});
+const newNetwork = changedNetwork.required({ name: true, ip: true, netmask: true });
+type Given = z.output<typeof changedNetwork>;
+const someMacs = z.object({ macs: values(REQUEST_MACS_MAX).describe('Hardware addresses of machines.') });
+
+/** The name of a subnet in a path of 1.0: `10.20.0.0-24` if nobody named it. */
+const nameOf = ({ subnet }: SubnetView): string => subnet.name.replaceAll('/', '-');
+
+const findNetwork = (view: NetworkView, { path }: ApiCall): SubnetView | undefined =>
+  view.subnets.find((one) => nameOf(one) === path.name);
+
+const noNetwork = ({ path }: ApiCall): Refusal => refuse('not-found.network', { name: (path.name ?? '').slice(0, 64) });
+
+function networkJson(call: ApiCall, view: SubnetView): Readonly<Record<string, unknown>> {
+  const { subnet, network, gateway, dnsServers, vlan } = view;
+  const name = nameOf(view);
+  return {
+    dns_servers: dnsServers.length === 0 ? null : dnsServers.join(' '),
+    name,
+    default_gateway: gateway === undefined ? null : formatIpv4(gateway),
+    ip: formatIpv4(network.address),
+    netmask: formatIpv4(maskOf(network.prefix)),
+    vlan_tag: vlan.vlan.vid === UNTAGGED_VID ? null : vlan.vlan.vid,
+    resource_uri: `/MAAS/api/${call.version}/networks/${encodeURIComponent(name)}/`,
+    description: subnet.description,
+  };
+}
+
+const show = (call: ApiCall) => (view: NetworkView, id: number) => {
+  const found = view.subnets.find(({ subnet }) => subnet.id === id);
+  return found === undefined ? undefined : networkJson(call, found);
+};
+
+const listing = z.object({
+  node: values(NODES_MAX)
+    .optional()
+    .describe('System ids of machines: list only the networks that all of them are in.'),
+});
+
+async function list(call: ApiCall, { node = [] }: z.output<typeof listing>): Promise<Answer> {
+  const view = await look(call);
+  const common = node.length === 0 ? undefined : await commonTo(call, view, [...new Set(node)]);
+  if (common !== undefined && 'kind' in common) return common;
+  const shown = view.subnets.filter(({ subnet }) => common === undefined || common.has(subnet.id));
+  return listed(call, shown, (one) => networkJson(call, one));
+}
+
+/** The subnets in which each of these machines has an interface: linked to it, seen there, or noted by a person. */
+async function commonTo(
+  call: ApiCall,
+  view: NetworkView,
+  systemIds: readonly string[],
+): Promise<ReadonlySet<number> | Refusal> {
+  const { store } = call.region;
+  const found = [
+    ...(await store.listMachines({ systemIds }, 0, NODES_MAX)),
+    ...(await store.listMachines({ systemIds, isDevice: true }, 0, NODES_MAX)),
+  ];
+  const missing = systemIds.filter((systemId) => found.every((one) => one.systemId !== systemId));
+  if (missing.length > 0) return refuse('bad-request.machines', { systemIds: cleanWords(missing.join(', '), 200) });
+  const homes = found.map((machine) => new Set(subnetsOf(view, machine)));
+  return new Set(view.subnets.map(({ subnet }) => subnet.id).filter((id) => homes.every((home) => home.has(id))));
+}
+
+function subnetsOf(view: NetworkView, machine: Machine): readonly number[] {
+  const noted = view.records.connections.filter((one) => machine.interfaces.some(({ mac }) => mac === one.mac));
+  const used = interfacesOf(machine, view).flatMap(({ links, seenIn }) => [
+    ...links.map(({ subnet }) => subnet),
+    seenIn,
+  ]);
+  return [...noted.map(({ subnetId }) => subnetId), ...used.flatMap((one) => one?.subnet.id ?? [])];
+}
+
+async function read(call: ApiCall): Promise<Answer> {
+  const found = findNetwork(await look(call), call);
+  return found === undefined ? noNetwork(call) : json(networkJson(call, found));
+}
+
+/** The fields of 2.0 by those of 1.0. */
+const FIELDS: Readonly<Record<string, string>> = { cidr: 'ip', gateway_ip: 'default_gateway', vid: 'vlan_tag' };
+
+/** A refusal by the fields of 1.0. */
+const inOldFields = (answer: Answer): Answer => refusalIn(FIELDS, answer);
+
+/** The network in the parameters, in the place of the one before; `undefined`: neither address nor mask is given. */
+function cidrOf({ ip, netmask }: Given, before: SubnetView | undefined): string | undefined | Refusal {
+  if (ip === undefined && netmask === undefined) return undefined;
+  const mask = netmask === undefined ? undefined : parseIpv4(netmask);
+  const found = allOf(
+    (ip === undefined ? before?.network.address : parseIpv4(ip)) ?? refuseField('ip', 'field.address'),
+    (netmask === undefined ? before?.network.prefix : mask === undefined ? undefined : prefixOf(mask)) ??
+      refuseField('netmask', 'field.netmask'),
+  );
+  if (isRefusal(found)) return found;
+  const [address, prefix] = found;
+  return formatNetwork(networkOf(address, prefix));
+}
+
+/** The parameters of 2.0 for those of 1.0. */
+function subnetFields(given: Given, before: SubnetView | undefined): GivenSubnet | Refusal {
+  const { name, description, default_gateway: gateway, dns_servers: servers, vlan_tag: tag } = given;
+  const vid = tag === undefined ? undefined : tag === '' ? UNTAGGED_VID : Number(tag);
+  const isVid = vid === undefined || (Number.isInteger(vid) && vid >= UNTAGGED_VID && vid <= VID_MAX);
+  const found = allOf(cidrOf(given, before), isVid ? undefined : refuseField('vlan_tag', 'field.vid'));
+  if (isRefusal(found)) return found;
+  const [cidr] = found;
+  return {
+    ...(cidr === undefined ? {} : { cidr }),
+    ...(name === undefined ? {} : { name }),
+    ...(description === undefined ? {} : { description }),
+    ...(gateway === undefined ? {} : { gateway_ip: gateway }),
+    ...(servers === undefined ? {} : { dns_servers: [servers] }),
+    ...(vid === undefined ? {} : { vid }),
+    ...(vid === undefined || before === undefined ? {} : { fabric: String(before.vlan.fabric.id) }),
+  };
+}
+
+/** Makes the VLAN with a tag if its fabric has none. @param fabricId `undefined`: the first fabric */
+async function ensureVlan(call: ApiCall, vid: number, fabricId: number | undefined): Promise<Answer | undefined> {
+  const view = await look(call);
+  const home = fabricId ?? view.records.fabrics[0]?.id;
+  const isThere = view.vlans.some(({ vlan }) => vlan.fabricId === home && vlan.vid === vid);
+  if (isThere || home === undefined) return undefined;
+  const added = await change(call, (now, id) => {
+    const fabric = now.records.fabrics.find((one) => one.id === home);
+    if (fabric === undefined) return refuseField('vlan_tag', 'field.no-fabric', { name: String(home) });
+    const vlan = { ...newVlan(id, home, vid), isTouched: true };
+    const name = `${fabric.name}/${vid}`;
+    return { kind: 'change', change: 'added', what: 'VLAN', name, id, put: { vlans: [vlan] }, nextId: id + 1 };
+  });
+  return added.kind === 'refusal' ? added : undefined;
+}
+
+/** The refusal if another network has the name. */
+function refuseName(view: NetworkView, name: string | undefined, otherThan: number): Refusal | undefined {
+  const isTaken = name !== undefined && view.subnets.some((one) => nameOf(one) === name && one.subnet.id !== otherThan);
+  return isTaken ? refuseField('name', 'field.network-name-taken', { name }) : undefined;
+}
+
+async function add(call: ApiCall, given: z.output<typeof newNetwork>): Promise<Answer> {
+  const fields = subnetFields(given, undefined);
+  if ('kind' in fields) return fields;
+  const refused = fields.vid === undefined ? undefined : await ensureVlan(call, fields.vid, undefined);
+  if (refused !== undefined) return refused;
+  const added = await change(
+    call,
+    (view, id) => refuseName(view, given.name, id) ?? subnetAddition(view, id, fields),
+    show(call),
+  );
+  return inOldFields(added);
+}
+
+async function amend(call: ApiCall, given: Given): Promise<Answer> {
+  const view = await look(call);
+  const before = findNetwork(view, call);
+  if (before === undefined) return noNetwork(call);
+  const fields = subnetFields(given, before);
+  if ('kind' in fields) return fields;
+  const taken = refuseName(view, given.name, before.subnet.id);
+  if (taken !== undefined) return taken;
+  const refused = fields.vid === undefined ? undefined : await ensureVlan(call, fields.vid, before.vlan.fabric.id);
+  if (refused !== undefined) return refused;
+  const changed = await change(
+    call,
+    (now) => {
+      const found = subnetWithId(now, before.subnet.id);
+      return found === undefined ? noNetwork(call) : subnetChange(now, found, fields);
+    },
+    show(call),
+  );
+  return inOldFields(changed);
+}
+
+async function remove(call: ApiCall): Promise<Answer> {
+  const found = findNetwork(await look(call), call);
+  if (found === undefined) return noNetwork(call);
+  return await change(call, (view) => subnetRemoval(call, view, String(found.subnet.id)));
+}
+
+/** The ids of the machines that have these interfaces. */
+async function ownersOf(call: ApiCall, macs: readonly MacAddress[]): Promise<ReadonlyMap<MacAddress, string>> {
+  const homes = macs.length === 0 ? [] : await call.region.store.racks.homesOf(macs.map((mac) => ({ mac })));
+  const owners = macs.map((mac, index) => [mac, homes[index]] as const);
+  return new Map(owners.flatMap(([mac, home]) => (typeof home === 'object' ? [[mac, home.systemId] as const] : [])));
+}
+
+/** The hardware addresses in a request; a refusal if an address is not a machine's. */
+async function machinesOf(call: ApiCall, texts: readonly string[]): Promise<ReadonlySet<MacAddress> | Refusal> {
+  const macs = texts.flatMap((text) => parseMac(text) ?? []);
+  const owners = await ownersOf(call, macs);
+  const isFit = macs.length === texts.length && macs.length > 0 && macs.every((mac) => owners.has(mac));
+  return isFit ? new Set(macs) : refuseField('macs', 'field.machine-macs');
+}
+
+const ofNetwork = (view: NetworkView, id: number, macs: ReadonlySet<MacAddress>): readonly Connection[] =>
+  view.records.connections.filter((one) => one.subnetId === id && macs.has(one.mac));
+
+async function connect(call: ApiCall, given: z.output<typeof someMacs>): Promise<Answer> {
+  const macs = await machinesOf(call, given.macs);
+  if ('kind' in macs) return macs;
+  const done = await change(call, (view, nextId) => {
+    const found = findNetwork(view, call);
+    if (found === undefined) return noNetwork(call);
+    const { id: subnetId, cidr: name } = found.subnet;
+    const there = new Set(ofNetwork(view, subnetId, macs).map(({ mac }) => mac));
+    const missing = [...macs].filter((mac) => !there.has(mac));
+    const connections = missing.map((mac, index) => ({ id: nextId + index, subnetId, mac }));
+    const put = { connections };
+    const after = nextId + connections.length;
+    return { kind: 'change', change: 'added', what: 'connection', name, id: subnetId, put, nextId: after };
+  });
+  return done.kind === 'refusal' ? done : { kind: 'empty' };
+}
+
+async function disconnect(call: ApiCall, given: z.output<typeof someMacs>): Promise<Answer> {
+  const macs = await machinesOf(call, given.macs);
+  if ('kind' in macs) return macs;
+  return await change(call, (view) => {
+    const found = findNetwork(view, call);
+    if (found === undefined) return noNetwork(call);
+    const { id, cidr: name } = found.subnet;
+    const connections = ofNetwork(view, id, macs).map((one) => one.id);
+    return { kind: 'change', change: 'removed', what: 'connection', name, id, remove: { connections } };
+  });
+}
+
+async function listConnected(call: ApiCall): Promise<Answer> {
+  const view = await look(call);
+  const found = findNetwork(view, call);
+  if (found === undefined) return noNetwork(call);
+  const macs = view.records.connections.filter(({ subnetId }) => subnetId === found.subnet.id).map(({ mac }) => mac);
+  const owners = await ownersOf(call, macs);
+  const known = macs.filter((mac) => owners.has(mac));
+  return listed(call, known, (mac) => ({
+    mac_address: formatMac(mac),
+    resource_uri: `/MAAS/api/${call.version}/nodes/${owners.get(mac)}/macs/${encodeURIComponent(formatMac(mac))}/`,
+  }));
+}
+
+const base = { versions: ['1.0'], ownTransaction: true } as const;
+const networks = { ...base, path: 'networks', handler: 'NetworksHandler' } as const;
+const network = { ...base, path: 'networks/{name}', handler: 'NetworkHandler' } as const;
+
+/** Operations on the networks of 1.0. */
+export const NETWORK_OPERATIONS: readonly Operation[] = [
+  defineOperation({
+    ...{ ...networks, method: 'GET', access: 'user', parameters: listing },
+    doc: 'List all networks, or those that the given machines have in common.',
+    run: list,
+  }),
+  defineOperation({
+    ...{ ...networks, method: 'POST', access: 'admin', parameters: newNetwork },
+    doc: 'Create a network. The networks that racks serve exist already.',
+    run: add,
+  }),
+  defineOperation({
+    ...{ ...network, method: 'GET', access: 'user', parameters: nothing },
+    doc: 'Read a network.',
+    run: read,
+  }),
+  defineOperation({
+    ...{ ...network, method: 'PUT', access: 'admin', parameters: changedNetwork },
+    doc: 'Change a network. Racks that serve it hand out a new router or new DNS servers at once.',
+    run: amend,
+  }),
+  defineOperation({
+    ...{ ...network, method: 'DELETE', access: 'admin', parameters: nothing },
+    doc: 'Delete a network that no rack serves.',
+    run: remove,
+  }),
+  defineOperation({
+    ...{ ...network, method: 'POST', op: 'connect_macs', access: 'admin', parameters: someMacs },
+    doc: 'Record that interfaces of machines are in the network.',
+    run: connect,
+  }),
+  defineOperation({
+    ...{ ...network, method: 'POST', op: 'disconnect_macs', access: 'admin', parameters: someMacs },
+    doc: 'Remove the record that interfaces of machines are in the network.',
+    run: disconnect,
+  }),
+  defineOperation({
+    ...{ ...network, method: 'GET', op: 'list_connected_macs', access: 'user', parameters: nothing },
+    doc: 'List the interfaces of machines that are recorded as being in the network.',
+    run: listConnected,
+  }),
+];

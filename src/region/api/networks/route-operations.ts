@@ -1,0 +1,173 @@
+// Static routes: from one subnet to another, through a router of the first.
+//
+// Sources: MAAS API 2.0, `static-routes/`; RFC 3442 (option 121), by which racks hand the routes of a served subnet to its machines.
+//
+// 1. The store has the routes. They become option 121 of the source subnet's cluster interfaces, without the metric, for which the option has no
+//    field. A rack adds the default route through its router (RFC 3442: clients of option 121 ignore the router option).
+// 2. Where a rack's file has the cluster interface of the source, the refusal names file and key: its option 121 is written there.
+
+import { z } from 'zod';
+import { formatIpv4, networkContains, parseIpv4 } from '../../../net/address.ts';
+import type { NetworkView, SubnetView } from '../../networks/network-view.ts';
+import { type ServiceEdit, withOption } from '../../networks/served-networks.ts';
+import type { StaticRoute } from '../../records/network-store.ts';
+import { type Answer, allOf, isRefusal, json, type Refusal, refuseField } from '../call/answer.ts';
+import { type ApiCall, defineOperation, nothing, type Operation } from '../call/operation.ts';
+import { routeJson } from '../json/subnet-json.ts';
+import { absent, change, countField, findSubnet, listed, look, networkIdIn, textField } from './network-calls.ts';
+
+const METRIC_MAX = 0xffff_ffff;
+const ROUTES_OPTION = { code: 121, name: 'classless-static-routes' } as const;
+
+const changedRoute = z.object({
+  source: textField.optional().describe('The subnet of the machines that get the route: its id or network.'),
+  destination: textField.optional().describe('The subnet that it leads to: its id or network.'),
+  gateway_ip: textField.optional().describe('The router, an address of the source.'),
+  metric: countField
+    .refine((metric) => metric <= METRIC_MAX, 'field.route-metric')
+    .optional()
+    .describe('The lowest is preferred. Default: 0.'),
+});
+const newRoute = changedRoute.required({ source: true, destination: true, gateway_ip: true });
+type Given = z.output<typeof changedRoute>;
+
+const noRoute = ({ path }: ApiCall): Refusal => absent('static route', path.id);
+const findRoute = (view: NetworkView, { path }: ApiCall): StaticRoute | undefined =>
+  view.records.routes.find(({ id }) => id === networkIdIn(path.id));
+
+const show = (view: NetworkView, id: number) => {
+  const route = view.records.routes.find((one) => one.id === id);
+  return route === undefined ? undefined : routeJson(view, route);
+};
+
+async function list(call: ApiCall): Promise<Answer> {
+  const view = await look(call);
+  return listed(call, view.records.routes, (route) => routeJson(view, route));
+}
+
+async function read(call: ApiCall): Promise<Answer> {
+  const view = await look(call);
+  const route = findRoute(view, call);
+  return route === undefined ? noRoute(call) : json(routeJson(view, route));
+}
+
+/** The route with the parameters applied, or a refusal of one of them. */
+function routeOf(view: NetworkView, given: Given, id: number, before: StaticRoute | undefined): StaticRoute | Refusal {
+  const at = (field: 'source' | 'destination', kept: number | undefined): SubnetView | Refusal => {
+    const text = given[field] ?? String(kept);
+    return findSubnet(view, text) ?? refuseField(field, 'field.no-subnet', { name: text.slice(0, 64) });
+  };
+  const found = allOf(
+    at('source', before?.sourceId),
+    at('destination', before?.destinationId),
+    (given.gateway_ip === undefined ? before?.gateway : parseIpv4(given.gateway_ip)) ??
+      refuseField('gateway_ip', 'field.address'),
+  );
+  if (isRefusal(found)) return found;
+  const [source, destination, gateway] = found;
+  if (source.subnet.id === destination.subnet.id) return refuseField('destination', 'field.route-same');
+  if (!networkContains(source.network, gateway))
+    return refuseField('gateway_ip', 'field.subnet-outside', { network: source.subnet.cidr });
+  const [sourceId, destinationId] = [source.subnet.id, destination.subnet.id];
+  const isTaken = view.records.routes.some(
+    (one) =>
+      one.id !== id && one.sourceId === sourceId && one.destinationId === destinationId && one.gateway === gateway,
+  );
+  if (isTaken) return refuseField('gateway_ip', 'field.route-taken', { gateway: formatIpv4(gateway) });
+  return { id, sourceId, destinationId, gateway, metric: given.metric ?? before?.metric ?? 0 };
+}
+
+/** Option 121 of the cluster interfaces of these subnets, made from the routes that will be there. */
+function optionsFor(
+  view: NetworkView,
+  routes: readonly StaticRoute[],
+  sourceIds: readonly number[],
+): readonly ServiceEdit[] {
+  const sources = view.subnets.filter(({ subnet }) => sourceIds.includes(subnet.id));
+  return sources.flatMap(({ subnet, served }) => {
+    const own = routes.filter(({ sourceId }) => sourceId === subnet.id).toSorted((a, b) => a.metric - b.metric);
+    const value = own.flatMap(({ destinationId, gateway }) => {
+      const to = view.subnets.find((one) => one.subnet.id === destinationId);
+      return to === undefined ? [] : [[to.subnet.cidr, formatIpv4(gateway)]];
+    });
+    const option = value.length === 0 ? undefined : value;
+    return served.map((one) => ({ served: one, fields: { options: withOption(one, ROUTES_OPTION, option) } }));
+  });
+}
+
+const titleOf = (view: NetworkView, { sourceId, destinationId, gateway }: StaticRoute): string => {
+  const cidr = (id: number): string => view.subnets.find(({ subnet }) => subnet.id === id)?.subnet.cidr ?? '';
+  return [cidr(sourceId), formatIpv4(gateway), cidr(destinationId)].join(' → ');
+};
+
+/** Checks the change, and stores it with what racks hand out by then. */
+const put = (call: ApiCall, given: Given, isNew: boolean): Promise<Answer> =>
+  change(
+    call,
+    (view, nextId) => {
+      const before = isNew ? undefined : findRoute(view, call);
+      if (!isNew && before === undefined) return noRoute(call);
+      const route = routeOf(view, given, before?.id ?? nextId, before);
+      if ('kind' in route) return route;
+      const { id } = route;
+      const others = view.records.routes.filter((one) => one.id !== id);
+      const sources = [...new Set([route.sourceId, before?.sourceId ?? route.sourceId])];
+      return {
+        ...{
+          kind: 'change',
+          change: isNew ? 'added' : 'changed',
+          what: 'static route',
+          name: titleOf(view, route),
+          id,
+        },
+        ...{ put: { routes: [route] }, nextId: isNew ? id + 1 : undefined },
+        service: optionsFor(view, [...others, route], sources),
+      };
+    },
+    show,
+  );
+
+const remove = (call: ApiCall): Promise<Answer> =>
+  change(call, (view) => {
+    const found = findRoute(view, call);
+    if (found === undefined) return noRoute(call);
+    const { id, sourceId } = found;
+    const others = view.records.routes.filter((one) => one.id !== id);
+    return {
+      ...{ kind: 'change', change: 'removed', what: 'static route', name: titleOf(view, found), id },
+      ...{ remove: { routes: [id] }, service: optionsFor(view, others, [sourceId]) },
+    };
+  });
+
+const base = { versions: ['2.0'], ownTransaction: true } as const;
+const routes = { ...base, path: 'static-routes', handler: 'StaticRoutesHandler' } as const;
+const route = { ...base, path: 'static-routes/{id}', handler: 'StaticRouteHandler' } as const;
+
+/** Operations on static routes. */
+export const ROUTE_OPERATIONS: readonly Operation[] = [
+  defineOperation({
+    ...{ ...routes, method: 'GET', access: 'user', parameters: nothing },
+    doc: 'List the static routes.',
+    run: list,
+  }),
+  defineOperation({
+    ...{ ...routes, method: 'POST', access: 'admin', parameters: newRoute },
+    doc: 'Create a static route. Racks that serve the source hand it out at once.',
+    run: (call, given) => put(call, given, true),
+  }),
+  defineOperation({
+    ...{ ...route, method: 'GET', access: 'user', parameters: nothing },
+    doc: 'Read a static route.',
+    run: read,
+  }),
+  defineOperation({
+    ...{ ...route, method: 'PUT', access: 'admin', parameters: changedRoute },
+    doc: 'Change a static route.',
+    run: (call, given) => put(call, given, false),
+  }),
+  defineOperation({
+    ...{ ...route, method: 'DELETE', access: 'admin', parameters: nothing },
+    doc: 'Delete a static route.',
+    run: remove,
+  }),
+];

@@ -1,0 +1,186 @@
+// The parameters of a subnet, and the subnet that they make. API 1.0 has the same subnets as `networks`.
+
+import { z } from 'zod';
+import {
+  formatIpv4,
+  formatNetwork,
+  type Ipv4,
+  type Ipv4Network,
+  networkContains,
+  networksOverlap,
+  parseIpv4,
+  parseNetwork,
+  rangeContains,
+} from '../../../net/address.ts';
+import type { NetworkView, SubnetView } from '../../networks/network-view.ts';
+import type { ServiceEdit } from '../../networks/served-networks.ts';
+import { UNTAGGED_VID } from '../../records/network-store.ts';
+import { NETWORK_PREFIX_MIN } from '../../records/rack-description.ts';
+import { allOf, isRefusal, type Refusal, refuseField } from '../call/answer.ts';
+import { allowsDns } from '../json/subnet-json.ts';
+import { countField, flagField, nameField, networkIdIn, spanOf, textField, wordsField } from './network-calls.ts';
+
+const DNS_SERVERS_MAX = 16;
+
+export const changedSubnet = z.object({
+  cidr: textField.optional().describe('The network: 10.20.0.0/24.'),
+  name: nameField.optional().describe('Its name. Default: the network.'),
+  description: wordsField.optional().describe('A note for people.'),
+  vlan: textField.optional().describe('The id of its VLAN. Default: the untagged VLAN of the fabric.'),
+  fabric: textField.optional().describe('The id or name of its fabric, if vlan is not given.'),
+  vid: countField.optional().describe('The tag of its VLAN in that fabric. Default: 0.'),
+  gateway_ip: textField.optional().describe('The router given to machines; empty: none.'),
+  dns_servers: z
+    .array(z.string().max(1024))
+    .max(64)
+    .optional()
+    .describe('DNS servers given to machines, separated by commas or blanks; empty: those of the rack.'),
+  rdns_mode: countField
+    .optional()
+    .describe('0 no reverse names, 1 reverse names, 2 also RFC 2317: as dns.reverse says.'),
+  allow_dns: flagField.optional().describe('Whether machines get the rack as their DNS server.'),
+  allow_proxy: flagField.optional().describe('Only true: the region has no proxy that could refuse them.'),
+  managed: flagField.optional().describe('Only true: addresses of every subnet are managed.'),
+});
+export type GivenSubnet = z.output<typeof changedSubnet>;
+
+export const newSubnet = changedSubnet.required({ cidr: true });
+
+/** A subnet's fields that parameters change; `undefined`: left as it is. */
+interface WantedSubnet {
+  readonly cidr: string | undefined;
+  readonly vlanId: number | undefined;
+  /** `null`: none. */
+  readonly gateway: Ipv4 | null | undefined;
+  readonly dnsServers: readonly string[] | undefined;
+}
+
+/** Checks parameters; @param before `undefined`: the subnet is new */
+export function wantedSubnet(
+  view: NetworkView,
+  given: GivenSubnet,
+  before: SubnetView | undefined,
+): WantedSubnet | Refusal {
+  const found = allOf(
+    networkIn(view, given, before),
+    vlanIn(view, given),
+    gatewayIn(given),
+    given.dns_servers === undefined ? undefined : serversIn(given.dns_servers),
+    ...refuseFixed(view, given, before),
+  );
+  if (isRefusal(found)) return found;
+  const [network, vlanId, gateway, dnsServers] = found;
+  const cidr = formatNetwork(network);
+  const router = gateway === undefined ? before?.subnet.gateway : gateway;
+  if (typeof router === 'number' && !networkContains(network, router))
+    return refuseField('gateway_ip', 'field.subnet-outside', { network: cidr });
+  if (typeof gateway === 'number') {
+    const dynamic = view.ranges.find(
+      (one) =>
+        one.range.kind === 'dynamic' && one.subnet.subnet.id === before?.subnet.id && rangeContains(one, gateway),
+    );
+    if (dynamic !== undefined) return refuseField('gateway_ip', 'field.gateway-dynamic', spanOf(dynamic));
+  }
+  return { cidr: given.cidr === undefined ? undefined : cidr, vlanId, gateway, dnsServers };
+}
+
+/** The network that is given, or that of the subnet before. */
+function networkIn(view: NetworkView, given: GivenSubnet, before: SubnetView | undefined): Ipv4Network | Refusal {
+  const written = given.cidr ?? before?.subnet.cidr ?? '';
+  const network = parseNetwork(written);
+  if (network === undefined || network.prefix < NETWORK_PREFIX_MIN) return refuseField('cidr', 'field.cidr');
+  const cidr = formatNetwork(network);
+  if (cidr !== before?.subnet.cidr) {
+    const [serves] = before?.served ?? [];
+    if (serves !== undefined)
+      return refuseField('cidr', 'field.cidr-served', { rack: serves.rackName, name: serves.name });
+    for (const { subnet, network: other } of view.subnets) {
+      if (subnet.id === before?.subnet.id) continue;
+      if (subnet.cidr === cidr) return refuseField('cidr', 'field.cidr-taken', { network: cidr, id: subnet.id });
+      if (networksOverlap(network, other)) return refuseField('cidr', 'field.cidr-overlap', { network: subnet.cidr });
+    }
+    const outside = contentOutside(view, before, network);
+    if (outside !== undefined) return outside;
+  }
+  return network;
+}
+
+/** For the fields that are the same for all subnets, refuses every value except the one in force. */
+function refuseFixed(view: NetworkView, given: GivenSubnet, before: SubnetView | undefined): readonly Refusal[] {
+  const mode = view.reverseMode;
+  const isServed = before?.served.some(({ management }) => management !== 0) === true;
+  return [
+    ...((given.rdns_mode ?? mode) === mode ? [] : [refuseField('rdns_mode', 'field.rdns-mode', { mode })]),
+    ...(['allow_proxy', 'managed'] as const).flatMap((field) =>
+      given[field] === false ? [refuseField(field, 'field.only-true')] : [],
+    ),
+    ...(given.allow_dns === false && !isServed ? [refuseField('allow_dns', 'field.allow-dns')] : []),
+  ];
+}
+
+/** The refusal if a range or an address of the subnet would be outside the new network. */
+function contentOutside(view: NetworkView, before: SubnetView | undefined, network: Ipv4Network): Refusal | undefined {
+  if (before === undefined) return undefined;
+  const { id } = before.subnet;
+  const range = view.ranges.find(
+    (one) => one.range.subnetId === id && !(networkContains(network, one.low) && networkContains(network, one.high)),
+  );
+  if (range !== undefined) return refuseField('cidr', 'field.cidr-range', spanOf(range));
+  const reserved = view.records.reserved.find(
+    ({ subnetId, address }) => subnetId === id && !networkContains(network, address),
+  );
+  if (reserved === undefined) return undefined;
+  return refuseField('cidr', 'field.cidr-reserved', { address: formatIpv4(reserved.address) });
+}
+
+/** The VLAN that is given; `undefined`: none is. */
+function vlanIn(view: NetworkView, given: GivenSubnet): number | undefined | Refusal {
+  if (given.vlan !== undefined && given.vlan !== '') {
+    const found = view.vlans.find(({ vlan }) => vlan.id === networkIdIn(given.vlan));
+    return found?.vlan.id ?? refuseField('vlan', 'field.no-vlan', { name: given.vlan.slice(0, 64) });
+  }
+  if (given.fabric === undefined && given.vid === undefined) return undefined;
+  const { fabrics } = view.records;
+  const name = given.fabric ?? '';
+  const fabric =
+    name === ''
+      ? fabrics[0]
+      : (fabrics.find(({ id }) => id === networkIdIn(name)) ?? fabrics.find((one) => one.name === name));
+  if (fabric === undefined) return refuseField('fabric', 'field.no-fabric', { name: name.slice(0, 64) });
+  const vid = given.vid ?? UNTAGGED_VID;
+  const found = view.vlans.find(({ vlan }) => vlan.fabricId === fabric.id && vlan.vid === vid);
+  return found?.vlan.id ?? refuseField('vid', 'field.no-vlan', { name: String(vid) });
+}
+
+/** The router that is given; `null`: none. */
+function gatewayIn({ gateway_ip: text }: GivenSubnet): Ipv4 | null | undefined | Refusal {
+  if (text === undefined) return undefined;
+  return text === '' ? null : (parseIpv4(text) ?? refuseField('gateway_ip', 'field.address'));
+}
+
+function serversIn(texts: readonly string[]): readonly string[] | Refusal {
+  const servers = texts.flatMap((text) => text.split(/[\s,]+/)).filter((text) => text !== '');
+  const isFit = servers.length <= DNS_SERVERS_MAX && servers.every((server) => parseIpv4(server) !== undefined);
+  return isFit ? servers : refuseField('dns_servers', 'field.dns-servers');
+}
+
+/** The changes of the cluster interfaces of a served subnet. */
+export function serviceOf(before: SubnetView, given: GivenSubnet, wanted: WantedSubnet): readonly ServiceEdit[] {
+  const dns = wanted.dnsServers;
+  return before.served.flatMap((served): readonly ServiceEdit[] => {
+    const { router, dnsServers, management } = served;
+    const gateway = wanted.gateway ?? undefined;
+    const fields = {
+      ...(wanted.gateway === undefined || gateway === router
+        ? {}
+        : { router_ip: gateway === undefined ? undefined : formatIpv4(gateway) }),
+      ...(dns === undefined || dns.join() === dnsServers.join()
+        ? {}
+        : { dns_servers: dns.length === 0 ? undefined : dns }),
+      ...(given.allow_dns === undefined || management === 0 || given.allow_dns === allowsDns(before)
+        ? {}
+        : { management: given.allow_dns ? 2 : 1 }),
+    };
+    return Object.keys(fields).length === 0 ? [] : [{ served, fields }];
+  });
+}

@@ -1,0 +1,137 @@
+// Subnets: list, read, create, change, delete.
+//
+// Sources: MAAS API 2.0, `subnets/`.
+//
+// 1. Of a served subnet, `gateway_ip`, `dns_servers` and `allow_dns` are keys of its cluster interfaces, which a change changes at the rack at
+//    once; where the rack's file has them, the refusal names file and key. A served subnet is not deleted.
+
+import { formatIpv4 } from '../../../net/address.ts';
+import type { NetworkView, SubnetView } from '../../networks/network-view.ts';
+import type { WantedChange } from '../../networks/networks.ts';
+import { defaultPlace } from '../../networks/reconcile.ts';
+import { DEFAULT_VLAN_ID, type Subnet } from '../../records/network-store.ts';
+import { type Answer, json, type Refusal, refuse } from '../call/answer.ts';
+import { type ApiCall, defineOperation, nothing, type Operation } from '../call/operation.ts';
+import { subnetJson } from '../json/subnet-json.ts';
+import { absent, change, findSubnet, listed, look } from './network-calls.ts';
+import { changedSubnet, type GivenSubnet, newSubnet, serviceOf, wantedSubnet } from './subnet-fields.ts';
+
+export const noSubnet = ({ path }: ApiCall): Refusal => absent('subnet', path.id);
+
+const showSubnet = (view: NetworkView, id: number) => {
+  const found = view.subnets.find(({ subnet }) => subnet.id === id);
+  return found === undefined ? undefined : subnetJson(found);
+};
+
+async function list(call: ApiCall): Promise<Answer> {
+  return listed(call, (await look(call)).subnets, (one) => subnetJson(one));
+}
+
+async function read(call: ApiCall): Promise<Answer> {
+  const found = findSubnet(await look(call), call.path.id ?? '');
+  return found === undefined ? noSubnet(call) : json(subnetJson(found));
+}
+
+/** The change that adds a subnet, with the default VLAN if there is none yet. */
+export function subnetAddition(view: NetworkView, id: number, given: GivenSubnet): WantedChange | Refusal {
+  const wanted = wantedSubnet(view, given, undefined);
+  if ('kind' in wanted) return wanted;
+  const cidr = wanted.cidr ?? '';
+  const home = wanted.vlanId ?? DEFAULT_VLAN_ID;
+  const isThere = view.vlans.some(({ vlan }) => vlan.id === home);
+  const { fabric, vlan } = defaultPlace(view.records.fabrics);
+  const subnet: Subnet = {
+    ...{ id, cidr, name: given.name ?? cidr, description: given.description ?? '' },
+    ...{ vlanId: home, gateway: wanted.gateway ?? undefined, dnsServers: wanted.dnsServers ?? [] },
+    isTouched: true,
+  };
+  return {
+    ...{ kind: 'change', change: 'added', what: 'subnet', name: cidr, id },
+    put: { ...(isThere ? {} : { fabrics: [fabric], vlans: [vlan] }), subnets: [subnet] },
+    nextId: id + 1,
+  };
+}
+
+const add = (call: ApiCall, given: GivenSubnet): Promise<Answer> =>
+  change(call, (view, id) => subnetAddition(view, id, given), showSubnet);
+
+/** The change of a subnet, at its racks and in the store. */
+export function subnetChange(view: NetworkView, before: SubnetView, given: GivenSubnet): WantedChange | Refusal {
+  const wanted = wantedSubnet(view, given, before);
+  if ('kind' in wanted) return wanted;
+  const { subnet } = before;
+  const isServed = before.served.length > 0;
+  const gateway = wanted.gateway === undefined ? subnet.gateway : (wanted.gateway ?? undefined);
+  const changed: Subnet = {
+    id: subnet.id,
+    cidr: wanted.cidr ?? subnet.cidr,
+    name: given.name ?? subnet.name,
+    description: given.description ?? subnet.description,
+    vlanId: wanted.vlanId ?? subnet.vlanId,
+    gateway: isServed ? undefined : gateway,
+    dnsServers: isServed ? [] : (wanted.dnsServers ?? subnet.dnsServers),
+    isTouched: true,
+  };
+  const { id, cidr: name } = changed;
+  const service = serviceOf(before, given, wanted);
+  return { kind: 'change', change: 'changed', what: 'subnet', name, id, put: { subnets: [changed] }, service };
+}
+
+const amend = (call: ApiCall, given: GivenSubnet): Promise<Answer> =>
+  change(
+    call,
+    (view) => {
+      const found = findSubnet(view, call.path.id ?? '');
+      return found === undefined ? noSubnet(call) : subnetChange(view, found, given);
+    },
+    showSubnet,
+  );
+
+/** The change that removes a subnet with all that is in it. */
+export function subnetRemoval(call: ApiCall, view: NetworkView, text: string): WantedChange | Refusal {
+  const found = findSubnet(view, text);
+  if (found === undefined) return noSubnet(call);
+  const { id, cidr: name } = found.subnet;
+  const [served] = found.served;
+  if (served !== undefined)
+    return refuse('in-use.subnet-served', { network: name, rack: served.rackName, name: served.name });
+  const reserved = view.records.reserved.find(({ subnetId }) => subnetId === id);
+  if (reserved !== undefined)
+    return refuse('in-use.subnet-address', { network: name, address: formatIpv4(reserved.address) });
+  const isOnRoute = view.records.routes.some(({ sourceId, destinationId }) => sourceId === id || destinationId === id);
+  if (isOnRoute) return refuse('in-use.subnet-route', { network: name });
+  return { kind: 'change', change: 'removed', what: 'subnet', name, id, remove: { subnets: [id] } };
+}
+
+const base = { versions: ['2.0'], ownTransaction: true } as const;
+const subnets = { ...base, path: 'subnets', handler: 'SubnetsHandler' } as const;
+const subnet = { ...base, path: 'subnets/{id}', handler: 'SubnetHandler' } as const;
+
+/** Operations on subnets. */
+export const SUBNET_OPERATIONS: readonly Operation[] = [
+  defineOperation({
+    ...{ ...subnets, method: 'GET', access: 'user', parameters: nothing },
+    doc: 'List the subnets.',
+    run: list,
+  }),
+  defineOperation({
+    ...{ ...subnets, method: 'POST', access: 'admin', parameters: newSubnet },
+    doc: 'Create a subnet. The subnets that racks serve exist already.',
+    run: add,
+  }),
+  defineOperation({
+    ...{ ...subnet, method: 'GET', access: 'user', parameters: nothing },
+    doc: 'Read a subnet by its id, its network (cidr:10.20.0.0/24) or its name.',
+    run: read,
+  }),
+  defineOperation({
+    ...{ ...subnet, method: 'PUT', access: 'admin', parameters: changedSubnet },
+    doc: 'Change a subnet. Racks that serve it hand out a new router or new DNS servers at once.',
+    run: amend,
+  }),
+  defineOperation({
+    ...{ ...subnet, method: 'DELETE', access: 'admin', parameters: nothing },
+    doc: 'Delete a subnet that no rack serves, with its ranges.',
+    run: (call) => change(call, (view) => subnetRemoval(call, view, call.path.id ?? '')),
+  }),
+];

@@ -1,0 +1,134 @@
+// The caller's own account and its API keys.
+
+import { z } from 'zod';
+import { createApiKey, findKeyRefusal } from '../../accounts/accounts.ts';
+import type { EventParams } from '../../records/event-params.ts';
+import { type Answer, json, refuse, refuseField } from '../call/answer.ts';
+import { type ApiCall, defineOperation, nothing, type Operation, usernameOf, value } from '../call/operation.ts';
+import { userJson } from './user-operations.ts';
+
+function whoami(call: ApiCall): Answer {
+  const { caller } = call;
+  if (caller.kind !== 'user') return refuse('not-allowed.not-a-user');
+  return json(userJson(call, caller));
+}
+
+/** The caller's account name; `undefined` for the local administrator, who has no account and so no keys. */
+async function accountOf(call: ApiCall): Promise<string | undefined> {
+  const { caller } = call;
+  return caller.kind === 'user' && (await call.region.store.accounts.findUser(caller.username)) !== undefined
+    ? caller.username
+    : undefined;
+}
+
+async function createToken(call: ApiCall, given: { readonly name?: string | undefined }): Promise<Answer> {
+  const username = await accountOf(call);
+  if (username === undefined) return refuse('not-allowed.no-account');
+  const full = await findKeyRefusal(call.region.store, username);
+  if (full !== undefined) return refuse(full.code, full.params);
+  const name = given.name ?? '';
+  const [consumer, token, secret] = (await createApiKey(call.region.store, call.region.clock, username, name)).split(
+    ':',
+  );
+  return json({ consumer_key: consumer, token_key: token, token_secret: secret, name });
+}
+
+async function deleteToken(call: ApiCall, given: { readonly token_key: string }): Promise<Answer> {
+  const username = await accountOf(call);
+  const isGone = username !== undefined && (await call.region.store.accounts.removeKey(username, given.token_key));
+  if (!isGone) return refuse('not-found.api-key');
+  await recordChange(call, { change: 'removed', name: '' });
+  return { kind: 'empty' };
+}
+
+async function recordChange(call: ApiCall, params: EventParams['api-key-changed']): Promise<void> {
+  const atMs = call.region.clock.wallTimeMs();
+  const event = { type: 'AUTHORISATION', code: 'api-key-changed', params, atMs, username: usernameOf(call) } as const;
+  await call.region.store.recordEvent(event, undefined);
+}
+
+/** Renames a key. MAAS's clients name it by all of its text, or by its middle part. */
+async function renameToken(call: ApiCall, given: z.output<typeof renaming>): Promise<Answer> {
+  const parts = given.token.split(':');
+  const tokenKey = parts.length === 1 ? parts[0] : parts[1];
+  if (tokenKey === undefined || tokenKey === '') return refuseField('token', 'field.key-rename');
+  const username = await accountOf(call);
+  const isDone = username !== undefined && (await call.region.store.accounts.renameKey(username, tokenKey, given.name));
+  if (!isDone) return refuse('not-found.api-key');
+  await recordChange(call, { change: 'renamed', name: given.name });
+  return { kind: 'text', text: 'Accepted', contentType: 'text/plain; charset=utf-8' };
+}
+
+/** The longest name of a key, in characters. */
+const KEY_NAME_MAX = 128;
+const renaming = z.object({
+  token: value(z.string().max(200)).describe('The whole key, or its middle part.'),
+  name: value(z.string().max(KEY_NAME_MAX)).describe('The purpose of the key.'),
+});
+
+/** Lists the keys without their secrets, which are not stored. */
+async function listTokens(call: ApiCall): Promise<Answer> {
+  const username = await accountOf(call);
+  const keys = username === undefined ? [] : await call.region.store.accounts.listKeys(username);
+  return json(keys.map((key) => ({ name: key.name, token: `${key.consumerKey}:${key.tokenKey}:` })));
+}
+
+export const ACCOUNT_OPERATIONS: readonly Operation[] = [
+  defineOperation({
+    versions: ['1.0', '2.0'],
+    path: 'users',
+    method: 'GET',
+    op: 'whoami',
+    handler: 'UsersHandler',
+    access: 'user',
+    doc: 'Read the account of the caller.',
+    parameters: nothing,
+    run: whoami,
+  }),
+  defineOperation({
+    versions: ['1.0', '2.0'],
+    path: 'account',
+    method: 'POST',
+    op: 'create_authorisation_token',
+    handler: 'AccountHandler',
+    access: 'user',
+    doc: 'Create an API key. Its secret is shown only once.',
+    parameters: z.object({
+      name: value(z.string().max(KEY_NAME_MAX)).optional().describe('The purpose of the key.'),
+    }),
+    run: createToken,
+  }),
+  defineOperation({
+    versions: ['1.0', '2.0'],
+    path: 'account',
+    method: 'POST',
+    op: 'delete_authorisation_token',
+    handler: 'AccountHandler',
+    access: 'user',
+    doc: 'Delete an API key.',
+    parameters: z.object({ token_key: value(z.string().max(64)).describe('The middle part of the key.') }),
+    run: deleteToken,
+  }),
+  defineOperation({
+    versions: ['1.0', '2.0'],
+    path: 'account',
+    method: 'POST',
+    op: 'update_token_name',
+    handler: 'AccountHandler',
+    access: 'user',
+    doc: 'Rename an API key.',
+    parameters: renaming,
+    run: renameToken,
+  }),
+  defineOperation({
+    versions: ['1.0', '2.0'],
+    path: 'account',
+    method: 'GET',
+    op: 'list_authorisation_tokens',
+    handler: 'AccountHandler',
+    access: 'user',
+    doc: 'List API keys, without their secrets.',
+    parameters: nothing,
+    run: listTokens,
+  }),
+];

@@ -1,0 +1,76 @@
+// Operations for logins to machines that run the boot environment: open or close the debug login, and list the possible logins.
+
+import { z } from 'zod';
+import {
+  closeDebugLogin,
+  DEBUG_SECONDS,
+  DEBUG_SECONDS_MAX,
+  describeLogins,
+  type LoginDescription,
+  openDebugLogin,
+} from '../../life/logins.ts';
+import { type Answer, json, NO_MACHINE, refuseField, refuseFor } from '../call/answer.ts';
+import { type ApiCall, defineOperation, type Operation, value } from '../call/operation.ts';
+import { actorOf, comment, flag, isTrue, machineOf, machinePaths } from '../machines/machine-calls.ts';
+
+const debugParameters = z.object({
+  comment,
+  seconds: value(z.string().max(16))
+    .optional()
+    .describe(`For how long, 1 to ${DEBUG_SECONDS_MAX}. Default: ${DEBUG_SECONDS}.`),
+  off: flag('True: close it at once.'),
+});
+
+async function debugLogin(call: ApiCall, given: z.output<typeof debugParameters>): Promise<Answer> {
+  const { region } = call;
+  const machine = await machineOf(call);
+  if (machine === undefined) return NO_MACHINE;
+  const seconds = Number(given.seconds || DEBUG_SECONDS);
+  if (!Number.isInteger(seconds) || seconds < 1 || seconds > DEBUG_SECONDS_MAX)
+    return refuseField('seconds', 'field.whole-seconds', { max: DEBUG_SECONDS_MAX });
+  const by = actorOf(call, given.comment);
+  const refusal = isTrue(given.off)
+    ? await closeDebugLogin(region, machine, by)
+    : await openDebugLogin(region, machine, by, seconds);
+  return refusal === undefined ? await listLogins(call) : refuseFor([refusal]);
+}
+
+async function listLogins(call: ApiCall): Promise<Answer> {
+  const machine = await machineOf(call);
+  return machine === undefined ? NO_MACHINE : json((await describeLogins(call.region, machine)).map(loginJson));
+}
+
+const loginJson = ({ kind, ssh, isSimulated, hostKey, username, keys, secondsLeft }: LoginDescription) => ({
+  kind,
+  ssh: ssh ?? null,
+  simulated: isSimulated,
+  host_key: hostKey ?? null,
+  username,
+  keys,
+  seconds_left: secondsLeft ?? null,
+});
+
+/** Login operations, in both versions. */
+export const LOGIN_OPERATIONS: readonly Operation[] = (['2.0', '1.0'] as const).flatMap((version) => {
+  const place = { ...machinePaths(version).one, access: 'user' } as const;
+  return [
+    defineOperation({
+      ...place,
+      method: 'POST',
+      op: 'debug_login',
+      doc:
+        'Open a debug login for a while: the SSH keys of the caller can log in to the machine while it is commissioned, tested, deployed ' +
+        'or erased, and it stays on if that fails. Or close it. The answer lists the possible logins.',
+      parameters: debugParameters,
+      run: debugLogin,
+    }),
+    defineOperation({
+      ...place,
+      method: 'GET',
+      op: 'logins',
+      doc: 'List how users can log in to the machine now: in rescue mode, and to debug.',
+      parameters: z.object({}),
+      run: listLogins,
+    }),
+  ];
+});

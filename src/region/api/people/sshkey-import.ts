@@ -1,0 +1,73 @@
+// Imports the SSH keys that a person has published at Launchpad or GitHub.
+//
+// Source: MAAS's `account/prefs/sshkeys/?op=import`, which answers with the keys that it added.
+//
+// 1. All keys of the list are added, or none. A key that the user has already is not a fault.
+// 2. Reading the list takes time, in which the caller can lose the account, its rights or the key: they are checked again.
+
+import { formatKeySource, parseKeySource } from '../../accounts/key-sources.ts';
+import { parseSshKey, SSH_KEYS_PER_USER_MAX } from '../../accounts/ssh-keys.ts';
+import type { SshKey } from '../../records/life-store.ts';
+import type { NewMachineEvent } from '../../records/machine-event.ts';
+import { type Refusal, refuse, refuseField } from '../call/answer.ts';
+import { watchRights } from '../call/lost-rights.ts';
+import type { ApiCall } from '../call/operation.ts';
+
+/** Undoes what was added before a refusal. */
+class Undone extends Error {
+  readonly refusal: Refusal;
+
+  constructor(refusal: Refusal) {
+    super('not all keys of the list can be added');
+    this.refusal = refusal;
+  }
+}
+
+/** Adds the keys of a list to those of a user. @param text `lp:NAME` or `gh:NAME` @returns the added keys, or a refusal */
+export async function importSshKeys(
+  call: ApiCall,
+  username: string,
+  text: string,
+  event: NewMachineEvent,
+): Promise<readonly SshKey[] | Refusal> {
+  const { region } = call;
+  const source = parseKeySource(text);
+  if (source === undefined) return refuseField('keysource', 'field.keysource');
+  if (region.fetchKeys === undefined) return refuseField('keysource', 'field.keysource-offline');
+  const lostRights = await watchRights(call);
+  const named = formatKeySource(source);
+  const fetched = await region.fetchKeys(source, region.config().install?.httpProxy ?? '');
+  switch (fetched.kind) {
+    case 'busy':
+      return refuse('rate-limit.keysources', undefined, { 'Retry-After': '5' });
+    case 'nobody':
+      return refuseField('keysource', 'field.keysource-nobody', { source: named });
+    case 'fault':
+      return refuseField('keysource', 'field.keysource-fault', { source: named, fault: fetched.fault });
+    case 'keys':
+      break;
+  }
+  const keys = fetched.lines.flatMap((line) => {
+    const parsed = parseSshKey(line);
+    return parsed.kind === 'key' ? [parsed.key] : [];
+  });
+  if (keys.length === 0) return refuseField('keysource', 'field.keysource-empty', { source: named });
+  try {
+    return await region.transact(async () => {
+      const lost = await lostRights();
+      if (lost !== undefined) throw new Undone(refuse('not-allowed.changed'));
+      const added: SshKey[] = [];
+      for (const key of new Set(keys)) {
+        const one = { username, key, source: named, createdMs: event.atMs };
+        const outcome = await region.store.life.addSshKey(one, SSH_KEYS_PER_USER_MAX, event);
+        if (outcome === 'limit')
+          throw new Undone(refuseField('keysource', 'field.ssh-keys-limit', { max: SSH_KEYS_PER_USER_MAX }));
+        if (outcome !== 'exists') added.push(outcome);
+      }
+      return added;
+    });
+  } catch (error) {
+    if (error instanceof Undone) return error.refusal;
+    throw error;
+  }
+}

@@ -1,0 +1,282 @@
+// User accounts: users read them, administrators change them, and users change their own password.
+//
+// Sources: MAAS API 2.0, `users/` (create, read, delete). Rackboot's own: PUT grants or revokes administrator rights; `change_password`.
+//
+// 1. Users can neither remove their own account nor revoke their own rights, and the last administrator stays one.
+// 2. A password is stored only as its hash; no answer and no event contains it.
+// 3. A machine never loses its owner because an account is removed: another user gets it, or the account stays.
+// 4. Hashing takes time, in which the caller can lose the account, its rights or the key: rights are checked again when the hash is stored.
+
+import { z } from 'zod';
+import { RackError } from '../../../errors.ts';
+import { newUserProblems, PASSWORD_MAX, passwordProblems } from '../../accounts/accounts.ts';
+import { ownerLostEvent } from '../../racks/rack-owners.ts';
+import type { NewMachineEvent } from '../../records/machine-event.ts';
+import type { User } from '../../records/user.ts';
+import { type Answer, json, type Refusal, refuse, refuseField, refuseFields } from '../call/answer.ts';
+import { type LostRights, watchRights } from '../call/lost-rights.ts';
+import {
+  type ApiCall,
+  defineOperation,
+  eventBy,
+  nothing,
+  type Operation,
+  usernameOf,
+  value,
+} from '../call/operation.ts';
+import { isTrue } from '../machines/machine-calls.ts';
+
+type ShownUser = Pick<User, 'username' | 'email' | 'isAdmin'>;
+
+/** An account as clients see it. */
+export function userJson(call: ApiCall, user: ShownUser): Record<string, unknown> {
+  return {
+    username: user.username,
+    email: user.email,
+    is_superuser: user.isAdmin,
+    is_local: true,
+    resource_uri: `/MAAS/api/${call.version}/users/${encodeURIComponent(user.username)}/`,
+  };
+}
+
+/** Machines that an account hands over when it is removed; of more, some must be released first. */
+const HANDED_OVER_MAX = 1000;
+/** Machines read and changed at a time. */
+const HANDED_OVER_AT_ONCE = 50;
+
+const flag = () => value(z.string().max(16));
+const noUser = (): Refusal => refuse('not-found.account');
+const findUser = async (call: ApiCall): Promise<User | undefined> =>
+  await call.region.store.accounts.findUser(call.path.username ?? '');
+
+const refusalOf = (lost: LostRights | undefined, needsAdmin: boolean): Refusal | undefined => {
+  if (lost === 'ended') return refuse('not-authenticated.ended');
+  return lost === 'demoted' && needsAdmin ? refuse('not-allowed.administrator') : undefined;
+};
+
+/**
+ * Hashes a password, then answers with `then`. Refuses if the caller sets too many, if too many are being hashed, or if the caller has lost
+ * the rights meanwhile.
+ * @param needsAdmin true if only an administrator may do this
+ */
+async function withHash(
+  call: ApiCall,
+  password: string,
+  needsAdmin: boolean,
+  then: (passwordHash: string) => Promise<Answer>,
+): Promise<Answer> {
+  const { caller, peer } = call;
+  const setter = caller.kind === 'user' && !peer.isOperator ? caller : undefined;
+  const lostRights = await watchRights(call);
+  try {
+    const hash = await call.region.passwords.hash(setter, password);
+    if (hash === 'too-many') return refuse('rate-limit.new-passwords', undefined, { 'Retry-After': '10' });
+    if (hash === 'busy') return refuse('rate-limit.hashing', undefined, { 'Retry-After': '5' });
+    return await call.region.store.transact(
+      async () => refusalOf(await lostRights(), needsAdmin) ?? (await then(hash)),
+    );
+  } catch (error) {
+    if (error instanceof RackError) throw error;
+    return refuse('internal-error.password');
+  }
+}
+
+const newUser = z.object({
+  username: value(z.string().max(150)).describe('1 to 150 letters, digits or @ . + - _.'),
+  email: value(z.string().max(254)).optional().describe('An e-mail address; empty: none.'),
+  password: value(z.string().max(PASSWORD_MAX)).describe('Stored as a hash, and never shown.'),
+  is_superuser: flag().optional().describe('True: an administrator.'),
+});
+
+async function create(call: ApiCall, given: z.output<typeof newUser>): Promise<Answer> {
+  const { username, password } = given;
+  const email = given.email ?? '';
+  const problems = newUserProblems({ username, email, password });
+  if (problems !== undefined) return refuseFields(problems);
+  const taken = (): Refusal => refuseField('username', 'field.username-taken', { username });
+  const { store, clock } = call.region;
+  if ((await store.accounts.findUser(username)) !== undefined) return taken();
+  const isAdmin = isTrue(given.is_superuser);
+  return withHash(call, password, true, async (passwordHash) => {
+    const user = await store.accounts.addUser({
+      username,
+      email,
+      passwordHash,
+      isAdmin,
+      createdMs: clock.wallTimeMs(),
+    });
+    if (user === undefined) return taken();
+    const event = eventBy(call, 'AUTHORISATION', { code: 'user-created', params: { user: username, isAdmin } });
+    await store.recordEvent(event, undefined);
+    return json(userJson(call, user));
+  });
+}
+
+/** The refusal if an account cannot lose its rights or be removed. @param own the refusal if it is the caller's own account */
+async function refuseLoss(
+  call: ApiCall,
+  { username, isAdmin }: User,
+  own: 'not-allowed.own-rights' | 'not-allowed.own-account',
+): Promise<Refusal | undefined> {
+  if (username === usernameOf(call)) return refuse(own);
+  const isLast = isAdmin && (await call.region.store.accounts.listUsers()).filter((user) => user.isAdmin).length === 1;
+  return isLast ? refuse('not-allowed.last-administrator', { username }) : undefined;
+}
+
+/** The event that names the racks with an API key of this user, who loses the rights; undefined: there are none. */
+const findLostRacks = (call: ApiCall, { username }: User): NewMachineEvent | undefined =>
+  ownerLostEvent(call.region.racks, username, {
+    username: usernameOf(call),
+    atMs: call.region.clock.wallTimeMs(),
+  });
+
+/** The refusal if a user owns machines or devices. */
+async function refuseHeld({ region }: ApiCall, username: string): Promise<Refusal | undefined> {
+  const owners = [username];
+  const { store } = region;
+  const held = (await store.countMachines({ owners })) + (await store.countMachines({ owners, isDevice: true }));
+  return held > 0 ? refuse('machine-in-use.owned', { username, count: held }) : undefined;
+}
+
+/** Gives the machines and devices of one user to another. @returns the refusal; undefined: it is done */
+async function handOver(call: ApiCall, username: string, heir: string): Promise<Refusal | undefined> {
+  const { store, clock } = call.region;
+  const to = heir === username ? undefined : await store.accounts.findUser(heir);
+  if (to === undefined) return refuseField('transfer_resources_to', 'field.heir', { username: heir });
+  const atMs = clock.wallTimeMs();
+  const event = { type: 'NODE', code: 'owner-changed', params: { from: username, to: heir }, atMs } as const;
+  for (let given = 0; given < HANDED_OVER_MAX; given += HANDED_OVER_AT_ONCE) {
+    const owners = [username];
+    const own = await store.listMachines({ owners }, 0, HANDED_OVER_AT_ONCE, true);
+    const machines =
+      own.length > 0 ? own : await store.listMachines({ owners, isDevice: true }, 0, HANDED_OVER_AT_ONCE, true);
+    if (machines.length === 0) return undefined;
+    const systemIds = machines.map(({ systemId }) => systemId);
+    const events = [{ ...event, username: usernameOf(call) }];
+    await store.changeMachines<never>(systemIds, atMs, () => ({ kind: 'change', fields: { owner: heir }, events }));
+  }
+  return await refuseHeld(call, username);
+}
+
+const changes = z.object({ is_superuser: flag().describe('True: an administrator; false: a user.') });
+
+async function change(call: ApiCall, given: z.output<typeof changes>): Promise<Answer> {
+  const user = await findUser(call);
+  if (user === undefined) return noUser();
+  const isAdmin = isTrue(given.is_superuser);
+  const refusal = isAdmin ? undefined : await refuseLoss(call, user, 'not-allowed.own-rights');
+  if (refusal !== undefined) return refusal;
+  const event = eventBy(call, 'AUTHORISATION', {
+    code: 'user-rights-changed',
+    params: { user: user.username, isAdmin },
+  });
+  const lost = isAdmin || !user.isAdmin ? undefined : findLostRacks(call, user);
+  await call.region.store.accounts.changeUser(user.username, { isAdmin }, event);
+  if (lost !== undefined) await call.region.store.recordEvent(lost, undefined);
+  return json(userJson(call, { ...user, isAdmin }));
+}
+
+const removal = z.object({
+  transfer_resources_to: value(z.string().max(150))
+    .optional()
+    .describe('The user who gets the machines of the account. Default: nobody, so it must not own any.'),
+});
+
+async function remove(call: ApiCall, given: z.output<typeof removal>): Promise<Answer> {
+  const user = await findUser(call);
+  if (user === undefined) return noUser();
+  const refusal = await refuseLoss(call, user, 'not-allowed.own-account');
+  if (refusal !== undefined) return refusal;
+  const { store } = call.region;
+  const { username } = user;
+  const heir = given.transfer_resources_to ?? '';
+  const problem = heir === '' ? await refuseHeld(call, username) : await handOver(call, username, heir);
+  if (problem !== undefined) return problem;
+  const lost = findLostRacks(call, user);
+  await store.accounts.removeUser(
+    username,
+    eventBy(call, 'AUTHORISATION', { code: 'user-removed', params: { user: username } }),
+  );
+  if (lost !== undefined) await store.recordEvent(lost, undefined);
+  return { kind: 'empty' };
+}
+
+const passwordChange = z.object({
+  password: value(z.string().max(PASSWORD_MAX)).describe('The new password. It ends all sessions of this user.'),
+});
+
+async function changePassword(call: ApiCall, { password }: z.output<typeof passwordChange>): Promise<Answer> {
+  const { caller, region } = call;
+  const username = call.path.username ?? '';
+  const isOwn = caller.kind === 'user' && caller.username === username;
+  if (!isOwn && !(caller.kind === 'user' && caller.isAdmin)) {
+    return refuse('not-allowed.others-password');
+  }
+  if ((await findUser(call)) === undefined) return noUser();
+  const problems = passwordProblems(password);
+  if (problems !== undefined) return refuseFields({ password: problems });
+  return await withHash(call, password, !isOwn, async (passwordHash) => {
+    const event = eventBy(call, 'AUTHORISATION', { code: 'password-changed', params: { user: username } });
+    return (await region.store.accounts.changeUser(username, { passwordHash }, event)) ? { kind: 'empty' } : noUser();
+  });
+}
+
+const many = { versions: ['1.0', '2.0'], path: 'users', handler: 'UsersHandler' } as const;
+const one = { versions: ['1.0', '2.0'], path: 'users/{username}', handler: 'UserHandler' } as const;
+
+export const USER_OPERATIONS: readonly Operation[] = [
+  defineOperation({
+    ...many,
+    method: 'GET',
+    access: 'user',
+    doc: 'List users.',
+    parameters: nothing,
+    run: async (call) => json((await call.region.store.accounts.listUsers()).map((user) => userJson(call, user))),
+  }),
+  defineOperation({
+    ...many,
+    method: 'POST',
+    ownTransaction: true,
+    access: 'admin',
+    doc: 'Create an account.',
+    parameters: newUser,
+    run: create,
+  }),
+  defineOperation({
+    ...one,
+    method: 'GET',
+    access: 'user',
+    doc: 'Read an account.',
+    parameters: nothing,
+    async run(call) {
+      const user = await findUser(call);
+      return user === undefined ? noUser() : json(userJson(call, user));
+    },
+  }),
+  defineOperation({
+    ...one,
+    method: 'PUT',
+    access: 'admin',
+    doc: 'Grant or revoke the rights of an administrator.',
+    parameters: changes,
+    run: change,
+  }),
+  defineOperation({
+    ...one,
+    method: 'DELETE',
+    access: 'admin',
+    doc: 'Remove an account with its keys and files. Refused while it owns machines, unless another user gets them.',
+    parameters: removal,
+    run: remove,
+  }),
+  defineOperation({
+    ...one,
+    method: 'POST',
+    ownTransaction: true,
+    op: 'change_password',
+    access: 'user',
+    doc: 'Change a password: your own, or as an administrator that of any user.',
+    parameters: passwordChange,
+    run: changePassword,
+  }),
+];

@@ -1,0 +1,286 @@
+// The cluster interfaces of a rack over API 1.0, in the words of MAAS.
+//
+// Sources: MAAS 1.x `nodegroups/<uuid>/interfaces/`: paths, parameters, keys of the answer (`router_ip` is accepted but not returned), 204 on
+// deletion.
+//
+// 1. A network from the rack's configuration file is shown but cannot be changed here; the refusal says where it is written.
+
+import { z } from 'zod';
+import { INTERFACES_KEY, type Settings, type SettingValue } from '../../../machines/settings.ts';
+import {
+  broadcastOf,
+  formatIpv4,
+  formatNetwork,
+  maskOf,
+  networkOf,
+  parseIpv4,
+  parseNetwork,
+  prefixOf,
+} from '../../../net/address.ts';
+import type { SettingsRefusal } from '../../settings.ts';
+import { type RefusalWord, refusal } from '../../words/refusal.ts';
+import { type Answer, json, type Refusal, refuse, refuseField, refuseFields, refuseFor } from '../call/answer.ts';
+import { type ApiCall, defineOperation, nothing, type Operation, usernameOf, value } from '../call/operation.ts';
+
+/** The returned fields, in MAAS's order. */
+const SHOWN_FIELDS = [
+  'ip_range_high',
+  'ip_range_low',
+  'broadcast_ip',
+  'static_ip_range_low',
+  'static_ip_range_high',
+  'name',
+  'ip',
+  'subnet_mask',
+  'management',
+  'interface',
+] as const;
+/** Addresses that are stored as given. */
+const ADDRESS_FIELDS = [
+  'ip',
+  'broadcast_ip',
+  'router_ip',
+  'ip_range_low',
+  'ip_range_high',
+  'static_ip_range_low',
+  'static_ip_range_high',
+] as const;
+
+/**
+ * A cluster interface as MAAS shows it; unset fields are null. `foreign_dhcp_ip`, which MAAS knows but does not return, is present
+ * while another DHCP server is seen: `foreign`.
+ */
+function interfaceJson(entry: Settings, foreign?: string): Record<string, unknown> {
+  const network = networkOfEntry(entry);
+  const derived: Readonly<Record<string, SettingValue>> =
+    network === undefined
+      ? {}
+      : { subnet_mask: formatIpv4(maskOf(network.prefix)), broadcast_ip: formatIpv4(broadcastOf(network)) };
+  const all: Settings = { management: 2, ...derived, ...entry };
+  const shown = Object.fromEntries(SHOWN_FIELDS.map((name) => [name, all[name] ?? null]));
+  return foreign === undefined ? shown : { ...shown, foreign_dhcp_ip: foreign };
+}
+
+/** The other DHCP server in the rack's last report on this interface. */
+function seenAt(call: ApiCall, rack: string, entry: Settings): string | undefined {
+  const described = call.region.racks.list().find(({ uuid }) => uuid === rack);
+  return described?.interfaces.find(({ name }) => name === entry.name)?.foreign_dhcp_ip;
+}
+
+const show = (call: ApiCall, rack: string, entry: Settings): Record<string, unknown> =>
+  interfaceJson(entry, seenAt(call, rack, entry));
+
+function networkOfEntry(entry: Settings) {
+  const { network, ip, subnet_mask: mask } = entry;
+  if (typeof network === 'string') return parseNetwork(network);
+  const address = typeof ip === 'string' ? parseIpv4(ip) : undefined;
+  const maskAddress = typeof mask === 'string' ? parseIpv4(mask) : undefined;
+  const prefix = maskAddress === undefined ? undefined : prefixOf(maskAddress);
+  return address === undefined || prefix === undefined ? undefined : networkOf(address, prefix);
+}
+
+const text = value(z.string().max(64));
+const fields = z.object({
+  name: text.optional().describe('The name of the cluster interface: letters, digits and _ : . -'),
+  ip: text.optional().describe("The rack's own address there."),
+  interface: text.optional().describe("The network interface of the rack's host."),
+  management: value(z.enum(['0', '1', '2'], 'field.management'))
+    .optional()
+    .describe('0 no DHCP, 1 DHCP, 2 DHCP and DNS.'),
+  subnet_mask: text.optional().describe('Such as 255.255.255.0.'),
+  broadcast_ip: text.optional().describe("Default: the network's last address."),
+  router_ip: text.optional().describe('The router given to machines.'),
+  ip_range_low: text
+    .optional()
+    .describe('First address of the dynamic range: enlistment, commissioning, unknown devices.'),
+  ip_range_high: text.optional().describe('Last address of the dynamic range.'),
+  static_ip_range_low: text.optional().describe('First address of the static range: deployed machines.'),
+  static_ip_range_high: text.optional().describe('Last address of the static range.'),
+});
+type Given = z.output<typeof fields>;
+
+/** The rack in the path; `undefined` if there is none. */
+const rackOf = (call: ApiCall): string | undefined => call.region.settings.findRack(call.path.uuid ?? '');
+
+const noRack = (call: ApiCall): Answer =>
+  refuse('not-found.rack-of-interfaces', { rack: (call.path.uuid ?? '').slice(0, 64) });
+
+function findEntry(call: ApiCall, rack: string): Settings | undefined {
+  return call.region.settings.interfacesOf(rack).find(({ name }) => name === call.path.name);
+}
+
+const noEntry = (call: ApiCall): Answer => refuse('not-found.interface', { name: (call.path.name ?? '').slice(0, 64) });
+
+async function list(call: ApiCall): Promise<Answer> {
+  const rack = rackOf(call);
+  await call.region.settings.load();
+  return rack === undefined
+    ? noRack(call)
+    : json(call.region.settings.interfacesOf(rack).map((entry) => show(call, rack, entry)));
+}
+
+async function read(call: ApiCall): Promise<Answer> {
+  const rack = rackOf(call);
+  await call.region.settings.load();
+  if (rack === undefined) return noRack(call);
+  const entry = findEntry(call, rack);
+  return entry === undefined ? noEntry(call) : json(show(call, rack, entry));
+}
+
+/** The entry with the given fields applied; an empty value removes a field. */
+function amend(entry: Settings, given: Given): Settings {
+  const next: Record<string, SettingValue> = { ...entry };
+  const put = (name: string, written: SettingValue | undefined): void => {
+    if (written === undefined) return;
+    if (written === '') delete next[name];
+    else next[name] = written;
+  };
+  for (const name of ADDRESS_FIELDS) put(name, given[name]?.trim());
+  put('interface', given.interface?.trim());
+  put('management', given.management === undefined ? undefined : Number(given.management));
+  const before = networkOfEntry(entry);
+  if (given.subnet_mask !== undefined) {
+    delete next.network;
+    put('subnet_mask', given.subnet_mask.trim());
+  } else if (given.ip !== undefined && before !== undefined && entry.relayed !== true) {
+    // MAAS has no `network`: the network follows from the address and the mask, so a new address moves it.
+    delete next.network;
+    next.subnet_mask = formatIpv4(maskOf(before.prefix));
+  }
+  const after = networkOfEntry(next);
+  const hasMoved = before !== undefined && after !== undefined && formatNetwork(before) !== formatNetwork(after);
+  if (hasMoved && given.broadcast_ip === undefined) delete next.broadcast_ip;
+  return next;
+}
+
+async function create(call: ApiCall, given: Given): Promise<Answer> {
+  const rack = rackOf(call);
+  if (rack === undefined) return noRack(call);
+  // MAAS names a cluster interface without a name after its network interface.
+  const name = (given.name ?? given.interface ?? '').trim();
+  if (name === '') return refuseField('name', 'field.required');
+  if (call.region.settings.interfacesOf(rack).some((entry) => entry.name === name)) {
+    return refuseField('name', 'field.interface-added');
+  }
+  return await store(call, rack, name, amend({ name, management: 0 }, given), undefined);
+}
+
+async function update(call: ApiCall, given: Given): Promise<Answer> {
+  const rack = rackOf(call);
+  if (rack === undefined) return noRack(call);
+  const entry = findEntry(call, rack);
+  if (entry === undefined) return noEntry(call);
+  const before = String(entry.name);
+  const name = given.name?.trim() || before;
+  if (name !== before && call.region.settings.interfacesOf(rack).some((other) => other.name === name)) {
+    return refuseField('name', 'field.interface-name');
+  }
+  return await store(call, rack, name, amend(entry, given), name === before ? undefined : before);
+}
+
+async function store(
+  call: ApiCall,
+  rack: string,
+  name: string,
+  entry: Settings,
+  former: string | undefined,
+): Promise<Answer> {
+  const { name: _name, ...value } = entry;
+  const renamed = former === undefined ? [] : [{ key: `${INTERFACES_KEY}.${former}`, value: undefined }];
+  const refusal = await change(call, rack, [...renamed, { key: `${INTERFACES_KEY}.${name}`, value }]);
+  return refusal ?? json(show(call, rack, { ...value, name }));
+}
+
+async function remove(call: ApiCall): Promise<Answer> {
+  const rack = rackOf(call);
+  if (rack === undefined) return noRack(call);
+  if (findEntry(call, rack) === undefined) return noEntry(call);
+  const key = `${INTERFACES_KEY}.${call.path.name ?? ''}`;
+  const pin = call.region.settings.pinnedBy(key, rack);
+  if (pin !== undefined) {
+    return refuse('setting-read-only.pinned', { key, pin });
+  }
+  return (await change(call, rack, [{ key, value: undefined }])) ?? { kind: 'empty' };
+}
+
+async function change(
+  call: ApiCall,
+  rack: string,
+  edits: readonly { readonly key: string; readonly value: SettingValue | undefined }[],
+): Promise<Refusal | undefined> {
+  const username = usernameOf(call);
+  const refused = await call.region.settings.change(rack, edits, username);
+  return refused === undefined ? undefined : refuseSetting(refused);
+}
+
+/** A settings refusal in the form MAAS's clients read: problems by field name. */
+export function refuseSetting(refused: SettingsRefusal): Refusal {
+  if (refused.code !== 'setting-invalid') return refuseFor([refused]);
+  const byField: Record<string, RefusalWord[]> = {};
+  for (const { key, message } of refused.params.problems) {
+    const field = key.slice(key.lastIndexOf('.') + 1);
+    byField[field] ??= [];
+    byField[field].push(refusal('setting-invalid.problem', { key, message }));
+  }
+  return refuseFields(byField, 'setting-invalid');
+}
+
+const PATH = 'nodegroups/{uuid}/interfaces';
+
+export const INTERFACE_OPERATIONS: readonly Operation[] = [
+  defineOperation({
+    versions: ['1.0'],
+    path: PATH,
+    method: 'GET',
+    op: 'list',
+    handler: 'NodeGroupInterfacesHandler',
+    access: 'admin',
+    doc: 'List the cluster interfaces of a rack.',
+    parameters: nothing,
+    run: list,
+  }),
+  defineOperation({
+    versions: ['1.0'],
+    path: PATH,
+    method: 'POST',
+    ownTransaction: true,
+    op: 'new',
+    handler: 'NodeGroupInterfacesHandler',
+    access: 'admin',
+    doc: 'Create a cluster interface of a rack.',
+    parameters: fields,
+    run: create,
+  }),
+  defineOperation({
+    versions: ['1.0'],
+    path: `${PATH}/{name}`,
+    method: 'GET',
+    handler: 'NodeGroupInterfaceHandler',
+    access: 'admin',
+    doc: 'Read a cluster interface.',
+    parameters: nothing,
+    run: read,
+  }),
+  defineOperation({
+    versions: ['1.0'],
+    path: `${PATH}/{name}`,
+    method: 'PUT',
+    ownTransaction: true,
+    handler: 'NodeGroupInterfaceHandler',
+    access: 'admin',
+    doc: 'Change a cluster interface. Fields left out stay as they are; an empty value removes a field.',
+    parameters: fields,
+    run: update,
+  }),
+  defineOperation({
+    versions: ['1.0'],
+    path: `${PATH}/{name}`,
+    method: 'DELETE',
+    ownTransaction: true,
+    handler: 'NodeGroupInterfaceHandler',
+    access: 'admin',
+    doc: 'Delete a cluster interface.',
+    parameters: nothing,
+    run: remove,
+  }),
+];

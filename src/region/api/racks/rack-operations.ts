@@ -1,0 +1,339 @@
+// Racks over the API: racks register, administrators accept or reject them, users read them.
+//
+// Sources: MAAS 1.x `nodegroups/` (register, accept, reject, list, the numbers of `status`), MAAS 2.x `rackcontrollers/`.
+//
+// 1. Anyone may register a rack; that alone gives it no rights.
+
+import { z } from 'zod';
+import { STRANGERS_INTERFACES_LENGTH_MAX } from '../../racks/introductions.ts';
+import type { RackKey, RackVerdict } from '../../racks/rack-admission.ts';
+import { findDoubt } from '../../racks/rack-networks.ts';
+import { rackName, rackUuid, rackVersion } from '../../racks/rack-news.ts';
+import { findSharedRange } from '../../racks/rack-ranges.ts';
+import type { Area } from '../../records/area.ts';
+import {
+  isAway,
+  RACK_INTERFACES_MAX,
+  RACK_STATE_NUMBERS,
+  RACKS_MAX,
+  type Rack,
+  type RackImage,
+} from '../../records/rack.ts';
+import { doubtWords } from '../../words/event.ts';
+import { type RefusalNamed, refusal, sentenceOf } from '../../words/refusal.ts';
+import { texts } from '../../words/text.ts';
+import { moveToZone } from '../areas/area-operations.ts';
+import { chooseArea, listAreas } from '../areas/chosen-areas.ts';
+import { type Answer, json, refuse, refuseField, refuseFields, refuseFor } from '../call/answer.ts';
+import {
+  type ApiCall,
+  defineOperation,
+  nothing,
+  type Operation,
+  usernameOf,
+  value,
+  values,
+} from '../call/operation.ts';
+import { zoneJson } from '../json/area-json.ts';
+
+const isoTime = (ms: number | undefined): string | null => (ms === undefined ? null : new Date(ms).toISOString());
+
+function rackJson(call: ApiCall, rack: Rack, images: readonly RackImage[] | undefined): Record<string, unknown> {
+  const { pulse } = rack;
+  const nowMs = call.region.clock.wallTimeMs();
+  const racks = call.region.racks.list();
+  const [shared, doubt] = [findSharedRange(rack, racks), findDoubt(rack, racks)];
+  return {
+    uuid: rack.uuid,
+    name: rack.name,
+    cluster_name: rack.name,
+    status: RACK_STATE_NUMBERS[rack.state],
+    status_name: rack.state,
+    is_embedded: rack.isEmbedded,
+    is_away: isAway(rack, nowMs),
+    conflict: shared === undefined ? null : texts.rangeShared(shared),
+    network_conflict: doubt === undefined ? null : doubtWords(doubt),
+    version: rack.version,
+    last_seen: isoTime(rack.isEmbedded ? nowMs : rack.seenMs),
+    registered: isoTime(rack.registeredMs),
+    registered_from: rack.address,
+    applied_version: rack.isEmbedded ? null : (pulse?.applied ?? null),
+    settings_refused: pulse?.settingsRefused ?? null,
+    events_waiting: pulse?.waiting ?? 0,
+    events_dropped: pulse?.dropped ?? 0,
+    dead_letters: pulse?.deadLetters ?? 0,
+    images: images ?? [],
+    interfaces: rack.interfaces,
+    resource_uri: `/MAAS/api/${call.version}/nodegroups/${rack.uuid}/`,
+  };
+}
+
+async function listRacks(call: ApiCall): Promise<Answer> {
+  const images = await call.region.racks.images();
+  return json(call.region.racks.list().map((rack) => rackJson(call, rack, images.get(rack.uuid))));
+}
+
+const notFound = (uuid: string): Answer => refuse('not-found.rack', { rack: uuid.slice(0, 64) });
+
+async function readRack(call: ApiCall): Promise<Answer> {
+  const uuid = call.path.uuid ?? '';
+  const rack = call.region.racks.find(uuid);
+  if (rack === undefined) return notFound(uuid);
+  const { downloads } = await call.region.bootImages.run();
+  const reported = downloads.flatMap(({ rack: of, file, bytes, total, error, atMs }) =>
+    of === uuid
+      ? [{ filename: file, bytes_downloaded: bytes, size: total ?? null, error, reported: isoTime(atMs) }]
+      : [],
+  );
+  return json({ ...rackJson(call, rack, (await call.region.racks.images([rack])).get(uuid)), downloads: reported });
+}
+
+const registration = z.object({
+  uuid: value(rackUuid).describe('The UUID that the rack generated.'),
+  name: value(rackName).describe("The rack's name, one label of a domain name."),
+  interfaces: value(z.string().max(262_144)).describe('Its cluster interfaces, a JSON list.'),
+  version: value(rackVersion).describe('The version of Rackboot that it runs.'),
+  uplink: value(z.string().regex(/^\d{1,5}$/, 'field.not-a-number')).describe('The version of the link protocol.'),
+  token: value(z.string().regex(/^[\w-]{8,64}$/, 'field.token-form'))
+    .optional()
+    .describe('The middle part of the key that the rack generated, unless an administrator’s key is sent.'),
+  secret_digest: value(z.string().regex(/^[0-9a-f]{64}$/, 'field.not-a-digest'))
+    .optional()
+    .describe("SHA-256 of that key's secret, hexadecimal."),
+});
+type Registration = z.output<typeof registration>;
+
+/** The key by which the rack will be known; a refusal if it has none, or one without the right to register. */
+function keyOf(call: ApiCall, given: Registration): RackKey | Answer {
+  const { caller } = call;
+  if (caller.kind === 'user' && caller.isAdmin && caller.tokenKey !== undefined) {
+    return { kind: 'administrator', token: caller.tokenKey, username: caller.username };
+  }
+  if (caller.kind === 'rack') {
+    const rack = caller.uuid === given.uuid ? call.region.racks.find(given.uuid) : undefined;
+    return rack?.token === undefined || rack.secretDigest === undefined
+      ? refuse('rack-key.foreign')
+      : { kind: 'own', token: rack.token, secretDigest: rack.secretDigest };
+  }
+  if (caller.kind === 'machine' || (caller.kind === 'user' && !caller.isAdmin)) {
+    const known = call.region.racks.find(given.uuid);
+    const isItsKey = caller.kind === 'user' && known?.token !== undefined && known.token === caller.tokenKey;
+    // This is what the rack logs.
+    if (isItsKey) return refuse('not-allowed.rack-owner', { rack: known.name, username: caller.username });
+    return refuse('not-allowed.rack-key');
+  }
+  const { token, secret_digest: secretDigest } = given;
+  if (token === undefined) return refuseField('token', 'field.rack-token');
+  if (secretDigest === undefined) return refuseField('secret_digest', 'field.rack-secret');
+  return { kind: 'own', token, secretDigest };
+}
+
+/** The text that the rack logs while it waits. */
+function pendingText(call: ApiCall, why: RefusalNamed<'rack-pending'>): string {
+  const file = call.region.config().ownFile?.file;
+  const isWhole = why.code !== 'rack-pending.waiting' || file === undefined;
+  return sentenceOf(isWhole ? why : refusal(why.code, { ...why.params, file }));
+}
+
+async function register(call: ApiCall, given: Registration): Promise<Answer> {
+  const key = keyOf(call, given);
+  if (key.kind !== 'own' && key.kind !== 'administrator') return key;
+  const { uuid, name, version } = given;
+  const said = { uuid, name, version, uplink: Number(given.uplink), key, address: call.peer.share };
+  const outcome = await call.region.racks.introduce(said, given.interfaces);
+  switch (outcome.kind) {
+    case 'too-many':
+      return refuse('rate-limit.racks', undefined, { 'Retry-After': '60' });
+    case 'too-long':
+      return refuse('rack-length', { max: STRANGERS_INTERFACES_LENGTH_MAX });
+    case 'fault':
+      return refuseFields({ interfaces: [outcome.refusal] });
+    case 'accepted':
+      return json({ uuid, status: 'accepted' });
+    case 'pending':
+      return json({ uuid, status: 'pending', text: pendingText(call, outcome.why) }, 202);
+    case 'refuse':
+      return refuseFor([outcome.refusal]);
+  }
+}
+
+const verdict = z.object({ uuid: values(RACKS_MAX).describe('The UUIDs of the racks.') });
+
+const acceptance = verdict.extend({
+  share: values(RACK_INTERFACES_MAX)
+    .optional()
+    .describe(
+      'Networks that other racks serve, too, or that are wider than /16. The region believes these racks about them only if they are named here.',
+    ),
+});
+
+/** The networks of these racks that are not believed, one line for each rack. */
+function doubtLines(call: ApiCall, uuids: readonly string[]): string {
+  const racks = call.region.racks.list();
+  const lines = racks
+    .filter(({ uuid }) => uuids.includes(uuid))
+    .map((rack) => ({ name: rack.name, doubt: findDoubt(rack, racks) }));
+  return lines.flatMap(({ name, doubt }) => (doubt === undefined ? [] : [`\n${name}: ${doubtWords(doubt)}`])).join('');
+}
+
+async function accept(call: ApiCall, { uuid, share }: z.output<typeof acceptance>): Promise<Answer> {
+  const answer = await judge(call, uuid, 'accept', 'Nodegroup(s) accepted.', share);
+  return answer.kind === 'text' ? { ...answer, text: `${answer.text}${doubtLines(call, uuid)}` } : answer;
+}
+
+async function judge(
+  call: ApiCall,
+  uuids: readonly string[],
+  said: RackVerdict,
+  done: string,
+  shared: readonly string[] = [],
+): Promise<Answer> {
+  if (uuids.length === 0) return refuseField('uuid', 'field.required');
+  const username = usernameOf(call);
+  const refusal = await call.region.racks.judge(uuids, said, username, shared);
+  if (refusal !== undefined) return refuseFor([refusal]);
+  return { kind: 'text', text: done, contentType: 'text/plain; charset=utf-8' };
+}
+
+async function removeRack(call: ApiCall): Promise<Answer> {
+  const answer = await judge(call, [call.path.uuid ?? ''], 'remove', '');
+  return answer.kind === 'text' ? { kind: 'empty' } : answer;
+}
+
+/** A rack as MAAS 2.x represents it. */
+function controllerJson(call: ApiCall, rack: Rack, zones: readonly Area[]): Record<string, unknown> {
+  const { domain } = call.region.config();
+  const away = isAway(rack, call.region.clock.wallTimeMs());
+  return {
+    system_id: rack.uuid,
+    hostname: rack.name,
+    fqdn: `${rack.name}.${domain}`,
+    domain: { name: domain },
+    zone: zoneJson(
+      '2.0',
+      zones.find(({ id }) => id === rack.zoneId),
+    ),
+    node_type: 2,
+    node_type_name: 'Rack controller',
+    version: rack.version,
+    ip_addresses: rack.interfaces.map(({ ip }) => ip).filter((ip) => ip !== ''),
+    service_set: [{ name: 'rackd', status: away ? 'dead' : 'running', status_info: '' }],
+    resource_uri: `/MAAS/api/2.0/rackcontrollers/${rack.uuid}/`,
+  };
+}
+
+const accepted = (call: ApiCall): readonly Rack[] =>
+  call.region.racks.list().filter(({ state }) => state === 'accepted');
+
+async function readController(call: ApiCall): Promise<Answer> {
+  const id = call.path.system_id ?? '';
+  const rack = accepted(call).find(({ uuid }) => uuid === id);
+  return rack === undefined ? notFound(id) : json(controllerJson(call, rack, await listAreas(call, 'zone')));
+}
+
+const controllerChange = z.object({ zone: value(z.string().max(256)).describe('The name of its zone.') });
+
+async function changeController(call: ApiCall, given: z.output<typeof controllerChange>): Promise<Answer> {
+  const uuid = call.path.system_id ?? '';
+  const rack = accepted(call).find((one) => one.uuid === uuid);
+  if (rack === undefined) return notFound(uuid);
+  const zone = await chooseArea(call, 'zone', given.zone);
+  if ('kind' in zone) return zone;
+  if (zone.id === undefined) return refuseField('zone', 'field.required');
+  await moveToZone(call, { id: zone.id, name: given.zone }, { systemIds: [], rackUuids: [uuid] });
+  return json(controllerJson(call, { ...rack, zoneId: zone.id }, await listAreas(call, 'zone')));
+}
+
+const both = ['1.0', '2.0'] as const;
+const groups = { versions: both, path: 'nodegroups', handler: 'NodeGroupsHandler' } as const;
+const group = { versions: both, path: 'nodegroups/{uuid}', handler: 'NodeGroupHandler' } as const;
+
+/** `nodegroups/` and `rackcontrollers/`. */
+export const RACK_OPERATIONS: readonly Operation[] = [
+  ...[undefined, 'list'].map((op) =>
+    defineOperation({
+      ...groups,
+      method: 'GET',
+      op,
+      access: 'user',
+      doc: 'List racks, in the order of their registration.',
+      parameters: nothing,
+      run: listRacks,
+    }),
+  ),
+  defineOperation({
+    ...groups,
+    method: 'POST',
+    ownTransaction: true,
+    op: 'register',
+    access: 'anyone',
+    doc: 'Register a rack. With the key of an administrator it is accepted at once; without one it waits until an administrator accepts it.',
+    parameters: registration,
+    run: register,
+  }),
+  defineOperation({
+    ...groups,
+    method: 'POST',
+    ownTransaction: true,
+    op: 'accept',
+    access: 'admin',
+    doc:
+      'Accept racks: the region sends them their desired state, and believes their reports on machines in their networks. ' +
+      'The answer names networks that are not believed because they overlap those of another rack, or are wider than /16.',
+    parameters: acceptance,
+    run: accept,
+  }),
+  defineOperation({
+    ...groups,
+    method: 'POST',
+    ownTransaction: true,
+    op: 'reject',
+    access: 'admin',
+    doc: 'Reject racks. They stay rejected until they are deleted.',
+    parameters: verdict,
+    run: (call, { uuid }) => judge(call, uuid, 'reject', 'Nodegroup(s) rejected.'),
+  }),
+  defineOperation({ ...group, method: 'GET', access: 'user', doc: 'Read a rack.', parameters: nothing, run: readRack }),
+  defineOperation({
+    ...group,
+    method: 'DELETE',
+    ownTransaction: true,
+    access: 'admin',
+    doc: 'Forget a rack. Its machines stay; it may register again.',
+    parameters: nothing,
+    run: removeRack,
+  }),
+  defineOperation({
+    versions: ['2.0'],
+    path: 'rackcontrollers',
+    method: 'GET',
+    handler: 'RackControllersHandler',
+    access: 'user',
+    doc: 'List the accepted racks.',
+    parameters: nothing,
+    async run(call) {
+      const zones = await listAreas(call, 'zone');
+      return json(accepted(call).map((rack) => controllerJson(call, rack, zones)));
+    },
+  }),
+  defineOperation({
+    versions: ['2.0'],
+    path: 'rackcontrollers/{system_id}',
+    method: 'GET',
+    handler: 'RackControllerHandler',
+    access: 'user',
+    doc: 'Read an accepted rack.',
+    parameters: nothing,
+    run: readController,
+  }),
+  defineOperation({
+    versions: ['2.0'],
+    path: 'rackcontrollers/{system_id}',
+    method: 'PUT',
+    handler: 'RackControllerHandler',
+    access: 'admin',
+    doc: 'Move an accepted rack to a zone.',
+    parameters: controllerChange,
+    run: changeController,
+  }),
+];

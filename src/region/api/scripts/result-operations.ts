@@ -1,0 +1,272 @@
+// Operations that commission and test machines, and the results of the checks and scripts, with their output.
+//
+// Sources: MAAS's operations `commission` and `test`, and `nodes/{system_id}/results/` of API 2.0 with its numbers of states and types.
+//
+// 1. Output is Base64 in JSON, as MAAS's clients expect; `op=download` returns it as it is.
+
+import { z } from 'zod';
+import type { Machine } from '../../records/machine.ts';
+import type { ResultStatus, Script, ScriptKind, ScriptResult } from '../../records/script-store.ts';
+import { type Answer, json, NO_MACHINE, type Refusal, refuse, refuseField } from '../call/answer.ts';
+import { listFor } from '../call/long-answers.ts';
+import { type ApiCall, defineOperation, type Operation, value, values } from '../call/operation.ts';
+import { give } from '../machines/life-operations.ts';
+import { comment, isTrue, machineOf } from '../machines/machine-calls.ts';
+import { formatEventTime } from '../site/event-operations.ts';
+
+const NAMES_MAX = 100;
+const STATUSES: Readonly<Record<ResultStatus, readonly [number, string]>> = {
+  pending: [0, 'Pending'],
+  running: [1, 'Running'],
+  passed: [2, 'Passed'],
+  failed: [3, 'Failed'],
+  'timed-out': [4, 'Timed out'],
+  aborted: [5, 'Aborted'],
+  skipped: [9, 'Skipped'],
+};
+/** The status of a run: the first of these that any of its scripts has. */
+const WORST: readonly ResultStatus[] = ['running', 'pending', 'failed', 'timed-out', 'aborted', 'passed', 'skipped'];
+const TYPES: Readonly<Record<ScriptKind, readonly [number, string]>> = {
+  commissioning: [0, 'Commissioning'],
+  testing: [2, 'Testing'],
+};
+const CURRENT = /^current-(commissioning|testing)$/;
+
+const seconds = (ms: number | undefined): number | null => (ms === undefined ? null : ms / 1000);
+const moment = (ms: number | undefined): string | null => (ms === undefined ? null : formatEventTime(ms));
+
+function runtime({ startedMs, endedMs }: Pick<ScriptResult, 'startedMs' | 'endedMs'>): string {
+  if (startedMs === undefined || endedMs === undefined) return '';
+  const whole = Math.max(0, Math.round((endedMs - startedMs) / 1000));
+  const two = (number: number): string => String(number).padStart(2, '0');
+  return `${Math.floor(whole / 3600)}:${two(Math.floor(whole / 60) % 60)}:${two(whole % 60)}`;
+}
+
+function resultJson(result: ScriptResult, withOutput: boolean): Record<string, unknown> {
+  const [status, statusName] = STATUSES[result.status];
+  const output = Buffer.from(result.output).toString('base64');
+  return {
+    id: result.id,
+    name: result.name,
+    kind: result.kind,
+    status,
+    status_name: statusName,
+    exit_status: result.exitStatus ?? null,
+    started: moment(result.startedMs),
+    ended: moment(result.endedMs),
+    starttime: seconds(result.startedMs),
+    endtime: seconds(result.endedMs),
+    runtime: runtime(result),
+    estimated_runtime: '',
+    timeout_seconds: result.timeoutSeconds,
+    output_bytes: result.outputBytes,
+    created: moment(result.startedMs),
+    updated: moment(result.endedMs ?? result.startedMs),
+    parameters: {},
+    script_id: null,
+    script_revision_id: null,
+    suppressed: false,
+    interface: null,
+    physical_blockdevice: null,
+    ...(withOutput ? { output, stdout: output, stderr: '', result: '' } : {}),
+  };
+}
+
+/** One run, in the shape of MAAS's script sets. @param results of one run, at least one */
+function runJson(results: readonly ScriptResult[], withOutput: boolean): Record<string, unknown> {
+  const [first] = results;
+  if (first === undefined) return {};
+  const worst = WORST.find((status) => results.some((result) => result.status === status)) ?? 'pending';
+  const [status, statusName] = STATUSES[worst];
+  const [type, typeName] = TYPES[first.purpose];
+  const starts = results.flatMap(({ startedMs }) => startedMs ?? []);
+  const ends = results.flatMap(({ endedMs }) => endedMs ?? []);
+  const startedMs = starts.length === 0 ? undefined : Math.min(...starts);
+  const endedMs = ends.length < results.length ? undefined : Math.max(...ends);
+  return {
+    id: first.run,
+    system_id: first.systemId,
+    type,
+    type_name: typeName,
+    last_ping: moment(ends.length + starts.length === 0 ? undefined : Math.max(...starts, ...ends)),
+    status,
+    status_name: statusName,
+    started: moment(startedMs),
+    ended: moment(endedMs),
+    runtime: runtime({ startedMs, endedMs }),
+    results: results.map((result) => resultJson(result, withOutput)),
+    resource_uri: `/MAAS/api/2.0/nodes/${first.systemId}/results/${first.run}/`,
+  };
+}
+
+const include = value(z.string().max(16)).optional().describe('True: include the output, in Base64.');
+const filters = values(NAMES_MAX).optional().describe('Only scripts with these names.');
+const listParameters = z.object({
+  type: value(z.string().max(64)).optional().describe('Only runs of this type: `commissioning` (0) or `testing` (2).'),
+  include_output: include,
+  filters,
+});
+
+async function list(call: ApiCall, given: z.output<typeof listParameters>): Promise<Answer> {
+  const machine = await machineOf(call);
+  if (machine === undefined) return NO_MACHINE;
+  const wanted = given.type?.split(',').map((word) => word.trim().toLowerCase());
+  const withOutput = isTrue(given.include_output);
+  const { scripts } = call.region.store;
+  const all = await scripts.listResults(machine.systemId, { withOutput: false });
+  const runs = [...new Set(all.map(({ run }) => run))];
+  return listFor(call, runsOf());
+
+  // One run at a time: the output of scripts can be large.
+  async function* runsOf(): AsyncGenerator<unknown, void> {
+    for (const run of runs) {
+      const results = (await scripts.listResults(machine?.systemId ?? '', { run, withOutput })).filter(
+        ({ name }) => given.filters?.includes(name) ?? true,
+      );
+      const [first] = results;
+      if (first === undefined) continue;
+      const [number, title] = TYPES[first.purpose];
+      const isWanted = wanted?.some((word) => word === String(number) || word === title.toLowerCase()) ?? true;
+      if (isWanted) yield runJson(results, withOutput);
+    }
+  }
+}
+
+/** The results of the run in the path: by its id, or the newest of a type. */
+async function findRun(call: ApiCall, machine: Machine, withOutput: boolean): Promise<readonly ScriptResult[]> {
+  const { scripts } = call.region.store;
+  const wanted = call.path.id ?? '';
+  if (/^\d{1,15}$/.test(wanted))
+    return await scripts.listResults(machine.systemId, { run: Number(wanted), withOutput });
+  const purpose = CURRENT.exec(wanted)?.[1];
+  if (purpose === undefined) return [];
+  const known = (await scripts.listResults(machine.systemId, { withOutput: false })).find(
+    (one) => one.purpose === purpose,
+  );
+  return known === undefined ? [] : await scripts.listResults(machine.systemId, { run: known.run, withOutput });
+}
+
+const noRun = (): Refusal => refuse('not-found.run');
+
+async function read(
+  call: ApiCall,
+  given: { include_output?: string | undefined; filters?: string[] | undefined },
+): Promise<Answer> {
+  const machine = await machineOf(call);
+  if (machine === undefined) return NO_MACHINE;
+  const withOutput = isTrue(given.include_output);
+  const results = (await findRun(call, machine, withOutput)).filter(
+    ({ name }) => given.filters?.includes(name) ?? true,
+  );
+  return results.length === 0 ? noRun() : json(runJson(results, withOutput));
+}
+
+async function download(call: ApiCall, given: { filters?: string[] | undefined }): Promise<Answer> {
+  const machine = await machineOf(call);
+  if (machine === undefined) return NO_MACHINE;
+  const results = (await findRun(call, machine, true)).filter(({ name }) => given.filters?.includes(name) ?? true);
+  const [first] = results;
+  if (first === undefined) return noRun();
+  const text =
+    results.length === 1
+      ? first.output
+      : results.map(({ name, output }) => `==== ${name} ====\n${output.replace(/(?<=[^\n])$/, '\n')}`).join('\n');
+  return { kind: 'text', text, contentType: 'text/plain; charset=utf-8' };
+}
+
+const scriptNames = (description: string) => values(NAMES_MAX).optional().describe(description);
+const testing = scriptNames('The testing scripts to run; `none` for none.');
+
+/** The given names of scripts of one kind; a refusal if one is unknown; `undefined` if none are given. */
+function namesOf(
+  scripts: readonly Script[],
+  kind: ScriptKind,
+  given: readonly string[] | undefined,
+): readonly string[] | Refusal | undefined {
+  if (given === undefined || given.length === 0) return undefined;
+  if (given.length === 1 && given[0] === 'none') return [];
+  const known = scripts.filter((script) => script.kind === kind).map(({ name }) => name);
+  const unknown = given.find((name) => !known.includes(name));
+  if (unknown === undefined) return given;
+  return refuseField(`${kind}_scripts`, 'field.scripts', { kind, unknown, known });
+}
+
+const isRefusal = (value: readonly string[] | Refusal | undefined): value is Refusal =>
+  value !== undefined && 'kind' in value;
+
+const commissionParameters = z.object({
+  comment,
+  commissioning_scripts: scriptNames('The commissioning scripts to run; `none` for none. Default: all.'),
+  testing_scripts: scriptNames('Testing scripts to run after them. Default: none.'),
+});
+
+async function commission(call: ApiCall, given: z.output<typeof commissionParameters>): Promise<Answer> {
+  const scripts = await call.region.store.scripts.listScripts();
+  const first = namesOf(scripts, 'commissioning', given.commissioning_scripts);
+  if (isRefusal(first)) return first;
+  const tests = namesOf(scripts, 'testing', given.testing_scripts);
+  if (isRefusal(tests)) return tests;
+  const all = scripts.filter(({ kind }) => kind === 'commissioning').map(({ name }) => name);
+  const isPlain = first === undefined && (tests === undefined || tests.length === 0);
+  const chosen = isPlain ? undefined : [...(first ?? all), ...(tests ?? [])];
+  return give(call, { name: 'commission', scripts: chosen }, given.comment);
+}
+
+const testParameters = z.object({ comment, testing_scripts: testing });
+
+async function test(call: ApiCall, given: z.output<typeof testParameters>): Promise<Answer> {
+  const chosen = namesOf(await call.region.store.scripts.listScripts(), 'testing', given.testing_scripts);
+  return isRefusal(chosen) ? chosen : await give(call, { name: 'test', scripts: chosen }, given.comment);
+}
+
+const MEASURE = 'Commission a machine at its next start.';
+const runs = { versions: ['2.0'], method: 'GET', path: 'nodes/{system_id}/results', access: 'user' } as const;
+const run = { ...runs, path: 'nodes/{system_id}/results/{id}', handler: 'NodeResultHandler' } as const;
+
+/** Runs and their results. */
+export const RESULT_OPERATIONS: readonly Operation[] = [
+  ...(['2.0', '1.0'] as const).map((version) =>
+    defineOperation({
+      versions: [version],
+      method: 'POST',
+      path: version === '1.0' ? 'nodes/{system_id}' : 'machines/{system_id}',
+      handler: version === '1.0' ? 'NodeHandler' : 'MachineHandler',
+      op: 'commission',
+      access: 'user',
+      doc: MEASURE,
+      parameters: commissionParameters,
+      run: commission,
+    }),
+  ),
+  defineOperation({
+    versions: ['2.0'],
+    method: 'POST',
+    path: 'machines/{system_id}',
+    handler: 'MachineHandler',
+    op: 'test',
+    access: 'user',
+    doc: 'Test a machine at its next start, and then restore its previous state.',
+    parameters: testParameters,
+    run: test,
+  }),
+  defineOperation({
+    ...runs,
+    handler: 'NodeResultsHandler',
+    doc: 'List the results of script runs on a machine, newest first.',
+    parameters: listParameters,
+    run: list,
+  }),
+  defineOperation({
+    ...run,
+    doc: 'Read one run: by its id, or `current-commissioning` or `current-testing`.',
+    parameters: z.object({ include_output: include, filters }),
+    run: read,
+  }),
+  defineOperation({
+    ...run,
+    op: 'download',
+    doc: 'Read the output of the scripts of a run.',
+    parameters: z.object({ filters }),
+    run: download,
+  }),
+];

@@ -1,0 +1,182 @@
+// The event log over the API.
+//
+// Sources: MAAS's `events/?op=query`: parameters, keys, links to the neighbouring pages, the form of a date.
+
+import { z } from 'zod';
+import type { EventFilter } from '../../records/filters.ts';
+import { EVENT_LEVELS, EVENT_TYPES, isEventLevel, type MachineEvent } from '../../records/machine-event.ts';
+import { loggedSentence } from '../../words/event.ts';
+import { type Answer, allOf, isRefusal, json, type Refusal, refuseField } from '../call/answer.ts';
+import { EVENT_PLACE, type EventPlace, formatEventPlace, idAt, parseEventPlace } from '../call/event-place.ts';
+import { searchFor } from '../call/long-answers.ts';
+import { watchRights } from '../call/lost-rights.ts';
+import { type ApiCall, defineOperation, type Operation, value, values } from '../call/operation.ts';
+import { filterParameters, machineFilter } from '../machines/machine-operations.ts';
+import { readEvents } from './event-pieces.ts';
+
+const EVENTS_PER_PAGE_MAX = 1000;
+const EVENTS_PER_PAGE = 100;
+
+const filterOnly = filterParameters.extend({
+  level: value(z.string().max(16))
+    .optional()
+    .describe('This level and above: DEBUG, INFO, WARNING, ERROR or CRITICAL. AUDIT: only audit events.'),
+  owner: values(50).optional().describe('Only events of these users.'),
+});
+const eventId = () => value(z.string().regex(/^\d{1,15}$/, 'field.not-an-event-id')).optional();
+const eventPlace = () => value(z.string().regex(EVENT_PLACE, 'field.not-an-event-id')).optional();
+const following = filterOnly.extend({
+  after: eventPlace().describe(
+    'Start after this event: the `id` of an event of the stream, or of the log. Default: now. The `Last-Event-ID` header does the same.',
+  ),
+});
+const parameters = filterOnly.extend({
+  limit: value(z.string().regex(/^\d{1,4}$/, 'field.not-a-number'))
+    .optional()
+    .describe(`How many, at most ${EVENTS_PER_PAGE_MAX}. Default: ${EVENTS_PER_PAGE}.`),
+  before: eventId().describe('Only events with smaller ids.'),
+  after: eventPlace().describe('Only events after this one, as `next_uri` names it, or with greater ids.'),
+});
+
+const DAYS = ['Sun', 'Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat'];
+const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
+
+/** `Thu, 07 May. 2015 14:40:00`, in UTC. */
+export function formatEventTime(atMs: number): string {
+  const date = new Date(atMs);
+  const day = String(date.getUTCDate()).padStart(2, '0');
+  const time = date.toISOString().slice(11, 19);
+  return `${DAYS[date.getUTCDay()]}, ${day} ${MONTHS[date.getUTCMonth()]}. ${date.getUTCFullYear()} ${time}`;
+}
+
+/** @param ownRack the name of the region's own rack */
+function eventJson(event: MachineEvent, ownRack: string | undefined): Record<string, unknown> {
+  return {
+    username: event.username === '' ? 'unknown' : event.username,
+    node: event.systemId ?? '',
+    hostname: event.hostname ?? '',
+    id: event.id,
+    level: event.level.toUpperCase(),
+    created: formatEventTime(event.atMs),
+    type: EVENT_TYPES[event.type].title,
+    description: loggedSentence(event),
+    kind: event.kind ?? null,
+    rack: (event.rack ?? (event.kind === undefined ? '' : ownRack)) || null,
+    time: new Date(event.atMs).toISOString(),
+    // A report of another version has only a sentence.
+    ...(event.code === 'rack' ? {} : { code: event.code, params: event.params }),
+  };
+}
+
+const ownRackOf = ({ region }: ApiCall): string | undefined =>
+  region.racks.list().find(({ isEmbedded }) => isEmbedded)?.name;
+
+type EventChoice = Pick<EventFilter, 'machines' | 'level' | 'usernames'>;
+
+/** The events that the parameters select. */
+async function chosen(
+  call: ApiCall,
+  given: z.output<typeof filterOnly>,
+): Promise<{ readonly kind: 'choice'; readonly choice: EventChoice } | Refusal> {
+  const wanted = (given.level ?? 'INFO').toLowerCase();
+  const levels = Object.keys(EVENT_LEVELS).map((name) => name.toUpperCase());
+  const found = allOf(
+    await machineFilter(call, given),
+    isEventLevel(wanted) ? wanted : refuseField('level', 'field.level', { levels }),
+  );
+  if (isRefusal(found)) return found;
+  const [machines, level] = found;
+  const isNarrowed = Object.values(machines).some((list) => list !== undefined);
+  return {
+    kind: 'choice',
+    choice: { machines: isNarrowed ? machines : undefined, level, usernames: given.owner },
+  };
+}
+
+/** Streams the log as it grows: the chosen events, starting after `after` or now. */
+async function follow(call: ApiCall, given: z.output<typeof following>): Promise<Answer> {
+  const { caller, peer } = call;
+  const which = await chosen(call, given);
+  if (which.kind === 'refusal') return which;
+  const after = given.after === undefined ? undefined : parseEventPlace(given.after);
+  const username = caller.kind === 'user' ? caller.username : caller.kind;
+  const ownRack = ownRackOf(call);
+  const render = (event: MachineEvent): Record<string, unknown> => eventJson(event, ownRack);
+  const lostRights = await watchRights(call);
+  const isAllowed = async (): Promise<boolean> => (await lostRights()) !== 'ended';
+  return {
+    kind: 'follow',
+    following: { username, address: peer.share, filter: which.choice, after, render, isAllowed },
+  };
+}
+
+async function query(call: ApiCall, given: z.output<typeof parameters>): Promise<Answer> {
+  const limit = Number(given.limit ?? EVENTS_PER_PAGE);
+  const found = allOf(
+    await chosen(call, given),
+    limit > EVENTS_PER_PAGE_MAX ? refuseField('limit', 'field.events-limit', { max: EVENTS_PER_PAGE_MAX }) : undefined,
+    given.before !== undefined && given.after !== undefined
+      ? refuseField('before', 'field.before-and-after')
+      : undefined,
+  );
+  if (isRefusal(found)) return found;
+  const [which] = found;
+  const before = given.before === undefined ? undefined : Number(given.before);
+  const after = given.after === undefined ? undefined : parseEventPlace(given.after);
+  return await searchFor(call, queryPage(call, { ...which.choice, before, limit }, after));
+}
+
+/** The answer to `query`; each step of the generator reads a piece of the log. */
+async function* queryPage(
+  call: ApiCall,
+  choice: EventFilter,
+  place: EventPlace | undefined,
+): AsyncGenerator<undefined, Answer> {
+  const { store } = call.region;
+  // Read first: an event that is read later may belong to a newer history, and is then shown once more.
+  const range = await store.eventRange();
+  const filter = { ...choice, after: place === undefined ? undefined : await idAt(store, place, range) };
+  const events = yield* readEvents(store, filter, range);
+  const link = (direction: 'before' | 'after', id: number | string): string => {
+    const search = new URLSearchParams();
+    for (const [name, list] of call.query) {
+      if (name !== 'before' && name !== 'after' && name !== 'op') for (const item of list) search.append(name, item);
+    }
+    search.append(direction, String(id));
+    return `/MAAS/api/${call.version}/events/?op=query&${search.toString()}`;
+  };
+  const ownRack = ownRackOf(call);
+  const newest = events[0]?.id ?? filter.after ?? 0;
+  const oldest = events.at(-1)?.id ?? filter.before ?? 0;
+  return json({
+    count: events.length,
+    events: events.map((event) => eventJson(event, ownRack)),
+    next_uri: link('after', formatEventPlace(range.history, newest)),
+    prev_uri: link('before', oldest),
+  });
+}
+
+export const EVENT_OPERATIONS: readonly Operation[] = [
+  defineOperation({
+    versions: ['1.0', '2.0'],
+    path: 'events',
+    method: 'GET',
+    op: 'query',
+    handler: 'EventsHandler',
+    access: 'user',
+    doc: 'Read the event log, newest first.',
+    parameters,
+    run: query,
+  }),
+  defineOperation({
+    versions: ['1.0', '2.0'],
+    path: 'events',
+    method: 'GET',
+    op: 'follow',
+    handler: 'EventsHandler',
+    access: 'user',
+    doc: 'Follow the event log as it grows, as server-sent events. `Accept: text/event-stream` does the same.',
+    parameters: following,
+    run: follow,
+  }),
+];

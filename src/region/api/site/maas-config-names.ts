@@ -1,0 +1,99 @@
+// MAAS's names of configuration values (`get_config`, `set_config`), mapped to Rackboot's keys.
+//
+// Source: MAAS's `maas/?op=get_config` and `set_config`, 1.7 to 3.5.
+//
+// 1. A name is here only if its value changes what Rackboot does. Every other name of MAAS is refused with the function that is missing.
+
+import { NTP_SERVERS } from '../../general-options.ts';
+import type { RefusalParams } from '../../words/refusal.ts';
+
+/** Rackboot's key for one of MAAS's names. */
+export interface ConfigName {
+  readonly key: string;
+  /** Its meaning, for people. */
+  readonly doc: string;
+  /** True for a list, which MAAS writes as words separated by spaces. */
+  readonly isList?: boolean;
+  /** For a value that MAAS switches on and off: the two values of our key. */
+  readonly flag?: { readonly on: boolean | string; readonly off: boolean | string };
+  /** True if an empty value removes the key, so that its default applies. */
+  readonly isCleared?: boolean;
+  /** The key is a list of DHCP options, and the value that of the option with this code and name. */
+  readonly option?: { readonly code: number; readonly name: string };
+}
+
+/** The configuration names of MAAS that Rackboot supports. */
+export const CONFIG_NAMES: Readonly<Record<string, ConfigName>> = {
+  boot_images_auto_import: {
+    ...{ key: 'region.import_every', doc: 'true: the selected images are imported regularly' },
+    flag: { on: '1h', off: 'no' },
+  },
+  commissioning_distro_series: { key: 'boot.release', doc: 'the release of the ephemeral environment' },
+  default_distro_series: {
+    key: 'deployment.release',
+    doc: 'the release of a deployment that names none',
+    isCleared: true,
+  },
+  default_osystem: { key: 'deployment.osystem', doc: 'the distribution of that release', isCleared: true },
+  dns_trusted_acl: { key: 'dns.allow_recursion', doc: 'additional networks that may use recursion', isList: true },
+  dnssec_validation: { key: 'dns.dnssec_validation', doc: 'must be `no`; there is no validator' },
+  enable_http_proxy: {
+    ...{ key: 'enable_http_proxy', doc: 'false: no machine uses http_proxy' },
+    flag: { on: true, off: false },
+  },
+  enlistment_domain: { key: 'dns.domain', doc: 'the domain of machines' },
+  http_proxy: { key: 'http_proxy', doc: 'the proxy of machines that install', isCleared: true },
+  kernel_opts: { key: 'boot.kernel_params', doc: 'kernel parameters of every machine' },
+  main_archive: { key: 'preseeds.ubuntu_mirror', doc: "Ubuntu's mirror for amd64 and i386", isCleared: true },
+  maas_name: { key: 'name', doc: 'the name of the rack' },
+  ntp_servers: {
+    ...{ key: 'dhcp.options', doc: 'NTP servers that DHCP offers, by address, separated by spaces', isList: true },
+    option: NTP_SERVERS,
+  },
+  ports_archive: {
+    key: 'preseeds.ubuntu_ports_mirror',
+    doc: "Ubuntu's mirror for every other architecture",
+    isCleared: true,
+  },
+  upstream_dns: { key: 'dns.upstream', doc: 'upstream DNS servers, separated by spaces', isList: true },
+};
+
+/** A function of MAAS that Rackboot lacks. */
+type MissingFunction = RefusalParams['field.config-missing']['missing'];
+
+const MISSING: readonly (readonly [missing: MissingFunction, names: string])[] = [
+  [
+    'analytics',
+    'enable_analytics prometheus_enabled prometheus_push_gateway prometheus_push_interval promtail_enabled promtail_port',
+  ],
+  [
+    'bmc-account',
+    'maas_auto_ipmi_user maas_auto_ipmi_user_privilege_level maas_auto_ipmi_k_g_bmc_key maas_auto_ipmi_cipher_suite_id maas_auto_ipmi_workaround_flags',
+  ],
+  [
+    'discovery',
+    'network_discovery active_discovery_interval active_discovery_last_scan subnet_ip_exhaustion_threshold_count',
+  ],
+  ['drivers', 'enable_third_party_drivers vcenter_server vcenter_username vcenter_password vcenter_datacenter'],
+  ['erasing', 'enable_disk_erasing_on_release disk_erase_with_secure_erase disk_erase_with_quick_erase'],
+  ['guide', 'completed_intro release_notifications'],
+  ['hardware-sync', 'hardware_sync_interval'],
+  ['installer', 'curtin_verbose force_v1_network_yaml ephemeral_deployments cloud_images_on_demand'],
+  ['kernel', 'default_min_hwe_kernel enable_kernel_crash_dump'],
+  ['network', 'default_boot_interface_link_type maas_internal_domain dhcp_snippets ipv6'],
+  ['ntp', 'ntp_external_only'],
+  ['page', 'theme session_length max_idle_time refresh_token_duration'],
+  ['proxy', 'maas_proxy_port use_peer_proxy prefer_v4_proxy squid_port'],
+  ['storage', 'default_storage_layout'],
+  ['syslog', 'remote_syslog maas_syslog_port'],
+  ['timeouts', 'node_timeout'],
+  ['tls', 'tls_cert_expiration_notification_enabled tls_cert_expiration_notification_interval tls_port'],
+  ['windows', 'windows_kms_host'],
+];
+
+const FUNCTIONS: ReadonlyMap<string, MissingFunction> = new Map(
+  MISSING.flatMap(([missing, names]) => names.split(' ').map((name) => [name, missing] as const)),
+);
+
+/** The function that one of MAAS's names is for, if Rackboot lacks it; `undefined`: MAAS has no such name. */
+export const missingFunction = (name: string): MissingFunction | undefined => FUNCTIONS.get(name);

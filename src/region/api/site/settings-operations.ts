@@ -1,0 +1,189 @@
+// The configuration in the store, over the API: by its own keys, and by the names of MAAS's `get_config` and `set_config`.
+//
+// Sources: MAAS `maas/?op=get_config` (a JSON value) and `op=set_config` (answers `OK`); the refusal of an unknown name.
+//
+// 1. A value is shown as it would be written in the configuration file; no key of the store holds a secret.
+
+import { z } from 'zod';
+import { parseSettingValue, SETTINGS_VALUES_MAX, type SettingValue } from '../../../machines/settings.ts';
+import { nearestName } from '../../../nearest-name.ts';
+import { generalOption, isGeneralOption } from '../../general-options.ts';
+import { parseJson } from '../../records/text-json.ts';
+import { texts } from '../../words/text.ts';
+import { type Answer, json, type Refusal, refuse, refuseField } from '../call/answer.ts';
+import { type ApiCall, defineOperation, type Operation, usernameOf, value } from '../call/operation.ts';
+import { refuseSetting } from '../racks/interface-operations.ts';
+import { CONFIG_NAMES, type ConfigName, missingFunction } from './maas-config-names.ts';
+
+const NAMES = Object.keys(CONFIG_NAMES);
+
+function unknownName(name: string): Answer {
+  const missing = missingFunction(name);
+  if (missing !== undefined) return refuseField('name', 'field.config-missing', { name: name.slice(0, 64), missing });
+  const meant = nearestName(name, NAMES);
+  return refuseField('name', 'field.config-name', { name: name.slice(0, 64), known: NAMES, meant });
+}
+
+const findName = (name: string): ConfigName | undefined =>
+  Object.hasOwn(CONFIG_NAMES, name) ? CONFIG_NAMES[name] : undefined;
+
+async function getConfig(call: ApiCall, { name }: { readonly name: string }): Promise<Answer> {
+  const found = findName(name);
+  if (found === undefined) return unknownName(name);
+  const { settings } = call.region;
+  await settings.load();
+  const written = found.key === 'name' ? call.region.config().ownRack?.name : settings.valueOf(found.key);
+  if (found.flag !== undefined) return json(written !== found.flag.off && written !== false);
+  const shown = found.option === undefined ? written : generalOption(written, found.option);
+  if (shown === undefined || shown === '') return json(null);
+  return json(Array.isArray(shown) ? (shown.length === 0 ? null : shown.join(' ')) : shown);
+}
+
+/** The value to store for a text; `undefined` removes the key. Refuses a text that is not a value of its kind. */
+function valueFor(
+  call: ApiCall,
+  found: ConfigName,
+  text: string,
+): { readonly next: SettingValue | undefined } | Refusal {
+  const { flag, option, key, isList, isCleared } = found;
+  if (flag !== undefined) {
+    const [isOn, isOff] = [/^(?:true|1|yes|on)$/i.test(text), /^(?:false|0|no|off)$/i.test(text)];
+    return isOn || isOff ? { next: isOn ? flag.on : flag.off } : refuseField('value', 'field.flag');
+  }
+  const words = text.split(/[\s,]+/).filter((word) => word !== '');
+  if (option !== undefined) {
+    const list = call.region.settings.valueOf(key);
+    const others = Array.isArray(list) ? list.filter((entry) => !isGeneralOption(entry, option)) : [];
+    return { next: words.length === 0 ? others : [...others, { name: option.name, value: words }] };
+  }
+  if (text === '' && isCleared === true) return { next: undefined };
+  return { next: isList === true ? words : text };
+}
+
+async function setConfig(call: ApiCall, given: { readonly name: string; readonly value: string }): Promise<Answer> {
+  const found = findName(given.name);
+  if (found === undefined) return unknownName(given.name);
+  const { settings } = call.region;
+  await settings.load();
+  const wanted = valueFor(call, found, given.value.trim());
+  if ('kind' in wanted) return wanted;
+  const ok = { kind: 'text', text: 'OK', contentType: 'text/plain; charset=utf-8' } as const;
+  if (wanted.next === undefined) {
+    const pin = settings.pinnedBy(found.key, '');
+    if (pin !== undefined) return refuse('setting-read-only.pinned', { key: found.key, pin });
+    // Removing an absent key is not an error: MAAS accepts an empty value again.
+    if (!settings.list().some(({ rack, key }) => rack === '' && key === found.key)) return ok;
+  }
+  const answer = await change(call, '', found.key, wanted.next);
+  return answer.kind === 'json' ? ok : answer;
+}
+
+/** Lists every key in the store, with its rack, and with the file that overrides it, if one does. */
+async function listSettings(call: ApiCall): Promise<Answer> {
+  const { settings } = call.region;
+  await settings.load();
+  return json(
+    settings.list().map(({ rack, key, value: written }) => {
+      const pin = settings.pinnedBy(key, rack);
+      const name = rack === '' ? undefined : call.region.racks.find(rack)?.name;
+      const owner = { rack: rack === '' ? null : rack, rack_name: name ?? null };
+      const shadowedBy = pin === undefined ? null : texts.pinned({ key, pin });
+      return { key, value: written, ...owner, shadowed_by: shadowedBy };
+    }),
+  );
+}
+
+const VALUE_MAX = 1024 * 1024;
+
+function setSetting(
+  call: ApiCall,
+  given: { readonly key: string; readonly value: string; readonly rack?: string | undefined },
+) {
+  const parsed = parseJson(given.value, SETTINGS_VALUES_MAX);
+  if (parsed.kind === 'fault') return refuseField('value', 'field.json', { fault: parsed.fault });
+  const written = parseSettingValue(parsed.value);
+  if (written === undefined) return refuseField('value', 'field.value-too-large');
+  return change(call, given.rack, given.key, written);
+}
+
+/** @param name the rack of a cluster interface: a UUID, a name or `master`; `undefined` for this process's rack */
+async function change(
+  call: ApiCall,
+  name: string | undefined,
+  key: string,
+  next: SettingValue | undefined,
+): Promise<Answer> {
+  const rack = name === undefined || name === '' ? '' : call.region.settings.findRack(name);
+  if (rack === undefined) return refuse('not-found.rack', { rack: (name ?? '').slice(0, 64) });
+  const username = usernameOf(call);
+  const refusal = await call.region.settings.change(rack, [{ key, value: next }], username);
+  return refusal === undefined ? json({ key, value: next ?? null }) : refuseSetting(refusal);
+}
+
+const key = value(z.string().min(1).max(300)).describe(
+  'As in the configuration file: dns.upstream, cluster_interfaces.NAME.',
+);
+const rack = value(z.string().max(64))
+  .optional()
+  .describe('The rack whose cluster interface it is, by UUID or name. Default: the rack of the region itself.');
+const name = value(z.string().max(64)).describe(`One of ${NAMES}.`);
+
+export const SETTINGS_OPERATIONS: readonly Operation[] = [
+  defineOperation({
+    versions: ['1.0', '2.0'],
+    path: 'maas',
+    method: 'GET',
+    op: 'get_config',
+    handler: 'MaasHandler',
+    access: 'user',
+    doc: 'Read a configuration value by its MAAS name.',
+    parameters: z.object({ name }),
+    run: getConfig,
+  }),
+  defineOperation({
+    versions: ['1.0', '2.0'],
+    path: 'maas',
+    method: 'POST',
+    ownTransaction: true,
+    op: 'set_config',
+    handler: 'MaasHandler',
+    access: 'admin',
+    doc: 'Set a configuration value by its MAAS name.',
+    parameters: z.object({ name, value: value(z.string().max(4096)).describe('The new value.') }),
+    run: setConfig,
+  }),
+  defineOperation({
+    versions: ['2.0'],
+    path: 'settings',
+    method: 'GET',
+    handler: 'SettingsHandler',
+    access: 'admin',
+    doc: 'List the configuration keys in the store.',
+    parameters: z.object({}),
+    run: listSettings,
+  }),
+  defineOperation({
+    versions: ['2.0'],
+    path: 'settings',
+    method: 'POST',
+    ownTransaction: true,
+    op: 'set',
+    handler: 'SettingsHandler',
+    access: 'admin',
+    doc: 'Set a configuration key in the store. A key that is written in the file is read-only.',
+    parameters: z.object({ key, value: value(z.string().max(VALUE_MAX)).describe('The new value, as JSON.'), rack }),
+    run: setSetting,
+  }),
+  defineOperation({
+    versions: ['2.0'],
+    path: 'settings',
+    method: 'POST',
+    ownTransaction: true,
+    op: 'unset',
+    handler: 'SettingsHandler',
+    access: 'admin',
+    doc: 'Remove a configuration key from the store: its default applies again.',
+    parameters: z.object({ key, rack }),
+    run: (call, given) => change(call, given.rack, given.key, undefined),
+  }),
+];
