@@ -143,6 +143,7 @@ export const CASES: readonly HostileCase[] = [
     attacker: 'asks in the names of a hundred hosts that do not exist',
     attack: 'dns-absent',
     from: 'ghost',
+    short: false,
     bites: unsent('dns'),
     withoutIt: NO_SEND_SPACE,
     others: {
@@ -166,6 +167,7 @@ export const CASES: readonly HostileCase[] = [
     attacker: 'asks from 64 addresses for names that no client asked for before',
     attack: 'dns-random-names',
     from: 'attacker',
+    short: false,
     bites: every(
       grown(5000, 'rackboot_dns_forwarded_total', { outcome: 'sent' }),
       (now) => now.sum('rackboot_dns_cache_answers') >= CACHE_ENTRIES_MAX,

@@ -143,6 +143,7 @@ export const FURTHER_CASES: readonly HostileCase[] = [
     attacker: 'has no key, and registers racks with a quarter of a megabyte of networks, different each time',
     attack: 'rack-loud',
     from: 'attacker',
+    short: false,
     bites: grown(100, 'rackboot_region_api_answers_total'),
     withoutIt: LOUD_STRANGERS,
     others: { ...AT_THE_REGION, 'an accepted rack is heard': 2, 'a rack asks to be accepted': 10 },
