@@ -3,8 +3,8 @@
 //
 // 1. Each directory of a run names the run's process, with the time when that process started, because the system gives a number again. A
 //    directory that names none, or the process of another namespace, is left alone.
-// 2. What tests mounted below a directory of the run is unmounted, and the network namespaces named after one of its processes are removed
-//    (`rb-NAME-PID`).
+// 2. File systems that tests mounted below a directory of the run are unmounted, and the network namespaces named after one of its processes
+//    (`rb-NAME-PID`) are removed.
 // 3. A killed server leaves shared memory, so servers end before the tests that started them. The tests are stopped until then: one of them
 //    may begin another server.
 
