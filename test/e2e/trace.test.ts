@@ -110,7 +110,7 @@ describe('a trace', { skip: missing('linux') }, () => {
     assert.equal((await print(MAC, '--since', 'soon')).code, 2);
     const near = await print(`${MAC.slice(0, -2)}ff`);
     assert.equal(near.code, 1);
-    assert.match(near.complaints[0] ?? '', new RegExp(`was not seen .* similar: ${MAC}`));
+    assert.match(near.complaints[0] ?? '', new RegExp(`has not been seen .* similar: ${MAC}`));
     const json = await print(MAC, '--json');
     assert.equal(traceShape.parse(JSON.parse(json.output.join('\n'))).mac, MAC);
   });
