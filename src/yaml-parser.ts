@@ -2,6 +2,64 @@
 // that reads no configuration.
 
 import { createRequire } from 'node:module';
+import type { Document, LineCounter } from 'yaml';
 
 /** The parser; the first call loads it, which takes some 50 ms. */
 export const yamlParser = (): typeof import('yaml') => createRequire(import.meta.url)('yaml');
+
+/** A fault of a text, in the order of the text. */
+interface YamlFault {
+  /** From 1. */
+  readonly line: number;
+  readonly message: string;
+}
+
+interface ParsedYaml {
+  readonly document: Document.Parsed;
+  readonly lines: LineCounter;
+  /** None: the text is YAML, and no map has a key twice. */
+  readonly faults: readonly YamlFault[];
+}
+
+/** Parses a text with one document, in time proportional to its length. */
+export function parseYamlDocument(text: string): ParsedYaml {
+  const { LineCounter, parseDocument } = yamlParser();
+  const lines = new LineCounter();
+  // The library's own comparison of keys takes time with the square of their number.
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, uniqueKeys: false });
+  const errors = document.errors.map(({ pos, message }): FaultAt => ({ at: pos[0], message }));
+  const faults = [...errors, ...repeatedKeys(document, lines)]
+    .sort((one, other) => one.at - other.at)
+    .map(({ at, message }) => ({ line: lines.linePos(at).line, message }));
+  return { document, lines, faults };
+}
+
+/** A fault at an offset of the text. */
+interface FaultAt {
+  readonly at: number;
+  readonly message: string;
+}
+
+/** The keys that appear before in the same map. */
+function repeatedKeys(document: Document.Parsed, lines: LineCounter): readonly FaultAt[] {
+  const { isScalar, visit } = yamlParser();
+  const found: FaultAt[] = [];
+  visit(document, {
+    Map(_key, { items }) {
+      const known = new Map<unknown, number>();
+      for (const { key } of items) {
+        if (!isScalar(key)) continue;
+        const at = key.range?.[0] ?? 0;
+        const first = known.get(key.value);
+        if (first === undefined) {
+          known.set(key.value, at);
+          continue;
+        }
+        const [one, other] = [first, at].map((offset) => lines.linePos(offset).line);
+        const message = `the key ${String(key.value)} appears twice, in lines ${one} and ${other}; remove one of them`;
+        found.push({ at, message });
+      }
+    },
+  });
+  return found;
+}

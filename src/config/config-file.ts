@@ -1,12 +1,11 @@
 // The configuration file as written: its text, its YAML, and the state directory that it names. Most commands need nothing else, so this
 // module loads none of the schemas of the values.
 
-import type { Document, LineCounter } from 'yaml';
 import { errorText, osErrorCode, RackError } from '../errors.ts';
 import { fileFault } from '../files/read-fault.ts';
 import { readRegularFile, UnfitFile } from '../files/regular-file.ts';
 import { parseSettings, type Settings } from '../machines/settings.ts';
-import { yamlParser } from '../yaml-parser.ts';
+import { parseYamlDocument } from '../yaml-parser.ts';
 import { settingsFaultText } from './fault-words.ts';
 import { type ConfigProblem, PROBLEMS_MAX } from './rack-config.ts';
 import type { ProblemPath } from './resolve.ts';
@@ -28,21 +27,10 @@ type ReadConfigFile =
 
 /** Reads the text of a configuration file as YAML. */
 export function readConfigFile(text: string): ReadConfigFile {
-  const { LineCounter, parseDocument } = yamlParser();
-  const lines = new LineCounter();
-  // The library's own comparison of keys takes time with the square of their number.
-  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, uniqueKeys: false });
-  const errors = document.errors.map(({ pos, message }): TextFault => ({ at: pos[0], message }));
-  const problems = [...errors, ...repeatedKeys(document, lines)]
-    .sort((one, other) => one.at - other.at)
+  const { document, lines, faults } = parseYamlDocument(text);
+  const problems = faults
     .slice(0, PROBLEMS_MAX)
-    .map(
-      ({ at, message }): ConfigProblem => ({
-        path: '',
-        line: lines.linePos(at).line,
-        message: `not valid YAML: ${message}`,
-      }),
-    );
+    .map(({ line, message }): ConfigProblem => ({ path: '', line, message: `not valid YAML: ${message}` }));
   if (problems.length > 0) return { ok: false, problems };
   const lineOf = (path: ProblemPath): number | undefined => {
     for (let depth = path.length; depth > 0; depth -= 1) {
@@ -65,36 +53,6 @@ export function readConfigFile(text: string): ReadConfigFile {
   } catch (error) {
     return refuse(`not usable YAML: ${errorText(error)}`);
   }
-}
-
-/** A fault at an offset of the text. */
-interface TextFault {
-  readonly at: number;
-  readonly message: string;
-}
-
-/** The keys that appear before in the same map. */
-function repeatedKeys(document: Document.Parsed, lines: LineCounter): readonly TextFault[] {
-  const { isScalar, visit } = yamlParser();
-  const found: TextFault[] = [];
-  visit(document, {
-    Map(_key, { items }) {
-      const known = new Map<unknown, number>();
-      for (const { key } of items) {
-        if (!isScalar(key)) continue;
-        const at = key.range?.[0] ?? 0;
-        const first = known.get(key.value);
-        if (first === undefined) {
-          known.set(key.value, at);
-          continue;
-        }
-        const [one, other] = [first, at].map((offset) => lines.linePos(offset).line);
-        const message = `the key ${String(key.value)} appears twice, in lines ${one} and ${other}; remove one of them`;
-        found.push({ at, message });
-      }
-    },
-  });
-  return found;
 }
 
 /**

@@ -2,13 +2,13 @@
 //
 // 1. Every problem is reported, with its path. A file with a problem yields no sources.
 
-import { LineCounter, parseDocument } from 'yaml';
 import type { z } from 'zod';
 import { cleanText } from '../../clean-text.ts';
 import { counted } from '../../counted.ts';
 import { errorText } from '../../errors.ts';
 import { isFields } from '../../fields.ts';
 import { nearestHint } from '../../nearest-name.ts';
+import { parseYamlDocument } from '../../yaml-parser.ts';
 import { placeholdersIn } from './placeholders.ts';
 import type { AddedRelease, FilesSource, ImageSource, InstallerSource, SourceProblem, SourceTrust } from './source.ts';
 import { SOURCE_KEYS, type WrittenSource, writtenReleases, writtenSource } from './written-source.ts';
@@ -85,10 +85,9 @@ function decodeReleases(value: unknown, report: Report): readonly AddedRelease[]
 }
 
 function parseYaml(text: string, report: Report): unknown {
-  const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
-  for (const { message, pos } of document.errors) report('', `line ${lines.linePos(pos[0]).line}: ${message}`);
-  if (document.errors.length > 0) return undefined;
+  const { document, faults } = parseYamlDocument(text);
+  for (const { line, message } of faults) report('', `line ${line}: ${message}`);
+  if (faults.length > 0) return undefined;
   try {
     const value: unknown = document.toJS({ maxAliasCount: YAML_ALIASES_MAX });
     return value ?? {};
