@@ -114,8 +114,6 @@ const MIRROR_LINE =
 const NAMES_MAX = 200;
 const BUILD_MINUTES_MAX = 60;
 const MMDEBSTRAP = 'mmdebstrap';
-/** As root, mmdebstrap mounts /proc, /sys and /dev in the new root. Even if it is killed, none of them stays mounted on this host. */
-const OWN_MOUNTS = ['unshare', '--mount'];
 
 /**
  * Checks a person's request.
@@ -199,9 +197,11 @@ export async function buildDebianRoot(request: DebianRequest, ids: FileSystemIds
   ];
   onProgress(`Building Debian ${release} for ${arch} from ${[...new Set(mirrors.map(addressOf))].join(', ')}`);
   try {
-    const command = isRoot() ? [...OWN_MOUNTS, MMDEBSTRAP] : [MMDEBSTRAP];
-    const [program = MMDEBSTRAP, ...before] = command;
-    await runProgram(program, [...before, ...args], buildOptions(request));
+    const options = buildOptions(request);
+    // As root, mmdebstrap mounts /proc, /sys and /dev in the new root. Even if it is killed, none of them stays mounted on this host.
+    await (isRoot()
+      ? runProgram('unshare', ['--mount', MMDEBSTRAP, ...args], options)
+      : runProgram(MMDEBSTRAP, args, options));
     await rm(cacheDir, { recursive: true, force: true });
     await rename(freshCache, cacheDir);
   } finally {
