@@ -5,15 +5,8 @@
 
 import assert from 'node:assert/strict';
 import { type ChildProcess, execFile, execFileSync, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { createReadStream, mkdirSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
-import {
-  createServer,
-  request as httpRequest,
-  type IncomingMessage,
-  type Server,
-  type ServerResponse,
-} from 'node:http';
+import { request as httpRequest, type IncomingMessage, type ServerResponse } from 'node:http';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -23,11 +16,11 @@ import { formatMac, mac } from '../../src/net/address.ts';
 import type { Machine } from '../../src/region/records/machine.ts';
 import { type LiveRegion, startRegion } from '../region/live.ts';
 import { report } from '../region/place.ts';
+import { BodyServer } from '../support/body-server.ts';
 import { bootTreeNeeds } from '../support/boot-tree-needs.ts';
 import { ended } from '../support/child.ts';
 import { eventuallyWithin } from '../support/eventually.ts';
 import { freePort } from '../support/free-port.ts';
-import { portOf } from '../support/listening-port.ts';
 import { missing } from '../support/needs.ts';
 import { reasonOf } from '../support/sentences.ts';
 
@@ -38,26 +31,28 @@ const RUN_MS_MAX = 400_000;
 const STEP_MS_MAX = 240_000;
 
 /** A rack: it serves the environment, and passes on what machines ask their region. */
-class Rack {
-  readonly #server: Server;
+class Rack extends BodyServer {
+  readonly #tree: string;
+  readonly #region: LiveRegion;
   /** The token of each machine's boot, which tells which one asks. */
   readonly macs = new Map<string, string>();
   /** While it is set, the machine's word that it failed waits for it. */
   hold: Promise<void> | undefined;
-  port = 0;
 
   constructor(tree: string, region: LiveRegion) {
-    this.#server = createServer((request, response) => {
-      const path = request.url ?? '';
-      if (path.startsWith('/amd64/')) createReadStream(join(tree, path)).pipe(response);
-      else void this.#pass(region, request, response);
-    });
+    super();
+    this.#tree = tree;
+    this.#region = region;
   }
 
-  async #pass({ port, config }: LiveRegion, request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const parts: Buffer[] = [];
-    for await (const part of request) if (Buffer.isBuffer(part)) parts.push(part);
-    const body = Buffer.concat(parts);
+  protected answer(request: IncomingMessage, body: Buffer, response: ServerResponse): void {
+    const path = request.url ?? '';
+    if (path.startsWith('/amd64/')) createReadStream(join(this.#tree, path)).pipe(response);
+    else void this.#pass(request, body, response);
+  }
+
+  async #pass(request: IncomingMessage, body: Buffer, response: ServerResponse): Promise<void> {
+    const { port, config } = this.#region;
     if (/status=FAILED/.test(body.toString('latin1'))) await this.hold;
     const token = String(request.headers['x-rackboot-token']);
     const headers = {
@@ -73,17 +68,6 @@ class Rack {
     });
     onward.on('error', () => response.destroy());
     onward.end(body);
-  }
-
-  async listen(): Promise<void> {
-    this.#server.listen(0, '127.0.0.1');
-    await once(this.#server, 'listening');
-    this.port = portOf(this.#server);
-  }
-
-  close(): void {
-    this.#server.close();
-    this.#server.closeAllConnections();
   }
 }
 
