@@ -12,8 +12,8 @@
 // 5. A state directory that goes back with its inodes is not recognised: a snapshot of a file system or of a virtual machine, or original
 //    files that were moved away and back. Remove the mark then (rule 2).
 
-import { statSync } from 'node:fs';
-import { rename } from 'node:fs/promises';
+import { type BigIntStats, statSync } from 'node:fs';
+import { rename, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import type { Clock, Timer } from '../../clock.ts';
@@ -77,10 +77,12 @@ export const leasesRestored = (stateDir: string): RackNote => ({
 const isSame = (a: FileIdentity, b: FileIdentity): boolean => a.inode === b.inode && a.born === b.born;
 
 /** A file's inode and time of birth, which is 0 where the file system knows none. */
-function identify(path: string): FileIdentity {
-  const { ino, birthtimeNs } = statSync(path, { bigint: true });
-  return { inode: String(ino), born: String(birthtimeNs) };
-}
+const identify = (path: string): FileIdentity => identityOf(statSync(path, { bigint: true }));
+
+const identityOf = ({ ino, birthtimeNs }: BigIntStats): FileIdentity => ({
+  inode: String(ino),
+  born: String(birthtimeNs),
+});
 
 interface LeaseMarkOptions {
   readonly stateDir: string;
@@ -121,21 +123,20 @@ export class LeaseMark {
   }
 
   #write(): void {
-    this.#checkFile();
-    if (this.#options.sequence() !== this.#written) this.#writing = this.#writing.then(() => this.#replace());
+    this.#writing = this.#writing.then(() => this.#checkFile()).then(() => this.#replace());
     this.#timer = this.#options.clock.schedule(MARK_MS, () => this.#write());
   }
 
-  /** Reports once that leases.db is not where it was opened. */
-  #checkFile(): void {
-    const isMissed = !this.#isInPlace();
+  /** Reports once that leases.db is not where it was opened. Asks in the background: the disk may stand still. */
+  async #checkFile(): Promise<void> {
+    const isMissed = !(await this.#isInPlace());
     if (isMissed && !this.#isMissed) this.#options.onProblem({ note: 'leases-moved', file: this.#database });
     this.#isMissed = isMissed;
   }
 
-  #isInPlace(): boolean {
+  async #isInPlace(): Promise<boolean> {
     try {
-      return isSame(identify(this.#database), this.#opened);
+      return isSame(identityOf(await stat(this.#database, { bigint: true })), this.#opened);
     } catch (error) {
       return osErrorCode(error) !== 'ENOENT';
     }
