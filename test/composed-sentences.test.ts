@@ -39,6 +39,7 @@ const EXCEPTIONS: Readonly<Record<string, string>> = {
   'boot/step.ts': 'an error',
   'net/port-owner.ts': 'part of an error',
   'daemon/answers/log-level.ts': 'part of an error',
+  'yaml-parser.ts': "faults of an operator's file, by line",
   'store/copying/': 'errors of a copy, with the row',
   'store/leases/lease-worker.ts': 'an error that crosses threads',
   'store/leases/lease-worker-start.ts': 'part of an error',

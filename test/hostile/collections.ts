@@ -414,6 +414,7 @@ export const COLLECTIONS: Readonly<Record<string, Readonly<Record<string, string
   'tftp/window-sender.ts': { '#queue': 'as tftp/listener.ts Listener.sessions' },
   'net/shares/turn-queue.ts': { '#lines': 'owner', 'Line.places': 'owner' },
   'turns.ts': { '#fresh': 'owner', '#backlog': 'owner' },
+  'yaml-parser.ts': { 'repeatedKeys.found': 'call' },
   'uplink/event-stream-reader.ts': { '#data': 'LINE_CHARACTERS_MAX' },
   'uplink/http-transport.ts': {
     '#underWay': 'call',
