@@ -308,7 +308,7 @@ export const NOT_RUN: readonly NotRun[] = [
   {
     pattern: /^ssh /,
     why: 'a simulated machine opens no login',
-    coveredBy: cover('support/whole-life-steps.ts', 'this.#life.ssh(this.#owner'),
+    coveredBy: cover('support/life-systems.ts', 'life.ssh(owner'),
   },
   { pattern: /^sudo tcpdump /, why: 'it stays in the foreground; the laboratory captures in the same way' },
 ];

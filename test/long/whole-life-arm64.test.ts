@@ -1,6 +1,7 @@
 // The whole life of an arm64 machine, whose BMC a person names.
 // @host alone
 
+import { DEBIAN_SYSTEM } from '../support/life-systems.ts';
 import { GIB } from '../support/first-boot.ts';
 import { testWholeLife } from '../support/whole-life-steps.ts';
 
@@ -15,5 +16,6 @@ testWholeLife(
     content: 'arm64',
     bus: undefined,
   },
+  DEBIAN_SYSTEM,
   ['qemu-system-aarch64', '/usr/share/AAVMF/AAVMF_CODE.fd'],
 );

@@ -134,6 +134,14 @@ export class PoweredMachine {
     return `${this.console()}\n==== before ====\n${this.#lines('consoles').join('\n')}`;
   }
 
+  /** Resets it as by the button on its front, of which the BMC is not asked. */
+  reset(): void {
+    execFileSync('nc', ['-q', '1', '-U', this.#place('monitor')], {
+      input: 'system_reset\n',
+      stdio: ['pipe', 'ignore', 'inherit'],
+    });
+  }
+
   /** Pulls every plug. */
   async stop(): Promise<void> {
     this.#process?.kill('SIGKILL');

@@ -1,4 +1,4 @@
-// The image of a disk with a system of a few files, as `images add` stores it: enough to be deployed, and nothing to start.
+// The image of a disk with a system of a few files, as `images add` stores it. All that starts is its boot sector, which prints a line.
 
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
@@ -7,6 +7,15 @@ import { dirname, join } from 'node:path';
 import { zstdCompressSync } from 'node:zlib';
 
 const MIB = 1024 * 1024;
+/** The boot sector prints it on the first serial port, at each start from the disk. */
+export const BOOT_TEXT = 'the small system runs';
+/** Code of a BIOS disk's boot sector, loaded at 0x7C00: sends the text behind it to port 0x3F8, and halts. */
+const BOOT_CODE = [
+  ...[0xfa, 0x31, 0xc0, 0x8e, 0xd8, 0xfc], // cli; xor ax, ax; mov ds, ax; cld
+  ...[0xbe, 0x17, 0x7c, 0xba, 0xf8, 0x03], // mov si, 0x7C17; mov dx, 0x3F8
+  ...[0xac, 0x84, 0xc0, 0x74, 0x03, 0xee, 0xeb, 0xf8], // lodsb; test al, al; jz +3; out dx, al; jmp -8
+  ...[0xf4, 0xeb, 0xfd], // hlt; jmp -3
+];
 const FILES: Readonly<Record<string, string>> = {
   'etc/os-release': 'ID=tiny\n',
   'etc/hostname': 'image\n',
@@ -39,6 +48,7 @@ export function makeSmallImage(mib: number, more: Readonly<Record<string, string
     execFileSync('sfdisk', ['-q', disk], { ...quiet, input });
     const bytes = readFileSync(disk);
     readFileSync(root).copy(bytes, MIB);
+    Buffer.from([...BOOT_CODE, ...Buffer.from(`${BOOT_TEXT}\n\0`)]).copy(bytes);
     return zstdCompressSync(bytes);
   } finally {
     rmSync(scratch, { recursive: true, force: true });

@@ -8,60 +8,42 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { bootTreeNeeds } from './boot-tree-needs.ts';
-import { type CachedImage, cachedDebianImage, DEBIAN_IMAGE_NEEDS } from './debian-image.ts';
+import { type DeployedMachine, type LifeImage, type LifeSystem, questionOf, USER_DATA } from './life-systems.ts';
 import { missing, type Need } from './needs.ts';
-import { authorizationOf } from './oauth.ts';
 import { AGAIN_SECONDS_MAX } from './powered-machine.ts';
-import {
-  BMC,
-  DEPLOYED_STORY,
-  LIFE_NEEDS,
-  type LifeCase,
-  LifeRig,
-  RELEASED_STORY,
-  type Said,
-  START,
-} from './whole-life.ts';
+import { BMC, DEPLOYED_STORY, LIFE_NEEDS, type LifeCase, LifeRig, RELEASED_STORY, START } from './whole-life.ts';
 
 /** The longest a step may take, in milliseconds; an image may have to be made before the first. */
 const LIMITS = { stepMs: 480_000, preparationMs: 900_000 };
 /** The same for another architecture than this host's, whose image is made by emulation too, program for program. */
 const FOREIGN_LIMITS = { stepMs: 1_800_000, preparationMs: 7_200_000 };
-const LOGIN_MS_MAX = 240_000;
 const SWITCHED_MS_MAX = 60_000;
 /** The region answers a command; its rack has the names of that a moment later. */
 const NAMED_MS_MAX = 60_000;
 const REPORT_MS_MAX = 60_000;
-/** The exit status of ssh when it ran no command: no host answered, or the login was refused. */
-const NO_SESSION = 255;
 const MIB = 1024 * 1024;
-/** The user who logs in to the image. */
-const USER = 'debian';
-/** Prints the file that its owner's user data writes, as soon as it exists. */
-const WRITTEN_BY_OWNER = 'timeout 30 sh -c "until [ -s /etc/told ]; do sleep 1; done"; cat /etc/told';
-const BOOT_ID = 'cat /proc/sys/kernel/random/boot_id';
-const USER_DATA = '#cloud-config\nwrite_files: [{ path: /etc/told, content: "by its owner" }]\n';
 
 /** Tests that a machine lives its whole life. */
-export function testWholeLife(given: LifeCase, needs: readonly Need[] = []): void {
-  const skip = missing(...LIFE_NEEDS, ...DEBIAN_IMAGE_NEEDS, ...needs, ...bootTreeNeeds(given.content));
-  describe(`a machine's whole life (${given.firmware})`, { skip }, () => new WholeLife(given).declare());
+export function testWholeLife(given: LifeCase, system: LifeSystem, needs: readonly Need[] = []): void {
+  const skip = missing(...LIFE_NEEDS, ...system.needs, ...needs, ...bootTreeNeeds(given.content));
+  describe(`a machine's whole life (${given.firmware})`, { skip }, () => new WholeLife(given, system).declare());
 }
 
 class WholeLife {
   readonly #given: LifeCase;
+  readonly #system: LifeSystem;
   readonly #limits: typeof LIMITS;
   #rig: LifeRig | undefined;
-  #image: CachedImage | undefined;
+  #image: LifeImage | undefined;
   #isWhole = true;
   #heard = 0;
   #owner = '';
-  #stranger = '';
   /** curl's arguments for the machine's own metadata. */
   #ownQuestion: readonly string[] = [];
 
-  constructor(given: LifeCase) {
+  constructor(given: LifeCase, system: LifeSystem) {
     this.#given = given;
+    this.#system = system;
     this.#limits = given.content === 'arm64' && process.arch !== 'arm64' ? FOREIGN_LIMITS : LIMITS;
   }
 
@@ -93,10 +75,9 @@ class WholeLife {
 
   async #prepare(): Promise<void> {
     const architecture = this.#given.content === 'arm64' ? 'arm64' : 'amd64';
-    this.#image = await cachedDebianImage(undefined, architecture);
     this.#rig = await LifeRig.create(this.#given, `rb-whole-${process.pid}`);
+    this.#image = await this.#system.image(this.#rig, architecture);
     this.#owner = this.#rig.makeKey('owner');
-    this.#stranger = this.#rig.makeKey('stranger');
   }
 
   async #enlist(): Promise<void> {
@@ -140,55 +121,18 @@ class WholeLife {
     const address = /\b10\.77\.0\.\d\d\b/.exec(said)?.[0] ?? assert.fail(said);
     const fqdn = `${hostname}.maas`;
     await this.#isNamed(fqdn, address);
+    await this.#system.report(await this.#deployed());
     const machine = await this.#life.reaches('Deployed', this.#limits.stepMs);
     await this.#switchedAs(START);
     assert.deepEqual([machine.fqdn, [...machine.ip_addresses]], [fqdn, [address]]);
     await this.#isNamed(fqdn, address);
-    await this.#run(fqdn, 'true');
-    await this.#checkSystem(fqdn, address);
-    const stranger = await this.#life.patiently('a stranger is told something', LOGIN_MS_MAX, () => {
-      const said = this.#life.ssh(this.#stranger, `${USER}@${fqdn}`, 'true');
-      const isReported = said.code !== NO_SESSION || said.out.includes('Permission denied');
-      return Promise.resolve(isReported ? said : undefined);
-    });
-    assert.match(stranger.out, /Permission denied/);
-  }
-
-  /** Asserts that the running system is the deployed one. */
-  async #checkSystem(fqdn: string, address: string): Promise<void> {
-    // Each login takes seconds of a processor of an emulated machine.
-    const run = (command: string): Promise<string> => this.#run(fqdn, command);
-    const said = await run('hostname; ip -4 -o address; df -B1 --output=size / | tail -n 1');
-    const [name, ...lines] = said.split('\n');
-    assert.equal(name, fqdn.split('.')[0]);
-    assert.match(said, new RegExp(` ${address.replaceAll('.', '\\.')}/24 `));
-    const bytes = Number(lines.at(-1));
-    assert.ok(bytes > 0.85 * this.#given.diskBytes, `its root has the whole disk: ${bytes}`);
-    await this.#life.patiently('cloud-init has done as its owner says', LOGIN_MS_MAX, async () =>
-      (await run(WRITTEN_BY_OWNER)) === 'by its owner' ? true : undefined,
-    );
-    const file = await run('sudo cat /etc/cloud/cloud.cfg.d/90_rackboot.cfg');
-    const value = (name: string): string =>
-      new RegExp(`"?${name}"?: *["']?([^"',\\s}]+)`).exec(file)?.[1] ?? assert.fail(`no ${name} in its file`);
-    const key = ['consumer_key', 'token_key', 'token_secret'].map(value).join(':');
-    this.#ownQuestion = [
-      ...['-s', '-o', '/dev/null', '-w', '%{http_code}'],
-      ...['-H', `Authorization: ${authorizationOf(key)}`],
-      `${value('metadata_url')}latest/meta-data/local-hostname`,
-    ];
+    const file = await this.#system.check(await this.#deployed());
+    this.#ownQuestion = questionOf(file);
     assert.equal(this.#life.within('curl', ...this.#ownQuestion).out, '200');
   }
 
   async #reboot(): Promise<void> {
-    const { fqdn } = await this.#machine();
-    const before = await this.#run(fqdn, BOOT_ID);
-    this.#life.lines.length = 0;
-    // A moment later: a session that the restart ends does not show whether the command arrived.
-    await this.#run(fqdn, 'sudo systemd-run --quiet --on-active=1 systemctl reboot');
-    await this.#life.patiently('it has restarted', this.#limits.stepMs, () => {
-      const { code, out } = this.#life.ssh(this.#owner, `${USER}@${fqdn}`, BOOT_ID);
-      return Promise.resolve(code === 0 && out !== before ? true : undefined);
-    });
+    await this.#system.restart(await this.#deployed());
     const purposes = (): readonly string[] =>
       this.#life.lines.flatMap(({ purpose }) => (typeof purpose === 'string' ? [purpose] : []));
     // The log is read while nothing else is done here.
@@ -251,16 +195,13 @@ class WholeLife {
     );
   }
 
-  /** Runs a command as its owner, once logging in works: a starting system also restarts its SSH server. @returns the output */
-  async #run(fqdn: string, command: string): Promise<string> {
-    let last: Said | undefined;
-    const look = (): Promise<string | undefined> => {
-      last = this.#life.ssh(this.#owner, `${USER}@${fqdn}`, command);
-      return Promise.resolve(last.code === NO_SESSION ? undefined : last.out);
+  /** The deployed machine, for its system. */
+  async #deployed(): Promise<DeployedMachine> {
+    const { fqdn, ip_addresses: addresses } = await this.#machine();
+    return {
+      ...{ life: this.#life, fqdn, address: addresses[0] ?? assert.fail('it has no address') },
+      ...{ owner: this.#owner, diskBytes: this.#given.diskBytes, stepMs: this.#limits.stepMs },
     };
-    return this.#life.patiently('its owner can log in', LOGIN_MS_MAX, look).catch((cause: unknown) => {
-      throw new Error(`ssh said last: ${last?.out}`, { cause });
-    });
   }
 
   /** The BMC was asked this since the last look, and nothing else. */
