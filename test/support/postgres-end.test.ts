@@ -9,10 +9,12 @@ import { dirname, join } from 'node:path';
 import { describe, test } from 'node:test';
 import { ended, hasEnded } from './child.ts';
 import { eventuallyWithin } from './eventually.ts';
+import { MEMORY_ROOT } from './memory-place.ts';
 import { missing } from './needs.ts';
 import { findServer, hasSegment } from './postgres-end.ts';
 import { PostgresServer } from './postgres-server.ts';
 import { processesOfRun } from './process-tree.ts';
+import { OWNER_FILE } from './run-end.ts';
 
 const ROOT = dirname(dirname(import.meta.dirname));
 /** A file whose tests need a server for longer than this test. */
@@ -21,12 +23,13 @@ const START_MS_MAX = 60_000;
 /** `mmap.` in the data directory; PostgreSQL's default would be in /dev/shm, under a name that says nothing of the server. */
 const MAPPED = 'pg_dynshmem/mmap.*';
 
-/** The directory in memory of the run that started a server: its tests have it in their environment. */
-function memoryOf(server: number): string {
-  const [, parent = ''] = /^PPid:\t(\d+)$/m.exec(readFileSync(`/proc/${server}/status`, 'latin1')) ?? [];
-  const [, memory] =
-    /(?:^|\0)RACKBOOT_TEST_MEMORY=([^\0]*)/.exec(readFileSync(`/proc/${parent}/environ`, 'latin1')) ?? [];
-  return memory ?? assert.fail('the run has no directory in memory');
+/** The directories on disk and in memory of the run whose scratch directory is below this one. */
+function placesOf(directory: string): readonly string[] {
+  const ownerOf = (place: string): string =>
+    existsSync(join(place, OWNER_FILE)) ? readFileSync(join(place, OWNER_FILE), 'utf8') : '';
+  return [directory, MEMORY_ROOT]
+    .flatMap((parent) => globSync('rt-*', { cwd: parent }).map((name) => join(parent, name)))
+    .filter((place) => ownerOf(place).includes(`"${directory}/`));
 }
 
 describe('a server of PostgreSQL', { skip: missing('linux', '/usr/lib/postgresql') }, () => {
@@ -60,22 +63,26 @@ describe('a server of PostgreSQL', { skip: missing('linux', '/usr/lib/postgresql
       });
       const { pid = 0 } = run;
       try {
-        const [server, memory] = await eventuallyWithin(START_MS_MAX, 'the server runs', () => {
+        const [server, places] = await eventuallyWithin(START_MS_MAX, 'the server runs', () => {
           assert.equal(hasEnded(run), false, 'the run ended');
-          const [file] = globSync('rt-*/rackboot-postgres-*/data/postmaster.pid', { cwd: directory });
-          const found = file === undefined ? undefined : findServer(join(directory, dirname(file)));
+          const made = placesOf(directory);
+          const [file] = made.flatMap((place) => globSync(join(place, 'rackboot-postgres-*/data/postmaster.pid')));
+          const found = file === undefined ? undefined : findServer(dirname(file));
           if (file === undefined || found === undefined || !hasSegment(found)) return undefined;
           // The server that initdb runs is never ready.
-          const isReady = readFileSync(join(directory, file), 'latin1').includes('ready');
-          return isReady ? ([found, memoryOf(found.pid)] as const) : undefined;
+          return readFileSync(file, 'latin1').includes('ready') ? ([found, made] as const) : undefined;
         });
+        assert.equal(places.length, 2, 'one on disk, one in memory');
         process.kill(isToAll ? -pid : pid, signal);
         assert.equal(await ended(run), 1);
         assert.equal(existsSync(`/proc/${server.pid}/cwd`), false, 'the server has ended');
         assert.equal(hasSegment(server), false, 'the segment is removed');
         assert.deepEqual(readdirSync(directory), []);
         assert.deepEqual(processesOfRun(directory), []);
-        assert.equal(existsSync(memory), false, memory);
+        assert.deepEqual(
+          places.filter((place) => existsSync(place)),
+          [],
+        );
       } finally {
         if (!hasEnded(run)) process.kill(-pid, 'SIGKILL');
         rmSync(directory, { recursive: true, force: true });

@@ -1,11 +1,10 @@
-// A PostgreSQL server of a test's own, in a temporary directory, which its clients reach by a Unix-domain socket.
+// A PostgreSQL server of a test's own, in a temporary directory in memory, which its clients reach by a Unix-domain socket.
 //
 // 1. initdb(1) and postgres(1) refuse root, so root runs them as `nobody`.
 // 2. The server ends with the test's process, at the latest, and leaves no shared memory, even if a test killed it.
 
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { appendFileSync, chownSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
 import type { PostgresPlace } from '../../src/store/postgres/postgres-place.ts';
@@ -13,6 +12,7 @@ import { openPostgresRegion } from '../../src/store/postgres/region-postgres.ts'
 import { AS_NOBODY, NOBODY } from './another-user.ts';
 import { ended, endProgram } from './child.ts';
 import { eventuallyWithin } from './eventually.ts';
+import { serverPlace } from './memory-place.ts';
 import { endServer, findServer } from './postgres-end.ts';
 import { kill, processesBelow } from './process-tree.ts';
 
@@ -74,7 +74,7 @@ export class PostgresServer {
     user = USER,
     through = [],
   }: ServerOptions = {}): Promise<PostgresServer> {
-    const directory = mkdtempSync(join(tmpdir(), 'rackboot-postgres-'));
+    const directory = mkdtempSync(join(serverPlace(), 'rackboot-postgres-'));
     if (process.getuid?.() === 0) chownSync(directory, NOBODY, NOBODY);
     const server = new PostgresServer(directory, port, user, through);
     process.on('exit', () => server.#end());
@@ -110,7 +110,7 @@ export class PostgresServer {
    * (postgresql.org/docs/15/warm-standby.html#SYNCHRONOUS-REPLICATION)
    */
   async startStandby(isSynchronous = true): Promise<PostgresServer> {
-    const directory = mkdtempSync(join(tmpdir(), 'rackboot-standby-'));
+    const directory = mkdtempSync(join(serverPlace(), 'rackboot-standby-'));
     if (process.getuid?.() === 0) chownSync(directory, NOBODY, NOBODY);
     const standby = new PostgresServer(directory, this.#port, this.#user);
     process.on('exit', () => standby.#end());
@@ -225,7 +225,8 @@ export class PostgresServer {
   async makeDatabase(template = 'template1'): Promise<string> {
     this.#databases += 1;
     const name = `test${this.#databases}`;
-    await this.query(`CREATE DATABASE ${name} TEMPLATE ${template}`);
+    // Copying the files takes half the processor time of copying through the log.
+    await this.query(`CREATE DATABASE ${name} TEMPLATE ${template} STRATEGY FILE_COPY`);
     return name;
   }
 

@@ -18,7 +18,7 @@ import { isNode, kill, killBelow, processesOfRun, startOf } from './process-tree
 export const PLACE_PREFIX = 'rt-';
 const PLACE = /\/rt-\w{6}$/;
 /** In each directory of a run, with the run's process. */
-const OWNER_FILE = '.run';
+export const OWNER_FILE = '.run';
 /** Where ip-netns(8) keeps the names of network namespaces. */
 const NAMESPACES = '/run/netns';
 /** How long killed processes are waited for, in rounds and in milliseconds of each. */
