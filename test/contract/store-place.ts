@@ -7,6 +7,8 @@ import type { RegionStore } from '../../src/region/records/store.ts';
 export interface StorePlace {
   open(): RegionStore | Promise<RegionStore>;
   remove(): void | Promise<void>;
+  /** Uses numbers of changes, as that many changes would. `undefined`: only changes use them, and they are cheap. */
+  readonly useNumbers?: (count: number) => Promise<unknown>;
 }
 
 /** Returns a function that makes a test of each check; its name starts with the store's. */

@@ -47,6 +47,8 @@ describe('a region in PostgreSQL', { skip: missing('linux', '/usr/lib/postgresql
       remove: async () => {
         if (name !== undefined) await databases.server.removeDatabase(await name);
       },
+      useNumbers: async (count) =>
+        await databases.server.query(`SELECT nextval('change_number') FROM generate_series(1, ${count})`, await name),
     };
   }
 
