@@ -1,0 +1,6 @@
+// As test/region/statements.test.ts, with the large changes on PostgreSQL.
+// @host waits, 60 s
+
+import { MANY_CHANGED, testStatements } from '../region/statement-counts.ts';
+
+testStatements('PostgreSQL', MANY_CHANGED);
