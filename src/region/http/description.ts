@@ -66,14 +66,25 @@ function describe(version: ApiVersion): ApiDescription {
 
 const hashOf = (value: unknown): string => createHash('sha1').update(JSON.stringify(value)).digest('hex');
 
-const DESCRIPTIONS = { '1.0': describe('1.0'), '2.0': describe('2.0') } as const;
-/** The hash of each version's description. */
-export const DESCRIPTION_HASHES = { '1.0': hashOf(DESCRIPTIONS['1.0']), '2.0': hashOf(DESCRIPTIONS['2.0']) } as const;
+/** Made when they are first needed: a region that starts has no time for them. */
+const descriptions = new Map<ApiVersion, ApiDescription & { readonly hash: string }>();
+
+function descriptionOf(version: ApiVersion): ApiDescription & { readonly hash: string } {
+  const known = descriptions.get(version);
+  if (known !== undefined) return known;
+  const made = describe(version);
+  const hashed = { ...made, hash: hashOf(made) };
+  descriptions.set(version, hashed);
+  return hashed;
+}
+
+/** The hash of a version's description. */
+export const descriptionHash = (version: ApiVersion): string => descriptionOf(version).hash;
 
 /** The description for a client that reached the region under `origin` (`http://rack:5240`). */
 export function apiDescription(version: ApiVersion, origin: string): Record<string, unknown> {
   const withUri = (handler: HandlerDescription) => ({ ...handler, uri: `${origin}${handler.path}` });
-  const { doc, resources, handlers } = DESCRIPTIONS[version];
+  const { doc, resources, handlers, hash } = descriptionOf(version);
   return {
     doc,
     resources: resources.map(({ name, anon, auth }) => ({
@@ -82,6 +93,6 @@ export function apiDescription(version: ApiVersion, origin: string): Record<stri
       auth: withUri(auth),
     })),
     handlers: handlers.map(withUri),
-    hash: DESCRIPTION_HASHES[version],
+    hash,
   };
 }

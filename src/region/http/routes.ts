@@ -39,13 +39,13 @@ import {
 } from '../shares/request-rates.ts';
 import { outageOf } from '../words/outage.ts';
 import { addAgentRoutes, type Identified } from './agent-routes.ts';
-import { apiDescription, DESCRIPTION_HASHES } from './description.ts';
+import { apiDescription, descriptionHash } from './description.ts';
 import type { ApiDoors } from './doors.ts';
 import { addImageStreamRoutes } from './image-stream-routes.ts';
 import { mergeFields } from './link.ts';
 import { addLinkRoutes } from './link-routes.ts';
 import { addMetadataRoutes } from './metadata-routes.ts';
-import { openApiDescription } from './openapi.ts';
+import { type FoundOperations, findOperations } from './operation-paths.ts';
 import { addPreseedRoutes } from './preseed-routes.ts';
 import { formOf } from './request-form.ts';
 import { RETRY_FIELD, type SendingParts, send } from './sending.ts';
@@ -102,32 +102,8 @@ export function addRoutes(app: FastifyInstance, context: ApiContext): void {
     if (NUL_IN_TARGET.test(raw.url ?? '')) return send(context, reply, refuse('bad-request.nul'));
   });
   app.setErrorHandler((error, request, reply) => sendError(context, error, request, reply));
-  app.setNotFoundHandler((request, reply) => {
-    const answer = answerOfUnknownPath(request);
-    if (!looksForPage(request)) return send(context, reply, answer);
-    return sendUnknownPage(reply);
-  });
-  for (const version of API_VERSIONS) {
-    for (const [path, operations] of operationsByPath(version)) {
-      const url = `/MAAS/api/${version}/${path.replace(/\{(\w+)\}/g, ':$1')}/`;
-      const addRoute = (to: FastifyInstance): unknown =>
-        to.route({
-          method: [...METHODS],
-          url,
-          handler: (request, reply) => answerOperation(context, version, operations, request, reply),
-        });
-      if (takesUploads(path)) {
-        void app.register((inner, _options, done) => {
-          addUploadRoute(context, inner, path, addRoute);
-          done();
-        });
-      } else addRoute(app);
-    }
-    app.get(`/MAAS/api/${version}/describe/`, (request, reply) => describe(context, version, request, reply));
-    app.get(`/MAAS/api/${version}/openapi.json`, (request, reply) =>
-      describe(context, version, request, reply, openApiDescription),
-    );
-  }
+  app.setNotFoundHandler((request, reply) => answerUnknown(context, request, reply));
+  for (const version of API_VERSIONS) addApiRoutes(app, context, version);
   addLinkRoutes(app, {
     region: context.region,
     allows: (request) => isWithinRate(context, request),
@@ -163,6 +139,31 @@ export function addRoutes(app: FastifyInstance, context: ApiContext): void {
   });
 }
 
+/** Adds the routes of a version: one for all paths, whose operations are found in their table, and those of uploads. */
+function addApiRoutes(app: FastifyInstance, context: ApiContext, version: ApiVersion): void {
+  const base = `/MAAS/api/${version}`;
+  const addRoute = (to: FastifyInstance, url: string): unknown =>
+    to.route({
+      method: [...METHODS],
+      url,
+      handler: (request, reply) => answerPath(context, version, request, reply),
+    });
+  addRoute(app, `${base}/*`);
+  for (const path of operationsByPath(version).keys()) {
+    if (!takesUploads(path)) continue;
+    void app.register((inner, _options, done) => {
+      readUploadsOf(context, inner, path);
+      addRoute(inner, `${base}/${path.replace(/\{(\w+)\}/g, ':$1')}/`);
+      done();
+    });
+  }
+  app.get(`${base}/describe/`, (request, reply) => describe(context, version, request, reply));
+  app.get(`${base}/openapi.json`, async (request, reply) => {
+    const { openApiDescription } = await import('./openapi.ts');
+    return describe(context, version, request, reply, openApiDescription);
+  });
+}
+
 /** The caller; or a refusal because a rate is exceeded or the credentials are wrong. */
 async function identify(context: ApiContext, request: FastifyRequest): Promise<Identified | Answer> {
   const { region } = context;
@@ -181,21 +182,33 @@ async function identify(context: ApiContext, request: FastifyRequest): Promise<I
   return refuse('not-authenticated.invalid-key', undefined, { 'WWW-Authenticate': 'OAuth realm="MAAS API"' });
 }
 
-async function answerOperation(
+async function answerPath(
   context: ApiContext,
   version: ApiVersion,
-  operations: readonly Operation[],
   request: FastifyRequest,
   reply: FastifyReply,
 ): Promise<FastifyReply> {
-  reply.header('X-MAAS-API-Hash', DESCRIPTION_HASHES[version]);
+  const found = findOperations(version, request.raw.url ?? '');
+  if (found.kind === 'operations') return answerOperation(context, version, found, request, reply);
+  if (found.tooLong === undefined) return answerUnknown(context, request, reply);
+  return send(context, reply, refuse('bad-request.path-value', { path: found.tooLong }));
+}
+
+async function answerOperation(
+  context: ApiContext,
+  version: ApiVersion,
+  { operations, path }: FoundOperations,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<FastifyReply> {
+  reply.header('X-MAAS-API-Hash', descriptionHash(version));
   const who = await identify(context, request);
   if (who.kind !== 'identified') return send(context, reply, who);
   const query = queryOf(request.raw.url);
   const body = bodyOf(request);
   if ('kind' in body) return send(context, reply, body);
   const call = {
-    ...{ region: context.region, version, path: pathOf(request), caller: who.caller, peer: who.peer, query },
+    ...{ region: context.region, version, path, caller: who.caller, peer: who.peer, query },
     ...uploadOf(request),
     files: body.files,
     conditions: { ifMatch: request.headers['if-match'], ifNoneMatch: request.headers['if-none-match'] },
@@ -214,19 +227,13 @@ function bodyOf(request: FastifyRequest): Omit<ParsedFields, 'kind'> | Answer {
   return parsed.kind === 'fault' ? refuseFor([parsed.refusal]) : { fields: parsed.fields, files: parsed.files };
 }
 
-/** Adds a route whose bodies are read while they arrive. A file that no upload took is removed after the answer. */
-function addUploadRoute(
-  context: ApiContext,
-  app: FastifyInstance,
-  path: string,
-  addRoute: (to: FastifyInstance) => unknown,
-): void {
+/** Makes an instance read the bodies of a path while they arrive. A file that no upload took is removed after the answer. */
+function readUploadsOf(context: ApiContext, app: FastifyInstance, path: string): void {
   const { uploads } = context.region.bootImages;
   readUploads(app, path, { uploads, bodyMax: BODY_BYTES_MAX, identify: (request) => identify(context, request) });
   app.addHook('onResponse', async ({ body }) => {
     if (body instanceof ArrivedForm && body.file !== undefined) await uploads.discard(body.file);
   });
-  addRoute(app);
 }
 
 /** The method of a request; Fastify passes no method other than METHODS to these routes. */
@@ -263,7 +270,7 @@ async function describe(
   reply: FastifyReply,
   make: typeof apiDescription = apiDescription,
 ): Promise<FastifyReply> {
-  reply.header('X-MAAS-API-Hash', DESCRIPTION_HASHES[version]);
+  reply.header('X-MAAS-API-Hash', descriptionHash(version));
   const who = await identify(context, request);
   // The description is public: a caller with an invalid key gets it as a stranger.
   const isStranger = who.kind === 'refusal' && who.name === 'not-authenticated';
@@ -277,6 +284,14 @@ async function describe(
 function isWithinRate(context: ApiContext, request: FastifyRequest): boolean {
   const peer = findPeer(factsOf(request.raw), context.region.config(), context.region.racks);
   return context.strangers.of(peer.rackUuid).allows(peer.address, context.region.clock.now());
+}
+
+function answerUnknown(
+  context: ApiContext,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): FastifyReply | Promise<FastifyReply> {
+  return looksForPage(request) ? sendUnknownPage(reply) : send(context, reply, answerOfUnknownPath(request));
 }
 
 function answerOfUnknownPath(request: FastifyRequest): Answer {

@@ -32,6 +32,7 @@ import { ApiDoors } from './doors.ts';
 import { EventFollowers } from './event-followers.ts';
 import { type DoorKind, ListeningApi, type RegionApi } from './listening.ts';
 import { Lists } from './lists.ts';
+import { PATH_VALUE_MAX } from './operation-paths.ts';
 import { type ApiContext, addRoutes, BODY_BYTES_MAX } from './routes.ts';
 import { send } from './sending.ts';
 
@@ -156,7 +157,7 @@ export function buildApp(context: ApiContext, { pair, of }: DoorKind = {}): Fast
     keepAliveTimeout: KEEP_ALIVE_MS,
     exposeHeadRoutes: true,
     return503OnClosing: false,
-    routerOptions: { ignoreTrailingSlash: true, ignoreDuplicateSlashes: true, maxParamLength: 100 },
+    routerOptions: { ignoreTrailingSlash: true, ignoreDuplicateSlashes: true, maxParamLength: PATH_VALUE_MAX },
     http: HTTP_LIMITS,
     // Answers a request whose target cannot be decoded: it never reaches a route.
     frameworkErrors: (error, _request, reply) =>

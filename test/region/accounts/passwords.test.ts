@@ -8,6 +8,7 @@ import { addRoutes } from '../../../src/region/http/routes.ts';
 import { makeContext } from '../../../src/region/http/server.ts';
 import { authorizationOf } from '../../support/oauth.ts';
 import { makeRegion, type RegionPlace } from '../place.ts';
+import { type Way, waysInto } from '../ways.ts';
 import { addAdmin } from './administrator.ts';
 
 const PASSWORD = 'correct horse';
@@ -19,11 +20,6 @@ const ELSEWHERE = '198.51.100.7';
 /** More guesses than an address may have checked. */
 const GUESSES = 24;
 
-interface Way {
-  readonly method: string;
-  readonly url: string;
-}
-
 interface House {
   readonly place: RegionPlace;
   readonly app: FastifyInstance;
@@ -33,12 +29,8 @@ interface House {
 
 async function withHouse(work: (house: House) => Promise<void>): Promise<void> {
   const place = await makeRegion();
-  const ways: Way[] = [];
   const app = Fastify();
-  app.addHook('onRoute', ({ method, url }) => {
-    for (const one of [method].flat())
-      ways.push({ method: one, url: url.replace(/:\w+/g, 'aaaaaa').replace('*', 'x') });
-  });
+  const ways = waysInto(app);
   addRoutes(app, makeContext(place.region));
   try {
     await addAdmin(place.store, place.clock, { username: 'admin', email: '', password: PASSWORD });

@@ -12,6 +12,7 @@ import { sentenceOf } from '../../support/sentences.ts';
 import { addAdmin } from '../accounts/administrator.ts';
 import { adminHeader, type LinkPlace, withLink } from '../http/link-place.ts';
 import { withRegion } from '../place.ts';
+import { waysInto } from '../ways.ts';
 import {
   acceptRack,
   digestOf,
@@ -100,12 +101,8 @@ test('through the rack of the region’s own process people can sign in', () =>
 
 test('on every route, a password that comes through a rack is not checked and refused', () =>
   withRegion(async (place) => {
-    const ways: { readonly method: string; readonly url: string }[] = [];
     const app = Fastify();
-    app.addHook('onRoute', ({ method, url }) => {
-      for (const one of [method].flat())
-        ways.push({ method: one, url: url.replace(/:\w+/g, 'aaaaaa').replace('*', 'x') });
-    });
+    const ways = waysInto(app);
     const { mock: check } = mock.method(place.region.passwords, 'check');
     addRoutes(app, makeContext(place.region));
     await addAdmin(place.store, place.clock, { username: 'admin', email: '', password: PASSWORD });

@@ -39,6 +39,8 @@ export const HTTP = {
   'bad-request': 'Bad request.',
   /** The HTTP server's own words about a request. */
   'bad-request.http': ({ problem }: { readonly problem: string }) => problem,
+  /** The HTTP server's words, too: it refuses such a value in the paths that it knows itself. */
+  'bad-request.path-value': ({ path }: { readonly path: string }) => `'${path}' is exceeding the max param length`,
   'bad-request.parameters': ({ max }: { readonly max: number }) => `more than ${max} parameters`,
   'bad-request.json': ({ fault }: { readonly fault: JsonFault }) => `the body ${jsonFaultText(fault)}`,
   'bad-request.report-json': ({ fault }: { readonly fault: JsonFault }) => `The body ${jsonFaultText(fault)}.`,

@@ -1,0 +1,106 @@
+// Finds the operations that the target of a request names. One table serves all listeners: a router of Fastify would be built for each of
+// them, path by path and method by method, whenever the region starts.
+//
+// Sources: RFC 3986 §2.4 (decoding after splitting), §3.3 (segments); RFC 9112 §3.2.2 (targets in absolute form).
+//
+// 1. A segment that has its own name in the table wins over one that stands for a `{parameter}`, as in Fastify's router.
+// 2. Segments are decoded one by one: a `/` in a parameter may come as `%2F`.
+// 3. Repeated slashes count as one, and a slash at the end does not count.
+
+import type { ApiVersion, Operation } from '../api/call/operation.ts';
+import { operationsByPath } from '../api/operations.ts';
+
+/** Longest value of a parameter in a path, in characters; Fastify refuses a longer one in its routes, too. */
+export const PATH_VALUE_MAX = 100;
+/** The segments before those of an operation: `MAAS`, `api` and the version. */
+const BASE_SEGMENTS = 3;
+
+/** The operations that a target names. */
+export interface FoundOperations {
+  readonly kind: 'operations';
+  readonly operations: readonly Operation[];
+  /** The segments by the `{name}` they stand for. */
+  readonly path: Readonly<Record<string, string>>;
+}
+/** A target that names no operation. */
+interface NothingFound {
+  readonly kind: 'nothing';
+  /** The decoded path, if a segment longer than PATH_VALUE_MAX stands for a parameter in it. */
+  readonly tooLong: string | undefined;
+}
+
+/** A path of the table as far as one of its segments. */
+interface Branch {
+  readonly named: Map<string, Branch>;
+  parameter?: Branch;
+  end?: { readonly names: readonly string[]; readonly operations: readonly Operation[] };
+}
+
+const isParameter = (segment: string): boolean => segment.startsWith('{');
+
+function branchOf(version: ApiVersion): Branch {
+  const root: Branch = { named: new Map() };
+  for (const [path, operations] of operationsByPath(version)) {
+    const segments = path.split('/');
+    let branch = root;
+    for (const segment of segments) branch = isParameter(segment) ? parameterOf(branch) : namedOf(branch, segment);
+    branch.end = { names: segments.filter(isParameter).map((segment) => segment.slice(1, -1)), operations };
+  }
+  return root;
+}
+
+function parameterOf(branch: Branch): Branch {
+  branch.parameter ??= { named: new Map() };
+  return branch.parameter;
+}
+
+function namedOf(branch: Branch, segment: string): Branch {
+  const next = branch.named.get(segment) ?? { named: new Map() };
+  branch.named.set(segment, next);
+  return next;
+}
+
+/** Made when a request first needs them. */
+const roots = new Map<ApiVersion, Branch>();
+
+function rootOf(version: ApiVersion): Branch {
+  const root = roots.get(version) ?? branchOf(version);
+  roots.set(version, root);
+  return root;
+}
+
+/** Finds the operations of a version. @param target of a request whose path begins with `/MAAS/api/<version>/` and can be decoded */
+export function findOperations(version: ApiVersion, target: string): FoundOperations | NothingFound {
+  const all = segmentsOf(target);
+  const segments = all.slice(BASE_SEGMENTS);
+  let isTooLong = false;
+  /** Follows a path from its segment at `index`. @param values of the parameters so far */
+  const follow = (branch: Branch, index: number, values: readonly string[]): FoundOperations | undefined => {
+    const segment = segments[index];
+    if (segment === undefined) return branch.end === undefined ? undefined : foundAt(branch.end, values);
+    const named = branch.named.get(segment);
+    const found = named === undefined ? undefined : follow(named, index + 1, values);
+    if (found !== undefined || branch.parameter === undefined) return found;
+    if (segment.length <= PATH_VALUE_MAX) return follow(branch.parameter, index + 1, [...values, segment]);
+    isTooLong = true;
+    return undefined;
+  };
+  return follow(rootOf(version), 0, []) ?? { kind: 'nothing', tooLong: isTooLong ? `/${all.join('/')}` : undefined };
+}
+
+function foundAt({ names, operations }: NonNullable<Branch['end']>, values: readonly string[]): FoundOperations {
+  return {
+    kind: 'operations',
+    operations,
+    path: Object.fromEntries(names.map((name, at) => [name, values[at] ?? ''])),
+  };
+}
+
+/** The decoded segments of a target's path. */
+function segmentsOf(target: string): readonly string[] {
+  const [path = ''] = target.replace(/^https?:\/\/[^/?#]*/i, '').split(/[?#]/, 1);
+  return path
+    .split('/')
+    .filter((segment) => segment !== '')
+    .map((segment) => decodeURIComponent(segment));
+}
