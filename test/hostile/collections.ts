@@ -316,6 +316,8 @@ export const COLLECTIONS: Readonly<Record<string, Readonly<Record<string, string
   'region/http/link-routes.ts': { '#streams': 'region/racks/rack-admission.ts RACKS_MAX, each CHANGES_PER_RACK_MAX' },
   'region/http/listening.ts': { '#apps': 'configured', '#own': 'named', '#waiting': 'configured' },
   'region/http/openapi.ts': { descriptions: 'named' },
+  'region/http/description.ts': { descriptions: 'named' },
+  'region/http/operation-paths.ts': { 'Branch.named': 'named', roots: 'named' },
   'region/http/sending.ts': { machineTexts: 'weak' },
   'region/api/machines/machine-list.ts': { texts: 'weak', 'shownByText.known': 'call' },
   'region/api/json/machine-texts.ts': { '#kept': 'TEXTS_BYTES_MAX' },
