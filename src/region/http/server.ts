@@ -9,7 +9,7 @@ import { chmodSync, lstatSync, readdirSync, readFileSync, rmSync } from 'node:fs
 import type { RequestListener } from 'node:http';
 import type { Server as HttpsServer } from 'node:https';
 import { join } from 'node:path';
-import Fastify, { type FastifyInstance } from 'fastify';
+import Fastify, { type FastifyInstance, type RouteOptions } from 'fastify';
 import { cleanLines } from '../../clean-text.ts';
 import type { Clock } from '../../clock.ts';
 import { errorText, osErrorCode, RackError } from '../../errors.ts';
@@ -143,6 +143,17 @@ const noCompiler = (): never => {
 /** Replaces Fastify's schema compilers: it would load their 115 or so files although no route has a schema. */
 const NO_COMPILERS = { buildValidator: () => noCompiler, buildSerializer: () => noCompiler };
 
+/** Makes a route of GET answer HEAD, too, unless it says otherwise. Fastify would add a second route, with the same answers. */
+function answerHead(route: RouteOptions): void {
+  const methods = [route.method].flat();
+  if (!methods.includes('GET') || methods.includes('HEAD') || route.exposeHeadRoute === false) return;
+  route.method = [...methods, 'HEAD'];
+  route.onSend = (request, reply, payload, done) => {
+    if (request.method === 'HEAD' && payload === undefined) reply.header('content-length', '0');
+    done(null, payload);
+  };
+}
+
 /** Makes an instance with every route, not listening yet. */
 export function buildApp(context: ApiContext, { pair, of }: DoorKind = {}): FastifyInstance {
   const secure =
@@ -155,7 +166,7 @@ export function buildApp(context: ApiContext, { pair, of }: DoorKind = {}): Fast
     requestTimeout: REQUEST_MS_MAX,
     connectionTimeout: IDLE_MS_MAX,
     keepAliveTimeout: KEEP_ALIVE_MS,
-    exposeHeadRoutes: true,
+    exposeHeadRoutes: false,
     return503OnClosing: false,
     routerOptions: { ignoreTrailingSlash: true, ignoreDuplicateSlashes: true, maxParamLength: PATH_VALUE_MAX },
     http: HTTP_LIMITS,
@@ -163,6 +174,7 @@ export function buildApp(context: ApiContext, { pair, of }: DoorKind = {}): Fast
     frameworkErrors: (error, _request, reply) =>
       void send(context, reply, refuse('bad-request.http', { problem: error.message })),
   });
+  app.addHook('onRoute', answerHead);
   if (of === 'operators') app.addHook('onRequest', async ({ raw }) => noteOperatorRequest(raw));
   else context.doors.guardBodies(app, (reply, answer) => send(context, reply, answer));
   if (of === undefined) context.doors.guard(app);
