@@ -76,6 +76,7 @@ export const FURTHER_CASES: readonly HostileCase[] = [
       grown(1000, 'rackboot_dhcp_messages_total', { type: 'release' }),
       grown(1000, 'rackboot_dhcp_messages_total', { type: 'discover' }),
     ),
+    short: false,
     withoutIt: RELAYS_OF_OTHER_WIRES,
     others: { ...ON_THE_WIRE, 'a newcomer gets an address': 15, 'a held lease stays with its client': 3 },
   },
@@ -161,6 +162,7 @@ export const FURTHER_CASES: readonly HostileCase[] = [
         before.sum('rackboot_region_api_answers_total', { class: '2xx' }) -
         before.sum('rackboot_region_api_refusals_total', { reason: 'new-machines-limit' }) >=
       NEW_MACHINES_MAX + 20,
+    short: false,
     withoutIt: NO_PROVEN_MACHINE_GIVES_WAY,
     others: { ...ON_THE_WIRE, 'an unknown machine boots and is listed': 30 },
   },

@@ -1,5 +1,5 @@
 // The neighbour from hell, in short: each case once. `npm run test:long` has all of it.
-// @host computes, 220 s
+// @host computes, 160 s
 // @long without
 
 import { standAll } from './stand.ts';
