@@ -320,16 +320,30 @@ interface GoesOn {
   readonly begins: RegExp;
   /** It needs the checkout's package.json. */
   readonly inCheckout: boolean;
+  /** How long it is listened to once it has begun, in milliseconds. */
+  readonly listenMs: number;
   /** It may also end without a signal; its exit status then counts. */
   readonly mayEnd: boolean;
 }
 
 const GO_ON: readonly GoesOn[] = [
-  { pattern: /^(sudo )?npm start\b/, begins: /\blab +The region answers at http:/, inCheckout: true, mayEnd: false },
+  {
+    pattern: /^(sudo )?npm start\b/,
+    begins: /\blab +The region answers at http:/,
+    inCheckout: true,
+    listenMs: 500,
+    mayEnd: false,
+  },
   // The last run of scripts is shown to its end.
-  { pattern: /\bscripts results .*--follow\b/, begins: /^(?!rackboot: )\S/m, inCheckout: false, mayEnd: true },
-  { pattern: /^curl .*text\/event-stream/, begins: /^(?:event:|:)/m, inCheckout: false, mayEnd: false },
-  { pattern: /\s--follow\b/, begins: /^(?!rackboot: )\S/m, inCheckout: false, mayEnd: false },
+  {
+    pattern: /\bscripts results .*--follow\b/,
+    begins: /^(?!rackboot: )\S/m,
+    inCheckout: false,
+    listenMs: 3000,
+    mayEnd: true,
+  },
+  { pattern: /^curl .*text\/event-stream/, begins: /^(?:event:|:)/m, inCheckout: false, listenMs: 3000, mayEnd: false },
+  { pattern: /\s--follow\b/, begins: /^(?!rackboot: )\S/m, inCheckout: false, listenMs: 3000, mayEnd: false },
 ];
 
 /** The expectation for a command that continues; undefined: it ends without a signal. */

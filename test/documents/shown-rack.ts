@@ -51,8 +51,6 @@ const STATE_MS_MAX = 60_000;
 const COMMAND_MS_MAX = 60_000;
 /** Of a stand-in that is loaded and never run. */
 const LOADER_BYTES = 30_000;
-/** How long a command that continues is listened to once it has begun. */
-const GOING_ON_MS = 3000;
 const LEASE_SECONDS = 3600;
 
 const machinesOfRegion = z.array(
@@ -83,6 +81,9 @@ export class ShownRack {
   readonly #log: LogLine[] = [];
   #daemon: DaemonProcess | undefined;
   #hasState = false;
+  #isKept = false;
+  /** The rack that runs has seen the power of its machine. */
+  #knowsPower = false;
 
   private constructor(place: string, path: string, rack: ChildProcess, power: WebhookPower) {
     this.#place = place;
@@ -160,7 +161,7 @@ export class ShownRack {
     child.stdout?.on('data', (bytes: Buffer) => {
       text += bytes.toString('utf8');
       if (going?.begins.test(text) !== true) return;
-      interruption ??= systemClock.schedule(GOING_ON_MS, () => {
+      interruption ??= systemClock.schedule(going.listenMs, () => {
         wasInterrupted = true;
         signal('SIGINT')();
       });
@@ -172,9 +173,15 @@ export class ShownRack {
     return { code: statusThatCounts(command, code, text, wasInterrupted), lines };
   }
 
-  /** Undoes the effects of a page. */
-  leavePage(): void {
-    this.#hasState = false;
+  /** Undoes the effects of the page before, unless that left the rack as it was. */
+  enterPage(): void {
+    if (!this.#isKept) this.#hasState = false;
+    this.#isKept = false;
+  }
+
+  /** The next page continues with this rack. */
+  keepForNextPage(): void {
+    this.#isKept = true;
   }
 
   /** Takes the steps between commands. */
@@ -264,13 +271,15 @@ export class ShownRack {
       default:
     }
     await this.#reach('Ready');
-    // So that its power is known.
+    if (this.#knowsPower) return;
     await this.#well(`rackboot power status ${MACHINE_NAME}`);
+    this.#knowsPower = true;
   }
 
   async #start(): Promise<void> {
     if (this.#daemon !== undefined) return;
     const from = this.#log.length;
+    this.#knowsPower = false;
     this.#daemon = await DaemonProcess.start({
       config: CONFIG,
       before: ['nsenter', '-t', String(this.#rack.pid), '-n', '--'],

@@ -37,10 +37,17 @@ export function shownPages(): string[] {
   return documentPaths().filter((path) => partsOf(readDocument(path)).some(isRun));
 }
 
+/** Pages that leave the rack as the pages behind them may find it: their commands read, or undo what they did. */
+const LEAVES_RACK: ReadonlySet<string> = new Set([
+  ...['docs/accounts.md', 'docs/api.md', 'docs/configuration.md', 'docs/dns.md', 'docs/hostile-hosts.md'],
+  ...['docs/images.md', 'docs/installers.md', 'docs/leases.md', 'docs/power.md', 'docs/preseeds.md'],
+  ...['docs/racks.md', 'docs/troubleshooting.md'],
+]);
+
 /** Runs a page from its beginning to its end. */
 export async function runPage(rack: ShownRack, path: string): Promise<RunCommand[]> {
   const run: RunCommand[] = [];
-  rack.leavePage();
+  rack.enterPage();
   let isPrepared = false;
   for (const part of partsOf(readDocument(path))) {
     if (part.kind === 'direction') {
@@ -61,6 +68,7 @@ export async function runPage(rack: ShownRack, path: string): Promise<RunCommand
       run.push({ ...shown, code, printed, shortened, blockLine: part.line });
     }
   }
+  if (LEAVES_RACK.has(path)) rack.keepForNextPage();
   return run;
 }
 
