@@ -269,7 +269,7 @@ export const NOT_RUN: readonly NotRun[] = [
   {
     pattern: /^sudo rackboot machines (rescue|exit-rescue) /,
     why: 'a simulated machine opens no login',
-    coveredBy: cover('e2e/rescue.test.ts', '?op=exit_rescue_mode'),
+    coveredBy: cover('support/machine-logins.ts', '?op=exit_rescue_mode'),
   },
   {
     pattern: /^sudo rackboot machines deploy .* --by installer/,
