@@ -992,8 +992,13 @@ test('each place on loopback belongs to one test file, so that two of them can r
 
 /** A run of the guided lab, whose ports are the same on every host. */
 const LAB_RUN = /(?:rackboot\.js'\)|\bMAIN\b)[^;]{0,20}, 'lab'|\b(?:Program|runAndLeave|runRackboot)\(\['lab'/;
-/** Files that run it in a network of their own, or that no test runs. */
-const LABS_APART: readonly string[] = ['test/documents/pictures.ts', 'test/e2e/lab-vm.test.ts'];
+/** Files that run it in a network of their own, or while nothing else runs, or that no test runs. */
+const LABS_APART: readonly string[] = [
+  'test/documents/pictures.ts',
+  'test/e2e/lab-vm.test.ts',
+  'test/long/lab.test.ts',
+  'test/support/guided-lab.ts',
+];
 
 test('every lab on the loopback of the host is run by test/e2e/lab.test.ts', () => {
   const runners = globSync('test/**/*.ts', { cwd: ROOT }).filter((path) =>
