@@ -1,0 +1,28 @@
+// Further commands that nobody has, and words that a command misses: `e2e/commands.test.ts` has the first ones.
+// @host alone
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { missing } from '../support/needs.ts';
+import { runRackboot } from '../support/running-rack.ts';
+
+const MS_MAX = 60_000;
+
+for (const [words, expected] of [
+  [['frobnicate'], /frobnicate/],
+  [['machines'], /name what to do: list, show/],
+  [['config'], /show, get, set, unset or export/],
+  [['leases', 'lst'], /Did you mean list\?\nSee .*rackboot(?:\.js)? leases --help/],
+  [['machines', 'lst'], /Did you mean list\?/],
+  [['leases', 'list', '--vendor-clas', 'x'], /no "vendor-clas" here. Did you mean --vendor-class\?/],
+] as const)
+  test(`${words.join(' ')} ends with 2 and points to the help`, {
+    skip: missing('linux'),
+    timeout: MS_MAX,
+  }, async () => {
+    const { code, complaints } = await runRackboot(words);
+    assert.equal(code, 2);
+    const said = complaints.join('\n');
+    assert.match(said, expected);
+    assert.match(said, /See .*rackboot.* --help/);
+  });
