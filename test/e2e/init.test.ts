@@ -55,8 +55,11 @@ describe('rackboot init', { skip }, () => {
     const client = await rack.run(host, 'busybox', 'udhcpc', '-f', '-n', '-q', '-i', 'eth0', '-s', '/bin/true');
     assert.equal(client.code, 0, client.err);
     assert.match(String((await rack.reported('dhcp.ack', () => true, from)).address), range);
-    await eventually('status is well', async () => (await rack.rackboot('status')).code === 0);
-    const { out } = await rack.rackboot('status');
+    await rack.reported('region.up', () => true, from);
+    const { out } = await eventually('status is well', async () => {
+      const status = await rack.rackboot('status');
+      return status.code === 0 ? status : undefined;
+    });
     assert.doesNotMatch(out, /^Note /m, 'the first start has nothing to complain of');
     const errors = rack.lines.slice(from).filter(({ level }) => Number(level) >= ERROR_LEVEL);
     assert.deepEqual(errors, []);
