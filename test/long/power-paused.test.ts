@@ -1,0 +1,6 @@
+// A process of a region that is paused within a power command: every command that it continues.
+// @host alone
+
+import { testPausedPower } from '../support/paused-power.ts';
+
+testPausedPower('all');
