@@ -1,8 +1,8 @@
 // The whole life of an arm64 machine, whose BMC a person names.
 // @host alone
 
-import { DEBIAN_SYSTEM } from '../support/life-systems.ts';
 import { GIB } from '../support/first-boot.ts';
+import { DEBIAN_SYSTEM } from '../support/life-systems.ts';
 import { testWholeLife } from '../support/whole-life-steps.ts';
 
 testWholeLife(

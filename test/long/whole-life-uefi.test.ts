@@ -1,8 +1,8 @@
 // The whole life of a machine with UEFI: shim and GRUB by the network, and its own disk by its loader.
 // @host alone
 
-import { DEBIAN_SYSTEM } from '../support/life-systems.ts';
 import { GIB } from '../support/first-boot.ts';
+import { DEBIAN_SYSTEM } from '../support/life-systems.ts';
 import { testWholeLife } from '../support/whole-life-steps.ts';
 
 testWholeLife(

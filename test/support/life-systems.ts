@@ -104,7 +104,7 @@ export const SMALL_SYSTEM: LifeSystem = {
 
   async report({ life, stepMs }) {
     await hasBooted(life, 1, stepMs);
-    assert.equal(life.within('curl', ...reportOf(readFile(life, CLOUD_CONFIG))).out, '200');
+    assert.equal(life.within('curl', ...reportOf(readFile(life, CLOUD_CONFIG))).out, '204');
   },
 
   check({ life, fqdn, diskBytes, owner }) {
