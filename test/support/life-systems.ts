@@ -27,6 +27,8 @@ export type LifeImage = Pick<CachedImage, 'path' | 'os' | 'release' | 'architect
 
 export interface LifeSystem {
   readonly needs: readonly Need[];
+  /** False: it may be written before the first report of progress. */
+  readonly takesLong: boolean;
   image(life: LifeRig, architecture: 'amd64' | 'arm64'): Promise<LifeImage>;
   /** Reports its first start to the region, if nothing in it does. */
   report(machine: DeployedMachine): Promise<void>;
@@ -53,6 +55,7 @@ const GROWN_SHARE = 0.85;
 /** Debian with cloud-init and SSH. */
 export const DEBIAN_SYSTEM: LifeSystem = {
   needs: DEBIAN_IMAGE_NEEDS,
+  takesLong: true,
   image: (_life, architecture) => cachedDebianImage(undefined, architecture),
 
   report: () => Promise.resolve(),
@@ -96,6 +99,7 @@ export const DEBIAN_SYSTEM: LifeSystem = {
 /** A boot sector that prints a line, and a file system with a few files. */
 export const SMALL_SYSTEM: LifeSystem = {
   needs: ['mkfs.ext4', 'sfdisk', 'debugfs', 'dumpe2fs'],
+  takesLong: false,
   image: (life) => {
     const path = join(life.directory, 'small.img.zst');
     writeFileSync(path, makeSmallImage(SMALL_MIB));

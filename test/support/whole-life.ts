@@ -22,6 +22,9 @@ import { type RunningRack, runRackboot } from './running-rack.ts';
 /** The requests to the BMC for a start from the network. */
 export const START = ['power 0', 'boot pxe', 'power 1'];
 
+/** The progress of its image. */
+export const WRITING = /^writing /;
+
 /** Lines of the machine's log until it is deployed, in this order, with other lines between them. */
 export const DEPLOYED_STORY = [
   /^it reported itself for the first time/,
@@ -36,7 +39,7 @@ export const DEPLOYED_STORY = [
   /^From 'Allocated' to 'Deploying'$/,
   /^it was switched (off and )?on/,
   /^Offered 10\.77\.0\.\d\d \(fixed by the region\)/,
-  /^writing /,
+  WRITING,
   /^growing and personalising /,
   /^the disk is written: from now on it boots its own disk$/,
   /^Was told to boot its own disk$/,
