@@ -29,6 +29,8 @@ export const FURTHER: readonly ClosedFile[] = [
   ['test/e2e/power-owner.test.ts', 'power key prints the key'],
   ['test/e2e/local-user.test.ts', 'another user'],
   ['test/e2e/lab.test.ts', 'refuses --machines 0'],
+  ['test/long/lab.test.ts', 'refuses --machines 201'],
+  ['test/long/start-failures.test.ts', 'may not be entered'],
   ['test/files/file-tree.test.ts', '.'],
   ['test/files/found-stats.test.ts', '.'],
   ['test/files/read-fault.test.ts', '.'],
