@@ -1,8 +1,12 @@
 // `rackboot --help`: it lists every command of the table once, in its group.
 
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { globSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import yargs from 'yargs';
+import { DAEMON_FLAGS } from '../../bin/daemon-flags.js';
 import { addCommands } from '../../src/cli/commands.ts';
 import { asksForHelp, COMMAND_GROUPS, groupedHelp, nameHelp } from '../../src/cli/help.ts';
 import { commandNames } from '../support/command-table.ts';
@@ -10,6 +14,8 @@ import { commandNames } from '../support/command-table.ts';
 /** Commands for the installation only. */
 const UNSHOWN = ['warm'];
 const LINES_MAX = 70;
+/** Characters of no column or of two: marks, and those of East Asia and of pictures. */
+const WIDE = /[\p{M}\p{Cf}\u1100-\u115f\u2e80-\uffdc\u{1f000}-\u{3fffd}]/u;
 
 const readHelp = (width?: number): Promise<string> =>
   groupedHelp(
@@ -38,6 +44,17 @@ test('the help describes each command, in few lines, at every width of the termi
       assert.deepEqual(named, commands, group.join('\n'));
     }
   }
+});
+
+test('the help has only characters that are one column wide, so that no command loads tables of wide ones', () => {
+  const root = join(import.meta.dirname, '..', '..');
+  for (const file of globSync('src/cli/**/*.ts', { cwd: root }))
+    assert.doesNotMatch(readFileSync(join(root, file), 'utf8'), WIDE, file);
+  // The real measure would find two columns.
+  const program =
+    "import('cliui').then(({ default: ui }) => { const u = ui({ width: 8, wrap: true }); u.div('界界界界界'); console.log(u.toString()) })";
+  const said = execFileSync(process.execPath, [...DAEMON_FLAGS, '-e', program], { encoding: 'utf8', cwd: root });
+  assert.equal(said.trim(), '界界界界界');
 });
 
 test('an option alone requests the help of all commands, a name that of one', () => {
