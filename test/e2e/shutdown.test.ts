@@ -24,9 +24,9 @@ const ADDRESS = `${PLACE.octets}.1`;
 const CLIENTS = 40;
 const BIG = 'big.bin';
 const BIG_BYTES = 48 * 1024 * 1024;
-/** A machine's TFTP download: half a second of work, and less than the grace even on a busy host. */
+/** A machine's TFTP download: a quarter of a second of work, and less than the grace even on a busy host. */
 const FIT = 'fit.bin';
-const FIT_BYTES = 24 * 1024 * 1024;
+const FIT_BYTES = 12 * 1024 * 1024;
 const GRACE_MS = 10_000;
 const skip = missing('linux');
 
