@@ -145,6 +145,7 @@ test('downloads end whole, while new ones are refused and names are answered', {
     await rack.reported('daemon.finishing', { match: ({ transfers }) => transfers === 2 });
     assert.equal(await isOpen(ADDRESS, PLACE.httpPort), false);
     assert.equal((await askName(ADDRESS, PLACE.dnsPort, 'lab.maas')).value.address, ADDRESS);
+    await sleep(1000);
     const [bytes, loaded] = await Promise.all([readOn(download), file]);
     const loadedAt = systemClock.now();
     assert.equal(bytes, BIG_BYTES);

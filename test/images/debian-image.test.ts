@@ -12,6 +12,7 @@ import { parseSize } from '../../src/cli/images/debian-image.ts';
 import { formatUuid, makeBootDisk } from '../../src/images/boot-disk.ts';
 import { checkDebianRequest, DEBIAN_PLATFORMS } from '../../src/images/debian-root.ts';
 import { findPartitionTable } from '../../src/images/disk-image.ts';
+import { ext4Facts, ext4File } from '../support/ext4-disk.ts';
 import { missing } from '../support/needs.ts';
 
 const MIB = 1024 * 1024;
@@ -95,10 +96,7 @@ describe('a disk to start from', {
   const tableOf = (file: string) => JSON.parse(execFileSync('sfdisk', ['-J', file]).toString()).partitiontable;
   const espFile = (file: string, at: number, name: string): string =>
     execFileSync('mtype', ['-i', `${file}@@${at}M`, `::/EFI/${name}`]).toString();
-  const rootFile = (file: string, at: number, name: string): string => {
-    const place = `${file}?offset=${at * MIB}`;
-    return execFileSync('debugfs', ['-R', `cat ${name}`, place], { stdio: ['ignore', 'pipe', 'ignore'] }).toString();
-  };
+  const rootFile = (file: string, at: number, name: string): string => ext4File(file, name, at * MIB);
 
   test('has the core of GRUB for BIOS, loaders for UEFI, and the root last', async (t) => {
     const given = request(t, 'amd64');
@@ -141,11 +139,9 @@ describe('a disk to start from', {
       ],
     );
     assert.equal(espFile(given.file, 1, 'BOOT/BOOTAA64.EFI'), 'shim');
-    const facts = execFileSync('dumpe2fs', ['-h', `${given.file}?offset=${65 * MIB}`], {
-      stdio: ['ignore', 'pipe', 'ignore'],
-    });
-    assert.match(facts.toString(), new RegExp(`Filesystem UUID: *${IDS.root}`));
-    assert.doesNotMatch(facts.toString(), /orphan_file|metadata_csum_seed/);
+    const facts = ext4Facts(given.file, 65 * MIB);
+    assert.match(facts, new RegExp(`Filesystem UUID: *${IDS.root}`));
+    assert.doesNotMatch(facts, /orphan_file|metadata_csum_seed/);
   });
 
   test('that is too small for its system is refused with the size that is enough', async (t) => {

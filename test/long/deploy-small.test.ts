@@ -12,6 +12,7 @@ import { after, before, describe, test } from 'node:test';
 import { cachedBootTree } from '../../src/lab/boot-tree.ts';
 import { bootTreeNeeds } from '../support/boot-tree-needs.ts';
 import { ended } from '../support/child.ts';
+import { ext4Bytes, ext4File } from '../support/ext4-disk.ts';
 import { JobRack } from '../support/job-rack.ts';
 import { missing } from '../support/needs.ts';
 import { makeSmallImage } from '../support/small-image.ts';
@@ -74,10 +75,7 @@ describe('a machine deployed by image', { skip: missing(...NEEDS) }, () => {
   }
 
   /** A file of the root file system on the disk. */
-  function read(path: string): string {
-    const place = `${join(scratch, 'disk')}?offset=${MIB}`;
-    return execFileSync('debugfs', ['-R', `cat ${path}`, place], { stdio: ['ignore', 'pipe', 'ignore'] }).toString();
-  }
+  const read = (path: string): string => ext4File(join(scratch, 'disk'), path, MIB);
 
   test('has the image, grown to the end of its disk, with its own name, keys and address', {
     timeout: RUN_MS_MAX,
@@ -113,13 +111,8 @@ describe('a machine deployed by image', { skip: missing(...NEEDS) }, () => {
     const table = execFileSync('sfdisk', ['-J', join(scratch, 'disk')]).toString();
     const { partitions } = JSON.parse(table).partitiontable;
     assert.ok(partitions[0].size * 512 > DISK_BYTES - 3 * MIB, table);
-    const facts = execFileSync('dumpe2fs', ['-h', `${join(scratch, 'disk')}?offset=${MIB}`], {
-      stdio: ['ignore', 'pipe', 'ignore'],
-    });
-    const [blocks = 0, size = 0] = ['Block count', 'Block size'].map((name) =>
-      Number(new RegExp(`^${name}: *(\\d+)$`, 'm').exec(facts.toString())?.[1]),
-    );
-    assert.ok(blocks * size > DISK_BYTES - 4 * MIB, `${blocks} × ${size}`);
+    const bytes = ext4Bytes(join(scratch, 'disk'), MIB);
+    assert.ok(bytes > DISK_BYTES - 4 * MIB, String(bytes));
   });
 
   test('has only empty disks after it was erased', { timeout: RUN_MS_MAX }, async () => {

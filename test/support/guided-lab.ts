@@ -94,3 +94,10 @@ export async function assertEndsWhenClosedAfter(lines: number): Promise<void> {
     rmSync(directory, { recursive: true });
   }
 }
+
+/** The lab ends with 2, and says why. */
+export async function assertLabRefuses(words: readonly string[], complaint: string): Promise<void> {
+  const program = new Program(['lab', ...words]);
+  assert.equal(await ended(program.child), 2, program.text);
+  assert.match(program.text, new RegExp(complaint));
+}

@@ -5,6 +5,7 @@ import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type CachedImage, cachedDebianImage, DEBIAN_IMAGE_NEEDS } from './debian-image.ts';
+import { ext4Bytes, ext4File } from './ext4-disk.ts';
 import type { Need } from './needs.ts';
 import { authorizationOf } from './oauth.ts';
 import { BOOT_TEXT, makeSmallImage } from './small-image.ts';
@@ -116,11 +117,8 @@ export const SMALL_SYSTEM: LifeSystem = {
     assert.equal(read('/etc/hostname').trim(), fqdn.split('.')[0]);
     const key = execFileSync('ssh-keygen', ['-y', '-f', owner], { encoding: 'utf8' }).trim();
     assert.ok(read('/home/owner/.ssh/authorized_keys').startsWith(key));
-    const facts = ofDisk(life, 'dumpe2fs', '-h');
-    const [blocks = 0, size = 0] = ['Block count', 'Block size'].map((name) =>
-      Number(new RegExp(`^${name}: *(\\d+)$`, 'm').exec(facts)?.[1]),
-    );
-    assert.ok(blocks * size > GROWN_SHARE * diskBytes, `its root has the whole disk: ${blocks} × ${size}`);
+    const bytes = ext4Bytes(life.power.machine.diskPath, life.partitions()[0]);
+    assert.ok(bytes > GROWN_SHARE * diskBytes, `its root has the whole disk: ${bytes}`);
     return Promise.resolve(read(CLOUD_CONFIG));
   },
 
@@ -132,13 +130,9 @@ export const SMALL_SYSTEM: LifeSystem = {
   },
 };
 
-/** The output of a program about the file system of its disk. */
-function ofDisk(life: LifeRig, program: string, ...words: readonly string[]): string {
-  const place = `${life.power.machine.diskPath}?offset=${life.partitions()[0]}`;
-  return execFileSync(program, [...words, place], { stdio: ['ignore', 'pipe', 'ignore'], encoding: 'utf8' });
-}
-
-const readFile = (life: LifeRig, path: string): string => ofDisk(life, 'debugfs', '-R', `cat ${path}`);
+/** A file on its disk. */
+const readFile = (life: LifeRig, path: string): string =>
+  ext4File(life.power.machine.diskPath, path, life.partitions()[0]);
 
 /** The value of a name in the file in which cloud-init finds the region. */
 const valueIn = (file: string, name: string): string =>
