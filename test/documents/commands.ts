@@ -222,19 +222,19 @@ export const NOT_RUN: readonly NotRun[] = [
     pattern: /^sudo rackboot images (?:import (?:ubuntu|debian)|available|check-sources|mirror|key)\b/,
     why: 'it asks sites of the Internet',
     coveredBy: cover(
-      'e2e/image-import.test.ts',
+      'support/image-imports.ts',
       'an image of a simplestream is imported by its name, converted, and downloaded once',
     ),
   },
   {
     pattern: /^sudo rackboot images import (?:centos|bootloader)\//,
     why: 'it asks sites of the Internet',
-    coveredBy: cover('e2e/stream-import.test.ts', 'a boot loader is unpacked into its directory'),
+    coveredBy: cover('support/stream-imports.ts', 'a boot loader is unpacked into its directory'),
   },
   {
     pattern: /^sudo rackboot images (?:export|import \.)/,
     why: 'the laboratory has none of these systems',
-    coveredBy: cover('e2e/image-import.test.ts', 'goes to a host without the Internet in one file'),
+    coveredBy: cover('support/image-imports.ts', 'goes to a host without the Internet in one file'),
   },
   {
     pattern: /^sudo rackboot images import installer\//,
@@ -244,7 +244,7 @@ export const NOT_RUN: readonly NotRun[] = [
   {
     pattern: /^(?:sudo )?rackboot images upload /,
     why: 'the laboratory has neither the region elsewhere nor these images',
-    coveredBy: cover('e2e/image-uploads.ts', 'by URL and key, from where it was when the daemon was killed'),
+    coveredBy: cover('support/image-uploads.ts', 'by URL and key, from where it was when the daemon was killed'),
   },
   {
     pattern: /^sudo rackboot images import-installer$/,

@@ -37,6 +37,11 @@ export function shownPages(): string[] {
   return documentPaths().filter((path) => partsOf(readDocument(path)).some(isRun));
 }
 
+/** The pages of the first machine, its image, its leases and its network: their commands run whenever the tests run. */
+export const FIRST_PAGES: readonly string[] = ['first-machine', 'images', 'leases', 'networks'].map(
+  (name) => `docs/${name}.md`,
+);
+
 /** Pages that leave the rack as the pages behind them may find it: their commands read, or undo what they did. */
 const LEAVES_RACK: ReadonlySet<string> = new Set([
   ...['docs/accounts.md', 'docs/api.md', 'docs/configuration.md', 'docs/dns.md', 'docs/hostile-hosts.md'],

@@ -1,39 +1,7 @@
-// The commands of README and docs print the shown output: each page is run from its beginning to its end, in a laboratory with a real daemon
-// and a simulated machine. test/documents/commands.ts lists the commands that are not run, and the tests that cover them.
-// @host waits, 110 s
+// The commands of the pages that a newcomer types print the shown output. The long suite runs the other pages.
+// @host waits, 60 s
 
-import assert from 'node:assert/strict';
-import { after, before, describe, test } from 'node:test';
-import { endedWell, runPage, shownPages, untrue } from '../documents/shown.ts';
-import { ShownRack } from '../documents/shown-rack.ts';
-import { missing } from '../support/needs.ts';
+import { FIRST_PAGES } from '../documents/shown.ts';
+import { testShownPages } from '../support/shown-pages.ts';
 
-const MS_MAX = 120_000;
-/** Of all pages, while two other tests run. */
-const ALL_MS_MAX = 580_000;
-
-describe('the commands of the documents', {
-  skip: missing('linux', 'root', 'ip', 'mount', 'curl', 'dig', 'tcpdump'),
-  timeout: ALL_MS_MAX,
-}, () => {
-  let rack: ShownRack;
-  before(async () => {
-    rack = await ShownRack.open();
-  });
-  after(() => rack?.close());
-
-  for (const path of shownPages())
-    test(`${path} shows the output of its commands`, { timeout: MS_MAX }, async () => {
-      const wrong = (await runPage(rack, path)).flatMap((command) => {
-        const place = `${path}:${command.line}: ${command.command}`;
-        const lines = untrue(command).map((line) => `${place}: it does not print: ${line}`);
-        const end = endedWell(command) ? [] : [`${place}: exit status ${command.code}: ${command.printed.join('\n')}`];
-        return [...end, ...lines];
-      });
-      assert.deepEqual(
-        wrong,
-        [],
-        'correct the page, or write it again: node bin/with-node.js test/documents/shown.ts --write',
-      );
-    });
-});
+testShownPages(FIRST_PAGES);

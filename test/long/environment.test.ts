@@ -1,6 +1,6 @@
 // The ephemeral environment for real: built from the distribution's packages, twice; and booted by QEMU without firmware or
 // loader in between, with QEMU's own DHCP server, until it has posted what QEMU was given. The whole way from power-on is in
-// e2e/import-boots.test.ts.
+// import-boots.test.ts.
 // @host computes, 200 s
 
 import assert from 'node:assert/strict';

@@ -44,19 +44,13 @@ type Architecture = 'amd64' | 'arm64';
  * Tests that each of these machines is enlisted by the imported system, and the first one once more while the system changes.
  * @param arch of all of them
  * @param needs beyond those for BIOS
- * @param which `changed`: only the boot during which the system changes
  */
-export function testImportBoots(
-  cases: readonly BootCase[],
-  arch: Architecture,
-  needs: readonly Need[],
-  which: 'all' | 'changed' = 'all',
-): void {
+export function testImportBoots(cases: readonly BootCase[], arch: Architecture, needs: readonly Need[]): void {
   const skip = missing(...NEEDS, ...needs, ...bootTreeNeeds(arch));
-  describe(`a machine (${arch}) boots what was imported, and is enlisted`, { skip }, () => boots(cases, arch, which));
+  describe(`a machine (${arch}) boots what was imported, and is enlisted`, { skip }, () => boots(cases, arch));
 }
 
-function boots(cases: readonly BootCase[], arch: Architecture, which: 'all' | 'changed'): void {
+function boots(cases: readonly BootCase[], arch: Architecture): void {
   const place = `ubuntu/${arch}/generic/noble/stable`;
   const gpg = new GpgHome();
   const lines: LogLine[] = [];
@@ -197,8 +191,7 @@ function boots(cases: readonly BootCase[], arch: Architecture, which: 'all' | 'c
     return times;
   }
 
-  const undisturbed = which === 'all' ? cases : [];
-  for (const [index, each] of undisturbed.entries())
+  for (const [index, each] of cases.entries())
     test(
       `by ${each.name} a machine loads kernel, initrd and root, reports itself and powers off`,
       {

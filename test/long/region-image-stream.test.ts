@@ -2,7 +2,7 @@
 // from it and a region from the copy.
 // A rack whose region is elsewhere copies the region's images: with the same bytes and names, over HTTPS with the site's own authority, and
 // continues after a kill. A copy goes when the region removes its image; images of the rack's own stay.
-// @host waits, 90 s
+// @host alone
 
 import assert from 'node:assert/strict';
 import {

@@ -1,5 +1,5 @@
 // `rackboot images upload` against a real daemon: over the control socket and over HTTP with a key, with its progress; continued after the daemon
-// was killed; refused with the reason. By any user. `region-import.test.ts` runs them at its place.
+// was killed; refused with the reason. By any user. `region-imports.ts` runs them at its place.
 
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
@@ -11,17 +11,17 @@ import { askDaemon } from '../../src/control/ask-daemon.ts';
 import { readImages } from '../../src/images/image-store.ts';
 import type { LabPlace } from '../../src/lab/safe-lab.ts';
 import { makeSystemDisk } from '../images/disks.ts';
-import { missing } from '../support/needs.ts';
-import { authorizationOf } from '../support/oauth.ts';
-import { type Ended, RunningRack, runRackboot } from '../support/running-rack.ts';
+import { missing } from './needs.ts';
+import { authorizationOf } from './oauth.ts';
+import { type Ended, RunningRack, runRackboot } from './running-rack.ts';
 
 const MIB = 1024 * 1024;
 const PIECE = 4 * MIB;
 const MS_MAX = 120_000;
 const RESOURCES = '/MAAS/api/2.0/boot-resources/';
 
-/** Adds the tests. @param place of no other rack at the same time */
-export function describeUploads(place: LabPlace): void {
+/** Adds the tests. @param place of no other rack at the same time @param which `short`: over the control socket */
+export function describeUploads(place: LabPlace, which: 'short' | 'all'): void {
   describe('images are uploaded to a running region', { skip: missing('linux') }, () => {
     const scratch = mkdtempSync(join(tmpdir(), 'rackboot-image-upload-'));
     const rack = new RunningRack(place);
@@ -50,17 +50,19 @@ export function describeUploads(place: LabPlace): void {
     });
 
     test('over the control socket, with its progress; a second time the same', { timeout: MS_MAX }, async () => {
-      const file = given('site.img', makeSystemDisk(24 * MIB, 5));
+      const file = given('site.img', makeSystemDisk(12 * MIB, 5));
       const { code, output, complaints } = await upload('site', file, '--title', 'The site');
       assert.equal(code, 0, complaints.join('\n'));
       assert.match(
         output.join('\n'),
-        /^50 % of 24\.0 MiB, (?:.*\n)*Uploaded custom\/site \(amd64\/generic\) to .*: 24\.0 MiB$/m,
+        /^50 % of 12\.0 MiB, (?:.*\n)*Uploaded custom\/site \(amd64\/generic\) to .*: 12\.0 MiB$/m,
       );
       assert.deepEqual(images(), ['custom/site']);
       const again = await upload('site', file, '--json');
       assert.deepEqual([again.code, JSON.parse(again.output.join('')).from, images()], [0, 0, ['custom/site']]);
     });
+
+    if (which === 'short') return;
 
     test('by URL and key, from where it was when the daemon was killed', { timeout: MS_MAX }, async () => {
       const disk = makeSystemDisk(3 * PIECE, 6);

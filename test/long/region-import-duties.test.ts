@@ -1,5 +1,5 @@
 // Two processes of one region on one PostgreSQL: the one that has the duties imports, and one that has lost them does not.
-// @host waits, 60 s
+// @host alone
 
 import assert from 'node:assert/strict';
 import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';

@@ -1,0 +1,317 @@
+// `rackboot images import` of MAAS's streams as a person types it: a site on loopback with every content id and type of file that MAAS has,
+// signed by a real key. An imported image is in the boot tree under MAAS's names, and the region imports it, too.
+
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { once } from 'node:events';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, beforeEach, describe, test } from 'node:test';
+import { gzipSync } from 'node:zlib';
+import { askDaemon } from '../../src/control/ask-daemon.ts';
+import { readImages } from '../../src/images/image-store.ts';
+import { describeStore } from '../../src/images/streams/own-stream.ts';
+import { labPlace } from '../../src/lab/safe-lab.ts';
+import { GpgHome } from './gpg-home.ts';
+import { missing } from './needs.ts';
+import { eventually, RunningRack, runRackboot } from './running-rack.ts';
+import { type SiteContent, type SiteFile, type SiteProduct, WHOLE_SITE, writeStreamSite } from './stream-site.ts';
+
+const MAAS = 'com.ubuntu.maas:stable:v3:download';
+const CENTOS = 'com.ubuntu.maas:stable:centos-bases-download';
+const LOADERS = 'com.ubuntu.maas:stable:1:bootloader-download';
+const TREE_FILES = ['boot-initrd', 'boot-kernel', 'squashfs', 'squashfs.manifest'];
+
+/** Adds the tests. @param which `short`: a kernel, a boot loader and a selection of the region; `all`: every type of file, and hostile sites, too */
+export function testStreamImports(which: 'short' | 'all'): void {
+  describe("import of MAAS's streams", { skip: missing('linux', 'gpg', 'xz', 'tar') }, () => {
+    const scratch = mkdtempSync(join(tmpdir(), 'rackboot-streams-'));
+    const site = join(scratch, 'site');
+    const gpg = new GpgHome();
+    const asked: string[] = [];
+    let server: Server;
+    let url = '';
+    let sources = '';
+    let tree = '';
+    let signer: { home: GpgHome; key: string };
+
+    /** An archive of real tar with these files. @param words further ones of tar */
+    function archiveOf(files: Readonly<Record<string, string>>, ...words: readonly string[]): Buffer {
+      const root = mkdtempSync(join(scratch, 'archive-'));
+      for (const [name, text] of Object.entries(files)) writeFileSync(join(root, name), text);
+      const named = words.length > 0 ? words : ['.'];
+      const { status, stdout, stderr } = spawnSync('tar', ['-C', root, '-cJf', '-', ...named]);
+      assert.equal(status, 0, String(stderr));
+      return stdout;
+    }
+
+    /** The site with contents that begin as what they are. */
+    function realistic(content: SiteContent): SiteContent {
+      const begin: Readonly<Record<string, (path: string) => Uint8Array>> = {
+        squashfs: (path) => Buffer.from(`hsqs${path}`),
+        'root-tgz': (path) => gzipSync(path),
+        'root-image.gz': (path) => gzipSync(path),
+        'root-tbz': (path) => Buffer.from(`BZh9${path}`),
+        'root-txz': (path) => Buffer.from(`\xfd7zXZ\0${path}`, 'latin1'),
+        'archive.tar.xz': (path) =>
+          archiveOf(path.includes('shim') ? { 'bootx64.efi': 'a shim' } : { 'grubx64.efi': `grub ${path}` }),
+      };
+      const fileOf = (file: SiteFile): SiteFile => ({
+        ...file,
+        content: begin[file.ftype]?.(file.path) ?? file.content,
+      });
+      const map = <T>(record: Readonly<Record<string, T>>, make: (value: T) => T): Record<string, T> =>
+        Object.fromEntries(Object.entries(record).map(([key, value]) => [key, make(value)]));
+      const productOf = (product: SiteProduct): SiteProduct => ({
+        ...product,
+        versions: map(product.versions, (version) => ({ ...version, files: map(version.files, fileOf) })),
+      });
+      return map(content, (products) => map(products, productOf));
+    }
+
+    before(async () => {
+      signer = { home: gpg, key: gpg.makeKey('site') };
+      writeFileSync(join(scratch, 'keys.gpg'), gpg.export(['site']));
+      writeStreamSite(site, realistic(WHOLE_SITE), signer);
+      server = createServer((request, response) => {
+        asked.push(String(request.url));
+        const file = join(site, String(request.url));
+        if (!existsSync(file) || !statSync(file).isFile()) response.writeHead(404).end();
+        else response.end(readFileSync(file));
+      });
+      server.listen(0, '127.0.0.1');
+      await once(server, 'listening');
+      url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
+      sources = writeSources(url, 'sources.yaml');
+    });
+    after(() => {
+      server.closeAllConnections();
+      server.close();
+      gpg.remove();
+      rmSync(scratch, { recursive: true, force: true });
+    });
+    beforeEach(() => {
+      tree = mkdtempSync(join(scratch, 'tree-'));
+      asked.length = 0;
+    });
+
+    function writeSources(at: string, name: string): string {
+      const path = join(scratch, name);
+      const rest = `kind: simplestreams, url: "${at}", arches: { amd64: amd64, arm64: arm64 }, signed: { keyrings: [${join(scratch, 'keys.gpg')}] }`;
+      const source = (label: string, os: string, id: string): string =>
+        `  - { name: ${label}, title: Site, os: ${os}, content_ids: ["${id}"], ${rest} }\n`;
+      writeFileSync(
+        path,
+        `sources:\n${source('maas', 'ubuntu', MAAS)}${source('maas-centos', 'centos', CENTOS)}${source('maas-loaders', 'bootloader', LOADERS)}`,
+      );
+      return path;
+    }
+
+    const imported = (name: string, ...given: readonly string[]) =>
+      runRackboot(['images', 'import', name, '--tree', tree, '--sources', sources, ...given]);
+    const manifests = (): readonly string[] => readdirSync(join(tree, 'images', '.manifests'));
+
+    test('kernel, initrd and squashfs are in the tree under the names of MAAS, as links to the store', async () => {
+      const { code, complaints } = await imported('ubuntu/noble', '--source', 'maas');
+      assert.equal(code, 0, complaints.join('\n'));
+      for (const subarch of ['ga-24.04', 'generic']) {
+        const directory = join(tree, 'ubuntu/amd64', subarch, 'noble/stable');
+        assert.deepEqual(readdirSync(directory).sort(), TREE_FILES);
+        assert.equal(
+          readFileSync(join(directory, 'boot-kernel'), 'utf8'),
+          'noble/amd64/20261015.1/ga-24.04/generic/boot-kernel\n',
+        );
+        assert.equal(statSync(join(directory, 'squashfs')).nlink, 2);
+      }
+      assert.equal(readdirSync(join(tree, 'images', 'systems')).length, 1, 'both names lead to one directory');
+      assert.deepEqual(manifests(), ['ubuntu~noble~amd64~generic~stable~20261015.1.json']);
+      assert.deepEqual(readdirSync(join(tree, 'images', '.downloads')), []);
+    });
+
+    test('a boot loader is unpacked into its directory', async () => {
+      const { code, complaints } = await imported('bootloader/uefi');
+      assert.equal(code, 0, complaints.join('\n'));
+      const directory = join(tree, 'bootloader/uefi/amd64');
+      assert.deepEqual(readdirSync(directory).sort(), ['bootx64.efi', 'grubx64.efi', 'manifest.json']);
+      assert.equal(readFileSync(join(directory, 'bootx64.efi'), 'utf8'), 'a shim');
+      const single = await imported('bootloader/pxe');
+      assert.equal(single.code, 0, single.complaints.join('\n'));
+      assert.ok(existsSync(join(tree, 'bootloader/pxe/amd64/pxelinux.0')));
+    });
+
+    test('a source of the API brings the selected kernels, too', async () => {
+      const rack = new RunningRack(labPlace(101));
+      try {
+        await rack.startWhole();
+        const post = (path: string, fields: Readonly<Record<string, string>>) =>
+          askDaemon(rack.stateDir, `/MAAS/api/2.0/${path}`, 'POST', new URLSearchParams(fields).toString());
+        const keys = Buffer.from(gpg.export(['site'])).toString('base64');
+        const { id } = (await post('boot-sources/', { url, keyring_data: keys })) as { readonly id: number };
+        const selection = { os: 'ubuntu', release: 'noble', arches: 'amd64', subarches: '*', labels: 'stable' };
+        await post(`boot-sources/${id}/selections/`, selection);
+        await post('boot-resources/?op=import', {});
+        for (const subarch of ['generic', 'ga-24.04', 'ga-24.04-lowlatency', 'hwe-24.04']) {
+          const directory = join(rack.tree, 'ubuntu/amd64', subarch, 'noble/stable');
+          await eventually(`${subarch} is in the tree`, () => existsSync(join(directory, 'squashfs')));
+          assert.deepEqual(readdirSync(directory).sort(), TREE_FILES);
+        }
+        assert.equal(asked.filter((path) => path.endsWith('/squashfs')).length, 1);
+        // A rack copies them from the region's own stream, which names all their files.
+        const { files } = describeStore(readImages(rack.tree).images, 0);
+        const kernel = join(rack.tree, 'ubuntu/amd64/hwe-24.04/noble/stable/boot-kernel');
+        const hash = createHash('sha256').update(readFileSync(kernel)).digest('hex');
+        assert.ok([...files.values()].some(({ sha256 }) => sha256 === hash));
+      } finally {
+        await rack.remove();
+      }
+    });
+
+    if (which === 'short') return;
+
+    const roots = ['root-tgz', 'root-tbz', 'root-txz', 'root-image.gz'];
+    for (const [index, ftype] of roots.entries())
+      test(`a root as ${ftype} is in the tree`, async () => {
+        const release = `centos${70 + index}`;
+        const { code, complaints } = await imported(`centos/${release}`);
+        assert.equal(code, 0, complaints.join('\n'));
+        const directory = join(tree, 'centos/amd64/generic', release, 'stable');
+        assert.deepEqual(readdirSync(directory).sort(), ['manifest', ftype]);
+        assert.equal(manifests()[0], `centos~${release}~amd64~generic~stable~20240501.1.json`);
+      });
+
+    test('another kernel is named by its subarchitecture, and shares the squashfs, which is downloaded once', async () => {
+      for (const more of [[], ['--subarch', 'hwe-24.04'], ['--subarch', 'ga-24.04-lowlatency'], []]) {
+        const { code, complaints } = await imported('ubuntu/noble', '--source', 'maas', ...more);
+        assert.equal(code, 0, complaints.join('\n'));
+      }
+      assert.deepEqual(readdirSync(join(tree, 'ubuntu/amd64')).sort(), [
+        'ga-24.04',
+        'ga-24.04-lowlatency',
+        'generic',
+        'hwe-24.04',
+      ]);
+      assert.equal(asked.filter((path) => path.endsWith('/squashfs')).length, 1);
+      const { code, output } = await runRackboot(['images', 'fsck', '--tree', tree, '--sources', sources]);
+      assert.equal(code, 0, output.join('\n'));
+    });
+
+    test('a device tree comes along for arm64', async () => {
+      const { code, complaints } = await imported('ubuntu/noble', '--source', 'maas', '--arch', 'arm64');
+      assert.equal(code, 0, complaints.join('\n'));
+      const directory = join(tree, 'ubuntu/arm64/ga-24.04/noble/stable');
+      assert.deepEqual(readdirSync(directory).sort(), ['boot-dtb', ...TREE_FILES]);
+    });
+
+    test('everything is listed, and the sources answer as expected', async () => {
+      const { code, output } = await runRackboot(['images', 'check-sources', '--sources', sources, '--json']);
+      const answers = JSON.parse(output.join('\n')) as { source: string; offers: number; problems: string[] }[];
+      const own = answers.filter(({ source }) => source.startsWith('maas'));
+      assert.deepEqual(
+        own.map(({ source, offers, problems }) => [source, offers, problems]),
+        [
+          ['maas', 6, []],
+          ['maas-centos', 13, []],
+          ['maas-loaders', 2, []],
+        ],
+      );
+      assert.ok(code === 0 || code === 1);
+    });
+
+    test('fsck removes a damaged file from the tree, too, and downloads it again', async () => {
+      await imported('ubuntu/noble', '--source', 'maas');
+      const kernel = join(tree, 'ubuntu/amd64/ga-24.04/noble/stable/boot-kernel');
+      const right = readFileSync(kernel);
+      writeFileSync(kernel, right.toString().toUpperCase());
+      const { code, output, complaints } = await runRackboot(['images', 'fsck', '--tree', tree, '--sources', sources]);
+      assert.equal(code, 0, [...output, ...complaints].join('\n'));
+      assert.deepEqual(readFileSync(kernel), right);
+    });
+
+    test('after its removal nothing of it is left in the tree', async () => {
+      await imported('ubuntu/noble', '--source', 'maas');
+      const { code } = await runRackboot(['images', 'remove', 'ubuntu/noble', '--all', '--tree', tree]);
+      assert.equal(code, 0);
+      assert.equal(existsSync(join(tree, 'ubuntu/amd64/ga-24.04/noble/stable')), false);
+      assert.equal(existsSync(join(tree, 'ubuntu/amd64/generic/noble/stable')), false);
+    });
+
+    describe('refuses', () => {
+      const outside = 'stolen';
+      const refused: readonly (readonly [name: string, content: () => Uint8Array, complaint: RegExp])[] = [
+        [
+          'a name with ..',
+          () => archiveOf({ a: 'x' }, '--transform', 's,a,../stolen,', '-P', 'a'),
+          /"\.\.\/stolen", which leads out of the archive/,
+        ],
+        [
+          'an absolute name',
+          () => archiveOf({ a: 'x' }, '--transform', 's,a,/stolen,', '-P', 'a'),
+          /"\/stolen", which leads out of the archive/,
+        ],
+        [
+          'a link',
+          () => {
+            const root = mkdtempSync(join(scratch, 'link-'));
+            spawnSync('ln', ['-s', '/etc/passwd', join(root, 'grubx64.efi')]);
+            return spawnSync('tar', ['-C', root, '-cJf', '-', '.']).stdout;
+          },
+          /"\.\/grubx64\.efi" is not a plain file/,
+        ],
+        ['a cut end', () => archiveOf({ a: 'x'.repeat(5000) }).subarray(0, 90), /is damaged/],
+        [
+          'a bomb',
+          () => spawnSync('sh', ['-c', 'head -c 400000000 /dev/zero | xz -0']).stdout,
+          /expands to more than 268435456 bytes|is not a tar archive/,
+        ],
+      ];
+      for (const [name, content, complaint] of refused)
+        test(`an archive with ${name}, and nothing of it gets into the tree`, async () => {
+          const own = join(site, 'hostile');
+          mkdirSync(own, { recursive: true });
+          const product = {
+            tags: { os: 'grub-efi-signed', arch: 'amd64', label: 'stable', 'bootloader-type': 'uefi' },
+            versions: {
+              '20260101.0': { files: { it: { ftype: 'archive.tar.xz', path: 'it.tar.xz', content: content() } } },
+            },
+          };
+          writeStreamSite(own, { [LOADERS]: { product } }, signer);
+          const path = writeSources(`${url}hostile/`, 'hostile.yaml');
+          const { code, complaints } = await runRackboot([
+            ...['images', 'import', 'bootloader/uefi', '--tree', tree, '--sources', path],
+          ]);
+          assert.equal(code, 2);
+          assert.match(complaints.join('\n'), complaint);
+          assert.equal(existsSync(join(tree, 'bootloader')), false);
+          assert.equal(existsSync(join(tree, outside)), false);
+        });
+
+      test('a root that does not begin like one', async () => {
+        const own = join(site, 'wrong');
+        mkdirSync(own, { recursive: true });
+        const files = { squashfs: { ftype: 'squashfs', path: 'it', content: 'no squashfs' } };
+        const tags = { os: 'ubuntu', arch: 'amd64', release: 'noble', label: 'stable', subarch: 'ga-24.04' };
+        writeStreamSite(own, { [MAAS]: { product: { tags, versions: { '20260101': { files } } } } }, signer);
+        const path = writeSources(`${url}wrong/`, 'wrong.yaml');
+        const { code, complaints } = await runRackboot([
+          ...['images', 'import', 'ubuntu/noble', '--source', 'maas', '--tree', tree, '--sources', path],
+        ]);
+        assert.equal(code, 2);
+        assert.match(complaints.join('\n'), /its squashfs does not begin like one/);
+        assert.equal(existsSync(join(tree, 'ubuntu')), false);
+      });
+    });
+  });
+}
