@@ -126,6 +126,7 @@ export const FURTHER_CASES: readonly HostileCase[] = [
     attack: 'link-stolen-key',
     from: 'attacker',
     bites: every(connected(1500, 5240), grown(150, 'rackboot_region_api_answers_total', { class: '2xx' })),
+    short: false,
     withoutIt: NO_SHARES,
     others: { ...AT_THE_REGION, 'an accepted rack is heard': 5, 'an administrator signs in': 10 },
   },

@@ -228,6 +228,7 @@ export const REGION_CASES: readonly HostileCase[] = [
         before.sum('rackboot_region_api_answers_total', { class: '2xx' }) -
         before.sum('rackboot_region_api_refusals_total', { reason: 'new-machines-limit' }) >=
       2 * NEW_MACHINES_MAX,
+    short: false,
     withoutIt: ANY_NEW_MACHINE_GIVES_WAY,
     others: { ...AT_THE_REGION, 'an administrator signs in': 15, 'a machine keeps its reported hardware': 5 },
   },
