@@ -10,6 +10,7 @@
 import { mkdir, readFile, rename, rm } from 'node:fs/promises';
 import { osErrorCode, RackError } from '../errors.ts';
 import { listMirrors } from './apt.ts';
+import { DebianProgress } from './debian-progress.ts';
 import { type ProgramOptions, runProgram } from './program.ts';
 
 /** The system to build. */
@@ -180,6 +181,8 @@ export async function buildDebianRoot(request: DebianRequest, ids: FileSystemIds
   const args = [
     `--mode=${isRoot() ? 'root' : 'unshare'}`,
     '--variant=minbase',
+    // For DebianProgress.
+    '--verbose',
     `--architectures=${arch}`,
     '--format=tar',
     // Make no device nodes: the running kernel makes them, and mmdebstrap cannot make them without root.
@@ -215,6 +218,7 @@ function buildOptions({ release, arch, epochSeconds, onProgress }: DebianRequest
   const rootless = isRoot()
     ? ''
     : '. Without root it needs the package uidmap and a range for this user in /etc/subuid; or run this as root';
+  const progress = new DebianProgress();
   return {
     package: MMDEBSTRAP,
     environment: { SOURCE_DATE_EPOCH: String(epochSeconds), DEBIAN_FRONTEND: 'noninteractive' },
@@ -222,8 +226,8 @@ function buildOptions({ release, arch, epochSeconds, onProgress }: DebianRequest
     remedy: `check that this host reaches the mirrors, or name others with --mirror${foreign}${rootless}`,
     minutesMax: BUILD_MINUTES_MAX,
     onLine: (line) => {
-      const step = /^I: ((?:running apt|downloading|extracting|installing|creating|cleaning).*?)\.*$/.exec(line)?.[1];
-      if (step !== undefined) onProgress(`${step[0]?.toUpperCase()}${step.slice(1)}`);
+      const news = progress.read(line);
+      if (news !== undefined) onProgress(news);
     },
   };
 }
