@@ -1,6 +1,6 @@
 // A damaged row stops no process of a region and prevents no start. A request that needs the row gets its table and name in the error; other
 // requests work. After the repair all requests work again.
-// @host waits, 60 s
+// @host alone
 
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';

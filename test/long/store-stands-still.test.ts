@@ -1,6 +1,6 @@
 // A file system that stalls, and one that turns read-only, under a running rack: leases are refused by name, files and names are
 // answered as quickly as before, and nothing that was acknowledged is lost. An ext4 in a file, so as root.
-// @host waits
+// @host alone
 
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';

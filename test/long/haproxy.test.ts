@@ -1,5 +1,5 @@
 // Two processes of a region on PostgreSQL behind HAProxy, with the configuration that the documents print.
-// @host waits, 40 s
+// @host alone
 
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';

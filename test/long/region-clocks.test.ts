@@ -2,7 +2,7 @@
 // other's; it is set back under the process that has the duties; the database's own clock is set forward and back. No power command is carried
 // out twice, duties are taken within seconds, and times are those of the database. libfaketime stands between a program and the system's
 // wall clock. A database whose connections others have taken is an outage, and no more.
-// @host waits, 60 s
+// @host alone
 
 import assert from 'node:assert/strict';
 import { chmodSync, globSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';

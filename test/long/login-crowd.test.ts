@@ -1,6 +1,6 @@
 // Strangers of many networks guess passwords at two processes of a region on one PostgreSQL. They cost the users of the region nothing but
 // the processor time of the guesses: no transaction fails, and no process ends.
-// @host waits, 60 s
+// @host alone
 
 import assert from 'node:assert/strict';
 import { once } from 'node:events';

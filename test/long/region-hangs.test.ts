@@ -1,6 +1,6 @@
 // Two processes of one region whose database, or one of them, hangs: connections stay open, and nothing answers. Racks go to the process that
 // answers, requests get 503 at once, and the process that lost its duties continues without them.
-// @host waits, 60 s
+// @host alone
 
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';

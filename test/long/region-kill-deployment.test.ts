@@ -1,6 +1,6 @@
 // Machines enlist, are measured and deployed through a rack, while the processes of its region and their database are killed: each machine
 // ends Deployed, and every step happens once. `test/long/region-kill.test.ts` kills more, and for longer.
-// @host waits, 60 s
+// @host alone
 
 import { test } from 'node:test';
 import { labPlace } from '../../src/lab/safe-lab.ts';
