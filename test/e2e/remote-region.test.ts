@@ -1,9 +1,10 @@
 // A rack whose region is another process: registration, two racks on one region, a region that is killed and comes back while machines
-// boot, a rack that starts without it, refusals of the region. Real processes and sockets on loopback, by any user.
+// boot, a rack that starts without it, refusals of the region. Real processes and sockets on loopback, by any user. What keeps such a rack
+// from starting is in the long suite.
 // @host waits
 
 import assert from 'node:assert/strict';
-import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -16,26 +17,19 @@ import { makeAuthority } from '../support/authority.ts';
 import { missing } from '../support/needs.ts';
 import { askName } from '../support/probes.ts';
 import { postForm } from '../support/rack-form.ts';
+import { networkOf, remoteRack } from '../support/remote-rack.ts';
 import { eventually, RunningRack, runRackboot } from '../support/running-rack.ts';
 import { bootSimulatedMachine } from '../support/simulated-boot.ts';
 
 const REGION = labPlace(10);
 const FAR = labPlace(11);
 const FURTHER = labPlace(12);
-const SECURE = labPlace(13);
 /** The first of this file's simulated machines. */
 const MACHINE = 1100;
 
 const macOf = (index: number): string => formatMac(simulatedHardware(MACHINE + index).mac);
 const boot = (place: LabPlace, index: number, onStep: (name: string) => void = () => undefined) =>
   bootSimulatedMachine(place, MACHINE + index, ({ name }) => onStep(name));
-
-/** A rack whose region is elsewhere. */
-function remoteRack(place: LabPlace, name: string, region: string): RunningRack {
-  return new RunningRack(place, (text) =>
-    text.replace(/^name: .*$/m, `name: ${name}`).replace(/^region: .*$/m, `region: { mode: remote, ${region} }`),
-  );
-}
 
 async function statusOf(rack: RunningRack) {
   const { region } = await rack.status();
@@ -58,15 +52,23 @@ async function accept(region: RunningRack, name: string): Promise<void> {
   assert.deepEqual([code, complaints], [0, []]);
 }
 
-describe('a rack with its region in another process', { timeout: 280_000 }, () => {
-  const region = new RunningRack(REGION);
+describe('a rack with its region in another process', { skip: missing('openssl'), timeout: 280_000 }, () => {
+  const directory = mkdtempSync(join(tmpdir(), 'rackboot-remote-tls-'));
+  const authority = makeAuthority(directory, systemClock.wallTimeMs());
+  const { cert, key } = authority.issue('region');
+  const secure = `https://127.0.0.1:${REGION.regionPort + 1000}/MAAS`;
+  const tls = `tls: { cert: "${cert}", key: "${key}", listen: ["127.0.0.1:${REGION.regionPort + 1000}"] }`;
+  const region = new RunningRack(REGION, (text) => text.replace(/^region: \{/m, `region: { ${tls},`));
   const far = remoteRack(FAR, 'far', `url: "http://127.0.0.1:${REGION.regionPort}/MAAS"`);
-  const further = remoteRack(FURTHER, 'further', `url: "http://127.0.0.1:${REGION.regionPort}/MAAS"`);
+  // The first of its addresses never answers.
+  const urls = `url: ["https://127.0.0.1:9/MAAS", "${secure}"], ca_file: "${authority.caFile}"`;
+  const further = remoteRack(FURTHER, 'further', urls, (text) => text.replace(/cluster_interfaces:\n( .*\n)+/, ''));
 
   before(() => region.startWhole());
   after(async () => {
     await Promise.all([far.remove(), further.remove()]);
     await region.remove();
+    rmSync(directory, { recursive: true, force: true });
   });
 
   test('waits until an administrator accepts it, and names the command; then it is up', async () => {
@@ -89,11 +91,25 @@ describe('a rack with its region in another process', { timeout: 280_000 }, () =
     assert.match(complaints.join('\n'), new RegExp(`http://127\\.0\\.0\\.1:${REGION.regionPort}/MAAS`));
   });
 
-  test('two racks on one region enlist machines of their own networks, and both know them', async () => {
+  test('over TLS a rack judges its region by region.ca_file, and is served at the address that answers', async () => {
     await further.start();
     await further.reported('region.pending');
     await accept(region, 'further');
     await isUp(further);
+    const moved = await further.reported('region.moved');
+    assert.deepEqual([moved.former, moved.url], ['https://127.0.0.1:9/MAAS', secure]);
+    assert.equal((await further.reported('region.linked')).url, secure);
+  });
+
+  test('the network of a rack is set at the region by its name, and served as soon as the rack receives it', async () => {
+    const from = further.lines.length;
+    const words = ['cluster_interfaces.yard', networkOf(FURTHER), '--rack', 'further', '--config', region.configFile];
+    const set = await runRackboot(['config', 'set', ...words]);
+    assert.equal(set.code, 0, set.complaints.join('\n'));
+    await further.reported('config.applied', { from, match: ({ source }) => source === 'store' });
+  });
+
+  test('two racks on one region enlist machines of their own networks, and both know them', async () => {
     const outcomes = await Promise.all([boot(FAR, 0), boot(FURTHER, 1)]);
     assert.deepEqual(
       outcomes.map(({ kind }) => kind),
@@ -149,13 +165,14 @@ describe('a rack with its region in another process', { timeout: 280_000 }, () =
     assert.equal(again.length, 3, 'each machine is known once');
   });
 
-  test('without its region, across a restart, it boots, names and enlists, and says since when', async () => {
+  test('a rack that is killed and starts without its region boots, names and enlists, says since when, and is the same rack', async () => {
     await isUp(far);
     const known = (await machineOf(region, 0))?.hostname ?? assert.fail();
     const before = far.lines.length;
     await region.kill();
     await far.reported('region.away', { from: before, limitMs: 20_000 });
-    await far.stop();
+    const identity = readFileSync(join(far.stateDir, 'rack.json'), 'utf8');
+    await far.kill();
     const from = far.lines.length;
     await far.start();
     await far.reported('region.away', { from, limitMs: 20_000 });
@@ -169,20 +186,19 @@ describe('a rack with its region in another process', { timeout: 280_000 }, () =
     assert.notEqual(await askName(`${FAR.octets}.1`, FAR.dnsPort, `${known}.maas`), undefined);
     const shown = await runRackboot(['status', '--config', far.configFile]);
     assert.match(shown.output.join('\n'), /Region {2}away at .* since 20/);
+    const form = new URLSearchParams({ architecture: 'amd64', mac_addresses: 'none' }).toString();
+    assert.equal(await postForm(FAR, `${FAR.octets}.77`, '/MAAS/api/2.0/machines/', form), 202);
 
     await region.startWhole();
     await far.reported('region.back', { from, limitMs: 90_000 });
     assert.equal((await eventually('it is known', () => machineOf(region, 3), 30_000)).status_name, 'New');
     await isEmpty(far);
+    assert.equal(readFileSync(join(far.stateDir, 'rack.json'), 'utf8'), identity);
+    assert.equal(far.events('region.pending', from).length, 0);
+    assert.equal((await boot(FAR, 4)).kind, 'enlisted');
   });
 
   test('entries that the region refuses are listed with their reasons, sent again, and removed', async () => {
-    const before = far.lines.length;
-    await region.kill();
-    await far.reported('region.away', { from: before, limitMs: 20_000 });
-    const form = new URLSearchParams({ architecture: 'amd64', mac_addresses: 'none' }).toString();
-    assert.equal(await postForm(FAR, `${FAR.octets}.77`, '/MAAS/api/2.0/machines/', form), 202);
-    await region.startWhole();
     await far.reported('outbox.dead-letter', { limitMs: 90_000 });
     const outbox = (...args: string[]) => runRackboot(['outbox', ...args, '--config', far.configFile]);
     const listed = await outbox('--dead');
@@ -198,75 +214,4 @@ describe('a rack with its region in another process', { timeout: 280_000 }, () =
     assert.equal((await outbox('--drop', String(letter.id))).code, 1);
     assert.match((await outbox('--dead')).output.join('\n'), /no dead letters/);
   });
-
-  test('a killed rack comes back with the same identity and its data on disk', async () => {
-    const identity = readFileSync(join(far.stateDir, 'rack.json'), 'utf8');
-    await far.kill();
-    const from = far.lines.length;
-    await far.start();
-    await isUp(far);
-    assert.equal(readFileSync(join(far.stateDir, 'rack.json'), 'utf8'), identity);
-    assert.equal(far.events('region.pending', from).length, 0);
-    assert.equal((await boot(FAR, 4)).kind, 'enlisted');
-  });
-
-  test('a foreign outbox keeps the rack from starting, by name and before a machine is answered', async () => {
-    const other = remoteRack(labPlace(14), 'other', 'url: "http://127.0.0.1:1/MAAS"');
-    try {
-      writeFileSync(join(other.stateDir, 'outbox.db'), 'no database '.repeat(100));
-      const { code, complaints } = await runRackboot(['run', '--config', other.configFile]);
-      assert.equal(code, 1);
-      assert.match(complaints.join('\n'), /outbox\.db is a damaged outbox database/);
-    } finally {
-      await other.remove();
-    }
-  });
-
-  test('a key that others may read, and invalid certificates, keep the rack from starting, by name', async () => {
-    const other = remoteRack(labPlace(14), 'other', 'url: "https://127.0.0.1:1/MAAS", ca_file: "/etc/passwd"');
-    try {
-      const run = () => runRackboot(['run', '--config', other.configFile]);
-      assert.match((await run()).complaints.join('\n'), /region\.ca_file: \/etc\/passwd holds no certificate/);
-      const key = join(other.stateDir, 'region.key');
-      assert.ok(existsSync(key));
-      chmodSync(key, 0o644);
-      assert.match((await run()).complaints.join('\n'), /region\.key has mode 644: .*chmod 600/);
-    } finally {
-      await other.remove();
-    }
-  });
-});
-
-test('over TLS the rack judges its region by region.ca_file, and machines reach it through the rack', {
-  skip: missing('openssl'),
-  timeout: 120_000,
-}, async () => {
-  const directory = mkdtempSync(join(tmpdir(), 'rackboot-remote-tls-'));
-  const authority = makeAuthority(directory, systemClock.wallTimeMs());
-  const { cert, key } = authority.issue('region');
-  const port = SECURE.regionPort + 1000;
-  const tls = `tls: { cert: "${cert}", key: "${key}", listen: ["127.0.0.1:${port}"] }`;
-  const region = new RunningRack(SECURE, (text) => text.replace(/^region: \{/m, `region: { ${tls},`));
-  const url = `url: "https://127.0.0.1:${port}/MAAS"`;
-  const several = `url: ["https://127.0.0.1:9/MAAS", "https://127.0.0.1:${port}/MAAS"]`;
-  const rack = remoteRack(labPlace(15), 'secure', `${several}, ca_file: "${authority.caFile}"`);
-  const doubting = remoteRack(labPlace(16), 'doubting', url);
-  try {
-    await region.startWhole();
-    await rack.start();
-    await rack.reported('region.pending', { limitMs: 20_000 });
-    await accept(region, 'secure');
-    await isUp(rack);
-    const moved = await rack.reported('region.moved');
-    assert.deepEqual([moved.former, moved.url], ['https://127.0.0.1:9/MAAS', `https://127.0.0.1:${port}/MAAS`]);
-    assert.equal((await rack.reported('region.linked')).url, `https://127.0.0.1:${port}/MAAS`);
-    assert.equal((await boot(labPlace(15), 5)).kind, 'enlisted');
-    await doubting.start();
-    const reported = await doubting.reported('region.away', { limitMs: 20_000 });
-    assert.match(String(reported.reason), /certificate; region\.ca_file names the file/);
-  } finally {
-    await Promise.all([rack.remove(), doubting.remove()]);
-    await region.remove();
-    rmSync(directory, { recursive: true, force: true });
-  }
 });

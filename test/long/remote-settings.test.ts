@@ -1,6 +1,6 @@
 // The network of a rack elsewhere, kept by its region: it is set there, carried to the rack, served over restarts and without the region,
 // and read-only there once the rack's own file writes it. Real processes and sockets on loopback, by any user.
-// @host waits
+// @host alone
 
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
@@ -8,19 +8,17 @@ import { after, before, describe, test } from 'node:test';
 import { labPlace } from '../../src/lab/safe-lab.ts';
 import { missing } from '../support/needs.ts';
 import { addressOf, DhcpProbes } from '../support/probes.ts';
+import { networkOf, remoteRack } from '../support/remote-rack.ts';
 import { eventually, RunningRack, runRackboot } from '../support/running-rack.ts';
 
 const REGION = labPlace(33);
 const FAR = labPlace(34);
-const NETWORK = `{ interface: lo, ip: ${FAR.octets}.1, network: ${FAR.octets}.0/24, ip_range_low: ${FAR.octets}.100, ip_range_high: ${FAR.octets}.199 }`;
+const NETWORK = networkOf(FAR);
 
 describe('the network of a remote rack', { skip: missing('linux'), timeout: 200_000 }, () => {
   const region = new RunningRack(REGION);
-  const far = new RunningRack(FAR, (text) =>
-    text
-      .replace(/^name: .*$/m, 'name: far')
-      .replace(/cluster_interfaces:\n( .*\n)+/, '')
-      .replace(/^region: .*$/m, `region: { mode: remote, url: "http://127.0.0.1:${REGION.regionPort}/MAAS" }`),
+  const far = remoteRack(FAR, 'far', `url: "http://127.0.0.1:${REGION.regionPort}/MAAS"`, (text) =>
+    text.replace(/cluster_interfaces:\n( .*\n)+/, ''),
   );
   let probes: DhcpProbes;
 
