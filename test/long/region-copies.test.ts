@@ -1,0 +1,389 @@
+// A region's data moves between SQLite and PostgreSQL, and into backups and back: what is refused and says why, databases and files of others,
+// and what a kill leaves. `store/copying/region-copy.test.ts` has the copies themselves.
+// @host alone
+
+import assert from 'node:assert/strict';
+import { execFileSync, spawn } from 'node:child_process';
+import {
+  chmodSync,
+  chownSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { after, before, describe, test } from 'node:test';
+import pg from 'pg';
+import { DAEMON_FLAGS } from '../../bin/daemon-flags.js';
+import { fromPostgres, toPostgres } from '../../src/store/copying/copy-postgres.ts';
+import { SqliteSource } from '../../src/store/copying/copy-sqlite.ts';
+import { copyRegion } from '../../src/store/copying/region-copy.ts';
+import { POSTGRES_MIGRATIONS } from '../../src/store/postgres/postgres-form.ts';
+import { connectionOf } from '../../src/store/postgres/postgres-place.ts';
+import { openPostgresRegion } from '../../src/store/postgres/region-postgres.ts';
+import { REGION_FILE } from '../../src/store/region/region-schema.ts';
+import { openRegionStore } from '../../src/store/sqlite/region-sqlite.ts';
+import { fillRegion } from '../contract/region-operations.ts';
+import { NOBODY } from '../support/another-user.ts';
+import { endProgram } from '../support/child.ts';
+import { configOf, makeRegionData, readStore, runRegion } from '../support/copied-region.ts';
+import { missing } from '../support/needs.ts';
+import { PostgresServer } from '../support/postgres-server.ts';
+import { eventually, MAIN, runRackboot } from '../support/running-rack.ts';
+
+/** Ends of copies that are looked at: the server may notice one in time by chance. */
+const ROUNDS = 10;
+
+let server: PostgresServer;
+let directory: string;
+/** A state directory with a region's data. */
+let stateDir: string;
+
+describe('a region whose data is moved', { skip: missing('linux', '/usr/lib/postgresql') }, () => {
+  before(async () => {
+    server = await PostgresServer.start();
+    ({ directory, stateDir } = await makeRegionData());
+  });
+  after(async () => {
+    await server.close();
+    rmSync(directory, { recursive: true, force: true });
+  });
+
+  test('the unfinished file of a killed backup is removed by the next one, under any name, and the next one is whole', async () => {
+    const config = configOf(directory, 'killed', '{ kind: sqlite }');
+    const store = openRegionStore({ stateDir: join(directory, 'killed') });
+    await fillRegion(store, 2000);
+    await store.close();
+    const [monday, tuesday] = ['monday.backup', 'tuesday.backup'].map((name) => join(directory, 'killed', name));
+    assert.ok(monday !== undefined && tuesday !== undefined);
+    const left = `${monday}.unfinished`;
+    const words = [...DAEMON_FLAGS, MAIN, 'region', 'backup', monday, '--config', config];
+    const child = spawn(process.execPath, words, { stdio: 'ignore' });
+    await eventually('it writes', () => existsSync(left) && statSync(left).size > 0);
+    await endProgram(child, 'SIGKILL');
+    assert.deepEqual([existsSync(monday), existsSync(left)], [false, true], 'it was killed too late or too early');
+    const { code, complaints } = await runRackboot(['region', 'backup', tuesday, '--config', config]);
+    assert.equal(code, 0, complaints.join('\n'));
+    assert.match(complaints.join('\n'), /^Removed \S+monday\.backup\.unfinished, which an interrupted backup left\.$/m);
+    assert.deepEqual(
+      readdirSync(join(directory, 'killed')).filter((name) => name.includes('backup')),
+      ['tuesday.backup'],
+    );
+  });
+
+  test('a backup made while others write has the contents of one moment: whole changes, and all that were stored before it began', async () => {
+    const name = await server.makeDatabase();
+    const kinds = [
+      [
+        'moment-postgres',
+        `{ kind: postgresql, url: "${server.urlOf(name)}" }`,
+        () => openPostgresRegion(server.placeOf(name)),
+      ],
+      ['moment-sqlite', '{ kind: sqlite }', () => openRegionStore({ stateDir: join(directory, 'moment-sqlite') })],
+    ] as const;
+    for (const [kind, place, open] of kinds) {
+      const config = configOf(directory, kind, place);
+      const store = await open();
+      let isOver = false;
+      let stored = 0;
+      const writing = (async () => {
+        for (; !isOver; stored += 1) {
+          const username = `w${stored}`;
+          await store.transact(async () => {
+            await store.accounts.addUser({ username, email: '', passwordHash: 'x', isAdmin: false, createdMs: 1 });
+            await store.accounts.addUser({
+              username: `${username}-too`,
+              email: '',
+              passwordHash: 'x',
+              isAdmin: false,
+              createdMs: 1,
+            });
+          });
+          await new Promise((resolve) => setImmediate(resolve));
+        }
+      })();
+      while (stored < 20) await new Promise((resolve) => setTimeout(resolve, 5));
+      const before = stored;
+      const file = join(directory, `${kind}.backup`);
+      await runRegion('backup', file, '--config', config);
+      const after = stored;
+      isOver = true;
+      await writing;
+      await store.close();
+      assert.ok(after > before, `${kind}: changes were stored meanwhile`);
+      await runRegion('restore', file, '--config', configOf(directory, `${kind}-restored`, '{ kind: sqlite }'));
+      const restored = openRegionStore({ stateDir: join(directory, `${kind}-restored`) });
+      const users = new Set((await restored.accounts.listUsers()).map(({ username }) => username));
+      await restored.close();
+      const pairs = users.size / 2;
+      assert.ok(pairs >= before && pairs <= after + 1, `${kind}: ${before} ≤ ${pairs} ≤ ${after}`);
+      for (let index = 0; index < pairs; index += 1)
+        assert.ok(users.has(`w${index}`) && users.has(`w${index}-too`), `${kind}: w${index}`);
+    }
+  });
+
+  test('the database is free as soon as a copy has ended, even if it failed', async () => {
+    const place = server.placeOf(await server.makeDatabase());
+    const onlooker = new pg.Client(connectionOf(place));
+    onlooker.on('error', () => undefined);
+    await onlooker.connect();
+    const locks = async (): Promise<unknown> =>
+      (await onlooker.query("SELECT mode FROM pg_locks WHERE locktype = 'advisory' AND objid = $1", [0x5242_5255]))
+        .rows;
+    for (let round = 0; round < ROUNDS; round += 1) {
+      const cut = toPostgres(place, async () => {
+        assert.deepEqual(await locks(), [{ mode: 'ExclusiveLock' }]);
+        throw new Error('cut');
+      });
+      await assert.rejects(cut, /^Error: cut$/);
+      assert.deepEqual(await locks(), []);
+      const source = fromPostgres(place, true, async (end) => end.name);
+      assert.equal(await source, "the region's database");
+      assert.deepEqual(await locks(), []);
+    }
+    await onlooker.end();
+  });
+
+  test('nothing is copied into a file that exists, from a directory without a region, or between places of no known form', async () => {
+    const name = await server.makeDatabase();
+    const refused = async (pattern: RegExp, ...args: string[]): Promise<void> => {
+      const { code, complaints } = await runRackboot(['region', ...args]);
+      assert.notEqual(code, 0);
+      assert.match(complaints.join('\n'), pattern);
+    };
+    const full = join(directory, 'full');
+    await openRegionStore({ stateDir: full }).close();
+    await refused(
+      /region\.db exists: name a new file/,
+      'copy',
+      '--from',
+      `sqlite:${stateDir}`,
+      '--to',
+      `sqlite:${full}`,
+    );
+    await refused(/write sqlite:DIRECTORY/, 'copy', '--from', stateDir, '--to', server.urlOf(name));
+    await refused(/there is no /, 'copy', '--from', `sqlite:${join(directory, 'nowhere')}`, '--to', server.urlOf(name));
+    assert.equal(existsSync(join(directory, 'nowhere', REGION_FILE)), false);
+  });
+
+  test('nothing is restored into a database on which a region runs', async () => {
+    const name = await server.makeDatabase();
+    const running = await openPostgresRegion(server.placeOf(name));
+    // An idle connection is closed after a while; a process of a region asks all the time.
+    const asking = setInterval(() => void running.countMachines({}).catch(() => undefined), 1000);
+    const there = configOf(directory, 'running', `{ kind: postgresql, url: "${server.urlOf(name)}" }`);
+    const restore = ['restore', join(stateDir, REGION_FILE), '--config', there];
+    const { code, complaints } = await runRackboot(['region', ...restore]);
+    clearInterval(asking);
+    assert.notEqual(code, 0);
+    assert.match(complaints.join('\n'), /processes of a region run on this database \(on its own host\): stop/);
+    assert.equal(await running.countMachines({}), 0);
+    await running.close();
+  });
+
+  test('an error about a value from the command line names its option', async () => {
+    const url = server.urlOf(await server.makeDatabase());
+    const said = async (from: string, to: string, ...more: string[]): Promise<string> => {
+      const { code, complaints } = await runRackboot(['region', 'copy', '--from', from, '--to', to, ...more]);
+      assert.notEqual(code, 0);
+      assert.doesNotMatch(complaints.join('\n'), /region\.store/);
+      return complaints.join('\n');
+    };
+    const away = 'postgresql://rackboot@127.0.0.1:9/rackboot';
+    assert.match(
+      await said(away, `sqlite:${join(directory, 'n')}`),
+      /see whether the database runs and its disk has room, and --from/,
+    );
+    assert.match(
+      await said(`sqlite:${stateDir}`, away),
+      /see whether the database runs and its disk has room, and --to/,
+    );
+    assert.match(await said(url, away, '--password-file', 'x'), /--password-file: expected an absolute path/);
+    const gone = join(directory, 'password_file');
+    const problem = await said(`sqlite:${stateDir}`, url, '--password-file', gone);
+    assert.ok(problem.includes(`--password-file: there is no file ${gone}`), problem);
+  });
+
+  test('a database that cannot hold every text is refused as a target, and its region can move away', async () => {
+    const url = server.urlOf('latin');
+    await server.query("CREATE DATABASE latin TEMPLATE template0 ENCODING 'LATIN1' LOCALE 'C'");
+    const to = ['copy', '--from', `sqlite:${stateDir}`, '--to', url];
+    const { code, complaints } = await runRackboot(['region', ...to]);
+    assert.notEqual(code, 0);
+    assert.match(complaints.join('\n'), /^[^\n]*database latin has the encoding LATIN1, [^\n]* ENCODING 'UTF8'[^\n]*$/);
+    const name = await server.makeDatabase();
+    const wanted = await readStore(openRegionStore({ stateDir }));
+    await runRegion('copy', '--from', `sqlite:${stateDir}`, '--to', server.urlOf(name));
+    execFileSync('sh', ['-c', 'pg_dump "$0" | psql --quiet --output=/dev/null "$1"', server.urlOf(name), url]);
+    const away = join(directory, 'away');
+    await runRegion('copy', '--from', url, '--to', `sqlite:${away}`);
+    assert.deepEqual(await readStore(openRegionStore({ stateDir: away })), wanted);
+  });
+
+  test('a command of a newer release leaves the tables as the processes that run know them', async () => {
+    const name = await server.makeDatabase();
+    const older = POSTGRES_MIGRATIONS.length - 1;
+    const mark = 'CREATE TABLE rackboot (version BIGINT NOT NULL, the_only BOOLEAN PRIMARY KEY DEFAULT true)';
+    await server.query([...POSTGRES_MIGRATIONS.slice(0, older), mark].join(';'), name);
+    const config = ['--config', configOf(directory, name, `{ kind: postgresql, url: "${server.urlOf(name)}" }`)];
+    const commands = [
+      ['region', 'backup', join(directory, `${name}.backup`), ...config],
+      ['region', 'copy', '--from', server.urlOf(name), '--to', `sqlite:${join(directory, `${name}-to`)}`],
+      ['apikey', '--username', 'ann', ...config],
+    ];
+    const unfinished = ['region', 'copy', '--from', `sqlite:${stateDir}`, '--to', server.urlOf(name)];
+    for (const [version, words, remedy] of [
+      ...commands.map((words) => [older, words, 'start the region once with this one'] as const),
+      [-older, unfinished, 'empty the database'] as const,
+    ]) {
+      await server.query(`DELETE FROM rackboot; INSERT INTO rackboot (version) VALUES (${version})`, name);
+      const { code, complaints } = await runRackboot(words);
+      assert.equal(code, 1, words.join(' '));
+      const text = `has version ${older}, this Rackboot ${older + 1}: run the command with the Rackboot that made it, or ${remedy}`;
+      assert.ok(complaints.join('\n').includes(text), complaints.join('\n'));
+      assert.deepEqual(await server.query('SELECT version FROM rackboot', name), [{ version: String(version) }]);
+    }
+    await server.query(`UPDATE rackboot SET version = ${older}`, name);
+    await (await openPostgresRegion(server.placeOf(name), 'hall')).close();
+    assert.match(await runRegion('backup', join(directory, `${name}.backup`), ...config), /^Wrote /);
+  });
+
+  test('a source without a region is refused, and stays as it is', async () => {
+    const name = await server.makeDatabase();
+    const to = join(directory, 'from-nothing');
+    const { code, complaints } = await runRackboot([
+      'region',
+      'copy',
+      '--from',
+      server.urlOf(name),
+      '--to',
+      `sqlite:${to}`,
+    ]);
+    assert.notEqual(code, 0);
+    assert.match(complaints.join('\n'), /holds no region: check the name/);
+    assert.equal(existsSync(join(to, REGION_FILE)), false);
+    const tables = execFileSync('psql', [server.urlOf(name), '-Atc', '\\dt'], { encoding: 'utf8', stdio: 'pipe' });
+    assert.equal(tables, '');
+  });
+
+  test('files that root copies, saves or restores belong to the owner of the directory', {
+    skip: missing('root'),
+  }, async () => {
+    const name = await server.makeDatabase();
+    await (await openPostgresRegion(server.placeOf(name))).close();
+    chmodSync(directory, 0o711);
+    const to = join(directory, 'of-another');
+    mkdirSync(to);
+    chownSync(to, NOBODY, NOBODY);
+    const owned = async (file: string, ...args: string[]): Promise<void> => {
+      const { code, complaints } = await runRackboot(['region', ...args]);
+      assert.equal(code, 0, complaints.join('\n'));
+      assert.equal(statSync(join(to, file)).uid, NOBODY);
+    };
+    await owned(REGION_FILE, 'copy', '--from', server.urlOf(name), '--to', `sqlite:${to}`);
+    const config = join(directory, 'of-another.yaml');
+    const store = `{ kind: postgresql, url: "${server.urlOf(name)}" }`;
+    writeFileSync(config, `state_dir: ${JSON.stringify(to)}\nregion: { store: ${store} }\n`);
+    await owned('today.backup', 'backup', join(to, 'today.backup'), '--config', config);
+    const elsewhere = join(directory, 'y.backup');
+    const { code, complaints } = await runRackboot(['region', 'backup', elsewhere, '--config', config]);
+    assert.notEqual(code, 0);
+    assert.match(complaints.join('\n'), /cannot write into .*: name a file in a directory of that user/);
+    const secret = join(directory, 'secret.backup');
+    copyFileSync(join(to, 'today.backup'), secret);
+    chmodSync(secret, 0o600);
+    chownSync(secret, 0, 0);
+    const unread = await runRackboot(['region', 'restore', secret, '--config', config]);
+    assert.match(
+      unread.complaints.join('\n'),
+      /nobody may not read \S+secret\.backup: it belongs to root; let nobody read it: mode 644/,
+    );
+  });
+
+  test('a backup that somebody changed, or that is not a file, is refused with its reason', async () => {
+    const changed = join(directory, 'changed.backup');
+    const refusals = [
+      [
+        'ALTER TABLE machine_pair RENAME TO gone',
+        /changed\.backup: the table machine_pair cannot be read \(no such table/,
+      ],
+      [
+        'PRAGMA foreign_keys = OFF; UPDATE interface SET machine_id = 4711 WHERE machine_id = 516',
+        /the table interface has a row that a region cannot store, that with id = 516 \(FOREIGN KEY constraint failed\)/,
+      ],
+    ] as const;
+    const restore = (file: string, into: string) =>
+      runRackboot(['region', 'restore', file, '--config', configOf(directory, into, '{ kind: sqlite }')]);
+    for (const [index, [sql, said]] of refusals.entries()) {
+      copyFileSync(join(stateDir, REGION_FILE), changed);
+      const database = new DatabaseSync(changed);
+      database.exec(sql);
+      database.close();
+      const { code, complaints } = await restore(changed, `changed${index}`);
+      assert.equal(code, 1);
+      assert.match(complaints.join('\n'), said);
+      assert.doesNotMatch(complaints.join('\n'), /a bug/);
+    }
+    const pipe = join(directory, 'pipe');
+    execFileSync('mkfifo', [pipe]);
+    const { complaints } = await restore(pipe, 'pipe-target');
+    assert.match(complaints.join('\n'), /pipe cannot be read: .*(?:pipe|FIFO)/);
+  });
+
+  test('a row that PostgreSQL cannot hold is named, and once it is corrected the copy continues', async () => {
+    const place = server.placeOf(await server.makeDatabase());
+    const damaged = join(directory, 'damaged.backup');
+    const change = (sql: string): void => {
+      const database = new DatabaseSync(damaged);
+      database.exec(sql);
+      database.close();
+    };
+    const copy = async (): Promise<void> => {
+      const source = SqliteSource.open(damaged);
+      try {
+        await toPostgres(place, (target) => copyRegion(source, target, () => undefined));
+      } finally {
+        source.close();
+      }
+    };
+    const correct = (): void => copyFileSync(join(stateDir, REGION_FILE), damaged);
+    correct();
+    change("UPDATE machine SET description = 'a' || char(0) || 'b' WHERE id = 517");
+    await assert.rejects(
+      copy(),
+      /^RackError: the table machine has a row that .* cannot hold, that with id = 517, which has the character NUL in description \(.*\): correct or remove it/,
+    );
+    correct();
+    change('PRAGMA foreign_keys = OFF; UPDATE interface SET machine_id = 4711 WHERE machine_id = 516');
+    await assert.rejects(
+      copy(),
+      /^RackError: the table interface has a row that .* cannot hold, that with id = \d+ \(.*foreign key.*\): correct or remove it/,
+    );
+    correct();
+    await copy();
+    assert.deepEqual(await readStore(openPostgresRegion(place)), await readStore(openRegionStore({ stateDir })));
+  });
+
+  test('of two copies into one database at once, one is refused, and the other is whole', async () => {
+    const place = server.placeOf(await server.makeDatabase());
+    const source = SqliteSource.open(join(stateDir, REGION_FILE));
+    const copy = () => toPostgres(place, (target) => copyRegion(source, target, () => undefined));
+    await toPostgres(place, async (target) => {
+      await assert.rejects(openPostgresRegion(place), /^RackError: the region's database is being copied: wait/);
+      await assert.rejects(copy(), /^RackError: another copy from or into this database is under way/);
+      await copyRegion(source, target, () => undefined);
+    });
+    const together = await Promise.allSettled([copy(), copy()]);
+    assert.ok(together.some(({ status }) => status === 'fulfilled'));
+    for (const one of together) {
+      if (one.status === 'rejected') assert.match(String(one.reason), /^RackError: another copy/);
+    }
+    source.close();
+    assert.deepEqual(await readStore(openPostgresRegion(place)), await readStore(openRegionStore({ stateDir })));
+  });
+});
