@@ -7,6 +7,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { machinesShape } from '../../src/cli/terminal/shapes.ts';
+import { askDaemon } from '../../src/control/ask-daemon.ts';
 import { type LabPlace, labPlace } from '../../src/lab/safe-lab.ts';
 import { simulatedHardware } from '../../src/lab/simulated-hardware.ts';
 import { SimulatedLife } from '../../src/lab/simulated-life.ts';
@@ -52,6 +53,10 @@ describe('the key of a remote rack', { timeout: 280_000 }, () => {
     return machines.find(({ interface_set: nics }) => nics.some(({ mac_address: mac }) => mac === macOf(index)));
   };
   const statusOf = async (index: number) => (await machineOf(index))?.status_name;
+  const commission = async (index: number) => {
+    const path = `/MAAS/api/2.0/machines/${(await machineOf(index))?.system_id}/?op=commission`;
+    await askDaemon(region.stateDir, path, 'POST', '');
+  };
   /** By the holder of the key. */
   const ask = (path: string, init: RequestInit = {}) =>
     fetch(`${BASE}/${path}`, {
@@ -87,7 +92,7 @@ describe('the key of a remote rack', { timeout: 280_000 }, () => {
 
   test('reads the tokens of the rack’s own machines, and no token of the region’s machines', async () => {
     assert.deepEqual([await boot(REGION, 0), await boot(FAR, 1)], ['enlisted', 'enlisted']);
-    for (const index of [0, 1]) await run('machines', 'commission', macOf(index));
+    for (const index of [0, 1]) await commission(index);
     assert.match((await tokenOf(1)) ?? '', /^[\w-]{32}$/);
     assert.equal(await tokenOf(0), undefined);
     assert.equal((await reported()).length, 2, 'the region reports both to it');
@@ -128,12 +133,13 @@ describe('the key of a remote rack', { timeout: 280_000 }, () => {
   });
 
   test('a machine that was moved there works once a user has said so, and its log names the command', async () => {
-    await run('machines', 'commission', macOf(0));
+    await commission(0);
     assert.equal(await boot(FAR, 0), 'enlisted', 'without a token it can only report itself');
     assert.equal(await statusOf(0), 'Commissioning');
     const name = (await machineOf(0))?.hostname ?? '';
     const remedy = new RegExp(`rackboot(?:\\.js)? machines move (?:--config \\S+ )?${name} far`);
-    await eventually('the log', async () => remedy.test(await run('events', '--machine', name)), 20_000);
+    const events = `/MAAS/api/2.0/events/?op=query&hostname=${name}`;
+    await eventually('the log', async () => remedy.test(JSON.stringify(await region.ask(events))), 20_000);
     assert.match(await run('machines', 'move', name, 'far'), /is now rack far/);
     await eventually('the token', async () => (await tokenOf(0)) !== undefined);
     await eventually('it works', async () => (await boot(FAR, 0)) === 'commission', 30_000);
@@ -142,17 +148,8 @@ describe('the key of a remote rack', { timeout: 280_000 }, () => {
 
   test('a machine that a user created is commissioned at the rack that reports it first', async () => {
     const form = new URLSearchParams({ architecture: 'amd64', mac_addresses: macOf(2), power_type: 'manual' });
-    const admin = await rackboot('createadmin', '--username', 'admin', '--password', 'long enough');
-    assert.equal(admin.code, 0, admin.complaints.join('\n'));
-    const [consumer = '', token = '', secret = ''] = (await run('apikey', '--username', 'admin')).trim().split(':');
-    const authorization = rackAuthorization(token, secret).replace('"rack"', `"${consumer}"`);
-    const made = await fetch(`${BASE}/api/2.0/machines/`, {
-      method: 'POST',
-      headers: { Authorization: authorization },
-      body: form,
-    });
-    assert.equal(made.status, 200, await made.text());
-    await run('machines', 'commission', macOf(2));
+    await askDaemon(region.stateDir, '/MAAS/api/2.0/machines/', 'POST', form.toString());
+    await commission(2);
     assert.equal(await tokenOf(2), undefined);
     await eventually('it works', async () => (await boot(FAR, 2)) === 'commission', 30_000);
     assert.equal(await statusOf(2), 'Ready');

@@ -10,6 +10,7 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { TLSSocket } from 'node:tls';
 import { promisify } from 'node:util';
+import { machinesShape } from '../../src/cli/terminal/shapes.ts';
 import { systemClock } from '../../src/clock.ts';
 import { labPlace } from '../../src/lab/safe-lab.ts';
 import {
@@ -162,9 +163,9 @@ describe('racks and events of a running region', { skip: missing('linux', 'curl'
     );
     const listed = (await rackboot('racks')).output.join('\n');
     assert.match(listed, /^rack-2 +accepted +\d+ s ago .*7 waiting, 1 lost, 2 refused/m);
-    const machines = JSON.parse((await rackboot('machines', 'list', '--json')).output.join(''));
+    const machines = machinesShape.parse(await rack.ask('/MAAS/api/2.0/machines/'));
     assert.deepEqual(
-      machines.map((machine: { status_name: string }) => machine.status_name),
+      machines.map(({ status_name }) => status_name),
       ['New'],
     );
   });
