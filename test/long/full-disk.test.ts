@@ -1,0 +1,59 @@
+// A disk that fills again under a running rack stops only leases again; a log whose disk fills loses only lines, and goes on when there is
+// room. Each is a small tmpfs, so as root.
+// @host alone
+
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { labPlace } from '../../src/lab/safe-lab.ts';
+import { formatMac } from '../../src/net/address.ts';
+import { fillDisk, stopsOnlyLeases } from '../support/full-disk.ts';
+import { missing } from '../support/needs.ts';
+import { DhcpProbes } from '../support/probes.ts';
+import { eventually, RunningRack, startQuietly } from '../support/running-rack.ts';
+
+const PLACE = labPlace(109);
+
+test('a disk that fills again stops only leases again', { skip: missing('root', 'mount'), timeout: 180_000 }, () =>
+  stopsOnlyLeases(PLACE, 3),
+);
+
+test('a log on a full disk loses only lines', {
+  skip: missing('root', 'mount'),
+  timeout: 60_000,
+}, async () => {
+  const logs = mkdtempSync(join(tmpdir(), 'rackboot-log-'));
+  const log = join(logs, 'rackboot.log');
+  const rack = new RunningRack(PLACE, (text) => `${text}log: { file: ${JSON.stringify(log)} }\n`);
+  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=256k', 'rackboot-log-full', logs]);
+  const probes = await DhcpProbes.open(PLACE);
+  const daemon = await startQuietly(rack);
+  try {
+    const ballast = join(logs, 'ballast');
+    fillDisk(ballast);
+    for (let count = 0; count < 40; count += 1) assert.ok(await probes.leaseWithin(5000));
+    await eventually('standard error tells', () => daemon.complaints() !== '');
+    assert.match(daemon.complaints(), /^rackboot: the log \S+rackboot\.log cannot be written: ENOSPC.*\n$/);
+    rmSync(ballast);
+    const last = await probes.leaseWithin(5000);
+    assert.ok(last);
+    await eventually('lines follow again', () => readFileSync(log, 'utf8').includes(formatMac(last.mac)));
+
+    // Rotation: the file is moved away, and SIGHUP makes a new one.
+    renameSync(log, `${log}.1`);
+    process.kill(daemon.pid, 'SIGHUP');
+    const next = await probes.leaseWithin(5000);
+    assert.ok(next);
+    await eventually('a new file', () => existsSync(log) && readFileSync(log, 'utf8').includes('config.applied'));
+    assert.equal(await daemon.stop(), 0);
+  } finally {
+    await daemon.stop();
+    await probes.close();
+    execFileSync('umount', [logs]);
+    rmSync(logs, { recursive: true });
+    await rack.remove();
+  }
+});
