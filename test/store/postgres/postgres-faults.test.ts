@@ -1,20 +1,11 @@
 // A region names the reason when its PostgreSQL cannot be used. When the database comes back, nothing acknowledged is lost or done twice.
+// Full disks of the database are in the long suite.
 // @host waits, 60 s
 // @disk
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
-import {
-  appendFileSync,
-  chmodSync,
-  chownSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-} from 'node:fs';
+import { chmodSync, chownSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -27,6 +18,7 @@ import { openPostgresRegion } from '../../../src/store/postgres/region-postgres.
 import { NOBODY } from '../../support/another-user.ts';
 import { eventuallyWithin } from '../../support/eventually.ts';
 import { freePort } from '../../support/free-port.ts';
+import { addLargeUser } from '../../support/large-user.ts';
 import { missing } from '../../support/needs.ts';
 import { PostgresServer } from '../../support/postgres-server.ts';
 
@@ -63,17 +55,6 @@ function makeCertificates(): string {
   if (process.getuid?.() === 0)
     for (const file of ['ca.key', 'ca.crt']) chownSync(join(directory, file), NOBODY, NOBODY);
   return directory;
-}
-
-/** Writes a file until its disk is full. */
-function fillDisk(path: string): void {
-  for (let size = 8 << 20; size >= 4096; size /= 2) {
-    try {
-      for (;;) appendFileSync(path, Buffer.alloc(size));
-    } catch {
-      // A smaller piece may fit.
-    }
-  }
 }
 
 describe('a PostgreSQL that cannot be used', { skip: missing('linux', '/usr/lib/postgresql') }, () => {
@@ -228,14 +209,6 @@ describe('a PostgreSQL that cannot be used', { skip: missing('linux', '/usr/lib/
     });
   }
 
-  test('log-ins without the password that the database asks for take none of its connections', async () => {
-    const [setting] = await server.query('SHOW max_connections');
-    const place = as('guarded', server.placeOf('postgres'));
-    for (let tries = 0; tries <= Number(setting?.max_connections); tries += 1)
-      assert.match(await refusalOf(place), /^store-refused: .* asks for a password/);
-    assert.match(await refusalOf({ ...place, password: 'wrong' }), /: the password is wrong/);
-  });
-
   test('the right password and the right certificate open it', async () => {
     const name = await server.makeDatabase();
     await server.query(`ALTER DATABASE ${name} OWNER TO guarded`);
@@ -271,108 +244,6 @@ describe('a PostgreSQL that cannot be used', { skip: missing('linux', '/usr/lib/
     await store.close();
   });
 
-  const addUser = async (store: RegionStore, username: string): Promise<boolean> => {
-    const user = { username, email: '', passwordHash: randomBytes(1500).toString('hex'), isAdmin: false, createdMs: 1 };
-    return (await store.accounts.addUser(user)) !== undefined;
-  };
-
-  test('a full disk at the database costs a pause, and nothing that was stored', {
-    skip: missing('root', 'mount'),
-  }, async () => {
-    const directory = mkdtempSync(join(tmpdir(), 'rackboot-small-'));
-    const small = join(directory, 'disk');
-    mkdirSync(small);
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=24m', 'none', small]);
-    try {
-      chownSync(small, NOBODY, NOBODY);
-      chmodSync(directory, 0o755);
-      await server.query(`CREATE TABLESPACE small LOCATION '${small}'`);
-      const name = await server.makeDatabase();
-      await server.query(`ALTER DATABASE ${name} SET TABLESPACE small`);
-      const store = await openPostgresRegion(server.placeOf(name));
-      const filler = join(small, 'filler');
-      try {
-        fillDisk(filler);
-        let stored = 0;
-        const failed = (async () => {
-          for (; stored < 2000; stored += 1) await addUser(store, `user${stored}`);
-        })();
-        await assert.rejects(failed, (error) => {
-          assert.ok(error instanceof RackError);
-          assert.match(`${error.code}: ${error.message}`, /^store-unavailable: .*: make room on the database's disk$/);
-          return true;
-        });
-        assert.equal((await store.accounts.listUsers()).length, stored);
-        rmSync(filler);
-        assert.equal(await addUser(store, 'last'), true);
-        assert.equal((await store.accounts.listUsers()).length, stored + 1);
-      } finally {
-        await store.close();
-        await server.removeDatabase(name);
-        await server.query('DROP TABLESPACE small');
-      }
-    } finally {
-      execFileSync('umount', ['-l', small]);
-      rmSync(directory, { recursive: true, force: true });
-    }
-  });
-
-  test('a full disk for pg_wal ends the database, and costs nothing that was stored once it has room and runs', {
-    skip: missing('root', 'mount'),
-  }, async () => {
-    const ended = await PostgresServer.start({ settings: ['min_wal_size = 32MB', 'max_wal_size = 32MB'] });
-    const directory = mkdtempSync(join(tmpdir(), 'rackboot-wal-'));
-    let store: RegionStore | undefined;
-    try {
-      chmodSync(directory, 0o755);
-      execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=96m', 'none', directory]);
-      await ended.end('SIGINT');
-      const log = join(ended.directory, 'data', 'pg_wal');
-      execFileSync('cp', ['-a', `${log}/.`, directory]);
-      rmSync(log, { recursive: true });
-      symlinkSync(directory, log);
-      await ended.run();
-      const name = await ended.makeDatabase();
-      store = await openPostgresRegion(ended.placeOf(name));
-      const filler = join(directory, 'filler');
-      fillDisk(filler);
-      const stored: string[] = [];
-      const add = async (username: string): Promise<void> => {
-        const passwordHash = randomBytes(200_000).toString('hex');
-        await store?.accounts.addUser({ username, email: '', passwordHash, isAdmin: false, createdMs: 1 });
-        stored.push(username);
-      };
-      const unavailable = (error: unknown): boolean =>
-        error instanceof RackError &&
-        error.code === 'store-unavailable' &&
-        /make room on the database's disk|disk has room|was lost while it stored/.test(error.message);
-      const failed = (async () => {
-        for (let count = 0; count < 1000; count += 1) await add(`user${count}`);
-      })();
-      await assert.rejects(failed, unavailable);
-      assert.ok(stored.length > 0);
-      await assert.rejects(
-        store.accounts.listUsers(),
-        (error) => error instanceof RackError && /disk has room/.test(error.message),
-      );
-      await ended.ownEnd();
-      rmSync(filler);
-      await ended.run();
-      await add('last');
-      const users = new Set((await store.accounts.listUsers()).map(({ username }) => username));
-      assert.deepEqual(
-        stored.filter((username) => !users.has(username)),
-        [],
-      );
-      assert.ok(users.size <= stored.length + 1, 'only the change that failed has an unknown result');
-    } finally {
-      await store?.close();
-      await ended.close();
-      execFileSync('umount', ['-l', directory]);
-      rmSync(directory, { recursive: true, force: true });
-    }
-  });
-
   test('a database that crashes or restarts under load loses nothing acknowledged, and does nothing twice', async () => {
     const acknowledged: string[] = [];
     let unavailable = 0;
@@ -383,7 +254,7 @@ describe('a PostgreSQL that cannot be used', { skip: missing('linux', '/usr/lib/
         try {
           const isAdded = await store.transact(async () => {
             await store.recordEvent({ ...EVENT, params: { text: username } }, undefined);
-            return await addUser(store, username);
+            return await addLargeUser(store, username);
           });
           assert.ok(isAdded, `${username} was added twice`);
           acknowledged.push(username);

@@ -20,6 +20,8 @@ import { RegionDatabases } from '../../support/postgres-server.ts';
 const WAIT_MS_MAX = 30_000;
 /** How long a transaction is run again and again. */
 const REPEATED_MS_MAX = 10_000;
+/** How long several processes write events that are followed. */
+const FOLLOWED_MS = 1500;
 
 let databases: RegionDatabases;
 
@@ -181,7 +183,7 @@ describe('transactions in PostgreSQL', { skip: missing('linux', '/usr/lib/postgr
         }
         place = Math.max(place, newest);
       };
-      const until = performance.now() + 4000;
+      const until = performance.now() + FOLLOWED_MS;
       while (performance.now() < until) await follow();
       isOver = true;
       const written = (await Promise.all(writers)).flat();

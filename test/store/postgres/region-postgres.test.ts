@@ -1,5 +1,6 @@
-// The region's database in PostgreSQL: the contract, on a real server.
-// @host waits, 80 s
+// The region's database in PostgreSQL: the contract of machines, racks and settings, and each statement, on a real
+// server. The rest of the contract is in the long suite.
+// @host waits, 40 s
 // @disk
 
 import { after, before, describe, test } from 'node:test';
@@ -9,22 +10,13 @@ import { PostgresConnections } from '../../../src/store/postgres/postgres-connec
 import { PostgresTransactions } from '../../../src/store/postgres/postgres-transactions.ts';
 import { openPostgresRegion } from '../../../src/store/postgres/region-postgres.ts';
 import { EVENT_BOUNDS } from '../../../src/store/sqlite/region-sqlite.ts';
-import { testAreaStore } from '../../contract/area-store.ts';
-import { testBootStore } from '../../contract/boot-store.ts';
-import { testFileStore } from '../../contract/file-store.ts';
-import { testLoginStore } from '../../contract/login-store.ts';
-import { testMachineStamps } from '../../contract/machine-stamps.ts';
 import { testMachineVersions } from '../../contract/machine-versions.ts';
-import { testNetworkStore } from '../../contract/network-store.ts';
+import { postgresStorePlace } from '../../contract/postgres-store-place.ts';
 import { testRackStore } from '../../contract/rack-store.ts';
 import { fillRegion, OPERATIONS } from '../../contract/region-operations.ts';
 import { testRegionStore } from '../../contract/region-store.ts';
-import { testScriptStore } from '../../contract/script-store.ts';
-import { testSessionStore } from '../../contract/session-store.ts';
-import { testSshKeyStore } from '../../contract/ssh-key-store.ts';
 import type { StorePlace } from '../../contract/store-place.ts';
 import { testTransactions } from '../../contract/transactions.ts';
-import { testUploadStore } from '../../contract/upload-store.ts';
 import { missing } from '../../support/needs.ts';
 import { RegionDatabases } from '../../support/postgres-server.ts';
 
@@ -36,37 +28,12 @@ describe('a region in PostgreSQL', { skip: missing('linux', '/usr/lib/postgresql
   });
   after(() => databases.close());
 
-  function makePlace(): StorePlace {
-    let name: Promise<string> | undefined;
-    return {
-      open: async () => {
-        name ??= databases.make();
-        // With one connection, an operation that held it while it waits for another would stand still.
-        return await openPostgresRegion({ ...databases.server.placeOf(await name), pool: 1 });
-      },
-      remove: async () => {
-        if (name !== undefined) await databases.server.removeDatabase(await name);
-      },
-      useNumbers: async (count) =>
-        await databases.server.query(`SELECT nextval('change_number') FROM generate_series(1, ${count})`, await name),
-    };
-  }
-
+  const makePlace = (): StorePlace => postgresStorePlace(() => databases);
   const title = 'PostgreSQL';
   testTransactions(title, makePlace);
   testRegionStore(title, makePlace);
   testMachineVersions(title, makePlace);
-  testLoginStore(title, makePlace);
-  testSessionStore(title, makePlace);
-  testSshKeyStore(title, makePlace);
   testRackStore(title, makePlace);
-  testScriptStore(title, makePlace);
-  testBootStore(title, makePlace);
-  testNetworkStore(title, makePlace);
-  testUploadStore(title, makePlace);
-  testAreaStore(title, makePlace);
-  testFileStore(title, makePlace);
-  testMachineStamps(title, makePlace);
 
   test('PostgreSQL runs every operation of every table', async () => {
     const name = await databases.make();
