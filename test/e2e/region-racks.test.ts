@@ -10,6 +10,7 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { TLSSocket } from 'node:tls';
 import { promisify } from 'node:util';
+import { z } from 'zod';
 import { machinesShape } from '../../src/cli/terminal/shapes.ts';
 import { systemClock } from '../../src/clock.ts';
 import { labPlace } from '../../src/lab/safe-lab.ts';
@@ -116,7 +117,6 @@ describe('racks and events of a running region', { skip: missing('linux', 'curl'
     assert.match(table, /rackboot(?:\.js)? racks accept (?:--config \S+ )?rack-2$/m);
     assert.match(await curl(...OWN, `${LINK}/state`), /rackboot racks accept rack-2/);
 
-    assert.match((await rackboot('racks', 'accept', 'rack-9')).complaints.join(), /no rack is called rack-9/);
     const accepted = await rackboot('racks', 'accept', 'rack-2');
     assert.deepEqual([accepted.code, accepted.output], [0, ['rack-2 is accepted.']], accepted.complaints.join());
     assert.match(await register(), /"accepted".* 200$/);
@@ -155,9 +155,11 @@ describe('racks and events of a running region', { skip: missing('linux', 'curl'
     };
     const answer = Object(await post('heartbeat', heartbeatOf({ images: [image, 'odd'] })));
     assert.deepEqual([typeof answer.version, answer.uplink], ['string', 1]);
-    const known = JSON.parse((await rackboot('racks', 'list', '--json')).output.join(''));
+    const known = z
+      .array(z.object({ images: z.array(z.unknown()) }))
+      .parse(await rack.ask('/MAAS/api/2.0/nodegroups/'));
     assert.deepEqual(
-      known.map(({ images }: { images: unknown }) => images),
+      known.map(({ images }) => images),
       [[], [image]],
       'the region knows what the rack can deploy',
     );
@@ -174,7 +176,6 @@ describe('racks and events of a running region', { skip: missing('linux', 'curl'
     const read = await rackboot('events', '--level', 'debug', '--limit', '1000');
     assert.match(read.output.join('\n'), /a loader was fetched/);
     assert.match((await rackboot('events', '--level', 'audit', '--json')).output.join(''), /accepted rack rack-2/);
-    assert.match((await rackboot('events', '--machine', 'nobody')).complaints.join(), /no machine is called nobody/);
     const main = join(import.meta.dirname, '../../src/main.ts');
     const events = listen(process.execPath, main, 'events', '-f', '--level', 'debug', '--config', rack.configFile);
     await events.has(/a loader was fetched/);

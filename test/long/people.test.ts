@@ -76,11 +76,16 @@ test('refusals of accounts, passwords and tags by the command line', {
     assert.equal((await run('tags', 'remove', 'serial')).code, 1);
   });
 
-  await t.test('a misspelt machine is answered with the nearest name', async () => {
-    await people.addMachine('wise-spruce', '52:54:00:96:00:02');
-    const misspelt = await run('machines', 'show', 'wise-sprce');
-    assert.equal(misspelt.code, 1);
-    assert.match(misspelt.text, /no machine is called wise-sprce; did you mean wise-spruce\? `.*machines list/);
-    assert.match((await run('why', 'wise-sprce')).text, /is called wise-sprce; did you mean wise-spruce\? /);
-  });
+  await t.test(
+    'a misspelt machine is answered with the nearest name, a rack that does not exist with its own',
+    async () => {
+      await people.addMachine('wise-spruce', '52:54:00:96:00:02');
+      const misspelt = await run('machines', 'show', 'wise-sprce');
+      assert.equal(misspelt.code, 1);
+      assert.match(misspelt.text, /no machine is called wise-sprce; did you mean wise-spruce\? `.*machines list/);
+      assert.match((await run('events', '--machine', 'nobody')).text, /no machine is called nobody/);
+      assert.match((await run('racks', 'accept', 'rack-9')).text, /no rack is called rack-9/);
+      assert.match((await run('why', 'wise-sprce')).text, /is called wise-sprce; did you mean wise-spruce\? /);
+    },
+  );
 });
