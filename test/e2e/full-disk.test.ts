@@ -1,5 +1,5 @@
-// A disk that fills under a running rack: leases are refused by that name, files and names continue, and with room again, leases are
-// given again without help. A small tmpfs as state directory, so as root. One that fills again, and the disk of the log, are in the long suite.
+// A disk that fills under a running rack: leases are refused by that name, files and names continue, and with room again, leases are given
+// again without help. A small tmpfs as state directory, so as root. One that fills again, and the disk of the log, are in the long suite.
 // @host waits
 
 import { test } from 'node:test';

@@ -1,5 +1,5 @@
-// `rackboot users`, `password` and `tags` with a running daemon: their effects, the refusals that guard them, and that no password is shown.
-// What they say of a misspelt name, and further refusals, are in the long suite.
+// `rackboot users`, `password` and `tags` with a running daemon: their effects, the refusals that guard them, and that no password is
+// shown. Their answers to a misspelt name, and further refusals, are in the long suite.
 // @host waits
 
 import assert from 'node:assert/strict';

@@ -1,5 +1,5 @@
-// Two processes of one region, on one PostgreSQL: either answers every request, one has the duties, and either may die. A
-// database that hangs, and one whose standby is missing, are in the long suite.
+// Two processes of one region, on one PostgreSQL: either answers every request, one has the duties, and either may die. A database that
+// hangs, and one whose standby is missing, are in the long suite.
 // @host waits, 60 s
 
 import assert from 'node:assert/strict';

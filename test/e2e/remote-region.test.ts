@@ -1,6 +1,6 @@
 // A rack whose region is another process: registration, two racks on one region, a region that is killed and comes back while machines
-// boot, a rack that starts without it, refusals of the region. Real processes and sockets on loopback, by any user. What keeps such a rack
-// from starting is in the long suite.
+// boot, a rack that starts without it, refusals of the region. Real processes and sockets on loopback, by any user. The causes for which
+// such a rack does not start are in the long suite.
 // @host waits
 
 import assert from 'node:assert/strict';

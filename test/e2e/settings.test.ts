@@ -1,6 +1,6 @@
 // The network in the store: a rack whose file says only where it lives is given its network by the command line and by MAAS's API, keeps
-// it over a kill, shows the owner of each value, and refuses changes of values in the file. Real daemon, real sockets on loopback, by any user.
-// A file that says the same or something else, and further refusals, are in the long suite.
+// it over a kill, shows the owner of each value, and refuses changes of values in the file. Real daemon, real sockets on loopback, by any
+// user. A file that says the same or something else, and further refusals, are in the long suite.
 // @host waits
 
 import assert from 'node:assert/strict';

@@ -1,5 +1,5 @@
-// A disk that fills again under a running rack stops only leases again; a log whose disk fills loses only lines, and goes on when there is
-// room. Each is a small tmpfs, so as root.
+// A disk that fills again under a running rack stops only leases again; a log whose disk fills loses only lines, and continues when there
+// is room. Each is a small tmpfs, so as root.
 // @host alone
 
 import assert from 'node:assert/strict';

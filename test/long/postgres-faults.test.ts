@@ -1,5 +1,5 @@
-// A region whose PostgreSQL has no room on a disk, or gets log-ins without a password: the reason is named, nothing that was stored is lost, and no
-// connection is left over.
+// A region whose PostgreSQL has no room on a disk, or gets log-ins without a password: the reason is named, nothing that was stored is
+// lost, and no connection is left over.
 // @host alone
 // @disk
 

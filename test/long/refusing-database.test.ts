@@ -1,5 +1,5 @@
-// A region's process whose PostgreSQL refuses it for further reasons: another name or password, lost tables and rights, an older backup, and tables
-// that somebody changed.
+// A region's process whose PostgreSQL refuses it for further reasons: another name or password, lost tables and rights, an older backup,
+// and tables that somebody changed.
 // @host alone
 
 import assert from 'node:assert/strict';

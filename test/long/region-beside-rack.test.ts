@@ -1,5 +1,5 @@
-// A region apart from its rack, whose port somebody else has, names it with its key. In a network of its own, because the default ports are those of
-// the host.
+// A region apart from its rack, whose port somebody else has, names it with its key. In a network of its own, because the default ports
+// are those of the host.
 // @host alone
 
 import assert from 'node:assert/strict';

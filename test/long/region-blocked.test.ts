@@ -1,5 +1,5 @@
-// The region may stand still: leases, files and names are answered as before, and every event reaches it once it stands again. Another process
-// holds its database, or has written over it. Real sockets on loopback, by any user.
+// The region may stand still: leases, files and names are answered as before, and every event reaches it once it stands again. Another
+// process holds its database, or has written over it. Real sockets on loopback, by any user.
 // @host alone
 
 import assert from 'node:assert/strict';

@@ -1,5 +1,5 @@
-// A region's data moves between SQLite and PostgreSQL, and into backups and back: what is refused and says why, databases and files of others,
-// and what a kill leaves. `store/copying/region-copy.test.ts` has the copies themselves.
+// A region's data moves between SQLite and PostgreSQL, and into backups and back: what is refused and says why, databases and files of
+// others, and what a kill leaves. `store/copying/region-copy.test.ts` has the copies themselves.
 // @host alone
 
 import assert from 'node:assert/strict';

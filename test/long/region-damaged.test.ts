@@ -1,5 +1,5 @@
-// A region whose database is damaged in other ways takes no lease, file or name with it: one that is none, or is gone, one with a damaged page,
-// one that was emptied, and one whose write-ahead log lost its end. Real sockets on loopback, by any user.
+// A region whose database is damaged in other ways takes no lease, file or name with it: one that is not a database, or is gone, one with
+// a damaged page, one that was emptied, and one whose write-ahead log lost its end. Real sockets on loopback, by any user.
 // @host alone
 
 import assert from 'node:assert/strict';
@@ -18,7 +18,7 @@ import { bootSimulatedMachine } from '../support/simulated-boot.ts';
 const PLACE = labPlace(15);
 const ADDRESS = `${PLACE.octets}.1`;
 
-test('a region.db that is none, and one that is gone, are named; an empty one is begun only where none held data', {
+test('a region.db that is not a database, and one that is gone, are named; an empty one is begun only where none held data', {
   skip: missing('linux'),
   timeout: 120_000,
 }, async () => {

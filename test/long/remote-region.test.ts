@@ -1,5 +1,5 @@
-// What keeps a rack whose region is another process from starting, and a region whose certificate nobody has vouched for. Real processes and
-// sockets on loopback, by any user.
+// Causes for which a rack whose region is another process does not start, and a region whose certificate nobody has vouched for. Real
+// processes and sockets on loopback, by any user.
 // @host alone
 
 import assert from 'node:assert/strict';

@@ -1,5 +1,6 @@
-// The network in the store, and a file that says the same or something else: a value that the file writes is read-only in the store, a store
-// that contradicts the file is left out whole, and leases outside of narrowed ranges are named. Real daemon, real sockets on loopback, by any user.
+// The network in the store, and a file that says the same or something else: a value that the file writes is read-only in the store, a
+// store that contradicts the file is left out whole, and leases outside of narrowed ranges are named. Real daemon, real sockets on
+// loopback, by any user.
 // @host alone
 
 import assert from 'node:assert/strict';

@@ -1,4 +1,5 @@
-// A region's processes whose user of the database has settings of its own: what `store/postgres/postgres-settings.test.ts` and the long suite share.
+// A region's processes whose user of the database has settings of its own: what `store/postgres/postgres-settings.test.ts` and the long
+// suite share.
 
 import assert from 'node:assert/strict';
 import { sleep } from '../../src/clock.ts';

@@ -1,4 +1,5 @@
-// Two processes of one region on one PostgreSQL server, and a client of either: what `e2e/region-processes.test.ts` and the long suite share.
+// Two processes of one region on one PostgreSQL server, and a client of either: what `e2e/region-processes.test.ts` and the long suite
+// share.
 
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';

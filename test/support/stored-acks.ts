@@ -1,4 +1,4 @@
-// What a region has stored of its rack's leases, against the rack's log.
+// The leases that a region has stored, against the log of its rack.
 
 import assert from 'node:assert/strict';
 import { join } from 'node:path';

@@ -1,5 +1,5 @@
-// A server's messages are bounded before the driver reads them, however they arrive. In the long suite a row that is too large costs
-// its request, not the process.
+// A server's messages are bounded before the driver reads them, however they arrive. In the long suite a row that is too large costs its
+// request, not the process.
 
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';

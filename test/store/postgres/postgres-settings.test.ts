@@ -1,4 +1,5 @@
-// Settings that an administrator of the database may give the region's user, which its processes must work with. More are in the long suite.
+// Settings that an administrator of the database may give the region's user, which its processes must work with. More are in the long
+// suite.
 // @host waits, 50 s
 // @disk
 

@@ -1,5 +1,5 @@
-// The region's database in PostgreSQL: the contract of machines, racks and settings, and each statement, on a real
-// server. The rest of the contract is in the long suite.
+// The region's database in PostgreSQL: the contract of machines, racks and settings, and each statement, on a real server. The rest of the
+// contract is in the long suite.
 // @host waits, 40 s
 // @disk
 
