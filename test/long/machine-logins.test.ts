@@ -3,4 +3,4 @@
 
 import { testMachineLogins } from '../support/machine-logins.ts';
 
-testMachineLogins('all');
+testMachineLogins();

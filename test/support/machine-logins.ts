@@ -1,8 +1,6 @@
 // Users log in to real machines that run the environment, by key: to one in rescue mode, which then restarts with its disk unmounted;
 // and to one whose erasure fails, only while a debug login is open. No driver switches the machines: they obey the region.
 // Their region is real; a rack in front of it vouches for them.
-//
-// The short suite has the rescue mode, the long one both.
 
 import assert from 'node:assert/strict';
 import { type ChildProcess, execFile, execFileSync, spawn } from 'node:child_process';
@@ -82,7 +80,7 @@ interface Said {
 
 const NEEDS = [...bootTreeNeeds(), 'linux', 'qemu-system-x86_64', 'mkfs.ext4', 'ssh'] as const;
 
-export function testMachineLogins(which: 'rescue' | 'all'): void {
+export function testMachineLogins(): void {
   describe('a login to a machine that runs the environment', { skip: missing(...NEEDS), concurrency: 2 }, () => {
     let scratch = '';
     let tree = '';
@@ -278,7 +276,6 @@ export function testMachineLogins(which: 'rescue' | 'all'): void {
       assert.match(ext4Facts(disk), /^Filesystem state: +clean$/m);
     });
 
-    if (which === 'rescue') return;
     test('to debug is possible only while debugging is open; a failed machine stays on until debugging is closed', {
       timeout: RUN_MS_MAX,
     }, async () => {

@@ -1,6 +1,6 @@
 // The wall clock is set under a running daemon, as a time server does at the start of a host without a clock: the lease, a transfer,
 // names and a state in progress continue. And it jumps by days, while the daemon runs and while it is dead: no lease is given twice. libfaketime stands between the process and the system's wall clock; monotonic time is untouched.
-// @host waits
+// @host alone
 
 import assert from 'node:assert/strict';
 import { globSync, writeFileSync } from 'node:fs';

@@ -1,18 +1,18 @@
 // Every way by which a test starts a daemon starts it with the switch that has borrowed memory overwritten (net/borrowed-bytes.ts), so that every
 // end-to-end test notices data kept without a copy; without the switch, as in service, it is off. `systemd.test.ts` and `service.test.ts` say
 // the same of the unit.
-// @host waits
+// @host alone
 
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { labPlace } from '../../src/lab/safe-lab.ts';
+import { RackNetwork } from '../e2e/rack-network.ts';
 import { endProgram, whileRunning } from '../support/child.ts';
 import { missing } from '../support/needs.ts';
 import { overwrites, overwriting, withoutOverwriting } from '../support/overwriting.ts';
 import { eventually, RunningRack, startQuietly } from '../support/running-rack.ts';
-import { RackNetwork } from './rack-network.ts';
 
 const MS_MAX = 120_000;
 const BIN = join(import.meta.dirname, '..', '..', 'bin', 'rackboot.js');

@@ -1,7 +1,7 @@
 // Hostile text from every source that the rack accepts (hostile-sources.ts), and how it is shown: no command, log line, metric or page has
 // a control character of it or active markup; where the text is shown, it has escapes instead. The commands are those of the parser's own
 // table, the pages those of the region's, so additions there are tested without a change here. They run in one process, one after the other.
-// @host waits, 80 s
+// @host alone
 
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
@@ -10,11 +10,8 @@ import { after, before, describe, test } from 'node:test';
 import { MACHINE_ACTIONS } from '../../src/region/page/machine-actions.ts';
 import { PAGES } from '../../src/region/page/pages.ts';
 import { openRegionStore } from '../../src/store/sqlite/region-sqlite.ts';
-import { rackAuthorization } from '../region/racks/rack-place.ts';
-import { type TabledCommand, tabledCommands } from '../support/command-table.ts';
-import { missing } from '../support/needs.ts';
-import { CHANGING_LINES } from './changing-commands.ts';
-import { FURTHER_SOURCES, withPrograms } from './hostile-others.ts';
+import { CHANGING_LINES } from '../e2e/changing-commands.ts';
+import { FURTHER_SOURCES, withPrograms } from '../e2e/hostile-others.ts';
 import {
   CLIENT_MAC,
   command,
@@ -25,9 +22,12 @@ import {
   RELAYED_MAC,
   type Strangers,
   sourcesOf,
-} from './hostile-sources.ts';
-import { ManyCommands } from './many-commands.ts';
-import { type Ended, eventually, RackNetwork } from './rack-network.ts';
+} from '../e2e/hostile-sources.ts';
+import { ManyCommands } from '../e2e/many-commands.ts';
+import { type Ended, eventually, RackNetwork } from '../e2e/rack-network.ts';
+import { rackAuthorization } from '../region/racks/rack-place.ts';
+import { type TabledCommand, tabledCommands } from '../support/command-table.ts';
+import { missing } from '../support/needs.ts';
 
 const skip = missing('linux', 'root', 'ip', 'busybox', 'udhcpc', 'dnsmasq', 'dig', 'curl', 'tcpdump');
 
