@@ -83,13 +83,16 @@ export const NOT_RUN: readonly NotRun[] = [
   {
     pattern: /^(sudo )?systemctl .*\brackboot-region$/,
     why: 'it needs an init',
-    coveredBy: cover('e2e/systemd.test.ts', 'a separate region runs alongside the rack, with fewer rights, and stops'),
+    coveredBy: cover(
+      'support/systemd-service.ts',
+      'a separate region runs alongside the rack, with fewer rights, and stops',
+    ),
   },
   {
     pattern: /^sudo install .*\bsystemd\b/,
     why: OF_THIS_HOST,
     coveredBy: cover(
-      'e2e/systemd.test.ts',
+      'support/systemd-service.ts',
       "run('install', '-m', '644', join('/usr/lib/rackboot/systemd', name), path)",
     ),
   },
@@ -116,7 +119,7 @@ export const NOT_RUN: readonly NotRun[] = [
   {
     pattern: /^sudo systemd-sysusers/,
     why: 'it makes a user of this host',
-    coveredBy: cover('e2e/systemd.test.ts', "run('systemd-sysusers')"),
+    coveredBy: cover('support/systemd-service.ts', "run('systemd-sysusers')"),
   },
   {
     pattern: /^sudo systemctl enable nftables/,
@@ -146,17 +149,17 @@ export const NOT_RUN: readonly NotRun[] = [
   {
     pattern: /^sudo systemd-tmpfiles --create && sudo systemctl start rackboot$/,
     why: 'it needs an init',
-    coveredBy: cover('e2e/systemd.test.ts', "run('systemctl', 'enable', '--now', UNIT)"),
+    coveredBy: cover('support/systemd-service.ts', "run('systemctl', 'enable', '--now', UNIT)"),
   },
   {
     pattern: /^sudo rackboot createadmin --username ann$/,
     why: 'it asks a person',
-    coveredBy: cover('e2e/commands.test.ts', 'createadmin reads its password where no other user sees it'),
+    coveredBy: cover('support/rack-commands.ts', 'createadmin reads its password where no other user sees it'),
   },
   {
     pattern: /^(sudo )?systemctl (daemon-reload|enable|restart|start|stop|reload|disable|status)\b/,
     why: 'it needs an init',
-    coveredBy: cover('e2e/systemd.test.ts', "run('systemctl', 'enable', '--now', UNIT)"),
+    coveredBy: cover('support/systemd-service.ts', "run('systemctl', 'enable', '--now', UNIT)"),
   },
   {
     pattern: /^sudo rackboot region copy /,
@@ -206,7 +209,7 @@ export const NOT_RUN: readonly NotRun[] = [
   {
     pattern: /^sudo rackboot init --yes .* && /,
     why: PACKAGES,
-    coveredBy: cover('e2e/init.test.ts', 'with --yes it proposes a network for the only interface'),
+    coveredBy: cover('support/init-command.ts', 'with --yes it proposes a network for the only interface'),
   },
   {
     pattern: /^sudo rackboot images build\b/,
@@ -254,7 +257,7 @@ export const NOT_RUN: readonly NotRun[] = [
   {
     pattern: /^sudo rackboot createadmin --username admin && /,
     why: 'it asks a person, and stays in the foreground',
-    coveredBy: cover('e2e/commands.test.ts', 'createadmin reads its password where no other user sees it'),
+    coveredBy: cover('support/rack-commands.ts', 'createadmin reads its password where no other user sees it'),
   },
   {
     pattern: /^sudo rackboot power set \S+ ipmi /,
@@ -274,7 +277,7 @@ export const NOT_RUN: readonly NotRun[] = [
   {
     pattern: /^sudo rackboot machines deploy .* --by installer/,
     why: 'it needs an installer',
-    coveredBy: cover('e2e/cloud-init.test.ts', "'--by', 'installer', '--user-data'"),
+    coveredBy: cover('long/cloud-init.test.ts', "'--by', 'installer', '--user-data'"),
   },
   {
     pattern: /^sudo rackboot machines (merge|split|keep-apart) /,

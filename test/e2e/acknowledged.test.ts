@@ -8,7 +8,7 @@ import { labPlace } from '../../src/lab/safe-lab.ts';
 import { killUnderLoad } from '../support/kill-under-load.ts';
 import { missing } from '../support/needs.ts';
 
-const KILLS = 8;
+const KILLS = 4;
 
 test(`acknowledged leases survive kill -9, ${KILLS} times`, {
   skip: missing('linux'),

@@ -1,6 +1,6 @@
-// With another DHCP server: dnsmasq gives the addresses and knows nothing of booting, the rack tells machines what to load. First
-// with real firmware to the end (iPXE and UEFI: `test/long/`), then the datagrams on the wire.
-// @host computes, 60 s
+// With another DHCP server: dnsmasq gives the addresses and knows nothing of booting, the rack tells machines what to load: the datagrams
+// on the wire. Real firmware does it to the end in `test/long/firmware.test.ts`.
+// @host waits
 
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -12,25 +12,9 @@ import { askDaemon } from '../../src/control/ask-daemon.ts';
 import { DaemonProcess, type LogLine } from '../../src/lab/daemon-process.ts';
 import { LabNamespace } from '../../src/lab/namespace.ts';
 import { eventuallyWithin } from '../support/eventually.ts';
-import { configText, GIB, startAddressServer, testFirstBoots } from '../support/first-boot.ts';
+import { configText, startAddressServer } from '../support/first-boot.ts';
 import { missing } from '../support/needs.ts';
 import { type Asked, askAsClients, type Heard } from './proxy-client.ts';
-
-testFirstBoots(
-  [
-    {
-      name: 'SeaBIOS, virtio, lpxelinux',
-      firmware: 'bios',
-      nic: 'virtio-net-pci',
-      memoryMib: 512,
-      cpus: 1,
-      diskBytes: 4 * GIB,
-      loaders: '{ ipxe: lpxelinux.0 }',
-      boots: 1,
-    },
-  ],
-  { proxied: true },
-);
 
 const PXE = { server: '10.77.0.1', address: '0.0.0.0', vendorClass: 'PXEClient', next: '10.77.0.1' };
 

@@ -1,61 +1,6 @@
-// Leases reported as durable survive `kill -9`: a child appends leases and prints each durable sequence, and is killed at
-// a random moment, many times over one file: while it writes, and while the log is folded.
+// Leases reported as durable survive `kill -9`, three times; the long suite has a hundred kills.
 // @host waits
 
-import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { DatabaseSync } from 'node:sqlite';
-import { test } from 'node:test';
-import { sleep, systemClock } from '../../src/clock.ts';
-import { LEASE_FILE, openLeaseJournal } from '../../src/store/leases/lease-journal.ts';
-import { printedRandom } from '../support/printed-random.ts';
+import { testKilledJournal } from '../support/killed-journal.ts';
 
-const KILLS = Number(process.env.KILLS ?? 12);
-/** On a host that writes little in so short a time it takes more of them until a log is long enough to be folded. */
-const ROUNDS_MAX = 8 * KILLS;
-/** After the first record: a child writes, rests and writes again within this time. */
-const KILL_MS_MAX = 700;
-const CHILD = new URL('./store-kill-child.ts', import.meta.url).pathname;
-
-test(`${KILLS} kills at random moments lose no durable lease`, async () => {
-  const random = printedRandom('store-kill');
-  const stateDir = mkdtempSync(join(tmpdir(), 'rackboot-kill-'));
-  let printed = 0;
-  try {
-    let folded = 0;
-    for (let round = 0; round < KILLS || (folded === 0 && round < ROUNDS_MAX); round += 1) {
-      const child = spawn(process.execPath, [CHILD, stateDir], { stdio: ['ignore', 'pipe', 'inherit'] });
-      let output = '';
-      child.stdout.setEncoding('utf8').on('data', (text: string) => {
-        output += text;
-      });
-      const closed = once(child, 'close');
-      while (!output.includes('\n') && child.exitCode === null) await sleep(2);
-      await sleep(random(KILL_MS_MAX));
-      child.kill('SIGKILL');
-      await closed;
-      // A line cut by the kill was not said.
-      const lines = output.slice(0, output.lastIndexOf('\n')).split('\n');
-      printed = Math.max(printed, Number(lines.at(-1)));
-      const { journal, leases } = await openLeaseJournal({ stateDir, clock: systemClock });
-      await journal.close();
-      // The child gives record n the address n, so every sequence has an address of its own.
-      const found = new Set(leases.map(({ address }): number => address));
-      for (let sequence = 1; sequence <= printed; sequence += 1) {
-        assert.ok(found.has(sequence), `round ${round}: record ${sequence} of ${printed} is lost`);
-      }
-      const database = new DatabaseSync(join(stateDir, LEASE_FILE), { readOnly: true });
-      folded = Number(database.prepare('SELECT sequence FROM fold').get()?.sequence);
-      database.close();
-    }
-    assert.ok(printed > 0);
-    assert.ok(folded > 0, 'the log was folded');
-    console.log(`# ${printed} records survived, up to ${folded} they are folded`);
-  } finally {
-    rmSync(stateDir, { recursive: true, force: true });
-  }
-});
+testKilledJournal(3);

@@ -1,12 +1,15 @@
-// Further commands that nobody has, and words that a command misses: `e2e/commands.test.ts` has the first ones.
+// The commands on the host of a running rack, with all their words; and further commands that nobody has.
 // @host alone
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { missing } from '../support/needs.ts';
+import { testRackCommands } from '../support/rack-commands.ts';
 import { runRackboot } from '../support/running-rack.ts';
 
 const MS_MAX = 60_000;
+
+testRackCommands('all');
 
 for (const [words, expected] of [
   [['frobnicate'], /frobnicate/],

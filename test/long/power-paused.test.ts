@@ -3,4 +3,4 @@
 
 import { testPausedPower } from '../support/paused-power.ts';
 
-testPausedPower('all');
+testPausedPower();

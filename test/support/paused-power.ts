@@ -1,7 +1,5 @@
 // Two processes of one region on one PostgreSQL: the one that has the duties is stopped (SIGSTOP) within a power command, as by the pause of its
 // host, another takes the duties over, and the first one continues. No machine is switched twice, and none is left as it should not be.
-//
-// The short suite has a cycle, and a command that the database takes late; the long one has the other commands, too.
 
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
@@ -28,7 +26,7 @@ const SETTLED_MS_MAX = 60_000;
 const STEP_MS = 8000;
 const shown = z.object({ system_id: z.string() });
 
-export function testPausedPower(which: 'some' | 'all'): void {
+export function testPausedPower(): void {
   describe('a process of a region that is stopped within a power command', {
     skip: missing('linux', '/usr/lib/postgresql'),
     timeout: 400_000,
@@ -101,7 +99,7 @@ export function testPausedPower(which: 'some' | 'all'): void {
       ['before its successor gives the machine a command', true],
       ['after its successor has switched the machine on', false],
     ] as const;
-    for (const [title, isEarly] of which === 'some' ? returns.slice(0, 1) : returns)
+    for (const [title, isEarly] of returns)
       test(`a cycle that it continues ${title} switches the machine off once and on once`, async () => {
         const { socket, id } = await addMachine();
         const { pid } = await moveAmidOff(socket, (place) => askRegion(place, key, `machines/${id}/?op=accept`, {}));
@@ -138,7 +136,6 @@ export function testPausedPower(which: 'some' | 'all'): void {
       assert.deepEqual([socket.asked, socket.isOn], [['on'], true]);
     });
 
-    if (which === 'some') return;
     test('a power-off that it continues was the only one', async () => {
       const { socket, id } = await addMachine();
       socket.isOn = true;

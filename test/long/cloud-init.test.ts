@@ -5,7 +5,7 @@
 // The root is the host's own file system with a layer in memory over it, seen by this process's children only: with cloud-init and what
 // it needs, unpacked from their packages, with the settings of an image that `images make-debian` makes, and with a /dev that has no disk
 // in it. Nothing of it is left.
-// @host waits
+// @host alone
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';

@@ -1,6 +1,6 @@
 // DHCP as further clients see it, each on a host of its own and all at the same time: systemd-networkd, dhcpcd from its memory, with an
 // address in use, dhclient whose server does not hear it, nmap's two probes, perfdhcp, and a host behind dhcp-helper.
-// @host waits
+// @host alone
 
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
@@ -9,9 +9,9 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import type { LogLine } from '../../src/lab/daemon-process.ts';
+import { eventually, RackNetwork, type Running } from '../e2e/rack-network.ts';
 import { leasesShape } from '../support/answer-shapes.ts';
 import { missing, NO_MIRROR } from '../support/needs.ts';
-import { eventually, RackNetwork, type Running } from './rack-network.ts';
 
 const NETWORKD = '/lib/systemd/systemd-networkd';
 const skip = missing('linux', 'root', 'ip', 'unshare', 'mount', 'busybox', 'dhclient', 'dhcpcd', NETWORKD);

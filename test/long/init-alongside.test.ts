@@ -1,12 +1,12 @@
 // `rackboot init` where another DHCP server answers, here dnsmasq: unasked it writes nothing, and names both ways; with `--mode proxy`, or on a
 // terminal by Enter, it writes a network in proxy mode. An interface that cannot be served is told with the command that helps.
-// @host waits
+// @host alone
 
 import assert from 'node:assert/strict';
 import { existsSync, rmSync } from 'node:fs';
 import { after, afterEach, before, describe, test } from 'node:test';
+import { eventually, RackNetwork } from '../e2e/rack-network.ts';
 import { missing } from '../support/needs.ts';
-import { eventually, RackNetwork } from './rack-network.ts';
 
 const skip = missing('linux', 'root', 'ip', 'dnsmasq', 'script');
 const DNSMASQ = ['dnsmasq', '--keep-in-foreground', '--conf-file=/dev/null', '--pid-file=', '--log-facility=-'];

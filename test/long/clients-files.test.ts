@@ -1,0 +1,6 @@
+// TFTP and HTTP of a rack that runs whole, over a cable, with every client.
+// @host alone
+
+import { testFileClients } from '../support/file-clients.ts';
+
+testFileClients('all');

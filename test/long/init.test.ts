@@ -1,0 +1,6 @@
+// `rackboot init` on a host of its own: every use, and every end.
+// @host alone
+
+import { testInit } from '../support/init-command.ts';
+
+testInit('all');

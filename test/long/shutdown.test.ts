@@ -1,0 +1,6 @@
+// The end of the daemon, with clients that stand still, and by a second signal.
+// @host alone
+
+import { testEnds } from '../support/ends-of-daemon.ts';
+
+testEnds('all');
