@@ -995,9 +995,9 @@ const LAB_RUN = /(?:rackboot\.js'\)|\bMAIN\b)[^;]{0,20}, 'lab'|\b(?:Program|runA
 /** Files that run it in a network of their own, or while nothing else runs, or that no test runs. */
 const LABS_APART: readonly string[] = [
   'test/documents/pictures.ts',
-  'test/e2e/lab-vm.test.ts',
   'test/long/lab.test.ts',
   'test/support/guided-lab.ts',
+  'test/support/vm-lab.ts',
 ];
 
 test('every lab on the loopback of the host is run by test/e2e/lab.test.ts', () => {

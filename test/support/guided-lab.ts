@@ -5,6 +5,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { z } from 'zod';
 import { AS_NOBODY, nobodysCache, readableCheckout } from './another-user.ts';
 import { ended, endProgram, whileRunning } from './child.ts';
 import { runAndLeave } from './closed-output.ts';
@@ -13,6 +14,18 @@ import { eventually } from './running-rack.ts';
 export const STATE_MS_MAX = 90_000;
 /** Another user than root, where this is root. */
 export const AS = process.getuid?.() === 0 ? AS_NOBODY : [];
+
+/** The DNS of its first rack. */
+export const DNS_PORT = 6053;
+export const RACK = '127.77.0.1';
+
+/** The machines as `machines list --json` prints them. */
+export const machinesShape = z.array(
+  z.looseObject({
+    ...{ system_id: z.string(), hostname: z.string(), status_name: z.string() },
+    ...{ power_state: z.string(), power_type: z.string() },
+  }),
+);
 
 /** A program of the checkout, with its output. */
 export class Program {

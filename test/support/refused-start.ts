@@ -86,12 +86,10 @@ export function stamp(path: string, version: number): number {
 const { dhcpServerPort: dhcp, tftpPort: tftp, dnsPort: dns, httpPort: http, regionPort: region } = PLACE;
 
 /** Sockets of another program at the rack's ports; the first ones are in the short suite. */
-export const DOORS = [
-  { name: 'DHCP, by a socket of every address', hold: () => holdUdp('0.0.0.0', dhcp), port: dhcp },
+export const DOORS = [{ name: 'DHCP, by a socket of every address', hold: () => holdUdp('0.0.0.0', dhcp), port: dhcp }];
+export const FURTHER_DOORS = [
   { name: 'DNS by TCP', hold: () => holdTcp(ADDRESS, dns), port: dns },
   { name: 'the region', hold: () => holdTcp('127.0.0.1', region), port: region },
-];
-export const FURTHER_DOORS = [
   { name: "DHCP, by a socket of the rack's address", hold: () => holdUdp(ADDRESS, dhcp), port: dhcp },
   { name: 'TFTP', hold: () => holdUdp(ADDRESS, tftp), port: tftp },
   { name: 'DNS by UDP', hold: () => holdUdp(ADDRESS, dns), port: dns },
@@ -99,12 +97,10 @@ export const FURTHER_DOORS = [
 ];
 
 /** Ports that need a privilege. */
-export const PRIVILEGED = [
-  { port: 67, from: `server_port: ${dhcp}`, to: 'server_port: 67' },
-  { port: 69, from: `tftp: { listen_port: ${tftp} }`, to: 'tftp: { listen_port: 69 }' },
-  { port: 81, from: `127.0.0.1:${region}`, to: '127.0.0.1:81' },
-];
+export const PRIVILEGED = [{ port: 69, from: `tftp: { listen_port: ${tftp} }`, to: 'tftp: { listen_port: 69 }' }];
 export const FURTHER_PRIVILEGED = [
+  { port: 67, from: `server_port: ${dhcp}`, to: 'server_port: 67' },
+  { port: 81, from: `127.0.0.1:${region}`, to: '127.0.0.1:81' },
   { port: 53, from: `listen_port: ${dns}`, to: 'listen_port: 53' },
   { port: 80, from: `${ADDRESS}:${http}`, to: `${ADDRESS}:80` },
 ];
@@ -168,4 +164,14 @@ export async function assertRefusedRootsDatabase(file: string): Promise<void> {
     removeDatabases(file);
     execFileSync('chown', ['-R', '0:0', rack.stateDir]);
   }
+}
+
+/** A database that a newer Rackboot has written; it is left as it was. */
+export async function assertRefusedNewer(name: string): Promise<void> {
+  const path = join(rack.stateDir, name);
+  const own = stamp(path, 1000);
+  const before = readFileSync(path);
+  assertRefused(await run(), new RegExp(name.replace('.', '\\.')), /version 1000/, /newer Rackboot/);
+  assert.deepEqual(readFileSync(path), before, 'it is left as it was');
+  stamp(path, own);
 }

@@ -1,6 +1,6 @@
 // A real daemon that is killed in the middle of a machine's power cycle, on loopback: nobody helps, and the machine is measured and deployed
 // all the same. Its webhook takes seconds for a power-off.
-// @host waits, 60 s
+// @host alone
 
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';

@@ -1,0 +1,82 @@
+// `rackboot lab --vm` as root has it, interrupted while its machine boots, and while its environment is built.
+//
+// 1. The lab runs in a network of this process, so its page's port is free.
+// @host alone
+// @process own
+
+import assert from 'node:assert/strict';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { cachedBootTree } from '../../src/lab/boot-tree.ts';
+import { endProgram } from '../support/child.ts';
+import { missing } from '../support/needs.ts';
+import { enterOwnNetwork } from '../support/own-network.ts';
+import { eventually } from '../support/running-rack.ts';
+import { BUILD_MS_MAX, CACHE, Lab, NEEDS, PAGE, processesWith, START_MS_MAX } from '../support/vm-lab.ts';
+
+/** Runs a program with the directory $0 in the place of $1. */
+const WITH_CACHE = 'mount --bind "$0" "$1" && shift && exec "$@"';
+/** Programs that fetch packages, and do not come to an end. */
+const FETCHING = ['apt-get', 'apt-cache'] as const;
+
+describe('the lab with a virtual machine', { skip: missing(...NEEDS) }, () => {
+  const labs: Lab[] = [];
+  const start = (lab = new Lab()): Lab => {
+    labs.push(lab);
+    return lab;
+  };
+  before(
+    async () => {
+      await cachedBootTree(() => undefined);
+      enterOwnNetwork();
+    },
+    { timeout: BUILD_MS_MAX },
+  );
+  after(async () => {
+    for (const { child, place } of labs) {
+      await endProgram(child, 'SIGKILL');
+      rmSync(place, { recursive: true, force: true });
+    }
+  });
+
+  test('that is interrupted while the machine boots leaves nothing behind', { timeout: 3 * START_MS_MAX }, async () => {
+    const lab = start();
+    await lab.says([/offers 10\.77\.0\.\d+ and/], 2 * START_MS_MAX);
+    assert.match(lab.left().join('\n'), /^\S*qemu-system-x86_64 /m, 'the machine runs');
+    assert.doesNotMatch(lab.text, /is enlisted|powered off/, 'and has not reported yet');
+    assert.ok((await fetch(PAGE)).ok, 'the page is there');
+    await lab.interrupt();
+    assert.doesNotMatch(lab.text, /is enlisted/);
+    await assert.rejects(fetch(PAGE), 'and gone');
+  });
+
+  for (const [how, reaches] of [
+    ['on a terminal, where that reaches the programs of the build, too', 'all'],
+    ['as another program passes it on', 'the lab'],
+  ] as const) {
+    test(`that is interrupted while its environment is built ${how} leaves nothing behind`, {
+      timeout: 3 * START_MS_MAX,
+    }, async () => {
+      const aside = mkdtempSync(join(tmpdir(), 'rackboot-vm-aside-'));
+      try {
+        const [programs, cache] = [join(aside, 'bin'), join(aside, 'cache')];
+        for (const directory of [programs, cache]) mkdirSync(directory);
+        for (const name of FETCHING) {
+          writeFileSync(join(programs, name), '#!/bin/sh\nwhile sleep 1; do :; done\n', { mode: 0o755 });
+        }
+        const apart = ['unshare', '--mount', '--propagation', 'private', 'sh', '-c', WITH_CACHE, cache, CACHE];
+        const lab = start(new Lab(apart, `${programs}:${process.env.PATH}`));
+        await lab.says([/Its boot environment is built once/, /Step 1 of 5: looking up the packages$/m], START_MS_MAX);
+        await eventually('a program of the build', () => processesWith(programs).length > 0, START_MS_MAX);
+        assert.ok(readdirSync(cache).length > 0);
+        await lab.interrupt('', reaches === 'all');
+        assert.deepEqual(readdirSync(cache), []);
+        await eventually('the end of its programs', () => processesWith(programs).length === 0, START_MS_MAX);
+      } finally {
+        rmSync(aside, { recursive: true, force: true });
+      }
+    });
+  }
+});
