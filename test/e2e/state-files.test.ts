@@ -1,6 +1,6 @@
-// Something other than a file in the place of a file of the state, where a start finds it: a FIFO for each file, and directories.
+// Something other than a file in the place of a file of the state, where a start finds it: FIFOs, and a directory.
 // test/long has every kind for every file.
-// @host waits, 40 s
+// @host waits
 
 import { testStateFiles } from '../support/state-files.ts';
 

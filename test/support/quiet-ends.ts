@@ -1,0 +1,37 @@
+// `rackboot … | head -1`: a command whose output is no longer read ends silently.
+
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { labPlace } from '../../src/lab/safe-lab.ts';
+import { runAndLeave } from './closed-output.ts';
+import { missing } from './needs.ts';
+import { RunningRack } from './running-rack.ts';
+
+/** 128 and the number of SIGPIPE, as a shell reports a program that this signal ended. */
+const CLOSED = 141;
+const MS_MAX = 60_000;
+
+/** @param which `short`: the first cases only */
+export function testQuietEnds(which: 'short' | 'all'): void {
+  describe('a command whose output is no longer read ends quietly', { skip: missing('linux') }, () => {
+    const rack = new RunningRack(labPlace(18));
+    before(() => rack.startWhole());
+    after(() => rack.remove());
+
+    const commands = [['status'], ['doctor'], ['machines', 'list'], ['leases', 'list', '--json']];
+    for (const words of which === 'short' ? commands.slice(0, 1) : commands) {
+      test(`${words.join(' ')}, before its first line`, { timeout: MS_MAX }, async () => {
+        const { code, complaints } = await runAndLeave([...words, '--config', rack.configFile], 0);
+        assert.equal(complaints, '');
+        assert.equal(code, CLOSED);
+      });
+    }
+
+    test('doctor, after its first line', { timeout: MS_MAX }, async () => {
+      const { code, complaints, output } = await runAndLeave(['doctor', '--config', rack.configFile], 1);
+      assert.match(output, /^(ok|BAD) /);
+      assert.equal(complaints, '');
+      assert.equal(code, CLOSED);
+    });
+  });
+}
