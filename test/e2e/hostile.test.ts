@@ -1,4 +1,4 @@
-// What a network can throw at a running rack, some of it; the long suite has several times as much.
+// Noise, floods and stalled clients against a running rack, some of each; the long suite has several times as many.
 // @host waits
 
 import { testHostileClients } from '../support/hostile-clients.ts';

@@ -246,6 +246,7 @@ export function testRackCommands(which: 'short' | 'all'): void {
         `${bad}:14: dsn: unknown key; did you mean dns? config/rackboot.yaml shows all keys`,
         `${bad}:15: tftp.listen_port: expected a port number, 1 to 65535, found 0`,
       ]);
+      if (which === 'short') return;
       const json = await rack.rackboot('check', bad, '--json');
       assert.equal(json.code, 1);
       assert.equal(JSON.parse(json.out).ok, false);

@@ -19,7 +19,7 @@ import { eventually } from './running-rack.ts';
 import { seededRandom } from './seeded-random.ts';
 
 const LOOPBACK = ipv4(0x7f000001);
-/** After so many bytes noise repeats, but for its counters; no multiple of a block. */
+/** The period of noise, except for its counters; no multiple of a block. */
 const NOISE_BYTES = 100_003;
 const CLIENT_MS_MAX = 60_000;
 /** curl's exit code for TFTP error 1. */
