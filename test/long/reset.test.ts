@@ -1,0 +1,6 @@
+// `rackboot reset` on a rack that has run, and on a region on PostgreSQL.
+// @host alone
+
+import { testReset } from '../support/reset-command.ts';
+
+testReset('all');
