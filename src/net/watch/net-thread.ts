@@ -2,7 +2,8 @@
 //
 // 1. After its first list of interfaces the worker does not keep the process alive, and the process never waits for the worker's sleep, because
 //    it writes the eventfd on `exit`.
-// 2. The eventfd is closed only after the worker has ended: its number could be reused for another file.
+// 2. While `stop()` waits, the worker keeps the process alive, even if its first list arrives only then.
+// 3. The eventfd is closed only after the worker has ended: its number could be reused for another file.
 
 import { Worker } from 'node:worker_threads';
 import { type Libc, loadLibc } from '../linux/libc.ts';
@@ -39,7 +40,7 @@ export class NetThread {
     const workerData: NetWorkerData = { eventFd: this.#eventFd };
     this.#worker = new Worker(new URL(file, import.meta.url), { workerData, resourceLimits: RESOURCE_LIMITS });
     this.#worker.on('message', (message: FromNetWorker) => {
-      if (message.kind === 'interfaces') this.#worker.unref();
+      if (message.kind === 'interfaces' && !this.#stopping) this.#worker.unref();
       listener.onMessage(message);
     });
     let failure: unknown = 'the thread ended';
