@@ -23,7 +23,7 @@ const STATIC = { address: '10.20.0.10/24', router: '10.20.0.1', dns: '10.20.0.1,
 
 describe('a system that was written to a disk', { skip: missing('busybox') }, () => {
   const runs = new AgentRuns();
-  const image = makeDisk(3 * MIB, 'gpt', 7);
+  const image = makeDisk(MIB / 4, 'gpt', 7);
   before(async () => {
     await runs.open();
     const { files } = runs.region;
@@ -45,7 +45,7 @@ describe('a system that was written to a disk', { skip: missing('busybox') }, ()
   const deploy = (more: Record<string, string>, system: Record<string, string>, functions = '') =>
     runs.run({
       job: { ...base, ...more },
-      disks: { sda: Buffer.alloc(4 * MIB) },
+      disks: { sda: Buffer.alloc(MIB / 2) },
       system: { ...SYSTEM, ...system },
       functions,
     });
