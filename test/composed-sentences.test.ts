@@ -5,6 +5,9 @@ import { basename } from 'node:path';
 import { before, test } from 'node:test';
 import { type ComposedSentence, findComposedSentences } from './support/composed-sentences.ts';
 import { writeTypedSample } from './support/typed-sample.ts';
+import { shareProduct } from './support/typed-source.ts';
+
+shareProduct();
 
 /** The rooms of words: `region/words`, and the files of sentences of other rooms, by code as well. */
 const isWords = (path: string): boolean => path.startsWith('region/words/') || basename(path).endsWith('-words.ts');

@@ -9,7 +9,16 @@ import { test } from 'node:test';
 import { NEEDED_PACKAGES } from './support/needs.ts';
 import { findReadySentences } from './support/ready-sentences.ts';
 import { writeTypedSample } from './support/typed-sample.ts';
-import { findAmbiguousParts, findKeepers, findLaunderers, readProduct } from './support/typed-source.ts';
+import {
+  findAmbiguousParts,
+  findKeepers,
+  findLaunderers,
+  nearBorrowed,
+  readProduct,
+  shareProduct,
+} from './support/typed-source.ts';
+
+shareProduct();
 
 const ROOT = dirname(import.meta.dirname);
 const FILE_LINES_MAX = 400;
@@ -1127,6 +1136,10 @@ test('borrowed bytes never pass for owned ones: no code casts or narrows them, o
   );
 });
 
-test('borrowed bytes are kept nowhere: they go only where a type says that they are borrowed', () => {
-  report(findKeepers(), 'copy them (copyBytes of src/net/borrowed-bytes.ts) before they are kept');
+// The long suite judges all files.
+test('borrowed bytes are kept nowhere near: they go only where a type says that they are borrowed', () => {
+  report(
+    findKeepers(undefined, undefined, nearBorrowed),
+    'copy them (copyBytes of src/net/borrowed-bytes.ts) before they are kept',
+  );
 });

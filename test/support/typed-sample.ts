@@ -14,11 +14,18 @@ export interface TypedSample {
 }
 
 /** Writes a project of files, inside the product's own so that its options and the types of Node are found. @param files text by name */
-export function writeTypedSample(files: Readonly<Record<string, string>>): TypedSample {
+export const writeTypedSample = (files: Readonly<Record<string, string>>): TypedSample =>
+  writeTypedProject({ include: ['*.ts'], exclude: [] }, files);
+
+/** The same of any files. @param which as a tsconfig.json names them, from that folder */
+export function writeTypedProject(
+  which: { readonly include: readonly string[]; readonly exclude: readonly string[] },
+  files: Readonly<Record<string, string>> = {},
+): TypedSample {
   mkdirSync(CACHE, { recursive: true });
   const folder = mkdtempSync(join(CACHE, 'sample-'));
   const project = join(folder, 'tsconfig.json');
-  const options = { extends: '../../../tsconfig.json', include: ['*.ts'], exclude: [] };
+  const options = { extends: '../../../tsconfig.json', ...which };
   for (const [name, text] of Object.entries({ ...files, 'tsconfig.json': JSON.stringify(options) }))
     writeFileSync(join(folder, name), text);
   return { folder, project, remove: () => rmSync(folder, { recursive: true, force: true }) };

@@ -1,6 +1,7 @@
 // The source of the product as the compiler sees it: its syntax with the types of its expressions.
 
-import { join, relative } from 'node:path';
+import { dirname, join, relative } from 'node:path';
+import { after, before } from 'node:test';
 import {
   isArrowFunction,
   isAsExpression,
@@ -32,6 +33,7 @@ import {
 import { API, type Checker, type Project, type Type } from 'typescript/unstable/sync';
 import { BORROWED } from './borrowed-types.ts';
 import { findKeepings } from './kept-borrowed.ts';
+import { writeTypedProject } from './typed-sample.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
 const PROJECT = join(ROOT, 'tsconfig.json');
@@ -107,32 +109,83 @@ export const readTypedSource = (project: string, folder: string): TypedSource =>
  * Where borrowed bytes are, or could be, kept beyond the call that lent them. `src/net/borrowed-bytes.ts`, which is the way to keep them,
  * alone may do so.
  */
-export const findKeepers = (project = PROJECT, folder = SOURCE): readonly string[] =>
+export const findKeepers = (
+  project = PROJECT,
+  folder = SOURCE,
+  judged = (files: readonly SourceFile[]): readonly SourceFile[] => files,
+): readonly string[] =>
   withProject(project, folder, (opened, files) => {
     const isOurs = (path: string): boolean => path.startsWith(`${folder}/`) || path.startsWith(`${SOURCE}/`);
-    return findKeepings(opened, files, isOurs)
+    return findKeepings(opened, judged(files), isOurs)
       .map(({ node, how, type }) => ({ ...placed(node), how, type }))
       .filter(({ place }) => !place.startsWith('src/net/borrowed-bytes.ts:'))
       .map(({ place, text, how, type }) => `${place}: ${text}, which is ${type} (${how})`);
   });
 
-/** Opens a project, and gives its files below a folder to `use`. The compiler has ended when this returns. */
-export function withProject<T>(
-  project: string,
-  folder: string,
-  use: (opened: Project, files: readonly SourceFile[]) => T,
-): T {
+/** The files that name a borrowed type, and those that import one of them. */
+export function nearBorrowed(files: readonly SourceFile[]): readonly SourceFile[] {
+  const naming = new Set(files.filter(({ text }) => BORROWED.test(text)).map(({ fileName }) => fileName));
+  const isNear = ({ fileName, text }: SourceFile): boolean =>
+    naming.has(fileName) ||
+    [...text.matchAll(/\bfrom '(\.[^']+)'/g)].some(([, target = '']) => naming.has(join(dirname(fileName), target)));
+  return files.filter(isNear);
+}
+
+interface OpenedProject {
+  readonly opened: Project;
+  readonly files: readonly SourceFile[];
+  close(): void;
+}
+
+function openProject(project: string, folder: string): OpenedProject {
   const api = new API({ cwd: ROOT });
   try {
     const [opened] = api.updateSnapshot({ openProjects: [project] }).getProjects();
     if (opened === undefined) throw new Error(`${project} is not a project`);
     const names = opened.program.getSourceFileNames().filter((name) => name.startsWith(`${folder}/`));
-    return use(
-      opened,
-      names.flatMap((name) => opened.program.getSourceFile(name) ?? []),
-    );
-  } finally {
+    const files = names.flatMap((name) => opened.program.getSourceFile(name) ?? []);
+    return { opened, files, close: () => api.close() };
+  } catch (error) {
     api.close();
+    throw error;
+  }
+}
+
+/** The product without its tests: the compiler reads half as many files. */
+function openProduct(): OpenedProject {
+  const own = writeTypedProject({ include: ['../../../src'], exclude: ['../../../src/web'] });
+  try {
+    return openProject(own.project, SOURCE);
+  } finally {
+    own.remove();
+  }
+}
+
+let shared: OpenedProject | undefined;
+
+/** For a file with several guards over the product, which then share one compiler with those of other such files of the process. */
+export function shareProduct(): void {
+  before(() => {
+    shared ??= openProduct();
+  });
+  after(() => {
+    shared?.close();
+    shared = undefined;
+  });
+}
+
+/** Opens a project, and gives its files below a folder to `use`. The compiler has ended when this returns, unless the product is shared. */
+export function withProject<T>(
+  project: string,
+  folder: string,
+  use: (opened: Project, files: readonly SourceFile[]) => T,
+): T {
+  if (project === PROJECT && shared !== undefined) return use(shared.opened, shared.files);
+  const one = project === PROJECT ? openProduct() : openProject(project, folder);
+  try {
+    return use(one.opened, one.files);
+  } finally {
+    one.close();
   }
 }
 
