@@ -17,6 +17,8 @@ import { printedRandom } from '../../support/printed-random.ts';
 import { bootReport, makeRegion, type RegionPlace, report } from '../place.ts';
 import { heldPower, powerEnd } from './held-power.ts';
 
+/** Machines of the crowd; the long suite has a thousand. */
+const COUNT = 200;
 const STEPS = 300;
 const STEPS_MAX = 10 * STEPS;
 const STATES_MIN = 10;
@@ -269,10 +271,10 @@ test('after any events in any order, with crashes in between, the records are co
   }
 });
 
-test('a thousand machines at once go through the whole life cycle and end Ready without leftovers', {
+test('two hundred machines at once go through the whole life cycle and end Ready without leftovers', {
   timeout: 120_000,
 }, async () => {
-  const place = await makeRegion({ newMachinesMax: 2000 });
+  const place = await makeRegion({ newMachinesMax: 400 });
   const world = await World.make(place);
   const { region } = world;
   const all = (work: (systemId: string) => Promise<void>): Promise<void> =>
@@ -291,12 +293,12 @@ test('a thousand machines at once go through the whole life cycle and end Ready 
     if (machine?.powerTask !== undefined) await region.life.powerSwitched(systemId, powerEnd(machine));
   };
   const assertAll = async (expected: MachineStatus): Promise<void> =>
-    assert.equal(await region.store.countMachines({ statuses: [expected] }), 1000, expected);
+    assert.equal(await region.store.countMachines({ statuses: [expected] }), COUNT, expected);
   try {
     await greetRack(region, '10.20.4.255');
     await region.store.life.addSshKey({ username: 'bob', key: KEY, createdMs: 1 }, 4, WORD);
     await region.store.transact(async () => {
-      for (let index = 0; index < 1000; index += 1) await region.enlist(report([0x525400010000 + index]));
+      for (let index = 0; index < COUNT; index += 1) await region.enlist(report([0x525400010000 + index]));
     });
     await all((systemId) => order(systemId, 'accept'));
     await all(powered);
@@ -309,7 +311,7 @@ test('a thousand machines at once go through the whole life cycle and end Ready 
     await all((systemId) => tell(systemId, 'installed'));
     await assertAll('deployed');
     const given = new Set((await world.machines()).flatMap(({ addresses }) => addresses.map(({ address }) => address)));
-    assert.equal(given.size, 1000);
+    assert.equal(given.size, COUNT);
     await all((systemId) => order(systemId, 'release', { erase: 'signatures' }));
     await all(powered);
     await all((systemId) => tell(systemId, 'erased'));

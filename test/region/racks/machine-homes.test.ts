@@ -78,7 +78,7 @@ test('of all racks together DISPUTES_IN_TOTAL such changes are logged at once', 
     for (let index = 0; index < racks; index += 1) {
       const uuid = `11111111-2222-4333-8444-${String(index).padStart(12, '0')}`;
       const key = { kind: 'own', token: `token-${index}`, secretDigest: '0'.repeat(64) } as const;
-      await clock.pass(600_000);
+      await clock.leap(600_000);
       const interfaces = [rackInterface(`10.${50 + index}.0.0/24`)];
       await acceptRack(region, { uuid, name: `rack-${index}`, key, address: `172.16.${index}.1`, interfaces });
     }

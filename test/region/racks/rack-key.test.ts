@@ -157,7 +157,7 @@ test('a rack’s reports of a machine at home elsewhere change nothing, and one 
         `^rack rack-2 reports it, but its home is rack lab.*rackboot machines move ${before?.hostname} rack-2`,
       ),
     );
-    await place.clock.pass(3_600_000);
+    await place.clock.leap(3_600_000);
     await place.rack('events', batchOf([lease(8, LAB_MAC, '10.50.0.77')]));
     assert.equal(
       (await typesOf(place, lab)).filter((type) => type === 'NODE_SEEN_ELSEWHERE').length,
@@ -216,7 +216,7 @@ test('an enlistment through a rack changes no machine at home elsewhere: not its
       /^NODE_SEEN_ELSEWHERE rack rack-2 reports it, .* The rack's reports about it are not believed$/,
     );
     assert.deepEqual(more, [], 'one warning an hour, however often the rack says it and in whatever way');
-    await place.clock.pass(3_600_000);
+    await place.clock.leap(3_600_000);
     await post(FAR_KEY, '10.50.0.9', LAB_MAC, [LAB_MAC], dmi);
     assert.equal((await reported()).length, 2);
     assert.match((await reported())[0] ?? '', /believed \(\d+ times since the last such event\)$/);
