@@ -1137,7 +1137,7 @@ test('borrowed bytes never pass for owned ones: no code casts or narrows them, o
 });
 
 // The long suite judges all files.
-test('borrowed bytes are kept nowhere near: they go only where a type says that they are borrowed', () => {
+test('borrowed bytes are kept nowhere: they go only where a type says that they are borrowed', () => {
   report(
     findKeepers(undefined, undefined, nearBorrowed),
     'copy them (copyBytes of src/net/borrowed-bytes.ts) before they are kept',

@@ -25,7 +25,7 @@ import { seededRandom } from '../support/seeded-random.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
 import { type ClientWords, clientBytes, config, machine, planByKind, readReply, subnet, TestJournal } from './lab.ts';
 
-const CONVERSATIONS = 1000;
+const CONVERSATIONS = 300;
 const STEPS = 60;
 const CLIENTS = 6;
 const DAY_MS = 86_400_000;

@@ -32,7 +32,7 @@ export const MACHINE_BOUNDS: readonly HeldBound[] = [
     harm: { kind: 'waits' },
     howItEmpties: 'with time: 250 a second',
     share: 'by machine through WORKER_RATE',
-    test: 'region/api/machine-rates.test.ts',
+    test: 'region/api/rated-doors.ts',
   },
   {
     at: 'region/shares/request-rates.ts WORKERS_RATE',
@@ -61,7 +61,7 @@ export const MACHINE_BOUNDS: readonly HeldBound[] = [
     harm: { kind: 'waits' },
     howItEmpties: 'with time: 250 a second',
     share: 'by machine through MACHINE_RATE',
-    test: 'region/api/machine-rates.test.ts',
+    test: 'region/api/rated-doors.ts',
   },
   {
     at: 'region/http/metadata-routes.ts MACHINES_RATE',

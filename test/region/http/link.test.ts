@@ -371,7 +371,7 @@ test('the region answers anything a rack sends, and stores nothing that it does 
         assert.equal(region.racks.find(RACK_UUID)?.state, 'accepted');
         assert.equal(await store.countMachines({}), 0);
       }),
-      { numRuns: 150 },
+      { numRuns: 50 },
     );
   }));
 

@@ -10,7 +10,7 @@ import { renderTemplate } from '../../../src/region/preseed/engine.ts';
 import { missing } from '../../support/needs.ts';
 import { printedRandom } from '../../support/printed-random.ts';
 
-const RUNS = 300;
+const RUNS = 100;
 const directory = mkdtempSync(join(tmpdir(), 'rackboot-injection-'));
 after(() => rmSync(directory, { recursive: true, force: true }));
 const owned = join(directory, 'owned');

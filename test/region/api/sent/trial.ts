@@ -37,6 +37,8 @@ export type Read = string | { readonly at: string; readonly is: unknown } | ((si
 export interface Trial {
   /** `2.0 POST machines/{system_id} deploy`. */
   readonly of: string;
+  /** True for the trial before it, of the same operation in the other version. */
+  readonly isAgain?: boolean;
   readonly given?: ((site: AskedApi) => Promise<Given>) | undefined;
   readonly send: Fields | ((given: Given) => Fields);
   readonly reads?: Readonly<Record<string, Read>>;
@@ -50,12 +52,12 @@ export const titlesOf = ({ versions, method, path, op }: (typeof OPERATIONS)[num
 
 /** The same trial of an operation in both versions, which call it alike. */
 export const both = (of: string, trial: Omit<Trial, 'of'>): readonly Trial[] =>
-  ['1.0', '2.0'].map((version) => ({ ...trial, of: `${version} ${of}` }));
+  ['2.0', '1.0'].map((version, index) => ({ ...trial, of: `${version} ${of}`, isAgain: index > 0 }));
 
 /** The trial of an operation on machines, which 1.0 calls nodes. @param old its name there, if it is another one */
 export function onMachines(method: string, path: string, op: string, trial: Omit<Trial, 'of'>, old = op) {
   return [`2.0 ${method} machines${path} ${op}`, `1.0 ${method} nodes${path} ${old}`].map(
-    (of): Trial => ({ ...trial, of: of.trim() }),
+    (of, index): Trial => ({ ...trial, of: of.trim(), isAgain: index > 0 }),
   );
 }
 

@@ -1,0 +1,121 @@
+// Every parameter of every operation is sent, and read back: a known parameter that does nothing is a defect.
+
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { parseMac } from '../../../../src/net/address.ts';
+import { OPERATIONS } from '../../../../src/region/api/operations.ts';
+import { IMAGE_TRIALS } from './image-trials.ts';
+import { LAYOUT_TRIALS } from './layout-trials.ts';
+import { EVENT_FILTERS, EVENT_TRIALS, LIFE_TRIALS } from './life-trials.ts';
+import { MACHINE_TRIALS } from './machine-trials.ts';
+import { NAME_TRIALS } from './name-trials.ts';
+import { NETWORK_TRIALS } from './network-trials.ts';
+import { PEOPLE_TRIALS } from './people-trials.ts';
+import { runTrial, type Trial, titlesOf, withSite } from './trial.ts';
+
+/**
+ * Parameters that need more than a request, with the test that sends them and sees their effect: the files of uploads, an
+ * image that racks have, a tagged VLAN, two racks in one VLAN, and what is only refused.
+ */
+const ELSEWHERE: Readonly<Record<string, readonly [names: string, file: string]>> = {
+  '1.0 POST boot-resources': ['*', 'region/api/boot-uploads-api.test.ts'],
+  '2.0 POST boot-resources': ['*', 'region/api/boot-uploads-api.test.ts'],
+  '1.0 GET boot-resources': ['type', 'region/api/boot-resources-api.test.ts'],
+  '2.0 GET boot-resources': ['type', 'region/api/boot-resources-api.test.ts'],
+  '2.0 PUT vlans/{id}': ['secondary_rack', 'region/networks/fabrics-api.test.ts'],
+  '2.0 PUT fabrics/{fabric_id}/vlans/{vid}': ['secondary_rack', 'region/networks/fabrics-api.test.ts'],
+  '2.0 POST nodes/{system_id}/interfaces create_vlan': ['*', 'region/api/node-interface-change-operations.test.ts'],
+  '2.0 POST discovery clear': ['*', 'region/api/discovery-api.test.ts'],
+  '1.0 POST ipaddresses reserve': ['mac hostname', 'region/networks/ranges-api.test.ts'],
+  '2.0 POST ipaddresses reserve': ['mac hostname', 'region/networks/ranges-api.test.ts'],
+  '2.0 POST machines allocate': ['interfaces', 'region/api/life-api.test.ts'],
+  '1.0 POST nodes acquire': ['interfaces', 'region/api/life-api.test.ts'],
+};
+
+const sent = new Map<string, Set<string>>();
+const add = (title: string, names: Iterable<string>): void => {
+  sent.set(title, new Set([...(sent.get(title) ?? []), ...names]));
+};
+
+const GROUPS: Readonly<Record<string, readonly Trial[]>> = {
+  'names, zones and tags': NAME_TRIALS,
+  'accounts, keys, files, scripts and settings': PEOPLE_TRIALS,
+  'machines and devices': MACHINE_TRIALS,
+  'commands to machines': LIFE_TRIALS,
+  'the events of the log': EVENT_TRIALS,
+  'networks and racks': NETWORK_TRIALS,
+  'interfaces and disks': LAYOUT_TRIALS,
+  'sources of images': IMAGE_TRIALS,
+};
+
+/** @param isWhole also the same trials of the same operation in the other version of the API */
+export function testParameters(isWhole: boolean): void {
+  for (const [group, trials] of Object.entries(GROUPS))
+    test(`each parameter is read back: ${group}`, async () => {
+      const faults: string[] = [];
+      let names: readonly string[] = [];
+      for (const trial of trials) {
+        try {
+          if (isWhole || trial.isAgain !== true) names = await runTrial(trial);
+          add(trial.of, names);
+        } catch (error) {
+          faults.push(error instanceof Error ? `${trial.of}: ${error.message}` : String(error));
+        }
+      }
+      assert.deepEqual(faults, []);
+    });
+  testFollower();
+  test('no parameter of an operation is left out', assertAllSent);
+}
+
+const testFollower = (): unknown =>
+  test('a follower of the log chooses its events as a query does', () =>
+    withSite(async ({ place }) => {
+      const operation = OPERATIONS.find(({ op }) => op === 'follow');
+      const { region } = place;
+      const given = { ...EVENT_FILTERS, id: 'abc', level: 'ERROR', owner: 'alice', after: '7' };
+      const caller = { kind: 'user', username: 'admin', email: '', isAdmin: true, tokenKey: undefined } as const;
+      const peer = {
+        ...{ address: '10.20.0.50', share: '10.20.0.50', ipv4: undefined, isByRack: false },
+        ...{ isManaged: true, isLocal: true, isOperator: true },
+      };
+      const fields = new Map(Object.entries(given).map(([name, text]) => [name, [text]]));
+      const call = { region, version: '2.0', path: {}, caller, peer, query: fields } as const;
+      const answer = await operation?.run(call, fields);
+      assert.ok(answer?.kind === 'follow');
+      const { filter, after } = answer.following;
+      assert.deepEqual(after, { id: 7, history: undefined });
+      assert.deepEqual([filter.level, filter.usernames], ['error', ['alice']]);
+      assert.deepEqual(filter.machines, {
+        ...{
+          hostnames: ['one'],
+          macs: [parseMac(EVENT_FILTERS.mac_address)],
+          systemIds: ['abc'],
+          agentNames: ['juju'],
+        },
+        ...{ zoneIds: [1], poolIds: [2] },
+      });
+      for (const title of operation === undefined ? [] : titlesOf(operation)) add(title, Object.keys(given));
+    }));
+
+function assertAllSent(): void {
+  const missing = OPERATIONS.flatMap((operation) =>
+    titlesOf(operation).flatMap((title) => {
+      const [names = '', file = ''] = ELSEWHERE[title] ?? [];
+      const text = file === '' ? '' : readFileSync(join(import.meta.dirname, '../../..', file), 'utf8');
+      const isElsewhere = (name: string): boolean =>
+        (names === '*' || names.split(' ').includes(name)) && new RegExp(`\\b${name}\\b`).test(text);
+      return Object.keys(operation.parameters).flatMap((name) =>
+        sent.get(title)?.has(name) === true || isElsewhere(name) ? [] : [`${title}: ${name}`],
+      );
+    }),
+  );
+  assert.deepEqual(missing, [], `send ${missing.join(', ')} in a trial of test/region/api/sent/, and read it back`);
+  const titles = new Set(OPERATIONS.flatMap((operation) => titlesOf(operation)));
+  assert.deepEqual(
+    [...sent.keys(), ...Object.keys(ELSEWHERE)].filter((title) => !titles.has(title)),
+    [],
+  );
+}
