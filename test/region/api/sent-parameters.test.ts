@@ -1,5 +1,5 @@
-// Every parameter of every operation is sent, and read back: a known parameter that does nothing is a defect. What both versions of the API call
-// alike is sent in one of them; the long suite sends it in both.
+// Every parameter of every operation is sent, and read back: a known parameter that does nothing is a defect. An operation that both versions of
+// the API call alike is tried in one of them here, and in both in the long suite.
 
 import { testParameters } from './sent/every-trial.ts';
 
