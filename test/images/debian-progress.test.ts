@@ -12,7 +12,7 @@ const round = (packages: number): readonly string[] => [
   `0 upgraded, ${packages} newly installed, 0 to remove and 0 not upgraded.`,
   ...many(
     packages,
-    (at) => `Get:${at} http://deb.debian.org/debian bookworm/main amd64 p${at} amd64 1.0-${at} [37.6 kB]`,
+    (at) => `Get:${at} http://mirror.example/debian bookworm/main amd64 p${at} amd64 1.0-${at} [37.6 kB]`,
   ),
   ...many(packages, (at) => `Unpacking p${at} (1.0-${at}) ...\r`),
   ...many(packages, (at) => `Setting up p${at} (1.0-${at}) ...\r`),
@@ -23,7 +23,7 @@ test('each step and each tenth of the packages is shown once', () => {
   const lines = [
     'I: automatically chosen mode: root',
     'I: running apt-get update...',
-    ...many(6, (at) => `Get:${at} http://deb.debian.org/debian bookworm InRelease [151 kB]`),
+    ...many(6, (at) => `Get:${at} http://mirror.example/debian bookworm InRelease [151 kB]`),
     'I: installing remaining packages inside the chroot...',
     ...round(69),
     'I: creating tarball...',
