@@ -21,17 +21,26 @@ export interface LabPlace {
   readonly regionPort: number;
 }
 
-/** The `index`th place, 0 to 100. No two places share a network or a port, so labs can run side by side. */
+/** The last place: the second octet of its network is 254. */
+const PLACE_MAX = 177;
+
+/**
+ * The `index`th place. No two places share a network or a port, so labs can run side by side.
+ * @throws RangeError above 177
+ */
 export function labPlace(index: number): LabPlace {
+  if (index > PLACE_MAX) throw new RangeError(`there are no places on loopback after ${PLACE_MAX}, so not ${index}`);
+  /** The first place has the ports that people read; the others have theirs in ranges of 200. */
+  const port = (first: number, further: number): number => (index === 0 ? first : further + index);
   return {
     octets: `127.${77 + index}.0`,
     source: ipv4(0x7f4d00fe + index * 0x10000),
-    dhcpServerPort: 6767 + index,
-    dhcpClientPort: 6868 + index,
-    tftpPort: 6969 + index,
-    dnsPort: 6053 + index,
-    httpPort: index === 0 ? 5248 : 15_248 + index,
-    regionPort: index === 0 ? REGION_PORT : 15_040 + index,
+    dhcpServerPort: port(6767, 15_600),
+    dhcpClientPort: port(6868, 15_800),
+    tftpPort: port(6969, 16_000),
+    dnsPort: port(6053, 15_400),
+    httpPort: port(5248, 15_200),
+    regionPort: port(REGION_PORT, 15_000),
   };
 }
 

@@ -25,8 +25,8 @@ const untestedIn = (texts: readonly string[]): readonly string[] => {
   });
 };
 
-test('every operation that changes something is named in a test of test/region or test/e2e', () => {
-  const paths = globSync('{region,e2e}/**/*.test.ts', { cwd: TESTS });
+test('every operation that changes something is named in a test of test/region, test/e2e or test/cases', () => {
+  const paths = globSync(['{region,e2e}/**/*.test.ts', 'cases/*.ts'], { cwd: TESTS });
   const untested = untestedIn(paths.map((path) => readFileSync(join(TESTS, path), 'utf8')));
   assert.deepEqual(untested, [], `test the effect of ${untested.join(', ')} in test/region/api/`);
 });
