@@ -84,7 +84,7 @@ export const NOT_RUN: readonly NotRun[] = [
     pattern: /^(sudo )?systemctl .*\brackboot-region$/,
     why: 'it needs an init',
     coveredBy: cover(
-      'support/systemd-service.ts',
+      'cases/systemd-service.ts',
       'a separate region runs alongside the rack, with fewer rights, and stops',
     ),
   },
@@ -92,7 +92,7 @@ export const NOT_RUN: readonly NotRun[] = [
     pattern: /^sudo install .*\bsystemd\b/,
     why: OF_THIS_HOST,
     coveredBy: cover(
-      'support/systemd-service.ts',
+      'cases/systemd-service.ts',
       "run('install', '-m', '644', join('/usr/lib/rackboot/systemd', name), path)",
     ),
   },
@@ -119,7 +119,7 @@ export const NOT_RUN: readonly NotRun[] = [
   {
     pattern: /^sudo systemd-sysusers/,
     why: 'it makes a user of this host',
-    coveredBy: cover('support/systemd-service.ts', "run('systemd-sysusers')"),
+    coveredBy: cover('cases/systemd-service.ts', "run('systemd-sysusers')"),
   },
   {
     pattern: /^sudo systemctl enable nftables/,
@@ -149,17 +149,17 @@ export const NOT_RUN: readonly NotRun[] = [
   {
     pattern: /^sudo systemd-tmpfiles --create && sudo systemctl start rackboot$/,
     why: 'it needs an init',
-    coveredBy: cover('support/systemd-service.ts', "run('systemctl', 'enable', '--now', UNIT)"),
+    coveredBy: cover('cases/systemd-service.ts', "run('systemctl', 'enable', '--now', UNIT)"),
   },
   {
     pattern: /^sudo rackboot createadmin --username ann$/,
     why: 'it asks a person',
-    coveredBy: cover('support/rack-commands.ts', 'createadmin reads its password where no other user sees it'),
+    coveredBy: cover('cases/rack-commands.ts', 'createadmin reads its password where no other user sees it'),
   },
   {
     pattern: /^(sudo )?systemctl (daemon-reload|enable|restart|start|stop|reload|disable|status)\b/,
     why: 'it needs an init',
-    coveredBy: cover('support/systemd-service.ts', "run('systemctl', 'enable', '--now', UNIT)"),
+    coveredBy: cover('cases/systemd-service.ts', "run('systemctl', 'enable', '--now', UNIT)"),
   },
   {
     pattern: /^sudo rackboot region copy /,
@@ -209,7 +209,7 @@ export const NOT_RUN: readonly NotRun[] = [
   {
     pattern: /^sudo rackboot init --yes .* && /,
     why: PACKAGES,
-    coveredBy: cover('support/init-command.ts', 'with --yes it proposes a network for the only interface'),
+    coveredBy: cover('cases/init-command.ts', 'with --yes it proposes a network for the only interface'),
   },
   {
     pattern: /^sudo rackboot images build\b/,
@@ -225,19 +225,19 @@ export const NOT_RUN: readonly NotRun[] = [
     pattern: /^sudo rackboot images (?:import (?:ubuntu|debian)|available|check-sources|mirror|key)\b/,
     why: 'it asks sites of the Internet',
     coveredBy: cover(
-      'support/image-imports.ts',
+      'cases/image-imports.ts',
       'an image of a simplestream is imported by its name, converted, and downloaded once',
     ),
   },
   {
     pattern: /^sudo rackboot images import (?:centos|bootloader)\//,
     why: 'it asks sites of the Internet',
-    coveredBy: cover('support/stream-imports.ts', 'a boot loader is unpacked into its directory'),
+    coveredBy: cover('cases/stream-imports.ts', 'a boot loader is unpacked into its directory'),
   },
   {
     pattern: /^sudo rackboot images (?:export|import \.)/,
     why: 'the laboratory has none of these systems',
-    coveredBy: cover('support/image-imports.ts', 'goes to a host without the Internet in one file'),
+    coveredBy: cover('cases/image-imports.ts', 'goes to a host without the Internet in one file'),
   },
   {
     pattern: /^sudo rackboot images import installer\//,
@@ -247,7 +247,7 @@ export const NOT_RUN: readonly NotRun[] = [
   {
     pattern: /^(?:sudo )?rackboot images upload /,
     why: 'the laboratory has neither the region elsewhere nor these images',
-    coveredBy: cover('support/image-uploads.ts', 'by URL and key, from where it was when the daemon was killed'),
+    coveredBy: cover('cases/image-uploads.ts', 'by URL and key, from where it was when the daemon was killed'),
   },
   {
     pattern: /^sudo rackboot images import-installer$/,
@@ -257,7 +257,7 @@ export const NOT_RUN: readonly NotRun[] = [
   {
     pattern: /^sudo rackboot createadmin --username admin && /,
     why: 'it asks a person, and stays in the foreground',
-    coveredBy: cover('support/rack-commands.ts', 'createadmin reads its password where no other user sees it'),
+    coveredBy: cover('cases/rack-commands.ts', 'createadmin reads its password where no other user sees it'),
   },
   {
     pattern: /^sudo rackboot power set \S+ ipmi /,
@@ -272,7 +272,7 @@ export const NOT_RUN: readonly NotRun[] = [
   {
     pattern: /^sudo rackboot machines (rescue|exit-rescue) /,
     why: 'a simulated machine opens no login',
-    coveredBy: cover('support/machine-logins.ts', '?op=exit_rescue_mode'),
+    coveredBy: cover('cases/machine-logins.ts', '?op=exit_rescue_mode'),
   },
   {
     pattern: /^sudo rackboot machines deploy .* --by installer/,

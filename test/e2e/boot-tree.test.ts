@@ -1,6 +1,6 @@
 // A boot tree with too many files: the rack serves, reports it, and continues; the long suite has other unreadable trees, too.
 // @host waits, 60 s
 
-import { testUnreadableTree } from '../support/unreadable-tree.ts';
+import { testUnreadableTree } from '../cases/unreadable-tree.ts';
 
 testUnreadableTree('short');

@@ -1,6 +1,6 @@
 // `rackboot doctor` on the host of a whole rack: it reports no false fault, and names the first ones; the long suite has the other faults, too.
 // @host rests
 
-import { testDoctor } from '../support/doctor-command.ts';
+import { testDoctor } from '../cases/doctor-command.ts';
 
 testDoctor('short');

@@ -1,6 +1,6 @@
 // Noise, floods and stalled clients against a running rack, some of each; the long suite has several times as many.
 // @host waits
 
-import { testHostileClients } from '../support/hostile-clients.ts';
+import { testHostileClients } from '../cases/hostile-clients.ts';
 
 testHostileClients('short');

@@ -1,6 +1,6 @@
 // The life of a machine by the command line, from its acceptance to its removal; the long suite has its logins, too.
 // @host waits
 
-import { testLifeByCommand } from '../support/life-by-command.ts';
+import { testLifeByCommand } from '../cases/life-by-command.ts';
 
 testLifeByCommand('short');

@@ -1,6 +1,6 @@
 // The end of the daemon: ACKs that wait for the disk leave, transfers come to their end, events reach the region; the long suite has stalled clients and a second signal, too.
 // @host waits
 
-import { testEnds } from '../support/ends-of-daemon.ts';
+import { testEnds } from '../cases/ends-of-daemon.ts';
 
 testEnds('short');

@@ -2,6 +2,6 @@
 // test/long has every kind for every file.
 // @host waits
 
-import { testStateFiles } from '../support/state-files.ts';
+import { testStateFiles } from '../cases/state-files.ts';
 
 testStateFiles('short');

@@ -1,6 +1,6 @@
 // Unreadable boot trees: too large, with circular links, or no directory.
 // @host alone
 
-import { testUnreadableTree } from '../support/unreadable-tree.ts';
+import { testUnreadableTree } from '../cases/unreadable-tree.ts';
 
 testUnreadableTree('all');

@@ -1,6 +1,6 @@
 // TFTP and HTTP of a rack that runs whole, over a cable, with every client.
 // @host alone
 
-import { testFileClients } from '../support/file-clients.ts';
+import { testFileClients } from '../cases/file-clients.ts';
 
 testFileClients('all');

@@ -1,6 +1,6 @@
 // `rackboot … | head -1`: commands whose output is no longer read end silently.
 // @host alone
 
-import { testQuietEnds } from '../support/quiet-ends.ts';
+import { testQuietEnds } from '../cases/quiet-ends.ts';
 
 testQuietEnds('all');

@@ -3,8 +3,8 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { testRackCommands } from '../cases/rack-commands.ts';
 import { missing } from '../support/needs.ts';
-import { testRackCommands } from '../support/rack-commands.ts';
 import { runRackboot } from '../support/running-rack.ts';
 
 const MS_MAX = 60_000;

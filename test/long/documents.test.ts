@@ -1,7 +1,7 @@
 // The commands of all pages but the first ones print the shown output.
 // @host alone
 
+import { testShownPages } from '../cases/shown-pages.ts';
 import { FIRST_PAGES, shownPages } from '../documents/shown.ts';
-import { testShownPages } from '../support/shown-pages.ts';
 
 testShownPages(shownPages().filter((path) => !FIRST_PAGES.includes(path)));

@@ -1,6 +1,6 @@
 // Everything that a network can throw at a running rack, in numbers.
 // @host alone
 
-import { testHostileClients } from '../support/hostile-clients.ts';
+import { testHostileClients } from '../cases/hostile-clients.ts';
 
 testHostileClients('all');

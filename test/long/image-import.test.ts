@@ -1,6 +1,6 @@
 // `rackboot images import`, `available` and `check-sources` in every form.
 // @host alone
 
-import { testImageImports } from '../support/image-imports.ts';
+import { testImageImports } from '../cases/image-imports.ts';
 
 testImageImports('all');

@@ -2,6 +2,6 @@
 // and imported again during the boot.
 // @host computes, 320 s
 
-import { IMPORT_CASES, testImportBoots } from '../support/import-boots.ts';
+import { IMPORT_CASES, testImportBoots } from '../cases/import-boots.ts';
 
 testImportBoots([IMPORT_CASES.uefi, IMPORT_CASES.bios], 'amd64', ['/usr/share/OVMF/OVMF_CODE_4M.fd']);

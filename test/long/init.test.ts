@@ -1,6 +1,6 @@
 // `rackboot init` on a host of its own: every use, and every end.
 // @host alone
 
-import { testInit } from '../support/init-command.ts';
+import { testInit } from '../cases/init-command.ts';
 
 testInit('all');

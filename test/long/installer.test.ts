@@ -20,9 +20,9 @@ import { cachedBootTree } from '../../src/lab/boot-tree.ts';
 import { DaemonProcess, type LogLine } from '../../src/lab/daemon-process.ts';
 import { LabNamespace } from '../../src/lab/namespace.ts';
 import { VirtualMachine } from '../../src/lab/virtual-machine.ts';
+import { configText, GIB, specOf, tail } from '../cases/first-boot.ts';
 import { bootTreeNeeds } from '../support/boot-tree-needs.ts';
 import { eventuallyWithin } from '../support/eventually.ts';
-import { configText, GIB, specOf, tail } from '../support/first-boot.ts';
 import { missing } from '../support/needs.ts';
 import { REBOOTING } from '../support/powered-machine.ts';
 

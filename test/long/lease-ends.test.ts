@@ -1,6 +1,6 @@
 // The end of a lease is reported once, through several restarts.
 // @host alone
 
-import { testEndsOfLeases } from '../support/ends-of-leases.ts';
+import { testEndsOfLeases } from '../cases/ends-of-leases.ts';
 
 testEndsOfLeases('all');

@@ -13,7 +13,7 @@ import { cachedBootTree } from '../../src/lab/boot-tree.ts';
 import { DaemonProcess, type LogLine } from '../../src/lab/daemon-process.ts';
 import { LabNamespace } from '../../src/lab/namespace.ts';
 import { VirtualMachine } from '../../src/lab/virtual-machine.ts';
-import { type BootCase, configText, GIB, specOf, tail, theMachine, within } from '../support/first-boot.ts';
+import { type BootCase, configText, GIB, specOf, tail, theMachine, within } from '../cases/first-boot.ts';
 import { missing } from '../support/needs.ts';
 
 const UNDIONLY = '/usr/lib/ipxe/undionly.kpxe';

@@ -1,6 +1,6 @@
 // Logins to real machines that run the environment: in rescue mode, and while a debug login is open.
 // @host alone
 
-import { testMachineLogins } from '../support/machine-logins.ts';
+import { testMachineLogins } from '../cases/machine-logins.ts';
 
 testMachineLogins();

@@ -1,6 +1,6 @@
 // `rackboot preseed` with a running rack: every system, purpose and refusal.
 // @host alone
 
-import { testPreseed } from '../support/preseed-command.ts';
+import { testPreseed } from '../cases/preseed-command.ts';
 
 testPreseed('all');

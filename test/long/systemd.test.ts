@@ -1,6 +1,6 @@
 // The units under a real systemd: the rack, its restarts, and a separate region.
 // @host alone
 
-import { testSystemdService } from '../support/systemd-service.ts';
+import { testSystemdService } from '../cases/systemd-service.ts';
 
 testSystemdService('all');

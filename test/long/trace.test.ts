@@ -1,6 +1,6 @@
 // `rackboot trace` and `rackboot why` over a real daemon: whole boots, and boots that are broken on purpose.
 // @host alone
 
-import { testTrace } from '../support/trace-command.ts';
+import { testTrace } from '../cases/trace-command.ts';
 
 testTrace('all');

@@ -9,8 +9,8 @@ import { z } from 'zod';
 import { systemClock } from '../../src/clock.ts';
 import { makeStandInTree } from '../../src/lab/safe-lab.ts';
 import { eventually, RackNetwork } from '../e2e/rack-network.ts';
-import { missing, type Need } from './needs.ts';
-import { seededRandom } from './seeded-random.ts';
+import { missing, type Need } from '../support/needs.ts';
+import { seededRandom } from '../support/seeded-random.ts';
 
 const skip = missing('linux', 'root', 'ip', 'curl');
 const RACK = '10.77.2.1';

@@ -3,9 +3,9 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { labPlace } from '../../src/lab/safe-lab.ts';
-import { runAndLeave } from './closed-output.ts';
-import { missing } from './needs.ts';
-import { RunningRack } from './running-rack.ts';
+import { runAndLeave } from '../support/closed-output.ts';
+import { missing } from '../support/needs.ts';
+import { RunningRack } from '../support/running-rack.ts';
 
 /** 128 and the number of SIGPIPE, as a shell reports a program that this signal ended. */
 const CLOSED = 141;

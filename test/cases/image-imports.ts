@@ -13,11 +13,11 @@ import { join } from 'node:path';
 import { after, before, beforeEach, describe, test } from 'node:test';
 import { gzipSync, zstdDecompressSync } from 'node:zlib';
 import { makeDisk, makeSystemDisk } from '../images/disks.ts';
-import { GpgHome } from './gpg-home.ts';
-import { FileSite } from './image-site.ts';
-import { missing } from './needs.ts';
-import { runRackboot } from './running-rack.ts';
-import { writeStreamSite } from './stream-site.ts';
+import { GpgHome } from '../support/gpg-home.ts';
+import { FileSite } from '../support/image-site.ts';
+import { missing } from '../support/needs.ts';
+import { runRackboot } from '../support/running-rack.ts';
+import { writeStreamSite } from '../support/stream-site.ts';
 
 const MIB = 1024 * 1024;
 const SIZE = 24 * MIB;

@@ -11,7 +11,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
 import { sleep, systemClock } from '../../src/clock.ts';
 import { LEASE_FILE, openLeaseJournal } from '../../src/store/leases/lease-journal.ts';
-import { printedRandom } from './printed-random.ts';
+import { printedRandom } from '../support/printed-random.ts';
 
 /** On a host that writes little in so short a time it takes more kills until a log is long enough to be folded. */
 const ROUNDS_MAX = 96;

@@ -12,9 +12,9 @@ import { EVENT_KINDS } from '../../src/daemon/rack/event-kinds.ts';
 import { labPlace, makeStandInTree } from '../../src/lab/safe-lab.ts';
 import { simulatedHardware } from '../../src/lab/simulated-hardware.ts';
 import { formatMac, macFromBytes } from '../../src/net/address.ts';
-import { missing } from './needs.ts';
-import { eventually, RunningRack, runRackboot } from './running-rack.ts';
-import { bootSimulatedMachine } from './simulated-boot.ts';
+import { missing } from '../support/needs.ts';
+import { eventually, RunningRack, runRackboot } from '../support/running-rack.ts';
+import { bootSimulatedMachine } from '../support/simulated-boot.ts';
 
 const PLACE = labPlace(40);
 const MS_MAX = 90_000;

@@ -9,9 +9,9 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { machinesShape } from '../../src/cli/terminal/shapes.ts';
 import { labPlace } from '../../src/lab/safe-lab.ts';
-import { missing } from './needs.ts';
-import { type Ended, RunningRack, runRackboot } from './running-rack.ts';
-import { bootSimulatedMachine } from './simulated-boot.ts';
+import { missing } from '../support/needs.ts';
+import { type Ended, RunningRack, runRackboot } from '../support/running-rack.ts';
+import { bootSimulatedMachine } from '../support/simulated-boot.ts';
 
 const PLACE = labPlace(97);
 

@@ -16,10 +16,10 @@ import { labPlace } from '../../src/lab/safe-lab.ts';
 import { importReasonText } from '../../src/region/words/text.ts';
 import { openRegionStore } from '../../src/store/sqlite/region-sqlite.ts';
 import { makeSystemDisk } from '../images/disks.ts';
-import { ImageSite } from './image-site.ts';
+import { ImageSite } from '../support/image-site.ts';
+import { missing } from '../support/needs.ts';
+import { eventually, RunningRack, runRackboot } from '../support/running-rack.ts';
 import { describeUploads } from './image-uploads.ts';
-import { missing } from './needs.ts';
-import { eventually, RunningRack, runRackboot } from './running-rack.ts';
 
 const MIB = 1024 * 1024;
 const PLACE = labPlace(79);

@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { endedWell, runPage, untrue } from '../documents/shown.ts';
 import { ShownRack } from '../documents/shown-rack.ts';
-import { missing } from './needs.ts';
+import { missing } from '../support/needs.ts';
 
 const MS_MAX = 120_000;
 /** Of all pages, while two other tests run. */

@@ -9,12 +9,12 @@ import pg from 'pg';
 import { z } from 'zod';
 import { sleep } from '../../src/clock.ts';
 import { labPlace } from '../../src/lab/safe-lab.ts';
-import { missing } from './needs.ts';
-import { PostgresServer } from './postgres-server.ts';
-import { kill } from './process-tree.ts';
-import { askRegion, REGION_SERVICE, regionProcess } from './region-process.ts';
-import { eventually, type RunningRack, runRackboot } from './running-rack.ts';
-import { type PowerSocket, WebhookPower } from './webhook-power.ts';
+import { missing } from '../support/needs.ts';
+import { PostgresServer } from '../support/postgres-server.ts';
+import { kill } from '../support/process-tree.ts';
+import { askRegion, REGION_SERVICE, regionProcess } from '../support/region-process.ts';
+import { eventually, type RunningRack, runRackboot } from '../support/running-rack.ts';
+import { type PowerSocket, WebhookPower } from '../support/webhook-power.ts';
 
 const PLACES = [labPlace(121), labPlace(122)] as const;
 /** How long a power-off takes, in milliseconds: long enough to stop a process within it. */

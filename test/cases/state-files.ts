@@ -19,8 +19,8 @@ import { after, before, describe, test } from 'node:test';
 import { sleep } from '../../src/clock.ts';
 import { errorText } from '../../src/errors.ts';
 import { labPlace } from '../../src/lab/safe-lab.ts';
-import { missing } from './needs.ts';
-import { eventually, RunningRack, runRackboot } from './running-rack.ts';
+import { missing } from '../support/needs.ts';
+import { eventually, RunningRack, runRackboot } from '../support/running-rack.ts';
 
 const START_MS_MAX = 30_000;
 

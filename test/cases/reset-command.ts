@@ -9,9 +9,9 @@ import { systemClock } from '../../src/clock.ts';
 import { labPlace } from '../../src/lab/safe-lab.ts';
 import { openPostgresRegion } from '../../src/store/postgres/region-postgres.ts';
 import { addAdmin } from '../region/accounts/administrator.ts';
-import { missing } from './needs.ts';
-import { PostgresServer } from './postgres-server.ts';
-import { RunningRack, runRackboot } from './running-rack.ts';
+import { missing } from '../support/needs.ts';
+import { PostgresServer } from '../support/postgres-server.ts';
+import { RunningRack, runRackboot } from '../support/running-rack.ts';
 
 /** The names below a directory; empty if it is missing. */
 const below = (directory: string): readonly string[] => (existsSync(directory) ? readdirSync(directory) : []);

@@ -9,9 +9,9 @@ import { machinesShape, statusShape } from '../../src/cli/terminal/shapes.ts';
 import { sleep } from '../../src/clock.ts';
 import { makeStandInTree } from '../../src/lab/safe-lab.ts';
 import { type Ended, eventually, RackNetwork } from '../e2e/rack-network.ts';
-import { leasesShape } from './answer-shapes.ts';
-import { missing } from './needs.ts';
-import { authorizationOf } from './oauth.ts';
+import { leasesShape } from '../support/answer-shapes.ts';
+import { missing } from '../support/needs.ts';
+import { authorizationOf } from '../support/oauth.ts';
 
 const skip = missing('linux', 'root', 'ip', 'curl', 'busybox');
 const RACK = '10.77.5.1';

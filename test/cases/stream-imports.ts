@@ -25,10 +25,16 @@ import { askDaemon } from '../../src/control/ask-daemon.ts';
 import { readImages } from '../../src/images/image-store.ts';
 import { describeStore } from '../../src/images/streams/own-stream.ts';
 import { labPlace } from '../../src/lab/safe-lab.ts';
-import { GpgHome } from './gpg-home.ts';
-import { missing } from './needs.ts';
-import { eventually, RunningRack, runRackboot } from './running-rack.ts';
-import { type SiteContent, type SiteFile, type SiteProduct, WHOLE_SITE, writeStreamSite } from './stream-site.ts';
+import { GpgHome } from '../support/gpg-home.ts';
+import { missing } from '../support/needs.ts';
+import { eventually, RunningRack, runRackboot } from '../support/running-rack.ts';
+import {
+  type SiteContent,
+  type SiteFile,
+  type SiteProduct,
+  WHOLE_SITE,
+  writeStreamSite,
+} from '../support/stream-site.ts';
 
 const MAAS = 'com.ubuntu.maas:stable:v3:download';
 const CENTOS = 'com.ubuntu.maas:stable:centos-bases-download';

@@ -14,9 +14,9 @@ import type { DatagramNetwork } from '../../src/net/datagrams/datagram.ts';
 import { openNetwork } from '../../src/net/datagrams/open-network.ts';
 import { TftpServer } from '../../src/tftp/server.ts';
 import { openLossyRelay } from '../e2e/lossy-relay.ts';
-import { missing, type Need } from './needs.ts';
-import { eventually } from './running-rack.ts';
-import { seededRandom } from './seeded-random.ts';
+import { missing, type Need } from '../support/needs.ts';
+import { eventually } from '../support/running-rack.ts';
+import { seededRandom } from '../support/seeded-random.ts';
 
 const LOOPBACK = ipv4(0x7f000001);
 /** The period of noise, except for its counters; no multiple of a block. */

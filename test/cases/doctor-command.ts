@@ -7,8 +7,8 @@ import { after, before, describe, test } from 'node:test';
 import { z } from 'zod';
 import { makeStandInTree } from '../../src/lab/safe-lab.ts';
 import { type Ended, eventually, RackNetwork, type Running } from '../e2e/rack-network.ts';
-import { missing } from './needs.ts';
-import { runRackboot } from './running-rack.ts';
+import { missing } from '../support/needs.ts';
+import { runRackboot } from '../support/running-rack.ts';
 
 const MAIN = join(import.meta.dirname, '..', '..', 'src', 'main.ts');
 const skip = missing('linux', 'root', 'ip', 'dnsmasq');

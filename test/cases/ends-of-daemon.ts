@@ -14,9 +14,9 @@ import { labPlace } from '../../src/lab/safe-lab.ts';
 import { formatMac } from '../../src/net/address.ts';
 import { copyLeases } from '../../src/store/leases/lease-database.ts';
 import { LEASE_FILE } from '../../src/store/leases/lease-journal.ts';
-import { missing } from './needs.ts';
-import { askName, DhcpProbes, isOpen, loadByTftp } from './probes.ts';
-import { eventually, RunningRack } from './running-rack.ts';
+import { missing } from '../support/needs.ts';
+import { askName, DhcpProbes, isOpen, loadByTftp } from '../support/probes.ts';
+import { eventually, RunningRack } from '../support/running-rack.ts';
 
 const PLACE = labPlace(61);
 const ADDRESS = `${PLACE.octets}.1`;

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { after, afterEach, before, describe, test } from 'node:test';
 import { askDaemon } from '../../src/control/ask-daemon.ts';
 import { eventually, type Keyboard, RackNetwork } from '../e2e/rack-network.ts';
-import { missing } from './needs.ts';
+import { missing } from '../support/needs.ts';
 
 const MAIN = join(import.meta.dirname, '..', '..', 'src', 'main.ts');
 const NOBODY = 65534;

@@ -11,9 +11,9 @@ import { askDaemon } from '../../src/control/ask-daemon.ts';
 import { readImages } from '../../src/images/image-store.ts';
 import type { LabPlace } from '../../src/lab/safe-lab.ts';
 import { makeSystemDisk } from '../images/disks.ts';
-import { missing } from './needs.ts';
-import { authorizationOf } from './oauth.ts';
-import { type Ended, RunningRack, runRackboot } from './running-rack.ts';
+import { missing } from '../support/needs.ts';
+import { authorizationOf } from '../support/oauth.ts';
+import { type Ended, RunningRack, runRackboot } from '../support/running-rack.ts';
 
 const MIB = 1024 * 1024;
 const PIECE = 4 * MIB;

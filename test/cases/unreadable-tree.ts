@@ -8,11 +8,11 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { TREE_ENTRIES_MAX } from '../../src/files/tree-index.ts';
 import { labPlace, makeStandInTree } from '../../src/lab/safe-lab.ts';
-import { makeManyFiles } from './many-files.ts';
-import { MEMORY_PLACE } from './memory-place.ts';
-import { missing } from './needs.ts';
-import { addressOf, DhcpProbes, loadByHttp, loadByTftp } from './probes.ts';
-import { RunningRack, runRackboot } from './running-rack.ts';
+import { makeManyFiles } from '../support/many-files.ts';
+import { MEMORY_PLACE } from '../support/memory-place.ts';
+import { missing } from '../support/needs.ts';
+import { addressOf, DhcpProbes, loadByHttp, loadByTftp } from '../support/probes.ts';
+import { RunningRack, runRackboot } from '../support/running-rack.ts';
 
 const PLACE = labPlace(93);
 const ADDRESS = `${PLACE.octets}.1`;

@@ -13,9 +13,9 @@ import type { MachineStep } from '../../src/lab/machine-actions.ts';
 import { labConfig, labPlace, makeStandInTree } from '../../src/lab/safe-lab.ts';
 import { simulatedHardware } from '../../src/lab/simulated-hardware.ts';
 import { formatMac } from '../../src/net/address.ts';
-import { leasesShape } from './answer-shapes.ts';
-import { missing } from './needs.ts';
-import { bootSimulatedMachine } from './simulated-boot.ts';
+import { leasesShape } from '../support/answer-shapes.ts';
+import { missing } from '../support/needs.ts';
+import { bootSimulatedMachine } from '../support/simulated-boot.ts';
 
 const STEPS: readonly MachineStep['name'][] = [
   'power-on',

@@ -13,11 +13,11 @@ import { cachedBootTree, type TreeContent } from '../../src/lab/boot-tree.ts';
 import { DaemonProcess, type LogLine } from '../../src/lab/daemon-process.ts';
 import { LabNamespace } from '../../src/lab/namespace.ts';
 import { VirtualMachine } from '../../src/lab/virtual-machine.ts';
-import { bootTreeNeeds } from './boot-tree-needs.ts';
+import { bootTreeNeeds } from '../support/boot-tree-needs.ts';
+import { consoleOf } from '../support/machine-console.ts';
+import { missing, type Need } from '../support/needs.ts';
+import { bmcDevices, startSimulatedBmc } from '../support/simulated-bmc.ts';
 import { type BootCase, configText, GIB, specOf, tail, theMachine, within } from './first-boot.ts';
-import { consoleOf } from './machine-console.ts';
-import { missing, type Need } from './needs.ts';
-import { bmcDevices, startSimulatedBmc } from './simulated-bmc.ts';
 
 const NEEDS: readonly Need[] = [
   ...([

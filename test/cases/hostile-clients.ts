@@ -11,11 +11,11 @@ import { instant, sleep, systemClock } from '../../src/clock.ts';
 import { DhcpClient } from '../../src/lab/dhcp-client.ts';
 import { labPlace } from '../../src/lab/safe-lab.ts';
 import { mac } from '../../src/net/address.ts';
-import { keptBytes } from './kept-memory.ts';
-import { missing } from './needs.ts';
-import { printedRandom } from './printed-random.ts';
-import { askName, DhcpProbes, loadByHttp, loadByTftp } from './probes.ts';
-import { eventually, RunningRack } from './running-rack.ts';
+import { keptBytes } from '../support/kept-memory.ts';
+import { missing } from '../support/needs.ts';
+import { printedRandom } from '../support/printed-random.ts';
+import { askName, DhcpProbes, loadByHttp, loadByTftp } from '../support/probes.ts';
+import { eventually, RunningRack } from '../support/running-rack.ts';
 
 const PLACE = labPlace(26);
 const ADDRESS = `${PLACE.octets}.1`;

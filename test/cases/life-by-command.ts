@@ -8,10 +8,10 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { labPlace } from '../../src/lab/safe-lab.ts';
 import { mac } from '../../src/net/address.ts';
-import { missing } from './needs.ts';
-import { addressOf, askName, DhcpProbes } from './probes.ts';
-import { type Ended, eventually, type RunningRack, runRackboot } from './running-rack.ts';
-import { rackWithStaticRange } from './switched-rack.ts';
+import { missing } from '../support/needs.ts';
+import { addressOf, askName, DhcpProbes } from '../support/probes.ts';
+import { type Ended, eventually, type RunningRack, runRackboot } from '../support/running-rack.ts';
+import { rackWithStaticRange } from '../support/switched-rack.ts';
 
 const PLACE = labPlace(70);
 const RACK = `${PLACE.octets}.1`;

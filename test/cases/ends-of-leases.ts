@@ -5,9 +5,9 @@ import { after, before, describe, test } from 'node:test';
 import { sleep } from '../../src/clock.ts';
 import { labPlace } from '../../src/lab/safe-lab.ts';
 import { REPORTED_ENDS_WRITE_MS } from '../../src/store/leases/reported-ends.ts';
-import { missing } from './needs.ts';
-import { addressOf, DhcpProbes } from './probes.ts';
-import { RunningRack } from './running-rack.ts';
+import { missing } from '../support/needs.ts';
+import { addressOf, DhcpProbes } from '../support/probes.ts';
+import { RunningRack } from '../support/running-rack.ts';
 
 const PLACE = labPlace(91);
 const LEASE_MS = 10_000;

@@ -5,10 +5,10 @@
 import assert from 'node:assert/strict';
 import { dirname, join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { missing } from './needs.ts';
-import { hasSwitch, overwriting } from './overwriting.ts';
-import { lacksSystemd, OwnSystemd } from './own-systemd.ts';
-import { eventually } from './running-rack.ts';
+import { missing } from '../support/needs.ts';
+import { hasSwitch, overwriting } from '../support/overwriting.ts';
+import { lacksSystemd, OwnSystemd } from '../support/own-systemd.ts';
+import { eventually } from '../support/running-rack.ts';
 
 const ROOT = dirname(dirname(import.meta.dirname));
 const UNIT = 'rackboot.service';

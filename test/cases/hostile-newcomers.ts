@@ -7,8 +7,8 @@ import { join } from 'node:path';
 import { after, afterEach, before, describe, test } from 'node:test';
 import { systemClock } from '../../src/clock.ts';
 import { eventually, RackNetwork, type Running } from '../e2e/rack-network.ts';
-import { leasesShape } from './answer-shapes.ts';
-import { missing } from './needs.ts';
+import { leasesShape } from '../support/answer-shapes.ts';
+import { missing } from '../support/needs.ts';
 
 const RACK = '10.99.1.1';
 const FAR = '52:54:00:99:02:04';

@@ -9,10 +9,10 @@ import { z } from 'zod';
 import { systemClock } from '../../src/clock.ts';
 import { labPlace } from '../../src/lab/safe-lab.ts';
 import { formatMac, mac as macOf } from '../../src/net/address.ts';
-import { asPrinted } from './as-printed.ts';
-import { missing } from './needs.ts';
-import { addressOf, DhcpProbes, type Leased } from './probes.ts';
-import { type Ended, eventually, RunningRack, runRackboot } from './running-rack.ts';
+import { asPrinted } from '../support/as-printed.ts';
+import { missing } from '../support/needs.ts';
+import { addressOf, DhcpProbes, type Leased } from '../support/probes.ts';
+import { type Ended, eventually, RunningRack, runRackboot } from '../support/running-rack.ts';
 
 const PLACE = labPlace(87);
 const NET = PLACE.octets;
