@@ -58,7 +58,7 @@ export const NOT_RUN: readonly NotRun[] = [
   {
     pattern: /^sudo install -m 644 systemd\/rackboot-region\.service /,
     why: OF_THIS_HOST,
-    coveredBy: cover('e2e/outgrowing.test.ts', "runShown('sudo install -m 644 systemd/rackboot-region.service')"),
+    coveredBy: cover('long/outgrowing.test.ts', "runShown('sudo install -m 644 systemd/rackboot-region.service')"),
   },
   {
     pattern: /^sudo (useradd --system|install -d (-o rackboot .*)?-m 7\d\d|chown -R rackboot:) /,
@@ -73,12 +73,12 @@ export const NOT_RUN: readonly NotRun[] = [
   {
     pattern: /^sudo -u postgres (createuser|createdb|psql) /,
     why: 'it makes a user or a database of a server that only its test has',
-    coveredBy: cover('e2e/outgrowing.test.ts', "runShown('sudo -u postgres createuser', [DATABASE_PASSWORD, "),
+    coveredBy: cover('long/outgrowing.test.ts', "runShown('sudo -u postgres createuser', [DATABASE_PASSWORD, "),
   },
   {
     pattern: /^sudo (install -g rackboot|bash -c 'read) .*\/etc\/rackboot\/database-password/,
     why: 'it writes the password of a database that only its test has',
-    coveredBy: cover('e2e/outgrowing.test.ts', "runShown('sudo install -g rackboot')"),
+    coveredBy: cover('long/outgrowing.test.ts', "runShown('sudo install -g rackboot')"),
   },
   {
     pattern: /^(sudo )?systemctl .*\brackboot-region$/,
@@ -164,27 +164,27 @@ export const NOT_RUN: readonly NotRun[] = [
   {
     pattern: /^sudo rackboot region copy /,
     why: 'the region of the laboratory runs, and has no PostgreSQL',
-    coveredBy: cover('e2e/outgrowing.test.ts', "runShown('sudo rackboot region copy')"),
+    coveredBy: cover('long/outgrowing.test.ts', "runShown('sudo rackboot region copy')"),
   },
   {
     pattern: /^sudo rackboot region backup /,
     why: 'the laboratory has no region apart from its rack',
-    coveredBy: cover('e2e/outgrowing.test.ts', "runShown('sudo rackboot region backup')"),
+    coveredBy: cover('long/outgrowing.test.ts', "runShown('sudo rackboot region backup')"),
   },
   {
     pattern: /^sudo rackboot region restore /,
     why: 'the laboratory has no region apart from its rack',
-    coveredBy: cover('e2e/outgrowing.test.ts', "runShown('sudo rackboot region restore')"),
+    coveredBy: cover('long/outgrowing.test.ts', "runShown('sudo rackboot region restore')"),
   },
   {
     pattern: /^sudo rackboot region check /,
     why: 'the laboratory has no region apart from its rack',
-    coveredBy: cover('e2e/outgrowing.test.ts', "runShown('sudo rackboot region check')"),
+    coveredBy: cover('long/outgrowing.test.ts', "runShown('sudo rackboot region check')"),
   },
   {
     pattern: /^sudo rackboot createadmin .*region\.yaml$/,
     why: 'it asks for a password on the terminal',
-    coveredBy: cover('e2e/outgrowing.test.ts', "runShown('sudo rackboot createadmin', [PASSWORD, PASSWORD])"),
+    coveredBy: cover('long/outgrowing.test.ts', "runShown('sudo rackboot createadmin', [PASSWORD, PASSWORD])"),
   },
   { pattern: /^sudo journalctl /, why: 'it needs the journal of an init' },
   { pattern: /^cd \/opt\/rackboot && git (log|switch) /, why: 'the laboratory has no checkout' },

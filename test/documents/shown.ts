@@ -37,8 +37,8 @@ export function shownPages(): string[] {
   return documentPaths().filter((path) => partsOf(readDocument(path)).some(isRun));
 }
 
-/** The pages of the first machine, its image, its leases and its network: their commands run whenever the tests run. */
-export const FIRST_PAGES: readonly string[] = ['first-machine', 'images', 'leases', 'networks'].map(
+/** The pages of the first machine and its images: their commands run whenever the tests run. */
+export const FIRST_PAGES: readonly string[] = ['first-machine', 'images'].map(
   (name) => `docs/${name}.md`,
 );
 

@@ -52,6 +52,7 @@ export const FURTHER_CASES: readonly HostileCase[] = [
     from: 'attacker',
     words: [VICTIM],
     bites: every(grown(20, 'rackboot_tftp_requests_total'), (now) => now.sum('rackboot_tftp_transfers_active') >= 20),
+    short: false,
     withoutIt: MANY_BLIND_SENDINGS,
     others: { ...ON_THE_WIRE, 'a host in whose name others ask gets at most the stated octets': 12 },
   },

@@ -52,6 +52,7 @@ export const REGION_CASES: readonly HostileCase[] = [
     from: 'attacker',
     words: [`${HOLDER_NAME}=02:00:5e:00:53:01,its-guest=${HOLDER_MAC},another-guest=${KNOWN_MAC}`],
     bites: grown(12, 'rackboot_region_api_answers_total', { class: '2xx' }),
+    short: false,
     withoutIt: STRANGERS_CARDS_SENT,
     others: {
       'a client keeps its name': 5,

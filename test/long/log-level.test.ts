@@ -1,6 +1,6 @@
 // The log's levels over a real daemon: changed for a while by the command line, by room in the file; and a log file that is rotated as
 // logrotate does it, under load.
-// @host waits
+// @host alone
 
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync, renameSync } from 'node:fs';

@@ -1,7 +1,7 @@
 // docs/outgrowing.md from its beginning to its end, as printed: its files are written and its commands are run, on hosts' addresses and a
 // database's name of its own network: a region on SQLite, moved to PostgreSQL, with two processes behind HAProxy, backed up, restored, moved
 // back, and removed. Only systemctl(1) is left out.
-// @host waits, 60 s
+// @host alone
 
 import assert from 'node:assert/strict';
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
