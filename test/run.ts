@@ -53,10 +53,10 @@ const REPEATED_MAX = 3;
 const UNIT_PARTS = 4;
 const CHECK_PARTS = 6;
 /** Jobs that the processors have time for beyond the parts of the host, in parts of it. */
-const SPARE_PARTS = 8;
+const SPARE_PARTS = 4;
 /** The idle share of the processors' time, since the last job began, that permits another. */
-const IDLE_SHARE_MIN = 0.15;
-const IDLE_LOOK_MS = 1000;
+const IDLE_SHARE_MIN = 0.2;
+const IDLE_LOOK_MS = 3000;
 const MINUTE_MS = 60_000;
 
 const within = (folder: string): readonly string[] => globSync(`test/${folder}/**/*.test.ts`, { cwd: ROOT });

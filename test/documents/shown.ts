@@ -38,9 +38,7 @@ export function shownPages(): string[] {
 }
 
 /** The pages of the first machine and its images: their commands run whenever the tests run. */
-export const FIRST_PAGES: readonly string[] = ['first-machine', 'images'].map(
-  (name) => `docs/${name}.md`,
-);
+export const FIRST_PAGES: readonly string[] = ['docs/first-machine.md', 'docs/images.md'];
 
 /** Pages that leave the rack as the pages behind them may find it: their commands read, or undo what they did. */
 const LEAVES_RACK: ReadonlySet<string> = new Set([

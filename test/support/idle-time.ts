@@ -3,7 +3,7 @@
 import { cpus } from 'node:os';
 
 /** Shorter spans say little: the host counts in hundredths of a second, and a new job waits for the disk first. */
-const SPAN_MS_MIN = 2000;
+const SPAN_MS_MIN = 3000;
 
 interface Counted {
   readonly idleMs: number;
