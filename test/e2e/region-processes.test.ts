@@ -66,7 +66,7 @@ describe('two processes of one region', { skip: missing('linux', '/usr/lib/postg
     assert.equal((await pair.run('racks', 'accept', 'far')).code, 0);
     await eventually('the rack knows the machine', async () => (await rack.status()).machinesKnown === 1);
     const learnt: number[] = [];
-    for (const hostname of ['one-owl', 'two-owls', 'three-owls']) {
+    for (const hostname of ['one-owl', 'two-owls', 'three-owls', 'four-owls', 'five-owls']) {
       const before = (await rack.status()).region?.desiredVersion ?? 0;
       const askedAt = Date.now();
       await pair.ask(1, `machines/${pair.systemId}/`, { hostname }, 'PUT');
@@ -77,9 +77,8 @@ describe('two processes of one region', { skip: missing('linux', '/usr/lib/postg
       // By the rack's own clock, so that asking it does not count.
       learnt.push(since - askedAt);
     }
-    // Other tests may hold up one of them, not all.
-    const least = Math.min(...learnt);
-    assert.ok(least >= 0 && least < LEARNT_MS_MAX, `${learnt.join(', ')} ms`);
+    const [least = -1, , median = 0] = learnt.toSorted((one, other) => one - other);
+    assert.ok(least >= 0 && median < LEARNT_MS_MAX, `${learnt.join(', ')} ms`);
     assert.deepEqual((await rack.status()).region?.addresses, [URLS[0]]);
   });
 

@@ -19,18 +19,13 @@ import { LAB } from './network-place.ts';
 const CHILD = join(import.meta.dirname, 'killed-change-child.ts');
 const SUBNET = 0x0a140000;
 
-/** One is killed on SQLite, the other on PostgreSQL: the transaction around each is the same. */
-const OF_SUBNET = {
-  path: `2.0/subnets/${SUBNET}/`,
-  fields: { name: 'changed', gateway_ip: '10.20.0.253', description: 'new' },
-};
-const OF_VLAN = { path: '2.0/vlans/5001/', fields: { name: 'changed', mtu: 9000 } };
+const CHANGES: readonly (readonly [what: string, path: string, fields: object])[] = [
+  ['a subnet', `2.0/subnets/${SUBNET}/`, { name: 'changed', gateway_ip: '10.20.0.253', description: 'new' }],
+  ['a VLAN', '2.0/vlans/5001/', { name: 'changed', mtu: 9000 }],
+];
 
 /** Runs the change in a process of its own, which is killed within it. */
-async function runKilled(
-  { path, fields }: { readonly path: string; readonly fields: object },
-  place: string,
-): Promise<void> {
+async function runKilled(path: string, fields: object, place: string): Promise<void> {
   const child = spawn(process.execPath, [CHILD, path, JSON.stringify(fields), place], {
     stdio: ['ignore', 'ignore', 'pipe'],
   });
@@ -61,17 +56,18 @@ async function checkUnchanged(store: RegionStore): Promise<void> {
   );
 }
 
-test('SQLite: a process that is killed while it changes a subnet leaves all as it was', async () => {
-  const stateDir = mkdtempSync(join(tmpdir(), 'rackboot-killed-'));
-  try {
-    await runKilled(OF_SUBNET, stateDir);
-    const store = openRegionStore({ stateDir });
-    await checkUnchanged(store);
-    await store.close();
-  } finally {
-    rmSync(stateDir, { recursive: true });
-  }
-});
+for (const [what, path, fields] of CHANGES)
+  test(`SQLite: a process that is killed while it changes ${what} leaves all as it was`, async () => {
+    const stateDir = mkdtempSync(join(tmpdir(), 'rackboot-killed-'));
+    try {
+      await runKilled(path, fields, stateDir);
+      const store = openRegionStore({ stateDir });
+      await checkUnchanged(store);
+      await store.close();
+    } finally {
+      rmSync(stateDir, { recursive: true });
+    }
+  });
 
 describe('PostgreSQL', { skip: missing('linux', '/usr/lib/postgresql'), timeout: 120_000 }, () => {
   let databases: RegionDatabases;
@@ -80,14 +76,15 @@ describe('PostgreSQL', { skip: missing('linux', '/usr/lib/postgresql'), timeout:
   });
   after(() => databases?.close());
 
-  test('a process that is killed while it changes a VLAN leaves all as it was', async () => {
-    const place = databases.server.placeOf(await databases.make());
-    await runKilled(OF_VLAN, place.url);
-    const store = await openPostgresRegion(place);
-    try {
-      await checkUnchanged(store);
-    } finally {
-      await store.close();
-    }
-  });
+  for (const [what, path, fields] of CHANGES)
+    test(`a process that is killed while it changes ${what} leaves all as it was`, async () => {
+      const place = databases.server.placeOf(await databases.make());
+      await runKilled(path, fields, place.url);
+      const store = await openPostgresRegion(place);
+      try {
+        await checkUnchanged(store);
+      } finally {
+        await store.close();
+      }
+    });
 });
