@@ -4,16 +4,16 @@ import { Presets, SingleBar } from 'cli-progress';
 import type { Instant } from '../../clock.ts';
 import { describeAttemptFault } from '../../images/download/fault-words.ts';
 import type { Download } from '../../images/download/request.ts';
+import { followTenths } from '../../images/tenths.ts';
 import { formatBytes, formatDuration, print } from '../terminal/output.ts';
 
-const PARTS = 10;
 const FORMAT = '{bar} {percentage} %  {done} of {whole}  {rate}  {left}';
 
 /** The progress of one download. */
 export class ImportProgress {
   readonly #bar: SingleBar | undefined;
   readonly #isSilent: boolean;
-  #parts = 0;
+  #reach = followTenths();
   /** When the last reported attempt began, by download. */
   readonly #named = new WeakMap<Download, Instant>();
 
@@ -44,7 +44,7 @@ export class ImportProgress {
   /** Call it before the next file. */
   restart(): void {
     this.#bar?.stop();
-    this.#parts = 0;
+    this.#reach = followTenths();
   }
 
   close(): void {
@@ -65,11 +65,10 @@ export class ImportProgress {
       else this.#bar.update(bytes, shown);
       return;
     }
-    const parts = Math.floor((bytes / total) * PARTS);
-    if (parts <= this.#parts) return;
-    this.#parts = parts;
+    const percent = this.#reach(bytes, total);
+    if (percent === undefined) return;
     const rate = bytesPerSecond === 0 ? '' : `, ${formatBytes(bytesPerSecond)}/s`;
-    print(`${parts * (100 / PARTS)} % of ${formatBytes(total)}${rate}`);
+    print(`${percent} % of ${formatBytes(total)}${rate}`);
   }
 
   #say(text: string): void {

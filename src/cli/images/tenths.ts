@@ -1,16 +1,13 @@
 // Progress as a line at every tenth.
 
+import { followTenths } from '../../images/tenths.ts';
 import { formatBytes, print } from '../terminal/output.ts';
-
-const PARTS = 10;
 
 /** Prints a line whenever another tenth is done. @param isSilent true: nothing is printed */
 export function printTenths(isSilent: boolean): (done: number, total: number) => void {
-  let said = 0;
+  const reach = followTenths();
   return (done, total) => {
-    const part = Math.floor((done / total) * PARTS);
-    if (part <= said || isSilent) return;
-    said = part;
-    print(`${part * (100 / PARTS)} % of ${formatBytes(total)}`);
+    const percent = reach(done, total);
+    if (percent !== undefined && !isSilent) print(`${percent} % of ${formatBytes(total)}`);
   };
 }
