@@ -16,7 +16,7 @@ import { cachePlace } from '../bin/cache-place.js';
 import { declaredShare, HOST_PARTS, type HostShare, isOnDisk } from './support/host-share.ts';
 import { IdleTime } from './support/idle-time.ts';
 import type { FileLine } from './support/line-reporter.ts';
-import { MEMORY_ROOT } from './support/memory-place.ts';
+import { hasRoomInMemory, MEMORY_ROOT } from './support/memory-place.ts';
 import { NO_MIRROR, reachesMirror, withoutMirrorText } from './support/needs.ts';
 import { RUN_VARIABLE } from './support/process-tree.ts';
 import { endDeadRuns, endRun, guardRun, nameOwner, PLACE_PREFIX } from './support/run-end.ts';
@@ -156,9 +156,12 @@ const labelOf = (file: string): string => file.replace(/^test\//, '').replace(/\
 
 const testsOf = (count: number): string => `${count} ${count === 1 ? 'test' : 'tests'}`;
 
-/** The temporary directory of a job. Regions of unit tests write much, and no test of theirs is about a disk. */
+/**
+ * The temporary directory of a job: in memory if that has room, because racks and regions flush what they write many times a second. What a killed
+ * process has written is as safe there as on a disk. Files of the long suite are large.
+ */
 function placeOf({ suite, files }: Job): string {
-  const isInMemory = suite === UNIT && !files.some((file) => isOnDisk(resolve(ROOT, file)));
+  const isInMemory = suite !== LONG && hasRoomInMemory() && !files.some((file) => isOnDisk(resolve(ROOT, file)));
   return (isInMemory ? process.env.RACKBOOT_TEST_MEMORY : undefined) ?? tmpdir();
 }
 

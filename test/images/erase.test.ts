@@ -1,5 +1,4 @@
 // Erases simulated disks with the agent's own script.
-// @disk
 
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';

@@ -1,6 +1,5 @@
 // The check of a whole store: damage is found and taken out of it, and nothing in use is removed.
 // @host waits
-// @disk
 
 import assert from 'node:assert/strict';
 import {

@@ -1,5 +1,4 @@
 // The store of disk images on a real file system.
-// @disk
 
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';

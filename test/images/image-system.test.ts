@@ -1,5 +1,4 @@
 // A real disk, made by sfdisk, mformat and mke2fs: what it needs to start, to grow and to be set up is found in it, in pieces of any size.
-// @disk
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';

@@ -1,5 +1,4 @@
 // The installers of a boot tree.
-// @disk
 
 import assert from 'node:assert/strict';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';

@@ -1,5 +1,4 @@
 // Imports an installer from small packages made here; test/long/first-boot-installer.test.ts imports and boots the real one.
-// @disk
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';

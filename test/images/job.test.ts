@@ -1,5 +1,4 @@
 // Runs the agent's jobs under busybox against a region of the test. The disks are files.
-// @disk
 
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';

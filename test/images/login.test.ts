@@ -1,6 +1,5 @@
 // Tests debug logins while the agent works, the end of work that is no longer wanted, and rescue. A process that sleeps stands in for
 // the login server.
-// @disk
 
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';

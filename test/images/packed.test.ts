@@ -1,5 +1,4 @@
 // Disk images that come compressed, in archives, or both: what is stored expands to exactly the disk that qemu-img reads from the image.
-// @disk
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';

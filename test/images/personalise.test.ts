@@ -1,5 +1,4 @@
 // Checks what the agent writes into an installed system; the long suite has further tools, jobs and file systems.
-// @disk
 
 import { describe } from 'node:test';
 import { missing } from '../support/needs.ts';

@@ -1,5 +1,4 @@
 // A qcow2 image that is added to the store: what is stored expands to its disk, and empty space costs little.
-// @disk
 
 import assert from 'node:assert/strict';
 import { execFile, execFileSync } from 'node:child_process';

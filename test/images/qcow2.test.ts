@@ -1,5 +1,4 @@
 // Every form of qcow2 image that QEMU's own programs write is read as those programs read it; the long suite has further sizes and options.
-// @disk
 
 import assert from 'node:assert/strict';
 import { readFileSync, statSync, writeFileSync } from 'node:fs';

@@ -1,6 +1,5 @@
 // The systems of the store in the boot tree: a name leads to the files of the newest serial; a machine that began with a directory finds all of its
 // files there, whatever is imported, removed or cleaned meanwhile.
-// @disk
 
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';

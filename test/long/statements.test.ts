@@ -1,4 +1,4 @@
-// As test/region/statements.test.ts, with the large changes on PostgreSQL.
+// As test/region/statements.test.ts, on PostgreSQL.
 // @host waits, 60 s
 
 import { MANY_CHANGED, testStatements } from '../region/statement-counts.ts';

@@ -6,7 +6,7 @@
 //   // @host computes, 300 s   it keeps a processor busy, for some 300 s: two run at a time, the longest first, and one that waits
 //   // @host alone             it measures time, or changes something that the host has only once: nothing else runs meanwhile
 //   // @process own            it ends its process, or changes something that a process has only once: no other file shares its process
-//   // @disk                  its files are large, or those of a server that keeps them on a disk: other unit tests have theirs in memory
+//   // @disk                  its files are on a disk, because it is about one or they are large: other tests have theirs in memory
 //   // @long without          the long suite, which has the files of test/hostile too, leaves it out: it has the same cases in another file
 //
 // Files of test/e2e, test/hostile, test/long and test/page declare their share. Every other file shares its process with those of its folder.

@@ -1,6 +1,5 @@
 // A bundle of images: from one store to another, and everything that a hostile one may be.
 // @host waits
-// @disk
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';

@@ -1,6 +1,5 @@
 // Small documents, with real sockets on loopback.
 // @host waits, 10 s
-// @disk
 
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';

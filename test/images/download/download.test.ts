@@ -1,6 +1,5 @@
 // One download: a command at an unlucky moment, and the mode of its file.
 // @host waits
-// @disk
 
 import assert from 'node:assert/strict';
 import { statSync } from 'node:fs';

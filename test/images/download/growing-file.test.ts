@@ -1,5 +1,4 @@
 // Readers of a file while it is downloaded.
-// @disk
 
 import assert from 'node:assert/strict';
 import { rename } from 'node:fs/promises';

@@ -1,7 +1,6 @@
 // Servers that misbehave in one way each. Alone, each ends the download in a named state, and nothing appears under the file's name; with a
 // good mirror after it, the file completes, whole and verified.
 // @host waits, 20 s
-// @disk
 
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';

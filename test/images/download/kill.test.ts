@@ -1,6 +1,5 @@
 // A process that is killed at any byte of a download completes it when it is started again, and asks for at most 4 MiB again.
 // @host waits, 20 s
-// @disk
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';

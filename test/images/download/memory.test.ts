@@ -1,6 +1,5 @@
 // A download takes no memory for the size of its file. test/long/download-memory.test.ts has one of 2 GiB.
 // @host waits, 5 s
-// @disk
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';

@@ -1,5 +1,4 @@
 // How much of a file waits for the disk.
-// @disk
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';

@@ -1,6 +1,5 @@
 // Commands, reservations and limits of a queue, with real sockets on loopback.
 // @host waits, 10 s
-// @disk
 
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';

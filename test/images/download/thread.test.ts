@@ -1,6 +1,5 @@
 // The download thread behaves as the queue does, and its end is reported.
 // @host waits, 10 s
-// @disk
 
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, test } from 'node:test';

@@ -1,7 +1,6 @@
 // Redirects, TLS and proxies, with real sockets on loopback.
 // @host waits, 10 s
 // @process own
-// @disk
 
 import assert from 'node:assert/strict';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';

@@ -1,6 +1,5 @@
 // A source that lies, is too large or no longer signed: it is named with its reason, and the next source has the image.
 // @host waits
-// @disk
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';

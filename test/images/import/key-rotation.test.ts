@@ -1,7 +1,6 @@
 // A site changes its key: the refusal names the key, the signed file and the place of the accepted keys, and once the new key is there, in a file
 // or in the settings, the next import accepts it.
 // @host waits
-// @disk
 
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';

@@ -1,5 +1,4 @@
 // The installer on a disc of Ubuntu's live server: a disc that genisoimage makes, with and without Rock Ridge, and discs that are damaged.
-// @disk
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';

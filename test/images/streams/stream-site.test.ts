@@ -1,6 +1,5 @@
 // A whole site, written and signed as those of MAAS and Ubuntu are, is read back: its index, its products and its files.
 // @host computes, 5 s
-// @disk
 
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';

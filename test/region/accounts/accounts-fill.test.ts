@@ -6,6 +6,7 @@ import { SSH_KEYS_PER_USER_MAX } from '../../../src/region/accounts/ssh-keys.ts'
 import { TAGS_MAX } from '../../../src/region/records/tags.ts';
 import { SCRIPTS_MAX } from '../../../src/region/scripts/script-text.ts';
 import { adminHeader, type LinkPlace, withLink } from '../http/link-place.ts';
+import './cheap-hashes.ts';
 
 const EVENT = { type: 'NODE', code: 'rack', params: { text: 'made' }, atMs: 0, username: 'admin' } as const;
 const SCRIPT = {

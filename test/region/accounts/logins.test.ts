@@ -12,6 +12,7 @@ import { reasonOf, sentenceOf } from '../../support/sentences.ts';
 import { heldPower } from '../life/held-power.ts';
 import { type RegionPlace, report, SECRET, withRegion } from '../place.ts';
 import { addAdmin } from './administrator.ts';
+import './cheap-hashes.ts';
 
 const A = 0x525400000001;
 const HOST_KEY = `SHA256:${'k'.repeat(43)}`;

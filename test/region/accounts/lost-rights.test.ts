@@ -7,6 +7,7 @@ import { buildApp, makeContext } from '../../../src/region/http/server.ts';
 import { cookieName } from '../../../src/region/page/login.ts';
 import { authorizationOf } from '../../support/oauth.ts';
 import { type RegionPlace, withRegion } from '../place.ts';
+import './cheap-hashes.ts';
 
 const NEW_HASH = 'the new hash';
 const PASSWORD = 'long enough';

@@ -17,6 +17,7 @@ import {
   Passwords,
 } from '../../../src/region/accounts/passwords.ts';
 import { VirtualClock } from '../../support/virtual-clock.ts';
+import './cheap-hashes.ts';
 
 const START = instant(1_000_000);
 const address = (host: number): string => `10.${host >>> 16}.${(host >>> 8) & 255}.${host & 255}`;

@@ -10,6 +10,7 @@ import { authorizationOf } from '../../support/oauth.ts';
 import { makeRegion, type RegionPlace } from '../place.ts';
 import { type Way, waysInto } from '../ways.ts';
 import { addAdmin } from './administrator.ts';
+import './cheap-hashes.ts';
 
 const PASSWORD = 'correct horse';
 const NOBODY_HASH = `scrypt$32768$8$1$${'A'.repeat(22)}$${'A'.repeat(43)}`;
