@@ -22,7 +22,7 @@ const NOT_TRIED: Readonly<Record<string, string>> = {
 };
 
 describe('for any bytes', () => {
-  tryDecoders({ bentPerSample: 40, large: 4, noise: 40, cutsMax: 200 });
+  tryDecoders({ bentPerSample: 15, large: 2, noise: 15, cutsMax: 80 });
 
   it('every function that is handed bytes and says that it understands them is tried', () => {
     const found = readProduct()

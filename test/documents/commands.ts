@@ -46,7 +46,7 @@ export const NOT_RUN: readonly NotRun[] = [
     pattern: /^sudo npm start -- --vm$/,
     why: 'it fetches packages and runs QEMU, for minutes',
     coveredBy: cover(
-      'e2e/lab-vm.test.ts',
+      'long/lab-vm.test.ts',
       'boots it until the region lists it as New, prints each step, and leaves nothing behind',
     ),
   },

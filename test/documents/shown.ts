@@ -37,8 +37,8 @@ export function shownPages(): string[] {
   return documentPaths().filter((path) => partsOf(readDocument(path)).some(isRun));
 }
 
-/** The pages of the first machine and its images: their commands run whenever the tests run. */
-export const FIRST_PAGES: readonly string[] = ['docs/first-machine.md', 'docs/images.md'];
+/** The page of the first machine: its commands run whenever the tests run. */
+export const FIRST_PAGES: readonly string[] = ['docs/first-machine.md'];
 
 /** Pages that leave the rack as the pages behind them may find it: their commands read, or undo what they did. */
 const LEAVES_RACK: ReadonlySet<string> = new Set([

@@ -1,4 +1,4 @@
-// The commands of all pages but the first ones print the shown output.
+// The commands of all pages but the first one print the shown output.
 // @host alone
 
 import { testShownPages } from '../cases/shown-pages.ts';
