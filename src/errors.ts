@@ -15,7 +15,7 @@ export const RACK_ERROR_CODES = {
   'store-newer': 'A database was written by a newer Rackboot.',
   'store-refused': 'A database on the network refuses this Rackboot, or has another certificate than expected.',
   'text-unstorable': 'A text has a character that the database cannot hold, such as NUL.',
-  'store-unwritable': 'The state directory cannot be created or written.',
+  'store-unwritable': 'The state directory, or another one that Rackboot writes, cannot be created or written.',
   'tree-unreadable': 'The boot tree cannot be read.',
   'region-failed': 'The region thread ended.',
   'not-found': 'Something named on the command line does not exist.',

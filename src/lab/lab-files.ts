@@ -8,10 +8,10 @@
 // 1. Only the user who started the lab can read the directory.
 
 import { createHash } from 'node:crypto';
-import { mkdirSync, mkdtempSync, truncateSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, truncateSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { systemClock } from '../clock.ts';
+import { makeTemporaryDirectory } from '../files/temporary-directory.ts';
 import { blobPath, encodeImage, manifestPath, type StoredImage } from '../images/image-store.ts';
 import { ipv4 } from '../net/address.ts';
 import { createAdmin, keyPart, LOCAL_ADMINISTRATOR } from '../region/accounts/accounts.ts';
@@ -69,7 +69,7 @@ export function rackPlace(index: number): LabPlace {
 
 /** Creates the directory with everything that `racks` racks need. */
 export async function makeLabFiles(racks: number): Promise<LabFiles> {
-  const directory = mkdtempSync(join(tmpdir(), LAB_DIRECTORY));
+  const directory = makeTemporaryDirectory(LAB_DIRECTORY);
   const made = Array.from({ length: racks }, (_, index) => makeRack(directory, index));
   const [first] = made;
   if (first === undefined) throw new Error('a lab has a rack');

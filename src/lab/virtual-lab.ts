@@ -1,14 +1,14 @@
 // `npm start -- --vm`: a virtual machine with real firmware in a private network, run as root. Only the page is outside it, on this host's
 // loopback. Ctrl-C removes the network, the machine and its files, but keeps the built environment for the next lab.
 
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import type { Server } from 'node:http';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { sleep, systemClock } from '../clock.ts';
 import { REGION_PORT } from '../config/region-place.ts';
 import { ownProgram } from '../control/own-program.ts';
 import { RackError } from '../errors.ts';
+import { makeTemporaryDirectory } from '../files/temporary-directory.ts';
 import { CONTROL_SOCKET } from '../http/config.ts';
 import { cachedBootTree, hasBootTree } from './boot-tree.ts';
 import { DaemonProcess, type LogLine } from './daemon-process.ts';
@@ -99,7 +99,7 @@ export async function runVirtualLab(
   checkHost();
   await checkPort('127.0.0.1', REGION_PORT);
   const stop = new AbortController();
-  const directory = mkdtempSync(join(tmpdir(), LAB_DIRECTORY));
+  const directory = makeTemporaryDirectory(LAB_DIRECTORY);
   const namespace = LabNamespace.create(`${LAB_NAMESPACE}${process.pid}`, RACK, 24);
   let daemon: DaemonProcess | undefined;
   let machine: VirtualMachine | undefined;

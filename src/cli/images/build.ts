@@ -1,11 +1,11 @@
 // `rackboot images build` and `import-installer`: make boot files from Debian's packages and put them into the boot tree. `build` makes
 // the ephemeral environment and the loaders, `import-installer` Debian's installer.
 
-import { lstatSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { lstatSync, mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { osErrorCode, RackError } from '../../errors.ts';
 import { isOwnershipError, ownershipRemedy } from '../../files/ownership.ts';
+import { makeTemporaryDirectory } from '../../files/temporary-directory.ts';
 import { buildEnvironment, type EnvironmentRequest, type Publication } from '../../images/environment.ts';
 import { importInstaller } from '../../images/installer.ts';
 import { installLoaders } from '../../images/loaders.ts';
@@ -88,7 +88,7 @@ interface WorkDirectory {
  */
 export function openWorkDirectory(stateDir: string | undefined): WorkDirectory {
   if (stateDir === undefined) {
-    const path = mkdtempSync(join(tmpdir(), 'rackboot-images-'));
+    const path = makeTemporaryDirectory('rackboot-images-');
     return { path, close: () => rmSync(path, { recursive: true, force: true }) };
   }
   makeStateDirectory(stateDir);

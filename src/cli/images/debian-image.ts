@@ -1,11 +1,11 @@
 // `rackboot images make-debian`: makes a disk image from Debian's packages, for sites without their own image.
 
-import { mkdtempSync, rmSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { open } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { systemClock } from '../../clock.ts';
 import { RackError } from '../../errors.ts';
+import { makeTemporaryDirectory } from '../../files/temporary-directory.ts';
 import { makeDebianImage } from '../../images/debian-image.ts';
 import { packageCache } from '../terminal/cache-place.ts';
 import { formatDuration, print, printJson } from '../terminal/output.ts';
@@ -31,7 +31,7 @@ const UNITS: Readonly<Record<string, number>> = { M: 1024 ** 2, G: 1024 ** 3, T:
 export async function makeDebian(flags: MakeDebianFlags): Promise<number> {
   const began = systemClock.wallTimeMs();
   const bytes = flags.size === undefined ? undefined : parseSize(flags.size);
-  const workDir = mkdtempSync(join(tmpdir(), 'rackboot-debian-'));
+  const workDir = makeTemporaryDirectory('rackboot-debian-');
   const clear = (): void => rmSync(workDir, { recursive: true, force: true });
   process.once('exit', clear);
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => process.exit(1));
