@@ -157,8 +157,8 @@ const labelOf = (file: string): string => file.replace(/^test\//, '').replace(/\
 const testsOf = (count: number): string => `${count} ${count === 1 ? 'test' : 'tests'}`;
 
 /**
- * The temporary directory of a job: in memory if that has room, because racks and regions flush what they write many times a second. What a killed
- * process has written is as safe there as on a disk. Files of the long suite are large.
+ * The temporary directory of a job: in memory if that has room, because racks and regions flush their files many times a second. The files of a
+ * killed process are as safe there as on a disk. Files of the long suite are large.
  */
 function placeOf({ suite, files }: Job): string {
   const isInMemory = suite !== LONG && hasRoomInMemory() && !files.some((file) => isOnDisk(resolve(ROOT, file)));

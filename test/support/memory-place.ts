@@ -10,7 +10,7 @@ export const MEMORY_ROOT = '/dev/shm';
 export const MEMORY_PLACE: string =
   process.env.RACKBOOT_TEST_MEMORY ?? (existsSync(MEMORY_ROOT) ? MEMORY_ROOT : tmpdir());
 
-/** Room for the files of all tests that run at a time, in bytes; they were never seen to take a quarter of it. */
+/** Room for the files of all tests that run at a time, in bytes; at most 1.1 GiB were seen. */
 const ROOM_MIN = 4 * 1024 ** 3;
 
 /** True if the memory has room for the files of tests: of the file system there, and of the host. */

@@ -4,7 +4,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { DAEMON_FLAGS } from '../../bin/daemon-flags.js';
+import { QUICK_IMPORTS, WITHOUT_WARNING } from '../../bin/daemon-flags.js';
 import type { FileLine, TestLine } from './line-reporter.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
@@ -59,7 +59,7 @@ export async function runTests(
   const child = spawn(
     process.execPath,
     [
-      ...[...DAEMON_FLAGS, '--import', support('file-limit.ts')],
+      ...[WITHOUT_WARNING, QUICK_IMPORTS, '--import', support('file-limit.ts')],
       ...[support('run-files.ts'), linesFile, String(limits.timeoutMs), ...files],
     ],
     {
