@@ -7,16 +7,17 @@
 
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
-import { after, describe, test } from 'node:test';
+import { describe, test } from 'node:test';
 import { z } from 'zod';
 import { sleep } from '../../src/clock.ts';
 import { askDaemon } from '../../src/control/ask-daemon.ts';
-import { ended, endProgram } from '../support/child.ts';
+import { ended } from '../support/child.ts';
 import {
   assertLabRefuses,
   DNS_PORT,
   directoryOf,
   endAndLook,
+  labsOfSuite,
   machinesShape,
   Program,
   RACK,
@@ -54,15 +55,7 @@ function watchProgress(stateDir: string): { readonly seen: Promise<readonly numb
 }
 
 describe('the guided lab', { skip: missing('linux', 'setpriv') }, () => {
-  const labs: Program[] = [];
-  const start = (...words: string[]): Program => {
-    const lab = new Program(['lab', ...words]);
-    labs.push(lab);
-    return lab;
-  };
-  after(async () => {
-    for (const { child } of labs) await endProgram(child, 'SIGINT');
-  });
+  const start = labsOfSuite();
 
   test('boots a machine in few lines, and accepts, deploys, names and releases it by the commands that the lab prints', {
     timeout: MS_MAX,

@@ -9,11 +9,10 @@ import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { labPlace } from '../../src/lab/safe-lab.ts';
+import { assertShownAsDown, enlistMachine, withWholeRack } from '../support/damaged-region.ts';
 import { machineNames } from '../support/machine-names.ts';
 import { missing } from '../support/needs.ts';
-import { askName, DhcpProbes, loadByTftp } from '../support/probes.ts';
-import { RunningRack, runRackboot } from '../support/running-rack.ts';
-import { bootSimulatedMachine } from '../support/simulated-boot.ts';
+import { askName, loadByTftp } from '../support/probes.ts';
 
 const PLACE = labPlace(38);
 const ADDRESS = `${PLACE.octets}.1`;
@@ -36,52 +35,43 @@ async function assertNobodyStandsIn(): Promise<void> {
   }
 }
 
-test('a damaged region.db stops no leases, files or names, and can be restored while the rack runs', {
-  skip: missing('linux'),
-  timeout: 120_000,
-}, async () => {
-  const rack = new RunningRack(PLACE);
-  let probes: DhcpProbes | undefined;
-  try {
-    await rack.startWhole();
-    const outcome = await bootSimulatedMachine(PLACE, 300, () => undefined);
-    assert.equal(outcome.kind, 'enlisted', JSON.stringify(outcome));
-    const before = await machineNames(rack);
-    const { region } = await rack.status();
-    assert.equal(before.length, 1);
-    await rack.stop();
+test(
+  'a damaged region.db stops no leases, files or names, and can be restored while the rack runs',
+  {
+    skip: missing('linux'),
+    timeout: 120_000,
+  },
+  () =>
+    withWholeRack(PLACE, async (rack, openProbes) => {
+      await enlistMachine(PLACE);
+      const before = await machineNames(rack);
+      const { region } = await rack.status();
+      assert.equal(before.length, 1);
+      await rack.stop();
 
-    const database = join(rack.stateDir, 'region.db');
-    const whole = readFileSync(database);
-    // The page that holds the schema.
-    writeFileSync(database, Buffer.from(whole).fill(0xa5, 100, 4000));
-    for (const end of ['-wal', '-shm']) rmSync(`${database}${end}`, { force: true });
+      const database = join(rack.stateDir, 'region.db');
+      const whole = readFileSync(database);
+      // The page that holds the schema.
+      writeFileSync(database, Buffer.from(whole).fill(0xa5, 100, 4000));
+      for (const end of ['-wal', '-shm']) rmSync(`${database}${end}`, { force: true });
 
-    const from = rack.lines.length;
-    await rack.start();
-    const down = await rack.reported('region.down', { from });
-    assert.match(String(down.reason), /region\.db .*restore a backup/);
-    const damaged = await rack.status();
-    assert.notEqual(damaged.region?.state, 'up');
-    assert.match(damaged.region?.problem ?? '', /region\.db .*restore a backup/);
-    for (const words of [['status'], ['doctor']]) {
-      const { code, output } = await runRackboot([...words, '--config', rack.configFile]);
-      assert.equal(code, 1);
-      assert.match(output.join('\n'), /^BAD .*region.*region\.db .*restore a backup/m, `${words}`);
-    }
-    assert.equal(damaged.region?.desiredVersion, region?.desiredVersion, 'the machines it knew are in force');
-    probes = await DhcpProbes.open(PLACE);
-    assert.ok(await probes.leaseWithin(5000));
-    await loadByTftp(ADDRESS, PLACE.tftpPort, 'lpxelinux.0');
-    await askName(ADDRESS, PLACE.dnsPort, 'lab.maas');
-    await assertNobodyStandsIn();
+      const from = rack.lines.length;
+      await rack.start();
+      const down = await rack.reported('region.down', { from });
+      assert.match(String(down.reason), /region\.db .*restore a backup/);
+      const damaged = await rack.status();
+      assert.notEqual(damaged.region?.state, 'up');
+      assert.match(damaged.region?.problem ?? '', /region\.db .*restore a backup/);
+      await assertShownAsDown(rack);
+      assert.equal(damaged.region?.desiredVersion, region?.desiredVersion, 'the machines it knew are in force');
+      assert.ok(await (await openProbes()).leaseWithin(5000));
+      await loadByTftp(ADDRESS, PLACE.tftpPort, 'lpxelinux.0');
+      await askName(ADDRESS, PLACE.dnsPort, 'lab.maas');
+      await assertNobodyStandsIn();
 
-    writeFileSync(database, whole);
-    await rack.reported('region.up', { from, limitMs: 60_000 });
-    assert.deepEqual(await machineNames(rack), before);
-    assert.equal((await rack.status()).region?.problem, undefined);
-  } finally {
-    await probes?.close();
-    await rack.remove();
-  }
-});
+      writeFileSync(database, whole);
+      await rack.reported('region.up', { from, limitMs: 60_000 });
+      assert.deepEqual(await machineNames(rack), before);
+      assert.equal((await rack.status()).region?.problem, undefined);
+    }),
+);

@@ -9,42 +9,22 @@ import { after, before, describe, test } from 'node:test';
 import { labPlace } from '../../src/lab/safe-lab.ts';
 import { missing } from '../support/needs.ts';
 import { authorizationOf } from '../support/oauth.ts';
-import { addressOf, DhcpProbes, loadByTftp } from '../support/probes.ts';
-import { type Ended, RunningRack, runRackboot } from '../support/running-rack.ts';
+import { addressOf, loadByTftp } from '../support/probes.ts';
+import { fine, StoredNetwork } from '../support/stored-network.ts';
 
 const PLACE = labPlace(32);
 const ADDRESS = `${PLACE.octets}.1`;
 const MS_MAX = 60_000;
-const NETWORK = `{ interface: lo, ip: ${ADDRESS}, network: ${PLACE.octets}.0/24, ip_range_low: ${PLACE.octets}.100, ip_range_high: ${PLACE.octets}.199 }`;
 
 describe('a configuration in the store', { skip: missing('linux', 'curl') }, () => {
-  let rack: RunningRack;
-  let probes: DhcpProbes;
-  let from = 0;
+  let on: StoredNetwork;
 
   before(async () => {
-    // The lab's file without its network.
-    rack = new RunningRack(PLACE, (text) => text.replace(/cluster_interfaces:\n( .*\n)+/, ''));
-    probes = await DhcpProbes.open(PLACE);
-    await rack.startWhole();
+    on = await StoredNetwork.start(PLACE);
   });
-  after(async () => {
-    await probes.close();
-    await rack.remove();
-  });
+  after(() => on?.remove());
 
-  const rackboot = (...words: readonly string[]): Promise<Ended> =>
-    runRackboot([...words, '--config', rack.configFile]);
-  const config = async (...words: readonly string[]): Promise<Ended> => {
-    from = rack.lines.length;
-    return rackboot('config', ...words);
-  };
-  const fine = async (asked: Promise<Ended>): Promise<string> => {
-    const { code, output, complaints } = await asked;
-    assert.equal(code, 0, complaints.join('\n'));
-    return output.join('\n');
-  };
-  const lastOctet = async (): Promise<number> => Number(addressOf(await probes.lease()).split('.')[3]);
+  const lastOctet = async (): Promise<number> => Number(addressOf(await on.probes.lease()).split('.')[3]);
 
   /** As the maas command line sends it: the key by OAuth, the fields as a form. */
   function maas(key: string, method: string, path: string, fields: Readonly<Record<string, string>>): string {
@@ -58,21 +38,22 @@ describe('a configuration in the store', { skip: missing('linux', 'curl') }, () 
   }
 
   test('is given its network by one command, and serves it at once', { timeout: MS_MAX }, async () => {
-    assert.equal(await probes.leaseWithin(1000), undefined, 'a rack without a network serves nobody');
-    assert.match(await fine(config('set', 'cluster_interfaces.lab', NETWORK)), /^cluster_interfaces\.lab: in force\.$/);
+    assert.equal(await on.probes.leaseWithin(1000), undefined, 'a rack without a network serves nobody');
+    assert.match(
+      await fine(on.config('set', 'cluster_interfaces.lab', on.network)),
+      /^cluster_interfaces\.lab: in force\.$/,
+    );
     assert.ok((await lastOctet()) >= 100);
-    const reported = await rack.reported('config.applied', { from });
+    const reported = await on.rack.reported('config.applied', { from: on.from });
     assert.equal(reported.source, 'store');
-    await rack.reported('config.changed', { from, match: ({ key }) => key === 'cluster_interfaces.lab' });
+    await on.rack.reported('config.changed', { from: on.from, match: ({ key }) => key === 'cluster_interfaces.lab' });
   });
 
   test('is changed as in the guide for MAAS 1.7, with MAAS’s answers', { timeout: MS_MAX }, async () => {
-    await fine(
-      runRackboot(['createadmin', '--username', 'ann', '--password', 'long enough', '--config', rack.configFile]),
-    );
-    const key = await fine(rackboot('apikey', '--username', 'ann'));
+    await fine(on.rackboot('createadmin', '--username', 'ann', '--password', 'long enough'));
+    const key = await fine(on.rackboot('apikey', '--username', 'ann'));
     const [cluster] = JSON.parse(maas(key, 'GET', 'nodegroups/?op=list', {}));
-    from = rack.lines.length;
+    on.from = on.rack.lines.length;
     const answer = JSON.parse(
       maas(key, 'PUT', `nodegroups/${cluster.uuid}/interfaces/lab/`, {
         ip: ADDRESS,
@@ -98,8 +79,8 @@ describe('a configuration in the store', { skip: missing('linux', 'curl') }, () 
       static_ip_range_low: `${PLACE.octets}.10`,
       static_ip_range_high: `${PLACE.octets}.99`,
     });
-    await rack.reported('config.applied', { from });
-    await rack.reported('config.stranded', { from });
+    await on.rack.reported('config.applied', { from: on.from });
+    await on.rack.reported('config.stranded', { from: on.from });
     assert.ok((await lastOctet()) >= 150);
     assert.equal(maas(key, 'POST', 'maas/?op=set_config', { name: 'kernel_opts', value: 'console=ttyS4' }), 'OK');
     assert.equal(maas(key, 'GET', 'maas/?op=get_config&name=kernel_opts', {}), '"console=ttyS4"');
@@ -108,18 +89,18 @@ describe('a configuration in the store', { skip: missing('linux', 'curl') }, () 
   });
 
   test('shows the owner of each value, prints one, and exports the store’s part', { timeout: MS_MAX }, async () => {
-    const shown = await fine(config('show'));
+    const shown = await fine(on.config('show'));
     assert.match(shown, /^name +lab +\S+rackboot\.yaml:1$/m);
     assert.match(shown, /^cluster_interfaces\.lab\.router_ip +\S+\.254 +store$/m);
     assert.match(shown, /^boot\.kernel_params +console=ttyS4 +store$/m);
     assert.match(shown, /^log\.level +info +default$/m);
-    assert.equal(await fine(config('get', 'cluster_interfaces.lab.ip_range_low')), `${PLACE.octets}.150`);
-    assert.equal(await fine(config('get', 'boot.release')), 'bookworm');
+    assert.equal(await fine(on.config('get', 'cluster_interfaces.lab.ip_range_low')), `${PLACE.octets}.150`);
+    assert.equal(await fine(on.config('get', 'boot.release')), 'bookworm');
     assert.match(
-      await fine(config('export')),
+      await fine(on.config('export')),
       /^boot:\n {2}kernel_params: console=ttyS4\ncluster_interfaces:\n {2}- name: lab$/m,
     );
-    const [first] = JSON.parse(await fine(config('show', 'boot.kernel_params', '--json')));
+    const [first] = JSON.parse(await fine(on.config('show', 'boot.kernel_params', '--json')));
     assert.deepEqual(first, { key: 'boot.kernel_params', value: 'console=ttyS4', owner: 'store' });
   });
 
@@ -130,19 +111,19 @@ describe('a configuration in the store', { skip: missing('linux', 'curl') }, () 
       [['set', 'tftp.listen_port', '1069'], /only the configuration file can set it/],
       [['set', 'cluster_interfaces.lab.ip_range_low', `${PLACE.octets}.250`], /is above ip_range_high/],
     ] as const) {
-      const { code, complaints } = await config(...words);
+      const { code, complaints } = await on.config(...words);
       assert.equal(code, 2, words.join(' '));
       assert.match(complaints.join('\n'), problem);
       assert.doesNotMatch(complaints.join('\n'), /[{}]"|a bug/);
     }
-    assert.deepEqual(rack.events('config.refused'), []);
+    assert.deepEqual(on.rack.events('config.refused'), []);
   });
 
   test('is in force from the first moment after a kill, before its region is up', { timeout: MS_MAX }, async () => {
-    await rack.kill();
-    from = rack.lines.length;
-    await rack.startWhole();
-    const order = rack.lines.slice(from).map(({ event }) => event);
+    await on.rack.kill();
+    on.from = on.rack.lines.length;
+    await on.rack.startWhole();
+    const order = on.rack.lines.slice(on.from).map(({ event }) => event);
     assert.ok(order.indexOf('interface.serving') < order.indexOf('daemon.ready'), order.join(' '));
     assert.ok(order.indexOf('daemon.ready') < order.indexOf('region.up'));
     assert.ok((await lastOctet()) >= 150);
@@ -151,14 +132,14 @@ describe('a configuration in the store', { skip: missing('linux', 'curl') }, () 
   });
 
   test('is changed without a daemon, for its next start', { timeout: MS_MAX }, async () => {
-    await rack.stop();
-    assert.match(await fine(config('set', 'boot.kernel_params', 'quiet splash')), /no daemon runs here/i);
-    const shown = await config('show', 'boot.kernel_params');
+    await on.rack.stop();
+    assert.match(await fine(on.config('set', 'boot.kernel_params', 'quiet splash')), /no daemon runs here/i);
+    const shown = await on.config('show', 'boot.kernel_params');
     assert.match(shown.output.join('\n'), /quiet splash +store/);
     assert.match(shown.complaints.join('\n'), /no daemon runs here/i);
-    const unfit = await config('set', 'cluster_interfaces.lab.ip', '10.0.0.1');
+    const unfit = await on.config('set', 'cluster_interfaces.lab.ip', '10.0.0.1');
     assert.equal(unfit.code, 2);
-    await rack.startWhole();
+    await on.rack.startWhole();
     const file = Buffer.from((await loadByTftp(ADDRESS, PLACE.tftpPort, 'pxelinux.cfg/default')).value);
     assert.match(file.toString('latin1'), /quiet splash/);
   });

@@ -6,7 +6,7 @@ import { spawn } from 'node:child_process';
 import { chmodSync, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after, describe, test } from 'node:test';
+import { describe, test } from 'node:test';
 import { z } from 'zod';
 import { nobodysCache, readableCheckout } from '../support/another-user.ts';
 import { endProgram, whileRunning } from '../support/child.ts';
@@ -17,6 +17,7 @@ import {
   DNS_PORT,
   directoryOf,
   endAndLook,
+  labsOfSuite,
   machinesShape,
   PROBLEM,
   Program,
@@ -72,20 +73,12 @@ function unchanged(form: string): URLSearchParams {
 }
 
 describe('the guided lab', { skip: missing('linux', 'setpriv') }, () => {
-  const labs: Program[] = [];
-  const start = (...words: string[]): Program => {
-    const lab = new Program(['lab', ...words]);
-    labs.push(lab);
-    return lab;
-  };
-  after(async () => {
-    for (const { child } of labs) await endProgram(child, 'SIGINT');
-  });
+  const start = labsOfSuite();
 
   test('with twelve machines and two racks shows a hall, and takes its racks with it when it is killed', {
     timeout: MS_MAX,
   }, async () => {
-    const lab = start('--machines', '12', '--racks', '2');
+    const lab = start(['--machines', '12', '--racks', '2']);
     await lab.says(/12 of 12 machines have reached their planned states/, MS_MAX);
     await lab.says(/Ctrl-C ends the lab/);
     assert.doesNotMatch(lab.text, PROBLEM);
@@ -139,8 +132,7 @@ describe('the guided lab', { skip: missing('linux', 'setpriv') }, () => {
     const place = mkdtempSync(join(tmpdir(), 'rackboot-labs-'));
     try {
       chmodSync(place, 0o777);
-      const lab = new Program(['lab'], { TMPDIR: place });
-      labs.push(lab);
+      const lab = start([], { TMPDIR: place });
       await eventually('its directory', () => readdirSync(place).length > 0);
       assert.equal(await endProgram(lab.child, 'SIGTERM'), 0, lab.text);
       assert.deepEqual(readdirSync(place), []);
@@ -172,7 +164,7 @@ describe('the guided lab', { skip: missing('linux', 'setpriv') }, () => {
   });
 
   test('with two racks leaves nothing behind when it is ended', { timeout: MS_MAX }, async () => {
-    const lab = start('--machines', '2', '--racks', '2');
+    const lab = start(['--machines', '2', '--racks', '2']);
     await lab.says(/2 of 2 machines have reached their planned states/, MS_MAX);
     await lab.says(/Ctrl-C ends the lab/);
     await endAndLook(lab);

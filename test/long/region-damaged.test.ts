@@ -8,44 +8,47 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
 import { labPlace } from '../../src/lab/safe-lab.ts';
-import { eventuallyWithin } from '../support/eventually.ts';
+import {
+  assertShownAsDamage,
+  assertShownAsDown,
+  cachedMachines,
+  enlistMachine,
+  withWholeRack,
+} from '../support/damaged-region.ts';
 import { machineNames } from '../support/machine-names.ts';
 import { missing } from '../support/needs.ts';
-import { askName, DhcpProbes } from '../support/probes.ts';
-import { RunningRack, runRackboot } from '../support/running-rack.ts';
-import { bootSimulatedMachine } from '../support/simulated-boot.ts';
+import { askName } from '../support/probes.ts';
+import { runRackboot } from '../support/running-rack.ts';
 
 const PLACE = labPlace(15);
 const ADDRESS = `${PLACE.octets}.1`;
 
-test('a region.db that is not a database, and one that is gone, are named; an empty one is begun only where none held data', {
-  skip: missing('linux'),
-  timeout: 120_000,
-}, async () => {
-  const rack = new RunningRack(PLACE);
-  try {
-    await rack.startWhole();
-    const outcome = await bootSimulatedMachine(PLACE, 300, () => undefined);
-    assert.equal(outcome.kind, 'enlisted', JSON.stringify(outcome));
-    await rack.stop();
-    const database = join(rack.stateDir, 'region.db');
-    for (const end of ['-wal', '-shm']) rmSync(`${database}${end}`, { force: true });
-    writeFileSync(database, 'this is not a database, it is a letter. '.repeat(300));
-    const second = rack.lines.length;
-    await rack.start();
-    assert.match(String((await rack.reported('region.down', { from: second })).reason), /region\.db .*move it/);
-    rmSync(database);
-    const lost = /region\.db is empty or missing, but .*desired-state\.json.* once held data: restore a backup/;
-    await rack.reported('region.down', { from: second, match: ({ reason }) => lost.test(String(reason)) });
-    assert.equal(existsSync(database), false);
-    assert.equal((await rack.status()).machinesKnown, 1);
-    rmSync(join(rack.stateDir, 'desired-state.json'));
-    await rack.reported('region.up', { from: second, limitMs: 60_000 });
-    assert.deepEqual(await machineNames(rack), [], 'an empty one was begun');
-  } finally {
-    await rack.remove();
-  }
-});
+test(
+  'a region.db that is not a database, and one that is gone, are named; an empty one is begun only where none held data',
+  {
+    skip: missing('linux'),
+    timeout: 120_000,
+  },
+  () =>
+    withWholeRack(PLACE, async (rack) => {
+      await enlistMachine(PLACE);
+      await rack.stop();
+      const database = join(rack.stateDir, 'region.db');
+      for (const end of ['-wal', '-shm']) rmSync(`${database}${end}`, { force: true });
+      writeFileSync(database, 'this is not a database, it is a letter. '.repeat(300));
+      const second = rack.lines.length;
+      await rack.start();
+      assert.match(String((await rack.reported('region.down', { from: second })).reason), /region\.db .*move it/);
+      rmSync(database);
+      const lost = /region\.db is empty or missing, but .*desired-state\.json.* once held data: restore a backup/;
+      await rack.reported('region.down', { from: second, match: ({ reason }) => lost.test(String(reason)) });
+      assert.equal(existsSync(database), false);
+      assert.equal((await rack.status()).machinesKnown, 1);
+      rmSync(join(rack.stateDir, 'desired-state.json'));
+      await rack.reported('region.up', { from: second, limitMs: 60_000 });
+      assert.deepEqual(await machineNames(rack), [], 'an empty one was begun');
+    }),
+);
 
 /** Zeroes the first page of a table in a file that no process has open. */
 function zeroTable(database: string, table: string): void {
@@ -57,135 +60,102 @@ function zeroTable(database: string, table: string): void {
   writeFileSync(database, readFileSync(database).fill(0, (page - 1) * size, page * size));
 }
 
-test('a damaged page that the region reads only at its start does not end the rack either', {
-  skip: missing('linux'),
-  timeout: 120_000,
-}, async () => {
-  const rack = new RunningRack(PLACE);
-  let probes: DhcpProbes | undefined;
-  try {
-    await rack.startWhole();
-    await rack.stop();
-    const database = join(rack.stateDir, 'region.db');
-    const whole = readFileSync(database);
-    const from = rack.lines.length;
-    zeroTable(database, 'machine');
-    await rack.start();
-    for (let retries = 0, seen = from; retries < 2; retries += 1) {
-      const down = await rack.reported('region.down', { from: seen });
-      assert.match(String(down.reason), /region\.db is damaged .*restore a backup/);
-      seen = rack.lines.indexOf(down) + 1;
-    }
-    probes = await DhcpProbes.open(PLACE);
-    assert.ok(await probes.leaseWithin(5000));
-    await askName(ADDRESS, PLACE.dnsPort, 'lab.maas');
-    for (const words of [['status'], ['doctor']]) {
-      const { code, output } = await runRackboot([...words, '--config', rack.configFile]);
-      assert.equal(code, 1);
-      assert.match(output.join('\n'), /^BAD .*region.*region\.db .*restore a backup/m, `${words}`);
-    }
-    writeFileSync(database, whole);
-    await rack.reported('region.up', { from, limitMs: 60_000 });
-  } finally {
-    await probes?.close();
-    await rack.remove();
-  }
-});
+test(
+  'a damaged page that the region reads only at its start does not end the rack either',
+  {
+    skip: missing('linux'),
+    timeout: 120_000,
+  },
+  () =>
+    withWholeRack(PLACE, async (rack, openProbes) => {
+      await rack.stop();
+      const database = join(rack.stateDir, 'region.db');
+      const whole = readFileSync(database);
+      const from = rack.lines.length;
+      zeroTable(database, 'machine');
+      await rack.start();
+      for (let retries = 0, seen = from; retries < 2; retries += 1) {
+        const down = await rack.reported('region.down', { from: seen });
+        assert.match(String(down.reason), /region\.db is damaged .*restore a backup/);
+        seen = rack.lines.indexOf(down) + 1;
+      }
+      assert.ok(await (await openProbes()).leaseWithin(5000));
+      await askName(ADDRESS, PLACE.dnsPort, 'lab.maas');
+      await assertShownAsDown(rack);
+      writeFileSync(database, whole);
+      await rack.reported('region.up', { from, limitMs: 60_000 });
+    }),
+);
 
-test('the rack, status and doctor report damage that no request has met yet', {
-  skip: missing('linux'),
-  timeout: 120_000,
-}, async () => {
-  const rack = new RunningRack(PLACE);
-  try {
-    await rack.startWhole();
-    await rack.stop();
-    zeroTable(join(rack.stateDir, 'region.db'), 'ssh_key');
-    const from = rack.lines.length;
-    await rack.start();
-    await rack.reported('region.up', { from });
-    const { id, text } = await rack.reported('region.problem', { from });
-    assert.equal(id, 'database');
-    assert.match(String(text), /region\.db is damaged in places .*restore a backup/);
-    const status = await runRackboot(['status', '--config', rack.configFile]);
-    assert.match(status.output.join('\n'), /^Note .*region\.db is damaged in places/m);
-    const doctor = await runRackboot(['doctor', '--config', rack.configFile]);
-    assert.equal(doctor.code, 1);
-    assert.match(doctor.output.join('\n'), /^BAD .*region database.*region\.db is damaged in places/m);
-  } finally {
-    await rack.remove();
-  }
-});
+test(
+  'the rack, status and doctor report damage that no request has met yet',
+  {
+    skip: missing('linux'),
+    timeout: 120_000,
+  },
+  () =>
+    withWholeRack(PLACE, async (rack) => {
+      await rack.stop();
+      zeroTable(join(rack.stateDir, 'region.db'), 'ssh_key');
+      const from = rack.lines.length;
+      await rack.start();
+      await rack.reported('region.up', { from });
+      const reported = /region\.db is damaged in places .*restore a backup/;
+      await assertShownAsDamage(rack, from, reported, 'region\\.db is damaged in places');
+    }),
+);
 
-test('an emptied region.db with a write-ahead log costs neither the log nor the networks', {
-  skip: missing('linux'),
-  timeout: 120_000,
-}, async () => {
-  const rack = new RunningRack(PLACE);
-  let probes: DhcpProbes | undefined;
-  try {
-    await rack.startWhole();
-    const outcome = await bootSimulatedMachine(PLACE, 300, () => undefined);
-    assert.equal(outcome.kind, 'enlisted', JSON.stringify(outcome));
-    const [database, cache] = ['region.db', 'desired-state.json'].map((name) => join(rack.stateDir, name));
-    assert.ok(database !== undefined && cache !== undefined);
-    await eventuallyWithin(30_000, 'the machine in the cache', () =>
-      readFileSync(cache, 'utf8').includes('"systemId"'),
-    );
-    await rack.kill();
-    const [whole, wal, before] = [database, `${database}-wal`, cache].map((path) => readFileSync(path));
-    assert.ok(whole !== undefined && wal !== undefined && wal.length > 0);
-    truncateSync(database);
-    const from = rack.lines.length;
-    await rack.start();
-    const { reason } = await rack.reported('region.down', { from });
-    assert.match(String(reason), /region\.db is empty or missing, but its write-ahead log is not.*restore a backup/);
-    const status = await runRackboot(['status', '--config', rack.configFile]);
-    assert.match(status.output.join('\n'), /^BAD .*region\.db is empty .*restore a backup/m);
-    assert.equal((await rack.status()).machinesKnown, 1);
-    probes = await DhcpProbes.open(PLACE);
-    assert.ok(await probes.leaseWithin(5000));
-    assert.deepEqual(readFileSync(cache), before);
-    assert.deepEqual(readFileSync(`${database}-wal`), wal);
-    writeFileSync(database, whole);
-    await rack.reported('region.up', { from, limitMs: 60_000 });
-    assert.equal((await machineNames(rack)).length, 1);
-  } finally {
-    await probes?.close();
-    await rack.remove();
-  }
-});
+test(
+  'an emptied region.db with a write-ahead log costs neither the log nor the networks',
+  {
+    skip: missing('linux'),
+    timeout: 120_000,
+  },
+  () =>
+    withWholeRack(PLACE, async (rack, openProbes) => {
+      await enlistMachine(PLACE);
+      const database = join(rack.stateDir, 'region.db');
+      const cache = await cachedMachines(rack);
+      await rack.kill();
+      const [whole, wal, before] = [database, `${database}-wal`, cache].map((path) => readFileSync(path));
+      assert.ok(whole !== undefined && wal !== undefined && wal.length > 0);
+      truncateSync(database);
+      const from = rack.lines.length;
+      await rack.start();
+      const { reason } = await rack.reported('region.down', { from });
+      assert.match(String(reason), /region\.db is empty or missing, but its write-ahead log is not.*restore a backup/);
+      const status = await runRackboot(['status', '--config', rack.configFile]);
+      assert.match(status.output.join('\n'), /^BAD .*region\.db is empty .*restore a backup/m);
+      assert.equal((await rack.status()).machinesKnown, 1);
+      assert.ok(await (await openProbes()).leaseWithin(5000));
+      assert.deepEqual(readFileSync(cache), before);
+      assert.deepEqual(readFileSync(`${database}-wal`), wal);
+      writeFileSync(database, whole);
+      await rack.reported('region.up', { from, limitMs: 60_000 });
+      assert.equal((await machineNames(rack)).length, 1);
+    }),
+);
 
-test('the rack, status and doctor report a region.db whose write-ahead log lost its end without an error', {
-  skip: missing('linux'),
-  timeout: 120_000,
-}, async () => {
-  const rack = new RunningRack(PLACE);
-  try {
-    await rack.startWhole();
-    const outcome = await bootSimulatedMachine(PLACE, 300, () => undefined);
-    assert.equal(outcome.kind, 'enlisted', JSON.stringify(outcome));
-    const cache = join(rack.stateDir, 'desired-state.json');
-    await eventuallyWithin(30_000, 'the machine in the cache', () =>
-      readFileSync(cache, 'utf8').includes('"systemId"'),
-    );
-    await rack.kill();
-    const wal = join(rack.stateDir, 'region.db-wal');
-    const bytes = readFileSync(wal);
-    // In the header of the first frame: SQLite then ignores the whole log.
-    bytes[40] = (bytes[40] ?? 0) ^ 1;
-    writeFileSync(wal, bytes);
-    const from = rack.lines.length;
-    await rack.start();
-    await rack.reported('region.up', { from });
-    const { text } = await rack.reported('region.problem', { from, match: ({ id }) => id === 'database' });
-    assert.match(String(text), /region\.db holds version \d+ .* but .*desired-state\.json is of version/);
-    const status = await runRackboot(['status', '--config', rack.configFile]);
-    assert.match(status.output.join('\n'), /^Note .*region\.db holds version/m);
-    const doctor = await runRackboot(['doctor', '--config', rack.configFile]);
-    assert.equal(doctor.code, 1);
-    assert.match(doctor.output.join('\n'), /^BAD .*region database.*region\.db holds version/m);
-  } finally {
-    await rack.remove();
-  }
-});
+test(
+  'the rack, status and doctor report a region.db whose write-ahead log lost its end without an error',
+  {
+    skip: missing('linux'),
+    timeout: 120_000,
+  },
+  () =>
+    withWholeRack(PLACE, async (rack) => {
+      await enlistMachine(PLACE);
+      await cachedMachines(rack);
+      await rack.kill();
+      const wal = join(rack.stateDir, 'region.db-wal');
+      const bytes = readFileSync(wal);
+      // In the header of the first frame: SQLite then ignores the whole log.
+      bytes[40] = (bytes[40] ?? 0) ^ 1;
+      writeFileSync(wal, bytes);
+      const from = rack.lines.length;
+      await rack.start();
+      await rack.reported('region.up', { from });
+      const reported = /region\.db holds version \d+ .* but .*desired-state\.json is of version/;
+      await assertShownAsDamage(rack, from, reported, 'region\\.db holds version');
+    }),
+);

@@ -8,53 +8,30 @@ import { appendFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
 import { labPlace } from '../../src/lab/safe-lab.ts';
 import { missing } from '../support/needs.ts';
-import { DhcpProbes } from '../support/probes.ts';
-import { type Ended, RunningRack, runRackboot } from '../support/running-rack.ts';
+import { fine, StoredNetwork } from '../support/stored-network.ts';
 
 const PLACE = labPlace(111);
-const ADDRESS = `${PLACE.octets}.1`;
 const MS_MAX = 60_000;
-const NETWORK = `{ interface: lo, ip: ${ADDRESS}, network: ${PLACE.octets}.0/24, ip_range_low: ${PLACE.octets}.100, ip_range_high: ${PLACE.octets}.199 }`;
 
 describe('a configuration in the store and in the file', { skip: missing('linux') }, () => {
-  let rack: RunningRack;
-  let probes: DhcpProbes;
-  let from = 0;
+  let on: StoredNetwork;
 
   before(async () => {
-    // The lab's file without its network.
-    rack = new RunningRack(PLACE, (text) => text.replace(/cluster_interfaces:\n( .*\n)+/, ''));
-    probes = await DhcpProbes.open(PLACE);
-    await rack.startWhole();
-    await fine(config('set', 'cluster_interfaces.lab', NETWORK));
-    await fine(config('set', 'boot.kernel_params', 'console=ttyS4'));
-    await probes.lease();
+    on = await StoredNetwork.start(PLACE);
+    await fine(on.config('set', 'cluster_interfaces.lab', on.network));
+    await fine(on.config('set', 'boot.kernel_params', 'console=ttyS4'));
+    await on.probes.lease();
   });
-  after(async () => {
-    await probes.close();
-    await rack.remove();
-  });
-
-  const rackboot = (...words: readonly string[]): Promise<Ended> =>
-    runRackboot([...words, '--config', rack.configFile]);
-  const config = async (...words: readonly string[]): Promise<Ended> => {
-    from = rack.lines.length;
-    return rackboot('config', ...words);
-  };
-  const fine = async (asked: Promise<Ended>): Promise<string> => {
-    const { code, output, complaints } = await asked;
-    assert.equal(code, 0, complaints.join('\n'));
-    return output.join('\n');
-  };
+  after(() => on?.remove());
 
   test('names the leases that a narrowed range leaves outside', { timeout: MS_MAX }, async () => {
     const low = 'cluster_interfaces.lab.ip_range_low';
-    const narrowed = await fine(config('set', low, `${PLACE.octets}.199`));
+    const narrowed = await fine(on.config('set', low, `${PLACE.octets}.199`));
     assert.match(
       narrowed,
       /in force\.\nLeases: \d+ (?:is|are) outside the ranges in force; .*\n(?: {2}\S+ {2}\S+\n)+`.*rackboot(?:\.js)? leases/,
     );
-    assert.match(await fine(config('set', low, `${PLACE.octets}.100`)), /in force\.$/);
+    assert.match(await fine(on.config('set', low, `${PLACE.octets}.100`)), /in force\.$/);
   });
 
   test('refuses an unknown key and a value that no loader accepts, and names what else to set with a mode', {
@@ -72,13 +49,13 @@ describe('a configuration in the store and in the file', { skip: missing('linux'
       [['get', 'nothing.here'], /no such key/],
       [['show', 'nothing.here'], /no such key/],
     ] as const) {
-      const { code, complaints } = await config(...words);
+      const { code, complaints } = await on.config(...words);
       assert.equal(code, 2, words.join(' '));
       assert.match(complaints.join('\n'), problem);
       assert.doesNotMatch(complaints.join('\n'), /[{}]"|a bug/);
     }
-    assert.deepEqual(rack.events('config.refused'), []);
-    const proxied = await config('set', 'cluster_interfaces.lab.mode', 'proxy');
+    assert.deepEqual(on.rack.events('config.refused'), []);
+    const proxied = await on.config('set', 'cluster_interfaces.lab.mode', 'proxy');
     assert.equal(proxied.code, 2);
     const [, command = ''] =
       /^Without .*, in one command: .*(config set .*)$/m.exec(proxied.complaints.join('\n')) ?? [];
@@ -87,54 +64,54 @@ describe('a configuration in the store and in the file', { skip: missing('linux'
       /^config set (?:--config \S+ )?cluster_interfaces\.lab '\{.*"mode":"proxy"\}'$/,
       proxied.complaints.join(),
     );
-    const warned = await fine(config('set', 'boot.loaders', '{ 0: nothere.0 }'));
+    const warned = await fine(on.config('set', 'boot.loaders', '{ 0: nothere.0 }'));
     assert.match(
       warned,
       /boot\.loaders: in force\.\nBeware {2}boot\.loaders gives nothere\.0 to architecture 0 \(BIOS\), .*put it there/,
     );
-    await fine(config('unset', 'boot.loaders'));
+    await fine(on.config('unset', 'boot.loaders'));
   });
 
   test('is pinned by the file, and then read-only in the store', { timeout: MS_MAX }, async () => {
-    const before = readFileSync(rack.configFile, 'utf8');
-    const pinned = `${before}${(await fine(config('export'))).replace(/^boot:\n.*\n/m, '')}\n`;
-    const next = `${rack.configFile}.next`;
+    const before = readFileSync(on.rack.configFile, 'utf8');
+    const pinned = `${before}${(await fine(on.config('export'))).replace(/^boot:\n.*\n/m, '')}\n`;
+    const next = `${on.rack.configFile}.next`;
     writeFileSync(next, pinned.replace(`${PLACE.octets}.100`, `${PLACE.octets}.199`));
-    const shown = await fine(runRackboot(['check', '--diff', next, '--config', rack.configFile]));
+    const shown = await fine(on.rackboot('check', '--diff', next));
     assert.match(shown, /^cluster_interfaces\.lab\.ip_range_low: \S+\.100 → \S+\.199$/m);
     assert.match(shown, /^Leases: \d+ (?:is|are) outside the new ranges/m);
     assert.match(shown, /^Store: cluster_interfaces\.lab is also in the store; the file wins$/m);
-    from = rack.lines.length;
-    rack.configure(pinned);
-    assert.equal((await rack.reported('config.applied', { from })).changes, 0);
-    assert.match(await fine(rackboot('check', '--diff')), /changes nothing that is in force/);
-    const refused = await config('set', 'cluster_interfaces.lab.management', '1');
+    on.from = on.rack.lines.length;
+    on.rack.configure(pinned);
+    assert.equal((await on.rack.reported('config.applied', { from: on.from })).changes, 0);
+    assert.match(await fine(on.rackboot('check', '--diff')), /changes nothing that is in force/);
+    const refused = await on.config('set', 'cluster_interfaces.lab.management', '1');
     assert.equal(refused.code, 2);
     assert.match(refused.complaints.join(), /read-only: written in \S+rackboot\.yaml as cluster_interfaces\.lab/);
-    from = rack.lines.length;
-    rack.configure(before);
-    await rack.reported('config.applied', { from });
+    on.from = on.rack.lines.length;
+    on.rack.configure(before);
+    await on.rack.reported('config.applied', { from: on.from });
   });
 
   test('that contradicts the file is left out whole at a start, and named', { timeout: MS_MAX }, async () => {
-    await rack.stop();
-    const before = readFileSync(rack.configFile, 'utf8');
+    await on.rack.stop();
+    const before = readFileSync(on.rack.configFile, 'utf8');
     appendFileSync(
-      rack.configFile,
+      on.rack.configFile,
       `cluster_interfaces:\n  - { name: other, interface: lo, ip: ${PLACE.octets}.2, network: ${PLACE.octets}.0/25, ip_range_low: ${PLACE.octets}.9, ip_range_high: ${PLACE.octets}.19 }\n`,
     );
-    from = rack.lines.length;
-    await rack.startWhole();
-    const refused = await rack.reported('config.refused', { from });
+    on.from = on.rack.lines.length;
+    await on.rack.startWhole();
+    const refused = await on.rack.reported('config.refused', { from: on.from });
     assert.equal(refused.source, 'store');
     assert.match(
       String(refused.problems),
       /the region's store: cluster_interfaces\.lab\.network: .* overlaps .* of "\w+" \(cluster_interfaces\[0\]\)/,
     );
-    assert.match((await config('show', 'cluster_interfaces')).complaints.join('\n'), /refused and not in force/);
-    from = rack.lines.length;
-    rack.configure(before);
-    await rack.reported('config.applied', { from });
-    assert.ok(await probes.lease(), 'with the file mended the store is in force again');
+    assert.match((await on.config('show', 'cluster_interfaces')).complaints.join('\n'), /refused and not in force/);
+    on.from = on.rack.lines.length;
+    on.rack.configure(before);
+    await on.rack.reported('config.applied', { from: on.from });
+    assert.ok(await on.probes.lease(), 'with the file mended the store is in force again');
   });
 });

@@ -5,6 +5,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { after } from 'node:test';
 import { z } from 'zod';
 import { AS_NOBODY, nobodysCache, readableCheckout } from './another-user.ts';
 import { ended, endProgram, whileRunning } from './child.ts';
@@ -59,6 +60,19 @@ export class Program {
     assert.equal(await ended(this.child), 0, this.text);
     return this.text;
   }
+}
+
+/** Starts labs that end, at the latest, after the tests of the suite in which this is called. */
+export function labsOfSuite(): (words?: readonly string[], env?: NodeJS.ProcessEnv) => Program {
+  const labs: Program[] = [];
+  after(async () => {
+    for (const { child } of labs) await endProgram(child, 'SIGINT');
+  });
+  return (words = [], env = {}) => {
+    const lab = new Program(['lab', ...words], env);
+    labs.push(lab);
+    return lab;
+  };
 }
 
 /** The directory of the lab, as it told it. */
