@@ -1,4 +1,4 @@
-// Decides which events of many keys are reported, so that no key takes what another is owed.
+// Decides which events of many keys are reported, so that no key uses up the rate of another.
 //
 // 1. A fair sampler reports one event of each key every OWED_EVERY_MS, whatever else it reports, so no flood in other names hides a
 //    machine. Beyond that, each key has MACHINE_RATE and all keys together have TOGETHER_RATE. A flood in the names of n machines thus
@@ -11,7 +11,7 @@ import { type Rate, RateLimit, type Sample } from './rate-limit.ts';
 
 /** Events of one machine that are reported singly. */
 export const MACHINE_RATE: Rate = { perSecond: 1, burst: 10 };
-/** The same for all machines together, on top of what each is owed. */
+/** The same for all machines together, in addition to each machine's own. */
 export const TOGETHER_RATE: Rate = { perSecond: 20, burst: 400 };
 /** At least one event of each affected key is reported in this time. */
 export const OWED_EVERY_MS = 60_000;
@@ -53,7 +53,7 @@ export class FairSampler {
   take(key: number, now: Instant, count = 1): Sample | undefined {
     const known = this.#keys.getOrMake(key, this.#make);
     const { reportedAt } = known;
-    // A clock that went back must not delay what a key is owed.
+    // A clock that went back must not delay a key's events.
     const isOwed = reportedAt === undefined || now < reportedAt || now - reportedAt >= OWED_EVERY_MS;
     if (!isOwed && !(known.limit.has(now) && this.#together.allows(now))) {
       known.withheld += count;

@@ -24,7 +24,7 @@ const HABITS: readonly Habit[] = [
   [/\bwhose turn it is\b/, 'next'],
   [/\balso (?:if|when|after|with|while|without)\b/i, 'even if, even when …; or a second sentence'],
   [
-    /[\w`)], also (?:an?|one|the|those|in|of|by|on|at|as|for|from|through|to)\b/,
+    /[\w`)], also (?:an?|one|the|those|across|after|against|as|at|before|below|beside|by|during|for|from|in|later|next|of|on|over|right|through|to|what|where|within)\b/,
     'even, including; or a second sentence',
   ],
   [/(?<!\bthere )\b(?:is|are) none\b/, 'is not one, is invalid, does not count'],

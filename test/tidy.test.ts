@@ -1000,7 +1000,8 @@ test('each place on loopback belongs to one test file, so that two of them can r
 });
 
 /** A run of the guided lab, whose ports are the same on every host. */
-const LAB_RUN = /(?:rackboot\.js'\)|\bMAIN\b)[^;]{0,20}, 'lab'|\b(?:Program|runAndLeave|runRackboot)\(\['lab'|\blabsOfSuite\(\)/;
+const LAB_RUN =
+  /(?:rackboot\.js'\)|\bMAIN\b)[^;]{0,20}, 'lab'|\b(?:Program|runAndLeave|runRackboot)\(\['lab'|\blabsOfSuite\(\)/;
 /** Files that run it in a network of their own, or while nothing else runs, or that no test runs. */
 const LABS_APART: readonly string[] = [
   'test/documents/pictures.ts',

@@ -168,7 +168,8 @@ function summarise(bytes: Uint8Array, pieces: readonly Piece[]): string {
   const reader = new ByteReader(bytes);
   const type = pieces.find(({ code }) => code === 53)?.value[0];
   const reply = bytes[0] === 2;
-  const name = type === undefined ? (reply ? 'BOOTP reply' : 'BOOTP request') : (MESSAGE_NAMES[type] ?? `type ${type}`);
+  const name =
+    type === undefined ? (reply ? 'BOOTP reply' : 'BOOTP request') : (MESSAGE_NAMES.get(type) ?? `type ${type}`);
   reader.skip(4, 'header');
   const xid = reader.u32('xid').toString(16).padStart(8, '0');
   reader.skip(4, 'secs');

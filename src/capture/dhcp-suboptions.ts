@@ -1,7 +1,8 @@
-// Names of sub-options within DHCP options, and of option 93's architectures. Sources: RFC 3046 §3 and IANA's registry of relay
-// agent sub-options; the PXE specification 2.1 §2.2; iPXE's own numbers (option 175); RFC 4578 §2.1.
+// Names of sub-options within DHCP options. Sources: RFC 3046 §3 and IANA's registry of relay agent sub-options; the PXE specification
+// 2.1 §2.2; iPXE's own numbers (option 175).
 
 import type { ShownType } from '../dhcp/wire/option-table.ts';
+import { RELAY_SUBOPTION } from '../dhcp/wire/relay-agent.ts';
 
 /** How a value is shown: like that of an option, or only by its length. */
 export type ValueKind = ShownType | 'secret';
@@ -17,8 +18,8 @@ const rows = (shown: ValueKind, entries: Readonly<Record<number, string>>): [num
 /** Sub-options of option 82. */
 export const RELAY_SUBOPTIONS: ReadonlyMap<number, SubOption> = new Map([
   ...rows('hex', {
-    1: 'circuit id',
-    2: 'remote id',
+    [RELAY_SUBOPTION.circuitId]: 'circuit id',
+    [RELAY_SUBOPTION.remoteId]: 'remote id',
     4: 'DOCSIS device class',
     6: 'subscriber id',
     7: 'RADIUS attributes',
@@ -28,7 +29,10 @@ export const RELAY_SUBOPTIONS: ReadonlyMap<number, SubOption> = new Map([
     151: 'virtual subnet selection',
     152: 'virtual subnet selection control',
   }),
-  ...rows('ip', { 5: 'link selection', 11: 'server identifier override' }),
+  ...rows('ip', {
+    [RELAY_SUBOPTION.linkSelection]: 'link selection',
+    [RELAY_SUBOPTION.serverIdentifierOverride]: 'server identifier override',
+  }),
   ...rows('u8', { 10: 'relay agent flags' }),
   ...rows('u16', { 19: 'relay source port' }),
 ]);
@@ -82,33 +86,4 @@ export const IPXE_SUBOPTIONS: ReadonlyMap<number, SubOption> = new Map([
   ...rows('text', { 85: 'syslog servers', 190: 'user name' }),
   ...rows('secret', { 92: 'private key', 191: 'password' }),
   ...rows('hex', { 91: 'certificate', 93: 'cross-signed certificates', 177: 'bus identifier', 235: 'version' }),
-]);
-
-/** Values of option 93 (RFC 4578 §2.1 and IANA's registry of processor architecture types). */
-export const ARCHITECTURE_NAMES: ReadonlyMap<number, string> = new Map([
-  [0, 'BIOS'],
-  [1, 'NEC PC-98'],
-  [2, 'UEFI Itanium'],
-  [3, 'DEC Alpha'],
-  [4, 'Arc x86'],
-  [5, 'Intel Lean Client'],
-  [6, 'UEFI i386'],
-  [7, 'UEFI amd64'],
-  [8, 'UEFI XScale'],
-  [9, 'UEFI byte code'],
-  [10, 'UEFI arm'],
-  [11, 'UEFI arm64'],
-  [12, 'PowerPC Open Firmware'],
-  [13, 'PowerPC ePAPR'],
-  [14, 'PowerPC OPAL'],
-  [15, 'UEFI i386, HTTP'],
-  [16, 'UEFI amd64, HTTP'],
-  [17, 'UEFI byte code, HTTP'],
-  [18, 'UEFI arm, HTTP'],
-  [19, 'UEFI arm64, HTTP'],
-  [20, 'BIOS, HTTP'],
-  [25, 'UEFI RISC-V 32'],
-  [26, 'UEFI RISC-V 32, HTTP'],
-  [27, 'UEFI RISC-V 64'],
-  [28, 'UEFI RISC-V 64, HTTP'],
 ]);

@@ -1,15 +1,16 @@
 // Formats the values of DHCP options for people, and checks their lengths.
 // Sources: RFC 2132, 3004 §4, 3397, 3442, 3925, 4578, 4702; the PXE specification 2.1 §2.2.
 
+import { ARCHITECTURE_NAMES } from '../boot/architectures.ts';
 import { counted } from '../counted.ts';
 import { ONE_UNIT, UNIT_BYTES } from '../dhcp/wire/legal-values.ts';
 import { findOption } from '../dhcp/wire/option-table.ts';
+import { MESSAGE_TYPE } from '../dhcp/wire/options.ts';
 import { unreachable } from '../errors.ts';
 import { formatIpv4, ipv4 } from '../net/address.ts';
 import { ByteReader } from '../net/byte-reader.ts';
 import { bytesText, type Field, hexText, safeText } from './description.ts';
 import {
-  ARCHITECTURE_NAMES,
   IPXE_SUBOPTIONS,
   PXE_SUBOPTIONS,
   RELAY_SUBOPTIONS,
@@ -25,19 +26,11 @@ interface ValueText {
 }
 
 /** Values of option 53. */
-export const MESSAGE_NAMES: readonly string[] = [
-  '0',
-  'DISCOVER',
-  'OFFER',
-  'REQUEST',
-  'DECLINE',
-  'ACK',
-  'NAK',
-  'RELEASE',
-  'INFORM',
-  'FORCERENEW',
-  'LEASEQUERY',
-];
+export const MESSAGE_NAMES: ReadonlyMap<number, string> = new Map([
+  ...Object.entries(MESSAGE_TYPE).map(([name, code]): [number, string] => [code, name.toUpperCase()]),
+  [9, 'FORCERENEW'],
+  [10, 'LEASEQUERY'],
+]);
 
 /** The bytes of one unit of a kind; a kind that is not listed may have any length. */
 const UNITS: Readonly<Partial<Record<ValueKind, number>>> = {
@@ -135,7 +128,7 @@ function formatPlain(kind: PlainKind, bytes: Uint8Array): string {
     case 'codes':
       return [...bytes].map(nameOption).join(', ');
     case 'message-type':
-      return MESSAGE_NAMES[bytes[0] ?? 0] ?? `type ${bytes[0]}`;
+      return MESSAGE_NAMES.get(bytes[0] ?? 0) ?? `type ${bytes[0]}`;
     case 'overload':
       return (
         ['0', 'options continue in file', 'options continue in sname', 'options continue in file and sname'][

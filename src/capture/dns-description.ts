@@ -1,6 +1,6 @@
 // Describes a DNS message for people, in the notation of master files. Sources: RFC 1035 §4, §5.1; RFC 3597; RFC 6891.
 
-import { decodeMessage, FLAG, type Message } from '../dns/message.ts';
+import { decodeMessage, FLAG, type Message, RCODE } from '../dns/message.ts';
 import { CLASS_IN, type DnsRecord, TYPE } from '../dns/record.ts';
 import { formatRdata } from '../dns/record-text.ts';
 import { type Description, type Field, hexText, safeText } from './description.ts';
@@ -17,15 +17,9 @@ const TYPE_NAMES: ReadonlyMap<number, string> = new Map([
   [257, 'CAA'],
 ]);
 const RCODE_NAMES: ReadonlyMap<number, string> = new Map([
-  [0, 'NOERROR'],
-  [1, 'FORMERR'],
-  [2, 'SERVFAIL'],
-  [3, 'NXDOMAIN'],
-  [4, 'NOTIMP'],
-  [5, 'REFUSED'],
+  ...Object.entries(RCODE).map(([name, code]): [number, string] => [code, name]),
   [6, 'YXDOMAIN'],
   [9, 'NOTAUTH'],
-  [16, 'BADVERS'],
 ]);
 /** The most records shown per section. */
 const RECORDS_MAX = 64;

@@ -7,6 +7,7 @@
 import { counted } from '../counted.ts';
 import { type Ipv4, ipv4 } from '../net/address.ts';
 import { ByteReader } from '../net/byte-reader.ts';
+import { PROTOCOL_UDP } from '../net/raw-frame.ts';
 import type { CapturedPacket } from './capture-file.ts';
 
 /** A UDP datagram of IPv4. */
@@ -35,7 +36,6 @@ const ETHERTYPE_IPV4 = 0x0800;
 const VLAN_TYPES: ReadonlySet<number> = new Set([0x8100, 0x88a8, 0x9100]);
 /** No network uses more tags than this. */
 const VLAN_TAGS_MAX = 4;
-const PROTOCOL_UDP = 17;
 const UDP_HEADER_BYTES = 8;
 
 /** Finds the datagram in a packet. */

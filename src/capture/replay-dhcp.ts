@@ -182,5 +182,5 @@ const keyOf = (message: DhcpMessage): string => `${message.xid}/${macFromBytes(m
 function nameOf(message: DhcpMessage): string {
   const type = optionU8(message.options, OPTION.messageType);
   if (type === undefined) return message.op === BOOT_REQUEST ? 'BOOTP request' : 'BOOTP reply';
-  return MESSAGE_NAMES[type] ?? `type ${type}`;
+  return MESSAGE_NAMES.get(type) ?? `type ${type}`;
 }

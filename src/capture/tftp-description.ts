@@ -1,28 +1,33 @@
 // Describes a TFTP packet for people. Sources: RFC 1350 §5, RFC 2347, RFC 2348, RFC 2349, RFC 7440.
 
 import { counted } from '../counted.ts';
-import { decodePacket, type TftpOption } from '../tftp/packet.ts';
+import { decodePacket, TFTP_ERROR, type TftpOption } from '../tftp/packet.ts';
+import { ASKED_WINDOW_MAX, BLOCK_BYTES_MAX, BLOCK_BYTES_MIN } from '../tftp/terms.ts';
 import { type Description, type Field, hexText, safeText } from './description.ts';
 
-const ERROR_NAMES: readonly string[] = [
-  'not defined',
-  'file not found',
-  'access violation',
-  'disk full',
-  'illegal operation',
-  'unknown transfer',
-  'file exists',
-  'no such user',
-  'option refused',
-];
+type ErrorCode = (typeof TFTP_ERROR)[keyof typeof TFTP_ERROR];
+const ERROR_NAMES: Readonly<Record<ErrorCode, string>> = {
+  [TFTP_ERROR.notDefined]: 'not defined',
+  [TFTP_ERROR.fileNotFound]: 'file not found',
+  [TFTP_ERROR.accessViolation]: 'access violation',
+  [TFTP_ERROR.diskFull]: 'disk full',
+  [TFTP_ERROR.illegalOperation]: 'illegal operation',
+  [TFTP_ERROR.unknownTransfer]: 'unknown transfer',
+  [TFTP_ERROR.fileExists]: 'file exists',
+  [TFTP_ERROR.noSuchUser]: 'no such user',
+  [TFTP_ERROR.optionRefused]: 'option refused',
+};
+const errorNames: ReadonlyMap<number, string> = new Map(
+  Object.entries(ERROR_NAMES).map(([code, name]) => [Number(code), name]),
+);
 
 /** The valid values of options; names are case-insensitive. */
 const OPTION_RULES: ReadonlyMap<string, { readonly unit: string; readonly min: number; readonly max: number }> =
   new Map([
-    ['blksize', { unit: 'bytes', min: 8, max: 65_464 }],
+    ['blksize', { unit: 'bytes', min: BLOCK_BYTES_MIN, max: BLOCK_BYTES_MAX }],
     ['timeout', { unit: 's', min: 1, max: 255 }],
     ['tsize', { unit: 'bytes', min: 0, max: Number.MAX_SAFE_INTEGER }],
-    ['windowsize', { unit: 'blocks', min: 1, max: 65_535 }],
+    ['windowsize', { unit: 'blocks', min: 1, max: ASKED_WINDOW_MAX }],
   ]);
 
 /** Describes a packet. */
@@ -52,7 +57,9 @@ export function describeTftp(bytes: Uint8Array): Description {
     case 'ack':
       return describe(`ACK, block ${packet.block}`);
     case 'error':
-      return describe(`error ${packet.code} ${ERROR_NAMES[packet.code] ?? 'unknown'}: "${safeText(packet.message)}"`);
+      return describe(
+        `error ${packet.code} ${errorNames.get(packet.code) ?? 'unknown'}: "${safeText(packet.message)}"`,
+      );
     case 'options':
       return describe('options granted', packet.options.map(describeOption));
   }

@@ -1,4 +1,4 @@
-// All commands, assembled from the `commands.ts` of each noun's folder. A command's own code loads only when it runs.
+// All commands, assembled from the `commands.ts` of each noun's folder and the further lists of `machines/`. A command's own code loads only when it runs.
 
 import type { Argv } from 'yargs';
 import { defaultConfig } from '../control/default-config.ts';

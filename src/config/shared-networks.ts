@@ -19,7 +19,7 @@ type Report = (entry: PlacedInterface, key: string, message: string) => void;
 /** The name of the shared network that a network is on; undefined: neither the network nor its interface has one. */
 export type SharedNetworkOf = (written: WrittenClusterInterface) => string | undefined;
 
-/** Finds the shared networks of the written networks. Networks without DHCP (management 0) are on none. */
+/** Finds the shared networks of the written networks. A network without DHCP (management 0) belongs to no shared network. */
 export function resolveSharedNetworks(entries: readonly PlacedInterface[], report: Report): SharedNetworkOf {
   const served = entries.filter(({ written }) => written.management > 0);
   const byInterface = new Map<string, PlacedInterface>();

@@ -19,8 +19,6 @@ const ANSWER_MS_MAX = 15_000;
 const ANSWER_BYTES_MAX = 256 * 1024 * 1024;
 /** The longest line of a streamed answer. */
 const LINE_CHARACTERS_MAX = 16 * 1024 * 1024;
-/** How much of a refusal is shown. */
-const REFUSAL_CHARACTERS_MAX = 1000;
 
 /** The methods of a request: POST and PUT change something, DELETE removes it. */
 type ControlMethod = 'GET' | 'POST' | 'PUT' | 'DELETE';
@@ -82,7 +80,7 @@ const regionHereHint = (): string =>
   existsSync(REGION_CONFIG) ? `. If the region is on this host, add --config ${REGION_CONFIG} to the command` : '';
 
 function refusalOf(status: number, text: string, path: string): RackError {
-  const reason = refusalLines(text.trim()).slice(0, REFUSAL_CHARACTERS_MAX);
+  const reason = refusalLines(text);
   if (status === 429) return new RackError('try-later', reason);
   if (status === 404)
     return new RackError('not-found', `${reason}${reason.startsWith(ELSEWHERE_START) ? regionHereHint() : ''}`);

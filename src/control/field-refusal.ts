@@ -2,10 +2,17 @@
 
 import { z } from 'zod';
 
+/** How much of a refusal is shown. */
+const REFUSAL_CHARACTERS_MAX = 1000;
+
 const problemsShape = z.record(z.string(), z.array(z.string()));
 
-/** The text of a refusal: one line for each problem if it lists them by field, else unchanged. */
-export function refusalLines(text: string): string {
+/** The text of a refusal: one line for each problem if it lists them by field, else unchanged; not more than a person reads. */
+export function refusalLines(answer: string): string {
+  return linesOf(answer.trim()).slice(0, REFUSAL_CHARACTERS_MAX);
+}
+
+function linesOf(text: string): string {
   if (!text.startsWith('{')) return text;
   try {
     return Object.values(problemsShape.parse(JSON.parse(text)))

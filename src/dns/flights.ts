@@ -24,7 +24,7 @@ import type { Upstream } from './upstream.ts';
  * client with the most is answered SERVFAIL. A question leaves when it is answered, after FLIGHT_MS at the latest.
  */
 export const WAITERS_MAX = 4096;
-/** Of WAITERS_MAX, the questions of one client: enough for a site behind one address. Beyond that the client's own oldest is evicted. */
+/** One client has at most this many questions of the WAITERS_MAX: enough for a site behind one address. Beyond that the client's own oldest is evicted. */
 export const CLIENT_WAITERS_MAX = 1024;
 /** Flights for names of one domain (`suffixOf`): a quarter of all. Beyond that the oldest of the client with the most is evicted. */
 export const SUFFIX_FLIGHTS_MAX = 1024;

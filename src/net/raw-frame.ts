@@ -11,7 +11,8 @@ import type { BorrowedBytes } from './borrowed-bytes.ts';
 export const FRAME_HEADER_BYTES = 28;
 
 const IPV4_HEADER_BYTES = 20;
-const PROTOCOL_UDP = 17;
+/** IANA's number of UDP in an IPv4 header. */
+export const PROTOCOL_UDP = 17;
 /** Low delay: the usual type of service of DHCP servers. Switches may prefer it; nothing depends on it. */
 const TYPE_OF_SERVICE = 0x10;
 const DONT_FRAGMENT = 0x4000;

@@ -1,7 +1,7 @@
 // The region: machines and their life cycle, on one store. The API, the page and the uplink call it; it gives racks their desired state.
 //
 // 1. The desired state comes from an in-memory mirror of the store (`machine-mirror.ts`), which reads what has changed there.
-// 2. The versions of the desired state only grow, also across restarts. `state-announcements.ts` calls `onDesiredState` after a change.
+// 2. The versions of the desired state only grow. A restart does not lower them. `state-announcements.ts` calls `onDesiredState` after a change.
 // 3. Several processes on one store answer requests alike; one of them is on duty.
 // 4. Work that shows no sign of life for too long is restarted, or fails. The deadline is in the store, so it survives a restart of the
 //    region; every boot of the machine renews it.
@@ -223,7 +223,7 @@ class RegionOnStore {
     return this.#stateFor(rackUuid, this.#mirror.list());
   }
 
-  /** The same as what is different from the state that a rack has. */
+  /** The desired state of a rack: whole, or the differences from the state that the rack has. */
   async stateUpdate(rackUuid: string, { ifNoneMatch, takesChanges }: StateRequest): Promise<StateUpdate> {
     await this.#reads.run();
     const { version } = this.#mirror;

@@ -42,7 +42,7 @@ export function refuseUnknownField(
 }
 
 /**
- * The key with the most similar name of a network; `undefined`: the network exists, none is similar, or the key is of none.
+ * The key with the most similar name of a network; `undefined`: the network exists, no name is similar, or the key does not belong to a network.
  * @param names the names of the cluster interfaces in force
  * @param fields the names of a cluster interface's fields
  */

@@ -4,8 +4,8 @@
 //   change ─ key known? ─ may the store own it? ─ not in a rack's file? ─ whole configuration valid? ─ stored, sent to the racks
 //
 // 1. A value in a rack's file is read-only here, and the refusal names the file and the key.
-// 2. Every stored configuration can be served: the whole is checked first, in the same transaction, also against the networks: what becomes a
-//    dynamic range has no reserved address and none of a machine. A change never stops a machine from booting that could boot before, as far as this
+// 2. Every stored configuration can be served: the whole is checked first, in the same transaction. The networks are checked, too: a new
+//    dynamic range contains neither a reserved address nor one of a machine. A change never stops a machine from booting that could boot before, as far as this
 //    host's boot tree shows.
 // 3. A stored row that cannot be read has no value here: its key has its default until a person repairs the row. A cluster interface keeps its name
 //    alone, so that its rack refuses the settings and continues with those that it has: without the row it would stop to serve a network.

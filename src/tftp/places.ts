@@ -27,12 +27,12 @@ export const UNANSWERED_MAX = 1024;
  */
 export const TRANSFERS_MAX = 2048;
 /**
- * Of UNANSWERED_MAX, those of one address. A host that forges the address can fill it. The oldest gives way to the newest, and its client
+ * One address has at most this many of the UNANSWERED_MAX. A host that forges the address can fill it. The oldest gives way to the newest, and its client
  * retries. Other addresses notice nothing, and neither do this many machines behind one NAT router.
  */
 const UNANSWERED_OF_ADDRESS_MAX = 512;
 /**
- * Of TRANSFERS_MAX, those of one address, so that one host never holds all sockets and files. Only that host can fill it, or a NAT router with
+ * One address has at most this many of the TRANSFERS_MAX, so that one host never holds all sockets and files. Only that host can fill it, or a NAT router with
  * more machines that load at the same time. A transfer whose client is overdue gives way to the newest; if there is none, the newest client is
  * told to try again.
  */

@@ -13,10 +13,12 @@ import { DATA_HEADER_BYTES, type TftpOption } from './packet.ts';
 /** Block size without the option (RFC 1350 §2). */
 const BLOCK_BYTES_DEFAULT = 512;
 /** Range of `blksize` (RFC 2348 "Blocksize Option Specification"). */
-const BLOCK_BYTES_MIN = 8;
-const BLOCK_BYTES_MAX = 65_464;
+export const BLOCK_BYTES_MIN = 8;
+export const BLOCK_BYTES_MAX = 65_464;
 /** The largest block that crosses an Ethernet of MTU 1500 unfragmented: 1500 less 20 (IPv4), 8 (UDP) and 4 (TFTP). */
 const BLOCK_BYTES_ETHERNET = 1468;
+/** The largest `windowsize` that a client may ask for (RFC 7440 §3). */
+export const ASKED_WINDOW_MAX = 65_535;
 /** The largest window that is granted, in blocks. */
 export const WINDOW_BLOCKS_MAX = 64;
 /** The most bytes of a window, headers included: the largest UDP payload. */
@@ -57,7 +59,7 @@ export function negotiateTerms(
 
   const askedBlock = within(asked('blksize'), BLOCK_BYTES_MIN, BLOCK_BYTES_MAX);
   const blockBytes = askedBlock === undefined ? BLOCK_BYTES_DEFAULT : Math.min(askedBlock, blockBytesMax);
-  const askedWindow = within(asked('windowsize'), 1, 65_535);
+  const askedWindow = within(asked('windowsize'), 1, ASKED_WINDOW_MAX);
   const windowBlocksMax = Math.min(WINDOW_BLOCKS_MAX, Math.floor(WINDOW_BYTES_MAX / (blockBytes + DATA_HEADER_BYTES)));
   const windowBlocks = Math.min(askedWindow ?? 1, windowBlocksMax);
   const timeoutS = within(asked('timeout'), 1, 255);

@@ -1,5 +1,5 @@
 // Two processes of one region on one PostgreSQL: the one that has the duties is stopped (SIGSTOP) within a power command, as by the pause of its
-// host, another takes the duties over, and the first one continues. No machine is switched twice, and none is left as it should not be.
+// host, another takes the duties over, and the first one continues. No machine is switched twice, and each ends in its wanted state.
 
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';

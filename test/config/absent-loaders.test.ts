@@ -1,4 +1,4 @@
-// A loader that `boot.loaders` names and that is not in the boot tree is warned of.
+// `check` warns of a loader that `boot.loaders` names and the boot tree lacks.
 
 import assert from 'node:assert/strict';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';

@@ -90,7 +90,7 @@ export const OPTION_MUSTS: readonly Must[] = [
   long.met('5', 'MUST', 'Pieces are joined in the order option field, file, sname.', SHOWN.overloadRead, SHOWN.joined),
   long.met('6', 'MUST', 'A value over 255 bytes is split; each piece but the last is full.', SHOWN.split),
   long.met('6', 'MUST NOT', 'No piece crosses the end of its field.', SHOWN.goesOn),
-  long.met('7', 'MUST', 'Pieces of one option are one value, also where they do not follow each other.', SHOWN.joined),
+  long.met('7', 'MUST', 'Pieces of one option are one value, even where other options lie between them.', SHOWN.joined),
   long.met('8', 'MUST', 'A joined value of a wrong length is ignored, and does no harm.', SHOWN.wrongLength),
   long.met('7', 'MUST', 'The pieces of a value lie in the fields in reading order.', SHOWN.goesOn),
   long.met('4', 'MUST', 'A value without room in one place is split by these rules, or not sent at all.', SHOWN.goesOn),

@@ -1,4 +1,4 @@
-// Every command of `rackboot` that the documents show is one: the real command line takes it, with its flags. e2e/documents.test.ts runs
+// The real command line takes every command of `rackboot` that the documents show, with its flags. e2e/documents.test.ts runs
 // those that can be run.
 
 import assert from 'node:assert/strict';

@@ -172,7 +172,7 @@ describe('racks and events of a running region', { skip: missing('linux', 'curl'
     );
   });
 
-  test('the event log is read and followed, also across a restart of the region', async () => {
+  test('the event log is read and followed, even across a restart of the region', async () => {
     const read = await rackboot('events', '--level', 'debug', '--limit', '1000');
     assert.match(read.output.join('\n'), /a loader was fetched/);
     assert.match((await rackboot('events', '--level', 'audit', '--json')).output.join(''), /accepted rack rack-2/);

@@ -1,5 +1,5 @@
-// The rack as the machines' router, as docs/first-machine.md has it: its setting of the kernel and its rules let a machine reach a host of the
-// outside, which sees the rack's address, leave what the machine says to the rack as it is, and let nobody in to a machine.
+// The rack as the machines' router, set up as docs/first-machine.md says. A machine reaches a host outside, which sees the rack's address. The
+// machine's packets to the rack stay unchanged. Nobody outside reaches a machine.
 // @host waits
 // @process own
 
@@ -19,7 +19,7 @@ const [RACK, MACHINE] = ['10.20.0.1', '10.20.0.50'];
 const [RACK_OUTSIDE, OUTSIDE] = ['192.0.2.1', '192.0.2.53'];
 /** The beginning of the host's own file, to which the rules are appended. */
 const FILE_HEAD = '#!/usr/sbin/nft -f\n\nflush ruleset\n\n';
-/** Tells whoever asks by which address it is seen. */
+/** Answers each sender with the sender's address. */
 const ECHO = `const socket = require('node:dgram').createSocket('udp4');
 socket.on('message', (_bytes, { address, port }) => socket.send(address, port, address));
 socket.bind(7007, () => console.log('ready'));`;

@@ -188,7 +188,7 @@ export const PLAIN: readonly PlainList[] = [
       'store/leases/reported-ends.ts': 'FILE_BYTES_MAX',
       'store/state-lock.ts': 'LOCKS_BYTES_MAX',
       'tftp/packet.ts': 'ERROR_TEXT_BYTES_MAX OPTIONS_MAX REQUEST_BYTES_MAX',
-      'tftp/terms.ts': 'BLOCK_BYTES_MAX WINDOW_BLOCKS_MAX WINDOW_BYTES_MAX',
+      'tftp/terms.ts': 'ASKED_WINDOW_MAX BLOCK_BYTES_MAX WINDOW_BLOCKS_MAX WINDOW_BYTES_MAX',
       'uplink/desired-state-cache.ts': 'FILE_BYTES_MAX',
       'uplink/event-carrier.ts': 'ANSWER_BYTES_MAX BATCH_BYTES_MAX BATCH_ENTRIES_MAX',
       'uplink/link-answers.ts': 'ANSWER_BOUNDS',

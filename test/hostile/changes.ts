@@ -261,7 +261,7 @@ export const NO_SIEVE = of('net/watch/router-ear.ts', [
  * The texts of the files that these changes touch.
  *
  * @param read the text of a file below `src`
- * @throws Error for what does not stand in its file exactly once
+ * @throws Error for a text that its file does not have exactly once
  */
 export function changedTexts(changes: readonly Change[], read: (file: string) => string): ReadonlyMap<string, string> {
   const texts = new Map<string, string>();

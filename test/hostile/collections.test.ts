@@ -49,7 +49,7 @@ function others(from: string): readonly string[] {
   });
 }
 
-/** The way from a collection back to itself, along what each is as large as; undefined: there is none. */
+/** The way from a collection to the one that bounds its size, and so on, back to itself; undefined: there is none. */
 function circleFrom(at: string, way: readonly string[] = []): readonly string[] | undefined {
   if (way.includes(at)) return [...way, at];
   for (const other of others(at)) {
@@ -174,7 +174,7 @@ describe('the faults of an entry', () => {
   }
 });
 
-/** A file, and what of it can grow. */
+/** A file with collections that can grow. */
 const SAMPLE = `
 type Alias = Map<string, number>;
 interface Entry { readonly keys: Set<string>; readonly fixed: readonly string[]; readonly name?: string; later?: number[] }

@@ -136,7 +136,7 @@ export const WANTS = {
     throw new Error('no answer');
   },
   'an accepted rack is heard': (site) => site.heartbeat(),
-  // Of a name that was not asked for before, by an address that no other name has.
+  // Each question is for a new name, whose address no other name has.
   'names of outside are answered': (site) => {
     const name = `w${site.apiKey.length}-${nextName()}.outside.example`;
     return dig(site, name, outsideAddress(name));
@@ -153,7 +153,7 @@ export const WANTS = {
     const remembered = seconds.filter((each) => each < OUTSIDE_SECONDS).length;
     if (remembered < names.length) throw new Error(`${remembered} of ${2 * names.length} answers came from the cache`);
   },
-  // And is deleted: of one address that reports many machines, the region keeps no more than its share.
+  // The machine is deleted afterwards: the region keeps only a share of machines for one address that reports many.
   'an unknown machine boots and is listed': async (site) => {
     const mac = await site.anotherNewcomer();
     for (const route of [ALL_HOSTS, '10.77.8.0/22'])

@@ -107,7 +107,7 @@ describe('a wire that one host floods', { skip: SKIP }, () => {
         await until(() => heard() === time);
       }
       const others = solicitations.length - heard();
-      assert.ok(others < 40, `${others} of the flood were told`);
+      assert.ok(others < 40, `${others} of the flood were reported`);
     });
   });
 

@@ -49,7 +49,7 @@ for (const [what, words, text] of OWNERS) {
   });
 }
 
-test('of a lab’s rack the lab is named, whose end is the end of both', () => {
+test('the refusal names the lab of a rack, because the end of the lab ends both', () => {
   const rack = {
     pid: 7752,
     name: 'node',

@@ -1,4 +1,4 @@
-// The region may stand still: leases, files and names are answered as before, and every event reaches it once it stands again. Another
+// While the region cannot work, leases, files and names are answered as before, and every event reaches it when it works again. Another
 // process holds its database, or has written over it. Real sockets on loopback, by any user.
 // @host alone
 

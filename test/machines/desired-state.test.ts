@@ -34,7 +34,7 @@ const MACHINE = {
 const SETTINGS = { dns: { upstream: ['192.0.2.53'] }, cluster_interfaces: [{ name: 'lab', management: 2 }] };
 const STATE = { schema: 2, version: 7, machines: [MACHINE], settings: SETTINGS };
 
-test('a valid state is accepted unchanged, also over JSON', () => {
+test('a valid state is accepted unchanged, directly and over JSON', () => {
   for (const value of [STATE, JSON.parse(JSON.stringify(STATE))]) {
     const parsed = parseDesiredState(value);
     assert.ok(parsed.ok);

@@ -53,8 +53,8 @@ export function readableCheckout(): Checkout {
 }
 
 /**
- * The directory of compiled code (NODE_COMPILE_CACHE) of programs that `nobody` runs: only who has written a file of it may read that. Empty:
- * these tests keep none.
+ * The directory of compiled code (NODE_COMPILE_CACHE) of programs that `nobody` runs: each file is readable by its writer alone. Empty: these
+ * tests keep none.
  */
 export function nobodysCache(): string {
   const own = process.env.NODE_COMPILE_CACHE ?? '';

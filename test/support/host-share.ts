@@ -26,7 +26,7 @@ export const HOST_PARTS = 16;
 const PARTS = { rests: 1, waits: 3, computes: 6, alone: HOST_PARTS } as const;
 
 export interface HostShare {
-  /** Of HOST_PARTS. */
+  /** The file's part of the HOST_PARTS. */
   readonly parts: number;
   /** How long it takes on two processors, in seconds, as far as it matters; 0: not said. */
   readonly seconds: number;

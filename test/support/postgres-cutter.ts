@@ -4,7 +4,7 @@
 //   after    the server stores it, its answer is lost
 //   late     the client is cut off at once; the server gets it once `hold` is over
 //
-// It can also drop everything, as a network does whose other end is lost: those connections stay open and bring nothing, also later.
+// It can also drop everything, as a network does whose other end is lost: those connections stay open and never bring anything again.
 
 import { mkdtempSync, rmSync } from 'node:fs';
 import { createConnection, createServer, type Server, type Socket } from 'node:net';

@@ -2,7 +2,7 @@
 //
 // 1. A call begins where its line begins and ends where its line, or that of its resumption, ends. A datagram counts from its beginning,
 //    a write and a sync from their end: so no write counts as on disk too early, and no datagram as sent too late.
-// 2. strace holds a thread at the end of its call until it has noted it, so what another thread does because of it comes after.
+// 2. strace holds a thread at the end of a call until it has written the call down, so the calls that follow from it in other threads come later.
 
 import { readFileSync } from 'node:fs';
 

@@ -7,14 +7,12 @@ import { print, printBytes, printDocument, printError, printJson } from '../term
 import type { RegionAnswer } from './region-request.ts';
 
 const INDENT = 4;
-/** The longest refusal shown. */
-const REFUSAL_CHARACTERS_MAX = 4000;
 
 const isSuccess = ({ status }: RegionAnswer): boolean => status >= 200 && status < 300;
 
 /** Prints the reason of a refusal on standard error. @returns 1 */
 function printRefusal({ status, body }: RegionAnswer): number {
-  const said = refusalLines(body.toString('utf8').trim()).slice(0, REFUSAL_CHARACTERS_MAX);
+  const said = refusalLines(body.toString('utf8'));
   printError(`rackboot: ${said === '' ? `the region answered ${status}` : said}`);
   return 1;
 }

@@ -15,9 +15,6 @@ import { checkProfileName, listProfiles, type Profile, readProfile, removeProfil
 import { parseRegionAddress } from './region-address.ts';
 import { askAs } from './region-request.ts';
 
-/** The longest refusal shown. */
-const REFUSAL_CHARACTERS_MAX = 1000;
-
 interface LoginWords {
   readonly profile: string;
   readonly url: string;
@@ -107,11 +104,9 @@ async function checkKey(profile: Profile): Promise<string | undefined> {
   const said = body.toString('utf8');
   if (status === 200) return whoShape.safeParse(parse(said)).data?.username;
   if (status === 401 || status === 403)
-    throw new RackError('bad-argument', `${url} does not accept this API key: ${shown(said)}`);
-  throw new RackError('not-running', `${url} answered ${status}, so it is not a region: ${shown(said)}`);
+    throw new RackError('bad-argument', `${url} does not accept this API key: ${refusalLines(said)}`);
+  throw new RackError('not-running', `${url} answered ${status}, so it is not a region: ${refusalLines(said)}`);
 }
-
-const shown = (text: string): string => refusalLines(text.trim()).slice(0, REFUSAL_CHARACTERS_MAX);
 
 function parse(text: string): unknown {
   try {

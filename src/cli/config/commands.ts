@@ -61,7 +61,7 @@ function fileCommands<T>(parser: Argv<T>, { config, json }: SharedOptions, finis
     )
     .command(
       'check [file]',
-      'Check a configuration file, also against this host',
+      'Check a configuration file, alone and against this host',
       (command) =>
         command
           .positional('file', { type: 'string', describe: 'The file to check instead of --config' })

@@ -16,7 +16,6 @@ import { fieldsOf, tableOf } from './value-table.ts';
 
 /** Columns if the output is not a terminal. */
 const WIDTH = 120;
-const REFUSAL_CHARACTERS_MAX = 1000;
 
 interface Place {
   readonly config: string;
@@ -81,7 +80,7 @@ function contentOf(answer: RegionAnswer): unknown {
     const json = jsonOf(answer);
     return json === undefined ? text : json.value;
   }
-  const said = refusalLines(text.trim()).slice(0, REFUSAL_CHARACTERS_MAX);
+  const said = refusalLines(text);
   throw new RackError(CODES.get(status) ?? 'not-running', said === '' ? `the region answered ${status}` : said);
 }
 

@@ -5,10 +5,8 @@
 
 import { type Ipv4, ipv4 } from '../../net/address.ts';
 
-const CIRCUIT_ID = 1;
-const REMOTE_ID = 2;
-const LINK_SELECTION = 5;
-const SERVER_IDENTIFIER_OVERRIDE = 11;
+/** The sub-options that the rack reads. */
+export const RELAY_SUBOPTION = { circuitId: 1, remoteId: 2, linkSelection: 5, serverIdentifierOverride: 11 } as const;
 
 /** A relay's information about a client. */
 export interface RelayInformation {
@@ -34,10 +32,10 @@ export function readRelayInformation(option: Uint8Array): RelayInformation {
     offset = end;
   }
   return {
-    circuitId: textOf(found.get(CIRCUIT_ID)),
-    remoteId: textOf(found.get(REMOTE_ID)),
-    linkSelection: addressOf(found.get(LINK_SELECTION)),
-    serverIdentifierOverride: addressOf(found.get(SERVER_IDENTIFIER_OVERRIDE)),
+    circuitId: textOf(found.get(RELAY_SUBOPTION.circuitId)),
+    remoteId: textOf(found.get(RELAY_SUBOPTION.remoteId)),
+    linkSelection: addressOf(found.get(RELAY_SUBOPTION.linkSelection)),
+    serverIdentifierOverride: addressOf(found.get(RELAY_SUBOPTION.serverIdentifierOverride)),
   };
 }
 

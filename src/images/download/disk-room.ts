@@ -7,11 +7,8 @@
 // 2. The disk keeps RESERVE_BYTES free.
 
 import { stat, statfs } from 'node:fs/promises';
-import { RESERVE_BYTES } from '../blob-writing.ts';
+import { RESERVE_BYTES, ROOM_CHECK_BYTES } from '../blob-writing.ts';
 import { AttemptFailure, type AttemptFault } from './fault.ts';
-
-/** Written bytes between two checks of the free space. */
-const ROOM_CHECK_BYTES = 64 * 1024 * 1024;
 
 /** The disk of a directory. */
 interface DiskFacts {

@@ -14,7 +14,7 @@ import { AttemptFailure } from '../download/fault.ts';
 import { describeAttemptFault } from '../download/fault-words.ts';
 import type { Downloads } from '../download/queue.ts';
 import { describeSignatureFault } from '../signatures/signature-fault.ts';
-import { type Verified, verifyClearSigned, verifyDetached } from '../signatures/verification.ts';
+import { SIGNATURE_BYTES_MAX, type Verified, verifyClearSigned, verifyDetached } from '../signatures/verification.ts';
 import type { ImageSource } from '../sources/source.ts';
 
 /** The largest document, in bytes; the decoders of `streams/` and `checksums/` have the same bound. */
@@ -23,7 +23,6 @@ const DOCUMENT_BYTES_MAX = 32 * 1024 * 1024;
 const TOTAL_BYTES_MAX = 256 * 1024 * 1024;
 /** Documents with more bytes are fetched again for each reader: an index may name a thousand, too many to keep in memory. */
 const KEPT_BYTES_MAX = 1024 * 1024;
-const SIGNATURE_BYTES_MAX = 64 * 1024;
 const KEYRING_BYTES_MAX = 4 * 1024 * 1024;
 
 /** Where a source's keys come from, for one of its releases. */

@@ -51,7 +51,7 @@ const SIGNED_BYTES_MAX = 32 * 1024 * 1024;
 /** Lines of clear-signed text: each takes some 300 bytes of memory while it is checked. */
 const LINES_MAX = 1_000_000;
 /** The largest signature, in bytes: one takes at most 1300. */
-const SIGNATURE_BYTES_MAX = 64 * 1024;
+export const SIGNATURE_BYTES_MAX = 64 * 1024;
 /** Signatures of one text that are checked; further ones are ignored. */
 const SIGNATURES_MAX = 16;
 

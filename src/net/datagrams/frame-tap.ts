@@ -31,14 +31,13 @@ import {
   TAKE,
 } from '../linux/packet-filter.ts';
 import { AF_PACKET, MSG_DONTWAIT, SOCK_FLAGS, SOCK_RAW } from '../linux/wire-structs.ts';
-import { FRAME_HEADER_BYTES, writeFrame } from '../raw-frame.ts';
+import { FRAME_HEADER_BYTES, PROTOCOL_UDP, writeFrame } from '../raw-frame.ts';
 
 /** The most datagrams returned by one `take`; the rest waits for the next. */
 const TAKEN_MAX = 64;
 
 const ETHERNET_HEADER_BYTES = 14;
 const ETHERTYPE_IPV4 = 0x0800;
-const PROTOCOL_UDP = 17;
 const IPV4_HEADER_BYTES_MIN = 20;
 const UDP_HEADER_BYTES = 8;
 /** The more-fragments flag and the offset: both zero in a whole datagram. */

@@ -17,7 +17,7 @@ import {
   LOAD_INTERFACE_INDEX,
   LOAD_WORD,
 } from './packet-filter.ts';
-import { AF_PACKET, intBytes, MSG_DONTWAIT, SOCK_DGRAM, SOCK_FLAGS } from './wire-structs.ts';
+import { AF_PACKET, intBytes, MSG_DONTWAIT, SOCK_DGRAM, SOCK_FLAGS, SOCKADDR_LL_BYTES } from './wire-structs.ts';
 
 /** Ethernet's numbers for the protocol inside a frame. */
 export const ETHERTYPE_ARP = 0x0806;
@@ -25,7 +25,6 @@ export const ETHERTYPE_IPV6 = 0x86dd;
 
 const SOL_PACKET = 263;
 const PACKET_ADD_MEMBERSHIP = 1;
-const SOCKADDR_LL_BYTES = 20;
 /** A jump reaches 255 instructions. */
 const FILTERED_INTERFACES_MAX = 200;
 /** Longer frames are cut; no protocol read here needs more. */

@@ -7,6 +7,7 @@ import { type Ipv4, ipv4 } from '../address.ts';
 import { type BorrowedBytes, borrowedPart, reclaim } from '../borrowed-bytes.ts';
 import { type Decoded, decoded, fault } from '../byte-reader.ts';
 import { NETLINK_DATAGRAM_BYTES_MAX, NLMSG_DONE, NLMSG_ERROR, splitNetlink } from '../netlink.ts';
+import { PROTOCOL_UDP } from '../raw-frame.ts';
 import type { Libc } from './libc.ts';
 import { AF_INET, AF_NETLINK, MSG_DONTWAIT, SOCK_FLAGS, SOCK_RAW } from './wire-structs.ts';
 
@@ -22,7 +23,6 @@ interface ListedSocket {
 const NETLINK_SOCK_DIAG = 4;
 const SOCK_DIAG_BY_FAMILY = 20;
 const DUMP_FLAGS = 0x301;
-const PROTOCOL_UDP = 17;
 const REQUEST_BYTES = 16 + 56;
 const ENTRY_BYTES = 16 + 72;
 /** The most datagrams of an answer that are read; each holds some 300 sockets. */

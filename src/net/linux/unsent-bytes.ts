@@ -8,7 +8,7 @@
 
 import type { Server } from 'node:net';
 
-/** How much of an answer the kernel takes beyond what it can send now, in bytes. */
+/** The most unsent bytes of one answer that the kernel accepts. */
 export const UNSENT_BYTES_MAX = 256 * 1024;
 
 const IPPROTO_TCP = 6;

@@ -48,7 +48,7 @@ const MSGHDR_BYTES = 56;
 const MMSGHDR_BYTES = 64;
 const IOVEC_BYTES = 16;
 const SOCKADDR_IN_BYTES = 16;
-const SOCKADDR_LL_BYTES = 20;
+export const SOCKADDR_LL_BYTES = 20;
 const SOCKADDR_NL_BYTES = 12;
 const SOCKADDR_UN_PATH_BYTES = 108;
 /** Room for a socket address of either family, keeping its neighbour aligned. */

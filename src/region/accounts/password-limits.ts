@@ -25,7 +25,7 @@ export const PASSWORDS_PER_NETWORK: Rate = { perSecond: 4, burst: 60 };
 /** Checks for one address whose network is beyond its rate: 254 addresses make 13 a second, fewer than can be checked. */
 export const PASSWORDS_OF_RARE: Rate = { perSecond: 0.05, burst: 3 };
 /**
- * Addresses, networks, and accounts that set new passwords, whose buckets are kept: so many of each. Any client can fill it, and no other
+ * The most addresses whose buckets are kept; the same number of networks, and of accounts that set new passwords. Any client can fill it, and no other
  * client notices: the one seen first is forgotten and gets its full burst again.
  */
 export const ADDRESSES_MAX = 4096;

@@ -34,7 +34,7 @@ export class MachineMirror {
   #stored = new Map<string, RackMachine>();
   /** The machines as racks get them. */
   #shown = new Map<string, RackMachine>();
-  /** By UUID, the machines that show it. */
+  /** The machines that show a UUID, by that UUID. */
   #holders = new Map<string, Set<string>>();
   /** Ids of the machines with damaged rows, by system id. */
   readonly #damaged = new Map<string, number>();

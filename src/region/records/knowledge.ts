@@ -33,7 +33,7 @@ export interface EnlistmentKnowledge extends NameKnowledge {
   readonly byMac: readonly Machine[];
   /** A few further machines with one of the given values; a value that many machines show identifies none. */
   readonly byValue: readonly Machine[];
-  /** Of the given values and those of the machines found, the ones that more than one machine shows or has shown. */
+  /** The values that more than one machine shows or has shown, among the given values and those of the machines found. */
   readonly shared: ReadonlySet<string>;
   /** The verdicts on pairs of the machines found, and on single ones of them. */
   readonly verdicts: readonly StoredVerdict[];

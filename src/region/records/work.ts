@@ -71,7 +71,7 @@ interface WorkStep {
 
 const said = (text: string): Remark => ({ code: 'said', params: { text } });
 
-/** A stage reported without a message. `testing` is the agent's stage for every script, also during commissioning. */
+/** A stage reported without a message. `testing` is the agent's stage for every script, even during commissioning. */
 function remarkOfStage(stage: string): Remark | undefined {
   if (stage === 'testing') return { code: 'runs-checks', params: {} };
   if (stage === 'writing') return { code: 'writes-disk', params: {} };

@@ -76,7 +76,7 @@ const readSeen = readsRow('interface', (row): [number, Seen] => {
 
 class ReportedInterfaces {
   readonly #own: Map<MacAddress, Reported>;
-  /** By address, the newest other interface seen with it. */
+  /** The newest other interface seen with an address, by that address. */
   readonly #others: ReadonlyMap<number, Seen>;
 
   constructor(own: Map<MacAddress, Reported>, others: ReadonlyMap<number, Seen>) {

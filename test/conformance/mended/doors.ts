@@ -402,7 +402,7 @@ export const DOOR_POINTS: readonly MendedPoint[] = [
     point: 'a start on a read-only state directory says what to do',
     rows: [
       {
-        holds: 'It names the mount, also next to a left-over socket.',
+        holds: 'It names the mount, even next to a left-over socket.',
         tests: start('is read-only, and a rack that was killed has left its socket'),
         breaks: swapIn('store/database-file.ts', ["if (code === 'EROFS') return", "if (code === 'EROFS-') return"]),
         secondsMax: 120,

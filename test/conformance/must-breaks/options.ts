@@ -240,7 +240,7 @@ const LONG: readonly BrokenMust[] = [
   ),
   long(
     '7',
-    'Pieces of one option are one value, also where they do not follow each other.',
+    'Pieces of one option are one value, even where other options lie between them.',
     swap(
       MESSAGE,
       'options.set(code, before === undefined ? value : joined(before, value));',

@@ -229,7 +229,7 @@ test('an address set aside for good is set aside for the usual time here', () =>
   assert.equal(verdict.lease.expiresAt, later(NOW, DECLINE_SECONDS * 1000));
 });
 
-test('of one client’s running leases in a batch the newest is taken, and judging changes nothing', () => {
+test('a batch with several running leases of one client yields the newest, and judging changes nothing', () => {
   const state = labState(SERVED);
   const newest = foreign('10.20.0.101', MAC_A, { granted: -10, ends: 590 }, { line: 1 });
   const oldest = foreign('10.20.0.100', MAC_A, { granted: -100, ends: 500 }, { line: 2 });

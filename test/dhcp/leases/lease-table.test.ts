@@ -155,7 +155,7 @@ test('a running lease is remembered unless a client has absurdly many', () => {
   assert.equal(table.findAllByClient(MAC_A).length, 20);
 });
 
-test('of very many running leases of one hardware address some are not a first choice, but all stay leases', () => {
+test('one hardware address with very many running leases has some that are not a first choice, but all stay leases', () => {
   const table = new LeaseTable();
   const count = 5000;
   const stored = Array.from({ length: count }, (_, index): Lease => {

@@ -38,7 +38,7 @@ const pauseAfter = (turns: number, download: Download): Promise<void> =>
     });
   });
 
-test('a pause shows at once and stays, also right after a place was given', async () => {
+test('a pause shows at once and stays, even right after a place was given', async () => {
   const url = await start(() => undefined);
   const queue = place.queue();
   for (let turns = 0; turns < TURNS; turns += 1) {

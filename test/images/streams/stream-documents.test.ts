@@ -241,7 +241,7 @@ describe('a document of products', () => {
     assert.equal(decodeStreamProducts(Buffer.concat([whole, Buffer.from('}')])).ok, false);
   });
 
-  it('of any JSON, also within the right frame, is decoded or refused, but never throws', () => {
+  it('of any JSON, even within the right frame, is decoded or refused, but never throws', () => {
     const any = fc.jsonValue({ maxDepth: 6 });
     fc.assert(
       fc.property(any, (value) => {

@@ -15,7 +15,7 @@ const SLICES = 512;
 /** The bytes that an unbounded reader takes before its application reads: the receive buffer and its runtime's read-ahead. */
 const READERS_BYTES_MAX = 512 * 1024;
 
-test('of an unread response, the kernel takes no more than the bound plus what the reader’s own host holds', {
+test('the kernel takes no more of an unread response than the bound and the buffer of the reader’s host', {
   skip: missing('linux'),
 }, async () => {
   let taken = 0;

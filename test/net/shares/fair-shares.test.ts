@@ -155,7 +155,7 @@ function assertEven(places: readonly Place<symbol>[], address: string): void {
   assert.ok(Math.max(0, ...addresses.values()) < (addresses.get(address) ?? 0) + 2);
 }
 
-test('the network of an IPv4 address, also IPv4-mapped, is its /24, and of an IPv6 address its /64', () => {
+test('the network of an IPv4 address, mapped or not, is its /24, and of an IPv6 address its /64', () => {
   const cases: [address: string, network: string][] = [
     ['10.20.30.40', '10.20.30'],
     ['::ffff:10.20.30.40', '10.20.30'],

@@ -1,5 +1,5 @@
-// Import this for its effect: in this process, scrypt costs a two-thousandth. Tests of limits and queues check hundreds of passwords, and
-// nothing of theirs depends on what one costs; in whole regions, the tests of commands and pages check passwords at their full cost.
+// Import this for its effect: in this process, scrypt costs a two-thousandth. Tests of limits and queues check hundreds of passwords, and their
+// results do not depend on the cost of one. The tests of commands and pages check passwords at the full cost.
 
 import crypto, { type BinaryLike, type ScryptOptions } from 'node:crypto';
 import { syncBuiltinESMExports } from 'node:module';

@@ -87,7 +87,7 @@ for (const [name, rest] of NOTHING) {
   test(`finds nothing for ${name}`, () => assert.equal(api(rest), 'nothing'));
 }
 
-test('a value that is too long is named with its path, also before a segment that nothing has', () => {
+test('a value that is too long is named with its path, even before a segment that nothing has', () => {
   assert.equal(api(`tags/${TOO_LONG}/?op=a`), `/MAAS/api/2.0/tags/${TOO_LONG}`);
   assert.equal(api(`tags/%2F${LONGEST}/nothing`), `/MAAS/api/2.0/tags//${LONGEST}/nothing`);
 });

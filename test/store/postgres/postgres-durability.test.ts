@@ -1,4 +1,4 @@
-// Changes that PostgreSQL has acknowledged survive its crash, also where synchronous_commit is off.
+// Changes that PostgreSQL has acknowledged survive its crash, even where synchronous_commit is off.
 // @host waits, 30 s
 // @disk
 

@@ -39,7 +39,7 @@ describe('a PostgreSQL that hangs', { skip: missing('linux', '/usr/lib/postgresq
     return (await store.accounts.addUser(user)) !== undefined;
   };
 
-  test('uses of the store end in seconds, then at once, and what is stored is what was said', async () => {
+  test('a use of the store ends within seconds, later ones at once, and the answers agree with the stored rows', async () => {
     const changes: (Outage | 'back')[] = [];
     store.availability?.watch((problem) => changes.push(problem ?? 'back'));
     const stored = new Set<string>();

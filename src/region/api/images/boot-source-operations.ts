@@ -1,6 +1,6 @@
 // The sources of images over the API, and the selections among their images.
 //
-// Sources: MAAS 2.0 `boot-sources/`, `boot-sources/<id>/selections/`; the same in 1.0, also below `nodegroups/<uuid>/`.
+// Sources: MAAS 2.0 `boot-sources/`, `boot-sources/<id>/selections/`; 1.0 has the same, and has it below `nodegroups/<uuid>/`, too.
 //
 // 1. A source that a file names is shown and has selections, but only the file changes it. The refusal names file and key.
 // 2. Only administrators may use these operations.

@@ -6,9 +6,8 @@ import { formatIpv4 } from '../../../net/address.ts';
 import type { Whereabouts } from '../../life/whereabouts.ts';
 import { type Machine, machineFqdn } from '../../records/machine.ts';
 import { poolJson, zoneJson } from './area-json.ts';
+import { API_2 } from './fixed-json.ts';
 import { interfacesJson } from './node-interface-json.ts';
-
-const BASE = '/MAAS/api/2.0';
 
 /** The whole device. */
 export function deviceJson(device: Machine, where: Whereabouts): Record<string, unknown> {
@@ -27,6 +26,6 @@ export function deviceJson(device: Machine, where: Whereabouts): Record<string, 
     tag_names: tags.map(({ name }) => name),
     ip_addresses: where.addressesOf(device).map(formatIpv4),
     interface_set: interfacesJson(device, where.networks()),
-    resource_uri: `${BASE}/devices/${systemId}/`,
+    resource_uri: `${API_2}/devices/${systemId}/`,
   };
 }

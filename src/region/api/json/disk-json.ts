@@ -17,9 +17,8 @@ import {
 } from '../../layout/storage-draft.ts';
 import type { Machine } from '../../records/machine.ts';
 import type { FileSystem, LogicalVolume, Partition, Raid, VolumeGroup } from '../../records/machine-layout.ts';
-import { type Fixed, fixed, textWith } from './fixed-json.ts';
+import { API_2, type Fixed, fixed, textWith } from './fixed-json.ts';
 
-const BASE = '/MAAS/api/2.0';
 type Json = Readonly<Record<string, unknown>>;
 
 /** The fields of a disk that is not laid out. */
@@ -51,7 +50,7 @@ function ownDiskJson(systemId: string, { id, facts }: Disk): Record<string, unkn
     available_size: facts.bytes,
     tags: [facts.rotational === true ? 'rotary' : 'ssd'],
     firmware_version: facts.firmware === undefined || facts.firmware === '' ? null : facts.firmware,
-    resource_uri: `${BASE}/nodes/${systemId}/blockdevices/${id}/`,
+    resource_uri: `${API_2}/nodes/${systemId}/blockdevices/${id}/`,
   };
 }
 
@@ -94,7 +93,7 @@ function partitionJson(draft: StorageDraft, part: Partition, disk: Disk, positio
     tags: part.tags,
     used_for: usedFor(part.fileSystem, userOf(draft, 'partitions', part.id)),
     filesystem: fileSystemJson(part.fileSystem),
-    resource_uri: `${BASE}/nodes/${systemId}/blockdevices/${disk.id}/partition/${part.id}`,
+    resource_uri: `${API_2}/nodes/${systemId}/blockdevices/${disk.id}/partition/${part.id}`,
   };
 }
 
@@ -131,7 +130,7 @@ function virtualJson(
   return {
     ...{ id, system_id: systemId, name, path: `/dev/disk/by-dname/${name}`, id_path: null, model: null, serial: null },
     ...{ size: bytes, block_size: 512, bus: null, available_size: 0, tags: [], firmware_version: null },
-    resource_uri: `${BASE}/nodes/${systemId}/blockdevices/${id}/`,
+    resource_uri: `${API_2}/nodes/${systemId}/blockdevices/${id}/`,
     ...{ type: 'virtual', used_size: bytes, used_for: usedFor(fileSystem, undefined), uuid },
     ...{
       filesystem: fileSystemJson(fileSystem),
@@ -201,7 +200,7 @@ export function raidJson(draft: StorageDraft, raid: Raid): Json {
     devices: partsJson(draft, raid),
     spare_devices: [],
     virtual_device: virtualJson(draft, raid, raid.name, bytes),
-    resource_uri: `${BASE}/nodes/${systemId}/raid/${raid.id}/`,
+    resource_uri: `${API_2}/nodes/${systemId}/raid/${raid.id}/`,
   };
 }
 
@@ -215,7 +214,7 @@ export function volumeGroupJson(draft: StorageDraft, group: VolumeGroup): Json {
     human_available_size: `${(free / 1e9).toFixed(1)} GB`,
     devices: partsJson(draft, group),
     logical_volumes: group.volumes.map((one) => virtualJson(draft, one, `${group.name}-${one.name}`, one.bytes)),
-    resource_uri: `${BASE}/nodes/${systemId}/volume-group/${group.id}/`,
+    resource_uri: `${API_2}/nodes/${systemId}/volume-group/${group.id}/`,
   };
 }
 

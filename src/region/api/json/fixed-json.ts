@@ -1,5 +1,8 @@
 // Fields of JSON that are the same in every answer: their text is made once, because long lists are made of it.
 
+/** Where version 2.0 of the API begins, in `resource_uri`. */
+export const API_2 = '/MAAS/api/2.0';
+
 /** Fields with the same value in every answer. `text` is their JSON without the opening brace. */
 export interface Fixed {
   readonly fields: Readonly<Record<string, unknown>>;

@@ -17,10 +17,8 @@ import { remarkSentence } from '../../words/event.ts';
 import { powerText } from '../../words/text.ts';
 import { poolJson, zoneJson } from './area-json.ts';
 import { blockDevicesJson, blockDeviceTexts, bootDiskIndex, disksJson, storageFields } from './disk-json.ts';
-import { fixed } from './fixed-json.ts';
+import { API_2, fixed } from './fixed-json.ts';
 import { gatewaysJson, interfacesJson, interfaceTexts } from './node-interface-json.ts';
-
-const BASE = '/MAAS/api/2.0';
 
 const orUnknown = (text: string | undefined): string => (text === undefined || text === '' ? 'Unknown' : text);
 
@@ -117,7 +115,7 @@ export function introductionJson(machine: Machine): Record<string, unknown> {
     status: row.number,
     status_name: row.name,
     architecture: `${machine.architecture}/${machine.subarchitecture}`,
-    resource_uri: `${BASE}/machines/${machine.systemId}/`,
+    resource_uri: `${API_2}/machines/${machine.systemId}/`,
   };
 }
 
@@ -203,7 +201,7 @@ function ownJson(machine: Machine, where: Whereabouts): Record<string, unknown> 
     ...storageFields(machine),
     default_gateways: gatewaysJson(machine, where.networks()),
     macaddress_set: machine.interfaces.map((nic) => ({ mac_address: formatMac(nic.mac) })),
-    resource_uri: `${BASE}/machines/${machine.systemId}/`,
+    resource_uri: `${API_2}/machines/${machine.systemId}/`,
   };
 }
 

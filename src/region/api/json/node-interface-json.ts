@@ -10,10 +10,8 @@ import { formatIpv4, formatMac } from '../../../net/address.ts';
 import { interfacesOf, type NetInterface, type NetLink } from '../../layout/interfaces.ts';
 import { type NetworkView, type SubnetView, subnetWithId, type VlanView } from '../../networks/network-view.ts';
 import type { Machine } from '../../records/machine.ts';
-import { fixed } from './fixed-json.ts';
+import { API_2, fixed } from './fixed-json.ts';
 import { subnetJson, vlanJson } from './subnet-json.ts';
-
-const BASE = '/MAAS/api/2.0';
 
 type Json = Readonly<Record<string, unknown>>;
 
@@ -74,7 +72,7 @@ function ownInterfaceJson(machine: Machine, one: NetInterface, all: readonly Net
     interface_speed: reported?.speed ?? 0,
     product: reported?.ids === undefined || reported.ids === '' ? null : reported.ids,
     driver: reported?.driver ?? null,
-    resource_uri: `${BASE}/nodes/${machine.systemId}/interfaces/${id}/`,
+    resource_uri: `${API_2}/nodes/${machine.systemId}/interfaces/${id}/`,
   };
 }
 

@@ -4,17 +4,15 @@
 
 import { z } from 'zod';
 import type { Machine } from '../../records/machine.ts';
-import { cleanWords } from '../../records/text-json.ts';
 import { type Answer, json, NO_MACHINE, type Refusal, refuse } from '../call/answer.ts';
 import { type ApiCall, defineOperation, type Operation } from '../call/operation.ts';
 import { blockDevicesJson } from '../json/disk-json.ts';
 import { machineOf } from '../machines/machine-calls.ts';
-
-const NAME_SHOWN_MAX = 64;
+import { shownName } from './layout-calls.ts';
 
 /** The refusal of a path that names no block device of this machine. */
 const noDevice = ({ hostname }: Machine, named: string): Refusal =>
-  refuse('not-found.block-device', { machine: hostname, name: cleanWords(named, NAME_SHOWN_MAX) });
+  refuse('not-found.block-device', { machine: hostname, name: shownName(named) });
 
 /** The block device that a path names by its id or its name, or the refusal. */
 async function deviceOf(call: ApiCall, named: string): Promise<Readonly<Record<string, unknown>> | Refusal> {

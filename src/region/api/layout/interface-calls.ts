@@ -12,15 +12,12 @@ import { addressesAfter } from '../../life/link-addresses.ts';
 import type { NetworkView } from '../../networks/network-view.ts';
 import type { ChangeKnowledge, ChangeQuestion } from '../../records/knowledge.ts';
 import type { Machine } from '../../records/machine.ts';
-import { cleanWords } from '../../records/text-json.ts';
 import { type Answer, json, NO_MACHINE, type Refusal, refuse } from '../call/answer.ts';
 import { type ApiCall, usernameOf } from '../call/operation.ts';
 import { interfaceJson } from '../json/node-interface-json.ts';
 import { nodeOf } from '../machines/machine-calls.ts';
 import { isAdmin, look } from '../networks/network-calls.ts';
-import { changeLayout, type LayoutChange } from './layout-calls.ts';
-
-const NAME_SHOWN_MAX = 64;
+import { changeLayout, type LayoutChange, shownName } from './layout-calls.ts';
 
 /** A change of a draft: the draft, and the id of the interface to show; undefined: none is left to show. */
 type Edited = { readonly draft: NetworkDraft; readonly shown: number | undefined };
@@ -70,7 +67,7 @@ export const changeOne = (
     (draft, known) => {
       const named = call.path.id ?? '';
       const one = findInterface(interfacesOf(draft.machine, draft.networks), named);
-      return one === undefined ? noSuchInterface(draft, cleanWords(named, NAME_SHOWN_MAX)) : edit(draft, one, known);
+      return one === undefined ? noSuchInterface(draft, shownName(named)) : edit(draft, one, known);
     },
     part,
   );

@@ -9,6 +9,7 @@ import type { ChangeKnowledge, ChangeQuestion } from '../../records/knowledge.ts
 import { type MachineStatus, statusRow } from '../../records/lifecycle.ts';
 import type { Machine } from '../../records/machine.ts';
 import type { MachineLayout } from '../../records/machine-layout.ts';
+import { cleanWords } from '../../records/text-json.ts';
 import { refusal } from '../../words/refusal.ts';
 import { type Answer, NO_MACHINE, refuseFields, refuseFor } from '../call/answer.ts';
 import { type ApiCall, usernameOf } from '../call/operation.ts';
@@ -25,6 +26,12 @@ const CHANGEABLE: readonly MachineStatus[] = [
   'failed-testing',
   'failed-deployment',
 ];
+
+/** How much of a name that no part of a machine has is shown. */
+const NAME_SHOWN_MAX = 64;
+
+/** The name that a caller gives to a part of a machine, for a refusal. */
+export const shownName = (named = ''): string => cleanWords(named, NAME_SHOWN_MAX);
 
 /** A decided change. */
 export interface LayoutChange {

@@ -5,17 +5,15 @@
 import { findInterface, interfacesOf } from '../../layout/interfaces.ts';
 import { whereabouts } from '../../life/whereabouts.ts';
 import type { Machine } from '../../records/machine.ts';
-import { cleanWords } from '../../records/text-json.ts';
 import { type Answer, json, NO_MACHINE, refuse } from '../call/answer.ts';
 import { type ApiCall, defineOperation, nothing, type Operation } from '../call/operation.ts';
 import { interfaceJson, interfacesJson } from '../json/node-interface-json.ts';
 import { nodeOf } from '../machines/machine-calls.ts';
-
-const NAME_SHOWN_MAX = 64;
+import { shownName } from './layout-calls.ts';
 
 /** The refusal of a path that names no interface of this machine. */
 const noInterface = ({ path }: ApiCall, { hostname }: Machine): Answer =>
-  refuse('not-found.node-interface', { machine: hostname, name: cleanWords(path.id ?? '', NAME_SHOWN_MAX) });
+  refuse('not-found.node-interface', { machine: hostname, name: shownName(path.id) });
 
 async function list(call: ApiCall): Promise<Answer> {
   const machine = await nodeOf(call);

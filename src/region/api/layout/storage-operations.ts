@@ -22,17 +22,15 @@ import {
 import { beginStorage, noSuchDevice, type StorageDraft, storageWith, withStorage } from '../../layout/storage-draft.ts';
 import { layOut, WHOLE_LAYOUTS } from '../../layout/whole-layouts.ts';
 import type { Machine } from '../../records/machine.ts';
-import { cleanWords } from '../../records/text-json.ts';
 import { refusal } from '../../words/refusal.ts';
 import { type Answer, json, NO_MACHINE, refuse, refuseField } from '../call/answer.ts';
 import { type ApiCall, defineOperation, idIn, type Operation, value, values } from '../call/operation.ts';
 import { blockDevicesJson, partitionsJson, raidJson, volumeGroupJson } from '../json/disk-json.ts';
 import { showMachine } from '../json/shown-machine.ts';
 import { isTrue, machineOf, machinePaths } from '../machines/machine-calls.ts';
-import { changeLayout } from './layout-calls.ts';
+import { changeLayout, shownName } from './layout-calls.ts';
 import { bytesOf, mountParameters, size } from './storage-parameters.ts';
 
-const NAME_SHOWN_MAX = 64;
 const RAID_PARTS_MAX = 64;
 
 type Edit = (draft: StorageDraft) => StorageDraft | MadePart | LayoutRefusal;
@@ -81,7 +79,7 @@ const ofDisk =
     const id = idIn(call.path.id);
     const diskId = diskIdOf(call, draft);
     const isThere = draft.layout.partitions.some((part) => part.id === id && part.diskId === diskId);
-    return isThere ? edit(draft, id) : noSuchDevice(draft, cleanWords(call.path.id ?? '', NAME_SHOWN_MAX));
+    return isThere ? edit(draft, id) : noSuchDevice(draft, shownName(call.path.id));
   };
 
 /** A RAID or a logical volume. */
@@ -91,7 +89,7 @@ const ofVirtual =
     const id = idIn(call.path.id);
     const { raids, volumeGroups } = draft.layout;
     const isThere = [...raids, ...volumeGroups.flatMap(({ volumes }) => volumes)].some((one) => one.id === id);
-    return isThere ? edit(draft, id) : noSuchDevice(draft, cleanWords(call.path.id ?? '', NAME_SHOWN_MAX));
+    return isThere ? edit(draft, id) : noSuchDevice(draft, shownName(call.path.id));
   };
 
 const formatParameters = z.object({
@@ -161,7 +159,7 @@ const reading =
     const machine = await machineOf(call);
     if (machine === undefined) return NO_MACHINE;
     const found = find(beginStorage(machine), call);
-    const name = cleanWords(call.path.id ?? '', NAME_SHOWN_MAX);
+    const name = shownName(call.path.id);
     return found === undefined ? refuse('not-found.block-device', { machine: machine.hostname, name }) : json(found);
   };
 
@@ -204,7 +202,7 @@ const PARTITIONS: readonly Operation[] = [
         call,
         (draft) => {
           const bootDiskId = diskIdOf(call, draft, 'id');
-          if (bootDiskId === 0) return noSuchDevice(draft, cleanWords(call.path.id ?? '', NAME_SHOWN_MAX));
+          if (bootDiskId === 0) return noSuchDevice(draft, shownName(call.path.id));
           return withStorage(draft, { bootDiskId });
         },
         (_draft, _id, machine) => json(showMachine(call, machine)),

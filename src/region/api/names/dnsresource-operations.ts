@@ -19,6 +19,7 @@ import {
   refuseFields,
 } from '../call/answer.ts';
 import { type ApiCall, defineOperation, idIn, nothing, type Operation, value, values } from '../call/operation.ts';
+import { API_2 } from '../json/fixed-json.ts';
 import {
   changeRecords,
   currentDomains,
@@ -30,7 +31,6 @@ import {
   RECORD_TYPES,
 } from './dns-records.ts';
 
-const BASE = '/MAAS/api/2.0';
 const ADDRESSES_MAX = 64;
 const TTL_MAX = 604_800;
 /** MAAS's type of an address that a user reserved. */
@@ -38,13 +38,13 @@ const USER_RESERVED = 4;
 
 const recordJson = ({ id, name, type, data, ttl }: NamedRecord): Record<string, unknown> => ({
   ...{ id, fqdn: name, rrtype: type, rrdata: data, ttl: ttl ?? null },
-  resource_uri: `${BASE}/dnsresourcerecords/${id}/`,
+  resource_uri: `${API_2}/dnsresourcerecords/${id}/`,
 });
 
 const addressJson = (ip: string): Record<string, unknown> => ({
   ...{ ip, alloc_type: USER_RESERVED, alloc_type_name: 'User reserved', created: '', subnet: null, owner: null },
   interface_set: [],
-  resource_uri: `${BASE}/ipaddresses/`,
+  resource_uri: `${API_2}/ipaddresses/`,
 });
 
 /** One name, with all its records. */
@@ -55,7 +55,7 @@ function resourceJson(records: readonly NamedRecord[]): Record<string, unknown> 
     ...{ id, fqdn: records[0]?.name ?? '', address_ttl: addresses[0]?.ttl ?? null },
     ip_addresses: addresses.map(({ data }) => addressJson(data)),
     resource_records: records.filter(({ type }) => type !== 'A').map(recordJson),
-    resource_uri: `${BASE}/dnsresources/${id}/`,
+    resource_uri: `${API_2}/dnsresources/${id}/`,
   };
 }
 

@@ -7,10 +7,10 @@
 import { z } from 'zod';
 import { type Answer, json, type Refusal, refuse, refuseField } from '../call/answer.ts';
 import { type ApiCall, defineOperation, nothing, type Operation, usernameOf, value } from '../call/operation.ts';
+import { API_2 } from '../json/fixed-json.ts';
 import { refuseSetting } from '../racks/interface-operations.ts';
 import { changeDomains, currentDomains, currentRecords, domainIdOf, domainOf } from './dns-records.ts';
 
-const BASE = '/MAAS/api/2.0';
 const domainName = z
   .string()
   .max(253)
@@ -23,7 +23,7 @@ function domainJson(call: ApiCall, name: string): Record<string, unknown> {
   return {
     ...{ id, name, authoritative: true, ttl: null, is_default: id === 0 },
     resource_record_count: currentRecords(call).filter((record) => domainOf(domains, record.name) === name).length,
-    resource_uri: `${BASE}/domains/${id}/`,
+    resource_uri: `${API_2}/domains/${id}/`,
   };
 }
 
