@@ -91,13 +91,21 @@ export const OTHER_SHOULDS: readonly BrokenMust[] = [
   agent(
     '3.1',
     'The circuit id is bytes without meaning, compared as a whole.',
-    swap('wire/relay-agent.ts', textIn('CIRCUIT_ID'), `${textIn('CIRCUIT_ID')}${PRINTABLE}`),
+    swap(
+      'wire/relay-agent.ts',
+      textIn('RELAY_SUBOPTION.circuitId'),
+      `${textIn('RELAY_SUBOPTION.circuitId')}${PRINTABLE}`,
+    ),
   ),
   agent('3.1', 'It is shown with the lease.', swap('answers/terms.ts', '    circuitId: inquiry.circuitId,\n', '')),
   agent(
     '3.2',
     'The remote id is bytes without meaning, compared as a whole.',
-    swap('wire/relay-agent.ts', textIn('REMOTE_ID'), `${textIn('REMOTE_ID')}${PRINTABLE}`),
+    swap(
+      'wire/relay-agent.ts',
+      textIn('RELAY_SUBOPTION.remoteId'),
+      `${textIn('RELAY_SUBOPTION.remoteId')}${PRINTABLE}`,
+    ),
   ),
   agent('3.2', 'It is shown with its client.', swap('answers/terms.ts', '    remoteId: inquiry.remoteId,\n', '')),
   agent(
