@@ -100,7 +100,7 @@ async function assertStands(file: string, place: (path: string) => void, config:
   assert.match(complaint, /move|give|restore|remove/, complaint);
 }
 
-/** @param which `short`: FIFOs in the place of the databases of leases and region, and a directory */
+/** @param which `short`: a FIFO in the place of leases.db */
 export function testStateFiles(which: 'short' | 'all'): void {
   describe('a start over a state directory', { skip: missing('linux') }, () => declareStarts(which === 'short'));
 }
@@ -130,7 +130,7 @@ function declareStarts(isShort: boolean): void {
     // None of these stands in the way of a start: all of them at once.
     for (const config of isShort ? [EMBEDDED] : [EMBEDDED, REMOTE])
       assert.equal(await startAlongside([...new Set(parts)], THINGS['a FIFO'] ?? assert.fail, config), undefined);
-    for (const file of isShort ? ['leases.db', 'region.db'] : new Set([...files, ...companions])) {
+    for (const file of isShort ? ['leases.db'] : new Set([...files, ...companions])) {
       const ofRemote = /^(outbox|key)/.test(file);
       await assertStands(file, THINGS['a FIFO'] ?? assert.fail, ofRemote ? REMOTE : EMBEDDED);
     }
@@ -172,7 +172,7 @@ function declareStarts(isShort: boolean): void {
   ]) {
     for (const [what, place] of Object.entries(THINGS)) {
       // The first test has that of every file.
-      if (what === 'a FIFO' || (isShort && (what !== 'a directory' || file !== 'rack.json'))) continue;
+      if (what === 'a FIFO' || isShort) continue;
       test(`with ${what} for ${file} continues or names the fault`, { timeout: 120_000 }, () =>
         assertStands(file, place, file === 'key' ? REMOTE : EMBEDDED),
       );

@@ -1,4 +1,4 @@
-// Something other than a file in the place of a file of the state, where a start finds it: FIFOs, and a directory.
+// Something other than a file in the place of a file of the state, where a start finds it: FIFOs.
 // test/long has every kind for every file.
 // @host waits
 
