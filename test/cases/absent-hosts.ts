@@ -28,7 +28,7 @@ const macOf = (device: string): string =>
 
 const SKIP = missing('linux', 'root');
 
-/** @param which `short`: the most absent hosts, with the sockets of a rack and with the portable ones; `all`: few and some, too */
+/** @param which `short`: few and the most absent hosts, with the sockets of a rack and with the portable ones */
 export function testAbsentHosts(which: 'short' | 'all'): void {
   before(() => (SKIP === false ? enterOwnNetwork() : undefined));
 
@@ -74,7 +74,7 @@ export function testAbsentHosts(which: 'short' | 'all'): void {
         ip('link delete br0');
       });
 
-      for (const absent of which === 'short' ? counts.slice(-1) : counts) {
+      for (const absent of which === 'short' ? counts.filter((count) => count !== 16) : counts) {
         it(`of ${absent} addresses leave the others' questions answered`, async () => {
           const addresses = Array.from({ length: absent }, (_, index) => `10.20.0.${70 + index}`);
           for (const each of addresses) attacker.run('ip', 'address', 'replace', `${each}/24`, 'dev', 'eth0');
