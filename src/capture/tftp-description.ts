@@ -6,7 +6,7 @@ import { ASKED_WINDOW_MAX, BLOCK_BYTES_MAX, BLOCK_BYTES_MIN } from '../tftp/term
 import { type Description, type Field, hexText, safeText } from './description.ts';
 
 type ErrorCode = (typeof TFTP_ERROR)[keyof typeof TFTP_ERROR];
-const ERROR_NAMES: Readonly<Record<ErrorCode, string>> = {
+const ERROR_NAMES: Readonly<Record<number, string>> = {
   [TFTP_ERROR.notDefined]: 'not defined',
   [TFTP_ERROR.fileNotFound]: 'file not found',
   [TFTP_ERROR.accessViolation]: 'access violation',
@@ -16,10 +16,7 @@ const ERROR_NAMES: Readonly<Record<ErrorCode, string>> = {
   [TFTP_ERROR.fileExists]: 'file exists',
   [TFTP_ERROR.noSuchUser]: 'no such user',
   [TFTP_ERROR.optionRefused]: 'option refused',
-};
-const errorNames: ReadonlyMap<number, string> = new Map(
-  Object.entries(ERROR_NAMES).map(([code, name]) => [Number(code), name]),
-);
+} satisfies Record<ErrorCode, string>;
 
 /** The valid values of options; names are case-insensitive. */
 const OPTION_RULES: ReadonlyMap<string, { readonly unit: string; readonly min: number; readonly max: number }> =
@@ -57,9 +54,7 @@ export function describeTftp(bytes: Uint8Array): Description {
     case 'ack':
       return describe(`ACK, block ${packet.block}`);
     case 'error':
-      return describe(
-        `error ${packet.code} ${errorNames.get(packet.code) ?? 'unknown'}: "${safeText(packet.message)}"`,
-      );
+      return describe(`error ${packet.code} ${ERROR_NAMES[packet.code] ?? 'unknown'}: "${safeText(packet.message)}"`);
     case 'options':
       return describe('options granted', packet.options.map(describeOption));
   }

@@ -8,8 +8,8 @@ const REFUSAL_CHARACTERS_MAX = 1000;
 const problemsShape = z.record(z.string(), z.array(z.string()));
 
 /** The text of a refusal: one line for each problem if it lists them by field, else unchanged; not more than a person reads. */
-export function refusalLines(answer: string): string {
-  return linesOf(answer.trim()).slice(0, REFUSAL_CHARACTERS_MAX);
+export function refusalLines(answer: string, charactersMax = REFUSAL_CHARACTERS_MAX): string {
+  return linesOf(answer.trim()).slice(0, charactersMax);
 }
 
 function linesOf(text: string): string {

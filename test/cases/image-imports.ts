@@ -23,7 +23,11 @@ const MIB = 1024 * 1024;
 const SIZE = 24 * MIB;
 const NAME = 'ubuntu/noble/amd64/generic/release/20261015';
 
-/** Adds the tests. @param which `short`: a stream, a bundle, refused and damaged images; `all`: plain sites, other bytes than announced, packed images, a proxy, and other words, too */
+/**
+ * Adds the tests.
+ * @param which `short`: a stream, a bundle, refused and damaged images; `all`: plain sites, other bytes than announced, packed images, a proxy,
+ * and other words, too
+ */
 export function testImageImports(which: 'short' | 'all'): void {
   describe('import of images', { skip: missing('linux', 'qemu-img', 'gpg', 'xz') }, () => {
     const scratch = mkdtempSync(join(tmpdir(), 'rackboot-import-'));

@@ -7,12 +7,14 @@ import { print, printBytes, printDocument, printError, printJson } from '../term
 import type { RegionAnswer } from './region-request.ts';
 
 const INDENT = 4;
+/** Scripts read it whole: a refusal may name every field. */
+const REFUSAL_CHARACTERS_MAX = 4000;
 
 const isSuccess = ({ status }: RegionAnswer): boolean => status >= 200 && status < 300;
 
 /** Prints the reason of a refusal on standard error. @returns 1 */
 function printRefusal({ status, body }: RegionAnswer): number {
-  const said = refusalLines(body.toString('utf8'));
+  const said = refusalLines(body.toString('utf8'), REFUSAL_CHARACTERS_MAX);
   printError(`rackboot: ${said === '' ? `the region answered ${status}` : said}`);
   return 1;
 }
