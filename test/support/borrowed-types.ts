@@ -19,6 +19,8 @@ import {
 export const BORROWED = /\b(?:BorrowedBytes|BorrowedView|ReceivedDatagram|HeardFrame|ByteReader|NetlinkPart)\b/;
 /** The name of one of them. */
 export const ONE_BORROWED = new RegExp(`^${BORROWED.source}$`);
+/** Types without parts and without calls, about which the compiler need not be asked. */
+const PLAIN = TypeFlags.Primitive | TypeFlags.AnyOrUnknown | TypeFlags.Never;
 /** How deep a type is looked into; a deeper one holds what its text names. */
 const DEPTH_MAX = 6;
 
@@ -48,7 +50,7 @@ export class BorrowedTypes {
 
   /** True for a value that is borrowed, or has something borrowed in it. */
   holds(type: Type | undefined, depth = 0): boolean {
-    if (type === undefined || !BORROWED.test(this.text(type))) return false;
+    if (type === undefined || (type.flags & PLAIN) !== 0 || !BORROWED.test(this.text(type))) return false;
     if (depth > DEPTH_MAX) return true;
     const known = this.#holding.get(type.id);
     if (known !== undefined) return known;
@@ -71,6 +73,7 @@ export class BorrowedTypes {
 
   /** The parameters and return type of each call signature; none: it is not a function. */
   shapes(type: Type): readonly Shape[] {
+    if ((type.flags & PLAIN) !== 0) return [];
     const known = this.#shapes.get(type.id);
     if (known !== undefined) return known;
     const shapes = this.checker.getSignaturesOfType(type, SignatureKind.Call).map((signature) => ({
