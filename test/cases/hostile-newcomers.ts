@@ -47,7 +47,7 @@ const SERVED_MS_MAX = 15_000;
 const ISC_SERVED_MS_MAX = 30_000;
 const ISC_ASKED_MAX = 3;
 
-/** @param which `short`: one flood only */
+/** @param which `short`: no flood, which test/dhcp/newcomers.test.ts has in virtual time */
 export function testHostileNewcomers(which: 'short' | 'all'): void {
   describe('DHCP on a wire with a hostile host', {
     skip: missing('linux', 'root', 'ip', 'busybox', 'udhcpc', 'dhclient', 'dhcrelay'),
@@ -116,7 +116,7 @@ export function testHostileNewcomers(which: 'short' | 'all'): void {
       assert.equal((await rack.run(far, ...ask)).code, 0, 'a new host behind the relay agent is served');
     });
 
-    for (const perSecond of which === 'short' ? [5000] : [500, 5000]) {
+    for (const perSecond of which === 'short' ? [] : [500, 5000]) {
       test(`newcomers get their addresses by their third message while ${perSecond} clients a second are invented`, async () => {
         generation += 1;
         const from = rack.lines.length;

@@ -1,5 +1,5 @@
-// Strangers of DHCP: no address in the name of a relay agent, and newcomers are served during a flood; the long suite has a slower flood, too.
-// @host alone
+// A stranger of DHCP gets no address in the name of a relay agent; the long suite has floods of invented clients, too.
+// @host waits
 
 import { testHostileNewcomers } from '../cases/hostile-newcomers.ts';
 

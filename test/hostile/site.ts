@@ -84,6 +84,9 @@ const ATTACK_SECONDS_MAX = 2400;
 /** The first sign-in of an account takes longest, so each account signs in once. */
 const ADMINISTRATORS = ['ann', 'bob', 'cleo', 'dora', 'emil', 'fay'];
 
+/** The account without rights. */
+const ORDINARY = 'olga';
+
 export const PASSWORD = 'correct horse battery';
 const SIGN_IN = `http://${RACK}:5240/MAAS/login/`;
 
@@ -352,7 +355,7 @@ export class HostileSite {
     }).entries()) {
       const mac = { machine: KNOWN_MAC, holder: HOLDER_MAC }[name] ?? `52:54:00:77:08:f${index}`;
       this.#hosts.set(name, rack.namespace.addHost(name, mac));
-      for (const address of addresses) await this.run(name, 'ip', 'address', 'add', `${address}/22`, 'dev', 'eth0');
+      await this.#addAddresses(name, addresses, 22);
     }
     // As most firmware, it puts no fragments together.
     for (const limit of ['low', 'high'])
@@ -364,7 +367,7 @@ export class HostileSite {
     for (const name of ['ghost', 'attacker'])
       await this.run(name, 'ip', 'neighbour', 'add', RACK, 'lladdr', mac, 'dev', 'eth0', 'nud', 'permanent');
     this.#hosts.set('far', rack.addFarHost(this.host('router'), 'far', '52:54:00:77:08:ff', '10.78.0.1/24'));
-    for (const address of PLACES.far) await this.run('far', 'ip', 'address', 'add', `${address}/24`, 'dev', 'eth0');
+    await this.#addAddresses('far', PLACES.far, 24);
     await this.run('far', 'ip', 'route', 'add', 'default', 'via', '10.78.0.1');
     rack.namespace.ip('route', 'add', '10.78.0.0/24', 'via', '10.77.8.2');
     await this.#buildAlongside();
@@ -383,14 +386,7 @@ export class HostileSite {
     rack.configure(`${CONFIG}  tls: { cert: ${cert}, key: ${key}, listen: ["${RACK}:5443"] }\n`);
     await rack.start();
     await this.#lease();
-    const password = join(rack.directory, 'password');
-    writeFileSync(password, `${PASSWORD}\n`, { mode: 0o600 });
-    for (const name of [...ADMINISTRATORS, 'gail'])
-      await this.#rackboot('createadmin', '--username', name, '--password-file', password);
-    this.apiKey = (await this.#rackboot('apikey', '--username', 'ann')).trim();
-    await this.#rackboot('createadmin', '--username', 'mallory', '--password-file', password);
-    this.attackersKey = (await this.#rackboot('apikey', '--username', 'mallory')).trim();
-    this.ordinaryKey = await this.#makeOrdinary('olga');
+    await this.#makeAccounts();
     this.cookie = await this.#signIn('gail');
     await this.#report();
     await this.#setToWork();
@@ -437,10 +433,9 @@ export class HostileSite {
       const host = namespace.addHost(name, name === 'booter' ? BOOTER_MAC : `52:54:00:79:00:f${index}`);
       this.#hosts.set(name, host);
       namespace.ip('link', 'set', `h${namespace.names.indexOf(host) + 1}`, 'master', 'br1');
-      for (const address of addresses) await this.run(name, 'ip', 'address', 'add', `${address}/24`, 'dev', 'eth0');
+      await this.#addAddresses(name, addresses, 24);
     }
-    for (const address of FURTHER_RACKS)
-      await this.run('booter', 'ip', 'address', 'add', `${address}/24`, 'dev', 'eth0');
+    await this.#addAddresses('booter', FURTHER_RACKS, 24);
     await this.run('booter', 'ip', 'route', 'add', RACK, 'via', PROXY_RACK);
     const mac = /link\/ether (\S+)/.exec(namespace.ip('link', 'show', 'br1'))?.[1] ?? '';
     await this.run('proxied', 'ip', 'neighbour', 'add', PROXY_RACK, 'lladdr', mac, 'dev', 'eth0', 'nud', 'permanent');
@@ -456,19 +451,25 @@ export class HostileSite {
     await this.#rackboot('racks', 'accept', uuid);
   }
 
-  /** Makes an account without rights. @returns its API key */
-  async #makeOrdinary(username: string): Promise<string> {
+  /** Adds all addresses by one program: there are hundreds. */
+  async #addAddresses(name: string, addresses: readonly string[], prefix: number): Promise<void> {
+    const add = `printf 'address add %s/${prefix} dev eth0\\n' "$@" | ip -batch -`;
+    if (addresses.length > 0) await this.run(name, 'sh', '-c', add, 'sh', ...addresses);
+  }
+
+  /** Makes the administrators, and an account without rights. */
+  async #makeAccounts(): Promise<void> {
     const store = openRegionStore({ stateDir: this.rack.stateDir });
     try {
-      const passwordHash = await hashPassword(PASSWORD, systemClock);
-      await store.accounts.addUser({
-        username,
-        email: '',
-        passwordHash,
-        isAdmin: false,
-        createdMs: systemClock.wallTimeMs(),
-      });
-      return await createApiKey(store, systemClock, username);
+      for (const username of [...ADMINISTRATORS, 'gail', 'mallory', ORDINARY]) {
+        const isAdmin = username !== ORDINARY;
+        const passwordHash = await hashPassword(PASSWORD, systemClock);
+        const createdMs = systemClock.wallTimeMs();
+        await store.accounts.addUser({ username, email: '', passwordHash, isAdmin, createdMs });
+      }
+      this.apiKey = await createApiKey(store, systemClock, 'ann');
+      this.attackersKey = await createApiKey(store, systemClock, 'mallory');
+      this.ordinaryKey = await createApiKey(store, systemClock, ORDINARY);
     } finally {
       await store.close();
     }

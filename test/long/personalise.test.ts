@@ -3,7 +3,7 @@
 // @disk
 
 import { describe } from 'node:test';
-import { personalise } from '../images/personalised.ts';
+import { personalise } from '../images/agent/personalised.ts';
 import { missing } from '../support/needs.ts';
 
 describe('a system that was written to a disk', { skip: missing('busybox') }, () => personalise(true));

@@ -5,8 +5,8 @@ import { createHash } from 'node:crypto';
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { makeDisk } from '../disks.ts';
 import { AgentRuns, TOKEN } from './agent-run.ts';
-import { makeDisk } from './disks.ts';
 
 const MIB = 1024 * 1024;
 const KEY = 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIFakeFakeFake owner@example.net\n';

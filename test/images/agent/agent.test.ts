@@ -6,11 +6,11 @@ import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node
 import { release, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { parseHardwareFacts } from '../../src/region/records/hardware-facts.ts';
-import { missing } from '../support/needs.ts';
+import { parseHardwareFacts } from '../../../src/region/records/hardware-facts.ts';
+import { missing } from '../../support/needs.ts';
 import { SHELLS } from './shells.ts';
 
-const ROOT = dirname(dirname(import.meta.dirname));
+const ROOT = join(import.meta.dirname, '..', '..', '..');
 const AGENT = join(ROOT, 'src/images/agent/agent.sh');
 
 type Tree = Readonly<Record<string, string | Uint8Array | { readonly link: string }>>;

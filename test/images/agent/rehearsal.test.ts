@@ -4,12 +4,12 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { describe, test } from 'node:test';
-import { missing } from '../support/needs.ts';
+import { missing } from '../../support/needs.ts';
 import { SHELLS } from './shells.ts';
 
-const ROOT = dirname(dirname(import.meta.dirname));
+const ROOT = join(import.meta.dirname, '..', '..', '..');
 const AGENT = join(ROOT, 'src/images/agent/agent.sh');
 const SCRIPTS = join(ROOT, 'src/images/environment');
 

@@ -3,7 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { missing } from '../support/needs.ts';
+import { missing } from '../../support/needs.ts';
 import { AgentRuns, type JobMachine } from './agent-run.ts';
 
 const MIB = 1024 * 1024;

@@ -5,9 +5,9 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { createServer, type Server } from 'node:http';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
-import { portOf } from '../support/listening-port.ts';
+import { portOf } from '../../support/listening-port.ts';
 
-const ROOT = dirname(dirname(import.meta.dirname));
+const ROOT = join(import.meta.dirname, '..', '..', '..');
 const PARTS = join(ROOT, 'src/images/agent');
 export const TOKEN = 'boot-token_0123456789';
 const RUN_SECONDS_MAX = '20';

@@ -4,13 +4,13 @@ import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
-import { missing } from '../support/needs.ts';
+import { missing } from '../../support/needs.ts';
 import { SHELLS } from './shells.ts';
 
-const IMAGES = join(dirname(dirname(import.meta.dirname)), 'src/images');
+const IMAGES = join(import.meta.dirname, '..', '..', '..', 'src/images');
 const SEARCH = join(IMAGES, 'environment/bmc');
 const AGENT = join(IMAGES, 'agent/agent.sh');
 

@@ -5,10 +5,10 @@ import { createHash } from 'node:crypto';
 import { createServer } from 'node:http';
 import { after, before, describe, test } from 'node:test';
 import { zstdCompressSync } from 'node:zlib';
-import { portOf } from '../support/listening-port.ts';
-import { missing } from '../support/needs.ts';
+import { portOf } from '../../support/listening-port.ts';
+import { missing } from '../../support/needs.ts';
+import { makeDisk } from '../disks.ts';
 import { AgentRuns, type JobMachine, TOKEN } from './agent-run.ts';
-import { makeDisk } from './disks.ts';
 
 const MIB = 1024 * 1024;
 
