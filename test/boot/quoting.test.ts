@@ -16,6 +16,7 @@ import {
 import { quotePxelinux } from '../../src/boot/pxelinux.ts';
 import { KERNEL_PARAMS_BYTES_MAX, refuseKernelParams } from '../../src/boot/quotable.ts';
 import { Unquotable } from '../../src/boot/step.ts';
+import { codePoint } from '../support/any-text.ts';
 import { RACK } from '../support/lab-facts.ts';
 import { assetContext, MACS, machine, PEER } from './rack.ts';
 
@@ -128,7 +129,7 @@ function lexIpxe(line: string): string[] {
 }
 
 const hostile = fc.oneof(
-  fc.string({ unit: 'binary', maxLength: 30 }),
+  fc.string({ unit: codePoint, maxLength: 30 }),
   fc.string({ maxLength: 30 }),
   fc
     .array(

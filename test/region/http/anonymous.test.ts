@@ -15,6 +15,7 @@ import {
   ANONYMOUS_PER_NETWORK,
 } from '../../../src/region/shares/request-rates.ts';
 import { sentenceOf } from '../../../src/region/words/refusal.ts';
+import { codePoint } from '../../support/any-text.ts';
 import { makeRegion, type RegionPlace, report, SECRET } from '../place.ts';
 
 const INSIDE = '10.20.0.100';
@@ -144,7 +145,7 @@ test('beyond its rate an address is refused by name, a network by another, and a
 
 const NICS = Array.from({ length: 26 }, (_, index) => 0x525400000001 + index);
 const nasty = fc.oneof(
-  fc.string({ unit: 'binary', maxLength: 300 }),
+  fc.string({ unit: codePoint, maxLength: 300 }),
   fc.constantFrom(
     'SN100',
     'None',

@@ -6,6 +6,7 @@ import fc from 'fast-check';
 import { isTemplateName, type NameParts, templateNames } from '../../../src/region/preseed/names.ts';
 import { namesOf, renderPreseed } from '../../../src/region/preseed/preseed.ts';
 import { PURPOSES } from '../../../src/region/preseed/request.ts';
+import { codePoint } from '../../support/any-text.ts';
 import { REQUEST, templates } from './place.ts';
 
 const PARTS: NameParts = {
@@ -118,7 +119,7 @@ test('the search takes its steps in order: without one file, the next is found',
 test('for any machine, a template name is a plain file name, and the last is generic', () => {
   const word = fc.oneof(
     fc.string(),
-    fc.string({ unit: 'binary' }),
+    fc.string({ unit: codePoint }),
     fc.constantFrom('..', '.', '/', 'a/b', '\0', '../x'),
   );
   fc.assert(

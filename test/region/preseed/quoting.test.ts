@@ -12,6 +12,7 @@ import type { Language } from '../../../src/region/preseed/context.ts';
 import { type Rendered, renderTemplate } from '../../../src/region/preseed/engine.ts';
 import type { Value } from '../../../src/region/preseed/value.ts';
 import { mistakeText } from '../../../src/region/words/text.ts';
+import { codePoint } from '../../support/any-text.ts';
 import { missing } from '../../support/needs.ts';
 
 const render = (source: string, language: Language, x: Value): Rendered =>
@@ -96,7 +97,7 @@ const HOSTILE = [
   ],
 ];
 
-const text = fc.oneof(fc.constantFrom(...HOSTILE), fc.string(), fc.string({ unit: 'binary', maxLength: 20 }));
+const text = fc.oneof(fc.constantFrom(...HOSTILE), fc.string(), fc.string({ unit: codePoint, maxLength: 20 }));
 
 /** The result of one word in a shell. */
 function wordsOf(shell: readonly string[], script: string): readonly string[] {
