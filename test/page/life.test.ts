@@ -1,6 +1,6 @@
 // The life of a machine by clicking: a real daemon on loopback, a real Chromium, a webhook as power controller, and a simulated machine that
 // does the work the region assigns.
-// @host waits, 40 s
+// @host waits
 
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';

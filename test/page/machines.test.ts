@@ -1,5 +1,5 @@
 // The list of machines in a real Chromium: at desktop and phone widths, while machines enlist, with hostile text, without the region.
-// @host waits, 40 s
+// @host waits
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';

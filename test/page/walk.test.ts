@@ -1,6 +1,6 @@
 // Every page in a real Chromium, at desktop and phone widths: nothing is cut, covered or too wide, every field has a label, and errors are at
 // their fields.
-// @host waits, 40 s
+// @host waits
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
