@@ -28,7 +28,7 @@ import { eventually } from '../support/running-rack.ts';
 
 const MS_MAX = 240_000;
 /** How often the progress is looked at. */
-const PROGRESS_MS = 50;
+const PROGRESS_MS = 200;
 
 const workShape = z.array(z.looseObject({ work_percent: z.number().nullable() }));
 const listedShape = z.array(z.looseObject({ ip_addresses: z.array(z.string()) }));

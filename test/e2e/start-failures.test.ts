@@ -3,11 +3,9 @@
 // @host waits
 
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
-import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { after, describe, test } from 'node:test';
-import { AS_NOBODY, NOBODY } from '../support/another-user.ts';
+import { after, before, describe, test } from 'node:test';
 import { missing } from '../support/needs.ts';
 import {
   anyUserMayServe,
@@ -17,11 +15,9 @@ import {
   assertRefusedRootsDatabase,
   assertRefusedWhileHeld,
   assertRefusedWithoutPrivilege,
-  assertReported,
   assertStarts,
   configureWith,
   DOORS,
-  GIVE_TO_NOBODY,
   GOOD,
   PRIVILEGED,
   rack,
@@ -69,33 +65,12 @@ describe('an unusable state directory', { skip: missing('linux') }, () => {
     { skip: missing('root', 'mount'), timeout: START_MS_MAX },
     () => assertRefusedReadOnly('a rack that was killed has left its socket'),
   );
-
-  test('is used by a rack that runs, and then has the lock and the socket that it left to another user when it was killed', {
-    skip: missing('root', 'setpriv'),
-    timeout: START_MS_MAX,
-  }, async () => {
-    rack.configure(GOOD);
-    await rack.startWhole();
-    const second = await run();
-    assert.equal(second.code, 1);
-    assert.equal(second.complaints.length, 1, second.complaints.join('\n'));
-    assert.match(second.complaints[0] ?? '', new RegExp(`already runs .*process ${rack.pid}.*stop it`));
-    assert.equal((await rack.status()).region?.state, 'up', 'the first is not disturbed');
-    await rack.kill();
-    chmodSync(rack.directory, 0o755);
-    chmodSync(rack.stateDir, 0o755);
-    assertReported(await run(AS_NOBODY), /rack\.lock cannot be written/, /it belongs to root/, GIVE_TO_NOBODY);
-    const lock = join(rack.stateDir, 'rack.lock');
-    execFileSync('chown', [String(NOBODY), lock]);
-    assertReported(await run(AS_NOBODY), /rackboot\.sock/, /cannot be created: EACCES/, GIVE_TO_NOBODY);
-    execFileSync('chown', ['0', lock]);
-    await assertStarts();
-  });
 });
 
 describe('an unusable database', { skip: missing('linux') }, () => {
   // Without its region a rack starts: e2e/region-damaged.
   const leases = join(rack.stateDir, 'leases.db');
+  before(assertStarts);
 
   test('leases.db is damaged', { timeout: START_MS_MAX }, async () => {
     const whole = readFileSync(leases);

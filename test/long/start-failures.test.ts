@@ -16,7 +16,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
-import { AS_NOBODY } from '../support/another-user.ts';
+import { AS_NOBODY, NOBODY } from '../support/another-user.ts';
 import { missing } from '../support/needs.ts';
 import {
   ADDRESS,
@@ -138,6 +138,28 @@ describe('an unusable state directory', { skip: missing('linux') }, () => {
     test(`is read-only, and ${before}`, { skip: missing('root', 'mount'), timeout: START_MS_MAX }, () =>
       assertRefusedReadOnly(before),
     );
+
+  test('is used by a rack that runs, and then has the lock and the socket that it left to another user when it was killed', {
+    skip: missing('root', 'setpriv'),
+    timeout: START_MS_MAX,
+  }, async () => {
+    rack.configure(GOOD);
+    await rack.startWhole();
+    const second = await run();
+    assert.equal(second.code, 1);
+    assert.equal(second.complaints.length, 1, second.complaints.join('\n'));
+    assert.match(second.complaints[0] ?? '', new RegExp(`already runs .*process ${rack.pid}.*stop it`));
+    assert.equal((await rack.status()).region?.state, 'up', 'the first is not disturbed');
+    await rack.kill();
+    chmodSync(rack.directory, 0o755);
+    chmodSync(rack.stateDir, 0o755);
+    assertReported(await run(AS_NOBODY), /rack\.lock cannot be written/, /it belongs to root/, GIVE_TO_NOBODY);
+    const lock = join(rack.stateDir, 'rack.lock');
+    execFileSync('chown', [String(NOBODY), lock]);
+    assertReported(await run(AS_NOBODY), /rackboot\.sock/, /cannot be created: EACCES/, GIVE_TO_NOBODY);
+    execFileSync('chown', ['0', lock]);
+    await assertStarts();
+  });
 
   test('has a region.db that belongs to root', { skip: missing('root', 'setpriv'), timeout: START_MS_MAX }, () =>
     assertRefusedRootsDatabase('region.db'),

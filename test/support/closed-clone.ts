@@ -22,7 +22,6 @@ export const FIRST: readonly ClosedFile[] = [
 /** and the long one these. */
 export const FURTHER: readonly ClosedFile[] = [
   ['test/e2e/service.test.ts', 'rights of the unit'],
-  ['test/e2e/start-failures.test.ts', 'for port 69'],
   ['test/e2e/net/wire.test.ts', 'privilege'],
   ['test/e2e/net/loopback.test.ts', 'without any privilege'],
   ['test/e2e/doctor-host.test.ts', 'capability'],
