@@ -4,7 +4,9 @@
 //
 // 1. Packages of an architecture and release that the host's lists cover are fetched with these lists. For any other, private lists are
 //    kept in our own directory; the host's lists, caches and dpkg stay untouched.
-// 2. apt verifies the index's signature and each package's hash; no package is accepted without this check.
+// 2. The cache of the lists is in our own directory, too: the host's may be absent, as in Debian's images for containers, or out of date, and only
+//    root may write it. Without one, each question takes more than a second of a processor.
+// 3. apt verifies the index's signature and each package's hash; no package is accepted without this check.
 
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -32,7 +34,7 @@ interface Repository {
   readonly architecture: string;
 }
 
-/** The search for the libraries of a package ends once it has found this many; no packed program needs a tenth of it. */
+/** The search for libraries ends once it has found this many; all packed programs together need less than a third of it. */
 const LIBRARY_PACKAGES_MAX = 200;
 /** Library packages are named `lib…`, except zlib1g. */
 const LIBRARY = /^z?lib/;
@@ -67,7 +69,10 @@ export class Apt {
     const ofRelease = ({ codename }: Repository): boolean =>
       codename === query.release || codename.startsWith(`${query.release}-`);
     if (repositories.some((found) => found.architecture === query.architecture && ofRelease(found))) {
-      return new Apt(query, {}, ['-o', `APT::Default-Release=/^${query.release}/`]);
+      return new Apt(query, {}, [
+        ...['-o', `APT::Default-Release=/^${query.release}/`],
+        ...['-o', `Dir::Cache::pkgcache=${join(query.directory, 'pkgcache.bin')}`],
+      ]);
     }
     if (repositories.length === 0) {
       const remedy = 'run apt-get update as root on a Debian host, or name the packages with --package';
@@ -94,10 +99,10 @@ export class Apt {
     return parts.flatMap((part) => /^\s*([a-z0-9][a-z0-9+.-]*)/.exec(part)?.[1] ?? []);
   }
 
-  /** The packages of all libraries that a package needs, directly or indirectly. */
-  async librariesOf(name: string): Promise<string[]> {
+  /** The packages of all libraries that these packages need, directly or indirectly. */
+  async librariesOf(...packages: readonly string[]): Promise<string[]> {
     const found = new Set<string>();
-    let names = [name];
+    let names: readonly string[] = packages;
     while (names.length > 0 && found.size < LIBRARY_PACKAGES_MAX) {
       const next = (await this.dependenciesOf(...names)).filter((one) => LIBRARY.test(one) && !found.has(one));
       names = [...new Set(next)];

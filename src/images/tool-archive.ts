@@ -33,8 +33,7 @@ interface ToolArchiveRequest {
 
 /** The given packages, and those of the libraries that they need. */
 export async function toolPackages(apt: Apt, names: readonly string[]): Promise<string[]> {
-  const libraries = await Promise.all(names.map((name) => apt.librariesOf(name)));
-  return [...new Set([...names, ...libraries.flat()])];
+  return [...new Set([...names, ...(await apt.librariesOf(...names))])];
 }
 
 /**
