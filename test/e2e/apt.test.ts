@@ -1,8 +1,8 @@
-// A failure of apt is reported in one line: the failure, the reason and the remedy.
+// A failure of apt is reported in one line: the failure, the reason and the remedy. Its questions have a cache.
 // @host waits
 
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
@@ -12,11 +12,18 @@ import { missing } from '../support/needs.ts';
 
 const MS_MAX = 120_000;
 
-async function assertReportedInOneLine(t: TestContext, release: string, names: readonly string[]): Promise<void> {
+/** A directory for packages, removed after the test. */
+function placeOf(t: TestContext): string {
   const directory = mkdtempSync(join(tmpdir(), 'rackboot-apt-'));
   t.after(() => rmSync(directory, { recursive: true }));
-  const query = { architecture: 'amd64', release, directory, onProgress: () => undefined };
-  const fetching = Apt.open(query).then((apt) => apt.download(names));
+  return directory;
+}
+
+const queryIn = (directory: string, release: string) =>
+  ({ architecture: 'amd64', release, directory, onProgress: () => undefined }) as const;
+
+async function assertReportedInOneLine(t: TestContext, release: string, names: readonly string[]): Promise<void> {
+  const fetching = Apt.open(queryIn(placeOf(t), release)).then((apt) => apt.download(names));
   await assert.rejects(fetching, (error: unknown) => {
     assert.ok(error instanceof RackError && error.code === 'tool-failed', String(error));
     assert.doesNotMatch(error.message, /\n|\b[EWN]: /);
@@ -28,4 +35,16 @@ async function assertReportedInOneLine(t: TestContext, release: string, names: r
 describe('apt reports in one line', { skip: missing('apt-get') }, () => {
   test('a release without lists', { timeout: MS_MAX }, (t) => assertReportedInOneLine(t, 'no-such-release', ['x']));
   test('an unknown package', { timeout: MS_MAX }, (t) => assertReportedInOneLine(t, 'bookworm', ['no-such-package']));
+});
+
+test('the libraries of several packages are those of each, and questions use a cache in the directory', {
+  skip: missing('apt-get'),
+  timeout: MS_MAX,
+}, async (t) => {
+  const directory = placeOf(t);
+  const apt = await Apt.open(queryIn(directory, 'bookworm'));
+  const [fdisk, zstd] = [await apt.librariesOf('fdisk'), await apt.librariesOf('zstd')];
+  assert.ok(fdisk.includes('libfdisk1') && zstd.includes('liblz4-1'), `${fdisk} ${zstd}`);
+  assert.deepEqual(new Set(await apt.librariesOf('fdisk', 'zstd')), new Set([...fdisk, ...zstd]));
+  assert.ok(existsSync(join(directory, 'pkgcache.bin')), 'the host may have no cache');
 });
