@@ -3,7 +3,6 @@
 // @host alone
 
 import assert from 'node:assert/strict';
-import { globSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { z } from 'zod';
@@ -12,13 +11,13 @@ import { systemClock } from '../../src/clock.ts';
 import type { LogLine } from '../../src/lab/daemon-process.ts';
 import { labPlace } from '../../src/lab/safe-lab.ts';
 import { formatMac } from '../../src/net/address.ts';
+import { removeSharedClocks, setClock, withClock } from '../support/fake-clock.ts';
 import { missing } from '../support/needs.ts';
 import { addressOf, askName, DhcpProbes, loadByTftp } from '../support/probes.ts';
 import { eventually, RunningRack } from '../support/running-rack.ts';
 
 const PLACE = labPlace(63);
 const ADDRESS = `${PLACE.octets}.1`;
-const [LIBRARY = ''] = globSync('/usr/lib/*/faketime/libfaketimeMT.so.1');
 const HOUR_MS = 3_600_000;
 const DAY_SECONDS = 86_400;
 /** How long a refused client repeats its question. */
@@ -28,22 +27,11 @@ const leasesShape = z.array(
   z.object({ mac: z.string(), state: z.string(), grantedAt: z.string(), expiresAt: z.string(), seconds: z.number() }),
 );
 
-/** Runs `work` with a wall clock that `set` sets, in seconds against the true one (`@…`: to that moment). */
-async function withWallClock<T>(file: string, work: (set: (to: string) => void) => Promise<T>): Promise<T> {
-  const set = (to: string): void => writeFileSync(file, `${to}\n`);
-  const said = {
-    LD_PRELOAD: LIBRARY,
-    FAKETIME_TIMESTAMP_FILE: file,
-    FAKETIME_NO_CACHE: '1',
-    FAKETIME_DONT_FAKE_MONOTONIC: '1',
-  };
-  Object.assign(process.env, said);
-  try {
-    return await work(set);
-  } finally {
-    for (const name of Object.keys(said)) delete process.env[name];
-  }
-}
+/** Runs `work` with a wall clock that `set` sets, in seconds against the true one. */
+const withWallClock = (file: string, work: (set: (to: number) => void) => Promise<void>): Promise<void> =>
+  withClock(file, () => work((to) => setClock(file, to)));
+
+removeSharedClocks();
 
 test('setting the clock from 1970, and back by an hour, disturbs nothing', {
   skip: missing('linux', '/usr/share/doc/libfaketime'),
@@ -54,7 +42,7 @@ test('setting the clock from 1970, and back by an hour, disturbs nothing', {
   try {
     await withWallClock(join(rack.directory, 'clock'), async (set) => {
       const unset = -Math.round(systemClock.wallTimeMs() / 1000) + 60;
-      set(`${unset}`);
+      set(unset);
       await rack.startWhole();
       const first = await probes.lease();
       const lease = async () =>
@@ -62,7 +50,7 @@ test('setting the clock from 1970, and back by an hour, disturbs nothing', {
       assert.match((await lease())?.grantedAt ?? '', /^1970-01-01T/);
       const loading = loadByTftp(ADDRESS, PLACE.tftpPort, 'lpxelinux.0');
 
-      set('+0');
+      set(0);
       const stepped = await rack.reported('clock.stepped');
       assert.ok(Math.abs(Number(stepped.byMs) + unset * 1000) < 2000, String(stepped.byMs));
       assert.equal((await loading).value.length, 44_000);
@@ -77,7 +65,7 @@ test('setting the clock from 1970, and back by an hour, disturbs nothing', {
         (after?.seconds ?? 0) * 1000,
       );
 
-      set('-3600');
+      set(-3600);
       await rack.reported('clock.stepped', { match: ({ byMs }) => Math.abs(Number(byMs) + HOUR_MS) < 2000 });
       assert.equal((await lease())?.state, 'bound');
       assert.equal((await askName(ADDRESS, PLACE.dnsPort, 'lab.maas')).value.address, ADDRESS);
@@ -90,7 +78,7 @@ test('setting the clock from 1970, and back by an hour, disturbs nothing', {
 
       // The process is started again under yet another clock: in the same boot the uptime tells the age.
       await rack.kill();
-      set('+400000000');
+      set(400_000_000);
       await rack.start();
       assert.equal((await lease())?.state, 'bound');
     });
@@ -124,12 +112,12 @@ test('when the clock jumps by a day forwards and backwards, no client gets the a
   };
   try {
     await withWallClock(join(rack.directory, 'clock'), async (set) => {
-      set('+0');
+      set(0);
       await rack.start();
       await probes.lease(holder, 'system');
       let days = 0;
       const jumpTo = (to: number): void => {
-        set(`${to < 0 ? '' : '+'}${to * DAY_SECONDS}`);
+        set(to * DAY_SECONDS);
         days = to;
       };
       for (const to of [1, 0, -1, 1, 0]) {

@@ -5,7 +5,7 @@
 // @host alone
 
 import assert from 'node:assert/strict';
-import { chmodSync, globSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -14,6 +14,7 @@ import { z } from 'zod';
 import { sleep, systemClock } from '../../src/clock.ts';
 import { labPlace } from '../../src/lab/safe-lab.ts';
 import { STEP_MS_MAX } from '../../src/power/driver.ts';
+import { clockOf, removeSharedClocks, setClock, withClock } from '../support/fake-clock.ts';
 import { missing } from '../support/needs.ts';
 import { authorizationOf } from '../support/oauth.ts';
 import { PostgresServer } from '../support/postgres-server.ts';
@@ -22,7 +23,6 @@ import { eventually, type RunningRack, runRackboot } from '../support/running-ra
 import { type PowerSocket, WebhookPower } from '../support/webhook-power.ts';
 
 const PLACES = [labPlace(102), labPlace(103)] as const;
-const [LIBRARY = ''] = globSync('/usr/lib/*/faketime/libfaketimeMT.so.1');
 const HOUR_MS = 3_600_000;
 const PASSWORD = 'correct horse battery';
 /** A process takes the duties of one that has died within this, in milliseconds. */
@@ -32,26 +32,7 @@ const SETTLED_MS_MAX = TAKEN_MS_MAX + 2 * STEP_MS_MAX;
 const machine = z.object({ system_id: z.string(), power_state: z.string() });
 const LIMITED = 'limited';
 
-/** The variables of a program whose wall clock a file sets, in seconds against the true one. */
-const clockOf = (file: string): Readonly<Record<string, string>> => ({
-  LD_PRELOAD: LIBRARY,
-  FAKETIME_TIMESTAMP_FILE: file,
-  FAKETIME_NO_CACHE: '1',
-  FAKETIME_DONT_FAKE_MONOTONIC: '1',
-});
-
-/** Runs `work`, in which programs start, with such a clock. */
-async function withClock<T>(file: string, work: () => Promise<T>): Promise<T> {
-  const said = clockOf(file);
-  Object.assign(process.env, said);
-  try {
-    return await work();
-  } finally {
-    for (const name of Object.keys(said)) delete process.env[name];
-  }
-}
-
-const setClock = (file: string, seconds: number): void => writeFileSync(file, `${seconds < 0 ? '' : '+'}${seconds}\n`);
+removeSharedClocks();
 
 describe('clocks that jump, and a database without a connection', {
   skip: missing('linux', '/usr/lib/postgresql', '/usr/share/doc/libfaketime'),
