@@ -12,6 +12,17 @@ const PARTS = join(ROOT, 'src/images/agent');
 export const TOKEN = 'boot-token_0123456789';
 const RUN_SECONDS_MAX = '20';
 
+/** The variables that give the agent directories below `root` in place of the machine's own. */
+export const agentVariables = (root: string): Readonly<Record<string, string>> => ({
+  PATH: process.env.PATH ?? '',
+  RACKBOOT_STAY: '1',
+  RACKBOOT_SYS: join(root, 'sys'),
+  RACKBOOT_PROC: join(root, 'proc'),
+  RACKBOOT_TMP: join(root, 'tmp'),
+  RACKBOOT_DEV: join(root, 'dev'),
+  RACKBOOT_MOUNT: join(root, 'mnt'),
+});
+
 /** A region with one job. It records every signal and report. */
 export class JobRegion {
   job: Readonly<Record<string, string | number>> | undefined;
@@ -164,18 +175,9 @@ export class AgentRuns {
     region.watches = [...(machine.watches ?? [])];
     for (const list of [region.signals, region.reports]) list.length = 0;
     region.tokens.clear();
-    const env = {
-      PATH: process.env.PATH ?? '',
-      RACKBOOT_STAY: '1',
-      RACKBOOT_SYS: join(root, 'sys'),
-      RACKBOOT_PROC: join(root, 'proc'),
-      RACKBOOT_TMP: join(root, 'tmp'),
-      RACKBOOT_DEV: join(root, 'dev'),
-      RACKBOOT_MOUNT: join(root, 'mnt'),
-    };
     const outcome = await new Promise<{ code: number; said: string }>((resolve) => {
       // End the shell's children too: timeout has its own process group.
-      const options = { env } as const;
+      const options = { env: agentVariables(root) } as const;
       execFile(
         'timeout',
         ['-s', 'KILL', RUN_SECONDS_MAX, 'busybox', 'sh', join(root, 'agent.sh')],

@@ -18,6 +18,7 @@ import { eventuallyWithin } from '../../support/eventually.ts';
 import { portOf } from '../../support/listening-port.ts';
 import { missing } from '../../support/needs.ts';
 import { reasonOf } from '../../support/sentences.ts';
+import { agentVariables } from './agent-run.ts';
 
 const AGENTS = join(import.meta.dirname, '..', '..', '..', 'src/images/agent');
 const MIB = 1024 * 1024;
@@ -136,16 +137,8 @@ describe('the agent commissions a machine', { skip: missing('linux', 'busybox') 
     put('tmp/x', '');
     const agent = readFileSync(join(AGENTS, 'agent.sh'), 'utf8').replace(/^umask 077$/m, `${HARMLESS}\n$&`);
     put('agent.sh', agent);
-    const env = {
-      PATH: process.env.PATH ?? '',
-      RACKBOOT_STAY: '1',
-      RACKBOOT_SYS: join(root, 'sys'),
-      RACKBOOT_PROC: join(root, 'proc'),
-      RACKBOOT_TMP: join(root, 'tmp'),
-      RACKBOOT_DEV: join(root, 'dev'),
-    };
     const words = ['-s', 'KILL', String(RUN_MS_MAX / 1000), 'busybox', 'sh', join(root, 'agent.sh')];
-    const child = spawn('timeout', words, { env, stdio: ['ignore', 'ignore', 'pipe'] });
+    const child = spawn('timeout', words, { env: agentVariables(root), stdio: ['ignore', 'ignore', 'pipe'] });
     let said = '';
     child.stderr?.on('data', (text: Buffer) => {
       said += text.toString('utf8');
