@@ -196,7 +196,8 @@ export function liveInstallerWords(facts: LiveInstallerFacts): readonly string[]
 /** Writes a word for a kernel line, with double quotes around the value if it contains a space. */
 export function writeKernelWord(word: string): string {
   if (!word.includes(' ')) return word;
-  const equals = word.indexOf('=');
+  // A name has at least one character: next_arg in the kernel's lib/cmdline.c takes a sign at the beginning for a part of it.
+  const equals = word.indexOf('=', 1);
   const name = equals === -1 ? '' : word.slice(0, equals + 1);
   return name.includes(' ') || name === '' ? `"${word}"` : `${name}"${word.slice(name.length)}"`;
 }
