@@ -35,6 +35,8 @@ export interface DaemonOptions {
   readonly main?: string | undefined;
   /** The Node that runs it. Default: this process's. */
   readonly node?: string | undefined;
+  /** Its flags, which may name files of its checkout. Default: those of this checkout's daemon. */
+  readonly flags?: readonly string[] | undefined;
   /** Run it inside this private network. */
   readonly namespace?: LabNamespace | undefined;
   /** Run it on this processor only. Benchmarks set it, so that the daemon and the load each have a processor. Needs taskset(1). */
@@ -61,7 +63,8 @@ export class DaemonProcess {
     const extension = import.meta.filename.endsWith('.ts') ? 'ts' : 'js';
     const main = options.main ?? join(import.meta.dirname, '..', `main.${extension}`);
     const service = options.command ?? ['run'];
-    const words = [options.node ?? process.execPath, ...DAEMON_FLAGS, main, ...service, '--config', options.config];
+    const { node = process.execPath, flags = DAEMON_FLAGS } = options;
+    const words = [node, ...flags, main, ...service, '--config', options.config];
     const pinned = options.core === undefined ? [] : ['taskset', '-c', String(options.core)];
     const [command = '', ...args] = [...pinned, ...(options.before ?? []), ...words];
     const settings: SpawnOptions = { stdio: ['pipe', 'pipe', 'pipe'], env: environment(options.compileCache) };

@@ -15,7 +15,8 @@ import { nobodysCache, readableCheckout } from './another-user.ts';
 import { endProgram, whileRunning } from './child.ts';
 import { eventuallyWithin } from './eventually.ts';
 
-export const MAIN = join(import.meta.dirname, '..', '..', 'src', 'main.ts');
+const ROOT = join(import.meta.dirname, '..', '..');
+export const MAIN = join(ROOT, 'src', 'main.ts');
 const END_MS_MAX = 60_000;
 /** The longest wait for something that comes without a command, on a busy host. */
 const WAIT_MS_MAX = 30_000;
@@ -37,11 +38,12 @@ export async function runRackboot(
   options: { readonly as?: readonly string[]; readonly cwd?: string; readonly endMsMax?: number } = {},
 ): Promise<Ended> {
   const { as = [] } = options;
-  const { node, main } = as.length === 0 ? { node: process.execPath, main: MAIN } : readableMain();
+  const own = { node: process.execPath, main: MAIN, flags: DAEMON_FLAGS };
+  const { node, main, flags } = as.length === 0 ? own : readableMain();
   const [command = node, ...before] = [...as, node];
   const cached = as.length === 0 ? {} : { NODE_COMPILE_CACHE: nobodysCache() };
   const settings: SpawnOptions = { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...cached } };
-  const child = spawn(command, [...before, ...DAEMON_FLAGS, main, ...args], {
+  const child = spawn(command, [...before, ...flags, main, ...args], {
     ...settings,
     cwd: options.cwd ?? process.cwd(),
   });
@@ -59,10 +61,10 @@ export async function runRackboot(
   return { code, complaints: lines(text.err), output: lines(text.out) };
 }
 
-/** Runs the command line as another user. */
-export function readableMain(): { readonly node: string; readonly main: string } {
+/** The program and its flags, which name files of the same checkout, as another user can run them. */
+export function readableMain(): { readonly node: string; readonly main: string; readonly flags: readonly string[] } {
   const { root, node } = readableCheckout();
-  return { node, main: join(root, 'src', 'main.ts') };
+  return { node, main: join(root, 'src', 'main.ts'), flags: DAEMON_FLAGS.map((flag) => flag.replace(ROOT, root)) };
 }
 
 /** A daemon whose log is not read. */
