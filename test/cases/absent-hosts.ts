@@ -33,12 +33,12 @@ export function testAbsentHosts(which: 'short' | 'all'): void {
   before(() => (SKIP === false ? enterOwnNetwork() : undefined));
 
   const all = [
-    ['a send buffer as large as the system allows', { native: true }, [1, 16, 180]],
+    ['a send buffer as large as the system allows', { native: true }, which === 'short' ? [1, 180] : [1, 16, 180]],
+    ['the portable sockets', { native: false }, [1, 180]],
     // The kernel doubles it, to the default of a socket.
     ['a send buffer of the default size', { native: true, sendBufferBytes: 106_496 }, [1, 180]],
-    ['the portable sockets', { native: false }, [1, 180]],
   ] as const;
-  for (const [sockets, options, counts] of which === 'short' ? all.filter((_, index) => index !== 1) : all)
+  for (const [sockets, options, counts] of which === 'short' ? all.slice(0, 2) : all)
     describe(`replies to hosts that do not exist, with ${sockets}`, { skip: SKIP }, () => {
       let attacker: Peer;
       let honest: Peer;
@@ -74,7 +74,7 @@ export function testAbsentHosts(which: 'short' | 'all'): void {
         ip('link delete br0');
       });
 
-      for (const absent of which === 'short' ? counts.filter((count) => count !== 16) : counts) {
+      for (const absent of counts) {
         it(`of ${absent} addresses leave the others' questions answered`, async () => {
           const addresses = Array.from({ length: absent }, (_, index) => `10.20.0.${70 + index}`);
           for (const each of addresses) attacker.run('ip', 'address', 'replace', `${each}/24`, 'dev', 'eth0');

@@ -68,6 +68,7 @@ describe('two processes of one region', { skip: missing('linux', '/usr/lib/postg
     const learnt: number[] = [];
     for (const hostname of ['one-owl', 'two-owls', 'three-owls', 'four-owls', 'five-owls']) {
       const before = (await rack.status()).region?.desiredVersion ?? 0;
+      const askedAt = Date.now();
       await pair.ask(1, `machines/${pair.systemId}/`, { hostname }, 'PUT');
       const changedAt = Date.now();
       const since = await eventually('the rack has the change', async () => {
@@ -75,6 +76,7 @@ describe('two processes of one region', { skip: missing('linux', '/usr/lib/postg
         return (region?.desiredVersion ?? 0) > before && region?.desiredSince;
       });
       // By the rack's own clock, so that asking it does not count.
+      assert.ok(since >= askedAt, `${hostname} is learnt ${askedAt - since} ms before it is asked for`);
       learnt.push(since - changedAt);
     }
     const [, , median = LEARNT_MS_MAX] = learnt.toSorted((one, other) => one - other);
