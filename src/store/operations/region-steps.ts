@@ -53,11 +53,12 @@ export const GIVEN_MAX = 2 ** 52;
  * `desired-version` is the last number drawn (SQLite only).
  */
 export function usedVersions(): string {
-  const below = (column: string): string => `${column} < ${GIVEN_MAX}`;
+  // Not max(): within some larger statements, SQLite then reads all entries of the index instead of the last.
+  const highest = (column: string, table: string): string =>
+    `SELECT (SELECT ${column} FROM ${table} WHERE ${column} < ${GIVEN_MAX} ORDER BY ${column} DESC LIMIT 1)`;
   return (
-    `SELECT 0 AS value UNION ALL SELECT max(desired_version) FROM machine WHERE ${below('desired_version')} UNION ALL ` +
-    `SELECT max(version) FROM gone_machine WHERE ${below('version')} UNION ALL ` +
-    `SELECT value FROM counter WHERE name IN ('desired-version', 'desired-rest') AND ${below('value')}`
+    `SELECT 0 AS value UNION ALL ${highest('desired_version', 'machine')} UNION ALL ${highest('version', 'gone_machine')} UNION ALL ` +
+    `SELECT value FROM counter WHERE name IN ('desired-version', 'desired-rest') AND value < ${GIVEN_MAX}`
   );
 }
 
