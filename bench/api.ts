@@ -14,8 +14,8 @@ import { createApiKey } from '../src/region/accounts/accounts.ts';
 import { openRegionStore } from '../src/store/sqlite/region-sqlite.ts';
 import type { Benchmark } from './benchmark.ts';
 import { type Figure, Figures, RACKBOOT } from './figure.ts';
+import { fill } from './filled-region.ts';
 import { Ground, SERVER } from './isolation.ts';
-import { fill } from './region.ts';
 
 const SIZES = [1000, 10_000];
 const LISTS = 5;

@@ -1,0 +1,105 @@
+// A region of several processes with many machines, for the benchmarks: its store is filled, its processes are started, and machines are
+// enlisted with it.
+
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { systemClock } from '../src/clock.ts';
+import { DaemonProcess } from '../src/lab/daemon-process.ts';
+import type { LabPlace } from '../src/lab/safe-lab.ts';
+import { enlistmentForm, simulatedHardware } from '../src/lab/simulated-hardware.ts';
+import { formatMac, type MacAddress, mac } from '../src/net/address.ts';
+import { createApiKey } from '../src/region/accounts/accounts.ts';
+import { parseHardwareFacts } from '../src/region/records/hardware-facts.ts';
+import type { MachineFields } from '../src/region/records/machine.ts';
+import type { RegionStore } from '../src/region/records/store.ts';
+import { authorizationOf } from '../test/support/oauth.ts';
+import { REGION_SERVICE, regionFile } from '../test/support/region-process.ts';
+
+const FILLED_AT_ONCE = 500;
+const CLIENTS = 16;
+const ENLIST_MS = 5000;
+
+/** The key of a new administrator. */
+export async function addAdministrator(store: RegionStore): Promise<string> {
+  const account = { username: 'ann', email: '', passwordHash: 'none', isAdmin: true, createdMs: 1 };
+  await store.accounts.addUser(account);
+  return await createApiKey(store, systemClock, account.username);
+}
+
+/** A process of the region, ready. @param store the region's store in its configuration */
+export async function startRegion(place: LabPlace, store: string, stateDir: string): Promise<DaemonProcess> {
+  const config = join(stateDir, 'region.yaml');
+  writeFileSync(config, regionFile(place, JSON.stringify(stateDir), store));
+  return await DaemonProcess.start({ config, command: REGION_SERVICE, onLine: () => undefined });
+}
+
+export const systemIdOf = (index: number): string => (36 ** 5 + index).toString(36);
+
+/** Adds machines as machines report themselves, until there are enough. */
+export async function fill(store: RegionStore, from: number, upTo: number): Promise<void> {
+  for (let first = from; first < upTo; first += FILLED_AT_ONCE) {
+    await store.transact(async () => {
+      for (let index = first; index < Math.min(upTo, first + FILLED_AT_ONCE); index += 1)
+        await addMachine(store, index);
+    });
+  }
+}
+
+/** The form in which a machine with this hardware address enlists itself. */
+function formOf(address: MacAddress): URLSearchParams {
+  const hardware = { ...simulatedHardware(address & 0xffff), mac: address };
+  return new URLSearchParams(enlistmentForm(hardware, formatMac(address)));
+}
+
+async function addMachine(store: RegionStore, index: number): Promise<void> {
+  const address = mac(0x0200_0000_0000 + index);
+  const form = formOf(address);
+  const parsed = parseHardwareFacts(form.get('hardware_facts') ?? '');
+  if (parsed.kind === 'fault') throw new Error('the facts of a simulated machine are not taken');
+  const fields: MachineFields = {
+    ...{ hostname: `filled-${index}`, domain: 'maas', description: '', status: 'ready', statusSinceMs: 1 },
+    ...{ architecture: 'amd64', subarchitecture: 'generic', osystem: '', release: '', netboot: true },
+    ...{ powerType: '', powerParameters: {}, powerState: 'unknown', facts: parsed.value },
+  };
+  const systemId = systemIdOf(index);
+  await store.enlist({ macs: [address], values: [], atMs: 1 }, () => ({
+    ...{ kind: 'create', systemId, fields, events: [] },
+    interfaces: [{ mac: address, name: 'eth0', source: 'vouched' }],
+  }));
+}
+
+export const urlOf = ({ regionPort }: LabPlace, path: string): string =>
+  `http://127.0.0.1:${regionPort}/MAAS/api/2.0/${path}`;
+
+/**
+ * Enlists machines as fast as they are answered, through the operation that a machine uses, for ENLIST_MS; with a key, so that no rate of
+ * strangers applies. The processes are asked in turn.
+ *
+ * @param from the number of the first machine
+ * @param bounds the most machines (default: no bound), and how many are enlisted at once (default: CLIENTS)
+ * @returns how many were enlisted, and in which time
+ */
+export async function enlistMachines(
+  places: readonly LabPlace[],
+  key: string,
+  from: number,
+  { most = Number.POSITIVE_INFINITY, clients = CLIENTS } = {},
+): Promise<{ readonly count: number; readonly seconds: number }> {
+  let count = 0;
+  const startedMs = performance.now();
+  const enlist = async (client: number): Promise<void> => {
+    const place = places[client % places.length];
+    while (place !== undefined && count < most && performance.now() - startedMs < ENLIST_MS) {
+      count += 1;
+      const answer = await fetch(urlOf(place, 'machines/'), {
+        method: 'POST',
+        headers: { Authorization: authorizationOf(key) },
+        body: formOf(mac(0x0600_0000_0000 + from + count)),
+      });
+      const text = await answer.text();
+      if (!answer.ok) throw new Error(`a machine was not enlisted: ${answer.status} ${text}`);
+    }
+  };
+  await Promise.all(Array.from({ length: clients }, (_, client) => enlist(client)));
+  return { count, seconds: (performance.now() - startedMs) / 1000 };
+}
