@@ -47,7 +47,7 @@ export async function fill(store: RegionStore, from: number, upTo: number): Prom
 
 /** The form in which a machine with this hardware address enlists itself. */
 function formOf(address: MacAddress): URLSearchParams {
-  const hardware = { ...simulatedHardware(address & 0xffff), mac: address };
+  const hardware = { ...simulatedHardware(address & 0xff_ffff), mac: address };
   return new URLSearchParams(enlistmentForm(hardware, formatMac(address)));
 }
 

@@ -34,6 +34,8 @@ const LARGE = MACHINES_MAX - 5000;
 const LISTS = 5;
 const PLACES = [labPlace(76), labPlace(77), labPlace(78)] as const;
 const RACKS = 100;
+/** With LARGE: one process of the load has the desired states of all its racks. */
+const RACKS_OF_LARGE = 10;
 const COMMANDS = 20;
 const QUIET_MS = 300;
 /** A key that each machine of a list has once. */
@@ -170,7 +172,7 @@ function countMachines(list: Buffer): number {
 /** Links racks, and gives commands one after the other, each to another machine. */
 async function measureCommands(places: readonly LabPlace[], key: string, title: string): Promise<Figure> {
   const urls = places.map(({ regionPort }) => `http://127.0.0.1:${regionPort}/MAAS`);
-  const racks = fork(RACK_LINKS, [String(RACKS), key, ...urls]);
+  const racks = fork(RACK_LINKS, [String(count), key, ...urls]);
   let last: Acknowledged = { version: -1, atMs: 0 };
   racks.on('message', (message: Acknowledged) => {
     last = message;
@@ -178,7 +180,7 @@ async function measureCommands(places: readonly LabPlace[], key: string, title: 
   const beyond = async (version: number): Promise<number> => {
     const until = performance.now() + ACKNOWLEDGED_MS_MAX;
     while (last.version <= version) {
-      if (performance.now() > until || hasEnded(racks)) throw new Error(`${RACKS} racks do not acknowledge a change`);
+      if (performance.now() > until || hasEnded(racks)) throw new Error(`${count} racks do not acknowledge a change`);
       await sleep(1);
     }
     return last.atMs;
@@ -200,7 +202,7 @@ async function measureCommands(places: readonly LabPlace[], key: string, title: 
       if (!answer.ok) throw new Error(`a machine was not commissioned: ${answer.status} ${text}`);
       times.push((await beyond(version)) - from);
     }
-    return { metric: `command to ${RACKS} racks, ${title}`, unit: 'ms', value: median(times) };
+    return { metric: `command to ${count} racks, ${title}`, unit: 'ms', value: median(times) };
   } finally {
     if (!hasEnded(racks)) racks.disconnect();
     await ended(racks);

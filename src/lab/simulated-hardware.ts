@@ -35,7 +35,7 @@ export function simulatedHardware(index: number, kind: HardwareKind = PLAIN): Si
   return {
     // 52:54:00 is the prefix of emulated network cards.
     mac: macAddress(0x5254_005a_0000 + index),
-    uuid: `5a5a5a5a-0000-4000-8000-00000000${tail}`,
+    uuid: `5a5a5a5a-0000-4000-8000-${index.toString(16).padStart(12, '0')}`,
     ...kind,
     serial: `SIM-${tail.toUpperCase()}`,
   };
