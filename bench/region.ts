@@ -125,10 +125,16 @@ async function measure(
       daemons.push(await startRegion(place, contender.store, stateDir));
     }
     const title = size.toLocaleString('en').replaceAll(',', ' ');
-    figures.add(contender.name, await measureLists(places, key, title, size));
-    figures.add(contender.name, [await measureCommands(places, key, title)]);
+    const tell = (measured: readonly Figure[]): void => {
+      figures.add(contender.name, measured);
+      // The whole takes minutes.
+      for (const { metric, unit, value } of measured)
+        console.error(`${contender.name}: ${metric}: ${value.toFixed(1)} ${unit}`);
+    };
+    tell(await measureLists(places, key, title, size));
+    tell([await measureCommands(places, key, title, size === LARGE ? RACKS_OF_LARGE : RACKS)]);
     const { count, seconds } = await enlistMachines(places, key, size);
-    figures.add(contender.name, [{ metric: `enlistments with ${title} machines`, unit: '/s', value: count / seconds }]);
+    tell([{ metric: `enlistments with ${title} machines`, unit: '/s', value: count / seconds }]);
   } finally {
     for (const daemon of daemons) await daemon.stop();
   }
@@ -170,7 +176,12 @@ function countMachines(list: Buffer): number {
 }
 
 /** Links racks, and gives commands one after the other, each to another machine. */
-async function measureCommands(places: readonly LabPlace[], key: string, title: string): Promise<Figure> {
+async function measureCommands(
+  places: readonly LabPlace[],
+  key: string,
+  title: string,
+  count: number,
+): Promise<Figure> {
   const urls = places.map(({ regionPort }) => `http://127.0.0.1:${regionPort}/MAAS`);
   const racks = fork(RACK_LINKS, [String(count), key, ...urls]);
   let last: Acknowledged = { version: -1, atMs: 0 };

@@ -33,8 +33,8 @@ const QUESTIONS_MAX = 16;
 const MACHINES_SQL = 'SELECT count(*) FROM machine';
 /** The count is read from the database again after a number of uses that is this fraction of it. */
 const COUNTED_SHARE = 0.01;
-const OWNER_DATA_BYTES_SQL =
-  'SELECT sum(octet_length(owner_data)) FROM machine WHERE owner IS NOT DISTINCT FROM ? AND id <> ?';
+const ownerDataBytesSql = (hasOwner: boolean): string =>
+  `SELECT sum(octet_length(owner_data)) FROM machine WHERE id <> ? AND owner ${hasOwner ? '= ?' : 'IS NULL'}`;
 
 /** The facts of a decision that has not asked yet. */
 export const NOTHING_ASKED: ChangeKnowledge = {
@@ -144,10 +144,11 @@ export function* answerChange(
 ): Steps<ChangeKnowledge> {
   const names = yield* answerNames(question, known);
   const addresses = [...known.addresses];
+  const owner = machine.owner === undefined ? [] : [machine.owner];
   for (const range of question.ranges ?? []) addresses.push(yield* addressesIn(range, machine.id));
   const ownerDataBytes =
     question.ownerData === true
-      ? numberIn(yield one(OWNER_DATA_BYTES_SQL, machine.owner ?? null, machine.id))
+      ? numberIn(yield one(ownerDataBytesSql(owner.length > 0), machine.id, ...owner))
       : known.ownerDataBytes;
   return { ...names, addresses, ownerDataBytes };
 }

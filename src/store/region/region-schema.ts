@@ -69,7 +69,8 @@ CREATE TABLE machine (
 ) STRICT;
 CREATE INDEX machine_uuid ON machine (uuid) WHERE uuid IS NOT NULL;
 CREATE INDEX machine_desired ON machine (desired_version);
-CREATE INDEX machine_status ON machine (status);
+CREATE INDEX machine_status ON machine (status) WHERE device IS NULL;
+CREATE INDEX machine_owner ON machine (owner) WHERE owner IS NOT NULL;
 CREATE INDEX machine_deadline ON machine (status_deadline_ms) WHERE status_deadline_ms IS NOT NULL;
 CREATE INDEX machine_zone ON machine (zone_id) WHERE zone_id IS NOT NULL;
 CREATE INDEX machine_pool ON machine (pool_id) WHERE pool_id IS NOT NULL;

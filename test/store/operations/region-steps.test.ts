@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { DatabaseSync } from 'node:sqlite';
+import { DatabaseSync, type SQLOutputValue } from 'node:sqlite';
 import { test } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Answer, Statement, Steps } from '../../../src/store/operations/region-steps.ts';
@@ -48,6 +48,23 @@ class Place {
     return { result: step.value, statements: this.#statements };
   }
 
+  /** The growing tables, and their indexes, that the statements of an operation read from one end to the other. */
+  readWhole(steps: Steps<unknown>): readonly string[] {
+    const names = new Map(
+      this.#database
+        .prepare('SELECT rootpage, name FROM sqlite_schema WHERE tbl_name IN (SELECT value FROM json_each(?))')
+        .all(JSON.stringify(GROWING))
+        .map(({ rootpage, name }) => [Number(rootpage), String(name)]),
+    );
+    const whole: string[] = [];
+    for (let step = steps.next(); step.done !== true; step = steps.next(this.#answer(step.value))) {
+      const sql = sqliteForm(step.value.sql);
+      const program = this.#database.prepare(`EXPLAIN ${sql}`).all();
+      whole.push(...programsOf(program).flatMap((each) => wholeOf(each, names)));
+    }
+    return whole;
+  }
+
   #answer({ kind, sql, values }: Statement): Answer {
     this.#statements += 1;
     const statement = this.#database.prepare(sqliteForm(sql));
@@ -60,6 +77,40 @@ class Place {
     this.#database.close();
     rmSync(this.#stateDir, { recursive: true });
   }
+}
+
+type Program = readonly Record<string, SQLOutputValue>[];
+
+/** The steps of a program (sqlite.org/opcode.html) that move a cursor on, each with the one that begins at the first or last entry. */
+const BEGIN = new Map([
+  ['Next', 'Rewind'],
+  ['Prev', 'Last'],
+]);
+
+/** The names of the indexes and tables over which a loop goes without a bound or a limit on its entries. */
+function wholeOf(program: Program, names: ReadonlyMap<number, string>): string[] {
+  const opened = new Map(
+    program.flatMap(({ opcode, p1, p2 }) =>
+      opcode === 'OpenRead' || opcode === 'OpenWrite' ? [[p1, names.get(Number(p2))] as const] : [],
+    ),
+  );
+  return program.flatMap(({ opcode, p1 }, end) => {
+    const name = opened.get(p1 ?? null);
+    const begin = program.findIndex((step) => step.p1 === p1 && step.opcode === BEGIN.get(String(opcode)));
+    if (name === undefined || begin === -1 || begin > end) return [];
+    const loop = program.slice(begin, end);
+    // A limit, or a highest value: the first entry that is not NULL ends the loop.
+    const endsEarly = loop.some(
+      (step) => step.opcode === 'DecrJumpZero' || (step.opcode === 'Goto' && Number(step.p2) > end),
+    );
+    return endsEarly ? [] : [name];
+  });
+}
+
+/** A statement's program, and those of its triggers and foreign keys: each begins with the address 0. */
+function programsOf(rows: Program): readonly Program[] {
+  const begins = rows.flatMap(({ addr }, index) => (addr === 0 ? [index] : []));
+  return begins.map((begin, index) => rows.slice(begin, begins[index + 1]));
 }
 
 /** The most statements of one operation: of a split, with its interfaces and events. */
@@ -113,4 +164,53 @@ test('only a reader that names its row reads a column', () => {
   steps.next();
   const answer = { row: { id: null, system_id: 'abc' }, rows: [], changes: 0 };
   assert.throws(() => steps.next(answer), { code: 'store-unavailable', message: /table machine with system_id abc / });
+});
+
+/** Their rows grow with the machines and what happens to them. */
+const GROWING = [
+  ...[
+    'machine',
+    'interface',
+    'identity',
+    'allocation',
+    'machine_tag',
+    'machine_pair',
+    'shared_identity',
+    'gone_machine',
+    'event',
+  ],
+  ...['script_run', 'script_result', 'power_command'],
+];
+
+/** What an operation may read whole, and why. */
+const READ_WHOLE: Readonly<Record<string, string>> = {
+  'countMachines machine_status': 'a number for people, from a small index',
+  'countStatuses machine_status': 'numbers for people, from a small index',
+  'boot.listUses machine': 'when somebody looks at images',
+  'machines.enlist machine_untouched': 'has the New machines, whose number is bounded',
+  'machines.enlist event': 'a process counts its events once',
+  'machines.merge gone_machine_version': 'ends at the versions that are not too old',
+  'machines.remove gone_machine_version': 'ends at the versions that are not too old',
+  'machines.split shared_identity_seen': 'ends at the values that are too many',
+  'listConflicts machine_pair_conflict': 'has open disputes only',
+  'counters.check machine_power_task': 'has the machines with a task; once in a process',
+  'counters.check power_command': 'is bounded; once in a process',
+  'counters.drawTasks machine_power_task': 'when the counter was found to be wrong',
+  'counters.drawTasks power_command': 'when the counter was found to be wrong',
+  'power.begin machine': 'once in FORGET_EVERY commands',
+  'power.begin power_command': 'once in FORGET_EVERY commands',
+  'power.begin power_command_unended': 'has the commands under way',
+  'power.listUnended power_command_unended': 'has the commands under way',
+};
+
+test('an operation reads no table whole that grows with the machines, but for those named', async () => {
+  const place = await Place.make(12);
+  try {
+    const whole = Object.entries(OPERATIONS).flatMap(([name, operation]) =>
+      place.readWhole(operation(place)).map((index) => `${name} ${index}`),
+    );
+    assert.deepEqual([...new Set(whole)].sort(), Object.keys(READ_WHOLE).sort());
+  } finally {
+    place.remove();
+  }
 });
