@@ -53,7 +53,9 @@ export function osErrorCode(error: unknown): string | undefined {
 
 /** Node adds this to a certificate's fault. Rackboot's key for it is another. */
 const NODE_ADVICE = /; if the root CA is installed locally, .*$/;
-const TLS_CODE = /^(?:ERR_TLS_|CERT_|DEPTH_ZERO_|UNABLE_TO_|SELF_SIGNED_|ERR_SSL_|HOSTNAME_MISMATCH)/;
+/** Node's codes for certificates (nodejs.org/api/tls.html, "X509 certificate error codes") and for a handshake that fails. */
+const TLS_CODE =
+  /^(?:ERR_TLS_|ERR_SSL_|CERT_|CRL_|DEPTH_ZERO_|UNABLE_TO_|SELF_SIGNED_|ERROR_IN_C|INVALID_CA$|INVALID_PURPOSE$|PATH_LENGTH_EXCEEDED$|HOSTNAME_MISMATCH$|UNSPECIFIED$|EPROTO$)/;
 
 /** The message of any thrown value. */
 export function errorText(error: unknown): string {

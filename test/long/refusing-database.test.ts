@@ -75,7 +75,10 @@ describe('a running region whose database refuses for further reasons', {
     const read = await on.status();
     for (const table of tables) await on.server.query(`ALTER TABLE ${table} DROP CONSTRAINT strange`, on.database);
     assert.deepEqual([refused, read], [503, 200]);
-    assert.match(why, /refuses a statement.*: has somebody changed its tables, rights or search_path\?/);
+    assert.match(
+      why,
+      /refuses a statement.*: has somebody changed its tables, triggers, sequences, rights or search_path\?/,
+    );
     assert.deepEqual([on.unhandled, on.region.problems], [[], []]);
     assert.equal((await add())[0], 200);
     await eventuallyWithin(WAIT_MS_MAX, 'it has the duties', () => on.duties.areHeld);

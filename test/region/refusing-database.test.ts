@@ -10,7 +10,7 @@ import type { RegionStore } from '../../src/region/records/store.ts';
 import { openPostgresRegion } from '../../src/store/postgres/region-postgres.ts';
 import { eventuallyWithin } from '../support/eventually.ts';
 import { missing } from '../support/needs.ts';
-import { type Refusal, RefusedRegion, WAIT_MS_MAX } from './refused-region.ts';
+import { LOOKS_MS, type Refusal, RefusedRegion, WAIT_MS_MAX } from './refused-region.ts';
 
 const REFUSALS: readonly Refusal[] = [
   [
@@ -72,6 +72,34 @@ describe('a running region whose database refuses', { skip: missing('linux', '/u
     } finally {
       for (const store of stores) await store.close();
     }
+  });
+
+  test("somebody's trigger that fails, with an error of any class, costs the changes of its table, and ends no work in the background", async () => {
+    const { origin, authorization } = on.region;
+    const tables = ['duty', 'event', 'machine'];
+    for (const code of ['22012', '0A000', 'U0001']) {
+      const failing = `CREATE OR REPLACE FUNCTION odd() RETURNS trigger LANGUAGE plpgsql AS $odd$ BEGIN RAISE EXCEPTION 'odd' USING ERRCODE = '${code}'; END $odd$`;
+      await on.server.query(failing, on.database);
+      for (const table of tables)
+        await on.server.query(
+          `CREATE TRIGGER odd BEFORE INSERT OR UPDATE ON ${table} EXECUTE FUNCTION odd()`,
+          on.database,
+        );
+      const body = new URLSearchParams({ mac_addresses: '52:54:00:00:78:01', architecture: 'amd64/generic' });
+      const answer = await fetch(`${origin}/MAAS/api/2.0/machines/`, {
+        method: 'POST',
+        body,
+        headers: { authorization },
+      });
+      // The duties are renewed meanwhile.
+      await sleep(LOOKS_MS);
+      const read = await on.status();
+      for (const table of tables) await on.server.query(`DROP TRIGGER odd ON ${table}`, on.database);
+      assert.deepEqual([code, answer.status, read], [code, 503, 200]);
+      assert.match(await answer.text(), /refuses a statement.*changed its tables, triggers,/);
+    }
+    assert.deepEqual([on.unhandled, on.region.problems], [[], []]);
+    await eventuallyWithin(WAIT_MS_MAX, 'it has the duties', () => on.duties.areHeld);
   });
 
   test('a request for which no connection of the pool is left gets 503 and when to ask again', async () => {

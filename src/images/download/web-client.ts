@@ -216,7 +216,7 @@ function faultOf(
   const code = osErrorCode(error) ?? '';
   const said = cleanSaid(errorText(error) || code);
   if (code === 'ERR_PROXY_TUNNEL') return { code: 'proxy', params: { proxy, said } };
-  if (isTlsError(error) || code === 'EPROTO') {
+  if (isTlsError(error)) {
     return { code: 'tls', params: { host, said: code || said, trouble: tlsTrouble(code) } };
   }
   if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') return { code: 'no-host', params: { host, said: code } };

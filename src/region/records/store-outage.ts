@@ -31,7 +31,8 @@ export type DatabaseRefusal =
   | 'no-such-database'
   | 'not-owner'
   | 'table-missing'
-  | 'column-missing';
+  | 'column-missing'
+  | 'another-server';
 
 /** Why a value of a row cannot be read; `other`: the reader's error text says why. */
 export type RowFault = 'not-json' | 'other-form' | 'other';

@@ -218,7 +218,7 @@ export class MachineTable {
       const latestMs = nowMs + timeoutMinutes * MINUTE_MS;
       yield run(
         'UPDATE machine SET status_deadline_ms = CASE WHEN status_deadline_ms + ?1 > ?2 THEN ?2 ELSE status_deadline_ms + ?1 END ' +
-          'WHERE status = ?3 AND status_deadline_ms IS NOT NULL AND (?1 <> 0 OR status_deadline_ms > ?2)',
+          'WHERE status = ?3 AND status_deadline_ms IS NOT NULL AND (CAST(?1 AS BIGINT) <> 0 OR status_deadline_ms > ?2)',
         byMs,
         latestMs,
         status,

@@ -15,14 +15,29 @@ export async function endConnection(client: pg.Client): Promise<void> {
   late.cancel();
 }
 
+/** What the driver says of bytes that are no message of PostgreSQL (pg-protocol's parser.js). */
+const NO_MESSAGE = 'received invalid response';
+
+/** True if the bytes from the server were no message of PostgreSQL. */
+export const isNoMessage = (error: unknown): boolean => error instanceof Error && error.message.startsWith(NO_MESSAGE);
+
 /**
  * A pool's connection, which ends if its log-in fails, or if a message is too large. The driver leaves a connection open if the server asks
  * for a password and none is configured.
  */
 export class PooledClient extends pg.Client {
+  #isLoggedIn = false;
+
   constructor(config?: pg.ClientConfig) {
     super(config);
     this.connection.on('error', () => this.connection.stream.destroy());
+    // The driver would go on with what follows.
+    this.connection.on('errorMessage', (error: Error) => {
+      if (isNoMessage(error)) this.connection.stream.destroy(error);
+    });
+    this.once('connect', () => {
+      this.#isLoggedIn = true;
+    });
     // With TLS, the first stream has no messages.
     this.connection.once(this.ssl ? 'sslconnect' : 'connect', () => this.#bound());
   }
@@ -32,8 +47,10 @@ export class PooledClient extends pg.Client {
     const { stream } = this.connection;
     const bound = new MessageBound();
     stream.prependListener('data', (bytes: Uint8Array) => {
-      if (bound.exceeds(bytes))
-        stream.destroy(new StoreOutage({ note: 'database-unusable', fault: 'row-too-large', said: '' }));
+      if (!bound.exceeds(bytes)) return;
+      // Before the log-in, PostgreSQL sends no long message.
+      const tooLarge = new StoreOutage({ note: 'database-unusable', fault: 'row-too-large', said: '' });
+      stream.destroy(this.#isLoggedIn ? tooLarge : new Error(NO_MESSAGE));
     });
   }
 }

@@ -2,10 +2,12 @@
 //
 // Source: postgresql.org/docs/15/errcodes-appendix.html.
 
+import pg from 'pg';
 import { errorText, isTlsError, RackError } from '../../errors.ts';
 import type { DatabaseFault, DatabaseRefusal, Outage } from '../../region/records/store-outage.ts';
 import { StoreOutage } from '../../region/words/outage.ts';
 import { noteText } from '../../region/words/rack-reasons.ts';
+import { isNoMessage } from './end-connection.ts';
 
 /** Serialisation failure, deadlock, and a key that exists although the transaction did not see it. */
 const REPEATED: ReadonlySet<string> = new Set(['40001', '40P01', '23505']);
@@ -47,20 +49,8 @@ const REFUSALS: readonly (readonly [code: string, fault: DatabaseRefusal])[] = [
 /** A NUL in a text, and as an escape in a list: no text of PostgreSQL may have one. */
 const NUL_CODES: ReadonlySet<string> = new Set(['22021', '22P05']);
 
-/** Errors of Node and of the driver, without a code of PostgreSQL. */
-const LOST_CODES: ReadonlySet<string> = new Set([
-  ...[
-    'ECONNREFUSED',
-    'ECONNRESET',
-    'EPIPE',
-    'ETIMEDOUT',
-    'EHOSTUNREACH',
-    'ENETUNREACH',
-    'ENOENT',
-    'EAI_AGAIN',
-    'ENOTFOUND',
-  ],
-]);
+/** The codes of the system's errors, as Node names them (nodejs.org/api/errors.html, "Common system errors"). PostgreSQL has none like them. */
+const SYSTEM_CODE = /^E(?!RR_)[A-Z0-9]+$/;
 /** The driver gives these errors no code (pg 8.23, client.js and pg-pool's index.js). */
 const LOST_TEXTS =
   /^(?:Connection terminated|Query read timeout|timeout expired|Client has encountered a connection error|Client was closed)/;
@@ -94,15 +84,13 @@ export function isStale(error: unknown): boolean {
 /** True if the connection is gone, so that nobody knows what became of a statement under way. */
 export function isLost(error: unknown): boolean {
   const code = codeOf(error);
-  if (/^(?:08|57P)/.test(code) || LOST_CODES.has(code)) return true;
+  if (/^(?:08|57P)/.test(code) || SYSTEM_CODE.test(code) || isNoMessage(error)) return true;
   return error instanceof Error && LOST_TEXTS.test(error.message);
 }
 
-/**
- * Errors of a statement that fitted the tables when they were created: classes 42 and P0 of Appendix A, and class 23 for a rule that somebody
- * added to a table. Values that break our own rules are checked before, and a key that exists is repeated.
- */
-const CHANGED = /^(?:42|P0|23(?!505))/;
+/** An error that PostgreSQL reports, whatever its class. Those of somebody's triggers, rules and constraints may have any. */
+const isReported = (error: unknown): boolean =>
+  error instanceof pg.DatabaseError && /^[0-9A-Z]{5}$/.test(codeOf(error));
 
 /** The meaning of an error of the database; undefined: it has none, or is our own bug. */
 function meaningOf(error: unknown): { readonly isRefusal: boolean; readonly outage: Outage } | undefined {
@@ -110,6 +98,8 @@ function meaningOf(error: unknown): { readonly isRefusal: boolean; readonly outa
   const said = errorText(error) || code;
   const refused = REFUSALS.find(([start]) => code.startsWith(start));
   if (refused !== undefined) return { isRefusal: true, outage: { note: 'database-refuses', fault: refused[1], said } };
+  if (isNoMessage(error))
+    return { isRefusal: true, outage: { note: 'database-refuses', fault: 'another-server', said } };
   if (POOLER_TEXT.test(said)) return { isRefusal: true, outage: { note: 'database-pooled' } };
   if (NO_PASSWORD_TEXT.test(said)) return { isRefusal: true, outage: { note: 'database-asks-password' } };
   if (isTlsError(error) || NO_TLS_TEXT.test(said))
@@ -133,12 +123,20 @@ function unstorable(error: unknown): RackError | undefined {
   return new RackError('text-unstorable', text, { cause: error });
 }
 
-/** The RackError that an error of the database means; our own bugs stay as they are. */
+/** The RackError that an error of the database means; errors that the database has not reported stay as they are. */
 export function explainPostgres(error: unknown): unknown {
   if (error instanceof RackError) return error;
   const meaning = meaningOf(error);
   if (meaning?.isRefusal === true) return new RackError('store-refused', noteText(meaning.outage), { cause: error });
-  return unstorable(error) ?? (meaning === undefined ? error : new StoreOutage(meaning.outage, { cause: error }));
+  return (
+    unstorable(error) ?? (meaning === undefined ? unmeant(error) : new StoreOutage(meaning.outage, { cause: error }))
+  );
+}
+
+/** As `explainPostgres`, for a statement that fitted the tables when they were created. A bug of ours looks the same; the text has its cause. */
+function unmeant(error: unknown): unknown {
+  if (!isReported(error)) return error;
+  return new StoreOutage({ note: 'database-statement', said: errorText(error) }, { cause: error });
 }
 
 /**
@@ -147,8 +145,6 @@ export function explainPostgres(error: unknown): unknown {
  */
 export function explainWhileRunning(error: unknown): unknown {
   const explained = explainPostgres(error);
-  if (!(explained instanceof RackError) && CHANGED.test(codeOf(error)))
-    return new StoreOutage({ note: 'database-statement', said: errorText(error) }, { cause: error });
   const meaning = explained === error ? undefined : meaningOf(error);
   return meaning?.isRefusal === true ? new StoreOutage(meaning.outage, { cause: error }) : explained;
 }

@@ -153,7 +153,7 @@ export class PostgresRates implements RateStore {
   }
 
   async #withClient<T>(work: (client: pg.Client) => Promise<T>): Promise<T> {
-    this.#client ??= this.#connect();
+    this.#client ??= this.#open();
     const client = this.#client;
     try {
       return await this.#watch.unlessSilent(async () => work(await client));
@@ -161,6 +161,19 @@ export class PostgresRates implements RateStore {
       if (this.#client === client) void this.#giveUp();
       throw explainWhileRunning(error);
     }
+  }
+
+  /** Opens a connection that is forgotten when the server ends it, so that the next take opens another. */
+  #open(): Promise<pg.Client> {
+    const opened = this.#connect();
+    const forget = (): void => {
+      if (this.#client === opened) this.#client = undefined;
+    };
+    opened.then(
+      (client) => client.once('end', forget),
+      () => undefined,
+    );
+    return opened;
   }
 
   async #connect(): Promise<pg.Client> {

@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import pg from 'pg';
 import { isStoreUnavailable, RackError } from '../../../src/errors.ts';
 import type { Outage } from '../../../src/region/records/store-outage.ts';
 import { outageOf, StoreOutage } from '../../../src/region/words/outage.ts';
@@ -11,7 +12,9 @@ import { explainPostgres, explainWhileRunning, isRepeatable } from '../../../src
 import { converted, readsRow } from '../../../src/store/rows.ts';
 
 /** An error of the driver or of Node. */
-const coded = (code: string, message: string): Error => Object.assign(new Error(message), { code });
+/** As the driver makes it if the code is of PostgreSQL, which begins with a digit, or else as Node does. */
+const coded = (code: string, message: string): Error =>
+  Object.assign(/^[\dU]/.test(code) ? new pg.DatabaseError(message, 0, 'error') : new Error(message), { code });
 
 /** The outage that an error means to a running process. */
 function meaningOf(error: Error): Outage {
@@ -67,6 +70,26 @@ const CASES: readonly Case[] = [
     coded('42883', 'no op'),
     { note: 'database-statement', said: 'no op' },
     /refuses a statement \(no op\): has somebody/,
+  ],
+  ...['22012', '0A000', '2F005', '38000', 'U0001'].map((code): (typeof CASES)[number] => [
+    coded(code, `a trigger failed with ${code}`),
+    { note: 'database-statement', said: `a trigger failed with ${code}` },
+    /refuses a statement \(.*\): has somebody changed its tables, triggers,/,
+  ]),
+  ...['EACCES', 'ENOTDIR', 'EAFNOSUPPORT', 'ENETDOWN'].map((code): (typeof CASES)[number] => [
+    coded(code, `connect ${code}`),
+    unusable('unreached', `connect ${code}`),
+    /whether the database runs/,
+  ]),
+  [
+    new Error('received invalid response: 4a'),
+    refuses('another-server', 'received invalid response: 4a'),
+    /does not speak the protocol of PostgreSQL: see the host and the port in region\.store\.url$/,
+  ],
+  [
+    coded('INVALID_PURPOSE', 'unsuitable certificate purpose'),
+    { note: 'database-untrusted', said: 'unsuitable certificate purpose' },
+    /cannot be trusted \(unsuitable certificate purpose\): see region\.store\.ca_file/,
   ],
   [
     new Error('SASL: client password must be a string'),

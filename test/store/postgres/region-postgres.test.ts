@@ -3,7 +3,9 @@
 // @host waits, 40 s
 // @disk
 
+import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
+import { type Answer, all, type Steps } from '../../../src/store/operations/region-steps.ts';
 import { RegionTables } from '../../../src/store/operations/region-tables.ts';
 import { PostgresConfirmation } from '../../../src/store/postgres/postgres-confirmation.ts';
 import { PostgresConnections } from '../../../src/store/postgres/postgres-connections.ts';
@@ -45,6 +47,12 @@ describe('a region in PostgreSQL', { skip: missing('linux', '/usr/lib/postgresql
     const region = { tables: new RegionTables(EVENT_BOUNDS), machines: 12 };
     try {
       for (const operation of Object.values(OPERATIONS)) await driver.write(() => operation(region));
+      // A parameter that is only compared with a small literal becomes an int4, and a larger value an error.
+      const sql = "SELECT statement FROM pg_prepared_statements WHERE 'int4'::regtype = ANY (parameter_types)";
+      const { rows } = await driver.read(function* (): Steps<Answer> {
+        return yield all(sql);
+      });
+      assert.deepEqual(rows, []);
     } finally {
       await driver.close();
       await databases.server.removeDatabase(name);

@@ -36,6 +36,7 @@ const REFUSALS: Readonly<Record<DatabaseRefusal, string>> = {
   'not-owner': 'the user lacks the right: make it the owner of the database',
   'table-missing': 'a table is missing: see the search_path of the user, or restore a backup',
   'column-missing': 'a column is missing: restore a backup',
+  'another-server': 'it does not speak the protocol of PostgreSQL: see the host and the port in region.store.url',
 };
 
 const ROW_FAULTS: Readonly<Record<Exclude<RowFault, 'other'>, string>> = {
@@ -74,7 +75,7 @@ export const OUTAGES: Pick<Writers<NoteParams>, Outage['note']> = {
     return `the region's database cannot be trusted${why}: see region.store.ca_file, and the certificate of the database`;
   },
   'database-statement': ({ said }) =>
-    `the region's database refuses a statement${quoted(said)}: has somebody changed its tables, rights or search_path? Its log says more`,
+    `the region's database refuses a statement${quoted(said)}: has somebody changed its tables, triggers, sequences, rights or search_path? Its log says more`,
   'database-silent': ({ seconds }) =>
     `the region's database cannot be used now (it has not answered for ${seconds} s): see whether it runs, its load, and the network to it`,
   'database-read-only': () =>
