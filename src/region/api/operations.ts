@@ -19,7 +19,7 @@ import { z } from 'zod';
 import { cleanText } from '../../clean-text.ts';
 import { AREA_OPERATIONS } from './areas/area-operations.ts';
 import { type Answer, json, NO_MACHINE, refuse, refuseField, refuseUnmanaged } from './call/answer.ts';
-import { type Fields, findNul } from './call/form-body.ts';
+import { type Fields, findUnstorable } from './call/form-body.ts';
 import type { ApiCall } from './call/operation.ts';
 import { type ApiVersion, defineOperation, type Method, type Operation } from './call/operation.ts';
 import { refuseUnmatched, tagged } from './call/preconditions.ts';
@@ -149,14 +149,14 @@ export function operationsByPath(version: ApiVersion): ReadonlyMap<string, reado
   return paths;
 }
 
-/** Refuses texts with a NUL, finds the operation among those of one path, checks the caller's access, and runs it. */
+/** Refuses texts that no database can hold, finds the operation among those of one path, checks the caller's access, and runs it. */
 export async function runOperation(
   operations: readonly Operation[],
   method: Method | 'HEAD' | 'PATCH',
   call: ApiCall,
   fields: Fields,
 ): Promise<Answer> {
-  const faulty = findNul(fields);
+  const faulty = findUnstorable(fields);
   if (faulty !== undefined) return refuseField(cleanText(faulty), 'field.nul');
   const wanted = method === 'HEAD' ? 'GET' : method;
   const ofMethod = operations.filter((operation) => operation.method === wanted);

@@ -13,7 +13,7 @@ import { equalSecrets } from '../accounts/accounts.ts';
 import { parseAuthorization } from '../accounts/authorization-header.ts';
 import { type Answer, type Refusal, refuse, refuseFor } from '../api/call/answer.ts';
 import { noteAdministrator, type Peer } from '../api/call/caller.ts';
-import { type Fields, findNul, parseBody, queryOf } from '../api/call/form-body.ts';
+import { type Fields, findUnstorable, parseBody, queryOf } from '../api/call/form-body.ts';
 import { isEncrypted } from '../api/call/proxies.ts';
 import { REFUSALS } from '../api/call/refusal-status.ts';
 import { mayBeStored, type Outage } from '../records/store-outage.ts';
@@ -281,7 +281,7 @@ function formOf(request: FastifyRequest): Fields | Refusal {
   const body = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
   const parsed = parseBody(request.headers['content-type'] ?? '', body);
   if (parsed.kind === 'fault') return refuseFor([parsed.refusal]);
-  return findNul(parsed.fields) !== undefined ? refuse('bad-request.nul') : parsed.fields;
+  return findUnstorable(parsed.fields) !== undefined ? refuse('bad-request.nul') : parsed.fields;
 }
 
 const isRefusal = (value: Fields | Refusal): value is Refusal => 'kind' in value;

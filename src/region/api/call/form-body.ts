@@ -79,10 +79,13 @@ export function queryOf(target = ''): Fields {
   return parsed.kind === 'fields' ? parsed.fields : new Map();
 }
 
-/** The first name that has a NUL, or a value with one; `undefined` if there is none. No text in the region's database may have a NUL. */
-export function findNul(fields: Fields): string | undefined {
+/** True if no database of a region can hold the text: it has a NUL, or half of a surrogate pair, which only JSON can have. */
+const isUnstorable = (text: string): boolean => text.includes('\0') || !text.isWellFormed();
+
+/** The first name that no database of a region can hold, or that has such a value; `undefined` if there is none. */
+export function findUnstorable(fields: Fields): string | undefined {
   for (const [name, values] of fields) {
-    if (name.includes('\0') || values.some((value) => value.includes('\0'))) return name;
+    if (isUnstorable(name) || values.some(isUnstorable)) return name;
   }
   return undefined;
 }

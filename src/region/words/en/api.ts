@@ -43,7 +43,7 @@ export const API = {
   'not-found.machine': 'No machine has this system id.',
   'bad-request.machines': ({ systemIds }: { readonly systemIds: string }) =>
     `No machine has the system id ${systemIds}.`,
-  'field.nul': 'This text contains the character NUL, which is not allowed.',
+  'field.nul': 'This text contains the character NUL or half of a surrogate pair, which is not allowed.',
   'field.required': 'This field is required.',
   'field.not-a-system-id': 'is not a system id',
   'field.not-an-event-id': 'is not an event id',

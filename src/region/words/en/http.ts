@@ -48,7 +48,8 @@ export const HTTP = {
   'bad-request.form': ({ max }: { readonly max: number }) => `the parameters of the form have more than ${max} bytes`,
   'bad-request.boundary': 'multipart/form-data without a usable boundary',
   'bad-request.unended': 'multipart/form-data that does not end with its boundary',
-  'bad-request.nul': 'A text in this request contains the character NUL, which is not allowed.',
+  'bad-request.nul':
+    'A text in this request contains the character NUL or half of a surrogate pair, which is not allowed.',
   'bad-request.report': 'A report must have event_type (start, progress, finish), name and description.',
   /** The fault that the schema of racks' messages found, as a sentence. */
   'bad-request.rack': ({ problem }: { readonly problem: string }) => problem,
