@@ -10,7 +10,7 @@ import { sleep } from '../src/clock.ts';
 const REMOVE_TRIES_MAX = 40;
 let groups = 0;
 
-/** What a group is for: its controller in version 1, and the file of each version that a group needs for it. */
+/** The use of a group: its controller in version 1, and the file of each version that a group needs for it. */
 export interface GroupUse {
   readonly controller: string;
   readonly fileOfFirst: string;

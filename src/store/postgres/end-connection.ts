@@ -15,10 +15,10 @@ export async function endConnection(client: pg.Client): Promise<void> {
   late.cancel();
 }
 
-/** What the driver says of bytes that are no message of PostgreSQL (pg-protocol's parser.js). */
+/** The driver's error for bytes that do not begin a message of PostgreSQL (pg-protocol's parser.js). */
 const NO_MESSAGE = 'received invalid response';
 
-/** True if the bytes from the server were no message of PostgreSQL. */
+/** True if the bytes from the server did not begin a message of PostgreSQL. */
 export const isNoMessage = (error: unknown): boolean => error instanceof Error && error.message.startsWith(NO_MESSAGE);
 
 /**
@@ -31,7 +31,7 @@ export class PooledClient extends pg.Client {
   constructor(config?: pg.ClientConfig) {
     super(config);
     this.connection.on('error', () => this.connection.stream.destroy());
-    // The driver would go on with what follows.
+    // The driver would read the bytes after it as further messages.
     this.connection.on('errorMessage', (error: Error) => {
       if (isNoMessage(error)) this.connection.stream.destroy(error);
     });

@@ -182,7 +182,7 @@ const GROWING = [
   ...['script_run', 'script_result', 'power_command'],
 ];
 
-/** What an operation may read whole, and why. */
+/** The reads of whole tables that an operation may make, and why. */
 const READ_WHOLE: Readonly<Record<string, string>> = {
   'countMachines machine_status': 'a number for people, from a small index',
   'countStatuses machine_status': 'numbers for people, from a small index',
