@@ -6,7 +6,7 @@
 import { mkdtempSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { DaemonProcess } from '../src/lab/daemon-process.ts';
-import { type LabPlace, labPlace } from '../src/lab/safe-lab.ts';
+import type { LabPlace } from '../src/lab/safe-lab.ts';
 import { openPostgresRegion } from '../src/store/postgres/region-postgres.ts';
 import { authorizationOf } from '../test/support/oauth.ts';
 import type { PostgresServer } from '../test/support/postgres-server.ts';
@@ -14,7 +14,6 @@ import { ControlGroup } from './control-group.ts';
 import type { Figures } from './figure.ts';
 import { addAdministrator, enlistMachines, fill, startRegion, urlOf } from './filled-region.ts';
 
-const PLACES = [labPlace(79), labPlace(80), labPlace(81)] as const;
 const SIZE = 1000;
 /** Of these, so many enlist themselves before the processes are limited. */
 const WARM = 800;
@@ -30,9 +29,14 @@ const LIST_MS = 10_000;
 const LIMITED = { controller: 'cpu', fileOfFirst: 'cpu.cfs_quota_us', fileOfSecond: 'cpu.max' };
 
 /** Adds the lists and enlistments a second with one, two and three processes. */
-export async function measureHosts(figures: Figures, directory: string, server: PostgresServer): Promise<void> {
-  for (const processes of [1, 2, 3]) {
-    const places = PLACES.slice(0, processes);
+export async function measureHosts(
+  figures: Figures,
+  directory: string,
+  server: PostgresServer,
+  all: readonly LabPlace[],
+): Promise<void> {
+  for (let processes = 1; processes <= all.length; processes += 1) {
+    const places = all.slice(0, processes);
     const database = await server.makeDatabase();
     const store = await openPostgresRegion(server.placeOf(database));
     const key = await addAdministrator(store);

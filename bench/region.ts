@@ -79,7 +79,7 @@ export const regionBenchmark: Benchmark = {
         for await (const contender of contenders(directory, server, filled.stateDir))
           await measure(figures, directory, size, filled.key, contender);
       }
-      await measureHosts(figures, directory, server);
+      await measureHosts(figures, directory, server, PLACES);
       return figures.results();
     } finally {
       await server.close();
