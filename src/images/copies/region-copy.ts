@@ -1,6 +1,6 @@
 // Copies a region's images into a rack's store, and removes the copies of images that the region no longer has.
 //
-//   documents of the region ─▶ images missing here ─▶ download, verify, add one by one ─▶ remove copies of removed images
+//   documents of all addresses ─▶ images missing here ─▶ download, verify, add one by one ─▶ remove copies of removed images
 //
 // Source: MAAS's racks, which take all images of their region.
 //
@@ -8,13 +8,15 @@
 //    must have the published checksum.
 // 2. Images added on the rack stay, even if an image of the region has the same name and serial.
 // 3. The bytes of a removed copy stay for an hour: this host does not know which machines read them.
-// 4. If no region answers, or its answer is invalid, nothing is removed.
+// 4. Each process of a region offers the images of its own host, so the rack asks all addresses. A copy is removed only if all of them
+//    answered and none offers the image.
+// 5. While an address does not answer, a copy counts as still offered: no older image, and no other one of its serial, is copied.
 
 import { STREAM_ARCHITECTURES } from '../../boot/architectures.ts';
 import { errorText, RackError } from '../../errors.ts';
 import type { Downloads } from '../download/queue.ts';
 import { removeImages } from '../image-removal.ts';
-import { hasBlob, isSameName, readImages, type StoredImage } from '../image-store.ts';
+import { compareImages, hasBlob, type ImageName, isSameName, readImages, type StoredImage } from '../image-store.ts';
 import { importImage } from '../import/image-import.ts';
 import { type ImageOffer, offerName } from '../import/offer.ts';
 import { askSources } from '../import/offers.ts';
@@ -46,15 +48,23 @@ export interface CopyResult {
   readonly problems: readonly string[];
 }
 
+/** The images that the region offers. */
+interface RegionOffers {
+  readonly offers: readonly ImageOffer[];
+  /** True if all addresses answered. */
+  readonly isComplete: boolean;
+}
+
 /**
  * Copies the missing images, and removes the copies of images that the region no longer has.
  * @throws RackError `source-failed` if no address of the region answers
  */
 export async function copyFromRegion(terms: CopyTerms): Promise<CopyResult> {
-  const offers = await askRegion(terms);
+  const { tree, nowMs } = terms;
+  const region = await askRegion(terms);
   const problems: string[] = [];
   let added = 0;
-  for (const offer of offers) {
+  for (const offer of chooseNewest(region, copiesIn(tree))) {
     try {
       if (await copyOne(offer, terms)) added += 1;
     } catch (error) {
@@ -63,30 +73,58 @@ export async function copyFromRegion(terms: CopyTerms): Promise<CopyResult> {
       terms.onProgress({ file: offerName(offer), bytes: 0, total: offer.bytes, error: errorText(error) });
     }
   }
-  const offered = new Set(offers.map(({ digest }) => digest.hex));
-  const gone = readImages(terms.tree).images.filter(
-    ({ origin }) => origin?.source === SOURCE && !offered.has(origin.hex),
-  );
-  if (gone.length > 0) await removeImages(terms.tree, gone, terms.nowMs, { isKnown: false });
+  if (!region.isComplete) return { added, removed: 0, problems };
+  const offered = new Set(region.offers.map(({ digest }) => digest.hex));
+  const gone = copiesIn(tree).filter(({ origin }) => origin !== undefined && !offered.has(origin.hex));
+  if (gone.length > 0) await removeImages(tree, gone, nowMs, { isKnown: false });
   return { added, removed: gone.length, problems };
 }
 
-/** @returns the images of the first address that answers, with the other addresses as their mirrors */
-async function askRegion({ urls, downloads, nowMs }: CopyTerms): Promise<readonly ImageOffer[]> {
-  const sites = urls.map((url) => `${url.endsWith('/') ? url : `${url}/`}images-stream/`);
-  let problem = '';
-  for (const site of sites) {
-    const wish = { os: '*', release: undefined, architectures: [] };
-    const [answer] = await askSources([sourceAt(site)], wish, { downloads, nowMs, mirrors: [] });
-    if (answer !== undefined && answer.problems.length === 0) {
-      const others = sites.filter((other) => other !== site);
-      const mirrorsOf = (url: string): readonly string[] => others.map((other) => `${other}${url.slice(site.length)}`);
-      return answer.offers.map((offer) => ({ ...offer, mirrors: mirrorsOf(offer.url) }));
-    }
-    problem = answer?.problems[0]?.message ?? problem;
-  }
-  throw new RackError('source-failed', problem);
+const copiesIn = (tree: string): readonly StoredImage[] =>
+  readImages(tree).images.filter(({ origin }) => origin?.source === SOURCE);
+
+/** @returns the images of all addresses that answer */
+async function askRegion({ urls, downloads, nowMs }: CopyTerms): Promise<RegionOffers> {
+  const sites = new Set(urls.map((url) => `${url.endsWith('/') ? url : `${url}/`}images-stream/`));
+  const wish = { os: '*', release: undefined, architectures: [] };
+  const answers = await askSources([...sites].map(sourceAt), wish, { downloads, nowMs, mirrors: [] });
+  const valid = answers.filter(({ problems }) => problems.length === 0);
+  if (valid.length === 0) throw new RackError('source-failed', answers.at(-1)?.problems[0]?.message ?? '');
+  return { offers: valid.flatMap(({ offers }) => offers), isComplete: valid.length === answers.length };
 }
+
+/**
+ * One offer of each image: the newest, and of several with its serial the one that the rack has. The other addresses with the same file are
+ * its mirrors. Leaves out an image if the rack should keep its copy instead.
+ */
+function chooseNewest({ offers, isComplete }: RegionOffers, copies: readonly StoredImage[]): readonly ImageOffer[] {
+  const copiesOf = Map.groupBy(copies, productOf);
+  return [...Map.groupBy(offers, productOf)].flatMap(([product, same]) => {
+    const own = copiesOf.get(product) ?? [];
+    const isOwn = ({ serial, digest }: ImageOffer): boolean =>
+      own.some((image) => image.serial === serial && image.origin?.hex === digest.hex);
+    const [best] = same.toSorted(
+      (a, b) =>
+        compareImages(dated(a), dated(b)) ||
+        Number(isOwn(b)) - Number(isOwn(a)) ||
+        a.digest.hex.localeCompare(b.digest.hex),
+    );
+    if (best === undefined) return [];
+    // A copy of the offered file itself is repaired if its bytes are missing.
+    if (!isComplete && !isOwn(best) && own.some((image) => compareImages(image, dated(best)) <= 0)) return [];
+    const urls = same.filter(({ digest }) => digest.hex === best.digest.hex).map(({ url }) => url);
+    return { ...best, mirrors: [...new Set(urls)].filter((url) => url !== best.url) };
+  });
+}
+
+const dated = (offer: ImageOffer): ImageName => ({ ...offer, serial: offer.serial ?? '' });
+
+/** The name of an image, and its kernel if it has one: two systems may have the same name. */
+const productOf = (image: Omit<ImageName, 'serial'> & { readonly system?: { readonly subarch: string } | undefined }) =>
+  JSON.stringify([
+    ...[image.os, image.release, image.architecture, image.subarchitecture, image.label],
+    image.system?.subarch,
+  ]);
 
 const sourceAt = (url: string): StreamSource => ({
   kind: 'simplestreams',

@@ -1,0 +1,116 @@
+// A rack copies the images of a region with several processes, each of which offers only its own.
+
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, test } from 'node:test';
+import { systemClock } from '../../../src/clock.ts';
+import { type CopyResult, copyFromRegion } from '../../../src/images/copies/region-copy.ts';
+import { readImages } from '../../../src/images/image-store.ts';
+import { FileSite } from '../../support/image-site.ts';
+import { type SiteProduct, writeStreamSite } from '../../support/stream-site.ts';
+import { makeSystemDisk } from '../disks.ts';
+import { placeForEach } from '../download/download-place.ts';
+
+const MIB = 1024 * 1024;
+
+/** An image that a process offers, as `release serial seed`; the seed decides its bytes. */
+type Offered = `${string} ${string} ${number}`;
+
+describe('a rack whose region has several processes', () => {
+  let scratch: string;
+  let tree: string;
+  let sites: FileSite[] = [];
+  let place: Parameters<Parameters<typeof placeForEach>[0]>[0];
+  placeForEach((one) => {
+    place = one;
+  });
+  beforeEach(() => {
+    scratch = mkdtempSync(join(tmpdir(), 'rackboot-region-copy-'));
+    tree = join(scratch, 'tree');
+  });
+  afterEach(() => {
+    for (const site of sites) site.close();
+    sites = [];
+    rmSync(scratch, { recursive: true, force: true });
+  });
+
+  /** Copies once, from processes that offer these images. `undefined`: the process does not answer. */
+  const copy = async (...processes: readonly (readonly Offered[] | undefined)[]): Promise<CopyResult> => {
+    const urls: string[] = [];
+    for (const offered of processes) {
+      const directory = join(scratch, `site-${sites.length}`);
+      if (offered !== undefined) writeStreamSite(join(directory, 'images-stream'), contentOf(offered), undefined);
+      const site = new FileSite(directory);
+      sites.push(site);
+      urls.push(await site.open());
+      if (offered === undefined) site.close();
+    }
+    const downloads = place.queue();
+    return copyFromRegion({ tree, urls, downloads, nowMs: systemClock.wallTimeMs(), onProgress: () => undefined });
+  };
+  const names = (): readonly string[] => readImages(tree).images.map(({ release, serial }) => `${release} ${serial}`);
+
+  test('has the images of all processes, whichever comes first in its list', async () => {
+    const copied = await copy(['one 20261101 1'], ['two 20261102 2']);
+    assert.deepEqual(copied, { added: 2, removed: 0, problems: [] });
+    assert.deepEqual(names(), ['one 20261101', 'two 20261102']);
+    assert.deepEqual(await copy(['two 20261102 2'], ['one 20261101 1']), { added: 0, removed: 0, problems: [] });
+  });
+
+  test('keeps its copies while a process does not answer, and copies what the others have', async () => {
+    await copy(['one 20261101 1'], []);
+    assert.deepEqual(await copy(undefined, ['two 20261102 2']), { added: 1, removed: 0, problems: [] });
+    assert.deepEqual(names(), ['one 20261101', 'two 20261102']);
+    await assert.rejects(copy(undefined, undefined), { code: 'source-failed' });
+    assert.deepEqual(names(), ['one 20261101', 'two 20261102']);
+  });
+
+  test('removes a copy as soon as all processes answer and none of them has the image', async () => {
+    await copy(['one 20261101 1', 'two 20261102 2'], ['one 20261101 1']);
+    assert.deepEqual(await copy([], ['one 20261101 1']), { added: 0, removed: 1, problems: [] });
+    assert.deepEqual(names(), ['one 20261101']);
+    assert.deepEqual(await copy([], []), { added: 0, removed: 1, problems: [] });
+  });
+
+  test('takes the newest serial of an image, and no older one while the process that has it is away', async () => {
+    const [newer, older] = [['one 20261102.2 2'], ['one 20261102 1']] as const;
+    assert.deepEqual(await copy(older, newer), { added: 1, removed: 0, problems: [] });
+    assert.deepEqual(names(), ['one 20261102.2']);
+    for (const processes of [
+      [older, undefined],
+      [newer, older],
+      [undefined, newer],
+    ])
+      assert.deepEqual(await copy(...processes), { added: 0, removed: 0, problems: [] });
+    assert.deepEqual(await copy(older, []), { added: 1, removed: 1, problems: [] });
+    assert.deepEqual(names(), ['one 20261102']);
+  });
+
+  test('keeps the copy that it has if two processes have the same serial with different bytes', async () => {
+    const [first, second] = [['one 20261101 1'], ['one 20261101 2']] as const;
+    await copy(first, second);
+    const [chosen] = readImages(tree).images;
+    for (const processes of [
+      [second, first],
+      [first, undefined],
+      [second, undefined],
+      [first, second],
+    ])
+      assert.deepEqual(await copy(...processes), { added: 0, removed: 0, problems: [] });
+    assert.deepEqual(readImages(tree).images, [chosen]);
+  });
+});
+
+/** A document of products, as a region's process publishes it. */
+function contentOf(offered: readonly Offered[]): Record<string, Record<string, SiteProduct>> {
+  const products = offered.map((text): [string, SiteProduct] => {
+    const [release = '', serial = '', seed] = text.split(' ');
+    const tags = { arch: 'amd64', os: 'custom', release, version: release, label: 'release', subarch: 'generic' };
+    const content = makeSystemDisk(MIB, Number(seed));
+    const files = { 'root-dd.raw': { ftype: 'root-dd.raw', path: `images/${seed}.img`, content } };
+    return [`io.rackboot:custom:${release}`, { tags, versions: { [serial]: { files } } }];
+  });
+  return { 'io.rackboot:images:download': Object.fromEntries(products) };
+}
