@@ -8,7 +8,7 @@ import type { NewMachineEvent } from '../../region/records/machine-event.ts';
 import type { User, UserChange } from '../../region/records/user.ts';
 import type { EventTable } from './region-events.ts';
 import { readKey, readUser } from './region-rows.ts';
-import { all, one, run, type Steps } from './region-steps.ts';
+import { ALONE, all, one, run, type Steps } from './region-steps.ts';
 import { drawRacksVersion } from './region-versions.ts';
 
 const KEY_QUERY =
@@ -63,6 +63,7 @@ export class AccountTables {
 
   /** Removes a user together with their API and SSH keys: a later user of the same name must not get them. */
   *removeUser(username: string, event: NewMachineEvent): Steps<boolean> {
+    yield ALONE;
     yield run('DELETE FROM ssh_key WHERE username = ?', username);
     const { changes: removed } = yield run('DELETE FROM account WHERE username = ?', username);
     if (removed === 0) return false;
