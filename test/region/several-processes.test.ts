@@ -219,4 +219,30 @@ describe('two processes of one region on PostgreSQL', { skip: missing('linux', '
       assert.equal((await ask(second, 'DELETE', 'users/ann/')).status, 204);
     }
   });
+
+  test('a machine that gets a zone or a pool during its removal is in the default one', async () => {
+    const { store } = first.region;
+    const fields = { ...FIELDS, hostname: 'moved' };
+    await store.enlist({ macs: [], values: [], atMs: 1 }, () => ({
+      ...{ kind: 'create', systemId: 'moved', fields, interfaces: [], events: [] },
+    }));
+    const event = { type: 'NODE', code: 'rack', params: { text: 'x' }, atMs: 1, username: '' } as const;
+    for (const [kind, path] of [
+      ['zone', () => 'zones/hall/'],
+      ['pool', (id: number) => `resourcepool/${id}/`],
+    ] as const) {
+      const area = await store.areas.add(kind, { name: 'hall', description: '' }, event);
+      assert.ok(typeof area === 'object');
+      await atOnce(
+        () => ask(first, 'PUT', 'machines/moved/', { [kind]: 'hall' }),
+        () => ask(second, 'DELETE', path(area.id)),
+      );
+      assert.deepEqual(await store.areas.list(kind), []);
+      const inDefault = await store.listMachines({ zoneIds: [0], poolIds: [0] }, 0, 9);
+      assert.ok(
+        inDefault.some(({ systemId }) => systemId === 'moved'),
+        kind,
+      );
+    }
+  });
 });
