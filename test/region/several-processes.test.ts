@@ -4,10 +4,12 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { sleep, systemClock } from '../../src/clock.ts';
-import { createApiKey } from '../../src/region/accounts/accounts.ts';
+import { createApiKey, KEYS_PER_USER_MAX } from '../../src/region/accounts/accounts.ts';
 import { PASSWORDS_OF_RARE, PASSWORDS_PER_ADDRESS } from '../../src/region/accounts/password-limits.ts';
 import { NEW_PASSWORDS_PER_ACCOUNT } from '../../src/region/accounts/passwords.ts';
+import { SSH_KEYS_PER_USER_MAX } from '../../src/region/accounts/ssh-keys.ts';
 import { REGISTRATIONS_PER_ADDRESS } from '../../src/region/racks/newcomers.ts';
+import { FILES_PER_USER_MAX } from '../../src/region/records/file-store.ts';
 import { openPostgresRegion } from '../../src/store/postgres/region-postgres.ts';
 import { FIELDS } from '../contract/region-store.ts';
 import { eventPlaces } from '../support/event-ids.ts';
@@ -244,5 +246,32 @@ describe('two processes of one region on PostgreSQL', { skip: missing('linux', '
         kind,
       );
     }
+  });
+
+  test('parallel requests do not exceed the limits of SSH keys, API keys and files of an account', async () => {
+    const authorization = await addUser('bob');
+    const { accounts, life, files } = first.region.store;
+    const event = { type: 'AUTHORISATION', code: 'rack', params: { text: '' }, atMs: 1, username: 'bob' } as const;
+    for (let index = 1; index < SSH_KEYS_PER_USER_MAX; index += 1)
+      await life.addSshKey({ username: 'bob', key: `key ${index}`, createdMs: 1 }, SSH_KEYS_PER_USER_MAX, event);
+    while ((await accounts.listKeys('bob')).length < KEYS_PER_USER_MAX - 1)
+      await createApiKey(first.region.store, systemClock, 'bob');
+    for (let index = 1; index < FILES_PER_USER_MAX; index += 1)
+      await files.put('bob', { name: `old ${index}`, key: `key ${index}`, content: Buffer.from('x') }, 1);
+    const requests: readonly (readonly [path: string, fields: (index: number) => Record<string, string>])[] = [
+      ['account/prefs/sshkeys/', (index) => ({ key: sshKey(index) })],
+      ['account/?op=create_authorisation_token', () => ({})],
+      ['files/', (index) => ({ filename: `new ${index}`, file: 'x' })],
+    ];
+    for (const [path, fields] of requests) {
+      const asked = [first, second, first, second].map(
+        (at, index) => () => ask(at, 'POST', path, fields(index), authorization),
+      );
+      const statuses = await atOnce(...asked);
+      assert.equal(statuses.filter((status) => status < 300).length, 1, `${path}: ${statuses}`);
+    }
+    assert.equal((await life.listSshKeys('bob')).length, SSH_KEYS_PER_USER_MAX);
+    assert.equal((await accounts.listKeys('bob')).length, KEYS_PER_USER_MAX);
+    assert.equal((await files.list('bob')).length, FILES_PER_USER_MAX);
   });
 });

@@ -6,6 +6,7 @@
 import type { ApiKey } from '../../region/records/account-store.ts';
 import type { NewMachineEvent } from '../../region/records/machine-event.ts';
 import type { User, UserChange } from '../../region/records/user.ts';
+import { claimAccount } from './claims.ts';
 import type { EventTable } from './region-events.ts';
 import { readKey, readUser } from './region-rows.ts';
 import { ALONE, all, one, run, type Steps } from './region-steps.ts';
@@ -73,6 +74,7 @@ export class AccountTables {
   }
 
   *addKey(key: ApiKey, keysMax: number): Steps<boolean> {
+    if (key.username !== undefined) yield claimAccount(key.username);
     const { changes: added } = yield run(
       'INSERT INTO api_key (token_key, consumer_key, secret_digest, name, account_id, machine_id, created_ms, used_ms) ' +
         'SELECT ?1, ?2, ?3, ?4, owner.account, owner.machine, ?7, ?8 FROM (SELECT (SELECT id FROM account WHERE username = ?5) AS account, ' +
