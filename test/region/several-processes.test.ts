@@ -274,4 +274,21 @@ describe('two processes of one region on PostgreSQL', { skip: missing('linux', '
     assert.equal((await accounts.listKeys('bob')).length, KEYS_PER_USER_MAX);
     assert.equal((await files.list('bob')).length, FILES_PER_USER_MAX);
   });
+
+  test('of two requests that add one DNS name at the same time, or give it to another name, one is refused', async () => {
+    const add = (at: LiveRegion, fqdn: string, address: string) => () =>
+      ask(at, 'POST', 'dnsresources/', { fqdn, ip_addresses: address });
+    const added = await atOnce(add(first, 'www.maas', '10.1.1.1'), add(second, 'www.maas', '10.1.1.2'));
+    assert.deepEqual(added.toSorted(), [200, 400]);
+    const ids: number[] = [];
+    for (const name of ['one.maas', 'two.maas']) {
+      const { id }: { readonly id: number } = JSON.parse(await (await add(first, name, '10.1.1.3')()).text());
+      ids.push(id);
+    }
+    const renamed = await atOnce(
+      () => ask(first, 'PUT', `dnsresources/${ids[0]}/`, { fqdn: 'new.maas' }),
+      () => ask(second, 'PUT', `dnsresources/${ids[1]}/`, { fqdn: 'new.maas' }),
+    );
+    assert.deepEqual(renamed.toSorted(), [200, 400]);
+  });
 });
