@@ -1,29 +1,38 @@
-// Two processes of one region on PostgreSQL, on a real server: sessions, limits of passwords and of registrations, and event streams hold across both.
+// Two processes of one region on PostgreSQL, on a real server: sessions, limits of passwords and of registrations, event streams, and removals hold across both.
 // @host waits, 20 s
 
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { sleep } from '../../src/clock.ts';
+import { sleep, systemClock } from '../../src/clock.ts';
+import { createApiKey, KEYS_PER_USER_MAX } from '../../src/region/accounts/accounts.ts';
 import { PASSWORDS_OF_RARE, PASSWORDS_PER_ADDRESS } from '../../src/region/accounts/password-limits.ts';
 import { NEW_PASSWORDS_PER_ACCOUNT } from '../../src/region/accounts/passwords.ts';
+import { SSH_KEYS_PER_USER_MAX } from '../../src/region/accounts/ssh-keys.ts';
 import { REGISTRATIONS_PER_ADDRESS } from '../../src/region/racks/newcomers.ts';
+import { FILES_PER_USER_MAX } from '../../src/region/records/file-store.ts';
 import { openPostgresRegion } from '../../src/store/postgres/region-postgres.ts';
+import { FIELDS } from '../contract/region-store.ts';
 import { eventPlaces } from '../support/event-ids.ts';
 import { missing } from '../support/needs.ts';
+import { authorizationOf } from '../support/oauth.ts';
 import { RegionDatabases } from '../support/postgres-server.ts';
 import { type LiveRegion, PASSWORD, startRegion } from './live.ts';
 import { registrationFields } from './racks/rack-place.ts';
 
 const EVENTS = 60;
+/** How long a lock keeps transactions from their beginning. */
+const LOCKED_MS = 400;
 
 let databases: RegionDatabases;
+let database: string;
 let first: LiveRegion;
 let second: LiveRegion;
 
 describe('two processes of one region on PostgreSQL', { skip: missing('linux', '/usr/lib/postgresql') }, () => {
   before(async () => {
     databases = await RegionDatabases.start();
-    const place = databases.server.placeOf(await databases.make());
+    database = await databases.make();
+    const place = databases.server.placeOf(database);
     first = await startRegion({}, { store: await openPostgresRegion(place) });
     second = await startRegion({}, { store: await openPostgresRegion(place) });
   });
@@ -149,5 +158,137 @@ describe('two processes of one region on PostgreSQL', { skip: missing('linux', '
       places.map((place) => Number(place.split('-')[1])),
       stored.map(({ id }) => id).sort((one, other) => one - other),
     );
+  });
+
+  const ask = (
+    { origin, authorization: own }: LiveRegion,
+    method: string,
+    path: string,
+    fields: Readonly<Record<string, string>> = {},
+    authorization = own,
+  ): Promise<Response> =>
+    fetch(`${origin}/MAAS/api/2.0/${path}`, { method, headers: { authorization }, body: new URLSearchParams(fields) });
+
+  /** Sends requests whose transactions wait for a lock, and then begin together. @returns the status of each answer */
+  async function atOnce(...requests: readonly (() => Promise<Response>)[]): Promise<readonly number[]> {
+    const lock = 'LOCK TABLE rackboot IN EXCLUSIVE MODE';
+    const held = databases.server.query(`BEGIN; ${lock}; SELECT pg_sleep(${LOCKED_MS / 1000}); COMMIT`, database);
+    await sleep(LOCKED_MS / 4);
+    const answers = await Promise.all(requests.map((request) => request()));
+    await held;
+    return answers.map(({ status }) => status);
+  }
+
+  /** Makes a user. @returns the `Authorization` header of a key that was used already, which a later use need not record */
+  async function addUser(username: string): Promise<string> {
+    const { store } = first.region;
+    await store.accounts.addUser({ username, email: '', passwordHash: 'x', isAdmin: false, createdMs: 1 });
+    const authorization = authorizationOf(await createApiKey(store, systemClock, username));
+    await fetch(`${first.origin}/MAAS/api/2.0/users/?op=whoami`, { headers: { authorization } });
+    return authorization;
+  }
+
+  const sshKey = (index: number): string => {
+    const part = (bytes: Buffer): Buffer => Buffer.concat([Buffer.from([0, 0, 0, bytes.length]), bytes]);
+    const type = 'ssh-ed25519';
+    return `${type} ${Buffer.concat([part(Buffer.from(type)), part(Buffer.alloc(32, index))]).toString('base64')}`;
+  };
+
+  test('a key or a machine that a user gets during their removal is not left to a later user of the same name', async () => {
+    const { store } = first.region;
+    const fields = { ...FIELDS, hostname: 'free', status: 'ready' } as const;
+    await store.enlist({ macs: [], values: [], atMs: 1 }, () => ({
+      ...{ kind: 'create', systemId: 'free', fields, interfaces: [], events: [] },
+    }));
+    const made: readonly (readonly [path: string, fields: Record<string, string>])[] = [
+      ['account/prefs/sshkeys/', { key: sshKey(1) }],
+      ['machines/?op=allocate', {}],
+    ];
+    for (const [path, given] of [...made, ...made, ...made]) {
+      const authorization = await addUser('ann');
+      await atOnce(
+        () => ask(first, 'POST', path, given, authorization),
+        () => ask(second, 'DELETE', 'users/ann/'),
+      );
+      const isThere = (await store.accounts.findUser('ann')) !== undefined;
+      const owned = await store.countMachines({ owners: ['ann'] });
+      const keys = await store.life.listSshKeys('ann');
+      assert.deepEqual([owned, keys.length], isThere ? [1, 0] : [0, 0], path);
+      if (!isThere) continue;
+      await store.changeMachine('free', 1, () => ({
+        ...{ kind: 'change', fields: { status: 'ready', owner: undefined }, events: [] },
+      }));
+      assert.equal((await ask(second, 'DELETE', 'users/ann/')).status, 204);
+    }
+  });
+
+  test('a machine that gets a zone or a pool during its removal is in the default one', async () => {
+    const { store } = first.region;
+    const fields = { ...FIELDS, hostname: 'moved' };
+    await store.enlist({ macs: [], values: [], atMs: 1 }, () => ({
+      ...{ kind: 'create', systemId: 'moved', fields, interfaces: [], events: [] },
+    }));
+    const event = { type: 'NODE', code: 'rack', params: { text: 'x' }, atMs: 1, username: '' } as const;
+    for (const [kind, path] of [
+      ['zone', () => 'zones/hall/'],
+      ['pool', (id: number) => `resourcepool/${id}/`],
+    ] as const) {
+      const area = await store.areas.add(kind, { name: 'hall', description: '' }, event);
+      assert.ok(typeof area === 'object');
+      await atOnce(
+        () => ask(first, 'PUT', 'machines/moved/', { [kind]: 'hall' }),
+        () => ask(second, 'DELETE', path(area.id)),
+      );
+      assert.deepEqual(await store.areas.list(kind), []);
+      const inDefault = await store.listMachines({ zoneIds: [0], poolIds: [0] }, 0, 9);
+      assert.ok(
+        inDefault.some(({ systemId }) => systemId === 'moved'),
+        kind,
+      );
+    }
+  });
+
+  test('parallel requests do not exceed the limits of SSH keys, API keys and files of an account', async () => {
+    const authorization = await addUser('bob');
+    const { accounts, life, files } = first.region.store;
+    const event = { type: 'AUTHORISATION', code: 'rack', params: { text: '' }, atMs: 1, username: 'bob' } as const;
+    for (let index = 1; index < SSH_KEYS_PER_USER_MAX; index += 1)
+      await life.addSshKey({ username: 'bob', key: `key ${index}`, createdMs: 1 }, SSH_KEYS_PER_USER_MAX, event);
+    while ((await accounts.listKeys('bob')).length < KEYS_PER_USER_MAX - 1)
+      await createApiKey(first.region.store, systemClock, 'bob');
+    for (let index = 1; index < FILES_PER_USER_MAX; index += 1)
+      await files.put('bob', { name: `old ${index}`, key: `key ${index}`, content: Buffer.from('x') }, 1);
+    const requests: readonly (readonly [path: string, fields: (index: number) => Record<string, string>])[] = [
+      ['account/prefs/sshkeys/', (index) => ({ key: sshKey(index) })],
+      ['account/?op=create_authorisation_token', () => ({})],
+      ['files/', (index) => ({ filename: `new ${index}`, file: 'x' })],
+    ];
+    for (const [path, fields] of requests) {
+      const asked = [first, second, first, second].map(
+        (at, index) => () => ask(at, 'POST', path, fields(index), authorization),
+      );
+      const statuses = await atOnce(...asked);
+      assert.equal(statuses.filter((status) => status < 300).length, 1, `${path}: ${statuses}`);
+    }
+    assert.equal((await life.listSshKeys('bob')).length, SSH_KEYS_PER_USER_MAX);
+    assert.equal((await accounts.listKeys('bob')).length, KEYS_PER_USER_MAX);
+    assert.equal((await files.list('bob')).length, FILES_PER_USER_MAX);
+  });
+
+  test('of two requests that add one DNS name at the same time, or give it to another name, one is refused', async () => {
+    const add = (at: LiveRegion, fqdn: string, address: string) => () =>
+      ask(at, 'POST', 'dnsresources/', { fqdn, ip_addresses: address });
+    const added = await atOnce(add(first, 'www.maas', '10.1.1.1'), add(second, 'www.maas', '10.1.1.2'));
+    assert.deepEqual(added.toSorted(), [200, 400]);
+    const ids: number[] = [];
+    for (const name of ['one.maas', 'two.maas']) {
+      const { id }: { readonly id: number } = JSON.parse(await (await add(first, name, '10.1.1.3')()).text());
+      ids.push(id);
+    }
+    const renamed = await atOnce(
+      () => ask(first, 'PUT', `dnsresources/${ids[0]}/`, { fqdn: 'new.maas' }),
+      () => ask(second, 'PUT', `dnsresources/${ids[1]}/`, { fqdn: 'new.maas' }),
+    );
+    assert.deepEqual(renamed.toSorted(), [200, 400]);
   });
 });

@@ -20,6 +20,7 @@ import { cleanText } from '../../clean-text.ts';
 import { AREA_OPERATIONS } from './areas/area-operations.ts';
 import { type Answer, json, NO_MACHINE, refuse, refuseField, refuseUnmanaged } from './call/answer.ts';
 import { type Fields, findUnstorable } from './call/form-body.ts';
+import { refuseEnded } from './call/lost-rights.ts';
 import type { ApiCall } from './call/operation.ts';
 import { type ApiVersion, defineOperation, type Method, type Operation } from './call/operation.ts';
 import { refuseUnmatched, tagged } from './call/preconditions.ts';
@@ -179,7 +180,10 @@ export async function runOperation(
   }
   if (operation.ownTransaction && call.conditions?.ifMatch === undefined) return await operation.run(call, fields);
   return await call.region.transact(
-    async () => (await refuseUnmatched(operations, operation, call)) ?? (await operation.run(call, fields)),
+    async () =>
+      (await refuseEnded(call)) ??
+      (await refuseUnmatched(operations, operation, call)) ??
+      (await operation.run(call, fields)),
   );
 }
 

@@ -10,7 +10,7 @@ import { machineEvidence } from '../../region/identity/recognition.ts';
 import { toRackMachine } from '../../region/racks/desired-machine.ts';
 import type { MachineChange } from '../../region/records/decisions.ts';
 import type { Machine, MachineFields } from '../../region/records/machine.ts';
-import { claimAddresses } from './address-claims.ts';
+import { claimAddresses } from './claims.ts';
 import { type MachineUpdate, type PowerTaskIds, updateMachines } from './machine-updates.ts';
 import type { CounterTable } from './region-counters.ts';
 import type { EventTable } from './region-events.ts';

@@ -6,9 +6,10 @@
 import type { ApiKey } from '../../region/records/account-store.ts';
 import type { NewMachineEvent } from '../../region/records/machine-event.ts';
 import type { User, UserChange } from '../../region/records/user.ts';
+import { claimAccount } from './claims.ts';
 import type { EventTable } from './region-events.ts';
 import { readKey, readUser } from './region-rows.ts';
-import { all, one, run, type Steps } from './region-steps.ts';
+import { ALONE, all, one, run, type Steps } from './region-steps.ts';
 import { drawRacksVersion } from './region-versions.ts';
 
 const KEY_QUERY =
@@ -63,6 +64,7 @@ export class AccountTables {
 
   /** Removes a user together with their API and SSH keys: a later user of the same name must not get them. */
   *removeUser(username: string, event: NewMachineEvent): Steps<boolean> {
+    yield ALONE;
     yield run('DELETE FROM ssh_key WHERE username = ?', username);
     const { changes: removed } = yield run('DELETE FROM account WHERE username = ?', username);
     if (removed === 0) return false;
@@ -72,6 +74,7 @@ export class AccountTables {
   }
 
   *addKey(key: ApiKey, keysMax: number): Steps<boolean> {
+    if (key.username !== undefined) yield claimAccount(key.username);
     const { changes: added } = yield run(
       'INSERT INTO api_key (token_key, consumer_key, secret_digest, name, account_id, machine_id, created_ms, used_ms) ' +
         'SELECT ?1, ?2, ?3, ?4, owner.account, owner.machine, ?7, ?8 FROM (SELECT (SELECT id FROM account WHERE username = ?5) AS account, ' +

@@ -6,7 +6,7 @@ import type { ZoneMembers } from '../../region/records/area-store.ts';
 import type { NewMachineEvent } from '../../region/records/machine-event.ts';
 import { readArea } from './area-reads.ts';
 import { type EventTable, readSystemId } from './region-events.ts';
-import { all, numberIn, one, run, type Steps } from './region-steps.ts';
+import { ALONE, all, numberIn, one, run, type Steps } from './region-steps.ts';
 import { drawRacksVersion } from './region-versions.ts';
 
 const REVISION_BYTES = 8;
@@ -47,6 +47,7 @@ export class AreaTable {
 
   /** Removes an area; its machines and racks move to the default one. */
   *remove(kind: AreaKind, id: number, event: NewMachineEvent): Steps<boolean> {
+    yield ALONE;
     if ((yield run('DELETE FROM area WHERE kind = ? AND id = ?', kind, id)).changes === 0) return false;
     const column = COLUMNS[kind];
     yield run(`UPDATE machine SET ${column} = NULL WHERE ${column} = ?`, id);

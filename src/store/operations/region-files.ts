@@ -7,6 +7,7 @@ import {
   type StoredFile,
 } from '../../region/records/file-store.ts';
 import { number, readsRow, text } from '../rows.ts';
+import { claimAccount } from './claims.ts';
 import { all, numberIn, one, run, type Steps } from './region-steps.ts';
 
 const OF_USER = 'account_id = (SELECT id FROM account WHERE username = ?)';
@@ -16,6 +17,7 @@ export function* putFile(
   { name, key, content }: StoredFile,
   atMs: number,
 ): Steps<FileInfo | 'no-user' | 'limit'> {
+  yield claimAccount(username);
   const account = numberIn(yield one('SELECT id FROM account WHERE username = ?', username));
   if (account === 0) return 'no-user';
   const { row } = yield one(

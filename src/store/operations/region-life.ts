@@ -5,6 +5,7 @@
 import type { MachineKey, SshKey, Tag } from '../../region/records/life-store.ts';
 import type { NewMachineEvent } from '../../region/records/machine-event.ts';
 import { number, type Row, readsRow, type StoredRow, text } from '../rows.ts';
+import { claimAccount } from './claims.ts';
 import type { EventTable } from './region-events.ts';
 import { type Answer, all, numberIn, one, run, type Steps } from './region-steps.ts';
 import { countVersion } from './region-versions.ts';
@@ -18,6 +19,7 @@ export class LifeTables {
   }
 
   *addSshKey(key: Omit<SshKey, 'id'>, keysMax: number, event: NewMachineEvent): Steps<SshKey | 'exists' | 'limit'> {
+    yield claimAccount(key.username);
     const held = yield* this.#keys(key.username);
     if (held.some((one) => one.key === key.key)) return 'exists';
     if (held.length >= keysMax) return 'limit';

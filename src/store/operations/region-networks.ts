@@ -15,7 +15,7 @@ import {
   NO_RECORDS,
   type UsedAddress,
 } from '../../region/records/network-store.ts';
-import { claimAddresses } from './address-claims.ts';
+import { claimAddresses } from './claims.ts';
 import { NETWORK_TABLES, readUsed } from './network-rows.ts';
 import { type Readable, RowReader } from './readable-rows.ts';
 import { type CounterTable, NETWORK_ID_END } from './region-counters.ts';

@@ -83,6 +83,13 @@ export const isSettledNumber = (statement: Statement): boolean =>
   statement === SETTLED_VERSION || statement === SETTLED_EVENT;
 
 /**
+ * Makes the transaction run alone: it begins after every other that writes has ended, and further ones wait for its end. For a removal of
+ * what other rows name without a foreign key: one of them added meanwhile would keep a name that another may get later. It stops the others, so
+ * it is only for what happens seldom.
+ */
+export const ALONE: Statement = one('SELECT 1');
+
+/**
  * The name of this run of the database, and its current time. No row: the history of this run is stored already (`region-histories.ts`).
  */
 export const OWN_HISTORY: Statement = one("SELECT 'this run' AS name, 1 AS now_ms");

@@ -11,7 +11,8 @@
 // 2. A transaction that the database asks to repeat runs again after a pause, for at most REPEATED_MS_MAX; so does one whose connection was
 //    lost before its COMMIT, or has prepared statements that no longer fit.
 // 3. After TOGETHER_MS_MAX of failed runs a transaction runs alone; otherwise many small changes could starve a large one. Every writing
-//    transaction shares a lock on a table, which this one takes exclusively. A LOCK comes before the transaction's view of the data.
+//    transaction shares a lock on a table, which this one takes exclusively. A LOCK comes before the transaction's view of the data. So does
+//    one with a statement `ALONE`, from its second run on.
 // 4. If the connection is lost during COMMIT, the mark of the connection shows whether the transaction was stored, even after a crash of
 //    the server or on the standby that takes over. Until that is known, the transaction neither runs again nor is said to have failed. It
 //    holds no connection while it asks, so that a pool whose connections are all lost at COMMIT recovers.
@@ -26,6 +27,7 @@ import { errorText } from '../../errors.ts';
 import { StoreOutage } from '../../region/words/outage.ts';
 import { type Effect, OpenTransaction, TransactionContext } from '../open-transaction.ts';
 import {
+  ALONE,
   type Answer,
   isSettledNumber,
   OWN_HISTORY,
@@ -62,13 +64,15 @@ class ConnectedTransaction extends OpenTransaction {
   readonly connection: StoreConnection;
   /** The number up to which all changes were visible before it began. */
   readonly horizon: Horizon;
+  readonly isAlone: boolean;
   hasWritten = false;
   beginsHistory = false;
 
-  constructor(connection: StoreConnection, horizon: Horizon) {
+  constructor(connection: StoreConnection, horizon: Horizon, isAlone = false) {
     super();
     this.connection = connection;
     this.horizon = horizon;
+    this.isAlone = isAlone;
   }
 }
 
@@ -80,6 +84,9 @@ interface Run<T> {
 
 /** The connection was lost during COMMIT, and the transaction was not stored. */
 class NotStored extends Error {}
+
+/** A statement needs the transaction to run alone. */
+class NotAlone extends Error {}
 
 /** The transactions of one process. */
 export class PostgresTransactions implements RegionDriver {
@@ -127,12 +134,15 @@ export class PostgresTransactions implements RegionDriver {
     const begunAt = systemClock.now();
     const passedMs = (): number => systemClock.now() - begunAt;
     let losses = 0;
+    let needsAlone = false;
     for (let tries = 1; ; tries += 1) {
       try {
-        return await this.#context.exit(() => work(passedMs() > TOGETHER_MS_MAX));
+        return await this.#context.exit(() => work(needsAlone || passedMs() > TOGETHER_MS_MAX));
       } catch (error) {
         if (isLost(error)) losses += 1;
-        const mayRepeat = error instanceof NotStored || isRepeatable(error) || isLost(error);
+        needsAlone ||= error instanceof NotAlone;
+        const mayRepeat =
+          error instanceof NotStored || error instanceof NotAlone || isRepeatable(error) || isLost(error);
         // The lock may be that of a transaction whose COMMIT waits.
         if (isLockTimeout(error) && (await this.#confirmation.isMissing())) this.#confirmation.check();
         if (!mayRepeat || losses > LOSSES_MAX || passedMs() > REPEATED_MS_MAX) {
@@ -186,7 +196,7 @@ export class PostgresTransactions implements RegionDriver {
 
   /** Runs a transaction up to its COMMIT. */
   async #run<T>(connection: StoreConnection, work: () => Promise<T>, isAlone: boolean): Promise<Run<T>> {
-    const transaction = new ConnectedTransaction(connection, this.#horizon);
+    const transaction = new ConnectedTransaction(connection, this.#horizon, isAlone);
     try {
       const begin = `${BEGIN}; ${isAlone ? ALONE_SQL : TOGETHER_SQL}; ${LOCK_SQL}`;
       this.#connections.see(await beginWithVersion(connection.client, begin));
@@ -245,6 +255,7 @@ export class PostgresTransactions implements RegionDriver {
 
   async #answer(transaction: ConnectedTransaction, statement: Statement): Promise<Answer> {
     if (isSettledNumber(statement)) return { row: { ...transaction.horizon }, rows: [], changes: 0 };
+    if (statement === ALONE && !transaction.isAlone) throw new NotAlone('the transaction must run alone');
     const { kind, sql, values } = statement;
     if (sql === OWN_HISTORY.sql) {
       if (transaction.connection.hasHistory) return { row: undefined, rows: [], changes: 0 };

@@ -13,7 +13,7 @@ import { faultsOf, refusalText } from '../../../src/region/page/view.ts';
 import type { Region } from '../../../src/region/region.ts';
 import { refusal } from '../../../src/region/words/refusal.ts';
 import { withRegion } from '../place.ts';
-import { ADMIN, viewOf } from './view.ts';
+import { ADMIN, addViewer, viewOf } from './view.ts';
 
 const ATTACK = `<img src=x onerror="alert(1)">'"&`;
 const SECRET = 'sehr-geheim';
@@ -86,21 +86,16 @@ test('the field of a new password states its rule', () =>
   }));
 
 test('a refused removal of an account does not fill the form for a new one', () =>
-  withRegion(async ({ region, store, clock }) => {
-    await store.accounts.addUser({
-      username: 'admin',
-      email: '',
-      passwordHash: 'x',
-      isAdmin: true,
-      createdMs: clock.wallTimeMs(),
-    });
+  withRegion(async ({ region, store }) => {
+    await addViewer(store);
     const page = await afterForm(region, '/MAAS/people/', { do: 'remove', username: 'admin' });
     assert.match(page, /role="alert">You cannot remove your own account/);
     assert.match(fieldIn(page, 'username'), /value=""/);
   }));
 
 test('an invalid key stays in its field with the reason, and the password form is not marked', () =>
-  withRegion(async ({ region }) => {
+  withRegion(async ({ region, store }) => {
+    await addViewer(store);
     const page = await afterForm(region, '/MAAS/account/', { do: 'add-key', key: `no key ${ATTACK}` });
     const field = fieldIn(page, 'key');
     assert.match(field, /id="f-key-fault">Invalid SSH public key/);

@@ -8,7 +8,7 @@ import { SOURCE_PAGES } from '../../../src/region/page/sources-page.ts';
 import type { PageDefinition, View } from '../../../src/region/page/view.ts';
 import type { ImportReason } from '../../../src/region/records/import-reason.ts';
 import { makeRegion, type RegionPlace } from '../place.ts';
-import { ADMIN, USER, VISITOR, viewOf } from './view.ts';
+import { ADMIN, addViewer, USER, VISITOR, viewOf } from './view.ts';
 
 const NOBLE = 'ubuntu/noble/amd64/generic/release';
 const STALLED: ImportReason = {
@@ -20,6 +20,7 @@ async function withRegion(work: (place: RegionPlace) => Promise<void>): Promise<
   const place = await makeRegion();
   try {
     const { store, clock } = place;
+    await addViewer(store);
     await store.boot.noteProgress(
       new Map([
         [

@@ -17,7 +17,7 @@ import { words } from '../../../src/region/words/text.ts';
 import { spoken } from '../../support/sentences.ts';
 import { heldPower } from '../life/held-power.ts';
 import { makeRegion, type RegionPlace, report } from '../place.ts';
-import { ADMIN, USER, VISITOR, viewOf } from './view.ts';
+import { ADMIN, addViewer, USER, VISITOR, viewOf } from './view.ts';
 
 const SECRET = 'sehr-geheim';
 const ATTACK = `<img src=x onerror="alert(1)">'"&`;
@@ -26,6 +26,7 @@ async function withPower(work: (region: Region, place: RegionPlace, systemId: st
   const place = await makeRegion();
   place.region.close();
   const { store, clock, config } = place;
+  await addViewer(store);
   const power = {
     ...heldPower((machine) => machine.powerType === 'ipmi'),
     drivers: POWER_DRIVERS,

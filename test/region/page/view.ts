@@ -1,11 +1,17 @@
 // Viewers and views, for tests that render a page.
 
 import type { View, Viewer } from '../../../src/region/page/view.ts';
+import type { RegionStore } from '../../../src/region/records/store.ts';
 import type { Region } from '../../../src/region/region.ts';
 
 export const VISITOR: Viewer = { kind: 'visitor' };
 export const ADMIN: Viewer = { kind: 'person', username: 'admin', email: '', isAdmin: true, csrf: 'csrf-of-admin' };
 export const USER: Viewer = { kind: 'person', username: 'alice', email: '', isAdmin: false, csrf: 'csrf-of-alice' };
+
+/** Adds the account of ADMIN, who changes something. */
+export async function addViewer(store: RegionStore): Promise<void> {
+  await store.accounts.addUser({ username: 'admin', email: '', passwordHash: 'x', isAdmin: true, createdMs: 1 });
+}
 
 /** A view of a region by a visitor; `more` replaces parts of it. */
 export function viewOf(region: Region, more: Partial<View> = {}): View {

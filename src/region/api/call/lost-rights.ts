@@ -1,5 +1,6 @@
-// Whether the caller of a long operation still has the rights with which it began.
+// Whether the caller of an operation still has the account, and that of a long one the rights, with which it began.
 
+import { type Refusal, refuse } from './answer.ts';
 import type { ApiCall } from './operation.ts';
 
 /**
@@ -25,4 +26,16 @@ export async function watchRights(call: ApiCall): Promise<() => Promise<LostRigh
     if (now === undefined || !isKnown) return 'ended';
     return caller.isAdmin && !now.isAdmin ? 'demoted' : undefined;
   };
+}
+
+/**
+ * The refusal if the account or the API key of the caller is deleted. Within the transaction of a change: what the change stores in the name of
+ * an account that is gone, a later account of this name would get.
+ */
+export async function refuseEnded({ caller, peer, region }: ApiCall): Promise<Refusal | undefined> {
+  if (caller.kind !== 'user' || peer.isOperator) return undefined;
+  const { username, tokenKey } = caller;
+  const { accounts } = region.store;
+  const known = tokenKey === undefined ? await accounts.findUser(username) : await accounts.findKey(tokenKey);
+  return known?.username === username ? undefined : refuse('not-authenticated.ended');
 }

@@ -8,7 +8,7 @@
 // 3. A name has the number of its first record, and so keeps it while its other records change.
 
 import { isSettings, type SettingValue } from '../../../machines/settings.ts';
-import type { Refusal } from '../call/answer.ts';
+import { isRefusal, type Refusal } from '../call/answer.ts';
 import { type ApiCall, usernameOf } from '../call/operation.ts';
 import { refuseSetting } from '../racks/interface-operations.ts';
 
@@ -79,20 +79,39 @@ export function currentDomains({ region }: ApiCall): readonly [string, ...string
   return [own, ...names.filter((name) => name !== own)];
 }
 
+/** Ends the transaction of a change that the stored records do not allow. */
+class Disallowed extends Error {
+  readonly refusal: Refusal;
+
+  constructor(refusal: Refusal) {
+    super('the stored records do not allow the change');
+    this.refusal = refusal;
+  }
+}
+
 /**
- * Changes the records. @param revise makes the new list of the stored one, perhaps more than once
- * @returns the refusal: the file has the records, or they do not fit
+ * Changes the records. @param revise makes the new list of the stored one, or refuses; perhaps more than once
+ * @returns the refusal: of `revise`, or the file has the records, or they do not fit
  */
 export async function changeRecords(
   call: ApiCall,
-  revise: (records: readonly NamedRecord[]) => readonly NamedRecord[],
+  revise: (records: readonly NamedRecord[]) => readonly NamedRecord[] | Refusal,
 ): Promise<Refusal | undefined> {
   const edit = {
     ...{ key: RECORDS, value: undefined },
-    revise: (stored: SettingValue | undefined) => settingOf(revise(recordsOf(stored))),
+    revise(stored: SettingValue | undefined): SettingValue {
+      const revised = revise(recordsOf(stored));
+      if (isRefusal(revised)) throw new Disallowed(revised);
+      return settingOf(revised);
+    },
   };
-  const refused = await call.region.settings.change('', [edit], usernameOf(call));
-  return refused === undefined ? undefined : refuseSetting(refused);
+  try {
+    const refused = await call.region.settings.change('', [edit], usernameOf(call));
+    return refused === undefined ? undefined : refuseSetting(refused);
+  } catch (error) {
+    if (error instanceof Disallowed) return error.refusal;
+    throw error;
+  }
 }
 
 /** Changes the list of further domains, as `changeRecords` does. */

@@ -161,8 +161,11 @@ const newName = z.object({
   address_ttl: ttlOf.optional().describe('The TTL of its addresses, in seconds.'),
 });
 
+const refuseTaken = (records: readonly NamedRecord[], name: string): Refusal | undefined =>
+  records.some((one) => one.name === name) ? refuseField('name', 'field.dns-name-taken', { name }) : undefined;
+
 async function addName(call: ApiCall, given: z.output<typeof newName>): Promise<Answer> {
-  const before = await loaded(call);
+  await call.region.settings.load();
   const listed = addressesOf(given.ip_addresses);
   const found = allOf(
     nameOf(call, given),
@@ -172,12 +175,15 @@ async function addName(call: ApiCall, given: z.output<typeof newName>): Promise<
   );
   if (isRefusal(found)) return found;
   const [name, list] = found;
-  if (before.some((one) => one.name === name)) return refuseField('name', 'field.dns-name-taken', { name });
   const nowMs = call.region.clock.wallTimeMs();
-  const refused = await changeRecords(call, (records) => [
-    ...records,
-    ...addressRecords(name, list, given.address_ttl, nextNumber(records, nowMs)),
-  ]);
+  const refused = await changeRecords(
+    call,
+    (records) =>
+      refuseTaken(records, name) ?? [
+        ...records,
+        ...addressRecords(name, list, given.address_ttl, nextNumber(records, nowMs)),
+      ],
+  );
   return refused ?? showName(call, name);
 }
 
@@ -208,12 +214,11 @@ async function changeName(call: ApiCall, given: z.output<typeof changedName>): P
   const found = allOf(isNamed ? nameOf(call, given) : old, addressesOf(given.ip_addresses));
   if (isRefusal(found)) return found;
   const [name, list] = found;
-  if (name !== old && currentRecords(call).some((one) => one.name === name)) {
-    return refuseField('name', 'field.dns-name-taken', { name });
-  }
   const nowMs = call.region.clock.wallTimeMs();
-  const refused = await changeRecords(call, (records) =>
-    records.flatMap((one): readonly NamedRecord[] => {
+  const refused = await changeRecords(call, (records) => {
+    const taken = name === old ? undefined : refuseTaken(records, name);
+    if (taken !== undefined) return taken;
+    return records.flatMap((one): readonly NamedRecord[] => {
       if (one.name !== old) return [one];
       const ttl = one.type === 'A' && given.address_ttl !== undefined ? given.address_ttl : one.ttl;
       if (one.type !== 'A' || list === undefined) return [{ ...one, name, ttl }];
@@ -222,8 +227,8 @@ async function changeName(call: ApiCall, given: z.output<typeof changedName>): P
       if (!isFirst) return [];
       const made = addressRecords(name, list, ttl, nextNumber(records, nowMs));
       return made.map((record, index) => (index === 0 ? { ...record, id: one.id } : record));
-    }),
-  );
+    });
+  });
   return refused ?? showName(call, name);
 }
 
