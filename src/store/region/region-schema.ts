@@ -376,7 +376,10 @@ CREATE TABLE gone_machine (
   version INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX gone_machine_version ON gone_machine (version);
+`;
 
+/** The last table: a copy of it is written afresh when an interrupted copy continues (`copy-sqlite.ts`). */
+const COUNTERS = `
 CREATE TABLE counter (
   name TEXT PRIMARY KEY,
   value INTEGER NOT NULL
@@ -386,7 +389,7 @@ CREATE TABLE counter (
 /** The file's name below the state directory. */
 export const REGION_FILE = 'region.db';
 
-const TABLES = [MACHINES, WORK, SCRIPTS, EVENTS, PEOPLE, RACKS, BOOT_IMAGES, AREAS, FILES, NETWORKS];
+const TABLES = [MACHINES, WORK, SCRIPTS, EVENTS, PEOPLE, RACKS, BOOT_IMAGES, AREAS, FILES, NETWORKS, COUNTERS];
 
 /** `region.db`, marked `RBRE`. */
 export const REGION_DATABASE: DatabaseKind = {
