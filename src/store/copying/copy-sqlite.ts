@@ -18,7 +18,7 @@ import { ownUserName } from '../../files/ownership.ts';
 import { fileFault } from '../../files/read-fault.ts';
 import { checkRegularFile } from '../../files/regular-file.ts';
 import { COMPANIONS, isFullDisk, makeStateDirectory, sqliteCode } from '../database-file.ts';
-import { REGION_DATABASE } from '../region/region-schema.ts';
+import { REGION_DATABASE, UNFINISHED } from '../region/region-schema.ts';
 import {
   bytesOf,
   CHUNK_BYTES,
@@ -28,7 +28,7 @@ import {
   type CopyTarget,
   rowName,
 } from './region-copy.ts';
-import { makePrivateFile, openLocked, removeFiles, UNFINISHED } from './unfinished-file.ts';
+import { makePrivateFile, openLocked, removeFiles } from './unfinished-file.ts';
 
 /** The primary code of a row that breaks a rule of its table (sqlite.org/rescode.html). */
 const SQLITE_CONSTRAINT = 19;
