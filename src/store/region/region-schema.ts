@@ -306,14 +306,16 @@ CREATE TABLE api_key (
 CREATE INDEX api_key_account ON api_key (account_id);
 CREATE INDEX api_key_machine ON api_key (machine_id);
 
--- source: where a published key was read: lp:NAME, gh:NAME; null: a person gave it.
+-- digest: SHA-256 of the key in hexadecimal, because an index entry of PostgreSQL cannot hold a long key (at most a
+-- third of a page, postgresql.org/docs/15/btree-implementation.html). source: where a published key was read: lp:NAME, gh:NAME; null: a person gave it.
 CREATE TABLE ssh_key (
   id INTEGER PRIMARY KEY AUTOINCREMENT,
   username TEXT NOT NULL,
   key TEXT NOT NULL,
+  digest TEXT NOT NULL,
   created_ms INTEGER NOT NULL,
   source TEXT,
-  UNIQUE (username, key)
+  UNIQUE (username, digest)
 ) STRICT;
 
 CREATE TABLE session (
