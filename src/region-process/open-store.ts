@@ -2,13 +2,13 @@
 
 import type { ConfigFile } from '../config/config-file.ts';
 import type { ConfigProblem } from '../config/rack-config.ts';
-import type { PostgresStorePlace, RegionStorePlace, StorePlace } from '../config/region-store.ts';
+import type { PostgresStorePlace, StorePlace } from '../config/region-store.ts';
 import { RackError, unreachable } from '../errors.ts';
 import { readAuthorities, readNamedFile } from '../files/certificate.ts';
 import type { RegionStore } from '../region/records/store.ts';
 import type { PostgresPlace } from '../store/postgres/postgres-place.ts';
 import { openCommandRegion } from '../store/sqlite/command-region.ts';
-import { hasRegionStore, openRegionStore } from '../store/sqlite/region-sqlite.ts';
+import { checkNotInterrupted, hasRegionStore, openRegionStore } from '../store/sqlite/region-sqlite.ts';
 
 /** Ample for a file with a password, in octets. */
 const PASSWORD_BYTES_MAX = 1 << 18;
@@ -42,9 +42,12 @@ export function postgresPlace({ url, pool, passwordFile, caFile }: PostgresStore
   return { url, pool, password, ca };
 }
 
-/** The problems that the user of this process has now with the files of `region.store`. */
-export function findStoreFileProblems(store: RegionStorePlace, lineOf: ConfigFile['lineOf']): readonly ConfigProblem[] {
-  if (store.kind === 'sqlite') return [];
+/** The problems that the user of this process has now with the files of `region.store`, and with an interrupted copy in its state directory. */
+export function findStoreProblems(
+  { stateDir, store }: StorePlace,
+  lineOf: ConfigFile['lineOf'],
+): readonly ConfigProblem[] {
+  if (store.kind === 'sqlite') return findCopyProblems(stateDir, lineOf(['state_dir']));
   const named = [
     ['password_file', store.passwordFile],
     ['ca_file', store.caFile],
@@ -59,6 +62,17 @@ export function findStoreFileProblems(store: RegionStorePlace, lineOf: ConfigFil
       return [{ path: `region.store.${key}`, line, message: error.message }];
     }
   });
+}
+
+function findCopyProblems(stateDir: string, line: number | undefined): readonly ConfigProblem[] {
+  try {
+    checkNotInterrupted(stateDir);
+    return [];
+  } catch (error) {
+    if (!(error instanceof RackError)) throw error;
+    // A user who may not look there is not the one that runs the region.
+    return error.code === 'store-unwritable' ? [] : [{ path: 'state_dir', line, message: error.message }];
+  }
 }
 
 const READERS = { password_file: readPassword, ca_file: readAuthorities } as const;

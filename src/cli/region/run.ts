@@ -6,7 +6,7 @@ import type { ConfigProblem } from '../../config/rack-config.ts';
 import { resolveRegionFile, type UsableRegionFile } from '../../config/region-file.ts';
 import { RackError } from '../../errors.ts';
 import { NO_SETTINGS } from '../../machines/settings.ts';
-import { findStoreFileProblems } from '../../region-process/open-store.ts';
+import { findStoreProblems } from '../../region-process/open-store.ts';
 import { startRegionProcess } from '../../region-process/region-process.ts';
 import { shellWord } from '../../shell-word.ts';
 import { closedLines } from '../terminal/closed-listeners.ts';
@@ -47,7 +47,7 @@ export async function checkRegionFile(file: string, json: boolean, isDifference:
 /** The problems of the files that the configuration names, for the user that runs the region. */
 function findFileProblems({ config, file }: UsableRegionFile): readonly ConfigProblem[] {
   becomeRunnerOf(config.stateDir);
-  return [...findCertificateProblems(config), ...findStoreFileProblems(config.store, file.lineOf)];
+  return [...findCertificateProblems(config), ...findStoreProblems(config, file.lineOf)];
 }
 
 const KINDS = { sqlite: 'region.db in its state directory', postgresql: 'PostgreSQL' } as const;

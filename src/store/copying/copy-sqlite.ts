@@ -5,6 +5,8 @@
 // 3. A killed backup leaves its unfinished file. The next backup in that directory removes it; an interrupted copy continues with its own.
 // 4. The target is a new file of this user, which no other user can read or has put there. A log that an earlier database of its name left
 //    behind would change it: such a target is refused.
+// 5. Finishing raises a counter, and may stop before the rename. So an interrupted copy that continues writes the counters, its last table,
+//    afresh.
 
 import { accessSync, constants, existsSync, renameSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
@@ -16,7 +18,7 @@ import { ownUserName } from '../../files/ownership.ts';
 import { fileFault } from '../../files/read-fault.ts';
 import { checkRegularFile } from '../../files/regular-file.ts';
 import { COMPANIONS, isFullDisk, makeStateDirectory, sqliteCode } from '../database-file.ts';
-import { REGION_DATABASE } from '../region/region-schema.ts';
+import { REGION_DATABASE, UNFINISHED } from '../region/region-schema.ts';
 import {
   bytesOf,
   CHUNK_BYTES,
@@ -26,7 +28,7 @@ import {
   type CopyTarget,
   rowName,
 } from './region-copy.ts';
-import { makePrivateFile, openLocked, removeFiles, UNFINISHED } from './unfinished-file.ts';
+import { makePrivateFile, openLocked, removeFiles } from './unfinished-file.ts';
 
 /** The primary code of a row that breaks a rule of its table (sqlite.org/rescode.html). */
 const SQLITE_CONSTRAINT = 19;
@@ -150,7 +152,9 @@ export class SqliteTarget extends SqliteEnd implements CopyTarget {
       how = makePrivateFile(unfinished);
     }
     try {
-      return new SqliteTarget(path, unfinished, openLocked(unfinished));
+      const target = new SqliteTarget(path, unfinished, openLocked(unfinished));
+      if (how === 'found') target.#forgetCounters();
+      return target;
     } catch (error) {
       // Another process may have found the new file, and have it locked.
       const isOurs = how === 'made' && !(error instanceof RackError && error.code === 'already-running');
@@ -185,6 +189,8 @@ export class SqliteTarget extends SqliteEnd implements CopyTarget {
   async finish(lastIds: ReadonlyMap<string, number>): Promise<void> {
     const { database } = this;
     this.#writing(() => {
+      // First what needs most room on the disk.
+      database.exec('PRAGMA journal_mode = DELETE; BEGIN IMMEDIATE');
       for (const [name, last] of lastIds) {
         database
           .prepare(
@@ -199,12 +205,21 @@ export class SqliteTarget extends SqliteEnd implements CopyTarget {
           "UNION ALL SELECT max(version) FROM gone_machine UNION ALL SELECT value FROM counter WHERE name IN ('desired-version', 'desired-rest')) " +
           'WHERE true ON CONFLICT (name) DO UPDATE SET value = excluded.value',
       );
-      database.exec('PRAGMA journal_mode = DELETE');
+      database.exec('COMMIT');
     });
     checkFree(this.#path);
     renameSync(this.name, this.#path);
     database.close();
     removeFiles(this.name);
+  }
+
+  #forgetCounters(): void {
+    try {
+      this.#writing(() => this.database.exec('DELETE FROM counter'));
+    } catch (error) {
+      this.close();
+      throw error;
+    }
   }
 
   /** Removes what was written. */

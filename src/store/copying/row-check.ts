@@ -16,6 +16,7 @@ import { isStoredWork } from '../../region/records/work.ts';
 import { eventSentence, remarkSentence } from '../../region/words/event.ts';
 import { networkColumns, RANGE_KINDS } from '../operations/network-rows.ts';
 import { bootColumns } from '../operations/region-boot.ts';
+import { sshKeyDigest } from '../operations/region-life.ts';
 import { parsePowerCommand, parsePowerOutcome } from '../operations/region-power.ts';
 import { rackColumns } from '../operations/region-racks.ts';
 import { GIVEN_MAX, type Value } from '../operations/region-steps.ts';
@@ -85,6 +86,7 @@ const VALUE_CHECKS: Readonly<Record<string, Check>> = {
   'boot_resource.wish': oneOf(RESOURCE_WISHES),
   'rack_images.images': json(z.array(z.unknown())),
   'setting.value': (value) => parseSettingValue(JSON.parse(String(value))) !== undefined,
+  'ssh_key.digest': (value, row) => value === sshKeyDigest(String(row.get('key'))),
   'power_command.command': (value) => reads(() => parsePowerCommand(String(value))),
   'power_command.outcome': (value) => reads(() => parsePowerOutcome(String(value))),
   'script.kind': oneOf(SCRIPT_KINDS),

@@ -2,6 +2,7 @@
 //
 // 1. Changing a tag changes the racks' desired state, so it makes a new version.
 
+import { createHash } from 'node:crypto';
 import type { MachineKey, SshKey, Tag } from '../../region/records/life-store.ts';
 import type { NewMachineEvent } from '../../region/records/machine-event.ts';
 import { number, type Row, readsRow, type StoredRow, text } from '../rows.ts';
@@ -23,8 +24,9 @@ export class LifeTables {
     const held = yield* this.#keys(key.username);
     if (held.some((one) => one.key === key.key)) return 'exists';
     if (held.length >= keysMax) return 'limit';
-    const sql = 'INSERT INTO ssh_key (username, key, source, created_ms) VALUES (?, ?, ?, ?) RETURNING id';
-    const id = numberIn(yield one(sql, key.username, key.key, key.source ?? null, key.createdMs));
+    const sql = 'INSERT INTO ssh_key (username, key, digest, source, created_ms) VALUES (?, ?, ?, ?, ?) RETURNING id';
+    const { username, source = null, createdMs } = key;
+    const id = numberIn(yield one(sql, username, key.key, sshKeyDigest(key.key), source, createdMs));
     yield* this.#events.add(event, undefined);
     return { ...key, id };
   }
@@ -160,6 +162,9 @@ export class LifeTables {
 
 type CountReader = (row: StoredRow) => readonly [name: string, count: number];
 const countsOf = (read: CountReader, { rows }: Answer): ReadonlyMap<string, number> => new Map(rows.map(read));
+
+/** The column `digest` of a key: SHA-256, in hexadecimal. */
+export const sshKeyDigest = (key: string): string => createHash('sha256').update(key).digest('hex');
 
 const readSshKey = readsRow(
   'ssh_key',

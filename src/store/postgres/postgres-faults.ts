@@ -71,8 +71,8 @@ export const isRepeatable = (error: unknown): boolean => REPEATED.has(codeOf(err
 /** True if another transaction held a lock for too long. */
 export const isLockTimeout = (error: unknown): boolean => codeOf(error) === '55P03';
 
-/** True if the database refuses the values of a statement: their form or range, or a rule of the table (classes 22 and 23). */
-export const isOfData = (error: unknown): boolean => /^2[23]/.test(codeOf(error));
+/** True if the database refuses the values of a statement: their form or range, a rule of the table, or a limit (classes 22, 23, 54). */
+export const isOfData = (error: unknown): boolean => /^(?:2[23]|54)/.test(codeOf(error));
 
 /** True if the prepared statements of a connection no longer fit: a table was altered, or somebody removed them. A new connection has none yet. */
 export function isStale(error: unknown): boolean {

@@ -153,7 +153,7 @@ function checkVersion(version: number, use: TablesUse, isMade: boolean): void {
   }
   if (version < 0 && use !== 'target') {
     const text =
-      "a copy into the region's database was not finished: run `rackboot region copy` again, or empty the database";
+      "a copy into the region's database was not finished: repeat the command (`rackboot region copy` or `rackboot region restore`), or empty the database";
     throw new RackError('store-broken', text);
   }
   if (isMade && use !== 'region' && Math.abs(version) < POSTGRES_MIGRATIONS.length) {

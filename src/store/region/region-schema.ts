@@ -306,14 +306,16 @@ CREATE TABLE api_key (
 CREATE INDEX api_key_account ON api_key (account_id);
 CREATE INDEX api_key_machine ON api_key (machine_id);
 
--- source: where a published key was read: lp:NAME, gh:NAME; null: a person gave it.
+-- digest: SHA-256 of the key in hexadecimal, because an index entry of PostgreSQL cannot hold a long key (at most a
+-- third of a page, postgresql.org/docs/15/btree-implementation.html). source: where a published key was read: lp:NAME, gh:NAME; null: a person gave it.
 CREATE TABLE ssh_key (
   id INTEGER PRIMARY KEY AUTOINCREMENT,
   username TEXT NOT NULL,
   key TEXT NOT NULL,
+  digest TEXT NOT NULL,
   created_ms INTEGER NOT NULL,
   source TEXT,
-  UNIQUE (username, key)
+  UNIQUE (username, digest)
 ) STRICT;
 
 CREATE TABLE session (
@@ -376,7 +378,10 @@ CREATE TABLE gone_machine (
   version INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX gone_machine_version ON gone_machine (version);
+`;
 
+/** The last table: a copy of it is written afresh when an interrupted copy continues (`copy-sqlite.ts`). */
+const COUNTERS = `
 CREATE TABLE counter (
   name TEXT PRIMARY KEY,
   value INTEGER NOT NULL
@@ -386,7 +391,10 @@ CREATE TABLE counter (
 /** The file's name below the state directory. */
 export const REGION_FILE = 'region.db';
 
-const TABLES = [MACHINES, WORK, SCRIPTS, EVENTS, PEOPLE, RACKS, BOOT_IMAGES, AREAS, FILES, NETWORKS];
+/** Added to the name of the file into which a copy or a backup writes, until it is finished. */
+export const UNFINISHED = '.unfinished';
+
+const TABLES = [MACHINES, WORK, SCRIPTS, EVENTS, PEOPLE, RACKS, BOOT_IMAGES, AREAS, FILES, NETWORKS, COUNTERS];
 
 /** `region.db`, marked `RBRE`. */
 export const REGION_DATABASE: DatabaseKind = {

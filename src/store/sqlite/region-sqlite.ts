@@ -1,13 +1,16 @@
 // The region's store in SQLite: `region.db` in the state directory.
 //
 // 1. The file is readable by its owner only: it holds the passwords of power controllers.
+// 2. A region never starts empty next to an interrupted copy: the copy could not be continued any more, and its data would seem lost.
 
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
+import { RackError } from '../../errors.ts';
+import { foundStats } from '../../files/found-stats.ts';
 import type { RegionStore } from '../../region/records/store.ts';
 import { type DatabaseKind, openDatabaseFile } from '../database-file.ts';
 import type { EventBounds } from '../operations/event-cuts.ts';
-import { REGION_DATABASE, REGION_FILE } from '../region/region-schema.ts';
+import { REGION_DATABASE, REGION_FILE, UNFINISHED } from '../region/region-schema.ts';
 import { StoredRegion } from '../region/stored-region.ts';
 import { Transactions } from './region-transactions.ts';
 
@@ -31,9 +34,19 @@ export function openRegionStore(options: {
   readonly kind?: DatabaseKind | undefined;
 }): RegionStore {
   const path = join(options.stateDir, REGION_FILE);
+  checkNotInterrupted(options.stateDir);
   const database = openDatabaseFile(path, options.kind ?? REGION_DATABASE, options.around);
   database.exec('PRAGMA foreign_keys = ON');
   return new StoredRegion(new Transactions(database, path), options.bounds ?? EVENT_BOUNDS);
+}
+
+/** @throws RackError `store-broken` if a copy or a restore into this directory was interrupted; as `foundStats` */
+export function checkNotInterrupted(stateDir: string): void {
+  const path = join(stateDir, REGION_FILE);
+  const unfinished = `${path}${UNFINISHED}`;
+  if (foundStats(path) !== undefined || foundStats(unfinished) === undefined) return;
+  const text = `a copy into ${path} was not finished: repeat the command (\`rackboot region copy\` or \`rackboot region restore\`), or remove ${unfinished} to begin with an empty region`;
+  throw new RackError('store-broken', text);
 }
 
 /** Whether `region.db` exists. Also true if this user may not read the directory: opening the file then reports why. */

@@ -35,6 +35,15 @@ test("a region's file is judged as one, whichever command checks it", async () =
   }
 });
 
+test('an interrupted copy in its state directory is a problem', async () => {
+  const unfinished = join(place, 'region.db.unfinished');
+  writeFileSync(unfinished, '');
+  const { complaint, result } = await checked(REGION, 'region', 'check');
+  rmSync(unfinished);
+  assert.equal(result, 1);
+  assert.match(complaint, /:2: state_dir: a copy into .*region\.db was not finished: repeat the command/);
+});
+
 test("a rack's key in it belongs in the file of a rack, and the text names no command of this file", async () => {
   const { complaint } = await checked(`${REGION}\ndhcp: {}`, 'check');
   assert.match(

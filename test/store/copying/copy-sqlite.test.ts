@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import {
   chmodSync,
+  copyFileSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -16,12 +17,15 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, describe, test } from 'node:test';
-import { SqliteTarget } from '../../../src/store/copying/copy-sqlite.ts';
-import { copiedTables } from '../../../src/store/copying/region-copy.ts';
+import { SqliteSource, SqliteTarget } from '../../../src/store/copying/copy-sqlite.ts';
+import { copiedTables, copyRegion } from '../../../src/store/copying/region-copy.ts';
 import { removeLeftBackups } from '../../../src/store/copying/unfinished-file.ts';
 import { openRegionStore } from '../../../src/store/sqlite/region-sqlite.ts';
 import { missing } from '../../support/needs.ts';
+
+const FIXTURE = new URL('../../../fixtures/state/region-1.db', import.meta.url);
 
 let directory = '';
 let path = '';
@@ -78,7 +82,7 @@ test('while one process writes a file, no other does, not even to begin afresh',
 });
 
 test('a copy continues with what an interrupted one left, and a backup begins afresh', async () => {
-  const [table] = copiedTables().filter(({ name }) => name === 'counter');
+  const [table] = copiedTables().filter(({ name }) => name === 'shared_identity');
   assert.ok(table);
   const first = SqliteTarget.open(path, false);
   await first.write(table, [['test', 1]]);
@@ -91,6 +95,36 @@ test('a copy continues with what an interrupted one left, and a backup begins af
   assert.equal(await third.count(table), there - 1);
   third.discard();
   assert.deepEqual(readdirSync(directory), []);
+});
+
+/** A region's file without the counter that finishing a copy writes. */
+function sourceWithoutCounter(): SqliteSource {
+  const from = join(directory, 'from.db');
+  copyFileSync(FIXTURE, from);
+  const database = new DatabaseSync(from);
+  database.exec("DELETE FROM counter WHERE name = 'desired-version'");
+  database.close();
+  return SqliteSource.open(from);
+}
+
+const copy = (source: SqliteSource, target: SqliteTarget): Promise<unknown> =>
+  copyRegion(source, target, () => undefined).finally(() => target.close());
+
+test('a copy that ended after it was finished, but before it got its name, is continued', async () => {
+  const source = sourceWithoutCounter();
+  const target = SqliteTarget.open(path, false);
+  const finish = target.finish.bind(target);
+  target.finish = async (lastIds) => {
+    writeFileSync(`${path}-journal`, 'in the way');
+    await finish(lastIds);
+  };
+  await assert.rejects(copy(source, target), { code: 'already-exists' });
+  rmSync(`${path}-journal`);
+  await copy(source, SqliteTarget.open(path, false));
+  source.close();
+  const store = openRegionStore({ stateDir: directory });
+  assert.ok((await store.desiredVersion()) > 0);
+  await store.close();
 });
 
 test('a new backup removes the unfinished files of killed ones in its directory, and nothing else', () => {
@@ -152,6 +186,37 @@ describe('a full disk', { skip: missing('linux', 'root') }, () => {
         assert.deepEqual(readdirSync(small), ['ballast']);
       }
     });
+
+  test('as a copy is finished lets it continue once there is room', async () => {
+    const source = sourceWithoutCounter();
+    const [ballast, target] = ['ballast', 'region.db'].map((name) => join(small, name));
+    assert.ok(ballast !== undefined && target !== undefined);
+    run('mount', '-o', 'remount,size=2m', small);
+    let refusals = 0;
+    for (let room = 0; room <= 128; room += 8) {
+      const first = SqliteTarget.open(target, false);
+      const finish = first.finish.bind(first);
+      first.finish = async (lastIds) => {
+        run('dd', 'if=/dev/zero', `of=${ballast}`, 'bs=1k');
+        truncateSync(ballast, Math.max(0, statSync(ballast).size - room * 1024));
+        await finish(lastIds);
+      };
+      const why = await copy(source, first).then(
+        () => undefined,
+        (error: unknown) => error,
+      );
+      rmSync(ballast);
+      if (why !== undefined) {
+        refusals += 1;
+        assert.match(String(why), /region\.db cannot be written: the disk is full; make room, and repeat the command/);
+        await copy(source, SqliteTarget.open(target, false));
+      }
+      rmSync(target);
+      assert.deepEqual(readdirSync(small), [], `${room} KiB`);
+    }
+    assert.ok(refusals > 2, `${refusals}`);
+    source.close();
+  });
 
   test('is named with its remedy, and what is left is removed', async () => {
     const target = SqliteTarget.open(join(small, 'backup'), true);

@@ -71,6 +71,7 @@ const DAMAGED: readonly (readonly [sql: string, named: string])[] = [
     `INSERT INTO power_command VALUES ('a/1', 'a', '{"kind":"off","manner":"soft"}', 1, 2, 'null')`,
     'table power_command .*: outcome has a form or value that no region writes',
   ],
+  ["UPDATE ssh_key SET digest = 'x'", 'table ssh_key .* id = 1: digest has a form or value that no region writes'],
   [`INSERT INTO fabric VALUES (1, 'f', '', '', 2)`, 'table fabric .* id = 1: is_touched is out of its bounds'],
   [`INSERT INTO setting VALUES ('', 'dns.domain', '{"', 1, 1)`, 'table setting .* key = dns.domain: value is not JSON'],
 ];

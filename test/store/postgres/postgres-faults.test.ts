@@ -13,6 +13,7 @@ import { sleep } from '../../../src/clock.ts';
 import { RackError } from '../../../src/errors.ts';
 import type { NewMachineEvent } from '../../../src/region/records/machine-event.ts';
 import type { RegionStore } from '../../../src/region/records/store.ts';
+import { isOfData } from '../../../src/store/postgres/postgres-faults.ts';
 import type { PostgresPlace } from '../../../src/store/postgres/postgres-place.ts';
 import { openPostgresRegion } from '../../../src/store/postgres/region-postgres.ts';
 import { NOBODY } from '../../support/another-user.ts';
@@ -28,6 +29,12 @@ const ACCOUNTS = `CREATE ROLE guarded LOGIN PASSWORD '${SECRET}'; CREATE ROLE po
 /** How long 50 changes may take, even on a slow disk and after a recovery. */
 const WRITTEN_MS_MAX = 60_000;
 const EVENT: NewMachineEvent = { type: 'NODE', code: 'rack', params: { text: 'x' }, atMs: 1, username: '' };
+
+test('values that a table cannot hold are a fault of the data: their form, a rule of the table, a limit of the server', () => {
+  const withCode = (code: string): Error => Object.assign(new Error('x'), { code });
+  for (const code of ['22021', '23503', '54000']) assert.equal(isOfData(withCode(code)), true, code);
+  for (const code of ['08006', '42P01', '53100', '']) assert.equal(isOfData(withCode(code)), false, code);
+});
 
 let server: PostgresServer;
 /** Certificates: of the server, signed by `ca`, and of a stranger. */

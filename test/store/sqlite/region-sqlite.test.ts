@@ -1,7 +1,7 @@
 // region.db: the contract, and what only a file can show: its mode, refused files, and two processes.
 
 import assert from 'node:assert/strict';
-import { copyFileSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -10,6 +10,8 @@ import { setImmediate as turn, setTimeout as wait } from 'node:timers/promises';
 import { RackError } from '../../../src/errors.ts';
 import type { NewMachineEvent } from '../../../src/region/records/machine-event.ts';
 import type { RegionStore } from '../../../src/region/records/store.ts';
+import { SqliteTarget } from '../../../src/store/copying/copy-sqlite.ts';
+import { openCommandRegion } from '../../../src/store/sqlite/command-region.ts';
 import { EVENT_BOUNDS, openRegionStore } from '../../../src/store/sqlite/region-sqlite.ts';
 import { testAreaStore } from '../../contract/area-store.ts';
 import { testBootStore } from '../../contract/boot-store.ts';
@@ -91,6 +93,22 @@ test('a file of a newer version, of another program or without a database is ref
     assert.throws(() => openRegionStore({ stateDir }), hasCode('store-broken'));
     writeFileSync(file, 'these are not the pages of a database, but they are long enough to be read as such'.repeat(9));
     assert.throws(() => openRegionStore({ stateDir }), hasCode('store-broken'));
+  }));
+
+test('a region does not start empty next to an interrupted copy, and does once that is removed', () =>
+  withDirectory(async (stateDir, file) => {
+    SqliteTarget.open(file, false).close();
+    const refusal = {
+      code: 'store-broken',
+      message:
+        /a copy into .*region\.db was not finished: repeat the command .*region copy.*region restore.*, or remove .*\.unfinished to begin/,
+    };
+    assert.throws(() => openRegionStore({ stateDir }), refusal);
+    assert.throws(() => openCommandRegion(stateDir), refusal);
+    assert.deepEqual(readdirSync(stateDir), ['region.db.unfinished']);
+    await SqliteTarget.open(file, false).finish(new Map());
+    SqliteTarget.open(`${file}.other`, false).close();
+    await openRegionStore({ stateDir }).close();
   }));
 
 test(
