@@ -290,10 +290,19 @@ describe('a region whose data is moved', { skip: missing('linux', '/usr/lib/post
     const store = `{ kind: postgresql, url: "${server.urlOf(name)}" }`;
     writeFileSync(config, `state_dir: ${JSON.stringify(to)}\nregion: { store: ${store} }\n`);
     await owned('today.backup', 'backup', join(to, 'today.backup'), '--config', config);
-    const elsewhere = join(directory, 'y.backup');
-    const { code, complaints } = await runRackboot(['region', 'backup', elsewhere, '--config', config]);
-    assert.notEqual(code, 0);
-    assert.match(complaints.join('\n'), /cannot write into .*: name a file in a directory of that user/);
+    const closed = join(directory, 'closed');
+    mkdirSync(closed, { mode: 0o700 });
+    for (const elsewhere of [directory, closed]) {
+      const { code, complaints } = await runRackboot([
+        'region',
+        'backup',
+        join(elsewhere, 'y.backup'),
+        '--config',
+        config,
+      ]);
+      assert.notEqual(code, 0);
+      assert.match(complaints.join('\n'), /cannot write into .*: name a file in a directory of that user/);
+    }
     const secret = join(directory, 'secret.backup');
     copyFileSync(join(to, 'today.backup'), secret);
     chmodSync(secret, 0o600);

@@ -138,10 +138,10 @@ export class SqliteTarget extends SqliteEnd implements CopyTarget {
    * @throws RackError `already-exists`, `already-running` if another process writes it, and those of a database file
    */
   static open(path: string, isAfresh: boolean): SqliteTarget {
-    checkFree(path);
     const directory = dirname(path);
     if (existsSync(directory)) checkWritable(directory);
-    else makeStateDirectory(directory);
+    checkFree(path);
+    if (!existsSync(directory)) makeStateDirectory(directory);
     const unfinished = `${path}${UNFINISHED}`;
     let how = makePrivateFile(unfinished);
     if (how === 'found' && isAfresh) {
@@ -267,7 +267,7 @@ function checkReadable(path: string): void {
 /** @throws RackError `permission-denied` */
 function checkWritable(directory: string): void {
   try {
-    accessSync(directory, constants.W_OK);
+    accessSync(directory, constants.W_OK | constants.X_OK);
   } catch (error) {
     const text = `${ownUserName()}, who runs the region, cannot write into ${directory} (${osErrorCode(error)}): name a file in a directory of that user, such as the region's own`;
     throw new RackError('permission-denied', text, { cause: error });
