@@ -7,6 +7,7 @@
 import type { DatabaseKind } from '../database-file.ts';
 import { AREAS } from './area-schema.ts';
 import { BOOT_IMAGES } from './boot-schema.ts';
+import { COUNTERS } from './counter-schema.ts';
 import { FILES } from './file-schema.ts';
 import { findLostRegion } from './lost-region.ts';
 import { NETWORKS } from './network-schema.ts';
@@ -378,14 +379,6 @@ CREATE TABLE gone_machine (
   version INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX gone_machine_version ON gone_machine (version);
-`;
-
-/** The last table: a copy of it is written afresh when an interrupted copy continues (`copy-sqlite.ts`). */
-const COUNTERS = `
-CREATE TABLE counter (
-  name TEXT PRIMARY KEY,
-  value INTEGER NOT NULL
-) STRICT, WITHOUT ROWID;
 `;
 
 /** The file's name below the state directory. */
