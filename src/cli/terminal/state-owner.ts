@@ -1,8 +1,9 @@
 // Every command and the daemon write below the state directory as its owner: a file made by root would lock the service out.
 
 import { spawnSync } from 'node:child_process';
-import { existsSync, statSync } from 'node:fs';
+import { existsSync, type Stats } from 'node:fs';
 import { osErrorCode, RackError } from '../../errors.ts';
+import { foundStats } from '../../files/found-stats.ts';
 import { becomeUser, findGroup, findUid, groupOf, readUserName } from '../../files/ownership.ts';
 import { printError } from './output.ts';
 
@@ -19,13 +20,19 @@ interface Owner {
 /** The owner of `stateDir` if this process is root and the owner is not. */
 function findOtherOwner(stateDir: string): Owner | undefined {
   if (process.getuid?.() !== 0) return undefined;
+  const found = foundDirectory(stateDir);
+  // A directory that does not exist yet will be made; systemd-tmpfiles makes the service's before the start.
+  return found === undefined || found.uid === 0 ? undefined : { uid: found.uid, gid: found.gid };
+}
+
+/** @throws RackError as `foundStats`; `config-invalid` for a link that leads to itself: there is nothing to restore */
+function foundDirectory(stateDir: string): Stats | undefined {
   try {
-    const { uid, gid } = statSync(stateDir);
-    return uid === 0 ? undefined : { uid, gid };
+    return foundStats(stateDir);
   } catch (error) {
-    // The directory does not exist yet and will be made; systemd-tmpfiles makes the service's before the start.
-    if (osErrorCode(error) === 'ENOENT') return undefined;
-    throw error;
+    if (!(error instanceof RackError && osErrorCode(error.cause) === 'ELOOP')) throw error;
+    const text = `state_dir: ${stateDir} is a link that leads to itself (ELOOP): make it lead to a directory, or remove it`;
+    throw new RackError('config-invalid', text, { cause: error.cause });
   }
 }
 

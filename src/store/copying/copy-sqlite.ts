@@ -7,10 +7,12 @@
 //    behind would change it: such a target is refused.
 // 5. Finishing raises a counter, and may stop before the rename. So an interrupted copy that continues writes the counters, its last table,
 //    afresh.
+// 6. A source may come from anywhere: it has tables only, and its schema calls no function that could do harm.
 
 import { accessSync, constants, existsSync, renameSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { DatabaseSync, type SQLOutputValue } from 'node:sqlite';
+import { cleanText } from '../../clean-text.ts';
 import { counted } from '../../counted.ts';
 import { errorText, osErrorCode, RackError } from '../../errors.ts';
 import { foundStats } from '../../files/found-stats.ts';
@@ -95,6 +97,7 @@ export class SqliteSource extends SqliteEnd implements CopySource {
       // Opening a pipe, for example, would wait forever.
       checkRegularFile(path);
       database = new DatabaseSync(path, { readOnly: true });
+      database.exec('PRAGMA trusted_schema = OFF');
       const mark = Number(database.prepare('PRAGMA application_id').get()?.application_id);
       const version = Number(database.prepare('PRAGMA user_version').get()?.user_version);
       const known = REGION_DATABASE.migrations.length;
@@ -107,6 +110,7 @@ export class SqliteSource extends SqliteEnd implements CopySource {
           `${path} has version ${version}, this Rackboot ${known}: ${remedy}`,
         );
       }
+      checkTables(path, database);
       database.exec('BEGIN');
       return new SqliteSource(path, database);
     } catch (error) {
@@ -121,6 +125,15 @@ export class SqliteSource extends SqliteEnd implements CopySource {
       Number(this.database.prepare('SELECT seq FROM sqlite_sequence WHERE name = ?').get(name)?.seq ?? 0),
     );
   }
+}
+
+/** A view in the place of a table could have rows without end. @throws RackError `store-broken` */
+function checkTables(path: string, database: DatabaseSync): void {
+  const sql = "SELECT name, type FROM pragma_table_list WHERE schema = 'main' AND type <> 'table' LIMIT 1";
+  const other = database.prepare(sql).get();
+  if (other === undefined) return;
+  const text = `${path}: ${cleanText(String(other.name))} is not a table (${String(other.type)}), so no region wrote the file: take another backup`;
+  throw new RackError('store-broken', text);
 }
 
 /** Writes a new file. */

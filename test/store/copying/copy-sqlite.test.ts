@@ -110,6 +110,28 @@ function sourceWithoutCounter(): SqliteSource {
 const copy = (source: SqliteSource, target: SqliteTarget): Promise<unknown> =>
   copyRegion(source, target, () => undefined).finally(() => target.close());
 
+const STRANGE: readonly (readonly [what: string, sql: string])[] = [
+  [
+    'a view without end in the place of a table',
+    'DROP TABLE shared_identity; CREATE VIEW shared_identity AS WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) ' +
+      'SELECT CAST(x AS TEXT) AS value, x AS seen_ms FROM c',
+  ],
+  ['a virtual table', 'DROP TABLE shared_identity; CREATE VIRTUAL TABLE shared_identity USING fts5(value, seen_ms)'],
+];
+
+for (const [what, sql] of STRANGE)
+  test(`${what} is refused before anything is read`, () => {
+    const from = join(directory, 'from.db');
+    copyFileSync(FIXTURE, from);
+    const database = new DatabaseSync(from);
+    database.exec(`PRAGMA foreign_keys = OFF; ${sql}`);
+    database.close();
+    assert.throws(() => SqliteSource.open(from), {
+      code: 'store-broken',
+      message: /from\.db: shared_identity\w* is not a table \(\w+\), so no region wrote the file/,
+    });
+  });
+
 test('a copy that ended after it was finished, but before it got its name, is continued', async () => {
   const source = sourceWithoutCounter();
   const target = SqliteTarget.open(path, false);

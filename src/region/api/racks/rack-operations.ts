@@ -69,8 +69,11 @@ function rackJson(call: ApiCall, rack: Rack, images: readonly RackImage[] | unde
 }
 
 async function listRacks(call: ApiCall): Promise<Answer> {
-  const images = await call.region.racks.images();
-  return json(call.region.racks.list().map((rack) => rackJson(call, rack, images.get(rack.uuid))));
+  const { racks, store } = call.region;
+  // The list is in memory, and may be one from before an outage: ask the store in any case.
+  if (!racks.list().some(({ state, isEmbedded }) => state === 'accepted' && !isEmbedded)) await store.racks.images([]);
+  const images = await racks.images();
+  return json(racks.list().map((rack) => rackJson(call, rack, images.get(rack.uuid))));
 }
 
 const notFound = (uuid: string): Answer => refuse('not-found.rack', { rack: uuid.slice(0, 64) });
