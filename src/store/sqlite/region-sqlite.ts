@@ -3,10 +3,9 @@
 // 1. The file is readable by its owner only: it holds the passwords of power controllers.
 // 2. A region never starts empty next to an interrupted copy: the copy could not be continued any more, and its data would seem lost.
 
-import { statSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { RackError } from '../../errors.ts';
-import { foundStats } from '../../files/found-stats.ts';
 import type { RegionStore } from '../../region/records/store.ts';
 import { type DatabaseKind, openDatabaseFile } from '../database-file.ts';
 import type { EventBounds } from '../operations/event-cuts.ts';
@@ -40,11 +39,14 @@ export function openRegionStore(options: {
   return new StoredRegion(new Transactions(database, path), options.bounds ?? EVENT_BOUNDS);
 }
 
-/** @throws RackError `store-broken` if a copy or a restore into this directory was interrupted; as `foundStats` */
+/**
+ * Does nothing in a directory that this user may not enter: opening the file then reports why.
+ * @throws RackError `store-broken` if a copy or a restore into this directory was interrupted
+ */
 export function checkNotInterrupted(stateDir: string): void {
   const path = join(stateDir, REGION_FILE);
   const unfinished = `${path}${UNFINISHED}`;
-  if (foundStats(path) !== undefined || foundStats(unfinished) === undefined) return;
+  if (existsSync(path) || !existsSync(unfinished)) return;
   const text = `a copy into ${path} was not finished: repeat the command (\`rackboot region copy\` or \`rackboot region restore\`), or remove ${unfinished} to begin with an empty region`;
   throw new RackError('store-broken', text);
 }
