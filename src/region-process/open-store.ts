@@ -70,8 +70,7 @@ function findCopyProblems(stateDir: string, line: number | undefined): readonly 
     return [];
   } catch (error) {
     if (!(error instanceof RackError)) throw error;
-    // A user who may not look there is not the one that runs the region.
-    return error.code === 'store-unwritable' ? [] : [{ path: 'state_dir', line, message: error.message }];
+    return [{ path: 'state_dir', line, message: error.message }];
   }
 }
 

@@ -1,4 +1,4 @@
-// The form in which the region keeps the secrets of keys, sessions and boot tokens.
+// The form in which the region keeps the secrets of keys, sessions and boot tokens, and by which it finds a long SSH key.
 
 import { createHash } from 'node:crypto';
 

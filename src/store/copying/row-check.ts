@@ -7,6 +7,7 @@
 
 import { z } from 'zod';
 import { parseSettingValue } from '../../machines/settings.ts';
+import { digestOf } from '../../region/records/digest.ts';
 import { isStoredFacts } from '../../region/records/hardware-facts.ts';
 import { findStatusByNumber } from '../../region/records/lifecycle.ts';
 import { readStoredLayout } from '../../region/records/machine-layout.ts';
@@ -16,7 +17,6 @@ import { isStoredWork } from '../../region/records/work.ts';
 import { eventSentence, remarkSentence } from '../../region/words/event.ts';
 import { networkColumns, RANGE_KINDS } from '../operations/network-rows.ts';
 import { bootColumns } from '../operations/region-boot.ts';
-import { sshKeyDigest } from '../operations/region-life.ts';
 import { parsePowerCommand, parsePowerOutcome } from '../operations/region-power.ts';
 import { rackColumns } from '../operations/region-racks.ts';
 import { GIVEN_MAX, type Value } from '../operations/region-steps.ts';
@@ -86,7 +86,7 @@ const VALUE_CHECKS: Readonly<Record<string, Check>> = {
   'boot_resource.wish': oneOf(RESOURCE_WISHES),
   'rack_images.images': json(z.array(z.unknown())),
   'setting.value': (value) => parseSettingValue(JSON.parse(String(value))) !== undefined,
-  'ssh_key.digest': (value, row) => value === sshKeyDigest(String(row.get('key'))),
+  'ssh_key.digest': (value, row) => value === digestOf(String(row.get('key'))),
   'power_command.command': (value) => reads(() => parsePowerCommand(String(value))),
   'power_command.outcome': (value) => reads(() => parsePowerOutcome(String(value))),
   'script.kind': oneOf(SCRIPT_KINDS),

@@ -2,7 +2,7 @@
 //
 // 1. Changing a tag changes the racks' desired state, so it makes a new version.
 
-import { createHash } from 'node:crypto';
+import { digestOf } from '../../region/records/digest.ts';
 import type { MachineKey, SshKey, Tag } from '../../region/records/life-store.ts';
 import type { NewMachineEvent } from '../../region/records/machine-event.ts';
 import { number, type Row, readsRow, type StoredRow, text } from '../rows.ts';
@@ -26,7 +26,7 @@ export class LifeTables {
     if (held.length >= keysMax) return 'limit';
     const sql = 'INSERT INTO ssh_key (username, key, digest, source, created_ms) VALUES (?, ?, ?, ?, ?) RETURNING id';
     const { username, source = null, createdMs } = key;
-    const id = numberIn(yield one(sql, username, key.key, sshKeyDigest(key.key), source, createdMs));
+    const id = numberIn(yield one(sql, username, key.key, digestOf(key.key), source, createdMs));
     yield* this.#events.add(event, undefined);
     return { ...key, id };
   }
@@ -162,9 +162,6 @@ export class LifeTables {
 
 type CountReader = (row: StoredRow) => readonly [name: string, count: number];
 const countsOf = (read: CountReader, { rows }: Answer): ReadonlyMap<string, number> => new Map(rows.map(read));
-
-/** The column `digest` of a key: SHA-256, in hexadecimal. */
-export const sshKeyDigest = (key: string): string => createHash('sha256').update(key).digest('hex');
 
 const readSshKey = readsRow(
   'ssh_key',
