@@ -106,7 +106,8 @@ const SERIAL = /^\d{8}(?:\.\d{1,4})?$/;
 const HASH = /^[0-9a-f]{64}$/;
 const FIELDS = ['os', 'release', 'architecture', 'subarchitecture', 'label', 'serial'] as const;
 
-const manifestsOf = (tree: string): string => join(tree, 'images', '.manifests');
+/** The directory of the manifests. */
+export const manifestsOf = (tree: string): string => join(tree, 'images', '.manifests');
 
 /** The path of the manifest of an image. */
 export const manifestPath = (tree: string, name: ImageName): string =>

@@ -29,9 +29,10 @@ import type { RackNote } from '../region/records/rack-note.ts';
 import type { RegionStore } from '../region/records/store.ts';
 import { openRegion, type Region, type RegionOptions } from '../region/region.ts';
 import { Duties, type DutiesParts } from './duties.ts';
+import type { HostImages } from './imports/host-images.ts';
 import { ImportControl } from './imports/import-control.ts';
 import { PowerSide } from './power-side.ts';
-import { UploadWork } from './uploads/upload-work.ts';
+import { UploadWork, uploadPlace } from './uploads/upload-work.ts';
 
 interface ServedRegionParts {
   readonly config: RegionConfig;
@@ -86,8 +87,10 @@ export async function serveRegion(parts: ServedRegionParts): Promise<ServedRegio
       uploadFiles: () => uploads,
     });
     opened.push(() => region.close());
-    const uploads = new UploadWork({ region, clock, tree: () => storeTree(region.config()) });
-    const importing = new ImportControl({ region, clock, isShared: duties !== undefined });
+    const hostImages = await hostImagesOf(region, clock);
+    const onImages = hostImages && (() => hostImages.look());
+    const uploads = new UploadWork({ region, clock, tree: () => storeTree(region.config()), onImages });
+    const importing = new ImportControl({ region, clock, place: () => placeOf(region.config()), onImages });
     imports = importing;
     await parts.prepare?.(region);
     const api = await startApi(region, region.config(), {
@@ -98,6 +101,7 @@ export async function serveRegion(parts: ServedRegionParts): Promise<ServedRegio
       () => duties?.close(),
       () => importing.close(),
       () => uploads.close(),
+      () => hostImages?.close(),
       () => power.close(),
     );
     const { acknowledgements } = region.racks;
@@ -112,11 +116,24 @@ export async function serveRegion(parts: ServedRegionParts): Promise<ServedRegio
     if (duties === undefined) await beginDuties();
     else duties.begin();
     uploads.look();
+    hostImages?.begin();
     return { region, api, dutyHolder: () => duties?.holder, close };
   } catch (error) {
     await close();
     throw error;
   }
+}
+
+/** What reports the images of this host to the other processes of the region; undefined if there are none. */
+async function hostImagesOf(region: Region, clock: Clock): Promise<HostImages | undefined> {
+  const { hostImages: store } = region.store;
+  if (store === undefined) return undefined;
+  const { HostImages } = await import('./imports/host-images.ts');
+  const place = () => {
+    const tree = storeTree(region.config());
+    return tree === undefined ? undefined : { name: placeOf(region.config()), tree };
+  };
+  return new HostImages({ region, store, clock, place });
 }
 
 function dutiesOf(
@@ -145,7 +162,7 @@ async function openOn(
     hasInstaller: (wish) => inOwnTree(region, (tree) => treeHasInstaller(tree, wish)),
     listInstallers: (machine) => inOwnTree(region, (tree) => listTreeInstallers(tree, machine)),
     listImages: () => listImages(region, region.config().imageTree),
-    listStoredImages: () => listImages(region, storeTree(region.config())),
+    listStoredImages: () => listStoredImages(region),
     fileSources: lazySources(config.ownRack?.file ?? config.ownFile?.file),
     fetchKeys: lazyKeys(clock),
     openImageStream: lazyStream(config.stateDir, clock, () => region.config()),
@@ -157,6 +174,9 @@ async function openOn(
 
 /** The tree into which this host imports images; undefined if it has none. */
 const storeTree = ({ imageStore, imageTree }: RegionConfig): string | undefined => imageStore ?? imageTree;
+
+/** This host and the directory of its images, by which the other processes of the region know them. */
+const placeOf = (config: RegionConfig): string => uploadPlace(storeTree(config));
 
 /** Loads the image stream at its first use. */
 function lazyStream(stateDir: string, clock: Clock, config: () => RegionConfig): () => Promise<ImageStream> {
@@ -205,11 +225,28 @@ function inOwnTree<T>(region: Region, look: (tree: string) => T): T | undefined 
   return tree !== undefined && isAlone ? look(tree) : undefined;
 }
 
-/** The images of a tree of this host whose bytes exist, and the images that remote racks report; each name once. */
-async function listImages(region: Region, tree: string | undefined): Promise<readonly ListedImage[]> {
-  const own = tree === undefined ? [] : readImages(tree).images.filter((image) => hasBlob(tree, image));
-  const remote = [...(await region.racks.images()).values()].flat();
-  const reported = remote.map((image) => ({ ...image, title: '', isReported: true }));
-  const byName = new Map([...reported, ...own].map((image) => [formatImageName(image), image]));
-  return [...byName.values()].sort(compareImages);
+/** The images of the stores of all hosts of the region, and those that remote racks report; each name once. */
+async function listStoredImages(region: Region): Promise<readonly ListedImage[]> {
+  const places = (await region.store.hostImages?.list()) ?? [];
+  const here = placeOf(region.config());
+  const others = places.filter(({ place, isPresent }) => isPresent && place !== here).flatMap(({ images }) => images);
+  const condemned = places.find(({ place }) => place === here)?.condemned ?? [];
+  const own = imagesIn(storeTree(region.config())).filter((image) => !condemned.includes(formatImageName(image)));
+  return onceEach([...(await reportedImages(region)), ...others, ...own]);
 }
+
+/** The images of a tree of this host whose bytes exist, and the images that remote racks report; each name once. */
+const listImages = async (region: Region, tree: string | undefined): Promise<readonly ListedImage[]> =>
+  onceEach([...(await reportedImages(region)), ...imagesIn(tree)]);
+
+const imagesIn = (tree: string | undefined): readonly ListedImage[] =>
+  tree === undefined ? [] : readImages(tree).images.filter((image) => hasBlob(tree, image));
+
+async function reportedImages(region: Region): Promise<readonly ListedImage[]> {
+  const remote = [...(await region.racks.images()).values()].flat();
+  return remote.map((image) => ({ ...image, title: '', isReported: true }));
+}
+
+/** Each name once, as its last image. */
+const onceEach = (images: readonly ListedImage[]): readonly ListedImage[] =>
+  [...new Map(images.map((image) => [formatImageName(image), image])).values()].sort(compareImages);

@@ -1,6 +1,7 @@
 // Rows of any database, read column by column, and prepared statements of SQLite.
 
 import type { DatabaseSync, SQLInputValue, SQLOutputValue, StatementSync } from 'node:sqlite';
+import type { z } from 'zod';
 import { errorText, osErrorCode } from '../errors.ts';
 import type { RowFault } from '../region/records/store-outage.ts';
 import { StoreOutage } from '../region/words/outage.ts';
@@ -51,6 +52,14 @@ export function converted<V, T>(column: string, value: V, convert: (value: V) =>
     throw new ColumnFault(column, error);
   }
 }
+
+/** Reads a column with JSON. */
+export const json = <T>(row: Row, column: string, schema: z.ZodType<T>): T =>
+  converted(column, text(row, column), (written) => {
+    const read = schema.safeParse(JSON.parse(written));
+    if (!read.success) throw new TypeError('a value has another form', { cause: read.error });
+    return read.data;
+  });
 
 /** The reason without the words of the JavaScript engine, which name no column. */
 function whyUnreadable(error: unknown): { readonly fault: RowFault; readonly said: string } {

@@ -1,14 +1,15 @@
 // Two processes of one region, on one PostgreSQL: either answers every request, one has the duties, and either may die. A database that
 // hangs, and one whose standby is missing, are in the long suite.
-// @host waits, 60 s
+// @host waits, 80 s
 
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { z } from 'zod';
 import { sleep } from '../../src/clock.ts';
-import { labPlace } from '../../src/lab/safe-lab.ts';
+import { type LabPlace, labPlace } from '../../src/lab/safe-lab.ts';
 import { STEP_MS_MAX } from '../../src/power/driver.ts';
 import { missing } from '../support/needs.ts';
+import { deleteImage, findImage, listedImages, manifestsOf, uploadDisk } from '../support/pair-images.ts';
 import { machineShape, RegionPair, succeeds } from '../support/region-pair.ts';
 import { REGION_SERVICE } from '../support/region-process.ts';
 import { remoteRack } from '../support/remote-rack.ts';
@@ -26,6 +27,9 @@ const BOOTED = 1570;
 const TAKEN_MS_MAX = 20_000;
 /** A rack learns of a change by another process within this, counted from before the change is asked for, in milliseconds. */
 const LEARNT_MS_MAX = 1000;
+/** How often a process looks at the images of the others, and how long it may take on a busy host, in milliseconds. */
+const LOOK_MS = 2000;
+const LOOK_MS_MAX = 20_000;
 
 describe('two processes of one region', { skip: missing('linux', '/usr/lib/postgresql'), timeout: 240_000 }, () => {
   let pair: RegionPair;
@@ -84,6 +88,45 @@ describe('two processes of one region', { skip: missing('linux', '/usr/lib/postg
     assert.deepEqual((await rack.status()).region?.addresses, [URLS[0]]);
   });
 
+  test('both list the images of both hosts, and either deletes an image of any host', async () => {
+    const names = ['custom/here', 'custom/there'];
+    const listed = (place: LabPlace) =>
+      eventually(
+        'both are listed',
+        async () => {
+          const images = await listedImages(place, pair.key);
+          return images.length === 2 && images.every(({ complete }) => complete) && images;
+        },
+        LOOK_MS_MAX,
+      );
+    await uploadDisk(PLACES[0], pair.key, 'custom/here', 1);
+    await uploadDisk(PLACES[1], pair.key, 'custom/there', 2);
+    const [one, two] = [await listed(PLACES[0]), await listed(PLACES[1])];
+    assert.deepEqual(one, two);
+    assert.deepEqual(
+      one.map(({ name, progress }) => [name, progress]),
+      names.map((name) => [name, 100]),
+    );
+    for (const { id } of one) {
+      const [here, there] = await Promise.all(PLACES.map((place) => findImage(place, pair.key, id)));
+      assert.deepEqual(here, there);
+      assert.equal(Object.values(here?.sets ?? {})[0]?.complete, true);
+    }
+    // Each is asked to delete the image of the other.
+    for (const [which, name] of [
+      [1, 'custom/here'],
+      [0, 'custom/there'],
+    ] as const) {
+      const { id } = one.find((image) => image.name === name) ?? assert.fail();
+      assert.equal(await deleteImage(PLACES[which], pair.key, id), 204);
+      for (const place of PLACES)
+        assert.ok((await listedImages(place, pair.key)).every((image) => image.name !== name));
+    }
+    await eventually('both are deleted', () => [pair.one, pair.two].flatMap(manifestsOf).length === 0, LOOK_MS_MAX);
+    await sleep(2 * LOOK_MS);
+    for (const place of PLACES) assert.deepEqual(await listedImages(place, pair.key), []);
+  });
+
   test('a power command given to either is carried out once; if the process on duty dies, the other carries it out', async () => {
     const parameters = JSON.stringify(power.parameters('one'));
     await pair.ask(1, `machines/${pair.systemId}/`, { power_type: 'webhook', power_parameters: parameters }, 'PUT');
@@ -94,6 +137,7 @@ describe('two processes of one region', { skip: missing('linux', '/usr/lib/postg
     assert.deepEqual(socket.asked, ['on', 'off']);
     const holders = await pair.server.query('SELECT holder FROM duty', 'region');
     assert.equal(holders.length, 1);
+    await uploadDisk(PLACES[0], pair.key, 'custom/left', 3);
     // The command is under way when its process dies.
     socket.isSilent = true;
     await command(1, 'on');
@@ -124,8 +168,22 @@ describe('two processes of one region', { skip: missing('linux', '/usr/lib/postg
     await eventually('it has reported everything', async () => (await rack.status()).region?.eventsWaiting === 0);
   });
 
-  test('the process that died comes back, and both give the same answers', async () => {
+  test('an image of the process that died is deleted when that process comes back', async () => {
+    const [image] = await listedImages(PLACES[1], pair.key);
+    assert.deepEqual([image?.name, image?.complete], ['custom/left', true]);
+    assert.equal(await deleteImage(PLACES[1], pair.key, image?.id ?? 0), 204);
+    await eventually(
+      'it is forgotten',
+      async () => (await listedImages(PLACES[1], pair.key)).length === 0,
+      LOOK_MS_MAX,
+    );
+    assert.equal(manifestsOf(pair.one).length, 1);
     await pair.one.start({ command: REGION_SERVICE });
+    await eventually('it is deleted', () => manifestsOf(pair.one).length === 0, LOOK_MS_MAX);
+    for (const place of PLACES) assert.deepEqual(await listedImages(place, pair.key), []);
+  });
+
+  test('the process that died and came back gives the same answers as the other', async () => {
     assert.equal((await pair.read(0)).hostname, (await pair.read(1)).hostname);
     assert.deepEqual(await pair.events(0), await pair.events(1));
   });

@@ -10,6 +10,7 @@ import { NEW_PASSWORDS_PER_ACCOUNT } from '../../src/region/accounts/passwords.t
 import { SSH_KEYS_PER_USER_MAX } from '../../src/region/accounts/ssh-keys.ts';
 import { REGISTRATIONS_PER_ADDRESS } from '../../src/region/racks/newcomers.ts';
 import { FILES_PER_USER_MAX } from '../../src/region/records/file-store.ts';
+import { PLACE_KEPT_MS, PRESENT_MS } from '../../src/region/records/host-image-store.ts';
 import { openPostgresRegion } from '../../src/store/postgres/region-postgres.ts';
 import { FIELDS } from '../contract/region-store.ts';
 import { eventPlaces } from '../support/event-ids.ts';
@@ -273,6 +274,55 @@ describe('two processes of one region on PostgreSQL', { skip: missing('linux', '
     assert.equal((await life.listSshKeys('bob')).length, SSH_KEYS_PER_USER_MAX);
     assert.equal((await accounts.listKeys('bob')).length, KEYS_PER_USER_MAX);
     assert.equal((await files.list('bob')).length, FILES_PER_USER_MAX);
+  });
+
+  test('the images of a silent host are not listed, and those of one that does not come back are forgotten', async () => {
+    const { hostImages: here } = first.region.store;
+    const { hostImages: there } = second.region.store;
+    assert.ok(here !== undefined && there !== undefined);
+    const image = {
+      ...{ os: 'custom', release: 'one', architecture: 'amd64', subarchitecture: 'generic', label: 'release' },
+      ...{ serial: '20261127', title: 'One', bytes: 7, diskBytes: 9, sha256: 'ab', origin: { source: 'site' } },
+    };
+    const older = { ...image, serial: '20261126' };
+    await here.report('here:/one', [image], []);
+    await there.report('there:/two', [image, older], []);
+    await there.condemn('custom/one/amd64/generic/release', 'there:/two');
+    assert.deepEqual(await there.list(), [
+      { place: 'here:/one', isPresent: true, images: [], condemned: ['custom/one/amd64/generic/release/20261127'] },
+      { place: 'there:/two', isPresent: true, images: [image, older], condemned: [] },
+    ]);
+    // Its process has removed the image, and has another one.
+    await here.report('here:/one', [older], await here.condemned('here:/one'));
+    assert.deepEqual((await there.list())[0]?.images, [older]);
+    const silent = (ms: number) =>
+      databases.server.query(
+        `UPDATE host_images SET seen_at = now() - interval '${ms} milliseconds' WHERE place = 'there:/two'`,
+        database,
+      );
+    await silent(PRESENT_MS + 1000);
+    assert.equal((await here.list())[1]?.isPresent, false);
+    await silent(PLACE_KEPT_MS + 1000);
+    await here.report('here:/one', [], []);
+    assert.deepEqual(
+      (await here.list()).map(({ place }) => place),
+      ['here:/one'],
+    );
+  });
+
+  test('a damaged row of a host is left out until the next report of its process', async () => {
+    const { hostImages } = first.region.store;
+    await hostImages?.report('here:/one', [], []);
+    for (const [column, damage] of [
+      ['images', '[{}]'],
+      ['condemned', 'no JSON'],
+    ] as const) {
+      await databases.server.query(`UPDATE host_images SET ${column} = '${damage}'`, database);
+      assert.deepEqual(await hostImages?.list(), []);
+      assert.deepEqual(await hostImages?.condemned('here:/one'), []);
+      await hostImages?.report('here:/one', [], []);
+      assert.equal((await hostImages?.list())?.length, 1);
+    }
   });
 
   test('of two requests that add one DNS name at the same time, or give it to another name, one is refused', async () => {

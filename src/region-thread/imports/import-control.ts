@@ -10,8 +10,8 @@
 
 import type { Clock, Timer } from '../../clock.ts';
 import { isStoreUnavailable, unreachable } from '../../errors.ts';
-import { type ImageUse, sweepBlobs } from '../../images/image-removal.ts';
-import { readImages, type StoredImage } from '../../images/image-store.ts';
+import { sweepBlobs } from '../../images/image-removal.ts';
+import { readImages } from '../../images/image-store.ts';
 import type { RemovalTerms } from '../../images/import/older-images.ts';
 import { resourceName } from '../../region/images/region-source.ts';
 import type { BootResource, ImportProgress, ImportRun } from '../../region/records/boot-store.ts';
@@ -35,8 +35,10 @@ const STEP_PERCENT = 10;
 interface ImportControlParts {
   readonly region: Region;
   readonly clock: Clock;
-  /** True if other processes may store requests, too. */
-  readonly isShared: boolean;
+  /** This host and the directory of its images, by which other processes know them. */
+  readonly place: () => string;
+  /** Called when images have been added, before this is stored: then the other processes know them. */
+  readonly onImages?: (() => Promise<void>) | undefined;
 }
 
 /** The settings in force. */
@@ -113,7 +115,8 @@ export class ImportControl {
   #schedule(delayMs: number | undefined): void {
     this.#timer?.cancel();
     if (!this.#isActive) return;
-    const max = this.#parts.isShared ? LOOK_MS : LOOK_MS_MAX;
+    // Other processes may store requests, too.
+    const max = this.#parts.region.store.duties === undefined ? LOOK_MS_MAX : LOOK_MS;
     this.#timer = this.#parts.clock.schedule(Math.min(delayMs ?? max, max), () => this.look());
   }
 
@@ -224,23 +227,29 @@ export class ImportControl {
     try {
       const doomed = readImages(tree).images.filter((image) => resourceName(image) === name);
       const { removeUnused } = await import('../../images/import/older-images.ts');
-      await removeUnused(doomed, this.#removal(tree));
+      await removeUnused(doomed, await this.#removal(tree));
     } catch (error) {
       // The next check tries again.
       await boot.changeRun({ skipped: [{ name, reason: deletionReason(error) }], skippedMore: 0 });
       return;
     }
-    await boot.forget([name]);
+    const { region, place } = this.#parts;
+    const { store } = region;
+    await store.transact(async () => {
+      await store.hostImages?.condemn(name, place());
+      await store.boot.forget([name]);
+    });
     this.#carriedOut.delete(name);
   }
 
-  /** Forgets the images that no source offers any more and that are not in the store. */
+  /** Forgets the images that no source offers any more and that no host has. */
   async #forgetGone(): Promise<void> {
     const { tree } = this.#terms();
     const present = tree === undefined ? undefined : presentNames(tree);
     if (present === undefined) return;
-    const { boot } = this.#parts.region.store;
-    const gone = (await boot.listResources()).map(({ name }) => name);
+    const { boot, hostImages } = this.#parts.region.store;
+    const elsewhere = new Set((await hostImages?.list())?.flatMap(({ images }) => images.map(resourceName)));
+    const gone = (await boot.listResources()).map(({ name }) => name).filter((name) => !elsewhere.has(name));
     await boot.forget(gone.filter((name) => !present.has(name) && !this.#shown.has(name)));
   }
 
@@ -264,6 +273,7 @@ export class ImportControl {
       this.#shown.set(name, progress);
       return eventsOf(name, progress, before, atMs);
     });
+    if (events.some(({ code }) => code === 'image-imported')) await this.#parts.onImages?.();
     await store.transact(async () => {
       await store.boot.noteProgress(entries, atMs);
       for (const event of events) await store.recordEvent(event, undefined);
@@ -278,7 +288,7 @@ export class ImportControl {
     try {
       const { removeOlder } = await import('../../images/import/older-images.ts');
       const image = readImages(tree).images.find((one) => resourceName(one) === name && one.serial === serial);
-      if (image !== undefined) await removeOlder(image, this.#removal(tree));
+      if (image !== undefined) await removeOlder(image, await this.#removal(tree));
       // Remove the bytes, too, that earlier removals left for machines.
       await sweepBlobs(tree, this.#parts.clock.wallTimeMs(), new Set());
     } catch (error) {
@@ -286,18 +296,9 @@ export class ImportControl {
     }
   }
 
-  #removal(tree: string): RemovalTerms {
-    return { tree, nowMs: this.#parts.clock.wallTimeMs(), use: () => this.#use() };
-  }
-
-  /** The region's store knows every machine that is deployed from this host's boot tree, so the use is always known. */
-  async #use(): Promise<ImageUse> {
-    const uses = (await this.#parts.region.store.boot.listUses()).filter(({ deploying }) => deploying > 0);
-    const usersOf = ({ os, release, architecture }: StoredImage): readonly string[] =>
-      uses
-        .filter((one) => one.os === os && one.release === release && one.architecture === architecture)
-        .map(({ first }) => first);
-    return { isKnown: true, usersOf };
+  async #removal(tree: string): Promise<RemovalTerms> {
+    const { removal } = await import('./removal.ts');
+    return removal(this.#parts.region, tree, this.#parts.clock.wallTimeMs());
   }
 
   async #end({ skipped, more }: SkippedList): Promise<void> {

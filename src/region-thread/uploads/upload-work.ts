@@ -34,10 +34,15 @@ const RESOURCE_LIMITS = { maxOldGenerationSizeMb: 384, maxYoungGenerationSizeMb:
 /** Loaded with the first upload. */
 const loadParts = () => import('../../images/uploads/upload-part.ts');
 
+/** This host and a directory of images, for people and for the other processes of the region. */
+export const uploadPlace = (tree: string | undefined): string => `${hostname()}:${tree ?? ''}`;
+
 interface UploadWorkParts {
   readonly region: Region;
   readonly clock: Clock;
   readonly tree: () => string | undefined;
+  /** Called when an image has been added, before its upload is removed: then the other processes know it. */
+  readonly onImages?: (() => Promise<void>) | undefined;
 }
 
 export class UploadWork implements UploadFiles {
@@ -60,7 +65,7 @@ export class UploadWork implements UploadFiles {
   }
 
   get place(): string {
-    return `${hostname()}:${this.#parts.tree() ?? ''}`;
+    return uploadPlace(this.#parts.tree());
   }
 
   reasonOf(id: number): ImportReason | undefined {
@@ -188,6 +193,8 @@ export class UploadWork implements UploadFiles {
       switch (result?.kind) {
         case 'added': {
           const image = `${name}/${result.serial}`;
+          // A deletion that no longer finds the upload must find the image.
+          await this.#parts.onImages?.();
           await uploads.remove(id, this.#event({ code: 'image-upload', params: { image, step: 'added' } }));
           return;
         }

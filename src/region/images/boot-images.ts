@@ -39,7 +39,7 @@ interface BootImagesParts {
   readonly store: RegionStore;
   readonly clock: Clock;
   readonly fileSources: () => Promise<FileSources>;
-  /** The images of this host's own store, deployable or not, and those that racks report. */
+  /** The images of the stores of all hosts of the region, deployable or not, and those that racks report. */
   readonly listImages?: ListImages | undefined;
   /** Undefined: this host serves no images. */
   readonly openStream?: (() => Promise<ImageStream>) | undefined;
@@ -52,8 +52,6 @@ interface BootImagesParts {
 /** A resource with its images, newest first; without images until its first import has ended. */
 export interface ListedResource extends BootResource {
   readonly images: readonly ListedImage[];
-  /** True if a version of it is stored: here, at a rack, or at another process of the region, whose images are not visible here. */
-  readonly isStored: boolean;
   /** The upload under way; `progress` then describes it. */
   readonly upload?: ImageUpload | undefined;
 }
@@ -116,12 +114,7 @@ export class BootImages {
     }
     return rows
       .filter(({ wish }) => wish !== 'delete')
-      .map((row) => {
-        const own = images.get(row.name) ?? [];
-        const isElsewhere = store.duties !== undefined && row.progress?.state === 'done';
-        const isStored = own.length > 0 || isElsewhere;
-        return { ...row, images: own, isStored, ...this.#uploaded(uploads.get(row.name)) };
-      })
+      .map((row) => ({ ...row, images: images.get(row.name) ?? [], ...this.#uploaded(uploads.get(row.name)) }))
       .filter((row) => row.images.length > 0 || row.progress !== undefined);
   }
 

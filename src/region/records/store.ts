@@ -29,6 +29,7 @@ import type { Doubt, Happening } from './event-params.ts';
 import type { EventRange } from './event-range.ts';
 import type { FileStore } from './file-store.ts';
 import type { EventFilter, MachineFilter } from './filters.ts';
+import type { HostImageStore } from './host-image-store.ts';
 import type {
   ChangeKnowledge,
   ChangeQuestion,
@@ -141,6 +142,8 @@ export interface RegionStore {
   readonly sshKey: SshKeyStore;
   /** Undefined: one process has the store, and all duties. Otherwise only the process that has them may begin a power command. */
   readonly duties?: DutyStore | undefined;
+  /** Undefined: one process has the store, and the images of the region are those of its host. */
+  readonly hostImages?: HostImageStore | undefined;
   /** Undefined: one process has the store, and counts in memory. */
   readonly rates?: RateStore | undefined;
   /** Undefined: one process has the store. */

@@ -24,7 +24,7 @@ import { statusRow } from '../../region/records/lifecycle.ts';
 import type { NewMachineEvent } from '../../region/records/machine-event.ts';
 import { type ReportedDownload, withReport } from '../../region/records/reported-download.ts';
 import { RESOURCE_WISHES, type ResourceWish } from '../../region/records/resource-wish.ts';
-import { converted, number, optionalText, type Row, readsRow, type StoredRow, text } from '../rows.ts';
+import { json, number, optionalText, type Row, readsRow, type StoredRow, text } from '../rows.ts';
 import { type Readable, RowReader } from './readable-rows.ts';
 import type { EventTable } from './region-events.ts';
 import { all, numberIn, one, run, type Steps } from './region-steps.ts';
@@ -260,13 +260,6 @@ function readableOf<T>(rows: readonly StoredRow[], read: (row: StoredRow) => T):
 
 const valuesOf = ({ os, release, arches, subarches, labels }: WrittenBootSelection) =>
   [os, release, JSON.stringify(arches), JSON.stringify(subarches), JSON.stringify(labels)] as const;
-
-const json = <T>(row: Row, column: string, schema: z.ZodType<T>): T =>
-  converted(column, text(row, column), (written) => {
-    const read = schema.safeParse(JSON.parse(written));
-    if (!read.success) throw new TypeError('a value has another form', { cause: read.error });
-    return read.data;
-  });
 
 const readSource = readsRow('boot_source', (row): BootSource => {
   const { keyring } = row;

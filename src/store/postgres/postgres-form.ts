@@ -95,6 +95,9 @@ CREATE TRIGGER identity_left AFTER DELETE ON identity FOR EACH ROW EXECUTE FUNCT
 -- Which process does the work that must happen once (postgres-duties.ts).
 CREATE TABLE duty (name TEXT PRIMARY KEY, holder TEXT NOT NULL, ends_at TIMESTAMPTZ NOT NULL);
 
+-- The images at each host with a process of the region (region/records/host-image-store.ts). images, condemned: JSON.
+CREATE TABLE host_images (place TEXT PRIMARY KEY, images TEXT NOT NULL, condemned TEXT NOT NULL, seen_at TIMESTAMPTZ NOT NULL);
+
 -- When the bucket of a rate is full again, in milliseconds since 1970 (postgres-rates.ts).
 CREATE UNLOGGED TABLE rate (name TEXT PRIMARY KEY, full_ms DOUBLE PRECISION NOT NULL);
 CREATE INDEX rate_full ON rate (full_ms);

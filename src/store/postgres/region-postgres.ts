@@ -7,7 +7,10 @@ import type pg from 'pg';
 import { newUuid } from '../../clock.ts';
 import { counted } from '../../counted.ts';
 import { RackError } from '../../errors.ts';
+import type { HostImageStore } from '../../region/records/host-image-store.ts';
 import type { RegionStore } from '../../region/records/store.ts';
+import { condemnedAt, condemnImages, listPlaces, reportImages } from '../operations/region-host-images.ts';
+import type { ReportingDriver } from '../region/reporting-driver.ts';
 import { StoredRegion } from '../region/stored-region.ts';
 import { EVENT_BOUNDS } from '../sqlite/region-sqlite.ts';
 import { PostgresConfirmation } from './postgres-confirmation.ts';
@@ -60,8 +63,16 @@ export async function openPostgresRegion(place: PostgresPlace, name?: string): P
     confirmation,
     rates: new PostgresRates(place, watch),
     dutyDriver: new PostgresTransactions(dutyConnections, confirmation),
+    hostImages: hostImageStore,
   });
 }
+
+const hostImageStore = (run: ReportingDriver): HostImageStore => ({
+  report: (place, images, removed) => run.write(() => reportImages(place, images, removed)),
+  condemned: (place) => run.read(() => condemnedAt(place)),
+  condemn: (resource, exceptAt) => run.write(() => condemnImages(resource, exceptAt)),
+  list: () => run.readable(() => listPlaces()),
+});
 
 /**
  * Makes the tables of an empty database. Only a process of the region brings older ones up to date: those that run on them end their work then.

@@ -19,6 +19,7 @@ import type { DutyStore } from '../../region/records/duty-store.ts';
 import type { EventRange } from '../../region/records/event-range.ts';
 import type { FileStore } from '../../region/records/file-store.ts';
 import type { EventFilter, MachineFilter } from '../../region/records/filters.ts';
+import type { HostImageStore } from '../../region/records/host-image-store.ts';
 import type {
   ChangeKnowledge,
   ChangeQuestion,
@@ -97,6 +98,8 @@ interface SharedStore {
   readonly rates: RateStore & { close(): Promise<void> };
   /** Runs the operations on duties, which must not wait for those of clients; closed with the store. */
   readonly dutyDriver: RegionDriver;
+  /** The images of the hosts, on the driver of the store. */
+  readonly hostImages: (run: ReportingDriver) => HostImageStore;
 }
 
 /** The region's store on a driver. */
@@ -118,6 +121,7 @@ export class StoredRegion implements RegionStore {
   readonly power: PowerLedger;
   readonly sshKey: SshKeyStore;
   readonly duties: DutyStore | undefined;
+  readonly hostImages: HostImageStore | undefined;
   readonly rates: SharedStore['rates'] | undefined;
   readonly #dutyDriver: RegionDriver | undefined;
   readonly neighbours: SharedStore['neighbours'] | undefined;
@@ -151,6 +155,7 @@ export class StoredRegion implements RegionStore {
     this.sshKey = sshKeyStore(this.#driver);
     this.#dutyDriver = shared?.dutyDriver;
     this.duties = shared === undefined ? undefined : dutyStore(shared.dutyDriver, shared.holder);
+    this.hostImages = shared?.hostImages(this.#driver);
     this.rates = shared?.rates;
   }
 

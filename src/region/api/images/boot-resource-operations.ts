@@ -30,8 +30,8 @@ const percent = (bytes: number, total: number | undefined): number =>
   total === undefined || total === 0 ? 0 : Math.min(100, Math.floor((bytes / total) * 100));
 
 /** The percentage of the newest version that is there. */
-function progressOf({ isStored, progress }: ListedResource): number {
-  if (progress === undefined || progress.state === 'done') return isStored ? 100 : 0;
+function progressOf({ images, progress }: ListedResource): number {
+  if (progress === undefined || progress.state === 'done') return images.length > 0 ? 100 : 0;
   return percent(progress.bytes, progress.total);
 }
 
@@ -50,7 +50,7 @@ function importJson({ wish, progress }: ListedResource): Record<string, unknown>
 }
 
 function resourceJson(call: ApiCall, resource: ListedResource): Record<string, unknown> {
-  const { id, name, images, isStored, progress } = resource;
+  const { id, name, images, progress } = resource;
   const [os = '', release = '', architecture = '', subarchitecture = '', label = ''] = name.split('/');
   return {
     id,
@@ -60,7 +60,7 @@ function resourceJson(call: ApiCall, resource: ListedResource): Record<string, u
     subarches: subarchitecture,
     label,
     title: images[0]?.title || (progress?.title ?? ''),
-    complete: isStored,
+    complete: images.length > 0,
     progress: progressOf(resource),
     import: importJson(resource),
     resource_uri: `/MAAS/api/${call.version}/boot-resources/${id}/`,
@@ -94,17 +94,16 @@ function uploadedSet(
   return { [version]: { version, label: name.split('/')[4] ?? '', size, ...state, files: { [filename]: file } } };
 }
 
-/** The version under import, or stored by another process only; none if this host has it. */
+/** The version under import; none if it is stored. */
 function comingSet(call: ApiCall, resource: ListedResource): Record<string, unknown> {
-  const { name, images, isStored, progress, upload } = resource;
+  const { name, images, progress, upload } = resource;
   if (upload !== undefined) return uploadedSet(call, resource, upload);
   const serial = progress?.serial;
   if (progress === undefined || serial === undefined || images.some((image) => image.serial === serial)) return {};
   const size = progress.total ?? 0;
-  const complete = isStored && progress.state === 'done';
-  const file = { filename: 'root-dd', filetype: 'root-dd', size, sha256: '', complete };
-  const files = { 'root-dd': { ...file, progress: complete ? 100 : percent(progress.bytes, progress.total) } };
-  return { [serial]: { version: serial, label: name.split('/')[4] ?? '', size, complete, files } };
+  const file = { filename: 'root-dd', filetype: 'root-dd', size, sha256: '', complete: false };
+  const files = { 'root-dd': { ...file, progress: percent(progress.bytes, progress.total) } };
+  return { [serial]: { version: serial, label: name.split('/')[4] ?? '', size, complete: false, files } };
 }
 
 export const wholeJson = (call: ApiCall, resource: ListedResource): Record<string, unknown> => ({

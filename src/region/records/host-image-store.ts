@@ -1,0 +1,54 @@
+// The port to the images of each host of a region with several processes. Each process reports the images of its own host, so that every
+// process lists all of them, and an image is deleted on each host that has it.
+//
+//   process ─► report ─► store ─► list: every process
+//   deletion ─► condemn ─► condemned: the process of each host removes its own, and reports again
+//
+// House words: a place is a host and the directory of its images; a condemned image was deleted by a person, and still exists at a place.
+
+import { z } from 'zod';
+
+const name = z.string().max(64);
+
+/** An image as its host reports it; `region/life/deployment.ts` has the meanings. */
+export const hostImage = z.object({
+  os: name,
+  release: name,
+  architecture: name,
+  subarchitecture: name,
+  label: name,
+  serial: name,
+  title: z.string().max(1024),
+  bytes: z.number().int().min(0).max(Number.MAX_SAFE_INTEGER),
+  diskBytes: z.number().int().min(0).max(Number.MAX_SAFE_INTEGER).optional(),
+  sha256: z.string().max(64),
+  origin: z.object({ source: z.string().max(2048) }).optional(),
+});
+export type HostImage = z.output<typeof hostImage>;
+
+/** The images of a place, without the condemned ones. */
+export interface PlaceImages {
+  readonly place: string;
+  /** True if its process has reported within PRESENT_MS. */
+  readonly isPresent: boolean;
+  readonly images: readonly HostImage[];
+  /** Full names of images that its process has not removed yet. */
+  readonly condemned: readonly string[];
+}
+
+/** How long a place counts as present after its last report, in milliseconds: longer than a restart of its host. */
+export const PRESENT_MS = 5 * 60_000;
+/** A place that was silent for this long is forgotten, with what is condemned there; in milliseconds. */
+export const PLACE_KEPT_MS = 7 * 24 * 3_600_000;
+
+/** Every method is one transaction and may throw RackError `store-unavailable`. */
+export interface HostImageStore {
+  /** Replaces the report of a place. @param removed full names of condemned images that its process has removed */
+  report(place: string, images: readonly HostImage[], removed: readonly string[]): Promise<void>;
+  /** The full names of the images that the process of a place must remove. */
+  condemned(place: string): Promise<readonly string[]>;
+  /** Condemns the images of a resource at all places but `exceptAt`, whose process has removed its own. */
+  condemn(resource: string, exceptAt: string): Promise<void>;
+  /** All places. */
+  list(): Promise<readonly PlaceImages[]>;
+}

@@ -1,0 +1,73 @@
+// Operations on the images of each host of a region with several processes, in PostgreSQL (`region-steps.ts`). All times come from the
+// database's clock, because the clocks of the hosts differ.
+//
+// 1. A damaged row is repaired by the next report of its place.
+
+import { z } from 'zod';
+import { formatImageName } from '../../images/image-store.ts';
+import { resourceName } from '../../region/images/region-source.ts';
+import {
+  type HostImage,
+  hostImage,
+  PLACE_KEPT_MS,
+  type PlaceImages,
+  PRESENT_MS,
+} from '../../region/records/host-image-store.ts';
+import { json, readsRow, text } from '../rows.ts';
+import { type Readable, RowReader } from './readable-rows.ts';
+import { all, one, run, type Steps } from './region-steps.ts';
+
+const names = z.array(z.string());
+
+const readCondemned = readsRow('host_images', (row) => json(row, 'condemned', names), 'place');
+
+const readPlace = readsRow(
+  'host_images',
+  (row): PlaceImages => {
+    const condemned = json(row, 'condemned', names);
+    const images = json(row, 'images', z.array(hostImage));
+    return {
+      place: text(row, 'place'),
+      isPresent: text(row, 'presence') === 'present',
+      images: images.filter((image) => !condemned.includes(formatImageName(image))),
+      condemned,
+    };
+  },
+  'place',
+);
+
+export function* reportImages(place: string, images: readonly HostImage[], removed: readonly string[]): Steps<void> {
+  yield run("DELETE FROM host_images WHERE seen_at < clock_timestamp() - ?1 * interval '1 millisecond'", PLACE_KEPT_MS);
+  const condemned = (yield* condemnedAt(place)).filter((name) => !removed.includes(name));
+  yield run(
+    'INSERT INTO host_images (place, images, condemned, seen_at) VALUES (?1, ?2, ?3, clock_timestamp()) ' +
+      'ON CONFLICT (place) DO UPDATE SET images = excluded.images, condemned = excluded.condemned, seen_at = excluded.seen_at',
+    place,
+    JSON.stringify(images),
+    JSON.stringify(condemned),
+  );
+}
+
+export function* condemnedAt(place: string): Steps<readonly string[]> {
+  const { row } = yield one('SELECT place, condemned FROM host_images WHERE place = ?', place);
+  return (row && new RowReader().read(() => readCondemned(row))) ?? [];
+}
+
+export function* condemnImages(resource: string, exceptAt: string): Steps<void> {
+  const { found: places } = yield* listPlaces();
+  for (const { place, images, condemned } of places) {
+    const doomed = images.filter((image) => resourceName(image) === resource).map(formatImageName);
+    if (place === exceptAt || doomed.length === 0) continue;
+    yield run('UPDATE host_images SET condemned = ? WHERE place = ?', JSON.stringify([...condemned, ...doomed]), place);
+  }
+}
+
+export function* listPlaces(): Steps<Readable<readonly PlaceImages[]>> {
+  const { rows } = yield all(
+    "SELECT place, images, condemned, CASE WHEN seen_at > clock_timestamp() - ?1 * interval '1 millisecond' THEN 'present' " +
+      "ELSE 'silent' END AS presence FROM host_images ORDER BY place",
+    PRESENT_MS,
+  );
+  const reader = new RowReader();
+  return { found: reader.readEach(rows, readPlace), errors: reader.errors };
+}
