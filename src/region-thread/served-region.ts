@@ -124,7 +124,7 @@ export async function serveRegion(parts: ServedRegionParts): Promise<ServedRegio
   }
 }
 
-/** What reports the images of this host to the other processes of the region; undefined if there are none. */
+/** The reports on the images of this host to the other processes of the region; undefined if there are none. */
 async function hostImagesOf(region: Region, clock: Clock): Promise<HostImages | undefined> {
   const { hostImages: store } = region.store;
   if (store === undefined) return undefined;

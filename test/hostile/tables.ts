@@ -34,6 +34,7 @@ export const TABLES: Readonly<Record<string, Readonly<Record<string, string>>>> 
     claim: 'region/identity/enlistment.ts MACHINES_MAX',
     commit_mark: 'connections',
     duty: 'one',
+    host_images: 'region/records/host-image-store.ts PLACES_MAX',
   },
   'store/postgres/region-postgres.ts': { rackboot: 'one' },
   'store/region/region-schema.ts': {

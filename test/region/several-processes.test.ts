@@ -10,7 +10,7 @@ import { NEW_PASSWORDS_PER_ACCOUNT } from '../../src/region/accounts/passwords.t
 import { SSH_KEYS_PER_USER_MAX } from '../../src/region/accounts/ssh-keys.ts';
 import { REGISTRATIONS_PER_ADDRESS } from '../../src/region/racks/newcomers.ts';
 import { FILES_PER_USER_MAX } from '../../src/region/records/file-store.ts';
-import { PLACE_KEPT_MS, PRESENT_MS } from '../../src/region/records/host-image-store.ts';
+import { PLACE_KEPT_MS, PLACES_MAX, PRESENT_MS } from '../../src/region/records/host-image-store.ts';
 import { openPostgresRegion } from '../../src/store/postgres/region-postgres.ts';
 import { FIELDS } from '../contract/region-store.ts';
 import { eventPlaces } from '../support/event-ids.ts';
@@ -308,6 +308,15 @@ describe('two processes of one region on PostgreSQL', { skip: missing('linux', '
       (await here.list()).map(({ place }) => place),
       ['here:/one'],
     );
+  });
+
+  test('of many hosts, those that were silent for the longest time are forgotten', async () => {
+    const { hostImages } = first.region.store;
+    for (let at = 0; at <= PLACES_MAX; at += 1) await hostImages?.report(`many:/${at}`, [], []);
+    const places = (await hostImages?.list())?.map(({ place }) => place) ?? [];
+    assert.equal(places.length, PLACES_MAX);
+    assert.ok(places.includes(`many:/${PLACES_MAX}`) && !places.includes('many:/0'));
+    await databases.server.query('DELETE FROM host_images', database);
   });
 
   test('a damaged row of a host is left out until the next report of its process', async () => {

@@ -112,6 +112,6 @@ function markOf(tree: string): string {
   try {
     return `${tree} ${statSync(manifestsOf(tree)).mtimeMs}`;
   } catch {
-    return `${tree} without images`;
+    return tree;
   }
 }

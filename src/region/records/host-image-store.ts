@@ -40,6 +40,8 @@ export interface PlaceImages {
 export const PRESENT_MS = 5 * 60_000;
 /** A place that was silent for this long is forgotten, with what is condemned there; in milliseconds. */
 export const PLACE_KEPT_MS = 7 * 24 * 3_600_000;
+/** Bound on the places. A further one replaces the one that was silent for the longest time. */
+export const PLACES_MAX = 64;
 
 /** Every method is one transaction and may throw RackError `store-unavailable`. */
 export interface HostImageStore {

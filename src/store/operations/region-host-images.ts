@@ -10,6 +10,7 @@ import {
   type HostImage,
   hostImage,
   PLACE_KEPT_MS,
+  PLACES_MAX,
   type PlaceImages,
   PRESENT_MS,
 } from '../../region/records/host-image-store.ts';
@@ -46,6 +47,8 @@ export function* reportImages(place: string, images: readonly HostImage[], remov
     JSON.stringify(images),
     JSON.stringify(condemned),
   );
+  const others = 'SELECT place FROM host_images WHERE place <> ?1 ORDER BY seen_at DESC, place';
+  yield run(`DELETE FROM host_images WHERE place IN (${others} OFFSET ${PLACES_MAX - 1})`, place);
 }
 
 export function* condemnedAt(place: string): Steps<readonly string[]> {

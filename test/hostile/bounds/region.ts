@@ -403,6 +403,16 @@ export const REGION_BOUNDS: readonly HeldBound[] = [
     test: 'region/records/reported-download.test.ts',
   },
   {
+    at: 'region/records/host-image-store.ts PLACES_MAX',
+    what: 'hosts whose images the processes of one region list',
+    whoCanFill: 'whoever starts processes on the database of the region',
+    whatOthersNotice:
+      'nothing while fewer processes run; else the images of the host that was silent the longest are not listed',
+    howItEmpties: 'a host is forgotten after a week without its process',
+    share: 'none is needed: only administrators start processes',
+    test: 'region/several-processes.test.ts',
+  },
+  {
     at: 'region/records/upload-store.ts UPLOADS_MAX',
     what: 'images that people upload to the region, those that failed included',
     whoCanFill: 'an administrator',
