@@ -64,18 +64,28 @@ export function sqliteCode(error: unknown): number | undefined {
   return typeof error.errcode === 'number' ? error.errcode & 0xff : undefined;
 }
 
+/** How errors speak of a directory that the user named. */
+export interface DirectoryWords {
+  /** The noun for it, without an article: `state directory`. */
+  readonly title: string;
+  /** How to use another one. */
+  readonly elsewhere: string;
+}
+
+const STATE_WORDS: DirectoryWords = { title: 'state directory', elsewhere: 'set state_dir to another directory' };
+
 /**
  * Creates a directory and its parents durably.
  * @throws RackError `store-unwritable`
  */
-export function makeStateDirectory(path: string): void {
+export function makeStateDirectory(path: string, { title, elsewhere } = STATE_WORDS): void {
   try {
     makeDirectories(path, 0o750);
   } catch (cause) {
     throw new RackError(
       'store-unwritable',
-      `state directory ${path} cannot be created (${osErrorCode(cause) ?? errorText(cause)}): ` +
-        `create it for the user that runs Rackboot: sudo install -d -o ${ownUserName()} -g "$(id -gn ${ownUserName()})" -m 750 ${path}; or set state_dir to another directory`,
+      `${title} ${path} cannot be created (${osErrorCode(cause) ?? errorText(cause)}): ` +
+        `create it for the user that runs Rackboot: sudo install -d -o ${ownUserName()} -g "$(id -gn ${ownUserName()})" -m 750 ${path}; or ${elsewhere}`,
       { cause },
     );
   }

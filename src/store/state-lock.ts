@@ -15,6 +15,7 @@ import { foundStats } from '../files/found-stats.ts';
 import { openRegularFile } from '../files/regular-file.ts';
 import {
   checkRegular,
+  type DirectoryWords,
   explain,
   makePrivate,
   makeStateDirectory,
@@ -41,11 +42,12 @@ const held = new Set<DatabaseSync>();
 
 /**
  * Creates the directory if it is missing, and locks it.
+ * @param words of the directory in errors; default: it is the state directory of the process that starts
  * @throws RackError `already-running` if another process holds it, which is named if the kernel shows it; `store-unwritable`, and the others of
  * `openDatabaseFile`, if there can be no lock
  */
-export function lockState(stateDir: string): StateLock {
-  makeStateDirectory(stateDir);
+export function lockState(stateDir: string, words?: DirectoryWords): StateLock {
+  makeStateDirectory(stateDir, words);
   const path = join(stateDir, FILE);
   checkRegular(path, '');
   let database: DatabaseSync | undefined;
@@ -59,7 +61,8 @@ export function lockState(stateDir: string): StateLock {
   } catch (cause) {
     if (database?.isOpen) database.close();
     if (cause instanceof RackError) throw cause;
-    throw sqliteCode(cause) === SQLITE_BUSY ? alreadyRunning(stateDir, path, cause) : explain(path, KIND, cause);
+    if (sqliteCode(cause) !== SQLITE_BUSY) throw explain(path, KIND, cause);
+    throw alreadyRunning(stateDir, path, words?.elsewhere ?? 'give this one a state directory of its own', cause);
   }
   const locked = database;
   held.add(locked);
@@ -83,13 +86,13 @@ function keepPrivate(path: string, mode: number): void {
   }
 }
 
-function alreadyRunning(stateDir: string, path: string, cause: unknown): RackError {
+function alreadyRunning(stateDir: string, path: string, elsewhere: string, cause: unknown): RackError {
   const holder = lockHolder(path);
   const who =
     holder === undefined ? `perhaps in another container: fuser ${path} tells which process` : `process ${holder}`;
   return new RackError(
     'already-running',
-    `another Rackboot already runs here for ${stateDir} (${who}); stop it first, or give this one a state directory of its own`,
+    `another Rackboot already runs here for ${stateDir} (${who}); stop it first, or ${elsewhere}`,
     { cause },
   );
 }

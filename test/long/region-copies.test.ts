@@ -159,7 +159,7 @@ describe('a region whose data is moved', { skip: missing('linux', '/usr/lib/post
     const full = join(directory, 'full');
     await openRegionStore({ stateDir: full }).close();
     await refused(
-      /region\.db exists: name a new file/,
+      /region\.db exists: name a new directory/,
       'copy',
       '--from',
       `sqlite:${stateDir}`,

@@ -9,7 +9,7 @@ import { loadStorePlace, parseStore, type StorePlace } from '../../config/region
 import { counted } from '../../counted.ts';
 import { RackError } from '../../errors.ts';
 import { postgresPlace } from '../../region-process/open-store.ts';
-import { SqliteSource, SqliteTarget } from '../../store/copying/copy-sqlite.ts';
+import { checkReadable, SqliteSource, SqliteTarget, TARGET_WORDS } from '../../store/copying/copy-sqlite.ts';
 import { type CopiedTables, type CopySource, type CopyTarget, copyRegion } from '../../store/copying/region-copy.ts';
 import { findUnreadable } from '../../store/copying/row-check.ts';
 import { removeLeftBackups } from '../../store/copying/unfinished-file.ts';
@@ -24,19 +24,33 @@ interface DatabaseOptions {
   readonly caFile: string | undefined;
 }
 
+/** One end that an option of `copy` names. */
+interface NamedPlace extends StorePlace {
+  readonly option: '--from' | '--to';
+}
+
+/** The store of a configuration file, or an end that an option names. */
+type AnyPlace = StorePlace & Partial<NamedPlace>;
+
 /** Opens one end of a copy, lends it to `work`, and closes it. */
 type Lend<End> = (work: (end: End) => Promise<CopiedTables>) => Promise<CopiedTables>;
 
 /** Moves a region's data. @param from, to `sqlite:DIRECTORY` or the URL of a PostgreSQL @returns 0 */
 export async function copyStores(from: string, to: string, options: DatabaseOptions, json: boolean): Promise<number> {
   const [source, target] = [placeOf(from, '--from', options), placeOf(to, '--to', options)];
+  if (source.stateDir !== '' && source.stateDir === target.stateDir)
+    throw new RackError(
+      'bad-argument',
+      `--from and --to name the same directory, ${source.stateDir}: name another one`,
+    );
   await loadPostgres(source, target);
   // Read the files that the options name before this process switches users: perhaps only root may read them.
   const one = inOptions(() => sourceAt(source, true), '--from');
   const other = inOptions(() => targetAt(target), '--to');
   // Write into a state directory as its owner, so that the service there can open the files.
-  for (const { stateDir, store } of [source, target]) if (store.kind === 'sqlite') becomeOwnerOf(stateDir);
-  const release = holdStates(source, target);
+  for (const { stateDir, store, option } of [source, target])
+    if (store.kind === 'sqlite') becomeOwnerOf(stateDir, option);
+  const release = holdNamed(source, target);
   try {
     return await copy(readable(one, refuse), other, json);
   } finally {
@@ -64,7 +78,11 @@ export async function backUp(config: string, given: string, { json, verbose }: B
   const warn = (fault: string): void =>
     void printAside(`${fault}. This backup contains the row as well, so \`region restore\` will refuse it.\n`);
   const tell = verbose ? tellTable : (): void => undefined;
-  const copied = await run(readable(source, warn), (work) => intoFile(file, work, true), tell);
+  const copied = await run(
+    readable(source, warn),
+    (work) => intoTarget(SqliteTarget.open(file, true), work, true),
+    tell,
+  );
   const { size: bytes } = statSync(file);
   if (json) printJson({ file, bytes, ...copied });
   else
@@ -81,7 +99,7 @@ export async function restore(config: string, given: string, json: boolean): Pro
   await loadPostgres(place);
   const target = targetAt(place);
   becomeOwnerOf(place.stateDir);
-  const release = holdStates(place);
+  const lock = place.store.kind === 'sqlite' ? lockState(place.stateDir, RESTORED) : undefined;
   try {
     return await copy(
       readable((work) => fromFile(file, work), refuse),
@@ -89,7 +107,7 @@ export async function restore(config: string, given: string, json: boolean): Pro
       json,
     );
   } finally {
-    release();
+    lock?.release();
   }
 }
 
@@ -108,15 +126,21 @@ async function copy(source: Lend<CopySource>, target: Lend<CopyTarget>, json: bo
 }
 
 /** @throws RackError `bad-argument` */
-function placeOf(text: string, option: string, { passwordFile, caFile }: DatabaseOptions): StorePlace {
-  const directory = /^sqlite:(\/.+)$/.exec(text)?.[1];
-  if (directory !== undefined) return { stateDir: directory, store: { kind: 'sqlite' } };
+function placeOf(text: string, option: NamedPlace['option'], { passwordFile, caFile }: DatabaseOptions): NamedPlace {
+  const directory = /^sqlite:(.+)$/.exec(text)?.[1];
+  if (directory?.startsWith('/') === true) return { option, stateDir: resolve(directory), store: { kind: 'sqlite' } };
+  if (directory !== undefined)
+    throw new RackError(
+      'bad-argument',
+      `${option}: ${directory} is not an absolute path: write sqlite:${resolve(directory)}`,
+    );
   if (!/^postgres(?:ql)?:/.test(text)) {
     const help = 'write sqlite:DIRECTORY with the state directory of a region, or postgresql://user@host/database';
     throw new RackError('bad-argument', `${option}: ${help}`);
   }
   const given = { kind: 'postgresql', url: text, password_file: passwordFile, ca_file: caFile };
   return {
+    option,
     stateDir: '',
     store: parseStore(
       given,
@@ -154,17 +178,46 @@ async function loadPostgres(...places: readonly StorePlace[]): Promise<void> {
   if (places.some(({ store }) => store.kind === 'postgresql')) await import('../../store/copying/copy-postgres.ts');
 }
 
-/** Keeps processes of a region from starting in these directories. @throws RackError `already-running` */
-function holdStates(...places: readonly StorePlace[]): () => void {
-  const locks = places.flatMap(({ stateDir, store }) => (store.kind === 'sqlite' ? [lockState(stateDir)] : []));
+/** How errors speak of the directory that is restored into. */
+const RESTORED = { title: 'state directory', elsewhere: TARGET_WORDS.restore.elsewhere };
+/** How errors speak of a directory that an option names. */
+const NAMED = {
+  '--from': { title: 'directory', elsewhere: 'correct the path' },
+  '--to': { title: 'directory', elsewhere: TARGET_WORDS.copy.elsewhere },
+} as const;
+
+/**
+ * Keeps processes of a region from starting in these directories.
+ * @throws RackError `already-running`, `not-found` for a source without data, and those of `lockState`; each begins with the option
+ */
+function holdNamed(...places: readonly NamedPlace[]): () => void {
+  const locks = places.flatMap(({ stateDir, store, option }) =>
+    store.kind !== 'sqlite'
+      ? []
+      : atOption(option, () => {
+          // Locking would make the directory of a mistyped source.
+          if (option === '--from') checkReadable(join(stateDir, REGION_FILE));
+          return [lockState(stateDir, NAMED[option])];
+        }),
+  );
   return () => {
     for (const lock of locks) lock.release();
   };
 }
 
+/** @param option undefined: a configuration file names the place @throws RackError whose text begins with the option that it is about */
+function atOption<T>(option: NamedPlace['option'] | undefined, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    if (!(error instanceof RackError) || option === undefined) throw error;
+    throw new RackError(error.code, `${option}: ${error.message}`, { cause: error });
+  }
+}
+
 /** Reads the files that the place names. @param isStopped true to refuse a source on which a region runs */
-function sourceAt({ stateDir, store }: StorePlace, isStopped: boolean): Lend<CopySource> {
-  if (store.kind === 'sqlite') return (work) => fromFile(join(stateDir, REGION_FILE), work);
+function sourceAt({ stateDir, store, option }: AnyPlace, isStopped: boolean): Lend<CopySource> {
+  if (store.kind === 'sqlite') return (work) => fromFile(join(stateDir, REGION_FILE), work, option);
   const place = postgresPlace(store);
   return async (work) => {
     const { fromPostgres } = await import('../../store/copying/copy-postgres.ts');
@@ -173,8 +226,12 @@ function sourceAt({ stateDir, store }: StorePlace, isStopped: boolean): Lend<Cop
 }
 
 /** Reads the files that the place names. */
-function targetAt({ stateDir, store }: StorePlace): Lend<CopyTarget> {
-  if (store.kind === 'sqlite') return (work) => intoFile(join(stateDir, REGION_FILE), work, false);
+function targetAt({ stateDir, store, option }: AnyPlace): Lend<CopyTarget> {
+  if (store.kind === 'sqlite') {
+    const words = option === undefined ? TARGET_WORDS.restore : TARGET_WORDS.copy;
+    const open = (): SqliteTarget => SqliteTarget.open(join(stateDir, REGION_FILE), false, words);
+    return (work) => intoTarget(atOption(option, open), work, false);
+  }
   const place = postgresPlace(store);
   return async (work) => {
     const { toPostgres } = await import('../../store/copying/copy-postgres.ts');
@@ -196,8 +253,12 @@ function refuse(fault: string): never {
   throw new RackError('store-broken', fault);
 }
 
-async function fromFile(path: string, work: (source: CopySource) => Promise<CopiedTables>): Promise<CopiedTables> {
-  const source = SqliteSource.open(path);
+async function fromFile(
+  path: string,
+  work: (source: CopySource) => Promise<CopiedTables>,
+  option?: NamedPlace['option'],
+): Promise<CopiedTables> {
+  const source = atOption(option, () => SqliteSource.open(path));
   try {
     return await work(source);
   } finally {
@@ -206,12 +267,11 @@ async function fromFile(path: string, work: (source: CopySource) => Promise<Copi
 }
 
 /** @param isAfresh true: do not continue an interrupted copy, and remove the file if this one fails */
-async function intoFile(
-  path: string,
+async function intoTarget(
+  target: SqliteTarget,
   work: (target: CopyTarget) => Promise<CopiedTables>,
   isAfresh: boolean,
 ): Promise<CopiedTables> {
-  const target = SqliteTarget.open(path, isAfresh);
   try {
     return await work(target);
   } catch (error) {

@@ -18,20 +18,20 @@ interface Owner {
 }
 
 /** The owner of `stateDir` if this process is root and the owner is not. */
-function findOtherOwner(stateDir: string): Owner | undefined {
+function findOtherOwner(stateDir: string, key = 'state_dir'): Owner | undefined {
   if (process.getuid?.() !== 0) return undefined;
-  const found = foundDirectory(stateDir);
+  const found = foundDirectory(stateDir, key);
   // A directory that does not exist yet will be made; systemd-tmpfiles makes the service's before the start.
   return found === undefined || found.uid === 0 ? undefined : { uid: found.uid, gid: found.gid };
 }
 
 /** @throws RackError as `foundStats`; `config-invalid` for a link that leads to itself: there is nothing to restore */
-function foundDirectory(stateDir: string): Stats | undefined {
+function foundDirectory(stateDir: string, key: string): Stats | undefined {
   try {
     return foundStats(stateDir);
   } catch (error) {
     if (!(error instanceof RackError && osErrorCode(error.cause) === 'ELOOP')) throw error;
-    const text = `state_dir: ${stateDir} is a link that leads to itself (ELOOP): make it lead to a directory, or remove it`;
+    const text = `${key}: ${stateDir} is a link that leads to itself (ELOOP): make it lead to a directory, or remove it`;
     throw new RackError('config-invalid', text, { cause: error.cause });
   }
 }
@@ -81,9 +81,12 @@ export function becomeRunnerOf(stateDir: string): void {
   else becomeUser(uid, uid);
 }
 
-/** Switches to the owner of `stateDir` if this process is root and the owner is not. */
-export function becomeOwnerOf(stateDir: string): void {
-  const owner = findOtherOwner(stateDir);
+/**
+ * Switches to the owner of `stateDir` if this process is root and the owner is not.
+ * @param key of the configuration file, or option, that names the directory; default: state_dir
+ */
+export function becomeOwnerOf(stateDir: string, key?: string): void {
+  const owner = findOtherOwner(stateDir, key);
   if (owner === undefined) return;
   becomeUser(owner.uid, owner.gid);
   // Programs started from now on keep their files there, not below root's home.

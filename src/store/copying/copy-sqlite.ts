@@ -136,13 +136,31 @@ function checkTables(path: string, database: DatabaseSync): void {
   throw new RackError('store-broken', text);
 }
 
+/** The remedies in errors about a target, by what the user named. */
+interface TargetWords {
+  /** For a name that is taken. */
+  readonly taken: string;
+  /** How to use another directory. */
+  readonly elsewhere: string;
+}
+
+const AWAY = 'move it and its logs (region.db*) away together';
+/** The remedies for the file of a backup, the directory of a copy, and the configuration file to restore into. */
+export const TARGET_WORDS = {
+  backup: { taken: 'name a new file, or move this one away', elsewhere: 'name a file in another directory' },
+  copy: { taken: `name a new directory, or ${AWAY}`, elsewhere: 'name another directory' },
+  restore: { taken: AWAY, elsewhere: 'set state_dir to another directory' },
+} as const satisfies Readonly<Record<string, TargetWords>>;
+
 /** Writes a new file. */
 export class SqliteTarget extends SqliteEnd implements CopyTarget {
   readonly #path: string;
+  readonly #words: TargetWords;
 
-  private constructor(path: string, unfinished: string, database: DatabaseSync) {
+  private constructor(path: string, words: TargetWords, unfinished: string, database: DatabaseSync) {
     super(unfinished, database);
     this.#path = path;
+    this.#words = words;
   }
 
   /**
@@ -150,11 +168,15 @@ export class SqliteTarget extends SqliteEnd implements CopyTarget {
    * @param isAfresh true: remove an unfinished file, because the source has changed since
    * @throws RackError `already-exists`, `already-running` if another process writes it, and those of a database file
    */
-  static open(path: string, isAfresh: boolean): SqliteTarget {
+  static open(
+    path: string,
+    isAfresh: boolean,
+    words: TargetWords = isAfresh ? TARGET_WORDS.backup : TARGET_WORDS.copy,
+  ): SqliteTarget {
     const directory = dirname(path);
     if (existsSync(directory)) checkWritable(directory);
-    checkFree(path);
-    if (!existsSync(directory)) makeStateDirectory(directory);
+    checkFree(path, words);
+    if (!existsSync(directory)) makeStateDirectory(directory, { title: 'directory', elsewhere: words.elsewhere });
     const unfinished = `${path}${UNFINISHED}`;
     let how = makePrivateFile(unfinished);
     if (how === 'found' && isAfresh) {
@@ -165,7 +187,7 @@ export class SqliteTarget extends SqliteEnd implements CopyTarget {
       how = makePrivateFile(unfinished);
     }
     try {
-      const target = new SqliteTarget(path, unfinished, openLocked(unfinished));
+      const target = new SqliteTarget(path, words, unfinished, openLocked(unfinished));
       if (how === 'found') target.#forgetCounters();
       return target;
     } catch (error) {
@@ -220,7 +242,7 @@ export class SqliteTarget extends SqliteEnd implements CopyTarget {
       );
       database.exec('COMMIT');
     });
-    checkFree(this.#path);
+    checkFree(this.#path, this.#words);
     renameSync(this.name, this.#path);
     database.close();
     removeFiles(this.name);
@@ -257,8 +279,8 @@ export class SqliteTarget extends SqliteEnd implements CopyTarget {
 }
 
 /** @throws RackError `already-exists` if there is a file of this name, or the log of a former one, which would be replayed into the new one */
-function checkFree(path: string): void {
-  if (existsSync(path)) throw new RackError('already-exists', `${path} exists: name a new file, or move this one away`);
+function checkFree(path: string, { taken }: TargetWords): void {
+  if (existsSync(path)) throw new RackError('already-exists', `${path} exists: ${taken}`);
   for (const companion of COMPANIONS) {
     const log = `${path}${companion}`;
     const bytes = foundStats(log)?.size ?? 0;
@@ -269,7 +291,7 @@ function checkFree(path: string): void {
 }
 
 /** @throws RackError as `fileFault` */
-function checkReadable(path: string): void {
+export function checkReadable(path: string): void {
   try {
     accessSync(path, constants.R_OK);
   } catch (error) {

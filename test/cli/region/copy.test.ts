@@ -1,0 +1,79 @@
+// Refusals of `region copy`, `backup` and `restore` name what the user gave: the option with its directory, the file, or the configuration file.
+
+import assert from 'node:assert/strict';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { openRegionStore } from '../../../src/store/sqlite/region-sqlite.ts';
+import { lockState } from '../../../src/store/state-lock.ts';
+import { configOf } from '../../support/copied-region.ts';
+import { missing } from '../../support/needs.ts';
+import { runRackboot } from '../../support/running-rack.ts';
+
+describe('a copy that is refused', { skip: missing('linux') }, () => {
+  const place = mkdtempSync(join(tmpdir(), 'rackboot-refused-copy-'));
+  const full = join(place, 'full');
+  const config = configOf(place, 'full', '{ kind: sqlite }');
+  const backup = join(place, 'taken.backup');
+
+  const refused = async (wanted: string, ...args: string[]): Promise<void> => {
+    const { code, complaints } = await runRackboot(['region', ...args]);
+    assert.notEqual(code, 0);
+    const text = complaints.join('\n');
+    assert.ok(text.startsWith(`rackboot: ${wanted}`), text);
+    assert.doesNotMatch(text, /state directory/);
+  };
+  const copied = (wanted: string, from: string, to: string): Promise<void> =>
+    refused(wanted, 'copy', '--from', `sqlite:${from}`, '--to', `sqlite:${to}`);
+
+  before(async () => {
+    mkdirSync(join(place, 'empty'));
+    symlinkSync('loop', join(place, 'loop'));
+    writeFileSync(backup, '');
+    await openRegionStore({ stateDir: full }).close();
+  });
+  after(() => rmSync(place, { recursive: true }));
+
+  test('a source without data is refused, and a mistyped one is not made', async () => {
+    const [typo, target] = [join(place, 'typo'), join(place, 'target')];
+    await copied(`--from: there is no file ${typo}/region.db: the directory ${typo} does not exist`, typo, target);
+    await copied(`--from: there is no file ${place}/empty/region.db; `, join(place, 'empty'), target);
+    assert.deepEqual([existsSync(typo), existsSync(target)], [false, false]);
+  });
+
+  test('a target that has a region is refused with the remedy for a directory', async () => {
+    const source = join(place, 'source');
+    await openRegionStore({ stateDir: source }).close();
+    const remedy = 'name a new directory, or move it and its logs (region.db*) away together';
+    await copied(`--to: ${full}/region.db exists: ${remedy}`, source, full);
+    await copied(`--from and --to name the same directory, ${full}: `, full, `${full}/`);
+  });
+
+  test('a target that cannot be made is refused', async () => {
+    await copied('--to: directory /proc/target cannot be created (ENOENT): create it for', full, '/proc/target');
+    await copied(`--to: ${place}/loop is a link that leads to itself`, full, join(place, 'loop'));
+    await copied(`--to: relative is not an absolute path: write sqlite:/`, full, 'relative');
+  });
+
+  test('a directory on which a region runs is refused at either end', async () => {
+    const lock = lockState(full);
+    try {
+      await copied(`--from: another Rackboot already runs here for ${full} (process `, full, join(place, 'target'));
+      const other = join(place, 'other');
+      await openRegionStore({ stateDir: other }).close();
+      await copied(`--to: another Rackboot already runs here for ${full} (process `, other, full);
+      const running = `another Rackboot already runs here for ${full} (process ${process.pid}); stop it first, or set state_dir to`;
+      await refused(running, 'restore', backup, '--config', config);
+    } finally {
+      lock.release();
+    }
+  });
+
+  test('a backup is refused with the remedy for a file, and what is restored into with that for the store', async () => {
+    await refused(`${backup} exists: name a new file, `, 'backup', backup, '--config', config);
+    await refused('directory /proc/no cannot be created (ENOENT): ', 'backup', '/proc/no/x', '--config', config);
+    const away = `${full}/region.db exists: move it and its logs (region.db*) away together`;
+    await refused(away, 'restore', join(full, 'region.db'), '--config', config);
+  });
+});
