@@ -21,8 +21,10 @@ export function regionLines(region: RegionStatus, machines: number, nowMs: numbe
   if (link === undefined) return lines;
   if (link.text !== '') lines.push(`        ${link.text}`);
   const state =
-    region.desiredSince === undefined ? 'none' : `version ${region.desiredVersion}, from ${ago(region.desiredSince)}`;
-  lines.push(`        machines, names and settings in force: ${state}`);
+    region.desiredSince === undefined
+      ? ': none received yet'
+      : `, version ${region.desiredVersion}, received ${ago(region.desiredSince)}`;
+  lines.push(`        machines, names and settings of the region${state}`);
   const beat =
     link.lastHeartbeat === undefined
       ? 'none yet'
