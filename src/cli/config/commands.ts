@@ -7,6 +7,8 @@ import { ofRack, type SharedOptions, yes } from '../terminal/shared-options.ts';
 type Finish = (code: number) => void;
 
 const text = { type: 'string', requiresArg: true } as const;
+/** Accepted only to say where the values of another rack are. */
+const refusedRack = { ...text, hidden: true } as const;
 const DIFF = 'Show the changes it would make in the running daemon';
 
 /** Adds `init`, `check` and `config` to a command line. */
@@ -94,18 +96,20 @@ function storeCommands<T>(parser: Argv<T>, { config, json }: SharedOptions, fini
         (show) =>
           show
             .positional('key', { type: 'string', describe: 'Only this key and the keys below it' })
-            .options({ config, json }),
+            .options({ config, json, rack: refusedRack }),
         async (argv) => {
-          const { showConfig } = await import('./store.ts');
+          const { refuseRack, showConfig } = await import('./store.ts');
+          refuseRack(argv.rack);
           finish(await showConfig(argv.config, argv.key, argv.json));
         },
       )
       .command(
         'get <key>',
         'Print one value, as YAML',
-        (get) => get.positional('key', key).options({ config, json }),
+        (get) => get.positional('key', key).options({ config, json, rack: refusedRack }),
         async (argv) => {
-          const { getConfig } = await import('./store.ts');
+          const { getConfig, refuseRack } = await import('./store.ts');
+          refuseRack(argv.rack);
           finish(await getConfig(argv.config, argv.key, argv.json));
         },
       )

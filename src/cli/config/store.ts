@@ -4,7 +4,7 @@ import { parse, stringify } from 'yaml';
 import { z } from 'zod';
 import { sleep } from '../../clock.ts';
 import { absentLoaders } from '../../config/absent-loaders.ts';
-import { isSecretKey } from '../../config/keys.ts';
+import { findKeyRule, isSecretKey } from '../../config/keys.ts';
 import { nearestKey } from '../../config/nearest-key.ts';
 import { wideDoors } from '../../config/notes.ts';
 import type { ValueOwner } from '../../config/ownership.ts';
@@ -22,7 +22,9 @@ import {
 import { nearestName } from '../../nearest-name.ts';
 import { noteText } from '../../region/words/rack-reasons.ts';
 import { sentenceOf } from '../../region/words/refusal.ts';
+import { shellWord } from '../../shell-word.ts';
 import { strandedBy } from '../leases/stranded.ts';
+import { askRack } from '../region/racks.ts';
 import { askConfig, type FoundConfig, findConfig } from '../terminal/config-in-force.ts';
 import { print, printError, printJson, printTable } from '../terminal/output.ts';
 import { proxyCommand } from './proxy-command.ts';
@@ -37,6 +39,19 @@ const SETTINGS_PATH = '/MAAS/api/2.0/settings/';
 const rowsShape = z.array(
   z.object({ key: z.string(), value: z.unknown(), rack: z.string().nullable(), rack_name: z.string().nullable() }),
 );
+
+/**
+ * `config show` and `config get` accept `--rack` only to say where the values of another rack are.
+ * @throws RackError `bad-argument` if it is given
+ */
+export function refuseRack(rack: string | undefined): void {
+  if (rack === undefined) return;
+  const text =
+    `--rack: this command shows the values in force on this host: leave --rack out for these. ` +
+    `For all of ${rack}, run \`rackboot config show\` on the host of ${rack}; for what the region's store has for ${rack}, ` +
+    `\`rackboot config export --rack ${shellWord(rack)}\` on the host of the region`;
+  throw new RackError('bad-argument', text);
+}
 
 /** Lists every key with its value and owner; with `prefix`, only that key and those below it. @returns 0 */
 export async function showConfig(file: string, prefix: string | undefined, json: boolean): Promise<number> {
@@ -106,6 +121,7 @@ export async function exportConfig(flags: SettingFlags): Promise<number> {
 
 async function change(flags: SettingFlags, key: string, value: SettingValue | undefined): Promise<void> {
   const before = await findConfig(flags.config);
+  refuseElsewhere(before, flags, key, value);
   if (before.uuid === undefined) {
     await changeOffline(before, flags, key, value);
     print(`${key}: stored. No daemon runs here; the next one applies it.`);
@@ -159,18 +175,29 @@ async function awaitApplied(
   return undefined;
 }
 
+/** @throws RackError `bad-argument` on a rack that is linked to a region elsewhere; the text has the command to run there */
+function refuseElsewhere(found: FoundConfig, flags: SettingFlags, key: string, value: SettingValue | undefined): void {
+  const { name, uplink } = found.config;
+  if (uplink.mode !== 'remote') return;
+  const ofRack = key.split('.')[0] === INTERFACES_KEY ? ` --rack ${shellWord(flags.rack ?? name)}` : '';
+  const text = typeof value === 'object' ? JSON.stringify(value) : String(value);
+  const words = shellWord(key) + (value === undefined ? '' : ` ${shellWord(text)}`) + ofRack;
+  const command = `\`rackboot config ${value === undefined ? 'unset' : 'set'} ${words}\` on the host of the region`;
+  const instead = value === undefined ? '' : `; or write the key into ${found.path}`;
+  const where = `the region at ${uplink.urls.join(', ')} holds the store`;
+  throw new RackError(
+    'bad-argument',
+    `${key}: ${where}: ${value === undefined ? 'remove' : 'set'} it there: ${command}${instead}`,
+  );
+}
+
 async function changeOffline(
   found: FoundConfig,
   flags: SettingFlags,
   key: string,
   value: SettingValue | undefined,
 ): Promise<void> {
-  const { stateDir, name, uplink } = found.config;
-  if (uplink.mode === 'remote')
-    throw new RackError(
-      'bad-argument',
-      `${key}: the region at ${uplink.urls.join(', ')} holds the store: set it there`,
-    );
+  const { stateDir, name } = found.config;
   await withStoredSettings({ stateDir, name, file: found.path, values: found.file.values }, async (settings) => {
     const refusal = await settings.change(flags.rack ?? '', [{ key, value }], 'local-administrator');
     if (refusal !== undefined) throw new RackError('bad-argument', sentenceOf(refusal));
@@ -178,11 +205,12 @@ async function changeOffline(
 }
 
 async function storedOf({ config }: FoundConfig, rack: string): Promise<Settings> {
+  const { uuid } = await askRack(config.stateDir, rack);
   const rows = rowsShape.parse(await askDaemon(config.stateDir, SETTINGS_PATH));
   const interfaces: SettingValue[] = [];
-  for (const { key, value, rack: owner, rack_name: name } of rows) {
+  for (const { key, value, rack: owner } of rows) {
     const fields = parseSettingValue(value);
-    if ((owner !== rack && name !== rack) || fields === undefined || typeof fields !== 'object') continue;
+    if (owner !== uuid || fields === undefined || typeof fields !== 'object') continue;
     interfaces.push({ name: key.slice(INTERFACES_KEY.length + 1), ...Object(fields) });
   }
   return interfaces.length === 0 ? {} : { [INTERFACES_KEY]: interfaces };
@@ -205,6 +233,11 @@ function ownerText(owner: ValueOwner, file: string): string {
 }
 
 function unknownKey(key: string, found: ShownConfig): RackError {
+  if (findKeyRule(key) !== undefined && nearestKey(key) === undefined && !key.startsWith(`${INTERFACES_KEY}.`))
+    return new RackError(
+      'bad-argument',
+      `${key}: it is not set, and has no fixed default; rackboot config show lists all`,
+    );
   // The names of networks are known only from the configuration itself.
   const meant = nearestKey(key) ?? nearestName(key, networkKeys(found));
   const what = meant === undefined ? 'there is no such key, or it has no value' : 'there is no such key';

@@ -111,7 +111,7 @@ export async function judgeRack(
   { shared = [], isMeant = false }: { readonly shared?: readonly string[]; readonly isMeant?: boolean } = {},
 ): Promise<number> {
   const { stateDir } = loadPlace(file);
-  const rack = findRack(z.array(rackShape).parse(await askDaemon(stateDir, RACKS_PATH)), wanted);
+  const rack = await askRack(stateDir, wanted);
   if (verdict === 'remove' && rack.status_name === 'accepted')
     await confirmOnTerminal(`Forget ${rack.name}, which serves machines for this region?`, isMeant);
   if (verdict === 'remove') await askDaemon(stateDir, `${RACKS_PATH}${rack.uuid}/`, 'DELETE');
@@ -130,6 +130,10 @@ export async function judgeRack(
 async function conflictOf(stateDir: string, { uuid }: RackShape): Promise<string | null> {
   return rackShape.parse(await askDaemon(stateDir, `${RACKS_PATH}${uuid}/`)).network_conflict;
 }
+
+/** The rack of this name or UUID. @throws RackError `not-found`; `bad-argument` for a name of several racks */
+export const askRack = async (stateDir: string, wanted: string): Promise<RackShape> =>
+  findRack(z.array(rackShape).parse(await askDaemon(stateDir, RACKS_PATH)), wanted);
 
 function findRack(racks: readonly RackShape[], wanted: string): RackShape {
   const found = racks.filter(({ uuid, name }) => uuid === wanted.toLowerCase() || name === wanted);
