@@ -16,6 +16,8 @@ const { request } = process.getBuiltinModule('node:http');
 export const MACHINES_PATH = '/MAAS/api/2.0/machines/';
 
 const ANSWER_MS_MAX = 15_000;
+/** After this silence, the daemon's process is looked at: a stopped one is not waited for. */
+const LOOK_MS = 3000;
 const ANSWER_BYTES_MAX = 256 * 1024 * 1024;
 /** The longest line of a streamed answer. */
 const LINE_CHARACTERS_MAX = 16 * 1024 * 1024;
@@ -30,7 +32,7 @@ const FORM_TYPE = 'application/x-www-form-urlencoded';
  *
  * @returns the value of a JSON answer, the text of any other, undefined if there is none
  * @param body URL-encoded parameters that do not fit into a path, or a body of another `contentType`
- * @throws RackError `not-running` if no daemon answers, `permission-denied`, `bad-argument` if it refuses the parameters, `not-found`
+ * @throws RackError `not-running` if no daemon answers in ANSWER_MS_MAX, or its process is stopped; `permission-denied`, `bad-argument` if it refuses the parameters, `not-found`
  * if it has neither the path nor the object that the path names, `try-later` if it gets too many requests.
  */
 export function askDaemon(
@@ -65,11 +67,15 @@ export function askDaemon(
         else reject(refusalOf(answer.statusCode ?? 0, text, path));
       });
     });
-    asking.setTimeout(ANSWER_MS_MAX, () =>
-      asking.destroy(
-        new RackError('not-running', `the daemon at ${socketPath} did not answer in ${ANSWER_MS_MAX / 1000} s`),
-      ),
-    );
+    asking.setTimeout(LOOK_MS);
+    asking.once('timeout', async () => {
+      const { silentError, stoppedError } = await import('./silent-daemon.ts');
+      const stopped = stoppedError(stateDir, socketPath, method !== 'GET');
+      if (stopped !== undefined) return asking.destroy(stopped);
+      asking.setTimeout(ANSWER_MS_MAX - LOOK_MS, () =>
+        asking.destroy(silentError(stateDir, socketPath, ANSWER_MS_MAX / 1000)),
+      );
+    });
     asking.on('error', (error) => reject(toRackError(error, stateDir)));
     asking.end(body);
   });
@@ -128,6 +134,13 @@ export function followDaemon(
       else reject(toRackError(error, stateDir));
     });
     signal.addEventListener('abort', () => asking.destroy());
+    // An answer may rest for long, but not a stopped process.
+    asking.setTimeout(LOOK_MS);
+    asking.once('timeout', async () => {
+      const { stoppedError } = await import('./silent-daemon.ts');
+      const stopped = stoppedError(stateDir, socketPath, false);
+      if (stopped !== undefined) asking.destroy(stopped);
+    });
     asking.end();
   });
 }

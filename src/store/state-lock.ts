@@ -87,7 +87,7 @@ function keepPrivate(path: string, mode: number): void {
 }
 
 function alreadyRunning(stateDir: string, path: string, elsewhere: string, cause: unknown): RackError {
-  const holder = lockHolder(path);
+  const holder = stateHolder(stateDir);
   const who =
     holder === undefined ? `perhaps in another container: fuser ${path} tells which process` : `process ${holder}`;
   return new RackError(
@@ -97,10 +97,10 @@ function alreadyRunning(stateDir: string, path: string, elsewhere: string, cause
   );
 }
 
-/** The number of the process that locked a file; undefined if the kernel does not show it, as for a process of another container. */
-function lockHolder(path: string): number | undefined {
+/** The number of the process that locked a directory; undefined if the kernel does not show it, as for a process of another container. */
+export function stateHolder(stateDir: string): number | undefined {
   try {
-    const { dev, ino } = statSync(path, { bigint: true });
+    const { dev, ino } = statSync(join(stateDir, FILE), { bigint: true });
     // makedev(3), as glibc packs the two numbers.
     const major = ((dev >> 8n) & 0xfffn) | ((dev >> 32n) & ~0xfffn);
     const minor = (dev & 0xffn) | ((dev >> 12n) & 0xffff_ff00n);
@@ -109,7 +109,7 @@ function lockHolder(path: string): number | undefined {
     const found = line.exec(readLocks())?.[1];
     return found === undefined ? undefined : Number(found);
   } catch {
-    // The number is only for the message: without /proc, the refusal does not name the process.
+    // The number is only for messages: without /proc, they do not name the process.
     return undefined;
   }
 }
