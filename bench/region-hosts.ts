@@ -8,11 +8,10 @@ import { join } from 'node:path';
 import type { DaemonProcess } from '../src/lab/daemon-process.ts';
 import type { LabPlace } from '../src/lab/safe-lab.ts';
 import { openPostgresRegion } from '../src/store/postgres/region-postgres.ts';
-import { authorizationOf } from '../test/support/oauth.ts';
 import type { PostgresServer } from '../test/support/postgres-server.ts';
 import { ControlGroup } from './control-group.ts';
 import type { Figures } from './figure.ts';
-import { addAdministrator, enlistMachines, fill, startRegion, urlOf } from './filled-region.ts';
+import { addAdministrator, askInTurn, download, enlistMachines, fill, startRegion, urlOf } from './filled-region.ts';
 
 const SIZE = 1000;
 /** Of these, so many enlist themselves before the processes are limited. */
@@ -86,17 +85,7 @@ function limitedGroup(): ControlGroup {
 
 /** Lists a second, asked for by LIST_CLIENTS at once. */
 async function listMachines(places: readonly LabPlace[], key: string): Promise<number> {
-  let count = 0;
-  const from = performance.now();
-  const list = async (client: number): Promise<void> => {
-    const place = places[client % places.length];
-    while (place !== undefined && performance.now() - from < LIST_MS) {
-      const answer = await fetch(urlOf(place, 'machines/'), { headers: { Authorization: authorizationOf(key) } });
-      const bytes = await answer.arrayBuffer();
-      if (!answer.ok) throw new Error(`a list was not answered: ${answer.status} ${Buffer.from(bytes).toString()}`);
-      count += 1;
-    }
-  };
-  await Promise.all(Array.from({ length: LIST_CLIENTS }, (_, client) => list(client)));
-  return count / ((performance.now() - from) / 1000);
+  const bounds = { clients: LIST_CLIENTS, ms: LIST_MS, most: Number.POSITIVE_INFINITY };
+  const { count, seconds } = await askInTurn(places, bounds, (place) => download(urlOf(place, 'machines/'), key));
+  return count / seconds;
 }

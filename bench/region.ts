@@ -7,9 +7,7 @@
 // 2. PostgreSQL is Debian's, with its default settings, on this host: it shares the processors with the region and with the load.
 
 import { fork } from 'node:child_process';
-import { once } from 'node:events';
 import { cpSync, mkdtempSync, rmSync } from 'node:fs';
-import { get, type IncomingMessage } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { sleep, systemClock } from '../src/clock.ts';
@@ -26,7 +24,7 @@ import { authorizationOf } from '../test/support/oauth.ts';
 import { PostgresServer } from '../test/support/postgres-server.ts';
 import type { Benchmark } from './benchmark.ts';
 import { type Figure, Figures, median, RACKBOOT } from './figure.ts';
-import { addAdministrator, enlistMachines, fill, startRegion, systemIdOf, urlOf } from './filled-region.ts';
+import { addAdministrator, download, enlistMachines, fill, startRegion, systemIdOf, urlOf } from './filled-region.ts';
 import type { Acknowledged } from './rack-links.ts';
 import { measureHosts } from './region-hosts.ts';
 
@@ -167,18 +165,6 @@ async function measureLists(
     { metric: `list of ${title} machines`, unit: 'ms', value: median(times) },
     { metric: `its size, ${title}`, unit: 'MB', value: bytes / 1e6 },
   ];
-}
-
-/** With `node:http`: fetch() takes longer to receive a long list than a region to send it. @throws Error if the status is not 200 */
-async function download(url: string, key: string): Promise<readonly Buffer[]> {
-  const request = get(url, { headers: { Authorization: authorizationOf(key) } });
-  const [answer]: IncomingMessage[] = await once(request, 'response');
-  const pieces: Buffer[] = [];
-  answer?.on('data', (piece: Buffer) => pieces.push(piece));
-  await once(answer ?? request, 'end');
-  if (answer?.statusCode !== 200)
-    throw new Error(`a list was answered with ${answer?.statusCode}: ${Buffer.concat(pieces)}`);
-  return pieces;
 }
 
 /** Machines of a list, which may be longer than the longest string. */
