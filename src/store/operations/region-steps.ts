@@ -86,6 +86,9 @@ export const isSettledNumber = (statement: Statement): boolean =>
  * Makes the transaction run alone: it begins after every other that writes has ended, and further ones wait for its end. For a removal of
  * what other rows name without a foreign key: one of them added meanwhile would keep a name that another may get later. It stops the others, so
  * it is only for what happens seldom.
+ *
+ * On PostgreSQL the first run of such a transaction always ends here, and it runs again from its beginning: only this statement shows that
+ * it must run alone, and its lock must come before its view of the data. SQLite has one writer at a time, so there it is an empty query.
  */
 export const ALONE: Statement = one('SELECT 1');
 
