@@ -50,13 +50,18 @@ function start(): void {
   const outbox = openOutboxStore({ stateDir: data.stateDir });
   const { urls, key, ca, keyFile } = data;
   const common = { key, ca, clock: systemClock, userAgent: `Rackboot/${data.version}` };
-  const moved = (url: string, former: string): void => {
+  const onMoved = (url: string, former: string): void => {
     // Machines' requests go where the rack is linked.
     send({ kind: 'listening', addresses: [url] });
     link.moved(url, former);
   };
   const regions = urls.map((url) => openHttpTransport({ ...common, url }));
-  const transport = new SeveralRegions(regions, systemClock, moved);
+  const transport = new SeveralRegions({
+    regions,
+    clock: systemClock,
+    onMoved,
+    onForeign: (note) => send({ kind: 'problem', id: 'region-url', note }),
+  });
   const saveProblem = (problem: CacheProblem): void =>
     send({ kind: 'problem', id: 'desired-state', note: { note: 'state-unkept', ...problem } });
   const keeper = new DesiredStateKeeper(systemClock, (state) =>

@@ -5,6 +5,7 @@
 // 1. Every request ends: with its whole answer, after ANSWER_MS_MAX, or at an answer larger than its bound.
 // 2. Redirections are not followed, only returned as answers: the key goes to region.url and nowhere else.
 // 3. A certificate must match the name in region.url, and region.ca_file if it is set.
+// 4. An answer without REGION_FIELD comes from a web server at a wrong address, or from a proxy. Only OF_PROXIES are accepted of these.
 
 import type { Agent, ClientRequest, IncomingMessage, RequestOptions } from 'node:http';
 import { isIP } from 'node:net';
@@ -12,9 +13,10 @@ import { StringDecoder } from 'node:string_decoder';
 import type { Clock } from '../clock.ts';
 import { errorText, isTlsError } from '../errors.ts';
 import { STATE_CHANGES_IM } from '../machines/desired-state.ts';
+import { REGION_FIELD } from '../region/config.ts';
 import type { LinkFault } from '../region/records/rack-note.ts';
 import { EventStreamReader } from './event-stream-reader.ts';
-import { textOf } from './link-answers.ts';
+import { isRedirection, textOf } from './link-answers.ts';
 import {
   ANSWER_BYTES_MAX,
   type LinkAnswer,
@@ -37,6 +39,11 @@ const SILENCE_MS_MAX = 20_000;
 export const SOCKETS_MAX = 6;
 /** The path of a ping. Every process of a region answers it from memory, even without its database, and it counts towards no limit. */
 const PING_PATH = '/api/version/';
+/**
+ * Statuses that a proxy in front of a region may answer itself: "not now", and 413 to a batch that is too large for it, which can be sent in
+ * parts.
+ */
+const OF_PROXIES: ReadonlySet<number> = new Set([...NOT_NOW, 413]);
 /** The minimum that a piece of an answer counts against the bound, in bytes: even a short piece takes this much memory. */
 const PIECE_BYTES_MIN = 128;
 
@@ -51,6 +58,25 @@ class OwnEnd extends Error {
     this.fault = fault;
     this.amount = amount;
   }
+}
+
+/** Ends a request that something else than a region answers. */
+class ForeignAnswer extends Error {
+  readonly status: number;
+  readonly where: string;
+
+  /** @param where it redirects to; empty: nowhere */
+  constructor(status: number, where: string) {
+    super(`answered ${status}`);
+    this.status = status;
+    this.where = where;
+  }
+}
+
+/** Why an answer is not a region's; undefined if it may be. */
+function foreignness({ statusCode: status = 0, headers }: IncomingMessage): ForeignAnswer | undefined {
+  if (headers[REGION_FIELD.name.toLowerCase()] !== undefined || OF_PROXIES.has(status)) return undefined;
+  return new ForeignAnswer(status, isRedirection(status) ? textOf(headers.location ?? '') : '');
 }
 
 interface HttpTransportOptions {
@@ -101,6 +127,12 @@ class HttpTransport implements RegionAddress {
   ask(request: LinkRequest): Promise<LinkAnswer> {
     return new Promise((resolve, reject) => {
       const asking = this.#begin(request, (answer) => {
+        const foreign = foreignness(answer);
+        if (foreign !== undefined) {
+          reject(this.#failureOf(foreign));
+          asking.destroy();
+          return;
+        }
         collect(answer, request.answerBytesMax ?? ANSWER_BYTES_MAX, resolve, (error) => asking.destroy(error));
       });
       const late = this.#options.clock.schedule(ANSWER_MS_MAX, () =>
@@ -126,9 +158,9 @@ class HttpTransport implements RegionAddress {
       listener.onEnd(status);
     };
     const asking = this.#begin({ method: 'GET', path, authorized: true }, (answer) => {
-      if (answer.statusCode !== 200) {
+      if (answer.statusCode !== 200 || foreignness(answer) !== undefined) {
         answer.resume();
-        end(answer.statusCode);
+        end(foreignness(answer) === undefined ? answer.statusCode : undefined);
         return;
       }
       // The caller limits how long a stream may be silent.
@@ -152,8 +184,14 @@ class HttpTransport implements RegionAddress {
       const request = { method: 'GET', path: PING_PATH, authorized: false } as const;
       const onAnswer = (answer: IncomingMessage): void => {
         answer.resume();
-        if (NOT_NOW.has(answer.statusCode ?? 0)) reject(new Error(`answered ${answer.statusCode}`));
-        else resolve();
+        const isNotNow = NOT_NOW.has(answer.statusCode ?? 0);
+        const refusal = isNotNow ? new Error(`answered ${answer.statusCode}`) : foreignness(answer);
+        if (refusal === undefined) {
+          resolve();
+          return;
+        }
+        reject(refusal);
+        asking.destroy();
       };
       const asking = this.#begin(request, onAnswer, { agent: this.#pingAgent, signal });
       asking.on('error', reject);
@@ -226,11 +264,17 @@ class HttpTransport implements RegionAddress {
   /** Names the region, never its key. Cleans the system's words: they may quote a foreign server's certificate. */
   #failureOf(error: Error): LinkFailure {
     const { url } = this.#options;
-    if (error instanceof OwnEnd) return new LinkFailure(url, error.fault, { max: error.amount, cause: error });
+    if (error instanceof ForeignAnswer) {
+      const { status, where } = error;
+      return new LinkFailure({ note: 'link-foreign', url, status, where, more: 0 }, { cause: error });
+    }
+    const failure = (fault: LinkFault, said: string, max: number): LinkFailure =>
+      new LinkFailure({ note: 'link-unanswered', url, fault, said, max, more: 0 }, { cause: error });
+    if (error instanceof OwnEnd) return failure(error.fault, '', error.amount);
     const words =
       error instanceof AggregateError ? error.errors.map((one) => errorText(one)).join('; ') : errorText(error);
     const said = textOf(words || error.name);
-    return new LinkFailure(url, isTlsError(error) ? 'untrusted' : 'failed', { said, cause: error });
+    return failure(isTlsError(error) ? 'untrusted' : 'failed', said, 0);
   }
 }
 

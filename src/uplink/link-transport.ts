@@ -1,6 +1,6 @@
 // The port to a remote region. `http-transport.ts` implements it.
 
-import type { LinkFault, RackNote } from '../region/records/rack-note.ts';
+import type { RackNote } from '../region/records/rack-note.ts';
 
 /** The default bound of an answer, in bytes; ample for all but the desired state and the answer to a batch. */
 export const ANSWER_BYTES_MAX = 64 * 1024;
@@ -29,25 +29,21 @@ export interface LinkAnswer {
   readonly location?: string | undefined;
 }
 
-/** Rejects a request that got no whole answer. */
-export class LinkFailure extends Error {
-  readonly fault: LinkFault;
-  readonly note: RackNote<'link-unanswered'>;
+/** Why a request got no whole answer of the region. */
+export type FailureNote = RackNote<'link-unanswered' | 'link-foreign'>;
 
-  /** @param said cleaned @param max seconds or bytes of the fault @param more how many further addresses do not answer either */
-  constructor(
-    url: string,
-    fault: LinkFault,
-    {
-      said = '',
-      max = 0,
-      more = 0,
-      cause,
-    }: Partial<Pick<RackNote<'link-unanswered'>, 'said' | 'max' | 'more'>> & ErrorOptions = {},
-  ) {
-    super(`${url}: ${fault}`, { cause });
-    this.fault = fault;
-    this.note = { note: 'link-unanswered', url, fault, said, max, more };
+/** Rejects a request that got no whole answer of the region. */
+export class LinkFailure extends Error {
+  readonly note: FailureNote;
+
+  constructor(note: FailureNote, options?: ErrorOptions) {
+    super(`${note.url}: ${note.note === 'link-foreign' ? note.status : note.fault}`, options);
+    this.note = note;
+  }
+
+  /** True if something answered that is not a region. */
+  get isForeign(): boolean {
+    return this.note.note === 'link-foreign';
   }
 }
 
@@ -57,14 +53,14 @@ export interface LinkListener {
   /** Called when anything arrives, even a comment. */
   onAlive(): void;
   onEvent(event: string, data: string): void;
-  /** @param status of an answer that is not a stream; `undefined` if no answer came, or a stream had begun and ended */
+  /** @param status of the region's answer that is not a stream; `undefined` if there was none, or a stream had begun and ended */
   onEnd(status: number | undefined): void;
 }
 
 export interface LinkTransport {
   /** The URL of the region that is asked now, for messages. */
   readonly url: string;
-  /** Rejects with a `LinkFailure` if there is no whole answer. */
+  /** Rejects with a `LinkFailure` if there is no whole answer of the region. */
   ask(request: LinkRequest): Promise<LinkAnswer>;
   /** Opens a stream of events; `close` ends it without calling the listener again. */
   follow(path: string, listener: LinkListener): { close(): void };
@@ -73,7 +69,7 @@ export interface LinkTransport {
 
 /** One address of a region that has several. */
 export interface RegionAddress extends LinkTransport {
-  /** Asks for the cheapest answer that the region has, on a connection of its own. Rejects if none comes, or one that says "not now". */
+  /** Asks for the cheapest answer that the region has, on a connection of its own. Rejects if the region gives none, or says "not now". */
   ping(signal: AbortSignal): Promise<void>;
   /** Ends all requests and streams under way with the fault `hanging`. */
   abandon(): void;

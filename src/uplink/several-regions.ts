@@ -5,12 +5,15 @@
 //    events and posts carry sequences, and all others have the same effect again.
 // 2. The address that answered last is asked first. So the rack stays with it, even if the first address of the list answers again.
 // 3. An answer that says "not now" (502, 503, 504) is ignored if another address answers.
-// 4. A process that hangs still accepts connections but answers nothing; pings detect it. Any other process answers a ping from memory, even if
+// 4. An address where something else than a region answers counts as one that does not answer. It is reported once, until the region answers
+//    there.
+// 5. A process that hangs still accepts connections but answers nothing; pings detect it. Any other process answers a ping from memory, even if
 //    it is slow or waits for its database. The rack leaves a process only if another address answers.
 
 import type { Clock, Timer } from '../clock.ts';
 import { answersWithin } from '../net/answers-within.ts';
 import {
+  type FailureNote,
   type LinkAnswer,
   LinkFailure,
   type LinkListener,
@@ -28,10 +31,22 @@ const PING_EVERY_MS = 3000;
  */
 const PING_MS_MAX = 6000;
 
+interface SeveralRegionsOptions {
+  /** At least one. */
+  readonly regions: readonly RegionAddress[];
+  readonly clock: Clock;
+  /** Called when another address answers than before. */
+  readonly onMoved: (url: string, former: string) => void;
+  /** Called for one of several addresses where something else than a region answers. */
+  readonly onForeign: (note: FailureNote) => void;
+}
+
 export class SeveralRegions implements LinkTransport {
+  readonly #options: SeveralRegionsOptions;
   readonly #regions: readonly RegionAddress[];
-  readonly #onMoved: (url: string, former: string) => void;
   readonly #clock: Clock;
+  /** The addresses that were reported as none of a region. */
+  readonly #foreign = new Set<RegionAddress>();
   #first = 0;
   #answeredUrl: string;
   #nextPing: Timer | undefined;
@@ -39,13 +54,12 @@ export class SeveralRegions implements LinkTransport {
   #stopPing = new AbortController();
   #isClosed = false;
 
-  /** @param regions at least one @param onMoved called when another one answers than before */
-  constructor(regions: readonly RegionAddress[], clock: Clock, onMoved: (url: string, former: string) => void) {
-    this.#regions = regions;
-    this.#clock = clock;
-    this.#onMoved = onMoved;
+  constructor(options: SeveralRegionsOptions) {
+    this.#options = options;
+    this.#regions = options.regions;
+    this.#clock = options.clock;
     this.#answeredUrl = this.url;
-    if (regions.length > 1) this.#pingLater();
+    if (this.#regions.length > 1) this.#pingLater();
   }
 
   get url(): string {
@@ -66,14 +80,15 @@ export class SeveralRegions implements LinkTransport {
         refused ??= answer;
       } catch (error) {
         failures.push(error);
+        if (error instanceof LinkFailure) this.#note(asked, error);
       }
       this.#leave(asked);
     }
     if (refused !== undefined) return refused;
-    const [first] = failures;
-    if (!(first instanceof LinkFailure)) throw first;
-    const { url, said, max } = first.note;
-    throw new LinkFailure(url, first.fault, { said, max, more: failures.length - 1, cause: first });
+    // A wrong address is reported rather than a silent one: only people can mend it.
+    const worst = failures.find((error) => error instanceof LinkFailure && error.isForeign) ?? failures[0];
+    if (!(worst instanceof LinkFailure)) throw worst;
+    throw new LinkFailure({ ...worst.note, more: failures.length - 1 }, { cause: worst });
   }
 
   follow(path: string, listener: LinkListener): { close(): void } {
@@ -129,11 +144,19 @@ export class SeveralRegions implements LinkTransport {
     return isAlive;
   }
 
-  #answered({ url }: LinkTransport): void {
+  #note(region: RegionAddress, failure: LinkFailure): void {
+    if (!failure.isForeign || this.#foreign.has(region) || this.#regions.length === 1) return;
+    this.#foreign.add(region);
+    this.#options.onForeign(failure.note);
+  }
+
+  #answered(region: RegionAddress): void {
+    this.#foreign.delete(region);
+    const { url } = region;
     const former = this.#answeredUrl;
     if (url === former) return;
     this.#answeredUrl = url;
-    this.#onMoved(url, former);
+    this.#options.onMoved(url, former);
   }
 
   /** Makes the next address the first to be asked, unless another request has already done so. */

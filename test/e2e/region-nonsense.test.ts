@@ -8,6 +8,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { after, before, describe, test } from 'node:test';
 import { sleep } from '../../src/clock.ts';
 import { labPlace } from '../../src/lab/safe-lab.ts';
+import { REGION_FIELD } from '../../src/region/config.ts';
 import { portOf } from '../support/listening-port.ts';
 import { loadByTftp } from '../support/probes.ts';
 import { eventually, RunningRack } from '../support/running-rack.ts';
@@ -39,6 +40,7 @@ const odd = {
 /** Its answer to every request, by name. */
 const KINDS: Readonly<Record<string, Nonsense>> = {
   'no JSON': text(200, `<html>${HOSTILE}</html>`, 'text/html'),
+  'no region': text(404, `<html>${HOSTILE}</html>`, 'text/html'),
   'an empty body': text(200, ''),
   'a list': json([]),
   null: json(null),
@@ -74,6 +76,7 @@ describe('a remote region that answers nonsense', { timeout: 280_000 }, () => {
     server = createServer((request, response) => {
       asked += 1;
       request.resume();
+      if (nonsense !== KINDS['no region']) response.setHeader(REGION_FIELD.name, REGION_FIELD.value);
       // The rack is accepted first: everything behind that is asked, too.
       if (/nodegroups/.test(request.url ?? '') && nonsense !== KINDS['a refusal in hostile words']) {
         json({ uuid: '11111111-2222-4333-8444-555555555501', status: 'accepted', text: HOSTILE })(request, response);

@@ -5,6 +5,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { after, before, beforeEach, test } from 'node:test';
 import { sleep, systemClock } from '../../src/clock.ts';
 import { parseAuthorization } from '../../src/region/accounts/authorization-header.ts';
+import { REGION_FIELD } from '../../src/region/config.ts';
 import { noteText } from '../../src/region/words/rack-reasons.ts';
 import { openHttpTransport, SOCKETS_MAX } from '../../src/uplink/http-transport.ts';
 import { LinkFailure, type LinkRequest, type RegionAddress } from '../../src/uplink/link-transport.ts';
@@ -23,6 +24,7 @@ const saying = (text: RegExp) => (error: unknown) => {
 
 const seen: { readonly request: IncomingMessage; readonly body: string }[] = [];
 let answer: (response: ServerResponse) => void;
+let isRegion = true;
 let server: Server;
 let transport: RegionAddress;
 let url = '';
@@ -35,6 +37,7 @@ before(async () => {
     });
     request.on('end', () => {
       seen.push({ request, body });
+      if (isRegion) response.setHeader(REGION_FIELD.name, REGION_FIELD.value);
       answer(response);
     });
   });
@@ -49,6 +52,7 @@ after(() => {
 });
 beforeEach(() => {
   seen.length = 0;
+  isRegion = true;
   answer = (response) => response.end('{}');
 });
 
@@ -218,4 +222,28 @@ test('a stream that is abandoned ends as one whose region does not answer', asyn
     });
   });
   assert.equal(await ended, undefined);
+});
+
+for (const status of [200, 301, 304, 400, 401, 403, 404, 409, 500]) {
+  test(`an answer ${status} of another server than a region does not count, and its body is not read`, async () => {
+    isRegion = false;
+    answer = (response) => {
+      response.writeHead(status, status === 301 ? { Location: 'http://192.0.2.1/' } : {}).write('x');
+      if (status === 304) response.end();
+    };
+    const where = status === 301 ? ' and redirects to http://192\\.0\\.2\\.1/' : '';
+    const says = new RegExp(`^${url} answers ${status}${where}, but is not a Rackboot region: correct`);
+    await assert.rejects(transport.ask(GET), saying(says));
+    await assert.rejects(transport.ping(new AbortController().signal), new RegExp(`answered ${status}`));
+    assert.deepEqual(await followed(), { calls: [], status: undefined });
+  });
+}
+
+test('a proxy may answer "not now", or that a body is too large for it', async () => {
+  isRegion = false;
+  for (const status of [413, 502, 503, 504]) {
+    answer = (response) => response.writeHead(status).end();
+    assert.equal((await transport.ask(GET)).status, status);
+    assert.equal((await followed()).status, status);
+  }
 });

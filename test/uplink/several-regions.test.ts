@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { noteText } from '../../src/region/words/rack-reasons.ts';
 import {
+  type FailureNote,
   type LinkAnswer,
   LinkFailure,
   type LinkListener,
@@ -20,6 +21,8 @@ class Address implements RegionAddress {
   readonly url: string;
   /** A status, or none: it does not answer. */
   status: number | undefined = 200;
+  /** The status of a server that is not a region. */
+  foreign: number | undefined;
   asked = 0;
   listener: LinkListener | undefined;
   isClosed = false;
@@ -33,7 +36,10 @@ class Address implements RegionAddress {
     this.asked += 1;
     // As over a network, others ask meanwhile.
     await new Promise((resolve) => setImmediate(resolve));
-    if (this.status === undefined) throw new LinkFailure(this.url, 'failed', { said: 'ECONNREFUSED' });
+    const { url, foreign: status } = this;
+    if (status !== undefined) throw new LinkFailure({ note: 'link-foreign', url, status, where: '', more: 0 });
+    if (this.status === undefined)
+      throw new LinkFailure({ note: 'link-unanswered', url, fault: 'failed', said: 'ECONNREFUSED', max: 0, more: 0 });
     return { status: this.status, retryAfterMs: undefined, body: this.url };
   }
 
@@ -66,11 +72,12 @@ function place() {
   const clock = new VirtualClock();
   const addresses = ['a', 'b', 'c'].map((url) => new Address(url, clock)) as [Address, Address, Address];
   const moves: string[] = [];
+  const foreign: FailureNote[] = [];
+  const onMoved = (url: string, former: string): void => void moves.push(`${former} to ${url}`);
+  const onForeign = (note: FailureNote): void => void foreign.push(note);
   return {
-    addresses,
-    clock,
-    moves,
-    regions: new SeveralRegions(addresses, clock, (url, former) => moves.push(`${former} to ${url}`)),
+    ...{ addresses, clock, moves, foreign },
+    regions: new SeveralRegions({ regions: addresses, clock, onMoved, onForeign }),
   };
 }
 
@@ -109,6 +116,37 @@ test('if no address answers, each was asked once, and the failure of the first i
   const [, b] = addresses;
   b.status = 503;
   assert.equal((await regions.ask(REQUEST)).status, 503);
+});
+
+test('an address where something else answers is left like a silent one, and reported once until the region answers there', async () => {
+  const { addresses, foreign, moves, regions } = place();
+  const [a, b, c] = addresses;
+  a.foreign = 404;
+  for (let times = 0; times < 3; times += 1) assert.equal((await regions.ask(REQUEST)).body, 'b');
+  assert.equal(a.asked, 1);
+  assert.deepEqual(moves, ['a to b']);
+  assert.deepEqual(foreign.map(noteText), [
+    "a answers 404, but is not a Rackboot region: correct this address in region.url, or the proxy between; it must pass on the region's answers whole",
+  ]);
+  b.status = undefined;
+  c.status = undefined;
+  await assert.rejects(regions.ask(REQUEST), (error) => {
+    assert.ok(error instanceof LinkFailure);
+    assert.match(
+      noteText(error.note),
+      /^a answers 404, .*; 2 other addresses of region\.url do not answer as a region either$/,
+    );
+    return true;
+  });
+  assert.equal(foreign.length, 1);
+  a.foreign = undefined;
+  await regions.ask(REQUEST);
+  a.foreign = 500;
+  await regions.ask(REQUEST).catch(() => undefined);
+  assert.deepEqual(
+    foreign.map((note) => note.note === 'link-foreign' && note.status),
+    [404, 500],
+  );
 });
 
 test('any other answer counts, even a refusal', async () => {

@@ -44,6 +44,8 @@ interface ConnectionSharesOptions {
   readonly max: number;
   /** The most further connections that wait for a place. */
   readonly waitingMax: number;
+  /** Fields of the answers to refused clients, each with its CRLF; default: none. */
+  readonly fields?: string | undefined;
   /** The client that a request represents, if its sender may represent others; undefined: its sender. */
   readonly clientOf?: ((request: IncomingMessage) => string | undefined) | undefined;
   readonly onServed?: (() => void) | undefined;
@@ -107,7 +109,7 @@ export class ConnectionShares {
     this.#places = new FairShares({ max: options.max });
     this.#queue = new FairShares({ max: options.waitingMax });
     this.#requests = new RequestTurns(options.clock);
-    this.#partings = new Partings(options.clock);
+    this.#partings = new Partings(options.clock, options.fields);
   }
 
   /** Served connections. */

@@ -12,27 +12,31 @@ const PARTING_MS = 2000;
  */
 export const PARTING_MAX = 256;
 
-const FIELDS = 'Connection: close\r\nContent-Length: 0\r\n\r\n';
-export const UNAVAILABLE = `HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\n${FIELDS}`;
-export const TIMED_OUT = `HTTP/1.1 408 Request Timeout\r\n${FIELDS}`;
+const END = 'Connection: close\r\nContent-Length: 0\r\n\r\n';
+/** The beginnings of answers. */
+export const UNAVAILABLE = 'HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\n';
+export const TIMED_OUT = 'HTTP/1.1 408 Request Timeout\r\n';
 
 /** The refused connections of one door. */
 export class Partings {
   readonly #clock: Clock;
+  readonly #fields: string;
   readonly #parting = new Set<Socket>();
 
-  constructor(clock: Clock) {
+  /** @param fields of every answer, each with its CRLF */
+  constructor(clock: Clock, fields = '') {
     this.#clock = clock;
+    this.#fields = fields;
   }
 
-  /** Sends `words` and closes the connection. While fewer than PARTING_MAX are read, its unread input is drained first. */
+  /** Sends an answer that begins with `words`, and closes the connection. While fewer than PARTING_MAX are read, its unread input is drained first. */
   tell(socket: Socket, words: string): void {
     if (this.#parting.has(socket)) return;
     if (!socket.writable) {
       socket.destroy();
       return;
     }
-    socket.end(words);
+    socket.end(`${words}${this.#fields}${END}`);
     if (this.#parting.size >= PARTING_MAX) {
       socket.destroySoon();
       return;

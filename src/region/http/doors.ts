@@ -15,6 +15,7 @@ import { EventSampler } from '../../rate-limit.ts';
 import { type Answer, refuse } from '../api/call/answer.ts';
 import { factsOf, findPeer } from '../api/call/caller.ts';
 import type { ApiProblem } from '../api/call/problem.ts';
+import { REGION_FIELD } from '../config.ts';
 import type { Region } from '../region.ts';
 
 /**
@@ -59,6 +60,7 @@ export class ApiDoors {
       clock: region.clock,
       max: CONNECTIONS_MAX,
       waitingMax: WAITING_MAX,
+      fields: `${REGION_FIELD.name}: ${REGION_FIELD.value}\r\n`,
       clientOf: (request) => this.#clientOf(request),
       onRefused: (address, reason) => this.#report(address, reason),
     });

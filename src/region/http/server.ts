@@ -4,12 +4,14 @@
 //
 // 1. A request that fails gets an answer with an id; it ends neither the listener nor the thread.
 // 2. Headers, bodies and connections are bounded, and so is the time each may take.
+// 3. Every answer has REGION_FIELD, even one to a request that cannot be parsed.
 
 import { chmodSync, lstatSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import type { RequestListener } from 'node:http';
 import type { Server as HttpsServer } from 'node:https';
+import type { Socket } from 'node:net';
 import { join } from 'node:path';
-import Fastify, { type FastifyInstance, type RouteOptions } from 'fastify';
+import Fastify, { type FastifyInstance, type FastifyReply, type RouteOptions } from 'fastify';
 import { cleanLines } from '../../clean-text.ts';
 import type { Clock } from '../../clock.ts';
 import { errorText, osErrorCode, RackError } from '../../errors.ts';
@@ -20,7 +22,7 @@ import { EventSampler } from '../../rate-limit.ts';
 import { refuse } from '../api/call/answer.ts';
 import { noteOperatorRequest } from '../api/call/caller.ts';
 import type { ApiProblem } from '../api/call/problem.ts';
-import { OPERATOR_SOCKET, RACK_SOCKET, type RegionConfig } from '../config.ts';
+import { OPERATOR_SOCKET, RACK_SOCKET, REGION_FIELD, type RegionConfig } from '../config.ts';
 import { MetadataService } from '../metadata/metadata-service.ts';
 import { PageGuard } from '../page/guard.ts';
 import { Sessions } from '../page/sessions.ts';
@@ -154,6 +156,26 @@ function answerHead(route: RouteOptions): void {
   };
 }
 
+/** Adds REGION_FIELD, below Fastify, whose own fields a stream of events does not send. */
+function nameRegion(reply: FastifyReply): FastifyReply {
+  reply.raw.setHeader(REGION_FIELD.name, REGION_FIELD.value);
+  return reply;
+}
+
+/** The answers to requests that never reach a route, by Node's code; to others 400. */
+const UNPARSED: ReadonlyMap<string, string> = new Map([
+  ['ERR_HTTP_REQUEST_TIMEOUT', '408 Request Timeout'],
+  ['HPE_HEADER_OVERFLOW', '431 Request Header Fields Too Large'],
+]);
+
+/** Answers a request that cannot be parsed, or that does not arrive in time, and ends its connection. */
+function refuseUnparsed({ code }: { readonly code?: string }, socket: Socket): void {
+  const status = UNPARSED.get(code ?? '') ?? '400 Bad Request';
+  const fields = `${REGION_FIELD.name}: ${REGION_FIELD.value}\r\nConnection: close\r\nContent-Length: 0`;
+  if (code !== 'ECONNRESET' && socket.writable) socket.write(`HTTP/1.1 ${status}\r\n${fields}\r\n\r\n`);
+  socket.destroy();
+}
+
 /** Makes an instance with every route, not listening yet. */
 export function buildApp(context: ApiContext, { pair, of }: DoorKind = {}): FastifyInstance {
   const secure =
@@ -172,9 +194,11 @@ export function buildApp(context: ApiContext, { pair, of }: DoorKind = {}): Fast
     http: HTTP_LIMITS,
     // Answers a request whose target cannot be decoded: it never reaches a route.
     frameworkErrors: (error, _request, reply) =>
-      void send(context, reply, refuse('bad-request.http', { problem: error.message })),
+      void send(context, nameRegion(reply), refuse('bad-request.http', { problem: error.message })),
+    clientErrorHandler: refuseUnparsed,
   });
   app.addHook('onRoute', answerHead);
+  app.addHook('onRequest', async (_request, reply) => void nameRegion(reply));
   if (of === 'operators') app.addHook('onRequest', async ({ raw }) => noteOperatorRequest(raw));
   else context.doors.guardBodies(app, (reply, answer) => send(context, reply, answer));
   if (of === undefined) context.doors.guard(app);

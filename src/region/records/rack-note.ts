@@ -129,9 +129,11 @@ const NOTES = {
   // Why the region stopped.
   'region-failed': ['reason'],
   'region-ended': [],
-  // The link to a remote region. `fault` is a `LinkFault`; `max` its seconds or bytes; `more`: how many further addresses do not answer.
+  // The link to a remote region. `fault` is a `LinkFault`; `max` its seconds or bytes; `more`: how many further addresses do not answer as
+  // a region. `link-foreign`: something else answers there; `where` it redirects to, or empty.
   'link-failed': ['reason'],
   'link-unanswered': ['url', 'fault', 'said', 'max', 'more'],
+  'link-foreign': ['url', 'status', 'where', 'more'],
   'link-answers': ['url', 'status', 'said'],
   'link-redirected': ['url', 'status', 'where'],
   'link-refused': ['url', 'status', 'said'],

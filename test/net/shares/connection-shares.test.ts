@@ -53,6 +53,7 @@ async function withDoor(
   const shares = new ConnectionShares({
     ...bounds,
     clock,
+    fields: 'X-Door: this\r\n',
     clientOf: ({ headers }) => (typeof headers['x-client'] === 'string' ? headers['x-client'] : undefined),
     onRefused: (address, reason) => void refused.push([address, reason]),
   });
@@ -96,7 +97,7 @@ test('a newcomer takes the place of a host with too many, whose waiting request 
     await eventuallyWithin(5000, 'one gives way', () => door.refused.length === 1);
     assert.match((await newcomer).text, /served$/);
     const [first] = await Promise.all(replies.slice(0, 1));
-    assert.match(first?.text ?? '', /^HTTP\/1\.1 503 [\s\S]*Retry-After: 5/);
+    assert.match(first?.text ?? '', /^HTTP\/1\.1 503 [\s\S]*Retry-After: 5\r\nX-Door: this\r\n/);
     assert.deepEqual(door.refused, [[A, 'too-many-connections']]);
   }));
 

@@ -96,12 +96,18 @@ const LINK_FAULTS: Readonly<Record<LinkFault, (params: { readonly said: string; 
 };
 const linkFault = ({ url, fault, said, max, more }: NoteParams['link-unanswered']): string => {
   const why = Object.entries(LINK_FAULTS).find(([code]) => code === fault)?.[1]({ said, max }) ?? fault;
-  const others =
-    more === 0
-      ? ''
-      : `; ${counted(more, 'other address', 'other addresses')} of region.url ${more === 1 ? 'does' : 'do'} not answer either`;
-  return `${url} does not answer: ${why}${others}`;
+  return `${url} does not answer: ${why}${othersToo(more, 'not answer')}`;
 };
+/** Something other than a region answers at one of its addresses. */
+const foreignAnswer = ({ url, status, where, more }: NoteParams['link-foreign']): string => {
+  const redirects = where === '' ? '' : ` and redirects to ${where}`;
+  const remedy = "correct this address in region.url, or the proxy between; it must pass on the region's answers whole";
+  return `${url} answers ${status}${redirects}, but is not a Rackboot region: ${remedy}${othersToo(more, 'not answer as a region')}`;
+};
+const othersToo = (more: number, what: string): string =>
+  more === 0
+    ? ''
+    : `; ${counted(more, 'other address', 'other addresses')} of region.url ${more === 1 ? 'does' : 'do'} ${what} either`;
 
 const NOTE_SENTENCES: Writers<NoteParams> = {
   'sockets-chosen': () => 'Rackboot uses portable sockets, as configured.',
@@ -221,6 +227,7 @@ const NOTE_SENTENCES: Writers<NoteParams> = {
 
   'link-failed': ({ reason }) => reason,
   'link-unanswered': linkFault,
+  'link-foreign': foreignAnswer,
   'link-answers': ({ url, status, said }) => `${url} answers ${status}: ${said}`,
   'link-redirected': ({ url, status, where }) =>
     `${url} answers ${status} and redirects${where === '' ? '' : ` to ${where}`}, which is not followed: set region.url to the region itself`,
