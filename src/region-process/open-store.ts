@@ -8,7 +8,8 @@ import { readAuthorities, readNamedFile } from '../files/certificate.ts';
 import type { RegionStore } from '../region/records/store.ts';
 import type { PostgresPlace } from '../store/postgres/postgres-place.ts';
 import { openCommandRegion } from '../store/sqlite/command-region.ts';
-import { checkNotInterrupted, hasRegionStore, openRegionStore } from '../store/sqlite/region-sqlite.ts';
+import { hasRegionStore, openRegionStore } from '../store/sqlite/region-sqlite.ts';
+import { findCopyProblems } from './copy-problems.ts';
 
 /** Ample for a file with a password, in octets. */
 const PASSWORD_BYTES_MAX = 1 << 18;
@@ -47,7 +48,7 @@ export function findStoreProblems(
   { stateDir, store }: StorePlace,
   lineOf: ConfigFile['lineOf'],
 ): readonly ConfigProblem[] {
-  if (store.kind === 'sqlite') return findCopyProblems(stateDir, lineOf(['state_dir']));
+  if (store.kind === 'sqlite') return findCopyProblems(stateDir, lineOf);
   const named = [
     ['password_file', store.passwordFile],
     ['ca_file', store.caFile],
@@ -62,16 +63,6 @@ export function findStoreProblems(
       return [{ path: `region.store.${key}`, line, message: error.message }];
     }
   });
-}
-
-function findCopyProblems(stateDir: string, line: number | undefined): readonly ConfigProblem[] {
-  try {
-    checkNotInterrupted(stateDir);
-    return [];
-  } catch (error) {
-    if (!(error instanceof RackError)) throw error;
-    return [{ path: 'state_dir', line, message: error.message }];
-  }
 }
 
 const READERS = { password_file: readPassword, ca_file: readAuthorities } as const;

@@ -15,13 +15,14 @@ import { parseConfig } from '../../config/load.ts';
 import { pinnedKeys } from '../../config/merge.ts';
 import { configNotes, wideDoors } from '../../config/notes.ts';
 import type { ConfigProblem, RackConfig } from '../../config/rack-config.ts';
-import type { ParsedConfig } from '../../config/resolve-file.ts';
+import type { ParsedConfig, UsableConfig } from '../../config/resolve-file.ts';
 import { interfaceStates } from '../../daemon/rack/interface-states.ts';
 import { judgeTree, type TreeJudgement } from '../../doctor/tree-judgement.ts';
 import { findSetting, type Settings } from '../../machines/settings.ts';
 import { formatIpv4, formatNetwork } from '../../net/address.ts';
 import { readInterfaces } from '../../net/present-interfaces.ts';
 import { noteText } from '../../region/words/rack-reasons.ts';
+import { findCopyProblems } from '../../region-process/copy-problems.ts';
 import { runningLeases, strandedLines } from '../leases/stranded.ts';
 import { closedLines } from '../terminal/closed-listeners.ts';
 import { askConfig, cachedSettings, hiddenStoreText } from '../terminal/config-in-force.ts';
@@ -78,8 +79,13 @@ const problemsOf = (parsed: ParsedConfig) =>
         ...findHostOverlaps(parsed.config, hostAddresses()),
         ...findCertificateProblems(parsed.config),
         ...findAuthorityProblems(parsed.config),
+        ...findOwnCopyProblems(parsed),
       ]
     : parsed.problems;
+
+/** The problem of a rack's own region with an interrupted copy. */
+const findOwnCopyProblems = ({ config, file }: UsableConfig): readonly ConfigProblem[] =>
+  config.uplink.mode === 'embedded' ? findCopyProblems(config.stateDir, file.lineOf) : [];
 
 function parseMerged(file: string): ParsedConfig {
   const text = readConfigText(file);

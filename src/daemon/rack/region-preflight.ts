@@ -1,5 +1,6 @@
 // Checks, before the first machine is answered, that the region will be able to start: its database opens and its ports are free.
-// A rack that would have to stop again must not have granted an address first. A damaged database does not stop the rack.
+// A rack that would have to stop again must not have granted an address first. A damaged database does not stop the rack, but an interrupted
+// copy does: opening the database would begin an empty one next to it.
 
 import { createServer } from 'node:net';
 import { join } from 'node:path';
@@ -10,12 +11,13 @@ import { formatIpv4, parseIpv4 } from '../../net/address.ts';
 import { socketErrorFrom } from '../../net/socket-error.ts';
 import type { RegionConfig } from '../../region/config.ts';
 import { openDatabaseFile } from '../../store/database-file.ts';
+import { checkNotInterrupted } from '../../store/region/interrupted-copy.ts';
 import { REGION_DATABASE, REGION_FILE } from '../../store/region/region-schema.ts';
 
 /**
  * Checks the region's database, certificate and ports. A damaged database passes: the region's thread reports it at each of its restarts.
  * @param doors the rack's own TCP listeners; checked only if a port of the region is taken
- * @throws RackError as the region would: `store-newer` and the like, `certificate-unusable`, `address-in-use`, `permission-denied`; it names
+ * @throws RackError as the region would: `store-broken` for an interrupted copy, `store-newer` and the like, `certificate-unusable`, `address-in-use`, `permission-denied`; it names
  *   every port that is taken
  */
 export async function checkRegion(
@@ -35,6 +37,7 @@ export async function checkRegion(
 }
 
 function checkDatabase(stateDir: string): void {
+  checkNotInterrupted(stateDir);
   try {
     openDatabaseFile(join(stateDir, REGION_FILE), REGION_DATABASE).close();
   } catch (error) {

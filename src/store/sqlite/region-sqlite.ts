@@ -3,13 +3,13 @@
 // 1. The file is readable by its owner only: it holds the passwords of power controllers.
 // 2. A region never starts empty next to an interrupted copy: the copy could not be continued any more, and its data would seem lost.
 
-import { existsSync, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { join } from 'node:path';
-import { RackError } from '../../errors.ts';
 import type { RegionStore } from '../../region/records/store.ts';
 import { type DatabaseKind, openDatabaseFile } from '../database-file.ts';
 import type { EventBounds } from '../operations/event-cuts.ts';
-import { REGION_DATABASE, REGION_FILE, UNFINISHED } from '../region/region-schema.ts';
+import { checkNotInterrupted } from '../region/interrupted-copy.ts';
+import { REGION_DATABASE, REGION_FILE } from '../region/region-schema.ts';
 import { StoredRegion } from '../region/stored-region.ts';
 import { Transactions } from './region-transactions.ts';
 
@@ -37,18 +37,6 @@ export function openRegionStore(options: {
   const database = openDatabaseFile(path, options.kind ?? REGION_DATABASE, options.around);
   database.exec('PRAGMA foreign_keys = ON');
   return new StoredRegion(new Transactions(database, path), options.bounds ?? EVENT_BOUNDS);
-}
-
-/**
- * Does nothing in a directory that this user may not enter: opening the file then reports why.
- * @throws RackError `store-broken` if a copy or a restore into this directory was interrupted
- */
-export function checkNotInterrupted(stateDir: string): void {
-  const path = join(stateDir, REGION_FILE);
-  const unfinished = `${path}${UNFINISHED}`;
-  if (existsSync(path) || !existsSync(unfinished)) return;
-  const text = `a copy into ${path} was not finished: repeat the command (\`rackboot region copy\` or \`rackboot region restore\`), or remove ${unfinished} to begin with an empty region`;
-  throw new RackError('store-broken', text);
 }
 
 /** Whether `region.db` exists. Also true if this user may not read the directory: opening the file then reports why. */

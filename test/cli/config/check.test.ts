@@ -34,6 +34,29 @@ test('a network that waits for its interface is valid, with a warning', async ()
   }
 });
 
+test("an interrupted copy into the rack's own region is a problem, in the words of the start", async () => {
+  const place = mkdtempSync(join(tmpdir(), 'rackboot-check-'));
+  mkdirSync(join(place, 'boot'));
+  const file = join(place, 'rackboot.yaml');
+  writeFileSync(join(place, 'region.db.unfinished'), '');
+  const check = async (region: string) => {
+    writeFileSync(file, `name: rack\nstate_dir: ${place}\nregion: { ${region} }\n`);
+    return await printedBy(() => checkFile(file, false));
+  };
+  try {
+    const { complaint, result } = await check('mode: embedded');
+    assert.equal(result, 1);
+    assert.match(
+      complaint,
+      /:2: state_dir: a copy into \S+region\.db was not finished: repeat the command \(`rackboot region copy`/,
+    );
+    const remote = await check('mode: remote, url: "http://192.0.2.1:5240/MAAS"');
+    assert.equal(remote.result, 0, remote.complaint);
+  } finally {
+    rmSync(place, { recursive: true });
+  }
+});
+
 test('a listener of the region at an address of another host, or at a port in use, is reported with key and remedy', async () => {
   const place = mkdtempSync(join(tmpdir(), 'rackboot-check-'));
   mkdirSync(join(place, 'boot'));

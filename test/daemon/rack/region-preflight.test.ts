@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -48,6 +48,20 @@ for (const [name, before, next, asked] of CASES) {
     assert.deepEqual([...listen, ...tlsListen], at(...asked));
   });
 }
+
+test('a start next to an interrupted copy is refused, and begins no empty region', async () => {
+  const stateDir = mkdtempSync(join(tmpdir(), 'rackboot-preflight-'));
+  try {
+    writeFileSync(join(stateDir, 'region.db.unfinished'), '');
+    await assert.rejects(
+      checkRegion({ listen: [], tls: undefined, stateDir }),
+      /a copy into .*region\.db was not finished: /,
+    );
+    assert.deepEqual(readdirSync(stateDir), ['region.db.unfinished']);
+  } finally {
+    rmSync(stateDir, { recursive: true });
+  }
+});
 
 test('a start with several taken ports names all of them, including those of the rack', async () => {
   const stateDir = mkdtempSync(join(tmpdir(), 'rackboot-preflight-'));

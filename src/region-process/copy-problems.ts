@@ -1,0 +1,17 @@
+// An interrupted copy as a problem of a configuration file: no region starts in its state directory.
+
+import type { ConfigFile } from '../config/config-file.ts';
+import type { ConfigProblem } from '../config/rack-config.ts';
+import { RackError } from '../errors.ts';
+import { checkNotInterrupted } from '../store/region/interrupted-copy.ts';
+
+/** The problem that a region in SQLite has now with an interrupted copy into its state directory. */
+export function findCopyProblems(stateDir: string, lineOf: ConfigFile['lineOf']): readonly ConfigProblem[] {
+  try {
+    checkNotInterrupted(stateDir);
+    return [];
+  } catch (error) {
+    if (!(error instanceof RackError)) throw error;
+    return [{ path: 'state_dir', line: lineOf(['state_dir']), message: error.message }];
+  }
+}
