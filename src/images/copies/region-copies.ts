@@ -19,12 +19,15 @@ const RESOURCE_LIMITS = { maxOldGenerationSizeMb: 384, maxYoungGenerationSizeMb:
 const PROGRESS_MAX = 64;
 
 /** The data of the thread. */
-export interface CopyOrder {
+interface CopyOrder {
   readonly tree: string;
   readonly urls: readonly string[];
   /** PEM certificates to trust instead of the system's; undefined to trust the system's. */
   readonly ca: string | undefined;
 }
+
+/** An order, and `unanswered` of the former copy. */
+export type CopyWork = CopyOrder & { readonly askLast: readonly string[] };
 
 /** A message of the thread. */
 type CopyMessage =
@@ -43,6 +46,7 @@ export class RegionCopies {
   #timer: Timer | undefined;
   #worker: Worker | undefined;
   #problem = '';
+  #unanswered: readonly string[] = [];
   #isClosed = false;
   /** By image, the latest last. */
   readonly #progress = new BoundedMap<string, CopyProgress>(PROGRESS_MAX, 'set longest ago');
@@ -72,15 +76,18 @@ export class RegionCopies {
     this.#timer = undefined;
     const order = this.#parts.order();
     if (order === undefined) return;
+    const work: CopyWork = { ...order, askLast: this.#unanswered };
     // The worker has the same extension as this file, source or compiled.
     const file = import.meta.url.endsWith('.ts') ? './worker.ts' : './worker.js';
-    const options = { name: 'images', resourceLimits: RESOURCE_LIMITS, workerData: order };
+    const options = { name: 'images', resourceLimits: RESOURCE_LIMITS, workerData: work };
     const worker = new Worker(new URL(file, import.meta.url), options);
     this.#worker = worker;
     let problem = 'the thread that copies images ended';
     worker.on('message', (message: CopyMessage) => {
-      if (message.kind === 'result') problem = message.result.problems[0] ?? '';
-      else this.#progress.set(message.progress.file, message.progress);
+      if (message.kind === 'result') {
+        problem = message.result.problems[0] ?? '';
+        this.#unanswered = message.result.unanswered;
+      } else this.#progress.set(message.progress.file, message.progress);
     });
     worker.on('error', (error) => {
       problem = errorText(error);

@@ -1,6 +1,7 @@
 // Copies a region's images into a rack's store, and removes the copies of images that the region no longer has.
 //
 //   documents of all addresses ─▶ images missing here ─▶ download, verify, add one by one ─▶ remove copies of removed images
+//   (of those that did not answer last time: after the others' images are here)
 //
 // Source: MAAS's racks, which take all images of their region.
 //
@@ -11,6 +12,7 @@
 // 4. Each process of a region offers the images of its own host, so the rack asks all addresses. A copy is removed only if all of them
 //    answered and none offers the image.
 // 5. While an address does not answer, a copy counts as still offered: no older image, and no other one of its serial, is copied.
+// 6. An address that hangs delays a copy from the others only once: the next copy asks it last.
 
 import { STREAM_ARCHITECTURES } from '../../boot/architectures.ts';
 import { errorText, RackError } from '../../errors.ts';
@@ -32,6 +34,8 @@ interface CopyTerms {
   readonly tree: string;
   /** The addresses of the region, as `http://region:5240/MAAS`; at least one. */
   readonly urls: readonly string[];
+  /** `unanswered` of the former copy. */
+  readonly askLast: readonly string[];
   readonly downloads: Downloads;
   /** Wall time. */
   readonly nowMs: number;
@@ -46,6 +50,8 @@ export interface CopyResult {
   readonly removed: number;
   /** Why images could not be copied, each with the name of the image; empty if the rack has all of them. */
   readonly problems: readonly string[];
+  /** The sites of the addresses that did not answer. */
+  readonly unanswered: readonly string[];
 }
 
 /** The images that the region offers. */
@@ -60,37 +66,77 @@ interface RegionOffers {
  * @throws RackError `source-failed` if no address of the region answers
  */
 export async function copyFromRegion(terms: CopyTerms): Promise<CopyResult> {
-  const { tree, nowMs } = terms;
-  const region = await askRegion(terms);
-  const problems: string[] = [];
-  let added = 0;
-  for (const offer of chooseNewest(region, copiesIn(tree))) {
-    try {
-      if (await copyOne(offer, terms)) added += 1;
-    } catch (error) {
-      if (!(error instanceof RackError)) throw error;
-      problems.push(errorText(error));
-      terms.onProgress({ file: offerName(offer), bytes: 0, total: offer.bytes, error: errorText(error) });
-    }
-  }
-  if (!region.isComplete) return { added, removed: 0, problems };
+  const { tree, nowMs, askLast } = terms;
+  const sites = [...new Set(terms.urls.map((url) => `${url.endsWith('/') ? url : `${url}/`}images-stream/`))];
+  const late = sites.filter((site) => askLast.includes(site));
+  const copying = new Copying(terms);
+  const first = await ask(difference(sites, late), terms);
+  await copying.copy({ offers: first.offers, isComplete: late.length === 0 && first.failures.length === 0 });
+  const second = await ask(late, terms);
+  const failures = [...first.failures, ...second.failures];
+  if (failures.length === sites.length) throw new RackError('source-failed', failures.at(-1)?.message ?? '');
+  const region = { offers: [...first.offers, ...second.offers], isComplete: failures.length === 0 };
+  if (late.length > second.failures.length) await copying.copy(region);
+  const result = { added: copying.added, removed: 0, problems: copying.problems };
+  const unanswered = failures.map(({ site }) => site);
+  if (!region.isComplete) return { ...result, unanswered };
   const offered = new Set(region.offers.map(({ digest }) => digest.hex));
   const gone = copiesIn(tree).filter(({ origin }) => origin !== undefined && !offered.has(origin.hex));
   if (gone.length > 0) await removeImages(tree, gone, nowMs, { isKnown: false });
-  return { added, removed: gone.length, problems };
+  return { ...result, removed: gone.length, unanswered };
+}
+
+const difference = (all: readonly string[], without: readonly string[]): readonly string[] =>
+  all.filter((one) => !without.includes(one));
+
+/** Copies one image after the other, each at most once. */
+class Copying {
+  readonly #terms: CopyTerms;
+  /** The digests of the files that were tried. */
+  readonly #tried = new Set<string>();
+  readonly problems: string[] = [];
+  added = 0;
+
+  constructor(terms: CopyTerms) {
+    this.#terms = terms;
+  }
+
+  async copy(region: RegionOffers): Promise<void> {
+    const { tree, onProgress } = this.#terms;
+    for (const offer of chooseNewest(region, copiesIn(tree))) {
+      if (this.#tried.has(offer.digest.hex)) continue;
+      this.#tried.add(offer.digest.hex);
+      try {
+        if (await copyOne(offer, this.#terms)) this.added += 1;
+      } catch (error) {
+        if (!(error instanceof RackError)) throw error;
+        this.problems.push(errorText(error));
+        onProgress({ file: offerName(offer), bytes: 0, total: offer.bytes, error: errorText(error) });
+      }
+    }
+  }
 }
 
 const copiesIn = (tree: string): readonly StoredImage[] =>
   readImages(tree).images.filter(({ origin }) => origin?.source === SOURCE);
 
-/** @returns the images of all addresses that answer */
-async function askRegion({ urls, downloads, nowMs }: CopyTerms): Promise<RegionOffers> {
-  const sites = new Set(urls.map((url) => `${url.endsWith('/') ? url : `${url}/`}images-stream/`));
+/** The images of the sites that answer, and why the others do not. */
+async function ask(
+  sites: readonly string[],
+  { downloads, nowMs }: CopyTerms,
+): Promise<{
+  readonly offers: readonly ImageOffer[];
+  readonly failures: readonly { readonly site: string; readonly message: string }[];
+}> {
   const wish = { os: '*', release: undefined, architectures: [] };
-  const answers = await askSources([...sites].map(sourceAt), wish, { downloads, nowMs, mirrors: [] });
-  const valid = answers.filter(({ problems }) => problems.length === 0);
-  if (valid.length === 0) throw new RackError('source-failed', answers.at(-1)?.problems[0]?.message ?? '');
-  return { offers: valid.flatMap(({ offers }) => offers), isComplete: valid.length === answers.length };
+  const answers = await askSources(sites.map(sourceAt), wish, { downloads, nowMs, mirrors: [] });
+  return {
+    offers: answers.flatMap(({ offers, problems }) => (problems.length === 0 ? offers : [])),
+    failures: sites.flatMap((site, index) => {
+      const [problem] = answers[index]?.problems ?? [];
+      return problem === undefined ? [] : [{ site, message: problem.message }];
+    }),
+  };
 }
 
 /**

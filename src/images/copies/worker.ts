@@ -6,10 +6,10 @@ import { errorText, RackError } from '../../errors.ts';
 import { DEFAULT_SETTINGS } from '../download/settings.ts';
 import { DownloadThread } from '../download/thread.ts';
 import type { CopyProgress } from './copy-progress.ts';
-import type { CopyOrder } from './region-copies.ts';
+import type { CopyWork } from './region-copies.ts';
 import { type CopyResult, copyFromRegion } from './region-copy.ts';
 
-const { ca, ...order }: CopyOrder = workerData;
+const { ca, ...work }: CopyWork = workerData;
 const downloads = new DownloadThread(
   { ...DEFAULT_SETTINGS, authorities: ca === undefined ? undefined : [ca] },
   systemClock,
@@ -18,10 +18,10 @@ const downloads = new DownloadThread(
 async function run(): Promise<CopyResult> {
   try {
     const onProgress = (progress: CopyProgress): void => parentPort?.postMessage({ kind: 'progress', progress });
-    return await copyFromRegion({ ...order, downloads, nowMs: systemClock.wallTimeMs(), onProgress });
+    return await copyFromRegion({ ...work, downloads, nowMs: systemClock.wallTimeMs(), onProgress });
   } catch (error) {
     if (!(error instanceof RackError)) throw error;
-    return { added: 0, removed: 0, problems: [errorText(error)] };
+    return { added: 0, removed: 0, problems: [errorText(error)], unanswered: work.askLast };
   } finally {
     await downloads.close();
   }
