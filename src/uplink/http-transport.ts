@@ -2,7 +2,7 @@
 //
 // Sources: RFC 9110, RFC 9112; RFC 5849 §3.5.1 (authorization); nodejs.org/api/https.html.
 //
-// 1. Every request ends: with its whole answer, after ANSWER_MS_MAX, or at an answer larger than its bound.
+// 1. Every request ends: with its whole answer, after ANSWER_MS_MAX, at an answer larger than its bound, or after INTERIM_MAX interim answers.
 // 2. Redirections are not followed, only returned as answers: the key goes to region.url and nowhere else.
 // 3. A certificate must match the name in region.url, and region.ca_file if it is set.
 // 4. An answer without REGION_FIELD comes from a web server at a wrong address, or from a proxy. Only OF_PROXIES are accepted of these.
@@ -35,6 +35,8 @@ import { authorizationOf, type RegionKey } from './region-key.ts';
 const ANSWER_MS_MAX = 60_000;
 /** How long a connection may be silent, in milliseconds. */
 const SILENCE_MS_MAX = 20_000;
+/** Interim answers (1xx, RFC 9110 §15.2) before an answer. A region sends none, and a proxy few. */
+export const INTERIM_MAX = 8;
 /** Connections to the region. */
 export const SOCKETS_MAX = 6;
 /** The path of a ping. Every process of a region answers it from memory, even without its database, and it counts towards no limit. */
@@ -52,7 +54,7 @@ class OwnEnd extends Error {
   readonly fault: LinkFault;
   readonly amount: number;
 
-  /** @param amount the seconds or bytes that were too many; 0: none */
+  /** @param amount the seconds, bytes or answers that were too many; 0: none */
   constructor(fault: LinkFault, amount = 0) {
     super(fault);
     this.fault = fault;
@@ -254,6 +256,11 @@ class HttpTransport implements RegionAddress {
           ? {}
           : { 'Content-Type': body.contentType, 'Content-Length': Buffer.byteLength(body.text) }),
       },
+    });
+    let interim = 0;
+    asking.on('information', () => {
+      interim += 1;
+      if (interim > INTERIM_MAX) asking.destroy(new OwnEnd('interim', INTERIM_MAX));
     });
     asking.on('response', onAnswer);
     this.#underWay.add(asking);

@@ -191,6 +191,7 @@ export const PLAIN: readonly PlainList[] = [
       'tftp/terms.ts': 'ASKED_WINDOW_MAX BLOCK_BYTES_MAX WINDOW_BLOCKS_MAX WINDOW_BYTES_MAX',
       'uplink/desired-state-cache.ts': 'FILE_BYTES_MAX',
       'uplink/event-carrier.ts': 'ANSWER_BYTES_MAX BATCH_BYTES_MAX BATCH_ENTRIES_MAX',
+      'uplink/http-transport.ts': 'INTERIM_MAX',
       'uplink/link-answers.ts': 'ANSWER_BOUNDS',
       'uplink/link-transport.ts': 'ANSWER_BYTES_MAX',
       'uplink/outbox.ts': 'OUTBOX_BATCH_MAX',

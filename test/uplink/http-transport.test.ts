@@ -7,7 +7,7 @@ import { sleep, systemClock } from '../../src/clock.ts';
 import { parseAuthorization } from '../../src/region/accounts/authorization-header.ts';
 import { REGION_FIELD } from '../../src/region/config.ts';
 import { noteText } from '../../src/region/words/rack-reasons.ts';
-import { openHttpTransport, SOCKETS_MAX } from '../../src/uplink/http-transport.ts';
+import { INTERIM_MAX, openHttpTransport, SOCKETS_MAX } from '../../src/uplink/http-transport.ts';
 import { LinkFailure, type LinkRequest, type RegionAddress } from '../../src/uplink/link-transport.ts';
 import { portOf } from '../support/listening-port.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
@@ -105,6 +105,26 @@ test('an answer in pieces of one octet is read up to the bound on the memory of 
   );
   assert.equal((await transport.ask({ ...GET, answerBytesMax: 200_000 })).body.length, 1000);
 });
+
+for (const status of ['100 Continue', '102 Processing', '103 Early Hints']) {
+  test(`endless interim answers ${status} end a request, a stream and a ping; a few are passed over`, async () => {
+    const send = (response: ServerResponse): void => void response.socket?.write(`HTTP/1.1 ${status}\r\n\r\n`);
+    answer = (response) => {
+      for (let count = 0; count < INTERIM_MAX; count += 1) send(response);
+      response.end('{}');
+    };
+    assert.equal((await transport.ask(GET)).body, '{}');
+    answer = (response) => {
+      const timer = setInterval(send, 2, response);
+      response.on('close', () => clearInterval(timer));
+    };
+    await assert.rejects(transport.ask(GET), saying(/does not answer: it sends more than 8 interim answers \(1xx\)/));
+    assert.deepEqual(await followed(), { calls: [], status: undefined });
+    const own = openHttpTransport({ url, key: KEY, clock: systemClock, userAgent: 'x' });
+    await assert.rejects(own.ping(new AbortController().signal));
+    own.close();
+  });
+}
 
 test('a refused connection, and one cut before or within the answer, are failures that name the region', async () => {
   const nowhere = openHttpTransport({ url: 'http://127.0.0.1:1/MAAS', key: KEY, clock: systemClock, userAgent: 'x' });

@@ -34,9 +34,9 @@ const STATE_FAULT = ['fault', 'place', 'found', 'max'] as const;
 
 /**
  * Why an address of a region gives no complete answer. With `failed` and `untrusted` (TLS), `said` holds the system's error text.
- * `hanging`: another address answers.
+ * `hanging`: another address answers. `interim`: too many interim answers (1xx) came before one.
  */
-export type LinkFault = 'failed' | 'untrusted' | 'late' | 'silent' | 'cut' | 'too-large' | 'hanging';
+export type LinkFault = 'failed' | 'untrusted' | 'late' | 'silent' | 'cut' | 'too-large' | 'hanging' | 'interim';
 
 /** The parameters of each note, by its code. */
 const NOTES = {
@@ -129,7 +129,7 @@ const NOTES = {
   // Why the region stopped.
   'region-failed': ['reason'],
   'region-ended': [],
-  // The link to a remote region. `fault` is a `LinkFault`; `max` its seconds or bytes; `more`: how many further addresses do not answer as
+  // The link to a remote region. `fault` is a `LinkFault`; `max` its seconds, bytes or number; `more`: how many further addresses do not answer as
   // a region. `link-foreign`: something else answers there; `where` it redirects to, or empty.
   'link-failed': ['reason'],
   'link-unanswered': ['url', 'fault', 'said', 'max', 'more'],

@@ -92,6 +92,8 @@ const LINK_FAULTS: Readonly<Record<LinkFault, (params: { readonly said: string; 
   silent: ({ max }) => `silent for ${max} s`,
   cut: () => 'the connection ended before the answer was complete',
   'too-large': ({ max }) => `its answer is larger than ${counted(max, 'byte')}, or arrives in too many pieces`,
+  interim: ({ max }) =>
+    `it sends more than ${counted(max, 'interim answer')} (1xx) and no other: correct region.url, or the proxy between`,
   hanging: () => 'it stays silent, although another address of region.url answers',
 };
 const linkFault = ({ url, fault, said, max, more }: NoteParams['link-unanswered']): string => {
