@@ -1,14 +1,16 @@
 // An interrupted copy as a problem of a configuration file: no region starts in its state directory.
 
+import { join } from 'node:path';
 import type { ConfigFile } from '../config/config-file.ts';
 import type { ConfigProblem } from '../config/rack-config.ts';
 import { RackError } from '../errors.ts';
-import { checkNotInterrupted } from '../store/region/interrupted-copy.ts';
+import { checkNotInterrupted } from '../store/region/lost-region.ts';
+import { REGION_FILE } from '../store/region/region-schema.ts';
 
 /** The problem that a region in SQLite has now with an interrupted copy into its state directory. */
 export function findCopyProblems(stateDir: string, lineOf: ConfigFile['lineOf']): readonly ConfigProblem[] {
   try {
-    checkNotInterrupted(stateDir);
+    checkNotInterrupted(join(stateDir, REGION_FILE));
     return [];
   } catch (error) {
     if (!(error instanceof RackError)) throw error;

@@ -40,12 +40,6 @@ export const OPERATOR_SOCKET = 'region.sock';
  */
 export const RACK_SOCKET = 'rack.sock';
 
-/**
- * A field of every answer of a region, by which a rack tells the region from any other web server, and from a proxy that answers itself.
- * `Server` would not do: proxies such as nginx replace it.
- */
-export const REGION_FIELD = { name: 'X-Rackboot-Region', value: 'yes' } as const;
-
 export interface RegionConfig {
   /** `address:port` pairs of the API and page. */
   readonly listen: readonly { readonly host: string; readonly port: number }[];

@@ -13,7 +13,7 @@ import { StringDecoder } from 'node:string_decoder';
 import type { Clock } from '../clock.ts';
 import { errorText, isTlsError } from '../errors.ts';
 import { STATE_CHANGES_IM } from '../machines/desired-state.ts';
-import { REGION_FIELD } from '../region/config.ts';
+import { REGION_FIELD } from '../region/records/rack.ts';
 import type { LinkFault } from '../region/records/rack-note.ts';
 import { EventStreamReader } from './event-stream-reader.ts';
 import { isRedirection, textOf } from './link-answers.ts';

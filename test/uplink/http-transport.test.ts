@@ -5,7 +5,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { after, before, beforeEach, test } from 'node:test';
 import { sleep, systemClock } from '../../src/clock.ts';
 import { parseAuthorization } from '../../src/region/accounts/authorization-header.ts';
-import { REGION_FIELD } from '../../src/region/config.ts';
+import { REGION_FIELD } from '../../src/region/records/rack.ts';
 import { noteText } from '../../src/region/words/rack-reasons.ts';
 import { INTERIM_MAX, openHttpTransport, SOCKETS_MAX } from '../../src/uplink/http-transport.ts';
 import { LinkFailure, type LinkRequest, type RegionAddress } from '../../src/uplink/link-transport.ts';

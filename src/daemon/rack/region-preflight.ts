@@ -11,7 +11,7 @@ import { formatIpv4, parseIpv4 } from '../../net/address.ts';
 import { socketErrorFrom } from '../../net/socket-error.ts';
 import type { RegionConfig } from '../../region/config.ts';
 import { openDatabaseFile } from '../../store/database-file.ts';
-import { checkNotInterrupted } from '../../store/region/interrupted-copy.ts';
+import { checkNotInterrupted } from '../../store/region/lost-region.ts';
 import { REGION_DATABASE, REGION_FILE } from '../../store/region/region-schema.ts';
 
 /**
@@ -37,9 +37,10 @@ export async function checkRegion(
 }
 
 function checkDatabase(stateDir: string): void {
-  checkNotInterrupted(stateDir);
+  const path = join(stateDir, REGION_FILE);
+  checkNotInterrupted(path);
   try {
-    openDatabaseFile(join(stateDir, REGION_FILE), REGION_DATABASE).close();
+    openDatabaseFile(path, REGION_DATABASE).close();
   } catch (error) {
     if (!(error instanceof RackError && error.code === 'store-broken')) throw error;
   }

@@ -15,7 +15,7 @@ import { EventSampler } from '../../rate-limit.ts';
 import { type Answer, refuse } from '../api/call/answer.ts';
 import { factsOf, findPeer } from '../api/call/caller.ts';
 import type { ApiProblem } from '../api/call/problem.ts';
-import { REGION_FIELD } from '../config.ts';
+import { REGION_FIELD } from '../records/rack.ts';
 import type { Region } from '../region.ts';
 
 /**

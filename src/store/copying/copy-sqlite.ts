@@ -20,7 +20,8 @@ import { ownUserName } from '../../files/ownership.ts';
 import { fileFault } from '../../files/read-fault.ts';
 import { checkRegularFile } from '../../files/regular-file.ts';
 import { COMPANIONS, isFullDisk, makeStateDirectory, sqliteCode } from '../database-file.ts';
-import { REGION_DATABASE, UNFINISHED } from '../region/region-schema.ts';
+import { UNFINISHED } from '../region/lost-region.ts';
+import { REGION_DATABASE } from '../region/region-schema.ts';
 import {
   bytesOf,
   CHUNK_BYTES,

@@ -8,7 +8,8 @@ import { foundStats } from '../../files/found-stats.ts';
 import { ownUserName } from '../../files/ownership.ts';
 import { openRegularFile } from '../../files/regular-file.ts';
 import { COMPANIONS, openDatabaseFile, SQLITE_BUSY, sqliteCode, writeRefused } from '../database-file.ts';
-import { REGION_DATABASE, REGION_FILE, UNFINISHED } from '../region/region-schema.ts';
+import { UNFINISHED } from '../region/lost-region.ts';
+import { REGION_DATABASE, REGION_FILE } from '../region/region-schema.ts';
 
 /**
  * Makes the file, readable by this user alone, unless it is there.

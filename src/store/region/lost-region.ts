@@ -1,5 +1,6 @@
 // Detects that a region has lost its database: `region.db` holds nothing, or less than the rack's cache of the desired state shows that the
-// region had. A region that began with nothing would replace that cache, the last copy, by an empty one.
+// region had. A region that began with nothing would replace that cache, the last copy, by an empty one. And detects that the copy of a region
+// into this file was interrupted.
 //
 // 1. Every command that writes settings into the cache writes them into `region.db` first, so a new state directory is never taken for a
 //    loss.
@@ -7,10 +8,26 @@
 //    back, or SQLite dropped the end of a damaged write-ahead log, which it does without an error (sqlite.org/wal.html, "checksum").
 // 3. A cache of a remote region proves nothing: a rack that comes back from there begins its own region.
 
+import { existsSync } from 'node:fs';
 import { counted } from '../../counted.ts';
+import { RackError } from '../../errors.ts';
 import type { RackNote } from '../../region/records/rack-note.ts';
 import { desiredStateFile, readCachedState } from '../../uplink/desired-state-cache.ts';
 import type { Loss } from '../database-file.ts';
+
+/** Added to the name of the file into which a copy or a backup writes, until it is finished. */
+export const UNFINISHED = '.unfinished';
+
+/**
+ * Does nothing in a directory that this user may not enter: opening the file then reports why.
+ * @param path of `region.db` @throws RackError `store-broken` if a copy or a restore into this file was interrupted
+ */
+export function checkNotInterrupted(path: string): void {
+  const unfinished = `${path}${UNFINISHED}`;
+  if (existsSync(path) || !existsSync(unfinished)) return;
+  const text = `a copy into ${path} was not finished: repeat the command (\`rackboot region copy\` or \`rackboot region restore\`), or remove ${unfinished} to begin with an empty region`;
+  throw new RackError('store-broken', text);
+}
 
 /** Says which cache shows that a region was here; undefined if none does. */
 export function findLostRegion(stateDir: string): Loss | undefined {

@@ -343,9 +343,6 @@ CREATE TABLE counter (
 /** The file's name below the state directory. */
 export const REGION_FILE = 'region.db';
 
-/** Added to the name of the file into which a copy or a backup writes, until it is finished. */
-export const UNFINISHED = '.unfinished';
-
 const TABLES = [MACHINES, WORK, SCRIPTS, EVENTS, PEOPLE, RACKS, BOOT_IMAGES, AREAS, FILES, NETWORKS, COUNTERS];
 
 /** `region.db`, marked `RBRE`. */

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import type { RegionStore } from '../../region/records/store.ts';
 import { type DatabaseKind, openDatabaseFile } from '../database-file.ts';
 import type { EventBounds } from '../operations/event-cuts.ts';
-import { checkNotInterrupted } from '../region/interrupted-copy.ts';
+import { checkNotInterrupted } from '../region/lost-region.ts';
 import { REGION_DATABASE, REGION_FILE } from '../region/region-schema.ts';
 import { StoredRegion } from '../region/stored-region.ts';
 import { Transactions } from './region-transactions.ts';
@@ -33,7 +33,7 @@ export function openRegionStore(options: {
   readonly kind?: DatabaseKind | undefined;
 }): RegionStore {
   const path = join(options.stateDir, REGION_FILE);
-  checkNotInterrupted(options.stateDir);
+  checkNotInterrupted(path);
   const database = openDatabaseFile(path, options.kind ?? REGION_DATABASE, options.around);
   database.exec('PRAGMA foreign_keys = ON');
   return new StoredRegion(new Transactions(database, path), options.bounds ?? EVENT_BOUNDS);

@@ -405,7 +405,7 @@ export const REGION_BOUNDS: readonly HeldBound[] = [
   {
     at: 'region/records/host-image-store.ts PLACES_MAX',
     what: 'hosts whose images the processes of one region list',
-    whoCanFill: 'whoever starts processes on the database of the region',
+    whoCanFill: 'an administrator who starts many processes',
     whatOthersNotice:
       'nothing while fewer processes run; else the images of the host that was silent the longest are not listed',
     howItEmpties: 'a host is forgotten after a week without its process',
