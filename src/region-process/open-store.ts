@@ -6,6 +6,7 @@ import type { PostgresStorePlace, StorePlace } from '../config/region-store.ts';
 import { RackError, unreachable } from '../errors.ts';
 import { readAuthorities, readNamedFile } from '../files/certificate.ts';
 import type { RegionStore } from '../region/records/store.ts';
+import { outageOf, StoreOutage } from '../region/words/outage.ts';
 import type { PostgresPlace } from '../store/postgres/postgres-place.ts';
 import { openCommandRegion } from '../store/sqlite/command-region.ts';
 import { hasRegionStore, openRegionStore } from '../store/sqlite/region-sqlite.ts';
@@ -36,9 +37,13 @@ export async function openStore({ stateDir, store }: StorePlace, name?: string):
 export const hasStore = ({ stateDir, store }: StorePlace): boolean =>
   store.kind !== 'sqlite' || hasRegionStore(stateDir);
 
-/** Reads the password file and the CA file of a database's place. @throws RackError `config-invalid` */
+/**
+ * Reads the password file and the CA file of a database's place. Each new connection reads the password file again, so that a new password
+ * needs no restart. @throws RackError `config-invalid`
+ */
 export function postgresPlace({ url, pool, passwordFile, caFile }: PostgresStorePlace): PostgresPlace {
-  const password = passwordFile === undefined ? undefined : readOf('password_file', passwordFile);
+  if (passwordFile !== undefined) readOf('password_file', passwordFile);
+  const password = passwordFile === undefined ? undefined : () => passwordOf(passwordFile);
   const ca = caFile === undefined ? undefined : readOf('ca_file', caFile);
   return { url, pool, password, ca };
 }
@@ -73,6 +78,16 @@ function readOf(key: keyof typeof READERS, path: string): string {
   } catch (error) {
     if (!(error instanceof RackError)) throw error;
     throw new RackError(error.code, `region.store.${key}: ${error.message}`, { cause: error.cause });
+  }
+}
+
+/** Reads the password for a connection. @throws StoreOutage if the file cannot be read any more */
+function passwordOf(path: string): string {
+  try {
+    return readOf('password_file', path);
+  } catch (error) {
+    if (!(error instanceof RackError)) throw error;
+    throw new StoreOutage(outageOf(error), { cause: error });
   }
 }
 

@@ -44,7 +44,7 @@ describe('a PostgreSQL without room', { skip: missing('linux', '/usr/lib/postgre
     const guarded = { ...place, url: place.url.replace('user=rackboot', 'user=guarded') };
     for (let tries = 0; tries <= Number(setting?.max_connections); tries += 1)
       assert.match(await refusalOf(guarded), /^store-refused: .* asks for a password/);
-    assert.match(await refusalOf({ ...guarded, password: 'wrong' }), /: the password is wrong/);
+    assert.match(await refusalOf({ ...guarded, password: () => 'wrong' }), /: the password is wrong/);
   });
 
   test('a full disk at the database costs a pause, and nothing that was stored', {

@@ -28,9 +28,28 @@ for (const [written, password] of [
       caFile: undefined,
       pool: 1,
     });
-    assert.equal(place.password, password);
+    assert.equal(place.password?.(), password);
   });
 }
+
+test('a password file that changes later is read again; one that is gone then makes the store unavailable', () => {
+  const passwordFile = join(directory, 'changing');
+  writeFileSync(passwordFile, 'former\n');
+  const place = postgresPlace({
+    kind: 'postgresql',
+    url: 'postgresql://db/r',
+    passwordFile,
+    caFile: undefined,
+    pool: 1,
+  });
+  writeFileSync(passwordFile, 'new\n');
+  assert.equal(place.password?.(), 'new');
+  rmSync(passwordFile);
+  assert.throws(() => place.password?.(), {
+    code: 'store-unavailable',
+    message: /^region\.store\.password_file: .*changing/,
+  });
+});
 
 for (const written of ['', '\n', '\r\nright\n']) {
   test(`the file ${JSON.stringify(written)} has none, and the error says so`, () => {

@@ -1,7 +1,10 @@
 // A region's process on a PostgreSQL that refuses it for a moment: what `refusing-database.test.ts` and the long suite share.
 
 import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { sleep, systemClock } from '../../src/clock.ts';
+import { postgresPlace } from '../../src/region-process/open-store.ts';
 import { Duties } from '../../src/region-thread/duties.ts';
 import { openPostgresRegion } from '../../src/store/postgres/region-postgres.ts';
 import { eventuallyWithin } from '../support/eventually.ts';
@@ -28,15 +31,23 @@ export type Refusal = readonly [
 export class RefusedRegion {
   readonly server: PostgresServer;
   readonly database: string;
+  readonly passwordFile: string;
   readonly region: LiveRegion;
   readonly duties: Duties;
   /** Rejections that nobody handled. */
   readonly unhandled: unknown[] = [];
   readonly #note = (error: unknown): void => void this.unhandled.push(error);
 
-  private constructor(server: PostgresServer, database: string, region: LiveRegion, duties: Duties) {
+  private constructor(
+    server: PostgresServer,
+    database: string,
+    passwordFile: string,
+    region: LiveRegion,
+    duties: Duties,
+  ) {
     this.server = server;
     this.database = database;
+    this.passwordFile = passwordFile;
     this.region = region;
     this.duties = duties;
     process.on('unhandledRejection', this.#note);
@@ -49,13 +60,16 @@ export class RefusedRegion {
     await server.query(`ALTER DATABASE ${database} OWNER TO guarded`);
     const place = server.placeOf(database);
     const url = place.url.replace('user=rackboot', 'user=guarded');
-    const store = await openPostgresRegion({ ...place, url, password: SECRET });
+    const passwordFile = join(server.directory, 'password');
+    writeFileSync(passwordFile, SECRET);
+    const guarded = postgresPlace({ kind: 'postgresql', url, passwordFile, caFile: undefined, pool: place.pool });
+    const store = await openPostgresRegion(guarded);
     assert.ok(store.duties !== undefined);
     const nothing = (): void => undefined;
     const duties = new Duties({ store: store.duties, clock: systemClock, onTaken: nothing, onLost: nothing });
     const region = await startRegion({}, { store, isOnDuty: () => duties.areHeld });
     duties.begin();
-    return new RefusedRegion(server, database, region, duties);
+    return new RefusedRegion(server, database, passwordFile, region, duties);
   }
 
   async close(): Promise<void> {
@@ -74,7 +88,7 @@ export class RefusedRegion {
 
   async #run(where: 'outside' | 'inside', statements: readonly string[]): Promise<void> {
     for (const one of statements) {
-      if (one === 'END') await this.#endConnections();
+      if (one === 'END') await this.endConnections();
       else {
         const database = where === 'outside' ? 'postgres' : this.database;
         await this.server.query(one.replaceAll('$name', this.database), database);
@@ -82,7 +96,7 @@ export class RefusedRegion {
     }
   }
 
-  async #endConnections(): Promise<void> {
+  async endConnections(): Promise<void> {
     await this.server.query(
       "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()",
     );
@@ -92,7 +106,7 @@ export class RefusedRegion {
   async outlives([, where, begin, end]: Refusal): Promise<void> {
     assert.equal(await this.status(), 200);
     await this.#run(where, begin);
-    await this.#endConnections();
+    await this.endConnections();
     const from = Date.now();
     const answers = new Set<number>();
     while (Date.now() - from < LOOKS_MS) {

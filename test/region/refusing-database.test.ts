@@ -3,6 +3,7 @@
 // @host waits, 30 s
 
 import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
 import { sleep } from '../../src/clock.ts';
 import { RackError } from '../../src/errors.ts';
@@ -39,6 +40,19 @@ describe('a running region whose database refuses', { skip: missing('linux', '/u
   for (const refusal of REFUSALS)
     test(`a database that ${refusal[0]} costs answers, and the region continues when that is over`, () =>
       on.outlives(refusal));
+
+  test('a new password of the database needs the new content of password_file, and no restart', async () => {
+    const { origin, authorization } = on.region;
+    await on.server.query("ALTER ROLE guarded PASSWORD 'new'");
+    await on.endConnections();
+    const answer = await fetch(`${origin}/MAAS/api/2.0/machines/`, { headers: { authorization } });
+    const said = await answer.text();
+    writeFileSync(on.passwordFile, 'new\n');
+    assert.equal(answer.status, 503);
+    assert.match(said, /password_file, which is read again for each connection, without a restart$/);
+    await eventuallyWithin(WAIT_MS_MAX, 'it answers again', async () => (await on.status()) === 200);
+    await eventuallyWithin(WAIT_MS_MAX, 'it has the duties', () => on.duties.areHeld);
+  });
 
   test('a newer Rackboot changes the tables while two processes run: neither reads or writes, and each says so once', async () => {
     const stores: RegionStore[] = [];

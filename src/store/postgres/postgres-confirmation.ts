@@ -13,12 +13,11 @@
 // 3. While unconfirmed, a transaction fails at its first change, before it waits for such a lock.
 // 4. Only an answer of the database ends the unconfirmed state. The state lasts while the database cannot be reached.
 
-import pg from 'pg';
 import { systemClock, type Timer } from '../../clock.ts';
 import type { Outage } from '../../region/records/store-outage.ts';
 import type { StoreConfirmation } from '../../region/records/store-state.ts';
 import { StoreOutage } from '../../region/words/outage.ts';
-import { endConnection } from './end-connection.ts';
+import { endConnection, PostgresClient } from './postgres-client.ts';
 import { Unconfirmed } from './postgres-faults.ts';
 import { connectionOf, type PostgresPlace } from './postgres-place.ts';
 
@@ -106,7 +105,7 @@ export class PostgresConfirmation implements StoreConfirmation {
 
   /** Uses a connection of its own, because all connections of the pool may be waiting. @returns undefined if the database cannot be reached */
   async #isOneWaiting(): Promise<boolean | undefined> {
-    const client = new pg.Client(connectionOf(this.#place));
+    const client = new PostgresClient(connectionOf(this.#place));
     client.on('error', () => undefined);
     try {
       await client.connect();

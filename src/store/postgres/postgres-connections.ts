@@ -22,7 +22,7 @@ import pg from 'pg';
 import { listed } from '../../counted.ts';
 import { RackError } from '../../errors.ts';
 import { StoreOutage } from '../../region/words/outage.ts';
-import { PooledClient } from './end-connection.ts';
+import { PostgresClient } from './postgres-client.ts';
 import { isLost, isStale, Unconfirmed } from './postgres-faults.ts';
 import { connectionOf, LOCK_MS_MAX, type PostgresPlace } from './postgres-place.ts';
 import { versionProblem } from './postgres-version.ts';
@@ -216,7 +216,7 @@ function openPool(place: PostgresPlace, use: 'region' | 'copy'): pg.Pool {
   const pool = new pg.Pool({
     ...connectionOf(place),
     types,
-    Client: PooledClient,
+    Client: PostgresClient,
     max: place.pool,
     onConnect: use === 'region' ? beginUse : beginCopy,
   });

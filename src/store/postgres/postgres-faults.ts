@@ -7,7 +7,7 @@ import { errorText, isTlsError, RackError } from '../../errors.ts';
 import type { DatabaseFault, DatabaseRefusal, Outage } from '../../region/records/store-outage.ts';
 import { StoreOutage } from '../../region/words/outage.ts';
 import { noteText } from '../../region/words/rack-reasons.ts';
-import { isNoMessage } from './end-connection.ts';
+import { isNoMessage } from './postgres-client.ts';
 
 /** Serialisation failure, deadlock, and a key that exists although the transaction did not see it. */
 const REPEATED: ReadonlySet<string> = new Set(['40001', '40P01', '23505']);

@@ -11,11 +11,11 @@
 // 3. A hint does not wait for a synchronous standby: it changes no data, and all other hints would wait behind it.
 // 4. One hint is sent at a time; hints requested meanwhile are merged into one.
 
-import pg from 'pg';
+import type pg from 'pg';
 import { newUuid, systemClock, type Timer } from '../../clock.ts';
 import type { StoreNeighbours } from '../../region/records/store-state.ts';
 import { LatestRun } from '../../region/shares/latest-run.ts';
-import { endConnection } from './end-connection.ts';
+import { endConnection, PostgresClient } from './postgres-client.ts';
 import { connectionOf, type PostgresPlace } from './postgres-place.ts';
 import type { PostgresWatch } from './postgres-watch.ts';
 
@@ -60,7 +60,7 @@ export class PostgresNeighbours implements StoreNeighbours {
   }
 
   async #connect(): Promise<void> {
-    const client = new pg.Client(connectionOf(this.#place));
+    const client = new PostgresClient(connectionOf(this.#place));
     client.on('error', () => undefined);
     client.on('notification', ({ payload }) => {
       if (payload !== this.#id) this.#onChange();

@@ -25,7 +25,8 @@ const NO_IDLE_END = '-c idle_session_timeout=0';
 export interface PostgresPlace {
   /** `postgresql://user@host:port/database?sslmode=…`, without a password. */
   readonly url: string;
-  readonly password?: string | undefined;
+  /** Reads the password, for each new connection. @throws StoreOutage */
+  readonly password?: (() => string) | undefined;
   /** The authority that must have signed the server's certificate, in PEM; undefined: any that this host or Node knows. */
   readonly ca?: string | undefined;
   /** Connections at a time. */
@@ -41,10 +42,10 @@ export function connectionOf({ url, password, ca }: PostgresPlace): pg.PoolConfi
   const isPlain = mode === 'disable' || (mode === null && ca === undefined && isOnThisHost(host));
   // Name the host here: the driver does not pass an address on to TLS.
   const ssl = isPlain ? false : { host, rejectUnauthorized: true, ca: ca ?? knownAuthorities() };
-  // The driver reads host, user, password and database from this text alone. The text stays in memory.
-  if (password !== undefined) place.searchParams.set('password', password);
   return {
+    // The driver reads host, user and database from this text alone.
     connectionString: place.href,
+    ...(password === undefined ? {} : { password }),
     ssl,
     connectionTimeoutMillis: CONNECT_MS_MAX,
     statement_timeout: STATEMENT_MS_MAX,

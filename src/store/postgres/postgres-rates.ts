@@ -14,12 +14,12 @@
 // 5. A transaction that finds tables of another version ends before its first statement (`postgres-version.ts`).
 // 6. The connection to a silent server is given up at once, without waiting for its end. The next take opens another one.
 
-import pg from 'pg';
+import type pg from 'pg';
 import { systemClock } from '../../clock.ts';
 import type { Rate } from '../../rate-limit.ts';
 import type { RateStore } from '../../region/records/rate-store.ts';
 import { StoreOutage } from '../../region/words/outage.ts';
-import { endConnection } from './end-connection.ts';
+import { endConnection, PostgresClient } from './postgres-client.ts';
 import { explainWhileRunning } from './postgres-faults.ts';
 import { connectionOf, type PostgresPlace } from './postgres-place.ts';
 import { beginWithVersion, versionProblem } from './postgres-version.ts';
@@ -183,7 +183,7 @@ export class PostgresRates implements RateStore {
       statement_timeout: STATEMENT_MS_MAX,
       query_timeout: STATEMENT_MS_MAX,
     };
-    const client = new pg.Client({ ...connectionOf(this.#place), ...bounds });
+    const client = new PostgresClient({ ...connectionOf(this.#place), ...bounds });
     client.on('error', () => undefined);
     try {
       await client.connect();

@@ -17,14 +17,14 @@
 //    the setting that its role or database had.
 
 import { setTimeout as pause } from 'node:timers/promises';
-import pg from 'pg';
+import type pg from 'pg';
 import { systemClock } from '../../clock.ts';
 import { isStoreUnavailable } from '../../errors.ts';
 import { answersWithin } from '../../net/answers-within.ts';
 import type { Outage } from '../../region/records/store-outage.ts';
 import type { StoreAvailability } from '../../region/records/store-state.ts';
 import { outageOf, StoreOutage } from '../../region/words/outage.ts';
-import { endConnection } from './end-connection.ts';
+import { endConnection, PostgresClient } from './postgres-client.ts';
 import { explainWhileRunning, isLost } from './postgres-faults.ts';
 import { connectionOf, type PostgresPlace } from './postgres-place.ts';
 
@@ -157,7 +157,7 @@ export class PostgresWatch implements StoreAvailability {
   async #question(): Promise<boolean> {
     if (this.#client === undefined) {
       const bounds = { connectionTimeoutMillis: QUERY_MS_MAX, query_timeout: QUERY_MS_MAX };
-      const client = new pg.Client({ ...connectionOf(this.#place), ...bounds });
+      const client = new PostgresClient({ ...connectionOf(this.#place), ...bounds });
       client.on('error', () => undefined);
       this.#client = client;
       await client.connect();

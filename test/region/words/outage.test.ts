@@ -64,7 +64,11 @@ const CASES: readonly Case[] = [
     unusable('pool-taken', 'timeout exceeded when trying to connect'),
     /all connections of region\.store\.pool are in use/,
   ],
-  [coded('28P01', 'no'), refuses('wrong-password', 'no'), /refuses \(no\): the password is wrong: see region\.store\./],
+  [
+    coded('28P01', 'no'),
+    refuses('wrong-password', 'no'),
+    /refuses \(no\): the password is wrong: write .* file region\.store\.password_file, which is read again/,
+  ],
   [coded('42P01', 'no table'), refuses('table-missing', 'no table'), /a table is missing: see the search_path/],
   [
     coded('42883', 'no op'),

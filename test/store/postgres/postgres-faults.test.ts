@@ -117,8 +117,8 @@ describe('a PostgreSQL that cannot be used', { skip: missing('linux', '/usr/lib/
     ],
     [
       'a wrong password',
-      () => ({ ...as('guarded', server.placeOf('postgres')), password: 'wrong' }),
-      /^store-refused: .*the password is wrong: see region\.store\.password_file$/,
+      () => ({ ...as('guarded', server.placeOf('postgres')), password: () => 'wrong' }),
+      /^store-refused: .*the password is wrong: write .* file region\.store\.password_file, which is read again for each connection, without a restart$/,
     ],
     [
       'no such database',
@@ -219,7 +219,7 @@ describe('a PostgreSQL that cannot be used', { skip: missing('linux', '/usr/lib/
   test('the right password and the right certificate open it', async () => {
     const name = await server.makeDatabase();
     await server.query(`ALTER DATABASE ${name} OWNER TO guarded`);
-    assert.equal(await refusalOf({ ...as('guarded', server.placeOf(name)), password: SECRET }), 'opened');
+    assert.equal(await refusalOf({ ...as('guarded', server.placeOf(name)), password: () => SECRET }), 'opened');
     const other = await server.makeDatabase();
     const url = tcp('127.0.0.1').replace('/postgres', `/${other}`).replace('postgresql:/', 'postgresql://');
     assert.equal(

@@ -30,7 +30,8 @@ const FAULTS: Readonly<Record<DatabaseFault, string>> = {
 
 /** Remedies for a database that refuses. */
 const REFUSALS: Readonly<Record<DatabaseRefusal, string>> = {
-  'wrong-password': 'the password is wrong: see region.store.password_file',
+  'wrong-password':
+    'the password is wrong: write the right one to the file region.store.password_file, which is read again for each connection, without a restart',
   'not-admitted': 'see its pg_hba.conf, and the user and the name of the database in region.store.url',
   'no-such-database': 'create the database with createdb(1), or correct its name in region.store.url',
   'not-owner': 'the user lacks the right: make it the owner of the database',

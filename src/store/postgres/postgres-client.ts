@@ -1,4 +1,5 @@
-// Ends a connection to PostgreSQL, even if its server is gone. The driver waits for the server to close its side, which a lost host never does.
+// A connection to PostgreSQL, and its end, even if the server is gone. The driver waits for the server to close its side, which a lost host
+// never does.
 
 import pg from 'pg';
 import { systemClock } from '../../clock.ts';
@@ -22,14 +23,17 @@ const NO_MESSAGE = 'received invalid response';
 export const isNoMessage = (error: unknown): boolean => error instanceof Error && error.message.startsWith(NO_MESSAGE);
 
 /**
- * A pool's connection, which ends if its log-in fails, or if a message is too large. The driver leaves a connection open if the server asks
- * for a password and none is configured.
+ * A connection, which ends if its log-in fails, or if a message is too large. The driver leaves a connection open if the server asks for a
+ * password and none is configured.
  */
-export class PooledClient extends pg.Client {
+export class PostgresClient extends pg.Client {
   #isLoggedIn = false;
 
-  constructor(config?: pg.ClientConfig) {
+  constructor(config: pg.ClientConfig = {}) {
     super(config);
+    // The driver prefers the password of a URL, even if the URL has none.
+    const { password } = config;
+    if (password !== undefined) Object.defineProperty(this, 'password', { value: password, writable: true });
     this.connection.on('error', () => this.connection.stream.destroy());
     // The driver would read the bytes after it as further messages.
     this.connection.on('errorMessage', (error: Error) => {
