@@ -54,6 +54,18 @@ describe('a running region whose database refuses', { skip: missing('linux', '/u
     await eventuallyWithin(WAIT_MS_MAX, 'it has the duties', () => on.duties.areHeld);
   });
 
+  test('the sign-in page says that the database refuses, and reloads', async () => {
+    const signIn = () => fetch(`${on.region.origin}/MAAS/login/`, { headers: { accept: 'text/html' } });
+    await on.server.query('ALTER ROLE guarded NOLOGIN');
+    await on.endConnections();
+    const refused = await signIn();
+    const page = await refused.text();
+    await on.server.query('ALTER ROLE guarded LOGIN');
+    assert.equal(refused.status, 503);
+    assert.match(page, /<meta http-equiv="refresh".*database refuses/s);
+    await eventuallyWithin(WAIT_MS_MAX, 'it is back', async () => (await signIn()).status === 200);
+  });
+
   test('a newer Rackboot changes the tables while two processes run: neither reads or writes, and each says so once', async () => {
     const stores: RegionStore[] = [];
     try {

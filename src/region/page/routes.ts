@@ -70,6 +70,8 @@ export function addPageRoutes(app: FastifyInstance, listener: PageListener): voi
   app.get(LOGIN, async (request, reply) => {
     mustReachStore(listener.region);
     if ((await listener.peerOf(request)).isByRack) return listener.send(reply, byRack(listener.region));
+    // A database that answers may still refuse this process. Reads what signing in reads, so that this page says so, and not only the next.
+    await listener.region.store.accounts.findUser('');
     const to = safeTarget(queryOf(request.raw.url).get('to')?.at(-1) ?? '');
     return sendPage(begin(reply), renderSignIn(listener.region.config(), to));
   });
