@@ -100,6 +100,26 @@ describe('a running region whose database refuses', { skip: missing('linux', '/u
     }
   });
 
+  test('somebody deletes the version of the tables while a process runs: it says so, and continues once the row is back', async () => {
+    const name = await on.server.makeDatabase();
+    const store = await openPostgresRegion({ ...on.server.placeOf(name), pool: 1 });
+    try {
+      await store.accounts.listUsers();
+      const [row] = await on.server.query('DELETE FROM rackboot RETURNING version', name);
+      await assert.rejects(store.accounts.listUsers(), {
+        code: 'store-unavailable',
+        message: /its table rackboot is empty, .*: restore a backup$/,
+      });
+      const isAway = (): boolean => store.availability?.problem !== undefined;
+      await eventuallyWithin(WAIT_MS_MAX, 'the store counts as away', isAway);
+      await on.server.query(`INSERT INTO rackboot (version) VALUES (${Number(row?.version)})`, name);
+      assert.deepEqual(await store.accounts.listUsers(), []);
+      await eventuallyWithin(WAIT_MS_MAX, 'it is back', () => !isAway());
+    } finally {
+      await store.close();
+    }
+  });
+
   test("somebody's trigger that fails, with an error of any class, costs the changes of its table, and ends no work in the background", async () => {
     const { origin, authorization } = on.region;
     const tables = ['duty', 'event', 'machine'];

@@ -21,6 +21,7 @@ export type DatabaseFault =
   | 'files-failing'
   | 'damaged'
   | 'row-too-large'
+  | 'version-missing'
   | 'pool-taken'
   | 'unreached';
 

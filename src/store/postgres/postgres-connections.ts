@@ -161,7 +161,7 @@ export class PostgresConnections {
   }
 
   /** Checks the version of the tables that a transaction sees. @throws StoreOutage */
-  see(version: number): void {
+  see(version: number | undefined): void {
     const problem = versionProblem(version);
     this.#watch?.noteTables(problem);
     if (problem !== undefined) throw new StoreOutage(problem);

@@ -19,23 +19,29 @@ const KNOWN = POSTGRES_MIGRATIONS.length;
 const processes = new WeakMap<pg.ClientBase, number>();
 
 /**
- * Begins a transaction in one round trip. @param sql its other statements @returns the version of the tables that it sees
- * @throws StoreOutage if the connection's server process has changed: there is a pooler in between
+ * Begins a transaction in one round trip. @param sql its other statements @returns the version of the tables that it sees; undefined: somebody
+ * deleted it @throws StoreOutage if the connection's server process has changed: there is a pooler in between
  */
-export async function beginWithVersion(client: pg.ClientBase, sql: string): Promise<number> {
+export async function beginWithVersion(client: pg.ClientBase, sql: string): Promise<number | undefined> {
   // Several statements return an array with one answer each, which the types do not show.
   const answers: unknown = await client.query(`${sql}; SELECT version, pg_backend_pid() AS process FROM rackboot`);
   const last: pg.QueryResult<{ readonly version: number | string; readonly process: number }> | undefined =
     Array.isArray(answers) ? answers.at(-1) : undefined;
-  const serving = last?.rows[0]?.process ?? 0;
-  if ((processes.get(client) ?? serving) !== serving) throw new StoreOutage({ note: 'database-pooled' });
-  processes.set(client, serving);
+  const [row] = last?.rows ?? [];
+  if (row === undefined) return undefined;
+  const { version, process } = row;
+  if ((processes.get(client) ?? process) !== process) throw new StoreOutage({ note: 'database-pooled' });
+  processes.set(client, process);
   // A bigint, which only connections of the store read as a number.
-  return Number(last?.rows[0]?.version ?? 0);
+  return Number(version);
 }
 
+/** The table of the version is there, and empty. */
+export const VERSION_MISSING: Outage = { note: 'database-unusable', fault: 'version-missing', said: '' };
+
 /** Why a running process must not use tables of this version; undefined if it may. */
-export function versionProblem(version: number): Outage | undefined {
+export function versionProblem(version: number | undefined): Outage | undefined {
+  if (version === undefined) return VERSION_MISSING;
   if (version === KNOWN) return undefined;
   return { note: version > KNOWN ? 'database-newer' : 'database-older', ownVersion: KNOWN, otherVersion: version };
 }

@@ -9,6 +9,7 @@ import { counted } from '../../counted.ts';
 import { RackError } from '../../errors.ts';
 import type { HostImageStore } from '../../region/records/host-image-store.ts';
 import type { RegionStore } from '../../region/records/store.ts';
+import { noteText } from '../../region/words/rack-reasons.ts';
 import { condemnedAt, condemnImages, listPlaces, reportImages } from '../operations/region-host-images.ts';
 import type { ReportingDriver } from '../region/reporting-driver.ts';
 import { StoredRegion } from '../region/stored-region.ts';
@@ -21,7 +22,7 @@ import { PostgresNeighbours } from './postgres-neighbours.ts';
 import type { PostgresPlace } from './postgres-place.ts';
 import { PostgresRates } from './postgres-rates.ts';
 import { PostgresTransactions } from './postgres-transactions.ts';
-import { ALONE_SQL } from './postgres-version.ts';
+import { ALONE_SQL, VERSION_MISSING } from './postgres-version.ts';
 import { PostgresWatch } from './postgres-watch.ts';
 
 /** The oldest supported server, as `server_version_num`. */
@@ -107,6 +108,8 @@ export async function makeTables(client: pg.ClientBase, use: TablesUse): Promise
     }
     await client.query(MARK_SQL);
   }
+  if ((await number('SELECT count(*) FROM rackboot')) === 0)
+    throw new RackError('store-broken', noteText(VERSION_MISSING));
   const version = await number('SELECT version FROM rackboot');
   checkVersion(version, use, isOurs);
   // Waits for what older processes write; they write nothing afterwards.

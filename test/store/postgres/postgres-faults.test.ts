@@ -182,6 +182,11 @@ describe('a PostgreSQL that cannot be used', { skip: missing('linux', '/usr/lib/
       /^store-newer: .*version 99, which a newer Rackboot made.*: install the newer one$/,
     ],
     [
+      'one whose version somebody deleted',
+      async () => server.placeOf(await madeWith('DELETE FROM rackboot')),
+      /^store-broken: .*its table rackboot is empty, so nobody knows the version of the tables: restore a backup$/,
+    ],
+    [
       'closed to connections',
       async () => {
         const name = await server.makeDatabase();
