@@ -38,11 +38,17 @@ const STOPPED_TRIES = 20;
 const STOPPED_PAUSE_MS = 100;
 /** Hosts of running processes that the refusal names; further ones are counted. */
 const HOSTS_NAMED_MAX = 4;
-/** Type numbers of pg_type. Both are read as JavaScript numbers: every column stays below 2^53. */
+/** Type numbers of pg_type. */
 const INT8 = 20;
 const NUMERIC = 1700;
+/** A number that JavaScript cannot hold, which no region writes, stays a bigint: the reader of its column names the row (`readLarge`). */
+const exact = (text: string): number | bigint => (Number.isSafeInteger(Number(text)) ? Number(text) : BigInt(text));
+const PARSERS: ReadonlyMap<number, unknown> = new Map<number, unknown>([
+  [INT8, exact],
+  [NUMERIC, Number],
+]);
 const types = {
-  getTypeParser: (id: number): unknown => (id === INT8 || id === NUMERIC ? Number : pg.types.getTypeParser(id, 'text')),
+  getTypeParser: (id: number): unknown => PARSERS.get(id) ?? pg.types.getTypeParser(id, 'text'),
 };
 
 /**
