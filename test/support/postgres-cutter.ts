@@ -4,6 +4,7 @@
 //   after    the server stores it, its answer is lost
 //   late     the client is cut off at once; the server gets it once `hold` is over
 //
+// It can damage an answer of the server, as a network without TLS may.
 // It can also drop everything, as a network does whose other end is lost: those connections stay open and never bring anything again.
 
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -24,6 +25,7 @@ export class PostgresCutter {
   readonly #target: string;
   readonly #sockets = new Set<Socket>();
   #cut: Cut | undefined;
+  #damage: ((bytes: Buffer) => boolean) | undefined;
   #isSilent = false;
   readonly #silent = new WeakSet<Socket>();
   /** Ends the holding of a late COMMIT. */
@@ -51,6 +53,15 @@ export class PostgresCutter {
   cutNext(cut: Cut): void {
     this.#cut = cut;
     this.#held = Promise.withResolvers();
+  }
+
+  /** Gives each answer of the server to `damage`, which changes it, until it returns true. */
+  damageNext(damage: (bytes: Buffer) => boolean): void {
+    this.#damage = damage;
+  }
+
+  get isDamageDone(): boolean {
+    return this.#damage === undefined;
   }
 
   /** Sends the server the COMMIT that is held. */
@@ -111,6 +122,7 @@ export class PostgresCutter {
     });
     server.on('data', (data) => {
       if (this.#silent.has(client)) return;
+      if (this.#damage?.(data) === true) this.#damage = undefined;
       if (cut === 'after') client.destroy();
       else client.write(data);
     });

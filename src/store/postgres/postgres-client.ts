@@ -4,7 +4,7 @@
 import pg from 'pg';
 import { systemClock } from '../../clock.ts';
 import { StoreOutage } from '../../region/words/outage.ts';
-import { MessageBound } from './message-bound.ts';
+import { type MessageFault, ServerMessages } from './server-messages.ts';
 
 /** How long the server may take to close its side, in milliseconds. Then the connection is dropped. */
 const END_MS_MAX = 1000;
@@ -18,13 +18,15 @@ export async function endConnection(client: pg.Client): Promise<void> {
 
 /** The driver's error for bytes that do not begin a message of PostgreSQL (pg-protocol's parser.js). */
 const NO_MESSAGE = 'received invalid response';
+/** The code of a violated protocol, by which the connection counts as lost. */
+const PROTOCOL_VIOLATION = '08P01';
 
 /** True if the bytes from the server did not begin a message of PostgreSQL. */
 export const isNoMessage = (error: unknown): boolean => error instanceof Error && error.message.startsWith(NO_MESSAGE);
 
 /**
- * A connection, which ends if its log-in fails, or if a message is too large. The driver leaves a connection open if the server asks for a
- * password and none is configured.
+ * A connection, which ends if its log-in fails, or if a message is damaged or too large. The driver leaves a connection open if the server
+ * asks for a password and none is configured.
  */
 export class PostgresClient extends pg.Client {
   #isLoggedIn = false;
@@ -35,26 +37,31 @@ export class PostgresClient extends pg.Client {
     const { password } = config;
     if (password !== undefined) Object.defineProperty(this, 'password', { value: password, writable: true });
     this.connection.on('error', () => this.connection.stream.destroy());
-    // The driver would read the bytes after it as further messages.
-    this.connection.on('errorMessage', (error: Error) => {
-      if (isNoMessage(error)) this.connection.stream.destroy(error);
-    });
     this.once('connect', () => {
       this.#isLoggedIn = true;
     });
     // With TLS, the first stream has no messages.
-    this.connection.once(this.ssl ? 'sslconnect' : 'connect', () => this.#bound());
+    this.connection.once(this.ssl ? 'sslconnect' : 'connect', () => this.#checkMessages());
   }
 
-  /** Looks at the bytes before the driver does. */
-  #bound(): void {
+  /** Gives the driver only bytes without a fault. */
+  #checkMessages(): void {
     const { stream } = this.connection;
-    const bound = new MessageBound();
-    stream.prependListener('data', (bytes: Uint8Array) => {
-      if (!bound.exceeds(bytes)) return;
-      // Before the log-in, PostgreSQL sends no long message.
-      const tooLarge = new StoreOutage({ note: 'database-unusable', fault: 'row-too-large', said: '' });
-      stream.destroy(this.#isLoggedIn ? tooLarge : new Error(NO_MESSAGE));
+    const messages = new ServerMessages();
+    const readers = stream.listeners('data');
+    stream.removeAllListeners('data');
+    stream.on('data', (bytes: Uint8Array) => {
+      if (stream.destroyed) return;
+      const fault = messages.faultIn(bytes);
+      if (fault === undefined) for (const read of readers) Reflect.apply(read, stream, [bytes]);
+      else stream.destroy(this.#errorOf(fault));
     });
+  }
+
+  /** Before the log-in, the server is another one: PostgreSQL sends no long message then. */
+  #errorOf(fault: MessageFault): Error {
+    if (!this.#isLoggedIn) return new Error(NO_MESSAGE);
+    if (fault === 'too-large') return new StoreOutage({ note: 'database-unusable', fault: 'row-too-large', said: '' });
+    return Object.assign(new Error('a message of the server is damaged'), { code: PROTOCOL_VIOLATION });
   }
 }
