@@ -16,6 +16,7 @@ import type { DutyHolder } from '../region/records/duty-store.ts';
 import { isAway } from '../region/records/rack.ts';
 import type { RackNote } from '../region/records/rack-note.ts';
 import type { Outage } from '../region/records/store-outage.ts';
+import type { RefusedChange } from '../region/records/store-state.ts';
 import type { Region } from '../region/region.ts';
 import { noteText } from '../region/words/rack-reasons.ts';
 import type { RegionConfiguration } from './configuration.ts';
@@ -79,7 +80,9 @@ async function status(sources: RegionStatusSources) {
       problems: refusal.problems.split('\n'),
     },
     restartKeys: configuration.restartKeys,
-    diskProblem: diskProblem(config.stateDir, config.store.kind === 'sqlite' ? 'region' : 'hypervisor-keys'),
+    diskProblem:
+      refusedText(region?.store.confirmation?.refused) ??
+      diskProblem(config.stateDir, config.store.kind === 'sqlite' ? 'region' : 'hypervisor-keys'),
     metricsProblems: sources.metricsProblems(),
     ...notesNow(sources.notes()),
   };
@@ -96,6 +99,9 @@ async function countMachines(
     return { machines: 0, problem: error.message };
   }
 }
+
+const refusedText = (refused: RefusedChange | undefined): string | undefined =>
+  refused && `${noteText(refused.outage)}; changes have been refused since ${new Date(refused.sinceMs).toISOString()}`;
 
 function dutiesOf({ dutyHolder }: RegionStatusSources) {
   const holder = dutyHolder();

@@ -74,8 +74,10 @@ describe('a PostgreSQL without room', { skip: missing('linux', '/usr/lib/postgre
           return true;
         });
         assert.equal((await store.accounts.listUsers()).length, stored);
+        assert.ok(store.confirmation?.refused !== undefined);
         rmSync(filler);
         assert.equal(await addLargeUser(store, 'last'), true);
+        assert.equal(store.confirmation.refused, undefined);
         assert.equal((await store.accounts.listUsers()).length, stored + 1);
       } finally {
         await store.close();

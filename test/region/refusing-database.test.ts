@@ -4,10 +4,13 @@
 
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { sleep } from '../../src/clock.ts';
+import { sleep, systemClock } from '../../src/clock.ts';
 import { RackError } from '../../src/errors.ts';
 import type { RegionStore } from '../../src/region/records/store.ts';
+import { RegionConfiguration } from '../../src/region-process/configuration.ts';
+import { regionAnswers } from '../../src/region-process/status.ts';
 import { openPostgresRegion } from '../../src/store/postgres/region-postgres.ts';
 import { eventuallyWithin } from '../support/eventually.ts';
 import { missing } from '../support/needs.ts';
@@ -118,6 +121,49 @@ describe('a running region whose database refuses', { skip: missing('linux', '/u
     } finally {
       await store.close();
     }
+  });
+
+  test('rackboot status says since when a full disk of the database refuses changes, until one is stored', async () => {
+    const { region, origin, authorization } = on.region;
+    const problem = async (): Promise<string | undefined> => {
+      const answers = regionAnswers({
+        ...{ version: '0', startedWallMs: 0, clock: systemClock, configuration: new RegionConfiguration(file) },
+        ...{ region: () => region, dutyHolder: () => undefined, addresses: () => [], unopened: () => [] },
+        ...{ notes: () => [], metricsProblems: () => [] },
+      });
+      const answer = await answers['/status']?.({ query: new URLSearchParams(), body: async () => '' });
+      const { diskProblem } = JSON.parse(JSON.stringify(answer));
+      return diskProblem;
+    };
+    const file = join(on.server.directory, 'region.yaml');
+    const store = `{ kind: postgresql, url: "${on.server.urlOf(on.database)}" }`;
+    writeFileSync(file, `name: hall\nstate_dir: ${on.server.directory}\nregion: { store: ${store} }\n`);
+    const add = async (): Promise<number> => {
+      const body = new URLSearchParams({ name: `pool${Date.now()}` });
+      const answer = await fetch(`${origin}/MAAS/api/2.0/resourcepools/`, {
+        ...{ method: 'POST', body, headers: { authorization } },
+      });
+      await answer.text();
+      return answer.status;
+    };
+    await on.server.query(
+      `CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+         RAISE EXCEPTION 'could not extend file "x": No space left on device' USING ERRCODE = '53100'; END $$;
+       CREATE TRIGGER full_disk BEFORE INSERT ON area EXECUTE FUNCTION full_disk()`,
+      on.database,
+    );
+    const from = Date.now();
+    assert.equal(await add(), 503);
+    const said = await problem();
+    const since = /\(could not extend file .*\): make room on .* disk; changes have been refused since (\S+)$/.exec(
+      said ?? '',
+    )?.[1];
+    assert.ok(Date.parse(since ?? '') >= from, said);
+    assert.equal(await add(), 503);
+    assert.equal(await problem(), said, 'the time is that of the first');
+    await on.server.query('DROP TRIGGER full_disk ON area', on.database);
+    assert.equal(await add(), 200);
+    assert.equal(await problem(), undefined);
   });
 
   test("somebody's trigger that fails, with an error of any class, costs the changes of its table, and ends no work in the background", async () => {

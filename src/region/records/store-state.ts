@@ -10,8 +10,17 @@ export interface StoreAvailability {
   watch(onChange: (problem: Outage | undefined) => void): void;
 }
 
+/** A change that the store refused, because its disk is full. */
+export interface RefusedChange {
+  readonly outage: Outage;
+  /** When the first was refused since one was stored, wall time in milliseconds. */
+  readonly sinceMs: number;
+}
+
 /** Whether the store confirms that it has stored a change. */
 export interface StoreConfirmation {
+  /** The last refused change; undefined: a change was stored since, or none was refused. */
+  readonly refused: RefusedChange | undefined;
   /** Why no change is confirmed at the moment, and what to do; undefined: no problem is known. Reads continue. */
   readonly problem: Outage | undefined;
   /** Calls `onChange` with the problem when it begins, and with undefined when it ends. Call `watch` once. */

@@ -15,7 +15,7 @@
 
 import { systemClock, type Timer } from '../../clock.ts';
 import type { Outage } from '../../region/records/store-outage.ts';
-import type { StoreConfirmation } from '../../region/records/store-state.ts';
+import type { RefusedChange, StoreConfirmation } from '../../region/records/store-state.ts';
 import { StoreOutage } from '../../region/words/outage.ts';
 import { endConnection, PostgresClient } from './postgres-client.ts';
 import { Unconfirmed } from './postgres-faults.ts';
@@ -31,10 +31,14 @@ const WAITING_SQL =
   "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'rackboot' " +
   `AND wait_event = 'SyncRep' AND query_start < clock_timestamp() - interval '${CONFIRMED_MS_MAX / 2} milliseconds' LIMIT 1`;
 
+/** While a disk is full, reads still work, so only changes show it. */
+const isOfFullDisk = (outage: Outage): boolean => outage.note === 'database-unusable' && outage.fault === 'disk-full';
+
 /** Tracks for one process whether its database confirms changes. */
 export class PostgresConfirmation implements StoreConfirmation {
   readonly #place: PostgresPlace;
   #onChange: (problem: Outage | undefined) => void = () => undefined;
+  #refused: RefusedChange | undefined;
   #isMissing = false;
   /** The check under way. */
   #question: Promise<boolean> | undefined;
@@ -47,6 +51,17 @@ export class PostgresConfirmation implements StoreConfirmation {
 
   get problem(): Outage | undefined {
     return this.#isMissing ? { note: 'changes-unconfirmed' } : undefined;
+  }
+
+  get refused(): RefusedChange | undefined {
+    return this.#refused;
+  }
+
+  /** Called after each change: with its error, and with undefined once it is stored. */
+  noteChange(error: unknown): void {
+    if (error === undefined) this.#refused = undefined;
+    else if (error instanceof StoreOutage && isOfFullDisk(error.outage))
+      this.#refused = { outage: error.outage, sinceMs: this.#refused?.sinceMs ?? systemClock.wallTimeMs() };
   }
 
   watch(onChange: (problem: Outage | undefined) => void): void {

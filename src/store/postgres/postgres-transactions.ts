@@ -92,14 +92,17 @@ class NotAlone extends Error {}
 export class PostgresTransactions implements RegionDriver {
   readonly #connections: PostgresConnections;
   readonly #confirmation: PostgresConfirmation;
+  readonly #isOfDuties: boolean;
   /** The transaction of the methods that run in it. */
   readonly #context = new TransactionContext<ConnectedTransaction>();
   readonly #forms = new PreparedForms();
   #horizon: Horizon = { number: 0, history: '' };
 
-  constructor(connections: PostgresConnections, confirmation: PostgresConfirmation) {
+  /** @param isOfDuties true if only the row of the duties is written */
+  constructor(connections: PostgresConnections, confirmation: PostgresConfirmation, isOfDuties = false) {
     this.#connections = connections;
     this.#confirmation = confirmation;
+    this.#isOfDuties = isOfDuties;
   }
 
   write<T>(operation: () => Steps<T>): Promise<T> {
@@ -115,7 +118,7 @@ export class PostgresTransactions implements RegionDriver {
   async transact<T>(work: () => Promise<T>): Promise<T> {
     const within = this.#context.within();
     if (within !== undefined) return await this.#context.join(within, work);
-    const { result, transaction } = await this.#repeated((isAlone) => this.#once(work, isAlone));
+    const { result, transaction } = await this.#noted(this.#repeated((isAlone) => this.#once(work, isAlone)));
     await this.#context.end(transaction);
     return result;
   }
@@ -127,6 +130,19 @@ export class PostgresTransactions implements RegionDriver {
   close(): Promise<void> {
     this.#confirmation.close();
     return this.#connections.close();
+  }
+
+  /** Notes whether a change was stored. The row of the duties needs no room on a disk, so it says nothing of other changes. */
+  async #noted<T>(run: Promise<Run<T>>): Promise<Run<T>> {
+    if (this.#isOfDuties) return await run;
+    try {
+      const done = await run;
+      if (done.transaction.hasWritten) this.#confirmation.noteChange(undefined);
+      return done;
+    } catch (error) {
+      this.#confirmation.noteChange(error);
+      throw error;
+    }
   }
 
   /** Runs a transaction, and retries it if that is safe. @throws RackError `store-unavailable`, `text-unstorable` */

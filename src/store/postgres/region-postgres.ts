@@ -63,7 +63,7 @@ export async function openPostgresRegion(place: PostgresPlace, name?: string): P
     neighbours: new PostgresNeighbours(place, watch),
     confirmation,
     rates: new PostgresRates(place, watch),
-    dutyDriver: new PostgresTransactions(dutyConnections, confirmation),
+    dutyDriver: new PostgresTransactions(dutyConnections, confirmation, true),
     hostImages: hostImageStore,
   });
 }
