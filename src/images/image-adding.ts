@@ -7,6 +7,7 @@
 
 import { rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { systemClock } from '../clock.ts';
 import { osErrorCode, RackError } from '../errors.ts';
 import { ownershipRemedy } from '../files/ownership.ts';
 import { type Copy, type CopyRequest, copyImage } from './image-copy.ts';
@@ -33,6 +34,8 @@ export interface AddRequest extends CopyRequest {
   readonly tree: string;
   /** `serial` undefined: the day of `nowMs`, followed by a number if that serial is taken. */
   readonly name: Omit<ImageName, 'serial'> & { readonly serial?: string | undefined };
+  /** The serials of the images of this name on the other hosts of the region; default: none. */
+  readonly serialsElsewhere?: readonly string[] | undefined;
   /** For people; undefined: made from the name. */
   readonly title?: string | undefined;
   /** Wall time. */
@@ -72,7 +75,7 @@ export async function addImage(request: AddRequest): Promise<AddResult> {
   const part = copyPath(tree);
   try {
     await makeDirectories(directory);
-    await sweepBlobs(tree, request.nowMs, new Set());
+    await sweepBlobs(tree, systemClock.wallTimeMs(), new Set());
     const copy = await copyImage(request, part);
     await request.whenVerified?.();
     if (request.sha256 !== undefined && copy.sha256 !== request.sha256) {
@@ -117,24 +120,24 @@ async function publish(request: AddRequest, part: string, copy: Copy): Promise<A
 
 /**
  * Publishes an image whose bytes are already in the store.
- * @param nowMs wall time
  * @throws RackError `not-found` if the bytes were removed meanwhile
  */
 export async function publishStored(
-  tree: string,
-  nowMs: number,
+  { tree, nowMs, serialsElsewhere }: Pick<AddRequest, 'tree' | 'nowMs' | 'serialsElsewhere'>,
   stored: Omit<StoredImage, 'serial'>,
-): Promise<StoredImage> {
+): Promise<Pick<AddResult, 'image' | 'added'>> {
   const same = readImages(tree).images.filter((image) => isSameName(image, stored));
   const present = same.find((image) => image.sha256 === stored.sha256);
-  const serial = present?.serial ?? chooseSerial({ tree, nowMs, name: { ...stored, serial: undefined } }, same);
-  const image: StoredImage = { ...stored, serial };
+  const wish: SerialWish = { tree, nowMs, serialsElsewhere, name: { ...stored, serial: undefined } };
+  const image: StoredImage = { ...stored, serial: present?.serial ?? chooseSerial(wish, same) };
   await publishFile(manifestPath(tree, image), Buffer.from(encodeImage(image), 'utf8'));
-  if (hasBlob(tree, image)) return image;
+  if (hasBlob(tree, image)) return { image, added: present === undefined };
   throw new RackError('not-found', `${formatImageName(image)} was removed while it was being added: add it again`);
 }
 
-function chooseSerial(request: Pick<AddRequest, 'tree' | 'nowMs' | 'name'>, same: readonly StoredImage[]): string {
+type SerialWish = Pick<AddRequest, 'tree' | 'nowMs' | 'name' | 'serialsElsewhere'>;
+
+function chooseSerial(request: SerialWish, same: readonly StoredImage[]): string {
   const { serial } = request.name;
   // A new image may take the name of one whose bytes are missing.
   const taken = (wanted: string): boolean =>
@@ -148,11 +151,15 @@ function chooseSerial(request: Pick<AddRequest, 'tree' | 'nowMs' | 'name'>, same
     );
   }
   const day = formatDay(request.nowMs);
-  if (!taken(day)) return day;
-  for (let number = 1; number <= SERIALS_A_DAY_MAX; number += 1) {
-    if (!taken(`${day}.${number}`)) return `${day}.${number}`;
-  }
-  throw new RackError('already-exists', `there are already ${SERIALS_A_DAY_MAX} images of ${day}: name a serial`);
+  const here = same.map((image) => image.serial).filter(taken);
+  // After all others of the day, so that it is the newest.
+  const numbers = [...here, ...(request.serialsElsewhere ?? [])].flatMap((used) => {
+    if (used === day) return [0];
+    return used.startsWith(`${day}.`) ? [Number(used.slice(day.length + 1))] : [];
+  });
+  const number = Math.max(-1, ...numbers) + 1;
+  if (number <= SERIALS_A_DAY_MAX) return number === 0 ? day : `${day}.${number}`;
+  throw new RackError('already-exists', `the day ${day} has no free serial: name one`);
 }
 
 const formatDay = (ms: number): string => new Date(ms).toISOString().slice(0, 10).replaceAll('-', '');

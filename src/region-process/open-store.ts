@@ -38,14 +38,26 @@ export const hasStore = ({ stateDir, store }: StorePlace): boolean =>
   store.kind !== 'sqlite' || hasRegionStore(stateDir);
 
 /**
- * Reads the password file and the CA file of a database's place. Each new connection reads the password file again, so that a new password
+ * Reads the password file and the CA file of a database's place. Each new connection reads them again, so that a new password or authority
  * needs no restart. @throws RackError `config-invalid`
  */
 export function postgresPlace({ url, pool, passwordFile, caFile }: PostgresStorePlace): PostgresPlace {
   if (passwordFile !== undefined) readOf('password_file', passwordFile);
   const password = passwordFile === undefined ? undefined : () => passwordOf(passwordFile);
-  const ca = caFile === undefined ? undefined : readOf('ca_file', caFile);
-  return { url, pool, password, ca };
+  return { url, pool, password, ca: caFile === undefined ? undefined : authorityOf(caFile) };
+}
+
+/** Reads the authority now, and again for each connection. While its file cannot be read, the last one counts. @throws RackError `config-invalid` */
+function authorityOf(path: string): () => string {
+  let last = readOf('ca_file', path);
+  return () => {
+    try {
+      last = readOf('ca_file', path);
+    } catch (error) {
+      if (!(error instanceof RackError)) throw error;
+    }
+    return last;
+  };
 }
 
 /** The problems that the user of this process has now with the files of `region.store`, and with an interrupted copy in its state directory. */

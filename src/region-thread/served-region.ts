@@ -32,7 +32,7 @@ import { Duties, type DutiesParts } from './duties.ts';
 import type { HostImages } from './imports/host-images.ts';
 import { ImportControl } from './imports/import-control.ts';
 import { PowerSide } from './power-side.ts';
-import { UploadWork, uploadPlace } from './uploads/upload-work.ts';
+import { UploadWork } from './uploads/upload-work.ts';
 
 interface ServedRegionParts {
   readonly config: RegionConfig;
@@ -82,15 +82,18 @@ export async function serveRegion(parts: ServedRegionParts): Promise<ServedRegio
     const mayStep = duties === undefined ? undefined : (signal: AbortSignal) => duties.areSure(signal);
     const power = new PowerSide({ store, clock, stateDir: parts.config.stateDir, mayStep });
     let imports: ImportControl | undefined;
+    let hostImages: HostImages | undefined;
     const region = await openOn(parts, power, clock, duties, {
       onImportAsked: () => imports?.look(),
       uploadFiles: () => uploads,
+      listStoredImages: () => listStoredImages(region, hostImages?.place),
     });
     opened.push(() => region.close());
-    const hostImages = await hostImagesOf(region, clock);
-    const onImages = hostImages && (() => hostImages.look());
+    hostImages = await hostImagesOf(region, clock);
+    const reports = hostImages;
+    const onImages = reports && (() => reports.look());
     const uploads = new UploadWork({ region, clock, tree: () => storeTree(region.config()), onImages });
-    const importing = new ImportControl({ region, clock, place: () => placeOf(region.config()), onImages });
+    const importing = new ImportControl({ region, clock, place: reports?.place ?? '', onImages });
     imports = importing;
     await parts.prepare?.(region);
     const api = await startApi(region, region.config(), {
@@ -101,7 +104,7 @@ export async function serveRegion(parts: ServedRegionParts): Promise<ServedRegio
       () => duties?.close(),
       () => importing.close(),
       () => uploads.close(),
-      () => hostImages?.close(),
+      () => reports?.close(),
       () => power.close(),
     );
     const { acknowledgements } = region.racks;
@@ -116,7 +119,7 @@ export async function serveRegion(parts: ServedRegionParts): Promise<ServedRegio
     if (duties === undefined) await beginDuties();
     else duties.begin();
     uploads.look();
-    hostImages?.begin();
+    reports?.begin();
     return { region, api, dutyHolder: () => duties?.holder, close };
   } catch (error) {
     await close();
@@ -129,11 +132,7 @@ async function hostImagesOf(region: Region, clock: Clock): Promise<HostImages | 
   const { hostImages: store } = region.store;
   if (store === undefined) return undefined;
   const { HostImages } = await import('./imports/host-images.ts');
-  const place = () => {
-    const tree = storeTree(region.config());
-    return tree === undefined ? undefined : { name: placeOf(region.config()), tree };
-  };
-  return new HostImages({ region, store, clock, place });
+  return await HostImages.open({ region, store, clock, tree: () => storeTree(region.config()) });
 }
 
 function dutiesOf(
@@ -149,7 +148,7 @@ async function openOn(
   power: PowerSide,
   clock: Clock,
   duties: Duties | undefined,
-  images: Required<Pick<RegionOptions, 'onImportAsked' | 'uploadFiles'>>,
+  images: Required<Pick<RegionOptions, 'onImportAsked' | 'uploadFiles' | 'listStoredImages'>>,
 ): Promise<Region> {
   const region: Region = await openRegion({
     config,
@@ -162,7 +161,6 @@ async function openOn(
     hasInstaller: (wish) => inOwnTree(region, (tree) => treeHasInstaller(tree, wish)),
     listInstallers: (machine) => inOwnTree(region, (tree) => listTreeInstallers(tree, machine)),
     listImages: () => listImages(region, region.config().imageTree),
-    listStoredImages: () => listStoredImages(region),
     fileSources: lazySources(config.ownRack?.file ?? config.ownFile?.file),
     fetchKeys: lazyKeys(clock),
     openImageStream: lazyStream(config.stateDir, clock, () => region.config()),
@@ -174,9 +172,6 @@ async function openOn(
 
 /** The tree into which this host imports images; undefined if it has none. */
 const storeTree = ({ imageStore, imageTree }: RegionConfig): string | undefined => imageStore ?? imageTree;
-
-/** This host and the directory of its images, by which the other processes of the region know them. */
-const placeOf = (config: RegionConfig): string => uploadPlace(storeTree(config));
 
 /** Loads the image stream at its first use. */
 function lazyStream(stateDir: string, clock: Clock, config: () => RegionConfig): () => Promise<ImageStream> {
@@ -225,14 +220,22 @@ function inOwnTree<T>(region: Region, look: (tree: string) => T): T | undefined 
   return tree !== undefined && isAlone ? look(tree) : undefined;
 }
 
-/** The images of the stores of all hosts of the region, and those that remote racks report; each name once. */
-async function listStoredImages(region: Region): Promise<readonly ListedImage[]> {
+/**
+ * The images of the stores of all hosts of the region, and those that remote racks report; each name once. Of images with one name and
+ * different bytes, all processes choose the same one.
+ * @param here the place of this host; undefined if no other host has images
+ */
+async function listStoredImages(region: Region, here: string | undefined): Promise<readonly ListedImage[]> {
   const places = (await region.store.hostImages?.list()) ?? [];
-  const here = placeOf(region.config());
   const others = places.filter(({ place, isPresent }) => isPresent && place !== here).flatMap(({ images }) => images);
-  const condemned = places.find(({ place }) => place === here)?.condemned ?? [];
-  const own = imagesIn(storeTree(region.config())).filter((image) => !condemned.includes(formatImageName(image)));
-  return onceEach([...(await reportedImages(region)), ...others, ...own]);
+  const condemned = new Set(
+    places
+      .flatMap((one) => (one.place === here ? one.condemned : []))
+      .map(({ resource, serial }) => `${resource}/${serial}`),
+  );
+  const own = imagesIn(storeTree(region.config())).filter((image) => !condemned.has(formatImageName(image)));
+  const stored = [...others, ...own].sort((one, other) => other.sha256.localeCompare(one.sha256));
+  return onceEach([...(await reportedImages(region)), ...stored]);
 }
 
 /** The images of a tree of this host whose bytes exist, and the images that remote racks report; each name once. */

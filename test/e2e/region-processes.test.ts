@@ -1,11 +1,14 @@
 // Two processes of one region, on one PostgreSQL: either answers every request, one has the duties, and either may die. A database that
 // hangs, and one whose standby is missing, are in the long suite.
-// @host waits, 80 s
+// @host waits, 100 s
 
 import assert from 'node:assert/strict';
+import { renameSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { z } from 'zod';
 import { sleep } from '../../src/clock.ts';
+import { readImages } from '../../src/images/image-store.ts';
 import { type LabPlace, labPlace } from '../../src/lab/safe-lab.ts';
 import { STEP_MS_MAX } from '../../src/power/driver.ts';
 import { missing } from '../support/needs.ts';
@@ -125,6 +128,44 @@ describe('two processes of one region', { skip: missing('linux', '/usr/lib/postg
     await eventually('both are deleted', () => [pair.one, pair.two].flatMap(manifestsOf).length === 0, LOOK_MS_MAX);
     await sleep(2 * LOOK_MS);
     for (const place of PLACES) assert.deepEqual(await listedImages(place, pair.key), []);
+  });
+
+  test('an image that is uploaded again, to the other process, is the newer version at both', async () => {
+    await uploadDisk(PLACES[0], pair.key, 'custom/twice', 4);
+    await uploadDisk(PLACES[1], pair.key, 'custom/twice', 5);
+    const [{ id } = assert.fail()] = await listedImages(PLACES[0], pair.key);
+    const [one, two] = await Promise.all(PLACES.map((place) => findImage(place, pair.key, id)));
+    assert.deepEqual(one, two);
+    const [first = '', second = ''] = Object.keys(one?.sets ?? {}).toSorted();
+    assert.equal(second, `${first}.1`);
+    assert.deepEqual(
+      readImages(join(pair.two.stateDir, 'boot')).images.map(({ serial }) => serial),
+      [second],
+    );
+    assert.equal(await deleteImage(PLACES[0], pair.key, id), 204);
+    // The same bytes come back at once: they are refused while the old ones go, and then stay.
+    await eventually(
+      'the image is taken again',
+      () => succeeds(() => uploadDisk(PLACES[1], pair.key, 'custom/twice', 5)),
+      LOOK_MS_MAX,
+    );
+    await sleep(2 * LOOK_MS);
+    assert.equal(manifestsOf(pair.two).length, 1);
+    const [again] = await listedImages(PLACES[0], pair.key);
+    assert.equal(await deleteImage(PLACES[0], pair.key, again?.id ?? 0), 204);
+    await eventually('it is deleted', () => [pair.one, pair.two].flatMap(manifestsOf).length === 0, LOOK_MS_MAX);
+  });
+
+  test('a process whose images cannot be read says so, and continues', async () => {
+    const manifests = join(pair.one.stateDir, 'boot', 'images', '.manifests');
+    renameSync(manifests, `${manifests}-kept`);
+    writeFileSync(manifests, 'no directory');
+    await sleep(2 * LOOK_MS);
+    await assert.rejects(listedImages(PLACES[0], pair.key), /503 The images of this host cannot be listed/);
+    assert.deepEqual(await listedImages(PLACES[1], pair.key), []);
+    rmSync(manifests);
+    renameSync(`${manifests}-kept`, manifests);
+    assert.deepEqual(await listedImages(PLACES[0], pair.key), []);
   });
 
   test('a power command given to either is carried out once; if the process on duty dies, the other carries it out', async () => {

@@ -23,6 +23,7 @@ import { registrationFields } from './racks/rack-place.ts';
 const EVENTS = 60;
 /** How long a lock keeps transactions from their beginning. */
 const LOCKED_MS = 400;
+const HASH = 'ab'.repeat(32);
 
 let databases: RegionDatabases;
 let database: string;
@@ -282,16 +283,23 @@ describe('two processes of one region on PostgreSQL', { skip: missing('linux', '
     assert.ok(here !== undefined && there !== undefined);
     const image = {
       ...{ os: 'custom', release: 'one', architecture: 'amd64', subarchitecture: 'generic', label: 'release' },
-      ...{ serial: '20261127', title: 'One', bytes: 7, diskBytes: 9, sha256: 'ab', origin: { source: 'site' } },
+      ...{ serial: '20261127', title: 'One', bytes: 7, diskBytes: 9, sha256: HASH, origin: { source: 'site' } },
     };
     const older = { ...image, serial: '20261126' };
     await here.report('here:/one', [image], []);
     await there.report('there:/two', [image, older], []);
     await there.condemn('custom/one/amd64/generic/release', 'there:/two');
     assert.deepEqual(await there.list(), [
-      { place: 'here:/one', isPresent: true, images: [], condemned: ['custom/one/amd64/generic/release/20261127'] },
+      {
+        ...{ place: 'here:/one', isPresent: true, images: [] },
+        condemned: [{ resource: 'custom/one/amd64/generic/release', serial: '20261127', sha256: HASH }],
+      },
       { place: 'there:/two', isPresent: true, images: [image, older], condemned: [] },
     ]);
+    // Other bytes of the same name and serial are another image.
+    const other = { ...image, sha256: 'cd'.repeat(32) };
+    await here.report('here:/one', [image, other], []);
+    assert.deepEqual((await there.list())[0]?.images, [other]);
     // Its process has removed the image, and has another one.
     await here.report('here:/one', [older], await here.condemned('here:/one'));
     assert.deepEqual((await there.list())[0]?.images, [older]);
@@ -316,6 +324,28 @@ describe('two processes of one region on PostgreSQL', { skip: missing('linux', '
     const places = (await hostImages?.list())?.map(({ place }) => place) ?? [];
     assert.equal(places.length, PLACES_MAX);
     assert.ok(places.includes(`many:/${PLACES_MAX}`) && !places.includes('many:/0'));
+    await databases.server.query('DELETE FROM host_images', database);
+  });
+
+  test('a host that reports from the future is forgotten in time, and an image with the name of no image is not listed', async () => {
+    const { hostImages } = first.region.store;
+    assert.ok(hostImages !== undefined);
+    const image = {
+      ...{ os: 'custom', release: 'one', architecture: 'amd64', subarchitecture: 'generic', label: 'release' },
+      ...{ serial: '20261127', title: 'One\0 two', bytes: 7, sha256: HASH },
+    };
+    await hostImages.report('far:/one', [image, { ...image, os: '../../etc' }, { ...image, os: 'a\0b' }], []);
+    assert.deepEqual(
+      (await hostImages.list()).flatMap(({ images }) => images.map(({ os, title }) => [os, title])),
+      [['custom', 'One\\x00 two']],
+    );
+    await databases.server.query("UPDATE host_images SET seen_at = 'infinity'", database);
+    await hostImages.report('here:/one', [], []);
+    const [row] = await databases.server.query(
+      "SELECT seen_at <= clock_timestamp() AS is_past FROM host_images WHERE place = 'far:/one'",
+      database,
+    );
+    assert.equal(row?.is_past, true);
     await databases.server.query('DELETE FROM host_images', database);
   });
 

@@ -1,11 +1,11 @@
 // Makes an image of a complete upload: verifies its hash, converts and checks it, and adds it to the store.
 //
-//   part ─▶ sha256 right? ─┬─ a disk ─▶ convert (image-adding.ts) ─▶ could it start? ─┬─▶ image; the part is removed
-//                          ├─ a root ─▶ is it one? ─▶ move into the store ────────────┘
+//   part ─▶ sha256 right? ─┬─ a disk ─▶ convert (image-adding.ts) ─▶ could it start? ─┬─▶ image; the caller removes the part
+//                          ├─ a root ─▶ is it one? ─▶ link into the store ────────────┘
 //                          └─ wrong ─▶ refused; the part is removed
 //
 // 1. Nothing appears in the store unless the file has the announced hash and passes the checks of an import.
-// 2. If the disk is full, or the process ends, the part stays for another attempt.
+// 2. If the disk is full, or the process ends, the part stays for another attempt. Finishing again gives the same image.
 // 3. Only one process at a time finishes an upload (`import-lock.ts`).
 
 import { chmod, type FileHandle, link, open, rm } from 'node:fs/promises';
@@ -14,10 +14,10 @@ import { RackError } from '../../errors.ts';
 import { foundStats } from '../../files/found-stats.ts';
 import { viewBytes } from '../../net/borrowed-bytes.ts';
 import { hashOf } from '../file-hash.ts';
-import { addImage, asStoreError, publishStored } from '../image-adding.ts';
+import { type AddResult, addImage, asStoreError, publishStored } from '../image-adding.ts';
 import { bytesOfFile } from '../image-file.ts';
 import { keepBlobRecent } from '../image-removal.ts';
-import { blobPath, formatImageName, type ImageName, judgeImageName, type StoredImage } from '../image-store.ts';
+import { blobPath, formatImageName, type ImageName, judgeImageName } from '../image-store.ts';
 import { judgeSystem, SystemInspector } from '../image-system.ts';
 import { lockImport } from '../import/import-lock.ts';
 import { isRoot, judgeSystemName, ROOT_HEAD_BYTES, rootDiskBytes } from '../import/root-format.ts';
@@ -36,11 +36,13 @@ export interface FinishOrder extends PartOf {
   readonly fileType: string;
   /** Wall time. */
   readonly nowMs: number;
+  /** The serials of the images of this name on the other hosts of the region. */
+  readonly serialsElsewhere: readonly string[];
 }
 
-/** The outcome; after `later`, another attempt may succeed. */
+/** The outcome; after `later`, another attempt may succeed. `isNew`: the store had no such image before. */
 export type FinishResult =
-  | { readonly kind: 'added'; readonly serial: string; readonly bytes: number }
+  | { readonly kind: 'added'; readonly serial: string; readonly isNew: boolean }
   | { readonly kind: 'refused' | 'later'; readonly error: RackError };
 
 const LATER: ReadonlySet<string> = new Set(['store-unwritable', 'already-running', 'tool-missing', 'not-found']);
@@ -51,9 +53,8 @@ export async function finishUpload(order: FinishOrder): Promise<FinishResult> {
   try {
     const lock = lockImport(lockPath, `the upload ${order.id}`);
     try {
-      const { serial, bytes } = await finish(order);
-      await removePart(order.tree, order);
-      return { kind: 'added', serial, bytes };
+      const { image, added } = await finish(order);
+      return { kind: 'added', serial: image.serial, isNew: added };
     } finally {
       await rm(lockPath, { force: true });
       lock.release();
@@ -67,7 +68,9 @@ export async function finishUpload(order: FinishOrder): Promise<FinishResult> {
   }
 }
 
-async function finish(order: FinishOrder): Promise<StoredImage> {
+type Finished = Pick<AddResult, 'image' | 'added'>;
+
+async function finish(order: FinishOrder): Promise<Finished> {
   const { tree, name, sha256, fileType } = order;
   const wrong = judgeImageName(name);
   if (wrong !== undefined) throw new RackError('bad-argument', wrong);
@@ -96,11 +99,12 @@ async function finish(order: FinishOrder): Promise<StoredImage> {
   }
 }
 
-async function addDisk(order: FinishOrder, file: FileHandle): Promise<StoredImage> {
-  const { tree, name, title, nowMs } = order;
+async function addDisk(order: FinishOrder, file: FileHandle): Promise<Finished> {
+  const { tree, name, title, nowMs, serialsElsewhere } = order;
   const inspector = new SystemInspector(name.architecture);
-  const { image } = await addImage({
-    ...{ tree, name, nowMs, file: await bytesOfFile(file, 'the upload'), fileName: 'the upload', compress: true },
+  return await addImage({
+    ...{ tree, name, nowMs, serialsElsewhere },
+    ...{ file: await bytesOfFile(file, 'the upload'), fileName: 'the upload', compress: true },
     ...(title === '' ? {} : { title }),
     onProgress: () => undefined,
     onDisk: (piece) => inspector.take(piece),
@@ -111,12 +115,11 @@ async function addDisk(order: FinishOrder, file: FileHandle): Promise<StoredImag
       throw new RackError('bad-argument', `the upload cannot be deployed: ${unfit}; ${remedy}`);
     },
   });
-  return image;
 }
 
 /** Links the root into the store. */
-async function addRoot(order: FinishOrder, format: RootFormat, bytes: number): Promise<StoredImage> {
-  const { tree, name, title, sha256, fileType, nowMs } = order;
+async function addRoot(order: FinishOrder, format: RootFormat, bytes: number): Promise<Finished> {
+  const { tree, name, title, sha256, fileType } = order;
   const blob = join(tree, blobPath(sha256, format));
   await makeDirectories(dirname(blob));
   await chmod(partPath(tree, order), 0o644);
@@ -125,11 +128,11 @@ async function addRoot(order: FinishOrder, format: RootFormat, bytes: number): P
   else await keepBlobRecent(blob);
   await syncDirectory(dirname(blob));
   const rootName = fileType === 'squashfs' ? 'squashfs' : `root-${fileType}`;
-  const image = await publishStored(tree, nowMs, {
+  const published = await publishStored(order, {
     ...{ ...name, sha256, bytes, format, diskBytes: rootDiskBytes(bytes), partitionTable: 'none' },
     title: title === '' ? formatImageName({ ...name, serial: '' }).replace(/\/$/, '') : title,
     system: { subarch: name.subarchitecture, rootName, files: [] },
   });
-  await refreshTree(tree, [image]);
-  return image;
+  await refreshTree(tree, [published.image]);
+  return published;
 }

@@ -8,7 +8,7 @@
 // 2. Requests are in the store and are checked again after each change, so the end of a process loses none.
 // 3. A run that fails, or ends with its process, loses no work: the next run continues its partial downloads.
 
-import type { Clock, Timer } from '../../clock.ts';
+import { type Clock, systemClock, type Timer } from '../../clock.ts';
 import { isStoreUnavailable, unreachable } from '../../errors.ts';
 import { sweepBlobs } from '../../images/image-removal.ts';
 import { readImages } from '../../images/image-store.ts';
@@ -28,15 +28,16 @@ const LOOK_MS = 2000;
 const LOOK_MS_MAX = 60_000;
 /** The pause after a failed check, in milliseconds. */
 const RETRY_MS = 5000;
-const NAME_MAX = 512;
+/** The longest name of a skipped image that is stored. */
+export const NAME_MAX = 512;
 /** A download adds a line to the log each time it has advanced by this much, in percent. */
 const STEP_PERCENT = 10;
 
 interface ImportControlParts {
   readonly region: Region;
   readonly clock: Clock;
-  /** This host and the directory of its images, by which other processes know them. */
-  readonly place: () => string;
+  /** By which other processes know the images of this host. */
+  readonly place: string;
   /** Called when images have been added, before this is stored: then the other processes know them. */
   readonly onImages?: (() => Promise<void>) | undefined;
 }
@@ -236,7 +237,7 @@ export class ImportControl {
     const { region, place } = this.#parts;
     const { store } = region;
     await store.transact(async () => {
-      await store.hostImages?.condemn(name, place());
+      await store.hostImages?.condemn(name, place);
       await store.boot.forget([name]);
     });
     this.#carriedOut.delete(name);
@@ -290,7 +291,7 @@ export class ImportControl {
       const image = readImages(tree).images.find((one) => resourceName(one) === name && one.serial === serial);
       if (image !== undefined) await removeOlder(image, await this.#removal(tree));
       // Remove the bytes, too, that earlier removals left for machines.
-      await sweepBlobs(tree, this.#parts.clock.wallTimeMs(), new Set());
+      await sweepBlobs(tree, systemClock.wallTimeMs(), new Set());
     } catch (error) {
       assertOutside(error);
     }
@@ -298,7 +299,7 @@ export class ImportControl {
 
   async #removal(tree: string): Promise<RemovalTerms> {
     const { removal } = await import('./removal.ts');
-    return removal(this.#parts.region, tree, this.#parts.clock.wallTimeMs());
+    return removal(this.#parts.region, tree);
   }
 
   async #end({ skipped, more }: SkippedList): Promise<void> {

@@ -11,11 +11,12 @@ import { existsSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
-import type { Clock, Timer } from '../../clock.ts';
+import { type Clock, systemClock, type Timer } from '../../clock.ts';
 import { isStoreUnavailable } from '../../errors.ts';
 import type { FinishOrder } from '../../images/uploads/finish-upload.ts';
 import { FILE_TYPES, fileKindOf } from '../../images/uploads/upload-kind.ts';
 import type { WholeFile } from '../../images/uploads/upload-part.ts';
+import { resourceName } from '../../region/images/region-source.ts';
 import type { UploadFiles, UploadPiece } from '../../region/images/uploads.ts';
 import type { Happening } from '../../region/records/event-params.ts';
 import type { ImportReason } from '../../region/records/import-reason.ts';
@@ -33,9 +34,6 @@ const RESOURCE_LIMITS = { maxOldGenerationSizeMb: 384, maxYoungGenerationSizeMb:
 
 /** Loaded with the first upload. */
 const loadParts = () => import('../../images/uploads/upload-part.ts');
-
-/** This host and a directory of images, for people and for the other processes of the region. */
-export const uploadPlace = (tree: string | undefined): string => `${hostname()}:${tree ?? ''}`;
 
 interface UploadWorkParts {
   readonly region: Region;
@@ -65,7 +63,7 @@ export class UploadWork implements UploadFiles {
   }
 
   get place(): string {
-    return uploadPlace(this.#parts.tree());
+    return `${hostname()}:${this.#parts.tree() ?? ''}`;
   }
 
   reasonOf(id: number): ImportReason | undefined {
@@ -160,7 +158,8 @@ export class UploadWork implements UploadFiles {
       // Most hosts never get an upload.
       if (!existsSync(join(tree, 'images', '.uploads'))) return;
       const { sweepParts } = await loadParts();
-      await sweepParts(tree, all, nowMs);
+      // The times of files are those of this host.
+      await sweepParts(tree, all, systemClock.wallTimeMs());
     } catch (error) {
       if (!isStoreUnavailable(error)) throw error;
     }
@@ -188,16 +187,12 @@ export class UploadWork implements UploadFiles {
     try {
       const isWanted = (await uploads.list()).some((one) => one.id === id && one.reason === undefined);
       if (this.#isClosed || !isWanted) return;
-      const result = await this.#run(upload);
+      const result = await this.#run(upload, await this.#serialsElsewhere(name));
       this.#reasons.delete(id);
       switch (result?.kind) {
-        case 'added': {
-          const image = `${name}/${result.serial}`;
-          // A deletion that no longer finds the upload must find the image.
-          await this.#parts.onImages?.();
-          await uploads.remove(id, this.#event({ code: 'image-upload', params: { image, step: 'added' } }));
+        case 'added':
+          await this.#end(upload, result);
           return;
-        }
         case 'refused': {
           const { reason } = result;
           await uploads.fail(id, reason, this.#event({ code: 'image-upload-failed', params: { image: name, reason } }));
@@ -211,12 +206,35 @@ export class UploadWork implements UploadFiles {
     }
   }
 
+  /** Replaces the upload by its image. If somebody removed the upload meanwhile, at any process, then a new image is removed, too. */
+  async #end(upload: ImageUpload, { serial, isNew }: Extract<UploadResult, { readonly kind: 'added' }>): Promise<void> {
+    const { region, onImages } = this.#parts;
+    const tree = this.#tree;
+    // A deletion that no longer finds the upload must find the image.
+    await onImages?.();
+    const params = { image: `${upload.name}/${serial}`, step: 'added' } as const;
+    const isWanted = await region.store.uploads.remove(upload.id, this.#event({ code: 'image-upload', params }));
+    const { removePart } = await loadParts();
+    await removePart(tree, upload);
+    if (isWanted || !isNew) return;
+    const { removeNamed } = await import('../imports/removal.ts');
+    await removeNamed(region, tree, params.image);
+    await onImages?.();
+  }
+
+  async #serialsElsewhere(name: string): Promise<readonly string[]> {
+    const places = (await this.#parts.region.store.hostImages?.list()) ?? [];
+    return places.flatMap(({ images }) =>
+      images.filter((one) => resourceName(one) === name).map(({ serial }) => serial),
+    );
+  }
+
   /** @returns undefined if the thread was ended */
-  #run(upload: ImageUpload): Promise<UploadResult | undefined> {
+  #run(upload: ImageUpload, serialsElsewhere: readonly string[]): Promise<UploadResult | undefined> {
     const [os = '', release = '', architecture = '', subarchitecture = '', label = ''] = upload.name.split('/');
     const { id, sha256, title, fileType } = upload;
     const order: FinishOrder = {
-      ...{ id, sha256, title, fileType, tree: this.#tree, nowMs: this.#parts.clock.wallTimeMs() },
+      ...{ id, sha256, title, fileType, tree: this.#tree, nowMs: this.#parts.clock.wallTimeMs(), serialsElsewhere },
       name: { os, release, architecture, subarchitecture, label },
     };
     // The worker has the same extension as this file, source or compiled.

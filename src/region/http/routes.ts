@@ -319,6 +319,8 @@ function sendError(
 
 function answerOfError(context: ApiContext, error: unknown): Answer {
   if (error instanceof RackError && error.code === 'text-unstorable') return refuse('bad-request.nul');
+  if (error instanceof RackError && error.code === 'tree-unreadable')
+    return refuse('images-unreadable', { said: errorText(error) });
   const status = isFastifyError(error) ? (error.statusCode ?? 500) : 500;
   if (status === 413) return refuse('body-too-large');
   if (status >= 400 && status < 500)

@@ -97,6 +97,8 @@ export class BootImages {
   /** The images that are stored or being imported, by name. */
   async listResources(): Promise<readonly ListedResource[]> {
     const { store, clock, listImages } = this.#parts;
+    // Before the images: then the name of an image that is deleted meanwhile is not taken for a new one.
+    let rows = await store.boot.listResources();
     const images = new Map<string, ListedImage[]>();
     for (const image of (await listImages?.()) ?? []) {
       const name = resourceName(image);
@@ -105,7 +107,6 @@ export class BootImages {
       else known.push(image);
     }
     const uploads = new Map((await this.uploads.list()).map((upload) => [upload.name, upload]));
-    let rows = await store.boot.listResources();
     const known = new Set(rows.map(({ name }) => name));
     const missing = [...new Set([...images.keys(), ...uploads.keys()])].filter((name) => !known.has(name));
     if (missing.length > 0) {

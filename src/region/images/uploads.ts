@@ -113,7 +113,7 @@ export class Uploads {
     const { store, clock } = this.#parts;
     const resources = await store.boot.listResources();
     const { name, username } = wanted;
-    if (resources.some((one) => one.name === name && one.wish === 'delete'))
+    if (resources.some((one) => one.name === name && one.wish === 'delete') || (await this.#isCondemned(name)))
       return refused(refusal('upload-conflict.deleting', { image: name }));
     const others = (await this.list()).filter((one) => one.name !== name && one.reason === undefined);
     const own = { ...wanted, received: file === undefined ? 0 : wanted.bytes };
@@ -129,9 +129,16 @@ export class Uploads {
     files.look();
     if (file === undefined) return upload;
     await files.adopt(file, upload);
-    await store.uploads.advance(upload.id, { from: 0, to: file.bytes, place: files.place, atMs });
+    const step = { from: 0, to: file.bytes, place: files.place, atMs };
+    if (!(await store.uploads.advance(upload.id, step))) return refused(refusal('upload-conflict.replaced'));
     const whole = { ...upload, received: file.bytes };
     return (await this.#finish(whole, files)) ?? whole;
+  }
+
+  /** True while a host removes the images of this name: it could take a new one for one of them. */
+  async #isCondemned(name: string): Promise<boolean> {
+    const places = (await this.#parts.store.hostImages?.list()) ?? [];
+    return places.some(({ isPresent, condemned }) => isPresent && condemned.some(({ resource }) => resource === name));
   }
 
   /** Receives a whole file, for `create`. */

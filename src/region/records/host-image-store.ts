@@ -4,7 +4,7 @@
 //   process ─► report ─► store ─► list: every process
 //   deletion ─► condemn ─► condemned: the process of each host removes its own, and reports again
 //
-// House words: a place is a host and the directory of its images; a condemned image was deleted by a person, and still exists at a place.
+// House words: a place is the store of images of one host; a condemned image was deleted by a person, and still exists at a place.
 
 import { z } from 'zod';
 
@@ -26,14 +26,18 @@ export const hostImage = z.object({
 });
 export type HostImage = z.output<typeof hostImage>;
 
+/** An image that a process must remove: that of this name and serial, unless it has other bytes by now. */
+export const condemnedImage = z.object({ resource: z.string().max(512), serial: name, sha256: z.string().max(64) });
+export type CondemnedImage = z.output<typeof condemnedImage>;
+
 /** The images of a place, without the condemned ones. */
 export interface PlaceImages {
   readonly place: string;
   /** True if its process has reported within PRESENT_MS. */
   readonly isPresent: boolean;
   readonly images: readonly HostImage[];
-  /** Full names of images that its process has not removed yet. */
-  readonly condemned: readonly string[];
+  /** At most IMAGES_MAX. */
+  readonly condemned: readonly CondemnedImage[];
 }
 
 /** How long a place counts as present after its last report, in milliseconds: longer than a restart of its host. */
@@ -45,10 +49,10 @@ export const PLACES_MAX = 64;
 
 /** Every method is one transaction and may throw RackError `store-unavailable`. */
 export interface HostImageStore {
-  /** Replaces the report of a place. @param removed full names of condemned images that its process has removed */
-  report(place: string, images: readonly HostImage[], removed: readonly string[]): Promise<void>;
-  /** The full names of the images that the process of a place must remove. */
-  condemned(place: string): Promise<readonly string[]>;
+  /** Replaces the report of a place. @param removed condemned images that its process has removed */
+  report(place: string, images: readonly HostImage[], removed: readonly CondemnedImage[]): Promise<void>;
+  /** The images that the process of a place must remove. */
+  condemned(place: string): Promise<readonly CondemnedImage[]>;
   /** Condemns the images of a resource at all places but `exceptAt`, whose process has removed its own. */
   condemn(resource: string, exceptAt: string): Promise<void>;
   /** All places. */

@@ -5,7 +5,7 @@
 import { type ImportReason, importReason } from '../../region/records/import-reason.ts';
 import type { NewMachineEvent } from '../../region/records/machine-event.ts';
 import { type ImageUpload, type NewUpload, UPLOADS_MAX, type UploadStep } from '../../region/records/upload-store.ts';
-import { number, optionalText, type Row, readsRow, text } from '../rows.ts';
+import { converted, number, optionalText, type Row, readsRow, text } from '../rows.ts';
 import { type Readable, RowReader } from './readable-rows.ts';
 import type { EventTable } from './region-events.ts';
 import { all, numberIn, one, run, type Steps } from './region-steps.ts';
@@ -63,6 +63,13 @@ function reasonIn(row: Row): ImportReason | undefined {
   return stored === undefined ? undefined : importReason.parse(JSON.parse(stored));
 }
 
+/** The hash, which becomes a part of a file's name. */
+const hashIn = (row: Row): string =>
+  converted('sha256', text(row, 'sha256'), (hash) => {
+    if (!/^[0-9a-f]{64}$/.test(hash)) throw new TypeError('no SHA-256 in hexadecimal');
+    return hash;
+  });
+
 const readUpload = readsRow(
   'boot_upload',
   (row): ImageUpload => ({
@@ -71,7 +78,7 @@ const readUpload = readsRow(
     title: text(row, 'title'),
     fileType: text(row, 'file_type'),
     bytes: number(row, 'bytes'),
-    sha256: text(row, 'sha256'),
+    sha256: hashIn(row),
     received: number(row, 'received'),
     place: text(row, 'place'),
     reason: reasonIn(row),

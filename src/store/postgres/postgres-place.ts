@@ -27,8 +27,8 @@ export interface PostgresPlace {
   readonly url: string;
   /** Reads the password, for each new connection. @throws StoreOutage */
   readonly password?: (() => string) | undefined;
-  /** The authority that must have signed the server's certificate, in PEM; undefined: any that this host or Node knows. */
-  readonly ca?: string | undefined;
+  /** Reads the authority that must have signed the server's certificate, in PEM, for each new connection; undefined: any that this host or Node knows. */
+  readonly ca?: (() => string) | undefined;
   /** Connections at a time. */
   readonly pool: number;
 }
@@ -41,7 +41,17 @@ export function connectionOf({ url, password, ca }: PostgresPlace): pg.PoolConfi
   const host = hostOf(place);
   const isPlain = mode === 'disable' || (mode === null && ca === undefined && isOnThisHost(host));
   // Name the host here: the driver does not pass an address on to TLS.
-  const ssl = isPlain ? false : { host, rejectUnauthorized: true, ca: ca ?? knownAuthorities() };
+  const known = ca === undefined && !isPlain ? knownAuthorities() : undefined;
+  // The driver copies these settings for each connection, and so reads `ca` again.
+  const ssl = isPlain
+    ? false
+    : {
+        host,
+        rejectUnauthorized: true,
+        get ca() {
+          return known ?? ca?.();
+        },
+      };
   return {
     // The driver reads host, user and database from this text alone.
     connectionString: place.href,

@@ -2,11 +2,12 @@
 
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { mkdtempSync, readdirSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { gzipSync } from 'node:zlib';
+import { RackError } from '../../../src/errors.ts';
 import { readImages, type StoredImage } from '../../../src/images/image-store.ts';
 import { createApiKey } from '../../../src/region/accounts/accounts.ts';
 import { buildApp, makeContext } from '../../../src/region/http/server.ts';
@@ -318,6 +319,51 @@ const keptOpen = (store: RegionStore): RegionStore =>
       return typeof value === 'function' ? value.bind(target) : value;
     },
   });
+
+test('a new image goes again if its upload was deleted meanwhile, and stays if the store had it before', () =>
+  withClient(async ({ create, put, images, place: { store } }) => {
+    const { uploads } = store;
+    // The deletion by another process comes after the last check, just before this process would replace the upload.
+    const remove = uploads.remove.bind(uploads);
+    const deleteFirst = (): void => {
+      uploads.remove = async (id, event) => {
+        await remove(id);
+        return await remove(id, event);
+      };
+    };
+    deleteFirst();
+    const uri = uriOf(await create(wish(DISK)));
+    assert.equal((await put(uri, DISK)).status, 200);
+    assert.deepEqual([images(), await uploads.list()], [[], []]);
+    uploads.remove = remove;
+    assert.equal((await put(uriOf(await create(wish(DISK))), DISK)).status, 200);
+    assert.equal(images().length, 1);
+    deleteFirst();
+    assert.equal((await put(uriOf(await create(wish(DISK))), DISK)).status, 200);
+    assert.equal(images().length, 1);
+  }));
+
+test('an upload whose image was made while the database was away ends at the next look', () =>
+  withClient(async ({ create, put, work, images, place: { store }, tree }) => {
+    const { uploads } = store;
+    const remove = uploads.remove.bind(uploads);
+    uploads.remove = () => Promise.reject(new RackError('store-unavailable', 'it is away'));
+    assert.equal((await put(uriOf(await create(wish(DISK))), DISK)).status, 200);
+    assert.deepEqual([images().length, (await uploads.list()).length], [1, 1]);
+    uploads.remove = remove;
+    work.look();
+    await eventuallyWithin(GONE_MS_MAX, 'the upload has ended', async () => (await uploads.list()).length === 0);
+    assert.deepEqual([images().length, readdirSync(join(tree, 'images/.uploads'))], [1, []]);
+  }));
+
+test('while the images cannot be read, the list says so', () =>
+  withClient(async ({ ask, tree }) => {
+    mkdirSync(join(tree, 'images'), { recursive: true });
+    writeFileSync(join(tree, 'images', '.manifests'), 'no directory');
+    const answer = await ask('GET', 'boot-resources/');
+    assert.equal(answer.status, 503);
+    assert.match(answer.text, /cannot be listed: .*\.manifests cannot be read \(ENOTDIR\): let the user/);
+  }));
 
 test('a whole upload that a killed process left is finished by the next look; one that nobody continues is removed', () =>
   withClient(async ({ create, put, work, images, place: { store, clock }, tree }) => {

@@ -9,12 +9,13 @@ import { chmodSync, chownSync, mkdtempSync, readFileSync, rmSync } from 'node:fs
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import pg from 'pg';
 import { sleep } from '../../../src/clock.ts';
-import { RackError } from '../../../src/errors.ts';
+import { errorText, RackError } from '../../../src/errors.ts';
 import type { NewMachineEvent } from '../../../src/region/records/machine-event.ts';
 import type { RegionStore } from '../../../src/region/records/store.ts';
 import { isOfData } from '../../../src/store/postgres/postgres-faults.ts';
-import type { PostgresPlace } from '../../../src/store/postgres/postgres-place.ts';
+import { connectionOf, type PostgresPlace } from '../../../src/store/postgres/postgres-place.ts';
 import { openPostgresRegion } from '../../../src/store/postgres/region-postgres.ts';
 import { NOBODY } from '../../support/another-user.ts';
 import { eventuallyWithin } from '../../support/eventually.ts';
@@ -202,13 +203,13 @@ describe('a PostgreSQL that cannot be used', { skip: missing('linux', '/usr/lib/
     ],
     [
       'a certificate that the given authority did not sign',
-      () => ({ url: tcp('127.0.0.1'), ca: read('stranger.crt'), pool: 1 }),
-      /^store-refused: .*cannot be trusted.*: see region\.store\.ca_file, and the certificate of the database$/,
+      () => ({ url: tcp('127.0.0.1'), ca: () => read('stranger.crt'), pool: 1 }),
+      /^store-refused: .*cannot be trusted.*: see region\.store\.ca_file, which is read again for each connection, and the certificate of the database$/,
     ],
     [
       'a certificate of another name',
-      () => ({ url: tcp('localhost'), ca: read('ca.crt'), pool: 1 }),
-      /^store-refused: .*cannot be trusted.*: see region\.store\.ca_file, and the certificate of the database$/,
+      () => ({ url: tcp('localhost'), ca: () => read('ca.crt'), pool: 1 }),
+      /^store-refused: .*cannot be trusted.*: see region\.store\.ca_file, which is read again for each connection, and the certificate of the database$/,
     ],
   ];
 
@@ -221,6 +222,25 @@ describe('a PostgreSQL that cannot be used', { skip: missing('linux', '/usr/lib/
     });
   }
 
+  test('each connection reads the authority again', async () => {
+    const certificate = { file: 'stranger.crt' };
+    const place = { url: tcp('127.0.0.1'), ca: () => read(certificate.file), pool: 1 };
+    const connection = connectionOf(place);
+    const reached = async (): Promise<string> => {
+      const client = new pg.Client(connection);
+      client.on('error', () => undefined);
+      const answer = await client.connect().then(
+        () => 'trusted',
+        (error: unknown) => errorText(error),
+      );
+      await client.end().catch(() => undefined);
+      return answer;
+    };
+    assert.match(await reached(), /certificate/);
+    certificate.file = 'ca.crt';
+    assert.doesNotMatch(await reached(), /certificate/);
+  });
+
   test('the right password and the right certificate open it', async () => {
     const name = await server.makeDatabase();
     await server.query(`ALTER DATABASE ${name} OWNER TO guarded`);
@@ -228,7 +248,7 @@ describe('a PostgreSQL that cannot be used', { skip: missing('linux', '/usr/lib/
     const other = await server.makeDatabase();
     const url = tcp('127.0.0.1').replace('/postgres', `/${other}`).replace('postgresql:/', 'postgresql://');
     assert.equal(
-      await refusalOf({ url: url.replace('postgresql:///', 'postgresql://'), ca: read('ca.crt'), pool: 1 }),
+      await refusalOf({ url: url.replace('postgresql:///', 'postgresql://'), ca: () => read('ca.crt'), pool: 1 }),
       'opened',
     );
   });

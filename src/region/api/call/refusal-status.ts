@@ -65,4 +65,5 @@ export const REFUSALS: Readonly<Record<RefusalName, number>> = {
   'power-busy': 503,
   'bodies-limit': 503,
   'downloads-limit': 503,
+  'images-unreadable': 503,
 };

@@ -70,6 +70,7 @@ export const BOOT = {
   'upload-conflict.lost': 'The bytes received for this upload are gone: begin a new one.',
   'upload-conflict.elsewhere': ({ place }: { readonly place: string }) =>
     `The bytes received for this upload are on ${place}: send the rest to that host, too.`,
+  'upload-conflict.replaced': 'Another upload of this name has begun meanwhile: upload the file again.',
   'upload-conflict.deleting': ({ image }: { readonly image: string }) =>
     `${image} is being deleted: try again in a moment.`,
   'upload-conflict.wish':

@@ -27,6 +27,7 @@ export const HTTP = {
     `The request failed inside the region; its log has details under ${id}.`,
   'followers-limit':
     'Too many clients follow the event log, and you have used your share: close one of yours, or read the log with op=query.',
+  'images-unreadable': ({ said }: { readonly said: string }) => `The images of this host cannot be listed: ${said}.`,
   'downloads-limit': 'Too many images are being downloaded from this region: try again later.',
   'lists-limit':
     'Too many long lists are being sent, and you have used your share: read one of yours to its end first.',

@@ -74,7 +74,7 @@ export const OUTAGES: Pick<Writers<NoteParams>, Outage['note']> = {
     "the region's database asks for a password: write it to a file, and name that in region.store.password_file",
   'database-untrusted': ({ said }) => {
     const why = quoted(said);
-    return `the region's database cannot be trusted${why}: see region.store.ca_file, and the certificate of the database`;
+    return `the region's database cannot be trusted${why}: see region.store.ca_file, which is read again for each connection, and the certificate of the database`;
   },
   'database-statement': ({ said }) =>
     `the region's database refuses a statement${quoted(said)}: has somebody changed its tables, triggers, sequences, rights or search_path? Its log says more`,
