@@ -19,7 +19,7 @@ export function stoppedError(stateDir: string, socketPath: string, isCommand: bo
   const pid = stateHolder(stateDir);
   const state = pid === undefined ? undefined : processState(pid);
   if (pid === undefined || (state !== 'T' && state !== 't')) return undefined;
-  const remedy = state === 'T' ? `run \`kill -CONT ${pid}\`` : 'use the debugger';
+  const remedy = state === 'T' ? `run \`sudo kill -CONT ${pid}\`` : 'use the debugger';
   const later = isCommand ? '; it may then still carry out this command' : '';
   const text = `the daemon at ${socketPath} does not answer: its process ${pid} is stopped (state ${state}): to let it continue, ${remedy}${later}`;
   return new RackError('not-running', text);

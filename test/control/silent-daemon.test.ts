@@ -39,7 +39,7 @@ describe('a daemon that does not answer', { skip: missing('linux'), timeout: 30_
 
   test('a stopped process is not waited for: the error has its number, its state and the remedy', async () => {
     daemon.kill('SIGSTOP');
-    const said = `its process ${daemon.pid} is stopped (state T): to let it continue, run \`kill -CONT ${daemon.pid}\``;
+    const said = `its process ${daemon.pid} is stopped (state T): to let it continue, run \`sudo kill -CONT ${daemon.pid}\``;
     const fails = async (asked: Promise<unknown>, end: string): Promise<void> =>
       await assert.rejects(asked, ({ code: name, message }: Error & { readonly code: string }) => {
         assert.equal(name, 'not-running');

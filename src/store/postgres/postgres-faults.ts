@@ -49,8 +49,11 @@ const REFUSALS: readonly (readonly [code: string, fault: DatabaseRefusal])[] = [
 /** A NUL in a text, and as an escape in a list: no text of PostgreSQL may have one. */
 const NUL_CODES: ReadonlySet<string> = new Set(['22021', '22P05']);
 
-/** The codes of the system's errors, as Node names them (nodejs.org/api/errors.html, "Common system errors"). PostgreSQL has none like them. */
-const SYSTEM_CODE = /^E(?!RR_)[A-Z0-9]+$/;
+/**
+ * The codes of the errors of the system and of its resolver, as Node names them (nodejs.org/api/errors.html, "Common system errors";
+ * getaddrinfo(3): EAI_AGAIN). PostgreSQL has none like them.
+ */
+const SYSTEM_CODE = /^E(?!RR_)[A-Z0-9_]+$/;
 /** The driver gives these errors no code (pg 8.23, client.js and pg-pool's index.js). */
 const LOST_TEXTS =
   /^(?:Connection terminated|Query read timeout|timeout expired|Client has encountered a connection error|Client was closed)/;
