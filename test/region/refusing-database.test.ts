@@ -111,7 +111,7 @@ describe('a running region whose database refuses', { skip: missing('linux', '/u
       const [row] = await on.server.query('DELETE FROM rackboot RETURNING version', name);
       await assert.rejects(store.accounts.listUsers(), {
         code: 'store-unavailable',
-        message: /its table rackboot is empty, .*: restore a backup$/,
+        message: /its table `rackboot` is empty, .*: restore a backup$/,
       });
       const isAway = (): boolean => store.availability?.problem !== undefined;
       await eventuallyWithin(WAIT_MS_MAX, 'the store counts as away', isAway);

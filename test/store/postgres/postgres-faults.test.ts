@@ -191,7 +191,7 @@ describe('a PostgreSQL that cannot be used', { skip: missing('linux', '/usr/lib/
     [
       'one whose version somebody deleted',
       async () => server.placeOf(await madeWith('DELETE FROM rackboot')),
-      /^store-broken: .*its table rackboot is empty, so nobody knows the version of the tables: restore a backup$/,
+      /^store-broken: .*its table `rackboot` is empty, so nobody knows the version of the tables: restore a backup$/,
     ],
     [
       'closed to connections',
