@@ -16,6 +16,6 @@ test('a linked rack says of what it has a version, and when it received it', () 
     regionLines({ ...region, desiredSince }, 3, NOW_MS)
       .find((line) => line.includes('settings'))
       ?.trim() ?? '';
-  assert.equal(said(NOW_MS - 120_000), 'machines, names and settings of the region, version 4, received 2 min ago');
+  assert.equal(said(NOW_MS - 120_000), 'machines, names and settings of the region, version 4, received 2 min 0 s ago');
   assert.equal(said(), 'machines, names and settings of the region: none received yet');
 });
