@@ -13,9 +13,8 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { type Clock, type Instant, later, newUuid, type Timer } from '../../clock.ts';
 import { isStoreUnavailable } from '../../errors.ts';
-import { hasBlob, manifestsOf, readImages, type StoredImage } from '../../images/image-store.ts';
+import { formatImageName, hasBlob, manifestsOf, readImages, type StoredImage } from '../../images/image-store.ts';
 import { publishFile, readIfThere } from '../../images/publication.ts';
-import { resourceName } from '../../region/images/region-source.ts';
 import type { CondemnedImage, HostImage, HostImageStore } from '../../region/records/host-image-store.ts';
 import type { Region } from '../../region/region.ts';
 import { NAME_MAX } from './import-control.ts';
@@ -102,7 +101,7 @@ export class HostImages {
     const condemned = await store.condemned(this.place);
     if (condemned.length === 0 || (this.#removeAt !== undefined && clock.now() < this.#removeAt)) return [];
     this.#removeAt = undefined;
-    const present = new Map(readImages(tree).images.map((image) => [fullName(image), image.sha256]));
+    const present = new Map(readImages(tree).images.map((image) => [formatImageName(image), image.sha256]));
     const removed: CondemnedImage[] = [];
     for (const image of condemned) {
       const name = `${image.resource}/${image.serial}`;
@@ -118,8 +117,6 @@ export class HostImages {
     return removed;
   }
 }
-
-const fullName = (image: StoredImage): string => `${resourceName(image)}/${image.serial}`;
 
 const imagesIn = (tree: string): readonly HostImage[] =>
   readImages(tree)
