@@ -10,6 +10,9 @@ import { postgresPlace } from '../../src/region-process/open-store.ts';
 const directory = mkdtempSync(join(tmpdir(), 'rackboot-password-'));
 after(() => rmSync(directory, { recursive: true }));
 
+const placeWith = (passwordFile: string) =>
+  postgresPlace({ kind: 'postgresql', url: 'postgresql://db/r', passwordFile, caFile: undefined, pool: 1 });
+
 for (const [written, password] of [
   ['right', 'right'],
   ['right\n', 'right'],
@@ -21,27 +24,14 @@ for (const [written, password] of [
   test(`the file ${JSON.stringify(written)} has the password ${JSON.stringify(password)}`, () => {
     const passwordFile = join(directory, 'password');
     writeFileSync(passwordFile, written);
-    const place = postgresPlace({
-      kind: 'postgresql',
-      url: 'postgresql://db/r',
-      passwordFile,
-      caFile: undefined,
-      pool: 1,
-    });
-    assert.equal(place.password?.(), password);
+    assert.equal(placeWith(passwordFile).password?.(), password);
   });
 }
 
 test('a password file that changes later is read again; one that is gone then makes the store unavailable', () => {
   const passwordFile = join(directory, 'changing');
   writeFileSync(passwordFile, 'former\n');
-  const place = postgresPlace({
-    kind: 'postgresql',
-    url: 'postgresql://db/r',
-    passwordFile,
-    caFile: undefined,
-    pool: 1,
-  });
+  const place = placeWith(passwordFile);
   writeFileSync(passwordFile, 'new\n');
   assert.equal(place.password?.(), 'new');
   rmSync(passwordFile);
@@ -55,9 +45,9 @@ for (const written of ['', '\n', '\r\nright\n']) {
   test(`the file ${JSON.stringify(written)} has none, and the error says so`, () => {
     const passwordFile = join(directory, 'password');
     writeFileSync(passwordFile, written);
-    assert.throws(
-      () => postgresPlace({ kind: 'postgresql', url: 'postgresql://db/r', passwordFile, caFile: undefined, pool: 1 }),
-      { code: 'config-invalid', message: /^region\.store\.password_file: the first line of .* is empty: write/ },
-    );
+    assert.throws(() => placeWith(passwordFile), {
+      code: 'config-invalid',
+      message: /^region\.store\.password_file: the first line of .* is empty: write/,
+    });
   });
 }
