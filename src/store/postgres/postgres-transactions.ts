@@ -164,6 +164,8 @@ export class PostgresTransactions implements RegionDriver {
         if (!mayRepeat || losses > LOSSES_MAX || passedMs() > REPEATED_MS_MAX) {
           throw explainWhileRunning(error instanceof NotStored ? error.cause : error);
         }
+        // It met no other transaction, so it need not let one finish.
+        if (error instanceof NotAlone) continue;
       }
       await pause(randomInt(PAUSE_MS_MAX) * Math.min(tries, PAUSES));
     }

@@ -4,7 +4,9 @@
 // @disk
 
 import assert from 'node:assert/strict';
+import { syncBuiltinESMExports } from 'node:module';
 import { after, before, describe, test } from 'node:test';
+import timers from 'node:timers/promises';
 import { sleep } from '../../../src/clock.ts';
 import { RackError } from '../../../src/errors.ts';
 import { mac } from '../../../src/net/address.ts';
@@ -97,6 +99,28 @@ describe('transactions in PostgreSQL', { skip: missing('linux', '/usr/lib/postgr
         isOver = true;
         await Promise.all(writers);
       }
+    }));
+
+  test('a transaction that must run alone does so without a pause', (t) =>
+    withProcesses(1, async ([store]) => {
+      assert.ok(store !== undefined);
+      await store.accounts.addUser(user('ann'));
+      let pauses = 0;
+      const { setTimeout: pause } = timers;
+      const counted = t.mock.method(timers, 'setTimeout', (...words: Parameters<typeof pause>) => {
+        // Only the watch of the server gives its pauses options.
+        if (words.length === 1) pauses += 1;
+        return pause(...words);
+      });
+      // Changes what modules have imported, too.
+      syncBuiltinESMExports();
+      try {
+        assert.equal(await store.accounts.removeUser('ann', EVENT), true);
+      } finally {
+        counted.mock.restore();
+        syncBuiltinESMExports();
+      }
+      assert.equal(pauses, 0);
     }));
 
   test('two processes that enlist one machine by two of its interfaces at the same time make one machine', () =>
