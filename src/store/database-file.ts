@@ -52,6 +52,8 @@ export interface DatabaseKind {
   readonly title: string;
   /** 32 bits that mark the file as ours. */
   readonly applicationId: number;
+  /** How to use another place for it; default: another state directory. */
+  readonly elsewhere?: string;
   /** Finds evidence that an empty database in this directory once held data; absent if an empty database always counts as new. */
   readonly findLoss?: (directory: string) => Loss | undefined;
   /** SQL steps: the first makes version 1 in an empty file, each further one makes the next version. */
@@ -227,6 +229,7 @@ function fileSize(path: string): number {
  * @throws RackError `store-broken` for another program's file or an impossible version, `store-newer`
  */
 export function versionOf(database: DatabaseSync, path: string, kind: DatabaseKind): number {
+  const { elsewhere = STATE_WORDS.elsewhere } = kind;
   const owner = readNumber(database, 'PRAGMA application_id');
   const version = readNumber(database, 'PRAGMA user_version');
   const tables = readNumber(database, 'SELECT count(*) FROM sqlite_schema');
@@ -234,7 +237,7 @@ export function versionOf(database: DatabaseSync, path: string, kind: DatabaseKi
   if (owner !== kind.applicationId) {
     throw new RackError(
       'store-broken',
-      `${path} is not a ${kind.title} of Rackboot (application id ${owner}): move the file away, or set state_dir to another directory`,
+      `${path} is not a ${kind.title} of Rackboot (application id ${owner}): move the file away, or ${elsewhere}`,
     );
   }
   if (version > kind.migrations.length) {

@@ -32,6 +32,12 @@ const LOCKS = '/proc/locks';
 /** The most bytes of the kernel's list of locks that are searched: any user can lengthen it. */
 const LOCKS_BYTES_MAX = 1024 * 1024;
 
+/** How errors of a command speak of the state directory that its configuration file names. */
+export const CONFIGURED: DirectoryWords = {
+  title: 'state directory',
+  elsewhere: 'name another configuration file with --config',
+};
+
 /** A lock held until `release`. */
 interface StateLock {
   release(): void;

@@ -13,7 +13,7 @@ import { errorText, osErrorCode, RackError } from '../../errors.ts';
 import { ownershipRemedy } from '../../files/ownership.ts';
 import { valueAt } from '../../machines/settings.ts';
 import { postgresPlace } from '../../region-process/open-store.ts';
-import { lockState } from '../../store/state-lock.ts';
+import { CONFIGURED, lockState } from '../../store/state-lock.ts';
 import { packageCache } from '../terminal/cache-place.ts';
 import { confirmOnTerminal } from '../terminal/confirmation.ts';
 import { formatBytes, print, printJson } from '../terminal/output.ts';
@@ -49,7 +49,7 @@ const LOCK = /^rack\.lock(?:-journal)?$/;
 /** Removes everything. @returns 0 @throws RackError `already-running`, `cancelled`, `bad-argument`, `store-unwritable` */
 export async function reset(flags: ResetFlags): Promise<number> {
   const { stateDir, store, tree } = placesOf(flags.config);
-  const lock = existsSync(stateDir) ? lockState(stateDir) : undefined;
+  const lock = existsSync(stateDir) ? lockState(stateDir, CONFIGURED) : undefined;
   try {
     const doomed = findDoomed(stateDir, flags.keepImages ? undefined : tree);
     const others = othersIn(stateDir, tree);

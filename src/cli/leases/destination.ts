@@ -24,7 +24,7 @@ import { readHostMoment } from '../../store/leases/host-clocks.ts';
 import { openLeaseJournal } from '../../store/leases/lease-journal.ts';
 import { LeaseMark, readLeaseMark } from '../../store/leases/lease-mark.ts';
 import { readReportedEnds } from '../../store/leases/reported-ends.ts';
-import { lockState } from '../../store/state-lock.ts';
+import { CONFIGURED, lockState } from '../../store/state-lock.ts';
 import { readDesiredState } from '../../uplink/desired-state-cache.ts';
 import { loadMerged } from '../terminal/config-in-force.ts';
 import { becomeOwnerOf } from '../terminal/state-owner.ts';
@@ -86,7 +86,7 @@ async function openFile(configFile: string): Promise<LeaseDestination> {
   const { config } = loadMerged(configFile);
   const { stateDir } = config;
   becomeOwnerOf(stateDir);
-  const lock = lockState(stateDir);
+  const lock = lockState(stateDir, CONFIGURED);
   const clock = systemClock;
   const opened = await openLeaseJournal({ stateDir, clock });
   const journal = new SettledJournal(opened.journal);

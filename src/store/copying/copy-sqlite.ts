@@ -182,13 +182,13 @@ export class SqliteTarget extends SqliteEnd implements CopyTarget {
     let how = makePrivateFile(unfinished);
     if (how === 'found' && isAfresh) {
       // Only the process that has it locked may remove it.
-      const left = openLocked(unfinished);
+      const left = openLocked(unfinished, words.elsewhere);
       removeFiles(unfinished);
       left.close();
       how = makePrivateFile(unfinished);
     }
     try {
-      const target = new SqliteTarget(path, words, unfinished, openLocked(unfinished));
+      const target = new SqliteTarget(path, words, unfinished, openLocked(unfinished, words.elsewhere));
       if (how === 'found') target.#forgetCounters();
       return target;
     } catch (error) {

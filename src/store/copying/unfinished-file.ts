@@ -34,10 +34,14 @@ function isPrivate(path: string): boolean {
   return found.isFile() && found.uid === process.geteuid?.() && (found.mode & 0o077) === 0;
 }
 
-/** Opens the file, which no other process can then open. @throws RackError `already-running` if another one has it */
-export function openLocked(path: string): DatabaseSync {
+/**
+ * Opens the file, which no other process can then open.
+ * @param elsewhere how to use another place, for the error about another program's file @throws RackError `already-running` if another one has it
+ */
+export function openLocked(path: string, elsewhere: string): DatabaseSync {
   // A copy may go where another region was: leave out the check for a lost file.
-  const { findLoss: _unasked, ...kind } = REGION_DATABASE;
+  const { findLoss: _unasked, ...region } = REGION_DATABASE;
+  const kind = { ...region, elsewhere };
   let database: DatabaseSync | undefined;
   try {
     database = openDatabaseFile(path, kind);
@@ -66,7 +70,7 @@ export function removeLeftBackups(path: string): readonly string[] {
   for (const left of leftBackups(dirname(path))) {
     try {
       if (!isPrivate(left)) continue;
-      const database = openLocked(left);
+      const database = openLocked(left, 'name another file');
       removeFiles(left);
       database.close();
       removed.push(left);
