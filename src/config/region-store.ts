@@ -47,11 +47,20 @@ function urlProblem(text: string): string | undefined {
   if (twice !== undefined) return `has the option ${twice} more than once: keep one`;
   if (!['disable', 'verify-full', null].includes(url.searchParams.get('sslmode')))
     return 'has an sslmode other than disable (no TLS) and verify-full (the default)';
+  if (isSocketUrl(text) && url.searchParams.get('sslmode') === 'verify-full')
+    return 'has the sslmode verify-full, but PostgreSQL uses no TLS on a Unix-domain socket: remove the sslmode';
   if (url.hostname === '' && (url.searchParams.get('host') ?? '') === '')
     return `names no host: write it as ${EXAMPLE}`;
   if ([url.hostname, url.searchParams.get('host') ?? ''].some((host) => decodeURIComponent(host).includes(',')))
     return 'names several hosts: name only the primary, by a name or an address that moves to the standby when that takes over';
   return /^\/[^/]+$/.test(url.pathname) ? undefined : `names no database: write it as ${EXAMPLE}`;
+}
+
+/** True if the driver connects to a Unix-domain socket, whose directory the URL names. The option `host` counts before the other place for it. */
+export function isSocketUrl(text: string): boolean {
+  const url = URL.parse(text);
+  if (url === null || !isDecodable(text)) return false;
+  return (url.searchParams.get('host') || decodeURIComponent(url.hostname)).startsWith('/');
 }
 
 function isDecodable(text: string): boolean {
@@ -101,6 +110,11 @@ export function resolveStore(written: WrittenStore, report: (key: string, messag
   }
   const { url, password_file: passwordFile, ca_file: caFile, pool = POOL } = written;
   if (url === undefined) report('url', `missing: region.store.kind is postgresql; add the URL, such as ${EXAMPLE}`);
+  if (caFile !== undefined && isSocketUrl(url ?? '') && !/[?&]sslmode=disable\b/.test(url ?? ''))
+    report(
+      'ca_file',
+      'has no use: PostgreSQL uses no TLS on a Unix-domain socket, which region.store.url names; remove it',
+    );
   return { kind: 'postgresql', url: url ?? '', passwordFile, caFile, pool };
 }
 

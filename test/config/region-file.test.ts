@@ -113,6 +113,14 @@ test('each fault of region.store is named with its remedy', () => {
       '{ kind: postgresql, url: "postgresql://one,two/r" }',
       /^region\.store\.url: names several hosts: name only the primary, by a name or an address that moves/,
     ],
+    [
+      '{ kind: postgresql, url: "postgresql:///r?host=/run/postgresql&sslmode=verify-full" }',
+      /^region\.store\.url: has the sslmode verify-full, but PostgreSQL uses no TLS on a Unix-domain socket: remove the sslmode/,
+    ],
+    [
+      '{ kind: postgresql, url: "postgresql:///r?host=/run/postgresql", ca_file: /etc/ca.pem }',
+      /^region\.store\.ca_file: has no use: PostgreSQL uses no TLS on a Unix-domain socket, which region\.store\.url names; remove it/,
+    ],
     ['{ kind: postgresql, url: "postgresql:///r?host=" }', /^region\.store\.url: names no host: write it as/],
     [
       '{ kind: postgresql, url: "postgresql://a%ff@db/r" }',

@@ -5,7 +5,7 @@
 
 import { statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { loadStorePlace, parseStore, type StorePlace } from '../../config/region-store.ts';
+import { isSocketUrl, loadStorePlace, parseStore, type StorePlace } from '../../config/region-store.ts';
 import { counted } from '../../counted.ts';
 import { RackError } from '../../errors.ts';
 import { postgresPlace } from '../../region-process/open-store.ts';
@@ -37,7 +37,10 @@ type Lend<End> = (work: (end: End) => Promise<CopiedTables>) => Promise<CopiedTa
 
 /** Moves a region's data. @param from, to `sqlite:DIRECTORY` or the URL of a PostgreSQL @returns 0 */
 export async function copyStores(from: string, to: string, options: DatabaseOptions, json: boolean): Promise<number> {
-  const [source, target] = [placeOf(from, '--from', options), placeOf(to, '--to', options)];
+  const [source, target] = [
+    placeOf(from, '--from', optionsFor(from, to, options)),
+    placeOf(to, '--to', optionsFor(to, from, options)),
+  ];
   if (source.stateDir !== '' && source.stateDir === target.stateDir)
     throw new RackError(
       'bad-argument',
@@ -125,6 +128,12 @@ async function copy(source: Lend<CopySource>, target: Lend<CopyTarget>, json: bo
   return 0;
 }
 
+/** The options for one end: if only the other end is reached by TLS, --ca-file belongs to that one. */
+const optionsFor = (end: string, other: string, options: DatabaseOptions): DatabaseOptions =>
+  isSocketUrl(end) && isDatabase(other) && !isSocketUrl(other) ? { ...options, caFile: undefined } : options;
+
+const isDatabase = (text: string): boolean => /^postgres(?:ql)?:/.test(text);
+
 /** @throws RackError `bad-argument` */
 function placeOf(text: string, option: NamedPlace['option'], { passwordFile, caFile }: DatabaseOptions): NamedPlace {
   const directory = /^sqlite:(.+)$/.exec(text)?.[1];
@@ -134,7 +143,7 @@ function placeOf(text: string, option: NamedPlace['option'], { passwordFile, caF
       'bad-argument',
       `${option}: ${directory} is not an absolute path: write sqlite:${resolve(directory)}`,
     );
-  if (!/^postgres(?:ql)?:/.test(text)) {
+  if (!isDatabase(text)) {
     const help = 'write sqlite:DIRECTORY with the state directory of a region, or postgresql://user@host/database';
     throw new RackError('bad-argument', `${option}: ${help}`);
   }

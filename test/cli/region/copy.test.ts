@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { after, before, describe, test } from 'node:test';
 import { openRegionStore } from '../../../src/store/sqlite/region-sqlite.ts';
 import { lockState } from '../../../src/store/state-lock.ts';
@@ -54,6 +55,26 @@ describe('a copy that is refused', { skip: missing('linux') }, () => {
     await copied('--to: directory /proc/target cannot be created (ENOENT): create it for', full, '/proc/target');
     await copied(`--to: ${place}/loop is a link that leads to itself`, full, join(place, 'loop'));
     await copied(`--to: relative is not an absolute path: write sqlite:/`, full, 'relative');
+  });
+
+  test('certificates for a database that is reached by a socket are refused, unless the other end needs them', async () => {
+    const [socket, other] = ['postgresql:///r?host=/run/no', 'postgresql://127.0.0.1:9/r'];
+    const ca = ['--ca-file', join(place, 'no.pem')];
+    const unused = '--ca-file: has no use: PostgreSQL uses no TLS on a Unix-domain socket, which --to names; remove it';
+    await refused(unused, 'copy', '--from', `sqlite:${full}`, '--to', socket, ...ca);
+    await refused(`--ca-file: there is no file ${place}/no.pem`, 'copy', '--from', socket, '--to', other, ...ca);
+  });
+
+  test("another program's file under the name of an unfinished copy is refused with the remedy for a directory", async () => {
+    const foreign = join(place, 'foreign');
+    mkdirSync(foreign);
+    const path = join(foreign, 'region.db.unfinished');
+    writeFileSync(path, '', { mode: 0o600 });
+    const database = new DatabaseSync(path);
+    database.exec('PRAGMA application_id = 7; CREATE TABLE other (x)');
+    database.close();
+    const text = `${path} is not a region database of Rackboot (application id 7): move the file away, or name another directory`;
+    await copied(`--to: ${text}`, full, foreign);
   });
 
   test('a directory on which a region runs is refused at either end', async () => {
