@@ -60,12 +60,34 @@ function authorityOf(path: string): () => string {
   };
 }
 
-/** The problems that the user of this process has now with the files of `region.store`, and with an interrupted copy in its state directory. */
-export function findStoreProblems(
-  { stateDir, store }: StorePlace,
-  lineOf: ConfigFile['lineOf'],
-): readonly ConfigProblem[] {
-  if (store.kind === 'sqlite') return findCopyProblems(stateDir, lineOf);
+/** What a check finds in the store that a configuration file names. */
+interface StoreCheck {
+  readonly problems: readonly ConfigProblem[];
+  /** Why the database was not asked; undefined: it was, or there is none to ask. */
+  readonly unasked?: string | undefined;
+}
+
+/**
+ * The problems that the user of this process has now with the files of `region.store`, and with an interrupted copy into the store. A database
+ * that cannot be reached from here is no problem of the file.
+ */
+export async function checkStore({ stateDir, store }: StorePlace, lineOf: ConfigFile['lineOf']): Promise<StoreCheck> {
+  if (store.kind === 'sqlite') return { problems: findCopyProblems(stateDir, lineOf) };
+  const problems = findNamedProblems(store, lineOf);
+  if (problems.length > 0) return { problems };
+  try {
+    const { checkPostgresTables } = await import('../store/postgres/region-postgres.ts');
+    await checkPostgresTables(postgresPlace(store));
+    return { problems };
+  } catch (error) {
+    if (!(error instanceof RackError)) throw error;
+    if (error.code !== 'store-broken' && error.code !== 'store-newer') return { problems, unasked: error.message };
+    const key = ['region', 'store', 'url'];
+    return { problems: [{ path: key.join('.'), line: lineOf(key), message: error.message }] };
+  }
+}
+
+function findNamedProblems(store: PostgresStorePlace, lineOf: ConfigFile['lineOf']): readonly ConfigProblem[] {
   const named = [
     ['password_file', store.passwordFile],
     ['ca_file', store.caFile],

@@ -6,7 +6,7 @@ import type { ConfigProblem } from '../../config/rack-config.ts';
 import { resolveRegionFile, type UsableRegionFile } from '../../config/region-file.ts';
 import { RackError } from '../../errors.ts';
 import { NO_SETTINGS } from '../../machines/settings.ts';
-import { findStoreProblems } from '../../region-process/open-store.ts';
+import { checkStore } from '../../region-process/open-store.ts';
 import { startRegionProcess } from '../../region-process/region-process.ts';
 import { shellWord } from '../../shell-word.ts';
 import { closedLines } from '../terminal/closed-listeners.ts';
@@ -32,22 +32,32 @@ export async function checkRegionFile(file: string, json: boolean, isDifference:
   const parsed = read.ok ? resolveRegionFile(read.file, NO_SETTINGS) : read;
   // Before this process switches users: only root sees which process holds a port.
   const closed = parsed.ok ? await closedLines(parsed.config.stateDir, parsed.config) : [];
-  const problems = parsed.ok ? findFileProblems(parsed) : parsed.problems;
-  if (json) printJson({ file, ok: problems.length === 0, problems, warnings: closed });
+  const { problems, unasked }: FileCheck = parsed.ok ? await findFileProblems(parsed) : parsed;
+  const notes = unasked === undefined ? [] : [`an interrupted copy was not looked for: ${unasked}`];
+  if (json) printJson({ file, ok: problems.length === 0, problems, warnings: closed, notes });
   else if (problems.length > 0) printError(formatProblems(file, problems));
   else if (parsed.ok) {
     const { listen, tls } = parsed.config.region;
     const places = [...listen, ...(tls?.listen ?? [])].map(({ host, port }) => `${host}:${port}`);
     print(`${file} is fine: the region serves ${places.join(', ')}, on ${KINDS[parsed.config.store.kind]}.`);
     for (const line of closed) print(`Beware  ${line}`);
+    for (const note of notes) print(`Note    ${note}`);
   }
   return problems.length === 0 ? 0 : 1;
 }
 
-/** The problems of the files that the configuration names, for the user that runs the region. */
-function findFileProblems({ config, file }: UsableRegionFile): readonly ConfigProblem[] {
+interface FileCheck {
+  readonly problems: readonly ConfigProblem[];
+  readonly unasked?: string | undefined;
+}
+
+/** The problems of the files that the configuration names, and of the store, for the user that runs the region. */
+async function findFileProblems({ config, file }: UsableRegionFile): Promise<FileCheck> {
+  // Perhaps only root may read the files of the driver.
+  if (config.store.kind === 'postgresql') await import('../../store/postgres/region-postgres.ts');
   becomeRunnerOf(config.stateDir);
-  return [...findCertificateProblems(config), ...findStoreProblems(config, file.lineOf)];
+  const { problems, unasked } = await checkStore(config, file.lineOf);
+  return { problems: [...findCertificateProblems(config), ...problems], unasked };
 }
 
 const KINDS = { sqlite: 'region.db in its state directory', postgresql: 'PostgreSQL' } as const;

@@ -14,12 +14,13 @@ import { condemnedAt, condemnImages, listPlaces, reportImages } from '../operati
 import type { ReportingDriver } from '../region/reporting-driver.ts';
 import { StoredRegion } from '../region/stored-region.ts';
 import { EVENT_BOUNDS } from '../sqlite/region-sqlite.ts';
+import { endConnection, PostgresClient } from './postgres-client.ts';
 import { PostgresConfirmation } from './postgres-confirmation.ts';
 import { PostgresConnections } from './postgres-connections.ts';
 import { explainPostgres } from './postgres-faults.ts';
 import { POSTGRES_MIGRATIONS } from './postgres-form.ts';
 import { PostgresNeighbours } from './postgres-neighbours.ts';
-import type { PostgresPlace } from './postgres-place.ts';
+import { connectionOf, type PostgresPlace } from './postgres-place.ts';
 import { PostgresRates } from './postgres-rates.ts';
 import { PostgresTransactions } from './postgres-transactions.ts';
 import { ALONE_SQL, VERSION_MISSING } from './postgres-version.ts';
@@ -119,6 +120,27 @@ export async function makeTables(client: pg.ClientBase, use: TablesUse): Promise
     await client.query('UPDATE rackboot SET version = $1', [POSTGRES_MIGRATIONS.length]);
   }
   await client.query('COMMIT');
+}
+
+/**
+ * Reads whether a process of the region can use the tables of a database, and changes nothing. An empty database is fine: the start makes them.
+ * @throws RackError `store-broken` if a copy into them was interrupted, `store-newer`; others if the database cannot be asked
+ */
+export async function checkPostgresTables(place: PostgresPlace): Promise<void> {
+  const client = new PostgresClient(connectionOf(place));
+  client.on('error', () => undefined);
+  try {
+    await client.connect();
+    const marks = await client.query<{ readonly count: string }>(MARKS_SQL);
+    if (Number(marks.rows[0]?.count) === 0) return;
+    const { rows } = await client.query<{ readonly version: string }>('SELECT version FROM rackboot');
+    if (rows[0] === undefined) throw new RackError('store-broken', noteText(VERSION_MISSING));
+    checkVersion(Number(rows[0].version), 'region', true);
+  } catch (error) {
+    throw explainPostgres(error);
+  } finally {
+    await endConnection(client);
+  }
 }
 
 /** Our mark: a table with a version, in the schema of our tables. */

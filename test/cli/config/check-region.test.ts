@@ -9,8 +9,11 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { runCommandLine } from '../../../src/cli/command-line.ts';
+import { errorText } from '../../../src/errors.ts';
+import { openPostgresRegion } from '../../../src/store/postgres/region-postgres.ts';
 import { portOf } from '../../support/listening-port.ts';
 import { missing } from '../../support/needs.ts';
+import { RegionDatabases } from '../../support/postgres-server.ts';
 import { printedBy } from '../../support/printed.ts';
 
 const place = mkdtempSync(join(tmpdir(), 'rackboot-check-region-'));
@@ -114,6 +117,44 @@ test('a file that the store names and that is absent, empty or no certificate is
   execFileSync('openssl', ['req', '-x509', ...words], { stdio: 'ignore' });
   const good = await checked(text, 'region', 'check');
   assert.deepEqual([good.result, good.complaint], [0, '']);
+});
+
+test('an interrupted copy into its database is a problem of the URL, and a database that does not answer is none', {
+  skip: missing('linux', '/usr/lib/postgresql'),
+}, async () => {
+  const databases = await RegionDatabases.start();
+  try {
+    const { server } = databases;
+    const name = await databases.make();
+    const { url } = server.placeOf(name);
+    const text = `region:\n  store:\n    kind: postgresql\n    url: "${url}"`;
+    const whole = await checked(text, 'region', 'check');
+    assert.deepEqual([whole.result, whole.complaint], [0, '']);
+    assert.doesNotMatch(whole.text, /^Note/m);
+
+    await server.query('UPDATE rackboot SET version = -version', name);
+    const { complaint, result } = await checked(text, 'region', 'check');
+    assert.equal(result, 1);
+    const refusal = await openPostgresRegion(server.placeOf(name), 'one').catch(errorText);
+    assert.match(String(refusal), /a copy into the region's database was not finished: repeat the command/);
+    // The command line writes the commands as they are called here.
+    const withoutCommands = (words: string): string => words.replaceAll(/`[^`]*`/g, '`…`');
+    assert.match(complaint, /`\S.*region copy`/);
+    assert.ok(
+      withoutCommands(complaint).includes(`:6: region.store.url: ${withoutCommands(String(refusal))}`),
+      complaint,
+    );
+
+    await server.end('SIGINT');
+    const away = await checked(text, 'region', 'check');
+    assert.deepEqual([away.result, away.complaint], [0, '']);
+    assert.match(
+      away.text,
+      /^Note {4}an interrupted copy was not looked for: the region's database cannot be used now/m,
+    );
+  } finally {
+    await databases.close();
+  }
 });
 
 test('the files are read as the user that runs the region, with its groups', { skip: missing('linux', 'root') }, () => {
