@@ -18,6 +18,8 @@ export function unreachedText({ reason, region = '', said = '' }: Unreached): st
       return 'this rack has no region: set region.mode, or region.url, in its configuration';
     case 'region-silent':
       return `the region at ${region} does not answer: ${said}`;
+    case 'region-foreign':
+      return `the server at ${region} ${said}, but is not a Rackboot region: correct this address in region.url, or the proxy between`;
     default:
       return `the region is away, and the report cannot be kept: ${reason}`;
   }

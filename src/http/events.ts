@@ -35,7 +35,7 @@ export type NotKept =
   | 'outbox-failed';
 
 /** Why a request for the region got no answer of it. */
-export type RegionUnreached = 'no-region' | 'region-silent' | NotKept;
+export type RegionUnreached = 'no-region' | 'region-silent' | 'region-foreign' | NotKept;
 
 /** Every kind of event of this room, for the operator. */
 export const HTTP_EVENTS = {
@@ -128,7 +128,8 @@ export const HTTP_EVENTS = {
     message: 'Region does not answer',
     explanation:
       'A request for /MAAS/ could not be passed on to the region and got 503 or 504; machines try again. The rack still serves leases, names ' +
-      'and boots of machines it knows. reason and said say what happened: check that the region runs and listens there.',
+      'and boots of machines it knows. reason and said say what happened: check that the region runs and listens there. region-foreign: another ' +
+      'web server answered; correct this address in region.url, or the proxy in front of the region.',
   },
 } as const satisfies Record<string, EventKind>;
 
@@ -153,9 +154,9 @@ export interface HttpEvent extends RackEvent {
   readonly port?: number | undefined;
   /** A stable word, or the operating system's error. */
   readonly reason?: string | undefined;
-  /** The host and port of a region that does not answer. */
+  /** The host and port where no region answers. */
   readonly region?: string | undefined;
-  /** The beginning of the region's answer, if it refuses the request; of a region that does not answer, the error. */
+  /** The beginning of the region's answer, if it refuses the request; without an answer of the region, the error or what answered. */
   readonly said?: string | undefined;
 }
 

@@ -5,7 +5,9 @@
 //    their case, and the rack's own are added.
 // 2. A body's length is bounded, announced or not. The passed-on body gets new framing, so rack and region cannot read two lengths.
 // 3. While the region is away the answer is 503 at once, with one line that says what is wrong.
-// 4. Places at the region are shared out by the caller's address and network (`net/shares/body-places.ts`).
+// 4. Only a region's answers reach the caller, and those that a proxy in front of it may give (`isForeign`). The web server at a wrong address
+//    of region.url would otherwise answer machines.
+// 5. Places at the region are shared out by the caller's address and network (`net/shares/body-places.ts`).
 
 import type { ClientRequest, IncomingMessage, OutgoingHttpHeaders, RequestOptions, ServerResponse } from 'node:http';
 import { pipeline } from 'node:stream';
@@ -13,6 +15,7 @@ import { cleanText } from '../clean-text.ts';
 import type { Clock } from '../clock.ts';
 import { errorText } from '../errors.ts';
 import type { Ipv4 } from '../net/address.ts';
+import { INTERIM_MAX, isForeign } from '../net/region-http.ts';
 import { BodyPlaces, clientOf } from '../net/shares/body-places.ts';
 import { answerText } from './answer.ts';
 import { unreachedText } from './answer-words.ts';
@@ -89,7 +92,7 @@ export type ForwardOutcome =
   | {
       readonly kind: 'unreachable';
       readonly reason: RegionUnreached;
-      /** Of a region that does not answer: its host and port, and the error. */
+      /** Where no region answers: the host and port, and the error or what answered. */
       readonly region?: string;
       readonly said?: string;
     }
@@ -262,6 +265,12 @@ class Passage {
       timeout: silenceMs,
     });
     this.#onward = onward;
+    let interim = 0;
+    onward.on('information', () => {
+      interim += 1;
+      if (interim > INTERIM_MAX)
+        onward.destroy(new Error(`it sends more than ${INTERIM_MAX} interim answers (1xx) and no other`));
+    });
     onward.on('response', (answer) => this.#onAnswer(answer));
     onward.on('timeout', () => {
       this.#silent = true;
@@ -311,6 +320,11 @@ class Passage {
       return;
     }
     const status = answer.statusCode ?? 502;
+    if (isForeign(answer)) {
+      answer.destroy();
+      this.#failAs('region-foreign', 503, `answered ${status}`);
+      return;
+    }
     if (this.#to.leavesUntaken === true && UNTAKEN.has(status)) {
       answer.destroy();
       this.#end({ kind: 'untaken' });
@@ -333,18 +347,20 @@ class Passage {
   }
 
   #onFailure(error: Error): void {
-    const { request, response } = this.#to;
     // Once an answer has begun, its pipeline reports the end.
-    if (this.#done || response.headersSent) return;
+    if (this.#done || this.#to.response.headersSent) return;
+    this.#failAs('region-silent', this.#silent ? 504 : 503, errorText(error));
+  }
+
+  /** Ends this request without an answer of the region. */
+  #failAs(reason: RegionUnreached, status: number, said: string): void {
+    const { request, response, leavesUntaken } = this.#to;
     this.#stopBody();
-    if (this.#to.leavesUntaken === true) {
+    if (leavesUntaken === true) {
       this.#end({ kind: 'untaken' });
       return;
     }
-    const region = this.#where;
-    const said = errorText(error);
-    const status = this.#silent ? 504 : 503;
-    const unreachable = { kind: 'unreachable', reason: 'region-silent', region, said } as const;
+    const unreachable = { kind: 'unreachable', reason, region: this.#where, said } as const;
     this.#end(answerUnreachable(response, request.method, status, unreachable));
   }
 

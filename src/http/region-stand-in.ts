@@ -8,7 +8,7 @@
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Ipv4, MacAddress } from '../net/address.ts';
-import { splitTarget } from '../net/target-parts.ts';
+import { splitTarget } from '../net/region-http.ts';
 import { answerText } from './answer.ts';
 import { QUEUED_TEXT } from './answer-words.ts';
 import type { NotKept } from './events.ts';

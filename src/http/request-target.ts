@@ -6,7 +6,7 @@
 // 1. The path is decoded once and not normalised: the code that resolves it decides about `..` and empty names.
 // 2. A query is cut off; file names have none.
 
-import { splitTarget } from '../net/target-parts.ts';
+import { splitTarget } from '../net/region-http.ts';
 
 /** The longest accepted target, in characters. */
 export const TARGET_CHARACTERS_MAX = 2048;

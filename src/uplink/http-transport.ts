@@ -5,7 +5,8 @@
 // 1. Every request ends: with its whole answer, after ANSWER_MS_MAX, at an answer larger than its bound, or after INTERIM_MAX interim answers.
 // 2. Redirections are not followed, only returned as answers: the key goes to region.url and nowhere else.
 // 3. A certificate must match the name in region.url, and region.ca_file if it is set.
-// 4. An answer without REGION_FIELD comes from a web server at a wrong address, or from a proxy. Only OF_PROXIES are accepted of these.
+// 4. An answer without REGION_FIELD comes from a web server at a wrong address, or from a proxy. Only a proxy's own statuses are accepted of
+//    these (`isForeign`).
 
 import type { Agent, ClientRequest, IncomingMessage, RequestOptions } from 'node:http';
 import { isIP } from 'node:net';
@@ -13,7 +14,7 @@ import { StringDecoder } from 'node:string_decoder';
 import type { Clock } from '../clock.ts';
 import { errorText, isTlsError } from '../errors.ts';
 import { STATE_CHANGES_IM } from '../machines/desired-state.ts';
-import { REGION_FIELD } from '../region/records/rack.ts';
+import { INTERIM_MAX, isForeign } from '../net/region-http.ts';
 import type { LinkFault } from '../region/records/rack-note.ts';
 import { EventStreamReader } from './event-stream-reader.ts';
 import { isRedirection, textOf } from './link-answers.ts';
@@ -35,17 +36,10 @@ import { authorizationOf, type RegionKey } from './region-key.ts';
 const ANSWER_MS_MAX = 60_000;
 /** How long a connection may be silent, in milliseconds. */
 const SILENCE_MS_MAX = 20_000;
-/** Interim answers (1xx, RFC 9110 §15.2) before an answer. A region sends none, and a proxy few. */
-export const INTERIM_MAX = 8;
 /** Connections to the region. */
 export const SOCKETS_MAX = 6;
 /** The path of a ping. Every process of a region answers it from memory, even without its database, and it counts towards no limit. */
 const PING_PATH = '/api/version/';
-/**
- * Statuses that a proxy in front of a region may answer itself: "not now", and 413 to a batch that is too large for it, which can be sent in
- * parts.
- */
-const OF_PROXIES: ReadonlySet<number> = new Set([...NOT_NOW, 413]);
 /** The minimum that a piece of an answer counts against the bound, in bytes: even a short piece takes this much memory. */
 const PIECE_BYTES_MIN = 128;
 
@@ -76,8 +70,9 @@ class ForeignAnswer extends Error {
 }
 
 /** Why an answer is not a region's; undefined if it may be. */
-function foreignness({ statusCode: status = 0, headers }: IncomingMessage): ForeignAnswer | undefined {
-  if (headers[REGION_FIELD.name.toLowerCase()] !== undefined || OF_PROXIES.has(status)) return undefined;
+function foreignness(answer: IncomingMessage): ForeignAnswer | undefined {
+  if (!isForeign(answer)) return undefined;
+  const { statusCode: status = 0, headers } = answer;
   return new ForeignAnswer(status, isRedirection(status) ? textOf(headers.location ?? '') : '');
 }
 

@@ -8,7 +8,7 @@ import type { Clock, Timer } from '../clock.ts';
 import { errorText, isStoreUnavailable, RackError } from '../errors.ts';
 import type { NotKept } from '../http/events.ts';
 import { parseIpv4 } from '../net/address.ts';
-import { splitTarget } from '../net/target-parts.ts';
+import { splitTarget } from '../net/region-http.ts';
 import type { NoticeBody } from './events.ts';
 import type { OutboxAnswer, OutboxRefusal, RackMessage, RegionMessage } from './messages.ts';
 import type { DeadLetter, ListedLetter, OutboxCommand, OutboxStore, QueuedPost } from './outbox-store.ts';

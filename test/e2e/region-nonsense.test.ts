@@ -8,7 +8,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { after, before, describe, test } from 'node:test';
 import { sleep } from '../../src/clock.ts';
 import { labPlace } from '../../src/lab/safe-lab.ts';
-import { REGION_FIELD } from '../../src/region/records/rack.ts';
+import { REGION_FIELD } from '../../src/net/region-http.ts';
 import { portOf } from '../support/listening-port.ts';
 import { loadByTftp } from '../support/probes.ts';
 import { eventually, RunningRack } from '../support/running-rack.ts';

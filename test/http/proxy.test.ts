@@ -1,15 +1,16 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { createServer as createHttpServer, type IncomingMessage, request, type ServerResponse } from 'node:http';
+import { type IncomingMessage, request, type ServerResponse } from 'node:http';
 import { createConnection, createServer } from 'node:net';
 import { after, before, beforeEach, test } from 'node:test';
 import { sleep } from '../../src/clock.ts';
 import { BODY_BYTES_MAX, PROXIED_MAX } from '../../src/http/proxy.ts';
+import { INTERIM_MAX, REGION_FIELD } from '../../src/net/region-http.ts';
 import { isHttpEvent } from '../../src/observe/protocol-events.ts';
 import { Crowd, settled } from '../support/crowd.ts';
 import { eventuallyWithin } from '../support/eventually.ts';
 import { portOf } from '../support/listening-port.ts';
-import { LOOPBACK, openRig, type Rig, SECRET, speak, TOKEN } from './rig.ts';
+import { LOOPBACK, makeRegion, openRig, type Rig, SECRET, speak, TOKEN } from './rig.ts';
 
 interface Seen {
   readonly method: string | undefined;
@@ -23,7 +24,7 @@ let rig: Rig;
 const seen: Seen[] = [];
 let answer: (response: ServerResponse, request: IncomingMessage) => void = (response) => response.end('region');
 
-const region = createHttpServer((incoming, response) => {
+const region = makeRegion((incoming, response) => {
   const chunks: Buffer[] = [];
   incoming.on('data', (chunk: Buffer) => chunks.push(chunk));
   incoming.on('error', () => undefined);
@@ -313,4 +314,55 @@ test('a region that sends nonsense counts as one that does not answer', async ()
   assert.match(await lone.speak(`GET /MAAS/ ${CLOSE}\r\n`), /^HTTP\/1.1 503 /);
   await lone.server.close();
   nonsense.close();
+});
+
+test('an answer that is not a region’s is not passed on: the caller gets 503, with the address and what to correct', async () => {
+  for (const status of [200, 302, 404, 500]) {
+    rig.events.length = 0;
+    answer = (response) => {
+      response.removeHeader(REGION_FIELD.name);
+      response.writeHead(status, { Location: 'http://elsewhere/' }).end('a foreign page');
+    };
+    const got = await rig.speak(`GET /MAAS/ ${CLOSE}\r\n`);
+    assert.match(got, /^HTTP\/1.1 503 [\s\S]*Retry-After: 5\r\n/);
+    const where = `127.0.0.1:${portOf(region)}`;
+    const text = `the server at ${where} answered ${status}, but is not a Rackboot region: correct this address in region.url, or the proxy between`;
+    assert.ok(got.endsWith(`${text}\n`), got);
+    assert.doesNotMatch(got, /foreign page|elsewhere/);
+    await eventuallyWithin(5000, 'told', () => rig.kinds().length > 0);
+    const [event] = rig.events.filter(isHttpEvent);
+    assert.deepEqual(
+      [event?.kind, event?.reason, event?.region, event?.said],
+      ['http.region-unreachable', 'region-foreign', where, `answered ${status}`],
+    );
+  }
+});
+
+test('a proxy’s own "not now" and "too large" are passed on, with their Retry-After', async () => {
+  for (const status of [413, 502, 503, 504]) {
+    answer = (response) => {
+      response.removeHeader(REGION_FIELD.name);
+      response.writeHead(status, { 'Retry-After': '7' }).end('of the proxy');
+    };
+    const got = await rig.speak(`GET /MAAS/ ${CLOSE}\r\n`);
+    assert.match(got, new RegExp(`^HTTP/1.1 ${status} [\\s\\S]*Retry-After: 7\r\n[\\s\\S]*of the proxy`));
+  }
+});
+
+test('a few interim answers are passed over; endless ones end the request with 503', async () => {
+  const send = (response: ServerResponse): void => void response.socket?.write('HTTP/1.1 103 Early Hints\r\n\r\n');
+  answer = (response) => {
+    for (let count = 0; count < INTERIM_MAX; count += 1) send(response);
+    response.end('region');
+  };
+  assert.match(await rig.speak(`GET /MAAS/ ${CLOSE}\r\n`), /^HTTP\/1.1 200 [\s\S]*region$/);
+  answer = (response) => {
+    const timer = setInterval(send, 2, response);
+    response.on('close', () => clearInterval(timer));
+  };
+  const got = await rig.speak(`GET /MAAS/ ${CLOSE}\r\n`);
+  assert.match(
+    got,
+    /^HTTP\/1.1 503 [\s\S]*does not answer: it sends more than 8 interim answers \(1xx\) and no other\n$/,
+  );
 });

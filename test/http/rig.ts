@@ -1,5 +1,6 @@
 // A boot listener on loopback with files in memory, and functions that send it raw bytes.
 
+import { createServer, type RequestListener, type Server } from 'node:http';
 import { createConnection } from 'node:net';
 import type { ResolveAsset } from '../../src/boot/asset.ts';
 import { systemClock } from '../../src/clock.ts';
@@ -8,12 +9,20 @@ import type { FileTree } from '../../src/files/opened-file.ts';
 import type { RegionStandIn } from '../../src/http/region-stand-in.ts';
 import { BootHttpServer } from '../../src/http/server.ts';
 import { ipv4, mac } from '../../src/net/address.ts';
+import { REGION_FIELD } from '../../src/net/region-http.ts';
 
 export const LOOPBACK = ipv4(0x7f000001);
 export const MACHINE = mac(0x525400123456);
 /** The token of MACHINE's boot. */
 export const TOKEN = 'a-token-of-a-boot-0123456789abcd';
 export const SECRET = 'the rack is who it says';
+
+/** A server whose answers are a region's, by their field. It does not listen yet. */
+export const makeRegion = (handle: RequestListener): Server =>
+  createServer((request, response) => {
+    response.setHeader(REGION_FIELD.name, REGION_FIELD.value);
+    handle(request, response);
+  });
 
 /** Files in memory; counts the open ones and the reads. `/broken` cannot be read, `/short` is shorter than its announced size. */
 export class MemoryTree implements FileTree {

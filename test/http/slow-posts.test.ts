@@ -2,15 +2,14 @@
 
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { createServer as createHttpServer } from 'node:http';
 import { after, before, test } from 'node:test';
 import { PROXIED_MAX } from '../../src/http/proxy.ts';
 import { BODY_LAG_MS_MAX } from '../../src/net/shares/body-places.ts';
 import { addresses, ask, Crowd, settled } from '../support/crowd.ts';
 import { portOf } from '../support/listening-port.ts';
-import { openRig, type Rig } from './rig.ts';
+import { makeRegion, openRig, type Rig } from './rig.ts';
 
-const region = createHttpServer((request, response) => {
+const region = makeRegion((request, response) => {
   let bytes = 0;
   request.on('data', (chunk: Uint8Array) => {
     bytes += chunk.length;

@@ -1,17 +1,18 @@
 // The boot listener acts in the place of a remote region that does not answer.
 
 import assert from 'node:assert/strict';
-import { createServer, type ServerResponse } from 'node:http';
+import type { ServerResponse } from 'node:http';
 import { after, before, beforeEach, test } from 'node:test';
 import { systemClock } from '../../src/clock.ts';
 import type { NotKept } from '../../src/http/events.ts';
 import { BODIES_MAX, KEPT_BYTES_MAX, type KeptReport } from '../../src/http/region-stand-in.ts';
 import { ipv4 } from '../../src/net/address.ts';
+import { REGION_FIELD } from '../../src/net/region-http.ts';
 import { BODY_LAG_MS_MAX } from '../../src/net/shares/body-places.ts';
 import { Crowd } from '../support/crowd.ts';
 import { eventuallyWithin } from '../support/eventually.ts';
 import { portOf } from '../support/listening-port.ts';
-import { MACHINE, openRig, type Rig, TOKEN } from './rig.ts';
+import { MACHINE, makeRegion, openRig, type Rig, TOKEN } from './rig.ts';
 
 const PATH = '/MAAS/api/2.0/machines/';
 const FORM = 'application/x-www-form-urlencoded';
@@ -27,7 +28,7 @@ let asked = 0;
 let rig: Rig;
 let nowhere: Rig;
 
-const region = createServer((request, response) => {
+const region = makeRegion((request, response) => {
   asked += 1;
   request.resume();
   request.on('end', () => answer(response));
@@ -222,4 +223,13 @@ test('the rack serves its own agent while the region is away, and otherwise the 
   assert.match(await send(nowhere, 'GET', '/MAAS/rackboot/agent.sh'), /# end of agent\n$/);
   isAway = true;
   assert.match(await send(rig, 'GET', '/MAAS/rackboot/agent.sh'), /# end of agent\n$/);
+});
+
+test('a report that something else than a region answers is kept for the region', async () => {
+  answer = (response) => {
+    response.removeHeader(REGION_FIELD.name);
+    response.end('a foreign page');
+  };
+  assert.equal(statusOf(await send(rig, 'POST', PATH, 'a=1')), 202);
+  assert.equal(kept.length, 1);
 });

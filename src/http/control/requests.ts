@@ -8,8 +8,8 @@
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { errorText, RackError } from '../../errors.ts';
+import { splitTarget } from '../../net/region-http.ts';
 import { hasBody } from '../../net/shares/body-places.ts';
-import { splitTarget } from '../../net/target-parts.ts';
 import { answerText } from '../answer.ts';
 import { ELSEWHERE_START } from '../config.ts';
 import type { RegionEndpoint, RegionProxy } from '../proxy.ts';

@@ -9,13 +9,13 @@
 import type { IncomingMessage } from 'node:http';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { newUuid } from '../../clock.ts';
+import { REGION_FIELD } from '../../net/region-http.ts';
 import { BodyPlaces, clientOf } from '../../net/shares/body-places.ts';
 import { type ConnectionRefusal, ConnectionShares } from '../../net/shares/connection-shares.ts';
 import { EventSampler } from '../../rate-limit.ts';
 import { type Answer, refuse } from '../api/call/answer.ts';
 import { factsOf, findPeer } from '../api/call/caller.ts';
 import type { ApiProblem } from '../api/call/problem.ts';
-import { REGION_FIELD } from '../records/rack.ts';
 import type { Region } from '../region.ts';
 
 /**

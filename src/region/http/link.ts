@@ -7,7 +7,7 @@
 
 import { isStoreUnavailable } from '../../errors.ts';
 import { parseIpv4, parseMac } from '../../net/address.ts';
-import { splitTarget } from '../../net/target-parts.ts';
+import { splitTarget } from '../../net/region-http.ts';
 import { parseAuthorization } from '../accounts/authorization-header.ts';
 import { type Answer, bodyOf, json, refuse, refuseFor } from '../api/call/answer.ts';
 import { type Peer, shareOf, withoutQuotes } from '../api/call/caller.ts';

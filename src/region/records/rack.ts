@@ -30,12 +30,6 @@ export const PINNED_MAX = 1024;
 /** A rack without a heartbeat for this long, three intervals, is away. */
 export const AWAY_AFTER_MS = 90_000;
 
-/**
- * A field of every answer of a region, by which a rack tells the region from any other web server, and from a proxy that answers itself.
- * `Server` would not do: proxies such as nginx replace it.
- */
-export const REGION_FIELD = { name: 'X-Rackboot-Region', value: 'yes' } as const;
-
 export type RackState = 'pending' | 'accepted' | 'rejected';
 
 /** The number of each state in MAAS's API. */

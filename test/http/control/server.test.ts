@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { existsSync, linkSync, mkdtempSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { createServer, request } from 'node:http';
+import { request } from 'node:http';
 import { createServer as createSocketServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -14,6 +14,7 @@ import { CONTROL_BODY_BYTES_MAX, type ControlAnswers } from '../../../src/http/c
 import { ControlServer } from '../../../src/http/control/server.ts';
 import { ListInPieces } from '../../../src/http/send.ts';
 import { portOf } from '../../support/listening-port.ts';
+import { makeRegion } from '../rig.ts';
 
 let stateDir = '';
 let path = '';
@@ -80,7 +81,7 @@ test('each path is answered with its value as JSON; only its user can open the s
 });
 
 test('requests to the region have administrator rights', async () => {
-  const region = createServer((incoming, response) =>
+  const region = makeRegion((incoming, response) =>
     response.end(JSON.stringify([incoming.headers['x-rackboot-control'], incoming.headers['x-rackboot-rack'] ?? null])),
   );
   region.listen(0, '127.0.0.1');

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { REGION_FIELD } from '../../../src/region/records/rack.ts';
+import { REGION_FIELD } from '../../../src/net/region-http.ts';
 import { ask } from '../../support/crowd.ts';
 import { type LiveRegion, startRegion } from '../live.ts';
 import { acceptRack, RACK_UUID, rackAuthorization } from '../racks/rack-place.ts';

@@ -9,7 +9,7 @@
 // 3. Parsing takes time linear in the body's length: some ten nanoseconds an octet, however it is encoded.
 
 import { isUtf8 } from 'node:buffer';
-import { splitTarget } from '../../../net/target-parts.ts';
+import { splitTarget } from '../../../net/region-http.ts';
 import { parseJson } from '../../records/text-json.ts';
 import { type RefusalNamed, refusal } from '../../words/refusal.ts';
 

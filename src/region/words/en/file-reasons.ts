@@ -38,6 +38,8 @@ export const HTTP_REASONS: Readonly<Record<HttpRefusal, string>> = {
 export const REGION_REASONS: Readonly<Record<RegionUnreached, string>> = {
   'no-region': 'This rack has no region; set region.mode, or region.url, in its configuration.',
   'region-silent': 'The region does not answer.',
+  'region-foreign':
+    'Another web server than a region answers there; correct this address in region.url, or the proxy between.',
   'rack-rejected': 'The region refuses this rack.',
   'too-many-reports': 'Too many reports are arriving at once; the machine tries again.',
   'rack-starting': 'The rack has just started.',
