@@ -9,6 +9,7 @@
 // 3. A cache of a remote region proves nothing: a rack that comes back from there begins its own region.
 
 import { existsSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { counted } from '../../counted.ts';
 import { RackError } from '../../errors.ts';
 import type { RackNote } from '../../region/records/rack-note.ts';
@@ -25,7 +26,10 @@ export const UNFINISHED = '.unfinished';
 export function checkNotInterrupted(path: string): void {
   const unfinished = `${path}${UNFINISHED}`;
   if (existsSync(path) || !existsSync(unfinished)) return;
-  const text = `a copy into ${path} was not finished: repeat the command (\`rackboot region copy\` or \`rackboot region restore\`), or remove ${unfinished} to begin with an empty region`;
+  // Without the file, `findLostRegion` would be the next to refuse the start.
+  const loss = findLostRegion(dirname(path));
+  const obstacles = loss === undefined ? `remove ${unfinished}` : `remove ${unfinished} and move ${loss.witness} away,`;
+  const text = `a copy into ${path} was not finished: repeat the command (\`rackboot region copy\` or \`rackboot region restore\`), or ${obstacles} to begin with an empty region`;
   throw new RackError('store-broken', text);
 }
 
