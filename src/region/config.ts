@@ -95,3 +95,9 @@ export interface RegionConfig {
   /** The file of a region's process without a rack; `undefined` if it has a rack, or no file. */
   readonly ownFile?: OwnFile | undefined;
 }
+
+/** The file that a command for the region must name with `--config`; `undefined` for the default one. */
+export function namedFile({ ownRack, ownFile }: Pick<RegionConfig, 'ownRack' | 'ownFile'>): string | undefined {
+  const file = ownRack?.file ?? ownFile?.file;
+  return file === RACK_CONFIG ? undefined : file;
+}

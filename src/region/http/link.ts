@@ -13,6 +13,7 @@ import { type Answer, bodyOf, json, refuse, refuseFor } from '../api/call/answer
 import { type Peer, shareOf, withoutQuotes } from '../api/call/caller.ts';
 import { type Fields, parseBody, parseUrlEncoded } from '../api/call/form-body.ts';
 import { API_VERSIONS, operationsByPath, runOperation } from '../api/operations.ts';
+import { namedFile } from '../config.ts';
 import { refuseVersion } from '../racks/rack-admission.ts';
 import { check, heartbeat, type KeptPost, parseBatch } from '../racks/rack-news.ts';
 import type { StateRequest } from '../racks/state-update.ts';
@@ -57,7 +58,7 @@ export async function findLinkedRack(
       return refuse('not-allowed.rack-owner', { rack: rack.name, username });
     }
     case 'pending':
-      return refuse('rack-pending.waiting', { rack: rack.name });
+      return refuse('rack-pending.waiting', { rack: rack.name, file: namedFile(region.config()) });
     case 'rejected':
       return refuse('rack-rejected.link');
   }

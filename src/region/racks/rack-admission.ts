@@ -47,6 +47,8 @@ export interface RackRegistration {
   readonly key: RackKey;
   /** The sender's address, as text. */
   readonly address: string;
+  /** The region's configuration file, for the commands in refusals (`namedFile`). */
+  readonly regionFile?: string | undefined;
 }
 
 type RackRefusal = RefusalNamed<'rack-rejected' | 'rack-key' | 'rack-version' | 'racks-limit'>;
@@ -168,9 +170,9 @@ function keyOf(key: RackKey): Pick<Rack, 'token' | 'secretDigest'> {
 }
 
 function decideKnownRack(registration: RackRegistration, known: Rack, racks: readonly Rack[], atMs: number): Decision {
-  const { uuid, name, version, uplink, interfaces, key, address } = registration;
+  const { uuid, name, version, uplink, interfaces, key, address, regionFile: file } = registration;
   if (known.state === 'rejected') {
-    return refuse(refusal('rack-rejected.registration', { uuid }));
+    return refuse(refusal('rack-rejected.registration', { uuid, file }));
   }
   if (known.isEmbedded) {
     return refuse(refusal('rack-key.own', { uuid }));
@@ -180,7 +182,7 @@ function decideKnownRack(registration: RackRegistration, known: Rack, racks: rea
       ? known.token === key.token && known.secretDigest === key.secretDigest
       : known.token === key.token;
   if (!isSame && key.kind === 'own') {
-    return refuse(refusal('rack-key.other', { uuid }));
+    return refuse(refusal('rack-key.other', { uuid, file }));
   }
   const rack: Rack = {
     ...known,
@@ -196,7 +198,12 @@ function decideKnownRack(registration: RackRegistration, known: Rack, racks: rea
 }
 
 /** Accepts a rack at once if it has an administrator's key and a free name; otherwise its state stays. */
-function admit(rack: Rack, { key }: RackRegistration, racks: readonly Rack[], atMs: number): Decision {
+function admit(
+  rack: Rack,
+  { key, regionFile: file }: RackRegistration,
+  racks: readonly Rack[],
+  atMs: number,
+): Decision {
   const before = racks.find(({ uuid }) => uuid === rack.uuid);
   const namesake = namesakeOf(rack, racks);
   if (namesake !== undefined && before?.state === 'accepted') {
@@ -210,7 +217,7 @@ function admit(rack: Rack, { key }: RackRegistration, racks: readonly Rack[], at
     return { put: [kept], events: [event], result: { kind: 'accepted', rack: kept } };
   }
   if (namesake !== undefined) {
-    const why = refusal('rack-pending.namesake', { rack: rack.name, namesake: namesake.uuid });
+    const why = refusal('rack-pending.namesake', { rack: rack.name, namesake: namesake.uuid, file });
     return { put: [rack], events: [], result: { kind: 'pending', rack, why } };
   }
   if (rack.state === 'accepted') {
@@ -218,7 +225,7 @@ function admit(rack: Rack, { key }: RackRegistration, racks: readonly Rack[], at
     return { put: [kept], events: [], result: { kind: 'accepted', rack: kept } };
   }
   if (key.kind === 'own') {
-    const why = refusal('rack-pending.waiting', { rack: rack.name });
+    const why = refusal('rack-pending.waiting', { rack: rack.name, file });
     return { put: [rack], events: [], result: { kind: 'pending', rack, why } };
   }
   const accepted: Rack = { ...agreeTo(rack, reportedTexts(rack), racks), stateSinceMs: atMs };

@@ -5,6 +5,7 @@
 // 1. Anyone may register a rack; that alone gives it no rights.
 
 import { z } from 'zod';
+import { namedFile } from '../../config.ts';
 import { STRANGERS_INTERFACES_LENGTH_MAX } from '../../racks/introductions.ts';
 import type { RackKey, RackVerdict } from '../../racks/rack-admission.ts';
 import { findDoubt } from '../../racks/rack-networks.ts';
@@ -20,7 +21,7 @@ import {
   type RackImage,
 } from '../../records/rack.ts';
 import { doubtWords } from '../../words/event.ts';
-import { type RefusalNamed, refusal, sentenceOf } from '../../words/refusal.ts';
+import { sentenceOf } from '../../words/refusal.ts';
 import { texts } from '../../words/text.ts';
 import { moveToZone } from '../areas/area-operations.ts';
 import { chooseArea, listAreas } from '../areas/chosen-areas.ts';
@@ -131,18 +132,12 @@ function keyOf(call: ApiCall, given: Registration): RackKey | Answer {
   return { kind: 'own', token, secretDigest };
 }
 
-/** The text that the rack logs while it waits. */
-function pendingText(call: ApiCall, why: RefusalNamed<'rack-pending'>): string {
-  const file = call.region.config().ownFile?.file;
-  const isWhole = why.code !== 'rack-pending.waiting' || file === undefined;
-  return sentenceOf(isWhole ? why : refusal(why.code, { ...why.params, file }));
-}
-
 async function register(call: ApiCall, given: Registration): Promise<Answer> {
   const key = keyOf(call, given);
   if (key.kind !== 'own' && key.kind !== 'administrator') return key;
   const { uuid, name, version } = given;
-  const said = { uuid, name, version, uplink: Number(given.uplink), key, address: call.peer.share };
+  const regionFile = namedFile(call.region.config());
+  const said = { uuid, name, version, uplink: Number(given.uplink), key, address: call.peer.share, regionFile };
   const outcome = await call.region.racks.introduce(said, given.interfaces);
   switch (outcome.kind) {
     case 'too-many':
@@ -154,7 +149,7 @@ async function register(call: ApiCall, given: Registration): Promise<Answer> {
     case 'accepted':
       return json({ uuid, status: 'accepted' });
     case 'pending':
-      return json({ uuid, status: 'pending', text: pendingText(call, outcome.why) }, 202);
+      return json({ uuid, status: 'pending', text: sentenceOf(outcome.why) }, 202);
     case 'refuse':
       return refuseFor([outcome.refusal]);
   }

@@ -1,6 +1,7 @@
 // Why a rack's registration, or an administrator's decision about a rack, is refused.
 
 import { counted } from '../../../counted.ts';
+import { shellWord } from '../../../shell-word.ts';
 import { NETWORK_PREFIX_MIN } from '../../records/rack-description.ts';
 import type { RefusalTable } from './table.ts';
 
@@ -18,7 +19,12 @@ function roomText({ minutes, oldest }: Room): string {
   );
 }
 
-const removal = (uuid: string): string => `on the region: sudo rackboot racks remove ${uuid}`;
+/** A command on the region's host. @param file the configuration file that the command must name; undefined for the default one */
+const onRegion = (command: string, file: string | undefined): string =>
+  `on the region: sudo rackboot ${command}${file === undefined ? '' : ` --config ${shellWord(file)}`}`;
+const removal = (uuid: string, file: string | undefined): string => onRegion(`racks remove ${uuid}`, file);
+/** As `onRegion`. */
+type RegionFile = { readonly file?: string | undefined };
 
 /** By code. */
 export const RACKS = {
@@ -27,10 +33,10 @@ export const RACKS = {
   'rack-key.registered': 'another rack has registered this key: remove the key file to generate a new one',
   'rack-key.own': ({ uuid }: { readonly uuid: string }) =>
     `${uuid} is the region's own rack: a copied rack.json must not be used on another host`,
-  'rack-key.other': ({ uuid }: { readonly uuid: string }) =>
-    `${uuid} is registered with another key; if this rack has lost its own, ${removal(uuid)}`,
-  'rack-rejected.registration': ({ uuid }: { readonly uuid: string }) =>
-    `an administrator rejected this rack; to let it register again, ${removal(uuid)}`,
+  'rack-key.other': ({ uuid, file }: RegionFile & { readonly uuid: string }) =>
+    `${uuid} is registered with another key; if this rack has lost its own, ${removal(uuid, file)}`,
+  'rack-rejected.registration': ({ uuid, file }: RegionFile & { readonly uuid: string }) =>
+    `an administrator rejected this rack; to let it register again, ${removal(uuid, file)}`,
   'racks-limit.address': ({
     address,
     pending,
@@ -39,11 +45,14 @@ export const RACKS = {
     `${counted(pending, 'rack')} from ${address} ${pending === 1 ? 'is' : 'are'} pending, the maximum; ${roomText(room)}`,
   'racks-limit.all': ({ known, pending, ...room }: Room & { readonly known: number; readonly pending: number }) =>
     `there is no room for another rack: ${counted(known, 'rack is', 'racks are')} known, ${pending} pending; ${roomText(room)}`,
-  /** @param file the region's configuration file; undefined if the region has a rack or no file */
-  'rack-pending.waiting': ({ rack, file }: { readonly rack: string; readonly file?: string }) =>
-    `waiting for an administrator; on the region: sudo rackboot racks accept ${rack}${file === undefined ? '' : ` --config ${file}`}`,
-  'rack-pending.namesake': ({ rack, namesake }: { readonly rack: string; readonly namesake: string }) =>
-    `a rack named ${rack} is already accepted (${namesake}): give this one another name, or ${removal(namesake)}`,
+  'rack-pending.waiting': ({ rack, file }: RegionFile & { readonly rack: string }) =>
+    `waiting for an administrator; ${onRegion(`racks accept ${rack}`, file)}`,
+  'rack-pending.namesake': ({
+    rack,
+    namesake,
+    file,
+  }: RegionFile & { readonly rack: string; readonly namesake: string }) =>
+    `a rack named ${rack} is already accepted (${namesake}): give this one another name, or ${removal(namesake, file)}`,
   'not-found.rack-to-judge': ({ uuid }: { readonly uuid: string }) =>
     `there is no rack ${uuid}; rackboot racks list shows all`,
   'rack-embedded': ({ rack }: { readonly rack: string }) =>
