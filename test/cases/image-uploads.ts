@@ -55,7 +55,7 @@ export function describeUploads(place: LabPlace, which: 'short' | 'all'): void {
       assert.equal(code, 0, complaints.join('\n'));
       assert.match(
         output.join('\n'),
-        /^50 % of 12\.0 MiB, (?:.*\n)*Uploaded custom\/site \(amd64\/generic\) to .*: 12\.0 MiB$/m,
+        /^50 % of 12\.0 MiB, (?:.*\n)*Uploaded custom\/site \(amd64\/generic\) to the region of this host: 12\.0 MiB$/m,
       );
       assert.deepEqual(images(), ['custom/site']);
       const again = await upload('site', file, '--json');

@@ -20,7 +20,7 @@ export interface UploadTarget {
 /** The region of this host. */
 export function localTarget(stateDir: string): UploadTarget {
   const socketPath = join(stateDir, CONTROL_SOCKET);
-  return { name: socketPath, pieceBytes: CONTROL_BODY_BYTES_MAX, ask: askSocket(socketPath) };
+  return { name: 'the region of this host', pieceBytes: CONTROL_BODY_BYTES_MAX, ask: askSocket(socketPath) };
 }
 
 /**
