@@ -390,6 +390,7 @@ export const COLLECTIONS: Readonly<Record<string, Readonly<Record<string, string
   'store/operations/region-machine-reads.ts': {
     ...{ 'machineQuery.all': 'call', 'machineQuery.given': 'call' },
   },
+  'store/operations/region-host-images.ts': { '#known': 'PLACES_MAX' },
   'store/operations/region-racks.ts': {
     '#known': 'region/racks/rack-admission.ts RACKS_MAX',
     '#damaged': 'region/racks/rack-admission.ts RACKS_MAX',

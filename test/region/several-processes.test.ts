@@ -349,6 +349,34 @@ describe('two processes of one region on PostgreSQL', { skip: missing('linux', '
     await databases.server.query('DELETE FROM host_images', database);
   });
 
+  test('only the hosts whose images have changed are read again', async () => {
+    const { hostImages } = first.region.store;
+    assert.ok(hostImages !== undefined);
+    const image = {
+      ...{ os: 'custom', release: 'one', architecture: 'amd64', subarchitecture: 'generic', label: 'release' },
+      ...{ serial: '20261127', title: 'One', bytes: 7, sha256: HASH },
+    };
+    const listed = async () => Object.fromEntries((await hostImages.list()).map((one) => [one.place, one]));
+    await hostImages.report('here:/one', [image], []);
+    await hostImages.report('there:/two', [image], []);
+    const before = await listed();
+    // Another process reports the same, and then something else.
+    await second.region.store.hostImages?.report('there:/two', [image], []);
+    const same = await listed();
+    assert.equal(same['here:/one']?.images, before['here:/one']?.images);
+    assert.equal(same['there:/two']?.images[0], before['there:/two']?.images[0]);
+    await second.region.store.hostImages?.report('there:/two', [{ ...image, bytes: 8 }], []);
+    const after = await listed();
+    assert.equal(after['here:/one']?.images, before['here:/one']?.images);
+    assert.equal(after['there:/two']?.images[0]?.bytes, 8);
+    await second.region.store.hostImages?.condemn('custom/one/amd64/generic/release', 'there:/two');
+    assert.deepEqual((await listed())['here:/one']?.images, []);
+    // A place that is gone is not kept, even if it comes back as it was.
+    await databases.server.query("DELETE FROM host_images WHERE place = 'there:/two'", database);
+    assert.deepEqual(Object.keys(await listed()), ['here:/one']);
+    await databases.server.query('DELETE FROM host_images', database);
+  });
+
   test('a damaged row of a host is left out until the next report of its process', async () => {
     const { hostImages } = first.region.store;
     await hostImages?.report('here:/one', [], []);

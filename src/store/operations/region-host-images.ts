@@ -3,7 +3,11 @@
 //
 // 1. A damaged row is left out, and repaired by the next report of its place. An image whose name no store can have is left out.
 // 2. A time in the future counts as now: the database's clock was set back, or somebody edited the row.
+// 3. A list reads and parses only the rows that have changed since the last one. The stamp of a row has the transaction that wrote it
+//    (postgresql.org/docs/15/ddl-system-columns.html, xmin). A server that takes over may give its number again, so the stamp also has the time
+//    of the report and a digest of the condemned images.
 
+import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { cleanText } from '../../clean-text.ts';
 import { IMAGES_MAX, judgeImageName } from '../../images/image-store.ts';
@@ -18,7 +22,7 @@ import {
   type PlaceImages,
   PRESENT_MS,
 } from '../../region/records/host-image-store.ts';
-import { json, readsRow, text } from '../rows.ts';
+import { json, type Row, readsRow, text } from '../rows.ts';
 import { type Readable, RowReader } from './readable-rows.ts';
 import { all, one, run, type Steps } from './region-steps.ts';
 
@@ -27,19 +31,9 @@ const condemnedList = z.array(condemnedImage).max(IMAGES_MAX);
 
 const readCondemned = readsRow('host_images', (row) => json(row, 'condemned', condemnedList), 'place');
 
-const readPlace = readsRow(
+const readStamp = readsRow(
   'host_images',
-  (row): PlaceImages => {
-    const condemned = json(row, 'condemned', condemnedList);
-    const keys = new Set(condemned.map(keyOf));
-    const images = json(row, 'images', imageList).filter((image) => judgeImageName(image) === undefined);
-    return {
-      place: text(row, 'place'),
-      isPresent: text(row, 'presence') === 'present',
-      images: images.filter((image) => !keys.has(keyOf(condemnedOf(image)))).map(cleaned),
-      condemned,
-    };
-  },
+  (row) => ({ place: text(row, 'place'), stamp: text(row, 'stamp'), isPresent: text(row, 'presence') === 'present' }),
   'place',
 );
 
@@ -82,8 +76,8 @@ export function* condemnedAt(place: string): Steps<readonly CondemnedImage[]> {
   return (row && new RowReader().read(() => readCondemned(row))) ?? [];
 }
 
-export function* condemnImages(resource: string, exceptAt: string): Steps<void> {
-  const { found: places } = yield* listPlaces();
+export function* condemnImages(read: ReadPlaces, resource: string, exceptAt: string): Steps<void> {
+  const { found: places } = yield* read.list();
   for (const { place, images, condemned } of places) {
     const doomed = images.map(condemnedOf).filter((image) => image.resource === resource);
     if (place === exceptAt || doomed.length === 0) continue;
@@ -95,12 +89,63 @@ export function* condemnImages(resource: string, exceptAt: string): Steps<void> 
   }
 }
 
-export function* listPlaces(): Steps<Readable<readonly PlaceImages[]>> {
-  const { rows } = yield all(
-    "SELECT place, images, condemned, CASE WHEN seen_at > clock_timestamp() - ?1 * interval '1 millisecond' THEN 'present' " +
-      "ELSE 'silent' END AS presence FROM host_images ORDER BY place",
-    PRESENT_MS,
-  );
-  const reader = new RowReader();
-  return { found: reader.readEach(rows, readPlace), errors: reader.errors };
+const STAMP = "concat_ws(' ', xmin, seen_at, md5(condemned)) AS stamp";
+
+/** A place as it was last read. */
+interface ReadPlace extends Omit<PlaceImages, 'isPresent'> {
+  readonly stamp: string;
+  /** The digest of its reported images as text. */
+  readonly digest: string;
+  /** The reported images, condemned ones included. */
+  readonly reported: readonly HostImage[];
 }
+
+/** The places as they were last read. */
+export class ReadPlaces {
+  #known: readonly ReadPlace[] = [];
+
+  /** All places, ordered by name. */
+  *list(): Steps<Readable<readonly PlaceImages[]>> {
+    const reader = new RowReader();
+    const { rows } = yield all(
+      `SELECT place, ${STAMP}, CASE WHEN seen_at > clock_timestamp() - ?1 * interval '1 millisecond' THEN 'present' ` +
+        "ELSE 'silent' END AS presence FROM host_images ORDER BY place",
+      PRESENT_MS,
+    );
+    const places = reader.readEach(rows, readStamp);
+    const before = new Map(this.#known.map((one) => [one.place, one]));
+    const changed = places.flatMap(({ place, stamp }) => (before.get(place)?.stamp === stamp ? [] : place));
+    const found = new Map(before);
+    if (changed.length > 0) {
+      const { rows: contents } = yield all(
+        `SELECT place, ${STAMP}, images, condemned FROM host_images WHERE place IN texts(?)`,
+        JSON.stringify(changed),
+      );
+      for (const place of changed) found.delete(place);
+      const read = readsRow('host_images', (row) => placeIn(row, before), 'place');
+      for (const one of reader.readEach(contents, read)) found.set(one.place, one);
+    }
+    this.#known = places.flatMap(({ place }) => found.get(place) ?? []).slice(0, PLACES_MAX);
+    const listed = places.flatMap(({ place, isPresent }) => {
+      const one = found.get(place);
+      return one === undefined ? [] : [{ place, isPresent, images: one.images, condemned: one.condemned }];
+    });
+    return { found: listed, errors: reader.errors };
+  }
+}
+
+/** A place from its row. Most reports only say that the place is there, so images that have not changed are not parsed again. */
+function placeIn(row: Row, before: ReadonlyMap<string, ReadPlace>): ReadPlace {
+  const [place, condemned] = [text(row, 'place'), json(row, 'condemned', condemnedList)];
+  const digest = createHash('sha256').update(text(row, 'images')).digest('base64url');
+  const known = before.get(place);
+  const reported = known?.digest === digest ? known.reported : imagesOf(row);
+  const keys = new Set(condemned.map(keyOf));
+  const images = reported.filter((image) => !keys.has(keyOf(condemnedOf(image))));
+  return { place, stamp: text(row, 'stamp'), condemned, digest, reported, images };
+}
+
+const imagesOf = (row: Row): readonly HostImage[] =>
+  json(row, 'images', imageList)
+    .filter((image) => judgeImageName(image) === undefined)
+    .map(cleaned);

@@ -10,7 +10,7 @@ import { RackError } from '../../errors.ts';
 import type { HostImageStore } from '../../region/records/host-image-store.ts';
 import type { RegionStore } from '../../region/records/store.ts';
 import { noteText } from '../../region/words/rack-reasons.ts';
-import { condemnedAt, condemnImages, listPlaces, reportImages } from '../operations/region-host-images.ts';
+import { condemnedAt, condemnImages, ReadPlaces, reportImages } from '../operations/region-host-images.ts';
 import type { ReportingDriver } from '../region/reporting-driver.ts';
 import { StoredRegion } from '../region/stored-region.ts';
 import { EVENT_BOUNDS } from '../sqlite/region-sqlite.ts';
@@ -69,12 +69,15 @@ export async function openPostgresRegion(place: PostgresPlace, name?: string): P
   });
 }
 
-const hostImageStore = (run: ReportingDriver): HostImageStore => ({
-  report: (place, images, removed) => run.write(() => reportImages(place, images, removed)),
-  condemned: (place) => run.read(() => condemnedAt(place)),
-  condemn: (resource, exceptAt) => run.write(() => condemnImages(resource, exceptAt)),
-  list: () => run.readable(() => listPlaces()),
-});
+function hostImageStore(run: ReportingDriver): HostImageStore {
+  const places = new ReadPlaces();
+  return {
+    report: (place, images, removed) => run.write(() => reportImages(place, images, removed)),
+    condemned: (place) => run.read(() => condemnedAt(place)),
+    condemn: (resource, exceptAt) => run.write(() => condemnImages(places, resource, exceptAt)),
+    list: () => run.readable(() => places.list()),
+  };
+}
 
 /**
  * Makes the tables of an empty database. Only a process of the region brings older ones up to date: those that run on them end their work then.
