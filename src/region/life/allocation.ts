@@ -26,6 +26,8 @@ export interface Constraints {
   /** In none of these. */
   readonly notZoneIds?: readonly number[] | undefined;
   readonly notPoolIds?: readonly number[] | undefined;
+  /** Whether its network is as wanted; `undefined`: any. */
+  readonly isNetworkMet?: ((machine: Machine) => boolean) | undefined;
 }
 
 /** True if the machine meets all constraints. */
@@ -42,7 +44,8 @@ export function meets(machine: Machine, wanted: Constraints): boolean {
     !(wanted.notTags ?? []).some((tag) => tags.has(tag)) &&
     hasDisks(machine, wanted.diskBytes ?? []) &&
     isAmong(machine.zoneId, wanted.zoneIds, wanted.notZoneIds) &&
-    isAmong(machine.poolId, wanted.poolIds, wanted.notPoolIds)
+    isAmong(machine.poolId, wanted.poolIds, wanted.notPoolIds) &&
+    (wanted.isNetworkMet?.(machine) ?? true)
   );
 }
 

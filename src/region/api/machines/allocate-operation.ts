@@ -6,8 +6,10 @@
 
 import { z } from 'zod';
 import { type Constraints, matchStorage, meets, parseStorage } from '../../life/allocation.ts';
+import type { UnusableCondition } from '../../life/network-conditions.ts';
 import type { MachineFilter } from '../../records/filters.ts';
 import type { Machine } from '../../records/machine.ts';
+import { cleanWords } from '../../records/text-json.ts';
 import { chooseAreas } from '../areas/chosen-areas.ts';
 import { type Answer, allOf, isRefusal, json, type Refusal, refuse, refuseField } from '../call/answer.ts';
 import { searchFor } from '../call/long-answers.ts';
@@ -43,7 +45,17 @@ const allocateParameters = z.object({
   agent_name: agentName
     .optional()
     .describe('A name by which lists can find the machine, such as that of the program that allocates it.'),
-  interfaces: value(z.string().max(500)).optional().describe('Not supported.'),
+  subnets: values(50)
+    .optional()
+    .describe('Machines in each of these subnets: by name, id or CIDR, or `space:dmz`, `vid:100`.'),
+  not_subnets: values(50).optional().describe('Machines in none of these subnets, named likewise.'),
+  fabrics: values(50).optional().describe('Machines in each of these fabrics, by name or id.'),
+  not_fabrics: values(50).optional().describe('Machines in none of these fabrics.'),
+  interfaces: value(z.string().max(2000))
+    .optional()
+    .describe(
+      'For each label, an interface that meets its conditions: `0:space=dmz;1:subnet=lan,tag=fast`. Conditions: subnet, space, fabric, vlan, vid, ip, name, mac, tag.',
+    ),
   dry_run: flag('True: show the machine that would be allocated, without allocating it.'),
   ip_address: value(z.string().max(15)).optional().describe('The address to assign. Default: a free one.'),
 });
@@ -65,18 +77,59 @@ async function areasOf(
   return { zoneIds, notZoneIds, poolIds, notPoolIds };
 }
 
+/** The conditions on the network of a machine, to be asked with the networks of that moment. */
+interface AskedNetwork {
+  readonly isMet: (machine: Machine) => boolean;
+  readonly match: (machine: Machine) => Readonly<Record<string, readonly number[]>>;
+}
+
+/** The conditions on the network of the machine; `undefined`: none are given. Their code is loaded when it is needed. */
+async function networkOf(
+  { region }: ApiCall,
+  { subnets, not_subnets, fabrics, not_fabrics, interfaces }: z.output<typeof allocateParameters>,
+): Promise<AskedNetwork | Refusal | undefined> {
+  if ([subnets, not_subnets, fabrics, not_fabrics, interfaces].every((one) => one === undefined)) return undefined;
+  const { isUnusable, matchInterfaces, meetsNetwork, parseLabels, parseNames } = await import(
+    '../../life/network-conditions.ts'
+  );
+  const usable = <T extends object>(field: string, parsed: T | UnusableCondition): T | Refusal =>
+    isUnusable(parsed) ? refuseCondition(field, parsed) : parsed;
+  const view = region.networks.known;
+  const tests = (field: string, condition: string, names: readonly string[] | undefined) =>
+    usable(field, parseNames(names ?? [], condition, view));
+  const found = allOf(
+    tests('subnets', 'subnet', subnets),
+    tests('not_subnets', 'subnet', not_subnets),
+    tests('fabrics', 'fabric', fabrics),
+    tests('not_fabrics', 'fabric', not_fabrics),
+    usable('interfaces', parseLabels(interfaces ?? '', view) ?? refuseField('interfaces', 'field.interfaces')),
+  );
+  if (isRefusal(found)) return found;
+  const [inSubnets, notInSubnets, inFabrics, notInFabrics, labels] = found;
+  const wanted = { some: [...inSubnets, ...inFabrics], none: [...notInSubnets, ...notInFabrics], labels };
+  return {
+    isMet: (machine) => meetsNetwork(machine, wanted, region.networks.known),
+    match: (machine) => matchInterfaces(machine, wanted, region.networks.known),
+  };
+}
+
+function refuseCondition(field: string, { condition, text, names }: UnusableCondition): Refusal {
+  const shown = { condition: cleanWords(condition, 64), text: cleanWords(text, 64), names };
+  return refuseField(field, 'field.network-condition', shown);
+}
+
 async function constraintsOf(
   call: ApiCall,
   given: z.output<typeof allocateParameters>,
-): Promise<Constraints | Refusal> {
+): Promise<(Constraints & { readonly network: AskedNetwork | undefined }) | Refusal> {
   const found = allOf(
     parseStorage(given.storage ?? '') ?? refuseField('storage', 'field.storage'),
     await areasOf(call, given),
-    given.interfaces ? refuseField('interfaces', 'field.interface-conditions') : undefined,
+    await networkOf(call, given),
     addressOf(given.ip_address),
   );
   if (isRefusal(found)) return found;
-  const [disks, areas] = found;
+  const [disks, areas, network] = found;
   return {
     name: given.name || undefined,
     systemId: given.system_id || undefined,
@@ -86,6 +139,8 @@ async function constraintsOf(
     tags: given.tags,
     notTags: given.not_tags,
     diskBytes: disks,
+    network,
+    isNetworkMet: network?.isMet,
     ...areas,
   };
 }
@@ -137,16 +192,27 @@ async function allocate(call: ApiCall, given: z.output<typeof allocateParameters
       agentName: given.agent_name || undefined,
     });
     if (outcome === undefined) return undefined;
-    return outcome.kind === 'changed' ? json(allocated(call, outcome.machine, given)) : answerCommand(call, outcome);
+    return outcome.kind === 'changed'
+      ? json(allocated(call, outcome.machine, given, wanted.network))
+      : answerCommand(call, outcome);
   });
   return await searchFor(call, steps);
 }
 
-/** The machine, with the disks that meet the storage conditions. */
-function allocated(call: ApiCall, machine: Machine, { storage = '' }: z.output<typeof allocateParameters>) {
+/** The machine, with the disks and interfaces that meet the conditions with labels. */
+function allocated(
+  call: ApiCall,
+  machine: Machine,
+  { storage = '' }: z.output<typeof allocateParameters>,
+  network: AskedNetwork | undefined,
+) {
   const disks = disksJson(machine);
   const matched = [...matchStorage(machine, storage)].map(([label, place]) => [label, [disks[place]?.id]] as const);
-  const constraints = matched.length === 0 ? {} : { storage: Object.fromEntries(matched) };
+  const interfaces = network?.match(machine) ?? {};
+  const constraints = {
+    ...(matched.length === 0 ? {} : { storage: Object.fromEntries(matched) }),
+    ...(Object.keys(interfaces).length === 0 ? {} : { interfaces }),
+  };
   return { ...showMachine(call, machine), ...(call.version === '1.0' ? {} : { constraints_by_type: constraints }) };
 }
 

@@ -124,7 +124,19 @@ export const API = {
     `cloud-init would ignore this user data: begin it with one of ${known.join(', ')}, or give a MIME message or gzip`,
   'field.ip-address': 'Give an IPv4 address such as 10.20.0.10.',
   'field.storage': 'Give sizes in GB: root:50,100. Disk tags are not supported.',
-  'field.interface-conditions': 'Conditions on interfaces are not supported: choose by tags.',
+  'field.interfaces': 'Give a label and conditions for each interface: 0:space=dmz;1:subnet=lan,tag=fast.',
+  'field.network-condition': ({
+    condition,
+    text,
+    names,
+  }: {
+    readonly condition: string;
+    readonly text: string;
+    readonly names: readonly string[] | undefined;
+  }) =>
+    names === undefined
+      ? `No ${condition} matches '${text}': list them, and give a name or id of the list.`
+      : `'${condition}' is not a condition: choose one of ${names.join(', ')}.`,
   'precondition-failed.changed':
     'Nothing was changed: the object has changed since you read it. Read it again before you change it.',
   'precondition-failed.untagged':

@@ -30,8 +30,14 @@ const ELSEWHERE: Readonly<Record<string, readonly [names: string, file: string]>
   '2.0 POST discovery clear': ['*', 'region/api/discovery-api.test.ts'],
   '1.0 POST ipaddresses reserve': ['mac hostname', 'region/networks/ranges-api.test.ts'],
   '2.0 POST ipaddresses reserve': ['mac hostname', 'region/networks/ranges-api.test.ts'],
-  '2.0 POST machines allocate': ['interfaces', 'region/api/life-api.test.ts'],
-  '1.0 POST nodes acquire': ['interfaces', 'region/api/life-api.test.ts'],
+  '2.0 POST machines allocate': [
+    'subnets not_subnets fabrics not_fabrics interfaces',
+    'region/api/allocate-networks.test.ts',
+  ],
+  '1.0 POST nodes acquire': [
+    'subnets not_subnets fabrics not_fabrics interfaces',
+    'region/api/allocate-networks.test.ts',
+  ],
 };
 
 const sent = new Map<string, Set<string>>();

@@ -1,0 +1,157 @@
+// The conditions of an allocation on the network of a machine, and which interfaces meet them. Pure.
+//
+// Source: the parameters `subnets`, `not_subnets`, `fabrics`, `not_fabrics` and `interfaces` of MAAS's `machines/?op=allocate`, as Juju sends
+// them (`interfaces=0:space=5;1:space=7`, `not_subnets=space:dmz`).
+//
+// 1. An interface is in the subnets of its links, or, if it has no such link, in the one in which it was last seen.
+// 2. A name that is the id of one object and the name of another means the id.
+
+import { formatMac, networkContains, parseIpv4 } from '../../net/address.ts';
+import { interfacesOf, type NetInterface } from '../layout/interfaces.ts';
+import type { NetworkView, SubnetView } from '../networks/network-view.ts';
+import type { Machine } from '../records/machine.ts';
+
+/** Whether an interface meets one condition. */
+type InterfaceTest = (one: NetInterface) => boolean;
+
+/** The conditions on the network of one machine; all must hold. */
+interface NetworkConditions {
+  /** An interface meets each of these. */
+  readonly some: readonly InterfaceTest[];
+  /** No interface meets any of these. */
+  readonly none: readonly InterfaceTest[];
+  /** By label: an interface meets all of these. Interfaces may meet several labels. */
+  readonly labels: ReadonlyMap<string, readonly InterfaceTest[]>;
+}
+
+const subnetsOf = ({ links, seenIn }: NetInterface): readonly SubnetView[] => {
+  const linked = links.flatMap(({ subnet }) => subnet ?? []);
+  return linked.length > 0 || seenIn === undefined ? linked : [seenIn];
+};
+
+/** The object with this id, or else with this name. */
+const called = <T extends { readonly id: number; readonly name: string }>(all: readonly T[], text: string) =>
+  all.find(({ id }) => String(id) === text) ?? all.find(({ name }) => name === text);
+
+const inSubnet =
+  (isWanted: (subnet: SubnetView) => boolean): InterfaceTest =>
+  (one) =>
+    subnetsOf(one).some(isWanted);
+
+/** The conditions by name. Each returns `undefined` if no object is called so. */
+const CONDITIONS: Readonly<Record<string, (text: string, view: NetworkView) => InterfaceTest | undefined>> = {
+  subnet: (text, { records: { subnets } }) => {
+    const found = called(subnets, text) ?? subnets.find(({ cidr }) => cidr === text);
+    return found && inSubnet(({ subnet }) => subnet.id === found.id);
+  },
+  space: (text, { records }) => {
+    const found = called(records.spaces, text);
+    return found && (({ vlan }) => vlan?.space?.id === found.id);
+  },
+  fabric: (text, { records }) => {
+    const found = called(records.fabrics, text);
+    return found && (({ vlan }) => vlan?.fabric.id === found.id);
+  },
+  vlan: (text, { records }) => {
+    const found = called(records.vlans, text);
+    return found && (({ vlan }) => vlan?.vlan.id === found.id);
+  },
+  vid: (text) => (/^\d{1,4}$/.test(text) ? ({ vlan }) => vlan?.vlan.vid === Number(text) : undefined),
+  ip: (text) => {
+    const address = parseIpv4(text);
+    return address === undefined ? undefined : inSubnet(({ network }) => networkContains(network, address));
+  },
+  name: (text) => (one) => one.name === text,
+  mac: (text) => (one) => formatMac(one.mac) === text.toLowerCase(),
+  tag: (text) => (one) => one.tags.includes(text),
+};
+
+/** The conditions, as the refusal of an unknown one lists them. */
+const CONDITION_NAMES = Object.keys(CONDITIONS);
+
+/** A condition that cannot be used: its name is unknown, or nothing is called as its value says. */
+export interface UnusableCondition {
+  readonly kind: 'unusable';
+  readonly condition: string;
+  readonly text: string;
+  /** The names that conditions have, if the name is unknown. */
+  readonly names: readonly string[] | undefined;
+}
+
+/** True for a condition that cannot be used, among what was parsed. */
+export const isUnusable = (one: object | undefined): one is UnusableCondition =>
+  one !== undefined && 'kind' in one && one.kind === 'unusable';
+
+function testOf(condition: string, text: string, view: NetworkView): InterfaceTest | UnusableCondition {
+  const make = Object.hasOwn(CONDITIONS, condition) ? CONDITIONS[condition] : undefined;
+  const unusable = { kind: 'unusable', condition, text } as const;
+  if (make === undefined) return { ...unusable, names: CONDITION_NAMES };
+  return make(text, view) ?? { ...unusable, names: undefined };
+}
+
+/** Every test, or the first condition that cannot be used. */
+function allTests(found: readonly (InterfaceTest | UnusableCondition)[]): readonly InterfaceTest[] | UnusableCondition {
+  const usable: InterfaceTest[] = [];
+  for (const one of found) {
+    if (isUnusable(one)) return one;
+    usable.push(one);
+  }
+  return usable;
+}
+
+/**
+ * The tests for a list of names such as `lan`, `10.20.0.0/24` or `space:dmz`.
+ *
+ * @param condition the condition of a name without one: `subnet` or `fabric`
+ */
+export const parseNames = (names: readonly string[], condition: string, view: NetworkView) =>
+  allTests(
+    names.map((name) => {
+      const [, own = condition, text = name] = /^([a-z]+):(.*)$/.exec(name) ?? [];
+      return testOf(own, text, view);
+    }),
+  );
+
+/** The tests by label of a text such as `0:space=5;storage:subnet=lan,tag=fast`. `undefined`: it is malformed, or has a label twice. */
+export function parseLabels(
+  text: string,
+  view: NetworkView,
+): ReadonlyMap<string, readonly InterfaceTest[]> | UnusableCondition | undefined {
+  const labels = new Map<string, readonly InterfaceTest[]>();
+  for (const part of text.split(';').filter((one) => one.trim() !== '')) {
+    const [, label, pairs] = /^\s*([A-Za-z0-9_-]+):(.+)$/.exec(part) ?? [];
+    if (label === undefined || pairs === undefined || labels.has(label)) return undefined;
+    const found: (InterfaceTest | UnusableCondition)[] = [];
+    for (const pair of pairs.split(',')) {
+      const [, name, value] = /^\s*([a-z_]+)=(.+?)\s*$/.exec(pair) ?? [];
+      if (name === undefined || value === undefined) return undefined;
+      found.push(testOf(name, value, view));
+    }
+    const tests = allTests(found);
+    if (isUnusable(tests)) return tests;
+    labels.set(label, tests);
+  }
+  return labels;
+}
+
+/** True if the interfaces of a machine meet all conditions. */
+export function meetsNetwork(machine: Machine, { some, none, labels }: NetworkConditions, view: NetworkView): boolean {
+  const interfaces = interfacesOf(machine, view);
+  return (
+    some.every((test) => interfaces.some(test)) &&
+    !none.some((test) => interfaces.some(test)) &&
+    [...labels.values()].every((tests) => interfaces.some((one) => tests.every((test) => test(one))))
+  );
+}
+
+/** The ids of the interfaces that meet each label. */
+export function matchInterfaces(
+  machine: Machine,
+  { labels }: NetworkConditions,
+  view: NetworkView,
+): Readonly<Record<string, readonly number[]>> {
+  const interfaces = interfacesOf(machine, view);
+  const idsOf = (tests: readonly InterfaceTest[]) =>
+    interfaces.filter((one) => tests.every((test) => test(one))).map(({ id }) => id);
+  return Object.fromEntries([...labels].map(([label, tests]) => [label, idsOf(tests)]));
+}
