@@ -62,8 +62,9 @@ export const UPLINK_EVENTS: Readonly<Record<UplinkNotice['kind'], EventKind>> = 
     level: 'warning',
     message: 'rack is linked to another address of its region',
     explanation:
-      'The address in `former` of region.url did not answer, and the one in `url` does. The rack stays with it, even after the former ' +
-      'one recovers; nothing is lost. Find out why the former one does not answer.',
+      'The region stopped answering at the address in `former`, so the rack now uses the address in `url`. No event and no machine report ' +
+      'was lost. Check the region process, its host and the network at the former address: until it works again, one address less of ' +
+      'region.url can take over. The rack stays at the new address, even after the former one works again.',
   },
   'region.pending': {
     level: 'warning',

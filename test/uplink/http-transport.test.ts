@@ -229,7 +229,9 @@ test('a ping is answered by any answer but "not now", without the key, even whil
   await assert.rejects(transport.ping(stop.signal));
   transport.abandon();
   for (const end of await Promise.all(asked))
-    saying(/does not answer: it stays silent, although another address of region\.url answers$/)(end);
+    saying(/does not answer: it answers no ping, but another address of region\.url does; the rack uses that one$/)(
+      end,
+    );
 });
 
 test('a stream that is abandoned ends as one whose region does not answer', async () => {

@@ -94,7 +94,7 @@ const LINK_FAULTS: Readonly<Record<LinkFault, (params: { readonly said: string; 
   'too-large': ({ max }) => `its answer is larger than ${counted(max, 'byte')}, or arrives in too many pieces`,
   interim: ({ max }) =>
     `it sends more than ${counted(max, 'interim answer')} (1xx) and no other: correct region.url, or the proxy between`,
-  hanging: () => 'it stays silent, although another address of region.url answers',
+  hanging: () => 'it answers no ping, but another address of region.url does; the rack uses that one',
 };
 const linkFault = ({ url, fault, said, max, more }: NoteParams['link-unanswered']): string => {
   const why = Object.entries(LINK_FAULTS).find(([code]) => code === fault)?.[1]({ said, max }) ?? fault;
