@@ -6,7 +6,7 @@ import pg from 'pg';
 import { errorText, isTlsError, RackError } from '../../errors.ts';
 import type { DatabaseFault, DatabaseRefusal, Outage } from '../../region/records/store-outage.ts';
 import { StoreOutage } from '../../region/words/outage.ts';
-import { noteText } from '../../region/words/rack-reasons.ts';
+import { endingText, noteText } from '../../region/words/rack-reasons.ts';
 import { isNoMessage } from './postgres-client.ts';
 
 /** Serialisation failure, deadlock, and a key that exists although the transaction did not see it. */
@@ -130,7 +130,8 @@ function unstorable(error: unknown): RackError | undefined {
 export function explainPostgres(error: unknown): unknown {
   if (error instanceof RackError) return error;
   const meaning = meaningOf(error);
-  if (meaning?.isRefusal === true) return new RackError('store-refused', noteText(meaning.outage), { cause: error });
+  if (meaning?.isRefusal === true)
+    return new RackError('store-refused', endingText(noteText(meaning.outage)), { cause: error });
   return (
     unstorable(error) ?? (meaning === undefined ? unmeant(error) : new StoreOutage(meaning.outage, { cause: error }))
   );

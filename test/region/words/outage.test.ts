@@ -116,12 +116,17 @@ describe('an error of the database', () => {
       assert.match(sentenceOf(refused), sentence);
     });
 
-  test('a process that starts is refused by the same sentence, and ends', () => {
-    const error = coded('28P01', 'no');
-    const explained = explainPostgres(error);
-    assert.ok(explained instanceof RackError && explained.code === 'store-refused');
-    assert.equal(explained.message, noteText(meaningOf(error)));
-  });
+  for (const [code, isReadAgain] of [
+    ['3D000', false],
+    ['28P01', true],
+  ] as const)
+    test(`a process that starts is refused by the same sentence, and ends, so it reads no file again (${code})`, () => {
+      const error = coded(code, 'no');
+      const explained = explainPostgres(error);
+      assert.ok(explained instanceof RackError && explained.code === 'store-refused');
+      const again = isReadAgain ? ', which is read again for each connection, without a restart' : '';
+      assert.equal(`${explained.message}${again}`, noteText(meaningOf(error)));
+    });
 });
 
 /** The outage of a row. */

@@ -29,10 +29,16 @@ const FAULTS: Readonly<Record<DatabaseFault, string>> = {
   unreached: 'see whether the database runs and its disk has room, and region.store.url',
 };
 
+/** A process that runs reads a corrected file without help; one that starts ends, and a command does. */
+const READ_AGAIN = ', which is read again for each connection';
+const NO_RESTART = ', without a restart';
+
+/** The text of a refusal for a start or a command, which ends with it. */
+export const endingText = (text: string): string => text.replace(READ_AGAIN, '').replace(NO_RESTART, '');
+
 /** Remedies for a database that refuses. */
 const REFUSALS: Readonly<Record<DatabaseRefusal, string>> = {
-  'wrong-password':
-    'the password is wrong: write the right one to the file region.store.password_file, which is read again for each connection, without a restart',
+  'wrong-password': `the password is wrong: write the right one to the file region.store.password_file${READ_AGAIN}${NO_RESTART}`,
   'not-admitted': 'see its pg_hba.conf, and the user and the name of the database in region.store.url',
   'no-such-database': 'create the database with createdb(1), or correct its name in region.store.url',
   'not-owner': 'the user lacks the right: make it the owner of the database',
@@ -74,7 +80,7 @@ export const OUTAGES: Pick<Writers<NoteParams>, Outage['note']> = {
     "the region's database asks for a password: write it to a file, and name that in region.store.password_file",
   'database-untrusted': ({ said }) => {
     const why = quoted(said);
-    return `the region's database cannot be trusted${why}: see region.store.ca_file, which is read again for each connection, and the certificate of the database`;
+    return `the region's database cannot be trusted${why}: see region.store.ca_file${READ_AGAIN}, and the certificate of the database`;
   },
   'database-statement': ({ said }) =>
     `the region's database refuses a statement${quoted(said)}: has somebody changed its tables, triggers, sequences, rights or search_path? Its log says more`,
