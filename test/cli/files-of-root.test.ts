@@ -1,7 +1,17 @@
 // Files that only root may read, named in commands that work as the owner of the state directory.
 
 import assert from 'node:assert/strict';
-import { chmodSync, chownSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -45,6 +55,32 @@ describe('files that only root may read', { skip: missing('root'), timeout: 120_
       const files = [option, join(home, 'password')];
       const { text } = await run('region', 'copy', '--from', `sqlite:${stateDir}`, '--to', database, ...files);
       assert.doesNotMatch(text, /may not read/);
+    }
+  });
+
+  test('a state directory that a command of root makes belongs to the owner of the directory around it', async () => {
+    const around = join(place, 'around');
+    mkdirSync(around);
+    chownSync(around, NOBODY, NOBODY);
+    const data = join(place, 'data');
+    await openRegionStore({ stateDir: data }).close();
+    for (const path of [data, join(data, 'region.db')]) chownSync(path, NOBODY, NOBODY);
+    const backup = join(around, 'region.backup');
+    cpSync(join(data, 'region.db'), backup);
+    chownSync(backup, NOBODY, NOBODY);
+    for (const [name, ...words] of [
+      ['accounts', 'createadmin', '--username', 'ann', '--password-file', 'password'],
+      ['settings', 'config', 'set', 'boot.kernel_params', 'quiet'],
+      ['restored', 'region', 'restore', backup],
+      ['copied', 'region', 'copy', '--from', `sqlite:${data}`, '--to', `sqlite:${join(around, 'copied')}`],
+    ] as const) {
+      const state = join(around, name);
+      const file = join(place, `${name}.yaml`);
+      writeFileSync(file, `name: hall\nstate_dir: ${state}\nregion: { mode: embedded }\n`);
+      const { code, text } = await run(...words, ...(name === 'copied' ? [] : ['--config', file]));
+      assert.equal(code, 0, text);
+      const owners = [state, join(state, 'region.db')].map((path) => statSync(path).uid);
+      assert.deepEqual(owners, [NOBODY, NOBODY], name);
     }
   });
 

@@ -13,7 +13,7 @@ import { openCommandRegion } from '../../store/sqlite/command-region.ts';
 import { readDesiredState, writeDesiredState } from '../../uplink/desired-state-cache.ts';
 import { readRackUuid } from '../../uplink/rack-identity.ts';
 import { printError } from '../terminal/output.ts';
-import { becomeOwnerOf } from '../terminal/state-owner.ts';
+import { becomeMakerOf } from '../terminal/state-owner.ts';
 
 /** The place of the settings, and the values of the rack's file. */
 interface SettingsPlace {
@@ -30,8 +30,8 @@ export async function withStoredSettings<T>(
   action: (settings: RegionSettings) => Promise<T>,
 ): Promise<T> {
   const { stateDir, name, file, values } = place;
+  becomeMakerOf(stateDir);
   makeStateDirectory(stateDir);
-  becomeOwnerOf(stateDir);
   const ownRack = { uuid: readRackUuid(stateDir), name, file, values };
   const store = openCommandRegion(stateDir);
   try {

@@ -27,7 +27,7 @@ import { readReportedEnds } from '../../store/leases/reported-ends.ts';
 import { CONFIGURED, lockState } from '../../store/state-lock.ts';
 import { readDesiredState } from '../../uplink/desired-state-cache.ts';
 import { loadMerged } from '../terminal/config-in-force.ts';
-import { becomeOwnerOf } from '../terminal/state-owner.ts';
+import { becomeMakerOf } from '../terminal/state-owner.ts';
 
 /** Accepts leases of another server. */
 interface LeaseDestination {
@@ -85,7 +85,7 @@ export function* requestBodies(leases: readonly ForeignLease[], dryRun: boolean)
 async function openFile(configFile: string): Promise<LeaseDestination> {
   const { config } = loadMerged(configFile);
   const { stateDir } = config;
-  becomeOwnerOf(stateDir);
+  becomeMakerOf(stateDir);
   const lock = lockState(stateDir, CONFIGURED);
   const clock = systemClock;
   const opened = await openLeaseJournal({ stateDir, clock });

@@ -17,7 +17,7 @@ import { refusal, sentenceOf } from '../../region/words/refusal.ts';
 import { powerText } from '../../region/words/text.ts';
 import { hasStore, openStore } from '../../region-process/open-store.ts';
 import { print, printFields, printJson, printTable } from '../terminal/output.ts';
-import { becomeOwnerOf } from '../terminal/state-owner.ts';
+import { becomeMakerOf, becomeOwnerOf } from '../terminal/state-owner.ts';
 import { findMachine } from './identity.ts';
 
 const machinePower = z.looseObject({ power_type: z.string() });
@@ -132,7 +132,7 @@ function printOutcome(controller: string, { kind, state, detail, said }: PowerOu
 /** Prints the line for a hypervisor's authorized_keys, creating the key if there is none. @returns 0 */
 export async function printPowerKey(config: string): Promise<number> {
   const { stateDir } = loadPlace(config);
-  becomeOwnerOf(stateDir);
+  becomeMakerOf(stateDir);
   print(await readPublicKey(await regionSshIdentity(config), systemClock));
   return 0;
 }

@@ -22,7 +22,7 @@ import { shellWord } from '../../shell-word.ts';
 import { readGivenFile } from '../terminal/given-file.ts';
 import { formatDuration, print, printError, printTable } from '../terminal/output.ts';
 import { openPrompt } from '../terminal/prompt.ts';
-import { becomeOwnerOf } from '../terminal/state-owner.ts';
+import { becomeMakerOf, becomeOwnerOf } from '../terminal/state-owner.ts';
 
 /** More mistakes than any person makes. */
 const MISTAKES_MAX = 50;
@@ -190,7 +190,8 @@ async function openAccounts(place: StorePlace): Promise<RegionStore> {
 }
 
 async function withStore<T>(place: StorePlace, action: (store: RegionStore) => T | Promise<T>): Promise<T> {
-  becomeOwnerOf(place.stateDir);
+  if (place.store.kind === 'sqlite') becomeMakerOf(place.stateDir);
+  else becomeOwnerOf(place.stateDir);
   const store = await openAccounts(place);
   try {
     return await action(store);

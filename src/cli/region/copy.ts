@@ -16,7 +16,7 @@ import { removeLeftBackups } from '../../store/copying/unfinished-file.ts';
 import { REGION_FILE } from '../../store/region/region-schema.ts';
 import { lockState } from '../../store/state-lock.ts';
 import { formatBytes, print, printAside, printJson } from '../terminal/output.ts';
-import { becomeOwnerOf } from '../terminal/state-owner.ts';
+import { becomeMakerOf, becomeOwnerOf, makeForService } from '../terminal/state-owner.ts';
 
 /** Options for a PostgreSQL database that is named by its URL. */
 interface DatabaseOptions {
@@ -50,6 +50,7 @@ export async function copyStores(from: string, to: string, options: DatabaseOpti
   // Read the files that the options name before this process switches users: perhaps only root may read them.
   const one = inOptions(() => sourceAt(source, true), '--from');
   const other = inOptions(() => targetAt(target), '--to');
+  makeTarget(source, target);
   // Write into a state directory as its owner, so that the service there can open the files.
   for (const { stateDir, store, option } of [source, target])
     if (store.kind === 'sqlite') becomeOwnerOf(stateDir, option);
@@ -59,6 +60,14 @@ export async function copyStores(from: string, to: string, options: DatabaseOpti
   } finally {
     release();
   }
+}
+
+/** Makes the directory of the target for the user that will run the region, unless the source has no data. */
+function makeTarget(source: NamedPlace, target: NamedPlace): void {
+  const from = source.store.kind === 'sqlite' ? source.stateDir : undefined;
+  if (target.store.kind !== 'sqlite') return;
+  if (from !== undefined) atOption('--from', () => checkReadable(join(from, REGION_FILE)));
+  atOption('--to', () => makeForService(target.stateDir, NAMED['--to'], from));
 }
 
 /** How a backup is reported. */
@@ -101,7 +110,8 @@ export async function restore(config: string, given: string, json: boolean): Pro
   const place = loadStorePlace(config);
   await loadPostgres(place);
   const target = targetAt(place);
-  becomeOwnerOf(place.stateDir);
+  if (place.store.kind === 'sqlite') becomeMakerOf(place.stateDir, undefined, RESTORED);
+  else becomeOwnerOf(place.stateDir);
   const lock = place.store.kind === 'sqlite' ? lockState(place.stateDir, RESTORED) : undefined;
   try {
     return await copy(

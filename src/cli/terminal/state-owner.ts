@@ -1,10 +1,12 @@
 // Every command and the daemon write below the state directory as its owner: a file made by root would lock the service out.
 
 import { spawnSync } from 'node:child_process';
-import { existsSync, type Stats } from 'node:fs';
+import { chownSync, existsSync, type Stats, statSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { osErrorCode, RackError } from '../../errors.ts';
 import { foundStats } from '../../files/found-stats.ts';
 import { becomeUser, findGroup, findUid, groupOf, readUserName } from '../../files/ownership.ts';
+import { type DirectoryWords, makeStateDirectory } from '../../store/database-file.ts';
 import { printError } from './output.ts';
 
 /** The privileges of root that a process needs, as granted by its unit: ports below 1024 and, for a rack, frames to machines without an address. */
@@ -79,6 +81,31 @@ export function becomeRunnerOf(stateDir: string): void {
   const uid = process.getuid?.() === 0 && !existsSync(stateDir) ? findUid(SERVICE_USER) : undefined;
   if (uid === undefined) becomeOwnerOf(stateDir);
   else becomeUser(uid, uid);
+}
+
+/**
+ * Makes a missing `stateDir` for its service before this process, which is root, writes into it: the service could not use one of root. It
+ * belongs to the owner of the directory in which it is made or, if that is root's, to the user of the units. Then as `becomeOwnerOf`.
+ * @param words of the directory in errors @throws RackError `store-unwritable`
+ */
+export function becomeMakerOf(stateDir: string, key?: string, words?: DirectoryWords): void {
+  makeForService(stateDir, words);
+  becomeOwnerOf(stateDir, key);
+}
+
+/**
+ * As `becomeMakerOf`, but remains root.
+ * @param source the directory of the data to copy, whose owner, unless that is root, gets the new one; undefined: there is none
+ */
+export function makeForService(stateDir: string, words?: DirectoryWords, source?: string): void {
+  const parent = dirname(stateDir);
+  // The service could not reach a directory below further new ones; they remain root's, and its start says so.
+  if (process.getuid?.() !== 0 || existsSync(stateDir) || !existsSync(parent)) return;
+  const { uid, gid } = statSync(source ?? parent);
+  const owner = uid === 0 && source === undefined ? findUid(SERVICE_USER) : uid;
+  if (owner === undefined || owner === 0) return;
+  makeStateDirectory(stateDir, words);
+  chownSync(stateDir, owner, groupOf(owner, gid));
 }
 
 /**
