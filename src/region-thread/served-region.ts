@@ -1,6 +1,7 @@
 // A region that serves: the region on its store, its power side, and its API. The thread in a rack's process and the process apart from racks
 // open it in the same way, and differ in who receives their notices.
 
+import { hostname } from 'node:os';
 import { type Clock, newUuid, systemClock } from '../clock.ts';
 import { hostAddresses } from '../config/host-check.ts';
 import { settingsRules } from '../config/settings-rules.ts';
@@ -86,13 +87,14 @@ export async function serveRegion(parts: ServedRegionParts): Promise<ServedRegio
     const region = await openOn(parts, power, clock, duties, {
       onImportAsked: () => imports?.look(),
       uploadFiles: () => uploads,
-      listStoredImages: () => listStoredImages(region, hostImages?.place),
+      listStoredImages: () => listStoredImages(region, hostImages),
     });
     opened.push(() => region.close());
     hostImages = await hostImagesOf(region, clock);
     const reports = hostImages;
     const onImages = reports && (() => reports.look());
-    const uploads = new UploadWork({ region, clock, tree: () => storeTree(region.config()), onImages });
+    const serialsOf = reports && ((name: string) => reports.serialsOf(name));
+    const uploads = new UploadWork({ region, clock, tree: () => storeTree(region.config()), onImages, serialsOf });
     const importing = new ImportControl({ region, clock, place: reports?.place ?? '', onImages });
     imports = importing;
     await parts.prepare?.(region);
@@ -221,20 +223,12 @@ function inOwnTree<T>(region: Region, look: (tree: string) => T): T | undefined 
 }
 
 /**
- * The images of the stores of all hosts of the region, and those that remote racks report; each name once. Of images with one name and
- * different bytes, all processes choose the same one.
- * @param here the place of this host; undefined if no other host has images
+ * The images of the stores of all hosts of the region, and those that remote racks report; each name once.
+ * @param all the images of the hosts; undefined if no other host has images
  */
-async function listStoredImages(region: Region, here: string | undefined): Promise<readonly ListedImage[]> {
-  const places = (await region.store.hostImages?.list()) ?? [];
-  const others = places.filter(({ place, isPresent }) => isPresent && place !== here).flatMap(({ images }) => images);
-  const condemned = new Set(
-    places
-      .flatMap((one) => (one.place === here ? one.condemned : []))
-      .map(({ resource, serial }) => `${resource}/${serial}`),
-  );
-  const own = imagesIn(storeTree(region.config())).filter((image) => !condemned.has(formatImageName(image)));
-  const stored = [...others, ...own].sort((one, other) => other.sha256.localeCompare(one.sha256));
+async function listStoredImages(region: Region, all: HostImages | undefined): Promise<readonly ListedImage[]> {
+  const hosts = [hostname()];
+  const stored = (await all?.list()) ?? imagesIn(storeTree(region.config())).map((image) => ({ ...image, hosts }));
   return onceEach([...(await reportedImages(region)), ...stored]);
 }
 

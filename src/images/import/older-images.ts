@@ -2,11 +2,21 @@
 //
 // 1. Of the imported images of a name, the newest KEPT_SERIALS stay, and so do those in use; all others are removed. Images added by hand
 //    always stay.
+//    Hosts of one region count the images of all of them; the newest of each host stays there, for the racks that know only this host.
 // 2. First the manifest is removed, then the bytes. Between these steps the use is checked again, because a deployment may have chosen the
 //    image meanwhile.
 
 import { type ImageUse, removeImages, sweepBlobs } from '../image-removal.ts';
-import { blobsOf, compareImages, isSameName, readImages, type StoredImage } from '../image-store.ts';
+import {
+  blobsOf,
+  compareImages,
+  formatImageName,
+  hasBlob,
+  type ImageName,
+  isSameName,
+  readImages,
+  type StoredImage,
+} from '../image-store.ts';
 
 /** How many of the newest imported images of a name stay. */
 const KEPT_SERIALS = 2;
@@ -30,6 +40,37 @@ export async function removeOlder(image: StoredImage, terms: RemovalTerms): Prom
   if (older.length === 0) return [];
   const use = await terms.use();
   const doomed = older.filter((other) => use.usersOf(other).length === 0);
+  await removeUnused(doomed, terms);
+  return doomed;
+}
+
+const nameOf = (image: ImageName): string => formatImageName({ ...image, serial: '' });
+
+/**
+ * Removes the older images of all names.
+ * @param elsewhere returns the imported images of the other hosts of the region
+ * @param isSpared true for a further image that must stay
+ * @returns the removed images
+ */
+export async function removeAllOlder(
+  terms: RemovalTerms,
+  elsewhere: () => Promise<readonly ImageName[]>,
+  isSpared: (image: StoredImage) => boolean,
+): Promise<readonly StoredImage[]> {
+  const { tree } = terms;
+  const imported = readImages(tree).images.filter((image) => image.origin !== undefined && hasBlob(tree, image));
+  const several = [...Map.groupBy(imported, nameOf)].filter(([, images]) => images.length > 1);
+  if (several.length === 0) return [];
+  const others = Map.groupBy(await elsewhere(), nameOf);
+  const older = several.flatMap(([name, images]) => {
+    const all = [...images, ...(others.get(name) ?? [])].toSorted(compareImages);
+    const kept = [...new Set(all.map(({ serial }) => serial))].slice(0, KEPT_SERIALS);
+    // They are sorted, newest first.
+    return images.slice(1).filter((image) => !kept.includes(image.serial) && !isSpared(image));
+  });
+  if (older.length === 0) return [];
+  const use = await terms.use();
+  const doomed = older.filter((image) => use.usersOf(image).length === 0);
   await removeUnused(doomed, terms);
   return doomed;
 }

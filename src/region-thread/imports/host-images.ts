@@ -1,6 +1,7 @@
 // The images of this host, for the other processes of the region: reports them, and removes those that a person deleted at another process.
 //
 //   every LOOK_MS ─► remove condemned images ─► have the images changed, or was the last report REPORT_MS ago? ─► report
+//   every SWEEP_MS ─► remove older images and unneeded bytes
 //
 // 1. Loaded only if several processes have one store.
 // 2. While the store is unavailable, or the directory of the images unreadable, nothing is lost: a later look continues. A host whose directory
@@ -8,22 +9,41 @@
 // 3. A place is known by the host's name and by an id, kept next to its images: hosts may have the same name, and a directory may be a copy
 //    of another host's.
 
+import { createHash } from 'node:crypto';
 import { statSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { type Clock, type Instant, later, newUuid, type Timer } from '../../clock.ts';
 import { isStoreUnavailable } from '../../errors.ts';
-import { formatImageName, hasBlob, manifestsOf, readImages, type StoredImage } from '../../images/image-store.ts';
+import { sweepBlobs } from '../../images/image-removal.ts';
+import {
+  formatImageName,
+  hasBlob,
+  type ImageName,
+  manifestsOf,
+  readImages,
+  type StoredImage,
+} from '../../images/image-store.ts';
+import { removeAllOlder } from '../../images/import/older-images.ts';
 import { publishFile, readIfThere } from '../../images/publication.ts';
-import type { CondemnedImage, HostImage, HostImageStore } from '../../region/records/host-image-store.ts';
+import { resourceName } from '../../region/images/region-source.ts';
+import type { ListedImage } from '../../region/life/deployment.ts';
+import {
+  type CondemnedImage,
+  condemnedAmong,
+  type HostImage,
+  type HostImageStore,
+} from '../../region/records/host-image-store.ts';
 import type { Region } from '../../region/region.ts';
 import { NAME_MAX } from './import-control.ts';
 import { assertOutside, deletionReason } from './import-failure.ts';
-import { removeNamed } from './removal.ts';
+import { removal, removeNamed } from './removal.ts';
 
 const LOOK_MS = 2000;
 /** How often an unchanged list is reported, and how long a failed removal waits, in milliseconds: well within PRESENT_MS. */
 const REPORT_MS = 60_000;
+/** How often older images are removed, in milliseconds: a removal keeps bytes that a machine may be reading for an hour. */
+const SWEEP_MS = 3_600_000;
 /** The file with the id of a place, in the directory of its images. */
 const ID_FILE = '.place';
 const ID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
@@ -48,6 +68,7 @@ export class HostImages {
   #reportAt: Instant | undefined;
   /** When the next removal may be tried; undefined: at any time. */
   #removeAt: Instant | undefined;
+  #sweepAt: Instant | undefined;
 
   private constructor(parts: HostImagesParts, place: string) {
     this.#parts = parts;
@@ -78,12 +99,53 @@ export class HostImages {
     await this.#looking;
   }
 
+  /**
+   * The images of the stores of all hosts, each with its hosts. Those of this host are its present ones. Of images with one name and different
+   * bytes, the last is the one that all processes choose.
+   * @throws RackError `store-unavailable`, `tree-unreadable`
+   */
+  async list(): Promise<readonly ListedImage[]> {
+    const places = await this.#parts.store.list();
+    const tree = this.#parts.tree();
+    const isCondemned = condemnedAmong(places.find(({ place }) => place === this.place)?.condemned ?? []);
+    const own = tree === undefined ? [] : imagesIn(tree).filter((image) => !isCondemned(identityOf(image)));
+    const found = new Map<string, { readonly image: HostImage; readonly hosts: Set<string> }>();
+    const others = places.filter(({ place, isPresent }) => isPresent && place !== this.place);
+    const all = [...others, { place: this.place, images: own }].toSorted((one, other) =>
+      one.place < other.place ? -1 : 1,
+    );
+    for (const { place, images } of all) {
+      const host = hostOf(place);
+      for (const image of images) {
+        const key = `${image.sha256} ${formatImageName(image)}`;
+        const known = found.get(key);
+        if (known === undefined) found.set(key, { image, hosts: new Set([host]) });
+        else known.hosts.add(host);
+      }
+    }
+    return [...found]
+      .sort(([one], [other]) => (one > other ? -1 : 1))
+      .map(([, { image, hosts }]) => ({ ...image, hosts: [...hosts].sort() }));
+  }
+
+  /** The serials of the images of a name at all hosts, even at those that are down. @throws RackError `store-unavailable` */
+  async serialsOf(name: string): Promise<readonly string[]> {
+    const places = await this.#parts.store.list();
+    return places.flatMap(({ images }) =>
+      images.filter((image) => resourceName(image) === name).map(({ serial }) => serial),
+    );
+  }
+
   async #look(): Promise<void> {
     const tree = this.#parts.tree();
     if (this.#isClosed || tree === undefined) return;
     try {
       const removed = await this.#removeCondemned(tree);
       const { clock, store } = this.#parts;
+      if (this.#sweepAt === undefined || clock.now() >= this.#sweepAt) {
+        this.#sweepAt = later(clock.now(), SWEEP_MS);
+        await this.#removeOlder(tree);
+      }
       const mark = markOf(tree);
       const isDue = this.#reportAt === undefined || clock.now() >= this.#reportAt;
       if (removed.length === 0 && mark === this.#mark && !isDue) return;
@@ -101,12 +163,12 @@ export class HostImages {
     const condemned = await store.condemned(this.place);
     if (condemned.length === 0 || (this.#removeAt !== undefined && clock.now() < this.#removeAt)) return [];
     this.#removeAt = undefined;
-    const present = new Map(readImages(tree).images.map((image) => [formatImageName(image), image.sha256]));
+    const present = readImages(tree).images.map((image) => identityOf(reported(image)));
     const removed: CondemnedImage[] = [];
     for (const image of condemned) {
       const name = `${image.resource}/${image.serial}`;
       try {
-        if (present.get(name) === image.sha256) await removeNamed(region, tree, name);
+        if (present.some(condemnedAmong([image]))) await removeNamed(region, tree, name);
         removed.push(image);
       } catch (error) {
         this.#removeAt = later(clock.now(), REPORT_MS);
@@ -116,17 +178,47 @@ export class HostImages {
     }
     return removed;
   }
+
+  /** Removes the older imported images of this host, but for the one that a source offers: the next import would fetch it again. */
+  async #removeOlder(tree: string): Promise<void> {
+    const { region, store } = this.#parts;
+    const elsewhere = async (): Promise<readonly ImageName[]> =>
+      (await store.list())
+        .filter(({ place, isPresent }) => isPresent && place !== this.place)
+        .flatMap(({ images }) => images.filter(({ origin }) => origin !== undefined));
+    const resources = await region.store.boot.listResources();
+    const offered = new Set(resources.map(({ name, progress }) => `${name}/${progress?.serial ?? ''}`));
+    const terms = removal(region, tree);
+    await removeAllOlder(terms, elsewhere, (image) => offered.has(formatImageName(image)));
+    await sweepBlobs(tree, terms.nowMs, new Set());
+  }
 }
+
+const hostOf = (place: string): string => place.split(':', 1)[0] ?? '';
+
+const identityOf = ({ serial, sha256, filesSha256, ...image }: HostImage): CondemnedImage => ({
+  ...{ resource: resourceName(image), serial, sha256 },
+  ...(filesSha256 === undefined ? {} : { filesSha256 }),
+});
 
 const imagesIn = (tree: string): readonly HostImage[] =>
   readImages(tree)
     .images.filter((image) => hasBlob(tree, image))
     .map(reported);
 
-function reported({ origin, ...image }: StoredImage): HostImage {
+function reported(stored: StoredImage): HostImage {
+  const { origin, ...image } = stored;
   const { os, release, architecture, subarchitecture, label, serial, title, bytes, diskBytes, sha256 } = image;
-  const facts = { os, release, architecture, subarchitecture, label, serial, title, bytes, diskBytes, sha256 };
+  const names = { os, release, architecture, subarchitecture, label, serial };
+  const facts = { ...names, title, bytes, diskBytes, sha256, ...filesDigest(stored) };
   return origin === undefined ? facts : { ...facts, origin: { source: origin.source } };
+}
+
+/** Two systems may have the same root, and start it with different kernels. */
+function filesDigest(image: StoredImage): Pick<HostImage, 'filesSha256'> {
+  if (image.system === undefined) return {};
+  const hash = createHash('sha256').update(JSON.stringify(image.system.files));
+  return { filesSha256: hash.digest('hex') };
 }
 
 /** Changes with each image that is added or removed. */

@@ -16,7 +16,6 @@ import { isStoreUnavailable } from '../../errors.ts';
 import type { FinishOrder } from '../../images/uploads/finish-upload.ts';
 import { FILE_TYPES, fileKindOf } from '../../images/uploads/upload-kind.ts';
 import type { WholeFile } from '../../images/uploads/upload-part.ts';
-import { resourceName } from '../../region/images/region-source.ts';
 import type { UploadFiles, UploadPiece } from '../../region/images/uploads.ts';
 import type { Happening } from '../../region/records/event-params.ts';
 import type { ImportReason } from '../../region/records/import-reason.ts';
@@ -41,6 +40,8 @@ interface UploadWorkParts {
   readonly tree: () => string | undefined;
   /** Called when an image has been added, before its upload is removed: then the other processes know it. */
   readonly onImages?: (() => Promise<void>) | undefined;
+  /** The serials of the images of a name at all hosts of the region; undefined: this host alone has images. */
+  readonly serialsOf?: ((name: string) => Promise<readonly string[]>) | undefined;
 }
 
 export class UploadWork implements UploadFiles {
@@ -187,7 +188,7 @@ export class UploadWork implements UploadFiles {
     try {
       const isWanted = (await uploads.list()).some((one) => one.id === id && one.reason === undefined);
       if (this.#isClosed || !isWanted) return;
-      const result = await this.#run(upload, await this.#serialsElsewhere(name));
+      const result = await this.#run(upload, (await this.#parts.serialsOf?.(name)) ?? []);
       this.#reasons.delete(id);
       switch (result?.kind) {
         case 'added':
@@ -220,13 +221,6 @@ export class UploadWork implements UploadFiles {
     const { removeNamed } = await import('../imports/removal.ts');
     await removeNamed(region, tree, params.image);
     await onImages?.();
-  }
-
-  async #serialsElsewhere(name: string): Promise<readonly string[]> {
-    const places = (await this.#parts.region.store.hostImages?.list()) ?? [];
-    return places.flatMap(({ images }) =>
-      images.filter((one) => resourceName(one) === name).map(({ serial }) => serial),
-    );
   }
 
   /** @returns undefined if the thread was ended */

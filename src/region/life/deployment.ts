@@ -53,6 +53,8 @@ export interface ListedImage {
   readonly sha256: string;
   /** The source from which it was imported; undefined: a person added it, or a rack reported it. */
   readonly origin?: { readonly source: string } | undefined;
+  /** The hosts of the region that have these bytes, by name; undefined: a rack reported it. */
+  readonly hosts?: readonly string[] | undefined;
   /** True if only remote racks have it. */
   readonly isReported?: boolean | undefined;
 }

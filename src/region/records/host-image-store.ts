@@ -22,13 +22,35 @@ export const hostImage = z.object({
   bytes: z.number().int().min(0).max(Number.MAX_SAFE_INTEGER),
   diskBytes: z.number().int().min(0).max(Number.MAX_SAFE_INTEGER).optional(),
   sha256: z.string().max(64),
+  /** Of the root of a system: the digest of all its files, of which `sha256` is the first. */
+  filesSha256: z.string().max(64).optional(),
   origin: z.object({ source: z.string().max(2048) }).optional(),
 });
 export type HostImage = z.output<typeof hostImage>;
 
-/** An image that a process must remove: that of this name and serial, unless it has other bytes by now. */
-export const condemnedImage = z.object({ resource: z.string().max(512), serial: name, sha256: z.string().max(64) });
+/**
+ * An image that a process must remove: that of this name and serial, unless it has other bytes by now. Without `filesSha256`, a system with
+ * the same root is meant, too.
+ */
+export const condemnedImage = z.object({
+  resource: z.string().max(512),
+  serial: name,
+  sha256: z.string().max(64),
+  filesSha256: z.string().max(64).optional(),
+});
 export type CondemnedImage = z.output<typeof condemnedImage>;
+
+/** Tells the condemned images from others, by all their bytes. */
+export function condemnedAmong(condemned: readonly CondemnedImage[]): (image: CondemnedImage) => boolean {
+  const keys = new Set(condemned.map(condemnedKey));
+  return (image) =>
+    keys.has(condemnedKey(image)) ||
+    (image.filesSha256 !== undefined && keys.has(condemnedKey({ ...image, filesSha256: undefined })));
+}
+
+/** Differs for different condemned images. */
+export const condemnedKey = ({ resource, serial, sha256, filesSha256 = '' }: CondemnedImage): string =>
+  `${resource}/${serial} ${sha256} ${filesSha256}`;
 
 /** The images of a place, without the condemned ones. */
 export interface PlaceImages {

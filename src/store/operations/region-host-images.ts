@@ -14,7 +14,9 @@ import { IMAGES_MAX, judgeImageName } from '../../images/image-store.ts';
 import { resourceName } from '../../region/images/region-source.ts';
 import {
   type CondemnedImage,
+  condemnedAmong,
   condemnedImage,
+  condemnedKey,
   type HostImage,
   hostImage,
   PLACE_KEPT_MS,
@@ -37,12 +39,11 @@ const readStamp = readsRow(
   'place',
 );
 
-const keyOf = ({ resource, serial, sha256 }: CondemnedImage): string => `${resource}/${serial} ${sha256}`;
-
 const condemnedOf = (image: HostImage): CondemnedImage => ({
   resource: resourceName(image),
   serial: image.serial,
   sha256: image.sha256,
+  ...(image.filesSha256 === undefined ? {} : { filesSha256: image.filesSha256 }),
 });
 
 const cleaned = ({ title, origin, ...image }: HostImage): HostImage => ({
@@ -58,8 +59,8 @@ export function* reportImages(
 ): Steps<void> {
   yield run("DELETE FROM host_images WHERE seen_at < clock_timestamp() - ?1 * interval '1 millisecond'", PLACE_KEPT_MS);
   yield run('UPDATE host_images SET seen_at = clock_timestamp() WHERE seen_at > clock_timestamp()');
-  const gone = new Set(removed.map(keyOf));
-  const condemned = (yield* condemnedAt(place)).filter((image) => !gone.has(keyOf(image)));
+  const gone = new Set(removed.map(condemnedKey));
+  const condemned = (yield* condemnedAt(place)).filter((image) => !gone.has(condemnedKey(image)));
   yield run(
     'INSERT INTO host_images (place, images, condemned, seen_at) VALUES (?1, ?2, ?3, clock_timestamp()) ' +
       'ON CONFLICT (place) DO UPDATE SET images = excluded.images, condemned = excluded.condemned, seen_at = excluded.seen_at',
@@ -140,8 +141,8 @@ function placeIn(row: Row, before: ReadonlyMap<string, ReadPlace>): ReadPlace {
   const digest = createHash('sha256').update(text(row, 'images')).digest('base64url');
   const known = before.get(place);
   const reported = known?.digest === digest ? known.reported : imagesOf(row);
-  const keys = new Set(condemned.map(keyOf));
-  const images = reported.filter((image) => !keys.has(keyOf(condemnedOf(image))));
+  const isCondemned = condemnedAmong(condemned);
+  const images = reported.filter((image) => !isCondemned(condemnedOf(image)));
   return { place, stamp: text(row, 'stamp'), condemned, digest, reported, images };
 }
 
