@@ -209,8 +209,9 @@ function sourceCommands<T>(command: Argv<T>, { config, json }: SharedOptions, fi
     });
 }
 
-function storeCommands<T>(command: Argv<T>, { config, json }: SharedOptions, finish: Finish): Argv<T> {
-  return command
+function storeCommands<T>(command: Argv<T>, shared: SharedOptions, finish: Finish): Argv<T> {
+  const { config, json } = shared;
+  const stored = command
     .command(
       'add <file>',
       'Add a disk image for deployment: raw, compressed with zstd, or qcow2',
@@ -235,8 +236,8 @@ function storeCommands<T>(command: Argv<T>, { config, json }: SharedOptions, fin
     .command(['list', '$0'], 'List the disk images for deployment', { config, tree, json }, async (argv) => {
       const { isRegionFile } = await import('../../config/region-file-kind.ts');
       if (argv.tree === undefined && isRegionFile(argv.config)) {
-        const { listRackImages } = await import('./rack-images.ts');
-        finish(await listRackImages(argv.config, argv.json));
+        const { listRegionImages } = await import('./region-images.ts');
+        finish(await listRegionImages(argv.config, argv.json));
       } else {
         const { listDiskImages } = await import('./disk-images.ts');
         finish(listDiskImages(argv));
@@ -259,22 +260,33 @@ function storeCommands<T>(command: Argv<T>, { config, json }: SharedOptions, fin
         const { exportImages } = await import('./bundle-files.ts');
         finish(await exportImages({ ...argv, words: [argv.words ?? []].flat().map(String) }));
       },
-    )
-    .command(
-      'remove <image>',
-      'Remove a disk image by its listed name or the start of it',
-      {
-        config,
-        tree,
-        all: { type: 'boolean', default: false, describe: 'Remove every image whose name starts with it' },
-        force: { type: 'boolean', default: false, describe: 'Even while a machine is being deployed from it' },
-        json,
-      },
-      async (argv) => {
-        const { removeDiskImages } = await import('./disk-images.ts');
-        finish(await removeDiskImages({ ...argv, image: String(argv.image) }));
-      },
     );
+  return removeCommand(stored, shared, finish);
+}
+
+function removeCommand<T>(command: Argv<T>, { config, json }: SharedOptions, finish: Finish): Argv<T> {
+  return command.command(
+    'remove <image>',
+    'Remove a disk image by its listed name or the start of it',
+    {
+      config,
+      tree,
+      all: { type: 'boolean', default: false, describe: 'Remove every image whose name starts with it' },
+      force: { type: 'boolean', default: false, describe: 'Even while a machine is being deployed from it' },
+      json,
+    },
+    async (argv) => {
+      const flags = { ...argv, image: String(argv.image) };
+      const { isRegionFile } = await import('../../config/region-file-kind.ts');
+      if (argv.tree === undefined && isRegionFile(argv.config)) {
+        const { removeRegionImages } = await import('./region-images.ts');
+        finish(await removeRegionImages(flags));
+      } else {
+        const { removeDiskImages } = await import('./disk-images.ts');
+        finish(await removeDiskImages(flags));
+      }
+    },
+  );
 }
 
 function uploadCommand<T>(command: Argv<T>, { config, json }: SharedOptions, finish: Finish): Argv<T> {

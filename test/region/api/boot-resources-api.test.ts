@@ -134,6 +134,21 @@ test('an image whose bytes are gone is not complete, although its import ended w
     assert.deepEqual([list[0].complete, list[0].progress], [false, 0]);
   }));
 
+test('the versions of all images are listed with the hosts that have them', () =>
+  withApi(
+    [],
+    async (ask) => {
+      const { json } = await ask('GET', '2.0/boot-resources/?op=list_versions', undefined, 'user');
+      const [jammy, noble] = json;
+      assert.deepEqual(noble, {
+        ...{ id: noble.id, name: NOBLE, version: '20260901', title: 'Noble', size: 100, disk_size: 500 },
+        ...{ sha256: 'a'.repeat(64), hosts: ['east', 'west'] },
+      });
+      assert.deepEqual(jammy.hosts, []);
+    },
+    { listStoredImages: async () => [image({ diskBytes: 500, hosts: ['east', 'west'] }), image({ release: 'jammy' })] },
+  ));
+
 test('installers are listed with their titles', () =>
   withApi([], async (ask) => {
     const { json } = await ask('GET', '1.0/boot-resources/?op=list_installers', undefined, 'user');

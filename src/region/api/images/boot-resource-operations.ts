@@ -122,6 +122,16 @@ async function list(call: ApiCall, { type }: { readonly type?: string | undefine
   return json(wanted.map((resource) => resourceJson(call, resource)));
 }
 
+/** One entry for each version that a host of the region or a rack has; its resource is named in full. */
+async function listVersions(call: ApiCall): Promise<Answer> {
+  const resources = await call.region.bootImages.listResources();
+  const versionsOf = ({ id, name, images }: ListedResource) =>
+    images.map(({ serial, title, bytes, diskBytes, sha256, hosts = [] }) => ({
+      ...{ id, name, version: serial, title, size: bytes, disk_size: diskBytes ?? null, sha256, hosts },
+    }));
+  return json(resources.flatMap(versionsOf));
+}
+
 async function withResource(
   call: ApiCall,
   run: (resource: ListedResource) => Answer | Promise<Answer>,
@@ -226,6 +236,15 @@ export const BOOT_RESOURCE_OPERATIONS: readonly Operation[] = [
     doc: 'List the installers in the boot tree, with their titles. None are listed while remote racks have trees of their own.',
     parameters: nothing,
     run: (call) => json(installersJson(call)),
+  }),
+  defineOperation({
+    ...many,
+    method: 'GET',
+    op: 'list_versions',
+    access: 'user',
+    doc: 'List the stored versions of all boot images, each with the hosts of the region that have it.',
+    parameters: nothing,
+    run: listVersions,
   }),
   defineOperation({
     ...many,

@@ -1,0 +1,160 @@
+// `rackboot images list|remove` on the host of a region without a rack: the disk images of all hosts of the region, and those that its racks
+// report.
+
+import { z } from 'zod';
+import { loadPlace } from '../../config/config-file.ts';
+import { askDaemon } from '../../control/ask-daemon.ts';
+import { counted, listed } from '../../counted.ts';
+import { RackError } from '../../errors.ts';
+import { formatImageName } from '../../images/image-store.ts';
+import { nearestHint } from '../../nearest-name.ts';
+import { formatBytes, print, printJson, printTable } from '../terminal/output.ts';
+
+const RESOURCES = '/MAAS/api/2.0/boot-resources/';
+/** The most images that an error names; the rest are counted. */
+const CANDIDATES_MAX = 8;
+
+const imageShape = z.object({
+  os: z.string(),
+  release: z.string(),
+  architecture: z.string(),
+  subarchitecture: z.string(),
+  label: z.string(),
+  serial: z.string(),
+  sha256: z.string(),
+  bytes: z.number(),
+  diskBytes: z.number().nullable(),
+});
+const racksShape = z.array(
+  z.object({ name: z.string(), status_name: z.string(), images: z.array(imageShape).default([]) }),
+);
+const versionsShape = z.array(
+  z.object({
+    id: z.number(),
+    /** With all its parts but the serial. */
+    name: z.string(),
+    version: z.string(),
+    size: z.number(),
+    disk_size: z.number().nullable(),
+    sha256: z.string(),
+    /** Empty: only racks have it. */
+    hosts: z.array(z.string()),
+  }),
+);
+type Version = z.output<typeof versionsShape>[number];
+
+interface ShownImage extends z.output<typeof imageShape> {
+  readonly hosts: readonly string[];
+  readonly racks: string[];
+}
+
+interface RemoveFlags {
+  readonly config: string;
+  readonly image: string;
+  readonly all: boolean;
+  readonly json: boolean;
+}
+
+const readVersions = async (stateDir: string): Promise<readonly Version[]> =>
+  versionsShape.parse(await askDaemon(stateDir, `${RESOURCES}?op=list_versions`));
+
+/** Prints each image with the hosts of the region and the accepted racks that have it. @returns 0 @throws RackError as `askDaemon` */
+export async function listRegionImages(config: string, json: boolean): Promise<number> {
+  const { stateDir } = loadPlace(config);
+  const found = new Map<string, ShownImage>();
+  for (const { name, version: serial, size: bytes, disk_size: diskBytes, sha256, hosts } of await readVersions(
+    stateDir,
+  )) {
+    if (hosts.length === 0) continue;
+    const [os = '', release = '', architecture = '', subarchitecture = '', label = ''] = name.split('/');
+    const image = { os, release, architecture, subarchitecture, label, serial, sha256, bytes, diskBytes };
+    found.set(`${formatImageName(image)} ${sha256}`, { ...image, hosts, racks: [] });
+  }
+  const racks = racksShape.parse(await askDaemon(stateDir, '/MAAS/api/2.0/nodegroups/'));
+  for (const { name, images } of racks.filter(({ status_name: state }) => state === 'accepted')) {
+    for (const image of images) {
+      const key = `${formatImageName(image)} ${image.sha256}`;
+      const known = found.get(key);
+      if (known === undefined) found.set(key, { ...image, hosts: [], racks: [name] });
+      else known.racks.push(name);
+    }
+  }
+  const images = [...found].sort(([one], [other]) => (one < other ? -1 : 1)).map(([, image]) => image);
+  if (json) {
+    printJson({ images, problems: [], notes: [] });
+    return 0;
+  }
+  const rows = images.map((image) => [
+    formatImageName(image),
+    formatBytes(image.bytes),
+    image.diskBytes === null ? 'unknown' : formatBytes(image.diskBytes),
+    image.sha256.slice(0, 12),
+    image.hosts.join(' ') || 'none',
+    image.racks.join(' ') || 'none',
+  ]);
+  if (rows.length > 0) printTable(['IMAGE', 'SIZE', 'ON A DISK', 'SHA256', 'HOSTS', 'RACKS'], rows, '');
+  else
+    print(
+      'Neither a host of the region nor a rack has a disk image: `rackboot images upload NAME FILE` brings one to the region; ' +
+        '`sudo rackboot images make-debian` on the host of a rack makes one.',
+    );
+  return 0;
+}
+
+/**
+ * Deletes images on all hosts of the region. @returns 0
+ * @throws RackError `not-found`, `bad-argument`, and as `askDaemon`
+ */
+export async function removeRegionImages({ config, image, all, json }: RemoveFlags): Promise<number> {
+  const { stateDir } = loadPlace(config);
+  const wanted = image.replace(/\/+$/, '');
+  const versions = await readVersions(stateDir);
+  const doomed = imagesNamed(versions, wanted);
+  if (doomed.length > 1 && !all) {
+    const names = listed(
+      doomed.map(({ name }) => name),
+      CANDIDATES_MAX,
+    );
+    throw new RackError(
+      'bad-argument',
+      `${counted(doomed.length, 'image')} match; give a full name, or add --all: ${names}`,
+    );
+  }
+  for (const { id } of doomed) await askDaemon(stateDir, `${RESOURCES}${id}/`, 'DELETE');
+  if (json) printJson({ removed: doomed });
+  else {
+    for (const { name, versions: serials } of doomed) print(`Deleted ${name}, ${counted(serials.length, 'version')}`);
+    print('Every host of the region removes it; a host that is down does so when its process is back.');
+  }
+  return 0;
+}
+
+interface DoomedImage {
+  readonly id: number;
+  readonly name: string;
+  readonly versions: readonly string[];
+}
+
+/** The images of the region's hosts with this name, or whose names start with all its parts. @throws RackError if there is none */
+function imagesNamed(all: readonly Version[], wanted: string): readonly DoomedImage[] {
+  const named = all.filter(({ name, version }) => `${name}/${version}/`.startsWith(`${wanted}/`));
+  const stored = named.filter(({ hosts }) => hosts.length > 0);
+  if (stored.length === 0 && named.length > 0) {
+    const text = `only racks have ${wanted}: run this command on the host of each, which \`rackboot images list\` names`;
+    throw new RackError('bad-argument', text);
+  }
+  if (stored.length === 0) {
+    const parts = wanted.split('/').length;
+    const beginnings = all.map(({ name, version }) => `${name}/${version}`.split('/').slice(0, parts).join('/'));
+    const hint = nearestHint(wanted, [...new Set(beginnings)]);
+    const text = `there is no image ${JSON.stringify(wanted)}; ${hint}\`rackboot images list\` names all`;
+    throw new RackError('not-found', text);
+  }
+  return [...Map.groupBy(stored, ({ id }) => id).values()].flatMap((some) => {
+    const [{ id, name } = { id: 0, name: '' }] = some;
+    const versions = all.filter((one) => one.id === id).map(({ version }) => version);
+    if (some.length === versions.length || !wanted.startsWith(`${name}/`)) return [{ id, name, versions }];
+    const text = `the region deletes all ${counted(versions.length, 'version')} of an image together: remove ${name}`;
+    throw new RackError('bad-argument', text);
+  });
+}
