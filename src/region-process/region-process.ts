@@ -53,6 +53,7 @@ const SECRET_BYTES = 24;
 const NO_STORE: Partial<Pick<RegionStore, 'availability' | 'confirmation'>> = {};
 /** How long closing may take, in milliseconds: a database that hangs must not hold the process. */
 const CLOSE_MS_MAX = 10_000;
+const ACCEPTS = { kind: 'region.database-accepts' } as const;
 const EVENT_KINDS = new Map(Object.entries({ ...DAEMON_EVENTS, ...OBSERVE_EVENTS }));
 /** The control socket's answer for a path that only a rack has. */
 const NO_RACK = 'this is a region without a rack: run the command on the host of a rack';
@@ -181,6 +182,8 @@ class RegionProcess implements Daemon {
         this.#region = region;
         region.store.availability?.watch((problem) => this.#reaches(problem));
         region.store.confirmation?.watch((problem) => this.#confirms(problem));
+        for (const part of [region.store.availability, region.store.confirmation])
+          part?.watchRefusals((ms) => this.#publish({ ...ACCEPTS, at: this.#now, refusedMs: Math.round(ms) }));
         await region.racks.removeOwn();
         const state = await region.desiredState();
         if (this.#isOnSqlite) this.#noteIfDamaged(findOlderRegion(this.#config.stateDir, state.version));

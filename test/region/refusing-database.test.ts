@@ -45,16 +45,26 @@ describe('a running region whose database refuses', { skip: missing('linux', '/u
       on.outlives(refusal));
 
   test('a new password of the database needs the new content of password_file, and no restart', async () => {
-    const { origin, authorization } = on.region;
+    const { origin, authorization, region } = on.region;
+    const ends: number[] = [];
+    region.store.availability?.watchRefusals((refusedMs) => ends.push(refusedMs));
     await on.server.query("ALTER ROLE guarded PASSWORD 'new'");
+    const from = systemClock.now();
     await on.endConnections();
     const answer = await fetch(`${origin}/MAAS/api/2.0/machines/`, { headers: { authorization } });
     const said = await answer.text();
     writeFileSync(on.passwordFile, 'new\n');
     assert.equal(answer.status, 503);
     assert.match(said, /password_file, which is read again for each connection, without a restart$/);
+    assert.deepEqual(ends, []);
     await eventuallyWithin(WAIT_MS_MAX, 'it answers again', async () => (await on.status()) === 200);
     await eventuallyWithin(WAIT_MS_MAX, 'it has the duties', () => on.duties.areHeld);
+    await eventuallyWithin(WAIT_MS_MAX, 'the end of the refusals is reported', () => ends.length > 0);
+    const passedMs = systemClock.now() - from;
+    await sleep(LOOKS_MS);
+    assert.equal(ends.length, 1);
+    const [refusedMs = 0] = ends;
+    assert.ok(0 < refusedMs && refusedMs <= passedMs, `${refusedMs} of ${passedMs} ms`);
   });
 
   test('the sign-in page says that the database refuses, and reloads', async () => {

@@ -72,7 +72,14 @@ const FIELDS = {
     keys: 'log',
   },
   ...{ problems: 'f:3: one\nf:4: two', command: 'rackboot racks accept rack-1', previous: '52:54:00:00:00:08' },
-  ...{ retryMs: 2000, url: 'http://10.20.0.1:5240/MAAS', waiting: 7, since: '2026-11-20T11:02:03Z', awayMs: 61_000 },
+  ...{
+    retryMs: 2000,
+    url: 'http://10.20.0.1:5240/MAAS',
+    waiting: 7,
+    since: '2026-11-20T11:02:03Z',
+    awayMs: 61_000,
+    refusedMs: 61_000,
+  },
   ...{
     id: '0b5e',
     note: 'link-answers',

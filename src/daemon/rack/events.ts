@@ -90,6 +90,7 @@ export type DaemonEvent = RackEvent &
         readonly text: string;
       } & Outage)
     | { readonly kind: 'region.database-back'; readonly awayMs: number }
+    | { readonly kind: 'region.database-accepts'; readonly refusedMs: number }
     | { readonly kind: 'region.duties-here'; readonly former?: string; readonly hasLeft?: boolean }
     | { readonly kind: 'region.duties-elsewhere' | 'region.duties-lost'; readonly holder: string }
     | { readonly kind: 'region.desired-state'; readonly version: number; readonly machines: number }
@@ -293,6 +294,13 @@ export const DAEMON_EVENTS: Readonly<Record<DaemonEvent['kind'], EventKind>> = {
     message: 'database answers again',
     explanation:
       "The region's PostgreSQL answers again, after awayMs milliseconds, and requests are answered as before.",
+  },
+  'region.database-accepts': {
+    level: 'info',
+    message: 'database accepts again',
+    explanation:
+      "The region's PostgreSQL refused connections, or changes because its disk was full (region.problem says why). After refusedMs milliseconds it " +
+      'has admitted a connection again, or stored a change.',
   },
   'region.duties-here': {
     level: 'info',

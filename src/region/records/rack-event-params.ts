@@ -273,6 +273,7 @@ const SERVICE = {
   'region.confirmed': {},
   'region.database-away': NOTED,
   'region.database-back': { awayMs: 'number' },
+  'region.database-accepts': { refusedMs: 'number' },
   'region.duties-here': { former: 'text?', hasLeft: 'flag?' },
   'region.duties-elsewhere': { holder: 'text' },
   'region.duties-lost': { holder: 'text' },

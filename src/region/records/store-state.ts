@@ -8,6 +8,8 @@ export interface StoreAvailability {
   readonly problem: Outage | undefined;
   /** Calls `onChange` with the problem when the server stops answering, and with undefined when it answers again. Call `watch` once. */
   watch(onChange: (problem: Outage | undefined) => void): void;
+  /** Calls `onEnd` when the server admits a connection after it refused some, with how long it did so, in milliseconds. Call `watchRefusals` once. */
+  watchRefusals(onEnd: (refusedMs: number) => void): void;
 }
 
 /** A change that the store refused, because its disk is full. */
@@ -25,6 +27,8 @@ export interface StoreConfirmation {
   readonly problem: Outage | undefined;
   /** Calls `onChange` with the problem when it begins, and with undefined when it ends. Call `watch` once. */
   watch(onChange: (problem: Outage | undefined) => void): void;
+  /** Calls `onEnd` when a change is stored after some were refused, with how long they were, in milliseconds. Call `watchRefusals` once. */
+  watchRefusals(onEnd: (refusedMs: number) => void): void;
 }
 
 /** The outages of the store. Callers wait and try again, so this may be the only report that reaches a person. */

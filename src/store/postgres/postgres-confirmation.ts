@@ -13,7 +13,7 @@
 // 3. While unconfirmed, a transaction fails at its first change, before it waits for such a lock.
 // 4. Only an answer of the database ends the unconfirmed state. The state lasts while the database cannot be reached.
 
-import { systemClock, type Timer } from '../../clock.ts';
+import { type Instant, systemClock, type Timer } from '../../clock.ts';
 import type { Outage } from '../../region/records/store-outage.ts';
 import type { RefusedChange, StoreConfirmation } from '../../region/records/store-state.ts';
 import { StoreOutage } from '../../region/words/outage.ts';
@@ -38,7 +38,10 @@ const isOfFullDisk = (outage: Outage): boolean => outage.note === 'database-unus
 export class PostgresConfirmation implements StoreConfirmation {
   readonly #place: PostgresPlace;
   #onChange: (problem: Outage | undefined) => void = () => undefined;
+  #onRefusalsEnd: (refusedMs: number) => void = () => undefined;
   #refused: RefusedChange | undefined;
+  /** When the first of them was refused. */
+  #refusedAt: Instant | undefined;
   #isMissing = false;
   /** The check under way. */
   #question: Promise<boolean> | undefined;
@@ -59,9 +62,19 @@ export class PostgresConfirmation implements StoreConfirmation {
 
   /** Called after each change: with its error, and with undefined once it is stored. */
   noteChange(error: unknown): void {
-    if (error === undefined) this.#refused = undefined;
-    else if (error instanceof StoreOutage && isOfFullDisk(error.outage))
+    if (error instanceof StoreOutage && isOfFullDisk(error.outage)) {
+      this.#refusedAt ??= systemClock.now();
       this.#refused = { outage: error.outage, sinceMs: this.#refused?.sinceMs ?? systemClock.wallTimeMs() };
+    }
+    if (error !== undefined || this.#refusedAt === undefined) return;
+    const refusedMs = systemClock.now() - this.#refusedAt;
+    this.#refused = undefined;
+    this.#refusedAt = undefined;
+    this.#onRefusalsEnd(refusedMs);
+  }
+
+  watchRefusals(onEnd: (refusedMs: number) => void): void {
+    this.#onRefusalsEnd = onEnd;
   }
 
   watch(onChange: (problem: Outage | undefined) => void): void {

@@ -174,12 +174,18 @@ export class PostgresConnections {
   }
 
   async #connect(): Promise<pg.PoolClient> {
-    if (this.#watch === undefined) return await this.#pool.connect();
-    // A connection that arrives later has no user: close it.
-    return await this.#watch.unlessSilent(
-      () => this.#pool.connect(),
-      (late) => late.release(true),
-    );
+    const watch = this.#watch;
+    if (watch === undefined) return await this.#pool.connect();
+    try {
+      // A connection that arrives later has no user: close it.
+      return await watch.unlessSilent(
+        () => this.#pool.connect(),
+        (late) => late.release(true),
+      );
+    } catch (error) {
+      watch.noteFailure(error);
+      throw error;
+    }
   }
 
   /** Gives up all connections, because the server is silent. Their users fail now; idle connections may be dead, too. */

@@ -126,6 +126,10 @@ function unstorable(error: unknown): RackError | undefined {
   return new RackError('text-unstorable', text, { cause: error });
 }
 
+/** True if the server is there, and refuses a connection. */
+export const isRefusedConnection = (error: unknown): boolean =>
+  !isLost(error) && !POOL_TEXT.test(errorText(error)) && meaningOf(error) !== undefined;
+
 /** The RackError that an error of the database means; errors that the database has not reported stay as they are. */
 export function explainPostgres(error: unknown): unknown {
   if (error instanceof RackError) return error;

@@ -9,7 +9,8 @@
 //
 // 1. A server that hangs, or a network that drops all packets, closes no connection. Without this, each request would wait for its own timeout.
 // 2. The query uses no table, so a lock, a slow statement or a full disk does not make the server count as away.
-// 3. A server that refuses still counts as reachable; the pool's connections report the refusal.
+// 3. A server that refuses still counts as reachable; the pool's connections report the refusal. From then on each query has a new connection,
+//    which shows when the refusals end: connections that were open before would be admitted all along.
 // 4. When the server becomes silent, all connections are given up (`onSilent`): their users fail at once, and no connection is used again.
 // 5. A server whose tables have another version counts as away, too. Transactions report that, and its end (`noteTables`).
 // 6. A server that has ended or refuses connections fails each use at once. Uses may still try: it may be back before the next query.
@@ -18,14 +19,14 @@
 
 import { setTimeout as pause } from 'node:timers/promises';
 import type pg from 'pg';
-import { systemClock } from '../../clock.ts';
+import { type Instant, systemClock } from '../../clock.ts';
 import { isStoreUnavailable } from '../../errors.ts';
 import { answersWithin } from '../../net/answers-within.ts';
 import type { Outage } from '../../region/records/store-outage.ts';
 import type { StoreAvailability } from '../../region/records/store-state.ts';
 import { outageOf, StoreOutage } from '../../region/words/outage.ts';
 import { endConnection, PostgresClient } from './postgres-client.ts';
-import { explainWhileRunning, isLost } from './postgres-faults.ts';
+import { explainWhileRunning, isLost, isRefusedConnection } from './postgres-faults.ts';
 import { connectionOf, type PostgresPlace } from './postgres-place.ts';
 
 /** How long the server may take to answer, in milliseconds: much longer than a busy host needs, or the retransmission of a lost packet. */
@@ -45,6 +46,9 @@ export class PostgresWatch implements StoreAvailability {
   readonly #onSilent: (() => void)[] = [];
   readonly #closing = new AbortController();
   #onChange: (problem: Outage | undefined) => void = () => undefined;
+  #onRefusalsEnd: (refusedMs: number) => void = () => undefined;
+  /** When the server refused the first connection since it last admitted one. */
+  #refusedAt: Instant | undefined;
   #client: pg.Client | undefined;
   #problem: Outage | undefined;
   #isSilent = false;
@@ -71,6 +75,15 @@ export class PostgresWatch implements StoreAvailability {
   /** Called by each transaction with the problem of the tables that it sees; undefined if this process can use them. */
   noteTables(problem: Outage | undefined): void {
     this.#tables = problem;
+  }
+
+  watchRefusals(onEnd: (refusedMs: number) => void): void {
+    this.#onRefusalsEnd = onEnd;
+  }
+
+  /** Called with the error of each connection that could not be opened. */
+  noteFailure(error: unknown): void {
+    if (isRefusedConnection(error)) this.#refusedAt ??= systemClock.now();
   }
 
   /** Starts the queries. */
@@ -134,6 +147,8 @@ export class PostgresWatch implements StoreAvailability {
   }
 
   async #askOnce(): Promise<Outage | undefined> {
+    if (this.#refusedAt !== undefined) this.#drop();
+    const isNew = this.#client === undefined;
     let failure: unknown;
     let isReadOnly = false;
     const question = this.#question().then((answer) => {
@@ -144,13 +159,22 @@ export class PostgresWatch implements StoreAvailability {
       throw error;
     });
     const isThere = await answersWithin(systemClock, ANSWER_MS_MAX, asked);
+    if (isThere && isNew) this.#admitted();
     if (isThere && !isReadOnly) return undefined;
     this.#drop();
     if (isThere) return READ_ONLY;
     if (failure === undefined) return SILENT;
+    this.noteFailure(failure);
     if (!isLost(failure)) return undefined;
     const explained = explainWhileRunning(failure);
     return isStoreUnavailable(explained) ? outageOf(explained) : undefined;
+  }
+
+  #admitted(): void {
+    if (this.#refusedAt === undefined) return;
+    const refusedMs = systemClock.now() - this.#refusedAt;
+    this.#refusedAt = undefined;
+    this.#onRefusalsEnd(refusedMs);
   }
 
   /** @returns true if it only reads */

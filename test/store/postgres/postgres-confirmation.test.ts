@@ -4,9 +4,12 @@
 
 import assert from 'node:assert/strict';
 import { after, afterEach, before, beforeEach, describe, test } from 'node:test';
+import { sleep } from '../../../src/clock.ts';
 import { RackError } from '../../../src/errors.ts';
 import type { RegionStore } from '../../../src/region/records/store.ts';
 import type { Outage } from '../../../src/region/records/store-outage.ts';
+import { StoreOutage } from '../../../src/region/words/outage.ts';
+import { PostgresConfirmation } from '../../../src/store/postgres/postgres-confirmation.ts';
 import { openPostgresRegion } from '../../../src/store/postgres/region-postgres.ts';
 import { FIELDS } from '../../contract/region-store.ts';
 import { eventuallyWithin } from '../../support/eventually.ts';
@@ -36,6 +39,24 @@ async function failureOf(write: Promise<unknown>): Promise<{ readonly text: stri
   assert.ok(error instanceof RackError && error.code === 'store-unavailable', String(error));
   return { text: error.message, ms: performance.now() - from };
 }
+
+test('the end of a full disk is reported once, when a change is stored, with how long changes were refused', async () => {
+  const confirmation = new PostgresConfirmation({ url: 'postgresql:///x?host=/nonexistent', pool: 1 });
+  const ends: number[] = [];
+  confirmation.watchRefusals((refusedMs) => ends.push(refusedMs));
+  const full = new StoreOutage({ note: 'database-unusable', fault: 'disk-full', said: 'no space' });
+  confirmation.noteChange(undefined);
+  confirmation.noteChange(full);
+  await sleep(20);
+  confirmation.noteChange(full);
+  confirmation.noteChange(new Error('another fault'));
+  assert.deepEqual([ends, confirmation.refused?.outage], [[], full.outage]);
+  confirmation.noteChange(undefined);
+  confirmation.noteChange(undefined);
+  assert.equal(ends.length, 1);
+  assert.ok((ends[0] ?? 0) >= 19, String(ends));
+  assert.equal(confirmation.refused, undefined);
+});
 
 describe('a PostgreSQL whose synchronous standby is lost', { skip: missing('linux', '/usr/lib/postgresql') }, () => {
   let server: PostgresServer;

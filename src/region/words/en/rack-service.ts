@@ -184,6 +184,7 @@ export const SERVICE_SENTENCES: Writers<ServiceParams> = {
   'region.unconfirmed': (f) => `No change can be made: ${noteOf(f)}`,
   'region.database-away': noteOf,
   'region.database-back': (f) => `The database answers again after ${formatSpan(f.awayMs)}`,
+  'region.database-accepts': (f) => `The database works again after ${formatSpan(f.refusedMs)} of refusals`,
   'region.duties-here': (f) => `This process now has the region's duties${formerHolder(f)}`,
   'region.duties-elsewhere': (f) => `The process ${f.holder} has the region's duties`,
   'region.duties-lost': (f) =>
