@@ -266,6 +266,7 @@ export const PLAIN: readonly PlainList[] = [
       'store/operations/region-power.ts': 'FORGET_EVERY',
       'region/page/machine-filters.ts': 'TURN_MACHINES',
       'region/http/rack-batch.ts': 'REPORTS_AT_ONCE',
+      'region-thread/imports/host-images.ts': 'ID_BYTES_MAX',
       'region/http/lists.ts': 'LIST_PIECE_BYTES',
       'region/api/machines/allocate-operation.ts': 'CANDIDATES_CHUNK',
       'region/api/machines/tag-rebuild.ts': 'EVALUATED_AT_ONCE',

@@ -14,7 +14,7 @@ import { statSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { type Clock, type Instant, later, newUuid, type Timer } from '../../clock.ts';
-import { isStoreUnavailable } from '../../errors.ts';
+import { isStoreUnavailable, osErrorCode } from '../../errors.ts';
 import { sweepBlobs } from '../../images/image-removal.ts';
 import {
   formatImageName,
@@ -25,7 +25,7 @@ import {
   type StoredImage,
 } from '../../images/image-store.ts';
 import { removeAllOlder } from '../../images/import/older-images.ts';
-import { publishFile, readIfThere } from '../../images/publication.ts';
+import { publishFile } from '../../images/publication.ts';
 import { resourceName } from '../../region/images/region-source.ts';
 import type { ListedImage } from '../../region/life/deployment.ts';
 import {
@@ -46,6 +46,8 @@ const REPORT_MS = 60_000;
 const SWEEP_MS = 3_600_000;
 /** The file with the id of a place, in the directory of its images. */
 const ID_FILE = '.place';
+/** A longer file is not one that `idOf` wrote. */
+const ID_BYTES_MAX = 64;
 const ID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 interface HostImagesParts {
@@ -230,17 +232,28 @@ function markOf(tree: string): string {
   }
 }
 
-/** The id of a place, made at its first use; empty if it cannot be stored. */
+/** The id of a place, made at its first use. If it cannot be stored, the place has another one after the next start. */
 async function idOf(tree: string): Promise<string> {
   const path = join(tree, 'images', ID_FILE);
+  const made = newUuid();
   try {
-    const stored = (await readIfThere(path))?.toString('latin1').trim() ?? '';
-    if (ID.test(stored)) return stored;
-    const made = newUuid();
+    const stored = await storedId(path);
+    if (stored !== undefined) return stored;
     await publishFile(path, Buffer.from(`${made}\n`, 'latin1'));
-    return made;
   } catch (error) {
     assertOutside(error);
-    return '';
+  }
+  return made;
+}
+
+/** `undefined`: none is stored there, whatever there is instead. @throws the system's error */
+async function storedId(path: string): Promise<string | undefined> {
+  const { readRegularFile, UnfitFile } = await import('../../files/regular-file.ts');
+  try {
+    const stored = readRegularFile(path, ID_BYTES_MAX).trim();
+    return ID.test(stored) ? stored : undefined;
+  } catch (error) {
+    if (error instanceof UnfitFile || osErrorCode(error) === 'ENOENT') return undefined;
+    throw error;
   }
 }
