@@ -1,4 +1,4 @@
-// Makes text from outside safe to show. This is the only file that knows which characters are unsafe.
+// Makes text from outside safe to show, and words of a command safe to paste. This is the only file that knows which characters are unsafe.
 //
 // Raw control characters let a sender act on the reader's terminal (ECMA-48 §5.4 and §8: C0, DEL and the 8-bit C1 set). Invisible characters and
 // those that change direction make one text look like another (Unicode Technical Report 36 §2.7; UAX 9 §2 on bidi).
@@ -52,3 +52,7 @@ export const isPrintable = (octets: string): boolean => /^[\x20-\x7e]+$/.test(oc
 
 /** Equivalent JSON that is safe to show: escapes as `\uNNNN` what `JSON.stringify` leaves alone. */
 export const cleanJson = (json: string): string => json.replace(UNSAFE_IN_JSON, jsonEscapeOf);
+
+/** A word of a command that is shown, quoted for sh(1) if necessary. */
+export const shellWord = (text: string): string =>
+  /^[\w./:@+-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;

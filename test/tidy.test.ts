@@ -40,7 +40,6 @@ const LEVELS: Readonly<Record<string, number>> = {
   'json-excess.ts': -1,
   'named-commands.ts': -1,
   'nearest-name.ts': -1,
-  'shell-word.ts': -1,
   'own-probes.ts': 0,
   'rate-limit.ts': -1,
   'reserved-labels.ts': -1,

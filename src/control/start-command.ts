@@ -3,10 +3,10 @@
 
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { shellWord } from '../clean-text.ts';
 import { REGION_CONFIG } from '../config/region-config-place.ts';
 import { isRegionFile } from '../config/region-file-kind.ts';
 import { RACK_CONFIG } from '../region/config.ts';
-import { shellWord } from '../shell-word.ts';
 import { defaultConfig, defaultRackConfig } from './default-config.ts';
 
 const UNIT_PLACES = ['/etc/systemd/system', '/usr/lib/systemd/system', '/lib/systemd/system'];

@@ -8,10 +8,10 @@
 // 2. An image of QEMU is converted while it is read. No expanded copy of it exists.
 // 3. Only a few pieces of an image are in memory at a time, however large its disk is.
 
+import { shellWord } from '../clean-text.ts';
 import { counted } from '../counted.ts';
 import { errorText, osErrorCode, RackError } from '../errors.ts';
 import { copyBytes } from '../net/borrowed-bytes.ts';
-import { shellWord } from '../shell-word.ts';
 import { BlobFile, checkRoom, DiskPacker, type DiskWriter } from './blob-writing.ts';
 import { releaseMemory } from './conversion.ts';
 import {

@@ -1,4 +1,4 @@
-// What the rooms agree on about HTTP between machines, racks and regions: the parts of a target, and which answers are a region's.
+// HTTP between machines, racks and regions, as all rooms read it: the parts of a target, and which answers are a region's.
 // Sources: RFC 9112 §3.2.1; RFC 9110 §15.2.
 
 /** The path of a target, and its query without the question mark, both undecoded. The query is empty if there is none. */

@@ -60,7 +60,7 @@ function authorityOf(path: string): () => string {
   };
 }
 
-/** What a check finds in the store that a configuration file names. */
+/** The problems of the store that a configuration file names. */
 interface StoreCheck {
   readonly problems: readonly ConfigProblem[];
   /** Why the database was not asked; undefined: it was, or there is none to ask. */

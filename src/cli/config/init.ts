@@ -11,6 +11,7 @@
 
 import { accessSync, constants, existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { shellWord } from '../../clean-text.ts';
 import { findHostOverlaps, hostAddresses } from '../../config/host-check.ts';
 import { parseConfig } from '../../config/load.ts';
 import { REGION_PORT } from '../../config/region-place.ts';
@@ -25,7 +26,6 @@ import { formatIpv4, formatNetwork, parseIpv4 } from '../../net/address.ts';
 import { readInterfaces } from '../../net/present-interfaces.ts';
 import { RACK_CONFIG } from '../../region/config.ts';
 import { sentenceOf } from '../../region/words/refusal.ts';
-import { shellWord } from '../../shell-word.ts';
 import { missingProgramLines } from '../machines/power-programs.ts';
 import { print } from '../terminal/output.ts';
 import { openPrompt } from '../terminal/prompt.ts';

@@ -1,8 +1,8 @@
 // Builds the one command that puts a served network into proxy mode. Setting only its `mode` is refused, because keys without effect in proxy
 // mode must be removed at the same time. Pure.
 
+import { shellWord } from '../../clean-text.ts';
 import { findSetting, INTERFACES_KEY, type Settings } from '../../machines/settings.ts';
-import { shellWord } from '../../shell-word.ts';
 
 /**
  * The command, with the keys that it removes; undefined if the key was not a network's `mode`, or the refusal names no other key of the network.

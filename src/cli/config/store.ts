@@ -2,6 +2,7 @@
 
 import { parse, stringify } from 'yaml';
 import { z } from 'zod';
+import { shellWord } from '../../clean-text.ts';
 import { sleep } from '../../clock.ts';
 import { absentLoaders } from '../../config/absent-loaders.ts';
 import { findKeyRule, isSecretKey } from '../../config/keys.ts';
@@ -22,7 +23,6 @@ import {
 import { nearestName } from '../../nearest-name.ts';
 import { noteText } from '../../region/words/rack-reasons.ts';
 import { sentenceOf } from '../../region/words/refusal.ts';
-import { shellWord } from '../../shell-word.ts';
 import { strandedBy } from '../leases/stranded.ts';
 import { askRack } from '../region/racks.ts';
 import { askConfig, type FoundConfig, findConfig } from '../terminal/config-in-force.ts';

@@ -2,6 +2,7 @@
 
 import { existsSync } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
+import { shellWord } from '../../clean-text.ts';
 import { systemClock } from '../../clock.ts';
 import { counted, listed } from '../../counted.ts';
 import { RackError } from '../../errors.ts';
@@ -14,7 +15,6 @@ import { formatImageName, hasBlob, readImages, type StoreContent, type StoredIma
 import { describeSystem, judgeSystem, type SystemFacts, SystemInspector } from '../../images/image-system.ts';
 import { listAllInstallers } from '../../images/installer-tree.ts';
 import { nearestHint } from '../../nearest-name.ts';
-import { shellWord } from '../../shell-word.ts';
 import { leftOutNote } from '../terminal/config-in-force.ts';
 import { formatBytes, print, printError, printJson, printTable } from '../terminal/output.ts';
 import { enterImageTree } from './image-tree.ts';

@@ -2,6 +2,7 @@
 // first start and alongside a running one.
 
 import { existsSync, readFileSync, statSync } from 'node:fs';
+import { shellWord } from '../../clean-text.ts';
 import { systemClock } from '../../clock.ts';
 import { loadStorePlace, type StorePlace } from '../../config/region-store.ts';
 import { RackError } from '../../errors.ts';
@@ -18,7 +19,6 @@ import {
 } from '../../region/accounts/accounts.ts';
 import type { RegionStore } from '../../region/records/store.ts';
 import { hasStore, openStore } from '../../region-process/open-store.ts';
-import { shellWord } from '../../shell-word.ts';
 import { readGivenFile } from '../terminal/given-file.ts';
 import { formatDuration, print, printError, printTable } from '../terminal/output.ts';
 import { openPrompt } from '../terminal/prompt.ts';

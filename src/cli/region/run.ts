@@ -1,5 +1,6 @@
 // `rackboot region run`: runs a region apart from its racks until a signal ends it; `rackboot region check` checks its configuration file.
 
+import { shellWord } from '../../clean-text.ts';
 import { formatProblems, readConfigFile, readConfigText } from '../../config/config-file.ts';
 import { findCertificateProblems } from '../../config/host-check.ts';
 import type { ConfigProblem } from '../../config/rack-config.ts';
@@ -8,7 +9,6 @@ import { RackError } from '../../errors.ts';
 import { NO_SETTINGS } from '../../machines/settings.ts';
 import { checkStore } from '../../region-process/open-store.ts';
 import { startRegionProcess } from '../../region-process/region-process.ts';
-import { shellWord } from '../../shell-word.ts';
 import { closedLines } from '../terminal/closed-listeners.ts';
 import { print, printError, printJson } from '../terminal/output.ts';
 import { becomeRunnerOf } from '../terminal/state-owner.ts';

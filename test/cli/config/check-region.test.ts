@@ -119,7 +119,7 @@ test('a file that the store names and that is absent, empty or no certificate is
   assert.deepEqual([good.result, good.complaint], [0, '']);
 });
 
-test('an interrupted copy into its database is a problem of the URL, and a database that does not answer is none', {
+test('an interrupted copy into its database is a problem of the URL, but a database that does not answer is not one', {
   skip: missing('linux', '/usr/lib/postgresql'),
 }, async () => {
   const databases = await RegionDatabases.start();

@@ -50,12 +50,12 @@ const UNMET: readonly Fields[] = [
 ];
 
 const REFUSED: readonly (readonly [field: string, text: string, says: RegExp])[] = [
-  ['subnets', 'nowhere', /No subnet matches 'nowhere'/],
-  ['not_subnets', 'space:nowhere', /No space matches 'nowhere'/],
+  ['subnets', 'nowhere', /No subnet is called 'nowhere'/],
+  ['not_subnets', 'space:nowhere', /No space is called 'nowhere'/],
   ['subnets', 'constructor:x', /'constructor' is not a condition: choose one of subnet, space, /],
-  ['fabrics', 'nowhere', /No fabric matches 'nowhere'/],
-  ['not_fabrics', 'nowhere', /No fabric matches 'nowhere'/],
-  ['interfaces', '0:space=nowhere', /No space matches 'nowhere'/],
+  ['fabrics', 'nowhere', /No fabric is called 'nowhere'/],
+  ['not_fabrics', 'nowhere', /No fabric is called 'nowhere'/],
+  ['interfaces', '0:space=nowhere', /No space is called 'nowhere'/],
   ['interfaces', '0:speed=9', /'speed' is not a condition/],
   ['interfaces', 'space=inside', /Give a label and conditions/],
   ['interfaces', '0:space=inside;0:subnet=lan', /Give a label and conditions/],

@@ -135,7 +135,7 @@ export const API = {
     readonly names: readonly string[] | undefined;
   }) =>
     names === undefined
-      ? `No ${condition} matches '${text}': list them, and give a name or id of the list.`
+      ? `No ${condition} is called '${text}': list them, and give a name or id of the list.`
       : `'${condition}' is not a condition: choose one of ${names.join(', ')}.`,
   'precondition-failed.changed':
     'Nothing was changed: the object has changed since you read it. Read it again before you change it.',

@@ -1,7 +1,7 @@
 // Why a rack's registration, or an administrator's decision about a rack, is refused.
 
+import { shellWord } from '../../../clean-text.ts';
 import { counted } from '../../../counted.ts';
-import { shellWord } from '../../../shell-word.ts';
 import { NETWORK_PREFIX_MIN } from '../../records/rack-description.ts';
 import type { RefusalTable } from './table.ts';
 
