@@ -81,9 +81,15 @@ export type SettingsRefusal = RefusalNamed<
 export interface SettingEdit {
   readonly key: string;
   readonly value: SettingValue | undefined;
-  /** Makes the new value of the stored one (`undefined`: none) in the transaction, in place of `value`. */
-  readonly revise?: ((stored: SettingValue | undefined) => SettingValue) | undefined;
+  /**
+   * Makes the new value of the stored one (`undefined`: none) in the transaction, in place of `value`; perhaps more than once.
+   * `inForce` reads the settings before the edits. An error that it throws ends the transaction.
+   */
+  readonly revise?: ((stored: SettingValue | undefined, inForce: SettingsReader) => SettingValue) | undefined;
 }
+
+/** Reads the settings in force. */
+export type SettingsReader = Pick<RegionSettings, 'valueOf' | 'interfacesOf'>;
 
 interface SettingsParts {
   readonly store: RegionStore;
@@ -156,7 +162,12 @@ export class RegionSettings {
 
   /** A key's value in force at the rack of this process; without such a rack, from the store alone. */
   valueOf(key: string): SettingValue | undefined {
-    return this.rules.valueOf(key, this.#fileOf(undefined), this.of(undefined) ?? NO_SETTINGS);
+    return this.#valueIn(this.#list, key);
+  }
+
+  #valueIn(list: readonly StoredSetting[], key: string): SettingValue | undefined {
+    const stored = this.#settingsFor(this.#parts.ownRack()?.uuid ?? '', list);
+    return this.rules.valueOf(key, this.#fileOf(undefined), stored);
   }
 
   /** The NTP servers that DHCP offers in all networks. */
@@ -176,7 +187,11 @@ export class RegionSettings {
 
   /** A rack's cluster interfaces in force; for a remote rack, including the further ones that it reported. */
   interfacesOf(rack: string): readonly Settings[] {
-    const stored = this.#settingsFor(rack, this.#list);
+    return this.#interfacesIn(this.#list, rack);
+  }
+
+  #interfacesIn(list: readonly StoredSetting[], rack: string): readonly Settings[] {
+    const stored = this.#settingsFor(rack, list);
     const listed = this.rules.interfacesOf(this.#fileOf(rack), stored);
     if (rack === this.#parts.ownRack()?.uuid) return listed;
     const names = new Set(listed.map(({ name }) => name));
@@ -235,9 +250,13 @@ export class RegionSettings {
       before = current;
       const changes: SettingChange[] = [];
       let list = current;
+      const inForce: SettingsReader = {
+        valueOf: (key) => this.#valueIn(current, key),
+        interfacesOf: (rack) => this.#interfacesIn(current, rack),
+      };
       for (const given of edits) {
         const stored = list.find(({ rack: of, key }) => of === '' && key === given.key)?.value;
-        const edit = given.revise === undefined ? given : { key: given.key, value: given.revise(stored) };
+        const edit = given.revise === undefined ? given : { key: given.key, value: given.revise(stored, inForce) };
         const change = this.#decide(owner, edit, list);
         if ('code' in change) return { kind: 'refuse', refusal: change };
         list = withChange(list, change);

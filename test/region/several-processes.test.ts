@@ -11,20 +11,19 @@ import { SSH_KEYS_PER_USER_MAX } from '../../src/region/accounts/ssh-keys.ts';
 import { REGISTRATIONS_PER_ADDRESS } from '../../src/region/racks/newcomers.ts';
 import { FILES_PER_USER_MAX } from '../../src/region/records/file-store.ts';
 import { PLACE_KEPT_MS, PLACES_MAX, PRESENT_MS } from '../../src/region/records/host-image-store.ts';
-import { openPostgresRegion } from '../../src/store/postgres/region-postgres.ts';
 import { FIELDS } from '../contract/region-store.ts';
 import { eventPlaces } from '../support/event-ids.ts';
 import { missing } from '../support/needs.ts';
 import { authorizationOf } from '../support/oauth.ts';
-import { RegionDatabases } from '../support/postgres-server.ts';
-import { type LiveRegion, PASSWORD, startRegion } from './live.ts';
+import type { RegionDatabases } from '../support/postgres-server.ts';
+import { type LiveRegion, PASSWORD } from './live.ts';
 import { registrationFields } from './racks/rack-place.ts';
+import { ask, TwoProcesses } from './two-processes.ts';
 
 const EVENTS = 60;
-/** How long a lock keeps transactions from their beginning. */
-const LOCKED_MS = 400;
 const HASH = 'ab'.repeat(32);
 
+let place: TwoProcesses;
 let databases: RegionDatabases;
 let database: string;
 let first: LiveRegion;
@@ -32,17 +31,10 @@ let second: LiveRegion;
 
 describe('two processes of one region on PostgreSQL', { skip: missing('linux', '/usr/lib/postgresql') }, () => {
   before(async () => {
-    databases = await RegionDatabases.start();
-    database = await databases.make();
-    const place = databases.server.placeOf(database);
-    first = await startRegion({}, { store: await openPostgresRegion(place) });
-    second = await startRegion({}, { store: await openPostgresRegion(place) });
+    place = await TwoProcesses.start();
+    ({ databases, database, first, second } = place);
   });
-  after(async () => {
-    await first?.close();
-    await second?.close();
-    await databases?.close();
-  });
+  after(() => place?.close());
 
   /** The cookie of a browser that signs in at this process. */
   async function signIn({ origin }: LiveRegion): Promise<string> {
@@ -162,24 +154,7 @@ describe('two processes of one region on PostgreSQL', { skip: missing('linux', '
     );
   });
 
-  const ask = (
-    { origin, authorization: own }: LiveRegion,
-    method: string,
-    path: string,
-    fields: Readonly<Record<string, string>> = {},
-    authorization = own,
-  ): Promise<Response> =>
-    fetch(`${origin}/MAAS/api/2.0/${path}`, { method, headers: { authorization }, body: new URLSearchParams(fields) });
-
-  /** Sends requests whose transactions wait for a lock, and then begin together. @returns the status of each answer */
-  async function atOnce(...requests: readonly (() => Promise<Response>)[]): Promise<readonly number[]> {
-    const lock = 'LOCK TABLE rackboot IN EXCLUSIVE MODE';
-    const held = databases.server.query(`BEGIN; ${lock}; SELECT pg_sleep(${LOCKED_MS / 1000}); COMMIT`, database);
-    await sleep(LOCKED_MS / 4);
-    const answers = await Promise.all(requests.map((request) => request()));
-    await held;
-    return answers.map(({ status }) => status);
-  }
+  const atOnce: TwoProcesses['atOnce'] = (...requests) => place.atOnce(...requests);
 
   /** Makes a user. @returns the `Authorization` header of a key that was used already, which a later use need not record */
   async function addUser(username: string): Promise<string> {
@@ -390,22 +365,5 @@ describe('two processes of one region on PostgreSQL', { skip: missing('linux', '
       await hostImages?.report('here:/one', [], []);
       assert.equal((await hostImages?.list())?.length, 1);
     }
-  });
-
-  test('of two requests that add one DNS name at the same time, or give it to another name, one is refused', async () => {
-    const add = (at: LiveRegion, fqdn: string, address: string) => () =>
-      ask(at, 'POST', 'dnsresources/', { fqdn, ip_addresses: address });
-    const added = await atOnce(add(first, 'www.maas', '10.1.1.1'), add(second, 'www.maas', '10.1.1.2'));
-    assert.deepEqual(added.toSorted(), [200, 400]);
-    const ids: number[] = [];
-    for (const name of ['one.maas', 'two.maas']) {
-      const { id }: { readonly id: number } = JSON.parse(await (await add(first, name, '10.1.1.3')()).text());
-      ids.push(id);
-    }
-    const renamed = await atOnce(
-      () => ask(first, 'PUT', `dnsresources/${ids[0]}/`, { fqdn: 'new.maas' }),
-      () => ask(second, 'PUT', `dnsresources/${ids[1]}/`, { fqdn: 'new.maas' }),
-    );
-    assert.deepEqual(renamed.toSorted(), [200, 400]);
   });
 });

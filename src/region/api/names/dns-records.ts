@@ -8,9 +8,10 @@
 // 3. A name has the number of its first record, and so keeps it while its other records change.
 
 import { isSettings, type SettingValue } from '../../../machines/settings.ts';
+import type { SettingsReader } from '../../settings.ts';
 import { isRefusal, type Refusal } from '../call/answer.ts';
-import { type ApiCall, usernameOf } from '../call/operation.ts';
-import { refuseSetting } from '../racks/interface-operations.ts';
+import type { ApiCall } from '../call/operation.ts';
+import { reviseSettings, type SettingRevision } from '../racks/interface-operations.ts';
 
 const RECORDS = 'dns.records';
 /** The types that the racks serve (`dns/record-text.ts`). */
@@ -67,66 +68,74 @@ export function nextNumber(records: readonly NamedRecord[], nowMs: number): numb
 }
 
 /** The records that the racks serve. */
-export const currentRecords = ({ region }: ApiCall): readonly NamedRecord[] =>
-  recordsOf(region.settings.valueOf(RECORDS));
+export const currentRecords = (
+  { region }: ApiCall,
+  inForce: SettingsReader = region.settings,
+): readonly NamedRecord[] => recordsOf(inForce.valueOf(RECORDS));
 
 /** The default domain, and the further ones. */
-export function currentDomains({ region }: ApiCall): readonly [string, ...string[]] {
-  const byDefault = region.settings.valueOf('dns.domain');
-  const more = region.settings.valueOf('dns.domains');
+export type Domains = readonly [string, ...string[]];
+
+/** The domains for which the racks are authoritative. */
+export function currentDomains({ region }: ApiCall, inForce: SettingsReader = region.settings): Domains {
+  const byDefault = inForce.valueOf('dns.domain');
   const own = typeof byDefault === 'string' && byDefault !== '' ? byDefault : region.config().domain;
-  const names = Array.isArray(more) ? more.filter((one) => typeof one === 'string') : [];
-  return [own, ...names.filter((name) => name !== own)];
+  return [own, ...namesOf(inForce.valueOf('dns.domains')).filter((name) => name !== own)];
 }
 
-/** Ends the transaction of a change that the stored records do not allow. */
-class Disallowed extends Error {
-  readonly refusal: Refusal;
-
-  constructor(refusal: Refusal) {
-    super('the stored records do not allow the change');
-    this.refusal = refusal;
-  }
-}
+const namesOf = (setting: SettingValue | undefined): readonly string[] =>
+  Array.isArray(setting) ? setting.filter((one) => typeof one === 'string') : [];
 
 /**
- * Changes the records. @param revise makes the new list of the stored one, or refuses; perhaps more than once
+ * Changes the records. @param revise makes the new list of the records in the transaction, or refuses; perhaps more than once
  * @returns the refusal: of `revise`, or the file has the records, or they do not fit
  */
-export async function changeRecords(
+export function changeRecords(
   call: ApiCall,
-  revise: (records: readonly NamedRecord[]) => readonly NamedRecord[] | Refusal,
+  revise: (records: readonly NamedRecord[], domains: Domains) => readonly NamedRecord[] | Refusal,
 ): Promise<Refusal | undefined> {
-  const edit = {
-    ...{ key: RECORDS, value: undefined },
-    revise(stored: SettingValue | undefined): SettingValue {
-      const revised = revise(recordsOf(stored));
-      if (isRefusal(revised)) throw new Disallowed(revised);
-      return settingOf(revised);
+  const revision: SettingRevision = {
+    key: RECORDS,
+    revise(_stored, inForce) {
+      const revised = revise(currentRecords(call, inForce), currentDomains(call, inForce));
+      return isRefusal(revised) ? revised : settingOf(revised);
     },
   };
-  try {
-    const refused = await call.region.settings.change('', [edit], usernameOf(call));
-    return refused === undefined ? undefined : refuseSetting(refused);
-  } catch (error) {
-    if (error instanceof Disallowed) return error.refusal;
-    throw error;
-  }
+  return reviseSettings(call, '', [revision]);
 }
 
 /** Changes the list of further domains, as `changeRecords` does. */
-export async function changeDomains(
+export function changeDomains(
   call: ApiCall,
-  revise: (names: readonly string[]) => readonly string[],
+  revise: (names: readonly string[], domains: Domains, records: readonly NamedRecord[]) => readonly string[] | Refusal,
 ): Promise<Refusal | undefined> {
-  const namesOf = (stored: SettingValue | undefined): readonly string[] =>
-    Array.isArray(stored) ? stored.filter((one) => typeof one === 'string') : [];
-  const edit = {
-    ...{ key: 'dns.domains', value: undefined },
-    revise: (stored: SettingValue | undefined): SettingValue => [...revise(namesOf(stored))],
+  const revision: SettingRevision = {
+    key: 'dns.domains',
+    revise: (stored, inForce) => revise(namesOf(stored), currentDomains(call, inForce), currentRecords(call, inForce)),
   };
-  const refused = await call.region.settings.change('', [edit], usernameOf(call));
-  return refused === undefined ? undefined : refuseSetting(refused);
+  return reviseSettings(call, '', [revision]);
+}
+
+/**
+ * Makes one of the domains the default; the former default stays as a further domain.
+ * @param choose one of the domains in the transaction, or refuses
+ */
+export function changeDefault(
+  call: ApiCall,
+  choose: (domains: Domains) => string | Refusal,
+): Promise<Refusal | undefined> {
+  const revisions: readonly SettingRevision[] = [
+    { key: 'dns.domain', revise: (_stored, inForce) => choose(currentDomains(call, inForce)) },
+    {
+      key: 'dns.domains',
+      revise(_stored, inForce) {
+        const domains = currentDomains(call, inForce);
+        const chosen = choose(domains);
+        return domains.filter((one) => one !== chosen);
+      },
+    },
+  ];
+  return reviseSettings(call, '', revisions);
 }
 
 /** The longest of these domains that has the name; `undefined`: none. */

@@ -24,6 +24,7 @@ import {
   changeRecords,
   currentDomains,
   currentRecords,
+  type Domains,
   domainIdOf,
   domainOf,
   type NamedRecord,
@@ -77,8 +78,9 @@ async function loaded(call: ApiCall): Promise<readonly NamedRecord[]> {
   return currentRecords(call);
 }
 
-const findName = async (call: ApiCall): Promise<readonly NamedRecord[] | undefined> =>
-  byName(await loaded(call)).find((records) => idOf(records) === idIn(call.path.id));
+/** The records of the name in the path. */
+const findName = (call: ApiCall, records: readonly NamedRecord[]): readonly NamedRecord[] | undefined =>
+  byName(records).find((group) => idOf(group) === idIn(call.path.id));
 const NO_NAME: Refusal = refuse('not-found.dns-resource');
 const NO_RECORD: Refusal = refuse('not-found.dns-record');
 
@@ -111,20 +113,21 @@ const filters = z.object({
 });
 
 /** The domain that a parameter names; `undefined`: none. */
-function namedDomain(call: ApiCall, named: string | undefined): string | undefined {
-  const domains = currentDomains(call);
+function namedDomain(domains: Domains, named: string | undefined): string | undefined {
   if (named === undefined) return domains[0];
   return domains.find((one) => one === named.toLowerCase() || String(domainIdOf(one, domains[0])) === named);
 }
 
 /** The fully qualified name in the parameters, within a known domain. */
-function nameOf(call: ApiCall, given: { readonly [K in keyof typeof naming]?: string | undefined }): string | Refusal {
-  const domains = currentDomains(call);
+function nameOf(
+  domains: Domains,
+  given: { readonly [K in keyof typeof naming]?: string | undefined },
+): string | Refusal {
   if (given.fqdn !== undefined && given.fqdn !== '') {
     const name = given.fqdn.toLowerCase().replace(/\.$/, '');
     return domainOf(domains, name) === undefined ? refuseField('fqdn', 'field.domain-unknown', { domains }) : name;
   }
-  const domain = namedDomain(call, given.domain);
+  const domain = namedDomain(domains, given.domain);
   if (domain === undefined) return refuseField('domain', 'field.domain-unknown', { domains });
   if (given.name === undefined || given.name === '') return refuseField('name', 'field.required');
   return given.name === '@' ? domain : `${given.name.toLowerCase()}.${domain}`;
@@ -134,7 +137,7 @@ function nameOf(call: ApiCall, given: { readonly [K in keyof typeof naming]?: st
 async function filtered(call: ApiCall, given: z.output<typeof filters>): Promise<readonly NamedRecord[] | Refusal> {
   const records = await loaded(call);
   const domains = currentDomains(call);
-  const domain = given.domain === undefined ? undefined : namedDomain(call, given.domain);
+  const domain = given.domain === undefined ? undefined : namedDomain(domains, given.domain);
   if (given.domain !== undefined && domain === undefined) {
     return refuseField('domain', 'field.domain-unknown', { domains });
   }
@@ -165,25 +168,17 @@ const refuseTaken = (records: readonly NamedRecord[], name: string): Refusal | u
   records.some((one) => one.name === name) ? refuseField('name', 'field.dns-name-taken', { name }) : undefined;
 
 async function addName(call: ApiCall, given: z.output<typeof newName>): Promise<Answer> {
-  await call.region.settings.load();
   const listed = addressesOf(given.ip_addresses);
-  const found = allOf(
-    nameOf(call, given),
-    listed === undefined || (!isRefusal(listed) && listed.length === 0)
-      ? refuseField('ip_addresses', 'field.required')
-      : listed,
-  );
-  if (isRefusal(found)) return found;
-  const [name, list] = found;
+  const isEmpty = listed === undefined || (!isRefusal(listed) && listed.length === 0);
   const nowMs = call.region.clock.wallTimeMs();
-  const refused = await changeRecords(
-    call,
-    (records) =>
-      refuseTaken(records, name) ?? [
-        ...records,
-        ...addressRecords(name, list, given.address_ttl, nextNumber(records, nowMs)),
-      ],
-  );
+  let name = '';
+  const refused = await changeRecords(call, (records, domains) => {
+    const found = allOf(nameOf(domains, given), isEmpty ? refuseField('ip_addresses', 'field.required') : listed);
+    if (isRefusal(found)) return found;
+    name = found[0];
+    const made = addressRecords(name, found[1], given.address_ttl, nextNumber(records, nowMs));
+    return refuseTaken(records, name) ?? [...records, ...made];
+  });
   return refused ?? showName(call, name);
 }
 
@@ -207,25 +202,26 @@ const changedName = z.object({
 });
 
 async function changeName(call: ApiCall, given: z.output<typeof changedName>): Promise<Answer> {
-  const before = await findName(call);
-  const old = before?.[0]?.name;
-  if (before === undefined || old === undefined) return NO_NAME;
   const isNamed = given.fqdn !== undefined || given.name !== undefined;
-  const found = allOf(isNamed ? nameOf(call, given) : old, addressesOf(given.ip_addresses));
-  if (isRefusal(found)) return found;
-  const [name, list] = found;
   const nowMs = call.region.clock.wallTimeMs();
-  const refused = await changeRecords(call, (records) => {
+  let name = '';
+  const refused = await changeRecords(call, (records, domains) => {
+    const old = findName(call, records)?.[0]?.name;
+    if (old === undefined) return NO_NAME;
+    const found = allOf(isNamed ? nameOf(domains, given) : old, addressesOf(given.ip_addresses));
+    if (isRefusal(found)) return found;
+    const [next, list] = found;
+    name = next;
     const taken = name === old ? undefined : refuseTaken(records, name);
     if (taken !== undefined) return taken;
     return records.flatMap((one): readonly NamedRecord[] => {
       if (one.name !== old) return [one];
       const ttl = one.type === 'A' && given.address_ttl !== undefined ? given.address_ttl : one.ttl;
-      if (one.type !== 'A' || list === undefined) return [{ ...one, name, ttl }];
+      if (one.type !== 'A' || list === undefined) return [{ ...one, name: next, ttl }];
       // The first address keeps the number of the name; the others get new ones.
       const isFirst = records.find(({ name: of, type }) => of === old && type === 'A') === one;
       if (!isFirst) return [];
-      const made = addressRecords(name, list, ttl, nextNumber(records, nowMs));
+      const made = addressRecords(next, list, ttl, nextNumber(records, nowMs));
       return made.map((record, index) => (index === 0 ? { ...record, id: one.id } : record));
     });
   });
@@ -233,10 +229,11 @@ async function changeName(call: ApiCall, given: z.output<typeof changedName>): P
 }
 
 async function removeName(call: ApiCall): Promise<Answer> {
-  const before = await findName(call);
-  if (before === undefined) return NO_NAME;
-  const name = before[0]?.name;
-  return (await changeRecords(call, (records) => records.filter((one) => one.name !== name))) ?? { kind: 'empty' };
+  const refused = await changeRecords(call, (records) => {
+    const name = findName(call, records)?.[0]?.name;
+    return name === undefined ? NO_NAME : records.filter((one) => one.name !== name);
+  });
+  return refused ?? { kind: 'empty' };
 }
 
 const newRecord = z.object({
@@ -247,17 +244,15 @@ const newRecord = z.object({
 });
 
 async function addRecord(call: ApiCall, given: z.output<typeof newRecord>): Promise<Answer> {
-  await call.region.settings.load();
-  const found = allOf(
-    nameOf(call, given),
+  const known =
     RECORD_TYPES.find((one) => one === given.rrtype.toUpperCase()) ??
-      refuseFields({ rrtype: [refusal('field.record-type', { known: RECORD_TYPES })] }),
-  );
-  if (isRefusal(found)) return found;
-  const [name, type] = found;
+    refuseFields({ rrtype: [refusal('field.record-type', { known: RECORD_TYPES })] });
   const nowMs = call.region.clock.wallTimeMs();
   let id = 0;
-  const refused = await changeRecords(call, (records) => {
+  const refused = await changeRecords(call, (records, domains) => {
+    const found = allOf(nameOf(domains, given), known);
+    if (isRefusal(found)) return found;
+    const [name, type] = found;
     id = nextNumber(records, nowMs);
     return [...records, { id, name, type, data: given.rrdata, ttl: given.ttl }];
   });
@@ -274,15 +269,14 @@ const changedRecord = z.object({
   ttl: ttlOf.optional().describe('Its TTL, in seconds.'),
 });
 
-/** Finds the record of the path, and changes the list; the answer shows it, or is empty once it is gone. */
-async function changeRecord(call: ApiCall, revise: (record: NamedRecord) => readonly NamedRecord[]): Promise<Answer> {
+/** Changes the record of the path. @param revise undefined: removes the record, and the answer is empty */
+async function changeRecord(call: ApiCall, revise?: (record: NamedRecord) => NamedRecord): Promise<Answer> {
   const id = idIn(call.path.id);
-  if (!(await loaded(call)).some((one) => one.id === id)) return NO_RECORD;
-  const refused = await changeRecords(call, (records) =>
-    records.flatMap((one) => (one.id === id ? revise(one) : [one])),
-  );
-  if (refused !== undefined) return refused;
-  return currentRecords(call).some((one) => one.id === id) ? showRecord(call, id) : { kind: 'empty' };
+  const refused = await changeRecords(call, (records) => {
+    if (!records.some((one) => one.id === id)) return NO_RECORD;
+    return records.flatMap((one) => (one.id === id ? (revise === undefined ? [] : [revise(one)]) : [one]));
+  });
+  return refused ?? (revise === undefined ? { kind: 'empty' } : showRecord(call, id));
 }
 
 const reading = { versions: ['2.0'], method: 'GET', access: 'user' } as const;
@@ -313,7 +307,7 @@ const NAMES: readonly Operation[] = [
     doc: 'Read one name.',
     parameters: nothing,
     run: async (call) => {
-      const found = await findName(call);
+      const found = findName(call, await loaded(call));
       return found === undefined ? NO_NAME : json(resourceJson(found));
     },
   }),
@@ -362,13 +356,13 @@ const RECORDS: readonly Operation[] = [
     doc: 'Change a record.',
     parameters: changedRecord,
     run: (call, { rrdata, ttl }) =>
-      changeRecord(call, (one) => [{ ...one, data: rrdata ?? one.data, ttl: ttl ?? one.ttl }]),
+      changeRecord(call, (one) => ({ ...one, data: rrdata ?? one.data, ttl: ttl ?? one.ttl })),
   }),
   defineOperation({
     ...{ ...changing, ...record, method: 'DELETE' },
     doc: 'Delete a record.',
     parameters: nothing,
-    run: (call) => changeRecord(call, () => []),
+    run: (call) => changeRecord(call),
   }),
 ];
 

@@ -6,10 +6,17 @@
 
 import { z } from 'zod';
 import { type Answer, json, type Refusal, refuse, refuseField } from '../call/answer.ts';
-import { type ApiCall, defineOperation, nothing, type Operation, usernameOf, value } from '../call/operation.ts';
+import { type ApiCall, defineOperation, nothing, type Operation, value } from '../call/operation.ts';
 import { API_2 } from '../json/fixed-json.ts';
-import { refuseSetting } from '../racks/interface-operations.ts';
-import { changeDomains, currentDomains, currentRecords, domainIdOf, domainOf } from './dns-records.ts';
+import {
+  changeDefault,
+  changeDomains,
+  currentDomains,
+  currentRecords,
+  type Domains,
+  domainIdOf,
+  domainOf,
+} from './dns-records.ts';
 
 const domainName = z
   .string()
@@ -28,11 +35,14 @@ function domainJson(call: ApiCall, name: string): Record<string, unknown> {
 }
 
 /** The domain that the path names by its id or its name. */
-async function findDomain(call: ApiCall): Promise<string | undefined> {
-  await call.region.settings.load();
-  const domains = currentDomains(call);
+function findDomain(call: ApiCall, domains: Domains): string | undefined {
   const named = call.path.id ?? '';
   return domains.find((name) => String(domainIdOf(name, domains[0])) === named || name === named.toLowerCase());
+}
+
+async function loadDomain(call: ApiCall): Promise<string | undefined> {
+  await call.region.settings.load();
+  return findDomain(call, currentDomains(call));
 }
 
 const NO_DOMAIN: Refusal = refuse('not-found.domain');
@@ -43,50 +53,49 @@ async function list(call: ApiCall): Promise<Answer> {
 }
 
 async function read(call: ApiCall): Promise<Answer> {
-  const name = await findDomain(call);
+  const name = await loadDomain(call);
   return name === undefined ? NO_DOMAIN : json(domainJson(call, name));
 }
 
 async function add(call: ApiCall, { name }: { readonly name: string }): Promise<Answer> {
-  await call.region.settings.load();
-  if (currentDomains(call).includes(name)) return refuseField('name', 'field.domain-taken', { name });
-  const refused = await changeDomains(call, (names) => [...names.filter((one) => one !== name), name]);
+  const refused = await changeDomains(call, (names, domains) =>
+    domains.includes(name) ? refuseField('name', 'field.domain-taken', { name }) : [...names, name],
+  );
   return refused ?? json(domainJson(call, name));
 }
 
 async function rename(call: ApiCall, { name }: { readonly name?: string | undefined }): Promise<Answer> {
-  const before = await findDomain(call);
-  if (before === undefined) return NO_DOMAIN;
-  if (name === undefined || name === before) return json(domainJson(call, before));
-  if (before === currentDomains(call)[0]) return refuse('domain-in-use.default', { name: before });
-  if (currentDomains(call).includes(name)) return refuseField('name', 'field.domain-taken', { name });
-  const refused = await changeDomains(call, (names) => names.map((one) => (one === before ? name : one)));
+  if (name === undefined || name === (await loadDomain(call))) return read(call);
+  const refused = await changeDomains(call, (names, domains) => {
+    const before = findDomain(call, domains);
+    if (before === undefined) return NO_DOMAIN;
+    if (before === domains[0]) return refuse('domain-in-use.default', { name: before });
+    if (domains.includes(name)) return refuseField('name', 'field.domain-taken', { name });
+    return names.map((one) => (one === before ? name : one));
+  });
   return refused ?? json(domainJson(call, name));
 }
 
 async function remove(call: ApiCall): Promise<Answer> {
-  const name = await findDomain(call);
-  if (name === undefined) return NO_DOMAIN;
-  const domains = currentDomains(call);
-  if (name === domains[0]) return refuse('domain-in-use.default', { name });
-  const held = currentRecords(call).filter((record) => domainOf(domains, record.name) === name).length;
-  if (held > 0) return refuse('domain-in-use.records', { name, count: held });
-  return (await changeDomains(call, (names) => names.filter((one) => one !== name))) ?? { kind: 'empty' };
+  const refused = await changeDomains(call, (names, domains, records) => {
+    const name = findDomain(call, domains);
+    if (name === undefined) return NO_DOMAIN;
+    if (name === domains[0]) return refuse('domain-in-use.default', { name });
+    const held = records.filter((record) => domainOf(domains, record.name) === name).length;
+    return held > 0 ? refuse('domain-in-use.records', { name, count: held }) : names.filter((one) => one !== name);
+  });
+  return refused ?? { kind: 'empty' };
 }
 
 /** Makes a domain the default for new machines; the former default stays as a further domain. */
 async function setDefault(call: ApiCall): Promise<Answer> {
-  const name = await findDomain(call);
-  if (name === undefined) return NO_DOMAIN;
-  const [before] = currentDomains(call);
-  if (name === before) return json(domainJson(call, name));
-  const kept = currentDomains(call).filter((one) => one !== name);
-  const edits = [
-    { key: 'dns.domain', value: name },
-    { key: 'dns.domains', value: kept },
-  ];
-  const refused = await call.region.settings.change('', edits, usernameOf(call));
-  return refused === undefined ? json(domainJson(call, name)) : refuseSetting(refused);
+  let name = await loadDomain(call);
+  if (name !== undefined && name === currentDomains(call)[0]) return json(domainJson(call, name));
+  const refused = await changeDefault(call, (domains) => {
+    name = findDomain(call, domains);
+    return name ?? NO_DOMAIN;
+  });
+  return refused ?? json(domainJson(call, name ?? ''));
 }
 
 const many = { versions: ['2.0'], path: 'domains', handler: 'DomainsHandler' } as const;

@@ -17,9 +17,18 @@ import {
   parseNetwork,
   prefixOf,
 } from '../../../net/address.ts';
-import type { SettingsRefusal } from '../../settings.ts';
+import type { SettingsReader, SettingsRefusal } from '../../settings.ts';
 import { type RefusalWord, refusal } from '../../words/refusal.ts';
-import { type Answer, json, type Refusal, refuse, refuseField, refuseFields, refuseFor } from '../call/answer.ts';
+import {
+  type Answer,
+  isRefusal,
+  json,
+  type Refusal,
+  refuse,
+  refuseField,
+  refuseFields,
+  refuseFor,
+} from '../call/answer.ts';
 import { type ApiCall, defineOperation, nothing, type Operation, usernameOf, value } from '../call/operation.ts';
 
 /** The returned fields, in MAAS's order. */
@@ -105,11 +114,12 @@ const rackOf = (call: ApiCall): string | undefined => call.region.settings.findR
 const noRack = (call: ApiCall): Answer =>
   refuse('not-found.rack-of-interfaces', { rack: (call.path.uuid ?? '').slice(0, 64) });
 
-function findEntry(call: ApiCall, rack: string): Settings | undefined {
-  return call.region.settings.interfacesOf(rack).find(({ name }) => name === call.path.name);
+function findEntry(call: ApiCall, rack: string, inForce: SettingsReader = call.region.settings): Settings | undefined {
+  return inForce.interfacesOf(rack).find(({ name }) => name === call.path.name);
 }
 
-const noEntry = (call: ApiCall): Answer => refuse('not-found.interface', { name: (call.path.name ?? '').slice(0, 64) });
+const noEntry = (call: ApiCall): Refusal =>
+  refuse('not-found.interface', { name: (call.path.name ?? '').slice(0, 64) });
 
 async function list(call: ApiCall): Promise<Answer> {
   const rack = rackOf(call);
@@ -159,35 +169,48 @@ async function create(call: ApiCall, given: Given): Promise<Answer> {
   // MAAS names a cluster interface without a name after its network interface.
   const name = (given.name ?? given.interface ?? '').trim();
   if (name === '') return refuseField('name', 'field.required');
-  if (call.region.settings.interfacesOf(rack).some((entry) => entry.name === name)) {
-    return refuseField('name', 'field.interface-added');
-  }
-  return await store(call, rack, name, amend({ name, management: 0 }, given), undefined);
+  return await store(call, rack, name, (inForce) =>
+    inForce.interfacesOf(rack).some((entry) => entry.name === name)
+      ? refuseField('name', 'field.interface-added')
+      : amend({ name, management: 0 }, given),
+  );
 }
 
 async function update(call: ApiCall, given: Given): Promise<Answer> {
   const rack = rackOf(call);
   if (rack === undefined) return noRack(call);
-  const entry = findEntry(call, rack);
-  if (entry === undefined) return noEntry(call);
-  const before = String(entry.name);
+  const before = call.path.name ?? '';
   const name = given.name?.trim() || before;
-  if (name !== before && call.region.settings.interfacesOf(rack).some((other) => other.name === name)) {
-    return refuseField('name', 'field.interface-name');
-  }
-  return await store(call, rack, name, amend(entry, given), name === before ? undefined : before);
+  const revise = (inForce: SettingsReader): Settings | Refusal => {
+    const entry = findEntry(call, rack, inForce);
+    if (entry === undefined) return noEntry(call);
+    const isTaken = name !== before && inForce.interfacesOf(rack).some((other) => other.name === name);
+    return isTaken ? refuseField('name', 'field.interface-name') : amend(entry, given);
+  };
+  return await store(call, rack, name, revise, name === before ? undefined : before);
 }
 
+/** @param revise makes the entry of those in force, in the transaction */
 async function store(
   call: ApiCall,
   rack: string,
   name: string,
-  entry: Settings,
-  former: string | undefined,
+  revise: (inForce: SettingsReader) => Settings | Refusal,
+  former?: string,
 ): Promise<Answer> {
-  const { name: _name, ...value } = entry;
-  const renamed = former === undefined ? [] : [{ key: `${INTERFACES_KEY}.${former}`, value: undefined }];
-  const refusal = await change(call, rack, [...renamed, { key: `${INTERFACES_KEY}.${name}`, value }]);
+  let value: Settings = {};
+  const made: SettingRevision = {
+    key: `${INTERFACES_KEY}.${name}`,
+    revise(_stored, inForce) {
+      const revised = revise(inForce);
+      if (isRefusal(revised)) return revised;
+      const { name: _name, ...rest } = revised;
+      value = rest;
+      return rest;
+    },
+  };
+  const renamed = former === undefined ? [] : [{ key: `${INTERFACES_KEY}.${former}` }];
+  const refusal = await reviseSettings(call, rack, [made, ...renamed]);
   return refusal ?? json(show(call, rack, { ...value, name }));
 }
 
@@ -200,17 +223,51 @@ async function remove(call: ApiCall): Promise<Answer> {
   if (pin !== undefined) {
     return refuse('setting-read-only.pinned', { key, pin });
   }
-  return (await change(call, rack, [{ key, value: undefined }])) ?? { kind: 'empty' };
+  return (await reviseSettings(call, rack, [{ key }])) ?? { kind: 'empty' };
 }
 
-async function change(
+/** Ends the transaction of a change that the settings in force do not allow. */
+class Disallowed extends Error {
+  readonly refusal: Refusal;
+
+  constructor(refusal: Refusal) {
+    super('the settings in force do not allow the change');
+    this.refusal = refusal;
+  }
+}
+
+/** A key whose new value is made in the transaction, or refused there; without `revise`, the key is removed from the store. */
+export interface SettingRevision {
+  readonly key: string;
+  readonly revise?: (stored: SettingValue | undefined, inForce: SettingsReader) => SettingValue | Refusal;
+}
+
+/**
+ * Changes all these settings, or none.
+ * @param rack as for `RegionSettings.change`
+ * @returns the refusal: of `revise`, or a file has the setting, or the values do not fit
+ */
+export async function reviseSettings(
   call: ApiCall,
   rack: string,
-  edits: readonly { readonly key: string; readonly value: SettingValue | undefined }[],
+  revisions: readonly SettingRevision[],
 ): Promise<Refusal | undefined> {
-  const username = usernameOf(call);
-  const refused = await call.region.settings.change(rack, edits, username);
-  return refused === undefined ? undefined : refuseSetting(refused);
+  const edits = revisions.map(({ key, revise }) => {
+    if (revise === undefined) return { key, value: undefined };
+    const checked = (stored: SettingValue | undefined, inForce: SettingsReader): SettingValue => {
+      const revised = revise(stored, inForce);
+      if (isRefusal(revised)) throw new Disallowed(revised);
+      return revised;
+    };
+    return { key, value: undefined, revise: checked };
+  });
+  try {
+    const refused = await call.region.settings.change(rack, edits, usernameOf(call));
+    return refused === undefined ? undefined : refuseSetting(refused);
+  } catch (error) {
+    if (error instanceof Disallowed) return error.refusal;
+    throw error;
+  }
 }
 
 /** A settings refusal in the form MAAS's clients read: problems by field name. */
