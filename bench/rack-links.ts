@@ -64,7 +64,7 @@ const links = acknowledged.map((_, rack) => {
   const turned = urls.map((_url, index) => urls[(rack + index) % urls.length] ?? '');
   const regions = turned.map((url) => openHttpTransport({ url, key, clock: systemClock, userAgent: 'Rackboot/bench' }));
   const outbox = openOutboxStore({ stateDir: mkdtempSync(join(directory, 'rack-')) });
-  const silent = { onMoved: () => undefined, onForeign: () => undefined };
+  const silent = { onMoved: () => undefined, onForeign: () => undefined, onChanged: () => undefined };
   const transport = watched(new SeveralRegions({ regions, clock: systemClock, ...silent }), rack);
   const link: RegionLink = new RegionLink({
     ...{ clock: systemClock, transport, outbox, key, keyFile: '', listImages: () => [], saveState: () => undefined },

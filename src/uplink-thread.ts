@@ -60,6 +60,7 @@ function start(): void {
     regions,
     clock: systemClock,
     onMoved,
+    onChanged: () => link.addressesChanged(),
     onForeign: (note) => send({ kind: 'problem', id: 'region-url', note }),
   });
   const saveProblem = (problem: CacheProblem): void =>
@@ -74,6 +75,7 @@ function start(): void {
     key,
     keyFile,
     listImages: listReportedImages,
+    listAddresses: () => transport.addresses,
     listCopies: () => copies?.progress ?? [],
     saveState: (state) => keeper.keep(state),
     send,

@@ -37,6 +37,8 @@ export interface DoctorOptions {
   readonly listeners?: ListenerFacts | undefined;
   /** Why the region does not run; undefined if it runs or no rack was asked. */
   readonly regionProblem?: string | undefined;
+  /** Why the region does not answer at some of its several addresses; undefined: no rack was asked. */
+  readonly failedAddresses?: readonly string[] | undefined;
   /** Why a region elsewhere does not take this rack, such as that it waits to be accepted; undefined: it does, or no rack was asked. */
   readonly unaccepted?: string | undefined;
   /** How the store of the running region is damaged; undefined: no damage was found, or no rack was asked. */

@@ -182,18 +182,18 @@ class HttpTransport implements RegionAddress {
       const onAnswer = (answer: IncomingMessage): void => {
         answer.resume();
         const isNotNow = NOT_NOW.has(answer.statusCode ?? 0);
-        const refusal = isNotNow ? new Error(`answered ${answer.statusCode}`) : foreignness(answer);
+        const refusal = isNotNow ? new Error(`answered ${answer.statusCode}, "not now"`) : foreignness(answer);
         if (refusal === undefined) {
           resolve();
           return;
         }
-        reject(refusal);
+        reject(this.#failureOf(refusal));
         asking.destroy();
       };
       const asking = this.#begin(request, onAnswer, { agent: this.#pingAgent, signal });
-      asking.on('error', reject);
-      asking.on('timeout', () => asking.destroy());
-      asking.on('close', () => reject(new Error('no answer')));
+      asking.on('error', (error) => reject(this.#failureOf(error)));
+      asking.on('timeout', () => asking.destroy(new OwnEnd('silent', SILENCE_MS_MAX / 1000)));
+      asking.on('close', () => reject(this.#failureOf(new OwnEnd('cut'))));
       asking.end();
     });
   }

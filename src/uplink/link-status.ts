@@ -10,7 +10,20 @@
  */
 export type LinkState = 'registering' | 'pending' | 'rejected' | 'incompatible' | 'up' | 'away';
 
+/** The last news of one address of region.url. Times are wall time in milliseconds. */
+export interface AddressStatus {
+  readonly url: string;
+  /** True for the address that requests go to. */
+  readonly isInUse: boolean;
+  /** When the region last answered there; undefined if it has not since the start. */
+  readonly answeredMs?: number | undefined;
+  /** Why no region answers there, and since when; undefined if one does, or the address was not asked yet. */
+  readonly failure?: { readonly text: string; readonly sinceMs: number } | undefined;
+}
+
 export interface LinkStatus {
+  /** The addresses of region.url, in its order. */
+  readonly addresses: readonly AddressStatus[];
   readonly state: LinkState;
   /** When the state began, wall time in milliseconds. */
   readonly since: number;

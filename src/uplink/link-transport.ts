@@ -69,7 +69,10 @@ export interface LinkTransport {
 
 /** One address of a region that has several. */
 export interface RegionAddress extends LinkTransport {
-  /** Asks for the cheapest answer that the region has, on a connection of its own. Rejects if the region gives none, or says "not now". */
+  /**
+   * Asks for the cheapest answer that the region has, on a connection of its own. Rejects with a `LinkFailure` if
+   * the region gives none, or says "not now".
+   */
   ping(signal: AbortSignal): Promise<void>;
   /** Ends all requests and streams under way with the fault `hanging`. */
   abandon(): void;

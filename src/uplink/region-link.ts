@@ -20,7 +20,7 @@ import type { RackNote } from '../region/records/rack-note.ts';
 import { EventCarrier } from './event-carrier.ts';
 import type { NoticeBody } from './events.ts';
 import { isRedirection, parseHeartbeatAnswer, redirection, registrationRefusal, textOf } from './link-answers.ts';
-import type { LinkState, LinkStatus } from './link-status.ts';
+import type { AddressStatus, LinkState, LinkStatus } from './link-status.ts';
 import { type LinkAnswer, LinkFailure, type LinkRequest, type LinkTransport } from './link-transport.ts';
 import { type RackMessage, type RegionMessage, UPLINK_VERSION } from './messages.ts';
 import { OutboxKeeper } from './outbox-keeper.ts';
@@ -55,6 +55,8 @@ interface RegionLinkOptions {
   readonly listImages: (tree: string) => readonly RackImage[];
   /** The progress of copies of the region's images. Default: none. */
   readonly listCopies?: (() => readonly CopyProgress[]) | undefined;
+  /** The addresses of the region. Default: none. */
+  readonly listAddresses?: (() => readonly AddressStatus[]) | undefined;
   /** Caches the state for a start without the region; called before the rack gets it. */
   readonly saveState: (state: DesiredState) => void;
   /** Sends a message to the rack. */
@@ -98,6 +100,7 @@ export class RegionLink {
       clock,
       outbox,
       url: () => transport.url,
+      addresses: options.listAddresses ?? (() => []),
       send: options.send,
       problem: () => this.#keeper.problem,
     });
@@ -355,6 +358,11 @@ export class RegionLink {
   /** Call when another address of the region answers than before. */
   moved(url: string, former: string): void {
     this.#status.notice({ kind: 'region.moved', url, former });
+  }
+
+  /** Call when an address of the region began to fail, or answers again. */
+  addressesChanged(): void {
+    this.#status.reportSoon();
   }
 
   /** The current status of the link. */

@@ -9,9 +9,14 @@
 //    there.
 // 5. A process that hangs still accepts connections but answers nothing; pings detect it. Any other process answers a ping from memory, even if
 //    it is slow or waits for its database. The rack leaves a process only if another address answers.
+// 6. Pings ask the other addresses, too, though less often, so that a wrong address or a lost process is known before it is needed.
 
 import type { Clock, Timer } from '../clock.ts';
 import { answersWithin } from '../net/answers-within.ts';
+import type { RackNote } from '../region/records/rack-note.ts';
+import { noteText } from '../region/words/rack-reasons.ts';
+import { textOf } from './link-answers.ts';
+import type { AddressStatus } from './link-status.ts';
 import {
   type FailureNote,
   type LinkAnswer,
@@ -30,6 +35,8 @@ const PING_EVERY_MS = 3000;
  * 6298 §5) take less. With the pause and the ping of the next address a rack leaves a process that hangs within about ten seconds.
  */
 const PING_MS_MAX = 6000;
+/** The pause between two pings of the other addresses, each in turn, in milliseconds. */
+const OTHER_PING_EVERY_MS = 15_000;
 
 interface SeveralRegionsOptions {
   /** At least one. */
@@ -37,6 +44,8 @@ interface SeveralRegionsOptions {
   readonly clock: Clock;
   /** Called when another address answers than before. */
   readonly onMoved: (url: string, former: string) => void;
+  /** Called when an address began to fail, or answers again. */
+  readonly onChanged: () => void;
   /** Called for one of several addresses where something else than a region answers. */
   readonly onForeign: (note: FailureNote) => void;
 }
@@ -47,11 +56,14 @@ export class SeveralRegions implements LinkTransport {
   readonly #clock: Clock;
   /** The addresses that were reported as none of a region. */
   readonly #foreign = new Set<RegionAddress>();
+  readonly #known = new Map<RegionAddress, Pick<AddressStatus, 'answeredMs' | 'failure'>>();
   #first = 0;
+  #others = 0;
   #answeredUrl: string;
   #nextPing: Timer | undefined;
-  /** Ends the ping under way. */
-  #stopPing = new AbortController();
+  #nextOtherPing: Timer | undefined;
+  /** Ends the pings under way. */
+  readonly #closing = new AbortController();
   #isClosed = false;
 
   constructor(options: SeveralRegionsOptions) {
@@ -59,11 +71,22 @@ export class SeveralRegions implements LinkTransport {
     this.#regions = options.regions;
     this.#clock = options.clock;
     this.#answeredUrl = this.url;
-    if (this.#regions.length > 1) this.#pingLater();
+    if (this.#regions.length === 1) return;
+    this.#pingLater();
+    this.#pingOtherLater();
   }
 
   get url(): string {
     return this.#current.url;
+  }
+
+  /** The addresses, each with its last news. */
+  get addresses(): readonly AddressStatus[] {
+    return this.#regions.map((region) => ({
+      url: region.url,
+      isInUse: region === this.#current,
+      ...this.#known.get(region),
+    }));
   }
 
   async ask(request: LinkRequest): Promise<LinkAnswer> {
@@ -78,6 +101,8 @@ export class SeveralRegions implements LinkTransport {
           return answer;
         }
         refused ??= answer;
+        const { status, body } = answer;
+        this.#failed(asked, { note: 'link-answers', url: asked.url, status, said: textOf(body) });
       } catch (error) {
         failures.push(error);
         if (error instanceof LinkFailure) this.#note(asked, error);
@@ -106,8 +131,9 @@ export class SeveralRegions implements LinkTransport {
 
   close(): void {
     this.#isClosed = true;
-    this.#stopPing.abort();
+    this.#closing.abort();
     this.#nextPing?.cancel();
+    this.#nextOtherPing?.cancel();
     for (const region of this.#regions) region.close();
   }
 
@@ -123,6 +149,10 @@ export class SeveralRegions implements LinkTransport {
     });
   }
 
+  /**
+   * Pings the address in use. If it does not answer, makes the next address that does the one in use, and ends the requests at the former one;
+   * they are sent again. If no address answers, nothing changes.
+   */
   async #leaveIfHanging(): Promise<void> {
     const asked = this.#current;
     if (await this.#answers(asked)) return;
@@ -137,21 +167,59 @@ export class SeveralRegions implements LinkTransport {
     }
   }
 
+  /** A hanging address takes the whole time of its ping, for which the address in use must not wait. */
+  #pingOtherLater(): void {
+    this.#nextOtherPing = this.#clock.schedule(OTHER_PING_EVERY_MS, () => {
+      const others = this.#regions.filter((region) => region !== this.#current);
+      const next = others[this.#others % others.length] ?? this.#current;
+      this.#others += 1;
+      void this.#answers(next).finally(() => this.#isClosed || this.#pingOtherLater());
+    });
+  }
+
   async #answers(region: RegionAddress): Promise<boolean> {
-    this.#stopPing = new AbortController();
-    const isAlive = await answersWithin(this.#clock, PING_MS_MAX, region.ping(this.#stopPing.signal));
-    this.#stopPing.abort();
+    let failure = new LinkFailure({
+      ...{ note: 'link-unanswered', url: region.url, fault: 'silent' },
+      ...{ said: '', max: PING_MS_MAX / 1000, more: 0 },
+    });
+    const stop = new AbortController();
+    const ping = region.ping(AbortSignal.any([this.#closing.signal, stop.signal])).catch((error: unknown) => {
+      if (error instanceof LinkFailure) failure = error;
+      throw error;
+    });
+    const isAlive = await answersWithin(this.#clock, PING_MS_MAX, ping);
+    const found = failure;
+    stop.abort();
+    if (this.#isClosed) return isAlive;
+    if (isAlive) this.#works(region);
+    else this.#note(region, found);
     return isAlive;
   }
 
   #note(region: RegionAddress, failure: LinkFailure): void {
+    this.#failed(region, failure.note);
     if (!failure.isForeign || this.#foreign.has(region) || this.#regions.length === 1) return;
     this.#foreign.add(region);
     this.#options.onForeign(failure.note);
   }
 
-  #answered(region: RegionAddress): void {
+  /** Keeps why and since when an address fails, for the status. */
+  #failed(region: RegionAddress, note: RackNote): void {
+    const { answeredMs, failure } = this.#known.get(region) ?? {};
+    const sinceMs = failure?.sinceMs ?? this.#clock.wallTimeMs();
+    this.#known.set(region, { answeredMs, failure: { text: noteText(note), sinceMs } });
+    if (failure === undefined) this.#options.onChanged();
+  }
+
+  #works(region: RegionAddress): void {
     this.#foreign.delete(region);
+    const failure = this.#known.get(region)?.failure;
+    this.#known.set(region, { answeredMs: this.#clock.wallTimeMs() });
+    if (failure !== undefined) this.#options.onChanged();
+  }
+
+  #answered(region: RegionAddress): void {
+    this.#works(region);
     const { url } = region;
     const former = this.#answeredUrl;
     if (url === former) return;

@@ -7,7 +7,7 @@ import type { RackNote } from '../region/records/rack-note.ts';
 import { noteText } from '../region/words/rack-reasons.ts';
 import type { NoticeBody } from './events.ts';
 import { noticeOf } from './link-notices.ts';
-import type { LinkState, LinkStatus } from './link-status.ts';
+import type { AddressStatus, LinkState, LinkStatus } from './link-status.ts';
 import type { RegionMessage } from './messages.ts';
 import type { OutboxStore } from './outbox-store.ts';
 
@@ -19,6 +19,8 @@ interface StatusOptions {
   readonly outbox: OutboxStore;
   /** The region's URL; if it has several, the one that answers. */
   readonly url: () => string;
+  /** The addresses of the region. */
+  readonly addresses: () => readonly AddressStatus[];
   /** Sends a message to the rack. */
   readonly send: (message: RegionMessage) => void;
   /** Why the outbox cannot be written; empty if it can. */
@@ -104,8 +106,9 @@ export class StatusKeeper {
   }
 
   read(): LinkStatus {
-    const { outbox, problem } = this.#options;
+    const { outbox, problem, addresses } = this.#options;
     return {
+      addresses: addresses(),
       state: this.#state,
       since: this.#sinceMs,
       text: this.#text,

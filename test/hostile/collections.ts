@@ -429,7 +429,7 @@ export const COLLECTIONS: Readonly<Record<string, Readonly<Record<string, string
   'uplink/reported-copies.ts': { '#known': 'configured' },
   'uplink/questions.ts': { '#abandoned': 'QUESTIONS_MAX', '#open': 'QUESTIONS_MAX' },
   'uplink/rack-uplink.ts': { '#addresses': 'configured', '#unopened': 'configured' },
-  'uplink/several-regions.ts': { '#foreign': 'configured' },
+  'uplink/several-regions.ts': { '#foreign': 'configured', '#known': 'configured' },
   'uplink/status-keeper.ts': { '#sampler': 'named' },
   'uplink/stranger-events.ts': { '#sampler': 'named' },
 };

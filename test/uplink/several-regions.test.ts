@@ -53,9 +53,12 @@ class Address implements RegionAddress {
   abandoned = 0;
   readonly #clock: VirtualClock;
 
-  ping(): Promise<void> {
-    return new Promise((resolve) => {
-      if (this.pingMs !== undefined) this.#clock.schedule(this.pingMs, resolve);
+  ping(signal: AbortSignal): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const { url, foreign: status } = this;
+      signal.addEventListener('abort', () => reject(new Error('aborted')));
+      if (status !== undefined) reject(new LinkFailure({ note: 'link-foreign', url, status, where: '', more: 0 }));
+      else if (this.pingMs !== undefined) this.#clock.schedule(this.pingMs, resolve);
     });
   }
 
@@ -73,11 +76,15 @@ function place() {
   const addresses = ['a', 'b', 'c'].map((url) => new Address(url, clock)) as [Address, Address, Address];
   const moves: string[] = [];
   const foreign: FailureNote[] = [];
+  let changes = 0;
+  const onChanged = (): void => {
+    changes += 1;
+  };
   const onMoved = (url: string, former: string): void => void moves.push(`${former} to ${url}`);
   const onForeign = (note: FailureNote): void => void foreign.push(note);
   return {
-    ...{ addresses, clock, moves, foreign },
-    regions: new SeveralRegions({ regions: addresses, clock, onMoved, onForeign }),
+    ...{ addresses, clock, moves, foreign, changes: () => changes },
+    regions: new SeveralRegions({ regions: addresses, clock, onMoved, onForeign, onChanged }),
   };
 }
 
@@ -219,4 +226,36 @@ test('a slow address is not left, nor one that hangs while no other answers', as
   assert.equal(regions.url, 'a');
   assert.deepEqual([a.abandoned, b.abandoned, c.abandoned], [0, 0, 0]);
   regions.close();
+});
+
+test('a wrong address and a lost process are known while another address answers', async () => {
+  const { addresses, changes, clock, foreign, regions } = place();
+  const [, b, c] = addresses;
+  await regions.ask(REQUEST);
+  b.foreign = 404;
+  c.pingMs = undefined;
+  const startMs = clock.wallTimeMs();
+  await clock.pass(60_000);
+  const [first, second, third] = regions.addresses;
+  assert.deepEqual([first?.isInUse, first?.failure], [true, undefined]);
+  assert.ok((first?.answeredMs ?? 0) > startMs + 50_000);
+  assert.deepEqual([second?.isInUse, second?.answeredMs], [false, undefined]);
+  assert.match(second?.failure?.text ?? '', /^b answers 404, but is not a Rackboot region: /);
+  assert.equal(third?.failure?.text, 'c does not answer: silent for 6 s');
+  const sinceMs = third?.failure?.sinceMs ?? 0;
+  assert.ok(sinceMs > startMs && sinceMs <= startMs + 40_000);
+  assert.deepEqual([changes(), foreign.length, regions.url], [2, 1, 'a']);
+  await clock.pass(60_000);
+  assert.equal(regions.addresses[2]?.failure?.sinceMs, sinceMs, 'since it began');
+  b.foreign = undefined;
+  c.pingMs = 0;
+  await clock.pass(60_000);
+  assert.deepEqual(
+    regions.addresses.map(({ failure }) => failure),
+    [undefined, undefined, undefined],
+  );
+  assert.equal(changes(), 4);
+  regions.close();
+  await clock.pass(1000);
+  assert.equal(clock.pending, 0);
 });

@@ -15,6 +15,7 @@ import { isApart } from '../region/status-lines.ts';
 import { findConfig } from '../terminal/config-in-force.ts';
 import { print, printJson } from '../terminal/output.ts';
 import { statusShape } from '../terminal/shapes.ts';
+import { failedAddresses } from './region-lines.ts';
 import { unopenedListeners } from './status.ts';
 
 interface DoctorArguments {
@@ -72,6 +73,10 @@ export async function runDoctor(file: string, { outsideName, fixHint, json }: Do
     unopened: typeof running === 'string' ? undefined : unopenedListeners(running),
     listeners: running === 'none' ? readListeners(config, undefined) : undefined,
     regionProblem: typeof running === 'string' ? undefined : running.region?.problem,
+    failedAddresses:
+      typeof running === 'string'
+        ? undefined
+        : failedAddresses(running.region?.link?.addresses ?? [], systemClock.wallTimeMs()),
     unaccepted: typeof running === 'string' ? undefined : unacceptedText(running.region),
     regionDamage: typeof running === 'string' ? undefined : running.region?.damage,
     xid: Buffer.from(systemClock.randomBytes(4)).readUInt32BE(0),

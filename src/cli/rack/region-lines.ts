@@ -7,6 +7,30 @@ import type { statusShape } from '../terminal/shapes.ts';
 
 type RegionStatus = z.infer<typeof statusShape>['region'];
 
+type Addresses = NonNullable<NonNullable<RegionStatus>['link']>['addresses'];
+
+/** A line about each of several addresses of the region. @param nowMs wall time */
+function addressLines(addresses: Addresses, nowMs: number): readonly string[] {
+  if (addresses.length < 2) return [];
+  const failed = failedAddresses(addresses, nowMs);
+  const working = addresses
+    .filter(({ failure }) => failure === undefined)
+    .map(({ url, isInUse, answeredMs }) => {
+      const answered =
+        answeredMs === undefined ? 'not asked yet' : `answered ${formatDuration(nowMs - answeredMs)} ago`;
+      return `        ${url} ${isInUse ? 'is in use, ' : ''}${answered}`;
+    });
+  return [...working, ...failed.map((text) => `Beware  ${text}`)];
+}
+
+/** For each of several addresses of the region at which none answers: why, and for how long. @param nowMs wall time */
+export function failedAddresses(addresses: Addresses, nowMs: number): readonly string[] {
+  if (addresses.length < 2) return [];
+  return addresses.flatMap(({ failure }) =>
+    failure === undefined ? [] : [`${failure.text} (for ${formatDuration(nowMs - failure.sinceMs)})`],
+  );
+}
+
 /** The lines about the region. @param nowMs wall time */
 export function regionLines(region: RegionStatus, machines: number, nowMs: number): readonly string[] {
   if (region === undefined) return ['Region  not started'];
@@ -20,6 +44,7 @@ export function regionLines(region: RegionStatus, machines: number, nowMs: numbe
   if (region.problem !== undefined) lines.push(`BAD     the region is not running: ${region.problem}`);
   if (link === undefined) return lines;
   if (link.text !== '') lines.push(`        ${link.text}`);
+  lines.push(...addressLines(link.addresses, nowMs));
   const state =
     region.desiredSince === undefined
       ? ': none received yet'

@@ -70,6 +70,17 @@ export const statusShape = z.object({
       duties: z.object({ holder: z.string(), isHere: z.boolean() }).optional(),
       link: z
         .object({
+          /** The addresses of region.url. An older daemon does not send them. */
+          addresses: z
+            .array(
+              z.object({
+                url: z.string(),
+                isInUse: z.boolean(),
+                answeredMs: z.number().optional(),
+                failure: z.object({ text: z.string(), sinceMs: z.number() }).optional(),
+              }),
+            )
+            .default([]),
           since: z.number(),
           text: z.string(),
           lastContact: z.number().optional(),

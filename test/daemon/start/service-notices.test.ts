@@ -153,6 +153,7 @@ const region = (state: UplinkStatus['state'], link?: Partial<UplinkStatus['link'
       ? undefined
       : {
           state: 'away',
+          addresses: [],
           since: 0,
           text: '',
           lastContact: undefined,

@@ -1,0 +1,75 @@
+// Several addresses of a region of which only one is a region's: the commands show the others. Real sockets on loopback, by any
+// user.
+// @host rests
+
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer, type RequestListener } from 'node:http';
+import { after, before, describe, test } from 'node:test';
+import { labPlace } from '../../src/lab/safe-lab.ts';
+import { REGION_FIELD } from '../../src/net/region-http.ts';
+import { portOf } from '../support/listening-port.ts';
+import { eventually, RunningRack, runRackboot } from '../support/running-rack.ts';
+
+const FAR = labPlace(52);
+
+const isRegion: RequestListener = (request, response) => {
+  request.resume();
+  response.setHeader(REGION_FIELD.name, REGION_FIELD.value);
+  response.end(JSON.stringify({ uuid: '11111111-2222-4333-8444-555555555501', status: 'accepted', text: '' }));
+};
+
+describe('a rack whose region.url names a foreign server and a port at which nothing listens', {
+  timeout: 120_000,
+}, () => {
+  const region = createServer(isRegion);
+  const foreign = createServer((_request, response) => response.writeHead(404).end());
+  let rack: RunningRack;
+  let urls: readonly string[];
+
+  before(async () => {
+    for (const server of [region, foreign]) await once(server.listen(0, '127.0.0.1'), 'listening');
+    urls = [portOf(region), portOf(foreign), 1].map((port) => `http://127.0.0.1:${port}/MAAS`);
+    rack = new RunningRack(FAR, (written) =>
+      written.replace(/^region: .*$/m, `region: { mode: remote, url: ${JSON.stringify(urls)} }`),
+    );
+    await rack.start();
+  });
+  after(async () => {
+    await rack.remove();
+    for (const server of [region, foreign]) {
+      server.closeAllConnections();
+      server.close();
+    }
+  });
+
+  const run = async (...words: readonly string[]): Promise<string> =>
+    (await runRackboot([...words, '--config', rack.configFile])).output.join('\n');
+
+  test('status and doctor say so, while the rack is linked', async () => {
+    const [good, wrong, dead] = urls;
+    await eventually(
+      'both were asked',
+      async () => {
+        const { link } = JSON.parse(await run('status', '--json')).region;
+        const known: readonly { readonly url: string; readonly failure?: { readonly text: string } }[] = link.addresses;
+        assert.deepEqual(
+          known.map(({ url }) => url),
+          urls,
+        );
+        return known.filter(({ failure }) => failure !== undefined).length === 2;
+      },
+      60_000,
+    );
+    const status = await run('status');
+    assert.match(status, new RegExp(`^ +${good} is in use, answered .* ago$`, 'm'));
+    assert.match(
+      status,
+      new RegExp(`^Beware +${wrong} answers 404, but is not a Rackboot region: .* \\(for .*\\)$`, 'm'),
+    );
+    assert.match(status, new RegExp(`^Beware +${dead} does not answer: .*ECONNREFUSED.* \\(for .*\\)$`, 'm'));
+    const doctor = await run('doctor');
+    assert.match(doctor, new RegExp(`^note region address: ${wrong} answers 404`, 'm'));
+    assert.match(doctor, new RegExp(`^note region address: ${dead} does not answer`, 'm'));
+  });
+});
