@@ -4,6 +4,7 @@
 
 import assert from 'node:assert/strict';
 import { renameSync, rmSync, writeFileSync } from 'node:fs';
+import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { z } from 'zod';
@@ -38,7 +39,10 @@ describe('two processes of one region', { skip: missing('linux', '/usr/lib/postg
   let pair: RegionPair;
   let power: WebhookPower;
   let socket: PowerSocket;
-  const rack = remoteRack(RACK, 'far', `url: ${JSON.stringify(URLS)}`);
+  // A copy on the rack would keep an image listed after its deletion.
+  const rack = remoteRack(RACK, 'far', `url: ${JSON.stringify(URLS)}`, (text) =>
+    text.replace(/^boot: \{/m, 'boot: { copy_images: false,'),
+  );
 
   /** Gives a power command, once the record says how the one before ended. */
   const command = (which: 0 | 1, what: 'on' | 'off', limitMs = TAKEN_MS_MAX) =>
@@ -154,6 +158,26 @@ describe('two processes of one region', { skip: missing('linux', '/usr/lib/postg
     const [again] = await listedImages(PLACES[0], pair.key);
     assert.equal(await deleteImage(PLACES[0], pair.key, again?.id ?? 0), 204);
     await eventually('it is deleted', () => [pair.one, pair.two].flatMap(manifestsOf).length === 0, LOOK_MS_MAX);
+  });
+
+  test('the commands on the host of one list the image of the other, and delete it', async () => {
+    await uploadDisk(PLACES[1], pair.key, 'custom/far', 6);
+    const { output } = await eventually(
+      'it is listed',
+      async () => {
+        const ended = await pair.run('images', 'list');
+        return ended.output.join('\n').includes('custom/far/amd64/generic/uploaded/') && ended;
+      },
+      LOOK_MS_MAX,
+    );
+    assert.match(output.join('\n'), new RegExp(` ${hostname()} +none$`, 'm'));
+    const { code, complaints, output: said } = await pair.run('images', 'remove', 'custom/far');
+    assert.equal(code, 0, complaints.join('\n'));
+    assert.match(
+      said.join('\n'),
+      /^Deleted custom\/far\/amd64\/generic\/uploaded, 1 version\nEvery host of the region/,
+    );
+    await eventually('it is deleted', () => manifestsOf(pair.two).length === 0, LOOK_MS_MAX);
   });
 
   test('a process whose images cannot be read says so, and continues', async () => {
