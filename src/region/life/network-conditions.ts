@@ -119,11 +119,11 @@ export function parseLabels(
 ): ReadonlyMap<string, readonly InterfaceTest[]> | UnusableCondition | undefined {
   const labels = new Map<string, readonly InterfaceTest[]>();
   for (const part of text.split(';').filter((one) => one.trim() !== '')) {
-    const [, label, pairs] = /^\s*([A-Za-z0-9_-]+):(.+)$/.exec(part) ?? [];
+    const [, label, pairs] = /^([A-Za-z0-9_-]+):(.+)$/.exec(part.trim()) ?? [];
     if (label === undefined || pairs === undefined || labels.has(label)) return undefined;
     const found: (InterfaceTest | UnusableCondition)[] = [];
     for (const pair of pairs.split(',')) {
-      const [, name, value] = /^\s*([a-z_]+)=(.+?)\s*$/.exec(pair) ?? [];
+      const [, name, value] = /^([a-z_]+)=(.+)$/.exec(pair.trim()) ?? [];
       if (name === undefined || value === undefined) return undefined;
       found.push(testOf(name, value, view));
     }
