@@ -107,7 +107,7 @@ export async function listRegionImages(config: string, json: boolean): Promise<n
  */
 export async function removeRegionImages({ config, image, all, json }: RemoveFlags): Promise<number> {
   const { stateDir } = loadPlace(config);
-  const wanted = image.replace(/\/+$/, '');
+  const wanted = image.endsWith('/') ? image.slice(0, -1) : image;
   const versions = await readVersions(stateDir);
   const doomed = imagesNamed(versions, wanted);
   if (doomed.length > 1 && !all) {
