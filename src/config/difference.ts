@@ -4,6 +4,7 @@
 // 2. Secrets are never shown, and long values are cut.
 // 3. Keys that wait for the next start keep their running values until then.
 
+import { hash } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import { counted } from '../counted.ts';
 import { PROXY_PORT } from '../dhcp/networks/config.ts';
@@ -27,6 +28,7 @@ import type { WrittenConfig } from './written.ts';
 
 /** The most characters shown of a value. */
 const SHOWN_MAX = 160;
+const DIGEST_LENGTH = 8;
 /** The most entries of a list that are shown one by one; of a longer list only the number is shown. */
 const SHOWN_ENTRIES_MAX = 8;
 
@@ -121,6 +123,11 @@ export const formatChange = ({ key, before, after, restart }: KeyChange): string
 /** Every key of a configuration with its shown value, in the order of the schema. */
 export function listValues(config: ComparedConfig): ReadonlyMap<string, string> {
   return new Map([...flatten(config)].map(([key, { shown }]) => [key, shown]));
+}
+
+/** Every key of a configuration with a short digest of its value as used, by which a difference can be seen and no value. */
+export function digestValues(config: ComparedConfig): ReadonlyMap<string, string> {
+  return new Map([...flatten(config)].map(([key, { used }]) => [key, hash('sha256', used).slice(0, DIGEST_LENGTH)]));
 }
 
 /** A value for people, on one line. */

@@ -10,7 +10,8 @@
 
 import { join } from 'node:path';
 import type { Logger } from 'pino';
-import type { Clock } from '../clock.ts';
+import { type Clock, newUuid } from '../clock.ts';
+import { digestValues } from '../config/difference.ts';
 import type { RegionFileConfig, UsableRegionFile } from '../config/region-file.ts';
 import { type ConfigWatch, watchConfig } from '../config/watch.ts';
 import { logLevelAnswers } from '../daemon/answers/log-level.ts';
@@ -46,6 +47,7 @@ import { DesiredStateKeeper } from '../uplink/desired-state-keeper.ts';
 import { RegionConfiguration, type RegionConfigurationPorts } from './configuration.ts';
 import { regionInstruments } from './instruments.ts';
 import { openStore } from './open-store.ts';
+import { OtherConfigurations } from './other-configurations.ts';
 import { type RegionStatusSources, regionAnswers, regionLine, regionReadiness } from './status.ts';
 import { StoreProbe } from './store-probe.ts';
 
@@ -94,6 +96,8 @@ class RegionProcess implements Daemon {
   #awaySince = 0;
   #unopened: readonly UnopenedListener[] = [];
   readonly #notes: RackNote[] = [];
+  /** Undefined if no other process can have the store. */
+  #others: OtherConfigurations | undefined;
   #watch: ConfigWatch | undefined;
   #stopping: Promise<void> | undefined;
 
@@ -122,7 +126,7 @@ class RegionProcess implements Daemon {
       dutyHolder: () => this.#served?.dutyHolder(),
       addresses: () => this.#served?.api.addresses ?? [],
       unopened: () => this.#unopened,
-      notes: () => this.#notes,
+      notes: () => [...this.#notes, ...(this.#others?.notes ?? [])],
       metricsProblems: () => this.#instruments.problems,
     };
     const probe = new StoreProbe(clock, async () => this.#region?.store.desiredVersion());
@@ -191,6 +195,7 @@ class RegionProcess implements Daemon {
         this.#levels.configure(this.#config.log);
         region.configure(this.#regionConfig(this.#configuration.usable));
         this.#keepState(state);
+        this.#compare(region);
       },
     });
   }
@@ -339,6 +344,23 @@ class RegionProcess implements Daemon {
     }
     this.#levels.configure(next.config.log);
     if (this.#served !== undefined) await this.#instruments.configure(next.config);
+  }
+
+  /** Begins to compare this configuration with those of the region's other processes. */
+  #compare({ store: { neighbours } }: Region): void {
+    if (neighbours === undefined) return;
+    const { clock, version } = this.#options;
+    const others = new OtherConfigurations({
+      ...{ clock, neighbours, id: newUuid() },
+      own: () => {
+        const { config, usable } = this.#configuration;
+        return { name: config.name, version, digests: Object.fromEntries(digestValues(usable)) };
+      },
+      onDifference: (note) => this.#problem('configurations', note),
+    });
+    this.#others = others;
+    this.#opened.push(() => others.close());
+    others.say();
   }
 
   /** Applies the settings in a new state, and keeps the state. */

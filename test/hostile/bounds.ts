@@ -315,6 +315,7 @@ export const PLAIN: readonly PlainList[] = [
       'net/linux/socket-list.ts': 'ANSWERS_MAX',
       'region-thread/power-askers.ts': 'ASKERS_MAX',
       'power/virsh-words.ts': 'GUESTS_MAX',
+      'store/postgres/postgres-neighbours.ts': 'SAID_BYTES_MAX',
       'store/postgres/server-messages.ts': 'MESSAGE_BYTES_MAX',
     },
   },

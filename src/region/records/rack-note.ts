@@ -102,6 +102,7 @@ const NOTES = {
   'region-older': ['ownVersion', 'otherVersion', 'file'],
   'region-damaged': ['file', 'reason'],
   'loopback-only': [],
+  'configurations-differ': ['name', 'setting', 'more'],
   'database-slow': ['seconds'],
   // Its store (`store-outage.ts`). `key` and `value` name a row; they and `column` may be empty.
   'database-unusable': ['fault', 'said'],

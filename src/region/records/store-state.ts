@@ -43,4 +43,8 @@ export interface StoreNeighbours {
   announce(): void;
   /** Calls `onChange` when another process announces a change. Call `listen` once. */
   listen(onChange: () => void): void;
+  /** Sends them a text, which may be lost; one of more than 7999 octets is. */
+  say(text: string): void;
+  /** Calls `onSaid` with the text of any process, even of this one. Anybody with an account of the database may send one. Call `hear` once. */
+  hear(onSaid: (text: string) => void): void;
 }

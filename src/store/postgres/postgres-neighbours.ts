@@ -20,6 +20,9 @@ import { connectionOf, type PostgresPlace } from './postgres-place.ts';
 import type { PostgresWatch } from './postgres-watch.ts';
 
 const CHANNEL = 'rackboot_changed';
+const SAYING_CHANNEL = 'rackboot_said';
+/** The server takes texts of less than 8000 octets. */
+const SAID_BYTES_MAX = 7999;
 /** The pause before a lost connection is opened again, in milliseconds. */
 const AGAIN_MS = 1000;
 
@@ -27,6 +30,7 @@ export class PostgresNeighbours implements StoreNeighbours {
   readonly #place: PostgresPlace;
   readonly #id = newUuid();
   #onChange: () => void = () => undefined;
+  #onSaid: (text: string) => void = () => undefined;
   /** The connection, once it listens. */
   #client: pg.Client | undefined;
   #again: Timer | undefined;
@@ -48,6 +52,16 @@ export class PostgresNeighbours implements StoreNeighbours {
     void this.#hints.run();
   }
 
+  say(text: string): void {
+    const client = this.#client;
+    if (client === undefined || Buffer.byteLength(text) > SAID_BYTES_MAX) return;
+    client.query('SELECT pg_notify($1, $2)', [SAYING_CHANNEL, text]).catch(() => endConnection(client));
+  }
+
+  hear(onSaid: (text: string) => void): void {
+    this.#onSaid = onSaid;
+  }
+
   async close(): Promise<void> {
     this.#isClosed = true;
     this.#again?.cancel();
@@ -62,12 +76,13 @@ export class PostgresNeighbours implements StoreNeighbours {
   async #connect(): Promise<void> {
     const client = new PostgresClient(connectionOf(this.#place));
     client.on('error', () => undefined);
-    client.on('notification', ({ payload }) => {
-      if (payload !== this.#id) this.#onChange();
+    client.on('notification', ({ channel, payload }) => {
+      if (channel === SAYING_CHANNEL) this.#onSaid(payload ?? '');
+      else if (payload !== this.#id) this.#onChange();
     });
     try {
       await client.connect();
-      await client.query(`LISTEN ${CHANNEL}; SET synchronous_commit = local`);
+      await client.query(`LISTEN ${CHANNEL}; LISTEN ${SAYING_CHANNEL}; SET synchronous_commit = local`);
     } catch {
       await endConnection(client);
       this.#connectLater();

@@ -595,4 +595,13 @@ export const REGION_BOUNDS: readonly HeldBound[] = [
     share: 'none',
     test: 'store/region/reporting-driver.test.ts',
   },
+  {
+    at: 'region-process/other-configurations.ts OTHERS_MAX',
+    what: 'other processes of the region whose configurations are compared',
+    whoCanFill: 'only somebody with an account of the database',
+    whatOthersNotice: 'a difference between two files may not be reported',
+    howItEmpties: 'the process that was heard longest ago is forgotten',
+    share: 'none',
+    test: 'region-process/other-configurations.test.ts',
+  },
 ];

@@ -289,13 +289,16 @@ describe('transactions in PostgreSQL', { skip: missing('linux', '/usr/lib/postgr
     begunAtMs: 1,
   });
 
-  test('a process tells the others, and not itself; a lost connection listens again', () =>
+  test('a process tells the others, and not itself, that something changed, and all a text; a lost connection listens again', () =>
     withProcesses(3, async (stores) => {
       const hints = [0, 0, 0];
-      for (const [index, store] of stores.entries())
+      const texts: string[] = [];
+      for (const [index, store] of stores.entries()) {
         store.neighbours?.listen(() => {
           hints[index] = (hints[index] ?? 0) + 1;
         });
+        store.neighbours?.hear((text) => texts.push(`${index} ${text}`));
+      }
       const heard = (...counts: readonly number[]) =>
         eventuallyWithin(WAIT_MS_MAX, `${counts} hints`, () => hints.join() === counts.join());
       // Each looks once when it begins to listen.
@@ -307,6 +310,12 @@ describe('transactions in PostgreSQL', { skip: missing('linux', '/usr/lib/postgr
       await heard(2, 3, 3);
       stores[1]?.neighbours?.announce();
       await heard(3, 3, 4);
+      // A text is not a hint, and one that the server does not take costs nothing.
+      stores[0]?.neighbours?.say('x'.repeat(8000));
+      stores[0]?.neighbours?.say('hello');
+      await eventuallyWithin(WAIT_MS_MAX, 'all hear the text', () => texts.length === 3);
+      assert.deepEqual(texts.sort(), ['0 hello', '1 hello', '2 hello']);
+      assert.deepEqual(hints, [3, 3, 4]);
     }));
 
   test('one process at a time has the duties, another takes them when they are left or its term is over', () =>

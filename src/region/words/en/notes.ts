@@ -221,6 +221,8 @@ const NOTE_SENTENCES: Writers<NoteParams> = {
     "see the kernel's log (dmesg)",
   'loopback-only': () =>
     'region.listen has only loopback addresses: racks on other hosts cannot reach this region unless a proxy on this host passes their requests on',
+  'configurations-differ': ({ name, setting, more }) =>
+    `the process ${name} of this region has other values of ${setting.replaceAll(' ', ', ')}${more === 0 ? '' : ` and ${more} more`} in its configuration file: make the files equal, or each process decides by its own`,
   'database-slow': ({ seconds }) =>
     `the database did not close within ${seconds} s; every change that it confirmed is stored`,
 
