@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { shellWord } from '../../clean-text.ts';
 import { systemClock } from '../../clock.ts';
-import { counted, listed } from '../../counted.ts';
+import { listed } from '../../counted.ts';
 import { RackError } from '../../errors.ts';
 import { isOwnershipError, ownUserName, readerRemedy } from '../../files/ownership.ts';
 import { fileFault } from '../../files/read-fault.ts';
@@ -14,11 +14,11 @@ import { removeImages } from '../../images/image-removal.ts';
 import { formatImageName, hasBlob, readImages, type StoreContent, type StoredImage } from '../../images/image-store.ts';
 import { describeSystem, judgeSystem, type SystemFacts, SystemInspector } from '../../images/image-system.ts';
 import { listAllInstallers } from '../../images/installer-tree.ts';
-import { nearestHint } from '../../nearest-name.ts';
 import { leftOutNote } from '../terminal/config-in-force.ts';
 import { formatBytes, print, printError, printJson, printTable } from '../terminal/output.ts';
 import { enterImageTree } from './image-tree.ts';
 import { readImageUse } from './image-use.ts';
+import { CANDIDATES_MAX, nearestBeginning, severalMatch } from './named-images.ts';
 import { printTenths } from './tenths.ts';
 
 interface StoreFlags {
@@ -188,17 +188,10 @@ function printInstallers(tree: string): void {
   printTable(['INSTALLER', 'ARCHITECTURE', 'TITLE'], rows, '');
 }
 
-/** The most images that an error names; the rest are counted. */
-const CANDIDATES_MAX = 8;
-
 /** The images that a name without a match probably means, as a question; empty: none is similar. */
-function meantImages(wanted: string, images: readonly StoredImage[]): string {
-  const begun = images.map(formatImageName).filter((name) => wanted !== '' && name.startsWith(wanted));
-  if (begun.length > 0) return `did you mean ${listed(begun, CANDIDATES_MAX)}? `;
-  // Compare beginnings with as many parts as the shortened or mistyped name.
-  const parts = wanted.split('/').length;
-  const beginnings = images.map((image) => formatImageName(image).split('/').slice(0, parts).join('/'));
-  return nearestHint(wanted, [...new Set(beginnings)]);
+function meantImages(wanted: string, names: readonly string[]): string {
+  const begun = names.filter((name) => wanted !== '' && name.startsWith(wanted));
+  return begun.length > 0 ? `did you mean ${listed(begun, CANDIDATES_MAX)}? ` : nearestBeginning(wanted, names);
 }
 
 /** The images with this name, or whose names start with all its parts. */
@@ -218,16 +211,10 @@ export async function removeDiskImages(
     const all = `\`rackboot images list${treeWords(flags)}\` names all`;
     throw new RackError(
       'not-found',
-      `there is no image ${JSON.stringify(wanted)}; ${meantImages(wanted, images)}${all}`,
+      `there is no image ${JSON.stringify(wanted)}; ${meantImages(wanted, images.map(formatImageName))}${all}`,
     );
   }
-  if (doomed.length > 1 && !flags.all) {
-    const names = listed(doomed.map(formatImageName), CANDIDATES_MAX);
-    throw new RackError(
-      'bad-argument',
-      `${counted(doomed.length, 'image')} match; give a full name, or add --all: ${names}`,
-    );
-  }
+  if (doomed.length > 1 && !flags.all) throw severalMatch(doomed.map(formatImageName));
   const use = await readImageUse(place);
   for (const image of flags.force ? [] : doomed) {
     const [user] = use.usersOf(image);

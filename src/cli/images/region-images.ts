@@ -4,15 +4,13 @@
 import { z } from 'zod';
 import { loadPlace } from '../../config/config-file.ts';
 import { askDaemon } from '../../control/ask-daemon.ts';
-import { counted, listed } from '../../counted.ts';
+import { counted } from '../../counted.ts';
 import { RackError } from '../../errors.ts';
 import { formatImageName } from '../../images/image-store.ts';
-import { nearestHint } from '../../nearest-name.ts';
 import { formatBytes, print, printJson, printTable } from '../terminal/output.ts';
+import { nearestBeginning, severalMatch } from './named-images.ts';
 
 const RESOURCES = '/MAAS/api/2.0/boot-resources/';
-/** The most images that an error names; the rest are counted. */
-const CANDIDATES_MAX = 8;
 
 const imageShape = z.object({
   os: z.string(),
@@ -110,16 +108,7 @@ export async function removeRegionImages({ config, image, all, json }: RemoveFla
   const wanted = image.endsWith('/') ? image.slice(0, -1) : image;
   const versions = await readVersions(stateDir);
   const doomed = imagesNamed(versions, wanted);
-  if (doomed.length > 1 && !all) {
-    const names = listed(
-      doomed.map(({ name }) => name),
-      CANDIDATES_MAX,
-    );
-    throw new RackError(
-      'bad-argument',
-      `${counted(doomed.length, 'image')} match; give a full name, or add --all: ${names}`,
-    );
-  }
+  if (doomed.length > 1 && !all) throw severalMatch(doomed.map(({ name }) => name));
   for (const { id } of doomed) await askDaemon(stateDir, `${RESOURCES}${id}/`, 'DELETE');
   if (json) printJson({ removed: doomed });
   else {
@@ -144,9 +133,10 @@ function imagesNamed(all: readonly Version[], wanted: string): readonly DoomedIm
     throw new RackError('bad-argument', text);
   }
   if (stored.length === 0) {
-    const parts = wanted.split('/').length;
-    const beginnings = all.map(({ name, version }) => `${name}/${version}`.split('/').slice(0, parts).join('/'));
-    const hint = nearestHint(wanted, [...new Set(beginnings)]);
+    const hint = nearestBeginning(
+      wanted,
+      all.map(({ name, version }) => `${name}/${version}`),
+    );
     const text = `there is no image ${JSON.stringify(wanted)}; ${hint}\`rackboot images list\` names all`;
     throw new RackError('not-found', text);
   }
