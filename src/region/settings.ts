@@ -83,9 +83,11 @@ export interface SettingEdit {
   readonly value: SettingValue | undefined;
   /**
    * Makes the new value of the stored one (`undefined`: none) in the transaction, in place of `value`; perhaps more than once.
-   * `inForce` reads the settings before the edits. An error that it throws ends the transaction.
+   * `inForce` reads the settings before the edits. The answer `undefined` keeps the setting as it is. An error that it throws ends the transaction.
    */
-  readonly revise?: ((stored: SettingValue | undefined, inForce: SettingsReader) => SettingValue) | undefined;
+  readonly revise?:
+    | ((stored: SettingValue | undefined, inForce: SettingsReader) => SettingValue | undefined)
+    | undefined;
 }
 
 /** Reads the settings in force. */
@@ -256,7 +258,9 @@ export class RegionSettings {
       };
       for (const given of edits) {
         const stored = list.find(({ rack: of, key }) => of === '' && key === given.key)?.value;
-        const edit = given.revise === undefined ? given : { key: given.key, value: given.revise(stored, inForce) };
+        const value = given.revise === undefined ? given.value : given.revise(stored, inForce);
+        if (given.revise !== undefined && value === undefined) continue;
+        const edit: SettingEdit = { key: given.key, value };
         const change = this.#decide(owner, edit, list);
         if ('code' in change) return { kind: 'refuse', refusal: change };
         list = withChange(list, change);

@@ -13,8 +13,7 @@ export {
   networkPlaceText,
 } from './en/hints.ts';
 export { kernelParamsText } from './en/kernel-params.ts';
-export { noteText } from './en/notes.ts';
-export { endingText } from './en/outages.ts';
+export { endingText, noteText } from './en/notes.ts';
 export { ALLOCATION_REASONS, DHCP_REASONS, dhcpReason, journalText, planText } from './en/rack-dhcp.ts';
 export { PURPOSE_PROBLEMS, PURPOSE_SENTENCES, refusalOf } from './en/rack-files.ts';
 export {

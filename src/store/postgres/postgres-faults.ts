@@ -6,7 +6,7 @@ import pg from 'pg';
 import { errorText, isTlsError, RackError } from '../../errors.ts';
 import type { DatabaseFault, DatabaseRefusal, Outage } from '../../region/records/store-outage.ts';
 import { StoreOutage } from '../../region/words/outage.ts';
-import { endingText, noteText } from '../../region/words/rack-reasons.ts';
+import { endingText } from '../../region/words/rack-reasons.ts';
 import { isNoMessage } from './postgres-client.ts';
 
 /** Serialisation failure, deadlock, and a key that exists although the transaction did not see it. */
@@ -134,8 +134,7 @@ export const isRefusedConnection = (error: unknown): boolean =>
 export function explainPostgres(error: unknown): unknown {
   if (error instanceof RackError) return error;
   const meaning = meaningOf(error);
-  if (meaning?.isRefusal === true)
-    return new RackError('store-refused', endingText(noteText(meaning.outage)), { cause: error });
+  if (meaning?.isRefusal === true) return new RackError('store-refused', endingText(meaning.outage), { cause: error });
   return (
     unstorable(error) ?? (meaning === undefined ? unmeant(error) : new StoreOutage(meaning.outage, { cause: error }))
   );

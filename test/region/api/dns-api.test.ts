@@ -31,6 +31,21 @@ test('a domain is added, read, renamed, made the default and deleted', () =>
     assert.equal((await ask('alice', 'GET', 'domains/maas/')).status, 404);
   }));
 
+test('the records of a domain are renamed with it, and those of other domains are not', () =>
+  withCallers(async (place) => {
+    const { ask } = place;
+    for (const name of ['lab', 'x.lab', 'collab']) await ask('root', 'POST', 'domains/', { name });
+    for (const fqdn of ['web.lab', 'web.x.lab', 'web.collab', 'web.maas'])
+      await ask('root', 'POST', 'dnsresources/', { fqdn, ip_addresses: '10.20.0.5' });
+    const renamed = await ask('root', 'PUT', 'domains/lab/', { name: 'site.example' });
+    assert.deepEqual([renamed.status, renamed.json.resource_record_count], [200, 1], renamed.text);
+    const names = (await ask('alice', 'GET', 'dnsresources/')).json.map(({ fqdn }: { readonly fqdn: string }) => fqdn);
+    assert.deepEqual(names.toSorted(), ['web.collab', 'web.maas', 'web.site.example', 'web.x.lab']);
+    const long = Array(4).fill('a'.repeat(62)).join('.');
+    assert.equal((await ask('root', 'PUT', 'domains/site.example/', { name: long })).status, 400);
+    assert.equal((await ask('alice', 'GET', 'domains/site.example/')).json.resource_record_count, 1);
+  }));
+
 test('a name with its addresses is added, changed and deleted, and is a setting of every rack', () =>
   withCallers(async (place) => {
     const { ask } = place;

@@ -104,38 +104,48 @@ export function changeRecords(
   return reviseSettings(call, '', [revision]);
 }
 
-/** Changes the list of further domains, as `changeRecords` does. */
-export function changeDomains(
-  call: ApiCall,
-  revise: (names: readonly string[], domains: Domains, records: readonly NamedRecord[]) => readonly string[] | Refusal,
-): Promise<Refusal | undefined> {
-  const revision: SettingRevision = {
-    key: 'dns.domains',
-    revise: (stored, inForce) => revise(namesOf(stored), currentDomains(call, inForce), currentRecords(call, inForce)),
-  };
-  return reviseSettings(call, '', [revision]);
+/** The settings of domains and records that a change gives new values; those that it leaves out stay. */
+interface NameChange {
+  readonly byDefault?: string;
+  /** Domains; the default one may be among them. */
+  readonly further?: readonly string[];
+  readonly records?: readonly NamedRecord[];
 }
 
-/**
- * Makes one of the domains the default; the former default stays as a further domain.
- * @param choose one of the domains in the transaction, or refuses
- */
-export function changeDefault(
+/** Changes domains, and their records with them, as `changeRecords` does. */
+export function changeDomains(
   call: ApiCall,
-  choose: (domains: Domains) => string | Refusal,
+  revise: (domains: Domains, records: readonly NamedRecord[]) => NameChange | Refusal,
 ): Promise<Refusal | undefined> {
+  let change: NameChange = {};
   const revisions: readonly SettingRevision[] = [
-    { key: 'dns.domain', revise: (_stored, inForce) => choose(currentDomains(call, inForce)) },
     {
       key: 'dns.domains',
       revise(_stored, inForce) {
-        const domains = currentDomains(call, inForce);
-        const chosen = choose(domains);
-        return domains.filter((one) => one !== chosen);
+        const revised = revise(currentDomains(call, inForce), currentRecords(call, inForce));
+        if (isRefusal(revised)) return revised;
+        change = revised;
+        return change.further;
       },
     },
+    { key: 'dns.domain', revise: () => change.byDefault },
+    { key: RECORDS, revise: () => change.records && settingOf(change.records) },
   ];
   return reviseSettings(call, '', revisions);
+}
+
+/** The records with those of the domain `before` moved to the domain `after`; `undefined`: it has none. */
+export function moveRecords(
+  records: readonly NamedRecord[],
+  domains: Domains,
+  before: string,
+  after: string,
+): readonly NamedRecord[] | undefined {
+  const isMoved = ({ name }: NamedRecord): boolean => domainOf(domains, name) === before;
+  if (!records.some(isMoved)) return undefined;
+  return records.map((record) =>
+    isMoved(record) ? { ...record, name: `${record.name.slice(0, -before.length)}${after}` } : record,
+  );
 }
 
 /** The longest of these domains that has the name; `undefined`: none. */

@@ -9,13 +9,13 @@ import { type Answer, json, type Refusal, refuse, refuseField } from '../call/an
 import { type ApiCall, defineOperation, nothing, type Operation, value } from '../call/operation.ts';
 import { API_2 } from '../json/fixed-json.ts';
 import {
-  changeDefault,
   changeDomains,
   currentDomains,
   currentRecords,
   type Domains,
   domainIdOf,
   domainOf,
+  moveRecords,
 } from './dns-records.ts';
 
 const domainName = z
@@ -58,31 +58,36 @@ async function read(call: ApiCall): Promise<Answer> {
 }
 
 async function add(call: ApiCall, { name }: { readonly name: string }): Promise<Answer> {
-  const refused = await changeDomains(call, (names, domains) =>
-    domains.includes(name) ? refuseField('name', 'field.domain-taken', { name }) : [...names, name],
+  const refused = await changeDomains(call, (domains) =>
+    domains.includes(name)
+      ? refuseField('name', 'field.domain-taken', { name })
+      : { further: [...domains.slice(1), name] },
   );
   return refused ?? json(domainJson(call, name));
 }
 
 async function rename(call: ApiCall, { name }: { readonly name?: string | undefined }): Promise<Answer> {
   if (name === undefined || name === (await loadDomain(call))) return read(call);
-  const refused = await changeDomains(call, (names, domains) => {
+  const refused = await changeDomains(call, (domains, records) => {
     const before = findDomain(call, domains);
     if (before === undefined) return NO_DOMAIN;
     if (before === domains[0]) return refuse('domain-in-use.default', { name: before });
     if (domains.includes(name)) return refuseField('name', 'field.domain-taken', { name });
-    return names.map((one) => (one === before ? name : one));
+    const further = domains.slice(1).map((one) => (one === before ? name : one));
+    const moved = moveRecords(records, domains, before, name);
+    return moved === undefined ? { further } : { further, records: moved };
   });
   return refused ?? json(domainJson(call, name));
 }
 
 async function remove(call: ApiCall): Promise<Answer> {
-  const refused = await changeDomains(call, (names, domains, records) => {
+  const refused = await changeDomains(call, (domains, records) => {
     const name = findDomain(call, domains);
     if (name === undefined) return NO_DOMAIN;
     if (name === domains[0]) return refuse('domain-in-use.default', { name });
     const held = records.filter((record) => domainOf(domains, record.name) === name).length;
-    return held > 0 ? refuse('domain-in-use.records', { name, count: held }) : names.filter((one) => one !== name);
+    if (held > 0) return refuse('domain-in-use.records', { name, count: held });
+    return { further: domains.slice(1).filter((one) => one !== name) };
   });
   return refused ?? { kind: 'empty' };
 }
@@ -91,9 +96,10 @@ async function remove(call: ApiCall): Promise<Answer> {
 async function setDefault(call: ApiCall): Promise<Answer> {
   let name = await loadDomain(call);
   if (name !== undefined && name === currentDomains(call)[0]) return json(domainJson(call, name));
-  const refused = await changeDefault(call, (domains) => {
-    name = findDomain(call, domains);
-    return name ?? NO_DOMAIN;
+  const refused = await changeDomains(call, (domains) => {
+    const chosen = findDomain(call, domains);
+    name = chosen;
+    return chosen === undefined ? NO_DOMAIN : { byDefault: chosen, further: domains.filter((one) => one !== chosen) };
   });
   return refused ?? json(domainJson(call, name ?? ''));
 }
@@ -124,7 +130,7 @@ export const DOMAIN_OPERATIONS: readonly Operation[] = [
   }),
   defineOperation({
     ...{ ...one, ...changing, method: 'PUT' },
-    doc: 'Rename a domain. Its id changes with its name.',
+    doc: 'Rename a domain, and its records with it. Its id changes with its name.',
     parameters: z.object({ name: value(domainName).optional().describe('Its new name.') }),
     run: rename,
   }),

@@ -236,10 +236,13 @@ class Disallowed extends Error {
   }
 }
 
-/** A key whose new value is made in the transaction, or refused there; without `revise`, the key is removed from the store. */
+/**
+ * A key whose new value is made in the transaction, kept (`undefined`), or refused there; without `revise`, the key is removed from the
+ * store.
+ */
 export interface SettingRevision {
   readonly key: string;
-  readonly revise?: (stored: SettingValue | undefined, inForce: SettingsReader) => SettingValue | Refusal;
+  readonly revise?: (stored: SettingValue | undefined, inForce: SettingsReader) => SettingValue | undefined | Refusal;
 }
 
 /**
@@ -254,9 +257,9 @@ export async function reviseSettings(
 ): Promise<Refusal | undefined> {
   const edits = revisions.map(({ key, revise }) => {
     if (revise === undefined) return { key, value: undefined };
-    const checked = (stored: SettingValue | undefined, inForce: SettingsReader): SettingValue => {
+    const checked = (stored: SettingValue | undefined, inForce: SettingsReader): SettingValue | undefined => {
       const revised = revise(stored, inForce);
-      if (isRefusal(revised)) throw new Disallowed(revised);
+      if (revised !== undefined && isRefusal(revised)) throw new Disallowed(revised);
       return revised;
     };
     return { key, value: undefined, revise: checked };

@@ -7,7 +7,8 @@ import { counted } from '../../../counted.ts';
 import type { StateFault, StateFaultCode } from '../../../machines/desired-state.ts';
 import type { ConnectionRefusal } from '../../../net/shares/connection-shares.ts';
 import type { LinkFault, NoteCode, NoteParams, RackNote } from '../../records/rack-note.ts';
-import { OUTAGES } from './outages.ts';
+import type { Outage } from '../../records/store-outage.ts';
+import { OUTAGES, refusesText, untrustedText } from './outages.ts';
 import { formatBytes } from './quantity.ts';
 import type { Writers } from './table.ts';
 
@@ -248,3 +249,10 @@ const written = <C extends NoteCode>(note: { readonly note: C } & NoteParams[C])
   NOTE_SENTENCES[note.note](note);
 /** The sentence of a note. */
 export const noteText = (note: RackNote): string => written(note);
+
+/** The text of an outage that a start or a command meets, which ends. */
+export function endingText(outage: Outage): string {
+  if (outage.note === 'database-refuses') return refusesText(outage, false);
+  if (outage.note === 'database-untrusted') return untrustedText(outage, false);
+  return noteText(outage);
+}

@@ -29,16 +29,9 @@ const FAULTS: Readonly<Record<DatabaseFault, string>> = {
   unreached: 'see whether the database runs and its disk has room, and region.store.url',
 };
 
-/** A process that runs reads a corrected file without help; one that starts ends, and a command does. */
-const READ_AGAIN = ', which is read again for each connection';
-const NO_RESTART = ', without a restart';
-
-/** The text of a refusal for a start or a command, which ends with it. */
-export const endingText = (text: string): string => text.replace(READ_AGAIN, '').replace(NO_RESTART, '');
-
 /** Remedies for a database that refuses. */
 const REFUSALS: Readonly<Record<DatabaseRefusal, string>> = {
-  'wrong-password': `the password is wrong: write the right one to the file region.store.password_file${READ_AGAIN}${NO_RESTART}`,
+  'wrong-password': 'the password is wrong: write the right one to the file region.store.password_file',
   'not-admitted': 'see its pg_hba.conf, and the user and the name of the database in region.store.url',
   'no-such-database': 'create the database with createdb(1), or correct its name in region.store.url',
   'not-owner': 'the user lacks the right: make it the owner of the database',
@@ -46,6 +39,20 @@ const REFUSALS: Readonly<Record<DatabaseRefusal, string>> = {
   'column-missing': 'a column is missing: restore a backup',
   'another-server': 'it does not speak the protocol of PostgreSQL: see the host and the port in region.store.url',
 };
+
+/** A process that runs reads a corrected file without help; a start or a command that is refused ends. */
+const READ_AGAIN = ', which is read again for each connection';
+
+/** @param isRunning true: in a process that runs */
+export function refusesText({ fault, said }: NoteParams['database-refuses'], isRunning: boolean): string {
+  const again = isRunning && fault === 'wrong-password' ? `${READ_AGAIN}, without a restart` : '';
+  return `the region's database refuses${quoted(said)}: ${textOf(REFUSALS, fault)}${again}`;
+}
+
+export function untrustedText({ said }: NoteParams['database-untrusted'], isRunning: boolean): string {
+  const again = isRunning ? READ_AGAIN : '';
+  return `the region's database cannot be trusted${quoted(said)}: see region.store.ca_file${again}, and the certificate of the database`;
+}
 
 const ROW_FAULTS: Readonly<Record<Exclude<RowFault, 'other'>, string>> = {
   'not-json': 'a value is not JSON',
@@ -75,13 +82,10 @@ const quoted = (said: string): string => (said === '' ? '' : ` (${said})`);
 export const OUTAGES: Pick<Writers<NoteParams>, Outage['note']> = {
   'database-unusable': ({ fault, said }) =>
     `the region's database cannot be used now${quoted(said)}: ${textOf(FAULTS, fault)}`,
-  'database-refuses': ({ fault, said }) => `the region's database refuses${quoted(said)}: ${textOf(REFUSALS, fault)}`,
+  'database-refuses': (params) => refusesText(params, true),
   'database-asks-password': () =>
     "the region's database asks for a password: write it to a file, and name that in region.store.password_file",
-  'database-untrusted': ({ said }) => {
-    const why = quoted(said);
-    return `the region's database cannot be trusted${why}: see region.store.ca_file${READ_AGAIN}, and the certificate of the database`;
-  },
+  'database-untrusted': (params) => untrustedText(params, true),
   'database-statement': ({ said }) =>
     `the region's database refuses a statement${quoted(said)}: has somebody changed its tables, triggers, sequences, rights or search_path? Its log says more`,
   'database-silent': ({ seconds }) =>
