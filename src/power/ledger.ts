@@ -2,6 +2,7 @@
 //
 // 1. A command is in the ledger, on disk, before its driver is called.
 // 2. A started command without an end was running when the process died: its end is `unknown`, and it is not repeated.
+// 3. A command has one end, the first: a process that hung, and then continues, does not replace the end that its successor has found.
 
 import { RackError } from '../errors.ts';
 import type { PowerCommand } from './command.ts';
@@ -29,7 +30,10 @@ export class UnreadableEntry extends RackError {}
 export interface PowerLedger {
   /** Begins a command that is not in the ledger; the entry is then on disk. @returns the entry that was there; undefined: it begins now */
   begin(entry: Omit<LedgerEntry, 'end'>): Promise<LedgerEntry | undefined>;
-  end(id: string, outcome: PowerOutcome, atMs: number): Promise<void>;
+  /** @returns false if the command had another end already, which this one does not replace */
+  end(id: string, outcome: PowerOutcome, atMs: number): Promise<boolean>;
+  /** Runs `report` unless another process of the region has the duties, or takes them before what `report` changes is stored. */
+  whileOnDuty(report: () => Promise<unknown>): Promise<void>;
   /** Leaves out entries that cannot be read. */
   listUnended(): Promise<readonly LedgerEntry[]>;
 }

@@ -49,6 +49,8 @@ export interface EndedCommand {
   readonly wasOff?: boolean;
   /** True if the ledger had this end already. */
   readonly isKnown?: boolean;
+  /** True if the ledger has this end. */
+  readonly isRecorded?: boolean;
 }
 
 /** The parts of a switchboard. */
@@ -339,12 +341,15 @@ export class PowerSwitchboard {
     const { ledger, clock, onEnd } = this.#parts;
     const wasOff = this.#readings.get(ended.machine)?.state === 'off';
     this.#changeReading(ended.machine, () => this.#readings.commanded(ended.machine, ended.outcome, clock.now()));
+    let isRecorded = false;
     try {
-      await ledger.end(ended.id, ended.outcome, clock.wallTimeMs());
+      isRecorded = await ledger.end(ended.id, ended.outcome, clock.wallTimeMs());
+      // Another process of the region has found an end, and reports it.
+      if (!isRecorded) return;
     } catch {
       // The store is unavailable. Report the end anyway: the caller keeps it until the ledger has it.
     }
-    await onEnd(wasOff ? { ...ended, wasOff } : ended);
+    await onEnd({ ...ended, isRecorded, ...(wasOff ? { wasOff } : {}) });
   }
 
   #changeReading(machine: string, change: () => void): void {

@@ -3,6 +3,8 @@
 // 1. A report that the store cannot take at the moment is repeated by `repeat`. The store may have taken it although its answer was lost:
 //    a repeated report says when the first one was made, so that no end is reported twice.
 // 2. An end is in the ledger before the region hears of it. Otherwise the next process would take the command for one that was under way.
+// 3. A process that hung reports nothing that is out of date when it continues: neither the end of a command that has another end by then,
+//    nor anything once another process has the duties. That process finds out what happened, and reports it.
 
 import type { Clock } from '../clock.ts';
 import { isStoreUnavailable } from '../errors.ts';
@@ -14,7 +16,7 @@ import { taskOf } from './power-commands.ts';
 
 interface PowerReportsParts {
   readonly clock: Clock;
-  readonly ledger: Pick<PowerLedger, 'end'>;
+  readonly ledger: Pick<PowerLedger, 'end' | 'whileOnDuty'>;
   /** Undefined before the first `begin`. */
   readonly life: () => Pick<MachineLife, 'powerSwitched' | 'powerSeen'> | undefined;
   readonly reading: (systemId: string) => PowerView | undefined;
@@ -50,6 +52,7 @@ export class PowerReports {
   /** Reports the end of a command. */
   async ended(ended: EndedCommand): Promise<void> {
     const { id, machine, command, outcome: end, wasOff, isKnown } = ended;
+    const { ledger, life } = this.#parts;
     if (this.#isClosed) return;
     const reportedMs = this.#ends.get(id)?.firstMs;
     const firstMs = reportedMs ?? this.#parts.clock.wallTimeMs();
@@ -60,8 +63,8 @@ export class PowerReports {
     let isTaken = false;
     try {
       isTaken = await reachesStore(async () => {
-        await this.#keep(ended);
-        await this.#parts.life()?.powerSwitched(machine, result);
+        if (ended.isRecorded !== true && !(await this.#keep(ended))) return;
+        await ledger.whileOnDuty(async () => life()?.powerSwitched(machine, result));
       });
     } finally {
       // Keep the end even after a fault: the machine gets no other command until the store has taken it.
@@ -75,9 +78,11 @@ export class PowerReports {
   async read(systemId: string): Promise<void> {
     if (this.#isClosed) return;
     this.#undelivered.add(systemId);
-    const view = this.#parts.reading(systemId);
-    const { life } = this.#parts;
-    const isTaken = await reachesStore(async () => view && life()?.powerSeen(systemId, view.state, view.detail));
+    const { ledger, life, reading } = this.#parts;
+    const view = reading(systemId);
+    const isTaken = await reachesStore(
+      async () => view && ledger.whileOnDuty(async () => life()?.powerSeen(systemId, view.state, view.detail)),
+    );
     if (isTaken) this.#undelivered.delete(systemId);
   }
 
@@ -101,7 +106,8 @@ export class PowerReports {
     this.#isClosed = true;
   }
 
-  #keep({ id, outcome }: EndedCommand): Promise<void> {
+  /** @returns false if another process has found another end, and reports that */
+  #keep({ id, outcome }: EndedCommand): Promise<boolean> {
     return this.#parts.ledger.end(id, outcome, this.#parts.clock.wallTimeMs());
   }
 }

@@ -25,11 +25,16 @@ class MemoryLedger implements PowerLedger {
     return known;
   }
 
-  async end(id: string, result: PowerOutcome, atMs: number): Promise<void> {
+  async end(id: string, result: PowerOutcome, atMs: number): Promise<boolean> {
     const entry = this.entries.get(id);
-    if (entry === undefined) return;
+    if (entry === undefined) return true;
     assert.equal(entry.end, undefined, 'ended twice');
     this.entries.set(id, { ...entry, end: { atMs, outcome: result } });
+    return true;
+  }
+
+  async whileOnDuty(report: () => Promise<unknown>): Promise<void> {
+    await report();
   }
 
   async listUnended(): Promise<readonly LedgerEntry[]> {
@@ -71,6 +76,7 @@ class Place {
         listUnended: () => ledger.listUnended(),
         begin: (entry) => (isDead() ? never() : ledger.begin(entry)),
         end: (id, result, atMs) => (isDead() ? never() : ledger.end(id, result, atMs)),
+        whileOnDuty: (report) => ledger.whileOnDuty(report),
       },
       onEnd: async (ended: EndedCommand) => {
         if (!isDead()) this.ended.push(ended);

@@ -36,6 +36,7 @@ const withLedger = (store: RegionStore, ledger: Partial<PowerLedger>): RegionSto
   const changed: PowerLedger = {
     begin: (entry) => power.begin(entry),
     end: (...end) => power.end(...end),
+    whileOnDuty: (report) => power.whileOnDuty(report),
     listUnended: () => power.listUnended(),
     ...ledger,
   };
@@ -167,6 +168,41 @@ test('an end that the store had not taken before the duties moved is known to th
     await pass(clock, STEP_MS_MAX + 5000, 500);
     assert.deepEqual(changes(), ['on']);
     assert.deepEqual(await results(), ['it was switched on: switched on']);
+    await Promise.all([one.close(), other.close()]);
+  }));
+
+test('a process that hung during a command reports neither its end nor what it saw when it continues', () =>
+  withRegion(async (place) => {
+    const { duties, open, wants, changes, results, systemId } = await two(place, 100);
+    const { clock, region, store } = place;
+    const hangs = Promise.withResolvers<void>();
+    const own = withLedger(store, {
+      end: async (...end) => {
+        await hangs.promise;
+        return await store.power.end(...end);
+      },
+      whileOnDuty: async (report) => {
+        if (duties.holder === 0) await report();
+      },
+    });
+    const [one, other] = [open(0, own), open(1)];
+    await one.begin(region.life, undefined, STEP_MS_MAX);
+    await wants(one, 'on');
+    await pass(clock, 500);
+    duties.holder = 1;
+    await other.begin(region.life, undefined, STEP_MS_MAX);
+    await pass(clock, STEP_MS_MAX + 5000, 500);
+    const settled = await results();
+    assert.equal(settled.length, 1);
+    await store.changeMachine<never>(systemId, 1, () => ({
+      kind: 'change',
+      fields: { powerState: 'off' },
+      events: [],
+    }));
+    hangs.resolve();
+    await pass(clock, 100);
+    assert.deepEqual([changes(), await results()], [['on'], settled]);
+    assert.equal((await store.findMachine(systemId))?.powerState, 'off');
     await Promise.all([one.close(), other.close()]);
   }));
 

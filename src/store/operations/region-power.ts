@@ -69,9 +69,13 @@ export class PowerTable {
     return undefined;
   }
 
-  *end(id: string, outcome: PowerOutcome, atMs: number): Steps<void> {
+  /** @returns false if the command had another end already */
+  *end(id: string, outcome: PowerOutcome, atMs: number): Steps<boolean> {
+    const written = JSON.stringify(outcome);
     const sql = 'UPDATE power_command SET ended_ms = ?, outcome = ? WHERE id = ? AND ended_ms IS NULL';
-    yield run(sql, atMs, JSON.stringify(outcome), id);
+    if ((yield run(sql, atMs, written, id)).changes > 0) return true;
+    const { row } = yield one('SELECT 1 AS found FROM power_command WHERE id = ? AND outcome <> ?', id, written);
+    return row === undefined;
   }
 
   *listUnended(): Steps<Readable<readonly LedgerEntry[]>> {

@@ -159,6 +159,10 @@ export const powerLedger = (table: PowerTable, run: ReportingDriver, holder?: st
       return yield* table.begin(entry);
     }),
   end: (id, outcome, atMs) => run.write(() => table.end(id, outcome, atMs)),
+  whileOnDuty: async (report) => {
+    if (holder === undefined) await report();
+    else await run.transact(async () => (await run.write(() => checkDuties(holder))) && (await report()));
+  },
   listUnended: () => run.readable(() => table.listUnended()),
 });
 

@@ -10,6 +10,7 @@ import timers from 'node:timers/promises';
 import { sleep } from '../../../src/clock.ts';
 import { RackError } from '../../../src/errors.ts';
 import { mac } from '../../../src/net/address.ts';
+import { outcome } from '../../../src/power/outcome.ts';
 import type { NewMachineEvent } from '../../../src/region/records/machine-event.ts';
 import type { RegionStore } from '../../../src/region/records/store.ts';
 import { openPostgresRegion } from '../../../src/store/postgres/region-postgres.ts';
@@ -18,6 +19,7 @@ import { eventuallyWithin } from '../../support/eventually.ts';
 import { missing } from '../../support/needs.ts';
 import { type Cut, PostgresCutter } from '../../support/postgres-cutter.ts';
 import { RegionDatabases } from '../../support/postgres-server.ts';
+import { spoken } from '../../support/sentences.ts';
 
 const WAIT_MS_MAX = 30_000;
 /** How long a transaction is run again and again. */
@@ -380,6 +382,26 @@ describe('transactions in PostgreSQL', { skip: missing('linux', '/usr/lib/postgr
         (await two.power.listUnended()).map(({ id }) => id),
         ['x', 'y'],
       );
+    }));
+
+  test('only the process with the duties reports what it saw of machines, and the first end of a command stays', () =>
+    withProcesses(2, async ([one, two]) => {
+      assert.ok(one !== undefined && two !== undefined);
+      const report = (store: RegionStore, name: string) =>
+        store.power.whileOnDuty(() => store.accounts.addUser(user(name)));
+      await one.duties?.hold(TERM_MS);
+      await one.power.begin(command('x'));
+      await report(one, 'ann');
+      await sleep(TERM_MS + 100);
+      await two.duties?.hold(60_000);
+      await report(one, 'bob');
+      await report(two, 'cleo');
+      const names = (await two.accounts.listUsers()).map(({ username }) => username);
+      assert.deepEqual(names, ['ann', 'cleo']);
+      const [lost, done] = [outcome('unknown', { code: 'interrupted', params: {} }), outcome('done', spoken('yes'))];
+      assert.equal(await two.power.end('x', lost, 1), true);
+      assert.equal(await one.power.end('x', done, 2), false);
+      assert.equal(await two.power.end('x', lost, 3), true, 'it is the one that is stored');
     }));
 
   test('a transaction whose only change is an INSERT that answers happens once, although its COMMIT is cut', async () => {
