@@ -4,6 +4,7 @@
 //    disk keeps its id if the kernel lists the disks in another order at the next commissioning.
 // 2. Two disks of one machine never have the same id: if their digests are equal, the disk reported later takes the next number.
 
+import { numberOf } from '../records/digest.ts';
 import type { HardwareFacts } from '../records/hardware-facts.ts';
 import type { Machine } from '../records/machine.ts';
 
@@ -17,22 +18,13 @@ export interface Disk {
   readonly facts: HardwareFacts['disks'][number];
 }
 
-/** FNV-1a of 32 bits: fast enough for long lists of machines; a collision gives an attacker nothing. */
-function numberOf(key: string): number {
-  let digest = 0x811c9dc5;
-  for (let index = 0; index < key.length; index += 1) {
-    digest = Math.imul(digest ^ key.charCodeAt(index), 0x01000193);
-  }
-  return (digest >>> 0) % DISK_IDS_PER_MACHINE;
-}
-
 /** The disks of a machine, in the order of its report. */
 export function disksOf({ id, facts }: Pick<Machine, 'id' | 'facts'>): readonly Disk[] {
   const disks = facts?.disks ?? [];
   const taken = new Set<number>();
   return disks.map((disk) => {
     const isOnly = disk.serial !== '' && disks.filter(({ serial }) => serial === disk.serial).length === 1;
-    let number = numberOf(isOnly ? `serial ${disk.serial}` : `name ${disk.name}`);
+    let number = numberOf(isOnly ? `serial ${disk.serial}` : `name ${disk.name}`) % DISK_IDS_PER_MACHINE;
     while (taken.has(number)) number = (number + 1) % DISK_IDS_PER_MACHINE;
     taken.add(number);
     return { id: id * DISK_IDS_PER_MACHINE + number, facts: disk };

@@ -8,6 +8,7 @@
 // 3. A name has the number of its first record, and so keeps it while its other records change.
 
 import { isSettings, type SettingValue } from '../../../machines/settings.ts';
+import { numberOf } from '../../records/digest.ts';
 import type { SettingsReader } from '../../settings.ts';
 import { isRefusal, type Refusal } from '../call/answer.ts';
 import type { ApiCall } from '../call/operation.ts';
@@ -28,17 +29,11 @@ export interface NamedRecord {
   readonly ttl: number | undefined;
 }
 
-/** FNV-1a of 32 bits, without the sign: no stranger chooses these texts. */
-function numberOf(text: string): number {
-  let digest = 0x811c9dc5;
-  for (let index = 0; index < text.length; index += 1) {
-    digest = Math.imul(digest ^ text.charCodeAt(index), 0x01000193);
-  }
-  return (digest >>> 1) + 1;
-}
+/** The number of a text, at least 1: no stranger chooses these texts. */
+const idOf = (text: string): number => (numberOf(text) >>> 1) + 1;
 
 /** The number of a domain; the default one has 0. */
-export const domainIdOf = (name: string, byDefault: string): number => (name === byDefault ? 0 : numberOf(name));
+export const domainIdOf = (name: string, byDefault: string): number => (name === byDefault ? 0 : idOf(name));
 
 /** The records in a setting; entries of another form, which no configuration has, are left out. */
 function recordsOf(setting: SettingValue | undefined): readonly NamedRecord[] {
@@ -48,7 +43,7 @@ function recordsOf(setting: SettingValue | undefined): readonly NamedRecord[] {
     const { id, name, type, data, ttl } = entry;
     const known = RECORD_TYPES.find((one) => one === type);
     if (typeof name !== 'string' || typeof data !== 'string' || known === undefined) return [];
-    const number = typeof id === 'number' ? id : numberOf(`${name} ${known} ${data}`);
+    const number = typeof id === 'number' ? id : idOf(`${name} ${known} ${data}`);
     return [
       { id: number, name: name.toLowerCase(), type: known, data, ttl: typeof ttl === 'number' ? ttl : undefined },
     ];
