@@ -1,7 +1,8 @@
 // The sources of images that files name: those that Rackboot ships, and those of the site.
 //
 // 1. The site's file is `image-sources.yaml` next to the configuration; it may be missing. Its sources come first, and replace shipped ones
-//    of the same name. Its `releases` are added to sources of installers, its own or shipped ones, and replace releases of the same name.
+//    of the same name. Its `releases` are added to sources of installers, its own or shipped ones, and replace releases of the same name. Its
+//    `selections` are those of the region, of its own or shipped sources.
 
 import { statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -10,8 +11,9 @@ import { errorText, osErrorCode, RackError } from '../errors.ts';
 import { fileFault } from '../files/read-fault.ts';
 import { readRegularFile, UnfitFile } from '../files/regular-file.ts';
 import { decodeSources } from '../images/sources/decode-sources.ts';
-import type { AddedRelease, ImageSource } from '../images/sources/source.ts';
+import type { AddedRelease, AddedSelection, ImageSource, SourceProblem } from '../images/sources/source.ts';
 import type { FileSource, FileSources } from '../region/images/region-source.ts';
+import { decodeSelections, lostSelections } from './file-selections.ts';
 
 const NAME = 'image-sources.yaml';
 /** The largest file, in bytes. */
@@ -27,30 +29,37 @@ export interface SourceFlags {
 
 /** Reads all sources. Call it before this process switches users. @throws RackError `config-invalid`, `config-unreadable`, or `not-found` */
 export const readImageSources = (flags: SourceFlags): readonly ImageSource[] =>
-  readFileSources(flags).map(({ source }) => source);
+  readFileSources(flags).sources.map(({ source }) => source);
 
-function readFileSources({ config, sources }: SourceFlags): readonly FileSource[] {
+function readFileSources({ config, sources }: SourceFlags): Omit<FileSources, 'problem'> {
   const { sources: shipped } = decode(SHIPPED, readRegularFile(SHIPPED, FILE_BYTES_MAX));
   const path = sources ?? join(dirname(config), NAME);
   const text = path === SHIPPED ? undefined : readText(path, sources === undefined);
-  if (text === undefined) return shipped;
-  const { sources: own, releases } = decode(path, text);
+  if (text === undefined) return { sources: shipped, selections: [] };
+  const { sources: own, releases, selections } = decode(path, text);
   const names = new Set(own.map(({ source }) => source.name));
-  return addReleases([...own, ...shipped.filter(({ source }) => !names.has(source.name))], releases, path);
+  const all = [...own, ...shipped.filter(({ source }) => !names.has(source.name))];
+  const images = all.map(({ source }) => source);
+  const lost = [...lostReleases(images, releases), ...lostSelections(images, selections)];
+  if (lost.length > 0) throw unusable(path, lost);
+  return {
+    sources: addReleases(all, releases),
+    selections: selections.map(({ source, ...selection }, index) => {
+      return { source, selection, file: path, key: `selections[${index}]` };
+    }),
+  };
 }
 
-/** @throws RackError `config-invalid` if a release names no source of installers */
-function addReleases(
-  sources: readonly FileSource[],
-  releases: readonly AddedRelease[],
-  path: string,
-): readonly FileSource[] {
-  const installers = sources.flatMap(({ source }) => (source.kind === 'installer' ? [source.name] : []));
+/** The problem of the first release that names no source of installers. */
+function lostReleases(sources: readonly ImageSource[], releases: readonly AddedRelease[]): readonly SourceProblem[] {
+  const installers = sources.flatMap(({ kind, name }) => (kind === 'installer' ? [name] : []));
   const lost = releases.find(({ source }) => !installers.includes(source));
-  if (lost !== undefined) {
-    const why = `${lost.source} is not a source of installers; there are ${installers.join(', ')}`;
-    throw new RackError('config-invalid', `${path} cannot be used:\n  releases.${lost.name}.source: ${why}`);
-  }
+  if (lost === undefined) return [];
+  const message = `${lost.source} is not a source of installers; there are ${installers.join(', ')}`;
+  return [{ path: `releases.${lost.name}.source`, message }];
+}
+
+function addReleases(sources: readonly FileSource[], releases: readonly AddedRelease[]): readonly FileSource[] {
   return sources.map((one) => {
     const { source } = one;
     if (source.kind !== 'installer') return one;
@@ -61,8 +70,8 @@ function addReleases(
 }
 
 /**
- * Reads the sources for a region, again whenever the site's file has changed. If that file cannot be used, returns the shipped sources and
- * the problem.
+ * Reads the sources and selections for a region, again whenever the site's file has changed. If that file cannot be used, returns the
+ * shipped sources and the problem.
  * @param config the configuration file; undefined: there is none
  */
 export function fileSourcesReader(config: string | undefined): () => Promise<FileSources> {
@@ -76,9 +85,9 @@ export function fileSourcesReader(config: string | undefined): () => Promise<Fil
 
 function readOrExplain(config: string | undefined): FileSources {
   try {
-    return { sources: readFileSources({ config: config ?? SHIPPED }), problem: undefined };
+    return { ...readFileSources({ config: config ?? SHIPPED }), problem: undefined };
   } catch (error) {
-    return { sources: readFileSources({ config: SHIPPED }), problem: errorText(error) };
+    return { ...readFileSources({ config: SHIPPED }), problem: errorText(error) };
   }
 }
 
@@ -105,17 +114,24 @@ function readText(path: string, mayBeMissing: boolean): string | undefined {
   }
 }
 
-function decode(
-  path: string,
-  text: string,
-): { readonly sources: readonly FileSource[]; readonly releases: readonly AddedRelease[] } {
-  const decoded = decodeSources(text);
-  if (decoded.ok) {
-    const sources = decoded.sources.map((source, index) => ({ source, file: path, key: `sources[${index}]` }));
-    return { sources, releases: decoded.releases };
-  }
-  const lines = decoded.problems.map(
-    (problem) => `  ${problem.path === '' ? '' : `${problem.path}: `}${problem.message}`,
-  );
-  throw new RackError('config-invalid', `${path} cannot be used:\n${lines.join('\n')}`);
+interface DecodedFile {
+  readonly sources: readonly FileSource[];
+  readonly releases: readonly AddedRelease[];
+  readonly selections: readonly AddedSelection[];
+}
+
+function decode(path: string, text: string): DecodedFile {
+  const decoded = decodeSources(text, decodeSelections);
+  if (!decoded.ok) throw unusable(path, decoded.problems);
+  const { sources, releases, selections } = decoded;
+  return {
+    sources: sources.map((source, index) => ({ source, file: path, key: `sources[${index}]` })),
+    releases,
+    selections,
+  };
+}
+
+function unusable(path: string, problems: readonly SourceProblem[]): RackError {
+  const lines = problems.map((problem) => `  ${problem.path === '' ? '' : `${problem.path}: `}${problem.message}`);
+  return new RackError('config-invalid', `${path} cannot be used:\n${lines.join('\n')}`);
 }

@@ -157,7 +157,7 @@ class RegionOnStore {
       listImages: options.listStoredImages ?? options.listImages,
       openStream: options.openImageStream,
       uploadFiles: options.uploadFiles,
-      fileSources: options.fileSources ?? (async () => ({ sources: [], problem: undefined })),
+      fileSources: options.fileSources ?? (async () => ({ sources: [], selections: [], problem: undefined })),
       onAsked: options.onImportAsked ?? (() => undefined),
     });
     this.images = options.listImages;

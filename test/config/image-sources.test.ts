@@ -1,5 +1,5 @@
-// The sources of images that files name: the site's file adds to the shipped ones, replaces them by name, and adds releases to sources of
-// installers.
+// The sources of images that files name: the site's file adds to the shipped ones, replaces them by name, adds releases to sources of
+// installers, and selects images for the region.
 
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -46,5 +46,30 @@ describe('the sources of a site', () => {
     const { sources, problem } = await fileSourcesReader(config)();
     assert.match(problem ?? '', message);
     assert.ok(sources.some(({ source }) => source.name === 'ubuntu-installer'));
+  });
+
+  test('are selected with shipped ones, each selection with its key', async () => {
+    write('selections: [{ source: ubuntu, os: ubuntu, release: noble }, { source: maas, arches: [arm64] }]\n');
+    const { selections, problem } = await fileSourcesReader(config)();
+    const file = join(directory, 'image-sources.yaml');
+    const all = { os: '*', release: '*', arches: ['*'], subarches: ['*'], labels: ['*'] };
+    assert.deepEqual(selections, [
+      { source: 'ubuntu', selection: { ...all, os: 'ubuntu', release: 'noble' }, file, key: 'selections[0]' },
+      { source: 'maas', selection: { ...all, arches: ['arm64'] }, file, key: 'selections[1]' },
+    ]);
+    assert.equal(problem, undefined);
+    assert.ok(readImageSources({ config }).some(({ name }) => name === 'maas'));
+  });
+
+  test('with selections of sources that have none are refused by path, and nothing is selected', async () => {
+    const lines = ['{ source: ubunto }', '{ source: ubuntu-installer }', '{ source: ubuntu }'];
+    write(`selections: [${lines.join(', ')}]\nreleases: { x: { source: ubuntu, title: X } }\n`);
+    const { sources, selections, problem } = await fileSourcesReader(config)();
+    assert.deepEqual(problem?.split('\n').slice(1), [
+      '  releases.x.source: ubuntu is not a source of installers; there are debian-installer, ubuntu-installer',
+      '  selections[0].source: there is no source ubunto; did you mean ubuntu? `rackboot images sources list` shows all',
+      '  selections[1].source: ubuntu-installer has installers, which the region does not import',
+    ]);
+    assert.deepEqual([selections, sources[0]?.source.name], [[], 'ubuntu']);
   });
 });

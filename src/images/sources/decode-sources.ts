@@ -10,12 +10,25 @@ import { isFields } from '../../fields.ts';
 import { nearestHint } from '../../nearest-name.ts';
 import { parseYamlDocument } from '../../yaml-parser.ts';
 import { placeholdersIn } from './placeholders.ts';
-import type { AddedRelease, FilesSource, ImageSource, InstallerSource, SourceProblem, SourceTrust } from './source.ts';
+import type {
+  AddedRelease,
+  AddedSelection,
+  FilesSource,
+  ImageSource,
+  InstallerSource,
+  SourceProblem,
+  SourceTrust,
+} from './source.ts';
 import { SOURCE_KEYS, type WrittenSource, writtenReleases, writtenSource } from './written-source.ts';
 
-/** The sources of a file and the releases that it adds to sources of installers, or all its problems. */
+/** The sources of a file, the releases that it adds to sources of installers, and its selections; or all its problems. */
 type DecodedSources =
-  | { readonly ok: true; readonly sources: readonly ImageSource[]; readonly releases: readonly AddedRelease[] }
+  | {
+      readonly ok: true;
+      readonly sources: readonly ImageSource[];
+      readonly releases: readonly AddedRelease[];
+      readonly selections: readonly AddedSelection[];
+    }
   | { readonly ok: false; readonly problems: readonly SourceProblem[] };
 
 /** The largest file, in characters. */
@@ -27,8 +40,11 @@ const PROBLEMS_MAX = 100;
 /** Repetitions of a value through YAML aliases. */
 const YAML_ALIASES_MAX = 100;
 
+/** Decodes the value of the key `selections`; undefined: absent. The region determines its form. */
+type DecodeSelections = (value: unknown, report: Report) => readonly AddedSelection[];
+
 /** Decodes a file of sources. */
-export function decodeSources(text: string): DecodedSources {
+export function decodeSources(text: string, decodeSelections: DecodeSelections): DecodedSources {
   const problems: SourceProblem[] = [];
   const report = (path: string, message: string): void => {
     if (problems.length < PROBLEMS_MAX) problems.push({ path, message });
@@ -36,20 +52,23 @@ export function decodeSources(text: string): DecodedSources {
   const file = readFile(text, report);
   const sources = listSources(file, report).flatMap((value, index) => decodeSource(value, `sources[${index}]`, report));
   const releases = decodeReleases(file.releases, report);
+  const selections = decodeSelections(file.selections, report);
   const names = new Set<string>();
   for (const [index, { name }] of sources.entries()) {
     if (names.has(name)) report(`sources[${index}].name`, `another source is named ${name}, too: choose another name`);
     names.add(name);
   }
-  return problems.length === 0 ? { ok: true, sources, releases } : { ok: false, problems };
+  return problems.length === 0 ? { ok: true, sources, releases, selections } : { ok: false, problems };
 }
 
-type Report = (path: string, message: string) => void;
+/** Reports a problem of the file. @param path the place: `sources[0].name` */
+export type Report = (path: string, message: string) => void;
 
 /** The keys of a file; undefined: absent. */
 interface WrittenFile {
   readonly sources?: unknown;
   readonly releases?: unknown;
+  readonly selections?: unknown;
   /** True if the file cannot be read at all; the problem has been reported then. */
   readonly isUnreadable?: boolean;
 }
@@ -61,14 +80,15 @@ function readFile(text: string, report: Report): WrittenFile {
   }
   const file = parseYaml(text, report);
   if (file === undefined) return { isUnreadable: true };
-  const { sources, releases, ...others } = isFields(file) ? file : {};
+  const { sources, releases, selections, ...others } = isFields(file) ? file : {};
   for (const key of Object.keys(others)) report(cleanText(key), 'is not a key of this file; remove it');
-  return { sources, releases };
+  return { sources, releases, selections };
 }
 
-/** The entries of the list `sources`, not yet decoded. A file that adds releases may omit the list. */
-function listSources({ sources, releases, isUnreadable }: WrittenFile, report: Report): readonly unknown[] {
-  if (isUnreadable === true || (sources === undefined && releases !== undefined)) return [];
+/** The entries of the list `sources`, not yet decoded. A file with releases or selections may omit the list. */
+function listSources({ sources, releases, selections, isUnreadable }: WrittenFile, report: Report): readonly unknown[] {
+  const hasOthers = releases !== undefined || selections !== undefined;
+  if (isUnreadable === true || (sources === undefined && hasOthers)) return [];
   if (!Array.isArray(sources)) report('sources', 'expected a list of sources');
   else if (sources.length > SOURCES_MAX) report('sources', `expected at most ${SOURCES_MAX} sources`);
   else return sources;
@@ -192,14 +212,19 @@ function decodeFiles(written: WrittenFiles, path: string, report: Report): Files
   };
 }
 
-/** Reports an issue that a schema found; each unknown key is reported separately. */
-function reportIssue(issue: z.core.$ZodIssue, path: string, report: Report): void {
+/** Reports an issue that a schema found; each unknown key is reported separately. @param known the keys that it may have meant */
+export function reportIssue(
+  issue: z.core.$ZodIssue,
+  path: string,
+  report: Report,
+  known: readonly string[] = SOURCE_KEYS,
+): void {
   const at = issue.path.reduce<string>(
     (text, part) => (typeof part === 'number' ? `${text}[${part}]` : `${text}.${cleanText(String(part))}`),
     path,
   );
   if (issue.code === 'unrecognized_keys') {
-    const hint = (key: string): string => nearestHint(key, SOURCE_KEYS);
+    const hint = (key: string): string => nearestHint(key, known);
     for (const key of issue.keys)
       report(`${at}.${cleanText(key)}`, `unknown key; ${hint(key)}config/image-sources.yaml shows all`);
   } else if (issue.code === 'invalid_key') report(at, issue.issues[0]?.message ?? issue.message);

@@ -110,6 +110,17 @@ export interface AddedRelease extends InstallerRelease {
   readonly source: string;
 }
 
+/** The images of a source that a file selects for the region; `*` stands for all. */
+export interface AddedSelection {
+  /** The name of the source. */
+  readonly source: string;
+  readonly os: string;
+  readonly release: string;
+  readonly arches: readonly string[];
+  readonly subarches: readonly string[];
+  readonly labels: readonly string[];
+}
+
 export type ImageSource = StreamSource | FilesSource | InstallerSource;
 
 /** A problem of a file of sources. */

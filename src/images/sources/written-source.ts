@@ -32,15 +32,22 @@ function textual<T>(expected: string, parse: (text: string) => T | undefined) {
     });
 }
 
-const matching = (expected: string, form: RegExp) => textual(expected, (text) => (form.test(text) ? text : undefined));
+/** A string of a form. */
+export const matching = (expected: string, form: RegExp) =>
+  textual(expected, (text) => (form.test(text) ? text : undefined));
 
-const listOf = <T extends z.ZodType>(entry: T) =>
+/** A list with 1 to ENTRIES_MAX entries. */
+export const listOf = <T extends z.ZodType>(entry: T) =>
   z
     .array(entry, { error: 'expected a list, such as [one, two]' })
     .min(1, { error: 'expected at least one entry' })
     .max(ENTRIES_MAX, { error: `expected at most ${ENTRIES_MAX} entries` });
 
-const name = matching('a name of lower-case letters and digits, with . _ + - inside', /^[a-z0-9][a-z0-9._+-]{0,62}$/);
+/** The name of a source. */
+export const name = matching(
+  'a name of lower-case letters and digits, with . _ + - inside',
+  /^[a-z0-9][a-z0-9._+-]{0,62}$/,
+);
 const title = textual('a text of one line', (text) =>
   text !== '' && cleanText(text, TEXT_CHARACTERS_MAX) === text ? text : undefined,
 );

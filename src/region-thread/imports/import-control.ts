@@ -158,7 +158,7 @@ export class ImportControl {
 
   async #startRun(run: ImportRun, resources: readonly BootResource[], tree: string, nowMs: number): Promise<void> {
     const { region } = this.#parts;
-    const selections = await region.store.boot.listSelections();
+    const selections = await region.bootImages.listSelections();
     const sources =
       selections.length === 0
         ? []

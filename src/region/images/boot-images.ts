@@ -15,7 +15,14 @@ import type { ReportedDownload } from '../records/reported-download.ts';
 import type { ResourceWish } from '../records/resource-wish.ts';
 import type { RegionStore } from '../records/store.ts';
 import type { ImageUpload } from '../records/upload-store.ts';
-import { type FileSources, joinSources, type RegionSource, resourceName } from './region-source.ts';
+import {
+  type FileSources,
+  joinSelections,
+  joinSources,
+  type RegionSelection,
+  type RegionSource,
+  resourceName,
+} from './region-source.ts';
 import { type UploadFiles, Uploads } from './uploads.ts';
 
 /** A file of the region's own simplestreams site. */
@@ -92,6 +99,15 @@ export class BootImages {
 
   async findSource(id: number): Promise<RegionSource | undefined> {
     return (await this.listSources()).find((source) => source.id === id);
+  }
+
+  /** The selections of one source or of all; selections from the site's file come first. */
+  async listSelections(source?: RegionSource): Promise<readonly RegionSelection[]> {
+    const { store, fileSources } = this.#parts;
+    const rows = await store.boot.listSelections(source?.id);
+    const { selections } = await fileSources();
+    if (selections.length === 0) return rows;
+    return joinSelections(rows, source === undefined ? await this.listSources() : [source], selections);
   }
 
   /** The images that are stored or being imported, by name. */

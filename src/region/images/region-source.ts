@@ -1,10 +1,12 @@
-// The image sources of a region: sources from files, which can be changed only in the file, and sources of the API.
+// The image sources of a region and the selections among their images: those from files, which can be changed only in the file, and those of
+// the API.
 
 import { STREAM_ARCHITECTURES } from '../../boot/architectures.ts';
 import { unreachable } from '../../errors.ts';
 import type { ImageName } from '../../images/image-store.ts';
 import type { ImageSource, StreamSource } from '../../images/sources/source.ts';
-import type { BootSource } from '../records/boot-store.ts';
+import type { BootSelection, BootSource, WrittenBootSelection } from '../records/boot-store.ts';
+import { numberOf } from '../records/digest.ts';
 
 /** The name of an image without its serial: `ubuntu/noble/amd64/generic/release`. */
 export const resourceName = (image: Omit<ImageName, 'serial'>): string =>
@@ -18,9 +20,20 @@ export interface FileSource {
   readonly key: string;
 }
 
-/** The sources of all files. */
+/** A selection from the site's file. */
+interface FileSelection {
+  /** The name of its source. */
+  readonly source: string;
+  readonly selection: WrittenBootSelection;
+  /** The path of the file, and the key of the selection in it. */
+  readonly file: string;
+  readonly key: string;
+}
+
+/** The sources and selections of all files. */
 export interface FileSources {
   readonly sources: readonly FileSource[];
+  readonly selections: readonly FileSelection[];
   /** Why the site's file is ignored; `undefined` if it is used or does not exist. */
   readonly problem: string | undefined;
 }
@@ -32,6 +45,15 @@ export interface RegionSource extends BootSource {
   /** The file and the key that define it; `undefined` if the API may change it. */
   readonly pin?: { readonly file: string; readonly key: string } | undefined;
 }
+
+/** A selection among the images of a source. */
+export interface RegionSelection extends BootSelection {
+  /** The file and the key that define it; `undefined` if the API may change it. */
+  readonly pin?: RegionSource['pin'];
+}
+
+/** The selections of files have the numbers from here to twice as many: the store counts its own from 1. */
+const FILE_IDS_FROM = 2 ** 30;
 
 const INDEX = 'streams/v1/index.sjson';
 
@@ -57,6 +79,27 @@ export function joinSources(
   });
   const own = rows.filter(({ name }) => name === undefined).map((row) => ({ ...row, images: streamOf(row) }));
   return [...ofFiles, ...own];
+}
+
+/**
+ * Joins the selections of the site's file, which come first, with those of the store. A stored one is skipped while the file has the same
+ * system and release of its source. @param sources those whose selections are joined
+ */
+export function joinSelections(
+  rows: readonly BootSelection[],
+  sources: readonly Pick<BootSource, 'id' | 'name'>[],
+  selections: readonly FileSelection[],
+): readonly RegionSelection[] {
+  const ids = new Map(sources.map(({ id, name }) => [name, id]));
+  const ofFile = selections.flatMap(({ source, selection, file, key }): readonly RegionSelection[] => {
+    const sourceId = ids.get(source);
+    if (sourceId === undefined) return [];
+    const id = FILE_IDS_FROM + (numberOf(`${source} ${selection.os}/${selection.release}`) % FILE_IDS_FROM);
+    return [{ ...selection, id, sourceId, pin: { file, key } }];
+  });
+  const imageOf = ({ sourceId, os, release }: BootSelection): string => `${sourceId} ${os}/${release}`;
+  const known = new Set(ofFile.map(imageOf));
+  return [...ofFile, ...rows.filter((row) => !known.has(imageOf(row)))];
 }
 
 /** The URL of a source; empty: packages come from the mirror that apt uses on the importing host. */

@@ -18,10 +18,14 @@ import type { ResourceWish } from './resource-wish.ts';
 
 /** Bound on the sources; those named in files do not count. */
 export const SOURCES_MAX = 100;
-/** Selections of one source. */
+/** Selections of one source that are stored; a file has at most as many, of all its sources. */
 export const SELECTIONS_MAX = 200;
 /** Entries of each list of a selection. */
 export const SELECTION_ENTRIES_MAX = 64;
+/** The system or the release of a selection. */
+export const SELECTED_NAME = /^(?:\*|[a-z0-9][a-z0-9_.+-]{0,62})$/;
+/** An entry of its lists. */
+export const SELECTED_ENTRY = /^(?:\*|[A-Za-z0-9][\w.+-]{0,62})$/;
 /** The largest keyring that is stored, in bytes. */
 export const KEYRING_BYTES_MAX = 256 * 1024;
 /**

@@ -110,7 +110,7 @@ describe('a hostile source', { skip: missing('linux', 'gpg') }, () => {
       ) => `  - { name: site${at}, title: Site, os: tiny, kind: simplestreams, url: "${url}", content_ids: ["${CONTENT_ID}"],
       ftypes: [disk1.img], arches: { amd64: amd64 }, signed: { keyrings: [${join(scratch, 'keys.gpg')}] } }`,
     );
-    const decoded = decodeSources(`sources:\n${lines.join('\n')}\n`);
+    const decoded = decodeSources(`sources:\n${lines.join('\n')}\n`, () => []);
     assert.ok(decoded.ok, JSON.stringify(decoded));
     return decoded.sources;
   }

@@ -55,10 +55,13 @@ describe('a site that changes its key', { skip: missing('linux', 'gpg') }, () =>
 
   /** The source. @param signed further fields of its `signed` */
   function sourceWith(signed = ''): ImageSource {
-    const decoded = decodeSources(`sources:
+    const decoded = decodeSources(
+      `sources:
   - { name: site, title: Site, os: tiny, kind: simplestreams, url: "${url}", content_ids: ["${CONTENT_ID}"],
       arches: { amd64: amd64 }, signed: { keyrings: [${keyring}]${signed} } }
-`);
+`,
+      () => [],
+    );
     return (decoded.ok ? decoded.sources[0] : undefined) ?? assert.fail(JSON.stringify(decoded));
   }
 

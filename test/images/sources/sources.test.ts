@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { stringify } from 'yaml';
+import { decodeSelections } from '../../../src/config/file-selections.ts';
 import { decodeChecksumList } from '../../../src/images/checksums/checksum-list.ts';
 import { decodeSources } from '../../../src/images/sources/decode-sources.ts';
 import { chooseListedFile, findListedSerial, findRelease, planFiles } from '../../../src/images/sources/files-plan.ts';
@@ -16,7 +17,7 @@ const FINGERPRINT = 'AB'.repeat(20);
 const SHA256 = 'ab'.repeat(32);
 
 function sourcesOf(text: string): readonly ImageSource[] {
-  const decoded = decodeSources(text);
+  const decoded = decodeSources(text, decodeSelections);
   if (!decoded.ok) assert.fail(JSON.stringify(decoded.problems, undefined, 1));
   return decoded.sources;
 }
@@ -40,7 +41,7 @@ const installer = {
 };
 const fileOf = (...sources: readonly unknown[]): string => stringify({ sources });
 const problemsOf = (text: string): readonly string[] => {
-  const decoded = decodeSources(text);
+  const decoded = decodeSources(text, decodeSelections);
   return decoded.ok ? [] : decoded.problems.map(({ path, message }) => `${path}: ${message}`);
 };
 
@@ -346,6 +347,53 @@ describe("a site's own sources", () => {
     ['with releases of no form', 'releases: [a]\n', /^releases: expected our names of releases with their titles/],
     ['with a release without title', 'releases: { a: { base: b } }\n', /^releases\.a\.title: /],
     ['with another key of a release', 'releases: { a: { title: A, kernel: 3 } }\n', /^releases\.a\.kernel: /],
+    ['with selections of no form', 'selections: { source: x }\n', /^selections: expected a list of selections$/],
+    [
+      'of 201 selections',
+      stringify({ selections: Array.from({ length: 201 }, (_, index) => ({ source: 'x', release: `r${index}` })) }),
+      /^selections: expected at most 200 selections$/,
+    ],
+    ['with a text as selection', 'selections: [x]\n', /^selections\[0\]: expected keys with values: source, os, /],
+    [
+      'with a selection of no source',
+      'selections: [{ os: a }]\n',
+      /^selections\[0\]\.source: is missing: expected a name/,
+    ],
+    [
+      'with another key of a selection',
+      'selections: [{ source: x, arch: [amd64] }]\n',
+      /^selections\[0\]\.arch: unknown key; did you mean arches\? /,
+    ],
+    [
+      'with a number as release',
+      'selections: [{ source: x, release: 9 }]\n',
+      /^selections\[0\]\.release: expected "\*", or a name such as noble, in quotes if it is a number$/,
+    ],
+    [
+      'with a system in capitals',
+      'selections: [{ source: x, os: Ubuntu }]\n',
+      /^selections\[0\]\.os: .*found "Ubuntu"$/,
+    ],
+    [
+      'with a path as architecture of a selection',
+      'selections: [{ source: x, arches: [amd64, ../x] }]\n',
+      /^selections\[0\]\.arches\[1\]: expected "\*", or a name such as amd64, found/,
+    ],
+    [
+      'with one label',
+      'selections: [{ source: x, labels: daily }]\n',
+      /^selections\[0\]\.labels: expected a list, such as/,
+    ],
+    [
+      'with no subarchitecture',
+      'selections: [{ source: x, subarches: [] }]\n',
+      /^selections\[0\]\.subarches: expected at/,
+    ],
+    [
+      'with a selection twice',
+      'selections: [{ source: x, os: a }, { source: y, os: a }, { source: x, os: a, release: "*", arches: [b] }]\n',
+      /^selections\[2\]: selections\[0\] has a\/\* of x, too: make one of them$/,
+    ],
     ['of a MiB', `#${'x'.repeat(1024 * 1024)}`, /^: it has 1048577 characters/],
     ['of 129 sources', fileOf(...Array.from({ length: 129 }, () => 7)), /^sources: expected at most 128 sources$/],
     [
@@ -357,11 +405,26 @@ describe("a site's own sources", () => {
   for (const [name, text, problem] of files)
     it(`in a file ${name} are refused`, () => assert.match(problemsOf(text)[0] ?? 'none', problem));
 
+  it('are selected in the same file, alone or not; what is omitted means all', () => {
+    const all = { os: '*', release: '*', arches: ['*'], subarches: ['*'], labels: ['*'] };
+    const written = [{ source: 'site' }, { source: 'x', os: 'a', release: '9', arches: ['amd64'], labels: ['b', '*'] }];
+    for (const file of [{ selections: written }, { selections: written, sources: [plain] }]) {
+      const decoded = decodeSources(stringify(file), decodeSelections);
+      assert.deepEqual(decoded.ok && decoded.selections, [
+        { source: 'site', ...all },
+        { ...all, source: 'x', os: 'a', release: '9', arches: ['amd64'] },
+      ]);
+    }
+  });
+
   it('of any form are decoded or refused, but nothing is thrown', () => {
     fc.assert(
       fc.property(fc.jsonValue(), fc.constantFrom(...Object.keys(plain)), (value, key) => {
-        decodeSources(JSON.stringify({ sources: [value, { ...plain, [key]: value }] }));
-        decodeSources(JSON.stringify(value));
+        decodeSources(
+          JSON.stringify({ sources: [value, { ...plain, [key]: value }], selections: value }),
+          decodeSelections,
+        );
+        decodeSources(JSON.stringify(value), decodeSelections);
       }),
       { numRuns: 300 },
     );

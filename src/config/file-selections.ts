@@ -1,0 +1,61 @@
+// The selections of a site's file of sources: the images that the region imports, as its API selects them
+// (`region/api/images/boot-source-operations.ts`).
+
+import { z } from 'zod';
+import { type Report, reportIssue } from '../images/sources/decode-sources.ts';
+import type { AddedSelection, ImageSource, SourceProblem } from '../images/sources/source.ts';
+import { listOf, matching, name } from '../images/sources/written-source.ts';
+import { nearestHint } from '../nearest-name.ts';
+import { SELECTED_ENTRY, SELECTED_NAME, SELECTIONS_MAX } from '../region/records/boot-store.ts';
+
+const ALL = '*';
+
+const selectedName = matching('"*", or a name such as noble, in quotes if it is a number', SELECTED_NAME).default(ALL);
+const entries = listOf(matching('"*", or a name such as amd64', SELECTED_ENTRY))
+  .transform((list) => (list.includes(ALL) ? [ALL] : list))
+  .default([ALL]);
+const selection = z.strictObject(
+  {
+    ...{ source: name, os: selectedName, release: selectedName },
+    ...{ arches: entries, subarches: entries, labels: entries },
+  },
+  { error: 'expected keys with values: source, os, release, arches, subarches, labels' },
+);
+const writtenSelections = z
+  .array(selection, { error: 'expected a list of selections' })
+  .max(SELECTIONS_MAX, { error: `expected at most ${SELECTIONS_MAX} selections` });
+const KEYS = Object.keys(selection.shape);
+
+/** Decodes the value of the key `selections`; undefined: absent. Each system and release of a source is selected at most once. */
+export function decodeSelections(value: unknown, report: Report): readonly AddedSelection[] {
+  if (value === undefined) return [];
+  const parsed = writtenSelections.safeParse(value);
+  if (!parsed.success) {
+    for (const issue of parsed.error.issues) reportIssue(issue, 'selections', report, KEYS);
+    return [];
+  }
+  const first = new Map<string, number>();
+  for (const [index, { source, os, release }] of parsed.data.entries()) {
+    const image = `${os}/${release} of ${source}`;
+    const other = first.get(image);
+    if (other === undefined) first.set(image, index);
+    else report(`selections[${index}]`, `selections[${other}] has ${image}, too: make one of them`);
+  }
+  return parsed.data;
+}
+
+/** The problems of selections whose source does not exist or has no images that a region imports. */
+export const lostSelections = (
+  sources: readonly ImageSource[],
+  selections: readonly AddedSelection[],
+): readonly SourceProblem[] =>
+  selections.flatMap(({ source }, index) => {
+    const found = sources.find((one) => one.name === source);
+    if (found !== undefined && found.kind !== 'installer') return [];
+    const fit = sources.flatMap((one) => (one.kind === 'installer' ? [] : [one.name]));
+    const message =
+      found === undefined
+        ? `there is no source ${source}; ${nearestHint(source, fit)}\`rackboot images sources list\` shows all`
+        : `${source} has installers, which the region does not import`;
+    return [{ path: `selections[${index}].source`, message }];
+  });
