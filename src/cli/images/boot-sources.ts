@@ -11,10 +11,9 @@ import { print, printJson, printTable } from '../terminal/output.ts';
 const PATH = '/MAAS/api/2.0/boot-sources/';
 
 const addedShape = z.looseObject({ id: z.number(), url: z.string() });
-const sourceShape = addedShape.extend({
-  name: z.string(),
-  pinned_by: z.object({ file: z.string(), key: z.string() }).nullable(),
-});
+/** The file and the key that define it; null: none. */
+const pinShape = z.object({ file: z.string(), key: z.string() }).nullable();
+const sourceShape = addedShape.extend({ name: z.string(), pinned_by: pinShape });
 const selectionShape = z.looseObject({
   id: z.number(),
   boot_source_id: z.number(),
@@ -24,6 +23,7 @@ const selectionShape = z.looseObject({
   subarches: z.array(z.string()),
   labels: z.array(z.string()),
 });
+const listedSelection = selectionShape.extend({ pinned_by: pinShape });
 type Source = z.output<typeof sourceShape>;
 
 interface Shared {
@@ -80,6 +80,8 @@ function keyForm({ keyring, keys }: KeyFlags): URLSearchParams {
   return form;
 }
 
+const pinText = (pin: z.output<typeof pinShape>): string => (pin === null ? '' : `${pin.file} ${pin.key}`);
+
 /** Prints the sources. @returns 0 */
 export async function listSources(flags: Shared): Promise<number> {
   const stateDir = stateDirOf(flags);
@@ -90,7 +92,7 @@ export async function listSources(flags: Shared): Promise<number> {
       String(id),
       name === url ? '' : name,
       url,
-      pin === null ? '' : `${pin.file} ${pin.key}`,
+      pinText(pin),
     ]);
     printTable(['ID', 'NAME', 'URL', 'WRITTEN IN'], rows, 'There are no sources: rackboot images sources add URL');
   }
@@ -137,7 +139,7 @@ export async function removeSource(flags: Shared & { readonly source: string }):
 }
 
 const selectionsOf = async (stateDir: string, { id }: Source) =>
-  z.array(selectionShape).parse(await askDaemon(stateDir, `${PATH}${id}/selections/`));
+  z.array(listedSelection).parse(await askDaemon(stateDir, `${PATH}${id}/selections/?details=true`));
 
 /** Prints the selections of one source, or of all. @returns 0 @throws RackError `not-found` */
 export async function listSelections(flags: Shared & { readonly source?: string | undefined }): Promise<number> {
@@ -149,15 +151,16 @@ export async function listSelections(flags: Shared & { readonly source?: string 
   const all = found.flat();
   if (flags.json) printJson(all.map(({ selection }) => selection));
   else {
-    const rows = all.map(({ source, selection: { id, os, release, arches, subarches, labels } }) => [
+    const rows = all.map(({ source, selection: { id, os, release, arches, subarches, labels, pinned_by: pin } }) => [
       String(id),
       source.name,
       `${os}/${release}`,
       arches.join(','),
       subarches.join(','),
       labels.join(','),
+      pinText(pin),
     ]);
-    const headings = ['ID', 'SOURCE', 'IMAGE', 'ARCHES', 'SUBARCHES', 'LABELS'];
+    const headings = ['ID', 'SOURCE', 'IMAGE', 'ARCHES', 'SUBARCHES', 'LABELS', 'WRITTEN IN'];
     printTable(headings, rows, 'Nothing is selected: rackboot images selections add ubuntu ubuntu/noble');
   }
   return 0;

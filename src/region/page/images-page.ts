@@ -252,7 +252,7 @@ async function render(view: View): Promise<Html> {
   const failed = resources.filter(({ progress }) => progress?.state === 'failed').length;
   const maySee = mayCall(view.viewer, SOURCES);
   const [sources, selections] = maySee
-    ? await Promise.all([bootImages.listSources(), store.boot.listSelections()])
+    ? await Promise.all([bootImages.listSources(), bootImages.listSelections()])
     : [[], []];
   const act = isRunning
     ? (['stop', words.images.stopImport, 'plain'] as const)

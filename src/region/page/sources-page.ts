@@ -1,8 +1,7 @@
 // The page of image sources: list and add. The page of one source: its selections, its fields, its deletion.
 
 import { type Html, html, nothing } from '../../html.ts';
-import { type RegionSource, sourceTitle } from '../images/region-source.ts';
-import type { BootSelection } from '../records/boot-store.ts';
+import { type RegionSelection, type RegionSource, sourceTitle } from '../images/region-source.ts';
 import { words } from '../words/text.ts';
 import { areaField, formOf, hiddenField, textField } from './forms.ts';
 import { IMAGES_PATH, SOURCES_PATH, selectionText } from './images-page.ts';
@@ -42,8 +41,8 @@ const fieldsOf = (view: View, source?: RegionSource): readonly Html[] => [
 ];
 
 async function renderAll(view: View): Promise<Html> {
-  const { bootImages, store } = view.region;
-  const [sources, selections] = [await bootImages.listSources(), await store.boot.listSelections()];
+  const { bootImages } = view.region;
+  const [sources, selections] = [await bootImages.listSources(), await bootImages.listSelections()];
   const count = (source: RegionSource): number => selections.filter(({ sourceId }) => sourceId === source.id).length;
   const items = sources.map((source) => sourceItem(source, count(source)));
   const fileProblem = await bootImages.fileProblem();
@@ -80,14 +79,18 @@ const findSource = async (view: View): Promise<RegionSource | undefined> =>
     ? await view.region.bootImages.findSource(Number(view.path.source))
     : undefined;
 
-function selectionItem(view: View, selection: BootSelection): Html {
+function selectionItem(view: View, selection: RegionSelection): Html {
+  const name = html`<div class="name">${selectionText(selection)}</div>`;
+  const { pin } = selection;
+  if (pin !== undefined)
+    return html`<div class="list-item"><div>${name}<div class="small break">${words.sources.pinned(pin.file, pin.key)}</div></div></div>`;
   const remove = formOf(view, {
     body: html`${hiddenField('do', 'unselect')}${hiddenField('id', String(selection.id))}`,
     submit: words.sources.remove,
     tone: 'plain',
     isInline: true,
   });
-  return html`<div class="list-item"><div class="name">${selectionText(selection)}</div>${remove}</div>`;
+  return html`<div class="list-item">${name}${remove}</div>`;
 }
 
 function selectForm(view: View, source: RegionSource): Html {
@@ -121,7 +124,7 @@ function ownPart(view: View, source: RegionSource): Html {
 async function renderOne(view: View): Promise<Html | undefined> {
   const source = await findSource(view);
   if (source === undefined) return undefined;
-  const selections = await view.region.store.boot.listSelections(source.id);
+  const selections = await view.region.bootImages.listSelections(source);
   const list =
     selections.length === 0
       ? html`<div class="note soft">${words.sources.nothing}</div>`
@@ -159,7 +162,7 @@ async function change(view: View): Promise<Outcome> {
       return outcomeOf(answer, here, words.sources.selectionAdded(`${os}/${release}`));
     }
     case 'unselect': {
-      const selections = await view.region.store.boot.listSelections(source.id);
+      const selections = await view.region.bootImages.listSelections(source);
       const selection = selections.find((one) => String(one.id) === given(view, 'id'));
       const answer = await operate(view, UNSELECT, { boot_source_id: id, id: given(view, 'id') }, {});
       const name = selection === undefined ? '' : `${selection.os}/${selection.release}`;

@@ -8,6 +8,7 @@ import { test } from 'node:test';
 import { fileSourcesReader } from '../../../src/config/image-sources.ts';
 import { createApiKey } from '../../../src/region/accounts/accounts.ts';
 import { buildApp, makeContext } from '../../../src/region/http/server.ts';
+import { BootImages } from '../../../src/region/images/boot-images.ts';
 import { SELECTIONS_MAX } from '../../../src/region/records/boot-store.ts';
 import type { RegionOptions } from '../../../src/region/region.ts';
 import { authorizationOf } from '../../support/oauth.ts';
@@ -246,3 +247,106 @@ test('a source of a file is shown with its file and key, refused to be changed, 
     rmSync(directory, { recursive: true });
   }
 });
+
+/** Runs with a site's file, which `write` replaces. */
+async function withFile(
+  work: (file: string, write: (text: string) => void, config: string) => Promise<void>,
+): Promise<void> {
+  const directory = mkdtempSync(join(tmpdir(), 'rackboot-sources-'));
+  const file = join(directory, 'image-sources.yaml');
+  let at = 0;
+  const write = (text: string): void => {
+    writeFileSync(file, text);
+    at += 1;
+    utimesSync(file, at, at);
+  };
+  try {
+    await work(file, write, join(directory, 'rackboot.yaml'));
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
+}
+
+const NOBLE = 'selections: [{ source: ubuntu, os: ubuntu, release: noble, arches: [amd64] }]\n';
+
+test('a selection of a file is shown with its file and key by both versions, and refused to be changed', () =>
+  withFile(async (file, write, config) => {
+    write(NOBLE);
+    await withApi(
+      async (ask, { store }) => {
+        const [{ id: source }] = (await ask('GET', '2.0/boot-sources/')).json;
+        const path = `boot-sources/${source}/selections/`;
+        const [found] = (await ask('GET', `2.0/${path}`)).json;
+        const { id } = found;
+        assert.ok(id >= 2 ** 30 && id < 2 ** 31, String(id));
+        assert.deepEqual(found, {
+          ...{ os: 'ubuntu', release: 'noble', arches: ['amd64'], subarches: ['*'], labels: ['*'], id },
+          ...{ boot_source_id: source, resource_uri: `/MAAS/api/2.0/${path}${id}/` },
+        });
+        const written = `it is written in ${file} as selections[0].`;
+        for (const version of ['1.0', '2.0', '1.0/nodegroups/master']) {
+          const one = `${version}/${path}${id}/`;
+          const detailed = (await ask('GET', `${one}?details=true`)).json;
+          assert.deepEqual(detailed.pinned_by, { file, key: 'selections[0]' });
+          assert.deepEqual((await ask('GET', `${version}/${path}?details=true`)).json, [detailed]);
+          for (const method of ['PUT', 'DELETE'] as const) {
+            const refused = await ask(method, one, { arches: 'arm64' });
+            assert.deepEqual(
+              [refused.status, refused.text],
+              [409, `The selection ubuntu/noble is read-only: ${written}`],
+            );
+          }
+          const again = await ask('POST', `${version}/${path}`, { os: 'ubuntu', release: 'noble' });
+          assert.deepEqual([again.status, Object.keys(again.json)], [400, ['release']]);
+          assert.match(again.json.release[0], /^ubuntu\/noble of this source is already selected: /);
+        }
+        const jammy = await ask('POST', `2.0/${path}`, { os: 'ubuntu', release: 'jammy' });
+        assert.equal((await ask('GET', `2.0/${path}${jammy.json.id}/?details=true`)).json.pinned_by, null);
+        assert.equal((await ask('PUT', `2.0/${path}${jammy.json.id}/`, { release: 'noble' })).status, 400);
+        assert.deepEqual(
+          (await store.boot.listSelections()).map(({ release }) => release),
+          ['jammy'],
+        );
+        const events = (await store.listEvents({ level: 'audit', limit: 9 })).map((event) => sentenceOf(event));
+        assert.deepEqual(
+          events.filter((text) => text.includes('selection')),
+          ['added the selection ubuntu/jammy of ubuntu'],
+        );
+        write(NOBLE.replace('amd64', 'arm64'));
+        const changed = (await ask('GET', `2.0/${path}${id}/`)).json;
+        assert.deepEqual(changed.arches, ['arm64'], 'it keeps its number when its lists change');
+      },
+      { fileSources: fileSourcesReader(config) },
+    );
+  }));
+
+test('a stored selection is hidden while a file has the same, but stays for the time after it and for other processes', () =>
+  withFile(async (_file, write, config) => {
+    await withApi(
+      async (ask, { store, clock }) => {
+        const [{ id: source }] = (await ask('GET', '2.0/boot-sources/')).json;
+        const path = `2.0/boot-sources/${source}/selections/`;
+        const noble = (await ask('POST', path, { os: 'ubuntu', release: 'noble' })).json;
+        const jammy = (await ask('POST', path, { os: 'ubuntu', release: 'jammy' })).json;
+        const listed = async (): Promise<readonly unknown[]> => (await ask('GET', path)).json;
+        write(NOBLE);
+        const [ofFile, ...others] = (await listed()) as readonly { readonly arches: readonly string[] }[];
+        assert.deepEqual([ofFile?.arches, others], [['amd64'], [jammy]]);
+        for (const method of ['GET', 'PUT', 'DELETE'] as const)
+          assert.equal((await ask(method, `${path}${noble.id}/`)).status, 404, method);
+        const fileSources = fileSourcesReader(undefined);
+        const other = new BootImages({ store, clock, fileSources, onAsked: () => undefined });
+        assert.deepEqual(
+          (await other.listSelections()).map(({ id, pin }) => [id, pin]),
+          [
+            [noble.id, undefined],
+            [jammy.id, undefined],
+          ],
+        );
+        assert.equal((await listed()).length, 2, 'each process shows its own file');
+        write('selections: [{}]\n');
+        assert.deepEqual(await listed(), [noble, jammy], 'a file that cannot be used has no selections');
+      },
+      { fileSources: fileSourcesReader(config) },
+    );
+  }));

@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { fileSourcesReader } from '../../../src/config/image-sources.ts';
 import { IMAGE_PAGE } from '../../../src/region/page/image-page.ts';
 import { IMAGES_PAGE } from '../../../src/region/page/images-page.ts';
 import { SOURCE_PAGES } from '../../../src/region/page/sources-page.ts';
@@ -170,3 +171,36 @@ test('a source is added, its images selected and not selected any more, and it i
     await sent(place, one, { do: 'remove' }, { path });
     assert.deepEqual(await boot.listSources(), []);
   }));
+
+test('a selection of a file is shown with its file and key, and has no button', async () => {
+  const fileSources = async () => {
+    const { sources } = await fileSourcesReader(undefined)();
+    const selection = { os: 'ubuntu', release: 'noble', arches: ['amd64'], subarches: ['*'], labels: ['*'] };
+    const ofFile = { source: 'ubuntu', selection, file: '/etc/x.yaml', key: 'selections[0]' };
+    return { sources, selections: [ofFile], problem: undefined };
+  };
+  const place = await makeRegion({}, 1, undefined, { fileSources });
+  try {
+    const [all, one] = SOURCE_PAGES;
+    assert.ok(all !== undefined && one !== undefined);
+    await addViewer(place.store);
+    const [source] = await place.region.bootImages.listSources();
+    const path = { source: String(source?.id) };
+    assert.match(await shown(place, all, { viewer: ADMIN }), /Ubuntu Server<.*?>1 selection</s);
+    assert.match(await shown(place, IMAGES_PAGE, { viewer: ADMIN }), /id="selected".*>ubuntu\/noble\u00a0amd64</s);
+    const text = await shown(place, one, { viewer: ADMIN, path });
+    assert.match(
+      text,
+      /ubuntu\/noble\u00a0amd64<\/div><div class="small break">Written in \/etc\/x\.yaml as selections\[0\]</,
+    );
+    assert.doesNotMatch(text, /value="unselect"/);
+    const [selection] = await place.region.bootImages.listSelections(source);
+    const removed = await sent(place, one, { do: 'unselect', id: String(selection?.id) }, { path });
+    assert.equal(removed?.kind, 'refusal');
+    const again = await sent(place, one, { do: 'select', os: 'ubuntu', release: 'noble' }, { path });
+    assert.equal(again?.kind, 'refusal');
+    assert.deepEqual(await place.store.boot.listSelections(), []);
+  } finally {
+    await place.remove();
+  }
+});

@@ -2,15 +2,16 @@
 //
 // Sources: MAAS 2.0 `boot-sources/`, `boot-sources/<id>/selections/`; 1.0 has the same, and has it below `nodegroups/<uuid>/`, too.
 //
-// 1. A source that a file names is shown and has selections, but only the file changes it. The refusal names file and key.
+// 1. Only its file changes a source or a selection of a file: the refusal names file and key. Such a source can have other selections, too.
 // 2. Only administrators may use these operations.
 
 import { z } from 'zod';
 import { isPrintable } from '../../../clean-text.ts';
-import { type RegionSource, sourceTitle } from '../../images/region-source.ts';
+import { type RegionSelection, type RegionSource, sourceTitle } from '../../images/region-source.ts';
 import {
-  type BootSelection,
   KEYRING_BYTES_MAX,
+  SELECTED_ENTRY,
+  SELECTED_NAME,
   SELECTION_ENTRIES_MAX,
   SELECTIONS_MAX,
   SOURCES_MAX,
@@ -61,13 +62,18 @@ const shownSource = (call: ApiCall, source: RegionSource, { details }: Detail): 
   ...(isTrue(details) ? detailsJson(source) : {}),
 });
 
-function selectionJson(call: ApiCall, selection: BootSelection): Record<string, unknown> {
-  const { id, sourceId, os, release, arches, subarches, labels } = selection;
+function selectionJson(
+  call: ApiCall,
+  selection: RegionSelection,
+  given: Partial<Detail> = {},
+): Record<string, unknown> {
+  const { id, sourceId, os, release, arches, subarches, labels, pin = null } = selection;
   return {
     ...{ os, release, arches, subarches, labels, id },
     // MAAS 1.x does not have it.
     ...(call.version === '1.0' ? {} : { boot_source_id: sourceId }),
     resource_uri: `/MAAS/api/${call.version}/boot-sources/${sourceId}/selections/${id}/`,
+    ...(isTrue(given.details) ? { pinned_by: pin } : {}),
   };
 }
 
@@ -104,6 +110,7 @@ const detail = z.object({
   details: flag('True: also the name, title and kind of a source, and the file that pins it.'),
 });
 type Detail = z.output<typeof detail>;
+const selectionDetail = z.object({ details: flag('True: also the file that pins a selection.') });
 
 const sourceFields = z.object({
   url: value(z.string().max(URL_MAX)).describe('The URL of a simplestreams site.'),
@@ -196,10 +203,8 @@ function removeSource(call: ApiCall): Promise<Answer> {
   });
 }
 
-const name = value(z.string().regex(/^(?:\*|[a-z0-9][a-z0-9_.+-]{0,62})$/, 'field.boot-name'));
-const names = values(SELECTION_ENTRIES_MAX).pipe(
-  z.array(z.string().regex(/^(?:\*|[A-Za-z0-9][\w.+-]{0,62})$/, 'field.boot-name')),
-);
+const name = value(z.string().regex(SELECTED_NAME, 'field.boot-name'));
+const names = values(SELECTION_ENTRIES_MAX).pipe(z.array(z.string().regex(SELECTED_ENTRY, 'field.boot-name')));
 const selectionFields = z.object({
   os: name.optional().describe('A system, such as ubuntu. Default: `*`, all.'),
   release: name.optional().describe('A release by its name or version, such as noble. Default: `*`, all.'),
@@ -236,15 +241,23 @@ const selectionEvent = (
 const noSelection = (call: ApiCall): Answer =>
   refuse('not-found.boot-selection', { id: (call.path.id ?? '').slice(0, 64) });
 
+/** True if the site's file selects the same images. */
+const isInFile = async (call: ApiCall, source: RegionSource, { os, release }: WrittenBootSelection): Promise<boolean> =>
+  (await call.region.bootImages.listSelections(source)).some(
+    (one) => one.pin !== undefined && one.os === os && one.release === release,
+  );
+
 async function taken(call: ApiCall, source: RegionSource, { os, release }: WrittenBootSelection): Promise<Answer> {
-  const all = await call.region.store.boot.listSelections(source.id);
-  const other = all.find((one) => one.os === os && one.release === release);
-  return refuseField('release', 'field.boot-selection-taken', { image: `${os}/${release}`, id: other?.id ?? 0 });
+  const all = await call.region.bootImages.listSelections(source);
+  const { id = 0, pin } = all.find((one) => one.os === os && one.release === release) ?? {};
+  const image = `${os}/${release}`;
+  if (pin !== undefined) return refuseField('release', 'field.boot-selection-written', { image, ...pin });
+  return refuseField('release', 'field.boot-selection-taken', { image, id });
 }
 
-function listSelections(call: ApiCall): Promise<Answer> {
-  return withSource(call, call.path.boot_source_id, async ({ id }) =>
-    json((await call.region.store.boot.listSelections(id)).map((selection) => selectionJson(call, selection))),
+function listSelections(call: ApiCall, given: Detail): Promise<Answer> {
+  return withSource(call, call.path.boot_source_id, async (source) =>
+    json((await call.region.bootImages.listSelections(source)).map((one) => selectionJson(call, one, given))),
   );
 }
 
@@ -253,6 +266,7 @@ function addSelection(call: ApiCall, given: GivenSelection): Promise<Answer> {
     if (source.images.kind === 'installer')
       return refuseField('boot_source_id', 'field.boot-source-installer', { os: source.images.os });
     const selection = selectionOf(given, undefined);
+    if (await isInFile(call, source, selection)) return await taken(call, source, selection);
     const event = selectionEvent(call, 'added', selection, source);
     const added = await call.region.store.boot.addSelection(source.id, selection, event);
     if (added === 'exists') return await taken(call, source, selection);
@@ -264,10 +278,10 @@ function addSelection(call: ApiCall, given: GivenSelection): Promise<Answer> {
 /** Runs on the selection in the path. */
 function withSelection(
   call: ApiCall,
-  run: (selection: BootSelection, source: RegionSource) => Answer | Promise<Answer>,
+  run: (selection: RegionSelection, source: RegionSource) => Answer | Promise<Answer>,
 ): Promise<Answer> {
   return withSource(call, call.path.boot_source_id, async (source) => {
-    const all = await call.region.store.boot.listSelections(source.id);
+    const all = await call.region.bootImages.listSelections(source);
     const selection = all.find(({ id }) => id === idIn(call.path.id));
     if (selection !== undefined) return await run(selection, source);
     await call.region.store.boot.check('boot_selection', idIn(call.path.id));
@@ -275,9 +289,21 @@ function withSelection(
   });
 }
 
+/** Runs on a selection that the API may change. */
+const withOwnSelection = (
+  call: ApiCall,
+  run: (selection: RegionSelection, source: RegionSource) => Promise<Answer>,
+): Promise<Answer> =>
+  withSelection(call, (selection, source) => {
+    const { pin, os, release } = selection;
+    if (pin === undefined) return run(selection, source);
+    return refuse('setting-read-only.boot-selection', { image: `${os}/${release}`, ...pin });
+  });
+
 function changeSelection(call: ApiCall, given: GivenSelection): Promise<Answer> {
-  return withSelection(call, async (before, source) => {
+  return withOwnSelection(call, async (before, source) => {
     const selection = selectionOf(given, before);
+    if (await isInFile(call, source, selection)) return await taken(call, source, selection);
     const event = selectionEvent(call, 'changed', selection, source);
     const changed = await call.region.store.boot.changeSelection(source.id, before.id, selection, event);
     if (changed === 'exists') return await taken(call, source, selection);
@@ -286,7 +312,7 @@ function changeSelection(call: ApiCall, given: GivenSelection): Promise<Answer> 
 }
 
 function removeSelection(call: ApiCall): Promise<Answer> {
-  return withSelection(call, async (selection, source) => {
+  return withOwnSelection(call, async (selection, source) => {
     const event = selectionEvent(call, 'removed', selection, source);
     await call.region.store.boot.removeSelection(source.id, selection.id, event);
     return { kind: 'empty' };
@@ -301,7 +327,7 @@ function operationsAt(versions: Operation['versions'], prefix: string, group: st
   const below = `${prefix}boot-sources/{boot_source_id}/selections`;
   const selections = { ...base, path: below, handler: `${group}BootSourceSelectionsHandler` };
   const selection = { ...base, path: `${below}/{id}`, handler: `${group}BootSourceSelectionHandler` };
-  const read = { method: 'GET', parameters: nothing } as const;
+  const read = { method: 'GET', parameters: selectionDetail } as const;
   const readSource = { method: 'GET', parameters: detail } as const;
   const remove = { method: 'DELETE', parameters: nothing } as const;
   return [
@@ -344,7 +370,7 @@ function operationsAt(versions: Operation['versions'], prefix: string, group: st
       ...selection,
       ...read,
       doc: 'Read a selection.',
-      run: (call) => withSelection(call, (found) => json(selectionJson(call, found))),
+      run: (call, given) => withSelection(call, (found) => json(selectionJson(call, found, given))),
     }),
     defineOperation({
       ...selection,

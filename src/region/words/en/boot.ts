@@ -6,6 +6,8 @@ import { importText } from './imports.ts';
 import type { RefusalTable } from './table.ts';
 
 type Max = { readonly max: number };
+/** A selection of the site's file. */
+type WrittenImage = { readonly image: string; readonly file: string; readonly key: string };
 
 /** By code. */
 export const BOOT = {
@@ -26,6 +28,8 @@ export const BOOT = {
   }) =>
     `The source ${source} is read-only: it is written in ${file} as ${key}. A source of the same name in image-sources.yaml, next to the ` +
     'configuration, replaces it.',
+  'setting-read-only.boot-selection': ({ image, file, key }: WrittenImage) =>
+    `The selection ${image} is read-only: it is written in ${file} as ${key}.`,
   'field.boot-url':
     'Give the http or https URL of a site with simplestreams, without a password, at most 1024 characters.',
   'field.boot-url-taken': ({ url }: { readonly url: string }) =>
@@ -39,6 +43,8 @@ export const BOOT = {
   'field.boot-name': 'Give *, or at most 63 letters, digits and . _ + -; the first must be a letter or digit.',
   'field.boot-selection-taken': ({ image, id }: { readonly image: string; readonly id: number }) =>
     `Selection ${id} of this source already has ${image}: change that one. To fetch its images again, delete them and import.`,
+  'field.boot-selection-written': ({ image, file, key }: WrittenImage) =>
+    `${image} of this source is already selected: it is written in ${file} as ${key}. To fetch its images again, delete them and import.`,
   'field.boot-source-installer': ({ os }: { readonly os: string }) =>
     `This source has installers, which the region does not import: use \`rackboot images import installer/${os}/RELEASE\` on the rack's host.`,
   'field.boot-kind': 'Give synced or uploaded.',

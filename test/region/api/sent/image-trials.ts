@@ -20,7 +20,12 @@ const LISTS = {
   subarches: { at: 'subarches', is: SELECTION.subarches },
   labels: { at: 'labels', is: SELECTION.labels },
 } as const;
-const hasName = ({ answer }: Sight): void => assert.ok('name' in ([answer.json].flat()[0] ?? {}), answer.text);
+const has =
+  (field: string) =>
+  ({ answer }: Sight): void =>
+    assert.ok(field in ([answer.json].flat()[0] ?? {}), answer.text);
+const hasName = has('name');
+const hasPin = has('pinned_by');
 
 const sourceGiven = async ({ ask }: AskedApi): Promise<Given> => {
   const made = await ask('POST', '2.0/boot-sources/', { url: 'https://old.example/', keyring_filename: '/old' });
@@ -40,15 +45,18 @@ export const IMAGE_TRIALS: readonly Trial[] = [
   ...PLACES.flatMap((place): readonly Trial[] => {
     const at = (method: string, rest = ''): string => `${place.replace('#', method)}${rest}`;
     const DETAILS = { details: 'true' };
+    const LIST = '/{boot_source_id}/selections';
     return [
       { of: at('POST'), given: async () => ({ path: { uuid: 'master' } }), send: FILE },
       { of: at('POST'), given: ofRack, send: KEYS },
       { of: at('GET'), given: sourceGiven, send: DETAILS, reads: { details: hasName } },
       { of: at('GET', '/{id}'), given: sourceGiven, send: DETAILS, reads: { details: hasName } },
+      { of: at('GET', LIST), given: selectionGiven, send: DETAILS, reads: { details: hasPin } },
+      { of: at('GET', `${LIST}/{id}`), given: selectionGiven, send: DETAILS, reads: { details: hasPin } },
       { of: at('PUT', '/{id}'), given: sourceGiven, send: FILE },
       { of: at('PUT', '/{id}'), given: sourceGiven, send: KEYS },
-      { of: at('POST', '/{boot_source_id}/selections'), given: sourceGiven, send: SELECTION, reads: LISTS },
-      { of: at('PUT', '/{boot_source_id}/selections/{id}'), given: selectionGiven, send: SELECTION, reads: LISTS },
+      { of: at('POST', LIST), given: sourceGiven, send: SELECTION, reads: LISTS },
+      { of: at('PUT', `${LIST}/{id}`), given: selectionGiven, send: SELECTION, reads: LISTS },
     ];
   }),
   {
