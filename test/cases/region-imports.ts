@@ -7,7 +7,7 @@ import { once } from 'node:events';
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { get, type IncomingMessage } from 'node:http';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { sleep } from '../../src/clock.ts';
 import { askDaemon } from '../../src/control/ask-daemon.ts';
@@ -61,6 +61,7 @@ export function testRegionImports(which: 'short' | 'all'): void {
     // A machine that reads slowly must not have read all of it when it was imported three times.
     const noble = makeSystemDisk((which === 'all' ? 24 : 12) * MIB, 3);
     const jammy = makeSystemDisk(8 * MIB, 4);
+    const bionic = makeSystemDisk(8 * MIB, 5);
     const rack = new RunningRack(PLACE);
     let url = '';
 
@@ -68,6 +69,7 @@ export function testRegionImports(which: 'short' | 'all'): void {
       site.write([
         { release: 'noble', serial: '20261015', content: noble },
         { release: 'jammy', serial: '20260901', content: jammy },
+        { release: 'bionic', serial: '20260801', content: bionic },
       ]);
       url = await site.open();
       writeFileSync(join(scratch, 'keys.gpg'), site.keyring);
@@ -151,6 +153,49 @@ export function testRegionImports(which: 'short' | 'all'): void {
       await begin();
       await isIn('ubuntu/jammy', 'done');
       assert.ok(site.sent < jammy.length + 2 * 4 * MIB, `${site.sent} bytes were sent for ${jammy.length}`);
+    });
+
+    test('an image that the site’s file selects is imported, and only the file changes its selection', {
+      timeout: MS_MAX,
+    }, async () => {
+      const file = join(dirname(rack.configFile), 'image-sources.yaml');
+      const written = `sources:
+  - { name: site, title: Site, os: ubuntu, kind: simplestreams, url: "${url}", content_ids: ["com.example:download"],
+      ftypes: [disk1.img], arches: { amd64: amd64 }, signed: { keyrings: ["${join(scratch, 'keys.gpg')}"] } }
+selections: [{ source: site, os: ubuntu, release: bionic, arches: [amd64] }]
+`;
+      writeFileSync(file, written);
+      site.sent = 0;
+      await begin();
+      await isIn('ubuntu/bionic', 'done');
+      await isIdle();
+      assert.equal(site.sent, bionic.length);
+      const rackboot = (...words: readonly string[]) =>
+        runRackboot(['images', 'selections', ...words, '--config', rack.configFile]);
+      const { output } = await rackboot('list');
+      const line = output.find((one) => one.includes('bionic')) ?? '';
+      assert.match(line, /^\d{10} +site +ubuntu\/bionic +amd64 +\* +\* +\S+image-sources\.yaml selections\[0\]$/);
+      assert.ok(
+        output.some((one) => /ubuntu\/noble +amd64 +\* +\*$/.test(one)),
+        output.join('\n'),
+      );
+      for (const words of [['remove'], ['set', '--arches', 'arm64']] as const) {
+        const [command, ...more] = words;
+        const refused = await rackboot(command, 'site', 'ubuntu/bionic', ...more);
+        assert.notEqual(refused.code, 0);
+        assert.match(
+          refused.complaints.join(' '),
+          /is read-only: it is written in \S+image-sources\.yaml as selections\[0\]/,
+        );
+      }
+      rmSync(file);
+      const found = await resource('ubuntu/bionic');
+      assert.equal(found?.complete, true, 'it stays when it is no longer selected');
+      await ask('DELETE', `boot-resources/${found?.id}/`);
+      await eventually(
+        'it is deleted',
+        () => !readImages(rack.tree).images.some(({ release }) => release === 'bionic'),
+      );
     });
 
     test('as in seed 001: it is deleted, its selection is created again, and it is downloaded again', {
