@@ -44,7 +44,8 @@ async function start(): Promise<void> {
     store: openRegionStore({ stateDir: config.stateDir }),
     hasRack: true,
     onDesiredState: announce,
-    onProblem: (id, note) => send({ kind: 'problem', id, note }),
+    onProblem: (id, note) =>
+      send(note.note === 'file-lost' ? { kind: 'damaged', note } : { kind: 'problem', id, note }),
   });
   port?.on('message', (message: RackMessage) => receive(message, region, api, close));
   const state = await region.desiredState();

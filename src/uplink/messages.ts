@@ -59,7 +59,7 @@ export type RegionMessage =
   | { readonly kind: 'problem'; readonly id: string; readonly note: RackNote }
   /** The thread cannot work and ends. `code` names a failure outside this program; undefined for another uplink version, or a bug. */
   | { readonly kind: 'refused'; readonly note: RackNote; readonly code?: RackErrorCode | undefined }
-  /** Embedded only: a check after the start found the store damaged; the region continues with what is readable. */
+  /** Embedded only: the store was found damaged, or its file was removed; the region continues with what is readable. */
   | { readonly kind: 'damaged'; readonly note: RackNote }
   /** Remote only: the link's state has changed. */
   | { readonly kind: 'link'; readonly status: LinkStatus }

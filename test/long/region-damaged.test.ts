@@ -7,6 +7,7 @@ import { existsSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'n
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
+import { askDaemon } from '../../src/control/ask-daemon.ts';
 import { labPlace } from '../../src/lab/safe-lab.ts';
 import {
   assertShownAsDamage,
@@ -133,6 +134,23 @@ test(
       writeFileSync(database, whole);
       await rack.reported('region.up', { from, limitMs: 60_000 });
       assert.equal((await machineNames(rack)).length, 1);
+    }),
+);
+
+test(
+  'the rack, status and doctor report a region.db that was removed while the region runs, and no change is acknowledged',
+  {
+    skip: missing('linux'),
+    timeout: 120_000,
+  },
+  () =>
+    withWholeRack(PLACE, async (rack) => {
+      const from = rack.lines.length;
+      for (const end of ['', '-wal', '-shm']) rmSync(join(rack.stateDir, `region.db${end}`));
+      const refused = askDaemon(rack.stateDir, '/MAAS/api/2.0/tags/', 'POST', 'name=lost');
+      await assert.rejects(refused, /region\.db was removed, replaced or emptied/);
+      const reported = /region\.db was removed, replaced or emptied .*restore a backup/;
+      await assertShownAsDamage(rack, from, reported, 'region\\.db was removed');
     }),
 );
 

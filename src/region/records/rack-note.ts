@@ -123,6 +123,7 @@ const NOTES = {
   'change-unknown': ['said'],
   'file-full': ['file', 'said'],
   'file-unusable': ['file', 'said'],
+  'file-lost': ['file'],
   'row-unreadable': ['table', 'key', 'value', 'column', 'fault', 'said'],
   // A counter that somebody deleted or lowered by hand, and the number after which it continues.
   'counter-raised': ['name', 'max'],

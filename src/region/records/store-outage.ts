@@ -57,6 +57,7 @@ type OutageCode =
   | 'change-unknown'
   | 'file-full'
   | 'file-unusable'
+  | 'file-lost'
   | 'row-unreadable'
   | 'counter-raised'
   | 'store-trouble';

@@ -130,11 +130,16 @@ export class StoredRegion implements RegionStore {
   readonly troubles: ReportingDriver;
 
   /** @param shared if several processes share the store */
-  constructor(driver: RegionDriver, bounds: EventBounds, shared?: SharedStore) {
+  constructor(
+    driver: RegionDriver,
+    bounds: EventBounds,
+    shared?: SharedStore,
+    confirmation: StoreConfirmation | undefined = shared?.confirmation,
+  ) {
     const holder = shared?.holder;
     this.neighbours = shared?.neighbours;
     this.availability = shared?.availability;
-    this.confirmation = shared?.confirmation;
+    this.confirmation = confirmation;
     this.#driver = new ReportingDriver(driver);
     this.troubles = this.#driver;
     this.#onRaised = (raised) => this.#driver.report(new StoreOutage({ note: 'counter-raised', ...raised }));

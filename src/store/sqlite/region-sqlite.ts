@@ -6,7 +6,7 @@
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { RegionStore } from '../../region/records/store.ts';
-import { type DatabaseKind, openDatabaseFile } from '../database-file.ts';
+import { type DatabaseKind, OpenFiles, openDatabaseFile } from '../database-file.ts';
 import type { EventBounds } from '../operations/event-cuts.ts';
 import { checkNotInterrupted } from '../region/lost-region.ts';
 import { REGION_DATABASE, REGION_FILE } from '../region/region-schema.ts';
@@ -36,7 +36,8 @@ export function openRegionStore(options: {
   checkNotInterrupted(path);
   const database = openDatabaseFile(path, options.kind ?? REGION_DATABASE, options.around);
   database.exec('PRAGMA foreign_keys = ON');
-  return new StoredRegion(new Transactions(database, path), options.bounds ?? EVENT_BOUNDS);
+  const transactions = new Transactions(database, path, new OpenFiles(path));
+  return new StoredRegion(transactions, options.bounds ?? EVENT_BOUNDS, undefined, transactions.confirmation);
 }
 
 /** Whether `region.db` exists. Also true if this user may not read the directory: opening the file then reports why. */

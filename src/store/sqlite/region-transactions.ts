@@ -10,12 +10,16 @@
 // 3. A failed write leaves nothing behind. SQLite may already have rolled back; `isTransaction` shows it.
 // 4. `transact` waits only for this database, whose answers come at once. So it ends before the event loop turns, and others wait for
 //    microtasks only. One that is still open when the loop turns is doomed: it would keep everyone waiting.
+// 5. Once a file of the database was removed, replaced or emptied, no change is made until the next start, even if the file is back: other
+//    processes may have used another file meanwhile. Reads continue.
 
 import type { DatabaseSync } from 'node:sqlite';
 import { newUuid, systemClock } from '../../clock.ts';
 import { errorText, RackError } from '../../errors.ts';
+import type { Outage } from '../../region/records/store-outage.ts';
+import type { StoreConfirmation } from '../../region/records/store-state.ts';
 import { StoreOutage } from '../../region/words/outage.ts';
-import { BROKEN_CODES, SQLITE_FULL, sqliteCode } from '../database-file.ts';
+import { BROKEN_CODES, type OpenFiles, SQLITE_FULL, sqliteCode } from '../database-file.ts';
 import { type Effect, OpenTransaction, TransactionContext } from '../open-transaction.ts';
 import { type Answer, OWN_HISTORY, type Statement, type Steps } from '../operations/region-steps.ts';
 import type { RegionDriver } from '../region/region-driver.ts';
@@ -49,6 +53,8 @@ class WaitedTransaction extends OpenTransaction {
 export class Transactions implements RegionDriver {
   readonly #database: DatabaseSync;
   readonly #path: string;
+  readonly #files: OpenFiles | undefined;
+  #lost: Outage | undefined;
   readonly #statements: Statements;
   readonly #stamps: MachineStamps;
   /** The transaction of the methods that run in it. */
@@ -59,11 +65,26 @@ export class Transactions implements RegionDriver {
   /** Whether its history has begun in the event log, and is stored. */
   #history: 'none' | 'begun' | 'stored' = 'none';
 
-  constructor(database: DatabaseSync, path: string) {
+  /** @param files of the database; undefined: nobody else can reach them */
+  constructor(database: DatabaseSync, path: string, files?: OpenFiles) {
     this.#database = database;
     this.#path = path;
+    this.#files = files;
     this.#statements = new Statements(database);
     this.#stamps = new MachineStamps(database);
+  }
+
+  /** Whether changes are stored. The log has the problem from the changes that fail, so `watch` never calls. */
+  get confirmation(): StoreConfirmation {
+    const problem = (): Outage | undefined => this.#findLost();
+    return {
+      refused: undefined,
+      get problem() {
+        return problem();
+      },
+      watch: () => undefined,
+      watchRefusals: () => undefined,
+    };
   }
 
   async write<T>(operation: () => Steps<T>): Promise<T> {
@@ -143,8 +164,17 @@ export class Transactions implements RegionDriver {
   }
 
   #commit(): void {
+    const lost = this.#findLost();
+    if (lost !== undefined) throw new StoreOutage(lost);
     this.#database.exec('COMMIT');
     if (this.#history === 'begun') this.#history = 'stored';
+  }
+
+  #findLost(): Outage | undefined {
+    if (this.#lost !== undefined) return this.#lost;
+    const file = this.#files?.findLost();
+    if (file !== undefined) this.#lost = { note: 'file-lost', file };
+    return this.#lost;
   }
 
   #rollBack(): void {
