@@ -11,6 +11,7 @@ import { RackError } from '../errors.ts';
 import type { ControlAnswers } from '../http/control/requests.ts';
 import { valueAt, withValue } from '../machines/settings.ts';
 import type { Readiness } from '../observe/instrument-server.ts';
+import { withoutQuotes } from '../region/api/call/caller.ts';
 import type { UnopenedListener } from '../region/http/listening.ts';
 import type { DutyHolder } from '../region/records/duty-store.ts';
 import { isAway } from '../region/records/rack.ts';
@@ -146,14 +147,17 @@ export function regionLine({ clock, region, addresses, unopened, dutyHolder }: R
   return parts.join('; ');
 }
 
-/** Ready when every configured listener is open and the store answers. @param storeProblem why it does not */
+/**
+ * Ready when every configured listener is open and the store answers. It needs no password, so it shows no text of the database.
+ * @param storeProblem why the store does not answer
+ */
 export function regionReadiness(
-  { addresses, unopened }: RegionStatusSources,
+  { addresses, unopened }: Pick<RegionStatusSources, 'addresses' | 'unopened'>,
   storeProblem: Outage | undefined,
 ): Readiness {
   const waiting = unopened().map(({ host, text }) => ({ what: host, reason: text }));
   const none = { what: 'region', reason: 'still starting' };
   const notReady = addresses().length === 0 && waiting.length === 0 ? [none] : waiting;
-  if (storeProblem !== undefined) notReady.push({ what: 'store', reason: noteText(storeProblem) });
+  if (storeProblem !== undefined) notReady.push({ what: 'store', reason: noteText(withoutQuotes(storeProblem)) });
   return { ready: notReady.length === 0, notReady };
 }
