@@ -126,7 +126,7 @@ export async function partBytes(tree: string, upload: PartOf): Promise<number> {
 
 export const removePart = (tree: string, upload: PartOf): Promise<void> => rm(partPath(tree, upload), { force: true });
 
-/** Removes the files of uploads that no longer exist. @param nowMs wall time */
+/** Removes the files of all other uploads than those whose bytes are here. @param nowMs wall time */
 export async function sweepParts(tree: string, uploads: readonly PartOf[], nowMs: number): Promise<void> {
   const directory = directoryOf(tree);
   const kept = new Set(uploads.map(nameOf));

@@ -2,7 +2,7 @@
 //
 //   last piece, start, every LOOK_MS ─▶ look ─┬─ whole, and its bytes are here ─▶ finish, one at a time ─▶ image, or failed
 //                                            ├─ unchanged for ABANDONED_MS ─▶ removed
-//                                            └─ a file without upload ─▶ removed
+//                                            └─ a file without upload, or of an upload whose bytes another host has ─▶ removed
 //
 // 1. Every process of the region does this for the files of its own host. It also finishes a complete upload that a killed process left.
 // 2. An upload is removed only once its image is in the store.
@@ -16,7 +16,7 @@ import { isStoreUnavailable } from '../../errors.ts';
 import type { FinishOrder } from '../../images/uploads/finish-upload.ts';
 import { FILE_TYPES, fileKindOf } from '../../images/uploads/upload-kind.ts';
 import type { WholeFile } from '../../images/uploads/upload-part.ts';
-import type { UploadFiles, UploadPiece } from '../../region/images/uploads.ts';
+import { isPlacedHere, type UploadFiles, type UploadPiece } from '../../region/images/uploads.ts';
 import type { Happening } from '../../region/records/event-params.ts';
 import type { ImportReason } from '../../region/records/import-reason.ts';
 import type { NewMachineEvent } from '../../region/records/machine-event.ts';
@@ -160,7 +160,8 @@ export class UploadWork implements UploadFiles {
       if (!existsSync(join(tree, 'images', '.uploads'))) return;
       const { sweepParts } = await loadParts();
       // The times of files are those of this host.
-      await sweepParts(tree, all, systemClock.wallTimeMs());
+      const here = all.filter((upload) => isPlacedHere(upload, this));
+      await sweepParts(tree, here, systemClock.wallTimeMs());
     } catch (error) {
       if (!isStoreUnavailable(error)) throw error;
     }
@@ -168,7 +169,7 @@ export class UploadWork implements UploadFiles {
 
   async #lookAt(upload: ImageUpload, tree: string, nowMs: number): Promise<void> {
     const { id, name, bytes, received, reason, changedMs } = upload;
-    const isWhole = reason === undefined && received === bytes;
+    const isWhole = reason === undefined && received === bytes && isPlacedHere(upload, this);
     const { partBytes } = await loadParts();
     if (isWhole && (await partBytes(tree, upload)) >= bytes) {
       void this.finish(upload);

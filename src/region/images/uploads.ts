@@ -181,6 +181,8 @@ export class Uploads {
     const { received } = upload;
     const wrong = judgePiece(upload, piece.bytes, from);
     if (wrong !== undefined) return wrong;
+    // A piece that lost a race against another host may have left as many bytes here.
+    if (!isPlacedHere(upload, files)) return this.#missing(upload, files);
     if (this.#arriving.has(id)) return refusal('upload-conflict.busy');
     this.#arriving.add(id);
     try {
@@ -217,6 +219,10 @@ export class Uploads {
     return { type: 'IMAGES', ...happening, atMs: this.#parts.clock.wallTimeMs(), username };
   }
 }
+
+/** True if no other host holds the bytes of the upload. */
+export const isPlacedHere = ({ place }: Pick<ImageUpload, 'place'>, files: Pick<UploadFiles, 'place'>): boolean =>
+  place === '' || place === files.place;
 
 /** Why an upload refuses this piece now; undefined if it accepts it. */
 function judgePiece({ bytes, received, reason }: ImageUpload, length: number, from?: number): RefusalWord | undefined {

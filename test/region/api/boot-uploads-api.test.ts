@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, truncateSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -387,6 +387,31 @@ test('a whole upload that a killed process left is finished by the next look; on
     assert.match(
       sentenceOf((await store.listEvents({ limit: 1 }))[0]),
       /^removed the upload of custom\/left\S+, which nobody continued$/,
+    );
+  }));
+
+test('a file of an upload whose bytes another host has becomes no image, and is removed', () =>
+  withClient(async ({ create, put, work, images, place: { store }, tree }) => {
+    const parts = join(tree, 'images/.uploads');
+    await put(uriOf(await create(wish(DISK, { name: 'here' }))), DISK.subarray(0, 9));
+    const [kept = ''] = readdirSync(parts);
+    for (const [name, bytes] of [
+      ['whole', 2 * MIB],
+      ['begun', 9],
+    ] as const) {
+      await create(wish(DISK, { name }));
+      const upload = (await store.uploads.list()).at(-1) ?? assert.fail('upload');
+      writeFileSync(join(parts, kept.replace(/^\d+/, String(upload.id))), Buffer.alloc(bytes));
+      await store.uploads.advance(upload.id, { from: 0, to: 2 * MIB, place: 'other:/tree', atMs: upload.createdMs });
+    }
+    for (const name of readdirSync(parts)) utimesSync(join(parts, name), 0, 0);
+    work.look();
+    await until(() => readdirSync(parts).length === 1);
+    assert.deepEqual([readdirSync(parts), images()], [[kept], []]);
+    assert.deepEqual(
+      (await store.uploads.list()).map(({ reason }) => reason),
+      [undefined, undefined, undefined],
+      'no upload of the other host has failed',
     );
   }));
 

@@ -16,6 +16,7 @@ class SaidFiles implements UploadFiles {
   readonly rooms: number[] = [];
   readonly finished: number[] = [];
   full = false;
+  writes = 0;
   written: 'written' | 'short' | 'missing' = 'written';
   writing: Promise<void> = Promise.resolve();
   finishing: Promise<void> = Promise.resolve();
@@ -31,6 +32,7 @@ class SaidFiles implements UploadFiles {
     return fileType === 'ddraw' ? bytes : 0;
   }
   async write(): Promise<'written' | 'short' | 'missing'> {
+    this.writes += 1;
     await this.writing;
     if (this.full) throw new RackError('store-unwritable', 'the disk is full: free space');
     return this.written;
@@ -104,6 +106,16 @@ test('a piece that is cut short, meets a full disk or a host without the bytes c
     files.full = false;
     assert.equal(await code(), undefined);
     assert.equal((await uploads.list())[0]?.place, 'here:/tree');
+  }));
+
+test('a piece of an upload whose bytes another host has is refused before it is written', () =>
+  withUploads(async (place, files) => {
+    const { uploads } = place.region.bootImages;
+    const { id } = await begun(place, 'one');
+    await place.store.uploads.advance(id, { from: 0, to: 10, place: 'other:/tree', atMs: 1 });
+    assert.equal((await uploads.take(id, piece(10)))?.code, 'upload-conflict.elsewhere');
+    assert.equal(files.writes, 0);
+    assert.equal((await uploads.list())[0]?.place, 'other:/tree');
   }));
 
 test('a second piece is refused while the first one arrives', () =>
