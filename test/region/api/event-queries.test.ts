@@ -40,3 +40,22 @@ for (const [name, url] of [
     for (const filter of reads) assert.ok(span(filter) <= PIECE_IDS, JSON.stringify(filter));
   });
 }
+
+for (const [limit, reason] of [
+  ['99999999', 'Give a number from 0 to 1000, the most events of one answer.'],
+  ['1001', 'Give a number from 0 to 1000, the most events of one answer.'],
+  ['-5', 'Give a number from 0 to 1000, the most events of one answer.'],
+  ['ten', 'is not a number'],
+] as const)
+  test(`limit=${limit} is refused with: ${reason}`, async (t) => {
+    const { region, remove } = await makeRegion();
+    t.after(remove);
+    const app = buildApp(makeContext(region), { of: 'operators' });
+    const answer = await app.inject({
+      url: `/MAAS/api/2.0/events/?op=query&limit=${limit}`,
+      remoteAddress: '127.0.0.1',
+      headers: { 'x-rackboot-control': CONTROL_SECRET },
+    });
+    await app.close();
+    assert.deepEqual([answer.statusCode, answer.json()], [400, { limit: [reason] }]);
+  });

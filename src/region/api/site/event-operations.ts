@@ -31,7 +31,7 @@ const following = filterOnly.extend({
   ),
 });
 const parameters = filterOnly.extend({
-  limit: value(z.string().regex(/^\d{1,4}$/, 'field.not-a-number'))
+  limit: value(z.string().regex(/^-?\d{1,40}$/, 'field.not-a-number'))
     .optional()
     .describe(`How many, at most ${EVENTS_PER_PAGE_MAX}. Default: ${EVENTS_PER_PAGE}.`),
   before: eventId().describe('Only events with smaller ids.'),
@@ -114,7 +114,9 @@ async function query(call: ApiCall, given: z.output<typeof parameters>): Promise
   const limit = Number(given.limit ?? EVENTS_PER_PAGE);
   const found = allOf(
     await chosen(call, given),
-    limit > EVENTS_PER_PAGE_MAX ? refuseField('limit', 'field.events-limit', { max: EVENTS_PER_PAGE_MAX }) : undefined,
+    limit < 0 || limit > EVENTS_PER_PAGE_MAX
+      ? refuseField('limit', 'field.events-limit', { max: EVENTS_PER_PAGE_MAX })
+      : undefined,
     given.before !== undefined && given.after !== undefined
       ? refuseField('before', 'field.before-and-after')
       : undefined,

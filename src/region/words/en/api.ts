@@ -113,7 +113,7 @@ export const API = {
     `${machine} is ${state}${owner === undefined ? '' : ` and belongs to ${owner}`}: release it or abort its work first, or ${byForce(machine)}.`,
 
   'field.level': ({ levels }: { readonly levels: readonly string[] }) => `Give one of ${levels.join(', ')}.`,
-  'field.events-limit': ({ max }: Max) => `Give at most ${max}: one answer has no more events than that.`,
+  'field.events-limit': ({ max }: Max) => `Give a number from 0 to ${max}, the most events of one answer.`,
   'field.before-and-after': 'Give before or after, not both.',
 
   'field.release': 'Give the release to deploy, such as trixie or debian/trixie.',
