@@ -1,7 +1,7 @@
 // Rows of any database, read column by column, and prepared statements of SQLite.
 
 import type { DatabaseSync, SQLInputValue, SQLOutputValue, StatementSync } from 'node:sqlite';
-import type { z } from 'zod';
+import { z } from 'zod';
 import { errorText, osErrorCode } from '../errors.ts';
 import type { RowFault } from '../region/records/store-outage.ts';
 import { StoreOutage } from '../region/words/outage.ts';
@@ -61,10 +61,11 @@ export const json = <T>(row: Row, column: string, schema: z.ZodType<T>): T =>
     return read.data;
   });
 
-/** The reason without the words of the JavaScript engine, which name no column. */
+/** The reason without the words of the JavaScript engine, which name no column, and without a schema's, which have many lines. */
 function whyUnreadable(error: unknown): { readonly fault: RowFault; readonly said: string } {
   if (error instanceof SyntaxError) return { fault: 'not-json', said: '' };
-  if (error instanceof TypeError || error instanceof RangeError) return { fault: 'other-form', said: '' };
+  if (error instanceof TypeError || error instanceof RangeError || error instanceof z.ZodError)
+    return { fault: 'other-form', said: '' };
   return { fault: 'other', said: errorText(error).slice(0, REASON_CHARACTERS_MAX) };
 }
 

@@ -57,10 +57,11 @@ export class UploadTable {
   }
 }
 
-/** Why an upload failed; undefined: it has not failed. @throws SyntaxError, ZodError */
+/** Why an upload failed; undefined: it has not failed. */
 function reasonIn(row: Row): ImportReason | undefined {
   const stored = optionalText(row, 'reason');
-  return stored === undefined ? undefined : importReason.parse(JSON.parse(stored));
+  if (stored === undefined) return undefined;
+  return converted('reason', stored, (reason) => importReason.parse(JSON.parse(reason)));
 }
 
 /** The hash, which becomes a part of a file's name. */

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import pg from 'pg';
 import { isStoreUnavailable, RackError } from '../../../src/errors.ts';
+import { readStoredLayout } from '../../../src/region/records/machine-layout.ts';
 import type { Outage } from '../../../src/region/records/store-outage.ts';
 import { outageOf, StoreOutage } from '../../../src/region/words/outage.ts';
 import { noteText } from '../../../src/region/words/rack-reasons.ts';
@@ -158,6 +159,16 @@ test('a row that cannot be read is named by table, key and column, and its value
   });
   const status = damageOf({ id: 7 }, () => converted('status', 99, () => fails(new Error('there is no status 99'))()));
   assert.deepEqual(status, { ...row, column: 'status', fault: 'other', said: 'there is no status 99' });
+});
+
+test('a value of another form is reported in one line, without the words of a schema', () => {
+  const layout = () => converted('layout', '[]', readStoredLayout);
+  const outage = damageOf({ id: 7 }, layout);
+  assert.deepEqual(outage, {
+    ...{ note: 'row-unreadable', table: 'machine', key: 'id', value: '7', column: 'layout' },
+    ...{ fault: 'other-form', said: '' },
+  });
+  assert.match(noteText(outage), /cannot be read \(column layout: a value has another form\): repair it/);
 });
 
 test('an error without an outage is quoted; a code of a later version stands for itself', () => {
