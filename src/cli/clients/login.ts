@@ -13,7 +13,7 @@ import { print, printTable } from '../terminal/output.ts';
 import { openPrompt } from '../terminal/prompt.ts';
 import { checkProfileName, listProfiles, type Profile, readProfile, removeProfile, writeProfile } from './profiles.ts';
 import { parseRegionAddress } from './region-address.ts';
-import { askAs } from './region-request.ts';
+import { askAs, unavailable } from './region-request.ts';
 
 interface LoginWords {
   readonly profile: string;
@@ -96,15 +96,18 @@ async function checkKey(profile: Profile): Promise<string | undefined> {
   const { url, api, key } = profile;
   const [path, query] =
     key === '' ? ['version', {}] : api === '1.0' ? ['nodegroups', { op: 'list' }] : ['users', { op: 'whoami' }];
-  const { status, body } = await askAs(profile)({
+  const answer = await askAs(profile)({
     method: 'GET',
     path: `/MAAS/api/${api}/${path}/`,
     query: new URLSearchParams(query),
   });
+  const { status, body } = answer;
   const said = body.toString('utf8');
   if (status === 200) return whoShape.safeParse(parse(said)).data?.username;
   if (status === 401 || status === 403)
     throw new RackError('bad-argument', `${url} does not accept this API key: ${refusalLines(said)}`);
+  const failure = unavailable(url, answer);
+  if (failure !== undefined) throw failure;
   throw new RackError('not-running', `${url} answered ${status}, so it is not a region: ${refusalLines(said)}`);
 }
 

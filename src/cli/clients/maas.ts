@@ -17,7 +17,7 @@ import { findNamed, type Noun, nounsOf, summaryOf, usageOf, withOther } from './
 import { descriptionShape } from './description-shape.ts';
 import { logIn, logOut, showProfiles } from './login.ts';
 import { type Profile, readProfile } from './profiles.ts';
-import { type AskRegion, askAs } from './region-request.ts';
+import { type AskRegion, askAs, unavailable } from './region-request.ts';
 import { uploadNamed } from './upload-call.ts';
 
 const USAGE = `rackboot maas PROFILE NOUN ACTION [WORD ...] [KEY=VALUE ...]
@@ -130,16 +130,20 @@ async function readNouns(
   profile: Profile,
   [noun = '', action = '']: readonly (string | undefined)[],
 ): Promise<readonly Noun[]> {
-  const first = await readVersion(ask, profile.api);
+  const first = await readVersion(ask, profile.api, profile.url);
   if (first === undefined)
     throw new RackError('not-running', `${profile.url} has no API ${profile.api}: it is not a region`);
   if (findNamed(findNamed(first, noun)?.actions ?? [], action) !== undefined) return first;
-  const second = await readVersion(ask, profile.api === '1.0' ? '2.0' : '1.0');
+  const second = await readVersion(ask, profile.api === '1.0' ? '2.0' : '1.0', profile.url);
   return withOther(first, second ?? []);
 }
 
-async function readVersion(ask: AskRegion, version: '1.0' | '2.0'): Promise<readonly Noun[] | undefined> {
-  const { status, body } = await ask({ method: 'GET', path: `/MAAS/api/${version}/describe/` });
+/** @param url for messages @returns undefined if the address has no such API @throws RackError `not-running` if it answers "not now" */
+async function readVersion(ask: AskRegion, version: '1.0' | '2.0', url: string): Promise<readonly Noun[] | undefined> {
+  const answer = await ask({ method: 'GET', path: `/MAAS/api/${version}/describe/` });
+  const { status, body } = answer;
+  const failure = unavailable(url, answer);
+  if (failure !== undefined) throw failure;
   if (status !== 200) return undefined;
   try {
     const parsed = descriptionShape.safeParse(JSON.parse(body.toString('utf8')));

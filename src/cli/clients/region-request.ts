@@ -11,6 +11,9 @@ import type { ClientRequest, IncomingMessage, RequestOptions } from 'node:http';
 import { systemClock } from '../../clock.ts';
 import { REGION_PORT } from '../../config/region-place.ts';
 import { errorText, isTlsError, RackError } from '../../errors.ts';
+import { REGION_FIELD } from '../../net/region-http.ts';
+import { textOf } from '../../uplink/link-answers.ts';
+import { NOT_NOW } from '../../uplink/link-transport.ts';
 import { authorizationOf, parseRegionKey } from '../../uplink/region-key.ts';
 import { readGivenFile } from '../terminal/given-file.ts';
 import { readVersion } from '../terminal/version.ts';
@@ -35,6 +38,10 @@ export interface RegionAnswer {
   /** The media type without its parameters, in lower case; empty if the answer names none. */
   readonly type: string;
   readonly body: Buffer;
+  /** False if a web server or a proxy answered, not the region. */
+  readonly isRegions: boolean;
+  /** The seconds of Retry-After; undefined if the answer has none. */
+  readonly retrySeconds: number | undefined;
 }
 
 /** Sends requests to a region, in the name of a profile or of this host's operator. */
@@ -130,7 +137,26 @@ function collect(answer: IncomingMessage, resolve: (answer: RegionAnswer) => voi
       status: answer.statusCode ?? 0,
       type: (answer.headers['content-type'] ?? '').split(';', 1)[0]?.trim().toLowerCase() ?? '',
       body: Buffer.concat(chunks),
+      isRegions: answer.headers[REGION_FIELD.name.toLowerCase()] !== undefined,
+      retrySeconds: secondsOf(answer.headers['retry-after']),
     }),
+  );
+}
+
+const secondsOf = (text: string | undefined): number | undefined =>
+  text !== undefined && /^\d{1,5}$/.test(text) ? Number(text) : undefined;
+
+/** The error for an answer that says "not now", of a region without its database or of a proxy without a region; undefined for any other. */
+export function unavailable(url: string, answer: RegionAnswer): RackError | undefined {
+  const { status, type, body, isRegions, retrySeconds } = answer;
+  if (!NOT_NOW.has(status)) return undefined;
+  // A proxy's page for a browser says nothing more than its status.
+  const said = type === 'text/html' ? '' : textOf(body.toString('utf8'));
+  const again = retrySeconds === undefined ? 'try again' : `try again in ${retrySeconds} s`;
+  const answers = `${url} answers ${status}${said === '' ? '' : `: ${said}`}`;
+  return new RackError(
+    'not-running',
+    isRegions ? `${answers}; ${again}` : `${answers}: no process of the region may be ready; ${again}`,
   );
 }
 

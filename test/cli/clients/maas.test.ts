@@ -4,15 +4,17 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { runMaas } from '../../../src/cli/clients/maas.ts';
-import { profileDirectory } from '../../../src/cli/clients/profiles.ts';
+import { profileDirectory, writeProfile } from '../../../src/cli/clients/profiles.ts';
 import { runCommandLine } from '../../../src/cli/command-line.ts';
 import { systemClock } from '../../../src/clock.ts';
 import { createApiKey } from '../../../src/region/accounts/accounts.ts';
 import { type LiveRegion, startRegion } from '../../region/live.ts';
+import { portOf } from '../../support/listening-port.ts';
 import { missing } from '../../support/needs.ts';
 import { printedBy } from '../../support/printed.ts';
 
@@ -89,6 +91,46 @@ test('a wrong key, a text that is not a key, and a server that is not a region l
   }
   assert.doesNotMatch(await said('maas', 'list'), /wrong/);
 });
+
+for (const [title, fields, body, said] of [
+  [
+    'a region without its database',
+    { 'X-Rackboot-Region': 'yes', 'Retry-After': '5', 'Content-Type': 'text/plain' },
+    `the database does not answer \u001b[31m${'x'.repeat(2000)}\nmore`,
+    /answers 503: the database does not answer \\x1b\[31mx{100,270}…; try again in 5 s$/m,
+  ],
+  [
+    'a proxy in front of the region',
+    { 'Retry-After': '7', 'Content-Type': 'text/plain' },
+    'nobody is here',
+    /answers 503: nobody is here: no process of the region may be ready; try again in 7 s$/m,
+  ],
+  [
+    "a proxy's page",
+    { 'Content-Type': 'text/html' },
+    '<html>',
+    /answers 503: no process of the region may be ready; try again$/m,
+  ],
+] as const)
+  test(`an answer 503 of ${title} is shown with its text, and does not count as another server`, async () => {
+    const server = createServer((_request, response) => response.writeHead(503, fields).end(body));
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    try {
+      const url = `http://127.0.0.1:${portOf(server)}/MAAS`;
+      writeProfile('away', { url, api: '2.0', key });
+      for (const words of [
+        ['login', 'new', url, key],
+        ['maas', 'away', 'machines', 'read'],
+      ]) {
+        const { result, complaint } = await run(...words);
+        assert.equal(result, 1);
+        assert.match(complaint, said);
+        assert.doesNotMatch(complaint, /not a region/);
+      }
+    } finally {
+      server.close();
+    }
+  });
 
 test('the answers are JSON with one key a line, from which scripts cut what they need', async () => {
   const text = await said('maas', 'root', 'boot-sources', 'read');
