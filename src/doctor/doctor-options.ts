@@ -39,6 +39,8 @@ export interface DoctorOptions {
   readonly regionProblem?: string | undefined;
   /** Why the region does not answer at some of its several addresses; undefined: no rack was asked. */
   readonly failedAddresses?: readonly string[] | undefined;
+  /** Why no address of a region elsewhere serves this rack, and since when; undefined: one does, or no rack was asked. */
+  readonly regionAway?: string | undefined;
   /** Why a region elsewhere does not take this rack, such as that it waits to be accepted; undefined: it does, or no rack was asked. */
   readonly unaccepted?: string | undefined;
   /** How the store of the running region is damaged; undefined: no damage was found, or no rack was asked. */

@@ -54,6 +54,7 @@ export async function examine(options: DoctorOptions): Promise<boolean> {
   for (const text of options.unopened ?? []) tell('region listener', false, text);
   if (options.diskProblem !== undefined) tell('disk', false, options.diskProblem, `df -h ${config.stateDir}`);
   if (options.regionDamage !== undefined) tell('region database', false, options.regionDamage, RESTORE_REGION);
+  if (options.regionAway !== undefined) tell('region', false, options.regionAway);
   for (const text of options.failedAddresses ?? []) tell('region address', 'note', text);
   if (options.unaccepted !== undefined) tell('region', false, options.unaccepted);
   if (options.unserved !== undefined) tell('networks', false, `this rack ${options.unserved}`);

@@ -13,6 +13,8 @@ interface LinkChange {
   readonly note: RackNote | undefined;
   /** When the previous state began. */
   readonly beforeSinceMs: number;
+  /** When this state began. */
+  readonly startMs: number;
   readonly nowMs: number;
   readonly url: string;
   /** Entries of the outbox. */
@@ -25,13 +27,14 @@ export function noticeOf({
   state,
   note,
   beforeSinceMs,
+  startMs,
   nowMs,
   url,
   waiting,
 }: LinkChange): NoticeBody | undefined {
   switch (state) {
     case 'away': {
-      const since = new Date(before === state ? beforeSinceMs : nowMs).toISOString();
+      const since = new Date(before === state ? beforeSinceMs : startMs).toISOString();
       return note && { ...note, kind: 'region.away', reason: spoken(note).text, since };
     }
     case 'up':

@@ -25,10 +25,15 @@ export interface LinkStatus {
   /** The addresses of region.url, in its order. */
   readonly addresses: readonly AddressStatus[];
   readonly state: LinkState;
-  /** When the state began, wall time in milliseconds. */
+  /** When the state began or, if it is up, when the rack moved to another address in it; wall time in milliseconds. */
   readonly since: number;
   /** The cause and the remedy; empty when the link is up. */
   readonly text: string;
+  /**
+   * Since when no address has served a request, wall time in milliseconds, and why not that in use; undefined: one does. The link itself is `away`
+   * later: a single refusal may be one of a busy region.
+   */
+  readonly unserved?: { readonly sinceMs: number; readonly text: string } | undefined;
   /** When the region last answered, wall time in milliseconds; undefined if it has not since the start. */
   readonly lastContact: number | undefined;
   /** When the region last answered a heartbeat, likewise. */

@@ -163,9 +163,14 @@ export class RackUplink {
     if (pending !== undefined) this.#post({ kind: 'events', ...pending });
   }
 
+  /** True while the region runs and, if it is remote, the link is up, even if it refuses requests at the moment. */
+  get isUp(): boolean {
+    return this.#state === 'up' && (this.#options.mode === 'embedded' || this.#link?.state === 'up');
+  }
+
   status(): UplinkStatus {
     const { mode } = this.#options;
-    const link = mode === 'remote' ? this.#link : undefined;
+    const link = mode === 'remote' ? shownLink(this.#link) : undefined;
     return {
       mode,
       state: this.#state === 'up' && mode === 'remote' ? (link?.state ?? 'registering') : this.#state,
@@ -364,4 +369,11 @@ export class RackUplink {
     this.#options.onTrouble(reason, retryMs);
     this.#restart = clock.schedule(retryMs, () => this.start());
   }
+}
+
+/** The link as people see it: away as soon as no address serves a request. */
+function shownLink(link: LinkStatus | undefined): LinkStatus | undefined {
+  if (link?.state !== 'up' || link.unserved === undefined) return link;
+  const { sinceMs, text } = link.unserved;
+  return { ...link, state: 'away', since: sinceMs, text };
 }

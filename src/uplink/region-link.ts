@@ -231,6 +231,8 @@ export class RegionLink {
       return undefined;
     }
     if (this.#linked && answer.status !== UNAVAILABLE) this.#become('up');
+    // A heartbeat shows whether the region refuses this request or all.
+    if (answer.status === UNAVAILABLE && request.path !== this.#heartbeatPath) this.#heartbeat.poke();
     // Ignore late answers to requests sent before the region changed its version.
     return this.#linked || request.path === this.#heartbeatPath ? answer : undefined;
   }
@@ -357,6 +359,7 @@ export class RegionLink {
 
   /** Call when another address of the region answers than before. */
   moved(url: string, former: string): void {
+    this.#status.moved();
     this.#status.notice({ kind: 'region.moved', url, former });
   }
 

@@ -9,7 +9,9 @@
 //    there.
 // 5. A process that hangs still accepts connections but answers nothing; pings detect it. Any other process answers a ping from memory, even if
 //    it is slow or waits for its database. The rack leaves a process only if another address answers.
-// 6. Pings ask the other addresses, too, though less often, so that a wrong address or a lost process is known before it is needed.
+// 6. A ping does not end the fault of an address that said "not now", unless a request was served since, there or elsewhere: a process answers pings
+//    without its database.
+// 7. Pings ask the other addresses, too, though less often, so that a wrong address or a lost process is known before it is needed.
 
 import type { Clock, Timer } from '../clock.ts';
 import { answersWithin } from '../net/answers-within.ts';
@@ -38,6 +40,12 @@ const PING_MS_MAX = 6000;
 /** The pause between two pings of the other addresses, each in turn, in milliseconds. */
 const OTHER_PING_EVERY_MS = 15_000;
 
+/** The last news of an address, and its last refusal. */
+interface Known extends Pick<AddressStatus, 'answeredMs' | 'failure'> {
+  /** The number of requests that had been served when the address last said "not now"; undefined if it did not since it was served there. */
+  readonly refusedAt?: number | undefined;
+}
+
 interface SeveralRegionsOptions {
   /** At least one. */
   readonly regions: readonly RegionAddress[];
@@ -56,7 +64,9 @@ export class SeveralRegions implements LinkTransport {
   readonly #clock: Clock;
   /** The addresses that were reported as none of a region. */
   readonly #foreign = new Set<RegionAddress>();
-  readonly #known = new Map<RegionAddress, Pick<AddressStatus, 'answeredMs' | 'failure'>>();
+  readonly #known = new Map<RegionAddress, Known>();
+  /** Requests that any address has served. */
+  #served = 0;
   #first = 0;
   #others = 0;
   #answeredUrl: string;
@@ -82,11 +92,10 @@ export class SeveralRegions implements LinkTransport {
 
   /** The addresses, each with its last news. */
   get addresses(): readonly AddressStatus[] {
-    return this.#regions.map((region) => ({
-      url: region.url,
-      isInUse: region === this.#current,
-      ...this.#known.get(region),
-    }));
+    return this.#regions.map((region) => {
+      const { answeredMs, failure } = this.#known.get(region) ?? {};
+      return { url: region.url, isInUse: region === this.#current, answeredMs, failure };
+    });
   }
 
   async ask(request: LinkRequest): Promise<LinkAnswer> {
@@ -191,8 +200,8 @@ export class SeveralRegions implements LinkTransport {
     const found = failure;
     stop.abort();
     if (this.#isClosed) return isAlive;
-    if (isAlive) this.#works(region);
-    else this.#note(region, found);
+    if (!isAlive) this.#note(region, found);
+    else if (this.#known.get(region)?.refusedAt !== this.#served) this.#works(region);
     return isAlive;
   }
 
@@ -205,9 +214,12 @@ export class SeveralRegions implements LinkTransport {
 
   /** Keeps why and since when an address fails, for the status. */
   #failed(region: RegionAddress, note: RackNote): void {
-    const { answeredMs, failure } = this.#known.get(region) ?? {};
+    const { answeredMs, failure, refusedAt } = this.#known.get(region) ?? {};
     const sinceMs = failure?.sinceMs ?? this.#clock.wallTimeMs();
-    this.#known.set(region, { answeredMs, failure: { text: noteText(note), sinceMs } });
+    this.#known.set(region, {
+      ...{ answeredMs, failure: { text: noteText(note), sinceMs } },
+      refusedAt: note.note === 'link-answers' ? this.#served : refusedAt,
+    });
     if (failure === undefined) this.#options.onChanged();
   }
 
@@ -219,6 +231,7 @@ export class SeveralRegions implements LinkTransport {
   }
 
   #answered(region: RegionAddress): void {
+    this.#served += 1;
     this.#works(region);
     const { url } = region;
     const former = this.#answeredUrl;

@@ -65,6 +65,11 @@ export class StatusKeeper {
     this.#heartbeatMs = tookMs;
   }
 
+  /** Call when another address of the region answers than before. */
+  moved(): void {
+    if (this.#state === 'up') this.#sinceMs = this.#options.clock.wallTimeMs();
+  }
+
   /** Changes the state. @returns false if neither the state nor its reason is new */
   become(state: LinkState, note: RackNote | undefined): boolean {
     const { clock, outbox, url } = this.#options;
@@ -76,10 +81,11 @@ export class StatusKeeper {
     if (before === state && (beforeText === text || state === 'away')) return false;
     const beforeSinceMs = this.#sinceMs;
     const nowMs = clock.wallTimeMs();
-    if (before !== state) this.#sinceMs = nowMs;
+    const startMs = (state === 'away' ? this.#unserved()?.sinceMs : undefined) ?? nowMs;
+    if (before !== state) this.#sinceMs = startMs;
     // Send the status before the notice: an operator who sees the notice must not find the old status.
     this.report();
-    const notice = noticeOf({ before, state, note, beforeSinceMs, nowMs, url: url(), waiting: outbox.length });
+    const notice = noticeOf({ before, state, note, beforeSinceMs, startMs, nowMs, url: url(), waiting: outbox.length });
     if (notice !== undefined) this.notice(notice);
     return true;
   }
@@ -112,6 +118,7 @@ export class StatusKeeper {
       state: this.#state,
       since: this.#sinceMs,
       text: this.#text,
+      unserved: this.#unserved(),
       lastContact: this.#lastContactMs,
       lastHeartbeat: this.#lastHeartbeatMs,
       heartbeatMs: this.#heartbeatMs,
@@ -121,6 +128,15 @@ export class StatusKeeper {
       deadLetters: outbox.deadLetterCount,
       outboxProblem: problem(),
     };
+  }
+
+  /** See `LinkStatus.unserved`: it began with the last failure of all. */
+  #unserved(): LinkStatus['unserved'] {
+    const addresses = this.#options.addresses();
+    const failures = addresses.flatMap(({ failure }) => failure ?? []);
+    if (failures.length === 0 || failures.length < addresses.length) return undefined;
+    const inUse = addresses.find(({ isInUse }) => isInUse)?.failure;
+    return { sinceMs: Math.max(...failures.map(({ sinceMs }) => sinceMs)), text: inUse?.text ?? '' };
   }
 }
 

@@ -13,9 +13,17 @@ import { eventually, RunningRack, runRackboot } from '../support/running-rack.ts
 
 const FAR = labPlace(52);
 
+/** True while the region has no database. */
+let isAway = false;
+
 const isRegion: RequestListener = (request, response) => {
   request.resume();
   response.setHeader(REGION_FIELD.name, REGION_FIELD.value);
+  // Pings are answered without the database.
+  if (isAway && request.url !== '/MAAS/api/version/') {
+    response.writeHead(503, { 'Retry-After': '5' }).end('its database does not answer');
+    return;
+  }
   response.end(JSON.stringify({ uuid: '11111111-2222-4333-8444-555555555501', status: 'accepted', text: '' }));
 };
 
@@ -71,5 +79,25 @@ describe('a rack whose region.url names a foreign server and a port at which not
     const doctor = await run('doctor');
     assert.match(doctor, new RegExp(`^note region address: ${wrong} answers 404`, 'm'));
     assert.match(doctor, new RegExp(`^note region address: ${dead} does not answer`, 'm'));
+    assert.doesNotMatch(doctor, /^BAD +region: /m);
+  });
+
+  test('while it answers 503, the region is away since then, and doctor marks that as a problem', async () => {
+    const [good] = urls;
+    const startMs = Date.now();
+    isAway = true;
+    const link = async () => JSON.parse(await run('status', '--json')).region.link;
+    await eventually('the rack was refused', async () => (await link()).state === 'away', 60_000);
+    const { since } = await link();
+    assert.ok(since >= startMs - 1000 && since <= Date.now());
+    // A ping comes every three seconds.
+    await new Promise((resolve) => setTimeout(resolve, 7000));
+    assert.equal((await link()).since, since);
+    const status = await run('status');
+    assert.match(status, /^Region {2}away at http:\S+ since /m);
+    assert.match(status, new RegExp(`^Beware +${good} answers 503: its database does not answer \\(for .*\\)$`, 'm'));
+    assert.match(await run('doctor'), /^BAD +region: serves this rack at none of its 3 addresses \(since .*\)$/m);
+    isAway = false;
+    await eventually('the region is back', async () => (await link()).state === 'up', 60_000);
   });
 });

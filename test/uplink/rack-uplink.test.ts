@@ -6,6 +6,7 @@ import { EVENT_KINDS } from '../../src/daemon/rack/event-kinds.ts';
 import type { RackMachine } from '../../src/machines/machine.ts';
 import { formatMac, mac } from '../../src/net/address.ts';
 import { EventStream } from '../../src/observe/event-stream.ts';
+import type { LinkStatus } from '../../src/uplink/link-status.ts';
 import type { RackMessage, RegionMessage } from '../../src/uplink/messages.ts';
 import { RackUplink, type RackUplinkOptions, type UplinkThread } from '../../src/uplink/rack-uplink.ts';
 import { STRANGER_RATE } from '../../src/uplink/stranger-events.ts';
@@ -128,4 +129,23 @@ test('a state is acknowledged once its settings are in force, after the rack’s
   const [, hello, applied] = thread.posted;
   assert.equal(hello?.kind === 'hello' && hello.rack.settingsRefused, 'the port is taken');
   assert.deepEqual(applied, { kind: 'applied', version: 7 });
+});
+
+test('a link that is up shows as away while no address serves a request, and still counts as up', () => {
+  const thread = new Thread();
+  const uplink = uplinkTo(thread, new EventStream(), { mode: 'remote' });
+  uplink.start();
+  thread.tell({ kind: 'listening', addresses: ['http://b/MAAS'] });
+  const status: LinkStatus = {
+    ...{ addresses: [], state: 'up', since: NOW, text: '', lastContact: NOW, lastHeartbeat: NOW, heartbeatMs: 1 },
+    ...{ regionVersion: '1', waiting: 0, dropped: 0, deadLetters: 0, outboxProblem: '' },
+  };
+  const shown = (unserved?: { readonly sinceMs: number; readonly text: string }) => {
+    thread.tell({ kind: 'link', status: { ...status, unserved } });
+    const { state, link } = uplink.status();
+    return [state, link?.state, link?.since, link?.text, uplink.isUp];
+  };
+  assert.deepEqual(shown(), ['up', 'up', NOW, '', true]);
+  const refused = shown({ sinceMs: NOW + 5, text: 'b answers 503' });
+  assert.deepEqual(refused, ['away', 'away', NOW + 5, 'b answers 503', true]);
 });

@@ -12,6 +12,7 @@ import type { RackReport } from '../../src/region/records/machine-event.ts';
 import type { RackImage } from '../../src/region/records/rack.ts';
 import { noteText } from '../../src/region/words/rack-reasons.ts';
 import { openOutboxStore } from '../../src/store/outbox/outbox-database.ts';
+import type { AddressStatus } from '../../src/uplink/link-status.ts';
 import type { LinkAnswer, LinkListener, LinkRequest } from '../../src/uplink/link-transport.ts';
 import type { RackMessage, RegionMessage } from '../../src/uplink/messages.ts';
 import type { OutboxBounds, OutboxStore } from '../../src/uplink/outbox-store.ts';
@@ -76,6 +77,7 @@ class Place {
   script: Script = oblige;
   imagesOf: (tree: string) => readonly RackImage[] = () => [];
   copies: readonly CopyProgress[] = [];
+  addresses: readonly AddressStatus[] = [];
   stream: LinkListener | undefined;
   readonly #stateDir = mkdtempSync(join(tmpdir(), 'rackboot-link-'));
   readonly #startMs = this.clock.now();
@@ -94,6 +96,7 @@ class Place {
       keyFile: '/state/region.key',
       listImages: (tree) => this.imagesOf(tree),
       listCopies: () => this.copies,
+      listAddresses: () => this.addresses,
       saveState: () => undefined,
       send: (message) => void this.sent.push(message),
       transport: {
@@ -719,6 +722,41 @@ test('a region that refuses three heartbeats in a row with 503 is away, though i
     status = 200;
     await place.pass(90_000);
     assert.deepEqual(place.notices(), ['region.away', 'region.back']);
+  }));
+
+test('while no address serves a request, the status says since when; the first refusal of any request hastens the heartbeats', () =>
+  withPlace(new Place(), async (place) => {
+    place.link.receive(HELLO);
+    await place.pass(10_000);
+    assert.deepEqual([place.link.status().state, place.link.status().unserved], ['up', undefined]);
+    const startMs = place.clock.wallTimeMs();
+    place.script = () => ({ status: 503, body: 'its database is away' });
+    const failing = (url: string, sinceMs: number) => ({
+      ...{ url, isInUse: url === 'b', failure: { text: `${url} answers 503`, sinceMs } },
+    });
+    place.addresses = [failing('a', startMs - 5000), failing('b', startMs)];
+    const beats = place.named('heartbeat').length;
+    place.report(['one']);
+    await place.pass(300);
+    assert.equal(place.named('heartbeat').length, beats + 1);
+    const { state, unserved } = place.link.status();
+    assert.deepEqual([state, unserved], ['up', { sinceMs: startMs, text: 'b answers 503' }]);
+    await place.pass(5000);
+    assert.deepEqual([place.link.status().state, place.link.status().since], ['away', startMs]);
+    const away = place.sent.findLast((message) => message.kind === 'notice');
+    assert.equal(Object(away?.event).since, new Date(startMs).toISOString());
+    const [one] = place.addresses;
+    place.addresses = one === undefined ? [] : [one, { url: 'b', isInUse: true }];
+    assert.equal(place.link.status().unserved, undefined);
+  }));
+
+test('a link that is up and moves to another address is up there since then', () =>
+  withPlace(new Place(), async (place) => {
+    place.link.receive(HELLO);
+    await place.pass(10_000);
+    place.link.moved('b', 'a');
+    const { state, since } = place.link.status();
+    assert.deepEqual([state, since], ['up', place.clock.wallTimeMs()]);
   }));
 
 test('copies of images are reported when they have advanced, until the region has received the report, and again after a new link', () =>

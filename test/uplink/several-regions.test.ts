@@ -156,6 +156,35 @@ test('an address where something else answers is left like a silent one, and rep
   );
 });
 
+test('an address that says "not now" fails from its first refusal until a request is served, though it answers pings meanwhile', async () => {
+  const { addresses, clock, regions } = place();
+  const [a, b, c] = addresses;
+  await regions.ask(REQUEST);
+  c.foreign = 404;
+  a.status = 503;
+  b.status = 503;
+  const startMs = clock.wallTimeMs();
+  for (let seconds = 0; seconds < 60; seconds += 5) {
+    await regions.ask(REQUEST);
+    await clock.pass(5000);
+  }
+  assert.deepEqual(
+    regions.addresses.map(({ failure }) => failure && failure.sinceMs - startMs),
+    [0, 0, 0],
+  );
+  b.status = 200;
+  await regions.ask(REQUEST);
+  await regions.ask(REQUEST);
+  assert.equal(regions.addresses[1]?.failure, undefined);
+  // Nothing but pings asks the other address again, which has its database back as well.
+  await clock.pass(60_000);
+  assert.deepEqual(
+    regions.addresses.map(({ failure }) => failure === undefined),
+    [true, true, false],
+  );
+  regions.close();
+});
+
 test('any other answer counts, even a refusal', async () => {
   const { addresses, regions } = place();
   addresses[0].status = 401;

@@ -15,7 +15,7 @@ import { isApart } from '../region/status-lines.ts';
 import { findConfig } from '../terminal/config-in-force.ts';
 import { print, printJson } from '../terminal/output.ts';
 import { statusShape } from '../terminal/shapes.ts';
-import { failedAddresses } from './region-lines.ts';
+import { awayText, failedAddresses } from './region-lines.ts';
 import { unopenedListeners } from './status.ts';
 
 interface DoctorArguments {
@@ -77,6 +77,7 @@ export async function runDoctor(file: string, { outsideName, fixHint, json }: Do
       typeof running === 'string'
         ? undefined
         : failedAddresses(running.region?.link?.addresses ?? [], systemClock.wallTimeMs()),
+    regionAway: typeof running === 'string' ? undefined : awayText(running.region),
     unaccepted: typeof running === 'string' ? undefined : unacceptedText(running.region),
     regionDamage: typeof running === 'string' ? undefined : running.region?.damage,
     xid: Buffer.from(systemClock.randomBytes(4)).readUInt32BE(0),

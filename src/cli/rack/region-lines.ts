@@ -31,20 +31,33 @@ export function failedAddresses(addresses: Addresses, nowMs: number): readonly s
   );
 }
 
+/** Why no address of a remote region serves this rack, and since when; undefined: one does, or the region does not accept the rack. */
+export function awayText(region: RegionStatus): string | undefined {
+  const { state, link } = region ?? {};
+  if (state !== 'away' || link === undefined) return undefined;
+  const since = `since ${formatWallTime(link.since)}`;
+  return link.addresses.length < 2
+    ? `does not serve this rack (${since}): ${link.text}`
+    : `serves this rack at none of its ${counted(link.addresses.length, 'address', 'addresses')} (${since})`;
+}
+
 /** The lines about the region. @param nowMs wall time */
 export function regionLines(region: RegionStatus, machines: number, nowMs: number): readonly string[] {
   if (region === undefined) return ['Region  not started'];
   const ago = (atMs: number): string => `${formatDuration(nowMs - atMs)} ago`;
-  const at = region.addresses.length > 0 ? ` at ${region.addresses.join(', ')}` : '';
   const { link } = region;
+  const inUse = link?.addresses.find(({ isInUse }) => isInUse)?.url;
+  const places = inUse === undefined ? region.addresses : [inUse];
+  const at = places.length > 0 ? ` at ${places.join(', ')}` : '';
   const since = link === undefined ? '' : ` since ${formatWallTime(link.since)}`;
   const lines = [
     `Region  ${region.state}${at}${since}, ${counted(machines, 'machine')}, ${counted(region.eventsWaiting, 'event')} waiting`,
   ];
   if (region.problem !== undefined) lines.push(`BAD     the region is not running: ${region.problem}`);
   if (link === undefined) return lines;
-  if (link.text !== '') lines.push(`        ${link.text}`);
-  lines.push(...addressLines(link.addresses, nowMs));
+  const ofAddresses = addressLines(link.addresses, nowMs);
+  if (link.text !== '' && !ofAddresses.some((line) => line.includes(link.text))) lines.push(`        ${link.text}`);
+  lines.push(...ofAddresses);
   const state =
     region.desiredSince === undefined
       ? ': none received yet'

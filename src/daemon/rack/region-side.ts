@@ -197,7 +197,7 @@ export class RegionSide {
     return {
       agent: readScript('agent.sh'),
       preseed: readScript('enlist.preseed'),
-      isAway: () => this.#uplink?.status().state !== 'up',
+      isAway: () => this.#uplink?.isUp !== true,
       isManaged: (address) => config().clusterInterfaces.some(({ network }) => networkContains(network, address)),
       keep: async ({ peer, contentType, path, body, token, bootMac }) => {
         if (this.#uplink?.status().state === 'rejected') return 'rack-rejected';

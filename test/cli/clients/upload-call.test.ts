@@ -27,6 +27,7 @@ const PLACE = '/MAAS/api/2.0/boot-resources/7/upload/3/';
 const answer = (status: number, value: unknown): RegionAnswer => ({
   ...{ status, type: 'application/json' },
   body: Buffer.from(JSON.stringify(value)),
+  ...{ isRegions: true, retrySeconds: undefined },
 });
 
 /** A region that takes an upload, and the requests that it got. */

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { failedAddresses, regionLines } from '../../../src/cli/rack/region-lines.ts';
+import { awayText, failedAddresses, regionLines } from '../../../src/cli/rack/region-lines.ts';
 
 const NOW_MS = 1_000_000;
 
@@ -31,6 +31,23 @@ test('each of several addresses is shown with its last answer, or with its failu
   assert.deepEqual(failedAddresses(addresses, NOW_MS), ['http://b/MAAS does not answer: ECONNREFUSED (for 5 min 0 s)']);
   // The state of the link says it of a single address.
   assert.deepEqual(failedAddresses([{ url: 'http://b/MAAS', isInUse: true, failure }], NOW_MS), []);
+});
+
+test('the first line names the address in use, and an outage at all addresses is a problem with its beginning', () => {
+  const failure = { text: 'http://b/MAAS answers 503: its database does not answer', sinceMs: NOW_MS - 20_000 };
+  const addresses = [
+    { url: 'http://a/MAAS', isInUse: false, failure: { ...failure, text: 'http://a/MAAS answers 503' } },
+    { url: 'http://b/MAAS', isInUse: true, failure },
+  ];
+  const link = { ...LINK, since: Date.UTC(2026, 0, 1, 9), text: failure.text, addresses };
+  const region = { ...REGION, state: 'away', link };
+  const lines = regionLines(region, 3, NOW_MS);
+  assert.match(lines[0] ?? '', /^Region {2}away at http:\/\/b\/MAAS since .*09:00:00Z, 3 machines/);
+  assert.equal(lines.filter((line) => line.includes(failure.text)).length, 1, 'its text is shown once');
+  assert.match(awayText(region) ?? '', /^serves this rack at none of its 2 addresses \(since .*09:00:00Z\)$/);
+  const single = { ...region, link: { ...link, addresses: addresses.slice(1) } };
+  assert.match(awayText(single) ?? '', /^does not serve this rack \(since .*\): http:\/\/b\/MAAS answers 503: /);
+  assert.deepEqual([awayText({ ...region, state: 'up' }), awayText(undefined)], [undefined, undefined]);
 });
 
 test('a linked rack says of what it has a version, and when it received it', () => {
