@@ -5,6 +5,9 @@ import type { Settings } from '../machines/settings.ts';
 /** The state directory of a file that names none. */
 export const DEFAULT_STATE_DIR = '/var/lib/rackboot';
 
+/** The state directory that the unit of a region apart makes before each start. */
+export const REGION_STATE_DIR = '/var/lib/rackboot-region';
+
 /** The state directory that a file's values name; the default one if they name no valid one. */
 export function stateDirOf({ state_dir: named }: Settings): string {
   return typeof named === 'string' && named.startsWith('/') ? named : DEFAULT_STATE_DIR;

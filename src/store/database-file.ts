@@ -9,8 +9,8 @@
 // 4. SQLite follows links: the write-ahead log of a linked database lies next to the file, not next to the link.
 // 5. WAL with synchronous=FULL: a commit that returned is on disk. (Node's SQLite calls fsync for it, not fdatasync.)
 
-import { closeSync, fsyncSync, renameSync, rmSync, statfsSync, statSync } from 'node:fs';
-import { basename, dirname } from 'node:path';
+import { accessSync, closeSync, constants, existsSync, fsyncSync, renameSync, rmSync, statfsSync, statSync } from 'node:fs';
+import { basename, dirname, resolve } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { counted } from '../counted.ts';
 import { errorText, osErrorCode, RackError } from '../errors.ts';
@@ -80,18 +80,34 @@ const STATE_WORDS: DirectoryWords = { title: 'state directory', elsewhere: 'set 
  * Creates a directory and its parents durably.
  * @throws RackError `store-unwritable`
  */
-export function makeStateDirectory(path: string, { title, elsewhere } = STATE_WORDS): void {
+export function makeStateDirectory(path: string, words = STATE_WORDS): void {
   try {
     makeDirectories(path, 0o750);
   } catch (cause) {
-    throw new RackError(
-      'store-unwritable',
-      `${title} ${path} cannot be created (${osErrorCode(cause) ?? errorText(cause)}): ` +
-        `create it for the user that runs Rackboot: sudo install -d -o ${ownUserName()} -g "$(id -gn ${ownUserName()})" -m 750 ${path}; or ${elsewhere}`,
-      { cause },
-    );
+    throw uncreatable(path, words, cause);
   }
 }
+
+/** Why this user cannot create a missing state directory; undefined: it can, or the directory exists. Creates nothing. */
+export function findUncreatable(path: string): RackError | undefined {
+  if (existsSync(path)) return undefined;
+  let parent = dirname(resolve(path));
+  while (!existsSync(parent) && parent !== dirname(parent)) parent = dirname(parent);
+  try {
+    accessSync(parent, constants.W_OK | constants.X_OK);
+    return undefined;
+  } catch (cause) {
+    return uncreatable(path, STATE_WORDS, cause);
+  }
+}
+
+const uncreatable = (path: string, { title, elsewhere }: DirectoryWords, cause: unknown): RackError =>
+  new RackError(
+    'store-unwritable',
+    `${title} ${path} cannot be created (${osErrorCode(cause) ?? errorText(cause)}): ` +
+      `create it for the user that runs Rackboot: sudo install -d -o ${ownUserName()} -g "$(id -gn ${ownUserName()})" -m 750 ${path}; or ${elsewhere}`,
+    { cause },
+  );
 
 /**
  * Opens or creates a database and migrates it to the newest version.

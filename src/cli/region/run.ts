@@ -5,10 +5,13 @@ import { formatProblems, readConfigFile, readConfigText } from '../../config/con
 import { findCertificateProblems } from '../../config/host-check.ts';
 import type { ConfigProblem } from '../../config/rack-config.ts';
 import { resolveRegionFile, type UsableRegionFile } from '../../config/region-file.ts';
+import { REGION_STATE_DIR } from '../../config/state-dir.ts';
 import { RackError } from '../../errors.ts';
+import { isOfPerson } from '../../files/ownership.ts';
 import { NO_SETTINGS } from '../../machines/settings.ts';
 import { checkStore } from '../../region-process/open-store.ts';
 import { startRegionProcess } from '../../region-process/region-process.ts';
+import { findUncreatable } from '../../store/database-file.ts';
 import { closedLines } from '../terminal/closed-listeners.ts';
 import { print, printError, printJson } from '../terminal/output.ts';
 import { becomeRunnerOf } from '../terminal/state-owner.ts';
@@ -33,7 +36,7 @@ export async function checkRegionFile(file: string, json: boolean, isDifference:
   // Before this process switches users: only root sees which process holds a port.
   const closed = parsed.ok ? await closedLines(parsed.config.stateDir, parsed.config) : [];
   const { problems, unasked }: FileCheck = parsed.ok ? await findFileProblems(parsed) : parsed;
-  const notes = unasked === undefined ? [] : [`an interrupted copy was not looked for: ${unasked}`];
+  const notes = unasked === undefined ? [] : [`${unasked}. ${UNASKED}`];
   if (json) printJson({ file, ok: problems.length === 0, problems, warnings: closed, notes });
   else if (problems.length > 0) printError(formatProblems(file, problems));
   else if (parsed.ok) {
@@ -46,6 +49,8 @@ export async function checkRegionFile(file: string, json: boolean, isDifference:
   return problems.length === 0 ? 0 : 1;
 }
 
+const UNASKED = 'As long as this lasts, a start of the region ends; an interrupted copy was not looked for';
+
 interface FileCheck {
   readonly problems: readonly ConfigProblem[];
   readonly unasked?: string | undefined;
@@ -55,9 +60,16 @@ interface FileCheck {
 async function findFileProblems({ config, file }: UsableRegionFile): Promise<FileCheck> {
   // Perhaps only root may read the files of the driver.
   if (config.store.kind === 'postgresql') await import('../../store/postgres/region-postgres.ts');
+  // The service runs as another user, whose rights this one cannot judge.
+  const isOther = isOfPerson();
   becomeRunnerOf(config.stateDir);
+  const directory = isOther || config.stateDir === REGION_STATE_DIR ? undefined : findUncreatable(config.stateDir);
+  const missing: readonly ConfigProblem[] =
+    directory === undefined
+      ? []
+      : [{ path: 'state_dir', line: file.lineOf(['state_dir']), message: directory.message }];
   const { problems, unasked } = await checkStore(config, file.lineOf);
-  return { problems: [...findCertificateProblems(config), ...problems], unasked };
+  return { problems: [...missing, ...findCertificateProblems(config), ...problems], unasked };
 }
 
 const KINDS = { sqlite: 'region.db in its state directory', postgresql: 'PostgreSQL' } as const;

@@ -145,12 +145,19 @@ test('an interrupted copy into its database is a problem of the URL, but a datab
       complaint,
     );
 
+    const refused = await checked(text.replace(name, 'nonesuch'), 'region', 'check');
+    assert.deepEqual([refused.result, refused.complaint], [0, '']);
+    assert.match(
+      refused.text,
+      /^Note {4}the region's database refuses .*\. As long as this lasts, a start of the region ends; an interrupted copy was not looked for$/m,
+    );
+
     await server.end('SIGINT');
     const away = await checked(text, 'region', 'check');
     assert.deepEqual([away.result, away.complaint], [0, '']);
     assert.match(
       away.text,
-      /^Note {4}an interrupted copy was not looked for: the region's database cannot be used now/m,
+      /^Note {4}the region's database cannot be used now .*\. As long as this lasts, a start of the region ends; an interrupted copy was not looked for$/m,
     );
   } finally {
     await databases.close();
@@ -185,6 +192,30 @@ test('the files are read as the user that runs the region, with its groups', { s
     /password_file: daemon may not read \S+: it belongs to root; let daemon read it: mode 644, or for a secret 640 and a group of that user/,
   );
   assert.doesNotMatch(refused.said, /sudo/);
+});
+
+test('a state directory that is missing and that the user of the service cannot create is a problem, with the remedy', {
+  skip: missing('linux', 'root'),
+}, () => {
+  const own = join(place, 'of-daemon');
+  mkdirSync(own);
+  chmodSync(place, 0o755);
+  chownSync(own, DAEMON.uid, DAEMON.gid);
+  const file = join(place, 'directory.yaml');
+  const check = (state: string) => {
+    writeFileSync(file, `state_dir: ${state}\n${REGION}\n`);
+    const words = [MAIN, 'region', 'check', '--config', file];
+    const run = spawnSync(process.execPath, words, { ...DAEMON, encoding: 'utf8' });
+    return { status: run.status, said: run.stdout + run.stderr };
+  };
+  const refused = check(join(place, 'closed', 'state'));
+  assert.equal(refused.status, 1, refused.said);
+  assert.match(
+    refused.said,
+    /:1: state_dir: state directory \S+state cannot be created \(EACCES\): create it for .*: sudo install -d -o daemon /,
+  );
+  for (const state of [join(own, 'new', 'state'), '/var/lib/rackboot-region'])
+    assert.equal(check(state).status, 0, check(state).said);
 });
 
 test('a port of metrics.listen that another process has is named, with its key', async () => {
