@@ -7,7 +7,7 @@ import { shellWord } from '../clean-text.ts';
 import { REGION_CONFIG } from '../config/region-config-place.ts';
 import { isRegionFile } from '../config/region-file-kind.ts';
 import { RACK_CONFIG } from '../region/config.ts';
-import { defaultConfig, defaultRackConfig } from './default-config.ts';
+import { defaultConfig, defaultRackConfig, defaultStoreConfig } from './default-config.ts';
 
 const UNIT_PLACES = ['/etc/systemd/system', '/usr/lib/systemd/system', '/lib/systemd/system'];
 
@@ -41,5 +41,11 @@ export function typedConfig(args: readonly string[]): string {
 }
 
 /** `init` and `run` are only about a rack. */
-const defaultFor = (args: readonly string[]): string =>
-  args.some((word) => word === 'init' || word === 'run') ? defaultRackConfig() : defaultConfig();
+function defaultFor(args: readonly string[]): string {
+  if (REGION_ACTIONS.has(args[args.indexOf('region') + 1] ?? '') && args.includes('region'))
+    return defaultStoreConfig();
+  return args.some((word) => word === 'init' || word === 'run') ? defaultRackConfig() : defaultConfig();
+}
+
+/** The commands of `rackboot region` that read a configuration file. */
+const REGION_ACTIONS: ReadonlySet<string> = new Set(['check', 'run', 'backup', 'restore']);

@@ -6,7 +6,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { REGION_CONFIG } from '../../src/config/region-config-place.ts';
-import { defaultConfig, defaultRackConfig, defaultRegionConfig } from '../../src/control/default-config.ts';
+import {
+  defaultConfig,
+  defaultRackConfig,
+  defaultRegionConfig,
+  defaultStoreConfig,
+} from '../../src/control/default-config.ts';
 import { startCommand, typedConfig } from '../../src/control/start-command.ts';
 import { RACK_CONFIG } from '../../src/region/config.ts';
 
@@ -54,6 +59,20 @@ test("without a name it is a rack's, or the region's on a host that has only tha
     defaultConfig(() => false),
     RACK_CONFIG,
   );
+});
+
+test("the store of a region is that of its own file or, without one, the rack's", () => {
+  if (process.env.RACKBOOT_CONFIG !== undefined) return;
+  for (const [files, file] of [
+    [[RACK_CONFIG, REGION_CONFIG], REGION_CONFIG],
+    [[REGION_CONFIG], REGION_CONFIG],
+    [[RACK_CONFIG], RACK_CONFIG],
+    [[], RACK_CONFIG],
+  ] as const)
+    assert.equal(
+      defaultStoreConfig((one) => files.some((known) => known === one)),
+      file,
+    );
 });
 
 test('an empty RACKBOOT_CONFIG names no file', (t) => {

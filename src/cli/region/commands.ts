@@ -1,7 +1,7 @@
 // The tables of `rackboot region`, `rackboot racks` and `rackboot events`.
 
 import type { Argv } from 'yargs';
-import { defaultRegionConfig } from '../../control/default-config.ts';
+import { defaultRegionConfig, defaultStoreConfig } from '../../control/default-config.ts';
 import { type SharedOptions, yes } from '../terminal/shared-options.ts';
 
 type Finish = (code: number) => void;
@@ -47,6 +47,7 @@ const BACKUP = { type: 'string', demandOption: true, describe: 'The file of the 
 
 function processCommands<T>(command: Argv<T>, { config, json }: SharedOptions, finish: Finish) {
   const ofRegion = { ...config, default: defaultRegionConfig() };
+  const ofStore = { ...config, default: defaultStoreConfig() };
   return command
     .command('check', "Check a region's configuration file", { config: ofRegion, json, diff }, async (argv) => {
       const { checkRegionFile } = await import('./run.ts');
@@ -73,7 +74,7 @@ function processCommands<T>(command: Argv<T>, { config, json }: SharedOptions, f
       "Write all of a region's data to a new file, even while it runs",
       (one) =>
         one.positional('file', BACKUP).options({
-          config,
+          config: ofStore,
           json,
           verbose: { type: 'boolean', default: false, describe: 'List each table with its number of rows' },
         }),
@@ -85,7 +86,7 @@ function processCommands<T>(command: Argv<T>, { config, json }: SharedOptions, f
     .command(
       'restore <file>',
       "Fill a stopped region's empty store from a backup",
-      (one) => one.positional('file', BACKUP).options({ config, json }),
+      (one) => one.positional('file', BACKUP).options({ config: ofStore, json }),
       async (argv) => {
         const { restore } = await import('./copy.ts');
         finish(await restore(argv.config, argv.file, argv.json));
