@@ -43,6 +43,7 @@ export function regionCommands<T>(parser: Argv<T>, shared: SharedOptions, finish
 const PLACES = 'sqlite:DIRECTORY (the state directory of a region) or postgresql://user@host/database';
 /** Like that of `rackboot check`; accepted only to explain that a region has no such comparison. */
 const diff = { type: 'boolean', default: false, hidden: true } as const;
+const verbose = { type: 'boolean', default: false, describe: 'List each table with its number of rows' } as const;
 const BACKUP = { type: 'string', demandOption: true, describe: 'The file of the backup' } as const;
 
 function processCommands<T>(command: Argv<T>, { config, json }: SharedOptions, finish: Finish) {
@@ -58,6 +59,7 @@ function processCommands<T>(command: Argv<T>, { config, json }: SharedOptions, f
       "Move all of a stopped region's data to another database",
       {
         json,
+        verbose,
         from: { type: 'string', demandOption: true, describe: `The source: ${PLACES}` },
         to: { type: 'string', demandOption: true, describe: `The target, which must be empty: ${PLACES}` },
         'password-file': { type: 'string', requiresArg: true, describe: "The database's password, on its first line" },
@@ -66,7 +68,7 @@ function processCommands<T>(command: Argv<T>, { config, json }: SharedOptions, f
       async (argv) => {
         const { copyStores } = await import('./copy.ts');
         const options = { passwordFile: argv.passwordFile, caFile: argv.caFile };
-        finish(await copyStores(argv.from, argv.to, options, argv.json));
+        finish(await copyStores(argv.from, argv.to, options, argv));
       },
     )
     .command(
@@ -76,7 +78,7 @@ function processCommands<T>(command: Argv<T>, { config, json }: SharedOptions, f
         one.positional('file', BACKUP).options({
           config: ofStore,
           json,
-          verbose: { type: 'boolean', default: false, describe: 'List each table with its number of rows' },
+          verbose,
         }),
       async (argv) => {
         const { backUp } = await import('./copy.ts');
@@ -86,10 +88,10 @@ function processCommands<T>(command: Argv<T>, { config, json }: SharedOptions, f
     .command(
       'restore <file>',
       "Fill a stopped region's empty store from a backup",
-      (one) => one.positional('file', BACKUP).options({ config: ofStore, json }),
+      (one) => one.positional('file', BACKUP).options({ config: ofStore, json, verbose }),
       async (argv) => {
         const { restore } = await import('./copy.ts');
-        finish(await restore(argv.config, argv.file, argv.json));
+        finish(await restore(argv.config, argv.file, argv));
       },
     )
     .command(['run', '$0'], 'Run the region (what its service runs)', { config: ofRegion }, async (argv) => {

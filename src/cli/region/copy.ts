@@ -5,7 +5,9 @@
 
 import { statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { REGION_CONFIG } from '../../config/region-config-place.ts';
 import { isSocketUrl, loadStorePlace, parseStore, type StorePlace } from '../../config/region-store.ts';
+import { startCommand } from '../../control/start-command.ts';
 import { counted } from '../../counted.ts';
 import { RackError } from '../../errors.ts';
 import { postgresPlace } from '../../region-process/open-store.ts';
@@ -35,8 +37,15 @@ type AnyPlace = StorePlace & Partial<NamedPlace>;
 /** Opens one end of a copy, lends it to `work`, and closes it. */
 type Lend<End> = (work: (end: End) => Promise<CopiedTables>) => Promise<CopiedTables>;
 
+/** How a command reports. */
+interface Report {
+  readonly json: boolean;
+  /** True to list each table with its number of rows, even an empty one. */
+  readonly verbose: boolean;
+}
+
 /** Moves a region's data. @param from, to `sqlite:DIRECTORY` or the URL of a PostgreSQL @returns 0 */
-export async function copyStores(from: string, to: string, options: DatabaseOptions, json: boolean): Promise<number> {
+export async function copyStores(from: string, to: string, options: DatabaseOptions, report: Report): Promise<number> {
   const [source, target] = [
     placeOf(from, '--from', optionsFor(from, to, options)),
     placeOf(to, '--to', optionsFor(to, from, options)),
@@ -56,10 +65,15 @@ export async function copyStores(from: string, to: string, options: DatabaseOpti
     if (store.kind === 'sqlite') becomeOwnerOf(stateDir, option);
   const release = holdNamed(source, target);
   try {
-    return await copy(readable(one, refuse), other, json);
+    return await copy(readable(one, refuse), other, { ...report, next: nextAfterCopy(target) });
   } finally {
     release();
   }
+}
+
+function nextAfterCopy({ stateDir, store }: NamedPlace): string {
+  const what = store.kind === 'sqlite' ? `set state_dir to ${stateDir}` : 'name this database in region.store';
+  return `${what} in the region's file (${REGION_CONFIG}), and start its service`;
 }
 
 /** Makes the directory of the target for the user that will run the region, unless the source has no data. */
@@ -70,15 +84,8 @@ function makeTarget(source: NamedPlace, target: NamedPlace): void {
   atOption('--to', () => makeForService(target.stateDir, NAMED['--to'], from));
 }
 
-/** How a backup is reported. */
-interface BackupReport {
-  readonly json: boolean;
-  /** True to list each table with its number of rows. */
-  readonly verbose: boolean;
-}
-
 /** Writes the store of a configuration file into a new file, even while its region runs. @returns 0 */
-export async function backUp(config: string, given: string, { json, verbose }: BackupReport): Promise<number> {
+export async function backUp(config: string, given: string, { json, verbose }: Report): Promise<number> {
   // An absolute path, because the error for a directory that the state's owner may not write names the directory.
   const file = resolve(given);
   const place = loadStorePlace(config);
@@ -96,7 +103,7 @@ export async function backUp(config: string, given: string, { json, verbose }: B
     tell,
   );
   const { size: bytes } = statSync(file);
-  if (json) printJson({ file, bytes, ...copied });
+  if (json) printJson({ file, bytes, tables: copied.tables, rows: copied.rows });
   else
     print(
       `Wrote ${file}: ${formatBytes(bytes)}, ${counted(copied.rows, 'row')} in ${counted(copied.tables, 'table')}.`,
@@ -105,8 +112,10 @@ export async function backUp(config: string, given: string, { json, verbose }: B
 }
 
 /** Fills the empty store of a configuration file from a backup. @returns 0 */
-export async function restore(config: string, given: string, json: boolean): Promise<number> {
+export async function restore(config: string, given: string, report: Report): Promise<number> {
   const file = resolve(given);
+  // Perhaps the owner of the store may not read the configuration.
+  const next = `start the region: \`${startCommand(config)}\``;
   const place = loadStorePlace(config);
   await loadPostgres(place);
   const target = targetAt(place);
@@ -117,7 +126,7 @@ export async function restore(config: string, given: string, json: boolean): Pro
     return await copy(
       readable((work) => fromFile(file, work), refuse),
       target,
-      json,
+      { ...report, next },
     );
   } finally {
     lock?.release();
@@ -128,13 +137,31 @@ type TellTable = (table: string, rows: number) => void;
 
 const tellTable: TellTable = (table, rows) => void printAside(`${table.padEnd(16)} ${counted(rows, 'row')}\n`);
 
+const tellFilled: TellTable = (table, rows) => {
+  if (rows > 0) tellTable(table, rows);
+};
+
 const run = (source: Lend<CopySource>, target: Lend<CopyTarget>, tell: TellTable): Promise<CopiedTables> =>
   source((one) => target((other) => copyRegion(one, other, tell)));
 
-async function copy(source: Lend<CopySource>, target: Lend<CopyTarget>, json: boolean): Promise<number> {
-  const copied = await run(source, target, tellTable);
-  if (json) printJson(copied);
-  else print(`${counted(copied.rows, 'row')} in ${counted(copied.tables, 'table')} copied and compared.`);
+/** @param next the next step of the operator */
+async function copy(
+  source: Lend<CopySource>,
+  target: Lend<CopyTarget>,
+  { json, verbose, next }: Report & { readonly next: string },
+): Promise<number> {
+  const copied = await run(source, target, verbose ? tellTable : tellFilled);
+  if (json) {
+    printJson(copied);
+    return 0;
+  }
+  const amount = `${counted(copied.rows, 'row')} in ${counted(copied.tables, 'table')}`;
+  print(
+    copied.wasComplete
+      ? `The copy is complete already (${amount}): nothing was copied.`
+      : `${amount} copied and compared.`,
+  );
+  printAside(`Next: ${next}.\n`);
   return 0;
 }
 

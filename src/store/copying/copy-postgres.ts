@@ -75,6 +75,10 @@ class PostgresSource extends PostgresEnd implements CopySource {
 }
 
 class PostgresTarget extends PostgresEnd implements CopyTarget {
+  async isUsable(): Promise<boolean> {
+    return (await this.number('SELECT version FROM rackboot')) > 0;
+  }
+
   async begin(): Promise<void> {
     await this.client.query('UPDATE rackboot SET version = -version WHERE version > 0');
   }

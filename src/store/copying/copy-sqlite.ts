@@ -199,6 +199,11 @@ export class SqliteTarget extends SqliteEnd implements CopyTarget {
     }
   }
 
+  /** Its file is unfinished: `open` refuses a finished one. */
+  async isUsable(): Promise<boolean> {
+    return false;
+  }
+
   /** Does nothing: the unfinished file has another name until `finish`. */
   async begin(): Promise<void> {}
 

@@ -63,6 +63,8 @@ export interface CopySource extends CopyEnd {
 }
 
 export interface CopyTarget extends CopyEnd {
+  /** True if it is usable as it is: empty, or its last copy was finished. */
+  isUsable(): Promise<boolean>;
   /** Makes the target unusable until `finish`; called only once its contents are known to be a part of the source. */
   begin(): Promise<void>;
   /** Adds rows in one transaction. */
@@ -74,6 +76,8 @@ export interface CopyTarget extends CopyEnd {
 export interface CopiedTables {
   readonly tables: number;
   readonly rows: number;
+  /** True if a finished copy of the same data was there already, so that nothing was written. */
+  readonly wasComplete: boolean;
 }
 
 let tablesOfSchema: readonly CopiedTable[] | undefined;
@@ -122,7 +126,7 @@ export function rowName({ columns, order }: CopiedTable, row: CopiedRow): string
 
 /**
  * Copies everything, or the rest after an interrupted copy.
- * @param onTable called after each table
+ * @param onTable called after each table that was copied
  * @throws RackError `already-exists` if the target holds anything else; those of the databases
  */
 export async function copyRegion(
@@ -131,7 +135,9 @@ export async function copyRegion(
   onTable: (table: string, rows: number) => void,
 ): Promise<CopiedTables> {
   const tables = copiedTables();
-  await checkTarget(source, target, tables);
+  const held = await checkTarget(source, target, tables);
+  if (held.isWhole && held.rows > 0 && (await target.isUsable()))
+    return { tables: tables.length, rows: held.rows, wasComplete: true };
   await target.begin();
   const lastIds = new Map<string, number>();
   let rows = 0;
@@ -153,11 +159,20 @@ export async function copyRegion(
     throw new RackError('store-broken', text);
   }
   await target.finish(lastIds);
-  return { tables: tables.length, rows };
+  return { tables: tables.length, rows, wasComplete: false };
 }
 
-/** @throws RackError `already-exists` unless the target is empty, or has what an interrupted copy of this source leaves */
-async function checkTarget(source: CopySource, target: CopyTarget, tables: readonly CopiedTable[]): Promise<void> {
+/**
+ * Compares the rows of the target with the first rows of the source.
+ * @returns how many it has, and whether these are all
+ * @throws RackError `already-exists` unless the target is empty, or has what a copy of this source leaves
+ */
+async function checkTarget(
+  source: CopySource,
+  target: CopyTarget,
+  tables: readonly CopiedTable[],
+): Promise<{ readonly rows: number; readonly isWhole: boolean }> {
+  let rows = 0;
   let isBehind = false;
   for (const table of tables) {
     const done = await target.count(table);
@@ -167,8 +182,10 @@ async function checkTarget(source: CopySource, target: CopyTarget, tables: reado
       const text = `${target.name} is not empty (table ${table.name}), and its contents are not those of an interrupted copy of ${source.name}: empty or remove it, or name another`;
       throw new RackError('already-exists', text);
     }
+    rows += done;
     isBehind ||= done < (await source.count(table));
   }
+  return { rows, isWhole: !isBehind };
 }
 
 /** A digest of the first rows of a table; default: of all. */

@@ -12,6 +12,41 @@ import { configOf } from '../../support/copied-region.ts';
 import { missing } from '../../support/needs.ts';
 import { runRackboot } from '../../support/running-rack.ts';
 
+test('a copy names only tables with rows unless it is verbose, and at the end the next step', {
+  skip: missing('linux'),
+}, async () => {
+  const place = mkdtempSync(join(tmpdir(), 'rackboot-told-copy-'));
+  try {
+    const [from, file] = [join(place, 'from'), join(place, 'a.backup')];
+    const store = openRegionStore({ stateDir: from });
+    await store.accounts.addUser({ username: 'zed', email: '', passwordHash: 'x', isAdmin: true, createdMs: 1 });
+    await store.close();
+    const complaintsOf = async (...args: string[]): Promise<readonly string[]> => {
+      const { code, output, complaints } = await runRackboot(['region', ...args]);
+      assert.equal(code, 0, complaints.join('\n'));
+      if (args[0] !== 'backup') assert.match(output.join('\n'), /^\d+ rows? in \d+ tables copied and compared\.$/);
+      return complaints;
+    };
+    const next = (path: string) =>
+      `Next: set state_dir to ${path} in the region's file (/etc/rackboot/region.yaml), and start its service.`;
+    const [few, all] = [join(place, 'few'), join(place, 'all')];
+    const short = await complaintsOf('copy', '--from', `sqlite:${from}`, '--to', `sqlite:${few}`);
+    assert.ok(short.includes('account          1 row'), short.join('\n'));
+    assert.ok(!short.some((line) => / 0 rows$/.test(line)), short.join('\n'));
+    assert.equal(short.at(-1), next(few));
+    const long = await complaintsOf('copy', '--from', `sqlite:${from}`, '--to', `sqlite:${all}`, '--verbose');
+    assert.ok(long.includes('machine          0 rows'), long.join('\n'));
+    assert.equal(long.at(-1), next(all));
+    await complaintsOf('backup', file, '--config', configOf(place, 'from', '{ kind: sqlite }'));
+    const config = configOf(place, 'new', '{ kind: sqlite }');
+    const restored = await complaintsOf('restore', file, '--config', config);
+    assert.ok(!restored.some((line) => / 0 rows$/.test(line)), restored.join('\n'));
+    assert.match(restored.at(-1) ?? '', new RegExp(`^Next: start the region: \`.*region run --config ${config}\`\\.$`));
+  } finally {
+    rmSync(place, { recursive: true });
+  }
+});
+
 describe('a copy that is refused', { skip: missing('linux') }, () => {
   const place = mkdtempSync(join(tmpdir(), 'rackboot-refused-copy-'));
   const full = join(place, 'full');

@@ -57,6 +57,16 @@ describe('the data of a region, moved', { skip: missing('linux', '/usr/lib/postg
     const wanted = await readStore(openRegionStore({ stateDir }));
     const said = await runRegion('copy', '--from', `sqlite:${stateDir}`, '--to', server.urlOf(name));
     assert.match(said, /^\d{4} rows in \d+ tables copied and compared\.$/);
+    const again = ['region', 'copy', '--from', `sqlite:${stateDir}`, '--to', server.urlOf(name)];
+    const { code, output, complaints } = await runRackboot(again);
+    assert.equal(code, 0, complaints.join('\n'));
+    assert.match(
+      output.join('\n'),
+      /^The copy is complete already \(\d{4} rows in \d+ tables\): nothing was copied\.$/,
+    );
+    assert.deepEqual(complaints, [
+      "Next: name this database in region.store in the region's file (/etc/rackboot/region.yaml), and start its service.",
+    ]);
     assert.deepEqual(await readStore(openPostgresRegion(server.placeOf(name))), wanted);
     const back = join(directory, 'back');
     await runRegion('copy', '--from', server.urlOf(name), '--to', `sqlite:${back}`);
