@@ -26,7 +26,7 @@ import type { ApiProblem } from '../api/call/problem.ts';
 import { API_VERSIONS, operationsByPath, runOperation } from '../api/operations.ts';
 import type { MetadataService } from '../metadata/metadata-service.ts';
 import type { PageGuard } from '../page/guard.ts';
-import { addPageRoutes, looksForPage, sendAwayPage, sendUnknownPage, showsPages } from '../page/routes.ts';
+import { addPageRoutes, looksForPage, sendAwayPage, sendUnknownPage, showsOutage } from '../page/routes.ts';
 import type { Sessions } from '../page/sessions.ts';
 import { refuseVersion } from '../racks/rack-admission.ts';
 import { mayBeStored } from '../records/store-outage.ts';
@@ -313,7 +313,7 @@ function sendError(
 ): FastifyReply | Promise<FastifyReply> {
   if (!isStoreUnavailable(error)) return send(context, reply, answerOfError(context, error));
   const outage = shownOutage(outageOf(error), request.raw);
-  if (showsPages(request)) return sendAwayPage(request, reply, outage);
+  if (showsOutage(request)) return sendAwayPage(request, reply, outage);
   return send(context, reply, refuse('store-unavailable', { outage }, mayBeStored(outage) ? {} : RETRY_FIELD));
 }
 

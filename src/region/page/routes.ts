@@ -52,6 +52,7 @@ interface PageListener {
 
 const NO_FIELDS: Fields = new Map();
 const LOGIN = '/MAAS/login/';
+const PAGE_PATHS: ReadonlySet<string> = new Set([LOGIN, ...PAGES.map(({ path }) => path)]);
 
 /** Adds the routes of every page. */
 export function addPageRoutes(app: FastifyInstance, listener: PageListener): void {
@@ -70,8 +71,7 @@ export function addPageRoutes(app: FastifyInstance, listener: PageListener): voi
   app.get(LOGIN, async (request, reply) => {
     mustReachStore(listener.region);
     if ((await listener.peerOf(request)).isByRack) return listener.send(reply, byRack(listener.region));
-    // A database that answers may still refuse this process. Reads what signing in reads, so that this page says so, and not only the next.
-    await listener.region.store.accounts.findUser('');
+    await mustReadStore(listener.region);
     const to = safeTarget(queryOf(request.raw.url).get('to')?.at(-1) ?? '');
     return sendPage(begin(reply), renderSignIn(listener.region.config(), to));
   });
@@ -91,10 +91,18 @@ export const sendUnknownPage = (reply: FastifyReply): FastifyReply =>
   sendPage(begin(reply).code(REFUSALS['not-found']).header('X-Rackboot-Refusal', 'not-found'), renderUnknown());
 
 /** True if a browser shows the answer to a person: it requested a page, or sent one of our forms. */
-export const showsPages = (request: FastifyRequest): boolean =>
+const showsPages = (request: FastifyRequest): boolean =>
   !isLive(request) &&
   /\btext\/html\b/.test(headerOf(request, 'accept') ?? '') &&
   !/^\/+MAAS\/+(?:api|uplink|metadata)\b/.test(request.raw.url ?? '');
+
+/** The same for the answer during an outage: programs that accept anything get the pages themselves, so they get the page of the outage, too. */
+export const showsOutage = (request: FastifyRequest): boolean =>
+  showsPages(request) ||
+  (request.method === 'GET' &&
+    !isLive(request) &&
+    PAGE_PATHS.has(request.routeOptions.url ?? '') &&
+    (headerOf(request, 'accept') ?? '*/*').includes('*/*'));
 
 /** Answers 503: the store, or one of its rows, cannot be used. */
 export const sendAwayPage = (request: FastifyRequest, reply: FastifyReply, outage: Outage): FastifyReply =>
@@ -110,6 +118,14 @@ export const sendAwayPage = (request: FastifyRequest, reply: FastifyReply, outag
 function mustReachStore({ store }: Region): void {
   const problem = store.availability?.problem;
   if (problem !== undefined) throw new StoreOutage(problem);
+}
+
+/**
+ * Refuses the way to sign in during an outage, too: a database that answers may still refuse this process. Reads what signing in reads, so that
+ * these pages say so, and not only the next. @throws StoreOutage
+ */
+async function mustReadStore({ store }: Region): Promise<void> {
+  await store.accounts.findUser('');
 }
 
 const sendPage = (reply: FastifyReply, page: Html): FastifyReply => reply.send(page.toString());
@@ -251,6 +267,7 @@ async function requireSignIn(
   reply: FastifyReply,
 ): Promise<FastifyReply> {
   if (peer.isByRack) return listener.send(reply, byRack(listener.region));
+  await mustReadStore(listener.region);
   const to = safeTarget(request.raw.url ?? '');
   const isBrowser = /\btext\/html\b/.test(headerOf(request, 'accept') ?? '');
   if (isBrowser || isLive(request)) {

@@ -74,6 +74,36 @@ test('only an administrator reads the text of the database; others read what to 
   }
 });
 
+test('while the store refuses, the list of machines and the way to sign in are the same page, for browsers and for programs that accept anything', async () => {
+  const place = await makeRegion();
+  const app = buildApp(makeContext(place.region));
+  try {
+    const fail = (): never => {
+      throw new StoreOutage(OUTAGE);
+    };
+    place.store.accounts.findUser = fail;
+    const pages: string[] = [];
+    for (const url of ['/MAAS/', '/MAAS/login/'])
+      for (const accept of ['text/html', '*/*', undefined]) {
+        const headers = { host: 'rack.example', ...(accept === undefined ? {} : { accept }) };
+        const answer = await app.inject({ url, headers, remoteAddress: '10.20.0.9' });
+        assert.deepEqual([url, accept, answer.statusCode], [url, accept, 503]);
+        assert.match(String(answer.headers['content-type']), /^text\/html/);
+        assert.equal(answer.headers['retry-after'], '5');
+        pages.push(answer.body);
+      }
+    assert.equal(new Set(pages).size, 1);
+    assert.match(pages[0] ?? '', /cannot use its database/);
+    assert.doesNotMatch(pages[0] ?? '', /name="password"/);
+    const json = { host: 'rack.example', accept: 'application/json' };
+    const { headers } = await app.inject({ url: '/MAAS/login/', headers: json, remoteAddress: '10.20.0.9' });
+    assert.doesNotMatch(String(headers['content-type']), /html/);
+  } finally {
+    await app.close();
+    await place.remove();
+  }
+});
+
 test('the page that needs a damaged row names it, and does not say that the database is away', async () => {
   const place = await makeRegion();
   const { store, clock, region } = place;
