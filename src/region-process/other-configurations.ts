@@ -1,19 +1,23 @@
 // Compares the configurations of a region's processes: each one sends the others the digests of its keys, and says which living process has
-// others. Nothing enforces that the files are equal, and each process would decide by its own.
+// others, or the same name. Nothing enforces that the files are equal, and each process would decide by its own.
 //
-//   every SAY_MS: digests ──▶ the other processes
-//   digests of another one, twice in turn with a difference ──▶ `onDifference`, once; a note until they are equal, or it is silent for SILENT_MS
+//   every SAY_MS: name, place and digests ──▶ the other processes
+//   those of another one, twice in turn with a fault ──▶ `onFault`, once; a note until it is mended, or the other is silent for SILENT_MS
 //
 // 1. Keys that belong to one process are left out (OWN_KEYS), and so are paths, which differ with the layout of a host.
 // 2. Processes of different versions are not compared: during an upgrade one of them may not know a key.
-// 3. A message is one of another program if it does not have the form. Its digests are short: they show a difference, and no value.
+// 3. No former life of this process speaks while it runs, so a process of its name is always another one.
+// 4. A message is one of another program if it does not have the form. Its digests are short: they show a difference, and no value.
 
+import { hostname } from 'node:os';
 import { z } from 'zod';
 import { BoundedMap } from '../bounded-map.ts';
 import { cleanText } from '../clean-text.ts';
 import { type Clock, type Instant, later, type Timer } from '../clock.ts';
+import { digestValues } from '../config/difference.ts';
 import type { RackNote } from '../region/records/rack-note.ts';
 import type { StoreNeighbours } from '../region/records/store-state.ts';
+import type { RegionConfiguration } from './configuration.ts';
 
 /** How often a process says its digests, in milliseconds. */
 const SAY_MS = 20_000;
@@ -21,6 +25,8 @@ const SAY_MS = 20_000;
 const SILENT_MS = 60_000;
 /** Other processes that are remembered. */
 const OTHERS_MAX = 32;
+/** The characters that a note shows of another process's place. */
+const PLACE_CHARACTERS_MAX = 120;
 /** Keys that a note names; further ones are counted. */
 const KEYS_NAMED_MAX = 8;
 const OWN_KEYS = /^(?:name|state_dir|log|metrics|preseeds|region\.(?:listen|tls|store))(?:\.|$)/;
@@ -29,6 +35,8 @@ const OWN_KEYS = /^(?:name|state_dir|log|metrics|preseeds|region\.(?:listen|tls|
 const message = z.object({
   id: z.uuid(),
   name: z.string(),
+  /** Its host and the addresses on which it listens. */
+  where: z.string().default(''),
   version: z.string(),
   digests: z.record(z.string().regex(/^[a-z0-9_.]+$/), z.string()),
 });
@@ -36,12 +44,22 @@ const message = z.object({
 type Said = z.output<typeof message>;
 
 interface Other {
-  readonly name: string;
   /** The keys of which it has another value. */
   readonly keys: readonly string[];
+  readonly isNamesake: boolean;
   readonly heardAt: Instant;
-  readonly isReported: boolean;
+  /** The faults that were heard twice. */
+  readonly notes: readonly RackNote[];
 }
+
+/** The part of a message about a configuration. */
+export const ownMessage = ({ config, usable }: RegionConfiguration, version: string): Omit<Said, 'id'> => ({
+  ...{ name: config.name, version, digests: Object.fromEntries(digestValues(usable)) },
+  where: cleanText(
+    `${hostname()}, ${config.region.listen.map(({ host, port }) => `${host}:${port}`).join(' ')}`,
+    PLACE_CHARACTERS_MAX,
+  ),
+});
 
 interface OtherConfigurationsParts {
   readonly clock: Clock;
@@ -49,8 +67,8 @@ interface OtherConfigurationsParts {
   /** Names this process among all. */
   readonly id: string;
   readonly own: () => Omit<Said, 'id'>;
-  /** Called once when another process has other values. */
-  readonly onDifference: (note: RackNote) => void;
+  /** Called once when another process has other values, or the same name. */
+  readonly onFault: (note: RackNote) => void;
 }
 
 export class OtherConfigurations {
@@ -63,9 +81,9 @@ export class OtherConfigurations {
     parts.neighbours.hear((text) => this.#hear(text));
   }
 
-  /** A note on each living process with other values. */
+  /** The notes on each living process with other values, or with the same name. */
   get notes(): readonly RackNote[] {
-    return [...this.#others.values()].filter((other) => this.#isLiving(other) && other.isReported).map(noteOn);
+    return [...this.#others.values()].filter((other) => this.#isLiving(other)).flatMap(({ notes }) => notes);
   }
 
   /** Says the digests now, and then at intervals. */
@@ -82,18 +100,22 @@ export class OtherConfigurations {
   }
 
   #hear(text: string): void {
-    const { clock, id, own, onDifference } = this.#parts;
+    const { clock, id, own, onFault } = this.#parts;
     const said = readMessage(text);
     const mine = own();
     if (said === undefined || said.id === id || said.version !== mine.version) return;
     const keys = differing(mine.digests, said.digests);
     const known = this.#others.get(said.id);
     const before = known !== undefined && this.#isLiving(known) ? known : undefined;
+    const isNamesake = said.name === mine.name;
+    const name = cleanText(said.name);
     // A person who changes one file after the other is not warned.
-    const isReported = keys.length > 0 && (before?.keys.length ?? 0) > 0;
-    const other = { name: cleanText(said.name), keys, heardAt: clock.now(), isReported };
-    this.#others.set(said.id, other);
-    if (isReported && before?.isReported !== true) onDifference(noteOn(other));
+    const notes: readonly RackNote[] = [
+      ...(keys.length > 0 && (before?.keys.length ?? 0) > 0 ? [differenceOf(name, keys)] : []),
+      ...(isNamesake && before?.isNamesake === true ? [namesakeOf(name, said.where)] : []),
+    ];
+    this.#others.set(said.id, { keys, isNamesake, heardAt: clock.now(), notes });
+    for (const one of notes) if (before?.notes.some(({ note }) => note === one.note) !== true) onFault(one);
   }
 
   #isLiving({ heardAt }: Other): boolean {
@@ -114,7 +136,11 @@ function differing(mine: Said['digests'], other: Said['digests']): readonly stri
   return [...keys].filter((key) => mine[key] !== other[key]).sort();
 }
 
-const noteOn = ({ name, keys }: Other): RackNote => ({
+const namesakeOf = (name: string, where: string): RackNote => ({
+  ...{ note: 'name-shared', name, where: cleanText(where, PLACE_CHARACTERS_MAX) },
+});
+
+const differenceOf = (name: string, keys: readonly string[]): RackNote => ({
   note: 'configurations-differ',
   name,
   setting: keys.slice(0, KEYS_NAMED_MAX).join(' '),

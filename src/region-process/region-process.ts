@@ -11,7 +11,6 @@
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { type Clock, newUuid } from '../clock.ts';
-import { digestValues } from '../config/difference.ts';
 import type { RegionFileConfig, UsableRegionFile } from '../config/region-file.ts';
 import { type ConfigWatch, watchConfig } from '../config/watch.ts';
 import { logLevelAnswers } from '../daemon/answers/log-level.ts';
@@ -47,7 +46,7 @@ import { DesiredStateKeeper } from '../uplink/desired-state-keeper.ts';
 import { RegionConfiguration, type RegionConfigurationPorts } from './configuration.ts';
 import { regionInstruments } from './instruments.ts';
 import { openStore } from './open-store.ts';
-import { OtherConfigurations } from './other-configurations.ts';
+import { OtherConfigurations, ownMessage } from './other-configurations.ts';
 import { type RegionStatusSources, regionAnswers, regionLine, regionReadiness } from './status.ts';
 import { StoreProbe } from './store-probe.ts';
 
@@ -352,11 +351,8 @@ class RegionProcess implements Daemon {
     const { clock, version } = this.#options;
     const others = new OtherConfigurations({
       ...{ clock, neighbours, id: newUuid() },
-      own: () => {
-        const { config, usable } = this.#configuration;
-        return { name: config.name, version, digests: Object.fromEntries(digestValues(usable)) };
-      },
-      onDifference: (note) => this.#problem('configurations', note),
+      own: () => ownMessage(this.#configuration, version),
+      onFault: (note) => this.#problem('configurations', note),
     });
     this.#others = others;
     this.#opened.push(() => others.close());

@@ -33,6 +33,8 @@ function processes(...files: readonly string[]) {
   const hearers: ((text: string) => void)[] = [];
   const said: string[] = [];
   const texts = [...files];
+  /** The names in the files; default: those of the hosts. */
+  const names: string[] = [];
   const all = files.map((_, index) => {
     const reported: RackNote[] = [];
     const neighbours = {
@@ -44,15 +46,18 @@ function processes(...files: readonly string[]) {
       },
       hear: (onSaid: (text: string) => void) => void hearers.push(onSaid),
     };
-    const own = () => ({ name: `host-${index}`, version: '1', digests: digestsOf(texts[index] ?? '') });
+    const own = () => ({
+      ...{ name: names[index] ?? `host-${index}`, where: `host-${index}, 10.20.0.${index}:5240` },
+      ...{ version: '1', digests: digestsOf(texts[index] ?? '') },
+    });
     const one = new OtherConfigurations({
       ...{ clock, neighbours, id: newUuid(), own },
-      onDifference: (note) => reported.push(note),
+      onFault: (note) => reported.push(note),
     });
     return { one, reported };
   });
   for (const { one } of all) one.say();
-  return { clock, all, said, texts, hearers };
+  return { clock, all, said, texts, names, hearers };
 }
 
 describe('the configurations of two processes', () => {
@@ -107,6 +112,39 @@ describe('the configurations of two processes', () => {
     texts[1] = EQUAL;
     clock.advance(SAY_MS);
     assert.deepEqual(all[0]?.one.notes, []);
+  });
+
+  test('with the same name are reported once at each, with the place of the other and the remedy, until one has another name', () => {
+    const { clock, all, names } = processes(EQUAL, EQUAL, EQUAL);
+    names.push('hall', 'hall');
+    clock.advance(SAY_MS);
+    assert.deepEqual(
+      all.flatMap(({ reported }) => reported),
+      [],
+      'a name may be changed in one file after the other',
+    );
+    clock.advance(4 * SAY_MS);
+    const notes = [1, 0].map((index) => ({
+      ...{ note: 'name-shared', name: 'hall', where: `host-${index}, 10.20.0.${index}:5240` },
+    }));
+    assert.deepEqual(
+      all.map(({ reported }) => reported),
+      [...notes.map((note) => [note]), []],
+    );
+    assert.deepEqual(
+      all.map(({ one }) => one.notes),
+      [...notes.map((note) => [note]), []],
+    );
+    assert.match(
+      noteText({ note: 'name-shared', name: 'hall', where: 'host-1, 10.20.0.1:5240' }),
+      /^another process of this region has the name hall, too: that on host-1, 10\.20\.0\.1:5240\. .*: give each its own name .*, or remove the key/,
+    );
+    names[1] = 'other';
+    clock.advance(2 * SAY_MS);
+    assert.deepEqual(
+      all.map(({ one }) => one.notes),
+      [[], [], []],
+    );
   });
 
   test('one that ends no longer counts', () => {

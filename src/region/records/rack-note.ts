@@ -103,6 +103,7 @@ const NOTES = {
   'region-damaged': ['file', 'reason'],
   'loopback-only': [],
   'configurations-differ': ['name', 'setting', 'more'],
+  'name-shared': ['name', 'where'],
   'database-slow': ['seconds'],
   // Its store (`store-outage.ts`). `key` and `value` name a row; they and `column` may be empty.
   'database-unusable': ['fault', 'said'],

@@ -224,6 +224,8 @@ const NOTE_SENTENCES: Writers<NoteParams> = {
     'region.listen has only loopback addresses: racks on other hosts cannot reach this region unless a proxy on this host passes their requests on',
   'configurations-differ': ({ name, setting, more }) =>
     `the process ${name} of this region has other values of ${setting.replaceAll(' ', ', ')}${more === 0 ? '' : ` and ${more} more`} in its configuration file: make the files equal, or each process decides by its own`,
+  'name-shared': ({ name, where }) =>
+    `another process of this region has the name ${name}, too${where === '' ? '' : `: that on ${where}`}. Logs and status cannot tell them apart: give each its own name in its configuration file, or remove the key name, so that each has its host's`,
   'database-slow': ({ seconds }) =>
     `the database did not close within ${seconds} s; every change that it confirmed is stored`,
 
