@@ -12,7 +12,13 @@ import { counted } from '../../counted.ts';
 import { RackError } from '../../errors.ts';
 import { postgresPlace } from '../../region-process/open-store.ts';
 import { checkReadable, SqliteSource, SqliteTarget, TARGET_WORDS } from '../../store/copying/copy-sqlite.ts';
-import { type CopiedTables, type CopySource, type CopyTarget, copyRegion } from '../../store/copying/region-copy.ts';
+import {
+  type CopiedTables,
+  type CopySource,
+  type CopyTarget,
+  checkWhole,
+  copyRegion,
+} from '../../store/copying/region-copy.ts';
 import { findUnreadable } from '../../store/copying/row-check.ts';
 import { removeLeftBackups } from '../../store/copying/unfinished-file.ts';
 import { REGION_FILE } from '../../store/region/region-schema.ts';
@@ -65,7 +71,7 @@ export async function copyStores(from: string, to: string, options: DatabaseOpti
     if (store.kind === 'sqlite') becomeOwnerOf(stateDir, option);
   const release = holdNamed(source, target);
   try {
-    return await copy(readable(one, refuse), other, { ...report, next: nextAfterCopy(target) });
+    return await copy(whole(one), other, { ...report, next: nextAfterCopy(target) });
   } finally {
     release();
   }
@@ -124,7 +130,7 @@ export async function restore(config: string, given: string, report: Report): Pr
   const lock = place.store.kind === 'sqlite' ? lockState(place.stateDir, RESTORED) : undefined;
   try {
     return await copy(
-      readable((work) => fromFile(file, work), refuse),
+      whole((work) => fromFile(file, work)),
       target,
       { ...report, next },
     );
@@ -294,6 +300,16 @@ const readable =
       if (fault !== undefined) onFault(fault);
       return await work(one);
     });
+
+/** The source, refused before anything is written if it has a row that no region can read, or is a damaged backup. */
+function whole(source: Lend<CopySource>): Lend<CopySource> {
+  const checked = readable(source, refuse);
+  return (work) =>
+    checked(async (one) => {
+      await checkWhole(one);
+      return await work(one);
+    });
+}
 
 function refuse(fault: string): never {
   throw new RackError('store-broken', fault);

@@ -67,6 +67,10 @@ class PostgresEnd {
 }
 
 class PostgresSource extends PostgresEnd implements CopySource {
+  async marks(): Promise<undefined> {
+    return undefined;
+  }
+
   lastId({ name }: CopiedTable): Promise<number> {
     return name === 'event'
       ? this.number('SELECT last_value FROM change_number')

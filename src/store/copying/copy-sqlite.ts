@@ -8,11 +8,13 @@
 // 5. Finishing raises a counter, and may stop before the rename. So an interrupted copy that continues writes the counters, its last table,
 //    afresh.
 // 6. A source may come from anywhere: it has tables only, and its schema calls no function that could do harm.
+// 7. A backup has one more table, MARKS, with what its source had in each table. A region whose database was a backup removes it
+//    (`openRegionStore`). In a database with a write-ahead log it means nothing: a region, perhaps of an earlier release, has opened that.
 
 import { accessSync, constants, existsSync, renameSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { DatabaseSync, type SQLOutputValue } from 'node:sqlite';
-import { cleanText } from '../../clean-text.ts';
+import { cleanText, shellWord } from '../../clean-text.ts';
 import { counted } from '../../counted.ts';
 import { errorText, osErrorCode, RackError } from '../../errors.ts';
 import { foundStats } from '../../files/found-stats.ts';
@@ -21,14 +23,17 @@ import { fileFault } from '../../files/read-fault.ts';
 import { checkRegularFile } from '../../files/regular-file.ts';
 import { COMPANIONS, isFullDisk, makeStateDirectory, sqliteCode } from '../database-file.ts';
 import { UNFINISHED } from '../region/lost-region.ts';
-import { REGION_DATABASE } from '../region/region-schema.ts';
+import { MARKS, REGION_DATABASE } from '../region/region-schema.ts';
 import {
+  type BackupMarks,
   bytesOf,
   CHUNK_BYTES,
   type CopiedRow,
   type CopiedTable,
   type CopySource,
   type CopyTarget,
+  copiedTables,
+  digestOf,
   rowName,
 } from './region-copy.ts';
 import { makePrivateFile, openLocked, removeFiles } from './unfinished-file.ts';
@@ -126,6 +131,22 @@ export class SqliteSource extends SqliteEnd implements CopySource {
       Number(this.database.prepare('SELECT seq FROM sqlite_sequence WHERE name = ?').get(name)?.seq ?? 0),
     );
   }
+
+  async marks(): Promise<BackupMarks | undefined> {
+    return this.reading(MARKS, () => {
+      const { database } = this;
+      const isMarked = database.prepare("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?").get(MARKS);
+      if (isMarked === undefined || database.prepare('PRAGMA journal_mode').get()?.journal_mode === 'wal')
+        return undefined;
+      const rows = database.prepare(`SELECT name, digest, last_id FROM ${MARKS} LIMIT ?`).all(copiedTables().length);
+      return {
+        tables: new Map(
+          rows.map((row) => [String(row.name), { digest: String(row.digest), lastId: Number(row.last_id) }]),
+        ),
+        removal: `sqlite3 ${shellWord(this.name)} 'DROP TABLE ${MARKS}'`,
+      };
+    });
+  }
 }
 
 /** A view in the place of a table could have rows without end. @throws RackError `store-broken` */
@@ -157,16 +178,18 @@ export const TARGET_WORDS = {
 export class SqliteTarget extends SqliteEnd implements CopyTarget {
   readonly #path: string;
   readonly #words: TargetWords;
+  readonly #isBackup: boolean;
 
-  private constructor(path: string, words: TargetWords, unfinished: string, database: DatabaseSync) {
-    super(unfinished, database);
+  private constructor(path: string, words: TargetWords, isBackup: boolean, database: DatabaseSync) {
+    super(`${path}${UNFINISHED}`, database);
     this.#path = path;
     this.#words = words;
+    this.#isBackup = isBackup;
   }
 
   /**
    * Opens a new file, or the unfinished file of an interrupted copy.
-   * @param isAfresh true: remove an unfinished file, because the source has changed since
+   * @param isAfresh true: a backup, which removes an unfinished file, because the source has changed since
    * @throws RackError `already-exists`, `already-running` if another process writes it, and those of a database file
    */
   static open(
@@ -188,7 +211,7 @@ export class SqliteTarget extends SqliteEnd implements CopyTarget {
       how = makePrivateFile(unfinished);
     }
     try {
-      const target = new SqliteTarget(path, words, unfinished, openLocked(unfinished, words.elsewhere));
+      const target = new SqliteTarget(path, words, isAfresh, openLocked(unfinished, words.elsewhere));
       if (how === 'found') target.#forgetCounters();
       return target;
     } catch (error) {
@@ -227,7 +250,7 @@ export class SqliteTarget extends SqliteEnd implements CopyTarget {
     });
   }
 
-  async finish(lastIds: ReadonlyMap<string, number>): Promise<void> {
+  async finish(lastIds: ReadonlyMap<string, number>, digests: ReadonlyMap<string, string>): Promise<void> {
     const { database } = this;
     this.#writing(() => {
       // First what needs most room on the disk.
@@ -248,10 +271,31 @@ export class SqliteTarget extends SqliteEnd implements CopyTarget {
       );
       database.exec('COMMIT');
     });
+    if (this.#isBackup) await this.#mark(digests);
     checkFree(this.#path, this.#words);
     renameSync(this.name, this.#path);
     database.close();
     removeFiles(this.name);
+  }
+
+  /** Adds the table MARKS. The digests are those of the source, but for the counters, which finishing may have raised. */
+  async #mark(digests: ReadonlyMap<string, string>): Promise<void> {
+    const { database } = this;
+    const marked = new Map(digests);
+    for (const table of copiedTables()) {
+      if (table.name === 'counter') marked.set(table.name, await digestOf(this, table));
+    }
+    this.#writing(() => {
+      database.exec('BEGIN IMMEDIATE');
+      database.exec(
+        `CREATE TABLE ${MARKS} (name TEXT PRIMARY KEY, digest TEXT NOT NULL, last_id INTEGER NOT NULL) STRICT`,
+      );
+      const insertion = database.prepare(
+        `INSERT INTO ${MARKS} SELECT ?1, ?2, coalesce((SELECT seq FROM sqlite_sequence WHERE name = ?1), 0)`,
+      );
+      for (const [name, digest] of marked) insertion.run(name, digest);
+      database.exec('COMMIT');
+    });
   }
 
   #forgetCounters(): void {

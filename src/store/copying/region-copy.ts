@@ -5,6 +5,7 @@
 // 1. Rows are copied in the order of their keys. So an interrupted copy has the first rows of each table, and continues after them.
 // 2. A target is usable only once every table has the digest of its source.
 // 3. Tables come in the order of the schema: a row never comes before the one that it refers to.
+// 4. A backup has the digests of its tables, so that a damaged one is found before a target has anything of it (`checkWhole`).
 
 import { createHash } from 'node:crypto';
 import { DatabaseSync } from 'node:sqlite';
@@ -57,9 +58,26 @@ interface CopyEnd {
   read(table: CopiedTable, offset: number, limit: number): Promise<readonly CopiedRow[]>;
 }
 
+/** The content of a table at the source of a backup. */
+interface TableMark {
+  /** Of its rows (`digestOf`). */
+  readonly digest: string;
+  /** The highest id that it has ever given; 0: it gives none. */
+  readonly lastId: number;
+}
+
+/** The marks of a backup. */
+export interface BackupMarks {
+  readonly tables: ReadonlyMap<string, TableMark>;
+  /** The command that removes the marks from the file. */
+  readonly removal: string;
+}
+
 export interface CopySource extends CopyEnd {
   /** The highest id that a table has ever given. */
   lastId(table: CopiedTable): Promise<number>;
+  /** Undefined unless it is a backup, and no earlier release wrote it. */
+  marks(): Promise<BackupMarks | undefined>;
 }
 
 export interface CopyTarget extends CopyEnd {
@@ -69,8 +87,8 @@ export interface CopyTarget extends CopyEnd {
   begin(): Promise<void>;
   /** Adds rows in one transaction. */
   write(table: CopiedTable, rows: readonly CopiedRow[]): Promise<void>;
-  /** Makes new ids follow those of the source, and makes the target usable. */
-  finish(lastIds: ReadonlyMap<string, number>): Promise<void>;
+  /** Makes new ids follow those of the source, and makes the target usable. @param digests of the source's tables, for a backup */
+  finish(lastIds: ReadonlyMap<string, number>, digests: ReadonlyMap<string, string>): Promise<void>;
 }
 
 export interface CopiedTables {
@@ -153,13 +171,29 @@ export async function copyRegion(
     onTable(table.name, done);
     if (table.givesIds) lastIds.set(table.name, await source.lastId(table));
   }
+  const digests = new Map<string, string>();
   for (const table of tables) {
-    if ((await digestOf(source, table)) === (await digestOf(target, table))) continue;
+    const digest = await digestOf(source, table);
+    digests.set(table.name, digest);
+    if (digest === (await digestOf(target, table))) continue;
     const text = `the copy of the table ${table.name} in ${target.name} differs from ${source.name}: empty the target, and copy again while nothing changes the source`;
     throw new RackError('store-broken', text);
   }
-  await target.finish(lastIds);
+  await target.finish(lastIds, digests);
   return { tables: tables.length, rows, wasComplete: false };
+}
+
+/** @throws RackError `store-broken` if the source is a backup that has changed since it was written */
+export async function checkWhole(source: CopySource): Promise<void> {
+  const marks = await source.marks();
+  if (marks === undefined) return;
+  for (const table of copiedTables()) {
+    const mark = marks.tables.get(table.name);
+    const lastId = table.givesIds ? await source.lastId(table) : 0;
+    if (mark?.lastId === lastId && mark.digest === (await digestOf(source, table))) continue;
+    const text = `${source.name}: the table ${table.name} differs from what the backup wrote, because the file is damaged or was edited: take another backup; or, if you edited it on purpose, run ${marks.removal}, and repeat the command`;
+    throw new RackError('store-broken', text);
+  }
 }
 
 /**
@@ -189,7 +223,7 @@ async function checkTarget(
 }
 
 /** A digest of the first rows of a table; default: of all. */
-async function digestOf(end: CopyEnd, table: CopiedTable, max = Number.POSITIVE_INFINITY): Promise<string> {
+export async function digestOf(end: CopyEnd, table: CopiedTable, max = Number.POSITIVE_INFINITY): Promise<string> {
   const hash = createHash('sha256');
   for (let done = 0; done < max; ) {
     const rows = await end.read(table, done, Math.min(CHUNK, max - done));

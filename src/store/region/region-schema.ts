@@ -340,6 +340,9 @@ CREATE TABLE counter (
 ) STRICT, WITHOUT ROWID;
 `;
 
+/** A table that only backups have (`copying/copy-sqlite.ts`). */
+export const MARKS = 'backup_mark';
+
 /** The file's name below the state directory. */
 export const REGION_FILE = 'region.db';
 

@@ -1,7 +1,8 @@
 // The region's store in SQLite: `region.db` in the state directory.
 //
 // 1. The file is readable by its owner only: it holds the passwords of power controllers.
-// 2. A region never starts empty next to an interrupted copy: the copy could not be continued any more, and its data would seem lost.
+// 2. A backup may have been put in the file's place: what only backups have is removed, because the region's changes make it untrue.
+// 3. A region never starts empty next to an interrupted copy: the copy could not be continued any more, and its data would seem lost.
 
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
@@ -9,7 +10,7 @@ import type { RegionStore } from '../../region/records/store.ts';
 import { type DatabaseKind, OpenFiles, openDatabaseFile } from '../database-file.ts';
 import type { EventBounds } from '../operations/event-cuts.ts';
 import { checkNotInterrupted } from '../region/lost-region.ts';
-import { REGION_DATABASE, REGION_FILE } from '../region/region-schema.ts';
+import { MARKS, REGION_DATABASE, REGION_FILE } from '../region/region-schema.ts';
 import { StoredRegion } from '../region/stored-region.ts';
 import { Transactions } from './region-transactions.ts';
 
@@ -35,7 +36,7 @@ export function openRegionStore(options: {
   const path = join(options.stateDir, REGION_FILE);
   checkNotInterrupted(path);
   const database = openDatabaseFile(path, options.kind ?? REGION_DATABASE, options.around);
-  database.exec('PRAGMA foreign_keys = ON');
+  database.exec(`PRAGMA foreign_keys = ON; DROP TABLE IF EXISTS ${MARKS}`);
   const transactions = new Transactions(database, path, new OpenFiles(path));
   return new StoredRegion(transactions, options.bounds ?? EVENT_BOUNDS, undefined, transactions.confirmation);
 }

@@ -9,6 +9,8 @@ import {
   mkdirSync,
   mkdtempSync,
   readdirSync,
+  readFileSync,
+  renameSync,
   rmSync,
   statSync,
   symlinkSync,
@@ -20,7 +22,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 import { SqliteSource, SqliteTarget } from '../../../src/store/copying/copy-sqlite.ts';
-import { copiedTables, copyRegion } from '../../../src/store/copying/region-copy.ts';
+import { checkWhole, copiedTables, copyRegion } from '../../../src/store/copying/region-copy.ts';
 import { removeLeftBackups } from '../../../src/store/copying/unfinished-file.ts';
 import { openRegionStore } from '../../../src/store/sqlite/region-sqlite.ts';
 import { missing } from '../../support/needs.ts';
@@ -40,7 +42,7 @@ const refused = (isAfresh: boolean, code: string, message: RegExp): void =>
 
 test('a finished file stands alone, is private, and a region opens it', async () => {
   const target = SqliteTarget.open(path, false);
-  await target.finish(new Map());
+  await target.finish(new Map(), new Map());
   target.close();
   assert.deepEqual(readdirSync(directory), ['region.db']);
   assert.equal(statSync(path).mode & 0o777, 0o600);
@@ -67,7 +69,7 @@ for (const log of ['-wal', '-journal']) {
     rmSync(`${path}${log}`);
     const target = SqliteTarget.open(path, false);
     writeFileSync(`${path}${log}`, 'changes');
-    await assert.rejects(target.finish(new Map()), { code: 'already-exists', message: named });
+    await assert.rejects(target.finish(new Map(), new Map()), { code: 'already-exists', message: named });
     target.close();
     assert.equal(existsSync(path), false);
   });
@@ -132,13 +134,102 @@ for (const [what, sql] of STRANGE)
     });
   });
 
+/** Makes a backup of the fixture's region. */
+async function backedUp(): Promise<string> {
+  const file = join(directory, 'monday.backup');
+  const source = sourceWithoutCounter();
+  await copy(source, SqliteTarget.open(file, true));
+  source.close();
+  return file;
+}
+
+/** Changes a file as SQLite does. */
+function edit(file: string, sql: string): void {
+  const database = new DatabaseSync(file);
+  database.exec(sql);
+  database.close();
+}
+
+async function check(file: string): Promise<void> {
+  const source = SqliteSource.open(file);
+  await checkWhole(source).finally(() => source.close());
+}
+
+test('a backup is whole as it was written', async () => {
+  await check(await backedUp());
+});
+
+const CHANGED: readonly (readonly [what: string, table: string, sql: string])[] = [
+  ['a value', 'machine', "UPDATE machine SET description = 'x' WHERE id = (SELECT max(id) FROM machine)"],
+  ['a row less', 'counter', 'DELETE FROM counter'],
+  ['ids that would be given again', 'event', "UPDATE sqlite_sequence SET seq = 1 WHERE name = 'event'"],
+  ['no mark of a table', 'tag', "DELETE FROM backup_mark WHERE name = 'tag'"],
+];
+
+for (const [what, table, sql] of CHANGED)
+  test(`a backup with another content, ${what}, is refused by file and table, unless somebody removes its marks`, async () => {
+    const file = await backedUp();
+    edit(file, sql);
+    const removal = `sqlite3 ${file} 'DROP TABLE backup_mark'`;
+    await assert.rejects(check(file), (error: Error) => {
+      assert.ok(error.message.startsWith(`${file}: the table ${table} differs from what the backup wrote, because`));
+      assert.ok(
+        error.message.endsWith(
+          `: take another backup; or, if you edited it on purpose, run ${removal}, and repeat the command`,
+        ),
+      );
+      return true;
+    });
+    edit(file, 'DROP TABLE backup_mark');
+    await check(file);
+  });
+
+test('a backup with one flipped bit is refused', async () => {
+  const file = await backedUp();
+  const bytes = readFileSync(file);
+  const at = bytes.indexOf('console=tt');
+  assert.ok(at > 0);
+  bytes[at] = (bytes[at] ?? 0) ^ 1;
+  writeFileSync(file, bytes);
+  await assert.rejects(check(file), {
+    code: 'store-broken',
+    message: /monday\.backup: the table \w+ differs from what/,
+  });
+});
+
+test('a region whose database was a backup has no marks, and may change', async () => {
+  renameSync(await backedUp(), path);
+  const store = openRegionStore({ stateDir: directory });
+  await store.accounts.addUser({ username: 'zed', email: '', passwordHash: 'x', isAdmin: true, createdMs: 1 });
+  await store.close();
+  const database = new DatabaseSync(path);
+  assert.deepEqual(database.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'backup_mark'").all(), []);
+  database.close();
+  await check(path);
+});
+
+test('the marks of a database that an earlier release has opened mean nothing', async () => {
+  const file = await backedUp();
+  edit(file, 'PRAGMA journal_mode = WAL; DELETE FROM counter');
+  await check(file);
+});
+
+test('a copy has no marks', async () => {
+  const source = sourceWithoutCounter();
+  await copy(source, SqliteTarget.open(path, false));
+  source.close();
+  const database = new DatabaseSync(path);
+  assert.deepEqual(database.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'backup_mark'").all(), []);
+  database.close();
+});
+
 test('a copy that ended after it was finished, but before it got its name, is continued', async () => {
   const source = sourceWithoutCounter();
   const target = SqliteTarget.open(path, false);
   const finish = target.finish.bind(target);
-  target.finish = async (lastIds) => {
+  target.finish = async (...given) => {
     writeFileSync(`${path}-journal`, 'in the way');
-    await finish(lastIds);
+    await finish(...given);
   };
   await assert.rejects(copy(source, target), { code: 'already-exists' });
   rmSync(`${path}-journal`);
@@ -218,10 +309,10 @@ describe('a full disk', { skip: missing('linux', 'root') }, () => {
     for (let room = 0; room <= 128; room += 8) {
       const first = SqliteTarget.open(target, false);
       const finish = first.finish.bind(first);
-      first.finish = async (lastIds) => {
+      first.finish = async (...given) => {
         run('dd', 'if=/dev/zero', `of=${ballast}`, 'bs=1k');
         truncateSync(ballast, Math.max(0, statSync(ballast).size - room * 1024));
-        await finish(lastIds);
+        await finish(...given);
       };
       const why = await copy(source, first).then(
         () => undefined,

@@ -169,7 +169,7 @@ test('a region does not start empty next to an interrupted copy, and does once t
     assert.throws(() => openRegionStore({ stateDir }), refusal);
     assert.throws(() => openCommandRegion(stateDir), refusal);
     assert.deepEqual(readdirSync(stateDir), ['region.db.unfinished']);
-    await SqliteTarget.open(file, false).finish(new Map());
+    await SqliteTarget.open(file, false).finish(new Map(), new Map());
     SqliteTarget.open(`${file}.other`, false).close();
     await openRegionStore({ stateDir }).close();
   }));
