@@ -129,6 +129,7 @@ describe('a region whose data is moved', { skip: missing('linux', '/usr/lib/post
 
   test('the database is free as soon as a copy has ended, even if it failed', async () => {
     const place = server.placeOf(await server.makeDatabase());
+    await (await openPostgresRegion(place)).close();
     const onlooker = new pg.Client(connectionOf(place));
     onlooker.on('error', () => undefined);
     await onlooker.connect();

@@ -83,6 +83,7 @@ class PostgresTarget extends PostgresEnd implements CopyTarget {
     return (await this.number('SELECT version FROM rackboot')) > 0;
   }
 
+  /** Tables that this copy made are unfinished ones already (`makeTables`). */
   async begin(): Promise<void> {
     await this.client.query('UPDATE rackboot SET version = -version WHERE version > 0');
   }

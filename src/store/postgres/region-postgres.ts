@@ -80,7 +80,7 @@ function hostImageStore(run: ReportingDriver): HostImageStore {
 }
 
 /**
- * Makes the tables of an empty database. Only a process of the region brings older ones up to date: those that run on them end their work then.
+ * Makes the tables of an empty database; for the target of a copy they are unfinished ones. Only a process of the region brings older ones up to date: those that run on them end their work then.
  * @throws RackError, and errors of the database
  */
 export async function makeTables(client: pg.ClientBase, use: TablesUse): Promise<void> {
@@ -120,7 +120,9 @@ export async function makeTables(client: pg.ClientBase, use: TablesUse): Promise
   if (version !== POSTGRES_MIGRATIONS.length) await patient(ALONE_SQL);
   for (const step of POSTGRES_MIGRATIONS.slice(Math.abs(version))) await patient(step);
   if (Math.abs(version) < POSTGRES_MIGRATIONS.length) {
-    await client.query('UPDATE rackboot SET version = $1', [POSTGRES_MIGRATIONS.length]);
+    // No region may start on the target of a copy, even if the copy ends before its first row.
+    const made = use === 'target' ? -POSTGRES_MIGRATIONS.length : POSTGRES_MIGRATIONS.length;
+    await client.query('UPDATE rackboot SET version = $1', [made]);
   }
   await client.query('COMMIT');
 }

@@ -145,6 +145,19 @@ describe('the data of a region, moved', { skip: missing('linux', '/usr/lib/postg
     assert.deepEqual(await readStore(openPostgresRegion(place)), await readStore(openRegionStore({ stateDir })));
   });
 
+  test('a copy that ends before its first row leaves nothing on which a region starts, and continues', async () => {
+    const place = server.placeOf(await server.makeDatabase());
+    const cut = toPostgres(place, async () => {
+      throw new Error('cut');
+    });
+    await assert.rejects(cut, /^Error: cut$/);
+    await assert.rejects(openPostgresRegion(place), /^RackError: a copy into the region's database was not finished/);
+    const source = SqliteSource.open(join(stateDir, REGION_FILE));
+    await toPostgres(place, (target) => copyRegion(source, target, () => undefined));
+    source.close();
+    assert.deepEqual(await readStore(openPostgresRegion(place)), await readStore(openRegionStore({ stateDir })));
+  });
+
   test('nothing is copied into a store that holds something else', async () => {
     const name = await server.makeDatabase();
     const store = await openPostgresRegion(server.placeOf(name));
