@@ -1,6 +1,7 @@
 // The region's store in PostgreSQL, version 15 or later.
 //
-// 1. The database belongs to Rackboot: a mark says so, and which version of the tables it has. A database with other tables is refused.
+// 1. The database belongs to Rackboot: a mark says so, and which version of the tables it has; 0: it has none yet. A database with other tables is
+//    refused.
 // 2. Processes that start together make the tables once: each waits for a lock on the whole.
 
 import type pg from 'pg';
@@ -84,10 +85,7 @@ function hostImageStore(run: ReportingDriver): HostImageStore {
  * @throws RackError, and errors of the database
  */
 export async function makeTables(client: pg.ClientBase, use: TablesUse): Promise<void> {
-  const number = async (sql: string): Promise<number> => {
-    const { rows } = await client.query<Record<string, unknown>>(sql);
-    return Number(Object.values(rows[0] ?? {})[0] ?? 0);
-  };
+  const number = numberOf(client);
   await checkServer(client, use);
   const patient = async (text: string): Promise<void> => {
     const statement = { text, query_timeout: TABLES_MS_MAX };
@@ -104,17 +102,8 @@ export async function makeTables(client: pg.ClientBase, use: TablesUse): Promise
   const isOurs = (await number(MARKS_SQL)) > 0;
   if (!isOurs && use === 'source')
     throw new RackError('not-found', 'the database holds no region: check the name in its URL');
-  if (!isOurs) {
-    const found = await number(FOREIGN_SQL);
-    if (found > 0) {
-      const text = `the region's database has ${counted(found, 'table, type or function', 'tables, types or functions')} that Rackboot did not make: name an empty database in region.store.url`;
-      throw new RackError('store-broken', text);
-    }
-    await client.query(MARK_SQL);
-  }
-  if ((await number('SELECT count(*) FROM rackboot')) === 0)
-    throw new RackError('store-broken', noteText(VERSION_MISSING));
-  const version = await number('SELECT version FROM rackboot');
+  const version = await ownVersion(number, isOurs);
+  if (!isOurs) await client.query(MARK_SQL);
   checkVersion(version, use, isOurs);
   // Waits for what older processes write; they write nothing afterwards.
   if (version !== POSTGRES_MIGRATIONS.length) await patient(ALONE_SQL);
@@ -127,20 +116,44 @@ export async function makeTables(client: pg.ClientBase, use: TablesUse): Promise
   await client.query('COMMIT');
 }
 
+const numberOf =
+  (client: pg.ClientBase) =>
+  async (sql: string): Promise<number> => {
+    const { rows } = await client.query<Record<string, unknown>>(sql);
+    return Number(Object.values(rows[0] ?? {})[0] ?? 0);
+  };
+
+/**
+ * The version of the tables; 0: the database has none.
+ * @param isOurs true if it has our mark @throws RackError `store-broken` if it has tables, types or functions, and nobody knows a version of ours
+ */
+async function ownVersion(number: ReturnType<typeof numberOf>, isOurs: boolean): Promise<number> {
+  if (isOurs && (await number('SELECT count(*) FROM rackboot')) === 0)
+    throw new RackError('store-broken', noteText(VERSION_MISSING));
+  const version = isOurs ? await number('SELECT version FROM rackboot') : 0;
+  if (version !== 0) return version;
+  // The mark alone may be there, for tables that are still to be made.
+  const found = (await number(FOREIGN_SQL)) - Number(isOurs);
+  if (found === 0) return 0;
+  const things = counted(found, 'table, type or function', 'tables, types or functions');
+  const text = isOurs
+    ? `the region's database has the version 0 in its table rackboot, but also ${things}, so somebody changed it: restore a backup, or name an empty database in region.store.url`
+    : `the region's database has ${things} that Rackboot did not make: name an empty database in region.store.url`;
+  throw new RackError('store-broken', text);
+}
+
 /**
  * Reads whether a process of the region can use the tables of a database, and changes nothing. An empty database is fine: the start makes them.
- * @throws RackError `store-broken` if a copy into them was interrupted, `store-newer`; others if the database cannot be asked
+ * @throws RackError `store-broken` if a copy into them was interrupted, or they are not ours, `store-newer`; others if the database cannot be asked
  */
 export async function checkPostgresTables(place: PostgresPlace): Promise<void> {
   const client = new PostgresClient(connectionOf(place));
   client.on('error', () => undefined);
   try {
     await client.connect();
-    const marks = await client.query<{ readonly count: string }>(MARKS_SQL);
-    if (Number(marks.rows[0]?.count) === 0) return;
-    const { rows } = await client.query<{ readonly version: string }>('SELECT version FROM rackboot');
-    if (rows[0] === undefined) throw new RackError('store-broken', noteText(VERSION_MISSING));
-    checkVersion(Number(rows[0].version), 'region', true);
+    const number = numberOf(client);
+    const isOurs = (await number(MARKS_SQL)) > 0;
+    checkVersion(await ownVersion(number, isOurs), 'region', isOurs);
   } catch (error) {
     throw explainPostgres(error);
   } finally {
@@ -148,10 +161,11 @@ export async function checkPostgresTables(place: PostgresPlace): Promise<void> {
   }
 }
 
-/** Our mark: a table with a version, in the schema of our tables. */
+/** Our mark: a table with both its columns, in the schema of our tables. */
 const MARKS_SQL =
   "SELECT count(*) FROM pg_class WHERE relnamespace = current_schema()::regnamespace AND relname = 'rackboot' AND relkind = 'r' " +
-  "AND EXISTS (SELECT 1 FROM pg_attribute WHERE attrelid = pg_class.oid AND attname = 'version')";
+  'AND 2 = (SELECT count(*) FROM pg_attribute WHERE attrelid = pg_class.oid AND NOT attisdropped AND ' +
+  "(attname, atttypid) IN (('version', 'bigint'::regtype), ('the_only', 'boolean'::regtype)))";
 
 /** The objects of one catalogue in all schemas, but for those of the system and of extensions. */
 const foreignIn = (catalogue: string, namespace: string, which: string): string =>

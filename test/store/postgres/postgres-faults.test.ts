@@ -149,6 +149,7 @@ describe('a PostgreSQL that cannot be used', { skip: missing('linux', '/usr/lib/
         ['a type', "CREATE TYPE event AS ENUM ('x')"],
         ['a function', "CREATE FUNCTION identity_claimed() RETURNS int LANGUAGE sql AS 'SELECT 1'"],
         ['a table with the name of our mark', 'CREATE TABLE rackboot (x int)'],
+        ['a table with the name and a column of our mark', 'CREATE TABLE rackboot AS SELECT 3::bigint AS version'],
       ] as const
     ).map(
       ([kind, sql]): Fault => [
@@ -192,6 +193,11 @@ describe('a PostgreSQL that cannot be used', { skip: missing('linux', '/usr/lib/
       'one whose version somebody deleted',
       async () => server.placeOf(await madeWith('DELETE FROM rackboot')),
       /^store-broken: .*its table `rackboot` is empty, so nobody knows the version of the tables: restore a backup$/,
+    ],
+    [
+      'one whose version somebody set to 0',
+      async () => server.placeOf(await madeWith('UPDATE rackboot SET version = 0')),
+      /^store-broken: .* version 0 in its table rackboot, but also \d+ tables, types or functions, so somebody changed it: restore a backup, or name an empty database in region\.store\.url$/,
     ],
     [
       'closed to connections',
