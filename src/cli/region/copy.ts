@@ -10,6 +10,7 @@ import { isSocketUrl, loadStorePlace, parseStore, type StorePlace } from '../../
 import { startCommand } from '../../control/start-command.ts';
 import { counted } from '../../counted.ts';
 import { RackError } from '../../errors.ts';
+import { seenStats } from '../../files/seen-stats.ts';
 import { postgresPlace } from '../../region-process/open-store.ts';
 import { checkReadable, SqliteSource, SqliteTarget, TARGET_WORDS } from '../../store/copying/copy-sqlite.ts';
 import {
@@ -56,11 +57,7 @@ export async function copyStores(from: string, to: string, options: DatabaseOpti
     placeOf(from, '--from', optionsFor(from, to, options)),
     placeOf(to, '--to', optionsFor(to, from, options)),
   ];
-  if (source.stateDir !== '' && source.stateDir === target.stateDir)
-    throw new RackError(
-      'bad-argument',
-      `--from and --to name the same directory, ${source.stateDir}: name another one`,
-    );
+  checkDifferent(source, target);
   await loadPostgres(source, target);
   // Read the files that the options name before this process switches users: perhaps only root may read them.
   const one = inOptions(() => sourceAt(source, true), '--from');
@@ -80,6 +77,18 @@ export async function copyStores(from: string, to: string, options: DatabaseOpti
 function nextAfterCopy({ stateDir, store }: NamedPlace): string {
   const what = store.kind === 'sqlite' ? `set state_dir to ${stateDir}` : 'name this database in region.store';
   return `${what} in the region's file (${REGION_CONFIG}), and start its service`;
+}
+
+/** @throws RackError `bad-argument` if both are one directory, or have one URL; a database may have several (`toPostgres`) */
+function checkDifferent({ stateDir, store }: NamedPlace, target: NamedPlace): void {
+  const isSameUrl = store.kind === 'postgresql' && target.store.kind === 'postgresql' && store.url === target.store.url;
+  if (isSameUrl) throw new RackError('bad-argument', '--from and --to name the same database: name another one');
+  if (store.kind !== 'sqlite' || target.store.kind !== 'sqlite') return;
+  const [one, other] = [stateDir, target.stateDir].map(seenStats);
+  const isLinked = one !== undefined && one.dev === other?.dev && one.ino === other.ino;
+  if (stateDir !== target.stateDir && !isLinked) return;
+  const names = stateDir === target.stateDir ? stateDir : `${stateDir} (also called ${target.stateDir})`;
+  throw new RackError('bad-argument', `--from and --to name the same directory, ${names}: name another one`);
 }
 
 /** Makes the directory of the target for the user that will run the region, unless the source has no data. */

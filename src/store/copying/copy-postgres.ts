@@ -5,6 +5,7 @@
 //    no region can start on either end meanwhile; only a backup may be made of a running region.
 // 3. One copy at a time writes into a database.
 
+import { randomInt } from 'node:crypto';
 import type pg from 'pg';
 import { errorText, RackError } from '../../errors.ts';
 import { holdStopped, PostgresConnections } from '../postgres/postgres-connections.ts';
@@ -22,6 +23,14 @@ import {
 
 /** The most parameters of a statement (the protocol counts them in 16 bits). */
 const PARAMETERS_MAX = 60_000;
+
+/** The class of the advisory locks by which a target recognises a source in the same database, whatever URLs name them. */
+const SOURCE_LOCK = 0x5242_534f;
+/** This process's own lock of that class. */
+const OWN_LOCK = randomInt(2 ** 31);
+const IS_SOURCE_SQL =
+  "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND classid = $1 AND objid = $2 AND objsubid = 2 " +
+  'AND database = (SELECT oid FROM pg_database WHERE datname = current_database())';
 
 class PostgresEnd {
   readonly name = "the region's database";
@@ -155,6 +164,7 @@ export function fromPostgres<T>(
 ): Promise<T> {
   return using(place, async (client) => {
     if (isStopped) await holdStopped(client);
+    await client.query('SELECT pg_advisory_lock_shared($1, $2)', [SOURCE_LOCK, OWN_LOCK]);
     await makeTables(client, 'source');
     // While the other end works, this one waits within its transaction.
     await client.query('SET idle_in_transaction_session_timeout = 0');
@@ -163,9 +173,15 @@ export function fromPostgres<T>(
   });
 }
 
-/** Lends a database as the target of a copy. It refuses while a region runs on the database, or another copy writes to it. */
+/** Lends a database as the target of a copy. It refuses while a region runs on the database, or another copy reads or writes it. */
 export function toPostgres<T>(place: PostgresPlace, work: (target: CopyTarget) => Promise<T>): Promise<T> {
   return using(place, async (client) => {
+    const { rows } = await client.query<{ readonly count: unknown }>(IS_SOURCE_SQL, [SOURCE_LOCK, OWN_LOCK]);
+    if (Number(rows[0]?.count) > 0)
+      throw new RackError(
+        'bad-argument',
+        'the source and the target of the copy are the same database: name another one',
+      );
     await holdStopped(client);
     await makeTables(client, 'target');
     return await work(new PostgresTarget(client));

@@ -84,6 +84,11 @@ describe('a copy that is refused', { skip: missing('linux') }, () => {
     const remedy = 'name a new directory, or move it and its logs (region.db*) away together';
     await copied(`--to: ${full}/region.db exists: ${remedy}`, source, full);
     await copied(`--from and --to name the same directory, ${full}: `, full, `${full}/`);
+    const link = join(place, 'link');
+    symlinkSync(full, link);
+    await copied(`--from and --to name the same directory, ${full} (also called ${link}): `, full, link);
+    const url = 'postgresql://127.0.0.1:9/r';
+    await refused('--from and --to name the same database: name another one', 'copy', '--from', url, '--to', url);
   });
 
   test('a target that cannot be made is refused', async () => {

@@ -203,6 +203,17 @@ describe('the data of a region, moved', { skip: missing('linux', '/usr/lib/postg
     await (await openPostgresRegion(server.placeOf(name))).close();
   });
 
+  test('one database at both ends is recognised, whatever URLs name it', async () => {
+    const name = await server.makeDatabase();
+    await (await openPostgresRegion(server.placeOf(name))).close();
+    const ends = ['--from', server.urlOf(name), '--to', server.urlOf(name, `${server.directory}/.`)];
+    const { code, complaints } = await runRackboot(['region', 'copy', ...ends]);
+    assert.notEqual(code, 0);
+    const text = 'the source and the target of the copy are the same database: name another one';
+    assert.ok(complaints.join('\n').includes(text), complaints.join('\n'));
+    await (await openPostgresRegion(server.placeOf(name))).close();
+  });
+
   test('every table of the schema is copied, and each after those that it refers to', () => {
     const names = copiedTables().map(({ name }) => name);
     assert.ok(names.length > 20 && names.includes('event') && names.includes('counter'));
