@@ -4,6 +4,7 @@
 // 2. The version of an unfinished target is negative, so no process starts on it. A copy is refused while a region runs on either end, and
 //    no region can start on either end meanwhile; only a backup may be made of a running region.
 // 3. One copy at a time writes into a database.
+// 4. Both ends have ordinary tables only: a view in the place of one could have rows without end.
 
 import { randomInt } from 'node:crypto';
 import type pg from 'pg';
@@ -18,6 +19,7 @@ import {
   type CopiedTable,
   type CopySource,
   type CopyTarget,
+  copiedTables,
   rowName,
 } from './region-copy.ts';
 
@@ -166,6 +168,7 @@ export function fromPostgres<T>(
     if (isStopped) await holdStopped(client);
     await client.query('SELECT pg_advisory_lock_shared($1, $2)', [SOURCE_LOCK, OWN_LOCK]);
     await makeTables(client, 'source');
+    await checkTables(client);
     // While the other end works, this one waits within its transaction.
     await client.query('SET idle_in_transaction_session_timeout = 0');
     await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
@@ -184,8 +187,30 @@ export function toPostgres<T>(place: PostgresPlace, work: (target: CopyTarget) =
       );
     await holdStopped(client);
     await makeTables(client, 'target');
+    await checkTables(client);
     return await work(new PostgresTarget(client));
   });
+}
+
+/** The kinds of relations that can be read like a table (postgresql.org/docs/15/catalog-pg-class.html). */
+const KINDS: ReadonlyMap<string, string> = new Map([
+  ['v', 'a view'],
+  ['m', 'a materialized view'],
+  ['f', 'a foreign table'],
+  ['p', 'a partitioned table'],
+]);
+
+/** @throws RackError `store-broken` */
+async function checkTables(client: pg.ClientBase): Promise<void> {
+  const { rows } = await client.query<{ readonly name: string; readonly kind: string }>(
+    "SELECT name, relkind AS kind FROM unnest($1::text[]) AS name JOIN pg_class ON pg_class.oid = to_regclass(name) WHERE relkind <> 'r' LIMIT 1",
+    [copiedTables().map(({ name }) => name)],
+  );
+  const [other] = rows;
+  if (other === undefined) return;
+  const kind = KINDS.get(other.kind) ?? 'of another kind';
+  const text = `the region's database: ${other.name} is not an ordinary table (it is ${kind}), so no region made it: put the table in its place, or restore a backup`;
+  throw new RackError('store-broken', text);
 }
 
 /** Removes a region from its database. It refuses while the region runs, and leaves a database without a region as it is. */

@@ -7,7 +7,7 @@
 //    behind would change it: such a target is refused.
 // 5. Finishing raises a counter, and may stop before the rename. So an interrupted copy that continues writes the counters, its last table,
 //    afresh.
-// 6. A source may come from anywhere: it has tables only, and its schema calls no function that could do harm.
+// 6. A source may come from anywhere: it has tables with stored columns only, and its schema calls no function that could do harm.
 // 7. A backup has one more table, MARKS, with what its source had in each table. A region whose database was a backup removes it
 //    (`openRegionStore`). In a database with a write-ahead log it means nothing: a region, perhaps of an earlier release, has opened that.
 
@@ -80,7 +80,9 @@ class SqliteEnd {
     try {
       return read();
     } catch (error) {
-      const text = `${this.name}: the table ${table} cannot be read (${errorText(error)}): take another backup`;
+      // The iterator of Node 24 has no result for a row with a text that is longer than JavaScript's.
+      const why = error instanceof TypeError ? 'a value of a row is too long' : errorText(error);
+      const text = `${this.name}: the table ${table} cannot be read (${why}): take another backup`;
       throw new RackError('store-broken', text, { cause: error });
     }
   }
@@ -149,14 +151,26 @@ export class SqliteSource extends SqliteEnd implements CopySource {
   }
 }
 
-/** A view in the place of a table could have rows without end. @throws RackError `store-broken` */
+/**
+ * A view in the place of a table could have rows without end, and a generated column values of any size (sqlite.org/pragma.html,
+ * `table_xinfo`). @throws RackError `store-broken`
+ */
 function checkTables(path: string, database: DatabaseSync): void {
   const sql = "SELECT name, type FROM pragma_table_list WHERE schema = 'main' AND type <> 'table' LIMIT 1";
   const other = database.prepare(sql).get();
-  if (other === undefined) return;
-  const text = `${path}: ${cleanText(String(other.name))} is not a table (${String(other.type)}), so no region wrote the file: take another backup`;
-  throw new RackError('store-broken', text);
+  if (other !== undefined)
+    throw strange(path, `${cleanText(String(other.name))} is not a table (${String(other.type)})`);
+  const columns =
+    "SELECT tables.name AS name, columns.name AS column FROM pragma_table_list AS tables JOIN pragma_table_xinfo(tables.name, 'main') AS columns " +
+    "WHERE tables.schema = 'main' AND columns.hidden <> 0 LIMIT 1";
+  const made = database.prepare(columns).get();
+  if (made === undefined) return;
+  const [table, column] = [String(made.name), String(made.column)].map((name) => cleanText(name));
+  throw strange(path, `the column ${column} of the table ${table} is generated`);
 }
+
+const strange = (path: string, what: string): RackError =>
+  new RackError('store-broken', `${path}: ${what}, so no region wrote the file: take another backup`);
 
 /** The remedies in errors about a target, by what the user named. */
 interface TargetWords {

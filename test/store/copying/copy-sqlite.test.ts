@@ -155,6 +155,20 @@ async function check(file: string): Promise<void> {
   await checkWhole(source).finally(() => source.close());
 }
 
+for (const kind of ['VIRTUAL', 'STORED'])
+  test(`a ${kind.toLowerCase()} generated column, which could have values of any size, is refused before anything is read`, () => {
+    const from = join(directory, 'from.db');
+    copyFileSync(FIXTURE, from);
+    edit(
+      from,
+      'PRAGMA foreign_keys = OFF; DROP TABLE shared_identity; CREATE TABLE shared_identity (value TEXT PRIMARY KEY, ' +
+        `seen_ms INTEGER AS (length(value)) ${kind}); INSERT INTO shared_identity VALUES ('x')`,
+    );
+    const message =
+      /from\.db: the column seen_ms of the table shared_identity is generated, so no region wrote the file/;
+    assert.throws(() => SqliteSource.open(from), { code: 'store-broken', message });
+  });
+
 test('a backup is whole as it was written', async () => {
   await check(await backedUp());
 });

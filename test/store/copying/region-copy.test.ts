@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { mac } from '../../../src/net/address.ts';
 import type { RegionStore } from '../../../src/region/records/store.ts';
-import { toPostgres } from '../../../src/store/copying/copy-postgres.ts';
+import { fromPostgres, toPostgres } from '../../../src/store/copying/copy-postgres.ts';
 import { SqliteSource } from '../../../src/store/copying/copy-sqlite.ts';
 import { copiedTables, copyRegion } from '../../../src/store/copying/region-copy.ts';
 import { openPostgresRegion } from '../../../src/store/postgres/region-postgres.ts';
@@ -212,6 +212,27 @@ describe('the data of a region, moved', { skip: missing('linux', '/usr/lib/postg
     const text = 'the source and the target of the copy are the same database: name another one';
     assert.ok(complaints.join('\n').includes(text), complaints.join('\n'));
     await (await openPostgresRegion(server.placeOf(name))).close();
+  });
+
+  test('a view in the place of a table, which could have rows without end, is refused at either end', async () => {
+    const name = await server.makeDatabase();
+    const place = server.placeOf(name);
+    await (await openPostgresRegion(place)).close();
+    await server.query(
+      "ALTER TABLE tag RENAME TO other; CREATE VIEW tag AS SELECT id, 'x' || id AS name, comment, kernel_params, definition " +
+        'FROM other, generate_series(1, 1000000000000)',
+      name,
+    );
+    const refusal =
+      /^RackError: the region's database: tag is not an ordinary table \(it is a view\), so no region made it/;
+    await assert.rejects(
+      fromPostgres(place, true, async () => undefined),
+      refusal,
+    );
+    await assert.rejects(
+      toPostgres(place, async () => undefined),
+      refusal,
+    );
   });
 
   test('every table of the schema is copied, and each after those that it refers to', () => {
