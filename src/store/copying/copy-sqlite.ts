@@ -17,7 +17,7 @@ import { DatabaseSync, type SQLOutputValue } from 'node:sqlite';
 import { cleanText, shellWord } from '../../clean-text.ts';
 import { counted } from '../../counted.ts';
 import { errorText, osErrorCode, RackError } from '../../errors.ts';
-import { foundStats } from '../../files/found-stats.ts';
+import { foundStats, linkTarget } from '../../files/found-stats.ts';
 import { ownUserName } from '../../files/ownership.ts';
 import { fileFault } from '../../files/read-fault.ts';
 import { checkRegularFile } from '../../files/regular-file.ts';
@@ -342,9 +342,12 @@ export class SqliteTarget extends SqliteEnd implements CopyTarget {
   }
 }
 
-/** @throws RackError `already-exists` if there is a file of this name, or the log of a former one, which would be replayed into the new one */
+/** @throws RackError `already-exists` if there is a file of this name, be it a link without a file, or the log of a former one, which would be replayed into the new one */
 function checkFree(path: string, { taken }: TargetWords): void {
   if (existsSync(path)) throw new RackError('already-exists', `${path} exists: ${taken}`);
+  const missing = linkTarget(path);
+  if (missing !== undefined)
+    throw new RackError('already-exists', `${path} is a link to ${missing}, which is missing: ${taken}`);
   for (const companion of COMPANIONS) {
     const log = `${path}${companion}`;
     const bytes = foundStats(log)?.size ?? 0;

@@ -10,6 +10,7 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
+  readlinkSync,
   renameSync,
   rmSync,
   statSync,
@@ -74,6 +75,20 @@ for (const log of ['-wal', '-journal']) {
     assert.equal(existsSync(path), false);
   });
 }
+
+test('a link without a file under the name of the target is refused, even if it appears during the copy, and stays', async () => {
+  const missing = join(directory, 'missing', 'region.db');
+  const message = new RegExp(`region\\.db is a link to ${missing}, which is missing: name a new`);
+  for (const isAfresh of [true, false]) {
+    const target = SqliteTarget.open(path, isAfresh);
+    symlinkSync(missing, path);
+    refused(isAfresh, 'already-exists', message);
+    await assert.rejects(target.finish(new Map(), new Map()), { code: 'already-exists', message });
+    target.close();
+    assert.equal(readlinkSync(path), missing);
+    rmSync(path);
+  }
+});
 
 test('while one process writes a file, no other does, not even to begin afresh', () => {
   const target = SqliteTarget.open(path, false);
