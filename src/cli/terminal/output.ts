@@ -1,7 +1,8 @@
 // Output: tables for people, JSON for scripts, one line for an error.
 //
 // 1. Every command prints through this file (test/clean-text.test.ts refuses any other way). Its output has no control characters except line
-//    ends, tabs and the colours given to `print`, so text from machines and strangers can neither control a terminal nor reverse a line.
+//    ends, tabs and the colours given to `print`, so text from machines and strangers can neither control a terminal nor reverse a line. A row of
+//    a table is one line, whatever its cells have.
 //    Stored documents go into a file or a pipe unchanged.
 // 2. Commands in a sentence are printed as this user must type them here (`callCommands`). JSON, documents and lists of leases and
 //    datagrams are not changed.
@@ -9,7 +10,7 @@
 import { once } from 'node:events';
 import type { Writable } from 'node:stream';
 import { styleText } from 'node:util';
-import { cleanJson, cleanLines } from '../../clean-text.ts';
+import { cleanJson, cleanLines, cleanText } from '../../clean-text.ts';
 import { errorText, RackError } from '../../errors.ts';
 import { type CommandNaming, nameCommands } from '../../named-commands.ts';
 import { formatBytes } from '../../region/words/quantity.ts';
@@ -49,6 +50,8 @@ export function printTable(headings: readonly string[], rows: readonly (readonly
   for (const line of tableLines(headings, rows, empty)) print(line);
 }
 
+const inLine = (cell: string): string => cleanText(cell, Number.POSITIVE_INFINITY);
+
 /** The lines of the same table, for `printLines` if there may be very many. */
 export function* tableLines(
   headings: readonly string[],
@@ -61,11 +64,11 @@ export function* tableLines(
   }
   const widths = headings.map(({ length }) => length);
   for (const row of rows) {
-    for (const [column, cell] of row.entries()) widths[column] = Math.max(widths[column] ?? 0, cell.length);
+    for (const [column, cell] of row.entries()) widths[column] = Math.max(widths[column] ?? 0, inLine(cell).length);
   }
   const line = (cells: readonly string[]): string =>
     cells
-      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+      .map((cell, column) => inLine(cell).padEnd(widths[column] ?? 0))
       .join('  ')
       .trimEnd();
   yield line(headings);

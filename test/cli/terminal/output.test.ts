@@ -84,6 +84,18 @@ function inEnvironment(variables: Readonly<Record<string, string>>, call: () => 
   }
 }
 
+test('a row of a table is one line, whatever a cell has', (t) => {
+  const lines: unknown[] = [];
+  t.mock.method(console, 'log', (line: unknown) => void lines.push(line));
+  const long = 'x'.repeat(1000);
+  const rows = [
+    ['ann\nroot\tadministrator', 'user'],
+    [long, 'user'],
+  ];
+  printTable(['USER', 'KIND'], rows, '');
+  assert.deepEqual(lines.slice(1), [`${'ann\\x0aroot\\x09administrator'.padEnd(1000)}  user`, `${long}  user`]);
+});
+
 describe('every way to print escapes text of strangers', () => {
   const HOSTILE = 'a\u001b[2J\u009b\u202e\u00ad\u{e0041}b';
   const SHOWN = 'a\\x1b[2J\\x9b\\u202e\\xad\\u{e0041}b';
