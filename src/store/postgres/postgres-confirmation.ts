@@ -134,7 +134,6 @@ export class PostgresConfirmation implements StoreConfirmation {
   /** Uses a connection of its own, because all connections of the pool may be waiting. @returns undefined if the database cannot be reached */
   async #isOneWaiting(): Promise<boolean | undefined> {
     const client = new PostgresClient(connectionOf(this.#place));
-    client.on('error', () => undefined);
     try {
       await client.connect();
       const { rows } = await client.query(WAITING_SQL);

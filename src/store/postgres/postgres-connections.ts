@@ -3,8 +3,8 @@
 // Sources: node-postgres.com/apis/pool, /apis/client; postgresql.org/docs/15/runtime-config-client.html (timeouts), /functions-admin.html
 // (pg_is_in_recovery), /runtime-config-wal.html (synchronous_commit).
 //
-// 1. A connection is closed if it is lost, if its prepared statements no longer fit the schema, if its COMMIT is not confirmed, or if its
-//    rollback fails. After any other failure it is rolled back and reused.
+// 1. A connection is closed if it is lost, if its server process changes, if an answer is damaged, if its prepared statements no longer fit
+//    the schema, if its COMMIT is not confirmed, or if its rollback fails. After any other failure it is rolled back and reused.
 // 2. Each connection of a region's process shares an advisory lock. A copy takes the lock exclusively (`holdStopped`): it gets the lock
 //    only while no process runs, and then no process can start.
 // 3. Every wait for a connection, a statement or a lock is bounded. The server bounds its own wait for a process that hangs within a
@@ -23,7 +23,7 @@ import { listed } from '../../counted.ts';
 import { RackError } from '../../errors.ts';
 import { StoreOutage } from '../../region/words/outage.ts';
 import { PostgresClient } from './postgres-client.ts';
-import { isLost, isStale, Unconfirmed } from './postgres-faults.ts';
+import { endsConnection } from './postgres-faults.ts';
 import { connectionOf, LOCK_MS_MAX, type PostgresPlace } from './postgres-place.ts';
 import { versionProblem } from './postgres-version.ts';
 import type { PostgresWatch } from './postgres-watch.ts';
@@ -114,7 +114,7 @@ async function tryLock(client: pg.ClientBase, how: string): Promise<boolean> {
 export interface CommitMark {
   readonly connection: string;
   readonly transactions: number;
-  readonly sql: string;
+  readonly statements: readonly string[];
 }
 
 /** A connection while one transaction has it. */
@@ -133,9 +133,13 @@ export class StoreConnection {
   nextMark(): CommitMark {
     this.#transactions += 1;
     const sql =
-      `${durableSql('transaction')}; INSERT INTO commit_mark (connection, transactions) VALUES ('${this.#id}', ${this.#transactions}) ` +
+      `INSERT INTO commit_mark (connection, transactions) VALUES ('${this.#id}', ${this.#transactions}) ` +
       'ON CONFLICT (connection) DO UPDATE SET transactions = excluded.transactions, seen_at = now()';
-    return { connection: this.#id, transactions: this.#transactions, sql };
+    return {
+      connection: this.#id,
+      transactions: this.#transactions,
+      statements: [durableSql('transaction'), sql],
+    };
   }
 }
 
@@ -234,12 +238,11 @@ function openPool(place: PostgresPlace, use: 'region' | 'copy'): pg.Pool {
   });
   // The user of a lost connection gets the error. An idle connection has no user, so nobody needs to know.
   pool.on('error', () => undefined);
-  pool.on('connect', (client) => client.on('error', () => undefined));
   return pool;
 }
 
 async function end(client: pg.PoolClient, error: unknown): Promise<void> {
-  if (isLost(error) || isStale(error) || error instanceof Unconfirmed) {
+  if (endsConnection(error)) {
     client.release(true);
     return;
   }

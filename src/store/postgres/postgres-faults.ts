@@ -7,7 +7,18 @@ import { errorText, isTlsError, RackError } from '../../errors.ts';
 import type { DatabaseFault, DatabaseRefusal, Outage } from '../../region/records/store-outage.ts';
 import { StoreOutage } from '../../region/words/outage.ts';
 import { endingText } from '../../region/words/rack-reasons.ts';
-import { isNoMessage } from './postgres-client.ts';
+
+/** The driver's error for bytes that do not begin a message of PostgreSQL (pg-protocol's parser.js). */
+export const NO_MESSAGE = 'received invalid response';
+/** The code of a violated protocol, by which a connection counts as lost. */
+const PROTOCOL_VIOLATION = '08P01';
+
+/** True if the bytes from the server did not begin a message of PostgreSQL. */
+const isNoMessage = (error: unknown): boolean => error instanceof Error && error.message.startsWith(NO_MESSAGE);
+
+/** An answer that no server gives to its question. Its connection counts as lost, because later answers may belong to other questions. */
+export const damagedAnswer = (cause?: unknown, text = 'a message of the server is damaged'): Error =>
+  Object.assign(new Error(text, { cause }), { code: PROTOCOL_VIOLATION });
 
 /** Serialisation failure, deadlock, and a key that exists although the transaction did not see it. */
 const REPEATED: ReadonlySet<string> = new Set(['40001', '40P01', '23505']);
@@ -94,6 +105,20 @@ export function isLost(error: unknown): boolean {
 /** An error that PostgreSQL reports, whatever its class. Those of somebody's triggers, rules and constraints may have any. */
 const isReported = (error: unknown): boolean =>
   error instanceof pg.DatabaseError && /^[0-9A-Z]{5}$/.test(codeOf(error));
+
+/**
+ * True for an error that the database reports, for one of its connection, and for one of ours. The driver has others: it cannot read a value,
+ * or a step of the log-in. What the server said was damaged then.
+ */
+export const isUnderstood = (error: unknown): boolean =>
+  error instanceof RackError || isReported(error) || meaningOf(error) !== undefined;
+
+/** True if a connection must not be used again after an error in its use. */
+export const endsConnection = (error: unknown): boolean =>
+  isLost(error) ||
+  isStale(error) ||
+  error instanceof Unconfirmed ||
+  (error instanceof StoreOutage && error.outage.note === 'database-pooled');
 
 /** The meaning of an error of the database; undefined: it has none, or is our own bug. */
 function meaningOf(error: unknown): { readonly isRefusal: boolean; readonly outage: Outage } | undefined {

@@ -15,6 +15,8 @@
 //    a standby gives no numbers and is not read (`postgres-connections.ts`), so a promotion always shows another history.
 
 import type pg from 'pg';
+import { answersTo } from './postgres-client.ts';
+import { damagedAnswer } from './postgres-faults.ts';
 
 /** The advisory locks of transactions are this plus a number; the numbers stay below 2^48. */
 const LOCKS_FROM = 0x5242n << 48n;
@@ -29,11 +31,17 @@ export const HISTORY =
 /** The answer to `OWN_HISTORY`, by the server's clock. */
 export const OWN_HISTORY_SQL = `SELECT ${HISTORY} AS name, floor(extract(epoch FROM clock_timestamp()) * 1000) AS now_ms`;
 
-const LOWEST_SQL =
-  `SELECT last_value, ${HISTORY} AS history FROM change_number; ` +
+const LOWEST_SQL = [
+  `SELECT last_value, ${HISTORY} AS history FROM change_number`,
   `SELECT min(((classid::bigint << 32) | objid::bigint) - ${LOCKS_FROM}) AS last_value FROM pg_locks ` +
-  "WHERE locktype = 'advisory' AND objsubid = 1 AND database = (SELECT oid FROM pg_database WHERE datname = current_database()) " +
-  `AND classid::bigint >> 16 = ${LOCKS_FROM >> 48n}`;
+    "WHERE locktype = 'advisory' AND objsubid = 1 AND database = (SELECT oid FROM pg_database WHERE datname = current_database()) " +
+    `AND classid::bigint >> 16 = ${LOCKS_FROM >> 48n}`,
+];
+
+interface LowestRow {
+  readonly last_value: number | bigint | null;
+  readonly history?: string;
+}
 
 /** How far the changes of one history may be read. */
 export interface Horizon {
@@ -43,12 +51,9 @@ export interface Horizon {
 
 /** Every later query sees all changes up to this number. The connection is in no transaction. */
 export async function readHorizon(client: pg.ClientBase): Promise<Horizon> {
-  // Several statements return an array with one answer each, which the types do not show.
-  const answers: unknown = await client.query(LOWEST_SQL);
-  if (!Array.isArray(answers)) throw new Error('the horizon has one answer instead of two');
-  const rows = answers.flatMap(
-    (answer: pg.QueryResult<{ readonly last_value: string | null; readonly history?: string }>) => answer.rows,
-  );
-  const numbers = rows.flatMap(({ last_value: value }) => (value === null ? [] : [Number(value)]));
-  return { number: Math.min(...numbers), history: rows[0]?.history ?? '' };
+  const [given, lowest] = (await answersTo<LowestRow>(client, LOWEST_SQL)).map(({ rows }) => rows[0]);
+  const { last_value: last, history } = given ?? {};
+  const lock = lowest?.last_value ?? last;
+  if (typeof last !== 'number' || typeof lock !== 'number' || typeof history !== 'string') throw damagedAnswer();
+  return { number: Math.min(last, lock), history };
 }

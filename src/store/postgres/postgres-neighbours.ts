@@ -75,7 +75,6 @@ export class PostgresNeighbours implements StoreNeighbours {
 
   async #connect(): Promise<void> {
     const client = new PostgresClient(connectionOf(this.#place));
-    client.on('error', () => undefined);
     client.on('notification', ({ channel, payload }) => {
       if (channel === SAYING_CHANNEL) this.#onSaid(payload ?? '');
       else if (payload !== this.#id) this.#onChange();

@@ -184,7 +184,6 @@ export class PostgresRates implements RateStore {
       query_timeout: STATEMENT_MS_MAX,
     };
     const client = new PostgresClient({ ...connectionOf(this.#place), ...bounds });
-    client.on('error', () => undefined);
     try {
       await client.connect();
     } catch (error) {
@@ -217,7 +216,7 @@ async function inTime<T>(work: Promise<T>, onLate: () => void = () => undefined)
 
 /** Begins a transaction. @throws StoreOutage if the tables have another version: a newer process may count in another form */
 async function begin(client: pg.Client): Promise<void> {
-  const problem = versionProblem(await beginWithVersion(client, 'BEGIN'));
+  const problem = versionProblem(await beginWithVersion(client, ['BEGIN']));
   if (problem !== undefined) throw new StoreOutage(problem);
 }
 

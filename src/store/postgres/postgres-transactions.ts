@@ -37,9 +37,17 @@ import {
 } from '../operations/region-steps.ts';
 import type { RegionDriver } from '../region/region-driver.ts';
 import type { Row } from '../rows.ts';
+import { answersTo } from './postgres-client.ts';
 import type { PostgresConfirmation } from './postgres-confirmation.ts';
 import type { CommitMark, PostgresConnections, StoreConnection } from './postgres-connections.ts';
-import { explainWhileRunning, isLockTimeout, isLost, isRepeatable, Unconfirmed } from './postgres-faults.ts';
+import {
+  damagedAnswer,
+  explainWhileRunning,
+  isLockTimeout,
+  isLost,
+  isRepeatable,
+  Unconfirmed,
+} from './postgres-faults.ts';
 import { PreparedForms } from './postgres-form.ts';
 import { type Horizon, LOCK_SQL, readHorizon } from './postgres-horizon.ts';
 import { ALONE_SQL, beginWithVersion, TOGETHER_SQL } from './postgres-version.ts';
@@ -58,6 +66,8 @@ const ASKS_MAX = 10;
 const ASK_PAUSE_MS = 500;
 
 const BEGIN = 'BEGIN ISOLATION LEVEL REPEATABLE READ';
+/** Also the server's answer to it. */
+const COMMIT = 'COMMIT';
 
 /** A transaction on a connection. */
 class ConnectedTransaction extends OpenTransaction {
@@ -179,9 +189,9 @@ export class PostgresTransactions implements RegionDriver {
       const isSettled = first.done !== true && isSettledNumber(first.value);
       if (isSettled) this.#horizon = later(this.#horizon, await readHorizon(connection.client));
       const transaction = new ConnectedTransaction(connection, this.#horizon);
-      this.#connections.see(await beginWithVersion(connection.client, `${BEGIN} READ ONLY`));
+      this.#connections.see(await beginWithVersion(connection.client, [`${BEGIN} READ ONLY`]));
       const result = await this.#continue(transaction, steps, first);
-      await connection.client.query('COMMIT');
+      await connection.client.query(COMMIT);
       return result;
     });
   }
@@ -192,14 +202,15 @@ export class PostgresTransactions implements RegionDriver {
       return await this.#connections.use(async (connection) => {
         const run = await this.#run(connection, work, isAlone);
         if (!run.transaction.hasWritten) {
-          await this.#confirmation.of(connection.client.query('COMMIT'));
+          await this.#confirmation.of(connection.client.query(COMMIT));
           return run;
         }
         this.#confirmation.check();
         const mark = connection.nextMark();
         atCommit.run = run;
         atCommit.mark = mark;
-        await this.#confirmation.of(connection.client.query(`${mark.sql}; COMMIT`));
+        const answers = await this.#confirmation.of(answersTo(connection.client, [...mark.statements, COMMIT]));
+        if (answers.at(-1)?.command !== COMMIT) throw damagedAnswer();
         connection.hasHistory ||= run.transaction.beginsHistory;
         return run;
       });
@@ -216,7 +227,7 @@ export class PostgresTransactions implements RegionDriver {
   async #run<T>(connection: StoreConnection, work: () => Promise<T>, isAlone: boolean): Promise<Run<T>> {
     const transaction = new ConnectedTransaction(connection, this.#horizon, isAlone);
     try {
-      const begin = `${BEGIN}; ${isAlone ? ALONE_SQL : TOGETHER_SQL}; ${LOCK_SQL}`;
+      const begin = [BEGIN, isAlone ? ALONE_SQL : TOGETHER_SQL, LOCK_SQL];
       this.#connections.see(await beginWithVersion(connection.client, begin));
       const result = await this.#context.run(transaction, work);
       if (transaction.failure !== undefined) throw transaction.failure.error;

@@ -7,6 +7,8 @@
 import type pg from 'pg';
 import type { Outage } from '../../region/records/store-outage.ts';
 import { StoreOutage } from '../../region/words/outage.ts';
+import { answersTo } from './postgres-client.ts';
+import { damagedAnswer } from './postgres-faults.ts';
 import { POSTGRES_MIGRATIONS } from './postgres-form.ts';
 
 /** Every writing transaction shares the lock on this table. */
@@ -15,25 +17,34 @@ export const ALONE_SQL = 'LOCK TABLE rackboot IN EXCLUSIVE MODE';
 
 const KNOWN = POSTGRES_MIGRATIONS.length;
 
+const VERSION_SQL = 'SELECT version, pg_backend_pid() AS process FROM rackboot';
+
+interface VersionRow {
+  readonly version: number | string;
+  readonly process: number;
+}
+
 /** The server's process of each connection. */
 const processes = new WeakMap<pg.ClientBase, number>();
 
 /**
- * Begins a transaction in one round trip. @param sql its other statements @returns the version of the tables that it sees; undefined: somebody
+ * Begins a transaction in one round trip. @param statements its other statements @returns the version of the tables that it sees; undefined: somebody
  * deleted it @throws StoreOutage if the connection's server process has changed: there is a pooler in between
  */
-export async function beginWithVersion(client: pg.ClientBase, sql: string): Promise<number | undefined> {
-  // Several statements return an array with one answer each, which the types do not show.
-  const answers: unknown = await client.query(`${sql}; SELECT version, pg_backend_pid() AS process FROM rackboot`);
-  const last: pg.QueryResult<{ readonly version: number | string; readonly process: number }> | undefined =
-    Array.isArray(answers) ? answers.at(-1) : undefined;
-  const [row] = last?.rows ?? [];
+export async function beginWithVersion(
+  client: pg.ClientBase,
+  statements: readonly string[],
+): Promise<number | undefined> {
+  const answers = await answersTo<VersionRow>(client, [...statements, VERSION_SQL]);
+  const [row] = answers.at(-1)?.rows ?? [];
   if (row === undefined) return undefined;
-  const { version, process } = row;
+  // A bigint, which only connections of the store read as a number.
+  const version = Number(row.version);
+  const { process } = row;
+  if (!Number.isSafeInteger(version) || !Number.isSafeInteger(process)) throw damagedAnswer();
   if ((processes.get(client) ?? process) !== process) throw new StoreOutage({ note: 'database-pooled' });
   processes.set(client, process);
-  // A bigint, which only connections of the store read as a number.
-  return Number(version);
+  return version;
 }
 
 /** The table of the version is there, and empty. */

@@ -182,7 +182,6 @@ export class PostgresWatch implements StoreAvailability {
     if (this.#client === undefined) {
       const bounds = { connectionTimeoutMillis: QUERY_MS_MAX, query_timeout: QUERY_MS_MAX };
       const client = new PostgresClient({ ...connectionOf(this.#place), ...bounds });
-      client.on('error', () => undefined);
       this.#client = client;
       await client.connect();
     }

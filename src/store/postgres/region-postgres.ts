@@ -148,7 +148,6 @@ async function ownVersion(number: ReturnType<typeof numberOf>, isOurs: boolean):
  */
 export async function checkPostgresTables(place: PostgresPlace): Promise<void> {
   const client = new PostgresClient(connectionOf(place));
-  client.on('error', () => undefined);
   try {
     await client.connect();
     const number = numberOf(client);
