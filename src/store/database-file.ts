@@ -9,7 +9,17 @@
 // 4. SQLite follows links: the write-ahead log of a linked database lies next to the file, not next to the link.
 // 5. WAL with synchronous=FULL: a commit that returned is on disk. (Node's SQLite calls fsync for it, not fdatasync.)
 
-import { accessSync, closeSync, constants, existsSync, fsyncSync, renameSync, rmSync, statfsSync, statSync } from 'node:fs';
+import {
+  accessSync,
+  closeSync,
+  constants,
+  existsSync,
+  fsyncSync,
+  renameSync,
+  rmSync,
+  statfsSync,
+  statSync,
+} from 'node:fs';
 import { basename, dirname, resolve } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { counted } from '../counted.ts';

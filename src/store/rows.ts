@@ -44,6 +44,15 @@ class ColumnFault extends Error {
   }
 }
 
+/** The table lacks a column, so no row of it can be read. A statement that names its columns fails at the database. */
+class ColumnMissing extends Error {
+  readonly column: string;
+  constructor(column: string) {
+    super(`column ${column} does not exist`);
+    this.column = column;
+  }
+}
+
 /** Converts a column's value; an error names the column. */
 export function converted<V, T>(column: string, value: V, convert: (value: V) => T): T {
   try {
@@ -71,6 +80,11 @@ function whyUnreadable(error: unknown): { readonly fault: RowFault; readonly sai
 
 /** The error for a row that cannot be read; it shows no value, which may be a secret. */
 function damagedRow(table: string, row: Row, error: unknown, named?: string): StoreOutage {
+  const missing = error instanceof ColumnFault ? error.cause : error;
+  if (missing instanceof ColumnMissing) {
+    const said = `column ${table}.${missing.column} does not exist`;
+    return new StoreOutage({ note: 'database-refuses', fault: 'column-missing', said }, { cause: error });
+  }
   const has = (name: string): boolean => row[name] !== undefined && row[name] !== null;
   const key = named !== undefined && has(named) ? named : (NAMING.find(has) ?? '');
   const value = key === '' ? '' : String(row[key]);
@@ -162,12 +176,14 @@ const TIME_MS_MAX = 8_640_000_000_000_000;
 
 export function text(row: Row, column: string): string {
   const value = row[column];
+  if (value === undefined) throw new ColumnMissing(column);
   if (typeof value !== 'string') throw new Error(`column ${column} holds ${typeof value}, not text`);
   return value;
 }
 
 export function number(row: Row, column: string): number {
   const value = row[column];
+  if (value === undefined) throw new ColumnMissing(column);
   if (typeof value !== 'number') throw new Error(`column ${column} holds ${typeof value}, not a number`);
   if (Math.abs(value) > TIME_MS_MAX && column.endsWith('_ms')) throw new Error(`column ${column} holds no time`);
   return value;

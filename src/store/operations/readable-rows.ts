@@ -1,6 +1,8 @@
-// For lists that leave out unreadable rows and keep their errors. Each error names its row.
+// For lists that leave out unreadable rows and keep their errors. Each error names its row. A list fails if its table lacks a column: none of its
+// rows can be read then.
 
 import { isStoreUnavailable, type RackError } from '../../errors.ts';
+import { outageOf } from '../../region/words/outage.ts';
 import type { StoredRow } from '../rows.ts';
 
 /** Bound on the errors that one list keeps: those of its first unreadable rows. */
@@ -21,7 +23,7 @@ export class RowReader {
     try {
       return read();
     } catch (error) {
-      if (!isStoreUnavailable(error)) throw error;
+      if (!isStoreUnavailable(error) || outageOf(error).note === 'database-refuses') throw error;
       if (this.errors.length < ERRORS_MAX) this.errors.push(error);
       return undefined;
     }

@@ -9,8 +9,9 @@ import type { Outage } from '../../../src/region/records/store-outage.ts';
 import { outageOf, StoreOutage } from '../../../src/region/words/outage.ts';
 import { noteText } from '../../../src/region/words/rack-reasons.ts';
 import { refusal, sentenceOf } from '../../../src/region/words/refusal.ts';
+import { RowReader } from '../../../src/store/operations/readable-rows.ts';
 import { explainPostgres, explainWhileRunning, isRepeatable } from '../../../src/store/postgres/postgres-faults.ts';
-import { converted, readsRow } from '../../../src/store/rows.ts';
+import { converted, number, optionalText, type Row, readsRow, text } from '../../../src/store/rows.ts';
 
 /** An error of the driver or of Node. */
 /** As the driver makes it if the code is of PostgreSQL, which begins with a digit, or else as Node does. */
@@ -131,7 +132,7 @@ describe('an error of the database', () => {
 });
 
 /** The outage of a row. */
-function damageOf(row: Readonly<Record<string, string | number>>, read: () => unknown): Outage {
+function damageOf(row: Readonly<Record<string, string | number>>, read: (row: Row) => unknown): Outage {
   try {
     readsRow('machine', read)(row);
   } catch (error) {
@@ -169,6 +170,30 @@ test('a value of another form is reported in one line, without the words of a sc
     ...{ fault: 'other-form', said: '' },
   });
   assert.match(noteText(outage), /cannot be read \(column layout: a value has another form\): repair it/);
+});
+
+test('a row without one of its columns shows that the table lacks it, and no list leaves it out', () => {
+  const reads: readonly ((row: Row) => unknown)[] = [
+    (row) => text(row, 'hostname'),
+    (row) => optionalText(row, 'hostname'),
+    (row) => number(row, 'hostname'),
+    (row) => converted('hostname', '', () => text(row, 'hostname')),
+  ];
+  for (const read of reads) {
+    const outage = damageOf({ id: 7, x: 'a' }, read);
+    assert.deepEqual(outage, refuses('column-missing', 'column machine.hostname does not exist'));
+    assert.equal(
+      noteText(outage),
+      "the region's database refuses (column machine.hostname does not exist): a column is missing: restore a backup",
+    );
+  }
+  const list = (row: Row) =>
+    new RowReader().readEach(
+      [row],
+      readsRow('machine', (one) => text(one, 'hostname')),
+    );
+  assert.throws(() => list({ id: 7 }), /a column is missing/);
+  assert.deepEqual(list({ id: 7, hostname: 7 }), []);
 });
 
 test('an error without an outage is quoted; a code of a later version stands for itself', () => {
