@@ -9,23 +9,13 @@
 // 4. SQLite follows links: the write-ahead log of a linked database lies next to the file, not next to the link.
 // 5. WAL with synchronous=FULL: a commit that returned is on disk. (Node's SQLite calls fsync for it, not fdatasync.)
 
-import {
-  accessSync,
-  closeSync,
-  constants,
-  existsSync,
-  fsyncSync,
-  renameSync,
-  rmSync,
-  statfsSync,
-  statSync,
-} from 'node:fs';
+import { accessSync, closeSync, constants, existsSync, fsyncSync, renameSync, rmSync, statfsSync } from 'node:fs';
 import { basename, dirname, resolve } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { counted } from '../counted.ts';
 import { errorText, osErrorCode, RackError } from '../errors.ts';
 import { makeDirectories } from '../files/durable-directory.ts';
-import { foundStats, linkedFile, linkTarget, statsFault } from '../files/found-stats.ts';
+import { foundStats, linkedFile, linkTarget, OpenFiles, statsFault } from '../files/found-stats.ts';
 import { isOwnershipError, ownershipRemedy, ownUserName } from '../files/ownership.ts';
 import { checkRegularFile, openRegularFile, UnfitFile } from '../files/regular-file.ts';
 
@@ -251,35 +241,11 @@ function fileSize(path: string): number {
 }
 
 /**
- * The files of an open database, to notice that somebody removes, replaces or empties one. In WAL mode SQLite does not: it continues in the
- * files that it has open, which the next start cannot find (sqlite.org/howtocorrupt.html §2.4).
+ * The files of a database that is open in WAL mode. SQLite does not notice that somebody removes or replaces one: it continues in the files
+ * that it has open, which the next start cannot find (sqlite.org/howtocorrupt.html §2.4).
  */
-export class OpenFiles {
-  /** Only those that exist when the database has been opened. */
-  readonly #files: readonly { readonly path: string; readonly dev: bigint; readonly ino: bigint }[];
-
-  /** @param path of a database that is open in WAL mode */
-  constructor(path: string) {
-    const paths = [path, companionOf(path, '-wal'), companionOf(path, '-shm')];
-    this.#files = paths.flatMap((one) => {
-      const found = statSync(one, { bigint: true, throwIfNoEntry: false });
-      return found === undefined ? [] : [{ path: one, dev: found.dev, ino: found.ino }];
-    });
-  }
-
-  /** The first file that is not the one that was opened, or a database without its first page; undefined: none. Takes 3 µs for each file. */
-  findLost(): string | undefined {
-    return this.#files.find(({ path, dev, ino }, index) => {
-      try {
-        const found = statSync(path, { bigint: true, throwIfNoEntry: false });
-        return found === undefined || found.ino !== ino || found.dev !== dev || (index === 0 && found.size === 0n);
-      } catch {
-        // A directory that cannot be entered now says nothing about the file.
-        return false;
-      }
-    })?.path;
-  }
-}
+export const openFilesOf = (path: string): OpenFiles =>
+  new OpenFiles([path, companionOf(path, '-wal'), companionOf(path, '-shm')], (one) => pageFaultIn(one) !== undefined);
 
 /**
  * The version of a file that must be of this kind; 0 if it is still empty.
@@ -309,9 +275,28 @@ export function versionOf(database: DatabaseSync, path: string, kind: DatabaseKi
 }
 
 function checkPages(database: DatabaseSync, path: string, kind: DatabaseKind): void {
+  const fault = pageFault(database);
+  if (fault !== undefined) throw broken(path, kind, fault, undefined);
+}
+
+/** Reads every page. @returns the first fault */
+function pageFault(database: DatabaseSync): string | undefined {
   const row = database.prepare('PRAGMA quick_check(1)').get();
   const verdict = row === undefined ? 'no answer' : String(Object.values(row)[0]);
-  if (verdict !== 'ok') throw broken(path, kind, verdict, undefined);
+  return verdict === 'ok' ? undefined : verdict;
+}
+
+/** As `pageFault`, on a connection of its own, which has no page in memory. @throws Error if it cannot read the file now */
+function pageFaultIn(path: string): string | undefined {
+  const database = new DatabaseSync(path, { readOnly: true });
+  try {
+    return pageFault(database);
+  } catch (error) {
+    if (BROKEN_CODES.has(sqliteCode(error) ?? 0)) return errorText(error);
+    throw error;
+  } finally {
+    database.close();
+  }
 }
 
 function migrate(database: DatabaseSync, path: string, kind: DatabaseKind, version: number): void {

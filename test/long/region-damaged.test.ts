@@ -148,8 +148,8 @@ test(
       const from = rack.lines.length;
       for (const end of ['', '-wal', '-shm']) rmSync(join(rack.stateDir, `region.db${end}`));
       const refused = askDaemon(rack.stateDir, '/MAAS/api/2.0/tags/', 'POST', 'name=lost');
-      await assert.rejects(refused, /region\.db was removed, replaced or emptied/);
-      const reported = /region\.db was removed, replaced or emptied .*restore a backup/;
+      await assert.rejects(refused, /region\.db was removed, replaced or cut/);
+      const reported = /region\.db was removed, replaced or cut .*restore a backup/;
       await assertShownAsDamage(rack, from, reported, 'region\\.db was removed');
     }),
 );

@@ -20,7 +20,8 @@
 
 import { DatabaseSync, type SQLOutputValue, type StatementSync } from 'node:sqlite';
 import { errorText, RackError } from '../../errors.ts';
-import { broken, checkNotCut, OpenFiles, openDatabaseFile, versionOf } from '../database-file.ts';
+import type { OpenFiles } from '../../files/found-stats.ts';
+import { broken, checkNotCut, openDatabaseFile, openFilesOf, versionOf } from '../database-file.ts';
 import { DAMAGE_REPORTED_MAX, type LeaseDamage, type StoredRow, salvage } from './damaged-row.ts';
 import { FoldPass } from './fold-pass.ts';
 import { decodeLeases } from './lease-record.ts';
@@ -65,7 +66,7 @@ export class LeaseDatabase {
   constructor(path: string, onDamage: (damage: LeaseDamage) => void = () => undefined) {
     this.#onDamage = onDamage;
     this.#database = openDatabaseFile(path, LEASE_DATABASE);
-    this.#files = new OpenFiles(path);
+    this.#files = openFilesOf(path);
     this.#append = this.#database.prepare('INSERT INTO log (seq, checksum, records) VALUES (?, ?, ?)');
     this.#next = this.#database.prepare(
       'SELECT seq AS key, checksum, records FROM log WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT 1',
@@ -265,7 +266,7 @@ export class LeaseDatabase {
     const lost = this.#files.findLost();
     if (lost === undefined) return;
     throw new Error(
-      `${lost} was removed, replaced or emptied while Rackboot runs: put it back, or restart Rackboot; a restart without it gives up the leases in it`,
+      `${lost} was removed, replaced or cut while Rackboot runs: put it back, or restart Rackboot; a restart without it gives up the leases in it`,
     );
   }
 

@@ -7,7 +7,7 @@
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { RegionStore } from '../../region/records/store.ts';
-import { type DatabaseKind, OpenFiles, openDatabaseFile } from '../database-file.ts';
+import { type DatabaseKind, openDatabaseFile, openFilesOf } from '../database-file.ts';
 import type { EventBounds } from '../operations/event-cuts.ts';
 import { checkNotInterrupted } from '../region/lost-region.ts';
 import { MARKS, REGION_DATABASE, REGION_FILE } from '../region/region-schema.ts';
@@ -36,8 +36,8 @@ export function openRegionStore(options: {
   const path = join(options.stateDir, REGION_FILE);
   checkNotInterrupted(path);
   const database = openDatabaseFile(path, options.kind ?? REGION_DATABASE, options.around);
-  database.exec(`PRAGMA foreign_keys = ON; DROP TABLE IF EXISTS ${MARKS}`);
-  const transactions = new Transactions(database, path, new OpenFiles(path));
+  database.exec(`PRAGMA foreign_keys = ON; DROP TABLE IF EXISTS $MARKS`);
+  const transactions = new Transactions(database, path, openFilesOf(path));
   return new StoredRegion(transactions, options.bounds ?? EVENT_BOUNDS, undefined, transactions.confirmation);
 }
 

@@ -10,16 +10,17 @@
 // 3. A failed write leaves nothing behind. SQLite may already have rolled back; `isTransaction` shows it.
 // 4. `transact` waits only for this database, whose answers come at once. So it ends before the event loop turns, and others wait for
 //    microtasks only. One that is still open when the loop turns is doomed: it would keep everyone waiting.
-// 5. Once a file of the database was removed, replaced or emptied, no change is made until the next start, even if the file is back: other
+// 5. Once a file of the database was removed, replaced or cut, no change is made until the next start, even if the file is back: other
 //    processes may have used another file meanwhile. Reads continue.
 
 import type { DatabaseSync } from 'node:sqlite';
 import { newUuid, systemClock } from '../../clock.ts';
 import { errorText, RackError } from '../../errors.ts';
+import type { OpenFiles } from '../../files/found-stats.ts';
 import type { Outage } from '../../region/records/store-outage.ts';
 import type { StoreConfirmation } from '../../region/records/store-state.ts';
 import { StoreOutage } from '../../region/words/outage.ts';
-import { BROKEN_CODES, type OpenFiles, SQLITE_FULL, sqliteCode } from '../database-file.ts';
+import { BROKEN_CODES, SQLITE_FULL, sqliteCode } from '../database-file.ts';
 import { type Effect, OpenTransaction, TransactionContext } from '../open-transaction.ts';
 import { type Answer, OWN_HISTORY, type Statement, type Steps } from '../operations/region-steps.ts';
 import type { RegionDriver } from '../region/region-driver.ts';

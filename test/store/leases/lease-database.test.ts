@@ -420,7 +420,7 @@ test('while a file of the open database is not in its place, no lease is written
     write(database, 1, [lease(1, 2000)]);
     for (const file of [path, `${path}-wal`, `${path}-shm`]) {
       renameSync(file, `${file}.away`);
-      const isNamed = ({ message }: Error): boolean => message.startsWith(`${file} was removed, replaced or emptied`);
+      const isNamed = ({ message }: Error): boolean => message.startsWith(`${file} was removed, replaced or cut`);
       assert.throws(() => write(database, 2, [lease(2, 2000)]), isNamed);
       assert.throws(() => database.probe(100), isNamed);
       renameSync(`${file}.away`, file);

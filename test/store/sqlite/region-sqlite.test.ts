@@ -117,11 +117,14 @@ for (const [what, remove, lost] of [
     '',
   ],
   ['the database was emptied', (file: string) => truncateSync(file), ''],
+  ['the database was cut', (file: string) => truncateSync(file, 3 * 4096), ''],
   ['the write-ahead log was removed', (file: string) => rmSync(`${file}-wal`), '-wal'],
   ['the shared memory was removed', (file: string) => rmSync(`${file}-shm`), '-shm'],
 ] as const)
   test(`once ${what} while the region runs, no change is acknowledged, and the outage names the file`, () =>
     withDirectory(async (stateDir, file) => {
+      // Then all pages are in the database itself.
+      await openRegionStore({ stateDir }).close();
       const store = openRegionStore({ stateDir });
       const outages: Outage[] = [];
       store.troubles.watch((outage) => outages.push(outage));
@@ -133,7 +136,7 @@ for (const [what, remove, lost] of [
       assert.deepEqual(store.confirmation?.problem, outage, 'before any change');
       const isNamed = (error: unknown) =>
         error instanceof StoreOutage &&
-        error.message.startsWith(`${file}${lost} was removed, replaced or emptied while the region runs`);
+        error.message.startsWith(`${file}${lost} was removed, replaced or cut while the region runs`);
       await assert.rejects(add(), isNamed);
       await assert.rejects(
         store.transact(() => store.boot.addResources(['custom/two'], 1)),
@@ -143,6 +146,26 @@ for (const [what, remove, lost] of [
       assert.equal((await store.boot.listResources()).length, 1, 'reads continue');
       await store.close();
     }));
+
+test('somebody may make the file smaller by VACUUM while the region runs', () =>
+  withDirectory(async (stateDir, file) => {
+    const store = openRegionStore({ stateDir });
+    const add = (count: number): Promise<void> =>
+      store.boot.addResources(
+        Array.from({ length: count }, (_, index) => `custom/${index}`),
+        1,
+      );
+    await add(5000);
+    const shell = new DatabaseSync(file);
+    shell.exec('PRAGMA wal_checkpoint');
+    const before = statSync(file).size;
+    await add(1);
+    shell.exec('DELETE FROM boot_resource; VACUUM; PRAGMA wal_checkpoint');
+    shell.close();
+    assert.ok(statSync(file).size < before, `${before}`);
+    await add(2);
+    await store.close();
+  }));
 
 test('a region.db that was moved away and is back takes no change before the next start', () =>
   withDirectory(async (stateDir, file) => {

@@ -112,7 +112,7 @@ export const OUTAGES: Pick<Writers<NoteParams>, Outage['note']> = {
   'file-unusable': ({ file, said }) =>
     `${file} cannot be used now${quoted(said)}: check which process holds it, and whether its disk fails`,
   'file-lost': ({ file }) =>
-    `${file} was removed, replaced or emptied while the region runs, so changes would be lost: stop Rackboot, put the file back or restore a backup, and start Rackboot again`,
+    `${file} was removed, replaced or cut while the region runs, so changes would be lost: stop Rackboot, put the file back or restore a backup, and start Rackboot again`,
   'row-unreadable': unreadable,
   'counter-raised': ({ name, max }) =>
     `the counter ${name} in the region's database was missing or lower than numbers in use, so somebody changed it by hand: it continues after ${max}`,
