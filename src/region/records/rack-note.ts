@@ -128,6 +128,8 @@ const NOTES = {
   'row-unreadable': ['table', 'key', 'value', 'column', 'fault', 'said'],
   // A counter that somebody deleted or lowered by hand, and the number after which it continues.
   'counter-raised': ['name', 'max'],
+  // A sequence that somebody set by hand to a number that no region gives.
+  'sequence-too-high': ['name', 'value'],
   'store-trouble': ['reason'],
   // Why the region stopped.
   'region-failed': ['reason'],

@@ -60,6 +60,7 @@ type OutageCode =
   | 'file-lost'
   | 'row-unreadable'
   | 'counter-raised'
+  | 'sequence-too-high'
   | 'store-trouble';
 
 /** An outage of the region's store. */

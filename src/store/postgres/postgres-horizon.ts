@@ -10,16 +10,20 @@
 //    the highest number seen would miss the lower ones.
 // 2. A transaction takes its lock before its first number. So each number it gets is higher than its lock.
 // 3. A reader takes its snapshot of the data after it has read the locks, never before.
-// 4. A server that takes over may lack the newest changes, and gives their numbers to others. So numbers compare only within one history:
+// 4. No region gives a number of NUMBERS_END or more, whose lock no reader would find. While the sequence is there, because somebody set it by
+//    hand, nothing is read up to it.
+// 5. A server that takes over may lack the newest changes, and gives their numbers to others. So numbers compare only within one history:
 //    one run of one server, on one set of tables. A restore, a failover and a restart each begin a new history. A server's run as
 //    a standby gives no numbers and is not read (`postgres-connections.ts`), so a promotion always shows another history.
 
 import type pg from 'pg';
+import { StoreOutage } from '../../region/words/outage.ts';
 import { answersTo } from './postgres-client.ts';
 import { damagedAnswer } from './postgres-faults.ts';
 
-/** The advisory locks of transactions are this plus a number; the numbers stay below 2^48. */
+/** The advisory locks of transactions are this plus a number, which is below NUMBERS_END. */
 const LOCKS_FROM = 0x5242n << 48n;
+const NUMBERS_END = 2 ** 48;
 
 /** Takes the lock. As the transaction's first query it also fixes the snapshot of the data that the transaction sees. */
 export const LOCK_SQL = `SELECT pg_advisory_xact_lock_shared(${LOCKS_FROM} + last_value) FROM change_number`;
@@ -49,10 +53,15 @@ export interface Horizon {
   readonly history: string;
 }
 
-/** Every later query sees all changes up to this number. The connection is in no transaction. */
+/**
+ * Every later query sees all changes up to this number. The connection is in no transaction.
+ * @throws StoreOutage if somebody set the sequence to a number that no region gives
+ */
 export async function readHorizon(client: pg.ClientBase): Promise<Horizon> {
   const [given, lowest] = (await answersTo<LowestRow>(client, LOWEST_SQL)).map(({ rows }) => rows[0]);
   const { last_value: last, history } = given ?? {};
+  if (last !== undefined && last !== null && last >= NUMBERS_END)
+    throw new StoreOutage({ note: 'sequence-too-high', name: 'change_number', value: String(last) });
   const lock = lowest?.last_value ?? last;
   if (typeof last !== 'number' || typeof lock !== 'number' || typeof history !== 'string') throw damagedAnswer();
   return { number: Math.min(last, lock), history };

@@ -116,5 +116,7 @@ export const OUTAGES: Pick<Writers<NoteParams>, Outage['note']> = {
   'row-unreadable': unreadable,
   'counter-raised': ({ name, max }) =>
     `the counter ${name} in the region's database was missing or lower than numbers in use, so somebody changed it by hand: it continues after ${max}`,
+  'sequence-too-high': ({ name, value }) =>
+    `the sequence ${name} in the region's database is at ${value}, which no region gives: set it back with setval() to the highest number in use, of event.id and machine.desired_version; the region then continues without a restart`,
   'store-trouble': ({ reason }) => (reason === '' ? "the region's store cannot be used now: its log says why" : reason),
 };
