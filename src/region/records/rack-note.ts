@@ -130,6 +130,8 @@ const NOTES = {
   'counter-raised': ['name', 'max'],
   // A sequence that somebody set by hand to a number that no region gives.
   'sequence-too-high': ['name', 'value'],
+  // An advisory lock that a session of the database has held for so long.
+  'horizon-held': ['seconds'],
   'store-trouble': ['reason'],
   // Why the region stopped.
   'region-failed': ['reason'],

@@ -61,6 +61,7 @@ type OutageCode =
   | 'row-unreadable'
   | 'counter-raised'
   | 'sequence-too-high'
+  | 'horizon-held'
   | 'store-trouble';
 
 /** An outage of the region's store. */

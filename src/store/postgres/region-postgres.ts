@@ -59,7 +59,7 @@ export async function openPostgresRegion(place: PostgresPlace, name?: string): P
   const driver = new PostgresTransactions(connections, confirmation);
   const dutyConnections = new PostgresConnections({ ...place, pool: 1 }, 'region', watch);
   watch.begin();
-  return new StoredRegion(driver, EVENT_BOUNDS, {
+  const region = new StoredRegion(driver, EVENT_BOUNDS, {
     holder: `${name ?? 'command'} ${newUuid()}`,
     availability: watch,
     neighbours: new PostgresNeighbours(place, watch),
@@ -68,6 +68,8 @@ export async function openPostgresRegion(place: PostgresPlace, name?: string): P
     dutyDriver: new PostgresTransactions(dutyConnections, confirmation, true),
     hostImages: hostImageStore,
   });
+  driver.watchHorizon((outage) => region.troubles.report(outage));
+  return region;
 }
 
 function hostImageStore(run: ReportingDriver): HostImageStore {

@@ -59,6 +59,9 @@ const ROW_FAULTS: Readonly<Record<Exclude<RowFault, 'other'>, string>> = {
   'other-form': 'a value has another form',
 };
 
+/** The classids of the locks of transactions (store/postgres/postgres-horizon.ts). */
+const LOCK_CLASSES = `${0x5242_0000} to ${0x5242_ffff}`;
+
 /** The text of a code; the code itself if only a later version has a text for it. */
 const textOf = (texts: Readonly<Record<string, string>>, code: string): string =>
   Object.entries(texts).find(([name]) => name === code)?.[1] ?? code;
@@ -118,5 +121,7 @@ export const OUTAGES: Pick<Writers<NoteParams>, Outage['note']> = {
     `the counter ${name} in the region's database was missing or lower than numbers in use, so somebody changed it by hand: it continues after ${max}`,
   'sequence-too-high': ({ name, value }) =>
     `the sequence ${name} in the region's database is at ${value}, which no region gives: set it back with setval() to the highest number in use, of event.id and machine.desired_version; the region then continues without a restart`,
+  'horizon-held': ({ seconds }) =>
+    `new events and changes have not been readable for ${seconds} s, because a session of the region's database holds an advisory lock: find its pid in pg_locks (locktype advisory, classid from ${LOCK_CLASSES}) and its client in pg_stat_activity, and end it with pg_terminate_backend()`,
   'store-trouble': ({ reason }) => (reason === '' ? "the region's store cannot be used now: its log says why" : reason),
 };
