@@ -36,7 +36,7 @@ export function openRegionStore(options: {
   const path = join(options.stateDir, REGION_FILE);
   checkNotInterrupted(path);
   const database = openDatabaseFile(path, options.kind ?? REGION_DATABASE, options.around);
-  database.exec(`PRAGMA foreign_keys = ON; DROP TABLE IF EXISTS $MARKS`);
+  database.exec(`PRAGMA foreign_keys = ON; DROP TABLE IF EXISTS ${MARKS}`);
   const transactions = new Transactions(database, path, openFilesOf(path));
   return new StoredRegion(transactions, options.bounds ?? EVENT_BOUNDS, undefined, transactions.confirmation);
 }
