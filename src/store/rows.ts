@@ -48,7 +48,7 @@ class ColumnFault extends Error {
 class ColumnMissing extends Error {
   readonly column: string;
   constructor(column: string) {
-    super(`column ${column} does not exist`);
+    super(column);
     this.column = column;
   }
 }
@@ -81,10 +81,8 @@ function whyUnreadable(error: unknown): { readonly fault: RowFault; readonly sai
 /** The error for a row that cannot be read; it shows no value, which may be a secret. */
 function damagedRow(table: string, row: Row, error: unknown, named?: string): StoreOutage {
   const missing = error instanceof ColumnFault ? error.cause : error;
-  if (missing instanceof ColumnMissing) {
-    const said = `column ${table}.${missing.column} does not exist`;
-    return new StoreOutage({ note: 'database-refuses', fault: 'column-missing', said }, { cause: error });
-  }
+  if (missing instanceof ColumnMissing)
+    return new StoreOutage({ note: 'column-missing', table, column: missing.column }, { cause: error });
   const has = (name: string): boolean => row[name] !== undefined && row[name] !== null;
   const key = named !== undefined && has(named) ? named : (NAMING.find(has) ?? '');
   const value = key === '' ? '' : String(row[key]);

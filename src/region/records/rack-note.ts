@@ -126,11 +126,12 @@ const NOTES = {
   'file-unusable': ['file', 'said'],
   'file-lost': ['file'],
   'row-unreadable': ['table', 'key', 'value', 'column', 'fault', 'said'],
+  'column-missing': ['table', 'column'],
   // A counter that somebody deleted or lowered by hand, and the number after which it continues.
   'counter-raised': ['name', 'max'],
   // A sequence that somebody set by hand to a number that no region gives.
   'sequence-too-high': ['name', 'value'],
-  // An advisory lock that a session of the database has held for so long.
+  // An advisory lock that a session of the database has held for these seconds.
   'horizon-held': ['seconds'],
   'store-trouble': ['reason'],
   // Why the region stopped.

@@ -59,6 +59,7 @@ type OutageCode =
   | 'file-unusable'
   | 'file-lost'
   | 'row-unreadable'
+  | 'column-missing'
   | 'counter-raised'
   | 'sequence-too-high'
   | 'horizon-held'

@@ -23,7 +23,7 @@ export class RowReader {
     try {
       return read();
     } catch (error) {
-      if (!isStoreUnavailable(error) || outageOf(error).note === 'database-refuses') throw error;
+      if (!isStoreUnavailable(error) || outageOf(error).note === 'column-missing') throw error;
       if (this.errors.length < ERRORS_MAX) this.errors.push(error);
       return undefined;
     }

@@ -89,7 +89,7 @@ export const isLockTimeout = (error: unknown): boolean => codeOf(error) === '55P
 export const isOfData = (error: unknown): boolean => /^(?:2[23]|54)/.test(codeOf(error));
 
 /** True if the prepared statements of a connection no longer fit: a table was altered, or somebody removed them. A new connection has none yet. */
-export function isStale(error: unknown): boolean {
+function isStale(error: unknown): boolean {
   const code = codeOf(error);
   const isPlan = error instanceof Error && 'routine' in error && error.routine === CACHED_PLAN_ROUTINE;
   return code === '26000' || (code === '0A000' && isPlan);
@@ -108,7 +108,7 @@ const isReported = (error: unknown): boolean =>
 
 /**
  * True for an error that the database reports, for one of its connection, and for one of ours. The driver has others: it cannot read a value,
- * or a step of the log-in. What the server said was damaged then.
+ * or a step of the log-in, because the answer of the server was damaged.
  */
 export const isUnderstood = (error: unknown): boolean =>
   error instanceof RackError || isReported(error) || meaningOf(error) !== undefined;

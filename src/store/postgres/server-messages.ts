@@ -45,7 +45,7 @@ const SQLSTATE_BYTES = 5;
 const MESSAGE = 'M';
 /** The driver reads a larger count of columns, values or parameters as a negative one. */
 const COUNT_MAX = 2 ** 15 - 1;
-/** JavaScript holds a number of so many digits exactly. */
+/** JavaScript holds a number of this many digits exactly. */
 const DIGITS_MAX = 15;
 const SPACE = 0x20;
 /** No column of a statement here begins with it, so none is `__proto__`. */
@@ -185,7 +185,7 @@ function* column(): Generator<Part, boolean, number> {
   return (yield 2) === TEXT_FORMAT;
 }
 
-/** What a statement did: words in capitals, then numbers. The driver takes two answers for one if it cannot read it. */
+/** The work of a statement: words in capitals, then numbers. The driver takes two answers for one if it cannot read it. */
 function* tag(): Generator<Part, boolean, number> {
   let byte = yield 1;
   let hasNumber = false;

@@ -181,10 +181,10 @@ test('a row without one of its columns shows that the table lacks it, and no lis
   ];
   for (const read of reads) {
     const outage = damageOf({ id: 7, x: 'a' }, read);
-    assert.deepEqual(outage, refuses('column-missing', 'column machine.hostname does not exist'));
+    assert.deepEqual(outage, { note: 'column-missing', table: 'machine', column: 'hostname' });
     assert.equal(
       noteText(outage),
-      "the region's database refuses (column machine.hostname does not exist): a column is missing: restore a backup",
+      "the region's database refuses (machine.hostname): a column is missing: restore a backup",
     );
   }
   const list = (row: Row) =>

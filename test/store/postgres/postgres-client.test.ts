@@ -135,7 +135,7 @@ describe('a connection to PostgreSQL', () => {
   const third = (...messages: readonly Buffer[]): readonly Buffer[] =>
     ANSWERS.with(2, Buffer.concat([message('1'), message('2'), ...messages, READY]));
   for (const [what, answers] of [
-    ['a value that is no number', third(columns('id', 'version'), row('q', '1'), did('SELECT 1'))],
+    ['a value that is not a number', third(columns('id', 'version'), row('q', '1'), did('SELECT 1'))],
     ['one answer to two statements', second(...ROWS, did('SELECT 2'))],
     ['three answers to two statements', second(did('BEGIN'), did('BEGIN'), ...ROWS, did('SELECT 2'))],
     ['two answers to one statement', third(...ROWS, did('SELECT 2'), did('SELECT 2'))],

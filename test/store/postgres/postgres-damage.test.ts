@@ -85,7 +85,7 @@ const whole =
   (): Buffer =>
     Buffer.concat([...messages, message('Z', 'I')]);
 const named = columns('__proto__');
-/** What each answer becomes. */
+/** The answers by which each one is replaced. */
 const EACH: readonly (readonly [what: string, damage: (answer: Buffer) => Buffer])[] = [
   ['readiness alone', whole()],
   ['an answer without rows', whole(message('1'), message('2'), did('SELECT 0'))],

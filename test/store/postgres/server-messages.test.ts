@@ -128,7 +128,7 @@ describe('the messages of a server', () => {
     ['a description within rows', described, row('1', '2'), described],
     ['a column named __proto__', columns('__proto__')],
     ['a column without a name', columns('')],
-    ['a column with values that are no text', message('T', number(2, 1), column('id', 25, 1))],
+    ['a column with values in another form than text', message('T', number(2, 1), column('id', 25, 1))],
     ['more columns than the driver counts', columns(...Array.from({ length: 2 ** 15 }, () => 'a'))],
     ['more parameters than the driver counts', message('t', number(2, -1), Buffer.alloc(4 * (2 ** 16 - 1)))],
     ...['INSERT 9999999999999999', 'INSERT 0 q', 'SELEcT 1', '', ' 1', '1', 'BEGIN\n', 'SELECT 1 A'].map(

@@ -117,6 +117,8 @@ export const OUTAGES: Pick<Writers<NoteParams>, Outage['note']> = {
   'file-lost': ({ file }) =>
     `${file} was removed, replaced or cut while the region runs, so changes would be lost: stop Rackboot, put the file back or restore a backup, and start Rackboot again`,
   'row-unreadable': unreadable,
+  'column-missing': ({ table, column }) =>
+    `the region's database refuses (${table}.${column}): ${REFUSALS['column-missing']}`,
   'counter-raised': ({ name, max }) =>
     `the counter ${name} in the region's database was missing or lower than numbers in use, so somebody changed it by hand: it continues after ${max}`,
   'sequence-too-high': ({ name, value }) =>
