@@ -12,13 +12,12 @@ import { fileFault } from '../files/read-fault.ts';
 import { readRegularFile, UnfitFile } from '../files/regular-file.ts';
 import { decodeSources } from '../images/sources/decode-sources.ts';
 import type { AddedRelease, AddedSelection, ImageSource, SourceProblem } from '../images/sources/source.ts';
-import type { FileSource, FileSources } from '../region/images/region-source.ts';
+import { type FileSource, type FileSources, SITE_SOURCES } from '../region/images/region-source.ts';
 import { decodeSelections, lostSelections } from './file-selections.ts';
 
-const NAME = 'image-sources.yaml';
 /** The largest file, in bytes. */
 const FILE_BYTES_MAX = 4 * 1024 * 1024;
-const SHIPPED = fileURLToPath(new URL(`../../config/${NAME}`, import.meta.url));
+const SHIPPED = fileURLToPath(new URL(`../../config/${SITE_SOURCES}`, import.meta.url));
 
 /** The options with which a command names the site's file. */
 export interface SourceFlags {
@@ -33,7 +32,7 @@ export const readImageSources = (flags: SourceFlags): readonly ImageSource[] =>
 
 function readFileSources({ config, sources }: SourceFlags): Omit<FileSources, 'problem'> {
   const { sources: shipped } = decode(SHIPPED, readRegularFile(SHIPPED, FILE_BYTES_MAX));
-  const path = sources ?? join(dirname(config), NAME);
+  const path = sources ?? join(dirname(config), SITE_SOURCES);
   const text = path === SHIPPED ? undefined : readText(path, sources === undefined);
   if (text === undefined) return { sources: shipped, selections: [] };
   const { sources: own, releases, selections } = decode(path, text);
@@ -78,8 +77,14 @@ export function fileSourcesReader(config: string | undefined): () => Promise<Fil
   let known: { readonly mark: string; readonly sources: FileSources } | undefined;
   return async () => {
     const mark = markOf(config);
-    if (known?.mark !== mark) known = { mark, sources: readOrExplain(config) };
-    return known.sources;
+    if (known?.mark === mark) return known.sources;
+    try {
+      known = { mark, sources: readOrExplain(config) };
+      return known.sources;
+    } catch (error) {
+      // Even the shipped file cannot be read at the moment, such as when the process has no file descriptor left.
+      return { ...(known?.sources ?? { sources: [], selections: [] }), problem: errorText(error) };
+    }
   };
 }
 
@@ -95,7 +100,7 @@ function readOrExplain(config: string | undefined): FileSources {
 function markOf(config: string | undefined): string {
   if (config === undefined) return '';
   try {
-    const { ino, size, mtimeMs } = statSync(join(dirname(config), NAME));
+    const { ino, size, mtimeMs } = statSync(join(dirname(config), SITE_SOURCES));
     return `${ino} ${size} ${mtimeMs}`;
   } catch (error) {
     return osErrorCode(error) ?? 'unknown';

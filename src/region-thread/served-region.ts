@@ -1,7 +1,9 @@
 // A region that serves: the region on its store, its power side, and its API. The thread in a rack's process and the process apart from racks
 // open it in the same way, and differ in who receives their notices.
 
+import { existsSync } from 'node:fs';
 import { hostname } from 'node:os';
+import { dirname, join } from 'node:path';
 import { type Clock, newUuid, systemClock } from '../clock.ts';
 import { hostAddresses } from '../config/host-check.ts';
 import { settingsRules } from '../config/settings-rules.ts';
@@ -22,7 +24,7 @@ import type { RegionConfig } from '../region/config.ts';
 import type { RegionApi } from '../region/http/listening.ts';
 import { startApi } from '../region/http/server.ts';
 import type { ImageStream } from '../region/images/boot-images.ts';
-import type { FileSources } from '../region/images/region-source.ts';
+import { type FileSources, SITE_SOURCES } from '../region/images/region-source.ts';
 import type { DeployableImage, ListedImage } from '../region/life/deployment.ts';
 import type { DutyHolder } from '../region/records/duty-store.ts';
 import type { RackImage } from '../region/records/rack.ts';
@@ -152,6 +154,7 @@ async function openOn(
   duties: Duties | undefined,
   images: Required<Pick<RegionOptions, 'onImportAsked' | 'uploadFiles' | 'listStoredImages'>>,
 ): Promise<Region> {
+  const file = config.ownRack?.file ?? config.ownFile?.file;
   const region: Region = await openRegion({
     config,
     store,
@@ -163,7 +166,8 @@ async function openOn(
     hasInstaller: (wish) => inOwnTree(region, (tree) => treeHasInstaller(tree, wish)),
     listInstallers: (machine) => inOwnTree(region, (tree) => listTreeInstallers(tree, machine)),
     listImages: () => listImages(region, region.config().imageTree),
-    fileSources: lazySources(config.ownRack?.file ?? config.ownFile?.file),
+    fileSources: lazySources(file),
+    hasSiteFile: () => file !== undefined && existsSync(join(dirname(file), SITE_SOURCES)),
     fetchKeys: lazyKeys(clock),
     openImageStream: lazyStream(config.stateDir, clock, () => region.config()),
     ...images,

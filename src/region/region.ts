@@ -60,6 +60,8 @@ export interface RegionOptions {
   readonly listInstallers?: ListInstallers | undefined;
   /** The sources of images that files name; `undefined`: none. */
   readonly fileSources?: (() => Promise<FileSources>) | undefined;
+  /** False if the site has no file of sources, so that it has no selections either; `undefined`: it may have one. */
+  readonly hasSiteFile?: (() => boolean) | undefined;
   /** Opens the own store as a site with simplestreams; `undefined`: this host serves no images. */
   readonly openImageStream?: (() => Promise<ImageStream>) | undefined;
   /** The files of uploads on this host; `undefined`: it keeps no images. */
@@ -152,11 +154,9 @@ class RegionOnStore {
     this.#deadlines = new StatusDeadlines(options.store, options.clock, this.#isOnDuty);
     this.power = options.power;
     this.bootImages = new BootImages({
-      store: options.store,
-      clock: options.clock,
+      ...{ store: options.store, clock: options.clock },
       listImages: options.listStoredImages ?? options.listImages,
-      openStream: options.openImageStream,
-      uploadFiles: options.uploadFiles,
+      ...{ openStream: options.openImageStream, uploadFiles: options.uploadFiles, hasSiteFile: options.hasSiteFile },
       fileSources: options.fileSources ?? (async () => ({ sources: [], selections: [], problem: undefined })),
       onAsked: options.onImportAsked ?? (() => undefined),
     });

@@ -2,12 +2,15 @@
 // installers, and selects images for the region.
 
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { closeSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
 import { fileSourcesReader, readImageSources } from '../../src/config/image-sources.ts';
+import { osErrorCode } from '../../src/errors.ts';
 import type { InstallerRelease } from '../../src/images/sources/source.ts';
+import { missing } from '../support/needs.ts';
 
 describe('the sources of a site', () => {
   const directory = mkdtempSync(join(tmpdir(), 'rackboot-sources-'));
@@ -72,4 +75,53 @@ describe('the sources of a site', () => {
     ]);
     assert.deepEqual([selections, sources[0]?.source.name], [[], 'ubuntu']);
   });
+});
+
+test('a process without a free file descriptor reads the sources later, and keeps those that it knows', {
+  skip: missing('linux', 'prlimit'),
+}, async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'rackboot-sources-'));
+  const config = join(directory, 'rackboot.yaml');
+  const taken: number[] = [];
+  const takeAll = (): void => {
+    try {
+      for (;;) taken.push(openSync('/dev/null', 'r'));
+    } catch (error) {
+      assert.equal(osErrorCode(error), 'EMFILE');
+    }
+  };
+  const giveBack = (): void => {
+    for (const descriptor of taken.splice(0)) closeSync(descriptor);
+  };
+  const before = execFileSync('prlimit', [
+    '--pid',
+    String(process.pid),
+    '--nofile',
+    '--output',
+    'SOFT',
+    '--noheadings',
+  ]);
+  execFileSync('prlimit', ['--pid', String(process.pid), '--nofile=200:']);
+  try {
+    const read = fileSourcesReader(config);
+    takeAll();
+    const without = await read();
+    giveBack();
+    assert.match(without.problem ?? '', /EMFILE/);
+    assert.deepEqual(without.sources, []);
+    const { sources, problem } = await read();
+    assert.equal(problem, undefined);
+    assert.ok(sources.length > 0);
+    writeFileSync(join(directory, 'image-sources.yaml'), 'sources: []\n');
+    takeAll();
+    const known = await read();
+    giveBack();
+    assert.match(known.problem ?? '', /EMFILE/);
+    assert.deepEqual(known.sources, sources);
+    assert.equal((await read()).problem, undefined);
+  } finally {
+    giveBack();
+    execFileSync('prlimit', ['--pid', String(process.pid), `--nofile=${String(before).trim()}:`]);
+    rmSync(directory, { recursive: true });
+  }
 });

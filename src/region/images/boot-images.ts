@@ -46,6 +46,8 @@ interface BootImagesParts {
   readonly store: RegionStore;
   readonly clock: Clock;
   readonly fileSources: () => Promise<FileSources>;
+  /** False if the site has no file of sources, so that it has no selections either; undefined: it may have one. */
+  readonly hasSiteFile?: (() => boolean) | undefined;
   /** The images of the stores of all hosts of the region, deployable or not, and those that racks report. */
   readonly listImages?: ListImages | undefined;
   /** Undefined: this host serves no images. */
@@ -103,8 +105,9 @@ export class BootImages {
 
   /** The selections of one source or of all; selections from the site's file come first. */
   async listSelections(source?: RegionSource): Promise<readonly RegionSelection[]> {
-    const { store, fileSources } = this.#parts;
+    const { store, fileSources, hasSiteFile } = this.#parts;
     const rows = await store.boot.listSelections(source?.id);
+    if (hasSiteFile?.() === false) return rows;
     const { selections } = await fileSources();
     if (selections.length === 0) return rows;
     return joinSelections(rows, source === undefined ? await this.listSources() : [source], selections);

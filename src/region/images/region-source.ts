@@ -30,6 +30,9 @@ interface FileSelection {
   readonly key: string;
 }
 
+/** The name of the site's file, which is next to the configuration. */
+export const SITE_SOURCES = 'image-sources.yaml';
+
 /** The sources and selections of all files. */
 export interface FileSources {
   readonly sources: readonly FileSource[];

@@ -1,5 +1,6 @@
 // The number up to which changes in PostgreSQL can be read, while somebody has set its sequence by hand, or holds its locks.
 // @host waits, 30 s
+// @disk
 
 import assert from 'node:assert/strict';
 import { after, afterEach, before, beforeEach, describe, test } from 'node:test';
