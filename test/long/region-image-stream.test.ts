@@ -304,6 +304,10 @@ describe('a rack apart from its region', { skip: missing('linux', 'openssl') }, 
     const blob = join(far.tree, 'images', gone?.sha256.slice(0, 2) ?? '', `${gone?.sha256}.img`);
     const { code } = await runRackboot(['images', 'remove', 'debian/bookworm', '--config', region.configFile]);
     assert.equal(code, 0);
+    // The documents of the site are as old as two seconds.
+    const products = '/MAAS/images-stream/streams/v1/io.rackboot:images:download.json';
+    const isNamed = async () => JSON.stringify(await region.ask(products)).includes('bookworm');
+    await eventually('the site no longer names it', async () => !(await isNamed()), 10_000);
     // Nothing is removed while an address of the list does not answer.
     far.configure(readFileSync(far.configFile, 'utf8').replace('"https://127.0.0.1:9/MAAS", ', ''));
     // The rack looks every five minutes, and when it starts.
