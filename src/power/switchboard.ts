@@ -299,7 +299,14 @@ export class PowerSwitchboard {
       this.#queue.finish(task);
       // A command without an end is under way, or was when the last process died. The running task or `recover` reports its end.
       if (known.end !== undefined) {
-        await this.#parts.onEnd({ id, machine, command: known.command, outcome: known.end.outcome, isKnown: true });
+        await this.#parts.onEnd({
+          id,
+          machine,
+          command: known.command,
+          outcome: known.end.outcome,
+          isKnown: true,
+          isRecorded: true,
+        });
       } else if (unclear !== undefined) {
         // `recover` could not read it.
         await this.#end({ id, machine, command: known.command, outcome: INTERRUPTED });

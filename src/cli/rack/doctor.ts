@@ -59,6 +59,7 @@ export async function runDoctor(file: string, { outsideName, fixHint, json }: Do
   if (typeof running !== 'string' && isApart(running.region)) throw new RackError('bad-argument', NO_RACK);
   const place = typeof running === 'string' ? undefined : await enterNetworkOf(running.pid);
   if (place !== undefined) report({ check: 'network', ok: true, isNote: true, text: place });
+  const region = typeof running === 'string' ? undefined : running.region;
   const isWell = await examine({
     config,
     outsideName,
@@ -72,14 +73,11 @@ export async function runDoctor(file: string, { outsideName, fixHint, json }: Do
     treeProblem: typeof running === 'string' ? undefined : running.tree?.problem?.reason,
     unopened: typeof running === 'string' ? undefined : unopenedListeners(running),
     listeners: running === 'none' ? readListeners(config, undefined) : undefined,
-    regionProblem: typeof running === 'string' ? undefined : running.region?.problem,
-    failedAddresses:
-      typeof running === 'string'
-        ? undefined
-        : failedAddresses(running.region?.link?.addresses ?? [], systemClock.wallTimeMs()),
-    regionAway: typeof running === 'string' ? undefined : awayText(running.region),
-    unaccepted: typeof running === 'string' ? undefined : unacceptedText(running.region),
-    regionDamage: typeof running === 'string' ? undefined : running.region?.damage,
+    regionProblem: region?.problem,
+    failedAddresses: failedAddresses(region?.link?.addresses ?? [], systemClock.wallTimeMs()),
+    regionAway: awayText(region),
+    unaccepted: unacceptedText(region),
+    regionDamage: region?.damage,
     xid: Buffer.from(systemClock.randomBytes(4)).readUInt32BE(0),
     onFinding: report,
   });

@@ -63,16 +63,17 @@ export function* tableLines(
     return;
   }
   const widths = headings.map(({ length }) => length);
-  for (const row of rows) {
-    for (const [column, cell] of row.entries()) widths[column] = Math.max(widths[column] ?? 0, inLine(cell).length);
+  const shown = rows.map((row) => row.map(inLine));
+  for (const row of shown) {
+    for (const [column, cell] of row.entries()) widths[column] = Math.max(widths[column] ?? 0, cell.length);
   }
   const line = (cells: readonly string[]): string =>
     cells
-      .map((cell, column) => inLine(cell).padEnd(widths[column] ?? 0))
+      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
       .join('  ')
       .trimEnd();
   yield line(headings);
-  for (const row of rows) yield line(row);
+  for (const row of shown) yield line(row);
 }
 
 /** Prints one `name  value` per line, with the values aligned. */
