@@ -7,16 +7,20 @@
 //
 // 1. A directory appears whole or not at all, and its files never become those of another serial.
 // 2. The store is authoritative: after each change, the links of the changed names are made again from the manifests.
-// 3. A machine boots from the path of the directory (boot/decision.ts), which stays for an hour after its image was removed. So the kernel,
+// 3. One process at a time makes links (`LOCK`): two would remove each other's unfinished ones, or link to what was the newest before.
+// 4. A machine boots from the path of the directory (boot/decision.ts), which stays for an hour after its image was removed. So the kernel,
 //    the initrd and the root of one boot belong together, whatever is imported and removed meanwhile. A directory with a damaged file is
 //    removed at once.
 
 import { createHash } from 'node:crypto';
 import { chmod, readdir, rm, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
+import { sleep } from '../clock.ts';
+import { RackError } from '../errors.ts';
 import { foundStats } from '../files/found-stats.ts';
+import { tryLock } from './file-lock.ts';
 import { blobPath, hasBlob, isSameName, readImages, type StoredImage } from './image-store.ts';
-import { publishDirectory, publishLink } from './publication.ts';
+import { makeDirectories, publishDirectory, publishLink } from './publication.ts';
 
 /** The directories of systems, relative to the tree. */
 const SYSTEMS = 'images/systems';
@@ -25,11 +29,40 @@ const REMOVED_MS = 60 * 60 * 1000;
 const NAME_CHARACTERS_MAX = 160;
 const HASH_CHARACTERS = 12;
 const MODE = 0o755;
+/** The lock of the links, relative to the tree. */
+const LOCK = 'images/.links.lock';
+const LOCK_RETRY_MS = 20;
+/** Links are made in milliseconds: whoever holds the lock for longer hangs. */
+const LOCK_MS_MAX = 30_000;
 
-/** Makes the links for the names of these images again; disk images have none. */
+/**
+ * Makes the links for the names of these images again; disk images have none.
+ * @throws RackError `already-running` if another process holds the lock for LOCK_MS_MAX, `store-unwritable`
+ */
 export async function refreshTree(tree: string, images: readonly StoredImage[]): Promise<void> {
   const systems = images.filter(({ system }) => system !== undefined);
   if (systems.length === 0) return;
+  const lock = await lockLinks(tree);
+  try {
+    await makeLinks(tree, systems);
+  } finally {
+    lock.release();
+  }
+}
+
+async function lockLinks(tree: string): Promise<{ release(): void }> {
+  const path = join(tree, LOCK);
+  await makeDirectories(dirname(path));
+  for (let waitedMs = 0; waitedMs < LOCK_MS_MAX; waitedMs += LOCK_RETRY_MS) {
+    const lock = tryLock(path, 0);
+    if (lock !== undefined) return lock;
+    await sleep(LOCK_RETRY_MS);
+  }
+  const remedy = `end it (\`fuser ${path}\` shows it), then repeat the command`;
+  throw new RackError('already-running', `another process has held ${path} for ${LOCK_MS_MAX / 1000} s: ${remedy}`);
+}
+
+async function makeLinks(tree: string, systems: readonly StoredImage[]): Promise<void> {
   const listed = readImages(tree).images.filter(({ system }) => system !== undefined);
   const stored = listed.filter((image) => hasBlob(tree, image));
   for (const image of systems) {

@@ -140,3 +140,20 @@ test('a directory that a person made in the place of a name becomes a link', asy
   assert.deepEqual(readdirSync(dirname(join(tree, PLACE))), ['stable'], 'nothing else is left');
   assert.equal(readImages(tree).images.length, 1);
 });
+
+test('several changes at once end with the names that the store has, and none disturbs another', async () => {
+  const image = await add('20261015');
+  const manifest = manifestPath(tree, image);
+  const change = async (isRemoved: boolean): Promise<void> => {
+    if (isRemoved) rmSync(manifest, { force: true });
+    else writeFileSync(manifest, encodeImage(image));
+    await refreshTree(tree, [image]);
+  };
+  for (let round = 0; round < 20; round += 1) {
+    await Promise.all([change(true), change(false), change(true), change(false)]);
+    assert.deepEqual(serialsIn(PLACE), ['20261015', '20261015', '20261015']);
+    await Promise.all([change(false), change(true), change(false), change(true)]);
+    assert.ok(!existsSync(join(tree, PLACE)));
+  }
+  assert.deepEqual(readdirSync(dirname(join(tree, PLACE))), [], 'nothing unfinished is left');
+});

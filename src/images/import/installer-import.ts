@@ -8,10 +8,10 @@ import { join } from 'node:path';
 import { removeDownload } from '../download/removal.ts';
 import type { DownloadRequest } from '../download/request.ts';
 import { checkNames, type EnvironmentRequest, type Publication } from '../environment.ts';
+import { lockImport } from '../file-lock.ts';
 import { publishInstaller } from '../installer.ts';
 import { makeDirectories } from '../publication.ts';
 import { type FetchTerms, fetchFile } from './file-fetch.ts';
-import { lockImport } from './import-lock.ts';
 import { type InstallerOffer, installerName, type ListedFile } from './offer.ts';
 
 /** The largest kernel or initrd, in bytes; both are read into memory. Debian's have at most 50 MB. */

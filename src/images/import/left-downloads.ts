@@ -3,7 +3,7 @@
 import { readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { RackError } from '../../errors.ts';
-import { lockImport } from './import-lock.ts';
+import { lockImport } from '../file-lock.ts';
 
 /** The age at which a part without new bytes is removed instead of continued, in milliseconds. */
 const LEFT_MS = 14 * 24 * 60 * 60 * 1000;

@@ -10,9 +10,9 @@ import { RackError } from '../../errors.ts';
 import { removeDownload } from '../download/removal.ts';
 import type { DownloadRequest } from '../download/request.ts';
 import type { Publication } from '../environment.ts';
+import { lockImport } from '../file-lock.ts';
 import { describeFile, encodeManifest, makeDirectories, publishDirectory } from '../publication.ts';
 import { type FetchTerms, fetchFile } from './file-fetch.ts';
-import { lockImport } from './import-lock.ts';
 import { type LoaderFile, unpackLoader } from './loader-archive.ts';
 import { type LoaderOffer, loaderName } from './offer.ts';
 

@@ -14,6 +14,7 @@ import { viewBytes } from '../../net/borrowed-bytes.ts';
 import type { Digest } from '../download/digest.ts';
 import { removeDownload } from '../download/removal.ts';
 import type { DownloadRequest } from '../download/request.ts';
+import { lockImport } from '../file-lock.ts';
 import { keepBlobRecent } from '../image-removal.ts';
 import {
   blobPath,
@@ -30,7 +31,6 @@ import { makeDirectories, publishFile, syncDirectory } from '../publication.ts';
 import { type RootFormat, type SystemFile, subarchesIn } from '../stored-system.ts';
 import { refreshTree } from '../system-tree.ts';
 import { fetchFile } from './file-fetch.ts';
-import { lockImport } from './import-lock.ts';
 import type { ImportTerms } from './import-terms.ts';
 import { type ImageOffer, type NamedFile, type OfferedSystem, offerName } from './offer.ts';
 import { isRoot, judgeSystemName, ROOT_HEAD_BYTES, rootDiskBytes } from './root-format.ts';

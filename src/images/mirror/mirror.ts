@@ -16,7 +16,7 @@ import { ownershipRemedy } from '../../files/ownership.ts';
 import { describeAttemptFault } from '../download/fault-words.ts';
 import type { Downloads } from '../download/queue.ts';
 import { type Download, isAtRest } from '../download/request.ts';
-import { lockImport } from '../import/import-lock.ts';
+import { lockImport } from '../file-lock.ts';
 import { makeDirectories, publishFile, syncDirectory } from '../publication.ts';
 import { type MirrorFile, type MirrorPlan, type MirrorRequest, planMirror } from './mirror-plan.ts';
 import { MirrorRecord, workDirectory } from './mirror-record.ts';

@@ -6,7 +6,7 @@
 //
 // 1. Nothing appears in the store unless the file has the announced hash and passes the checks of an import.
 // 2. If the disk is full, or the process ends, the part stays for another attempt. Finishing again gives the same image.
-// 3. Only one process at a time finishes an upload (`import-lock.ts`).
+// 3. Only one process at a time finishes an upload (`file-lock.ts`).
 
 import { chmod, type FileHandle, link, open, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
@@ -14,12 +14,12 @@ import { RackError } from '../../errors.ts';
 import { foundStats } from '../../files/found-stats.ts';
 import { viewBytes } from '../../net/borrowed-bytes.ts';
 import { hashOf } from '../file-hash.ts';
+import { lockImport } from '../file-lock.ts';
 import { type AddResult, addImage, asStoreError, publishStored } from '../image-adding.ts';
 import { bytesOfFile } from '../image-file.ts';
 import { keepBlobRecent } from '../image-removal.ts';
 import { blobPath, formatImageName, type ImageName, judgeImageName } from '../image-store.ts';
 import { judgeSystem, SystemInspector } from '../image-system.ts';
-import { lockImport } from '../import/import-lock.ts';
 import { isRoot, judgeSystemName, ROOT_HEAD_BYTES, rootDiskBytes } from '../import/root-format.ts';
 import { makeDirectories, syncDirectory } from '../publication.ts';
 import type { RootFormat } from '../stored-system.ts';
