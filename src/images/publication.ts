@@ -2,13 +2,18 @@
 //
 // 1. A directory with a kernel and its initrd appears whole or not at all, because the two work only together.
 // 2. A single file is replaced as a whole.
-// 3. Modes are the same for every user who builds: directories 0755, files 0644.
+// 3. Several processes may publish the same path at once: the last one counts, and none removes what another has not finished.
+// 4. Modes are the same for every user who builds: directories 0755, files 0644.
 
 import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { chmod, link, lstat, mkdir, open, readdir, readFile, readlink, rename, rm, symlink } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { newUuid } from '../clock.ts';
 import { osErrorCode } from '../errors.ts';
+
+/** How often a directory is exchanged again when another process has published at the same moment. */
+const ATTEMPTS_MAX = 16;
 
 /** A file in the tree. */
 export interface PublishedFile {
@@ -52,38 +57,49 @@ interface FileLink {
 
 /** Replaces a directory of the tree with one that has only these files. Removes leftovers of a killed build. */
 export async function publishDirectory(directory: string, files: readonly (FileContent | FileLink)[]): Promise<void> {
-  const parent = dirname(directory);
-  await makeDirectories(parent);
-  const prefix = await removeLeftovers(directory);
-  const fresh = join(parent, `${prefix}new-${newUuid()}`);
-  const old = join(parent, `${prefix}old-${newUuid()}`);
-  await mkdir(fresh);
-  await chmod(fresh, 0o755);
-  for (const file of files) {
-    const path = join(fresh, file.name);
-    if ('link' in file) await link(file.link, path);
-    else await writeWhole(path, file.data);
-  }
-  const replaced = await renameIfThere(directory, old);
+  await makeDirectories(dirname(directory));
+  await removeLeftovers(directory);
+  const fresh = unfinishedPath(directory, 'new');
   try {
-    await rename(fresh, directory);
-  } catch (error) {
-    if (replaced) await rename(old, directory);
-    throw error;
+    await mkdir(fresh);
+    await chmod(fresh, 0o755);
+    for (const file of files) {
+      const path = join(fresh, file.name);
+      if ('link' in file) await link(file.link, path);
+      else await writeWhole(path, file.data);
+    }
+    for (let attempt = 1; !(await exchange(fresh, directory)); attempt += 1)
+      if (attempt >= ATTEMPTS_MAX) throw new Error(`${directory}: other processes replace it all the time`);
+  } finally {
+    await rm(fresh, { recursive: true, force: true });
   }
-  await syncDirectory(parent);
+}
+
+/** Puts a directory in the place of another. @returns false if another process has put its own there at the same moment */
+async function exchange(fresh: string, directory: string): Promise<boolean> {
+  const old = unfinishedPath(directory, 'old');
+  const isReplaced = await renameIfThere(directory, old);
+  // rename(2): ENOTEMPTY or EEXIST if a directory with entries is there.
+  const fault = await rename(fresh, directory).catch((error: unknown) => error);
+  const isTaken = ['ENOTEMPTY', 'EEXIST'].includes(osErrorCode(fault) ?? '');
+  if (fault !== undefined && !isTaken) {
+    if (isReplaced) await rename(old, directory);
+    throw fault;
+  }
+  await syncDirectory(dirname(directory));
   await rm(old, { recursive: true, force: true });
+  return !isTaken;
 }
 
 /** Makes a symbolic link to a directory. Replaces an earlier link or directory. Removes leftovers of a killed process. */
 export async function publishLink(path: string, target: string): Promise<void> {
   const parent = dirname(path);
   await makeDirectories(parent);
-  const prefix = await removeLeftovers(path);
+  await removeLeftovers(path);
   const before = await lstat(path).catch(() => undefined);
   if (before?.isSymbolicLink() === true && (await readlink(path)) === target) return;
-  const fresh = join(parent, `${prefix}new-${newUuid()}`);
-  const old = join(parent, `${prefix}old-${newUuid()}`);
+  const fresh = unfinishedPath(path, 'new');
+  const old = unfinishedPath(path, 'old');
   await symlink(target, fresh);
   // A rename replaces a link atomically. It cannot replace a directory, which a person may have made here.
   if (before?.isDirectory() === true) await renameIfThere(path, old);
@@ -92,14 +108,19 @@ export async function publishLink(path: string, target: string): Promise<void> {
   await rm(old, { recursive: true, force: true });
 }
 
-/** Removes the entries that a killed process left next to a path. @returns the prefix of the names of unfinished entries */
-async function removeLeftovers(path: string): Promise<string> {
+/** The path of an entry that is not published, named after the process that writes it. */
+const unfinishedPath = (path: string, state: 'new' | 'old'): string =>
+  join(dirname(path), `.${basename(path)}.${state}-${process.pid}-${newUuid()}`);
+
+/** Removes the entries that killed processes left next to a path. */
+async function removeLeftovers(path: string): Promise<void> {
   const parent = dirname(path);
-  const prefix = `.${basename(path)}.`;
   for (const name of await readdir(parent)) {
-    if (name.startsWith(prefix)) await rm(join(parent, name), { recursive: true, force: true });
+    if (!name.startsWith(`.${basename(path)}.`)) continue;
+    const [, pid] = /\.(?:new|old)-(\d+)-[0-9a-f-]{36}$/.exec(name) ?? [];
+    if (pid === undefined || !existsSync(`/proc/${pid}`))
+      await rm(join(parent, name), { recursive: true, force: true });
   }
-  return prefix;
 }
 
 /** Writes one file. A reader finds either the whole old content or the whole new one. */
