@@ -93,7 +93,7 @@ export function chooseFor(
   if (subnet === undefined) {
     return { kind: 'refuse', refusal: refusal('address-refused.no-subnet', { id: subnetId ?? 0 }) };
   }
-  return addressForLink(subnet.network, mac, racks, known, { own, isOrdinary });
+  return addressForLink(subnet, mac, racks, known, { own, isOrdinary });
 }
 
 /** Decides on the address that a person chose for a link: given, refused, or a question whether it is in use. */
@@ -111,5 +111,5 @@ export function judgeLinkAddress(
   if (machine.addresses.some(({ address }) => address === asked)) {
     return { kind: 'refuse', refusal: refusal('address-refused.own', { address: formatIpv4(asked) }) };
   }
-  return addressForLink(subnet.network, mac, racks, known, { own: new Set(), asked, isOrdinary });
+  return addressForLink(subnet, mac, racks, known, { own: new Set(), asked, isOrdinary });
 }

@@ -26,6 +26,7 @@ import {
   parseMac,
   parseNetwork,
 } from '../../net/address.ts';
+import type { SubnetView } from '../networks/network-view.ts';
 import { believedInterfaces } from '../racks/rack-networks.ts';
 import type { AddressKnowledge, AddressRange, ChangeQuestion } from '../records/knowledge.ts';
 import type { Machine } from '../records/machine.ts';
@@ -38,6 +39,7 @@ import type { JobNetwork } from './job.ts';
 /** Addresses examined in one range; in a longer range, only the first ones are used. */
 const RANGE_MAX = 65_536;
 const NONE: ReadonlySet<Ipv4> = new Set();
+const NO_RANGES = { fixed: undefined, dynamic: undefined } as const;
 
 /** A network as one accepted rack serves it. */
 interface Served {
@@ -107,20 +109,24 @@ interface LinkAddressWish {
 }
 
 /**
- * Chooses an address of a network for one interface of a machine: the requested address, or a free one of a static range. If no rack has a
- * static range there, all addresses of the network are candidates.
+ * Chooses an address of a subnet for one interface of a machine: the requested address, or a free one of a static range. If no rack has a
+ * static range there, all addresses of the subnet are candidates, except for its gateway and its DNS servers.
  */
 export function addressForLink(
-  network: Ipv4Network,
+  { network, gateway, dnsServers }: Pick<SubnetView, 'network' | 'gateway' | 'dnsServers'>,
   mac: MacAddress,
   racks: readonly Rack[],
   known: readonly AddressKnowledge[],
   { own, asked, isOrdinary }: LinkAddressWish,
 ): AddressChoice {
-  const served = racks
+  const byRacks = racks
     .filter(({ state }) => state === 'accepted')
     .flatMap((rack) => believedInterfaces(rack).flatMap(servedOf))
     .filter((one) => networksOverlap(one.network, network));
+  // A person may give a machine the address of the gateway or of a DNS server, to be it.
+  const hosts = asked === undefined ? [gateway, ...dnsServers.map(parseIpv4)] : [];
+  const kept = new Set(hosts.filter((one) => one !== undefined));
+  const served: readonly Served[] = [...byRacks, { ...{ network, kept, reserved: new Map() }, ...NO_RANGES }];
   const fixed = served.flatMap((one) => (one.fixed === undefined ? [] : [one.fixed]));
   const isBarred = asked === undefined ? fixed.length === 0 : !fixed.some((range) => isIn(range, asked));
   if (isOrdinary && isBarred) {

@@ -216,6 +216,18 @@ test('links: an address of a person or a free one, by DHCP, none; an unfit reque
     assert.equal((await list())[0].vlan, null);
   }));
 
+test('a free address of a subnet that no rack serves is neither an edge of it, nor its gateway, nor a DNS server', () =>
+  withNics(async ({ second, post }, { ask }) => {
+    const fields = { cidr: '10.40.0.0/29', gateway_ip: '10.40.0.1', dns_servers: '10.40.0.2' };
+    const subnet = String((await ask('root', 'POST', 'subnets/', fields)).json.id);
+    const link = (ip = '') => post(`${second}/?op=link_subnet`, { mode: 'static', subnet, ip_address: ip });
+    const last = ({ json }: Answered): unknown => json.links.at(-1)?.ip_address;
+    for (const free of ['10.40.0.3', '10.40.0.4', '10.40.0.5', '10.40.0.6']) assert.equal(last(await link()), free);
+    assert.equal((await link()).refusal, 'addresses-exhausted');
+    for (const edge of ['10.40.0.0', '10.40.0.7']) assert.equal((await link(edge)).refusal, 'address-refused', edge);
+    assert.equal(last(await link('10.40.0.2')), '10.40.0.2', 'the machine may be the DNS server');
+  }));
+
 test('the default gateway is that of a link to a subnet with a router', () =>
   withNics(async ({ first, second, post }, { ask, systemId }) => {
     const set = await post(`${first}/?op=set_default_gateway`);
