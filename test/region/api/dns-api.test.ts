@@ -31,6 +31,33 @@ test('a domain is added, read, renamed, made the default and deleted', () =>
     assert.equal((await ask('alice', 'GET', 'domains/maas/')).status, 404);
   }));
 
+test('a domain refuses an authority or a TTL that it cannot have', () =>
+  withCallers(async ({ ask }) => {
+    const { id } = (await ask('root', 'POST', 'domains/', { name: 'lab', authoritative: 'true', ttl: '0' })).json;
+    for (const [field, text] of [
+      ['authoritative', 'false'],
+      ['ttl', '60'],
+    ] as const) {
+      assert.deepEqual(keysOf((await ask('root', 'POST', 'domains/', { name: 'x', [field]: text })).json), [field]);
+      assert.deepEqual(keysOf((await ask('root', 'PUT', `domains/${id}/`, { [field]: text })).json), [field]);
+    }
+    assert.equal((await ask('root', 'GET', 'domains/')).json.length, 2);
+  }));
+
+test('a name that gets another label stays in its domain, and one that gets another domain keeps its label', () =>
+  withCallers(async ({ ask }) => {
+    for (const name of ['lab', 'site']) await ask('root', 'POST', 'domains/', { name });
+    const made = await ask('root', 'POST', 'dnsresources/', { fqdn: 'a.b.lab', ip_addresses: '10.20.0.5' });
+    const change = async (fields: Readonly<Record<string, string>>): Promise<unknown> =>
+      (await ask('root', 'PUT', `dnsresources/${made.json.id}/`, fields)).json.fqdn;
+    assert.equal(await change({ name: 'web' }), 'web.lab');
+    assert.equal(await change({ domain: 'site' }), 'web.site');
+    assert.equal(await change({ address_ttl: '60' }), 'web.site');
+    assert.equal(await change({ name: '@' }), 'site');
+    assert.equal(await change({ domain: 'lab' }), 'lab');
+    assert.equal(await change({ name: 'c', domain: 'maas' }), 'c.maas');
+  }));
+
 test('the records of a domain are renamed with it, and those of other domains are not', () =>
   withCallers(async (place) => {
     const { ask } = place;

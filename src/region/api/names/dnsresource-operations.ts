@@ -133,6 +133,13 @@ function nameOf(
   return given.name === '@' ? domain : `${given.name.toLowerCase()}.${domain}`;
 }
 
+/** The name within its domain, and the domain. */
+function partsOf(domains: Domains, fqdn: string): { readonly name: string; readonly domain?: string } {
+  const domain = domainOf(domains, fqdn);
+  if (domain === undefined) return { name: fqdn };
+  return { name: fqdn === domain ? '@' : fqdn.slice(0, -domain.length - 1), domain };
+}
+
 /** The records that pass the filter, or a refusal of an unknown domain. */
 async function filtered(call: ApiCall, given: z.output<typeof filters>): Promise<readonly NamedRecord[] | Refusal> {
   const records = await loaded(call);
@@ -202,13 +209,12 @@ const changedName = z.object({
 });
 
 async function changeName(call: ApiCall, given: z.output<typeof changedName>): Promise<Answer> {
-  const isNamed = given.fqdn !== undefined || given.name !== undefined;
   const nowMs = call.region.clock.wallTimeMs();
   let name = '';
   const refused = await changeRecords(call, (records, domains) => {
     const old = findName(call, records)?.[0]?.name;
     if (old === undefined) return NO_NAME;
-    const found = allOf(isNamed ? nameOf(domains, given) : old, addressesOf(given.ip_addresses));
+    const found = allOf(nameOf(domains, { ...partsOf(domains, old), ...given }), addressesOf(given.ip_addresses));
     if (isRefusal(found)) return found;
     const [next, list] = found;
     name = next;

@@ -15,6 +15,9 @@ export const NAMES_SERVED = {
   'domain-in-use.records': ({ name, count }: Named & { readonly count: number }) =>
     `${name} has ${counted(count, 'record')}: delete them first.`,
   'field.domain-taken': ({ name }: Named) => `The domain ${name} exists already.`,
+  'field.domain-own': 'The racks are authoritative for every domain: give true, or nothing.',
+  'field.domain-ttl':
+    'A domain has no TTL of its own: give 0, or nothing, and the TTL with each name (dnsresources, address_ttl).',
   'field.domain-unknown': ({ domains }: { readonly domains: readonly string[] }) =>
     `Give a name in one of these domains, or add its domain first: ${domains.join(', ')}.`,
   'field.dns-name': 'Give letters, digits, hyphens, underscores and dots.',
