@@ -73,11 +73,15 @@ export function withOther(first: readonly Noun[], second: readonly Noun[]): read
 export const parametersOf = ({ doc }: Action): readonly string[] =>
   [...doc.matchAll(/^ {0,16}[:@]param (?:\([^()\n]{1,40}\) )?"?([\w.-]+)/gm)].map(([, name = '']) => name);
 
+/** True if an operation takes parameters of any name, which its description writes as `<key>`. */
+export const takesAny = ({ doc }: Action): boolean => /^ {0,16}[:@]param <[\w-]{1,40}>/m.test(doc);
+
 /** The effect of an operation, in one line. */
 export const summaryOf = ({ doc }: Action): string => doc.trim().split('\n', 1)[0] ?? '';
 
 /** The usage of an operation after its noun: `update UUID NAME [KEY=VALUE …]`. */
 export function usageOf(action: Action): string {
   const places = action.places.map((place) => place.toUpperCase());
-  return [action.name, ...places, ...(parametersOf(action).length === 0 ? [] : ['[KEY=VALUE …]'])].join(' ');
+  const takesWords = takesAny(action) || parametersOf(action).length > 0;
+  return [action.name, ...places, ...(takesWords ? ['[KEY=VALUE …]'] : [])].join(' ');
 }

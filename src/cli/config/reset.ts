@@ -143,8 +143,10 @@ function announce(doomed: readonly Doomed[], database: string | undefined, kept:
     print(`  ${where} (${formatBytes(bytes)}): ${list.map(({ path }) => basename(path)).join(', ')}`);
   }
   if (database !== undefined) print(`  every table of the region in ${database}`);
-  if (kept !== undefined) print(`The images in ${kept} stay.`);
-  print('The configuration, the log, backups and deployed machines stay as they are.');
+  if (kept !== undefined && existsSync(kept)) print(`The images in ${kept} stay.`);
+  print(
+    "The configuration, the log, backups, people's profiles (`rackboot logout`) and deployed machines stay as they are.",
+  );
 }
 
 /** @throws RackError `cancelled`; `bad-argument` without a terminal */

@@ -7,7 +7,7 @@ import { RackError, type RackErrorCode } from '../../errors.ts';
 import { nearestHint } from '../../nearest-name.ts';
 import { jsonOf } from '../clients/answer-output.ts';
 import { requestOf } from '../clients/call.ts';
-import { type Action, parametersOf } from '../clients/description.ts';
+import { type Action, parametersOf, takesAny } from '../clients/description.ts';
 import { readProfile } from '../clients/profiles.ts';
 import { askAs, type RegionAnswer } from '../clients/region-request.ts';
 import { isUpload, uploadNamed } from '../clients/upload-call.ts';
@@ -39,7 +39,7 @@ export async function runOperation(action: Action, words: readonly string[], pla
 /** Refuses a mistyped parameter, which the region would ignore. @throws RackError `bad-argument` */
 function checkNames(action: Action, words: readonly string[]): void {
   const known = parametersOf(action);
-  if (known.length === 0) return;
+  if (known.length === 0 || takesAny(action)) return;
   for (const word of words) {
     const name = /^([^=@]+)@?=/.exec(word)?.[1];
     if (name === undefined || known.includes(name)) continue;

@@ -107,6 +107,15 @@ test('an operation asks the daemon of this host, and prints a table for people a
   assert.equal(asked.at(-1)?.url, '/MAAS/api/1.0/boot-sources/3/');
 });
 
+test('an operation that takes parameters of any name gets them', async () => {
+  asked.length = 0;
+  await run('machine', 'set-owner-data', 'abc123', 'colour=red', '--config', config);
+  assert.deepEqual(
+    asked.map(({ url, fields }) => [url, fields]),
+    [['/MAAS/api/2.0/machines/abc123/?op=set_owner_data', { colour: ['red'] }]],
+  );
+});
+
 test('an operation asks the region of a profile', async () => {
   const listed = await run('users', 'whoami', '--profile', 'far');
   assert.match(listed.text, /^username +admin$/m, listed.complaint);
@@ -141,6 +150,7 @@ test('a shell gets proposals for profiles, nouns, operations and parameters', as
     ['maas ', 'far'],
     ['maas far node-g', 'node-group-interface'],
     ['maas far node-groups ', 'import-boot-images'],
+    ['maas far machines ', 'release'],
     ['maas far node-group-interface update u1 eth0 ', 'router_ip='],
     ['machines po', 'power-parameters'],
     ['node-groups ', 'accept'],

@@ -22,7 +22,7 @@ function setOwnerData(place: typeof common | typeof ofDevices, op: string): Oper
   return {
     ...place,
     op,
-    doc: 'Store data with a machine or a device: every parameter is a key with its value; an empty value removes the key.\n\n:param key: The value.',
+    doc: 'Store data with a machine or a device: every parameter is a key with its value; an empty value removes the key.\n\n:param <key>: The value.',
     parameters: {},
     takesOthers: true,
     ownTransaction: false,
