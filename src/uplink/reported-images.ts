@@ -27,8 +27,9 @@ export function listReportedImages(tree: string): readonly RackImage[] {
     .filter((image) => hasBlob(tree, image))
     .slice(0, RACK_IMAGES_MAX)
     .map((stored) => {
-      const { title: _title, partitionTable: _table, system: _system, ...image } = stored;
-      return { ...image, ...startsOf(stored), path: `/${blobPath(image.sha256, image.format)}` };
+      const { title: _title, partitionTable: _table, system, ...image } = stored;
+      const kernel = system === undefined ? {} : { system: { subarch: system.subarch } };
+      return { ...image, ...startsOf(stored), ...kernel, path: `/${blobPath(image.sha256, image.format)}` };
     });
 }
 

@@ -31,6 +31,7 @@ const rackImage = z
     diskBytes: size,
     format: z.enum(['raw', 'raw.zst', 'squashfs', 'root.tar', 'root.gz']),
     starts: z.object({ kernel: startFile, initrd: startFile }).optional(),
+    system: z.object({ subarch: name }).optional(),
   })
   .refine(({ path, sha256 }) => path.includes(sha256));
 
@@ -66,9 +67,13 @@ export function imagesForMachine(
   const [first, ...others] = present.length > 0 ? present : asked;
   if (first === undefined) return undefined;
   const imagesOf = (uuid: string): readonly RackImage[] => known.images.get(uuid) ?? [];
-  const paths = others.map(({ uuid }) => new Set(imagesOf(uuid).map(({ path }) => path)));
-  return imagesOf(first.uuid).filter(({ path }) => paths.every((has) => has.has(path)));
+  const theirs = others.map(({ uuid }) => new Set(imagesOf(uuid).map(filesOf)));
+  return imagesOf(first.uuid).filter((image) => theirs.every((files) => files.has(filesOf(image))));
 }
+
+/** All files of an image: several kernels may start the same root. */
+const filesOf = ({ path, starts }: RackImage): string =>
+  [path, ...(starts === undefined ? [] : [starts.kernel.path, starts.initrd.path])].join(' ');
 
 const isServed = (rack: Rack, address: Ipv4): boolean =>
   believedNetworks(rack).some((network) => networkContains(network, address));

@@ -116,6 +116,21 @@ for (const [name, seen, racks, expected] of choices) {
   });
 }
 
+test('a machine of two racks is given only the kernels that both have, although they start the same root', () => {
+  const kernelOf = (digit: string, subarch: string): RackImage => {
+    const file = startFile(`/images/${digit}${digit}/${digit.repeat(64)}.file`, digit);
+    const starts = { kernel: file, initrd: file };
+    return image({ path: `/images/aa/${'a'.repeat(64)}.squashfs`, format: 'squashfs', starts, system: { subarch } });
+  };
+  const [usual, newer] = [kernelOf('c', 'ga-24.04'), kernelOf('d', 'hwe-24.04')];
+  assert.deepEqual(parseRackImages([usual, newer]), [usual, newer]);
+  const images = new Map([
+    ['far', [usual, newer]],
+    ['twin', [usual]],
+  ]);
+  assert.deepEqual(imagesForMachine(seenAt('10.50.0.7'), { racks: [far, twin], images, nowMs: NOW }), [usual]);
+});
+
 const imagesOf = async ({ racks }: Region): Promise<readonly RackImage[]> =>
   (await racks.images()).get(RACK_UUID) ?? [];
 const storedImages = async ({ racks }: RegionStore): Promise<readonly RackImage[]> =>
