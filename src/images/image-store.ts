@@ -63,7 +63,10 @@ export interface ImageOrigin {
 }
 
 /** The image that the region requests; the store chooses label and serial. */
-export type ImageWish = Omit<ImageName, 'label' | 'serial'>;
+export interface ImageWish extends Omit<ImageName, 'label' | 'serial'> {
+  /** The kernel that the system must have, as `isKernelOf` knows it; undefined: that of the subarchitecture, or the generic one. */
+  readonly kernel?: string | undefined;
+}
 
 /** An image as described to a machine. */
 interface FoundImage extends StoredImage {
@@ -267,14 +270,23 @@ function compareSerials(one: string, other: string): number {
   return day - otherDay || number - otherNumber;
 }
 
-/** The best image for a request. Prefers the requested sub-architecture to the generic one, then stable images, then the newest. */
-export function chooseImage<T extends ImageName>(wish: ImageWish, images: readonly T[]): T | undefined {
+/** An image with the name of its kernel, if that came apart from the system. */
+type WithKernel = ImageName & { readonly system?: Pick<StoredSystem, 'subarch'> | undefined };
+
+/** True if an image has this kernel: by its subarchitecture (`generic`), or by the stream's name of the same kernel (`ga-24.04`). */
+const isKernelOf = ({ subarchitecture, system }: WithKernel, kernel: string): boolean =>
+  subarchitecture === kernel || system?.subarch === kernel;
+
+/** The best image for a request. Has the requested kernel; without one, prefers the requested sub-architecture to the generic one, then stable images, then the newest. */
+export function chooseImage<T extends WithKernel>(wish: ImageWish, images: readonly T[]): T | undefined {
   const fitting = images.filter(
     ({ os, release, architecture }) => os === wish.os && release === wish.release && architecture === wish.architecture,
   );
-  for (const subarchitecture of new Set([wish.subarchitecture, GENERIC])) {
+  const { kernel } = wish;
+  const levels = kernel === undefined ? [wish.subarchitecture, GENERIC] : [kernel];
+  for (const level of new Set(levels)) {
     const [best] = fitting
-      .filter((image) => image.subarchitecture === subarchitecture)
+      .filter((image) => (kernel === undefined ? image.subarchitecture === level : isKernelOf(image, level)))
       .sort((a, b) => Number(b.label === STABLE) - Number(a.label === STABLE) || compareSerials(b.serial, a.serial));
     if (best !== undefined) return best;
   }

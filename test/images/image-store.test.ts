@@ -427,6 +427,28 @@ for (const [name, images, expected] of choices) {
   });
 }
 
+const SYSTEM = { rootName: 'squashfs', files: [] };
+const kernels: readonly StoredImage[] = (
+  [
+    ['generic', 'ga-24.04', '20261001'],
+    ['hwe-24.04', 'hwe-24.04', '20261015'],
+    ['hwe-24.04', 'hwe-24.04', '20261016'],
+  ] as const
+).map(([subarchitecture, subarch, serial]) => ({
+  ...{ ...IMAGE, subarchitecture, serial, format: 'squashfs', partitionTable: 'none' },
+  system: { ...SYSTEM, subarch },
+}));
+for (const [kernel, serial] of [
+  [undefined, '20261001'],
+  ['generic', '20261001'],
+  ['ga-24.04', '20261001'],
+  ['hwe-24.04', '20261016'],
+  ['hwe-22.04', undefined],
+] as const) {
+  test(`${kernel ?? 'no kernel'} chooses ${serial === undefined ? 'no system' : `the system ${serial}`}`, () =>
+    assert.equal(chooseImage({ ...NAME, subarchitecture: 'xgene', kernel }, kernels)?.serial, serial));
+}
+
 test('boot sectors of file systems and truncated tables are rejected as partition tables', () => {
   const disk = makeDisk(8192, 'mbr');
   for (let length = 0; length < 512; length += 1) {

@@ -101,6 +101,11 @@ function recordCommands<T>(command: Argv<T>, { config, json }: SharedOptions, fi
     );
 }
 
+const kernel = {
+  ...text,
+  describe: "The kernel of an imported system, such as hwe-24.04; default: the release's own",
+} as const;
+
 /** Commands that allocate, deploy and release machines. */
 function heldCommands<T>(command: Argv<T>, { config, json }: SharedOptions, finish: (code: number) => void) {
   const address = { ...text, describe: 'Its address; default: a free one of the static range' };
@@ -145,6 +150,7 @@ function heldCommands<T>(command: Argv<T>, { config, json }: SharedOptions, fini
               ...text,
               describe: 'The disk to write, such as sda; default: the smallest that fits the image, USB last',
             },
+            kernel,
             'user-data': { ...text, describe: 'A file for cloud-init to run at the first start' },
           }),
       async (argv) => {

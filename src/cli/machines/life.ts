@@ -104,6 +104,7 @@ export async function deployMachine(
     readonly system: string;
     readonly by?: 'image' | 'installer' | undefined;
     readonly disk?: string | undefined;
+    readonly kernel?: string | undefined;
     readonly address?: string | undefined;
     readonly userData?: string | undefined;
   },
@@ -112,6 +113,7 @@ export async function deployMachine(
     distro_series: argv.system,
     deploy_by: argv.by,
     disk: argv.disk,
+    hwe_kernel: argv.kernel,
     ip_address: argv.address,
     user_data: argv.userData === undefined ? undefined : readGivenFile(argv.userData).toString('base64'),
   });

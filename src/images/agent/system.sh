@@ -8,8 +8,8 @@
 # Sources: UEFI 2.10 §3.5.1.1 (removable media), §5.3 (GPT); the Discoverable Partitions Specification; grub-install(8), fstab(5).
 #
 # 1. No part of the root is unpacked before the hash of the whole file has matched.
-# 2. The kernel is the newest in the system, or else the one that came with it; the boot loader is the system's own. If either is missing, the
-#    deployment fails with the reason, and nothing can start from the disk.
+# 2. The kernel is the newest in the system, or else the one that came with it; one that is not the release's own comes first, because it was
+#    chosen. The boot loader is the system's own. If either is missing, the deployment fails with the reason, and nothing can start from the disk.
 # 3. The firmware's boot order stays unchanged, as in deploy.sh.
 
 UNPACK_SECONDS_MAX=3600
@@ -131,7 +131,7 @@ fetch_start_file() {
 # Sets $kernel and $initrd to their paths in the system.
 choose_kernel() {
   kernel=
-  for found in "$root"/boot/vmlinuz-* "$root"/boot/vmlinux-* "$root"/boot/Image-*; do
+  [ -n "$(job_value kernel_chosen)" ] || for found in "$root"/boot/vmlinuz-* "$root"/boot/vmlinux-* "$root"/boot/Image-*; do
     [ -f "$found" ] && kernel=${found#"$root"}
   done
   initrd=
@@ -144,8 +144,8 @@ choose_kernel() {
     kernel=/boot/vmlinuz-rackboot
     initrd=/boot/initrd.img-rackboot
     mkdir -p "$root/boot"
-    fetch_start_file kernel "$root$kernel"
-    fetch_start_file initrd "$root$initrd"
+    [ -f "$root$kernel" ] || fetch_start_file kernel "$root$kernel"
+    [ -f "$root$initrd" ] || fetch_start_file initrd "$root$initrd"
   else
     fail_job writing "the system has no kernel in /boot, and none came with it: import an image that has one"
   fi

@@ -27,6 +27,8 @@ export interface EnlistmentReport {
   /** The ids of the zone and the pool that an administrator chose for a new machine. Default: the default zone and pool. */
   readonly zoneId?: number | undefined;
   readonly poolId?: number | undefined;
+  /** The oldest kernel with which it may be deployed; undefined: any. */
+  readonly oldestKernel?: string | undefined;
   /** The user who reports; `undefined` for the machine itself, without a key. */
   readonly username: string | undefined;
   /** True for a user who is not an administrator; the power settings are then only a proposal, as in a machine's own report. */

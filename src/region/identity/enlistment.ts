@@ -157,6 +157,7 @@ function decideCreation(
     addedBy: report.isOrdinary === true ? report.username : undefined,
     zoneId: report.zoneId,
     poolId: report.poolId,
+    oldestKernel: report.oldestKernel,
     ...hardwareOf(report, terms),
   };
   return {

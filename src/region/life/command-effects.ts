@@ -164,7 +164,9 @@ const takesOwnership = (machine: Machine, { name }: MachineCommand, by: Actor): 
   name === 'allocate' || (name === 'deploy' && machine.owner === undefined && by.username !== '');
 
 const systemOf = ({ deployment }: MachineCommand): Partial<Machine> =>
-  deployment === undefined ? {} : { osystem: deployment.osystem, release: deployment.release };
+  deployment === undefined
+    ? {}
+    : { osystem: deployment.osystem, release: deployment.release, kernel: deployment.kernel };
 
 /** States that a machine enters switched off. */
 const OFF: ReadonlySet<MachineStatus> = new Set([

@@ -69,6 +69,8 @@ export interface MachineCommand {
 export interface Deployment {
   readonly osystem: string;
   readonly release: string;
+  /** The kernel of the system, by its subarchitecture; undefined: the image's own. */
+  readonly kernel?: string | undefined;
   readonly deployBy: NonNullable<MachineWork['deployBy']>;
   readonly disk?: string | undefined;
   /** The user data that the system runs at its first start. */

@@ -22,6 +22,10 @@ export interface DeployableImage {
   readonly format: string;
   /** The kernel and initrd that boot a root file system; undefined: the image contains its own. */
   readonly starts?: { readonly kernel: StartFile; readonly initrd: StartFile } | undefined;
+  /** The stream's name of that kernel; undefined: unknown. */
+  readonly system?: { readonly subarch: string } | undefined;
+  /** `generic` if that kernel is the release's own; undefined: unknown. */
+  readonly subarchitecture?: string | undefined;
   /** Size on the disk; undefined: unknown. */
   readonly diskBytes?: number | undefined;
 }
@@ -45,6 +49,8 @@ export interface ListedImage {
   readonly serial: string;
   /** For people; empty: none. */
   readonly title: string;
+  /** The stream's name of the kernel, for the root of a system. */
+  readonly system?: { readonly subarch: string } | undefined;
   /** Stored size. */
   readonly bytes: number;
   /** Size on the disk; undefined: unknown. */
@@ -79,6 +85,42 @@ export function parseSystem(
   const isName = (name: string): boolean => /^[a-z0-9][a-z0-9_.+-]{0,62}$/.test(name);
   if (!isName(release) || (os !== '' && !isName(os))) return undefined;
   return { osystem: os, release };
+}
+
+/** The name of the kernel with which an image starts; undefined: it contains its own. */
+export const kernelOf = ({ starts, system }: DeployableImage): string | undefined =>
+  starts === undefined ? undefined : system?.subarch;
+
+/** The first letters of Ubuntu's releases, from 12.04, each half a year after the last. Their kernels were named after them. */
+const LETTERS = 'pqrstuvwxyz';
+const FIRST_YEAR = 12;
+const SPRING = 4;
+const AUTUMN = 10;
+
+/**
+ * A number that orders Ubuntu's kernels by their age, from their names: `hwe-t`, `ga-24.04`, `hwe-24.04`, `hwe-24.04-edge`, `hwe-rolling`.
+ * `undefined` for any other name.
+ */
+export function kernelRank(name: string): number | undefined {
+  const [, kind, release = '', rest = ''] =
+    /^(ga|hwe)-(\d{2}\.\d{2}|[p-z]|rolling)((?:-[a-z0-9.]{1,32}){0,3})$/.exec(name) ?? [];
+  if (kind === undefined) return undefined;
+  if (release === 'rolling') return Number.MAX_SAFE_INTEGER;
+  const letter = LETTERS.indexOf(release);
+  const [year = 0, month = 0] =
+    letter >= 0
+      ? [FIRST_YEAR + Math.floor(letter / 2), letter % 2 === 0 ? SPRING : AUTUMN]
+      : release.split('.').map(Number);
+  // `hwe-t` is the first kernel of its release, like `ga-14.04`; `hwe-24.04` is a later one than `ga-24.04`.
+  const isFirst = kind === 'ga' || letter >= 0;
+  const step = isFirst ? 0 : rest.split('-').includes('edge') ? 2 : 1;
+  return (year * 100 + month) * 3 + step;
+}
+
+/** True if a kernel is older than the oldest that is wanted. One whose age is unknown is not. */
+export function isOlderKernel(name: string | undefined, least: string | undefined): boolean {
+  const [rank, wanted] = [name, least].map((one) => (one === undefined ? undefined : kernelRank(one)));
+  return rank !== undefined && wanted !== undefined && rank < wanted;
 }
 
 /** The refusal for a system without an image that fits the machine. It suggests the name that the person probably meant. */

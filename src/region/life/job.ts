@@ -89,8 +89,8 @@ function linesOf(machine: Machine, terms: JobTerms): readonly Line[] {
 const diskOf = (machine: Machine): string | undefined =>
   machine.work?.disk === undefined ? undefined : placeOf(machine, machine.work.disk);
 
-/** The kernel and the initrd, for a root file system without its own. */
-function startLines({ starts }: DeployableImage, origin: string): readonly Line[] {
+/** The kernel and the initrd of a root file system. If it contains a kernel, that one is used, unless theirs is another than the release's own. */
+function startLines({ starts, subarchitecture = 'generic' }: DeployableImage, origin: string): readonly Line[] {
   if (starts === undefined) return [];
   const { kernel, initrd } = starts;
   return [
@@ -98,6 +98,7 @@ function startLines({ starts }: DeployableImage, origin: string): readonly Line[
     ['kernel_sha256', kernel.sha256],
     ['initrd_url', `${origin}${initrd.path}`],
     ['initrd_sha256', initrd.sha256],
+    ...(subarchitecture === 'generic' ? [] : [['kernel_chosen', 1] as const]),
   ];
 }
 

@@ -109,7 +109,7 @@ export class MachineAgent {
     }
     return renderJob(machine, {
       ...where,
-      image: await this.#life.findImage(machine, machine.osystem, machine.release),
+      image: await this.#life.findImage(machine),
       network: given === undefined ? undefined : networkOfAddress(this.#racks.list(), given.address),
       isLaid: machine.layout?.network !== undefined,
       scripts: await this.scripts.count(machine),

@@ -14,6 +14,7 @@ export type MachineEdit = Partial<
     | 'powerType'
     | 'powerParameters'
     | 'kernelParams'
+    | 'oldestKernel'
     | 'zoneId'
     | 'poolId'
   >

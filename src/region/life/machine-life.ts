@@ -21,7 +21,7 @@ import { statusRow } from '../records/lifecycle.ts';
 import type { Machine, PowerState } from '../records/machine.ts';
 import type { NewMachineEvent } from '../records/machine-event.ts';
 import type { PowerTask } from '../records/power-task.ts';
-import { refusal } from '../words/refusal.ts';
+import { type RefusalWord, refusal } from '../words/refusal.ts';
 import { decideCommand } from './command-effects.ts';
 import type { Actor, CommandName, CommandRefusal, MachineCommand } from './commands.ts';
 import type { DeployableImage } from './deployment.ts';
@@ -41,7 +41,7 @@ import {
 import { switchSilentRescue } from './rescue-end.ts';
 import { decideSignal, type Signal } from './signal.ts';
 import { type SignsOfLife, takeSigns } from './signs-of-life.ts';
-import { findDeployable, findStartProblem, type StartParts } from './start-check.ts';
+import { chooseSystem, findDeployable, findStartProblem, type StartParts, type WantedSystem } from './start-check.ts';
 import { isInterrupted } from './state-power.ts';
 import { type AddressChoice, chooseAddresses } from './static-addresses.ts';
 import { acceptedPower, type Change, deadlineOf } from './status-change.ts';
@@ -168,9 +168,14 @@ export class MachineLife {
     return undefined;
   }
 
-  /** The image for a deployment; undefined: none. */
-  findImage(machine: Machine, osystem: string, release: string): Promise<DeployableImage | undefined> {
-    return findDeployable(machine, osystem, release, this.#parts);
+  /** The image of the system that a machine has or gets; undefined: none. */
+  findImage(machine: Machine): Promise<DeployableImage | undefined> {
+    return findDeployable(machine, machine, this.#parts);
+  }
+
+  /** The system and the kernel for a deployment, or why there is no such kernel. */
+  chooseSystem(machine: Machine, wanted: WantedSystem): Promise<WantedSystem | RefusalWord> {
+    return chooseSystem(machine, wanted, this.#parts);
   }
 
   /** Takes a machine's signal. The caller has verified that the machine sent it. */

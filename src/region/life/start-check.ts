@@ -7,13 +7,29 @@ import { imagesForMachine } from '../racks/rack-images.ts';
 import type { Racks } from '../racks/racks.ts';
 import type { Machine } from '../records/machine.ts';
 import type { RegionStore } from '../records/store.ts';
+import { cleanWords } from '../records/text-json.ts';
+import { type RefusalWord, refusal } from '../words/refusal.ts';
 import type { Actor, CommandRefusal, Deployment, MachineCommand } from './commands.ts';
-import { type DeployableImage, type FindImage, type ListImages, refuseImage } from './deployment.ts';
+import {
+  type DeployableImage,
+  type FindImage,
+  isOlderKernel,
+  kernelOf,
+  kernelRank,
+  type ListImages,
+  refuseImage,
+} from './deployment.ts';
 import { type InstallerParts, refuseInstallation } from './installer.ts';
 import { refuseWithoutKey } from './logins.ts';
 
 /** Distributions tried, in this order, for a release named without one. */
 const SYSTEMS = ['debian', 'ubuntu', 'custom'] as const;
+
+/** The longest name of a kernel that a refusal repeats. */
+const KERNEL_CHARACTERS_MAX = 63;
+
+/** A system, with the kernel that it must have; `undefined`: the usual one. */
+export type WantedSystem = Pick<Deployment, 'osystem' | 'release' | 'kernel'>;
 
 /** The sources of the facts that decide whether a machine may start. */
 export interface StartParts extends InstallerParts {
@@ -26,22 +42,76 @@ export interface StartParts extends InstallerParts {
   readonly listImages?: ListImages | undefined;
 }
 
-/** The image for a deployment; undefined: none. */
+/** The image for a deployment; undefined: none. @param kernel that it must have; undefined: the usual one */
 export async function findDeployable(
   machine: Machine,
-  osystem: string,
-  release: string,
+  { osystem, release, kernel }: WantedSystem,
   parts: StartParts,
 ): Promise<DeployableImage | undefined> {
   const { architecture, subarchitecture } = machine;
   const { racks, clock } = parts;
   const images = await racks.images();
   const available = imagesForMachine(machine, { racks: racks.list(), images, nowMs: clock.wallTimeMs() });
-  for (const os of osystem === '' ? SYSTEMS : [osystem]) {
-    const found = parts.findImage?.({ os, release, architecture, subarchitecture }, available);
+  for (const os of systemsOf(osystem)) {
+    const found = parts.findImage?.({ os, release, architecture, subarchitecture, kernel }, available);
     if (found !== undefined) return found;
   }
   return undefined;
+}
+
+const systemsOf = (osystem: string): readonly string[] => (osystem === '' ? SYSTEMS : [osystem]);
+
+/**
+ * The system of a deployment by its image's own names, and its kernel: the wanted one; without one the usual one, or, if the machine wants a
+ * newer one, the oldest that is new enough. Without any image it is what was wanted: the command says what is missing.
+ */
+export async function chooseSystem(
+  machine: Machine,
+  wanted: WantedSystem,
+  parts: StartParts,
+): Promise<WantedSystem | RefusalWord> {
+  const find = (kernel?: string) => findDeployable(machine, { ...wanted, kernel }, parts);
+  const { kernel } = wanted;
+  const least = machine.oldestKernel;
+  const image = await find(kernel);
+  if (image !== undefined && !isOlderKernel(kernelOf(image), least)) return systemOf(image, kernel);
+  if (image === undefined && (kernel === undefined || (await find()) === undefined)) return wanted;
+  const system = `${wanted.osystem === '' ? '' : `${wanted.osystem}/`}${wanted.release}`;
+  const names = await kernelsFor(machine, wanted, parts);
+  if (image === undefined) {
+    return refusal('field.no-such-kernel', { kernel: cleanWords(kernel ?? '', KERNEL_CHARACTERS_MAX), system, names });
+  }
+  const fitting = names.filter((name) => kernelRank(name) !== undefined && !isOlderKernel(name, least));
+  if (kernel !== undefined) return refusal('field.kernel-too-old', { kernel, least: least ?? '', names: fitting });
+  const [oldest] = fitting;
+  const newer = oldest === undefined ? undefined : await find(oldest);
+  if (newer === undefined) return refusal('field.kernels-too-old', { system, least: least ?? '', names });
+  return systemOf(newer, oldest);
+}
+
+const systemOf = (image: DeployableImage, kernel: string | undefined): WantedSystem => ({
+  osystem: image.os,
+  release: image.release,
+  kernel: kernelOf(image) ?? kernel,
+});
+
+/** The names of the kernels with which a machine can be deployed, the oldest first. */
+async function kernelsFor(
+  { architecture, ...machine }: Machine,
+  wanted: WantedSystem,
+  parts: StartParts,
+): Promise<readonly string[]> {
+  const systems = new Set(systemsOf(wanted.osystem));
+  const fitting = ((await parts.listImages?.()) ?? []).filter(
+    (image) => systems.has(image.os) && image.release === wanted.release && image.architecture === architecture,
+  );
+  const names: string[] = [];
+  for (const kernel of new Set(fitting.map((image) => image.system?.subarch ?? image.subarchitecture))) {
+    // Another rack may have it.
+    const found = await findDeployable({ architecture, ...machine }, { ...wanted, kernel }, parts);
+    if (found !== undefined) names.push(kernel);
+  }
+  return names.sort((one, other) => (kernelRank(one) ?? 0) - (kernelRank(other) ?? 0));
 }
 
 /** Why a command that starts the machine is refused; `undefined` if the machine may start. */
@@ -69,7 +139,7 @@ async function refuseDeployment(
   const laid = refuseLayout(machine, parts.networks.known, deployment?.deployBy ?? 'image', deployment?.disk);
   if (laid !== undefined) return laid;
   if (deployment?.deployBy === 'installer') return await refuseInstallation(machine, deployment, by.username, parts);
-  const { osystem = '', release = '' } = deployment ?? {};
-  if ((await findDeployable(machine, osystem, release, parts)) !== undefined) return undefined;
+  const { osystem = '', release = '', kernel } = deployment ?? {};
+  if ((await findDeployable(machine, { osystem, release, kernel }, parts)) !== undefined) return undefined;
   return refuseImage(machine, osystem, release, (await parts.listImages?.()) ?? []);
 }

@@ -58,7 +58,7 @@ export function enterStatus(machine: Machine, to: MachineStatus, terms: StatusCh
   const params = { from: machine.status, to };
   const events: NewMachineEvent[] = [{ type: 'NODE_CHANGED_STATUS', code: 'status-changed', params, atMs, username }];
   const isFree = FREE.has(to);
-  const free = { owner: undefined, ownerData: {}, agentName: undefined, osystem: '', release: '' };
+  const free = { owner: undefined, ownerData: {}, agentName: undefined, osystem: '', release: '', kernel: undefined };
   return {
     kind: 'change',
     fields: { ...statusFields(machine, to, terms), ...(isFree ? free : {}) },

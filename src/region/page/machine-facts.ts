@@ -39,7 +39,7 @@ export function renderSystem(view: View, machine: Machine): Html {
     [labels.name, machineFqdn(machine)],
     [labels.address, addresses.join(', ')],
     [labels.lastSeenWith, lost.join(', ')],
-    [labels.system, [machine.osystem, machine.release].filter((text) => text !== '').join(' ')],
+    [labels.system, [machine.osystem, machine.release, machine.kernel ?? ''].filter((text) => text !== '').join(' ')],
     [labels.logIn, systemLogin(view, machine, held[0])],
     [labels.nextBoot, labels.nextBoots[bootPurpose(machine)]],
     [labels.stateChanged, formatAge(nowMs - machine.statusSinceMs)],

@@ -83,6 +83,10 @@ export interface MachineFields {
   readonly ownerData?: Readonly<Record<string, string>> | undefined;
   /** True while commands may not change its state. Its power may still be switched, and a debug login opened. */
   readonly isLocked?: boolean | undefined;
+  /** The kernel of its deployed system, by its subarchitecture, `hwe-24.04`; undefined: that of its image, or no system. */
+  readonly kernel?: string | undefined;
+  /** The oldest kernel with which it may be deployed, named likewise; undefined: any. */
+  readonly oldestKernel?: string | undefined;
   /** Kernel arguments instead of the global ones. */
   readonly kernelParams?: string | undefined;
   /** SMBIOS UUID, lower case; undefined: none that identifies it. */

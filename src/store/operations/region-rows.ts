@@ -169,6 +169,8 @@ const readColumns = readsRow('machine', (row): Omit<Machine, keyof MachineParts>
     layout: optional('layout', optionalText(row, 'layout'), readStoredLayout),
     device: optionalText(row, 'device'),
     agentName: optionalText(row, 'agent_name'),
+    kernel: optionalText(row, 'kernel'),
+    oldestKernel: optionalText(row, 'oldest_kernel'),
   };
 });
 
@@ -247,6 +249,8 @@ export const MACHINE_COLUMNS = [
   'layout',
   'device',
   'agent_name',
+  'kernel',
+  'oldest_kernel',
 ] as const;
 
 /** The columns that `readRackMachine` reads. */
@@ -294,6 +298,8 @@ export function machineValues(fields: MachineFields): SQLInputValue[] {
     fields.layout === undefined ? null : JSON.stringify(fields.layout),
     fields.device ?? null,
     fields.agentName ?? null,
+    fields.kernel ?? null,
+    fields.oldestKernel ?? null,
   ];
 }
 

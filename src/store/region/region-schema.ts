@@ -332,6 +332,15 @@ CREATE TABLE gone_machine (
 CREATE INDEX gone_machine_version ON gone_machine (version);
 `;
 
+/**
+ * kernel: the kernel of the deployed system, by its subarchitecture; null: that of its image, or no system. oldest_kernel: the oldest kernel with
+ * which the machine may be deployed; null: any.
+ */
+const KERNELS = `
+ALTER TABLE machine ADD COLUMN kernel TEXT;
+ALTER TABLE machine ADD COLUMN oldest_kernel TEXT;
+`;
+
 /** The last table: a copy of it is written afresh when an interrupted copy continues (`copy-sqlite.ts`). */
 const COUNTERS = `
 CREATE TABLE counter (
@@ -353,5 +362,5 @@ export const REGION_DATABASE: DatabaseKind = {
   title: 'region database',
   applicationId: 0x52_42_52_45,
   findLoss: findLostRegion,
-  migrations: [TABLES.join('')],
+  migrations: [TABLES.join(''), KERNELS],
 };

@@ -1,8 +1,8 @@
-// The refusal of a system without an image names the nearest system that the machine could be deployed with.
+// The refusal of a system without an image names the nearest system that the machine could be deployed with; kernels are ordered by age.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type ListedImage, refuseImage } from '../../../src/region/life/deployment.ts';
+import { isOlderKernel, kernelRank, type ListedImage, refuseImage } from '../../../src/region/life/deployment.ts';
 import { sentenceOf } from '../../../src/region/words/refusal.ts';
 
 const image = (os: string, release: string, architecture = 'amd64'): ListedImage => ({
@@ -41,3 +41,35 @@ for (const [osystem, release, meant] of CASES) {
     assert.match(text, /^there is no image of .* for amd64\/generic\. .*`rackboot images list`.*`rackboot images add`/);
   });
 }
+
+test('the kernels of Ubuntu are ordered by their age', () => {
+  const order = [
+    ...['hwe-p', 'ga-14.04', 'hwe-u', 'ga-16.04', 'hwe-16.04', 'ga-22.04', 'hwe-22.04', 'hwe-22.04-edge', 'ga-24.04'],
+    ...['hwe-24.04-lowlatency', 'hwe-24.04-lowlatency-edge', 'hwe-rolling'],
+  ];
+  const ranks = order.map((name) => kernelRank(name) ?? 0);
+  assert.deepEqual(
+    ranks,
+    ranks.toSorted((one, other) => one - other),
+  );
+  assert.equal(new Set(ranks).size, order.length);
+  for (const [name, twin] of [
+    ['hwe-t', 'ga-14.04'],
+    ['hwe-x', 'ga-16.04'],
+    ['ga-24.04-lowlatency', 'ga-24.04'],
+  ] as const)
+    assert.equal(kernelRank(name), kernelRank(twin), name);
+  for (const name of ['', 'generic', 'hwe', 'hwe-a', 'ga-24', 'GA-24.04', 'ga-24.04-', 'xgene-uboot'])
+    assert.equal(kernelRank(name), undefined, name);
+});
+
+test('a kernel whose age is unknown is not too old', () => {
+  assert.ok(isOlderKernel('ga-24.04', 'hwe-24.04'));
+  assert.ok(!isOlderKernel('hwe-24.04', 'hwe-24.04'));
+  for (const [name, least] of [
+    [undefined, 'hwe-24.04'],
+    ['generic', 'hwe-24.04'],
+    ['ga-24.04', undefined],
+  ] as const)
+    assert.ok(!isOlderKernel(name, least));
+});

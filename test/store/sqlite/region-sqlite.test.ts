@@ -342,6 +342,15 @@ const withVersion1 = async (look: (store: RegionStore) => Promise<void>): Promis
     await store.close();
   });
 
+test('version 2 of the file is read unchanged: the kernels of a machine', () =>
+  withDirectory(async (stateDir, file) => {
+    copyFileSync(new URL('../../../fixtures/state/region-2.db', import.meta.url), file);
+    const store = openRegionStore({ stateDir });
+    const [machine] = await store.listMachines({ hostnames: ['web3'] }, 0, 2);
+    assert.deepEqual([machine?.kernel, machine?.oldestKernel], ['hwe-24.04', 'ga-24.04']);
+    await store.close();
+  }));
+
 test('version 1 of the file is read unchanged: an upload of which half has come', () =>
   withVersion1(async (store) => {
     const [upload] = await store.uploads.list();

@@ -27,6 +27,7 @@ import {
 import { type ApiCall, defineOperation, type Operation, value, values } from '../call/operation.ts';
 import { introductionJson } from '../json/machine-json.ts';
 import { showMachine } from '../json/shown-machine.ts';
+import { oldestKernel, readOldestKernel } from './machine-calls.ts';
 import { powerFields, readPower, refusePower } from './power-fields.ts';
 
 /** Architecture names of kernels, mapped to those of boot resources. */
@@ -70,6 +71,7 @@ const parameters = z.object({
   domain: value(z.string().max(253)).optional().describe('The domain. Default: the default domain.'),
   zone: value(z.string().max(256)).optional().describe('The name of its zone, for administrators.'),
   pool: value(z.string().max(256)).optional().describe('The name of its pool, for administrators.'),
+  min_hwe_kernel: oldestKernel,
   ...powerFields,
   hardware_facts: value(z.string().max(524_288))
     .optional()
@@ -161,13 +163,17 @@ async function areasOf(call: ApiCall, given: Parameters): ReturnType<typeof choo
   return call.caller.isAdmin ? await choosePlace(call, given) : refuse('not-allowed.administrator');
 }
 
+/** The oldest kernel of a new machine; only that which a user gives counts. */
+const oldestKernelOf = ({ caller }: ApiCall, given: Parameters) =>
+  caller.kind === 'user' ? readOldestKernel(given.min_hwe_kernel) : {};
+
 async function enlist(call: ApiCall, given: Parameters): Promise<Answer> {
   // A machine with a key is already known, and reports in other ways.
   if (call.caller.kind === 'machine') return refuse('not-allowed.enlisted');
-  const found = allOf(reportOf(call, given), await areasOf(call, given));
+  const found = allOf(reportOf(call, given), await areasOf(call, given), oldestKernelOf(call, given));
   if (isRefusal(found)) return found;
-  const [report, place] = found;
-  const outcome = await call.region.enlist({ ...report, ...place });
+  const [report, place, least] = found;
+  const outcome = await call.region.enlist({ ...report, ...place, ...least });
   if (outcome.kind !== 'refuse') {
     if (outcome.kind === 'unchanged') await call.region.racks.homes.reportedBy(call.peer.rackUuid, outcome.machine);
     if (call.caller.kind !== 'user') return json(introductionJson(outcome.machine));

@@ -16,7 +16,6 @@ import { judgeUserData } from '../../preseed/user-data.ts';
 import { DISKS_KEPT_MAX } from '../../records/bounded-facts.ts';
 import type { MachineChangeOutcome } from '../../records/decisions.ts';
 import type { Machine, MachineOutline } from '../../records/machine.ts';
-import type { DeployWay } from '../../records/work.ts';
 import {
   type Answer,
   allOf,
@@ -37,6 +36,8 @@ import { switchPower } from './power-operations.ts';
 
 /** User data, which a system runs at its first start, in bytes. */
 const USER_DATA_MAX = 512 * 1024;
+/** The longest name of a kernel. */
+const KERNEL_CHARACTERS_MAX = 63;
 /** Machines of one command. */
 const MANY_MAX = 500;
 const DISK = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
@@ -89,6 +90,11 @@ const deployParameters = z.object({
   comment,
   distro_series: value(z.string().max(128)).optional().describe('What to deploy: `trixie` or `debian/trixie`.'),
   osystem: value(z.string().max(64)).optional().describe('The distribution, unless `distro_series` includes it.'),
+  hwe_kernel: value(z.string().max(KERNEL_CHARACTERS_MAX))
+    .optional()
+    .describe(
+      'The kernel of an imported system: `ga-24.04`, `hwe-24.04`. Default: the oldest that the machine may have.',
+    ),
   user_data: value(z.string().max(USER_DATA_MAX * 2))
     .optional()
     .describe('User data for cloud-init at the first start, in Base64.'),
@@ -109,7 +115,6 @@ async function deploy(call: ApiCall, given: z.output<typeof deployParameters>): 
   if (machine === undefined) return NO_MACHINE;
   // In API 1.0, `start` also switches on a deployed machine.
   if (call.version === '1.0' && machine.status === 'deployed') return switchPower(call, 'on', given.comment);
-  const wanted = system ?? (await usualSystem(call, machine));
   const found = allOf(
     parseUserData(given.user_data),
     addressOf(given.ip_address),
@@ -117,20 +122,20 @@ async function deploy(call: ApiCall, given: z.output<typeof deployParameters>): 
     given.distro_series !== undefined && system === undefined
       ? refuseField('distro_series', 'field.release')
       : undefined,
+    await systemFor(call, machine, given, system ?? (await usualSystem(call, machine))),
   );
   if (isRefusal(found)) return found;
-  const [userData, address] = found;
+  const [userData, address, , , chosen] = found;
   const deployBy = given.deploy_by ?? 'image';
-  const deployment = { ...(await systemFor(call, machine, deployBy, wanted)), deployBy, disk: given.disk, userData };
+  const deployment = { ...chosen, deployBy, disk: given.disk, userData };
   return give(call, { name: 'deploy', deployment }, given.comment, address);
 }
 
+type System = Pick<Machine, 'osystem' | 'release' | 'kernel'>;
+
 /** The system of a deployment that names none: the one that the machine had before, else that of the site. */
-async function usualSystem(
-  { region }: ApiCall,
-  { osystem, release }: Machine,
-): Promise<Pick<Machine, 'osystem' | 'release'>> {
-  if (release !== '') return { osystem, release };
+async function usualSystem({ region }: ApiCall, { osystem, release, kernel }: Machine): Promise<System> {
+  if (release !== '') return { osystem, release, kernel };
   await region.settings.load();
   const textAt = (key: string): string => String(region.settings.valueOf(key) ?? '');
   return { osystem: textAt('deployment.osystem'), release: textAt('deployment.release') };
@@ -144,16 +149,19 @@ function absentDisk({ facts }: Machine, wanted: string | undefined): Refusal | u
   return refuseField('disk', 'field.no-such-disk', { disk: wanted, names: disks.map(({ name }) => name) });
 }
 
-/** The system that the machine records: the stored name of the image, or for an installer the distribution of its release. */
+/** The system that the machine records: the stored name of the image with its kernel, or for an installer the distribution of its release. */
 async function systemFor(
   call: ApiCall,
   machine: Machine,
-  by: DeployWay,
-  { osystem, release }: Pick<Machine, 'osystem' | 'release'>,
-): Promise<Pick<Machine, 'osystem' | 'release'>> {
-  if (by === 'installer') return { osystem: osystem === '' ? distributionOf(release) : osystem, release };
-  const image = await call.region.life.findImage(machine, osystem, release);
-  return { osystem: image?.os ?? osystem, release: image?.release ?? release };
+  { deploy_by: by, hwe_kernel }: Pick<z.output<typeof deployParameters>, 'deploy_by' | 'hwe_kernel'>,
+  { osystem, release, kernel }: System,
+): Promise<System | Refusal> {
+  if (by === 'installer') {
+    if (hwe_kernel) return refuseField('hwe_kernel', 'field.kernel-installer');
+    return { osystem: osystem === '' ? distributionOf(release) : osystem, release };
+  }
+  const chosen = await call.region.life.chooseSystem(machine, { osystem, release, kernel: hwe_kernel || kernel });
+  return 'code' in chosen ? refuseFields({ hwe_kernel: [chosen] }) : chosen;
 }
 
 /** The bytes; `undefined` if none are given. Refuses too many bytes, text that is not Base64, and data that cloud-init cannot read. */

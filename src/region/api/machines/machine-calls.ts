@@ -4,8 +4,11 @@
 import { z } from 'zod';
 import { cleanText } from '../../../clean-text.ts';
 import type { Actor } from '../../life/commands.ts';
+import { kernelRank } from '../../life/deployment.ts';
+import type { MachineEdit } from '../../life/machine-edit.ts';
 import type { Machine } from '../../records/machine.ts';
 import { cleanWords } from '../../records/text-json.ts';
+import { type Refusal, refuseField } from '../call/answer.ts';
 import { type ApiCall, type ApiVersion, value } from '../call/operation.ts';
 
 /** A comment as stored, in characters. */
@@ -33,6 +36,18 @@ export const agentName = value(
     .max(255)
     .refine((text) => cleanText(text, 255) === text, 'field.agent-name'),
 );
+
+/** The parameter for the oldest kernel of a machine; empty: any. */
+export const oldestKernel = value(z.string().max(63))
+  .optional()
+  .describe('The oldest kernel with which the machine may be deployed: `ga-24.04`, `hwe-24.04`; empty: any.');
+
+/** The change by that parameter, or a refusal. */
+export function readOldestKernel(text: string | undefined): Pick<MachineEdit, 'oldestKernel'> | Refusal {
+  if (text === undefined) return {};
+  if (text !== '' && kernelRank(text) === undefined) return refuseField('min_hwe_kernel', 'field.kernel-name');
+  return { oldestKernel: text || undefined };
+}
 
 /** A parameter that is true or false. */
 export const flag = (description: string) => value(z.string().max(16)).optional().describe(description);

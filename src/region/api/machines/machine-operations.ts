@@ -43,7 +43,7 @@ import {
 } from '../call/operation.ts';
 import { showMachine } from '../json/shown-machine.ts';
 import { parseArchitecture } from './enlistment-operations.ts';
-import { isTrue, machineOf, machinePaths, systemIdOf } from './machine-calls.ts';
+import { isTrue, machineOf, machinePaths, oldestKernel, readOldestKernel, systemIdOf } from './machine-calls.ts';
 import { listMachines } from './machine-list.ts';
 import { powerFields, readPower, refusePower } from './power-fields.ts';
 
@@ -172,6 +172,7 @@ const editParameters = z.object({
   kernel_params: value(z.string().max(4096))
     .optional()
     .describe('Kernel arguments that replace those of its tags and the global ones; empty: use those.'),
+  min_hwe_kernel: oldestKernel,
   zone: value(z.string().max(256)).optional().describe('The name of its zone.'),
   pool: value(z.string().max(256)).optional().describe('The name of its pool.'),
   ...powerFields,
@@ -195,13 +196,15 @@ async function editOf(
     isRefusal(power) ? power : (refusePower(call, power, given, before) ?? power),
     await choosePlace(call, given),
     fault === undefined ? undefined : refuseField('kernel_params', 'field.kernel-params', { fault }),
+    readOldestKernel(given.min_hwe_kernel),
   );
   if (isRefusal(found)) return found;
-  const [hostname, architecture, powerEdit, place] = found;
+  const [hostname, architecture, powerEdit, place, , least] = found;
   return {
     ...(hostname === undefined ? {} : { hostname }),
     ...place,
     ...(given.kernel_params === undefined ? {} : { kernelParams: given.kernel_params.trim() || undefined }),
+    ...least,
     ...(given.description === undefined ? {} : { description: cleanWords(given.description, DESCRIPTION_MAX) }),
     ...(architecture ?? {}),
     ...powerEdit,

@@ -18,6 +18,9 @@ type OfArea = { readonly area: AreaKind };
 /** Shown on the command line, on the page (whose form has a checkbox for it) and in the API (which has a parameter). */
 const byForce = (machine: string): string => `delete it by force (\`rackboot machines remove ${machine} --force\`)`;
 
+const kernelsText = (names: readonly string[]): string =>
+  names.length === 0 ? 'import one that fits' : `there are ${names.join(', ')}`;
+
 /** By code. */
 export const API = {
   'not-authenticated.key': 'Authenticate with an API key: rackboot apikey prints one.',
@@ -54,6 +57,36 @@ export const API = {
   'field.not-a-disk': 'is not the name of a disk, such as sda',
   'field.no-such-disk': ({ disk, names }: { readonly disk: string; readonly names: readonly string[] }) =>
     `the machine has no ${disk}: it reported ${names.join(', ')}. If its disks have changed since, commission it again`,
+  'field.no-such-kernel': ({
+    kernel,
+    system,
+    names,
+  }: {
+    readonly kernel: string;
+    readonly system: string;
+    readonly names: readonly string[];
+  }) => `${system} has no kernel ${kernel}: ${kernelsText(names)}`,
+  'field.kernel-too-old': ({
+    kernel,
+    least,
+    names,
+  }: {
+    readonly kernel: string;
+    readonly least: string;
+    readonly names: readonly string[];
+  }) => `${kernel} is older than ${least}, the min_hwe_kernel of the machine: ${kernelsText(names)}`,
+  'field.kernels-too-old': ({
+    system,
+    least,
+    names,
+  }: {
+    readonly system: string;
+    readonly least: string;
+    readonly names: readonly string[];
+  }) =>
+    `every kernel of ${system} (${names.join(', ')}) is older than ${least}, the min_hwe_kernel of the machine: import a newer one`,
+  'field.kernel-installer': 'An installer brings its own kernel: omit hwe_kernel, or deploy by an image.',
+  'field.kernel-name': 'Give the name of a kernel of Ubuntu: ga-24.04, hwe-24.04, hwe-24.04-edge, hwe-t.',
   'field.not-a-driver': 'is not the name of a power driver',
   'field.token-form': 'give 8 to 64 letters, digits, _ or -',
   'field.deploy-by': 'is neither image nor installer',

@@ -94,6 +94,7 @@ const DEPLOYMENT: readonly Trial[] = [
       given: keyed('allocated'),
       send: {
         ...{ ...COMMENT, distro_series: 'trixie', osystem: 'debian', deploy_by: 'image', disk: 'sdb' },
+        hwe_kernel: 'ga-13',
         ...{ user_data: Buffer.from(USER_DATA).toString('base64'), ip_address: '10.20.0.77' },
       },
       reads: {

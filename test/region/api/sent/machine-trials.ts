@@ -88,7 +88,7 @@ const adding = (of: string): readonly Trial[] => [
     send: {
       ...{ architecture: 'arm64', subarchitecture: 'generic', mac_addresses: FIRST_MAC, hostname: 'one' },
       ...{ domain: 'example.org', power_type: 'webhook', power_parameters: '{"power_user":"ann"}' },
-      ...{ hardware_facts: HARDWARE_FACTS, zone: 'hall', pool: 'lab' },
+      ...{ hardware_facts: HARDWARE_FACTS, zone: 'hall', pool: 'lab', min_hwe_kernel: 'hwe-22.04' },
     },
     reads: {
       ...{
@@ -129,6 +129,7 @@ const FIELDS: readonly Trial[] = [
     given: onMachine('deployed', { owner: 'alice' }),
     send: {
       ...{ hostname: 'one', architecture: 'arm64/generic', kernel_params: 'nomodeset' },
+      min_hwe_kernel: 'hwe-22.04',
       ...{ zone: 'hall', pool: 'lab', power_type: 'webhook', power_parameters: '{"power_user":"ann"}' },
     },
     reads: {

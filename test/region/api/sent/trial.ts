@@ -76,8 +76,17 @@ const HARDWARE = {
   })),
   disks: ['sda', 'sdb'].map((name) => ({ name, bytes: 64e9, model: 'M', serial: `S-${name}`, rotational: false })),
 };
+const START = { path: '/images/bb/b.file', sha256: 'b'.repeat(64) };
 const IMAGE = {
-  ...{ os: 'debian', release: 'trixie', path: '/images/aa/a.raw', sha256: 'a'.repeat(64), bytes: 10, format: 'raw' },
+  ...{
+    os: 'debian',
+    release: 'trixie',
+    path: '/images/aa/a.raw',
+    sha256: 'a'.repeat(64),
+    bytes: 10,
+    format: 'squashfs',
+  },
+  ...{ starts: { kernel: START, initrd: START }, system: { subarch: 'ga-13' } },
 };
 
 /** A region with a rack of its own, a zone, a pool, and accounts. */
@@ -94,7 +103,8 @@ export const withSite = (work: (site: AskedApi) => Promise<void>, options: Parti
       await work(site);
     },
     {
-      findImage: ({ os, release }) => (os === IMAGE.os && release === IMAGE.release ? IMAGE : undefined),
+      findImage: ({ os, release, kernel = IMAGE.system.subarch }) =>
+        os === IMAGE.os && release === IMAGE.release && kernel === IMAGE.system.subarch ? IMAGE : undefined,
       fetchKeys: async () => ({ kind: 'keys', lines: [sshKey(9)] }),
       ...options,
     },
