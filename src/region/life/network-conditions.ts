@@ -1,14 +1,16 @@
 // The conditions of an allocation on the network of a machine, and which interfaces meet them. Pure.
 //
-// Source: the parameters `subnets`, `not_subnets`, `fabrics`, `not_fabrics` and `interfaces` of MAAS's `machines/?op=allocate`, as Juju sends
-// them (`interfaces=0:space=5;1:space=7`, `not_subnets=space:dmz`).
+// Sources: the parameters `subnets`, `not_subnets`, `fabrics`, `not_fabrics`, `fabric_classes`, `not_fabric_classes` and `interfaces` of MAAS's
+// `machines/?op=allocate`, as Juju sends them (`interfaces=0:space=5;1:space=7`, `not_subnets=space:dmz`); `networks` and `not_networks` of
+// `nodes/?op=acquire` in API 1.0 (`lan`, `name:lan`, `ip:10.20.0.7`, `vlan:100`).
 //
 // 1. An interface is in the subnets of its links, or, if it has no such link, in the one in which it was last seen.
 // 2. A name that is the id of one object and the name of another means the id.
+// 3. In 1.0, an interface is also in each network in which a person recorded it (`connect_macs`).
 
 import { formatMac, networkContains, parseIpv4 } from '../../net/address.ts';
 import { interfacesOf, type NetInterface } from '../layout/interfaces.ts';
-import type { NetworkView, SubnetView } from '../networks/network-view.ts';
+import { type NetworkView, oldNetworkName, type SubnetView } from '../networks/network-view.ts';
 import type { Machine } from '../records/machine.ts';
 
 /** Whether an interface meets one condition. */
@@ -52,6 +54,10 @@ const CONDITIONS: Readonly<Record<string, (text: string, view: NetworkView) => I
     const found = called(records.fabrics, text);
     return found && (({ vlan }) => vlan?.fabric.id === found.id);
   },
+  fabric_class: (text, { records }) =>
+    records.fabrics.some(({ classType }) => classType === text)
+      ? ({ vlan }) => vlan?.fabric.classType === text
+      : undefined,
   vlan: (text, { records }) => {
     const found = called(records.vlans, text);
     return found && (({ vlan }) => vlan?.vlan.id === found.id);
@@ -109,6 +115,32 @@ export const parseNames = (names: readonly string[], condition: string, view: Ne
     names.map((name) => {
       const [, own = condition, text = name] = /^([a-z]+):(.*)$/.exec(name) ?? [];
       return testOf(own, text, view);
+    }),
+  );
+
+/** Which networks each form of a name in 1.0 means. */
+const NETWORKS: Readonly<Record<string, (text: string) => (one: SubnetView) => boolean>> = {
+  name: (text) => (one) => oldNetworkName(one) === text,
+  ip: (text) => {
+    const address = parseIpv4(text);
+    return ({ network }) => address !== undefined && networkContains(network, address);
+  },
+  vlan:
+    (text) =>
+    ({ vlan }) =>
+      /^(?:\d{1,4}|0x[0-9a-f]{1,3})$/i.test(text) && vlan.vlan.vid === Number(text),
+};
+
+/** The tests for a list of networks as 1.0 names them. */
+export const parseNetworks = (names: readonly string[], view: NetworkView) =>
+  allTests(
+    names.map((name) => {
+      const [, form = 'name', text = name] = /^(name|ip|vlan):(.*)$/.exec(name) ?? [];
+      const isMeant = NETWORKS[form]?.(text) ?? (() => false);
+      const ids = new Set(view.subnets.filter(isMeant).map(({ subnet }) => subnet.id));
+      if (ids.size === 0) return { kind: 'unusable', condition: 'network', text, names: undefined } as const;
+      const recorded = new Set(view.records.connections.flatMap(({ subnetId, mac }) => (ids.has(subnetId) ? mac : [])));
+      return (one: NetInterface) => recorded.has(one.mac) || subnetsOf(one).some(({ subnet }) => ids.has(subnet.id));
     }),
   );
 

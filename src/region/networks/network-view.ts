@@ -172,3 +172,6 @@ export function dhcpRacks({ served }: VlanView): readonly ServedNetwork[] {
   for (const one of served) if (one.management > 0 && !racks.has(one.rack)) racks.set(one.rack, one);
   return [...racks.values()];
 }
+
+/** The name of a subnet in API 1.0: `10.20.0.0-24` if nobody named it. */
+export const oldNetworkName = ({ subnet }: SubnetView): string => subnet.name.replaceAll('/', '-');

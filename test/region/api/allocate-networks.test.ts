@@ -1,13 +1,17 @@
-// Allocation by the networks of a machine, as Juju asks for it: subnets, spaces and fabrics, and an interface for each label.
+// Allocation by the networks of a machine, as Juju asks for it: subnets, spaces and fabrics, and an interface for each label; the networks of API 1.0;
+// conditions that Rackboot cannot judge.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type Answered, SUBNET_ID, withCallers } from './callers-place.ts';
+import { type Answered, SECOND_MAC, SUBNET_ID, withCallers } from './callers-place.ts';
 
 type Fields = Readonly<Record<string, string>>;
 
 /** Calls `work` with a way to ask for a machine. The only one is in `lan` (space `inside`, fabric `fabric-0`); nothing is in `far`. */
-const withNetworks = (work: (allocate: (fields: Fields) => Promise<Answered>, systemId: string) => Promise<void>) =>
+type Ask = Parameters<Parameters<typeof withCallers>[0]>[0]['ask'];
+const withNetworks = (
+  work: (allocate: (fields: Fields, version?: '1.0') => Promise<Answered>, systemId: string, ask: Ask) => Promise<void>,
+) =>
   withCallers(async ({ ask, systemId }) => {
     const { json: space } = await ask('root', 'POST', 'spaces/', { name: 'inside' });
     await ask('root', 'POST', 'spaces/', { name: 'dmz' });
@@ -18,7 +22,13 @@ const withNetworks = (work: (allocate: (fields: Fields) => Promise<Answered>, sy
     assert.equal((await ask('root', 'POST', 'subnets/', far)).status, 200);
     const [first] = (await ask('root', 'GET', `nodes/${systemId}/interfaces/`)).json;
     await ask('root', 'POST', `nodes/${systemId}/interfaces/${first.id}/?op=add_tag`, { tag: 'fast' });
-    await work((fields) => ask('alice', 'POST', 'machines/?op=allocate', { ...fields, dry_run: 'true' }), systemId);
+    await ask('root', 'PUT', 'fabrics/0/', { class_type: '10g' });
+    await ask('root', 'PUT', `fabrics/${fabric.id}/`, { class_type: '1g' });
+    const allocate = (fields: Fields, version?: '1.0') => {
+      const path = version === undefined ? 'machines/?op=allocate' : '1.0/nodes/?op=acquire';
+      return ask('alice', 'POST', path, { ...fields, dry_run: 'true' });
+    };
+    await work(allocate, systemId, ask);
   }, 'ready');
 
 const MET: readonly Fields[] = [
@@ -36,6 +46,8 @@ const MET: readonly Fields[] = [
   })),
   { subnets: 'lan,space:inside', not_subnets: 'far,space:dmz' },
   { fabrics: 'fabric-0', not_fabrics: 'away' },
+  { fabric_classes: '10g', not_fabric_classes: '1g' },
+  { interfaces: '0:fabric_class=10g' },
   { interfaces: '0:space=inside;1:subnet=lan,tag=fast' },
   { interfaces: 'boot:name=eno1,mac=52:54:00:00:00:01' },
 ];
@@ -45,6 +57,8 @@ const UNMET: readonly Fields[] = [
   ...['lan', 'space:inside', 'far,lan'].map((text) => ({ not_subnets: text })),
   { fabrics: 'away' },
   { not_fabrics: 'fabric-0' },
+  { fabric_classes: '1g' },
+  { not_fabric_classes: '10g' },
   { interfaces: '0:space=inside;1:space=dmz' },
   { interfaces: '0:name=eno2,tag=fast' },
 ];
@@ -55,6 +69,8 @@ const REFUSED: readonly (readonly [field: string, text: string, says: RegExp])[]
   ['subnets', 'constructor:x', /'constructor' is not a condition: choose one of subnet, space, /],
   ['fabrics', 'nowhere', /No fabric is called 'nowhere'/],
   ['not_fabrics', 'nowhere', /No fabric is called 'nowhere'/],
+  ['fabric_classes', '40g', /No fabric_class is called '40g'/],
+  ['not_fabric_classes', '40g', /No fabric_class is called '40g'/],
   ['interfaces', '0:space=nowhere', /No space is called 'nowhere'/],
   ['interfaces', '0:speed=9', /'speed' is not a condition/],
   ['interfaces', 'space=inside', /Give a label and conditions/],
@@ -81,6 +97,61 @@ test('a condition that nothing can meet is refused by its name', () =>
       assert.equal(answer.status, 400, `${field}=${text}`);
       assert.match(String(answer.json[field]), says);
     }
+  }));
+
+test('1.0: a machine is acquired by its networks, those included in which a person recorded it', () =>
+  withNetworks(async (allocate, systemId, ask) => {
+    const vlan = { name: 'tagged', ip: '10.98.0.0', netmask: '255.255.255.0', vlan_tag: '100' };
+    assert.equal((await ask('root', 'POST', '1.0/networks/', vlan)).status, 200);
+    assert.equal((await ask('root', 'POST', 'subnets/', { cidr: '10.97.0.0/24', fabric: '0', vid: '0' })).status, 200);
+    const all = async (cases: readonly Fields[], isMet: boolean) => {
+      for (const fields of cases) {
+        const { status, refusal, json, text } = await allocate(fields, '1.0');
+        const expected = isMet ? [200, systemId, undefined] : [409, undefined, 'nothing-matches'];
+        assert.deepEqual([status, json?.system_id, refusal], expected, `${JSON.stringify(fields)}: ${text}`);
+      }
+    };
+    await all(
+      [
+        ...['lan', 'name:lan', 'ip:10.20.0.77', 'vlan:0', ''].map((networks) => ({ networks })),
+        ...['far', 'tagged', 'vlan:100', 'vlan:0x64', '10.97.0.0-24', 'ip:10.98.0.1'].map((text) => ({
+          not_networks: text,
+        })),
+        { networks: 'lan', not_networks: 'far,tagged' },
+        { networks: 'lan', subnets: 'lan', zone: 'default', arch: 'amd64', connected_to: '', routers: '' },
+      ],
+      true,
+    );
+    await all(
+      [...['far', 'tagged', 'vlan:100', 'lan,far'].map((networks) => ({ networks })), { not_networks: 'far,lan' }],
+      false,
+    );
+    await ask('root', 'POST', '1.0/networks/tagged/?op=connect_macs', { macs: SECOND_MAC });
+    await all([{ networks: 'lan,tagged' }, { networks: 'vlan:100' }], true);
+    await all([{ not_networks: 'tagged' }], false);
+  }));
+
+test('a condition that Rackboot cannot judge is refused by its name', () =>
+  withNetworks(async (allocate) => {
+    const mac = '00:11:22:33:44:55';
+    for (const [version, field, text, says] of [
+      ['1.0', 'networks', 'nowhere', /No network is called 'nowhere'/],
+      ['1.0', 'not_networks', 'vlan:7', /No network is called '7'/],
+      ['1.0', 'networks', 'ip:x', /No network is called 'x'/],
+      ['1.0', 'connected_to', mac, /omit connected_to, and choose by networks/],
+      ['1.0', 'not_connected_to', mac, /omit not_connected_to/],
+      ['1.0', 'routers', mac, /omit routers/],
+      ['1.0', 'not_routers', mac, /omit not_routers/],
+      [undefined, 'pod', 'kvm', /omit pod/],
+      [undefined, 'pod_type', 'virsh', /omit pod_type/],
+      [undefined, 'bridge_all', 'true', /omit bridge_all/],
+    ] as const) {
+      const answer = await allocate({ [field]: text }, version);
+      assert.deepEqual([answer.status, Object.keys(answer.json)], [400, [field]], `${field}=${text}`);
+      assert.match(String(answer.json[field]), says);
+    }
+    const { status, json } = await allocate({ connected_to: mac, storage: 'x', zone: 'nowhere' }, '1.0');
+    assert.deepEqual([status, Object.keys(json).sort()], [400, ['connected_to', 'storage', 'zone']]);
   }));
 
 test('the allocated machine shows the interfaces that meet each label', () =>

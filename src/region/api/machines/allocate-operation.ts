@@ -51,19 +51,58 @@ const allocateParameters = z.object({
   not_subnets: values(50).optional().describe('Machines in none of these subnets, named likewise.'),
   fabrics: values(50).optional().describe('Machines in each of these fabrics, by name or id.'),
   not_fabrics: values(50).optional().describe('Machines in none of these fabrics.'),
+  fabric_classes: values(50).optional().describe('Machines in a fabric of each of these classes.'),
+  not_fabric_classes: values(50).optional().describe('Machines in no fabric of any of these classes.'),
   interfaces: value(z.string().max(2000))
     .optional()
     .describe(
-      'For each label, an interface that meets its conditions: `0:space=dmz;1:subnet=lan,tag=fast`. Conditions: subnet, space, fabric, vlan, vid, ip, name, mac, tag.',
+      'For each label, an interface that meets its conditions: `0:space=dmz;1:subnet=lan,tag=fast`. Conditions: subnet, space, fabric, fabric_class, vlan, vid, ip, name, mac, tag.',
     ),
   dry_run: flag('True: show the machine that would be allocated, without allocating it.'),
   ip_address: value(z.string().max(15)).optional().describe('The address to assign. Default: a free one.'),
 });
 
+/** The conditions that only API 1.0 has. */
+const oldParameters = z.object({
+  networks: values(50)
+    .optional()
+    .describe('Machines in each of these networks: by name, or `ip:10.20.0.7`, `vlan:100`.'),
+  not_networks: values(50).optional().describe('Machines in none of these networks, named likewise.'),
+  connected_to: values(50).optional().describe('Refused: it is unknown to which routers a machine is connected.'),
+  not_connected_to: values(50).optional().describe('Refused, likewise.'),
+  routers: values(50).optional().describe('Refused, likewise.'),
+  not_routers: values(50).optional().describe('Refused, likewise.'),
+});
+
+/** The conditions that only API 2.0 has. */
+const newParameters = z.object({
+  pod: value(z.string().max(255)).optional().describe('Refused: no machine is a virtual one that Rackboot made.'),
+  pod_type: value(z.string().max(255)).optional().describe('Refused, likewise.'),
+  bridge_all: flag('Must be false: bridges are made by `create_bridge`.'),
+});
+
+type Given = z.output<typeof allocateParameters> & z.output<typeof oldParameters> & z.output<typeof newParameters>;
+
+/** The refusal of every condition that cannot be judged, because Rackboot does not know what it is about. */
+function refuseUnknown(given: Given): Refusal | undefined {
+  const routers = (['connected_to', 'not_connected_to', 'routers', 'not_routers'] as const).map((name) =>
+    (given[name] ?? []).length === 0 ? undefined : refuseField(name, 'field.routers-unknown', { field: name }),
+  );
+  const pods = (['pod', 'pod_type'] as const).map((name) =>
+    given[name] ? refuseField(name, 'field.pods-missing', { field: name }) : undefined,
+  );
+  const found = allOf(
+    ...routers,
+    ...pods,
+    isTrue(given.bridge_all) ? refuseField('bridge_all', 'field.bridge-all') : undefined,
+  );
+  return isRefusal(found) ? found : undefined;
+}
+
 /** The zones and pools of the conditions, or a refusal. */
 async function areasOf(
   call: ApiCall,
-  given: z.output<typeof allocateParameters>,
+  given: Given,
 ): Promise<Pick<Constraints, 'zoneIds' | 'poolIds' | 'notZoneIds' | 'notPoolIds'> | Refusal> {
   const named = (name: string | undefined) => (name === undefined || name === '' ? undefined : [name]);
   const chosen = allOf(
@@ -86,10 +125,13 @@ interface AskedNetwork {
 /** The conditions on the network of the machine; `undefined`: none are given. Their code is loaded when it is needed. */
 async function networkOf(
   { region }: ApiCall,
-  { subnets, not_subnets, fabrics, not_fabrics, interfaces }: z.output<typeof allocateParameters>,
+  { subnets, not_subnets, fabrics, not_fabrics, interfaces, ...given }: Given,
 ): Promise<AskedNetwork | Refusal | undefined> {
-  if ([subnets, not_subnets, fabrics, not_fabrics, interfaces].every((one) => one === undefined)) return undefined;
-  const { isUnusable, matchInterfaces, meetsNetwork, parseLabels, parseNames } = await import(
+  const { fabric_classes, not_fabric_classes, networks, not_networks } = given;
+  const ofClasses = [fabric_classes, not_fabric_classes, networks, not_networks];
+  if ([subnets, not_subnets, fabrics, not_fabrics, interfaces, ...ofClasses].every((one) => one === undefined))
+    return undefined;
+  const { isUnusable, matchInterfaces, meetsNetwork, parseLabels, parseNames, parseNetworks } = await import(
     '../../life/network-conditions.ts'
   );
   const usable = <T extends object>(field: string, parsed: T | UnusableCondition): T | Refusal =>
@@ -103,10 +145,19 @@ async function networkOf(
     tests('fabrics', 'fabric', fabrics),
     tests('not_fabrics', 'fabric', not_fabrics),
     usable('interfaces', parseLabels(interfaces ?? '', view) ?? refuseField('interfaces', 'field.interfaces')),
+    tests('fabric_classes', 'fabric_class', fabric_classes),
+    tests('not_fabric_classes', 'fabric_class', not_fabric_classes),
+    usable('networks', parseNetworks(networks ?? [], view)),
+    usable('not_networks', parseNetworks(not_networks ?? [], view)),
   );
   if (isRefusal(found)) return found;
-  const [inSubnets, notInSubnets, inFabrics, notInFabrics, labels] = found;
-  const wanted = { some: [...inSubnets, ...inFabrics], none: [...notInSubnets, ...notInFabrics], labels };
+  const [inSubnets, notInSubnets, inFabrics, notInFabrics, labels, inClasses, notInClasses, inNetworks, notInNetworks] =
+    found;
+  const wanted = {
+    some: [...inSubnets, ...inFabrics, ...inClasses, ...inNetworks],
+    none: [...notInSubnets, ...notInFabrics, ...notInClasses, ...notInNetworks],
+    labels,
+  };
   return {
     isMet: (machine) => meetsNetwork(machine, wanted, region.networks.known),
     match: (machine) => matchInterfaces(machine, wanted, region.networks.known),
@@ -120,13 +171,14 @@ function refuseCondition(field: string, { condition, text, names }: UnusableCond
 
 async function constraintsOf(
   call: ApiCall,
-  given: z.output<typeof allocateParameters>,
+  given: Given,
 ): Promise<(Constraints & { readonly network: AskedNetwork | undefined }) | Refusal> {
   const found = allOf(
     parseStorage(given.storage ?? '') ?? refuseField('storage', 'field.storage'),
     await areasOf(call, given),
     await networkOf(call, given),
     addressOf(given.ip_address),
+    refuseUnknown(given),
   );
   if (isRefusal(found)) return found;
   const [disks, areas, network] = found;
@@ -178,7 +230,7 @@ async function* search(
   }
 }
 
-async function allocate(call: ApiCall, given: z.output<typeof allocateParameters>): Promise<Answer> {
+async function allocate(call: ApiCall, given: Given): Promise<Answer> {
   const wanted = await constraintsOf(call, given);
   if ('kind' in wanted) return wanted;
   const address = addressOf(given.ip_address);
@@ -200,12 +252,7 @@ async function allocate(call: ApiCall, given: z.output<typeof allocateParameters
 }
 
 /** The machine, with the disks and interfaces that meet the conditions with labels. */
-function allocated(
-  call: ApiCall,
-  machine: Machine,
-  { storage = '' }: z.output<typeof allocateParameters>,
-  network: AskedNetwork | undefined,
-) {
+function allocated(call: ApiCall, machine: Machine, { storage = '' }: Given, network: AskedNetwork | undefined) {
   const disks = disksJson(machine);
   const matched = [...matchStorage(machine, storage)].map(([label, place]) => [label, [disks[place]?.id]] as const);
   const interfaces = network?.match(machine) ?? {};
@@ -226,7 +273,7 @@ export const ALLOCATE_OPERATIONS: readonly Operation[] = (['2.0', '1.0'] as cons
     op: isOld ? 'acquire' : 'allocate',
     ownTransaction: true,
     doc: 'Allocate a Ready machine that meets all conditions.',
-    parameters: allocateParameters,
+    parameters: allocateParameters.extend((isOld ? oldParameters : newParameters).shape),
     run: allocate,
   });
 });

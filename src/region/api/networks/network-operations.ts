@@ -19,7 +19,7 @@ import {
   prefixOf,
 } from '../../../net/address.ts';
 import { interfacesOf } from '../../layout/interfaces.ts';
-import { type NetworkView, type SubnetView, subnetWithId } from '../../networks/network-view.ts';
+import { type NetworkView, oldNetworkName, type SubnetView, subnetWithId } from '../../networks/network-view.ts';
 import { newVlan } from '../../networks/reconcile.ts';
 import type { Machine } from '../../records/machine.ts';
 import { type Connection, UNTAGGED_VID, VID_MAX } from '../../records/network-store.ts';
@@ -49,17 +49,14 @@ const newNetwork = changedNetwork.required({ name: true, ip: true, netmask: true
 type Given = z.output<typeof changedNetwork>;
 const someMacs = z.object({ macs: values(REQUEST_MACS_MAX).describe('Hardware addresses of machines.') });
 
-/** The name of a subnet in a path of 1.0: `10.20.0.0-24` if nobody named it. */
-const nameOf = ({ subnet }: SubnetView): string => subnet.name.replaceAll('/', '-');
-
 const findNetwork = (view: NetworkView, { path }: ApiCall): SubnetView | undefined =>
-  view.subnets.find((one) => nameOf(one) === path.name);
+  view.subnets.find((one) => oldNetworkName(one) === path.name);
 
 const noNetwork = ({ path }: ApiCall): Refusal => refuse('not-found.network', { name: (path.name ?? '').slice(0, 64) });
 
 function networkJson(call: ApiCall, view: SubnetView): Readonly<Record<string, unknown>> {
   const { subnet, network, gateway, dnsServers, vlan } = view;
-  const name = nameOf(view);
+  const name = oldNetworkName(view);
   return {
     dns_servers: dnsServers.length === 0 ? null : dnsServers.join(' '),
     name,
@@ -179,7 +176,8 @@ async function ensureVlan(call: ApiCall, vid: number, fabricId: number | undefin
 
 /** The refusal if another network has the name. */
 function refuseName(view: NetworkView, name: string | undefined, otherThan: number): Refusal | undefined {
-  const isTaken = name !== undefined && view.subnets.some((one) => nameOf(one) === name && one.subnet.id !== otherThan);
+  const isTaken =
+    name !== undefined && view.subnets.some((one) => oldNetworkName(one) === name && one.subnet.id !== otherThan);
   return isTaken ? refuseField('name', 'field.network-name-taken', { name }) : undefined;
 }
 

@@ -170,6 +170,11 @@ export const API = {
     names === undefined
       ? `No ${condition} is called '${text}': list them, and give a name or id of the list.`
       : `'${condition}' is not a condition: choose one of ${names.join(', ')}.`,
+  'field.routers-unknown': ({ field }: { readonly field: string }) =>
+    `Rackboot does not know to which routers a machine is connected: omit ${field}, and choose by networks.`,
+  'field.pods-missing': ({ field }: { readonly field: string }) =>
+    `Rackboot makes no virtual machines, so none is in a pod: omit ${field}.`,
+  'field.bridge-all': 'Bridges are not made by an allocation: omit bridge_all, and make them by create_bridge.',
   'precondition-failed.changed':
     'Nothing was changed: the object has changed since you read it. Read it again before you change it.',
   'precondition-failed.untagged':

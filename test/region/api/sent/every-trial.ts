@@ -31,11 +31,12 @@ const ELSEWHERE: Readonly<Record<string, readonly [names: string, file: string]>
   '1.0 POST ipaddresses reserve': ['mac hostname', 'region/networks/ranges-api.test.ts'],
   '2.0 POST ipaddresses reserve': ['mac hostname', 'region/networks/ranges-api.test.ts'],
   '2.0 POST machines allocate': [
-    'subnets not_subnets fabrics not_fabrics interfaces',
+    'subnets not_subnets fabrics not_fabrics fabric_classes not_fabric_classes interfaces pod pod_type bridge_all',
     'region/api/allocate-networks.test.ts',
   ],
   '1.0 POST nodes acquire': [
-    'subnets not_subnets fabrics not_fabrics interfaces',
+    'subnets not_subnets fabrics not_fabrics fabric_classes not_fabric_classes interfaces networks not_networks ' +
+      'connected_to not_connected_to routers not_routers',
     'region/api/allocate-networks.test.ts',
   ],
 };
