@@ -68,13 +68,15 @@ import { SETTINGS_OPERATIONS } from './site/settings-operations.ts';
 /** The MAAS release whose API 2.0 is implemented; clients compare it with the release they need. */
 const SPOKEN_RELEASE = '2.9.0';
 /**
- * The optional capabilities of MAAS that this API supports. Clients use every capability listed, so one that would fail must not be:
- * `ipv6-deployment-ubuntu` (there is no IPv6 here), `storage-deployment-ubuntu` (`layout/deployable.ts` refuses layouts), `bridging-automatic-ubuntu`.
+ * The optional capabilities of MAAS that this API supports, each shown by an operation in `test/region/api/capabilities.test.ts`. Clients use
+ * every capability listed, so one that would fail must not be: `ipv6-deployment-ubuntu` (there is no IPv6 here), `bridging-automatic-ubuntu`
+ * (`bridge_all` is refused), `authenticate-api` (keys are not given for passwords).
  */
 const CAPABILITIES = [
   'networks-management',
   'static-ipaddresses',
   'devices-management',
+  'storage-deployment-ubuntu',
   'network-deployment-ubuntu',
   'bridging-interface-ubuntu',
 ] as const;

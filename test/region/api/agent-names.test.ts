@@ -1,4 +1,4 @@
-// The names under which clients allocate machines, so that a program finds its own again; and what the version says of the API.
+// The names under which clients allocate machines, so that a program finds its own again; and what users store with devices.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -75,19 +75,4 @@ test('the NTP servers of the site are those of installers and of installed syste
     assert.deepEqual(await serversOf(region, id), []);
     await site.ask('POST', '2.0/maas/?op=set_config', { name: 'ntp_servers', value: '192.0.2.1 192.0.2.2' });
     assert.deepEqual(await serversOf(region, id), ['192.0.2.1', '192.0.2.2']);
-  }));
-
-test('version names exactly the capabilities that the API has', () =>
-  withSite(async ({ ask }) => {
-    const { capabilities } = (await ask('GET', '2.0/version/', undefined, 'nobody')).json;
-    /** By capability, a request that only an API with it answers. */
-    const proofs: Readonly<Record<string, string>> = {
-      'networks-management': '2.0/subnets/',
-      'static-ipaddresses': '2.0/ipaddresses/',
-      'devices-management': '2.0/devices/',
-      'network-deployment-ubuntu': '2.0/fabrics/',
-      'bridging-interface-ubuntu': '2.0/spaces/',
-    };
-    assert.deepEqual(capabilities, Object.keys(proofs));
-    for (const path of Object.values(proofs)) assert.equal((await ask('GET', path)).status, 200, path);
   }));

@@ -94,7 +94,7 @@ function refuseUnknown(given: Given): Refusal | undefined {
   const found = allOf(
     ...routers,
     ...pods,
-    isTrue(given.bridge_all) ? refuseField('bridge_all', 'field.bridge-all') : undefined,
+    isTrue(given.bridge_all) ? refuseField('bridge_all', 'field.not-done', { field: 'bridge_all' }) : undefined,
   );
   return isRefusal(found) ? found : undefined;
 }

@@ -109,7 +109,21 @@ const deployParameters = z.object({
   ip_address: value(z.string().max(15)).optional().describe('The address to assign. Default: a free one.'),
 });
 
-async function deploy(call: ApiCall, given: z.output<typeof deployParameters>): Promise<Answer> {
+/** The parameters that only API 2.0 has: they are refused if they are true, because the deployment would not do it. */
+const newDeployParameters = z.object({
+  bridge_all: flag('Must be false: bridges are made by `create_bridge`.'),
+  ephemeral_deploy: flag('Must be false: a system is always deployed to a disk.'),
+  install_kvm: flag('Must be false: user data can install it.'),
+  enable_hw_sync: flag('Must be false: a deployed machine does not report its hardware.'),
+});
+const NOT_DONE = ['bridge_all', 'ephemeral_deploy', 'install_kvm', 'enable_hw_sync'] as const;
+
+type GivenDeployment = z.output<typeof deployParameters> & z.output<typeof newDeployParameters>;
+
+const refuseNotDone = (given: GivenDeployment): readonly (Refusal | undefined)[] =>
+  NOT_DONE.map((name) => (isTrue(given[name]) ? refuseField(name, 'field.not-done', { field: name }) : undefined));
+
+async function deploy(call: ApiCall, given: GivenDeployment): Promise<Answer> {
   const system = parseSystem(given.osystem, given.distro_series);
   const machine = await machineOf(call);
   if (machine === undefined) return NO_MACHINE;
@@ -123,6 +137,7 @@ async function deploy(call: ApiCall, given: z.output<typeof deployParameters>): 
       ? refuseField('distro_series', 'field.release')
       : undefined,
     await systemFor(call, machine, given, system ?? (await usualSystem(call, machine))),
+    ...refuseNotDone(given),
   );
   if (isRefusal(found)) return found;
   const [userData, address, , , chosen] = found;
@@ -242,7 +257,7 @@ function singleOf(version: ApiVersion): readonly Operation[] {
       ...one,
       op: isOld ? 'start' : 'deploy',
       doc: 'Deploy a system to the disk of a machine. Refused if the owner has no SSH key.',
-      parameters: deployParameters,
+      parameters: isOld ? deployParameters : deployParameters.extend(newDeployParameters.shape),
       run: deploy,
     }),
     defineOperation({

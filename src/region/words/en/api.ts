@@ -174,7 +174,8 @@ export const API = {
     `Rackboot does not know to which routers a machine is connected: omit ${field}, and choose by networks.`,
   'field.pods-missing': ({ field }: { readonly field: string }) =>
     `Rackboot makes no virtual machines, so none is in a pod: omit ${field}.`,
-  'field.bridge-all': 'Bridges are not made by an allocation: omit bridge_all, and make them by create_bridge.',
+  'field.not-done': ({ field }: { readonly field: string }) =>
+    `Rackboot does not do this: omit ${field}.${field === 'bridge_all' ? ' create_bridge makes bridges.' : ''}`,
   'precondition-failed.changed':
     'Nothing was changed: the object has changed since you read it. Read it again before you change it.',
   'precondition-failed.untagged':

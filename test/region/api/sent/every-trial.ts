@@ -34,6 +34,10 @@ const ELSEWHERE: Readonly<Record<string, readonly [names: string, file: string]>
     'subnets not_subnets fabrics not_fabrics fabric_classes not_fabric_classes interfaces pod pod_type bridge_all',
     'region/api/allocate-networks.test.ts',
   ],
+  '2.0 POST machines/{system_id} deploy': [
+    'bridge_all ephemeral_deploy install_kvm enable_hw_sync',
+    'region/api/laid-deployment.test.ts',
+  ],
   '1.0 POST nodes acquire': [
     'subnets not_subnets fabrics not_fabrics fabric_classes not_fabric_classes interfaces networks not_networks ' +
       'connected_to not_connected_to routers not_routers',
