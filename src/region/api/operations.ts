@@ -70,7 +70,7 @@ const SPOKEN_RELEASE = '2.9.0';
 /**
  * The optional capabilities of MAAS that this API supports, each shown by an operation in `test/region/api/capabilities.test.ts`. Clients use
  * every capability listed, so one that would fail must not be: `ipv6-deployment-ubuntu` (there is no IPv6 here), `bridging-automatic-ubuntu`
- * (`bridge_all` is refused), `authenticate-api` (keys are not given for passwords).
+ * (`bridge_all` is refused).
  */
 const CAPABILITIES = [
   'networks-management',
@@ -79,6 +79,7 @@ const CAPABILITIES = [
   'storage-deployment-ubuntu',
   'network-deployment-ubuntu',
   'bridging-interface-ubuntu',
+  'authenticate-api',
 ] as const;
 
 const VERSION_OPERATION = defineOperation({

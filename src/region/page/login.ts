@@ -1,7 +1,15 @@
-// Signing in and out: redirect targets, form origins and the session cookie.
+// Signing in and out: redirect targets, form origins and the session cookie; API keys for passwords.
+//
+// Source of the last: MAAS's `/MAAS/accounts/authenticate/`, with which clients that know the capability `authenticate-api` log in.
 //
 // 1. A form from another origin cannot sign a user in (`isOwnOrigin`).
 // 2. After signing in, a browser is redirected only to one of our own pages.
+// 3. A key is given only while the password that was checked is still that of the account.
+
+import { createApiKey, findKeyRefusal } from '../accounts/accounts.ts';
+import { type Answer, json, refuse } from '../api/call/answer.ts';
+import type { User } from '../records/user.ts';
+import type { Region } from '../region.ts';
 
 /** The redirect target if it is one of our pages, else the list of machines. */
 export const safeTarget = (to: string): string =>
@@ -32,3 +40,22 @@ export function cookieOf(name: string, token: string, isSecure: boolean): string
   const age = token === '' ? '; Max-Age=0' : '';
   return `${name}=${token}; Path=/MAAS/; HttpOnly; SameSite=Lax${age}${isSecure ? '; Secure' : ''}`;
 }
+
+/** The refusal of a name with a wrong password. */
+export const WRONG_PASSWORD = refuse('not-allowed.password');
+
+/** Makes an API key for a user whose password was checked. @param name the purpose of the key */
+export const keyFor = (
+  region: Pick<Region, 'store' | 'clock' | 'transact'>,
+  user: User,
+  name: string,
+): Promise<Answer> =>
+  region.transact(async () => {
+    const { store, clock } = region;
+    const { username, passwordHash } = user;
+    if ((await store.accounts.findUser(username))?.passwordHash !== passwordHash) return WRONG_PASSWORD;
+    const full = await findKeyRefusal(store, username);
+    if (full !== undefined) return refuse(full.code, full.params);
+    const [consumer_key, token_key, token_secret] = (await createApiKey(store, clock, username, name)).split(':');
+    return json({ name, consumer_key, token_key, token_secret });
+  });

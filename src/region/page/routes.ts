@@ -8,6 +8,7 @@
 // 4. A viewer on this host may look without an account, but not under a foreign site's name that resolves to this host.
 
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { cleanText } from '../../clean-text.ts';
 import type { Html } from '../../html.ts';
 import { equalSecrets } from '../accounts/accounts.ts';
 import { parseAuthorization } from '../accounts/authorization-header.ts';
@@ -22,7 +23,7 @@ import type { Region } from '../region.ts';
 import { StoreOutage } from '../words/outage.ts';
 import { assetPath, PAGE_POLICY, PAGE_SCRIPT, PAGE_STYLE } from './assets.ts';
 import { isLocalName, type PageGuard, type PasswordVerdict } from './guard.ts';
-import { cookieName, cookieOf, isOwnOrigin, safeTarget } from './login.ts';
+import { cookieName, cookieOf, isOwnOrigin, keyFor, safeTarget, WRONG_PASSWORD } from './login.ts';
 import { PAGES } from './pages.ts';
 import {
   AWAY_SECONDS,
@@ -50,6 +51,8 @@ interface PageListener {
   send(reply: FastifyReply, answer: Answer): Promise<FastifyReply>;
 }
 
+/** The longest name of a key that a program gives itself, in characters. */
+const KEY_NAME_MAX = 128;
 const NO_FIELDS: Fields = new Map();
 const LOGIN = '/MAAS/login/';
 const PAGE_PATHS: ReadonlySet<string> = new Set([LOGIN, ...PAGES.map(({ path }) => path)]);
@@ -76,6 +79,7 @@ export function addPageRoutes(app: FastifyInstance, listener: PageListener): voi
     return sendPage(begin(reply), renderSignIn(listener.region.config(), to));
   });
   app.post(LOGIN, (request, reply) => signIn(listener, request, reply));
+  app.post('/MAAS/accounts/authenticate/', (request, reply) => authenticate(listener, request, reply));
   app.post('/MAAS/logout/', (request, reply) => signOut(listener, request, reply));
   for (const page of PAGES) {
     app.get(page.path, (request, reply) => show(listener, page, request, reply));
@@ -356,6 +360,23 @@ async function signIn(listener: PageListener, request: FastifyRequest, reply: Fa
   const token = await listener.sessions.open(user);
   const cookie = cookieOf(cookieNameOf(request), token, isEncrypted(request.raw, listener.region.config()));
   return reply.header('Set-Cookie', cookie).redirect(to, 303);
+}
+
+/** Gives a program an API key for a password. It signs nobody in. */
+async function authenticate(
+  listener: PageListener,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<FastifyReply> {
+  const { region, guard } = listener;
+  const fields = formOf(request);
+  if (isRefusal(fields)) return listener.send(reply, fields);
+  const value = (name: string): string => fields.get(name)?.at(-1) ?? '';
+  const user = await guard.check(await listener.peerOf(request), value('username'), value('password'));
+  if (user === 'wrong') return listener.send(reply, WRONG_PASSWORD);
+  if (typeof user === 'string') return listener.send(reply, uncheckedRefusal(user, region));
+  noteAdministrator(request.raw, user);
+  return listener.send(reply, await keyFor(region, user, cleanText(value('consumer'), KEY_NAME_MAX)));
 }
 
 async function signOut(listener: PageListener, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {

@@ -31,7 +31,7 @@ export interface CallersPlace extends RegionPlace {
   readonly systemId: string;
   /** The text at a path of the agent, as the machine gets it through its rack. */
   agent(path: string): Promise<string>;
-  /** @param path below `/MAAS/api/2.0/`, or with its version if that is 1.0 */
+  /** @param path below `/MAAS/api/2.0/`, with its version if that is 1.0, or with a `/` a whole path */
   ask(
     as: CallerName,
     method: 'GET' | 'POST' | 'PUT' | 'DELETE',
@@ -102,7 +102,7 @@ export async function withCallers(
         const authorization = keys.get(as);
         const answer = await app.inject({
           method,
-          url: `/MAAS/api/${path.startsWith('1.0/') ? '' : '2.0/'}${path}`,
+          url: path.startsWith('/') ? path : `/MAAS/api/${path.startsWith('1.0/') ? '' : '2.0/'}${path}`,
           remoteAddress: elsewhere(requests++),
           headers: {
             ...(authorization === undefined ? {} : { authorization: authorizationOf(authorization) }),

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { hashPassword } from '../../../src/region/accounts/accounts.ts';
+import { hashPassword, KEYS_PER_USER_MAX } from '../../../src/region/accounts/accounts.ts';
 import { buildApp, makeContext } from '../../../src/region/http/server.ts';
 import { cookieName, safeTarget } from '../../../src/region/page/login.ts';
 import {
@@ -12,6 +12,7 @@ import {
   Sessions,
   USE_STORED_MS,
 } from '../../../src/region/page/sessions.ts';
+import { authorizationOf } from '../../support/oauth.ts';
 import { addAdmin, hashOnce } from '../accounts/administrator.ts';
 import { makeRegion, type RegionPlace, report } from '../place.ts';
 import { acceptRack, RACK_UUID } from '../racks/rack-place.ts';
@@ -112,6 +113,34 @@ test('a browser without a session is redirected to the sign-in page, and after i
     assert.equal((await browser.ask('/MAAS/tags/')).status, 200);
     await browser.send('/MAAS/logout/');
     assert.equal((await browser.ask('/MAAS/tags/')).status, 303);
+  }));
+
+test('a program gets an API key for a password, and no session; a wrong password and another site get none', () =>
+  withBrowser(async (browser) => {
+    const { store } = browser.place;
+    const login = (form: Readonly<Record<string, string>>, headers: Readonly<Record<string, string>> = {}) =>
+      browser.ask('/MAAS/accounts/authenticate/', { method: 'POST', form, headers: { accept: '*/*', ...headers } });
+    const right = { username: 'alice', password: PASSWORD, consumer: 'alice@desk' };
+    const given = await login(right);
+    assert.deepEqual([given.status, given.set], [200, '']);
+    const key = JSON.parse(given.text);
+    assert.deepEqual(Object.keys(key).toSorted(), ['consumer_key', 'name', 'token_key', 'token_secret']);
+    const authorization = authorizationOf([key.consumer_key, key.token_key, key.token_secret].join(':'));
+    const whoami = await browser.ask('/MAAS/api/2.0/users/?op=whoami', { headers: { authorization } });
+    assert.equal(JSON.parse(whoami.text).username, 'alice');
+    assert.deepEqual(
+      (await store.accounts.listKeys('alice')).map(({ name }) => name),
+      ['alice@desk'],
+    );
+    for (const form of [{ ...right, password: 'wrong' }, { ...right, username: 'nobody' }, {}]) {
+      const refused = await login(form);
+      assert.deepEqual([refused.status, refused.text], [403, 'The name or the password is wrong.']);
+    }
+    assert.equal((await login(right, { origin: 'http://elsewhere.example' })).status, 403);
+    assert.equal((await store.accounts.listKeys('alice')).length, 1);
+    for (let count = 1; count < KEYS_PER_USER_MAX; count += 1) assert.equal((await login(right)).status, 200);
+    const full = await login(right);
+    assert.deepEqual([full.status, full.headers['x-rackboot-refusal']], [403, 'api-keys-limit']);
   }));
 
 test('a page shows the racks as another process has left them', () =>
