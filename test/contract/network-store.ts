@@ -183,6 +183,44 @@ export function testNetworkStore(title: string, makePlace: () => StorePlace): vo
     assert.deepEqual(await store.networks.usedBetween(ipv4(0x0a140033), ipv4(0x0a1400ff), 9), []);
   });
 
+  check('a machine that uses a VLAN, a subnet or an address is found, and one that does not is not', async (store) => {
+    await addMachine(store, 0x0a140032, 0x0a14000b);
+    const machine = await store.findMachine('m1');
+    const nic = {
+      id: machine?.interfaces[0]?.id ?? 0,
+      kind: 'physical',
+      name: 'eth0',
+      mac: mac(0x525400000001),
+    } as const;
+    const laid = (one: object) => ({ ...nic, ...one, parents: [], tags: ['"vlanId":12'], params: {} });
+    const layout = {
+      next: 4,
+      network: {
+        interfaces: [laid({ vlanId: 71 }), laid({ id: nic.id + 9, name: 'gone0', vlanId: 8 })],
+        links: [
+          { id: 1, interfaceId: nic.id, mode: 'dhcp' as const, subnetId: 93 },
+          { id: 2, interfaceId: nic.id + 9, mode: 'dhcp' as const, subnetId: 94 },
+        ],
+      },
+    };
+    await store.changeMachine<never>('m1', 3, () => ({ kind: 'change', fields: { layout }, events: [] }));
+    const none = { vlanIds: [], subnetIds: [], ranges: [] };
+    const all = [{ low: ipv4(0x0a140000), high: ipv4(0x0a1400ff) }];
+    const named = { systemId: 'm1', hostname: FIELDS.hostname };
+    const byName = { ...named, by: { kind: 'interface', name: 'eth0' } };
+    const byAddress = { ...named, by: { kind: 'address', address: 0x0a14000b } };
+    for (const [question, expected] of [
+      [none, undefined],
+      [{ ...none, vlanIds: [70, 71] }, byName],
+      [{ ...none, vlanIds: [7, 712, 93, 12] }, undefined],
+      [{ ...none, vlanIds: [8] }, undefined],
+      [{ ...none, subnetIds: [93] }, byName],
+      [{ ...none, subnetIds: [9, 71, 94], ranges: all }, byAddress],
+      [{ ...none, ranges: [{ low: ipv4(0x0a14000c), high: ipv4(0x0a1400ff) }] }, undefined],
+    ] as const)
+      assert.deepEqual(await store.networks.firstUse(question), expected, JSON.stringify(question));
+  });
+
   check('reserved addresses and ranges count as taken when an address is chosen for a machine', async (store) => {
     await add(store);
     await addMachine(store, 0x0a140032, 0x0a140100);

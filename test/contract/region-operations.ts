@@ -263,6 +263,11 @@ export const OPERATIONS: Readonly<Record<string, (place: FilledRegion) => Steps<
   'networks.change': ({ tables }) =>
     tables.networks.change((_records, nextId) => ({ ...fullNetworks(nextId), events: [EVENT], result: undefined })),
   'networks.list': ({ tables }) => tables.networks.list(),
+  'networks.firstUse': ({ tables }) =>
+    tables.networks.firstUse({
+      ...{ vlanIds: [1], subnetIds: [2] },
+      ranges: [{ low: ipv4(0x0a140000), high: ipv4(0x0a14ffff) }],
+    }),
   'networks.usedBetween': ({ tables }) => tables.networks.usedBetween(ipv4(0x0a140000), ipv4(0x0a14ffff), 1e6),
   openSession: () => openSession('ann', SESSION, 1, 0),
   'openSession at the bound': () => openSession('ann', { ...SESSION, digest: 'e' }, 1, 0),

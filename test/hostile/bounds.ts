@@ -272,6 +272,7 @@ export const PLAIN: readonly PlainList[] = [
       'region/api/machines/tag-rebuild.ts': 'EVALUATED_AT_ONCE',
       'region/api/machines/machine-list.ts': 'LIST_CHUNK',
       'region/networks/range-check.ts': 'PIECE',
+      'store/operations/region-networks.ts': 'LAYOUTS_PIECE',
       'net/datagrams/absent-hosts.ts': 'LOOK_FROM',
     },
   },

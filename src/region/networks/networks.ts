@@ -8,12 +8,13 @@
 // 1. The cluster interfaces decide what racks do; `served-networks.ts` says where they are written. The store has everything else.
 // 2. Every change sees all objects in its transaction, so no two of them overlap unseen. The bounds of all lists are checked there.
 // 3. Changes of racks' services are settings, which are stored in the transaction of the change: both, or neither.
-// 4. Machines are shown with the view that is known: every change by a person counts a version, at which each process reads the objects
+// 4. A removal of a fabric, a VLAN or a subnet is refused while a machine uses it, in its layout or by an address that it was given.
+// 5. Machines are shown with the view that is known: every change by a person counts a version, at which each process reads the objects
 //    again.
 
 import type { Clock } from '../../clock.ts';
 import { isStoreUnavailable } from '../../errors.ts';
-import type { Ipv4Range } from '../../net/address.ts';
+import { broadcastOf, formatIpv4, type Ipv4Range, parseNetwork } from '../../net/address.ts';
 import type { RackList } from '../racks/rack-addresses.ts';
 import type { BootChange, NetworkNoun } from '../records/event-params.ts';
 import type { NewMachineEvent } from '../records/machine-event.ts';
@@ -25,6 +26,8 @@ import {
   type NetworkChange,
   type NetworkKind,
   type NetworkRecords,
+  type NetworkUse,
+  type NetworkUseQuestion,
   NO_RECORDS,
   RANGES_MAX,
   RESERVED_MAX,
@@ -83,13 +86,13 @@ export interface WantedChange extends Pick<NetworkChange<unknown>, 'put' | 'remo
 }
 
 /** Why a change is refused that was decided. */
-type ChangeRefused = RefusalNamed<'networks-limit'> | SettingsRefused;
+type ChangeRefused = RefusalNamed<'networks-limit' | 'in-use'> | SettingsRefused;
 
-/** Ends a transaction whose change of settings was refused. */
+/** Ends a transaction whose change of settings was refused, or which removes what a machine uses. */
 class Undone extends Error {
-  readonly refused: SettingsRefused;
+  readonly refused: ChangeRefused;
 
-  constructor(refused: SettingsRefused) {
+  constructor(refused: ChangeRefused) {
     super(refused.code);
     this.refused = refused;
   }
@@ -163,6 +166,7 @@ export class Networks {
     await this.look();
     const served = this.#served();
     const atMs = this.#parts.clock.wallTimeMs();
+    let question: NetworkUseQuestion | undefined;
     type Outcome = WantedChange | R | ChangeRefused;
     const { store } = this.#parts;
     const apply =
@@ -173,6 +177,7 @@ export class Networks {
         const refused = refusePinned(wanted) ?? excessOf(records, wanted);
         if (refused !== undefined) return { result: refused };
         const { put, remove, nextId: after, change, what, name } = wanted;
+        question = questionOf(records, remove);
         const event: NewMachineEvent = {
           ...{ type: 'NETWORKING', code: 'network-changed', params: { change, what, name }, atMs, username },
         };
@@ -183,6 +188,8 @@ export class Networks {
         const used = among === undefined ? [] : await store.networks.usedBetween(among.low, among.high, USED_MAX);
         const outcome = await store.networks.change(apply(used));
         if (!('change' in outcome)) return outcome;
+        const use = question === undefined ? undefined : await store.networks.firstUse(question);
+        if (use !== undefined) throw new Undone(refuseUse(use, outcome));
         await this.#serve(outcome.service ?? [], username);
         await store.afterCommit(async () => {
           await this.look();
@@ -230,4 +237,27 @@ function excessOf(records: NetworkRecords, { put = {} }: WantedChange): RefusalN
     if (added > 0 && known.size + added > LIMITS[kind]) return refusal('networks-limit', { kind, max: LIMITS[kind] });
   }
   return undefined;
+}
+
+/** Asks which machines use the objects of a removal; `undefined`: no machine can refer to them. */
+function questionOf(
+  { vlans, subnets }: NetworkRecords,
+  { fabrics: fabricIds = [], vlans: removedVlans = [], subnets: removedSubnets = [] }: WantedChange['remove'] = {},
+): NetworkUseQuestion | undefined {
+  const vlanIds = vlans.filter(({ id, fabricId }) => removedVlans.includes(id) || fabricIds.includes(fabricId));
+  const gone = new Set(vlanIds.map(({ id }) => id));
+  const goneSubnets = subnets.filter(({ id, vlanId }) => removedSubnets.includes(id) || gone.has(vlanId));
+  if (gone.size === 0 && goneSubnets.length === 0) return undefined;
+  const ranges = goneSubnets.flatMap(({ cidr }) => {
+    const network = parseNetwork(cidr);
+    return network === undefined ? [] : [{ low: network.address, high: broadcastOf(network) }];
+  });
+  return { vlanIds: [...gone], subnetIds: goneSubnets.map(({ id }) => id), ranges };
+}
+
+/** The refusal of a removal of what a machine uses. */
+function refuseUse({ hostname: machine, systemId, by }: NetworkUse, { what, name }: WantedChange) {
+  return by.kind === 'interface'
+    ? refusal('in-use.interface', { machine, systemId, nic: by.name, what, name })
+    : refusal('in-use.machine-address', { machine, address: formatIpv4(by.address), what, name });
 }

@@ -15,9 +15,11 @@
 // 4. A reserved address, single or in a reserved range, is never allocated to a machine: the store reports it as taken.
 // 5. Transactions that allocate or reserve addresses, or rely on free ones, take effect one after the other: the later one sees the
 //    addresses that the earlier one stored.
+// 6. The layouts of machines name VLANs and subnets without a key of the database. `firstUse` therefore keeps all other writers out until its
+//    transaction ends: none of them can add such a name to what the transaction removes.
 
 import { z } from 'zod';
-import type { Ipv4, MacAddress } from '../../net/address.ts';
+import type { Ipv4, Ipv4Range, MacAddress } from '../../net/address.ts';
 import type { NewMachineEvent } from './machine-event.ts';
 
 /** Bounds on the objects of each kind. */
@@ -215,6 +217,23 @@ export interface UsedAddress {
   readonly atMs: number;
 }
 
+/** VLANs and subnets about to be removed, and the addresses of these subnets. */
+export interface NetworkUseQuestion {
+  readonly vlanIds: readonly number[];
+  readonly subnetIds: readonly number[];
+  readonly ranges: readonly Ipv4Range[];
+}
+
+/** A machine or a device that uses a VLAN or a subnet. */
+export interface NetworkUse {
+  readonly systemId: string;
+  readonly hostname: string;
+  /** The interface in its layout, or the address that it was given. */
+  readonly by:
+    | { readonly kind: 'interface'; readonly name: string }
+    | { readonly kind: 'address'; readonly address: Ipv4 };
+}
+
 /** The form of the column that holds a subnet's DNS servers as JSON. */
 export const dnsServers = z.array(z.string().max(64)).max(64);
 
@@ -229,4 +248,10 @@ export interface NetworkStore {
   change<R>(decide: (records: NetworkRecords, nextId: number) => NetworkChange<R>): Promise<R>;
   /** At most `limit` addresses of machines from `low` to `high`, ordered by address; for the same address, an allocated one comes first. */
   usedBetween(low: Ipv4, high: Ipv4, limit: number): Promise<readonly UsedAddress[]>;
+  /**
+   * The first machine whose layout names one of these VLANs or subnets, or which was given one of these addresses (invariant 6); `undefined`:
+   * none. Call it in the transaction of the removal.
+   * @throws RackError `store-unavailable` if the layout that names one is unreadable
+   */
+  firstUse(question: NetworkUseQuestion): Promise<NetworkUse | undefined>;
 }

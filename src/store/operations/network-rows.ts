@@ -1,12 +1,14 @@
 // Writes and reads the rows of network objects in region.db: the columns of each of their tables.
 
 import { type Ipv4, ipv4, type MacAddress, mac } from '../../net/address.ts';
+import { readStoredLayout } from '../../region/records/machine-layout.ts';
 import {
   type Connection,
   dnsServers,
   type Fabric,
   type NetworkKind,
   type NetworkRecords,
+  type NetworkUse,
   type ReservedAddress,
   type Space,
   type StaticRoute,
@@ -212,3 +214,48 @@ export const readUsed = readsRow(
     atMs: optionalNumber(row, 'at_ms') ?? 0,
   }),
 );
+
+/** The VLANs and subnets that a stored layout names. Most name none that is asked for, so this does not parse the layout. */
+export const readNamed = readsRow(
+  'machine',
+  (row): readonly string[] => text(row, 'layout').match(/"(?:vlan|subnet)Id":\d+/g) ?? [],
+);
+
+/**
+ * The first interface in the layout of a machine that is in one of these VLANs, or linked to one of these subnets; `undefined`: none.
+ * @param present the ids of the machine's physical interfaces: the layout may still have others, which nobody sees
+ */
+export function readLayoutUse(
+  row: StoredRow,
+  present: ReadonlySet<number>,
+  vlanIds: ReadonlySet<number>,
+  subnetIds: ReadonlySet<number>,
+): NetworkUse | undefined {
+  const { systemId, hostname, layout } = readLaidMachine(row);
+  const { interfaces = [], links = [] } = layout.network ?? {};
+  const linked = new Set(
+    links.filter(({ subnetId }) => subnetId !== undefined && subnetIds.has(subnetId)).map((link) => link.interfaceId),
+  );
+  const using = interfaces.find(
+    ({ id, kind, vlanId }) =>
+      (kind !== 'physical' || present.has(id)) && (linked.has(id) || vlanIds.has(vlanId ?? Number.NaN)),
+  );
+  return using === undefined ? undefined : { systemId, hostname, by: { kind: 'interface', name: using.name } };
+}
+
+const readLaidMachine = readsRow('machine', (row) => ({
+  systemId: text(row, 'system_id'),
+  hostname: text(row, 'hostname'),
+  layout: converted('layout', text(row, 'layout'), readStoredLayout),
+}));
+
+export const readGivenUse = readsRow(
+  'allocation',
+  (row): NetworkUse => ({
+    systemId: text(row, 'system_id'),
+    hostname: text(row, 'hostname'),
+    by: { kind: 'address', address: addressIn(row, 'address') },
+  }),
+);
+
+export const readRowId = readsRow('machine', (row): number => number(row, 'id'));

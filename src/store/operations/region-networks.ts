@@ -12,15 +12,17 @@ import {
   type NetworkChange,
   type NetworkKind,
   type NetworkRecords,
+  type NetworkUse,
+  type NetworkUseQuestion,
   NO_RECORDS,
   type UsedAddress,
 } from '../../region/records/network-store.ts';
 import { claimAddresses } from './claims.ts';
-import { NETWORK_TABLES, readUsed } from './network-rows.ts';
+import { NETWORK_TABLES, readGivenUse, readLayoutUse, readNamed, readRowId, readUsed } from './network-rows.ts';
 import { type Readable, RowReader } from './readable-rows.ts';
 import { type CounterTable, NETWORK_ID_END } from './region-counters.ts';
 import type { EventTable } from './region-events.ts';
-import { all, run, type Steps } from './region-steps.ts';
+import { ALONE, all, one, run, type Steps } from './region-steps.ts';
 import { countVersion } from './region-versions.ts';
 
 /** Selects allocated addresses and addresses seen on interfaces; a damaged interface gives none. */
@@ -32,6 +34,16 @@ const USED_SQL =
   'interface.name AS interface_name, interface.ended_ms, interface.seen_ms AS at_ms ' +
   'FROM interface JOIN machine ON machine.id = interface.machine_id WHERE interface.address BETWEEN ?1 AND ?2 ' +
   'ORDER BY 1, 3, 2 LIMIT ?3';
+
+/** Layouts that are read at a time. */
+const LAYOUTS_PIECE = 200;
+const LAYOUTS_SQL =
+  'SELECT id, system_id, hostname, layout FROM machine WHERE id > ? AND layout IS NOT NULL ORDER BY id LIMIT ' +
+  `${LAYOUTS_PIECE}`;
+const PRESENT_SQL = 'SELECT id FROM interface WHERE machine_id = ?';
+const GIVEN_SQL =
+  'SELECT allocation.address, machine.system_id, machine.hostname FROM allocation ' +
+  'JOIN machine ON machine.id = allocation.machine_id WHERE allocation.address BETWEEN ? AND ? ORDER BY allocation.address LIMIT 1';
 
 /** The tables of `network-schema.ts`. */
 export class NetworkTables {
@@ -71,6 +83,27 @@ export class NetworkTables {
     const reader = new RowReader();
     const { rows } = yield all(USED_SQL, low, high, limit);
     return { found: reader.readEach(rows, readUsed), errors: reader.errors };
+  }
+
+  *firstUse({ vlanIds, subnetIds, ranges }: NetworkUseQuestion): Steps<NetworkUse | undefined> {
+    yield ALONE;
+    const named = new Set([...vlanIds.map((id) => `"vlanId":${id}`), ...subnetIds.map((id) => `"subnetId":${id}`)]);
+    for (let after = 0; named.size > 0; ) {
+      const { rows } = yield all(LAYOUTS_SQL, after);
+      for (const row of rows.filter((each) => readNamed(each).some((name) => named.has(name)))) {
+        const present = (yield all(PRESENT_SQL, readRowId(row))).rows.map(readRowId);
+        const use = readLayoutUse(row, new Set(present), new Set(vlanIds), new Set(subnetIds));
+        if (use !== undefined) return use;
+      }
+      const last = rows.at(-1);
+      if (last === undefined || rows.length < LAYOUTS_PIECE) break;
+      after = readRowId(last);
+    }
+    for (const { low, high } of ranges) {
+      const { row } = yield one(GIVEN_SQL, low, high);
+      if (row !== undefined) return readGivenUse(row);
+    }
+    return undefined;
   }
 }
 

@@ -139,6 +139,7 @@ export const networkStore = (table: NetworkTables, run: ReportingDriver): Networ
   list: () => run.readable(() => table.list()),
   change: (decide) => run.write(() => table.change(decide)),
   usedBetween: (low, high, limit) => run.readable(() => table.usedBetween(low, high, limit)),
+  firstUse: (question) => run.write(() => table.firstUse(question)),
 });
 
 export const rackStore = (table: RackTable, run: ReportingDriver): RackStore => ({

@@ -1,4 +1,5 @@
-// Two processes on PostgreSQL reserve, allocate and make dynamic the same address at a time: one wins, and the other sees that.
+// Two processes on PostgreSQL reserve, allocate and make dynamic the same address at a time, or one removes a subnet to which the other links
+// a machine: one wins, and the other sees that.
 // @host waits, 20 s
 
 import assert from 'node:assert/strict';
@@ -50,6 +51,29 @@ async function makeDynamic(store: RegionStore): Promise<string | undefined> {
   return undefined;
 }
 
+/** Links the machine to the subnet, unless it is gone. */
+const link = (store: RegionStore): Promise<string | undefined> =>
+  store.transact(async () => {
+    const { subnets } = await store.networks.list();
+    if (subnets.length === 0) return 'it is gone';
+    await store.changeMachine<never>('m1', 2, ({ interfaces: [nic] }) => {
+      const id = nic?.id ?? 0;
+      const laid = { id, kind: 'physical' as const, name: 'eth0', mac: NIC, parents: [], tags: [], params: {} };
+      const network = { interfaces: [laid], links: [{ id: 1, interfaceId: id, mode: 'dhcp' as const, subnetId: 1 }] };
+      return { kind: 'change', fields: { layout: { next: 2, network } }, events: [] };
+    });
+    return undefined;
+  });
+
+/** Removes the subnet, unless a machine uses it. @param begun called once no machine can begin to use it */
+const remove = (store: RegionStore, begun: () => void = () => undefined): Promise<string | undefined> =>
+  store.transact(async () => {
+    const use = await store.networks.firstUse({ vlanIds: [], subnetIds: [1], ranges: [] });
+    if (use !== undefined) return 'a machine uses it';
+    begun();
+    return await store.networks.change(() => ({ remove: { subnets: [1] }, result: undefined }));
+  });
+
 type Work = (store: RegionStore) => Promise<string | undefined>;
 const TAKEN = formatIpv4(ADDRESS);
 const RACES: readonly (readonly [name: string, late: Work, early: Work, refusal: RegExp])[] = [
@@ -59,6 +83,7 @@ const RACES: readonly (readonly [name: string, late: Work, early: Work, refusal:
   ['a dynamic range with a reserved address', makeDynamic, reserve, new RegExp(`contains ${TAKEN}, which a user`)],
   ['a dynamic range with the address of a machine', makeDynamic, allocate, new RegExp(`${TAKEN} of the machine`)],
   ['a reservation in a new dynamic range', reserve, makeDynamic, /^it is dynamic/],
+  ['a removal of a subnet', (store) => remove(store), link, /^a machine uses it/],
 ];
 
 describe('two processes on PostgreSQL', { skip: missing('linux', '/usr/lib/postgresql'), timeout: 120_000 }, () => {
@@ -102,4 +127,22 @@ describe('two processes on PostgreSQL', { skip: missing('linux', '/usr/lib/postg
       assert.match(outcome ?? 'both have it', refusal);
       assert.ok(tries >= 2, `${tries} tries`);
     });
+
+  test('a removal of a subnet waits for the link that another process has begun, and is refused', async () => {
+    let removal: Promise<string | undefined> | undefined;
+    await first.transact(async () => {
+      await first.networks.list();
+      removal ??= remove(second);
+      assert.equal(await link(first), undefined);
+    });
+    assert.equal(await removal, 'a machine uses it');
+  });
+
+  test('a link to a subnet waits for the removal that another process has begun, and is refused', async () => {
+    let linking: Promise<string | undefined> | undefined;
+    const removed = await remove(second, () => {
+      linking ??= link(first);
+    });
+    assert.deepEqual([removed, await linking], [undefined, 'it is gone']);
+  });
 });

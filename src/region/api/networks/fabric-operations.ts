@@ -2,7 +2,7 @@
 //
 // Sources: MAAS API 2.0, `fabrics/`, `fabrics/<id>/vlans/`, `vlans/<id>/` (the URI that MAAS shows of a VLAN).
 //
-// 1. Every fabric has an untagged VLAN, which is deleted with it.
+// 1. Every fabric has an untagged VLAN, which is deleted with it. `networks/networks.ts` refuses to remove what machines use.
 // 2. `dhcp_on`, `primary_rack`, `secondary_rack` and `mtu` of a VLAN come from the cluster interfaces of its racks. A change of one changes
 //    those cluster interfaces (`vlan-service.ts`), and is refused if no rack serves the VLAN.
 
@@ -265,7 +265,7 @@ const vlanAt = (path: string, handler: string): readonly Operation[] => {
       parameters: changedVlan,
       run: changeVlan,
     }),
-    defineOperation({ ...vlan, ...REMOVE, doc: 'Delete a VLAN without subnets.', run: removeVlan }),
+    defineOperation({ ...vlan, ...REMOVE, doc: 'Delete a VLAN that no subnet and no machine uses.', run: removeVlan }),
   ];
 };
 
@@ -292,7 +292,7 @@ export const FABRIC_OPERATIONS: readonly Operation[] = [
   defineOperation({
     ...fabric,
     ...REMOVE,
-    doc: 'Delete a fabric with its VLANs. Refused while it has subnets.',
+    doc: 'Delete a fabric with its VLANs. Refused while it has subnets, or while an interface of a machine is in one of the VLANs.',
     run: removeFabric,
   }),
   defineOperation({ ...vlans, ...READ, doc: 'List the VLANs of a fabric.', run: listVlans }),

@@ -67,7 +67,10 @@ export async function change(
   among?: Ipv4Range,
 ): Promise<Answer> {
   const outcome = await call.region.networks.change<Refusal>(usernameOf(call), decide, among);
-  if ('code' in outcome) return outcome.name === 'networks-limit' ? refuseFor([outcome]) : refuseSetting(outcome);
+  if ('code' in outcome) {
+    const isOfNetworks = outcome.name === 'networks-limit' || outcome.name === 'in-use';
+    return isOfNetworks ? refuseFor([outcome]) : refuseSetting(outcome);
+  }
   if (outcome.kind === 'refusal') return outcome;
   return outcome.change === 'removed' ? { kind: 'empty' } : json(show(call.region.networks.known, outcome.id));
 }

@@ -131,7 +131,7 @@ export const SUBNET_OPERATIONS: readonly Operation[] = [
   }),
   defineOperation({
     ...{ ...subnet, method: 'DELETE', access: 'admin', parameters: nothing },
-    doc: 'Delete a subnet that no rack serves, with its ranges.',
+    doc: 'Delete a subnet that no rack serves, with its ranges. Refused while a machine is linked to it or has an address in it.',
     run: (call) => change(call, (view) => subnetRemoval(call, view, call.path.id ?? '')),
   }),
 ];

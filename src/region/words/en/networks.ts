@@ -19,6 +19,7 @@ const MANY: Readonly<Record<NetworkKind, string>> = {
 type In = { readonly network: string };
 type Named = { readonly name: string };
 type At = { readonly address: string };
+type Used = Named & { readonly machine: string; readonly what: NetworkNoun };
 type RangeKind = 'dynamic' | 'reserved' | 'static';
 type Span = { readonly low: string; readonly high: string };
 
@@ -45,6 +46,16 @@ export const NETWORKS = {
     `The rack ${rack} serves ${network}: remove its cluster interface ${name} first.`,
   'in-use.subnet-address': ({ network, address }: In & At) => `${address} of ${network} is reserved: release it first.`,
   'in-use.subnet-route': ({ network }: In) => `A static route leads from or to ${network}: delete it first.`,
+  'in-use.interface': ({
+    nic,
+    machine,
+    systemId,
+    what,
+    name,
+  }: Used & { readonly nic: string; readonly systemId: string }) =>
+    `The ${what} ${name} is used by ${nic} of ${machine}: change this interface first (nodes/${systemId}/interfaces).`,
+  'in-use.machine-address': ({ machine, address, what, name }: Used & At) =>
+    `${machine} has the address ${address} of the ${what} ${name}: release ${machine} first.`,
   'in-use.address': ({ address, purposes }: At & { readonly purposes: readonly string[] }) =>
     `${address} cannot be reserved: it is in use (${purposes.join(', ')}).`,
   'in-use.address-edge': ({ address }: At) =>
