@@ -104,6 +104,7 @@ class RackProcess implements Daemon {
       describe: (uuid) => this.#describe(uuid),
       acquaintance: acquaintanceOf(() => this.#rack),
       apply: (state) => this.#apply(state),
+      scan: (scan) => this.#rack?.neighbourhood?.scan(scan) ?? 'unheard',
       onFatal: (error) => {
         if (this.#stopping === undefined) void this.close().then(() => options.onFatal(error));
       },

@@ -27,6 +27,7 @@ import type { ImageStream } from '../region/images/boot-images.ts';
 import { type FileSources, SITE_SOURCES } from '../region/images/region-source.ts';
 import type { DeployableImage, ListedImage } from '../region/life/deployment.ts';
 import type { DutyHolder } from '../region/records/duty-store.ts';
+import type { NetworkScan, ScanOutcome } from '../region/records/network-scan.ts';
 import type { RackImage } from '../region/records/rack.ts';
 import type { RackNote } from '../region/records/rack-note.ts';
 import type { RegionStore } from '../region/records/store.ts';
@@ -44,6 +45,8 @@ interface ServedRegionParts {
   readonly hasRack: boolean;
   /** Called with each new desired state. */
   readonly onDesiredState: (state: DesiredState) => void;
+  /** Asks the rack of this process to scan networks; `undefined`: it has none. */
+  readonly scan?: ((scan: NetworkScan) => Promise<ScanOutcome>) | undefined;
   /** Called with problems for the operator; `id` is also in the answer to the failed request. */
   readonly onProblem: (id: string, note: RackNote) => void;
   /** Called when the duties of the region's processes have another holder. `fromHere`: this process had them. */
@@ -148,7 +151,7 @@ function dutiesOf(
 }
 
 async function openOn(
-  { config, store, onDesiredState }: ServedRegionParts,
+  { config, store, onDesiredState, scan }: ServedRegionParts,
   power: PowerSide,
   clock: Clock,
   duties: Duties | undefined,
@@ -171,6 +174,7 @@ async function openOn(
     fetchKeys: lazyKeys(clock),
     openImageStream: lazyStream(config.stateDir, clock, () => region.config()),
     ...images,
+    scan,
     onDesiredState,
   });
   return region;

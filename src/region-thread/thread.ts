@@ -7,6 +7,7 @@ import { errorText, isStoreUnavailable, unreachable } from '../errors.ts';
 import type { DesiredState } from '../machines/machine.ts';
 import type { RegionConfig } from '../region/config.ts';
 import type { RegionApi } from '../region/http/listening.ts';
+import type { NetworkScan, ScanOutcome } from '../region/records/network-scan.ts';
 import type { RackDescription } from '../region/records/rack-description.ts';
 import type { Region } from '../region/region.ts';
 import { findOlderRegion } from '../store/region/lost-region.ts';
@@ -25,6 +26,11 @@ const config: RegionConfig = workerData;
 const send = (message: RegionMessage): void => port.postMessage(message);
 
 const STORE_RETRY_MS = 1000;
+/** How long the rack may take to answer a request for a scan, in milliseconds: its loop only starts it. */
+const SCAN_ANSWER_MS = 4000;
+
+/** Takes the rack's answer to a request for a scan; undefined: none is open. */
+let takeScanAnswer: ((outcome: ScanOutcome) => void) | undefined;
 
 /** Identifies one run of the rack; each run numbers its events separately. Undefined until a rack of our uplink version has said hello. */
 let source: string | undefined;
@@ -44,6 +50,7 @@ async function start(): Promise<void> {
     store: openRegionStore({ stateDir: config.stateDir }),
     hasRack: true,
     onDesiredState: announce,
+    scan: askForScan,
     onProblem: (id, note) =>
       send(note.note === 'file-lost' ? { kind: 'damaged', note } : { kind: 'problem', id, note }),
   });
@@ -98,6 +105,9 @@ function receive(message: RackMessage, region: Region, api: RegionApi, close: ()
     case 'outbox':
       // Only for a rack whose region is remote; here the region itself answers.
       break;
+    case 'scan-answer':
+      takeScanAnswer?.(message.outcome);
+      break;
     case 'configure':
       region.configure(message.config);
       listenAsConfigured(message.config, api);
@@ -108,6 +118,20 @@ function receive(message: RackMessage, region: Region, api: RegionApi, close: ()
     default:
       unreachable(message);
   }
+}
+
+/** Asks the rack of this process to scan networks; one request at a time. */
+function askForScan(scan: NetworkScan): Promise<ScanOutcome> {
+  if (takeScanAnswer !== undefined) return Promise.resolve('running');
+  return new Promise((resolve) => {
+    const late = systemClock.schedule(SCAN_ANSWER_MS, () => takeScanAnswer?.('silent'));
+    takeScanAnswer = (outcome) => {
+      late.cancel();
+      takeScanAnswer = undefined;
+      resolve(outcome);
+    };
+    send({ kind: 'scan', scan });
+  });
 }
 
 /** Runs the work for the rack's messages one after another, in the order of arrival. */

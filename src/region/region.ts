@@ -33,6 +33,7 @@ import { Racks } from './racks/racks.ts';
 import { knownMark, type StateRequest, type StateUpdate, stateTag } from './racks/state-update.ts';
 import type { EnlistmentOutcome, MachineChangeOutcome } from './records/decisions.ts';
 import type { NewMachineEvent, RackReport } from './records/machine-event.ts';
+import type { NetworkScan, ScanOutcome } from './records/network-scan.ts';
 import type { RegionStore } from './records/store.ts';
 import { NO_RULES, RegionSettings, type SettingsRules } from './settings.ts';
 import { LatestRun } from './shares/latest-run.ts';
@@ -70,6 +71,8 @@ export interface RegionOptions {
   readonly fetchKeys?: FetchKeys | undefined;
   /** Called after an import was asked for, or a change of it; `undefined`: another process imports. */
   readonly onImportAsked?: (() => void) | undefined;
+  /** Asks the rack of this process to scan networks; `undefined`: it has none. */
+  readonly scan?: ((scan: NetworkScan) => Promise<ScanOutcome>) | undefined;
   /** Called with each new desired state, never from within a call into the region. */
   readonly onDesiredState: (state: DesiredState) => void;
   /** Given if other processes share the store: whether this one does the work that must happen once. */
@@ -112,6 +115,8 @@ class RegionOnStore {
   readonly images: ListImages | undefined;
   /** Lists the installers for a machine; `undefined` if that is unknown. */
   readonly installers: ListInstallers | undefined;
+  /** Asks the rack of this process to scan networks; `undefined`: it has none. */
+  readonly scan: RegionOptions['scan'];
   readonly #startId: string;
   readonly #isOnDuty: () => boolean;
   readonly #deadlines: StatusDeadlines;
@@ -162,6 +167,7 @@ class RegionOnStore {
     });
     this.images = options.listImages;
     this.installers = options.listInstallers;
+    this.scan = options.scan;
     const preseeds = new MachinePreseeds({
       ...{ store: options.store, clock: options.clock, config: () => this.#config },
       ntpServers: () => this.settings.ntpServers(),

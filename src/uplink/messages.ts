@@ -12,6 +12,7 @@ import type { NotKept } from '../http/events.ts';
 import type { DesiredState } from '../machines/machine.ts';
 import type { RegionConfig } from '../region/config.ts';
 import type { RackReport } from '../region/records/machine-event.ts';
+import type { NetworkScan, ScanOutcome } from '../region/records/network-scan.ts';
 import type { RackDescription } from '../region/records/rack-description.ts';
 import type { RackNote } from '../region/records/rack-note.ts';
 import type { LinkStatus } from './link-status.ts';
@@ -39,6 +40,8 @@ export type RackMessage =
     }
   | { readonly kind: 'events'; readonly events: readonly UplinkEvent[]; readonly missed: number }
   | { readonly kind: 'applied'; readonly version: number }
+  /** Embedded only: the outcome of the region's request for a scan. */
+  | { readonly kind: 'scan-answer'; readonly outcome: ScanOutcome }
   /** Embedded only: a changed configuration file. */
   | { readonly kind: 'configure'; readonly config: RegionConfig }
   /** Remote only: a machine's post that the region could not take. */
@@ -61,6 +64,8 @@ export type RegionMessage =
   | { readonly kind: 'refused'; readonly note: RackNote; readonly code?: RackErrorCode | undefined }
   /** Embedded only: the store was found damaged, or its file was removed; the region continues with what is readable. */
   | { readonly kind: 'damaged'; readonly note: RackNote }
+  /** Embedded only: scan these networks; the rack answers with `scan-answer`. */
+  | { readonly kind: 'scan'; readonly scan: NetworkScan }
   /** Remote only: the link's state has changed. */
   | { readonly kind: 'link'; readonly status: LinkStatus }
   /** Remote only: an event for the rack to publish. */

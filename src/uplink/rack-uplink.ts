@@ -14,6 +14,7 @@ import { formatIpv4, formatMac } from '../net/address.ts';
 import { EVENTS_PER_TURN_MAX, type EventStream } from '../observe/event-stream.ts';
 import { type EventKinds, eventText } from '../observe/event-text.ts';
 import type { RegionConfig } from '../region/config.ts';
+import type { NetworkScan, ScanOutcome } from '../region/records/network-scan.ts';
 import type { RackDescription } from '../region/records/rack-description.ts';
 import type { RackNote } from '../region/records/rack-note.ts';
 import { noteText } from '../region/words/rack-reasons.ts';
@@ -73,6 +74,8 @@ export interface RackUplinkOptions {
    * says why not. Never rejects.
    */
   readonly onDesiredState: (state: DesiredState) => Promise<void>;
+  /** Starts a scan of networks for an embedded region. */
+  readonly onScan?: ((scan: NetworkScan) => ScanOutcome) | undefined;
   /** Called with the addresses on which the region listens. */
   readonly onListening: (addresses: readonly string[]) => void;
   /** Called on a failure inside the region, for the operator. */
@@ -320,6 +323,9 @@ export class RackUplink {
         break;
       case 'refused':
         this.#options.onTrouble(message.note, undefined, message.code);
+        break;
+      case 'scan':
+        this.#post({ kind: 'scan-answer', outcome: this.#options.onScan?.(message.scan) ?? 'unheard' });
         break;
       case 'damaged':
         this.#damage = message.note;

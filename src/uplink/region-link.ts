@@ -163,6 +163,7 @@ export class RegionLink {
         this.#status.reportSoon();
         break;
       case 'configure':
+      case 'scan-answer':
       case 'close':
         break;
       default:

@@ -9,6 +9,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { systemClock } from '../../src/clock.ts';
+import { askDaemon } from '../../src/control/ask-daemon.ts';
 import type { LogLine } from '../../src/lab/daemon-process.ts';
 import { labPlace } from '../../src/lab/safe-lab.ts';
 import { missing } from '../support/needs.ts';
@@ -139,6 +140,28 @@ describe('hosts heard on the wires', { skip: SKIP }, () => {
     const line = output.find((text) => text.includes(' 10.63.0.50 ')) ?? assert.fail(output.join('\n'));
     assert.match(line, /^wire0 +10\.63\.0\.50 +52:54:00:63:00:98 +\S+Z +.* ago +52:54:00:63:00:99 +\S+Z$/);
     assert.ok(output.some((text) => text.includes(` ${USED} `) && text.includes(HOST_MAC)));
+  });
+
+  test('a scan of the network finds a silent host, and the region lists it', async () => {
+    const silent = '52:54:00:63:00:5a';
+    host.run('ip', 'link', 'add', 'link', 'wire1', 'name', 'silent', 'address', silent, 'type', 'macvlan');
+    host.run('ip', 'link', 'set', 'silent', 'up');
+    host.run('ip', 'addr', 'add', '10.63.0.20/32', 'dev', 'silent');
+    const discovery = '/MAAS/api/2.0/discovery/';
+    const listed = async (): Promise<string> => JSON.stringify(await askDaemon(rack.stateDir, discovery));
+    assert.doesNotMatch(await listed(), /10\.63\.0\.20"/);
+    const answer = JSON.stringify(await askDaemon(rack.stateDir, `${discovery}?op=scan`, 'POST', 'cidr=10.63.0.0/24'));
+    assert.match(answer, /"scan_started_on":\["[-0-9a-f]{36}"\],"scan_failed_on":\[\]/);
+    const again = JSON.stringify(await askDaemon(rack.stateDir, `${discovery}?op=scan`, 'POST', 'cidr=10.63.0.0/24'));
+    assert.match(again, /"scan_failed_on":\["[-0-9a-f]{36}"\]/);
+    const found = await rack.reported('net.host-found', { from: 0, match: ({ mac }: LogLine) => mac === silent });
+    assert.deepEqual([found.address, found.interface], ['10.63.0.20', 'wire0']);
+    // A client gets its address as quickly as without a scan.
+    const times: number[] = [];
+    for (let more = 0; more < 6 && Math.min(PROBE_MS, ...times) >= PROBE_MS; more += 1)
+      times.push((await lease(`52:54:00:63:00:3${more.toString(16)}`)).ms);
+    assert.ok(Math.min(...times) < PROBE_MS, `during a scan: ${times}`);
+    await eventually('the region lists it', async () => (await listed()).includes(silent), 15_000);
   });
 
   const advertisements = (name: string): number =>

@@ -95,6 +95,7 @@ export const PLAIN: readonly PlainList[] = [
   {
     because: 'the size or the number of parts of one message, file or request',
     names: {
+      'region/api/networks/discovery-operations.ts': 'NETWORKS_MAX',
       'images/download/open-downloads.ts': 'NAME_BYTES_MAX URLS_MAX',
       'images/download/part-record.ts': 'RECORD_BYTES_MAX',
       'boot/kernel-line.ts': 'KERNEL_LINE_BYTES_MAX',
@@ -223,6 +224,8 @@ export const PLAIN: readonly PlainList[] = [
   {
     because: 'how much is done or looked at in one turn or one step; the rest follows',
     names: {
+      'daemon/rack/neighbourhood.ts': 'SCANNED_AT_ONCE_MAX',
+      'region/api/networks/network-scan.ts': 'AT_ONCE_MAX',
       'daemon/answers/lease-answers.ts': 'IMPORT_BATCH_MAX',
       'daemon/observing/metrics.ts': 'LEASES_PER_TURN_MAX',
       'region-thread/power-side.ts': 'LOOK_MAX',

@@ -39,7 +39,10 @@ export const COLLECTIONS: Readonly<Record<string, Readonly<Record<string, string
   'daemon/rack/interface-states.ts': { '#states': 'configured' },
   'daemon/rack/lease-loading.ts': { '#missed': 'as dhcp/leases/lease-table.ts #slots' },
   'daemon/rack/lease-naming.ts': { '#withheld': 'as dhcp/leases/lease-table.ts #slots' },
-  'daemon/rack/neighbourhood.ts': { '#sampler': 'named', '#names': 'configured' },
+  'daemon/rack/neighbourhood.ts': {
+    ...{ '#sampler': 'named', '#names': 'configured', '#clusterInterfaces': 'configured' },
+    'RunningScan.found': 'SCANNED_MAX and configured',
+  },
   'daemon/rack/own-addresses.ts': { '#sampler': 'named', '#own': 'configured' },
   'daemon/rack-process.ts': {
     '#opened': 'named',

@@ -149,3 +149,24 @@ test('a link that is up shows as away while no address serves a request, and sti
   const refused = shown({ sinceMs: NOW + 5, text: 'b answers 503' });
   assert.deepEqual(refused, ['away', 'away', NOW + 5, 'b answers 503', true]);
 });
+
+test('the region of the same process has a scan started, and learns the outcome', () => {
+  const thread = new Thread();
+  const scan = { networks: ['10.20.0.0/24'], atOnce: 4, isSlow: true };
+  const asked: object[] = [];
+  const start = (wanted: object) => {
+    asked.push(wanted);
+    return 'started' as const;
+  };
+  for (const onScan of [undefined, start]) {
+    const uplink = uplinkTo(thread, new EventStream(), { onScan });
+    uplink.start();
+    thread.tell({ kind: 'scan', scan });
+  }
+  const answers = thread.posted.filter(({ kind }) => kind === 'scan-answer');
+  assert.deepEqual(answers, [
+    { kind: 'scan-answer', outcome: 'unheard' },
+    { kind: 'scan-answer', outcome: 'started' },
+  ]);
+  assert.deepEqual(asked, [scan]);
+});

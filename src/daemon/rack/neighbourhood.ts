@@ -3,11 +3,24 @@
 //
 // 1. Events are sampled: any host can invent any number of neighbours.
 // 2. An answer is published after it was sent.
+// 3. A scan asks by ARP for the addresses of networks that this rack serves, one scan at a time and at a bounded rate. It leaves most places
+//    for probes to DHCP, and ends with the configuration for which it was started. Each host that it finds is published once.
 
-import type { Clock } from '../../clock.ts';
+import type { Clock, Timer } from '../../clock.ts';
 import type { ClusterInterface } from '../../config/rack-config.ts';
+import { RackError } from '../../errors.ts';
 import type { Publish } from '../../event.ts';
-import { formatMac, type Ipv4, type MacAddress } from '../../net/address.ts';
+import {
+  broadcastOf,
+  formatMac,
+  formatNetwork,
+  type Ipv4,
+  type Ipv4Network,
+  ipv4,
+  type MacAddress,
+  networkContains,
+  parseNetwork,
+} from '../../net/address.ts';
 import type { Owner } from '../../net/shares/kept-apart.ts';
 import { type Neighbour, NeighbourTable, type Sighting } from '../../net/watch/neighbours.ts';
 import type { Solicitation } from '../../net/watch/net-message.ts';
@@ -15,12 +28,38 @@ import { RouterAnswers } from '../../net/watch/router-answers.ts';
 import { BOOTING_STRANGERS_RATE } from '../../net/watch/solicitation-gate.ts';
 import type { Wire } from '../../net/watch/wire.ts';
 import { EventSampler, type Rate, RateLimit } from '../../rate-limit.ts';
+import type { NetworkScan, ScanOutcome } from '../../region/records/network-scan.ts';
 import type { RackNote } from '../../region/records/rack-note.ts';
 import { OwnAddresses } from './own-addresses.ts';
 import type { NetEvent } from './wire-events.ts';
 
 /** The rate of events: as many as a person can read when two hosts keep taking turns at one address. */
 export const REPORT_RATE: Rate = { perSecond: 1, burst: 50 };
+
+/** Host addresses of the largest network that a scan takes: a /22. */
+export const SCANNED_MAX = 1022;
+/** Addresses that a scan asks for at the same time; net/watch/arp-probes.ts PROBES_MAX has room for many more. */
+const SCANNED_AT_ONCE_MAX = 32;
+/** The pause between two addresses of a scan, in milliseconds. */
+const SCAN_STEP_MS = 20;
+const SLOW_SCAN_STEP_MS = 250;
+
+interface ScannedAddress {
+  readonly address: Ipv4;
+  readonly interfaceName: string;
+}
+
+/** The running scan. */
+interface RunningScan {
+  readonly addresses: Iterator<ScannedAddress>;
+  readonly atOnce: number;
+  readonly stepMs: number;
+  /** The hosts that answered. */
+  readonly found: Set<MacAddress>;
+  /** Addresses without an answer yet. */
+  asked: number;
+  timer: Timer | undefined;
+}
 
 interface NeighbourhoodParts {
   readonly clock: Clock;
@@ -39,6 +78,8 @@ export class Neighbourhood {
   readonly #own: OwnAddresses;
   readonly #strangers = new RateLimit(BOOTING_STRANGERS_RATE);
   #names: readonly string[] = [];
+  #clusterInterfaces: readonly ClusterInterface[] = [];
+  #scan: RunningScan | undefined;
 
   constructor(parts: NeighbourhoodParts) {
     this.#parts = parts;
@@ -62,6 +103,8 @@ export class Neighbourhood {
 
   /** Listens on the interfaces of this configuration. */
   configure(clusterInterfaces: readonly ClusterInterface[]): void {
+    if (scannedKey(clusterInterfaces) !== scannedKey(this.#clusterInterfaces)) this.endScan();
+    this.#clusterInterfaces = clusterInterfaces;
     const names = new Set(clusterInterfaces.flatMap(({ interfaceName }) => interfaceName ?? []));
     this.#names = [...names];
     this.#routers.configure(
@@ -89,6 +132,65 @@ export class Neighbourhood {
   /** The neighbour last seen with an address on any interface; undefined if there is none. */
   find(address: Ipv4): Neighbour | undefined {
     return this.#table.findAnywhere(address, this.#names);
+  }
+
+  /** Starts a scan of these networks, as far as this rack serves them. */
+  scan({ networks, atOnce, isSlow }: NetworkScan): ScanOutcome {
+    if (this.#scan !== undefined) return 'running';
+    const wanted = networks.flatMap((text) => parseNetwork(text) ?? []);
+    const targets = this.#clusterInterfaces.flatMap((served) => {
+      const { interfaceName, management, ip } = served;
+      const isHeard = interfaceName !== undefined && management > 0 && this.#parts.wire.canProbe(interfaceName);
+      if (!isHeard) return [];
+      const own = wanted.filter((network) => isScanned(network, served));
+      return own.map((network) => ({ network, interfaceName, ip }));
+    });
+    if (targets.length === 0) return 'unheard';
+    this.#scan = {
+      addresses: addressesIn(targets),
+      atOnce: Math.min(SCANNED_AT_ONCE_MAX, Math.max(1, atOnce)),
+      stepMs: isSlow ? SLOW_SCAN_STEP_MS : SCAN_STEP_MS,
+      ...{ found: new Set(), asked: 0, timer: undefined },
+    };
+    this.#stepScan(this.#scan);
+    return 'started';
+  }
+
+  endScan(): void {
+    this.#scan?.timer?.cancel();
+    this.#scan = undefined;
+  }
+
+  /** Asks for the next address, unless too many are without an answer, and continues after a pause. */
+  #stepScan(scan: RunningScan): void {
+    const next = scan.asked < scan.atOnce ? scan.addresses.next() : undefined;
+    if (next?.done === true && scan.asked === 0) {
+      this.#scan = undefined;
+      return;
+    }
+    if (next !== undefined && next.done !== true) void this.#ask(scan, next.value);
+    scan.timer = this.#parts.clock.schedule(scan.stepMs, () => this.#stepScan(scan));
+  }
+
+  async #ask(scan: RunningScan, { address, interfaceName }: ScannedAddress): Promise<void> {
+    scan.asked += 1;
+    try {
+      const mac = await this.#parts.wire.findUser(address, interfaceName);
+      if (mac === undefined || scan !== this.#scan || scan.found.has(mac)) return;
+      scan.found.add(mac);
+      this.#publish({
+        kind: 'net.host-found',
+        at: this.#parts.clock.now(),
+        mac,
+        address,
+        interface: interfaceName,
+      });
+    } catch (error) {
+      // The interface is down, or DHCP has taken all places for probes: the next scan asks again.
+      if (!(error instanceof RackError)) throw error;
+    } finally {
+      scan.asked -= 1;
+    }
   }
 
   #see(sighting: Sighting): void {
@@ -127,4 +229,25 @@ export class Neighbourhood {
   #publish(event: NetEvent): void {
     this.#parts.publish(event);
   }
+}
+
+/** The part of a configuration that a scan depends on. */
+const scannedKey = (clusterInterfaces: readonly ClusterInterface[]): string =>
+  clusterInterfaces
+    .map(({ interfaceName, management, network }) => `${interfaceName} ${management} ${formatNetwork(network)}`)
+    .join(',');
+
+/** True if the network is within the served one, and small enough. */
+const isScanned = (network: Ipv4Network, served: ClusterInterface): boolean =>
+  network.prefix >= served.network.prefix &&
+  networkContains(served.network, network.address) &&
+  broadcastOf(network) - network.address - 1 <= SCANNED_MAX;
+
+/** The addresses of hosts in these networks, without the rack's own. */
+function* addressesIn(
+  targets: readonly { readonly network: Ipv4Network; readonly interfaceName: string; readonly ip: Ipv4 | undefined }[],
+): Generator<ScannedAddress, undefined> {
+  for (const { network, interfaceName, ip } of targets)
+    for (let address = network.address + 1; address < broadcastOf(network); address += 1)
+      if (address !== ip) yield { address: ipv4(address), interfaceName };
 }

@@ -274,6 +274,7 @@ export class Rack {
    */
   async drain(graceMs: number): Promise<void> {
     this.#draining = true;
+    this.neighbourhood?.endScan();
     await Promise.all([this.dhcp.drain(graceMs), this.tftp.close(graceMs), this.http.close(graceMs)]);
   }
 

@@ -22,6 +22,7 @@ import type { DesiredState } from '../../machines/machine.ts';
 import { formatIpv4, formatMac, networkContains } from '../../net/address.ts';
 import type { EventStream } from '../../observe/event-stream.ts';
 import { OPERATOR_SOCKET, type RegionConfig } from '../../region/config.ts';
+import type { NetworkScan, ScanOutcome } from '../../region/records/network-scan.ts';
 import type { RackDescription } from '../../region/records/rack-description.ts';
 import type { RackNote } from '../../region/records/rack-note.ts';
 import { RateLimiter } from '../../region/shares/request-rates.ts';
@@ -71,6 +72,8 @@ interface RegionSideParts {
   readonly acquaintance: Acquaintance;
   /** Applies a desired state. */
   readonly apply: (state: DesiredState) => Promise<void>;
+  /** Starts a scan of networks for an embedded region. */
+  readonly scan: (scan: NetworkScan) => ScanOutcome;
   /** Called when the region cannot start and never did. */
   readonly onFatal: (error: RackError) => void;
 }
@@ -221,7 +224,7 @@ export class RegionSide {
    * @param state the cached desired state, which is in force
    */
   gather({ version }: DesiredState): void {
-    const { clock, stream, config, describe, acquaintance, apply } = this.#parts;
+    const { clock, stream, config, describe, acquaintance, apply, scan } = this.#parts;
     this.#uplink = new RackUplink({
       mode: config().uplink.mode,
       startThread: () => this.#startThread(),
@@ -236,6 +239,7 @@ export class RegionSide {
       publish: stream.publish,
       cached: { version, sinceMs: desiredStateTime(config().stateDir) },
       onDesiredState: apply,
+      onScan: scan,
       onListening: (addresses) => {
         this.#wasUp = true;
         // The uplink publishes its own event for a remote region.

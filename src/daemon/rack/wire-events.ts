@@ -18,6 +18,13 @@ export const NET_EVENTS = {
       'machine got the address, or after a network card was replaced. If the two keep taking turns, two hosts have the same address: ' +
       'find them with `rackboot neighbours`, and disconnect one of them.',
   },
+  'net.host-found': {
+    level: 'info',
+    message: 'host answered a scan',
+    explanation:
+      'A host answered when an administrator had the networks of this rack scanned (`discovery/?op=scan`). The region lists it with the ' +
+      'other hosts that racks heard (`discovery/`). A host with several addresses is reported once.',
+  },
   'net.own-address-used': {
     level: 'error',
     message: 'another host uses an address of this rack',

@@ -4,6 +4,7 @@
 // 1. `canProbe` is true only if a probe is possible now: interface up, hardware address, privilege. The call costs a look-up in a set.
 // 2. While the worker starts, probes wait for it, for WAKE_MS_MAX at most, and `notes` is empty.
 // 3. Every probe that the worker was given ends within ANSWER_MS_MAX; at most PROBES_WAITING_MAX wait.
+// 4. A question about an address that is being asked for gets the same answer: the worker refuses a second probe of it.
 
 import type { Clock, Timer } from '../../clock.ts';
 import { RackError } from '../../errors.ts';
@@ -56,6 +57,7 @@ interface Waiting {
   readonly reject: (error: RackError) => void;
   readonly address: Ipv4;
   readonly interfaceName: string;
+  readonly answer: Promise<MacAddress | undefined>;
   /** Undefined: the worker has not been asked yet. */
   timer: Timer | undefined;
 }
@@ -163,15 +165,16 @@ export class ThreadWire implements Wire {
   }
 
   findUser(address: Ipv4, interfaceName: string): Promise<MacAddress | undefined> {
-    if (!this.canProbe(interfaceName) || this.#waiting.size >= PROBES_WAITING_MAX) {
-      return Promise.reject(cannotProbe());
-    }
+    if (!this.canProbe(interfaceName)) return Promise.reject(cannotProbe());
+    for (const one of this.#waiting.values())
+      if (one.address === address && one.interfaceName === interfaceName) return one.answer;
+    if (this.#waiting.size >= PROBES_WAITING_MAX) return Promise.reject(cannotProbe());
     const id = this.#nextId;
     this.#nextId += 1;
-    return new Promise((resolve, reject) => {
-      this.#waiting.set(id, { resolve, reject, address, interfaceName, timer: undefined });
-      if (this.#phase === 'awake') this.#ask(id);
-    });
+    const { promise: answer, resolve, reject } = Promise.withResolvers<MacAddress | undefined>();
+    this.#waiting.set(id, { resolve, reject, address, interfaceName, answer, timer: undefined });
+    if (this.#phase === 'awake') this.#ask(id);
+    return answer;
   }
 
   advertise(solicitation: Solicitation): void {

@@ -273,6 +273,7 @@ export interface EventParams extends RackEventParams {
   /** @param image such as `ubuntu/noble`, with `*` for all */
   'boot-selection-changed': { readonly change: BootChange; readonly image: string; readonly source: string };
   /** @param name a name, a network, a range such as `10.20.0.10-10.20.0.19`, or an address */
+  'networks-scanned': { readonly networks: readonly string[] };
   'network-changed': { readonly change: BootChange; readonly what: NetworkNoun; readonly name: string };
   'import-asked': { readonly isStop: boolean };
   /** A person's command on one image. */

@@ -142,7 +142,12 @@ export const isNetworkStart = (kind: string, fields: ReportFields, byAddress: bo
     : isBootEvent(eventTypeOf(kind)) && fields.purpose !== undefined && !byAddress;
 
 /** Kinds that show a host with an address: it took one from a rack, or was heard on the wire. */
-export const HEARD_KINDS: readonly string[] = ['dhcp.ack', 'net.neighbour-new', 'net.neighbour-moved'];
+export const HEARD_KINDS: readonly string[] = [
+  'dhcp.ack',
+  'net.neighbour-new',
+  'net.neighbour-moved',
+  'net.host-found',
+];
 
 /** Kinds that report the end of a lease. */
 export const ADDRESS_ENDS: readonly string[] = ['dhcp.release', 'dhcp.expired', 'dhcp.ended', 'dhcp.decline'];
@@ -182,7 +187,7 @@ export function eventTypeOf(kind: string): MachineEventType {
 
 /** Kinds of routine traffic: requests for addresses, file loads, router lookups. */
 const TRAFFIC =
-  /^(?:dhcp\.(?:offer|ack|elsewhere|boot-server|release|declined-back|inform|expired)|(?:tftp|http)\.(?:sent|file-sent|rendered|missing|probed|posted|forwarded|restarted)|net\.(?:neighbour-new|router-answered))$/;
+  /^(?:dhcp\.(?:offer|ack|elsewhere|boot-server|release|declined-back|inform|expired)|(?:tftp|http)\.(?:sent|file-sent|rendered|missing|probed|posted|forwarded|restarted)|net\.(?:neighbour-new|host-found|router-answered))$/;
 
 /** The content of a rack's report: a code with parameters, or its sentence if the region cannot write one. */
 export function happeningOfReport({ kind, mac, address, text, params, isAway }: RackReport): Happening {

@@ -253,6 +253,7 @@ const SERVICE = {
   'config.needs-restart': { keys: 'text' },
   'net.neighbour-new': { interface: 'text' },
   'net.neighbour-moved': { interface: 'text', previous: 'text?' },
+  'net.host-found': { interface: 'text' },
   'net.own-address-used': { interface: 'text' },
   'net.router-seen': { interface: 'text', reason: 'text' },
   'net.router-answered': { interface: 'text' },

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { ClusterInterface } from '../../../src/config/rack-config.ts';
-import { Neighbourhood, REPORT_RATE } from '../../../src/daemon/rack/neighbourhood.ts';
+import { Neighbourhood, REPORT_RATE, SCANNED_MAX } from '../../../src/daemon/rack/neighbourhood.ts';
 import type { RackEvent } from '../../../src/event.ts';
 import { type Ipv4, ipv4, type MacAddress, mac, networkOf } from '../../../src/net/address.ts';
 import type { Solicitation } from '../../../src/net/watch/net-message.ts';
@@ -23,7 +23,7 @@ const lab = (changes: Partial<ClusterInterface> = {}): ClusterInterface => ({
   ...changes,
 });
 
-function start() {
+function start(findUser: Wire['findUser'] = async () => undefined) {
   const clock = new VirtualClock();
   const events: RackEvent[] = [];
   const heard: Ipv4[] = [];
@@ -36,8 +36,8 @@ function start() {
     listen: (next) => {
       listener = next;
     },
-    canProbe: () => false,
-    findUser: async () => undefined,
+    canProbe: (name) => name === 'eth1',
+    findUser,
     advertise: (solicitation) => sent.push(solicitation),
     booting: (booting, owner) => boots.push([booting, owner.rank]),
   };
@@ -117,4 +117,98 @@ test('of invented hosts a sample is reported, and the next report counts the omi
   rig.see(FIRST);
   assert.equal(rig.said().length, 1);
   assert.equal(rig.around.all().length, 3 * REPORT_RATE.burst + 1);
+});
+
+const OWN = ipv4(0x0a140001);
+
+/** A rack whose scan asks a wire on which hosts answer after 400 ms. @param users the hosts by address */
+function startScan(users: ReadonlyMap<number, MacAddress>) {
+  const asked: { readonly address: Ipv4; readonly answer: (mac: MacAddress | undefined) => void }[] = [];
+  let most = 0;
+  const open = new Set<Ipv4>();
+  const rig = start((address) => {
+    // The rack also looks for other users of its own address, without a scan.
+    if (address === OWN) return Promise.resolve(undefined);
+    open.add(address);
+    most = Math.max(most, open.size);
+    const { promise, resolve } = Promise.withResolvers<MacAddress | undefined>();
+    asked.push({ address, answer: resolve });
+    rig.clock.schedule(400, () => {
+      open.delete(address);
+      resolve(users.get(address));
+    });
+    return promise;
+  });
+  return { ...rig, asked, most: () => most };
+}
+const SCAN = { networks: ['10.20.0.0/24'], atOnce: 16, isSlow: false };
+
+test('a scan asks for each address of a served network once, a few at a time, and reports each host once', async () => {
+  const users = new Map([
+    [0x0a140032, FIRST],
+    [0x0a140033, FIRST],
+    [0x0a140040, SECOND],
+  ]);
+  const rig = startScan(users);
+  assert.equal(rig.around.scan(SCAN), 'started');
+  assert.equal(rig.around.scan(SCAN), 'running');
+  await rig.clock.pass(20_000);
+  assert.equal(rig.asked.length, 253, 'all hosts of a /24 but the rack');
+  assert.equal(new Set(rig.asked.map(({ address }) => address)).size, 253);
+  assert.ok(rig.most() <= 16 && rig.most() > 8, `${rig.most()} at a time`);
+  assert.deepEqual(rig.said(), [
+    'net.host-found: Answered a scan of eth1 with 10.20.0.50',
+    'net.host-found: Answered a scan of eth1 with 10.20.0.64',
+  ]);
+  assert.equal(rig.around.scan(SCAN), 'started', 'the first one has ended');
+});
+
+test('a slow scan asks for four addresses a second, and part of a network can be scanned', async () => {
+  const rig = startScan(new Map());
+  rig.around.scan({ ...SCAN, networks: ['10.20.0.64/26'], isSlow: true });
+  await rig.clock.pass(5000);
+  assert.ok(rig.asked.length <= 21 && rig.asked.length >= 15, String(rig.asked.length));
+  assert.ok(rig.asked.every(({ address }) => address > 0x0a140040 && address < 0x0a14007f));
+});
+
+test('a scan asks for no address outside of the networks that are served now, and of none that is too large', async () => {
+  const rig = startScan(new Map());
+  for (const network of ['10.21.0.0/24', '10.20.0.0/16', '10.0.0.0/8', 'nonsense'])
+    assert.equal(rig.around.scan({ ...SCAN, networks: [network] }), 'unheard', network);
+  rig.around.configure([lab({ network: networkOf(ipv4(0x0a140000), 16), interfaceName: 'eth1' })]);
+  assert.equal(rig.around.scan({ ...SCAN, networks: ['10.20.0.0/21'] }), 'unheard');
+  assert.equal(rig.around.scan({ ...SCAN, networks: ['10.20.4.0/22'] }), 'started');
+  rig.clock.advance(100);
+  const before = rig.asked.length;
+  rig.around.configure([lab({ management: 0 })]);
+  await rig.clock.pass(5000);
+  assert.equal(rig.asked.length, before, 'it ends with its configuration');
+  assert.equal(rig.around.scan(SCAN), 'unheard', 'an unmanaged network is not scanned');
+  rig.around.configure([lab({ interfaceName: 'eth9' })]);
+  assert.equal(rig.around.scan(SCAN), 'unheard', 'nor one whose interface cannot be asked');
+});
+
+test('of the largest network that is scanned, all hosts are found', async () => {
+  const users = new Map(Array.from({ length: 2048 }, (_, host) => [0x0a140000 + host, mac(0x0200_0000_0000 + host)]));
+  const rig = startScan(users);
+  rig.around.configure([lab({ network: networkOf(ipv4(0x0a140000), 20), interfaceName: 'eth1' })]);
+  assert.equal(rig.around.scan({ ...SCAN, networks: ['10.20.0.0/21'] }), 'unheard');
+  assert.equal(rig.around.scan({ ...SCAN, networks: ['10.20.4.0/22'] }), 'started');
+  await rig.clock.pass(40_000);
+  assert.equal(rig.said().length, SCANNED_MAX);
+});
+
+test('a scan outlives questions that the wire cannot take, and ends with the rack', async () => {
+  const { RackError } = await import('../../../src/errors.ts');
+  const refused = start(async () => {
+    throw new RackError('native-unavailable', 'no place');
+  });
+  assert.equal(refused.around.scan({ ...SCAN, networks: ['10.20.0.0/28'] }), 'started');
+  await refused.clock.pass(2000);
+  assert.deepEqual([refused.said(), refused.around.scan(SCAN)], [[], 'started']);
+  const rig = startScan(new Map([[0x0a140002, FIRST]]));
+  rig.around.scan(SCAN);
+  rig.around.endScan();
+  await rig.clock.pass(2000);
+  assert.deepEqual([rig.asked.length, rig.said()], [1, []]);
 });

@@ -35,6 +35,7 @@ cluster_interfaces:
     describe: unused,
     acquaintance: { isMachine: () => false, leasesOf: () => [] },
     apply: unused,
+    scan: unused,
     onFatal: unused,
   });
   side.identify();

@@ -133,6 +133,17 @@ export const NET_BOUNDS: readonly HeldBound[] = [
     test: 'daemon/rack/neighbourhood.test.ts',
   },
   {
+    at: 'daemon/rack/neighbourhood.ts SCANNED_MAX',
+    what: 'hosts of one network that a scan finds',
+    whoCanFill:
+      'a host that answers for every address with invented hardware addresses, while an administrator has its network scanned',
+    whatOthersNotice: '`discovery` of the region lists invented hosts',
+    harm: { kind: 'reported' },
+    howItEmpties: 'with the end of the scan, within half a minute for each network',
+    share: 'by network',
+    test: 'daemon/rack/neighbourhood.test.ts',
+  },
+  {
     at: 'daemon/rack/own-addresses.ts USERS_MAX',
     what: "remembered hosts that use this rack's own addresses",
     whoCanFill: 'a host that sends ARP from such an address with invented hardware addresses',

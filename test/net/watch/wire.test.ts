@@ -24,8 +24,8 @@ function start(senses: Partial<Extract<FromNetWorker, { kind: 'senses' }>> = {})
   wire.interfacesChanged([link()]);
   wire.take({ kind: 'interfaces', interfaces: [link()] });
   /** The result of a probe. */
-  const ask = (): Promise<string> =>
-    wire.findUser(ADDRESS, 'eth1').then(
+  const ask = (address = ADDRESS): Promise<string> =>
+    wire.findUser(address, 'eth1').then(
       (user) => (user === undefined ? 'nobody' : user.toString(16)),
       ({ code }) => code,
     );
@@ -39,7 +39,7 @@ function start(senses: Partial<Extract<FromNetWorker, { kind: 'senses' }>> = {})
 describe('the main thread’s side of the wire', () => {
   it('matches each answer to its question', async () => {
     const rig = start();
-    const answers = [rig.ask(), rig.ask(), rig.ask()];
+    const answers = [0, 1, 2].map((host) => rig.ask(ipv4(ADDRESS + host)));
     rig.wire.take({ kind: 'probed', id: rig.idOf(1), user: HOST, made: true });
     rig.wire.take({ kind: 'probed', id: rig.idOf(2), user: undefined, made: false });
     rig.wire.take({ kind: 'probed', id: rig.idOf(0), user: undefined, made: true });
@@ -64,9 +64,22 @@ describe('the main thread’s side of the wire', () => {
 
   it('asks about no more addresses at once than the thread accepts', async () => {
     const rig = start();
-    const answers = Array.from({ length: PROBES_WAITING_MAX + 1 }, () => rig.ask());
+    const answers = Array.from({ length: PROBES_WAITING_MAX + 1 }, (_, host) => rig.ask(ipv4(ADDRESS + host)));
     assert.equal(rig.reported.length, PROBES_WAITING_MAX);
     assert.equal(await answers.at(-1), 'native-unavailable');
+    rig.wire.connect(undefined);
+    await Promise.all(answers);
+  });
+
+  it('asks once about an address that is being asked for, even if no place is left', async () => {
+    const rig = start();
+    const answers = Array.from({ length: PROBES_WAITING_MAX }, (_, host) => rig.ask(ipv4(ADDRESS + host)));
+    const second = rig.ask();
+    assert.equal(rig.reported.length, PROBES_WAITING_MAX);
+    rig.wire.take({ kind: 'probed', id: rig.idOf(0), user: HOST, made: true });
+    assert.deepEqual([await answers[0], await second], ['525400000001', '525400000001']);
+    void rig.ask();
+    assert.equal(rig.reported.length, PROBES_WAITING_MAX + 1, 'a later question is asked again');
     rig.wire.connect(undefined);
     await Promise.all(answers);
   });

@@ -37,9 +37,10 @@ export async function withNetworks(
   stored: Readonly<Record<string, Settings>> = { lab: LAB },
   file: Settings = {},
   opened?: RegionStore,
+  options: Parameters<typeof makeRegion>[3] = {},
 ): Promise<void> {
   const ownRack = { uuid: OWN_UUID, name: 'maas', file: OWN_FILE, values: file };
-  const place = await makeRegion({ ownRack }, 1, opened);
+  const place = await makeRegion({ ownRack }, 1, opened, options);
   try {
     const { store, clock, region } = place;
     await addAdmin(store, clock, { username: 'admin', email: '', password: 'long enough' });

@@ -13,9 +13,10 @@ import { type NetworkView, subnetOfAddress } from '../../networks/network-view.t
 import type { HeardHost } from '../../records/store.ts';
 import { cleanWords } from '../../records/text-json.ts';
 import { type Answer, json, refuse, refuseField } from '../call/answer.ts';
-import { type ApiCall, defineOperation, eventBy, type Operation, value } from '../call/operation.ts';
+import { type ApiCall, defineOperation, eventBy, type Operation, value, values } from '../call/operation.ts';
 import { subnetJson } from '../json/subnet-json.ts';
 import { isTrue } from '../machines/machine-calls.ts';
+import { countField } from './network-calls.ts';
 
 /** The most hosts in one list: the ones heard last. */
 const LISTED_MAX = 1000;
@@ -108,6 +109,21 @@ async function clear(call: ApiCall, given: z.output<typeof clearing>): Promise<A
   return { kind: 'empty' };
 }
 
+/** Networks in one request. */
+const NETWORKS_MAX = 64;
+
+const flag = value(z.string().max(16)).optional();
+const scanning = z.object({
+  cidr: values(NETWORKS_MAX)
+    .optional()
+    .describe(
+      'The networks, such as 10.20.0.0/24, each within one that the rack serves. Default: all, which needs force.',
+    ),
+  force: flag.describe('True: scan all networks if none is given.'),
+  slow: flag.describe('True: ask for four addresses a second.'),
+  threads: countField.optional().describe('How many addresses are asked for at the same time, 1 to 32. Default: 16.'),
+  always_use_ping: flag.describe('Only false: hosts are asked by ARP.'),
+});
 const common = { versions: ['2.0'], method: 'GET', access: 'user', parameters: z.object({}) } as const;
 const many = { ...common, path: 'discovery', handler: 'DiscoveriesHandler' } as const;
 
@@ -133,6 +149,15 @@ export const DISCOVERY_OPERATIONS: readonly Operation[] = [
     ...{ ...many, method: 'POST', op: 'clear', access: 'admin', parameters: clearing },
     doc: 'Forget the hosts heard so far. Those that are still present are listed again once they are heard.',
     run: clear,
+  }),
+  defineOperation({
+    ...{ ...many, method: 'POST', op: 'scan', access: 'admin', parameters: scanning },
+    // It waits for the rack.
+    ownTransaction: true,
+    doc:
+      'Ask for the hosts in networks of the rack in the process of the region, by ARP. The answer comes at the start; discovery lists the ' +
+      'hosts once they have answered. Not idempotent: each call starts a scan, unless one runs.',
+    run: async (call, given) => (await import('./network-scan.ts')).scan(call, given),
   }),
   defineOperation({
     ...{ ...common, path: 'discovery/{discovery_id}', handler: 'DiscoveryHandler' },

@@ -334,6 +334,7 @@ export const EVENTS: EventWords = {
   'script-removed': ({ script }) => `removed the script ${script}`,
   'boot-source-changed': ({ change, source }) => `${change} the image source ${source}`,
   'boot-selection-changed': ({ change, image, source }) => `${change} the selection ${image} of ${source}`,
+  'networks-scanned': ({ networks }) => `had ${joined(networks)} scanned`,
   'network-changed': ({ change, what, name }) => `${change} the ${what} ${name}`,
   'import-asked': ({ isStop }) => (isStop ? 'stopped the import of images' : 'requested an import of images'),
   'image-wished': ({ image, wish }) => `${WISH_WORDS[wish]} ${image}`,

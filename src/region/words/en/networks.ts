@@ -111,6 +111,17 @@ export const NETWORKS = {
   'field.reserve-device':
     'Only an address can be reserved here: to give one to a host with a name or a hardware address, add a device (devices).',
   'field.reserve-where': 'Give ip or subnet.',
+  'field.scan-force': 'Give the networks to scan, or force=true to scan all.',
+  'field.scan-arp': 'Give false: the hosts are asked by ARP, not by ping.',
+  'field.scan-threads': 'Give 1 to 32.',
+  'field.scan-unserved': ({ network }: In) => `No rack serves a network that contains ${network}.`,
+  'field.scan-large': ({ network }: In) => `${network} is too large: give networks of at most 1024 addresses (/22).`,
+  'field.scan-remote': ({ network, rack }: In & { readonly rack: string }) =>
+    `${network} is served by the remote rack ${rack}: only the rack in the process of the region can be asked to scan.`,
+  'field.scan-relayed': ({ network }: In) =>
+    `The rack reaches ${network} only through relay agents, which pass no ARP.`,
+  'bad-request.scan-nothing':
+    'The rack in the process of this region serves no network of at most 1024 addresses on an interface of its own.',
   'field.route-same': 'Source and destination are the same subnet.',
   'field.route-metric': 'Give 0 to 4294967295.',
   'field.route-taken': ({ gateway }: { readonly gateway: string }) => `This route through ${gateway} exists already.`,

@@ -143,6 +143,7 @@ export const SERVICE_SENTENCES: Writers<ServiceParams> = {
   'config.needs-restart': (f) => `These changes need a restart: ${f.keys}`,
   'net.neighbour-new': (f) => `First seen on ${f.interface} with ${f.address ?? ''}`,
   'net.neighbour-moved': (f) => `Took over ${f.address ?? ''} on ${f.interface} from ${f.previous ?? 'another host'}`,
+  'net.host-found': (f) => `Answered a scan of ${f.interface} with ${f.address ?? ''}`,
   'net.own-address-used': (f) =>
     `Uses ${f.address ?? ''}, this rack’s own address on ${f.interface}: give that host another address, or disconnect it`,
   'net.router-seen': (f) => `IPv6 router ${f.reason} seen on ${f.interface}: router solicitations are left to it`,

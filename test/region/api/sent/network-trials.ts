@@ -1,6 +1,7 @@
 // Trials of networks as objects, and of racks with their cluster interfaces.
 
 import assert from 'node:assert/strict';
+import type { NetworkScan, ScanOutcome } from '../../../../src/region/records/network-scan.ts';
 import type { AskedApi } from '../../asked-api.ts';
 import { both, FIRST_MAC, type Fields, farRack, type Given, LAB, machine, type Sight, type Trial } from './trial.ts';
 
@@ -335,6 +336,39 @@ const MORE: readonly Trial[] = [
   },
 ];
 
+/** The scan for which the rack was asked last. */
+let asked: NetworkScan | undefined;
+const scan = async (wanted: NetworkScan): Promise<ScanOutcome> => {
+  asked = wanted;
+  return 'started';
+};
+const scanned = () => assert.deepEqual(asked?.networks, ['10.20.0.0/24']);
+const SCANS: readonly Trial[] = [
+  {
+    ...{ of: '2.0 POST discovery scan', options: { scan } },
+    send: { cidr: '10.20.0.0/24', slow: 'true', threads: '3', always_use_ping: 'false' },
+    reads: {
+      cidr: scanned,
+      slow: () => assert.equal(asked?.isSlow, true),
+      threads: () => assert.equal(asked?.atOnce, 3),
+      // Hosts are asked by ARP: the other value is refused.
+      always_use_ping: async ({ site, sent }) => {
+        const refused = await site.ask('POST', '2.0/discovery/?op=scan', { ...sent, always_use_ping: 'true' });
+        assert.deepEqual([refused.status, Object.keys(refused.json)], [400, ['always_use_ping']]);
+      },
+    },
+  },
+  {
+    ...{ of: '2.0 POST discovery scan', options: { scan }, send: { force: 'true' } },
+    given: async ({ ask }) => {
+      asked = undefined;
+      assert.equal((await ask('POST', '2.0/discovery/?op=scan', {})).status, 400);
+      return {};
+    },
+    reads: { force: scanned },
+  },
+];
+
 export const NETWORK_TRIALS: readonly Trial[] = [
   ...OBJECTS,
   ...SUBNETS,
@@ -343,6 +377,7 @@ export const NETWORK_TRIALS: readonly Trial[] = [
   ...MORE,
   ...ROUTES,
   ...OLD_NETWORKS,
+  ...SCANS,
   ...RACKS,
   {
     ...{ of: '2.0 PUT vlans/{id}', given: twoRacks, send: DHCP, reads: DHCP_READS },

@@ -1,0 +1,110 @@
+// The scan of networks for hosts, by the rack in the process of the region.
+//
+// Source: MAAS's `discovery/?op=scan` with the fields of its answer.
+//
+// 1. Only networks that this rack serves on an interface of its own are scanned, each at most a /22. A remote rack cannot be asked: the answer
+//    names it.
+// 2. The answer comes at the start. The hosts that it finds are reported as events, of which discoveries are made.
+
+import { formatNetwork, type Ipv4Network, networkContains, parseNetwork } from '../../../net/address.ts';
+import type { ServedNetwork } from '../../networks/served-networks.ts';
+import type { NetworkScan, ScanOutcome } from '../../records/network-scan.ts';
+import { texts } from '../../words/text.ts';
+import { type Answer, json, type Refusal, refuse, refuseField } from '../call/answer.ts';
+import { type ApiCall, eventBy } from '../call/operation.ts';
+import { isTrue } from '../machines/machine-calls.ts';
+import { look } from './network-calls.ts';
+
+/** The largest scanned network. */
+const PREFIX_MIN = 22;
+const AT_ONCE_DEFAULT = 16;
+const AT_ONCE_MAX = 32;
+
+/** The parameters of a scan. */
+interface ScanFields {
+  readonly cidr?: readonly string[] | undefined;
+  readonly force?: string | undefined;
+  readonly slow?: string | undefined;
+  readonly threads?: number | undefined;
+  readonly always_use_ping?: string | undefined;
+}
+
+const isRefusal = (found: object): found is Refusal => 'kind' in found;
+
+/** The networks to scan, and those that are left out of a scan of all. */
+interface Chosen {
+  readonly networks: readonly string[];
+  readonly leftOut: readonly string[];
+}
+
+const covers = (served: ServedNetwork, network: Ipv4Network): boolean =>
+  network.prefix >= served.network.prefix && networkContains(served.network, network.address);
+
+/** The networks that a person named, or the refusal of one of them. */
+function chooseNamed(
+  cidrs: readonly string[],
+  served: readonly ServedNetwork[],
+  own: string | undefined,
+): Chosen | Refusal {
+  const networks: string[] = [];
+  for (const text of cidrs) {
+    const network = parseNetwork(text);
+    if (network === undefined) return refuseField('cidr', 'field.cidr');
+    const name = formatNetwork(network);
+    const serving = served.filter((one) => covers(one, network));
+    const here = serving.filter(({ rack }) => rack === own);
+    const [other] = serving;
+    if (other === undefined) return refuseField('cidr', 'field.scan-unserved', { network: name });
+    if (here.length === 0) return refuseField('cidr', 'field.scan-remote', { network: name, rack: other.rackName });
+    if (here.every(({ address }) => address === undefined))
+      return refuseField('cidr', 'field.scan-relayed', { network: name });
+    if (network.prefix < PREFIX_MIN) return refuseField('cidr', 'field.scan-large', { network: name });
+    networks.push(name);
+  }
+  return { networks, leftOut: [] };
+}
+
+/** All networks that the rack of this process can scan. */
+function chooseAll(served: readonly ServedNetwork[], own: string | undefined): Chosen | Refusal {
+  const isFit = ({ rack, address, network }: ServedNetwork): boolean =>
+    rack === own && address !== undefined && network.prefix >= PREFIX_MIN;
+  const networks = [...new Set(served.filter(isFit).map(({ cidr }) => cidr))];
+  if (networks.length === 0) return refuse('bad-request.scan-nothing');
+  const leftOut = served.filter((one) => !isFit(one)).map(({ cidr, rackName }) => `${cidr} (${rackName})`);
+  return { networks, leftOut: [...new Set(leftOut)] };
+}
+
+/** The answer with MAAS's fields. @param remote racks that cannot be asked */
+function scanJson(outcome: ScanOutcome, { networks, leftOut }: Chosen, own: string, remote: readonly string[]) {
+  const { scanned } = texts;
+  return {
+    result: outcome === 'started' ? scanned.started(networks, leftOut) : scanned[outcome],
+    scan_attempted_on: [own],
+    failed_to_connect_to: remote,
+    scan_started_on: outcome === 'started' ? [own] : [],
+    scan_failed_on: outcome === 'running' || outcome === 'unheard' ? [own] : [],
+    rpc_call_timed_out_on: outcome === 'silent' ? [own] : [],
+  };
+}
+
+/** Asks the rack of this process for a scan. */
+export async function scan(call: ApiCall, given: ScanFields): Promise<Answer> {
+  const { cidr = [], threads = AT_ONCE_DEFAULT } = given;
+  if (isTrue(given.always_use_ping)) return refuseField('always_use_ping', 'field.scan-arp');
+  if (threads < 1 || threads > AT_ONCE_MAX) return refuseField('threads', 'field.scan-threads');
+  if (cidr.length === 0 && !isTrue(given.force)) return refuseField('cidr', 'field.scan-force');
+  const { region } = call;
+  const own = region.scan === undefined ? undefined : region.config().ownRack?.uuid;
+  const served = (await look(call)).served.filter(({ management }) => management > 0);
+  const chosen = cidr.length === 0 ? chooseAll(served, own) : chooseNamed(cidr, served, own);
+  if (isRefusal(chosen)) return chosen;
+  const wanted: NetworkScan = { networks: chosen.networks, atOnce: threads, isSlow: isTrue(given.slow) };
+  const outcome = (await region.scan?.(wanted)) ?? 'unheard';
+  if (outcome === 'started') {
+    const params = { networks: chosen.networks };
+    await region.store.recordEvent(eventBy(call, 'NETWORKING', { code: 'networks-scanned', params }), undefined);
+  }
+  const isAll = cidr.length === 0;
+  const remote = isAll ? served.filter(({ rack }) => rack !== own).map(({ rack }) => rack) : [];
+  return json(scanJson(outcome, chosen, own ?? '', [...new Set(remote)]));
+}
