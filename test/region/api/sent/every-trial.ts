@@ -17,7 +17,7 @@ import { runTrial, type Trial, titlesOf, withSite } from './trial.ts';
 
 /**
  * Parameters that need more than a request, with the test that sends them and sees their effect: the files of uploads, an
- * image that racks have, a tagged VLAN, two racks in one VLAN, and what is only refused.
+ * image that racks have, two racks in one VLAN, and what is only refused.
  */
 const ELSEWHERE: Readonly<Record<string, readonly [names: string, file: string]>> = {
   '1.0 POST boot-resources': ['*', 'region/api/boot-uploads-api.test.ts'],
@@ -26,7 +26,6 @@ const ELSEWHERE: Readonly<Record<string, readonly [names: string, file: string]>
   '2.0 GET boot-resources': ['type', 'region/api/boot-resources-api.test.ts'],
   '2.0 PUT vlans/{id}': ['secondary_rack', 'region/networks/fabrics-api.test.ts'],
   '2.0 PUT fabrics/{fabric_id}/vlans/{vid}': ['secondary_rack', 'region/networks/fabrics-api.test.ts'],
-  '2.0 POST nodes/{system_id}/interfaces create_vlan': ['*', 'region/api/node-interface-change-operations.test.ts'],
   '2.0 POST discovery clear': ['*', 'region/api/discovery-api.test.ts'],
   '1.0 POST ipaddresses reserve': ['mac hostname', 'region/networks/ranges-api.test.ts'],
   '2.0 POST ipaddresses reserve': ['mac hostname', 'region/networks/ranges-api.test.ts'],

@@ -59,6 +59,17 @@ const deviceGiven = async ({ ask }: AskedApi): Promise<Given> => ({
   path: { system_id: (await ask('POST', '2.0/devices/', { mac_addresses: '52:54:00:00:00:09' })).json.system_id },
 });
 
+/** The interface of the tagged VLAN, as its machine lists it and as it is read alone. */
+async function taggedVlan({ site, given, answer, sent }: Sight): Promise<void> {
+  const path = `2.0/nodes/${given.path?.system_id}/interfaces/`;
+  const alone = await site.ask('GET', `${path}eno1.7/`);
+  assert.deepEqual(alone.json, answer.json);
+  const { type, vlan, children } = alone.json;
+  assert.deepEqual([type, String(vlan.id), vlan.vid, children], ['vlan', sent.vlan, 7, []]);
+  const [parent, , last] = (await site.ask('GET', path)).json;
+  assert.deepEqual([parent.children, last], [['eno1.7'], answer.json]);
+}
+
 const MAKING: readonly Trial[] = [
   {
     ...{ of: `2.0 POST ${PATH} create_physical`, given: deviceGiven },
@@ -71,6 +82,11 @@ const MAKING: readonly Trial[] = [
   {
     ...{ of: `2.0 POST ${PATH} create_bridge`, given: nicGiven, reads: READS },
     send: (given) => ({ ...COMMON, ...BRIDGE, parent: firstOf(given), vlan: keptOf(given)[1] ?? '' }),
+  },
+  {
+    ...{ of: `2.0 POST ${PATH} create_vlan`, given: nicGiven },
+    send: (given) => ({ tags: COMMON.tags, mtu: '1400', parent: firstOf(given), vlan: keptOf(given)[2] ?? '' }),
+    reads: { ...READS, tags: { at: 'tags', is: COMMON.tags }, vlan: taggedVlan },
   },
 ];
 
