@@ -166,3 +166,73 @@ test('a tag with another definition is compared and assigned in one transaction'
     const { tag_names: names } = (await site.ask('GET', `2.0/machines/${id}/`)).json;
     assert.deepEqual(names, statuses[0]?.status === 200 ? ['gpu'] : []);
   }));
+
+test('machines get a tag, with the tag as it was read or not at all, and a second time without effect', () =>
+  withSite(async (site) => {
+    const asks = conditional(site);
+    const id = await machine(site);
+    await site.ask('POST', '2.0/tags/', { name: 'gpu' });
+    const namesOf = async () => (await site.ask('GET', `2.0/machines/${id}/`)).json.tag_names;
+    for (const version of ['2.0', '1.0']) {
+      const path = `${version}/tags/gpu/`;
+      const old = tagOf(await site.ask('GET', path));
+      await site.ask('PUT', path, { comment: `changed by ${version}` });
+      const update = (tag: string, fields: object) =>
+        asks('POST', `${path}?op=update_nodes`, { 'if-match': tag }, fields);
+      const late = await update(old, { add: id });
+      assert.deepEqual([late.status, await namesOf()], [412, []], version);
+      const now = tagOf(await site.ask('GET', path));
+      assert.deepEqual((await update(now, { add: id })).json, { added: 1, removed: 0 });
+      assert.deepEqual((await update(now, { add: id })).json, { added: 0, removed: 0 }, 'the tag itself is the same');
+      assert.deepEqual(await namesOf(), ['gpu']);
+      assert.deepEqual((await update(now, { remove: id })).json, { added: 0, removed: 1 });
+    }
+  }));
+
+test('a rebuild takes no condition, and stops when the definition changes meanwhile', () =>
+  withSite(async (site) => {
+    const asks = conditional(site);
+    const id = await machine(site);
+    await site.ask('POST', '2.0/tags/', { name: 'gpu', definition: '//node' });
+    const namesOf = async () => (await site.ask('GET', `2.0/machines/${id}/`)).json.tag_names;
+    const remove = () => site.ask('POST', '2.0/tags/gpu/?op=update_nodes', { remove: id });
+    await remove();
+    const tag = tagOf(await site.ask('GET', '2.0/tags/gpu/'));
+    const refused = await asks('POST', '2.0/tags/gpu/?op=rebuild', { 'if-match': tag });
+    assert.deepEqual([refused.status, await namesOf()], [412, []]);
+    const { life } = site.place.store;
+    const listTags = life.listTags.bind(life);
+    let reads = 0;
+    Object.assign(life, {
+      // The second reading, just before the assignment, comes after another process changed the definition.
+      listTags: async () => {
+        reads += 1;
+        const found = await listTags();
+        return reads === 1 ? found : found.map((one) => ({ ...one, definition: '//nothing' }));
+      },
+    });
+    assert.equal((await site.ask('POST', '2.0/tags/gpu/?op=rebuild')).status, 200);
+    Object.assign(life, { listTags });
+    assert.deepEqual([reads, await namesOf()], [2, []]);
+    assert.equal((await site.ask('POST', '2.0/tags/gpu/?op=rebuild')).status, 200);
+    assert.deepEqual(await namesOf(), ['gpu']);
+  }));
+
+test('a condition on a change of many objects is refused, and the change is not made', () =>
+  withSite(async (site) => {
+    const asks = conditional(site);
+    const id = await machine(site, 'allocated', { owner: 'admin' });
+    const before = await site.ask('GET', `2.0/machines/${id}/`);
+    const many = OPERATIONS.filter(({ method, path }) => method !== 'GET' && !path.includes('{'));
+    assert.ok(many.some(({ op }) => op === 'set_zone') && many.some(({ op }) => op === 'release'));
+    const taken: string[] = [];
+    for (const { versions, method, path, op } of many)
+      for (const version of versions) {
+        const url = `${version}/${path}/${op === undefined ? '' : `?op=${op}`}`;
+        const fields = { zone: 'hall', nodes: id, machines: id, system_id: id };
+        const answer = await asks(method, url, { 'if-match': '*' }, fields);
+        if (answer.status !== 412) taken.push(`${method} ${url}: ${answer.status}`);
+      }
+    assert.deepEqual(taken, []);
+    assert.deepEqual((await site.ask('GET', `2.0/machines/${id}/`)).json, before.json);
+  }));

@@ -167,7 +167,9 @@ function assigningOf(version: ApiVersion): readonly Operation[] {
       method: 'POST',
       op: 'update_nodes',
       access: 'admin',
-      doc: 'Assign the tag to machines, and remove it from others.',
+      doc:
+        'Assign the tag to machines, and remove it from others: all, or none. Repeating it changes nothing. If-Match compares the tag itself, ' +
+        'not which machines have it.',
       parameters: changes,
       run: updateNodes,
     }),
@@ -177,7 +179,9 @@ function assigningOf(version: ApiVersion): readonly Operation[] {
       ownTransaction: true,
       op: 'rebuild',
       access: 'admin',
-      doc: 'Assign the tag by its definition, to all machines that have been commissioned.',
+      doc:
+        'Assign the tag by its definition, to all machines that have been commissioned, a few at a time. Repeating it changes nothing. It ' +
+        'takes no If-Match.',
       parameters: nothing,
       run: rebuild,
     }),

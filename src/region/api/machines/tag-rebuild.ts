@@ -1,4 +1,6 @@
 // Evaluates the definition of a tag on all machines, a few in each step.
+//
+// 1. The tag may change meanwhile. Then nothing more is assigned by the definition that was read: the later change assigns its own.
 
 import { changeFor } from '../../life/tagging.ts';
 import type { NewMachineEvent } from '../../records/machine-event.ts';
@@ -40,7 +42,12 @@ export async function rebuildTag(
     if ((await lostRights()) !== undefined) return refuse('not-allowed.changed');
     while (changes.add.length + changes.remove.length > 0) {
       const [add, remove] = [changes.add.splice(0, TAGGED_MAX), changes.remove.splice(0, TAGGED_MAX)];
-      await store.life.tagMachines(tag.name, add, remove, event);
+      const isCurrent = await store.transact(async () => {
+        const now = (await store.life.listTags()).find(({ name }) => name === tag.name);
+        if (now === undefined || (now.definition ?? '') !== (tag.definition ?? '')) return false;
+        return (await store.life.tagMachines(tag.name, add, remove, event)) !== undefined;
+      });
+      if (!isCurrent) break;
       yield;
     }
     await call.region.machinesChanged();
