@@ -18,9 +18,18 @@ import { STREAM_ARCHITECTURES } from '../../boot/architectures.ts';
 import { errorText, RackError } from '../../errors.ts';
 import type { Downloads } from '../download/queue.ts';
 import { removeImages } from '../image-removal.ts';
-import { compareImages, hasBlob, type ImageName, isSameName, readImages, type StoredImage } from '../image-store.ts';
+import {
+  compareImages,
+  formatImageName,
+  hasBlob,
+  type ImageName,
+  isSameName,
+  readImages,
+  type StoredImage,
+} from '../image-store.ts';
+import { withMirrors } from '../import/first-import.ts';
 import { importImage } from '../import/image-import.ts';
-import { type ImageOffer, offerName } from '../import/offer.ts';
+import { type ImageOffer, importedContent, isImportOf, offeredContent, offerName } from '../import/offer.ts';
 import { askSources } from '../import/offers.ts';
 import type { StreamSource } from '../sources/source.ts';
 import type { CopyProgress } from './copy-progress.ts';
@@ -80,8 +89,10 @@ export async function copyFromRegion(terms: CopyTerms): Promise<CopyResult> {
   const result = { added: copying.added, removed: 0, problems: copying.problems };
   const unanswered = failures.map(({ site }) => site);
   if (!region.isComplete) return { ...result, unanswered };
-  const offered = new Set(region.offers.map(({ digest }) => digest.hex));
-  const gone = copiesIn(tree).filter(({ origin }) => origin !== undefined && !offered.has(origin.hex));
+  const offered = Map.groupBy(region.offers, offeredContent);
+  const isOffered = (image: StoredImage): boolean =>
+    offered.get(importedContent(image) ?? '')?.some((offer) => isImportOf(image, offer)) === true;
+  const gone = copiesIn(tree).filter((image) => !isOffered(image));
   if (gone.length > 0) await removeImages(tree, gone, nowMs, { isKnown: false });
   return { ...result, removed: gone.length, unanswered };
 }
@@ -92,7 +103,7 @@ const difference = (all: readonly string[], without: readonly string[]): readonl
 /** Copies one image after the other, each at most once. */
 class Copying {
   readonly #terms: CopyTerms;
-  /** The digests of the files that were tried. */
+  /** The names and contents that were tried. */
   readonly #tried = new Set<string>();
   readonly problems: string[] = [];
   added = 0;
@@ -104,8 +115,9 @@ class Copying {
   async copy(region: RegionOffers): Promise<void> {
     const { tree, onProgress } = this.#terms;
     for (const offer of chooseNewest(region, copiesIn(tree))) {
-      if (this.#tried.has(offer.digest.hex)) continue;
-      this.#tried.add(offer.digest.hex);
+      const key = `${formatImageName(dated(offer))} ${offeredContent(offer)}`;
+      if (this.#tried.has(key)) continue;
+      this.#tried.add(key);
       try {
         if (await copyOne(offer, this.#terms)) this.added += 1;
       } catch (error) {
@@ -140,26 +152,24 @@ async function ask(
 }
 
 /**
- * One offer of each image: the newest, and of several with its serial the one that the rack has. The other addresses with the same file are
+ * One offer of each image: the newest, and of several with its serial the one that the rack has. The other addresses with the same files are
  * its mirrors. Leaves out an image if the rack should keep its copy instead.
  */
 function chooseNewest({ offers, isComplete }: RegionOffers, copies: readonly StoredImage[]): readonly ImageOffer[] {
   const copiesOf = Map.groupBy(copies, productOf);
   return [...Map.groupBy(offers, productOf)].flatMap(([product, same]) => {
     const own = copiesOf.get(product) ?? [];
-    const isOwn = ({ serial, digest }: ImageOffer): boolean =>
-      own.some((image) => image.serial === serial && image.origin?.hex === digest.hex);
+    const isOwn = (offer: ImageOffer): boolean => own.some((image) => isImportOf(image, offer));
     const [best] = same.toSorted(
       (a, b) =>
         compareImages(dated(a), dated(b)) ||
         Number(isOwn(b)) - Number(isOwn(a)) ||
-        a.digest.hex.localeCompare(b.digest.hex),
+        offeredContent(a).localeCompare(offeredContent(b)),
     );
     if (best === undefined) return [];
     // A copy of the offered file itself is repaired if its bytes are missing.
     if (!isComplete && !isOwn(best) && own.some((image) => compareImages(image, dated(best)) <= 0)) return [];
-    const urls = same.filter(({ digest }) => digest.hex === best.digest.hex).map(({ url }) => url);
-    return { ...best, mirrors: [...new Set(urls)].filter((url) => url !== best.url) };
+    return withMirrors(best, same);
   });
 }
 

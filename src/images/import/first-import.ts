@@ -1,33 +1,54 @@
 // Imports an image from the first of its offers that can be downloaded.
 //
-//   offers of one name ─▶ joined by their checksum ─▶ import ─┬─▶ imported
-//                                     ▲                       └─ no server delivered the file ─▶ the next offer
-//                                     └────────────────────────────────────┘
+//   offers of one name ─▶ joined by their checksums ─▶ import ─┬─▶ imported
+//                                      ▲                       └─ no server delivered a file ─▶ the next offer
+//                                      └────────────────────────────────────┘
 //
-// 1. Offers with the same checksum are one file with several servers. If a server fails or has other bytes, the download asks the next one.
-// 2. An offer with another checksum is another file. It is tried only if no server delivered the file before it.
+// 1. Offers with the same checksums are the same files at several servers. If a server fails or has other bytes, the download of each file
+//    asks the next one.
+// 2. An offer with another checksum, of whichever file, is another image. It is tried only if no server delivered the one before it.
 
 import { RackError } from '../../errors.ts';
 import { type ImportResult, importImage } from './image-import.ts';
 import type { ImportTerms } from './import-terms.ts';
-import type { ImageOffer } from './offer.ts';
+import { type ImageOffer, type NamedFile, offeredContent } from './offer.ts';
 
 /** The offers of one image, the preferred one first. */
 export type OffersOfImage = readonly [ImageOffer, ...(readonly ImageOffer[])];
 
-/** Joins the offers of the same file into one, whose mirrors are the URLs of the others. */
+/** Joins the offers of the same files into one, whose mirrors are the URLs of the others. */
 function joinOffers([first, ...others]: OffersOfImage): OffersOfImage {
-  const isSame = ({ digest: { algorithm, hex } }: ImageOffer): boolean =>
-    algorithm === first.digest.algorithm && hex === first.digest.hex;
-  const mirrors = new Set([
-    ...first.mirrors,
-    ...others.filter(isSame).flatMap(({ url, mirrors }) => [url, ...mirrors]),
-  ]);
-  mirrors.delete(first.url);
-  const [next, ...rest] = others.filter((offer) => !isSame(offer));
-  const joined = { ...first, mirrors: [...mirrors] };
+  const content = offeredContent(first);
+  const [next, ...rest] = others.filter((offer) => offeredContent(offer) !== content);
+  const joined = withMirrors(first, others);
   return next === undefined ? [joined] : [joined, ...joinOffers([next, ...rest])];
 }
+
+/** The offer, with the URLs of those of the others that have the same files as mirrors of each file. */
+export function withMirrors(offer: ImageOffer, others: readonly ImageOffer[]): ImageOffer {
+  const content = offeredContent(offer);
+  const same = others.filter((other) => offeredContent(other) === content);
+  const joined = { ...offer, mirrors: mirrorsOf(offer, same) };
+  if (offer.system === undefined) return joined;
+  const further = same.flatMap(({ system }) => system?.files ?? []);
+  const files = offer.system.files.map((file) => {
+    return {
+      ...file,
+      mirrors: mirrorsOf(
+        file,
+        further.filter(({ name }) => name === file.name),
+      ),
+    };
+  });
+  return { ...joined, system: { ...offer.system, files } };
+}
+
+type Placed = Pick<NamedFile, 'url' | 'mirrors'>;
+
+const mirrorsOf = ({ url, mirrors }: Placed, others: readonly Placed[]): readonly string[] => {
+  const all = new Set([...mirrors, ...others.flatMap((other) => [other.url, ...other.mirrors])]);
+  return [...all].filter((mirror) => mirror !== url);
+};
 
 /** The successful import, and the reasons why earlier offers failed. */
 export interface FirstImport extends ImportResult {

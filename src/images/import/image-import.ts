@@ -19,11 +19,11 @@ import { removeDownload } from '../download/removal.ts';
 import type { DownloadRequest, DownloadState } from '../download/request.ts';
 import { lockImport } from '../file-lock.ts';
 import { type AddResult, addImage, asStoreError } from '../image-adding.ts';
-import { hasBlob, isSameName, readImages, type StoredImage } from '../image-store.ts';
+import { hasBlob, readImages, type StoredImage } from '../image-store.ts';
 import { judgeSystem, type SystemFacts, SystemInspector } from '../image-system.ts';
 import { makeDirectories } from '../publication.ts';
 import type { ImportTerms } from './import-terms.ts';
-import { type ImageOffer, offerName } from './offer.ts';
+import { type ImageOffer, isImportOf, offerName } from './offer.ts';
 import { importSystem } from './system-import.ts';
 
 /** The largest file that is downloaded, in bytes. */
@@ -57,7 +57,7 @@ async function importMissing(offer: ImageOffer, terms: ImportTerms): Promise<Imp
   if (offer.system !== undefined) {
     return { ...(await importSystem(offer, offer.system, terms)), system: undefined };
   }
-  const present = findImported(offer, readImages(tree).images);
+  const present = readImages(tree).images.find((image) => isImportOf(image, offer));
   if (present !== undefined && hasBlob(tree, present)) return { image: present, added: false, system: undefined };
   const directory = join(tree, 'images', '.downloads');
   await makeDirectories(directory);
@@ -81,16 +81,6 @@ async function importMissing(offer: ImageOffer, terms: ImportTerms): Promise<Imp
     await rm(join(directory, `${request.name}.lock`), { force: true });
     lock.release();
   }
-}
-
-/** The stored image that was imported from the offered file; undefined if there is none. */
-function findImported({ digest, ...offer }: ImageOffer, images: readonly StoredImage[]): StoredImage | undefined {
-  return images.find(
-    (image) =>
-      image.origin?.hex === digest.hex &&
-      isSameName(image, offer) &&
-      (offer.serial === undefined || offer.serial === image.serial),
-  );
 }
 
 async function addWhileDownloading(offer: ImageOffer, request: DownloadRequest, terms: ImportTerms): Promise<Added> {

@@ -2,7 +2,7 @@
 
 import { RackError } from '../../errors.ts';
 import type { Digest } from '../download/digest.ts';
-import type { ImageName } from '../image-store.ts';
+import { type ImageName, type ImageOrigin, isSameName, type StoredImage } from '../image-store.ts';
 
 /** How many names a message lists; further ones are counted. */
 export const NAMED_MAX = 8;
@@ -47,6 +47,8 @@ export interface OfferedSystem {
 export interface NamedFile extends ListedFile {
   readonly name: string;
   readonly bytes: number | undefined;
+  /** The same file at other sources. */
+  readonly mirrors: readonly string[];
 }
 
 /** A boot loader that a source offers, for one architecture. */
@@ -116,6 +118,33 @@ export const offerName = ({ os, release, architecture, subarchitecture }: ImageO
   [os, release, architecture, ...(subarchitecture === GENERIC ? [] : [subarchitecture])].join('/');
 
 const GENERIC = 'generic';
+
+/** Differs for offers of different files. A system has several: another kernel with the same root is another system. */
+export const offeredContent = ({ digest, system }: ImageOffer): string =>
+  contentKey(
+    digest,
+    system?.files.map(({ name, digest: { hex } }) => [name, hex]),
+  );
+
+/** The `offeredContent` of the offer from which an image was imported; undefined: it was added by hand. */
+export const importedContent = ({ origin, system }: StoredImage): string | undefined =>
+  origin === undefined
+    ? undefined
+    : contentKey(
+        origin,
+        system?.files.map(({ name, sha256 }) => [name, sha256]),
+      );
+
+const contentKey = (
+  { algorithm, hex }: Digest | ImageOrigin,
+  files: readonly (readonly [name: string, hex: string])[] = [],
+): string => JSON.stringify([algorithm, hex, files.toSorted(([one], [other]) => (one < other ? -1 : 1))]);
+
+/** True if an image was imported from the offered files, under the offered name. */
+export const isImportOf = (image: StoredImage, offer: ImageOffer): boolean =>
+  isSameName(image, offer) &&
+  (offer.serial === undefined || offer.serial === image.serial) &&
+  importedContent(image) === offeredContent(offer);
 
 /** The first part of the name by which a person requests an installer. */
 export const INSTALLER = 'installer';

@@ -110,7 +110,7 @@ function systemOf(source: StreamSource, image: StreamImage, root: StreamFile): O
 /** Names the file after its type, as MAAS does. @returns undefined if it has no SHA-256 */
 function namedFile({ url }: StreamSource, { ftype, path, bytes, sha256 }: StreamFile): NamedFile | undefined {
   if (sha256 === undefined) return undefined;
-  return { name: ftype, url: `${url}${path}`, bytes, digest: { algorithm: 'sha256', hex: sha256 } };
+  return { name: ftype, url: `${url}${path}`, mirrors: [], bytes, digest: { algorithm: 'sha256', hex: sha256 } };
 }
 
 function sumOf({ rootBytes, files }: OfferedSystem): number | undefined {

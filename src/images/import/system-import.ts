@@ -127,7 +127,8 @@ function isSame(
 
 async function importFile(file: NamedFile, offer: ImageOffer, terms: ImportTerms): Promise<SystemFile> {
   const sha256 = file.digest.hex;
-  const bytes = await storeFile({ ...file, urls: [file.url] }, blobPath(sha256, 'file'), FILE_BYTES_MAX, offer, terms);
+  const urls = [file.url, ...file.mirrors];
+  const bytes = await storeFile({ ...file, urls }, blobPath(sha256, 'file'), FILE_BYTES_MAX, offer, terms);
   return { name: file.name, sha256, bytes };
 }
 

@@ -2,17 +2,19 @@
 
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 import { systemClock } from '../../../src/clock.ts';
 import { type CopyResult, copyFromRegion } from '../../../src/images/copies/region-copy.ts';
-import { readImages } from '../../../src/images/image-store.ts';
+import { checkContent } from '../../../src/images/image-check.ts';
+import { hasBlob, readImages } from '../../../src/images/image-store.ts';
 import { FileSite } from '../../support/image-site.ts';
 import { portOf } from '../../support/listening-port.ts';
-import { type SiteProduct, writeStreamSite } from '../../support/stream-site.ts';
+import { type SiteContent, type SiteProduct, writeStreamSite } from '../../support/stream-site.ts';
+import { KERNELS, startFile, twoKernels } from '../../support/two-kernels.ts';
 import { makeSystemDisk } from '../disks.ts';
 import { placeForEach } from '../download/download-place.ts';
 
@@ -59,6 +61,14 @@ describe('a rack whose region has several processes', () => {
       processes.map((offered) => offered === undefined),
     );
     return result;
+  };
+  /** Opens a site with this content. */
+  const publish = async (content: SiteContent): Promise<{ readonly url: string; readonly directory: string }> => {
+    const directory = join(scratch, `site-${sites.length}`);
+    writeStreamSite(join(directory, 'images-stream'), content, undefined);
+    const site = new FileSite(directory);
+    sites.push(site);
+    return { url: await site.open(), directory: join(directory, 'images-stream') };
   };
   const copyFrom = (urls: readonly string[], askLast: readonly string[] = []): Promise<CopyResult> => {
     const work = { tree, urls, askLast, downloads: place.queue() };
@@ -143,6 +153,53 @@ describe('a rack whose region has several processes', () => {
     assert.deepEqual(new Set(names()), new Set(['one 20261101', 'one 20261103', 'two 20261102']));
     const everyone = await copyFrom(urls, [...askLast, `${urls[0]}images-stream/`]);
     assert.deepEqual([everyone.added, everyone.unanswered], [0, []]);
+  });
+
+  test('has both kernels of a release, which share their root, and removes each on its own', async () => {
+    const kernels = (): readonly string[] => readImages(tree).images.map(({ system }) => system?.subarch ?? '');
+    const { url: both } = await publish(twoKernels());
+    const counted = async (url: string): Promise<Omit<CopyResult, 'unanswered'>> => {
+      const { unanswered: _none, ...result } = await copyFrom([url]);
+      return result;
+    };
+    assert.deepEqual(await counted(both), { added: 2, removed: 0, problems: [] });
+    assert.deepEqual(kernels(), KERNELS);
+    assert.deepEqual(await counted(both), { added: 0, removed: 0, problems: [] });
+    const { url: generic } = await publish(twoKernels('20261101', ['ga-24.04']));
+    assert.deepEqual(await counted(generic), { added: 0, removed: 1, problems: [] });
+    assert.deepEqual(kernels(), ['ga-24.04']);
+    assert.deepEqual(readdirSync(join(tree, 'ubuntu/amd64')).sort(), ['ga-24.04', 'generic', 'hwe-24.04']);
+    assert.deepEqual(readdirSync(join(tree, 'ubuntu/amd64/hwe-24.04/noble')), []);
+  });
+
+  test('has two images with the same bytes, and removes each on its own', async () => {
+    assert.deepEqual(await copy(['one 20261101 1', 'two 20261101 1']), { added: 2, removed: 0, problems: [] });
+    assert.deepEqual(names(), ['one 20261101', 'two 20261101']);
+    assert.deepEqual(await copy(['one 20261101 1']), { added: 0, removed: 1, problems: [] });
+    assert.deepEqual(names(), ['one 20261101']);
+  });
+
+  test('copies a kernel from the other process if one lacks its bytes', async () => {
+    const [first, second] = [await publish(twoKernels()), await publish(twoKernels())];
+    for (const kernel of KERNELS)
+      for (const [place, name] of [[first, 'boot-kernel'] as const, [second, 'boot-initrd'] as const])
+        rmSync(join(place.directory, 'noble/amd64/20261101', kernel, 'generic', name));
+    const { added, problems } = await copyFrom([first.url, second.url]);
+    assert.deepEqual([added, problems], [2, []]);
+  });
+
+  test('copies a file again that turned out to be damaged', async () => {
+    const { url } = await publish(twoKernels());
+    await copyFrom([url]);
+    const path = join(tree, 'ubuntu/amd64/hwe-24.04/noble/stable/boot-kernel');
+    const damaged = startFile('hwe-24.04', 'boot-kernel').toUpperCase();
+    writeFileSync(path, damaged);
+    await checkContent({ tree, repairs: true, onProgress: () => undefined });
+    const isWhole = (): readonly boolean[] => readImages(tree).images.map((image) => hasBlob(tree, image));
+    assert.deepEqual(isWhole(), [true, false]);
+    assert.deepEqual((await copyFrom([url])).problems, []);
+    assert.deepEqual(isWhole(), [true, true]);
+    assert.equal(readFileSync(path, 'utf8'), startFile('hwe-24.04', 'boot-kernel'));
   });
 
   test('keeps the copy that it has if two processes have the same serial with different bytes', async () => {
