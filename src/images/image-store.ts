@@ -53,6 +53,9 @@ export interface StoredImage extends ImageName {
   readonly origin?: ImageOrigin | undefined;
 }
 
+/** The source that the manifests of a rack's copies of its region's images name. */
+export const COPY_SOURCE = 'region';
+
 /** A file that a source of images publishes. */
 export interface ImageOrigin {
   /** The name of the source. */

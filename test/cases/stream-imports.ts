@@ -114,14 +114,15 @@ export function testStreamImports(which: 'short' | 'all'): void {
       asked.length = 0;
     });
 
-    function writeSources(at: string, name: string): string {
+    /** @param more further sources of Ubuntu, which replace shipped ones */
+    function writeSources(at: string, name: string, more: readonly string[] = []): string {
       const path = join(scratch, name);
       const rest = `kind: simplestreams, url: "${at}", arches: { amd64: amd64, arm64: arm64 }, signed: { keyrings: [${join(scratch, 'keys.gpg')}] }`;
       const source = (label: string, os: string, id: string): string =>
         `  - { name: ${label}, title: Site, os: ${os}, content_ids: ["${id}"], ${rest} }\n`;
       writeFileSync(
         path,
-        `sources:\n${source('maas', 'ubuntu', MAAS)}${source('maas-centos', 'centos', CENTOS)}${source('maas-loaders', 'bootloader', LOADERS)}`,
+        `sources:\n${more.map((label) => source(label, 'ubuntu', MAAS)).join('')}${source('maas', 'ubuntu', MAAS)}${source('maas-centos', 'centos', CENTOS)}${source('maas-loaders', 'bootloader', LOADERS)}`,
       );
       return path;
     }
@@ -180,6 +181,23 @@ export function testStreamImports(which: 'short' | 'all'): void {
         const kernel = join(rack.tree, 'ubuntu/amd64/hwe-24.04/noble/stable/boot-kernel');
         const hash = createHash('sha256').update(readFileSync(kernel)).digest('hex');
         assert.ok([...files.values()].some(({ sha256 }) => sha256 === hash));
+        // No file names the source: the region tells it to the command.
+        const right = readFileSync(kernel);
+        writeFileSync(kernel, right.toString().toUpperCase());
+        const others = writeSources(`${url}gone/`, 'others.yaml', ['ubuntu']);
+        const fsck = (): ReturnType<typeof runRackboot> =>
+          runRackboot(['images', 'fsck', '--config', rack.configFile, '--sources', others]);
+        const { code, output, complaints } = await fsck();
+        assert.equal(code, 0, [...output, ...complaints].join('\n'));
+        assert.deepEqual(readFileSync(kernel), right);
+        await rack.stop();
+        writeFileSync(kernel, right.toString().toUpperCase());
+        const { code: alone, complaints: problems } = await fsck();
+        assert.equal(alone, 1);
+        assert.ok(
+          problems.some((line) => line.includes(`its source ${url} is unknown here; the region`)),
+          problems.join('\n'),
+        );
       } finally {
         await rack.remove();
       }

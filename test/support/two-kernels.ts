@@ -8,14 +8,16 @@ export const KERNELS = ['ga-24.04', 'hwe-24.04'] as const;
 export type Kernel = (typeof KERNELS)[number];
 
 const CONTENT_ID = 'com.ubuntu.maas:stable:v3:download';
-/** The content of the shared root. */
-export const ROOT = 'hsqs of noble';
+const SERIAL = '20261101';
+/** The content of the root, which is that of all serials. */
+const ROOT = 'hsqs of noble';
 
 /** The content of a kernel or an initrd. */
-export const startFile = (kernel: Kernel, name: 'boot-kernel' | 'boot-initrd'): string => `${name} of ${kernel}`;
+export const startFile = (kernel: Kernel, name: 'boot-kernel' | 'boot-initrd', serial = SERIAL): string =>
+  `${name} of ${kernel} of ${serial}`;
 
 /** @param kernels those that the site has */
-export function twoKernels(serial = '20261101', kernels: readonly Kernel[] = KERNELS): SiteContent {
+export function twoKernels(serial = SERIAL, kernels: readonly Kernel[] = KERNELS): SiteContent {
   const products = kernels.map((subarch): [string, SiteProduct] => {
     const file = (ftype: string, path: string, content: string): [string, SiteFile] => [
       ftype,
@@ -23,8 +25,8 @@ export function twoKernels(serial = '20261101', kernels: readonly Kernel[] = KER
     ];
     const boot = `noble/amd64/${serial}/${subarch}/generic`;
     const files = Object.fromEntries([
-      file('boot-kernel', `${boot}/boot-kernel`, startFile(subarch, 'boot-kernel')),
-      file('boot-initrd', `${boot}/boot-initrd`, startFile(subarch, 'boot-initrd')),
+      file('boot-kernel', `${boot}/boot-kernel`, startFile(subarch, 'boot-kernel', serial)),
+      file('boot-initrd', `${boot}/boot-initrd`, startFile(subarch, 'boot-initrd', serial)),
       file('squashfs', `noble/amd64/${serial}/squashfs`, ROOT),
     ]);
     const tags = { arch: 'amd64', os: 'ubuntu', release: 'noble', version: '24.04', label: 'stable', subarch };

@@ -4,7 +4,9 @@ import { z } from 'zod';
 import { loadPlace } from '../../config/config-file.ts';
 import { askDaemon } from '../../control/ask-daemon.ts';
 import { RackError } from '../../errors.ts';
+import type { ImageSource } from '../../images/sources/source.ts';
 import { nearestHint } from '../../nearest-name.ts';
+import { streamOf } from '../../region/images/region-source.ts';
 import { readGivenFile } from '../terminal/given-file.ts';
 import { print, printJson, printTable } from '../terminal/output.ts';
 
@@ -14,6 +16,7 @@ const addedShape = z.looseObject({ id: z.number(), url: z.string() });
 /** The file and the key that define it; null: none. */
 const pinShape = z.object({ file: z.string(), key: z.string() }).nullable();
 const sourceShape = addedShape.extend({ name: z.string(), pinned_by: pinShape });
+const addedSource = sourceShape.extend({ keyring_filename: z.string(), keyring_data: z.base64() });
 const selectionShape = z.looseObject({
   id: z.number(),
   boot_source_id: z.number(),
@@ -56,6 +59,16 @@ const stateDirOf = ({ config }: Shared): string => loadPlace(config).stateDir;
 
 const listOf = async (stateDir: string): Promise<readonly Source[]> =>
   z.array(sourceShape).parse(await askDaemon(stateDir, `${PATH}?details=true`));
+
+/** The sources that people added to the running region. @throws RackError as `askDaemon` */
+export async function readAddedSources(stateDir: string): Promise<readonly ImageSource[]> {
+  const rows = z.array(addedSource).parse(await askDaemon(stateDir, `${PATH}?details=true`));
+  return rows
+    .filter(({ pinned_by: pin }) => pin === null)
+    .map(({ url, keyring_filename: keyringFilename, keyring_data: data }) =>
+      streamOf({ url, keyringFilename, keyring: Buffer.from(data, 'base64') }),
+    );
+}
 
 /** Finds a source by number, name or URL. @throws RackError `not-found` */
 async function findSource(stateDir: string, wanted: string): Promise<Source> {

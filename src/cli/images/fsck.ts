@@ -1,4 +1,8 @@
 // `rackboot images fsck`: reads all content of the store, moves damaged content out of it, and downloads it again.
+//
+// 1. An image is repaired by its own files, from whichever source has them, or replaced by a newer one of its own source. Nothing else takes
+//    its place.
+// 2. A copy of a region's image is left to the rack, which copies it again.
 
 import { systemClock } from '../../clock.ts';
 import { readImageSources, type SourceFlags } from '../../config/image-sources.ts';
@@ -6,10 +10,12 @@ import { counted } from '../../counted.ts';
 import { errorText, RackError } from '../../errors.ts';
 import { type CheckedContent, checkContent } from '../../images/image-check.ts';
 import { removeImages, sweepBlobs } from '../../images/image-removal.ts';
-import { formatImageName, readImages, type StoredImage } from '../../images/image-store.ts';
+import { COPY_SOURCE, formatImageName, hasBlob, readImages, type StoredImage } from '../../images/image-store.ts';
 import { sweepDownloads } from '../../images/import/left-downloads.ts';
-import { offersOf, sourcesOf } from '../../images/import/offers.ts';
+import { offersAgain } from '../../images/import/offers.ts';
+import type { ImageSource } from '../../images/sources/source.ts';
 import { formatBytes, print, printError, printJson } from '../terminal/output.ts';
+import { readAddedSources } from './boot-sources.ts';
 import { enterImageTree, type ImageTree } from './image-tree.ts';
 import { readImageUse } from './image-use.ts';
 import { ImportRun } from './import-run.ts';
@@ -37,7 +43,7 @@ export async function checkStore(flags: FsckFlags): Promise<number> {
   const checked = await checkContent({ tree, repairs: !flags.report, onProgress: printTenths(flags.json) });
   const bad = checked.filter(({ state }) => state.kind !== 'whole');
   if (!flags.json) for (const content of bad) printError(describe(content));
-  const lost = bad.filter(({ state }) => state.kind !== 'unreadable').flatMap(({ images }) => images);
+  const lost = eachOnce(bad.filter(({ state }) => state.kind !== 'unreadable').flatMap(({ images }) => images));
   const repairs = flags.report ? [] : await importAgain(lost, sources, place, flags.json);
   const nowMs = systemClock.wallTimeMs();
   const freed = flags.report ? 0 : (await sweepBlobs(tree, nowMs, new Set())) + (await sweepDownloads(tree, nowMs));
@@ -69,14 +75,21 @@ function describe({ path, images, state, movedTo }: CheckedContent): string {
   }
 }
 
+/** Each image once, although several of its files may be damaged. Images of a source come first: others may share their bytes. */
+function eachOnce(images: readonly StoredImage[]): readonly StoredImage[] {
+  const named = new Map(images.map((image) => [formatImageName(image), image]));
+  return [...named.values()].toSorted((a, b) => Number(a.origin === undefined) - Number(b.origin === undefined));
+}
+
 /** Imports images again if they came from a source. */
 async function importAgain(
   lost: readonly StoredImage[],
-  sources: ReturnType<typeof readImageSources>,
+  ofFiles: readonly ImageSource[],
   place: ImageTree,
   isSilent: boolean,
 ): Promise<readonly Repair[]> {
   if (lost.length === 0) return [];
+  const sources = await knownSources(lost, ofFiles, place);
   const run = new ImportRun(place, () => readImageUse(place), isSilent);
   const repairs: Repair[] = [];
   try {
@@ -93,26 +106,55 @@ async function importAgain(
   }
 }
 
-async function importOne(
-  image: StoredImage,
-  all: ReturnType<typeof readImageSources>,
-  run: ImportRun,
-): Promise<Repair> {
+/** The sources of files and, if an image came from another one, those of the region. */
+interface KnownSources {
+  readonly sources: readonly ImageSource[];
+  /** Why those of the region are unknown; undefined: they are known, or not needed. */
+  readonly problem?: string;
+}
+
+async function knownSources(
+  lost: readonly StoredImage[],
+  sources: readonly ImageSource[],
+  { config }: ImageTree,
+): Promise<KnownSources> {
+  const names = new Set([COPY_SOURCE, ...sources.map(({ name }) => name)]);
+  if (lost.every(({ origin }) => origin === undefined || names.has(origin.source))) return { sources };
+  if (config === undefined) return { sources, problem: 'no configuration names one' };
+  try {
+    return { sources: [...sources, ...(await readAddedSources(config.stateDir))] };
+  } catch (error) {
+    if (!(error instanceof RackError)) throw error;
+    return { sources, problem: errorText(error) };
+  }
+}
+
+async function importOne(image: StoredImage, { sources, problem }: KnownSources, run: ImportRun): Promise<Repair> {
+  // Another image with the same bytes was repaired.
+  if (hasBlob(run.tree, image)) return { image, imported: image };
   const { os, release, architecture, origin } = image;
+  if (origin?.source === COPY_SOURCE) {
+    const remedy = 'a rack that runs copies it again within 5 minutes, unless boot.copy_images is false';
+    return { image, problem: `it is a copy of an image of the region; ${remedy}` };
+  }
   if (origin === undefined) {
     const command = `rackboot images add FILE --os ${os} --release ${release} --arch ${architecture} --serial ${image.serial}`;
     return { image, problem: `it was added from a file; \`${command}\` adds it again` };
   }
   try {
+    const asked = sources.filter((source) => source.os === os || source.name === origin.source);
     const wish = { os, release, architectures: [architecture] };
-    const { image: imported } = await run.import(sourcesOf(all, os), wish, (answers) =>
-      offersOf(answers, wish, origin),
-    );
+    const { image: imported } = await run.import(asked, wish, (answers) => offersAgain(answers, image));
     // The source has a newer image, which replaces this one.
     if (imported.serial !== image.serial) await removeImages(run.tree, [image], run.nowMs, { isKnown: true });
     return { image, imported };
   } catch (error) {
     if (!(error instanceof RackError) || error.code === 'cancelled') throw error;
-    return { image, problem: errorText(error) };
+    const isKnown = sources.some(({ name }) => name === origin.source);
+    const unasked = problem === undefined ? '' : `; the region, which may have it, could not be asked: ${problem}`;
+    return {
+      image,
+      problem: isKnown ? errorText(error) : `its source ${origin.source} is unknown here${unasked}`,
+    };
   }
 }

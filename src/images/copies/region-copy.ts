@@ -19,6 +19,7 @@ import { errorText, RackError } from '../../errors.ts';
 import type { Downloads } from '../download/queue.ts';
 import { removeImages } from '../image-removal.ts';
 import {
+  COPY_SOURCE,
   compareImages,
   formatImageName,
   hasBlob,
@@ -33,9 +34,6 @@ import { type ImageOffer, importedContent, isImportOf, offeredContent, offerName
 import { askSources } from '../import/offers.ts';
 import type { StreamSource } from '../sources/source.ts';
 import type { CopyProgress } from './copy-progress.ts';
-
-/** The source that the manifests of copies name. */
-const SOURCE = 'region';
 
 /** The options of a copy. */
 interface CopyTerms {
@@ -130,7 +128,7 @@ class Copying {
 }
 
 const copiesIn = (tree: string): readonly StoredImage[] =>
-  readImages(tree).images.filter(({ origin }) => origin?.source === SOURCE);
+  readImages(tree).images.filter(({ origin }) => origin?.source === COPY_SOURCE);
 
 /** The images of the sites that answer, and why the others do not. */
 async function ask(
@@ -185,7 +183,7 @@ const productOf = (image: Omit<ImageName, 'serial'> & { readonly system?: { read
 const sourceAt = (url: string): StreamSource => ({
   kind: 'simplestreams',
   isByName: false,
-  ...{ name: SOURCE, title: '', os: '*', contentIds: [], ftypes: [], url, index: 'streams/v1/index.json' },
+  ...{ name: COPY_SOURCE, title: '', os: '*', contentIds: [], ftypes: [], url, index: 'streams/v1/index.json' },
   arches: STREAM_ARCHITECTURES,
   trust: { kind: 'unsigned', why: 'the link to the region is trusted' },
 });
@@ -194,7 +192,7 @@ const sourceAt = (url: string): StreamSource => ({
 async function copyOne(offer: ImageOffer, { tree, downloads, nowMs, onProgress }: CopyTerms): Promise<boolean> {
   const file = offerName(offer);
   const isSame = (image: StoredImage): boolean => isSameName(image, offer) && image.serial === offer.serial;
-  const own = readImages(tree).images.find((image) => image.origin?.source !== SOURCE && isSame(image));
+  const own = readImages(tree).images.find((image) => image.origin?.source !== COPY_SOURCE && isSame(image));
   if (own !== undefined && hasBlob(tree, own)) return false;
   const { added, image } = await importImage(offer, {
     ...{ tree, downloads, nowMs, isCopy: true },

@@ -4,7 +4,7 @@ import { counted, listed } from '../../counted.ts';
 import { RackError } from '../../errors.ts';
 import { nearestHint } from '../../nearest-name.ts';
 import type { Downloads } from '../download/queue.ts';
-import { type ImageOrigin, isSameName } from '../image-store.ts';
+import { compareImages, isSameName, type StoredImage } from '../image-store.ts';
 import type { ConfiguredMirrors } from '../sources/package-mirrors.ts';
 import type { ImageSource } from '../sources/source.ts';
 import { readFileOffers } from './file-offers.ts';
@@ -13,9 +13,11 @@ import { readInstallerOffers } from './installer-offers.ts';
 import {
   type ImageOffer,
   type InstallerOffer,
+  importedContent,
   type LoaderOffer,
   NAMED_MAX,
   type OfferWish,
+  offeredContent,
   offerName,
   type SourceAnswer,
 } from './offer.ts';
@@ -135,18 +137,32 @@ function refuseAll(answers: readonly SourceAnswer[], { os, release = '', archite
 }
 
 /**
- * The offers of the file from which an image was made. If no source has this file any more, the offers that `chooseOffers` chooses.
- * @throws RackError as `chooseOffers`
+ * The offers from which an image can be imported again: those of its own files, at any source, of which its own comes first. If no source has
+ * these files any more, the newer offers of its name at its own source: another source may mean another image by this name.
+ * @throws RackError `source-failed` if its own source had a problem, `not-found` if it has no such offer
  */
-export function offersOf(
-  answers: readonly SourceAnswer[],
-  wish: OfferWish,
-  { source, hex }: ImageOrigin,
-): OffersOfImage {
-  const [same, ...others] = answers.flatMap(({ offers }) => offers).filter((offer) => offer.digest.hex === hex);
+export function offersAgain(answers: readonly SourceAnswer[], image: StoredImage): OffersOfImage {
+  const { origin, serial } = image;
+  const isOwn = (one: { readonly source: string }): boolean => one.source === origin?.source;
+  const named = answers.flatMap(({ offers }) => offers).filter((offer) => isSameName(offer, image));
+  const content = importedContent(image);
+  const [same, ...others] = named
+    .filter((offer) => offeredContent(offer) === content)
+    .toSorted((a, b) => Number(isOwn(b)) - Number(isOwn(a)))
+    // They have the same bytes, whatever day the source names.
+    .map((offer) => ({ ...offer, serial }));
   if (same !== undefined) return [same, ...others];
-  const own = answers.filter((answer) => answer.source === source);
-  return chooseOffers(own.length > 0 ? own : answers, wish);
+  const isNewer = (offer: ImageOffer): boolean =>
+    offer.serial === undefined || compareImages({ ...image, serial: offer.serial }, image) <= 0;
+  const [newer, ...more] = named.filter((offer) => isOwn(offer) && isNewer(offer));
+  if (newer !== undefined) return [newer, ...more];
+  const [problem] = answers.filter(isOwn).flatMap(({ problems }) => problems);
+  if (problem !== undefined) throw new RackError('source-failed', problem.message);
+  const remedy = 'remove it, and import another version of the system';
+  throw new RackError(
+    'not-found',
+    `no source has its files, and its source ${origin?.source} has no newer ones: ${remedy}`,
+  );
 }
 
 const newestFirst = (a: ImageOffer, b: ImageOffer): number =>

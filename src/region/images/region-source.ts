@@ -123,7 +123,7 @@ function urlOf(source: ImageSource): string {
 export const sourceTitle = ({ name, url }: Pick<RegionSource, 'name' | 'url'>): string => name ?? url;
 
 /** The source for a row of the API: a simplestreams site, which may have any systems. */
-function streamOf(row: BootSource): StreamSource {
+export function streamOf(row: Pick<BootSource, 'url' | 'keyringFilename' | 'keyring'>): StreamSource {
   return {
     kind: 'simplestreams',
     name: row.url,
