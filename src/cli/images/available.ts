@@ -82,7 +82,7 @@ const ask = async (
   try {
     const configured = configuredMirrors(inForce);
     const mirrors = { mirrors: readHostMirrors(), configured };
-    return await askSources(sources, wish, { downloads, nowMs: systemClock.wallTimeMs(), ...mirrors });
+    return await askSources(sources, wish, { downloads, clock: systemClock, ...mirrors });
   } finally {
     await downloads.close();
   }

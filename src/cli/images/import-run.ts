@@ -114,9 +114,13 @@ export class ImportRun {
   }
 
   #ask(sources: readonly ImageSource[], wish: OfferWish): Promise<readonly SourceAnswer[]> {
-    const { nowMs } = this;
     const mirrors = { mirrors: readHostMirrors(), configured: this.#configured };
-    return askSources(sources, wish, { downloads: this.#downloads, nowMs, ...mirrors, signal: this.#stop.signal });
+    return askSources(sources, wish, {
+      downloads: this.#downloads,
+      clock: systemClock,
+      ...mirrors,
+      signal: this.#stop.signal,
+    });
   }
 
   /** Shows progress. If a signal ended the import, the error says that the person interrupted it. */

@@ -48,7 +48,7 @@ export async function mirrorImages(flags: MirrorFlags): Promise<number> {
       {
         directory,
         downloads,
-        nowMs: systemClock.wallTimeMs(),
+        clock: systemClock,
         onPlan: ({ images, files }) => {
           if (!json) print(`${url} has ${counted(images, 'matching image')} with ${counted(files.length, 'file')}`);
         },

@@ -15,6 +15,7 @@
 // 6. An address that hangs delays a copy from the others only once: the next copy asks it last.
 
 import { STREAM_ARCHITECTURES } from '../../boot/architectures.ts';
+import type { Clock } from '../../clock.ts';
 import { errorText, RackError } from '../../errors.ts';
 import type { Downloads } from '../download/queue.ts';
 import { removeImages } from '../image-removal.ts';
@@ -44,8 +45,7 @@ interface CopyTerms {
   /** `unanswered` of the former copy. */
   readonly askLast: readonly string[];
   readonly downloads: Downloads;
-  /** Wall time. */
-  readonly nowMs: number;
+  readonly clock: Pick<Clock, 'wallTimeMs'>;
   /** Called when a copy has advanced, ended or failed. */
   readonly onProgress: (progress: CopyProgress) => void;
 }
@@ -73,7 +73,7 @@ interface RegionOffers {
  * @throws RackError `source-failed` if no address of the region answers
  */
 export async function copyFromRegion(terms: CopyTerms): Promise<CopyResult> {
-  const { tree, nowMs, askLast } = terms;
+  const { tree, clock, askLast } = terms;
   const sites = [...new Set(terms.urls.map((url) => `${url.endsWith('/') ? url : `${url}/`}images-stream/`))];
   const late = sites.filter((site) => askLast.includes(site));
   const copying = new Copying(terms);
@@ -91,7 +91,7 @@ export async function copyFromRegion(terms: CopyTerms): Promise<CopyResult> {
   const isOffered = (image: StoredImage): boolean =>
     offered.get(importedContent(image) ?? '')?.some((offer) => isImportOf(image, offer)) === true;
   const gone = copiesIn(tree).filter((image) => !isOffered(image));
-  if (gone.length > 0) await removeImages(tree, gone, nowMs, { isKnown: false });
+  if (gone.length > 0) await removeImages(tree, gone, clock.wallTimeMs(), { isKnown: false });
   return { ...result, removed: gone.length, unanswered };
 }
 
@@ -133,13 +133,13 @@ const copiesIn = (tree: string): readonly StoredImage[] =>
 /** The images of the sites that answer, and why the others do not. */
 async function ask(
   sites: readonly string[],
-  { downloads, nowMs }: CopyTerms,
+  { downloads, clock }: CopyTerms,
 ): Promise<{
   readonly offers: readonly ImageOffer[];
   readonly failures: readonly { readonly site: string; readonly message: string }[];
 }> {
   const wish = { os: '*', release: undefined, architectures: [] };
-  const answers = await askSources(sites.map(sourceAt), wish, { downloads, nowMs, mirrors: [] });
+  const answers = await askSources(sites.map(sourceAt), wish, { downloads, clock, mirrors: [] });
   return {
     offers: answers.flatMap(({ offers, problems }) => (problems.length === 0 ? offers : [])),
     failures: sites.flatMap((site, index) => {
@@ -189,13 +189,13 @@ const sourceAt = (url: string): StreamSource => ({
 });
 
 /** @returns false if the rack already has the image */
-async function copyOne(offer: ImageOffer, { tree, downloads, nowMs, onProgress }: CopyTerms): Promise<boolean> {
+async function copyOne(offer: ImageOffer, { tree, downloads, clock, onProgress }: CopyTerms): Promise<boolean> {
   const file = offerName(offer);
   const isSame = (image: StoredImage): boolean => isSameName(image, offer) && image.serial === offer.serial;
   const own = readImages(tree).images.find((image) => image.origin?.source !== COPY_SOURCE && isSame(image));
   if (own !== undefined && hasBlob(tree, own)) return false;
   const { added, image } = await importImage(offer, {
-    ...{ tree, downloads, nowMs, isCopy: true },
+    ...{ tree, downloads, nowMs: clock.wallTimeMs(), isCopy: true },
     onProgress: ({ state }) => {
       if (state.kind === 'downloading') onProgress({ file, bytes: state.bytes, total: state.total, error: '' });
     },

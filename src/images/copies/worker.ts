@@ -18,7 +18,7 @@ const downloads = new DownloadThread(
 async function run(): Promise<CopyResult> {
   try {
     const onProgress = (progress: CopyProgress): void => parentPort?.postMessage({ kind: 'progress', progress });
-    return await copyFromRegion({ ...work, downloads, nowMs: systemClock.wallTimeMs(), onProgress });
+    return await copyFromRegion({ ...work, downloads, clock: systemClock, onProgress });
   } catch (error) {
     if (!(error instanceof RackError)) throw error;
     return { added: 0, removed: 0, problems: [errorText(error)], unanswered: work.askLast };

@@ -8,6 +8,7 @@
 // 1. The updates suite is tried first: Ubuntu has its newer kernels there, and Debian has no installer there.
 // 2. The signed file must name the wanted release and still be valid, so that a mirror cannot pass off another release or an old file.
 
+import type { Clock } from '../../clock.ts';
 import { RackError } from '../../errors.ts';
 import { type ChecksumList, decodeChecksumList } from '../checksums/checksum-list.ts';
 import { decodeReleaseFile, type ReleaseFile } from '../checksums/release-file.ts';
@@ -21,8 +22,7 @@ import type { KeyPlace, SourceDocuments, TrustedDocument } from './source-docume
 const LISTS = ['SHA256SUMS', 'MD5SUMS'] as const;
 
 interface InstallerOfferTerms {
-  /** Wall time. */
-  readonly nowMs: number;
+  readonly clock: Pick<Clock, 'wallTimeMs'>;
   /** The mirrors that this host's apt uses. */
   readonly mirrors: readonly string[];
   readonly configured: ConfiguredMirrors;
@@ -44,7 +44,7 @@ export async function readInstallerOffers(
     }
     if (source.trust.kind === 'unsigned' && !url.startsWith('https://'))
       throw documents.failure(`it is not signed, so ${url} must use https`);
-    const site = sites.get(url) ?? new Mirror(source, url, documents, terms.nowMs);
+    const site = sites.get(url) ?? new Mirror(source, url, documents, terms.clock);
     sites.set(url, site);
     return site;
   };
@@ -79,15 +79,15 @@ class Mirror {
   readonly #source: InstallerSource;
   readonly #url: string;
   readonly #documents: SourceDocuments;
-  readonly #nowMs: number;
+  readonly #clock: Pick<Clock, 'wallTimeMs'>;
   /** By suite. */
   readonly #releases = new Map<string, Promise<ReleaseFile | undefined>>();
 
-  constructor(source: InstallerSource, url: string, documents: SourceDocuments, nowMs: number) {
+  constructor(source: InstallerSource, url: string, documents: SourceDocuments, clock: Pick<Clock, 'wallTimeMs'>) {
     this.#source = source;
     this.#url = url;
     this.#documents = documents;
-    this.#nowMs = nowMs;
+    this.#clock = clock;
   }
 
   /** @returns undefined if the mirror has no such installer. @throws RackError `source-failed` */
@@ -151,7 +151,7 @@ class Mirror {
     const { codename, suite: named, validUntilMs } = decoded.value;
     if (![codename, named].some((one) => one === suite || one === base))
       throw this.#documents.failure(`${directory} is signed as ${codename}, not as ${suite}: use another mirror`);
-    if (validUntilMs !== undefined && validUntilMs < this.#nowMs) {
+    if (validUntilMs !== undefined && validUntilMs < this.#clock.wallTimeMs()) {
       const ended = new Date(validUntilMs).toISOString().slice(0, 10);
       throw this.#documents.failure(`${directory} was valid until ${ended}: use a mirror that is up to date`);
     }

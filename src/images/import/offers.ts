@@ -1,5 +1,6 @@
 // Reads the offers of all sources, and chooses the offer that a person requests.
 
+import type { Clock } from '../../clock.ts';
 import { counted, listed } from '../../counted.ts';
 import { RackError } from '../../errors.ts';
 import { nearestHint } from '../../nearest-name.ts';
@@ -27,8 +28,8 @@ import { readStreamOffers } from './stream-offers.ts';
 /** The options of `askSources`. */
 interface AskTerms {
   readonly downloads: Downloads;
-  /** Wall time. */
-  readonly nowMs: number;
+  /** Signatures are judged at the time when they are verified: a site may sign its document when it is asked for. */
+  readonly clock: Pick<Clock, 'wallTimeMs'>;
   /** The mirrors that this host's apt uses, for sources without their own. */
   readonly mirrors: readonly string[];
   /** The mirrors that the operator configured instead; default: none. */
@@ -40,15 +41,15 @@ interface AskTerms {
 export function askSources(
   sources: readonly ImageSource[],
   wish: OfferWish,
-  { downloads, nowMs, mirrors, configured = {}, signal }: AskTerms,
+  { downloads, clock, mirrors, configured = {}, signal }: AskTerms,
 ): Promise<readonly SourceAnswer[]> {
   return Promise.all(
     sources.map(async (source): Promise<SourceAnswer> => {
-      const documents = new SourceDocuments(source, downloads, nowMs, signal);
+      const documents = new SourceDocuments(source, downloads, clock, signal);
       try {
         if (source.kind === 'files') return await readFileOffers(source, wish, documents);
         if (source.kind === 'installer')
-          return await readInstallerOffers(source, wish, documents, { nowMs, mirrors, configured });
+          return await readInstallerOffers(source, wish, documents, { clock, mirrors, configured });
         return await readStreamOffers(source, wish, documents);
       } catch (error) {
         if (!(error instanceof RackError && error.code === 'source-failed')) throw error;

@@ -5,6 +5,7 @@
 // 3. All documents of a source together have at most TOTAL_BYTES_MAX. Only those of at most KEPT_BYTES_MAX stay in memory.
 
 import { createHash } from 'node:crypto';
+import type { Clock } from '../../clock.ts';
 import { counted } from '../../counted.ts';
 import { osErrorCode, RackError } from '../../errors.ts';
 import { readRegularBytes, UnfitFile } from '../../files/regular-file.ts';
@@ -45,7 +46,7 @@ export type TrustedDocument = Uint8Array | string;
 export class SourceDocuments {
   readonly #source: ImageSource;
   readonly #downloads: Downloads;
-  readonly #nowMs: number;
+  readonly #clock: Pick<Clock, 'wallTimeMs'>;
   readonly #signal: AbortSignal | undefined;
   readonly #fetched = new Map<string, Promise<Uint8Array>>();
   /** The sum of the sizes of all documents fetched so far. */
@@ -53,10 +54,15 @@ export class SourceDocuments {
   /** The keys from a keyring file of this host; undefined if none was found or looked for yet. */
   #ownKeys: NamedKeys | undefined;
 
-  constructor(source: ImageSource, downloads: Downloads, nowMs: number, signal: AbortSignal | undefined) {
+  constructor(
+    source: ImageSource,
+    downloads: Downloads,
+    clock: Pick<Clock, 'wallTimeMs'>,
+    signal: AbortSignal | undefined,
+  ) {
     this.#source = source;
     this.#downloads = downloads;
-    this.#nowMs = nowMs;
+    this.#clock = clock;
     this.#signal = signal;
   }
 
@@ -111,10 +117,10 @@ export class SourceDocuments {
     if (this.#source.trust.kind === 'unsigned') return bytes;
     const keys = await this.#keys(place);
     const keyring = { bytes: keys.bytes, fingerprints: place.fingerprints };
-    const request = { file: url, keyring, nowMs: this.#nowMs };
-    if (signatureUrl === undefined) return this.#accept(await verifyClearSigned(bytes, request), keys, place).text;
-    const signature = await this.#fetch(signatureUrl, SIGNATURE_BYTES_MAX);
-    this.#accept(await verifyDetached(bytes, signature, { ...request, file: signatureUrl }), keys, place);
+    const signature = signatureUrl === undefined ? undefined : await this.#fetch(signatureUrl, SIGNATURE_BYTES_MAX);
+    const request = { file: signatureUrl ?? url, keyring, nowMs: this.#clock.wallTimeMs() };
+    if (signature === undefined) return this.#accept(await verifyClearSigned(bytes, request), keys, place).text;
+    this.#accept(await verifyDetached(bytes, signature, request), keys, place);
     return bytes;
   }
 

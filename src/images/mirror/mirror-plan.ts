@@ -5,6 +5,7 @@
 // 1. The plan contains only what the site's signature covers. A file without SHA-256 or SHA-512 is a problem, and is not mirrored.
 // 2. No file may have the path of a document, or a hidden name: the name of the mirror's own directory is hidden.
 
+import type { Clock } from '../../clock.ts';
 import { describeDocumentFault } from '../documents/fault.ts';
 import type { Digest } from '../download/digest.ts';
 import type { Downloads } from '../download/queue.ts';
@@ -58,11 +59,11 @@ const KEYS: KeyPlace = { keyUrl: undefined, fingerprints: undefined };
 export async function planMirror(
   request: MirrorRequest,
   downloads: Downloads,
-  nowMs: number,
+  clock: Pick<Clock, 'wallTimeMs'>,
   signal: AbortSignal,
 ): Promise<MirrorPlan> {
   const source = sourceOf(request);
-  const reader = new DocumentReader(source, new SourceDocuments(source, downloads, nowMs, signal));
+  const reader = new DocumentReader(source, new SourceDocuments(source, downloads, clock, signal));
   const index = decodeStreamIndex(await reader.read(source.index));
   if (!index.ok) throw reader.failure(source.index, describeDocumentFault(index.fault));
   const indexDocuments = reader.taken();

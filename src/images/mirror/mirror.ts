@@ -11,6 +11,7 @@
 import { createHash } from 'node:crypto';
 import { readdir, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import type { Clock } from '../../clock.ts';
 import { osErrorCode, RackError } from '../../errors.ts';
 import { ownershipRemedy } from '../../files/ownership.ts';
 import { describeAttemptFault } from '../download/fault-words.ts';
@@ -38,8 +39,7 @@ interface MirrorTerms {
   /** An existing directory. */
   readonly directory: string;
   readonly downloads: Downloads;
-  /** Wall time. */
-  readonly nowMs: number;
+  readonly clock: Pick<Clock, 'wallTimeMs'>;
   readonly onPlan: (plan: MirrorPlan) => void;
   readonly onProgress: (progress: MirrorProgress) => void;
   /** Called after each change of a download. */
@@ -63,13 +63,13 @@ interface MirrorResult {
  * `already-running`, `store-unwritable`, `cancelled`
  */
 export async function mirrorSite(request: MirrorRequest, terms: MirrorTerms): Promise<MirrorResult> {
-  const { directory, downloads, nowMs, signal } = terms;
+  const { directory, downloads, clock, signal } = terms;
   const own = workDirectory(directory);
   try {
     await makeDirectories(own);
     const lock = lockImport(join(own, 'lock'), `into ${directory}`);
     try {
-      const plan = await planMirror(request, downloads, nowMs, signal);
+      const plan = await planMirror(request, downloads, clock, signal);
       terms.onPlan(plan);
       return await fulfil(plan, MirrorRecord.read(directory), terms);
     } finally {

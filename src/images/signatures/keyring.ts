@@ -91,6 +91,7 @@ export async function judgeKey(
   );
   if (isAllowed) return undefined;
   if (await key.isRevoked(undefined, undefined, now)) return 'revoked-key';
+  if (key.getCreationTime() > now || part.getCreationTime() > now) return 'future-key';
   const ends = [await key.getExpirationTime(), part === key ? null : await part.getExpirationTime()];
   return ends.some((end) => end !== null && end <= now) ? 'expired-key' : 'unfit-key';
 }

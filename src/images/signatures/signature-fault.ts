@@ -22,6 +22,7 @@ const REASONS = {
     "take the site's signing key, after verifying its fingerprint",
   ],
   'expired-signature': ['its signature has expired', 'fetch it again: the site signs it regularly'],
+  'future-key': ['the key of its signature was made in the future', 'set the clock of this host'],
   'future-signature': ['its signature was made in the future', 'set the clock of this host'],
   'bad-signature': [
     'its signature is wrong',

@@ -3,13 +3,17 @@
 //
 //   key known? ─▶ algorithms strong? ─▶ key valid now? ─▶ signature right? ─▶ in its time? ─▶ signed text
 //
-// Sources: RFC 9580 (OpenPGP), §7 for clear-signed text; the package `openpgp`, which checks keys and signatures.
+// Sources: RFC 9580 (OpenPGP), §7 for clear-signed text; the package `openpgp`, which checks keys and signatures. RFC 9580 leaves clocks to
+// its implementations: Sequoia allows 30 minutes (`CLOCK_SKEW_TOLERANCE`), apt 10 s for the date of a release (`Acquire::Max-FutureTime`),
+// and RFC 4120 §8.2 recommends 5 minutes.
 //
 // 1. One valid signature by an accepted key is enough: Debian signs with several keys, and a keyring may lack some of them. If there is none,
 //    the fault that comes last in FURTHEST is reported.
 // 2. A key must be valid now, not only when it signed; apt demands the same. Otherwise a stolen old key could sign with an old date.
-// 3. Only the signed text is returned, without anything around it in the file.
-// 4. The package takes 0.1 s and 16 MB to load, so it is loaded when the first signature is checked.
+// 3. The clock of the signing host may be ahead: what it made up to CLOCK_AHEAD_MS_MAX in the future, a signature or a key, is accepted. An
+//    expired one never is.
+// 4. Only the signed text is returned, without anything around it in the file.
+// 5. The package takes 0.1 s and 16 MB to load, so it is loaded when the first signature is checked.
 
 import type { Config, VerifyMessageResult } from 'openpgp';
 import { cleanText } from '../../clean-text.ts';
@@ -55,6 +59,11 @@ export const SIGNATURE_BYTES_MAX = 64 * 1024;
 /** Signatures of one text that are checked; further ones are ignored. */
 const SIGNATURES_MAX = 16;
 
+/** How far the clock of a signing host may be ahead of this one's, in milliseconds. */
+const CLOCK_AHEAD_MS_MAX = 5 * 60_000;
+/** Faults that a clock ahead of ours causes, among others. */
+const OF_CLOCKS: ReadonlySet<SignatureFaultCode> = new Set(['future-signature', 'future-key', 'unfit-key']);
+
 const CLEAR_SIGNED = '-----BEGIN PGP SIGNED MESSAGE-----';
 const SIGNATURE = '-----BEGIN PGP SIGNATURE-----';
 
@@ -64,6 +73,7 @@ const FURTHEST: readonly SignatureFaultCode[] = [
   'weak-algorithm',
   'unfit-key',
   'bad-signature',
+  'future-key',
   'future-signature',
   'expired-signature',
   'expired-key',
@@ -74,6 +84,9 @@ type OpenPgp = typeof import('openpgp');
 type Packet = Awaited<ReturnType<OpenPgp['readSignature']>>['packets'][number];
 /** Checks all signatures of a message against keys, at a given time. */
 type Check = (keys: SigningKeys, at: Date) => Promise<{ readonly signatures: VerifyMessageResult['signatures'] }>;
+
+/** Describes the problem of a signature at a given time; empty: it is right. */
+type ProblemAt = (at: Date, candidate: Candidate) => Promise<string>;
 
 /**
  * After a key was reformatted, for example to extend its expiry, its self-signature is newer than the signatures that it made before.
@@ -164,7 +177,7 @@ async function findAccepted(
   for (const [index, one] of listed.signatures.slice(0, SIGNATURES_MAX).entries()) {
     const [packet] = (await one.signature).packets;
     if (packet === undefined) continue;
-    const problemAt = async (at: Date, { key }: Candidate): Promise<string> => {
+    const problemAt: ProblemAt = async (at, { key }) => {
       const checked = (await check([key], at)).signatures[index];
       if (checked === undefined) return 'it is missing';
       return checked.verified.then(() => '', errorText);
@@ -176,13 +189,12 @@ async function findAccepted(
   return verified;
 }
 
-/** @param problemAt describes the problem of the signature at a given time; empty: it is right */
 async function judgeSignature(
   packet: Packet,
   keys: SigningKeys,
   request: VerificationRequest,
   config: Config,
-  problemAt: (at: Date, candidate: Candidate) => Promise<string>,
+  problemAt: ProblemAt,
 ): Promise<Verified<undefined>> {
   const keyId = packet.issuerKeyID.toHex().toUpperCase();
   const refuse = refuser(request);
@@ -190,7 +202,24 @@ async function judgeSignature(
   if (candidate === undefined) return refuse('unknown-key', keyId);
   const weakness = weaknessOf(candidate, packet.hashAlgorithm);
   if (weakness !== undefined) return refuse('weak-algorithm', keyId, weakness);
-  const now = new Date(request.nowMs);
+  const judged = await judgeAt(new Date(request.nowMs), candidate, packet, request, config, problemAt);
+  if (judged.ok || !OF_CLOCKS.has(judged.fault.code)) return judged;
+  const ahead = new Date(request.nowMs + CLOCK_AHEAD_MS_MAX);
+  const later = await judgeAt(ahead, candidate, packet, request, config, problemAt);
+  return later.ok ? later : judged;
+}
+
+/** Judges a signature of a known key as if it were a given time. */
+async function judgeAt(
+  now: Date,
+  candidate: Candidate,
+  packet: Packet,
+  request: VerificationRequest,
+  config: Config,
+  problemAt: ProblemAt,
+): Promise<Verified<undefined>> {
+  const keyId = packet.issuerKeyID.toHex().toUpperCase();
+  const refuse = refuser(request);
   const unusable = await judgeKey(candidate, packet.issuerKeyID, now, config);
   if (unusable !== undefined) return refuse(unusable, keyId);
   const problem = await problemAt(now, candidate);

@@ -119,7 +119,7 @@ export class ImportRun {
 
   #ask(): Promise<readonly (readonly [SelectedSource, Awaited<ReturnType<typeof askSources>>[number]])[]> {
     const { downloads, clock } = this.#parts;
-    const means = { downloads, nowMs: clock.wallTimeMs(), mirrors: [], signal: this.#stop.signal };
+    const means = { downloads, clock, mirrors: [], signal: this.#stop.signal };
     return Promise.all(
       this.#order.sources.map(async (selected) => {
         const [answer] = await askSources([selected.source], wishOf(selected), means);

@@ -72,7 +72,7 @@ describe('a rack whose region has several processes', () => {
   };
   const copyFrom = (urls: readonly string[], askLast: readonly string[] = []): Promise<CopyResult> => {
     const work = { tree, urls, askLast, downloads: place.queue() };
-    return copyFromRegion({ ...work, nowMs: systemClock.wallTimeMs(), onProgress: () => undefined });
+    return copyFromRegion({ ...work, clock: systemClock, onProgress: () => undefined });
   };
   const names = (): readonly string[] => readImages(tree).images.map(({ release, serial }) => `${release} ${serial}`);
 

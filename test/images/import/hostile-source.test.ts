@@ -193,7 +193,7 @@ describe('a hostile source', { skip: missing('linux', 'gpg') }, () => {
     const downloads = place.queue();
     const nowMs = systemClock.wallTimeMs();
     try {
-      const answers = await askSources(sourcesAt(urls), WISH, { downloads, nowMs, mirrors: [] });
+      const answers = await askSources(sourcesAt(urls), WISH, { downloads, clock: systemClock, mirrors: [] });
       const problems = answers.flatMap((answer) => answer.problems.map(({ message }) => message));
       try {
         const terms = { tree, downloads, nowMs, onProgress: () => undefined };
@@ -269,7 +269,7 @@ describe('a hostile source', { skip: missing('linux', 'gpg') }, () => {
     try {
       const [source] = sourcesAt([url]);
       assert.ok(source);
-      const means = { downloads: place.queue(), nowMs: systemClock.wallTimeMs(), mirrors: [] };
+      const means = { downloads: place.queue(), clock: systemClock, mirrors: [] };
       // As the region asks a source of its API.
       const [answer] = await askSources([{ ...source, os: '*' }], { ...WISH, os: '*', release: undefined }, means);
       assert.deepEqual(
@@ -303,7 +303,7 @@ describe('a hostile source', { skip: missing('linux', 'gpg') }, () => {
       assert.ok(good);
       const files = ['fifo', 'directory', 'device', 'large'].map(at);
       const bad = files.map((file) => ({ ...good, name: file, trust: { ...good.trust, keyrings: [file] } }));
-      const means = { downloads: place.queue(), nowMs: systemClock.wallTimeMs(), mirrors: [] };
+      const means = { downloads: place.queue(), clock: systemClock, mirrors: [] };
       const answers = await askSources([...bad, good], WISH, means);
       assert.deepEqual(
         answers.map(({ offers }) => offers.length),
@@ -354,7 +354,7 @@ describe('a hostile source', { skip: missing('linux', 'gpg') }, () => {
     const place = new DownloadPlace();
     try {
       const unsigned = { ...source, trust: { kind: 'unsigned', why: 'a test' } } as const;
-      const documents = new SourceDocuments(unsigned, place.queue(), systemClock.wallTimeMs(), undefined);
+      const documents = new SourceDocuments(unsigned, place.queue(), systemClock, undefined);
       const read = (name: string) =>
         documents.read(`${base}${name}`, undefined, { keyUrl: undefined, fingerprints: undefined });
       for (const name of ['small', 'small', 'large', 'large']) await read(name);
@@ -378,7 +378,7 @@ describe('a hostile source', { skip: missing('linux', 'gpg') }, () => {
     try {
       const [source] = sourcesAt([url]);
       assert.ok(source?.kind === 'simplestreams');
-      const means = { downloads: place.queue(), nowMs: systemClock.wallTimeMs(), mirrors: [] };
+      const means = { downloads: place.queue(), clock: systemClock, mirrors: [] };
       const [answer] = await askSources([{ ...source, contentIds: [] }], WISH, means);
       assert.equal(answer?.offers.length, 0);
       assert.match(answer?.problems.join() ?? '', /it has more than 20000 images: name its content_ids/);

@@ -69,7 +69,8 @@ describe('a site that changes its key', { skip: missing('linux', 'gpg') }, () =>
   async function ask(source: ImageSource, days = 0): Promise<readonly [number, string]> {
     const place = new DownloadPlace();
     try {
-      const means = { downloads: place.queue(), nowMs: systemClock.wallTimeMs() + days * DAY_MS, mirrors: [] };
+      const clock = { wallTimeMs: () => systemClock.wallTimeMs() + days * DAY_MS };
+      const means = { downloads: place.queue(), clock, mirrors: [] };
       const [answer] = await askSources([source], WISH, means);
       return [answer?.offers.length ?? 0, (answer?.problems ?? []).map(({ message }) => message).join()];
     } finally {
@@ -83,6 +84,29 @@ describe('a site that changes its key', { skip: missing('linux', 'gpg') }, () =>
     assert.match(problem, /streams\/v1\/index\.sjson: /);
     return problem;
   }
+
+  test('or signs each document when it is asked for is judged at that time, not at the time of the question', {
+    timeout: CASE_MS_MAX,
+  }, async () => {
+    writeFileSync(keyring, gpg.export(['new']));
+    signWith(keys.new);
+    const place = new DownloadPlace();
+    try {
+      const downloads = place.queue();
+      const fetchDocument = downloads.fetchDocument.bind(downloads);
+      let isSigned = false;
+      const clock = { wallTimeMs: () => systemClock.wallTimeMs() - (isSigned ? 0 : DAY_MS) };
+      downloads.fetchDocument = (...asked) => {
+        isSigned = true;
+        return fetchDocument(...asked);
+      };
+      const [answer] = await askSources([sourceWith()], WISH, { downloads, clock, mirrors: [] });
+      assert.deepEqual(answer?.problems, []);
+      assert.equal(answer?.offers.length, 1);
+    } finally {
+      await place.close();
+    }
+  });
 
   const accepted = async (source: ImageSource, days = 0): Promise<void> =>
     assert.deepEqual(await ask(source, days), [1, '']);

@@ -15,7 +15,13 @@ const TEXT = '{\n "format": "index:1.0",\n- "dashes": "--",\n "index": {}\n}\n--
 const SIGNED = '{\n "format": "index:1.0",\n- "dashes": "--",\n "index": {}\n}\n-----\nFrom a line';
 const KINDS = ['ed25519', 'rsa2048', 'rsa4096', 'nistp256'];
 const OLD = '20150301T120000';
+const LATER = '20150401T120000';
 const DAY_MS = 86_400_000;
+/** GnuPG reads its faked times as UTC. */
+const OLD_MS = Date.UTC(2015, 2, 1, 12);
+const LATER_MS = Date.UTC(2015, 3, 1, 12);
+const SECOND_MS = 1000;
+const AHEAD_MS_MAX = 300_000;
 const utf8 = (text: string): Uint8Array => new TextEncoder().encode(text);
 
 /** Whether a byte of a detached signature belongs to the subpackets that its hash leaves out (RFC 9580 §5.2.3); gpg writes short headers. */
@@ -154,6 +160,27 @@ describe('a signature', { skip: missing('gpg', 'gpgv') }, () => {
       assert.equal(found.fault.keyId, fingerprint?.slice(-16), name);
       assert.match(describeSignatureFault(found.fault), /^SHA256SUMS: .+; .+$/, name);
     }
+  });
+
+  it('is accepted if the clock of its host is up to five minutes ahead, and so is its key', async () => {
+    home.makeKey('young', 'ed25519', 'never', OLD);
+    const young = home.export(['young']);
+    const rows: readonly (readonly [name: string, made: Uint8Array, keyring: Uint8Array, fault: string])[] = [
+      ['a signature', signed({ key: 'old', at: LATER }), all, 'future-signature'],
+      ['a key', signed({ key: 'young', at: OLD }), young, 'future-key'],
+    ];
+    for (const [name, made, keyring, fault] of rows) {
+      const madeMs = name === 'a key' ? OLD_MS : LATER_MS;
+      const at = async (ms: number): Promise<string> => codeOf(await verify(made, keyring, madeMs + ms));
+      for (const ms of [0, -SECOND_MS, -AHEAD_MS_MAX]) assert.equal(await at(ms), 'accepted', `${name}, ${ms}`);
+      assert.equal(await at(-AHEAD_MS_MAX - 1), fault, name);
+    }
+  });
+
+  it('whose time ends is refused from then on, with no allowance for clocks', async () => {
+    const made = signed({ key: 'old', at: OLD, expires: '1d' });
+    assert.equal(codeOf(await verify(made, all, OLD_MS + DAY_MS - SECOND_MS)), 'accepted');
+    assert.equal(codeOf(await verify(made, all, OLD_MS + DAY_MS)), 'expired-signature');
   });
 
   it('under a changed text is refused', async () => {
