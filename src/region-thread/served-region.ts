@@ -95,12 +95,15 @@ export async function serveRegion(parts: ServedRegionParts): Promise<ServedRegio
       listStoredImages: () => listStoredImages(region, hostImages),
     });
     opened.push(() => region.close());
-    hostImages = await hostImagesOf(region, clock);
+    const unkept = (id: string) => (reason: string) => onProblem(id, { note: 'images-unkept', reason });
+    hostImages = await hostImagesOf(region, clock, unkept('host-images'));
     const reports = hostImages;
     const onImages = reports && (() => reports.look());
     const serialsOf = reports && ((name: string) => reports.serialsOf(name));
-    const uploads = new UploadWork({ region, clock, tree: () => storeTree(region.config()), onImages, serialsOf });
-    const importing = new ImportControl({ region, clock, place: reports?.place ?? '', onImages });
+    const tree = () => storeTree(region.config());
+    const uploads = new UploadWork({ region, clock, tree, onImages, serialsOf, onProblem: unkept('uploads') });
+    const place = reports?.place ?? '';
+    const importing = new ImportControl({ region, clock, place, onImages, onProblem: unkept('imports') });
     imports = importing;
     await parts.prepare?.(region);
     const api = await startApi(region, region.config(), {
@@ -135,11 +138,15 @@ export async function serveRegion(parts: ServedRegionParts): Promise<ServedRegio
 }
 
 /** The reports on the images of this host to the other processes of the region; undefined if there are none. */
-async function hostImagesOf(region: Region, clock: Clock): Promise<HostImages | undefined> {
+async function hostImagesOf(
+  region: Region,
+  clock: Clock,
+  onProblem: (reason: string) => void,
+): Promise<HostImages | undefined> {
   const { hostImages: store } = region.store;
   if (store === undefined) return undefined;
   const { HostImages } = await import('./imports/host-images.ts');
-  return await HostImages.open({ region, store, clock, tree: () => storeTree(region.config()) });
+  return await HostImages.open({ region, store, clock, tree: () => storeTree(region.config()), onProblem });
 }
 
 function dutiesOf(

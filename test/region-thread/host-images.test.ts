@@ -86,7 +86,7 @@ async function withHost(
     let reported: readonly HostImage[] = [];
     const host: Pick<Host, 'condemned'> = { condemned: [] };
     const images = await HostImages.open({
-      ...{ region: region.region, clock: region.clock, tree: () => tree },
+      ...{ region: region.region, clock: region.clock, tree: () => tree, onProblem: assert.fail },
       store: {
         report: async (_, listed, removed) => {
           reported = listed;

@@ -24,7 +24,13 @@ async function withPlace(work: (file: string, open: () => Promise<string>) => Pr
   const { region, clock, remove } = await makeRegion();
   try {
     await work(join(tree, 'images', '.place'), async () => {
-      const images = await HostImages.open({ region, clock, store: NO_PLACES, tree: () => tree });
+      const images = await HostImages.open({
+        region,
+        clock,
+        store: NO_PLACES,
+        tree: () => tree,
+        onProblem: assert.fail,
+      });
       await images.close();
       return images.place;
     });

@@ -8,6 +8,7 @@ import {
   assertOutside,
   deletionReason,
   downloadReason,
+  FailureReports,
   failureReason,
   threadReason,
 } from '../../src/region-thread/imports/import-failure.ts';
@@ -49,4 +50,17 @@ test('a failed download keeps its code, without paths of the host', () => {
 test('a bug of our own is not a reason', () => {
   for (const reason of [failureReason, deletionReason, assertOutside])
     assert.throws(() => reason(new TypeError('undefined is not a function')), TypeError);
+});
+
+test('a failure of the outside world is reported once until the work succeeds; an own bug is thrown', () => {
+  const reported: string[] = [];
+  const failures = new FailureReports((reason) => void reported.push(reason));
+  const readOnly = Object.assign(new Error("EROFS: read-only file system, unlink '/srv/a'"), { code: 'EROFS' });
+  for (const error of [readOnly, readOnly, new RackError('store-unavailable', 'the database is away'), readOnly])
+    failures.note(error);
+  assert.deepEqual(reported, [readOnly.message]);
+  failures.end();
+  failures.note(readOnly);
+  assert.equal(reported.length, 2);
+  assert.throws(() => failures.note(new TypeError('x is not a function')), TypeError);
 });

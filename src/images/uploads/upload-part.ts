@@ -9,9 +9,10 @@
 
 import { createHash } from 'node:crypto';
 import { constants, type FileHandle, open, readdir, rename, rm, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { newUuid } from '../../clock.ts';
 import { osErrorCode, RackError } from '../../errors.ts';
+import { ownershipRemedy } from '../../files/ownership.ts';
 import { checkRoom, ROOM_CHECK_BYTES } from '../blob-writing.ts';
 import { asStoreError } from '../image-adding.ts';
 import { makeDirectories, syncDirectory } from '../publication.ts';
@@ -124,19 +125,54 @@ export async function partBytes(tree: string, upload: PartOf): Promise<number> {
   return (await stat(partPath(tree, upload)).catch(() => undefined))?.size ?? 0;
 }
 
-export const removePart = (tree: string, upload: PartOf): Promise<void> => rm(partPath(tree, upload), { force: true });
+/** Removes the part of an upload that is over. One that cannot be removed is left to `sweepParts`, which reports it. */
+export async function removePart(tree: string, upload: PartOf): Promise<void> {
+  await removeFile(partPath(tree, upload));
+}
 
-/** Removes the files of all other uploads than those whose bytes are here. @param nowMs wall time */
-export async function sweepParts(tree: string, uploads: readonly PartOf[], nowMs: number): Promise<void> {
+/**
+ * Removes the files of all other uploads than those whose bytes are here.
+ * @param nowMs wall time
+ * @returns the problem with the first file that cannot be removed; undefined if there is none
+ */
+export async function sweepParts(
+  tree: string,
+  uploads: readonly PartOf[],
+  nowMs: number,
+): Promise<RackError | undefined> {
   const directory = directoryOf(tree);
   const kept = new Set(uploads.map(nameOf));
+  let problem: RackError | undefined;
   for (const name of await readdir(directory).catch(() => [])) {
     const isOurs = /^(?:\d+-[0-9a-f]{16}\.part(?:\.lock)?|\.whole-[0-9a-f-]{36})$/.test(name);
     if (!isOurs || kept.has(name.replace(/\.lock$/, ''))) continue;
     const path = join(directory, name);
     const facts = await stat(path).catch(() => undefined);
-    if (facts !== undefined && nowMs - facts.mtimeMs >= LEFTOVER_MS) await rm(path, { force: true });
+    if (facts === undefined || nowMs - facts.mtimeMs < LEFTOVER_MS) continue;
+    const failed = await removeFile(path);
+    problem ??= failed;
   }
+  return problem;
+}
+
+/** @returns undefined if the file is gone */
+async function removeFile(path: string): Promise<RackError | undefined> {
+  try {
+    await rm(path, { force: true });
+    return undefined;
+  } catch (cause) {
+    const code = osErrorCode(cause)?.replace(/^ERR_FS_/, '');
+    if (code === undefined) throw cause;
+    const text = `the leftover upload ${path} cannot be removed (${code}): ${removalRemedy(code, path)}`;
+    return new RackError('store-unwritable', text, { cause });
+  }
+}
+
+function removalRemedy(code: string, path: string): string {
+  if (code === 'EISDIR') return 'remove this directory';
+  if (code === 'EROFS') return 'mount its file system so that it can be written';
+  const directory = dirname(path);
+  return ownershipRemedy(directory, directory);
 }
 
 async function openPart(tree: string, upload: PartOf, at: number): Promise<FileHandle | undefined> {

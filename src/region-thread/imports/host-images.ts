@@ -14,7 +14,7 @@ import { statSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { type Clock, type Instant, later, newUuid, type Timer } from '../../clock.ts';
-import { isStoreUnavailable, osErrorCode } from '../../errors.ts';
+import { osErrorCode } from '../../errors.ts';
 import { sweepBlobs } from '../../images/image-removal.ts';
 import {
   formatImageName,
@@ -36,7 +36,7 @@ import {
 } from '../../region/records/host-image-store.ts';
 import type { Region } from '../../region/region.ts';
 import { NAME_MAX } from './import-control.ts';
-import { assertOutside, deletionReason } from './import-failure.ts';
+import { assertOutside, deletionReason, FailureReports } from './import-failure.ts';
 import { removal, removeNamed } from './removal.ts';
 
 const LOOK_MS = 2000;
@@ -56,12 +56,15 @@ interface HostImagesParts {
   readonly clock: Clock;
   /** The directory above the images of this host; undefined if it keeps none. */
   readonly tree: () => string | undefined;
+  /** Called once for each failure of the file system, with its text. */
+  readonly onProblem: (reason: string) => void;
 }
 
 export class HostImages {
   readonly #parts: HostImagesParts;
   /** By which the other processes know the images of this host. */
   readonly place: string;
+  readonly #failures: FailureReports;
   #timer: Timer | undefined;
   #looking: Promise<void> = Promise.resolve();
   #isClosed = false;
@@ -74,6 +77,7 @@ export class HostImages {
 
   private constructor(parts: HostImagesParts, place: string) {
     this.#parts = parts;
+    this.#failures = new FailureReports(parts.onProblem);
     this.place = place;
   }
 
@@ -154,8 +158,9 @@ export class HostImages {
       await store.report(this.place, imagesIn(tree), removed);
       this.#mark = mark;
       this.#reportAt = later(clock.now(), REPORT_MS);
+      this.#failures.end();
     } catch (error) {
-      if (!isStoreUnavailable(error)) assertOutside(error);
+      this.#failures.note(error);
     }
   }
 

@@ -9,7 +9,7 @@
 // 3. A run that fails, or ends with its process, loses no work: the next run continues its partial downloads.
 
 import { type Clock, systemClock, type Timer } from '../../clock.ts';
-import { isStoreUnavailable, unreachable } from '../../errors.ts';
+import { unreachable } from '../../errors.ts';
 import { sweepBlobs } from '../../images/image-removal.ts';
 import { readImages } from '../../images/image-store.ts';
 import type { RemovalTerms } from '../../images/import/older-images.ts';
@@ -18,7 +18,7 @@ import type { BootResource, ImportProgress, ImportRun } from '../../region/recor
 import type { NewMachineEvent } from '../../region/records/machine-event.ts';
 import type { ResourceWish } from '../../region/records/resource-wish.ts';
 import type { Region } from '../../region/region.ts';
-import { assertOutside, deletionReason } from './import-failure.ts';
+import { assertOutside, deletionReason, FailureReports } from './import-failure.ts';
 import { ImportThread } from './import-thread.ts';
 import type { RunOrder, SkippedList } from './message.ts';
 
@@ -40,6 +40,8 @@ interface ImportControlParts {
   readonly place: string;
   /** Called when images have been added, before this is stored: then the other processes know them. */
   readonly onImages?: (() => Promise<void>) | undefined;
+  /** Called once for each failure of the file system, with its text. */
+  readonly onProblem: (reason: string) => void;
 }
 
 /** The settings in force. */
@@ -53,6 +55,7 @@ interface ImportSettings extends Pick<RunOrder, 'bytesPerSecondMax' | 'httpProxy
 export class ImportControl {
   readonly #parts: ImportControlParts;
   readonly #thread: ImportThread;
+  readonly #failures: FailureReports;
   #timer: Timer | undefined;
   #looking: Promise<void> | undefined;
   #lookAgain = false;
@@ -65,6 +68,7 @@ export class ImportControl {
 
   constructor(parts: ImportControlParts) {
     this.#parts = parts;
+    this.#failures = new FailureReports(parts.onProblem);
     this.#thread = new ImportThread({
       onProgress: (entries) => this.#write(() => this.#note(entries)),
       onEnded: (left) => this.#write(() => this.#end(left)),
@@ -107,7 +111,7 @@ export class ImportControl {
       try {
         this.#schedule(await this.#lookOnce());
       } catch (error) {
-        if (!isStoreUnavailable(error)) throw error;
+        this.#failures.note(error);
         this.#schedule(RETRY_MS);
       }
     }
@@ -292,8 +296,9 @@ export class ImportControl {
       if (image !== undefined) await removeOlder(image, await this.#removal(tree));
       // Remove the bytes, too, that earlier removals left for machines.
       await sweepBlobs(tree, systemClock.wallTimeMs(), new Set());
+      this.#failures.end();
     } catch (error) {
-      assertOutside(error);
+      this.#failures.note(error);
     }
   }
 
@@ -316,7 +321,7 @@ export class ImportControl {
   /** Writes one after the other. If the store is unavailable, the next change writes the progress again. */
   #write(work: () => Promise<void>): void {
     this.#writing = this.#writing.then(work).catch((error: unknown) => {
-      if (!isStoreUnavailable(error)) throw error;
+      this.#failures.note(error);
       this.#schedule(RETRY_MS);
     });
   }

@@ -4,7 +4,7 @@
 
 import { basename } from 'node:path';
 import { cleanText } from '../../clean-text.ts';
-import { errorText, osErrorCode, RackError } from '../../errors.ts';
+import { errorText, isStoreUnavailable, osErrorCode, RackError } from '../../errors.ts';
 import { AttemptFailure, type AttemptFault } from '../../images/download/fault.ts';
 import type { ImportReason } from '../../region/records/import-reason.ts';
 
@@ -49,6 +49,31 @@ export function deletionReason(error: unknown): ImportReason {
 /** Asserts that the outside world failed. @throws any other error: it is our own bug */
 export function assertOutside(error: unknown): void {
   if (!(error instanceof RackError) && osErrorCode(error) === undefined) throw error;
+}
+
+/** Reports the failures of work that repeats at intervals: each once, until the work has succeeded again. */
+export class FailureReports {
+  readonly #onProblem: (reason: string) => void;
+  #reported = '';
+
+  constructor(onProblem: (reason: string) => void) {
+    this.#onProblem = onProblem;
+  }
+
+  /** Notes a failure. The store reports its own failures. @throws any error that is not of the outside world: it is our own bug */
+  note(error: unknown): void {
+    if (isStoreUnavailable(error)) return;
+    assertOutside(error);
+    const reason = cleanText(errorText(error), SAID_CHARACTERS_MAX);
+    if (reason === this.#reported) return;
+    this.#reported = reason;
+    this.#onProblem(reason);
+  }
+
+  /** Call it when the work has succeeded. */
+  end(): void {
+    this.#reported = '';
+  }
 }
 
 /** The reason of a thread that ended unexpectedly. @param error `undefined`: unknown */

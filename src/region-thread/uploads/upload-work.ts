@@ -6,13 +6,13 @@
 //
 // 1. Every process of the region does this for the files of its own host. It also finishes a complete upload that a killed process left.
 // 2. An upload is removed only once its image is in the store.
+// 3. A failure of the file system is reported once, and ends neither the region nor the work on other uploads: a later look tries again.
 
 import { existsSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { type Clock, systemClock, type Timer } from '../../clock.ts';
-import { isStoreUnavailable } from '../../errors.ts';
 import type { FinishOrder } from '../../images/uploads/finish-upload.ts';
 import { FILE_TYPES, fileKindOf } from '../../images/uploads/upload-kind.ts';
 import type { WholeFile } from '../../images/uploads/upload-part.ts';
@@ -22,7 +22,7 @@ import type { ImportReason } from '../../region/records/import-reason.ts';
 import type { NewMachineEvent } from '../../region/records/machine-event.ts';
 import type { ImageUpload } from '../../region/records/upload-store.ts';
 import type { Region } from '../../region/region.ts';
-import { threadReason } from '../imports/import-failure.ts';
+import { FailureReports, threadReason } from '../imports/import-failure.ts';
 import type { UploadResult } from './worker.ts';
 
 const LOOK_MS = 60_000;
@@ -42,6 +42,8 @@ interface UploadWorkParts {
   readonly onImages?: (() => Promise<void>) | undefined;
   /** The serials of the images of a name at all hosts of the region; undefined: this host alone has images. */
   readonly serialsOf?: ((name: string) => Promise<readonly string[]>) | undefined;
+  /** Called once for each failure of the file system, with its text. */
+  readonly onProblem: (reason: string) => void;
 }
 
 export class UploadWork implements UploadFiles {
@@ -51,6 +53,7 @@ export class UploadWork implements UploadFiles {
   readonly #finishing = new Map<number, Promise<void>>();
   /** Why a complete upload has not become an image yet, by id. */
   readonly #reasons = new Map<number, ImportReason>();
+  readonly #failures: FailureReports;
   #last: Promise<void> = Promise.resolve();
   #worker: Worker | undefined;
   #workerOf: number | undefined;
@@ -61,6 +64,7 @@ export class UploadWork implements UploadFiles {
 
   constructor(parts: UploadWorkParts) {
     this.#parts = parts;
+    this.#failures = new FailureReports(parts.onProblem);
   }
 
   get place(): string {
@@ -108,7 +112,8 @@ export class UploadWork implements UploadFiles {
     if (before !== undefined) return before;
     const turn = this.#last.then(() => this.#finish(upload)).finally(() => this.#finishing.delete(upload.id));
     this.#finishing.set(upload.id, turn);
-    this.#last = turn;
+    // A failed turn does not end the later ones.
+    this.#last = turn.catch(() => undefined);
     return turn;
   }
 
@@ -161,9 +166,11 @@ export class UploadWork implements UploadFiles {
       const { sweepParts } = await loadParts();
       // The times of files are those of this host.
       const here = all.filter((upload) => isPlacedHere(upload, this));
-      await sweepParts(tree, here, systemClock.wallTimeMs());
+      const problem = await sweepParts(tree, here, systemClock.wallTimeMs());
+      if (problem === undefined) this.#failures.end();
+      else this.#failures.note(problem);
     } catch (error) {
-      if (!isStoreUnavailable(error)) throw error;
+      this.#failures.note(error);
     }
   }
 
@@ -204,7 +211,7 @@ export class UploadWork implements UploadFiles {
           this.#reasons.set(id, result.reason);
       }
     } catch (error) {
-      if (!isStoreUnavailable(error)) throw error;
+      this.#failures.note(error);
     }
   }
 

@@ -97,6 +97,7 @@ const NOTES = {
   'state-invalid': STATE_FAULT,
   'images-unread': ['reason'],
   'images-uncopied': ['reason'],
+  'images-unkept': ['reason'],
   'cache-unread': ['file', 'reason'],
   'cache-invalid': ['file', ...STATE_FAULT],
   'region-older': ['ownVersion', 'otherVersion', 'file'],

@@ -2,7 +2,16 @@
 
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, truncateSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  truncateSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -37,6 +46,8 @@ interface Client {
   readonly place: RegionPlace;
   readonly tree: string;
   readonly work: UploadWork;
+  /** The texts of the reported failures. */
+  readonly problems: readonly string[];
   readonly create: (fields: Readonly<Record<string, string>>, as?: 'admin' | 'user') => Promise<Answered>;
   readonly put: (uri: string, piece: Uint8Array, headers?: Readonly<Record<string, string>>) => Promise<Answered>;
   readonly form: (body: Uint8Array, as?: 'admin' | 'user') => Promise<Answered>;
@@ -61,7 +72,8 @@ async function withClient(
     listImages,
   });
   const { region, store, clock } = place;
-  files = new UploadWork({ region, clock, tree: () => tree });
+  const problems: string[] = [];
+  files = new UploadWork({ region, clock, tree: () => tree, onProblem: (reason) => void problems.push(reason) });
   try {
     if (shared.store === undefined) {
       await addAdmin(store, clock, { username: 'admin', email: '', password: 'long enough' });
@@ -86,7 +98,7 @@ async function withClient(
     };
     const FORM = { 'content-type': 'application/x-www-form-urlencoded' };
     await work({
-      ...{ place, tree, work: files, images: () => readImages(tree).images },
+      ...{ place, tree, work: files, problems, images: () => readImages(tree).images },
       create: (fields, as) =>
         send('POST', '/MAAS/api/2.0/boot-resources/', as, FORM, Buffer.from(new URLSearchParams(fields).toString())),
       put: (uri, piece, headers) =>
@@ -413,6 +425,41 @@ test('a file of an upload whose bytes another host has becomes no image, and is 
       [undefined, undefined, undefined],
       'no upload of the other host has failed',
     );
+  }));
+
+test('a leftover that cannot be removed is reported once with its path and a remedy, and everything else goes on', () =>
+  withClient(async ({ create, put, images, work, problems, tree, place: { region } }) => {
+    const parts = join(tree, 'images/.uploads');
+    const stuck = join(parts, '7-0123456789abcdef.part');
+    const later = join(parts, '8-0123456789abcdef.part');
+    mkdirSync(stuck, { recursive: true });
+    for (const look of ['first', 'second']) {
+      writeFileSync(later, look);
+      for (const path of [stuck, later]) utimesSync(path, 0, 0);
+      work.look();
+      await until(() => !existsSync(later) && problems.length > 0);
+    }
+    assert.deepEqual(problems, [`the leftover upload ${stuck} cannot be removed (EISDIR): remove this directory`]);
+    await put(uriOf(await create(wish(DISK))), DISK);
+    await until(async () => images().length === 1 && (await region.store.uploads.list()).length === 0);
+  }));
+
+test('an upload whose part cannot be removed becomes an image, and the next upload, too', () =>
+  withClient(async ({ create, put, images, tree, place: { region } }) => {
+    const parts = join(tree, 'images/.uploads');
+    const { remove } = region.store.uploads;
+    region.store.uploads.remove = async (...args) => {
+      for (const name of readdirSync(parts).filter((one) => one.endsWith('.part'))) {
+        rmSync(join(parts, name), { recursive: true });
+        mkdirSync(join(parts, name));
+      }
+      return await remove.apply(region.store.uploads, args);
+    };
+    for (const [at, name] of ['one', 'two'].entries()) {
+      await put(uriOf(await create(wish(DISK, { name }))), DISK);
+      await until(async () => images().length === at + 1 && (await region.store.uploads.list()).length === 0);
+    }
+    assert.equal(readdirSync(parts).length, 2, 'both parts are left');
   }));
 
 async function until(isSo: () => boolean | Promise<boolean>): Promise<void> {

@@ -211,6 +211,8 @@ const NOTE_SENTENCES: Writers<NoteParams> = {
   'state-invalid': stateFault,
   'images-unread': ({ reason }) => `the images of this rack cannot be listed: ${reason}`,
   'images-uncopied': ({ reason }) => `some images of the region are not copied yet; the rack tries again: ${reason}`,
+  'images-unkept': ({ reason }) =>
+    `the region cannot finish its work on the images of this host; it tries again: ${reason}`,
   'cache-unread': ({ file, reason }) => `${file}: ${reason}`,
   'cache-invalid': ({ file, ...fault }) => `${file}: ${stateFault(fault)}`,
   'region-older': ({ ownVersion, otherVersion, file }) =>
