@@ -42,6 +42,14 @@ interface NamedKeys {
 /** A document that a signature or HTTPS covers. */
 export type TrustedDocument = Uint8Array | string;
 
+/** A document with the bytes that were verified, as the server sent them. */
+interface SentDocument {
+  readonly content: TrustedDocument;
+  readonly bytes: Uint8Array;
+  /** The detached signature; undefined if there is none. */
+  readonly signature: Uint8Array | undefined;
+}
+
 /** The documents of one source. */
 export class SourceDocuments {
   readonly #source: ImageSource;
@@ -98,9 +106,13 @@ export class SourceDocuments {
     );
   }
 
-  /** The bytes of a document as the server sent them. Call it only after `read` has verified them. @throws RackError `source-failed` */
-  sent(url: string): Promise<Uint8Array> {
-    return this.#fetch(url, DOCUMENT_BYTES_MAX);
+  /** As `read`, with the verified bytes themselves: a second download may bring others. */
+  async readSent(url: string, signatureUrl: string | undefined, place: KeyPlace): Promise<SentDocument> {
+    const bytes = await this.#fetch(url, DOCUMENT_BYTES_MAX);
+    const content = await this.#verify(bytes, url, signatureUrl, place);
+    // A signature is small enough to be kept, so these are the bytes that `#verify` used.
+    const signature = signatureUrl === undefined ? undefined : await this.#fetch(signatureUrl, SIGNATURE_BYTES_MAX);
+    return { content, bytes, signature };
   }
 
   /** An error that names this source. */

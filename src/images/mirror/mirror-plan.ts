@@ -95,12 +95,11 @@ class DocumentReader {
     if (path.startsWith('.')) throw this.failure(path, 'a document may not have a hidden name');
     const url = `${this.#source.url}${path}`;
     const isClear = path.endsWith('.sjson');
-    const content = await this.#documents.read(url, isClear ? undefined : `${url}.gpg`, KEYS);
+    const sent = await this.#documents.readSent(url, isClear ? undefined : `${url}.gpg`, KEYS);
     // Publish the signature first, so that a reader who finds the document also finds its signature.
-    for (const end of isClear ? [''] : ['.gpg', '']) {
-      this.#taken.push({ path: `${path}${end}`, bytes: await this.#documents.sent(`${url}${end}`) });
-    }
-    return content;
+    if (sent.signature !== undefined) this.#taken.push({ path: `${path}.gpg`, bytes: sent.signature });
+    this.#taken.push({ path, bytes: sent.bytes });
+    return sent.content;
   }
 
   /** The documents that were read since the last call. */
