@@ -34,16 +34,34 @@ const WEAK_KEYS: ReadonlySet<string> = new Set(['dsa', 'elgamal']);
 
 type OpenPgp = typeof import('openpgp');
 
-/** Reads a keyring. @returns no keys if it is unreadable or has none of the fingerprints */
+/**
+ * Reads a keyring. Copies of a key become one, with the self-signatures and revocations of all: `gpg --export KEY >> FILE` appends a copy.
+ * @returns no keys if it is unreadable or has none of the fingerprints
+ */
 export async function readKeyring(
   openpgp: OpenPgp,
   { bytes, fingerprints }: { readonly bytes: Uint8Array; readonly fingerprints: readonly string[] | undefined },
+  now: Date,
 ): Promise<SigningKeys> {
   if (bytes.length === 0 || bytes.length > KEYRING_BYTES_MAX) return [];
   const keys = (await readAll(openpgp, bytes)).slice(0, KEYS_MAX);
-  if (fingerprints === undefined) return keys;
-  const accepted = new Set(fingerprints.map((one) => one.replaceAll(' ', '').toLowerCase()));
-  return keys.filter((key) => accepted.has(key.getFingerprint()));
+  const accepted = fingerprints && new Set(fingerprints.map((one) => one.replaceAll(' ', '').toLowerCase()));
+  const copies = Map.groupBy(keys, (key) => key.getFingerprint());
+  const merged = [...copies]
+    .filter(([fingerprint]) => accepted?.has(fingerprint) ?? true)
+    .map(([, same]) => mergeCopies(same, now));
+  return (await Promise.all(merged)).filter((key) => key !== undefined);
+}
+
+/** @returns undefined if the copies contradict each other: then none of them is accepted */
+async function mergeCopies([first, ...others]: readonly PublicKey[], now: Date): Promise<PublicKey | undefined> {
+  let merged = first?.toPublic();
+  try {
+    for (const other of others) merged = await merged?.update(other.toPublic(), now);
+    return merged;
+  } catch {
+    return undefined;
+  }
 }
 
 async function readAll(openpgp: OpenPgp, bytes: Uint8Array): Promise<PublicKey[]> {

@@ -110,7 +110,7 @@ export async function verifyClearSigned(
     return refuse('too-large', undefined, `at most ${SIGNATURE_BYTES_MAX} bytes of signatures`);
   if (countLines(text) > LINES_MAX) return refuse('too-large', undefined, `at most ${LINES_MAX} lines`);
   const openpgp = await import('openpgp');
-  const keys = await readKeyring(openpgp, request.keyring);
+  const keys = await readKeyring(openpgp, request.keyring, new Date(request.nowMs));
   if (keys.length === 0) return refuse('unreadable-keyring');
   try {
     const message = await openpgp.readCleartextMessage({ cleartextMessage: text.slice(start), config: CONFIG });
@@ -140,7 +140,7 @@ export async function verifyDetached(
     return refuse('too-large', undefined, `at most ${SIGNATURE_BYTES_MAX} bytes of signatures`);
   if (signature.length === 0) return refuse('no-signature');
   const openpgp = await import('openpgp');
-  const keys = await readKeyring(openpgp, request.keyring);
+  const keys = await readKeyring(openpgp, request.keyring, new Date(request.nowMs));
   if (keys.length === 0) return refuse('unreadable-keyring');
   try {
     const message = await openpgp.createMessage({ binary: signed });

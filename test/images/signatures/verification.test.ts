@@ -214,6 +214,36 @@ describe('a signature', { skip: missing('gpg', 'gpgv') }, () => {
     assert.equal(codeOf(await verify(signature, renewed, nowMs + 20 * 365 * DAY_MS)), 'expired-key');
   });
 
+  it('of a key of which the keyring has several copies is judged by all of them', async () => {
+    const revoked = home.makeKey('revoked-copy');
+    const byRevoked = signed({ key: 'revoked-copy' });
+    const unrevoked = home.export([revoked]);
+    home.revoke(revoked);
+    const extended = home.makeKey('extended-copy', 'rsa2048', '20160301T000000', OLD);
+    home.run(['--quick-add-key', extended, 'ed25519', 'sign', '20160301T000000']);
+    const byExtended = home.sign(TEXT, { key: `${extended}!`, form: 'detached', at: OLD });
+    const expired = home.export([extended]);
+    home.run(['--quick-set-expire', extended, '10y']);
+    const renewed = home.run(['--export-options', 'export-minimal', '--export', extended]);
+    const armored = (name: string): Uint8Array => home.export([name], 'armored');
+    const rows: readonly (readonly [name: string, copies: readonly Uint8Array[], signature: Buffer, code: string])[] = [
+      ['the revoked copy last', [unrevoked, home.export([revoked])], byRevoked, 'revoked-key'],
+      ['the revoked copy first', [home.export([revoked]), unrevoked], byRevoked, 'revoked-key'],
+      ['the renewed copy last', [expired, renewed], byExtended, 'accepted'],
+      ['the renewed copy first', [renewed, expired], byExtended, 'accepted'],
+      [
+        'an armored copy',
+        [armored('revoked-copy'), armored('ed25519'), armored('revoked-copy')],
+        byRevoked,
+        'revoked-key',
+      ],
+    ];
+    for (const [name, copies, signature, code] of rows)
+      assert.equal(codeOf(await verify(signature, Buffer.concat(copies))), code, name);
+    const late = await verify(byExtended, Buffer.concat([expired, renewed]), nowMs + 20 * 365 * DAY_MS);
+    assert.equal(codeOf(late), 'expired-key');
+  });
+
   it('by a subkey is accepted', async () => {
     const fingerprint = home.makeKey('with-subkey', 'rsa2048');
     home.run(['--quick-add-key', fingerprint, 'ed25519', 'sign', 'never']);
