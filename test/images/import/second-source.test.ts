@@ -51,10 +51,14 @@ describe('a system of two sources', () => {
   }
 
   const importFrom = async (sources: readonly StreamSource[]): Promise<void> => {
-    const terms = { downloads: place.queue(), nowMs: systemClock.wallTimeMs() };
-    const answers = await askSources(sources, WISH, { ...terms, mirrors: [] });
+    const downloads = place.queue();
+    const answers = await askSources(sources, WISH, { downloads, clock: systemClock, mirrors: [] });
     const onProgress = (): void => undefined;
-    await importFirst(chooseOffers(answers, WISH), { ...terms, tree, onProgress }, () => undefined);
+    await importFirst(
+      chooseOffers(answers, WISH),
+      { downloads, nowMs: systemClock.wallTimeMs(), tree, onProgress },
+      () => undefined,
+    );
   };
   const spoilers: Readonly<Record<string, (path: string) => void>> = {
     lacks: (path) => rmSync(path),
