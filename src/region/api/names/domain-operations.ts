@@ -8,7 +8,6 @@ import { z } from 'zod';
 import { type Answer, json, type Refusal, refuse, refuseField } from '../call/answer.ts';
 import { type ApiCall, defineOperation, nothing, type Operation, value } from '../call/operation.ts';
 import { API_2 } from '../json/fixed-json.ts';
-import { isTrue } from '../machines/machine-calls.ts';
 import {
   changeDomains,
   currentDomains,
@@ -111,15 +110,13 @@ const changing = { access: 'admin', ownTransaction: true } as const;
 
 /** Settings that MAAS's domains have, and ours have with one value only. */
 const fixed = {
-  authoritative: value(z.string().max(16)).optional().describe('True: the racks are authoritative for every domain.'),
-  ttl: value(z.string().max(16)).optional().describe('0: a domain has no TTL of its own; a name has one.'),
+  authoritative: value(z.string().regex(/^(?:1|true|yes|on)$/i, 'field.domain-own'))
+    .optional()
+    .describe('True: the racks are authoritative for every domain.'),
+  ttl: value(z.string().regex(/^0?$/, 'field.domain-ttl'))
+    .optional()
+    .describe('0: a domain has no TTL of its own; a name has one.'),
 };
-
-/** The refusal of another value than the one that every domain has. */
-function refuseOther({ authoritative, ttl }: { readonly [K in keyof typeof fixed]?: string | undefined }) {
-  if (authoritative !== undefined && !isTrue(authoritative)) return refuseField('authoritative', 'field.domain-own');
-  return ttl === undefined || Number(ttl) === 0 ? undefined : refuseField('ttl', 'field.domain-ttl');
-}
 
 /** Domains, in version 2.0. */
 export const DOMAIN_OPERATIONS: readonly Operation[] = [
@@ -133,7 +130,7 @@ export const DOMAIN_OPERATIONS: readonly Operation[] = [
     ...{ ...many, ...changing, method: 'POST' },
     doc: 'Add a domain.',
     parameters: z.object({ name: value(domainName).describe('Its name.'), ...fixed }),
-    run: (call, given) => refuseOther(given) ?? add(call, given),
+    run: add,
   }),
   defineOperation({
     ...{ ...one, method: 'GET', access: 'user' },
@@ -145,7 +142,7 @@ export const DOMAIN_OPERATIONS: readonly Operation[] = [
     ...{ ...one, ...changing, method: 'PUT' },
     doc: 'Rename a domain, and its records with it. Its id changes with its name.',
     parameters: z.object({ name: value(domainName).optional().describe('Its new name.'), ...fixed }),
-    run: (call, given) => refuseOther(given) ?? rename(call, given),
+    run: rename,
   }),
   defineOperation({
     ...{ ...one, ...changing, method: 'DELETE' },
