@@ -43,6 +43,8 @@ export function renderSystem(view: View, machine: Machine): Html {
     [labels.logIn, systemLogin(view, machine, held[0])],
     [labels.nextBoot, labels.nextBoots[bootPurpose(machine)]],
     [labels.stateChanged, formatAge(nowMs - machine.statusSinceMs)],
+    [labels.zone, machine.zone?.name ?? ''],
+    [labels.pool, machine.pool?.name ?? ''],
     [labels.tags, html`${tags}`],
     [labels.kernelParams, params === undefined ? nothing : html`<code>${params}</code>`],
     [labels.note, machine.description],

@@ -161,3 +161,42 @@ test('a machine is allocated by its zone and its pool, and by those in which it 
     ] as const)
       assert.deepEqual(await dry(conditions), expected, JSON.stringify(conditions));
   }));
+
+test('every user sees zones and pools, with the machines and racks in them, and allocates by them; administrators change them', () =>
+  withHall(async (ask, place) => {
+    const [one, two] = [await machine(place, 1), await machine(place, 2)];
+    await acceptRack(place.region);
+    await ask('PUT', `2.0/machines/${one}/`, { zone: 'hall', pool: 'lab' });
+    await ask('PUT', `2.0/rackcontrollers/${RACK_UUID}/`, { zone: 'hall' });
+    const get = (path: string, fields = {}) => ask('GET', path, fields, 'alice');
+    const namesOf = async (path: string) =>
+      (await get(path)).json.map(({ name }: { readonly name: string }) => name).sort();
+    for (const path of ['1.0/zones/', '2.0/zones/']) assert.deepEqual(await namesOf(path), ['default', 'hall'], path);
+    for (const path of ['2.0/resourcepools/', '2.0/pools/'])
+      assert.deepEqual(await namesOf(path), ['default', 'lab'], path);
+    const { id } = (await get('2.0/pools/')).json.find(({ name }: { readonly name: string }) => name === 'lab');
+    assert.equal((await get(`2.0/resourcepool/${id}/`)).json.name, 'lab');
+    assert.equal((await get('2.0/zones/hall/')).json.description, 'Hall 1');
+    for (const filter of [{ zone: 'hall' }, { pool: 'lab' }]) {
+      const found = (await get('2.0/machines/', filter)).json;
+      assert.deepEqual(
+        found.map((each: { system_id: string }) => each.system_id),
+        [one],
+      );
+      assert.deepEqual([found[0].zone.name, found[0].pool.name], ['hall', 'lab']);
+    }
+    assert.equal((await get(`2.0/rackcontrollers/${RACK_UUID}/`)).json.zone.name, 'hall');
+    const given = await ask('POST', '2.0/machines/?op=allocate', { pool: 'lab' }, 'alice');
+    assert.deepEqual([given.json.system_id, given.json.pool.name, given.json.owner], [one, 'lab', 'alice']);
+    for (const [method, path, fields] of [
+      ['POST', '2.0/zones/', { name: 'own' }],
+      ['POST', '2.0/pools/', { name: 'own' }],
+      ['PUT', `2.0/pools/${id}/`, { name: 'own' }],
+      ['DELETE', '2.0/zones/hall/', {}],
+      ['PUT', `2.0/rackcontrollers/${RACK_UUID}/`, { zone: 'default' }],
+      ['POST', '2.0/nodes/?op=set_zone', { zone: 'hall', nodes: two }],
+      ['PUT', `2.0/machines/${two}/`, { pool: 'lab' }],
+    ] as const)
+      assert.equal((await ask(method, path, fields, 'alice')).status, 403, path);
+    assert.equal((await get(`2.0/machines/${two}/`)).json.pool.name, 'default');
+  }));

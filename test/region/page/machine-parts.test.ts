@@ -118,6 +118,23 @@ test('the form of a driver keeps a secret left empty, and shows the errors of th
     );
   }));
 
+test('every viewer sees the zone and the pool of a machine; the default ones are left out', () =>
+  withPower(async (region, { store, clock }, systemId) => {
+    const at = { atMs: clock.wallTimeMs(), username: 'admin' };
+    const event = { type: 'ZONES', code: 'zone-set', params: { zone: 'x' }, ...at } as const;
+    for (const viewer of [ADMIN, USER, VISITOR])
+      assert.doesNotMatch(await pageOf(region, systemId, viewer), /<dt>(?:Zone|Pool)<\/dt>/);
+    const zone = await store.areas.add('zone', { name: 'hall 1', description: '' }, event);
+    const pool = await store.areas.add('pool', { name: 'lab', description: '' }, event);
+    assert.ok(typeof zone === 'object' && typeof pool === 'object');
+    const fields = { zoneId: zone.id, poolId: pool.id };
+    await store.changeMachine<never>(systemId, 1, () => ({ kind: 'change', fields, events: [] }));
+    for (const viewer of [ADMIN, USER, VISITOR]) {
+      const page = await pageOf(region, systemId, viewer);
+      assert.match(page, /<dt>Zone<\/dt><dd>hall 1<\/dd>\s*<dt>Pool<\/dt><dd>lab<\/dd>/);
+    }
+  }));
+
 test('a virtual disk is not called rotating, though its kernel says so', () =>
   withPower(async (region) => {
     const disks = ['vda', 'xvdb', 'sda', 'sdb'].map((name) => ({ name, bytes: 8e9, rotational: name !== 'sdb' }));

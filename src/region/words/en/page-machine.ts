@@ -48,6 +48,8 @@ export const FACTS = {
     poweroff: 'powers off (nothing to do)',
   },
   stateChanged: 'State changed',
+  zone: 'Zone',
+  pool: 'Pool',
   tags: 'Tags',
   kernelParams: 'Kernel parameters',
   note: 'Note',
