@@ -48,7 +48,9 @@ export function decodeSystem(value: unknown): StoredSystem | undefined {
   if (typeof subarch !== 'string' || !isTreeName(subarch)) return undefined;
   if (typeof rootName !== 'string' || !isTreeName(rootName)) return undefined;
   const files = value.files.map(decodeFile).filter((file) => file !== undefined);
-  if (files.length < value.files.length) return undefined;
+  const names = new Set([rootName, ...files.map(({ name }) => name)]);
+  // Names that two files have would make its directory in the boot tree impossible.
+  if (files.length < value.files.length || names.size <= files.length) return undefined;
   const subarches = subarchesIn(value.subarches);
   return { subarch, ...(subarches.length === 0 ? {} : { subarches }), rootName, files };
 }

@@ -88,11 +88,11 @@ export async function importBundle(flags: BundleFlags & { readonly file: string 
   const file = await open(flags.file, 'r').catch((cause: unknown) => {
     throw fileFault(flags.file, cause);
   });
-  const results: AddResult[] = [];
+  const results: Pick<AddResult, 'image' | 'added'>[] = [];
   try {
     const bytes = await bytesOfFile(file, flags.file);
     const { tree } = enterImageTree(flags);
-    const onAdded = (result: AddResult): void => {
+    const onAdded = (result: Pick<AddResult, 'image' | 'added'>): void => {
       results.push(result);
       const name = formatImageName(result.image);
       if (!flags.json) {

@@ -2,10 +2,11 @@
 //
 //   rackboot-images-1                     the number of images, for people
 //   HASH.json …                           the manifest of each image; HASH is the hash of its text
-//   HASH.img[.zst] …                      each content, once
+//   HASH.{img,img.zst,squashfs,file …} …  each content, once: a disk, or the root, the kernel, the initrd … of a system
 //
 // 1. The whole structure is checked before the first image is added: a bundle that is cut short, or has any other file, adds nothing.
-// 2. A content is added only if it passes the checks of `images add` (image-copy.ts) and has the hash that its manifest names.
+// 2. A disk is added only if it passes the checks of `images add` (image-copy.ts) and has the hash that its manifest names. A system is added
+//    only if each of its files has its hash (bundled-system.ts).
 // 3. No name in the archive becomes a path.
 
 import { createHash } from 'node:crypto';
@@ -15,8 +16,17 @@ import { counted } from '../../counted.ts';
 import { osErrorCode, RackError } from '../../errors.ts';
 import { viewBytes } from '../../net/borrowed-bytes.ts';
 import { type AddResult, addImage } from '../image-adding.ts';
-import { blobPath, decodeImage, encodeImage, formatImageName, IMAGES_MAX, type StoredImage } from '../image-store.ts';
+import {
+  blobsOf,
+  decodeImage,
+  encodeImage,
+  formatImageName,
+  IMAGES_MAX,
+  type ImageBlob,
+  type StoredImage,
+} from '../image-store.ts';
 import type { ImageBytes } from '../qcow2/reading.ts';
+import { addBundledSystem } from './bundled-system.ts';
 import { decodeTarHeader, encodeTarHeader, paddedBytes, TAR_BLOCK_BYTES, type TarFile } from './tar.ts';
 
 const FIRST = 'rackboot-images-1';
@@ -28,13 +38,12 @@ const PIECE_BYTES = 1024 * 1024;
 /** Called with bytes of the bundle. */
 type OnProgress = (done: number, total: number) => void;
 
-const contentName = ({ sha256, format }: StoredImage): string => basename(blobPath(sha256, format));
+const contentName = ({ path }: ImageBlob): string => basename(path);
 const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
 
 /**
  * Writes images into an open, empty file.
- * @throws RackError `bad-argument` for an image that is not a disk, `store-broken` if the content of an image is damaged,
- * `store-unwritable` if the file cannot be written
+ * @throws RackError `store-broken` if a content of an image is damaged, `store-unwritable` if the file cannot be written
  */
 export async function writeBundle(
   tree: string,
@@ -42,13 +51,10 @@ export async function writeBundle(
   to: FileHandle,
   onProgress: OnProgress,
 ): Promise<void> {
-  const root = images.find(({ system }) => system !== undefined);
-  if (root !== undefined) {
-    const why = `${formatImageName(root)} is not a disk image: a bundle can have only disk images`;
-    throw new RackError('bad-argument', `${why}; leave it out, and import it on the other host`);
-  }
-  const contents = new Map(images.map((image) => [contentName(image), image]));
-  const total = [...contents.values()].reduce((sum, { bytes }) => sum + bytes, 0);
+  const contents = new Map(
+    images.flatMap((image) => blobsOf(image).map((blob) => [contentName(blob), { blob, image }] as const)),
+  );
+  const total = [...contents.values()].reduce((sum, { blob }) => sum + blob.bytes, 0);
   const out = new TarWriter(to);
   await out.small(FIRST, Buffer.from(`${counted(images.length, 'image')}\n`));
   for (const image of images) {
@@ -56,9 +62,9 @@ export async function writeBundle(
     await out.small(`${sha256(text)}.json`, text);
   }
   let before = 0;
-  for (const [name, image] of contents) {
-    await copyContent(tree, image, name, out, (done) => onProgress(before + done, total));
-    before += image.bytes;
+  for (const { blob, image } of contents.values()) {
+    await copyContent(tree, image, blob, out, (done) => onProgress(before + done, total));
+    before += blob.bytes;
   }
   await out.end();
 }
@@ -66,7 +72,7 @@ export async function writeBundle(
 async function copyContent(
   tree: string,
   image: StoredImage,
-  name: string,
+  blob: ImageBlob,
   out: TarWriter,
   onProgress: (done: number) => void,
 ): Promise<void> {
@@ -75,15 +81,15 @@ async function copyContent(
       'store-broken',
       `${formatImageName(image)} is damaged, or its bytes are missing: \`rackboot images fsck\` repairs the store`,
     );
-  const file = await open(join(tree, blobPath(image.sha256, image.format)), 'r').catch((error: unknown) => {
+  const file = await open(join(tree, blob.path), 'r').catch((error: unknown) => {
     throw osErrorCode(error) === 'ENOENT' ? damaged() : error;
   });
   try {
     const hash = createHash('sha256');
-    await out.header({ name, bytes: image.bytes });
+    await out.header({ name: contentName(blob), bytes: blob.bytes });
     const buffer = Buffer.allocUnsafeSlow(PIECE_BYTES);
-    for (let at = 0; at < image.bytes; ) {
-      const { bytesRead } = await file.read(buffer, 0, Math.min(PIECE_BYTES, image.bytes - at), at);
+    for (let at = 0; at < blob.bytes; ) {
+      const { bytesRead } = await file.read(buffer, 0, Math.min(PIECE_BYTES, blob.bytes - at), at);
       if (bytesRead === 0) throw damaged();
       const piece = viewBytes(buffer, 0, bytesRead);
       hash.update(piece);
@@ -91,8 +97,8 @@ async function copyContent(
       at += bytesRead;
       onProgress(at);
     }
-    if (hash.digest('hex') !== image.sha256) throw damaged();
-    await out.pad(image.bytes);
+    if (hash.digest('hex') !== blob.sha256) throw damaged();
+    await out.pad(blob.bytes);
   } finally {
     await file.close();
   }
@@ -157,24 +163,33 @@ interface BundleTerms {
   /** Wall time. */
   readonly nowMs: number;
   /** Called after each image. */
-  readonly onAdded: (result: AddResult) => void;
+  readonly onAdded: (result: Pick<AddResult, 'image' | 'added'>) => void;
 }
 
 /**
  * Adds all images of a bundle. If one is faulty, the images before it stay.
- * @throws RackError `bad-argument` if it is not a whole bundle, and those of `addImage`
+ * @throws RackError `bad-argument` if it is not a whole bundle, and those of `addImage` and `addBundledSystem`
  */
 export async function addBundle(terms: BundleTerms): Promise<void> {
   const { tree, file, fileName, nowMs, onAdded } = terms;
   const { images, contents } = await listBundle(file, fileName);
-  for (const image of images) {
-    const content = contents.get(contentName(image));
+  const stored = new Set<string>();
+  const contentOf = (blob: ImageBlob | undefined): ImageBytes => {
+    const content = blob === undefined ? undefined : contents.get(contentName(blob));
     if (content === undefined) throw new Error('a listing lacks a content');
+    return partOf(file, content);
+  };
+  for (const image of images) {
+    const name = `${formatImageName(image)} of ${fileName}`;
+    if (image.system !== undefined) {
+      onAdded(await addBundledSystem(image, { tree, fileName: name, nowMs, open: contentOf, stored }));
+      continue;
+    }
     const { serial, os, release, architecture, subarchitecture, label, title, origin } = image;
     const result = await addImage({
       tree,
-      file: partOf(file, content),
-      fileName: `${formatImageName(image)} of ${fileName}`,
+      file: contentOf(blobsOf(image)[0]),
+      fileName: name,
       name: { os, release, architecture, subarchitecture, label, serial },
       title,
       compress: image.format === 'raw.zst',
@@ -198,6 +213,8 @@ async function listBundle(file: ImageBytes, fileName: string): Promise<Listing> 
   const refuse = (why: string): RackError =>
     new RackError('bad-argument', `${fileName} is not a whole bundle of images: ${why}; export it again`);
   const images = new Map<string, StoredImage>();
+  /** By the names of their contents. */
+  const expected = new Map<string, ImageBlob>();
   const contents = new Map<string, Content>();
   for (let at = 0, number = 0; ; number += 1) {
     const header = decodeTarHeader(await file.read(at, TAR_BLOCK_BYTES));
@@ -214,16 +231,22 @@ async function listBundle(file: ImageBytes, fileName: string): Promise<Listing> 
       const image = await readManifest(file, name, content);
       if (typeof image === 'string') throw refuse(`${name}: ${image}`);
       images.set(formatImageName(image), image);
+      for (const blob of blobsOf(image)) {
+        const other = expected.get(contentName(blob));
+        if (other !== undefined && other.bytes !== blob.bytes)
+          throw refuse(`${name}: the size of ${contentName(blob)} is not that of another image`);
+        expected.set(contentName(blob), blob);
+      }
     } else {
-      const owner = [...images.values()].find((image) => contentName(image) === name);
-      if (owner === undefined || contents.has(name))
+      const blob = expected.get(name);
+      if (blob === undefined || contents.has(name))
         throw refuse(`it has ${JSON.stringify(name)}, which belongs to no image`);
-      if (owner.bytes !== bytes) throw refuse(`the size of ${name} is not that of its image`);
+      if (blob.bytes !== bytes) throw refuse(`the size of ${name} is not that of its image`);
       contents.set(name, content);
     }
   }
   const listed = [...images.values()];
-  const missing = listed.find((image) => !contents.has(contentName(image)));
+  const missing = listed.find((image) => blobsOf(image).some((blob) => !contents.has(contentName(blob))));
   if (missing !== undefined) throw refuse(`it lacks the bytes of ${formatImageName(missing)}`);
   if (listed.length === 0) throw refuse('it has no image');
   return { images: listed, contents };

@@ -7,14 +7,24 @@ import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 import { RackError } from '../../../src/errors.ts';
 import { addBundle, writeBundle } from '../../../src/images/bundle/bundle.ts';
 import { encodeTarHeader, paddedBytes } from '../../../src/images/bundle/tar.ts';
 import { addImage } from '../../../src/images/image-adding.ts';
-import { blobPath, encodeImage, readImages, type StoredImage } from '../../../src/images/image-store.ts';
+import {
+  blobPath,
+  blobsOf,
+  encodeImage,
+  manifestPath,
+  readImages,
+  type StoredImage,
+} from '../../../src/images/image-store.ts';
+import { rootDiskBytes } from '../../../src/images/import/root-format.ts';
+import { refreshTree } from '../../../src/images/system-tree.ts';
 import { viewBytes } from '../../../src/net/borrowed-bytes.ts';
+import { KERNELS, type Kernel, startFile } from '../../support/two-kernels.ts';
 import { makeDisk } from '../disks.ts';
 
 const MIB = 1024 * 1024;
@@ -49,6 +59,32 @@ async function add(release: string, seed: number, compress: boolean): Promise<St
     origin: { source: 'site', algorithm: 'sha256', hex: 'ab'.repeat(32) },
     onProgress: () => undefined,
   });
+  return image;
+}
+
+/** Puts a system into the store, whose root has the other one's bytes. */
+async function addSystem(kernel: Kernel): Promise<StoredImage> {
+  const put = (content: string, format: 'squashfs' | 'file') => {
+    const hash = sha256(Buffer.from(content));
+    mkdirSync(dirname(join(from, blobPath(hash, format))), { recursive: true });
+    writeFileSync(join(from, blobPath(hash, format)), content);
+    return { sha256: hash, bytes: content.length };
+  };
+  const start = (['boot-kernel', 'boot-initrd'] as const).map((name) => {
+    return { name, ...put(startFile(kernel, name), 'file') };
+  });
+  const files = [...start, { name: 'squashfs.manifest', ...put('dpkg\n', 'file') }];
+  const subarchitecture = kernel === 'ga-24.04' ? 'generic' : kernel;
+  const root = put('hsqs of noble', 'squashfs');
+  const image: StoredImage = {
+    ...{ os: 'ubuntu', release: 'noble', architecture: 'amd64', subarchitecture, label: 'stable', serial: '20261101' },
+    ...{ title: 'Noble', ...root, format: 'squashfs', diskBytes: rootDiskBytes(root.bytes), partitionTable: 'none' },
+    system: { subarch: kernel, subarches: [kernel, 'generic'], rootName: 'squashfs', files },
+    origin: { source: 'maas', algorithm: 'sha256', hex: root.sha256 },
+  };
+  mkdirSync(dirname(manifestPath(from, image)), { recursive: true });
+  writeFileSync(manifestPath(from, image), encodeImage(image));
+  await refreshTree(from, [image]);
   return image;
 }
 
@@ -111,6 +147,96 @@ describe('a bundle', () => {
       assert.ok(readFileSync(join(to, path)).equals(readFileSync(join(from, path))));
     }
     assert.deepEqual(await addAll(bundle), [false, false, false], 'a second time changes nothing');
+  });
+
+  test('brings systems with all their files, next to disks, and links them into the tree', async () => {
+    const images = [await addSystem('ga-24.04'), await addSystem('hwe-24.04'), await add('bookworm', 1, true)];
+    const bundle = await exported(images);
+    assert.deepEqual(await addAll(bundle), [true, true, true]);
+    assert.deepEqual(readImages(to), readImages(from));
+    for (const image of images)
+      for (const { path } of blobsOf(image))
+        assert.ok(readFileSync(join(to, path)).equals(readFileSync(join(from, path))));
+    for (const kernel of KERNELS) {
+      const directory = join(to, 'ubuntu/amd64', kernel, 'noble/stable');
+      assert.deepEqual(readdirSync(directory).sort(), ['boot-initrd', 'boot-kernel', 'squashfs', 'squashfs.manifest']);
+      assert.equal(readFileSync(join(directory, 'boot-kernel'), 'utf8'), startFile(kernel, 'boot-kernel'));
+    }
+    assert.deepEqual(await addAll(bundle), [false, false, false], 'a second time changes nothing');
+    assert.deepEqual(
+      readdirSync(join(to, 'images')).filter((name) => name.startsWith('.part')),
+      [],
+    );
+  });
+
+  test('with a system that is cut anywhere, or changed in any file, adds nothing', async () => {
+    const image = await addSystem('hwe-24.04');
+    const bundle = await exported([image]);
+    for (let length = 0; length <= bundle.length - 1024; length += 256)
+      await refused(viewBytes(bundle, 0, length), /is not a whole bundle of images: .*; export it again/);
+    assert.deepEqual(readdirSync(to), []);
+    for (const { path } of blobsOf(image)) {
+      const changed = Buffer.from(bundle);
+      const at = changed.lastIndexOf(readFileSync(join(from, path)));
+      changed[at + 4] = (changed[at + 4] ?? 0) ^ 1;
+      await refused(changed, /a file of it has the sha256 [0-9a-f]{64} instead of [0-9a-f]{64}; copy the file again/);
+      assert.deepEqual(readImages(to).images, []);
+      assert.deepEqual(readdirSync(to), ['images']);
+      assert.deepEqual(readdirSync(join(to, 'images')), []);
+    }
+  });
+
+  test('is not made of a system with a damaged or missing file', async () => {
+    const image = await addSystem('hwe-24.04');
+    const path = join(from, 'ubuntu/amd64/hwe-24.04/noble/stable/boot-initrd');
+    writeFileSync(path, readFileSync(path, 'utf8').toUpperCase());
+    await assert.rejects(exported([image]), /is damaged, or its bytes are missing: .*fsck/);
+    rmSync(join(from, blobPath(image.system?.files[1]?.sha256 ?? '', 'file')));
+    await assert.rejects(exported([image]), /is damaged, or its bytes are missing: .*fsck/);
+  });
+
+  test('with a system that no store may have is refused', async () => {
+    const image = await addSystem('hwe-24.04');
+    const { system = assert.fail() } = image;
+    const contents = blobsOf(image).map(({ path }) => [basename(path), readFileSync(join(from, path))] as const);
+    const bundleOf = (change: Partial<StoredImage>, files = contents): Buffer =>
+      tar([FIRST, manifestOf({ ...image, ...change }), ...files]);
+    const [kernel = assert.fail(), ...others] = system.files;
+    const twice = { ...system, files: [kernel, { ...kernel, bytes: kernel.bytes + 1 }, ...others] };
+    const large = { ...system, files: [{ ...kernel, bytes: kernel.bytes + 1 }, ...others] };
+    const outside = { ...system, files: [{ ...kernel, name: '../../etc/passwd' }, ...others] };
+    const asRoot = { ...system, files: [{ ...kernel, name: 'squashfs' }, ...others] };
+    for (const [bundle, words] of [
+      [bundleOf({ os: 'images' }), /the boot tree already uses the name images/],
+      [bundleOf({ format: 'root.gz' }), /which belongs to no image/],
+      [bundleOf({ system: twice }), /it does not say how its system starts/],
+      [bundleOf({ system: asRoot }), /it does not say how its system starts/],
+      [bundleOf({ system: outside }), /it does not say how its system starts/],
+      [bundleOf({ system: large }), /the size of \S+ is not that of its image/],
+      [bundleOf({}, contents.slice(0, 2)), /it lacks the bytes of ubuntu\/noble\//],
+      [bundleOf({}, [...contents, [`${'0'.repeat(64)}.file`, Buffer.from('x')]]), /which belongs to no image/],
+    ] as const)
+      await refused(bundle, words);
+    const disk = Buffer.from('a disk');
+    const wrong = { sha256: sha256(disk), bytes: disk.length };
+    await refused(
+      bundleOf(wrong, [[`${wrong.sha256}.squashfs`, disk], ...contents.slice(1)]),
+      /its squashfs does not begin like one/,
+    );
+    assert.deepEqual(readdirSync(to), []);
+    assert.deepEqual(await addAll(bundleOf({})), [true]);
+    const other = { ...system, files: others };
+    await assert.rejects(
+      addAll(
+        bundleOf(
+          { system: other },
+          contents.filter((_, at) => at !== 1),
+        ),
+      ),
+      {
+        code: 'already-exists',
+      },
+    );
   });
 
   test('is an archive that tar(1) reads, and the same images give the same bytes', async () => {

@@ -1,0 +1,138 @@
+// Adds a system of a bundle to the store: its root, kernel, initrd and further files.
+//
+//   each file ─▶ copy to .part-…, hash ─▶ all right? ─▶ rename to their hashes ─▶ manifest ─▶ boot tree
+//
+// 1. No file of a system gets into the store unless all of them have the hashes that its manifest names, and its root begins like one.
+
+import { rename, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { RackError } from '../../errors.ts';
+import { foundStats } from '../../files/found-stats.ts';
+import { BlobFile, checkRoom } from '../blob-writing.ts';
+import { type AddResult, asStoreError } from '../image-adding.ts';
+import { copyPath, keepBlobRecent, sweepBlobs } from '../image-removal.ts';
+import {
+  blobsOf,
+  encodeImage,
+  formatImageName,
+  hasBlob,
+  IMAGES_MAX,
+  type ImageBlob,
+  manifestPath,
+  readImages,
+  type StoredImage,
+} from '../image-store.ts';
+import { isRoot, judgeSystemName, ROOT_HEAD_BYTES, rootDiskBytes } from '../import/root-format.ts';
+import { makeDirectories, publishFile, syncDirectory } from '../publication.ts';
+import type { ImageBytes } from '../qcow2/reading.ts';
+import { isRootFormat } from '../stored-system.ts';
+import { refreshTree } from '../system-tree.ts';
+
+/** Bytes that are copied at once. */
+const PIECE_BYTES = 1024 * 1024;
+
+/** The options for adding a system. */
+interface SystemTerms {
+  /** The boot tree. */
+  readonly tree: string;
+  /** The name of the system in messages. */
+  readonly fileName: string;
+  /** Wall time. */
+  readonly nowMs: number;
+  /** The bytes of a file of the system. */
+  readonly open: (blob: ImageBlob) => ImageBytes;
+  /** The paths of the files of this bundle that are in the store: systems share them. New ones are added. */
+  readonly stored: Set<string>;
+}
+
+/**
+ * Adds a system.
+ * @throws RackError `bad-argument` for a file that is not what the manifest says, or a name that no system may have; `already-exists` if the
+ * serial exists with other files; `store-unwritable`
+ */
+export async function addBundledSystem(
+  image: StoredImage,
+  terms: SystemTerms,
+): Promise<Pick<AddResult, 'image' | 'added'>> {
+  const { tree, fileName, nowMs } = terms;
+  const directory = join(tree, 'images');
+  const parts = new Map<string, string>();
+  try {
+    const isPresent = await checkSystem(image, terms);
+    await makeDirectories(directory);
+    await sweepBlobs(tree, nowMs, new Set());
+    for (const blob of blobsOf(image)) {
+      if (terms.stored.has(blob.path) || parts.has(blob.path)) continue;
+      const part = copyPath(tree);
+      parts.set(blob.path, part);
+      await copyBlob(blob, part, fileName, terms.open(blob));
+    }
+    for (const blob of blobsOf(image)) await store(tree, blob, parts.get(blob.path));
+    const kept = { ...image, diskBytes: rootDiskBytes(image.bytes) };
+    if (!isPresent) await publishFile(manifestPath(tree, image), Buffer.from(encodeImage(kept), 'utf8'));
+    if (!hasBlob(tree, image))
+      throw new RackError('not-found', `${formatImageName(image)} was removed while it was being added: add it again`);
+    await refreshTree(tree, [image]);
+    for (const path of parts.keys()) terms.stored.add(path);
+    return { image: kept, added: !isPresent };
+  } catch (error) {
+    throw asStoreError(error, directory);
+  } finally {
+    for (const part of parts.values()) await rm(part, { force: true });
+  }
+}
+
+/** Checks everything that needs no hash. @returns true if the store already has this system */
+async function checkSystem(image: StoredImage, { tree, fileName, open }: SystemTerms): Promise<boolean> {
+  const { format, os, system } = image;
+  const wrong = judgeSystemName(os);
+  if (wrong !== undefined) throw new RackError('bad-argument', `${fileName} cannot be added: ${wrong}`);
+  const [root] = blobsOf(image);
+  const head = root === undefined ? undefined : await open(root).read(0, ROOT_HEAD_BYTES);
+  if (head === undefined || !isRootFormat(format) || !isRoot(format, head))
+    throw new RackError(
+      'bad-argument',
+      `${fileName} cannot be added: its ${system?.rootName} does not begin like one; export it again`,
+    );
+  const { images } = readImages(tree);
+  if (images.length >= IMAGES_MAX)
+    throw new RackError('bad-argument', `the store already has ${IMAGES_MAX} images: remove unneeded ones`);
+  const present = images.find((one) => formatImageName(one) === formatImageName(image));
+  if (present === undefined || !hasBlob(tree, present)) return false;
+  const pathsOf = (one: StoredImage): string => JSON.stringify([one.system?.rootName, blobsOf(one)]);
+  if (pathsOf(present) === pathsOf(image)) return true;
+  throw new RackError('already-exists', `${formatImageName(image)} already exists with other files: remove it first`);
+}
+
+async function copyBlob({ sha256, bytes }: ImageBlob, part: string, fileName: string, from: ImageBytes): Promise<void> {
+  await checkRoom(part, bytes);
+  const file = await BlobFile.create(part);
+  try {
+    for (let at = 0; at < bytes; ) {
+      const piece = await from.read(at, Math.min(PIECE_BYTES, bytes - at));
+      if (piece.length === 0) throw new RackError('bad-argument', `${fileName} cannot be added: it is cut short`);
+      await file.write(piece);
+      at += piece.length;
+    }
+    await file.end();
+    const { sha256: found } = file.facts();
+    if (found === sha256) return;
+    const why = `a file of it has the sha256 ${found} instead of ${sha256}`;
+    throw new RackError('bad-argument', `${fileName} cannot be added: ${why}; copy the file again`);
+  } finally {
+    await file.close();
+  }
+}
+
+/** Moves a copy into the store, unless the bytes are there. @param part undefined: an earlier system of the bundle brought them */
+async function store(tree: string, { path, bytes }: ImageBlob, part: string | undefined): Promise<void> {
+  const blob = join(tree, path);
+  if (foundStats(blob)?.size === bytes) {
+    // A concurrent removal spares a recent blob.
+    await keepBlobRecent(blob);
+  } else if (part !== undefined) {
+    await makeDirectories(dirname(blob));
+    await rename(part, blob);
+    await syncDirectory(dirname(blob));
+  }
+}
