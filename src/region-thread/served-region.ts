@@ -17,6 +17,7 @@ import {
   readImages,
 } from '../images/image-store.ts';
 import { listTreeInstallers, treeHasInstaller } from '../images/installer-tree.ts';
+import { isRootFormat } from '../images/stored-system.ts';
 import type { DesiredState } from '../machines/machine.ts';
 import { STEP_MS_MAX } from '../power/driver.ts';
 import type { FetchKeys } from '../region/accounts/key-sources.ts';
@@ -256,8 +257,14 @@ const imagesIn = (tree: string | undefined): readonly ListedImage[] =>
 
 async function reportedImages(region: Region): Promise<readonly ListedImage[]> {
   const remote = [...(await region.racks.images()).values()].flat();
-  return remote.map((image) => ({ ...image, title: '', isReported: true }));
+  return remote.map(({ format, ...image }) => {
+    const system = isRootFormat(format) ? { system: { rootName: ROOT_NAMES[format], files: [] } } : {};
+    return { ...image, ...system, title: '', isReported: true };
+  });
 }
+
+/** The names in MAAS's streams of the roots that racks report. */
+const ROOT_NAMES = { squashfs: 'squashfs', 'root.tar': 'root-tgz', 'root.gz': 'root-image.gz' } as const;
 
 /** Each name once, as its last image. */
 const onceEach = (images: readonly ListedImage[]): readonly ListedImage[] =>

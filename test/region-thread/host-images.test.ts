@@ -201,6 +201,12 @@ test('a condemned system is told from another with the same root by its kernel',
     const [image] = host.reported();
     assert.ok(image?.filesSha256 !== undefined);
     const { serial, sha256, filesSha256 } = image;
+    const files = [{ name: 'boot-kernel', sha256: digestOf('old kernel'), bytes: 'old kernel'.length }];
+    assert.deepEqual(image.system, { rootName: 'squashfs', files });
+    assert.deepEqual(
+      (await images.list()).map(({ system }) => system?.files),
+      [files],
+    );
     host.condemned = [{ resource: NAME, serial, sha256, filesSha256 }];
     addStored(tree, '20260101', {}, 'new kernel');
     assert.deepEqual((await images.list()).map(formatImageName), [`${NAME}/20260101`]);

@@ -215,9 +215,10 @@ const imagesIn = (tree: string): readonly HostImage[] =>
 
 function reported(stored: StoredImage): HostImage {
   const { origin, ...image } = stored;
-  const { os, release, architecture, subarchitecture, label, serial, title, bytes, diskBytes, sha256 } = image;
+  const { os, release, architecture, subarchitecture, label, serial, title, bytes, diskBytes, sha256, system } = image;
   const names = { os, release, architecture, subarchitecture, label, serial };
-  const facts = { ...names, title, bytes, diskBytes, sha256, ...filesDigest(stored) };
+  const files = system === undefined ? {} : { system: { rootName: system.rootName, files: [...system.files] } };
+  const facts = { ...names, title, bytes, diskBytes, sha256, ...files, ...filesDigest(stored) };
   return origin === undefined ? facts : { ...facts, origin: { source: origin.source } };
 }
 

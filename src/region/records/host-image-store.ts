@@ -7,8 +7,15 @@
 // House words: a place is the store of images of one host; a condemned image was deleted by a person, and still exists at a place.
 
 import { z } from 'zod';
+import { SYSTEM_FILES_MAX } from '../../images/stored-system.ts';
 
 const name = z.string().max(64);
+
+const systemFile = z.object({
+  name,
+  sha256: z.string().max(64),
+  bytes: z.number().int().min(0).max(Number.MAX_SAFE_INTEGER),
+});
 
 /** An image as its host reports it; `region/life/deployment.ts` has the meanings. */
 export const hostImage = z.object({
@@ -24,6 +31,7 @@ export const hostImage = z.object({
   sha256: z.string().max(64),
   /** Of the root of a system: the digest of all its files, of which `sha256` is the first. */
   filesSha256: z.string().max(64).optional(),
+  system: z.object({ rootName: name, files: z.array(systemFile).max(SYSTEM_FILES_MAX) }).optional(),
   origin: z.object({ source: z.string().max(2048) }).optional(),
 });
 export type HostImage = z.output<typeof hostImage>;

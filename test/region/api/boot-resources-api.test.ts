@@ -111,6 +111,31 @@ test('images are listed and read with MAAS’s fields, including an image whose 
     assert.equal((await ask('GET', '2.0/boot-resources/999/')).status, 404);
   }));
 
+test('a system has all its files under MAAS’s names, with sizes and digests', () => {
+  const files = [
+    { name: 'boot-kernel', bytes: 10, sha256: 'b'.repeat(64) },
+    { name: 'boot-initrd', bytes: 20, sha256: 'c'.repeat(64) },
+    { name: 'squashfs.manifest', bytes: 3, sha256: 'd'.repeat(64) },
+  ];
+  return withApi([image({ system: { rootName: 'squashfs', files } })], async (ask) => {
+    const { json: list } = await ask('GET', '2.0/boot-resources/');
+    const { sets } = (await ask('GET', `2.0/boot-resources/${list[0].id}/`)).json;
+    const file = (name: string, size: number, digit: string) => [
+      name,
+      { filename: name, filetype: name, size, sha256: digit.repeat(64), complete: true },
+    ];
+    assert.deepEqual(sets['20260901'], {
+      ...{ version: '20260901', label: 'release', size: 133, complete: true },
+      files: Object.fromEntries([
+        file('squashfs', 100, 'a'),
+        file('boot-kernel', 10, 'b'),
+        file('boot-initrd', 20, 'c'),
+        file('squashfs.manifest', 3, 'd'),
+      ]),
+    });
+  });
+});
+
 test('an image in the store of a region without a rack is complete, although no machine boots from there', () =>
   withApi(
     [],

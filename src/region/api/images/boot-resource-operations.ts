@@ -67,15 +67,17 @@ function resourceJson(call: ApiCall, resource: ListedResource): Record<string, u
   };
 }
 
-const setJson = ({ serial, label, bytes, sha256 }: ListedImage): Record<string, unknown> => ({
-  version: serial,
-  label,
-  size: bytes,
-  complete: true,
-  files: {
-    'root-dd': { filename: 'root-dd', filetype: 'root-dd', size: bytes, sha256, complete: true },
-  },
-});
+/** A stored version, with each of its files under its name in MAAS's streams. */
+function setJson({ serial, label, bytes, sha256, system }: ListedImage): Record<string, unknown> {
+  const files = [{ name: system?.rootName ?? 'root-dd', bytes, sha256 }, ...(system?.files ?? [])];
+  const fileJson = ({ name, ...file }: (typeof files)[number]): Record<string, unknown> => {
+    return { filename: name, filetype: name, size: file.bytes, sha256: file.sha256, complete: true };
+  };
+  return {
+    ...{ version: serial, label, size: files.reduce((sum, file) => sum + file.bytes, 0), complete: true },
+    files: Object.fromEntries(files.map((file) => [file.name, fileJson(file)])),
+  };
+}
 
 /** The version under upload, and the URL for its next piece. It gets its version number with the last piece. */
 function uploadedSet(
