@@ -45,7 +45,8 @@ export function withMirrors(offer: ImageOffer, others: readonly ImageOffer[]): I
 
 type Placed = Pick<NamedFile, 'url' | 'mirrors'>;
 
-const mirrorsOf = ({ url, mirrors }: Placed, others: readonly Placed[]): readonly string[] => {
+/** The URLs at which a file is besides its own, without repetition. @param others the same file at other sources */
+export const mirrorsOf = ({ url, mirrors }: Placed, others: readonly Placed[]): readonly string[] => {
   const all = new Set([...mirrors, ...others.flatMap((other) => [other.url, ...other.mirrors])]);
   return [...all].filter((mirror) => mirror !== url);
 };

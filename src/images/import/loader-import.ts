@@ -42,8 +42,9 @@ export async function importLoader(offer: LoaderOffer, terms: LoaderTerms): Prom
     const requests: DownloadRequest[] = [];
     const unpacked = new Map<string, LoaderFile>();
     for (const file of offer.files) {
-      const { url, bytes, digest } = file;
-      const request = { urls: [url], bytes, digest, bytesMax: FILE_BYTES_MAX, directory: downloads, name: digest.hex };
+      const { url, mirrors, bytes, digest } = file;
+      const urls = [url, ...mirrors];
+      const request = { urls, bytes, digest, bytesMax: FILE_BYTES_MAX, directory: downloads, name: digest.hex };
       await fetchFile(request, name, terms);
       requests.push(request);
       const data = await readFile(join(downloads, request.name));

@@ -9,7 +9,7 @@ import { compareImages, isSameName, type StoredImage } from '../image-store.ts';
 import type { ConfiguredMirrors } from '../sources/package-mirrors.ts';
 import type { ImageSource } from '../sources/source.ts';
 import { readFileOffers } from './file-offers.ts';
-import type { OffersOfImage } from './first-import.ts';
+import { mirrorsOf, type OffersOfImage } from './first-import.ts';
 import { readInstallerOffers } from './installer-offers.ts';
 import {
   type ImageOffer,
@@ -116,12 +116,18 @@ export function chooseInstaller(answers: readonly SourceAnswer[], wish: OfferWis
 }
 
 /**
- * The boot loader of a type for one architecture, from the first source that has it.
+ * The boot loader of a type for one architecture, from the first source that has it. The same files at other sources are its mirrors.
  * @throws RackError as `chooseOffers`
  */
 export function chooseLoader(answers: readonly SourceAnswer[], wish: OfferWish): LoaderOffer {
-  const loaders = answers.flatMap((answer) => answer.loaders);
-  return loaders.find(({ type }) => type === wish.release) ?? refuseAll(answers, wish);
+  const [first, ...others] = answers.flatMap((answer) => answer.loaders).filter(({ type }) => type === wish.release);
+  if (first === undefined) return refuseAll(answers, wish);
+  const further = others.flatMap(({ files }) => files);
+  const files = first.files.map((file) => {
+    const same = further.filter(({ digest }) => digest.hex === file.digest.hex);
+    return { ...file, mirrors: mirrorsOf(file, same) };
+  });
+  return { ...first, files };
 }
 
 /** @throws RackError that says why no source has the image */

@@ -9,6 +9,7 @@ import { errorText } from '../../errors.ts';
 import { isFields } from '../../fields.ts';
 import { nearestHint } from '../../nearest-name.ts';
 import { parseYamlDocument } from '../../yaml-parser.ts';
+import { COPY_SOURCE } from '../image-store.ts';
 import { placeholdersIn } from './placeholders.ts';
 import type {
   AddedRelease,
@@ -56,6 +57,8 @@ export function decodeSources(text: string, decodeSelections: DecodeSelections):
   const names = new Set<string>();
   for (const [index, { name }] of sources.entries()) {
     if (names.has(name)) report(`sources[${index}].name`, `another source is named ${name}, too: choose another name`);
+    if (name === COPY_SOURCE)
+      report(`sources[${index}].name`, 'racks name the copies of images of their region so: choose another name');
     names.add(name);
   }
   return problems.length === 0 ? { ok: true, sources, releases, selections } : { ok: false, problems };

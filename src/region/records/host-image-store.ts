@@ -7,9 +7,10 @@
 // House words: a place is the store of images of one host; a condemned image was deleted by a person, and still exists at a place.
 
 import { z } from 'zod';
-import { SYSTEM_FILES_MAX } from '../../images/stored-system.ts';
 
 const name = z.string().max(64);
+/** The most files of one system besides its root; `images/stored-system.ts` reads no more. */
+const FILES_MAX = 16;
 
 const systemFile = z.object({
   name,
@@ -31,7 +32,7 @@ export const hostImage = z.object({
   sha256: z.string().max(64),
   /** Of the root of a system: the digest of all its files, of which `sha256` is the first. */
   filesSha256: z.string().max(64).optional(),
-  system: z.object({ rootName: name, files: z.array(systemFile).max(SYSTEM_FILES_MAX) }).optional(),
+  system: z.object({ rootName: name, files: z.array(systemFile).max(FILES_MAX) }).optional(),
   origin: z.object({ source: z.string().max(2048) }).optional(),
 });
 export type HostImage = z.output<typeof hostImage>;

@@ -8,10 +8,11 @@ import { afterEach, beforeEach, describe, test } from 'node:test';
 import { systemClock } from '../../../src/clock.ts';
 import { hasBlob, readImages } from '../../../src/images/image-store.ts';
 import { importFirst } from '../../../src/images/import/first-import.ts';
-import { askSources, chooseOffers } from '../../../src/images/import/offers.ts';
+import { importLoader } from '../../../src/images/import/loader-import.ts';
+import { askSources, chooseLoader, chooseOffers } from '../../../src/images/import/offers.ts';
 import type { StreamSource } from '../../../src/images/sources/source.ts';
 import { FileSite } from '../../support/image-site.ts';
-import { writeStreamSite } from '../../support/stream-site.ts';
+import { type SiteContent, writeStreamSite } from '../../support/stream-site.ts';
 import { startFile, twoKernels } from '../../support/two-kernels.ts';
 import { placeForEach } from '../download/download-place.ts';
 
@@ -36,11 +37,15 @@ describe('a system of two sources', () => {
     rmSync(scratch, { recursive: true, force: true });
   });
 
-  /** A source with the same files as the others. @param spoil called with the path of each of FILES */
-  async function source(name: string, spoil: (path: string, file: string) => void): Promise<StreamSource> {
+  /** A source with the system. @param spoil called with the path of each of FILES */
+  async function system(name: string, spoil: (path: string, file: string) => void): Promise<StreamSource> {
+    const found = await source(name, twoKernels());
+    for (const file of FILES) spoil(join(scratch, name, 'noble/amd64/20261101', file), file);
+    return found;
+  }
+  async function source(name: string, content: SiteContent): Promise<StreamSource> {
     const directory = join(scratch, name);
-    writeStreamSite(directory, twoKernels(), undefined);
-    for (const file of FILES) spoil(join(directory, 'noble/amd64/20261101', file), file);
+    writeStreamSite(directory, content, undefined);
     const site = new FileSite(directory);
     sites.push(site);
     return {
@@ -68,18 +73,43 @@ describe('a system of two sources', () => {
   for (const [how, spoil] of Object.entries(spoilers))
     for (const bad of FILES)
       test(`is imported if the first one ${how} ${bad}`, async () => {
-        const first = await source('first', (path, file) => (file === bad ? spoil(path) : undefined));
-        await importFrom([first, await source('second', () => undefined)]);
+        const first = await system('first', (path, file) => (file === bad ? spoil(path) : undefined));
+        await importFrom([first, await system('second', () => undefined)]);
         const [image] = readImages(tree).images;
         assert.ok(image !== undefined && hasBlob(tree, image));
         const kernel = join(tree, 'ubuntu/amd64/hwe-24.04/noble/stable/boot-kernel');
         assert.equal(readFileSync(kernel, 'utf8'), startFile('hwe-24.04', 'boot-kernel'));
       });
 
+  test('a boot loader is imported, too, if each of them lacks another file', async () => {
+    const product = {
+      tags: { os: 'grub', arch: 'amd64', label: 'stable', 'bootloader-type': 'pxe' },
+      versions: {
+        '20261101': {
+          files: Object.fromEntries(
+            ['one.0', 'two.0'].map((name) => [name, { ftype: 'bootloader', path: `loaders/${name}`, content: name }]),
+          ),
+        },
+      },
+    };
+    const sources: StreamSource[] = [];
+    for (const name of ['one.0', 'two.0']) {
+      sources.push(await source(name, { 'com.example:1:bootloader-download': { 'com.example:grub': product } }));
+      rmSync(join(scratch, name, 'loaders', name));
+    }
+    const terms = { downloads: place.queue(), nowMs: systemClock.wallTimeMs() };
+    const wish = { os: 'bootloader', release: undefined, architectures: ['amd64'] };
+    const answers = await askSources(sources, wish, { ...terms, mirrors: [] });
+    const offer = chooseLoader(answers, { ...wish, release: 'pxe' });
+    await importLoader(offer, { ...terms, tree, onDownload: () => undefined });
+    for (const name of ['one.0', 'two.0'])
+      assert.equal(readFileSync(join(tree, 'bootloader/pxe/amd64', name), 'utf8'), name);
+  });
+
   test('is imported if each of them lacks another file', async () => {
     const [kernel, initrd] = FILES;
     const without = (name: string, missed: string | undefined) =>
-      source(name, (path, file) => (file === missed ? rmSync(path) : undefined));
+      system(name, (path, file) => (file === missed ? rmSync(path) : undefined));
     await importFrom([await without('first', kernel), await without('second', initrd)]);
     assert.equal(readImages(tree).images.length, 1);
   });

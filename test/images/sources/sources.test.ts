@@ -344,6 +344,7 @@ describe("a site's own sources", () => {
     ['with another key', 'sources: []\nsource: []\n', /^source: is not a key of this file; remove it$/],
     ['that is not YAML', 'sources: [', /^: line 1: /],
     ['with two sources of one name', fileOf(plain, plain), /^sources\[1\]\.name: another source is named site/],
+    ['with the name of copies', fileOf({ ...plain, name: 'region' }), /^sources\[0\]\.name: racks name the copies/],
     ['with releases of no form', 'releases: [a]\n', /^releases: expected our names of releases with their titles/],
     ['with a release without title', 'releases: { a: { base: b } }\n', /^releases\.a\.title: /],
     ['with another key of a release', 'releases: { a: { title: A, kernel: 3 } }\n', /^releases\.a\.kernel: /],
