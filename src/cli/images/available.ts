@@ -13,6 +13,8 @@ import {
   LOADER,
   type LoaderOffer,
   loaderName,
+  type OfferNames,
+  type OfferWish,
   offerName,
   type SourceAnswer,
 } from '../../images/import/offer.ts';
@@ -41,18 +43,20 @@ export async function listAvailable(flags: AvailableFlags): Promise<number> {
   const parsed = await parseTagFilters(flags.filters);
   if (!parsed.ok) throw new RackError('bad-argument', `--filter ${parsed.problem}`);
   const { filters } = parsed;
+  // The sources choose by it, too: the newest version of a product may have another label than the wanted one.
+  const isWanted = (names: OfferNames): boolean => filters.every(({ matches }) => matches([tagsOf(names)]));
   const [os, release] = flags.os?.split('/') ?? [];
-  const answers = await ask(os === undefined ? all : sourcesOf(all, os), flags.config, release, flags.arch);
+  const answers = await ask(os === undefined ? all : sourcesOf(all, os), flags.config, release, flags.arch, [isWanted]);
   const today = new Date(systemClock.wallTimeMs()).toISOString().slice(0, 10);
-  const offers = answers
-    .flatMap((answer) => answer.offers)
-    .filter((offer) => filters.every(({ matches }) => matches([tagsOf(offer)])));
+  const offers = answers.flatMap((answer) => answer.offers).filter((offer) => isWanted(offer));
   const installers = answers
     .flatMap((answer) => answer.installers)
     .filter((offer) => filters.every(({ matches }) => matches([tagsOfInstaller(offer)])));
   const loaders = answers
     .flatMap((answer) => answer.loaders)
-    .filter((offer) => filters.every(({ matches }) => matches([tagsOfLoader(offer)])));
+    .filter((loader) =>
+      isWanted({ ...loader, os: LOADER, release: loader.type, subarchitecture: 'generic', aliases: [] }),
+    );
   const shown = offers.filter(({ supportEnds }) => flags.all || supportEnds === undefined || supportEnds >= today);
   const problems = answers.flatMap(problemsOf);
   if (flags.json) printJson({ offers: shown, installers, loaders, problems });
@@ -74,11 +78,12 @@ const ask = async (
   config: string,
   release?: string,
   arch?: string,
+  choices?: OfferWish['choices'],
 ): Promise<readonly SourceAnswer[]> => {
   const inForce = readImageConfig({ config, tree: '' });
   const settings = { ...DEFAULT_SETTINGS, proxy: configuredProxy(inForce), roundsMax: 1 };
   const downloads = new DownloadQueue(settings, systemClock);
-  const wish = { os: '', release, architectures: arch === undefined ? [] : [arch] };
+  const wish = { os: '', release, architectures: arch === undefined ? [] : [arch], choices };
   try {
     const configured = configuredMirrors(inForce);
     const mirrors = { mirrors: readHostMirrors(), configured };
@@ -88,7 +93,7 @@ const ask = async (
   }
 };
 
-const tagsOf = ({ os, release, architecture: arch, subarchitecture: subarch, label, source }: ImageOffer) =>
+const tagsOf = ({ os, release, architecture: arch, subarchitecture: subarch, label, source }: OfferNames) =>
   new Map(Object.entries({ os, release, arch, subarch, label, source }));
 
 const byName = (a: ImageOffer, b: ImageOffer): number => (offerName(a) < offerName(b) ? -1 : 1);
@@ -111,9 +116,6 @@ const rowOfInstaller = (offer: InstallerOffer): readonly string[] => [
   offer.title,
   offer.source,
 ];
-
-const tagsOfLoader = ({ type, architecture: arch, source }: LoaderOffer) =>
-  new Map(Object.entries({ os: LOADER, release: type, arch, subarch: 'generic', label: 'release', source }));
 
 const rowOfLoader = (offer: LoaderOffer): readonly string[] => [
   loaderName(offer),

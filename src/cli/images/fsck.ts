@@ -12,6 +12,7 @@ import { type CheckedContent, checkContent } from '../../images/image-check.ts';
 import { removeImages, sweepBlobs } from '../../images/image-removal.ts';
 import { COPY_SOURCE, formatImageName, hasBlob, readImages, type StoredImage } from '../../images/image-store.ts';
 import { sweepDownloads } from '../../images/import/left-downloads.ts';
+import type { OfferNames } from '../../images/import/offer.ts';
 import { offersAgain } from '../../images/import/offers.ts';
 import type { ImageSource } from '../../images/sources/source.ts';
 import { formatBytes, print, printError, printJson } from '../terminal/output.ts';
@@ -132,7 +133,7 @@ async function knownSources(
 async function importOne(image: StoredImage, { sources, problem }: KnownSources, run: ImportRun): Promise<Repair> {
   // Another image with the same bytes was repaired.
   if (hasBlob(run.tree, image)) return { image, imported: image };
-  const { os, release, architecture, origin } = image;
+  const { os, release, architecture, subarchitecture, label, origin } = image;
   if (origin?.source === COPY_SOURCE) {
     const remedy = 'a rack that runs copies it again within 5 minutes, unless boot.copy_images is false';
     return { image, problem: `it is a copy of an image of the region; ${remedy}` };
@@ -143,7 +144,8 @@ async function importOne(image: StoredImage, { sources, problem }: KnownSources,
   }
   try {
     const asked = sources.filter((source) => source.os === os || source.name === origin.source);
-    const wish = { os, release, architectures: [architecture] };
+    const isSame = (names: OfferNames): boolean => names.label === label && names.subarchitecture === subarchitecture;
+    const wish = { os, release, architectures: [architecture], subarchitecture, choices: [isSame] };
     const { image: imported } = await run.import(asked, wish, (answers) => offersAgain(answers, image));
     // The source has a newer image, which replaces this one.
     if (imported.serial !== image.serial) await removeImages(run.tree, [image], run.nowMs, { isKnown: true });

@@ -9,7 +9,7 @@ import { RackError } from '../../errors.ts';
 import type { Publication } from '../../images/environment.ts';
 import { formatImageName } from '../../images/image-store.ts';
 import { describeSystem } from '../../images/image-system.ts';
-import { INSTALLER, LOADER, type OfferWish } from '../../images/import/offer.ts';
+import { hasSubarchitecture, INSTALLER, LOADER, type OfferNames, type OfferWish } from '../../images/import/offer.ts';
 import { chooseInstaller, chooseLoader, chooseOffers, sourceNamed, sourcesOf } from '../../images/import/offers.ts';
 import { readAptMirrors } from '../../images/sources/apt-sources.ts';
 import type { ImageSource } from '../../images/sources/source.ts';
@@ -56,11 +56,13 @@ export async function importByName(flags: ImportFlags): Promise<number> {
   const bytesPerSecondMax = parseLimit(flags.limit);
   for (const file of flags.packages ?? []) checkGivenFile(file);
   const place = enterImageTree(flags);
+  const { subarch } = flags;
+  const choices = subarch === undefined ? undefined : [(names: OfferNames) => hasSubarchitecture(names, subarch)];
   const run = new ImportRun(place, () => readImageUse(place), flags.json, bytesPerSecondMax);
   const results: unknown[] = [];
   try {
     for (const architecture of architectures) {
-      const wish = { os, release, architectures: [architecture], subarchitecture: flags.subarch };
+      const wish = { os, release, architectures: [architecture], subarchitecture: flags.subarch, choices };
       if (isInstaller) results.push(await importInstaller(run, sources, wish, flags, place.stateDir));
       else if (os === LOADER) results.push(await importLoader(run, sources, wish, flags.json));
       else results.push(await importImage(run, sources, wish, flags.json));

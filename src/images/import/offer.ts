@@ -25,7 +25,7 @@ export interface ImageOffer extends Omit<ImageName, 'serial'> {
   /** As published; undefined: the source does not say. */
   readonly bytes: number | undefined;
   readonly digest: Digest;
-  /** Every subarchitecture that it supports, by the site's names; undefined: only its own. */
+  /** Every subarchitecture that it supports, by the site's names, its own one first; undefined: only its own. */
   readonly subarches?: readonly string[] | undefined;
   /** The further files if the offer is the root of a system; undefined for a disk image. */
   readonly system?: OfferedSystem | undefined;
@@ -58,12 +58,24 @@ export interface LoaderOffer {
   /** `uefi`, `pxe`, `open-firmware`: a directory of the boot tree. */
   readonly type: string;
   readonly architecture: string;
+  /** `stable`, `candidate`. */
+  readonly label: string;
   /** As the site names it: `grub-efi-signed`. */
   readonly title: string;
   readonly serial: string | undefined;
   /** Archives are unpacked; other files are used as they are. */
   readonly files: readonly (NamedFile & { readonly isArchive: boolean })[];
 }
+
+/** The names of an offer, by which it is selected. */
+export type OfferNames = Pick<
+  ImageOffer,
+  'source' | 'os' | 'release' | 'architecture' | 'subarchitecture' | 'subarches' | 'label' | 'aliases'
+>;
+
+/** True if a person may mean the offer by a subarchitecture: the store's name or the source's. */
+export const hasSubarchitecture = ({ subarchitecture, subarches }: OfferNames, wanted: string): boolean =>
+  [subarchitecture, subarches?.[0]].includes(wanted);
 
 /** The image that a person requests: `ubuntu/noble`, `debian/12`. */
 export interface OfferWish {
@@ -74,6 +86,8 @@ export interface OfferWish {
   readonly architectures: readonly string[];
   /** By the store's name or the source's: `hwe-24.04`; undefined: the generic one if there is a choice. */
   readonly subarchitecture?: string | undefined;
+  /** Conditions: of each product, the newest version that matches is offered, for each condition on its own. Default: the newest of all. */
+  readonly choices?: readonly ((names: OfferNames) => boolean)[] | undefined;
 }
 
 /** The installer of a release, for one architecture. */

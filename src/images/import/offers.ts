@@ -12,6 +12,7 @@ import { readFileOffers } from './file-offers.ts';
 import { mirrorsOf, type OffersOfImage } from './first-import.ts';
 import { readInstallerOffers } from './installer-offers.ts';
 import {
+  hasSubarchitecture,
   type ImageOffer,
   type InstallerOffer,
   importedContent,
@@ -94,7 +95,7 @@ export function chooseOffers(answers: readonly SourceAnswer[], wish: OfferWish):
   const { subarchitecture: wanted } = wish;
   const offers = answers
     .flatMap((answer) => answer.offers)
-    .filter(({ subarchitecture, system }) => [undefined, subarchitecture, system?.subarch].includes(wanted));
+    .filter((offer) => wanted === undefined || hasSubarchitecture(offer, wanted));
   const named = offers.filter(({ release }) => release === wish.release);
   const fitting = named.length > 0 ? named : offers;
   // Several releases have the alias `lts`; the newest one is meant.

@@ -14,7 +14,15 @@ import { isTreeName, SYSTEM_FILES_MAX } from '../stored-system.ts';
 import { listImages } from '../streams/image-listing.ts';
 import type { StreamFile, StreamImage } from '../streams/stream-products.ts';
 import { tagOf } from '../streams/tags.ts';
-import { type ImageOffer, type LoaderOffer, type NamedFile, type OfferedSystem, storedSerial } from './offer.ts';
+import {
+  type ImageOffer,
+  LOADER,
+  type LoaderOffer,
+  type NamedFile,
+  type OfferedSystem,
+  type OfferNames,
+  storedSerial,
+} from './offer.ts';
 
 /** The label for sites that give none. */
 const LABEL = 'release';
@@ -26,13 +34,31 @@ const GENERIC = /^(?:generic|ga-[0-9.]+)$/;
 /** The releases whose own kernel is named after their first letter: precise to wily. */
 const LETTERED = /^[p-w]/;
 
+/** The names of a version's offer. Those of a boot loader are the parts of its directory: `bootloader`, `uefi`, `amd64`. */
+export function namesOf(source: StreamSource, image: StreamImage): OfferNames {
+  const [shown] = listImages([image]);
+  const { aliases } = image;
+  const architecture = ourName(source, image);
+  const label = image.label === '' ? LABEL : (shown?.label ?? '');
+  if (isLoader(image)) {
+    const names = { source: source.name, os: LOADER, release: loaderType(image), architecture, label };
+    return { ...names, subarchitecture: 'generic', aliases };
+  }
+  return {
+    source: source.name,
+    ...{ os: source.os === '*' ? (shown?.os ?? '') : source.os, release: shown?.release ?? '', architecture, label },
+    subarchitecture: isGeneric(image) ? 'generic' : subarchOf({ ...image, subarch: shown?.subarch ?? '' }),
+    subarches: [...new Set([subarchOf(image), ...image.subarches])],
+    aliases,
+  };
+}
+
 /** @returns the offer, or the reason why the version cannot be imported */
 export function streamOffer(source: StreamSource, image: StreamImage): ImageOffer | LoaderOffer | string {
   const [shown] = listImages([image]);
-  const os = source.os === '*' ? (shown?.os ?? '') : source.os;
-  const name = `${os}/${shown?.release ?? ''} of the source ${source.name}`;
-  const isLoader = ({ kind }: StreamFile): boolean => kind === 'loader';
-  if (image.files.length > 0 && image.files.every(isLoader)) return loaderOffer(source, image);
+  if (isLoader(image)) return loaderOffer(source, image);
+  const names = namesOf(source, image);
+  const name = `${names.os}/${names.release} of the source ${source.name}`;
   const root = rootOf(image);
   if (shown === undefined || root === undefined) return `${name} has no file that can be deployed`;
   const digest = digestOf(root);
@@ -40,16 +66,9 @@ export function streamOffer(source: StreamSource, image: StreamImage): ImageOffe
   const system = root.kind === 'disk' ? undefined : systemOf(source, image, root);
   if (typeof system === 'string') return `${name} ${system}`;
   const offer = {
-    source: source.name,
-    os,
-    release: shown.release,
-    architecture: ourName(source, image),
-    subarchitecture: isGeneric(image) ? 'generic' : subarchOf({ ...image, subarch: shown.subarch }),
-    subarches: [...new Set([subarchOf(image), ...image.subarches])],
-    label: image.label === '' ? LABEL : shown.label,
+    ...names,
     serial: storedSerial(image.serial),
     title: `${source.title} ${shown.title}`.trim(),
-    aliases: image.aliases,
     supportEnds: image.supportEnds === '' ? undefined : image.supportEnds,
     url: `${source.url}${root.path}`,
     mirrors: [],
@@ -61,6 +80,13 @@ export function streamOffer(source: StreamSource, image: StreamImage): ImageOffe
   const wrong = judgeImageName(offer);
   return wrong === undefined ? offer : `${name} cannot be imported: ${wrong}`;
 }
+
+/** True if the version has only the files of a boot loader. */
+const isLoader = ({ files }: StreamImage): boolean => files.length > 0 && files.every(({ kind }) => kind === 'loader');
+
+/** `uefi`, `pxe`; empty: the site does not say. */
+const loaderType = ({ files }: StreamImage): string =>
+  files.map(({ tags }) => tagOf(tags, 'bootloader-type')).find((text) => text !== '') ?? '';
 
 /** True for the release's own kernel. */
 function isGeneric(image: StreamImage): boolean {
@@ -124,8 +150,7 @@ function sumOf({ rootBytes, files }: OfferedSystem): number | undefined {
 function loaderOffer(source: StreamSource, image: StreamImage): LoaderOffer | string {
   const [shown] = listImages([image]);
   const name = `the boot loader ${shown?.os ?? ''} of the source ${source.name}`;
-  const type = image.files.map(({ tags }) => tagOf(tags, 'bootloader-type')).find((text) => text !== '') ?? '';
-  const architecture = ourName(source, image);
+  const { release: type, architecture, label } = namesOf(source, image);
   const files = image.files.map((file) => {
     const named = namedFile(source, file);
     // A file of the type `bootloader` is not an archive, and keeps its own name.
@@ -136,7 +161,7 @@ function loaderOffer(source: StreamSource, image: StreamImage): LoaderOffer | st
   if (![type, architecture, ...whole.map((file) => file.name)].every(isTreeName))
     return `${name} has names that are not allowed in the boot tree`;
   const serial = storedSerial(image.serial);
-  return { source: source.name, type, architecture, title: shown?.os ?? '', serial, files: whole };
+  return { source: source.name, type, architecture, label, title: shown?.os ?? '', serial, files: whole };
 }
 
 function digestOf({ sha256, sha512 }: StreamFile): Digest | undefined {

@@ -1,17 +1,17 @@
 // Reads the images that a simplestreams site offers.
 //
-//   index ─▶ documents of products, by content id ─▶ choose ─▶ the newest version of each product ─▶ offers
+//   index ─▶ documents of products, by content id ─▶ choose ─▶ the newest matching version of each product ─▶ offers
 
 import { listed } from '../../counted.ts';
 import { RackError } from '../../errors.ts';
 import { describeDocumentFault } from '../documents/fault.ts';
 import type { StreamSource } from '../sources/source.ts';
 import { decodeStreamProducts } from '../streams/decode-products.ts';
-import { chooseImages } from '../streams/selection.ts';
+import { chooseImages, type ImageWishes } from '../streams/selection.ts';
 import { decodeStreamIndex } from '../streams/stream-index.ts';
 import { type ImageOffer, type LoaderOffer, NAMED_MAX, type OfferWish, type SourceAnswer } from './offer.ts';
 import type { SourceDocuments } from './source-documents.ts';
-import { streamOffer } from './stream-offer.ts';
+import { namesOf, streamOffer } from './stream-offer.ts';
 
 /** The most images of a site, including those that cannot be imported. */
 const IMAGES_MAX = 20_000;
@@ -66,16 +66,17 @@ function readSigned(source: StreamSource, path: string, documents: SourceDocumen
   return documents.read(url, path.endsWith('.sjson') ? undefined : `${url}.gpg`, keys);
 }
 
-const wishesOf = ({ arches, ftypes }: StreamSource, { release, architectures }: OfferWish) => ({
+const wishesOf = (source: StreamSource, { release, architectures, choices }: OfferWish): ImageWishes => ({
   selections: [
     {
       release,
-      arches: [...arches].flatMap(([ours, theirs]) =>
+      arches: [...source.arches].flatMap(([ours, theirs]) =>
         architectures.length === 0 || architectures.includes(ours) ? theirs : [],
       ),
     },
   ],
   filters: [],
-  ftypes,
+  ftypes: source.ftypes,
   versions: 1,
+  choices: choices?.map((matches) => (image) => matches(namesOf(source, image))),
 });

@@ -3,7 +3,7 @@
 // Sources: the boot source selections of MAAS (os, release, arches, subarches, labels, each with `*`); `--max` of sstream-mirror.
 //
 // 1. An image is chosen if at least one selection and all filters match. Of its files, those that match all filters are chosen.
-// 2. The newest versions are chosen among the matching versions of a product, not among all.
+// 2. The newest versions are chosen among the matching versions of a product, not among all, and for each choice of the caller on its own.
 // 3. A version is chosen only if at least one of its files is.
 
 import { compareSerials } from './serial.ts';
@@ -29,23 +29,29 @@ export interface ImageWishes {
   readonly filters: readonly TagFilter[];
   /** Types of files; empty: all. */
   readonly ftypes: readonly string[];
-  /** How many versions of each product, at least 1. */
+  /** How many versions of each product for each choice, at least 1. */
   readonly versions: number;
+  /** Conditions on an image with its wanted files: it needs to match one of them. Default: a single one, which every image matches. */
+  readonly choices?: readonly ((image: StreamImage) => boolean)[] | undefined;
 }
 
 /** The chosen images with their chosen files, in the order of the products; newest first within a product. */
 export function chooseImages(products: readonly StreamProduct[], wishes: ImageWishes): readonly StreamImage[] {
+  const { selections, versions, choices = [() => true] } = wishes;
   return products.flatMap(({ images }) => {
     const chosen: StreamImage[] = [];
-    const serials = new Set<string>();
+    const counts = choices.map((matches) => ({ matches, serials: new Set<string>() }));
     for (const image of images) {
       // A version may have several images.
-      if (serials.size >= wishes.versions && !serials.has(image.serial)) break;
-      if (!isSelected(image, wishes.selections)) continue;
+      const open = counts.filter(({ serials }) => serials.size < versions || serials.has(image.serial));
+      if (open.length === 0) break;
+      if (!isSelected(image, selections)) continue;
       const files = image.files.filter((file) => isFileWanted(file, wishes));
       if (files.length === 0) continue;
-      chosen.push({ ...image, files });
-      serials.add(image.serial);
+      const wanted = { ...image, files };
+      const matching = open.filter(({ matches }) => matches(wanted));
+      for (const { serials } of matching) serials.add(image.serial);
+      if (matching.length > 0) chosen.push(wanted);
     }
     return chosen;
   });

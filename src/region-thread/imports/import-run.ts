@@ -18,7 +18,7 @@ import { askSources } from '../../images/import/offers.ts';
 import { type ImportProgress, SKIPPED_MAX } from '../../region/records/boot-store.ts';
 import { downloadReason, failureReason } from './import-failure.ts';
 import type { Hold, RunOrder, SkippedList } from './message.ts';
-import { planImports, type SelectedSource, type Skipped } from './plan.ts';
+import { matches, planImports, type SelectedSource, type Skipped } from './plan.ts';
 
 /** How many images are imported at a time. */
 const IMPORTS_MAX = 2;
@@ -250,5 +250,6 @@ function wishOf({ selections }: SelectedSource): OfferWish {
     os: '*',
     release: releases.size === 1 && release !== '*' ? release : undefined,
     architectures: arches.has('*') ? [] : [...arches],
+    choices: selections.map((selection) => (names) => matches(selection, names)),
   };
 }

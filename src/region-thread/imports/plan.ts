@@ -3,7 +3,7 @@
 // Source: MAAS's boot sources, of which the first that has an image delivers it.
 
 import type { OffersOfImage } from '../../images/import/first-import.ts';
-import type { ImageOffer, SourceAnswer } from '../../images/import/offer.ts';
+import type { OfferNames, SourceAnswer } from '../../images/import/offer.ts';
 import type { ImageSource } from '../../images/sources/source.ts';
 import { resourceName } from '../../region/images/region-source.ts';
 import type { WrittenBootSelection } from '../../region/records/boot-store.ts';
@@ -35,7 +35,8 @@ interface ImportPlan {
 const has = (wanted: readonly string[], ...texts: readonly string[]): boolean =>
   wanted.includes('*') || texts.some((text) => wanted.includes(text));
 
-const matches = ({ os, release, arches, subarches, labels }: WrittenBootSelection, offer: ImageOffer): boolean =>
+/** True if a selection matches an offer. */
+export const matches = ({ os, release, arches, subarches, labels }: WrittenBootSelection, offer: OfferNames): boolean =>
   has([os], offer.os) &&
   has([release], offer.release, ...offer.aliases) &&
   has(arches, offer.architecture) &&
