@@ -12,6 +12,7 @@ import {
   installerName,
   LOADER,
   type LoaderOffer,
+  leftOutNote,
   loaderName,
   type OfferNames,
   type OfferWish,
@@ -68,6 +69,7 @@ export async function listAvailable(flags: AvailableFlags): Promise<number> {
     );
     const hidden = offers.length - shown.length;
     if (hidden > 0) print(`Not listed: ${counted(hidden, 'image')} whose support has ended (--all lists them).`);
+    for (const note of installers.flatMap(notesOn)) printError(note);
     for (const problem of problems) printError(problem);
   }
   return problems.length > 0 ? 1 : 0;
@@ -136,6 +138,11 @@ export async function checkSources(flags: SourceFlags & { readonly json: boolean
   return answers.some(({ problems }) => problems.length > 0) ? 1 : 0;
 }
 
+const notesOn = (offer: InstallerOffer): readonly string[] => {
+  const note = leftOutNote(offer);
+  return note === undefined ? [] : [`Note: ${note}`];
+};
+
 const problemsOf = ({ problems }: SourceAnswer): readonly string[] => problems.map(({ message }) => message);
 
 const countOf = ({ offers, installers, loaders }: SourceAnswer): number =>
@@ -145,7 +152,8 @@ function lineOf(answer: SourceAnswer): string {
   const { source, installers } = answer;
   const [first, ...others] = problemsOf(answer);
   const offered = counted(countOf(answer), installers.length > 0 ? 'installer' : 'image');
-  if (first === undefined) return `ok   ${source}: ${offered}`;
+  const [note] = installers.flatMap(notesOn);
+  if (first === undefined) return `ok   ${source}: ${offered}${note === undefined ? '' : `. ${note}`}`;
   const more = others.length === 0 ? '' : `; ${counted(others.length, 'other problem')}`;
   return `BAD  ${source}: ${offered}; ${first}${more}`;
 }

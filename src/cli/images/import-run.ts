@@ -11,12 +11,19 @@ import type { StoredImage } from '../../images/image-store.ts';
 import { type FirstImport, importFirst, type OffersOfImage } from '../../images/import/first-import.ts';
 import { type InstallerTerms, importOfferedInstaller } from '../../images/import/installer-import.ts';
 import { importLoader } from '../../images/import/loader-import.ts';
-import type { ImageOffer, InstallerOffer, LoaderOffer, OfferWish, SourceAnswer } from '../../images/import/offer.ts';
+import {
+  type ImageOffer,
+  type InstallerOffer,
+  type LoaderOffer,
+  leftOutNote,
+  type OfferWish,
+  type SourceAnswer,
+} from '../../images/import/offer.ts';
 import { askSources } from '../../images/import/offers.ts';
 import { removeOlder } from '../../images/import/older-images.ts';
 import type { ConfiguredMirrors } from '../../images/sources/package-mirrors.ts';
 import type { ImageSource } from '../../images/sources/source.ts';
-import { formatBytes, print } from '../terminal/output.ts';
+import { formatBytes, print, printError } from '../terminal/output.ts';
 import { configuredMirrors } from './configured-mirrors.ts';
 import { configuredProxy } from './configured-proxy.ts';
 import { readHostMirrors } from './host-mirrors.ts';
@@ -89,6 +96,8 @@ export class ImportRun {
       const say = (text: string): void => {
         if (!this.#isSilent) print(text);
       };
+      const note = leftOutNote(offer);
+      if (note !== undefined) printError(`Note: ${note}`);
       say(`${offer.title}: ${offer.initrd.url}`);
       const published = await importOfferedInstaller(offer, {
         ...{ ...place, tree: this.tree, onProgress: say, downloads: this.#downloads, signal: this.#stop.signal },

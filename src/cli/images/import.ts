@@ -108,7 +108,7 @@ async function importInstaller(
     { workDir: work.path, packages },
   );
   if (!json) printFiles(directory, files);
-  return { directory, files, source: offer.source };
+  return { directory, files, source: offer.source, leftOut: offer.leftOut };
 }
 
 async function importLoader(

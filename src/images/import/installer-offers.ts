@@ -6,7 +6,9 @@
 // Source: the Debian repository format (wiki.debian.org/DebianRepository/Format); the mirrors of Debian 12 and Ubuntu 14.04.
 //
 // 1. The updates suite is tried first: Ubuntu has its newer kernels there, and Debian has no installer there.
-// 2. The signed file must name the wanted release and still be valid, so that a mirror cannot pass off another release or an old file.
+// 2. Updates that cannot be used do not block the release itself. Its offer then says why they were left out: a mirror that spoils them on
+//    purpose cannot hide that they may have a newer installer. If neither can be used, the error names both reasons.
+// 3. The signed file must name the wanted release and still be valid, so that a mirror cannot pass off another release or an old file.
 
 import type { Clock } from '../../clock.ts';
 import { RackError } from '../../errors.ts';
@@ -92,19 +94,43 @@ class Mirror {
 
   /** @returns undefined if the mirror has no such installer. @throws RackError `source-failed` */
   async read(release: InstallerRelease, architecture: string): Promise<InstallerOffer | undefined> {
-    const { name, os, arches } = this.#source;
-    const arch = arches.get(architecture) ?? architecture;
-    const { base, images, title } = release;
-    for (const suite of [`${base}-updates`, base]) {
-      const found = await this.#findList(suite, base, arch);
-      if (found === undefined) continue;
-      const { url, list } = found;
-      const [kernel, initrd] = ['linux', 'initrd.gz'].map((file) => listedFile(list, url, `${images}/`, arch, file));
-      // The architecture has no image for network boot, or the release's updates have other images.
-      if (kernel === undefined || initrd === undefined) continue;
-      return { source: name, os, release: release.name, base, architecture, title, kernel, initrd };
+    const { base } = release;
+    let spoilt: RackError | undefined;
+    try {
+      const offer = await this.#readSuite(`${base}-updates`, release, architecture);
+      if (offer !== undefined) return offer;
+    } catch (error) {
+      if (!(error instanceof RackError && error.code === 'source-failed')) throw error;
+      spoilt = error;
     }
+    try {
+      const offer = await this.#readSuite(base, release, architecture);
+      if (offer !== undefined) return { ...offer, leftOut: spoilt?.message };
+    } catch (error) {
+      if (spoilt === undefined || !(error instanceof RackError && error.code === 'source-failed')) throw error;
+      throw new RackError('source-failed', `${error.message}; and its updates: ${spoilt.message}`, { cause: error });
+    }
+    // The updates may have the installer.
+    if (spoilt !== undefined) throw spoilt;
     return undefined;
+  }
+
+  /** @returns undefined if the suite has no such installer. @throws RackError `source-failed` */
+  async #readSuite(
+    suite: string,
+    release: InstallerRelease,
+    architecture: string,
+  ): Promise<InstallerOffer | undefined> {
+    const { name: source, os, arches } = this.#source;
+    const arch = arches.get(architecture) ?? architecture;
+    const { name, base, images, title } = release;
+    const found = await this.#findList(suite, base, arch);
+    if (found === undefined) return undefined;
+    const { url, list } = found;
+    const [kernel, initrd] = ['linux', 'initrd.gz'].map((file) => listedFile(list, url, `${images}/`, arch, file));
+    // The architecture has no image for network boot, or the release's updates have other images.
+    if (kernel === undefined || initrd === undefined) return undefined;
+    return { source, os, release: name, base, architecture, title, kernel, initrd, leftOut: undefined };
   }
 
   /** The list of the installer's files; undefined: the suite has none. */

@@ -104,6 +104,8 @@ export interface InstallerOffer {
   readonly title: string;
   readonly kernel: ListedFile;
   readonly initrd: ListedFile;
+  /** Why the updates of the release, which may have a newer installer, were left out; undefined: they were not. */
+  readonly leftOut: string | undefined;
 }
 
 /** A file and its checksum from a signed list. */
@@ -166,6 +168,12 @@ export const INSTALLER = 'installer';
 /** The name of an installer for people: `installer/debian/bookworm/amd64`. */
 export const installerName = ({ os, release, architecture }: InstallerOffer): string =>
   `${INSTALLER}/${os}/${release}/${architecture}`;
+
+/** Tells that an installer is not from the updates of its release, and why; undefined if nothing was left out. */
+export const leftOutNote = (offer: InstallerOffer): string | undefined =>
+  offer.leftOut === undefined
+    ? undefined
+    : `${installerName(offer)} is that of ${offer.base} itself, without ${offer.base}-updates, which may have a newer one: ${offer.leftOut}`;
 
 /** The first part of the name of a boot loader, and its directory in the boot tree. */
 export const LOADER = 'bootloader';

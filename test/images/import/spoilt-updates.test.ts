@@ -1,0 +1,142 @@
+// A mirror whose release or whose updates of it cannot be used: the other one serves the installer, and the offer says why the updates were
+// left out.
+// @host waits
+
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { systemClock } from '../../../src/clock.ts';
+import { leftOutNote, type SourceAnswer } from '../../../src/images/import/offer.ts';
+import { askSources } from '../../../src/images/import/offers.ts';
+import type { InstallerSource } from '../../../src/images/sources/source.ts';
+import { GpgHome } from '../../support/gpg-home.ts';
+import { FileSite } from '../../support/image-site.ts';
+import { type InstallerSuite, installerFiles, writeInstallerSuite } from '../../support/installer-site.ts';
+import { missing } from '../../support/needs.ts';
+import { DownloadPlace } from '../download/download-place.ts';
+
+const PAST = { 'Valid-Until': 'Mon, 01 Jan 2024 00:00:00 UTC' };
+const ARCH = 'amd64';
+const CASE_MS_MAX = 30_000;
+
+/** A suite as a case writes it; undefined: the mirror has none. */
+type Written =
+  | { readonly fields?: InstallerSuite['fields']; readonly by?: string; readonly isEmpty?: true }
+  | undefined;
+
+describe('an installer of a release', { skip: missing('linux', 'gpg') }, () => {
+  const scratch = mkdtempSync(join(tmpdir(), 'rackboot-updates-'));
+  const keyring = join(scratch, 'keys.gpg');
+  const gpg = new GpgHome();
+  const site = new FileSite(join(scratch, 'site'));
+  let url = '';
+
+  before(async () => {
+    gpg.makeKey('archive');
+    gpg.makeKey('stranger');
+    writeFileSync(keyring, gpg.export(['archive']));
+    url = await site.open();
+  });
+  after(() => {
+    site.close();
+    gpg.remove();
+    rmSync(scratch, { recursive: true, force: true });
+  });
+
+  function write(suite: string, written: Written): void {
+    rmSync(join(scratch, 'site/dists', suite), { recursive: true, force: true });
+    if (written === undefined) return;
+    const { fields = {}, by = 'archive', isEmpty } = written;
+    const files = { linux: Buffer.from(`kernel of ${suite}`), initrd: Buffer.from(`initrd of ${suite}`) };
+    const installers = isEmpty === true ? {} : { [ARCH]: installerFiles(ARCH, files) };
+    writeInstallerSuite(
+      join(scratch, 'site'),
+      { suite, form: 'clear', list: 'SHA256SUMS', fields, installers },
+      { home: gpg, key: gpg.fingerprintOf(by) },
+    );
+  }
+
+  async function ask(): Promise<SourceAnswer> {
+    const source: InstallerSource = {
+      ...{ kind: 'installer', name: 'debian-installer', title: 'Installer', os: 'debian' },
+      arches: new Map([[ARCH, ARCH]]),
+      trust: { kind: 'signed', keyrings: [keyring], keyUrl: undefined, fingerprints: undefined },
+      ...{ mirror: url, defaultMirror: undefined, defaultPortsMirror: undefined },
+      releases: [{ name: 'buster', base: 'buster', images: 'netboot', title: 'Debian 10' }],
+    };
+    const place = new DownloadPlace();
+    try {
+      const wish = { os: 'debian', release: 'buster', architectures: [ARCH] };
+      const means = { downloads: place.queue(), clock: systemClock, mirrors: [] };
+      const [answer] = await askSources([source], wish, means);
+      return answer ?? assert.fail('no answer');
+    } finally {
+      await place.close();
+    }
+  }
+
+  const rows: readonly (readonly [
+    name: string,
+    base: Written,
+    updates: Written,
+    suite: string | undefined,
+    leftOut: RegExp | undefined,
+    problem: RegExp | undefined,
+  ])[] = [
+    ['comes from its updates', {}, {}, 'buster-updates', undefined, undefined],
+    ['comes from it if there are no updates', {}, undefined, 'buster', undefined, undefined],
+    ['comes from it if its updates have none', {}, { isEmpty: true }, 'buster', undefined, undefined],
+    [
+      ...(['comes from it if its updates have expired', {}, { fields: PAST, isEmpty: true }] as const),
+      ...(['buster', /buster-updates\/ was valid until 2024-01-01/, undefined] as const),
+    ],
+    [
+      ...(['comes from it if its updates have expired with one', {}, { fields: PAST }] as const),
+      ...(['buster', /buster-updates\/ was valid until 2024-01-01/, undefined] as const),
+    ],
+    [
+      ...(['comes from it if a stranger signed its updates', {}, { by: 'stranger' }] as const),
+      ...(['buster', /buster-updates\/InRelease: no accepted key/, undefined] as const),
+    ],
+    [
+      'comes from its updates, whatever the state of the release',
+      { fields: PAST },
+      {},
+      'buster-updates',
+      undefined,
+      undefined,
+    ],
+    [
+      ...(['is refused with both reasons if neither can be used', { fields: PAST }, { by: 'stranger' }] as const),
+      ...([
+        undefined,
+        undefined,
+        /buster\/ was valid until 2024-01-01.*buster-updates\/InRelease: no accepted key/,
+      ] as const),
+    ],
+    [
+      ...(['is refused if only its expired updates may have one', { isEmpty: true }, { fields: PAST }] as const),
+      ...([undefined, undefined, /buster-updates\/ was valid until 2024-01-01/] as const),
+    ],
+  ];
+  for (const [name, base, updates, suite, leftOut, problem] of rows) {
+    it(name, { timeout: CASE_MS_MAX }, async () => {
+      write('buster', base);
+      write('buster-updates', updates);
+      const { installers, problems } = await ask();
+      const [offer] = installers;
+      assert.equal(offer === undefined ? undefined : /dists\/([^/]+)\//.exec(offer.kernel.url)?.[1], suite);
+      if (leftOut !== undefined) assert.match(offer?.leftOut ?? '', leftOut);
+      else assert.equal(offer?.leftOut, undefined);
+      if (leftOut !== undefined && offer !== undefined)
+        assert.match(
+          leftOutNote(offer) ?? '',
+          /^installer\/debian\/buster\/amd64 .*without buster-updates, which may have a newer one: /,
+        );
+      assert.equal(problems.length, problem === undefined ? 0 : 1);
+      if (problem !== undefined) assert.match(problems[0]?.message ?? '', problem);
+    });
+  }
+});
