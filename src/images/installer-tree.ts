@@ -1,11 +1,12 @@
 // Finds the installers of a boot tree as the boot listener does.
 
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { CPUS } from '../boot/architectures.ts';
 import { findImage, isPlainName } from '../boot/images.ts';
 import { cleanText } from '../clean-text.ts';
+import { readRegularFile } from '../files/regular-file.ts';
 
 /** Longer manifests are not read; those of the import have 1 kB. */
 const MANIFEST_BYTES_MAX = 64 * 1024;
@@ -63,8 +64,7 @@ const manifestShape = z.object({
 function readManifest(directory: string): Pick<TreeInstaller, 'os' | 'title'> | Record<string, never> {
   try {
     const path = join(directory, 'manifest.json');
-    if (statSync(path).size > MANIFEST_BYTES_MAX) return {};
-    return manifestShape.safeParse(JSON.parse(readFileSync(path, 'utf8'))).data ?? {};
+    return manifestShape.safeParse(JSON.parse(readRegularFile(path, MANIFEST_BYTES_MAX))).data ?? {};
   } catch {
     // A tree that was filled by hand has none.
     return {};

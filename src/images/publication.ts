@@ -7,7 +7,7 @@
 
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { chmod, link, lstat, mkdir, open, readdir, readFile, readlink, rename, rm, symlink } from 'node:fs/promises';
+import { chmod, constants, link, lstat, mkdir, open, readdir, readlink, rename, rm, symlink } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { newUuid } from '../clock.ts';
 import { osErrorCode } from '../errors.ts';
@@ -136,13 +136,16 @@ export async function publishFile(path: string, data: Uint8Array): Promise<void>
   }
 }
 
-/** The content of a file; undefined if it does not exist. */
+/** The content of a file; undefined if none is there: opening a FIFO would wait for its other end. */
 export async function readIfThere(path: string): Promise<Buffer | undefined> {
-  try {
-    return await readFile(path);
-  } catch (error) {
+  const handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK).catch((error: unknown) => {
     if (osErrorCode(error) === 'ENOENT') return undefined;
     throw error;
+  });
+  try {
+    return (await handle?.stat())?.isFile() === true ? await handle?.readFile() : undefined;
+  } finally {
+    await handle?.close();
   }
 }
 

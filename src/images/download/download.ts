@@ -18,6 +18,7 @@
 
 import type { Instant } from '../../clock.ts';
 import { osErrorCode } from '../../errors.ts';
+import { UnfitFile } from '../../files/regular-file.ts';
 import { RESERVE_BYTES } from '../blob-writing.ts';
 import { runAttempt } from './attempt.ts';
 import { AttemptLog, type BegunAttempt } from './attempt-log.ts';
@@ -128,7 +129,6 @@ export class FileDownload implements Download {
     return this.#state.watch(listener);
   }
 
-  /** Waits until stopped work has closed its files. */
   async settled(): Promise<void> {
     await this.#work;
   }
@@ -343,15 +343,14 @@ export class FileDownload implements Download {
 
   #diskFault(error: unknown): AttemptFault {
     if (error instanceof AttemptFailure) return error.fault;
+    const path = partPath(this.request);
+    if (error instanceof UnfitFile) return { code: 'disk-failed', params: { path, said: cleanSaid(error) } };
     const code = osErrorCode(error);
     if (code === undefined || !/^E[A-Z0-9]+$/.test(code)) throw error;
     const { directory } = this.request;
     if (code === 'ENOSPC') {
       return { code: 'no-room', params: { directory, freeBytes: 0, neededBytes: RESERVE_BYTES } };
     }
-    return {
-      code: 'disk-failed',
-      params: { path: partPath(this.request), said: cleanSaid(error) },
-    };
+    return { code: 'disk-failed', params: { path, said: cleanSaid(error) } };
   }
 }

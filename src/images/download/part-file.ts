@@ -12,9 +12,10 @@
 //    that arrived since then.
 
 import { createHash, type Hash } from 'node:crypto';
-import { constants, type FileHandle, open, rename, rm } from 'node:fs/promises';
+import { constants, type FileHandle, lstat, open, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Clock, type Instant, later, readBootId } from '../../clock.ts';
+import { UnfitFile } from '../../files/regular-file.ts';
 import { viewBytes } from '../../net/borrowed-bytes.ts';
 import { releaseMemory } from '../conversion.ts';
 import { syncDirectory } from '../publication.ts';
@@ -60,7 +61,7 @@ export class PartFile implements BodySink {
   }
 
   /**
-   * Opens the part of an earlier run, or a new one. Call `rehash` next. Rejects with the system's error.
+   * Opens the part of an earlier run, or a new one. Call `rehash` next. Rejects with UnfitFile, or the system's error.
    * @param generation the generation of its first bytes
    */
   static async open(request: DownloadRequest, clock: Clock, generation: number): Promise<PartFile> {
@@ -69,7 +70,9 @@ export class PartFile implements BodySink {
     try {
       const part = new PartFile(request, file, clock, generation);
       const record = readRecord(request);
-      const { size } = await file.stat();
+      const facts = await file.stat();
+      if (!facts.isFile()) throw new UnfitFile('it is not a file');
+      const { size } = facts;
       const kept =
         record === undefined ? 0 : record.bootId === readBootId() ? size : Math.min(size, record.syncedBytes);
       const known = record?.file.total;
@@ -172,12 +175,13 @@ export class PartFile implements BodySink {
     await this.#file.truncate(0);
   }
 
-  /** Syncs the file to disk, renames it, and closes the part. Rejects with the system's error. */
+  /** Syncs the file to disk, renames it, and closes the part. Rejects with UnfitFile if the part is another file now, or the system's error. */
   async publish(): Promise<void> {
     await this.flush();
     const { directory, name } = this.#request;
     await this.#file.chmod(0o644);
     await this.#file.sync();
+    await this.#checkFile();
     await this.close();
     await rename(partPath(this.#request), join(directory, name));
     await syncDirectory(directory);
@@ -189,6 +193,14 @@ export class PartFile implements BodySink {
     await this.#writing;
     await this.#checkpoint;
     await this.#file.close();
+  }
+
+  /** The hash is that of the appended bytes. Nobody else may have cut or replaced the file meanwhile. */
+  async #checkFile(): Promise<void> {
+    const path = partPath(this.#request);
+    const [own, found] = [await this.#file.stat(), await lstat(path)];
+    if (own.size === this.#appended && own.ino === found.ino && own.dev === found.dev) return;
+    throw new UnfitFile('something else has changed it during the download');
   }
 
   #newHash(): Hash {

@@ -8,11 +8,11 @@
 //    instead, so only the bytes count that were on disk when the record was written (`syncedBytes`). The boot id distinguishes the cases.
 // 3. A part is continued only if the request names the same digest and size.
 
-import { rename, writeFile } from 'node:fs/promises';
+import { rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { osErrorCode } from '../../errors.ts';
 import { parseJson } from '../../fields.ts';
-import { readRegularFile, UnfitFile } from '../../files/regular-file.ts';
+import { openNewFile, readRegularFile, UnfitFile } from '../../files/regular-file.ts';
 import { syncDirectory } from '../publication.ts';
 import type { KeptFile, Validator } from './range-answer.ts';
 import type { DownloadRequest } from './request.ts';
@@ -42,12 +42,19 @@ export const partFiles = (request: DownloadRequest): readonly [part: string, rec
 const wantedOf = ({ bytes, digest }: DownloadRequest): string =>
   `${bytes ?? ''} ${digest === undefined ? '' : `${digest.algorithm}:${digest.hex}`}`;
 
-/** Writes the record. Rejects with the system's error. */
+/** Writes the record. Rejects with UnfitFile if something else has its place, or the system's error. */
 export async function writeRecord(request: DownloadRequest, record: PartRecord): Promise<void> {
   const text = JSON.stringify({ schema: 1, wanted: wantedOf(request), ...record }, undefined, 2);
   const [, path, fresh] = partFiles(request);
-  // A fixed name is safe because only one process writes here. A kill at this moment leaves one file, which the next record overwrites.
-  await writeFile(fresh, `${text}\n`, { mode: 0o644, flush: true });
+  // A fixed name is safe because only one process writes here. A kill at this moment leaves one file, which the next record replaces.
+  const file = await openNewFile(fresh);
+  try {
+    await file.writeFile(`${text}\n`);
+    await file.chmod(0o644);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
   await rename(fresh, path);
   await syncDirectory(request.directory);
 }
