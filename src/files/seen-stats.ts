@@ -1,11 +1,20 @@
 // The status of a file that may be missing or hidden, where both mean the same.
 
-import { type Stats, statSync } from 'node:fs';
+import { lstatSync, type Stats, statSync } from 'node:fs';
 
 /** The status of what a path names; undefined if nothing is there, or nothing that this user may look at. */
 export function seenStats(path: string): Stats | undefined {
   try {
     return statSync(path, { throwIfNoEntry: false });
+  } catch {
+    return undefined;
+  }
+}
+
+/** Like `seenStats`, but of a link itself. */
+export function seenEntry(path: string): Stats | undefined {
+  try {
+    return lstatSync(path, { throwIfNoEntry: false });
   } catch {
     return undefined;
   }

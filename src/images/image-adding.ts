@@ -5,13 +5,13 @@
 // 1. An image becomes visible only when all its bytes are on disk. The next addition removes unfinished copies.
 // 2. Adding the same bytes under the same name again changes nothing.
 
-import { rename, rm } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { rm } from 'node:fs/promises';
+import { basename, join } from 'node:path';
 import { systemClock } from '../clock.ts';
 import { osErrorCode, RackError } from '../errors.ts';
 import { ownershipRemedy } from '../files/ownership.ts';
 import { type Copy, type CopyRequest, copyImage } from './image-copy.ts';
-import { copyPath, keepBlobRecent, sweepBlobs } from './image-removal.ts';
+import { copyPath, sweepBlobs } from './image-removal.ts';
 import {
   blobPath,
   encodeImage,
@@ -26,7 +26,8 @@ import {
   readImages,
   type StoredImage,
 } from './image-store.ts';
-import { makeDirectories, publishFile, syncDirectory } from './publication.ts';
+import { makeDirectories, publishFile } from './publication.ts';
+import { placeBlob } from './stored-blob.ts';
 
 /** The file to add, and the name of the image. */
 export interface AddRequest extends CopyRequest {
@@ -99,21 +100,15 @@ async function publish(request: AddRequest, part: string, copy: Copy): Promise<A
   const serial = present?.serial ?? chooseSerial(request, same);
   const origin = request.origin === undefined ? {} : { origin: request.origin };
   const image: StoredImage = { ...name, serial, title, sha256, bytes, format, diskBytes, partitionTable, ...origin };
-  const blob = join(tree, blobPath(sha256, format));
-  if (hasBlob(tree, image)) {
-    // A concurrent removal spares a recent blob, unless it removes an image with the same bytes. In that case the check below fails.
-    await keepBlobRecent(blob);
-  } else {
-    await makeDirectories(dirname(blob));
-    await rename(part, blob);
-    await syncDirectory(dirname(blob));
-  }
+  const path = blobPath(sha256, format);
+  // A concurrent removal spares a recent blob, unless it removes an image with the same bytes. In that case the check below fails.
+  await placeBlob(tree, { path, sha256 }, part, 'rename');
   const kept = present !== undefined && request.title === undefined ? present : image;
   if (present === undefined || present.title !== kept.title) {
     await publishFile(manifestPath(tree, image), Buffer.from(encodeImage(kept), 'utf8'));
   }
   if (!hasBlob(tree, image)) {
-    throw new RackError('not-found', `${basename(blob)} was removed while it was being added: add it again`);
+    throw new RackError('not-found', `${basename(path)} was removed while it was being added: add it again`);
   }
   return { image: kept, added: present === undefined, given: copy.given };
 }

@@ -2,29 +2,20 @@
 //
 //   each blob that a manifest names ─▶ size, sha256 ─┬─ whole
 //                                                   ├─ damaged ─▶ .damaged/HASH.img[.zst], where machines cannot load it
-//                                                   └─ missing
+//                                                   ├─ missing
+//                                                   └─ behind a linked directory, unreadable
 //
 // 1. A blob found to be damaged is no longer served. Its manifest stays, so that the list shows the image as missing, and an import of the
 //    same file restores it.
 // 2. A damaged blob that can be downloaded again is deleted. If the image was added by hand, the damaged copy is kept instead.
-// 3. A blob that cannot be read (a failing disk) is reported and left alone: another attempt may succeed.
+// 3. A blob that cannot be read (a failing disk), or whose directory is a link, is reported and left alone: another attempt may succeed.
 
-import { constants, type FileHandle, open, rename, rm } from 'node:fs/promises';
+import { rename, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { osErrorCode } from '../errors.ts';
-import { hashOf } from './file-hash.ts';
-import { blobsOf, type ImageBlob, manifestPath, readImages, type StoredImage } from './image-store.ts';
+import { blobsOf, manifestPath, readImages, type StoredImage } from './image-store.ts';
 import { makeDirectories } from './publication.ts';
+import { type ContentState, judgeBlob } from './stored-blob.ts';
 import { refreshTree } from './system-tree.ts';
-
-/** The state of a blob: whole, or the reason why it is not. */
-type ContentState =
-  | { readonly kind: 'whole' }
-  | { readonly kind: 'missing' }
-  /** Wrong size or hash. @param found its actual hash; undefined if its size was already wrong */
-  | { readonly kind: 'damaged'; readonly bytes: number; readonly found: string | undefined }
-  /** @param code the system's error */
-  | { readonly kind: 'unreadable'; readonly code: string };
 
 /** A blob of the store, and the images that use it. */
 export interface CheckedContent {
@@ -57,7 +48,7 @@ export async function checkContent({ tree, repairs, onProgress }: CheckTerms): P
     if (first === undefined) continue;
     const { blob } = first;
     const images = users.map(({ image }) => image);
-    const state = await judge(join(tree, path), blob, (bytes) => onProgress(before + bytes, total));
+    const state = await judgeBlob(tree, blob, { onProgress: (bytes) => onProgress(before + bytes, total) });
     before += blob.bytes;
     const left = await stillThere(tree, images);
     // All its images were removed while the blob was being read.
@@ -68,28 +59,6 @@ export async function checkContent({ tree, repairs, onProgress }: CheckTerms): P
     checked.push({ path, images: left, state, ...(movedTo === undefined ? {} : { movedTo }) });
   }
   return checked;
-}
-
-async function judge(path: string, image: ImageBlob, onProgress: (bytes: number) => void): Promise<ContentState> {
-  let file: FileHandle;
-  try {
-    file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
-  } catch (error) {
-    const code = osErrorCode(error) ?? 'unknown';
-    return code === 'ENOENT' ? { kind: 'missing' } : { kind: 'unreadable', code };
-  }
-  try {
-    const facts = await file.stat();
-    if (!facts.isFile() || facts.size !== image.bytes) {
-      return { kind: 'damaged', bytes: facts.size, found: undefined };
-    }
-    const found = await hashOf(file, onProgress);
-    return found === image.sha256 ? { kind: 'whole' } : { kind: 'damaged', bytes: facts.size, found };
-  } catch (error) {
-    return { kind: 'unreadable', code: osErrorCode(error) ?? 'unknown' };
-  } finally {
-    await file.close();
-  }
 }
 
 /** The images whose manifests still exist. */
@@ -107,6 +76,8 @@ async function takeOut(tree: string, path: string, images: readonly StoredImage[
   const directory = join(tree, 'images', '.damaged');
   await makeDirectories(directory);
   const to = join(directory, basename(path));
+  // An earlier copy may be a directory, or this one.
+  await rm(to, { recursive: true, force: true });
   await rename(join(tree, path), to);
   return to;
 }

@@ -1,10 +1,11 @@
 // Reads the bytes of an image from a file of this host.
 
-import { type FileHandle, open } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import { osErrorCode, RackError } from '../errors.ts';
 import { viewBytes } from '../net/borrowed-bytes.ts';
 import type { ImageBytes } from './qcow2/reading.ts';
+import { openStored } from './stored-blob.ts';
 
 /** The bytes of an open file; the caller closes it. @throws RackError `bad-argument` for a directory, a pipe or the like */
 export async function bytesOfFile(file: FileHandle, fileName: string): Promise<ImageBytes> {
@@ -26,7 +27,7 @@ const PIECE_BYTES = 256 * 1024;
 /** The bytes of a stored image from `start` up to, but not including, `end`; undefined: the image was removed meanwhile. */
 export async function readImagePart(path: string, start: number, end: number): Promise<Readable | undefined> {
   try {
-    const file = await open(path, 'r');
+    const file = await openStored(path);
     return file.createReadStream({ start, end: end - 1, highWaterMark: PIECE_BYTES });
   } catch (error) {
     if (osErrorCode(error) === 'ENOENT') return undefined;

@@ -11,12 +11,12 @@
 // 3. Manifests have hidden names, which are not served. Blobs are served: every host that can boot here can fetch them.
 
 import { readdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { cleanText } from '../clean-text.ts';
 import { osErrorCode, RackError } from '../errors.ts';
 import { isFields } from '../fields.ts';
-import { foundStats } from '../files/found-stats.ts';
 import { readRegularFile, UnfitFile } from '../files/regular-file.ts';
+import { seenEntry } from '../files/seen-stats.ts';
 import type { ImageFormat, PartitionTable } from './disk-image.ts';
 import { decodeSystem, isRootFormat, type RootFormat, type StoredSystem, type SystemFile } from './stored-system.ts';
 
@@ -306,10 +306,14 @@ export function findStoredImage(tree: string, wish: ImageWish): FoundImage | und
     : { ...image, ...startsOf(image), path: `/${blobPath(image.sha256, image.format)}` };
 }
 
-/** True if all blobs of an image exist, each with the size that its manifest states. */
+/**
+ * True if all blobs of an image exist, each with the size that its manifest states. One that cannot be looked at, or a link, counts as
+ * missing: it says nothing of the other images. `rackboot images fsck` reports why.
+ */
 export function hasBlob(tree: string, image: StoredImage): boolean {
   return blobsOf(image).every(({ path, bytes }) => {
-    const found = foundStats(join(tree, path));
+    const blob = join(tree, path);
+    const found = seenEntry(dirname(blob))?.isDirectory() === true ? seenEntry(blob) : undefined;
     return found?.isFile() === true && found.size === bytes;
   });
 }

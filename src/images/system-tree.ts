@@ -17,7 +17,7 @@ import { chmod, readdir, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { sleep } from '../clock.ts';
 import { RackError } from '../errors.ts';
-import { foundStats } from '../files/found-stats.ts';
+import { seenEntry } from '../files/seen-stats.ts';
 import { tryLock } from './file-lock.ts';
 import { blobPath, hasBlob, isSameName, readImages, type StoredImage } from './image-store.ts';
 import { makeDirectories, publishDirectory, publishLink } from './publication.ts';
@@ -96,14 +96,14 @@ export async function sweepSystems(tree: string, images: readonly StoredImage[],
 async function retire(tree: string, image: StoredImage, isDamaged: boolean): Promise<void> {
   const path = join(tree, systemPath(image));
   if (isDamaged) await rm(path, { recursive: true, force: true });
-  else if (foundStats(path) !== undefined) await chmod(path, MODE);
+  else if (seenEntry(path)?.isDirectory() === true) await chmod(path, MODE);
 }
 
 /** Makes the directory of a system, unless it already has the files of the store. */
 async function makeSystem(tree: string, image: StoredImage): Promise<void> {
   const directory = join(tree, systemPath(image));
   const links = linksOf(tree, image);
-  const isThere = links.every(({ name, link }) => foundStats(join(directory, name))?.ino === foundStats(link)?.ino);
+  const isThere = links.every(({ name, link }) => seenEntry(join(directory, name))?.ino === seenEntry(link)?.ino);
   if (!isThere) await publishDirectory(directory, links);
 }
 

@@ -4,17 +4,21 @@
 import assert from 'node:assert/strict';
 import {
   existsSync,
+  lstatSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   statSync,
+  symlinkSync,
   truncateSync,
   utimesSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 import { sleep } from '../../src/clock.ts';
 import { lockImport } from '../../src/images/file-lock.ts';
@@ -112,6 +116,64 @@ describe('a check of the store', () => {
     assert.equal(found?.movedTo, undefined);
     assert.equal(existsSync(pathOf(image)), false);
     assert.equal(existsSync(join(tree, 'images', '.damaged')), false);
+  });
+});
+
+describe('odd files in the store', () => {
+  test('a link that leads to itself costs its own image only', async () => {
+    const [odd, good] = [await add('a', 1, ORIGIN), await add('b', 2)];
+    rmSync(pathOf(odd));
+    symlinkSync(pathOf(odd), pathOf(odd));
+    assert.deepEqual([hasBlob(tree, odd), hasBlob(tree, good)], [false, true]);
+    assert.deepEqual(kindsOf(await check()), ['damaged', 'whole']);
+    assert.deepEqual(kindsOf(await check()), ['missing', 'whole']);
+    await add('a', 1, ORIGIN);
+    assert.equal(hasBlob(tree, odd), true);
+  });
+
+  test('a link to a file elsewhere is no content', async () => {
+    const image = await add('a', 1);
+    const outside = join(tree, 'outside');
+    renameSync(pathOf(image), outside);
+    symlinkSync(outside, pathOf(image));
+    assert.equal(hasBlob(tree, image), false);
+    assert.deepEqual(kindsOf(await check(false)), ['damaged']);
+    await add('a', 1);
+    assert.ok(lstatSync(pathOf(image)).isFile());
+    assert.equal(statSync(outside).size, image.bytes);
+  });
+
+  test('a directory is taken out, even if an earlier damaged copy is there', async () => {
+    const image = await add('a', 1);
+    flipByte(pathOf(image));
+    await check();
+    mkdirSync(join(pathOf(image), 'inside'), { recursive: true });
+    const [found] = await check();
+    assert.ok(found?.state.kind === 'damaged' && found.movedTo !== undefined);
+    assert.ok(existsSync(join(found.movedTo, 'inside')));
+    await add('a', 1);
+    flipByte(pathOf(image));
+    const [again] = await check();
+    assert.equal(readFileSync(again?.movedTo ?? '').length, image.bytes);
+  });
+
+  test('wrong bytes of the right size are replaced when the image is added again', async () => {
+    const image = await add('a', 1);
+    flipByte(pathOf(image));
+    assert.deepEqual(await add('a', 1), image);
+    assert.deepEqual(kindsOf(await check()), ['whole']);
+  });
+
+  test('a linked directory is reported, and nothing is written through it', async () => {
+    const image = await add('a', 1);
+    const directory = dirname(pathOf(image));
+    const outside = join(tree, 'outside');
+    renameSync(directory, outside);
+    symlinkSync(outside, directory);
+    assert.equal(hasBlob(tree, image), false);
+    assert.deepEqual(kindsOf(await check()), ['linked']);
+    await assert.rejects(add('a', 1), { code: 'store-unwritable', message: /is a link/ });
+    assert.deepEqual(readdirSync(outside), [basename(pathOf(image))]);
   });
 });
 

@@ -4,6 +4,7 @@
 //    its place.
 // 2. A copy of a region's image is left to the rack, which copies it again.
 
+import { dirname } from 'node:path';
 import { systemClock } from '../../clock.ts';
 import { readImageSources, type SourceFlags } from '../../config/image-sources.ts';
 import { counted } from '../../counted.ts';
@@ -44,13 +45,13 @@ export async function checkStore(flags: FsckFlags): Promise<number> {
   const checked = await checkContent({ tree, repairs: !flags.report, onProgress: printTenths(flags.json) });
   const bad = checked.filter(({ state }) => state.kind !== 'whole');
   if (!flags.json) for (const content of bad) printError(describe(content));
-  const lost = eachOnce(bad.filter(({ state }) => state.kind !== 'unreadable').flatMap(({ images }) => images));
+  const lost = eachOnce(bad.filter((content) => !isLeft(content)).flatMap(({ images }) => images));
   const repairs = flags.report ? [] : await importAgain(lost, sources, place, flags.json);
   const nowMs = systemClock.wallTimeMs();
   const freed = flags.report ? 0 : (await sweepBlobs(tree, nowMs, new Set())) + (await sweepDownloads(tree, nowMs));
   const { problems } = readImages(tree);
   const left = flags.report ? lost.length : repairs.filter(({ imported }) => imported === undefined).length;
-  const unreadable = bad.filter(({ state }) => state.kind === 'unreadable').length;
+  const unreadable = bad.filter(isLeft).length;
   if (flags.json) printJson({ contents: checked, repairs, freed, problems });
   else {
     for (const problem of problems) printError(problem);
@@ -59,6 +60,9 @@ export async function checkStore(flags: FsckFlags): Promise<number> {
   }
   return left + unreadable + problems.length > 0 ? 1 : 0;
 }
+
+/** True for content that another import cannot bring back. */
+const isLeft = ({ state: { kind } }: CheckedContent): boolean => kind === 'unreadable' || kind === 'linked';
 
 function describe({ path, images, state, movedTo }: CheckedContent): string {
   const names = images.map(formatImageName).join(', ');
@@ -69,6 +73,8 @@ function describe({ path, images, state, movedTo }: CheckedContent): string {
     }
     case 'missing':
       return `${names} has no bytes: ${path} is missing`;
+    case 'linked':
+      return `${names} is not used: ${dirname(path)} is a link; put a directory with its files in its place`;
     case 'unreadable':
       return `${names} cannot be read (${state.code}): check the disk of ${path}`;
     case 'whole':

@@ -10,7 +10,7 @@
 // 3. No name in the archive becomes a path.
 
 import { createHash } from 'node:crypto';
-import { type FileHandle, open } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { counted } from '../../counted.ts';
 import { osErrorCode, RackError } from '../../errors.ts';
@@ -26,6 +26,7 @@ import {
   type StoredImage,
 } from '../image-store.ts';
 import type { ImageBytes } from '../qcow2/reading.ts';
+import { openStored } from '../stored-blob.ts';
 import { addBundledSystem } from './bundled-system.ts';
 import { decodeTarHeader, encodeTarHeader, paddedBytes, TAR_BLOCK_BYTES, type TarFile } from './tar.ts';
 
@@ -81,7 +82,7 @@ async function copyContent(
       'store-broken',
       `${formatImageName(image)} is damaged, or its bytes are missing: \`rackboot images fsck\` repairs the store`,
     );
-  const file = await open(join(tree, blob.path), 'r').catch((error: unknown) => {
+  const file = await openStored(join(tree, blob.path)).catch((error: unknown) => {
     throw osErrorCode(error) === 'ENOENT' ? damaged() : error;
   });
   try {

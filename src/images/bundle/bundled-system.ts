@@ -4,10 +4,9 @@
 //
 // 1. No file of a system gets into the store unless all of them have the hashes that its manifest names, and its root begins like one.
 
-import { rename, rm } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { RackError } from '../../errors.ts';
-import { foundStats } from '../../files/found-stats.ts';
 import { BlobFile, checkRoom } from '../blob-writing.ts';
 import { type AddResult, asStoreError } from '../image-adding.ts';
 import { copyPath, keepBlobRecent, sweepBlobs } from '../image-removal.ts';
@@ -23,8 +22,9 @@ import {
   type StoredImage,
 } from '../image-store.ts';
 import { isRoot, judgeSystemName, ROOT_HEAD_BYTES, rootDiskBytes } from '../import/root-format.ts';
-import { makeDirectories, publishFile, syncDirectory } from '../publication.ts';
+import { makeDirectories, publishFile } from '../publication.ts';
 import type { ImageBytes } from '../qcow2/reading.ts';
+import { placeBlob } from '../stored-blob.ts';
 import { isRootFormat } from '../stored-system.ts';
 import { refreshTree } from '../system-tree.ts';
 
@@ -125,14 +125,8 @@ async function copyBlob({ sha256, bytes }: ImageBlob, part: string, fileName: st
 }
 
 /** Moves a copy into the store, unless the bytes are there. @param part undefined: an earlier system of the bundle brought them */
-async function store(tree: string, { path, bytes }: ImageBlob, part: string | undefined): Promise<void> {
-  const blob = join(tree, path);
-  if (foundStats(blob)?.size === bytes) {
-    // A concurrent removal spares a recent blob.
-    await keepBlobRecent(blob);
-  } else if (part !== undefined) {
-    await makeDirectories(dirname(blob));
-    await rename(part, blob);
-    await syncDirectory(dirname(blob));
-  }
+async function store(tree: string, blob: ImageBlob, part: string | undefined): Promise<void> {
+  // A concurrent removal spares a recent blob.
+  if (part === undefined) await keepBlobRecent(join(tree, blob.path));
+  else await placeBlob(tree, blob, part, 'rename');
 }

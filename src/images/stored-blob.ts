@@ -1,0 +1,94 @@
+// Reads the blobs of the store to verify them, and gives files their places among them.
+//
+// 1. A blob is a regular file in a real directory of the tree: neither may be a link, which could lead anywhere.
+// 2. A name proves nothing. Before bytes that are already there are used for another image, they are hashed; wrong ones are replaced.
+
+import { constants, type FileHandle, link, lstat, open, rename, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { osErrorCode, RackError } from '../errors.ts';
+import { hashOf } from './file-hash.ts';
+import type { ImageBlob } from './image-store.ts';
+import { makeDirectories, syncDirectory } from './publication.ts';
+
+/** The state of a blob: whole, or the reason why it is not. */
+export type ContentState =
+  | { readonly kind: 'whole'; readonly bytes: number }
+  | { readonly kind: 'missing' }
+  /** Wrong size or hash, or not a file. @param found its actual hash; undefined if its size was already wrong */
+  | { readonly kind: 'damaged'; readonly bytes: number; readonly found: string | undefined }
+  /** Its directory is a link. */
+  | { readonly kind: 'linked' }
+  /** @param code the system's error */
+  | { readonly kind: 'unreadable'; readonly code: string };
+
+/** Opens a file of the tree for reading. Rejects with ELOOP for a link; never waits for a FIFO. */
+export const openStored = (path: string): Promise<FileHandle> =>
+  open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+
+/**
+ * Compares a blob with its hash.
+ * @param bytes its size; undefined: unknown
+ * @param isForUse true: a sweep that begins now spares it
+ */
+export async function judgeBlob(
+  tree: string,
+  { path, sha256, bytes }: Omit<ImageBlob, 'bytes'> & { readonly bytes?: number | undefined },
+  { isForUse = false, onProgress }: { readonly isForUse?: boolean; readonly onProgress?: (bytes: number) => void } = {},
+): Promise<ContentState> {
+  const blob = join(tree, path);
+  let file: FileHandle;
+  try {
+    if ((await lstat(dirname(blob))).isSymbolicLink()) return { kind: 'linked' };
+    const entry = await lstat(blob);
+    if (!entry.isFile()) return { kind: 'damaged', bytes: entry.size, found: undefined };
+    file = await openStored(blob);
+  } catch (error) {
+    const code = osErrorCode(error) ?? 'unknown';
+    return code === 'ENOENT' ? { kind: 'missing' } : { kind: 'unreadable', code };
+  }
+  try {
+    const facts = await file.stat();
+    const isRight = bytes === undefined || facts.size === bytes;
+    if (!facts.isFile() || !isRight) return { kind: 'damaged', bytes: facts.size, found: undefined };
+    // As `keepBlobRecent` does.
+    if (isForUse) await file.chmod(facts.mode & 0o7777);
+    const found = await hashOf(file, onProgress);
+    return found === sha256 ? { kind: 'whole', bytes: facts.size } : { kind: 'damaged', bytes: facts.size, found };
+  } catch (error) {
+    return { kind: 'unreadable', code: osErrorCode(error) ?? 'unknown' };
+  } finally {
+    await file.close();
+  }
+}
+
+/**
+ * Gives a verified file its place in the store, unless the store has its bytes.
+ * @param how `rename`: the file has no other name afterwards; `link`: it keeps its name, too
+ * @throws RackError `store-unwritable` if the directory is a link; the system's error
+ */
+export async function placeBlob(
+  tree: string,
+  wanted: Omit<ImageBlob, 'bytes'>,
+  from: string,
+  how: 'rename' | 'link',
+): Promise<void> {
+  const blob = join(tree, wanted.path);
+  await makeBlobDirectory(blob);
+  const { kind } = await judgeBlob(tree, wanted, { isForUse: true });
+  if (kind === 'whole') return;
+  // A rename replaces a file or a link atomically, but no directory, and a link replaces nothing.
+  if (how === 'link' || (kind === 'damaged' && (await lstat(blob)).isDirectory())) {
+    await rm(blob, { recursive: true, force: true });
+  }
+  await (how === 'link' ? link(from, blob) : rename(from, blob));
+  await syncDirectory(dirname(blob));
+}
+
+/** @throws RackError `store-unwritable` if the directory is a link; the system's error */
+async function makeBlobDirectory(blob: string): Promise<void> {
+  const directory = dirname(blob);
+  await makeDirectories(directory);
+  if (!(await lstat(directory)).isSymbolicLink()) return;
+  const remedy = 'put a directory with its files in its place';
+  throw new RackError('store-unwritable', `${directory} is a link, and images are not written through it: ${remedy}`);
+}
