@@ -73,7 +73,7 @@ export async function sweepBlobs(tree: string, nowMs: number, doomed: ReadonlySe
  * Makes a blob recent for `sweepBlobs`, which reads its change time (ctime). The modification time (mtime) stays, because the rack ends
  * every transfer of a file whose content has changed (files/shared-file.ts). Source: chmod(2).
  */
-export async function keepBlobRecent(path: string): Promise<void> {
+async function keepBlobRecent(path: string): Promise<void> {
   await chmod(path, (await stat(path)).mode & 0o7777);
 }
 

@@ -18,6 +18,8 @@ export type ToDownloadThread =
   | { readonly kind: 'command'; readonly id: number; readonly command: DownloadCommand }
   /** Removes the files of a download, even if the thread no longer knows it. */
   | { readonly kind: 'remove'; readonly id: number; readonly request: DownloadRequest }
+  /** Asks for the message `settled`. */
+  | { readonly kind: 'settle'; readonly id: number }
   | { readonly kind: 'fetch'; readonly id: number; readonly request: DocumentRequest }
   | { readonly kind: 'stop-fetch'; readonly id: number }
   | { readonly kind: 'limit'; readonly bytesPerSecond: number | undefined }
@@ -35,6 +37,8 @@ export type FromDownloadThread =
     }
   /** The end of a removal. @param failure the message of its error; undefined: the files are gone */
   | { readonly kind: 'removed'; readonly id: number; readonly failure: string | undefined }
+  /** The download has closed its files. */
+  | { readonly kind: 'settled'; readonly id: number }
   | { readonly kind: 'fetched'; readonly id: number; readonly result: DocumentResult }
   /** All files are closed; the thread ends. */
   | { readonly kind: 'closed' };

@@ -99,6 +99,8 @@ export interface Download {
   cancel(): void;
   /** Cancels it and removes its files: the part, or the finished file. @throws RackError `store-unwritable` */
   remove(): Promise<void>;
+  /** Resolves when the work that was stopped last has closed its files. Until then, it may still write the part. */
+  settled(): Promise<void>;
   /** Calls `listener` after each change; for new bytes at most ten times a second. @returns a function that ends the calls */
   watch(listener: () => void): () => void;
 }

@@ -29,6 +29,7 @@ export class DownloadThread implements Downloads {
   readonly #open = new OpenDownloads<RemoteDownload>();
   readonly #byId = new Map<number, RemoteDownload>();
   readonly #removals = new Map<number, (failure: string | undefined) => void>();
+  readonly #settlings = new Map<number, () => void>();
   readonly #fetches = new Map<number, (result: DocumentResult) => void>();
   #worker: { readonly worker: Worker; readonly ended: Promise<void> } | undefined;
   #bytesPerSecondMax: number | undefined;
@@ -108,6 +109,17 @@ export class DownloadThread implements Downloads {
         this.#tell({ kind: 'remove', id, request });
         return promise;
       },
+      settle: () => {
+        if (this.#worker === undefined) return Promise.resolve();
+        const { promise, resolve } = Promise.withResolvers<void>();
+        const before = this.#settlings.get(id);
+        this.#settlings.set(id, () => {
+          before?.();
+          resolve();
+        });
+        this.#tell({ kind: 'settle', id });
+        return promise;
+      },
     };
   }
 
@@ -147,6 +159,10 @@ export class DownloadThread implements Downloads {
         this.#removals.get(message.id)?.(message.failure);
         this.#removals.delete(message.id);
         return;
+      case 'settled':
+        this.#settlings.get(message.id)?.();
+        this.#settlings.delete(message.id);
+        return;
       case 'fetched':
         this.#fetches.get(message.id)?.(message.result);
         this.#fetches.delete(message.id);
@@ -172,8 +188,10 @@ export class DownloadThread implements Downloads {
       if (!isAtRest(download.state)) download.show({ state: { kind: 'failed', reason }, growth, attempts: undefined });
     }
     for (const end of this.#removals.values()) end(describeAttemptFault(reason));
+    for (const end of this.#settlings.values()) end();
     for (const end of this.#fetches.values()) end({ kind: 'failed', url: '', reason });
     this.#removals.clear();
+    this.#settlings.clear();
     this.#fetches.clear();
   }
 }
@@ -182,6 +200,7 @@ export class DownloadThread implements Downloads {
 interface RemoteCommands {
   command(command: DownloadCommand): void;
   remove(): Promise<void>;
+  settle(): Promise<void>;
 }
 
 interface Change {
@@ -221,6 +240,10 @@ class RemoteDownload implements Download {
 
   remove(): Promise<void> {
     return this.#commands.remove();
+  }
+
+  settled(): Promise<void> {
+    return this.#commands.settle();
   }
 
   watch(listener: () => void): () => void {

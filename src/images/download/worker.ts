@@ -33,9 +33,19 @@ function add(id: number, request: DownloadRequest): void {
   };
   download.watch(() => {
     report();
-    if (download.state.kind === 'done' || download.state.kind === 'cancelled') downloads.delete(id);
+    if (download.state.kind === 'done' || download.state.kind === 'cancelled') void forget(id, download);
   });
   report();
+}
+
+async function forget(id: number, download: FileDownload): Promise<void> {
+  await download.settled();
+  downloads.delete(id);
+}
+
+async function settle(id: number): Promise<void> {
+  await downloads.get(id)?.settled();
+  send({ kind: 'settled', id });
 }
 
 async function remove(id: number, request: DownloadRequest): Promise<void> {
@@ -72,6 +82,9 @@ parentPort?.on('message', (message: ToDownloadThread) => {
       return;
     case 'remove':
       void remove(message.id, message.request);
+      return;
+    case 'settle':
+      void settle(message.id);
       return;
     case 'fetch':
       void fetchDocument(message.id, message.request);

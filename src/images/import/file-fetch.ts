@@ -1,10 +1,15 @@
 // Downloads one file of an import, and waits until it is complete.
 
+import { join } from 'node:path';
 import { RackError } from '../../errors.ts';
 import { AttemptFailure } from '../download/fault.ts';
 import { describeAttemptFault } from '../download/fault-words.ts';
 import type { Downloads } from '../download/queue.ts';
 import { type Download, type DownloadRequest, isAtRest } from '../download/request.ts';
+
+/** The path of the lock of a download: only the import that holds it may download the file, or use what was downloaded. */
+export const lockOf = ({ directory, name }: Pick<DownloadRequest, 'directory' | 'name'>): string =>
+  join(directory, `${name}.lock`);
 
 /** The options of a download. */
 export interface FetchTerms {
@@ -16,7 +21,7 @@ export interface FetchTerms {
 }
 
 /**
- * Resolves when the file is complete and verified.
+ * Resolves when the file is complete and verified. The caller holds its lock (`lockOf`); when this is settled, nobody writes the file.
  * @param name the name of the import in error messages
  * @throws RackError `source-failed` if no attempt delivered the file, or `cancelled`
  */
@@ -46,6 +51,8 @@ export async function fetchFile(
   if (state.kind === 'done') return;
   // Otherwise a failed download would stay in the queue.
   download.cancel();
+  // The caller's lock may be released only then.
+  await download.settled();
   if (state.kind !== 'failed') throw new RackError('cancelled', 'the import was stopped');
   const why = describeAttemptFault(state.reason);
   throw new RackError('source-failed', `${name} could not be downloaded: ${why}`, {

@@ -9,7 +9,6 @@
 // 3. Before the download, the disk must have room for the file and for the image made from it.
 // 4. A system that no machine could start or set up (image-system.ts) is refused.
 
-import { rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { RackError } from '../../errors.ts';
 import { AttemptFailure } from '../download/fault.ts';
@@ -76,9 +75,6 @@ async function importMissing(offer: ImageOffer, terms: ImportTerms): Promise<Imp
     await removeDownload(request);
     return { image, added, system };
   } finally {
-    // A process that is waiting for the lock now may then lock a deleted file. At worst two imports write the same partial file; then the
-    // checksum is wrong, and the file is downloaded again.
-    await rm(join(directory, `${request.name}.lock`), { force: true });
     lock.release();
   }
 }
@@ -102,8 +98,9 @@ async function addWhileDownloading(offer: ImageOffer, request: DownloadRequest, 
   } finally {
     unwatch();
     signal?.removeEventListener('abort', stop);
-    // If the store refused the image, its download is no longer needed.
+    // If the store refused the image, its download is no longer needed. Until it has settled, it writes the part, so the lock is held.
     download.cancel();
+    await download.settled();
   }
 }
 

@@ -1,17 +1,18 @@
 // Imports an offered installer: downloads its kernel and its initrd, verifies them, adds the drivers and publishes them in the boot tree.
 //
 // 1. Nothing appears in the tree before both files match their checksums in a trusted list, which is signed or was fetched by HTTPS.
-// 2. An interrupted download continues with the next import. Only a finished import removes the files.
+// 2. The locks of both files are held until the end.
+// 3. An interrupted download continues with the next import. Only a finished import removes the files.
 
-import { readFile, rm } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { removeDownload } from '../download/removal.ts';
 import type { DownloadRequest } from '../download/request.ts';
 import { checkNames, type EnvironmentRequest, type Publication } from '../environment.ts';
-import { lockImport } from '../file-lock.ts';
+import { waitForImports } from '../file-lock.ts';
 import { publishInstaller } from '../installer.ts';
 import { makeDirectories } from '../publication.ts';
-import { type FetchTerms, fetchFile } from './file-fetch.ts';
+import { type FetchTerms, fetchFile, lockOf } from './file-fetch.ts';
 import { type InstallerOffer, installerName, type ListedFile } from './offer.ts';
 
 /** The largest kernel or initrd, in bytes; both are read into memory. Debian's have at most 50 MB. */
@@ -27,8 +28,8 @@ export interface InstallerTerms
 /**
  * Imports an installer as `ARCH/generic/RELEASE/install/{linux,initrd.gz,manifest.json}` of the tree.
  *
- * @throws RackError `source-failed` if no attempt delivered a file, `cancelled`, `already-running` if another process imports this
- * installer, and those of `publishInstaller`
+ * @throws RackError `source-failed` if no attempt delivered a file, `cancelled`, `already-running` if another import holds a file for too
+ * long, and those of `publishInstaller`
  */
 export async function importOfferedInstaller(offer: InstallerOffer, terms: InstallerTerms): Promise<Publication> {
   const { tree, workDir, packages, onProgress } = terms;
@@ -36,10 +37,9 @@ export async function importOfferedInstaller(offer: InstallerOffer, terms: Insta
   checkNames({ arch, release });
   const directory = join(tree, 'images', '.downloads');
   await makeDirectories(directory);
-  const lockPath = join(directory, `${initrd.digest.hex}.lock`);
-  const lock = lockImport(lockPath, installerName(offer));
+  const requests = [kernel, initrd].map((file) => requestOf(file, directory));
+  const lock = await waitForImports(requests.map(lockOf), installerName(offer), terms.signal);
   try {
-    const requests = [kernel, initrd].map((file) => requestOf(file, directory));
     for (const request of requests) await fetchFile(request, installerName(offer), terms);
     const [linux, first] = await Promise.all(requests.map(({ name }) => readFile(join(directory, name))));
     if (linux === undefined || first === undefined) throw new Error('two files were requested');
@@ -49,7 +49,6 @@ export async function importOfferedInstaller(offer: InstallerOffer, terms: Insta
     for (const request of requests) await removeDownload(request);
     return published;
   } finally {
-    await rm(lockPath, { force: true });
     lock.release();
   }
 }

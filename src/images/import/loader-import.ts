@@ -3,18 +3,19 @@
 //   each file ─▶ download and verify ─▶ unpack archives in memory (loader-archive.ts) ─▶ replace the directory
 //
 // 1. Nothing appears in the tree until every file was verified and every archive was unpacked.
+// 2. The locks of all files are held until the end: one file may belong to several loaders.
 
-import { readFile, rm } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { RackError } from '../../errors.ts';
 import { removeDownload } from '../download/removal.ts';
 import type { DownloadRequest } from '../download/request.ts';
 import type { Publication } from '../environment.ts';
-import { lockImport } from '../file-lock.ts';
+import { waitForImports } from '../file-lock.ts';
 import { describeFile, encodeManifest, makeDirectories, publishDirectory } from '../publication.ts';
-import { type FetchTerms, fetchFile } from './file-fetch.ts';
+import { type FetchTerms, fetchFile, lockOf } from './file-fetch.ts';
 import { type LoaderFile, unpackLoader } from './loader-archive.ts';
-import { type LoaderOffer, loaderName } from './offer.ts';
+import { type LoaderOffer, loaderName, type NamedFile } from './offer.ts';
 
 /** The largest file, in bytes: archives are unpacked in memory. Ubuntu's archives have at most 6 MB. */
 const FILE_BYTES_MAX = 64 * 1024 * 1024;
@@ -34,19 +35,14 @@ export async function importLoader(offer: LoaderOffer, terms: LoaderTerms): Prom
   const name = loaderName(offer);
   const downloads = join(tree, 'images', '.downloads');
   await makeDirectories(downloads);
-  const [first] = offer.files;
-  if (first === undefined) throw new RackError('bad-argument', `${name} has no file`);
-  const lockPath = join(downloads, `${first.digest.hex}.lock`);
-  const lock = lockImport(lockPath, name);
+  if (offer.files.length === 0) throw new RackError('bad-argument', `${name} has no file`);
+  const wanted = offer.files.map((file) => ({ file, request: requestOf(file, downloads) }));
+  const paths = wanted.map(({ request }) => lockOf(request));
+  const lock = await waitForImports(paths, name, terms.signal);
   try {
-    const requests: DownloadRequest[] = [];
     const unpacked = new Map<string, LoaderFile>();
-    for (const file of offer.files) {
-      const { url, mirrors, bytes, digest } = file;
-      const urls = [url, ...mirrors];
-      const request = { urls, bytes, digest, bytesMax: FILE_BYTES_MAX, directory: downloads, name: digest.hex };
+    for (const { file, request } of wanted) {
       await fetchFile(request, name, terms);
-      requests.push(request);
       const data = await readFile(join(downloads, request.name));
       const found = file.isArchive ? await unpackLoader(data, `${file.name} of ${name}`) : [{ name: file.name, data }];
       for (const one of found) {
@@ -60,10 +56,14 @@ export async function importLoader(offer: LoaderOffer, terms: LoaderTerms): Prom
     const manifest = encodeManifest({ schema: 1, source, title, serial, packages: [], files: files.map(describeFile) });
     const directory = join(tree, name);
     await publishDirectory(directory, [...files, manifest]);
-    for (const request of requests) await removeDownload(request);
+    for (const { request } of wanted) await removeDownload(request);
     return { directory, files: files.map(describeFile) };
   } finally {
-    await rm(lockPath, { force: true });
     lock.release();
   }
 }
+
+const requestOf = ({ url, mirrors, bytes, digest }: NamedFile, directory: string): DownloadRequest => ({
+  ...{ urls: [url, ...mirrors], bytes, digest, bytesMax: FILE_BYTES_MAX },
+  ...{ directory, name: digest.hex },
+});

@@ -3,19 +3,18 @@
 //
 //   each file ─▶ in the store? ─▶ download and verify ─▶ move into the store ─▶ manifest ─▶ boot tree ─▶ remove older images
 //
-// 1. A system becomes visible only when all its files are in the store. Systems of one stream share files; each file is downloaded once.
+// 1. A system becomes visible only when all its files are in the store. Systems of one stream share files; each file is downloaded once, by
+//    the import that holds its lock, and verified again by each import that finds it in the store.
 // 2. A root whose first bytes do not match its format is refused.
 
-import { chmod, open, rename, rm } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { chmod, open, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
 import { RackError } from '../../errors.ts';
-import { foundStats } from '../../files/found-stats.ts';
 import { viewBytes } from '../../net/borrowed-bytes.ts';
 import type { Digest } from '../download/digest.ts';
 import { removeDownload } from '../download/removal.ts';
 import type { DownloadRequest } from '../download/request.ts';
-import { lockImport } from '../file-lock.ts';
-import { keepBlobRecent } from '../image-removal.ts';
+import { lockImport, waitForImports } from '../file-lock.ts';
 import {
   blobPath,
   encodeImage,
@@ -27,10 +26,11 @@ import {
   readImages,
   type StoredImage,
 } from '../image-store.ts';
-import { makeDirectories, publishFile, syncDirectory } from '../publication.ts';
+import { makeDirectories, publishFile } from '../publication.ts';
+import { judgeBlob, placeBlob } from '../stored-blob.ts';
 import { type RootFormat, type SystemFile, subarchesIn } from '../stored-system.ts';
 import { refreshTree } from '../system-tree.ts';
-import { fetchFile } from './file-fetch.ts';
+import { fetchFile, lockOf } from './file-fetch.ts';
 import type { ImportTerms } from './import-terms.ts';
 import { type ImageOffer, type NamedFile, type OfferedSystem, offerName } from './offer.ts';
 import { isRoot, judgeSystemName, ROOT_HEAD_BYTES, rootDiskBytes } from './root-format.ts';
@@ -82,8 +82,7 @@ async function importNow(
   }
   const directory = join(tree, 'images', '.downloads');
   await makeDirectories(directory);
-  const lockPath = join(directory, `${digest.hex}.lock`);
-  const lock = lockImport(lockPath, offerName(offer));
+  const lock = lockImport(lockOf({ directory, name: digest.hex }), offerName(offer));
   try {
     const stored: SystemFile[] = [];
     for (const file of system.files) stored.push(await importFile(file, offer, terms));
@@ -104,7 +103,6 @@ async function importNow(
     await refreshTree(tree, [image]);
     return { image, added: true };
   } finally {
-    await rm(lockPath, { force: true });
     lock.release();
   }
 }
@@ -127,9 +125,17 @@ function isSame(
 
 async function importFile(file: NamedFile, offer: ImageOffer, terms: ImportTerms): Promise<SystemFile> {
   const sha256 = file.digest.hex;
-  const urls = [file.url, ...file.mirrors];
-  const bytes = await storeFile({ ...file, urls }, blobPath(sha256, 'file'), FILE_BYTES_MAX, offer, terms);
-  return { name: file.name, sha256, bytes };
+  const path = blobPath(sha256, 'file');
+  const store = () => storeFile({ ...file, urls: [file.url, ...file.mirrors] }, path, FILE_BYTES_MAX, offer, terms);
+  // The lock of the root is held already.
+  if (sha256 === offer.digest.hex) return { name: file.name, sha256, bytes: await store() };
+  const directory = join(terms.tree, 'images', '.downloads');
+  const lock = await waitForImports([lockOf({ directory, name: sha256 })], offerName(offer), terms.signal);
+  try {
+    return { name: file.name, sha256, bytes: await store() };
+  } finally {
+    lock.release();
+  }
 }
 
 async function importRoot(
@@ -153,7 +159,7 @@ async function importRoot(
   return { bytes: await storeFile(file, path, ROOT_BYTES_MAX, offer, terms, check), format };
 }
 
-/** Downloads a file into the store unless it is already there. @returns its size in bytes */
+/** Downloads a file into the store unless its bytes are already there. The caller holds its lock. @returns its size in bytes */
 async function storeFile(
   { urls, digest, bytes }: Pick<DownloadRequest, 'urls' | 'bytes'> & { readonly digest: Digest },
   path: string,
@@ -162,24 +168,18 @@ async function storeFile(
   { tree, downloads, signal, onProgress }: ImportTerms,
   check: (downloaded: string) => Promise<void> = async () => undefined,
 ): Promise<number> {
-  const blob = join(tree, path);
-  const found = foundStats(blob);
-  if (found?.isFile() === true && (bytes === undefined || found.size === bytes) && found.size > 0) {
-    // A concurrent sweep spares recently changed files.
-    await keepBlobRecent(blob);
-    return found.size;
-  }
+  const wanted = { path, sha256: digest.hex };
+  const found = await judgeBlob(tree, { ...wanted, bytes }, { isForUse: true });
+  if (found.kind === 'whole' && found.bytes > 0) return found.bytes;
   const directory = join(tree, 'images', '.downloads');
   const request: DownloadRequest = { urls, bytes, digest, bytesMax, directory, name: digest.hex };
   await fetchFile(request, offerName(offer), { downloads, signal, onDownload: onProgress });
   const downloaded = join(directory, request.name);
   await check(downloaded);
   await chmod(downloaded, 0o644);
-  await makeDirectories(dirname(blob));
-  await rename(downloaded, blob);
-  await syncDirectory(dirname(blob));
+  const { size } = await stat(downloaded);
+  if (size > 0) await placeBlob(tree, wanted, downloaded, 'rename');
   await removeDownload(request);
-  const size = foundStats(blob)?.size ?? 0;
   if (size > 0) return size;
   throw new RackError('bad-argument', `${offerName(offer)} was not imported: ${urls.join(', ')} is empty`);
 }

@@ -17,7 +17,7 @@ import { ownershipRemedy } from '../../files/ownership.ts';
 import { describeAttemptFault } from '../download/fault-words.ts';
 import type { Downloads } from '../download/queue.ts';
 import { type Download, isAtRest } from '../download/request.ts';
-import { lockImport } from '../file-lock.ts';
+import { tryLock } from '../file-lock.ts';
 import { makeDirectories, publishFile, syncDirectory } from '../publication.ts';
 import { type MirrorFile, type MirrorPlan, type MirrorRequest, planMirror } from './mirror-plan.ts';
 import { MirrorRecord, workDirectory } from './mirror-record.ts';
@@ -26,6 +26,9 @@ import { MirrorRecord, workDirectory } from './mirror-record.ts';
 const FILES_AT_A_TIME = 4;
 /** The largest file, in bytes. */
 const FILE_BYTES_MAX = 64 * 1024 ** 3;
+
+/** How long to wait for the lock of a mirror, in milliseconds: two processes that start together may block each other briefly. */
+const LOCK_WAIT_MS = 250;
 
 /** The progress of a mirror, in bytes of the files that were missing. */
 interface MirrorProgress {
@@ -67,7 +70,7 @@ export async function mirrorSite(request: MirrorRequest, terms: MirrorTerms): Pr
   const own = workDirectory(directory);
   try {
     await makeDirectories(own);
-    const lock = lockImport(join(own, 'lock'), `into ${directory}`);
+    const lock = lockMirror(directory);
     try {
       const plan = await planMirror(request, downloads, clock, signal);
       terms.onPlan(plan);
@@ -81,6 +84,13 @@ export async function mirrorSite(request: MirrorRequest, terms: MirrorTerms): Pr
     const remedy = code === 'ENOSPC' ? 'free space on its disk' : ownershipRemedy(directory, directory);
     throw new RackError('store-unwritable', `${directory} cannot be written (${code}): ${remedy}`, { cause: error });
   }
+}
+
+/** @throws RackError `already-running`, `store-unwritable` */
+function lockMirror(directory: string): { release(): void } {
+  const lock = tryLock(join(workDirectory(directory), 'lock'), LOCK_WAIT_MS);
+  if (lock !== undefined) return lock;
+  throw new RackError('already-running', `another process is importing into ${directory}: wait for it, or stop it`);
 }
 
 async function fulfil(plan: MirrorPlan, record: MirrorRecord, terms: MirrorTerms): Promise<MirrorResult> {
@@ -153,6 +163,8 @@ async function fetchFile(
     });
   } finally {
     signal.removeEventListener('abort', stop);
+    // The lock of the mirror may be released only then.
+    await download.settled();
   }
   const { state } = download;
   if (state.kind === 'failed') {

@@ -6,26 +6,24 @@
 //
 // 1. Nothing appears in the store unless the file has the announced hash and passes the checks of an import.
 // 2. If the disk is full, or the process ends, the part stays for another attempt. Finishing again gives the same image.
-// 3. Only one process at a time finishes an upload (`file-lock.ts`).
+// 3. Only one process at a time finishes an upload, and none writes its part meanwhile (upload-part.ts).
 
-import { chmod, type FileHandle, link, open, rm } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { chmod, type FileHandle } from 'node:fs/promises';
+import { join } from 'node:path';
 import { RackError } from '../../errors.ts';
-import { foundStats } from '../../files/found-stats.ts';
 import { viewBytes } from '../../net/borrowed-bytes.ts';
 import { hashOf } from '../file-hash.ts';
 import { lockImport } from '../file-lock.ts';
 import { type AddResult, addImage, asStoreError, publishStored } from '../image-adding.ts';
 import { bytesOfFile } from '../image-file.ts';
-import { keepBlobRecent } from '../image-removal.ts';
 import { blobPath, formatImageName, type ImageName, judgeImageName } from '../image-store.ts';
 import { judgeSystem, SystemInspector } from '../image-system.ts';
 import { isRoot, judgeSystemName, ROOT_HEAD_BYTES, rootDiskBytes } from '../import/root-format.ts';
-import { makeDirectories, syncDirectory } from '../publication.ts';
+import { openStored, placeBlob } from '../stored-blob.ts';
 import type { RootFormat } from '../stored-system.ts';
 import { refreshTree } from '../system-tree.ts';
 import { fileKindOf } from './upload-kind.ts';
-import { type PartOf, partBytes, partPath, removePart } from './upload-part.ts';
+import { type PartOf, partBytes, partLockPath, partPath, removePart } from './upload-part.ts';
 
 /** The upload to finish. */
 export interface FinishOrder extends PartOf {
@@ -49,14 +47,12 @@ const LATER: ReadonlySet<string> = new Set(['store-unwritable', 'already-running
 
 /** Finishes an upload. A RackError becomes the result; any other error is thrown. */
 export async function finishUpload(order: FinishOrder): Promise<FinishResult> {
-  const lockPath = `${partPath(order.tree, order)}.lock`;
   try {
-    const lock = lockImport(lockPath, `the upload ${order.id}`);
+    const lock = lockImport(partLockPath(order.tree, order), `the upload ${order.id}`);
     try {
       const { image, added } = await finish(order);
       return { kind: 'added', serial: image.serial, isNew: added };
     } finally {
-      await rm(lockPath, { force: true });
       lock.release();
     }
   } catch (raw) {
@@ -80,7 +76,7 @@ async function finish(order: FinishOrder): Promise<Finished> {
   if (unnamed !== undefined) throw new RackError('bad-argument', unnamed);
   if ((await partBytes(tree, order)) === 0)
     throw new RackError('bad-argument', 'the bytes of the upload are gone: upload the file again');
-  const file = await open(partPath(tree, order), 'r');
+  const file = await openStored(partPath(tree, order));
   try {
     const found = await hashOf(file);
     if (found !== sha256) {
@@ -120,13 +116,9 @@ async function addDisk(order: FinishOrder, file: FileHandle): Promise<Finished> 
 /** Links the root into the store. */
 async function addRoot(order: FinishOrder, format: RootFormat, bytes: number): Promise<Finished> {
   const { tree, name, title, sha256, fileType } = order;
-  const blob = join(tree, blobPath(sha256, format));
-  await makeDirectories(dirname(blob));
   await chmod(partPath(tree, order), 0o644);
   // A hard link keeps the part, in case the process is killed before the end.
-  if (foundStats(blob) === undefined) await link(partPath(tree, order), blob);
-  else await keepBlobRecent(blob);
-  await syncDirectory(dirname(blob));
+  await placeBlob(tree, { path: blobPath(sha256, format), sha256 }, partPath(tree, order), 'link');
   const rootName = fileType === 'squashfs' ? 'squashfs' : `root-${fileType}`;
   const published = await publishStored(order, {
     ...{ ...name, sha256, bytes, format, diskBytes: rootDiskBytes(bytes), partitionTable: 'none' },

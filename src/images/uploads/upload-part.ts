@@ -6,6 +6,8 @@
 // 1. A piece counts only when it is on disk. Bytes after the counted ones were left by a killed process, and are overwritten.
 // 2. The names are hidden, so the bytes are not served.
 // 3. A piece is written as it arrives, so only one chunk of it is in memory.
+// 4. A process that writes or finishes a part holds its lock: otherwise a piece that still arrives at another process would change bytes that
+//    were already verified. A part with a second name is in the store: it never changes again.
 
 import { createHash } from 'node:crypto';
 import { constants, type FileHandle, open, readdir, rename, rm, stat } from 'node:fs/promises';
@@ -14,6 +16,7 @@ import { newUuid } from '../../clock.ts';
 import { osErrorCode, RackError } from '../../errors.ts';
 import { ownershipRemedy } from '../../files/ownership.ts';
 import { checkRoom, ROOM_CHECK_BYTES } from '../blob-writing.ts';
+import { tryImport } from '../file-lock.ts';
 import { asStoreError } from '../image-adding.ts';
 import { makeDirectories, syncDirectory } from '../publication.ts';
 
@@ -39,6 +42,9 @@ const directoryOf = (tree: string): string => join(tree, 'images', '.uploads');
 
 const nameOf = ({ id, sha256 }: PartOf): string => `${id}-${sha256.slice(0, 16)}.part`;
 
+/** The path of the lock of a part. */
+export const partLockPath = (tree: string, upload: PartOf): string => `${partPath(tree, upload)}.lock`;
+
 /** The path of the part of an upload. */
 export const partPath = (tree: string, upload: PartOf): string => join(directoryOf(tree), nameOf(upload));
 
@@ -53,20 +59,38 @@ export async function checkUploadRoom(tree: string, bytes: number): Promise<void
   }
 }
 
+/** The outcome of writing a piece. */
+export type PieceResult = 'written' | 'short' | 'missing' | 'busy';
+
+/** A piece, and how many bytes of the part come before it. */
+interface PlacedPiece {
+  readonly at: number;
+  readonly bytes: number;
+  readonly content: AsyncIterable<Uint8Array>;
+}
+
 /**
  * Writes a piece after the first `at` bytes of the part. A piece that is cut short changes nothing.
- * @returns `written`, when it is on disk; `short`, if the content ended before `bytes`; `missing`, if this host has fewer than `at` bytes
+ * @returns `written`, when it is on disk; `short`, if the content ended before `bytes`; `missing`, if this host has fewer than `at` bytes;
+ * `busy`, if the part is being written or finished
  * @throws RackError `store-unwritable`; any error of reading the content
  */
-export async function writePart(
-  tree: string,
-  upload: PartOf,
-  { at, bytes, content }: { readonly at: number; readonly bytes: number; readonly content: AsyncIterable<Uint8Array> },
-): Promise<'written' | 'short' | 'missing'> {
-  await checkUploadRoom(tree, bytes);
+export async function writePart(tree: string, upload: PartOf, piece: PlacedPiece): Promise<PieceResult> {
+  await checkUploadRoom(tree, piece.bytes);
+  const lock = tryImport(partLockPath(tree, upload));
+  if (lock === undefined) return 'busy';
+  try {
+    return await writeLocked(tree, upload, piece);
+  } finally {
+    lock.release();
+  }
+}
+
+async function writeLocked(tree: string, upload: PartOf, { at, bytes, content }: PlacedPiece): Promise<PieceResult> {
   const file = await openPart(tree, upload, at);
   if (file === undefined) return 'missing';
   try {
+    if ((await file.stat()).nlink > 1) return 'busy';
     const written = await writeAll(tree, file, at, content);
     if (written < bytes) return 'short';
     await storing(tree, () => file.truncate(at + bytes).then(() => file.sync()));
@@ -149,10 +173,32 @@ export async function sweepParts(
     const path = join(directory, name);
     const facts = await stat(path).catch(() => undefined);
     if (facts === undefined || nowMs - facts.mtimeMs < LEFTOVER_MS) continue;
-    const failed = await removeFile(path);
+    const failed = name.startsWith('.whole-') ? await removeFile(path) : await removeUnlocked(path);
     problem ??= failed;
   }
   return problem;
+}
+
+/**
+ * Removes a part, or a lock that a killed process left, unless the part is being written or finished.
+ * @returns the problem; undefined if the file is gone or in use
+ */
+async function removeUnlocked(path: string): Promise<RackError | undefined> {
+  const part = path.replace(/\.lock$/, '');
+  let lock: ReturnType<typeof tryImport>;
+  try {
+    lock = tryImport(`${part}.lock`);
+  } catch (error) {
+    if (!(error instanceof RackError)) throw error;
+    // Nobody writes a part whose lock the file system refuses.
+    return error.cause === undefined ? error : await removeFile(path);
+  }
+  if (lock === undefined) return undefined;
+  try {
+    return path === part ? await removeFile(part) : undefined;
+  } finally {
+    lock.release();
+  }
 }
 
 /** @returns undefined if the file is gone */
@@ -176,13 +222,14 @@ function removalRemedy(code: string, path: string): string {
 }
 
 async function openPart(tree: string, upload: PartOf, at: number): Promise<FileHandle | undefined> {
-  const flags = constants.O_RDWR | constants.O_NOFOLLOW | (at === 0 ? constants.O_CREAT : 0);
+  const flags = constants.O_RDWR | constants.O_NOFOLLOW | constants.O_NONBLOCK | (at === 0 ? constants.O_CREAT : 0);
   const file = await storing(tree, () => open(partPath(tree, upload), flags, MODE)).catch((error: unknown) => {
     if (at > 0 && osErrorCode(error instanceof Error ? error.cause : undefined) === 'ENOENT') return undefined;
     throw error;
   });
   if (file === undefined) return undefined;
-  if ((await file.stat()).size >= at) return file;
+  const facts = await file.stat();
+  if (facts.isFile() && facts.size >= at) return file;
   await file.close();
   return undefined;
 }

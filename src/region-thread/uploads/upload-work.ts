@@ -15,7 +15,7 @@ import { Worker } from 'node:worker_threads';
 import { type Clock, systemClock, type Timer } from '../../clock.ts';
 import type { FinishOrder } from '../../images/uploads/finish-upload.ts';
 import { FILE_TYPES, fileKindOf } from '../../images/uploads/upload-kind.ts';
-import type { WholeFile } from '../../images/uploads/upload-part.ts';
+import type { PieceResult, WholeFile } from '../../images/uploads/upload-part.ts';
 import { isPlacedHere, type UploadFiles, type UploadPiece } from '../../region/images/uploads.ts';
 import type { Happening } from '../../region/records/event-params.ts';
 import type { ImportReason } from '../../region/records/import-reason.ts';
@@ -84,10 +84,7 @@ export class UploadWork implements UploadFiles {
     return fileKindOf(fileType)?.kind === 'disk' ? bytes : 0;
   }
 
-  async write(
-    upload: ImageUpload,
-    piece: UploadPiece & { readonly at: number },
-  ): Promise<'written' | 'short' | 'missing'> {
+  async write(upload: ImageUpload, piece: UploadPiece & { readonly at: number }): Promise<PieceResult> {
     const { writePart } = await loadParts();
     return await writePart(this.#tree, upload, piece);
   }

@@ -8,11 +8,11 @@
 // 1. A piece is acknowledged when it is on disk and the store has its length. So an upload continues after any restart, in any process whose
 //    host has the bytes. Any other process refuses the piece and names that host.
 // 2. An upload begins only if the disk has room for the missing bytes of all uploads, and for the images made from them.
-// 3. Two pieces of one upload never mix: the second one is refused while the first one arrives.
+// 3. Two pieces of one upload never mix: the second one is refused while the first one arrives, even at another process of this host.
 
 import type { Clock } from '../../clock.ts';
 import { RackError } from '../../errors.ts';
-import type { WholeFile } from '../../images/uploads/upload-part.ts';
+import type { PieceResult, WholeFile } from '../../images/uploads/upload-part.ts';
 import type { Happening } from '../records/event-params.ts';
 import type { ImportReason } from '../records/import-reason.ts';
 import type { NewMachineEvent } from '../records/machine-event.ts';
@@ -41,8 +41,11 @@ export interface UploadFiles {
   checkRoom(bytes: number): Promise<void>;
   /** The bytes that the image needs in addition to the uploaded file; 0: the file itself becomes the image. */
   imageBytes(upload: Pick<NewUpload, 'fileType' | 'bytes'>): number;
-  /** Writes a piece; resolves when it is on disk. `short`: the content ended early. `missing`: the bytes before it are not on this host. */
-  write(upload: ImageUpload, piece: UploadPiece & { readonly at: number }): Promise<'written' | 'short' | 'missing'>;
+  /**
+   * Writes a piece; resolves when it is on disk. `short`: the content ended early. `missing`: the bytes before it are not on this host.
+   * `busy`: another process of this host writes the upload, or makes its image.
+   */
+  write(upload: ImageUpload, piece: UploadPiece & { readonly at: number }): Promise<PieceResult>;
   /** Receives a whole file. @throws RackError `bad-argument` if it has more than `bytesMax` */
   receive(content: AsyncIterable<Uint8Array>, bytesMax: number): Promise<WholeFile>;
   discard(file: WholeFile): Promise<void>;
@@ -189,6 +192,7 @@ export class Uploads {
       const written = await files.write(upload, { ...piece, at: received });
       if (written === 'short') return refusal('bad-request.upload-short', { bytes: piece.bytes });
       if (written === 'missing') return this.#missing(upload, files);
+      if (written === 'busy') return refusal('upload-conflict.busy');
       const to = received + piece.bytes;
       const step = { from: received, to, place: files.place, atMs: this.#parts.clock.wallTimeMs() };
       if (!(await this.#parts.store.uploads.advance(id, step))) return refusal('upload-conflict.busy');

@@ -17,6 +17,7 @@ function neverEnding(request: DownloadRequest): Download {
     resume: () => undefined,
     cancel: () => undefined,
     remove: async () => undefined,
+    settled: async () => undefined,
     watch: () => () => undefined,
   };
 }

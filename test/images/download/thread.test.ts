@@ -48,6 +48,19 @@ describe('the download thread', () => {
     assert.deepEqual(place.files(), []);
   });
 
+  test('is settled when a cancelled download has closed its files', async () => {
+    const server = await serve(() => undefined);
+    for (const when of ['before', 'after'] as const) {
+      const download = thread.add(place.request([server.url], CONTENT));
+      await until('it asks', () => download.state.kind === 'connecting');
+      assert.deepEqual(place.files(), ['image.part']);
+      download.cancel();
+      if (when === 'after') await whenAtRest(download);
+      await download.settled();
+      assert.deepEqual(place.files(), [], 'an empty part is removed');
+    }
+  });
+
   test('obeys commands, and keeps the part when it is closed', async () => {
     const server = await serve((asked) => asked.write(asked.head(), 2 * MIB));
     const download = thread.add(place.request([server.url], CONTENT));

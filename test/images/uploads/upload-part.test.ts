@@ -1,0 +1,86 @@
+// The bytes of an upload at several processes of one host: once they are verified, no piece that still arrives changes them.
+
+import assert from 'node:assert/strict';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { afterEach, beforeEach, test } from 'node:test';
+import { lockImport } from '../../../src/images/file-lock.ts';
+import { blobPath } from '../../../src/images/image-store.ts';
+import { type FinishOrder, finishUpload } from '../../../src/images/uploads/finish-upload.ts';
+import { partLockPath, partPath, sweepParts, writePart } from '../../../src/images/uploads/upload-part.ts';
+import { eventuallyWithin } from '../../support/eventually.ts';
+import { sha256 } from '../download/download-place.ts';
+
+const ROOT = Buffer.from('hsqs and the rest of a root');
+const EVIL = Buffer.alloc(ROOT.length, 'x');
+const UPLOAD = { id: 7, sha256: sha256(ROOT) };
+
+let tree = '';
+beforeEach(() => {
+  tree = mkdtempSync(join(tmpdir(), 'rackboot-upload-test-'));
+});
+afterEach(() => rmSync(tree, { recursive: true, force: true }));
+
+const blob = (): string => join(tree, blobPath(UPLOAD.sha256, 'squashfs'));
+const pieceOf = (bytes: Uint8Array, before: Promise<void> = Promise.resolve()) => ({
+  ...{ at: 0, bytes: bytes.length },
+  content: (async function* () {
+    await before;
+    yield bytes;
+  })(),
+});
+const order = (): FinishOrder => ({
+  ...{ ...UPLOAD, tree, title: '', fileType: 'squashfs', nowMs: Date.now(), serialsElsewhere: [] },
+  name: { os: 'custom', release: 'site', architecture: 'amd64', subarchitecture: 'generic', label: 'uploaded' },
+});
+
+test('a piece whose body is late keeps other pieces and the end of the upload waiting', async () => {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const late = writePart(tree, UPLOAD, pieceOf(ROOT, promise));
+  await eventuallyWithin(8000, 'the piece is being written', () => existsSync(partPath(tree, UPLOAD)));
+  assert.equal(await writePart(tree, UPLOAD, pieceOf(ROOT)), 'busy');
+  const early = await finishUpload(order());
+  assert.ok(early.kind === 'later' && early.error.code === 'already-running');
+  resolve();
+  assert.equal(await late, 'written');
+  assert.partialDeepStrictEqual(await finishUpload(order()), { kind: 'added', isNew: true });
+  assert.deepEqual(readFileSync(blob()), ROOT);
+});
+
+test('a part that became an image is not written again, even before it is removed', async () => {
+  assert.equal(await writePart(tree, UPLOAD, pieceOf(ROOT)), 'written');
+  assert.equal((await finishUpload(order())).kind, 'added');
+  assert.equal(await writePart(tree, UPLOAD, pieceOf(EVIL)), 'busy');
+  assert.deepEqual(readFileSync(blob()), ROOT);
+  assert.partialDeepStrictEqual(await finishUpload(order()), { kind: 'added', isNew: false });
+});
+
+test('wrong bytes in the place of the image are replaced', async () => {
+  mkdirSync(dirname(blob()), { recursive: true });
+  writeFileSync(blob(), EVIL);
+  assert.equal(await writePart(tree, UPLOAD, pieceOf(ROOT)), 'written');
+  assert.equal((await finishUpload(order())).kind, 'added');
+  assert.deepEqual(readFileSync(blob()), ROOT);
+});
+
+test('a sweep leaves a part alone that is being written, and its lock', async () => {
+  assert.equal(await writePart(tree, UPLOAD, pieceOf(ROOT)), 'written');
+  const lock = lockImport(partLockPath(tree, UPLOAD), 'it');
+  for (const path of [partPath(tree, UPLOAD), partLockPath(tree, UPLOAD)]) utimesSync(path, 1, 1);
+  await sweepParts(tree, [], Date.now());
+  const names = () => readdirSync(dirname(partPath(tree, UPLOAD)));
+  assert.equal(names().length, 2);
+  lock.release();
+  await sweepParts(tree, [], Date.now());
+  assert.deepEqual(names(), []);
+});
