@@ -1,8 +1,10 @@
 // Operations on boot images in region.db: sources, selections, resources, the run (`region-steps.ts`).
 //
-// 1. Unreadable sources, selections and resources are left out; all others are still imported.
+// 1. Unreadable sources, selections and resources are left out; all others are still imported. An unreadable run counts as none.
+// 2. No progress is written that could not be read.
 
 import { z } from 'zod';
+import { RackError } from '../../errors.ts';
 import {
   type BootResource,
   type BootSelection,
@@ -185,6 +187,7 @@ export class BootTables {
   *noteProgress(progress: ReadonlyMap<string, ImportProgress>, atMs: number): Steps<void> {
     yield* this.addResources([...progress.keys()], atMs);
     for (const [name, one] of progress) {
+      checkProgress(name, one);
       const sql = 'UPDATE boot_resource SET progress = ?, changed_ms = ? WHERE name = ?';
       yield run(sql, JSON.stringify(one), atMs, name);
     }
@@ -223,13 +226,15 @@ export class BootTables {
     if (row !== undefined) READERS[table](row);
   }
 
-  *findRun(): Steps<ImportRun> {
+  /** An unreadable run counts as none: it only keeps the times of the last run, and the next change replaces it. */
+  *findRun(): Steps<Readable<ImportRun>> {
     const { row } = yield one('SELECT id, run FROM boot_run WHERE id = 1');
-    return row === undefined ? NO_RUN : readRun(row);
+    const { found, errors } = readableOf(row === undefined ? [] : [row], readRun);
+    return { found: found[0] ?? NO_RUN, errors };
   }
 
   *changeRun(change: Partial<ImportRun>, event?: NewMachineEvent): Steps<void> {
-    const next = { ...(yield* this.findRun()), ...change };
+    const next = { ...(yield* this.findRun()).found, ...change };
     yield run(
       'INSERT INTO boot_run (id, run) VALUES (1, ?) ON CONFLICT (id) DO UPDATE SET run = excluded.run',
       JSON.stringify(next),
@@ -238,7 +243,7 @@ export class BootTables {
   }
 
   *noteDownload(download: ReportedDownload, event: NewMachineEvent): Steps<void> {
-    const { downloads } = yield* this.findRun();
+    const { downloads } = (yield* this.findRun()).found;
     yield* this.changeRun({ downloads: [...withReport(downloads, download)] }, event);
   }
 
@@ -251,6 +256,14 @@ export class BootTables {
     const sql = 'SELECT id FROM boot_selection WHERE source_id = ? AND os = ? AND release = ? AND id <> ?';
     return numberIn(yield one(sql, sourceId, os, release, otherThan)) > 0;
   }
+}
+
+/** @throws RackError `bad-argument` if reading would refuse the progress */
+function checkProgress(name: string, progress: ImportProgress): void {
+  const { success, error } = importProgress.safeParse(progress);
+  if (success) return;
+  const why = error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`).join('; ');
+  throw new RackError('bad-argument', `the progress of ${name} cannot be stored (${why})`);
 }
 
 function readableOf<T>(rows: readonly StoredRow[], read: (row: StoredRow) => T): Readable<readonly T[]> {

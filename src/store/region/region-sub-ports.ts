@@ -122,7 +122,7 @@ export const bootStore = (table: BootTables, run: ReportingDriver): BootStore =>
   forget: (names) => run.write(() => table.forget(names)),
   check: (name, id) => run.read(() => table.check(name, id)),
   listUses: () => run.read(() => table.listUses()),
-  findRun: () => run.read(() => table.findRun()),
+  findRun: () => run.readable(() => table.findRun()),
   changeRun: (change, event) => run.write(() => table.changeRun(change, event)),
   noteDownload: (download, event) => run.write(() => table.noteDownload(download, event)),
 });

@@ -8,7 +8,7 @@ import { afterEach, beforeEach, describe, test } from 'node:test';
 import { settingsRules } from '../../../src/config/settings-rules.ts';
 import { formatMac } from '../../../src/net/address.ts';
 import { UnreadableEntry } from '../../../src/power/ledger.ts';
-import type { BootTable } from '../../../src/region/records/boot-store.ts';
+import { type BootTable, NO_RUN } from '../../../src/region/records/boot-store.ts';
 import { openRegion } from '../../../src/region/region.ts';
 import { noteText } from '../../../src/region/words/rack-reasons.ts';
 import { REGION_FILE } from '../../../src/store/region/region-schema.ts';
@@ -261,19 +261,23 @@ describe('damaged rows', () => {
     }
 
     for (const run of ['{', 'null', '{"begunMs":"x"}'])
-      test(`the run ${run}: the error names the row and its remedy, lists continue, and the row may be deleted`, async () => {
+      test(`the run ${run}: it is reported and counts as none, and the next change replaces it`, async () => {
         const { boot } = place.store;
         await boot.changeRun({ askedMs: 1 });
         edit(`UPDATE boot_run SET run = '${run}'`);
-        const named = /table boot_run with id 1 .*\(column run: .*\): repair or delete it$/;
-        for (const work of [() => boot.findRun(), () => boot.changeRun({ askedMs: 2 })])
-          await assert.rejects(work(), { code: 'store-unavailable', message: named });
-        assert.match(reported(), named);
+        assert.deepEqual(await boot.findRun(), NO_RUN);
+        assert.match(reported(), /table boot_run with id 1 .*\(column run: .*\): the next import replaces it$/);
         assert.deepEqual(await listed('boot_resource'), [1, 2]);
-        edit('DELETE FROM boot_run');
         await boot.changeRun({ askedMs: 3 });
-        assert.equal((await boot.findRun()).askedMs, 3);
+        assert.deepEqual(await boot.findRun(), { ...NO_RUN, askedMs: 3 });
       });
+
+    test('progress that could not be read is not written', async () => {
+      const total = 3 * Number.MAX_SAFE_INTEGER;
+      const written = place.store.boot.noteProgress(new Map([['a', { ...progress, total }]]), 2);
+      await assert.rejects(written, { code: 'bad-argument', message: /^the progress of a cannot be stored \(total: / });
+      assert.deepEqual(await listed('boot_resource'), [1, 2]);
+    });
 
     test('the progress of an import replaces a damaged one', async () => {
       edit(`UPDATE boot_resource SET progress = '{' WHERE name = 'a'`);

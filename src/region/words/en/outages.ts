@@ -70,12 +70,18 @@ const UNCONFIRMED = "the region's database does not confirm changes, because its
 const STANDBY = 'start the standby, or take it out of synchronous_standby_names';
 
 /** Tables whose rows can be deleted without loss: a person or the region adds them again. */
-const DELETABLE = ['boot_source', 'boot_selection', 'boot_resource', 'boot_run', 'machine_pair', 'session'];
+const DELETABLE = ['boot_source', 'boot_selection', 'boot_resource', 'machine_pair', 'session'];
+
+function remedyOf(table: string): string {
+  // The times of the last import, which the next one writes anew.
+  if (table === 'boot_run') return 'the next import replaces it';
+  return DELETABLE.includes(table) ? 'repair or delete it' : 'repair it, or restore a backup';
+}
 
 function unreadable({ table, key, value, column, fault, said }: NoteParams['row-unreadable']): string {
   const row = key === '' ? '' : ` with ${key} ${value}`;
   const why = `${column === '' ? '' : `column ${column}: `}${fault === 'other' ? said : textOf(ROW_FAULTS, fault)}`;
-  const remedy = DELETABLE.includes(table) ? 'repair or delete it' : 'repair it, or restore a backup';
+  const remedy = remedyOf(table);
   return `the row of the table ${table}${row} in the region's database cannot be read (${why}): ${remedy}`;
 }
 
