@@ -4,11 +4,13 @@
 // Source: the products of MAAS's streams (`…:v3:download`, `…:centos-bases-download`, `…:1:bootloader-download`).
 //
 // 1. A file without a checksum is not offered: it cannot be verified.
+//    Nor is an image that is larger than any disk.
 // 2. The release's own kernel (`ga-24.04`, before 16.04 `hwe-` with its first letter) gets the subarchitecture `generic`, as in MAAS. Every
 //    other kernel keeps its own name, and so does a disk image for one kind of machine (`xgene-uboot`).
 
 import type { Digest } from '../download/digest.ts';
 import { judgeImageName } from '../image-store.ts';
+import { DISK_BYTES_MAX } from '../qcow2/header.ts';
 import type { StreamSource } from '../sources/source.ts';
 import { isTreeName, SYSTEM_FILES_MAX } from '../stored-system.ts';
 import { listImages } from '../streams/image-listing.ts';
@@ -52,6 +54,8 @@ export function namesOf(source: StreamSource, image: StreamImage): OfferNames {
     aliases,
   };
 }
+/** The largest image, in bytes: that of a disk. A sum of sizes may be too large for a number, and for the region's database. */
+const IMAGE_BYTES_MAX = DISK_BYTES_MAX;
 
 /** @returns the offer, or the reason why the version cannot be imported */
 export function streamOffer(source: StreamSource, image: StreamImage): ImageOffer | LoaderOffer | string {
@@ -65,6 +69,9 @@ export function streamOffer(source: StreamSource, image: StreamImage): ImageOffe
   if (digest === undefined) return `${name} has no checksum for ${JSON.stringify(root.name)}: it cannot be verified`;
   const system = root.kind === 'disk' ? undefined : systemOf(source, image, root);
   if (typeof system === 'string') return `${name} ${system}`;
+  const bytes = system === undefined ? root.bytes : sumOf(system);
+  if (bytes !== undefined && bytes > IMAGE_BYTES_MAX)
+    return `${name} would have ${bytes} bytes, more than ${IMAGE_BYTES_MAX}: the site's sizes are wrong`;
   const offer = {
     ...names,
     serial: storedSerial(image.serial),
@@ -72,7 +79,7 @@ export function streamOffer(source: StreamSource, image: StreamImage): ImageOffe
     supportEnds: image.supportEnds === '' ? undefined : image.supportEnds,
     url: `${source.url}${root.path}`,
     mirrors: [],
-    bytes: system === undefined ? root.bytes : sumOf(system),
+    bytes,
     digest,
     ...(system === undefined ? {} : { system }),
   };

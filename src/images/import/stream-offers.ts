@@ -8,7 +8,7 @@ import { describeDocumentFault } from '../documents/fault.ts';
 import type { StreamSource } from '../sources/source.ts';
 import { decodeStreamProducts } from '../streams/decode-products.ts';
 import { chooseImages, type ImageWishes } from '../streams/selection.ts';
-import { decodeStreamIndex } from '../streams/stream-index.ts';
+import { decodeStreamIndex, judgeDocument } from '../streams/stream-index.ts';
 import { type ImageOffer, type LoaderOffer, NAMED_MAX, type OfferWish, type SourceAnswer } from './offer.ts';
 import type { SourceDocuments } from './source-documents.ts';
 import { namesOf, streamOffer } from './stream-offer.ts';
@@ -40,9 +40,12 @@ export async function readStreamOffers(
   const offers: ImageOffer[] = [];
   const loaders: LoaderOffer[] = [];
   const problems: RackError[] = [];
-  for (const { path } of entries) {
+  for (const entry of entries) {
+    const { path } = entry;
     const products = decodeStreamProducts(await readSigned(source, path, documents));
     if (!products.ok) throw documents.failure(`${source.url}${path}: ${describeDocumentFault(products.fault)}`);
+    const wrong = judgeDocument(products.value, [entry]);
+    if (wrong !== undefined) throw documents.failure(`${source.url}${path}: ${wrong}`);
     for (const image of chooseImages(products.value.products, wishesOf(source, wish))) {
       const offer = streamOffer(source, image);
       if (typeof offer === 'string') problems.push(new RackError('source-failed', offer));

@@ -13,7 +13,7 @@ import { type KeyPlace, SourceDocuments } from '../import/source-documents.ts';
 import type { StreamSource } from '../sources/source.ts';
 import { decodeStreamProducts } from '../streams/decode-products.ts';
 import { chooseImages } from '../streams/selection.ts';
-import { decodeStreamIndex } from '../streams/stream-index.ts';
+import { decodeStreamIndex, judgeDocument } from '../streams/stream-index.ts';
 import type { StreamFile, StreamImage } from '../streams/stream-products.ts';
 import type { TagFilter } from '../streams/tag-filter.ts';
 
@@ -69,9 +69,11 @@ export async function planMirror(
   const indexDocuments = reader.taken();
   const images: StreamImage[] = [];
   // Entries may share a document.
-  for (const path of new Set(index.value.entries.map((entry) => entry.path))) {
+  for (const [path, entries] of Map.groupBy(index.value.entries, (entry) => entry.path)) {
     const products = decodeStreamProducts(await reader.read(path));
     if (!products.ok) throw reader.failure(path, describeDocumentFault(products.fault));
+    const wrong = judgeDocument(products.value, entries);
+    if (wrong !== undefined) throw reader.failure(path, wrong);
     const wishes = { selections: [], filters: request.filters, ftypes: [], versions: request.versions };
     images.push(...chooseImages(products.value.products, wishes));
   }

@@ -9,6 +9,7 @@
 // 2. An item without a path is skipped, because it is not a file: an image in a cloud, for example, has an identifier instead.
 // 3. If the items of a version name several subarchitectures (`subarch`), there is one image for each. Items that name none belong to all
 //    of these images.
+//    The lists of all images together are bounded, because they can be far larger than the document.
 // 4. Unknown fields and file types are kept as tags. Only fields that this decoder reads are checked.
 
 import type { Fields } from '../../fields.ts';
@@ -19,7 +20,7 @@ import { kindOfFile } from './file-kind.ts';
 import { compareSerials } from './serial.ts';
 import type { StreamFile, StreamImage, StreamProduct, StreamProducts } from './stream-products.ts';
 import { decodeStreamText } from './stream-text.ts';
-import { findTag, readAliases, readLevel, type TagAliases, type Tags, tagOf } from './tags.ts';
+import { findTag, TagReader, type Tags, tagOf } from './tags.ts';
 
 /** Products of one document. */
 const PRODUCTS_MAX = 20_000;
@@ -27,8 +28,10 @@ const PRODUCTS_MAX = 20_000;
 const VERSIONS_MAX = 2000;
 /** Items of one version: a document of a cloud has one for each of its regions and kinds of disk. */
 const ITEMS_MAX = 2000;
-/** Files of the whole document. Ubuntu's released images have some 40 000. */
-const FILES_MAX = 500_000;
+/** Files of all images: a file counts for each image that has it. Ubuntu's released images have some 40 000. */
+const FILES_MAX = 250_000;
+/** Names in the lists of all images: other names of releases, and subarchitectures. A document of MAAS has some 50 000. */
+const LISTED_MAX = 1_000_000;
 /** The name of a product, a version or an item. */
 const NAME_CHARACTERS_MAX = 256;
 const SHA256_DIGITS = 64;
@@ -51,21 +54,23 @@ export function decodeStreamProducts(document: Uint8Array | string): DocumentDec
 class ProductsDecoder {
   readonly #reader = new FieldReader();
   readonly #document: Fields;
-  readonly #aliases: TagAliases;
+  readonly #tags: TagReader;
   #files = 0;
+  #listed = 0;
 
   constructor(document: Fields) {
     this.#document = document;
-    this.#aliases = readAliases(this.#reader, document);
+    this.#tags = new TagReader(this.#reader, document);
   }
 
   decode(): DocumentDecoded<StreamProducts> {
     const reader = this.#reader;
     const root: Level = { fields: this.#document, path: '', tags: [] };
-    const document = { ...root, tags: [readLevel(reader, root.fields, '', this.#aliases)] };
+    const document = { ...root, tags: [this.#tags.level(root.fields, '')] };
     const products = this.#levels(document, 'products', 'product_name', PRODUCTS_MAX);
     return reader.done({
       contentId: reader.text(root.fields, 'content_id', '', NAME_CHARACTERS_MAX),
+      datatype: tagOf(document.tags, 'datatype'),
       products: Array.from(products, ([name, level]) => this.#product(name, level)),
     });
   }
@@ -79,10 +84,7 @@ class ProductsDecoder {
       if (name.length > NAME_CHARACTERS_MAX)
         reader.fail('too-large', path, `a name of at most ${NAME_CHARACTERS_MAX} characters`, name);
       const fields = reader.object(value, path);
-      yield [
-        name,
-        { fields, path, tags: [readLevel(reader, fields, path, this.#aliases, [[nameTag, name]]), ...above.tags] },
-      ];
+      yield [name, { fields, path, tags: [this.#tags.level(fields, path, [[nameTag, name]]), ...above.tags] }];
     }
   }
 
@@ -95,7 +97,7 @@ class ProductsDecoder {
 
   /** The images of a version: one for each subarchitecture that its items name, with its own files and those that name none. */
   #images(product: string, serial: string, level: Level): readonly StreamImage[] {
-    const { tags } = level;
+    const { tags, path } = level;
     const files: StreamFile[] = [];
     for (const [name, item] of this.#levels(level, 'items', 'item_name', ITEMS_MAX)) {
       const file = this.#file(name, item);
@@ -103,7 +105,7 @@ class ProductsDecoder {
     }
     const release = tagOf(tags, 'release');
     const version = tagOf(tags, 'version');
-    const names = new Set([version, ...listOf(tagOf(tags, 'aliases'))]);
+    const names = new Set([version, ...this.#list(path, tagOf(tags, 'aliases'))]);
     const image = {
       ...{ product, serial, release, version },
       os: tagOf(tags, 'os'),
@@ -116,11 +118,30 @@ class ProductsDecoder {
     const sorted = files.toSorted((a, b) => (a.name < b.name ? -1 : 1));
     const named = new Set(sorted.map(ownSubarch).filter((subarch) => subarch !== undefined));
     const subarches = named.size > 0 ? [...named].toSorted() : [findTag(tags, 'subarch') ?? 'generic'];
-    return subarches.map((subarch) => {
+    const images: StreamImage[] = [];
+    for (const subarch of subarches) {
+      if (this.#reader.isFaulty) break;
       const own = sorted.filter((file) => [undefined, subarch].includes(ownSubarch(file)));
-      const lists = [tags, ...own.map((file) => file.tags)].flatMap((level) => listOf(tagOf(level, 'subarches')));
-      return { ...image, subarch, subarches: [...new Set([subarch, ...lists])], files: own };
-    });
+      this.#files += own.length;
+      if (this.#files > FILES_MAX) this.#reader.fail('too-large', path, `at most ${FILES_MAX} files`, this.#files);
+      const texts = new Set([tags, ...own.map((file) => file.tags)].map((level) => tagOf(level, 'subarches')));
+      const lists = [...texts].flatMap((text) => this.#list(path, text));
+      images.push({ ...image, subarch, subarches: [...new Set([subarch, ...lists])], files: own });
+    }
+    return images;
+  }
+
+  /** Splits a comma-separated list; empty after a fault. */
+  #list(path: string, text: string): readonly string[] {
+    if (this.#reader.isFaulty) return [];
+    const list = text
+      .split(',')
+      .map((entry) => entry.trim())
+      .filter((entry) => entry !== '');
+    this.#listed += list.length;
+    if (this.#listed <= LISTED_MAX) return list;
+    this.#reader.fail('too-large', path, `at most ${LISTED_MAX} names in the lists of all images`, this.#listed);
+    return [];
   }
 
   #file(name: string, { path: at, tags }: Level): StreamFile | undefined {
@@ -128,8 +149,6 @@ class ProductsDecoder {
     const path = findTag(tags, 'path');
     if (path === undefined) return undefined;
     if (!isContainedPath(path)) reader.fail('bad-value', memberPath(at, 'path'), CONTAINED_PATH, path);
-    this.#files += 1;
-    if (this.#files > FILES_MAX) reader.fail('too-large', at, `at most ${FILES_MAX} files`, this.#files);
     const ftype = findTag(tags, 'ftype') ?? name;
     return {
       ...{ name, ftype, path, tags },
@@ -159,10 +178,3 @@ class ProductsDecoder {
 
 /** The subarchitecture that the item itself names; undefined: it names none. */
 const ownSubarch = ({ tags: [own] }: StreamFile): string | undefined => own?.get('subarch');
-
-/** Splits a comma-separated list. */
-const listOf = (text: string): readonly string[] =>
-  text
-    .split(',')
-    .map((entry) => entry.trim())
-    .filter((entry) => entry !== '');

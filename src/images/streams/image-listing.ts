@@ -14,7 +14,7 @@ interface SiteImage {
   readonly subarch: string;
   readonly label: string;
   readonly serial: string;
-  /** The size of all files together; undefined if the site does not give the size of every file. */
+  /** The size of all files together; undefined if the site does not give the size of every file, or if they are too large for a number. */
   readonly bytes: number | undefined;
   readonly files: readonly SiteFile[];
 }
@@ -50,8 +50,9 @@ export function listImages(images: readonly StreamImage[]): readonly SiteImage[]
 /** The sum of the sizes; a file shared by several items counts once. */
 function sumOf(files: readonly StreamFile[]): number | undefined {
   const sizes = [...new Map(files.map(({ path, bytes }) => [path, bytes])).values()];
-  return sizes.reduce<number | undefined>(
+  const whole = sizes.reduce<number | undefined>(
     (sum, bytes) => (sum === undefined || bytes === undefined ? undefined : sum + bytes),
     0,
   );
+  return Number.isSafeInteger(whole) ? whole : undefined;
 }

@@ -2,9 +2,11 @@
 //
 // Source: the format `index:1.0` as simplestreams 0.1 writes and reads it, and as images.maas.io and cloud-images.ubuntu.com serve it.
 
+import { listed } from '../../counted.ts';
 import { CONTAINED_PATH, isContainedPath } from '../documents/contained-path.ts';
 import { type DocumentDecoded, memberPath } from '../documents/fault.ts';
 import { FieldReader } from '../documents/field-reader.ts';
+import type { StreamProducts } from './stream-products.ts';
 import { decodeStreamText } from './stream-text.ts';
 
 /** The index of a site. */
@@ -33,6 +35,31 @@ const PRODUCTS_MAX = 20_000;
 /** A content id, or the name of a product. */
 const NAME_CHARACTERS_MAX = 256;
 const TEXT_CHARACTERS_MAX = 1024;
+/** Content ids that a refusal shows. */
+const NAMED_MAX = 3;
+
+/**
+ * Why a document of products is not the one that the index names at its path; undefined: it is. The site may have signed the document for another
+ * path, such as images of a candidate for those of a release.
+ * @param entries those with the path
+ */
+export function judgeDocument(
+  { contentId, datatype }: Pick<StreamProducts, 'contentId' | 'datatype'>,
+  entries: readonly IndexEntry[],
+): string | undefined {
+  const entry = entries.find((one) => one.contentId === contentId);
+  if (entry === undefined) {
+    const names = listed(
+      entries.map((one) => JSON.stringify(one.contentId)),
+      NAMED_MAX,
+    );
+    return `it is ${JSON.stringify(contentId)}, but the index has ${names} at this path; the mirror may be damaged or false: use another one`;
+  }
+  const isOther = datatype !== '' && entry.datatype !== '' && datatype !== entry.datatype;
+  return isOther
+    ? `it has the datatype ${JSON.stringify(datatype)} instead of ${JSON.stringify(entry.datatype)}, as the index has it`
+    : undefined;
+}
 
 /** Decodes an index. @param document its bytes, or its text without the clear signature */
 export function decodeStreamIndex(document: Uint8Array | string): DocumentDecoded<StreamIndex> {

@@ -7,6 +7,8 @@ import type { Tags } from './tags.ts';
 export interface StreamProducts {
   /** `com.ubuntu.maas:stable:v3:download`. */
   readonly contentId: string;
+  /** `image-downloads`; empty: the document does not say. */
+  readonly datatype: string;
   readonly products: readonly StreamProduct[];
 }
 

@@ -19,12 +19,14 @@ type TagMap = ReadonlyMap<string, string>;
 export type Tags = readonly TagMap[];
 
 /** Fields of `_aliases`, by tag and by value. */
-export type TagAliases = ReadonlyMap<string, ReadonlyMap<string, TagMap>>;
+type TagAliases = ReadonlyMap<string, ReadonlyMap<string, TagMap>>;
 
 /** The longest value of a tag; `subarches` of MAAS is the longest known one, with some 350 characters. */
 const TAG_CHARACTERS_MAX = 4096;
-/** Tags of one level. */
+/** Tags of one level, including those of aliases. */
 const TAGS_MAX = 200;
+/** Tags of all levels, including every one that an alias offers. Ubuntu's largest document has some 300 000. */
+const ALL_TAGS_MAX = 1_000_000;
 /** The tags that are read. An object or a list in their place is a fault. */
 const READ: ReadonlySet<string> = new Set(
   'path size sha256 sha512 ftype os release version aliases release_title arch subarch subarches label support_eol'.split(
@@ -46,20 +48,35 @@ export function findTag(tags: Tags, name: string): string | undefined {
 /** The value; empty: no level has the tag. */
 export const tagOf = (tags: Tags, name: string): string => findTag(tags, name) ?? '';
 
-/** The tags of one level. @param named the name of the level, as a tag */
-export function readLevel(
-  reader: FieldReader,
-  fields: Fields,
-  path: string,
-  aliases: TagAliases,
-  named: readonly (readonly [string, string])[] = [],
-): TagMap {
-  const level = readTags(reader, fields, path);
-  for (const [name, value] of [...level]) {
-    for (const [other, meant] of aliases.get(name)?.get(value) ?? []) if (!level.has(other)) level.set(other, meant);
+/** Reads the tags of the levels of one document. */
+export class TagReader {
+  readonly #reader: FieldReader;
+  readonly #aliases: TagAliases;
+  #tags = 0;
+
+  constructor(reader: FieldReader, document: Fields) {
+    this.#reader = reader;
+    this.#aliases = readAliases(reader, document);
   }
-  for (const [name, value] of named) level.set(name, value);
-  return level;
+
+  /** The tags of one level. @param named the name of the level, as a tag */
+  level(fields: Fields, path: string, named: readonly (readonly [string, string])[] = []): TagMap {
+    const level = readTags(this.#reader, fields, path);
+    for (const [name, value] of [...level]) {
+      const meant = this.#aliases.get(name)?.get(value);
+      this.#tags += 1 + (meant?.size ?? 0);
+      for (const [other, text] of meant ?? []) if (!level.has(other)) level.set(other, text);
+    }
+    checkCount(this.#reader, path, level.size);
+    if (this.#tags > ALL_TAGS_MAX)
+      this.#reader.fail('too-large', path, `at most ${ALL_TAGS_MAX} tags in all levels`, this.#tags);
+    for (const [name, value] of named) level.set(name, value);
+    return level;
+  }
+}
+
+function checkCount(reader: FieldReader, path: string, tags: number): void {
+  if (tags > TAGS_MAX) reader.fail('too-large', path, `at most ${TAGS_MAX} tags`, tags);
 }
 
 function readTags(reader: FieldReader, fields: Fields, path: string): Map<string, string> {
@@ -74,7 +91,7 @@ function readTags(reader: FieldReader, fields: Fields, path: string): Map<string
       reader.fail('too-large', memberPath(path, name), `at most ${TAG_CHARACTERS_MAX} characters`, text);
     tags.set(name, text);
   }
-  if (tags.size > TAGS_MAX) reader.fail('too-large', path, `at most ${TAGS_MAX} tags`, tags.size);
+  checkCount(reader, path, tags.size);
   return tags;
 }
 
@@ -86,7 +103,7 @@ function textOf(value: unknown): string | undefined {
 }
 
 /** Reads `_aliases`. */
-export function readAliases(reader: FieldReader, document: Fields): TagAliases {
+function readAliases(reader: FieldReader, document: Fields): TagAliases {
   const key = '_aliases';
   if (!Object.hasOwn(document, key)) return new Map();
   const byTag = reader.members(document, key, '', 'tags', TAGS_MAX);

@@ -27,7 +27,7 @@ import { SourceDocuments } from '../../../src/images/import/source-documents.ts'
 import { decodeSources } from '../../../src/images/sources/decode-sources.ts';
 import { GpgHome } from '../../support/gpg-home.ts';
 import { missing } from '../../support/needs.ts';
-import { indexDocument, type SiteContent, writeStreamSite } from '../../support/stream-site.ts';
+import { indexDocument, productsDocument, type SiteContent, writeStreamSite } from '../../support/stream-site.ts';
 import { makeSystemDisk } from '../disks.ts';
 import { DownloadPlace } from '../download/download-place.ts';
 
@@ -148,6 +148,12 @@ describe('a hostile source', { skip: missing('linux', 'gpg') }, () => {
       path: INDEX,
       answer: (response, honest) => void response.end(honest.toString('utf8').replace('products:1.0', 'products:1.1')),
       reason: /index\.sjson.*signature/,
+    },
+    {
+      name: 'has signed products of another content id',
+      path: PRODUCTS,
+      answer: (response) => void response.end(sign(JSON.stringify(productsDocument('candidate', {})))),
+      reason: /download\.sjson: it is "candidate", but the index has "com\.example:released:download" at this path/,
     },
     {
       name: 'signs nothing',

@@ -7,6 +7,7 @@ import type { ImageOffer } from '../../../src/images/import/offer.ts';
 import { streamOffer } from '../../../src/images/import/stream-offer.ts';
 import type { StreamSource } from '../../../src/images/sources/source.ts';
 import { decodeStreamProducts } from '../../../src/images/streams/decode-products.ts';
+import { listImages } from '../../../src/images/streams/image-listing.ts';
 import { describeStore } from '../../../src/images/streams/own-stream.ts';
 import { chooseImages } from '../../../src/images/streams/selection.ts';
 import type { StreamImage } from '../../../src/images/streams/stream-products.ts';
@@ -99,6 +100,23 @@ it('the stream of a region says what a system of its store supports', () => {
   const { documents } = describeStore([image], 0);
   const decoded = decodeStreamProducts(documents('json').get('streams/v1/io.rackboot:images:download') ?? '');
   assert.deepEqual(decoded.ok && decoded.value.products[0]?.images[0]?.subarches, ['ga-24.04', 'generic', 'hwe-t']);
+});
+
+it('a version with sizes that no disk has is refused by name', () => {
+  const size = Number.MAX_SAFE_INTEGER;
+  for (const items of [
+    { squashfs: { size }, 'boot-kernel': { size }, 'boot-initrd': { size } },
+    { 'disk1.img': { size } },
+  ]) {
+    const [image] = imagesOf({}, items);
+    assert.ok(image !== undefined);
+    assert.match(
+      String(streamOffer(SOURCE, image)),
+      /^ubuntu\/noble of the source site would have \d+ bytes, more than 2199023255552: /,
+    );
+    const [shown] = listImages([image]);
+    assert.equal(shown?.bytes, Object.keys(items).length === 1 ? size : undefined);
+  }
 });
 
 describe('a version whose items name several subarchitectures', () => {

@@ -6,7 +6,7 @@ import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { type DocumentDecoded, describeDocumentFault } from '../../../src/images/documents/fault.ts';
 import { decodeStreamProducts } from '../../../src/images/streams/decode-products.ts';
-import { decodeStreamIndex } from '../../../src/images/streams/stream-index.ts';
+import { decodeStreamIndex, judgeDocument } from '../../../src/images/streams/stream-index.ts';
 import type { StreamFile, StreamImage, StreamProducts } from '../../../src/images/streams/stream-products.ts';
 import { indexDocument, productsDocument, WHOLE_SITE } from '../../support/stream-site.ts';
 
@@ -221,6 +221,69 @@ describe('a document of products', () => {
     assert.match(faultOf(decodeProducts(product({ versions }))), /^too-large: .*at most 2000 versions, found 2001$/);
   });
 
+  const several = <T>(count: number, make: (at: number) => T): Record<string, T> =>
+    Object.fromEntries(Array.from({ length: count }, (_, at) => [`n${at}`, make(at)]));
+  const version = (tags: object, items: object) => ({
+    ...products(),
+    products: { p: { versions: { '20260101': { ...tags, items } } } },
+  });
+  const names = Array(1900).fill('a').join();
+  const growing: readonly (readonly [name: string, document: object, fault: RegExp])[] = [
+    [
+      'shared files for each of many subarchitectures',
+      version(
+        {},
+        several(2000, (at) => (at % 2 === 0 ? { path: 'a' } : { path: 'a', subarch: `s${at}` })),
+      ),
+      /^too-large: products\.p\.versions\.20260101: expected at most 250000 files/,
+    ],
+    [
+      'a list of subarchitectures for each of many',
+      version(
+        { subarches: names },
+        several(1000, (at) => ({ path: 'a', subarch: `s${at}` })),
+      ),
+      /^too-large: products\.p\.versions\.20260101: expected at most 1000000 names in the lists of all images/,
+    ],
+    [
+      'a list of subarchitectures for each of many files',
+      version(
+        {},
+        several(2000, (at) => ({ path: 'a', subarches: `${at},${names}` })),
+      ),
+      /^too-large: .* at most 1000000 names/,
+    ],
+    [
+      'a list of other names for each of many versions',
+      { ...products(), products: { p: { aliases: names, versions: several(1000, () => ({ items: {} })) } } },
+      /^too-large: .* at most 1000000 names/,
+    ],
+    [
+      'a level with tags of many aliases',
+      {
+        ...products(),
+        _aliases: several(199, (one) => ({
+          x: Object.fromEntries(Array.from({ length: 199 }, (_, at) => [`${one} ${at}`, ''])),
+        })),
+        products: { p: { ...several(199, () => 'x'), versions: {} } },
+      },
+      /^too-large: products\.p: expected at most 200 tags, found \d+$/,
+    ],
+    [
+      'levels with tags of one alias',
+      {
+        ...products(),
+        _aliases: { a: { x: several(190, () => '') } },
+        products: several(6, () => ({ versions: { '20260101': { items: several(1000, () => ({ a: 'x' })) } } })),
+      },
+      /^too-large: .* at most 1000000 tags in all levels/,
+    ],
+  ];
+  for (const [name, document, fault] of growing)
+    it(`with ${name}, which is far larger once decoded, is refused`, () => {
+      assert.match(faultOf(decodeProducts(document)), fault);
+    });
+
   it('with __proto__ and constructor as names has them as names, and changes no object', () => {
     const text =
       '{"format":"products:1.0","content_id":"a","products":{"__proto__":{"__proto__":"x","os":"o","versions":' +
@@ -277,6 +340,17 @@ describe('an index', () => {
     }
     const [unsigned] = decodedOf(decodeStreamIndex(bytesOf(indexDocument(WHOLE_SITE, false)))).entries;
     assert.ok(unsigned?.path.endsWith('.json'));
+  });
+
+  it('names the document at a path, by its content id and datatype', () => {
+    const entry = { contentId: 'x:stable', path: 'a', format: '', datatype: 'image-downloads', products: [] };
+    const judge = (contentId: string, datatype: string) => judgeDocument({ contentId, datatype }, [entry]);
+    assert.equal(judge('x:stable', 'image-downloads'), undefined);
+    assert.equal(judge('x:stable', ''), undefined);
+    assert.match(judge('x:candidate', 'image-downloads') ?? '', /^it is "x:candidate", but the index has "x:stable"/);
+    assert.match(judge('x:stable', 'image-ids') ?? '', /^it has the datatype "image-ids" instead of "image-downloads"/);
+    const other = { ...entry, contentId: 'x:candidate' };
+    assert.equal(judgeDocument({ contentId: 'x:candidate', datatype: '' }, [entry, other]), undefined);
   });
 
   const entry = { path: 'a', format: 'products:1.0' };
