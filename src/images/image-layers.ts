@@ -39,6 +39,8 @@ interface LayerTaker {
   convert(file: FileHandle): Promise<void>;
   /** Returns the error for a file that cannot be used. */
   refuse(why: string): Error;
+  /** Called before each part of each layer. Throws if the work was stopped. */
+  check(): void;
 }
 
 /** The sink of one kind of content. */
@@ -63,6 +65,7 @@ export class LayerReader {
 
   /** Takes a part of the layer. Uses its bytes only until this resolves. */
   async take(piece: DiskPiece): Promise<void> {
+    this.#taker.check();
     if (this.#head !== undefined && piece.kind === 'hole') {
       // The first bytes show the format, even if they are a hole.
       const shown = Math.min(piece.length, FILE_HEAD_BYTES - this.#headBytes);

@@ -7,6 +7,7 @@
 // 1. Nothing appears in the store until the whole file has its published checksum.
 // 2. However an import ends, the next import of the same file continues its download. Only a finished import removes the download.
 // 3. Before the download, the disk must have room for the file and for the image made from it.
+//    A stopped import ends within a second, even while it only converts: then the download is complete, and stays.
 // 4. A system that no machine could start or set up (image-system.ts) is refused.
 
 import { basename, join } from 'node:path';
@@ -106,7 +107,8 @@ async function addWhileDownloading(offer: ImageOffer, request: DownloadRequest, 
 
 type Added = AddResult & { readonly system: SystemFacts };
 
-async function addOnce(offer: ImageOffer, file: GrowingFile, { tree, nowMs, isCopy }: ImportTerms): Promise<Added> {
+async function addOnce(offer: ImageOffer, file: GrowingFile, terms: ImportTerms): Promise<Added> {
+  const { tree, nowMs, isCopy, signal } = terms;
   const { os, release, architecture, subarchitecture, label, serial, title, source, digest } = offer;
   const inspector = new SystemInspector(architecture);
   try {
@@ -118,6 +120,7 @@ async function addOnce(offer: ImageOffer, file: GrowingFile, { tree, nowMs, isCo
       title,
       compress: isCopy === true ? undefined : true,
       nowMs,
+      signal,
       onProgress: () => undefined,
       origin: { source, ...digest },
       onDisk: (piece) => inspector.take(piece),
