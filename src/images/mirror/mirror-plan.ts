@@ -6,9 +6,11 @@
 // 2. No file may have the path of a document, or a hidden name: the name of the mirror's own directory is hidden.
 
 import type { Clock } from '../../clock.ts';
+import { RackError } from '../../errors.ts';
 import { describeDocumentFault } from '../documents/fault.ts';
 import type { Digest } from '../download/digest.ts';
 import type { Downloads } from '../download/queue.ts';
+import { parseWebUrl } from '../download/web-client.ts';
 import { type KeyPlace, SourceDocuments } from '../import/source-documents.ts';
 import type { StreamSource } from '../sources/source.ts';
 import { decodeStreamProducts } from '../streams/decode-products.ts';
@@ -55,7 +57,7 @@ export interface MirrorPlan {
 const INDEX = 'streams/v1/index.sjson';
 const KEYS: KeyPlace = { keyUrl: undefined, fingerprints: undefined };
 
-/** Reads the documents of a site, and chooses the files. @throws RackError `source-failed`, `bad-argument` for an unreadable keyring */
+/** Reads the documents of a site, and chooses the files. @throws RackError `source-failed`, `bad-argument` for an unreadable keyring or an unusable URL */
 export async function planMirror(
   request: MirrorRequest,
   downloads: Downloads,
@@ -116,7 +118,11 @@ class DocumentReader {
   }
 }
 
+/** @throws RackError `bad-argument` for a URL with user name, password, query or fragment: paths are appended to it, and errors show it */
 function sourceOf({ url, keyring }: MirrorRequest): StreamSource {
+  const { username, password } = parseWebUrl(url);
+  if (username + password !== '' || /[?#]/.test(url))
+    throw new RackError('bad-argument', 'the URL of a site has neither user name and password, nor query or fragment');
   const [, site = '', index] = /^(.*\/)(streams\/v1\/[^/]+\.s?json)$/.exec(url) ?? [];
   return {
     kind: 'simplestreams',

@@ -62,10 +62,11 @@ const filled = (text: string): string => fillPlaceholders(text, { release: 'x', 
 
 const PLACEHOLDER_LIST = PLACEHOLDERS.map((one) => `{${one}}`).join(', ');
 
-/** An http or https URL with known placeholders; undefined: the text is not one. */
+/** An http or https URL with known placeholders, without user name, password and fragment; undefined: the text is not one. */
 function parseUrl(text: string): URL | undefined {
   const url = URL.canParse(filled(text)) ? new URL(filled(text)) : undefined;
-  const isFit = url !== undefined && /^https?:$/.test(url.protocol) && url.username === '' && url.hash === '';
+  const isFit =
+    url !== undefined && /^https?:$/.test(url.protocol) && url.username + url.password === '' && !text.includes('#');
   return isFit && hasOnlyKnown(text) && !/[\s\\]/.test(text) ? url : undefined;
 }
 
@@ -76,7 +77,7 @@ const directory = textual(
   `the URL of a directory, which ends in /, whose only placeholders are ${PLACEHOLDER_LIST}`,
   (text) => {
     const parsed = parseUrl(text);
-    return parsed === undefined || parsed.search !== '' || !text.endsWith('/') ? undefined : text;
+    return parsed === undefined || text.includes('?') || !text.endsWith('/') ? undefined : text;
   },
 );
 const path = (isPattern: boolean) =>
@@ -172,7 +173,7 @@ const files = z.strictObject({
 });
 
 const mirror = textual('the http or https URL of a mirror, which ends in /, without placeholders', (text) =>
-  parseUrl(text)?.search === '' && text.endsWith('/') && placeholdersIn(text).length === 0 ? text : undefined,
+  parseUrl(text) !== undefined && /^[^?]*\/$/.test(text) && placeholdersIn(text).length === 0 ? text : undefined,
 );
 
 const installerRelease = z.strictObject(

@@ -20,6 +20,19 @@ const CONTENT_ID = 'com.example:released:download';
 const PADDING = 4096;
 const PRODUCTS = 400;
 
+test('a URL of a site with a secret is refused without showing it', async () => {
+  const place = new DownloadPlace();
+  try {
+    for (const url of ['http://h/?token=secret', 'http://:secret@h/', 'http://u:secret@h/', 'http://h/#secret'])
+      await assert.rejects(
+        planMirror({ url, keyring: '/k', filters: [], versions: 1 }, place.queue(), 0, new AbortController().signal),
+        { code: 'bad-argument', message: /^the URL of a site has neither (?!.*secret)/ },
+      );
+  } finally {
+    await place.close();
+  }
+});
+
 test('a large document is published with the bytes that were verified', { skip: missing('linux', 'gpg') }, async () => {
   const scratch = mkdtempSync(join(tmpdir(), 'rackboot-mirror-plan-'));
   const gpg = new GpgHome();

@@ -283,6 +283,10 @@ describe("a site's own sources", () => {
     ['a pattern as list', { ...plain, checksums: '*SUMS' }, [/^sources\[0\]\.checksums: expected a relative path/]],
     ['a directory without its slash', { ...plain, directory: 'https://s.example/x' }, [/^sources\[0\]\.directory: /]],
     ['a URL by ftp', { ...plain, directory: 'ftp://s.example/' }, [/^sources\[0\]\.directory: /]],
+    ['a URL with a password only', { ...plain, directory: 'https://:p@s.example/' }, [/^sources\[0\]\.directory: /]],
+    ['a URL with a query', { ...plain, directory: 'https://s.example/?token=x/' }, [/^sources\[0\]\.directory: /]],
+    ['a URL with an empty query', { ...plain, directory: 'https://s.example?/' }, [/^sources\[0\]\.directory: /]],
+    ['a URL with a fragment', { ...plain, directory: 'https://s.example/#/' }, [/^sources\[0\]\.directory: /]],
     ['a URL with a password', { ...plain, directory: 'https://u:p@s.example/' }, [/^sources\[0\]\.directory: /]],
     [
       'a serial that is missing',

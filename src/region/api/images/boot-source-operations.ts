@@ -124,10 +124,11 @@ const sourceFields = z.object({
 const changedSource = sourceFields.extend({ url: sourceFields.shape.url.optional().describe('Its new URL.') });
 type GivenSource = z.output<typeof changedSource>;
 
+/** @returns undefined for any other text, also with a query or a fragment: paths are appended to it, and everybody sees it */
 function parseUrl(text: string): string | undefined {
   const url = URL.parse(text);
   const isUsable = url !== null && /^https?:$/.test(url.protocol) && url.username === '' && url.password === '';
-  return isUsable && isPrintable(text) && !text.includes(' ') ? text : undefined;
+  return isUsable && isPrintable(text) && !/[ ?#]/.test(text) ? text : undefined;
 }
 
 /** Keys in armor or Base64; undefined: neither, or too many. */

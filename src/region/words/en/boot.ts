@@ -31,7 +31,7 @@ export const BOOT = {
   'setting-read-only.boot-selection': ({ image, file, key }: WrittenImage) =>
     `The selection ${image} is read-only: it is written in ${file} as ${key}.`,
   'field.boot-url':
-    'Give the http or https URL of a site with simplestreams, without a password, at most 1024 characters.',
+    'Give the http or https URL of a site with simplestreams, without a password, a query or a fragment, at most 1024 characters.',
   'field.boot-url-taken': ({ url }: { readonly url: string }) =>
     `A source with the URL ${url} exists: change that one.`,
   'field.boot-sources-limit': ({ max }: Max) => `There are already ${max} sources, the maximum: remove one.`,
