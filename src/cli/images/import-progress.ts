@@ -1,7 +1,8 @@
-// Shows a download: a bar with bytes, rate and time left on a terminal; elsewhere a line at every tenth, and for each failed attempt.
+// Shows a download: a bar with bytes, rate and time left on a terminal; elsewhere a line at every tenth, and for each failed attempt. If
+// attempts fail alike, only the first line has the reason.
 
 import { Presets, SingleBar } from 'cli-progress';
-import type { Instant } from '../../clock.ts';
+import { type Instant, systemClock } from '../../clock.ts';
 import { describeAttemptFault } from '../../images/download/fault-words.ts';
 import type { Download } from '../../images/download/request.ts';
 import { followTenths } from '../../images/tenths.ts';
@@ -9,13 +10,27 @@ import { formatBytes, formatDuration, print } from '../terminal/output.ts';
 
 const FORMAT = '{bar} {percentage} %  {done} of {whole}  {rate}  {left}';
 
+/** The last reported attempt of a download. */
+interface NamedFault {
+  /** When it began. */
+  readonly at: Instant;
+  readonly number: number;
+  /** Empty: it completed the file. */
+  readonly text: string;
+}
+
+/** When the next attempt begins, if there is a pause before it. */
+function nextOf({ state }: Download): string {
+  if (state.kind !== 'waiting' || state.nextAt === undefined) return '';
+  return ` (the next attempt begins in ${formatDuration(1000 * Math.max(1, Math.ceil((state.nextAt - systemClock.now()) / 1000)))})`;
+}
+
 /** The progress of one download. */
 export class ImportProgress {
   readonly #bar: SingleBar | undefined;
   readonly #isSilent: boolean;
   #reach = followTenths();
-  /** When the last reported attempt began, by download. */
-  readonly #named = new WeakMap<Download, Instant>();
+  readonly #named = new WeakMap<Download, NamedFault>();
 
   /** @param isTerminal false: lines @param isSilent true: nothing is shown */
   constructor(isTerminal: boolean, isSilent: boolean) {
@@ -35,9 +50,12 @@ export class ImportProgress {
     // The list keeps only the latest attempts, so compare their times.
     for (const { at, fault } of download.attempts) {
       const named = this.#named.get(download);
-      if (named !== undefined && at <= named) continue;
-      this.#named.set(download, at);
-      if (fault !== undefined) this.#say(describeAttemptFault(fault));
+      if (named !== undefined && at <= named.at) continue;
+      const text = fault === undefined ? '' : describeAttemptFault(fault);
+      const number = (named?.number ?? 0) + 1;
+      this.#named.set(download, { at, number, text });
+      if (fault === undefined) continue;
+      this.#say(`${text === named?.text ? `Attempt ${number} failed in the same way` : text}${nextOf(download)}`);
     }
   }
 

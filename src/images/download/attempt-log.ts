@@ -8,7 +8,7 @@ import type { Source } from './source-plan.ts';
 import { shownUrl } from './web-client.ts';
 
 /** Attempts that are remembered. */
-const ATTEMPTS_KEPT_MAX = 16;
+export const ATTEMPTS_KEPT_MAX = 16;
 
 /** An attempt that has begun. */
 export interface BegunAttempt extends Source {

@@ -10,8 +10,8 @@
 // The states are drawn in request.ts.
 //
 // 1. The file appears under its name only when its size and digest are right and its bytes are on disk.
-// 2. A file with a wrong digest is discarded. If it came from one source alone, that source is excluded. If it came from several, each source
-//    must deliver the whole file alone from then on. Each further wrong file then excludes a source, so the download ends.
+// 2. A file with a wrong digest is discarded. If it came from one source alone, the other sources are tried, then this one once more; its
+//    second wrong file excludes it. If it came from several, each source must deliver the whole file alone from then on. So the download ends.
 // 3. A command changes the state at once. Results of the stopped work are then ignored, unless it had already finished the file.
 // 4. Space for the missing bytes is reserved while an attempt runs. For a converted copy, as much as the whole file is reserved in addition:
 //    the copy starts over with each run, and its size is unknown in advance. Each written byte of the file also counts as one of the copy.
@@ -70,6 +70,8 @@ export class FileDownload implements Download {
   #work: Promise<void>;
   #bytesPerSecond = 0;
   #mayMix: boolean;
+  /** The sources that have sent a wrong file, each alone, once. */
+  readonly #suspects = new Set<Source>();
   /** The URLs from which the kept bytes came; `an earlier run` stands for those that are no longer known. */
   #contributors = new Set<string>();
 
@@ -317,7 +319,7 @@ export class FileDownload implements Download {
     return true;
   }
 
-  /** Drops a file with a wrong digest, and excludes its source if there was only one. */
+  /** Drops a file with a wrong digest, and excludes its source if that has sent one alone before. */
   async #refuse(
     part: PartFile,
     begun: BegunAttempt | undefined,
@@ -332,7 +334,8 @@ export class FileDownload implements Download {
     await part.drop();
     if (begun !== undefined) this.#plan.failed(begun, fault, 0);
     if (guilty === undefined) this.#mayMix = false;
-    else this.#plan.exclude(guilty);
+    else if (this.#suspects.has(guilty)) this.#plan.exclude(guilty);
+    else this.#suspects.add(guilty);
     this.#contributors.clear();
   }
 

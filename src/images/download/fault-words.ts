@@ -1,12 +1,26 @@
-// Describes a fault in a sentence: what happened, with its values, and what to do.
+// Describes a fault in a sentence: what happened, with its values, and what to do, or what Rackboot does next.
 
 import { counted, mebibytes } from '../../counted.ts';
+import { ATTEMPTS_KEPT_MAX } from './attempt-log.ts';
 import type { AttemptFault, AttemptFaultParams, TlsTrouble } from './fault.ts';
 
 const CHECK_URL = 'check the URL, or use another mirror';
 const OTHER_MIRROR = 'use another mirror';
-const TRIES_AGAIN = 'Rackboot tries again';
-const FROM_THERE = 'the download continues from there';
+
+/** What Rackboot does after a fault, by the fault's kind; after the last attempt, that it gave up. */
+interface NextStep {
+  readonly again: string;
+  readonly fromThere: string;
+  readonly whole: string;
+  readonly anew: string;
+}
+
+const GOES_ON: NextStep = {
+  again: 'Rackboot tries again',
+  fromThere: 'the download continues from there',
+  whole: 'Rackboot requests the whole file',
+  anew: 'Rackboot discarded it and downloads it again',
+};
 
 const TLS: Readonly<Record<TlsTrouble, string>> = {
   expired: 'its certificate has expired or is not valid yet: check the clock of this host, or use another mirror',
@@ -18,46 +32,48 @@ const TLS: Readonly<Record<TlsTrouble, string>> = {
 
 const through = (proxy: string): string => (proxy === '' ? '' : ` through the proxy ${proxy}`);
 
-const WORDS: { readonly [Code in keyof AttemptFaultParams]: (params: AttemptFaultParams[Code]) => string } = {
+const WORDS: {
+  readonly [Code in keyof AttemptFaultParams]: (params: AttemptFaultParams[Code], next: NextStep) => string;
+} = {
   'no-host': ({ host, said }) => `the name ${host} has no address (${said}): check the name, and the DNS of this host`,
-  unreachable: ({ host, proxy, said }) =>
-    `${host} cannot be reached${through(proxy)} (${said}): check the network and the firewall; ${TRIES_AGAIN}`,
-  'connect-late': ({ host, proxy, seconds }) =>
-    `no connection to ${host}${through(proxy)} within ${seconds} s: check the network and the firewall; ${TRIES_AGAIN}`,
+  unreachable: ({ host, proxy, said }, next) =>
+    `${host} cannot be reached${through(proxy)} (${said}): check the network and the firewall; ${next.again}`,
+  'connect-late': ({ host, proxy, seconds }, next) =>
+    `no connection to ${host}${through(proxy)} within ${seconds} s: check the network and the firewall; ${next.again}`,
   tls: ({ host, said, trouble }) => `no secure connection to ${host} (${said}): ${TLS[trouble]}`,
   proxy: ({ proxy, said }) =>
     `the proxy ${proxy} refused the request (${said}): check http_proxy, https_proxy and no_proxy`,
   'proxy-password': ({ proxy }) =>
     `the proxy ${proxy} asked for a password: write http://USER:PASSWORD@HOST:PORT in http_proxy and https_proxy`,
 
-  silent: ({ host, seconds }) => `${host} did not answer within ${seconds} s: ${TRIES_AGAIN}`,
+  silent: ({ host, seconds }, next) => `${host} did not answer within ${seconds} s: ${next.again}`,
   'http-refused': ({ host, status }) => `${host} did not deliver the file (HTTP ${status}): ${CHECK_URL}`,
-  'http-failed': ({ host, status }) => `${host} failed (HTTP ${status}): ${TRIES_AGAIN}`,
-  busy: ({ host, status, seconds }) =>
-    `${host} is busy (HTTP ${status}): ${TRIES_AGAIN}${seconds === undefined ? '' : ` after ${seconds} s, as the server asks`}`,
+  'http-failed': ({ host, status }, next) => `${host} failed (HTTP ${status}): ${next.again}`,
+  busy: ({ host, status, seconds }, next) =>
+    `${host} is busy (HTTP ${status}): ${next.again}${seconds === undefined ? '' : ` after ${seconds} s, as the server asks`}`,
   'redirect-insecure': ({ host, to }) =>
     `${host} redirects from https to ${to}, which is insecure and not followed: ${OTHER_MIRROR}, or name the http URL on purpose`,
   'redirect-unusable': ({ host, to }) =>
     `${host} redirects to ${to}, which is not an http or https URL: ${OTHER_MIRROR}`,
   'redirect-endless': ({ host, max }) => `${host} redirects more than ${max} times: ${CHECK_URL}`,
-  'bad-answer': ({ host, said }) => `${host} gave no usable answer (${said}): ${TRIES_AGAIN}`,
+  'bad-answer': ({ host, said }, next) => `${host} gave no usable answer (${said}): ${next.again}`,
   encoded: ({ host, encoding }) =>
     `${host} sent the file encoded (${encoding}), although the request excluded encodings: ${OTHER_MIRROR}`,
-  'range-wrong': ({ host, from, range }) =>
-    `${host} sent ${range || 'a range without Content-Range'} instead of the bytes from ${from} on: Rackboot requests the whole file`,
+  'range-wrong': ({ host, from, range }, next) =>
+    `${host} sent ${range || 'a range without Content-Range'} instead of the bytes from ${from} on: ${next.whole}`,
   'length-unknown': ({ host }) =>
     `${host} does not announce the size of the file, so a missing end would go unnoticed: ${OTHER_MIRROR}, or give a checksum`,
   'size-wrong': ({ host, expectedBytes, bytes }) =>
     `the file from ${host} has ${counted(bytes, 'byte')} instead of ${expectedBytes}: the site may be replacing it; ${OTHER_MIRROR}`,
   'too-large': ({ host, bytesMax }) => `the file from ${host} has more than ${bytesMax} bytes: ${CHECK_URL}`,
 
-  stalled: ({ host, seconds }) => `${host} sent nothing for ${seconds} s: ${FROM_THERE}`,
-  slow: ({ host, bytesPerSecond, bytesPerSecondMin, seconds }) =>
-    `${host} sent only ${counted(bytesPerSecond, 'byte')} a second over ${seconds} s, fewer than ${bytesPerSecondMin}: ${FROM_THERE}`,
-  cut: ({ host, bytes, total, said }) =>
-    `${host} ended the connection after ${bytes}${total === undefined ? '' : ` of ${total}`} bytes (${said}): ${FROM_THERE}`,
-  'digest-wrong': ({ host, algorithm, expected, found }) =>
-    `the file from ${host} has the ${algorithm} ${found} instead of ${expected}: Rackboot discarded it and downloads it again`,
+  stalled: ({ host, seconds }, next) => `${host} sent nothing for ${seconds} s: ${next.fromThere}`,
+  slow: ({ host, bytesPerSecond, bytesPerSecondMin, seconds }, next) =>
+    `${host} sent only ${counted(bytesPerSecond, 'byte')} a second over ${seconds} s, fewer than ${bytesPerSecondMin}: ${next.fromThere}`,
+  cut: ({ host, bytes, total, said }, next) =>
+    `${host} ended the connection after ${bytes}${total === undefined ? '' : ` of ${total}`} bytes (${said}): ${next.fromThere}`,
+  'digest-wrong': ({ host, algorithm, expected, found }, next) =>
+    `the file from ${host} has the ${algorithm} ${found} instead of ${expected}: ${next.anew}`,
 
   'no-room': ({ directory, freeBytes, neededBytes }) =>
     `${directory} has ${mebibytes(freeBytes)} left, but needs ${mebibytes(neededBytes)}: free space, or remove unneeded images; then resume`,
@@ -75,5 +91,31 @@ export function describeAttemptFault<Code extends keyof AttemptFaultParams>({
   code,
   params,
 }: AttemptFault<Code>): string {
-  return WORDS[code](params);
+  return WORDS[code](params, GOES_ON);
 }
+
+/** A download that has failed: how many of its attempts are remembered, and how many bytes are kept. */
+interface FailedDownload {
+  readonly attempts: readonly unknown[];
+  readonly growth: { readonly bytes: number };
+}
+
+/**
+ * The fault that ended a download, as a sentence without its first capital and full stop.
+ * @param failed undefined: a document, of which nothing is kept
+ */
+export function describeLastFault<Code extends keyof AttemptFaultParams>(
+  { code, params }: AttemptFault<Code>,
+  failed?: FailedDownload,
+): string {
+  const gaveUp = `Rackboot gave up${failed === undefined ? '' : ` after ${attempts(failed.attempts.length)}`}`;
+  const bytes = failed?.growth.bytes ?? 0;
+  const kept =
+    bytes === 0 ? 'repeat the command later' : `${mebibytes(bytes)} are kept: repeat the command to continue`;
+  const stops = `${gaveUp}; ${kept}`;
+  const anew = `the site's file does not match its list. ${gaveUp}; repeat the command later, or use another source`;
+  return WORDS[code](params, { again: stops, fromThere: stops, whole: stops, anew });
+}
+
+const attempts = (kept: number): string =>
+  kept >= ATTEMPTS_KEPT_MAX ? `${kept} or more attempts` : counted(Math.max(1, kept), 'attempt');

@@ -3,7 +3,7 @@
 import { join } from 'node:path';
 import { RackError } from '../../errors.ts';
 import { AttemptFailure } from '../download/fault.ts';
-import { describeAttemptFault } from '../download/fault-words.ts';
+import { describeLastFault } from '../download/fault-words.ts';
 import type { Downloads } from '../download/queue.ts';
 import { type Download, type DownloadRequest, isAtRest } from '../download/request.ts';
 
@@ -54,7 +54,7 @@ export async function fetchFile(
   // The caller's lock may be released only then.
   await download.settled();
   if (state.kind !== 'failed') throw new RackError('cancelled', 'the import was stopped');
-  const why = describeAttemptFault(state.reason);
+  const why = describeLastFault(state.reason, download);
   throw new RackError('source-failed', `${name} could not be downloaded: ${why}`, {
     cause: new AttemptFailure(state.reason),
   });

@@ -8,15 +8,16 @@
 // 2. However an import ends, the next import of the same file continues its download. Only a finished import removes the download.
 // 3. Before the download, the disk must have room for the file and for the image made from it.
 //    A stopped import ends within a second, even while it only converts: then the download is complete, and stays.
-// 4. A system that no machine could start or set up (image-system.ts) is refused.
+// 4. A file is refused for its content only once it has its published checksum. Until then a wrong checksum is the reason.
+// 5. A system that no machine could start or set up (image-system.ts) is refused.
 
 import { basename, join } from 'node:path';
 import { RackError } from '../../errors.ts';
 import { AttemptFailure } from '../download/fault.ts';
-import { describeAttemptFault } from '../download/fault-words.ts';
+import { describeLastFault } from '../download/fault-words.ts';
 import { GrowingFile, GrowthInterrupted } from '../download/growing-file.ts';
 import { removeDownload } from '../download/removal.ts';
-import type { DownloadRequest, DownloadState } from '../download/request.ts';
+import type { Download, DownloadRequest, DownloadState } from '../download/request.ts';
 import { lockImport } from '../file-lock.ts';
 import { type AddResult, addImage, asStoreError } from '../image-adding.ts';
 import { hasBlob, readImages, type StoredImage } from '../image-store.ts';
@@ -93,7 +94,7 @@ async function addWhileDownloading(offer: ImageOffer, request: DownloadRequest, 
         return await addOnce(offer, await GrowingFile.open(download), terms);
       } catch (error) {
         if (!(error instanceof GrowthInterrupted)) throw error;
-        if (error.kind === 'ended') throw endedError(offer, error.state);
+        if (error.kind === 'ended') throw endedError(offer, download, error.state);
       }
     }
   } finally {
@@ -133,14 +134,18 @@ async function addOnce(offer: ImageOffer, file: GrowingFile, terms: ImportTerms)
       },
     });
     return { ...added, system: inspector.facts() };
+  } catch (error) {
+    // An unverified file that cannot be used may be a wrong one: then the download starts over, or its failure is the reason.
+    if (error instanceof RackError && error.code === 'bad-argument') await file.verified();
+    throw error;
   } finally {
     await file.close();
   }
 }
 
-function endedError(offer: ImageOffer, state: DownloadState): RackError {
+function endedError(offer: ImageOffer, download: Download, state: DownloadState): RackError {
   if (state.kind !== 'failed') return new RackError('cancelled', 'the import was stopped');
-  const why = describeAttemptFault(state.reason);
+  const why = describeLastFault(state.reason, download);
   return new RackError('source-failed', `${offerName(offer)} could not be downloaded: ${why}`, {
     cause: new AttemptFailure(state.reason),
   });

@@ -12,7 +12,7 @@ import { readRegularBytes, UnfitFile } from '../../files/regular-file.ts';
 import type { Checksum } from '../checksums/checksum-list.ts';
 import type { DocumentResult } from '../download/document.ts';
 import { AttemptFailure } from '../download/fault.ts';
-import { describeAttemptFault } from '../download/fault-words.ts';
+import { describeLastFault } from '../download/fault-words.ts';
 import type { Downloads } from '../download/queue.ts';
 import { describeSignatureFault } from '../signatures/signature-fault.ts';
 import { SIGNATURE_BYTES_MAX, type Verified, verifyClearSigned, verifyDetached } from '../signatures/verification.ts';
@@ -184,7 +184,7 @@ export class SourceDocuments {
   #bytesOf(url: string, result: DocumentResult): Uint8Array {
     if (result.kind === 'document') return result.bytes;
     if (result.kind === 'failed')
-      throw this.failure(`${url}: ${describeAttemptFault(result.reason)}`, new AttemptFailure(result.reason));
+      throw this.failure(`${url}: ${describeLastFault(result.reason)}`, new AttemptFailure(result.reason));
     throw new RackError('cancelled', 'the download was cancelled');
   }
 }

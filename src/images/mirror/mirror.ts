@@ -14,7 +14,7 @@ import { dirname, join } from 'node:path';
 import type { Clock } from '../../clock.ts';
 import { osErrorCode, RackError } from '../../errors.ts';
 import { ownershipRemedy } from '../../files/ownership.ts';
-import { describeAttemptFault } from '../download/fault-words.ts';
+import { describeLastFault } from '../download/fault-words.ts';
 import type { Downloads } from '../download/queue.ts';
 import { type Download, isAtRest } from '../download/request.ts';
 import { tryLock } from '../file-lock.ts';
@@ -168,8 +168,8 @@ async function fetchFile(
   }
   const { state } = download;
   if (state.kind === 'failed') {
-    const why = describeAttemptFault(state.reason);
-    throw new RackError('source-failed', `${path} could not be mirrored: ${why}; repeat the command to continue`);
+    const why = describeLastFault(state.reason, download);
+    throw new RackError('source-failed', `${path} could not be mirrored: ${why}`);
   }
   if (state.kind !== 'done') throw new RackError('cancelled', 'the mirror was stopped');
   const at = join(directory, path);

@@ -11,7 +11,7 @@ import { printedBy } from '../../support/printed.ts';
 
 const FAILURES = 40;
 
-test(`${FAILURES} failed attempts are ${FAILURES} lines`, async () => {
+test(`${FAILURES} attempts that fail alike are ${FAILURES} lines, of which the first has the reason, and each the time of the next attempt`, async () => {
   const place = new DownloadPlace();
   const content = makeContent(1000);
   const server = await HostileFileServer.start(content, ({ number, response, serve }) => {
@@ -27,8 +27,12 @@ test(`${FAILURES} failed attempts are ${FAILURES} lines`, async () => {
       download.watch(() => progress.show(download));
       assert.equal((await whenAtRest(download)).kind, 'done');
     });
-    const lines = text.split('\n').filter((line) => line.includes('HTTP 500'));
+    const lines = text.split('\n').filter((line) => line.includes('the next attempt begins in'));
     assert.equal(lines.length, FAILURES);
+    assert.match(lines[0] ?? '', /failed \(HTTP 500\): Rackboot tries again \(the next attempt begins in 1 s\)$/);
+    for (const [index, line] of lines.entries()) {
+      if (index > 0) assert.ok(line.startsWith(`Attempt ${index + 1} failed in the same way (`), line);
+    }
   } finally {
     await server.close();
     await place.close();

@@ -119,6 +119,18 @@ const ROWS: readonly Row[] = [
     fault: 'digest-wrong',
   },
   {
+    name: 'it had another file at the first attempt, whole',
+    behave: (asked) => {
+      if (asked.number > 1) asked.serve();
+      else {
+        asked.head({ from: 0, fields: { ETag: '"other"' } });
+        asked.response.end(OTHER);
+      }
+    },
+    fault: 'digest-wrong',
+    heals: true,
+  },
+  {
     name: 'it had another file at the first attempt',
     behave: (asked) => {
       if (asked.number > 1) asked.serve();
