@@ -132,8 +132,10 @@ export class BootImages {
       await store.boot.addResources(missing, clock.wallTimeMs());
       rows = await store.boot.listResources();
     }
+    const nextMs = rows.some(isTriedAgain) ? (await store.boot.findRun()).nextMs : 0;
     return rows
       .filter(({ wish }) => wish !== 'delete')
+      .map((row) => withNextTry(row, nextMs))
       .map((row) => ({ ...row, images: images.get(row.name) ?? [], ...this.#uploaded(uploads.get(row.name)) }))
       .filter((row) => row.images.length > 0 || row.progress !== undefined);
   }
@@ -208,6 +210,16 @@ export class BootImages {
     return this.#parts.store.afterCommit(() => this.#parts.onAsked());
   }
 }
+
+/** True if the next run tries to import the image again: its last import failed, or ended with its run. */
+const isTriedAgain = ({ wish, progress }: BootResource): boolean =>
+  wish === 'import' && (progress?.state === 'failed' || progress?.state === 'cancelled');
+
+/** @param nextMs the next run by the schedule; 0: none, or one is under way */
+const withNextTry = (row: BootResource, nextMs: number): BootResource =>
+  row.progress === undefined || nextMs === 0 || !isTriedAgain(row)
+    ? row
+    : { ...row, progress: { nextMs, ...row.progress } };
 
 /** The progress of an upload, in the form of an import's. */
 function progressOf({ title, bytes, received, ...upload }: ImageUpload, reason?: ImportReason): ImportProgress {

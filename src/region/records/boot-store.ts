@@ -107,7 +107,7 @@ export const importProgress = z.object({
   bytesPerSecond: count.optional(),
   /** Why the import does not continue. */
   reason: importReason.optional(),
-  /** The next attempt: wall time in milliseconds. */
+  /** The next attempt: wall time in milliseconds; while no run is under way, that of the next run is shown instead. */
   nextMs: z.number().optional(),
 });
 export type ImportProgress = z.output<typeof importProgress>;

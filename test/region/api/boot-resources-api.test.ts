@@ -135,6 +135,27 @@ test('a system has all its files under MAAS’s names, with sizes and digests', 
     });
   });
 });
+test('an image whose import failed, or ended with its run, is tried again by the next run; a held one is not', () =>
+  withApi([], async (ask, { store }) => {
+    const next = async (change: Partial<ImportProgress>): Promise<unknown> => {
+      await store.boot.noteProgress(new Map([[NOBLE, { ...COMING, ...change }]]), 1);
+      return (await ask('GET', '2.0/boot-resources/')).json[0].import.next_try;
+    };
+    const atMs = Date.UTC(2026, 10, 24, 12);
+    await store.boot.changeRun({ begunMs: atMs - 2000, endedMs: atMs - 1000, nextMs: atMs });
+    for (const state of ['failed', 'cancelled'] as const)
+      assert.equal(await next({ state }), '2026-11-24T12:00:00.000Z');
+    assert.equal(await next({ state: 'waiting', nextMs: atMs - 500 }), '2026-11-24T11:59:59.500Z');
+    for (const state of ['done', 'queued', 'paused'] as const) assert.equal(await next({ state }), null, state);
+    assert.equal(await next({ state: 'failed' }), '2026-11-24T12:00:00.000Z');
+    const { id } = (await ask('GET', '2.0/boot-resources/')).json[0];
+    await ask('POST', `2.0/boot-resources/${id}/?op=cancel`);
+    assert.equal(await next({ state: 'cancelled' }), null);
+    await ask('POST', `2.0/boot-resources/${id}/?op=resume`);
+    // Only on demand, or a run is under way.
+    await store.boot.changeRun({ nextMs: 0 });
+    assert.equal(await next({ state: 'failed' }), null);
+  }));
 
 test('an image in the store of a region without a rack is complete, although no machine boots from there', () =>
   withApi(
