@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { RackError } from '../../src/errors.ts';
-import type { ImageOffer } from '../../src/images/import/offer.ts';
+import type { ImageOffer, LoaderOffer } from '../../src/images/import/offer.ts';
 import type { ImageSource } from '../../src/images/sources/source.ts';
 import type { WrittenBootSelection } from '../../src/region/records/boot-store.ts';
 import { planImports } from '../../src/region-thread/imports/plan.ts';
@@ -107,7 +107,7 @@ test('an image that two selections of a source match is imported once, without a
   assert.deepEqual(found.skipped, []);
 });
 
-test('a selection without an image has a reason; that of a source that failed is the problem of the source', () => {
+test('a selection without an image has a reason; if its source failed, it points to the problem of the source', () => {
   const failed = new RackError('source-failed', 'the source b cannot be used: its keyring /etc/keys/b.gpg is not used');
   const { skipped } = plan(
     ['a', [selection({ os: 'ubuntu', release: 'bionic', arches: ['amd64', 'arm64'] })], OFFERS],
@@ -122,7 +122,41 @@ test('a selection without an image has a reason; that of a source that failed is
       name: 'b',
       reason: { code: 'said', params: { said: 'the source b cannot be used: its keyring b.gpg is not used' } },
     },
+    { name: '*/noble', reason: { code: 'not-in-part', params: { source: 'b', arches: [] } } },
   ]);
+});
+
+test('a problem of one image hides neither the images of the source nor the selections without one', () => {
+  const problem = new RackError('source-failed', 'noble has no checksum');
+  const wanted = [selection({ os: 'debian' }), selection({ os: 'centos', release: '8', arches: ['arm64'] })];
+  const { offers, skipped } = plan(['a', wanted, OFFERS, [problem]]);
+  assert.deepEqual([...offers.keys()], ['debian/bookworm/amd64/cloud/release']);
+  assert.deepEqual(skipped, [
+    { name: 'a', reason: { code: 'said', params: { said: 'noble has no checksum' } } },
+    { name: 'centos/8', reason: { code: 'not-in-part', params: { source: 'a', arches: ['arm64'] } } },
+  ]);
+});
+
+test('each selected boot loader is left out with the reason, and no other one is named', () => {
+  const loader = (type: string, architecture: string): LoaderOffer => ({
+    ...{ source: 'a', type, architecture, label: 'stable', title: 'grub', serial: '20260101', files: [] },
+  });
+  const loaders = [loader('uefi', 'amd64'), loader('uefi', 'arm64'), loader('pxe', 'amd64')];
+  const skippedFor = (wanted: WrittenBootSelection, offers: readonly ImageOffer[] = []) =>
+    planImports([
+      [
+        { source: source('a'), selections: [wanted] },
+        { source: 'a', offers, installers: [], loaders, problems: [] },
+      ],
+    ]).skipped.map(({ name, reason }) => [name, reason]);
+  const left = (type: string, architecture: string) => [
+    `bootloader/${type}/${architecture}`,
+    { code: 'boot-loader', params: { type, architecture } },
+  ];
+  const uefi = [left('uefi', 'amd64'), left('uefi', 'arm64')];
+  assert.deepEqual(skippedFor(selection({ os: 'bootloader', release: 'uefi' })), uefi);
+  assert.deepEqual(skippedFor(selection({ labels: ['stable'] }), OFFERS), [...uefi, left('pxe', 'amd64')]);
+  assert.deepEqual(skippedFor(selection({ os: 'ubuntu', release: 'noble' }), OFFERS), []);
 });
 
 test('a run has a bound, and each image beyond it a reason', () => {

@@ -10,10 +10,10 @@ import {
   type ImageOffer,
   type InstallerOffer,
   installerName,
-  LOADER,
   type LoaderOffer,
   leftOutNote,
   loaderName,
+  loaderNames,
   type OfferNames,
   type OfferWish,
   offerName,
@@ -53,11 +53,7 @@ export async function listAvailable(flags: AvailableFlags): Promise<number> {
   const installers = answers
     .flatMap((answer) => answer.installers)
     .filter((offer) => filters.every(({ matches }) => matches([tagsOfInstaller(offer)])));
-  const loaders = answers
-    .flatMap((answer) => answer.loaders)
-    .filter((loader) =>
-      isWanted({ ...loader, os: LOADER, release: loader.type, subarchitecture: 'generic', aliases: [] }),
-    );
+  const loaders = answers.flatMap((answer) => answer.loaders).filter((loader) => isWanted(loaderNames(loader)));
   const shown = offers.filter(({ supportEnds }) => flags.all || supportEnds === undefined || supportEnds >= today);
   const problems = answers.flatMap(problemsOf);
   if (flags.json) printJson({ offers: shown, installers, loaders, problems });

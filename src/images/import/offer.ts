@@ -178,6 +178,11 @@ export const leftOutNote = (offer: InstallerOffer): string | undefined =>
 /** The first part of the name of a boot loader, and its directory in the boot tree. */
 export const LOADER = 'bootloader';
 
+/** The names by which a boot loader is selected. */
+export const loaderNames = ({ source, type, architecture, label }: LoaderOffer): OfferNames => ({
+  ...{ source, os: LOADER, release: type, architecture, subarchitecture: GENERIC, label, aliases: [] },
+});
+
 /** The name of a boot loader for people, and its directory in the boot tree: `bootloader/uefi/amd64`. */
 export const loaderName = ({ type, architecture }: LoaderOffer): string => `${LOADER}/${type}/${architecture}`;
 

@@ -13,7 +13,7 @@ import type { Clock } from '../../clock.ts';
 import type { Downloads } from '../../images/download/queue.ts';
 import type { Download, DownloadState } from '../../images/download/request.ts';
 import { importFirst, type OffersOfImage } from '../../images/import/first-import.ts';
-import type { ImageOffer, OfferWish } from '../../images/import/offer.ts';
+import { type ImageOffer, LOADER, type OfferWish } from '../../images/import/offer.ts';
 import { askSources } from '../../images/import/offers.ts';
 import { type ImportProgress, SKIPPED_MAX } from '../../region/records/boot-store.ts';
 import { downloadReason, failureReason } from './import-failure.ts';
@@ -248,7 +248,9 @@ function wishOf({ selections }: SelectedSource): OfferWish {
   const [release] = releases;
   return {
     os: '*',
-    release: releases.size === 1 && release !== '*' ? release : undefined,
+    // Boot loaders have no release.
+    release:
+      releases.size === 1 && release !== '*' && selections.every(({ os }) => os !== LOADER) ? release : undefined,
     architectures: arches.has('*') ? [] : [...arches],
     choices: selections.map((selection) => (names) => matches(selection, names)),
   };

@@ -1,9 +1,12 @@
 // Chooses the images to import: those that a selection of their source matches. Each is imported from the first source that has it and delivers it.
 //
+// 1. Every selected image that the run does not import, and every selection without an image, is listed with the reason.
+// 2. Boot loaders are left to the command line: a region keeps and copies images, but the boot loaders of a rack are in its own boot tree.
+//
 // Source: MAAS's boot sources, of which the first that has an image delivers it.
 
 import type { OffersOfImage } from '../../images/import/first-import.ts';
-import type { OfferNames, SourceAnswer } from '../../images/import/offer.ts';
+import { loaderName, loaderNames, type OfferNames, type SourceAnswer } from '../../images/import/offer.ts';
 import type { ImageSource } from '../../images/sources/source.ts';
 import { resourceName } from '../../region/images/region-source.ts';
 import type { WrittenBootSelection } from '../../region/records/boot-store.ts';
@@ -51,10 +54,16 @@ export function planImports(answers: readonly (readonly [SelectedSource, SourceA
     skipped.push(...answer.problems.map((problem) => ({ name: source.name, reason: failureReason(problem) })));
     for (const selection of selections) {
       const wanted = answer.offers.filter((offer) => matches(selection, offer));
-      if (wanted.length === 0 && answer.problems.length === 0) {
+      const loaders = answer.loaders.filter((loader) => matches(selection, loaderNames(loader)));
+      for (const loader of loaders) {
+        const { type, architecture } = loader;
+        skipped.push({ name: loaderName(loader), reason: { code: 'boot-loader', params: { type, architecture } } });
+      }
+      if (wanted.length === 0 && loaders.length === 0) {
         const { os, release, arches } = selection;
         const params = { source: source.name, arches: has(arches) ? [] : arches };
-        skipped.push({ name: `${os}/${release}`, reason: { code: 'not-offered', params } });
+        const code = answer.problems.length === 0 ? 'not-offered' : 'not-in-part';
+        skipped.push({ name: `${os}/${release}`, reason: { code, params } });
       }
       for (const offer of wanted) {
         const name = resourceName(offer);

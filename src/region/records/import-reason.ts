@@ -21,6 +21,10 @@ const PARAMS = {
   'nothing-selected': none,
   /** The source has no image that matches a selection. @param arches the selected architectures; empty: all */
   'not-offered': z.object({ source: text, arches: z.array(z.string().max(64)).max(64).readonly() }),
+  /** As `not-offered`, but problems of the source may hide an image; they have entries of their own. */
+  'not-in-part': z.object({ source: text, arches: z.array(z.string().max(64)).max(64).readonly() }),
+  /** A boot loader is selected, which only the command line imports. */
+  'boot-loader': z.object({ type: z.string().max(64), architecture: z.string().max(64) }),
   /** The run already has `max` images, the most that it may have. */
   'run-full': z.object({ max: count }),
   /** An earlier source offers the image; the import uses this source only if that one fails. */

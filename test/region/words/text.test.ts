@@ -12,6 +12,14 @@ const ROWS: readonly (readonly [sentence: string, reason: ImportReason])[] = [
     'a has no disk image of it for amd64, arm64',
     { code: 'not-offered', params: { source: 'a', arches: ['amd64', 'arm64'] } },
   ],
+  [
+    'the part of a that could be read has no disk image of it: the entry of a says what is wrong',
+    { code: 'not-in-part', params: { source: 'a', arches: [] } },
+  ],
+  [
+    "a region does not import boot loaders: run `rackboot images import bootloader/uefi --arch amd64` on the rack's host",
+    { code: 'boot-loader', params: { type: 'uefi', architecture: 'amd64' } },
+  ],
   ['a run imports at most 500 images: select fewer', { code: 'run-full', params: { max: 500 } }],
   ['a has it, too, and comes before b', { code: 'earlier-source', params: { first: 'a', source: 'b' } }],
   ['its import is paused', { code: 'held', params: { hold: 'paused' } }],

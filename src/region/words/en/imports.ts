@@ -16,6 +16,10 @@ const IMPORT_REASONS: Writers<ImportReasonParams> = {
   'nothing-selected': () => 'nothing is selected: add a selection to a source',
   'not-offered': ({ source, arches }) =>
     `${source} has no disk image of it${arches.length === 0 ? '' : ` for ${listed(arches, NAMED_MAX)}`}`,
+  'not-in-part': ({ source, arches }) =>
+    `the part of ${source} that could be read has no disk image of it${arches.length === 0 ? '' : ` for ${listed(arches, NAMED_MAX)}`}: the entry of ${source} says what is wrong`,
+  'boot-loader': ({ type, architecture }) =>
+    `a region does not import boot loaders: run \`rackboot images import bootloader/${type} --arch ${architecture}\` on the rack's host`,
   'run-full': ({ max }) => `a run imports at most ${max} images: select fewer`,
   'earlier-source': ({ first, source }) => `${first} has it, too, and comes before ${source}`,
   held: ({ hold }) => `its import is ${hold}`,
