@@ -1,7 +1,8 @@
 // The download thread: a queue controlled by messages.
 //
 // 1. Messages about a download's bytes are sent at most every 100 ms (PROGRESS_MS), so that they do not burden the event loop of the caller.
-// 2. The thread ends after `close`.
+// 2. `cancelled` is reported when the files of the download are closed. From then on others may remove or continue them.
+// 3. The thread ends after `close`.
 
 import { flushCompileCache } from 'node:module';
 import { parentPort, workerData } from 'node:worker_threads';
@@ -31,16 +32,17 @@ function add(id: number, request: DownloadRequest): void {
     send({ kind: 'changed', id, state, growth, attempts: last === newest ? undefined : [...attempts] });
     newest = last;
   };
+  const forget = async (): Promise<void> => {
+    await download.settled();
+    if (download.state.kind === 'cancelled') report();
+    downloads.delete(id);
+  };
   download.watch(() => {
-    report();
-    if (download.state.kind === 'done' || download.state.kind === 'cancelled') void forget(id, download);
+    const { kind } = download.state;
+    if (kind !== 'cancelled') report();
+    if (kind === 'done' || kind === 'cancelled') void forget();
   });
   report();
-}
-
-async function forget(id: number, download: FileDownload): Promise<void> {
-  await download.settled();
-  downloads.delete(id);
 }
 
 async function settle(id: number): Promise<void> {
