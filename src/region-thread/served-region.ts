@@ -258,8 +258,9 @@ const imagesIn = (tree: string | undefined): readonly ListedImage[] =>
 async function reportedImages(region: Region): Promise<readonly ListedImage[]> {
   const remote = [...(await region.racks.images()).values()].flat();
   return remote.map(({ format, ...image }) => {
-    const system = isRootFormat(format) ? { system: { rootName: ROOT_NAMES[format], files: [] } } : {};
-    return { ...image, ...system, title: '', isReported: true };
+    const { system: kernel, ...rest } = image;
+    const system = isRootFormat(format) ? { system: { ...kernel, rootName: ROOT_NAMES[format], files: [] } } : {};
+    return { ...rest, ...system, title: '', isReported: true };
   });
 }
 

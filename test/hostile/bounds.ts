@@ -165,6 +165,7 @@ export const PLAIN: readonly PlainList[] = [
       'region/http/server.ts': 'HEADER_BYTES_MAX',
       'region/api/call/form-stream.ts': 'OTHERS_BYTES_MAX',
       'region/images/uploads.ts': 'PIECE_BYTES_MAX',
+      'region/records/host-image-store.ts': 'FILES_MAX',
       'region/records/upload-store.ts': 'UPLOAD_BYTES_MAX',
       'region/accounts/authorization-header.ts': 'AUTHORIZATION_MAX PARAMETERS_MAX',
       'region/records/bounded-facts.ts': 'DISKS_KEPT_MAX FACTS_BYTES_MAX',

@@ -202,7 +202,7 @@ test('a condemned system is told from another with the same root by its kernel',
     assert.ok(image?.filesSha256 !== undefined);
     const { serial, sha256, filesSha256 } = image;
     const files = [{ name: 'boot-kernel', sha256: digestOf('old kernel'), bytes: 'old kernel'.length }];
-    assert.deepEqual(image.system, { rootName: 'squashfs', files });
+    assert.deepEqual(image.system, { subarch: 'ga-24.04', rootName: 'squashfs', files });
     assert.deepEqual(
       (await images.list()).map(({ system }) => system?.files),
       [files],

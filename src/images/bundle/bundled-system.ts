@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { RackError } from '../../errors.ts';
 import { BlobFile, checkRoom } from '../blob-writing.ts';
 import { type AddResult, asStoreError } from '../image-adding.ts';
-import { copyPath, keepBlobRecent, sweepBlobs } from '../image-removal.ts';
+import { copyPath, sweepBlobs } from '../image-removal.ts';
 import {
   blobsOf,
   encodeImage,
@@ -99,8 +99,9 @@ async function checkSystem(image: StoredImage, { tree, fileName, open }: SystemT
     throw new RackError('bad-argument', `the store already has ${IMAGES_MAX} images: remove unneeded ones`);
   const present = images.find((one) => formatImageName(one) === formatImageName(image));
   if (present === undefined || !hasBlob(tree, present)) return false;
-  const pathsOf = (one: StoredImage): string => JSON.stringify([one.system?.rootName, blobsOf(one)]);
-  if (pathsOf(present) === pathsOf(image)) return true;
+  const contentOf = ({ sha256, system }: StoredImage): string =>
+    JSON.stringify([sha256, system?.rootName, system?.files]);
+  if (contentOf(present) === contentOf(image)) return true;
   throw new RackError('already-exists', `${formatImageName(image)} already exists with other files: remove it first`);
 }
 
@@ -126,7 +127,5 @@ async function copyBlob({ sha256, bytes }: ImageBlob, part: string, fileName: st
 
 /** Moves a copy into the store, unless the bytes are there. @param part undefined: an earlier system of the bundle brought them */
 async function store(tree: string, blob: ImageBlob, part: string | undefined): Promise<void> {
-  // A concurrent removal spares a recent blob.
-  if (part === undefined) await keepBlobRecent(join(tree, blob.path));
-  else await placeBlob(tree, blob, part, 'rename');
+  if (part !== undefined) await placeBlob(tree, blob, part, 'rename');
 }

@@ -217,7 +217,10 @@ function reported(stored: StoredImage): HostImage {
   const { origin, ...image } = stored;
   const { os, release, architecture, subarchitecture, label, serial, title, bytes, diskBytes, sha256, system } = image;
   const names = { os, release, architecture, subarchitecture, label, serial };
-  const files = system === undefined ? {} : { system: { rootName: system.rootName, files: [...system.files] } };
+  const files =
+    system === undefined
+      ? {}
+      : { system: { subarch: system.subarch, rootName: system.rootName, files: [...system.files] } };
   const facts = { ...names, title, bytes, diskBytes, sha256, ...files, ...filesDigest(stored) };
   return origin === undefined ? facts : { ...facts, origin: { source: origin.source } };
 }

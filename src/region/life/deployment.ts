@@ -50,16 +50,17 @@ export interface ListedImage {
   readonly serial: string;
   /** For people; empty: none. */
   readonly title: string;
-  /** The stream's name of the kernel, for the root of a system. */
-  readonly system?: { readonly subarch: string } | undefined;
   /** Stored size. */
   readonly bytes: number;
   /** Size on the disk; undefined: unknown. */
   readonly diskBytes?: number | undefined;
   /** Digest of the stored bytes, hexadecimal. */
   readonly sha256: string;
-  /** The name of the root of a system, and its further files, which racks do not report; undefined: a disk. */
-  readonly system?: Pick<StoredSystem, 'rootName' | 'files'> | undefined;
+  /**
+   * The name of the root of a system, its further files, which racks do not report, and the stream's name of its kernel, which older racks do
+   * not report; undefined: a disk.
+   */
+  readonly system?: (Pick<StoredSystem, 'rootName' | 'files'> & { readonly subarch?: string | undefined }) | undefined;
   /** The source from which it was imported; undefined: a person added it, or a rack reported it. */
   readonly origin?: { readonly source: string } | undefined;
   /** The hosts of the region that have these bytes, by name; undefined: a rack reported it. */

@@ -97,7 +97,7 @@ describe('a system of two sources', () => {
       sources.push(await source(name, { 'com.example:1:bootloader-download': { 'com.example:grub': product } }));
       rmSync(join(scratch, name, 'loaders', name));
     }
-    const terms = { downloads: place.queue(), nowMs: systemClock.wallTimeMs() };
+    const terms = { downloads: place.queue(), clock: systemClock };
     const wish = { os: 'bootloader', release: undefined, architectures: ['amd64'] };
     const answers = await askSources(sources, wish, { ...terms, mirrors: [] });
     const offer = chooseLoader(answers, { ...wish, release: 'pxe' });

@@ -49,7 +49,7 @@ const kernelPath = (): string => join(tree, blobPath(sha256(KERNEL), 'file'));
 
 async function offerOf(kernelUrl: string): Promise<ImageOffer> {
   const root = await place.serve(ROOT);
-  const kernel = { name: 'boot-kernel', url: kernelUrl, bytes: KERNEL.length, digest: digestOf(KERNEL) };
+  const kernel = { name: 'boot-kernel', url: kernelUrl, mirrors: [], bytes: KERNEL.length, digest: digestOf(KERNEL) };
   return {
     ...{ os: 'ubuntu', release: 'noble', architecture: 'amd64', subarchitecture: 'generic', label: 'stable' },
     ...{ serial: '20261101', source: 'site', title: 'Noble', aliases: [], supportEnds: undefined, mirrors: [] },
@@ -85,8 +85,17 @@ describe('a file that two imports need', () => {
     const server = await place.serve(KERNEL, behave);
     const first = importSystem(server.url);
     await eventuallyWithin(8000, 'the first import has begun', () => (server.requests[0]?.sent ?? 0) >= 2 * MIB);
-    const file = { name: 'kernel', url: server.url, bytes: KERNEL.length, digest: digestOf(KERNEL), isArchive: false };
-    const loader = { source: 'site', type: 'uefi', architecture: 'amd64', title: '', serial: undefined, files: [file] };
+    const facts = { bytes: KERNEL.length, digest: digestOf(KERNEL), isArchive: false };
+    const file = { name: 'kernel', url: server.url, mirrors: [], ...facts };
+    const loader = {
+      source: 'site',
+      type: 'uefi',
+      architecture: 'amd64',
+      label: 'stable',
+      title: '',
+      serial: undefined,
+      files: [file],
+    };
     const second = importLoader(loader, { tree, downloads: place.queue(), onDownload: () => undefined });
     await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
     release();

@@ -25,7 +25,12 @@ test('a URL of a site with a secret is refused without showing it', async () => 
   try {
     for (const url of ['http://h/?token=secret', 'http://:secret@h/', 'http://u:secret@h/', 'http://h/#secret'])
       await assert.rejects(
-        planMirror({ url, keyring: '/k', filters: [], versions: 1 }, place.queue(), 0, new AbortController().signal),
+        planMirror(
+          { url, keyring: '/k', filters: [], versions: 1 },
+          place.queue(),
+          systemClock,
+          new AbortController().signal,
+        ),
         { code: 'bad-argument', message: /^the URL of a site has neither (?!.*secret)/ },
       );
   } finally {
