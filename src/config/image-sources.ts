@@ -3,6 +3,8 @@
 // 1. The site's file is `image-sources.yaml` next to the configuration; it may be missing. Its sources come first, and replace shipped ones
 //    of the same name. Its `releases` are added to sources of installers, its own or shipped ones, and replace releases of the same name. Its
 //    `selections` are those of the region, of its own or shipped sources.
+// 2. For a region, a file with an error changes nothing: its last good version stays in force. Without one, no source of a file counts, not
+//    even a shipped one, because the site's file may replace it. An error in `selections` leaves the file's sources in force.
 
 import { statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -14,6 +16,7 @@ import { decodeSources } from '../images/sources/decode-sources.ts';
 import type { AddedRelease, AddedSelection, ImageSource, SourceProblem } from '../images/sources/source.ts';
 import { type FileSource, type FileSources, SITE_SOURCES } from '../region/images/region-source.ts';
 import { decodeSelections, lostSelections } from './file-selections.ts';
+import type { ConfigProblem } from './rack-config.ts';
 
 /** The largest file, in bytes. */
 const FILE_BYTES_MAX = 4 * 1024 * 1024;
@@ -30,22 +33,46 @@ export interface SourceFlags {
 export const readImageSources = (flags: SourceFlags): readonly ImageSource[] =>
   readFileSources(flags).sources.map(({ source }) => source);
 
-function readFileSources({ config, sources }: SourceFlags): Omit<FileSources, 'problem'> {
+/**
+ * Why the site's file of sources cannot be used as a whole; undefined if it can, or does not exist.
+ * @param config the configuration file
+ */
+export function findSourcesProblem(config: string): string | undefined {
+  try {
+    return readFileSources({ config }).problem;
+  } catch (error) {
+    if (error instanceof RackError) return error.message;
+    throw error;
+  }
+}
+
+/** The problem of the site's file, as one of the configuration next to it. */
+export function sourcesProblems(config: string): readonly ConfigProblem[] {
+  const message = findSourcesProblem(config);
+  return message === undefined ? [] : [{ path: SITE_SOURCES, line: undefined, message }];
+}
+
+/** @returns `problem`: that of the selections, which are left out then */
+function readFileSources({ config, sources }: SourceFlags): Pick<FileSources, 'sources' | 'selections' | 'problem'> {
   const { sources: shipped } = decode(SHIPPED, readRegularFile(SHIPPED, FILE_BYTES_MAX));
   const path = sources ?? join(dirname(config), SITE_SOURCES);
   const text = path === SHIPPED ? undefined : readText(path, sources === undefined);
-  if (text === undefined) return { sources: shipped, selections: [] };
-  const { sources: own, releases, selections } = decode(path, text);
+  if (text === undefined) return { sources: shipped, selections: [], problem: undefined };
+  const { sources: own, releases, selections, problems } = decode(path, text);
   const names = new Set(own.map(({ source }) => source.name));
   const all = [...own, ...shipped.filter(({ source }) => !names.has(source.name))];
   const images = all.map(({ source }) => source);
-  const lost = [...lostReleases(images, releases), ...lostSelections(images, selections)];
-  if (lost.length > 0) throw unusable(path, lost);
+  const lost = lostReleases(images, releases);
+  const unfit = [...problems, ...lostSelections(images, selections)];
+  if (lost.length > 0) throw unusable(path, [...lost, ...unfit]);
+  const read = { sources: addReleases(all, releases) };
+  if (unfit.length > 0) return { ...read, selections: [], problem: unusable(path, unfit).message };
   return {
-    sources: addReleases(all, releases),
+    ...read,
     selections: selections.map(({ source, ...selection }, index) => {
       return { source, selection, file: path, key: `selections[${index}]` };
     }),
+    problem: undefined,
   };
 }
 
@@ -69,30 +96,43 @@ function addReleases(sources: readonly FileSource[], releases: readonly AddedRel
 }
 
 /**
- * Reads the sources and selections for a region, again whenever the site's file has changed. If that file cannot be used, returns the
- * shipped sources and the problem.
+ * Reads the sources and selections for a region, again whenever the site's file has changed. If that file cannot be used, returns those of
+ * its last good version and the problem; without such a version, the shipped sources, from which nothing may be imported then.
  * @param config the configuration file; undefined: there is none
  */
 export function fileSourcesReader(config: string | undefined): () => Promise<FileSources> {
   let known: { readonly mark: string; readonly sources: FileSources } | undefined;
+  let good: FileSources | undefined;
   return async () => {
     const mark = markOf(config);
     if (known?.mark === mark) return known.sources;
     try {
-      known = { mark, sources: readOrExplain(config) };
+      known = { mark, sources: readOrExplain(config, good) };
+      if (known.sources.problem === undefined) good = known.sources;
       return known.sources;
     } catch (error) {
-      // Even the shipped file cannot be read at the moment, such as when the process has no file descriptor left.
-      return { ...(known?.sources ?? { sources: [], selections: [] }), problem: errorText(error) };
+      // It cannot be read at the moment, such as when the process has no file descriptor left: the next call tries again.
+      const problem = errorText(error);
+      if (known !== undefined)
+        return { ...known.sources, inForce: known.sources.inForce === 'all' ? 'last' : known.sources.inForce, problem };
+      return { sources: [], selections: [], inForce: 'none', problem };
     }
   };
 }
 
-function readOrExplain(config: string | undefined): FileSources {
+/** @throws if a file cannot be read @param good what is in force as long as the file cannot be used; undefined: nothing */
+function readOrExplain(config: string | undefined, good: FileSources | undefined): FileSources {
   try {
-    return { ...readFileSources({ config: config ?? SHIPPED }), problem: undefined };
+    const read = readFileSources({ config: config ?? SHIPPED });
+    if (read.problem === undefined) return { ...read, inForce: 'all' };
+    return good === undefined
+      ? { ...read, inForce: 'sources' }
+      : { ...read, selections: good.selections, inForce: 'last' };
   } catch (error) {
-    return { ...readFileSources({ config: SHIPPED }), problem: errorText(error) };
+    if (!(error instanceof RackError && error.code === 'config-invalid')) throw error;
+    const problem = error.message;
+    if (good !== undefined) return { ...good, inForce: 'last', problem };
+    return { ...readFileSources({ config: SHIPPED }), inForce: 'none', problem };
   }
 }
 
@@ -123,16 +163,22 @@ interface DecodedFile {
   readonly sources: readonly FileSource[];
   readonly releases: readonly AddedRelease[];
   readonly selections: readonly AddedSelection[];
+  /** Those of the selections, which are left out then. */
+  readonly problems: readonly SourceProblem[];
 }
 
+/** @throws RackError `config-invalid` */
 function decode(path: string, text: string): DecodedFile {
-  const decoded = decodeSources(text, decodeSelections);
-  if (!decoded.ok) throw unusable(path, decoded.problems);
+  const whole = decodeSources(text, decodeSelections);
+  const problems = whole.ok ? [] : whole.problems;
+  const decoded = whole.ok ? whole : decodeSources(text, () => []);
+  if (!decoded.ok) throw unusable(path, problems);
   const { sources, releases, selections } = decoded;
   return {
     sources: sources.map((source, index) => ({ source, file: path, key: `sources[${index}]` })),
     releases,
     selections,
+    problems,
   };
 }
 

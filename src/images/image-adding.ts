@@ -8,8 +8,7 @@
 import { rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { systemClock } from '../clock.ts';
-import { osErrorCode, RackError } from '../errors.ts';
-import { ownershipRemedy } from '../files/ownership.ts';
+import { RackError } from '../errors.ts';
 import { type Copy, type CopyRequest, copyImage } from './image-copy.ts';
 import { copyPath, sweepBlobs } from './image-removal.ts';
 import {
@@ -27,6 +26,7 @@ import {
   type StoredImage,
 } from './image-store.ts';
 import { makeDirectories, publishFile } from './publication.ts';
+import { asStoreError } from './store-error.ts';
 import { placeBlob } from './stored-blob.ts';
 
 /** The file to add, and the name of the image. */
@@ -158,12 +158,3 @@ function chooseSerial(request: SerialWish, same: readonly StoredImage[]): string
 }
 
 const formatDay = (ms: number): string => new Date(ms).toISOString().slice(0, 10).replaceAll('-', '');
-
-/** Turns an error of the operating system into the RackError `store-unwritable`; other errors stay unchanged. */
-export function asStoreError(error: unknown, directory: string): unknown {
-  if (error instanceof RackError) return error;
-  const code = osErrorCode(error);
-  if (code === undefined || !/^E[A-Z]+$/.test(code)) return error;
-  const remedy = code === 'ENOSPC' ? 'free space on its disk' : ownershipRemedy(directory, directory);
-  return new RackError('store-unwritable', `${directory} cannot be written (${code}): ${remedy}`, { cause: error });
-}

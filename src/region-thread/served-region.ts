@@ -103,8 +103,10 @@ export async function serveRegion(parts: ServedRegionParts): Promise<ServedRegio
     const serialsOf = reports && ((name: string) => reports.serialsOf(name));
     const tree = () => storeTree(region.config());
     const uploads = new UploadWork({ region, clock, tree, onImages, serialsOf, onProblem: unkept('uploads') });
-    const place = reports?.place ?? '';
-    const importing = new ImportControl({ region, clock, place, onImages, onProblem: unkept('imports') });
+    const importing = new ImportControl({
+      ...{ region, clock, place: reports?.place ?? '', onImages, onProblem: unkept('imports') },
+      onFileProblem: (note) => onProblem(newUuid(), note),
+    });
     imports = importing;
     await parts.prepare?.(region);
     const api = await startApi(region, region.config(), {

@@ -162,7 +162,8 @@ class RegionOnStore {
       ...{ store: options.store, clock: options.clock },
       listImages: options.listStoredImages ?? options.listImages,
       ...{ openStream: options.openImageStream, uploadFiles: options.uploadFiles, hasSiteFile: options.hasSiteFile },
-      fileSources: options.fileSources ?? (async () => ({ sources: [], selections: [], problem: undefined })),
+      fileSources:
+        options.fileSources ?? (async () => ({ sources: [], selections: [], problem: undefined, inForce: 'all' })),
       onAsked: options.onImportAsked ?? (() => undefined),
     });
     this.images = options.listImages;

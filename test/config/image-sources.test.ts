@@ -7,9 +7,10 @@ import { closeSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
-import { fileSourcesReader, readImageSources } from '../../src/config/image-sources.ts';
+import { fileSourcesReader, findSourcesProblem, readImageSources } from '../../src/config/image-sources.ts';
 import { osErrorCode } from '../../src/errors.ts';
 import type { InstallerRelease } from '../../src/images/sources/source.ts';
+import type { FileSources } from '../../src/region/images/region-source.ts';
 import { missing } from '../support/needs.ts';
 
 describe('the sources of a site', () => {
@@ -74,6 +75,51 @@ describe('the sources of a site', () => {
       '  selections[1].source: ubuntu-installer has installers, which the region does not import',
     ]);
     assert.deepEqual([selections, sources[0]?.source.name], [[], 'ubuntu']);
+  });
+
+  const OWN = `sources:
+  - { name: own, title: Own, os: own, kind: simplestreams, url: "https://own.example/", content_ids: [x], ftypes: [disk1.img],
+      arches: { amd64: amd64 }, signed: { keyrings: [/etc/own.gpg] } }
+`;
+  const namesOf = ({ sources }: FileSources): readonly string[] => sources.map(({ source }) => source.name);
+
+  for (const { name, text, problem } of [
+    { name: 'a slip in the YAML', text: `${OWN}selections: [\n`, problem: /cannot be used:\n {2}line \d+: / },
+    {
+      name: 'a number as a release',
+      text: `${OWN}selections: [{ source: own, os: own, release: 1 }]\n`,
+      problem: /selections\[0\]\.release: /,
+    },
+    {
+      name: 'an unknown source',
+      text: `${OWN}selections: [{ source: won }]\n`,
+      problem: /there is no source won; did you mean own\?/,
+    },
+    { name: 'an unknown key of a source', text: OWN.replace('title', 'titel'), problem: /sources\[0\]\.titel: / },
+  ]) {
+    test(`stay in force in a region when the file gets ${name}, and come back with the next good file`, async () => {
+      const read = fileSourcesReader(config);
+      write(`${OWN}selections: [{ source: own, os: own, release: "1" }]\n`);
+      const good = await read();
+      assert.deepEqual([good.inForce, namesOf(good)[0], good.selections.length], ['all', 'own', 1]);
+      write(text);
+      const bad = await read();
+      assert.match(bad.problem ?? '', problem);
+      assert.deepEqual([bad.inForce, namesOf(bad), bad.selections], ['last', namesOf(good), good.selections]);
+      assert.match(findSourcesProblem(config) ?? '', problem);
+      write(OWN);
+      const mended = await read();
+      assert.deepEqual([mended.problem, mended.inForce, mended.selections], [undefined, 'all', []]);
+    });
+  }
+
+  test('with an error at the start are unknown, except if only the selections have it', async () => {
+    write(`${OWN}selections: [\n`);
+    assert.equal((await fileSourcesReader(config)()).inForce, 'none');
+    write(`${OWN}selections: [{ source: own, release: 1 }]\n`);
+    const read = await fileSourcesReader(config)();
+    assert.deepEqual([read.inForce, namesOf(read)[0], read.selections], ['sources', 'own', []]);
+    assert.ok(readImageSources({ config }).some(({ name }) => name === 'own'));
   });
 });
 

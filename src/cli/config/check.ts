@@ -11,6 +11,7 @@ import {
   findHostOverlaps,
   hostAddresses,
 } from '../../config/host-check.ts';
+import { sourcesProblems } from '../../config/image-sources.ts';
 import { parseConfig } from '../../config/load.ts';
 import { pinnedKeys } from '../../config/merge.ts';
 import { configNotes, wideDoors } from '../../config/notes.ts';
@@ -32,7 +33,11 @@ import { print, printError, printJson } from '../terminal/output.ts';
 export async function checkFile(file: string, json: boolean): Promise<number> {
   const parsed = parseMerged(file);
   const tree = parsed.ok ? await judgeTree(parsed.config.boot.tree) : undefined;
-  const problems = [...problemsOf(parsed), ...(tree?.isFault === true ? [treeProblem(tree)] : [])];
+  const problems = [
+    ...problemsOf(parsed),
+    ...(tree?.isFault === true ? [treeProblem(tree)] : []),
+    ...sourcesProblems(file),
+  ];
   const waiting = parsed.ok
     ? [
         ...wideDoors(parsed.config).map(noteText),

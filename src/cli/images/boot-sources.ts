@@ -8,7 +8,7 @@ import type { ImageSource } from '../../images/sources/source.ts';
 import { nearestHint } from '../../nearest-name.ts';
 import { streamOf } from '../../region/images/region-source.ts';
 import { readGivenFile } from '../terminal/given-file.ts';
-import { print, printJson, printTable } from '../terminal/output.ts';
+import { print, printError, printJson, printTable } from '../terminal/output.ts';
 
 const PATH = '/MAAS/api/2.0/boot-sources/';
 
@@ -93,9 +93,23 @@ function keyForm({ keyring, keys }: KeyFlags): URLSearchParams {
   return form;
 }
 
+/**
+ * Warns of an error in the site's file, because the list shows none of its changes then.
+ * @returns the code with which the command ends: 1 if there is such an error
+ */
+async function warnOfFile(config: string): Promise<number> {
+  const { findSourcesProblem } = await import('../../config/image-sources.ts');
+  const problem = findSourcesProblem(config);
+  if (problem === undefined) return 0;
+  printError(
+    `${problem}\nAs long as it has this error, the list above is not that of the file. Correct it: rackboot check`,
+  );
+  return 1;
+}
+
 const pinText = (pin: z.output<typeof pinShape>): string => (pin === null ? '' : `${pin.file} ${pin.key}`);
 
-/** Prints the sources. @returns 0 */
+/** Prints the sources. @returns 0; 1 if the site's file has an error */
 export async function listSources(flags: Shared): Promise<number> {
   const stateDir = stateDirOf(flags);
   const sources = await listOf(stateDir);
@@ -109,7 +123,7 @@ export async function listSources(flags: Shared): Promise<number> {
     ]);
     printTable(['ID', 'NAME', 'URL', 'WRITTEN IN'], rows, 'There are no sources: rackboot images sources add URL');
   }
-  return 0;
+  return await warnOfFile(flags.config);
 }
 
 /** Adds a source. @returns 0 @throws RackError `bad-argument` */
@@ -154,7 +168,7 @@ export async function removeSource(flags: Shared & { readonly source: string }):
 const selectionsOf = async (stateDir: string, { id }: Source) =>
   z.array(listedSelection).parse(await askDaemon(stateDir, `${PATH}${id}/selections/?details=true`));
 
-/** Prints the selections of one source, or of all. @returns 0 @throws RackError `not-found` */
+/** Prints the selections of one source, or of all. @returns 0; 1 if the site's file has an error @throws RackError `not-found` */
 export async function listSelections(flags: Shared & { readonly source?: string | undefined }): Promise<number> {
   const stateDir = stateDirOf(flags);
   const sources = flags.source === undefined ? await listOf(stateDir) : [await findSource(stateDir, flags.source)];
@@ -176,7 +190,7 @@ export async function listSelections(flags: Shared & { readonly source?: string 
     const headings = ['ID', 'SOURCE', 'IMAGE', 'ARCHES', 'SUBARCHES', 'LABELS', 'WRITTEN IN'];
     printTable(headings, rows, 'Nothing is selected: rackboot images selections add ubuntu ubuntu/noble');
   }
-  return 0;
+  return await warnOfFile(flags.config);
 }
 
 /** Selects images of a source. @returns 0 @throws RackError `not-found`, `bad-argument` */

@@ -55,6 +55,12 @@ export async function runDoctor(file: string, { outsideName, fixHint, json }: Do
     const text = `refused; the last good one stays in force: ${refused.replaceAll('\n', '; ')}`;
     report({ check: 'configuration', ok: false, text, fix: 'rackboot check' });
   }
+  const { findSourcesProblem } = await import('../../config/image-sources.ts');
+  const sources = findSourcesProblem(file);
+  if (sources !== undefined) {
+    const text = sources.replaceAll(/\n\s*/g, ' ');
+    report({ check: 'image sources', ok: false, text, fix: 'rackboot check' });
+  }
   const running = await askRunning(config.stateDir);
   if (typeof running !== 'string' && isApart(running.region)) throw new RackError('bad-argument', NO_RACK);
   const place = typeof running === 'string' ? undefined : await enterNetworkOf(running.pid);
@@ -81,7 +87,7 @@ export async function runDoctor(file: string, { outsideName, fixHint, json }: Do
     xid: Buffer.from(systemClock.randomBytes(4)).readUInt32BE(0),
     onFinding: report,
   });
-  const healthy = isWell && refused === undefined;
+  const healthy = isWell && refused === undefined && sources === undefined;
   if (json) printJson({ healthy, findings });
   else print(healthy ? 'All is well.' : 'Something is wrong: see the lines marked BAD.');
   return healthy ? 0 : 1;

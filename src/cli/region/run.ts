@@ -35,7 +35,11 @@ export async function checkRegionFile(file: string, json: boolean, isDifference:
   const parsed = read.ok ? resolveRegionFile(read.file, NO_SETTINGS) : read;
   // Before this process switches users: only root sees which process holds a port.
   const closed = parsed.ok ? await closedLines(parsed.config.stateDir, parsed.config) : [];
-  const { problems, unasked }: FileCheck = parsed.ok ? await findFileProblems(parsed) : parsed;
+  // Before the switch as well: perhaps only root may read it.
+  const { sourcesProblems } = await import('../../config/image-sources.ts');
+  const ofSources = sourcesProblems(file);
+  const { problems: others, unasked }: FileCheck = parsed.ok ? await findFileProblems(parsed) : parsed;
+  const problems = [...others, ...ofSources];
   const notes = unasked === undefined ? [] : [`${unasked}. ${UNASKED}`];
   if (json) printJson({ file, ok: problems.length === 0, problems, warnings: closed, notes });
   else if (problems.length > 0) printError(formatProblems(file, problems));

@@ -8,7 +8,7 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { RackError } from '../../errors.ts';
 import { BlobFile, checkRoom } from '../blob-writing.ts';
-import { type AddResult, asStoreError } from '../image-adding.ts';
+import type { AddResult } from '../image-adding.ts';
 import { copyPath, sweepBlobs } from '../image-removal.ts';
 import {
   blobsOf,
@@ -24,6 +24,7 @@ import {
 import { isRoot, judgeSystemName, ROOT_HEAD_BYTES, rootDiskBytes } from '../import/root-format.ts';
 import { makeDirectories, publishFile } from '../publication.ts';
 import type { ImageBytes } from '../qcow2/reading.ts';
+import { asStoreError } from '../store-error.ts';
 import { placeBlob } from '../stored-blob.ts';
 import { isRootFormat } from '../stored-system.ts';
 import { refreshTree } from '../system-tree.ts';

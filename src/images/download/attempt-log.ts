@@ -2,13 +2,11 @@
 
 import type { Clock, Instant } from '../../clock.ts';
 import type { AttemptFault } from './fault.ts';
+import { ATTEMPTS_KEPT_MAX } from './fault-words.ts';
 import type { PartFile } from './part-file.ts';
 import type { Attempt, Growth } from './request.ts';
 import type { Source } from './source-plan.ts';
 import { shownUrl } from './web-client.ts';
-
-/** Attempts that are remembered. */
-export const ATTEMPTS_KEPT_MAX = 16;
 
 /** An attempt that has begun. */
 export interface BegunAttempt extends Source {

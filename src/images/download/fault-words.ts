@@ -1,8 +1,10 @@
 // Describes a fault in a sentence: what happened, with its values, and what to do, or what Rackboot does next.
 
 import { counted, mebibytes } from '../../counted.ts';
-import { ATTEMPTS_KEPT_MAX } from './attempt-log.ts';
 import type { AttemptFault, AttemptFaultParams, TlsTrouble } from './fault.ts';
+
+/** The attempts of a download that are remembered. */
+export const ATTEMPTS_KEPT_MAX = 16;
 
 const CHECK_URL = 'check the URL, or use another mirror';
 const OTHER_MIRROR = 'use another mirror';
@@ -12,14 +14,14 @@ interface NextStep {
   readonly again: string;
   readonly fromThere: string;
   readonly whole: string;
-  readonly anew: string;
+  readonly discarded: string;
 }
 
 const GOES_ON: NextStep = {
   again: 'Rackboot tries again',
   fromThere: 'the download continues from there',
   whole: 'Rackboot requests the whole file',
-  anew: 'Rackboot discarded it and downloads it again',
+  discarded: 'Rackboot discarded it and downloads it again',
 };
 
 const TLS: Readonly<Record<TlsTrouble, string>> = {
@@ -73,7 +75,7 @@ const WORDS: {
   cut: ({ host, bytes, total, said }, next) =>
     `${host} ended the connection after ${bytes}${total === undefined ? '' : ` of ${total}`} bytes (${said}): ${next.fromThere}`,
   'digest-wrong': ({ host, algorithm, expected, found }, next) =>
-    `the file from ${host} has the ${algorithm} ${found} instead of ${expected}: ${next.anew}`,
+    `the file from ${host} has the ${algorithm} ${found} instead of ${expected}: ${next.discarded}`,
 
   'no-room': ({ directory, freeBytes, neededBytes }) =>
     `${directory} has ${mebibytes(freeBytes)} left, but needs ${mebibytes(neededBytes)}: free space, or remove unneeded images; then resume`,
@@ -111,11 +113,11 @@ export function describeLastFault<Code extends keyof AttemptFaultParams>(
   const gaveUp = `Rackboot gave up${failed === undefined ? '' : ` after ${attempts(failed.attempts.length)}`}`;
   const bytes = failed?.growth.bytes ?? 0;
   const kept =
-    bytes === 0 ? 'repeat the command later' : `${mebibytes(bytes)} are kept: repeat the command to continue`;
+    bytes === 0 ? 'repeat the command later' : `it keeps ${mebibytes(bytes)}: repeat the command to continue`;
   const stops = `${gaveUp}; ${kept}`;
-  const anew = `the site's file does not match its list. ${gaveUp}; repeat the command later, or use another source`;
-  return WORDS[code](params, { again: stops, fromThere: stops, whole: stops, anew });
+  const discarded = `the site's file does not match its list. ${gaveUp}; repeat the command later, or use another source`;
+  return WORDS[code](params, { again: stops, fromThere: stops, whole: stops, discarded });
 }
 
 const attempts = (kept: number): string =>
-  kept >= ATTEMPTS_KEPT_MAX ? `${kept} or more attempts` : counted(Math.max(1, kept), 'attempt');
+  kept >= ATTEMPTS_KEPT_MAX ? `${counted(kept, 'attempt')} or more` : counted(Math.max(1, kept), 'attempt');

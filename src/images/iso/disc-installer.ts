@@ -15,10 +15,10 @@ import { cleanText } from '../../clean-text.ts';
 import { RackError } from '../../errors.ts';
 import { BlobFile, checkRoom } from '../blob-writing.ts';
 import { checkNames, type Publication } from '../environment.ts';
-import { asStoreError } from '../image-adding.ts';
 import { copyPath } from '../image-removal.ts';
 import { encodeManifest, makeDirectories, type PublishedFile, publishDirectory } from '../publication.ts';
 import type { ImageBytes } from '../qcow2/reading.ts';
+import { asStoreError } from '../store-error.ts';
 import { IsoDisc, IsoFault, type IsoFile } from './iso-reader.ts';
 
 /** A disc to import. */

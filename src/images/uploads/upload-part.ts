@@ -17,8 +17,8 @@ import { osErrorCode, RackError } from '../../errors.ts';
 import { ownershipRemedy } from '../../files/ownership.ts';
 import { checkRoom, ROOM_CHECK_BYTES } from '../blob-writing.ts';
 import { tryImport } from '../file-lock.ts';
-import { asStoreError } from '../image-adding.ts';
 import { makeDirectories, syncDirectory } from '../publication.ts';
+import { asStoreError } from '../store-error.ts';
 
 /** A file without an upload and older than this does not belong to a running request. */
 const LEFTOVER_MS = 10 * 60 * 1000;

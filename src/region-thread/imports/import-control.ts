@@ -13,9 +13,11 @@ import { unreachable } from '../../errors.ts';
 import { sweepBlobs } from '../../images/image-removal.ts';
 import { readImages } from '../../images/image-store.ts';
 import type { RemovalTerms } from '../../images/import/older-images.ts';
-import { resourceName } from '../../region/images/region-source.ts';
+import { type FileProblem, resourceName } from '../../region/images/region-source.ts';
 import type { BootResource, ImportProgress, ImportRun } from '../../region/records/boot-store.ts';
+import type { ImportReason } from '../../region/records/import-reason.ts';
 import type { NewMachineEvent } from '../../region/records/machine-event.ts';
+import type { RackNote } from '../../region/records/rack-note.ts';
 import type { ResourceWish } from '../../region/records/resource-wish.ts';
 import type { Region } from '../../region/region.ts';
 import { assertOutside, deletionReason, FailureReports } from './import-failure.ts';
@@ -38,6 +40,8 @@ interface ImportControlParts {
   readonly clock: Clock;
   /** By which other processes know the images of this host. */
   readonly place: string;
+  /** Called with the problem of the site's file of sources, once. */
+  readonly onFileProblem?: ((note: RackNote) => void) | undefined;
   /** Called when images have been added, before this is stored: then the other processes know them. */
   readonly onImages?: (() => Promise<void>) | undefined;
   /** Called once for each failure of the file system, with its text. */
@@ -63,6 +67,8 @@ export class ImportControl {
   /** By the name of an image: the last wish for it that this process has carried out. */
   readonly #carriedOut = new Map<string, ResourceWish>();
   readonly #shown = new Map<string, ImportProgress>();
+  /** The problem of the site's file that was reported last. */
+  #fileProblem: string | undefined;
   /** Settles with the last write: writes run one after the other. */
   #writing: Promise<void> = Promise.resolve();
 
@@ -125,9 +131,18 @@ export class ImportControl {
     this.#timer = this.#parts.clock.schedule(Math.min(delayMs ?? max, max), () => this.look());
   }
 
+  async #reportFileProblem(): Promise<FileProblem | undefined> {
+    const problem = await this.#parts.region.bootImages.fileProblem();
+    if (problem !== undefined && problem.text !== this.#fileProblem)
+      this.#parts.onFileProblem?.({ note: 'sources-unusable', reason: problem.text, kept: problem.inForce });
+    this.#fileProblem = problem?.text;
+    return problem;
+  }
+
   /** @returns the time until the next scheduled run, in milliseconds; undefined if none is scheduled */
   async #lookOnce(): Promise<number | undefined> {
     const { boot } = this.#parts.region.store;
+    await this.#reportFileProblem();
     const { tree, everyMs } = this.#terms();
     if (tree === undefined) return undefined;
     // Read the run before the resources: then they include every deletion made before the request, and it is carried out before the run begins.
@@ -166,7 +181,7 @@ export class ImportControl {
     const sources =
       selections.length === 0
         ? []
-        : (await region.bootImages.listSources()).flatMap(({ id, images }) => {
+        : (await region.bootImages.listImportable()).flatMap(({ id, images }) => {
             const own = selections.filter(({ sourceId }) => sourceId === id);
             return own.length === 0 ? [] : [{ source: images, selections: own }];
           });
@@ -181,7 +196,12 @@ export class ImportControl {
     const begunMs = Math.max(nowMs, run.askedMs, run.endedMs + 1);
     this.#shown.clear();
     if (sources.length === 0) {
-      const skipped = [{ name: '', reason: { code: 'nothing-selected', params: {} } as const }];
+      const problem = await this.#reportFileProblem();
+      const reason: ImportReason =
+        problem === undefined
+          ? { code: 'nothing-selected', params: {} }
+          : { code: 'said', params: { said: problem.text } };
+      const skipped = [{ name: '', reason }];
       await region.store.boot.changeRun({ begunMs, endedMs: begunMs, skipped, skippedMore: 0 });
       this.look();
       return;

@@ -16,6 +16,7 @@ import type { ResourceWish } from '../records/resource-wish.ts';
 import type { RegionStore } from '../records/store.ts';
 import type { ImageUpload } from '../records/upload-store.ts';
 import {
+  type FileProblem,
   type FileSources,
   joinSelections,
   joinSources,
@@ -75,9 +76,19 @@ export class BootImages {
     this.uploads = new Uploads({ store, clock, files: () => uploadFiles?.() });
   }
 
-  /** Why the site's file of sources is ignored; `undefined` if it is used or does not exist. */
-  async fileProblem(): Promise<string | undefined> {
-    return (await this.#parts.fileSources()).problem;
+  /** The problem of the site's file of sources; `undefined` if it has none or does not exist. */
+  async fileProblem(): Promise<FileProblem | undefined> {
+    const { fileSources, hasSiteFile } = this.#parts;
+    if (hasSiteFile?.() === false) return undefined;
+    const { problem, inForce } = await fileSources();
+    return problem === undefined ? undefined : { text: problem, inForce };
+  }
+
+  /** The sources from which the region may import: those of files only if it is known which the site's file replaces. */
+  async listImportable(): Promise<readonly RegionSource[]> {
+    const problem = await this.fileProblem();
+    const sources = await this.listSources();
+    return problem?.inForce === 'none' ? sources.filter(({ pin }) => pin === undefined) : sources;
   }
 
   /** The sources; sources from files come first. */
@@ -113,7 +124,7 @@ export class BootImages {
     return joinSelections(rows, source === undefined ? await this.listSources() : [source], selections);
   }
 
-  /** The images that are stored or being imported, by name. */
+  /** The images that are stored or being imported, by name. An imported image that was removed on its host is not among them. */
   async listResources(): Promise<readonly ListedResource[]> {
     const { store, clock, listImages } = this.#parts;
     // Before the images: then the name of an image that is deleted meanwhile is not taken for a new one.
@@ -137,7 +148,7 @@ export class BootImages {
       .filter(({ wish }) => wish !== 'delete')
       .map((row) => withNextTry(row, nextMs))
       .map((row) => ({ ...row, images: images.get(row.name) ?? [], ...this.#uploaded(uploads.get(row.name)) }))
-      .filter((row) => row.images.length > 0 || row.progress !== undefined);
+      .filter(({ images, progress }) => images.length > 0 || (progress !== undefined && progress.state !== 'done'));
   }
 
   #uploaded(upload: ImageUpload | undefined): Pick<ListedResource, 'upload' | 'progress'> {

@@ -5,7 +5,7 @@ import { STREAM_ARCHITECTURES } from '../../boot/architectures.ts';
 import { unreachable } from '../../errors.ts';
 import type { ImageName } from '../../images/image-store.ts';
 import type { ImageSource, StreamSource } from '../../images/sources/source.ts';
-import type { BootSelection, BootSource, WrittenBootSelection } from '../records/boot-store.ts';
+import type { BootSelection, BootSource, FilesInForce, WrittenBootSelection } from '../records/boot-store.ts';
 import { numberOf } from '../records/digest.ts';
 
 /** The name of an image without its serial: `ubuntu/noble/amd64/generic/release`. */
@@ -37,8 +37,15 @@ export const SITE_SOURCES = 'image-sources.yaml';
 export interface FileSources {
   readonly sources: readonly FileSource[];
   readonly selections: readonly FileSelection[];
-  /** Why the site's file is ignored; `undefined` if it is used or does not exist. */
+  /** Why the site's file cannot be used as a whole; `undefined` if it can, or does not exist. */
   readonly problem: string | undefined;
+  readonly inForce: FilesInForce;
+}
+
+/** The problem of the site's file, and what is in force as long as it lasts. */
+export interface FileProblem {
+  readonly text: string;
+  readonly inForce: FilesInForce;
 }
 
 /** A source of images. */

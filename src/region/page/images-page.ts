@@ -6,7 +6,7 @@
 import { CPUS } from '../../boot/architectures.ts';
 import { type Html, html, nothing } from '../../html.ts';
 import type { ListedResource } from '../images/boot-images.ts';
-import { type RegionSource, sourceTitle } from '../images/region-source.ts';
+import { type FileProblem, type RegionSource, sourceTitle } from '../images/region-source.ts';
 import type { BootSelection, ImageUse, ImportProgress, ImportRun } from '../records/boot-store.ts';
 import { isImporting } from '../records/boot-store.ts';
 import { formatAge, formatSize } from '../words/quantity.ts';
@@ -166,11 +166,17 @@ function tableOf(
 /** The region's reason if no source has a selection: then nothing can be imported, and no image was skipped. */
 const isNothingSelected = ({ reason }: ImportRun['skipped'][number]): boolean => reason.code === 'nothing-selected';
 
-function runText(run: ImportRun, failed: number, nowMs: number): string {
+/** The problem of the site's file of sources. */
+export const fileProblemPart = (problem: FileProblem | undefined): Html =>
+  problem === undefined
+    ? nothing
+    : html`<div class="alert red" id="file-problem"><b>${words.sources.problems[problem.inForce]}</b>${problem.text}</div>`;
+
+function runText(run: ImportRun, failed: number, isSelected: boolean, nowMs: number): string {
   const { running, idle, never, next, onDemand } = words.images.run;
   const failures = failed === 0 ? '' : ` ${words.images.run.failed(failed)}`;
   if (isImporting(run)) return `${running}${failures}`;
-  if (run.skipped.some(isNothingSelected)) return `${words.sources.nothing}${failures}`;
+  if (!isSelected) return `${words.sources.nothing}${failures}`;
   const last = run.endedMs === 0 ? never : idle(formatAge(nowMs - run.endedMs));
   return `${last} ${run.nextMs === 0 ? onDemand : next(run.nextMs - nowMs)}${failures}`;
 }
@@ -251,9 +257,11 @@ async function render(view: View): Promise<Html> {
   const isRunning = isImporting(run);
   const failed = resources.filter(({ progress }) => progress?.state === 'failed').length;
   const maySee = mayCall(view.viewer, SOURCES);
-  const [sources, selections] = maySee
-    ? await Promise.all([bootImages.listSources(), bootImages.listSelections()])
-    : [[], []];
+  const [sources, selections] = await Promise.all([
+    maySee ? bootImages.listSources() : [],
+    bootImages.listSelections(),
+  ]);
+  const problem = maySee ? await bootImages.fileProblem() : undefined;
   const act = isRunning
     ? (['stop', words.images.stopImport, 'plain'] as const)
     : (['import', words.images.importNow, 'primary'] as const);
@@ -268,7 +276,8 @@ async function render(view: View): Promise<Html> {
     isLive: true,
     main: html`
       <div class="bar" id="bar"${work}><h1>${words.images.title}</h1><div class="row">${link}${button}</div></div>
-      <p class="soft run" id="run">${runText(run, failed, view.nowMs)}</p>
+      ${fileProblemPart(problem)}
+      <p class="soft run" id="run">${runText(run, failed, selections.length > 0, view.nowMs)}</p>
       ${tableOf(view, resources, uses, isRunning)}
       ${installersPart(view)}
       ${reportedPart(view, run)}

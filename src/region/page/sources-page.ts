@@ -4,7 +4,7 @@ import { type Html, html, nothing } from '../../html.ts';
 import { type RegionSelection, type RegionSource, sourceTitle } from '../images/region-source.ts';
 import { words } from '../words/text.ts';
 import { areaField, formOf, hiddenField, textField } from './forms.ts';
-import { IMAGES_PATH, SOURCES_PATH, selectionText } from './images-page.ts';
+import { fileProblemPart, IMAGES_PATH, SOURCES_PATH, selectionText } from './images-page.ts';
 import { pageOf } from './parts.ts';
 import { pathBelow } from './values.ts';
 import { given, type Outcome, operate, outcomeOf, type PageDefinition, type View } from './view.ts';
@@ -45,16 +45,11 @@ async function renderAll(view: View): Promise<Html> {
   const [sources, selections] = [await bootImages.listSources(), await bootImages.listSelections()];
   const count = (source: RegionSource): number => selections.filter(({ sourceId }) => sourceId === source.id).length;
   const items = sources.map((source) => sourceItem(source, count(source)));
-  const fileProblem = await bootImages.fileProblem();
-  const problem =
-    fileProblem === undefined
-      ? nothing
-      : html`<div class="alert red"><b>${words.sources.problem}</b>${fileProblem}</div>`;
   return pageOf(view, {
     title: words.sources.title,
     place: 'images',
     main: html`
-      <div class="bar"><h1>${words.sources.title}</h1></div><p class="soft run">${words.sources.lead}</p>${problem}
+      <div class="bar"><h1>${words.sources.title}</h1></div><p class="soft run">${words.sources.lead}</p>${fileProblemPart(await bootImages.fileProblem())}
       <div class="sheet narrow">${items}</div>
       <h2>${words.sources.addOne}</h2>
       <div class="sheet narrow">${formOf(view, { body: fieldsOf(view), submit: words.sources.add, back: IMAGES_PATH })}</div>`,

@@ -36,6 +36,16 @@ export const RESOURCES_MAX = 2000;
 /** Skipped images that a run lists; the rest are counted. */
 export const SKIPPED_MAX = 100;
 
+/**
+ * Which part of the files is in force.
+ *
+ * - `all`: the files as they are.
+ * - `last`: the last good version of the site's file, because its present one has an error; or its present sources with the last selections.
+ * - `sources`: the site's file has an error in its selections, and no earlier version of them is known.
+ * - `none`: the site's file has an error, and no earlier version is known. The sources listed are the shipped ones, which it may replace.
+ */
+export type FilesInForce = 'all' | 'last' | 'sources' | 'none';
+
 /** A source of images, as stored. */
 export interface BootSource {
   readonly id: number;

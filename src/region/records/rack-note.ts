@@ -88,6 +88,8 @@ const NOTES = {
   'request-failed': ['more', 'reason'],
   'connection-ended': ['client', 'more', 'why'],
   'listener-waits': ['reason'],
+  // `kept`: a `FilesInForce` of `boot-store.ts`.
+  'sources-unusable': ['reason', 'kept'],
   'certificate-expired': ['file', 'until'],
   'certificate-early': ['file', 'from'],
   'certificate-expiring': ['file', 'until'],

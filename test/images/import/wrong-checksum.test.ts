@@ -1,5 +1,5 @@
-// A site's file that does not match its checksum is requested once more, wherever its wrong bytes are: also if they make its conversion fail
-// before the checksum is known.
+// A site's file that does not match its checksum is requested once more, wherever its wrong bytes are, even when they make its conversion
+// fail before the checksum is known.
 // @host waits
 
 import assert from 'node:assert/strict';

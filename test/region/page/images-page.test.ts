@@ -69,6 +69,50 @@ test('without a selection the page says so, and counts no skipped image', () =>
     assert.doesNotMatch(text, /The last import ended|id="skipped"/);
   }));
 
+test('a new selection is not said to be missing, and an error in the file of sources is shown', async () => {
+  const problem = '/etc/rackboot/image-sources.yaml cannot be used:\n  selections[0].release: expected a name';
+  const fileSources = async () => {
+    const { sources, selections } = await fileSourcesReader(undefined)();
+    return { sources, selections, problem, inForce: 'none' as const };
+  };
+  const place = await makeRegion({}, 1, undefined, { fileSources });
+  try {
+    await addViewer(place.store);
+    const { bootImages, store } = place.region;
+    const [source] = await bootImages.listSources();
+    const skipped = [{ name: '', reason: { code: 'nothing-selected', params: {} } as const }];
+    await store.boot.changeRun({ begunMs: 1, endedMs: 1, skipped, skippedMore: 0 });
+    assert.match(await shown(place, IMAGES_PAGE, { viewer: ADMIN }), /Nothing is selected/);
+    const selection = { os: 'ubuntu', release: 'noble', arches: ['*'], subarches: ['*'], labels: ['*'] };
+    await store.boot.addSelection(
+      source?.id ?? 0,
+      selection,
+      bootImages.event('', { code: 'import-asked', params: { isStop: false } }),
+    );
+    const text = await shown(place, IMAGES_PAGE, { viewer: ADMIN });
+    assert.doesNotMatch(text, /Nothing is selected/);
+    assert.match(
+      text,
+      /nothing is imported from sources of files<\/b>\/etc\/rackboot\/image-sources\.yaml cannot be used/,
+    );
+    assert.deepEqual(await bootImages.listImportable(), [], 'the file may replace each shipped source');
+  } finally {
+    await place.remove();
+  }
+});
+
+test('an imported image that was removed on its host is not shown as ready', () =>
+  withRegion(async (place) => {
+    const { bootImages } = place.region;
+    const { store } = place;
+    const progress = { state: 'done', source: 'site', title: 'Gone', bytes: 1, serial: '20261015' } as const;
+    await store.boot.noteProgress(new Map([['ubuntu/gone/amd64/generic/release', progress]]), 1);
+    assert.deepEqual(
+      (await bootImages.listResources()).filter(({ name }) => name.includes('gone')),
+      [],
+    );
+  }));
+
 test('installers are shown by their titles', async () => {
   const place = await makeRegion({}, 1, undefined, {
     listInstallers: ({ architecture }) =>
@@ -177,7 +221,7 @@ test('a selection of a file is shown with its file and key, and has no button', 
     const { sources } = await fileSourcesReader(undefined)();
     const selection = { os: 'ubuntu', release: 'noble', arches: ['amd64'], subarches: ['*'], labels: ['*'] };
     const ofFile = { source: 'ubuntu', selection, file: '/etc/x.yaml', key: 'selections[0]' };
-    return { sources, selections: [ofFile], problem: undefined };
+    return { sources, selections: [ofFile], problem: undefined, inForce: 'all' as const };
   };
   const place = await makeRegion({}, 1, undefined, { fileSources });
   try {

@@ -47,6 +47,14 @@ function leasesDamaged({ file, table, isUndone, ...damage }: NoteParams['leases-
   );
 }
 
+/** The imports of a region as long as the site's file of sources has an error. */
+const SOURCES_IN_FORCE: Readonly<Record<string, string>> = {
+  last: 'As long as it has this error, its last good version stays in force: correct it; `rackboot check` says when it is right.',
+  sources:
+    'As long as they have this error, none of its selections is in force: correct them; `rackboot check` says when they are right.',
+  none: 'As long as it has this error, the region imports nothing from sources of files: correct it; `rackboot check` says when it is right.',
+};
+
 /** Why the API ended a connection. */
 const ENDED: Readonly<Record<ConnectionRefusal, string>> = {
   'too-many-connections': 'it held more than its share while all connections were taken, or waited too long for one',
@@ -198,6 +206,7 @@ const NOTE_SENTENCES: Writers<NoteParams> = {
   'connection-ended': ({ client, more, why }) =>
     `the API ended a connection from ${client}${more === 0 ? '' : `, and ${more} more before it`}: ${endedBecause(why)}`,
   'listener-waits': ({ reason }) => reason,
+  'sources-unusable': ({ reason, kept }) => `${reason.replaceAll('\n', ' ')}. ${SOURCES_IN_FORCE[kept] ?? ''}`,
   ...OUTAGES,
   'certificate-expired': ({ file, until }) =>
     `the certificate ${file} expired at ${until}: clients refuse it; renew it`,

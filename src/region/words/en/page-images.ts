@@ -2,6 +2,7 @@
 
 import { counted } from '../../../counted.ts';
 import { html } from '../../../html.ts';
+import type { FilesInForce } from '../../records/boot-store.ts';
 import { formatDuration, formatSize } from './quantity.ts';
 
 /** The images. */
@@ -94,7 +95,12 @@ export const IMAGES = {
 export const SOURCES = {
   title: 'Image sources',
   lead: 'A source is a site that offers images. Its selections say which of them are imported.',
-  problem: 'The file of sources is ignored',
+  problems: {
+    all: '',
+    last: 'The file of sources has an error; its last good version is in force',
+    sources: 'The selections of the file of sources have an error; none of them is in force',
+    none: 'The file of sources has an error; nothing is imported from sources of files',
+  } satisfies Record<FilesInForce, string>,
   installers: (os: string) =>
     `This source has installers. \`rackboot images import installer/${os}/RELEASE\` on the rack's host imports one.`,
   pinned: (file: string, key: string): string => `Written in ${file} as ${key}`,
