@@ -106,6 +106,16 @@ function openingOf(path: string): HeldLock {
   );
 }
 
+/** Works while it holds a lock. @throws RackError as `lockImport` */
+export async function whileLocked<T>(path: string, title: string, work: () => Promise<T>): Promise<T> {
+  const lock = lockImport(path, title);
+  try {
+    return await work();
+  } finally {
+    lock.release();
+  }
+}
+
 /**
  * Locks a file; creates it if it is missing.
  * @param waitMs how long to wait, without a turn of the event loop

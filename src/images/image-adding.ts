@@ -115,15 +115,18 @@ async function publish(request: AddRequest, part: string, copy: Copy): Promise<A
 
 /**
  * Publishes an image whose bytes are already in the store.
- * @throws RackError `not-found` if the bytes were removed meanwhile
+ * @param stored `serial` undefined: that of the same bytes under this name, or a new one
+ * @throws RackError `not-found` if the bytes were removed meanwhile, `already-exists` if the serial exists with other bytes
  */
 export async function publishStored(
   { tree, nowMs, serialsElsewhere }: Pick<AddRequest, 'tree' | 'nowMs' | 'serialsElsewhere'>,
-  stored: Omit<StoredImage, 'serial'>,
+  stored: Omit<StoredImage, 'serial'> & Pick<AddRequest['name'], 'serial'>,
 ): Promise<Pick<AddResult, 'image' | 'added'>> {
   const same = readImages(tree).images.filter((image) => isSameName(image, stored));
-  const present = same.find((image) => image.sha256 === stored.sha256);
-  const wish: SerialWish = { tree, nowMs, serialsElsewhere, name: { ...stored, serial: undefined } };
+  const present = same.find(
+    (image) => image.sha256 === stored.sha256 && (stored.serial ?? image.serial) === image.serial,
+  );
+  const wish: SerialWish = { tree, nowMs, serialsElsewhere, name: stored };
   const image: StoredImage = { ...stored, serial: present?.serial ?? chooseSerial(wish, same) };
   await publishFile(manifestPath(tree, image), Buffer.from(encodeImage(image), 'utf8'));
   if (hasBlob(tree, image)) return { image, added: present === undefined };

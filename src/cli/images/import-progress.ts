@@ -1,10 +1,12 @@
-// Shows a download: a bar with bytes, rate and time left on a terminal; elsewhere a line at every tenth, and for each failed attempt. If
-// attempts fail alike, only the first line has the reason.
+// Shows a download: a bar with bytes, rate and time left on a terminal; elsewhere a line at every tenth, and for each failed attempt.
+//
+// 1. A step with another total, or with fewer bytes, belongs to another file: a new bar, or new lines.
+// 2. If attempts fail alike, only the first line has the reason.
 
 import { Presets, SingleBar } from 'cli-progress';
 import { type Instant, systemClock } from '../../clock.ts';
 import { describeAttemptFault } from '../../images/download/fault-words.ts';
-import type { Download } from '../../images/download/request.ts';
+import type { Download, DownloadState } from '../../images/download/request.ts';
 import { followTenths } from '../../images/tenths.ts';
 import { formatBytes, formatDuration, print } from '../terminal/output.ts';
 
@@ -31,6 +33,9 @@ export class ImportProgress {
   readonly #isSilent: boolean;
   #reach = followTenths();
   readonly #named = new WeakMap<Download, NamedFault>();
+  /** The last step. */
+  #bytes = 0;
+  #total: number | undefined;
 
   /** @param isTerminal false: lines @param isSilent true: nothing is shown */
   constructor(isTerminal: boolean, isSilent: boolean) {
@@ -38,9 +43,9 @@ export class ImportProgress {
     this.#isSilent = isSilent;
   }
 
-  show(download: Download): void {
+  /** @param state that of the download; give the state of a whole import if the download is one of its files */
+  show(download: Download, state: DownloadState = download.state): void {
     this.faults(download);
-    const { state } = download;
     if (state.kind === 'downloading') this.step(state.bytes, state.total, state.bytesPerSecond);
   }
 
@@ -63,6 +68,7 @@ export class ImportProgress {
   restart(): void {
     this.#bar?.stop();
     this.#reach = followTenths();
+    this.#bytes = 0;
   }
 
   close(): void {
@@ -72,6 +78,8 @@ export class ImportProgress {
   /** Shows the progress, in bytes. */
   step(bytes: number, total: number | undefined, bytesPerSecond: number): void {
     if (this.#isSilent || total === undefined || total === 0) return;
+    if (total !== this.#total || bytes < this.#bytes) this.restart();
+    [this.#bytes, this.#total] = [bytes, total];
     if (this.#bar !== undefined) {
       const shown = {
         done: formatBytes(bytes),

@@ -71,7 +71,7 @@ export class ImportRun {
       const terms = { tree, downloads: this.#downloads, nowMs, signal: this.#stop.signal };
       const result = await importFirst(
         offers,
-        { ...terms, onProgress: (download) => progress.show(download) },
+        { ...terms, onProgress: (download, state) => progress.show(download, state) },
         (offer) => {
           progress.restart();
           if (!this.#isSilent) print(describeOffer(offer));

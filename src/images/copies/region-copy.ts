@@ -196,10 +196,11 @@ async function copyOne(offer: ImageOffer, { tree, downloads, clock, onProgress }
   if (own !== undefined && hasBlob(tree, own)) return false;
   const { added, image } = await importImage(offer, {
     ...{ tree, downloads, nowMs: clock.wallTimeMs(), isCopy: true },
-    onProgress: ({ state }) => {
+    onProgress: (_, state) => {
       if (state.kind === 'downloading') onProgress({ file, bytes: state.bytes, total: state.total, error: '' });
     },
   });
-  if (added) onProgress({ file, bytes: image.bytes, total: image.bytes, error: '' });
+  const bytes = offer.bytes ?? image.bytes;
+  if (added) onProgress({ file, bytes, total: bytes, error: '' });
   return added;
 }

@@ -1,15 +1,18 @@
 // Imports an offered image: downloads it, converts it while it arrives, and adds it to the store.
 //
-//   present? ─▶ lock the download ─▶ download ─┬─ grows ─▶ add (image-adding.ts) ─▶ verified? ─▶ manifest ─▶ remove the download
+//   present? ─▶ lock the file ─▶ imported under another name? ─▶ manifest
+//                                       │ no
+//                                       ▼
+//                                    download ─┬─ grows ─▶ add (image-adding.ts) ─▶ verified? ─▶ manifest ─▶ remove the download
 //                                              ├─ begins again ─▶ add again
 //                                              └─ failed ─▶ the part stays: the next import continues from it
 //
 // 1. Nothing appears in the store until the whole file has its published checksum.
-// 2. However an import ends, the next import of the same file continues its download. Only a finished import removes the download.
+// 2. However an import ends, the next import of the same file continues its download. Only a finished or a refused import removes it.
 // 3. Before the download, the disk must have room for the file and for the image made from it.
 //    A stopped import ends within a second, even while it only converts: then the download is complete, and stays.
 // 4. A file is refused for its content only once it has its published checksum. Until then a wrong checksum is the reason.
-// 5. A system that no machine could start or set up (image-system.ts) is refused.
+// 5. A system that no machine could start or set up (image-system.ts) is refused. The refusal is remembered (refusals.ts).
 
 import { basename, join } from 'node:path';
 import { RackError } from '../../errors.ts';
@@ -18,14 +21,16 @@ import { describeLastFault } from '../download/fault-words.ts';
 import { GrowingFile, GrowthInterrupted } from '../download/growing-file.ts';
 import { removeDownload } from '../download/removal.ts';
 import type { Download, DownloadRequest, DownloadState } from '../download/request.ts';
-import { lockImport } from '../file-lock.ts';
-import { type AddResult, addImage } from '../image-adding.ts';
-import { hasBlob, readImages, type StoredImage } from '../image-store.ts';
+import { whileLocked } from '../file-lock.ts';
+import { type AddResult, addImage, publishStored } from '../image-adding.ts';
+import { blobPath, hasBlob, readImages, type StoredImage } from '../image-store.ts';
 import { judgeSystem, type SystemFacts, SystemInspector } from '../image-system.ts';
 import { makeDirectories } from '../publication.ts';
 import { asStoreError } from '../store-error.ts';
+import { judgeBlob } from '../stored-blob.ts';
 import type { ImportTerms } from './import-terms.ts';
 import { type ImageOffer, isImportOf, offerName } from './offer.ts';
+import { noteRefusal, readRefusal } from './refusals.ts';
 import { importSystem } from './system-import.ts';
 
 /** The largest file that is downloaded, in bytes. */
@@ -36,7 +41,7 @@ export interface ImportResult {
   readonly image: StoredImage;
   /** False if the image was already in the store. */
   readonly added: boolean;
-  /** Undefined if the image was already in the store, or is not a disk image. */
+  /** Undefined if the bytes of the image were already in the store, or are not a disk image. */
   readonly system: SystemFacts | undefined;
 }
 
@@ -44,7 +49,7 @@ export interface ImportResult {
  * Imports an image.
  *
  * @throws RackError `source-failed` if no attempt delivered the file, `cancelled`, `already-running` if another process imports this file,
- * and those of `addImage`
+ * `bad-argument` if its content was refused, now or by an earlier import, and those of `addImage`
  */
 export async function importImage(offer: ImageOffer, terms: ImportTerms): Promise<ImportResult> {
   try {
@@ -72,14 +77,40 @@ async function importMissing(offer: ImageOffer, terms: ImportTerms): Promise<Imp
     name: offer.digest.hex,
     isConverted: true,
   };
-  const lock = lockImport(join(directory, `${request.name}.lock`), offerName(offer));
-  try {
+  return whileLocked(join(directory, `${request.name}.lock`), offerName(offer), async () => {
+    const twin = await publishTwin(offer, terms);
+    if (twin !== undefined) return { ...twin, system: undefined };
+    const why = terms.isCopy === true ? undefined : readRefusal(request, offer.architecture);
+    if (why !== undefined) throw refusedError(offer, why);
     const { image, added, system } = await addWhileDownloading(offer, request, terms);
     await removeDownload(request);
     return { image, added, system };
-  } finally {
-    lock.release();
-  }
+  });
+}
+
+/** Publishes the offered image if the same file was imported under another name. @returns undefined if it was not */
+async function publishTwin(
+  offer: ImageOffer,
+  { tree, nowMs, isCopy = false }: ImportTerms,
+): Promise<Pick<ImportResult, 'image' | 'added'> | undefined> {
+  const { os, release, architecture, subarchitecture, label, serial, title, source, digest } = offer;
+  // A copy is stored unchanged, so its bytes are others than those of an import of the same file.
+  const twin = isCopy
+    ? undefined
+    : readImages(tree).images.find(
+        (image) =>
+          image.origin?.hex === digest.hex &&
+          image.system === undefined &&
+          image.architecture === architecture &&
+          hasBlob(tree, image),
+      );
+  if (twin === undefined) return undefined;
+  const { sha256, bytes, format, diskBytes, partitionTable } = twin;
+  const { kind } = await judgeBlob(tree, { path: blobPath(sha256, format), sha256, bytes }, { isForUse: true });
+  if (kind !== 'whole') return undefined;
+  const name = { os, release, architecture, subarchitecture, label, serial };
+  const origin = { source, ...digest };
+  return publishStored({ tree, nowMs }, { ...name, title, sha256, bytes, format, diskBytes, partitionTable, origin });
 }
 
 async function addWhileDownloading(offer: ImageOffer, request: DownloadRequest, terms: ImportTerms): Promise<Added> {
@@ -87,12 +118,12 @@ async function addWhileDownloading(offer: ImageOffer, request: DownloadRequest, 
   const download = downloads.add(request);
   const stop = (): void => download.cancel();
   signal?.addEventListener('abort', stop, { once: true });
-  const unwatch = download.watch(() => onProgress(download));
+  const unwatch = download.watch(() => onProgress(download, download.state));
   try {
     if (signal?.aborted === true) stop();
     for (;;) {
       try {
-        return await addOnce(offer, await GrowingFile.open(download), terms);
+        return await addOnce(offer, request, await GrowingFile.open(download), terms);
       } catch (error) {
         if (!(error instanceof GrowthInterrupted)) throw error;
         if (error.kind === 'ended') throw endedError(offer, download, error.state);
@@ -101,7 +132,7 @@ async function addWhileDownloading(offer: ImageOffer, request: DownloadRequest, 
   } finally {
     unwatch();
     signal?.removeEventListener('abort', stop);
-    // If the store refused the image, its download is no longer needed. Until it has settled, it writes the part, so the lock is held.
+    // Until it has settled, it writes the part, so the lock is held.
     download.cancel();
     await download.settled();
   }
@@ -109,8 +140,12 @@ async function addWhileDownloading(offer: ImageOffer, request: DownloadRequest, 
 
 type Added = AddResult & { readonly system: SystemFacts };
 
-async function addOnce(offer: ImageOffer, file: GrowingFile, terms: ImportTerms): Promise<Added> {
-  const { tree, nowMs, isCopy, signal } = terms;
+async function addOnce(
+  offer: ImageOffer,
+  request: DownloadRequest,
+  file: GrowingFile,
+  { tree, nowMs, isCopy, signal }: ImportTerms,
+): Promise<Added> {
   const { os, release, architecture, subarchitecture, label, serial, title, source, digest } = offer;
   const inspector = new SystemInspector(architecture);
   try {
@@ -130,8 +165,9 @@ async function addOnce(offer: ImageOffer, file: GrowingFile, terms: ImportTerms)
         await file.verified();
         const unfit = isCopy === true ? undefined : judgeSystem(inspector.facts(), architecture);
         if (unfit === undefined) return;
-        const remedy = `to add it nevertheless, fetch ${offer.url} and add it: rackboot images add`;
-        throw new RackError('bad-argument', `${offerName(offer)} was not imported: ${unfit}; ${remedy}`);
+        await noteRefusal(request, { as: architecture, why: unfit });
+        await removeDownload(request);
+        throw refusedError(offer, unfit);
       },
     });
     return { ...added, system: inspector.facts() };
@@ -142,6 +178,11 @@ async function addOnce(offer: ImageOffer, file: GrowingFile, terms: ImportTerms)
   } finally {
     await file.close();
   }
+}
+
+function refusedError(offer: ImageOffer, why: string): RackError {
+  const remedy = `to add it nevertheless, fetch ${offer.url} and add it: rackboot images add`;
+  return new RackError('bad-argument', `${offerName(offer)} was not imported: ${why}; ${remedy}`);
 }
 
 function endedError(offer: ImageOffer, download: Download, state: DownloadState): RackError {

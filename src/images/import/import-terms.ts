@@ -1,7 +1,7 @@
 // The options of an import of an image.
 
 import type { Downloads } from '../download/queue.ts';
-import type { Download } from '../download/request.ts';
+import type { Download, DownloadState } from '../download/request.ts';
 
 /** The options of an import. */
 export interface ImportTerms {
@@ -10,8 +10,8 @@ export interface ImportTerms {
   readonly downloads: Downloads;
   /** Wall time. */
   readonly nowMs: number;
-  /** Called after each change of the download. */
-  readonly onProgress: (download: Download) => void;
+  /** Called after each change of a download. @param state that of the download, with the bytes and the total of all files of the image */
+  readonly onProgress: (download: Download, state: DownloadState) => void;
   /** True for a copy from another Rackboot's store: its system was checked there, and its bytes are stored unchanged. */
   readonly isCopy?: boolean | undefined;
   /** Stops the import; the bytes downloaded so far stay. */

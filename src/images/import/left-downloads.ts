@@ -1,34 +1,51 @@
-// Removes files left by unfinished imports.
+// Removes files left by unfinished imports: parts, whole files, the memory of refused ones (refusals.ts), and locks.
 
 import { readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { tryImport } from '../file-lock.ts';
 
-/** The age at which a part without new bytes is removed instead of continued, in milliseconds. */
+const NAME = /^[0-9a-f]{32,128}$/;
+/** The ends of the names of everything that an import keeps of a file. The file itself has none. */
+const ENDS = ['', '.part', '.part.json', '.part.json.new', '.refused'];
+
+/** The age at which a file without new bytes is removed instead of continued, in milliseconds. */
 const LEFT_MS = 14 * 24 * 60 * 60 * 1000;
 
-/** Removes old parts of downloads that no process is fetching, and the locks that killed imports left. @returns the freed bytes */
+/** Removes old files that no process is downloading, and the locks that killed imports left. @returns the freed bytes */
 export async function sweepDownloads(tree: string, nowMs: number): Promise<number> {
-  const directory = join(tree, 'images', '.downloads');
+  const directory = directoryOf(tree);
   let freed = 0;
   for (const file of await readdir(directory).catch(() => [])) {
-    const [, name, kind] = /^([0-9a-f]{32,128})\.(part|lock)$/.exec(file) ?? [];
-    const facts = name === undefined ? undefined : await stat(join(directory, file)).catch(() => undefined);
+    const [, name = '', end = ''] = /^([0-9a-f]{32,128})(\.part|\.refused|\.lock)?$/.exec(file) ?? [];
+    const facts = name === '' ? undefined : await stat(join(directory, file)).catch(() => undefined);
     if (facts?.isFile() !== true || nowMs - facts.mtimeMs < LEFT_MS) continue;
-    freed += await removeUnlocked(join(directory, `${name}`), kind === 'part', facts.size);
+    // The release of a lock removes its file.
+    if (end === '.lock') tryImport(join(directory, file))?.release();
+    else if (await removeUnlocked(join(directory, name))) freed += facts.size;
   }
   return freed;
 }
 
-/** Removes the lock, whose release removes its file, and the part. */
-async function removeUnlocked(path: string, isPart: boolean, bytes: number): Promise<number> {
+/** Removes all that imports keep of these files, but not of one that a process is importing. @param names their digests */
+export async function removeLeft(tree: string, names: readonly string[]): Promise<void> {
+  const kept = new Set(await readdir(directoryOf(tree)).catch(() => []));
+  for (const name of names) {
+    if (NAME.test(name) && ENDS.some((end) => kept.has(`${name}${end}`))) {
+      await removeUnlocked(join(directoryOf(tree), name));
+    }
+  }
+}
+
+const directoryOf = (tree: string): string => join(tree, 'images', '.downloads');
+
+/** @returns false if a process is importing the file */
+async function removeUnlocked(path: string): Promise<boolean> {
   const lock = tryImport(`${path}.lock`);
-  if (lock === undefined) return 0;
+  if (lock === undefined) return false;
   try {
-    if (!isPart) return 0;
-    for (const end of ['.part', '.part.json', '.part.json.new']) await rm(`${path}${end}`, { force: true });
+    for (const end of ENDS) await rm(`${path}${end}`, { force: true });
+    return true;
   } finally {
     lock.release();
   }
-  return bytes;
 }

@@ -1,19 +1,21 @@
 // Imports the root file system of a system, together with its kernel and initrd. Downloads and verifies each file, moves it into the store,
 // and links it into the boot tree (system-tree.ts).
 //
-//   each file ─▶ in the store? ─▶ download and verify ─▶ move into the store ─▶ manifest ─▶ boot tree ─▶ remove older images
+//   each file ─▶ in the store? ─▶ lock, download and verify ─▶ move into the store ─▶ manifest ─▶ boot tree ─▶ remove older images
 //
 // 1. A system becomes visible only when all its files are in the store. Systems of one stream share files; each file is downloaded once, by
 //    the import that holds its lock, and verified again by each import that finds it in the store.
-// 2. A root whose first bytes do not match its format is refused.
+// 2. A root whose first bytes do not match its format is refused. The refusal is remembered (refusals.ts).
+// 3. Its progress is that of all its files. Files that are already in the store count from the beginning.
 
-import { chmod, open, rm, stat } from 'node:fs/promises';
+import { chmod, open, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { RackError } from '../../errors.ts';
+import { foundStats } from '../../files/found-stats.ts';
 import { viewBytes } from '../../net/borrowed-bytes.ts';
 import type { Digest } from '../download/digest.ts';
 import { removeDownload } from '../download/removal.ts';
-import type { DownloadRequest } from '../download/request.ts';
+import type { Download, DownloadRequest } from '../download/request.ts';
 import { lockImport, waitForImports } from '../file-lock.ts';
 import {
   blobPath,
@@ -31,8 +33,10 @@ import { judgeBlob, placeBlob } from '../stored-blob.ts';
 import { type RootFormat, type SystemFile, subarchesIn } from '../stored-system.ts';
 import { refreshTree } from '../system-tree.ts';
 import { fetchFile, lockOf } from './file-fetch.ts';
+import { FilesProgress } from './files-progress.ts';
 import type { ImportTerms } from './import-terms.ts';
 import { type ImageOffer, type NamedFile, type OfferedSystem, offerName } from './offer.ts';
+import { noteRefusal, readRefusal } from './refusals.ts';
 import { isRoot, judgeSystemName, ROOT_HEAD_BYTES, rootDiskBytes } from './root-format.ts';
 
 /** The largest root, in bytes. */
@@ -80,31 +84,34 @@ async function importNow(
     await refreshTree(tree, [present]);
     return { image: present, added: false };
   }
-  const directory = join(tree, 'images', '.downloads');
-  await makeDirectories(directory);
-  const lock = lockImport(lockOf({ directory, name: digest.hex }), offerName(offer));
-  try {
-    const stored: SystemFile[] = [];
-    for (const file of system.files) stored.push(await importFile(file, offer, terms));
-    const root = await importRoot(offer, system, terms);
-    const image: StoredImage = {
-      ...{ ...name, title, sha256: digest.hex, ...root },
-      diskBytes: rootDiskBytes(root.bytes),
-      partitionTable: 'none',
-      system: {
-        ...{ subarch: system.subarch, subarches: subarchesIn(offer.subarches ?? [system.subarch]) },
-        ...{ rootName: system.rootName, files: stored },
-      },
-      origin: { source, ...digest },
-    };
-    await publishFile(manifestPath(tree, image), Buffer.from(encodeImage(image), 'utf8'));
-    if (!hasBlob(tree, image))
-      throw new RackError('not-found', `${formatImageName(image)} was removed while it was imported: import it again`);
-    await refreshTree(tree, [image]);
-    return { image, added: true };
-  } finally {
-    lock.release();
+  await makeDirectories(join(tree, 'images', '.downloads'));
+  const root = rootOf(offer, system, tree);
+  const others = system.files.map((file) => fileOf(file, tree));
+  const progress = new FilesProgress(offer.bytes);
+  for (const file of [...others, root]) {
+    const bytes = storedBytes(file, tree);
+    if (bytes !== undefined) progress.present(file.name, bytes);
   }
+  const stored: SystemFile[] = [];
+  for (const file of others) {
+    stored.push({ name: file.name, sha256: file.digest.hex, bytes: await storeFile(file, offer, terms, progress) });
+  }
+  const rootBytes = await storeFile(root, offer, terms, progress);
+  const image: StoredImage = {
+    ...{ ...name, title, sha256: digest.hex, bytes: rootBytes, format: root.format },
+    diskBytes: rootDiskBytes(rootBytes),
+    partitionTable: 'none',
+    system: {
+      ...{ subarch: system.subarch, subarches: subarchesIn(offer.subarches ?? [system.subarch]) },
+      ...{ rootName: system.rootName, files: stored },
+    },
+    origin: { source, ...digest },
+  };
+  await publishFile(manifestPath(tree, image), Buffer.from(encodeImage(image), 'utf8'));
+  if (!hasBlob(tree, image))
+    throw new RackError('not-found', `${formatImageName(image)} was removed while it was imported: import it again`);
+  await refreshTree(tree, [image]);
+  return { image, added: true };
 }
 
 function isSame(
@@ -123,65 +130,88 @@ function isSame(
   );
 }
 
-async function importFile(file: NamedFile, offer: ImageOffer, terms: ImportTerms): Promise<SystemFile> {
-  const sha256 = file.digest.hex;
-  const path = blobPath(sha256, 'file');
-  const store = () => storeFile({ ...file, urls: [file.url, ...file.mirrors] }, path, FILE_BYTES_MAX, offer, terms);
-  // The lock of the root is held already.
-  if (sha256 === offer.digest.hex) return { name: file.name, sha256, bytes: await store() };
-  const directory = join(terms.tree, 'images', '.downloads');
-  const lock = await waitForImports([lockOf({ directory, name: sha256 })], offerName(offer), terms.signal);
+/** A file of a system, and its place in the store. */
+interface WantedFile {
+  /** Its name in the boot tree. */
+  readonly name: string;
+  readonly digest: Digest;
+  readonly request: DownloadRequest;
+  /** Its path in the tree. */
+  readonly path: string;
+  /** Throws if the downloaded file cannot be used. */
+  readonly check?: (downloaded: string) => Promise<void>;
+}
+
+function fileOf({ name, url, mirrors, bytes, digest }: NamedFile, tree: string): WantedFile {
+  const directory = join(tree, 'images', '.downloads');
+  const request = { urls: [url, ...mirrors], bytes, digest, bytesMax: FILE_BYTES_MAX, directory, name: digest.hex };
+  return { name, digest, request, path: blobPath(digest.hex, 'file') };
+}
+
+/** @throws RackError `bad-argument` if an earlier import refused it */
+function rootOf(
+  offer: ImageOffer,
+  { kind, rootName, rootBytes }: OfferedSystem,
+  tree: string,
+): WantedFile & { readonly format: RootFormat } {
+  const format: RootFormat = kind === 'squashfs' ? 'squashfs' : kind === 'root-image' ? 'root.gz' : 'root.tar';
+  const { url, mirrors, digest } = offer;
+  const refuse = (why: string): never => {
+    const remedy = 'report it to the operators of its source';
+    throw new RackError('bad-argument', `${offerName(offer)} was not imported: ${why}; ${remedy}`);
+  };
+  const directory = join(tree, 'images', '.downloads');
+  const bytesMax = ROOT_BYTES_MAX;
+  const request = { urls: [url, ...mirrors], bytes: rootBytes, digest, bytesMax, directory, name: digest.hex };
+  const refused = readRefusal(request, format);
+  if (refused !== undefined) refuse(refused);
+  const check = async (downloaded: string): Promise<void> => {
+    if (isRoot(format, await headOf(downloaded))) return;
+    const why = `its ${rootName} does not begin like one`;
+    await noteRefusal(request, { as: format, why });
+    await removeDownload(request);
+    refuse(why);
+  };
+  return { name: rootName, digest, request, path: blobPath(digest.hex, format), check, format };
+}
+
+/** @returns undefined if the store does not have the file */
+function storedBytes({ path, request }: WantedFile, tree: string): number | undefined {
+  const found = foundStats(join(tree, path));
+  const { bytes } = request;
+  if (found?.isFile() !== true || found.size === 0 || (bytes !== undefined && found.size !== bytes)) return undefined;
+  return found.size;
+}
+
+/** Downloads a file into the store unless its bytes are already there. Holds its lock meanwhile. @returns its size in bytes */
+async function storeFile(
+  file: WantedFile,
+  offer: ImageOffer,
+  { tree, downloads, signal, onProgress }: ImportTerms,
+  progress: FilesProgress,
+): Promise<number> {
+  const { name, digest, request, path, check } = file;
+  const title = offerName(offer);
+  // Other systems may be downloading the same kernel, but no other image has the root.
+  const lock =
+    check === undefined ? await waitForImports([lockOf(request)], title, signal) : lockImport(lockOf(request), title);
   try {
-    return { name: file.name, sha256, bytes: await store() };
+    const wanted = { path, sha256: digest.hex };
+    const found = await judgeBlob(tree, { ...wanted, bytes: request.bytes }, { isForUse: true });
+    if (found.kind === 'whole' && found.bytes > 0) return found.bytes;
+    const onDownload = (download: Download): void => onProgress(download, progress.stateOf(name, download.state));
+    await fetchFile(request, title, { downloads, signal, onDownload });
+    const downloaded = join(request.directory, request.name);
+    await check?.(downloaded);
+    await chmod(downloaded, 0o644);
+    const { size } = await stat(downloaded);
+    if (size > 0) await placeBlob(tree, wanted, downloaded, 'rename');
+    await removeDownload(request);
+    if (size > 0) return size;
+    throw new RackError('bad-argument', `${title} was not imported: ${request.urls.join(', ')} is empty`);
   } finally {
     lock.release();
   }
-}
-
-async function importRoot(
-  offer: ImageOffer,
-  { kind, rootName, rootBytes }: OfferedSystem,
-  terms: ImportTerms,
-): Promise<{ readonly bytes: number; readonly format: RootFormat }> {
-  const format: RootFormat = kind === 'squashfs' ? 'squashfs' : kind === 'root-image' ? 'root.gz' : 'root.tar';
-  const { url, mirrors, digest } = offer;
-  const path = blobPath(digest.hex, format);
-  const file = { urls: [url, ...mirrors], digest, bytes: rootBytes };
-  const check = async (downloaded: string): Promise<void> => {
-    if (isRoot(format, await headOf(downloaded))) return;
-    await rm(downloaded, { force: true });
-    const why = `its ${rootName} does not begin like one`;
-    throw new RackError(
-      'bad-argument',
-      `${offerName(offer)} was not imported: ${why}; report it to the operators of its source`,
-    );
-  };
-  return { bytes: await storeFile(file, path, ROOT_BYTES_MAX, offer, terms, check), format };
-}
-
-/** Downloads a file into the store unless its bytes are already there. The caller holds its lock. @returns its size in bytes */
-async function storeFile(
-  { urls, digest, bytes }: Pick<DownloadRequest, 'urls' | 'bytes'> & { readonly digest: Digest },
-  path: string,
-  bytesMax: number,
-  offer: ImageOffer,
-  { tree, downloads, signal, onProgress }: ImportTerms,
-  check: (downloaded: string) => Promise<void> = async () => undefined,
-): Promise<number> {
-  const wanted = { path, sha256: digest.hex };
-  const found = await judgeBlob(tree, { ...wanted, bytes }, { isForUse: true });
-  if (found.kind === 'whole' && found.bytes > 0) return found.bytes;
-  const directory = join(tree, 'images', '.downloads');
-  const request: DownloadRequest = { urls, bytes, digest, bytesMax, directory, name: digest.hex };
-  await fetchFile(request, offerName(offer), { downloads, signal, onDownload: onProgress });
-  const downloaded = join(directory, request.name);
-  await check(downloaded);
-  await chmod(downloaded, 0o644);
-  const { size } = await stat(downloaded);
-  if (size > 0) await placeBlob(tree, wanted, downloaded, 'rename');
-  await removeDownload(request);
-  if (size > 0) return size;
-  throw new RackError('bad-argument', `${offerName(offer)} was not imported: ${urls.join(', ')} is empty`);
 }
 
 async function headOf(path: string): Promise<Uint8Array> {

@@ -11,6 +11,26 @@ import { printedBy } from '../../support/printed.ts';
 
 const FAILURES = 40;
 
+test('each file has its own tenths, and an import of several files has those of all of them', async () => {
+  const progress = new ImportProgress(false, false);
+  const { text } = await printedBy(async () => {
+    for (const [bytes, total] of [
+      [500, 1000],
+      [1000, 1000],
+      // Another file of the same size, and one of another.
+      [500, 1000],
+      [1000, 2000],
+      [2000, 2000],
+    ] as const) {
+      progress.step(bytes, total, 0);
+    }
+  });
+  assert.deepEqual(
+    text.split('\n').filter((line) => line !== ''),
+    ['50 % of 1000 B', '100 % of 1000 B', '50 % of 1000 B', '50 % of 2.0 KiB', '100 % of 2.0 KiB'],
+  );
+});
+
 test(`${FAILURES} attempts that fail alike are ${FAILURES} lines, of which the first has the reason, and each the time of the next attempt`, async () => {
   const place = new DownloadPlace();
   const content = makeContent(1000);
