@@ -155,6 +155,36 @@ export function testRegionImports(which: 'short' | 'all'): void {
       assert.ok(site.sent < jammy.length + 2 * 4 * MIB, `${site.sent} bytes were sent for ${jammy.length}`);
     });
 
+    test('an image that is deleted under way, or while it is paused, leaves no part of its file', {
+      timeout: MS_MAX,
+    }, async () => {
+      const parts = (): readonly string[] => readdirSync(join(rack.tree, 'images', '.downloads'));
+      await ask('DELETE', `boot-resources/${(await resource('ubuntu/jammy'))?.id}/`);
+      // Long enough to be seen under way.
+      site.pauseMs = 100;
+      for (const pauses of [false, true]) {
+        await begin();
+        await eventually('some of it is there', async () => {
+          const found = (await resource('ubuntu/jammy'))?.import;
+          return found?.state === 'downloading' && found.bytes > 0;
+        });
+        const { id } = (await resource('ubuntu/jammy')) ?? assert.fail();
+        if (pauses) {
+          await ask('POST', `boot-resources/${id}/?op=pause`);
+          await isIn('ubuntu/jammy', 'paused');
+          await isIdle();
+          assert.notDeepEqual(parts(), [], 'the part of a paused image stays');
+        }
+        await ask('DELETE', `boot-resources/${id}/`);
+        await eventually('its part is gone', () => parts().length === 0);
+        await isIdle();
+      }
+      site.pauseMs = 0;
+      await begin();
+      await isIn('ubuntu/jammy', 'done');
+      await isIdle();
+    });
+
     test('an image that the site’s file selects is imported, and only the file changes its selection', {
       timeout: MS_MAX,
     }, async () => {

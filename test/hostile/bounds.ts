@@ -159,7 +159,7 @@ export const PLAIN: readonly PlainList[] = [
       'region/http/preseed-routes.ts': 'TEMPLATE_MAX VALUES_MAX',
       'region/api/scripts/result-operations.ts': 'NAMES_MAX',
       'region/api/images/boot-source-operations.ts': 'FILE_MAX URL_MAX',
-      'region/records/boot-store.ts': 'KEYRING_BYTES_MAX SELECTION_ENTRIES_MAX',
+      'region/records/boot-store.ts': 'KEYRING_BYTES_MAX PROGRESS_FILES_MAX SELECTION_ENTRIES_MAX',
       'region/api/scripts/script-operations.ts': 'NAMES_MAX',
       'region/http/routes.ts': 'BODY_BYTES_MAX',
       'region/http/server.ts': 'HEADER_BYTES_MAX',
@@ -283,6 +283,7 @@ export const PLAIN: readonly PlainList[] = [
   {
     because: 'how often one thing is tried, or happens, before something else is done',
     names: {
+      'region-thread/imports/import-run.ts': 'LOCKED_TRIES_MAX',
       'images/download/document.ts': 'ROUNDS_MAX',
       'images/download/web-client.ts': 'REDIRECTS_MAX',
       'boot/loader-loops.ts': 'LOOP_LOADS_MAX',

@@ -239,9 +239,8 @@ export class ImportControl {
     const progress = (await boot.listResources()).find((one) => one.name === name)?.progress;
     // An image that is already imported stays; only the import of a newer one is held.
     if (progress === undefined || progress.state === 'done' || progress.state === hold) return;
-    const { source, title, bytes, total, serial } = progress;
-    const held = { state: hold, source, title, bytes, ...(total === undefined ? {} : { total }) };
-    const shown = serial === undefined ? held : { ...held, serial };
+    const { bytesPerSecond: _rate, reason: _reason, nextMs: _next, ...kept } = progress;
+    const shown = { ...kept, state: hold };
     await boot.noteProgress(new Map([[name, shown]]), this.#parts.clock.wallTimeMs());
   }
 
@@ -249,10 +248,18 @@ export class ImportControl {
     await this.#thread.remove(name);
     await this.#writing;
     const { boot } = this.#parts.region.store;
+    const files = new Map((await boot.listResources()).map((one) => [one.name, filesComing(one)]));
     try {
       const doomed = readImages(tree).images.filter((image) => resourceName(image) === name);
       const { removeUnused } = await import('../../images/import/older-images.ts');
       await removeUnused(doomed, await this.#removal(tree));
+      const { removeLeft } = await import('../../images/import/left-downloads.ts');
+      const own = files.get(name) ?? [];
+      files.delete(name);
+      await removeLeft(
+        tree,
+        own.filter((file) => ![...files.values()].flat().includes(file)),
+      );
     } catch (error) {
       // The next check tries again.
       await boot.changeRun({ skipped: [{ name, reason: deletionReason(error) }], skippedMore: 0 });
@@ -276,6 +283,18 @@ export class ImportControl {
     const elsewhere = new Set((await hostImages?.list())?.flatMap(({ images }) => images.map(resourceName)));
     const gone = (await boot.listResources()).map(({ name }) => name).filter((name) => !elsewhere.has(name));
     await boot.forget(gone.filter((name) => !present.has(name) && !this.#shown.has(name)));
+  }
+
+  /** Removes what imports have left for too long. */
+  async #sweepDownloads(): Promise<void> {
+    const { tree } = this.#terms();
+    if (tree === undefined) return;
+    try {
+      const { sweepDownloads } = await import('../../images/import/left-downloads.ts');
+      await sweepDownloads(tree, systemClock.wallTimeMs());
+    } catch (error) {
+      assertOutside(error);
+    }
   }
 
   #terms(): ImportSettings {
@@ -335,6 +354,7 @@ export class ImportControl {
     const endedMs = Math.max(this.#parts.clock.wallTimeMs(), begunMs);
     await boot.changeRun({ endedMs, skipped: shown, skippedMore: more });
     await this.#forgetGone();
+    await this.#sweepDownloads();
     this.look();
   }
 
@@ -346,6 +366,10 @@ export class ImportControl {
     });
   }
 }
+
+/** The files of which the import of an image may have parts. */
+const filesComing = ({ progress }: BootResource): readonly string[] =>
+  progress === undefined || progress.state === 'done' ? [] : (progress.files ?? []);
 
 /** The names of the images in a boot tree; undefined if it cannot be read. */
 function presentNames(tree: string): ReadonlySet<string> | undefined {

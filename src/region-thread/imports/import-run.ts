@@ -1,27 +1,37 @@
 // One run of imports: asks the sources, and imports the images that the selections match, IMPORTS_MAX at a time.
 //
 //   queued ─▶ waiting, connecting, downloading, verifying ─┬─▶ done
-//     ▲  │                    │                            └─▶ failed
-//     │  └──── hold ──────────┴─▶ paused, cancelled
-//     └──────── resume ──────────────┘
+//     ▲  │                    │                            ├─▶ failed ─────────────────▶ queued, if a further source has it
+//     │  └──── hold ──────────┴─▶ paused, cancelled        └─▶ waiting for the process ─▶ queued
+//     └──────── resume ──────────────┘                         that has its file locked
 //
 // 1. Holding an import ends it, but its downloaded bytes stay, and a resumed import continues from them (`images/import/image-import.ts`).
 //    So a held import takes none of the IMPORTS_MAX places.
-// 2. The run ends when no import is queued or under way. It returns a reason for every image that it left out.
+// 2. Each answer of a source begins its imports. The images for which an earlier source may still answer wait (plan.ts).
+// 3. Imports that need the same file run one after the other: the later one takes the bytes of the earlier one. Systems, which share files,
+//    do so anyway (`images/import/system-import.ts`), and take only one place.
+// 4. The run ends when all sources have answered, and no import is queued or under way. It returns a reason for every image that it left out.
 
-import type { Clock } from '../../clock.ts';
+import { type Clock, later } from '../../clock.ts';
+import { RackError } from '../../errors.ts';
 import type { Downloads } from '../../images/download/queue.ts';
 import type { Download, DownloadState } from '../../images/download/request.ts';
-import { importFirst, type OffersOfImage } from '../../images/import/first-import.ts';
-import { type ImageOffer, LOADER, type OfferWish } from '../../images/import/offer.ts';
+import { sleepUntil } from '../../images/download/sleep-until.ts';
+import { type FirstImport, importFirst, type OffersOfImage } from '../../images/import/first-import.ts';
+import { type ImageOffer, LOADER, type OfferWish, type SourceAnswer } from '../../images/import/offer.ts';
 import { askSources } from '../../images/import/offers.ts';
-import { type ImportProgress, SKIPPED_MAX } from '../../region/records/boot-store.ts';
+import { type ImportProgress, PROGRESS_FILES_MAX, SKIPPED_MAX } from '../../region/records/boot-store.ts';
+import type { ImportReason } from '../../region/records/import-reason.ts';
 import { downloadReason, failureReason } from './import-failure.ts';
 import type { Hold, RunOrder, SkippedList } from './message.ts';
 import { matches, planImports, type SelectedSource, type Skipped } from './plan.ts';
 
 /** How many images are imported at a time. */
 const IMPORTS_MAX = 2;
+/** The pause before the next try if another process has locked a file, in milliseconds. */
+const LOCKED_MS = 60_000;
+/** The most tries to lock the files of an image. After them it has failed until the next run. */
+const LOCKED_TRIES_MAX = 60;
 
 interface ImportRunParts {
   readonly downloads: Downloads;
@@ -32,12 +42,20 @@ interface ImportRunParts {
 
 interface Item {
   readonly name: string;
-  readonly offers: OffersOfImage;
+  /** Sources that answer later add theirs. */
+  offers: OffersOfImage;
   progress: ImportProgress;
   /** Ends the import under way; undefined if it is not running. */
   stop: AbortController | undefined;
   hold: Hold | 'removed' | undefined;
+  /** True while another process has a file locked. Then it takes no place. */
+  isLocked: boolean;
+  lockedTries: number;
+  /** True if no source delivered it, so that a further one may. */
+  isUndelivered: boolean;
 }
+
+type Asked = readonly [SelectedSource, SourceAnswer | undefined];
 
 export class ImportRun {
   readonly #parts: ImportRunParts;
@@ -45,6 +63,9 @@ export class ImportRun {
   readonly #items = new Map<string, Item>();
   readonly #stop = new AbortController();
   readonly #running = new Map<Item, Promise<void>>();
+  /** In the order of the sources; undefined: it has not answered yet. */
+  readonly #answers: Asked[];
+  readonly #asking = new Set<Promise<void>>();
   readonly #skipped: Skipped[] = [];
   #skippedMore = 0;
   readonly #held: Map<string, Hold | 'removed'>;
@@ -53,19 +74,22 @@ export class ImportRun {
     this.#order = order;
     this.#parts = parts;
     this.#held = new Map(order.held);
+    this.#answers = order.sources.map((selected) => [selected, undefined]);
   }
 
   /** Runs to the end. @returns the images that were left out */
   async run(): Promise<SkippedList> {
-    try {
-      const { offers, skipped } = planImports(await this.#ask());
-      for (const one of skipped) this.#skip(one);
-      for (const [name, one] of offers) this.#add(name, one);
-      for (this.#startNext(); this.#running.size > 0; this.#startNext()) await Promise.race(this.#running.values());
-    } catch (error) {
-      if (!this.#stop.signal.aborted) this.#skip({ name: '', reason: failureReason(error) });
+    for (const [at, selected] of this.#order.sources.entries()) {
+      const asking = this.#ask(at, selected).finally(() => this.#asking.delete(asking));
+      this.#asking.add(asking);
     }
-    return { skipped: this.#skipped, more: this.#skippedMore };
+    while (this.#asking.size + this.#running.size > 0) {
+      await Promise.race([...this.#asking, ...this.#running.values()]);
+      this.#startNext();
+    }
+    const all = [...this.#plan().skipped, ...this.#skipped];
+    const skipped = all.slice(0, SKIPPED_MAX);
+    return { skipped, more: all.length - skipped.length + this.#skippedMore };
   }
 
   /** Ends all imports under way, and with them the run. */
@@ -107,9 +131,10 @@ export class ImportRun {
     const item = this.#items.get(name);
     if (item === undefined) return;
     item.hold = undefined;
+    item.lockedTries = 0;
     if (item.stop !== undefined || item.progress.state === 'done') return;
     this.#show(item, { state: 'queued' });
-    if (this.#running.size > 0) this.#startNext();
+    if (this.#running.size + this.#asking.size > 0) this.#startNext();
   }
 
   #skip(skipped: Skipped): void {
@@ -117,37 +142,65 @@ export class ImportRun {
     else this.#skippedMore += 1;
   }
 
-  #ask(): Promise<readonly (readonly [SelectedSource, Awaited<ReturnType<typeof askSources>>[number]])[]> {
+  /** Asks a source, and begins the imports that its answer allows. */
+  async #ask(at: number, selected: SelectedSource): Promise<void> {
     const { downloads, clock } = this.#parts;
+    const { source } = selected;
     const means = { downloads, clock, mirrors: [], signal: this.#stop.signal };
-    return Promise.all(
-      this.#order.sources.map(async (selected) => {
-        const [answer] = await askSources([selected.source], wishOf(selected), means);
-        return [
-          selected,
-          answer ?? { source: selected.source.name, offers: [], installers: [], loaders: [], problems: [] },
-        ] as const;
-      }),
-    );
+    const none: SourceAnswer = { source: source.name, offers: [], installers: [], loaders: [], problems: [] };
+    let answer: SourceAnswer | undefined;
+    try {
+      [answer] = await askSources([source], wishOf(selected), means);
+    } catch (error) {
+      if (!(error instanceof RackError)) throw error;
+      answer = { ...none, problems: [error] };
+    }
+    if (this.#stop.signal.aborted) return;
+    this.#answers[at] = [selected, answer ?? none];
+    for (const [name, offers] of this.#plan().offers) {
+      const item = this.#items.get(name);
+      if (item === undefined) this.#add(name, offers);
+      else this.#addOffers(item, offers);
+    }
+  }
+
+  #plan(): ReturnType<typeof planImports> {
+    return planImports(this.#answers, new Set(this.#items.keys()));
   }
 
   #add(name: string, offers: OffersOfImage): void {
     const hold = this.#held.get(name);
     if (hold === 'removed') return;
-    const progress = progressOf(offers[0], hold ?? 'queued');
-    const item: Item = { name, offers, progress, stop: undefined, hold };
+    const progress = progressOf(offers[0], hold ?? 'queued', offers);
+    const item: Item = {
+      ...{ name, offers, progress, stop: undefined, hold, isLocked: false, lockedTries: 0, isUndelivered: false },
+    };
     this.#items.set(name, item);
     this.#show(item, progress);
     if (hold !== undefined) this.#skip({ name, reason: { code: 'held', params: { hold } } });
   }
 
+  /** Adds the offers of a source that answered later. */
+  #addOffers(item: Item, offers: OffersOfImage): void {
+    if (offers.length === item.offers.length) return;
+    item.offers = offers;
+    if (item.progress.state === 'failed' && item.isUndelivered) this.#show(item, { state: 'queued' });
+  }
+
   #next(): Item | undefined {
     if (this.#stop.signal.aborted) return undefined;
-    return [...this.#items.values()].find(({ progress, stop }) => progress.state === 'queued' && stop === undefined);
+    const running = [...this.#running.keys()].filter(({ isLocked }) => !isLocked);
+    if (running.length >= IMPORTS_MAX) return undefined;
+    return [...this.#items.values()].find(
+      (item) =>
+        item.progress.state === 'queued' &&
+        item.stop === undefined &&
+        !running.some((other) => needSame(item.offers, other.offers)),
+    );
   }
 
   #startNext(): void {
-    for (let item = this.#next(); item !== undefined && this.#running.size < IMPORTS_MAX; item = this.#next()) {
+    for (let item = this.#next(); item !== undefined; item = this.#next()) {
       const started = item;
       started.stop = new AbortController();
       const end = this.#import(started, started.stop.signal).finally(() => {
@@ -160,32 +213,59 @@ export class ImportRun {
 
   async #import(item: Item, signal: AbortSignal): Promise<void> {
     const { downloads, clock } = this.#parts;
+    const { offers } = item;
     try {
       const terms = { tree: this.#order.tree, downloads, nowMs: clock.wallTimeMs(), signal };
-      const onProgress = (download: Download): void => this.#follow(item, download);
-      const result = await importFirst(item.offers, { ...terms, onProgress }, (offer) => {
-        item.progress = progressOf(offer, item.progress.state);
+      const onProgress = (_: Download, state: DownloadState): void => this.#follow(item, state);
+      const result = await importFirst(offers, { ...terms, onProgress }, (offer) => {
+        item.progress = progressOf(offer, item.progress.state, offers);
       });
-      for (const error of result.failures) this.#skip({ name: item.name, reason: failureReason(error) });
-      const { bytes, serial } = result.image;
-      const size = item.progress.total ?? bytes;
-      const done = { state: 'done', serial, bytes: size, total: size } as const;
-      if (result.added) {
-        this.#show(item, done);
+      this.#done(item, result);
+    } catch (error) {
+      if (signal.aborted) {
+        if (item.hold === undefined) this.#end(item);
         return;
       }
-      const reason = { code: 'present', params: { serial } } as const;
-      this.#show(item, { ...done, reason });
-      this.#skip({ name: item.name, reason });
-    } catch (error) {
-      if (!signal.aborted) {
-        const reason = failureReason(error);
-        this.#show(item, { state: 'failed', reason });
-        this.#skip({ name: item.name, reason });
-      } else if (item.hold === undefined) {
-        this.#end(item);
+      const code = error instanceof RackError ? error.code : undefined;
+      const reason = failureReason(error);
+      item.lockedTries += 1;
+      if (code === 'already-running' && item.lockedTries < LOCKED_TRIES_MAX) {
+        await this.#awaitLock(item, reason, signal);
+        return;
       }
+      this.#skip({ name: item.name, reason });
+      item.isUndelivered = code === 'source-failed';
+      this.#show(
+        item,
+        item.isUndelivered && item.offers !== offers ? { state: 'queued' } : { state: 'failed', reason },
+      );
     }
+  }
+
+  #done(item: Item, { failures, image, added }: FirstImport): void {
+    for (const error of failures) this.#skip({ name: item.name, reason: failureReason(error) });
+    const { bytes, serial, system } = image;
+    const size = item.progress.total ?? (system?.files ?? []).reduce((sum, file) => sum + file.bytes, bytes);
+    const done = { state: 'done', serial, bytes: size, total: size } as const;
+    if (added) {
+      this.#show(item, done);
+      return;
+    }
+    const reason = { code: 'present', params: { serial } } as const;
+    this.#show(item, { ...done, reason });
+    this.#skip({ name: item.name, reason });
+  }
+
+  /** Gives the place to another import for a while, because another process has a file locked. Then the import is queued again. */
+  async #awaitLock(item: Item, reason: ImportReason, signal: AbortSignal): Promise<void> {
+    const { clock } = this.#parts;
+    item.isLocked = true;
+    this.#show(item, { state: 'waiting', reason, nextMs: clock.wallTimeMs() + LOCKED_MS });
+    this.#startNext();
+    await sleepUntil(later(clock.now(), LOCKED_MS), clock, signal);
+    item.isLocked = false;
+    if (!signal.aborted) this.#show(item, { state: 'queued' });
+    else if (item.hold === undefined) this.#end(item);
   }
 
   /** Reports an import as cancelled because the whole run was stopped. */
@@ -195,7 +275,7 @@ export class ImportRun {
     this.#skip({ name: item.name, reason });
   }
 
-  #follow(item: Item, { state }: Download): void {
+  #follow(item: Item, state: DownloadState): void {
     const shown = this.#describe(state);
     if (item.stop !== undefined && !item.stop.signal.aborted && shown !== undefined) this.#show(item, shown);
   }
@@ -236,10 +316,26 @@ export class ImportRun {
 }
 
 /** The progress with which an import starts. */
-function progressOf({ source, serial, title, bytes }: ImageOffer, state: ImportProgress['state']): ImportProgress {
+function progressOf(
+  { source, serial, title, bytes }: ImageOffer,
+  state: ImportProgress['state'],
+  offers: OffersOfImage,
+): ImportProgress {
   const facts = { ...(serial === undefined ? {} : { serial }), ...(bytes === undefined ? {} : { total: bytes }) };
-  return { state, source, title, bytes: 0, ...facts };
+  return { state, source, title, bytes: 0, files: filesOf(offers).slice(0, PROGRESS_FILES_MAX), ...facts };
 }
+
+/** The digests of all files that the offers name. */
+const filesOf = (offers: OffersOfImage): readonly string[] => [
+  ...new Set(
+    offers.flatMap(({ digest, system }) => [digest.hex, ...(system?.files ?? []).map((file) => file.digest.hex)]),
+  ),
+];
+
+/** True if two imports may need the same file, or if both are of systems. */
+const needSame = (one: OffersOfImage, other: OffersOfImage): boolean =>
+  [one, other].every((offers) => offers.some(({ system }) => system !== undefined)) ||
+  filesOf(one).some((file) => filesOf(other).includes(file));
 
 /** Limits the question to the selected releases and architectures: on a site with plain files, each of them costs a document. */
 function wishOf({ selections }: SelectedSource): OfferWish {

@@ -2,6 +2,7 @@
 //
 // 1. Every selected image that the run does not import, and every selection without an image, is listed with the reason.
 // 2. Boot loaders are left to the command line: a region keeps and copies images, but the boot loaders of a rack are in its own boot tree.
+// 3. Sources that have not answered yet delay only the images that their selections match, and only those of later sources.
 //
 // Source: MAAS's boot sources, of which the first that has an image delivers it.
 
@@ -46,11 +47,23 @@ export const matches = ({ os, release, arches, subarches, labels }: WrittenBootS
   has(subarches, offer.subarchitecture, ...(offer.subarches ?? [])) &&
   has(labels, offer.label);
 
-/** @param answers in the order of the sources */
-export function planImports(answers: readonly (readonly [SelectedSource, SourceAnswer])[]): ImportPlan {
+/**
+ * @param answers in the order of the sources; undefined: it has not answered yet
+ * @param begun the images that are already in the run
+ */
+export function planImports(
+  answers: readonly (readonly [SelectedSource, SourceAnswer | undefined])[],
+  begun: ReadonlySet<string> = new Set(),
+): ImportPlan {
   const offers = new Map<string, OffersOfImage>();
   const skipped: Skipped[] = [];
+  const awaited: WrittenBootSelection[] = [];
+  let places = IMAGES_OF_RUN_MAX - begun.size;
   for (const [{ source, selections }, answer] of answers) {
+    if (answer === undefined) {
+      awaited.push(...selections);
+      continue;
+    }
     skipped.push(...answer.problems.map((problem) => ({ name: source.name, reason: failureReason(problem) })));
     for (const selection of selections) {
       const wanted = answer.offers.filter((offer) => matches(selection, offer));
@@ -66,10 +79,13 @@ export function planImports(answers: readonly (readonly [SelectedSource, SourceA
         skipped.push({ name: `${os}/${release}`, reason: { code, params } });
       }
       for (const offer of wanted) {
+        if (awaited.some((earlier) => matches(earlier, offer))) continue;
         const name = resourceName(offer);
         const before = offers.get(name);
-        if (before === undefined && offers.size < IMAGES_OF_RUN_MAX) offers.set(name, [offer]);
-        else if (before === undefined) {
+        if (before === undefined && (begun.has(name) || places > 0)) {
+          offers.set(name, [offer]);
+          if (!begun.has(name)) places -= 1;
+        } else if (before === undefined) {
           skipped.push({ name, reason: { code: 'run-full', params: { max: IMAGES_OF_RUN_MAX } } });
         } else if (before.every((one) => one.source !== offer.source)) {
           offers.set(name, [...before, offer]);

@@ -64,6 +64,8 @@ parentPort?.on('message', (message: ToImportThread) => {
     }
     case 'remove': {
       const { name } = message;
+      // The region then knows the files of the import, and removes them.
+      tellProgress();
       void Promise.resolve(run?.remove(name)).then(() => {
         changed.delete(name);
         tell({ kind: 'at-rest', name });

@@ -46,6 +46,9 @@ export const SKIPPED_MAX = 100;
  */
 export type FilesInForce = 'all' | 'last' | 'sources' | 'none';
 
+/** Files of an import that are stored with its progress. Parts of further files stay until a later run sweeps them. */
+export const PROGRESS_FILES_MAX = 64;
+
 /** A source of images, as stored. */
 export interface BootSource {
   readonly id: number;
@@ -115,6 +118,8 @@ export const importProgress = z.object({
   /** `undefined`: unknown. */
   total: count.optional(),
   bytesPerSecond: count.optional(),
+  /** The digests of its files, of which the importing host may have parts; `undefined`: there are none. */
+  files: z.array(z.string().max(128)).max(PROGRESS_FILES_MAX).readonly().optional(),
   /** Why the import does not continue. */
   reason: importReason.optional(),
   /** The next attempt: wall time in milliseconds; while no run is under way, that of the next run is shown instead. */

@@ -1,0 +1,298 @@
+// A run of imports: a source that is silent delays no other image, the same file under two names is downloaded once, a file that another
+// process has locked is waited for, and the progress of a system is that of all its files.
+// @host waits
+
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, afterEach, beforeEach, describe, test } from 'node:test';
+import { type Clock, systemClock } from '../../src/clock.ts';
+import { DEFAULT_SETTINGS } from '../../src/images/download/settings.ts';
+import { DownloadThread } from '../../src/images/download/thread.ts';
+import { lockImport } from '../../src/images/file-lock.ts';
+import { readImages } from '../../src/images/image-store.ts';
+import { sweepDownloads } from '../../src/images/import/left-downloads.ts';
+import type { ImageSource } from '../../src/images/sources/source.ts';
+import type { ImportProgress, WrittenBootSelection } from '../../src/region/records/boot-store.ts';
+import { ImportRun } from '../../src/region-thread/imports/import-run.ts';
+import type { SelectedSource } from '../../src/region-thread/imports/plan.ts';
+import { makeDisk, makeSystemDisk } from '../images/disks.ts';
+import { FileSite } from '../support/image-site.ts';
+import { eventually } from '../support/running-rack.ts';
+import { type SiteFile, type SiteProduct, writeStreamSite } from '../support/stream-site.ts';
+import { VirtualClock } from '../support/virtual-clock.ts';
+
+const MIB = 1024 * 1024;
+const SERIAL = '20261015';
+const ALL: WrittenBootSelection = { os: '*', release: '*', arches: ['*'], subarches: ['*'], labels: ['*'] };
+const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
+
+const product = (release: string, label: string, files: Readonly<Record<string, SiteFile>>): SiteProduct => ({
+  tags: { arch: 'amd64', os: 'ubuntu', release, version: release, label, release_title: release },
+  versions: { [SERIAL]: { files } },
+});
+const disk = (release: string, content: Uint8Array, label = 'release'): SiteProduct =>
+  product(release, label, { 'disk1.img': { ftype: 'disk1.img', path: `${release}-${label}.img`, content } });
+
+function selected(name: string, url: string, selections: readonly WrittenBootSelection[] = [ALL]): SelectedSource {
+  const source: ImageSource = {
+    ...{ kind: 'simplestreams', name, title: '', os: '*', url, index: 'streams/v1/index.json', isByName: false },
+    ...{ contentIds: [], ftypes: [], arches: new Map([['amd64', 'amd64']]) },
+    trust: { kind: 'unsigned', why: 'a test' },
+  };
+  return { source, selections };
+}
+
+describe('a run of imports', { timeout: 60_000 }, () => {
+  const scratch = mkdtempSync(join(tmpdir(), 'rackboot-import-run-'));
+  const ends: (() => Promise<void> | void)[] = [];
+  let tree = '';
+  let shown: (readonly [string, ImportProgress])[] = [];
+
+  beforeEach(() => {
+    tree = mkdtempSync(join(scratch, 'tree-'));
+    shown = [];
+  });
+  afterEach(async () => {
+    for (const end of ends.splice(0)) await end();
+  });
+  after(() => rmSync(scratch, { recursive: true, force: true }));
+
+  async function serve(products: readonly SiteProduct[], pauseMs = 0): Promise<{ site: FileSite; url: string }> {
+    const directory = mkdtempSync(join(scratch, 'site-'));
+    const named = products.map((one, at) => [`com.example:${at}:amd64`, one]);
+    writeStreamSite(directory, { 'com.example:download': Object.fromEntries(named) }, undefined);
+    const site = new FileSite(directory);
+    site.pauseMs = pauseMs;
+    ends.push(() => site.close());
+    return { site, url: await site.open() };
+  }
+
+  /** A server that accepts and sends nothing, until `answer` is called. */
+  async function serveSilence(): Promise<{ url: string; answer: () => void }> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const server = createServer((_, response) => void promise.then(() => response.writeHead(404).end()));
+    await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
+    ends.push(() => {
+      server.closeAllConnections();
+      server.close();
+    });
+    return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`, answer: resolve };
+  }
+
+  function begin(sources: readonly SelectedSource[], clock: Clock = systemClock) {
+    const downloads = new DownloadThread(DEFAULT_SETTINGS, systemClock);
+    const order = { tree, sources, held: new Map(), bytesPerSecondMax: undefined, httpProxy: '' };
+    const onProgress = (name: string, progress: ImportProgress): void => void shown.push([name, progress]);
+    const run = new ImportRun(order, { downloads, clock, onProgress });
+    const ended = run.run();
+    ends.push(async () => {
+      run.stop();
+      await ended;
+      await downloads.close();
+    });
+    return { run, ended };
+  }
+
+  const stateOf = (name: string): ImportProgress | undefined => shown.findLast(([of]) => of === name)?.[1];
+  const isIn = (name: string, state: ImportProgress['state']): Promise<ImportProgress> =>
+    eventually(`${name} is ${state}`, () => (stateOf(name)?.state === state ? stateOf(name) : undefined));
+  const left = (): readonly string[] => readdirSync(join(tree, 'images', '.downloads'));
+
+  test('a source that accepts and sends nothing delays no image of the others', async () => {
+    const silent = await serveSilence();
+    const { url } = await serve([disk('noble', makeSystemDisk(MIB)), disk('jammy', makeSystemDisk(MIB, 2))]);
+    const { ended } = begin([selected('silent', silent.url, [{ ...ALL, release: 'jammy' }]), selected('site', url)]);
+    await isIn('ubuntu/noble/amd64/generic/release', 'done');
+    assert.equal(stateOf('ubuntu/jammy/amd64/generic/release'), undefined, 'the first source may have it');
+    silent.answer();
+    const { skipped } = await ended;
+    assert.equal(stateOf('ubuntu/jammy/amd64/generic/release')?.state, 'done');
+    assert.deepEqual(
+      skipped.map(({ name, reason }) => `${name} ${reason.code}`),
+      ['silent download'],
+    );
+  });
+
+  test('an image that its source does not deliver comes from a source that answers later', async () => {
+    const content = makeSystemDisk(MIB);
+    const { site, url } = await serve([disk('noble', content)]);
+    const directory = mkdtempSync(join(scratch, 'site-'));
+    const broken = disk('noble', makeSystemDisk(MIB, 3));
+    writeStreamSite(directory, { 'com.example:download': { 'com.example:0:amd64': broken } }, undefined);
+    rmSync(join(directory, 'noble-release.img'));
+    const first = new FileSite(directory);
+    ends.push(() => first.close());
+    const firstUrl = await first.open();
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const late = createServer((request, response) => {
+      void promise.then(() => response.writeHead(302, { Location: `${url}${request.url?.slice(1)}` }).end());
+    });
+    await new Promise<void>((listening) => late.listen(0, '127.0.0.1', listening));
+    ends.push(() => void late.close());
+    const lateUrl = `http://127.0.0.1:${(late.address() as AddressInfo).port}/`;
+    const { ended } = begin([selected('first', firstUrl), selected('late', lateUrl)]);
+    await isIn('ubuntu/noble/amd64/generic/release', 'failed');
+    resolve();
+    await ended;
+    assert.equal(stateOf('ubuntu/noble/amd64/generic/release')?.state, 'done');
+    assert.equal(site.sent, content.length);
+  });
+
+  test('the same file under two names is downloaded once, and both images are there', async () => {
+    const content = makeSystemDisk(4 * MIB);
+    const { site, url } = await serve([disk('plucky', content), disk('plucky', content, 'daily')], 5);
+    const { skipped } = await begin([selected('site', url)]).ended;
+    assert.deepEqual(skipped, []);
+    assert.deepEqual(
+      readImages(tree)
+        .images.map(({ label }) => label)
+        .sort(),
+      ['daily', 'release'],
+    );
+    assert.equal(site.sent, content.length);
+    assert.ok(shown.every(([, { state }]) => state !== 'failed'));
+    assert.deepEqual(left(), []);
+  });
+
+  test('an image whose file another process has locked waits, takes no place, and is tried again soon', async () => {
+    const contents = [1, 2, 3].map((seed) => makeSystemDisk(MIB, seed));
+    const { url } = await serve(contents.map((content, at) => disk(`r${at}`, content)));
+    const directory = join(tree, 'images', '.downloads');
+    mkdirSync(directory, { recursive: true });
+    const locks = contents
+      .slice(0, 2)
+      .map((content) => lockImport(join(directory, `${sha256(content)}.lock`), 'a test'));
+    const clock = new VirtualClock();
+    const { ended } = begin([selected('site', url)], clock);
+    const waiting = await isIn('ubuntu/r0/amd64/generic/release', 'waiting');
+    assert.match(JSON.stringify(waiting.reason), /another process is importing ubuntu\/r0\/amd64/);
+    assert.equal(waiting.nextMs, clock.wallTimeMs() + 60_000);
+    await isIn('ubuntu/r1/amd64/generic/release', 'waiting');
+    await isIn('ubuntu/r2/amd64/generic/release', 'done');
+    for (const lock of locks) lock.release();
+    clock.advance(60_000);
+    const { skipped } = await ended;
+    assert.deepEqual(skipped, []);
+    assert.equal(readImages(tree).images.length, 3);
+  });
+
+  test('a paused image ends its wait for another process, and a stopped run does not last', async () => {
+    const contents = [1, 2].map((seed) => makeSystemDisk(MIB, seed));
+    const { url } = await serve(contents.map((content, at) => disk(`r${at}`, content)));
+    const directory = join(tree, 'images', '.downloads');
+    mkdirSync(directory, { recursive: true });
+    const locks = contents.map((content) => lockImport(join(directory, `${sha256(content)}.lock`), 'a test'));
+    const { run, ended } = begin([selected('site', url)]);
+    const [r0, r1] = ['ubuntu/r0/amd64/generic/release', 'ubuntu/r1/amd64/generic/release'];
+    await isIn(r0, 'waiting');
+    await isIn(r1, 'waiting');
+    await run.hold(r0, 'paused');
+    assert.equal(stateOf(r0)?.state, 'paused');
+    run.stop();
+    await ended;
+    assert.deepEqual([stateOf(r0)?.state, stateOf(r1)?.state], ['paused', 'cancelled']);
+    for (const lock of locks) lock.release();
+  });
+
+  describe('of a system', () => {
+    const contents = { 'boot-kernel': 3 * MIB, 'boot-initrd': 2 * MIB, squashfs: 8 * MIB };
+    const total = 13 * MIB;
+    const bytesOf = (name: string): Uint8Array => {
+      const bytes = makeDisk(contents[name as keyof typeof contents], 'none', name.length);
+      if (name === 'squashfs') bytes.write('hsqs', 0, 'latin1');
+      return bytes;
+    };
+    const system = (subarch: string, extra = ''): SiteProduct => {
+      const files = Object.keys(contents).map((name) => {
+        const content = Buffer.concat([bytesOf(name), Buffer.from(name === 'squashfs' ? '' : extra)]);
+        // The site sends images slowly.
+        return [name, { ftype: name, path: `${subarch}/${name}.img`, content }];
+      });
+      const { tags, versions } = product('noble', 'stable', Object.fromEntries(files));
+      return { tags: { ...tags, subarch, subarches: subarch, version: '24.04' }, versions };
+    };
+    const NAME = 'ubuntu/noble/amd64/generic/stable';
+
+    /** The bytes that were shown never become fewer, and their total is that of all files. */
+    function checkProgress(name: string, all: number): void {
+      const own = shown.filter(([of]) => of === name).map(([, progress]) => progress);
+      let before = 0;
+      for (const { bytes, total: shownTotal } of own) {
+        assert.equal(shownTotal, all);
+        assert.ok(bytes >= before, `${bytes} after ${before}`);
+        before = bytes;
+      }
+      assert.deepEqual([own.at(-1)?.state, before], ['done', all]);
+    }
+
+    test('the progress is one of all its files', async () => {
+      const { url } = await serve([system('ga-24.04')], 2);
+      await begin([selected('site', url)]).ended;
+      checkProgress(NAME, total);
+      const moving = shown.filter(([, { state }]) => state === 'downloading').map(([, { bytes }]) => bytes);
+      assert.ok(
+        moving.some((bytes) => bytes > 3 * MIB && bytes < total),
+        moving.join(' '),
+      );
+    });
+
+    test('files that are already there count as done', async () => {
+      const { url } = await serve([system('ga-24.04'), system('hwe-24.04', 'hwe')], 2);
+      await begin([selected('site', url)]).ended;
+      const hwe = 'ubuntu/noble/amd64/hwe-24.04/stable';
+      checkProgress(hwe, total + 6);
+      const first = shown.find(([name, { state }]) => name === hwe && state === 'downloading');
+      assert.ok((first?.[1].bytes ?? 0) >= 8 * MIB, `${first?.[1].bytes}`);
+    });
+  });
+
+  test('a refused image leaves no file, and is not downloaded again by the next run', async () => {
+    const content = makeDisk(2 * MIB, 'mbr');
+    const root = Buffer.alloc(MIB, 'no root');
+    const { site, url } = await serve([
+      disk('noble', content),
+      product('jammy', 'stable', {
+        'boot-kernel': { ftype: 'boot-kernel', path: 'kernel', content: 'kernel' },
+        'boot-initrd': { ftype: 'boot-initrd', path: 'initrd', content: 'initrd' },
+        squashfs: { ftype: 'squashfs', path: 'root.img', content: root },
+      }),
+    ]);
+    const reasons = async (): Promise<readonly string[]> =>
+      (await begin([selected('site', url)]).ended).skipped.map(({ reason }) => JSON.stringify(reason)).sort();
+    const first = await reasons();
+    assert.deepEqual(
+      first.map((text) => text.includes('was not imported')),
+      [true, true],
+    );
+    assert.equal(site.sent, content.length + root.length);
+    assert.deepEqual([...left()].sort(), [`${sha256(content)}.refused`, `${sha256(root)}.refused`].sort());
+    assert.deepEqual(await reasons(), first);
+    assert.equal(site.sent, content.length + root.length);
+    await sweepDownloads(tree, Date.now() + 15 * 24 * 3_600_000);
+    assert.deepEqual(left(), []);
+  });
+});
+
+test('whole files and parts without new bytes are swept after two weeks, but not those of a running import', async () => {
+  const tree = mkdtempSync(join(tmpdir(), 'rackboot-sweep-'));
+  try {
+    const directory = join(tree, 'images', '.downloads');
+    mkdirSync(directory, { recursive: true });
+    const [one, two, three] = ['a', 'b', 'c'].map((letter) => letter.repeat(64));
+    for (const name of [`${one}.part`, `${one}.part.json`, two, `${three}.part`]) {
+      writeFileSync(join(directory, String(name)), 'bytes');
+    }
+    assert.equal(await sweepDownloads(tree, Date.now()), 0);
+    const lock = lockImport(join(directory, `${three}.lock`), 'a test');
+    assert.equal(await sweepDownloads(tree, Date.now() + 15 * 24 * 3_600_000), 10);
+    lock.release();
+    assert.deepEqual(readdirSync(directory).sort(), [`${three}.lock`, `${three}.part`]);
+  } finally {
+    rmSync(tree, { recursive: true, force: true });
+  }
+});
