@@ -145,6 +145,9 @@ export class ImportControl {
     await this.#reportFileProblem();
     const { tree, everyMs } = this.#terms();
     if (tree === undefined) return undefined;
+    // A run that ends while this look obeys wishes is not one of a killed process: its end is stored next, and then looked at.
+    await this.#writing;
+    const isRunning = this.#thread.isRunning;
     // Read the run before the resources: then they include every deletion made before the request, and it is carried out before the run begins.
     const run = await boot.findRun();
     const resources = await boot.listResources();
@@ -155,7 +158,7 @@ export class ImportControl {
     const names = new Set(resources.map(({ name }) => name));
     for (const name of this.#carriedOut.keys()) if (!names.has(name)) this.#carriedOut.delete(name);
     const nowMs = this.#parts.clock.wallTimeMs();
-    if (this.#thread.isRunning) {
+    if (isRunning) {
       if (run.stoppedMs > run.begunMs) this.#thread.stop();
       this.#thread.limit(this.#terms().bytesPerSecondMax);
       return undefined;
