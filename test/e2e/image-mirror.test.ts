@@ -121,6 +121,14 @@ describe('a mirror of a site with images', { skip: missing('linux', 'gpg') }, ()
     );
   });
 
+  test('stays as it is when no image matches the filters', { timeout: MS_MAX }, async () => {
+    const before = filesOf();
+    const { code, complaints } = await runRackboot(words('release=nobel'));
+    assert.notEqual(code, 0);
+    assert.match(complaints.join(' '), /no image of the site matches all filters, so the mirror stays as it is/);
+    assert.deepEqual(filesOf(), before);
+  });
+
   test('is a site from which an image is imported', { timeout: MS_MAX }, async () => {
     const sources = join(scratch, 'sources.yaml');
     writeFileSync(

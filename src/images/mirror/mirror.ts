@@ -62,7 +62,7 @@ interface MirrorResult {
 
 /**
  * Mirrors a site.
- * @throws RackError `source-failed` if a document or a file cannot be fetched, `already-exists` for a file that no mirror wrote,
+ * @throws RackError `not-found` if the filters choose no image: then nothing changes; `source-failed` if a document or a file cannot be fetched, `already-exists` for a file that no mirror wrote,
  * `already-running`, `store-unwritable`, `cancelled`
  */
 export async function mirrorSite(request: MirrorRequest, terms: MirrorTerms): Promise<MirrorResult> {
@@ -92,6 +92,8 @@ function lockMirror(directory: string): { release(): void } {
   if (lock !== undefined) return lock;
   throw new RackError('already-running', `another process is importing into ${directory}: wait for it, or stop it`);
 }
+const NOTHING_CHOSEN =
+  'no image of the site matches all filters, so the mirror stays as it is: correct the filters, or remove the directory of the mirror';
 
 async function fulfil(plan: MirrorPlan, record: MirrorRecord, terms: MirrorTerms): Promise<MirrorResult> {
   const { directory } = terms;
@@ -100,6 +102,7 @@ async function fulfil(plan: MirrorPlan, record: MirrorRecord, terms: MirrorTerms
     return { path, bytes, digest: { algorithm: 'sha256', hex } as const };
   });
   const missing = new Set((await record.expect(plan.files, documents)).map(({ path }) => path));
+  if (plan.images === 0) throw new RackError('not-found', NOTHING_CHOSEN);
   const files = plan.files.filter(({ path }) => missing.has(path));
   try {
     await fetchFiles(files, record, terms);
