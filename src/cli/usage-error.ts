@@ -50,6 +50,7 @@ export async function explainUsage({ message, help }: UsageError, typed: Typed):
   const isCommand = (name: string): boolean => typed.args.includes(name) && !typed.args.includes(`--${name}`);
   // After a misspelt command its arguments and options are unknown, too: report only the command.
   const word = commands.length === 0 ? undefined : names.find(isCommand);
+  if (word !== undefined && commands.includes(word)) return complain(text, `write the options after ${word}`, []);
   if (word !== undefined) return complain(text, `there is no "${word}" here`, await commandsFor(word, text, typed));
   const nearest = (name: string): string | undefined => nearestName(name, options);
   const written = names.find((name) => nearest(name) !== undefined) ?? names[0];

@@ -202,6 +202,21 @@ selections: [{ source: site, os: ubuntu, release: bionic, arches: [amd64] }]
       assert.equal(site.sent, bionic.length);
       const rackboot = (...words: readonly string[]) =>
         runRackboot(['images', 'selections', ...words, '--config', rack.configFile]);
+      writeFileSync(file, written.replace('bionic', '1'));
+      const spoilt = await rackboot('list');
+      assert.equal(spoilt.code, 1);
+      assert.match(spoilt.complaints.join(' '), /selections\[0\]\.release: .* in quotes if it is a number/);
+      assert.match(spoilt.output.join('\n'), /ubuntu\/bionic/, 'the last good version is in force');
+      writeFileSync(file, written);
+      const now = await runRackboot(['images', 'import', '--config', rack.configFile]);
+      assert.equal(now.code, 0, now.complaints.join('\n'));
+      assert.match(now.output.join('\n'), /^ubuntu\/bionic\/amd64\/generic: done/m);
+      const mistyped = await rackboot('add', 'site', 'ubuntu/focal', '--arches', 'amd46');
+      assert.match(mistyped.complaints.join(' '), /"amd46" is not an architecture; did you mean amd64\?/);
+      const keyless = await runRackboot(['images', 'sources', 'add', 'http://y/', '--config', rack.configFile]);
+      assert.match(keyless.complaints.join(' '), /add --keyring FILE, .* or --keys FILE/);
+      const unkeyed = ['sources', 'add', 'http://y/', '--keyring', '/none.gpg', '--config', rack.configFile];
+      assert.match((await runRackboot(['images', ...unkeyed])).complaints.join(' '), /there is no file \/none\.gpg/);
       const { output } = await rackboot('list');
       const line = output.find((one) => one.includes('bionic')) ?? '';
       assert.match(line, /^\d{10} +site +ubuntu\/bionic +amd64 +\* +\* +\S+image-sources\.yaml selections\[0\]$/);

@@ -129,3 +129,7 @@ test('a misspelt value is answered with the most similar one', async () => {
 test('other complaints are printed unchanged', async () => {
   assert.match(await explain('name what to do'), /^rackboot: name what to do\nSee rackboot leases --help\.$/);
 });
+
+test('options before a command are said to belong after it', async () => {
+  assert.match(await explain('Unknown arguments: json, list', '--json list'), /write the options after list/);
+});

@@ -1,6 +1,8 @@
 // `rackboot images sources` and `rackboot images selections`: the sources of the region and the selections among their images.
 
+import { existsSync } from 'node:fs';
 import { z } from 'zod';
+import { STREAM_ARCHITECTURES } from '../../boot/architectures.ts';
 import { loadPlace } from '../../config/config-file.ts';
 import { askDaemon } from '../../control/ask-daemon.ts';
 import { RackError } from '../../errors.ts';
@@ -128,8 +130,17 @@ export async function listSources(flags: Shared): Promise<number> {
 
 /** Adds a source. @returns 0 @throws RackError `bad-argument` */
 export async function addSource(flags: Shared & KeyFlags & { readonly url: string }): Promise<number> {
+  const { keyring } = flags;
+  if (keyring === undefined && flags.keys === undefined) {
+    const text = 'name the keys of the site: add --keyring FILE, which is read at each import, or --keys FILE';
+    throw new RackError('bad-argument', text);
+  }
+  if (keyring !== undefined && !existsSync(keyring)) {
+    const text = `there is no file ${keyring} on this host: install the package that has it, or copy the keys of the site there`;
+    throw new RackError('bad-argument', text);
+  }
   const form = keyForm(flags);
-  form.set('url', flags.url);
+  form.set('url', flags.url.endsWith('/') ? flags.url : `${flags.url}/`);
   const raw = await askDaemon(stateDirOf(flags), PATH, 'POST', form.toString());
   if (flags.json) printJson(raw);
   else {
@@ -205,11 +216,21 @@ export async function addSelection(flags: Shared & Wanted & ListFlags): Promise<
   form.set('release', release);
   const raw = await askDaemon(stateDir, `${PATH}${source.id}/selections/`, 'POST', form.toString());
   if (flags.json) printJson(raw);
-  else print(`Selected ${os}/${release} from ${source.name}; the next import fetches it.`);
+  else
+    print(
+      `Selected ${os}/${release} from ${source.name}; the next import fetches it. To import now: rackboot images import`,
+    );
   return 0;
 }
 
+/** @throws RackError `bad-argument` for an architecture that no machine has */
 function listForm({ arches, subarches, labels }: ListFlags): URLSearchParams {
+  const known = [...STREAM_ARCHITECTURES.keys()];
+  const unknown = arches?.flatMap((one) => one.split(',')).find((one) => one !== '*' && !known.includes(one.trim()));
+  if (unknown !== undefined) {
+    const text = `${JSON.stringify(unknown)} is not an architecture; ${nearestHint(unknown, known)}name ${known.join(', ')} or *`;
+    throw new RackError('bad-argument', text);
+  }
   const form = new URLSearchParams();
   for (const [name, list] of Object.entries({ arches, subarches, labels })) {
     if (list !== undefined) form.set(name, list.join(','));

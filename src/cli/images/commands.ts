@@ -109,8 +109,8 @@ function makeCommands<T>(command: Argv<T>, { config, json }: SharedOptions, fini
 
 function importCommand<T>(command: Argv<T>, { config, json }: SharedOptions, finish: Finish): Argv<T> {
   return command.command(
-    'import <image>',
-    'Import an image (ubuntu/noble), an installer (installer/debian/trixie) or a boot loader (bootloader/uefi) from a source; a bundle (./images.tar); or the installer of Ubuntu’s live server (./ubuntu.iso)',
+    'import [image]',
+    'Import what the region selects; or an image (ubuntu/noble), an installer (installer/debian/trixie) or a boot loader (bootloader/uefi) from a source; a bundle (./images.tar); or the installer of Ubuntu’s live server (./ubuntu.iso)',
     {
       config,
       tree,
@@ -135,6 +135,10 @@ function importCommand<T>(command: Argv<T>, { config, json }: SharedOptions, fin
       json,
     },
     async (argv) => {
+      if (argv.image === undefined) {
+        const { importSelected } = await import('./selected-import.ts');
+        return finish(await importSelected(argv));
+      }
       const { importByName } = await import('./import.ts');
       finish(await importByName({ ...argv, image: String(argv.image), packages: argv.package }));
     },

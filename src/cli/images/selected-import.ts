@@ -1,0 +1,97 @@
+// `rackboot images import` without an image: the region imports its selections now. Shows each change until the import has ended.
+
+import { z } from 'zod';
+import { sleep } from '../../clock.ts';
+import { loadPlace } from '../../config/config-file.ts';
+import { askDaemon } from '../../control/ask-daemon.ts';
+import { counted } from '../../counted.ts';
+import { RackError } from '../../errors.ts';
+import { followTenths } from '../../images/tenths.ts';
+import { formatBytes, print, printError, printJson } from '../terminal/output.ts';
+import { StopSignals } from './stop-signals.ts';
+
+const PATH = '/MAAS/api/2.0/boot-resources/';
+/** How often the progress is read, in milliseconds. */
+const LOOK_MS = 1000;
+
+const importShape = z.looseObject({
+  state: z.string(),
+  bytes: z.number(),
+  total: z.number().nullable(),
+  reason: z.string().nullable(),
+});
+const resourcesShape = z.array(
+  z.looseObject({ name: z.string(), architecture: z.string(), import: importShape.nullable() }),
+);
+type Resource = z.output<typeof resourcesShape>[number];
+
+const nameOf = ({ name, architecture }: Resource): string => `${name}/${architecture}`;
+
+/**
+ * Requests the import, and waits until it has ended; a signal ends only the wait.
+ * @returns 0, or 1 if an image could not be imported @throws RackError as `askDaemon`
+ */
+export async function importSelected({
+  config,
+  json,
+}: {
+  readonly config: string;
+  readonly json: boolean;
+}): Promise<number> {
+  const { stateDir } = loadPlace(config);
+  const selected = await Promise.all(
+    z
+      .array(z.looseObject({ id: z.number() }))
+      .parse(await askDaemon(stateDir, '/MAAS/api/2.0/boot-sources/'))
+      .map(({ id }) => askDaemon(stateDir, `/MAAS/api/2.0/boot-sources/${id}/selections/`)),
+  );
+  if (z.array(z.array(z.unknown())).parse(selected).flat().length === 0)
+    throw new RackError('bad-argument', 'nothing is selected: rackboot images selections add ubuntu ubuntu/noble');
+  const read = async (): Promise<readonly Resource[]> => resourcesShape.parse(await askDaemon(stateDir, PATH));
+  await askDaemon(stateDir, `${PATH}?op=import`, 'POST', '');
+  const stop = new StopSignals();
+  const shown = new Changes(json);
+  try {
+    while ((await askDaemon(stateDir, `${PATH}?op=is_importing`)) === true && !stop.signal.aborted) {
+      shown.take(await read());
+      await sleep(LOOK_MS);
+    }
+  } finally {
+    stop.close();
+  }
+  if (stop.signal.aborted) throw new RackError('cancelled', 'no longer watched: the region continues the import');
+  const resources = await read();
+  shown.take(resources);
+  const failed = resources.filter((one) => one.import?.state === 'failed');
+  if (json) printJson(resources);
+  else if (failed.length > 0) printError(`${counted(failed.length, 'image')} could not be imported.`);
+  else print('The import has ended: rackboot images list');
+  return failed.length === 0 ? 0 : 1;
+}
+
+/** Prints what changes: the state of each image, and each tenth of its download. */
+class Changes {
+  readonly #isSilent: boolean;
+  readonly #states = new Map<string, string>();
+  readonly #reached = new Map<string, ReturnType<typeof followTenths>>();
+
+  constructor(isSilent: boolean) {
+    this.#isSilent = isSilent;
+  }
+
+  take(resources: readonly Resource[]): void {
+    if (this.#isSilent) return;
+    for (const resource of resources) if (resource.import !== null) this.#show(nameOf(resource), resource.import);
+  }
+
+  #show(name: string, { state, reason, bytes, total }: z.output<typeof importShape>): void {
+    const now = reason === null ? state : `${state}: ${reason}`;
+    if (this.#states.get(name) !== now) print(`${name}: ${now}`);
+    this.#states.set(name, now);
+    if (state !== 'downloading' || total === null || total === 0) return;
+    const reach = this.#reached.get(name) ?? followTenths();
+    this.#reached.set(name, reach);
+    const percent = reach(bytes, total);
+    if (percent !== undefined) print(`${name}: ${percent} % of ${formatBytes(total)}`);
+  }
+}
