@@ -50,7 +50,7 @@ export const IMAGE_BOUNDS: readonly HeldBound[] = [
     test: 'images/download/source-plan.test.ts',
   },
   {
-    at: 'images/download/attempt-log.ts ATTEMPTS_KEPT_MAX',
+    at: 'images/download/fault-words.ts ATTEMPTS_KEPT_MAX',
     what: 'attempts of one download that are remembered',
     whoCanFill: 'a site that fails again and again',
     whatOthersNotice: 'nothing: each attempt was shown when it ended',
