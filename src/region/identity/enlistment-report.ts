@@ -27,6 +27,8 @@ export interface EnlistmentReport {
   /** The ids of the zone and the pool that an administrator chose for a new machine. Default: the default zone and pool. */
   readonly zoneId?: number | undefined;
   readonly poolId?: number | undefined;
+  /** A note of the user about a new machine. Default: none. */
+  readonly description?: string | undefined;
   /** The oldest kernel with which it may be deployed; undefined: any. */
   readonly oldestKernel?: string | undefined;
   /** The user who reports; `undefined` for the machine itself, without a key. */

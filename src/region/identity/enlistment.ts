@@ -141,7 +141,7 @@ function decideCreation(
   const fields: MachineFields = {
     hostname,
     domain: report.domain,
-    description: '',
+    description: report.description ?? '',
     status: 'new',
     statusSinceMs: terms.atMs,
     osystem: '',

@@ -1,4 +1,4 @@
-// The racks and addresses of a machine, as shown to people.
+// The racks, the addresses and the domain of a machine, as shown to people.
 //
 // 1. A machine's last seen address stays in the store, because it shows the machine's network. People see it as the machine's own until a
 //    rack reports the end of its lease. They see an address of a static range only while it is allocated to the machine.
@@ -9,8 +9,10 @@ import type { Ipv4 } from '../../net/address.ts';
 import type { NetworkView } from '../networks/network-view.ts';
 import type { Networks } from '../networks/networks.ts';
 import type { Racks } from '../racks/racks.ts';
+import { numberOf } from '../records/digest.ts';
 import type { Machine } from '../records/machine.ts';
 import type { Rack } from '../records/rack.ts';
+import type { SettingsReader } from '../settings.ts';
 import { lentAddresses } from './static-addresses.ts';
 
 /** A snapshot of the racks; make one for each list of machines. */
@@ -21,32 +23,53 @@ export interface Whereabouts {
   addressesOf(machine: Pick<Machine, 'addresses' | 'interfaces'>): readonly Ipv4[];
   /** The networks to which interfaces are linked. */
   networks(): NetworkView;
+  /** What is known of a domain. */
+  domainOf(name: string): KnownDomain;
 }
+
+/** A domain, as the objects in it show it. */
+interface KnownDomain {
+  readonly id: number;
+  readonly isDefault: boolean;
+  readonly recordCount: number;
+}
+
+/** The number of a domain; the default one has 0. No stranger chooses these texts. */
+export const domainIdOf = (name: string, byDefault: string): number =>
+  name === byDefault ? 0 : (numberOf(name) >>> 1) + 1;
 
 /** The racks and networks of a region. */
 interface Places {
   readonly racks: Pick<Racks, 'list' | 'homes'>;
   readonly networks: Pick<Networks, 'known'>;
+  readonly settings: Pick<SettingsReader, 'valueOf'>;
+  config(): { readonly domain: string };
 }
+
+/** The settings of domains, on which `domainOf` depends. */
+const domainSettings = (region: Pick<Places, 'settings' | 'config'>): readonly unknown[] => [
+  region.settings.valueOf('dns.domain') || region.config().domain,
+  region.settings.valueOf('dns.domains'),
+  region.settings.valueOf('dns.records'),
+];
 
 /**
  * Returns a function for the digest of everything on which `whereabouts` depends: while the digest stays the same, so do the answers. The
  * digest is computed at the first call, and again after racks or networks were read again. A mere heartbeat does not change it.
  */
-export function basisReader({
-  racks,
-  networks,
-}: Places & { readonly networks: Pick<Networks, 'stored'> }): () => string {
+export function basisReader(places: Places & { readonly networks: Pick<Networks, 'stored'> }): () => string {
+  const { racks, networks } = places;
   let madeOf: readonly unknown[] = [];
   let basis = '';
   return () => {
-    const now = [racks.list(), networks.stored];
+    const domains = domainSettings(places);
+    const now = [racks.list(), networks.stored, ...domains];
     if (now.some((one, index) => one !== madeOf[index])) {
       const parts = racks.list().map(({ uuid, name, state, isEmbedded, interfaces, agreed, disputed }) => ({
         ...{ uuid, name, state, isEmbedded, interfaces, agreed, disputed },
       }));
       const { records, served, reverseMode } = networks.known;
-      const text = JSON.stringify([parts, records, served, reverseMode]);
+      const text = JSON.stringify([parts, records, served, reverseMode, domains]);
       basis = createHash('sha256').update(text).digest('base64url');
       madeOf = now;
     }
@@ -55,10 +78,12 @@ export function basisReader({
 }
 
 /** The whereabouts for the current racks and networks. */
-export function whereabouts({ racks, networks: objects }: Places): Whereabouts {
+export function whereabouts(places: Places): Whereabouts {
+  const { racks, networks: objects } = places;
   const all = racks.list();
   let isLent: ReturnType<typeof lentAddresses> | undefined;
   let networks: NetworkView | undefined;
+  const domains = new Map<string, KnownDomain>();
   return {
     racksOf: ({ home }) => racks.homes.racksAt(home, all),
     addressesOf: ({ addresses, interfaces }) => {
@@ -74,5 +99,24 @@ export function whereabouts({ racks, networks: objects }: Places): Whereabouts {
       networks ??= objects.known;
       return networks;
     },
+    domainOf(name) {
+      const known = domains.get(name) ?? readDomain(name, domainSettings(places));
+      domains.set(name, known);
+      return known;
+    },
   };
+}
+
+const textsIn = (list: unknown): readonly string[] =>
+  Array.isArray(list) ? list.filter((one) => typeof one === 'string') : [];
+
+function readDomain(name: string, [byDefault, further, records]: readonly unknown[]): KnownDomain {
+  const id = domainIdOf(name, String(byDefault));
+  const all = [String(byDefault), ...textsIn(further)];
+  const isIn = (text: string, domain: string): boolean => text === domain || text.endsWith(`.${domain}`);
+  const longest = (text: string): number =>
+    Math.max(0, ...all.filter((one) => isIn(text, one)).map(({ length }) => length));
+  const named = (Array.isArray(records) ? records : []).map((record) => String(Object(record).name).toLowerCase());
+  const recordCount = named.filter((text) => isIn(text, name) && longest(text) === name.length).length;
+  return { id, isDefault: id === 0, recordCount };
 }

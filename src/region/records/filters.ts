@@ -14,6 +14,8 @@ export interface MachineFilter {
   readonly seenAt?: readonly Ipv4[] | undefined;
   /** Owned by one of these users. */
   readonly owners?: readonly string[] | undefined;
+  /** In one of these domains. */
+  readonly domains?: readonly string[] | undefined;
   /** Allocated under one of these names. */
   readonly agentNames?: readonly string[] | undefined;
   /** In one of these zones, by id; 0: the default one. Likewise pools. */

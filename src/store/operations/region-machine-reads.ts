@@ -236,6 +236,7 @@ export function machineQuery(
   oneOf(`machine.device ${texts}`, filter.parents);
   oneOf(`machine.hostname ${texts}`, filter.hostnames);
   oneOf(`machine.owner ${texts}`, filter.owners);
+  oneOf(`machine.domain ${texts}`, filter.domains);
   oneOf(`machine.agent_name ${texts}`, filter.agentNames);
   oneOf(`coalesce(machine.zone_id, 0) ${numbers}`, filter.zoneIds);
   oneOf(`coalesce(machine.pool_id, 0) ${numbers}`, filter.poolIds);

@@ -78,6 +78,7 @@ test('a user without rights names no machine in another domain, and no user give
       });
     assert.deepEqual(await enlist('alice', 0, { hostname: 'login', domain: 'outside.example' }), [403, 'not-allowed']);
     assert.deepEqual(await enlist('alice', 0, { hostname: 'login', domain: 'MAAS' }), [200, undefined]);
+    assert.deepEqual(await ask('root', 'domains/', { name: 'outside.example' }), [200, undefined]);
     assert.deepEqual(await enlist('root', 1, { hostname: 'login2', domain: 'outside.example' }), [200, undefined]);
     for (const hostname of ['wpad', 'isatap', 'localhost', 'WPAD.maas'])
       assert.deepEqual(await enlist('alice', 2, { hostname }), [400, 'invalid-parameters'], hostname);

@@ -1,7 +1,8 @@
-// Zones and pools as the API represents them.
+// Zones, pools and the domains of machines as the API represents them.
 //
 // 1. Ids are those of MAAS: the default zone has the id 1, the default pool 0.
 
+import type { Whereabouts } from '../../life/whereabouts.ts';
 import { type Area, DEFAULT_AREAS } from '../../records/area.ts';
 
 /** @param zone `undefined`: the default one */
@@ -19,3 +20,9 @@ export const poolJson = (pool: Area = DEFAULT_AREAS.pool): Record<string, unknow
   description: pool.description,
   resource_uri: `/MAAS/api/2.0/resourcepool/${pool.id}/`,
 });
+
+/** The domain of a machine or device, by its name. */
+export function domainJson(name: string, where: Whereabouts): Record<string, unknown> {
+  const { id, isDefault, recordCount } = where.domainOf(name);
+  return { id, name, authoritative: true, ttl: null, is_default: isDefault, resource_record_count: recordCount };
+}

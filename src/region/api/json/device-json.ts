@@ -5,7 +5,7 @@
 import { formatIpv4 } from '../../../net/address.ts';
 import type { Whereabouts } from '../../life/whereabouts.ts';
 import { type Machine, machineFqdn } from '../../records/machine.ts';
-import { poolJson, zoneJson } from './area-json.ts';
+import { domainJson, poolJson, zoneJson } from './area-json.ts';
 import { API_2 } from './fixed-json.ts';
 import { interfacesJson } from './node-interface-json.ts';
 
@@ -14,7 +14,7 @@ export function deviceJson(device: Machine, where: Whereabouts): Record<string, 
   const { systemId, hostname, domain, description, owner, ownerData, tags } = device;
   return {
     ...{ system_id: systemId, hostname, fqdn: machineFqdn(device), description },
-    domain: { id: 0, name: domain, authoritative: true, ttl: null, is_default: true, resource_record_count: 0 },
+    domain: domainJson(domain, where),
     ...{ node_type: 1, node_type_name: 'Device', parent: device.device || null, owner: owner ?? null },
     ...{
       owner_data: ownerData ?? {},

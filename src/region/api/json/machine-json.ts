@@ -15,7 +15,7 @@ import { type Machine, machineFqdn } from '../../records/machine.ts';
 import { stepOf } from '../../records/work.ts';
 import { remarkSentence } from '../../words/event.ts';
 import { powerText } from '../../words/text.ts';
-import { poolJson, zoneJson } from './area-json.ts';
+import { domainJson, poolJson, zoneJson } from './area-json.ts';
 import { blockDevicesJson, blockDeviceTexts, bootDiskIndex, disksJson, storageFields } from './disk-json.ts';
 import { API_2, fixed } from './fixed-json.ts';
 import { gatewaysJson, interfacesJson, interfaceTexts } from './node-interface-json.ts';
@@ -181,7 +181,7 @@ function ownJson(machine: Machine, where: Whereabouts): Record<string, unknown> 
     fqdn: machineFqdn(machine),
     zone: zoneJson('2.0', machine.zone),
     pool: poolJson(machine.pool),
-    domain: { id: 0, name: machine.domain, authoritative: true, ttl: null, is_default: true, resource_record_count: 0 },
+    domain: domainJson(machine.domain, where),
     description: machine.description,
     status: row.number,
     status_name: row.name,

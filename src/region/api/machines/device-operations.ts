@@ -10,7 +10,7 @@
 
 import { z } from 'zod';
 import { type MacAddress, parseMac } from '../../../net/address.ts';
-import { chooseNames, HOSTNAME_MAX, parseHostname } from '../../identity/hostname.ts';
+import { chooseNames } from '../../identity/hostname.ts';
 import { whereabouts } from '../../life/whereabouts.ts';
 import type { EnlistmentDecision } from '../../records/decisions.ts';
 import type { EnlistmentKnowledge, EnlistmentQuestion } from '../../records/knowledge.ts';
@@ -40,6 +40,7 @@ import {
 } from '../call/operation.ts';
 import { deviceJson } from '../json/device-json.ts';
 import { currentDomains } from '../names/dns-records.ts';
+import { readNames } from './enlistment-operations.ts';
 import { nodeOf, systemIdOf } from './machine-calls.ts';
 import { filterParameters, machineFilter } from './machine-operations.ts';
 
@@ -64,10 +65,11 @@ const newDevice = z.object({
 async function namesOf(
   call: ApiCall,
   given: { readonly [K in 'hostname' | 'domain' | 'parent']?: string | undefined },
+  before?: string,
 ): Promise<{ hostname?: string; domain?: string; device?: string } | Refusal> {
-  const hostname = given.hostname === undefined ? undefined : parseHostname(given.hostname.split('.', 1)[0] ?? '');
   const domains = currentDomains(call);
-  const domain = given.domain?.toLowerCase();
+  const named = readNames(call, given, before);
+  const domain = isRefusal(named) ? given.domain?.toLowerCase() : named.domain;
   const isAdmin = call.caller.kind === 'user' && call.caller.isAdmin;
   if (!isAdmin && domain !== undefined && domain !== domains[0] && domains.includes(domain)) {
     return refuse('not-allowed.domain', { domain: domains[0] });
@@ -76,18 +78,12 @@ async function namesOf(
   const found = parent === undefined ? undefined : await call.region.store.findMachine(parent);
   const isUnknown = parent !== undefined && (found === undefined || found.device !== undefined);
   const checked = allOf(
-    given.hostname && hostname === undefined
-      ? refuseField('hostname', 'field.hostname', { max: HOSTNAME_MAX })
-      : undefined,
-    domain !== undefined && !domains.includes(domain)
-      ? refuseField('domain', 'field.domain-unknown', { domains })
-      : undefined,
+    named,
     isUnknown ? refuseField('parent', 'field.no-parent-machine', { systemId: cleanWords(parent, 16) }) : undefined,
   );
   if (isRefusal(checked)) return checked;
   return {
-    ...(hostname === undefined ? {} : { hostname }),
-    ...(domain === undefined ? {} : { domain }),
+    ...checked[0],
     ...(given.parent === undefined ? {} : { device: found?.systemId ?? '' }),
   };
 }
@@ -183,7 +179,7 @@ const changedDevice = z.object(shared);
 async function change(call: ApiCall, given: z.output<typeof changedDevice>): Promise<Answer> {
   const device = await ownDevice(call);
   if ('kind' in device) return device;
-  const found = allOf(await namesOf(call, given), await choosePlace(call, given));
+  const found = allOf(await namesOf(call, given, device.domain), await choosePlace(call, given));
   if (isRefusal(found)) return found;
   const [names, place] = found;
   const { store, clock } = call.region;
@@ -215,10 +211,7 @@ async function remove(call: ApiCall): Promise<Answer> {
   return { kind: 'empty' };
 }
 
-/** The filters of machines without `agent_name`: devices are never allocated. */
-const deviceFilters = filterParameters.omit({ agent_name: true });
-
-async function list(call: ApiCall, given: z.output<typeof deviceFilters>): Promise<Answer> {
+async function list(call: ApiCall, given: z.output<typeof filterParameters>): Promise<Answer> {
   const filter = await machineFilter(call, given);
   if ('kind' in filter) return filter;
   const devices = await call.region.store.listMachines({ ...filter, isDevice: true }, 0, DEVICES_MAX);
@@ -231,7 +224,7 @@ const one = { versions: ['2.0'], path: 'devices/{system_id}', handler: 'DeviceHa
 
 /** Devices, in version 2.0. */
 export const DEVICE_OPERATIONS: readonly Operation[] = [
-  defineOperation({ ...{ ...many, method: 'GET' }, doc: 'List devices.', parameters: deviceFilters, run: list }),
+  defineOperation({ ...{ ...many, method: 'GET' }, doc: 'List devices.', parameters: filterParameters, run: list }),
   defineOperation({
     ...{ ...many, method: 'POST' },
     doc: 'Add a device, which then belongs to the caller. No other host can then get its name or its hardware addresses.',

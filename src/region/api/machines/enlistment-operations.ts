@@ -27,11 +27,25 @@ import {
 import { type ApiCall, defineOperation, type Operation, value, values } from '../call/operation.ts';
 import { introductionJson } from '../json/machine-json.ts';
 import { showMachine } from '../json/shown-machine.ts';
-import { oldestKernel, readOldestKernel } from './machine-calls.ts';
+import { currentDomains } from '../names/dns-records.ts';
+import { answerCommand } from './life-operations.ts';
+import {
+  actorOf,
+  description,
+  flag,
+  isTrue,
+  oldestKernel,
+  readDescription,
+  readOldestKernel,
+} from './machine-calls.ts';
 import { powerFields, readPower, refusePower } from './power-fields.ts';
 
 /** Architecture names of kernels, mapped to those of boot resources. */
 const ARCHITECTURE_NAMES: Readonly<Record<string, string>> = {
+  armv6l: 'armhf',
+  armv7l: 'armhf',
+  armv8l: 'armhf',
+  loongarch64: 'loong64',
   x86_64: 'amd64',
   aarch64: 'arm64',
   i486: 'i386',
@@ -39,11 +53,13 @@ const ARCHITECTURE_NAMES: Readonly<Record<string, string>> = {
   i686: 'i386',
   ppc64le: 'ppc64el',
 };
-const ARCHITECTURE = /^[a-z0-9_]{1,16}$/;
+/** The architectures of MAAS's boot resources and of Debian. */
+const ARCHITECTURES: ReadonlySet<string> = new Set([
+  ...['amd64', 'arm64', 'armel', 'armhf', 'i386', 'loong64', 'mips64el', 'mipsel', 'ppc64el', 'riscv64', 's390x'],
+]);
 const SUBARCHITECTURE = /^[a-z0-9]([a-z0-9_.-]{0,30}[a-z0-9])?$/;
-const DOMAIN = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*$/;
 
-/** Parses `amd64/generic`, or `amd64` with a separate subarchitecture. */
+/** Parses `amd64/generic`, or `amd64` with a separate subarchitecture. `undefined`: it is malformed, or there is no such architecture. */
 export function parseArchitecture(
   text: string,
   subarchitecture: string | undefined,
@@ -54,7 +70,7 @@ export function parseArchitecture(
   if (rest.length > 0 || (second !== undefined && given !== undefined && second !== given)) return undefined;
   const architecture = ARCHITECTURE_NAMES[first] ?? first;
   const sub = second ?? given ?? 'generic';
-  return ARCHITECTURE.test(architecture) && SUBARCHITECTURE.test(sub) && !sub.includes('..')
+  return ARCHITECTURES.has(architecture) && SUBARCHITECTURE.test(sub) && !sub.includes('..')
     ? { architecture, subarchitecture: sub }
     : undefined;
 }
@@ -72,13 +88,22 @@ const parameters = z.object({
   zone: value(z.string().max(256)).optional().describe('The name of its zone, for administrators.'),
   pool: value(z.string().max(256)).optional().describe('The name of its pool, for administrators.'),
   min_hwe_kernel: oldestKernel,
+  description,
   ...powerFields,
   hardware_facts: value(z.string().max(524_288))
     .optional()
     .describe("The enlistment agent's description of the hardware, JSON."),
 });
 
-type Parameters = z.output<typeof parameters>;
+/** The parameters that only API 2.0 has. */
+const newParameters = z.object({
+  commission: flag('True: commission the machine if it is New, for administrators.'),
+  deployed: flag(
+    'Must be false: Rackboot knows machines as Deployed only after it has deployed them. Add a device instead.',
+  ),
+});
+
+type Parameters = z.output<typeof parameters> & z.output<typeof newParameters>;
 
 const labelOf = (hostname: string): string | undefined => parseHostname(hostname.split('.', 1)[0] ?? '');
 
@@ -102,47 +127,78 @@ function factsOf(text: string | undefined) {
   return refuseFields({ hardware_facts: problems });
 }
 
-/** The refusal of names that a user gives. Those of a machine are not used if they are unfit. */
-function refuseNames({ caller }: ApiCall, { hostname, domain }: Parameters): Refusal | undefined {
-  if (caller.kind !== 'user') return undefined;
+/** The names of a machine or device that a user gives. */
+interface GivenNames {
+  readonly hostname?: string | undefined;
+  readonly domain?: string | undefined;
+}
+
+/**
+ * The hostname and the domain in the parameters, or a refusal: a hostname may have its domain after it, and the domain must exist.
+ *
+ * @param before the domain that the machine has; undefined: the machine is new
+ */
+export function readNames(
+  call: ApiCall,
+  given: GivenNames,
+  before?: string,
+): { hostname?: string; domain?: string } | Refusal {
+  const written = given.hostname?.toLowerCase() ?? '';
+  const label = labelOf(written);
+  const after = written.includes('.') ? written.slice(written.indexOf('.') + 1).replace(/\.$/, '') : '';
+  const stated = given.domain?.toLowerCase() ?? '';
+  const domain = stated || after;
+  const domains = currentDomains(call);
+  const isUnknown = domain !== '' && domain !== before && !domains.includes(domain);
   const found = allOf(
-    hostname && labelOf(hostname) === undefined
+    written !== '' && label === undefined
       ? refuseField('hostname', 'field.hostname', { max: HOSTNAME_MAX })
-      : undefined,
-    domain && !DOMAIN.test(domain.toLowerCase()) ? refuseField('domain', 'field.domain') : undefined,
+      : stated !== '' && after !== '' && stated !== after
+        ? refuseField('hostname', 'field.domain-twice', { domain: stated })
+        : undefined,
+    isUnknown ? refuseField(stated === '' ? 'hostname' : 'domain', 'field.domain-unknown', { domains }) : undefined,
   );
-  return isRefusal(found) ? found : undefined;
+  if (isRefusal(found)) return found;
+  return { ...(label === undefined ? {} : { hostname: label }), ...(domain === '' ? {} : { domain }) };
+}
+
+/** The names of a new machine. Those that a machine reports are not used if they are unfit, and its domain never is. */
+function namesOf(call: ApiCall, given: GivenNames, isOrdinary: boolean): ReturnType<typeof readNames> {
+  const label = labelOf(given.hostname ?? '');
+  if (call.caller.kind !== 'user') return label === undefined ? {} : { hostname: label };
+  const [byDefault] = currentDomains(call);
+  const found = readNames(call, given);
+  const wanted = given.domain?.toLowerCase() || (given.hostname?.toLowerCase().split('.').slice(1).join('.') ?? '');
+  const isForeign = isOrdinary && wanted !== '' && wanted !== byDefault;
+  return isForeign && label !== undefined ? refuse('not-allowed.domain', { domain: byDefault }) : found;
 }
 
 /** The report in the parameters, or a refusal of all invalid ones. */
 function reportOf(call: ApiCall, given: Parameters): EnlistmentReport | Refusal {
+  const isOrdinary = call.caller.kind === 'user' && !call.caller.isAdmin;
   const found = allOf(
     parseArchitecture(given.architecture, given.subarchitecture) ??
       refuseField('architecture', 'field.architecture-reported'),
     macsOf(given.mac_addresses),
     readPower(given, undefined),
     factsOf(given.hardware_facts),
-    refuseNames(call, given),
+    namesOf(call, given, isOrdinary),
   );
   if (isRefusal(found)) return found;
-  const [architecture, macs, power, facts] = found;
+  const [architecture, macs, power, facts, names] = found;
   const username = call.caller.kind === 'user' ? call.caller.username : undefined;
-  const isOrdinary = call.caller.kind === 'user' && !call.caller.isAdmin;
   if (isOrdinary && !isReportable(power.powerType ?? '', power.powerParameters ?? {})) {
     return refuse('not-allowed.power');
   }
   // A machine's own values are not checked: only harmless ones are kept, and the user who accepts the machine sees if they work.
   const problem = username === undefined ? undefined : refusePower(call, power, given, undefined);
   if (problem !== undefined) return problem;
-  const label = given.hostname === undefined ? undefined : labelOf(given.hostname);
-  const domain = given.domain?.toLowerCase();
-  if (isOrdinary && domain && domain !== call.region.config().domain)
-    return refuse('not-allowed.domain', { domain: call.region.config().domain });
   return {
     macs,
     ...architecture,
-    hostname: label,
-    domain: (username === undefined ? undefined : domain) || call.region.config().domain,
+    hostname: names.hostname,
+    domain: names.domain ?? currentDomains(call)[0],
+    description: username === undefined ? undefined : readDescription(given.description).description,
     powerType: given.power_type ?? '',
     powerParameters: power.powerParameters ?? {},
     facts: facts?.value,
@@ -158,7 +214,7 @@ function reportOf(call: ApiCall, given: Parameters): EnlistmentReport | Refusal 
 }
 
 /** The zone and the pool of a new machine. A machine's own values are not used, as its other wishes. */
-async function areasOf(call: ApiCall, given: Parameters): ReturnType<typeof choosePlace> {
+async function areasOf(call: ApiCall, given: z.output<typeof parameters>): ReturnType<typeof choosePlace> {
   if (call.caller.kind !== 'user' || (!given.zone && !given.pool)) return {};
   return call.caller.isAdmin ? await choosePlace(call, given) : refuse('not-allowed.administrator');
 }
@@ -167,17 +223,31 @@ async function areasOf(call: ApiCall, given: Parameters): ReturnType<typeof choo
 const oldestKernelOf = ({ caller }: ApiCall, given: Parameters) =>
   caller.kind === 'user' ? readOldestKernel(given.min_hwe_kernel) : {};
 
+/** Whether to commission the new machine. A machine's own wish does not count: a person decides. */
+function commissionOf({ caller }: ApiCall, { commission, deployed }: Parameters): boolean | Refusal {
+  if (caller.kind !== 'user') return false;
+  if (isTrue(deployed)) return refuseField('deployed', 'field.not-done', { field: 'deployed' });
+  return isTrue(commission) && !caller.isAdmin ? refuse('not-allowed.administrator') : isTrue(commission);
+}
+
 async function enlist(call: ApiCall, given: Parameters): Promise<Answer> {
   // A machine with a key is already known, and reports in other ways.
   if (call.caller.kind === 'machine') return refuse('not-allowed.enlisted');
-  const found = allOf(reportOf(call, given), await areasOf(call, given), oldestKernelOf(call, given));
+  const found = allOf(
+    reportOf(call, given),
+    await areasOf(call, given),
+    oldestKernelOf(call, given),
+    commissionOf(call, given),
+  );
   if (isRefusal(found)) return found;
-  const [report, place, least] = found;
+  const [report, place, least, isCommissioned] = found;
   const outcome = await call.region.enlist({ ...report, ...place, ...least });
   if (outcome.kind !== 'refuse') {
-    if (outcome.kind === 'unchanged') await call.region.racks.homes.reportedBy(call.peer.rackUuid, outcome.machine);
-    if (call.caller.kind !== 'user') return json(introductionJson(outcome.machine));
-    return json(showMachine(call, outcome.machine));
+    const { machine } = outcome;
+    if (outcome.kind === 'unchanged') await call.region.racks.homes.reportedBy(call.peer.rackUuid, machine);
+    if (call.caller.kind !== 'user') return json(introductionJson(machine));
+    if (!isCommissioned || machine.status !== 'new') return json(showMachine(call, machine));
+    return answerCommand(call, await call.region.life.command(machine.systemId, { name: 'commission' }, actorOf(call)));
   }
   const { refusal } = outcome;
   if (refusal.name !== 'invalid-parameters') return refuseFor([refusal]);
@@ -205,7 +275,7 @@ export const ENLISTMENT_OPERATIONS: readonly Operation[] = [
     handler: 'MachinesHandler',
     access: 'managed',
     doc: 'Add a machine. A machine that enlists again stays the same machine.',
-    parameters,
+    parameters: parameters.extend(newParameters.shape),
     run: enlist,
   }),
   defineOperation({

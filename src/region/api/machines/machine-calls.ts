@@ -11,6 +11,8 @@ import { cleanWords } from '../../records/text-json.ts';
 import { type Refusal, refuseField } from '../call/answer.ts';
 import { type ApiCall, type ApiVersion, value } from '../call/operation.ts';
 
+/** A note about a machine, in characters. */
+const DESCRIPTION_MAX = 1000;
 /** A comment as stored, in characters. */
 const COMMENT_MAX = 255;
 
@@ -36,6 +38,13 @@ export const agentName = value(
     .max(255)
     .refine((text) => cleanText(text, 255) === text, 'field.agent-name'),
 );
+
+/** The parameter for the note about a machine. */
+export const description = value(z.string().max(DESCRIPTION_MAX)).optional().describe('A note for people.');
+
+/** The change by that parameter. */
+export const readDescription = (text: string | undefined): Pick<MachineEdit, 'description'> =>
+  text === undefined ? {} : { description: cleanWords(text, DESCRIPTION_MAX) };
 
 /** The parameter for the oldest kernel of a machine; empty: any. */
 export const oldestKernel = value(z.string().max(63))

@@ -4,7 +4,6 @@ import { z } from 'zod';
 import { refuseKernelParams } from '../../../boot/quotable.ts';
 import { nearestName } from '../../../nearest-name.ts';
 import { parseMac } from '../../../net/address.ts';
-import { HOSTNAME_MAX, parseHostname } from '../../identity/hostname.ts';
 import type { MachineEdit } from '../../life/machine-edit.ts';
 import type { MachineChangeOutcome } from '../../records/decisions.ts';
 import type { MachineFilter } from '../../records/filters.ts';
@@ -42,19 +41,28 @@ import {
   values,
 } from '../call/operation.ts';
 import { showMachine } from '../json/shown-machine.ts';
-import { parseArchitecture } from './enlistment-operations.ts';
-import { isTrue, machineOf, machinePaths, oldestKernel, readOldestKernel, systemIdOf } from './machine-calls.ts';
+import { parseArchitecture, readNames } from './enlistment-operations.ts';
+import {
+  description,
+  isTrue,
+  machineOf,
+  machinePaths,
+  oldestKernel,
+  readDescription,
+  readOldestKernel,
+  systemIdOf,
+} from './machine-calls.ts';
 import { listMachines } from './machine-list.ts';
 import { powerFields, readPower, refusePower } from './power-fields.ts';
 
 const FILTER_VALUES_MAX = 500;
-const DESCRIPTION_MAX = 1000;
 
 /** The parameters that narrow a list of machines; events take the same. */
 export const filterParameters = z.object({
   hostname: values(FILTER_VALUES_MAX).optional().describe('Only machines with these hostnames.'),
   mac_address: values(FILTER_VALUES_MAX).optional().describe('Only machines with these hardware addresses.'),
   id: values(FILTER_VALUES_MAX).optional().describe('Only machines with these system ids.'),
+  domain: values(FILTER_VALUES_MAX).optional().describe('Only machines in these domains.'),
   zone: values(FILTER_VALUES_MAX).optional().describe('Only machines in these zones.'),
   pool: values(FILTER_VALUES_MAX).optional().describe('Only machines in these pools.'),
   agent_name: values(FILTER_VALUES_MAX).optional().describe('Only machines that were allocated under these names.'),
@@ -77,6 +85,7 @@ export async function machineFilter(
     hostnames: given.hostname?.map((name) => name.toLowerCase()),
     macs: macs?.filter((mac) => mac !== undefined),
     systemIds: given.id,
+    domains: given.domain?.map((name) => name.toLowerCase()),
     agentNames: given.agent_name,
     zoneIds,
     poolIds,
@@ -167,7 +176,8 @@ async function refuseUsed(call: ApiCall): Promise<Refusal> {
 
 const editParameters = z.object({
   hostname: value(z.string().max(255)).optional().describe('The new hostname.'),
-  description: value(z.string().max(DESCRIPTION_MAX)).optional().describe('A note for people.'),
+  domain: value(z.string().max(253)).optional().describe('Its domain, which `hostname` may also name.'),
+  description,
   architecture: value(z.string().max(64)).optional().describe('The architecture, `amd64/generic`.'),
   kernel_params: value(z.string().max(4096))
     .optional()
@@ -186,10 +196,7 @@ async function editOf(
   const power = readPower(given, before);
   const fault = refuseKernelParams(given.kernel_params ?? '');
   const found = allOf(
-    given.hostname === undefined
-      ? undefined
-      : (parseHostname(given.hostname.split('.', 1)[0] ?? '') ??
-          refuseField('hostname', 'field.hostname', { max: HOSTNAME_MAX })),
+    readNames(call, given, before.domain),
     given.architecture === undefined
       ? undefined
       : (parseArchitecture(given.architecture, undefined) ?? refuseField('architecture', 'field.architecture')),
@@ -199,13 +206,13 @@ async function editOf(
     readOldestKernel(given.min_hwe_kernel),
   );
   if (isRefusal(found)) return found;
-  const [hostname, architecture, powerEdit, place, , least] = found;
+  const [names, architecture, powerEdit, place, , least] = found;
   return {
-    ...(hostname === undefined ? {} : { hostname }),
+    ...names,
     ...place,
     ...(given.kernel_params === undefined ? {} : { kernelParams: given.kernel_params.trim() || undefined }),
     ...least,
-    ...(given.description === undefined ? {} : { description: cleanWords(given.description, DESCRIPTION_MAX) }),
+    ...readDescription(given.description),
     ...(architecture ?? {}),
     ...powerEdit,
   };

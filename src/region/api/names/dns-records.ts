@@ -32,9 +32,6 @@ export interface NamedRecord {
 /** The number of a text, at least 1: no stranger chooses these texts. */
 const idOf = (text: string): number => (numberOf(text) >>> 1) + 1;
 
-/** The number of a domain; the default one has 0. */
-export const domainIdOf = (name: string, byDefault: string): number => (name === byDefault ? 0 : idOf(name));
-
 /** The records in a setting; entries of another form, which no configuration has, are left out. */
 function recordsOf(setting: SettingValue | undefined): readonly NamedRecord[] {
   const list = Array.isArray(setting) ? setting : [];

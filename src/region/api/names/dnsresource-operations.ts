@@ -7,6 +7,7 @@
 
 import { z } from 'zod';
 import { parseIpv4 } from '../../../net/address.ts';
+import { domainIdOf } from '../../life/whereabouts.ts';
 import { refusal } from '../../words/refusal.ts';
 import {
   type Answer,
@@ -25,7 +26,6 @@ import {
   currentDomains,
   currentRecords,
   type Domains,
-  domainIdOf,
   domainOf,
   type NamedRecord,
   nextNumber,

@@ -5,18 +5,11 @@
 // 1. The default domain is that of new machines; it is neither deleted nor renamed here.
 
 import { z } from 'zod';
+import { domainIdOf } from '../../life/whereabouts.ts';
 import { type Answer, json, type Refusal, refuse, refuseField } from '../call/answer.ts';
 import { type ApiCall, defineOperation, nothing, type Operation, value } from '../call/operation.ts';
 import { API_2 } from '../json/fixed-json.ts';
-import {
-  changeDomains,
-  currentDomains,
-  currentRecords,
-  type Domains,
-  domainIdOf,
-  domainOf,
-  moveRecords,
-} from './dns-records.ts';
+import { changeDomains, currentDomains, currentRecords, type Domains, domainOf, moveRecords } from './dns-records.ts';
 
 const domainName = z
   .string()

@@ -21,6 +21,12 @@ const byForce = (machine: string): string => `delete it by force (\`rackboot mac
 const kernelsText = (names: readonly string[]): string =>
   names.length === 0 ? 'import one that fits' : `there are ${names.join(', ')}`;
 
+/** What to do instead of what Rackboot does not do, by parameter. */
+const NOT_DONE_HINTS: Readonly<Record<string, string>> = {
+  bridge_all: ' create_bridge makes bridges.',
+  deployed: ' A device keeps the name and the addresses of a host that others deployed.',
+};
+
 /** By code. */
 export const API = {
   'not-authenticated.key': 'Authenticate with an API key: rackboot apikey prints one.',
@@ -112,8 +118,9 @@ export const API = {
   'field.macs': 'Give hardware addresses such as 52:54:00:00:00:01.',
   'field.mac-missing': 'At least one address of a network interface is required.',
   'field.rack-to-move': 'No accepted rack has this name or UUID.',
-  'field.architecture-reported': 'Give amd64/generic, or amd64 and one subarchitecture.',
-  'field.architecture': 'Give an architecture such as amd64/generic.',
+  'field.architecture-reported':
+    'Give amd64/generic, or amd64 and one subarchitecture, of an architecture that exists.',
+  'field.architecture': 'Give an architecture that exists, such as amd64/generic.',
   'field.hostname': ({ max }: Max) =>
     `Give at most ${max} letters, digits and hyphens, but not an address, localhost, wpad or isatap.`,
   'field.domain': 'Give a domain name.',
@@ -175,7 +182,7 @@ export const API = {
   'field.pods-missing': ({ field }: { readonly field: string }) =>
     `Rackboot makes no virtual machines, so none is in a pod: omit ${field}.`,
   'field.not-done': ({ field }: { readonly field: string }) =>
-    `Rackboot does not do this: omit ${field}.${field === 'bridge_all' ? ' create_bridge makes bridges.' : ''}`,
+    `Rackboot does not do this: omit ${field}.${NOT_DONE_HINTS[field] ?? ''}`,
   'precondition-failed.changed':
     'Nothing was changed: the object has changed since you read it. Read it again before you change it.',
   'precondition-failed.untagged':

@@ -20,6 +20,8 @@ export const NAMES_SERVED = {
     'A domain has no TTL of its own: give 0, or nothing, and the TTL with each name (dnsresources, address_ttl).',
   'field.domain-unknown': ({ domains }: { readonly domains: readonly string[] }) =>
     `Give a name in one of these domains, or add its domain first: ${domains.join(', ')}.`,
+  'field.domain-twice': ({ domain }: { readonly domain: string }) =>
+    `The hostname names another domain than ${domain}: name the domain once.`,
   'field.dns-name': 'Give letters, digits, hyphens, underscores and dots.',
   'field.dns-name-taken': ({ name }: Named) => `${name} already has records: change those.`,
   'field.record-type': ({ known }: { readonly known: readonly string[] }) => `Give one of ${known.join(', ')}.`,

@@ -103,6 +103,7 @@ const testFollower = (): unknown =>
           hostnames: ['one'],
           macs: [parseMac(EVENT_FILTERS.mac_address)],
           systemIds: ['abc'],
+          domains: ['example.org'],
           agentNames: ['juju'],
         },
         ...{ zoneIds: [1], poolIds: [2] },

@@ -269,7 +269,12 @@ export const LIFE_TRIALS: readonly Trial[] = [
 ];
 
 const eventsOf = async (site: AskedApi): Promise<Given> => {
-  const kept = await machine(site, 'allocated', { hostname: 'one', owner: 'alice', agentName: 'juju' });
+  const kept = await machine(site, 'allocated', {
+    domain: 'example.org',
+    hostname: 'one',
+    owner: 'alice',
+    agentName: 'juju',
+  });
   const other = await machine(site, 'ready', { hostname: 'two' }, 3);
   await site.ask('PUT', `2.0/machines/${kept}/`, { zone: 'hall', pool: 'lab' });
   await site.ask('POST', `2.0/machines/${kept}/?op=lock`, {}, 'alice');
@@ -279,6 +284,7 @@ const eventsOf = async (site: AskedApi): Promise<Given> => {
 export const EVENT_FILTERS = {
   hostname: 'one',
   mac_address: '52:54:00:00:00:01',
+  domain: 'example.org',
   zone: 'hall',
   pool: 'lab',
   agent_name: 'juju',

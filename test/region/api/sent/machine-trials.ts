@@ -24,13 +24,20 @@ import {
 async function twoMachines(site: AskedApi): Promise<Given> {
   await farRack(site);
   const home = parseIpv4('10.50.0.7');
-  const kept = await machine(site, 'allocated', { hostname: 'one', owner: 'alice', agentName: 'juju', home });
+  const kept = await machine(site, 'allocated', {
+    domain: 'example.org',
+    hostname: 'one',
+    owner: 'alice',
+    agentName: 'juju',
+    home,
+  });
   await machine(site, 'ready', { hostname: 'two' }, 3);
   await site.ask('PUT', `2.0/machines/${kept}/`, { zone: 'hall', pool: 'lab' });
   return { kept };
 }
-const DEVICE_FILTERS = { hostname: 'one', mac_address: FIRST_MAC, zone: 'hall', pool: 'lab' };
-const FILTERS = { ...DEVICE_FILTERS, agent_name: 'juju' };
+const FILTERS = {
+  ...{ domain: 'example.org', hostname: 'one', mac_address: FIRST_MAC, zone: 'hall', pool: 'lab', agent_name: 'juju' },
+};
 const filtering = (of: string, given: Trial['given'], filters: Readonly<Record<string, string>>): readonly Trial[] => [
   ...Object.entries(filters).map(([name, text]) => ({
     ...{ of, given, send: { [name]: text }, reads: { [name]: only('system_id') } },
@@ -42,7 +49,7 @@ const LISTS: readonly Trial[] = [
   ...['2.0 GET machines', '1.0 GET nodes list'].flatMap((of) =>
     filtering(of, twoMachines, { ...FILTERS, status: 'allocated', owner: 'alice', rack: 'rack-2', q: 'one' }),
   ),
-  ...filtering('2.0 GET devices', twoDevices, DEVICE_FILTERS),
+  ...filtering('2.0 GET devices', twoDevices, FILTERS),
 ];
 
 async function twoDevices({ ask, place }: AskedApi): Promise<Given> {
@@ -50,7 +57,7 @@ async function twoDevices({ ask, place }: AskedApi): Promise<Given> {
   await ask('POST', '2.0/devices/', { hostname: 'two', mac_addresses: '52:54:00:00:00:09' });
   const [, zone] = (await ask('GET', '2.0/zones/')).json;
   const [, pool] = (await ask('GET', '2.0/pools/')).json;
-  const fields = { zoneId: zone.id - 1, poolId: pool.id };
+  const fields = { domain: 'example.org', agentName: 'juju', zoneId: zone.id - 1, poolId: pool.id };
   await place.store.changeMachine(kept, 1, () => ({ kind: 'change', fields, events: [] }));
   return { kept };
 }
@@ -85,10 +92,12 @@ const AREA_READS = { zone: 'zone.name', pool: 'pool.name' } as const;
 const adding = (of: string): readonly Trial[] => [
   {
     of,
+    given: withDomain,
     send: {
       ...{ architecture: 'arm64', subarchitecture: 'generic', mac_addresses: FIRST_MAC, hostname: 'one' },
       ...{ domain: 'example.org', power_type: 'webhook', power_parameters: '{"power_user":"ann"}' },
       ...{ hardware_facts: HARDWARE_FACTS, zone: 'hall', pool: 'lab', min_hwe_kernel: 'hwe-22.04' },
+      description: 'a note',
     },
     reads: {
       ...{
@@ -101,6 +110,7 @@ const adding = (of: string): readonly Trial[] => [
         pool: inLab,
         ...NAMES_READS,
       },
+      description: noted,
       ...{ power_parameters: powerIs('power_user', 'ann'), hardware_facts: { at: 'memory', is: 777 } },
     },
   },
@@ -110,6 +120,15 @@ const adding = (of: string): readonly Trial[] => [
     reads: { power_parameters_skip_check: isStored },
   },
 ];
+/** 1.0 shows no description. */
+async function noted({ site, answer }: Sight): Promise<void> {
+  assert.equal((await site.ask('GET', `2.0/machines/${answer.json.system_id}/`)).json.description, 'a note');
+}
+/** There is a second domain. */
+async function withDomain({ ask }: AskedApi): Promise<Given> {
+  assert.equal((await ask('POST', '2.0/domains/', { name: 'example.org' })).status, 200);
+  return {};
+}
 const NEW = { architecture: 'amd64', mac_addresses: FIRST_MAC };
 const named =
   (wanted: string): Read =>
@@ -125,14 +144,30 @@ const kernelArguments = async ({ site }: Sight): Promise<void> => {
 
 const FIELDS: readonly Trial[] = [
   ...['2.0 POST machines', '1.0 POST nodes new'].flatMap(adding),
+  {
+    ...{
+      of: '2.0 POST machines',
+      given: async () => ({ fields: NEW }),
+      send: { commission: 'true', deployed: 'false' },
+    },
+    reads: {
+      commission: { at: 'status_name', is: 'Commissioning' },
+      deployed: ({ answer }) => assert.notEqual(answer.json.status_name, 'Deployed'),
+    },
+  },
   ...onMachines('PUT', '/{system_id}', '', {
-    given: onMachine('deployed', { owner: 'alice' }),
+    given: async (site) => ({
+      ...(await withDomain(site)),
+      ...(await onMachine('deployed', { owner: 'alice' })(site)),
+    }),
     send: {
+      domain: 'example.org',
       ...{ hostname: 'one', architecture: 'arm64/generic', kernel_params: 'nomodeset' },
       min_hwe_kernel: 'hwe-22.04',
       ...{ zone: 'hall', pool: 'lab', power_type: 'webhook', power_parameters: '{"power_user":"ann"}' },
     },
     reads: {
+      domain: NAMES_READS.domain,
       ...{ hostname: named('^one'), kernel_params: kernelArguments, ...AREA_READS, pool: inLab },
       power_parameters: powerIs('power_user', 'ann'),
     },

@@ -1,0 +1,80 @@
+// Machines as Terraform adds and changes them: with `commission`, a description, and a domain of their own; an architecture must exist.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { withAskedApi } from '../asked-api.ts';
+
+const MACHINE = { architecture: 'amd64/generic', mac_addresses: '52:54:00:00:00:01', power_type: 'manual' };
+
+test('commission=true commissions a machine that an administrator adds, and no other one', () =>
+  withAskedApi(async ({ ask }) => {
+    const wish = { ...MACHINE, commission: 'true', description: 'rack 7', hostname: 'n1' };
+    const refused = await ask('POST', '2.0/machines/', wish, 'alice');
+    assert.deepEqual([refused.status, (await ask('GET', '2.0/machines/')).json], [403, []]);
+    const made = await ask('POST', '2.0/machines/', wish);
+    assert.deepEqual(
+      [made.status, made.json.status_name, made.json.status, made.json.description],
+      [200, 'Commissioning', 1, 'rack 7'],
+    );
+    const other = { ...MACHINE, mac_addresses: '52:54:00:00:00:03' };
+    assert.equal((await ask('POST', '2.0/machines/', { ...other, commission: 'false' })).json.status_name, 'New');
+    const own = await ask(
+      'POST',
+      '2.0/machines/',
+      { ...other, mac_addresses: '52:54:00:00:00:05', commission: 'True' },
+      'nobody',
+    );
+    assert.deepEqual([own.status, own.json.status_name], [200, 'New'], 'a machine does not commission itself');
+    const deployed = await ask('POST', '2.0/machines/', { ...other, deployed: 'true' });
+    assert.deepEqual([deployed.status, Object.keys(deployed.json)], [400, ['deployed']]);
+  }));
+
+test('a machine is in the domain that its user names, by itself or after the hostname, if the domain exists', () =>
+  withAskedApi(async ({ ask }) => {
+    const { json: domain } = await ask('POST', '2.0/domains/', { name: 'example.com' });
+    const { json: machine } = await ask('POST', '2.0/machines/', { ...MACHINE, hostname: 'n1' });
+    assert.deepEqual([machine.fqdn, machine.domain.id, machine.domain.is_default], ['n1.maas', 0, true]);
+    const place = `2.0/machines/${machine.system_id}/`;
+    const changed = await ask('PUT', place, { domain: 'Example.com' });
+    assert.deepEqual([changed.status, changed.json.fqdn], [200, 'n1.example.com']);
+    const { resource_uri: _, ...wanted } = domain;
+    assert.deepEqual(changed.json.domain, wanted);
+    await ask('POST', '2.0/dnsresources/', { fqdn: 'www.example.com', ip_addresses: '10.20.0.7' });
+    const [listed] = (await ask('GET', '2.0/machines/')).json;
+    assert.deepEqual([listed.domain.id, listed.domain.resource_record_count], [domain.id, 1]);
+    assert.equal((await ask('GET', '2.0/machines/?domain=example.com')).json.length, 1);
+    assert.deepEqual((await ask('GET', '2.0/machines/?domain=maas')).json, []);
+    assert.equal((await ask('PUT', place, { domain: 'maas' })).json.fqdn, 'n1.maas');
+    assert.equal((await ask('PUT', place, { hostname: 'n2.example.com' })).json.fqdn, 'n2.example.com');
+    assert.equal((await ask('PUT', place, { hostname: 'n3' })).json.fqdn, 'n3.example.com');
+    const fields = async (method: 'PUT' | 'POST', path: string, given: Readonly<Record<string, string>>) => {
+      const { status, json } = await ask(method, path, given);
+      return [status, Object.keys(json)];
+    };
+    assert.deepEqual(await fields('PUT', place, { domain: 'nosuch.zz' }), [400, ['domain']]);
+    assert.deepEqual(await fields('PUT', place, { hostname: 'n1.nosuch.zz' }), [400, ['hostname']]);
+    assert.deepEqual(await fields('PUT', place, { hostname: 'n1.maas', domain: 'example.com' }), [400, ['hostname']]);
+    const another = { ...MACHINE, mac_addresses: '52:54:00:00:00:09' };
+    assert.deepEqual(await fields('POST', '2.0/machines/', { ...another, domain: 'nosuch.zz' }), [400, ['domain']]);
+    const added = await ask('POST', '2.0/machines/', { ...another, hostname: 'n9.example.com' });
+    assert.equal(added.json.fqdn, 'n9.example.com');
+    const device = await ask('POST', '2.0/devices/', {
+      hostname: 'd1.example.com',
+      mac_addresses: '52:54:00:00:00:0b',
+    });
+    assert.deepEqual([device.json.fqdn, device.json.domain.id], ['d1.example.com', domain.id]);
+    assert.equal((await ask('GET', '2.0/devices/', { domain: 'maas' })).json.length, 0);
+  }));
+
+test('an architecture that does not exist is refused', () =>
+  withAskedApi(async ({ ask }) => {
+    const { json: machine } = await ask('POST', '2.0/machines/', MACHINE);
+    for (const architecture of ['zz', 'zz/generic']) {
+      const added = await ask('POST', '2.0/machines/', { ...MACHINE, architecture });
+      assert.deepEqual([added.status, Object.keys(added.json)], [400, ['architecture']]);
+      const changed = await ask('PUT', `2.0/machines/${machine.system_id}/`, { architecture });
+      assert.deepEqual([changed.status, Object.keys(changed.json)], [400, ['architecture']]);
+    }
+    const { json } = await ask('PUT', `2.0/machines/${machine.system_id}/`, { architecture: 'aarch64/generic' });
+    assert.equal(json.architecture, 'arm64/generic');
+  }));
