@@ -31,6 +31,9 @@ export function disksOf({ id, facts }: Pick<Machine, 'id' | 'facts'>): readonly 
   });
 }
 
+/** The tags of a disk, as its kind gives them. */
+export const diskTags = ({ rotational }: Disk['facts']): readonly string[] => [rotational === true ? 'rotary' : 'ssd'];
+
 /** A serial number that the agent finds unchanged on the machine. */
 const PLAIN_SERIAL = /^[A-Za-z0-9._:+-]{1,64}$/;
 

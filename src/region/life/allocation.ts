@@ -2,8 +2,8 @@
 //
 // Source: the parameters of MAAS's `machines/?op=allocate` and `nodes/?op=acquire`.
 
-import type { Machine } from '../records/machine.ts';
-import { machineFqdn } from '../records/machine.ts';
+import { diskTags } from '../layout/disks.ts';
+import { type Machine, machineFqdn } from '../records/machine.ts';
 
 /** The constraints of one allocation; all given ones must hold. */
 export interface Constraints {
@@ -18,8 +18,13 @@ export interface Constraints {
   readonly memoryMib?: number | undefined;
   readonly tags?: readonly string[] | undefined;
   readonly notTags?: readonly string[] | undefined;
-  /** Minimum size of one disk each. */
-  readonly diskBytes?: readonly number[] | undefined;
+  /** A disk for each of these. */
+  readonly disks?: readonly DiskWish[] | undefined;
+  /** An interface has a link of at least this speed, in Mbit/s. */
+  readonly linkSpeed?: number | undefined;
+  /** None of these machines, by system id. */
+  readonly notSystemIds?: readonly string[] | undefined;
+  readonly powerStates?: readonly string[] | undefined;
   /** In one of these zones, by id; 0: the default one. Likewise pools. */
   readonly zoneIds?: readonly number[] | undefined;
   readonly poolIds?: readonly number[] | undefined;
@@ -28,6 +33,16 @@ export interface Constraints {
   readonly notPoolIds?: readonly number[] | undefined;
   /** Whether its network is as wanted; `undefined`: any. */
   readonly isNetworkMet?: ((machine: Machine) => boolean) | undefined;
+}
+
+/** A disk that an allocation asks for. */
+interface DiskWish {
+  /** By which the answer names the disk; `undefined`: it does not. */
+  readonly label: string | undefined;
+  /** Minimum size. */
+  readonly bytes: number;
+  /** Tags that the disk has. */
+  readonly tags: readonly string[];
 }
 
 /** True if the machine meets all constraints. */
@@ -42,7 +57,10 @@ export function meets(machine: Machine, wanted: Constraints): boolean {
     (machine.facts?.memory_mib ?? 0) >= (wanted.memoryMib ?? 0) &&
     (wanted.tags ?? []).every((tag) => tags.has(tag)) &&
     !(wanted.notTags ?? []).some((tag) => tags.has(tag)) &&
-    hasDisks(machine, wanted.diskBytes ?? []) &&
+    placeDisks(machine, wanted.disks ?? []) !== undefined &&
+    hasSpeed(machine, wanted.linkSpeed ?? 0) &&
+    (wanted.powerStates?.includes(machine.powerState) ?? true) &&
+    !(wanted.notSystemIds ?? []).includes(machine.systemId) &&
     isAmong(machine.zoneId, wanted.zoneIds, wanted.notZoneIds) &&
     isAmong(machine.poolId, wanted.poolIds, wanted.notPoolIds) &&
     (wanted.isNetworkMet?.(machine) ?? true)
@@ -58,43 +76,59 @@ function isOfArchitecture(machine: Machine, wanted: string | undefined): boolean
   );
 }
 
-/** Compares the largest requested size with the largest disk, the second with the second, and so on. */
-function hasDisks(machine: Machine, wanted: readonly number[]): boolean {
-  const descending = (a: number, b: number): number => b - a;
-  const disks = (machine.facts?.disks ?? []).map(({ bytes }) => bytes).sort(descending);
-  return wanted.toSorted(descending).every((bytes, index) => (disks[index] ?? -1) >= bytes);
+const hasSpeed = ({ facts }: Machine, least: number): boolean =>
+  least === 0 || (facts?.nics ?? []).some(({ speed = 0 }) => speed >= least);
+
+/**
+ * Finds a disk of its own for each wish, of both the largest first. `undefined`: there are not enough such disks.
+ *
+ * @returns the index of each wish's disk in the machine's facts
+ */
+function placeDisks(machine: Machine, wishes: readonly DiskWish[]): ReadonlyMap<DiskWish, number> | undefined {
+  const disks = machine.facts?.disks ?? [];
+  if (wishes.length > disks.length) return undefined;
+  const places = disks.map((_, place) => place).sort((a, b) => (disks[b]?.bytes ?? 0) - (disks[a]?.bytes ?? 0));
+  const takenBy = new Map<number, DiskWish>();
+  // A wish takes a free disk, or one whose wish can take another (Kuhn's algorithm). Each wish tries each disk once.
+  const place = (wish: DiskWish, tried: Set<number>): boolean => {
+    const fitting = places.filter((one) => {
+      const disk = disks[one];
+      return disk !== undefined && disk.bytes >= wish.bytes && wish.tags.every((tag) => diskTags(disk).includes(tag));
+    });
+    for (const one of [...fitting.filter((at) => !takenBy.has(at)), ...fitting]) {
+      if (tried.has(one)) continue;
+      tried.add(one);
+      const other = takenBy.get(one);
+      if (other !== undefined && !place(other, tried)) continue;
+      takenBy.set(one, wish);
+      return true;
+    }
+    return false;
+  };
+  const isMet = wishes.toSorted((a, b) => b.bytes - a.bytes).every((wish) => place(wish, new Set()));
+  return isMet ? new Map([...takenBy].map(([at, wish]) => [wish, at])) : undefined;
 }
 
 const isAmong = (id = 0, wanted: readonly number[] | undefined, others: readonly number[] = []): boolean =>
   (wanted === undefined || wanted.includes(id)) && !others.includes(id);
 
-/** The disk for each label of a valid `storage` text, as an index into the disks of the machine's facts. */
-export function matchStorage(machine: Machine, text: string): ReadonlyMap<string, number> {
-  const wishes = text.split(',').flatMap((part) => {
-    const [, label, size] = /^(?:([A-Za-z0-9_-]+):)?([\d.]+)$/.exec(part.trim()) ?? [];
-    return size === undefined ? [] : [{ label, bytes: Number(size) * 1e9 }];
-  });
-  const disks = (machine.facts?.disks ?? []).map(({ bytes }, place) => ({ bytes, place }));
-  const descending = (a: { readonly bytes: number }, b: { readonly bytes: number }): number => b.bytes - a.bytes;
-  disks.sort(descending);
-  const matched = new Map<string, number>();
-  wishes.toSorted(descending).forEach(({ label }, index) => {
-    const disk = disks[index];
-    if (label !== undefined && disk !== undefined) matched.set(label, disk.place);
-  });
-  return matched;
+/** The disk for each label, as an index into the disks of the machine's facts. */
+export function matchStorage(machine: Machine, wishes: readonly DiskWish[]): ReadonlyMap<string, number> {
+  const placed = placeDisks(machine, wishes) ?? new Map<DiskWish, number>();
+  return new Map([...placed].flatMap(([{ label }, at]) => (label === undefined ? [] : [[label, at] as const])));
 }
 
 /**
- * The sizes in bytes from a `storage` text such as `root:50,100`, which MAAS's clients write in GB. `undefined` if it is malformed or has
- * tags.
+ * The disks that a `storage` text such as `root:50(ssd),100` asks for; MAAS's clients write sizes in GB. `undefined` if it is malformed.
  */
-export function parseStorage(text: string): readonly number[] | undefined {
-  const sizes: number[] = [];
-  for (const part of text.split(',').filter((one) => one.trim() !== '')) {
-    const size = /^(?:[A-Za-z0-9_-]+:)?(\d{1,7}(?:\.\d{1,3})?)$/.exec(part.trim())?.[1];
+export function parseStorage(text: string): readonly DiskWish[] | undefined {
+  const wishes: DiskWish[] = [];
+  for (const part of text.split(/,(?![^(]*\))/).filter((one) => one.trim() !== '')) {
+    const [, label, size, tags = ''] =
+      /^(?:([A-Za-z0-9_-]+):)?(\d{1,7}(?:\.\d{1,3})?)(?:\(([^()]*)\))?$/.exec(part.trim()) ?? [];
     if (size === undefined) return undefined;
-    sizes.push(Number(size) * 1e9);
+    const wanted = tags.split(',').map((tag) => tag.trim());
+    wishes.push({ label, bytes: Number(size) * 1e9, tags: wanted.filter((tag) => tag !== '') });
   }
-  return sizes;
+  return wishes;
 }

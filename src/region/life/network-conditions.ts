@@ -1,6 +1,6 @@
 // The conditions of an allocation on the network of a machine, and which interfaces meet them. Pure.
 //
-// Sources: the parameters `subnets`, `not_subnets`, `fabrics`, `not_fabrics`, `fabric_classes`, `not_fabric_classes` and `interfaces` of MAAS's
+// Sources: the parameters `subnets`, `not_subnets`, `fabrics`, `not_fabrics`, `vlans`, `not_vlans`, `fabric_classes`, `not_fabric_classes` and `interfaces` of MAAS's
 // `machines/?op=allocate`, as Juju sends them (`interfaces=0:space=5;1:space=7`, `not_subnets=space:dmz`); `networks` and `not_networks` of
 // `nodes/?op=acquire` in API 1.0 (`lan`, `name:lan`, `ip:10.20.0.7`, `vlan:100`).
 //
@@ -40,6 +40,9 @@ const inSubnet =
   (one) =>
     subnetsOf(one).some(isWanted);
 
+/** The space of VLANs that are in none, by name and by id. */
+const [NO_SPACE, NO_SPACE_ID] = ['undefined', '-1'];
+
 /** The conditions by name. Each returns `undefined` if no object is called so. */
 const CONDITIONS: Readonly<Record<string, (text: string, view: NetworkView) => InterfaceTest | undefined>> = {
   subnet: (text, { records: { subnets } }) => {
@@ -47,6 +50,7 @@ const CONDITIONS: Readonly<Record<string, (text: string, view: NetworkView) => I
     return found && inSubnet(({ subnet }) => subnet.id === found.id);
   },
   space: (text, { records }) => {
+    if (text === NO_SPACE || text === NO_SPACE_ID) return ({ vlan }) => vlan !== undefined && vlan.space === undefined;
     const found = called(records.spaces, text);
     return found && (({ vlan }) => vlan?.space?.id === found.id);
   },

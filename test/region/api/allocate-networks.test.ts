@@ -45,6 +45,10 @@ const MET: readonly Fields[] = [
     not_subnets: text,
   })),
   { subnets: 'lan,space:inside', not_subnets: 'far,space:dmz' },
+  { vlans: 'untagged' },
+  { vlans: '5001', not_vlans: 'vid:7' },
+  { interfaces: '0:space=inside', not_subnets: 'space:undefined' },
+  { not_subnets: 'space:-1' },
   { fabrics: 'fabric-0', not_fabrics: 'away' },
   { fabric_classes: '10g', not_fabric_classes: '1g' },
   { interfaces: '0:fabric_class=10g' },
@@ -55,6 +59,10 @@ const MET: readonly Fields[] = [
 const UNMET: readonly Fields[] = [
   ...['far', 'space:dmz', 'fabric:away', 'lan,far'].map((subnets) => ({ subnets })),
   ...['lan', 'space:inside', 'far,lan'].map((text) => ({ not_subnets: text })),
+  { not_vlans: '5001' },
+  { vlans: 'vid:7' },
+  { subnets: 'space:undefined' },
+  { interfaces: '0:space=-1' },
   { fabrics: 'away' },
   { not_fabrics: 'fabric-0' },
   { fabric_classes: '1g' },
@@ -78,11 +86,52 @@ const REFUSED: readonly (readonly [field: string, text: string, says: RegExp])[]
   ['interfaces', '0:inside', /Give a label and conditions/],
 ];
 
+test('lists of machines take the same conditions on networks', () =>
+  withNetworks(async (_allocate, systemId, ask) => {
+    const listed = async ({ interfaces, ...fields }: Fields) => {
+      const answer = await ask('root', 'GET', `machines/?${new URLSearchParams(fields)}`);
+      return answer.json.map((one: { readonly system_id: string }) => one.system_id);
+    };
+    for (const fields of MET) assert.deepEqual(await listed(fields), [systemId], JSON.stringify(fields));
+    for (const fields of UNMET.filter((one) => one.interfaces === undefined))
+      assert.deepEqual(await listed(fields), [], JSON.stringify(fields));
+  }));
+
+test('an interface in a VLAN without a space is in the space undefined', () =>
+  withNetworks(async (allocate, systemId, ask) => {
+    await ask('root', 'PUT', 'vlans/5001/', { space: '' });
+    for (const fields of [
+      { subnets: 'space:undefined' },
+      { interfaces: '0:space=undefined' },
+      { interfaces: '0:space=-1' },
+    ]) {
+      const { json, text } = await allocate(fields);
+      assert.equal(json?.system_id, systemId, text);
+    }
+  }));
+
+test('what Rackboot does not know or do is refused by name', () =>
+  withNetworks(async (allocate) => {
+    for (const [name, text] of Object.entries({ devices: 'vendor_id=8086', verbose: 'true' })) {
+      const { status, json } = await allocate({ [name]: text });
+      assert.deepEqual([status, Object.keys(json)], [400, [name]]);
+    }
+    assert.equal((await allocate({ verbose: 'false' })).status, 200);
+  }));
+
 test('a machine is allocated if its networks meet the conditions', () =>
   withNetworks(async (allocate, systemId) => {
     for (const fields of MET) {
       const { status, text, json } = await allocate(fields);
       assert.deepEqual([status, json?.system_id], [200, systemId], `${JSON.stringify(fields)}: ${text}`);
+      const labels = (fields.interfaces ?? '')
+        .split(';')
+        .flatMap((part) => part.split(':', 1).filter((one) => one !== ''));
+      assert.deepEqual(
+        Object.keys(json.constraints_by_type.interfaces ?? {}),
+        labels,
+        'a trial says what meets the labels',
+      );
     }
     for (const fields of UNMET) {
       const { status, refusal } = await allocate(fields);

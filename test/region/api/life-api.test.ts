@@ -126,7 +126,7 @@ test('2.0: accepted, allocated by its conditions, deployed, released; each refus
       ['storage', '200', 409],
       ['zone', 'elsewhere', 400],
       ['not_in_pool', 'default', 409],
-      ['storage', 'root:50(ssd)', 400],
+      ['storage', 'root:50(ssd', 400],
       ['interfaces', 'a:space=1', 400],
       ['ip_address', 'x', 400],
     ] as const) {

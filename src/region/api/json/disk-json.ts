@@ -5,7 +5,7 @@
 // 1. Every object has every key, always with the same type, as an object and as text.
 
 import { counted } from '../../../counted.ts';
-import type { Disk } from '../../layout/disks.ts';
+import { type Disk, diskTags } from '../../layout/disks.ts';
 import {
   beginStorage,
   freeBytes,
@@ -48,7 +48,7 @@ function ownDiskJson(systemId: string, { id, facts }: Disk): Record<string, unkn
     block_size: facts.block_size ?? 512,
     bus: facts.bus ?? null,
     available_size: facts.bytes,
-    tags: [facts.rotational === true ? 'rotary' : 'ssd'],
+    tags: diskTags(facts),
     firmware_version: facts.firmware === undefined || facts.firmware === '' ? null : facts.firmware,
     resource_uri: `${API_2}/nodes/${systemId}/blockdevices/${id}/`,
   };

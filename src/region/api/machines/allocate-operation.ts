@@ -28,31 +28,41 @@ const size = (what: string) =>
     .optional()
     .describe(what);
 
-const allocateParameters = z.object({
-  comment,
-  name: value(z.string().max(255)).optional().describe('The machine with this name.'),
-  system_id: value(z.string().max(64)).optional().describe('The machine with this system id.'),
+/** The conditions on machines that lists of machines have, too. */
+export const conditionParameters = z.object({
   arch: value(z.string().max(64)).optional().describe('The architecture, `amd64` or `amd64/generic`.'),
   cpu_count: size('At least this many processors.'),
   mem: size('At least this much memory, in MiB.'),
   tags: values(50).optional().describe('Machines with all of these tags.'),
   not_tags: values(50).optional().describe('Machines with none of these tags.'),
-  storage: value(z.string().max(500)).optional().describe('Disks of at least these sizes in GB: `root:50,100`.'),
-  zone: value(z.string().max(255)).optional().describe('Machines in this zone.'),
-  pool: value(z.string().max(255)).optional().describe('Machines in this pool.'),
   not_in_zone: values(50).optional().describe('Machines in none of these zones.'),
   not_in_pool: values(50).optional().describe('Machines in none of these pools.'),
-  agent_name: agentName
-    .optional()
-    .describe('A name by which lists can find the machine, such as that of the program that allocates it.'),
+  not_id: values(50).optional().describe('None of the machines with these system ids.'),
   subnets: values(50)
     .optional()
     .describe('Machines in each of these subnets: by name, id or CIDR, or `space:dmz`, `vid:100`.'),
   not_subnets: values(50).optional().describe('Machines in none of these subnets, named likewise.'),
+  vlans: values(50).optional().describe('Machines in each of these VLANs: by name or id, or `vid:100`.'),
+  not_vlans: values(50).optional().describe('Machines in none of these VLANs.'),
   fabrics: values(50).optional().describe('Machines in each of these fabrics, by name or id.'),
   not_fabrics: values(50).optional().describe('Machines in none of these fabrics.'),
   fabric_classes: values(50).optional().describe('Machines in a fabric of each of these classes.'),
   not_fabric_classes: values(50).optional().describe('Machines in no fabric of any of these classes.'),
+  link_speed: size('Machines with an interface whose link has at least this speed, in Mbit/s.'),
+});
+
+const allocateParameters = conditionParameters.extend({
+  comment,
+  name: value(z.string().max(255)).optional().describe('The machine with this name.'),
+  system_id: value(z.string().max(64)).optional().describe('The machine with this system id.'),
+  storage: value(z.string().max(500))
+    .optional()
+    .describe('Disks of at least these sizes in GB, with these tags: `root:50(ssd),100`.'),
+  zone: value(z.string().max(255)).optional().describe('Machines in this zone.'),
+  pool: value(z.string().max(255)).optional().describe('Machines in this pool.'),
+  agent_name: agentName
+    .optional()
+    .describe('A name by which lists can find the machine, such as that of the program that allocates it.'),
   interfaces: value(z.string().max(2000))
     .optional()
     .describe(
@@ -78,9 +88,14 @@ const oldParameters = z.object({
 const newParameters = z.object({
   pod: value(z.string().max(255)).optional().describe('Refused: no machine is a virtual one that Rackboot made.'),
   pod_type: value(z.string().max(255)).optional().describe('Refused, likewise.'),
+  devices: value(z.string().max(2000))
+    .optional()
+    .describe('Refused: it is unknown which PCI and USB devices a machine has.'),
+  verbose: flag('Must be false: the answer has `constraints_by_type` anyway.'),
   bridge_all: flag('Must be false: bridges are made by `create_bridge`.'),
 });
 
+/** All that a condition can be made of. */
 type Given = z.output<typeof allocateParameters> & z.output<typeof oldParameters> & z.output<typeof newParameters>;
 
 /** The refusal of every condition that cannot be judged, because Rackboot does not know what it is about. */
@@ -94,7 +109,10 @@ function refuseUnknown(given: Given): Refusal | undefined {
   const found = allOf(
     ...routers,
     ...pods,
-    isTrue(given.bridge_all) ? refuseField('bridge_all', 'field.not-done', { field: 'bridge_all' }) : undefined,
+    given.devices ? refuseField('devices', 'field.devices-unknown') : undefined,
+    ...(['bridge_all', 'verbose'] as const).map((name) =>
+      isTrue(given[name]) ? refuseField(name, 'field.not-done', { field: name }) : undefined,
+    ),
   );
   return isRefusal(found) ? found : undefined;
 }
@@ -125,12 +143,12 @@ interface AskedNetwork {
 /** The conditions on the network of the machine; `undefined`: none are given. Their code is loaded when it is needed. */
 async function networkOf(
   { region }: ApiCall,
-  { subnets, not_subnets, fabrics, not_fabrics, interfaces, ...given }: Given,
+  { subnets, not_subnets, vlans, not_vlans, fabrics, not_fabrics, interfaces, ...given }: Given,
 ): Promise<AskedNetwork | Refusal | undefined> {
   const { fabric_classes, not_fabric_classes, networks, not_networks } = given;
   const ofClasses = [fabric_classes, not_fabric_classes, networks, not_networks];
-  if ([subnets, not_subnets, fabrics, not_fabrics, interfaces, ...ofClasses].every((one) => one === undefined))
-    return undefined;
+  const ofObjects = [subnets, not_subnets, vlans, not_vlans, fabrics, not_fabrics, interfaces];
+  if ([...ofObjects, ...ofClasses].every((one) => one === undefined)) return undefined;
   const { isUnusable, matchInterfaces, meetsNetwork, parseLabels, parseNames, parseNetworks } = await import(
     '../../life/network-conditions.ts'
   );
@@ -140,22 +158,35 @@ async function networkOf(
   const tests = (field: string, condition: string, names: readonly string[] | undefined) =>
     usable(field, parseNames(names ?? [], condition, view));
   const found = allOf(
+    usable('interfaces', parseLabels(interfaces ?? '', view) ?? refuseField('interfaces', 'field.interfaces')),
     tests('subnets', 'subnet', subnets),
     tests('not_subnets', 'subnet', not_subnets),
+    tests('vlans', 'vlan', vlans),
+    tests('not_vlans', 'vlan', not_vlans),
     tests('fabrics', 'fabric', fabrics),
     tests('not_fabrics', 'fabric', not_fabrics),
-    usable('interfaces', parseLabels(interfaces ?? '', view) ?? refuseField('interfaces', 'field.interfaces')),
     tests('fabric_classes', 'fabric_class', fabric_classes),
     tests('not_fabric_classes', 'fabric_class', not_fabric_classes),
     usable('networks', parseNetworks(networks ?? [], view)),
     usable('not_networks', parseNetworks(not_networks ?? [], view)),
   );
   if (isRefusal(found)) return found;
-  const [inSubnets, notInSubnets, inFabrics, notInFabrics, labels, inClasses, notInClasses, inNetworks, notInNetworks] =
-    found;
+  const [
+    labels,
+    inSubnets,
+    notInSubnets,
+    inVlans,
+    notInVlans,
+    inFabrics,
+    notInFabrics,
+    inClasses,
+    notInClasses,
+    inNetworks,
+    notInNetworks,
+  ] = found;
   const wanted = {
-    some: [...inSubnets, ...inFabrics, ...inClasses, ...inNetworks],
-    none: [...notInSubnets, ...notInFabrics, ...notInClasses, ...notInNetworks],
+    some: [inSubnets, inVlans, inFabrics, inClasses, inNetworks].flat(),
+    none: [notInSubnets, notInVlans, notInFabrics, notInClasses, notInNetworks].flat(),
     labels,
   };
   return {
@@ -169,10 +200,11 @@ function refuseCondition(field: string, { condition, text, names }: UnusableCond
   return refuseField(field, 'field.network-condition', shown);
 }
 
-async function constraintsOf(
-  call: ApiCall,
-  given: Given,
-): Promise<(Constraints & { readonly network: AskedNetwork | undefined }) | Refusal> {
+/** Conditions, with those on the network by which the answer names interfaces. */
+type Wanted = Constraints & { readonly network: AskedNetwork | undefined };
+
+/** The conditions in the parameters, or a refusal. */
+export async function constraintsOf(call: ApiCall, given: Given): Promise<Wanted | Refusal> {
   const found = allOf(
     parseStorage(given.storage ?? '') ?? refuseField('storage', 'field.storage'),
     await areasOf(call, given),
@@ -190,7 +222,9 @@ async function constraintsOf(
     memoryMib: given.mem === undefined ? undefined : Number(given.mem),
     tags: given.tags,
     notTags: given.not_tags,
-    diskBytes: disks,
+    disks,
+    notSystemIds: given.not_id,
+    linkSpeed: given.link_speed === undefined ? undefined : Number(given.link_speed),
     network,
     isNetworkMet: network?.isMet,
     ...areas,
@@ -238,23 +272,21 @@ async function allocate(call: ApiCall, given: Given): Promise<Answer> {
   const by = actorOf(call, given.comment);
   const steps = search(call, wanted, async (machines) => {
     const [first] = machines;
-    if (first !== undefined && isTrue(given.dry_run)) return json(showMachine(call, first));
+    if (first !== undefined && isTrue(given.dry_run)) return json(allocated(call, first, wanted));
     const outcome = await call.region.life.allocate(machines, by, {
       ...address,
       agentName: given.agent_name || undefined,
     });
     if (outcome === undefined) return undefined;
-    return outcome.kind === 'changed'
-      ? json(allocated(call, outcome.machine, given, wanted.network))
-      : answerCommand(call, outcome);
+    return outcome.kind === 'changed' ? json(allocated(call, outcome.machine, wanted)) : answerCommand(call, outcome);
   });
   return await searchFor(call, steps);
 }
 
 /** The machine, with the disks and interfaces that meet the conditions with labels. */
-function allocated(call: ApiCall, machine: Machine, { storage = '' }: Given, network: AskedNetwork | undefined) {
+function allocated(call: ApiCall, machine: Machine, { disks: wishes = [], network }: Wanted) {
   const disks = disksJson(machine);
-  const matched = [...matchStorage(machine, storage)].map(([label, place]) => [label, [disks[place]?.id]] as const);
+  const matched = [...matchStorage(machine, wishes)].map(([label, place]) => [label, [disks[place]?.id]] as const);
   const interfaces = network?.match(machine) ?? {};
   const constraints = {
     ...(matched.length === 0 ? {} : { storage: Object.fromEntries(matched) }),

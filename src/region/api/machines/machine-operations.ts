@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { refuseKernelParams } from '../../../boot/quotable.ts';
 import { nearestName } from '../../../nearest-name.ts';
 import { parseMac } from '../../../net/address.ts';
+import { type Constraints, meets } from '../../life/allocation.ts';
 import type { MachineEdit } from '../../life/machine-edit.ts';
 import type { MachineChangeOutcome } from '../../records/decisions.ts';
 import type { MachineFilter } from '../../records/filters.ts';
@@ -41,6 +42,7 @@ import {
   values,
 } from '../call/operation.ts';
 import { showMachine } from '../json/shown-machine.ts';
+import { conditionParameters, constraintsOf } from './allocate-operation.ts';
 import { parseArchitecture, readNames } from './enlistment-operations.ts';
 import {
   description,
@@ -124,21 +126,55 @@ function refuseRacks({ region }: ApiCall, wanted: readonly string[] | undefined)
   return refuseField('rack', 'field.rack', { name: cleanWords(unknown, 40), meant: nearestName(unknown, names) });
 }
 
-async function list(call: ApiCall, given: z.output<typeof listParameters>): Promise<Answer> {
-  const found = allOf(await machineFilter(call, given), statusesOf(given.status ?? []), refuseRacks(call, given.rack));
+const newListParameters = listParameters.extend({
+  ...conditionParameters.shape,
+  not_zone: values(FILTER_VALUES_MAX).optional().describe('As `not_in_zone`.'),
+  not_pool: values(FILTER_VALUES_MAX).optional().describe('As `not_in_pool`.'),
+  power_state: values(10).optional().describe('Only machines whose power is so: on, off, unknown or error.'),
+});
+
+type ListWishes = z.output<typeof listParameters> & Partial<z.output<typeof newListParameters>>;
+
+/** The conditions that also choose machines for allocations; `undefined`: none are given. */
+async function conditionsOf(call: ApiCall, given: ListWishes): Promise<Constraints | Refusal | undefined> {
+  const { not_zone, not_pool, power_state: powerStates } = given;
+  const names: readonly (keyof ListWishes)[] = ['not_zone', 'not_pool', 'power_state', ...CONDITION_NAMES];
+  if (names.every((name) => given[name] === undefined)) return undefined;
+  // The filter has these three.
+  const { zone: _, pool: __, agent_name: ___, ...asked } = given;
+  const joined = (a: readonly string[] = [], b: readonly string[] = []) => [...a, ...b];
+  const wanted = await constraintsOf(call, {
+    ...asked,
+    not_in_zone: joined(given.not_in_zone, not_zone),
+    not_in_pool: joined(given.not_in_pool, not_pool),
+  });
+  return isRefusal(wanted) ? wanted : { ...wanted, powerStates };
+}
+const CONDITION_NAMES = conditionParameters.keyof().options;
+
+async function list(call: ApiCall, given: ListWishes): Promise<Answer> {
+  const found = allOf(
+    await machineFilter(call, given),
+    statusesOf(given.status ?? []),
+    refuseRacks(call, given.rack),
+    await conditionsOf(call, given),
+  );
   if (isRefusal(found)) return found;
-  const [filter, statuses] = found;
+  const [filter, statuses, , conditions] = found;
   const narrowed: MachineFilter = {
     ...filter,
     owners: given.owner,
     ...(given.status === undefined ? {} : { statuses }),
   };
   const text = parseSearchText(given.q ?? '');
-  if (text.length === 0 && given.rack === undefined) return listMachines(call, narrowed);
+  if (text.length === 0 && given.rack === undefined && conditions === undefined) return listMachines(call, narrowed);
   return listMachines(
     call,
     narrowed,
-    (machine, where) => hasText(machine, text) && isWith(where.racksOf(machine), given.rack),
+    (machine, where) =>
+      hasText(machine, text) &&
+      isWith(where.racksOf(machine), given.rack) &&
+      (conditions === undefined || meets(machine, conditions)),
   );
 }
 
@@ -249,7 +285,7 @@ function readingOf(version: ApiVersion): readonly Operation[] {
       op: isOld ? 'list' : undefined,
       access: 'user',
       doc: 'List machines.',
-      parameters: listParameters,
+      parameters: isOld ? listParameters : newListParameters,
       run: list,
     }),
     defineOperation({

@@ -163,7 +163,7 @@ export const API = {
   'field.user-data-kind': ({ known }: { readonly known: readonly string[] }) =>
     `cloud-init would ignore this user data: begin it with one of ${known.join(', ')}, or give a MIME message or gzip`,
   'field.ip-address': 'Give an IPv4 address such as 10.20.0.10.',
-  'field.storage': 'Give sizes in GB: root:50,100. Disk tags are not supported.',
+  'field.storage': 'Give sizes in GB, and tags of the disk in parentheses: root:50(ssd),100.',
   'field.interfaces': 'Give a label and conditions for each interface: 0:space=dmz;1:subnet=lan,tag=fast.',
   'field.network-condition': ({
     condition,
@@ -179,6 +179,8 @@ export const API = {
       : `'${condition}' is not a condition: choose one of ${names.join(', ')}.`,
   'field.routers-unknown': ({ field }: { readonly field: string }) =>
     `Rackboot does not know to which routers a machine is connected: omit ${field}, and choose by networks.`,
+  'field.devices-unknown':
+    'Rackboot does not know which PCI and USB devices a machine has: omit devices, and choose by tags.',
   'field.pods-missing': ({ field }: { readonly field: string }) =>
     `Rackboot makes no virtual machines, so none is in a pod: omit ${field}.`,
   'field.not-done': ({ field }: { readonly field: string }) =>

@@ -15,6 +15,8 @@ import { NETWORK_TRIALS } from './network-trials.ts';
 import { PEOPLE_TRIALS } from './people-trials.ts';
 import { runTrial, type Trial, titlesOf, withSite } from './trial.ts';
 
+const NETWORK_CONDITIONS = 'subnets not_subnets vlans not_vlans fabrics not_fabrics fabric_classes not_fabric_classes';
+
 /**
  * Parameters that need more than a request, with the test that sends them and sees their effect: the files of uploads, an
  * image that racks have, two racks in one VLAN, and what is only refused.
@@ -29,8 +31,9 @@ const ELSEWHERE: Readonly<Record<string, readonly [names: string, file: string]>
   '2.0 POST discovery clear': ['*', 'region/api/discovery-api.test.ts'],
   '1.0 POST ipaddresses reserve': ['mac hostname', 'region/networks/ranges-api.test.ts'],
   '2.0 POST ipaddresses reserve': ['mac hostname', 'region/networks/ranges-api.test.ts'],
+  '2.0 GET machines': [NETWORK_CONDITIONS, 'region/api/allocate-networks.test.ts'],
   '2.0 POST machines allocate': [
-    'subnets not_subnets fabrics not_fabrics fabric_classes not_fabric_classes interfaces pod pod_type bridge_all',
+    `${NETWORK_CONDITIONS} interfaces pod pod_type bridge_all devices verbose`,
     'region/api/allocate-networks.test.ts',
   ],
   '2.0 POST machines/{system_id} deploy': [
@@ -38,8 +41,7 @@ const ELSEWHERE: Readonly<Record<string, readonly [names: string, file: string]>
     'region/api/laid-deployment.test.ts',
   ],
   '1.0 POST nodes acquire': [
-    'subnets not_subnets fabrics not_fabrics fabric_classes not_fabric_classes interfaces networks not_networks ' +
-      'connected_to not_connected_to routers not_routers',
+    `${NETWORK_CONDITIONS} interfaces networks not_networks connected_to not_connected_to routers not_routers`,
     'region/api/allocate-networks.test.ts',
   ],
 };

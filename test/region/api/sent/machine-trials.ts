@@ -20,6 +20,12 @@ import {
   type Trial,
 } from './trial.ts';
 
+/** Conditions of allocations and of lists; those on networks are tried in `allocate-networks`. */
+const SHARED_CONDITIONS = {
+  ...{ arch: 'amd64', cpu_count: '4', mem: '4096', tags: 'gpu', not_tags: 'slow', link_speed: '1000' },
+  ...{ not_in_zone: 'default', not_in_pool: 'default' },
+};
+const LIST_CONDITIONS = { ...SHARED_CONDITIONS, not_zone: 'default', not_pool: 'default', power_state: 'on' };
 /** Two machines; all filters choose the first. */
 async function twoMachines(site: AskedApi): Promise<Given> {
   await farRack(site);
@@ -49,6 +55,13 @@ const LISTS: readonly Trial[] = [
   ...['2.0 GET machines', '1.0 GET nodes list'].flatMap((of) =>
     filtering(of, twoMachines, { ...FILTERS, status: 'allocated', owner: 'alice', rack: 'rack-2', q: 'one' }),
   ),
+  ...Object.entries(LIST_CONDITIONS).map(([name, text]) => ({
+    ...{ of: '2.0 GET machines', given: twoReady, send: { [name]: text }, reads: { [name]: only('system_id') } },
+  })),
+  {
+    ...{ of: '2.0 GET machines', given: twoReady, send: ({ path }: Given) => ({ not_id: String(path?.other) }) },
+    reads: { not_id: only('system_id') },
+  },
   ...filtering('2.0 GET devices', twoDevices, FILTERS),
 ];
 
@@ -212,16 +225,16 @@ async function twoReady(site: AskedApi): Promise<Given> {
   await site.ask('POST', '2.0/tags/', { name: 'gpu' });
   await site.ask('POST', '2.0/tags/', { name: 'slow' });
   const other = await machine(site, 'ready', { hostname: 'two', architecture: 'i386' }, 3);
-  const kept = await machine(site, 'ready', { hostname: 'one' });
+  const kept = await machine(site, 'ready', { hostname: 'one', powerState: 'on' });
   await site.ask('PUT', `2.0/machines/${kept}/`, { zone: 'hall', pool: 'lab' });
   await site.ask('POST', '2.0/tags/gpu/?op=update_nodes', { add: kept });
   await site.ask('POST', '2.0/tags/slow/?op=update_nodes', { add: other });
-  return { kept };
+  return { kept, path: { other } };
 }
 const isChosen = ({ answer, given }: Sight): void => assert.equal(answer.json.system_id, given.kept);
 const CONDITIONS = {
-  ...{ name: 'one', arch: 'amd64', cpu_count: '4', mem: '4096', tags: 'gpu', not_tags: 'slow', storage: '50' },
-  ...{ zone: 'hall', pool: 'lab', not_in_zone: 'default', not_in_pool: 'default' },
+  ...SHARED_CONDITIONS,
+  ...{ name: 'one', storage: '50', zone: 'hall', pool: 'lab' },
 };
 const allocating = (trial: Omit<Trial, 'of'>): readonly Trial[] => onMachines('POST', '', 'allocate', trial, 'acquire');
 
@@ -229,6 +242,9 @@ const ALLOCATION: readonly Trial[] = [
   ...Object.entries(CONDITIONS).flatMap(([name, text]) =>
     allocating({ given: twoReady, send: { [name]: text }, reads: { [name]: isChosen } }),
   ),
+  ...allocating({
+    ...{ given: twoReady, send: ({ path }: Given) => ({ not_id: String(path?.other) }), reads: { not_id: isChosen } },
+  }),
   ...allocating({
     ...{ given: twoReady, send: ({ kept = '' }: Given) => ({ system_id: kept }), reads: { system_id: isChosen } },
   }),
