@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { withAskedApi } from '../asked-api.ts';
 import { enlist, report } from '../place.ts';
+import { withSite } from './sent/trial.ts';
 
 const machineOf = async (api: Parameters<Parameters<typeof withAskedApi>[0]>[0], last: number, owner: string) => {
   const { region, store } = api.place;
@@ -45,6 +46,31 @@ test('a user with machines is deleted only if another user gets them', () =>
     for (const id of ids) assert.equal((await ask('GET', `2.0/machines/${id}/`)).json.owner, 'bob');
     const { events } = (await ask('GET', '2.0/events/?op=query', { level: 'AUDIT', id: ids[0] ?? '' })).json;
     assert.equal(events[0].description, 'its owner is now bob, instead of alice, whose account was removed');
+  }));
+
+test('a user with reserved addresses or ranges is deleted only if another user gets them', () =>
+  withSite(async ({ ask }) => {
+    await ask('POST', '2.0/ipaddresses/?op=reserve', { ip: '10.20.0.5' }, 'alice');
+    const span = { type: 'reserved', start_ip: '10.20.0.6', end_ip: '10.20.0.7' };
+    assert.equal((await ask('POST', '2.0/ipranges/', span, 'alice')).status, 200);
+    const refused = await ask('DELETE', '2.0/users/alice/');
+    assert.equal(refused.status, 409);
+    assert.match(refused.text, /alice has 2 reserved addresses and ranges: release them first/);
+    assert.equal(
+      (await ask('PUT', '2.0/users/alice/', { is_superuser: 'false', email: 'other@example.org' })).status,
+      400,
+    );
+    assert.equal((await ask('DELETE', '2.0/users/alice/', { transfer_resources_to: 'bob' })).status, 204);
+    const addresses = (await ask('GET', '2.0/ipaddresses/', undefined, 'bob')).json;
+    assert.deepEqual(
+      addresses.map((one: { ip: string; owner: { username: string } }) => [one.ip, one.owner.username]),
+      [['10.20.0.5', 'bob']],
+    );
+    const ranges = (await ask('GET', '2.0/ipranges/')).json.filter((one: { type: string }) => one.type === 'reserved');
+    assert.deepEqual(
+      ranges.map((one: { user: { username: string } }) => one.user.username),
+      ['bob'],
+    );
   }));
 
 test('a user has several keys, which are listed without secrets, renamed and revoked', () =>

@@ -78,3 +78,12 @@ test('an architecture that does not exist is refused', () =>
     const { json } = await ask('PUT', `2.0/machines/${machine.system_id}/`, { architecture: 'aarch64/generic' });
     assert.equal(json.architecture, 'arm64/generic');
   }));
+
+test('a node that enlists by API 1.0 without a key is answered as 1.0 shows nodes', () =>
+  withAskedApi(async ({ ask }) => {
+    const { json } = await ask('POST', '1.0/nodes/?op=new', { ...MACHINE, hostname: 'n1' }, 'nobody');
+    assert.deepEqual(json, {
+      ...{ system_id: json.system_id, hostname: 'n1.maas', architecture: 'amd64/generic' },
+      ...{ status: 0, substatus: 0, substatus_name: 'New', resource_uri: `/MAAS/api/1.0/nodes/${json.system_id}/` },
+    });
+  }));

@@ -108,15 +108,20 @@ function lastingJson(machine: Machine, where: Whereabouts): Record<string, unkno
 export const SHARED_FIXED = { swap_size: null, disable_ipv4: false, virtualblockdevice_set: [] };
 
 /** The answer to a machine without a key: its own identity, and nothing about others. */
-export function introductionJson(machine: Machine): Record<string, unknown> {
+export function introductionJson(machine: Machine, version: '1.0' | '2.0'): Record<string, unknown> {
   const row = statusRow(machine.status);
+  const { systemId, hostname } = machine;
+  const architecture = `${machine.architecture}/${machine.subarchitecture}`;
+  if (version === '1.0') {
+    return {
+      ...{ system_id: systemId, hostname: machineFqdn(machine), architecture },
+      ...{ status: row.foldedNumber, substatus: row.number, substatus_name: row.name },
+      resource_uri: `/MAAS/api/1.0/nodes/${systemId}/`,
+    };
+  }
   return {
-    system_id: machine.systemId,
-    hostname: machine.hostname,
-    fqdn: machineFqdn(machine),
-    status: row.number,
-    status_name: row.name,
-    architecture: `${machine.architecture}/${machine.subarchitecture}`,
+    ...{ system_id: systemId, hostname, fqdn: machineFqdn(machine), status: row.number, status_name: row.name },
+    architecture,
     resource_uri: `${API_2}/machines/${machine.systemId}/`,
   };
 }

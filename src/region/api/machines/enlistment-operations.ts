@@ -245,7 +245,7 @@ async function enlist(call: ApiCall, given: Parameters): Promise<Answer> {
   if (outcome.kind !== 'refuse') {
     const { machine } = outcome;
     if (outcome.kind === 'unchanged') await call.region.racks.homes.reportedBy(call.peer.rackUuid, machine);
-    if (call.caller.kind !== 'user') return json(introductionJson(machine));
+    if (call.caller.kind !== 'user') return json(introductionJson(machine, call.version));
     if (!isCommissioned || machine.status !== 'new') return json(showMachine(call, machine));
     return answerCommand(call, await call.region.life.command(machine.systemId, { name: 'commission' }, actorOf(call)));
   }

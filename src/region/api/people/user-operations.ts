@@ -12,6 +12,7 @@ import { RackError } from '../../../errors.ts';
 import { newUserProblems, PASSWORD_MAX, passwordProblems } from '../../accounts/accounts.ts';
 import { ownerLostEvent } from '../../racks/rack-owners.ts';
 import type { NewMachineEvent } from '../../records/machine-event.ts';
+import type { NetworkRecords } from '../../records/network-store.ts';
 import type { User } from '../../records/user.ts';
 import { type Answer, json, type Refusal, refuse, refuseField, refuseFields } from '../call/answer.ts';
 import { type LostRights, watchRights } from '../call/lost-rights.ts';
@@ -130,19 +131,41 @@ const findLostRacks = (call: ApiCall, { username }: User): NewMachineEvent | und
     atMs: call.region.clock.wallTimeMs(),
   });
 
-/** The refusal if a user owns machines or devices. */
+/** The ranges and addresses that a user reserved. */
+const reservedOf = ({ ranges, reserved }: NetworkRecords, username: string) => ({
+  ranges: ranges.filter((one) => one.kind === 'reserved' && one.username === username),
+  reserved: reserved.filter((one) => one.username === username),
+});
+
+/** The refusal if a user owns machines or devices, or reserved addresses or ranges. */
 async function refuseHeld({ region }: ApiCall, username: string): Promise<Refusal | undefined> {
   const owners = [username];
   const { store } = region;
   const held = (await store.countMachines({ owners })) + (await store.countMachines({ owners, isDevice: true }));
-  return held > 0 ? refuse('machine-in-use.owned', { username, count: held }) : undefined;
+  if (held > 0) return refuse('machine-in-use.owned', { username, count: held });
+  const { ranges, reserved } = reservedOf(await store.networks.list(), username);
+  const count = ranges.length + reserved.length;
+  return count > 0 ? refuse('in-use.reserved', { username, count }) : undefined;
 }
 
-/** Gives the machines and devices of one user to another. @returns the refusal; undefined: it is done */
+/** Gives what one user reserved to another. */
+async function handOverReserved({ region }: ApiCall, username: string, heir: string): Promise<void> {
+  await region.store.networks.change((records) => {
+    const { ranges, reserved } = reservedOf(records, username);
+    const to = <T extends object>(one: T) => ({ ...one, username: heir });
+    return { put: { ranges: ranges.map(to), reserved: reserved.map(to) }, result: undefined };
+  });
+  await region.store.afterCommit(async () => {
+    await region.networks.look();
+  });
+}
+
+/** Gives the machines, devices, addresses and ranges of one user to another. @returns the refusal; undefined: it is done */
 async function handOver(call: ApiCall, username: string, heir: string): Promise<Refusal | undefined> {
   const { store, clock } = call.region;
   const to = heir === username ? undefined : await store.accounts.findUser(heir);
   if (to === undefined) return refuseField('transfer_resources_to', 'field.heir', { username: heir });
+  await handOverReserved(call, username, heir);
   const atMs = clock.wallTimeMs();
   const event = { type: 'NODE', code: 'owner-changed', params: { from: username, to: heir }, atMs } as const;
   for (let given = 0; given < HANDED_OVER_MAX; given += HANDED_OVER_AT_ONCE) {
@@ -158,11 +181,17 @@ async function handOver(call: ApiCall, username: string, heir: string): Promise<
   return await refuseHeld(call, username);
 }
 
-const changes = z.object({ is_superuser: flag().describe('True: an administrator; false: a user.') });
+const changes = z.object({
+  is_superuser: flag().describe('True: an administrator; false: a user.'),
+  email: value(z.string().max(254))
+    .optional()
+    .describe('Only the address that the account has: it stays as it was created.'),
+});
 
 async function change(call: ApiCall, given: z.output<typeof changes>): Promise<Answer> {
   const user = await findUser(call);
   if (user === undefined) return noUser();
+  if ((given.email ?? user.email) !== user.email) return refuseField('email', 'field.not-done', { field: 'email' });
   const isAdmin = isTrue(given.is_superuser);
   const refusal = isAdmin ? undefined : await refuseLoss(call, user, 'not-allowed.own-rights');
   if (refusal !== undefined) return refusal;
@@ -179,7 +208,9 @@ async function change(call: ApiCall, given: z.output<typeof changes>): Promise<A
 const removal = z.object({
   transfer_resources_to: value(z.string().max(150))
     .optional()
-    .describe('The user who gets the machines of the account. Default: nobody, so it must not own any.'),
+    .describe(
+      'The user who gets the machines, reserved addresses and ranges of the account. Default: nobody, so it must not have any.',
+    ),
 });
 
 async function remove(call: ApiCall, given: z.output<typeof removal>): Promise<Answer> {
@@ -265,7 +296,7 @@ export const USER_OPERATIONS: readonly Operation[] = [
     ...one,
     method: 'DELETE',
     access: 'admin',
-    doc: 'Remove an account with its keys and files. Refused while it owns machines, unless another user gets them.',
+    doc: 'Remove an account with its keys and files. Refused while it has machines, reserved addresses or ranges, unless another user gets them.',
     parameters: removal,
     run: remove,
   }),

@@ -317,6 +317,8 @@ export const API = {
   'not-allowed.last-administrator': ({ username }: { readonly username: string }) =>
     `${username} is the last administrator: create another one first.`,
   'not-allowed.others-password': "Only an administrator may change another user's password.",
+  'in-use.reserved': ({ username, count }: { readonly username: string; readonly count: number }) =>
+    `${username} has ${counted(count, 'reserved address or range', 'reserved addresses and ranges')}: release them first, or name the user who takes them over (transfer_resources_to).`,
   'machine-in-use.owned': ({ username, count }: { readonly username: string; readonly count: number }) =>
     `${username} owns ${counted(count, 'machine')}: release them first, or name the user who takes them over (transfer_resources_to).`,
 } as const satisfies RefusalTable;
