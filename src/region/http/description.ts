@@ -3,7 +3,8 @@
 // Source: the fields that the command line reads: resources with an anonymous and an authenticated handler, each with doc, name, params, path, uri
 // and actions. An action takes data only if its doc has `:param` lines.
 //
-// 1. `hash` changes with the description. Every answer carries it, and clients compare the two.
+// 1. A name is that of one action. Where reading and changing have one `op`, the command is the change.
+// 2. `hash` changes with the description. Every answer carries it, and clients compare the two.
 
 import { createHash } from 'node:crypto';
 import type { ApiVersion, Operation } from '../api/call/operation.ts';
@@ -46,8 +47,15 @@ interface ApiDescription {
   readonly handlers: readonly HandlerDescription[];
 }
 
+/** True for a reading `op` whose name a change of the same path has, too. */
+const isTwin = ({ method, op, path }: Operation, among: readonly Operation[]): boolean =>
+  method === 'GET' &&
+  op !== undefined &&
+  among.some((one) => one.method !== 'GET' && one.op === op && one.path === path);
+
 function describe(version: ApiVersion): ApiDescription {
-  const own = OPERATIONS.filter((operation) => operation.versions.includes(version));
+  const ofVersion = OPERATIONS.filter((operation) => operation.versions.includes(version));
+  const own = ofVersion.filter((operation) => !isTwin(operation, ofVersion));
   const names = [...new Set(own.map((operation) => operation.handler))].sort();
   const resources = names.map((name) => {
     const operations = own.filter((operation) => operation.handler === name);

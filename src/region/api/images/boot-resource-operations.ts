@@ -205,6 +205,7 @@ const many = { versions: ['1.0', '2.0'], path: 'boot-resources', handler: 'BootR
 const one = { ...many, path: 'boot-resources/{id}', handler: 'BootResourceHandler' } as const;
 const groups = { versions: ['1.0'], path: 'nodegroups', handler: 'NodeGroupsHandler' } as const;
 const group = { ...groups, path: 'nodegroups/{uuid}', handler: 'NodeGroupHandler' } as const;
+const groupImages = { ...group, path: 'nodegroups/{uuid}/boot-images', handler: 'BootImagesHandler' } as const;
 const order = { method: 'POST', access: 'admin', parameters: nothing } as const;
 
 /** Operations on boot images. */
@@ -321,5 +322,22 @@ export const BOOT_RESOURCE_OPERATIONS: readonly Operation[] = [
     doc: "Report the progress of a rack's download. The rack, the page of images and the log show it.",
     parameters: report,
     run: reportProgress,
+  }),
+  defineOperation({
+    ...{ ...groupImages, method: 'GET', access: 'user', parameters: nothing },
+    doc: 'List the boot images of a rack.',
+    run: async (call) => (await import('../racks/group-calls.ts')).listGroupImages(call),
+  }),
+  defineOperation({
+    ...{ ...groupImages, path: 'nodegroups/{uuid}/boot-images/{id}', handler: 'BootImageHandler' },
+    ...{ method: 'GET', access: 'user', parameters: nothing },
+    doc: 'Read a boot image of a rack.',
+    run: async (call) => (await import('../racks/group-calls.ts')).readGroupImage(call),
+  }),
+  defineOperation({
+    ...{ ...groupImages, method: 'POST', op: 'report_boot_images', access: 'admin' },
+    doc: 'Refused: a rack reports its images by its link to the region.',
+    parameters: z.object({ images: value(z.string().max(262_144)).describe('Boot images as JSON. Always refused.') }),
+    run: () => refuseField('images', 'field.images-reported'),
   }),
 ];

@@ -23,10 +23,11 @@ import { chooseFor, judgeLinkAddress } from '../../life/link-addresses.ts';
 import { whereabouts } from '../../life/whereabouts.ts';
 import { subnetWithId } from '../../networks/network-view.ts';
 import type { ChangeKnowledge } from '../../records/knowledge.ts';
+import type { Machine } from '../../records/machine.ts';
 import { LAID_INTERFACES_MAX, LINK_MODES, PART_TAG_MAX } from '../../records/machine-layout.ts';
 import { cleanWords } from '../../records/text-json.ts';
 import { type RefusalWord, refusal } from '../../words/refusal.ts';
-import { type Answer, NO_MACHINE, type Refusal, refuse, refuseField, refuseFields } from '../call/answer.ts';
+import { type Answer, isRefusal, NO_MACHINE, type Refusal, refuse, refuseField, refuseFields } from '../call/answer.ts';
 import {
   type ApiCall,
   defineOperation,
@@ -120,7 +121,7 @@ function link(call: ApiCall, given: z.output<typeof linkParameters>): Answer | P
 }
 
 /** Links the interface; a static link gets a free address if none is given. */
-function linkWith(
+export function linkWith(
   call: ApiCall,
   draft: NetworkDraft,
   { id, mac }: NetInterface,
@@ -182,15 +183,27 @@ async function makePhysical(call: ApiCall, given: z.output<typeof physicalParame
   if (barred !== undefined) return barred;
   const node = await nodeOf(call);
   if (node === undefined) return NO_MACHINE;
-  const { hostname, systemId, interfaces } = node;
-  if (node.device === undefined) return refuse('layout-refused.reported', { machine: hostname });
-  const mac = parseMac(given.mac_address);
+  if (node.device === undefined) return refuse('layout-refused.reported', { machine: node.hostname });
+  const added = await addPhysical(call, node, given.mac_address, given.name);
+  if (isRefusal(added)) return added;
+  const id = added.interfaces.find(({ mac }) => mac === parseMac(given.mac_address))?.id;
+  return showInterface(added, whereabouts(call.region).networks(), id);
+}
+
+/** Adds an interface to a machine or a device. @returns the machine with it */
+export async function addPhysical(
+  call: ApiCall,
+  { hostname, systemId, interfaces }: Machine,
+  text: string,
+  wanted?: string,
+): Promise<Machine | Refusal> {
+  const mac = parseMac(text);
   if (mac === undefined || !isHostMac(mac)) return refuseField('mac_address', 'field.macs');
   const { store, clock } = call.region;
   const atMs = clock.wallTimeMs();
   const params = { fields: ['network'] };
   const event = { type: 'NODE', code: 'machine-edited', params, atMs, username: usernameOf(call) } as const;
-  const name = given.name ?? `eth${interfaces.length}`;
+  const name = wanted ?? `eth${interfaces.length}`;
   if (interfaces.length >= LAID_INTERFACES_MAX) {
     return refuse('layout-refused.interfaces-limit', { machine: hostname, max: LAID_INTERFACES_MAX });
   }
@@ -207,8 +220,7 @@ async function makePhysical(call: ApiCall, given: z.output<typeof physicalParame
   });
   if (outcome.kind === 'refuse') return refuseFields({ mac_address: [outcome.refusal] });
   await call.region.machinesChanged();
-  const id = outcome.machine.interfaces.find((nic) => nic.mac === mac)?.id;
-  return showInterface(outcome.machine, whereabouts(call.region).networks(), id);
+  return outcome.machine;
 }
 
 const MAKING: readonly Operation[] = [

@@ -1,12 +1,13 @@
 // Reading the interfaces of a machine, as they should be deployed.
 //
-// Source: MAAS's `nodes/{system_id}/interfaces/`. `machines/{system_id}/interfaces/` is the same.
+// Source: MAAS's `nodes/{system_id}/interfaces/`. `machines/{system_id}/interfaces/` is the same. 1.0 has `nodes/{system_id}/macs/` instead.
 
+import { z } from 'zod';
 import { findInterface, interfacesOf } from '../../layout/interfaces.ts';
 import { whereabouts } from '../../life/whereabouts.ts';
 import type { Machine } from '../../records/machine.ts';
 import { type Answer, json, NO_MACHINE, refuse } from '../call/answer.ts';
-import { type ApiCall, defineOperation, nothing, type Operation } from '../call/operation.ts';
+import { type ApiCall, defineOperation, nothing, type Operation, value } from '../call/operation.ts';
 import { interfaceJson, interfacesJson } from '../json/node-interface-json.ts';
 import { nodeOf } from '../machines/machine-calls.ts';
 import { shownName } from './layout-calls.ts';
@@ -48,8 +49,54 @@ const readingAt = (nodes: string, group: string): readonly Operation[] => {
   ];
 };
 
-/** The interfaces of machines, in version 2.0. */
+/** Code for clients of API 1.0, loaded when it is needed. */
+const oldCalls = () => import('./old-interface-calls.ts');
+
+const newMac = z.object({ mac_address: value(z.string().max(32)).describe('The hardware address.') });
+const claim = z.object({
+  mac_address: value(z.string().max(32))
+    .optional()
+    .describe('The interface that gets the address. Default: the one with which the machine boots.'),
+  requested_address: value(z.string().max(15)).optional().describe('The address. Default: a free one.'),
+});
+
+// Administrators, and users for their own devices (`refuseOrdinary`).
+const old = { versions: ['1.0'], access: 'user' } as const;
+const macs = { ...old, path: 'nodes/{system_id}/macs', handler: 'NodeMacsHandler' } as const;
+const mac = { ...old, path: 'nodes/{system_id}/macs/{mac_address}', handler: 'NodeMacHandler' } as const;
+
+const MACS: readonly Operation[] = [
+  defineOperation({
+    ...{ ...macs, method: 'GET', parameters: nothing },
+    doc: 'List the hardware addresses of a node.',
+    run: async (call) => (await oldCalls()).listMacs(call),
+  }),
+  defineOperation({
+    ...{ ...macs, method: 'POST', parameters: newMac },
+    doc: 'Add an interface to a node by its hardware address.',
+    run: async (call, given) => (await oldCalls()).addMac(call, given.mac_address),
+  }),
+  defineOperation({
+    ...{ ...mac, method: 'GET', parameters: nothing },
+    doc: 'Read a hardware address of a node.',
+    run: async (call) => (await oldCalls()).readMac(call),
+  }),
+  defineOperation({
+    ...{ ...mac, method: 'DELETE', parameters: nothing },
+    doc: 'Delete an interface of a node. If the machine has it, its next report brings it back.',
+    run: async (call) => (await oldCalls()).removeMac(call),
+  }),
+  defineOperation({
+    ...{ ...old, path: 'nodes/{system_id}', handler: 'NodeHandler', method: 'POST', op: 'claim_sticky_ip_address' },
+    doc: 'Give an interface of a node an address that it keeps after a release of the node. Sent again, it changes nothing.',
+    parameters: claim,
+    run: async (call, given) => (await oldCalls()).claimAddress(call, given),
+  }),
+];
+
+/** The interfaces of machines: in version 2.0, and the hardware addresses of 1.0. */
 export const NODE_INTERFACE_OPERATIONS: readonly Operation[] = [
   ...readingAt('nodes', 'Interface'),
   ...readingAt('machines', 'MachineInterface'),
+  ...MACS,
 ];

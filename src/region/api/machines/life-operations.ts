@@ -15,7 +15,9 @@ import type { CommandOptions } from '../../life/machine-life.ts';
 import { judgeUserData } from '../../preseed/user-data.ts';
 import { DISKS_KEPT_MAX } from '../../records/bounded-facts.ts';
 import type { MachineChangeOutcome } from '../../records/decisions.ts';
+import type { MachineStatus } from '../../records/lifecycle.ts';
 import type { Machine, MachineOutline } from '../../records/machine.ts';
+import { cleanWords } from '../../records/text-json.ts';
 import {
   type Answer,
   allOf,
@@ -23,6 +25,7 @@ import {
   json,
   NO_MACHINE,
   type Refusal,
+  refuse,
   refuseField,
   refuseFields,
   refuseFor,
@@ -320,8 +323,63 @@ function pluralOf(version: ApiVersion): readonly Operation[] {
   ];
 }
 
+/** Machines whose commissioning has overrun its time. @param ends true: ends it, and lists those that have failed by that */
+async function checkCommissioning(call: ApiCall, ends: boolean): Promise<Answer> {
+  const { region } = call;
+  const found = await region.transact(() => region.store.listOverdue(region.clock.wallTimeMs(), MANY_MAX));
+  const overdue = found.filter(({ status }) => status === 'commissioning');
+  if (!ends) return json(overdue.map((machine) => showMachine(call, machine)));
+  await region.life.endOverdue();
+  const systemIds = overdue.map(({ systemId }) => systemId);
+  const failed = { systemIds, statuses: ['failed-commissioning'] } as const;
+  const machines = overdue.length === 0 ? [] : await region.store.listMachines(failed, 0, MANY_MAX);
+  return json(machines.map((machine) => showMachine(call, machine)));
+}
+
+/** MAAS's words for the deployment of a machine. */
+const DEPLOYMENT_WORDS: Readonly<Partial<Record<MachineStatus, string>>> = {
+  deploying: 'Deploying',
+  deployed: 'Deployed',
+  'failed-deployment': 'Failed deployment',
+};
+
+const deploymentOf = z.object({ nodes: values(MANY_MAX).describe('System ids.') });
+
+async function deploymentStatus(call: ApiCall, given: z.output<typeof deploymentOf>): Promise<Answer> {
+  const named = [...new Set(given.nodes)];
+  const found = await call.region.store.outlineMachines(named);
+  const missing = named.filter((systemId) => found.every((one) => one.systemId !== systemId));
+  if (missing.length > 0) return refuse('bad-request.machines', { systemIds: cleanWords(missing.join(', '), 200) });
+  const words = found.map(({ systemId, status }) => [systemId, DEPLOYMENT_WORDS[status] ?? 'Not in Deployment']);
+  return json(Object.fromEntries(words));
+}
+
+/** The operations that only API 1.0 has. */
+function oldOnly(): readonly Operation[] {
+  const { all } = machinePaths('1.0');
+  const check = { ...all, op: 'check_commissioning', access: 'admin', parameters: z.object({}) } as const;
+  return [
+    defineOperation({
+      ...{ ...check, method: 'GET' },
+      doc: 'List the machines whose commissioning has overrun its time.',
+      run: (call) => checkCommissioning(call, false),
+    }),
+    defineOperation({
+      ...{ ...check, method: 'POST', ownTransaction: true },
+      doc: 'End overrun work now, as the region does every few seconds, and list the machines whose commissioning has failed by that.',
+      run: (call) => checkCommissioning(call, true),
+    }),
+    defineOperation({
+      ...{ ...all, method: 'GET', op: 'deployment_status', access: 'user', parameters: deploymentOf },
+      doc: 'Read how far the deployment of machines is: Deployed, Deploying, Failed deployment or Not in Deployment, by system id.',
+      run: deploymentStatus,
+    }),
+  ];
+}
+
 /** Life cycle operations, in both versions. */
 export const LIFE_OPERATIONS: readonly Operation[] = (['2.0', '1.0'] as const).flatMap((version) => [
   ...singleOf(version),
   ...pluralOf(version),
+  ...(version === '1.0' ? oldOnly() : []),
 ]);

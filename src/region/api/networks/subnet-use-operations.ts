@@ -27,6 +27,7 @@ import { noSubnet } from './subnet-operations.ts';
 /** MAAS's numbers and names of the kinds of allocation. */
 export const ALLOC_TYPES = {
   AUTO: { number: 0, name: 'Automatic' },
+  STICKY: { number: 1, name: 'Sticky' },
   USER_RESERVED: { number: 4, name: 'User reserved' },
   DISCOVERED: { number: 6, name: 'Observed' },
 } as const;

@@ -229,6 +229,20 @@ async function readController(call: ApiCall): Promise<Answer> {
   return rack === undefined ? notFound(id) : json(controllerJson(call, rack, await listAreas(call, 'zone')));
 }
 
+const groupChange = z.object({
+  name: value(z.string().max(256)).optional().describe('Its name, which only its own configuration changes.'),
+  cluster_name: value(z.string().max(256)).optional().describe('The same as name.'),
+  status: value(z.string().regex(/^[0-2]$/, 'field.not-a-number'))
+    .optional()
+    .describe('1: accept it; 2: reject it.'),
+});
+const leases = z.object({
+  leases: value(z.string().max(262_144)).describe('The leases as JSON: hardware addresses by IP address.'),
+});
+
+/** Code for clients of API 1.0, loaded when it is needed. */
+const groupCalls = () => import('./group-calls.ts');
+
 const controllerChange = z.object({ zone: value(z.string().max(256)).describe('The name of its zone.') });
 
 async function changeController(call: ApiCall, given: z.output<typeof controllerChange>): Promise<Answer> {
@@ -245,6 +259,7 @@ async function changeController(call: ApiCall, given: z.output<typeof controller
 const both = ['1.0', '2.0'] as const;
 const groups = { versions: both, path: 'nodegroups', handler: 'NodeGroupsHandler' } as const;
 const group = { versions: both, path: 'nodegroups/{uuid}', handler: 'NodeGroupHandler' } as const;
+const oldGroup = { ...group, versions: ['1.0'] } as const;
 
 /** `nodegroups/` and `rackcontrollers/`. */
 export const RACK_OPERATIONS: readonly Operation[] = [
@@ -292,6 +307,26 @@ export const RACK_OPERATIONS: readonly Operation[] = [
     run: (call, { uuid }) => judge(call, uuid, 'reject', 'Nodegroup(s) rejected.'),
   }),
   defineOperation({ ...group, method: 'GET', access: 'user', doc: 'Read a rack.', parameters: nothing, run: readRack }),
+  defineOperation({
+    ...oldGroup,
+    method: 'PUT',
+    ownTransaction: true,
+    access: 'admin',
+    doc: 'Accept or reject a rack by its state.',
+    parameters: groupChange,
+    run: async (call, given) =>
+      (await groupCalls()).updateGroup(call, given, (rack) => rackJson(call, rack, undefined)),
+  }),
+  defineOperation({
+    ...{ ...oldGroup, method: 'GET', op: 'list_nodes', access: 'user', parameters: nothing },
+    doc: 'List the system ids of the machines of a rack.',
+    run: async (call) => (await groupCalls()).listNodes(call),
+  }),
+  defineOperation({
+    ...{ ...oldGroup, method: 'POST', op: 'update_leases', access: 'admin', parameters: leases },
+    doc: 'Report leases of machines in the networks of a rack. Racks of Rackboot report theirs themselves.',
+    run: async (call, given) => (await groupCalls()).updateLeases(call, given.leases),
+  }),
   defineOperation({
     ...group,
     method: 'DELETE',

@@ -55,6 +55,13 @@ export const LAYOUTS = {
   'layout-refused.interfaces-limit': ({ machine, max }: Limited) =>
     `${machine} may have at most ${max} interfaces: delete some.`,
   'layout-refused.links-limit': ({ machine, max }: Limited) => `${machine} may have at most ${max} links: unlink some.`,
+  'layout-refused.addressed': ({ machine, name, address }: Machine & Named & { readonly address: string }) =>
+    `${name} of ${machine} has the address ${address}: release the machine or unlink the interface first.`,
+  'layout-refused.last-interface': ({ machine, name }: Machine & Named) =>
+    `${name} is the only interface of ${machine}, by which it is known: add another one first, or delete the machine.`,
+  'field.mac-of-node': 'No interface of this node has this hardware address: nodes/<system_id>/macs/ lists them.',
+  'field.no-network-of-address':
+    'No known subnet has this address, or without an address, the interface is in none: give an address of a subnet.',
   'field.interface-name-form':
     'Give at most 15 letters, digits, dots, hyphens and underscores, a letter first: that is the longest name that Linux allows.',
   'field.interface-name-taken': ({ name }: Named) => `The machine has an interface ${name}: choose another name.`,

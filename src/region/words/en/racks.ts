@@ -71,6 +71,14 @@ export const RACKS = {
   'field.rack-uuid': 'is not a UUID in lower case',
   'field.rack-name': 'give lower-case letters, digits and hyphens, at most 63',
   'field.rack-version': 'is not a version',
+  'field.rack-named': ({ name }: { readonly name: string }) =>
+    `The rack is called ${name}: only its own configuration (name) changes that.`,
+  'field.rack-status': ({ accepted, rejected }: { readonly accepted: number; readonly rejected: number }) =>
+    `Give ${accepted} to accept the rack, or ${rejected} to reject it.`,
+  'field.leases': ({ max }: { readonly max: number }) =>
+    `Give a JSON object of at most ${max} hardware addresses by IP address: {"10.20.0.7": "52:54:00:00:00:01"}.`,
+  'field.images-reported':
+    'Nothing was changed: a rack reports its boot images by its link to the region, with their checksums. `boot-resources` adds images.',
   'field.rack-address': 'is not an IPv4 address',
   'field.rack-mac': 'is not a MAC address',
   'field.rack-network': `is not a network such as 10.20.0.0/24, with a prefix of at least ${NETWORK_PREFIX_MIN}`,

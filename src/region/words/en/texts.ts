@@ -18,6 +18,7 @@ export const TEXTS = {
     unheard: 'The rack cannot ask by ARP on the interfaces of these networks: rackboot status says why.',
     silent: 'The rack did not answer: ask again.',
   },
+  leaseReported: 'Has a lease, as a client of the API reported',
   rangeShared: ({ rack, low, high }: { readonly rack: string; readonly low: Ipv4; readonly high: Ipv4 }): string =>
     `${rack} also hands out ${formatIpv4(low)} to ${formatIpv4(high)}: give these addresses to one of them`,
 };

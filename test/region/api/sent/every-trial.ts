@@ -24,6 +24,7 @@ const NETWORK_CONDITIONS = 'subnets not_subnets vlans not_vlans fabrics not_fabr
 const ELSEWHERE: Readonly<Record<string, readonly [names: string, file: string]>> = {
   '1.0 POST boot-resources': ['*', 'region/api/boot-uploads-api.test.ts'],
   '2.0 POST boot-resources': ['*', 'region/api/boot-uploads-api.test.ts'],
+  '1.0 POST nodegroups/{uuid}/boot-images report_boot_images': ['images', 'region/api/old-nodes-api.test.ts'],
   '1.0 GET boot-resources': ['type', 'region/api/boot-resources-api.test.ts'],
   '2.0 GET boot-resources': ['type', 'region/api/boot-resources-api.test.ts'],
   '2.0 PUT vlans/{id}': ['secondary_rack', 'region/networks/fabrics-api.test.ts'],

@@ -268,4 +268,33 @@ const LAYOUTS: readonly Trial[] = [
   ),
 ];
 
-export const LAYOUT_TRIALS: readonly Trial[] = [...MAKING, ...CHANGING, ...LINKING, ...PARTS, ...LAYOUTS];
+const OLD_INTERFACES: readonly Trial[] = [
+  {
+    ...{ of: '1.0 POST nodes/{system_id}/macs', given: async (site) => ({ path: { system_id: await machine(site) } }) },
+    send: { mac_address: '52:54:00:00:00:77' },
+  },
+  {
+    of: '1.0 POST nodes/{system_id} claim_sticky_ip_address',
+    given: async (site) => ({ path: { system_id: await machine(site) } }),
+    send: { mac_address: '52:54:00:00:00:02', requested_address: '10.20.0.44' },
+    reads: {
+      requested_address: '0.ip',
+      mac_address: async ({ site, given }) => {
+        const [, second] = (await site.ask('GET', `2.0/nodes/${given.path?.system_id}/interfaces/`)).json;
+        assert.deepEqual(
+          second.links.map((one: { readonly ip_address: string }) => one.ip_address),
+          ['10.20.0.44'],
+        );
+      },
+    },
+  },
+];
+
+export const LAYOUT_TRIALS: readonly Trial[] = [
+  ...OLD_INTERFACES,
+  ...MAKING,
+  ...CHANGING,
+  ...LINKING,
+  ...PARTS,
+  ...LAYOUTS,
+];

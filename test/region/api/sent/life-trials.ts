@@ -244,6 +244,12 @@ const RESULTS: readonly Trial[] = ['', '/{id}'].flatMap((rest): readonly Trial[]
 ]);
 
 export const LIFE_TRIALS: readonly Trial[] = [
+  {
+    of: '1.0 GET nodes deployment_status',
+    given: async (site) => ({ kept: await machine(site, 'deployed', { owner: 'admin' }) }),
+    send: ({ kept = '' }) => ({ nodes: kept }),
+    reads: { nodes: ({ answer, given }) => assert.deepEqual(answer.json, { [given.kept ?? '']: 'Deployed' }) },
+  },
   ...PLAIN,
   ...DEPLOYMENT,
   ...many('release', 'allocated'),

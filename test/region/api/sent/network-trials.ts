@@ -1,9 +1,21 @@
 // Trials of networks as objects, and of racks with their cluster interfaces.
 
 import assert from 'node:assert/strict';
+import { parseIpv4 } from '../../../../src/net/address.ts';
 import type { NetworkScan, ScanOutcome } from '../../../../src/region/records/network-scan.ts';
 import type { AskedApi } from '../../asked-api.ts';
-import { both, FIRST_MAC, type Fields, farRack, type Given, LAB, machine, type Sight, type Trial } from './trial.ts';
+import {
+  both,
+  FIRST_MAC,
+  type Fields,
+  farRack,
+  type Given,
+  LAB,
+  machine,
+  machineAfter,
+  type Sight,
+  type Trial,
+} from './trial.ts';
 
 const idOf = async ({ ask }: AskedApi, path: string, fields: Fields): Promise<Given> => {
   const made = await ask('POST', `2.0/${path}/`, fields);
@@ -295,6 +307,32 @@ const RACKS: readonly Trial[] = [
   ...both('POST nodegroups reject', {
     ...{ given: pending, send: REGISTERED, reads: { uuid: rackIs('status_name', 'rejected') } },
   }),
+  ...['name', 'cluster_name'].map(
+    (field): Trial => ({
+      ...{ of: '1.0 PUT nodegroups/{uuid}', given: async (site) => ({ ...(await pending(site)), path: REGISTERED }) },
+      ...{ send: { [field]: 'rack-2', status: '1' }, reads: { status: 'status' } },
+    }),
+  ),
+  {
+    of: '1.0 POST nodegroups/{uuid} update_leases',
+    given: async (site) => {
+      await site.place.region.networks.look();
+      return { path: { uuid: 'master', system_id: await machine(site) } };
+    },
+    send: { leases: `{"10.20.0.123":"${FIRST_MAC}"}` },
+    reads: {
+      leases: async (sight) => assert.deepEqual((await machineAfter(sight)).ip_addresses, ['10.20.0.123']),
+    },
+  },
+  {
+    of: '1.0 POST nodegroups/{uuid} details',
+    given: async (site) => {
+      const kept = await machine(site, 'ready', { home: parseIpv4('10.20.0.7') });
+      return { path: { uuid: 'master' }, kept };
+    },
+    send: ({ kept = '' }) => ({ system_ids: [kept, 'zzzzzz'] }),
+    reads: { system_ids: ({ answer, given }) => assert.ok(answer.text.includes(given.kept ?? '?')) },
+  },
   {
     of: '2.0 PUT rackcontrollers/{system_id}',
     given: async (site) => {

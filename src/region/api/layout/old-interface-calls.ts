@@ -1,0 +1,145 @@
+// The interfaces of a node as API 1.0 has them: hardware addresses, and an address that stays with one of them.
+//
+// Sources: MAAS 1.x, `nodes/<system_id>/macs/` (list, read, create, delete) and `op=claim_sticky_ip_address` of a node.
+//
+// 1. An interface that a person adds stays until a person deletes it. One that the machine reports comes back with its next report.
+// 2. A sticky address is a static link of the interface, in place of its links without such an address.
+
+import { formatIpv4, formatMac, parseIpv4, parseMac } from '../../../net/address.ts';
+import { interfacesOf, type NetInterface } from '../../layout/interfaces.ts';
+import type { NetworkDraft } from '../../layout/network-draft.ts';
+import { staticAddresses } from '../../life/link-addresses.ts';
+import { subnetOfAddress } from '../../networks/network-view.ts';
+import type { ChangeKnowledge } from '../../records/knowledge.ts';
+import type { Machine } from '../../records/machine.ts';
+import { refusal } from '../../words/refusal.ts';
+import { type Answer, allOf, isRefusal, json, NO_MACHINE, type Refusal, refuse, refuseField } from '../call/answer.ts';
+import { maasTime } from '../call/maas-time.ts';
+import { type ApiCall, usernameOf } from '../call/operation.ts';
+import { nodeOf } from '../machines/machine-calls.ts';
+import { refusalIn } from '../networks/network-calls.ts';
+import { ALLOC_TYPES } from '../networks/subnet-use-operations.ts';
+import { changeNetwork, type Edit, refuseOrdinary } from './interface-calls.ts';
+import { shownName } from './layout-calls.ts';
+import { addPhysical, linkWith } from './node-interface-change-operations.ts';
+
+const macJson = ({ systemId }: Machine, mac: Machine['interfaces'][number]['mac']): Record<string, unknown> => {
+  const text = formatMac(mac);
+  return {
+    mac_address: text,
+    resource_uri: `/MAAS/api/1.0/nodes/${systemId}/macs/${encodeURIComponent(text)}/`,
+  };
+};
+
+const noMac = ({ path }: ApiCall, { hostname }: Machine): Refusal =>
+  refuse('not-found.node-interface', { machine: hostname, name: shownName(path.mac_address) });
+
+const interfaceIn = ({ path }: ApiCall, { interfaces }: Machine): Machine['interfaces'][number] | undefined =>
+  interfaces.find(({ mac }) => mac === parseMac(path.mac_address ?? ''));
+
+export async function listMacs(call: ApiCall): Promise<Answer> {
+  const node = await nodeOf(call);
+  return node === undefined ? NO_MACHINE : json(node.interfaces.map(({ mac }) => macJson(node, mac)));
+}
+
+export async function readMac(call: ApiCall): Promise<Answer> {
+  const node = await nodeOf(call);
+  if (node === undefined) return NO_MACHINE;
+  const found = interfaceIn(call, node);
+  return found === undefined ? noMac(call, node) : json(macJson(node, found.mac));
+}
+
+/** The node in the path if the caller may change its interfaces. */
+async function changeable(call: ApiCall): Promise<Machine | Refusal> {
+  const barred = await refuseOrdinary(call);
+  if (barred !== undefined) return barred;
+  const node = await nodeOf(call);
+  if (node === undefined) return NO_MACHINE;
+  const { hostname: machine, systemId } = node;
+  return node.isLocked === true ? refuse('machine-locked.command', { machine, systemId }) : node;
+}
+
+/** Adds an interface. */
+export async function addMac(call: ApiCall, text: string): Promise<Answer> {
+  const node = await changeable(call);
+  if (isRefusal(node)) return node;
+  const added = await addPhysical(call, node, text);
+  if (isRefusal(added)) return added;
+  const one = added.interfaces.find(({ mac }) => mac === parseMac(text));
+  return one === undefined ? NO_MACHINE : json(macJson(added, one.mac));
+}
+
+/** Deletes an interface that has no address of its own. */
+export async function removeMac(call: ApiCall): Promise<Answer> {
+  const node = await changeable(call);
+  if (isRefusal(node)) return node;
+  const found = interfaceIn(call, node);
+  if (found === undefined) return noMac(call, node);
+  const { hostname: machine, systemId, interfaces, addresses } = node;
+  const name = formatMac(found.mac);
+  const given = addresses.find(({ mac }) => mac === found.mac);
+  if (given !== undefined)
+    return refuse('layout-refused.addressed', { machine, name, address: formatIpv4(given.address) });
+  if (interfaces.length === 1) return refuse('layout-refused.last-interface', { machine, name });
+  const { store, clock } = call.region;
+  const atMs = clock.wallTimeMs();
+  const params = { fields: ['network'] };
+  const event = { type: 'NODE', code: 'machine-edited', params, atMs, username: usernameOf(call) } as const;
+  const left = interfaces.filter(({ mac }) => mac !== found.mac);
+  await store.enlist<never>({ macs: [], values: [], atMs }, () => ({
+    ...{ kind: 'amend', systemId, fields: {}, events: [event], interfaces: left },
+  }));
+  await call.region.machinesChanged();
+  return { kind: 'empty' };
+}
+
+interface Claim {
+  readonly mac_address?: string | undefined;
+  readonly requested_address?: string | undefined;
+}
+
+/** The interface that a claim names; without a name, the one with which the machine boots. */
+function claimed(all: readonly NetInterface[], { mac_address: text }: Claim): NetInterface | undefined {
+  const mac = text === undefined ? undefined : parseMac(text);
+  return all.find((one) => one.nic !== undefined && (text === undefined || one.mac === mac));
+}
+
+/** Gives an interface an address that it keeps. */
+export async function claimAddress(call: ApiCall, claim: Claim): Promise<Answer> {
+  const { mac_address: macText, requested_address: text } = claim;
+  const asked = text === undefined ? undefined : parseIpv4(text);
+  const checked = allOf(
+    macText === undefined || parseMac(macText) !== undefined ? undefined : refuseField('mac_address', 'field.macs'),
+    text === undefined || asked !== undefined ? undefined : refuseField('requested_address', 'field.ip-address'),
+  );
+  if (isRefusal(checked)) return checked;
+  let mac: NetInterface['mac'] | undefined;
+  const edit = (draft: NetworkDraft, known: ChangeKnowledge): ReturnType<Edit> => {
+    const one = claimed(interfacesOf(draft.machine, draft.networks), claim);
+    if (one === undefined) return { kind: 'refuse', field: 'mac_address', refusal: refusal('field.mac-of-node') };
+    mac = one.mac;
+    const kept = one.links.filter(({ mode, address }) => mode === 'static' && address !== undefined);
+    const isKept = kept.some(({ address }) => asked === undefined || address === asked);
+    if (isKept) return { draft, shown: one.id };
+    const home = one.links.find(({ subnet }) => subnet !== undefined)?.subnet ?? one.seenIn;
+    const subnet = asked === undefined ? home : subnetOfAddress(draft.networks, asked);
+    if (subnet === undefined)
+      return { kind: 'refuse', field: 'requested_address', refusal: refusal('field.no-network-of-address') };
+    const wish = { mode: 'static', subnetId: subnet.subnet.id, address: asked, isGateway: false } as const;
+    return linkWith(call, draft, one, { ...wish, isForced: kept.length === 0 }, known);
+  };
+  const answer = await changeNetwork(call, edit);
+  if (answer.kind !== 'json')
+    return refusalIn({ ip_address: 'requested_address', subnet: 'requested_address' }, answer);
+  const after = await nodeOf(call);
+  const created = maasTime(call.region.clock.wallTimeMs());
+  const given = after === undefined ? [] : staticAddresses(after).filter((one) => one.mac === mac);
+  return json(
+    given
+      .filter(({ address }) => asked === undefined || address === asked)
+      .map(({ address }) => ({
+        ...{ alloc_type: ALLOC_TYPES.STICKY.number, created, ip: formatIpv4(address) },
+        resource_uri: '/MAAS/api/1.0/ipaddresses/',
+      })),
+  );
+}

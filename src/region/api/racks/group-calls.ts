@@ -1,0 +1,163 @@
+// One rack for clients of API 1.0: its machines, its boot images, its leases, its name and state.
+//
+// Sources: MAAS 1.x, `nodegroups/<uuid>/` (PUT, list_nodes, update_leases) and `nodegroups/<uuid>/boot-images/` with the keys of 1.7.
+//
+// 1. Leases reported here are reports of the rack, and are weighed as those that arrive by its link: they count for machines in its networks.
+
+import { formatMac, parseIpv4, parseMac } from '../../../net/address.ts';
+import { whereabouts } from '../../life/whereabouts.ts';
+import { numberOf } from '../../records/digest.ts';
+import type { RackReport } from '../../records/machine-event.ts';
+import { RACK_STATE_NUMBERS, type Rack } from '../../records/rack.ts';
+import { parseJson } from '../../records/text-json.ts';
+import { texts } from '../../words/text.ts';
+import { type Answer, allOf, isRefusal, json, type Refusal, refuse, refuseField, refuseFor } from '../call/answer.ts';
+import { listFor } from '../call/long-answers.ts';
+import { type ApiCall, idIn, usernameOf } from '../call/operation.ts';
+
+/** Machines read at a time. */
+const MACHINES_CHUNK = 50;
+/** Leases of one report. */
+const LEASES_MAX = 4096;
+
+const shownId = ({ path }: ApiCall): string => (path.uuid ?? '').slice(0, 64);
+
+/** The rack in the path, by its UUID or as `master`; or the refusal. */
+function rackIn(call: ApiCall): Rack | Refusal {
+  const uuid = call.region.settings.findRack(call.path.uuid ?? '') ?? call.path.uuid;
+  return (
+    call.region.racks.list().find((rack) => rack.uuid === uuid) ?? refuse('not-found.rack', { rack: shownId(call) })
+  );
+}
+
+/** The system ids of the machines whose home is with the rack. */
+export function listNodes(call: ApiCall): Answer {
+  const found = rackIn(call);
+  if (isRefusal(found)) return found;
+  const { uuid: home } = found;
+  async function* systemIds(): AsyncGenerator<unknown, void> {
+    for (let afterId = 0; ; ) {
+      const where = whereabouts(call.region);
+      const machines = await call.region.store.listMachines({}, afterId, MACHINES_CHUNK);
+      for (const machine of machines)
+        yield where.racksOf(machine).some(({ uuid }) => uuid === home) ? machine.systemId : undefined;
+      const last = machines.at(-1);
+      if (last === undefined || machines.length < MACHINES_CHUNK) return;
+      afterId = last.id;
+    }
+  }
+  return listFor(call, systemIds());
+}
+
+interface GivenGroup {
+  readonly name?: string | undefined;
+  readonly cluster_name?: string | undefined;
+  readonly status?: string | undefined;
+}
+
+/** Accepts or rejects a rack by its state. Its name is its own: another one is refused. */
+export async function updateGroup(call: ApiCall, given: GivenGroup, show: (rack: Rack) => unknown): Promise<Answer> {
+  const rack = rackIn(call);
+  if (isRefusal(rack)) return rack;
+  const named = (['name', 'cluster_name'] as const).map((field) =>
+    (given[field] ?? rack.name) === rack.name ? undefined : refuseField(field, 'field.rack-named', { name: rack.name }),
+  );
+  const { accepted, rejected } = RACK_STATE_NUMBERS;
+  const wanted = given.status === undefined ? RACK_STATE_NUMBERS[rack.state] : Number(given.status);
+  const isSame = wanted === RACK_STATE_NUMBERS[rack.state];
+  const isVerdict = wanted === accepted || wanted === rejected;
+  const states = { accepted, rejected };
+  const checked = allOf(...named, isSame || isVerdict ? undefined : refuseField('status', 'field.rack-status', states));
+  if (isRefusal(checked)) return checked;
+  if (!isSame) {
+    const verdict = wanted === accepted ? 'accept' : 'reject';
+    const refusal = await call.region.racks.judge([rack.uuid], verdict, usernameOf(call));
+    if (refusal !== undefined) return refuseFor([refusal]);
+  }
+  return json(show(call.region.racks.find(rack.uuid) ?? rack));
+}
+
+/** The leases in the parameter: hardware addresses by address. */
+function leasesIn(text: string): readonly Pick<RackReport, 'mac' | 'address'>[] | undefined {
+  const parsed = parseJson(text, LEASES_MAX);
+  if (parsed.kind === 'fault' || typeof parsed.value !== 'object' || parsed.value === null) return undefined;
+  if (Array.isArray(parsed.value)) return undefined;
+  const leases = Object.entries(parsed.value).map(([address, mac]) => {
+    const parsedMac = typeof mac === 'string' ? parseMac(mac) : undefined;
+    return parseIpv4(address) === undefined || parsedMac === undefined
+      ? undefined
+      : { address, mac: formatMac(parsedMac) };
+  });
+  return leases.every((lease) => lease !== undefined) ? leases : undefined;
+}
+
+/** Stores leases that a client reports for a rack. */
+export async function updateLeases(call: ApiCall, text: string): Promise<Answer> {
+  const rack = rackIn(call);
+  if (isRefusal(rack)) return rack;
+  const leases = leasesIn(text);
+  if (leases === undefined) return refuseField('leases', 'field.leases', { max: LEASES_MAX });
+  const { region } = call;
+  // The link of the rack numbers its events in sources of its own.
+  const source = `${rack.uuid}/leases`;
+  const at = region.clock.wallTimeMs();
+  await region.transact(async () => {
+    const last = await region.store.highestSequence(source);
+    const reports = leases.map(
+      (lease, index): RackReport => ({
+        ...lease,
+        ...{ sequence: last + 1 + index, kind: 'dhcp.ack', at, text: texts.leaseReported },
+      }),
+    );
+    await region.observe(reports, source, rack.isEmbedded ? undefined : rack.uuid);
+  });
+  return { kind: 'text', text: 'Leases updated.', contentType: 'text/plain; charset=utf-8' };
+}
+
+/** An image that a rack boots. */
+interface GroupImage {
+  readonly os: string;
+  readonly release: string;
+  readonly architecture: string;
+  readonly subarchitecture: string;
+  readonly label: string;
+}
+
+function imageJson(
+  call: ApiCall,
+  { uuid }: Rack,
+  image: GroupImage,
+): Record<string, unknown> & { readonly id: number } {
+  const { os, release, architecture, subarchitecture, label } = image;
+  const id = (numberOf([os, release, architecture, subarchitecture, label].join('/')) >>> 1) + 1;
+  return {
+    ...{ id, osystem: os, release, architecture, subarchitecture, purpose: 'xinstall', label },
+    ...{ supported_subarches: subarchitecture, xinstall_path: '', xinstall_type: '' },
+    resource_uri: `/MAAS/api/${call.version}/nodegroups/${uuid}/boot-images/${id}/`,
+  };
+}
+
+/** The images of a rack, each once: the newest version counts. */
+async function imagesOf(call: ApiCall, rack: Rack): Promise<readonly ReturnType<typeof imageJson>[]> {
+  const images: readonly GroupImage[] = rack.isEmbedded
+    ? (await call.region.bootImages.listResources()).flatMap((resource) =>
+        resource.images.filter(({ isReported }) => isReported !== true),
+      )
+    : ((await call.region.racks.images([rack])).get(rack.uuid) ?? []);
+  const shown = images.map((image) => imageJson(call, rack, image));
+  return [...new Map(shown.map((image) => [image.id, image])).values()];
+}
+
+export async function listGroupImages(call: ApiCall): Promise<Answer> {
+  const rack = rackIn(call);
+  return isRefusal(rack) ? rack : json(await imagesOf(call, rack));
+}
+
+export async function readGroupImage(call: ApiCall): Promise<Answer> {
+  const rack = rackIn(call);
+  if (isRefusal(rack)) return rack;
+  const found = (await imagesOf(call, rack)).find(({ id }) => id === idIn(call.path.id));
+  return found === undefined
+    ? refuse('not-found.boot-resource', { id: (call.path.id ?? '').slice(0, 64) })
+    : json(found);
+}
