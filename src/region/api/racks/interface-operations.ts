@@ -273,6 +273,12 @@ export async function reviseSettings(
   }
 }
 
+/** The problem of a setting for an operation whose parameter has another name: without the key. */
+export function withoutKey(word: RefusalWord): RefusalWord {
+  if (word.code !== 'setting-invalid.problem') return word;
+  return refusal('setting-invalid.value', { message: word.params.message });
+}
+
 /** A settings refusal in the form MAAS's clients read: problems by field name. */
 export function refuseSetting(refused: SettingsRefusal): Refusal {
   if (refused.code !== 'setting-invalid') return refuseFor([refused]);

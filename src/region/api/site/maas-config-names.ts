@@ -47,7 +47,11 @@ export const CONFIG_NAMES: Readonly<Record<string, ConfigName>> = {
   main_archive: { key: 'preseeds.ubuntu_mirror', doc: "Ubuntu's mirror for amd64 and i386", isCleared: true },
   maas_name: { key: 'name', doc: 'the name of the rack' },
   ntp_servers: {
-    ...{ key: 'dhcp.options', doc: 'NTP servers that DHCP offers, by address, separated by spaces', isList: true },
+    ...{
+      key: 'dhcp.options',
+      doc: 'NTP servers that DHCP offers, by address (a name is refused), separated by spaces',
+      isList: true,
+    },
     option: NTP_SERVERS,
   },
   ports_archive: {

@@ -7,12 +7,13 @@
 import { z } from 'zod';
 import { parseSettingValue, SETTINGS_VALUES_MAX, type SettingValue } from '../../../machines/settings.ts';
 import { nearestName } from '../../../nearest-name.ts';
+import { parseIpv4 } from '../../../net/address.ts';
 import { generalOption, isGeneralOption } from '../../general-options.ts';
 import { parseJson } from '../../records/text-json.ts';
 import { texts } from '../../words/text.ts';
-import { type Answer, json, type Refusal, refuse, refuseField } from '../call/answer.ts';
+import { type Answer, json, type Refusal, refuse, refuseField, refuseFields } from '../call/answer.ts';
 import { type ApiCall, defineOperation, type Operation, usernameOf, value } from '../call/operation.ts';
-import { refuseSetting } from '../racks/interface-operations.ts';
+import { refuseSetting, withoutKey } from '../racks/interface-operations.ts';
 import { CONFIG_NAMES, type ConfigName, missingFunction } from './maas-config-names.ts';
 
 const NAMES = Object.keys(CONFIG_NAMES);
@@ -52,6 +53,8 @@ function valueFor(
   }
   const words = text.split(/[\s,]+/).filter((word) => word !== '');
   if (option !== undefined) {
+    const unfit = words.find((word) => parseIpv4(word) === undefined);
+    if (unfit !== undefined) return refuseField('value', 'field.ntp-name', { word: unfit.slice(0, 64) });
     const list = call.region.settings.valueOf(key);
     const others = Array.isArray(list) ? list.filter((entry) => !isGeneralOption(entry, option)) : [];
     return { next: words.length === 0 ? others : [...others, { name: option.name, value: words }] };
@@ -75,7 +78,13 @@ async function setConfig(call: ApiCall, given: { readonly name: string; readonly
     if (!settings.list().some(({ rack, key }) => rack === '' && key === found.key)) return ok;
   }
   const answer = await change(call, '', found.key, wanted.next);
-  return answer.kind === 'json' ? ok : answer;
+  return answer.kind === 'json' ? ok : ofValue(answer);
+}
+
+/** The refusal of a setting by the parameter that has its value, without the keys of Rackboot. */
+function ofValue(answer: Answer): Answer {
+  if (answer.kind !== 'refusal' || answer.fields === undefined) return answer;
+  return refuseFields({ value: Object.values(answer.fields).flat().map(withoutKey) }, answer.name);
 }
 
 /** Lists every key in the store, with its rack, and with the file that overrides it, if one does. */
