@@ -159,6 +159,70 @@ test('values that nothing fits are all named, too, and nothing is changed', () =
     assert.equal((await site.ask('GET', '2.0/machines/')).text, before);
   }));
 
+const LONG = 'x'.repeat(5000);
+/** Requests in which the schema refuses some parameters, and others are wrong in what only the store knows. `{nic}`: an interface. */
+const MIXED: typeof SENSELESS = [
+  ['POST', '2.0/ipranges/', { type: 'x', start_ip: 'x', end_ip: 'y', subnet: 'z' }],
+  ['POST', '2.0/ipranges/', { type: 'reserved', start_ip: '10.20.0.9', end_ip: '10.20.0.8', subnet: 'z' }],
+  ['POST', '2.0/static-routes/', { source: 'x', destination: 'y', gateway_ip: 'z', metric: 'w' }],
+  [
+    ...(['POST', '2.0/subnets/'] as const),
+    {
+      ...{ cidr: 'x', name: 'a b', vlan: '99', gateway_ip: 'x', dns_servers: 'x', rdns_mode: '0' },
+      ...{ allow_proxy: 'maybe', managed: 'false', allow_dns: 'false' },
+    },
+  ],
+  ['POST', '1.0/networks/', { name: 'a b', ip: 'x', netmask: 'y', vlan_tag: 'z', default_gateway: 'w' }],
+  [
+    ...(['POST', '2.0/machines/?op=allocate'] as const),
+    {
+      ...{ cpu_count: 'x', mem: 'y', storage: 'z', zone: 'x', pool: 'y', ip_address: 'c', pod: 'p', dry_run: 'maybe' },
+      ...{ interfaces: 'a:b', subnets: 'nowhere' },
+    },
+  ],
+  [
+    ...(['POST', '2.0/nodes/{id}/interfaces/?op=create_bond'] as const),
+    { name: '-', mac_address: 'x', parents: '999', vlan: '99', mtu: 'x', bond_mode: 'y' },
+  ],
+  [
+    ...(['POST', '2.0/nodes/{id}/interfaces/{nic}/?op=link_subnet'] as const),
+    { mode: 'x', subnet: '99', ip_address: 'y', force: 'maybe' },
+  ],
+  [
+    ...(['POST', '2.0/devices/'] as const),
+    { hostname: '-', domain: 'x.y', parent: 'zzz', mac_addresses: 'x', zone: 'x', description: LONG },
+  ],
+  ['PUT', '2.0/machines/{id}/', { hostname: '-', kernel_params: 'a || b', zone: 'x', description: LONG }],
+  ['POST', '2.0/zones/', { name: '-', description: LONG }],
+  ['POST', '2.0/tags/', { name: 'a b', definition: '//node[', kernel_opts: 'a || b', comment: LONG }],
+  ['POST', '2.0/dnsresources/', { fqdn: 'www.elsewhere', ip_addresses: 'x', address_ttl: 'y' }],
+  ['POST', '2.0/dnsresourcerecords/', { fqdn: 'www.elsewhere', rrtype: LONG, rrdata: '', ttl: 'x' }],
+  ['GET', '2.0/events/?op=query', { mac_address: 'x', zone: 'x', level: 'z', limit: '9999', before: 'x' }],
+];
+
+test('parameters that the store refuses are named together with those that the schema refuses, each once', () =>
+  withSite(async (site) => {
+    const id = await machine(site, 'allocated', { owner: 'admin' });
+    const [{ id: nic }] = (await site.ask('GET', `2.0/nodes/${id}/interfaces/`)).json;
+    for (const [method, path, fields] of MIXED) {
+      const answer = await site.ask(method, path.replace('{id}', id).replace('{nic}', nic), fields);
+      const wanted = Object.entries(fields).flatMap(([name, text]) => (RIGHT.has(`${name} ${text}`) ? [] : [name]));
+      assert.equal(answer.status, 400, `${path}: ${answer.text}`);
+      const right = path.includes('ipranges') && fields.type === 'reserved' ? ['start_ip'] : [];
+      const named = wanted.filter((name) => !right.includes(name)).toSorted();
+      assert.deepEqual(Object.keys(answer.json).toSorted(), named, `${method} ${path}`);
+      for (const words of Object.values<readonly string[]>(answer.json))
+        assert.equal(new Set(words).size, words.length, `${path}: ${answer.text}`);
+    }
+  }));
+
+test('a faulty record is refused by the name of its parameter', () =>
+  withSite(async ({ ask }) => {
+    const mx = await ask('POST', '2.0/dnsresourcerecords/', { fqdn: 'www.maas', rrtype: 'MX', rrdata: 'x' });
+    assert.deepEqual([mx.status, Object.keys(mx.json)], [400, ['rrdata']]);
+    assert.doesNotMatch(mx.text, /dns\.records/);
+  }));
+
 test('404, 405, 409, 410, 412 and 413 are what the documents say', () =>
   withSite(async (site) => {
     const { ask, send } = site;

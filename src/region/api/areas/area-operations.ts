@@ -27,12 +27,13 @@ import { chooseArea, listAreas } from './chosen-areas.ts';
 const DESCRIPTION_MAX = 1000;
 const MEMBERS_MAX = 1000;
 
+const areaName = value(z.string().max(256, 'field.area-name').refine(isAreaName, 'field.area-name'));
 const description = value(z.string().max(DESCRIPTION_MAX)).optional().describe('Its purpose.');
 const newArea = z.object({
-  name: value(z.string().max(256)).describe('1 to 64 letters, digits, - and _, with spaces between them.'),
+  name: areaName.describe('1 to 64 letters, digits, - and _, with spaces between them.'),
   description,
 });
-const changedArea = z.object({ name: value(z.string().max(256)).optional().describe('Its new name.'), description });
+const changedArea = z.object({ name: areaName.optional().describe('Its new name.'), description });
 
 const areaJson = (call: ApiCall, kind: AreaKind, area: Area): Record<string, unknown> =>
   kind === 'zone' ? zoneJson(call.version, area) : poolJson(area);
@@ -55,21 +56,18 @@ async function changeable(call: ApiCall, kind: AreaKind): Promise<Area | Refusal
   return !('kind' in area) && area.id === 0 ? refuse('bad-request.default-area', { area: kind }) : area;
 }
 
-/** The fields to store, or the refusal. */
-function written(
-  { name, description: said }: z.output<typeof changedArea>,
-  before: WrittenArea,
-): WrittenArea | Refusal {
-  const given = name ?? before.name;
-  if (!isAreaName(given)) return refuseField('name', 'field.area-name');
-  return { name: given, description: said === undefined ? before.description : cleanWords(said, DESCRIPTION_MAX) };
+/** The fields to store. */
+function written({ name, description: said }: z.output<typeof changedArea>, before: WrittenArea): WrittenArea {
+  return {
+    name: name ?? before.name,
+    description: said === undefined ? before.description : cleanWords(said, DESCRIPTION_MAX),
+  };
 }
 
 const refuseTaken = (area: AreaKind): Refusal => refuseField('name', 'field.area-exists', { area });
 
 async function add(call: ApiCall, kind: AreaKind, given: z.output<typeof newArea>): Promise<Answer> {
   const area = written(given, { name: given.name, description: '' });
-  if ('kind' in area) return area;
   const added = await call.region.store.areas.add(kind, area, changeEvent(call, kind, area.name, 'added'));
   if (added === 'exists') return refuseTaken(kind);
   if (added === 'limit') return refuseField('name', 'field.areas-limit', { area: kind, max: AREAS_MAX });
@@ -80,7 +78,6 @@ async function change(call: ApiCall, kind: AreaKind, given: z.output<typeof chan
   const before = await changeable(call, kind);
   if ('kind' in before) return before;
   const next = written(given, before);
-  if ('kind' in next) return next;
   const area = { ...next, id: before.id };
   const outcome = await call.region.store.areas.change(kind, area, changeEvent(call, kind, before.name, 'changed'));
   if (outcome === 'exists') return refuseTaken(kind);

@@ -5,6 +5,8 @@
 //    (`ownTransaction: true`) if it also hashes a password, waits for something outside the store, answers with what the region keeps in
 //    memory of its change, or undoes its change and then says why.
 // 2. Parameters that an operation does not name are ignored, because clients of other versions send them.
+// 3. A refusal names every wrong parameter. The schema checks the form of each; `run` what depends on others or on the store. So that the
+//    latter are also named while the schema refuses others, `check` judges those that the schema has passed.
 
 import { z } from 'zod';
 import type { WholeFile } from '../../../images/uploads/upload-part.ts';
@@ -14,7 +16,7 @@ import type { NewMachineEvent } from '../../records/machine-event.ts';
 import { WITH_INPUT } from '../../records/schema-fault.ts';
 import type { Region } from '../../region.ts';
 import { type RefusalWord, refusal, wordOfIssue } from '../../words/refusal.ts';
-import { type Answer, refuseFields } from './answer.ts';
+import { type Answer, isRefusal, refuseFields } from './answer.ts';
 import type { Caller, Peer } from './caller.ts';
 import type { Fields } from './form-body.ts';
 
@@ -104,6 +106,21 @@ export function values(countMax: number) {
     .pipe(z.array(z.string().max(300)).max(countMax));
 }
 
+/** Refusals among other values. */
+type Judged = readonly unknown[] | Promise<readonly unknown[]>;
+/** @param given the parameters that the schema has passed, as they were sent */
+type Check = (call: ApiCall, given: Readonly<Record<string, readonly string[]>>) => Judged;
+
+/**
+ * Judges the parameters that the schema has passed when it refuses others. It changes nothing. Whether a parameter is missing is left to the
+ * schema, because one that it refuses is absent here.
+ * @param partial the schema, with every parameter optional
+ */
+export const judging =
+  <Q extends z.ZodObject>(partial: Q, judge: (call: ApiCall, passed: z.output<Q>) => Judged): Check =>
+  (call, given) =>
+    judge(call, partial.parse(given));
+
 /** Makes an operation from its description and its handler. */
 export function defineOperation<P extends z.ZodObject>(definition: {
   readonly versions: readonly ApiVersion[];
@@ -115,6 +132,8 @@ export function defineOperation<P extends z.ZodObject>(definition: {
   readonly ownTransaction?: boolean;
   readonly doc: string;
   readonly parameters: P;
+  /** `undefined`: while the schema refuses a parameter, only its faults are named. */
+  readonly check?: Check | undefined;
   readonly run: (call: ApiCall, parameters: z.output<P>) => Answer | Promise<Answer>;
 }): Operation {
   const shape: Record<string, z.core.$ZodType> = definition.parameters.shape;
@@ -139,13 +158,34 @@ export function defineOperation<P extends z.ZodObject>(definition: {
       }
       const checked = definition.parameters.safeParse(given, WITH_INPUT);
       if (checked.success) return definition.run(call, checked.data);
-      const problems: Record<string, RefusalWord[]> = {};
-      for (const issue of checked.error.issues) {
-        const name = String(issue.path[0] ?? '');
-        problems[name] ??= [];
-        problems[name].push(given[name] === undefined ? refusal('field.required') : wordOfIssue(issue));
-      }
-      return refuseFields(problems);
+      return refuseAll(definition, call, given, checked.error.issues);
     },
   };
+}
+
+/** The refusal of all wrong parameters: those of the schema's issues, and those that `check` finds among the others. */
+async function refuseAll(
+  { check }: { readonly check?: Check | undefined },
+  call: ApiCall,
+  given: Readonly<Record<string, readonly string[]>>,
+  issues: readonly z.core.$ZodIssue[],
+): Promise<Answer> {
+  const problems: Record<string, RefusalWord[]> = {};
+  const add = (name: string, word: RefusalWord): void => {
+    problems[name] ??= [];
+    if (!problems[name].some(({ code }) => code === word.code)) problems[name].push(word);
+  };
+  for (const issue of issues) {
+    const name = String(issue.path[0] ?? '');
+    add(name, given[name] === undefined ? refusal('field.required') : wordOfIssue(issue));
+  }
+  if (check === undefined) return refuseFields(problems);
+  const failed = new Set(Object.keys(problems));
+  const passed = Object.fromEntries(Object.entries(given).filter(([name]) => !failed.has(name)));
+  for (const found of await check(call, passed)) {
+    if (!isRefusal(found)) continue;
+    for (const [name, words] of Object.entries(found.fields ?? {}))
+      for (const word of words) if (!failed.has(name) && word.code !== 'field.required') add(name, word);
+  }
+  return refuseFields(problems);
 }

@@ -3,9 +3,12 @@
 // Source: MAAS's forms of bonds and bridges, with their defaults; the kernel's Documentation/networking/bonding.rst for the accepted values.
 
 import { z } from 'zod';
+import { parseMac } from '../../../net/address.ts';
+import { INTERFACE_NAME } from '../../layout/interface-changes.ts';
 import type { LaidInterface } from '../../records/machine-layout.ts';
 import { PART_TAGS_MAX } from '../../records/machine-layout.ts';
 import { value, values } from '../call/operation.ts';
+import { flag, isTrue } from '../machines/machine-calls.ts';
 
 /** The smallest and the largest frame, in bytes: IPv4's own minimum, and what Ethernet cards take at most. */
 const MTU = { min: 552, max: 65_535 } as const;
@@ -18,10 +21,15 @@ const upTo = (max: number) => whole.pipe(z.number().max(max));
 
 /** The parameters that all interfaces have. */
 export const commonParameters = z.object({
-  name: value(z.string().max(32))
+  name: value(
+    z
+      .string()
+      .max(32, 'field.interface-name-form')
+      .refine((text) => INTERFACE_NAME.test(text), 'field.interface-name-form'),
+  )
     .optional()
     .describe('Its name on the deployed system: at most 15 letters, digits, `.`, `_` and `-`.'),
-  mac_address: value(z.string().max(32))
+  mac_address: value(z.string().refine((text) => text === '' || parseMac(text) !== undefined, 'field.macs'))
     .optional()
     .describe('Its hardware address. Default: that of an interface it is made of.'),
   tags: values(PART_TAGS_MAX).optional().describe('Its tags.'),
@@ -56,7 +64,7 @@ export const bondParameters = {
 } as const;
 
 export const bridgeParameters = {
-  bridge_stp: value(z.string().max(16)).optional().describe('True: use the spanning tree protocol.'),
+  bridge_stp: flag('True: use the spanning tree protocol.'),
   bridge_fd: value(upTo(255)).optional().describe('The forward delay in seconds.'),
 } as const;
 
@@ -76,7 +84,7 @@ export function paramsOf(
   const chosen: Record<string, string | number | boolean> = made === undefined ? {} : { ...DEFAULTS[made] };
   for (const name of Object.keys({ ...bondParameters, ...bridgeParameters })) {
     const setting = given[name];
-    if (name === 'bridge_stp' && typeof setting === 'string') chosen[name] = /^(?:1|true|yes|on)$/i.test(setting);
+    if (name === 'bridge_stp' && typeof setting === 'string') chosen[name] = isTrue(setting);
     else if (typeof setting === 'string' || typeof setting === 'number') chosen[name] = setting;
   }
   return chosen;

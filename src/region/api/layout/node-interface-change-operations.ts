@@ -16,12 +16,12 @@ import {
   removeInterface,
   tagInterface,
 } from '../../layout/interface-changes.ts';
-import type { NetInterface } from '../../layout/interfaces.ts';
+import { interfacesOf, type NetInterface } from '../../layout/interfaces.ts';
 import { disconnect, type LinkWish, linkSubnet, setGateway, unlinkSubnet } from '../../layout/link-changes.ts';
 import { laidOf, type NetworkDraft } from '../../layout/network-draft.ts';
 import { chooseFor, judgeLinkAddress } from '../../life/link-addresses.ts';
 import { whereabouts } from '../../life/whereabouts.ts';
-import { subnetWithId } from '../../networks/network-view.ts';
+import { subnetWithId, vlanWithId } from '../../networks/network-view.ts';
 import type { ChangeKnowledge } from '../../records/knowledge.ts';
 import type { Machine } from '../../records/machine.ts';
 import { LAID_INTERFACES_MAX, LINK_MODES, PART_TAG_MAX } from '../../records/machine-layout.ts';
@@ -32,14 +32,15 @@ import {
   type ApiCall,
   defineOperation,
   idIn,
+  judging,
   nothing,
   type Operation,
   usernameOf,
   value,
   values,
 } from '../call/operation.ts';
-import { isTrue, nodeOf } from '../machines/machine-calls.ts';
-import { isAdmin } from '../networks/network-calls.ts';
+import { flag, isTrue, nodeOf } from '../machines/machine-calls.ts';
+import { isAdmin, look } from '../networks/network-calls.ts';
 import { changeNetwork, changeOne, type Edit, refuseOrdinary, showInterface, shows } from './interface-calls.ts';
 import { bondParameters, bridgeParameters, commonParameters, paramsOf, whole } from './interface-parameters.ts';
 
@@ -52,6 +53,35 @@ function macOf(text: string | undefined): MacAddress | Refusal | undefined {
   return parseMac(text) ?? refuseField('mac_address', 'field.macs');
 }
 
+const parents = values(PARENTS_MAX)
+  .refine((texts) => texts.every((text) => idIn(text, -1) >= 0), 'field.not-a-number')
+  .describe('The ids of the interfaces.');
+const parent = value(whole).describe('The id of the interface.');
+const idsOf = (texts: readonly string[]): readonly number[] => texts.map((text) => idIn(text));
+
+const idParameters = commonParameters
+  .pick({ vlan: true })
+  .extend({ parents: parents.optional(), subnet: value(whole).optional() });
+
+/** The refusals of ids that nothing has. */
+const check = judging(idParameters, async (call, given) => {
+  const view = await look(call);
+  const node = await nodeOf(call);
+  const known = new Set(node === undefined ? [] : interfacesOf(node, view).map(({ id }) => id));
+  const named = given.parents === undefined ? [] : idsOf(given.parents);
+  const missing = node === undefined ? undefined : named.find((id) => !known.has(id));
+  const { vlan, subnet } = given;
+  return [
+    missing === undefined ? undefined : refuseField('parents', 'field.no-such-parent', { id: missing }),
+    typeof vlan === 'number' && vlanWithId(view, vlan) === undefined
+      ? refuseField('vlan', 'field.no-such-vlan', { id: vlan })
+      : undefined,
+    subnet === undefined || subnetWithId(view, subnet) !== undefined
+      ? undefined
+      : refuseField('subnet', 'field.no-such-subnet', { id: subnet }),
+  ];
+});
+
 /** The wish in the parameters that all kinds of interfaces share. An empty VLAN: disconnected. */
 function wishOf(given: z.output<typeof commonParameters>): InterfaceWish | Refusal {
   const mac = macOf(given.mac_address);
@@ -59,10 +89,6 @@ function wishOf(given: z.output<typeof commonParameters>): InterfaceWish | Refus
   const vlanId = given.vlan === '' ? null : given.vlan;
   return { name: given.name, mac, vlanId, mtu: given.mtu, tags: given.tags };
 }
-
-const parents = values(PARENTS_MAX).describe('The ids of the interfaces.');
-const parent = value(whole).describe('The id of the interface.');
-const idsOf = (texts: readonly string[]): readonly number[] => texts.map((text) => idIn(text));
 
 function make(call: ApiCall, kind: MadeKind, wish: InterfaceWish | Refusal): Answer | Promise<Answer> {
   if ('kind' in wish) return wish;
@@ -96,23 +122,21 @@ function update(call: ApiCall, given: z.output<typeof updateParameters>): Answer
 }
 
 const linkParameters = z.object({
-  mode: value(z.string().max(16)).describe(
+  mode: value(z.string().toLowerCase().pipe(z.enum(LINK_MODES, 'field.link-mode'))).describe(
     'How it gets an address there: auto (the region chooses one), static, dhcp, or link_up (none).',
   ),
   subnet: value(whole).optional().describe('The id of the subnet; required for auto and static.'),
-  ip_address: value(z.string().max(15)).optional().describe('The address of a static link. Default: a free one.'),
-  force: value(z.string().max(16)).optional().describe('True: replace all other links of the interface.'),
-  default_gateway: value(z.string().max(16)).optional().describe("True: the subnet's router is the default gateway."),
+  ip_address: value(z.string().refine((text) => text === '' || parseIpv4(text) !== undefined, 'field.ip-address'))
+    .optional()
+    .describe('The address of a static link. Default: a free one.'),
+  force: flag('True: replace all other links of the interface.'),
+  default_gateway: flag("True: the subnet's router is the default gateway."),
 });
 
 function link(call: ApiCall, given: z.output<typeof linkParameters>): Answer | Promise<Answer> {
-  const mode = LINK_MODES.find((one) => one === given.mode.toLowerCase());
-  if (mode === undefined) return refuseField('mode', 'field.link-mode');
-  const text = given.ip_address ?? '';
-  const asked = text === '' ? undefined : parseIpv4(text);
-  if (text !== '' && asked === undefined) return refuseField('ip_address', 'field.ip-address');
+  const asked = given.ip_address === undefined ? undefined : parseIpv4(given.ip_address);
   const wish = {
-    mode,
+    mode: given.mode,
     subnetId: given.subnet,
     isForced: isTrue(given.force),
     isGateway: isTrue(given.default_gateway),
@@ -234,6 +258,7 @@ const MAKING: readonly Operation[] = [
     ...{ ...many, op: 'create_bond' },
     doc: 'Make a bond of physical interfaces, which lose their links to it.',
     parameters: commonParameters.extend({ parents, ...bondParameters }),
+    check,
     run: (call, given) => {
       const wish = wishOf(given);
       return make(
@@ -247,6 +272,7 @@ const MAKING: readonly Operation[] = [
     ...{ ...many, op: 'create_bridge' },
     doc: 'Make a bridge of one interface, which loses its links to it.',
     parameters: commonParameters.extend({ parent, ...bridgeParameters }),
+    check,
     run: (call, given) => {
       const wish = wishOf(given);
       return make(
@@ -260,6 +286,7 @@ const MAKING: readonly Operation[] = [
     ...{ ...many, op: 'create_vlan' },
     doc: 'Make an interface for the tagged frames of a VLAN.',
     parameters: commonParameters.omit({ name: true, mac_address: true }).extend({ parent }),
+    check,
     run: (call, given) => {
       const wish = wishOf(given);
       return make(call, 'vlan', 'kind' in wish ? wish : { ...wish, parents: [given.parent] });
@@ -272,6 +299,7 @@ const CHANGING: readonly Operation[] = [
     ...{ ...one, method: 'PUT' },
     doc: 'Change an interface. Fields left out stay as they are.',
     parameters: updateParameters,
+    check,
     run: update,
   }),
   defineOperation({
@@ -298,6 +326,7 @@ const LINKING: readonly Operation[] = [
     ...{ ...one, method: 'POST', op: 'link_subnet' },
     doc: 'Link an interface to a subnet.',
     parameters: linkParameters,
+    check,
     run: link,
   }),
   defineOperation({

@@ -27,7 +27,7 @@ import { type Answer, json, NO_MACHINE, refuse, refuseField } from '../call/answ
 import { type ApiCall, defineOperation, idIn, type Operation, value, values } from '../call/operation.ts';
 import { blockDevicesJson, partitionsJson, raidJson, volumeGroupJson } from '../json/disk-json.ts';
 import { showMachine } from '../json/shown-machine.ts';
-import { isTrue, machineOf, machinePaths } from '../machines/machine-calls.ts';
+import { flag, isTrue, machineOf, machinePaths } from '../machines/machine-calls.ts';
 import { changeLayout, shownName } from './layout-calls.ts';
 import { bytesOf, mountParameters, size } from './storage-parameters.ts';
 
@@ -175,7 +175,7 @@ const PARTITIONS: readonly Operation[] = [
     doc: 'Make a partition on a block device.',
     parameters: z.object({
       size: value(size).optional().describe('Its size in bytes, or with K, M, G or T. Default: all that is free.'),
-      bootable: value(z.string().max(16)).optional().describe('True: firmware may start it.'),
+      bootable: flag('True: firmware may start it.'),
     }),
     run: (call, given) =>
       changeDisks(

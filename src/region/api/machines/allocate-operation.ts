@@ -14,7 +14,7 @@ import { chooseAreas } from '../areas/chosen-areas.ts';
 import { type Answer, allOf, isRefusal, json, type Refusal, refuse, refuseField } from '../call/answer.ts';
 import { searchFor } from '../call/long-answers.ts';
 import { watchRights } from '../call/lost-rights.ts';
-import { type ApiCall, defineOperation, type Operation, value, values } from '../call/operation.ts';
+import { type ApiCall, defineOperation, judging, type Operation, value, values } from '../call/operation.ts';
 import { disksJson } from '../json/disk-json.ts';
 import { showMachine } from '../json/shown-machine.ts';
 import { addressOf, answerCommand } from './life-operations.ts';
@@ -200,18 +200,22 @@ function refuseCondition(field: string, { condition, text, names }: UnusableCond
   return refuseField(field, 'field.network-condition', shown);
 }
 
-/** Conditions, with those on the network by which the answer names interfaces. */
-type Wanted = Constraints & { readonly network: AskedNetwork | undefined };
-
-/** The conditions in the parameters, or a refusal. */
-export async function constraintsOf(call: ApiCall, given: Given): Promise<Wanted | Refusal> {
-  const found = allOf(
+/** The parsed conditions, or for each that cannot be used a refusal in its place. */
+const judged = async (call: ApiCall, given: Given) =>
+  [
     parseStorage(given.storage ?? '') ?? refuseField('storage', 'field.storage'),
     await areasOf(call, given),
     await networkOf(call, given),
     addressOf(given.ip_address),
     refuseUnknown(given),
-  );
+  ] as const;
+
+/** Conditions, with those on the network by which the answer names interfaces. */
+type Wanted = Constraints & { readonly network: AskedNetwork | undefined };
+
+/** The conditions in the parameters, or a refusal. */
+export async function constraintsOf(call: ApiCall, given: Given): Promise<Wanted | Refusal> {
+  const found = allOf(...(await judged(call, given)));
   if (isRefusal(found)) return found;
   const [disks, areas, network] = found;
   return {
@@ -298,6 +302,7 @@ function allocated(call: ApiCall, machine: Machine, { disks: wishes = [], networ
 /** The operation, in both versions. */
 export const ALLOCATE_OPERATIONS: readonly Operation[] = (['2.0', '1.0'] as const).map((version) => {
   const { isOld, all } = machinePaths(version);
+  const parameters = allocateParameters.extend((isOld ? oldParameters : newParameters).shape);
   return defineOperation({
     ...all,
     method: 'POST',
@@ -305,7 +310,8 @@ export const ALLOCATE_OPERATIONS: readonly Operation[] = (['2.0', '1.0'] as cons
     op: isOld ? 'acquire' : 'allocate',
     ownTransaction: true,
     doc: 'Allocate a Ready machine that meets all conditions.',
-    parameters: allocateParameters.extend((isOld ? oldParameters : newParameters).shape),
+    parameters,
+    check: judging(parameters, judged),
     run: allocate,
   });
 });

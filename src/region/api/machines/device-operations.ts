@@ -32,6 +32,7 @@ import {
 import {
   type ApiCall,
   defineOperation,
+  judging,
   nothing,
   type Operation,
   usernameOf,
@@ -94,6 +95,12 @@ function macsOf(texts: readonly string[]): readonly MacAddress[] | Refusal {
   if (macs.length !== texts.length) return refuseField('mac_addresses', 'field.macs');
   return macs.length === 0 ? refuseField('mac_addresses', 'field.required') : [...new Set(macs)];
 }
+
+const check = judging(newDevice.partial(), async (call, passed) => [
+  await namesOf(call, passed),
+  passed.mac_addresses === undefined ? undefined : macsOf(passed.mac_addresses),
+  await choosePlace(call, passed),
+]);
 
 interface Misfit {
   readonly field: string;
@@ -229,6 +236,7 @@ export const DEVICE_OPERATIONS: readonly Operation[] = [
     ...{ ...many, method: 'POST' },
     doc: 'Add a device, which then belongs to the caller. No other host can then get its name or its hardware addresses.',
     parameters: newDevice,
+    check,
     run: add,
   }),
   defineOperation({
@@ -240,7 +248,13 @@ export const DEVICE_OPERATIONS: readonly Operation[] = [
       return device === undefined ? NO_DEVICE : show(call, device);
     },
   }),
-  defineOperation({ ...{ ...one, method: 'PUT' }, doc: 'Change a device.', parameters: changedDevice, run: change }),
+  defineOperation({
+    ...{ ...one, method: 'PUT' },
+    doc: 'Change a device.',
+    parameters: changedDevice,
+    check,
+    run: change,
+  }),
   defineOperation({
     ...{ ...one, method: 'DELETE' },
     doc: 'Delete a device. Its name and its addresses are then free again.',

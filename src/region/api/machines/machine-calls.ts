@@ -58,9 +58,17 @@ export function readOldestKernel(text: string | undefined): Pick<MachineEdit, 'o
   return { oldestKernel: text || undefined };
 }
 
+const TRUE = /^(?:1|t|true|y|yes|on)$/i;
+const FALSE = /^(?:0|f|false|n|no|off|none)?$/i;
+/** The word of a parameter that is true or false; empty: false. */
+export const flagWord = z
+  .string()
+  .trim()
+  .max(16, 'field.flag')
+  .refine((text) => TRUE.test(text) || FALSE.test(text), 'field.flag');
 /** A parameter that is true or false. */
-export const flag = (description: string) => value(z.string().max(16)).optional().describe(description);
-export const isTrue = (text: string | undefined): boolean => /^(?:1|true|yes|on)$/i.test(text ?? '');
+export const flag = (description: string) => value(flagWord).optional().describe(description);
+export const isTrue = (text: string | undefined): boolean => TRUE.test(text ?? '');
 
 export const systemIdOf = (call: ApiCall): string => call.path.system_id ?? '';
 /** The machine or the device in the path. */

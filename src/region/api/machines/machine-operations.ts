@@ -35,6 +35,7 @@ import {
   type ApiCall,
   type ApiVersion,
   defineOperation,
+  judging,
   nothing,
   type Operation,
   usernameOf,
@@ -46,6 +47,7 @@ import { conditionParameters, constraintsOf } from './allocate-operation.ts';
 import { parseArchitecture, readNames } from './enlistment-operations.ts';
 import {
   description,
+  flag,
   isTrue,
   machineOf,
   machinePaths,
@@ -184,7 +186,7 @@ async function read(call: ApiCall): Promise<Answer> {
 }
 
 const removeParameters = z.object({
-  force: value(z.string().max(16)).optional().describe('True: delete even a machine that has an owner or is at work.'),
+  force: flag('True: delete even a machine that has an owner or is at work.'),
 });
 
 async function remove(call: ApiCall, given: z.output<typeof removeParameters>): Promise<Answer> {
@@ -254,6 +256,11 @@ async function editOf(
   };
 }
 
+const checkEdit = judging(editParameters, async (call, passed) => {
+  const before = await machineOf(call);
+  return before === undefined ? [] : [await editOf(call, passed, before)];
+});
+
 async function edit(call: ApiCall, given: z.output<typeof editParameters>): Promise<Answer> {
   const before = await machineOf(call);
   if (before === undefined) return NO_MACHINE;
@@ -303,7 +310,14 @@ function readingOf(version: ApiVersion): readonly Operation[] {
 function changingOf(version: ApiVersion): readonly Operation[] {
   const common = { ...machinePaths(version).one, access: 'admin' } as const;
   return [
-    defineOperation({ ...common, method: 'PUT', doc: 'Change a machine.', parameters: editParameters, run: edit }),
+    defineOperation({
+      ...common,
+      method: 'PUT',
+      doc: 'Change a machine.',
+      parameters: editParameters,
+      check: checkEdit,
+      run: edit,
+    }),
     defineOperation({
       ...common,
       method: 'DELETE',

@@ -17,7 +17,7 @@ import {
 } from '../../records/power-parameters.ts';
 import { type Refusal, refuseField, refuseFields } from '../call/answer.ts';
 import { type ApiCall, value } from '../call/operation.ts';
-import { isTrue } from './machine-calls.ts';
+import { flag, isTrue } from './machine-calls.ts';
 
 const single = (name: PowerParameterName) =>
   value(z.string().max(1024)).optional().describe(`The parameter ${name} of the power driver; empty: remove it.`);
@@ -47,9 +47,7 @@ export const powerFields = {
   power_parameters_power_off_regex: single('power_off_regex'),
   power_parameters_power_token: single('power_token'),
   power_parameters_power_verify_ssl: single('power_verify_ssl'),
-  power_parameters_skip_check: value(z.string().max(16))
-    .optional()
-    .describe('True: store the parameters unchecked; power actions fail if they are wrong.'),
+  power_parameters_skip_check: flag('True: store the parameters unchecked; power actions fail if they are wrong.'),
 };
 
 /** The power fields as given. */

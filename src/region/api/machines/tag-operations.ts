@@ -17,6 +17,7 @@ import {
   type ApiVersion,
   defineOperation,
   eventBy,
+  judging,
   nothing,
   type Operation,
   value,
@@ -38,8 +39,9 @@ const fields = {
     .optional()
     .describe('Kernel arguments of its machines, instead of the global ones.'),
 };
-const newTag = z.object({ name: value(z.string().max(256)).describe('Letters, digits, - and _.'), ...fields });
-const changedTag = z.object({ name: value(z.string().max(256)).optional().describe('Its new name.'), ...fields });
+const tagName = value(z.string().max(256, 'field.tag-name').refine(isTagName, 'field.tag-name'));
+const newTag = z.object({ name: tagName.describe('Letters, digits, - and _.'), ...fields });
+const changedTag = z.object({ name: tagName.optional().describe('Its new name.'), ...fields });
 const changes = z.object({
   add: values(TAGGED_MAX).optional().describe('System ids of machines that get the tag.'),
   remove: values(TAGGED_MAX).optional().describe('System ids of machines that lose it.'),
@@ -66,7 +68,6 @@ function tagOf(given: z.output<typeof changedTag>, before: Tag): Tag | Refusal {
   const parsed = definition === '' ? undefined : parseXpath(definition);
   const fault = refuseKernelParams(given.kernel_opts ?? '');
   const checked = allOf(
-    isTagName(name) ? undefined : refuseField('name', 'field.tag-name'),
     parsed?.kind === 'fault'
       ? refuseField('definition', 'field.tag-definition', { at: parsed.at, found: parsed.found })
       : undefined,
@@ -80,6 +81,10 @@ function tagOf(given: z.output<typeof changedTag>, before: Tag): Tag | Refusal {
     ...(definition === '' ? {} : { definition }),
   };
 }
+
+const check = judging(newTag.partial(), (_call, passed) => [
+  tagOf(passed, { name: '', comment: '', kernelParams: '' }),
+]);
 
 async function add(call: ApiCall, given: z.output<typeof newTag>): Promise<Answer> {
   const tag = tagOf(given, { name: given.name, comment: '', kernelParams: '' });
@@ -212,6 +217,7 @@ function operationsOf(version: ApiVersion): readonly Operation[] {
       ownTransaction: true,
       doc: 'Create a tag. A tag with a definition is assigned at once.',
       parameters: newTag,
+      check,
       run: add,
     }),
     defineOperation({ ...one, method: 'GET', access: 'user', doc: 'Read one tag.', parameters: nothing, run: readTag }),
@@ -222,6 +228,7 @@ function operationsOf(version: ApiVersion): readonly Operation[] {
       ownTransaction: true,
       doc: 'Change a tag. A tag whose definition changes is assigned again.',
       parameters: changedTag,
+      check,
       run: change,
     }),
     defineOperation({

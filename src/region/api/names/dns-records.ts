@@ -10,9 +10,9 @@
 import { isSettings, type SettingValue } from '../../../machines/settings.ts';
 import { numberOf } from '../../records/digest.ts';
 import type { SettingsReader } from '../../settings.ts';
-import { isRefusal, type Refusal } from '../call/answer.ts';
+import { isRefusal, type Refusal, refuseFields } from '../call/answer.ts';
 import type { ApiCall } from '../call/operation.ts';
-import { reviseSettings, type SettingRevision } from '../racks/interface-operations.ts';
+import { reviseSettings, type SettingRevision, withoutKey } from '../racks/interface-operations.ts';
 
 const RECORDS = 'dns.records';
 /** The types that the racks serve (`dns/record-text.ts`). */
@@ -95,6 +95,29 @@ export function changeRecords(
   };
   return reviseSettings(call, '', [revision]);
 }
+
+/** A refusal of the settings by the parameters of an operation, whose texts do not name the keys. @param names the parameters by key */
+function underParameters(names: Readonly<Record<string, string>>, refused: Refusal): Refusal {
+  if (refused.fields === undefined || refused.name !== 'setting-invalid') return refused;
+  const entries = Object.entries(refused.fields).map(
+    ([key, words]) => [names[key] ?? key, words.map(withoutKey)] as const,
+  );
+  return refuseFields(Object.fromEntries(entries), refused.name);
+}
+
+/** The parameters by which a request may name the name of records. */
+interface Naming {
+  readonly fqdn?: string | undefined;
+}
+const named = ({ fqdn }: Naming): string => (fqdn === undefined || fqdn === '' ? 'name' : 'fqdn');
+
+/** A refusal of a setting by the parameters of a name. */
+export const ofName = (given: Naming, refused: Refusal | undefined): Refusal | undefined =>
+  refused && underParameters({ data: 'ip_addresses', ttl: 'address_ttl', name: named(given) }, refused);
+
+/** A refusal of a setting by the parameters of a record. */
+export const ofRecord = (given: Naming, refused: Refusal | undefined): Refusal | undefined =>
+  refused && underParameters({ data: 'rrdata', type: 'rrtype', name: named(given) }, refused);
 
 /** The settings of domains and records that a change gives new values; those that it leaves out stay. */
 interface NameChange {

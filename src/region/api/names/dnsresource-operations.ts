@@ -19,7 +19,16 @@ import {
   refuseField,
   refuseFields,
 } from '../call/answer.ts';
-import { type ApiCall, defineOperation, idIn, nothing, type Operation, value, values } from '../call/operation.ts';
+import {
+  type ApiCall,
+  defineOperation,
+  idIn,
+  judging,
+  nothing,
+  type Operation,
+  value,
+  values,
+} from '../call/operation.ts';
 import { API_2 } from '../json/fixed-json.ts';
 import {
   changeRecords,
@@ -29,6 +38,8 @@ import {
   domainOf,
   type NamedRecord,
   nextNumber,
+  ofName,
+  ofRecord,
   RECORD_TYPES,
 } from './dns-records.ts';
 
@@ -158,13 +169,18 @@ async function filtered(call: ApiCall, given: z.output<typeof filters>): Promise
 }
 
 /** The addresses in a parameter; MAAS's clients separate them by spaces or commas. */
-function addressesOf(texts: readonly string[] | undefined): readonly string[] | Refusal | undefined {
-  const list = texts?.flatMap((text) => text.split(/\s+/)).filter((text) => text !== '');
-  const isFit = list?.every((text) => parseIpv4(text) !== undefined) !== false;
-  return isFit ? list : refuseField('ip_addresses', 'field.ip-address');
-}
+const wordsIn = (texts: readonly string[]): readonly string[] =>
+  texts.flatMap((text) => text.split(/\s+/)).filter((text) => text !== '');
 
-const addresses = values(ADDRESSES_MAX).describe('Its IPv4 addresses.');
+/** The refusal of a name whose domain is unknown. */
+const check = judging(z.object(naming), async (call, given) => {
+  await call.region.settings.load();
+  return Object.keys(given).length === 0 ? [] : [nameOf(currentDomains(call), given)];
+});
+
+const addresses = values(ADDRESSES_MAX)
+  .refine((texts) => wordsIn(texts).every((text) => parseIpv4(text) !== undefined), 'field.ip-address')
+  .describe('Its IPv4 addresses.');
 const newName = z.object({
   ...naming,
   ip_addresses: addresses,
@@ -175,18 +191,20 @@ const refuseTaken = (records: readonly NamedRecord[], name: string): Refusal | u
   records.some((one) => one.name === name) ? refuseField('name', 'field.dns-name-taken', { name }) : undefined;
 
 async function addName(call: ApiCall, given: z.output<typeof newName>): Promise<Answer> {
-  const listed = addressesOf(given.ip_addresses);
-  const isEmpty = listed === undefined || (!isRefusal(listed) && listed.length === 0);
+  const listed = wordsIn(given.ip_addresses);
   const nowMs = call.region.clock.wallTimeMs();
   let name = '';
   const refused = await changeRecords(call, (records, domains) => {
-    const found = allOf(nameOf(domains, given), isEmpty ? refuseField('ip_addresses', 'field.required') : listed);
+    const found = allOf(
+      nameOf(domains, given),
+      listed.length === 0 ? refuseField('ip_addresses', 'field.required') : listed,
+    );
     if (isRefusal(found)) return found;
     name = found[0];
     const made = addressRecords(name, found[1], given.address_ttl, nextNumber(records, nowMs));
     return refuseTaken(records, name) ?? [...records, ...made];
   });
-  return refused ?? showName(call, name);
+  return ofName(given, refused) ?? showName(call, name);
 }
 
 const addressRecords = (
@@ -214,9 +232,9 @@ async function changeName(call: ApiCall, given: z.output<typeof changedName>): P
   const refused = await changeRecords(call, (records, domains) => {
     const old = findName(call, records)?.[0]?.name;
     if (old === undefined) return NO_NAME;
-    const found = allOf(nameOf(domains, { ...partsOf(domains, old), ...given }), addressesOf(given.ip_addresses));
-    if (isRefusal(found)) return found;
-    const [next, list] = found;
+    const next = nameOf(domains, { ...partsOf(domains, old), ...given });
+    if (typeof next !== 'string') return next;
+    const list = given.ip_addresses === undefined ? undefined : wordsIn(given.ip_addresses);
     name = next;
     const taken = name === old ? undefined : refuseTaken(records, name);
     if (taken !== undefined) return taken;
@@ -231,7 +249,7 @@ async function changeName(call: ApiCall, given: z.output<typeof changedName>): P
       return made.map((record, index) => (index === 0 ? { ...record, id: one.id } : record));
     });
   });
-  return refused ?? showName(call, name);
+  return ofName(given, refused) ?? showName(call, name);
 }
 
 async function removeName(call: ApiCall): Promise<Answer> {
@@ -262,7 +280,7 @@ async function addRecord(call: ApiCall, given: z.output<typeof newRecord>): Prom
     id = nextNumber(records, nowMs);
     return [...records, { id, name, type, data: given.rrdata, ttl: given.ttl }];
   });
-  return refused ?? showRecord(call, id);
+  return ofRecord(given, refused) ?? showRecord(call, id);
 }
 
 function showRecord(call: ApiCall, id: number): Answer {
@@ -282,7 +300,7 @@ async function changeRecord(call: ApiCall, revise?: (record: NamedRecord) => Nam
     if (!records.some((one) => one.id === id)) return NO_RECORD;
     return records.flatMap((one) => (one.id === id ? (revise === undefined ? [] : [revise(one)]) : [one]));
   });
-  return refused ?? (revise === undefined ? { kind: 'empty' } : showRecord(call, id));
+  return ofRecord({}, refused) ?? (revise === undefined ? { kind: 'empty' } : showRecord(call, id));
 }
 
 const reading = { versions: ['2.0'], method: 'GET', access: 'user' } as const;
@@ -306,6 +324,7 @@ const NAMES: readonly Operation[] = [
     ...{ ...changing, ...names, method: 'POST' },
     doc: 'Add a name.',
     parameters: newName,
+    check,
     run: addName,
   }),
   defineOperation({
@@ -321,6 +340,7 @@ const NAMES: readonly Operation[] = [
     ...{ ...changing, ...name, method: 'PUT' },
     doc: 'Change a name or its addresses.',
     parameters: changedName,
+    check,
     run: changeName,
   }),
   defineOperation({
@@ -345,6 +365,7 @@ const RECORDS: readonly Operation[] = [
     ...{ ...changing, ...records, method: 'POST' },
     doc: 'Add a record.',
     parameters: newRecord,
+    check,
     run: addRecord,
   }),
   defineOperation({

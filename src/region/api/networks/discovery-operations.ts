@@ -13,9 +13,9 @@ import { type NetworkView, subnetOfAddress } from '../../networks/network-view.t
 import type { HeardHost } from '../../records/store.ts';
 import { cleanWords } from '../../records/text-json.ts';
 import { type Answer, json, refuse, refuseField } from '../call/answer.ts';
-import { type ApiCall, defineOperation, eventBy, type Operation, value, values } from '../call/operation.ts';
+import { type ApiCall, defineOperation, eventBy, type Operation, values } from '../call/operation.ts';
 import { subnetJson } from '../json/subnet-json.ts';
-import { isTrue } from '../machines/machine-calls.ts';
+import { flag, isTrue } from '../machines/machine-calls.ts';
 import { countField } from './network-calls.ts';
 
 /** The most hosts in one list: the ones heard last. */
@@ -93,9 +93,9 @@ async function read(call: ApiCall): Promise<Answer> {
 }
 
 const clearing = z.object({
-  all: value(z.string().max(16)).optional().describe('True: all hosts.'),
-  neighbours: value(z.string().max(16)).optional().describe('True: the hosts that racks heard.'),
-  mdns: value(z.string().max(16)).optional().describe('True: names by multicast DNS; Rackboot has none.'),
+  all: flag('True: all hosts.'),
+  neighbours: flag('True: the hosts that racks heard.'),
+  mdns: flag('True: names by multicast DNS; Rackboot has none.'),
 });
 
 async function clear(call: ApiCall, given: z.output<typeof clearing>): Promise<Answer> {
@@ -112,17 +112,16 @@ async function clear(call: ApiCall, given: z.output<typeof clearing>): Promise<A
 /** Networks in one request. */
 const NETWORKS_MAX = 64;
 
-const flag = value(z.string().max(16)).optional();
 const scanning = z.object({
   cidr: values(NETWORKS_MAX)
     .optional()
     .describe(
       'The networks, such as 10.20.0.0/24, each within one that the rack serves. Default: all, which needs force.',
     ),
-  force: flag.describe('True: scan all networks if none is given.'),
-  slow: flag.describe('True: ask for four addresses a second.'),
+  force: flag('True: scan all networks if none is given.'),
+  slow: flag('True: ask for four addresses a second.'),
   threads: countField.optional().describe('How many addresses are asked for at the same time, 1 to 32. Default: 16.'),
-  always_use_ping: flag.describe('Only false: hosts are asked by ARP.'),
+  always_use_ping: flag('Only false: hosts are asked by ARP.'),
 });
 const common = { versions: ['2.0'], method: 'GET', access: 'user', parameters: z.object({}) } as const;
 const many = { ...common, path: 'discovery', handler: 'DiscoveriesHandler' } as const;

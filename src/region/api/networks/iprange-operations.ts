@@ -22,11 +22,20 @@ import type { ServedNetwork, ServiceEdit } from '../../networks/served-networks.
 import { RESERVED_PER_USER_MAX, type StoredRange } from '../../records/network-store.ts';
 import type { User } from '../../records/user.ts';
 import { type Answer, allOf, isRefusal, json, type Refusal, refuse, refuseField } from '../call/answer.ts';
-import { type ApiCall, defineOperation, nothing, type Operation, usernameOf, value } from '../call/operation.ts';
+import {
+  type ApiCall,
+  defineOperation,
+  judging,
+  nothing,
+  type Operation,
+  usernameOf,
+  value,
+} from '../call/operation.ts';
 import { rangeJson } from '../json/subnet-json.ts';
 import { userJson } from '../people/user-operations.ts';
 import {
   absent,
+  addressField,
   addressOf,
   change,
   findSubnet,
@@ -35,6 +44,7 @@ import {
   look,
   networkIdIn,
   refusalIn,
+  refuseSubnet,
   spanOf,
   spanText,
   textField,
@@ -42,8 +52,8 @@ import {
 } from './network-calls.ts';
 
 const changedRange = z.object({
-  start_ip: textField.optional().describe('The first address.'),
-  end_ip: textField.optional().describe('The last address.'),
+  start_ip: addressField.optional().describe('The first address.'),
+  end_ip: addressField.optional().describe('The last address.'),
   comment: wordsField.optional().describe('A note for people.'),
 });
 const newRange = changedRange.required({ start_ip: true, end_ip: true }).extend({
@@ -53,6 +63,9 @@ const newRange = changedRange.required({ start_ip: true, end_ip: true }).extend(
   subnet: textField.optional().describe('The id or network of its subnet. Default: the one that has its addresses.'),
 });
 type Given = z.output<typeof changedRange>;
+const checkNew = judging(newRange.partial(), async (call, { subnet }) => [
+  refuseSubnet(await look(call), 'subnet', subnet),
+]);
 
 const noRange = ({ path }: ApiCall): Refusal => absent('reserved range', path.id);
 
@@ -215,8 +228,9 @@ function reservedAddition(
 }
 
 async function add(call: ApiCall, given: z.output<typeof newRange>): Promise<Answer> {
-  const bounds = boundsOf(given, undefined);
-  if ('kind' in bounds) return bounds;
+  const found = allOf(boundsOf(given, undefined), refuseSubnet(await look(call), 'subnet', given.subnet));
+  if (isRefusal(found)) return found;
+  const [bounds] = found;
   const { type } = given;
   if (type !== 'reserved' && !isAdmin(call)) return refuse('not-allowed.dynamic');
   const users = await call.region.store.accounts.listUsers();
@@ -287,7 +301,7 @@ export const IPRANGE_OPERATIONS: readonly Operation[] = [
     run: list,
   }),
   defineOperation({
-    ...{ ...ranges, method: 'POST', access: 'user', parameters: newRange },
+    ...{ ...ranges, method: 'POST', access: 'user', parameters: newRange, check: checkNew },
     doc: 'Create a range. Every user may create a reserved one; administrators may also create a dynamic or static one of a rack.',
     run: add,
   }),

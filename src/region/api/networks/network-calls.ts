@@ -11,7 +11,7 @@ import { cleanWords } from '../../records/text-json.ts';
 import { type Answer, json, type Refusal, refuse, refuseField, refuseFields, refuseFor } from '../call/answer.ts';
 import { listFor } from '../call/long-answers.ts';
 import { type ApiCall, idIn, usernameOf, value } from '../call/operation.ts';
-import { isTrue } from '../machines/machine-calls.ts';
+import { flagWord, isTrue } from '../machines/machine-calls.ts';
 import { refuseSetting } from '../racks/interface-operations.ts';
 
 /** Characters of a name, and of a description or comment. */
@@ -37,7 +37,23 @@ export const wordsField = value(
 export const textField = value(z.string().trim().max(TEXT_MAX));
 const NUMBER = /^\d{1,10}$/;
 export const countField = value(z.string().trim().regex(NUMBER, 'field.not-a-number').transform(Number));
-export const flagField = value(z.string().max(16).transform(isTrue));
+export const flagField = value(flagWord.transform(isTrue));
+/** An IPv4 address. */
+export const addressField = value(
+  z
+    .string()
+    .trim()
+    .max(TEXT_MAX)
+    .refine((text) => parseIpv4(text) !== undefined, 'field.address'),
+);
+/** An IPv4 address; empty: none. */
+export const addressOrNone = value(
+  z
+    .string()
+    .trim()
+    .max(TEXT_MAX)
+    .refine((text) => text === '' || parseIpv4(text) !== undefined, 'field.address'),
+);
 
 export const isAdmin = ({ caller }: ApiCall): boolean => caller.kind === 'user' && caller.isAdmin;
 
@@ -92,6 +108,12 @@ export function findSubnet(view: NetworkView, text: string): SubnetView | undefi
     view.subnets.find(({ subnet }) => subnet.name === plain)
   );
 }
+
+/** The refusal of a text that names no subnet; `undefined`: it names one, or is absent. */
+export const refuseSubnet = (view: NetworkView, field: string, text: string | undefined): Refusal | undefined =>
+  text === undefined || text === '' || findSubnet(view, text) !== undefined
+    ? undefined
+    : refuseField(field, 'field.no-subnet', { name: text.slice(0, SHOWN_MAX) });
 
 /** An address in a parameter, or the refusal that names it. */
 export function addressOf(field: string, text: string): Ipv4 | Refusal {

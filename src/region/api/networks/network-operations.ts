@@ -26,22 +26,54 @@ import { type Connection, UNTAGGED_VID, VID_MAX } from '../../records/network-st
 import { cleanWords } from '../../records/text-json.ts';
 import { type Answer, allOf, isRefusal, json, type Refusal, refuse, refuseField } from '../call/answer.ts';
 import { type ApiCall, defineOperation, nothing, type Operation, value, values } from '../call/operation.ts';
-import { change, listed, look, nameField, refusalIn, textField, wordsField } from './network-calls.ts';
-import type { GivenSubnet } from './subnet-fields.ts';
+import {
+  addressField,
+  addressOrNone,
+  change,
+  listed,
+  look,
+  nameField,
+  refusalIn,
+  wordsField,
+} from './network-calls.ts';
+import { areServers, type GivenSubnet } from './subnet-fields.ts';
 import { subnetAddition, subnetChange, subnetRemoval } from './subnet-operations.ts';
 
 /** Machines in one request, and hardware addresses. */
 const NODES_MAX = 64;
 const REQUEST_MACS_MAX = 256;
 
+const maskField = value(
+  z
+    .string()
+    .trim()
+    .max(64)
+    .refine((text) => {
+      const mask = parseIpv4(text);
+      return mask !== undefined && prefixOf(mask) !== undefined;
+    }, 'field.netmask'),
+);
 const changedNetwork = z.object({
   name: nameField.optional().describe('Its name.'),
   description: wordsField.optional().describe('A note for people.'),
-  ip: textField.optional().describe('Its first address, such as 10.20.0.0.'),
-  netmask: textField.optional().describe('Such as 255.255.255.0.'),
-  default_gateway: textField.optional().describe('The router given to machines; empty: none.'),
-  dns_servers: value(z.string().max(1024)).optional().describe('DNS servers given to machines, separated by blanks.'),
-  vlan_tag: value(z.string().trim().max(16))
+  ip: addressField.optional().describe('Its first address, such as 10.20.0.0.'),
+  netmask: maskField.optional().describe('Such as 255.255.255.0.'),
+  default_gateway: addressOrNone.optional().describe('The router given to machines; empty: none.'),
+  dns_servers: value(
+    z
+      .string()
+      .max(1024)
+      .refine((text) => areServers([text]), 'field.dns-servers'),
+  )
+    .optional()
+    .describe('DNS servers given to machines, separated by blanks.'),
+  vlan_tag: value(
+    z
+      .string()
+      .trim()
+      .max(16)
+      .refine((tag) => /^\d{0,5}$/.test(tag) && Number(tag) <= VID_MAX, 'field.vid'),
+  )
     .optional()
     .describe('The tag of its VLAN, 1 to 4094; empty or 0: untagged.'),
 });

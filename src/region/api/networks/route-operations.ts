@@ -12,9 +12,20 @@ import type { NetworkView, SubnetView } from '../../networks/network-view.ts';
 import { type ServiceEdit, withOption } from '../../networks/served-networks.ts';
 import type { StaticRoute } from '../../records/network-store.ts';
 import { type Answer, allOf, isRefusal, json, type Refusal, refuseField } from '../call/answer.ts';
-import { type ApiCall, defineOperation, nothing, type Operation } from '../call/operation.ts';
+import { type ApiCall, defineOperation, judging, nothing, type Operation } from '../call/operation.ts';
 import { routeJson } from '../json/subnet-json.ts';
-import { absent, change, countField, findSubnet, listed, look, networkIdIn, textField } from './network-calls.ts';
+import {
+  absent,
+  addressField,
+  change,
+  countField,
+  findSubnet,
+  listed,
+  look,
+  networkIdIn,
+  refuseSubnet,
+  textField,
+} from './network-calls.ts';
 
 const METRIC_MAX = 0xffff_ffff;
 const ROUTES_OPTION = { code: 121, name: 'classless-static-routes' } as const;
@@ -22,7 +33,7 @@ const ROUTES_OPTION = { code: 121, name: 'classless-static-routes' } as const;
 const changedRoute = z.object({
   source: textField.optional().describe('The subnet of the machines that get the route: its id or network.'),
   destination: textField.optional().describe('The subnet that it leads to: its id or network.'),
-  gateway_ip: textField.optional().describe('The router, an address of the source.'),
+  gateway_ip: addressField.optional().describe('The router, an address of the source.'),
   metric: countField
     .refine((metric) => metric <= METRIC_MAX, 'field.route-metric')
     .optional()
@@ -30,6 +41,10 @@ const changedRoute = z.object({
 });
 const newRoute = changedRoute.required({ source: true, destination: true, gateway_ip: true });
 type Given = z.output<typeof changedRoute>;
+const check = judging(newRoute.partial(), async (call, { source, destination }) => {
+  const view = await look(call);
+  return [refuseSubnet(view, 'source', source), refuseSubnet(view, 'destination', destination)];
+});
 
 const noRoute = ({ path }: ApiCall): Refusal => absent('static route', path.id);
 const findRoute = (view: NetworkView, { path }: ApiCall): StaticRoute | undefined =>
@@ -151,7 +166,7 @@ export const ROUTE_OPERATIONS: readonly Operation[] = [
     run: list,
   }),
   defineOperation({
-    ...{ ...routes, method: 'POST', access: 'admin', parameters: newRoute },
+    ...{ ...routes, method: 'POST', access: 'admin', parameters: newRoute, check },
     doc: 'Create a static route. Racks that serve the source hand it out at once.',
     run: (call, given) => put(call, given, true),
   }),
@@ -161,7 +176,7 @@ export const ROUTE_OPERATIONS: readonly Operation[] = [
     run: read,
   }),
   defineOperation({
-    ...{ ...route, method: 'PUT', access: 'admin', parameters: changedRoute },
+    ...{ ...route, method: 'PUT', access: 'admin', parameters: changedRoute, check },
     doc: 'Change a static route.',
     run: (call, given) => put(call, given, false),
   }),

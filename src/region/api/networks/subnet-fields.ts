@@ -17,22 +17,54 @@ import type { ServiceEdit } from '../../networks/served-networks.ts';
 import { UNTAGGED_VID } from '../../records/network-store.ts';
 import { NETWORK_PREFIX_MIN } from '../../records/rack-description.ts';
 import { allOf, isRefusal, type Refusal, refuseField } from '../call/answer.ts';
+import { judging, value } from '../call/operation.ts';
 import { allowsDns } from '../json/subnet-json.ts';
-import { countField, flagField, nameField, networkIdIn, spanOf, textField, wordsField } from './network-calls.ts';
+import {
+  addressOrNone,
+  countField,
+  findSubnet,
+  flagField,
+  look,
+  nameField,
+  networkIdIn,
+  spanOf,
+  textField,
+  wordsField,
+} from './network-calls.ts';
 
 const DNS_SERVERS_MAX = 16;
 
+const parseCidr = (text: string): Ipv4Network | undefined => {
+  const network = parseNetwork(text);
+  return network === undefined || network.prefix < NETWORK_PREFIX_MIN ? undefined : network;
+};
+const serversIn = (texts: readonly string[]): readonly string[] =>
+  texts.flatMap((text) => text.split(/[\s,]+/)).filter((text) => text !== '');
+/** True for texts of few enough DNS servers, each by address. */
+export function areServers(texts: readonly string[]): boolean {
+  const servers = serversIn(texts);
+  return servers.length <= DNS_SERVERS_MAX && servers.every((server) => parseIpv4(server) !== undefined);
+}
+const cidrField = value(
+  z
+    .string()
+    .trim()
+    .max(1024)
+    .refine((text) => parseCidr(text) !== undefined, 'field.cidr'),
+);
+
 export const changedSubnet = z.object({
-  cidr: textField.optional().describe('The network: 10.20.0.0/24.'),
+  cidr: cidrField.optional().describe('The network: 10.20.0.0/24.'),
   name: nameField.optional().describe('Its name. Default: the network.'),
   description: wordsField.optional().describe('A note for people.'),
   vlan: textField.optional().describe('The id of its VLAN. Default: the untagged VLAN of the fabric.'),
   fabric: textField.optional().describe('The id or name of its fabric, if vlan is not given.'),
   vid: countField.optional().describe('The tag of its VLAN in that fabric. Default: 0.'),
-  gateway_ip: textField.optional().describe('The router given to machines; empty: none.'),
+  gateway_ip: addressOrNone.optional().describe('The router given to machines; empty: none.'),
   dns_servers: z
     .array(z.string().max(1024))
     .max(64)
+    .refine(areServers, 'field.dns-servers')
     .optional()
     .describe('DNS servers given to machines, separated by commas or blanks; empty: those of the rack.'),
   rdns_mode: countField
@@ -45,6 +77,17 @@ export const changedSubnet = z.object({
 export type GivenSubnet = z.output<typeof changedSubnet>;
 
 export const newSubnet = changedSubnet.required({ cidr: true });
+
+/** Judges the parameters that the schema has passed by the networks there are. */
+export const checkSubnet = judging(newSubnet.partial(), async (call, passed) => {
+  const view = await look(call);
+  const before = findSubnet(view, call.path.id ?? '');
+  return [
+    passed.cidr === undefined ? undefined : networkIn(view, passed, before),
+    vlanIn(view, passed),
+    ...refuseFixed(view, passed, before),
+  ];
+});
 
 /** A subnet's fields that parameters change; `undefined`: left as it is. */
 interface WantedSubnet {
@@ -87,8 +130,8 @@ export function wantedSubnet(
 /** The network that is given, or that of the subnet before. */
 function networkIn(view: NetworkView, given: GivenSubnet, before: SubnetView | undefined): Ipv4Network | Refusal {
   const written = given.cidr ?? before?.subnet.cidr ?? '';
-  const network = parseNetwork(written);
-  if (network === undefined || network.prefix < NETWORK_PREFIX_MIN) return refuseField('cidr', 'field.cidr');
+  const network = parseCidr(written);
+  if (network === undefined) return refuseField('cidr', 'field.cidr');
   const cidr = formatNetwork(network);
   if (cidr !== before?.subnet.cidr) {
     const [serves] = before?.served ?? [];
@@ -156,12 +199,6 @@ function vlanIn(view: NetworkView, given: GivenSubnet): number | undefined | Ref
 function gatewayIn({ gateway_ip: text }: GivenSubnet): Ipv4 | null | undefined | Refusal {
   if (text === undefined) return undefined;
   return text === '' ? null : (parseIpv4(text) ?? refuseField('gateway_ip', 'field.address'));
-}
-
-function serversIn(texts: readonly string[]): readonly string[] | Refusal {
-  const servers = texts.flatMap((text) => text.split(/[\s,]+/)).filter((text) => text !== '');
-  const isFit = servers.length <= DNS_SERVERS_MAX && servers.every((server) => parseIpv4(server) !== undefined);
-  return isFit ? servers : refuseField('dns_servers', 'field.dns-servers');
 }
 
 /** The changes of the cluster interfaces of a served subnet. */

@@ -14,7 +14,7 @@ import { type Answer, json, type Refusal, refuse } from '../call/answer.ts';
 import { type ApiCall, defineOperation, nothing, type Operation } from '../call/operation.ts';
 import { subnetJson } from '../json/subnet-json.ts';
 import { absent, change, findSubnet, listed, look } from './network-calls.ts';
-import { changedSubnet, type GivenSubnet, newSubnet, serviceOf, wantedSubnet } from './subnet-fields.ts';
+import { changedSubnet, checkSubnet, type GivenSubnet, newSubnet, serviceOf, wantedSubnet } from './subnet-fields.ts';
 
 export const noSubnet = ({ path }: ApiCall): Refusal => absent('subnet', path.id);
 
@@ -115,7 +115,7 @@ export const SUBNET_OPERATIONS: readonly Operation[] = [
     run: list,
   }),
   defineOperation({
-    ...{ ...subnets, method: 'POST', access: 'admin', parameters: newSubnet },
+    ...{ ...subnets, method: 'POST', access: 'admin', parameters: newSubnet, check: checkSubnet },
     doc: 'Create a subnet. The subnets that racks serve exist already.',
     run: add,
   }),
@@ -125,7 +125,7 @@ export const SUBNET_OPERATIONS: readonly Operation[] = [
     run: read,
   }),
   defineOperation({
-    ...{ ...subnet, method: 'PUT', access: 'admin', parameters: changedSubnet },
+    ...{ ...subnet, method: 'PUT', access: 'admin', parameters: changedSubnet, check: checkSubnet },
     doc: 'Change a subnet. Racks that serve it hand out a new router or new DNS servers at once.',
     run: amend,
   }),

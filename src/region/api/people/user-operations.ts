@@ -25,7 +25,7 @@ import {
   usernameOf,
   value,
 } from '../call/operation.ts';
-import { isTrue } from '../machines/machine-calls.ts';
+import { flagWord, isTrue } from '../machines/machine-calls.ts';
 
 type ShownUser = Pick<User, 'username' | 'email' | 'isAdmin'>;
 
@@ -45,7 +45,7 @@ const HANDED_OVER_MAX = 1000;
 /** Machines read and changed at a time. */
 const HANDED_OVER_AT_ONCE = 50;
 
-const flag = () => value(z.string().max(16));
+const flag = () => value(flagWord);
 const noUser = (): Refusal => refuse('not-found.account');
 const findUser = async (call: ApiCall): Promise<User | undefined> =>
   await call.region.store.accounts.findUser(call.path.username ?? '');

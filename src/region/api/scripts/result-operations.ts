@@ -11,7 +11,7 @@ import { type Answer, json, NO_MACHINE, type Refusal, refuse, refuseField } from
 import { listFor } from '../call/long-answers.ts';
 import { type ApiCall, defineOperation, type Operation, value, values } from '../call/operation.ts';
 import { give } from '../machines/life-operations.ts';
-import { comment, isTrue, machineOf } from '../machines/machine-calls.ts';
+import { comment, flag, isTrue, machineOf } from '../machines/machine-calls.ts';
 import { formatEventTime } from '../site/event-operations.ts';
 
 const NAMES_MAX = 100;
@@ -99,7 +99,7 @@ function runJson(results: readonly ScriptResult[], withOutput: boolean): Record<
   };
 }
 
-const include = value(z.string().max(16)).optional().describe('True: include the output, in Base64.');
+const include = flag('True: include the output, in Base64.');
 const filters = values(NAMES_MAX).optional().describe('Only scripts with these names.');
 const listParameters = z.object({
   type: value(z.string().max(64)).optional().describe('Only runs of this type: `commissioning` (0) or `testing` (2).'),

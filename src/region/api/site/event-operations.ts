@@ -10,7 +10,7 @@ import { type Answer, allOf, isRefusal, json, type Refusal, refuseField } from '
 import { EVENT_PLACE, type EventPlace, formatEventPlace, idAt, parseEventPlace } from '../call/event-place.ts';
 import { searchFor } from '../call/long-answers.ts';
 import { watchRights } from '../call/lost-rights.ts';
-import { type ApiCall, defineOperation, type Operation, value, values } from '../call/operation.ts';
+import { type ApiCall, defineOperation, judging, type Operation, value, values } from '../call/operation.ts';
 import { filterParameters, machineFilter } from '../machines/machine-operations.ts';
 import { readEvents } from './event-pieces.ts';
 
@@ -110,17 +110,24 @@ async function follow(call: ApiCall, given: z.output<typeof following>): Promise
   };
 }
 
-async function query(call: ApiCall, given: z.output<typeof parameters>): Promise<Answer> {
-  const limit = Number(given.limit ?? EVENTS_PER_PAGE);
-  const found = allOf(
-    await chosen(call, given),
+const check = judging(parameters, async (call, passed) => [await chosen(call, passed), ...pageFaults(passed)]);
+
+type Page = Pick<z.output<typeof parameters>, 'limit' | 'before' | 'after'>;
+
+/** The refusals of a page that there cannot be. */
+function pageFaults({ limit: text, before, after }: Page): readonly (Refusal | undefined)[] {
+  const limit = Number(text ?? EVENTS_PER_PAGE);
+  return [
     limit < 0 || limit > EVENTS_PER_PAGE_MAX
       ? refuseField('limit', 'field.events-limit', { max: EVENTS_PER_PAGE_MAX })
       : undefined,
-    given.before !== undefined && given.after !== undefined
-      ? refuseField('before', 'field.before-and-after')
-      : undefined,
-  );
+    before !== undefined && after !== undefined ? refuseField('before', 'field.before-and-after') : undefined,
+  ];
+}
+
+async function query(call: ApiCall, given: z.output<typeof parameters>): Promise<Answer> {
+  const limit = Number(given.limit ?? EVENTS_PER_PAGE);
+  const found = allOf(await chosen(call, given), ...pageFaults(given));
   if (isRefusal(found)) return found;
   const [which] = found;
   const before = given.before === undefined ? undefined : Number(given.before);
@@ -168,6 +175,7 @@ export const EVENT_OPERATIONS: readonly Operation[] = [
     access: 'user',
     doc: 'Read the event log, newest first.',
     parameters,
+    check,
     run: query,
   }),
   defineOperation({
