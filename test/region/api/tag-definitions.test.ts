@@ -44,6 +44,18 @@ test('a tag is assigned by its definition when it is created, changed and rebuil
     assert.equal((await ask('POST', '2.0/tags/absent/?op=rebuild')).status, 404);
   }));
 
+test('the devices with a tag are listed apart from the machines; controllers have no tags', () =>
+  withAskedApi(async (api) => {
+    const { ask } = api;
+    await ask('POST', '2.0/tags/', { name: 'printer' });
+    const { system_id: id } = (await ask('POST', '2.0/devices/', { mac_addresses: '52:54:00:00:00:09' })).json;
+    await ask('POST', '2.0/tags/printer/?op=update_nodes', { add: id });
+    assert.deepEqual(await tagged(api, 'printer', 'devices'), [id]);
+    for (const op of ['machines', 'rack_controllers', 'region_controllers'])
+      assert.deepEqual(await tagged(api, 'printer', op), [], op);
+    assert.equal((await ask('GET', '2.0/tags/absent/?op=rack_controllers')).status, 404);
+  }));
+
 test('a machine that reports its hardware again gets and loses the tag; a New machine never has it', () =>
   withAskedApi(async (api) => {
     const { ask, place } = api;

@@ -7,7 +7,9 @@
 
 import { z } from 'zod';
 import { refuseKernelParams } from '../../../boot/quotable.ts';
+import { whereabouts } from '../../life/whereabouts.ts';
 import type { Tag } from '../../records/life-store.ts';
+import { DEVICES_MAX } from '../../records/machine.ts';
 import { isTagName, TAGGED_MAX, TAGS_MAX } from '../../records/tags.ts';
 import { cleanWords } from '../../records/text-json.ts';
 import { parseXpath } from '../../records/xpath-parser.ts';
@@ -23,6 +25,7 @@ import {
   value,
   values,
 } from '../call/operation.ts';
+import { deviceJson } from '../json/device-json.ts';
 import { listMachines } from './machine-list.ts';
 import { rebuildTag } from './tag-rebuild.ts';
 
@@ -153,6 +156,26 @@ async function readTag(call: ApiCall): Promise<Answer> {
   return tag === undefined ? noTag() : json(tagJson(call, tag));
 }
 
+/** The devices with a tag; controllers have none. */
+function otherListings(): readonly Operation[] {
+  const one = { versions: ['2.0'], path: 'tags/{name}', handler: 'TagHandler', method: 'GET', access: 'user' } as const;
+  const list = async (call: ApiCall, op: string): Promise<Answer> => {
+    const tag = await findTag(call);
+    if (tag === undefined) return noTag();
+    if (op !== 'devices') return json([]);
+    const where = whereabouts(call.region);
+    const devices = await call.region.store.listMachines({ tags: [tag.name], isDevice: true }, 0, DEVICES_MAX);
+    return json(devices.map((device) => deviceJson(device, where)));
+  };
+  return [
+    ['devices', 'List the devices that have the tag.'],
+    ['rack_controllers', 'List the racks that have the tag: none, because only machines and devices have tags.'],
+    ['region_controllers', 'List the regions that have the tag: none, likewise.'],
+  ].map(([op = '', doc = '']) =>
+    defineOperation({ ...one, op, doc, parameters: nothing, run: (call) => list(call, op) }),
+  );
+}
+
 /** Which machines have a tag. */
 function assigningOf(version: ApiVersion): readonly Operation[] {
   const one = { versions: [version], path: 'tags/{name}', handler: 'TagHandler' } as const;
@@ -191,7 +214,7 @@ function assigningOf(version: ApiVersion): readonly Operation[] {
       run: rebuild,
     }),
     listing('nodes'),
-    ...(version === '1.0' ? [] : [listing('machines')]),
+    ...(version === '1.0' ? [] : [listing('machines'), ...otherListings()]),
   ];
 }
 
