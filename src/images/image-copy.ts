@@ -43,7 +43,7 @@ export interface CopyRequest {
   readonly compress?: boolean | undefined;
   /** The largest accepted disk, in bytes; undefined: DISK_BYTES_MAX. Only tests set it, because expanding 2 TiB takes long. */
   readonly diskBytesMax?: number | undefined;
-  /** Ends the copy, also while it only expands bytes that have all arrived. */
+  /** Ends the copy, even if all bytes have arrived and it only expands them. */
   readonly signal?: AbortSignal | undefined;
   /** Called with the parts of the disk, in order. */
   readonly onDisk?: ((piece: DiskPiece) => void) | undefined;

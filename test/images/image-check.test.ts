@@ -131,7 +131,7 @@ describe('odd files in the store', () => {
     assert.equal(hasBlob(tree, odd), true);
   });
 
-  test('a link to a file elsewhere is no content', async () => {
+  test('a link to a file elsewhere does not count as content', async () => {
     const image = await add('a', 1);
     const outside = join(tree, 'outside');
     renameSync(pathOf(image), outside);

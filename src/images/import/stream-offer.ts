@@ -8,6 +8,7 @@
 // 2. The release's own kernel (`ga-24.04`, before 16.04 `hwe-` with its first letter) gets the subarchitecture `generic`, as in MAAS. Every
 //    other kernel keeps its own name, and so does a disk image for one kind of machine (`xgene-uboot`).
 
+import { counted } from '../../counted.ts';
 import type { Digest } from '../download/digest.ts';
 import { judgeImageName } from '../image-store.ts';
 import { DISK_BYTES_MAX } from '../qcow2/header.ts';
@@ -71,7 +72,7 @@ export function streamOffer(source: StreamSource, image: StreamImage): ImageOffe
   if (typeof system === 'string') return `${name} ${system}`;
   const bytes = system === undefined ? root.bytes : sumOf(system);
   if (bytes !== undefined && bytes > IMAGE_BYTES_MAX)
-    return `${name} would have ${bytes} bytes, more than ${IMAGE_BYTES_MAX}: the site's sizes are wrong`;
+    return `${name} would have ${counted(bytes, 'byte')}, more than ${IMAGE_BYTES_MAX}: the site's sizes are wrong`;
   const offer = {
     ...names,
     serial: storedSerial(image.serial),

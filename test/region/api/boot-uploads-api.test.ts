@@ -427,7 +427,7 @@ test('a file of an upload whose bytes another host has becomes no image, and is 
     );
   }));
 
-test('a leftover that cannot be removed is reported once with its path and a remedy, and everything else goes on', () =>
+test('a leftover that cannot be removed is reported once with its path and a remedy, and everything else continues', () =>
   withClient(async ({ create, put, images, work, problems, tree, place: { region } }) => {
     const parts = join(tree, 'images/.uploads');
     const stuck = join(parts, '7-0123456789abcdef.part');

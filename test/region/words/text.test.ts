@@ -13,7 +13,7 @@ const ROWS: readonly (readonly [sentence: string, reason: ImportReason])[] = [
     { code: 'not-offered', params: { source: 'a', arches: ['amd64', 'arm64'] } },
   ],
   [
-    'the part of a that could be read has no disk image of it: the entry of a says what is wrong',
+    'the part of a that could be read has no disk image of it: the reason is in the entry of a',
     { code: 'not-in-part', params: { source: 'a', arches: [] } },
   ],
   [

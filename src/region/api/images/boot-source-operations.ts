@@ -124,7 +124,7 @@ const sourceFields = z.object({
 const changedSource = sourceFields.extend({ url: sourceFields.shape.url.optional().describe('Its new URL.') });
 type GivenSource = z.output<typeof changedSource>;
 
-/** @returns undefined for any other text, also with a query or a fragment: paths are appended to it, and everybody sees it */
+/** @returns undefined for any other text. Paths are appended to it, and everybody sees it, so it has no query or fragment. */
 function parseUrl(text: string): string | undefined {
   const url = URL.parse(text);
   const isUsable = url !== null && /^https?:$/.test(url.protocol) && url.username === '' && url.password === '';

@@ -21,7 +21,7 @@ const byForce = (machine: string): string => `delete it by force (\`rackboot mac
 const kernelsText = (names: readonly string[]): string =>
   names.length === 0 ? 'import one that fits' : `there are ${names.join(', ')}`;
 
-/** What to do instead of what Rackboot does not do, by parameter. */
+/** The operation to use instead, by a parameter that Rackboot does not have. */
 const NOT_DONE_HINTS: Readonly<Record<string, string>> = {
   bridge_all: ' create_bridge makes bridges.',
   deployed: ' A device keeps the name and the addresses of a host that others deployed.',

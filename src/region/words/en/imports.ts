@@ -17,7 +17,7 @@ const IMPORT_REASONS: Writers<ImportReasonParams> = {
   'not-offered': ({ source, arches }) =>
     `${source} has no disk image of it${arches.length === 0 ? '' : ` for ${listed(arches, NAMED_MAX)}`}`,
   'not-in-part': ({ source, arches }) =>
-    `the part of ${source} that could be read has no disk image of it${arches.length === 0 ? '' : ` for ${listed(arches, NAMED_MAX)}`}: the entry of ${source} says what is wrong`,
+    `the part of ${source} that could be read has no disk image of it${arches.length === 0 ? '' : ` for ${listed(arches, NAMED_MAX)}`}: the reason is in the entry of ${source}`,
   'boot-loader': ({ type, architecture }) =>
     `a region does not import boot loaders: run \`rackboot images import bootloader/${type} --arch ${architecture}\` on the rack's host`,
   'run-full': ({ max }) => `a run imports at most ${max} images: select fewer`,

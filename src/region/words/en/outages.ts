@@ -73,7 +73,7 @@ const STANDBY = 'start the standby, or take it out of synchronous_standby_names'
 const DELETABLE = ['boot_source', 'boot_selection', 'boot_resource', 'machine_pair', 'session'];
 
 function remedyOf(table: string): string {
-  // The times of the last import, which the next one writes anew.
+  // The times of the last import, which the next one replaces.
   if (table === 'boot_run') return 'the next import replaces it';
   return DELETABLE.includes(table) ? 'repair or delete it' : 'repair it, or restore a backup';
 }
