@@ -12,7 +12,6 @@ import type { Racks } from '../racks/racks.ts';
 import { numberOf } from '../records/digest.ts';
 import type { Machine } from '../records/machine.ts';
 import type { Rack } from '../records/rack.ts';
-import type { SettingsReader } from '../settings.ts';
 import { lentAddresses } from './static-addresses.ts';
 
 /** A snapshot of the racks; make one for each list of machines. */
@@ -23,7 +22,7 @@ export interface Whereabouts {
   addressesOf(machine: Pick<Machine, 'addresses' | 'interfaces'>): readonly Ipv4[];
   /** The networks to which interfaces are linked. */
   networks(): NetworkView;
-  /** What is known of a domain. */
+  /** The id of a domain, and the number of its records. */
   domainOf(name: string): KnownDomain;
 }
 
@@ -42,7 +41,7 @@ export const domainIdOf = (name: string, byDefault: string): number =>
 interface Places {
   readonly racks: Pick<Racks, 'list' | 'homes'>;
   readonly networks: Pick<Networks, 'known'>;
-  readonly settings: Pick<SettingsReader, 'valueOf'>;
+  readonly settings: { valueOf(key: string): unknown };
   config(): { readonly domain: string };
 }
 

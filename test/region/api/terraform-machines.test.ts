@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { withAskedApi } from '../asked-api.ts';
+import { withSite } from './sent/trial.ts';
 
 const MACHINE = { architecture: 'amd64/generic', mac_addresses: '52:54:00:00:00:01', power_type: 'manual' };
 
@@ -29,7 +30,7 @@ test('commission=true commissions a machine that an administrator adds, and no o
     assert.deepEqual([deployed.status, Object.keys(deployed.json)], [400, ['deployed']]);
   }));
 
-test('a machine is in the domain that its user names, by itself or after the hostname, if the domain exists', () =>
+test('a machine is in the domain that its user names, alone or after the hostname, if the domain exists', () =>
   withAskedApi(async ({ ask }) => {
     const { json: domain } = await ask('POST', '2.0/domains/', { name: 'example.com' });
     const { json: machine } = await ask('POST', '2.0/machines/', { ...MACHINE, hostname: 'n1' });
@@ -86,4 +87,22 @@ test('a node that enlists by API 1.0 without a key is answered as 1.0 shows node
       ...{ system_id: json.system_id, hostname: 'n1.maas', architecture: 'amd64/generic' },
       ...{ status: 0, substatus: 0, substatus_name: 'New', resource_uri: `/MAAS/api/1.0/nodes/${json.system_id}/` },
     });
+  }));
+
+test('what Rackboot does not keep is refused by name', () =>
+  withSite(async ({ ask }) => {
+    const { json: machine } = await ask('POST', '2.0/machines/', MACHINE);
+    const [subnet] = (await ask('GET', '2.0/subnets/')).json;
+    const changes: readonly (readonly [path: string, fields: Readonly<Record<string, string>>])[] = [
+      [`machines/${machine.system_id}/`, { cpu_count: '8', memory: '4096', swap_size: '1000', disable_ipv4: 'true' }],
+      ['vlans/5001/', { relay_vlan: '5001' }],
+      ['fabrics/0/vlans/0/', { relay_vlan: '5001' }],
+      [`subnets/${subnet.id}/`, { active_discovery: 'true', disabled_boot_architectures: 'arm64' }],
+    ];
+    for (const [path, fields] of changes) {
+      const { status, json } = await ask('PUT', `2.0/${path}`, fields);
+      assert.deepEqual([status, Object.keys(json).toSorted()], [400, Object.keys(fields).toSorted()], path);
+    }
+    const nothing = { disable_ipv4: 'false', swap_size: '' };
+    assert.equal((await ask('PUT', `2.0/machines/${machine.system_id}/`, nothing)).status, 200);
   }));

@@ -19,7 +19,7 @@ import {
   type Vlan,
 } from '../../records/network-store.ts';
 import { type Answer, json, type Refusal, refuse, refuseField } from '../call/answer.ts';
-import { type ApiCall, defineOperation, nothing, type Operation } from '../call/operation.ts';
+import { type ApiCall, defineOperation, nothing, type Operation, value } from '../call/operation.ts';
 import { fabricJson, NO_SPACE, vlanJson } from '../json/subnet-json.ts';
 import {
   absent,
@@ -59,6 +59,9 @@ const changedVlan = vlanFields.extend({
   dhcp_on: flagField.optional().describe('Whether the racks that serve it offer DHCP there.'),
   primary_rack: textField.optional().describe('The UUID or name of the rack that offers DHCP.'),
   secondary_rack: textField.optional().describe('The UUID or name of a second one.'),
+  relay_vlan: value(z.literal('', 'field.relay-vlan'))
+    .optional()
+    .describe('Refused: a relay agent of the network passes requests to the racks.'),
 });
 type GivenVlan = z.output<typeof changedVlan>;
 

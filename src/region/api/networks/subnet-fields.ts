@@ -72,6 +72,12 @@ export const changedSubnet = z.object({
     .describe('0 no reverse names, 1 reverse names, 2 also RFC 2317: as dns.reverse says.'),
   allow_dns: flagField.optional().describe('Whether machines get the rack as their DNS server.'),
   allow_proxy: flagField.optional().describe('Only true: the region has no proxy that could refuse them.'),
+  active_discovery: value(z.string().regex(/^(?:0|false|no|off)?$/i, 'field.active-discovery'))
+    .optional()
+    .describe('False: a network is scanned on request (`discovery/?op=scan`).'),
+  disabled_boot_architectures: value(z.literal('', 'field.boot-architectures'))
+    .optional()
+    .describe('Empty: racks boot every architecture that they have files for.'),
   managed: flagField.optional().describe('Only true: addresses of every subnet are managed.'),
 });
 export type GivenSubnet = z.output<typeof changedSubnet>;

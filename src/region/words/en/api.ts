@@ -21,7 +21,7 @@ const byForce = (machine: string): string => `delete it by force (\`rackboot mac
 const kernelsText = (names: readonly string[]): string =>
   names.length === 0 ? 'import one that fits' : `there are ${names.join(', ')}`;
 
-/** The operation to use instead, by a parameter that Rackboot does not have. */
+/** The way to get what a refused parameter asks for, by parameter. */
 const NOT_DONE_HINTS: Readonly<Record<string, string>> = {
   bridge_all: ' create_bridge makes bridges.',
   deployed: ' A device keeps the name and the addresses of a host that others deployed.',
@@ -181,6 +181,13 @@ export const API = {
     `Rackboot does not know to which routers a machine is connected: omit ${field}, and choose by networks.`,
   'field.devices-unknown':
     'Rackboot does not know which PCI and USB devices a machine has: omit devices, and choose by tags.',
+  'field.reported': 'Machines report this themselves: omit it, and commission the machine again after a change.',
+  'field.swap-size': 'Rackboot makes no swap file: omit swap_size, and lay out a swap partition.',
+  'field.only-ipv4': 'Every machine has IPv4: give false, or nothing.',
+  'field.relay-vlan': 'Omit relay_vlan: a relay agent of the network passes requests to the racks.',
+  'field.active-discovery': 'Networks are scanned on request (discovery/?op=scan): give false, or nothing.',
+  'field.boot-architectures':
+    'Racks boot every architecture that they have files for: omit disabled_boot_architectures.',
   'field.pods-missing': ({ field }: { readonly field: string }) =>
     `Rackboot makes no virtual machines, so none is in a pod: omit ${field}.`,
   'field.not-done': ({ field }: { readonly field: string }) =>
