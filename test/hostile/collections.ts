@@ -327,12 +327,12 @@ export const COLLECTIONS: Readonly<Record<string, Readonly<Record<string, string
   'region/http/sending.ts': { machineTexts: 'weak' },
   'region/api/machines/machine-list.ts': { texts: 'weak', 'shownByText.known': 'call' },
   'region/api/json/machine-texts.ts': { '#kept': 'TEXTS_BYTES_MAX' },
-  'region/life/whereabouts.ts': { 'basisReader.madeOf': 'call' },
+  'region/life/whereabouts.ts': { 'basisReader.madeOf': 'call', 'whereabouts.domains': 'call' },
   'store/copying/region-copy.ts': { tablesOfSchema: 'named' },
   'store/sqlite/machine-stamps.ts': { '#ofMachine': 'CHANGED_MAX' },
   'region/http/rack-batch.ts': { '#refused': 'call', '#take.reports': 'call' },
   'region/identity/enlistment-log.ts': { '#sampler': 'COUNTED_MAX', 'thinning.samples': 'call' },
-  'region/life/allocation.ts': { 'matchStorage.matched': 'call' },
+  'region/life/allocation.ts': { 'placeDisks.takenBy': 'call' },
   'region/shares/loop-turns.ts': {
     '#waiting':
       'region/http/lists.ts LISTS_MAX, region/shares/searches.ts SEARCHES_MAX and region/racks/rack-admission.ts RACKS_MAX, each region/http/lists.ts LISTS_MAX',

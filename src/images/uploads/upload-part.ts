@@ -16,7 +16,6 @@ import { newUuid } from '../../clock.ts';
 import { osErrorCode, RackError } from '../../errors.ts';
 import { ownershipRemedy } from '../../files/ownership.ts';
 import { checkRoom, ROOM_CHECK_BYTES } from '../blob-writing.ts';
-import { tryImport } from '../file-lock.ts';
 import { makeDirectories, syncDirectory } from '../publication.ts';
 import { asStoreError } from '../store-error.ts';
 
@@ -77,7 +76,7 @@ interface PlacedPiece {
  */
 export async function writePart(tree: string, upload: PartOf, piece: PlacedPiece): Promise<PieceResult> {
   await checkUploadRoom(tree, piece.bytes);
-  const lock = tryImport(partLockPath(tree, upload));
+  const lock = await lockPart(partLockPath(tree, upload));
   if (lock === undefined) return 'busy';
   try {
     return await writeLocked(tree, upload, piece);
@@ -179,15 +178,21 @@ export async function sweepParts(
   return problem;
 }
 
+/** @returns undefined if another holds the lock @throws RackError `store-unwritable` */
+async function lockPart(path: string): Promise<{ release(): void } | undefined> {
+  const { tryImport } = await import('../file-lock.ts');
+  return tryImport(path);
+}
+
 /**
  * Removes a part, or a lock that a killed process left, unless the part is being written or finished.
  * @returns the problem; undefined if the file is gone or in use
  */
 async function removeUnlocked(path: string): Promise<RackError | undefined> {
   const part = path.replace(/\.lock$/, '');
-  let lock: ReturnType<typeof tryImport>;
+  let lock: Awaited<ReturnType<typeof lockPart>>;
   try {
-    lock = tryImport(`${part}.lock`);
+    lock = await lockPart(`${part}.lock`);
   } catch (error) {
     if (!(error instanceof RackError)) throw error;
     // Nobody writes a part whose lock the file system refuses.

@@ -15,7 +15,6 @@ import { readImages } from '../../images/image-store.ts';
 import type { RemovalTerms } from '../../images/import/older-images.ts';
 import { type FileProblem, resourceName } from '../../region/images/region-source.ts';
 import type { BootResource, ImportProgress, ImportRun } from '../../region/records/boot-store.ts';
-import type { ImportReason } from '../../region/records/import-reason.ts';
 import type { NewMachineEvent } from '../../region/records/machine-event.ts';
 import type { RackNote } from '../../region/records/rack-note.ts';
 import type { ResourceWish } from '../../region/records/resource-wish.ts';
@@ -23,6 +22,7 @@ import type { Region } from '../../region/region.ts';
 import { assertOutside, deletionReason, FailureReports } from './import-failure.ts';
 import { ImportThread } from './import-thread.ts';
 import type { RunOrder, SkippedList } from './message.ts';
+import { emptyReason, heldAmong, selectedSources } from './run-request.ts';
 
 /** How often the requests of other processes are checked, in milliseconds. */
 const LOOK_MS = 2000;
@@ -180,31 +180,15 @@ export class ImportControl {
 
   async #startRun(run: ImportRun, resources: readonly BootResource[], tree: string, nowMs: number): Promise<void> {
     const { region } = this.#parts;
-    const selections = await region.bootImages.listSelections();
-    const sources =
-      selections.length === 0
-        ? []
-        : (await region.bootImages.listImportable()).flatMap(({ id, images }) => {
-            const own = selections.filter(({ sourceId }) => sourceId === id);
-            return own.length === 0 ? [] : [{ source: images, selections: own }];
-          });
-    const held = new Map(
-      resources.flatMap(({ name, wish }) => {
-        const hold = wish === 'pause' ? 'paused' : wish === 'cancel' ? 'cancelled' : undefined;
-        return hold === undefined ? [] : [[name, hold] as const];
-      }),
-    );
+    const sources = await selectedSources(region);
+    const held = heldAmong(resources);
     if (!this.#isActive) return;
     // A request from this very millisecond belongs to this run.
     const begunMs = Math.max(nowMs, run.askedMs, run.endedMs + 1);
     this.#shown.clear();
     if (sources.length === 0) {
       const problem = await this.#reportFileProblem();
-      const reason: ImportReason =
-        problem === undefined
-          ? { code: 'nothing-selected', params: {} }
-          : { code: 'said', params: { said: problem.text } };
-      const skipped = [{ name: '', reason }];
+      const skipped = [{ name: '', reason: emptyReason(problem) }];
       await region.store.boot.changeRun({ begunMs, endedMs: begunMs, skipped, skippedMore: 0 });
       this.look();
       return;

@@ -2,10 +2,17 @@
 // the API.
 
 import { STREAM_ARCHITECTURES } from '../../boot/architectures.ts';
+import { isPrintable } from '../../clean-text.ts';
 import { unreachable } from '../../errors.ts';
 import type { ImageName } from '../../images/image-store.ts';
 import type { ImageSource, StreamSource } from '../../images/sources/source.ts';
-import type { BootSelection, BootSource, FilesInForce, WrittenBootSelection } from '../records/boot-store.ts';
+import {
+  type BootSelection,
+  type BootSource,
+  type FilesInForce,
+  KEYRING_BYTES_MAX,
+  type WrittenBootSelection,
+} from '../records/boot-store.ts';
 import { numberOf } from '../records/digest.ts';
 
 /** The name of an image without its serial: `ubuntu/noble/amd64/generic/release`. */
@@ -150,4 +157,20 @@ export function streamOf(row: Pick<BootSource, 'url' | 'keyringFilename' | 'keyr
     ftypes: [],
     isByName: false,
   };
+}
+
+/** The URL of a site. Paths are appended to it, and everybody sees it, so it has no query or fragment. @returns undefined for any other text */
+export function parseSourceUrl(text: string): string | undefined {
+  const url = URL.parse(text);
+  const isUsable = url !== null && /^https?:$/.test(url.protocol) && url.username === '' && url.password === '';
+  return isUsable && isPrintable(text) && !/[ ?#]/.test(text) ? text : undefined;
+}
+
+/** Keys in armor or Base64; undefined: neither, or too many. */
+export function parseKeyring(text: string): Uint8Array | undefined {
+  const trimmed = text.trim();
+  const isBase64 = /^[A-Za-z0-9+/\s]*={0,2}$/.test(trimmed);
+  if (!isBase64 && !trimmed.startsWith('-----BEGIN PGP')) return undefined;
+  const bytes = Buffer.from(trimmed, isBase64 ? 'base64' : 'utf8');
+  return bytes.length <= KEYRING_BYTES_MAX ? bytes : undefined;
 }

@@ -123,7 +123,9 @@ export function matchStorage(machine: Machine, wishes: readonly DiskWish[]): Rea
  */
 export function parseStorage(text: string): readonly DiskWish[] | undefined {
   const wishes: DiskWish[] = [];
-  for (const part of text.split(/,(?![^(]*\))/).filter((one) => one.trim() !== '')) {
+  // A comma within brackets separates tags.
+  const parts = text.match(/(?:[^,()]|\([^()]*\)|[()])+/g) ?? [];
+  for (const part of parts.filter((one) => one.trim() !== '')) {
     const [, label, size, tags = ''] =
       /^(?:([A-Za-z0-9_-]+):)?(\d{1,7}(?:\.\d{1,3})?)(?:\(([^()]*)\))?$/.exec(part.trim()) ?? [];
     if (size === undefined) return undefined;

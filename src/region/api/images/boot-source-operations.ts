@@ -7,7 +7,13 @@
 
 import { z } from 'zod';
 import { isPrintable } from '../../../clean-text.ts';
-import { type RegionSelection, type RegionSource, sourceTitle } from '../../images/region-source.ts';
+import {
+  parseKeyring,
+  parseSourceUrl,
+  type RegionSelection,
+  type RegionSource,
+  sourceTitle,
+} from '../../images/region-source.ts';
 import {
   KEYRING_BYTES_MAX,
   SELECTED_ENTRY,
@@ -124,22 +130,6 @@ const sourceFields = z.object({
 const changedSource = sourceFields.extend({ url: sourceFields.shape.url.optional().describe('Its new URL.') });
 type GivenSource = z.output<typeof changedSource>;
 
-/** @returns undefined for any other text. Paths are appended to it, and everybody sees it, so it has no query or fragment. */
-function parseUrl(text: string): string | undefined {
-  const url = URL.parse(text);
-  const isUsable = url !== null && /^https?:$/.test(url.protocol) && url.username === '' && url.password === '';
-  return isUsable && isPrintable(text) && !/[ ?#]/.test(text) ? text : undefined;
-}
-
-/** Keys in armor or Base64; undefined: neither, or too many. */
-function parseKeyring(text: string): Uint8Array | undefined {
-  const trimmed = text.trim();
-  const isBase64 = /^[A-Za-z0-9+/\s]*={0,2}$/.test(trimmed);
-  if (!isBase64 && !trimmed.startsWith('-----BEGIN PGP')) return undefined;
-  const bytes = Buffer.from(trimmed, isBase64 ? 'base64' : 'utf8');
-  return bytes.length <= KEYRING_BYTES_MAX ? bytes : undefined;
-}
-
 /** The source made from the parameters and the source before, if any; or a refusal. Keys of one kind replace those of the other. */
 function sourceOf(
   call: ApiCall,
@@ -150,7 +140,7 @@ function sourceOf(
   const data = given.keyring_data?.trim() ?? '';
   const isPath = file === '' || (file.startsWith('/') && isPrintable(file));
   const found = allOf(
-    parseUrl(given.url ?? before?.url ?? '') ?? refuseField('url', 'field.boot-url'),
+    parseSourceUrl(given.url ?? before?.url ?? '') ?? refuseField('url', 'field.boot-url'),
     file !== '' && data !== ''
       ? refuseField('keyring_data', 'field.keyring-both')
       : (parseKeyring(data) ?? refuseField('keyring_data', 'field.keyring-data', { max: KEYRING_BYTES_MAX })),

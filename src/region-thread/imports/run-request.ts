@@ -1,0 +1,31 @@
+// The parts of a run's order that people decide: the selected sources, and the held imports.
+
+import type { FileProblem } from '../../region/images/region-source.ts';
+import type { BootResource } from '../../region/records/boot-store.ts';
+import type { ImportReason } from '../../region/records/import-reason.ts';
+import type { Region } from '../../region/region.ts';
+import type { Hold } from './message.ts';
+import type { SelectedSource } from './plan.ts';
+
+/** The sources of which something is selected, with their selections. */
+export async function selectedSources({ bootImages }: Region): Promise<readonly SelectedSource[]> {
+  const selections = await bootImages.listSelections();
+  if (selections.length === 0) return [];
+  return (await bootImages.listImportable()).flatMap(({ id, images }) => {
+    const own = selections.filter(({ sourceId }) => sourceId === id);
+    return own.length === 0 ? [] : [{ source: images, selections: own }];
+  });
+}
+
+/** The imports that people hold, by name. */
+export const heldAmong = (resources: readonly BootResource[]): ReadonlyMap<string, Hold> =>
+  new Map(
+    resources.flatMap(({ name, wish }) => {
+      const hold = wish === 'pause' ? 'paused' : wish === 'cancel' ? 'cancelled' : undefined;
+      return hold === undefined ? [] : [[name, hold] as const];
+    }),
+  );
+
+/** Why a run has no source. @param problem that of the site's file of sources; undefined: none */
+export const emptyReason = (problem: FileProblem | undefined): ImportReason =>
+  problem === undefined ? { code: 'nothing-selected', params: {} } : { code: 'said', params: { said: problem.text } };
