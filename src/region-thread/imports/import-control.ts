@@ -22,7 +22,6 @@ import type { Region } from '../../region/region.ts';
 import { assertOutside, deletionReason, FailureReports } from './import-failure.ts';
 import { ImportThread } from './import-thread.ts';
 import type { RunOrder, SkippedList } from './message.ts';
-import { emptyReason, heldAmong, selectedSources } from './run-request.ts';
 
 /** How often the requests of other processes are checked, in milliseconds. */
 const LOOK_MS = 2000;
@@ -180,6 +179,7 @@ export class ImportControl {
 
   async #startRun(run: ImportRun, resources: readonly BootResource[], tree: string, nowMs: number): Promise<void> {
     const { region } = this.#parts;
+    const { emptyReason, heldAmong, selectedSources } = await import('./run-request.ts');
     const sources = await selectedSources(region);
     const held = heldAmong(resources);
     if (!this.#isActive) return;
