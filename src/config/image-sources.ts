@@ -6,7 +6,7 @@
 // 2. For a region, a file with an error changes nothing: its last good version stays in force. Without one, no source of a file counts, not
 //    even a shipped one, because the site's file may replace it. An error in `selections` leaves the file's sources in force.
 
-import { statSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { errorText, osErrorCode, RackError } from '../errors.ts';
@@ -38,6 +38,7 @@ export const readImageSources = (flags: SourceFlags): readonly ImageSource[] =>
  * @param config the configuration file
  */
 export function findSourcesProblem(config: string): string | undefined {
+  if (!existsSync(join(dirname(config), SITE_SOURCES))) return undefined;
   try {
     return readFileSources({ config }).problem;
   } catch (error) {

@@ -3,6 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { ListedImage } from '../../src/region/life/deployment.ts';
 import type { ImportProgress } from '../../src/region/records/boot-store.ts';
 import type { ImportReason } from '../../src/region/records/import-reason.ts';
 import { startRegion } from '../region/live.ts';
@@ -19,7 +20,20 @@ test('the page shows many images within its width, the failed ones first, and th
   skip: missing('chromium'),
   timeout: 90_000,
 }, async () => {
-  const live = await startRegion();
+  const stored = Array.from(
+    { length: 40 },
+    (_, at): ListedImage => ({
+      ...{
+        os: 'b-system',
+        release: `release-${at}`,
+        architecture: 'amd64',
+        subarchitecture: 'generic',
+        label: 'release',
+      },
+      ...{ serial: '20261015', title: 'A title of an image', bytes: MIB, sha256: 'a'.repeat(64) },
+    }),
+  );
+  const live = await startRegion({}, { listImages: async () => stored });
   const browser = await openBrowser();
   try {
     const { store, clock } = live.region;

@@ -114,7 +114,7 @@ describe('a run of imports', { timeout: 60_000 }, () => {
     assert.equal(stateOf('ubuntu/jammy/amd64/generic/release')?.state, 'done');
     assert.deepEqual(
       skipped.map(({ name, reason }) => `${name} ${reason.code}`),
-      ['silent download'],
+      ['silent download', '*/jammy not-in-part'],
     );
   });
 
@@ -291,7 +291,7 @@ test('whole files and parts without new bytes are swept after two weeks, but not
     const lock = lockImport(join(directory, `${three}.lock`), 'a test');
     assert.equal(await sweepDownloads(tree, Date.now() + 15 * 24 * 3_600_000), 10);
     lock.release();
-    assert.deepEqual(readdirSync(directory).sort(), [`${three}.lock`, `${three}.part`]);
+    assert.deepEqual(readdirSync(directory).sort(), [`${three}.part`]);
   } finally {
     rmSync(tree, { recursive: true, force: true });
   }

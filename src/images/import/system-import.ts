@@ -11,7 +11,7 @@
 import { chmod, open, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { RackError } from '../../errors.ts';
-import { foundStats } from '../../files/found-stats.ts';
+import { seenEntry } from '../../files/seen-stats.ts';
 import { viewBytes } from '../../net/borrowed-bytes.ts';
 import type { Digest } from '../download/digest.ts';
 import { removeDownload } from '../download/removal.ts';
@@ -177,7 +177,7 @@ function rootOf(
 
 /** @returns undefined if the store does not have the file */
 function storedBytes({ path, request }: WantedFile, tree: string): number | undefined {
-  const found = foundStats(join(tree, path));
+  const found = seenEntry(join(tree, path));
   const { bytes } = request;
   if (found?.isFile() !== true || found.size === 0 || (bytes !== undefined && found.size !== bytes)) return undefined;
   return found.size;

@@ -124,7 +124,7 @@ export class BootImages {
     return joinSelections(rows, source === undefined ? await this.listSources() : [source], selections);
   }
 
-  /** The images that are stored or being imported, by name. An imported image that was removed on its host is not among them. */
+  /** The images that are stored or being imported, by name. An imported image whose bytes have gone has no stored images. */
   async listResources(): Promise<readonly ListedResource[]> {
     const { store, clock, listImages } = this.#parts;
     // Before the images: then the name of an image that is deleted meanwhile is not taken for a new one.
@@ -148,7 +148,7 @@ export class BootImages {
       .filter(({ wish }) => wish !== 'delete')
       .map((row) => withNextTry(row, nextMs))
       .map((row) => ({ ...row, images: images.get(row.name) ?? [], ...this.#uploaded(uploads.get(row.name)) }))
-      .filter(({ images, progress }) => images.length > 0 || (progress !== undefined && progress.state !== 'done'));
+      .filter((row) => row.images.length > 0 || row.progress !== undefined);
   }
 
   #uploaded(upload: ImageUpload | undefined): Pick<ListedResource, 'upload' | 'progress'> {

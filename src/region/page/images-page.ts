@@ -36,7 +36,9 @@ const SOURCES = { method: 'GET', path: 'boot-sources' } as const;
 const ACTS = { pause: PAUSE, resume: RESUME, cancel: CANCEL } as const;
 type Act = keyof typeof ACTS;
 
-const COLOURS: Readonly<Record<ImportProgress['state'], string>> = {
+type ShownState = ImportProgress['state'] | 'gone';
+
+const COLOURS: Readonly<Record<ShownState, string>> = {
   queued: 'grey',
   waiting: 'amber',
   connecting: 'blue',
@@ -46,6 +48,7 @@ const COLOURS: Readonly<Record<ImportProgress['state'], string>> = {
   cancelled: 'grey',
   failed: 'red',
   done: 'green',
+  gone: 'amber',
 };
 
 /** The name shown to people, without the parts that most images share. */
@@ -54,8 +57,13 @@ export function resourceTitle(name: string): string {
   return label === 'release' || label === '' ? `${os}/${release}` : `${os}/${release} ${label}`;
 }
 
+/** True for an image that was imported, and then removed or lost on its host. */
+const isGone = ({ progress, images }: Pick<ListedResource, 'progress' | 'images'>): boolean =>
+  progress?.state === 'done' && images.length === 0;
+
 export const statePill = ({ progress, images, upload }: ListedResource): Html => {
-  const state = progress?.state ?? (images.length > 0 ? 'done' : 'queued');
+  const imported = progress?.state ?? (images.length > 0 ? 'done' : 'queued');
+  const state: ShownState = isGone({ progress, images }) ? 'gone' : imported;
   const word = upload !== undefined && state === 'downloading' ? words.images.uploading : words.images.states[state];
   return html`<span class="pill ${COLOURS[state]}">${word}</span>`;
 };
@@ -86,8 +94,10 @@ function progressText(progress: ImportProgress, nowMs: number): Html {
 }
 
 /** The import of an image; empty if there is nothing to report. */
-export const importPart = ({ progress }: ListedResource, nowMs: number): Html =>
-  progress === undefined || progress.state === 'done' ? nothing : progressText(progress, nowMs);
+export function importPart({ progress, images }: ListedResource, nowMs: number): Html {
+  if (isGone({ progress, images })) return html`<div class="why">${words.images.gone}</div>`;
+  return progress === undefined || progress.state === 'done' ? nothing : progressText(progress, nowMs);
+}
 
 export function useText(name: string, uses: readonly ImageUse[]): Html {
   const [os, release, architecture] = name.split('/');

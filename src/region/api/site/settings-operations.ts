@@ -13,7 +13,7 @@ import { parseJson } from '../../records/text-json.ts';
 import { texts } from '../../words/text.ts';
 import { type Answer, json, type Refusal, refuse, refuseField, refuseFields } from '../call/answer.ts';
 import { type ApiCall, defineOperation, type Operation, usernameOf, value } from '../call/operation.ts';
-import { refuseSetting, withoutKey } from '../racks/interface-operations.ts';
+import { refuseSetting } from '../racks/interface-operations.ts';
 import { CONFIG_NAMES, type ConfigName, missingFunction } from './maas-config-names.ts';
 
 const NAMES = Object.keys(CONFIG_NAMES);
@@ -81,10 +81,10 @@ async function setConfig(call: ApiCall, given: { readonly name: string; readonly
   return answer.kind === 'json' ? ok : ofValue(answer);
 }
 
-/** The refusal of a setting by the parameter that has its value, without the keys of Rackboot. */
+/** The refusal of a setting by the parameter that has its value. */
 function ofValue(answer: Answer): Answer {
   if (answer.kind !== 'refusal' || answer.fields === undefined) return answer;
-  return refuseFields({ value: Object.values(answer.fields).flat().map(withoutKey) }, answer.name);
+  return refuseFields({ value: Object.values(answer.fields).flat() }, answer.name);
 }
 
 /** Lists every key in the store, with its rack, and with the file that overrides it, if one does. */

@@ -183,7 +183,7 @@ export const API = {
     'Rackboot does not know which PCI and USB devices a machine has: omit devices, and choose by tags.',
   'field.reported': 'Machines report this themselves: omit it, and commission the machine again after a change.',
   'field.swap-size': 'Rackboot makes no swap file: omit swap_size, and lay out a swap partition.',
-  'field.only-ipv4': 'Every machine has IPv4: give false, or nothing.',
+  'field.address-family': 'Every machine has IPv4: give false, or nothing.',
   'field.relay-vlan': 'Omit relay_vlan: a relay agent of the network passes requests to the racks.',
   'field.active-discovery': 'Networks are scanned on request (discovery/?op=scan): give false, or nothing.',
   'field.boot-architectures':

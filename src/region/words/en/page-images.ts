@@ -26,7 +26,9 @@ export const IMAGES = {
     cancelled: 'Cancelled',
     failed: 'Failed',
     done: 'Ready',
+    gone: 'Gone',
   },
+  gone: 'Its bytes were removed. While a selection matches it, the next import fetches it again.',
   uploading: 'Uploading',
   onDisk: (size: number): string => `${formatSize(size)} on a disk`,
   uses: (first: string, machines: number): string =>
