@@ -192,7 +192,7 @@ async function storeFile(
 ): Promise<number> {
   const { name, digest, request, path, check } = file;
   const title = offerName(offer);
-  // Other systems may be downloading the same kernel, but no other image has the root.
+  // A kernel, which other systems share, takes seconds. Another process that downloads the root is named instead of waited for.
   const lock =
     check === undefined ? await waitForImports([lockOf(request)], title, signal) : lockImport(lockOf(request), title);
   try {
