@@ -126,7 +126,7 @@ describe("a region's own images", { skip: missing('linux', 'gpg') }, () => {
     mkdirSync(tree);
     writeFileSync(
       sources,
-      `sources:\n  - { name: region, title: Region, os: debian, kind: simplestreams, url: "${site}", ftypes: [root-dd.zst, root-dd.raw],
+      `sources:\n  - { name: other-region, title: Region, os: debian, kind: simplestreams, url: "${site}", ftypes: [root-dd.zst, root-dd.raw],
       content_ids: ["io.rackboot:images:download"], arches: { amd64: amd64 }, signed: { keyrings: [${keyring}] } }\n`,
     );
     const flags = ['--sources', sources, '--tree', tree];
