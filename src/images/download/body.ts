@@ -5,9 +5,11 @@
 
 import type { Clock, Timer } from '../../clock.ts';
 import { viewBytes } from '../../net/borrowed-bytes.ts';
+import { releaseMemory } from '../conversion.ts';
 import type { Bandwidth } from './bandwidth.ts';
 import { AttemptFailure, type AttemptFault, cleanSaid } from './fault.ts';
 import { Pace, type PaceFault } from './pace.ts';
+import { lengthOf } from './range-answer.ts';
 import type { DownloadSettings } from './settings.ts';
 import type { WebAnswer, WebClient } from './web-client.ts';
 
@@ -38,7 +40,7 @@ export interface BodySink {
   readonly bytes: number;
   /** True while further bytes should wait for `onDrain`. */
   readonly isFull: boolean;
-  /** Appends bytes, and takes ownership of them. */
+  /** Appends a copy of the bytes. */
   append(bytes: Uint8Array): void;
   /** Stores the appended bytes now, even if they do not fill a batch. */
   store(): void;
@@ -80,6 +82,8 @@ export class Body {
   readonly #done = Promise.withResolvers<boolean>();
   /** How many of the next bytes the sink already has. */
   #surplus: number;
+  /** How many bytes of the body are missing; Infinity: unknown. */
+  #missing: number;
   #isWaitingForDisk = false;
   #isWaitingForTurn = false;
   #turn: Timer | undefined;
@@ -91,6 +95,7 @@ export class Body {
     this.#means = means;
     this.#listener = listener;
     this.#surplus = bounds.surplus;
+    this.#missing = lengthOf(answer.message.headers) ?? Number.POSITIVE_INFINITY;
     this.#pace = new Pace(means.settings, means.clock.now());
   }
 
@@ -112,7 +117,11 @@ export class Body {
       const said = cleanSaid(error ?? 'closed');
       reject(new AttemptFailure(cutFault(this.#answer.url, this.#sink.bytes, this.#bounds.total, said), error));
     };
-    message.on('data', (chunk: Buffer) => this.#take(chunk));
+    message.on('data', (chunk: Buffer) => {
+      this.#take(chunk);
+      releaseMemory(chunk);
+    });
+    if (Number.isFinite(this.#missing)) this.#answer.divert((bytes) => this.#take(bytes));
     message.once('end', () => (message.complete ? resolve(true) : cut()));
     message.once('error', cut);
     message.once('close', () => (message.complete ? undefined : cut()));
@@ -128,9 +137,13 @@ export class Body {
     }
   }
 
-  #take(chunk: Buffer): void {
+  #take(received: Uint8Array): void {
     const { clock, bandwidth } = this.#means;
     const now = clock.now();
+    // A server may send more than it announced.
+    const chunk = viewBytes(received, 0, this.#missing);
+    if (chunk.length === 0) return;
+    this.#missing -= chunk.length;
     this.#pace.arrived(chunk.length, now);
     const skipped = Math.min(this.#surplus, chunk.length);
     this.#surplus -= skipped;
@@ -141,6 +154,7 @@ export class Body {
       this.#turn = clock.schedule(waitMs, () => this.#hold({ turn: false }));
     }
     if (waitMs > 0 || this.#sink.isFull) this.#hold({ turn: waitMs > 0, disk: this.#sink.isFull });
+    if (this.#missing === 0) this.#done.resolve(true);
   }
 
   #append(bytes: Uint8Array): void {
@@ -161,8 +175,7 @@ export class Body {
     this.#isWaitingForTurn = turn ?? this.#isWaitingForTurn;
     const isReading = !this.#isWaitingForDisk && !this.#isWaitingForTurn;
     this.#pace.read(isReading, this.#means.clock.now());
-    if (isReading) this.#answer.message.resume();
-    else this.#answer.message.pause();
+    this.#answer.hold(!isReading);
   }
 
   #scheduleJudge(onNext: (timer: Timer) => void): Timer {

@@ -3,7 +3,7 @@
 // 1. Timeouts, pace, redirects and faults are the same as for files. A document is kept in memory, so `bytesMax` bounds it.
 // 2. Nothing is cached. The caller keeps the validator of a document, and passes it to the next request.
 
-import { joinBytes } from '../../net/borrowed-bytes.ts';
+import { copyBytes, joinBytes } from '../../net/borrowed-bytes.ts';
 import { type AttemptMeans, Body, type BodySink } from './body.ts';
 import { AttemptFailure, type AttemptFault } from './fault.ts';
 import type { Places } from './places.ts';
@@ -123,7 +123,7 @@ class MemorySink implements BodySink {
   bytes = 0;
 
   append(bytes: Uint8Array): void {
-    this.#parts.push(bytes);
+    this.#parts.push(copyBytes(bytes));
     this.bytes += bytes.length;
   }
 

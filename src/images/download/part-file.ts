@@ -5,8 +5,8 @@
 //                                                 └── drop ◀───────────┘
 //
 // 1. The hash covers exactly the bytes appended so far. After a failed write the file lacks some of them, so the part must be opened again.
-// 2. Bytes are collected in memory and written BATCH_BYTES at a time, while the next ones arrive. At most HELD_BYTES_MAX are waiting or being
-//    written, so a killed process loses no more than that. `flush` writes the rest; call it at the end of each attempt.
+// 2. Bytes are collected in memory and written in batches (write-batches.ts), while the next ones arrive. At most HELD_BYTES_MAX and one read
+//    are waiting or being written, so a killed process loses no more than that. `flush` writes the rest; call it at the end of each attempt.
 // 3. Only `publish` creates NAME, after its bytes are on disk.
 // 4. Every CHECKPOINT_MS the part is synced to disk and recorded, while the download continues. A crash of the host loses at most the bytes
 //    that arrived since then.
@@ -17,16 +17,14 @@ import { join } from 'node:path';
 import { type Clock, type Instant, later, readBootId } from '../../clock.ts';
 import { UnfitFile } from '../../files/regular-file.ts';
 import { viewBytes } from '../../net/borrowed-bytes.ts';
-import { releaseMemory } from '../conversion.ts';
 import { syncDirectory } from '../publication.ts';
 import type { BodySink, SinkListener } from './body.ts';
 import type { Digest } from './digest.ts';
 import { type PartRecord, partPath, readRecord, recordPath, writeRecord } from './part-record.ts';
 import type { KeptFile } from './range-answer.ts';
 import type { DownloadRequest, Growth } from './request.ts';
+import { BATCH_BYTES, WriteBatches } from './write-batches.ts';
 
-/** The bytes of one write. */
-const BATCH_BYTES = 256 * 1024;
 /** The bytes held in memory. At this bound, reading pauses until some are written. */
 const HELD_BYTES_MAX = 1024 * 1024;
 const CHECKPOINT_MS = 30_000;
@@ -44,8 +42,7 @@ export class PartFile implements BodySink {
   #generation: number;
   #appended = 0;
   #written = 0;
-  #waiting: Uint8Array[] = [];
-  #waitingBytes = 0;
+  readonly #waiting = new WriteBatches();
   #writing: Promise<void> | undefined;
   #checkpoint: Promise<void> | undefined;
   #checkpointAt: Instant;
@@ -141,15 +138,14 @@ export class PartFile implements BodySink {
 
   append(bytes: Uint8Array): void {
     this.#hash.update(bytes);
-    this.#waiting.push(bytes);
-    this.#waitingBytes += bytes.length;
+    this.#waiting.append(bytes);
     this.#appended += bytes.length;
-    if (this.#waitingBytes >= BATCH_BYTES) this.store();
+    if (this.#waiting.bytes >= BATCH_BYTES) this.store();
   }
 
   /** Writes the appended bytes that still wait. Rejects with the system's error. */
   async flush(): Promise<void> {
-    while (this.#failure === undefined && (this.#waitingBytes > 0 || this.#writing !== undefined)) {
+    while (this.#failure === undefined && (this.#waiting.bytes > 0 || this.#writing !== undefined)) {
       this.store();
       await this.#writing;
     }
@@ -208,13 +204,11 @@ export class PartFile implements BodySink {
   }
 
   store(): void {
-    if (this.#writing !== undefined || this.#waitingBytes === 0 || this.#failure !== undefined) return;
-    const batch = this.#waiting;
-    this.#waiting = [];
-    this.#waitingBytes = 0;
-    this.#writing = writeAll(this.#file, batch, this.#written).then(
+    if (this.#writing !== undefined || this.#waiting.bytes === 0 || this.#failure !== undefined) return;
+    const batches = this.#waiting.take();
+    this.#writing = writeAll(this.#file, batches, this.#written).then(
       (bytes) => {
-        for (const piece of batch) releaseMemory(piece);
+        this.#waiting.giveBack(batches);
         this.#wrote(bytes);
       },
       (error: unknown) => this.#fail(error),
@@ -226,7 +220,7 @@ export class PartFile implements BodySink {
     this.#writing = undefined;
     this.#written += bytes;
     this.#listener?.onGrown(bytes);
-    if (this.#waitingBytes >= BATCH_BYTES) this.store();
+    if (this.#waiting.bytes >= BATCH_BYTES) this.store();
     if (wasFull && !this.isFull) this.#listener?.onDrain();
     if (this.#checkpointAt <= this.#clock.now()) this.#startCheckpoint();
   }

@@ -144,7 +144,8 @@ function checkSize(host: string, bytes: number | undefined, wanted: Wanted): voi
   }
 }
 
-const lengthOf = (headers: IncomingHttpHeaders): number | undefined =>
+/** The announced length of a body; undefined: unknown. */
+export const lengthOf = (headers: IncomingHttpHeaders): number | undefined =>
   headers['content-length'] === undefined || headers['transfer-encoding'] !== undefined
     ? undefined
     : Number(headers['content-length']);

@@ -19,6 +19,7 @@ import type { Clock, Timer } from '../../clock.ts';
 import { errorText, isTlsError, osErrorCode, RackError } from '../../errors.ts';
 import { AttemptFailure, type AttemptFault, cleanSaid, type TlsTrouble } from './fault.ts';
 import type { DownloadSettings, ProxySettings } from './settings.ts';
+import { WideRead } from './wide-read.ts';
 
 const REDIRECTS_MAX = 8;
 /** Node supports `proxyEnv` since 24.5; earlier versions silently ignore it. */
@@ -29,6 +30,10 @@ export interface WebAnswer {
   /** After redirects. */
   readonly url: URL;
   readonly message: IncomingMessage;
+  /** From now on, bytes of the body may come to the listener instead of the message (wide-read.ts). The body must have a Content-Length. */
+  divert(listener: (bytes: Uint8Array) => void): void;
+  /** Stops reading from the connection, or continues. */
+  hold(isHeld: boolean): void;
   /** Ends the connection. */
   close(): void;
 }
@@ -106,7 +111,8 @@ export class WebClient {
     const { host } = url;
     const { connectMs, answerMs } = this.#times;
     const proxy = this.#proxyFor(url);
-    const sent = this.#send(url, fields);
+    const wide = new WideRead();
+    const sent = this.#send(url, fields, wide);
     let isSent = false;
     let timer: Timer;
     const settle = (act: () => void): void => {
@@ -128,6 +134,7 @@ export class WebClient {
       fail({ code: 'connect-late', params: { host, proxy, seconds: Math.round(connectMs / 1000) } }),
     );
     signal.addEventListener('abort', stop, { once: true });
+    sent.once('socket', (socket) => wide.attach(socket));
     // The request was handed to the system, so the connection is open and TLS is established.
     sent.once('finish', () => {
       isSent = true;
@@ -140,14 +147,14 @@ export class WebClient {
     sent.once('response', (message) => {
       const isOfProxy = message.statusCode === 407;
       if (isOfProxy) fail({ code: 'proxy-password', params: { proxy } });
-      else settle(() => resolve({ url, message, close: () => void sent.destroy() }));
+      else settle(() => resolve(answerOf(url, message, sent, wide)));
     });
     if (signal.aborted) stop();
     else sent.end();
     return promise;
   }
 
-  #send(url: URL, fields: Readonly<Record<string, string>>): ClientRequest {
+  #send(url: URL, fields: Readonly<Record<string, string>>, { onread }: WideRead): ClientRequest {
     const { http, https, except } = this.#proxy;
     const proxyEnv = { http_proxy: http, https_proxy: https, no_proxy: except };
     const headers = { 'User-Agent': 'rackboot', 'Accept-Encoding': 'identity', ...fields };
@@ -155,7 +162,8 @@ export class WebClient {
     const options: RequestOptions = { headers, timeout: this.#times.connectMs };
     if (url.protocol === 'http:') {
       const { Agent, request } = process.getBuiltinModule('node:http');
-      return request(url, { ...options, agent: new Agent({ keepAlive: false, proxyEnv }) });
+      const wide = { keepAlive: false, proxyEnv, onread };
+      return request(url, { ...options, agent: new Agent(wide) });
     }
     const { Agent, request } = process.getBuiltinModule('node:https');
     const ca = this.#authorities === undefined ? {} : { ca: [...this.#authorities] };
@@ -168,6 +176,16 @@ export class WebClient {
     return proxy === undefined ? '' : shownUrl(new URL(proxy));
   }
 }
+
+const answerOf = (url: URL, message: IncomingMessage, sent: ClientRequest, wide: WideRead): WebAnswer => ({
+  url,
+  message,
+  divert: (listener) => wide.divert(message, listener),
+  hold: (isHeld) => {
+    for (const stream of [message, message.socket]) isHeld ? stream.pause() : stream.resume();
+  },
+  close: () => void sent.destroy(),
+});
 
 function checkProxy(text: string): void {
   const url = URL.parse(text);
