@@ -8,8 +8,8 @@
 // 2. Bytes are collected in memory and written in batches (write-batches.ts), while the next ones arrive. At most HELD_BYTES_MAX and one read
 //    are waiting or being written, so a killed process loses no more than that. `flush` writes the rest; call it at the end of each attempt.
 // 3. Only `publish` creates NAME, after its bytes are on disk.
-// 4. Every CHECKPOINT_MS the part is synced to disk and recorded, while the download continues. A crash of the host loses at most the bytes
-//    that arrived since then.
+// 4. Every CHECKPOINT_MS, and whenever CHECKPOINT_BYTES are written, the part is synced to disk and recorded, while the download continues. A
+//    crash of the host loses at most the bytes that arrived since then. Checkpoints of several parts wait for one another.
 
 import { createHash, type Hash } from 'node:crypto';
 import { constants, type FileHandle, lstat, open, rename, rm } from 'node:fs/promises';
@@ -28,8 +28,13 @@ import { BATCH_BYTES, WriteBatches } from './write-batches.ts';
 /** The bytes held in memory. At this bound, reading pauses until some are written. */
 const HELD_BYTES_MAX = 1024 * 1024;
 const CHECKPOINT_MS = 30_000;
+/** The disk works while bytes arrive, so that the last sync is short, and the syncs of others on this disk wait for few bytes. */
+const CHECKPOINT_BYTES = 64 * 1024 * 1024;
 /** The bytes of one read for a hash. */
 const READ_BYTES = 1024 * 1024;
+
+/** True during a checkpoint. One at a time: each occupies one of the few threads of Node's pool, which also reads the files that are served. */
+let isCheckpointing = false;
 
 /** An open part. */
 export class PartFile implements BodySink {
@@ -222,11 +227,13 @@ export class PartFile implements BodySink {
     this.#listener?.onGrown(bytes);
     if (this.#waiting.bytes >= BATCH_BYTES) this.store();
     if (wasFull && !this.isFull) this.#listener?.onDrain();
-    if (this.#checkpointAt <= this.#clock.now()) this.#startCheckpoint();
+    const unsyncedBytes = this.#written - (this.#record?.syncedBytes ?? 0);
+    if (unsyncedBytes >= CHECKPOINT_BYTES || this.#checkpointAt <= this.#clock.now()) this.#startCheckpoint();
   }
 
   #startCheckpoint(): void {
-    if (this.#checkpoint !== undefined || this.#record === undefined) return;
+    if (isCheckpointing || this.#record === undefined) return;
+    isCheckpointing = true;
     const record: PartRecord = { ...this.#record, syncedBytes: this.#written };
     const store = async (): Promise<void> => {
       await this.#file.datasync();
@@ -236,6 +243,7 @@ export class PartFile implements BodySink {
     this.#checkpoint = store()
       .catch((error: unknown) => this.#fail(error))
       .finally(() => {
+        isCheckpointing = false;
         this.#checkpoint = undefined;
         this.#checkpointAt = later(this.#clock.now(), CHECKPOINT_MS);
       });
