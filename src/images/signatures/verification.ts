@@ -15,7 +15,7 @@
 // 4. Only the signed text is returned, without anything around it in the file.
 // 5. The package takes 0.1 s and 16 MB to load, so it is loaded when the first signature is checked.
 
-import type { Config, VerifyMessageResult } from 'openpgp';
+import type { Config, Signature } from 'openpgp';
 import { cleanText } from '../../clean-text.ts';
 import { errorText } from '../../errors.ts';
 import { armoredBlocks, isArmored } from './armor.ts';
@@ -81,9 +81,8 @@ const FURTHEST: readonly SignatureFaultCode[] = [
 ];
 
 type OpenPgp = typeof import('openpgp');
-type Packet = Awaited<ReturnType<OpenPgp['readSignature']>>['packets'][number];
-/** Checks all signatures of a message against keys, at a given time. */
-type Check = (keys: SigningKeys, at: Date) => Promise<{ readonly signatures: VerifyMessageResult['signatures'] }>;
+type Packet = Signature['packets'][number];
+type Message = Parameters<OpenPgp['verify']>[0]['message'];
 
 /** Describes the problem of a signature at a given time; empty: it is right. */
 type ProblemAt = (at: Date, candidate: Candidate) => Promise<string>;
@@ -113,10 +112,12 @@ export async function verifyClearSigned(
   const keys = await readKeyring(openpgp, request.keyring, new Date(request.nowMs));
   if (keys.length === 0) return refuse('unreadable-keyring');
   try {
-    const message = await openpgp.readCleartextMessage({ cleartextMessage: text.slice(start), config: CONFIG });
-    const check: Check = (some, date) => openpgp.verify({ message, verificationKeys: [...some], date, config: CONFIG });
-    const found = await findAccepted(check, keys, request, { ...openpgp.config, ...CONFIG });
-    return found.ok ? { ok: true, value: { text: message.getText() } } : found;
+    const clear = await openpgp.readCleartextMessage({ cleartextMessage: text.slice(start), config: CONFIG });
+    const signatures = await readSignatures(openpgp, Buffer.from(text.slice(signature), 'utf8'));
+    // A signature counts for the text with CRLF as line ends (RFC 9580 §7.1).
+    const message = await openpgp.createMessage({ text: clear.getText().replaceAll('\n', '\r\n') });
+    const found = await findAccepted(openpgp, message, signatures, keys, request);
+    return found.ok ? { ok: true, value: { text: clear.getText() } } : found;
   } catch (error) {
     return refuse('unreadable-signature', undefined, errorText(error));
   }
@@ -144,15 +145,7 @@ export async function verifyDetached(
   if (keys.length === 0) return refuse('unreadable-keyring');
   try {
     const message = await openpgp.createMessage({ binary: signed });
-    let verified: Verified<undefined> = refuse('no-signature');
-    for (const part of await readSignatures(openpgp, signature)) {
-      const detached = { message, signature: part, format: 'binary', config: CONFIG } as const;
-      const check: Check = (some, date) => openpgp.verify({ ...detached, verificationKeys: [...some], date });
-      const next = await findAccepted(check, keys, request, { ...openpgp.config, ...CONFIG });
-      if (next.ok) return next;
-      verified = furthest(verified, next);
-    }
-    return verified;
+    return await findAccepted(openpgp, message, await readSignatures(openpgp, signature), keys, request);
   } catch (error) {
     return refuse('unreadable-signature', undefined, errorText(error));
   }
@@ -166,23 +159,26 @@ async function readSignatures(openpgp: OpenPgp, bytes: Uint8Array) {
 
 /** Looks for an accepted signature of a message. */
 async function findAccepted(
-  check: Check,
+  openpgp: OpenPgp,
+  message: Message,
+  signatures: readonly Signature[],
   keys: SigningKeys,
   request: VerificationRequest,
-  config: Config,
 ): Promise<Verified<undefined>> {
-  // Without keys nothing is hashed: this only lists the signatures.
-  const listed = await check([], new Date(request.nowMs));
   let verified: Verified<undefined> = refuser(request)('no-signature');
-  for (const [index, one] of listed.signatures.slice(0, SIGNATURES_MAX).entries()) {
-    const [packet] = (await one.signature).packets;
-    if (packet === undefined) continue;
-    const problemAt: ProblemAt = async (at, { key }) => {
-      const checked = (await check([key], at)).signatures[index];
+  const packets = signatures.flatMap((one) => [...one.packets.filterByTag(openpgp.enums.packet.signature)]);
+  for (const packet of packets.slice(0, SIGNATURES_MAX)) {
+    // `verify` hashes the message for each signature that it gets, all at once.
+    const list = new openpgp.PacketList<Packet>();
+    list.push(packet);
+    const signature = new openpgp.Signature(list);
+    const problemAt: ProblemAt = async (date, { key }) => {
+      const given = { message, signature, verificationKeys: [key], date, config: CONFIG };
+      const [checked] = (await openpgp.verify(given)).signatures;
       if (checked === undefined) return 'it is missing';
       return checked.verified.then(() => '', errorText);
     };
-    const next = await judgeSignature(packet, keys, request, config, problemAt);
+    const next = await judgeSignature(packet, keys, request, { ...openpgp.config, ...CONFIG }, problemAt);
     if (next.ok) return next;
     verified = furthest(verified, next);
   }
@@ -202,33 +198,21 @@ async function judgeSignature(
   if (candidate === undefined) return refuse('unknown-key', keyId);
   const weakness = weaknessOf(candidate, packet.hashAlgorithm);
   if (weakness !== undefined) return refuse('weak-algorithm', keyId, weakness);
-  const judged = await judgeAt(new Date(request.nowMs), candidate, packet, request, config, problemAt);
+  const judgeAt = async (now: Date): Promise<Verified<undefined>> => {
+    const unusable = await judgeKey(candidate, packet.issuerKeyID, now, config);
+    if (unusable !== undefined) return refuse(unusable, keyId);
+    const problem = await problemAt(now, candidate);
+    const made = packet.created ?? now;
+    if (problem === '') return { ok: true, value: undefined };
+    // Check an expired signature, or one from the future, at the time it was made.
+    const isOutOfTime = (made > now || packet.isExpired(now)) && (await problemAt(made, candidate)) === '';
+    if (!isOutOfTime) return refuse('bad-signature', keyId, problem);
+    return refuse(made > now ? 'future-signature' : 'expired-signature', keyId);
+  };
+  const judged = await judgeAt(new Date(request.nowMs));
   if (judged.ok || !OF_CLOCKS.has(judged.fault.code)) return judged;
-  const ahead = new Date(request.nowMs + CLOCK_AHEAD_MS_MAX);
-  const later = await judgeAt(ahead, candidate, packet, request, config, problemAt);
+  const later = await judgeAt(new Date(request.nowMs + CLOCK_AHEAD_MS_MAX));
   return later.ok ? later : judged;
-}
-
-/** Judges a signature of a known key as if it were a given time. */
-async function judgeAt(
-  now: Date,
-  candidate: Candidate,
-  packet: Packet,
-  request: VerificationRequest,
-  config: Config,
-  problemAt: ProblemAt,
-): Promise<Verified<undefined>> {
-  const keyId = packet.issuerKeyID.toHex().toUpperCase();
-  const refuse = refuser(request);
-  const unusable = await judgeKey(candidate, packet.issuerKeyID, now, config);
-  if (unusable !== undefined) return refuse(unusable, keyId);
-  const problem = await problemAt(now, candidate);
-  const made = packet.created ?? now;
-  if (problem === '') return { ok: true, value: undefined };
-  // Check an expired signature, or one from the future, at the time it was made.
-  const isOutOfTime = (made > now || packet.isExpired(now)) && (await problemAt(made, candidate)) === '';
-  if (!isOutOfTime) return refuse('bad-signature', keyId, problem);
-  return refuse(made > now ? 'future-signature' : 'expired-signature', keyId);
 }
 
 type Refuse = (code: SignatureFaultCode, keyId?: string, detail?: string) => Verified<never>;

@@ -2,8 +2,10 @@
 // @host computes, 15 s
 
 import assert from 'node:assert/strict';
+import crypto from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
-import { after, before, describe, it } from 'node:test';
+import { syncBuiltinESMExports } from 'node:module';
+import { after, before, describe, it, mock } from 'node:test';
 import { describeSignatureFault } from '../../../src/images/signatures/signature-fault.ts';
 import { type Verified, verifyClearSigned, verifyDetached } from '../../../src/images/signatures/verification.ts';
 import { GpgHome, type SignOptions } from '../../support/gpg-home.ts';
@@ -249,6 +251,32 @@ describe('a signature', { skip: missing('gpg', 'gpgv') }, () => {
     home.run(['--quick-add-key', fingerprint, 'ed25519', 'sign', 'never']);
     const signature = signed({ key: 'with-subkey' });
     assert.equal(codeOf(await verify(signature, home.export(['with-subkey']))), 'accepted');
+  });
+
+  it('is one of many: each of the first 16 hashes the text by itself, and the others not at all', async () => {
+    const [signature, bogus] = ['rsa2048', 'rsa4096'].map((key) => signed({ key, digest: 'SHA256' }));
+    assert.ok(signature !== undefined && bogus !== undefined);
+    // The hash of another text.
+    bogus[bogus.length - 1] = (bogus.at(-1) ?? 0) ^ 1;
+    const counted = mock.method(crypto, 'createHash');
+    syncBuiltinESMExports();
+    try {
+      const hashes = async (count: number): Promise<readonly [string, number]> => {
+        const before = counted.mock.callCount();
+        const found = await verify(Buffer.concat([...Array.from({ length: count }, () => bogus), signature]));
+        return [codeOf(found), counted.mock.callCount() - before];
+      };
+      const [few, perFew] = await hashes(3);
+      const [many, perMany] = await hashes(16);
+      const [more, perMore] = await hashes(70);
+      assert.deepEqual([few, many, more], ['accepted', 'bad-signature', 'bad-signature']);
+      assert.ok(perFew > 0);
+      assert.equal(perMore, perMany);
+      assert.ok(perMany <= 5 * perFew, `${perMany} hashes of 16 signatures, ${perFew} of 4`);
+    } finally {
+      counted.mock.restore();
+      syncBuiltinESMExports();
+    }
   });
 
   it('with any byte changed, or cut short anywhere, is never accepted, and nothing is thrown', async () => {
