@@ -25,6 +25,7 @@ import {
   type PartitionTable,
   recogniseFormat,
 } from './disk-image.ts';
+import { EXPANDING_FAILED } from './image-expansion.ts';
 import { bytesOfFile } from './image-file.ts';
 import { LayerReader } from './image-layers.ts';
 import { TarFault } from './image-tar.ts';
@@ -101,8 +102,8 @@ export async function copyImage(request: CopyRequest, part: string): Promise<Cop
   return { given, format, ...stored, diskBytes: disk.bytes, partitionTable };
 }
 
-/** @param why may show commands with the word FILE, which is replaced by the name of the file */
-const unusable = (fileName: string, why: string, cause?: unknown): RackError => {
+/** The error for a file that cannot be added. @param why may show commands with the word FILE, which is replaced by the name of the file */
+export const unusable = (fileName: string, why: string, cause?: unknown): RackError => {
   const shown = why.replaceAll(/\bFILE\b/g, () => shellWord(fileName));
   return new RackError('bad-argument', `${fileName} cannot be added: ${shown}`, { cause });
 };
@@ -252,7 +253,7 @@ async function copyExpanding(request: CopyRequest, out: BlobFile, disk: DiskCoun
 }
 
 /** The content of a file. A piece is valid until the next one is requested. */
-async function* piecesOf(file: ImageBytes): AsyncGenerator<DiskPiece & { readonly kind: 'data' }> {
+export async function* piecesOf(file: ImageBytes): AsyncGenerator<DiskPiece & { readonly kind: 'data' }> {
   for (let at = 0; at < file.bytes; ) {
     const bytes = await file.read(at, CHUNK_BYTES);
     if (bytes.length === 0) return;
@@ -307,12 +308,14 @@ class DiskCounter {
 const isZero = (bytes: Uint8Array): boolean =>
   bytes.length <= ZEROES.length && Buffer.compare(bytes, viewBytes(ZEROES, 0, bytes.length)) === 0;
 
-function isDamage(reason: unknown): boolean {
+/** True for the error of an expansion whose input is damaged or cut short. */
+export function isDamage(reason: unknown): boolean {
   const code = osErrorCode(reason) ?? '';
-  return code.startsWith('ZSTD_') || code === 'Z_BUF_ERROR' || code === 'Z_DATA_ERROR' || code === 'XZ_FAILED';
+  return code.startsWith('ZSTD_') || code === 'Z_BUF_ERROR' || code === 'Z_DATA_ERROR' || code === EXPANDING_FAILED;
 }
 
-function asDamage(reason: unknown, fileName: string): unknown {
+/** Turns the error of an expansion into one of the file; other errors stay unchanged. */
+export function asDamage(reason: unknown, fileName: string): unknown {
   if (!isDamage(reason)) return reason;
   if (osErrorCode(reason) === WINDOW_TOO_LARGE) {
     const remedy = 'a machine could not expand it: compress it with zstd without --long, or with --long=27';

@@ -1,6 +1,6 @@
-// Expands a compressed image that arrives in pieces: gzip and Zstandard with Node's zlib, xz with the program xz.
+// Expands a compressed image that arrives in pieces: gzip and Zstandard with Node's zlib, xz and bzip2 with the programs of these names.
 //
-// Sources: RFC 1952 (gzip), RFC 8878 (Zstandard), xz(1) of XZ Utils 5.4.
+// Sources: RFC 1952 (gzip), RFC 8878 (Zstandard), xz(1) of XZ Utils 5.4, bzip2(1) 1.0.8.
 //
 // 1. `write` resolves once the whole output of its bytes was taken, or waits in a pipe of bounded size.
 // 2. xz may use at most XZ_MEMORY_BYTES_MAX of memory, whatever a file demands.
@@ -16,7 +16,7 @@ import { installLine, searchPath } from './needed-programs.ts';
 import { ZstdExpansion } from './zstd-expansion.ts';
 
 /** A form of compression. */
-export type Compression = 'gzip' | 'xz' | 'zstd';
+export type Compression = 'gzip' | 'xz' | 'zstd' | 'bzip2';
 
 /** An expansion under way. */
 export interface Expansion {
@@ -30,12 +30,30 @@ type Take = (piece: Uint8Array) => Promise<void>;
 /** Files of the largest preset, -9e, need 65 MiB to expand; the dictionary of a file may have up to 1.5 GiB. */
 const XZ_MEMORY_BYTES_MAX = 256 * 1024 * 1024;
 const SAID_CHARACTERS_MAX = 200;
+/** The code of the error of a program that could not expand its input. */
+export const EXPANDING_FAILED = 'EXPANDING_FAILED';
 
 /** Begins an expansion. @param take receives the expanded bytes in order; it may use a piece only until it resolves */
 export function beginExpansion(compression: Compression, take: Take): Expansion {
   if (compression === 'gzip') return new GzipExpansion(take);
-  return compression === 'zstd' ? new ZstdExpansion(take) : new XzExpansion(take);
+  return compression === 'zstd' ? new ZstdExpansion(take) : new ProgramExpansion(PROGRAMS[compression], take);
 }
+
+/** A program that expands its standard input. */
+interface Expander {
+  readonly name: string;
+  readonly words: readonly string[];
+  readonly package: string;
+}
+
+const PROGRAMS: Readonly<Record<'xz' | 'bzip2', Expander>> = {
+  xz: {
+    name: 'xz',
+    words: ['--decompress', '--stdout', '--format=xz', `--memlimit-decompress=${XZ_MEMORY_BYTES_MAX}`],
+    package: 'xz-utils',
+  },
+  bzip2: { name: 'bzip2', words: ['--decompress', '--stdout'], package: 'bzip2' },
+};
 
 /** Expands all members of a file. Like gzip(1), it ignores any bytes after the last one. */
 class GzipExpansion implements Expansion {
@@ -60,15 +78,16 @@ class GzipExpansion implements Expansion {
   }
 }
 
-class XzExpansion implements Expansion {
+class ProgramExpansion implements Expansion {
   readonly #child: ChildProcessByStdio<Writable, Readable, Readable>;
   readonly #done: Promise<void>;
+  readonly #program: Expander;
   #said = '';
 
-  constructor(take: Take) {
-    const words = ['--decompress', '--stdout', '--format=xz', `--memlimit-decompress=${XZ_MEMORY_BYTES_MAX}`];
+  constructor(program: Expander, take: Take) {
+    this.#program = program;
     const env = { PATH: searchPath(), LC_ALL: 'C' };
-    this.#child = spawn('xz', words, { env, stdio: ['pipe', 'pipe', 'pipe'] });
+    this.#child = spawn(program.name, program.words, { env, stdio: ['pipe', 'pipe', 'pipe'] });
     this.#child.stdin.on('error', () => undefined);
     this.#child.stderr.on('data', (bytes: Buffer) => {
       this.#said = (this.#said + bytes.toString('utf8')).slice(0, SAID_CHARACTERS_MAX);
@@ -97,6 +116,7 @@ class XzExpansion implements Expansion {
   }
 
   async #run(take: Take): Promise<void> {
+    const { name } = this.#program;
     const ended = once(this.#child, 'close');
     const started = once(this.#child, 'spawn');
     // The first rejection is the reason; the other one must not count as unhandled.
@@ -105,13 +125,13 @@ class XzExpansion implements Expansion {
       await started;
     } catch (cause) {
       if (osErrorCode(cause) !== 'ENOENT') throw cause;
-      const text = `the program xz is not installed: ${installLine(['xz-utils'])}`;
+      const text = `the program ${name} is not installed: ${installLine([this.#program.package])}`;
       throw new RackError('tool-missing', text, { cause });
     }
     for await (const piece of this.#child.stdout) await take(piece);
     const [code] = await ended;
     if (code === 0) return;
-    const why = cleanText(this.#said.replaceAll(/^xz: (?:\(stdin\): )?/gm, '').trim(), SAID_CHARACTERS_MAX);
-    throw Object.assign(new Error(why === '' ? `xz ended with ${code}` : why), { code: 'XZ_FAILED' });
+    const why = cleanText(this.#said.replaceAll(/^(?:xz|bzip2): (?:\(stdin\): )?/gm, '').trim(), SAID_CHARACTERS_MAX);
+    throw Object.assign(new Error(why === '' ? `${name} ended with ${code}` : why), { code: EXPANDING_FAILED });
   }
 }

@@ -29,20 +29,32 @@ interface TarTaker {
 /** An archive that cannot be used. */
 export class TarFault extends Error {}
 
-const BLOCK_BYTES = 512;
+/** A header's size; contents are padded to a multiple of it. */
+export const BLOCK_BYTES = 512;
 /** Bound on a header that extends the next one (names, times), in bytes. */
-const EXTENSION_BYTES_MAX = 1024 * 1024;
+export const EXTENSION_BYTES_MAX = 1024 * 1024;
 /** Bound on the other members (manifests, signatures, documents), in bytes. */
 const OTHERS_BYTES_MAX = 64 * 1024 * 1024;
 const MEMBERS_MAX = 1000;
 /** Parts of a sparse file. */
 const PARTS_MAX = 1_000_000;
-const IMAGE_NAME = /\.(?:raw|img|qcow2|dd|disk|raw\.(?:gz|xz|zst)|img\.(?:gz|xz|zst)|qcow2\.(?:gz|xz|zst))$/i;
+/** The names of disk images. */
+export const IMAGE_NAME = /\.(?:raw|img|qcow2|dd|disk|raw\.(?:gz|xz|zst)|img\.(?:gz|xz|zst)|qcow2\.(?:gz|xz|zst))$/i;
 /** Regular files: POSIX, old, contiguous. */
-const REGULAR: ReadonlySet<string> = new Set(['0', '\0', '7']);
+export const REGULAR: ReadonlySet<string> = new Set(['0', '\0', '7']);
 /** Links, devices, directories, pipes: no content follows them, whatever size they state. */
-const EMPTY: ReadonlySet<string> = new Set(['1', '2', '3', '4', '5', '6']);
-const AT = { name: 0, size: 124, checksum: 148, type: 156, prefix: 345, sparse: 386, isExtended: 482, realSize: 483 };
+export const EMPTY: ReadonlySet<string> = new Set(['1', '2', '3', '4', '5', '6']);
+/** The places of the fields in a header. */
+export const AT = {
+  name: 0,
+  size: 124,
+  checksum: 148,
+  type: 156,
+  prefix: 345,
+  sparse: 386,
+  isExtended: 482,
+  realSize: 483,
+};
 const ENTRY_BYTES = 24;
 
 /** A part of a sparse file that is not a hole. */
@@ -277,10 +289,11 @@ export class TarReader {
   }
 }
 
-const pad = (bytes: number): number => Math.ceil(bytes / BLOCK_BYTES) * BLOCK_BYTES;
+/** The length of a content with its padding. */
+export const pad = (bytes: number): number => Math.ceil(bytes / BLOCK_BYTES) * BLOCK_BYTES;
 
 /** True if the checksum of a header is right: the sum of its bytes, in which the checksum itself counts as spaces. */
-function isHeader(block: Uint8Array): boolean {
+export function isHeader(block: Uint8Array): boolean {
   const field = AT.checksum;
   let sum = 0;
   for (const [at, byte] of block.entries()) sum += at >= field && at < field + 8 ? 0x20 : byte;
@@ -288,7 +301,7 @@ function isHeader(block: Uint8Array): boolean {
 }
 
 /** A number in octal digits, or in GNU's binary form, whose first bit is set; undefined: neither, or too large. */
-function readNumber(block: Uint8Array, at: number, length: number): number | undefined {
+export function readNumber(block: Uint8Array, at: number, length: number): number | undefined {
   const field = copyBytes(block, at, at + length);
   if ((field[0] ?? 0) === 0x80) {
     const value = viewBytes(field, 1).reduce((sum, byte) => sum * 256 + byte, 0);
@@ -298,7 +311,8 @@ function readNumber(block: Uint8Array, at: number, length: number): number | und
   return /^[0-7]{1,12}$/.test(text) ? Number.parseInt(text, 8) : undefined;
 }
 
-function nameOf(block: Uint8Array): string {
+/** The name in a header. */
+export function nameOf(block: Uint8Array): string {
   const text = (at: number, length: number): string =>
     Buffer.from(block)
       .toString('utf8', at, at + length)
@@ -321,8 +335,8 @@ function readEntries(block: Uint8Array, at: number, count: number): Part[] {
   return parts;
 }
 
-/** Records `LENGTH KEY=VALUE\n`. */
-function* paxRecords(bytes: Buffer): Generator<readonly [key: string, value: string]> {
+/** Records `LENGTH KEY=VALUE\n` of a pax header. Throws TarFault for damaged ones. */
+export function* paxRecords(bytes: Buffer): Generator<readonly [key: string, value: string]> {
   for (let at = 0; at < bytes.length; ) {
     const space = bytes.indexOf(0x20, at);
     const digits = bytes.toString('latin1', at, Math.min(space, at + 8));

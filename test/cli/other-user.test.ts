@@ -7,7 +7,8 @@ import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { replayFile } from '../../src/cli/captures/replay.ts';
 import { checkFile } from '../../src/cli/config/check.ts';
-import { addDiskImage, listDiskImages, removeDiskImages } from '../../src/cli/images/disk-images.ts';
+import { addGiven } from '../../src/cli/images/add.ts';
+import { listDiskImages, removeDiskImages } from '../../src/cli/images/disk-images.ts';
 import { createAdministrator, printApiKey, resetPassword } from '../../src/cli/people/accounts.ts';
 import { runDoctor } from '../../src/cli/rack/doctor.ts';
 import { explainMachine } from '../../src/cli/rack/why.ts';
@@ -224,7 +225,7 @@ test('a refused change of an account makes no state directory', async () => {
 
 const IMAGE = { json: false, os: 'debian', release: 'bookworm', arch: 'amd64', subarch: 'generic', label: 'release' };
 for (const [name, command] of [
-  ['add', (config: string) => addDiskImage({ ...IMAGE, config, file: config, compress: false })],
+  ['add', (config: string) => addGiven({ ...IMAGE, config, file: config, compress: false })],
   ['remove', (config: string) => removeDiskImages({ config, json: false, image: 'debian', all: false, force: false })],
 ] as const) {
   test(`images ${name} names the user who may not read the store, and the remedy`, async () => {

@@ -1,4 +1,6 @@
-// Small disk images for tests: only what makes them recognisable as disks.
+// Small disk images, and roots of systems, for tests: only what makes them recognisable.
+
+import { encodeTarHeader, paddedBytes } from '../../src/images/bundle/tar.ts';
 
 /** A disk with a partition table, filled with a pattern that compresses badly. */
 export function makeDisk(bytes: number, table: 'gpt' | 'mbr' | 'none', seed = 1): Buffer {
@@ -25,4 +27,24 @@ export function makeSystemDisk(bytes: number, seed = 1): Buffer {
   disk.writeUInt16LE(0xef53, root + 1080);
   disk.write('cloud-init-local.service', root + 70_000, 'latin1');
   return disk;
+}
+
+/** The archive of a system, or of these files. */
+export function makeRootTar(
+  files: Readonly<Record<string, string>> = { './etc/os-release': 'ID=test\n', './usr/bin/true': '#!' },
+): Buffer {
+  const parts = Object.entries(files).flatMap(([name, text]) => {
+    const content = Buffer.alloc(paddedBytes(Buffer.byteLength(text)));
+    content.write(text);
+    return [encodeTarHeader({ name, bytes: Buffer.byteLength(text) }), content];
+  });
+  return Buffer.concat([...parts, Buffer.alloc(1024)]);
+}
+
+/** A squashfs of which only the superblock is there, with its size. */
+export function makeSquashfsHead(bytes = 96): Buffer {
+  const head = Buffer.alloc(96);
+  head.write('hsqs');
+  head.writeBigUInt64LE(BigInt(bytes), 40);
+  return head;
 }

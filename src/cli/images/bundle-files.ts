@@ -20,8 +20,8 @@ interface BundleFlags {
   readonly json: boolean;
 }
 
-/** True for the name of a bundle: it ends in `.tar`, or is a path. */
-export const isBundleName = (name: string): boolean => /^[./]|\.tar$/.test(name);
+/** True for the name of a new bundle: it ends in `.tar`, or is a path. */
+const isBundleName = (name: string): boolean => /^[./]|\.tar$/.test(name);
 
 /** Writes images into a new file. @param flags.words the images' names or their beginnings, then the file @returns 0 */
 export async function exportImages(flags: BundleFlags & { readonly words: readonly string[] }): Promise<number> {
@@ -82,28 +82,20 @@ function chooseImages(images: readonly StoredImage[], names: readonly string[]):
   return [...chosen];
 }
 
-/** Adds the images of a bundle. @returns 0 */
-export async function importBundle(flags: BundleFlags & { readonly file: string }): Promise<number> {
-  // Opened before switching users, as above.
-  const file = await open(flags.file, 'r').catch((cause: unknown) => {
-    throw fileFault(flags.file, cause);
-  });
+/** Adds the images of a bundle. @param file the open bundle, which the caller closes @returns 0 */
+export async function importBundle(file: FileHandle, flags: BundleFlags & { readonly file: string }): Promise<number> {
   const results: Pick<AddResult, 'image' | 'added'>[] = [];
-  try {
-    const bytes = await bytesOfFile(file, flags.file);
-    const { tree } = enterImageTree(flags);
-    const onAdded = (result: Pick<AddResult, 'image' | 'added'>): void => {
-      results.push(result);
-      const name = formatImageName(result.image);
-      if (!flags.json) {
-        print(result.added ? `Imported ${name}: ${formatBytes(result.image.bytes)}` : `${name} is already there.`);
-      }
-    };
-    const nowMs = systemClock.wallTimeMs();
-    await addBundle({ tree, file: bytes, fileName: flags.file, nowMs, onAdded });
-    if (flags.json) printJson({ images: results.map(({ image, added }) => ({ ...image, added })) });
-    return 0;
-  } finally {
-    await file.close();
-  }
+  const bytes = await bytesOfFile(file, flags.file);
+  const { tree } = enterImageTree(flags);
+  const onAdded = (result: Pick<AddResult, 'image' | 'added'>): void => {
+    results.push(result);
+    const name = formatImageName(result.image);
+    if (!flags.json) {
+      print(result.added ? `Imported ${name}: ${formatBytes(result.image.bytes)}` : `${name} is already there.`);
+    }
+  };
+  const nowMs = systemClock.wallTimeMs();
+  await addBundle({ tree, file: bytes, fileName: flags.file, nowMs, onAdded });
+  if (flags.json) printJson({ images: results.map(({ image, added }) => ({ ...image, added })) });
+  return 0;
 }

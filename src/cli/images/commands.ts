@@ -110,17 +110,19 @@ function makeCommands<T>(command: Argv<T>, { config, json }: SharedOptions, fini
 function importCommand<T>(command: Argv<T>, { config, json }: SharedOptions, finish: Finish): Argv<T> {
   return command.command(
     'import [image]',
-    'Import what the region selects; or an image (ubuntu/noble), an installer (installer/debian/trixie) or a boot loader (bootloader/uefi) from a source; a bundle (./images.tar); or the installer of Ubuntu’s live server (./ubuntu.iso)',
+    'Import what the region selects; or an image (ubuntu/noble), an installer (installer/debian/trixie) or a boot loader (bootloader/uefi) from a source; or a file: a bundle (./images.tar), the installer of Ubuntu’s live server (./ubuntu.iso), or with --os and --release what `add` takes',
     {
       config,
       tree,
       arch: { ...arch, describe: `${arch.describe}; several with commas: amd64,i386` },
       sources,
       source: { ...text, describe: 'Name of the source; default: the first that has it' },
+      os: { ...text, describe: '(disk image, root of a system) Operating system: debian, ubuntu, custom …' },
       release: {
         ...text,
-        describe: "(disc) Name of the release in the boot tree; default: the disc's own, such as noble",
+        describe: "(the same) Its release; (disc) its name in the boot tree, by default the disc's own, such as noble",
       },
+      title: { ...text, describe: '(disk image, root of a system) Name shown to people' },
       subarch: { ...text, describe: "(MAAS's streams) A kernel other than the release's own: hwe-24.04" },
       mirror: {
         ...text,
@@ -218,7 +220,7 @@ function storeCommands<T>(command: Argv<T>, shared: SharedOptions, finish: Finis
   const stored = command
     .command(
       'add <file>',
-      'Add a disk image for deployment: raw, compressed with zstd, or qcow2',
+      'Add for deployment: a disk image (raw, qcow2, packed), or the root of a system (tar archive, squashfs or directory)',
       {
         config,
         tree,
@@ -229,12 +231,15 @@ function storeCommands<T>(command: Argv<T>, shared: SharedOptions, finish: Finis
         label: { ...text, default: 'release', describe: 'release, daily, candidate …; release is preferred' },
         serial: { ...text, describe: 'Date of the image, 20240131 or 20240131.2; default: today' },
         title: { ...text, describe: 'Name shown to people' },
-        compress: { type: 'boolean', describe: 'Store the image compressed with zstd; default: unless it is raw' },
+        compress: {
+          type: 'boolean',
+          describe: '(disk) Store the image compressed with zstd; default: unless it is raw',
+        },
         json,
       },
       async (argv) => {
-        const { addDiskImage } = await import('./disk-images.ts');
-        finish(await addDiskImage({ ...argv, file: String(argv.file) }));
+        const { addGiven } = await import('./add.ts');
+        finish(await addGiven({ ...argv, file: String(argv.file) }));
       },
     )
     .command(['list', '$0'], 'List the disk images for deployment', { config, tree, json }, async (argv) => {

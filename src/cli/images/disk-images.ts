@@ -1,13 +1,12 @@
-// `rackboot images add|list|remove`: the disk images from which machines are deployed.
+// `rackboot images list|remove`, and `add` of a disk image (add.ts): the images from which machines are deployed.
 
 import { existsSync } from 'node:fs';
-import { type FileHandle, open } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
 import { shellWord } from '../../clean-text.ts';
 import { systemClock } from '../../clock.ts';
 import { listed } from '../../counted.ts';
 import { RackError } from '../../errors.ts';
 import { isOwnershipError, ownUserName, readerRemedy } from '../../files/ownership.ts';
-import { fileFault } from '../../files/read-fault.ts';
 import { type AddResult, addImage } from '../../images/image-adding.ts';
 import { bytesOfFile } from '../../images/image-file.ts';
 import { removeImages } from '../../images/image-removal.ts';
@@ -27,7 +26,8 @@ interface StoreFlags {
   readonly json: boolean;
 }
 
-interface AddFlags extends StoreFlags {
+/** The file to add, and the name of its image. */
+export interface AddFlags extends StoreFlags {
   readonly file: string;
   readonly os: string;
   readonly release: string;
@@ -58,28 +58,22 @@ function readTree(tree: string): StoreContent {
 }
 
 /** Turns an error into `permission-denied` with the remedy if this user may not read the tree. */
-function forReader(tree: string, error: unknown): unknown {
+export function forReader(tree: string, error: unknown): unknown {
   if (!(error instanceof RackError && error.code === 'tree-unreadable' && isOwnershipError(error.cause))) return error;
   const text = `${ownUserName()} may not read the images of ${tree}: ${readerRemedy(tree)}`;
   return new RackError('permission-denied', text, { cause: error });
 }
 
-/** Adds an image to the store, and prints its name. @returns 0 */
-export async function addDiskImage(flags: AddFlags): Promise<number> {
-  // Opened before switching users: the owner of the state directory may have no right to read it.
-  const file = await openGiven(flags.file);
-  try {
-    const result = await addOpened(enterTree(flags), file, flags);
-    if (flags.json) printJson(result);
-    else {
-      print(describeAdding(result));
-      if (result.unfit === undefined) print(`Judging by its content, ${describeSystem(result.system)}.`);
-      else printError(`Note: the image was added, but judging by its content, ${result.unfit}.`);
-    }
-    return 0;
-  } finally {
-    await file.close();
+/** Adds an open disk image to the store, and prints its name. @returns 0 */
+export async function addDiskImage(file: FileHandle, flags: AddFlags): Promise<number> {
+  const result = await addOpened(enterTree(flags), file, flags);
+  if (flags.json) printJson(result);
+  else {
+    print(describeAdding(result));
+    if (result.unfit === undefined) print(`Judging by its content, ${describeSystem(result.system)}.`);
+    else printError(`Note: the image was added, but judging by its content, ${result.unfit}.`);
   }
+  return 0;
 }
 
 /** An added image, with the verdict on the system in it. */
@@ -129,14 +123,6 @@ export function describeAdding({ image, added, given }: AddResult): string {
   const name = formatImageName(image);
   if (!added) return `${name} is already there, with the same bytes.`;
   return `Added ${name} from ${GIVEN_NAMES[given]}: ${formatBytes(image.bytes)}, ${formatBytes(image.diskBytes)} on a disk, sha256 ${image.sha256.slice(0, 16)}…`;
-}
-
-async function openGiven(path: string): Promise<FileHandle> {
-  try {
-    return await open(path, 'r');
-  } catch (cause) {
-    throw fileFault(path, cause);
-  }
 }
 
 /** The option that names the same tree in another command, after a space; empty for the configured one. */

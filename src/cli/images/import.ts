@@ -1,7 +1,6 @@
 // `rackboot images import ubuntu/noble` and `installer/debian/trixie`: finds a disk image or an installer at its source, downloads and
 // verifies it, and adds it to the store or the boot tree.
-// `rackboot images import FILE.tar`: adds the images of a bundle (bundle-files.ts).
-// `rackboot images import FILE.iso`: imports the installer of a disc (disc-file.ts).
+// `rackboot images import ./FILE`: imports a file or a directory of this host, by what it is (import-file.ts).
 
 import { join } from 'node:path';
 import { readImageSources, type SourceFlags } from '../../config/image-sources.ts';
@@ -16,22 +15,23 @@ import type { ImageSource } from '../../images/sources/source.ts';
 import { checkGivenFile } from '../terminal/given-file.ts';
 import { formatBytes, print, printJson } from '../terminal/output.ts';
 import { openWorkDirectory } from './build.ts';
-import { importBundle, isBundleName } from './bundle-files.ts';
-import { importDiscFile, isDiscName } from './disc-file.ts';
 import { parseLimit } from './download-limit.ts';
 import { enterImageTree } from './image-tree.ts';
 import { readImageUse } from './image-use.ts';
+import { importFile, isFileName } from './import-file.ts';
 import { ImportRun } from './import-run.ts';
 
 interface ImportFlags extends SourceFlags {
-  /** `ubuntu/noble`, `installer/debian/trixie`, a bundle: `/media/images.tar`, or a disc: `/media/ubuntu.iso`. */
+  /** `ubuntu/noble`, `installer/debian/trixie`, or a file: `/media/images.tar`. */
   readonly image: string;
   /** One architecture, or several separated by commas. */
   readonly arch: string;
   /** The name of the source; undefined: the first that has the image. */
   readonly source?: string | undefined;
   readonly subarch?: string | undefined;
-  /** The name of a disc's release, instead of the disc's own. */
+  /** The system of a file that does not name it. */
+  readonly os?: string | undefined;
+  /** Its release, or the name of a disc's release instead of the disc's own. */
   readonly release?: string | undefined;
   readonly tree?: string | undefined;
   readonly limit?: string | undefined;
@@ -39,13 +39,13 @@ interface ImportFlags extends SourceFlags {
   readonly mirror?: string | undefined;
   /** `.deb` files with the drivers of an installer; undefined: apt fetches them. */
   readonly packages?: readonly string[] | undefined;
+  readonly title?: string | undefined;
   readonly json: boolean;
 }
 
-/** Imports the named image for each architecture, or a bundle or disc, and prints the results. @returns 0 */
+/** Imports the named image for each architecture, or a file, and prints the results. @returns 0 */
 export async function importByName(flags: ImportFlags): Promise<number> {
-  if (isDiscName(flags.image)) return importDiscFile({ ...flags, file: flags.image });
-  if (isBundleName(flags.image)) return importBundle({ ...flags, file: flags.image });
+  if (isFileName(flags.image)) return importFile({ ...flags, file: flags.image });
   const { os, release, isInstaller } = parseName(flags.image);
   const architectures = flags.arch.split(',').map((one) => one.trim());
   const mirror = flags.mirror === undefined ? {} : { mirror: parseMirror(flags.mirror) };
@@ -135,7 +135,7 @@ function parseName(image: string): { readonly os: string; readonly release: stri
   const [os = '', release = '', ...more] = isInstaller ? parts.slice(1) : parts;
   if (os !== '' && release !== '' && more.length === 0) return { os, release, isInstaller };
   const remedy =
-    'name system and release, such as ubuntu/noble or installer/debian/trixie (`rackboot images available` lists all), a bundle, such as ./images.tar, or a disc, such as ./ubuntu.iso';
+    'name system and release, such as ubuntu/noble or installer/debian/trixie (`rackboot images available` lists all), or a file or directory of this host, such as ./images.tar';
   throw new RackError('bad-argument', `${JSON.stringify(image)} is not an image: ${remedy}`);
 }
 

@@ -5,6 +5,8 @@
 
 import type { RootFormat } from '../stored-system.ts';
 
+/** The largest root, in bytes. */
+export const ROOT_BYTES_MAX = 64 * 1024 ** 3;
 /** How many bytes at the beginning of a root show its format. */
 export const ROOT_HEAD_BYTES = 512;
 /** Space that a root needs on a disk: about EXPANSION times its packed size, plus ROOM_BYTES to work in. */

@@ -37,10 +37,8 @@ import { FilesProgress } from './files-progress.ts';
 import type { ImportTerms } from './import-terms.ts';
 import { type ImageOffer, type NamedFile, type OfferedSystem, offerName } from './offer.ts';
 import { noteRefusal, readRefusal } from './refusals.ts';
-import { isRoot, judgeSystemName, ROOT_HEAD_BYTES, rootDiskBytes } from './root-format.ts';
+import { isRoot, judgeSystemName, ROOT_BYTES_MAX, ROOT_HEAD_BYTES, rootDiskBytes } from './root-format.ts';
 
-/** The largest root, in bytes. */
-const ROOT_BYTES_MAX = 64 * 1024 ** 3;
 /** The largest kernel, initrd or manifest, in bytes. The initrd of Ubuntu 22.04 has 116 MB. */
 const FILE_BYTES_MAX = 1024 * 1024 * 1024;
 /** Resolves when the import that was requested last has ended. Systems share files, so a process imports one system at a time. */

@@ -35,6 +35,9 @@ const KINDS: ReadonlyMap<string, FileKind> = new Map([
   ['root-txz', 'root-archive'],
   ['root.tar.gz', 'root-archive'],
   ['root.tar.xz', 'root-archive'],
+  // Other Rackboots' (given-file.ts).
+  ['root.tar', 'root-archive'],
+  ['root.tar.zst', 'root-archive'],
   ['tar.gz', 'root-archive'],
   ['tar.xz', 'root-archive'],
   ['disk.img', 'disk'],

@@ -1,28 +1,28 @@
 // Makes an image of a complete upload: verifies its hash, converts and checks it, and adds it to the store.
 //
 //   part ─▶ sha256 right? ─┬─ a disk ─▶ convert (image-adding.ts) ─▶ could it start? ─┬─▶ image; the caller removes the part
-//                          ├─ a root ─▶ is it one? ─▶ link into the store ────────────┘
+//                          ├─ a root ─▶ is it one? (given/root-adding.ts) ────────────┘
 //                          └─ wrong ─▶ refused; the part is removed
 //
 // 1. Nothing appears in the store unless the file has the announced hash and passes the checks of an import.
 // 2. If the disk is full, or the process ends, the part stays for another attempt. Finishing again gives the same image.
 // 3. Only one process at a time finishes an upload, and none writes its part meanwhile (upload-part.ts).
 
-import { chmod, type FileHandle } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { RackError } from '../../errors.ts';
 import { viewBytes } from '../../net/borrowed-bytes.ts';
 import { hashOf } from '../file-hash.ts';
 import { lockImport } from '../file-lock.ts';
-import { type AddResult, addImage, publishStored } from '../image-adding.ts';
+import { addRoot, checkRootName } from '../given/root-adding.ts';
+import { type AddResult, addImage } from '../image-adding.ts';
 import { bytesOfFile } from '../image-file.ts';
-import { blobPath, formatImageName, type ImageName, judgeImageName } from '../image-store.ts';
+import { formatImageName, type ImageName, judgeImageName } from '../image-store.ts';
 import { judgeSystem, SystemInspector } from '../image-system.ts';
-import { isRoot, judgeSystemName, ROOT_HEAD_BYTES, rootDiskBytes } from '../import/root-format.ts';
+import { isRoot, ROOT_HEAD_BYTES } from '../import/root-format.ts';
 import { asStoreError } from '../store-error.ts';
-import { openStored, placeBlob } from '../stored-blob.ts';
+import { openStored } from '../stored-blob.ts';
 import type { RootFormat } from '../stored-system.ts';
-import { refreshTree } from '../system-tree.ts';
 import { fileKindOf } from './upload-kind.ts';
 import { type PartOf, partBytes, partLockPath, partPath, removePart } from './upload-part.ts';
 
@@ -73,8 +73,7 @@ async function finish(order: FinishOrder): Promise<Finished> {
   if (wrong !== undefined) throw new RackError('bad-argument', wrong);
   const kind = fileKindOf(fileType);
   if (kind === undefined) throw new RackError('bad-argument', `the file type ${JSON.stringify(fileType)} is unknown`);
-  const unnamed = kind.kind === 'root' ? judgeSystemName(name.os) : undefined;
-  if (unnamed !== undefined) throw new RackError('bad-argument', unnamed);
+  if (kind.kind === 'root') checkRootName(order);
   if ((await partBytes(tree, order)) === 0)
     throw new RackError('bad-argument', 'the bytes of the upload are gone: upload the file again');
   const file = await openStored(partPath(tree, order));
@@ -87,8 +86,7 @@ async function finish(order: FinishOrder): Promise<Finished> {
     if (kind.kind === 'disk') return await addDisk(order, file);
     const head = Buffer.alloc(ROOT_HEAD_BYTES);
     const { bytesRead } = await file.read(head, 0, ROOT_HEAD_BYTES, 0);
-    const { size } = await file.stat();
-    if (isRoot(kind.format, viewBytes(head, 0, bytesRead))) return await addRoot(order, kind.format, size);
+    if (isRoot(kind.format, viewBytes(head, 0, bytesRead))) return await addUploadedRoot(order, kind.format, file);
     const remedy = 'give its real filetype: ddraw for the image of a disk, tgz for an archive of a root';
     throw new RackError('bad-argument', `the upload is not a ${fileType} file: ${remedy}`);
   } finally {
@@ -114,18 +112,11 @@ async function addDisk(order: FinishOrder, file: FileHandle): Promise<Finished> 
   });
 }
 
-/** Links the root into the store. */
-async function addRoot(order: FinishOrder, format: RootFormat, bytes: number): Promise<Finished> {
-  const { tree, name, title, sha256, fileType } = order;
-  await chmod(partPath(tree, order), 0o644);
-  // A hard link keeps the part, in case the process is killed before the end.
-  await placeBlob(tree, { path: blobPath(sha256, format), sha256 }, partPath(tree, order), 'link');
+/** Adds the root. A hard link keeps the part, in case the process is killed before the end. */
+async function addUploadedRoot(order: FinishOrder, format: RootFormat, file: FileHandle): Promise<Finished> {
+  const { tree, name, sha256, fileType, nowMs, serialsElsewhere } = order;
+  const title = order.title === '' ? formatImageName({ ...name, serial: '' }).replace(/\/$/, '') : order.title;
   const rootName = fileType === 'squashfs' ? 'squashfs' : `root-${fileType}`;
-  const published = await publishStored(order, {
-    ...{ ...name, sha256, bytes, format, diskBytes: rootDiskBytes(bytes), partitionTable: 'none' },
-    title: title === '' ? formatImageName({ ...name, serial: '' }).replace(/\/$/, '') : title,
-    system: { subarch: name.subarchitecture, rootName, files: [] },
-  });
-  await refreshTree(tree, [published.image]);
-  return published;
+  const request = { tree, name, nowMs, serialsElsewhere, title, format, rootName, fileName: 'the upload' };
+  return await addRoot(request, { path: partPath(tree, order), file, sha256, how: 'link' });
 }

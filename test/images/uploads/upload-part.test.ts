@@ -19,9 +19,10 @@ import { blobPath } from '../../../src/images/image-store.ts';
 import { type FinishOrder, finishUpload } from '../../../src/images/uploads/finish-upload.ts';
 import { partLockPath, partPath, sweepParts, writePart } from '../../../src/images/uploads/upload-part.ts';
 import { eventuallyWithin } from '../../support/eventually.ts';
+import { makeSquashfsHead } from '../disks.ts';
 import { sha256 } from '../download/download-place.ts';
 
-const ROOT = Buffer.from('hsqs and the rest of a root');
+const ROOT = makeSquashfsHead();
 const EVIL = Buffer.alloc(ROOT.length, 'x');
 const UPLOAD = { id: 7, sha256: sha256(ROOT) };
 

@@ -24,7 +24,7 @@ import { PIECE_BYTES_MAX, WHOLE_FILES_MAX } from '../../../src/region/images/upl
 import type { RegionStore } from '../../../src/region/records/store.ts';
 import { UPLOAD_BYTES_MAX } from '../../../src/region/records/upload-store.ts';
 import { UploadWork } from '../../../src/region-thread/uploads/upload-work.ts';
-import { makeSystemDisk } from '../../images/disks.ts';
+import { makeRootTar, makeSystemDisk } from '../../images/disks.ts';
 import { eventuallyWithin } from '../../support/eventually.ts';
 import { authorizationOf } from '../../support/oauth.ts';
 import { sentenceOf } from '../../support/sentences.ts';
@@ -224,7 +224,7 @@ test('the whole content comes in one form, in Base64 of the maas command line or
 
 test('a root archive is stored as it is, in the boot tree, too', () =>
   withClient(async ({ create, put, images, tree }) => {
-    const root = gzipSync(Buffer.from('the root of a system'));
+    const root = gzipSync(makeRootTar());
     const created = await create(wish(root, { name: 'mysite/nine', filetype: 'tgz' }));
     assert.equal((await put(uriOf(created), root)).status, 200);
     const [image] = images();
@@ -234,6 +234,17 @@ test('a root archive is stored as it is, in the boot tree, too', () =>
     const answer = await put(uriOf(refused), DISK);
     assert.deepEqual([answer.status, images().length], [400, 1]);
     assert.match(answer.text, /the upload is not a tgz file/);
+    for (const [bytes, reason] of [
+      [gzipSync(makeRootTar().subarray(0, 700)), /the archive was cut short/],
+      [root.subarray(0, -9), /it is damaged or cut short/],
+      [gzipSync(makeRootTar({ README: 'no system' })), /has no etc\/ and usr\/, so it is not the root of a system/],
+      [gzipSync(Buffer.from('text')), /it is not a tar archive/],
+    ] as const) {
+      const wrong = await create(wish(bytes, { name: 'mysite/eleven', filetype: 'tgz' }));
+      const refusal = await put(uriOf(wrong), bytes);
+      assert.deepEqual([refusal.status, images().length], [400, 1]);
+      assert.match(refusal.text, reason);
+    }
     const reserved = await create(wish(root, { name: 'grub/ten', filetype: 'tgz' }));
     assert.match((await put(uriOf(reserved), root)).text, /already uses the name grub/);
   }));

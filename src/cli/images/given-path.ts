@@ -1,0 +1,82 @@
+// Opens a file of this host that a person names, and recognises it; for anything that a command does not take, names the command that does.
+
+import { type FileHandle, open } from 'node:fs/promises';
+import { basename } from 'node:path';
+import { shellWord } from '../../clean-text.ts';
+import { RackError } from '../../errors.ts';
+import { fileFault } from '../../files/read-fault.ts';
+import { type GivenDirectory, isDirectory, recogniseDirectory } from '../../images/given/directory-packing.ts';
+import { type GivenFile, recogniseFile } from '../../images/given/given-file.ts';
+import { bytesOfFile } from '../../images/image-file.ts';
+
+/** A file or a directory, and what it is. */
+export type GivenPath =
+  | { readonly kind: 'file'; readonly handle: FileHandle; readonly is: GivenFile }
+  | { readonly kind: 'directory'; readonly is: GivenDirectory };
+
+/** The kinds of files and directories for which there is a command. */
+type GivenKind = GivenFile | { readonly kind: Exclude<GivenDirectory, 'system'> };
+
+const NAME_CHARACTERS_MAX = 63;
+
+/** Opens and recognises it. The caller closes a file. @throws RackError as `fileFault`; `bad-argument` for a pipe or the like */
+export async function openGivenPath(path: string): Promise<GivenPath> {
+  if (isDirectory(path)) return { kind: 'directory', is: recogniseDirectory(path) };
+  const handle = await open(path, 'r').catch((cause: unknown) => {
+    throw fileFault(path, cause);
+  });
+  try {
+    return { kind: 'file', handle, is: await recogniseFile(await bytesOfFile(handle, path)) };
+  } catch (error) {
+    await handle.close();
+    throw error;
+  }
+}
+
+/** The error for a file that a command does not take, with the complete command that does. */
+export function misplaced(path: string, is: GivenKind): RackError {
+  return new RackError('bad-argument', `${path} ${remedyOf(shellWord(path), path, is)}`);
+}
+
+function remedyOf(word: string, path: string, is: GivenKind): string {
+  const place = path.startsWith('/') || path.startsWith('.') ? word : `./${word}`;
+  const command = `sudo rackboot images add ${word} --os custom --release ${releaseOf(path)}`;
+  switch (is.kind) {
+    case 'bundle':
+      return `is a bundle of images: sudo rackboot images import ${place}`;
+    case 'disc':
+      return `is the image of an optical disc; if it is that of Ubuntu's live server: sudo rackboot images import ${place}`;
+    case 'netboot':
+      return `is a network installer: sudo rackboot images import-installer ${word}`;
+    case 'site': {
+      const remedy =
+        'serve its directory by a web server, and give its URL and its keys: sudo rackboot images sources add';
+      return `is a mirror of a site of images: ${remedy} http://server.example/images/ --keyring /usr/share/keyrings/ubuntu-cloudimage-keyring.gpg`;
+    }
+    case 'nested': {
+      const inside = shellWord(is.directory);
+      return `has a system in its directory ${is.directory}, not at its top: unpack it (mkdir new && sudo tar --xattrs --numeric-owner -xpf ${word} -C new), then sudo rackboot images add new/${inside} --os custom --release ${releaseOf(path)}`;
+    }
+    case 'root':
+      return `is the root of a system, whose name and release it does not tell: ${command}`;
+    case 'disk':
+      return `is not a bundle or a disc; if it is the image of a disk, name its system: ${command}`;
+    case 'other': {
+      const remedy = 'name the top directory of a system, a directory with an installer, or a file in it';
+      return `is a directory, but not the root of a system: it lacks etc/os-release or usr; ${remedy}`;
+    }
+  }
+}
+
+/** The error for a directory with a system, whose name is missing. */
+export const unnamedSystem = (path: string): RackError =>
+  misplaced(path, { kind: 'root', format: 'root.tar', rootName: '' });
+
+/** A release that is named after a file. */
+function releaseOf(path: string): string {
+  const plain = basename(path)
+    .toLowerCase()
+    .replace(/(?:\.(?:tar|gz|xz|zst|bz2|tgz|txz|tbz|img|raw|qcow2|squashfs|iso))+$/, '');
+  const stem = (plain.match(/[a-z0-9_.+-]+/g) ?? []).join('-').replace(/^[_.+-]+/, '');
+  return stem === '' ? 'site' : stem.slice(0, NAME_CHARACTERS_MAX);
+}

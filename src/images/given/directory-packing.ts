@@ -1,0 +1,126 @@
+// Packs the root of a system in a directory of this host into a tar archive, with the program tar, while it is read.
+//
+// Source: GNU tar 1.34 manual, "Creating archives", "Reproducibility".
+//
+// 1. Nothing outside the directory is read: links are packed as links, and other file systems below it (proc, a bind mount) as empty directories.
+// 2. Owners, modes, times, hard links, holes and extended attributes are kept. The same files give the same bytes.
+// 3. An archive that lacks a file is never used: if tar could not read one, or one changed meanwhile, the packing fails.
+// 4. Only a few pieces are in memory at a time; no copy of the archive is made.
+
+import { type ChildProcessByStdio, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { lstatSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Readable } from 'node:stream';
+import { createGzip } from 'node:zlib';
+import { cleanText, shellWord } from '../../clean-text.ts';
+import { osErrorCode, RackError } from '../../errors.ts';
+import { fileFault } from '../../files/read-fault.ts';
+import { seenStats } from '../../files/seen-stats.ts';
+import { PIECE_BYTES } from '../conversion.ts';
+import { requirePrograms, searchPath } from '../needed-programs.ts';
+import type { RootForm } from './given-file.ts';
+
+/** The form of a packed directory: every host that imports it from this one can read it, MAAS too. */
+export const PACKED_FORM: RootForm = { kind: 'root', format: 'root.tar', rootName: 'root-tgz' };
+
+/** The kinds of directories: the root of a system, a site with simplestreams, a network installer. */
+export type GivenDirectory = 'system' | 'site' | 'netboot' | 'other';
+
+const SAID_CHARACTERS_MAX = 4000;
+const SHOWN_CHARACTERS_MAX = 300;
+/** As the agent unpacks it. */
+const WORDS = [
+  ...['--create', '--one-file-system', '--numeric-owner', '--sort=name', '--sparse'],
+  ...['--format=posix', '--pax-option=exthdr.name=%d/PaxHeaders/%f,delete=atime,delete=ctime'],
+  ...['--xattrs', '--xattrs-include=*'],
+];
+/** One of these is in each system, and usually links to the other. */
+const RELEASE_FILES = ['etc/os-release', 'usr/lib/os-release'];
+const SITE_INDEXES = ['streams/v1/index.sjson', 'streams/v1/index.json'];
+const NETBOOT_NAMES = ['debian-installer', 'ubuntu-installer', 'netboot/debian-installer', 'netboot/ubuntu-installer'];
+
+/** @throws RackError as `fileFault` if this user may not enter the directory */
+export function recogniseDirectory(directory: string): GivenDirectory {
+  const has = (path: string): boolean => seen(directory, path) !== undefined;
+  const isDirectory = (path: string): boolean => seen(directory, path)?.isDirectory() === true;
+  if (isDirectory('etc') && isDirectory('usr') && RELEASE_FILES.some(has)) return 'system';
+  if (SITE_INDEXES.some(has)) return 'site';
+  if (NETBOOT_NAMES.some(isDirectory) || (has('linux') && has('initrd.gz'))) return 'netboot';
+  return 'other';
+}
+
+/** True if a path names a directory. */
+export const isDirectory = (path: string): boolean => seenStats(path)?.isDirectory() === true;
+
+function seen(directory: string, path: string): ReturnType<typeof lstatSync> {
+  try {
+    return lstatSync(join(directory, path), { throwIfNoEntry: false });
+  } catch (cause) {
+    if (osErrorCode(cause) === 'ENOTDIR') return undefined;
+    throw fileFault(directory, cause);
+  }
+}
+
+/** A packing under way. */
+export class DirectoryPacking {
+  readonly #directory: string;
+  readonly #child: ChildProcessByStdio<null, Readable, Readable>;
+  readonly #gzip = createGzip({ chunkSize: PIECE_BYTES });
+  readonly #ended: Promise<unknown[]>;
+  #said = '';
+
+  /**
+   * Begins to read the directory as the user who this process is now, and waits until the pieces are taken.
+   * @throws RackError `tool-missing` without tar
+   */
+  constructor(directory: string) {
+    requirePrograms('Packing a directory', [{ program: 'tar', package: 'tar' }]);
+    this.#directory = directory;
+    const words = [...WORDS, `--directory=${directory}`, '--file=-', '.'];
+    const env = { PATH: searchPath(), LC_ALL: 'C' };
+    this.#child = spawn('tar', words, { env, stdio: ['ignore', 'pipe', 'pipe'] });
+    this.#child.stderr.on('data', (bytes: Buffer) => {
+      this.#said = (this.#said + bytes.toString('utf8')).slice(0, SAID_CHARACTERS_MAX);
+    });
+    // At once: when a child ends, Node discards what nobody reads.
+    this.#child.stdout.pipe(this.#gzip);
+    this.#ended = once(this.#child, 'close');
+    this.#ended.catch(() => undefined);
+  }
+
+  /**
+   * The archive, packed with gzip. A piece is valid until the next one is requested.
+   * Rejects with RackError `permission-denied`, or `bad-argument` if the directory could not be read as a whole
+   */
+  async *pieces(): AsyncGenerator<Uint8Array> {
+    for await (const piece of this.#gzip) yield piece;
+    await this.#judgeEnd();
+  }
+
+  /** Ends the packing. The user of this process may have changed, so tar ends because nobody reads any more. */
+  stop(): void {
+    this.#child.stdout.destroy();
+    this.#gzip.destroy();
+  }
+
+  async #judgeEnd(): Promise<void> {
+    const [code] = await this.#ended;
+    if (code === 0) return;
+    const directory = this.#directory;
+    const lines = this.#said.split('\n').map((line) => line.replace(/^tar: /, ''));
+    const shown = (line: string): string => cleanText(line, SHOWN_CHARACTERS_MAX);
+    const denied = lines.find((line) => /: (?:Permission denied|Operation not permitted)$/.test(line));
+    if (denied !== undefined) {
+      const remedy = 'run this with sudo, or let this user read all its files';
+      throw new RackError('permission-denied', `${directory} cannot be added: ${shown(denied)}; ${remedy}`);
+    }
+    const changed = lines.find((line) => /(?:file changed as we read it|File removed before we read it)$/.test(line));
+    const remedy =
+      changed === undefined
+        ? 'its disk may be damaged'
+        : `stop the programs that use it: sudo fuser -vm ${shellWord(directory)}`;
+    const why = shown(changed ?? lines.find((line) => line !== '') ?? `tar ended with ${String(code)}`);
+    throw new RackError('bad-argument', `${directory} cannot be added: ${why}; ${remedy}`);
+  }
+}

@@ -1,0 +1,120 @@
+// Recognises a file of this host that a person wants to add or import, by its bytes.
+//
+//   the first bytes ─▶ squashfs, disc, archive (packed or not), or else a disk
+//   an archive ─▶ its members, up to the first one that shows what it is
+//
+// 1. A name proves nothing, except the names in an archive.
+// 2. A file that is damaged counts as a disk, whose reader says why.
+
+import { counted } from '../../counted.ts';
+import { FILE_HEAD_BYTES } from '../disk-image.ts';
+import { isDamage } from '../image-copy.ts';
+import { IMAGE_NAME, REGULAR, TarFault } from '../image-tar.ts';
+import type { ImageBytes } from '../qcow2/reading.ts';
+import type { RootFormat } from '../stored-system.ts';
+import { compressionOf, listTar, NoTar } from './packed-tar.ts';
+import { TarListing, type TarMember } from './tar-listing.ts';
+
+/** The root of a system, as a file. */
+export interface RootForm {
+  readonly kind: 'root';
+  readonly format: RootFormat;
+  /** MAAS's name of the type: `squashfs`, `root-tgz`. */
+  readonly rootName: string;
+}
+
+/** The content of an archive. */
+type ArchiveKind =
+  | 'root'
+  /** The image of a disk. */
+  | 'disk'
+  /** Images that `images export` wrote. */
+  | 'bundle'
+  /** A site with simplestreams. */
+  | 'site'
+  /** A tree with a network installer. */
+  | 'netboot';
+
+/** The kinds of files. */
+export type GivenFile =
+  | RootForm
+  | { readonly kind: Exclude<ArchiveKind, 'root'> }
+  /** The image of an optical disc. */
+  | { readonly kind: 'disc' }
+  /** An archive with a root in one of its directories. */
+  | { readonly kind: 'nested'; readonly directory: string };
+
+/** The names of roots by the compression of their archives. Other hosts that import them from this one know these names. */
+const ROOT_NAMES = {
+  gzip: 'root-tgz',
+  xz: 'root-txz',
+  bzip2: 'root-tbz',
+  zstd: 'root.tar.zst',
+  none: 'root.tar',
+} as const;
+const SQUASHFS: RootForm = { kind: 'root', format: 'squashfs', rootName: 'squashfs' };
+const DISC_AT = 32_769;
+const FIRST_OF_BUNDLE = 'rackboot-images-1';
+/** Directories that only a system has at its top. */
+const SYSTEM_TOPS = new Set(['bin', 'sbin', 'lib', 'lib32', 'lib64', 'libx32', 'etc', 'usr', 'dev', 'proc', 'sys']);
+/** Directories of a system in which a person may also keep the image of a disk. */
+const OTHER_TOPS = new Set(['boot', 'home', 'media', 'mnt', 'opt', 'root', 'run', 'srv', 'tmp', 'var']);
+const INITRD_NAME = /\/init(?:rd|ramfs)[^/]*$/;
+const NETBOOT_TOPS = new Set(['debian-installer', 'ubuntu-installer', 'pxelinux.0', 'version.info']);
+/** Members of an archive that are read if none of them shows what it is. */
+const UNKNOWN_MAX = 100_000;
+
+class Recognised extends Error {
+  readonly kind: ArchiveKind;
+  constructor(kind: ArchiveKind) {
+    super(kind);
+    this.kind = kind;
+  }
+}
+
+/** Recognises a file. Rejects with RackError `tool-missing` without the program that expands it. */
+export async function recogniseFile(file: ImageBytes): Promise<GivenFile> {
+  const head = Buffer.from(await file.read(0, FILE_HEAD_BYTES));
+  if (head.toString('latin1', 0, 4) === 'hsqs') return SQUASHFS;
+  const compression = compressionOf(head);
+  if (compression === undefined && head.toString('latin1', DISC_AT, DISC_AT + 5) === 'CD001') return { kind: 'disc' };
+  const found = await recogniseArchive(file);
+  if (typeof found === 'object') return found;
+  if (found !== 'root') return { kind: found };
+  return { kind: 'root', format: 'root.tar', rootName: ROOT_NAMES[compression ?? 'none'] };
+}
+
+async function recogniseArchive(file: ImageBytes): Promise<ArchiveKind | { kind: 'nested'; directory: string }> {
+  let nested: string | undefined;
+  let members = 0;
+  const listing = new TarListing((member) => {
+    members += 1;
+    if (members > UNKNOWN_MAX) throw new TarFault(`none of its first ${counted(UNKNOWN_MAX, 'member')} is known`);
+    const kind = kindBy(member);
+    // The root in a directory may have files that are named like images.
+    if (kind !== undefined && (kind !== 'disk' || nested === undefined)) throw new Recognised(kind);
+    nested ??= nestedIn(member);
+    return undefined;
+  });
+  try {
+    await listTar(file, listing);
+  } catch (error) {
+    if (error instanceof Recognised) return error.kind;
+    if (!(error instanceof NoTar || error instanceof TarFault || isDamage(error))) throw error;
+  }
+  return nested === undefined ? 'disk' : { kind: 'nested', directory: nested };
+}
+
+/** The kind of an archive, if a member shows it. */
+function kindBy({ name, type }: TarMember): ArchiveKind | undefined {
+  const [top = '', second] = name.split('/');
+  if (name === FIRST_OF_BUNDLE) return 'bundle';
+  if (top === 'streams' && second === 'v1') return 'site';
+  if (NETBOOT_TOPS.has(top)) return 'netboot';
+  if (SYSTEM_TOPS.has(top) && (second !== undefined || !REGULAR.has(type))) return 'root';
+  const isImage = IMAGE_NAME.test(name) && !INITRD_NAME.test(name) && (REGULAR.has(type) || type === 'S');
+  return isImage && !OTHER_TOPS.has(top) ? 'disk' : undefined;
+}
+
+/** The directory of an archive whose name shows that a root is in it. */
+const nestedIn = ({ name }: TarMember): string | undefined => /^(.+?)\/(?:etc|usr)(?:\/|$)/.exec(name)?.[1];
