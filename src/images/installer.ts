@@ -25,6 +25,7 @@ import { hasIpmiTool, ipmiToolEntries, ipmiToolPackages } from './ipmi-tool.ts';
 import { findKernel, type KernelFiles, listModules, readModuleInfo } from './kernel-package.ts';
 import { INSTALLER_DIRECTORIES, INSTALLER_NAMES } from './module-choice.ts';
 import { chooseModules } from './module-set.ts';
+import { type NeededProgram, requirePrograms } from './needed-programs.ts';
 import { runProgram } from './program.ts';
 import { describeFile, encodeManifest, publishDirectory, readIfThere } from './publication.ts';
 
@@ -37,6 +38,8 @@ const WATCHDOG_PATH = 'lib/debian-installer-startup.d/S99rackboot';
 const WATCHDOG = new URL('./environment/installer-watchdog', import.meta.url);
 /** The files that depmod writes, and the kernel's lists that it reads. */
 const INDEX = /^modules\.(?!order$)/;
+
+const DEPMOD: NeededProgram = { program: 'depmod', package: 'kmod' };
 
 /** The installer's own files. */
 interface InstallerFiles {
@@ -61,6 +64,7 @@ interface Installer extends InstallerFiles {
  */
 export async function importInstaller(request: EnvironmentRequest): Promise<Publication> {
   checkNames(request);
+  requireInstallerPrograms(request.packages);
   await mkdir(request.workDir, { recursive: true });
   const scratch = await mkdtemp(join(request.workDir, 'unpacked-'));
   try {
@@ -75,6 +79,18 @@ export async function importInstaller(request: EnvironmentRequest): Promise<Publ
   } finally {
     await rm(scratch, { recursive: true, force: true });
   }
+}
+
+/**
+ * Checks that this host has the programs for the drivers, before anything is fetched.
+ * @param packages as in the request
+ * @param path directories, separated as in PATH; undefined: as programs are found
+ * @throws RackError `tool-missing`
+ */
+export function requireInstallerPrograms(packages: EnvironmentRequest['packages'], path?: string): void {
+  const given = [DEPMOD, { program: 'dpkg-deb', package: 'dpkg' }];
+  const programs = packages === undefined ? [...given, { program: 'apt-get', package: 'apt' }] : given;
+  requirePrograms('Adding drivers to an installer', programs, path);
 }
 
 /** An installer from a mirror of packages. */
@@ -104,6 +120,7 @@ export async function publishInstaller(request: EnvironmentRequest, mirrored: Mi
       request.onProgress(`Omitting the drivers for disks, so an enlistment reports no disks: ${remedy}`);
       return await publish(request, { files: mirrored, packages: [] }, manifest, new Uint8Array(0));
     }
+    requireInstallerPrograms(request.packages);
     const source = new PackageSource({ ...request, release: base });
     const { entries, packages } = await additions(installer, source, request, scratch);
     return await publish(request, { files: mirrored, packages }, manifest, encodeCpio(entries, installer.paths));
@@ -285,10 +302,8 @@ async function indexModules(
     await mkdir(dirname(join(root, path)), { recursive: true });
     await cp(join(kernel.modules, path), join(root, path));
   }
-  // An ordinary user's PATH often lacks the directories of administrators' programs.
-  const environment = { PATH: `${process.env.PATH ?? ''}:/usr/sbin:/sbin` };
   const task = `indexing the drivers of Linux ${kernel.version}`;
-  await runProgram('depmod', ['-b', directory, kernel.version], { package: 'kmod', environment, task });
+  await runProgram(DEPMOD.program, ['-b', directory, kernel.version], { package: DEPMOD.package, task });
   const names = (await readdir(root)).filter((name) => INDEX.test(name)).sort();
   return Promise.all(names.map(async (name) => ({ name, data: await readFile(join(root, name)) })));
 }

@@ -3,11 +3,13 @@
 
 import { lstatSync, mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { shellWord } from '../../clean-text.ts';
 import { osErrorCode, RackError } from '../../errors.ts';
 import { isOwnershipError, ownershipRemedy } from '../../files/ownership.ts';
 import { makeTemporaryDirectory } from '../../files/temporary-directory.ts';
-import { buildEnvironment, type EnvironmentRequest, type Publication } from '../../images/environment.ts';
-import { importInstaller } from '../../images/installer.ts';
+import { buildEnvironment, checkNames, type EnvironmentRequest, type Publication } from '../../images/environment.ts';
+import { type NetbootTree, readNetbootTree } from '../../images/given/netboot-tree.ts';
+import { importInstaller, publishInstaller } from '../../images/installer.ts';
 import { installLoaders } from '../../images/loaders.ts';
 import { makeStateDirectory } from '../../store/database-file.ts';
 import { checkGivenFile } from '../terminal/given-file.ts';
@@ -28,9 +30,33 @@ export function buildImages(flags: BuildFlags): Promise<number> {
   return publishImages(flags, async (request) => [await buildEnvironment(request), await installLoaders(request)]);
 }
 
-/** Imports Debian's installer and prints the files written. @returns 0 */
-export function importInstallerImage(flags: BuildFlags): Promise<number> {
-  return publishImages(flags, async (request) => [await importInstaller(request)]);
+/**
+ * Imports Debian's installer and prints the files written.
+ * @param flags.from the directory or the archive that has it; undefined: Debian's packages
+ * @returns 0
+ */
+export async function importInstallerImage(
+  flags: BuildFlags & { readonly from?: string | undefined },
+): Promise<number> {
+  const { from, arch } = flags;
+  if (from === undefined) return publishImages(flags, async (request) => [await importInstaller(request)]);
+  // Read before switching users: the owner of the state directory may have no right to read it.
+  const tree = await readNetbootTree(from, arch);
+  const release = flags.release ?? tree.release;
+  if (release === undefined) {
+    const remedy = `name it: sudo rackboot images import-installer ${shellWord(from)} --release bookworm`;
+    throw new RackError('bad-argument', `${from} does not say of which release its installer is: ${remedy}`);
+  }
+  return publishImages({ ...flags, release }, async (request) => [await publishNetbootTree(request, tree)]);
+}
+
+/** @throws RackError as `publishInstaller`, and `tool-missing` before anything is fetched */
+async function publishNetbootTree(request: EnvironmentRequest, tree: NetbootTree): Promise<Publication> {
+  checkNames(request);
+  const { kernel, initrd, os, source, title = request.release } = tree;
+  const base = tree.release ?? request.release;
+  const facts = { os, release: request.release, base, title, source };
+  return await publishInstaller(request, { kernel, initrd, base, hasPackages: os === 'debian', facts });
 }
 
 /** Runs `publish` as the owner of the state directory, in a work directory that is cleaned up on every exit. */

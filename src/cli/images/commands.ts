@@ -66,12 +66,13 @@ function buildCommands<T>(command: Argv<T>, { config, json }: SharedOptions, fin
       },
     )
     .command(
-      'import-installer',
-      "Import Debian's installer for the network, from Debian's packages (boot.enlist_with: installer)",
+      'import-installer [from]',
+      "Import Debian's installer for the network, from Debian's packages, or from a netboot.tar.gz or its directory (boot.enlist_with: installer)",
       options,
       async (argv) => {
         const { importInstallerImage } = await import('./build.ts');
-        finish(await importInstallerImage({ ...argv, packages: argv.package }));
+        const from = argv.from === undefined ? undefined : String(argv.from);
+        finish(await importInstallerImage({ ...argv, from, packages: argv.package }));
       },
     );
 }

@@ -10,6 +10,7 @@ import { formatImageName } from '../../images/image-store.ts';
 import { describeSystem } from '../../images/image-system.ts';
 import { hasSubarchitecture, INSTALLER, LOADER, type OfferNames, type OfferWish } from '../../images/import/offer.ts';
 import { chooseInstaller, chooseLoader, chooseOffers, sourceNamed, sourcesOf } from '../../images/import/offers.ts';
+import { requireInstallerPrograms } from '../../images/installer.ts';
 import { readAptMirrors } from '../../images/sources/apt-sources.ts';
 import type { ImageSource } from '../../images/sources/source.ts';
 import { checkGivenFile } from '../terminal/given-file.ts';
@@ -99,6 +100,7 @@ async function importInstaller(
   { packages, json }: ImportFlags,
   stateDir: string | undefined,
 ): Promise<unknown> {
+  if (wish.os === 'debian' || packages !== undefined) requireInstallerPrograms(packages);
   const work = openWorkDirectory(stateDir);
   process.once('exit', work.close);
   const { offer, directory, files } = await run.importInstaller(
