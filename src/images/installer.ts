@@ -27,7 +27,7 @@ import { INSTALLER_DIRECTORIES, INSTALLER_NAMES } from './module-choice.ts';
 import { chooseModules } from './module-set.ts';
 import { type NeededProgram, requirePrograms } from './needed-programs.ts';
 import { runProgram } from './program.ts';
-import { describeFile, encodeManifest, publishDirectory, readIfThere } from './publication.ts';
+import { describeFile, encodeManifest, isWhole, publishDirectory, readIfThere } from './publication.ts';
 
 /** Bound on the expanded size of an installer's initrd; Debian 12's has 137 MB. */
 const INITRD_BYTES_MAX = 1024 * 1024 * 1024;
@@ -339,14 +339,3 @@ async function publish(
 
 const installDirectory = ({ tree, arch, release }: Pick<EnvironmentRequest, 'tree' | 'arch' | 'release'>): string =>
   join(tree, arch, 'generic', release, 'install');
-
-async function isWhole(
-  directory: string,
-  files: readonly { readonly name: string; readonly sha256: string }[],
-): Promise<boolean> {
-  for (const { name, sha256 } of files) {
-    const data = await readIfThere(join(directory, name));
-    if (data === undefined || describeFile({ name, data }).sha256 !== sha256) return false;
-  }
-  return true;
-}

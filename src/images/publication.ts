@@ -75,6 +75,13 @@ export async function publishDirectory(directory: string, files: readonly (FileC
   }
 }
 
+/** Removes a directory of the tree: first its name, then its files. Removes leftovers of a killed process. */
+export async function removeDirectory(directory: string): Promise<void> {
+  await removeLeftovers(directory);
+  const old = unfinishedPath(directory, 'old');
+  if (await renameIfThere(directory, old)) await rm(old, { recursive: true, force: true });
+}
+
 /** Puts a directory in the place of another. @returns false if another process has put its own there at the same moment */
 async function exchange(fresh: string, directory: string): Promise<boolean> {
   const old = unfinishedPath(directory, 'old');
@@ -115,7 +122,7 @@ const unfinishedPath = (path: string, state: 'new' | 'old'): string =>
 /** Removes the entries that killed processes left next to a path. */
 async function removeLeftovers(path: string): Promise<void> {
   const parent = dirname(path);
-  for (const name of await readdir(parent)) {
+  for (const name of await readdir(parent).catch(() => [])) {
     if (!name.startsWith(`.${basename(path)}.`)) continue;
     const [, pid] = /\.(?:new|old)-(\d+)-[0-9a-f-]{36}$/.exec(name) ?? [];
     if (pid === undefined || !existsSync(`/proc/${pid}`))
@@ -147,6 +154,18 @@ export async function readIfThere(path: string): Promise<Buffer | undefined> {
   } finally {
     await handle?.close();
   }
+}
+
+/** True if a directory has these files with these hashes. */
+export async function isWhole(
+  directory: string,
+  files: readonly Pick<PublishedFile, 'name' | 'sha256'>[],
+): Promise<boolean> {
+  for (const { name, sha256 } of files) {
+    const data = await readIfThere(join(directory, name));
+    if (data === undefined || describeFile({ name, data }).sha256 !== sha256) return false;
+  }
+  return true;
 }
 
 /** Makes a directory and its missing parents, readable by all. */

@@ -246,8 +246,15 @@ function inOwnTree<T>(region: Region, look: (tree: string) => T): T | undefined 
  */
 async function listStoredImages(region: Region, all: HostImages | undefined): Promise<readonly ListedImage[]> {
   const hosts = [hostname()];
-  const stored = (await all?.list()) ?? imagesIn(storeTree(region.config())).map((image) => ({ ...image, hosts }));
+  const stored = (await all?.list()) ?? (await contentOf(storeTree(region.config()))).map((one) => ({ ...one, hosts }));
   return onceEach([...(await reportedImages(region)), ...stored]);
+}
+
+/** The images and the boot loaders of a tree of this host. */
+async function contentOf(tree: string | undefined): Promise<readonly ListedImage[]> {
+  if (tree === undefined) return [];
+  const { listTreeParts } = await import('../images/import/tree-parts.ts');
+  return [...imagesIn(tree), ...listTreeParts(tree)];
 }
 
 /** The images of a tree of this host whose bytes exist, and the images that remote racks report; each name once. */

@@ -203,6 +203,77 @@ export function testStreamImports(which: 'short' | 'all'): void {
       }
     });
 
+    test('the region imports selected boot loaders, downloads none again, mends a damaged one, and removes a deleted one', async () => {
+      const rack = new RunningRack(labPlace(101));
+      try {
+        await rack.startWhole();
+        const ask = (method: 'GET' | 'POST' | 'DELETE', path: string, fields: Readonly<Record<string, string>> = {}) =>
+          askDaemon(
+            rack.stateDir,
+            `/MAAS/api/${path}`,
+            method,
+            method === 'GET' ? undefined : new URLSearchParams(fields).toString(),
+          );
+        const keys = Buffer.from(gpg.export(['site'])).toString('base64');
+        const added = await ask('POST', '2.0/boot-sources/', { url, keyring_data: keys });
+        const { id } = added as { readonly id: number };
+        const rackboot = (...words: readonly string[]) =>
+          runRackboot(['images', ...words, '--config', rack.configFile]);
+        const selected = await rackboot('selections', 'add', String(id), 'bootloader/uefi', '--arches', 'amd64');
+        assert.equal(selected.code, 0, selected.complaints.join('\n'));
+        // MAAS 1.x knows sources of a cluster; the region imports for all.
+        await ask('POST', '1.0/boot-resources/?op=import');
+        const grub = join(rack.tree, 'bootloader/uefi/amd64/grubx64.efi');
+        const archives = (): number => asked.filter((path) => path.endsWith('.tar.xz')).length;
+        const isIdle = (): Promise<unknown> =>
+          eventually(
+            'no import is under way',
+            async () => (await ask('GET', '2.0/boot-resources/?op=is_importing')) === false,
+          );
+        await eventually('the loader is in the tree', () => existsSync(grub));
+        await isIdle();
+        assert.equal(archives(), 2);
+        const right = readFileSync(grub, 'utf8');
+        const find = async () =>
+          ((await ask('GET', '2.0/boot-resources/')) as readonly Record<string, unknown>[]).find(
+            ({ name }) => name === 'bootloader/uefi',
+          );
+        const listed = await find();
+        assert.deepEqual(
+          [listed?.type, listed?.architecture, listed?.label, listed?.complete, listed?.progress],
+          ['Synced', 'amd64/generic', 'stable', true, 100],
+        );
+        const whole = (await ask('GET', `2.0/boot-resources/${listed?.id}/`)) as {
+          readonly sets: Readonly<Record<string, { readonly files: object }>>;
+        };
+        assert.deepEqual(
+          Object.entries(whole.sets).map(([serial, { files }]) => [serial, Object.keys(files).sort()]),
+          [['20221029.0', ['bootx64.efi', 'grubx64.efi']]],
+        );
+        const again = await rackboot('import');
+        assert.equal(again.code, 0, again.complaints.join('\n'));
+        assert.match(
+          again.output.join('\n'),
+          /^bootloader\/uefi\/amd64\/generic\/stable: done: 20221029\.0 is already there$/m,
+        );
+        assert.equal(archives(), 2);
+        writeFileSync(grub, 'damaged');
+        await rackboot('import');
+        assert.equal(readFileSync(grub, 'utf8'), right);
+        assert.match(
+          (await rackboot('list')).output.join('\n'),
+          /^bootloader\/uefi\/amd64\/generic\/stable\/20221029\.0 +grub-efi-signed/m,
+        );
+        await ask('DELETE', `2.0/boot-resources/${listed?.id}/`);
+        await eventually('it is deleted', () => !existsSync(join(rack.tree, 'bootloader/uefi/amd64')));
+        assert.equal(await find(), undefined);
+        await rackboot('import');
+        assert.equal(readFileSync(grub, 'utf8'), right, 'while it is selected, the next import fetches it again');
+      } finally {
+        await rack.remove();
+      }
+    });
+
     if (which === 'short') return;
 
     const roots = ['root-tgz', 'root-tbz', 'root-txz', 'root-image.gz'];

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { RackError } from '../../src/errors.ts';
+import { namesOfItem } from '../../src/images/import/import-item.ts';
 import type { ImageOffer, LoaderOffer } from '../../src/images/import/offer.ts';
 import type { ImageSource } from '../../src/images/sources/source.ts';
 import type { WrittenBootSelection } from '../../src/region/records/boot-store.ts';
@@ -49,7 +50,7 @@ const plan = (
     ]),
   );
 const names = ({ offers }: ReturnType<typeof plan>): readonly string[] =>
-  [...offers].map(([name, ofImage]) => `${name} of ${ofImage.map(({ source: from }) => from).join(', ')}`);
+  [...offers].map(([name, ofImage]) => `${name} of ${ofImage.map(({ offer: { source: from } }) => from).join(', ')}`);
 
 const OFFERS = [
   offer('a', 'noble', { aliases: ['24.04', 'lts'] }),
@@ -77,7 +78,10 @@ for (const [what, wanted, expected] of CASES) {
   test(`${what} is selected, and nothing else`, () => {
     const { offers, skipped } = plan(['a', [selection(wanted)], OFFERS]);
     assert.deepEqual(
-      [...offers.values()].map(([{ release, architecture }]) => `${release}/${architecture}`),
+      [...offers.values()].map(([one]) => {
+        const { release, architecture } = namesOfItem(one);
+        return `${release}/${architecture}`;
+      }),
       expected,
     );
     assert.deepEqual(skipped, []);
@@ -137,26 +141,48 @@ test('a problem of one image hides neither the images of the source nor the sele
   ]);
 });
 
-test('each selected boot loader is left out with the reason, and no other one is named', () => {
-  const loader = (type: string, architecture: string): LoaderOffer => ({
-    ...{ source: 'a', type, architecture, label: 'stable', title: 'grub', serial: '20260101', files: [] },
-  });
-  const loaders = [loader('uefi', 'amd64'), loader('uefi', 'arm64'), loader('pxe', 'amd64')];
-  const skippedFor = (wanted: WrittenBootSelection, offers: readonly ImageOffer[] = []) =>
-    planImports([
+const loader = (type: string, architecture: string, label = 'stable', from = 'a'): LoaderOffer => ({
+  ...{ source: from, type, architecture, label, title: 'grub', serial: '20260101', files: [] },
+});
+const planLoaders = (
+  ...sources: readonly (readonly [string, WrittenBootSelection, readonly LoaderOffer[] | undefined])[]
+) =>
+  sources.map(
+    ([name, wanted, loaders]) =>
       [
-        { source: source('a'), selections: [wanted] },
-        { source: 'a', offers, installers: [], loaders, problems: [] },
-      ],
-    ]).skipped.map(({ name, reason }) => [name, reason]);
-  const left = (type: string, architecture: string) => [
-    `bootloader/${type}/${architecture}`,
-    { code: 'boot-loader', params: { type, architecture } },
-  ];
-  const uefi = [left('uefi', 'amd64'), left('uefi', 'arm64')];
-  assert.deepEqual(skippedFor(selection({ os: 'bootloader', release: 'uefi' })), uefi);
-  assert.deepEqual(skippedFor(selection({ labels: ['stable'] }), OFFERS), [...uefi, left('pxe', 'amd64')]);
-  assert.deepEqual(skippedFor(selection({ os: 'ubuntu', release: 'noble' }), OFFERS), []);
+        { source: source(name), selections: [wanted] },
+        loaders && { source: name, offers: OFFERS, installers: [], loaders, problems: [] },
+      ] as const,
+  );
+
+test('each selected boot loader is imported, and no other one', () => {
+  const loaders = [loader('uefi', 'amd64'), loader('uefi', 'arm64'), loader('pxe', 'amd64')];
+  const chosen = (wanted: WrittenBootSelection): readonly string[] =>
+    [...planImports(planLoaders(['a', wanted, loaders])).offers.keys()].filter((name) => name.startsWith('boot'));
+  const uefi = ['bootloader/uefi/amd64/generic/stable', 'bootloader/uefi/arm64/generic/stable'];
+  assert.deepEqual(chosen(selection({ os: 'bootloader', release: 'uefi' })), uefi);
+  assert.deepEqual(chosen(selection()), [...uefi, 'bootloader/pxe/amd64/generic/stable']);
+  assert.deepEqual(chosen(selection({ labels: ['stable'] })), [...uefi, 'bootloader/pxe/amd64/generic/stable']);
+  assert.deepEqual(chosen(selection({ os: 'ubuntu', release: 'noble' })), []);
+});
+
+test('of two labels of a boot loader, which have one directory, one is imported: the one that has begun, or the first', () => {
+  const wanted = selection({ os: 'bootloader' });
+  const [stable, candidate] = ['stable', 'candidate'].map((label) => `bootloader/uefi/amd64/generic/${label}`);
+  const answers = planLoaders(
+    ['a', wanted, [loader('uefi', 'amd64'), loader('uefi', 'amd64', 'candidate')]],
+    ['b', wanted, [loader('uefi', 'amd64', 'stable', 'b')]],
+  );
+  const first = planImports(answers);
+  assert.deepEqual(
+    [...first.offers].map(([name, offers]) => [name, offers.map(({ offer: { source: from } }) => from)]),
+    [[stable, ['a', 'b']]],
+  );
+  assert.deepEqual(first.skipped[0], {
+    name: candidate,
+    reason: { code: 'place-taken', params: { place: 'bootloader/uefi/amd64', holder: stable } },
+  });
+  assert.deepEqual([...planImports(answers, new Set([candidate ?? ''])).offers.keys()], [candidate]);
 });
 
 test('a run has a bound, and each image beyond it a reason', () => {

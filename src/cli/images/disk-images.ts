@@ -10,8 +10,16 @@ import { isOwnershipError, ownUserName, readerRemedy } from '../../files/ownersh
 import { type AddResult, addImage } from '../../images/image-adding.ts';
 import { bytesOfFile } from '../../images/image-file.ts';
 import { removeImages } from '../../images/image-removal.ts';
-import { formatImageName, hasBlob, readImages, type StoreContent, type StoredImage } from '../../images/image-store.ts';
+import {
+  formatImageName,
+  hasBlob,
+  type ImageName,
+  readImages,
+  type StoreContent,
+  type StoredImage,
+} from '../../images/image-store.ts';
 import { describeSystem, judgeSystem, type SystemFacts, SystemInspector } from '../../images/image-system.ts';
+import { listTreeParts, removePart } from '../../images/import/tree-parts.ts';
 import { listAllInstallers } from '../../images/installer-tree.ts';
 import { leftOutNote } from '../terminal/config-in-force.ts';
 import { formatBytes, print, printError, printJson, printTable } from '../terminal/output.ts';
@@ -140,6 +148,7 @@ export function listDiskImages(flags: StoreFlags): number {
     printJson({
       images: images.map((image) => ({ ...image, missing: isMissing(image) })),
       installers: listAllInstallers(tree),
+      loaders: listTreeParts(tree),
       problems,
       notes: leftOut === undefined ? [] : [leftOut],
     });
@@ -156,6 +165,7 @@ export function listDiskImages(flags: StoreFlags): number {
       '`rackboot images add FILE --os OS --release RELEASE` adds one that you have.';
     printTable(['IMAGE', 'SIZE', 'ON A DISK', 'SHA256', 'TITLE'], rows, empty);
     printInstallers(tree);
+    printLoaders(tree);
     for (const problem of problems) printError(problem);
     if (leftOut !== undefined) printError(`Note: ${leftOut}`);
   }
@@ -174,6 +184,14 @@ function printInstallers(tree: string): void {
   printTable(['INSTALLER', 'ARCHITECTURE', 'TITLE'], rows, '');
 }
 
+/** Prints the imported boot loaders of a tree, if it has some. */
+function printLoaders(tree: string): void {
+  const rows = listTreeParts(tree).map((part) => [formatImageName(part), part.title, part.origin?.source ?? '']);
+  if (rows.length === 0) return;
+  print('');
+  printTable(['BOOT LOADER', 'TITLE', 'SOURCE'], rows, '');
+}
+
 /** The images that a name without a match probably means, as a question; empty: none is similar. */
 function meantImages(wanted: string, names: readonly string[]): string {
   const begun = names.filter((name) => wanted !== '' && name.startsWith(wanted));
@@ -181,7 +199,7 @@ function meantImages(wanted: string, names: readonly string[]): string {
 }
 
 /** The images with this name, or whose names start with all its parts. */
-export const imagesNamed = (images: readonly StoredImage[], name: string): readonly StoredImage[] =>
+export const imagesNamed = <T extends ImageName>(images: readonly T[], name: string): readonly T[] =>
   images.filter((image) => `${formatImageName(image)}/`.startsWith(`${name}/`));
 
 /** Removes images, and prints how much space that freed. @returns 0 */
@@ -193,14 +211,17 @@ export async function removeDiskImages(
   const wanted = flags.image.replace(/\/+$/, '');
   const { images } = readTree(tree);
   const doomed = imagesNamed(images, wanted);
-  if (doomed.length === 0) {
+  const allParts = listTreeParts(tree);
+  const parts = imagesNamed(allParts, wanted);
+  const names = [...doomed, ...parts].map(formatImageName);
+  if (names.length === 0) {
     const all = `\`rackboot images list${treeWords(flags)}\` names all`;
     throw new RackError(
       'not-found',
-      `there is no image ${JSON.stringify(wanted)}; ${meantImages(wanted, images.map(formatImageName))}${all}`,
+      `there is no image ${JSON.stringify(wanted)}; ${meantImages(wanted, [...images, ...allParts].map(formatImageName))}${all}`,
     );
   }
-  if (doomed.length > 1 && !flags.all) throw severalMatch(doomed.map(formatImageName));
+  if (names.length > 1 && !flags.all) throw severalMatch(names);
   const use = await readImageUse(place);
   for (const image of flags.force ? [] : doomed) {
     const [user] = use.usersOf(image);
@@ -212,8 +233,9 @@ export async function removeDiskImages(
     );
   }
   const freed = await removeImages(tree, doomed, systemClock.wallTimeMs(), use);
-  if (flags.json) printJson({ removed: doomed, freed });
-  else for (const image of doomed) print(`Removed ${formatImageName(image)}`);
+  for (const part of parts) await removePart(tree, part);
+  if (flags.json) printJson({ removed: [...doomed, ...parts], freed });
+  else for (const name of names) print(`Removed ${name}`);
   if (!flags.json) print(`Freed ${formatBytes(freed)}.`);
   return 0;
 }

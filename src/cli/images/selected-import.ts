@@ -21,11 +21,13 @@ const importShape = z.looseObject({
   reason: z.string().nullable(),
 });
 const resourcesShape = z.array(
-  z.looseObject({ name: z.string(), architecture: z.string(), import: importShape.nullable() }),
+  z.looseObject({ name: z.string(), architecture: z.string(), label: z.string(), import: importShape.nullable() }),
 );
 type Resource = z.output<typeof resourcesShape>[number];
 
-const nameOf = ({ name, architecture }: Resource): string => `${name}/${architecture}`;
+/** `ubuntu/noble/amd64/generic`, with any other label than that of most images. */
+const nameOf = ({ name, architecture, label }: Resource): string =>
+  `${name}/${architecture}${label === 'release' ? '' : `/${label}`}`;
 
 /**
  * Requests the import, and waits until it has ended; a signal ends only the wait.

@@ -11,17 +11,29 @@
 import { RackError } from '../../errors.ts';
 import { type ImportResult, importImage } from './image-import.ts';
 import type { ImportTerms } from './import-terms.ts';
-import { type ImageOffer, type NamedFile, offeredContent } from './offer.ts';
+import { type ImageOffer, type LoaderOffer, type NamedFile, offeredContent } from './offer.ts';
 
-/** The offers of one image, the preferred one first. */
-export type OffersOfImage = readonly [ImageOffer, ...(readonly ImageOffer[])];
+/** The offers of one thing, the preferred one first. */
+export type Preferred<T> = readonly [T, ...(readonly T[])];
 
-/** Joins the offers of the same files into one, whose mirrors are the URLs of the others. */
-function joinOffers([first, ...others]: OffersOfImage): OffersOfImage {
-  const content = offeredContent(first);
-  const [next, ...rest] = others.filter((offer) => offeredContent(offer) !== content);
-  const joined = withMirrors(first, others);
-  return next === undefined ? [joined] : [joined, ...joinOffers([next, ...rest])];
+/** The offers of one image. */
+export type OffersOfImage = Preferred<ImageOffer>;
+
+/**
+ * Joins the offers of the same files into one, whose mirrors are the URLs of the others.
+ * @param contentOf differs for offers of different files
+ * @param join adds the URLs of offers with the same files
+ */
+export function joinOffers<T>(
+  [first, ...others]: Preferred<T>,
+  contentOf: (offer: T) => string,
+  join: (offer: T, same: readonly T[]) => T,
+): Preferred<T> {
+  const content = contentOf(first);
+  const isSame = (offer: T): boolean => contentOf(offer) === content;
+  const joined = join(first, others.filter(isSame));
+  const [next, ...rest] = others.filter((offer) => !isSame(offer));
+  return next === undefined ? [joined] : [joined, ...joinOffers([next, ...rest], contentOf, join)];
 }
 
 /** The offer, with the URLs of those of the others that have the same files as mirrors of each file. */
@@ -43,10 +55,20 @@ export function withMirrors(offer: ImageOffer, others: readonly ImageOffer[]): I
   return { ...joined, system: { ...offer.system, files } };
 }
 
+/** The offer of a boot loader, with the URLs of its files at other sources as mirrors. */
+export function withLoaderMirrors(offer: LoaderOffer, others: readonly LoaderOffer[]): LoaderOffer {
+  const further = others.flatMap(({ files }) => files);
+  const files = offer.files.map((file) => {
+    const same = further.filter(({ digest }) => digest.hex === file.digest.hex);
+    return { ...file, mirrors: mirrorsOf(file, same) };
+  });
+  return { ...offer, files };
+}
+
 type Placed = Pick<NamedFile, 'url' | 'mirrors'>;
 
 /** The URLs at which a file is besides its own, without repetition. @param others the same file at other sources */
-export const mirrorsOf = ({ url, mirrors }: Placed, others: readonly Placed[]): readonly string[] => {
+const mirrorsOf = ({ url, mirrors }: Placed, others: readonly Placed[]): readonly string[] => {
   const all = new Set([...mirrors, ...others.flatMap((other) => [other.url, ...other.mirrors])]);
   return [...all].filter((mirror) => mirror !== url);
 };
@@ -67,12 +89,29 @@ export async function importFirst(
   terms: ImportTerms,
   onOffer: (offer: ImageOffer) => void,
 ): Promise<FirstImport> {
-  const [offer, ...others] = joinOffers(offers);
+  const joined = joinOffers(offers, offeredContent, withMirrors);
+  const { result, ...tried } = await deliverFirst(joined, (offer) => importImage(offer, terms), onOffer);
+  return { ...result, ...tried };
+}
+
+/** The first offer that was delivered, and the reasons why earlier ones were not. */
+interface FirstDelivered<T, R> {
+  readonly offer: T;
+  readonly result: R;
+  readonly failures: readonly RackError[];
+}
+
+/** Tries the offers in turn, until one is delivered. @throws RackError as `importOne`; if none is delivered, the error of the last one */
+export async function deliverFirst<T, R>(
+  [offer, ...others]: Preferred<T>,
+  importOne: (offer: T) => Promise<R>,
+  onOffer: (offer: T) => void,
+): Promise<FirstDelivered<T, R>> {
   const failures: RackError[] = [];
-  for (let [tried, left] = [offer, others]; ; ) {
+  for (let [tried, left]: readonly [T, readonly T[]] = [offer, others]; ; ) {
     onOffer(tried);
     try {
-      return { ...(await importImage(tried, terms)), offer: tried, failures };
+      return { result: await importOne(tried), offer: tried, failures };
     } catch (error) {
       const [next, ...rest] = left;
       if (!(error instanceof RackError && error.code === 'source-failed') || next === undefined) throw error;

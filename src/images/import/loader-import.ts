@@ -2,6 +2,8 @@
 //
 //   each file ─▶ download and verify ─▶ unpack archives in memory (loader-archive.ts) ─▶ replace the directory
 //
+// A loader that was made from the same files, and is still whole, stays as it is.
+//
 // 1. Nothing appears in the tree until every file was verified and every archive was unpacked.
 // 2. The locks of all files are held until the end: one file may belong to several loaders.
 
@@ -16,6 +18,7 @@ import { describeFile, encodeManifest, makeDirectories, publishDirectory } from 
 import { type FetchTerms, fetchFile, lockOf } from './file-fetch.ts';
 import { type LoaderFile, unpackLoader } from './loader-archive.ts';
 import { type LoaderOffer, loaderName, type NamedFile } from './offer.ts';
+import { findPart } from './tree-parts.ts';
 
 /** The largest file, in bytes: archives are unpacked in memory. Ubuntu's archives have at most 6 MB. */
 const FILE_BYTES_MAX = 64 * 1024 * 1024;
@@ -26,13 +29,24 @@ interface LoaderTerms extends FetchTerms {
   readonly tree: string;
 }
 
+/** An imported boot loader. */
+interface LoaderImport extends Publication {
+  readonly serial: string;
+  /** False if it was there already. */
+  readonly added: boolean;
+}
+
 /**
  * Imports a boot loader.
  * @throws RackError `source-failed`, `cancelled`, `already-running`, `bad-argument` for an archive that cannot be unpacked
  */
-export async function importLoader(offer: LoaderOffer, terms: LoaderTerms): Promise<Publication> {
+export async function importLoader(offer: LoaderOffer, terms: LoaderTerms): Promise<LoaderImport> {
   const { tree } = terms;
   const name = loaderName(offer);
+  const directory = join(tree, name);
+  const digests = [...new Set(offer.files.map(({ digest }) => digest.hex))];
+  const present = await findPart(directory, digests);
+  if (present !== undefined) return { directory, ...present, added: false };
   const downloads = join(tree, 'images', '.downloads');
   await makeDirectories(downloads);
   if (offer.files.length === 0) throw new RackError('bad-argument', `${name} has no file`);
@@ -52,12 +66,16 @@ export async function importLoader(offer: LoaderOffer, terms: LoaderTerms): Prom
       }
     }
     const files = [...unpacked.values()].toSorted((a, b) => (a.name < b.name ? -1 : 1));
-    const { source, title, serial } = offer;
-    const manifest = encodeManifest({ schema: 1, source, title, serial, packages: [], files: files.map(describeFile) });
-    const directory = join(tree, name);
+    const { source, title, label, serial } = offer;
+    const published = files.map(describeFile);
+    const facts = { source, title, label, serial, fetched: digests };
+    const manifest = encodeManifest({ schema: 1, ...facts, packages: [], files: published });
     await publishDirectory(directory, [...files, manifest]);
     for (const { request } of wanted) await removeDownload(request);
-    return { directory, files: files.map(describeFile) };
+    const made = await findPart(directory, digests);
+    if (made === undefined)
+      throw new RackError('not-found', `${name} was removed while it was imported: import it again`);
+    return { directory, ...made, added: true };
   } finally {
     lock.release();
   }

@@ -9,7 +9,7 @@ import { compareImages, isSameName, type StoredImage } from '../image-store.ts';
 import type { ConfiguredMirrors } from '../sources/package-mirrors.ts';
 import type { ImageSource } from '../sources/source.ts';
 import { readFileOffers } from './file-offers.ts';
-import { mirrorsOf, type OffersOfImage } from './first-import.ts';
+import { type OffersOfImage, withLoaderMirrors } from './first-import.ts';
 import { readInstallerOffers } from './installer-offers.ts';
 import {
   hasSubarchitecture,
@@ -123,12 +123,7 @@ export function chooseInstaller(answers: readonly SourceAnswer[], wish: OfferWis
 export function chooseLoader(answers: readonly SourceAnswer[], wish: OfferWish): LoaderOffer {
   const [first, ...others] = answers.flatMap((answer) => answer.loaders).filter(({ type }) => type === wish.release);
   if (first === undefined) return refuseAll(answers, wish);
-  const further = others.flatMap(({ files }) => files);
-  const files = first.files.map((file) => {
-    const same = further.filter(({ digest }) => digest.hex === file.digest.hex);
-    return { ...file, mirrors: mirrorsOf(file, same) };
-  });
-  return { ...first, files };
+  return withLoaderMirrors(first, others);
 }
 
 /** @throws RackError that says why no source has the image */

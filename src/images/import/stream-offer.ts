@@ -166,7 +166,7 @@ function loaderOffer(source: StreamSource, image: StreamImage): LoaderOffer | st
   });
   const whole = files.filter((file) => file !== undefined);
   if (whole.length < files.length) return `${name} has a file without a SHA-256 checksum: it cannot be verified`;
-  if (![type, architecture, ...whole.map((file) => file.name)].every(isTreeName))
+  if (![type, architecture, label, ...whole.map((file) => file.name)].every(isTreeName))
     return `${name} has names that are not allowed in the boot tree`;
   const serial = storedSerial(image.serial);
   return { source: source.name, type, architecture, label, title: shown?.os ?? '', serial, files: whole };

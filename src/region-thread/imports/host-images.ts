@@ -25,6 +25,7 @@ import {
   type StoredImage,
 } from '../../images/image-store.ts';
 import { removeAllOlder } from '../../images/import/older-images.ts';
+import { listTreeParts, markOfParts } from '../../images/import/tree-parts.ts';
 import { publishFile } from '../../images/publication.ts';
 import { resourceName } from '../../region/images/region-source.ts';
 import type { ListedImage } from '../../region/life/deployment.ts';
@@ -170,7 +171,7 @@ export class HostImages {
     const condemned = await store.condemned(this.place);
     if (condemned.length === 0 || (this.#removeAt !== undefined && clock.now() < this.#removeAt)) return [];
     this.#removeAt = undefined;
-    const present = readImages(tree).images.map((image) => identityOf(reported(image)));
+    const present = [...readImages(tree).images.map(reported), ...partsIn(tree)].map(identityOf);
     const removed: CondemnedImage[] = [];
     for (const image of condemned) {
       const name = `${image.resource}/${image.serial}`;
@@ -208,10 +209,20 @@ const identityOf = ({ serial, sha256, filesSha256, ...image }: HostImage): Conde
   ...(filesSha256 === undefined ? {} : { filesSha256 }),
 });
 
-const imagesIn = (tree: string): readonly HostImage[] =>
-  readImages(tree)
+/** The images and boot loaders of a tree. */
+const imagesIn = (tree: string): readonly HostImage[] => [
+  ...readImages(tree)
     .images.filter((image) => hasBlob(tree, image))
-    .map(reported);
+    .map(reported),
+  ...partsIn(tree),
+];
+
+const partsIn = (tree: string): readonly HostImage[] =>
+  listTreeParts(tree).map(({ directory: _, system, ...part }) => ({
+    ...part,
+    system: { rootName: system.rootName, files: [...system.files] },
+    ...filesDigest(system.files),
+  }));
 
 function reported(stored: StoredImage): HostImage {
   const { origin, ...image } = stored;
@@ -221,23 +232,23 @@ function reported(stored: StoredImage): HostImage {
     system === undefined
       ? {}
       : { system: { subarch: system.subarch, rootName: system.rootName, files: [...system.files] } };
-  const facts = { ...names, title, bytes, diskBytes, sha256, ...files, ...filesDigest(stored) };
+  const facts = { ...names, title, bytes, diskBytes, sha256, ...files, ...filesDigest(stored.system?.files) };
   return origin === undefined ? facts : { ...facts, origin: { source: origin.source } };
 }
 
 /** Two systems may have the same root, and start it with different kernels. */
-function filesDigest(image: StoredImage): Pick<HostImage, 'filesSha256'> {
-  if (image.system === undefined) return {};
-  const hash = createHash('sha256').update(JSON.stringify(image.system.files));
+function filesDigest(files: readonly object[] | undefined): Pick<HostImage, 'filesSha256'> {
+  if (files === undefined) return {};
+  const hash = createHash('sha256').update(JSON.stringify(files));
   return { filesSha256: hash.digest('hex') };
 }
 
-/** Changes with each image that is added or removed. */
+/** Changes with each image or boot loader that is added or removed. */
 function markOf(tree: string): string {
   try {
-    return `${tree} ${statSync(manifestsOf(tree)).mtimeMs}`;
+    return `${tree} ${statSync(manifestsOf(tree)).mtimeMs} ${markOfParts(tree)}`;
   } catch {
-    return tree;
+    return `${tree} ${markOfParts(tree)}`;
   }
 }
 

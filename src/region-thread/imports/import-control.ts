@@ -10,9 +10,6 @@
 
 import { type Clock, systemClock, type Timer } from '../../clock.ts';
 import { unreachable } from '../../errors.ts';
-import { sweepBlobs } from '../../images/image-removal.ts';
-import { readImages } from '../../images/image-store.ts';
-import type { RemovalTerms } from '../../images/import/older-images.ts';
 import { type FileProblem, resourceName } from '../../region/images/region-source.ts';
 import type { BootResource, ImportProgress, ImportRun } from '../../region/records/boot-store.ts';
 import type { NewMachineEvent } from '../../region/records/machine-event.ts';
@@ -237,9 +234,8 @@ export class ImportControl {
     const { boot } = this.#parts.region.store;
     const files = new Map((await boot.listResources()).map((one) => [one.name, filesComing(one)]));
     try {
-      const doomed = readImages(tree).images.filter((image) => resourceName(image) === name);
-      const { removeUnused } = await import('../../images/import/older-images.ts');
-      await removeUnused(doomed, await this.#removal(tree));
+      const { removeResource } = await import('./removal.ts');
+      await removeResource(this.#parts.region, tree, name);
       const { removeLeft } = await import('../../images/import/left-downloads.ts');
       const own = files.get(name) ?? [];
       files.delete(name);
@@ -264,6 +260,7 @@ export class ImportControl {
   /** Forgets the images that no source offers any more and that no host has. */
   async #forgetGone(): Promise<void> {
     const { tree } = this.#terms();
+    const { presentNames } = await import('./removal.ts');
     const present = tree === undefined ? undefined : presentNames(tree);
     if (present === undefined) return;
     const { boot, hostImages } = this.#parts.region.store;
@@ -313,24 +310,16 @@ export class ImportControl {
   }
 
   /** An image that cannot be removed now is removed after the next import of its name. */
-  async #removeOlder({ image: name, serial }: { readonly image: string; readonly serial: string }): Promise<void> {
+  async #removeOlder(image: { readonly image: string; readonly serial: string }): Promise<void> {
     const { tree } = this.#terms();
     if (tree === undefined) return;
     try {
-      const { removeOlder } = await import('../../images/import/older-images.ts');
-      const image = readImages(tree).images.find((one) => resourceName(one) === name && one.serial === serial);
-      if (image !== undefined) await removeOlder(image, await this.#removal(tree));
-      // Remove the bytes, too, that earlier removals left for machines.
-      await sweepBlobs(tree, systemClock.wallTimeMs(), new Set());
+      const { removeOlderOf } = await import('./removal.ts');
+      await removeOlderOf(this.#parts.region, tree, image);
       this.#failures.end();
     } catch (error) {
       this.#failures.note(error);
     }
-  }
-
-  async #removal(tree: string): Promise<RemovalTerms> {
-    const { removal } = await import('./removal.ts');
-    return removal(this.#parts.region, tree);
   }
 
   async #end({ skipped, more }: SkippedList): Promise<void> {
@@ -357,16 +346,6 @@ export class ImportControl {
 /** The files of which the import of an image may have parts. */
 const filesComing = ({ progress }: BootResource): readonly string[] =>
   progress === undefined || progress.state === 'done' ? [] : (progress.files ?? []);
-
-/** The names of the images in a boot tree; undefined if it cannot be read. */
-function presentNames(tree: string): ReadonlySet<string> | undefined {
-  try {
-    return new Set(readImages(tree).images.map(resourceName));
-  } catch (error) {
-    assertOutside(error);
-    return undefined;
-  }
-}
 
 /** The events that a change of progress causes. */
 function eventsOf(

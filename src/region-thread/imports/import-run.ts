@@ -1,4 +1,4 @@
-// One run of imports: asks the sources, and imports the images that the selections match, IMPORTS_MAX at a time.
+// One run of imports: asks the sources, and imports the images and boot loaders that the selections match, IMPORTS_MAX at a time.
 //
 //   queued ─▶ waiting, connecting, downloading, verifying ─┬─▶ done
 //     ▲  │                    │                            ├─▶ failed ─────────────────▶ queued, if a further source has it
@@ -17,8 +17,15 @@ import { RackError } from '../../errors.ts';
 import type { Downloads } from '../../images/download/queue.ts';
 import type { Download, DownloadState } from '../../images/download/request.ts';
 import { sleepUntil } from '../../images/download/sleep-until.ts';
-import { type FirstImport, importFirst, type OffersOfImage } from '../../images/import/first-import.ts';
-import { type ImageOffer, LOADER, type OfferWish, type SourceAnswer } from '../../images/import/offer.ts';
+import {
+  bytesOfItem,
+  digestsOfItem,
+  type FirstItem,
+  type ItemOffer,
+  importFirstItem,
+  type OffersOfItem,
+} from '../../images/import/import-item.ts';
+import { LOADER, type OfferWish, type SourceAnswer } from '../../images/import/offer.ts';
 import { askSources } from '../../images/import/offers.ts';
 import { type ImportProgress, PROGRESS_FILES_MAX, SKIPPED_MAX } from '../../region/records/boot-store.ts';
 import type { ImportReason } from '../../region/records/import-reason.ts';
@@ -43,7 +50,7 @@ interface ImportRunParts {
 interface Item {
   readonly name: string;
   /** Sources that answer later add theirs. */
-  offers: OffersOfImage;
+  offers: OffersOfItem;
   progress: ImportProgress;
   /** Ends the import under way; undefined if it is not running. */
   stop: AbortController | undefined;
@@ -168,7 +175,7 @@ export class ImportRun {
     return planImports(this.#answers, new Set(this.#items.keys()));
   }
 
-  #add(name: string, offers: OffersOfImage): void {
+  #add(name: string, offers: OffersOfItem): void {
     const hold = this.#held.get(name);
     if (hold === 'removed') return;
     const progress = progressOf(offers[0], hold ?? 'queued', offers);
@@ -181,7 +188,7 @@ export class ImportRun {
   }
 
   /** Adds the offers of a source that answered later. */
-  #addOffers(item: Item, offers: OffersOfImage): void {
+  #addOffers(item: Item, offers: OffersOfItem): void {
     if (offers.length === item.offers.length) return;
     item.offers = offers;
     if (item.progress.state === 'failed' && item.isUndelivered) this.#show(item, { state: 'queued' });
@@ -217,8 +224,8 @@ export class ImportRun {
     try {
       const terms = { tree: this.#order.tree, downloads, nowMs: clock.wallTimeMs(), signal };
       const onProgress = (_: Download, state: DownloadState): void => this.#follow(item, state);
-      const result = await importFirst(offers, { ...terms, onProgress }, (offer) => {
-        item.progress = progressOf(offer, item.progress.state, offers);
+      const result = await importFirstItem(offers, { ...terms, onProgress }, (tried) => {
+        item.progress = progressOf(tried, item.progress.state, offers);
       });
       this.#done(item, result);
     } catch (error) {
@@ -242,10 +249,9 @@ export class ImportRun {
     }
   }
 
-  #done(item: Item, { failures, image, added }: FirstImport): void {
+  #done(item: Item, { failures, serial, bytes, added }: FirstItem): void {
     for (const error of failures) this.#skip({ name: item.name, reason: failureReason(error) });
-    const { bytes, serial, system } = image;
-    const size = item.progress.total ?? (system?.files ?? []).reduce((sum, file) => sum + file.bytes, bytes);
+    const size = item.progress.total ?? bytes;
     const done = { state: 'done', serial, bytes: size, total: size } as const;
     if (added) {
       this.#show(item, done);
@@ -316,26 +322,21 @@ export class ImportRun {
 }
 
 /** The progress with which an import starts. */
-function progressOf(
-  { source, serial, title, bytes }: ImageOffer,
-  state: ImportProgress['state'],
-  offers: OffersOfImage,
-): ImportProgress {
+function progressOf(item: ItemOffer, state: ImportProgress['state'], offers: OffersOfItem): ImportProgress {
+  const { source, serial, title } = item.offer;
+  const bytes = bytesOfItem(item);
   const facts = { ...(serial === undefined ? {} : { serial }), ...(bytes === undefined ? {} : { total: bytes }) };
   return { state, source, title, bytes: 0, files: filesOf(offers).slice(0, PROGRESS_FILES_MAX), ...facts };
 }
 
 /** The digests of all files that the offers name. */
-const filesOf = (offers: OffersOfImage): readonly string[] => [
-  ...new Set(
-    offers.flatMap(({ digest, system }) => [digest.hex, ...(system?.files ?? []).map((file) => file.digest.hex)]),
-  ),
-];
+const filesOf = (offers: OffersOfItem): readonly string[] => [...new Set(offers.flatMap(digestsOfItem))];
 
 /** True if two imports may need the same file, or if both are of systems. */
-const needSame = (one: OffersOfImage, other: OffersOfImage): boolean =>
-  [one, other].every((offers) => offers.some(({ system }) => system !== undefined)) ||
-  filesOf(one).some((file) => filesOf(other).includes(file));
+const needSame = (one: OffersOfItem, other: OffersOfItem): boolean =>
+  [one, other].every((offers) => offers.some(isSystem)) || filesOf(one).some((file) => filesOf(other).includes(file));
+
+const isSystem = (item: ItemOffer): boolean => item.kind === 'image' && item.offer.system !== undefined;
 
 /** Limits the question to the selected releases and architectures: on a site with plain files, each of them costs a document. */
 function wishOf({ selections }: SelectedSource): OfferWish {

@@ -1,20 +1,21 @@
-// Chooses the images to import: those that a selection of their source matches. Each is imported from the first source that has it and delivers it.
+// Chooses the items to import: the images and boot loaders that a selection of their source matches. Each is imported from the first source that
+// has it and delivers it.
 //
-// 1. Every selected image that the run does not import, and every selection without an image, is listed with the reason.
-// 2. Boot loaders are left to the command line: a region keeps and copies images, but the boot loaders of a rack are in its own boot tree.
+// 1. Every selected item that the run does not import, and every selection without an item, is listed with the reason.
+// 2. The boot tree has one boot loader for a type and architecture: the first label that is selected and offered counts.
 // 3. Sources that have not answered yet delay only the images that their selections match, and only those of later sources.
 //
 // Source: MAAS's boot sources, of which the first that has an image delivers it.
 
-import type { OffersOfImage } from '../../images/import/first-import.ts';
-import { loaderName, loaderNames, type OfferNames, type SourceAnswer } from '../../images/import/offer.ts';
+import { type ItemOffer, namesOfItem, type OffersOfItem } from '../../images/import/import-item.ts';
+import { LOADER, type OfferNames, type SourceAnswer } from '../../images/import/offer.ts';
 import type { ImageSource } from '../../images/sources/source.ts';
 import { resourceName } from '../../region/images/region-source.ts';
 import type { WrittenBootSelection } from '../../region/records/boot-store.ts';
 import type { ImportReason } from '../../region/records/import-reason.ts';
 import { failureReason } from './import-failure.ts';
 
-/** The most images of one run; further ones are skipped. */
+/** The most items of one run; further ones are skipped. */
 const IMAGES_OF_RUN_MAX = 500;
 
 /** A source and its selections. */
@@ -23,7 +24,7 @@ export interface SelectedSource {
   readonly selections: readonly WrittenBootSelection[];
 }
 
-/** An image or source that is left out, and why. */
+/** An item or source that is left out, and why. */
 export interface Skipped {
   /** Empty: the whole run. */
   readonly name: string;
@@ -32,7 +33,7 @@ export interface Skipped {
 
 interface ImportPlan {
   /** By name, such as `ubuntu/noble/amd64/generic/release`. */
-  readonly offers: ReadonlyMap<string, OffersOfImage>;
+  readonly offers: ReadonlyMap<string, OffersOfItem>;
   readonly skipped: readonly Skipped[];
 }
 
@@ -49,16 +50,18 @@ export const matches = ({ os, release, arches, subarches, labels }: WrittenBootS
 
 /**
  * @param answers in the order of the sources; undefined: it has not answered yet
- * @param begun the images that are already in the run
+ * @param begun the items that are already in the run
  */
 export function planImports(
   answers: readonly (readonly [SelectedSource, SourceAnswer | undefined])[],
   begun: ReadonlySet<string> = new Set(),
 ): ImportPlan {
-  const offers = new Map<string, OffersOfImage>();
+  const offers = new Map<string, OffersOfItem>();
   const skipped: Skipped[] = [];
   const awaited: WrittenBootSelection[] = [];
-  let places = IMAGES_OF_RUN_MAX - begun.size;
+  /** By the directory of a boot loader: the name of the item that gets it. */
+  const places = new Map([...begun].filter(isLoaderName).map((name) => [placeOf(name), name]));
+  let free = IMAGES_OF_RUN_MAX - begun.size;
   for (const [{ source, selections }, answer] of answers) {
     if (answer === undefined) {
       awaited.push(...selections);
@@ -66,30 +69,30 @@ export function planImports(
     }
     skipped.push(...answer.problems.map((problem) => ({ name: source.name, reason: failureReason(problem) })));
     for (const selection of selections) {
-      const wanted = answer.offers.filter((offer) => matches(selection, offer));
-      const loaders = answer.loaders.filter((loader) => matches(selection, loaderNames(loader)));
-      for (const loader of loaders) {
-        const { type, architecture } = loader;
-        skipped.push({ name: loaderName(loader), reason: { code: 'boot-loader', params: { type, architecture } } });
-      }
-      if (wanted.length === 0 && loaders.length === 0) {
+      const wanted = itemsOf(answer).filter((item) => matches(selection, namesOfItem(item)));
+      if (wanted.length === 0) {
         const { os, release, arches } = selection;
         const params = { source: source.name, arches: has(arches) ? [] : arches };
         const code = answer.problems.length === 0 ? 'not-offered' : 'not-in-part';
         skipped.push({ name: `${os}/${release}`, reason: { code, params } });
       }
-      for (const offer of wanted) {
-        if (awaited.some((earlier) => matches(earlier, offer))) continue;
-        const name = resourceName(offer);
+      for (const item of wanted) {
+        if (awaited.some((earlier) => matches(earlier, namesOfItem(item)))) continue;
+        const name = itemName(item);
         const before = offers.get(name);
-        if (before === undefined && (begun.has(name) || places > 0)) {
-          offers.set(name, [offer]);
-          if (!begun.has(name)) places -= 1;
+        const place = placeOf(name);
+        const holder = item.kind === 'loader' ? (places.get(place) ?? name) : name;
+        if (holder !== name) {
+          skipped.push({ name, reason: { code: 'place-taken', params: { place, holder } } });
+        } else if (before === undefined && (begun.has(name) || free > 0)) {
+          offers.set(name, [item]);
+          if (!begun.has(name)) free -= 1;
+          if (item.kind === 'loader') places.set(place, name);
         } else if (before === undefined) {
           skipped.push({ name, reason: { code: 'run-full', params: { max: IMAGES_OF_RUN_MAX } } });
-        } else if (before.every((one) => one.source !== offer.source)) {
-          offers.set(name, [...before, offer]);
-          const params = { first: before[0].source, source: source.name };
+        } else if (before.every(({ offer }) => offer.source !== item.offer.source)) {
+          offers.set(name, [...before, item]);
+          const params = { first: before[0].offer.source, source: item.offer.source };
           skipped.push({ name, reason: { code: 'earlier-source', params } });
         }
       }
@@ -97,3 +100,16 @@ export function planImports(
   }
   return { offers, skipped };
 }
+
+const isLoaderName = (name: string): boolean => name.startsWith(`${LOADER}/`);
+
+/** The directory of the boot loader with this name: `bootloader/uefi/amd64`. */
+const placeOf = (name: string): string => name.split('/', 3).join('/');
+
+/** The name of an item: that of its resource. */
+const itemName = (item: ItemOffer): string => resourceName(namesOfItem(item));
+
+const itemsOf = ({ offers, loaders }: SourceAnswer): readonly ItemOffer[] => [
+  ...offers.map((offer) => ({ kind: 'image', offer }) as const),
+  ...loaders.map((offer) => ({ kind: 'loader', offer }) as const),
+];

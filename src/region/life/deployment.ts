@@ -50,6 +50,8 @@ export interface ListedImage {
   readonly serial: string;
   /** For people; empty: none. */
   readonly title: string;
+  /** Undefined: an image of a disk or of a system; otherwise only the list of boot resources has it. */
+  readonly kind?: 'loader' | undefined;
   /** Stored size. */
   readonly bytes: number;
   /** Size on the disk; undefined: unknown. */

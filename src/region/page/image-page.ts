@@ -4,7 +4,7 @@ import { type Html, html, nothing } from '../../html.ts';
 import type { ListedResource } from '../images/boot-images.ts';
 import { words } from '../words/text.ts';
 import { formOf, hiddenField } from './forms.ts';
-import { IMAGES_PATH, importPart, resourceTitle, statePill, useText } from './images-page.ts';
+import { IMAGES_PATH, importPart, resourceTitle, sizeOf, statePill, useText } from './images-page.ts';
 import { pageOf } from './parts.ts';
 import { mayCall, type Outcome, operate, outcomeOf, type PageDefinition, type View } from './view.ts';
 
@@ -36,7 +36,7 @@ async function render(view: View): Promise<Html | undefined> {
   const machines = uses.find((one) => one.os === os && one.release === release && one.architecture === architecture);
   const source = images[0]?.origin?.source ?? progress?.source ?? '';
   const files = images.map(
-    ({ serial, bytes, sha256 }) => html`<div class="break">${words.images.file(serial, bytes, sha256)}</div>`,
+    (image) => html`<div class="break">${words.images.file(image.serial, sizeOf(image), image.sha256)}</div>`,
   );
   const coming = importPart(resource, view.nowMs);
   const pairs: readonly (readonly [string, Html | string])[] = [
@@ -46,7 +46,9 @@ async function render(view: View): Promise<Html | undefined> {
     [words.images.files, files.length === 0 ? '' : html`${files}`],
     [words.images.columns.usedBy, useText(name, uses)],
   ];
-  const shown = pairs.map(([label, value]) => (value === '' ? nothing : html`<dt>${label}</dt><dd>${value}</dd>`));
+  const shown = pairs.map(([label, value]) =>
+    value === '' || value === nothing ? nothing : html`<dt>${label}</dt><dd>${value}</dd>`,
+  );
   return pageOf(view, {
     title: resourceTitle(name),
     place: 'images',

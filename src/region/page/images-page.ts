@@ -7,6 +7,7 @@ import { CPUS } from '../../boot/architectures.ts';
 import { type Html, html, nothing } from '../../html.ts';
 import type { ListedResource } from '../images/boot-images.ts';
 import { type FileProblem, type RegionSource, sourceTitle } from '../images/region-source.ts';
+import type { ListedImage } from '../life/deployment.ts';
 import type { BootSelection, ImageUse, ImportProgress, ImportRun } from '../records/boot-store.ts';
 import { isImporting } from '../records/boot-store.ts';
 import { formatAge, formatSize } from '../words/quantity.ts';
@@ -32,6 +33,9 @@ const PAUSE = { method: 'POST', path: 'boot-resources/{id}', op: 'pause' } as co
 const RESUME = { method: 'POST', path: 'boot-resources/{id}', op: 'resume' } as const;
 const CANCEL = { method: 'POST', path: 'boot-resources/{id}', op: 'cancel' } as const;
 const SOURCES = { method: 'GET', path: 'boot-sources' } as const;
+
+/** The system of boot loaders (`images/import/offer.ts`). */
+const BOOT_LOADERS = 'bootloader';
 
 const ACTS = { pause: PAUSE, resume: RESUME, cancel: CANCEL } as const;
 type Act = keyof typeof ACTS;
@@ -99,8 +103,10 @@ export function importPart({ progress, images }: ListedResource, nowMs: number):
   return progress === undefined || progress.state === 'done' ? nothing : progressText(progress, nowMs);
 }
 
+/** The machines that have a system; empty for a boot loader, which belongs to no system. */
 export function useText(name: string, uses: readonly ImageUse[]): Html {
   const [os, release, architecture] = name.split('/');
+  if (os === BOOT_LOADERS) return nothing;
   const use = uses.find((one) => one.os === os && one.release === release && one.architecture === architecture);
   if (use === undefined) return html`<span class="soft">${words.images.unused}</span>`;
   return html`${words.images.uses(use.first, use.machines)}`;
@@ -126,6 +132,10 @@ function buttonsOf(view: View, resource: ListedResource, isRunning: boolean): Ht
   return forms.length === 0 ? nothing : html`<div class="row acts">${forms}</div>`;
 }
 
+/** The size of all files of an image. */
+export const sizeOf = ({ bytes, system }: ListedImage): number =>
+  (system?.files ?? []).reduce((sum, file) => sum + file.bytes, bytes);
+
 function resourceRow(view: View, resource: ListedResource, uses: readonly ImageUse[], isRunning: boolean): Html {
   const { columns } = words.images;
   const { id, name, images, progress } = resource;
@@ -135,7 +145,7 @@ function resourceRow(view: View, resource: ListedResource, uses: readonly ImageU
   const title = newest?.title || (progress?.title ?? '');
   const version = newest?.serial ?? progress?.serial ?? '';
   const older = images.slice(1).map(({ serial }) => serial);
-  const size = newest === undefined ? '' : html`${formatSize(newest.bytes)}<div class="small">${disk}</div>`;
+  const size = newest === undefined ? '' : html`${formatSize(sizeOf(newest))}<div class="small">${disk}</div>`;
   const acts = buttonsOf(view, resource, isRunning);
   const coming = importPart(resource, view.nowMs);
   const way = coming === nothing && acts === nothing ? '' : html`${coming}${acts}`;

@@ -23,8 +23,8 @@ const PARAMS = {
   'not-offered': z.object({ source: text, arches: z.array(z.string().max(64)).max(64).readonly() }),
   /** As `not-offered`, but problems of the source may hide an image; they have entries of their own. */
   'not-in-part': z.object({ source: text, arches: z.array(z.string().max(64)).max(64).readonly() }),
-  /** A boot loader is selected, which only the command line imports. */
-  'boot-loader': z.object({ type: z.string().max(64), architecture: z.string().max(64) }),
+  /** Another label of the boot loader has its directory of the boot tree. @param holder the name of that one */
+  'place-taken': z.object({ place: text, holder: text }),
   /** The run already has `max` images, the most that it may have. */
   'run-full': z.object({ max: count }),
   /** An earlier source offers the image; the import uses this source only if that one fails. */

@@ -160,7 +160,7 @@ test('an import is shown with bytes, reason and next try, and what was left out 
     );
     assert.match(text, /class="why">no room</);
     assert.match(text, /Noble &lt;b&gt;/);
-    assert.match(text, /ubuntu\/focal<\/dt><dd>x has no disk image of it</);
+    assert.match(text, /ubuntu\/focal<\/dt><dd>x does not offer it</);
     assert.match(text, /An import is under way\./);
     for (const viewer of [VISITOR, USER])
       assert.doesNotMatch(await shown(place, IMAGES_PAGE, { viewer }), /<form method="post" class="inline">.*Pause/s);

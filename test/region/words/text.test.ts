@@ -7,18 +7,21 @@ import { importReasonText } from '../../../src/region/words/text.ts';
 
 const ROWS: readonly (readonly [sentence: string, reason: ImportReason])[] = [
   ['nothing is selected: add a selection to a source', { code: 'nothing-selected', params: {} }],
-  ['a has no disk image of it', { code: 'not-offered', params: { source: 'a', arches: [] } }],
+  ['a does not offer it', { code: 'not-offered', params: { source: 'a', arches: [] } }],
   [
-    'a has no disk image of it for amd64, arm64',
+    'a does not offer it for amd64, arm64',
     { code: 'not-offered', params: { source: 'a', arches: ['amd64', 'arm64'] } },
   ],
   [
-    'the part of a that could be read has no disk image of it: the reason is in the entry of a',
+    'the part of a that could be read does not offer it: the reason is in the entry of a',
     { code: 'not-in-part', params: { source: 'a', arches: [] } },
   ],
   [
-    "a region does not import boot loaders: run `rackboot images import bootloader/uefi --arch amd64` on the rack's host",
-    { code: 'boot-loader', params: { type: 'uefi', architecture: 'amd64' } },
+    'bootloader/uefi/amd64 is that of bootloader/uefi/amd64/generic/stable: select one label of it',
+    {
+      code: 'place-taken',
+      params: { place: 'bootloader/uefi/amd64', holder: 'bootloader/uefi/amd64/generic/stable' },
+    },
   ],
   ['a run imports at most 500 images: select fewer', { code: 'run-full', params: { max: 500 } }],
   ['a has it, too, and comes before b', { code: 'earlier-source', params: { first: 'a', source: 'b' } }],

@@ -206,9 +206,6 @@ const selectionFields = z.object({
 type GivenSelection = z.output<typeof selectionFields>;
 
 /** Omitted and empty lists mean all. */
-/** The system whose releases are the types of boot loaders (`images/import/offer.ts`). */
-const BOOT_LOADERS = 'bootloader';
-
 function selectionOf(given: GivenSelection, before: WrittenBootSelection | undefined): WrittenBootSelection {
   const list = (entries: readonly string[] | undefined, kept: readonly string[] | undefined): readonly string[] =>
     entries === undefined ? (kept ?? ['*']) : entries.length === 0 || entries.includes('*') ? ['*'] : entries;
@@ -260,7 +257,6 @@ function addSelection(call: ApiCall, given: GivenSelection): Promise<Answer> {
     if (source.images.kind === 'installer')
       return refuseField('boot_source_id', 'field.boot-source-installer', { os: source.images.os });
     const selection = selectionOf(given, undefined);
-    if (selection.os === BOOT_LOADERS) return refuseField('os', 'field.boot-selection-loader');
     if (await isInFile(call, source, selection)) return await taken(call, source, selection);
     const event = selectionEvent(call, 'added', selection, source);
     const added = await call.region.store.boot.addSelection(source.id, selection, event);
@@ -298,7 +294,6 @@ const withOwnSelection = (
 function changeSelection(call: ApiCall, given: GivenSelection): Promise<Answer> {
   return withOwnSelection(call, async (before, source) => {
     const selection = selectionOf(given, before);
-    if (selection.os === BOOT_LOADERS) return refuseField('os', 'field.boot-selection-loader');
     if (await isInFile(call, source, selection)) return await taken(call, source, selection);
     const event = selectionEvent(call, 'changed', selection, source);
     const changed = await call.region.store.boot.changeSelection(source.id, before.id, selection, event);

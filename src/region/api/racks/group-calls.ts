@@ -141,7 +141,7 @@ function imageJson(
 async function imagesOf(call: ApiCall, rack: Rack): Promise<readonly ReturnType<typeof imageJson>[]> {
   const images: readonly GroupImage[] = rack.isEmbedded
     ? (await call.region.bootImages.listResources()).flatMap((resource) =>
-        resource.images.filter(({ isReported }) => isReported !== true),
+        resource.images.filter(({ isReported, kind }) => isReported !== true && kind === undefined),
       )
     : ((await call.region.racks.images([rack])).get(rack.uuid) ?? []);
   const shown = images.map((image) => imageJson(call, rack, image));

@@ -47,8 +47,6 @@ export const BOOT = {
     `${image} of this source is already selected: it is written in ${file} as ${key}. To fetch its images again, delete them and import.`,
   'field.boot-source-installer': ({ os }: { readonly os: string }) =>
     `This source has installers, which the region does not import: use \`rackboot images import installer/${os}/RELEASE\` on the rack's host.`,
-  'field.boot-selection-loader':
-    'A region does not import boot loaders: use `rackboot images import bootloader/TYPE` on the host of the rack.',
   'field.boot-kind': 'Give synced or uploaded.',
   'field.image-name':
     'Give a name such as custom/site or site: lower-case letters and digits, with . _ + - inside, at most 63 characters on each side of /.',

@@ -15,11 +15,10 @@ const after = (said: string): string => (said === '' ? '' : `: ${said}`);
 const IMPORT_REASONS: Writers<ImportReasonParams> = {
   'nothing-selected': () => 'nothing is selected: add a selection to a source',
   'not-offered': ({ source, arches }) =>
-    `${source} has no disk image of it${arches.length === 0 ? '' : ` for ${listed(arches, NAMED_MAX)}`}`,
+    `${source} does not offer it${arches.length === 0 ? '' : ` for ${listed(arches, NAMED_MAX)}`}`,
   'not-in-part': ({ source, arches }) =>
-    `the part of ${source} that could be read has no disk image of it${arches.length === 0 ? '' : ` for ${listed(arches, NAMED_MAX)}`}: the reason is in the entry of ${source}`,
-  'boot-loader': ({ type, architecture }) =>
-    `a region does not import boot loaders: run \`rackboot images import bootloader/${type} --arch ${architecture}\` on the rack's host`,
+    `the part of ${source} that could be read does not offer it${arches.length === 0 ? '' : ` for ${listed(arches, NAMED_MAX)}`}: the reason is in the entry of ${source}`,
+  'place-taken': ({ place, holder }) => `${place} is that of ${holder}: select one label of it`,
   'run-full': ({ max }) => `a run imports at most ${max} images: select fewer`,
   'earlier-source': ({ first, source }) => `${first} has it, too, and comes before ${source}`,
   held: ({ hold }) => `its import is ${hold}`,

@@ -1,0 +1,142 @@
+// The boot loaders and installers of a boot tree that were imported, as their manifests describe them.
+//
+//   bootloader/TYPE/ARCH/manifest.json
+//
+// 1. A directory without a manifest of an import is not listed: a person filled it.
+// 2. A removed directory disappears whole.
+
+import { readdirSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { isPlainName } from '../../boot/images.ts';
+import { cleanText } from '../../clean-text.ts';
+import { readRegularFile } from '../../files/regular-file.ts';
+import type { ImageName } from '../image-store.ts';
+import { isWhole, type PublishedFile, removeDirectory } from '../publication.ts';
+import { LOADER } from './offer.ts';
+
+const MANIFEST = 'manifest.json';
+/** Longer manifests are not read. One with the most files that a loader may have is half as long. */
+const MANIFEST_BYTES_MAX = 128 * 1024;
+const TITLE_CHARACTERS_MAX = 128;
+/** The most further files that are listed, and their longest name: the other processes of a region read no more. */
+const FILES_MAX = 16;
+const NAME_CHARACTERS_MAX = 64;
+/** The label of a boot loader whose manifest has none. */
+const LABEL = 'stable';
+
+/** A boot loader of a boot tree. */
+interface TreePart extends ImageName {
+  readonly kind: 'loader';
+  readonly title: string;
+  /** Of the first file. */
+  readonly bytes: number;
+  readonly sha256: string;
+  /** The name of the first file, and the further files. */
+  readonly system: { readonly rootName: string; readonly files: readonly PublishedFile[] };
+  /** `undefined`: its manifest does not name the files that were downloaded for it. */
+  readonly origin?: { readonly source: string } | undefined;
+  /** Its directory, relative to the tree. */
+  readonly directory: string;
+}
+
+const name = z.string().refine(isPlainName);
+const manifestShape = z.object({
+  source: z.string().transform((source) => cleanText(source, 2048)),
+  title: z.string().transform((title) => cleanText(title, TITLE_CHARACTERS_MAX)),
+  label: name.default(LABEL),
+  serial: z
+    .string()
+    .regex(/^\d{8}(?:\.\d{1,4})?$/)
+    .optional(),
+  files: z
+    .array(z.object({ name, bytes: z.number().int().min(0), sha256: z.string().regex(/^[0-9a-f]{64}$/) }))
+    .min(1)
+    .max(256),
+  fetched: z.array(z.string().max(128)).max(64).optional(),
+});
+type PartManifest = z.output<typeof manifestShape>;
+
+/** The boot loaders of a boot tree, sorted by their directories. */
+export function listTreeParts(tree: string): readonly TreePart[] {
+  return namesIn(tree, LOADER).flatMap((type) =>
+    namesIn(tree, LOADER, type).flatMap((architecture): readonly TreePart[] => {
+      const directory = join(LOADER, type, architecture);
+      const manifest = readManifest(join(tree, directory));
+      if (manifest === undefined) return [];
+      const { label } = manifest;
+      const names = { os: LOADER, release: type, architecture, subarchitecture: 'generic', label };
+      return [{ kind: 'loader', ...names, ...factsOf(join(tree, directory), manifest), directory }];
+    }),
+  );
+}
+
+/** Changes with each boot loader that is imported or removed. */
+export function markOfParts(tree: string): string {
+  const parents = namesIn(tree, LOADER).map((type) => join(tree, LOADER, type));
+  return parents.map((path) => `${path} ${timeOf(path)?.getTime() ?? ''}`).join('\n');
+}
+
+/** Removes a part from the tree. A machine that reads one of its files reads it to the end. */
+export const removePart = (tree: string, { directory }: TreePart): Promise<void> =>
+  removeDirectory(join(tree, directory));
+
+/** The content of a directory of the tree. */
+interface FoundPart {
+  readonly serial: string;
+  readonly files: readonly PublishedFile[];
+}
+
+/**
+ * The content of a directory of the tree, if it was made from exactly these files and is undamaged.
+ * @param digests those of the downloaded files @returns `undefined`: it was made from others, is damaged, or has no manifest
+ */
+export async function findPart(directory: string, digests: readonly string[]): Promise<FoundPart | undefined> {
+  const manifest = readManifest(directory);
+  const isSame = JSON.stringify(manifest?.fetched?.toSorted()) === JSON.stringify(digests.toSorted());
+  if (manifest === undefined || !isSame || !(await isWhole(directory, manifest.files))) return undefined;
+  return { serial: serialOf(directory, manifest), files: manifest.files };
+}
+
+/** The serial of a published directory; of a manifest without one, the day on which it was written. */
+const serialOf = (directory: string, { serial }: PartManifest): string =>
+  serial ?? (timeOf(join(directory, MANIFEST)) ?? new Date(0)).toISOString().slice(0, 10).replaceAll('-', '');
+
+function factsOf(
+  directory: string,
+  manifest: PartManifest,
+): Pick<TreePart, 'serial' | 'title' | 'bytes' | 'sha256' | 'system' | 'origin'> {
+  const { title, files, source, fetched } = manifest;
+  const listed = files.filter((file) => file.name.length <= NAME_CHARACTERS_MAX);
+  const [first = { name: '', bytes: 0, sha256: '' }, ...others] = listed;
+  return {
+    serial: serialOf(directory, manifest),
+    title,
+    bytes: first.bytes,
+    sha256: first.sha256,
+    system: { rootName: first.name, files: others.slice(0, FILES_MAX) },
+    ...(fetched === undefined ? {} : { origin: { source } }),
+  };
+}
+
+const timeOf = (path: string): Date | undefined => statSync(path, { throwIfNoEntry: false })?.mtime;
+
+function readManifest(directory: string): PartManifest | undefined {
+  try {
+    return manifestShape.safeParse(JSON.parse(readRegularFile(join(directory, MANIFEST), MANIFEST_BYTES_MAX))).data;
+  } catch {
+    // A tree that was filled by hand has none.
+    return undefined;
+  }
+}
+
+/** The names in a directory of the tree; empty if it cannot be read. */
+function namesIn(tree: string, ...parts: readonly string[]): readonly string[] {
+  try {
+    return readdirSync(join(tree, ...parts))
+      .filter(isPlainName)
+      .toSorted();
+  } catch {
+    return [];
+  }
+}
