@@ -15,10 +15,9 @@
 import { createHash } from 'node:crypto';
 import { chmod, readdir, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { sleep } from '../clock.ts';
 import { RackError } from '../errors.ts';
 import { seenEntry } from '../files/seen-stats.ts';
-import { tryLock } from './file-lock.ts';
+import { type HeldLock, heldFor, tryLock, waitForLock } from './file-lock.ts';
 import { blobPath, hasBlob, isSameName, readImages, type StoredImage } from './image-store.ts';
 import { makeDirectories, publishDirectory, publishLink } from './publication.ts';
 
@@ -31,13 +30,12 @@ const HASH_CHARACTERS = 12;
 const MODE = 0o755;
 /** The lock of the links, relative to the tree. */
 const LOCK = 'images/.links.lock';
-const LOCK_RETRY_MS = 20;
-/** Links are made in milliseconds: whoever holds the lock for longer hangs. */
-const LOCK_MS_MAX = 30_000;
+/** Links are made in milliseconds: a process that holds the lock for longer hangs. */
+const LOCK_WAIT = { lookMs: 20, maxMs: 30_000 };
 
 /**
  * Makes the links for the names of these images again; disk images have none.
- * @throws RackError `already-running` if another process holds the lock for LOCK_MS_MAX, `store-unwritable`
+ * @throws RackError `already-running` if another process holds the lock for LOCK_WAIT.maxMs, `store-unwritable`
  */
 export async function refreshTree(tree: string, images: readonly StoredImage[]): Promise<void> {
   const systems = images.filter(({ system }) => system !== undefined);
@@ -50,16 +48,12 @@ export async function refreshTree(tree: string, images: readonly StoredImage[]):
   }
 }
 
-async function lockLinks(tree: string): Promise<{ release(): void }> {
+async function lockLinks(tree: string): Promise<HeldLock> {
   const path = join(tree, LOCK);
   await makeDirectories(dirname(path));
-  for (let waitedMs = 0; waitedMs < LOCK_MS_MAX; waitedMs += LOCK_RETRY_MS) {
-    const lock = tryLock(path, 0);
-    if (lock !== undefined) return lock;
-    await sleep(LOCK_RETRY_MS);
-  }
-  const remedy = `end it (\`fuser ${path}\` shows it), then repeat the command`;
-  throw new RackError('already-running', `another process has held ${path} for ${LOCK_MS_MAX / 1000} s: ${remedy}`);
+  const lock = await waitForLock(() => tryLock(path, 0), LOCK_WAIT);
+  if (lock !== undefined) return lock;
+  throw new RackError('already-running', heldFor(path, LOCK_WAIT.maxMs));
 }
 
 async function makeLinks(tree: string, systems: readonly StoredImage[]): Promise<void> {

@@ -211,7 +211,7 @@ describe('files in use', () => {
     const now = DAY + 15 * 24 * HOUR;
     for (const name of [old, held]) utimesSync(join(directory, `${name}.part`), DAY / 1000, DAY / 1000);
     utimesSync(join(directory, `${fresh}.part`), now / 1000, now / 1000);
-    const lock = lockImport(join(directory, `${held}.lock`), 'held');
+    const lock = await lockImport(join(directory, `${held}.lock`), 'held');
     try {
       assert.equal(await sweepDownloads(tree, now), 4);
     } finally {
@@ -223,16 +223,16 @@ describe('files in use', () => {
     );
   });
 
-  test('a lock that is not a lock is named, and is not taken for the lock of another process', () => {
+  test('a lock that is not a lock is named, and is not taken for the lock of another process', async () => {
     const directory = join(tree, 'locks');
     mkdirSync(join(directory, 'directory'), { recursive: true });
     writeFileSync(join(directory, 'text'), 'no database '.repeat(400));
     for (const path of [join(directory, 'directory'), join(directory, 'text'), join(directory, 'missing', 'one')])
-      assert.throws(() => lockImport(path, 'ubuntu/noble'), { code: 'store-unwritable', message: /cannot be locked/ });
-    const lock = lockImport(join(directory, 'one'), 'ubuntu/noble');
-    assert.throws(() => lockImport(join(directory, 'one'), 'ubuntu/noble'), { code: 'already-running' });
+      await assert.rejects(lockImport(path, 'ubuntu/noble'), { code: 'store-unwritable', message: /cannot be locked/ });
+    const lock = await lockImport(join(directory, 'one'), 'ubuntu/noble');
+    await assert.rejects(lockImport(join(directory, 'one'), 'ubuntu/noble'), { code: 'already-running' });
     lock.release();
-    lockImport(join(directory, 'one'), 'ubuntu/noble').release();
+    (await lockImport(join(directory, 'one'), 'ubuntu/noble')).release();
   });
 
   test('a directory in the place of an old download stops no check of the others', async () => {

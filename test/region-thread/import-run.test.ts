@@ -164,13 +164,13 @@ describe('a run of imports', { timeout: 60_000 }, () => {
     const { url } = await serve(contents.map((content, at) => disk(`r${at}`, content)));
     const directory = join(tree, 'images', '.downloads');
     mkdirSync(directory, { recursive: true });
-    const locks = contents
-      .slice(0, 2)
-      .map((content) => lockImport(join(directory, `${sha256(content)}.lock`), 'a test'));
+    const locks = await Promise.all(
+      contents.slice(0, 2).map((content) => lockImport(join(directory, `${sha256(content)}.lock`), 'a test')),
+    );
     const clock = new VirtualClock();
     const { ended } = begin([selected('site', url)], clock);
     const waiting = await isIn('ubuntu/r0/amd64/generic/release', 'waiting');
-    assert.match(JSON.stringify(waiting.reason), /another process is importing ubuntu\/r0\/amd64/);
+    assert.match(JSON.stringify(waiting.reason), /this process is importing ubuntu\/r0\/amd64/);
     assert.equal(waiting.nextMs, clock.wallTimeMs() + 60_000);
     await isIn('ubuntu/r1/amd64/generic/release', 'waiting');
     await isIn('ubuntu/r2/amd64/generic/release', 'done');
@@ -186,7 +186,9 @@ describe('a run of imports', { timeout: 60_000 }, () => {
     const { url } = await serve(contents.map((content, at) => disk(`r${at}`, content)));
     const directory = join(tree, 'images', '.downloads');
     mkdirSync(directory, { recursive: true });
-    const locks = contents.map((content) => lockImport(join(directory, `${sha256(content)}.lock`), 'a test'));
+    const locks = await Promise.all(
+      contents.map((content) => lockImport(join(directory, `${sha256(content)}.lock`), 'a test')),
+    );
     const { run, ended } = begin([selected('site', url)]);
     const [r0, r1] = ['ubuntu/r0/amd64/generic/release', 'ubuntu/r1/amd64/generic/release'];
     await isIn(r0, 'waiting');
@@ -241,6 +243,21 @@ describe('a run of imports', { timeout: 60_000 }, () => {
       );
     });
 
+    test('a wait for the kernel, which another process has locked, is shown with that process', async () => {
+      const { url } = await serve([system('ga-24.04')]);
+      const directory = join(tree, 'images', '.downloads');
+      mkdirSync(directory, { recursive: true });
+      const lock = await lockImport(join(directory, `${sha256(bytesOf('boot-kernel'))}.lock`), 'a test');
+      const { ended } = begin([selected('site', url)]);
+      const { reason, nextMs } = await eventually('the wait is shown', () =>
+        stateOf(NAME)?.reason === undefined ? undefined : stateOf(NAME),
+      );
+      assert.deepEqual([reason, nextMs], [{ code: 'locked', params: { pid: process.pid } }, undefined]);
+      lock.release();
+      assert.deepEqual((await ended).skipped, []);
+      assert.equal(stateOf(NAME)?.state, 'done');
+    });
+
     test('files that are already there count as done', async () => {
       const { url } = await serve([system('ga-24.04'), system('hwe-24.04', 'hwe')], 2);
       await begin([selected('site', url)]).ended;
@@ -288,7 +305,7 @@ test('whole files and parts without new bytes are swept after two weeks, but not
       writeFileSync(join(directory, String(name)), 'bytes');
     }
     assert.equal(await sweepDownloads(tree, Date.now()), 0);
-    const lock = lockImport(join(directory, `${three}.lock`), 'a test');
+    const lock = await lockImport(join(directory, `${three}.lock`), 'a test');
     assert.equal(await sweepDownloads(tree, Date.now() + 15 * 24 * 3_600_000), 10);
     lock.release();
     assert.deepEqual(readdirSync(directory).sort(), [`${three}.part`]);

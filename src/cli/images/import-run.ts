@@ -71,7 +71,11 @@ export class ImportRun {
       const terms = { tree, downloads: this.#downloads, nowMs, signal: this.#stop.signal };
       const result = await importFirst(
         offers,
-        { ...terms, onProgress: (download, state) => progress.show(download, state) },
+        {
+          ...terms,
+          onProgress: (download, state) => progress.show(download, state),
+          onWait: (pid) => progress.waits(pid),
+        },
         (offer) => {
           progress.restart();
           if (!this.#isSilent) print(describeOffer(offer));
@@ -102,6 +106,7 @@ export class ImportRun {
       const published = await importOfferedInstaller(offer, {
         ...{ ...place, tree: this.tree, onProgress: say, downloads: this.#downloads, signal: this.#stop.signal },
         onDownload: (download) => progress.show(download),
+        onWait: (pid) => progress.waits(pid),
       });
       return { ...published, offer };
     });
@@ -116,8 +121,11 @@ export class ImportRun {
     return this.#attempt(async (progress) => {
       const offer = choose(await this.#ask(sources, wish));
       if (!this.#isSilent) print(`${offer.title}: ${offer.files.map(({ url }) => url).join(' ')}`);
-      const onDownload = (download: Download): void => progress.show(download);
-      const terms = { tree: this.tree, downloads: this.#downloads, signal: this.#stop.signal, onDownload };
+      const follow = {
+        onDownload: (download: Download): void => progress.show(download),
+        onWait: (pid?: number): void => progress.waits(pid),
+      };
+      const terms = { tree: this.tree, downloads: this.#downloads, signal: this.#stop.signal, ...follow };
       return { ...(await importLoader(offer, terms)), offer };
     });
   }

@@ -6,13 +6,14 @@ import { AttemptFailure } from '../download/fault.ts';
 import { describeLastFault } from '../download/fault-words.ts';
 import type { Downloads } from '../download/queue.ts';
 import { type Download, type DownloadRequest, isAtRest } from '../download/request.ts';
+import type { ImportWait } from '../file-lock.ts';
 
 /** The path of the lock of a download: only the import that holds it may download the file, or use what was downloaded. */
 export const lockOf = ({ directory, name }: Pick<DownloadRequest, 'directory' | 'name'>): string =>
   join(directory, `${name}.lock`);
 
-/** The options of a download. */
-export interface FetchTerms {
+/** The options of a download, whose file others may have locked. */
+export interface FetchTerms extends Pick<ImportWait, 'onWait'> {
   readonly downloads: Downloads;
   /** Called after each change of the download. */
   readonly onDownload: (download: Download) => void;

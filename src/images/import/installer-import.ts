@@ -38,7 +38,7 @@ export async function importOfferedInstaller(offer: InstallerOffer, terms: Insta
   const directory = join(tree, 'images', '.downloads');
   await makeDirectories(directory);
   const requests = [kernel, initrd].map((file) => requestOf(file, directory));
-  const lock = await waitForImports(requests.map(lockOf), installerName(offer), terms.signal);
+  const lock = await waitForImports(requests.map(lockOf), installerName(offer), terms);
   try {
     for (const request of requests) await fetchFile(request, installerName(offer), terms);
     const [linux, first] = await Promise.all(requests.map(({ name }) => readFile(join(directory, name))));

@@ -20,7 +20,7 @@ export async function sweepDownloads(tree: string, nowMs: number): Promise<numbe
     const facts = name === '' ? undefined : await stat(join(directory, file)).catch(() => undefined);
     if (facts?.isFile() !== true || nowMs - facts.mtimeMs < LEFT_MS) continue;
     // The release of a lock removes its file.
-    if (end === '.lock') tryImport(join(directory, file))?.release();
+    if (end === '.lock') (await tryImport(join(directory, file)))?.release();
     else if (await removeUnlocked(join(directory, name))) freed += facts.size;
   }
   return freed;
@@ -40,7 +40,7 @@ const directoryOf = (tree: string): string => join(tree, 'images', '.downloads')
 
 /** @returns false if a process is importing the file */
 async function removeUnlocked(path: string): Promise<boolean> {
-  const lock = tryImport(`${path}.lock`);
+  const lock = await tryImport(`${path}.lock`);
   if (lock === undefined) return false;
   try {
     for (const end of ENDS) await rm(`${path}${end}`, { force: true });

@@ -52,7 +52,7 @@ export async function importLoader(offer: LoaderOffer, terms: LoaderTerms): Prom
   if (offer.files.length === 0) throw new RackError('bad-argument', `${name} has no file`);
   const wanted = offer.files.map((file) => ({ file, request: requestOf(file, downloads) }));
   const paths = wanted.map(({ request }) => lockOf(request));
-  const lock = await waitForImports(paths, name, terms.signal);
+  const lock = await waitForImports(paths, name, terms);
   try {
     const unpacked = new Map<string, LoaderFile>();
     for (const { file, request } of wanted) {

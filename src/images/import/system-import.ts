@@ -185,14 +185,16 @@ function storedBytes({ path, request }: WantedFile, tree: string): number | unde
 async function storeFile(
   file: WantedFile,
   offer: ImageOffer,
-  { tree, downloads, signal, onProgress }: ImportTerms,
+  { tree, downloads, signal, onProgress, onWait }: ImportTerms,
   progress: FilesProgress,
 ): Promise<number> {
   const { name, digest, request, path, check } = file;
   const title = offerName(offer);
   // A kernel, which other systems share, takes seconds. Another process that downloads the root is named instead of waited for.
   const lock =
-    check === undefined ? await waitForImports([lockOf(request)], title, signal) : lockImport(lockOf(request), title);
+    check === undefined
+      ? await waitForImports([lockOf(request)], title, { signal, onWait })
+      : await lockImport(lockOf(request), title);
   try {
     const wanted = { path, sha256: digest.hex };
     const found = await judgeBlob(tree, { ...wanted, bytes: request.bytes }, { isForUse: true });

@@ -49,7 +49,7 @@ const LATER: ReadonlySet<string> = new Set(['store-unwritable', 'already-running
 /** Finishes an upload. A RackError becomes the result; any other error is thrown. */
 export async function finishUpload(order: FinishOrder): Promise<FinishResult> {
   try {
-    const lock = lockImport(partLockPath(order.tree, order), `the upload ${order.id}`);
+    const lock = await lockImport(partLockPath(order.tree, order), `the upload ${order.id}`);
     try {
       const { image, added } = await finish(order);
       return { kind: 'added', serial: image.serial, isNew: added };

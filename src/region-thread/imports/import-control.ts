@@ -363,16 +363,11 @@ function eventsOf(
   if (state === 'failed' && reason !== undefined && before?.state !== 'failed') {
     return [{ ...base, type: 'REGION_IMPORT_ERROR', code: 'image-import-failed', params: { image, source, reason } }];
   }
+  if (reason?.code === 'locked' && before?.reason?.code !== 'locked')
+    return [{ ...base, type: 'REGION_IMPORT_INFO', code: 'image-import-waits', params: { image, reason } }];
   const percent = stepOf(bytes, total);
   if (state !== 'downloading' || total === undefined || percent <= stepOf(before?.bytes ?? 0, total)) return [];
-  return [
-    {
-      ...base,
-      type: 'REGION_IMPORT_INFO',
-      code: 'image-downloading',
-      params: { image, percent, total },
-    },
-  ];
+  return [{ ...base, type: 'REGION_IMPORT_INFO', code: 'image-downloading', params: { image, percent, total } }];
 }
 
 const stepOf = (bytes: number, total: number | undefined): number =>

@@ -224,7 +224,8 @@ export class ImportRun {
     try {
       const terms = { tree: this.#order.tree, downloads, nowMs: clock.wallTimeMs(), signal };
       const onProgress = (_: Download, state: DownloadState): void => this.#follow(item, state);
-      const result = await importFirstItem(offers, { ...terms, onProgress }, (tried) => {
+      const onWait = (pid = 0): void => this.#showWait(item, pid);
+      const result = await importFirstItem(offers, { ...terms, onProgress, onWait }, (tried) => {
         item.progress = progressOf(tried, item.progress.state, offers);
       });
       this.#done(item, result);
@@ -272,6 +273,12 @@ export class ImportRun {
     item.isLocked = false;
     if (!signal.aborted) this.#show(item, { state: 'queued' });
     else if (item.hold === undefined) this.#end(item);
+  }
+
+  /** Shows that another process has a file locked. The import continues as soon as the file is free. @param pid 0: unknown */
+  #showWait(item: Item, pid: number): void {
+    const reason = { code: 'locked', params: { pid } } as const;
+    if (item.stop?.signal.aborted === false) this.#show(item, { state: 'waiting', reason });
   }
 
   /** Reports an import as cancelled because the whole run was stopped. */

@@ -288,6 +288,7 @@ export interface EventParams extends RackEventParams {
     readonly error: string;
   };
   'image-imported': { readonly image: string; readonly serial: string; readonly source: string };
+  'image-import-waits': { readonly image: string; readonly reason: ImportReason };
   'image-import-failed': { readonly image: string; readonly source: string; readonly reason: ImportReason };
   /** @param image without its serial until it is `added` */
   'image-upload': { readonly image: string; readonly step: UploadStage };

@@ -39,6 +39,8 @@ const PARAMS = {
   'disk-failed': said,
   /** @param said empty: unknown */
   'thread-ended': said,
+  /** Another process has a file of the image locked, and the import waits for it. @param pid its id; 0: unknown */
+  locked: z.object({ pid: count }),
   /** A user deleted the image, but it still exists. */
   'not-deleted': said,
   /** The error text of any other failure. */

@@ -31,6 +31,11 @@ test('each file has its own tenths, and an import of several files has those of 
   );
 });
 
+test('a wait for another process is one line', async () => {
+  const { text } = await printedBy(async () => new ImportProgress(false, false).waits(12));
+  assert.equal(text, 'Waiting for process 12, which has a file of this image locked\n');
+});
+
 test(`${FAILURES} attempts that fail alike are ${FAILURES} lines, of which the first has the reason, and each the time of the next attempt`, async () => {
   const place = new DownloadPlace();
   const content = makeContent(1000);

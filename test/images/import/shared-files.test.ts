@@ -113,26 +113,26 @@ describe('a file that two imports need', () => {
   test('stays locked for others when the lock goes from one import to the next', async () => {
     mkdirSync(join(tree, 'downloads'));
     const path = join(tree, 'downloads', 'one.lock');
-    const first = lockImport(path, 'first');
-    const waiting = waitForImports([path, path], 'second', undefined);
+    const first = await lockImport(path, 'first');
+    const waiting = waitForImports([path, path], 'second', {});
     await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
     first.release();
     const second = await waiting;
-    assert.throws(() => lockImport(path, 'third'), { code: 'already-running' });
+    await assert.rejects(lockImport(path, 'third'), { code: 'already-running' });
     second.release();
     assert.equal(existsSync(path), false);
     const stop = new AbortController();
-    const again = lockImport(path, 'fourth');
+    const again = await lockImport(path, 'fourth');
     setTimeout(() => stop.abort(), 50);
-    await assert.rejects(waitForImports([path], 'fifth', stop.signal), { code: 'cancelled' });
+    await assert.rejects(waitForImports([path], 'fifth', { signal: stop.signal }), { code: 'cancelled' });
     again.release();
   });
 
-  test('has no lock behind a link', () => {
+  test('has no lock behind a link', async () => {
     mkdirSync(join(tree, 'downloads'));
     const outside = join(tree, 'outside');
     symlinkSync(outside, join(tree, 'downloads', 'one.lock'));
-    assert.throws(() => lockImport(join(tree, 'downloads', 'one.lock'), 'one'), { code: 'store-unwritable' });
+    await assert.rejects(lockImport(join(tree, 'downloads', 'one.lock'), 'one'), { code: 'store-unwritable' });
     assert.equal(existsSync(outside), false);
   });
 });

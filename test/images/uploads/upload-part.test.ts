@@ -76,7 +76,7 @@ test('wrong bytes in the place of the image are replaced', async () => {
 
 test('a sweep leaves a part alone that is being written, and its lock', async () => {
   assert.equal(await writePart(tree, UPLOAD, pieceOf(ROOT)), 'written');
-  const lock = lockImport(partLockPath(tree, UPLOAD), 'it');
+  const lock = await lockImport(partLockPath(tree, UPLOAD), 'it');
   for (const path of [partPath(tree, UPLOAD), partLockPath(tree, UPLOAD)]) utimesSync(path, 1, 1);
   await sweepParts(tree, [], Date.now());
   const names = () => readdirSync(dirname(partPath(tree, UPLOAD)));

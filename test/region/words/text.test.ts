@@ -25,6 +25,10 @@ const ROWS: readonly (readonly [sentence: string, reason: ImportReason])[] = [
   ],
   ['a run imports at most 500 images: select fewer', { code: 'run-full', params: { max: 500 } }],
   ['a has it, too, and comes before b', { code: 'earlier-source', params: { first: 'a', source: 'b' } }],
+  [
+    'waiting for process 12 of the importing host, which has a file of this image locked',
+    { code: 'locked', params: { pid: 12 } },
+  ],
   ['its import is paused', { code: 'held', params: { hold: 'paused' } }],
   ['20261015 is already there', { code: 'present', params: { serial: '20261015' } }],
   ['the import was stopped', { code: 'stopped', params: {} }],

@@ -342,6 +342,7 @@ export const EVENTS: EventWords = {
   'download-reported': ({ rack, file, bytes, size, error }) =>
     `rack ${rack} has ${formatBytes(bytes)}${size === 0 ? '' : ` of ${formatBytes(size)}`} of ${file}${error === '' ? '' : `: ${error}`}`,
   'image-imported': ({ image, serial, source }) => `imported ${image}/${serial} from ${source}`,
+  'image-import-waits': ({ image, reason }) => `${image}: ${importText(reason)}`,
   'image-import-failed': ({ image, reason }) => `${image} was not imported: ${importText(reason)}`,
   'image-upload': ({ image, step }) => UPLOAD_WORDS[step](image),
   'image-upload-failed': ({ image, reason }) => `the upload of ${image} failed: ${importText(reason)}`,

@@ -30,6 +30,8 @@ const IMPORT_REASONS: Writers<ImportReasonParams> = {
   'disk-failed': ({ said }) =>
     `the disk of the images cannot be written${said === '' ? '' : ` (${said})`}: check the disk and its permissions; then resume`,
   'thread-ended': ({ said }) => `the importing thread ended${after(said)}`,
+  locked: ({ pid }) =>
+    `waiting for ${pid === 0 ? 'another process' : `process ${pid}`} of the importing host, which has a file of this image locked`,
   'not-deleted': ({ said }) => `it is not deleted yet${after(said)}`,
   said: ({ said }) => said,
 };
