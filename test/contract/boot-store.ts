@@ -22,6 +22,8 @@ import { type StorePlace, storeChecks } from './store-place.ts';
 const EVENT: NewMachineEvent = { type: 'SETTINGS', code: 'rack', params: { text: 'boot' }, atMs: 1, username: 'bob' };
 const SOURCE: WrittenBootSource = {
   url: 'http://images.example/',
+  index: 'streams/v1/index.json',
+  why: 'a mirror in the lab',
   keyringFilename: '',
   keyring: Uint8Array.of(0x99, 0, 0xff),
   updatedMs: 7,
@@ -62,9 +64,13 @@ export function testBootStore(title: string, makePlace: () => StorePlace): void 
     const changed = await boot.changeSource(second, { ...SOURCE, url: 'http://c.example/', updatedMs: 9 }, EVENT);
     assert.ok(typeof changed === 'object');
     assert.deepEqual([changed.url, changed.createdMs, changed.updatedMs], ['http://c.example/', 7, 9]);
+    const signed = { ...SOURCE, url: 'http://c.example/', index: undefined, why: undefined };
+    const again = await boot.changeSource(second, signed, EVENT);
+    assert.ok(typeof again === 'object');
+    assert.deepEqual([again.index, again.why], [undefined, undefined]);
     assert.equal(await boot.changeSource(999, { ...SOURCE, url: 'http://d.example/' }, EVENT), 'not-found');
     assert.deepEqual([await boot.removeSource(id, EVENT), await boot.removeSource(id, EVENT)], [true, false]);
-    assert.equal(await eventsOf(store), 4);
+    assert.equal(await eventsOf(store), 5);
     for (let index = 1; index < SOURCES_MAX; index += 1) await addedSource(store, `http://x${index}.example/`);
     assert.equal(await boot.addSource({ ...SOURCE, url: 'http://more.example/' }, EVENT), 'limit');
   });

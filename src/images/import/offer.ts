@@ -77,8 +77,12 @@ export type OfferNames = Pick<
 export const hasSubarchitecture = ({ subarchitecture, subarches }: OfferNames, wanted: string): boolean =>
   [subarchitecture, subarches?.[0]].includes(wanted);
 
+/** Stands for all systems, of a source and in a wish. */
+export const ANY = '*';
+
 /** The image that a person requests: `ubuntu/noble`, `debian/12`. */
 export interface OfferWish {
+  /** ANY: all that the asked sources have. */
   readonly os: string;
   /** A release by its name, its version or an alias; undefined: all. */
   readonly release: string | undefined;

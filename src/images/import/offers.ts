@@ -12,6 +12,7 @@ import { readFileOffers } from './file-offers.ts';
 import { type OffersOfImage, withLoaderMirrors } from './first-import.ts';
 import { readInstallerOffers } from './installer-offers.ts';
 import {
+  ANY,
   hasSubarchitecture,
   type ImageOffer,
   type InstallerOffer,
@@ -60,9 +61,11 @@ export function askSources(
   );
 }
 
-/** Finds a source by its name. @throws RackError `not-found` */
+/** Finds a source by its name or, if it has none, by its URL. @throws RackError `not-found` */
 export function sourceNamed(sources: readonly ImageSource[], name: string): readonly ImageSource[] {
-  const found = sources.filter((source) => source.name === name);
+  const found = sources.filter(
+    (source) => source.name === name || `${source.name}/` === name || source.name === `${name}/`,
+  );
   if (found.length > 0) return found;
   const names = sources.map((source) => source.name);
   const known = listed(names, NAMED_MAX);
@@ -73,11 +76,11 @@ export function sourceNamed(sources: readonly ImageSource[], name: string): read
 }
 
 /**
- * The sources that offer a system.
+ * The sources that offer a system, or may offer it among any others.
  * @throws RackError `not-found`, with the systems that the sources have
  */
 export function sourcesOf(sources: readonly ImageSource[], os: string): readonly ImageSource[] {
-  const found = sources.filter((source) => source.os === os);
+  const found = sources.filter((source) => source.os === os || source.os === ANY);
   if (found.length > 0) return found;
   const names = [...new Set(sources.map((source) => source.os))];
   const hint = nearestHint(os, names);

@@ -9,12 +9,14 @@ import type { StreamSource } from '../sources/source.ts';
 import { decodeStreamProducts } from '../streams/decode-products.ts';
 import { chooseImages, type ImageWishes } from '../streams/selection.ts';
 import { decodeStreamIndex, judgeDocument } from '../streams/stream-index.ts';
-import { type ImageOffer, type LoaderOffer, NAMED_MAX, type OfferWish, type SourceAnswer } from './offer.ts';
-import type { SourceDocuments } from './source-documents.ts';
+import { ANY, type ImageOffer, type LoaderOffer, NAMED_MAX, type OfferWish, type SourceAnswer } from './offer.ts';
+import type { SourceDocuments, TrustedDocument } from './source-documents.ts';
 import { namesOf, streamOffer } from './stream-offer.ts';
 
 /** The most images of a site, including those that cannot be imported. */
 const IMAGES_MAX = 20_000;
+
+const SIGNED_START = Buffer.from('-----BEGIN PGP SIGNED MESSAGE-----');
 
 /** Reads the offers of a site. @throws RackError `source-failed` */
 export async function readStreamOffers(
@@ -58,28 +60,44 @@ export async function readStreamOffers(
   return { source: source.name, offers, installers: [], loaders, problems };
 }
 
-/** `.sjson` is clear-signed; `.json` has a detached signature next to it. */
-function readSigned(source: StreamSource, path: string, documents: SourceDocuments) {
+/** `.sjson` is clear-signed; `.json` has a detached signature next to it. Of an unsigned source, neither signature is looked at. */
+async function readSigned(source: StreamSource, path: string, documents: SourceDocuments): Promise<TrustedDocument> {
   const url = `${source.url}${path}`;
   const { trust } = source;
   const keys =
     trust.kind === 'signed'
       ? { keyUrl: trust.keyUrl, fingerprints: trust.fingerprints }
       : { keyUrl: undefined, fingerprints: undefined };
-  return documents.read(url, path.endsWith('.sjson') ? undefined : `${url}.gpg`, keys);
+  const document = await documents.read(url, path.endsWith('.sjson') ? undefined : `${url}.gpg`, keys);
+  return typeof document === 'string' ? document : withoutSignature(document);
 }
 
-const wishesOf = (source: StreamSource, { release, architectures, choices }: OfferWish): ImageWishes => ({
+/** The text of a clear-signed document (RFC 9580 §7); any other document as it is. No line of JSON begins with a dash, so none is escaped. */
+function withoutSignature(document: Uint8Array): TrustedDocument {
+  if (!Buffer.from(document.subarray(0, SIGNED_START.length)).equals(SIGNED_START)) return document;
+  const text = Buffer.from(document).toString('utf8');
+  const end = text.lastIndexOf('\n-----BEGIN PGP SIGNATURE-----');
+  const start = /\r?\n\r?\n/.exec(text);
+  return start === null || end === -1 ? document : text.slice(start.index + start[0].length, end);
+}
+
+/** The conditions on the names of an offer; a source of any systems offers only the requested one. */
+function choicesOf(source: StreamSource, { os, choices }: OfferWish): OfferWish['choices'] {
+  if (source.os !== ANY || os === ANY) return choices;
+  return (choices ?? [() => true]).map((matches) => (names) => names.os === os && matches(names));
+}
+
+const wishesOf = (source: StreamSource, wish: OfferWish): ImageWishes => ({
   selections: [
     {
-      release,
+      release: wish.release,
       arches: [...source.arches].flatMap(([ours, theirs]) =>
-        architectures.length === 0 || architectures.includes(ours) ? theirs : [],
+        wish.architectures.length === 0 || wish.architectures.includes(ours) ? theirs : [],
       ),
     },
   ],
   filters: [],
   ftypes: source.ftypes,
   versions: 1,
-  choices: choices?.map((matches) => (image) => matches(namesOf(source, image))),
+  choices: choicesOf(source, wish)?.map((matches) => (image) => matches(namesOf(source, image))),
 });

@@ -32,6 +32,10 @@ type DecodedSources =
     }
   | { readonly ok: false; readonly problems: readonly SourceProblem[] };
 
+/** The usual places of an index. Without a signature there is no `.sjson`, which is clear-signed. */
+const INDEX = 'streams/v1/index.sjson';
+const UNSIGNED_INDEX = 'streams/v1/index.json';
+
 /** The largest file, in characters. */
 const FILE_CHARACTERS_MAX = 1024 * 1024;
 /** Sources of a file. */
@@ -133,7 +137,8 @@ function decodeSource(value: unknown, path: string, report: Report): readonly Im
   const base = { name, title, os, arches: new Map(Object.entries(written.arches)), trust };
   if (written.kind === 'files') return [{ ...base, ...decodeFiles(written, path, report) }];
   if (written.kind === 'installer') return [{ ...base, ...decodeInstaller(written, path, report) }];
-  const { url, index, content_ids: contentIds, ftypes, by_name: isByName } = written;
+  const { url, content_ids: contentIds, ftypes, by_name: isByName } = written;
+  const { index = trust.kind === 'signed' ? INDEX : UNSIGNED_INDEX } = written;
   for (const [key, text] of Object.entries({ url, index }))
     if (placeholdersIn(text).length > 0) report(`${path}.${key}`, 'a site with simplestreams has no placeholders');
   if (written.signed?.signature !== undefined)

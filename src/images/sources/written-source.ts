@@ -153,7 +153,7 @@ const streams = z.strictObject({
   kind: z.literal('simplestreams'),
   ...base,
   url: directory,
-  index: path(false).default('streams/v1/index.sjson'),
+  index: path(false).optional(),
   content_ids: listOf(matching('a content id such as com.ubuntu.cloud:released:download', /^[\w.:+~-]{1,256}$/)),
   ftypes: listOf(matching('a type of files such as disk1.img', /^[\w.+-]{1,64}$/)).default([]),
   by_name: z.boolean({ error: 'expected true or false' }).default(false),

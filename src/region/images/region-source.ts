@@ -73,6 +73,8 @@ export interface RegionSelection extends BootSelection {
 const FILE_IDS_FROM = 2 ** 30;
 
 const INDEX = 'streams/v1/index.sjson';
+/** Without a signature there is no `.sjson`, which is clear-signed. */
+const UNSIGNED_INDEX = 'streams/v1/index.json';
 
 /** Joins the sources of files, which come first, with the rows of the store. A row whose source has left its file is skipped. */
 export function joinSources(
@@ -136,23 +138,41 @@ function urlOf(source: ImageSource): string {
 /** The name of a source for people and in the manifests of its images. */
 export const sourceTitle = ({ name, url }: Pick<RegionSource, 'name' | 'url'>): string => name ?? url;
 
+/** True for a URL that names the index of a site, as in MAAS, and not its directory. */
+export const namesIndex = (url: string): boolean => /\/[^/]+\.s?json$/.test(url);
+
+/**
+ * Divides the URL of an index into the site, to which the paths in its documents belong, and the path of the index.
+ * Source: `path_from_mirror_url` of simplestreams.
+ */
+function dividedUrl(url: string): readonly [site: string, index: string] {
+  const at = /\/(?:streams\/v1\/.+|[^/]+)$/.exec(url)?.index ?? url.length;
+  return [url.slice(0, at + 1), url.slice(at + 1)];
+}
+
 /** The source for a row of the API: a simplestreams site, which may have any systems. */
-export function streamOf(row: Pick<BootSource, 'url' | 'keyringFilename' | 'keyring'>): StreamSource {
+export function streamOf(row: Omit<BootSource, 'id' | 'name' | 'createdMs' | 'updatedMs'>): StreamSource {
+  const { why, keyringFilename, keyring } = row;
+  const { index: place = why === undefined ? INDEX : UNSIGNED_INDEX } = row;
+  const [url, index] = namesIndex(row.url) ? dividedUrl(row.url) : [row.url, place];
   return {
     kind: 'simplestreams',
     name: row.url,
     title: '',
     os: '*',
     arches: STREAM_ARCHITECTURES,
-    trust: {
-      kind: 'signed',
-      keyrings: row.keyringFilename === '' ? [] : [row.keyringFilename],
-      keys: row.keyring.length === 0 ? undefined : row.keyring,
-      keyUrl: undefined,
-      fingerprints: undefined,
-    },
-    url: row.url.endsWith('/') ? row.url : `${row.url}/`,
-    index: INDEX,
+    trust:
+      why === undefined
+        ? {
+            kind: 'signed',
+            keyrings: keyringFilename === '' ? [] : [keyringFilename],
+            keys: keyring.length === 0 ? undefined : keyring,
+            keyUrl: undefined,
+            fingerprints: undefined,
+          }
+        : { kind: 'unsigned', why },
+    url: url.endsWith('/') ? url : `${url}/`,
+    index,
     contentIds: [],
     ftypes: [],
     isByName: false,

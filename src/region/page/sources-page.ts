@@ -2,8 +2,9 @@
 
 import { type Html, html, nothing } from '../../html.ts';
 import { type RegionSelection, type RegionSource, sourceTitle } from '../images/region-source.ts';
+import { WHY_CHARACTERS_MAX } from '../records/boot-store.ts';
 import { words } from '../words/text.ts';
-import { areaField, formOf, hiddenField, textField } from './forms.ts';
+import { areaField, checkField, formOf, hiddenField, textField } from './forms.ts';
 import { fileProblemPart, IMAGES_PATH, SOURCES_PATH, selectionText } from './images-page.ts';
 import { pageOf } from './parts.ts';
 import { pathBelow } from './values.ts';
@@ -19,18 +20,22 @@ const pathOf = ({ id }: Pick<RegionSource, 'id'>): string => pathBelow(SOURCES_P
 
 function sourceItem(source: RegionSource, selections: number): Html {
   const { images, url, pin } = source;
+  const { trust } = images;
   const title = images.title === '' ? url : images.title;
   const address = images.title === '' ? nothing : html`<div class="break">${url}</div>`;
+  const unsigned =
+    trust.kind === 'signed' ? nothing : html`<div class="small break">${words.sources.unsignedFor(trust.why)}</div>`;
   const pinned =
     pin === undefined ? nothing : html`<div class="small break">${words.sources.pinned(pin.file, pin.key)}</div>`;
   return html`
-    <div class="list-item"><div><a class="name" href="${pathOf(source)}">${title}</a>${address}${pinned}</div>
+    <div class="list-item"><div><a class="name" href="${pathOf(source)}">${title}</a>${address}${unsigned}${pinned}</div>
     <div class="row"><span class="small">${words.sources.selections(selections)}</span>
     <a class="button plain small-button" href="${pathOf(source)}">${words.sources.open}</a></div></div>`;
 }
 
 const fieldsOf = (view: View, source?: RegionSource): readonly Html[] => [
   textField(view, { name: 'url', ...words.sources.url, value: source?.url, required: true, charactersMax: 1024 }),
+  textField(view, { name: 'index', ...words.sources.index, value: source?.index, charactersMax: 1024 }),
   textField(view, {
     name: 'keyring_filename',
     ...words.sources.keyringFile,
@@ -38,6 +43,8 @@ const fieldsOf = (view: View, source?: RegionSource): readonly Html[] => [
     charactersMax: 1024,
   }),
   areaField(view, { name: 'keyring_data', ...words.sources.keyring, rows: 5 }),
+  checkField(view, { name: 'unsigned', ...words.sources.unsigned, value: String(source?.why !== undefined) }),
+  textField(view, { name: 'why', ...words.sources.why, value: source?.why, charactersMax: WHY_CHARACTERS_MAX }),
 ];
 
 async function renderAll(view: View): Promise<Html> {
@@ -60,6 +67,9 @@ const sourceValues = (view: View): Record<string, string> => ({
   url: given(view, 'url').trim(),
   keyring_filename: given(view, 'keyring_filename').trim(),
   keyring_data: given(view, 'keyring_data').trim(),
+  index: given(view, 'index').trim(),
+  unsigned: String(given(view, 'unsigned') === 'true'),
+  why: given(view, 'why').trim(),
 });
 
 async function add(view: View): Promise<Outcome> {
@@ -89,7 +99,7 @@ function selectionItem(view: View, selection: RegionSelection): Html {
 }
 
 function selectForm(view: View, source: RegionSource): Html {
-  const field = (name: 'os' | 'release' | 'arches' | 'labels', value: string, required = false): Html =>
+  const field = (name: 'os' | 'release' | 'arches' | 'subarches' | 'labels', value: string, required = false): Html =>
     textField(view, { name, ...words.sources[name], value, charactersMax: 512, required });
   const body = [
     hiddenField('do', 'select'),
@@ -97,6 +107,7 @@ function selectForm(view: View, source: RegionSource): Html {
     // Never by default: all releases of a source are tens of gigabytes.
     field('release', '', true),
     field('arches', 'amd64'),
+    field('subarches', ''),
     field('labels', ''),
   ];
   return formOf(view, { body, submit: words.sources.selectIt });
@@ -152,7 +163,8 @@ async function change(view: View): Promise<Outcome> {
   switch (given(view, 'do')) {
     case 'select': {
       const [os, release] = [orAll(given(view, 'os')), given(view, 'release')];
-      const values = { os, release, arches: orAll(given(view, 'arches')), labels: orAll(given(view, 'labels')) };
+      const list = (name: string): string => orAll(given(view, name));
+      const values = { os, release, arches: list('arches'), subarches: list('subarches'), labels: list('labels') };
       const answer = await operate(view, SELECT, { boot_source_id: id }, values);
       return outcomeOf(answer, here, words.sources.selectionAdded(`${os}/${release}`));
     }

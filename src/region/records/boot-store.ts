@@ -26,6 +26,8 @@ export const SELECTION_ENTRIES_MAX = 64;
 export const SELECTED_NAME = /^(?:\*|[a-z0-9][a-z0-9_.+-]{0,62})$/;
 /** An entry of its lists. */
 export const SELECTED_ENTRY = /^(?:\*|[A-Za-z0-9][\w.+-]{0,62})$/;
+/** The reason why a site is used without signatures, in characters. */
+export const WHY_CHARACTERS_MAX = 1024;
 /** The largest keyring that is stored, in bytes. */
 export const KEYRING_BYTES_MAX = 256 * 1024;
 /**
@@ -55,6 +57,10 @@ export interface BootSource {
   /** Its name in a file of sources, which then holds its fields; `undefined`: the fields are stored here. */
   readonly name?: string | undefined;
   readonly url: string;
+  /** The path of the index below the URL; `undefined`: the URL names it, or it has its usual place. */
+  readonly index?: string | undefined;
+  /** Why the site is trusted without a signature; it has no keys then. `undefined`: its documents must be signed. */
+  readonly why?: string | undefined;
   /** The file of a keyring on the importing host; empty: the keys are in `keyring`. */
   readonly keyringFilename: string;
   /** The keyring itself; empty: none. */
@@ -65,7 +71,7 @@ export interface BootSource {
 }
 
 /** The fields of a source that the API sets. */
-export type WrittenBootSource = Pick<BootSource, 'url' | 'keyringFilename' | 'keyring' | 'updatedMs'>;
+export type WrittenBootSource = Omit<BootSource, 'id' | 'name' | 'createdMs'>;
 
 /** The images to import from a source; `*` stands for all. */
 export interface BootSelection extends WrittenBootSelection {

@@ -268,8 +268,8 @@ export interface EventParams extends RackEventParams {
   'script-added': { readonly script: string };
   'script-changed': { readonly script: string };
   'script-removed': { readonly script: string };
-  /** @param source the URL of the source */
-  'boot-source-changed': { readonly change: BootChange; readonly source: string };
+  /** @param source the URL of the source @param why why it is trusted without a signature; `undefined`: it is signed, or removed */
+  'boot-source-changed': { readonly change: BootChange; readonly source: string; readonly why?: string | undefined };
   /** @param image such as `ubuntu/noble`, with `*` for all */
   'boot-selection-changed': { readonly change: BootChange; readonly image: string; readonly source: string };
   /** @param name a name, a network, a range such as `10.20.0.10-10.20.0.19`, or an address */

@@ -72,11 +72,9 @@ export class BootTables {
     if (yield* this.#isTaken(source.url, 0)) return 'exists';
     if (numberIn(yield one('SELECT count(*) FROM boot_source WHERE name IS NULL')) >= SOURCES_MAX) return 'limit';
     const { row } = yield one(
-      `INSERT INTO boot_source (url, keyring_filename, keyring, created_ms, updated_ms) VALUES (?, ?, ?, ?, ?) RETURNING *`,
-      source.url,
-      source.keyringFilename,
-      source.keyring,
-      source.updatedMs,
+      `INSERT INTO boot_source (url, index_path, unsigned_why, keyring_filename, keyring, updated_ms, created_ms)
+        VALUES (?, ?, ?, ?, ?, ?, ?) RETURNING *`,
+      ...sourceValues(source),
       source.updatedMs,
     );
     yield* this.#events.add(event, undefined);
@@ -90,11 +88,9 @@ export class BootTables {
   ): Steps<BootSource | 'exists' | 'not-found'> {
     if (yield* this.#isTaken(source.url, id)) return 'exists';
     const { row } = yield one(
-      `UPDATE boot_source SET url = ?, keyring_filename = ?, keyring = ?, updated_ms = ? WHERE id = ? AND name IS NULL RETURNING *`,
-      source.url,
-      source.keyringFilename,
-      source.keyring,
-      source.updatedMs,
+      `UPDATE boot_source SET url = ?, index_path = ?, unsigned_why = ?, keyring_filename = ?, keyring = ?, updated_ms = ?
+        WHERE id = ? AND name IS NULL RETURNING *`,
+      ...sourceValues(source),
       id,
     );
     if (row === undefined) return 'not-found';
@@ -271,6 +267,9 @@ function readableOf<T>(rows: readonly StoredRow[], read: (row: StoredRow) => T):
   return { found: reader.readEach(rows, read), errors: reader.errors };
 }
 
+const sourceValues = ({ url, index, why, keyringFilename, keyring, updatedMs }: WrittenBootSource) =>
+  [url, index ?? null, why ?? null, keyringFilename, keyring, updatedMs] as const;
+
 const valuesOf = ({ os, release, arches, subarches, labels }: WrittenBootSelection) =>
   [os, release, JSON.stringify(arches), JSON.stringify(subarches), JSON.stringify(labels)] as const;
 
@@ -280,6 +279,8 @@ const readSource = readsRow('boot_source', (row): BootSource => {
     id: number(row, 'id'),
     name: optionalText(row, 'name'),
     url: text(row, 'url'),
+    index: optionalText(row, 'index_path'),
+    why: optionalText(row, 'unsigned_why'),
     keyringFilename: text(row, 'keyring_filename'),
     keyring: keyring instanceof Uint8Array ? keyring : new Uint8Array(),
     createdMs: number(row, 'created_ms'),

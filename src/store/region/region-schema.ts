@@ -341,6 +341,15 @@ ALTER TABLE machine ADD COLUMN kernel TEXT;
 ALTER TABLE machine ADD COLUMN oldest_kernel TEXT;
 `;
 
+/**
+ * index_path: the path of the index below the URL; null: the URL names it, or it has its usual place. unsigned_why: why the site is trusted without a
+ * signature; null: its documents must be signed.
+ */
+const SOURCE_TRUST = `
+ALTER TABLE boot_source ADD COLUMN index_path TEXT;
+ALTER TABLE boot_source ADD COLUMN unsigned_why TEXT;
+`;
+
 /** The last table: a copy of it is written afresh when an interrupted copy continues (`copy-sqlite.ts`). */
 const COUNTERS = `
 CREATE TABLE counter (
@@ -362,5 +371,5 @@ export const REGION_DATABASE: DatabaseKind = {
   title: 'region database',
   applicationId: 0x52_42_52_45,
   findLoss: findLostRegion,
-  migrations: [TABLES.join(''), KERNELS],
+  migrations: [TABLES.join(''), KERNELS, SOURCE_TRUST],
 };

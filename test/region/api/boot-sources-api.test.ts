@@ -71,7 +71,8 @@ test('a source is created, listed, read, changed and removed, with MAAS’s fiel
       ...{ id: 1, url: URL_1, keyring_filename: KEYRING, keyring_data: '' },
       resource_uri: '/MAAS/api/2.0/boot-sources/1/',
     });
-    const details = { name: URL_1, title: '', kind: 'simplestreams', pinned_by: null };
+    const trust = { index: 'streams/v1/index.sjson', unsigned: false, why: null };
+    const details = { name: URL_1, title: '', kind: 'simplestreams', ...trust, pinned_by: null };
     assert.deepEqual((await ask('GET', '2.0/boot-sources/1/?details=true')).json, { ...created.json, ...details });
     assert.deepEqual((await ask('GET', '2.0/boot-sources/')).json, [created.json]);
     assert.deepEqual((await ask('GET', '2.0/boot-sources/1/')).json, created.json);
@@ -123,6 +124,91 @@ test('a source that cannot be used is refused, and the answer names the field', 
     assert.equal((await ask('POST', '2.0/boot-sources/', { url: 'http://x/', ...keys })).status, 200);
     const again = await ask('POST', '2.0/boot-sources/', { url: 'http://x/', ...keys });
     assert.deepEqual(again.json, { url: ['A source with the URL http://x/ exists: change that one.'] });
+  }));
+
+test('a source is unsigned only by its settings, which the log names; keys make it signed again', () =>
+  withApi(async (ask, { store, region }) => {
+    const url = 'https://lab.example/images/';
+    const given = { url, unsigned: 'true', why: 'a mirror in the lab' };
+    for (const [fields, field] of [
+      [{ url, unsigned: 'true' }, 'why'],
+      [{ url, why: 'ours' }, 'why'],
+      [{ ...given, keyring_filename: KEYRING }, 'unsigned'],
+      [{ ...given, keyring_data: ARMOR }, 'unsigned'],
+      [{ ...given, url: 'http://lab.example/' }, 'url'],
+      [{ ...given, unsigned: 'perhaps' }, 'unsigned'],
+      [{ url, keyring_filename: KEYRING, why: 'ours' }, 'why'],
+      [{ url, unsigned: 'false' }, 'keyring_data'],
+    ] as const) {
+      const refused = await ask('POST', '2.0/boot-sources/', fields);
+      assert.deepEqual([refused.status, Object.keys(refused.json)], [400, [field]], JSON.stringify(fields));
+    }
+    const shown = async () => {
+      const { unsigned, why, index } = (await ask('GET', '2.0/boot-sources/1/?details=true')).json;
+      return [unsigned, why, index];
+    };
+    assert.equal((await ask('POST', '2.0/boot-sources/', given)).status, 200);
+    assert.deepEqual(await shown(), [true, 'a mirror in the lab', 'streams/v1/index.json']);
+    const [source] = await region.bootImages.listSources();
+    assert.deepEqual(source?.images.trust, { kind: 'unsigned', why: 'a mirror in the lab' });
+    await ask('PUT', '2.0/boot-sources/1/', { why: 'moved' });
+    assert.deepEqual(await shown(), [true, 'moved', 'streams/v1/index.json']);
+    assert.equal((await ask('PUT', '2.0/boot-sources/1/', { url: 'http://lab.example/' })).status, 400);
+    assert.equal((await ask('PUT', '2.0/boot-sources/1/', { unsigned: 'false' })).status, 400);
+    const signed = await ask('PUT', '2.0/boot-sources/1/', { keyring_filename: KEYRING });
+    assert.equal(signed.json.keyring_filename, KEYRING);
+    assert.deepEqual(await shown(), [false, null, 'streams/v1/index.sjson']);
+    await ask('PUT', '2.0/boot-sources/1/', { unsigned: 'true', why: 'again' });
+    assert.equal((await ask('GET', '2.0/boot-sources/1/')).json.keyring_filename, '');
+    assert.deepEqual(
+      (await store.listEvents({ level: 'audit', limit: 3 })).map((event) => sentenceOf(event)),
+      [
+        `changed the image source ${url}, trusted without a signature: again`,
+        `changed the image source ${url}`,
+        `changed the image source ${url}, trusted without a signature: moved`,
+      ],
+    );
+  }));
+
+test('a source names another index, by its path or, as in MAAS, by the URL itself', () =>
+  withApi(async (ask, { region }) => {
+    const keys = { keyring_filename: KEYRING };
+    const placeOf = async (fields: object) => {
+      const made = await ask('POST', '2.0/boot-sources/', { ...keys, ...fields });
+      assert.equal(made.status, 200, made.text);
+      const found = await region.bootImages.findSource(made.json.id);
+      assert.equal(found?.images.kind, 'simplestreams');
+      const { url, index } = found.images;
+      await ask('DELETE', `2.0/boot-sources/${made.json.id}/`);
+      return [made.json.url, url, index];
+    };
+    const site = 'http://x/images/';
+    for (const [given, index] of [
+      [{ url: site }, 'streams/v1/index.sjson'],
+      [{ url: site, index: '' }, 'streams/v1/index.sjson'],
+      [{ url: site, index: 'other/index.json' }, 'other/index.json'],
+      [{ url: `${site}streams/v1/index.json` }, 'streams/v1/index.json'],
+      [{ url: `${site}streams/v1/com.example/index.sjson` }, 'streams/v1/com.example/index.sjson'],
+      [{ url: `${site}index2.sjson` }, 'index2.sjson'],
+    ] as const)
+      assert.deepEqual(await placeOf(given), [given.url, site, index]);
+    for (const fields of [
+      { url: site, index: '../index.json' },
+      { url: site, index: '/index.json' },
+      { url: site, index: 'http://y/index.json' },
+      { url: site, index: 'index.html' },
+      { url: `${site}index.json`, index: 'other.json' },
+    ]) {
+      const refused = await ask('POST', '2.0/boot-sources/', { ...keys, ...fields });
+      assert.deepEqual([refused.status, Object.keys(refused.json)], [400, ['index']], JSON.stringify(fields));
+    }
+    const { id } = (await ask('POST', '2.0/boot-sources/', { ...keys, url: site, index: 'other/index.json' })).json;
+    await ask('PUT', `2.0/boot-sources/${id}/`, { url: `${site}streams/v1/index.json` });
+    assert.equal(
+      (await ask('GET', `2.0/boot-sources/${id}/?details=1`)).json.index,
+      'streams/v1/index.json',
+      'the new URL names it',
+    );
   }));
 
 test('a keyring is uploaded as a file, as the maas command line does it', () =>

@@ -351,6 +351,21 @@ test('version 2 of the file is read unchanged: the kernels of a machine', () =>
     await store.close();
   }));
 
+test('version 3 of the file is read unchanged: a source without signature, and its index', () =>
+  withDirectory(async (stateDir, file) => {
+    copyFileSync(new URL('../../../fixtures/state/region-3.db', import.meta.url), file);
+    const store = openRegionStore({ stateDir });
+    assert.deepEqual(
+      (await store.boot.listSources()).map(({ url, index, why }) => [url, index, why]),
+      [
+        ['', undefined, undefined],
+        ['http://images.example/', undefined, undefined],
+        ['https://lab.example/', 'other/index.json', 'a mirror in the lab'],
+      ],
+    );
+    await store.close();
+  }));
+
 test('version 1 of the file is read unchanged: an upload of which half has come', () =>
   withVersion1(async (store) => {
     const [upload] = await store.uploads.list();

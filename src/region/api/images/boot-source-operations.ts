@@ -6,14 +6,7 @@
 // 2. Only administrators may use these operations.
 
 import { z } from 'zod';
-import { isPrintable } from '../../../clean-text.ts';
-import {
-  parseKeyring,
-  parseSourceUrl,
-  type RegionSelection,
-  type RegionSource,
-  sourceTitle,
-} from '../../images/region-source.ts';
+import { type RegionSelection, type RegionSource, sourceTitle } from '../../images/region-source.ts';
 import {
   KEYRING_BYTES_MAX,
   SELECTED_ENTRY,
@@ -21,11 +14,12 @@ import {
   SELECTION_ENTRIES_MAX,
   SELECTIONS_MAX,
   SOURCES_MAX,
+  WHY_CHARACTERS_MAX,
   type WrittenBootSelection,
   type WrittenBootSource,
 } from '../../records/boot-store.ts';
 import type { BootChange } from '../../records/event-params.ts';
-import { type Answer, allOf, isRefusal, json, type Refusal, refuse, refuseField } from '../call/answer.ts';
+import { type Answer, json, refuse, refuseField } from '../call/answer.ts';
 import { maasTime } from '../call/maas-time.ts';
 import {
   type ApiCall,
@@ -59,8 +53,13 @@ function sourceJson({ version }: ApiCall, source: RegionSource): Record<string, 
 /** Our own fields, sent only on request. */
 function detailsJson(source: RegionSource): Record<string, unknown> {
   const { images, pin } = source;
-  const pinnedBy = pin === undefined ? null : { file: pin.file, key: pin.key };
-  return { name: sourceTitle(source), title: images.title, kind: images.kind, pinned_by: pinnedBy };
+  const { trust, title, kind } = images;
+  const index = images.kind === 'simplestreams' ? images.index : null;
+  return {
+    ...{ name: sourceTitle(source), title, kind, index, unsigned: trust.kind === 'unsigned' },
+    why: trust.kind === 'unsigned' ? trust.why : null,
+    pinned_by: pin === undefined ? null : { file: pin.file, key: pin.key },
+  };
 }
 
 const shownSource = (call: ApiCall, source: RegionSource, { details }: Detail): Record<string, unknown> => ({
@@ -113,45 +112,34 @@ const withOwnSource = (call: ApiCall, run: (source: RegionSource) => Promise<Ans
   );
 
 const detail = z.object({
-  details: flag('True: also the name, title and kind of a source, and the file that pins it.'),
+  details: flag('True: also name, title, kind, index and trust of a source, and the file that pins it.'),
 });
 type Detail = z.output<typeof detail>;
 const selectionDetail = z.object({ details: flag('True: also the file that pins a selection.') });
 
 const sourceFields = z.object({
-  url: value(z.string().max(URL_MAX)).describe('The URL of a simplestreams site.'),
+  url: value(z.string().max(URL_MAX)).describe('The URL of a simplestreams site, or of its index (.sjson, .json).'),
+  index: value(z.string().max(URL_MAX))
+    .optional()
+    .describe(
+      'The path of its index below the URL. Default: streams/v1/index.sjson; of an unsigned site, index.json there.',
+    ),
   keyring_filename: value(z.string().max(FILE_MAX))
     .optional()
     .describe('The path of its OpenPGP keys on the region’s host.'),
   keyring_data: value(z.string().max(KEYRING_BYTES_MAX * 2))
     .optional()
     .describe('Its OpenPGP keys: a file, in armor, or in Base64.'),
+  unsigned: flag('True: no signature is required, and only HTTPS protects the site. Instead of keys.'),
+  why: value(z.string().max(WHY_CHARACTERS_MAX)).optional().describe('Why an unsigned site is used.'),
 });
 const changedSource = sourceFields.extend({ url: sourceFields.shape.url.optional().describe('Its new URL.') });
-type GivenSource = z.output<typeof changedSource>;
+export type GivenSource = z.output<typeof changedSource>;
 
-/** The source made from the parameters and the source before, if any; or a refusal. Keys of one kind replace those of the other. */
-function sourceOf(
-  call: ApiCall,
-  given: GivenSource,
-  before: WrittenBootSource | undefined,
-): WrittenBootSource | Refusal {
-  const file = given.keyring_filename?.trim() ?? '';
-  const data = given.keyring_data?.trim() ?? '';
-  const isPath = file === '' || (file.startsWith('/') && isPrintable(file));
-  const found = allOf(
-    parseSourceUrl(given.url ?? before?.url ?? '') ?? refuseField('url', 'field.boot-url'),
-    file !== '' && data !== ''
-      ? refuseField('keyring_data', 'field.keyring-both')
-      : (parseKeyring(data) ?? refuseField('keyring_data', 'field.keyring-data', { max: KEYRING_BYTES_MAX })),
-    isPath ? undefined : refuseField('keyring_filename', 'field.keyring-file'),
-  );
-  if (isRefusal(found)) return found;
-  const [url, keyring] = found;
-  const updatedMs = call.region.clock.wallTimeMs();
-  if (file !== '' || data !== '') return { url, keyringFilename: file, keyring, updatedMs };
-  if (before === undefined) return refuseField('keyring_data', 'field.keyring-missing');
-  return { url, keyringFilename: before.keyringFilename, keyring: before.keyring, updatedMs };
+/** The source made from the parameters and the source before, if any; or a refusal. */
+async function madeSource({ region }: ApiCall, given: GivenSource, before: WrittenBootSource | undefined) {
+  const { sourceOf } = await import('./given-source.ts');
+  return sourceOf(given, before, region.clock.wallTimeMs());
 }
 
 async function listSources(call: ApiCall, given: Detail): Promise<Answer> {
@@ -160,17 +148,17 @@ async function listSources(call: ApiCall, given: Detail): Promise<Answer> {
   return json((await call.region.bootImages.listSources()).map((source) => shownSource(call, source, given)));
 }
 
-const sourceEvent = (call: ApiCall, change: BootChange, source: string) =>
-  call.region.bootImages.event(usernameOf(call), { code: 'boot-source-changed', params: { change, source } });
+const sourceEvent = (call: ApiCall, change: BootChange, { url: source, why }: Pick<WrittenBootSource, 'url' | 'why'>) =>
+  call.region.bootImages.event(usernameOf(call), { code: 'boot-source-changed', params: { change, source, why } });
 
 async function addSource(call: ApiCall, given: GivenSource): Promise<Answer> {
   const refused = checkRack(call);
   if (refused !== undefined) return refused;
-  const source = sourceOf(call, given, undefined);
+  const source = await madeSource(call, given, undefined);
   if ('kind' in source) return source;
   // Sources of files come first, in the order of ids as well.
   await call.region.bootImages.listSources();
-  const added = await call.region.store.boot.addSource(source, sourceEvent(call, 'added', source.url));
+  const added = await call.region.store.boot.addSource(source, sourceEvent(call, 'added', source));
   if (added === 'exists') return refuseField('url', 'field.boot-url-taken', { url: source.url });
   if (added === 'limit') return refuseField('url', 'field.boot-sources-limit', { max: SOURCES_MAX });
   return await withSource(call, String(added.id), (found) => json(sourceJson(call, found)));
@@ -178,9 +166,9 @@ async function addSource(call: ApiCall, given: GivenSource): Promise<Answer> {
 
 function changeSource(call: ApiCall, given: GivenSource): Promise<Answer> {
   return withOwnSource(call, async (before) => {
-    const source = sourceOf(call, given, before);
+    const source = await madeSource(call, given, before);
     if ('kind' in source) return source;
-    const event = sourceEvent(call, 'changed', source.url);
+    const event = sourceEvent(call, 'changed', source);
     const changed = await call.region.store.boot.changeSource(before.id, source, event);
     if (changed === 'exists') return refuseField('url', 'field.boot-url-taken', { url: source.url });
     return await withSource(call, call.path.id, (found) => json(sourceJson(call, found)));
@@ -189,7 +177,7 @@ function changeSource(call: ApiCall, given: GivenSource): Promise<Answer> {
 
 function removeSource(call: ApiCall): Promise<Answer> {
   return withOwnSource(call, async ({ id, url }) => {
-    await call.region.store.boot.removeSource(id, sourceEvent(call, 'removed', url));
+    await call.region.store.boot.removeSource(id, sourceEvent(call, 'removed', { url }));
     return { kind: 'empty' };
   });
 }

@@ -36,7 +36,14 @@ export const BOOT = {
     `A source with the URL ${url} exists: change that one.`,
   'field.boot-sources-limit': ({ max }: Max) => `There are already ${max} sources, the maximum: remove one.`,
   'field.keyring-missing':
-    'Give keyring_filename or keyring_data: only a source of image-sources.yaml may be unsigned, and it must say why.',
+    'Give keyring_filename or keyring_data; for a site without signatures, give unsigned=true and why instead.',
+  'field.unsigned-keys': 'An unsigned source has no keys: give either them, or unsigned=true.',
+  'field.unsigned-why': 'Say why the site is trusted without a signature.',
+  'field.unsigned-url': 'Give an https URL: only HTTPS protects the images of an unsigned source.',
+  'field.why-signed': 'This belongs to unsigned=true: leave it out.',
+  'field.boot-index':
+    'Give the path of the index below the URL, such as streams/v1/index.json: it ends in .sjson or .json.',
+  'field.boot-index-both': 'The URL already names the index: give the URL of the site, or leave this out.',
   'field.keyring-both': 'Give keyring_filename or keyring_data, not both.',
   'field.keyring-file': 'Give the absolute path of a file with OpenPGP keys, at most 1024 printable characters.',
   'field.keyring-data': ({ max }: Max) => `Give OpenPGP keys, as a file, in armor or in Base64, at most ${max} bytes.`,

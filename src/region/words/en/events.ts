@@ -332,7 +332,8 @@ export const EVENTS: EventWords = {
   'script-added': ({ script }) => `added the script ${script}`,
   'script-changed': ({ script }) => `changed the script ${script}`,
   'script-removed': ({ script }) => `removed the script ${script}`,
-  'boot-source-changed': ({ change, source }) => `${change} the image source ${source}`,
+  'boot-source-changed': ({ change, source, why }) =>
+    `${change} the image source ${source}${why === undefined ? '' : `, trusted without a signature: ${why}`}`,
   'boot-selection-changed': ({ change, image, source }) => `${change} the selection ${image} of ${source}`,
   'networks-scanned': ({ networks }) => `had ${joined(networks)} scanned`,
   'network-changed': ({ change, what, name }) => `${change} the ${what} ${name}`,

@@ -8,6 +8,7 @@ const URL_1 = 'https://images.maas.io/ephemeral-v3/stable/';
 const FILE = { url: URL_1, keyring_filename: '/usr/share/keyrings/images.gpg' };
 const DATA = Buffer.from('-----BEGIN PGP').toString('base64');
 const KEYS = { keyring_data: DATA };
+const UNSIGNED = { url: URL_1, unsigned: 'true', why: 'a mirror in the lab', index: 'other/index.json' };
 const SELECTION = {
   os: 'ubuntu',
   release: 'noble',
@@ -24,6 +25,18 @@ const has =
   (field: string) =>
   ({ answer }: Sight): void =>
     assert.ok(field in ([answer.json].flat()[0] ?? {}), answer.text);
+/** The answer to a change has MAAS's fields alone: ours are read by `details`. */
+const inDetails =
+  (field: string, wanted: unknown) =>
+  async ({ site, answer }: Sight): Promise<void> => {
+    const { json } = await site.ask('GET', `2.0/boot-sources/${answer.json.id}/?details=true`);
+    assert.equal(json[field], wanted);
+  };
+const TRUST = {
+  unsigned: inDetails('unsigned', true),
+  why: inDetails('why', UNSIGNED.why),
+  index: inDetails('index', UNSIGNED.index),
+} as const;
 const hasName = has('name');
 const hasPin = has('pinned_by');
 
@@ -49,6 +62,8 @@ export const IMAGE_TRIALS: readonly Trial[] = [
     return [
       { of: at('POST'), given: async () => ({ path: { uuid: 'master' } }), send: FILE },
       { of: at('POST'), given: ofRack, send: KEYS },
+      { of: at('POST'), given: async () => ({ path: { uuid: 'master' } }), send: UNSIGNED, reads: TRUST },
+      { of: at('PUT', '/{id}'), given: sourceGiven, send: UNSIGNED, reads: TRUST },
       { of: at('GET'), given: sourceGiven, send: DETAILS, reads: { details: hasName } },
       { of: at('GET', '/{id}'), given: sourceGiven, send: DETAILS, reads: { details: hasName } },
       { of: at('GET', LIST), given: selectionGiven, send: DETAILS, reads: { details: hasPin } },

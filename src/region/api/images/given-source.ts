@@ -1,0 +1,75 @@
+// The source of images that the parameters of the API describe: its place, and how it is protected.
+//
+// 1. A source has keys, or says that it is unsigned, and why (`images/sources/source.ts`). An unsigned one is fetched by HTTPS.
+
+import { cleanText, isPrintable } from '../../../clean-text.ts';
+import { namesIndex, parseKeyring, parseSourceUrl } from '../../images/region-source.ts';
+import { KEYRING_BYTES_MAX, WHY_CHARACTERS_MAX, type WrittenBootSource } from '../../records/boot-store.ts';
+import { allOf, isRefusal, type Refusal, refuseField } from '../call/answer.ts';
+import { isTrue } from '../machines/machine-calls.ts';
+import type { GivenSource } from './boot-source-operations.ts';
+
+/** The URL and the index made from the parameters. An empty index is that in the URL, or the usual one. */
+function placeOf(given: GivenSource, before: WrittenBootSource | undefined) {
+  const url = parseSourceUrl(given.url ?? before?.url ?? '');
+  // A new URL that names its index replaces an index that was given before.
+  const kept = given.url === undefined || !namesIndex(given.url) ? before?.index : undefined;
+  const index = given.index?.trim() ?? kept ?? '';
+  const isTwice = index !== '' && namesIndex(url ?? '');
+  return allOf(
+    url ?? refuseField('url', 'field.boot-url'),
+    isTwice
+      ? refuseField('index', 'field.boot-index-both')
+      : (parseIndex(index) ?? (index === '' ? '' : refuseField('index', 'field.boot-index'))),
+  );
+}
+
+/** The path of an index below the URL of its site. @returns undefined for any other text */
+const parseIndex = (text: string): string | undefined =>
+  /\.s?json$/.test(text) && text.split('/').every((name) => /^(?!\.{1,2}$)[\w.~+-]+$/.test(name)) ? text : undefined;
+
+/** The part of a source that says how it is protected. */
+type SourceTrust = Pick<WrittenBootSource, 'keyringFilename' | 'keyring' | 'why'>;
+const NO_KEYS = { keyringFilename: '', keyring: new Uint8Array() };
+
+/** The trust made from the parameters. Keys of one kind replace those of the other, and both replace a trust without a signature. */
+function trustOf(given: GivenSource, before: SourceTrust | undefined, url: string | undefined): SourceTrust | Refusal {
+  const file = given.keyring_filename?.trim() ?? '';
+  const data = given.keyring_data?.trim() ?? '';
+  const hasKeys = file !== '' || data !== '';
+  const isUnsigned = given.unsigned === undefined ? before?.why !== undefined && !hasKeys : isTrue(given.unsigned);
+  if (isUnsigned) {
+    const why = cleanText(given.why?.trim() ?? before?.why ?? '', WHY_CHARACTERS_MAX);
+    const found = allOf(
+      hasKeys ? refuseField('unsigned', 'field.unsigned-keys') : undefined,
+      why === '' ? refuseField('why', 'field.unsigned-why') : why,
+      url === undefined || /^https:/i.test(url) ? undefined : refuseField('url', 'field.unsigned-url'),
+    );
+    return isRefusal(found) ? found : { ...NO_KEYS, why };
+  }
+  const isPath = file === '' || (file.startsWith('/') && isPrintable(file));
+  const found = allOf(
+    file !== '' && data !== ''
+      ? refuseField('keyring_data', 'field.keyring-both')
+      : (parseKeyring(data) ?? refuseField('keyring_data', 'field.keyring-data', { max: KEYRING_BYTES_MAX })),
+    isPath ? undefined : refuseField('keyring_filename', 'field.keyring-file'),
+    (given.why?.trim() ?? '') === '' ? undefined : refuseField('why', 'field.why-signed'),
+  );
+  if (isRefusal(found)) return found;
+  const [keyring] = found;
+  if (hasKeys) return { keyringFilename: file, keyring, why: undefined };
+  if (before === undefined || before.why !== undefined) return refuseField('keyring_data', 'field.keyring-missing');
+  return { keyringFilename: before.keyringFilename, keyring: before.keyring, why: undefined };
+}
+
+/** The source made from the parameters and the source before, if any; or a refusal. @param nowMs wall time */
+export function sourceOf(
+  given: GivenSource,
+  before: WrittenBootSource | undefined,
+  nowMs: number,
+): WrittenBootSource | Refusal {
+  const found = allOf(placeOf(given, before), trustOf(given, before, parseSourceUrl(given.url ?? before?.url ?? '')));
+  if (isRefusal(found)) return found;
+  const [[url, index], trust] = found;
+  return { url, index: index === '' ? undefined : index, ...trust, updatedMs: nowMs };
+}
