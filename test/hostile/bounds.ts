@@ -139,7 +139,6 @@ export const PLAIN: readonly PlainList[] = [
       'region/api/names/dnsresource-operations.ts': 'ADDRESSES_MAX TTL_MAX',
       'region/api/layout/interface-parameters.ts': 'MILLISECONDS_MAX',
       'region/api/layout/node-interface-change-operations.ts': 'PARENTS_MAX',
-      'region/api/layout/storage-operations.ts': 'RAID_PARTS_MAX',
       'region/records/machine-layout.ts': 'PART_TAGS_MAX PART_TAG_MAX',
       'region/api/call/form-body.ts': 'BOUNDARY_MAX FIELDS_MAX PART_HEADER_MAX',
       'region/api/machines/details-operation.ts': 'MACHINES_MAX',

@@ -3,9 +3,10 @@
 import assert from 'node:assert/strict';
 import { disksOf } from '../../src/region/layout/disks.ts';
 import type { LayoutRefusal } from '../../src/region/layout/network-draft.ts';
-import { format, type MadePart, makePartition, makeRaid, mountPart } from '../../src/region/layout/storage-changes.ts';
+import { format, type MadePart, makePartition, mountPart } from '../../src/region/layout/storage-changes.ts';
 import { beginStorage, MEBIBYTE, type StorageDraft } from '../../src/region/layout/storage-draft.ts';
 import { planStorage } from '../../src/region/layout/storage-plan.ts';
+import { makeRaid } from '../../src/region/layout/volume-changes.ts';
 import { layOut } from '../../src/region/layout/whole-layouts.ts';
 import type { Machine } from '../../src/region/records/machine.ts';
 import { sentenceOf } from '../../src/region/words/refusal.ts';
@@ -53,7 +54,7 @@ export class LaidDisks {
   /** A partition. @param mib undefined: the rest of the disk @returns its id */
   partition(disk: number, mib?: number, fstype?: string, mount?: string, options = ''): number {
     const bytes = mib === undefined ? undefined : mib * MEBIBYTE;
-    const id = this.#keep(makePartition(this.#draft, this.#ids[disk] ?? 0, bytes, false));
+    const id = this.#keep(makePartition(this.#draft, this.#ids[disk] ?? 0, bytes));
     if (fstype !== undefined) this.format(id, fstype, mount, options);
     return id;
   }

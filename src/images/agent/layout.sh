@@ -55,7 +55,7 @@ take_layout() {
 
 WORD='[A-Za-z][A-Za-z0-9_-]*'
 UUID='[0-9A-Fa-f-]+'
-PLAN_LINE="^(disk [0-9]+ [A-Za-z0-9._:+-]+|loader [0-9]+|partition [0-9]+ [0-9]+ [0-9]+ [0-9]+ (efi|raid|lvm|swap|linux) $UUID|raid [0-9]+ $WORD 1\.[02] $UUID( [0-9]+)+|group $WORD( [0-9]+)+|volume [0-9]+ $WORD $WORD [0-9]+|system [0-9]+ (ext4|ext2|xfs|btrfs|fat32|vfat|swap) $UUID( [A-Za-z0-9._-]+)?|mount [0-9]+ [A-Za-z0-9,=._:/-]+ (none|/[A-Za-z0-9._/-]*))\$"
+PLAN_LINE="^(disk [0-9]+ [A-Za-z0-9._:+-]+|loader [0-9]+|partition [0-9]+ [0-9]+ [0-9]+ [0-9]+ (efi|raid|lvm|swap|linux) $UUID|raid [0-9]+ $WORD 1\.[02] $UUID( [0-9]+)+( spare( [0-9]+)+)?|group $WORD( [0-9]+)+|volume [0-9]+ $WORD $WORD [0-9]+|system [0-9]+ (ext4|ext2|xfs|btrfs|fat32|vfat|swap) $UUID( [A-Za-z0-9._-]+)?|mount [0-9]+ [A-Za-z0-9,=._:/-]+ (none|/[A-Za-z0-9._/-]*))\$"
 
 need_tool() {
   [ ! -e "$tools/ld.so" ] || [ -e "$tools/$1" ] || fail_job partitioning "this environment has no $1: run rackboot images build on the rack"
@@ -146,8 +146,15 @@ make_raids() {
   array=0
   while read -r id name metadata uuid members; do
     set --
-    for member in $members; do device_of "$member"; set -- "$@" "$dev/$device"; done
-    run_mdadm --create "$dev/md$array" --run --level=1 --raid-devices=$# --metadata="$metadata" --bitmap=internal --homehost=any \
+    active=
+    for member in $members; do
+      if [ "$member" = spare ]; then active=$#; continue; fi
+      device_of "$member"
+      set -- "$@" "$dev/$device"
+    done
+    spares=$(($# - ${active:-$#}))
+    [ $spares -gt 0 ] || spares=
+    run_mdadm --create "$dev/md$array" --run --level=1 --raid-devices="${active:-$#}" ${spares:+--spare-devices=$spares} --metadata="$metadata" --bitmap=internal --homehost=any \
       --name="$name" --uuid="$(md_uuid "$uuid")" "$@" </dev/null >"$work/mdadm" 2>&1 ||
       fail_job partitioning "the RAID $name cannot be made: $(words_of "$work/mdadm")"
     # The deployed system makes its members equal; here that would only delay everything else.

@@ -32,6 +32,7 @@ import { LAYOUT_OPERATIONS } from './layout/layout-operations.ts';
 import { NODE_INTERFACE_CHANGE_OPERATIONS } from './layout/node-interface-change-operations.ts';
 import { NODE_INTERFACE_OPERATIONS } from './layout/node-interface-operations.ts';
 import { STORAGE_OPERATIONS } from './layout/storage-operations.ts';
+import { VOLUME_OPERATIONS } from './layout/volume-operations.ts';
 import { ALLOCATE_OPERATIONS } from './machines/allocate-operation.ts';
 import { DETAILS_OPERATIONS } from './machines/details-operation.ts';
 import { DEVICE_OPERATIONS } from './machines/device-operations.ts';
@@ -119,6 +120,7 @@ export const OPERATIONS: readonly Operation[] = [
   ...NODE_INTERFACE_CHANGE_OPERATIONS,
   ...LAYOUT_OPERATIONS,
   ...STORAGE_OPERATIONS,
+  ...VOLUME_OPERATIONS,
   ...BLOCK_DEVICE_OPERATIONS,
   ...SETTINGS_OPERATIONS,
   ...DEVICE_OPERATIONS,

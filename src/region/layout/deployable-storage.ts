@@ -6,7 +6,16 @@
 import type { Machine } from '../records/machine.ts';
 import { type RefusalNamed, refusal } from '../words/refusal.ts';
 import { beginStorage, bootDiskOf, type StorageDraft, spareBytes } from './storage-draft.ts';
-import { isFat, isOfImage, loaderDisks, mountsOf, plannedDisks, planStorage, under } from './storage-plan.ts';
+import {
+  isFat,
+  isOfImage,
+  loaderDisks,
+  mountsOf,
+  plannedDisks,
+  planStorage,
+  under,
+  usedDiskIds,
+} from './storage-plan.ts';
 
 type LayoutProblem = RefusalNamed<'layout-refused'>;
 
@@ -37,11 +46,7 @@ export function refuseStorageLayout(
   const { layout, disks } = draft;
   const { hostname } = machine;
   const isThere = (id: number): boolean => disks.some((disk) => disk.id === id);
-  const needed = [
-    ...(layout.bootDiskId === undefined ? [] : [layout.bootDiskId]),
-    ...layout.partitions.map(({ diskId }) => diskId),
-    ...[...layout.raids, ...layout.volumeGroups].flatMap((one) => one.disks),
-  ];
+  const needed = [...(layout.bootDiskId === undefined ? [] : [layout.bootDiskId]), ...usedDiskIds(layout)];
   if (!needed.every(isThere)) return refusal('layout-refused.disk-gone', { machine: hostname });
   const isBare = layout.partitions.length === 0 && isOfImage(draft);
   if (isBare) return undefined;

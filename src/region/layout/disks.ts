@@ -1,49 +1,87 @@
-// The disks of a machine and their ids. Pure.
+// The disks of a machine and their ids: those that it reports, and those that a person adds. Pure.
 //
 // 1. The id of a disk follows from its machine and its serial number, or from its name if its serial number is missing or not unique. So a
 //    disk keeps its id if the kernel lists the disks in another order at the next commissioning.
 // 2. Two disks of one machine never have the same id: if their digests are equal, the disk reported later takes the next number.
+// 3. A disk that a person added keeps its id when the machine reports it: it has the same serial number, or without one, the same kernel name.
+// 4. What a person says of a disk (`DescribedDisk`) stands until a person changes it.
 
 import { numberOf } from '../records/digest.ts';
 import type { HardwareFacts } from '../records/hardware-facts.ts';
 import type { Machine } from '../records/machine.ts';
+import type { DescribedDisk } from '../records/machine-layout.ts';
 
 /** The number of ids among which the disks of one machine are spread. */
 const DISK_IDS_PER_MACHINE = 100_000;
 
+type DiskFacts = HardwareFacts['disks'][number];
+
 /** A disk of a machine. */
 export interface Disk {
   readonly id: number;
-  /** As the machine reported it. */
-  readonly facts: HardwareFacts['disks'][number];
+  /** As the machine reported it, and as a person described it. */
+  readonly facts: DiskFacts;
+  /** The kernel's name of the disk. */
+  readonly kernelName: string;
+  readonly tags: readonly string[];
 }
 
-/** The disks of a machine, in the order of its report. */
-export function disksOf({ id, facts }: Pick<Machine, 'id' | 'facts'>): readonly Disk[] {
+type Disks = Pick<Machine, 'id' | 'facts' | 'layout'>;
+
+/** The disks of a machine: those of its report in their order, then those that a person added. */
+export function disksOf({ id, facts, layout }: Disks): readonly Disk[] {
   const disks = facts?.disks ?? [];
+  const described = layout?.disks ?? [];
   const taken = new Set<number>();
-  return disks.map((disk) => {
+  const reported = disks.map((disk) => {
     const isOnly = disk.serial !== '' && disks.filter(({ serial }) => serial === disk.serial).length === 1;
-    let number = numberOf(isOnly ? `serial ${disk.serial}` : `name ${disk.name}`) % DISK_IDS_PER_MACHINE;
-    while (taken.has(number)) number = (number + 1) % DISK_IDS_PER_MACHINE;
-    taken.add(number);
-    return { id: id * DISK_IDS_PER_MACHINE + number, facts: disk };
+    const added = described.find((one) => one.isAdded === true && !taken.has(one.id) && isSame(one, disk, isOnly));
+    const own = added?.id ?? freeId(id, isOnly ? disk.serial : '', disk.name, taken);
+    taken.add(own);
+    return diskWith(own, disk, added ?? described.find((one) => one.id === own));
   });
+  const further = described.filter((one) => one.isAdded === true && !taken.has(one.id));
+  return [...reported, ...further.map((one) => diskWith(one.id, UNREPORTED, one))];
+}
+
+const UNREPORTED: DiskFacts = {
+  ...{ name: '', bytes: 0, model: '', serial: '', rotational: undefined, bus: undefined, firmware: undefined },
+};
+
+/** True if a person added the disk that the machine reports. */
+const isSame = ({ serial = '', kernelName }: DescribedDisk, disk: DiskFacts, isOnly: boolean): boolean =>
+  serial === '' ? kernelName === disk.name : isOnly && serial === disk.serial;
+
+/** An id that no other disk of the machine has. */
+export function freeId(machineId: number, serial: string, name: string, taken: ReadonlySet<number>): number {
+  const first = machineId * DISK_IDS_PER_MACHINE;
+  let number = numberOf(serial === '' ? `name ${name}` : `serial ${serial}`) % DISK_IDS_PER_MACHINE;
+  while (taken.has(first + number)) number = (number + 1) % DISK_IDS_PER_MACHINE;
+  return first + number;
+}
+
+function diskWith(id: number, disk: DiskFacts, said: DescribedDisk | undefined): Disk {
+  if (said === undefined) return { id, facts: disk, kernelName: disk.name, tags: diskTags(disk) };
+  const { name = disk.name, model = disk.model, serial = disk.serial, bytes = disk.bytes } = said;
+  const facts = { ...disk, name, model, serial, bytes, block_size: said.blockSize ?? disk.block_size };
+  const kernelName = said.kernelName ?? (disk.name === '' ? name : disk.name);
+  return { id, facts, kernelName, tags: said.tags ?? (disk.name === '' ? [] : diskTags(disk)) };
 }
 
 /** The tags of a disk, as its kind gives them. */
-export const diskTags = ({ rotational }: Disk['facts']): readonly string[] => [rotational === true ? 'rotary' : 'ssd'];
+const diskTags = ({ rotational }: DiskFacts): readonly string[] => [rotational === true ? 'rotary' : 'ssd'];
 
 /** A serial number that the agent finds unchanged on the machine. */
 const PLAIN_SERIAL = /^[A-Za-z0-9._:+-]{1,64}$/;
 
 /**
- * How the agent finds a disk: `serial:` and its serial number if that is unique, else its name. A kernel may name disks differently at each
- * boot, and the wrong one would be overwritten.
+ * How the agent finds a disk: `serial:` and its serial number if that is unique, else its kernel name. A kernel may name disks differently at
+ * each boot, and the wrong one would be overwritten.
  */
-export function placeOf({ facts }: Pick<Machine, 'facts'>, name: string): string {
-  const disks = facts?.disks ?? [];
-  const serial = disks.find((disk) => disk.name === name)?.serial ?? '';
-  const isKnown = PLAIN_SERIAL.test(serial) && disks.filter((disk) => disk.serial === serial).length === 1;
-  return isKnown ? `serial:${serial}` : name;
+export function placeOf(machine: Disks, name: string): string {
+  const disks = disksOf(machine);
+  const found = disks.find(({ facts }) => facts.name === name);
+  const serial = found?.facts.serial ?? '';
+  const isKnown = PLAIN_SERIAL.test(serial) && disks.filter(({ facts }) => facts.serial === serial).length === 1;
+  return isKnown ? `serial:${serial}` : (found?.kernelName ?? name);
 }

@@ -1,12 +1,13 @@
-// Partitions, file systems, mounts, RAID 1 and whole layouts of a machine's disks. Pure.
+// Partitions, file systems, mounts and tags of the parts of a machine's disks. Pure.
 //
-// Source: MAAS's partitions, RAIDs and set_storage_layout (flat, lvm, blank).
+// Source: MAAS's partitions and the operations of its block devices.
 //
 // 1. Mount points are unique on a machine. The file system of a mounted part cannot be removed.
 // 2. A part in use can be neither removed nor given a second use.
 
-import { type FileSystem, type Partition, type Raid, STORAGE_PARTS_MAX } from '../records/machine-layout.ts';
+import { type FileSystem, PART_TAGS_MAX, type Partition, STORAGE_PARTS_MAX } from '../records/machine-layout.ts';
 import { refusal } from '../words/refusal.ts';
+import type { Disk } from './disks.ts';
 import type { LayoutRefusal } from './network-draft.ts';
 import {
   drawId,
@@ -23,8 +24,6 @@ import {
   withStorage,
 } from './storage-draft.ts';
 
-export const FILE_SYSTEMS = ['ext4', 'ext2', 'xfs', 'btrfs', 'fat32', 'vfat', 'swap'] as const;
-
 /** A draft, and the id of the part that was made. */
 export type MadePart = { readonly kind: 'made'; readonly draft: StorageDraft; readonly id: number };
 
@@ -33,12 +32,12 @@ export function makePartition(
   draft: StorageDraft,
   diskId: number,
   bytes: number | undefined,
-  isBootable: boolean,
+  { isBootable = false, uuid }: { readonly isBootable?: boolean; readonly uuid?: string | undefined } = {},
 ): MadePart | LayoutRefusal {
   const disk = draft.disks.find(({ id }) => id === diskId);
   if (disk === undefined) return noSuchDevice(draft, String(diskId));
-  const used = userOf(draft, 'disks', diskId);
-  if (used !== undefined) return refuseStorage(refusal('layout-refused.used', { name: disk.facts.name, by: used }));
+  const inUse = refuseWhole(draft, disk);
+  if (inUse !== undefined) return inUse;
   if (draft.layout.partitions.length >= STORAGE_PARTS_MAX) return limitReached(draft);
   const free = freeBytes(draft, disk);
   const wanted = bytes === undefined ? free : Math.floor(bytes / MEBIBYTE) * MEBIBYTE;
@@ -46,21 +45,39 @@ export function makePartition(
     return refuseStorage(refusal('field.size', { name: disk.facts.name, free }), 'size');
   }
   const id = drawId(draft);
-  const made: Partition = { ...{ id, uuid: uuidOf(id), diskId, bytes: wanted, isBootable, tags: [] } };
+  const made: Partition = { ...{ id, uuid: uuid ?? uuidOf(id), diskId, bytes: wanted, isBootable, tags: [] } };
   return { kind: 'made', draft: withStorage(draft, { partitions: [...draft.layout.partitions, made] }, 1), id };
 }
 
-const limitReached = ({ machine }: StorageDraft): LayoutRefusal =>
+/** Why a disk is not free as a whole, its partitions apart; `undefined`: it is. */
+export function refuseWhole(draft: StorageDraft, { id, facts: { name } }: Disk): LayoutRefusal | undefined {
+  const by = userOf(draft, 'disks', id);
+  if (by !== undefined) return refuseStorage(refusal('layout-refused.used', { name, by }));
+  const isFormatted = draft.layout.wholeDisks?.some((one) => one.id === id) === true;
+  return isFormatted ? refuseStorage(refusal('layout-refused.formatted', { name })) : undefined;
+}
+
+export const limitReached = ({ machine }: StorageDraft): LayoutRefusal =>
   refuseStorage(refusal('layout-refused.parts-limit', { machine: machine.hostname, max: STORAGE_PARTS_MAX }));
 
-const nameOf = ({ kind, part }: Formattable): string => ('name' in part ? part.name : `${kind} ${part.id}`);
+export function nameOf({ disks }: StorageDraft, { kind, part }: Formattable): string {
+  if ('name' in part) return part.name;
+  return disks.find(({ id }) => id === part.id)?.facts.name ?? `${kind} ${part.id}`;
+}
+
+const USES = { partition: 'partitions', raid: 'raids', disk: 'disks' } as const;
 
 /** An unused part that can have a file system. */
-function freePart(draft: StorageDraft, id: number): Formattable | LayoutRefusal {
-  const found = formattable(draft.layout).find(({ part }) => part.id === id);
+export function freePart(draft: StorageDraft, id: number): Formattable | LayoutRefusal {
+  const isDisk = draft.disks.some((disk) => disk.id === id);
+  const bare = isDisk ? ({ kind: 'disk', part: { id } } as const) : undefined;
+  const found = formattable(draft.layout).find(({ part }) => part.id === id) ?? bare;
   if (found === undefined) return noSuchDevice(draft, String(id));
-  const used = found.kind === 'partition' ? userOf(draft, 'partitions', id) : undefined;
-  return used === undefined ? found : refuseStorage(refusal('layout-refused.used', { name: nameOf(found), by: used }));
+  const name = nameOf(draft, found);
+  const by = found.kind === 'volume' ? undefined : userOf(draft, USES[found.kind], id);
+  if (by !== undefined) return refuseStorage(refusal('layout-refused.used', { name, by }));
+  const isPartitioned = draft.layout.partitions.some(({ diskId }) => diskId === id);
+  return isPartitioned ? refuseStorage(refusal('layout-refused.partitioned', { name })) : found;
 }
 
 export function removePartition(draft: StorageDraft, id: number): StorageDraft | LayoutRefusal {
@@ -78,7 +95,7 @@ export function format(
   const found = freePart(draft, id);
   if (found.kind === 'refuse') return found;
   if (found.part.fileSystem?.mountPoint !== undefined) {
-    const params = { name: nameOf(found), at: found.part.fileSystem.mountPoint };
+    const params = { name: nameOf(draft, found), at: found.part.fileSystem.mountPoint };
     return refuseStorage(refusal('layout-refused.mounted', params));
   }
   const fileSystem = { fstype: wish.fstype, label: wish.label, uuid: wish.uuid ?? uuidOf(drawId(draft)) };
@@ -90,9 +107,10 @@ export function unformat(draft: StorageDraft, id: number): StorageDraft | Layout
   const found = freePart(draft, id);
   if (found.kind === 'refuse') return found;
   const { fileSystem } = found.part;
-  if (fileSystem === undefined) return refuseStorage(refusal('layout-refused.unformatted', { name: nameOf(found) }));
+  if (fileSystem === undefined)
+    return refuseStorage(refusal('layout-refused.unformatted', { name: nameOf(draft, found) }));
   if (fileSystem.mountPoint === undefined) return withFileSystem(draft, id, undefined);
-  return refuseStorage(refusal('layout-refused.mounted', { name: nameOf(found), at: fileSystem.mountPoint }));
+  return refuseStorage(refusal('layout-refused.mounted', { name: nameOf(draft, found), at: fileSystem.mountPoint }));
 }
 
 /** Mounts or unmounts the file system of a part. @param mount undefined: unmount it */
@@ -104,11 +122,13 @@ export function mountPart(
   const found = freePart(draft, id);
   if (found.kind === 'refuse') return found;
   const { fileSystem } = found.part;
-  if (fileSystem === undefined) return refuseStorage(refusal('layout-refused.unformatted', { name: nameOf(found) }));
+  if (fileSystem === undefined)
+    return refuseStorage(refusal('layout-refused.unformatted', { name: nameOf(draft, found) }));
   const { fstype, uuid, label, mountPoint } = fileSystem;
   const bare: FileSystem = { fstype, uuid, label };
   if (mount === undefined) {
-    if (mountPoint === undefined) return refuseStorage(refusal('layout-refused.unmounted', { name: nameOf(found) }));
+    if (mountPoint === undefined)
+      return refuseStorage(refusal('layout-refused.unmounted', { name: nameOf(draft, found) }));
     return withFileSystem(draft, id, bare);
   }
   const at = fstype === 'swap' ? 'none' : mount.at;
@@ -116,55 +136,31 @@ export function mountPart(
     ({ part }) => part.id !== id && part.fileSystem?.mountPoint === at && at !== 'none',
   );
   if (other !== undefined) {
-    return refuseStorage(refusal('field.mount-taken', { name: nameOf(other), at }), 'mount_point');
+    return refuseStorage(refusal('field.mount-taken', { name: nameOf(draft, other), at }), 'mount_point');
   }
   return withFileSystem(draft, id, { ...bare, mountPoint: at, mountOptions: mount.options });
 }
 
-/** A person's request for a RAID 1. */
-interface RaidWish {
-  readonly name: string | undefined;
-  readonly disks: readonly number[];
-  readonly partitions: readonly number[];
+/** Adds a tag to a partition, a RAID or a volume, or removes it. Disks have theirs in `disk-changes.ts`. */
+export function tagPart(draft: StorageDraft, id: number, tag: string, isAdded: boolean): StorageDraft | LayoutRefusal {
+  const { partitions, volumeGroups, raids } = draft.layout;
+  const found = [...partitions, ...raids, ...volumeGroups.flatMap(({ volumes }) => volumes)].find(
+    (one) => one.id === id,
+  );
+  if (found === undefined) return noSuchDevice(draft, String(id));
+  const tags = tagged(found.tags ?? [], tag, isAdded);
+  if (tags === undefined) return refuseStorage(refusal('field.part-tags', { max: PART_TAGS_MAX }), 'tag');
+  const set = <P extends { readonly id: number }>(part: P): P => (part.id === id ? { ...part, tags } : part);
+  return withStorage(draft, {
+    partitions: partitions.map(set),
+    volumeGroups: volumeGroups.map((group) => ({ ...group, volumes: group.volumes.map(set) })),
+    raids: raids.map(set),
+  });
 }
 
-/** Makes a RAID 1. */
-export function makeRaid(draft: StorageDraft, wish: RaidWish): MadePart | LayoutRefusal {
-  const { raids, partitions } = draft.layout;
-  if (raids.length >= STORAGE_PARTS_MAX) return limitReached(draft);
-  const disks = [...new Set(wish.disks)];
-  const parts = [...new Set(wish.partitions)];
-  if (disks.length + parts.length < 2) return refuseStorage(refusal('field.raid-members'), 'block_devices');
-  for (const id of disks) {
-    const disk = draft.disks.find((one) => one.id === id);
-    if (disk === undefined) return refuseStorage(refusal('field.no-such-device', { id }), 'block_devices');
-    const { name } = disk.facts;
-    const by = userOf(draft, 'disks', id);
-    if (by !== undefined) return refuseStorage(refusal('layout-refused.used', { name, by }));
-    const isPartitioned = partitions.some(({ diskId }) => diskId === id);
-    if (isPartitioned) return refuseStorage(refusal('layout-refused.partitioned', { name }));
-  }
-  for (const id of parts) {
-    if (!partitions.some((one) => one.id === id)) {
-      return refuseStorage(refusal('field.no-such-device', { id }), 'partitions');
-    }
-    const found = freePart(draft, id);
-    if (found.kind === 'refuse') return found;
-    if (found.part.fileSystem !== undefined) {
-      return refuseStorage(refusal('layout-refused.formatted', { name: nameOf(found) }));
-    }
-  }
-  const name = wish.name ?? `md${raids.length}`;
-  if (!/^[A-Za-z][A-Za-z0-9_-]{0,31}$/.test(name)) return refuseStorage(refusal('field.device-name'), 'name');
-  if (raids.some((one) => one.name === name)) return refuseStorage(refusal('field.device-taken', { name }), 'name');
-  const id = drawId(draft);
-  const made: Raid = { id, uuid: uuidOf(id), name, level: 'raid-1', disks, partitions: parts };
-  return { kind: 'made', draft: withStorage(draft, { raids: [...raids, made] }, 1), id };
-}
-
-/** Removes a RAID; its parts stay. */
-export function removeRaid(draft: StorageDraft, id: number): StorageDraft | LayoutRefusal {
-  const isKnown = draft.layout.raids.some((one) => one.id === id);
-  if (!isKnown) return noSuchDevice(draft, String(id));
-  return withStorage(draft, { raids: draft.layout.raids.filter((one) => one.id !== id) });
+/** The tags with this one, or without it; `undefined`: they would be too many. */
+export function tagged(tags: readonly string[], tag: string, isAdded: boolean): string[] | undefined {
+  const others = tags.filter((one) => one !== tag);
+  if (!isAdded) return others;
+  return others.length >= PART_TAGS_MAX ? undefined : [...others, tag];
 }

@@ -1,10 +1,11 @@
 // A machine's disks while a person changes their layout: its free and used parts, and their uses. Pure.
 //
-// 1. A part has one use: a file system, or a volume group or a RAID made of it.
+// 1. A part has one use: partitions, a file system, or a volume group or a RAID made of it.
 // 2. Sizes are whole MiB, as partitions are aligned. The partition table takes the first and the last MiB of a disk.
 
 import type { Machine } from '../records/machine.ts';
 import {
+  type DescribedDisk,
   type FileSystem,
   type LogicalVolume,
   type Partition,
@@ -27,6 +28,8 @@ export interface StorageDraft {
   readonly disks: readonly Disk[];
   readonly layout: StorageLayout;
   readonly next: number;
+  /** What people say of the disks. */
+  readonly described: readonly DescribedDisk[];
 }
 
 const EMPTY: StorageLayout = { partitions: [], volumeGroups: [], raids: [] };
@@ -36,12 +39,13 @@ const storageOf = ({ layout }: Pick<Machine, 'layout'>): StorageLayout => layout
 
 export const beginStorage = (machine: Machine): StorageDraft => ({
   ...{ kind: 'draft', machine, disks: disksOf(machine), layout: storageOf(machine), next: machine.layout?.next ?? 1 },
+  described: machine.layout?.disks ?? [],
 });
 
-export const storageWith = ({ machine, layout, next }: StorageDraft): NonNullable<Machine['layout']> => ({
-  ...machine.layout,
-  next,
-  storage: layout,
+export const storageWith = ({ machine, layout, next, described }: StorageDraft): NonNullable<Machine['layout']> => ({
+  ...{ ...machine.layout, next, disks: described.length === 0 ? undefined : [...described] },
+  // Words about a disk alone are no layout.
+  ...(layout === EMPTY ? {} : { storage: layout }),
 });
 
 /** The draft with another layout. @param drawn the number of ids that it used up */
@@ -65,12 +69,21 @@ export const bootDiskOf = ({ disks, layout }: Pick<StorageDraft, 'disks' | 'layo
 /** The name of the user of a whole disk or partition; undefined: nothing uses it. */
 export function userOf(
   { layout }: Pick<StorageDraft, 'layout'>,
-  kind: 'disks' | 'partitions',
+  kind: 'disks' | 'partitions' | 'raids',
   id: number,
 ): string | undefined {
-  const whole = [...layout.volumeGroups, ...layout.raids].find((one) => one[kind].includes(id));
-  return whole?.name;
+  const groups = layout.volumeGroups.map(({ name, disks, partitions, raids = [] }) => ({
+    ...{ name, ids: { disks, partitions, raids } },
+  }));
+  const raids = layout.raids.map((raid) => ({ name: raid.name, ids: { ...membersOf(raid), raids: [] } }));
+  return [...groups, ...raids].find(({ ids }) => ids[kind].includes(id))?.name;
 }
+
+/** The disks and partitions of a RAID, with its spare ones. */
+export const membersOf = ({ disks, partitions, spareDisks = [], sparePartitions = [] }: Raid) => ({
+  disks: [...disks, ...spareDisks],
+  partitions: [...partitions, ...sparePartitions],
+});
 
 /** The bytes of a disk that no partition has, less than 0 if its partitions are too large for it. */
 export function spareBytes({ layout }: Pick<StorageDraft, 'layout'>, { id, facts }: Disk): number {
@@ -83,18 +96,21 @@ export const freeBytes = (draft: Pick<StorageDraft, 'layout'>, disk: Disk): numb
   Math.max(0, spareBytes(draft, disk));
 
 /** The bytes of a part that can hold something. */
-const bytesOfParts = (
-  { layout, disks }: Pick<StorageDraft, 'layout' | 'disks'>,
-  whole: Raid | VolumeGroup,
-): readonly number[] =>
-  [
+function bytesOfParts(draft: Pick<StorageDraft, 'layout' | 'disks'>, whole: Raid | VolumeGroup): readonly number[] {
+  const { layout, disks } = draft;
+  const raids = 'raids' in whole ? (whole.raids ?? []) : [];
+  return [
     ...whole.disks.map((id) => disks.find((disk) => disk.id === id)?.facts.bytes ?? 0),
     ...whole.partitions.map((id) => layout.partitions.find((one) => one.id === id)?.bytes ?? 0),
+    ...layout.raids.filter(({ id }) => raids.includes(id)).map((raid): number => raidBytes(draft, raid)),
   ].map((bytes) => Math.max(0, bytes - OVERHEAD_BYTES));
+}
 
 /** A RAID 1 holds what its smallest part holds. */
-export const raidBytes = (draft: Pick<StorageDraft, 'layout' | 'disks'>, raid: Raid): number =>
-  Math.min(...bytesOfParts(draft, raid));
+export function raidBytes(draft: Pick<StorageDraft, 'layout' | 'disks'>, raid: Raid): number {
+  const { disks, partitions } = membersOf(raid);
+  return Math.min(...bytesOfParts(draft, { ...raid, disks, partitions }));
+}
 
 export const groupBytes = (draft: Pick<StorageDraft, 'layout' | 'disks'>, group: VolumeGroup): number =>
   bytesOfParts(draft, group).reduce((sum, bytes) => sum + bytes, 0);
@@ -107,22 +123,27 @@ export const groupFree = (draft: Pick<StorageDraft, 'layout' | 'disks'>, group: 
 export type Formattable =
   | { readonly kind: 'partition'; readonly part: Partition }
   | { readonly kind: 'volume'; readonly part: LogicalVolume }
-  | { readonly kind: 'raid'; readonly part: Raid };
+  | { readonly kind: 'raid'; readonly part: Raid }
+  | { readonly kind: 'disk'; readonly part: { readonly id: number; readonly fileSystem?: FileSystem | undefined } };
 
 export const formattable = (layout: StorageLayout): readonly Formattable[] => [
   ...layout.partitions.map((part) => ({ kind: 'partition', part }) as const),
   ...layout.volumeGroups.flatMap(({ volumes }) => volumes.map((part) => ({ kind: 'volume', part }) as const)),
   ...layout.raids.map((part) => ({ kind: 'raid', part }) as const),
+  ...(layout.wholeDisks ?? []).map((part) => ({ kind: 'disk', part }) as const),
 ];
 
 /** Sets the file system of a part; undefined: none. */
 export function withFileSystem(draft: StorageDraft, id: number, fileSystem: FileSystem | undefined): StorageDraft {
   const set = <P extends { readonly id: number }>(part: P): P => (part.id === id ? { ...part, fileSystem } : part);
-  const { partitions, volumeGroups, raids } = draft.layout;
+  const { partitions, volumeGroups, raids, wholeDisks = [] } = draft.layout;
+  const others = wholeDisks.filter((one) => one.id !== id);
+  const isDisk = fileSystem !== undefined && draft.disks.some((disk) => disk.id === id);
   return withStorage(draft, {
     partitions: partitions.map(set),
     volumeGroups: volumeGroups.map((group) => ({ ...group, volumes: group.volumes.map(set) })),
     raids: raids.map(set),
+    wholeDisks: isDisk ? [...others, { id, fileSystem }] : others,
   });
 }
 

@@ -5,18 +5,18 @@
 //   disk ID PLACE                         a disk that gets a new partition table, or that is used whole; PLACE as in `placeOf`
 //   loader ID                             a disk of these that must start the machine
 //   partition ID DISK NUMBER MIB KIND UUID
-//   raid ID NAME METADATA UUID MEMBER…
+//   raid ID NAME METADATA UUID MEMBER… [spare MEMBER…]
 //   group NAME MEMBER…
 //   volume ID GROUP NAME MIB
-//   system ID TYPE UUID [LABEL]           a file system or swap on a partition, a RAID or a volume
+//   system ID TYPE UUID [LABEL]           a file system or swap on a partition, a RAID, a volume or a whole disk
 //   mount ID OPTIONS PLACE                OPTIONS `-`: the usual; PLACE `none`: swap
 //
 // 1. A line refers only to lines before it; a mount comes after those of the directories above it.
 // 2. The plan has the root, or else nothing on the boot disk: an image then fills that, and the plan is for the other disks.
 
-import type { FileSystem, Partition, Raid } from '../records/machine-layout.ts';
+import type { FileSystem, Partition, Raid, StorageLayout } from '../records/machine-layout.ts';
 import { type Disk, placeOf } from './disks.ts';
-import { bootDiskOf, formattable, freeBytes, MEBIBYTE, type StorageDraft, userOf } from './storage-draft.ts';
+import { bootDiskOf, formattable, freeBytes, MEBIBYTE, membersOf, type StorageDraft, userOf } from './storage-draft.ts';
 
 /** File systems that UEFI firmware reads. */
 const FATS: ReadonlySet<string> = new Set(['fat32', 'vfat']);
@@ -24,8 +24,8 @@ export const isFat = (system: FileSystem | undefined): boolean => system !== und
 
 /** True if the layout is what an image makes of its disk itself: nothing, or one root that fills the boot disk. */
 export function isOfImage(draft: StorageDraft): boolean {
-  const { partitions, volumeGroups, raids } = draft.layout;
-  if (raids.length > 0 || volumeGroups.length > 0) return false;
+  const { partitions, volumeGroups, raids, wholeDisks = [] } = draft.layout;
+  if (raids.length > 0 || volumeGroups.length > 0 || wholeDisks.length > 0) return false;
   if (partitions.length === 0) return true;
   const disk = bootDiskOf(draft);
   if (disk === undefined) return false;
@@ -52,8 +52,16 @@ export const mountsOf = (draft: StorageDraft): ReadonlyMap<string, ReturnType<ty
 export function under(draft: StorageDraft, id: number): Readonly<Record<'disks' | 'partitions', readonly number[]>> {
   const { partitions, raids, volumeGroups } = draft.layout;
   if (partitions.some((one) => one.id === id)) return { disks: [], partitions: [id] };
+  if (draft.disks.some((one) => one.id === id)) return { disks: [id], partitions: [] };
+  const raid = raids.find((one) => one.id === id);
+  if (raid !== undefined) return raid;
   const group = volumeGroups.find(({ volumes }) => volumes.some((one) => one.id === id));
-  return raids.find((one) => one.id === id) ?? group ?? { disks: [], partitions: [] };
+  if (group === undefined) return { disks: [], partitions: [] };
+  const below = raids.filter((one) => group.raids?.includes(one.id));
+  return {
+    disks: [group, ...below].flatMap(({ disks }) => disks),
+    partitions: [group, ...below].flatMap((one) => one.partitions),
+  };
 }
 
 /** The disks with the partitions from which the system starts, on each of which its boot loader goes; empty without a root. */
@@ -68,13 +76,16 @@ export function loaderDisks(draft: StorageDraft): readonly Disk[] {
 
 /** The disks that the plan changes. */
 export function plannedDisks({ disks, layout }: StorageDraft): readonly Disk[] {
-  const { partitions, volumeGroups, raids } = layout;
-  const used = new Set([
-    ...partitions.map(({ diskId }) => diskId),
-    ...[...raids, ...volumeGroups].flatMap((one) => one.disks),
-  ]);
+  const used = new Set(usedDiskIds(layout));
   return disks.filter(({ id }) => used.has(id));
 }
+
+/** The ids of the disks that a layout needs. */
+export const usedDiskIds = ({ partitions, volumeGroups, raids, wholeDisks = [] }: StorageLayout): readonly number[] => [
+  ...partitions.map(({ diskId }) => diskId),
+  ...[...raids.map(membersOf), ...volumeGroups].flatMap((one) => one.disks),
+  ...wholeDisks.map(({ id }) => id),
+];
 
 type Words = readonly (string | number)[];
 
@@ -86,8 +97,8 @@ export function planStorage(draft: StorageDraft): string | undefined {
     ...loaderDisks(draft).map(({ id }) => ['loader', id]),
     ...draft.disks.flatMap((disk) => partitionLines(draft, disk)),
     ...draft.layout.raids.map(raidLine),
-    ...draft.layout.volumeGroups.flatMap(({ name, disks, partitions, volumes }) => [
-      ['group', name, ...disks, ...partitions],
+    ...draft.layout.volumeGroups.flatMap(({ name, disks, partitions, raids = [], volumes }) => [
+      ['group', name, ...disks, ...partitions, ...raids],
       ...volumes.map(({ id, name: own, bytes }) => ['volume', id, name, own, Math.floor(bytes / MEBIBYTE)]),
     ]),
     ...systemLines(draft),
@@ -105,7 +116,7 @@ const partitionLines = (draft: StorageDraft, disk: Disk): readonly Words[] =>
 
 /** The type of a partition in the table. A RAID with the firmware's file system has type `efi`: each member looks like that file system. */
 function kindOf({ layout }: StorageDraft, { id, fileSystem }: Partition): string {
-  const raid = layout.raids.find(({ partitions }) => partitions.includes(id));
+  const raid = layout.raids.find((one) => membersOf(one).partitions.includes(id));
   if (raid !== undefined) return isFat(raid.fileSystem) ? 'efi' : 'raid';
   if (userOf({ layout }, 'partitions', id) !== undefined) return 'lvm';
   if (fileSystem?.fstype === 'swap') return 'swap';
@@ -116,9 +127,20 @@ function kindOf({ layout }: StorageDraft, { id, fileSystem }: Partition): string
  * Version 1.0 keeps its metadata at the end, so the firmware finds the file system at the start of a member. Version 1.2 keeps it near the
  * start, so a member is not mistaken for a file system.
  */
-const raidLine = ({ id, name, uuid, fileSystem, disks, partitions }: Raid): Words => [
-  ...['raid', id, name, isFat(fileSystem) ? '1.0' : '1.2', uuid, ...disks, ...partitions],
-];
+function raidLine({
+  id,
+  name,
+  uuid,
+  fileSystem,
+  disks,
+  partitions,
+  spareDisks = [],
+  sparePartitions = [],
+}: Raid): Words {
+  const spares = [...spareDisks, ...sparePartitions];
+  const words = ['raid', id, name, isFat(fileSystem) ? '1.0' : '1.2', uuid, ...disks, ...partitions];
+  return spares.length === 0 ? words : [...words, 'spare', ...spares];
+}
 
 function systemLines({ layout }: StorageDraft): readonly Words[] {
   const made = formattable(layout).flatMap(({ part }) =>

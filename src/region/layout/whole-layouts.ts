@@ -43,7 +43,7 @@ const whole = (bytes: number): number => Math.floor(bytes / MEBIBYTE) * MEBIBYTE
 /** Lays out the boot disk. */
 export function layOut(draft: StorageDraft, wish: LayoutWish): StorageDraft | LayoutRefusal {
   const { rootDiskId, layout } = wish;
-  const empty = withStorage(draft, { partitions: [], volumeGroups: [], raids: [] });
+  const empty = withStorage(draft, { partitions: [], volumeGroups: [], raids: [], wholeDisks: [] });
   const disk = rootDiskId === undefined ? bootDiskOf(draft) : draft.disks.find(({ id }) => id === rootDiskId);
   if (disk === undefined) {
     if (rootDiskId !== undefined)

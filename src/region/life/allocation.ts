@@ -2,7 +2,7 @@
 //
 // Source: the parameters of MAAS's `machines/?op=allocate` and `nodes/?op=acquire`.
 
-import { diskTags } from '../layout/disks.ts';
+import { disksOf } from '../layout/disks.ts';
 import { type Machine, machineFqdn } from '../records/machine.ts';
 
 /** The constraints of one allocation; all given ones must hold. */
@@ -82,18 +82,20 @@ const hasSpeed = ({ facts }: Machine, least: number): boolean =>
 /**
  * Finds a disk of its own for each wish, of both the largest first. `undefined`: there are not enough such disks.
  *
- * @returns the index of each wish's disk in the machine's facts
+ * @returns the index of each wish's disk among the disks of the machine
  */
 function placeDisks(machine: Machine, wishes: readonly DiskWish[]): ReadonlyMap<DiskWish, number> | undefined {
-  const disks = machine.facts?.disks ?? [];
+  const disks = disksOf(machine);
   if (wishes.length > disks.length) return undefined;
-  const places = disks.map((_, place) => place).sort((a, b) => (disks[b]?.bytes ?? 0) - (disks[a]?.bytes ?? 0));
+  const places = disks
+    .map((_, place) => place)
+    .sort((a, b) => (disks[b]?.facts.bytes ?? 0) - (disks[a]?.facts.bytes ?? 0));
   const takenBy = new Map<number, DiskWish>();
   // A wish takes a free disk, or one whose wish can take another (Kuhn's algorithm). Each wish tries each disk once.
   const place = (wish: DiskWish, tried: Set<number>): boolean => {
     const fitting = places.filter((one) => {
       const disk = disks[one];
-      return disk !== undefined && disk.bytes >= wish.bytes && wish.tags.every((tag) => diskTags(disk).includes(tag));
+      return disk !== undefined && disk.facts.bytes >= wish.bytes && wish.tags.every((tag) => disk.tags.includes(tag));
     });
     for (const one of [...fitting.filter((at) => !takenBy.has(at)), ...fitting]) {
       if (tried.has(one)) continue;
@@ -112,7 +114,7 @@ function placeDisks(machine: Machine, wishes: readonly DiskWish[]): ReadonlyMap<
 const isAmong = (id = 0, wanted: readonly number[] | undefined, others: readonly number[] = []): boolean =>
   (wanted === undefined || wanted.includes(id)) && !others.includes(id);
 
-/** The disk for each label, as an index into the disks of the machine's facts. */
+/** The disk for each label, as an index into the disks of the machine. */
 export function matchStorage(machine: Machine, wishes: readonly DiskWish[]): ReadonlyMap<string, number> {
   const placed = placeDisks(machine, wishes) ?? new Map<DiskWish, number>();
   return new Map([...placed].flatMap(([{ label }, at]) => (label === undefined ? [] : [[label, at] as const])));

@@ -9,6 +9,7 @@
 
 import type { Clock } from '../../clock.ts';
 import { TextDirectory } from '../../files/text-directory.ts';
+import { disksOf } from '../layout/disks.ts';
 import { type PreseedResult, renderPreseed } from '../preseed/preseed.ts';
 import {
   DEFAULT_MIRRORS,
@@ -86,14 +87,16 @@ export class MachinePreseeds {
   ): Promise<PreseedRequest> {
     const { store } = this.#parts;
     const { osystem, release, owner, work } = machine;
+    const disks = disksOf(machine);
+    const chosen = disks.find(({ facts }) => facts.name === work?.disk);
     const keys = owner === undefined ? [] : await store.life.listSshKeys(owner);
     return {
       ...this.#base(purpose, surroundings),
       machine: preseedMachine(machine),
       osystem,
       release,
-      installDisk: diskPath(work?.disk),
-      installDiskSerial: serialPattern(machine),
+      installDisk: diskPath(chosen?.kernelName ?? work?.disk),
+      installDiskSerial: serialPattern({ work, facts: { disks: disks.map(({ facts }) => facts) } }),
       sshKeys: keys.map(({ key }) => key),
       kernelParams: kernelParamsOf(machine) ?? this.install.kernelParams,
       credentials,

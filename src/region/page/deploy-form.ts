@@ -3,6 +3,7 @@
 // 1. Only images and installers that fit the machine are offered. Without any, the form names the commands that add one.
 
 import { type Html, html, nothing } from '../../html.ts';
+import { disksOf } from '../layout/disks.ts';
 import type { ListedImage } from '../life/deployment.ts';
 import type { ListedInstaller } from '../life/installer.ts';
 import type { Machine } from '../records/machine.ts';
@@ -28,10 +29,10 @@ function imagesFor(images: readonly ListedImage[], machine: Machine): readonly L
 const titleOf = ({ os, release, title, diskBytes }: ListedImage): string =>
   `${title === '' ? `${os} ${release}` : title}${diskBytes === undefined ? '' : words.deploy.fills(formatSize(diskBytes))}`;
 
-function disksOf({ facts }: Machine): readonly Choice[] {
-  const disks = (facts?.disks ?? []).slice(0, DISKS_MAX);
+function diskChoices(machine: Machine): readonly Choice[] {
+  const disks = disksOf(machine).slice(0, DISKS_MAX);
   const isLong = disks.length >= CHOICES_SHOWN_MAX;
-  const named = disks.map(({ name, bytes, model }): Choice => {
+  const named = disks.map(({ facts: { name, bytes, model } }): Choice => {
     const size = `${name} · ${formatSize(bytes)}`;
     return [name, isLong || model === '' ? size : `${size} · ${model}`];
   });
@@ -61,7 +62,7 @@ export async function deployFields(view: View, machine: Machine): Promise<Html> 
       name: 'disk',
       label: words.deploy.disk.label,
       value: '',
-      choices: disksOf(machine),
+      choices: diskChoices(machine),
       hint: words.deploy.disk.hint,
     }),
     addressField(view),

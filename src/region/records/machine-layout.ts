@@ -15,7 +15,8 @@ export const LAID_INTERFACES_MAX = 128;
 /** Bound on the links of one layout; administrators add and delete them. */
 export const LINKS_MAX = 256;
 /**
- * Bound on the partitions of one layout, and likewise on its volume groups, logical volumes and RAIDs; administrators add and delete them.
+ * Bound on the partitions of one layout, and likewise on its volume groups, logical volumes and RAIDs, and on the disks that a person added or
+ * described; administrators add and delete them.
  */
 export const STORAGE_PARTS_MAX = 128;
 /** Tags of one interface or one disk. */
@@ -93,7 +94,14 @@ const partition = z.object({
   fileSystem: fileSystem.optional(),
 });
 
-const logicalVolume = z.object({ id, uuid: z.string().max(64), name, bytes, fileSystem: fileSystem.optional() });
+const logicalVolume = z.object({
+  id,
+  uuid: z.string().max(64),
+  name,
+  bytes,
+  tags: tags.optional(),
+  fileSystem: fileSystem.optional(),
+});
 
 /** The ids of the disks and partitions of which a volume group or a RAID consists. */
 const members = {
@@ -106,6 +114,8 @@ const volumeGroup = z.object({
   uuid: z.string().max(64),
   name,
   ...members,
+  /** The ids of the RAIDs of which it consists, too. */
+  raids: z.array(id).max(STORAGE_PARTS_MAX).optional(),
   volumes: z.array(logicalVolume).max(STORAGE_PARTS_MAX),
 });
 
@@ -115,6 +125,10 @@ const raid = z.object({
   name,
   level: z.literal('raid-1'),
   ...members,
+  /** The ids of the disks and partitions that take the place of a failed one. */
+  spareDisks: z.array(id).max(STORAGE_PARTS_MAX).optional(),
+  sparePartitions: z.array(id).max(STORAGE_PARTS_MAX).optional(),
+  tags: tags.optional(),
   fileSystem: fileSystem.optional(),
 });
 
@@ -124,6 +138,23 @@ const storageLayout = z.object({
   partitions: z.array(partition).max(STORAGE_PARTS_MAX),
   volumeGroups: z.array(volumeGroup).max(STORAGE_PARTS_MAX),
   raids: z.array(raid).max(STORAGE_PARTS_MAX),
+  /** The file systems of disks without partitions; `id` is that of the disk. */
+  wholeDisks: z.array(z.object({ id, fileSystem })).max(STORAGE_PARTS_MAX).optional(),
+});
+
+/** What a person says of a disk. Values left out are those that the machine reports. */
+const describedDisk = z.object({
+  id,
+  /** True: a person added the disk, so it is shown before the machine reports it. */
+  isAdded: z.boolean().optional(),
+  name: name.optional(),
+  model: z.string().max(128).optional(),
+  serial: z.string().max(128).optional(),
+  /** The kernel's name, by which the agent finds a disk without a serial number of its own. */
+  kernelName: name.optional(),
+  bytes: bytes.optional(),
+  blockSize: z.int().min(1).optional(),
+  tags: tags.optional(),
 });
 
 const machineLayout = z.object({
@@ -131,6 +162,7 @@ const machineLayout = z.object({
   next: z.int().min(1),
   network: networkLayout.optional(),
   storage: storageLayout.optional(),
+  disks: z.array(describedDisk).max(STORAGE_PARTS_MAX).optional(),
 });
 
 export type MachineLayout = Readonly<z.output<typeof machineLayout>>;
@@ -138,6 +170,7 @@ export type NetworkLayout = Readonly<z.output<typeof networkLayout>>;
 export type LaidInterface = Readonly<z.output<typeof laidInterface>>;
 export type InterfaceLink = Readonly<z.output<typeof link>>;
 export type StorageLayout = Readonly<z.output<typeof storageLayout>>;
+export type DescribedDisk = Readonly<z.output<typeof describedDisk>>;
 export type FileSystem = Readonly<z.output<typeof fileSystem>>;
 export type Partition = Readonly<z.output<typeof partition>>;
 export type VolumeGroup = Readonly<z.output<typeof volumeGroup>>;

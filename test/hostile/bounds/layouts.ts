@@ -26,7 +26,7 @@ export const LAYOUT_BOUNDS: readonly HeldBound[] = [
   },
   {
     at: 'region/records/machine-layout.ts STORAGE_PARTS_MAX',
-    what: 'partitions of one machine, laid out; likewise its RAIDs',
+    what: 'partitions of one machine, laid out; likewise its RAIDs, volume groups, volumes, and disks that people added or described',
     ...byAdministrators,
     howItEmpties: 'as they are deleted, or the disks are restored',
     test: 'region/layout/storage-changes.test.ts',

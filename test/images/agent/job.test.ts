@@ -158,6 +158,11 @@ mount 12 - /
       /sda has 8388608 bytes, but its partitions need 9 MiB/,
     ],
     ['a line of an unknown kind', `${ROOT_PLAN}cache 1 2\n`, /does not know a line of the plan: cache 1 2/],
+    [
+      'a spare without a part',
+      `${ROOT_PLAN}raid 13 md0 1.2 5-2 11 spare\n`,
+      /does not know a line of the plan: raid 13/,
+    ],
     ['a name with characters of a shell', ROOT_PLAN.replaceAll('vg0', 'v;0'), /does not know a line of the plan/],
     ['a place outside of the system', ROOT_PLAN.replace('- /', '- /../x'), /does not know a line of the plan/],
     [

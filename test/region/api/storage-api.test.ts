@@ -2,9 +2,11 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { storagePlan } from '../../../src/region/layout/deployable-storage.ts';
 import { type Answered, type CallersPlace, withCallers } from './callers-place.ts';
 
 interface Disks {
+  readonly put: (path: string, fields: Readonly<Record<string, string>>) => Promise<Answered>;
   readonly post: (path: string, fields?: Readonly<Record<string, string>>) => Promise<Answered>;
   readonly drop: (path: string) => Promise<Answered>;
   readonly read: (path: string) => Promise<Answered>;
@@ -16,6 +18,7 @@ const withDisks = (work: (disks: Disks, place: CallersPlace) => Promise<void>): 
     const base = `nodes/${place.systemId}/`;
     const disks: Disks = {
       post: (path, fields = {}) => place.ask('root', 'POST', `${base}${path}`, fields),
+      put: (path, fields) => place.ask('root', 'PUT', `${base}${path}`, fields),
       drop: (path) => place.ask('root', 'DELETE', `${base}${path}`),
       read: (path) => place.ask('alice', 'GET', `${base}${path}`),
       layOut: (fields) => place.ask('root', 'POST', `machines/${place.systemId}/?op=set_storage_layout`, fields),
@@ -23,6 +26,7 @@ const withDisks = (work: (disks: Disks, place: CallersPlace) => Promise<void>): 
     await work(disks, place);
   });
 
+const UUID = '9c5a5c5e-2f0b-4b8e-9d56-1d6c3a3f0b22';
 const PARTITION_KEYS = 'id uuid type system_id device_id path name size bootable tags used_for filesystem resource_uri';
 const keysOf = (value: object): readonly string[] => Object.keys(value).toSorted();
 const sorted = (keys: string): readonly string[] => keys.split(' ').toSorted();
@@ -145,4 +149,135 @@ test('a RAID 1 is made of partitions and disks, formatted and mounted as a block
     assert.equal((await post('raids/', { level: 'raid-1', partitions: ids.join(',') })).refusal, 'layout-refused');
     assert.equal((await drop(`raid/${id}/`)).status, 204);
     assert.equal((await drop(place)).status, 204);
+  }));
+
+test('a disk that a person adds is laid out, deployed by its place, and deleted with its partitions', () =>
+  withDisks(async ({ post, put, drop, read }, { store, systemId }) => {
+    const made = await post('blockdevices/', {
+      name: 'disk0',
+      size: '100G',
+      id_path: '/dev/nvme0n1',
+      block_size: '4096',
+    });
+    assert.equal(made.status, 200, made.text);
+    assert.deepEqual(keysOf(made.json), keysOf((await read('blockdevices/sda/')).json));
+    const { id } = made.json;
+    assert.deepEqual([made.json.type, made.json.id_path, made.json.used_for], ['physical', '/dev/nvme0n1', 'Unused']);
+    assert.deepEqual((await read('blockdevices/disk0/')).json, made.json);
+    await post(`blockdevices/${id}/partitions/`, { size: '10G' });
+    const planOf = async (): Promise<string> => {
+      const machine = await store.findMachine(systemId);
+      return machine === undefined ? '' : (storagePlan(machine) ?? '');
+    };
+    assert.match(await planOf(), new RegExp(`^disk ${id} nvme0n1$`, 'm'));
+    const renamed = await put(`blockdevices/${id}/`, { serial: 'S9', name: 'disk1' });
+    assert.deepEqual([renamed.json.serial, renamed.json.name, renamed.json.id], ['S9', 'disk1', id]);
+    assert.match(await planOf(), new RegExp(`^disk ${id} serial:S9$`, 'm'));
+    assert.equal((await drop(`blockdevices/${id}/`)).status, 204);
+    assert.equal((await read(`blockdevices/${id}/`)).status, 404);
+    assert.doesNotMatch(await planOf(), /partition/);
+    const again = await post('blockdevices/', { name: 'sdz', size: '1G', serial: 'Z' });
+    const names = (await read('blockdevices/')).json.map((one: { readonly name: string }) => one.name);
+    assert.deepEqual(names, ['sda', 'sdb', 'sdz']);
+    for (const [field, fields] of [
+      ['name', { name: 'sda', size: '1G', serial: 'A' }],
+      ['name', { name: 'a b', size: '1G', serial: 'A' }],
+      ['id_path', { name: 'sdy', size: '1G' }],
+      ['id_path', { name: 'sdy', size: '1G', id_path: '/dev/disk/by-id/wwn-1' }],
+      ['id_path', { name: 'sdy', size: '1G', id_path: '/dev/sda' }],
+      ['serial', { name: 'sdy', size: '1G', serial: 'Z' }],
+      ['size', { name: 'sdy', serial: 'Y' }],
+    ] as const)
+      assert.deepEqual(keysOf((await post('blockdevices/', fields)).json), [field], JSON.stringify(fields));
+    assert.deepEqual(keysOf((await put(`blockdevices/${again.json.id}/`, { uuid: UUID })).json), ['uuid']);
+    assert.equal((await put('blockdevices/sdq/', { name: 'x' })).status, 404);
+  }));
+
+test('a disk that the machine reported keeps its id under another name and size, and is forgotten until the next report', () =>
+  withDisks(async ({ post, put, drop, read }) => {
+    const { id } = (await read('blockdevices/sdb/')).json;
+    const changed = await put('blockdevices/sdb/', { name: 'data', size: '60000000000' });
+    assert.deepEqual([changed.json.id, changed.json.size, changed.json.id_path], [id, 60e9, '/dev/sdb']);
+    const tags = (await post(`blockdevices/${id}/?op=add_tag`, { tag: 'cold' })).json.tags;
+    assert.deepEqual(tags, ['rotary', 'cold']);
+    assert.deepEqual((await post(`blockdevices/${id}/?op=remove_tag`, { tag: 'rotary' })).json.tags, ['cold']);
+    assert.deepEqual((await read('blockdevices/data/')).json.tags, ['cold']);
+    assert.equal((await drop(`blockdevices/${id}/`)).status, 204);
+    const names = (await read('blockdevices/')).json.map((one: { readonly name: string }) => one.name);
+    assert.deepEqual(names, ['sda']);
+  }));
+
+test('a whole disk has a file system, and then neither partitions nor another use', () =>
+  withDisks(async ({ post, drop, read }, { store, systemId }) => {
+    const formatted = await post('blockdevices/sdb/?op=format', { fstype: 'xfs', label: 'data' });
+    assert.equal(formatted.status, 200, formatted.text);
+    assert.deepEqual([formatted.json.filesystem.fstype, formatted.json.available_size], ['xfs', 0]);
+    const mounted = await post('blockdevices/sdb/?op=mount', { mount_point: '/srv' });
+    assert.equal(mounted.json.used_for, 'xfs formatted filesystem mounted at /srv');
+    const { id } = mounted.json;
+    const machine = await store.findMachine(systemId);
+    const plan = machine === undefined ? '' : (storagePlan(machine) ?? '');
+    assert.match(plan, new RegExp(`^disk ${id} serial:S2\nsystem ${id} xfs [0-9a-f-]{36} data\nmount ${id} - /srv\n$`));
+    for (const [path, fields] of [
+      ['blockdevices/sdb/partitions/', {}],
+      ['raids/', { level: 'raid-1', block_devices: `${id},${(await read('blockdevices/sda/')).json.id}` }],
+      ['volume-groups/', { name: 'vg0', block_devices: String(id) }],
+      ['blockdevices/sdb/?op=unformat', {}],
+    ] as const)
+      assert.equal((await post(path, fields)).refusal, 'layout-refused', path);
+    await post('blockdevices/sdb/?op=unmount');
+    assert.equal((await post('blockdevices/sdb/?op=unformat')).json.filesystem, null);
+    await post('blockdevices/sdb/partitions/', { size: '1G' });
+    assert.equal((await post('blockdevices/sdb/?op=format', { fstype: 'ext4' })).refusal, 'layout-refused');
+    assert.equal((await drop('blockdevices/sdb/')).status, 204);
+  }));
+
+test('a volume group is made of partitions and a RAID, and has volumes that fit', () =>
+  withDisks(async ({ post, put, drop, read }, { store, systemId }) => {
+    const ids: string[] = [];
+    for (const disk of ['sda', 'sdb'])
+      for (const size of ['20G', disk === 'sda' ? '20G' : '10G'])
+        ids.push(String((await post(`blockdevices/${disk}/partitions/`, { size })).json.id));
+    const [one = '', spare = '', two = '', other = ''] = ids;
+    const raid = await post('raids/', { level: 'raid-1', partitions: `${one},${two}`, spare_partitions: spare });
+    const raidId = String(raid.json.id);
+    const made = await post('volume-groups/', { name: 'vg0', block_devices: raidId });
+    assert.equal(made.status, 200, made.text);
+    const path = `volume-group/${made.json.id}/`;
+    assert.deepEqual((await read(path)).json, made.json);
+    assert.equal((await read(`blockdevices/${raidId}/`)).json.used_for, 'Part of vg0');
+    assert.equal((await post(`blockdevices/${raidId}/?op=format`, { fstype: 'ext4' })).refusal, 'layout-refused');
+    assert.equal((await drop(`raid/${raidId}/`)).refusal, 'layout-refused');
+    const volume = await post(`${path}?op=create_logical_volume`, { name: 'data', size: '15G' });
+    assert.deepEqual([volume.json.name, volume.json.type], ['vg0-data', 'virtual'], volume.text);
+    assert.deepEqual(keysOf((await post(`${path}?op=create_logical_volume`, { name: 'data' })).json), ['name']);
+    assert.deepEqual(keysOf((await post(`${path}?op=create_logical_volume`, { name: 'b', size: '15G' })).json), [
+      'size',
+    ]);
+    assert.equal((await put(path, { add_partitions: other })).json.devices.length, 2);
+    const refused = await put(path, { remove_block_devices: raidId });
+    assert.deepEqual(keysOf(refused.json), ['remove_block_devices'], refused.text);
+    const resized = await put(`blockdevices/${volume.json.id}/`, { name: 'more', size: '20G' });
+    assert.deepEqual([resized.json.name, resized.status], ['vg0-more', 200]);
+    await post(`blockdevices/${volume.json.id}/?op=format`, { fstype: 'ext4' });
+    await post('blockdevices/vg0-more/?op=mount', { mount_point: '/srv' });
+    const machine = await store.findMachine(systemId);
+    const plan = machine === undefined ? '' : (storagePlan(machine) ?? '');
+    assert.match(plan, new RegExp(`^raid ${raidId} md0 1\\.2 \\S+ ${one} ${two} spare ${spare}$`, 'm'));
+    assert.match(plan, new RegExp(`^group vg0 ${other} ${raidId}\nvolume ${volume.json.id} vg0 more 19073$`, 'm'));
+    assert.equal((await drop(path)).refusal, 'layout-refused');
+    assert.equal((await post(`${path}?op=delete_logical_volume`, { id: String(volume.json.id) })).status, 204);
+    assert.equal((await drop(path)).status, 204);
+    assert.equal((await read(path)).status, 404);
+    for (const [field, fields] of [
+      ['block_devices', { name: 'vg1' }],
+      ['block_devices', { name: 'vg1', block_devices: '7' }],
+      ['name', { name: 'sda', partitions: other }],
+      ['name', { name: '-', partitions: other }],
+    ] as const)
+      assert.deepEqual(keysOf((await post('volume-groups/', fields)).json), [field]);
+    assert.deepEqual(keysOf((await put(`raid/${raidId}/`, { remove_partitions: other })).json), ['remove_partitions']);
+    assert.deepEqual(keysOf((await put(`raid/${raidId}/`, { remove_partitions: one })).json), ['remove_block_devices']);
+    const swapped = await put(`raid/${raidId}/`, { remove_partitions: one, add_partitions: other });
+    assert.equal(swapped.status, 200, swapped.text);
   }));

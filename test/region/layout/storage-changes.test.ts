@@ -2,10 +2,18 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { addDisk } from '../../../src/region/layout/disk-changes.ts';
 import { disksOf } from '../../../src/region/layout/disks.ts';
 import type { LayoutRefusal } from '../../../src/region/layout/network-draft.ts';
-import { makePartition, makeRaid } from '../../../src/region/layout/storage-changes.ts';
-import { beginStorage, freeBytes, MEBIBYTE, type StorageDraft } from '../../../src/region/layout/storage-draft.ts';
+import { makePartition } from '../../../src/region/layout/storage-changes.ts';
+import {
+  beginStorage,
+  freeBytes,
+  MEBIBYTE,
+  type StorageDraft,
+  storageWith,
+} from '../../../src/region/layout/storage-draft.ts';
+import { makeGroup, makeRaid, makeVolume } from '../../../src/region/layout/volume-changes.ts';
 import { layOut } from '../../../src/region/layout/whole-layouts.ts';
 import type { Machine } from '../../../src/region/records/machine.ts';
 import { STORAGE_PARTS_MAX } from '../../../src/region/records/machine-layout.ts';
@@ -26,7 +34,7 @@ const saidOf = (outcome: { readonly kind: string } | LayoutRefusal): string =>
 
 test('a machine has a bounded number of partitions and of RAIDs', () => {
   let draft: StorageDraft = beginStorage(MACHINE);
-  const add = (on: number) => makePartition(draft, on, 2 * MEBIBYTE, false);
+  const add = (on: number) => makePartition(draft, on, 2 * MEBIBYTE);
   for (let count = 0; count < STORAGE_PARTS_MAX; count += 1) {
     const made = add(count % 2 === 0 ? FIRST : SECOND);
     assert.ok(made.kind === 'made');
@@ -61,5 +69,39 @@ test('the flat layout has an EFI partition on UEFI alone, and fills the disk', (
     assert.deepEqual(mounts, uefi ? ['/boot/efi', '/'] : ['/']);
     const [only] = draft.disks;
     assert.ok(only !== undefined && freeBytes(draft, only) < MEBIBYTE);
+  }
+});
+
+test('a machine has a bounded number of volume groups, of volumes and of disks that people add', () => {
+  let draft: StorageDraft = beginStorage(MACHINE);
+  const keep = (outcome: ReturnType<typeof addDisk>): number => {
+    assert.ok(outcome.kind === 'made', saidOf(outcome));
+    draft = outcome.draft;
+    return outcome.id;
+  };
+  for (let count = 0; count < STORAGE_PARTS_MAX; count += 1) {
+    const disk = keep(addDisk(draft, { name: `d${count}`, serial: `N${count}`, bytes: 1e9 }));
+    const group = keep(makeGroup(draft, { name: `g${count}`, disks: [disk] }));
+    keep(makeVolume(draft, group, { name: 'v', bytes: 2 * MEBIBYTE }));
+  }
+  const [group = { id: 0 }] = draft.layout.volumeGroups;
+  assert.match(saidOf(addDisk(draft, { name: 'x', serial: 'X', bytes: 1e9 })), /at most 128 parts/);
+  assert.match(saidOf(makeGroup(draft, { name: 'x', disks: [FIRST] })), /at most 128 parts/);
+  assert.match(saidOf(makeVolume(draft, group.id, { name: 'x', bytes: MEBIBYTE })), /at most 128 parts/);
+  assert.equal(new Set(draft.disks.map(({ id }) => id)).size, STORAGE_PARTS_MAX + 2);
+});
+
+test('a disk that a person added keeps its id when the machine reports it, by its serial number or its kernel name', () => {
+  for (const place of [{ serial: 'S9' }, { kernelName: 'sdc' }]) {
+    const made = addDisk(beginStorage(MACHINE), { name: 'data', bytes: 1e9, ...place });
+    assert.ok(made.kind === 'made', saidOf(made));
+    const layout = storageWith(made.draft);
+    const reported = machineWith([disk('sda', 'S1'), disk('sdc', 'S9'), disk('sdb', 'S2')]);
+    const disks = disksOf({ ...reported, layout });
+    assert.deepEqual(
+      disks.map(({ facts: { name } }) => name),
+      ['sda', 'data', 'sdb'],
+    );
+    assert.equal(disks[1]?.id, made.id);
   }
 });

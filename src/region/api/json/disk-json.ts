@@ -5,7 +5,7 @@
 // 1. Every object has every key, always with the same type, as an object and as text.
 
 import { counted } from '../../../counted.ts';
-import { type Disk, diskTags } from '../../layout/disks.ts';
+import type { Disk } from '../../layout/disks.ts';
 import {
   beginStorage,
   freeBytes,
@@ -35,20 +35,20 @@ const UNUSED: Fixed = fixed({
 });
 
 /** The fields of the disk itself, independent of its contents. */
-function ownDiskJson(systemId: string, { id, facts }: Disk): Record<string, unknown> {
+function ownDiskJson(systemId: string, { id, facts, kernelName, tags }: Disk): Record<string, unknown> {
   return {
     id,
     system_id: systemId,
     name: facts.name,
     path: `/dev/disk/by-dname/${facts.name}`,
-    id_path: `/dev/${facts.name}`,
+    id_path: `/dev/${kernelName}`,
     model: facts.model,
     serial: facts.serial,
     size: facts.bytes,
     block_size: facts.block_size ?? 512,
     bus: facts.bus ?? null,
     available_size: facts.bytes,
-    tags: diskTags(facts),
+    tags,
     firmware_version: facts.firmware === undefined || facts.firmware === '' ? null : facts.firmware,
     resource_uri: `${API_2}/nodes/${systemId}/blockdevices/${id}/`,
   };
@@ -107,14 +107,17 @@ function diskJson(draft: StorageDraft, disk: Disk): Json {
   const own = ownDiskJson(draft.machine.systemId, disk);
   const partitions = partitionsJson(draft, disk);
   const user = userOf(draft, 'disks', disk.id);
-  if (partitions.length === 0 && user === undefined) return { ...own, ...UNUSED.fields };
-  const free = user === undefined ? freeBytes(draft, disk) : 0;
+  const fileSystem = draft.layout.wholeDisks?.find(({ id }) => id === disk.id)?.fileSystem;
+  const isWhole = user !== undefined || fileSystem !== undefined;
+  if (partitions.length === 0 && !isWhole) return { ...own, ...UNUSED.fields };
+  const free = isWhole ? 0 : freeBytes(draft, disk);
   const count = counted(partitions.length, 'partition');
   return {
     ...{ ...own, ...UNUSED.fields },
     available_size: free,
     used_size: disk.facts.bytes - free,
-    used_for: user === undefined ? `GPT partitioned with ${count}` : usedFor(undefined, user),
+    used_for: isWhole ? usedFor(fileSystem, user) : `GPT partitioned with ${count}`,
+    filesystem: fileSystemJson(fileSystem),
     partition_table_type: partitions.length === 0 ? null : 'GPT',
     partitions,
   };
@@ -122,16 +125,16 @@ function diskJson(draft: StorageDraft, disk: Disk): Json {
 
 /** A RAID or a logical volume as a block device. */
 function virtualJson(
-  { machine: { systemId } }: StorageDraft,
-  { id, uuid, fileSystem }: Raid | LogicalVolume,
+  { machine: { systemId }, layout }: StorageDraft,
+  { id, uuid, tags = [], fileSystem }: Raid | LogicalVolume,
   name: string,
   bytes: number,
 ): Json {
   return {
     ...{ id, system_id: systemId, name, path: `/dev/disk/by-dname/${name}`, id_path: null, model: null, serial: null },
-    ...{ size: bytes, block_size: 512, bus: null, available_size: 0, tags: [], firmware_version: null },
+    ...{ size: bytes, block_size: 512, bus: null, available_size: 0, tags, firmware_version: null },
     resource_uri: `${API_2}/nodes/${systemId}/blockdevices/${id}/`,
-    ...{ type: 'virtual', used_size: bytes, used_for: usedFor(fileSystem, undefined), uuid },
+    ...{ type: 'virtual', used_size: bytes, used_for: usedFor(fileSystem, userOf({ layout }, 'raids', id)), uuid },
     ...{
       filesystem: fileSystemJson(fileSystem),
       partition_table_type: null,
@@ -182,12 +185,18 @@ export function bootDiskIndex(machine: Machine): number {
   );
 }
 
-function partsJson(draft: StorageDraft, { disks, partitions }: Raid | VolumeGroup): readonly Json[] {
+function partsJson(
+  draft: StorageDraft,
+  { disks, partitions, raids = [] }: Pick<VolumeGroup, 'disks' | 'partitions' | 'raids'>,
+): readonly Json[] {
   return [
     ...draft.disks.filter(({ id }) => disks.includes(id)).map((disk) => diskJson(draft, disk)),
     ...draft.disks.flatMap((disk) =>
       partitionsJson(draft, disk).filter(({ id }) => partitions.some((one) => one === id)),
     ),
+    ...draft.layout.raids
+      .filter(({ id }) => raids.includes(id))
+      .map((raid) => virtualJson(draft, raid, raid.name, raidBytes(draft, raid))),
   ];
 }
 
@@ -198,7 +207,7 @@ export function raidJson(draft: StorageDraft, raid: Raid): Json {
     ...{ id: raid.id, uuid: raid.uuid, name: raid.name, level: raid.level, system_id: systemId, size: bytes },
     human_size: `${(bytes / 1e9).toFixed(1)} GB`,
     devices: partsJson(draft, raid),
-    spare_devices: [],
+    spare_devices: partsJson(draft, { disks: raid.spareDisks ?? [], partitions: raid.sparePartitions ?? [] }),
     virtual_device: virtualJson(draft, raid, raid.name, bytes),
     resource_uri: `${API_2}/nodes/${systemId}/raid/${raid.id}/`,
   };

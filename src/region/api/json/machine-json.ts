@@ -7,6 +7,7 @@
 // 2. Nothing here is a secret: power parameters have an operation of their own.
 
 import { formatIpv4, formatMac, type Ipv4 } from '../../../net/address.ts';
+import { disksOf } from '../../layout/disks.ts';
 import type { PowerView } from '../../life/power-life.ts';
 import type { Whereabouts } from '../../life/whereabouts.ts';
 import type { HardwareFacts } from '../../records/hardware-facts.ts';
@@ -60,7 +61,7 @@ function partsOf(facts: HardwareFacts | undefined): Record<string, unknown> {
 
 /** The size of all disks in megabytes, the unit of `storage`. */
 const storageMb = (machine: Machine): number =>
-  Math.round((machine.facts?.disks ?? []).reduce((sum, disk) => sum + disk.bytes, 0) / 1e5) / 10;
+  Math.round(disksOf(machine).reduce((sum, { facts }) => sum + facts.bytes, 0) / 1e5) / 10;
 
 const givenTo = ({ addresses }: Machine): readonly Ipv4[] => addresses.map(({ address }) => address);
 

@@ -1,14 +1,15 @@
-// Reading the block devices of a machine and their partitions.
+// The block devices of a machine: reading them and their partitions, and adding, describing and deleting them.
 //
 // Source: MAAS's `nodes/{system_id}/blockdevices/` and, below it, `{device_id}/partitions/`.
 
 import { z } from 'zod';
 import type { Machine } from '../../records/machine.ts';
 import { type Answer, json, NO_MACHINE, type Refusal, refuse } from '../call/answer.ts';
-import { type ApiCall, defineOperation, type Operation } from '../call/operation.ts';
+import { type ApiCall, defineOperation, nothing, type Operation } from '../call/operation.ts';
 import { blockDevicesJson } from '../json/disk-json.ts';
 import { machineOf } from '../machines/machine-calls.ts';
 import { shownName } from './layout-calls.ts';
+import { bytesOf, diskParameters, kernelNameOf, uuid } from './storage-parameters.ts';
 
 /** The refusal of a path that names no block device of this machine. */
 const noDevice = ({ hostname }: Machine, named: string): Refusal =>
@@ -41,6 +42,18 @@ async function partitions(call: ApiCall): Promise<Answer> {
   return isRefusal(device) ? device : json(device.partitions);
 }
 
+/** Code that changes disks, loaded when it is needed. */
+export const diskCalls = () => import('./storage-calls.ts');
+
+const changeParameters = diskParameters.partial().extend({ uuid: uuid.describe('The UUID of a RAID or a volume.') });
+
+/** Left out or empty: as it is. */
+const wishOf = (given: Omit<z.output<typeof changeParameters>, 'uuid'>) => ({
+  ...{ name: given.name, model: given.model, serial: given.serial },
+  ...{ kernelName: kernelNameOf(given.id_path), bytes: bytesOf(given.size), blockSize: given.block_size },
+});
+
+const admin = { versions: ['2.0'], access: 'admin' } as const;
 const common = { versions: ['2.0'], method: 'GET', access: 'user', parameters: z.object({}) } as const;
 const path = 'nodes/{system_id}/blockdevices';
 
@@ -63,5 +76,25 @@ export const BLOCK_DEVICE_OPERATIONS: readonly Operation[] = [
     ...{ path: `${path}/{device_id}/partitions`, handler: 'PartitionsHandler' },
     doc: 'List the partitions of a block device.',
     run: partitions,
+  }),
+  defineOperation({
+    ...{ ...admin, path, handler: 'BlockDevicesHandler', method: 'POST' },
+    doc: 'Add a disk that the machine has not reported. Its next report does not remove it.',
+    parameters: diskParameters,
+    run: async (call, given) =>
+      (await diskCalls()).createDisk(call, { ...wishOf(given), name: given.name, bytes: bytesOf(given.size) ?? 0 }),
+  }),
+  defineOperation({
+    ...{ ...admin, path: `${path}/{id}`, handler: 'BlockDeviceHandler', method: 'PUT' },
+    doc: 'Change a block device: a disk, a RAID or a volume. What is left out stays as it is.',
+    parameters: changeParameters,
+    run: async (call, given) =>
+      (await diskCalls()).changeDevice(call, given, { disk: wishOf(given), uuid: given.uuid }),
+  }),
+  defineOperation({
+    ...{ ...admin, path: `${path}/{id}`, handler: 'BlockDeviceHandler', method: 'DELETE' },
+    doc: 'Delete a disk with its partitions, a RAID or a volume. A disk that the machine has comes back with its next report.',
+    parameters: nothing,
+    run: async (call) => (await diskCalls()).deleteDevice(call),
   }),
 ];

@@ -38,6 +38,8 @@ export interface LayoutChange {
   readonly kind: 'layout';
   /** `undefined`: as commissioned. */
   readonly layout: MachineLayout | undefined;
+  /** The reported hardware; undefined: it stays. */
+  readonly facts?: Machine['facts'];
   /** The machine's addresses; undefined: they stay. */
   readonly addresses?: readonly MachineAddress[] | undefined;
 }
@@ -75,10 +77,15 @@ export async function changeLayout(
     const decided = refuseState(machine, part) ?? refuseDisks(machine, part) ?? decide(machine, known);
     if (decided.kind === 'refuse') return { kind: 'refuse', refusal: decided };
     if (decided.kind === 'ask') return decided;
-    const { layout, addresses } = decided;
+    const { layout, facts, addresses } = decided;
     const params = { fields: [part] };
     const event = { type: 'NODE', code: 'machine-edited', params, atMs, username: usernameOf(call) } as const;
-    return { kind: 'change', fields: { layout }, addresses, events: [event] };
+    return {
+      kind: 'change',
+      fields: { layout, ...(facts === undefined ? {} : { facts }) },
+      addresses,
+      events: [event],
+    };
   });
   switch (outcome.kind) {
     case 'not-found':

@@ -20,6 +20,7 @@ function without(machine: Machine, parts: readonly Part[]): LayoutChange {
   if (layout === undefined) return { kind: 'layout', layout };
   const rest: MachineLayout = {
     next: layout.next,
+    disks: layout.disks,
     network: parts.includes('network') ? undefined : layout.network,
     storage: parts.includes('storage') ? undefined : layout.storage,
   };

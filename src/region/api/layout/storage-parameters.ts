@@ -3,7 +3,10 @@
 // Source: MAAS's forms; fstab(5) for what a line of the table of file systems takes.
 
 import { z } from 'zod';
-import { value } from '../call/operation.ts';
+import { STORAGE_PARTS_MAX } from '../../records/machine-layout.ts';
+import { idIn, value, values } from '../call/operation.ts';
+
+export const FILE_SYSTEMS = ['ext4', 'ext2', 'xfs', 'btrfs', 'fat32', 'vfat', 'swap'] as const;
 
 const UNITS: Readonly<Record<string, number>> = { '': 1, k: 1e3, m: 1e6, g: 1e9, t: 1e12 };
 const SIZE = /^(\d{1,15})([kmgt]?)b?$/i;
@@ -35,4 +38,46 @@ export const mountParameters = z.object({
   )
     .optional()
     .describe('The options of the mount, as in fstab.'),
+});
+
+/** The UUID of a part. */
+export const uuid = value(z.uuid()).optional().describe('Its UUID. Default: a new one.');
+
+/** The ids of block devices or of partitions. */
+export const partIds = (description: string) =>
+  values(STORAGE_PARTS_MAX)
+    .refine((texts) => texts.every((text) => idIn(text, -1) >= 0), 'field.not-a-number')
+    .optional()
+    .describe(description);
+
+const KERNEL_PATH = /^\/dev\/([A-Za-z0-9][A-Za-z0-9_-]{0,31})$/;
+
+/** The kernel's name of a disk in its path; undefined if none is given. */
+export const kernelNameOf = (path: string | undefined): string | undefined => KERNEL_PATH.exec(path ?? '')?.[1];
+
+const text = (description: string) => value(z.string().trim().max(128)).optional().describe(description);
+
+/** What a person says of a disk. */
+export const diskParameters = z.object({
+  name: value(z.string().max(32)).describe('Its name.'),
+  model: text('Its model.'),
+  serial: text('Its serial number, by which a deployment finds it.'),
+  id_path: value(
+    z
+      .string()
+      .trim()
+      .refine((path) => path === '' || KERNEL_PATH.test(path), 'field.id-path'),
+  )
+    .optional()
+    .describe("/dev/ and the kernel's name, by which a deployment finds a disk without a serial number."),
+  size: value(size).describe('Its size in bytes, or with K, M, G or T.'),
+  block_size: value(
+    z
+      .string()
+      .regex(/^\d{1,7}$/, 'field.not-a-number')
+      .transform(Number)
+      .pipe(z.number().min(512).max(1_048_576)),
+  )
+    .optional()
+    .describe('The bytes of a block. Default: 512.'),
 });

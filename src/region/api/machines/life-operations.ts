@@ -8,6 +8,7 @@
 
 import { z } from 'zod';
 import { parseIpv4 } from '../../../net/address.ts';
+import { disksOf } from '../../layout/disks.ts';
 import type { CommandName, CommandRefusal, MachineCommand } from '../../life/commands.ts';
 import { parseSystem } from '../../life/deployment.ts';
 import { distributionOf } from '../../life/installer.ts';
@@ -160,8 +161,8 @@ async function usualSystem({ region }: ApiCall, { osystem, release, kernel }: Ma
 }
 
 /** The refusal of a disk that the machine did not report. If the machine reported no disks, or more than are kept, every disk passes. */
-function absentDisk({ facts }: Machine, wanted: string | undefined): Refusal | undefined {
-  const disks = facts?.disks ?? [];
+function absentDisk(machine: Machine, wanted: string | undefined): Refusal | undefined {
+  const disks = disksOf(machine).map(({ facts }) => facts);
   const isJudged = disks.length > 0 && disks.length < DISKS_KEPT_MAX;
   if (wanted === undefined || !isJudged || disks.some(({ name }) => name === wanted)) return undefined;
   return refuseField('disk', 'field.no-such-disk', { disk: wanted, names: disks.map(({ name }) => name) });

@@ -27,6 +27,8 @@ export const LAYOUTS = {
     `${machine} has no interface ${name}: give the id, name or hardware address of an interface.`,
   'not-found.block-device': ({ machine, name }: Named & { readonly machine: string }) =>
     `${machine} has no block device ${name}: give the id or name of a block device.`,
+  'not-found.volume-group': ({ machine, name }: Named & { readonly machine: string }) =>
+    `${machine} has no volume group ${name}: give the id of a volume group.`,
   'not-found.discovery': 'No discovered host has this id.',
   'not-found.device': 'No device has this system id.',
   'not-owner.device': ({ device }: { readonly device: string }) =>
@@ -136,6 +138,7 @@ export const LAYOUTS = {
   'layout-refused.mounted': ({ name, at }: At) => `${name} is mounted at ${at}: unmount it first.`,
   'layout-refused.partitioned': ({ name }: Named) => `${name} has partitions: delete them first, or use them.`,
   'layout-refused.formatted': ({ name }: Named) => `${name} has a file system: unformat it first.`,
+  'layout-refused.volumes': ({ name }: Named) => `${name} has volumes: delete them first.`,
   'layout-refused.unmounted': ({ name }: Named) => `${name} is not mounted.`,
   'layout-refused.unformatted': ({ name }: Named) => `${name} has no file system: format it first.`,
   'layout-refused.no-disk': ({ machine }: { readonly machine: string }) =>
@@ -148,6 +151,17 @@ export const LAYOUTS = {
   'field.no-such-device': ({ id }: Id) => `The machine has no block device or partition with the id ${id}.`,
   'field.device-name': 'Give at most 32 letters, digits, hyphens and underscores, a letter first.',
   'field.device-taken': ({ name }: Named) => `The machine already has ${name}: choose another name.`,
+  'field.disk-name': 'Give at most 32 letters, digits, dots, hyphens and underscores, a letter first.',
+  'field.disk-place':
+    "Give the serial number of the disk, or /dev/ and the kernel's name: a deployment finds the disk by it.",
+  'field.disk-twin': ({ name }: Named) => `${name} is already in this place: change it, or give another place.`,
+  'field.id-path':
+    "Give /dev/ and the kernel's name, like /dev/sdb; other paths are unknown when a machine is deployed.",
+  'field.not-of-device': 'A block device of this kind has no such setting.',
+  'field.member-twice': ({ id }: Id) => `The part ${id} is given twice.`,
+  'field.no-such-member': ({ id }: Id) => `The part ${id} is not a member of it.`,
+  'field.group-members': 'Give a block device or a partition.',
+  'field.group-full': ({ name }: Named) => `The volumes of ${name} would no longer fit: make them smaller first.`,
   'field.raid-members': 'Give two block devices or partitions, or more.',
   'field.raid-level': 'Give raid-1: no other level can be deployed.',
   'field.file-system': ({ known }: { readonly known: readonly string[] }) => `Give one of ${known.join(', ')}.`,

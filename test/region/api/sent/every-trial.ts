@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { parseMac } from '../../../../src/net/address.ts';
 import { OPERATIONS } from '../../../../src/region/api/operations.ts';
+import { DISK_TRIALS } from './disk-trials.ts';
 import { IMAGE_TRIALS } from './image-trials.ts';
 import { LAYOUT_TRIALS } from './layout-trials.ts';
 import { EVENT_FILTERS, EVENT_TRIALS, LIFE_TRIALS } from './life-trials.ts';
@@ -64,6 +65,7 @@ const GROUPS: Readonly<Record<string, readonly Trial[]>> = {
   'the events of the log': EVENT_TRIALS,
   'networks and racks': NETWORK_TRIALS,
   'interfaces and disks': LAYOUT_TRIALS,
+  'block devices': DISK_TRIALS,
   'sources of images': IMAGE_TRIALS,
 };
 

@@ -1,0 +1,261 @@
+// The changes of a machine's disks by the API: each edits a draft in a transaction, and answers with the changed part.
+
+import type { DiskWish } from '../../layout/disk-changes.ts';
+import { addDisk, describeDisk, removeDisk, tagDisk } from '../../layout/disk-changes.ts';
+import type { LayoutRefusal } from '../../layout/network-draft.ts';
+import {
+  format,
+  type MadePart,
+  makePartition,
+  mountPart,
+  removePartition,
+  tagPart,
+  unformat,
+} from '../../layout/storage-changes.ts';
+import { beginStorage, noSuchDevice, type StorageDraft, storageWith, withStorage } from '../../layout/storage-draft.ts';
+import {
+  changeGroup,
+  changeRaid,
+  changeVolume,
+  makeGroup,
+  makeRaid,
+  makeVolume,
+  NO_MEMBERS,
+  removeGroup,
+  removeRaid,
+  removeVolume,
+  type WholeChange,
+} from '../../layout/volume-changes.ts';
+import { layOut, WHOLE_LAYOUTS } from '../../layout/whole-layouts.ts';
+import type { Machine } from '../../records/machine.ts';
+import { refusal } from '../../words/refusal.ts';
+import { type Answer, json, refuseField } from '../call/answer.ts';
+import { type ApiCall, idIn } from '../call/operation.ts';
+import { blockDevicesJson, partitionsJson, raidJson, volumeGroupJson } from '../json/disk-json.ts';
+import { showMachine } from '../json/shown-machine.ts';
+import { changeLayout, shownName } from './layout-calls.ts';
+import { bytesOf, FILE_SYSTEMS } from './storage-parameters.ts';
+
+/** The part that a path names: a partition of a disk, or a block device. */
+export type Aim = 'partition' | 'device';
+
+type Edited = StorageDraft | MadePart | LayoutRefusal;
+type Edit = (draft: StorageDraft) => Edited;
+type EditOne = (draft: StorageDraft, id: number) => Edited;
+type Show = (draft: StorageDraft, id: number, machine: Machine) => Answer;
+
+const nothingLeft: Show = () => ({ kind: 'empty' });
+
+/** Changes the disks of the machine in the path. @param show renders what was made, or what the path names */
+async function changeDisks(call: ApiCall, edit: Edit, show: Show, part: 'disks' | 'tags' = 'disks'): Promise<Answer> {
+  let shownId = idIn(call.path.id);
+  return await changeLayout(
+    call,
+    part,
+    (machine) => {
+      const edited = edit(beginStorage(machine));
+      if (edited.kind === 'refuse') return edited;
+      if (edited.kind === 'made') shownId = edited.id;
+      const draft = edited.kind === 'made' ? edited.draft : edited;
+      return {
+        kind: 'layout',
+        layout: storageWith(draft),
+        facts: draft.machine === machine ? undefined : draft.machine.facts,
+      };
+    },
+    (machine) => show(beginStorage(machine), shownId, machine),
+  );
+}
+
+// ---- what a path names ----
+
+/** The id of the disk that a path names by its id or its name; 0: none. */
+const diskIdOf = ({ disks }: StorageDraft, named: string | undefined): number =>
+  disks.find(({ id, facts }) => String(id) === named || facts.name === named)?.id ?? 0;
+
+/** The id of the block device that a path names by its id or its name; 0: none. */
+function deviceIdOf(draft: StorageDraft, named: string | undefined): number {
+  const { raids, volumeGroups } = draft.layout;
+  const volumes = volumeGroups.flatMap((group) =>
+    group.volumes.map(({ id, name }) => ({ id, name: `${group.name}-${name}` })),
+  );
+  const found = [...raids, ...volumes].find(({ id, name }) => String(id) === named || name === named);
+  return diskIdOf(draft, named) || (found?.id ?? 0);
+}
+
+/** Edits the part that the path names, and then shows it. */
+const on =
+  (call: ApiCall, aim: Aim, edit: EditOne): Edit =>
+  (draft) => {
+    const id = aim === 'device' ? deviceIdOf(draft, call.path.id) : idIn(call.path.id);
+    const diskId = diskIdOf(draft, call.path.device_id);
+    const isThere =
+      aim === 'device' ? id !== 0 : draft.layout.partitions.some((one) => one.id === id && one.diskId === diskId);
+    if (!isThere) return noSuchDevice(draft, shownName(call.path.id));
+    const edited = edit(draft, id);
+    return edited.kind === 'draft' ? { kind: 'made', draft: edited, id } : edited;
+  };
+
+const showPartition: Show = (draft, wanted) => {
+  const found = draft.disks.flatMap((disk) => partitionsJson(draft, disk)).find(({ id }) => id === wanted);
+  return found === undefined ? { kind: 'empty' } : json(found);
+};
+
+const showDevice: Show = (_draft, wanted, machine) =>
+  json(blockDevicesJson(machine).find(({ id }) => id === wanted) ?? null);
+
+const showOf = (aim: Aim): Show => (aim === 'partition' ? showPartition : showDevice);
+
+// ---- partitions and file systems ----
+
+export const addPartition = (
+  call: ApiCall,
+  { bytes, ...wish }: { readonly bytes: number | undefined } & NonNullable<Parameters<typeof makePartition>[3]>,
+): Promise<Answer> =>
+  changeDisks(call, (draft) => makePartition(draft, diskIdOf(draft, call.path.device_id), bytes, wish), showPartition);
+
+export const deletePartition = (call: ApiCall): Promise<Answer> =>
+  changeDisks(call, on(call, 'partition', removePartition), nothingLeft);
+
+export function formatPart(
+  call: ApiCall,
+  aim: Aim,
+  {
+    fstype,
+    uuid,
+    label = '',
+  }: { readonly fstype: string; readonly uuid?: string | undefined; readonly label?: string | undefined },
+): Answer | Promise<Answer> {
+  const known = FILE_SYSTEMS.find((one) => one === fstype);
+  if (known === undefined) return refuseField('fstype', 'field.file-system', { known: FILE_SYSTEMS });
+  const edit: EditOne = (draft, id) => format(draft, id, { fstype: known, uuid, label });
+  return changeDisks(call, on(call, aim, edit), showOf(aim));
+}
+
+export const unformatPart = (call: ApiCall, aim: Aim): Promise<Answer> =>
+  changeDisks(call, on(call, aim, unformat), showOf(aim));
+
+/** Mounts a file system. @param wish undefined: unmount it */
+export function mount(call: ApiCall, aim: Aim, wish: Parameters<typeof mountPart>[2]): Promise<Answer> {
+  const edit: EditOne = (draft, id) => mountPart(draft, id, wish);
+  return changeDisks(call, on(call, aim, edit), showOf(aim));
+}
+
+/** Adds a tag, or removes it. */
+export function tag(call: ApiCall, aim: Aim, word: string, isAdded: boolean): Promise<Answer> {
+  const edit: EditOne = (draft, id) =>
+    draft.disks.some((disk) => disk.id === id) ? tagDisk(draft, id, word, isAdded) : tagPart(draft, id, word, isAdded);
+  return changeDisks(call, on(call, aim, edit), showOf(aim), 'tags');
+}
+
+// ---- block devices ----
+
+export const createDisk = (call: ApiCall, wish: Parameters<typeof addDisk>[1]): Promise<Answer> =>
+  changeDisks(call, (draft) => addDisk(draft, wish), showDevice);
+
+interface DeviceChange {
+  readonly disk: DiskWish;
+  readonly uuid: string | undefined;
+}
+
+/** Changes a block device: a disk, a RAID or a volume. A parameter that its kind has not is refused. */
+export function changeDevice(call: ApiCall, given: Readonly<Record<string, unknown>>, change: DeviceChange) {
+  const { name, bytes } = change.disk;
+  const strange = (own: string): LayoutRefusal | undefined => {
+    const field = Object.keys(given).find((one) => given[one] !== undefined && !own.split(' ').includes(one));
+    return field === undefined ? undefined : { kind: 'refuse', field, refusal: refusal('field.not-of-device') };
+  };
+  const edit: EditOne = (draft, id) => {
+    if (draft.disks.some((disk) => disk.id === id))
+      return strange('name model serial id_path size block_size') ?? describeDisk(draft, id, change.disk);
+    if (draft.layout.raids.some((raid) => raid.id === id))
+      return (
+        strange('name uuid') ?? changeRaid(draft, id, { name, uuid: change.uuid, add: NO_MEMBERS, remove: NO_MEMBERS })
+      );
+    return strange('name uuid size') ?? changeVolume(draft, id, { name, uuid: change.uuid, bytes });
+  };
+  return changeDisks(call, on(call, 'device', edit), showDevice);
+}
+
+export function deleteDevice(call: ApiCall): Promise<Answer> {
+  const edit: EditOne = (draft, id) => {
+    if (draft.disks.some((disk) => disk.id === id)) return removeDisk(draft, id);
+    return draft.layout.raids.some((raid) => raid.id === id) ? removeRaid(draft, id) : removeVolume(draft, id);
+  };
+  return changeDisks(call, on(call, 'device', edit), nothingLeft);
+}
+
+export function chooseBootDisk(call: ApiCall): Promise<Answer> {
+  const edit: Edit = (draft) => {
+    const bootDiskId = diskIdOf(draft, call.path.id);
+    return bootDiskId === 0 ? noSuchDevice(draft, shownName(call.path.id)) : withStorage(draft, { bootDiskId });
+  };
+  return changeDisks(call, edit, (_draft, _id, machine) => json(showMachine(call, machine)));
+}
+
+// ---- RAIDs and volume groups ----
+
+const showRaid: Show = (draft, id) => {
+  const found = draft.layout.raids.find((one) => one.id === id);
+  return json(found === undefined ? null : raidJson(draft, found));
+};
+
+const showGroup: Show = (draft, id) => {
+  const found = draft.layout.volumeGroups.find((one) => one.id === id);
+  return json(found === undefined ? null : volumeGroupJson(draft, found));
+};
+
+export const addRaid = (call: ApiCall, wish: Parameters<typeof makeRaid>[1]): Promise<Answer> =>
+  changeDisks(call, (draft) => makeRaid(draft, wish), showRaid);
+
+export const updateRaid = (call: ApiCall, change: WholeChange): Promise<Answer> =>
+  changeDisks(call, (draft) => changeRaid(draft, idIn(call.path.id), change), showRaid);
+
+export const deleteRaid = (call: ApiCall): Promise<Answer> =>
+  changeDisks(call, (draft) => removeRaid(draft, idIn(call.path.id)), nothingLeft);
+
+export const addGroup = (call: ApiCall, wish: Parameters<typeof makeGroup>[1]): Promise<Answer> =>
+  changeDisks(call, (draft) => makeGroup(draft, wish), showGroup);
+
+export const updateGroup = (call: ApiCall, change: WholeChange): Promise<Answer> =>
+  changeDisks(call, (draft) => changeGroup(draft, idIn(call.path.id), change), showGroup);
+
+export const deleteGroup = (call: ApiCall): Promise<Answer> =>
+  changeDisks(call, (draft) => removeGroup(draft, idIn(call.path.id)), nothingLeft);
+
+export const addVolume = (call: ApiCall, wish: Parameters<typeof makeVolume>[2]): Promise<Answer> =>
+  changeDisks(call, (draft) => makeVolume(draft, idIn(call.path.id), wish), showDevice);
+
+/** Deletes a volume of the group in the path. */
+export const deleteVolume = (call: ApiCall, id: number): Promise<Answer> =>
+  changeDisks(call, (draft) => removeVolume(draft, id, idIn(call.path.id)), nothingLeft);
+
+// ---- whole layouts ----
+
+interface LayoutGiven {
+  readonly storage_layout: string;
+  readonly root_device?: string | undefined;
+  readonly boot_size?: string | undefined;
+  readonly root_size?: string | undefined;
+  readonly vg_name?: string | undefined;
+  readonly lv_name?: string | undefined;
+  readonly lv_size?: string | undefined;
+}
+
+export function layOutDisks(call: ApiCall, given: LayoutGiven): Answer | Promise<Answer> {
+  const layout = WHOLE_LAYOUTS.find((one) => one === given.storage_layout.toLowerCase());
+  if (layout === undefined) return refuseField('storage_layout', 'field.storage-layout', { known: WHOLE_LAYOUTS });
+  const { root_device: named } = given;
+  const edit: Edit = (draft) => {
+    const rootDiskId = named === undefined ? undefined : diskIdOf(draft, named);
+    if (rootDiskId === 0) {
+      return { kind: 'refuse', field: 'root_device', refusal: refusal('field.no-such-device', { id: 0 }) };
+    }
+    return layOut(draft, {
+      ...{ layout, rootDiskId, bootBytes: bytesOf(given.boot_size), rootBytes: bytesOf(given.root_size) },
+      ...{ groupName: given.vg_name ?? 'vgroot', volumeName: given.lv_name ?? 'lvroot' },
+      volumeBytes: bytesOf(given.lv_size),
+    });
+  };
+  return changeDisks(call, edit, (_draft, _id, machine) => json(showMachine(call, machine)));
+}

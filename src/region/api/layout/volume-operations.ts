@@ -1,0 +1,187 @@
+// The RAIDs and volume groups of a machine.
+//
+// Source: MAAS's `nodes/{system_id}/raids/`, `raid/{id}/`, `volume-groups/` and `volume-group/{id}/`.
+
+import { z } from 'zod';
+import { beginStorage, type StorageDraft } from '../../layout/storage-draft.ts';
+import { type Answer, json, NO_MACHINE, refuse } from '../call/answer.ts';
+import { type ApiCall, defineOperation, idIn, nothing, type Operation, value } from '../call/operation.ts';
+import { raidJson, volumeGroupJson } from '../json/disk-json.ts';
+import { machineOf } from '../machines/machine-calls.ts';
+import { diskCalls } from './block-device-operations.ts';
+import { shownName } from './layout-calls.ts';
+import { bytesOf, partIds, size, uuid } from './storage-parameters.ts';
+
+const versions = ['2.0'] as const;
+const reader = { versions, access: 'user', method: 'GET', parameters: nothing } as const;
+const admin = { versions, access: 'admin' } as const;
+const raid = { path: 'nodes/{system_id}/raid/{id}', handler: 'RaidHandler' } as const;
+const raids = { path: 'nodes/{system_id}/raids', handler: 'RaidsHandler' } as const;
+const group = { path: 'nodes/{system_id}/volume-group/{id}', handler: 'VolumeGroupHandler' } as const;
+const groups = { path: 'nodes/{system_id}/volume-groups', handler: 'VolumeGroupsHandler' } as const;
+
+type Code = 'not-found.block-device' | 'not-found.volume-group';
+
+/** Reads parts of the machine's disks. */
+const reading =
+  (find: (draft: StorageDraft, call: ApiCall) => unknown, code: Code = 'not-found.block-device') =>
+  async (call: ApiCall): Promise<Answer> => {
+    const machine = await machineOf(call);
+    if (machine === undefined) return NO_MACHINE;
+    const found = find(beginStorage(machine), call);
+    const name = shownName(call.path.id);
+    return found === undefined ? refuse(code, { machine: machine.hostname, name }) : json(found);
+  };
+
+const idsOf = (texts: readonly string[] | undefined): readonly number[] => (texts ?? []).map((text) => idIn(text));
+
+const members = {
+  block_devices: partIds('The ids of disks.'),
+  partitions: partIds('The ids of partitions.'),
+};
+const spares = {
+  spare_devices: partIds('The ids of disks that take the place of a failed one.'),
+  spare_partitions: partIds('The ids of partitions that take the place of a failed one.'),
+};
+const changes = {
+  add_block_devices: partIds('The ids of disks to add.'),
+  add_partitions: partIds('The ids of partitions to add.'),
+  remove_block_devices: partIds('The ids of disks to remove.'),
+  remove_partitions: partIds('The ids of partitions to remove.'),
+};
+const spareChanges = {
+  add_spare_devices: partIds('The ids of spare disks to add.'),
+  add_spare_partitions: partIds('The ids of spare partitions to add.'),
+  remove_spare_devices: partIds('The ids of spare disks to remove.'),
+  remove_spare_partitions: partIds('The ids of spare partitions to remove.'),
+};
+const sameUuid = uuid.describe('Its UUID.');
+
+type Given = Readonly<Record<string, unknown>>;
+const textsIn = (given: Given, name: string): readonly string[] => {
+  const found = given[name];
+  return Array.isArray(found) ? found.map(String) : [];
+};
+/** The members in the parameters with this prefix. */
+const membersIn = (given: Given, prefix = '') => ({
+  disks: idsOf(textsIn(given, `${prefix}block_devices`)),
+  partitions: idsOf(textsIn(given, `${prefix}partitions`)),
+  spareDisks: idsOf(textsIn(given, `${prefix}spare_devices`)),
+  sparePartitions: idsOf(textsIn(given, `${prefix}spare_partitions`)),
+});
+
+const RAIDS: readonly Operation[] = [
+  defineOperation({
+    ...{ ...raids, ...reader },
+    doc: 'List the RAIDs of a machine.',
+    run: reading((draft) => draft.layout.raids.map((one) => raidJson(draft, one))),
+  }),
+  defineOperation({
+    ...{ ...raids, ...admin, method: 'POST' },
+    doc: 'Make a RAID 1 of disks and partitions.',
+    parameters: z.object({
+      name: value(z.string().max(32)).optional().describe('Its name. Default: md0, md1, and so on.'),
+      level: value(z.literal('raid-1', 'field.raid-level')).describe('The level: raid-1.'),
+      ...{ uuid, ...members, ...spares },
+    }),
+    run: async (call, given) =>
+      (await diskCalls()).addRaid(call, { name: given.name, uuid: given.uuid, ...membersIn(given) }),
+  }),
+  defineOperation({
+    ...{ ...raid, ...reader },
+    doc: 'Read one RAID.',
+    run: reading(
+      (draft, call) =>
+        draft.layout.raids.filter(({ id }) => id === idIn(call.path.id)).map((one) => raidJson(draft, one))[0],
+    ),
+  }),
+  defineOperation({
+    ...{ ...raid, ...admin, method: 'PUT' },
+    doc: 'Change a RAID. What is left out stays as it is.',
+    parameters: z.object({
+      name: value(z.string().max(32)).optional().describe('Its name.'),
+      ...{ uuid: sameUuid, ...changes, ...spareChanges },
+    }),
+    run: async (call, given) =>
+      (await diskCalls()).updateRaid(call, {
+        ...{ name: given.name, uuid: given.uuid },
+        ...{ add: membersIn(given, 'add_'), remove: membersIn(given, 'remove_') },
+      }),
+  }),
+  defineOperation({
+    ...{ ...raid, ...admin, method: 'DELETE' },
+    doc: 'Delete a RAID; its disks and partitions stay.',
+    parameters: nothing,
+    run: async (call) => (await diskCalls()).deleteRaid(call),
+  }),
+];
+
+const GROUPS: readonly Operation[] = [
+  defineOperation({
+    ...{ ...groups, ...reader },
+    doc: 'List the volume groups of a machine.',
+    run: reading((draft) => draft.layout.volumeGroups.map((one) => volumeGroupJson(draft, one))),
+  }),
+  defineOperation({
+    ...{ ...groups, ...admin, method: 'POST' },
+    doc: 'Make a volume group of disks, partitions and RAIDs.',
+    parameters: z.object({
+      name: value(z.string().max(32)).describe('Its name.'),
+      ...{ uuid, ...members, block_devices: partIds('The ids of disks and of the block devices of RAIDs.') },
+    }),
+    run: async (call, given) =>
+      (await diskCalls()).addGroup(call, { name: given.name, uuid: given.uuid, ...membersIn(given) }),
+  }),
+  defineOperation({
+    ...{ ...group, ...reader },
+    doc: 'Read one volume group.',
+    run: reading(
+      (draft, call) =>
+        draft.layout.volumeGroups
+          .filter(({ id }) => id === idIn(call.path.id))
+          .map((one) => volumeGroupJson(draft, one))[0],
+      'not-found.volume-group',
+    ),
+  }),
+  defineOperation({
+    ...{ ...group, ...admin, method: 'PUT' },
+    doc: 'Change a volume group. What is left out stays as it is.',
+    parameters: z.object({
+      name: value(z.string().max(32)).optional().describe('Its name.'),
+      ...{ uuid: sameUuid, ...changes },
+    }),
+    run: async (call, given) =>
+      (await diskCalls()).updateGroup(call, {
+        ...{ name: given.name, uuid: given.uuid },
+        ...{ add: membersIn(given, 'add_'), remove: membersIn(given, 'remove_') },
+      }),
+  }),
+  defineOperation({
+    ...{ ...group, ...admin, method: 'DELETE' },
+    doc: 'Delete a volume group without volumes; its disks and partitions stay.',
+    parameters: nothing,
+    run: async (call) => (await diskCalls()).deleteGroup(call),
+  }),
+  defineOperation({
+    ...{ ...group, ...admin, method: 'POST', op: 'create_logical_volume' },
+    doc: 'Make a volume in a volume group.',
+    parameters: z.object({
+      name: value(z.string().max(32)).describe('Its name, without that of the group.'),
+      uuid,
+      size: value(size).optional().describe('Its size in bytes, or with K, M, G or T. Default: all that is free.'),
+    }),
+    run: async (call, given) =>
+      (await diskCalls()).addVolume(call, { name: given.name, uuid: given.uuid, bytes: bytesOf(given.size) }),
+  }),
+  defineOperation({
+    ...{ ...group, ...admin, method: 'POST', op: 'delete_logical_volume' },
+    doc: 'Delete a volume of a volume group.',
+    parameters: z.object({
+      id: value(z.string().regex(/^\d{1,15}$/, 'field.not-a-number')).describe('The id of the volume.'),
+    }),
+    run: async (call, given) => (await diskCalls()).deleteVolume(call, idIn(given.id)),
+  }),
+];
+
+/** RAIDs and volume groups, in version 2.0. */
+export const VOLUME_OPERATIONS: readonly Operation[] = [...RAIDS, ...GROUPS];

@@ -1,0 +1,119 @@
+// What people say of a machine's disks: disks that they add, their names and sizes, and their tags. Pure.
+//
+// Source: MAAS's physical block devices.
+//
+// 1. The agent can find every disk: by a serial number of its own, or by the kernel's name.
+
+import type { Machine } from '../records/machine.ts';
+import { type DescribedDisk, PART_TAGS_MAX, STORAGE_PARTS_MAX } from '../records/machine-layout.ts';
+import { refusal } from '../words/refusal.ts';
+import { type Disk, disksOf, freeId } from './disks.ts';
+import type { LayoutRefusal } from './network-draft.ts';
+import { limitReached, type MadePart, tagged } from './storage-changes.ts';
+import { noSuchDevice, refuseStorage, type StorageDraft, userOf, withStorage } from './storage-draft.ts';
+
+/** What a person says of a disk. */
+export type DiskWish = Pick<DescribedDisk, 'name' | 'model' | 'serial' | 'kernelName' | 'bytes' | 'blockSize'>;
+
+/** A kernel's name, or one that people give a disk. */
+const NAME = /^[A-Za-z][A-Za-z0-9._-]{0,31}$/;
+
+/** The draft with other words about its disks. Words about disks that are neither reported nor added any longer are forgotten. */
+function withDescribed(draft: StorageDraft, described: readonly DescribedDisk[]): StorageDraft | LayoutRefusal {
+  const { machine, next } = draft;
+  const known = new Set(disksOf(machine).map(({ id }) => id));
+  const kept = described.filter(({ id, isAdded }) => isAdded === true || known.has(id));
+  if (kept.length > STORAGE_PARTS_MAX) return limitReached(draft);
+  const disks = disksOf({ ...machine, layout: { ...machine.layout, next, disks: kept } });
+  return { ...draft, disks, described: kept };
+}
+
+function refuseName({ disks, layout }: StorageDraft, name: string, own = 0): LayoutRefusal | undefined {
+  if (!NAME.test(name)) return refuseStorage(refusal('field.disk-name'), 'name');
+  const isTaken =
+    disks.some(({ id, facts }) => facts.name === name && id !== own) ||
+    [...layout.raids, ...layout.volumeGroups].some((one) => one.name === name);
+  return isTaken ? refuseStorage(refusal('field.device-taken', { name }), 'name') : undefined;
+}
+
+/** Adds a disk. */
+export function addDisk(
+  draft: StorageDraft,
+  wish: DiskWish & { readonly name: string; readonly bytes: number },
+): MadePart | LayoutRefusal {
+  const { serial = '', kernelName } = wish;
+  if (serial === '' && kernelName === undefined) return refuseStorage(refusal('field.disk-place'), 'id_path');
+  const taken = new Set([...draft.disks, ...draft.described].map(({ id }) => id));
+  const refused = refuseName(draft, wish.name) ?? refuseTwin(draft, serial, kernelName);
+  if (refused !== undefined) return refused;
+  const id = freeId(draft.machine.id, serial, kernelName ?? wish.name, taken);
+  const added = withDescribed(draft, [...draft.described, { ...wish, id, isAdded: true }]);
+  return added.kind === 'refuse' ? added : { kind: 'made', draft: added, id };
+}
+
+/** Two disks in one place are a mistake: the agent would find the same one for both. */
+function refuseTwin({ disks }: StorageDraft, serial: string, kernelName: string | undefined, own = 0) {
+  const others = disks.filter(({ id }) => id !== own);
+  const twin = others.find(({ facts }) => serial !== '' && facts.serial === serial);
+  if (twin !== undefined) return refuseStorage(refusal('field.disk-twin', { name: twin.facts.name }), 'serial');
+  const place = serial === '' ? others.find((one) => one.kernelName === kernelName) : undefined;
+  return place === undefined
+    ? undefined
+    : refuseStorage(refusal('field.disk-twin', { name: place.facts.name }), 'id_path');
+}
+
+/** Describes a disk. Values that are left out stay. */
+export function describeDisk(draft: StorageDraft, id: number, wish: DiskWish): StorageDraft | LayoutRefusal {
+  const disk = draft.disks.find((one) => one.id === id);
+  if (disk === undefined) return noSuchDevice(draft, String(id));
+  const { name = disk.facts.name, serial = disk.facts.serial, kernelName = disk.kernelName } = wish;
+  const refused =
+    (wish.name === undefined ? undefined : refuseName(draft, name, id)) ??
+    (wish.serial === undefined && wish.kernelName === undefined
+      ? undefined
+      : refuseTwin(draft, serial, kernelName, id));
+  if (refused !== undefined) return refused;
+  return withWords(draft, disk, wish);
+}
+
+function withWords(draft: StorageDraft, { id }: Disk, words: Partial<DescribedDisk>): StorageDraft | LayoutRefusal {
+  const before = draft.described.find((one) => one.id === id) ?? { id };
+  const given = Object.fromEntries(Object.entries(words).filter(([, value]) => value !== undefined));
+  return withDescribed(draft, [...draft.described.filter((one) => one.id !== id), { ...before, ...given, id }]);
+}
+
+/** Adds a tag to a disk, or removes it. */
+export function tagDisk(draft: StorageDraft, id: number, tag: string, isAdded: boolean): StorageDraft | LayoutRefusal {
+  const disk = draft.disks.find((one) => one.id === id);
+  if (disk === undefined) return noSuchDevice(draft, String(id));
+  const tags = tagged(disk.tags, tag, isAdded);
+  if (tags === undefined) return refuseStorage(refusal('field.part-tags', { max: PART_TAGS_MAX }), 'tag');
+  return withWords(draft, disk, { tags });
+}
+
+/** Forgets a disk with its partitions. If the machine has it, its next report brings it back. */
+export function removeDisk(draft: StorageDraft, id: number): StorageDraft | LayoutRefusal {
+  const disk = draft.disks.find((one) => one.id === id);
+  if (disk === undefined) return noSuchDevice(draft, String(id));
+  const own = draft.layout.partitions.filter(({ diskId }) => diskId === id);
+  const by = userOf(draft, 'disks', id) ?? own.map((part) => userOf(draft, 'partitions', part.id)).find(Boolean);
+  if (by !== undefined) return refuseStorage(refusal('layout-refused.used', { name: disk.facts.name, by }));
+  const { bootDiskId, partitions, wholeDisks = [] } = draft.layout;
+  const isLaid = own.length > 0 || bootDiskId === id || wholeDisks.some((one) => one.id === id);
+  const rest = {
+    bootDiskId: bootDiskId === id ? undefined : bootDiskId,
+    partitions: partitions.filter(({ diskId }) => diskId !== id),
+    wholeDisks: wholeDisks.filter((one) => one.id !== id),
+  };
+  const machine = { ...draft.machine, facts: factsWithout(draft.machine, id) };
+  return withDescribed(
+    isLaid ? { ...withStorage(draft, rest), machine } : { ...draft, machine },
+    draft.described.filter((one) => one.id !== id),
+  );
+}
+
+function factsWithout({ facts, ...machine }: Machine, id: number): Machine['facts'] {
+  if (facts === undefined) return undefined;
+  const at = disksOf({ ...machine, facts }).findIndex((one) => one.id === id);
+  return { ...facts, disks: facts.disks.filter((_disk, index) => index !== at) };
+}

@@ -1,0 +1,308 @@
+// RAIDs and volume groups of a machine's disks. Pure.
+//
+// Source: MAAS's RAIDs and volume groups, and the names of their parameters.
+//
+// 1. A member is a whole disk, a partition, or for a volume group a RAID; it has no other use.
+// 2. The volumes of a group fit into it.
+
+import {
+  type LogicalVolume,
+  type Raid,
+  STORAGE_PARTS_MAX,
+  type StorageLayout,
+  type VolumeGroup,
+} from '../records/machine-layout.ts';
+import { refusal } from '../words/refusal.ts';
+import type { LayoutRefusal } from './network-draft.ts';
+import { freePart, limitReached, type MadePart, nameOf, refuseWhole } from './storage-changes.ts';
+import {
+  drawId,
+  groupBytes,
+  groupFree,
+  MEBIBYTE,
+  noSuchDevice,
+  refuseStorage,
+  type StorageDraft,
+  userOf,
+  uuidOf,
+  withStorage,
+} from './storage-draft.ts';
+
+/** Ids of the parts of a RAID or a volume group, by their use. */
+interface Members {
+  readonly disks: readonly number[];
+  readonly partitions: readonly number[];
+  readonly spareDisks: readonly number[];
+  readonly sparePartitions: readonly number[];
+}
+
+/** The parameter that names each use. */
+const FIELDS = {
+  ...{ disks: 'block_devices', partitions: 'partitions' },
+  ...{ spareDisks: 'spare_devices', sparePartitions: 'spare_partitions' },
+} as const;
+type Use = keyof Members;
+const USES: readonly Use[] = ['disks', 'partitions', 'spareDisks', 'sparePartitions'];
+
+export const NO_MEMBERS: Members = { disks: [], partitions: [], spareDisks: [], sparePartitions: [] };
+
+const once = (ids: readonly number[]): number[] => [...new Set(ids)];
+const isDiskUse = (use: Use): boolean => use === 'disks' || use === 'spareDisks';
+
+/** Why a new member cannot be used; `undefined`: it can. @param isGroup true: a RAID may be a member */
+function refuseMember(draft: StorageDraft, use: Use, id: number, prefix: string, isGroup: boolean) {
+  const field = `${prefix}${FIELDS[use]}`;
+  const disk = draft.disks.find((one) => one.id === id);
+  const isKnown = isDiskUse(use)
+    ? disk !== undefined || (isGroup && draft.layout.raids.some((one) => one.id === id))
+    : draft.layout.partitions.some((one) => one.id === id);
+  if (!isKnown) return refuseStorage(refusal('field.no-such-device', { id }), field);
+  const whole = disk === undefined ? undefined : refuseWhole(draft, disk);
+  if (whole !== undefined) return whole;
+  const found = freePart(draft, id);
+  if (found.kind === 'refuse') return found;
+  if (found.part.fileSystem === undefined) return undefined;
+  return refuseStorage(refusal('layout-refused.formatted', { name: nameOf(draft, found) }));
+}
+
+/** Why some of the new members cannot be used; `undefined`: all can. */
+function refuseMembers(draft: StorageDraft, members: Members, prefix = '', isGroup = false): LayoutRefusal | undefined {
+  const all = USES.flatMap((use) => members[use].map((id) => [use, id] as const));
+  if (all.length > STORAGE_PARTS_MAX) return limitReached(draft);
+  for (const [index, [use, id]] of all.entries()) {
+    const refused = refuseMember(draft, use, id, prefix, isGroup);
+    if (refused !== undefined) return refused;
+    const isTwice = all.slice(0, index).some(([, other]) => other === id);
+    if (isTwice) return refuseStorage(refusal('field.member-twice', { id }), `${prefix}${FIELDS[use]}`);
+  }
+  return undefined;
+}
+
+const NAME = /^[A-Za-z][A-Za-z0-9_-]{0,31}$/;
+
+/** Why a RAID or a volume group cannot have this name; `undefined`: it can. @param own the id of the one that has it */
+function refuseName({ layout, disks }: StorageDraft, name: string, own = 0): LayoutRefusal | undefined {
+  if (!NAME.test(name)) return refuseStorage(refusal('field.device-name'), 'name');
+  const isTaken =
+    [...layout.raids, ...layout.volumeGroups].some((one) => one.name === name && one.id !== own) ||
+    disks.some(({ facts }) => facts.name === name);
+  return isTaken ? refuseStorage(refusal('field.device-taken', { name }), 'name') : undefined;
+}
+
+/** The first of md0, md1 … that the machine has not. */
+function freeRaidName({ raids }: StorageLayout): string {
+  let number = 0;
+  while (raids.some(({ name }) => name === `md${number}`)) number += 1;
+  return `md${number}`;
+}
+
+interface NamedWish extends Partial<Members> {
+  readonly name?: string | undefined;
+  readonly uuid?: string | undefined;
+}
+
+const membersIn = (wish: Partial<Members>): Members => ({
+  disks: once(wish.disks ?? []),
+  partitions: once(wish.partitions ?? []),
+  spareDisks: once(wish.spareDisks ?? []),
+  sparePartitions: once(wish.sparePartitions ?? []),
+});
+
+/** Makes a RAID 1. */
+export function makeRaid(draft: StorageDraft, wish: NamedWish): MadePart | LayoutRefusal {
+  const { raids } = draft.layout;
+  if (raids.length >= STORAGE_PARTS_MAX) return limitReached(draft);
+  const members = membersIn(wish);
+  if (members.disks.length + members.partitions.length < 2)
+    return refuseStorage(refusal('field.raid-members'), 'block_devices');
+  const name = wish.name ?? freeRaidName(draft.layout);
+  const refused = refuseMembers(draft, members) ?? refuseName(draft, name);
+  if (refused !== undefined) return refused;
+  const id = drawId(draft);
+  const made: Raid = { id, uuid: wish.uuid ?? uuidOf(id), name, level: 'raid-1', ...raidMembers(members) };
+  return { kind: 'made', draft: withStorage(draft, { raids: [...raids, made] }, 1), id };
+}
+
+function raidMembers({ disks, partitions, spareDisks, sparePartitions }: Members) {
+  return {
+    ...{ disks: [...disks], partitions: [...partitions] },
+    ...{ spareDisks: [...spareDisks], sparePartitions: [...sparePartitions] },
+  };
+}
+
+/** A change of a RAID or a volume group. */
+export interface WholeChange {
+  readonly name?: string | undefined;
+  readonly uuid?: string | undefined;
+  readonly add: Members;
+  readonly remove: Members;
+}
+
+/** The members after a change; a refusal if one to remove is not there. */
+function changed(before: Members, { add, remove }: WholeChange): Members | LayoutRefusal {
+  for (const use of USES) {
+    const id = remove[use].find((one) => !before[use].includes(one));
+    if (id !== undefined) return refuseStorage(refusal('field.no-such-member', { id }), `remove_${FIELDS[use]}`);
+  }
+  const of = (use: Use): number[] => once([...before[use].filter((id) => !remove[use].includes(id)), ...add[use]]);
+  return {
+    ...{ disks: of('disks'), partitions: of('partitions') },
+    ...{ spareDisks: of('spareDisks'), sparePartitions: of('sparePartitions') },
+  };
+}
+
+/** Changes a RAID. */
+export function changeRaid(draft: StorageDraft, id: number, change: WholeChange): StorageDraft | LayoutRefusal {
+  const before = draft.layout.raids.find((one) => one.id === id);
+  if (before === undefined) return noSuchDevice(draft, String(id));
+  const { disks, partitions, spareDisks = [], sparePartitions = [] } = before;
+  const members = changed({ disks, partitions, spareDisks, sparePartitions }, change);
+  if ('kind' in members) return members;
+  const name = change.name ?? before.name;
+  const refused = refuseMembers(draft, change.add, 'add_') ?? refuseName(draft, name, id);
+  if (refused !== undefined) return refused;
+  if (members.disks.length + members.partitions.length < 2)
+    return refuseStorage(refusal('field.raid-members'), 'remove_block_devices');
+  const after: Raid = { ...before, name, uuid: change.uuid ?? before.uuid, ...raidMembers(members) };
+  const raids = draft.layout.raids.map((one) => (one.id === id ? after : one));
+  return fitting(withStorage(draft, { raids }), 'remove_block_devices');
+}
+
+/** Removes a RAID; its parts stay. */
+export function removeRaid(draft: StorageDraft, id: number): StorageDraft | LayoutRefusal {
+  const found = draft.layout.raids.find((one) => one.id === id);
+  if (found === undefined) return noSuchDevice(draft, String(id));
+  const by = userOf(draft, 'raids', id);
+  if (by !== undefined) return refuseStorage(refusal('layout-refused.used', { name: found.name, by }));
+  return withStorage(draft, { raids: draft.layout.raids.filter((one) => one.id !== id) });
+}
+
+/** The draft if the volumes of each group fit into it. */
+function fitting(draft: StorageDraft, field: string): StorageDraft | LayoutRefusal {
+  const full = draft.layout.volumeGroups.find(
+    (group) => group.volumes.reduce((sum, { bytes }) => sum + bytes, 0) > groupBytes(draft, group),
+  );
+  return full === undefined ? draft : refuseStorage(refusal('field.group-full', { name: full.name }), field);
+}
+
+// ---- volume groups ----
+
+const noSuchGroup = ({ machine }: StorageDraft, id: number): LayoutRefusal =>
+  refuseStorage(refusal('not-found.volume-group', { machine: machine.hostname, name: String(id) }));
+
+/** The members of a group: its RAIDs are block devices, as its disks are. */
+function groupMembers({ layout }: StorageDraft, { disks, partitions }: Members) {
+  const isRaid = (id: number): boolean => layout.raids.some((one) => one.id === id);
+  return {
+    ...{ disks: disks.filter((id) => !isRaid(id)), raids: disks.filter(isRaid) },
+    partitions: [...partitions],
+  };
+}
+
+/** Makes a volume group. */
+export function makeGroup(draft: StorageDraft, wish: NamedWish & { readonly name: string }): MadePart | LayoutRefusal {
+  const { volumeGroups } = draft.layout;
+  if (volumeGroups.length >= STORAGE_PARTS_MAX) return limitReached(draft);
+  const members = membersIn(wish);
+  if (members.disks.length + members.partitions.length === 0)
+    return refuseStorage(refusal('field.group-members'), 'block_devices');
+  const refused = refuseMembers(draft, members, '', true) ?? refuseName(draft, wish.name);
+  if (refused !== undefined) return refused;
+  const id = drawId(draft);
+  const made: VolumeGroup = {
+    ...{ id, uuid: wish.uuid ?? uuidOf(id), name: wish.name, volumes: [] },
+    ...groupMembers(draft, members),
+  };
+  return { kind: 'made', draft: withStorage(draft, { volumeGroups: [...volumeGroups, made] }, 1), id };
+}
+
+/** Changes a volume group. */
+export function changeGroup(draft: StorageDraft, id: number, change: WholeChange): StorageDraft | LayoutRefusal {
+  const before = draft.layout.volumeGroups.find((one) => one.id === id);
+  if (before === undefined) return noSuchGroup(draft, id);
+  const { disks, partitions, raids = [] } = before;
+  const members = changed({ ...NO_MEMBERS, disks: [...disks, ...raids], partitions }, change);
+  if ('kind' in members) return members;
+  const name = change.name ?? before.name;
+  const refused = refuseMembers(draft, change.add, 'add_', true) ?? refuseName(draft, name, id);
+  if (refused !== undefined) return refused;
+  if (members.disks.length + members.partitions.length === 0)
+    return refuseStorage(refusal('field.group-members'), 'remove_block_devices');
+  const after = { ...before, name, uuid: change.uuid ?? before.uuid, ...groupMembers(draft, members) };
+  return fitting(withGroup(draft, after), 'remove_block_devices');
+}
+
+const withGroup = (draft: StorageDraft, after: VolumeGroup, drawn = 0): StorageDraft =>
+  withStorage(
+    draft,
+    { volumeGroups: draft.layout.volumeGroups.map((one) => (one.id === after.id ? after : one)) },
+    drawn,
+  );
+
+/** Removes a volume group without volumes; its parts stay. */
+export function removeGroup(draft: StorageDraft, id: number): StorageDraft | LayoutRefusal {
+  const found = draft.layout.volumeGroups.find((one) => one.id === id);
+  if (found === undefined) return noSuchGroup(draft, id);
+  if (found.volumes.length > 0) return refuseStorage(refusal('layout-refused.volumes', { name: found.name }));
+  return withStorage(draft, { volumeGroups: draft.layout.volumeGroups.filter((one) => one.id !== id) });
+}
+
+/** A person's request for a volume. */
+interface VolumeWish {
+  readonly name?: string | undefined;
+  readonly uuid?: string | undefined;
+  /** undefined: all free bytes of the group. */
+  readonly bytes?: number | undefined;
+}
+
+/** Why a volume cannot have this name and size; `undefined`: it can. */
+function refuseVolume(draft: StorageDraft, group: VolumeGroup, { id, name, bytes }: LogicalVolume) {
+  if (!NAME.test(name)) return refuseStorage(refusal('field.device-name'), 'name');
+  const others = group.volumes.filter((one) => one.id !== id);
+  if (others.some((one) => one.name === name))
+    return refuseStorage(refusal('field.device-taken', { name: `${group.name}-${name}` }), 'name');
+  const free = wholeMebibytes(groupFree(draft, { ...group, volumes: others }));
+  if (bytes >= MEBIBYTE && bytes <= free) return undefined;
+  return refuseStorage(refusal('field.size', { name: group.name, free: Math.max(0, free) }), 'size');
+}
+
+const wholeMebibytes = (bytes: number): number => Math.floor(bytes / MEBIBYTE) * MEBIBYTE;
+
+/** Makes a volume in a group. */
+export function makeVolume(
+  draft: StorageDraft,
+  groupId: number,
+  wish: VolumeWish & { readonly name: string },
+): MadePart | LayoutRefusal {
+  const group = draft.layout.volumeGroups.find((one) => one.id === groupId);
+  if (group === undefined) return noSuchGroup(draft, groupId);
+  const all = draft.layout.volumeGroups.flatMap(({ volumes }) => volumes);
+  if (all.length >= STORAGE_PARTS_MAX) return limitReached(draft);
+  const id = drawId(draft);
+  const bytes = wholeMebibytes(wish.bytes ?? groupFree(draft, group));
+  const made: LogicalVolume = { id, uuid: wish.uuid ?? uuidOf(id), name: wish.name, bytes };
+  const refused = refuseVolume(draft, group, made);
+  if (refused !== undefined) return refused;
+  return { kind: 'made', draft: withGroup(draft, { ...group, volumes: [...group.volumes, made] }, 1), id };
+}
+
+/** Changes a volume. */
+export function changeVolume(draft: StorageDraft, id: number, wish: VolumeWish): StorageDraft | LayoutRefusal {
+  const group = draft.layout.volumeGroups.find(({ volumes }) => volumes.some((one) => one.id === id));
+  const before = group?.volumes.find((one) => one.id === id);
+  if (group === undefined || before === undefined) return noSuchDevice(draft, String(id));
+  const { name = before.name, uuid = before.uuid, bytes = before.bytes } = wish;
+  const after = { ...before, name, uuid, bytes: wholeMebibytes(bytes) };
+  const refused = refuseVolume(draft, group, after);
+  if (refused !== undefined) return refused;
+  return withGroup(draft, { ...group, volumes: group.volumes.map((one) => (one.id === id ? after : one)) });
+}
+
+/** Removes a volume. @param groupId undefined: of any group */
+export function removeVolume(draft: StorageDraft, id: number, groupId?: number): StorageDraft | LayoutRefusal {
+  const group = draft.layout.volumeGroups.find(
+    (one) => one.volumes.some((each) => each.id === id) && (groupId === undefined || one.id === groupId),
+  );
+  if (group === undefined) return noSuchDevice(draft, String(id));
+  return withGroup(draft, { ...group, volumes: group.volumes.filter((one) => one.id !== id) });
+}
