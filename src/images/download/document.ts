@@ -3,7 +3,6 @@
 // 1. Timeouts, pace, redirects and faults are the same as for files. A document is kept in memory, so `bytesMax` bounds it.
 // 2. Nothing is cached. The caller keeps the validator of a document, and passes it to the next request.
 
-import { copyBytes, joinBytes } from '../../net/borrowed-bytes.ts';
 import { type AttemptMeans, Body, type BodySink } from './body.ts';
 import { AttemptFailure, type AttemptFault } from './fault.ts';
 import type { Places } from './places.ts';
@@ -102,11 +101,11 @@ async function askOnce(
     if (status === 304 && known !== undefined) return { kind: 'unchanged' };
     const head = { url: answer.url, status, headers: message.headers, wallTimeMs: means.clock.wallTimeMs() };
     const plan = planBody(head, { ...WHOLE, bytesMax });
-    const sink = new MemorySink();
+    const sink = new MemorySink(bytesMax);
     const total = plan.kind === 'body' ? plan.file.total : undefined;
     const body = new Body(answer, sink, { surplus: 0, total, bytesMax }, means, IGNORED);
     if (!(await body.read(signal))) return { kind: 'cancelled' };
-    return { kind: 'document', bytes: sink.join(), source: url.href, validator: validatorOf(message.headers) };
+    return { kind: 'document', bytes: sink.take(), source: url.href, validator: validatorOf(message.headers) };
   } finally {
     answer.close();
   }
@@ -116,14 +115,19 @@ async function askOnce(
 const WHOLE: Omit<Wanted, 'bytesMax'> = { from: 0, kept: undefined, mayMix: false, hasDigest: false, bytes: undefined };
 const IGNORED = { onBytes: () => undefined, onGrown: () => undefined };
 
-/** Keeps a body in memory. */
+/** Keeps a body in memory, in one piece: a server may send it byte by byte. */
 class MemorySink implements BodySink {
-  readonly #parts: Uint8Array[] = [];
+  readonly #memory: ArrayBuffer;
   readonly isFull = false;
   bytes = 0;
 
+  constructor(bytesMax: number) {
+    this.#memory = new ArrayBuffer(0, { maxByteLength: bytesMax });
+  }
+
   append(bytes: Uint8Array): void {
-    this.#parts.push(copyBytes(bytes));
+    this.#memory.resize(this.bytes + bytes.length);
+    new Uint8Array(this.#memory, this.bytes).set(bytes);
     this.bytes += bytes.length;
   }
 
@@ -135,7 +139,7 @@ class MemorySink implements BodySink {
     // Every byte is stored at once.
   }
 
-  join(): Uint8Array {
-    return joinBytes(this.#parts);
+  take(): Uint8Array {
+    return new Uint8Array(this.#memory.transferToFixedLength());
   }
 }

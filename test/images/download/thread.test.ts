@@ -83,6 +83,17 @@ describe('the download thread', () => {
     assert.deepEqual(place.files(), []);
   });
 
+  test('keeps a document that comes byte by byte in as much memory as any other', async () => {
+    const bytes = 2 * MIB;
+    const server = await serve(({ response }) => {
+      response.flushHeaders();
+      response.socket?.end(`${'1\r\nx\r\n'.repeat(bytes)}0\r\n\r\n`);
+    });
+    const result = await thread.fetchDocument({ urls: [server.url], bytesMax: bytes, known: undefined });
+    assert.ok(result.kind === 'document', JSON.stringify(result));
+    assert.equal(Buffer.from(result.bytes).toString('latin1'), 'x'.repeat(bytes));
+  });
+
   test('fetches documents, and gives them up', async () => {
     const server = await serve(({ seen, serve: answer }) => (seen.path === '/file' ? answer() : undefined));
     const request = { urls: [server.url], bytesMax: CONTENT.length, known: undefined };
