@@ -47,6 +47,12 @@ interface ImportFlags extends SourceFlags {
 /** Imports the named image for each architecture, or a file, and prints the results. @returns 0 */
 export async function importByName(flags: ImportFlags): Promise<number> {
   if (isFileName(flags.image)) return importFile({ ...flags, file: flags.image });
+  for (const flag of ['os', 'title'] as const)
+    if (flags[flag] !== undefined)
+      throw new RackError(
+        'bad-argument',
+        `--${flag} is only for a file of this host, such as ./root.tar.xz: leave it out`,
+      );
   const { os, release, isInstaller } = parseName(flags.image);
   const architectures = flags.arch.split(',').map((one) => one.trim());
   const mirror = flags.mirror === undefined ? {} : { mirror: parseMirror(flags.mirror) };

@@ -246,6 +246,8 @@ describe('files and directories of this host', { skip: missing('linux', 'zstd', 
     }
     const reserved = await images('add', at('root.tar.xz'), '--os', 'grub', '--release', 'x');
     assert.match(reserved.complaint, /the boot tree already uses the name grub/);
+    const named = await images('import', 'ubuntu/noble', '--os', 'ubuntu');
+    assert.match(named.complaint, /--os is only for a file of this host/);
     const packed = await images('add', at('root.tar.xz'), ...NAMED, '--compress');
     assert.match(packed.complaint, /--compress is only for the images of disks/);
   });
