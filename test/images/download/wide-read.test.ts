@@ -66,7 +66,7 @@ async function serveRaw(
   return { server, url: `http://127.0.0.1:${address.port}/file` };
 }
 
-test('bytes after the announced length are no part of the file', async () => {
+test('bytes after the announced length stay out of the file', async () => {
   const head = `HTTP/1.1 200 OK\r\nContent-Length: ${CONTENT.length}\r\n\r\n`;
   const { server, url } = await serveRaw([head, CONTENT, makeContent(MIB, 2)]);
   try {
