@@ -6,6 +6,7 @@
 import { constants, type FileHandle, link, lstat, open, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { osErrorCode, RackError } from '../errors.ts';
+import { seenEntry } from '../files/seen-stats.ts';
 import { hashOf } from './file-hash.ts';
 import type { ImageBlob } from './image-store.ts';
 import { makeDirectories, syncDirectory } from './publication.ts';
@@ -20,6 +21,9 @@ export type ContentState =
   | { readonly kind: 'linked' }
   /** @param code the system's error */
   | { readonly kind: 'unreadable'; readonly code: string };
+
+/** A blob of any size. */
+type PlacedBlob = Omit<ImageBlob, 'bytes'>;
 
 /** Opens a file of the tree for reading. Rejects with ELOOP for a link; never waits for a FIFO. */
 export const openStored = (path: string): Promise<FileHandle> =>
@@ -63,23 +67,28 @@ export async function judgeBlob(
 
 /**
  * Gives a verified file its place in the store, unless the store has its bytes.
+ * @throws RackError as `replaceBlob`
+ */
+export async function placeBlob(tree: string, wanted: PlacedBlob, from: string, how: 'rename' | 'link'): Promise<void> {
+  const { kind } = await judgeBlob(tree, wanted, { isForUse: true });
+  if (kind !== 'whole') await replaceBlob(tree, wanted, from, how);
+}
+
+/**
+ * Gives a verified file its place in the store, instead of what is there.
  * @param how `rename`: the file has no other name afterwards; `link`: it keeps its name, too
  * @throws RackError `store-unwritable` if the directory is a link; the system's error
  */
-export async function placeBlob(
+export async function replaceBlob(
   tree: string,
-  wanted: Omit<ImageBlob, 'bytes'>,
+  { path }: Pick<PlacedBlob, 'path'>,
   from: string,
   how: 'rename' | 'link',
 ): Promise<void> {
-  const blob = join(tree, wanted.path);
+  const blob = join(tree, path);
   await makeBlobDirectory(blob);
-  const { kind } = await judgeBlob(tree, wanted, { isForUse: true });
-  if (kind === 'whole') return;
   // A rename replaces a file or a link atomically, but no directory, and a link replaces nothing.
-  if (how === 'link' || (kind === 'damaged' && (await lstat(blob)).isDirectory())) {
-    await rm(blob, { recursive: true, force: true });
-  }
+  if (how === 'link' || seenEntry(blob)?.isDirectory() === true) await rm(blob, { recursive: true, force: true });
   await (how === 'link' ? link(from, blob) : rename(from, blob));
   await syncDirectory(dirname(blob));
 }

@@ -29,7 +29,7 @@ import {
   type StoredImage,
 } from '../image-store.ts';
 import { makeDirectories, publishFile } from '../publication.ts';
-import { judgeBlob, placeBlob } from '../stored-blob.ts';
+import { judgeBlob, replaceBlob } from '../stored-blob.ts';
 import { type RootFormat, type SystemFile, subarchesIn } from '../stored-system.ts';
 import { refreshTree } from '../system-tree.ts';
 import { fetchFile, lockOf } from './file-fetch.ts';
@@ -205,7 +205,7 @@ async function storeFile(
     await check?.(downloaded);
     await chmod(downloaded, 0o644);
     const { size } = await stat(downloaded);
-    if (size > 0) await placeBlob(tree, wanted, downloaded, 'rename');
+    if (size > 0) await replaceBlob(tree, wanted, downloaded, 'rename');
     await removeDownload(request);
     if (size > 0) return size;
     throw new RackError('bad-argument', `${title} was not imported: ${request.urls.join(', ')} is empty`);
