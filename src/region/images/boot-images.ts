@@ -62,6 +62,10 @@ interface BootImagesParts {
 /** A resource with its images, newest first; without images until its first import has ended. */
 export interface ListedResource extends BootResource {
   readonly images: readonly ListedImage[];
+  /** True if it was imported, and then removed or lost on its host. */
+  readonly isGone: boolean;
+  /** The serial of the version under import while an older one is there; undefined: none is coming, or it is the first. */
+  readonly coming?: string | undefined;
   /** The upload under way; `progress` then describes it. */
   readonly upload?: ImageUpload | undefined;
 }
@@ -147,7 +151,8 @@ export class BootImages {
     return rows
       .filter(({ wish }) => wish !== 'delete')
       .map((row) => withNextTry(row, nextMs))
-      .map((row) => ({ ...row, images: images.get(row.name) ?? [], ...this.#uploaded(uploads.get(row.name)) }))
+      .map((row) => ({ ...row, ...this.#uploaded(uploads.get(row.name)) }))
+      .map((row) => withImages(row, images.get(row.name) ?? []))
       .filter((row) => row.images.length > 0 || row.progress !== undefined);
   }
 
@@ -220,6 +225,18 @@ export class BootImages {
   #notify(): Promise<void> {
     return this.#parts.store.afterCommit(() => this.#parts.onAsked());
   }
+}
+
+function withImages<T extends BootResource>(row: T, images: readonly ListedImage[]): T & ListedResource {
+  const { state, serial } = row.progress ?? {};
+  const isThere = serial === undefined || images.some((image) => image.serial === serial);
+  const coming = images.length > 0 && state !== 'done' && !isThere ? serial : undefined;
+  return {
+    ...row,
+    images,
+    isGone: state === 'done' && images.length === 0,
+    ...(coming === undefined ? {} : { coming }),
+  };
 }
 
 /** True if the next run tries to import the image again: its last import failed, or ended with its run. */

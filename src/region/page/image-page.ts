@@ -4,7 +4,7 @@ import { type Html, html, nothing } from '../../html.ts';
 import type { ListedResource } from '../images/boot-images.ts';
 import { words } from '../words/text.ts';
 import { formOf, hiddenField } from './forms.ts';
-import { IMAGES_PATH, importPart, resourceTitle, sizeOf, statePill, useText } from './images-page.ts';
+import { comingPart, IMAGES_PATH, importPart, resourceTitle, sizeOf, statePill, useText } from './images-page.ts';
 import { pageOf } from './parts.ts';
 import { mayCall, type Outcome, operate, outcomeOf, type PageDefinition, type View } from './view.ts';
 
@@ -40,7 +40,7 @@ async function render(view: View): Promise<Html | undefined> {
   );
   const coming = importPart(resource, view.nowMs);
   const pairs: readonly (readonly [string, Html | string])[] = [
-    [words.images.state, html`${statePill(resource)}<div class="coming">${coming}</div>`],
+    [words.images.state, html`${statePill(resource)}<div class="coming">${comingPart(resource)}${coming}</div>`],
     [words.images.columns.architecture, `${architecture}/${subarchitecture}`],
     [words.images.source, source],
     [words.images.files, files.length === 0 ? '' : html`${files}`],

@@ -61,13 +61,9 @@ export function resourceTitle(name: string): string {
   return label === 'release' || label === '' ? `${os}/${release}` : `${os}/${release} ${label}`;
 }
 
-/** True for an image that was imported, and then removed or lost on its host. */
-const isGone = ({ progress, images }: Pick<ListedResource, 'progress' | 'images'>): boolean =>
-  progress?.state === 'done' && images.length === 0;
-
-export const statePill = ({ progress, images, upload }: ListedResource): Html => {
+export const statePill = ({ progress, images, isGone, upload }: ListedResource): Html => {
   const imported = progress?.state ?? (images.length > 0 ? 'done' : 'queued');
-  const state: ShownState = isGone({ progress, images }) ? 'gone' : imported;
+  const state: ShownState = isGone ? 'gone' : imported;
   const word = upload !== undefined && state === 'downloading' ? words.images.uploading : words.images.states[state];
   return html`<span class="pill ${COLOURS[state]}">${word}</span>`;
 };
@@ -98,10 +94,14 @@ function progressText(progress: ImportProgress, nowMs: number): Html {
 }
 
 /** The import of an image; empty if there is nothing to report. */
-export function importPart({ progress, images }: ListedResource, nowMs: number): Html {
-  if (isGone({ progress, images })) return html`<div class="why">${words.images.gone}</div>`;
+export function importPart({ progress, isGone }: ListedResource, nowMs: number): Html {
+  if (isGone) return html`<div class="why">${words.images.gone}</div>`;
   return progress === undefined || progress.state === 'done' ? nothing : progressText(progress, nowMs);
 }
+
+/** The version that will come in addition to those that are there; empty if there is none. */
+export const comingPart = ({ coming }: ListedResource): Html =>
+  coming === undefined ? nothing : html`<div class="small">${words.images.coming(coming)}</div>`;
 
 /** The machines that have a system; empty for a boot loader, which belongs to no system. */
 export function useText(name: string, uses: readonly ImageUse[]): Html {
@@ -153,7 +153,7 @@ function resourceRow(view: View, resource: ListedResource, uses: readonly ImageU
     <tr><td class="first"><div><a class="name" href="${pathBelow(IMAGES_PATH, String(id))}">${resourceTitle(name)}</a>
     <div class="small">${title}</div></div>${statePill(resource)}</td>
     ${cell(columns.architecture, subarchitecture === 'generic' ? architecture : `${architecture}/${subarchitecture}`)}
-    ${cell(columns.version, html`${version}<div class="small">${older.join(', ')}</div>`)}
+    ${cell(columns.version, html`${version}<div class="small">${older.join(', ')}</div>${comingPart(resource)}`)}
     ${cell(columns.size, size)}
     ${cell(columns.usedBy, useText(name, uses))}
     ${cell(columns.act, way)}

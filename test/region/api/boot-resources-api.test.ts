@@ -177,7 +177,7 @@ test('an image whose bytes are gone is not complete, although its import ended w
   withApi([], async (ask, { store }) => {
     await store.boot.noteProgress(new Map([[NOBLE, { ...COMING, state: 'done', bytes: 120 }]]), 1);
     const { json: list } = await ask('GET', '2.0/boot-resources/', undefined, 'user');
-    assert.deepEqual([list[0].complete, list[0].progress], [false, 0]);
+    assert.deepEqual([list[0].complete, list[0].progress, list[0].import.state], [false, 0, 'gone']);
   }));
 
 test('the versions of all images are listed with the hosts that have them', () =>

@@ -112,6 +112,29 @@ test('an imported image that was removed on its host is not shown as ready', () 
     assert.doesNotMatch(text, />Ready</);
   }));
 
+test('while a new version is coming, the row shows it and the one that is there', async () => {
+  const names = { os: 'ubuntu', release: 'noble', architecture: 'amd64', subarchitecture: 'generic', label: 'release' };
+  const image = { ...names, title: 'Noble', bytes: 9, diskBytes: 9, sha256: 'a'.repeat(64), hosts: [] };
+  const place = await makeRegion({}, 1, undefined, {
+    listStoredImages: async () => [{ ...image, serial: '20261001' }],
+  });
+  try {
+    const { store } = place;
+    await addViewer(store);
+    const row = async (state: 'downloading' | 'done', serial: string): Promise<string> => {
+      const progress = { state, source: 'site', title: 'Noble', bytes: 1, total: 2, serial };
+      await store.boot.noteProgress(new Map([[NOBLE, progress]]), 1);
+      return shown(place, IMAGES_PAGE, { viewer: ADMIN });
+    };
+    const coming = /20261001<div class="small"><\/div><div class="small">New: 20261015<\/div>/;
+    assert.match(await row('downloading', '20261015'), coming);
+    assert.doesNotMatch(await row('downloading', '20261001'), /New:/);
+    assert.doesNotMatch(await row('done', '20261001'), /New:/);
+  } finally {
+    await place.remove();
+  }
+});
+
 test('installers are shown by their titles', async () => {
   const place = await makeRegion({}, 1, undefined, {
     listInstallers: ({ architecture }) =>

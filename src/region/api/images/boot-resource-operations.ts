@@ -36,9 +36,10 @@ function progressOf({ images, progress }: ListedResource): number {
 }
 
 /** The current state of the import; our own fields. */
-function importJson({ wish, progress }: ListedResource): Record<string, unknown> | null {
+function importJson({ wish, progress, isGone }: ListedResource): Record<string, unknown> | null {
   if (progress === undefined) return null;
-  const { state, source, serial, bytes, total, bytesPerSecond, reason, nextMs } = progress;
+  const { source, serial, bytes, total, bytesPerSecond, reason, nextMs } = progress;
+  const state = isGone ? 'gone' : progress.state;
   const left = total === undefined || !bytesPerSecond ? null : Math.ceil((total - bytes) / bytesPerSecond);
   return {
     ...{ state, wanted: wish, source, serial: serial ?? null, bytes, total: total ?? null },

@@ -28,6 +28,7 @@ export const IMAGES = {
     done: 'Ready',
     gone: 'Gone',
   },
+  coming: (serial: string): string => `New: ${serial}`,
   gone: 'Its bytes were removed. While a selection matches it, the next import fetches it again.',
   uploading: 'Uploading',
   onDisk: (size: number): string => `${formatSize(size)} on a disk`,
