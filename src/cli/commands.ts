@@ -2,6 +2,7 @@
 
 import type { Argv } from 'yargs';
 import { defaultConfig } from '../control/default-config.ts';
+import { readVersion } from '../files/program-version.ts';
 import { captureCommands, nameStandardInput } from './captures/commands.ts';
 import { clientCommands } from './clients/commands.ts';
 import { configCommands } from './config/commands.ts';
@@ -20,7 +21,6 @@ import { rackCommands } from './rack/commands.ts';
 import { regionCommands } from './region/commands.ts';
 import { print, printError } from './terminal/output.ts';
 import type { SharedOptions } from './terminal/shared-options.ts';
-import { readVersion } from './terminal/version.ts';
 import { explainUsage, UsageError } from './usage-error.ts';
 
 const config = {

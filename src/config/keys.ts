@@ -76,6 +76,7 @@ export const KEY_RULES: ReadonlyMap<string, KeyRule> = new Map<string, KeyRule>(
   ['region.retries', EITHER],
   ['region.import_every', EITHER],
   ['region.import_limit', EITHER],
+  ['region.import_keep', EITHER],
   ['metrics', FILE],
   ['log.level', EITHER],
   ['log.levels', EITHER],

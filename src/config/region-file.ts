@@ -154,6 +154,7 @@ function resolveWritten(written: WrittenRegionFile, report: ReportProblem): Regi
       retries: region.retries,
       importEverySeconds: region.import_every,
       importBytesPerSecondMax: region.import_limit,
+      importKeptVersions: region.import_keep,
       imageStore: join(written.state_dir, 'boot'),
       nameFrom: written.enlistment.name,
       install: {

@@ -93,6 +93,7 @@ export function resolveConfig(
       retries: written.region.retries,
       importEverySeconds: written.region.import_every,
       importBytesPerSecondMax: written.region.import_limit,
+      importKeptVersions: written.region.import_keep,
       imageTree: boot.tree ?? join(written.state_dir, 'boot'),
       nameFrom: written.enlistment.name,
       install: {

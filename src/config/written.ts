@@ -59,6 +59,8 @@ const FOREIGN_PROBE_SECONDS_MAX = 86_400;
 const IMPORT_SECONDS_MIN = 60;
 const IMPORT_SECONDS_MAX = 30 * 86_400;
 const IMPORT_PROBLEM = { error: 'expected a duration from 1m to 30d, or no' };
+/** The most versions of an imported image that are kept. */
+const IMPORT_KEEP_MAX = 100;
 const IMPORT_LIMIT_PROBLEM = { error: 'expected MiB per second, from 0.1 to 10000 such as 2.5, or no' };
 const IMPORT_LIMIT_MIN = 0.1;
 const IMPORT_LIMIT_MAX = 10_000;
@@ -266,6 +268,7 @@ const region = z.strictObject({
   retries: z.number().int().min(0).max(5).default(1),
   import_every: importEvery.prefault('1h'),
   import_limit: importLimit.prefault('no'),
+  import_keep: z.number().int().min(1).max(IMPORT_KEEP_MAX).default(2),
 });
 
 const mirrorUrl = (standard: string) =>

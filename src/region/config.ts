@@ -71,6 +71,8 @@ export interface RegionConfig {
   readonly importEverySeconds?: number | undefined;
   /** The rate of all downloads of an import together, in bytes per second; `undefined`: no limit. */
   readonly importBytesPerSecondMax?: number | undefined;
+  /** How many of the newest imported images of a name stay, 1 to 100; `undefined`: 2. */
+  readonly importKeptVersions?: number | undefined;
   /** `undefined`: the shipped templates and the distributions' own mirrors. */
   readonly install?: InstallConfig | undefined;
   /** How many times hung work is restarted automatically; `undefined`: once. */

@@ -28,6 +28,8 @@ const CASES: readonly (readonly [written: string, problem: string])[] = [
   ['boot: { loaders: [] }', 'boot.loaders: expected names with values, such as { name: value }, found a list'],
   ['region: { retries: 9 }', 'region.retries: expected a number of at most 5, found 9'],
   ['region: { retries: 1.5 }', 'region.retries: expected a whole number, found 1.5'],
+  ['region: { import_keep: 0 }', 'region.import_keep: expected a number of at least 1, found 0'],
+  ['region: { import_keep: 101 }', 'region.import_keep: expected a number of at most 100, found 101'],
   ['region: { retries: many }', 'region.retries: expected a number, found "many"'],
   ['region: { new_machines_max: 0 }', 'region.new_machines_max: expected a number of at least 1, found 0'],
   ['region: { public_url: x }', 'region.public_url: expected a URL, such as http://rack.example:5240/MAAS, found "x"'],

@@ -129,6 +129,7 @@ const STORED_VALUES: Readonly<Record<string, SettingValue>> = {
   'region.retries': 2,
   'region.import_every': '2h',
   'region.import_limit': 2.5,
+  'region.import_keep': 3,
   'log.level': 'debug',
   'log.levels': { dhcp: 'debug' },
 };

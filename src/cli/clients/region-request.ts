@@ -11,12 +11,12 @@ import type { ClientRequest, IncomingMessage, RequestOptions } from 'node:http';
 import { systemClock } from '../../clock.ts';
 import { REGION_PORT } from '../../config/region-place.ts';
 import { errorText, isTlsError, RackError } from '../../errors.ts';
+import { readVersion } from '../../files/program-version.ts';
 import { REGION_FIELD } from '../../net/region-http.ts';
 import { textOf } from '../../uplink/link-answers.ts';
 import { NOT_NOW } from '../../uplink/link-transport.ts';
 import { authorizationOf, parseRegionKey } from '../../uplink/region-key.ts';
 import { readGivenFile } from '../terminal/given-file.ts';
-import { readVersion } from '../terminal/version.ts';
 import type { Profile } from './profiles.ts';
 
 /** An operation of the region may wait for a power controller. */

@@ -20,7 +20,7 @@ import {
   type SourceAnswer,
 } from '../../images/import/offer.ts';
 import { askSources } from '../../images/import/offers.ts';
-import { removeOlder } from '../../images/import/older-images.ts';
+import { KEPT_VERSIONS, removeOlder } from '../../images/import/older-images.ts';
 import type { ConfiguredMirrors } from '../../images/sources/package-mirrors.ts';
 import type { ImageSource } from '../../images/sources/source.ts';
 import { formatBytes, print, printError } from '../terminal/output.ts';
@@ -42,6 +42,7 @@ export class ImportRun {
   readonly #stop = new StopSignals();
 
   readonly #configured: ConfiguredMirrors;
+  readonly #keptVersions: number;
 
   /** @param bytesPerSecondMax undefined: no limit */
   constructor(
@@ -52,6 +53,7 @@ export class ImportRun {
   ) {
     this.tree = tree;
     this.#configured = configuredMirrors(config);
+    this.#keptVersions = config?.region.importKeptVersions ?? KEPT_VERSIONS;
     this.#use = use;
     this.#isSilent = isSilent;
     const settings = { ...DEFAULT_SETTINGS, bytesPerSecondMax, proxy: configuredProxy(config) };
@@ -83,7 +85,9 @@ export class ImportRun {
       );
       return {
         ...result,
-        removed: result.added ? await removeOlder(result.image, { tree, nowMs, use: this.#use }) : [],
+        removed: result.added
+          ? await removeOlder(result.image, { tree, nowMs, keptVersions: this.#keptVersions, use: this.#use })
+          : [],
       };
     });
   }
@@ -136,6 +140,7 @@ export class ImportRun {
       downloads: this.#downloads,
       clock: systemClock,
       ...mirrors,
+      tree: this.tree,
       signal: this.#stop.signal,
     });
   }

@@ -9,11 +9,11 @@
 import { systemClock } from '../../clock.ts';
 import { loadPlace } from '../../config/config-file.ts';
 import type { Daemon, DaemonOptions } from '../../daemon/service.ts';
+import { readVersion } from '../../files/program-version.ts';
 import { ENDS_WITH_INPUT, whenInputCloses } from '../../net/ends-with-input.ts';
 import { takeNotifyTerms } from '../../net/linux/notify-socket.ts';
 import { printFailure } from './output.ts';
 import { continueAsOwnerOf } from './state-owner.ts';
-import { readVersion } from './version.ts';
 
 interface Service {
   readonly kind: 'rack' | 'region';

@@ -12,7 +12,8 @@
 // 3. Before the download, the disk must have room for the file and for the image made from it.
 //    A stopped import ends within a second, even while it only converts: then the download is complete, and stays.
 // 4. A file is refused for its content only once it has its published checksum. Until then a wrong checksum is the reason.
-// 5. A system that no machine could start or set up (image-system.ts) is refused. The refusal is remembered (refusals.ts).
+// 5. An import never falls back to an older version of the same source.
+// 6. A system that no machine could start or set up (image-system.ts) is refused. The refusal is remembered (refusals.ts).
 
 import { basename, join } from 'node:path';
 import { RackError } from '../../errors.ts';
@@ -23,7 +24,15 @@ import { removeDownload } from '../download/removal.ts';
 import type { Download, DownloadRequest, DownloadState } from '../download/request.ts';
 import { whileLocked } from '../file-lock.ts';
 import { type AddResult, addImage, publishStored } from '../image-adding.ts';
-import { blobPath, hasBlob, readImages, type StoredImage } from '../image-store.ts';
+import {
+  blobPath,
+  compareImages,
+  formatImageName,
+  hasBlob,
+  isSameName,
+  readImages,
+  type StoredImage,
+} from '../image-store.ts';
 import { judgeSystem, type SystemFacts, SystemInspector } from '../image-system.ts';
 import { makeDirectories } from '../publication.ts';
 import { asStoreError } from '../store-error.ts';
@@ -48,7 +57,7 @@ export interface ImportResult {
 /**
  * Imports an image.
  *
- * @throws RackError `source-failed` if no attempt delivered the file, `cancelled`, `already-running` if another process imports this file,
+ * @throws RackError `source-failed` if no attempt delivered the file, or a newer one of its source is there, `cancelled`, `already-running` if another process imports this file,
  * `bad-argument` if its content was refused, now or by an earlier import, and those of `addImage`
  */
 export async function importImage(offer: ImageOffer, terms: ImportTerms): Promise<ImportResult> {
@@ -59,8 +68,25 @@ export async function importImage(offer: ImageOffer, terms: ImportTerms): Promis
   }
 }
 
+/** @throws RackError `source-failed` if the store has a newer image of this name from the same source */
+function refuseOlder(offer: ImageOffer, { tree, isCopy }: ImportTerms): void {
+  const { serial, source } = offer;
+  if (serial === undefined || isCopy === true) return;
+  const images = readImages(tree).images.filter((image) => isSameName(image, offer) && hasBlob(tree, image));
+  // An image that is there, too, is only published again.
+  if (images.some((image) => image.serial === serial)) return;
+  const newer = images.find(
+    (image) => image.origin?.source === source && compareImages(image, { ...offer, serial }) < 0,
+  );
+  if (newer === undefined) return;
+  const remedy = `a mirror may be behind, or serve old documents; if the site has withdrawn the newer one, remove it: rackboot images remove ${formatImageName(newer)}`;
+  const why = `${source} now offers ${serial}, but the newer ${newer.serial} from it is already here`;
+  throw new RackError('source-failed', `${offerName(offer)} was not imported: ${why}; ${remedy}`);
+}
+
 async function importMissing(offer: ImageOffer, terms: ImportTerms): Promise<ImportResult> {
   const { tree } = terms;
+  refuseOlder(offer, terms);
   if (offer.system !== undefined) {
     return { ...(await importSystem(offer, offer.system, terms)), system: undefined };
   }

@@ -37,13 +37,15 @@ interface AskTerms {
   /** The mirrors that the operator configured instead; default: none. */
   readonly configured?: ConfiguredMirrors | undefined;
   readonly signal?: AbortSignal | undefined;
+  /** The boot tree for which they are asked, which remembers their documents; undefined: older ones count, too. */
+  readonly tree?: string | undefined;
 }
 
 /** Asks all sources concurrently. The failure of one source becomes a problem in its answer. */
 export function askSources(
   sources: readonly ImageSource[],
   wish: OfferWish,
-  { downloads, clock, mirrors, configured = {}, signal }: AskTerms,
+  { downloads, clock, mirrors, configured = {}, signal, tree }: AskTerms,
 ): Promise<readonly SourceAnswer[]> {
   return Promise.all(
     sources.map(async (source): Promise<SourceAnswer> => {
@@ -52,7 +54,8 @@ export function askSources(
         if (source.kind === 'files') return await readFileOffers(source, wish, documents);
         if (source.kind === 'installer')
           return await readInstallerOffers(source, wish, documents, { clock, mirrors, configured });
-        return await readStreamOffers(source, wish, documents);
+        const seen = tree === undefined ? undefined : { tree, nowMs: clock.wallTimeMs() };
+        return await readStreamOffers(source, wish, documents, seen);
       } catch (error) {
         if (!(error instanceof RackError && error.code === 'source-failed')) throw error;
         return { source: source.name, offers: [], installers: [], loaders: [], problems: [error] };

@@ -1,6 +1,6 @@
 // Removes the older images of a name after an import.
 //
-// 1. Of the imported images of a name, the newest KEPT_SERIALS stay, and so do those in use; all others are removed. Images added by hand
+// 1. Of the imported images of a name, the newest `keptVersions` stay, and so do those in use; all others are removed. Images added by hand
 //    always stay.
 //    Hosts of one region count the images of all of them; the newest of each host stays there, for the racks that know only this host.
 // 2. First the manifest is removed, then the bytes. Between these steps the use is checked again, because a deployment may have chosen the
@@ -18,8 +18,8 @@ import {
   type StoredImage,
 } from '../image-store.ts';
 
-/** How many of the newest imported images of a name stay. */
-const KEPT_SERIALS = 2;
+/** How many of the newest imported images of a name stay unless the configuration says otherwise (`region.import_keep`). */
+export const KEPT_VERSIONS = 2;
 
 /** The options of a removal. */
 export interface RemovalTerms {
@@ -27,6 +27,8 @@ export interface RemovalTerms {
   readonly tree: string;
   /** Wall time. */
   readonly nowMs: number;
+  /** How many of the newest imported images of a name stay: at least 1. */
+  readonly keptVersions: number;
   /** Returns the images from which machines are being deployed. These images stay. */
   readonly use: () => Promise<ImageUse>;
 }
@@ -36,7 +38,7 @@ export async function removeOlder(image: StoredImage, terms: RemovalTerms): Prom
   const older = readImages(terms.tree)
     .images.filter((other) => other.origin !== undefined && isSameName(other, image))
     .toSorted(compareImages)
-    .filter((other, at) => at >= KEPT_SERIALS && other.serial !== image.serial);
+    .filter((other, at) => at >= terms.keptVersions && other.serial !== image.serial);
   if (older.length === 0) return [];
   const use = await terms.use();
   const doomed = older.filter((other) => use.usersOf(other).length === 0);
@@ -57,14 +59,14 @@ export async function removeAllOlder(
   elsewhere: () => Promise<readonly ImageName[]>,
   isSpared: (image: StoredImage) => boolean,
 ): Promise<readonly StoredImage[]> {
-  const { tree } = terms;
+  const { tree, keptVersions } = terms;
   const imported = readImages(tree).images.filter((image) => image.origin !== undefined && hasBlob(tree, image));
   const several = [...Map.groupBy(imported, nameOf)].filter(([, images]) => images.length > 1);
   if (several.length === 0) return [];
   const others = Map.groupBy(await elsewhere(), nameOf);
   const older = several.flatMap(([name, images]) => {
     const all = [...images, ...(others.get(name) ?? [])].toSorted(compareImages);
-    const kept = [...new Set(all.map(({ serial }) => serial))].slice(0, KEPT_SERIALS);
+    const kept = [...new Set(all.map(({ serial }) => serial))].slice(0, keptVersions);
     // They are sorted, newest first.
     return images.slice(1).filter((image) => !kept.includes(image.serial) && !isSpared(image));
   });
@@ -76,7 +78,10 @@ export async function removeAllOlder(
 }
 
 /** Removes images. Their bytes stay for an hour if a machine uses them, or if their use is unknown. */
-export async function removeUnused(images: readonly StoredImage[], { tree, nowMs, use }: RemovalTerms): Promise<void> {
+export async function removeUnused(
+  images: readonly StoredImage[],
+  { tree, nowMs, use }: Omit<RemovalTerms, 'keptVersions'>,
+): Promise<void> {
   if (images.length === 0) return;
   await removeImages(tree, images, nowMs, { isKnown: false });
   const { isKnown, usersOf } = await use();

@@ -1,11 +1,13 @@
 // Remembers the files whose content was refused, so that no import downloads them again.
 //
 // 1. A refusal is remembered until `sweepDownloads` removes it (left-downloads.ts), or until the image is deleted.
+// 2. It counts only for the version of Rackboot that refused the file: the checks of another version may accept it.
 
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { osErrorCode } from '../../errors.ts';
 import { isFields, parseJson } from '../../fields.ts';
+import { readVersion } from '../../files/program-version.ts';
 import { readRegularFile, UnfitFile } from '../../files/regular-file.ts';
 import type { DownloadRequest } from '../download/request.ts';
 
@@ -25,13 +27,14 @@ const refusalPath = ({ directory, name }: RefusedFile): string => join(directory
 
 /** Remembers that a verified file was refused. Rejects with the system's error. */
 export const noteRefusal = (file: RefusedFile, refusal: Refusal): Promise<void> =>
-  writeFile(refusalPath(file), `${JSON.stringify(refusal)}\n`, { mode: 0o644 });
+  writeFile(refusalPath(file), `${JSON.stringify({ ...refusal, by: readVersion() })}\n`, { mode: 0o644 });
 
-/** @returns why the file was refused for this use; undefined if it was not. @throws the system's error */
+/** @returns why this version refused the file for this use; undefined if it did not. @throws the system's error */
 export function readRefusal(file: RefusedFile, as: string): string | undefined {
   try {
     const found = parseJson(readRegularFile(refusalPath(file), RECORD_BYTES_MAX));
-    return isFields(found) && found.as === as && typeof found.why === 'string' ? found.why : undefined;
+    if (!isFields(found) || found.as !== as || found.by !== readVersion()) return undefined;
+    return typeof found.why === 'string' ? found.why : undefined;
   } catch (error) {
     if (error instanceof UnfitFile || osErrorCode(error) === 'ENOENT') return undefined;
     throw error;

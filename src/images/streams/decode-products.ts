@@ -71,6 +71,7 @@ class ProductsDecoder {
     return reader.done({
       contentId: reader.text(root.fields, 'content_id', '', NAME_CHARACTERS_MAX),
       datatype: tagOf(document.tags, 'datatype'),
+      updated: tagOf(document.tags, 'updated'),
       products: Array.from(products, ([name, level]) => this.#product(name, level)),
     });
   }

@@ -11,6 +11,8 @@ import { decodeStreamText } from './stream-text.ts';
 
 /** The index of a site. */
 interface StreamIndex {
+  /** When the site last changed it, as the site writes it; empty: it does not say. */
+  readonly updated: string;
   readonly entries: readonly IndexEntry[];
 }
 
@@ -68,7 +70,8 @@ export function decodeStreamIndex(document: Uint8Array | string): DocumentDecode
   const reader = new FieldReader();
   const members = reader.members(fields.value, 'index', '', 'entries', ENTRIES_MAX);
   const entries = members.map(([contentId, value]) => decodeEntry(reader, contentId, value));
-  return reader.done({ entries });
+  const updated = reader.optionalText(fields.value, 'updated', '', TEXT_CHARACTERS_MAX) ?? '';
+  return reader.done({ updated, entries });
 }
 
 function decodeEntry(reader: FieldReader, contentId: string, value: unknown): IndexEntry {

@@ -9,6 +9,8 @@ export interface StreamProducts {
   readonly contentId: string;
   /** `image-downloads`; empty: the document does not say. */
   readonly datatype: string;
+  /** When the site last changed it, as the site writes it; empty: it does not say. */
+  readonly updated: string;
   readonly products: readonly StreamProduct[];
 }
 

@@ -153,7 +153,7 @@ export class ImportRun {
   async #ask(at: number, selected: SelectedSource): Promise<void> {
     const { downloads, clock } = this.#parts;
     const { source } = selected;
-    const means = { downloads, clock, mirrors: [], signal: this.#stop.signal };
+    const means = { downloads, clock, mirrors: [], tree: this.#order.tree, signal: this.#stop.signal };
     const none: SourceAnswer = { source: source.name, offers: [], installers: [], loaders: [], problems: [] };
     let answer: SourceAnswer | undefined;
     try {

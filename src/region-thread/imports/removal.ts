@@ -3,7 +3,7 @@
 import { systemClock } from '../../clock.ts';
 import { type ImageUse, sweepBlobs } from '../../images/image-removal.ts';
 import { formatImageName, type ImageName, readImages, type StoredImage } from '../../images/image-store.ts';
-import { type RemovalTerms, removeOlder, removeUnused } from '../../images/import/older-images.ts';
+import { KEPT_VERSIONS, type RemovalTerms, removeOlder, removeUnused } from '../../images/import/older-images.ts';
 import { listTreeParts, removePart } from '../../images/import/tree-parts.ts';
 import { resourceName } from '../../region/images/region-source.ts';
 import type { Region } from '../../region/region.ts';
@@ -14,6 +14,7 @@ export const removal = (region: Region, tree: string): RemovalTerms => ({
   tree,
   // The times of files are those of this host, not those of the store.
   nowMs: systemClock.wallTimeMs(),
+  keptVersions: region.config().importKeptVersions ?? KEPT_VERSIONS,
   use: () => useOf(region),
 });
 
